@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * Texts of error codes. The table is error.def; what is not in it is an errno.
+ */
+#include "base/error.h"
+
+#include "base/attr.h"
+
+#include <string.h>
+
+static const char *const texts[] = {
+#define E(sym, text) text,
+#include "base/error.def"
+#undef E
+};
+
+const char *usher_strerror(int result)
+{
+	int e = result < 0 ? -result : result;
+
+	if (e > USHER_E_BASE_ && e < USHER_E_END_)
+		return texts[e - USHER_E_BASE_ - 1];
+	return strerrordesc_np(e) ? strerrordesc_np(e) : "unknown error";
+}

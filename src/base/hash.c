@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * SipHash-1-3 (Aumasson, Bernstein: "SipHash: a fast short-input PRF", 2012).
+ */
+#include "base/hash.h"
+
+static inline uint64_t rotl(uint64_t x, int b)
+{
+	return x << b | x >> (64 - b);
+}
+
+struct sip {
+	uint64_t v0, v1, v2, v3;
+};
+
+static inline void sip_round(struct sip *s)
+{
+	s->v0 += s->v1;
+	s->v1 = rotl(s->v1, 13) ^ s->v0;
+	s->v0 = rotl(s->v0, 32);
+	s->v2 += s->v3;
+	s->v3 = rotl(s->v3, 16) ^ s->v2;
+	s->v0 += s->v3;
+	s->v3 = rotl(s->v3, 21) ^ s->v0;
+	s->v2 += s->v1;
+	s->v1 = rotl(s->v1, 17) ^ s->v2;
+	s->v2 = rotl(s->v2, 32);
+}
+
+static inline uint64_t load_le(const uint8_t *p, size_t n)
+{
+	uint64_t v = 0;
+
+	for (size_t i = 0; i < n; i++)
+		v |= (uint64_t)p[i] << (8 * i);
+	return v;
+}
+
+uint64_t hash_bytes(const struct hash_key *key, struct span in)
+{
+	struct sip s = {
+		key->k0 ^ 0x736f6d6570736575ULL, key->k1 ^ 0x646f72616e646f6dULL,
+		key->k0 ^ 0x6c7967656e657261ULL, key->k1 ^ 0x7465646279746573ULL,
+	};
+	size_t off = 0;
+	uint64_t m;
+
+	for (; in.n - off >= 8; off += 8) {
+		m = load_le(in.p + off, 8);
+		s.v3 ^= m;
+		sip_round(&s);
+		s.v0 ^= m;
+	}
+	m = (uint64_t)in.n << 56;
+	if (in.n > off)
+		m |= load_le(in.p + off, in.n - off);
+	s.v3 ^= m;
+	sip_round(&s);
+	s.v0 ^= m;
+	s.v2 ^= 0xff;
+	sip_round(&s);
+	sip_round(&s);
+	sip_round(&s);
+	return s.v0 ^ s.v1 ^ s.v2 ^ s.v3;
+}

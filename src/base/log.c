@@ -1,0 +1,319 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * Log lines to stdout, stderr, syslog and files. One mutex keeps lines whole; a sink that is not
+ * ready (poll says so) loses the line and lost is counted, so a full pipe never blocks a packet.
+ * route[id] is the rule of each message, worked out when configured, so log_on() is one load.
+ */
+#include "base/log.h"
+
+#include "base/cleanup.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <syslog.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { LOG_LINE = 4096, LOG_MAX_SINKS = 16 };
+
+struct sink {
+	enum log_sink_kind kind;
+	int fd;			/* -1: syslog */
+	char *path;
+	uint64_t maxsize;
+	uint64_t size;
+	unsigned maxver;
+};
+
+struct route {
+	uint8_t severity;	/* the least that is written */
+	uint16_t sinks;		/* bit set */
+};
+
+struct log {
+	struct clock_src clock;
+	pthread_mutex_t lock;
+	_Atomic uint32_t on[LOG_N_IDS];	/* bit set of sinks; 0: off */
+	struct sink sinks[LOG_MAX_SINKS];
+	size_t n_sinks;
+	_Atomic uint64_t lost;
+};
+
+static const struct {
+	const char *name;
+	const char *logger;
+	uint8_t severity;
+} ids[] = {
+#define L(id, logger, severity) {#id, logger, LOG_SEV_##severity},
+#include "base/log_ids.def"
+#undef L
+};
+
+static const char *const severity_names[] = {"DEBUG", "INFO", "WARN", "ERROR", "FATAL", "NONE"};
+
+static void sinks_close(struct sink *s, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (s[i].kind == LOG_SINK_FILE && s[i].fd >= 0)
+			(void)close(s[i].fd);
+		free(s[i].path);
+	}
+}
+
+static int sink_open_file(struct sink *s)
+{
+	struct stat st;
+
+	s->fd = open(s->path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0640);
+	if (s->fd < 0)
+		return -errno;
+	s->size = fstat(s->fd, &st) == 0 ? (uint64_t)st.st_size : 0;
+	return 0;
+}
+
+static int sink_open(struct sink *s, const struct log_output *o)
+{
+	*s = (struct sink){.kind = o->kind, .fd = -1, .maxsize = o->maxsize, .maxver = o->maxver};
+	switch (o->kind) {
+	case LOG_SINK_STDOUT:
+		s->fd = STDOUT_FILENO;
+		return 0;
+	case LOG_SINK_STDERR:
+		s->fd = STDERR_FILENO;
+		return 0;
+	case LOG_SINK_SYSLOG:
+		return 0;
+	case LOG_SINK_FILE:
+		s->path = strdup(o->path);
+		return s->path ? sink_open_file(s) : -ENOMEM;
+	}
+	return -EINVAL;
+}
+
+/* Does a rule for `rule` ("kea-dhcp4.leases") cover the logger "kea-dhcp4.<name>"? */
+static bool rule_covers(const char *rule, const char *name)
+{
+	static const char root[] = "kea-dhcp4";
+	size_t n = sizeof(root) - 1;
+
+	if (strncmp(rule, root, n) != 0)
+		return false;
+	if (rule[n] == '\0')
+		return true;
+	return rule[n] == '.' && strcmp(rule + n + 1, name) == 0;
+}
+
+static void route_ids(struct route *routes, const struct log_rule *rules, size_t n,
+		      const uint16_t *rule_sinks, bool debug)
+{
+	for (size_t id = 0; id < LOG_N_IDS; id++) {
+		size_t best = 0;
+
+		routes[id] = (struct route){LOG_SEV_INFO, 1};
+		for (size_t r = 0; r < n; r++) {
+			size_t len = strlen(rules[r].logger);
+
+			if (rule_covers(rules[r].logger, ids[id].logger) && len >= best) {
+				best = len;
+				routes[id].severity = (uint8_t)rules[r].severity;
+				routes[id].sinks = rule_sinks[r] ? rule_sinks[r] : 1;
+			}
+		}
+		if (debug) {
+			routes[id].severity = LOG_SEV_DEBUG;
+			routes[id].sinks |= 1;
+		}
+	}
+}
+
+int log_configure(struct log *log, const struct log_rule *rules, size_t n, bool debug)
+{
+	struct sink fresh[LOG_MAX_SINKS] = {{.kind = LOG_SINK_STDOUT, .fd = STDOUT_FILENO}};
+	struct route routes[LOG_N_IDS];
+	uint16_t rule_sinks[64] = {0};
+	size_t n_fresh = 1; /* sink 0 is always stdout: the default and -d */
+	int r = 0;
+
+	if (n > ARRAY_LEN(rule_sinks))
+		return -E2BIG;
+	for (size_t i = 0; i < n && r == 0; i++) {
+		for (size_t j = 0; j < rules[i].n_outputs && r == 0; j++) {
+			if (n_fresh == LOG_MAX_SINKS) {
+				r = -E2BIG;
+				break;
+			}
+			r = sink_open(&fresh[n_fresh], &rules[i].outputs[j]);
+			rule_sinks[i] |= (uint16_t)(1U << n_fresh);
+			n_fresh++;
+		}
+	}
+	if (r < 0) {
+		sinks_close(fresh, n_fresh);
+		return r;
+	}
+	route_ids(routes, rules, n, rule_sinks, debug);
+	(void)pthread_mutex_lock(&log->lock);
+	sinks_close(log->sinks, log->n_sinks);
+	memcpy(log->sinks, fresh, sizeof(fresh));
+	log->n_sinks = n_fresh;
+	for (size_t id = 0; id < LOG_N_IDS; id++)
+		log->on[id] = ids[id].severity >= routes[id].severity ? routes[id].sinks : 0;
+	(void)pthread_mutex_unlock(&log->lock);
+	return 0;
+}
+
+struct log *log_new(const struct clock_src *clock)
+{
+	struct log *log = calloc(1, sizeof(*log));
+
+	if (!log)
+		return NULL;
+	log->clock = *clock;
+	(void)pthread_mutex_init(&log->lock, NULL);
+	if (log_configure(log, NULL, 0, false) < 0) {
+		log_free(log);
+		return NULL;
+	}
+	return log;
+}
+
+void log_free(struct log *log)
+{
+	if (!log)
+		return;
+	sinks_close(log->sinks, log->n_sinks);
+	(void)pthread_mutex_destroy(&log->lock);
+	free(log);
+}
+
+void log_reopen(struct log *log)
+{
+	(void)pthread_mutex_lock(&log->lock);
+	for (size_t i = 0; i < log->n_sinks; i++) {
+		struct sink *s = &log->sinks[i];
+
+		if (s->kind != LOG_SINK_FILE)
+			continue;
+		if (s->fd >= 0)
+			(void)close(s->fd);
+		(void)sink_open_file(s);
+	}
+	(void)pthread_mutex_unlock(&log->lock);
+}
+
+bool log_on(const struct log *log, enum log_id id)
+{
+	return log && atomic_load_explicit(&log->on[id], memory_order_relaxed) != 0;
+}
+
+uint64_t log_lost(const struct log *log)
+{
+	return atomic_load_explicit(&log->lost, memory_order_relaxed);
+}
+
+const char *log_id_name(enum log_id id)
+{
+	return ids[id].name;
+}
+
+static void sink_rotate(struct sink *s)
+{
+	char from[4096];
+	char to[4096];
+
+	for (unsigned v = s->maxver; v > 0; v--) {
+		(void)snprintf(to, sizeof(to), "%s.%u", s->path, v);
+		if (v > 1)
+			(void)snprintf(from, sizeof(from), "%s.%u", s->path, v - 1);
+		else
+			(void)snprintf(from, sizeof(from), "%s", s->path);
+		(void)rename(from, to);
+	}
+	(void)close(s->fd);
+	(void)sink_open_file(s);
+}
+
+/* True if the whole line went out. A partial write on a pipe counts as lost. */
+static bool sink_write(struct sink *s, const char *line, size_t n)
+{
+	struct pollfd p = {.fd = s->fd, .events = POLLOUT};
+
+	if (s->kind == LOG_SINK_FILE) {
+		if (s->maxsize && s->size + n > s->maxsize && s->maxver)
+			sink_rotate(s);
+		s->size += n;
+		return s->fd >= 0 && write(s->fd, line, n) == (ssize_t)n;
+	}
+	if (poll(&p, 1, 0) != 1 || !(p.revents & POLLOUT))
+		return false;
+	return write(s->fd, line, n) == (ssize_t)n;
+}
+
+static int syslog_priority(uint8_t severity)
+{
+	static const int prio[] = {LOG_DEBUG, LOG_INFO, LOG_WARNING, LOG_ERR, LOG_CRIT, LOG_DEBUG};
+
+	return prio[severity];
+}
+
+/* Control characters in what strangers sent must not make two lines of one. */
+static void line_clean(char *s)
+{
+	for (; *s; s++)
+		if ((unsigned char)*s < 0x20 || *s == 0x7f)
+			*s = '?';
+}
+
+static size_t line_head(struct log *log, enum log_id id, char *line, size_t cap)
+{
+	int64_t now = clock_wall_ns(&log->clock);
+	time_t sec = (time_t)(now / NS_PER_S);
+	char when[32];
+	struct tm tm;
+	int n;
+
+	(void)localtime_r(&sec, &tm);
+	(void)strftime(when, sizeof(when), "%Y-%m-%d %H:%M:%S", &tm);
+	n = snprintf(line, cap, "%s.%03d %-5s [kea-dhcp4%s%s/%d] %s ", when,
+		     (int)(now % NS_PER_S / NS_PER_MS), severity_names[ids[id].severity],
+		     ids[id].logger[0] ? "." : "", ids[id].logger, (int)getpid(), ids[id].name);
+	return n > 0 ? (size_t)n : 0;
+}
+
+void log_msg(struct log *log, enum log_id id, const char *fmt, ...)
+{
+	char line[LOG_LINE];
+	size_t head;
+	size_t n;
+	va_list ap;
+	uint32_t on;
+
+	if (!log_on(log, id))
+		return;
+	head = line_head(log, id, line, sizeof(line));
+	va_start(ap, fmt);
+	(void)vsnprintf(line + head, sizeof(line) - head - 1, fmt, ap);
+	va_end(ap);
+	line_clean(line + head);
+	n = strlen(line);
+	line[n] = '\n';
+	line[n + 1] = '\0';
+	(void)pthread_mutex_lock(&log->lock);
+	on = log->on[id];
+	for (size_t i = 0; i < log->n_sinks; i++) {
+		if (!(on & 1U << i))
+			continue;
+		if (log->sinks[i].kind == LOG_SINK_SYSLOG)
+			syslog(syslog_priority(ids[id].severity), "%s", line + head);
+		else if (!sink_write(&log->sinks[i], line, n + 1))
+			(void)atomic_fetch_add(&log->lost, 1);
+	}
+	(void)pthread_mutex_unlock(&log->lock);
+}

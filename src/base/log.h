@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * Logging. A message is an id of log_ids.def and a text; the id fixes the logger and the
+ * severity. The line has the form monitoring of Kea knows:
+ *   2026-11-20 12:00:00.123 INFO  [kea-dhcp4.leases/4711] DHCP4_LEASE_ALLOC text
+ * Any thread may log. A sink that cannot take a line at once loses it, and the loss is counted
+ * and reported: logging never blocks a packet. log_on() is cheap; ask it before formatting.
+ */
+#pragma once
+
+#include "base/attr.h"
+#include "base/clock.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum log_severity {
+	LOG_SEV_DEBUG,
+	LOG_SEV_INFO,
+	LOG_SEV_WARN,
+	LOG_SEV_ERROR,
+	LOG_SEV_FATAL,
+	LOG_SEV_NONE,
+};
+
+enum log_id {
+#define L(id, logger, severity) LOG_##id,
+#include "base/log_ids.def"
+#undef L
+	LOG_N_IDS
+};
+
+enum log_sink_kind { LOG_SINK_STDOUT, LOG_SINK_STDERR, LOG_SINK_SYSLOG, LOG_SINK_FILE };
+
+/* One place lines go to, of one logger. Text is borrowed until log_configure returns. */
+struct log_output {
+	enum log_sink_kind kind;
+	const char *path;	/* of LOG_SINK_FILE */
+	uint64_t maxsize;	/* octets before rotation; 0: never */
+	unsigned maxver;	/* rotated files kept */
+};
+
+struct log_rule {
+	const char *logger;	/* "kea-dhcp4" or "kea-dhcp4.leases" */
+	enum log_severity severity;
+	const struct log_output *outputs;
+	size_t n_outputs;
+};
+
+struct log;
+
+/* A log that writes INFO and above to stdout. NULL when memory is out. */
+struct log *log_new(const struct clock_src *clock);
+void log_free(struct log *log);
+/*
+ * Replaces the rules: the longest matching logger name decides. debug: everything at DEBUG to
+ * stdout, whatever the rules say (-d). 0, or -errno of a file that cannot be opened; then the
+ * old rules stay.
+ */
+int log_configure(struct log *log, const struct log_rule *rules, size_t n, bool debug) must_check;
+/* Closes and opens again the files, after a rotation from outside. */
+void log_reopen(struct log *log);
+/* Would a message of this id be written? A NULL log writes nothing. */
+bool log_on(const struct log *log, enum log_id id);
+void log_msg(struct log *log, enum log_id id, const char *fmt, ...) printf_like(3, 4);
+/* Lines lost because a sink was blocked. */
+uint64_t log_lost(const struct log *log);
+const char *log_id_name(enum log_id id);

@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * Packets in and out, whatever they come from. Users see this header; a back end implements
+ * capture_backend.h. A capture belongs to one thread. Receive and send work on batches, never block
+ * and never allocate.
+ */
+#pragma once
+
+#include "base/attr.h"
+#include "base/span.h"
+
+struct capture;
+struct packet;
+
+/* One datagram to send. The back end builds what it needs below the payload. */
+struct capture_tx {
+	struct span payload;	/* DHCP message; borrowed until capture_send returns */
+	uint32_t src, dst;	/* host order */
+	uint16_t sport, dport;
+	int ifindex;		/* to leave by; 0: the kernel's routing decides */
+	bool to_mac;		/* frame straight to dst_mac, no ARP (client without an address) */
+	uint8_t dst_mac[6];
+	int result;		/* set by capture_send: 0 or -errno */
+};
+
+struct capture_stats {
+	uint64_t received, sent, send_errors;
+	uint64_t kernel_drops;	/* by a full socket buffer, where the back end knows */
+};
+
+/*
+ * Fills up to n reset packets. Count (0: none now), or -errno of a broken capture;
+ * -ENETDOWN and -ENODEV: the interface is gone; capture_ended() tells the end of a file.
+ */
+int capture_recv(struct capture *c, struct packet **pkts, size_t n) must_check;
+/* Sends all; each tx's result is set. Count of those that went out. */
+int capture_send(struct capture *c, struct capture_tx *tx, size_t n);
+/* To poll for reading; -1 if the capture is always ready (files, memory). */
+int capture_fd(const struct capture *c);
+bool capture_ended(const struct capture *c);
+void capture_stats(const struct capture *c, struct capture_stats *ret);
+void capture_close(struct capture *c);
+
+/* AF_PACKET on one interface, filter (UDP to port) attached before bind; sends raw frames for
+ * to_mac, and through a UDP socket bound to port (which receives nothing) otherwise. */
+struct capture_af_packet_opts {
+	int ifindex;
+	const char *ifname;	/* for messages and SO_BINDTODEVICE */
+	uint16_t port;		/* 67 */
+	uint32_t addr;		/* the address the UDP socket is bound to */
+	int fanout_group;	/* > 0: join PACKET_FANOUT by client (several workers) */
+	int fanout_members;
+	int rcvbuf;		/* octets; 0: default */
+};
+int capture_af_packet_open(const struct capture_af_packet_opts *o, struct capture **ret) must_check;
+
+/* UDP socket on addr:port of one interface, recvmmsg and sendmmsg. */
+struct capture_udp_opts {
+	int ifindex;
+	const char *ifname;
+	uint32_t addr;
+	uint16_t port;
+	bool reuseport;		/* several workers */
+	int rcvbuf;
+};
+int capture_udp_open(const struct capture_udp_opts *o, struct capture **ret) must_check;
+
+/* Reads in_path (classic pcap and pcapng, Ethernet), writes frames to out_path (may be NULL).
+ * Sent frames carry the timestamp of the last packet read. */
+int capture_pcap_open(const char *in_path, const char *out_path, struct capture **ret) must_check;
+
+/* The test double: queues in memory. Frames are copied in; what was sent is copied out. */
+int capture_memory_new(struct capture **ret) must_check;
+struct capture_memory_frame {
+	struct span frame;	/* Ethernet frame */
+	int ifindex;
+	int64_t ts_ns;
+	uint16_t flags;		/* enum packet_flag to set */
+};
+int capture_memory_push(struct capture *c, const struct capture_memory_frame *f) must_check;
+/* Takes the oldest sent frame (Ethernet) into buf: its length, 0 if there is none. */
+size_t capture_memory_pop(struct capture *c, uint8_t *buf, size_t cap, struct capture_tx *ret_tx);
+/* The next n sends fail with -err. */
+void capture_memory_fail_sends(struct capture *c, unsigned n, int err);

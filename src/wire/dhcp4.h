@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * A DHCPv4 message (RFC 2131 section 2, RFC 2132, RFC 3396): decoded from bytes, held as fields
+ * and options, encoded to bytes. The same object is the server's query and response, the client's
+ * message and what hooks and scripts see.
+ *
+ * A decoded message borrows its option data from the packet where an option came in one piece;
+ * joined options lie in the arena. Each code is there at most once (RFC 3396 joins repeats), in
+ * order of first arrival. One thread at a time.
+ */
+#pragma once
+
+#include "base/arena.h"
+#include "base/span.h"
+
+enum {
+	DHCP4_HDR_LEN = 236,	  /* before the magic cookie */
+	DHCP4_MIN_LEN = 240,	  /* with the cookie */
+	DHCP4_BOOTP_MIN_LEN = 300, /* RFC 1542 2.1: what relays and old clients expect */
+	DHCP4_MAGIC = 0x63825363,
+	DHCP4_CHADDR_LEN = 16,
+	DHCP4_SNAME_LEN = 64,
+	DHCP4_FILE_LEN = 128,
+	DHCP4_FLAG_BROADCAST = 0x8000,
+	DHCP4_SERVER_PORT = 67,
+	DHCP4_CLIENT_PORT = 68,
+};
+
+enum { DHCP4_BOOTREQUEST = 1, DHCP4_BOOTREPLY = 2 };
+
+enum dhcp4_type {
+	DHCP4_NOTYPE = 0,
+	DHCP4_DISCOVER = 1,
+	DHCP4_OFFER,
+	DHCP4_REQUEST,
+	DHCP4_DECLINE,
+	DHCP4_ACK,
+	DHCP4_NAK,
+	DHCP4_RELEASE,
+	DHCP4_INFORM,
+	DHCP4_FORCERENEW,
+	DHCP4_LEASEQUERY,
+	DHCP4_LEASEUNASSIGNED,
+	DHCP4_LEASEUNKNOWN,
+	DHCP4_LEASEACTIVE,
+	DHCP4_BULKLEASEQUERY,
+	DHCP4_LEASEQUERYDONE,
+	DHCP4_ACTIVELEASEQUERY,
+	DHCP4_LEASEQUERYSTATUS,
+	DHCP4_TLS,
+	DHCP4_N_TYPES
+};
+
+struct dhcp4_option {
+	uint8_t code;
+	struct span data;	/* may be longer than 255 octets */
+};
+
+struct dhcp4_msg {
+	uint8_t op, htype, hlen, hops;
+	uint32_t xid;
+	uint16_t secs, flags;
+	uint32_t ciaddr, yiaddr, siaddr, giaddr; /* host order */
+	uint8_t chaddr[DHCP4_CHADDR_LEN];
+	uint8_t sname[DHCP4_SNAME_LEN];
+	uint8_t file[DHCP4_FILE_LEN];
+	struct arena *arena;	/* borrowed; option list and joined data live there */
+	struct dhcp4_option *opts;
+	uint16_t n_opts, cap_opts;
+	uint8_t pos[256];	/* code -> index in opts + 1; 0: absent */
+};
+
+/* An empty message that allocates from arena. */
+void dhcp4_init(struct dhcp4_msg *m, struct arena *arena);
+
+/*
+ * Bytes to message. Overload (52) is resolved: options, then file, then sname; an overloaded
+ * field is zeroed in the result. A missing END is tolerated, PAD skipped, data behind END ignored.
+ * lenient (Kea's lenient-option-parsing): a truncated last option is kept out instead of refused.
+ * 0, or -USHER_E_TRUNCATED (shorter than 240 octets, or an option runs over its field),
+ * -USHER_E_MALFORMED (cookie, op not 1 or 2, hlen over 16, overload 52 of wrong length or value,
+ * 52 inside file or sname), -USHER_E_NOMEM. RFC 2131 2, 4.1; RFC 2132 2, 9.3; RFC 3396 5 to 7.
+ */
+int dhcp4_decode(struct span bytes, bool lenient, struct arena *arena, struct dhcp4_msg *ret_msg) must_check;
+
+struct dhcp4_encode_opts {
+	size_t max_len;	   /* of the DHCP message (UDP payload) the receiver takes; >= 548 */
+	bool no_overload;  /* sname and file carry the boot fields and must stay */
+	size_t min_len;	   /* pad with zeros up to this; normally DHCP4_BOOTP_MIN_LEN */
+};
+
+struct dhcp4_encoded {
+	size_t len;
+	unsigned n_omitted;	/* options left out because they did not fit */
+	uint8_t first_omitted;	/* code of the first of them */
+	bool overloaded;
+};
+
+/*
+ * Message to bytes, options in the order of opts[]. Longer than 255 octets: split (RFC 3396).
+ * What does not fit into max_len moves to file, then sname (option 52 is written then), whole
+ * options only; 53, 54, 51, 61 and 82 never move. What fits nowhere is left out from the end and
+ * counted. 82, where present, is the last option before END (RFC 3046 2.1).
+ * 0, or -USHER_E_NOSPACE if cap does not hold the essentials.
+ */
+int dhcp4_encode(const struct dhcp4_msg *m, const struct dhcp4_encode_opts *o, uint8_t *buf,
+		 size_t cap, struct dhcp4_encoded *ret) must_check;
+
+/* Option data by code; NULL if absent. The result is valid until the message changes. */
+static inline const struct dhcp4_option *dhcp4_opt(const struct dhcp4_msg *m, uint8_t code)
+{
+	return m->pos[code] ? &m->opts[m->pos[code] - 1] : NULL;
+}
+
+/* Option data, or an empty span if absent. */
+static inline struct span dhcp4_opt_data(const struct dhcp4_msg *m, uint8_t code)
+{
+	const struct dhcp4_option *o = dhcp4_opt(m, code);
+
+	return o ? o->data : SPAN_NULL;
+}
+
+/* Fixed-size readers: false if the option is absent or has another length. */
+bool dhcp4_opt_u8(const struct dhcp4_msg *m, uint8_t code, uint8_t *ret);
+bool dhcp4_opt_u16(const struct dhcp4_msg *m, uint8_t code, uint16_t *ret);
+bool dhcp4_opt_u32(const struct dhcp4_msg *m, uint8_t code, uint32_t *ret);
+
+/* Message type (option 53 of length 1), else DHCP4_NOTYPE. */
+enum dhcp4_type dhcp4_msg_type(const struct dhcp4_msg *m);
+/* "DHCPDISCOVER" and so on; "UNKNOWN" for what has no name. */
+const char *dhcp4_type_name(enum dhcp4_type t);
+
+/* Sets an option: replaces, or appends at the end. The data is copied. 0 or -USHER_E_NOMEM. */
+int dhcp4_opt_set(struct dhcp4_msg *m, uint8_t code, struct span data) must_check;
+/* The same, borrowing data, which must outlive the message. */
+int dhcp4_opt_set_ref(struct dhcp4_msg *m, uint8_t code, struct span data) must_check;
+int dhcp4_opt_set_u8(struct dhcp4_msg *m, uint8_t code, uint8_t v) must_check;
+int dhcp4_opt_set_u32(struct dhcp4_msg *m, uint8_t code, uint32_t v) must_check;
+/* Removes; false if it was not there. */
+bool dhcp4_opt_del(struct dhcp4_msg *m, uint8_t code);
+
+/*
+ * Sub-options of a container (43, 82, ...): code, length, data. Finds the first with code; an
+ * empty span with p == NULL if absent or the container is broken before it.
+ */
+bool dhcp4_subopt(struct span container, uint8_t code, struct span *ret);
+/* Is the container a whole sequence of sub-options? */
+bool dhcp4_subopts_valid(struct span container);

@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * What is known of options: code, name, type. The standard ones are the rows of options.def;
+ * an operator defines more (option-def). From a definition follow: the value's text to bytes
+ * (configuration), bytes to text (logs, expressions' .text, traces), and the checks of both.
+ */
+#pragma once
+
+#include "base/arena.h"
+#include "base/buf.h"
+#include "base/span.h"
+
+enum option_type {
+	OPTION_EMPTY,
+	OPTION_BINARY,
+	OPTION_BOOLEAN,
+	OPTION_INT8,
+	OPTION_INT16,
+	OPTION_INT32,
+	OPTION_UINT8,
+	OPTION_UINT16,
+	OPTION_UINT32,
+	OPTION_IPV4,	  /* "ipv4-address" */
+	OPTION_IPV6,	  /* "ipv6-address" */
+	OPTION_IPV6_PREFIX,
+	OPTION_PSID,
+	OPTION_STRING,
+	OPTION_TUPLE,
+	OPTION_FQDN,
+	OPTION_RECORD,
+	OPTION_INTERNAL,  /* a format of its own: 121, 162 */
+	OPTION_N_TYPES
+};
+
+enum { OPTION_RECORD_MAX = 16 };
+
+enum option_flag {
+	OPTION_F_ARRAY = 1,	 /* the value (or the record's last field) repeats */
+	OPTION_F_SERVER_SET = 2, /* computed by the server or client-only: option-data may not set it */
+};
+
+/* Spaces are named; the built-in ones: */
+#define OPTION_SPACE_DHCP4  "dhcp4"
+#define OPTION_SPACE_RAI    "dhcp-agent-options-space"
+#define OPTION_SPACE_VENDOR "vendor-encapsulated-options-space"
+
+struct option_def {
+	uint32_t code;
+	const char *name;
+	const char *space;
+	enum option_type type;
+	uint8_t flags;
+	uint8_t n_record;
+	uint8_t record[OPTION_RECORD_MAX]; /* enum option_type of each field */
+	const char *encapsulate;	/* space of the sub-options, or "" */
+	const char *rfc;
+};
+
+/* The standard definition in a built-in space, or NULL. */
+const struct option_def *option_def_by_code(const char *space, uint32_t code);
+const struct option_def *option_def_by_name(const char *space, const char *name);
+/* Walks the table: NULL at the end. */
+const struct option_def *option_def_at(size_t i);
+
+/* "uint32" to OPTION_UINT32 and back; -USHER_E_UNKNOWN. */
+int option_type_parse(const char *name, enum option_type *ret) must_check;
+const char *option_type_name(enum option_type t);
+
+/*
+ * Text to bytes by definition. csv: comma separated fields ("\," is a comma in a string), as
+ * Kea's csv-format true; otherwise hex ("0a0b", "0x0a0b", "0a:0b") or a 'quoted' string.
+ * The bytes lie in arena. On failure *ret_why (in arena) says what was expected.
+ * 0 or -USHER_E_SYNTAX, -USHER_E_RANGE, -USHER_E_NOMEM.
+ */
+int option_encode_text(const struct option_def *def, const char *text, bool csv, struct arena *arena,
+		       struct span *ret, const char **ret_why) must_check;
+
+/* Do these bytes fit the definition (length rules of RFC 2132 and the type)? */
+bool option_data_valid(const struct option_def *def, struct span data);
+
+/*
+ * Bytes to text, as expressions' .text has it: addresses dotted, numbers decimal, booleans
+ * true/false, strings as they are, binary as lower-case hex, fields separated by ", ".
+ * Data that does not fit def is shown as hex.
+ */
+void option_text(const struct option_def *def, struct span data, struct buf *out);
