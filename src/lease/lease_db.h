@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * The lease table: what the server serves from. Thread-safe: every call takes and gives values,
+ * holds its locks shortly and never across disk or callouts. Every change that must survive is
+ * appended to the store in the same critical section; its sequence number comes back.
+ *
+ * An address is *free* when it has no record, or only a kept one (RECLAIMED, RELEASED, expired)
+ * of somebody; *held* when it was offered a moment ago; *taken* otherwise.
+ */
+#pragma once
+
+#include "base/arena.h"
+#include "base/clock.h"
+#include "base/hash.h"
+#include "base/rng.h"
+#include "lease/lease.h"
+
+struct lease_db;
+struct lease_store;
+
+struct lease_db_opts {
+	const struct clock_src *clock;
+	struct hash_key hash_key;
+	uint64_t seed;		/* of the random allocator */
+	uint32_t offer_hold_s;	/* how long an offered address is kept for its client */
+};
+
+int lease_db_new(const struct lease_db_opts *o, struct lease_db **ret) must_check;
+void lease_db_free(struct lease_db *db);
+/* The store that rows go to; NULL: none (everything counts as durable). */
+void lease_db_attach(struct lease_db *db, struct lease_store *store);
+
+/* --- pools ------------------------------------------------------------------------------- */
+
+enum lease_allocator { LEASE_ALLOC_ITERATIVE, LEASE_ALLOC_RANDOM, LEASE_ALLOC_FLQ };
+
+struct lease_pool_def {
+	uint32_t first, last;	/* inclusive */
+	uint32_t subnet_id;
+	uint32_t pool_id;
+	enum lease_allocator allocator;
+	bool exclude_first_last_24; /* never pick x.x.x.0 and x.x.x.255 */
+	const uint32_t *reserved;   /* addresses inside that are not to be picked; sorted */
+	size_t n_reserved;
+};
+
+/*
+ * Replaces the set of pools. A pool whose range and settings are unchanged keeps its index; the
+ * others are built from the leases. Pools are then named by their index in defs. Old pool sets
+ * stay valid for callers that still hold the old generation (unref it).
+ */
+struct lease_pools;
+int lease_pools_build(struct lease_db *db, const struct lease_pool_def *defs, size_t n,
+		      struct lease_pools **ret) must_check;
+struct lease_pools *lease_pools_ref(struct lease_pools *p);
+void lease_pools_unref(struct lease_pools *p);
+/* Free addresses of pool i (kept ones included), constant time. */
+uint64_t lease_pool_free(const struct lease_pools *p, size_t i);
+
+/* --- one lease ---------------------------------------------------------------------------- */
+
+/*
+ * Copies the record of addr; user_context goes into arena (may be NULL: then user_context is NULL).
+ * ret_seq, where not NULL: the number of its last row. 0, -USHER_E_NOTFOUND. Offered addresses are
+ * found too (state LEASE_OFFERED).
+ */
+int lease_db_get(struct lease_db *db, uint32_t addr, struct arena *arena, struct lease *ret,
+		 uint64_t *ret_seq) must_check;
+/*
+ * The client's records in any of the subnets, best first: ASSIGNED before OFFERED before kept;
+ * by client_id before by hw; later cltt first. At most n. Count.
+ */
+size_t lease_db_find(struct lease_db *db, const struct lease_client *c, const uint32_t *subnet_ids,
+		     size_t n_subnets, struct arena *arena, struct lease *ret, size_t n);
+
+/*
+ * Holds a free address for the client and marks it OFFERED (a kept record of the same client stays
+ * and is only held). The address must be free, or held by or assigned to this client.
+ * l: addr, subnet_id, pool_id and identity are read. 0, -USHER_E_IN_USE.
+ */
+int lease_db_hold(struct lease_db *db, const struct lease *l) must_check;
+/* Lets go of a hold, if it is this client's (declined offer, callout said SKIP). */
+void lease_db_unhold(struct lease_db *db, uint32_t addr, const struct lease_client *c);
+
+/*
+ * Picks an address of pool i for a client and holds it as lease_db_hold does: a never-used one
+ * first, else the one whose kept record is oldest. Constant time, also when the pool is full.
+ * l: identity is read; addr, subnet_id, pool_id are set. 0, -USHER_E_EXHAUSTED.
+ */
+int lease_db_pick(struct lease_db *db, struct lease_pools *p, size_t i, struct lease *l) must_check;
+/* Which pool has the address, counting from start; -USHER_E_NOTFOUND. */
+int lease_pools_find(const struct lease_pools *p, uint32_t addr, size_t start) must_check;
+
+/*
+ * What lease_db_assign found in the way, and what it did.
+ */
+struct lease_change {
+	uint64_t seq;		/* wait for it before answering; 0: nothing to wait for */
+	bool had_old;		/* there was a record at the address */
+	bool old_expired;	/* it was another client's, over but not yet reclaimed: reclaimed now */
+	struct lease old;	/* that record (user_context NULL) */
+};
+
+/*
+ * Gives the address to l's client (ASSIGNED) in one step, if it is free, held by or assigned to this
+ * client (by lease_is_of with `who`). 0, -USHER_E_IN_USE (another's, or declined).
+ */
+int lease_db_assign(struct lease_db *db, const struct lease *l, const struct lease_client *who,
+		    struct lease_change *ret) must_check;
+/*
+ * Ends the client's lease: keep != false keeps the record (state RELEASED, the client gets it again
+ * if nobody else needs it), else deletes it. 0, -USHER_E_NOTFOUND, -USHER_E_NOT_OWNER,
+ * -USHER_E_RANGE (state is not ASSIGNED or it is expired).
+ */
+int lease_db_release(struct lease_db *db, uint32_t addr, const struct lease_client *who, bool keep,
+		     struct lease_change *ret) must_check;
+/* Quarantine: identity stripped, state DECLINED for probation seconds. Errors as release. */
+int lease_db_decline(struct lease_db *db, uint32_t addr, const struct lease_client *who,
+		     uint32_t probation_s, struct lease_change *ret) must_check;
+
+/* --- administration: no ownership check ----------------------------------------------------- */
+
+enum lease_put { LEASE_PUT_ADD, LEASE_PUT_UPDATE, LEASE_PUT_FORCE };
+/* ADD: -USHER_E_EXISTS; UPDATE: -USHER_E_NOTFOUND; FORCE: neither. */
+int lease_db_put(struct lease_db *db, const struct lease *l, enum lease_put mode,
+		 struct lease_change *ret) must_check;
+int lease_db_del(struct lease_db *db, uint32_t addr, struct lease_change *ret) must_check;
+/* Deletes every lease of the subnet (0: all). Count. */
+uint64_t lease_db_wipe(struct lease_db *db, uint32_t subnet_id, uint64_t *ret_seq);
+
+/* --- expiry ---------------------------------------------------------------------------------- */
+
+struct lease_reclaim_opts {
+	uint32_t max_leases;	/* 0: no limit */
+	int64_t max_ns;		/* 0: no limit */
+	bool remove;		/* delete instead of keeping as RECLAIMED */
+	/* Called without locks before a lease is reclaimed: false leaves it to the callee (the hook
+	 * lease4_expire said SKIP; it is counted, and not tried again before the next run). */
+	bool (*before)(void *ctx, const struct lease *l);
+	void *ctx;
+};
+
+/* Reclaims expired leases, oldest first (declined ones are removed: recovered). Count;
+ * *ret_more: there are more. */
+size_t lease_db_reclaim(struct lease_db *db, const struct lease_reclaim_opts *o, bool *ret_more);
+/* Deletes kept records (RECLAIMED, RELEASED) that ended more than age seconds ago. Count. */
+size_t lease_db_flush_reclaimed(struct lease_db *db, uint32_t age_s, size_t max);
+/* Ends of holds; cheap; called on every tick. */
+void lease_db_expire_holds(struct lease_db *db);
+
+/* --- walking ---------------------------------------------------------------------------------- */
+
+struct lease_filter {
+	uint32_t subnet_id;		/* 0: any */
+	struct span hw;			/* empty: any */
+	struct span client_id;
+	const char *hostname;		/* NULL: any; compared without case */
+	int state;			/* -1: any that is in the file (not OFFERED) */
+};
+
+/*
+ * Leases with address > from (0: all), by address, that pass the filter: at most n. Count. With hw or
+ * client_id set it goes by the index. Holds the lock for at most a bounded stretch at a time.
+ */
+size_t lease_db_page(struct lease_db *db, uint32_t from, const struct lease_filter *f,
+		     struct arena *arena, struct lease *ret, size_t n);
+
+/* Counters of a subnet (pool_id 0xffffffff: of the whole subnet), or of all (subnet_id 0). */
+struct lease_counts {
+	uint64_t assigned;	/* declined ones included, as Kea counts */
+	uint64_t declined;
+	uint64_t cumulative_assigned;
+	uint64_t reclaimed;
+	uint64_t reclaimed_declined;
+};
+enum { LEASE_ALL_POOLS = 0xffffffffU };
+void lease_db_counts(struct lease_db *db, uint32_t subnet_id, uint32_t pool_id, struct lease_counts *ret);
+uint64_t lease_db_size(struct lease_db *db);	/* records that are in the file */

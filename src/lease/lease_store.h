@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * Where leases are made durable. The table appends rows; a committer thread writes and syncs
+ * them in groups; a row's sequence number is durable once lease_store_durable() has reached it.
+ * A response that promises a lease waits for that. Implementers: lease_store_backend.h.
+ */
+#pragma once
+
+#include "base/attr.h"
+#include "base/clock.h"
+#include "base/file_ops.h"
+#include "lease/lease.h"
+
+struct lease_store;
+struct lease_db;
+struct log;
+
+struct lease_store_stats {
+	uint64_t rows, commits, bytes, errors;
+	uint64_t max_batch;
+	uint64_t pending;	/* rows appended and not yet durable */
+};
+
+/*
+ * Queues one row (a whole image of the lease; deleted: valid_lft 0 in the file) and returns its
+ * sequence number, > 0. Called by the table with its lock held, so rows of an address keep their
+ * order. Never blocks, never fails: a store that is down keeps the table's state as the truth and
+ * writes it again when it comes back.
+ */
+uint64_t lease_store_append(struct lease_store *s, const struct lease *l, bool deleted);
+
+/* Every row up to this number is on disk. */
+uint64_t lease_store_durable(const struct lease_store *s);
+/* False while nothing can be made durable (disk full, EIO, read-only). */
+bool lease_store_up(const struct lease_store *s);
+/*
+ * Rows appended while `epoch` was current and not durable when it ended are not coming back as
+ * acknowledged: whoever waits for them must not answer. The number grows with each failure.
+ */
+uint64_t lease_store_epoch(const struct lease_store *s);
+/* Writes to eventfd whenever durable, up or epoch moved. At most 64. 0, or -USHER_E_LIMIT. */
+int lease_store_notify(struct lease_store *s, int eventfd) must_check;
+void lease_store_unnotify(struct lease_store *s, int eventfd);
+/* Waits for seq: 0 when durable, -USHER_E_STORE_DOWN, -ETIMEDOUT. For commands, not for workers. */
+int lease_store_wait(struct lease_store *s, uint64_t seq, int64_t timeout_ns) must_check;
+/* Does the committer's work now, in this thread (stores opened with threads == false). */
+void lease_store_commit_now(struct lease_store *s);
+void lease_store_stats(const struct lease_store *s, struct lease_store_stats *ret);
+/* Path of the live file; "" for a store without one. */
+const char *lease_store_path(const struct lease_store *s);
+/* Starts a clean-up in the background (kea-lfc). 0, -USHER_E_IN_USE if one runs. */
+int lease_store_cleanup(struct lease_store *s) must_check;
+/* Stops the committer after everything queued is durable (or cannot be); frees. */
+void lease_store_close(struct lease_store *s);
+
+struct journal_opts {
+	const char *path;	/* the CSV file, e.g. /var/lib/kea/kea-leases4.csv */
+	bool persist;		/* false: keep nothing, everything is "durable" at once */
+	bool threads;		/* committer and clean-up threads; false: lease_store_commit_now() */
+	uint32_t max_row_errors; /* bad rows tolerated while loading; 0: any number */
+	uint32_t max_delay_us;	/* how long a group may be gathered; 0: as long as a sync takes */
+	const struct file_ops *files; /* NULL: the kernel's */
+	const struct clock_src *clock;
+	struct log *log;
+};
+
+struct journal_load_stats {
+	uint64_t rows, bad_rows, leases;
+	uint64_t torn_bytes;	/* cut off at the end */
+	uint64_t first_bad_line;
+	char first_bad_file[256];
+	char first_bad_why[128];
+};
+
+/*
+ * Opens Kea's lease file: loads .completed, else .2, .1, then the live file into db (last row of an
+ * address wins, valid_lft 0 deletes), cuts off a torn last row, repairs left-overs of an
+ * interrupted clean-up, attaches itself to db. 0, -USHER_E_LIMIT (more than max_row_errors bad
+ * rows), -errno.
+ */
+int journal_open(const struct journal_opts *o, struct lease_db *db, struct lease_store **ret,
+		 struct journal_load_stats *ret_stats) must_check;

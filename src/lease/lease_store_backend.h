@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * For implementers of lease stores: the table every store fills and the head of its object.
+ */
+#pragma once
+
+#include "lease/lease_store.h"
+
+struct lease_store_ops {
+	const char *name;	/* "memfile" */
+	uint64_t (*append)(struct lease_store *s, const struct lease *l, bool deleted);
+	int (*wait)(struct lease_store *s, uint64_t seq, int64_t timeout_ns);
+	void (*commit_now)(struct lease_store *s);
+	int (*cleanup)(struct lease_store *s);
+	void (*stats)(const struct lease_store *s, struct lease_store_stats *ret);
+	const char *(*path)(const struct lease_store *s);
+	void (*close)(struct lease_store *s);
+};
+
+struct lease_store {
+	const struct lease_store_ops *ops;
+	_Atomic uint64_t durable;
+	_Atomic uint64_t epoch;
+	_Atomic bool up;
+	int notify[64];
+	_Atomic unsigned n_notify;
+};
