@@ -1,0 +1,312 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * The typed, immutable configuration: Kea's Dhcp4 map, checked, with defaults and inheritance
+ * worked out (pool < subnet < shared network < global). Built whole or not at all; everything in it
+ * lives in its arena; pointers stay valid as long as the config. Names are Kea's keys.
+ */
+#pragma once
+
+#include "base/arena.h"
+#include "base/log.h"
+#include "base/span.h"
+#include "config/expr.h"
+#include "config/json.h"
+#include "wire/option_def.h"
+
+/* --- classes ---------------------------------------------------------------------------------- */
+
+/*
+ * Every class name the configuration mentions has a number below n_class_names: the built-in ones
+ * first, then in order of mention. A packet's membership is a bit set over them.
+ */
+enum config_class_id {
+	CLASS_ALL,
+	CLASS_KNOWN,
+	CLASS_UNKNOWN,
+	CLASS_DROP,
+	CLASS_REJECT,
+	CLASS_BOOTP,
+	CLASS_SKIP_DDNS,
+	CLASS_N_BUILTIN
+};
+
+struct config_class_list {
+	const uint32_t *ids;	/* any-of for guards; in order for evaluate-additional-classes */
+	size_t n;
+};
+
+/* --- options ---------------------------------------------------------------------------------- */
+
+struct config_option {
+	uint32_t code;
+	const char *space;	/* interned: compare pointers with config's or strcmp */
+	uint32_t vendor_id;	/* of space "vendor-N"; else 0 */
+	const struct option_def *def;	/* may be NULL (code only) */
+	struct span data;	/* encoded; may exceed 255 octets */
+	bool always_send, never_send;
+	struct config_class_list classes; /* only for members of one of them; empty: all */
+};
+
+struct config_options {
+	const struct config_option *items; /* sorted by space, then code */
+	size_t n;
+};
+
+/* Definitions by space and code or name: the operator's first, then the standard ones. */
+struct option_defs;
+const struct option_def *option_defs_by_code(const struct option_defs *d, const char *space, uint32_t code);
+const struct option_def *option_defs_by_name(const struct option_defs *d, const char *space, const char *name);
+
+/* --- values a scope inherits -------------------------------------------------------------------- */
+
+enum config_allocator { ALLOCATOR_ITERATIVE, ALLOCATOR_RANDOM, ALLOCATOR_FLQ };
+
+struct config_triplet {		/* seconds */
+	uint32_t value, min, max;
+	bool set;		/* of a class: given at all? */
+};
+
+struct config_params {
+	struct config_triplet valid_lifetime;
+	bool has_renew_timer, has_rebind_timer;
+	uint32_t renew_timer, rebind_timer;
+	bool calculate_tee_times;
+	double t1_percent, t2_percent;
+	uint32_t offer_lifetime;	/* 0: none */
+	double cache_threshold;		/* 0: off */
+	bool has_cache_max_age;
+	uint32_t cache_max_age;
+	bool store_extended_info;
+	bool authoritative;
+	bool match_client_id;
+	uint32_t next_server;
+	const char *server_hostname;	/* "" when unset */
+	const char *boot_file_name;
+	enum config_allocator allocator;
+	double adaptive_lease_time_threshold; /* 1.0: off */
+	bool reservations_global, reservations_in_subnet, reservations_out_of_pool;
+	const char *hostname_char_set, *hostname_char_replacement;
+};
+
+/* --- topology ----------------------------------------------------------------------------------- */
+
+enum config_host_id {
+	HOST_ID_HW_ADDRESS,
+	HOST_ID_DUID,
+	HOST_ID_CIRCUIT_ID,
+	HOST_ID_CLIENT_ID,
+	HOST_ID_FLEX_ID,
+	HOST_ID_N
+};
+
+struct config_host {
+	uint32_t subnet_id;	/* 0: global */
+	enum config_host_id id_type;
+	struct span id;
+	uint32_t addr;		/* 0: none */
+	const char *hostname;	/* "" : none */
+	struct config_options options;
+	struct config_class_list classes;
+	bool has_next_server;
+	uint32_t next_server;
+	const char *server_hostname, *boot_file_name; /* NULL: not given */
+	const struct json *node;
+};
+
+struct config_pool {
+	uint32_t first, last;
+	uint32_t pool_id;
+	uint32_t index;		/* among all pools of the configuration */
+	struct config_options options;
+	struct config_class_list classes;	/* guard */
+	struct config_class_list additional;	/* evaluate-additional-classes */
+	const struct json *node;
+};
+
+struct config_network;
+
+struct config_subnet {
+	uint32_t id;
+	uint32_t index;		/* in config.subnets */
+	uint32_t prefix;	/* network address */
+	uint8_t prefix_len;
+	const char *text;	/* "192.0.2.0/24" */
+	const struct config_network *network;	/* NULL: alone */
+	const char *interface;	/* "" : any (network's inherited) */
+	const uint32_t *relays;	/* own relay.ip-addresses */
+	size_t n_relays;
+	struct config_class_list classes, additional;
+	const struct config_pool *pools;
+	size_t n_pools;
+	struct config_params params;
+	struct config_options options;
+	const struct json *node;
+};
+
+struct config_network {
+	const char *name;
+	const char *interface;
+	const uint32_t *relays;
+	size_t n_relays;
+	struct config_class_list classes, additional;
+	const struct config_subnet *const *subnets; /* by id */
+	size_t n_subnets;
+	struct config_params params;
+	struct config_options options;
+	const struct json *node;
+};
+
+struct config_class {
+	const char *name;
+	uint32_t id;
+	const struct expr *test;	/* NULL: set by others only */
+	const struct expr *template_test; /* string: SPAWN_<name>_<value> */
+	bool only_additional;		/* only-in-additional-list */
+	bool late;			/* depends on KNOWN or UNKNOWN */
+	struct config_options options;
+	const struct option_def *defs;	/* own option-def (43, 224-254) */
+	size_t n_defs;
+	bool has_next_server;
+	uint32_t next_server;
+	const char *server_hostname, *boot_file_name; /* NULL: not given */
+	struct config_triplet valid_lifetime;
+	bool has_offer_lifetime;
+	uint32_t offer_lifetime;
+	const struct json *node;
+};
+
+/* --- the rest --------------------------------------------------------------------------------------- */
+
+struct config_interface {
+	const char *name;	/* "*" : all */
+	uint32_t addr;		/* 0: any */
+};
+
+struct config_control_socket {
+	const char *type;	/* "unix" */
+	const char *path;
+	const struct json *node;
+};
+
+struct config_logger {
+	const char *name;
+	enum log_severity severity;
+	int debuglevel;
+	const struct log_output *outputs;
+	size_t n_outputs;
+};
+
+struct config_hook_library {
+	const char *library;
+	const struct json *parameters;	/* NULL: none */
+	struct json_pos pos;
+};
+
+enum config_durability { DURABILITY_COMMIT, DURABILITY_INTERVAL, DURABILITY_NONE };
+enum config_lease_checks { CHECKS_NONE, CHECKS_WARN, CHECKS_FIX, CHECKS_FIX_DEL, CHECKS_DEL };
+
+struct config {
+	struct arena arena;
+	const char *file;		/* it was read from; "" : config-set */
+	const struct json *effective;	/* {"Dhcp4": …} with every default filled in: config-get's answer */
+	char hash[65];			/* SHA-256 of it, hex */
+
+	/* interfaces-config */
+	const struct config_interface *interfaces;
+	size_t n_interfaces;
+	bool socket_udp;		/* dhcp-socket-type udp */
+	bool use_routing;		/* outbound-interface */
+	bool re_detect;
+	uint32_t sockets_max_retries, sockets_retry_wait_ms;
+	bool sockets_require_all;
+
+	const struct config_control_socket *control_sockets;
+	size_t n_control_sockets;
+	const struct config_hook_library *hooks;
+	size_t n_hooks;
+	const struct config_logger *loggers;
+	size_t n_loggers;
+
+	/* multi-threading */
+	bool multi_threading;
+	uint32_t thread_pool_size;	/* 0: cores */
+	uint32_t packet_queue_size;
+	uint32_t parked_packet_limit;	/* 0: none */
+
+	/* lease-database */
+	bool persist;
+	const char *lease_file;		/* "" : the default path */
+	uint32_t lfc_interval;
+	uint32_t max_row_errors;
+	enum config_durability durability; /* user-context usher.durability */
+	uint32_t commit_delay_us;	/* user-context usher.commit-delay-us */
+	uint32_t offer_hold_s;		/* user-context usher.offer-hold-time, 10 */
+
+	/* expired-leases-processing */
+	uint32_t reclaim_timer_wait_s, flush_reclaimed_timer_wait_s, hold_reclaimed_s;
+	uint32_t max_reclaim_leases, max_reclaim_ms, unwarned_reclaim_cycles;
+	enum config_lease_checks lease_checks;
+
+	/* global behaviour */
+	uint32_t decline_probation_s;
+	bool echo_client_id;
+	bool lenient_option_parsing, ignore_server_id, ignore_rai_link_selection, exclude_first_last_24;
+	bool early_global_reservations_lookup, ip_reservations_unique, reservations_lookup_first;
+	bool stash_agent_options;
+	const uint8_t *host_ids;	/* enum config_host_id, in order of look-up */
+	size_t n_host_ids;
+	const char *server_tag;
+
+	struct config_params params;	/* global values */
+	struct config_options options;
+	const struct option_defs *defs;
+
+	const char *const *class_names;	/* by class id */
+	uint32_t n_class_names;
+	const struct config_class *classes; /* in order of definition */
+	size_t n_classes;
+
+	const struct config_subnet *subnets; /* by id, ascending */
+	size_t n_subnets;
+	const struct config_network *networks;
+	size_t n_networks;
+	const struct config_pool *const *pools; /* all, by index */
+	const struct config_subnet *const *pool_subnets; /* the subnet of each */
+	size_t n_pools;
+	const struct config_host *hosts;
+	size_t n_hosts;
+
+	struct config_index *index;	/* hashes behind the look-ups below */
+};
+
+struct config_load_opts {
+	/* Warnings (trailing comma, duplicate reservation, …); may be NULL. */
+	void (*warn)(void *ctx, const struct config_error *w);
+	void *ctx;
+};
+
+/* From a file, or from a parsed {"Dhcp4": …}. 0, or negative with *err filled; nothing is kept. */
+int config_load_file(const char *path, const struct config_load_opts *o, struct config **ret,
+		     struct config_error *err) must_check;
+int config_load_json(const struct json *root, const struct config_load_opts *o, struct config **ret,
+		     struct config_error *err) must_check;
+void config_free(struct config *c);
+
+/* Subnets whose prefix contains addr, in order of id: start with prev == NULL; NULL at the end. */
+const struct config_subnet *config_subnet_containing(const struct config *c, uint32_t addr,
+						     const struct config_subnet *prev);
+/* Subnets that answer to a relay: own relay list has addr, or no own list and the network's has. */
+const struct config_subnet *config_subnet_by_relay(const struct config *c, uint32_t giaddr,
+						   const struct config_subnet *prev);
+const struct config_subnet *config_subnet_by_interface(const struct config *c, const char *ifname,
+						       const struct config_subnet *prev);
+const struct config_subnet *config_subnet_by_id(const struct config *c, uint32_t id);
+/* Reservation of an identifier in a subnet (0: global), or of an address. NULL: none. */
+const struct config_host *config_host_by_id(const struct config *c, uint32_t subnet_id,
+					    enum config_host_id type, struct span id);
+const struct config_host *config_host_by_addr(const struct config *c, uint32_t subnet_id, uint32_t addr);
+/* Class id of a name; -USHER_E_NOTFOUND if the configuration never mentions it. */
+int config_class_by_name(const struct config *c, const char *name) must_check;
+/* The option of a scope, or NULL. */
+const struct config_option *config_option_find(const struct config_options *o, const char *space,
+					       uint32_t code);

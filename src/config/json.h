@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * JSON with a position on every node, in Kea's dialect: comments of three styles (#, //, slash-star),
+ * includes, a trailing comma with a warning. Duplicate keys are errors. Depth and size are bounded.
+ * Nodes live in an arena and are immutable once parsed; builders are for answers and dumps.
+ * Used for configuration files and for control requests (strict, without includes).
+ */
+#pragma once
+
+#include "base/arena.h"
+#include "base/buf.h"
+
+enum json_type { JSON_NULL, JSON_BOOL, JSON_INT, JSON_REAL, JSON_STRING, JSON_LIST, JSON_MAP };
+
+struct json_pos {
+	const char *file;	/* "" for a request */
+	uint32_t line, col;	/* from 1; col counts octets */
+};
+
+struct json {
+	enum json_type type;
+	struct json_pos pos;	/* of the value */
+	struct json_pos key_pos;
+	const char *key;	/* in a map; NULL elsewhere */
+	union {
+		bool b;
+		int64_t i;
+		double r;
+		struct {
+			const char *s;	/* NUL ended; may hold NULs inside, see n */
+			size_t n;
+		};
+		struct {
+			struct json *first, *last;
+			size_t count;
+		};
+	};
+	struct json *next;	/* sibling */
+};
+
+/* What is wrong, where, and what was expected. */
+struct config_error {
+	struct json_pos pos;
+	char text[512];
+};
+
+/* "file:line:col: text", or just the text without a position. */
+void config_error_text(const struct config_error *e, struct buf *out);
+/* Fills e; returns result, so that callers can `return config_error_set(...)`. */
+int config_error_set(struct config_error *e, const struct json_pos *pos, int result, const char *fmt, ...)
+	printf_like(4, 5);
+
+struct json_opts {
+	const char *file;	/* name for positions; includes are relative to its directory */
+	bool dialect;		/* comments, includes, trailing commas */
+	bool comments;		/* comments only (control requests, as Kea's) */
+	unsigned max_depth;	/* 0: 64 */
+	void (*warn)(void *ctx, const struct config_error *w);
+	void *ctx;
+};
+
+/* 0 and a tree; -USHER_E_SYNTAX, -USHER_E_DEPTH, -USHER_E_EXISTS (duplicate key), -errno. */
+int json_parse(struct span text, const struct json_opts *o, struct arena *arena, struct json **ret,
+	       struct config_error *err) must_check;
+int json_parse_file(const char *path, const struct json_opts *o, struct arena *arena,
+		    struct json **ret, struct config_error *err) must_check;
+
+const char *json_type_name(enum json_type t);	/* "a map", "an integer", ... */
+struct json *json_get(const struct json *map, const char *key);	/* NULL: not a map, or no such key */
+const char *json_get_str(const struct json *map, const char *key);	/* NULL: absent or no string */
+bool json_get_int(const struct json *map, const char *key, int64_t *ret);
+bool json_get_bool(const struct json *map, const char *key, bool *ret);
+
+/* Builders. They never fail loudly: NULL in (memory out) gives NULL out. Strings are copied. */
+struct json *json_map(struct arena *a);
+struct json *json_list(struct arena *a);
+struct json *json_int(struct arena *a, int64_t v);
+struct json *json_real(struct arena *a, double v);
+struct json *json_bool(struct arena *a, bool v);
+struct json *json_str(struct arena *a, const char *s);
+struct json *json_strn(struct arena *a, const char *s, size_t n);
+struct json *json_printf(struct arena *a, const char *fmt, ...) printf_like(2, 3);
+/* Appends v to a list, or to a map under key (copied). Returns v. */
+struct json *json_add(struct arena *a, struct json *to, const char *key, struct json *v);
+struct json *json_copy(struct arena *a, const struct json *v);
+
+/* Text of a tree: compact, or indented by two spaces a level. Escapes control characters, keeps UTF-8. */
+void json_write(const struct json *v, bool pretty, struct buf *out);
