@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * The C hook ABI of Usher: the only installed header. A hook library is a shared object that
+ * exports the three functions of "What a library exports" below and may call the usher_* functions
+ * declared here. It sees opaque handles only, so it goes on working when the server's insides change.
+ *
+ * Threads: a callout runs in the worker that owns the packet; callouts of different packets run at
+ * the same time in different workers. Handles are valid until the callout returns, except
+ * usher_parked, which lives until it is unparked or dropped. Callouts must not block: park instead.
+ *
+ * Hook points, their arguments and what each next step means: doc/hooks.md.
+ */
+#ifndef USHER_HOOK_H
+#define USHER_HOOK_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define USHER_API __attribute__((visibility("default")))
+
+/* Grows by one when a function changes its meaning or goes; additions keep it. */
+#define USHER_HOOK_ABI 1
+
+typedef struct usher_lib usher_lib;	  /* this library, as loaded */
+typedef struct usher_call usher_call;	  /* one call of one hook point */
+typedef struct dhcp4_msg usher_msg;	  /* a DHCPv4 message */
+typedef struct lease usher_lease;	  /* a lease */
+typedef struct hook_parked usher_parked; /* a packet that waits */
+
+/* What happens after the callouts of a hook point. */
+enum usher_next_step {
+	USHER_CONTINUE = 0,
+	USHER_SKIP = 1,
+	USHER_DROP = 2,
+	USHER_PARK = 3,
+};
+
+enum usher_severity { USHER_LOG_DEBUG, USHER_LOG_INFO, USHER_LOG_WARN, USHER_LOG_ERROR };
+
+/*
+ * A callout. 0, or a negative errno: the failure is logged and counted, the packet goes on.
+ * The next step is set with usher_set_status; a later callout may override it.
+ */
+typedef int (*usher_callout)(usher_call *call, void *ctx);
+
+/* --- What a library exports ------------------------------------------------------------------- */
+
+/* Must return USHER_HOOK_ABI as the library was compiled with. */
+USHER_API int usher_hook_version(void);
+/* Registers callouts. 0, or a negative errno: the configuration is refused. */
+USHER_API int usher_hook_load(usher_lib *lib);
+/* Frees what load made. Optional. No callout runs any more. */
+USHER_API void usher_hook_unload(usher_lib *lib);
+
+/* --- The library -------------------------------------------------------------------------------- */
+
+/* Adds a callout at a hook point ("pkt4_receive"). 0, -ENOENT (no such point), -EBUSY (after load). */
+USHER_API int usher_register(usher_lib *lib, const char *hook_point, usher_callout fn, void *ctx);
+/* The library's "parameters" as JSON text; "null" without. Valid until unload. */
+USHER_API const char *usher_parameters(const usher_lib *lib);
+/* A string or integer member of parameters; NULL / fallback if absent. */
+USHER_API const char *usher_parameter_str(const usher_lib *lib, const char *name);
+USHER_API int64_t usher_parameter_int(const usher_lib *lib, const char *name, int64_t fallback);
+/* A pointer of the library's own. */
+USHER_API void usher_lib_set(usher_lib *lib, void *data);
+USHER_API void *usher_lib_get(const usher_lib *lib);
+/* One log line under the id HOOKS_LIBRARY_LOG. */
+USHER_API void usher_log(usher_lib *lib, enum usher_severity severity, const char *text);
+
+/* --- The call --------------------------------------------------------------------------------------- */
+
+USHER_API enum usher_next_step usher_status(const usher_call *call);
+USHER_API void usher_set_status(usher_call *call, enum usher_next_step step);
+/* "pkt4_receive" and so on. */
+USHER_API const char *usher_hook_point(const usher_call *call);
+/* The query; NULL at hook points without a packet. Not decoded yet at buffer4_receive. */
+USHER_API usher_msg *usher_query(usher_call *call);
+/* The response; NULL where there is none. */
+USHER_API usher_msg *usher_response(usher_call *call);
+/* The bytes as received (buffer4_receive) or to be sent (buffer4_send); empty elsewhere. */
+USHER_API const uint8_t *usher_raw(const usher_call *call, size_t *ret_len);
+/* Replaces those bytes (copied). 0, -ENOSPC, -EINVAL at other hook points. */
+USHER_API int usher_set_raw(usher_call *call, const uint8_t *data, size_t len);
+/* At buffer4_receive, before SKIP: decodes the bytes into the query. 0, or -EBADMSG. */
+USHER_API int usher_unpack(usher_call *call);
+/* Receiving interface; "" without. */
+USHER_API const char *usher_interface(const usher_call *call);
+USHER_API uint32_t usher_source(const usher_call *call);	  /* IPv4, host order */
+USHER_API uint32_t usher_destination(const usher_call *call);
+/* Selected subnet; 0: none. At subnet4_select it may be set to another configured one. */
+USHER_API uint32_t usher_subnet_id(const usher_call *call);
+USHER_API int usher_set_subnet_id(usher_call *call, uint32_t id);
+/* A pointer of this library's that stays with the packet from hook point to hook point. */
+USHER_API void usher_packet_set(usher_call *call, void *data);
+USHER_API void *usher_packet_get(const usher_call *call);
+/* Classes. Adding a class the configuration never names has no effect: -ENOENT. */
+USHER_API bool usher_class_has(const usher_call *call, const char *name);
+USHER_API int usher_class_add(usher_call *call, const char *name);
+/* host4_identifier: the identifier type asked for ("flex-id") and the value to use. */
+USHER_API int usher_set_host_id(usher_call *call, const uint8_t *id, size_t len);
+/* lease4_offer, before unpark: the address answered a probe. */
+USHER_API void usher_set_address_in_use(usher_call *call, bool in_use);
+
+/* --- Messages --------------------------------------------------------------------------------------- */
+
+enum usher_field {
+	USHER_OP, USHER_HTYPE, USHER_HLEN, USHER_HOPS, USHER_XID, USHER_SECS, USHER_FLAGS,
+	USHER_CIADDR, USHER_YIADDR, USHER_SIADDR, USHER_GIADDR,
+};
+
+USHER_API uint32_t usher_msg_get(const usher_msg *m, enum usher_field f);
+USHER_API void usher_msg_set(usher_msg *m, enum usher_field f, uint32_t v);
+USHER_API const uint8_t *usher_msg_chaddr(const usher_msg *m); /* 16 octets, hlen of them count */
+USHER_API int usher_msg_type(const usher_msg *m);		/* option 53; 0: none */
+/* Data of an option, NULL if absent. */
+USHER_API const uint8_t *usher_msg_option(const usher_msg *m, uint8_t code, size_t *ret_len);
+/* Sets (copied) or removes. 0, -ENOMEM; -ENOENT. */
+USHER_API int usher_msg_set_option(usher_msg *m, uint8_t code, const uint8_t *data, size_t len);
+USHER_API int usher_msg_del_option(usher_msg *m, uint8_t code);
+
+/* --- Leases -------------------------------------------------------------------------------------------- */
+
+/* lease4_select, lease4_renew, lease4_release, lease4_decline, lease4_expire, lease4_recover: the lease
+ * in question. leases4_committed, lease4_offer: the first of the new ones. NULL: none. */
+USHER_API usher_lease *usher_lease4(usher_call *call);
+/* leases4_committed: what was removed; NULL: nothing. */
+USHER_API const usher_lease *usher_deleted_lease4(const usher_call *call);
+/* lease4_select: an OFFER is being made, nothing will be stored. */
+USHER_API bool usher_fake_allocation(const usher_call *call);
+USHER_API uint32_t usher_lease_address(const usher_lease *l);
+USHER_API uint32_t usher_lease_lifetime(const usher_lease *l);
+USHER_API int usher_lease_set_lifetime(usher_lease *l, uint32_t seconds);
+USHER_API int usher_lease_state(const usher_lease *l);
+USHER_API const char *usher_lease_hostname(const usher_lease *l);
+USHER_API int usher_lease_set_hostname(usher_lease *l, const char *name);
+USHER_API const uint8_t *usher_lease_hw(const usher_lease *l, size_t *ret_len);
+USHER_API const uint8_t *usher_lease_client_id(const usher_lease *l, size_t *ret_len);
+
+/* --- Parking ---------------------------------------------------------------------------------------------- */
+
+/*
+ * Keeps the packet: take a handle, then set USHER_PARK and return. The packet goes on when every
+ * handle taken has been given back. subnet4_select, leases4_committed and lease4_offer may park.
+ * NULL where parking is not allowed. The handle may be given back from any thread, also before the
+ * callout has returned.
+ */
+USHER_API usher_parked *usher_park(usher_call *call);
+/* Gives the handle back; the last one lets the packet go on. */
+USHER_API void usher_unpark(usher_parked *p);
+/* The same, but the packet is dropped (DROP_PARKED_DROPPED). */
+USHER_API void usher_unpark_drop(usher_parked *p);
+/* The same, telling lease4_offer that the address is in use. */
+USHER_API void usher_unpark_in_use(usher_parked *p);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

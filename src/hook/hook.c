@@ -1,0 +1,255 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * The registry of callouts, the loader and the call. A registry is built for one configuration and
+ * does not change once published, so calling needs no lock. Each library has an index, which names
+ * its slot in the packet's data.
+ */
+#include "hook/hook.h"
+
+#include "base/buf.h"
+#include "base/error.h"
+#include "base/log.h"
+#include "config/config.h"
+#include "hook/hook_lib.h"
+
+#include <dlfcn.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { HOOK_MAX_CALLOUTS = 32 };
+
+struct callout {
+	usher_callout fn;
+	void *ctx;
+	struct usher_lib *lib;
+};
+
+struct hook_registry {
+	_Atomic int refs;
+	struct log *log;
+	struct usher_lib libs[HOOK_MAX_LIBS];
+	unsigned n_libs;
+	struct callout callouts[HOOK_N_POINTS][HOOK_MAX_CALLOUTS];
+	uint8_t n_callouts[HOOK_N_POINTS];
+	_Atomic uint64_t failures;
+};
+
+static const struct {
+	const char *name;
+	bool parks;
+} points[] = {
+#define H(symbol, name, parks) {name, parks},
+#include "hook/hooks.def"
+#undef H
+};
+
+const char *hook_point_name(enum hook_point p)
+{
+	return p < HOOK_N_POINTS ? points[p].name : "";
+}
+
+bool hook_point_parks(enum hook_point p)
+{
+	return p < HOOK_N_POINTS && points[p].parks;
+}
+
+bool hook_any(const struct hook_registry *r, enum hook_point p)
+{
+	return r && r->n_callouts[p] != 0;
+}
+
+uint64_t hook_failures(const struct hook_registry *r)
+{
+	return r ? r->failures : 0;
+}
+
+static int callout_add(struct hook_registry *r, enum hook_point p, struct callout c)
+{
+	if (r->n_callouts[p] == HOOK_MAX_CALLOUTS)
+		return -ENOMEM;
+	r->callouts[p][r->n_callouts[p]++] = c;
+	return 0;
+}
+
+int usher_register(usher_lib *lib, const char *hook_point, usher_callout fn, void *ctx)
+{
+	if (!lib->loading)
+		return -EBUSY;
+	for (unsigned p = 0; p < HOOK_N_POINTS; p++)
+		if (strcmp(points[p].name, hook_point) == 0)
+			return callout_add(lib->registry, (enum hook_point)p,
+					   (struct callout){fn, ctx, lib});
+	return -ENOENT;
+}
+
+static struct usher_lib *lib_new(struct hook_registry *r, const char *path)
+{
+	struct usher_lib *lib;
+
+	if (r->n_libs == HOOK_MAX_LIBS)
+		return NULL;
+	lib = &r->libs[r->n_libs];
+	*lib = (struct usher_lib){.registry = r, .index = r->n_libs, .log = r->log};
+	lib->path = strdup(path);
+	if (!lib->path)
+		return NULL;
+	r->n_libs++;
+	return lib;
+}
+
+int hook_register_builtin(struct hook_registry *r, const char *name, enum hook_point p,
+			  usher_callout fn, void *ctx)
+{
+	struct usher_lib *lib = lib_new(r, name);
+
+	if (!lib)
+		return -ENOMEM;
+	return callout_add(r, p, (struct callout){fn, ctx, lib});
+}
+
+static void *lib_symbol(struct usher_lib *lib, const char *name)
+{
+	return lib->handle ? dlsym(lib->handle, name) : NULL;
+}
+
+/* Opens the object, checks the version, lets it register. */
+static int lib_load(struct usher_lib *lib, const struct json_pos *pos, struct config_error *err)
+{
+	int (*version)(void);
+	int (*load)(usher_lib *);
+	int r;
+
+	lib->handle = dlopen(lib->path, RTLD_NOW | RTLD_LOCAL);
+	if (!lib->handle)
+		return config_error_set(err, pos, -USHER_E_HOOK, "hook library %s: %s", lib->path, dlerror());
+	*(void **)&version = lib_symbol(lib, "usher_hook_version");
+	*(void **)&load = lib_symbol(lib, "usher_hook_load");
+	if (!version || !load)
+		return config_error_set(err, pos, -USHER_E_HOOK,
+					"hook library %s: no usher_hook_version and usher_hook_load in it "
+					"(a C library for Usher is expected)", lib->path);
+	r = version();
+	if (r != USHER_HOOK_ABI)
+		return config_error_set(err, pos, -USHER_E_HOOK,
+					"hook library %s: built for hook ABI %d, this server has %d",
+					lib->path, r, USHER_HOOK_ABI);
+	lib->loading = true;
+	r = load(lib);
+	lib->loading = false;
+	if (r < 0)
+		return config_error_set(err, pos, -USHER_E_HOOK, "hook library %s: usher_hook_load failed: %s",
+					lib->path, usher_strerror(r));
+	lib->loaded = true;
+	log_msg(lib->log, LOG_HOOKS_LIBRARY_LOADED, "hook library %s loaded", lib->path);
+	return 0;
+}
+
+static void lib_unload(struct usher_lib *lib)
+{
+	void (*unload)(usher_lib *);
+
+	*(void **)&unload = lib_symbol(lib, "usher_hook_unload");
+	if (lib->loaded && unload)
+		unload(lib);
+	if (lib->loaded)
+		log_msg(lib->log, LOG_HOOKS_LIBRARY_UNLOADED, "hook library %s unloaded", lib->path);
+	if (lib->handle)
+		(void)dlclose(lib->handle);
+	free(lib->path);
+	free(lib->parameters);
+	arena_fini(&lib->arena);
+}
+
+static int lib_parameters(struct usher_lib *lib, const struct json *params)
+{
+	struct buf b;
+
+	arena_init(&lib->arena);
+	buf_init(&b);
+	if (params)
+		json_write(params, false, &b);
+	else
+		buf_str(&b, "null");
+	lib->parameters = buf_take(&b);
+	if (!lib->parameters)
+		return -ENOMEM;
+	lib->params = params ? json_copy(&lib->arena, params) : NULL;
+	return 0;
+}
+
+static int registry_fill(struct hook_registry *r, const struct config *cfg, struct config_error *err)
+{
+	for (size_t i = 0; i < cfg->n_hooks; i++) {
+		const struct config_hook_library *h = &cfg->hooks[i];
+		struct usher_lib *lib = lib_new(r, h->library);
+		int e;
+
+		if (!lib)
+			return config_error_set(err, &h->pos, -USHER_E_LIMIT,
+						"at most %d hook libraries", HOOK_MAX_LIBS);
+		e = lib_parameters(lib, h->parameters);
+		if (e == 0)
+			e = lib_load(lib, &h->pos, err);
+		if (e < 0)
+			return e;
+	}
+	return 0;
+}
+
+int hook_registry_new(const struct config *cfg, struct log *log, struct hook_registry **ret,
+		      struct config_error *err)
+{
+	struct hook_registry *r = calloc(1, sizeof(*r));
+	int e;
+
+	if (!r)
+		return -ENOMEM;
+	r->refs = 1;
+	r->log = log;
+	e = registry_fill(r, cfg, err);
+	if (e < 0) {
+		hook_registry_unref(r);
+		return e;
+	}
+	*ret = r;
+	return 0;
+}
+
+struct hook_registry *hook_registry_ref(struct hook_registry *r)
+{
+	if (r)
+		(void)atomic_fetch_add(&r->refs, 1);
+	return r;
+}
+
+void hook_registry_unref(struct hook_registry *r)
+{
+	if (!r || atomic_fetch_sub(&r->refs, 1) != 1)
+		return;
+	for (unsigned i = r->n_libs; i > 0; i--)
+		lib_unload(&r->libs[i - 1]);
+	free(r);
+}
+
+enum usher_next_step hook_call(struct hook_registry *r, struct usher_call *call)
+{
+	enum hook_point p = call->point;
+
+	call->status = USHER_CONTINUE;
+	for (unsigned i = 0; i < r->n_callouts[p]; i++) {
+		const struct callout *c = &r->callouts[p][i];
+		int e;
+
+		call->lib = c->lib;
+		e = c->fn(call, c->ctx);
+		if (e < 0) {
+			(void)atomic_fetch_add(&r->failures, 1);
+			log_msg(r->log, LOG_HOOKS_CALLOUT_ERROR, "%s: callout of %s failed: %s",
+				points[p].name, c->lib->path, usher_strerror(e));
+		}
+	}
+	if (call->status == USHER_PARK && !(points[p].parks && call->took_handle))
+		call->status = USHER_CONTINUE;
+	return call->status;
+}

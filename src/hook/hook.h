@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * Hooks inside the server: the registry of callouts, built with a configuration and immutable
+ * afterwards, the loader of libraries, and the one place that calls callouts. LuaJIT and built-in
+ * libraries register the same way as a dlopened one.
+ */
+#pragma once
+
+#include "base/attr.h"
+#include "base/span.h"
+#include "usher/hook.h"
+
+#include <stdatomic.h>
+
+struct arena;
+struct config;
+struct config_error;
+struct config_subnet;
+struct log;
+
+enum hook_point {
+#define H(symbol, name, parks) HOOK_##symbol,
+#include "hook/hooks.def"
+#undef H
+	HOOK_N_POINTS,
+	HOOK_NONE = HOOK_N_POINTS
+};
+
+enum { HOOK_MAX_LIBS = 16 };
+
+const char *hook_point_name(enum hook_point p);
+bool hook_point_parks(enum hook_point p);
+
+/*
+ * A parked packet. refs counts the handles callouts took, plus one that the pipeline holds while the
+ * callouts run; whoever gives back the last one resumes the packet through resume().
+ */
+struct hook_parked {
+	_Atomic int refs;
+	_Atomic bool dropped;
+	_Atomic bool in_use;
+	void (*resume)(struct hook_parked *p);
+};
+
+/* Arguments of one hook point, filled by the pipeline; NULL or zero where the point has none. */
+struct usher_call {
+	enum hook_point point;
+	enum usher_next_step status;
+	struct dhcp4_msg *query, *response;
+	struct span raw;	/* what usher_raw gives; replaced by usher_set_raw */
+	size_t raw_cap;		/* how much a replacement may hold; 0: may not be replaced */
+	bool raw_replaced;
+	const char *iface;
+	uint32_t src, dst;
+	uint32_t subnet_id;
+	bool subnet_set;	/* usher_set_subnet_id was called with a known subnet */
+	struct lease *lease;
+	const struct lease *deleted;
+	bool fake_allocation;
+	struct span host_id;	/* host4_identifier: in arena */
+	bool address_in_use;
+	struct arena *arena;	/* the packet's */
+	const struct config *cfg;
+	void **packet_data;	/* one a library, or NULL */
+	const struct usher_lib *lib; /* whose callout runs */
+	/* classes of the packet */
+	bool (*class_has)(void *ctx, const char *name);
+	int (*class_add)(void *ctx, const char *name);
+	/* decodes raw into query */
+	int (*unpack)(void *ctx);
+	void *ctx;
+	struct hook_parked *parked; /* NULL: parking is not possible */
+	bool took_handle;
+};
+
+struct hook_registry;
+
+/* Loads the libraries of a configuration. 0, or -USHER_E_HOOK with *err naming library and reason;
+ * then nothing stays loaded. */
+int hook_registry_new(const struct config *cfg, struct log *log, struct hook_registry **ret,
+		      struct config_error *err) must_check;
+struct hook_registry *hook_registry_ref(struct hook_registry *r);
+/* The last reference unloads the libraries. */
+void hook_registry_unref(struct hook_registry *r);
+
+/* Is there a callout? A NULL registry has none. One load: ask before filling a call. */
+bool hook_any(const struct hook_registry *r, enum hook_point p);
+/* Runs all callouts of call->point in library order; returns the final status (never PARK where the
+ * point may not park or no handle was taken: then CONTINUE). Failures are logged and counted. */
+enum usher_next_step hook_call(struct hook_registry *r, struct usher_call *call);
+/* Callouts that failed since the start. */
+uint64_t hook_failures(const struct hook_registry *r);
+/* Adds a callout from inside the program (scripts, tests). 0, -ENOENT, -ENOMEM. */
+int hook_register_builtin(struct hook_registry *r, const char *name, enum hook_point p,
+			  usher_callout fn, void *ctx) must_check;
