@@ -26,6 +26,8 @@ struct iface {
 	uint16_t arp_type;	/* ARPHRD_* */
 	uint8_t mac[6];
 	bool up, running, loopback;
+	bool accept_any;	/* every destination is ours (replay of a capture) */
+	uint32_t serve_addr;	/* the one to serve from where a configuration names it; 0: the first */
 	size_t n_addrs;
 	struct iface_addr addrs[IFACE_ADDRS_MAX];
 };

@@ -1,0 +1,386 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * The allocation engine. Finding the lease to offer takes a bounded number of look-ups however full
+ * the pools are: the client's own records by index, one reservation a subnet, and one constant-time
+ * pick a pool. RFC 2131 4.3.1 gives the order: binding, previous address, requested address, pool;
+ * a reservation goes before all.
+ */
+#include "server/alloc.h"
+
+#include "base/error.h"
+#include "base/ip.h"
+#include "base/log.h"
+#include "config/config.h"
+#include "lease/lease_db.h"
+#include "server/pipeline.h"
+#include "server/server.h"
+#include "server/snapshot.h"
+#include "server/trace.h"
+#include "server/worker.h"
+#include "wire/option_codes.h"
+
+#include <stdio.h>
+
+enum { OWN_MAX = 8 };
+
+struct candidate *alloc_candidate(struct exchange *x, uint32_t subnet_id)
+{
+	for (uint32_t i = 0; i < x->n_candidates; i++)
+		if (x->candidates[i].subnet->id == subnet_id)
+			return &x->candidates[i];
+	return NULL;
+}
+
+const struct config_pool *alloc_pool(const struct exchange *x, const struct config_subnet *s, uint32_t addr,
+				     bool *ret_closed)
+{
+	*ret_closed = false;
+	for (size_t i = 0; i < s->n_pools; i++) {
+		const struct config_pool *p = &s->pools[i];
+
+		if (addr < p->first || addr > p->last)
+			continue;
+		if (exchange_class_ok(x, &p->classes))
+			return p;
+		*ret_closed = true;
+	}
+	return NULL;
+}
+
+static bool same_host(const struct config_host *a, const struct config_host *b)
+{
+	return a == b || (a && b && a->id_type == b->id_type && span_eq(a->id, b->id));
+}
+
+bool alloc_reserved_for_other(const struct exchange *x, const struct candidate *c, uint32_t addr)
+{
+	const struct config_subnet *s = c->subnet;
+	const struct config_host *h = NULL;
+
+	if (!x->cfg->n_hosts)
+		return false;
+	if (s->params.reservations_in_subnet)
+		h = config_host_by_addr(x->cfg, s->id, addr);
+	if (!h && s->params.reservations_global)
+		h = config_host_by_addr(x->cfg, 0, addr);
+	return h && !same_host(h, c->host);
+}
+
+static bool in_subnet(const struct config_subnet *s, uint32_t addr)
+{
+	return (addr & ip_mask(s->prefix_len)) == s->prefix;
+}
+
+bool alloc_allowed(const struct exchange *x, const struct candidate *c, uint32_t addr,
+		   const struct config_pool **ret_pool)
+{
+	bool closed;
+
+	*ret_pool = alloc_pool(x, c->subnet, addr, &closed);
+	if (c->host && c->host->addr == addr)
+		return in_subnet(c->subnet, addr);
+	return *ret_pool && !alloc_reserved_for_other(x, c, addr);
+}
+
+bool alloc_in_any_pool(const struct exchange *x, uint32_t addr)
+{
+	bool closed;
+
+	for (uint32_t i = 0; i < x->n_candidates; i++)
+		if (alloc_pool(x, x->candidates[i].subnet, addr, &closed) || closed)
+			return true;
+	return false;
+}
+
+bool alloc_expired(const struct exchange *x, const struct lease *l)
+{
+	return lease_expire(l) <= clock_wall_s(&exchange_server(x)->clock);
+}
+
+/* The first class with a lifetime, in the order the classes came in; else the subnet's. */
+static struct config_triplet lifetime_triplet(const struct exchange *x, const struct config_subnet *s)
+{
+	for (uint32_t i = 0; i < x->n_class_order; i++)
+		for (size_t j = 0; j < x->cfg->n_classes; j++)
+			if (x->cfg->classes[j].id == x->class_order[i] &&
+			    x->cfg->classes[j].valid_lifetime.set)
+				return x->cfg->classes[j].valid_lifetime;
+	return s->params.valid_lifetime;
+}
+
+/* adaptive-lease-time-threshold: is the pool fuller than that? */
+static bool pool_crowded(const struct exchange *x, const struct candidate *c)
+{
+	double threshold = c->subnet->params.adaptive_lease_time_threshold;
+	double size;
+
+	if (!x->pool || threshold >= 1.0)
+		return false;
+	size = (double)x->pool->last - x->pool->first + 1;
+	return 1.0 - (double)lease_pool_free(x->snap->pools, x->pool->index) / size >= threshold;
+}
+
+uint32_t alloc_lifetime(const struct exchange *x, const struct candidate *c)
+{
+	struct config_triplet t = lifetime_triplet(x, c->subnet);
+	uint32_t want;
+
+	if (exchange_has_class(x, CLASS_BOOTP))
+		return LEASE_INFINITE;
+	if (pool_crowded(x, c))
+		return t.min ? t.min : t.value;
+	if (!dhcp4_opt_u32(&x->query, DHCP4_OPT_DHCP_LEASE_TIME, &want))
+		return t.value;
+	if (want < t.min)
+		return t.min;
+	return want > t.max ? t.max : want;
+}
+
+size_t alloc_own(struct exchange *x, struct lease **ret)
+{
+	struct lease *own = arena_calloc(&x->pkt.arena, OWN_MAX, sizeof(*own));
+	uint32_t *ids = arena_calloc(&x->pkt.arena, x->n_candidates, sizeof(*ids));
+	struct lease_client who = exchange_client(x, x->subnet);
+
+	*ret = own;
+	if (!own || !ids)
+		return 0;
+	for (uint32_t i = 0; i < x->n_candidates; i++)
+		ids[i] = x->candidates[i].subnet->id;
+	return lease_db_find(exchange_server(x)->db, &who, ids, x->n_candidates, NULL, own, OWN_MAX);
+}
+
+/* The relay's information in the lease's user-context, in Kea's form. */
+static const char *extended_info(struct exchange *x)
+{
+	struct buf b;
+	struct span id;
+	char *text;
+
+	buf_init(&b);
+	buf_str(&b, "{\"ISC\":{\"relay-agent-info\":{\"sub-options\":\"0x");
+	buf_hex(&b, x->rai, 0);
+	if (dhcp4_subopt(x->rai, RAI_REMOTE_ID, &id)) {
+		buf_str(&b, "\",\"remote-id\":\"");
+		buf_hex(&b, id, 0);
+	}
+	if (dhcp4_subopt(x->rai, RAI_RELAY_ID, &id)) {
+		buf_str(&b, "\",\"relay-id\":\"");
+		buf_hex(&b, id, 0);
+	}
+	buf_str(&b, "\"}}}");
+	text = b.failed ? NULL : arena_strdup(&x->pkt.arena, b.p);
+	buf_fini(&b);
+	return text;
+}
+
+static void lease_identity(const struct exchange *x, struct lease *l)
+{
+	l->hw_len = (uint8_t)(x->hw.n > LEASE_HW_MAX ? LEASE_HW_MAX : x->hw.n);
+	if (l->hw_len)
+		memcpy(l->hw, x->hw.p, l->hw_len);
+	l->client_id_len = (uint16_t)x->client_id.n;
+	if (x->client_id.n)
+		memcpy(l->client_id, x->client_id.p, x->client_id.n);
+}
+
+struct lease *alloc_lease(struct exchange *x, const struct candidate *c, const struct config_pool *pool,
+			  uint32_t addr)
+{
+	struct lease *l = arena_zalloc(&x->pkt.arena, sizeof(*l));
+
+	if (!l)
+		return NULL;
+	x->subnet = c->subnet;
+	x->pool = pool;
+	x->host = c->host;
+	lease_identity(x, l);
+	l->addr = addr;
+	l->subnet_id = c->subnet->id;
+	l->pool_id = pool ? pool->pool_id : 0;
+	l->state = LEASE_ASSIGNED;
+	l->cltt = clock_wall_s(&exchange_server(x)->clock);
+	l->valid_lft = alloc_lifetime(x, c);
+	if (x->hostname)
+		(void)snprintf(l->hostname, sizeof(l->hostname), "%s", x->hostname);
+	if (c->subnet->params.store_extended_info && x->rai.n)
+		l->user_context = extended_info(x);
+	return l;
+}
+
+/* What the table compares ownership by: no client identifier where it does not count. */
+static struct lease hold_key(const struct exchange *x, const struct lease *l)
+{
+	struct lease key = *l;
+
+	if (!l->subnet_id || !x->subnet->params.match_client_id)
+		key.client_id_len = 0;
+	return key;
+}
+
+/* Holds addr for the client if it may have it and nobody else has. */
+static struct lease *try_address(struct exchange *x, const struct candidate *c, uint32_t addr, const char *what)
+{
+	const struct config_pool *pool;
+	struct lease *l;
+	struct lease key;
+
+	if (!alloc_allowed(x, c, addr, &pool))
+		return NULL;
+	l = alloc_lease(x, c, pool, addr);
+	if (!l)
+		return NULL;
+	key = hold_key(x, l);
+	if (lease_db_hold(exchange_server(x)->db, &key) < 0) {
+		TRACE(x, "%s is in use", what);
+		return NULL;
+	}
+	TRACE(x, "offering the %s", what);
+	return l;
+}
+
+static void reservation_conflict(struct exchange *x, const struct candidate *c)
+{
+	char ip[IP_TEXT_LEN];
+
+	exchange_count(x, c->subnet, SUBNET_RESERVATION_CONFLICTS);
+	log_msg(exchange_log(x), LOG_ALLOC_ENGINE_V4_RESERVATION_CONFLICT,
+		"%s: reserved address %s is in use by another client", exchange_label(x),
+		ip_text(c->host->addr, ip));
+}
+
+static struct lease *try_reservation(struct exchange *x)
+{
+	for (uint32_t i = 0; x->cfg->n_hosts && i < x->n_candidates; i++) {
+		const struct candidate *c = &x->candidates[i];
+		struct lease *l;
+
+		if (!c->host || !c->host->addr || !in_subnet(c->subnet, c->host->addr))
+			continue;
+		l = try_address(x, c, c->host->addr, "reserved address");
+		if (l)
+			return l;
+		reservation_conflict(x, c);
+	}
+	return NULL;
+}
+
+static struct lease *try_own(struct exchange *x)
+{
+	struct lease *own;
+	size_t n = alloc_own(x, &own);
+
+	for (size_t i = 0; i < n; i++) {
+		const struct candidate *c = alloc_candidate(x, own[i].subnet_id);
+		struct lease *l = c ? try_address(x, c, own[i].addr, "client's own address") : NULL;
+
+		if (l)
+			return l;
+	}
+	return NULL;
+}
+
+static struct lease *try_requested(struct exchange *x)
+{
+	uint32_t addr;
+
+	if (!dhcp4_opt_u32(&x->query, DHCP4_OPT_DHCP_REQUESTED_ADDRESS, &addr))
+		return NULL;
+	for (uint32_t i = 0; i < x->n_candidates; i++) {
+		struct lease *l = try_address(x, &x->candidates[i], addr, "requested address");
+
+		if (l)
+			return l;
+	}
+	return NULL;
+}
+
+struct pick_tally {
+	unsigned pools, closed;
+};
+
+static struct lease *pick_from_subnet(struct exchange *x, const struct candidate *c, struct pick_tally *t)
+{
+	for (size_t i = 0; i < c->subnet->n_pools; i++) {
+		const struct config_pool *p = &c->subnet->pools[i];
+		struct lease *l;
+		struct lease key;
+
+		t->pools++;
+		if (!exchange_class_ok(x, &p->classes)) {
+			t->closed++;
+			continue;
+		}
+		l = alloc_lease(x, c, p, 0);
+		if (!l)
+			return NULL;
+		key = hold_key(x, l);
+		if (lease_db_pick(exchange_server(x)->db, x->snap->pools, p->index, &key) == 0) {
+			l->addr = key.addr;
+			TRACE(x, "picked from the pool");
+			return l;
+		}
+	}
+	return NULL;
+}
+
+static struct lease *try_pools(struct exchange *x, struct pick_tally *t)
+{
+	for (uint32_t i = 0; i < x->n_candidates; i++) {
+		struct lease *l = pick_from_subnet(x, &x->candidates[i], t);
+
+		if (l)
+			return l;
+	}
+	return NULL;
+}
+
+/* The five counters of kea.md 9, and one log line that says which case it was. */
+static void count_failure(struct exchange *x, const struct pick_tally *t)
+{
+	const struct config_subnet *s = x->subnet;
+	bool network = s->network != NULL;
+
+	exchange_count(x, s, SUBNET_ALLOCATION_FAIL);
+	exchange_count(x, s, network ? SUBNET_ALLOCATION_FAIL_SHARED_NETWORK : SUBNET_ALLOCATION_FAIL_SUBNET);
+	if (!t->pools)
+		exchange_count(x, s, SUBNET_ALLOCATION_FAIL_NO_POOLS);
+	else if (t->closed == t->pools)
+		exchange_count(x, s, SUBNET_ALLOCATION_FAIL_CLASSES);
+	log_msg(exchange_log(x),
+		!t->pools ? LOG_ALLOC_ENGINE_V4_ALLOC_FAIL_NO_POOLS
+		: t->closed == t->pools ? LOG_ALLOC_ENGINE_V4_ALLOC_FAIL_CLASSES
+		: network ? LOG_ALLOC_ENGINE_V4_ALLOC_FAIL_SHARED_NETWORK
+			  : LOG_ALLOC_ENGINE_V4_ALLOC_FAIL_SUBNET,
+		"%s: no address in %s %s: %u pools, %u closed to the client", exchange_label(x),
+		network ? "shared network" : "subnet", network ? s->network->name : s->text, t->pools,
+		t->closed);
+}
+
+int alloc_offer(struct exchange *x, struct lease **ret_lease)
+{
+	const struct config_subnet *selected = x->subnet;
+	struct pick_tally tally = {0};
+	struct lease *l = try_reservation(x);
+
+	if (!l)
+		l = try_own(x);
+	if (!l)
+		l = try_requested(x);
+	if (!l)
+		l = try_pools(x, &tally);
+	if (!l) {
+		x->subnet = selected;
+		count_failure(x, &tally);
+		return -USHER_E_EXHAUSTED;
+	}
+	x->fake_allocation = true;
+	if (pipeline_hook(x, HOOK_LEASE4_SELECT, l, NULL) == USHER_SKIP) {
+		struct lease_client who = exchange_client(x, x->subnet);
+
+		lease_db_unhold(exchange_server(x)->db, l->addr, &who);
+		return -USHER_E_HOOK;
+	}
+	*ret_lease = l;
+	return 0;
+}

@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * struct exchange: one query and its response on their way through the pipeline, in one slot of a
+ * worker. Everything derived lives in the packet's arena and is gone when the slot is reset. A parked
+ * exchange keeps its slot; the worker goes on with another.
+ */
+#pragma once
+
+#include "hook/hook.h"
+#include "lease/lease.h"
+#include "packet/packet.h"
+#include "server/stats.h"
+#include "wire/dhcp4.h"
+
+struct capture;
+struct config;
+struct config_host;
+struct config_pool;
+struct config_subnet;
+struct iface;
+struct log;
+struct server;
+struct snapshot;
+struct trace;
+struct worker;
+
+/* What a stage says. Never mixed with int results. */
+enum verdict {
+	VERDICT_CONTINUE,
+	VERDICT_DROP,	/* exchange.drop says why */
+	VERDICT_PARK,	/* goes on with the next row when resumed */
+	VERDICT_DONE,	/* sent */
+};
+
+enum stage {
+#define S(symbol, fn, hook, when, skip, does) STAGE_##symbol,
+#include "server/stages.def"
+#undef S
+	STAGE_N
+};
+
+enum { EXCHANGE_OUT_LEN = 1500, EXCHANGE_CLASS_WORDS_MIN = 1 };
+
+/* Which of the four forms a REQUEST has (RFC 2131 table 4). */
+enum request_state { REQUEST_SELECTING, REQUEST_INIT_REBOOT, REQUEST_RENEWING, REQUEST_REBINDING };
+
+struct exchange {
+	struct hook_parked parked; /* first: hook_parked.resume casts back */
+	struct worker *w;
+	struct packet pkt;
+	struct capture *capture;   /* it came in by; borrowed from the worker */
+	int port_ifindex;	   /* the worker port it came in by; -1: none (replay) */
+	const struct iface *iface; /* in the worker's table; NULL: unknown */
+	struct snapshot *snap;     /* held while parked */
+	bool holds_snap;
+	const struct config *cfg;
+
+	uint8_t stage;		   /* row to run next */
+	bool skip_next;		   /* pkt4_send said SKIP: the next stage's function is left out */
+	enum drop drop;
+	uint8_t lot;		   /* parking lot it is in, +1; 0: none */
+
+	/* query */
+	struct span raw;	   /* the message's bytes: the packet's, or what a callout put there */
+	bool unpacked;
+	enum dhcp4_type type;
+	struct dhcp4_msg query;
+	uint32_t local_addr;	   /* ours: server identifier and source of the answer */
+	struct span client_id;	   /* option 61 if it can be an identity */
+	struct span hw;		   /* chaddr[0..hlen) */
+	struct span rai;	   /* option 82 */
+	bool server_id_seen;
+
+	/* classes: bit set over the configuration's names, and the order they came in */
+	uint64_t *class_bits;
+	uint32_t *class_order;
+	uint32_t n_class_order;
+	const char **extra_classes; /* names the configuration never mentions (VENDOR_CLASS_x) */
+	uint32_t n_extra_classes;
+
+	/* same-client guard */
+	struct client_guard *guard; /* held; NULL: none */
+
+	/* where and who */
+	const struct config_subnet *subnet;
+	const struct config_pool *pool; /* of the lease; NULL: reservation outside pools */
+	const struct config_host *host; /* reservation that applies */
+	struct candidate *candidates; /* permitted subnets of the network, the selected one first */
+	uint32_t n_candidates;
+	struct span flex_id;
+
+	/* result */
+	struct dhcp4_msg response;
+	bool has_response;
+	enum drop silent;	   /* why there will be no response, when there is none */
+	struct lease *lease;	   /* in the arena: granted or offered */
+	struct lease *deleted;	   /* in the arena: what it replaced */
+	uint32_t lifetime;	   /* to tell the client */
+	bool fake_allocation;	   /* an OFFER: nothing was stored */
+	bool lease_reused;	   /* lease caching: no row was written */
+	bool committed_hook;	   /* leases4_committed or lease4_offer is due */
+	uint64_t wait_seq;	   /* must be durable before the answer */
+	uint64_t wait_epoch;
+	bool waiting;		   /* for durability */
+	const char *nak_reason;
+	const char *hostname;	   /* for the lease and option 12; NULL: none */
+
+	/* answer */
+	uint32_t dst;
+	uint16_t dst_port;
+	bool to_mac;
+	uint8_t dst_mac[6];
+	int out_ifindex;
+	uint8_t *out;		   /* EXCHANGE_OUT_LEN octets of the slot's */
+	size_t out_len;
+
+	void *hook_data[HOOK_MAX_LIBS];
+	struct trace *trace;	   /* NULL: nobody looks */
+	struct exchange *next;	   /* in one list at a time: free, waiting, resumed */
+};
+
+/* The reason, for `return exchange_drop(x, DROP_…)`. */
+static inline enum verdict exchange_drop(struct exchange *x, enum drop d)
+{
+	x->drop = d;
+	return VERDICT_DROP;
+}
+
+/* Ready for a new packet. */
+void exchange_reset(struct exchange *x);
+/* Leaves the parking lot it counts in. */
+void exchange_leave_lot(struct exchange *x);
+struct server *exchange_server(const struct exchange *x);
+struct log *exchange_log(const struct exchange *x);
+/* Name of the receiving interface; "" if unknown. */
+const char *exchange_iface_name(const struct exchange *x);
+/* Identity for the lease table; client_id left out where match-client-id is off. */
+struct lease_client exchange_client(const struct exchange *x, const struct config_subnet *s);
+/* "hwtype=1 aa:bb:…, cid=[…], tid=0x…" in the packet's arena: the label of log lines. */
+const char *exchange_label(struct exchange *x);
+
+/* A subnet the client may get an address of, and its reservation there. */
+struct candidate {
+	const struct config_subnet *subnet;
+	const struct config_host *host;
+};
+
+/* Classes. */
+bool exchange_has_class(const struct exchange *x, uint32_t id);
+bool exchange_has_class_name(const struct exchange *x, const char *name);
+void exchange_add_class(struct exchange *x, uint32_t id);
+void exchange_add_class_name(struct exchange *x, const char *name);
+
+/* Is the guard (any-of list, empty: all) open for this packet? */
+struct config_class_list;
+bool exchange_class_ok(const struct exchange *x, const struct config_class_list *guard);
+
+/* Bumps a counter of the subnet and the global one of the same name. */
+void exchange_count(struct exchange *x, const struct config_subnet *s, enum subnet_metric m);

@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * DHCPDISCOVER (RFC 2131 4.3.1): an address is chosen and held for a moment, nothing is stored unless
+ * offer-lifetime asks for it. Also what a DISCOVER may get instead of an address: option 108 (RFC 8925),
+ * option 116 (RFC 2563). And DHCPINFORM (4.3.5), which gets parameters only.
+ */
+#include "base/error.h"
+#include "base/ip.h"
+#include "base/log.h"
+#include "config/config.h"
+#include "lease/lease_db.h"
+#include "lease/lease_store.h"
+#include "server/alloc.h"
+#include "server/fill.h"
+#include "server/process.h"
+#include "server/server.h"
+#include "server/stages.h"
+#include "server/trace.h"
+#include "wire/option_codes.h"
+
+/* RFC 8925 3.2: a client that lists 108 in a network that configures it needs no address. */
+static bool wants_v6_only(struct exchange *x)
+{
+	if (!query_requests(x, DHCP4_OPT_V6_ONLY_PREFERRED))
+		return false;
+	for (uint32_t i = 0; i < x->n_candidates; i++) {
+		x->subnet = x->candidates[i].subnet;
+		if (fill_find_option(x, OPTION_SPACE_DHCP4, DHCP4_OPT_V6_ONLY_PREFERRED))
+			return true;
+	}
+	return false;
+}
+
+/* RFC 2563 2.3: nothing to give, and the link says whether clients may configure themselves. */
+static bool wants_auto_config(struct exchange *x)
+{
+	return dhcp4_opt(&x->query, DHCP4_OPT_AUTO_CONFIG) &&
+	       fill_find_option(x, OPTION_SPACE_DHCP4, DHCP4_OPT_AUTO_CONFIG);
+}
+
+static uint32_t offer_lifetime(const struct exchange *x)
+{
+	for (uint32_t i = 0; i < x->n_class_order; i++)
+		for (size_t j = 0; j < x->cfg->n_classes; j++)
+			if (x->cfg->classes[j].id == x->class_order[i] && x->cfg->classes[j].has_offer_lifetime)
+				return x->cfg->classes[j].offer_lifetime;
+	return x->subnet->params.offer_lifetime;
+}
+
+/* offer-lifetime: a real, short lease; a longer one that the client has stays as it is. */
+static int store_offer(struct exchange *x, struct lease *l)
+{
+	struct server *srv = exchange_server(x);
+	struct lease_client who = exchange_client(x, x->subnet);
+	uint32_t lft = offer_lifetime(x);
+	struct lease_change change;
+	struct lease stored = *l;
+	struct lease old;
+
+	if (!lft)
+		return 0;
+	stored.valid_lft = lft;
+	if (lease_db_get(srv->db, l->addr, NULL, &old, NULL) == 0 && old.state == LEASE_ASSIGNED &&
+	    lease_is_of(&old, &who) && lease_expire(&old) > lease_expire(&stored))
+		return 0;
+	if (lease_db_assign(srv->db, &stored, &who, &change) < 0)
+		return -USHER_E_IN_USE;
+	x->fake_allocation = false;
+	x->wait_seq = change.seq;
+	return 0;
+}
+
+enum verdict process_discover(struct exchange *x)
+{
+	char ip[IP_TEXT_LEN];
+	struct lease *l;
+	bool v6_only;
+	int r;
+
+	if (!x->subnet || !x->n_candidates)
+		return exchange_drop(x, DROP_NO_SUBNET);
+	if (exchange_has_class(x, CLASS_REJECT))
+		return exchange_drop(x, DROP_CLASS_REJECT);
+	v6_only = wants_v6_only(x);
+	x->subnet = x->candidates[0].subnet;
+	r = v6_only ? 0 : alloc_offer(x, &l);
+	if (r < 0 && !(r == -USHER_E_EXHAUSTED && wants_auto_config(x)))
+		return exchange_drop(x, DROP_NO_LEASE);
+	if (response_start(x, DHCP4_OFFER) < 0)
+		return exchange_drop(x, DROP_PROCESSING_FAILED);
+	if (v6_only || r < 0)
+		return VERDICT_CONTINUE; /* yiaddr 0, and the option that says why */
+	if (store_offer(x, l) < 0)
+		return exchange_drop(x, DROP_NO_LEASE);
+	x->lease = l;
+	x->lifetime = l->valid_lft;
+	x->response.yiaddr = l->addr;
+	x->committed_hook = true;
+	x->fake_allocation = true;
+	if (log_on(exchange_log(x), LOG_DHCP4_LEASE_OFFER))
+		log_msg(exchange_log(x), LOG_DHCP4_LEASE_OFFER, "%s: lease %s will be offered",
+			exchange_label(x), ip_text(l->addr, ip));
+	return VERDICT_CONTINUE;
+}
+
+enum verdict process_inform(struct exchange *x)
+{
+	if (response_start(x, DHCP4_ACK) < 0)
+		return exchange_drop(x, DROP_PROCESSING_FAILED);
+	x->response.ciaddr = x->query.ciaddr;
+	/* kea.md 1.8: an answer that goes to the client itself shows nothing of a relay */
+	if (x->query.ciaddr && !x->query.giaddr)
+		x->response.hops = 0;
+	return VERDICT_CONTINUE;
+}

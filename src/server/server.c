@@ -1,0 +1,246 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * What workers and management share: publishing of snapshots and interface tables, sums of
+ * statistics, and the housekeeping of expired leases.
+ */
+#include "server/server.h"
+
+#include "base/log.h"
+#include "base/rng.h"
+#include "config/config.h"
+#include "hook/hook.h"
+#include "lease/lease_db.h"
+#include "lease/lease_store.h"
+#include "runtime/iface.h"
+#include "server/same_client.h"
+#include "server/snapshot.h"
+#include "server/trace.h"
+#include "server/worker.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void seed_key(struct server *srv, uint64_t seed)
+{
+	struct rng r;
+
+	if (seed)
+		rng_seed(&r, seed);
+	else
+		rng_seed_system(&r);
+	srv->hash_key = (struct hash_key){rng_u64(&r), rng_u64(&r)};
+}
+
+int server_init(struct server *srv, const struct server_opts *o)
+{
+	struct lease_db_opts db = {.offer_hold_s = o->offer_hold_s ? o->offer_hold_s : 10};
+	int r;
+
+	memset(srv, 0, sizeof(*srv));
+	srv->clock = o->clock;
+	srv->log = o->log;
+	srv->server_port = o->server_port ? o->server_port : DHCP4_SERVER_PORT;
+	srv->client_port = o->client_port ? o->client_port : DHCP4_CLIENT_PORT;
+	srv->started_ns = clock_wall_ns(&o->clock);
+	srv->reloaded_ns = srv->started_ns;
+	(void)pthread_mutex_init(&srv->lock, NULL);
+	seed_key(srv, o->seed);
+	db.clock = &srv->clock;
+	db.hash_key = srv->hash_key;
+	db.seed = o->seed ? o->seed : srv->hash_key.k0;
+	r = lease_db_new(&db, &srv->db);
+	if (r == 0)
+		r = same_client_new(&srv->hash_key, &srv->same_client);
+	if (r == 0)
+		r = tracer_new(&srv->tracer);
+	if (r < 0)
+		server_fini(srv);
+	return r;
+}
+
+void server_fini(struct server *srv)
+{
+	for (unsigned i = 0; i < srv->n_workers; i++)
+		worker_free(srv->workers[i]);
+	srv->n_workers = 0;
+	snapshot_unref(srv->snap);
+	iface_table_unref(srv->ifaces);
+	if (srv->store)
+		lease_store_close(srv->store);
+	lease_db_free(srv->db);
+	same_client_free(srv->same_client);
+	tracer_free(srv->tracer);
+	while (srv->subnet_stats) {
+		struct subnet_stats *next = srv->subnet_stats->next;
+
+		free(srv->subnet_stats);
+		srv->subnet_stats = next;
+	}
+	(void)pthread_mutex_destroy(&srv->lock);
+	memset(srv, 0, sizeof(*srv));
+}
+
+void server_publish_snapshot(struct server *srv, struct snapshot *s)
+{
+	struct snapshot *old;
+
+	(void)pthread_mutex_lock(&srv->lock);
+	old = srv->snap;
+	srv->snap = s;
+	(void)atomic_fetch_add(&srv->generation, 1);
+	(void)pthread_mutex_unlock(&srv->lock);
+	snapshot_unref(old);
+}
+
+void server_publish_ifaces(struct server *srv, struct iface_table *t)
+{
+	struct iface_table *old;
+
+	(void)pthread_mutex_lock(&srv->lock);
+	old = srv->ifaces;
+	srv->ifaces = t;
+	(void)atomic_fetch_add(&srv->generation, 1);
+	(void)pthread_mutex_unlock(&srv->lock);
+	iface_table_unref(old);
+}
+
+struct snapshot *server_snapshot(struct server *srv)
+{
+	struct snapshot *s;
+
+	(void)pthread_mutex_lock(&srv->lock);
+	s = snapshot_ref(srv->snap);
+	(void)pthread_mutex_unlock(&srv->lock);
+	return s;
+}
+
+struct iface_table *server_ifaces(struct server *srv)
+{
+	struct iface_table *t;
+
+	(void)pthread_mutex_lock(&srv->lock);
+	t = iface_table_ref(srv->ifaces);
+	(void)pthread_mutex_unlock(&srv->lock);
+	return t;
+}
+
+struct subnet_stats *server_subnet_stats(struct server *srv, uint32_t subnet_id)
+{
+	struct subnet_stats **p;
+	struct subnet_stats *s;
+
+	(void)pthread_mutex_lock(&srv->lock);
+	for (p = &srv->subnet_stats; *p && (*p)->subnet_id < subnet_id; p = &(*p)->next)
+		;
+	s = *p;
+	if (!s || s->subnet_id != subnet_id) {
+		s = calloc(1, sizeof(*s));
+		if (s) {
+			s->subnet_id = subnet_id;
+			s->next = *p;
+			*p = s;
+		}
+	}
+	(void)pthread_mutex_unlock(&srv->lock);
+	return s;
+}
+
+static uint64_t relaxed(const _Atomic uint64_t *v)
+{
+	return atomic_load_explicit(v, memory_order_relaxed);
+}
+
+static uint64_t metric_sum(struct server *srv, enum metric m)
+{
+	uint64_t n = relaxed(&srv->mgmt_stats.metric[m]);
+
+	for (unsigned i = 0; i < srv->n_workers; i++)
+		n += relaxed(&worker_stats(srv->workers[i])->metric[m]);
+	return n;
+}
+
+uint64_t server_metric(struct server *srv, enum metric m)
+{
+	return metric_sum(srv, m) - relaxed(&srv->reset_metric[m]);
+}
+
+void server_metric_reset(struct server *srv, enum metric m)
+{
+	srv->reset_metric[m] = metric_sum(srv, m);
+}
+
+static uint64_t drop_sum(struct server *srv, enum drop d)
+{
+	uint64_t n = relaxed(&srv->mgmt_stats.drop[d]);
+
+	for (unsigned i = 0; i < srv->n_workers; i++)
+		n += relaxed(&worker_stats(srv->workers[i])->drop[d]);
+	return n;
+}
+
+uint64_t server_drop_count(struct server *srv, enum drop d)
+{
+	return drop_sum(srv, d) - relaxed(&srv->reset_drop[d]);
+}
+
+void server_drop_reset(struct server *srv, enum drop d)
+{
+	srv->reset_drop[d] = drop_sum(srv, d);
+}
+
+/* --- expired leases ------------------------------------------------------------------------------ */
+
+struct reclaim_ctx {
+	struct server *srv;
+	struct snapshot *snap;
+};
+
+/* lease4_expire, or lease4_recover for a declined address. SKIP: the callout takes it over. */
+static bool reclaim_hook(void *ctx, const struct lease *l)
+{
+	struct reclaim_ctx *r = ctx;
+	enum hook_point p = l->state == LEASE_DECLINED ? HOOK_LEASE4_RECOVER : HOOK_LEASE4_EXPIRE;
+	struct lease copy = *l;
+	struct usher_call c = {.point = p, .lease = &copy, .subnet_id = l->subnet_id, .cfg = r->snap->cfg};
+
+	if (!hook_any(r->snap->hooks, p))
+		return true;
+	return hook_call(r->snap->hooks, &c) != USHER_SKIP;
+}
+
+void server_reclaim(struct server *srv, bool remove, uint32_t max_leases, uint32_t max_ms)
+{
+	struct reclaim_ctx ctx = {srv, server_snapshot(srv)};
+	struct lease_reclaim_opts o = {
+		.max_leases = max_leases,
+		.max_ns = max_ms * NS_PER_MS,
+		.remove = remove,
+		.before = reclaim_hook,
+		.ctx = &ctx,
+	};
+	bool more = false;
+	size_t n;
+
+	lease_db_expire_holds(srv->db);
+	if (ctx.snap && (!srv->store || lease_store_up(srv->store))) {
+		n = lease_db_reclaim(srv->db, &o, &more);
+		if (n)
+			log_msg(srv->log, LOG_ALLOC_ENGINE_V4_LEASES_RECLAMATION_COMPLETE,
+				"reclaimed %zu leases%s", n, more ? ", more are due" : "");
+	}
+	snapshot_unref(ctx.snap);
+}
+
+void server_flush_reclaimed(struct server *srv)
+{
+	struct snapshot *snap = server_snapshot(srv);
+	size_t n = 0;
+
+	if (snap && (!srv->store || lease_store_up(srv->store)))
+		n = lease_db_flush_reclaimed(srv->db, snap->cfg->hold_reclaimed_s, 10000);
+	if (n)
+		log_msg(srv->log, LOG_ALLOC_ENGINE_V4_RECLAIMED_LEASES_DELETE,
+			"deleted %zu reclaimed leases", n);
+	snapshot_unref(snap);
+}

@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * struct server: what all workers and the management thread share. The current configuration and
+ * interface table are published under `lock` with a generation number that workers compare once a
+ * batch; everything else is either immutable, atomic or has its own lock.
+ */
+#pragma once
+
+#include "base/clock.h"
+#include "base/hash.h"
+#include "server/stats.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+struct exchange;
+struct iface_table;
+struct lease_db;
+struct lease_store;
+struct log;
+struct same_client;
+struct snapshot;
+struct tracer;
+struct worker;
+
+enum { SERVER_MAX_WORKERS = 64 };
+
+/* Why the service may be off (dhcp-disable origins). */
+enum service_origin {
+	SERVICE_OFF_USER = 1,
+	SERVICE_OFF_HA_LOCAL = 2,
+	SERVICE_OFF_HA_REMOTE = 4,
+	SERVICE_OFF_DB = 8,
+};
+
+struct server {
+	struct clock_src clock;
+	struct log *log;
+	struct hash_key hash_key;
+	struct lease_db *db;
+	struct lease_store *store;	/* NULL: none (everything is durable) */
+	struct same_client *same_client;
+	struct tracer *tracer;
+	uint16_t server_port, client_port;
+
+	pthread_mutex_t lock;		/* of the three below */
+	struct snapshot *snap;
+	struct iface_table *ifaces;
+	struct subnet_stats *subnet_stats; /* list, by id; never shrinks */
+	_Atomic uint64_t generation;	/* moves when snap or ifaces does */
+
+	_Atomic unsigned disabled;	/* enum service_origin bits; 0: serving */
+	_Atomic int parked[4];		/* by lot: subnet4_select, leases4_committed, lease4_offer */
+	_Atomic uint64_t in_flight;	/* parked exchanges of all kinds */
+
+	struct worker *workers[SERVER_MAX_WORKERS];
+	unsigned n_workers;
+	struct stats mgmt_stats;	/* counted outside of workers */
+	_Atomic uint64_t reset_metric[METRIC_N], reset_drop[DROP_N];
+	int64_t started_ns, reloaded_ns; /* wall clock */
+};
+
+struct server_opts {
+	struct clock_src clock;
+	struct log *log;
+	uint64_t seed;			/* 0: from the system */
+	uint16_t server_port, client_port; /* 0: 67, 68 */
+	uint32_t offer_hold_s;
+};
+
+int server_init(struct server *srv, const struct server_opts *o) must_check;
+void server_fini(struct server *srv);
+
+/* Publishes; takes the reference. */
+void server_publish_snapshot(struct server *srv, struct snapshot *s);
+void server_publish_ifaces(struct server *srv, struct iface_table *t);
+/* References to what is current. */
+struct snapshot *server_snapshot(struct server *srv);
+struct iface_table *server_ifaces(struct server *srv);
+/* The counters of a subnet id, made when new. NULL when memory is out. */
+struct subnet_stats *server_subnet_stats(struct server *srv, uint32_t subnet_id);
+/* Sums over the workers, less what was reset. */
+uint64_t server_metric(struct server *srv, enum metric m);
+uint64_t server_drop_count(struct server *srv, enum drop d);
+void server_metric_reset(struct server *srv, enum metric m);
+void server_drop_reset(struct server *srv, enum drop d);
+/* Reclaims, flushes, ends holds: one run of expired-leases-processing. */
+void server_reclaim(struct server *srv, bool remove, uint32_t max_leases, uint32_t max_ms);
+void server_flush_reclaimed(struct server *srv);

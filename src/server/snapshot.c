@@ -1,0 +1,231 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * Building a snapshot: hook libraries, pools of the lease table, counters, server identifiers. What
+ * the previous snapshot has and the new configuration does not change is shared, so that a reload
+ * neither reloads libraries nor walks leases without need.
+ */
+#include "server/snapshot.h"
+
+#include "base/buf.h"
+#include "base/error.h"
+#include "base/log.h"
+#include "config/config.h"
+#include "hook/hook.h"
+#include "lease/lease_db.h"
+#include "server/server.h"
+#include "wire/option_codes.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct snapshot *snapshot_ref(struct snapshot *s)
+{
+	if (s)
+		(void)atomic_fetch_add(&s->refs, 1);
+	return s;
+}
+
+void snapshot_unref(struct snapshot *s)
+{
+	if (!s || atomic_fetch_sub(&s->refs, 1) != 1)
+		return;
+	hook_registry_unref(s->hooks);
+	lease_pools_unref(s->pools);
+	config_free(s->cfg);
+	free(s->subnet_stats);
+	free(s->server_ids);
+	free(s);
+}
+
+static bool json_same(const struct json *a, const struct json *b)
+{
+	struct buf ba;
+	struct buf bb;
+	bool same;
+
+	if (!a || !b)
+		return a == b;
+	buf_init(&ba);
+	buf_init(&bb);
+	json_write(a, false, &ba);
+	json_write(b, false, &bb);
+	same = !ba.failed && !bb.failed && ba.len == bb.len && memcmp(ba.p, bb.p, ba.len) == 0;
+	buf_fini(&ba);
+	buf_fini(&bb);
+	return same;
+}
+
+static bool hooks_same(const struct config *a, const struct config *b)
+{
+	if (a->n_hooks != b->n_hooks)
+		return false;
+	for (size_t i = 0; i < a->n_hooks; i++)
+		if (strcmp(a->hooks[i].library, b->hooks[i].library) != 0 ||
+		    !json_same(a->hooks[i].parameters, b->hooks[i].parameters))
+			return false;
+	return true;
+}
+
+static int build_hooks(struct server *srv, struct snapshot *s, const struct config *cfg,
+		       const struct snapshot *prev, struct config_error *err)
+{
+	if (prev && hooks_same(prev->cfg, cfg)) {
+		s->hooks = hook_registry_ref(prev->hooks);
+		return 0;
+	}
+	return hook_registry_new(cfg, srv->log, &s->hooks, err);
+}
+
+static int cmp_u32(const void *a, const void *b)
+{
+	uint32_t x = *(const uint32_t *)a;
+	uint32_t y = *(const uint32_t *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+/* Addresses that are reserved inside each pool: sorted once, then a slice a pool. Only where the
+ * subnet looks inside its pools for reservations at all. */
+static uint32_t *reserved_addresses(const struct config *cfg, size_t *ret_n)
+{
+	uint32_t *a = calloc(cfg->n_hosts ? cfg->n_hosts : 1, sizeof(*a));
+	size_t n = 0;
+
+	for (size_t i = 0; a && i < cfg->n_hosts; i++)
+		if (cfg->hosts[i].addr)
+			a[n++] = cfg->hosts[i].addr;
+	if (a)
+		qsort(a, n, sizeof(*a), cmp_u32);
+	*ret_n = n;
+	return a;
+}
+
+static size_t lower_bound(const uint32_t *a, size_t n, uint32_t v)
+{
+	size_t lo = 0;
+
+	while (n) {
+		size_t half = n / 2;
+
+		if (a[lo + half] < v) {
+			lo += half + 1;
+			n -= half + 1;
+		} else {
+			n = half;
+		}
+	}
+	return lo;
+}
+
+static void pool_def(const struct config *cfg, size_t i, const uint32_t *reserved, size_t n_reserved,
+		     struct lease_pool_def *d)
+{
+	const struct config_pool *p = cfg->pools[i];
+	const struct config_subnet *s = cfg->pool_subnets[i];
+	size_t from = lower_bound(reserved, n_reserved, p->first);
+	size_t to = from;
+
+	while (to < n_reserved && reserved[to] <= p->last)
+		to++;
+	*d = (struct lease_pool_def){
+		.first = p->first,
+		.last = p->last,
+		.subnet_id = s->id,
+		.pool_id = p->pool_id,
+		.allocator = (enum lease_allocator)s->params.allocator,
+		.exclude_first_last_24 = cfg->exclude_first_last_24 && s->prefix_len <= 24,
+	};
+	if ((s->params.reservations_in_subnet || s->params.reservations_global) &&
+	    !s->params.reservations_out_of_pool) {
+		d->reserved = reserved + from;
+		d->n_reserved = to - from;
+	}
+}
+
+static int build_pools(struct server *srv, struct snapshot *s, const struct config *cfg)
+{
+	struct lease_pool_def *defs = calloc(cfg->n_pools ? cfg->n_pools : 1, sizeof(*defs));
+	size_t n_reserved = 0;
+	uint32_t *reserved = reserved_addresses(cfg, &n_reserved);
+	int r = -ENOMEM;
+
+	if (defs && reserved) {
+		for (size_t i = 0; i < cfg->n_pools; i++)
+			pool_def(cfg, i, reserved, n_reserved, &defs[i]);
+		r = lease_pools_build(srv->db, defs, cfg->n_pools, &s->pools);
+	}
+	free(defs);
+	free(reserved);
+	return r;
+}
+
+static int build_subnet_stats(struct server *srv, struct snapshot *s, const struct config *cfg)
+{
+	s->subnet_stats = calloc(cfg->n_subnets ? cfg->n_subnets : 1, sizeof(struct subnet_stats *));
+	if (!s->subnet_stats)
+		return -ENOMEM;
+	for (size_t i = 0; i < cfg->n_subnets; i++) {
+		s->subnet_stats[i] = server_subnet_stats(srv, cfg->subnets[i].id);
+		if (!s->subnet_stats[i])
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+static void add_server_id(struct snapshot *s, const struct config_options *o)
+{
+	const struct config_option *id = config_option_find(o, OPTION_SPACE_DHCP4,
+							    DHCP4_OPT_DHCP_SERVER_IDENTIFIER);
+
+	if (id && id->data.n == 4) {
+		struct rd r = rd_init(id->data);
+
+		s->server_ids[s->n_server_ids++] = rd_be32(&r);
+	}
+}
+
+static int build_server_ids(struct snapshot *s, const struct config *cfg)
+{
+	s->server_ids = calloc(cfg->n_subnets + cfg->n_networks + cfg->n_classes + 1, sizeof(uint32_t));
+	if (!s->server_ids)
+		return -ENOMEM;
+	add_server_id(s, &cfg->options);
+	for (size_t i = 0; i < cfg->n_subnets; i++)
+		add_server_id(s, &cfg->subnets[i].options);
+	for (size_t i = 0; i < cfg->n_networks; i++)
+		add_server_id(s, &cfg->networks[i].options);
+	for (size_t i = 0; i < cfg->n_classes; i++)
+		add_server_id(s, &cfg->classes[i].options);
+	return 0;
+}
+
+int snapshot_build(struct server *srv, struct config *cfg, const struct snapshot *prev, struct snapshot **ret,
+		   struct config_error *err)
+{
+	struct snapshot *s = calloc(1, sizeof(*s));
+	int r;
+
+	if (!s)
+		return config_error_set(err, NULL, -ENOMEM, "out of memory");
+	s->refs = 1;
+	s->affinity = cfg->flush_reclaimed_timer_wait_s && cfg->hold_reclaimed_s;
+	r = build_hooks(srv, s, cfg, prev, err);
+	if (r == 0) {
+		r = build_subnet_stats(srv, s, cfg);
+		if (r == 0)
+			r = build_server_ids(s, cfg);
+		if (r == 0)
+			r = build_pools(srv, s, cfg);
+		if (r < 0)
+			(void)config_error_set(err, NULL, r, "configuration cannot be put to work: %s",
+					       usher_strerror(r));
+	}
+	if (r < 0) {
+		snapshot_unref(s); /* cfg stays the caller's: it is not in s yet */
+		return r;
+	}
+	s->cfg = cfg;
+	*ret = s;
+	return 0;
+}

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * A configuration as it runs: the config, the pools of the lease table built for it, the hook
+ * libraries and the subnets' counters. Immutable; swapped whole by a reload. A worker takes one for a
+ * batch; a parked exchange keeps the one it began with.
+ */
+#pragma once
+
+#include "base/attr.h"
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+struct config;
+struct config_error;
+struct config_subnet;
+struct hook_registry;
+struct lease_pools;
+struct server;
+struct subnet_stats;
+
+struct snapshot {
+	_Atomic int refs;
+	struct config *cfg;		/* owned */
+	struct lease_pools *pools;	/* index = config_pool.index */
+	struct hook_registry *hooks;
+	struct subnet_stats **subnet_stats; /* index = config_subnet.index */
+	uint32_t *server_ids;		/* option 54 values configured anywhere, sorted */
+	size_t n_server_ids;
+	bool affinity;			/* released and expired leases are kept for their clients */
+	uint64_t generation;
+};
+
+/* Builds from cfg, which it takes over on success only. prev (may be NULL) lends what is unchanged. */
+int snapshot_build(struct server *srv, struct config *cfg, const struct snapshot *prev,
+		   struct snapshot **ret, struct config_error *err) must_check;
+struct snapshot *snapshot_ref(struct snapshot *s);
+void snapshot_unref(struct snapshot *s);

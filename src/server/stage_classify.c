@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * CLASSIFY and DROP_CLASS: which client classes a packet belongs to. Pass one evaluates what the
+ * message alone decides; classes that depend on KNOWN or UNKNOWN wait for the reservations (HOST);
+ * the additional ones wait for the lease. An expression that fails leaves its class out.
+ */
+#include "base/log.h"
+#include "config/config.h"
+#include "server/stages.h"
+#include "server/trace.h"
+#include "server/worker.h"
+#include "wire/option_codes.h"
+
+static bool client_class_test(void *ctx, const char *name)
+{
+	return exchange_has_class_name(ctx, name);
+}
+
+static struct expr_ctx expr_context(struct exchange *x)
+{
+	return (struct expr_ctx){
+		.msg = &x->query,
+		.pkt = {
+			.iface = exchange_iface_name(x),
+			.src = x->pkt.src,
+			.dst = x->pkt.dst,
+			.len = (uint32_t)x->raw.n,
+		},
+		.scratch = &x->pkt.arena,
+		.member = client_class_test,
+		.member_ctx = x,
+		.defs = x->cfg->defs,
+	};
+}
+
+static void eval_failed(struct exchange *x, const struct config_class *c, const char *why)
+{
+	stats_add(worker_stats(x->w), METRIC_EVAL_FAILED, 1);
+	log_msg(exchange_log(x), LOG_EVAL_FAIL, "%s: class %s: %s", exchange_label(x), c->name, why);
+	TRACE(x, "class %s: expression failed: %s", c->name, why);
+}
+
+/* SPAWN_<name>_<value> of a template class, and the class itself. */
+static void classify_template(struct exchange *x, const struct config_class *c, const struct expr_ctx *ctx)
+{
+	const char *why = "";
+	struct span v;
+	char *name;
+
+	if (expr_string(c->template_test, ctx, &v, &why) < 0) {
+		eval_failed(x, c, why);
+		return;
+	}
+	if (!v.n)
+		return;
+	name = arena_printf(&x->pkt.arena, "SPAWN_%s_%.*s", c->name, (int)v.n, (const char *)v.p);
+	if (name)
+		exchange_add_class_name(x, name);
+	exchange_add_class(x, c->id);
+}
+
+static void classify_one(struct exchange *x, const struct config_class *c)
+{
+	struct expr_ctx ctx = expr_context(x);
+	const char *why = "";
+	bool yes = false;
+
+	if (c->template_test) {
+		classify_template(x, c, &ctx);
+		return;
+	}
+	if (!c->test)
+		return;
+	if (expr_bool(c->test, &ctx, &yes, &why) < 0)
+		eval_failed(x, c, why);
+	else if (yes)
+		exchange_add_class(x, c->id);
+	TRACE(x, "class %s: %s", c->name, yes ? "yes" : "no");
+}
+
+void classify_pass(struct exchange *x, bool late)
+{
+	for (size_t i = 0; i < x->cfg->n_classes; i++) {
+		const struct config_class *c = &x->cfg->classes[i];
+
+		if (c->late == late && !c->only_additional)
+			classify_one(x, c);
+	}
+}
+
+static const struct config_class *class_by_id(const struct config *cfg, uint32_t id)
+{
+	for (size_t i = 0; i < cfg->n_classes; i++)
+		if (cfg->classes[i].id == id)
+			return &cfg->classes[i];
+	return NULL;
+}
+
+/* A listed class without a test is simply given; one with a test is evaluated now. */
+static void classify_list(struct exchange *x, const struct config_class_list *l)
+{
+	for (size_t i = 0; i < l->n; i++) {
+		const struct config_class *c = class_by_id(x->cfg, l->ids[i]);
+
+		if (c && (c->test || c->template_test))
+			classify_one(x, c);
+		else if (c)
+			exchange_add_class(x, c->id);
+	}
+}
+
+void classify_additional(struct exchange *x)
+{
+	if (x->pool)
+		classify_list(x, &x->pool->additional);
+	if (x->subnet)
+		classify_list(x, &x->subnet->additional);
+	if (x->subnet && x->subnet->network)
+		classify_list(x, &x->subnet->network->additional);
+}
+
+enum verdict stage_classify(struct exchange *x)
+{
+	struct span vendor;
+
+	unpack_derive(x);
+	trace_begin(x);
+	TRACE(x, "%s from %s", dhcp4_type_name(x->type), exchange_label(x));
+	exchange_add_class(x, CLASS_ALL);
+	vendor = dhcp4_opt_data(&x->query, DHCP4_OPT_VENDOR_CLASS_IDENTIFIER);
+	if (vendor.n) {
+		char *name = arena_printf(&x->pkt.arena, "VENDOR_CLASS_%.*s", (int)vendor.n,
+					  (const char *)vendor.p);
+
+		if (name)
+			exchange_add_class_name(x, name);
+	}
+	classify_pass(x, false);
+	return VERDICT_CONTINUE;
+}
+
+enum verdict stage_drop_class(struct exchange *x)
+{
+	if (exchange_has_class(x, CLASS_DROP))
+		return exchange_drop(x, DROP_CLASS_DROP);
+	return VERDICT_CONTINUE;
+}

@@ -1,0 +1,300 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * FILL: the response's options and boot fields. Lease options first, then what the client asked for in
+ * its order (RFC 2132 9.8), then what is always sent; 61 and 82 are echoed, 82 last (RFC 3046 2.2).
+ * An option that is there already (a callout put it there) is left alone.
+ */
+#include "base/log.h"
+#include "config/config.h"
+#include "server/fill.h"
+#include "server/fill_sources.h"
+#include "server/fill_vendor.h"
+#include "server/process.h"
+#include "server/stages.h"
+#include "server/trace.h"
+#include "server/worker.h"
+#include "wire/option_codes.h"
+
+/* What a reply never takes from the configuration, whoever asks (RFC 2131 table 3; computed here). */
+static bool computed(uint8_t code)
+{
+	switch (code) {
+	case DHCP4_OPT_PAD:
+	case DHCP4_OPT_END:
+	case DHCP4_OPT_DHCP_REQUESTED_ADDRESS:
+	case DHCP4_OPT_DHCP_LEASE_TIME:
+	case DHCP4_OPT_DHCP_OPTION_OVERLOAD:
+	case DHCP4_OPT_DHCP_MESSAGE_TYPE:
+	case DHCP4_OPT_DHCP_SERVER_IDENTIFIER:
+	case DHCP4_OPT_DHCP_PARAMETER_REQUEST_LIST:
+	case DHCP4_OPT_DHCP_MAX_MESSAGE_SIZE:
+	case DHCP4_OPT_DHCP_RENEWAL_TIME:
+	case DHCP4_OPT_DHCP_REBINDING_TIME:
+	case DHCP4_OPT_DHCP_CLIENT_IDENTIFIER:
+	case DHCP4_OPT_DHCP_AGENT_OPTIONS:
+	case DHCP4_OPT_FQDN:
+		return true;
+	default:
+		return false;
+	}
+}
+
+struct fill {
+	struct exchange *x;
+	struct fill_sources src;
+	int err;
+};
+
+static void set(struct fill *f, uint8_t code, struct span data)
+{
+	if (f->err == 0 && !dhcp4_opt(&f->x->response, code))
+		f->err = dhcp4_opt_set_ref(&f->x->response, code, data);
+}
+
+static void set_u32(struct fill *f, uint8_t code, uint32_t v)
+{
+	if (f->err == 0 && !dhcp4_opt(&f->x->response, code))
+		f->err = dhcp4_opt_set_u32(&f->x->response, code, v);
+}
+
+/* RFC 5107: the relay's override; a configured value; else the address we were reached at. */
+static uint32_t server_id(const struct fill *f)
+{
+	const struct config_option *o;
+	struct span sub;
+	struct rd r;
+
+	if (dhcp4_subopt(f->x->rai, RAI_SERVER_ID_OVERRIDE, &sub) && sub.n == 4) {
+		r = rd_init(sub);
+		return rd_be32(&r);
+	}
+	o = fill_source_option(f->x, &f->src, OPTION_SPACE_DHCP4, DHCP4_OPT_DHCP_SERVER_IDENTIFIER);
+	if (o && o->data.n == 4) {
+		r = rd_init(o->data);
+		return rd_be32(&r);
+	}
+	return f->x->local_addr;
+}
+
+/* T1 and T2 only where they are sane: T1 < T2 < lifetime. */
+static void fill_timers(struct fill *f)
+{
+	const struct config_params *p = &f->x->subnet->params;
+	uint32_t lft = f->x->lifetime;
+	uint32_t t1 = 0;
+	uint32_t t2 = 0;
+
+	if (lft == LEASE_INFINITE && p->calculate_tee_times)
+		return;
+	if (p->has_rebind_timer)
+		t2 = p->rebind_timer;
+	else if (p->calculate_tee_times)
+		t2 = (uint32_t)(p->t2_percent * lft);
+	if (p->has_renew_timer)
+		t1 = p->renew_timer;
+	else if (p->calculate_tee_times)
+		t1 = (uint32_t)(p->t1_percent * lft);
+	if (t2 >= lft)
+		t2 = 0;
+	if (t1 >= (t2 ? t2 : lft))
+		t1 = 0;
+	if (t1)
+		set_u32(f, DHCP4_OPT_DHCP_RENEWAL_TIME, t1);
+	if (t2)
+		set_u32(f, DHCP4_OPT_DHCP_REBINDING_TIME, t2);
+}
+
+static void fill_lease_options(struct fill *f)
+{
+	const struct config_subnet *s = f->x->subnet;
+
+	if (f->x->lease)
+		set_u32(f, DHCP4_OPT_DHCP_LEASE_TIME, f->x->lifetime);
+	if (f->x->lease && s)
+		fill_timers(f);
+	if (s && (f->x->lease || query_requests(f->x, DHCP4_OPT_SUBNET_MASK)))
+		set_u32(f, DHCP4_OPT_SUBNET_MASK, s->prefix_len ? 0xffffffffU << (32 - s->prefix_len) : 0);
+}
+
+/* RFC 4702 4: who updates DNS is answered: nobody does. The name is the lease's. */
+static void fill_fqdn(struct fill *f)
+{
+	struct span q = dhcp4_opt_data(&f->x->query, DHCP4_OPT_FQDN);
+	const char *name = f->x->hostname ? f->x->hostname : "";
+	uint8_t out[300];
+	struct wr w = wr_init(out, sizeof(out));
+	uint8_t in = q.n ? q.p[0] : 0;
+
+	if (q.n < 3)
+		return;
+	/* E copied; S refused: N, and O when that overrides what the client wanted */
+	wr_u8(&w, (uint8_t)((in & 4) | 8 | (in & 1 ? 2 : 0)));
+	wr_be16(&w, 0xffff); /* RCODE1, RCODE2 */
+	if (in & 4) {
+		while (*name) {
+			const char *dot = strchrnul(name, '.');
+			size_t n = (size_t)(dot - name);
+
+			if (n > 63)
+				return;
+			if (n) {
+				wr_u8(&w, (uint8_t)n);
+				wr_bytes(&w, name, n);
+			}
+			name = *dot ? dot + 1 : dot;
+		}
+		if (w.len > 3)
+			wr_u8(&w, 0);
+	} else {
+		wr_bytes(&w, name, strlen(name));
+	}
+	if (wr_ok(&w) && f->err == 0 && !dhcp4_opt(&f->x->response, DHCP4_OPT_FQDN))
+		f->err = dhcp4_opt_set(&f->x->response, DHCP4_OPT_FQDN, span_of(out, w.len));
+}
+
+/* The name a reservation gives goes to who sent one or asks for one; else the client's own, cleaned. */
+static void fill_host_name(struct fill *f)
+{
+	bool sent = dhcp4_opt(&f->x->query, DHCP4_OPT_HOST_NAME) != NULL;
+	bool reserved = f->x->host && f->x->host->hostname[0];
+
+	if (dhcp4_opt(&f->x->query, DHCP4_OPT_FQDN))
+		fill_fqdn(f);
+	else if (f->x->hostname && (sent || (reserved && query_requests(f->x, DHCP4_OPT_HOST_NAME))))
+		set(f, DHCP4_OPT_HOST_NAME, span_str(f->x->hostname));
+}
+
+static void fill_one(struct fill *f, uint8_t code)
+{
+	const struct config_option *o;
+	struct span data;
+
+	if (computed(code) || dhcp4_opt(&f->x->response, code))
+		return;
+	if (fill_vendor_option(f->x, &f->src, code, &data)) {
+		set(f, code, data);
+		return;
+	}
+	o = fill_source_option(f->x, &f->src, OPTION_SPACE_DHCP4, code);
+	if (o)
+		set(f, code, o->data);
+}
+
+static void fill_requested(struct fill *f)
+{
+	struct span prl = dhcp4_opt_data(&f->x->query, DHCP4_OPT_DHCP_PARAMETER_REQUEST_LIST);
+
+	for (size_t i = 0; i < prl.n; i++)
+		fill_one(f, prl.p[i]);
+}
+
+/* Sent if configured even when nobody asks: router, name servers, domain (kea.md 1.7). */
+static void fill_basic(struct fill *f)
+{
+	static const uint8_t basic[] = {DHCP4_OPT_ROUTERS, DHCP4_OPT_DOMAIN_NAME_SERVERS,
+					DHCP4_OPT_DOMAIN_NAME};
+
+	for (size_t i = 0; i < sizeof(basic); i++)
+		fill_one(f, basic[i]);
+}
+
+static void fill_always(struct fill *f)
+{
+	for (size_t i = 0; i < f->src.n; i++) {
+		const struct config_options *o = f->src.scope[i];
+
+		for (size_t j = 0; j < o->n; j++)
+			if (o->items[j].always_send && exchange_class_ok(f->x, &o->items[j].classes))
+				fill_one(f, fill_outer_code(f->x->cfg, &o->items[j]));
+	}
+}
+
+/* Boot fields: subnet, overridden by the first class that has one, overridden by the reservation. */
+static void fill_boot_fields(struct exchange *x)
+{
+	struct dhcp4_msg *r = &x->response;
+	const struct config_params *p = x->subnet ? &x->subnet->params : &x->cfg->params;
+	const char *sname = p->server_hostname;
+	const char *file = p->boot_file_name;
+	bool siaddr_set = false;
+	bool sname_set = false;
+	bool file_set = false;
+
+	r->siaddr = p->next_server;
+	for (uint32_t i = 0; i < x->n_class_order; i++) {
+		for (size_t j = 0; j < x->cfg->n_classes; j++) {
+			const struct config_class *c = &x->cfg->classes[j];
+
+			if (c->id != x->class_order[i])
+				continue;
+			if (c->has_next_server && !siaddr_set) {
+				r->siaddr = c->next_server;
+				siaddr_set = true;
+			}
+			if (c->server_hostname && c->server_hostname[0] && !sname_set) {
+				sname = c->server_hostname;
+				sname_set = true;
+			}
+			if (c->boot_file_name && c->boot_file_name[0] && !file_set) {
+				file = c->boot_file_name;
+				file_set = true;
+			}
+		}
+	}
+	if (x->host && x->host->has_next_server)
+		r->siaddr = x->host->next_server;
+	if (x->host && x->host->server_hostname && x->host->server_hostname[0])
+		sname = x->host->server_hostname;
+	if (x->host && x->host->boot_file_name && x->host->boot_file_name[0])
+		file = x->host->boot_file_name;
+	memcpy(r->sname, sname, strnlen(sname, sizeof(r->sname)));
+	memcpy(r->file, file, strnlen(file, sizeof(r->file)));
+}
+
+static void fill_echo(struct fill *f)
+{
+	const struct dhcp4_msg *q = &f->x->query;
+	const struct dhcp4_option *o;
+
+	o = dhcp4_opt(q, DHCP4_OPT_DHCP_CLIENT_IDENTIFIER);
+	if (o && f->x->cfg->echo_client_id)
+		set(f, o->code, o->data); /* RFC 6842 */
+	o = dhcp4_opt(q, DHCP4_OPT_SUBNET_SELECTION);
+	if (o && f->x->nak_reason == NULL)
+		set(f, o->code, o->data); /* RFC 3011 */
+	if (f->x->rai.n)
+		set(f, DHCP4_OPT_DHCP_AGENT_OPTIONS, fill_rai_echo(f->x));
+}
+
+static void fill_nak(struct fill *f)
+{
+	set_u32(f, DHCP4_OPT_DHCP_SERVER_IDENTIFIER, server_id(f));
+	set(f, DHCP4_OPT_DHCP_MESSAGE, span_str(f->x->nak_reason));
+}
+
+static void fill_ack_or_offer(struct fill *f)
+{
+	set_u32(f, DHCP4_OPT_DHCP_SERVER_IDENTIFIER, server_id(f));
+	fill_lease_options(f);
+	fill_host_name(f);
+	fill_requested(f);
+	fill_basic(f);
+	fill_always(f);
+	fill_boot_fields(f->x);
+}
+
+enum verdict stage_fill(struct exchange *x)
+{
+	struct fill f = {.x = x};
+
+	if (!x->has_response)
+		return exchange_drop(x, x->silent ? x->silent : DROP_PROCESSING_FAILED);
+	classify_additional(x);
+	fill_sources(x, &f.src);
+	if (x->nak_reason)
+		fill_nak(&f);
+	else
+		fill_ack_or_offer(&f);
+	fill_echo(&f);
+	return f.err < 0 ? exchange_drop(x, DROP_PACK_FAILED) : VERDICT_CONTINUE;
+}

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * RECEIVE and SERVICE: is the packet whole, is it for us, are we in service.
+ * A raw socket sees what an IP stack would have refused, so the checks of a stack are made here:
+ * checksums and lengths (packet_decode), other stations' frames, other hosts' addresses.
+ */
+#include "runtime/iface.h"
+#include "server/server.h"
+#include "server/stages.h"
+#include "server/trace.h"
+#include "server/worker.h"
+
+enum { IP_BROADCAST = 0xffffffffU };
+
+/* Our address for this exchange: the one the client wrote to, else the interface's. */
+static bool find_local_addr(struct exchange *x)
+{
+	const struct iface *i = x->iface;
+	uint32_t dst = x->pkt.dst;
+
+	if (i && i->accept_any && dst != IP_BROADCAST) {
+		x->local_addr = dst;
+		return true;
+	}
+	if (dst != IP_BROADCAST && iface_owns(worker_ifaces(x->w), dst)) {
+		x->local_addr = dst;
+		return true;
+	}
+	if (i && i->n_addrs) {
+		x->local_addr = i->serve_addr ? i->serve_addr : i->addrs[0].addr;
+		return dst == IP_BROADCAST || iface_is_broadcast(i, dst);
+	}
+	return dst == IP_BROADCAST;
+}
+
+enum verdict stage_receive(struct exchange *x)
+{
+	enum drop d;
+
+	stats_add(worker_stats(x->w), METRIC_RECEIVED, 1);
+	d = packet_decode(&x->pkt);
+	if (d != DROP_NONE)
+		return exchange_drop(x, d);
+	if (x->pkt.dport != exchange_server(x)->server_port)
+		return exchange_drop(x, DROP_NOT_OUR_PORT);
+	if (x->pkt.flags & PACKET_OTHERHOST)
+		return exchange_drop(x, DROP_NOT_OUR_FRAME);
+	x->iface = iface_by_index(worker_ifaces(x->w), x->pkt.ifindex);
+	if (!find_local_addr(x))
+		return exchange_drop(x, DROP_NOT_OUR_ADDRESS);
+	if (x->pkt.dst == IP_BROADCAST || (x->iface && iface_is_broadcast(x->iface, x->pkt.dst)))
+		x->pkt.flags |= PACKET_BROADCAST;
+	x->raw = packet_app(&x->pkt);
+	return VERDICT_CONTINUE;
+}
+
+enum verdict stage_service(struct exchange *x)
+{
+	if (atomic_load_explicit(&exchange_server(x)->disabled, memory_order_relaxed))
+		return exchange_drop(x, DROP_SERVICE_DISABLED);
+	return VERDICT_CONTINUE;
+}

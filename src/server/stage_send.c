@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * SEND_CHECK, PACK, SEND: where the response goes (RFC 2131 4.1), its bytes, and into the batch.
+ */
+#include "base/log.h"
+#include "config/config.h"
+#include "server/server.h"
+#include "server/stages.h"
+#include "server/trace.h"
+#include "server/worker.h"
+#include "wire/option_codes.h"
+
+enum { IP_BROADCAST = 0xffffffffU, ARPHRD_ETHERNET = 1, UDP_OVERHEAD = 28, MIN_DATAGRAM = 576 };
+
+static void to_broadcast(struct exchange *x)
+{
+	x->dst = IP_BROADCAST;
+	x->to_mac = true;
+	memset(x->dst_mac, 0xff, sizeof(x->dst_mac));
+	x->out_ifindex = x->pkt.ifindex;
+}
+
+static void to_address(struct exchange *x, uint32_t addr)
+{
+	x->dst = addr;
+	x->to_mac = false;
+	x->out_ifindex = 0; /* the kernel's routes know better than the arrival interface */
+}
+
+/* RFC 8357: the relay says it listens where it sent from. The sub-option has length 0. */
+static bool relay_port(const struct exchange *x)
+{
+	struct span sub;
+
+	return dhcp4_subopt(x->rai, RAI_RELAY_PORT, &sub) && sub.n == 0;
+}
+
+static void to_relay(struct exchange *x)
+{
+	to_address(x, x->query.giaddr);
+	x->dst_port = relay_port(x) ? x->pkt.sport : exchange_server(x)->server_port;
+}
+
+static bool can_unicast(const struct exchange *x)
+{
+	return x->query.htype == ARPHRD_ETHERNET && x->query.hlen == 6 && !x->cfg->socket_udp &&
+	       !(x->query.flags & DHCP4_FLAG_BROADCAST);
+}
+
+/* Direct clients. A NAK is broadcast whatever ciaddr says: the address is what is wrong. */
+static void to_client(struct exchange *x)
+{
+	x->dst_port = exchange_server(x)->client_port;
+	if (x->nak_reason) {
+		to_broadcast(x);
+	} else if (x->type == DHCP4_INFORM) {
+		to_address(x, x->query.ciaddr ? x->query.ciaddr : x->pkt.src);
+	} else if (x->query.ciaddr) {
+		to_address(x, x->query.ciaddr);
+	} else if (can_unicast(x) && x->response.yiaddr) {
+		x->dst = x->response.yiaddr;
+		x->to_mac = true;
+		memcpy(x->dst_mac, x->query.chaddr, sizeof(x->dst_mac));
+		x->out_ifindex = x->pkt.ifindex;
+	} else {
+		to_broadcast(x);
+	}
+}
+
+enum verdict stage_send_check(struct exchange *x)
+{
+	/* RFC 2131 4.3.5: an INFORM's answer goes to the client itself where it says who it is */
+	if (x->query.giaddr && !(x->type == DHCP4_INFORM && x->query.ciaddr))
+		to_relay(x);
+	else
+		to_client(x);
+	TRACE(x, "to %u.%u.%u.%u:%u%s", x->dst >> 24, x->dst >> 16 & 255, x->dst >> 8 & 255, x->dst & 255,
+	      x->dst_port, x->to_mac ? " by frame" : "");
+	return VERDICT_CONTINUE;
+}
+
+/* RFC 2132 9.10: the largest datagram the client takes, IP and UDP headers included; never below 576. */
+static size_t max_message(const struct exchange *x)
+{
+	uint16_t max = MIN_DATAGRAM;
+
+	if (!dhcp4_opt_u16(&x->query, DHCP4_OPT_DHCP_MAX_MESSAGE_SIZE, &max) || max < MIN_DATAGRAM)
+		max = MIN_DATAGRAM;
+	if (max - UDP_OVERHEAD > EXCHANGE_OUT_LEN - UDP_OVERHEAD)
+		return EXCHANGE_OUT_LEN - UDP_OVERHEAD;
+	return (size_t)max - UDP_OVERHEAD;
+}
+
+enum verdict stage_pack(struct exchange *x)
+{
+	struct dhcp4_encode_opts o = {
+		.max_len = max_message(x),
+		.no_overload = x->nak_reason != NULL,
+		.min_len = DHCP4_BOOTP_MIN_LEN,
+	};
+	struct dhcp4_encoded e;
+
+	if (dhcp4_encode(&x->response, &o, x->out, EXCHANGE_OUT_LEN, &e) < 0)
+		return exchange_drop(x, DROP_PACK_FAILED);
+	x->out_len = e.len;
+	if (e.n_omitted) {
+		stats_add(worker_stats(x->w), METRIC_OPTIONS_OMITTED, e.n_omitted);
+		if (e.first_omitted == DHCP4_OPT_DHCP_AGENT_OPTIONS)
+			stats_add(worker_stats(x->w), METRIC_RAI_OMITTED, 1);
+		TRACE(x, "%u options did not fit, first %u", e.n_omitted, e.first_omitted);
+	}
+	return VERDICT_CONTINUE;
+}
+
+static enum metric sent_metric(const struct exchange *x)
+{
+	switch ((int)dhcp4_msg_type(&x->response)) {
+	case DHCP4_OFFER: return METRIC_OFFER_SENT;
+	case DHCP4_NAK: return METRIC_NAK_SENT;
+	default: return METRIC_ACK_SENT;
+	}
+}
+
+enum verdict stage_send(struct exchange *x)
+{
+	struct capture_tx tx = {
+		.payload = span_of(x->out, x->out_len),
+		.src = x->local_addr,
+		.dst = x->dst,
+		.sport = exchange_server(x)->server_port,
+		.dport = x->dst_port,
+		.ifindex = x->out_ifindex,
+		.to_mac = x->to_mac,
+	};
+
+	if (!x->capture)
+		return exchange_drop(x, DROP_NO_ROUTE);
+	memcpy(tx.dst_mac, x->dst_mac, sizeof(tx.dst_mac));
+	worker_queue_tx(x, &tx);
+	stats_add(worker_stats(x->w), METRIC_SENT, 1);
+	stats_add(worker_stats(x->w), sent_metric(x), 1);
+	if (log_on(exchange_log(x), LOG_DHCP4_PACKET_SEND))
+		log_msg(exchange_log(x), LOG_DHCP4_PACKET_SEND, "%s: %s sent, %zu octets", exchange_label(x),
+			dhcp4_type_name(dhcp4_msg_type(&x->response)), x->out_len);
+	return VERDICT_DONE;
+}

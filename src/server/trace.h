@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * The packet trace: for one client (or every packet, with -d) the stages it went through, what each
+ * found, and why it ended as it did. Finished traces are kept in a small ring for the command
+ * packet-trace-get. When nobody looks, it costs one test of a pointer.
+ */
+#pragma once
+
+#include "base/attr.h"
+#include "base/span.h"
+
+struct exchange;
+struct json;
+struct arena;
+struct trace;
+struct tracer;
+
+int tracer_new(struct tracer **ret) must_check;
+void tracer_free(struct tracer *t);
+
+/* Traces clients with this hardware address or client identifier (both empty: every packet), at most
+ * `packets` of them. */
+void tracer_start(struct tracer *t, struct span hw, struct span client_id, unsigned packets);
+void tracer_stop(struct tracer *t);
+/* The kept traces, oldest first, as a JSON list; clears the ring if asked. */
+struct json *tracer_get(struct tracer *t, struct arena *a, bool clear);
+
+/* Called once the client is known: starts the exchange's trace if somebody asked for it. */
+void trace_begin(struct exchange *x);
+/* A line in the trace of the stage that runs. Arguments are not evaluated cheaply: guard with
+ * x->trace, as the macro does. */
+void trace_note(struct exchange *x, const char *fmt, ...) printf_like(2, 3);
+#define TRACE(x, ...)                                                                              \
+	do {                                                                                       \
+		if (unlikely((x)->trace != NULL))                                                  \
+			trace_note((x), __VA_ARGS__);                                              \
+	} while (0)
+/* The exchange is over: logs the trace and keeps it. */
+void trace_end(struct exchange *x, const char *outcome);

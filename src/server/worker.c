@@ -1,0 +1,612 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * Workers. A slot is in exactly one place: the free list, the batch being run, the transmit batch, the
+ * list of those waiting for the disk, or parked with somebody who will call worker_resume(). Only the
+ * mailbox is touched by other threads. The pipeline is entered from here alone.
+ */
+#include "server/worker.h"
+
+#include "base/error.h"
+#include "base/log.h"
+#include "lease/lease_store.h"
+#include "runtime/iface.h"
+#include "runtime/loop.h"
+#include "server/pipeline.h"
+#include "server/server.h"
+#include "server/snapshot.h"
+#include "server/stages.h"
+#include "server/trace.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+enum { WORKER_CAPTURES = 1024 };
+
+struct port {
+	struct worker *w;
+	struct capture *c;
+	int ifindex;
+	struct loop_source *source;
+	bool paused;
+};
+
+struct mail {
+	struct mail *next;
+	struct capture *attach;	/* NULL: detach */
+	int ifindex;
+};
+
+struct worker {
+	struct server *srv;
+	unsigned index;
+	struct stats stats;
+	struct loop *loop;
+	struct loop_source *wake_source;
+	int wake;		/* eventfd: mailbox, durability, stop */
+	pthread_t thread;
+	bool threaded;
+	_Atomic bool stop;
+
+	uint8_t *slot_mem;	/* mmap: exchanges' data, arenas and output */
+	size_t slot_mem_len;
+	struct exchange *slots;
+	unsigned n_slots, n_free;
+	struct exchange *free;
+	struct exchange *wait_head, *wait_tail; /* for durability, in order of arrival */
+
+	pthread_mutex_t mail_lock;
+	struct exchange *resumed_head, *resumed_tail;
+	struct mail *mail;
+
+	struct port *ports[WORKER_CAPTURES];
+	unsigned n_ports;
+	bool paused;		/* no free slot: captures are not read */
+
+	uint64_t generation;
+	struct snapshot *snap;
+	struct iface_table *ifaces;
+
+	struct capture *tx_capture;
+	struct capture_tx tx[WORKER_BATCH];
+	struct exchange *tx_x[WORKER_BATCH];
+	unsigned n_tx;
+};
+
+struct stats *worker_stats(struct worker *w)
+{
+	return &w->stats;
+}
+
+struct server *worker_server(const struct worker *w)
+{
+	return w->srv;
+}
+
+struct iface_table *worker_ifaces(const struct worker *w)
+{
+	return w->ifaces;
+}
+
+static void wake(struct worker *w)
+{
+	uint64_t one = 1;
+
+	(void)!write(w->wake, &one, sizeof(one));
+}
+
+/* --- slots --------------------------------------------------------------------------------------- */
+
+static void parked_resume(struct hook_parked *p)
+{
+	worker_resume((struct exchange *)(void *)p);
+}
+
+static int slots_new(struct worker *w, unsigned n)
+{
+	size_t each = PACKET_DATA_LEN + EXCHANGE_OUT_LEN + PACKET_ARENA_LEN;
+
+	each = (each + 63) & ~(size_t)63;
+	w->slot_mem_len = each * n;
+	w->slot_mem = mmap(NULL, w->slot_mem_len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (w->slot_mem == MAP_FAILED) {
+		w->slot_mem = NULL;
+		return -ENOMEM;
+	}
+	w->slots = calloc(n, sizeof(*w->slots));
+	if (!w->slots)
+		return -ENOMEM;
+	w->n_slots = n;
+	for (unsigned i = n; i > 0; i--) {
+		struct exchange *x = &w->slots[i - 1];
+		uint8_t *mem = w->slot_mem + each * (i - 1);
+
+		x->w = w;
+		x->parked.resume = parked_resume;
+		packet_init(&x->pkt, mem, PACKET_DATA_LEN, mem + PACKET_DATA_LEN, PACKET_ARENA_LEN);
+		x->out = mem + PACKET_DATA_LEN + PACKET_ARENA_LEN;
+		x->next = w->free;
+		w->free = x;
+		w->n_free++;
+	}
+	return 0;
+}
+
+static struct exchange *slot_take(struct worker *w)
+{
+	struct exchange *x = w->free;
+
+	w->free = x->next;
+	w->n_free--;
+	exchange_reset(x);
+	return x;
+}
+
+static void ports_pause(struct worker *w, bool pause)
+{
+	w->paused = pause;
+	for (unsigned i = 0; i < w->n_ports; i++)
+		if (w->ports[i]->source)
+			(void)loop_modify(w->ports[i]->source, pause ? 0 : EPOLLIN);
+}
+
+static void slot_give(struct worker *w, struct exchange *x)
+{
+	x->next = w->free;
+	w->free = x;
+	w->n_free++;
+	if (w->paused && w->n_free >= w->n_slots / 8 + 1)
+		ports_pause(w, false);
+}
+
+/* The exchange is over, whatever it came to. */
+static void finish(struct exchange *x, const char *outcome)
+{
+	struct worker *w = x->w;
+
+	if (x->guard)
+		same_client_release(x);
+	exchange_leave_lot(x);
+	trace_end(x, outcome);
+	if (x->holds_snap)
+		snapshot_unref(x->snap);
+	slot_give(w, x);
+}
+
+static void finish_dropped(struct exchange *x)
+{
+	enum drop d = x->drop ? x->drop : DROP_PROCESSING_FAILED;
+
+	stats_drop(&x->w->stats, d);
+	if (log_on(x->w->srv->log, LOG_DHCP4_PACKET_DROP))
+		log_msg(x->w->srv->log, LOG_DHCP4_PACKET_DROP, "%s: %s", x->unpacked ? exchange_label(x) : "packet",
+			drop_info(d)->sentence);
+	finish(x, drop_info(d)->sentence);
+}
+
+/* --- sending -------------------------------------------------------------------------------------- */
+
+static void tx_flush(struct worker *w)
+{
+	if (!w->n_tx)
+		return;
+	(void)capture_send(w->tx_capture, w->tx, w->n_tx);
+	for (unsigned i = 0; i < w->n_tx; i++) {
+		struct exchange *x = w->tx_x[i];
+
+		if (w->tx[i].result < 0) {
+			stats_drop(&w->stats, DROP_SEND_FAILED);
+			log_msg(w->srv->log, LOG_DHCP4_PACKET_SEND_FAIL, "%s: cannot send: %s",
+				exchange_label(x), usher_strerror(w->tx[i].result));
+			finish(x, "cannot send");
+		} else {
+			finish(x, "answered");
+		}
+	}
+	w->n_tx = 0;
+	w->tx_capture = NULL;
+}
+
+void worker_queue_tx(struct exchange *x, const struct capture_tx *tx)
+{
+	struct worker *w = x->w;
+
+	if (w->n_tx == WORKER_BATCH || (w->tx_capture && w->tx_capture != x->capture))
+		tx_flush(w);
+	w->tx_capture = x->capture;
+	w->tx[w->n_tx] = *tx;
+	w->tx_x[w->n_tx++] = x;
+}
+
+/* --- running -------------------------------------------------------------------------------------- */
+
+static void run(struct exchange *x)
+{
+	switch (pipeline_run(x)) {
+	case VERDICT_PARK:
+		/* nobody else runs it: a resume goes through the mailbox of this very thread */
+		if (!x->holds_snap) {
+			(void)snapshot_ref(x->snap);
+			x->holds_snap = true;
+		}
+		(void)atomic_fetch_add_explicit(&x->w->srv->in_flight, 1, memory_order_relaxed);
+		break;
+	case VERDICT_DONE:
+		break;
+	case VERDICT_DROP:
+	case VERDICT_CONTINUE:
+		finish_dropped(x);
+		break;
+	}
+}
+
+static struct capture *port_capture(const struct worker *w, int ifindex)
+{
+	for (unsigned i = 0; i < w->n_ports; i++)
+		if (w->ports[i]->ifindex == ifindex)
+			return w->ports[i]->c;
+	return NULL;
+}
+
+/* What it borrowed from the worker may have changed while it was parked. */
+static void run_resumed(struct exchange *x)
+{
+	struct worker *w = x->w;
+
+	(void)atomic_fetch_sub_explicit(&w->srv->in_flight, 1, memory_order_relaxed);
+	if (x->port_ifindex >= 0)
+		x->capture = port_capture(w, x->port_ifindex);
+	x->iface = iface_by_index(w->ifaces, x->pkt.ifindex);
+	run(x);
+}
+
+static void refresh(struct worker *w)
+{
+	uint64_t g = atomic_load_explicit(&w->srv->generation, memory_order_acquire);
+
+	if (g == w->generation)
+		return;
+	snapshot_unref(w->snap);
+	iface_table_unref(w->ifaces);
+	w->snap = server_snapshot(w->srv);
+	w->ifaces = server_ifaces(w->srv);
+	w->generation = g;
+}
+
+static int receive(struct worker *w, struct capture *c, int port_ifindex)
+{
+	struct packet *pkts[WORKER_BATCH];
+	struct exchange *x[WORKER_BATCH];
+	unsigned n = w->n_free < WORKER_BATCH ? w->n_free : WORKER_BATCH;
+	int got;
+
+	refresh(w);
+	if (!w->snap)
+		return 0;
+	for (unsigned i = 0; i < n; i++) {
+		x[i] = slot_take(w);
+		pkts[i] = &x[i]->pkt;
+	}
+	got = capture_recv(c, pkts, n);
+	for (unsigned i = n; i > (got > 0 ? (unsigned)got : 0); i--)
+		slot_give(w, x[i - 1]);
+	for (int i = 0; i < got; i++) {
+		x[i]->capture = c;
+		x[i]->port_ifindex = port_ifindex;
+		x[i]->snap = w->snap;
+		x[i]->cfg = w->snap->cfg;
+		run(x[i]);
+	}
+	tx_flush(w);
+	if (!w->n_free && w->loop && !w->paused)
+		ports_pause(w, true);
+	return got;
+}
+
+int worker_receive(struct worker *w, struct capture *c)
+{
+	return receive(w, c, -1);
+}
+
+/* --- waiting for the disk ---------------------------------------------------------------------------- */
+
+void worker_wait_durable(struct exchange *x)
+{
+	struct worker *w = x->w;
+
+	x->next = NULL;
+	if (w->wait_tail)
+		w->wait_tail->next = x;
+	else
+		w->wait_head = x;
+	w->wait_tail = x;
+}
+
+static void resume_durable(struct worker *w)
+{
+	struct lease_store *s = w->srv->store;
+
+	while (w->wait_head) {
+		struct exchange *x = w->wait_head;
+
+		if (lease_store_durable(s) < x->wait_seq && lease_store_epoch(s) == x->wait_epoch)
+			break;
+		w->wait_head = x->next;
+		if (!w->wait_head)
+			w->wait_tail = NULL;
+		x->next = NULL;
+		run_resumed(x);
+	}
+	tx_flush(w);
+}
+
+/* --- the mailbox ---------------------------------------------------------------------------------------- */
+
+void worker_resume(struct exchange *x)
+{
+	struct worker *w = x->w;
+
+	(void)pthread_mutex_lock(&w->mail_lock);
+	x->next = NULL;
+	if (w->resumed_tail)
+		w->resumed_tail->next = x;
+	else
+		w->resumed_head = x;
+	w->resumed_tail = x;
+	(void)pthread_mutex_unlock(&w->mail_lock);
+	wake(w);
+}
+
+static void port_close(struct worker *w, int ifindex)
+{
+	for (unsigned i = 0; i < w->n_ports; i++) {
+		struct port *p = w->ports[i];
+
+		if (p->ifindex != ifindex)
+			continue;
+		loop_remove(p->source);
+		capture_close(p->c);
+		free(p);
+		w->ports[i] = w->ports[--w->n_ports];
+		return;
+	}
+}
+
+static void port_readable(void *ctx, uint32_t events)
+{
+	struct port *p = ctx;
+	struct worker *w = p->w;
+	int n;
+
+	(void)events;
+	n = receive(w, p->c, p->ifindex);
+	if (n < 0 && n != -EAGAIN)
+		log_msg(w->srv->log, LOG_DHCP4_BUFFER_RECEIVE_FAIL, "receive on interface %d: %s", p->ifindex,
+			usher_strerror(n));
+}
+
+static int port_open(struct worker *w, struct capture *c, int ifindex)
+{
+	struct port *p = calloc(1, sizeof(*p));
+	int r = 0;
+
+	if (!p || w->n_ports == WORKER_CAPTURES) {
+		free(p);
+		capture_close(c);
+		return -ENOMEM;
+	}
+	*p = (struct port){.w = w, .c = c, .ifindex = ifindex};
+	if (w->loop && capture_fd(c) >= 0)
+		r = loop_add(w->loop, capture_fd(c), EPOLLIN, port_readable, p, &p->source);
+	if (r < 0) {
+		free(p);
+		capture_close(c);
+		return r;
+	}
+	w->ports[w->n_ports++] = p;
+	return 0;
+}
+
+static int mail_post(struct worker *w, struct capture *attach, int ifindex)
+{
+	struct mail *m = calloc(1, sizeof(*m));
+	struct mail **p;
+
+	if (!m)
+		return -ENOMEM;
+	*m = (struct mail){.attach = attach, .ifindex = ifindex};
+	(void)pthread_mutex_lock(&w->mail_lock);
+	for (p = &w->mail; *p; p = &(*p)->next)
+		;
+	*p = m;
+	(void)pthread_mutex_unlock(&w->mail_lock);
+	wake(w);
+	return 0;
+}
+
+int worker_attach(struct worker *w, struct capture *c, int ifindex)
+{
+	if (!w->threaded) {
+		port_close(w, ifindex);
+		return port_open(w, c, ifindex);
+	}
+	return mail_post(w, c, ifindex);
+}
+
+void worker_detach(struct worker *w, int ifindex)
+{
+	if (!w->threaded)
+		port_close(w, ifindex);
+	else
+		(void)mail_post(w, NULL, ifindex);
+}
+
+static void mail_open(struct worker *w, struct mail *m)
+{
+	while (m) {
+		struct mail *next = m->next;
+
+		port_close(w, m->ifindex);
+		if (m->attach && port_open(w, m->attach, m->ifindex) < 0)
+			log_msg(w->srv->log, LOG_DHCP4_OPEN_SOCKET_FAIL, "worker %u cannot take interface %d",
+				w->index, m->ifindex);
+		free(m);
+		m = next;
+	}
+}
+
+static void mailbox(struct worker *w)
+{
+	struct exchange *x;
+	struct mail *m;
+
+	(void)pthread_mutex_lock(&w->mail_lock);
+	x = w->resumed_head;
+	w->resumed_head = NULL;
+	w->resumed_tail = NULL;
+	m = w->mail;
+	w->mail = NULL;
+	(void)pthread_mutex_unlock(&w->mail_lock);
+	mail_open(w, m);
+	while (x) {
+		struct exchange *next = x->next;
+
+		x->next = NULL;
+		run_resumed(x);
+		x = next;
+	}
+	tx_flush(w);
+}
+
+static void woken(void *ctx, uint32_t events)
+{
+	struct worker *w = ctx;
+	uint64_t n;
+
+	(void)events;
+	(void)!read(w->wake, &n, sizeof(n));
+	refresh(w);
+	mailbox(w);
+	if (w->srv->store)
+		resume_durable(w);
+	if (w->stop)
+		loop_stop(w->loop);
+}
+
+size_t worker_run_once(struct worker *w)
+{
+	size_t n = 0;
+
+	refresh(w);
+	for (unsigned i = 0; i < w->n_ports; i++) {
+		int got = receive(w, w->ports[i]->c, w->ports[i]->ifindex);
+
+		n += got > 0 ? (size_t)got : 0;
+	}
+	mailbox(w);
+	if (w->srv->store) {
+		lease_store_commit_now(w->srv->store);
+		resume_durable(w);
+	}
+	return n;
+}
+
+/* --- life --------------------------------------------------------------------------------------------- */
+
+int worker_new(struct server *srv, const struct worker_opts *o, struct worker **ret)
+{
+	struct worker *w = calloc(1, sizeof(*w));
+	int r;
+
+	if (!w)
+		return -ENOMEM;
+	w->srv = srv;
+	w->index = o->index;
+	w->generation = UINT64_MAX;
+	(void)pthread_mutex_init(&w->mail_lock, NULL);
+	w->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	r = w->wake < 0 ? -errno : slots_new(w, o->n_slots);
+	if (r < 0) {
+		worker_free(w);
+		return r;
+	}
+	*ret = w;
+	return 0;
+}
+
+/* Whoever is still waiting or parked is dropped: its client will ask again. */
+static void drop_parked(struct worker *w)
+{
+	for (unsigned i = 0; i < w->n_slots; i++) {
+		struct exchange *x = &w->slots[i];
+
+		if (x->holds_snap) {
+			x->guard = NULL;
+			snapshot_unref(x->snap);
+			x->holds_snap = false;
+		}
+	}
+}
+
+void worker_free(struct worker *w)
+{
+	if (!w)
+		return;
+	drop_parked(w);
+	mail_open(w, w->mail);
+	while (w->n_ports)
+		port_close(w, w->ports[0]->ifindex);
+	loop_remove(w->wake_source);
+	loop_free(w->loop);
+	if (w->wake >= 0)
+		(void)close(w->wake);
+	snapshot_unref(w->snap);
+	iface_table_unref(w->ifaces);
+	free(w->slots);
+	if (w->slot_mem)
+		(void)munmap(w->slot_mem, w->slot_mem_len);
+	(void)pthread_mutex_destroy(&w->mail_lock);
+	free(w);
+}
+
+static void *worker_thread(void *ctx)
+{
+	struct worker *w = ctx;
+	int r = loop_run(w->loop);
+
+	if (r < 0)
+		log_msg(w->srv->log, LOG_DHCP4_WORKER_FAIL, "worker %u: %s", w->index, usher_strerror(r));
+	return NULL;
+}
+
+int worker_start(struct worker *w)
+{
+	int r = loop_new(&w->loop);
+
+	if (r == 0)
+		r = loop_add(w->loop, w->wake, EPOLLIN, woken, w, &w->wake_source);
+	if (r == 0 && w->srv->store)
+		r = lease_store_notify(w->srv->store, w->wake);
+	if (r < 0)
+		return r;
+	w->threaded = true;
+	r = -pthread_create(&w->thread, NULL, worker_thread, w);
+	w->threaded = r == 0;
+	return r;
+}
+
+void worker_stop(struct worker *w)
+{
+	if (!w->threaded)
+		return;
+	w->stop = true;
+	wake(w);
+	(void)pthread_join(w->thread, NULL);
+	w->threaded = false;
+	if (w->srv->store)
+		lease_store_unnotify(w->srv->store, w->wake);
+}

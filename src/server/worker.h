@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * A worker: a thread (or, in replay and scenarios, whoever calls) that owns a ring of exchange slots,
+ * its captures and its counters. It takes a batch from a capture, runs the pipeline for each packet,
+ * sends the batch of answers, and resumes parked exchanges that may go on. It never blocks but in its
+ * event loop.
+ */
+#pragma once
+
+#include "capture/capture.h"
+#include "server/exchange.h"
+
+enum { WORKER_BATCH = 64 };
+
+struct worker_opts {
+	unsigned index;
+	unsigned n_slots;	/* exchanges in flight, parked ones included */
+};
+
+int worker_new(struct server *srv, const struct worker_opts *o, struct worker **ret) must_check;
+/* Parked exchanges are dropped. The thread must have ended. */
+void worker_free(struct worker *w);
+
+/* Takes a capture over (closed by the worker), or gives the one of ifindex back for closing. Both from
+ * any thread when the worker runs, through its mailbox. */
+int worker_attach(struct worker *w, struct capture *c, int ifindex) must_check;
+void worker_detach(struct worker *w, int ifindex);
+
+/* Starts and stops the thread. */
+int worker_start(struct worker *w) must_check;
+void worker_stop(struct worker *w);
+
+/* Without a thread: everything that can be done now. Returns how many packets were received. */
+size_t worker_run_once(struct worker *w);
+/* One received batch from c, pipeline, answers. For replay. Count of packets, or -errno. */
+int worker_receive(struct worker *w, struct capture *c) must_check;
+
+/* Hands an exchange that waited back to its worker, from any thread. */
+void worker_resume(struct exchange *x);
+/* Waits for exchange.wait_seq. Called by COMMIT. */
+void worker_wait_durable(struct exchange *x);
+/* Puts an answer into the batch. Called by SEND. */
+void worker_queue_tx(struct exchange *x, const struct capture_tx *tx);
+
+struct stats *worker_stats(struct worker *w);
+struct server *worker_server(const struct worker *w);
+struct iface_table *worker_ifaces(const struct worker *w);
