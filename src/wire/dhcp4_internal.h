@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * What the three files of the dhcp4 codec share and nobody else sees: the codes with a meaning
+ * for the codec itself, and the growth of the option list.
+ */
+#pragma once
+
+#include "wire/dhcp4.h"
+
+enum {
+	DHCP4_CODE_PAD = 0,
+	DHCP4_CODE_LEASE_TIME = 51,
+	DHCP4_CODE_OVERLOAD = 52,
+	DHCP4_CODE_TYPE = 53,
+	DHCP4_CODE_SERVER_ID = 54,
+	DHCP4_CODE_CLIENT_ID = 61,
+	DHCP4_CODE_AGENT = 82,
+	DHCP4_CODE_END = 255,
+};
+
+/* Values of option 52, RFC 2132 9.3. */
+enum { DHCP4_OVERLOAD_FILE = 1, DHCP4_OVERLOAD_SNAME = 2 };
+
+/* Room for cap options in the list. 0 or -USHER_E_NOMEM. */
+int dhcp4_opts_reserve(struct dhcp4_msg *m, size_t cap) must_check;
