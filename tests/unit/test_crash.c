@@ -272,7 +272,11 @@ static bool run_failing(uint64_t n, int err)
 	for (int i = 0; i < N_ADDRS; i++)
 		if (w.ledger.n[i])
 			assert_true(w.ledger.v[i][w.ledger.n[i] - 1].acked != SIZE_MAX);
-	check_images(&w, 12, 3);
+	for (size_t at = 3; at <= w.disk.n_ops; at++) {
+		fake_files_crash(&w.disk, at, FAKE_LOSE_SOME, &w.rng, &image);
+		check_image(&w, &image, at);
+		fake_files_fini(&image);
+	}
 	fake_files_crash(&w.disk, w.disk.n_ops, FAKE_LOSE_UNSYNCED, &w.rng, &image);
 	check_image(&w, &image, w.disk.n_ops);
 	fake_files_fini(&image);
