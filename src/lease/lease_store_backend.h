@@ -6,6 +6,8 @@
 
 #include "lease/lease_store.h"
 
+#include <pthread.h>
+
 struct lease_store_ops {
 	const char *name;	/* "memfile" */
 	uint64_t (*append)(struct lease_store *s, const struct lease *l, bool deleted);
@@ -22,6 +24,10 @@ struct lease_store {
 	_Atomic uint64_t durable;
 	_Atomic uint64_t epoch;
 	_Atomic bool up;
+	pthread_mutex_t notify_mu; /* the store makes and destroys it */
 	int notify[64];
-	_Atomic unsigned n_notify;
+	unsigned n_notify;
 };
+
+/* Writes to the registered eventfds; called whenever durable, up or epoch moved. */
+void lease_store_moved(struct lease_store *s);

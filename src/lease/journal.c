@@ -1,0 +1,688 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * The journal: rows are formatted into `pending` as the table changes; the committer takes all
+ * that has gathered, writes and syncs it once, and moves `durable`. While one group syncs the
+ * next one gathers, so the size of groups follows the load by itself.
+ *
+ * A failed write is cut off and tried again. A failed sync is final for the file (the kernel
+ * marks the pages clean): the store is rebuilt from the table on a fresh file. Until then it is
+ * down, and says so: up, epoch, and everybody who waits.
+ */
+#include "lease/journal_impl.h"
+
+#include "base/error.h"
+#include "base/log.h"
+#include "lease/lease_csv.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <time.h>
+#include <unistd.h>
+
+static const int64_t retry_min_ns = 200 * NS_PER_MS;
+static const int64_t retry_max_ns = NS_PER_S;
+
+int journal_write_all(struct journal *j, int fd, const char *p, size_t n)
+{
+	while (n > 0) {
+		ssize_t w = j->files->write(j->files->ctx, fd, p, n);
+
+		if (w <= 0)
+			return w < 0 ? (int)w : -EIO;
+		p += w;
+		n -= (size_t)w;
+	}
+	return 0;
+}
+
+static struct journal *of(struct lease_store *s)
+{
+	return container_of(s, struct journal, store);
+}
+
+static const struct journal *of_const(const struct lease_store *s)
+{
+	return (const struct journal *)(const void *)s;
+}
+_Static_assert(__builtin_offsetof(struct journal, store) == 0, "of_const relies on it");
+
+/* --- appending ---------------------------------------------------------------------------------- */
+
+/* From now on only the table knows; called with mu held. */
+static void rows_forget(struct journal *j)
+{
+	buf_reset(&j->pending);
+	j->pending_rows = 0;
+	j->lost = true;
+}
+
+static uint64_t journal_append(struct lease_store *s, const struct lease *l, bool deleted)
+{
+	struct journal *j = of(s);
+	uint64_t seq;
+
+	(void)pthread_mutex_lock(&j->mu);
+	seq = ++j->seq;
+	j->stats.rows++;
+	if (!j->o.persist) {
+		s->durable = seq;
+	} else if (!j->lost) {
+		lease_csv_format(l, deleted, &j->pending);
+		j->pending_rows++;
+		if (j->pending.failed || j->pending.len > PENDING_MAX)
+			rows_forget(j);
+	}
+	if (j->idle)
+		(void)pthread_cond_signal(&j->work);
+	(void)pthread_mutex_unlock(&j->mu);
+	return seq;
+}
+
+/* --- committing --------------------------------------------------------------------------------- */
+
+static void go_down(struct journal *j, int why)
+{
+	(void)pthread_mutex_lock(&j->mu);
+	j->need_fresh = j->need_fresh || j->lost;
+	if (j->need_fresh) {
+		rows_forget(j);
+		buf_reset(&j->batch);
+	}
+	j->store.epoch++;
+	j->store.up = false;
+	j->stats.errors++;
+	j->backoff_ns = retry_min_ns;
+	j->retry_ns = clock_mono_ns(j->o.clock) + j->backoff_ns;
+	(void)pthread_cond_broadcast(&j->moved);
+	(void)pthread_mutex_unlock(&j->mu);
+	log_msg(j->o.log, LOG_DHCPSRV_MEMFILE_STORE_DOWN, "%s cannot be written: %s", j->path,
+		usher_strerror(why));
+	lease_store_moved(&j->store);
+}
+
+/* What is pending becomes the group, unless one is still to be written. */
+static void group_take(struct journal *j)
+{
+	struct buf b;
+
+	(void)pthread_mutex_lock(&j->mu);
+	if (j->batch.len == 0) {
+		b = j->batch;
+		j->batch = j->pending;
+		j->pending = b;
+		j->batch_seq = j->seq;
+		j->batch_rows = j->pending_rows;
+		j->pending_rows = 0;
+	}
+	(void)pthread_mutex_unlock(&j->mu);
+}
+
+static int group_write(struct journal *j)
+{
+	const struct file_ops *f = j->files;
+	int r = journal_write_all(j, j->fd, j->batch.p, j->batch.len);
+
+	if (r < 0) {
+		if (f->ftruncate(f->ctx, j->fd, j->good) < 0)
+			j->need_fresh = true;
+		return r;
+	}
+	r = f->fdatasync(f->ctx, j->fd);
+	if (r < 0)
+		j->need_fresh = true;
+	return r < 0 ? r : 0;
+}
+
+static void group_done(struct journal *j)
+{
+	(void)pthread_mutex_lock(&j->mu);
+	j->good += (off_t)j->batch.len;
+	j->stats.commits++;
+	j->stats.bytes += j->batch.len;
+	if (j->batch_rows > j->stats.max_batch)
+		j->stats.max_batch = j->batch_rows;
+	j->store.durable = j->batch_seq;
+	buf_reset(&j->batch);
+	(void)pthread_cond_broadcast(&j->moved);
+	(void)pthread_mutex_unlock(&j->mu);
+	lease_store_moved(&j->store);
+}
+
+static bool is_lost(struct journal *j)
+{
+	bool lost;
+
+	(void)pthread_mutex_lock(&j->mu);
+	lost = j->lost;
+	(void)pthread_mutex_unlock(&j->mu);
+	return lost;
+}
+
+static void commit(struct journal *j)
+{
+	int r;
+
+	if (is_lost(j)) {
+		go_down(j, -ENOMEM);
+		return;
+	}
+	group_take(j);
+	if (j->batch.len == 0)
+		return;
+	r = group_write(j);
+	if (r < 0)
+		go_down(j, r);
+	else
+		group_done(j);
+}
+
+static void rotate(struct journal *j)
+{
+	int fd = journal_create(j, ".next");
+	int r = fd < 0 ? fd : journal_rotate(j, fd);
+
+	if (fd >= 0 && r < 0) {
+		j->need_fresh = true;
+		go_down(j, r);
+	}
+	(void)pthread_mutex_lock(&j->mu);
+	j->rotate_result = r;
+	j->rotate_wanted = false;
+	(void)pthread_cond_broadcast(&j->moved);
+	(void)pthread_mutex_unlock(&j->mu);
+}
+
+/* --- coming back ---------------------------------------------------------------------------------- */
+
+/* The cleaner sees that the store is down and lets go. */
+static void lfc_take_back(struct journal *j)
+{
+	(void)pthread_mutex_lock(&j->mu);
+	if (j->rotate_wanted) {
+		j->rotate_wanted = false;
+		j->rotate_result = -USHER_E_STORE_DOWN;
+		(void)pthread_cond_broadcast(&j->moved);
+	}
+	while (j->has_threads && j->lfc_busy)
+		(void)pthread_cond_wait(&j->moved, &j->mu);
+	(void)pthread_mutex_unlock(&j->mu);
+	if (!j->has_threads && j->lfc_busy) {
+		lfc_abort(j);
+		j->lfc_busy = false;
+	}
+}
+
+static int come_back_fresh(struct journal *j)
+{
+	int r;
+
+	/* from here on rows are gathered again: the snapshot has all before, they all behind */
+	(void)pthread_mutex_lock(&j->mu);
+	rows_forget(j);
+	j->lost = false;
+	buf_reset(&j->batch);
+	(void)pthread_mutex_unlock(&j->mu);
+	r = journal_recover(j);
+	if (r == 0)
+		group_take(j);
+	return r;
+}
+
+static int come_back(struct journal *j)
+{
+	int r = 0;
+
+	lfc_take_back(j);
+	if (is_lost(j))
+		j->need_fresh = true;
+	if (j->need_fresh)
+		r = come_back_fresh(j);
+	if (r == 0 && is_lost(j))
+		r = -ENOMEM;
+	if (r == 0)
+		r = group_write(j);
+	if (r < 0 && j->need_fresh) {
+		(void)pthread_mutex_lock(&j->mu);
+		rows_forget(j);
+		(void)pthread_mutex_unlock(&j->mu);
+	}
+	return r;
+}
+
+static void try_again(struct journal *j)
+{
+	int r = come_back(j);
+
+	if (r < 0) {
+		(void)pthread_mutex_lock(&j->mu);
+		j->stats.errors++;
+		(void)pthread_mutex_unlock(&j->mu);
+		j->backoff_ns = j->backoff_ns * 2 < retry_max_ns ? j->backoff_ns * 2 : retry_max_ns;
+		j->retry_ns = clock_mono_ns(j->o.clock) + j->backoff_ns;
+		return;
+	}
+	j->need_fresh = false;
+	j->store.up = true;
+	group_done(j);
+	log_msg(j->o.log, LOG_DHCPSRV_MEMFILE_STORE_UP, "%s is written again", j->path);
+}
+
+/* --- threads ---------------------------------------------------------------------------------------- */
+
+/* With mu held: is there anything for the committer? */
+static bool has_work(const struct journal *j)
+{
+	if (!j->store.up)
+		return clock_mono_ns(j->o.clock) >= j->retry_ns;
+	return j->pending.len || j->lost || j->rotate_wanted;
+}
+
+static void turn(struct journal *j)
+{
+	bool want;
+
+	if (!j->store.up) {
+		if (clock_mono_ns(j->o.clock) >= j->retry_ns)
+			try_again(j);
+		return;
+	}
+	commit(j);
+	(void)pthread_mutex_lock(&j->mu);
+	want = j->rotate_wanted && j->store.up;
+	(void)pthread_mutex_unlock(&j->mu);
+	if (want)
+		rotate(j);
+}
+
+static void wait_for(struct journal *j, pthread_cond_t *cond, int64_t ns)
+{
+	struct timespec ts;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &ts);
+	ns += ts.tv_nsec;
+	ts.tv_sec += (time_t)(ns / NS_PER_S);
+	ts.tv_nsec = (long)(ns % NS_PER_S);
+	(void)pthread_cond_timedwait(cond, &j->mu, &ts);
+}
+
+static void *committer_main(void *ctx)
+{
+	struct journal *j = ctx;
+	bool stop = false;
+
+	while (!stop) {
+		(void)pthread_mutex_lock(&j->mu);
+		j->idle = true;
+		while (!j->stop && !has_work(j)) {
+			if (j->store.up)
+				(void)pthread_cond_wait(&j->work, &j->mu);
+			else
+				wait_for(j, &j->work, 50 * NS_PER_MS);
+		}
+		j->idle = false;
+		stop = j->stop;
+		(void)pthread_mutex_unlock(&j->mu);
+		/* under load, as long as was asked for; alone, a row never waits */
+		if (j->o.max_delay_us && j->batch_rows > 1 && !stop)
+			(void)usleep(j->o.max_delay_us);
+		turn(j);
+	}
+	return NULL;
+}
+
+static int ask_rotation(struct journal *j)
+{
+	int r;
+
+	(void)pthread_mutex_lock(&j->mu);
+	j->rotate_wanted = true;
+	(void)pthread_cond_signal(&j->work);
+	while (j->rotate_wanted && !j->stop && j->store.up)
+		(void)pthread_cond_wait(&j->moved, &j->mu);
+	r = j->rotate_wanted ? -ECANCELED : j->rotate_result;
+	j->rotate_wanted = false;
+	(void)pthread_mutex_unlock(&j->mu);
+	return r;
+}
+
+static int cleaner_step(struct journal *j)
+{
+	int r;
+
+	if (j->lfc.stage != LFC_ROTATE)
+		return lfc_step(j);
+	if (j->has_threads) {
+		r = ask_rotation(j);
+	} else {
+		rotate(j);
+		r = j->rotate_result;
+	}
+	if (r < 0) {
+		lfc_abort(j);
+		return r;
+	}
+	j->lfc.stage = LFC_OPEN;
+	return 1;
+}
+
+static void cleaner_report(struct journal *j, int r)
+{
+	if (r < 0)
+		log_msg(j->o.log, LOG_DHCPSRV_MEMFILE_LFC_FAIL, "clean-up of %s failed: %s", j->path,
+			usher_strerror(r));
+	else
+		log_msg(j->o.log, LOG_DHCPSRV_MEMFILE_LFC_COMPLETE, "clean-up of %s done", j->path);
+}
+
+static void clean_once(struct journal *j)
+{
+	uint64_t epoch = j->store.epoch;
+	int r = 1;
+
+	j->lfc.stage = LFC_BEGIN;
+	while (r > 0) {
+		bool stop;
+
+		(void)pthread_mutex_lock(&j->mu);
+		stop = j->stop;
+		(void)pthread_mutex_unlock(&j->mu);
+		if (stop || j->store.epoch != epoch) {
+			lfc_abort(j);
+			r = -ECANCELED;
+		} else {
+			r = cleaner_step(j);
+			(void)usleep(300); /* the committer's disk as well */
+		}
+	}
+	cleaner_report(j, r);
+}
+
+static void *cleaner_main(void *ctx)
+{
+	struct journal *j = ctx;
+
+	(void)pthread_mutex_lock(&j->mu);
+	while (!j->stop) {
+		if (!j->lfc_wanted || !j->store.up) {
+			wait_for(j, &j->moved, NS_PER_S);
+			continue;
+		}
+		j->lfc_wanted = false;
+		j->lfc_busy = true;
+		(void)pthread_mutex_unlock(&j->mu);
+		clean_once(j);
+		(void)pthread_mutex_lock(&j->mu);
+		j->lfc_busy = false;
+		(void)pthread_cond_broadcast(&j->moved);
+	}
+	(void)pthread_mutex_unlock(&j->mu);
+	return NULL;
+}
+
+/* --- the store's table ------------------------------------------------------------------------------ */
+
+static void journal_commit_now(struct lease_store *s)
+{
+	struct journal *j = of(s);
+	int r;
+
+	if (j->has_threads || !j->o.persist)
+		return;
+	turn(j);
+	if (!j->lfc_busy || !s->up)
+		return;
+	r = cleaner_step(j);
+	if (r > 0)
+		return;
+	j->lfc_busy = false;
+	cleaner_report(j, r);
+}
+
+static int journal_wait(struct lease_store *s, uint64_t seq, int64_t timeout_ns)
+{
+	struct journal *j = of(s);
+	int64_t end = clock_mono_ns(&clock_system) + timeout_ns;
+	int64_t left = timeout_ns;
+	int r = 0;
+
+	journal_commit_now(s);
+	(void)pthread_mutex_lock(&j->mu);
+	while (s->durable < seq && s->up && j->has_threads && left > 0) {
+		wait_for(j, &j->moved, left);
+		left = end - clock_mono_ns(&clock_system);
+	}
+	if (s->durable < seq)
+		r = s->up ? -ETIMEDOUT : -USHER_E_STORE_DOWN;
+	(void)pthread_mutex_unlock(&j->mu);
+	return r;
+}
+
+static int journal_cleanup(struct lease_store *s)
+{
+	struct journal *j = of(s);
+	int r = 0;
+
+	if (!j->o.persist)
+		return 0;
+	(void)pthread_mutex_lock(&j->mu);
+	if (j->lfc_wanted || j->lfc_busy) {
+		r = -USHER_E_IN_USE;
+	} else if (!s->up) {
+		r = -USHER_E_STORE_DOWN;
+	} else if (j->has_threads) {
+		j->lfc_wanted = true;
+		(void)pthread_cond_broadcast(&j->moved);
+	} else {
+		j->lfc_busy = true;
+		j->lfc.stage = LFC_BEGIN;
+	}
+	(void)pthread_mutex_unlock(&j->mu);
+	if (r == 0)
+		log_msg(j->o.log, LOG_DHCPSRV_MEMFILE_LFC_START, "clean-up of %s", j->path);
+	return r;
+}
+
+static void journal_stats(const struct lease_store *s, struct lease_store_stats *ret)
+{
+	const struct journal *j = of_const(s);
+	pthread_mutex_t *mu = (pthread_mutex_t *)(uintptr_t)&j->mu;
+
+	(void)pthread_mutex_lock(mu);
+	*ret = j->stats;
+	ret->pending = j->seq - s->durable;
+	(void)pthread_mutex_unlock(mu);
+}
+
+static const char *journal_path(const struct lease_store *s)
+{
+	return of_const(s)->path;
+}
+
+static void journal_free(struct journal *j)
+{
+	if (j->fd >= 0)
+		(void)j->files->close(j->files->ctx, j->fd);
+	lfc_abort(j);
+	buf_fini(&j->pending);
+	buf_fini(&j->batch);
+	(void)pthread_mutex_destroy(&j->mu);
+	(void)pthread_mutex_destroy(&j->store.notify_mu);
+	(void)pthread_cond_destroy(&j->work);
+	(void)pthread_cond_destroy(&j->moved);
+	free(j->path);
+	free(j);
+}
+
+static void journal_close(struct lease_store *s)
+{
+	struct journal *j = of(s);
+
+	lease_db_attach(j->db, NULL);
+	if (j->has_threads) {
+		(void)pthread_mutex_lock(&j->mu);
+		j->stop = true;
+		(void)pthread_cond_broadcast(&j->work);
+		(void)pthread_cond_broadcast(&j->moved);
+		(void)pthread_mutex_unlock(&j->mu);
+		(void)pthread_join(j->cleaner, NULL);
+		(void)pthread_join(j->committer, NULL);
+	} else if (j->o.persist) {
+		turn(j);
+	}
+	journal_free(j);
+}
+
+static const struct lease_store_ops journal_ops = {
+	.name = "memfile",
+	.append = journal_append,
+	.wait = journal_wait,
+	.commit_now = journal_commit_now,
+	.cleanup = journal_cleanup,
+	.stats = journal_stats,
+	.path = journal_path,
+	.close = journal_close,
+};
+
+/* --- opening ------------------------------------------------------------------------------------------ */
+
+/* The live file as it should be: cut, with a header, synced, open for appending. */
+static int open_live(struct journal *j, off_t end)
+{
+	const struct file_ops *f = j->files;
+	int64_t size;
+	int r = 0;
+
+	j->fd = f->open(f->ctx, j->path, O_WRONLY | O_CREAT | O_APPEND, 0640);
+	if (j->fd < 0)
+		return j->fd;
+	size = f->size(f->ctx, j->fd);
+	if (size < 0)
+		return (int)size;
+	if (size != end)
+		r = f->ftruncate(f->ctx, j->fd, end);
+	if (r >= 0 && end == 0) {
+		r = journal_write_all(j, j->fd, LEASE_CSV_HEADER "\n", sizeof(LEASE_CSV_HEADER));
+		end = sizeof(LEASE_CSV_HEADER);
+	}
+	/* also what a killed process wrote and did not sync: it is served from now on */
+	if (r >= 0)
+		r = f->fdatasync(f->ctx, j->fd);
+	if (r >= 0)
+		r = f->sync_dir(f->ctx, j->path);
+	j->good = end;
+	return r < 0 ? r : 0;
+}
+
+/* Ends what an interrupted clean-up left. */
+static int repair(struct journal *j)
+{
+	const struct file_ops *f = j->files;
+	char name[PATH_CAP];
+	int r;
+
+	r = f->unlink(f->ctx, journal_name(j, ".output", name));
+	if (r >= 0 || r == -ENOENT)
+		r = f->unlink(f->ctx, journal_name(j, ".next", name));
+	if (r < 0 && r != -ENOENT)
+		return r;
+	return journal_exists(j, ".completed") ? journal_finish(j) : 0;
+}
+
+static int journal_new(const struct journal_opts *o, struct lease_db *db, struct journal **ret)
+{
+	struct journal *j = calloc(1, sizeof(*j));
+	pthread_condattr_t attr;
+
+	if (!j)
+		return -ENOMEM;
+	j->o = *o;
+	j->path = strdup(o->persist ? o->path : "");
+	if (!j->path) {
+		free(j);
+		return -ENOMEM;
+	}
+	j->store.ops = &journal_ops;
+	j->store.up = true;
+	j->files = o->files ? o->files : &file_ops_system;
+	if (!j->o.clock)
+		j->o.clock = &clock_system;
+	j->db = db;
+	j->fd = j->lfc.fd = -1;
+	(void)pthread_mutex_init(&j->mu, NULL);
+	(void)pthread_mutex_init(&j->store.notify_mu, NULL);
+	(void)pthread_condattr_init(&attr);
+	(void)pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	(void)pthread_cond_init(&j->work, &attr);
+	(void)pthread_cond_init(&j->moved, &attr);
+	(void)pthread_condattr_destroy(&attr);
+	*ret = j;
+	return 0;
+}
+
+static int open_files(struct journal *j, struct journal_load_stats *st)
+{
+	bool old_header = false;
+	off_t end = 0;
+	int r = journal_load(j, st, &end, &old_header);
+
+	if (r == 0)
+		r = open_live(j, end);
+	if (r == 0)
+		r = repair(j);
+	/* rows of ours below fewer columns would be refused by Kea: a new file */
+	if (r == 0 && old_header)
+		r = journal_recover(j);
+	return r;
+}
+
+static int start_threads(struct journal *j)
+{
+	int r = pthread_create(&j->committer, NULL, committer_main, j);
+
+	if (r)
+		return -r;
+	j->has_threads = true;
+	r = pthread_create(&j->cleaner, NULL, cleaner_main, j);
+	if (r == 0)
+		return 0;
+	(void)pthread_mutex_lock(&j->mu);
+	j->stop = true;
+	(void)pthread_cond_broadcast(&j->work);
+	(void)pthread_mutex_unlock(&j->mu);
+	(void)pthread_join(j->committer, NULL);
+	return -r;
+}
+
+int journal_open(const struct journal_opts *o, struct lease_db *db, struct lease_store **ret,
+		 struct journal_load_stats *ret_stats)
+{
+	struct journal_load_stats st = {0};
+	struct journal *j;
+	int r = o->persist && strlen(o->path) > PATH_CAP - 16 ? -ENAMETOOLONG : 0;
+
+	if (r == 0)
+		r = journal_new(o, db, &j);
+	if (r < 0)
+		return r;
+	if (o->persist)
+		r = open_files(j, &st);
+	st.leases = lease_db_size(db);
+	if (ret_stats)
+		*ret_stats = st;
+	/* an interrupted clean-up goes on */
+	if (r == 0 && o->persist && journal_exists(j, ".1"))
+		(void)journal_cleanup(&j->store);
+	if (r == 0 && o->persist && o->threads) {
+		j->lfc_wanted = j->lfc_busy;
+		j->lfc_busy = false;
+		r = start_threads(j);
+	}
+	if (r < 0) {
+		journal_free(j);
+		return r;
+	}
+	lease_db_attach(db, &j->store);
+	*ret = &j->store;
+	return 0;
+}

@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * The inside of the journal, shared by journal.c (appending, committing, going down and coming
+ * back), journal_lfc.c (rotation, snapshots, clean-up) and journal_load.c (start).
+ *
+ * Who touches what: `mu` guards what stands under it. Everything else belongs to the committer,
+ * except struct lfc, which belongs to whoever set lfc_busy.
+ * Order of locks: table, then journal. Nobody asks the table for anything with mu held.
+ */
+#pragma once
+
+#include "base/buf.h"
+#include "lease/lease_db.h"
+#include "lease/lease_store_backend.h"
+
+#include <pthread.h>
+
+enum {
+	PATH_CAP = 4096,
+	/* rows waiting for a disk that does not answer: then the table is the only truth */
+	PENDING_MAX = 64 << 20,
+};
+
+enum lfc_stage { LFC_IDLE, LFC_BEGIN, LFC_ROTATE, LFC_OPEN, LFC_COPY, LFC_FINISH };
+
+/* One clean-up on its way; lfc_step does one bounded piece. */
+struct lfc {
+	enum lfc_stage stage;
+	int fd;			/* of .output */
+	uint32_t from;		/* addresses up to here are written */
+	uint64_t unsynced;
+	struct buf buf;
+};
+
+struct journal {
+	struct lease_store store;
+	struct journal_opts o;
+	const struct file_ops *files;
+	struct lease_db *db;
+	char *path;		/* owns o.path */
+	pthread_t committer, cleaner;
+	bool has_threads;
+	/* committer */
+	int fd;			/* the live file; -1: none */
+	off_t good;		/* its length up to the last whole group */
+	struct buf batch;
+	uint64_t batch_seq, batch_rows;
+	bool need_fresh;	/* the live file cannot be trusted any more */
+	int64_t retry_ns;	/* when to try again while down, and how long to wait then */
+	int64_t backoff_ns;
+	struct lfc lfc;
+
+	pthread_mutex_t mu;
+	pthread_cond_t work;	/* committer */
+	pthread_cond_t moved;	/* waiters and cleaner */
+	struct buf pending;
+	uint64_t seq, pending_rows;
+	bool lost;		/* rows were thrown away: only the table has them */
+	bool idle, stop;
+	bool lfc_wanted, lfc_busy, rotate_wanted;
+	int rotate_result;
+	struct lease_store_stats stats;
+};
+
+/* --- journal.c --- */
+int journal_write_all(struct journal *j, int fd, const char *p, size_t n) must_check;
+
+/* --- journal_lfc.c --- */
+/* name + suffix (".1", ".2", ".output", ".completed", ".next"; "" the live file). */
+const char *journal_name(const struct journal *j, const char *suffix, char out[PATH_CAP]);
+bool journal_exists(const struct journal *j, const char *suffix);
+/* A new, synced file that has the header: its descriptor, or -errno. */
+int journal_create(struct journal *j, const char *suffix) must_check;
+/* live -> .1, .next -> live. For the committer, between groups. Takes next_fd. On an error the
+ * live file is in doubt. */
+int journal_rotate(struct journal *j, int next_fd) must_check;
+/* What is left to do once .completed is durable. */
+int journal_finish(struct journal *j) must_check;
+/* One bounded piece of a clean-up: 1 go on, 0 done, -errno failed (and put away). */
+int lfc_step(struct journal *j) must_check;
+void lfc_abort(struct journal *j);
+/* All of a snapshot, at once: .1 and .2 are replaced by what the table has. */
+int journal_snapshot(struct journal *j) must_check;
+/* Brings a down store back on a fresh file. Leaves fd and good right. */
+int journal_recover(struct journal *j) must_check;
+
+/* --- journal_load.c --- */
+/* Reads every file there is into the table; *ret_end: where to cut the live file;
+ * *ret_old_header: the live file has fewer columns than ours. */
+int journal_load(struct journal *j, struct journal_load_stats *st, off_t *ret_end,
+		 bool *ret_old_header) must_check;

@@ -1,0 +1,317 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * Kea's lease file, schema 3.0 and older: columns were only ever added at the end. Commas are
+ * written as &#x2c; so are control characters and an ampersand that would read as an escape,
+ * which Kea's reader undoes like any other. A NUL never is in a good row: it is what is left of
+ * a block that did not reach the disk.
+ */
+#include "lease/lease_csv.h"
+
+#include "base/error.h"
+#include "base/ip.h"
+
+static char *put_uint(char *p, uint64_t v)
+{
+	char tmp[20];
+	int n = 0;
+
+	do
+		tmp[n++] = (char)('0' + v % 10);
+	while (v /= 10);
+	while (n)
+		*p++ = tmp[--n];
+	return p;
+}
+
+static char *put_addr(char *p, uint32_t a)
+{
+	for (int shift = 24; shift >= 0; shift -= 8) {
+		p = put_uint(p, a >> shift & 255);
+		*p++ = shift ? '.' : ',';
+	}
+	return p;
+}
+
+static char *put_hex(char *p, struct span s)
+{
+	static const char digits[] = "0123456789abcdef";
+
+	for (size_t i = 0; i < s.n; i++) {
+		if (i)
+			*p++ = ':';
+		*p++ = digits[s.p[i] >> 4];
+		*p++ = digits[s.p[i] & 15];
+	}
+	*p++ = ',';
+	return p;
+}
+
+static bool needs_escape(const char *s)
+{
+	unsigned char c = (unsigned char)*s;
+
+	return c == ',' || c < 0x20 || c == 0x7f || (c == '&' && s[1] == '#' && s[2] == 'x');
+}
+
+static void put_text(struct buf *out, const char *s)
+{
+	while (*s) {
+		const char *plain = s;
+
+		while (*s && !needs_escape(s))
+			s++;
+		buf_add(out, plain, (size_t)(s - plain));
+		if (*s)
+			buf_printf(out, "&#x%02x", (unsigned)(unsigned char)*s++);
+	}
+}
+
+static uint8_t row_state(const struct lease *l, bool deleted)
+{
+	if (!deleted)
+		return l->state;
+	/* a deleted row must neither lack an identity it needs nor read as kept */
+	return l->hw_len || l->client_id_len ? LEASE_ASSIGNED : LEASE_DECLINED;
+}
+
+void lease_csv_format(const struct lease *l, bool deleted, struct buf *out)
+{
+	char head[16 + 3 * (LEASE_HW_MAX + LEASE_CLIENT_ID_MAX) + 64];
+	int64_t expire = l->cltt + (int64_t)l->valid_lft;
+	char *p = put_addr(head, l->addr);
+
+	p = put_hex(p, lease_hw(l));
+	p = put_hex(p, lease_client_id(l));
+	p = put_uint(p, deleted ? 0 : l->valid_lft);
+	*p++ = ',';
+	p = put_uint(p, (uint64_t)(expire < 0 ? 0 : expire));
+	*p++ = ',';
+	p = put_uint(p, l->subnet_id);
+	*p++ = ',';
+	*p++ = l->fqdn_fwd ? '1' : '0';
+	*p++ = ',';
+	*p++ = l->fqdn_rev ? '1' : '0';
+	*p++ = ',';
+	buf_add(out, head, (size_t)(p - head));
+	put_text(out, l->hostname);
+	p = head;
+	*p++ = ',';
+	p = put_uint(p, row_state(l, deleted));
+	*p++ = ',';
+	buf_add(out, head, (size_t)(p - head));
+	if (l->user_context)
+		put_text(out, l->user_context);
+	p = head;
+	*p++ = ',';
+	p = put_uint(p, l->pool_id);
+	*p++ = '\n';
+	buf_add(out, head, (size_t)(p - head));
+}
+
+int lease_csv_header(const char *line, size_t n)
+{
+	static const char full[] = LEASE_CSV_HEADER;
+	int columns = 1;
+
+	if (n > 0 && line[n - 1] == '\r')
+		n--;
+	if (n > sizeof(full) - 1 || n == 0 || memcmp(line, full, n) != 0 ||
+	    (full[n] != ',' && full[n] != '\0'))
+		return -USHER_E_SYNTAX;
+	for (size_t i = 0; i < n; i++)
+		columns += line[i] == ',';
+	return columns >= LEASE_CSV_MIN_COLUMNS ? columns : -USHER_E_SYNTAX;
+}
+
+static bool get_uint(struct span s, uint64_t max, uint64_t *ret)
+{
+	uint64_t v = 0;
+
+	if (s.n == 0 || s.n > 18)
+		return false;
+	for (size_t i = 0; i < s.n; i++) {
+		if (s.p[i] < '0' || s.p[i] > '9')
+			return false;
+		v = v * 10 + (s.p[i] - '0');
+	}
+	*ret = v;
+	return v <= max;
+}
+
+static bool get_bool(struct span s, bool *ret)
+{
+	*ret = s.n == 1 && s.p[0] == '1';
+	return s.n == 1 && (s.p[0] == '0' || s.p[0] == '1');
+}
+
+/* The form we write, pairs with colons; -1: another form. */
+static int get_pairs(struct span s, uint8_t *out, size_t cap)
+{
+	static const int8_t val[256] = {
+		['0'] = 1, ['1'] = 2, ['2'] = 3, ['3'] = 4, ['4'] = 5, ['5'] = 6, ['6'] = 7,
+		['7'] = 8, ['8'] = 9, ['9'] = 10, ['a'] = 11, ['b'] = 12, ['c'] = 13,
+		['d'] = 14, ['e'] = 15, ['f'] = 16,
+	};
+	size_t n = (s.n + 1) / 3;
+
+	if (s.n % 3 != 2 || n > cap)
+		return -1;
+	for (size_t i = 0; i < n; i++) {
+		int hi = val[s.p[i * 3]];
+		int lo = val[s.p[i * 3 + 1]];
+
+		if (!hi || !lo || (i + 1 < n && s.p[i * 3 + 2] != ':'))
+			return -1;
+		out[i] = (uint8_t)((hi - 1) << 4 | (lo - 1));
+	}
+	return (int)n;
+}
+
+static int get_hex(struct span s, uint8_t *out, size_t cap)
+{
+	int n;
+
+	if (s.n == 0)
+		return 0;
+	n = get_pairs(s, out, cap);
+	return n >= 0 ? n : hex_parse((const char *)s.p, s.n, out, cap);
+}
+
+static int hex_val(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	c |= 0x20;
+	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+/* Undoes the escapes in place. The new length, or -1: a NUL. */
+static int64_t unescape(char *s, size_t n)
+{
+	size_t out = 0;
+
+	if (memchr(s, '\0', n))
+		return -1;
+	if (!memchr(s, '&', n))
+		return (int64_t)n;
+	for (size_t i = 0; i < n; i++) {
+		char c = s[i];
+
+		if (c == '&' && n - i >= 5 && s[i + 1] == '#' && s[i + 2] == 'x' &&
+		    hex_val(s[i + 3]) >= 0 && hex_val(s[i + 4]) >= 0) {
+			c = (char)(hex_val(s[i + 3]) << 4 | hex_val(s[i + 4]));
+			i += 4;
+			if (c == '\0')
+				return -1;
+		}
+		s[out++] = c;
+	}
+	return (int64_t)out;
+}
+
+static const char *get_identity(const struct span *f, struct lease *l)
+{
+	int n;
+
+	if (ip_parse((const char *)f[0].p, f[0].n, &l->addr) < 0)
+		return "address is not a dotted quad";
+	n = get_hex(f[1], l->hw, sizeof(l->hw));
+	if (n < 0)
+		return "hwaddr is not hexadecimal or too long";
+	l->hw_len = (uint8_t)n;
+	n = get_hex(f[2], l->client_id, sizeof(l->client_id));
+	if (n < 0)
+		return "client_id is not hexadecimal or too long";
+	l->client_id_len = (uint16_t)n;
+	return NULL;
+}
+
+static const char *get_numbers(const struct span *f, struct lease *l)
+{
+	uint64_t v[5] = {0};
+
+	if (!get_uint(f[3], UINT32_MAX, &v[0]))
+		return "valid_lifetime is not a number";
+	if (!get_uint(f[4], INT64_MAX, &v[1]))
+		return "expire is not a number";
+	if (!get_uint(f[5], UINT32_MAX, &v[2]))
+		return "subnet_id is not a number";
+	if (!get_bool(f[6], &l->fqdn_fwd) || !get_bool(f[7], &l->fqdn_rev))
+		return "fqdn_fwd and fqdn_rev are 0 or 1";
+	if (f[9].p && !get_uint(f[9], LEASE_RELEASED, &v[3]))
+		return "state is not 0 to 3";
+	if (f[11].p && f[11].n && !get_uint(f[11], UINT32_MAX, &v[4]))
+		return "pool_id is not a number";
+	l->valid_lft = (uint32_t)v[0];
+	l->cltt = (int64_t)v[1] - (int64_t)v[0];
+	l->subnet_id = (uint32_t)v[2];
+	l->state = (uint8_t)v[3];
+	l->pool_id = (uint32_t)v[4];
+	if (!l->hw_len && !l->client_id_len && l->state != LEASE_DECLINED && l->valid_lft)
+		return "neither hwaddr nor client_id";
+	return NULL;
+}
+
+static const char *get_texts(char *line, const struct span *f, struct lease *l)
+{
+	char *host = line + (f[8].p - (const uint8_t *)line);
+	int64_t n = unescape(host, f[8].n);
+
+	if (n < 0 || n > LEASE_HOSTNAME_MAX)
+		return "hostname has a NUL or is too long";
+	memcpy(l->hostname, host, (size_t)n);
+	l->hostname[n] = '\0';
+	l->user_context = NULL;
+	if (f[10].n) {
+		char *ctx = line + (f[10].p - (const uint8_t *)line);
+
+		n = unescape(ctx, f[10].n);
+		if (n < 0)
+			return "user_context has a NUL";
+		ctx[n] = '\0'; /* on the comma or the newline */
+		l->user_context = ctx;
+	}
+	return NULL;
+}
+
+/* The fields; their number, or one more than there are columns. */
+static int split(char *line, size_t n, struct span *f)
+{
+	int k = 0;
+	char *end = line + n;
+
+	for (;;) {
+		char *comma = memchr(line, ',', (size_t)(end - line));
+
+		f[k++] = span_of(line, (size_t)((comma ? comma : end) - line));
+		if (!comma)
+			return k;
+		if (k == LEASE_CSV_COLUMNS)
+			return k + 1;
+		line = comma + 1;
+	}
+}
+
+int lease_csv_parse(char *line, size_t n, int columns, struct lease *ret, const char **ret_why)
+{
+	struct span f[LEASE_CSV_COLUMNS] = {{NULL, 0}};
+	const char *why = NULL;
+	int k;
+
+	if (n > 0 && line[n - 1] == '\r')
+		n--;
+	k = split(line, n, f);
+	/* our rows below an older header are whole rows all the same */
+	if (k != columns && k != LEASE_CSV_COLUMNS)
+		why = "wrong number of columns";
+	if (!why)
+		why = get_identity(f, ret);
+	if (!why)
+		why = get_numbers(f, ret);
+	if (!why)
+		why = get_texts(line, f, ret);
+	if (!why)
+		return 0;
+	*ret_why = why;
+	return -USHER_E_SYNTAX;
+}

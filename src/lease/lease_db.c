@@ -1,0 +1,572 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * The lease table's changes and look-ups, one short critical section each. One mutex for the
+ * whole table: a change costs well under a microsecond, and rows are appended under it, so the
+ * file has them in the order the table saw them.
+ */
+#include "lease/lease_load.h"
+#include "lease/lease_table.h"
+
+#include "base/error.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+int lease_db_new(const struct lease_db_opts *o, struct lease_db **ret)
+{
+	struct lease_db *db = calloc(1, sizeof(*db));
+
+	if (!db)
+		return -ENOMEM;
+	(void)pthread_mutex_init(&db->mu, NULL);
+	db->o = *o;
+	if (!db->o.clock)
+		db->o.clock = &clock_system;
+	rng_seed(&db->rng, o->seed);
+	slab_init(&db->recs, sizeof(struct rec), 17);
+	if (addr_index_init(&db->addrs) < 0 || client_index_init(&db->by_cid, false) < 0 ||
+	    client_index_init(&db->by_hw, true) < 0) {
+		lease_db_free(db);
+		return -ENOMEM;
+	}
+	*ret = db;
+	return 0;
+}
+
+static void free_exts(struct lease_db *db)
+{
+	unsigned budget = UINT32_MAX;
+
+	for (uint64_t a = 0; (a = addr_seek(&db->addrs, a, &budget)) != UINT64_MAX; a++) {
+		const struct rec *r = rec_at(db, addr_get(&db->addrs, (uint32_t)a));
+
+		if (r->hold)
+			free(rec_at(db, r->hold)->ext);
+		free(r->ext);
+		budget = UINT32_MAX;
+	}
+}
+
+void lease_db_free(struct lease_db *db)
+{
+	if (!db)
+		return;
+	if (db->addrs.root)
+		free_exts(db);
+	addr_index_fini(&db->addrs);
+	free(db->by_cid.head);
+	free(db->by_hw.head);
+	for (int i = 0; i < HEAP_N; i++)
+		free(db->heaps[i].e);
+	slab_fini(&db->recs);
+	free(db->counts);
+	pools_fini(db);
+	(void)pthread_mutex_destroy(&db->mu);
+	free(db);
+}
+
+void lease_db_attach(struct lease_db *db, struct lease_store *store)
+{
+	(void)pthread_mutex_lock(&db->mu);
+	db->store = store;
+	(void)pthread_mutex_unlock(&db->mu);
+}
+
+/* --- look-ups ---------------------------------------------------------------------------------- */
+
+/* What an address is seen as: the hold of another client hides a record that is over. */
+static uint32_t seen_at(const struct lease_db *db, uint32_t addr)
+{
+	struct rec_pair p = rec_lookup(db, addr);
+	struct lease_client holder;
+
+	if (!p.main || !p.hold)
+		return p.main ? p.main : p.hold;
+	holder = (struct lease_client){rec_cid(rec_at(db, p.hold)), rec_hw(rec_at(db, p.hold))};
+	return rec_is_of(rec_at(db, p.main), &holder) ? p.main : p.hold;
+}
+
+int lease_db_get(struct lease_db *db, uint32_t addr, struct arena *arena, struct lease *ret,
+		 uint64_t *ret_seq)
+{
+	uint32_t idx;
+
+	(void)pthread_mutex_lock(&db->mu);
+	idx = seen_at(db, addr);
+	if (idx) {
+		const struct rec *r = rec_at(db, idx);
+
+		rec_copy(r, arena, ret);
+		if (ret_seq)
+			*ret_seq = r->state == LEASE_OFFERED ? 0 : r->seq;
+	}
+	(void)pthread_mutex_unlock(&db->mu);
+	return idx ? 0 : -USHER_E_NOTFOUND;
+}
+
+/* Candidates of one lease_db_find, best first. */
+struct finding {
+	struct lease_db *db;
+	const struct lease_client *client;
+	const uint32_t *subnet_ids;
+	size_t n_subnets;
+	int64_t now;
+	uint32_t *best;		/* indexes */
+	size_t n, cap;
+};
+
+static bool in_subnets(const struct finding *f, uint32_t id)
+{
+	for (size_t i = 0; i < f->n_subnets; i++)
+		if (f->subnet_ids[i] == id)
+			return true;
+	return false;
+}
+
+static int rank(const struct finding *f, const struct rec *r)
+{
+	bool by_cid = r->cid_len && f->client->client_id.n;
+	int state = r->state == LEASE_OFFERED ? 2 : 4;
+
+	if (r->state == LEASE_ASSIGNED && !rec_over(r, f->now))
+		state = 0;
+	return state + !by_cid;
+}
+
+static bool better(const struct finding *f, const struct rec *a, const struct rec *b)
+{
+	int x = rank(f, a);
+	int y = rank(f, b);
+
+	return x != y ? x < y : a->cltt > b->cltt;
+}
+
+static bool is_candidate(const struct finding *f, uint32_t idx)
+{
+	const struct rec *r = rec_at(f->db, idx);
+	struct rec_pair p;
+
+	if (!rec_is_of(r, f->client) || !in_subnets(f, r->subnet_id))
+		return false;
+	p = rec_lookup(f->db, r->addr);
+	if (r->state == LEASE_OFFERED) /* its own record at the address says more */
+		return p.hold == idx && (!p.main || !rec_is_of(rec_at(f->db, p.main), f->client));
+	/* a record that is over is no longer its client's once another holds the address */
+	return !p.hold || rec_is_of(rec_at(f->db, p.hold), f->client);
+}
+
+static void consider(struct finding *f, uint32_t idx)
+{
+	const struct rec *r = rec_at(f->db, idx);
+	size_t i;
+
+	if (!is_candidate(f, idx))
+		return;
+	for (i = 0; i < f->n; i++)
+		if (f->best[i] == idx)
+			return;
+	if (f->n < f->cap)
+		i = f->n++;
+	else if (better(f, r, rec_at(f->db, f->best[f->n - 1])))
+		i = f->n - 1;
+	else
+		return;
+	for (; i > 0 && better(f, r, rec_at(f->db, f->best[i - 1])); i--)
+		f->best[i] = f->best[i - 1];
+	f->best[i] = idx;
+}
+
+static void consider_chain(struct finding *f, const struct client_index *ix, struct span key)
+{
+	uint32_t idx = client_index_first(f->db, ix, key);
+
+	for (; idx; idx = client_index_next(f->db, ix, idx))
+		consider(f, idx);
+}
+
+size_t lease_db_find(struct lease_db *db, const struct lease_client *c, const uint32_t *subnet_ids,
+		     size_t n_subnets, struct arena *arena, struct lease *ret, size_t n)
+{
+	uint32_t best[64];
+	struct finding f = {.db = db, .client = c, .subnet_ids = subnet_ids, .n_subnets = n_subnets,
+			    .best = best, .cap = n < ARRAY_LEN(best) ? n : ARRAY_LEN(best)};
+
+	if (n == 0)
+		return 0;
+	(void)pthread_mutex_lock(&db->mu);
+	f.now = clock_wall_s(db->o.clock);
+	consider_chain(&f, &db->by_cid, c->client_id);
+	consider_chain(&f, &db->by_hw, c->hw);
+	for (size_t i = 0; i < f.n; i++)
+		rec_copy(rec_at(db, best[i]), arena, &ret[i]);
+	(void)pthread_mutex_unlock(&db->mu);
+	return f.n;
+}
+
+/* --- holds ------------------------------------------------------------------------------------- */
+
+static bool is_taken(const struct rec *r, int64_t now)
+{
+	return !rec_is_kept(r) && !rec_over(r, now);
+}
+
+/* May the client have the address? */
+static bool may_have(const struct lease_db *db, struct rec_pair p, const struct lease_client *who,
+		     int64_t now)
+{
+	if (p.main && is_taken(rec_at(db, p.main), now))
+		return rec_at(db, p.main)->state == LEASE_ASSIGNED &&
+		       rec_is_of(rec_at(db, p.main), who);
+	return !p.hold || rec_is_of(rec_at(db, p.hold), who);
+}
+
+int lease_db_hold(struct lease_db *db, const struct lease *l)
+{
+	struct lease_client who = {lease_client_id(l), lease_hw(l)};
+	int r = -USHER_E_IN_USE;
+
+	(void)pthread_mutex_lock(&db->mu);
+	if (may_have(db, rec_lookup(db, l->addr), &who, clock_wall_s(db->o.clock)))
+		r = hold_set(db, l);
+	(void)pthread_mutex_unlock(&db->mu);
+	return r;
+}
+
+void lease_db_unhold(struct lease_db *db, uint32_t addr, const struct lease_client *c)
+{
+	struct rec_pair p;
+
+	(void)pthread_mutex_lock(&db->mu);
+	p = rec_lookup(db, addr);
+	if (p.hold && rec_is_of(rec_at(db, p.hold), c))
+		hold_drop(db, p.hold);
+	(void)pthread_mutex_unlock(&db->mu);
+}
+
+static void hold_end(struct lease_db *db, uint32_t addr)
+{
+	uint32_t idx = addr_get(&db->addrs, addr);
+
+	if (idx && rec_at(db, idx)->state != LEASE_OFFERED)
+		idx = rec_at(db, idx)->hold;
+	if (idx)
+		hold_drop(db, idx);
+}
+
+/* --- changes ------------------------------------------------------------------------------------ */
+
+static void note_old(const struct lease_db *db, uint32_t idx, struct lease_change *ch)
+{
+	ch->had_old = idx != 0;
+	if (idx)
+		rec_copy(rec_at(db, idx), NULL, &ch->old);
+}
+
+static void count_reclaim(struct lease_db *db, const struct rec *r)
+{
+	counts_bump(db, r, COUNT_RECLAIMED);
+	if (r->state == LEASE_DECLINED)
+		counts_bump(db, r, COUNT_RECLAIMED_DECLINED);
+}
+
+static int assign_locked(struct lease_db *db, const struct lease *l, const struct lease_client *who,
+			 struct lease_change *ch)
+{
+	struct rec_pair p = rec_lookup(db, l->addr);
+	bool renewal = false;
+	uint32_t idx;
+	int r;
+
+	if (!may_have(db, p, who, clock_wall_s(db->o.clock)))
+		return -USHER_E_IN_USE;
+	note_old(db, p.main, ch);
+	if (p.main && !rec_is_kept(rec_at(db, p.main))) {
+		renewal = rec_is_of(rec_at(db, p.main), who);
+		ch->old_expired = !renewal;
+	}
+	r = rec_store(db, l, &idx);
+	if (r < 0)
+		return r;
+	if (ch->old_expired) {
+		counts_bump(db, rec_at(db, idx), COUNT_RECLAIMED);
+		if (ch->old.state == LEASE_DECLINED)
+			counts_bump(db, rec_at(db, idx), COUNT_RECLAIMED_DECLINED);
+	}
+	if (!renewal)
+		counts_bump(db, rec_at(db, idx), COUNT_CUMULATIVE);
+	hold_end(db, l->addr);
+	ch->seq = rec_log(db, idx, false);
+	return 0;
+}
+
+int lease_db_assign(struct lease_db *db, const struct lease *l, const struct lease_client *who,
+		    struct lease_change *ret)
+{
+	struct lease_change ch;
+	struct lease a = *l;
+	int r;
+
+	if (!l->hw_len && !l->client_id_len)
+		return -USHER_E_RANGE;
+	ch.seq = 0;
+	ch.old_expired = false;
+	a.state = LEASE_ASSIGNED;
+	(void)pthread_mutex_lock(&db->mu);
+	r = assign_locked(db, &a, who, &ch);
+	(void)pthread_mutex_unlock(&db->mu);
+	if (r == 0)
+		*ret = ch;
+	return r;
+}
+
+/* The client's running lease at addr. */
+static int owned(const struct lease_db *db, uint32_t addr, const struct lease_client *who,
+		 uint32_t *ret_idx)
+{
+	struct rec_pair p = rec_lookup(db, addr);
+	const struct rec *r;
+
+	if (!p.main)
+		return -USHER_E_NOTFOUND;
+	r = rec_at(db, p.main);
+	if (!rec_is_of(r, who))
+		return r->state == LEASE_DECLINED ? -USHER_E_RANGE : -USHER_E_NOT_OWNER;
+	if (r->state != LEASE_ASSIGNED || rec_over(r, clock_wall_s(db->o.clock)))
+		return -USHER_E_RANGE;
+	*ret_idx = p.main;
+	return 0;
+}
+
+static int release_locked(struct lease_db *db, uint32_t idx, bool keep, struct lease_change *ch)
+{
+	struct lease l;
+	int r;
+
+	if (!keep) {
+		ch->seq = rec_log(db, idx, true);
+		rec_delete(db, idx);
+		return 0;
+	}
+	rec_view(rec_at(db, idx), &l);
+	l.state = LEASE_RELEASED;
+	/* ends now; lifetime 0 is how the file says it, and how Kea writes it */
+	l.cltt = clock_wall_s(db->o.clock);
+	l.valid_lft = 0;
+	r = rec_store(db, &l, &idx);
+	if (r == 0)
+		ch->seq = rec_log(db, idx, false);
+	return r;
+}
+
+int lease_db_release(struct lease_db *db, uint32_t addr, const struct lease_client *who, bool keep,
+		     struct lease_change *ret)
+{
+	struct lease_change ch = {.seq = 0};
+	uint32_t idx = 0;
+	int r;
+
+	(void)pthread_mutex_lock(&db->mu);
+	r = owned(db, addr, who, &idx);
+	if (r == 0) {
+		note_old(db, idx, &ch);
+		r = release_locked(db, idx, keep, &ch);
+	}
+	if (r == 0)
+		hold_end(db, addr);
+	(void)pthread_mutex_unlock(&db->mu);
+	if (r == 0)
+		*ret = ch;
+	return r;
+}
+
+int lease_db_decline(struct lease_db *db, uint32_t addr, const struct lease_client *who,
+		     uint32_t probation_s, struct lease_change *ret)
+{
+	struct lease_change ch = {.seq = 0};
+	struct lease l = {.addr = addr, .state = LEASE_DECLINED, .valid_lft = probation_s};
+	uint32_t idx = 0;
+	int r;
+
+	(void)pthread_mutex_lock(&db->mu);
+	r = owned(db, addr, who, &idx);
+	if (r == 0) {
+		note_old(db, idx, &ch);
+		l.subnet_id = ch.old.subnet_id;
+		l.pool_id = ch.old.pool_id;
+		l.cltt = clock_wall_s(db->o.clock);
+		r = rec_store(db, &l, &idx);
+	}
+	if (r == 0) {
+		hold_end(db, addr);
+		ch.seq = rec_log(db, idx, false);
+	}
+	(void)pthread_mutex_unlock(&db->mu);
+	if (r == 0)
+		*ret = ch;
+	return r;
+}
+
+static bool puts_assigned(const struct lease *l, const struct lease_change *ch)
+{
+	return (l->state == LEASE_ASSIGNED || l->state == LEASE_DECLINED) &&
+	       !(ch->had_old &&
+		 (ch->old.state == LEASE_ASSIGNED || ch->old.state == LEASE_DECLINED));
+}
+
+static int put_locked(struct lease_db *db, const struct lease *l, enum lease_put mode,
+		      struct lease_change *ch)
+{
+	struct rec_pair p = rec_lookup(db, l->addr);
+	uint32_t idx;
+	int r;
+
+	if (mode == LEASE_PUT_ADD && p.main)
+		return -USHER_E_EXISTS;
+	if (mode == LEASE_PUT_UPDATE && !p.main)
+		return -USHER_E_NOTFOUND;
+	note_old(db, p.main, ch);
+	r = rec_store(db, l, &idx);
+	if (r < 0)
+		return r;
+	if (puts_assigned(l, ch))
+		counts_bump(db, rec_at(db, idx), COUNT_CUMULATIVE);
+	hold_end(db, l->addr);
+	ch->seq = rec_log(db, idx, false);
+	return 0;
+}
+
+int lease_db_put(struct lease_db *db, const struct lease *l, enum lease_put mode,
+		 struct lease_change *ret)
+{
+	struct lease_change ch = {.seq = 0};
+	int r;
+
+	if (l->state > LEASE_RELEASED ||
+	    (!l->hw_len && !l->client_id_len && l->state != LEASE_DECLINED))
+		return -USHER_E_RANGE;
+	(void)pthread_mutex_lock(&db->mu);
+	r = put_locked(db, l, mode, &ch);
+	(void)pthread_mutex_unlock(&db->mu);
+	if (r == 0)
+		*ret = ch;
+	return r;
+}
+
+int lease_db_del(struct lease_db *db, uint32_t addr, struct lease_change *ret)
+{
+	struct lease_change ch = {.seq = 0};
+	struct rec_pair p;
+
+	(void)pthread_mutex_lock(&db->mu);
+	p = rec_lookup(db, addr);
+	if (p.main) {
+		note_old(db, p.main, &ch);
+		ch.seq = rec_log(db, p.main, true);
+		rec_delete(db, p.main);
+	}
+	(void)pthread_mutex_unlock(&db->mu);
+	if (!p.main)
+		return -USHER_E_NOTFOUND;
+	*ret = ch;
+	return 0;
+}
+
+int lease_db_load(struct lease_db *db, const struct lease *l)
+{
+	struct rec_pair p;
+	uint32_t idx;
+	int r = 0;
+
+	(void)pthread_mutex_lock(&db->mu);
+	if (l->valid_lft == 0 && l->state != LEASE_RELEASED) {
+		p = rec_lookup(db, l->addr);
+		if (p.main)
+			rec_delete(db, p.main);
+	} else {
+		r = rec_store(db, l, &idx);
+	}
+	(void)pthread_mutex_unlock(&db->mu);
+	return r;
+}
+
+/* --- expiry -------------------------------------------------------------------------------------- */
+
+/* One lease: 1 reclaimed, 0 left to the callee. */
+static void reclaim_locked(struct lease_db *db, uint32_t idx, bool remove)
+{
+	struct rec *r = rec_at(db, idx);
+	struct lease l;
+
+	count_reclaim(db, r);
+	if (remove || r->state == LEASE_DECLINED) {
+		(void)rec_log(db, idx, true);
+		rec_delete(db, idx);
+		return;
+	}
+	rec_view(r, &l);
+	l.state = LEASE_RECLAIMED;
+	l.fqdn_fwd = l.fqdn_rev = false;
+	l.hostname[0] = '\0';
+	/* without memory it stays as it is, and is tried again */
+	if (rec_store(db, &l, &idx) == 0)
+		(void)rec_log(db, idx, false);
+}
+
+/* Asks the callout, without the lock; 0: the lease is no longer what it was. */
+static uint32_t ask_before(struct lease_db *db, const struct lease_reclaim_opts *o, uint32_t idx,
+			   bool *ret_go)
+{
+	struct arena arena;
+	struct lease l;
+	struct rec_pair p;
+	uint64_t seq = rec_at(db, idx)->seq;
+
+	arena_init(&arena);
+	rec_copy(rec_at(db, idx), &arena, &l);
+	(void)pthread_mutex_unlock(&db->mu);
+	*ret_go = o->before(o->ctx, &l);
+	arena_fini(&arena);
+	(void)pthread_mutex_lock(&db->mu);
+	p = rec_lookup(db, l.addr);
+	if (!p.main || rec_at(db, p.main)->seq != seq || rec_at(db, p.main)->heap != HEAP_LAPSED ||
+	    rec_at(db, p.main)->cltt != l.cltt)
+		return 0;
+	return p.main;
+}
+
+static bool reclaim_next(struct lease_db *db, const struct lease_reclaim_opts *o, int64_t now)
+{
+	bool go = true;
+	uint32_t idx;
+
+	(void)pthread_mutex_lock(&db->mu);
+	(void)rec_lapse(db, now, 64);
+	idx = heap_due(db, HEAP_LAPSED, now);
+	if (!idx) {
+		(void)pthread_mutex_unlock(&db->mu);
+		return false;
+	}
+	if (o->before)
+		idx = ask_before(db, o, idx, &go);
+	if (idx && go)
+		reclaim_locked(db, idx, o->remove);
+	else if (idx) /* not before the next run */
+		heap_put(db, HEAP_LAPSED, idx, now + 1);
+	(void)pthread_mutex_unlock(&db->mu);
+	return true;
+}
+
+size_t lease_db_reclaim(struct lease_db *db, const struct lease_reclaim_opts *o, bool *ret_more)
+{
+	int64_t now = clock_wall_s(db->o.clock);
+	int64_t end = o->max_ns ? clock_mono_ns(db->o.clock) + o->max_ns : INT64_MAX;
+	size_t n = 0;
+
+	while ((!o->max_leases || n < o->max_leases) && clock_mono_ns(db->o.clock) < end &&
+	       reclaim_next(db, o, now))
+		n++;
+	(void)pthread_mutex_lock(&db->mu);
+	*ret_more = heap_due(db, HEAP_LAPSED, now) || heap_due(db, HEAP_RUNNING, now);
+	(void)pthread_mutex_unlock(&db->mu);
+	return n;
+}

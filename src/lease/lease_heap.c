@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * Who ends first: three 4-ary heaps on wall-clock seconds (running, lapsed, kept). Chosen over a
+ * timing wheel because absolute ends need no care when the clock steps: nothing was filed by
+ * "now". Cheap because it is lazy: a renewal only moves the record's end; its key stays early and
+ * is put right when it comes to the top. Invariant: a key is never later than the record's end,
+ * save in the lapsed heap, where lease_db_reclaim defers what a callout keeps for itself.
+ */
+#include "lease/lease_table.h"
+
+#include <stdlib.h>
+
+enum { ARITY = 4 };
+
+uint32_t heap_key(int64_t s)
+{
+	if (s < 0)
+		return 0;
+	return s > UINT32_MAX ? UINT32_MAX : (uint32_t)s;
+}
+
+bool heap_reserve(struct lease_db *db, uint32_t n)
+{
+	for (int i = HEAP_RUNNING; i < HEAP_N; i++) {
+		struct heap *h = &db->heaps[i];
+		uint32_t cap = h->cap ? h->cap : 256;
+		struct heap_ent *e;
+
+		if (n <= h->cap)
+			continue;
+		while (cap < n)
+			cap = cap > UINT32_MAX / 2 ? UINT32_MAX : cap * 2;
+		e = reallocarray(h->e, cap, sizeof(*e));
+		if (!e)
+			return false;
+		h->e = e;
+		h->cap = cap;
+	}
+	return true;
+}
+
+static void place(struct lease_db *db, struct heap *h, uint32_t pos, struct heap_ent e)
+{
+	h->e[pos] = e;
+	rec_at(db, e.idx)->heap_pos = pos;
+}
+
+static void sift_up(struct lease_db *db, struct heap *h, uint32_t pos, struct heap_ent e)
+{
+	while (pos > 0) {
+		uint32_t up = (pos - 1) / ARITY;
+
+		if (h->e[up].key <= e.key)
+			break;
+		place(db, h, pos, h->e[up]);
+		pos = up;
+	}
+	place(db, h, pos, e);
+}
+
+static void sift_down(struct lease_db *db, struct heap *h, uint32_t pos, struct heap_ent e)
+{
+	for (;;) {
+		uint64_t first = (uint64_t)pos * ARITY + 1;
+		uint32_t best;
+
+		if (first >= h->n)
+			break;
+		best = (uint32_t)first;
+		for (uint64_t i = first + 1; i < first + ARITY && i < h->n; i++)
+			if (h->e[i].key < h->e[best].key)
+				best = (uint32_t)i;
+		if (h->e[best].key >= e.key)
+			break;
+		place(db, h, pos, h->e[best]);
+		pos = best;
+	}
+	place(db, h, pos, e);
+}
+
+static void heap_move(struct lease_db *db, struct heap *h, uint32_t pos, struct heap_ent e)
+{
+	if (pos > 0 && h->e[(pos - 1) / ARITY].key > e.key)
+		sift_up(db, h, pos, e);
+	else
+		sift_down(db, h, pos, e);
+}
+
+void heap_del(struct lease_db *db, uint32_t idx)
+{
+	struct rec *r = rec_at(db, idx);
+	struct heap *h = &db->heaps[r->heap];
+	struct heap_ent last;
+
+	if (r->heap == HEAP_NONE)
+		return;
+	r->heap = HEAP_NONE;
+	last = h->e[--h->n];
+	if (last.idx != idx)
+		heap_move(db, h, r->heap_pos, last);
+}
+
+void heap_put(struct lease_db *db, enum rec_heap which, uint32_t idx, int64_t key)
+{
+	struct rec *r = rec_at(db, idx);
+	struct heap_ent e = {heap_key(key), idx};
+	struct heap *h = &db->heaps[which];
+
+	if (r->heap == which) {
+		heap_move(db, h, r->heap_pos, e);
+		return;
+	}
+	heap_del(db, idx);
+	r->heap = which & 15U;
+	sift_up(db, h, h->n++, e);
+}
+
+uint32_t heap_due(struct lease_db *db, enum rec_heap which, int64_t now)
+{
+	struct heap *h = &db->heaps[which];
+
+	while (h->n && (int64_t)h->e[0].key < now) {
+		struct heap_ent e = h->e[0];
+		uint32_t key = heap_key(rec_expire(rec_at(db, e.idx)));
+
+		if (key <= e.key)
+			return rec_over(rec_at(db, e.idx), now) ? e.idx : 0;
+		e.key = key;
+		sift_down(db, h, 0, e);
+	}
+	return 0;
+}

@@ -1,0 +1,635 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * Pools: a bitmap of never-used addresses each, and a list of kept and lapsed records, oldest
+ * first. Every living pool of every generation is registered with the table, so a change of an
+ * address reaches all of them, overlapping ones and those of an old configuration included.
+ * A record is in the list of one pool only, its home: its own subnet's, and the newest of those.
+ */
+#include "lease/lease_table.h"
+
+#include "base/error.h"
+
+#include <errno.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+
+enum { LOCK_STRETCH = 2048 };
+
+struct lease_pools {
+	_Atomic unsigned refs;
+	struct lease_db *db;
+	struct pool **pool;	/* by index in defs */
+	uint32_t *order;	/* indexes by first address */
+	uint32_t *max_last;	/* of order[0..i] */
+	size_t n;
+};
+
+static void publish(struct pool *p)
+{
+	atomic_store_explicit(&p->n_free, p->free.n_set + p->lru.n, memory_order_relaxed);
+}
+
+/* --- lists ---------------------------------------------------------------------------------- */
+
+void list_push(struct lease_db *db, struct rec_list *l, uint32_t idx, bool front)
+{
+	struct rec *r = rec_at(db, idx);
+
+	r->prev = front ? 0 : l->tail;
+	r->next = front ? l->head : 0;
+	if (r->prev)
+		rec_at(db, r->prev)->next = idx;
+	else
+		l->head = idx;
+	if (r->next)
+		rec_at(db, r->next)->prev = idx;
+	else
+		l->tail = idx;
+	l->n++;
+}
+
+void list_del(struct lease_db *db, struct rec_list *l, uint32_t idx)
+{
+	struct rec *r = rec_at(db, idx);
+
+	if (r->prev)
+		rec_at(db, r->prev)->next = r->next;
+	else
+		l->head = r->next;
+	if (r->next)
+		rec_at(db, r->next)->prev = r->prev;
+	else
+		l->tail = r->prev;
+	r->prev = r->next = 0;
+	l->n--;
+}
+
+/* --- which pools have an address ------------------------------------------------------------- */
+
+/* The number of registered pools that begin at or below addr. */
+static size_t pools_below(const struct lease_db *db, uint32_t addr)
+{
+	size_t lo = 0;
+	size_t hi = db->n_pools;
+
+	while (lo < hi) {
+		size_t mid = lo + (hi - lo) / 2;
+
+		if (db->pools[mid]->def.first <= addr)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return lo;
+}
+
+/* The next lower registered pool that has addr; *i goes down from pools_below(). */
+static struct pool *pool_having(const struct lease_db *db, uint32_t addr, size_t *i)
+{
+	while (*i > 0 && db->max_last[*i - 1] >= addr) {
+		struct pool *p = db->pools[--*i];
+
+		if (p->def.last >= addr)
+			return p;
+	}
+	return NULL;
+}
+
+static bool pool_bars(const struct pool *p, uint32_t addr)
+{
+	size_t lo = 0;
+	size_t hi = p->def.n_reserved;
+
+	if (p->def.exclude_first_last_24 && ((addr & 255) == 0 || (addr & 255) == 255))
+		return true;
+	while (lo < hi) {
+		size_t mid = lo + (hi - lo) / 2;
+
+		if (p->def.reserved[mid] == addr)
+			return true;
+		if (p->def.reserved[mid] < addr)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return false;
+}
+
+static void pool_refresh(struct lease_db *db, struct pool *p, uint32_t addr)
+{
+	bool is_free = !addr_get(&db->addrs, addr) && !pool_bars(p, addr);
+
+	bitmap_put(&p->free, addr - p->def.first, is_free);
+	publish(p);
+}
+
+void pools_refresh(struct lease_db *db, uint32_t addr)
+{
+	size_t i = pools_below(db, addr);
+	struct pool *p;
+
+	while ((p = pool_having(db, addr, &i)))
+		pool_refresh(db, p, addr);
+}
+
+static struct pool *home_of(const struct lease_db *db, const struct rec *r)
+{
+	size_t i = pools_below(db, r->addr);
+	struct pool *best = NULL;
+	struct pool *p;
+
+	while ((p = pool_having(db, r->addr, &i))) {
+		bool own = p->def.subnet_id == r->subnet_id;
+		bool best_own = best && best->def.subnet_id == r->subnet_id;
+
+		if (p->refs == 0 || pool_bars(p, r->addr))
+			continue;
+		if (!best || own > best_own ||
+		    (own == best_own && p->generation > best->generation))
+			best = p;
+	}
+	return best;
+}
+
+void lru_update(struct lease_db *db, uint32_t idx)
+{
+	struct rec *r = rec_at(db, idx);
+	bool want = (rec_is_kept(r) || r->heap == HEAP_LAPSED) && !r->hold;
+	struct pool *p = want ? home_of(db, r) : NULL;
+	uint32_t home = p ? p->number : 0;
+
+	if (home == r->home)
+		return;
+	if (r->home) {
+		list_del(db, &db->by_number[r->home]->lru, idx);
+		publish(db->by_number[r->home]);
+	}
+	r->home = home;
+	if (!p)
+		return;
+	/* a record that comes back from a hold was the oldest, mostly */
+	list_push(db, &p->lru, idx,
+		  p->lru.head && rec_expire(r) <= rec_expire(rec_at(db, p->lru.head)));
+	publish(p);
+}
+
+/* --- making and ending a pool ------------------------------------------------------------------ */
+
+static void registry_sort(struct lease_db *db)
+{
+	uint32_t max = 0;
+
+	for (size_t i = 0; i < db->n_pools; i++) {
+		if (db->pools[i]->def.last > max)
+			max = db->pools[i]->def.last;
+		db->max_last[i] = max;
+	}
+}
+
+static int registry_reserve(struct lease_db *db)
+{
+	size_t n = db->n_pools + 1;
+	struct pool **pools = reallocarray(db->pools, n, sizeof(*pools));
+	uint32_t *max_last;
+	struct pool **numbers;
+
+	if (!pools)
+		return -ENOMEM;
+	db->pools = pools;
+	max_last = reallocarray(db->max_last, n, sizeof(*max_last));
+	if (!max_last)
+		return -ENOMEM;
+	db->max_last = max_last;
+	numbers = reallocarray(db->by_number, db->n_numbers + 2, sizeof(*numbers));
+	if (!numbers)
+		return -ENOMEM;
+	db->by_number = numbers;
+	return 0;
+}
+
+static int pool_register(struct lease_db *db, struct pool *p)
+{
+	size_t at = pools_below(db, p->def.first);
+	int r = registry_reserve(db);
+
+	if (r < 0)
+		return r;
+	memmove(db->pools + at + 1, db->pools + at, (db->n_pools - at) * sizeof(*db->pools));
+	db->pools[at] = p;
+	db->n_pools++;
+	registry_sort(db);
+	if (db->n_numbers == 0)
+		db->by_number[db->n_numbers++] = NULL;
+	for (p->number = 1; p->number < db->n_numbers && db->by_number[p->number]; p->number++)
+		continue;
+	if (p->number == db->n_numbers)
+		db->n_numbers++;
+	db->by_number[p->number] = p;
+	return 0;
+}
+
+static void pool_free(struct pool *p)
+{
+	const void *reserved = p->def.reserved;
+
+	bitmap_fini(&p->free);
+	free((void *)(uintptr_t)reserved);
+	free(p);
+}
+
+static void pool_unregister(struct lease_db *db, struct pool *p)
+{
+	size_t i = 0;
+
+	while (db->pools[i] != p)
+		i++;
+	memmove(db->pools + i, db->pools + i + 1, (db->n_pools - i - 1) * sizeof(*db->pools));
+	db->n_pools--;
+	registry_sort(db);
+	db->by_number[p->number] = NULL;
+}
+
+static struct pool *pool_alloc(const struct lease_pool_def *d)
+{
+	struct pool *p = calloc(1, sizeof(*p));
+	uint32_t *reserved = NULL;
+
+	if (!p)
+		return NULL;
+	p->def = *d;
+	p->cursor = d->first;
+	p->def.reserved = NULL;
+	if (d->n_reserved) {
+		reserved = reallocarray(NULL, d->n_reserved, sizeof(*reserved));
+		if (!reserved)
+			goto fail;
+		memcpy(reserved, d->reserved, d->n_reserved * sizeof(*reserved));
+		p->def.reserved = reserved;
+	}
+	if (bitmap_init(&p->free, (uint64_t)d->last - d->first + 1) < 0)
+		goto fail;
+	return p;
+fail:
+	free(reserved);
+	free(p);
+	return NULL;
+}
+
+static void pool_bar_all(struct pool *p)
+{
+	for (size_t i = 0; i < p->def.n_reserved; i++) {
+		uint32_t a = p->def.reserved[i];
+
+		if (a >= p->def.first && a <= p->def.last)
+			bitmap_put(&p->free, a - p->def.first, false);
+	}
+	if (!p->def.exclude_first_last_24)
+		return;
+	for (uint64_t a = p->def.first; a <= p->def.last; a += 256) {
+		uint64_t net = a & ~255ULL;
+
+		if (net >= p->def.first)
+			bitmap_put(&p->free, net - p->def.first, false);
+		if (net + 255 <= p->def.last && net + 255 >= p->def.first)
+			bitmap_put(&p->free, net + 255 - p->def.first, false);
+	}
+	if ((p->def.last & 255) == 255)
+		bitmap_put(&p->free, p->def.last - p->def.first, false);
+	if ((p->def.last & ~255U) >= p->def.first)
+		bitmap_put(&p->free, (p->def.last & ~255U) - p->def.first, false);
+}
+
+struct kept {
+	int64_t end;
+	uint32_t addr;
+};
+
+struct kept_list {
+	struct kept *k;
+	size_t n, cap;
+};
+
+static int kept_add(struct kept_list *l, struct kept k)
+{
+	if (l->n == l->cap) {
+		size_t cap = l->cap ? l->cap * 2 : 256;
+		struct kept *p = reallocarray(l->k, cap, sizeof(*p));
+
+		if (!p)
+			return -ENOMEM;
+		l->k = p;
+		l->cap = cap;
+	}
+	l->k[l->n++] = k;
+	return 0;
+}
+
+static int kept_cmp(const void *a, const void *b)
+{
+	const struct kept *x = a;
+	const struct kept *y = b;
+
+	return (x->end > y->end) - (x->end < y->end);
+}
+
+/* Marks what exists in the range, in bounded stretches; gathers the records a list wants. */
+static int pool_fill(struct lease_db *db, struct pool *p, struct kept_list *kept)
+{
+	uint64_t at = p->def.first;
+	int r = 0;
+
+	while (r == 0 && at <= p->def.last) {
+		unsigned budget = LOCK_STRETCH;
+
+		(void)pthread_mutex_lock(&db->mu);
+		for (; r == 0 && budget > 0; at++) {
+			const struct rec *rec;
+
+			at = addr_seek(&db->addrs, at, &budget);
+			if (at > p->def.last || budget == 0)
+				break;
+			budget--;
+			pool_refresh(db, p, (uint32_t)at);
+			rec = rec_at(db, addr_get(&db->addrs, (uint32_t)at));
+			if (rec_is_kept(rec) || rec->heap == HEAP_LAPSED)
+				r = kept_add(kept, (struct kept){rec_expire(rec), rec->addr});
+		}
+		(void)pthread_mutex_unlock(&db->mu);
+	}
+	return r;
+}
+
+static void pool_adopt(struct lease_db *db, const struct kept_list *kept)
+{
+	for (size_t i = 0; i < kept->n;) {
+		(void)pthread_mutex_lock(&db->mu);
+		for (unsigned k = 0; k < LOCK_STRETCH && i < kept->n; k++, i++) {
+			uint32_t idx = addr_get(&db->addrs, kept->k[i].addr);
+
+			if (idx && rec_at(db, idx)->state != LEASE_OFFERED)
+				lru_update(db, idx);
+		}
+		(void)pthread_mutex_unlock(&db->mu);
+	}
+}
+
+static void pool_unref(struct lease_db *db, struct pool *p)
+{
+	(void)pthread_mutex_lock(&db->mu);
+	if (--p->refs > 0) {
+		(void)pthread_mutex_unlock(&db->mu);
+		return;
+	}
+	/* its records go home elsewhere; refs == 0 keeps home_of from choosing it again */
+	for (unsigned k = 1; p->lru.head; k++) {
+		lru_update(db, p->lru.head);
+		if (k % LOCK_STRETCH == 0) {
+			(void)pthread_mutex_unlock(&db->mu);
+			(void)pthread_mutex_lock(&db->mu);
+		}
+	}
+	pool_unregister(db, p);
+	(void)pthread_mutex_unlock(&db->mu);
+	pool_free(p);
+}
+
+static int pool_make(struct lease_db *db, const struct lease_pool_def *d, struct pool **ret)
+{
+	struct kept_list kept = {0};
+	struct pool *p;
+	int r;
+
+	if (d->first > d->last)
+		return -USHER_E_RANGE;
+	p = pool_alloc(d);
+	if (!p)
+		return -ENOMEM;
+	pool_bar_all(p);
+	publish(p);
+	(void)pthread_mutex_lock(&db->mu);
+	p->generation = db->generation;
+	p->refs = 1;
+	r = pool_register(db, p);
+	(void)pthread_mutex_unlock(&db->mu);
+	if (r < 0) {
+		pool_free(p);
+		return r;
+	}
+	r = pool_fill(db, p, &kept);
+	if (r < 0) {
+		pool_unref(db, p);
+	} else {
+		if (kept.n)
+			qsort(kept.k, kept.n, sizeof(*kept.k), kept_cmp);
+		pool_adopt(db, &kept);
+		*ret = p;
+	}
+	free(kept.k);
+	return r;
+}
+
+static bool same_def(const struct lease_pool_def *a, const struct lease_pool_def *b)
+{
+	return a->first == b->first && a->last == b->last && a->subnet_id == b->subnet_id &&
+	       a->pool_id == b->pool_id && a->allocator == b->allocator &&
+	       a->exclude_first_last_24 == b->exclude_first_last_24 &&
+	       a->n_reserved == b->n_reserved &&
+	       (!a->n_reserved ||
+		memcmp(a->reserved, b->reserved, a->n_reserved * sizeof(*a->reserved)) == 0);
+}
+
+/* A living pool of just these settings, with one more reference. */
+static struct pool *pool_reuse(struct lease_db *db, const struct lease_pool_def *d)
+{
+	struct pool *found = NULL;
+	struct pool *p;
+	size_t i;
+
+	(void)pthread_mutex_lock(&db->mu);
+	i = pools_below(db, d->first);
+	while (!found && (p = pool_having(db, d->first, &i)))
+		if (p->refs > 0 && same_def(&p->def, d))
+			found = p;
+	if (found)
+		found->refs++;
+	(void)pthread_mutex_unlock(&db->mu);
+	return found;
+}
+
+/* --- sets of pools --------------------------------------------------------------------------- */
+
+static int order_cmp(const void *a, const void *b, void *ctx)
+{
+	const struct lease_pools *p = ctx;
+	uint32_t x = p->pool[*(const uint32_t *)a]->def.first;
+	uint32_t y = p->pool[*(const uint32_t *)b]->def.first;
+
+	return (x > y) - (x < y);
+}
+
+static void pools_order(struct lease_pools *p)
+{
+	uint32_t max = 0;
+
+	for (size_t i = 0; i < p->n; i++)
+		p->order[i] = (uint32_t)i;
+	if (p->n)
+		qsort_r(p->order, p->n, sizeof(*p->order), order_cmp, p);
+	for (size_t i = 0; i < p->n; i++) {
+		if (p->pool[p->order[i]]->def.last > max)
+			max = p->pool[p->order[i]]->def.last;
+		p->max_last[i] = max;
+	}
+}
+
+int lease_pools_build(struct lease_db *db, const struct lease_pool_def *defs, size_t n,
+		      struct lease_pools **ret)
+{
+	struct lease_pools *p = calloc(1, sizeof(*p));
+	int r = 0;
+
+	if (!p)
+		return -ENOMEM;
+	p->db = db;
+	p->refs = 1;
+	p->pool = calloc(n + 1, sizeof(struct pool *));
+	p->order = calloc(n + 1, sizeof(*p->order));
+	p->max_last = calloc(n + 1, sizeof(*p->max_last));
+	if (!p->pool || !p->order || !p->max_last)
+		r = -ENOMEM;
+	(void)pthread_mutex_lock(&db->mu);
+	db->generation++;
+	(void)pthread_mutex_unlock(&db->mu);
+	for (; r == 0 && p->n < n; p->n += r == 0) {
+		p->pool[p->n] = pool_reuse(db, &defs[p->n]);
+		if (!p->pool[p->n])
+			r = pool_make(db, &defs[p->n], &p->pool[p->n]);
+	}
+	if (r < 0) {
+		lease_pools_unref(p);
+		return r;
+	}
+	pools_order(p);
+	*ret = p;
+	return 0;
+}
+
+struct lease_pools *lease_pools_ref(struct lease_pools *p)
+{
+	p->refs++;
+	return p;
+}
+
+void lease_pools_unref(struct lease_pools *p)
+{
+	if (!p || --p->refs > 0)
+		return;
+	for (size_t i = 0; i < p->n; i++)
+		pool_unref(p->db, p->pool[i]);
+	free(p->pool);
+	free(p->order);
+	free(p->max_last);
+	free(p);
+}
+
+uint64_t lease_pool_free(const struct lease_pools *p, size_t i)
+{
+	if (i >= p->n)
+		return 0;
+	return atomic_load_explicit(&p->pool[i]->n_free, memory_order_relaxed);
+}
+
+int lease_pools_find(const struct lease_pools *p, uint32_t addr, size_t start)
+{
+	size_t lo = 0;
+	size_t hi = p->n;
+	int best = -USHER_E_NOTFOUND;
+
+	while (lo < hi) {
+		size_t mid = lo + (hi - lo) / 2;
+
+		if (p->pool[p->order[mid]]->def.first <= addr)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	while (lo-- > 0 && p->max_last[lo] >= addr) {
+		uint32_t i = p->order[lo];
+
+		if (p->pool[i]->def.last >= addr && i >= start && (best < 0 || (int)i < best))
+			best = (int)i;
+	}
+	return best;
+}
+
+/* --- picking ------------------------------------------------------------------------------------ */
+
+static int64_t pick_fresh(struct lease_db *db, struct pool *p)
+{
+	uint32_t size = p->def.last - p->def.first;
+	uint64_t from = p->cursor - p->def.first;
+	int64_t bit;
+
+	if (p->def.allocator == LEASE_ALLOC_RANDOM)
+		from = size == UINT32_MAX ? rng_u64(&db->rng) >> 32 : rng_below(&db->rng, size + 1);
+	bit = bitmap_next(&p->free, from);
+	if (bit < 0)
+		bit = bitmap_next(&p->free, 0);
+	if (bit < 0)
+		return -1;
+	p->cursor = (uint32_t)bit == size ? p->def.first : p->def.first + (uint32_t)bit + 1;
+	return p->def.first + bit;
+}
+
+/* The oldest kept or lapsed record's address. */
+static int64_t pick_kept(struct lease_db *db, struct pool *p, int64_t now)
+{
+	while (p->lru.head || heap_due(db, HEAP_RUNNING, now)) {
+		uint32_t idx = p->lru.head;
+		const struct rec *r;
+
+		if (!idx) {
+			(void)rec_lapse(db, now, 64);
+			continue;
+		}
+		r = rec_at(db, idx);
+		if (rec_is_kept(r) || rec_over(r, now))
+			return r->addr;
+		/* the clock went back: it runs again */
+		heap_put(db, HEAP_RUNNING, idx, rec_expire(r));
+		lru_update(db, idx);
+	}
+	return -1;
+}
+
+int lease_db_pick(struct lease_db *db, struct lease_pools *ps, size_t i, struct lease *l)
+{
+	int r = -USHER_E_EXHAUSTED;
+	struct pool *p;
+	int64_t addr;
+
+	if (i >= ps->n)
+		return r;
+	p = ps->pool[i];
+	(void)pthread_mutex_lock(&db->mu);
+	holds_expire(db, 64);
+	(void)rec_lapse(db, clock_wall_s(db->o.clock), 16);
+	addr = pick_fresh(db, p);
+	if (addr < 0)
+		addr = pick_kept(db, p, clock_wall_s(db->o.clock));
+	if (addr >= 0) {
+		l->addr = (uint32_t)addr;
+		l->subnet_id = p->def.subnet_id;
+		l->pool_id = p->def.pool_id;
+		r = hold_set(db, l);
+	}
+	(void)pthread_mutex_unlock(&db->mu);
+	return r;
+}
+
+void pools_fini(struct lease_db *db)
+{
+	free(db->pools);
+	free(db->max_last);
+	free(db->by_number);
+}

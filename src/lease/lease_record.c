@@ -1,0 +1,349 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * One record: filling, reading, making, deleting; holds; the move from running to lapsed.
+ * Invariants: every record is in the client indexes its identity has keys for; a main record is
+ * counted (lease_count.c) exactly while it is linked to its slot; a hold is in db->holds.
+ */
+#include "lease/lease_store.h"
+#include "lease/lease_table.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+struct span rec_hw(const struct rec *r)
+{
+	return span_of(r->id, r->hw_len);
+}
+
+struct span rec_cid(const struct rec *r)
+{
+	if (r->flags & REC_CID_EXT)
+		return span_of(r->ext->data, r->cid_len);
+	return span_of(r->id + r->hw_len, r->cid_len);
+}
+
+bool rec_is_of(const struct rec *r, const struct lease_client *c)
+{
+	if (r->cid_len && c->client_id.n)
+		return span_eq(rec_cid(r), c->client_id);
+	return r->hw_len && span_eq(rec_hw(r), c->hw);
+}
+
+static const char *ext_host(const struct rec_ext *e)
+{
+	return e->data + e->cid_len;
+}
+
+void rec_view(const struct rec *r, struct lease *ret)
+{
+	struct span cid = rec_cid(r);
+
+	ret->addr = r->addr;
+	ret->subnet_id = r->subnet_id;
+	ret->pool_id = r->pool_id;
+	ret->valid_lft = r->valid_lft;
+	ret->cltt = r->cltt;
+	ret->state = r->state;
+	ret->fqdn_fwd = r->flags & REC_FWD;
+	ret->fqdn_rev = r->flags & REC_REV;
+	ret->hw_len = r->hw_len;
+	memcpy(ret->hw, r->id, r->hw_len);
+	ret->client_id_len = r->cid_len;
+	if (cid.n)
+		memcpy(ret->client_id, cid.p, cid.n);
+	ret->hostname[0] = '\0';
+	ret->user_context = NULL;
+	if (!r->ext)
+		return;
+	memcpy(ret->hostname, ext_host(r->ext), r->ext->host_len + 1);
+	if (r->ext->has_ctx)
+		ret->user_context = ext_host(r->ext) + r->ext->host_len + 1;
+}
+
+void rec_copy(const struct rec *r, struct arena *arena, struct lease *ret)
+{
+	rec_view(r, ret);
+	if (ret->user_context)
+		ret->user_context = arena ? arena_strdup(arena, ret->user_context) : NULL;
+}
+
+struct rec_pair rec_lookup(const struct lease_db *db, uint32_t addr)
+{
+	uint32_t idx = addr_get(&db->addrs, addr);
+	struct rec_pair p = {idx, 0};
+
+	if (!idx)
+		return p;
+	if (rec_at(db, idx)->state == LEASE_OFFERED)
+		p = (struct rec_pair){0, idx};
+	else
+		p.hold = rec_at(db, idx)->hold;
+	if (p.hold && (int64_t)rec_at(db, p.hold)->seq <= clock_mono_ns(db->o.clock))
+		p.hold = 0;
+	return p;
+}
+
+/* ret_ext: NULL where nothing needs one. */
+static int ext_make(const struct lease *l, struct rec_ext **ret_ext)
+{
+	size_t cid = l->hw_len + l->client_id_len > REC_INLINE ? l->client_id_len : 0;
+	size_t host = strnlen(l->hostname, LEASE_HOSTNAME_MAX);
+	size_t ctx = l->user_context ? strlen(l->user_context) : 0;
+	struct rec_ext *e;
+
+	*ret_ext = NULL;
+	if (!cid && !host && !l->user_context)
+		return 0;
+	if (ctx > UINT32_MAX / 2)
+		return -EOVERFLOW;
+	e = malloc(sizeof(*e) + cid + host + ctx + 2);
+	if (!e)
+		return -ENOMEM;
+	*e = (struct rec_ext){(uint32_t)cid, (uint32_t)host, (uint32_t)ctx, l->user_context != NULL};
+	memcpy(e->data, l->client_id, cid);
+	memcpy(e->data + cid, l->hostname, host);
+	e->data[cid + host] = '\0';
+	if (ctx)
+		memcpy(e->data + cid + host + 1, l->user_context, ctx);
+	e->data[cid + host + 1 + ctx] = '\0';
+	*ret_ext = e;
+	return 0;
+}
+
+static void rec_fill(struct rec *r, const struct lease *l, struct rec_ext *ext)
+{
+	free(r->ext);
+	r->ext = ext;
+	r->cltt = l->cltt;
+	r->addr = l->addr;
+	r->subnet_id = l->subnet_id;
+	r->pool_id = l->pool_id;
+	r->valid_lft = l->valid_lft;
+	r->state = l->state;
+	r->flags = (l->fqdn_fwd ? REC_FWD : 0) | (l->fqdn_rev ? REC_REV : 0);
+	r->hw_len = l->hw_len;
+	r->cid_len = (uint8_t)l->client_id_len;
+	memcpy(r->id, l->hw, l->hw_len);
+	if (l->hw_len + l->client_id_len > REC_INLINE)
+		r->flags |= REC_CID_EXT;
+	else
+		memcpy(r->id + l->hw_len, l->client_id, l->client_id_len);
+}
+
+static void index_add(struct lease_db *db, uint32_t idx)
+{
+	client_index_add(db, &db->by_cid, idx);
+	client_index_add(db, &db->by_hw, idx);
+}
+
+static void index_del(struct lease_db *db, uint32_t idx)
+{
+	client_index_del(db, &db->by_cid, idx);
+	client_index_del(db, &db->by_hw, idx);
+}
+
+static int main_new(struct lease_db *db, const struct lease *l, uint32_t *ret_idx)
+{
+	uint32_t *slot = addr_slot(&db->addrs, l->addr);
+	uint32_t idx;
+
+	if (!slot || !heap_reserve(db, db->recs.n_live + 1))
+		return -ENOMEM;
+	idx = slab_new(&db->recs);
+	if (!idx)
+		return -ENOMEM;
+	rec_at(db, idx)->addr = l->addr;
+	rec_at(db, idx)->hold = *slot;
+	*slot = idx;
+	db->n_main++;
+	*ret_idx = idx;
+	return 0;
+}
+
+static bool same_identity(const struct rec *r, const struct lease *l)
+{
+	return span_eq(rec_hw(r), lease_hw(l)) && span_eq(rec_cid(r), lease_client_id(l));
+}
+
+static uint32_t main_of(const struct lease_db *db, uint32_t addr)
+{
+	uint32_t idx = addr_get(&db->addrs, addr);
+
+	return idx && rec_at(db, idx)->state != LEASE_OFFERED ? idx : 0;
+}
+
+int rec_store(struct lease_db *db, const struct lease *l, uint32_t *ret_idx)
+{
+	uint32_t idx = main_of(db, l->addr);
+	bool is_new = idx == 0;
+	bool reindex;
+	struct rec_ext *ext;
+	int r;
+
+	if (!counts_reserve(db, l->subnet_id, l->pool_id))
+		return -ENOMEM;
+	r = ext_make(l, &ext);
+	if (r < 0)
+		return r;
+	if (is_new) {
+		r = main_new(db, l, &idx);
+		if (r < 0) {
+			free(ext);
+			return r;
+		}
+	} else {
+		counts_move(db, rec_at(db, idx), -1);
+	}
+	reindex = is_new || !same_identity(rec_at(db, idx), l);
+	if (reindex && !is_new)
+		index_del(db, idx);
+	rec_fill(rec_at(db, idx), l, ext);
+	if (reindex)
+		index_add(db, idx);
+	counts_move(db, rec_at(db, idx), 1);
+	if (is_new)
+		pools_refresh(db, l->addr);
+	rec_settle(db, idx);
+	*ret_idx = idx;
+	return 0;
+}
+
+/* Releases the record itself; what names it must be gone. */
+static void rec_drop(struct lease_db *db, uint32_t idx)
+{
+	index_del(db, idx);
+	free(rec_at(db, idx)->ext);
+	slab_free(&db->recs, idx);
+}
+
+void rec_delete(struct lease_db *db, uint32_t idx)
+{
+	struct rec *r = rec_at(db, idx);
+	uint32_t addr = r->addr;
+
+	counts_move(db, r, -1);
+	heap_del(db, idx);
+	if (r->home)
+		list_del(db, &db->by_number[r->home]->lru, idx);
+	r->home = 0;
+	*addr_slot(&db->addrs, addr) = r->hold;
+	rec_drop(db, idx);
+	db->n_main--;
+	pools_refresh(db, addr);
+}
+
+void rec_settle(struct lease_db *db, uint32_t idx)
+{
+	struct rec *r = rec_at(db, idx);
+	int64_t end = rec_expire(r);
+
+	if (rec_is_kept(r))
+		heap_put(db, HEAP_KEPT, idx, end);
+	else if (r->valid_lft == LEASE_INFINITE)
+		heap_del(db, idx);
+	else if (r->heap != HEAP_RUNNING || db->heaps[HEAP_RUNNING].e[r->heap_pos].key > heap_key(end))
+		heap_put(db, HEAP_RUNNING, idx, end);
+	lru_update(db, idx);
+}
+
+uint64_t rec_log(struct lease_db *db, uint32_t idx, bool deleted)
+{
+	struct rec *r = rec_at(db, idx);
+	struct lease l;
+
+	r->seq = 0;
+	if (!db->store)
+		return 0;
+	rec_view(r, &l);
+	r->seq = lease_store_append(db->store, &l, deleted);
+	return r->seq;
+}
+
+static int hold_new(struct lease_db *db, const struct lease *l, uint32_t *ret_idx)
+{
+	uint32_t *slot = addr_slot(&db->addrs, l->addr);
+	struct rec_ext *ext = NULL;
+	uint32_t idx;
+	int r = ext_make(l, &ext);
+
+	if (r < 0)
+		return r;
+	idx = slot && heap_reserve(db, db->recs.n_live + 1) ? slab_new(&db->recs) : 0;
+	if (!idx) {
+		free(ext);
+		return -ENOMEM;
+	}
+	rec_fill(rec_at(db, idx), l, ext);
+	index_add(db, idx);
+	if (*slot)
+		rec_at(db, *slot)->hold = idx;
+	else
+		*slot = idx;
+	*ret_idx = idx;
+	return 0;
+}
+
+int hold_set(struct lease_db *db, const struct lease *l)
+{
+	uint32_t main_idx = main_of(db, l->addr);
+	uint32_t old = main_idx ? rec_at(db, main_idx)->hold : addr_get(&db->addrs, l->addr);
+	struct lease h = *l;
+	uint32_t idx;
+	int r;
+
+	if (old)
+		hold_drop(db, old);
+	h.state = LEASE_OFFERED;
+	h.cltt = clock_wall_s(db->o.clock);
+	h.valid_lft = db->o.offer_hold_s;
+	h.hostname[0] = '\0';
+	h.user_context = NULL;
+	r = hold_new(db, &h, &idx);
+	if (r < 0)
+		return r;
+	rec_at(db, idx)->seq = (uint64_t)(clock_mono_ns(db->o.clock) + db->o.offer_hold_s * NS_PER_S);
+	list_push(db, &db->holds, idx, false);
+	pools_refresh(db, l->addr);
+	if (main_idx)
+		lru_update(db, main_idx);
+	return 0;
+}
+
+void hold_drop(struct lease_db *db, uint32_t idx)
+{
+	uint32_t addr = rec_at(db, idx)->addr;
+	uint32_t main_idx = main_of(db, addr);
+
+	list_del(db, &db->holds, idx);
+	if (main_idx)
+		rec_at(db, main_idx)->hold = 0;
+	else
+		*addr_slot(&db->addrs, addr) = 0;
+	rec_drop(db, idx);
+	pools_refresh(db, addr);
+	if (main_idx)
+		lru_update(db, main_idx);
+}
+
+void holds_expire(struct lease_db *db, unsigned max)
+{
+	int64_t now = clock_mono_ns(db->o.clock);
+
+	while (max-- > 0 && db->holds.head &&
+	       (int64_t)rec_at(db, db->holds.head)->seq <= now)
+		hold_drop(db, db->holds.head);
+}
+
+bool rec_lapse(struct lease_db *db, int64_t now, unsigned max)
+{
+	uint32_t idx;
+
+	while (max-- > 0) {
+		idx = heap_due(db, HEAP_RUNNING, now);
+		if (!idx)
+			return true;
+		heap_put(db, HEAP_LAPSED, idx, rec_expire(rec_at(db, idx)));
+		lru_update(db, idx);
+	}
+	return false;
+}

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * Slabs. Never a file mapping: a page touch there was measured at 24 to 90 us. Huge pages are
+ * asked for from the second chunk on, so that a small table stays small.
+ * A free item holds the index of the next free one in its first four octets.
+ */
+#include "lease/lease_slab.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+void slab_init(struct slab *s, uint32_t item, uint32_t bits)
+{
+	*s = (struct slab){.item = item, .bits = bits, .used = 1};
+}
+
+static size_t chunk_len(const struct slab *s)
+{
+	return (size_t)s->item << s->bits;
+}
+
+void slab_fini(struct slab *s)
+{
+	for (uint32_t i = 0; i < s->n_chunks; i++)
+		(void)munmap(s->chunks[i], chunk_len(s));
+	free(s->chunks);
+	*s = (struct slab){0};
+}
+
+static int slab_grow(struct slab *s)
+{
+	uint8_t **chunks = reallocarray(s->chunks, s->n_chunks + 1, sizeof(*chunks));
+	void *p;
+
+	if (!chunks)
+		return -1;
+	s->chunks = chunks;
+	p = mmap(NULL, chunk_len(s), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (p == MAP_FAILED)
+		return -1;
+	if (s->n_chunks > 0)
+		(void)madvise(p, chunk_len(s), MADV_HUGEPAGE);
+	s->chunks[s->n_chunks++] = p;
+	return 0;
+}
+
+uint32_t slab_new(struct slab *s)
+{
+	uint32_t idx = s->free_head;
+
+	if (idx) {
+		memcpy(&s->free_head, slab_at(s, idx), sizeof(s->free_head));
+		memset(slab_at(s, idx), 0, s->item);
+		s->n_live++;
+		return idx;
+	}
+	if (s->used == UINT32_MAX)
+		return 0;
+	if (s->used >> s->bits >= s->n_chunks && slab_grow(s) < 0)
+		return 0;
+	s->n_live++;
+	return s->used++;
+}
+
+void slab_free(struct slab *s, uint32_t idx)
+{
+	memcpy(slab_at(s, idx), &s->free_head, sizeof(s->free_head));
+	s->free_head = idx;
+	s->n_live--;
+}

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * Slabs: items of one size in big chunks of anonymous memory, named by a 32-bit index that stays
+ * good while the slab grows. Index 0 is never handed out. The owner locks.
+ */
+#pragma once
+
+#include "base/attr.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct slab {
+	uint8_t **chunks;
+	uint32_t n_chunks;
+	uint32_t item;		/* octets, a multiple of 8 */
+	uint32_t bits;		/* 2^bits items a chunk */
+	uint32_t used;		/* indexes ever handed out, plus one */
+	uint32_t free_head;
+	uint32_t n_live;
+};
+
+void slab_init(struct slab *s, uint32_t item, uint32_t bits);
+void slab_fini(struct slab *s);
+/* A zeroed item; 0: memory is out. */
+uint32_t slab_new(struct slab *s);
+void slab_free(struct slab *s, uint32_t idx);
+
+static inline void *slab_at(const struct slab *s, uint32_t idx)
+{
+	return s->chunks[idx >> s->bits] + (size_t)(idx & ((1U << s->bits) - 1)) * s->item;
+}

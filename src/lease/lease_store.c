@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * Lease stores as users see them: everything is passed on to the implementation's table; the
+ * numbers every store publishes are read straight from its head.
+ */
+#include "lease/lease_store_backend.h"
+
+#include "base/error.h"
+
+#include <unistd.h>
+
+uint64_t lease_store_append(struct lease_store *s, const struct lease *l, bool deleted)
+{
+	return s->ops->append(s, l, deleted);
+}
+
+uint64_t lease_store_durable(const struct lease_store *s)
+{
+	return s->durable;
+}
+
+bool lease_store_up(const struct lease_store *s)
+{
+	return s->up;
+}
+
+uint64_t lease_store_epoch(const struct lease_store *s)
+{
+	return s->epoch;
+}
+
+int lease_store_notify(struct lease_store *s, int eventfd)
+{
+	int r = -USHER_E_LIMIT;
+
+	(void)pthread_mutex_lock(&s->notify_mu);
+	if (s->n_notify < ARRAY_LEN(s->notify)) {
+		s->notify[s->n_notify++] = eventfd;
+		r = 0;
+	}
+	(void)pthread_mutex_unlock(&s->notify_mu);
+	return r;
+}
+
+void lease_store_unnotify(struct lease_store *s, int eventfd)
+{
+	(void)pthread_mutex_lock(&s->notify_mu);
+	for (unsigned i = 0; i < s->n_notify; i++)
+		if (s->notify[i] == eventfd)
+			s->notify[i--] = s->notify[--s->n_notify];
+	(void)pthread_mutex_unlock(&s->notify_mu);
+}
+
+void lease_store_moved(struct lease_store *s)
+{
+	static const uint64_t one = 1;
+
+	(void)pthread_mutex_lock(&s->notify_mu);
+	for (unsigned i = 0; i < s->n_notify; i++) {
+		/* a full counter has its reader woken already */
+		ssize_t ignored = write(s->notify[i], &one, sizeof(one));
+
+		(void)ignored;
+	}
+	(void)pthread_mutex_unlock(&s->notify_mu);
+}
+
+int lease_store_wait(struct lease_store *s, uint64_t seq, int64_t timeout_ns)
+{
+	if (s->durable >= seq)
+		return 0;
+	return s->ops->wait(s, seq, timeout_ns);
+}
+
+void lease_store_commit_now(struct lease_store *s)
+{
+	s->ops->commit_now(s);
+}
+
+void lease_store_stats(const struct lease_store *s, struct lease_store_stats *ret)
+{
+	s->ops->stats(s, ret);
+}
+
+const char *lease_store_path(const struct lease_store *s)
+{
+	return s->ops->path(s);
+}
+
+int lease_store_cleanup(struct lease_store *s)
+{
+	return s->ops->cleanup(s);
+}
+
+void lease_store_close(struct lease_store *s)
+{
+	if (s)
+		s->ops->close(s);
+}

@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * The inside of the lease table, shared by the files that make it up (lease_db.c and its
+ * neighbours) and by nobody else. Records have a fixed size, live in slabs and are named by a
+ * 32-bit index; 0 is "none". Everything here is called with db->mu held.
+ *
+ * An address has a slot; the slot names its *main* record (what is in the file) or, where there
+ * is none, its *hold* (state OFFERED, memory only). A main record that is held names the hold.
+ */
+#pragma once
+
+#include "lease/lease_bitmap.h"
+#include "lease/lease_db.h"
+#include "lease/lease_slab.h"
+
+#include <pthread.h>
+
+enum { REC_INLINE = 40 };
+
+/* What does not fit: a long client identifier, then host name and user context, NUL ended. */
+struct rec_ext {
+	uint32_t cid_len;
+	uint32_t host_len;
+	uint32_t ctx_len;
+	bool has_ctx;
+	char data[];
+};
+
+enum rec_flags { REC_FWD = 1, REC_REV = 2, REC_CID_EXT = 4 };
+/* Which heap a record waits in. LAPSED: over by the clock, not yet reclaimed. */
+enum rec_heap { HEAP_NONE, HEAP_RUNNING, HEAP_LAPSED, HEAP_KEPT, HEAP_N };
+
+struct rec {
+	int64_t cltt;
+	uint64_t seq;		/* number of its last row; of a hold: monotonic end, ns */
+	struct rec_ext *ext;
+	uint32_t addr, subnet_id, pool_id, valid_lft;
+	uint32_t cid_next, hw_next; /* chains of the client indexes */
+	uint32_t heap_pos;
+	uint32_t hold;
+	uint32_t prev, next;	/* LRU list of its home pool; of a hold: the queue of holds */
+	uint32_t home;		/* number of that pool, 0: in none */
+	uint8_t state;
+	uint8_t flags : 4, heap : 4;
+	uint8_t hw_len, cid_len;
+	uint8_t id[REC_INLINE];	/* hw, then the client identifier if it fits */
+};
+_Static_assert(sizeof(struct rec) == 112, "memory a lease is a goal");
+
+struct addr_index {
+	uint32_t *root;		/* by /16 */
+	struct slab mid;	/* 1024 leaves */
+	struct slab leaf;	/* 64 slots */
+};
+
+/* Linear hashing: grows by one bucket an insertion, so no packet waits for a rehash. */
+struct client_index {
+	uint32_t *head;
+	uint32_t cap, mask, split;
+	uint64_t n;
+	bool by_hw;
+};
+
+struct heap_ent {
+	uint32_t key;		/* seconds; never later than the record's true end */
+	uint32_t idx;
+};
+
+struct heap {
+	struct heap_ent *e;
+	uint32_t n, cap;
+};
+
+struct rec_list {
+	uint32_t head, tail;
+	uint64_t n;
+};
+
+struct pool {
+	unsigned refs;
+	uint32_t number;	/* index into db->by_number */
+	uint64_t generation;
+	struct lease_pool_def def; /* def.reserved owned */
+	struct bitmap free;	/* set: no record, no hold, may be picked */
+	struct rec_list lru;	/* kept and lapsed, oldest first */
+	uint32_t cursor;
+	_Atomic uint64_t n_free; /* bits set plus lru.n */
+};
+
+struct count_ent {
+	uint32_t subnet_id, pool_id;
+	bool used;
+	struct lease_counts c;
+};
+
+struct lease_db {
+	pthread_mutex_t mu;
+	struct lease_db_opts o;
+	struct lease_store *store;
+	struct rng rng;
+	struct slab recs;
+	struct addr_index addrs;
+	struct client_index by_cid, by_hw;
+	struct heap heaps[HEAP_N];
+	struct rec_list holds;	/* by end: every hold lasts equally long */
+	uint64_t n_main;
+	struct count_ent *counts;
+	size_t n_counts, cap_counts;
+	struct lease_counts total;
+	/* every living pool of any generation, by first address; max_last[i]: of pools 0..i */
+	struct pool **pools;
+	uint32_t *max_last;
+	size_t n_pools;
+	struct pool **by_number;
+	size_t n_numbers;
+	uint64_t generation;
+};
+
+static inline struct rec *rec_at(const struct lease_db *db, uint32_t idx)
+{
+	return slab_at(&db->recs, idx);
+}
+
+static inline int64_t rec_expire(const struct rec *r)
+{
+	return r->valid_lft == LEASE_INFINITE ? INT64_MAX : r->cltt + r->valid_lft;
+}
+
+/* A lease runs through the second it ends in: client and server clocks are cut to seconds. */
+static inline bool rec_over(const struct rec *r, int64_t now)
+{
+	return rec_expire(r) < now;
+}
+
+static inline bool rec_is_kept(const struct rec *r)
+{
+	return r->state == LEASE_RECLAIMED || r->state == LEASE_RELEASED;
+}
+
+/* --- lease_index.c --- */
+int addr_index_init(struct addr_index *ix) must_check;
+void addr_index_fini(struct addr_index *ix);
+uint32_t addr_get(const struct addr_index *ix, uint32_t addr);
+/* The slot, made if need be; NULL: memory is out. */
+uint32_t *addr_slot(struct addr_index *ix, uint32_t addr);
+/* The lowest address >= from that has a record; after *budget steps, wherever it got to.
+ * UINT64_MAX: none. */
+uint64_t addr_seek(const struct addr_index *ix, uint64_t from, unsigned *budget);
+int client_index_init(struct client_index *ix, bool by_hw) must_check;
+void client_index_add(struct lease_db *db, struct client_index *ix, uint32_t idx);
+void client_index_del(struct lease_db *db, struct client_index *ix, uint32_t idx);
+/* First record of the chain a key hashes to; follow with client_index_next, compare keys. */
+uint32_t client_index_first(const struct lease_db *db, const struct client_index *ix, struct span key);
+uint32_t client_index_next(const struct lease_db *db, const struct client_index *ix, uint32_t idx);
+
+/* --- lease_heap.c --- */
+bool heap_reserve(struct lease_db *db, uint32_t n);
+void heap_put(struct lease_db *db, enum rec_heap which, uint32_t idx, int64_t key);
+void heap_del(struct lease_db *db, uint32_t idx);
+/* The record that ends first if it is over at now, with its true key; 0: none. */
+uint32_t heap_due(struct lease_db *db, enum rec_heap which, int64_t now);
+uint32_t heap_key(int64_t s);
+
+/* --- lease_record.c --- */
+struct span rec_hw(const struct rec *r);
+struct span rec_cid(const struct rec *r);
+bool rec_is_of(const struct rec *r, const struct lease_client *c);
+/* As a value; user_context borrowed from the record. */
+void rec_view(const struct rec *r, struct lease *ret);
+/* As a value; user_context copied into arena, or NULL. */
+void rec_copy(const struct rec *r, struct arena *arena, struct lease *ret);
+/* The main record and the living hold of an address, 0 where there is none. */
+struct rec_pair {
+	uint32_t main, hold;
+};
+struct rec_pair rec_lookup(const struct lease_db *db, uint32_t addr);
+/* Makes or overwrites the main record of l->addr. Nothing changes on -ENOMEM. */
+int rec_store(struct lease_db *db, const struct lease *l, uint32_t *ret_idx) must_check;
+void rec_delete(struct lease_db *db, uint32_t idx);
+/* Puts the record where its state and end belong: heap and LRU list. */
+void rec_settle(struct lease_db *db, uint32_t idx);
+/* Appends its row. */
+uint64_t rec_log(struct lease_db *db, uint32_t idx, bool deleted);
+int hold_set(struct lease_db *db, const struct lease *l) must_check;
+void hold_drop(struct lease_db *db, uint32_t idx);
+void holds_expire(struct lease_db *db, unsigned max);
+/* Moves leases that are over to the LRU lists. False: max reached, there may be more. */
+bool rec_lapse(struct lease_db *db, int64_t now, unsigned max);
+
+/* --- lease_count.c --- */
+bool counts_reserve(struct lease_db *db, uint32_t subnet_id, uint32_t pool_id);
+void counts_move(struct lease_db *db, const struct rec *r, int sign);
+enum count_what { COUNT_CUMULATIVE, COUNT_RECLAIMED, COUNT_RECLAIMED_DECLINED };
+void counts_bump(struct lease_db *db, const struct rec *r, enum count_what what);
+
+/* --- lease_pool.c --- */
+/* Sets the bit of addr right in every pool that has it. */
+void pools_refresh(struct lease_db *db, uint32_t addr);
+void lru_update(struct lease_db *db, uint32_t idx);
+void pools_fini(struct lease_db *db);
+void list_push(struct lease_db *db, struct rec_list *l, uint32_t idx, bool front);
+void list_del(struct lease_db *db, struct rec_list *l, uint32_t idx);

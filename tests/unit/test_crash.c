@@ -1,0 +1,306 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * Crash images of the journal. A random load runs over the fake disk; a ledger keeps, for every
+ * address, each state it ever had, when it came about and when it was acknowledged (both counted
+ * in recorded disk changes). Whatever a crash leaves must load, and every address must be in its
+ * last acknowledged state or a later one.
+ */
+#include "base/error.h"
+#include "fake/fake_files.h"
+#include "lease/lease_db.h"
+#include "lease/lease_store.h"
+
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+enum { N_ADDRS = 40, BASE = 0x0a000000, PATH_LEN = 16 };
+static const char path[PATH_LEN] = "/l/leases.csv";
+
+struct version {
+	bool there;
+	struct lease l;
+	uint64_t seq;
+	size_t born, acked;	/* SIZE_MAX: not */
+};
+
+struct ledger {
+	struct version *v[N_ADDRS];
+	size_t n[N_ADDRS];
+};
+
+struct world {
+	struct fake_files disk;
+	struct virtual_clock clock;
+	struct lease_db *db;
+	struct lease_store *store;
+	struct ledger ledger;
+	struct rng rng;
+};
+
+static struct lease_db *new_db(const struct clock_src *clock)
+{
+	struct lease_db_opts o = {.clock = clock, .hash_key = {1, 2}, .seed = 3, .offer_hold_s = 10};
+	struct lease_db *db = NULL;
+
+	assert_int_equal(lease_db_new(&o, &db), 0);
+	return db;
+}
+
+static int open_store(struct fake_files *disk, const struct clock_src *clock, struct lease_db *db,
+		      struct lease_store **ret)
+{
+	struct journal_opts o = {.path = path, .persist = true, .files = &disk->ops, .clock = clock};
+
+	return journal_open(&o, db, ret, NULL);
+}
+
+static bool same(const struct lease *a, const struct lease *b)
+{
+	return a->state == b->state && a->valid_lft == b->valid_lft && a->cltt == b->cltt &&
+	       a->subnet_id == b->subnet_id && span_eq(lease_hw(a), lease_hw(b)) &&
+	       span_eq(lease_client_id(a), lease_client_id(b)) &&
+	       strcmp(a->hostname, b->hostname) == 0;
+}
+
+static void note_changes(struct world *w)
+{
+	struct lease_store_stats st;
+
+	lease_store_stats(w->store, &st);
+	for (uint32_t i = 0; i < N_ADDRS; i++) {
+		struct ledger *g = &w->ledger;
+		struct version v = {.seq = st.rows, .born = w->disk.n_ops, .acked = SIZE_MAX};
+		const struct version *last = g->n[i] ? &g->v[i][g->n[i] - 1] : NULL;
+
+		v.there = lease_db_get(w->db, BASE + i, NULL, &v.l, NULL) == 0;
+		if (last ? last->there == v.there && (!v.there || same(&last->l, &v.l)) : !v.there)
+			continue;
+		g->v[i] = realloc(g->v[i], (g->n[i] + 1) * sizeof(v));
+		assert_non_null(g->v[i]);
+		g->v[i][g->n[i]++] = v;
+	}
+}
+
+static void note_acks(struct world *w)
+{
+	uint64_t durable = lease_store_durable(w->store);
+
+	for (int i = 0; i < N_ADDRS; i++)
+		for (size_t k = 0; k < w->ledger.n[i]; k++) {
+			struct version *v = &w->ledger.v[i][k];
+
+			if (v->acked == SIZE_MAX && v->seq <= durable)
+				v->acked = w->disk.n_ops;
+		}
+}
+
+static void random_change(struct world *w)
+{
+	uint32_t i = rng_below(&w->rng, N_ADDRS);
+	uint32_t who = rng_below(&w->rng, N_ADDRS);
+	struct lease_change ch;
+	struct lease l = {.addr = BASE + i, .subnet_id = 1, .valid_lft = 5 + rng_below(&w->rng, 60),
+			  .hw_len = 6, .hw = {2, 0, 0, 0, 0, (uint8_t)who},
+			  .cltt = clock_wall_s(&w->clock.src)};
+	struct lease_client c = {.hw = lease_hw(&l)};
+	struct lease_reclaim_opts ro = {.max_leases = 3};
+	bool more;
+
+	(void)snprintf(l.hostname, sizeof(l.hostname), "h,%u", who);
+	switch (rng_below(&w->rng, 10)) {
+	case 0:
+		(void)!lease_db_release(w->db, l.addr, &c, who & 1, &ch);
+		break;
+	case 1:
+		(void)!lease_db_decline(w->db, l.addr, &c, 30, &ch);
+		break;
+	case 2:
+		(void)!lease_db_del(w->db, l.addr, &ch);
+		break;
+	case 3:
+		(void)lease_db_reclaim(w->db, &ro, &more);
+		break;
+	case 4:
+		(void)lease_db_flush_reclaimed(w->db, 20, 2);
+		break;
+	default:
+		(void)!lease_db_assign(w->db, &l, &c, &ch);
+	}
+}
+
+static void step(struct world *w)
+{
+	virtual_clock_set(&w->clock, w->clock.wall + rng_below(&w->rng, 300) * NS_PER_MS);
+	random_change(w);
+	note_changes(w);
+	if (rng_below(&w->rng, 3))
+		return;
+	lease_store_commit_now(w->store);
+	note_acks(w);
+	if (rng_below(&w->rng, 20) == 0)
+		(void)!lease_store_cleanup(w->store);
+}
+
+static void world_init(struct world *w, uint64_t seed)
+{
+	*w = (struct world){0};
+	rng_seed(&w->rng, seed);
+	virtual_clock_init(&w->clock, 1700000000 * NS_PER_S);
+	fake_files_init(&w->disk);
+	w->db = new_db(&w->clock.src);
+}
+
+static void world_fini(struct world *w)
+{
+	lease_store_close(w->store);
+	lease_db_free(w->db);
+	fake_files_fini(&w->disk);
+	for (int i = 0; i < N_ADDRS; i++)
+		free(w->ledger.v[i]);
+}
+
+static bool address_ok(const struct world *w, uint32_t i, size_t at, bool there, const struct lease *l)
+{
+	const struct ledger *g = &w->ledger;
+	size_t k = g->n[i];
+	bool acked = false;
+
+	while (k > 0 && !acked) {
+		const struct version *v = &g->v[i][--k];
+
+		acked = v->acked <= at;
+		if (v->born <= at && v->there == there && (!there || same(&v->l, l)))
+			return true;
+	}
+	return !acked && !there;
+}
+
+static void check_image(struct world *w, struct fake_files *image, size_t at)
+{
+	struct lease_db *db = new_db(&w->clock.src);
+	struct lease_store *store = NULL;
+	struct lease l;
+
+	assert_int_equal(open_store(image, &w->clock.src, db, &store), 0);
+	for (uint32_t i = 0; i < N_ADDRS; i++) {
+		bool there = lease_db_get(db, BASE + i, NULL, &l, NULL) == 0;
+
+		if (!address_ok(w, i, at, there, &l))
+			fail_msg("address %u wrong after a crash at %zu of %zu", i, at, w->disk.n_ops);
+	}
+	/* and it serves on */
+	lease_store_commit_now(store);
+	assert_true(lease_store_up(store));
+	lease_store_close(store);
+	lease_db_free(db);
+}
+
+static void check_images(struct world *w, unsigned n, size_t from)
+{
+	for (unsigned k = 0; k < n; k++) {
+		size_t at = from + rng_below(&w->rng, (uint32_t)(w->disk.n_ops - from) + 1);
+		struct fake_files image;
+
+		fake_files_crash(&w->disk, at, k % 8 == 0 ? FAKE_LOSE_UNSYNCED : FAKE_LOSE_SOME,
+				 &w->rng, &image);
+		check_image(w, &image, at);
+		fake_files_fini(&image);
+	}
+}
+
+static void maybe_break(struct world *w)
+{
+	static const int errs[] = {ENOSPC, EIO, EROFS};
+
+	w->disk.short_writes = rng_below(&w->rng, 4) == 0;
+	if (rng_below(&w->rng, 40))
+		return;
+	w->disk.err = errs[rng_below(&w->rng, 3)];
+	w->disk.first = w->disk.calls + 1 + rng_below(&w->rng, 5);
+	w->disk.last = w->disk.first + rng_below(&w->rng, 6);
+}
+
+static void test_random_crashes(void **state)
+{
+	(void)state;
+	for (uint64_t seed = 1; seed <= 30; seed++) {
+		struct world w;
+
+		world_init(&w, seed);
+		assert_int_equal(open_store(&w.disk, &w.clock.src, w.db, &w.store), 0);
+		for (int i = 0; i < 500; i++) {
+			if (seed % 3)
+				maybe_break(&w);
+			step(&w);
+		}
+		check_images(&w, 150, 3);
+		world_fini(&w);
+	}
+}
+
+/* Fails call n once; true: the run had fewer calls. */
+static bool run_failing(uint64_t n, int err)
+{
+	struct fake_files image;
+	struct world w;
+	bool untouched;
+	int r;
+
+	world_init(&w, 77);
+	w.disk.first = w.disk.last = n;
+	w.disk.err = err;
+	r = open_store(&w.disk, &w.clock.src, w.db, &w.store);
+	if (r < 0)
+		assert_int_equal(open_store(&w.disk, &w.clock.src, w.db, &w.store), 0);
+	for (int i = 0; i < 120; i++) {
+		if (i == 30 || i == 80)
+			(void)!lease_store_cleanup(w.store);
+		step(&w);
+	}
+	untouched = w.disk.calls < n;
+	for (int i = 0; i < 40; i++) {
+		virtual_clock_set(&w.clock, w.clock.wall + 100 * NS_PER_MS);
+		lease_store_commit_now(w.store);
+		note_acks(&w);
+	}
+	assert_true(lease_store_up(w.store));
+	for (int i = 0; i < N_ADDRS; i++)
+		if (w.ledger.n[i])
+			assert_true(w.ledger.v[i][w.ledger.n[i] - 1].acked != SIZE_MAX);
+	for (size_t at = 3; at <= w.disk.n_ops; at++) {
+		fake_files_crash(&w.disk, at, FAKE_LOSE_SOME, &w.rng, &image);
+		check_image(&w, &image, at);
+		fake_files_fini(&image);
+	}
+	fake_files_crash(&w.disk, w.disk.n_ops, FAKE_LOSE_UNSYNCED, &w.rng, &image);
+	check_image(&w, &image, w.disk.n_ops);
+	fake_files_fini(&image);
+	world_fini(&w);
+	return untouched;
+}
+
+static void test_every_call_fails_once(void **state)
+{
+	static const int errs[] = {ENOSPC, EIO, EROFS};
+	uint64_t n = 1;
+
+	(void)state;
+	while (!run_failing(n, errs[n % 3]))
+		n++;
+	print_message("failed each of %llu calls once\n", (unsigned long long)n - 1);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_random_crashes),
+		cmocka_unit_test(test_every_call_fails_once),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

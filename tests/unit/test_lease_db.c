@@ -1,0 +1,539 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * The lease table: picking, holding, ownership, expiry with clock steps, counters, pages, and
+ * many threads at one address.
+ */
+#include "base/error.h"
+#include "lease/lease_db.h"
+
+#include <pthread.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+enum { BASE = 0x0a000000, T0 = 1700000000 };
+
+struct fix {
+	struct virtual_clock clock;
+	struct lease_db *db;
+};
+
+static int setup(void **state)
+{
+	struct fix *f = calloc(1, sizeof(*f));
+	struct lease_db_opts o = {.hash_key = {1, 2}, .seed = 3, .offer_hold_s = 10};
+
+	virtual_clock_init(&f->clock, T0 * NS_PER_S);
+	o.clock = &f->clock.src;
+	*state = f;
+	return lease_db_new(&o, &f->db);
+}
+
+static int teardown(void **state)
+{
+	struct fix *f = *state;
+
+	lease_db_free(f->db);
+	free(f);
+	return 0;
+}
+
+static struct lease client(uint32_t n)
+{
+	struct lease l = {.subnet_id = 1, .valid_lft = 100, .cltt = T0, .hw_len = 6, .hw = {2}};
+
+	memcpy(l.hw + 2, &n, sizeof(n));
+	return l;
+}
+
+static struct lease_client who(const struct lease *l)
+{
+	return (struct lease_client){lease_client_id(l), lease_hw(l)};
+}
+
+static void at(struct fix *f, int64_t s)
+{
+	virtual_clock_set(&f->clock, (T0 + s) * NS_PER_S);
+}
+
+static int assign(struct fix *f, uint32_t addr, uint32_t n, struct lease_change *ch)
+{
+	struct lease l = client(n);
+	struct lease_client c = who(&l);
+
+	l.addr = addr;
+	l.cltt = clock_wall_s(&f->clock.src);
+	return lease_db_assign(f->db, &l, &c, ch);
+}
+
+static struct lease_pools *pool(struct fix *f, uint32_t size, enum lease_allocator a)
+{
+	struct lease_pool_def d = {.first = BASE, .last = BASE + size - 1, .subnet_id = 1,
+				   .allocator = a};
+	struct lease_pools *p = NULL;
+
+	assert_int_equal(lease_pools_build(f->db, &d, 1, &p), 0);
+	return p;
+}
+
+static uint8_t state_of(struct fix *f, uint32_t addr)
+{
+	struct lease l;
+
+	return lease_db_get(f->db, addr, NULL, &l, NULL) == 0 ? l.state : 255;
+}
+
+static void test_allocators(void **state)
+{
+	struct fix *f = *state;
+
+	for (int a = LEASE_ALLOC_ITERATIVE; a <= LEASE_ALLOC_FLQ; a++) {
+		struct lease_pools *p = pool(f, 70, (enum lease_allocator)a);
+		bool seen[70] = {false};
+		struct lease_change ch;
+		struct lease l;
+
+		assert_int_equal(lease_pool_free(p, 0), 70);
+		for (uint32_t i = 0; i < 70; i++) {
+			l = client(i);
+			assert_int_equal(lease_db_pick(f->db, p, 0, &l), 0);
+			assert_false(seen[l.addr - BASE]);
+			seen[l.addr - BASE] = true;
+			assert_int_equal(assign(f, l.addr, i, &ch), 0);
+		}
+		assert_int_equal(lease_pool_free(p, 0), 0);
+		l = client(99);
+		assert_int_equal(lease_db_pick(f->db, p, 0, &l), -USHER_E_EXHAUSTED);
+		assert_int_equal(lease_db_del(f->db, BASE + 33, &ch), 0);
+		assert_int_equal(lease_db_pick(f->db, p, 0, &l), 0);
+		assert_int_equal(l.addr, BASE + 33);
+		assert_int_equal(lease_db_wipe(f->db, 0, NULL), 69);
+		at(f, 11 * (a + 1));
+		lease_db_expire_holds(f->db);
+		assert_int_equal(lease_pool_free(p, 0), 70);
+		lease_pools_unref(p);
+	}
+}
+
+static void test_reserved(void **state)
+{
+	static const uint32_t reserved[] = {BASE + 2};
+	struct fix *f = *state;
+	struct lease_pool_def d = {.first = BASE, .last = BASE + 255, .subnet_id = 1,
+				   .exclude_first_last_24 = true, .reserved = reserved,
+				   .n_reserved = 1};
+	struct lease_pools *p, *q;
+	struct lease_change ch;
+
+	assert_int_equal(lease_pools_build(f->db, &d, 1, &p), 0);
+	assert_int_equal(lease_pool_free(p, 0), 253);
+	assert_int_equal(assign(f, BASE + 2, 1, &ch), 0);
+	assert_int_equal(lease_db_del(f->db, BASE + 2, &ch), 0);
+	assert_int_equal(lease_pool_free(p, 0), 253);
+	/* another subnet's pool over the same addresses, and a second generation */
+	d.subnet_id = 2;
+	d.n_reserved = 0;
+	assert_int_equal(lease_pools_build(f->db, &d, 1, &q), 0);
+	assert_int_equal(assign(f, BASE + 9, 1, &ch), 0);
+	assert_int_equal(lease_pool_free(p, 0), 252);
+	assert_int_equal(lease_pool_free(q, 0), 253);
+	assert_int_equal(lease_pools_find(q, BASE + 7, 0), 0);
+	assert_int_equal(lease_pools_find(q, BASE + 7, 1), -USHER_E_NOTFOUND);
+	lease_pools_unref(p);
+	lease_pools_unref(q);
+}
+
+static void test_oldest_first(void **state)
+{
+	struct fix *f = *state;
+	struct lease_pools *p = pool(f, 3, LEASE_ALLOC_ITERATIVE);
+	struct lease_change ch;
+	struct lease l = client(50);
+
+	for (uint32_t i = 0; i < 3; i++) {
+		at(f, i == 1 ? 0 : i + 1);
+		assert_int_equal(assign(f, BASE + i, i, &ch), 0);
+	}
+	at(f, 100); /* .1 runs through this second */
+	assert_int_equal(lease_db_pick(f->db, p, 0, &l), -USHER_E_EXHAUSTED);
+	at(f, 110);
+	for (uint32_t i = 0; i < 3; i++) {
+		static const uint32_t order[] = {1, 0, 2};
+
+		l = client(50 + i);
+		assert_int_equal(lease_db_pick(f->db, p, 0, &l), 0);
+		assert_int_equal(l.addr, BASE + order[i]);
+		assert_int_equal(assign(f, l.addr, 50 + i, &ch), 0);
+		assert_true(ch.old_expired);
+		assert_int_equal(ch.old.hw[2], order[i]);
+	}
+	lease_pools_unref(p);
+}
+
+static void test_holds(void **state)
+{
+	struct fix *f = *state;
+	struct lease_pools *p = pool(f, 1, LEASE_ALLOC_ITERATIVE);
+	struct lease a = client(1), b = client(2), got[4];
+	struct lease_client ca = who(&a), cb = who(&b);
+	struct lease_change ch;
+	uint32_t subnet = 1;
+
+	assert_int_equal(lease_db_pick(f->db, p, 0, &a), 0);
+	assert_int_equal(state_of(f, BASE), LEASE_OFFERED);
+	assert_int_equal(lease_db_size(f->db), 0);
+	assert_int_equal(lease_db_page(f->db, 0, NULL, NULL, got, 4), 0);
+	assert_int_equal(lease_db_find(f->db, &ca, &subnet, 1, NULL, got, 4), 1);
+	b.addr = BASE;
+	assert_int_equal(lease_db_hold(f->db, &b), -USHER_E_IN_USE);
+	assert_int_equal(assign(f, BASE, 2, &ch), -USHER_E_IN_USE);
+	lease_db_unhold(f->db, BASE, &cb);
+	assert_int_equal(lease_db_hold(f->db, &b), -USHER_E_IN_USE);
+	at(f, 11);
+	assert_int_equal(lease_db_hold(f->db, &b), 0);
+	at(f, -1000); /* the clock steps back: holds run on the other clock */
+	assert_int_equal(lease_db_hold(f->db, &a), -USHER_E_IN_USE);
+	lease_db_unhold(f->db, BASE, &cb);
+	assert_int_equal(state_of(f, BASE), 255);
+	assert_int_equal(lease_pool_free(p, 0), 1);
+	lease_pools_unref(p);
+}
+
+static void test_ownership(void **state)
+{
+	struct fix *f = *state;
+	struct lease l = client(1), o = client(1);
+	struct lease_client c, d;
+	struct lease_change ch;
+
+	l.addr = BASE;
+	l.client_id_len = 30;
+	memset(l.client_id, 7, 30);
+	memset(o.client_id, 8, 30);
+	o.client_id_len = 30;
+	c = who(&l);
+	d = who(&o);
+	assert_int_equal(lease_db_assign(f->db, &l, &c, &ch), 0);
+	/* same hardware, other client identifier: another client */
+	assert_int_equal(lease_db_assign(f->db, &l, &d, &ch), -USHER_E_IN_USE);
+	assert_int_equal(lease_db_release(f->db, BASE, &d, true, &ch), -USHER_E_NOT_OWNER);
+	assert_int_equal(lease_db_decline(f->db, BASE, &d, 10, &ch), -USHER_E_NOT_OWNER);
+	assert_int_equal(lease_db_release(f->db, BASE + 1, &c, true, &ch), -USHER_E_NOTFOUND);
+	/* no client identifier given: by hardware address */
+	d.client_id = SPAN_NULL;
+	assert_int_equal(lease_db_release(f->db, BASE, &d, true, &ch), 0);
+	assert_int_equal(state_of(f, BASE), LEASE_RELEASED);
+	assert_int_equal(lease_db_release(f->db, BASE, &c, true, &ch), -USHER_E_RANGE);
+	assert_int_equal(assign(f, BASE, 5, &ch), 0);
+	assert_true(ch.had_old && !ch.old_expired);
+	d = (struct lease_client){.hw = span_of("\2\0\5\0\0\0", 6)};
+	assert_int_equal(lease_db_release(f->db, BASE, &d, false, &ch), 0);
+	assert_int_equal(state_of(f, BASE), 255);
+}
+
+static void expect_counts(struct fix *f, uint64_t assigned, uint64_t declined, uint64_t cumulative,
+			  uint64_t reclaimed, uint64_t reclaimed_declined)
+{
+	static const uint32_t subnets[] = {0, 1, 1};
+	static const uint32_t pools[] = {0, LEASE_ALL_POOLS, 0};
+
+	for (int i = 0; i < 3; i++) {
+		struct lease_counts c;
+
+		lease_db_counts(f->db, subnets[i], pools[i], &c);
+		assert_int_equal(c.assigned, assigned);
+		assert_int_equal(c.declined, declined);
+		assert_int_equal(c.cumulative_assigned, cumulative);
+		assert_int_equal(c.reclaimed, reclaimed);
+		assert_int_equal(c.reclaimed_declined, reclaimed_declined);
+	}
+}
+
+static bool refuse(void *ctx, const struct lease *l)
+{
+	(void)l;
+	++*(int *)ctx;
+	return false;
+}
+
+static void test_expiry(void **state)
+{
+	struct fix *f = *state;
+	int asked = 0;
+	struct lease_reclaim_opts o = {0}, skip = {.before = refuse, .ctx = &asked};
+	struct lease l = client(2);
+	struct lease_client c = who(&l);
+	struct lease_change ch;
+	bool more;
+
+	assert_int_equal(assign(f, BASE + 1, 1, &ch), 0);
+	assert_int_equal(assign(f, BASE + 2, 2, &ch), 0);
+	assert_int_equal(lease_db_decline(f->db, BASE + 2, &c, 50, &ch), 0);
+	assert_int_equal(assign(f, BASE + 2, 2, &ch), -USHER_E_IN_USE);
+	expect_counts(f, 2, 1, 2, 0, 0);
+	at(f, 51);
+	assert_int_equal(lease_db_reclaim(f->db, &o, &more), 1);
+	assert_int_equal(state_of(f, BASE + 2), 255);
+	expect_counts(f, 1, 0, 2, 1, 1);
+	at(f, 60);
+	assert_int_equal(assign(f, BASE + 1, 1, &ch), 0); /* renewed: ends at 160 */
+	at(f, 150);
+	assert_int_equal(lease_db_reclaim(f->db, &o, &more), 0);
+	at(f, 161);
+	assert_int_equal(lease_db_reclaim(f->db, &skip, &more), 1);
+	assert_int_equal(asked, 1);
+	assert_int_equal(state_of(f, BASE + 1), LEASE_ASSIGNED);
+	at(f, 163);
+	assert_int_equal(lease_db_reclaim(f->db, &o, &more), 1);
+	assert_false(more);
+	assert_int_equal(state_of(f, BASE + 1), LEASE_RECLAIMED);
+	expect_counts(f, 0, 0, 2, 2, 1);
+	assert_int_equal(lease_db_flush_reclaimed(f->db, 10, 0), 0);
+	at(f, 180);
+	assert_int_equal(lease_db_flush_reclaimed(f->db, 10, 0), 1);
+	assert_int_equal(lease_db_size(f->db), 0);
+}
+
+static void test_clock_steps(void **state)
+{
+	struct fix *f = *state;
+	struct lease_pools *p = pool(f, 1, LEASE_ALLOC_ITERATIVE);
+	struct lease_reclaim_opts o = {0};
+	struct lease_change ch;
+	struct lease l = client(9);
+	bool more;
+
+	assert_int_equal(assign(f, BASE, 1, &ch), 0);
+	at(f, 86400);
+	lease_db_expire_holds(f->db); /* lapses it */
+	assert_int_equal(lease_pool_free(p, 0), 1);
+	at(f, 50); /* and back: it runs again, to its own end */
+	assert_int_equal(lease_db_reclaim(f->db, &o, &more), 0);
+	assert_int_equal(lease_db_pick(f->db, p, 0, &l), -USHER_E_EXHAUSTED);
+	assert_int_equal(assign(f, BASE, 2, &ch), -USHER_E_IN_USE);
+	at(f, -86400);
+	assert_int_equal(assign(f, BASE, 1, &ch), 0); /* renewed a day ago: ends at -86300 */
+	at(f, -86299);
+	assert_int_equal(lease_db_reclaim(f->db, &o, &more), 1);
+	assert_int_equal(lease_db_pick(f->db, p, 0, &l), 0);
+	lease_pools_unref(p);
+}
+
+static void test_find_order(void **state)
+{
+	struct fix *f = *state;
+	struct lease l = client(1), got[4];
+	struct lease_client c = who(&l);
+	uint32_t subnets[] = {1, 2};
+	struct lease_change ch;
+
+	assert_int_equal(assign(f, BASE + 1, 1, &ch), 0);
+	assert_int_equal(lease_db_release(f->db, BASE + 1, &c, true, &ch), 0);
+	assert_int_equal(assign(f, BASE + 2, 1, &ch), 0);
+	l.addr = BASE + 3;
+	assert_int_equal(lease_db_hold(f->db, &l), 0);
+	assert_int_equal(lease_db_find(f->db, &c, subnets, 2, NULL, got, 4), 3);
+	assert_int_equal(got[0].addr, BASE + 2);
+	assert_int_equal(got[1].addr, BASE + 3);
+	assert_int_equal(got[2].addr, BASE + 1);
+	assert_int_equal(lease_db_find(f->db, &c, subnets + 1, 1, NULL, got, 4), 0);
+	assert_int_equal(lease_db_find(f->db, &c, subnets, 2, NULL, got, 1), 1);
+	assert_int_equal(got[0].addr, BASE + 2);
+}
+
+static void test_pages(void **state)
+{
+	struct fix *f = *state;
+	struct lease_filter by_hw = {.state = -1};
+	static struct lease got[64];
+	struct lease l;
+	struct lease_change ch;
+	uint32_t from = 0;
+	size_t n, total = 0;
+
+	for (uint32_t i = 0; i < 1000; i++) {
+		l = client(i % 10);
+		l.addr = BASE + i * 977;
+		l.user_context = i == 0 ? "{ }" : NULL;
+		(void)snprintf(l.hostname, sizeof(l.hostname), i == 500 ? "Five" : "x");
+		assert_int_equal(lease_db_put(f->db, &l, LEASE_PUT_ADD, &ch), 0);
+		assert_int_equal(lease_db_put(f->db, &l, LEASE_PUT_ADD, &ch), -USHER_E_EXISTS);
+	}
+	while ((n = lease_db_page(f->db, from, NULL, NULL, got, 64)) > 0) {
+		for (size_t i = 0; i < n; i++, total++)
+			assert_int_equal(got[i].addr, BASE + total * 977);
+		from = got[n - 1].addr;
+	}
+	assert_int_equal(total, 1000);
+	l = client(3);
+	by_hw.hw = lease_hw(&l);
+	assert_int_equal(lease_db_page(f->db, BASE + 3 * 977, &by_hw, NULL, got, 64), 64);
+	assert_int_equal(got[0].addr, BASE + 13 * 977);
+	by_hw = (struct lease_filter){.state = -1, .hostname = "five"};
+	assert_int_equal(lease_db_page(f->db, 0, &by_hw, NULL, got, 64), 1);
+	assert_int_equal(lease_db_del(f->db, BASE + 1, &ch), -USHER_E_NOTFOUND);
+	assert_int_equal(lease_db_put(f->db, &(struct lease){.addr = 1}, LEASE_PUT_FORCE, &ch),
+			 -USHER_E_RANGE);
+	l.addr = 5;
+	assert_int_equal(lease_db_put(f->db, &l, LEASE_PUT_UPDATE, &ch), -USHER_E_NOTFOUND);
+	assert_int_equal(lease_db_wipe(f->db, 2, NULL), 0);
+	assert_int_equal(lease_db_wipe(f->db, 1, NULL), 1000);
+}
+
+static void test_rebuild(void **state)
+{
+	struct fix *f = *state;
+	struct lease_pools *p = pool(f, 8, LEASE_ALLOC_ITERATIVE), *q, *r;
+	struct lease_change ch;
+	struct lease l = client(77);
+
+	for (uint32_t i = 0; i < 8; i++)
+		assert_int_equal(assign(f, BASE + i, i, &ch), 0);
+	at(f, 200);
+	lease_db_expire_holds(f->db);
+	q = pool(f, 8, LEASE_ALLOC_ITERATIVE); /* the same pool */
+	r = pool(f, 6, LEASE_ALLOC_ITERATIVE); /* a new one: takes the records over */
+	assert_int_equal(lease_pool_free(q, 0), 2);
+	assert_int_equal(lease_pool_free(r, 0), 6);
+	lease_pools_unref(r); /* the reload failed: they come back */
+	assert_int_equal(lease_pool_free(p, 0), 8);
+	lease_pools_unref(p);
+	assert_int_equal(lease_db_pick(f->db, q, 0, &l), 0);
+	lease_pools_unref(lease_pools_ref(q));
+	lease_pools_unref(q);
+}
+
+/* --- threads ---------------------------------------------------------------------------------- */
+
+enum { N_THREADS = 4, N_CLAIMS = 3000, N_CLAIMED = 64 };
+
+struct hammer {
+	struct fix *f;
+	struct lease_pools *p;
+	uint32_t id;
+	uint32_t won[N_CLAIMED];
+};
+
+static void *hammer_main(void *ctx)
+{
+	struct hammer *h = ctx;
+	struct lease_change ch;
+
+	for (uint32_t i = 0; i < N_CLAIMS; i++) {
+		struct lease l = client(1000 + h->id);
+		uint32_t a = i % N_CLAIMED;
+
+		if (assign(h->f, BASE + a, h->id, &ch) == 0 && !ch.had_old)
+			h->won[a]++;
+		if (lease_db_pick(h->f->db, h->p, 0, &l) == 0)
+			lease_db_unhold(h->f->db, l.addr, &(struct lease_client){.hw = lease_hw(&l)});
+	}
+	return NULL;
+}
+
+static void test_threads(void **state)
+{
+	struct fix *f = *state;
+	struct lease_pools *p = pool(f, 128, LEASE_ALLOC_RANDOM);
+	struct hammer h[N_THREADS];
+	pthread_t t[N_THREADS];
+
+	for (uint32_t i = 0; i < N_THREADS; i++) {
+		h[i] = (struct hammer){.f = f, .p = p, .id = i};
+		assert_int_equal(pthread_create(&t[i], NULL, hammer_main, &h[i]), 0);
+	}
+	for (int i = 0; i < N_THREADS; i++)
+		assert_int_equal(pthread_join(t[i], NULL), 0);
+	for (int a = 0; a < N_CLAIMED; a++) {
+		uint32_t owners = 0;
+
+		for (int i = 0; i < N_THREADS; i++)
+			owners += h[i].won[a];
+		assert_in_range(owners, 0, 1);
+	}
+	lease_pools_unref(p);
+}
+
+/* --- cost ------------------------------------------------------------------------------------- */
+
+static uint64_t resident(void)
+{
+	FILE *fp = fopen("/proc/self/statm", "r");
+	unsigned long total = 0, pages = 0;
+
+	assert_non_null(fp);
+	assert_int_equal(fscanf(fp, "%lu %lu", &total, &pages), 2);
+	(void)fclose(fp);
+	return pages * (uint64_t)sysconf(_SC_PAGESIZE);
+}
+
+static void test_memory(void **state)
+{
+	enum { N = 400000 };
+	struct fix *f = *state;
+	uint64_t before = resident();
+	struct lease_change ch;
+	uint64_t each;
+
+	for (uint32_t i = 0; i < N; i++) {
+		struct lease l = client(i);
+		struct lease_client c;
+
+		l.addr = BASE + i;
+		l.client_id_len = 19;
+		memcpy(l.client_id, &i, sizeof(i));
+		c = who(&l);
+		assert_int_equal(lease_db_assign(f->db, &l, &c, &ch), 0);
+	}
+	each = (resident() - before) / N;
+	print_message("%llu octets a lease\n", (unsigned long long)each);
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+	assert_in_range(each, 1, 160);
+#endif
+}
+
+static void test_big_pool(void **state)
+{
+	enum { SIZE = 1 << 24, LEFT = 10 };
+	struct fix *f = *state;
+	uint32_t *reserved = malloc((SIZE - LEFT) * sizeof(*reserved));
+	struct lease_pool_def d = {.first = BASE, .last = BASE + SIZE - 1, .subnet_id = 1,
+				   .reserved = reserved, .n_reserved = SIZE - LEFT};
+	struct lease_pools *p = NULL;
+	int64_t t0;
+
+	assert_non_null(reserved);
+	for (uint32_t i = 0; i < SIZE - LEFT; i++)
+		reserved[i] = BASE + i;
+	assert_int_equal(lease_pools_build(f->db, &d, 1, &p), 0);
+	free(reserved);
+	assert_int_equal(lease_pool_free(p, 0), LEFT);
+	t0 = clock_mono_ns(&clock_system);
+	for (uint32_t i = 0; i < LEFT; i++) {
+		struct lease l = client(i);
+
+		assert_int_equal(lease_db_pick(f->db, p, 0, &l), 0);
+		assert_int_equal(l.addr, BASE + SIZE - LEFT + i);
+	}
+	t0 = clock_mono_ns(&clock_system) - t0;
+	print_message("pick in a full pool of 16M: %lld ns\n", (long long)t0 / LEFT);
+	assert_true(t0 / LEFT < NS_PER_MS);
+	lease_pools_unref(p);
+}
+
+#define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		T(test_allocators), T(test_reserved), T(test_oldest_first), T(test_holds),
+		T(test_ownership), T(test_expiry), T(test_clock_steps), T(test_find_order),
+		T(test_pages), T(test_rebuild), T(test_threads), T(test_memory), T(test_big_pool),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
