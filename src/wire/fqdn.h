@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * Domain names as RFC 1035 labels, and their text. Text has the escapes of RFC 1035 5.1: "\." and
+ * "\DDD". Pure functions.
+ */
+#pragma once
+
+#include "base/buf.h"
+#include "base/span.h"
+
+enum { FQDN_WIRE_MAX = 255, FQDN_LABEL_MAX = 63 };
+
+/*
+ * Text ("a.example", a last dot changes nothing, "." is the root) to labels with the root's.
+ * The count of octets, or -USHER_E_SYNTAX (empty label, broken escape), -USHER_E_RANGE (label over
+ * 63, name over 255 octets).
+ */
+int fqdn_parse(const char *s, size_t n, uint8_t out[FQDN_WIRE_MAX]) must_check;
+
+/*
+ * The name at *off of whole: its text goes to out (NULL: only checked), *off behind it.
+ * Compression pointers may only lead backwards, so there are no loops. partial: a name that ends
+ * with the data and has no root label is accepted (RFC 4702 2.3.1), and its text has no last dot.
+ */
+bool fqdn_read(struct span whole, size_t *off, bool partial, struct buf *out) must_check;

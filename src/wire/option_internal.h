@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * Shared by the files that turn options into text and back; nobody else includes it.
+ * Readers take a cursor and a buffer for the text, which may be NULL when only validity is asked
+ * (that is on the packet path and must not allocate). Writers append to an encoder.
+ */
+#pragma once
+
+#include "base/cursor.h"
+#include "wire/option_def.h"
+
+/* An encoding in progress. */
+struct option_enc {
+	struct buf out;
+	struct arena *arena;
+	const char *why;	/* of the first failure */
+};
+
+/* Records why and returns e. */
+int option_enc_fail(struct option_enc *e, int err, const char *fmt, ...) printf_like(3, 4);
+void option_enc_be(struct option_enc *e, uint64_t v, size_t width);
+/* Decimal or 0x hex in [min, max]. */
+int option_enc_number(struct option_enc *e, const char *s, int64_t min, int64_t max,
+		      int64_t *ret) must_check;
+int option_enc_ipv4(struct option_enc *e, const char *s) must_check;
+int option_enc_fqdn(struct option_enc *e, const char *s) must_check;
+/*
+ * Takes the text up to the next sep (not one behind a backslash, if that backslash only guards a
+ * separator) from *text, trimmed, in the arena. NULL: *text is used up (*text is NULL then).
+ */
+char *option_text_split(struct arena *a, const char **text, char sep);
+
+/* RFC 3442: "10.0.0.0/8 - 192.0.2.1, ...". */
+int option_route_encode(struct option_enc *e, const char *text) must_check;
+bool option_route_read(struct rd *r, struct buf *out) must_check;
+/*
+ * RFC 9463: instances separated by "|", each "priority, name" or
+ * "priority, name, address address, key=value key=value"; keys alpn (values separated by "\,"),
+ * no-default-alpn, port, dohpath and keyN=hex, in ascending order of their numbers.
+ */
+int option_dnr_encode(struct option_enc *e, const char *text) must_check;
+bool option_dnr_read(struct rd *r, struct buf *out) must_check;
+
+/* printf and text that go nowhere if out is NULL. */
+void option_put(struct buf *out, const char *fmt, ...) printf_like(2, 3);
+void option_put_hex(struct buf *out, struct span s);
+void option_put_ipv4(struct buf *out, uint32_t addr);

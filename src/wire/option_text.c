@@ -1,0 +1,298 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * Option data to text, and its validity: one walk over the fields of the definition does both,
+ * with a buffer for the text or without. Data that a walk refuses is shown as hex.
+ */
+#include "wire/option_def.h"
+
+#include "base/ip.h"
+#include "wire/dhcp4.h"
+#include "wire/fqdn.h"
+#include "wire/option_codes.h"
+#include "wire/option_internal.h"
+
+#include <arpa/inet.h>
+#include <stdarg.h>
+#include <stdio.h>
+
+enum { FQDN_FLAG_E = 0x04 };
+
+void option_put(struct buf *out, const char *fmt, ...)
+{
+	char text[64];
+	va_list ap;
+
+	if (!out)
+		return;
+	va_start(ap, fmt);
+	(void)vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	buf_str(out, text);
+}
+
+void option_put_hex(struct buf *out, struct span s)
+{
+	if (out)
+		buf_hex(out, s, '\0');
+}
+
+void option_put_ipv4(struct buf *out, uint32_t addr)
+{
+	char text[IP_TEXT_LEN];
+
+	if (out)
+		buf_str(out, ip_text(addr, text));
+}
+
+static bool is_dhcp4(const struct option_def *def, uint32_t code)
+{
+	return def->code == code && strcmp(def->space, OPTION_SPACE_DHCP4) == 0;
+}
+
+static bool ipv6_read(struct rd *r, struct buf *out)
+{
+	char text[INET6_ADDRSTRLEN];
+	uint8_t addr[16];
+
+	rd_copy(r, addr, sizeof(addr));
+	if (!rd_ok(r))
+		return false;
+	if (out)
+		buf_str(out, inet_ntop(AF_INET6, addr, text, sizeof(text)));
+	return true;
+}
+
+static bool ipv6_prefix_read(struct rd *r, struct buf *out)
+{
+	uint8_t bits = rd_u8(r);
+	uint8_t addr[16] = {0};
+	struct rd padded;
+
+	if (bits > 128)
+		return false;
+	rd_copy(r, addr, (size_t)(bits + 7) / 8);
+	if (!rd_ok(r))
+		return false;
+	if (bits % 8)
+		addr[bits / 8] &= (uint8_t)(0xff00 >> bits % 8);
+	padded = rd_init(span_of(addr, sizeof(addr)));
+	if (!ipv6_read(&padded, out))
+		return false;
+	option_put(out, "/%u", bits);
+	return true;
+}
+
+/* RFC 7618: a length in bits, then the value left-aligned in 16 bits. */
+static bool psid_read(struct rd *r, struct buf *out)
+{
+	unsigned bits = rd_u8(r);
+	unsigned v = rd_be16(r);
+
+	if (!rd_ok(r) || bits > 16)
+		return false;
+	option_put(out, "%u/%u", v >> (16 - bits), bits);
+	return true;
+}
+
+static bool bytes_read(struct rd *r, size_t n, bool hex, struct buf *out)
+{
+	struct span s = rd_bytes(r, n);
+
+	if (!rd_ok(r))
+		return false;
+	if (hex)
+		option_put_hex(out, s);
+	else if (out)
+		buf_add(out, s.p, s.n);
+	return true;
+}
+
+static bool boolean_read(struct rd *r, struct buf *out)
+{
+	uint8_t v = rd_u8(r);
+
+	if (!rd_ok(r) || v > 1)
+		return false;
+	option_put(out, "%s", v ? "true" : "false");
+	return true;
+}
+
+static bool int_read(struct rd *r, enum option_type t, struct buf *out)
+{
+	if (t == OPTION_INT8)
+		option_put(out, "%d", (int8_t)rd_u8(r));
+	else if (t == OPTION_INT16)
+		option_put(out, "%d", (int16_t)rd_be16(r));
+	else if (t == OPTION_INT32)
+		option_put(out, "%d", (int32_t)rd_be32(r));
+	else if (t == OPTION_UINT8)
+		option_put(out, "%u", rd_u8(r));
+	else if (t == OPTION_UINT16)
+		option_put(out, "%u", rd_be16(r));
+	else
+		option_put(out, "%u", rd_be32(r));
+	return rd_ok(r);
+}
+
+static bool ipv4_read(struct rd *r, struct buf *out)
+{
+	uint32_t addr = rd_be32(r);
+
+	if (!rd_ok(r))
+		return false;
+	option_put_ipv4(out, addr);
+	return true;
+}
+
+/* Names may point back into the whole option. */
+static bool name_read(struct rd *r, struct span whole, bool partial, struct buf *out)
+{
+	size_t off = whole.n - rd_left(r);
+	size_t start = off;
+
+	if (!rd_ok(r) || !fqdn_read(whole, &off, partial, out))
+		return false;
+	(void)rd_bytes(r, off - start);
+	return true;
+}
+
+static bool field_read(struct rd *r, const struct option_def *def, enum option_type t,
+		       struct span whole, struct buf *out)
+{
+	switch (t) {
+	case OPTION_EMPTY:
+		return true;
+	case OPTION_BINARY:
+		return bytes_read(r, rd_left(r), true, out);
+	case OPTION_STRING:
+		/* RFC 2132 2: the minimum length of a text is 1 */
+		return rd_left(r) > 0 && bytes_read(r, rd_left(r), false, out);
+	case OPTION_BOOLEAN:
+		return boolean_read(r, out);
+	case OPTION_INT8:
+	case OPTION_INT16:
+	case OPTION_INT32:
+	case OPTION_UINT8:
+	case OPTION_UINT16:
+	case OPTION_UINT32:
+		return int_read(r, t, out);
+	case OPTION_IPV4:
+		return ipv4_read(r, out);
+	case OPTION_IPV6:
+		return ipv6_read(r, out);
+	case OPTION_IPV6_PREFIX:
+		return ipv6_prefix_read(r, out);
+	case OPTION_PSID:
+		return psid_read(r, out);
+	case OPTION_TUPLE:
+		/* RFC 8572 8.3: this one's lengths have two octets */
+		return bytes_read(r, is_dhcp4(def, DHCP4_OPT_V4_SZTP_REDIRECT) ? rd_be16(r) : rd_u8(r),
+				  false, out);
+	case OPTION_FQDN:
+		return name_read(r, whole, false, out);
+	case OPTION_INTERNAL:
+		if (is_dhcp4(def, DHCP4_OPT_CLASSLESS_STATIC_ROUTE))
+			return option_route_read(r, out);
+		return is_dhcp4(def, DHCP4_OPT_V4_DNR) && option_dnr_read(r, out);
+	case OPTION_RECORD:
+	case OPTION_N_TYPES:
+		break;
+	}
+	return false;
+}
+
+/* RFC 4702 2: three octets, then labels (E set; may be partial) or text. */
+static bool client_fqdn_read(struct rd *r, struct span whole, struct buf *out)
+{
+	unsigned flags = rd_u8(r);
+	unsigned rcode1 = rd_u8(r);
+	unsigned rcode2 = rd_u8(r);
+
+	if (!rd_ok(r))
+		return false;
+	option_put(out, "%u, %u, %u, ", flags, rcode1, rcode2);
+	if (!rd_left(r))
+		return true;
+	if (!(flags & FQDN_FLAG_E))
+		return bytes_read(r, rd_left(r), false, out);
+	return name_read(r, whole, true, out);
+}
+
+/* The fields in turn; the last repeats while there is data, if the definition says so. */
+static bool fields_read(struct rd *r, const struct option_def *def, struct span whole,
+			struct buf *out)
+{
+	bool record = def->type == OPTION_RECORD;
+	size_t n = record ? def->n_record : 1;
+
+	for (size_t i = 0; i < n; i++) {
+		enum option_type t = record ? (enum option_type)def->record[i] : def->type;
+
+		if (i)
+			option_put(out, ", ");
+		if (!field_read(r, def, t, whole, out))
+			return false;
+		while (i == n - 1 && def->flags & OPTION_F_ARRAY && rd_left(r)) {
+			size_t left = rd_left(r);
+
+			option_put(out, ", ");
+			if (!field_read(r, def, t, whole, out) || rd_left(r) == left)
+				return false;
+		}
+	}
+	return n > 0;
+}
+
+/* Lengths that RFC 2132 demands beyond the type: pairs of addresses, identifiers of two octets. */
+static bool length_fits(const struct option_def *def, size_t n)
+{
+	if (is_dhcp4(def, DHCP4_OPT_POLICY_FILTER) || is_dhcp4(def, DHCP4_OPT_STATIC_ROUTES))
+		return n % 8 == 0;
+	if (is_dhcp4(def, DHCP4_OPT_CLIENT_ID))
+		return n >= 2;
+	return true;
+}
+
+/* What stands behind the fields: sub-options, of an option that encapsulates; else nothing. */
+static bool rest_read(struct rd *r, const struct option_def *def, struct buf *out)
+{
+	struct span rest = rd_bytes(r, rd_left(r));
+
+	if (!rest.n)
+		return true;
+	/* RFC 3925 4: blocks of an enterprise follow the first number */
+	if (!def->encapsulate[0] && !is_dhcp4(def, DHCP4_OPT_VIVSO_SUBOPTIONS))
+		return false;
+	/* RFC 2132 8.4: what is in 43 is the vendor's own affair, often not sub-options */
+	if (def->type == OPTION_EMPTY && strcmp(def->encapsulate, OPTION_SPACE_VENDOR) != 0 &&
+	    !dhcp4_subopts_valid(rest))
+		return false;
+	if (def->type != OPTION_EMPTY)
+		option_put(out, ", ");
+	option_put_hex(out, rest);
+	return true;
+}
+
+static bool option_read(const struct option_def *def, struct span data, struct buf *out)
+{
+	struct rd r = rd_init(data);
+
+	if (!length_fits(def, data.n))
+		return false;
+	if (is_dhcp4(def, DHCP4_OPT_CLIENT_FQDN))
+		return client_fqdn_read(&r, data, out) && !rd_left(&r);
+	return fields_read(&r, def, data, out) && rest_read(&r, def, out);
+}
+
+bool option_data_valid(const struct option_def *def, struct span data)
+{
+	return option_read(def, data, NULL);
+}
+
+void option_text(const struct option_def *def, struct span data, struct buf *out)
+{
+	if (option_read(def, data, NULL))
+		(void)option_read(def, data, out);
+	else
+		buf_hex(out, data, '\0');
+}
