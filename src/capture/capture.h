@@ -61,6 +61,7 @@ struct capture_udp_opts {
 	uint32_t addr;
 	uint16_t port;
 	bool reuseport;		/* several workers */
+	unsigned reuseport_members; /* > 1: each client stays with one of so many workers */
 	int rcvbuf;
 };
 int capture_udp_open(const struct capture_udp_opts *o, struct capture **ret) must_check;

@@ -10,9 +10,11 @@
 struct capture_ops {
 	const char *name;
 	int (*recv)(struct capture *c, struct packet **pkts, size_t n);
+	/* sets every tx's result; count of those that went out, never negative */
 	int (*send)(struct capture *c, struct capture_tx *tx, size_t n);
-	int (*fd)(const struct capture *c);
+	int (*fd)(const struct capture *c);	/* NULL: none to poll */
 	bool (*ended)(const struct capture *c);	/* NULL: never */
+	/* adds what only the back end knows; NULL: nothing. capture.c counts the rest */
 	void (*stats)(const struct capture *c, struct capture_stats *ret);
 	void (*close)(struct capture *c);
 };
@@ -21,3 +23,14 @@ struct capture {
 	const struct capture_ops *ops;
 	struct capture_stats stats;
 };
+
+enum { CAPTURE_BATCH = 64 };
+
+/* Puts a frame into a reset packet; what its slot cannot hold is cut off and flagged. */
+void capture_fill(struct packet *p, struct span frame, int ifindex, int64_t ts_ns);
+/*
+ * The Ethernet frame of tx: to tx->dst_mac if to_mac, to everybody for the limited broadcast, else
+ * to dst_mac. Its length, or 0 if buf does not hold it.
+ */
+size_t capture_frame(const struct capture_tx *tx, const uint8_t src_mac[6],
+		     const uint8_t dst_mac[6], uint8_t *buf, size_t cap) must_check;

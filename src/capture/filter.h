@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * Classic BPF programs for sockets: what may come in, and which worker gets it.
+ */
+#pragma once
+
+#include "base/attr.h"
+
+#include <linux/filter.h>
+#include <stdint.h>
+
+enum { FILTER_MAX = 64 };
+
+struct filter {
+	struct sock_filter insns[FILTER_MAX];
+	uint16_t n;
+};
+
+/*
+ * Frames from the link header on: IPv4 UDP to port, under no, one or two VLAN tags (fewer where the
+ * kernel took one off), any IP header length. Of fragments only the first has a port and passes.
+ */
+void filter_udp_port(struct filter *f, uint16_t port);
+/* Nothing. */
+void filter_none(struct filter *f);
+/* PACKET_FANOUT: a number from chaddr of the message behind an untagged IPv4 and UDP header. */
+void filter_fanout_chaddr(struct filter *f);
+/* SO_REUSEPORT: the same from the UDP payload, below members. */
+void filter_reuseport_chaddr(struct filter *f, unsigned members);
+
+/* Attaches by socket option opt of SOL_SOCKET. 0 or -errno. */
+int filter_attach(int fd, int opt, struct filter *f) must_check;

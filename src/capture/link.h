@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * The PF_PACKET socket itself, kept apart because the names of its kernel header clash with those
+ * of packet/packet.h.
+ */
+#pragma once
+
+#include "capture/socket.h"
+
+struct link_opts {
+	int ifindex;
+	const char *ifname;
+	uint16_t port;		/* UDP destination port that is let in */
+	int rcvbuf;
+	int fanout_group;	/* > 0: join it */
+};
+
+/* Opened, filtered, then bound: the descriptor or -errno; the interface's hardware address. */
+int link_open(const struct link_opts *o, uint8_t ret_mac[6]) must_check;
+
+/* What the kernel says of a received frame beside its octets. */
+struct link_meta {
+	bool outgoing, otherhost, broadcast;
+	bool csum_not_ready;
+	uint16_t vlan_id;	/* of a tag that was taken off */
+	int ifindex;
+};
+struct link_meta link_meta(struct sock_batch *b, size_t i);
+/* Where message i of a batch goes; the length of the address. */
+socklen_t link_addr(union sock_addr *a, int ifindex, const uint8_t mac[6]);

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * What the two socket back ends share: batches of messages for recvmmsg and sendmmsg, opening the
+ * UDP socket, sending datagrams with a chosen source. A batch belongs to one capture.
+ */
+#pragma once
+
+#include "capture/capture_backend.h"
+
+#include <netinet/in.h>
+#include <sys/socket.h>
+
+union sock_addr {
+	struct sockaddr sa;
+	struct sockaddr_in in;
+	struct sockaddr_storage any;	/* of sockaddr_ll: its header's names clash with ours */
+};
+
+union sock_ctrl {
+	struct cmsghdr align;
+	uint8_t buf[128];
+};
+
+struct sock_batch {
+	struct mmsghdr msg[CAPTURE_BATCH];
+	struct iovec iov[CAPTURE_BATCH];
+	union sock_addr addr[CAPTURE_BATCH];
+	union sock_ctrl ctrl[CAPTURE_BATCH];
+	struct capture_tx *tx[CAPTURE_BATCH];	/* of a batch to send */
+	size_t n;				/* messages to send */
+};
+
+struct sock_udp_opts {
+	const char *ifname;	/* NULL: any */
+	uint32_t addr;
+	uint16_t port;
+	bool reuseport;
+	bool send_only;		/* let nothing in */
+	int rcvbuf;
+};
+
+/* A non-blocking UDP socket: its descriptor or -errno. */
+int sock_udp_open(const struct sock_udp_opts *o) must_check;
+int sock_set_int(int fd, int level, int opt, int v) must_check;
+
+/* Receives into the packets' slots; lengths, the flag of cut-off ones and ts_ns are set. */
+int sock_recv(int fd, struct sock_batch *b, struct packet **pkts, size_t n) must_check;
+/* The control message of message i, or NULL. */
+const struct cmsghdr *sock_cmsg(struct sock_batch *b, size_t i, int level, int type);
+
+/* Appends a datagram for a UDP socket, with its source and interface, to the batch to send. */
+void sock_batch_udp(struct sock_batch *b, struct capture_tx *tx);
+/* Appends octets to the address at addr[n], which the caller has set. */
+void sock_batch_raw(struct sock_batch *b, struct capture_tx *tx, uint8_t *p, size_t n,
+		    socklen_t addr_len);
+/* Sends the batch and empties it; results are set. Count of those that went out. */
+int sock_flush(int fd, struct sock_batch *b);
+uint64_t sock_drops(int fd);
