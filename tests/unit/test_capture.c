@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "capture/capture.h"
+#include "capture/link.h"
 #include "packet/packet.h"
 #include "wire/udp.h"
 
@@ -266,6 +267,61 @@ static void test_af_packet(void **state)
 	assert_int_equal(capture_af_packet_open(&o, &c), -ENODEV);
 }
 
+/* Sends a frame with tags behind its addresses, as another station would. */
+static void send_tagged(int fd, const char *tags, size_t n, uint16_t dport)
+{
+	struct udp_frame f = {{2}, {2, 1}, 1, 2, 68, dport, span_str("tagged")};
+	static const uint8_t mac[6] = {2};
+	union sock_addr to = {0};
+	uint8_t plain[100];
+	uint8_t frame[120];
+	struct wr w = wr_init(plain, sizeof(plain));
+	struct wr out = wr_init(frame, sizeof(frame));
+	socklen_t len = link_addr(&to, 1, mac);
+
+	udp_frame_write(&w, &f);
+	wr_bytes(&out, plain, 12);
+	wr_bytes(&out, tags, n);
+	wr_bytes(&out, plain + 12, w.len - 12);
+	assert_true(wr_ok(&out));
+	assert_int_equal(sendto(fd, frame, out.len, 0, &to.sa, len), (ssize_t)out.len);
+}
+
+/* The kernel takes the outer tag off and tells of it aside; the filter must see through the rest. */
+static void test_af_packet_tags(void **state)
+{
+	struct capture_af_packet_opts o = {.ifindex = 1, .ifname = "lo", .port = 67,
+					   .addr = LOOPBACK};
+	struct link_opts lo = {.ifindex = 1, .ifname = "lo", .port = 1};
+	static const uint16_t want[] = {0, 100, 0, 7, 100};
+	struct capture *c;
+	uint8_t mac[6];
+	int fd;
+
+	(void)state;
+	if (geteuid() != 0 || !own_network())
+		skip();
+	assert_int_equal(capture_af_packet_open(&o, &c), 0);
+	fd = link_open(&lo, mac);
+	assert_true(fd >= 0);
+	send_tagged(fd, "", 0, 67);
+	send_tagged(fd, "\x81\0\xe0\x64", 4, 67);
+	send_tagged(fd, "\x81\0\xe0\0", 4, 67);
+	send_tagged(fd, "\x88\xa8\0\x07\x81\0\0\x64", 8, 67);
+	send_tagged(fd, "\x81\0\0\0\x81\0\0\x64", 8, 67);
+	send_tagged(fd, "\x81\0\0\x64", 4, 68);
+	send_tagged(fd, "\x81\0\0\x07\x81\0\0\x64", 8, 68);
+	assert_int_equal(recv_wait(c, N_SLOTS), ARRAY_LEN(want));
+	for (size_t i = 0; i < ARRAY_LEN(want); i++) {
+		assert_int_equal(packet_decode(pkts[i]), DROP_NONE);
+		assert_true(span_eq(packet_app(pkts[i]), span_str("tagged")));
+		assert_int_equal(pkts[i]->vlan_id, want[i]);
+		assert_true(pkts[i]->flags & PACKET_OTHERHOST); /* lo's address is zeros */
+	}
+	(void)close(fd);
+	capture_close(c);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -273,6 +329,7 @@ int main(void)
 		cmocka_unit_test_setup(test_pcap, setup),
 		cmocka_unit_test_setup(test_udp, setup),
 		cmocka_unit_test_setup(test_af_packet, setup),
+		cmocka_unit_test_setup(test_af_packet_tags, setup),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
