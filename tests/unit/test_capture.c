@@ -322,6 +322,70 @@ static void test_af_packet_tags(void **state)
 	capture_close(c);
 }
 
+enum { N_CLIENTS = 16, CHADDR_OFF = 28 };
+
+/* Sends one message of each client and adds to seen[worker][client]. */
+static void round_of_clients(struct capture *workers[2], unsigned seen[2][N_CLIENTS])
+{
+	uint8_t payload[N_CLIENTS][40] = {0};
+	struct capture_tx tx[N_CLIENTS];
+
+	for (size_t i = 0; i < N_CLIENTS; i++) {
+		payload[i][CHADDR_OFF + 5] = (uint8_t)i;
+		tx[i] = tx_to(LOOPBACK, "");
+		tx[i].payload = span_of(payload[i], sizeof(payload[i]));
+	}
+	assert_int_equal(capture_send(workers[0], tx, N_CLIENTS), N_CLIENTS);
+	for (size_t w = 0; w < 2; w++) {
+		int got;
+
+		(void)setup(NULL);
+		got = recv_wait(workers[w], N_SLOTS);
+		for (int i = 0; i < got; i++) {
+			assert_int_equal(packet_decode(pkts[i]), DROP_NONE);
+			seen[w][packet_app(pkts[i]).p[CHADDR_OFF + 5]]++;
+		}
+	}
+}
+
+/* One client stays with one worker, and the workers share the clients. */
+static void assert_steered(struct capture *workers[2])
+{
+	unsigned seen[2][N_CLIENTS] = {{0}};
+	unsigned share[2] = {0};
+
+	for (int i = 0; i < 3; i++)
+		round_of_clients(workers, seen);
+	for (size_t c = 0; c < N_CLIENTS; c++) {
+		assert_int_equal(seen[0][c] + seen[1][c], 3);
+		assert_true(seen[0][c] == 0 || seen[1][c] == 0);
+		share[seen[1][c] != 0]++;
+	}
+	assert_true(share[0] > 2 && share[1] > 2);
+	capture_close(workers[0]);
+	capture_close(workers[1]);
+}
+
+static void test_steering(void **state)
+{
+	struct capture_af_packet_opts a = {.ifindex = 1, .ifname = "lo", .port = 67,
+					   .addr = LOOPBACK, .fanout_group = 7,
+					   .fanout_members = 2};
+	struct capture_udp_opts u = {.ifindex = 1, .ifname = "lo", .addr = LOOPBACK, .port = 67,
+				     .reuseport = true, .reuseport_members = 2};
+	struct capture *workers[2];
+
+	(void)state;
+	if (geteuid() != 0 || !own_network())
+		skip();
+	for (size_t i = 0; i < 2; i++)
+		assert_int_equal(capture_af_packet_open(&a, &workers[i]), 0);
+	assert_steered(workers);
+	for (size_t i = 0; i < 2; i++)
+		assert_int_equal(capture_udp_open(&u, &workers[i]), 0);
+	assert_steered(workers);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -330,6 +394,7 @@ int main(void)
 		cmocka_unit_test_setup(test_udp, setup),
 		cmocka_unit_test_setup(test_af_packet, setup),
 		cmocka_unit_test_setup(test_af_packet_tags, setup),
+		cmocka_unit_test_setup(test_steering, setup),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
