@@ -342,8 +342,12 @@ static void round_of_clients(struct capture *workers[2], unsigned seen[2][N_CLIE
 		(void)setup(NULL);
 		got = recv_wait(workers[w], N_SLOTS);
 		for (int i = 0; i < got; i++) {
+			struct rd r;
+
 			assert_int_equal(packet_decode(pkts[i]), DROP_NONE);
-			seen[w][packet_app(pkts[i]).p[CHADDR_OFF + 5]]++;
+			r = rd_init(packet_app(pkts[i]));
+			(void)rd_bytes(&r, CHADDR_OFF + 5);
+			seen[w][rd_u8(&r) % N_CLIENTS]++;
 		}
 	}
 }
