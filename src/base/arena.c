@@ -82,6 +82,8 @@ void *arena_alloc(struct arena *a, size_t n)
 
 	if (n > SIZE_MAX / 2)
 		return NULL;
+	if (n == 0)
+		n = 1; /* nothing still has an address: NULL means failure only */
 	n = (n + ARENA_ALIGN - 1) & ~(size_t)(ARENA_ALIGN - 1);
 	if (unlikely(n > a->cap - a->used)) {
 		if (!a->grows || !arena_grow(a, n))

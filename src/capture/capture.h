@@ -54,7 +54,7 @@ struct capture_af_packet_opts {
 };
 int capture_af_packet_open(const struct capture_af_packet_opts *o, struct capture **ret) must_check;
 
-/* UDP socket on addr:port of one interface, recvmmsg and sendmmsg. */
+/* UDP socket on addr:port of one interface, recvmmsg and sendmmsg. to_mac is sent by broadcast. */
 struct capture_udp_opts {
 	int ifindex;
 	const char *ifname;
@@ -67,7 +67,9 @@ struct capture_udp_opts {
 int capture_udp_open(const struct capture_udp_opts *o, struct capture **ret) must_check;
 
 /* Reads in_path (classic pcap and pcapng, Ethernet), writes frames to out_path (may be NULL).
- * Sent frames carry the timestamp of the last packet read. */
+ * Sent frames carry the timestamp of the last packet read, and go to the hardware address their
+ * destination was last seen with. 0, -errno, -USHER_E_MALFORMED (no capture file),
+ * -USHER_E_UNSUPPORTED (not Ethernet); reading a file that is cut off: -USHER_E_TRUNCATED. */
 int capture_pcap_open(const char *in_path, const char *out_path, struct capture **ret) must_check;
 
 /* The test double: queues in memory. Frames are copied in; what was sent is copied out. */

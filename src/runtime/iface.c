@@ -159,7 +159,7 @@ static int addr_cb(const struct nlmsghdr *nlh, void *data)
 
 static int dump(struct mnl_socket *nl, uint16_t type, mnl_cb_t cb, void *data)
 {
-	char buf[16384];
+	char buf[8192];
 	struct nlmsghdr *nlh = mnl_nlmsg_put_header(buf);
 	struct rtgenmsg *rt;
 	unsigned seq = (unsigned)time(NULL);
@@ -219,7 +219,7 @@ struct iface_monitor {
 static void monitor_readable(void *ctx, uint32_t events)
 {
 	struct iface_monitor *m = ctx;
-	char buf[16384];
+	char buf[8192];
 
 	(void)events;
 	while (mnl_socket_recvfrom(m->nl, buf, sizeof(buf)) > 0 || errno == ENOBUFS)

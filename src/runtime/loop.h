@@ -24,7 +24,7 @@ void loop_free(struct loop *l);
 /* Watches fd (borrowed) for events (EPOLLIN, ...). */
 int loop_add(struct loop *l, int fd, uint32_t events, loop_fd_fn fn, void *ctx,
 	     struct loop_source **ret) must_check;
-int loop_modify(struct loop_source *s, uint32_t events) must_check;
+int loop_modify(struct loop_source *s, uint32_t events);
 /* Stops watching; no callback of this source comes any more. Accepts NULL. */
 void loop_remove(struct loop_source *s);
 

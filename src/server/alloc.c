@@ -129,7 +129,7 @@ uint32_t alloc_lifetime(const struct exchange *x, const struct candidate *c)
 		return LEASE_INFINITE;
 	if (pool_crowded(x, c))
 		return t.min ? t.min : t.value;
-	if (!dhcp4_opt_u32(&x->query, DHCP4_OPT_DHCP_LEASE_TIME, &want))
+	if (!dhcp4_opt_u32(&x->query, DHCP4_OPT_LEASE_TIME, &want))
 		return t.value;
 	if (want < t.min)
 		return t.min;
@@ -284,7 +284,7 @@ static struct lease *try_requested(struct exchange *x)
 {
 	uint32_t addr;
 
-	if (!dhcp4_opt_u32(&x->query, DHCP4_OPT_DHCP_REQUESTED_ADDRESS, &addr))
+	if (!dhcp4_opt_u32(&x->query, DHCP4_OPT_REQUESTED_ADDRESS, &addr))
 		return NULL;
 	for (uint32_t i = 0; i < x->n_candidates; i++) {
 		struct lease *l = try_address(x, &x->candidates[i], addr, "requested address");

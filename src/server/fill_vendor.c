@@ -6,6 +6,7 @@
  */
 #include "server/fill_vendor.h"
 
+#include "base/cursor.h"
 #include "config/config.h"
 #include "server/fill_sources.h"
 #include "server/process.h"
@@ -162,7 +163,7 @@ uint8_t fill_outer_code(const struct config *cfg, const struct config_option *o)
 		if (d && d->encapsulate && strcmp(d->encapsulate, o->space) == 0)
 			return (uint8_t)c;
 	}
-	return DHCP4_OPT_PAD;
+	return 0;
 }
 
 struct span fill_rai_echo(struct exchange *x)

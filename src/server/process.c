@@ -6,6 +6,7 @@
 
 #include "base/ip.h"
 #include "base/log.h"
+#include "base/cursor.h"
 #include "config/config.h"
 #include "lease/lease_store.h"
 #include "server/server.h"
@@ -28,7 +29,7 @@ int response_start(struct exchange *x, enum dhcp4_type type)
 	r->giaddr = q->giaddr;
 	memcpy(r->chaddr, q->chaddr, sizeof(r->chaddr));
 	x->has_response = true;
-	return dhcp4_opt_set_u8(r, DHCP4_OPT_DHCP_MESSAGE_TYPE, (uint8_t)type);
+	return dhcp4_opt_set_u8(r, DHCP4_OPT_MESSAGE_TYPE, (uint8_t)type);
 }
 
 enum verdict response_nak(struct exchange *x, const char *reason)
@@ -47,7 +48,7 @@ enum verdict response_nak(struct exchange *x, const char *reason)
 
 bool query_requests(const struct exchange *x, uint8_t code)
 {
-	struct span prl = dhcp4_opt_data(&x->query, DHCP4_OPT_DHCP_PARAMETER_REQUEST_LIST);
+	struct span prl = dhcp4_opt_data(&x->query, DHCP4_OPT_PARAMETER_REQUEST_LIST);
 
 	return prl.n && memchr(prl.p, code, prl.n) != NULL;
 }
@@ -104,7 +105,7 @@ static const char *fqdn_name(struct exchange *x, struct span fqdn)
 
 void process_hostname(struct exchange *x)
 {
-	struct span fqdn = dhcp4_opt_data(&x->query, DHCP4_OPT_FQDN);
+	struct span fqdn = dhcp4_opt_data(&x->query, DHCP4_OPT_CLIENT_FQDN);
 	struct span name = dhcp4_opt_data(&x->query, DHCP4_OPT_HOST_NAME);
 
 	if (x->host && x->host->hostname[0]) {

@@ -91,7 +91,7 @@ enum verdict process_decline(struct exchange *x)
 	uint32_t addr;
 
 	x->committed_hook = true;
-	if (!dhcp4_opt_u32(&x->query, DHCP4_OPT_DHCP_REQUESTED_ADDRESS, &addr))
+	if (!dhcp4_opt_u32(&x->query, DHCP4_OPT_REQUESTED_ADDRESS, &addr))
 		return exchange_drop(x, DROP_DECLINE_NO_ADDRESS);
 	l = own_lease(x, addr, &who, DROP_DECLINE_NOT_OWNED, DROP_DECLINE_NOT_OWNED);
 	if (!l) {

@@ -38,7 +38,7 @@ struct request {
 /* RFC 2131 table 4. False: names no address. */
 static bool request_parse(const struct exchange *x, struct request *q)
 {
-	bool has_addr = dhcp4_opt_u32(&x->query, DHCP4_OPT_DHCP_REQUESTED_ADDRESS, &q->addr) && q->addr;
+	bool has_addr = dhcp4_opt_u32(&x->query, DHCP4_OPT_REQUESTED_ADDRESS, &q->addr) && q->addr;
 
 	if (x->server_id_seen)
 		q->state = REQUEST_SELECTING;

@@ -35,6 +35,7 @@ enum service_origin {
 
 struct server {
 	struct clock_src clock;
+	struct virtual_clock *replay_clock; /* follows the packets' timestamps; NULL: real time */
 	struct log *log;
 	struct hash_key hash_key;
 	struct lease_db *db;

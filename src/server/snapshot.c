@@ -9,6 +9,7 @@
 #include "base/buf.h"
 #include "base/error.h"
 #include "base/log.h"
+#include "base/cursor.h"
 #include "config/config.h"
 #include "hook/hook.h"
 #include "lease/lease_db.h"
@@ -176,7 +177,7 @@ static int build_subnet_stats(struct server *srv, struct snapshot *s, const stru
 static void add_server_id(struct snapshot *s, const struct config_options *o)
 {
 	const struct config_option *id = config_option_find(o, OPTION_SPACE_DHCP4,
-							    DHCP4_OPT_DHCP_SERVER_IDENTIFIER);
+							    DHCP4_OPT_SERVER_ID);
 
 	if (id && id->data.n == 4) {
 		struct rd r = rd_init(id->data);

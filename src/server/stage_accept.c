@@ -38,10 +38,10 @@ static enum drop check_server_id(struct exchange *x)
 {
 	uint32_t id;
 
-	if (!dhcp4_opt(&x->query, DHCP4_OPT_DHCP_SERVER_IDENTIFIER))
+	if (!dhcp4_opt(&x->query, DHCP4_OPT_SERVER_ID))
 		return DROP_NONE;
 	x->server_id_seen = true;
-	if (!dhcp4_opt_u32(&x->query, DHCP4_OPT_DHCP_SERVER_IDENTIFIER, &id))
+	if (!dhcp4_opt_u32(&x->query, DHCP4_OPT_SERVER_ID, &id))
 		return DROP_BAD_SERVER_ID;
 	if (id == x->local_addr || x->cfg->ignore_server_id || iface_owns(worker_ifaces(x->w), id) ||
 	    configured_server_id(x->snap, id) || relay_overrides(x, id))
@@ -59,7 +59,7 @@ static enum drop check(struct exchange *x)
 		return DROP_BAD_TYPE;
 	if (x->type == DHCP4_INFORM && !x->query.ciaddr && !x->pkt.src)
 		return DROP_INFORM_NO_ADDRESS;
-	if (x->type == DHCP4_DISCOVER && dhcp4_opt(&x->query, DHCP4_OPT_DHCP_SERVER_IDENTIFIER))
+	if (x->type == DHCP4_DISCOVER && dhcp4_opt(&x->query, DHCP4_OPT_SERVER_ID))
 		return DROP_DISCOVER_SERVER_ID;
 	if (!x->client_id.n && !x->hw.n)
 		return DROP_NO_IDENTITY;

@@ -127,7 +127,7 @@ enum verdict stage_classify(struct exchange *x)
 	trace_begin(x);
 	TRACE(x, "%s from %s", dhcp4_type_name(x->type), exchange_label(x));
 	exchange_add_class(x, CLASS_ALL);
-	vendor = dhcp4_opt_data(&x->query, DHCP4_OPT_VENDOR_CLASS_IDENTIFIER);
+	vendor = dhcp4_opt_data(&x->query, DHCP4_OPT_VENDOR_CLASS_ID);
 	if (vendor.n) {
 		char *name = arena_printf(&x->pkt.arena, "VENDOR_CLASS_%.*s", (int)vendor.n,
 					  (const char *)vendor.p);

@@ -5,6 +5,7 @@
  * An option that is there already (a callout put it there) is left alone.
  */
 #include "base/log.h"
+#include "base/cursor.h"
 #include "config/config.h"
 #include "server/fill.h"
 #include "server/fill_sources.h"
@@ -19,20 +20,20 @@
 static bool computed(uint8_t code)
 {
 	switch (code) {
-	case DHCP4_OPT_PAD:
-	case DHCP4_OPT_END:
-	case DHCP4_OPT_DHCP_REQUESTED_ADDRESS:
-	case DHCP4_OPT_DHCP_LEASE_TIME:
-	case DHCP4_OPT_DHCP_OPTION_OVERLOAD:
-	case DHCP4_OPT_DHCP_MESSAGE_TYPE:
-	case DHCP4_OPT_DHCP_SERVER_IDENTIFIER:
-	case DHCP4_OPT_DHCP_PARAMETER_REQUEST_LIST:
-	case DHCP4_OPT_DHCP_MAX_MESSAGE_SIZE:
-	case DHCP4_OPT_DHCP_RENEWAL_TIME:
-	case DHCP4_OPT_DHCP_REBINDING_TIME:
-	case DHCP4_OPT_DHCP_CLIENT_IDENTIFIER:
-	case DHCP4_OPT_DHCP_AGENT_OPTIONS:
-	case DHCP4_OPT_FQDN:
+	case 0: /* PAD */
+	case 255: /* END */
+	case DHCP4_OPT_REQUESTED_ADDRESS:
+	case DHCP4_OPT_LEASE_TIME:
+	case DHCP4_OPT_OVERLOAD:
+	case DHCP4_OPT_MESSAGE_TYPE:
+	case DHCP4_OPT_SERVER_ID:
+	case DHCP4_OPT_PARAMETER_REQUEST_LIST:
+	case DHCP4_OPT_MAX_MESSAGE_SIZE:
+	case DHCP4_OPT_RENEWAL_TIME:
+	case DHCP4_OPT_REBINDING_TIME:
+	case DHCP4_OPT_CLIENT_ID:
+	case DHCP4_OPT_AGENT_OPTIONS:
+	case DHCP4_OPT_CLIENT_FQDN:
 		return true;
 	default:
 		return false;
@@ -68,7 +69,7 @@ static uint32_t server_id(const struct fill *f)
 		r = rd_init(sub);
 		return rd_be32(&r);
 	}
-	o = fill_source_option(f->x, &f->src, OPTION_SPACE_DHCP4, DHCP4_OPT_DHCP_SERVER_IDENTIFIER);
+	o = fill_source_option(f->x, &f->src, OPTION_SPACE_DHCP4, DHCP4_OPT_SERVER_ID);
 	if (o && o->data.n == 4) {
 		r = rd_init(o->data);
 		return rd_be32(&r);
@@ -99,9 +100,9 @@ static void fill_timers(struct fill *f)
 	if (t1 >= (t2 ? t2 : lft))
 		t1 = 0;
 	if (t1)
-		set_u32(f, DHCP4_OPT_DHCP_RENEWAL_TIME, t1);
+		set_u32(f, DHCP4_OPT_RENEWAL_TIME, t1);
 	if (t2)
-		set_u32(f, DHCP4_OPT_DHCP_REBINDING_TIME, t2);
+		set_u32(f, DHCP4_OPT_REBINDING_TIME, t2);
 }
 
 static void fill_lease_options(struct fill *f)
@@ -109,7 +110,7 @@ static void fill_lease_options(struct fill *f)
 	const struct config_subnet *s = f->x->subnet;
 
 	if (f->x->lease)
-		set_u32(f, DHCP4_OPT_DHCP_LEASE_TIME, f->x->lifetime);
+		set_u32(f, DHCP4_OPT_LEASE_TIME, f->x->lifetime);
 	if (f->x->lease && s)
 		fill_timers(f);
 	if (s && (f->x->lease || query_requests(f->x, DHCP4_OPT_SUBNET_MASK)))
@@ -119,7 +120,7 @@ static void fill_lease_options(struct fill *f)
 /* RFC 4702 4: who updates DNS is answered: nobody does. The name is the lease's. */
 static void fill_fqdn(struct fill *f)
 {
-	struct span q = dhcp4_opt_data(&f->x->query, DHCP4_OPT_FQDN);
+	struct span q = dhcp4_opt_data(&f->x->query, DHCP4_OPT_CLIENT_FQDN);
 	const char *name = f->x->hostname ? f->x->hostname : "";
 	uint8_t out[300];
 	struct wr w = wr_init(out, sizeof(out));
@@ -148,8 +149,8 @@ static void fill_fqdn(struct fill *f)
 	} else {
 		wr_bytes(&w, name, strlen(name));
 	}
-	if (wr_ok(&w) && f->err == 0 && !dhcp4_opt(&f->x->response, DHCP4_OPT_FQDN))
-		f->err = dhcp4_opt_set(&f->x->response, DHCP4_OPT_FQDN, span_of(out, w.len));
+	if (wr_ok(&w) && f->err == 0 && !dhcp4_opt(&f->x->response, DHCP4_OPT_CLIENT_FQDN))
+		f->err = dhcp4_opt_set(&f->x->response, DHCP4_OPT_CLIENT_FQDN, span_of(out, w.len));
 }
 
 /* The name a reservation gives goes to who sent one or asks for one; else the client's own, cleaned. */
@@ -158,7 +159,7 @@ static void fill_host_name(struct fill *f)
 	bool sent = dhcp4_opt(&f->x->query, DHCP4_OPT_HOST_NAME) != NULL;
 	bool reserved = f->x->host && f->x->host->hostname[0];
 
-	if (dhcp4_opt(&f->x->query, DHCP4_OPT_FQDN))
+	if (dhcp4_opt(&f->x->query, DHCP4_OPT_CLIENT_FQDN))
 		fill_fqdn(f);
 	else if (f->x->hostname && (sent || (reserved && query_requests(f->x, DHCP4_OPT_HOST_NAME))))
 		set(f, DHCP4_OPT_HOST_NAME, span_str(f->x->hostname));
@@ -182,7 +183,7 @@ static void fill_one(struct fill *f, uint8_t code)
 
 static void fill_requested(struct fill *f)
 {
-	struct span prl = dhcp4_opt_data(&f->x->query, DHCP4_OPT_DHCP_PARAMETER_REQUEST_LIST);
+	struct span prl = dhcp4_opt_data(&f->x->query, DHCP4_OPT_PARAMETER_REQUEST_LIST);
 
 	for (size_t i = 0; i < prl.n; i++)
 		fill_one(f, prl.p[i]);
@@ -256,25 +257,25 @@ static void fill_echo(struct fill *f)
 	const struct dhcp4_msg *q = &f->x->query;
 	const struct dhcp4_option *o;
 
-	o = dhcp4_opt(q, DHCP4_OPT_DHCP_CLIENT_IDENTIFIER);
+	o = dhcp4_opt(q, DHCP4_OPT_CLIENT_ID);
 	if (o && f->x->cfg->echo_client_id)
 		set(f, o->code, o->data); /* RFC 6842 */
 	o = dhcp4_opt(q, DHCP4_OPT_SUBNET_SELECTION);
 	if (o && f->x->nak_reason == NULL)
 		set(f, o->code, o->data); /* RFC 3011 */
 	if (f->x->rai.n)
-		set(f, DHCP4_OPT_DHCP_AGENT_OPTIONS, fill_rai_echo(f->x));
+		set(f, DHCP4_OPT_AGENT_OPTIONS, fill_rai_echo(f->x));
 }
 
 static void fill_nak(struct fill *f)
 {
-	set_u32(f, DHCP4_OPT_DHCP_SERVER_IDENTIFIER, server_id(f));
-	set(f, DHCP4_OPT_DHCP_MESSAGE, span_str(f->x->nak_reason));
+	set_u32(f, DHCP4_OPT_SERVER_ID, server_id(f));
+	set(f, DHCP4_OPT_MESSAGE, span_str(f->x->nak_reason));
 }
 
 static void fill_ack_or_offer(struct fill *f)
 {
-	set_u32(f, DHCP4_OPT_DHCP_SERVER_IDENTIFIER, server_id(f));
+	set_u32(f, DHCP4_OPT_SERVER_ID, server_id(f));
 	fill_lease_options(f);
 	fill_host_name(f);
 	fill_requested(f);

@@ -48,6 +48,6 @@ void same_client_chose_another(struct exchange *x)
 	struct lease_client who = {x->client_id, x->hw};
 	uint32_t addr;
 
-	if (dhcp4_opt_u32(&x->query, DHCP4_OPT_DHCP_REQUESTED_ADDRESS, &addr))
+	if (dhcp4_opt_u32(&x->query, DHCP4_OPT_REQUESTED_ADDRESS, &addr))
 		lease_db_unhold(exchange_server(x)->db, addr, &who);
 }

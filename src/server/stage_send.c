@@ -84,7 +84,7 @@ static size_t max_message(const struct exchange *x)
 {
 	uint16_t max = MIN_DATAGRAM;
 
-	if (!dhcp4_opt_u16(&x->query, DHCP4_OPT_DHCP_MAX_MESSAGE_SIZE, &max) || max < MIN_DATAGRAM)
+	if (!dhcp4_opt_u16(&x->query, DHCP4_OPT_MAX_MESSAGE_SIZE, &max) || max < MIN_DATAGRAM)
 		max = MIN_DATAGRAM;
 	if (max - UDP_OVERHEAD > EXCHANGE_OUT_LEN - UDP_OVERHEAD)
 		return EXCHANGE_OUT_LEN - UDP_OVERHEAD;
@@ -105,7 +105,7 @@ enum verdict stage_pack(struct exchange *x)
 	x->out_len = e.len;
 	if (e.n_omitted) {
 		stats_add(worker_stats(x->w), METRIC_OPTIONS_OMITTED, e.n_omitted);
-		if (e.first_omitted == DHCP4_OPT_DHCP_AGENT_OPTIONS)
+		if (e.first_omitted == DHCP4_OPT_AGENT_OPTIONS)
 			stats_add(worker_stats(x->w), METRIC_RAI_OMITTED, 1);
 		TRACE(x, "%u options did not fit, first %u", e.n_omitted, e.first_omitted);
 	}

@@ -5,6 +5,7 @@
  * name an address and need no subnet.
  */
 #include "base/ip.h"
+#include "base/cursor.h"
 #include "config/config.h"
 #include "runtime/iface.h"
 #include "server/stages.h"

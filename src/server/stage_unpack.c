@@ -50,9 +50,9 @@ int unpack_bytes(struct exchange *x)
 void unpack_derive(struct exchange *x)
 {
 	x->type = dhcp4_msg_type(&x->query);
-	x->client_id = identity(dhcp4_opt_data(&x->query, DHCP4_OPT_DHCP_CLIENT_IDENTIFIER));
+	x->client_id = identity(dhcp4_opt_data(&x->query, DHCP4_OPT_CLIENT_ID));
 	x->hw = span_of(x->query.chaddr, x->query.hlen);
-	x->rai = dhcp4_opt_data(&x->query, DHCP4_OPT_DHCP_AGENT_OPTIONS);
+	x->rai = dhcp4_opt_data(&x->query, DHCP4_OPT_AGENT_OPTIONS);
 	count_type(x);
 }
 

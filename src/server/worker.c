@@ -174,6 +174,7 @@ static void finish(struct exchange *x, const char *outcome)
 	trace_end(x, outcome);
 	if (x->holds_snap)
 		snapshot_unref(x->snap);
+	x->holds_snap = false;
 	slot_give(w, x);
 }
 
@@ -277,11 +278,11 @@ static void refresh(struct worker *w)
 	w->generation = g;
 }
 
-static int receive(struct worker *w, struct capture *c, int port_ifindex)
+static int receive(struct worker *w, struct capture *c, int port_ifindex, unsigned max)
 {
 	struct packet *pkts[WORKER_BATCH];
 	struct exchange *x[WORKER_BATCH];
-	unsigned n = w->n_free < WORKER_BATCH ? w->n_free : WORKER_BATCH;
+	unsigned n = w->n_free < max ? w->n_free : max;
 	int got;
 
 	refresh(w);
@@ -299,6 +300,8 @@ static int receive(struct worker *w, struct capture *c, int port_ifindex)
 		x[i]->port_ifindex = port_ifindex;
 		x[i]->snap = w->snap;
 		x[i]->cfg = w->snap->cfg;
+		if (w->srv->replay_clock)
+			virtual_clock_set(w->srv->replay_clock, x[i]->pkt.ts_ns);
 		run(x[i]);
 	}
 	tx_flush(w);
@@ -309,7 +312,7 @@ static int receive(struct worker *w, struct capture *c, int port_ifindex)
 
 int worker_receive(struct worker *w, struct capture *c)
 {
-	return receive(w, c, -1);
+	return receive(w, c, -1, 1);
 }
 
 /* --- waiting for the disk ---------------------------------------------------------------------------- */
@@ -383,7 +386,7 @@ static void port_readable(void *ctx, uint32_t events)
 	int n;
 
 	(void)events;
-	n = receive(w, p->c, p->ifindex);
+	n = receive(w, p->c, p->ifindex, WORKER_BATCH);
 	if (n < 0 && n != -EAGAIN)
 		log_msg(w->srv->log, LOG_DHCP4_BUFFER_RECEIVE_FAIL, "receive on interface %d: %s", p->ifindex,
 			usher_strerror(n));
@@ -503,7 +506,7 @@ size_t worker_run_once(struct worker *w)
 
 	refresh(w);
 	for (unsigned i = 0; i < w->n_ports; i++) {
-		int got = receive(w, w->ports[i]->c, w->ports[i]->ifindex);
+		int got = receive(w, w->ports[i]->c, w->ports[i]->ifindex, WORKER_BATCH);
 
 		n += got > 0 ? (size_t)got : 0;
 	}

@@ -32,7 +32,7 @@ void worker_stop(struct worker *w);
 
 /* Without a thread: everything that can be done now. Returns how many packets were received. */
 size_t worker_run_once(struct worker *w);
-/* One received batch from c, pipeline, answers. For replay. Count of packets, or -errno. */
+/* One packet from c, pipeline, answer; on server.replay_clock's time. For replay. Count, or -errno. */
 int worker_receive(struct worker *w, struct capture *c) must_check;
 
 /* Hands an exchange that waited back to its worker, from any thread. */

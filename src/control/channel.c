@@ -1,0 +1,316 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * Unix command channel. Each connection reads until framing says the request is whole (or the client
+ * shut its side down), answers, writes as the socket takes it, and closes. A connection that does
+ * nothing is closed after idle_ns; one too many is answered with an error and closed.
+ */
+#include "control/channel.h"
+
+#include "base/buf.h"
+#include "base/clock.h"
+#include "base/error.h"
+#include "base/log.h"
+#include "config/json.h"
+#include "control/framing.h"
+#include "runtime/loop.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+struct conn {
+	struct channel *ch;
+	struct conn *next;
+	int fd;
+	struct loop_source *source;
+	struct loop_timer *idle;
+	struct framing framing;
+	struct buf in, out;
+	size_t sent;
+	bool answering;
+};
+
+struct channel {
+	struct channel_opts o;
+	char *path;
+	struct loop *loop;
+	int fd;
+	struct loop_source *source;
+	struct conn *conns;
+	unsigned n_conns;
+};
+
+struct json *control_answer(struct arena *a, int result, const char *fmt, ...)
+{
+	struct json *m = json_map(a);
+	char text[1024];
+	va_list ap;
+
+	va_start(ap, fmt);
+	(void)vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	(void)json_add(a, m, "result", json_int(a, result));
+	(void)json_add(a, m, "text", json_str(a, text));
+	return m;
+}
+
+static void conn_close(struct conn *c)
+{
+	struct conn **p;
+
+	for (p = &c->ch->conns; *p; p = &(*p)->next) {
+		if (*p == c) {
+			*p = c->next;
+			break;
+		}
+	}
+	c->ch->n_conns--;
+	loop_remove(c->source);
+	loop_timer_free(c->idle);
+	(void)close(c->fd);
+	buf_fini(&c->in);
+	buf_fini(&c->out);
+	free(c);
+}
+
+static void conn_write(struct conn *c)
+{
+	while (c->sent < c->out.len) {
+		ssize_t n = send(c->fd, c->out.p + c->sent, c->out.len - c->sent, MSG_NOSIGNAL | MSG_DONTWAIT);
+
+		if (n < 0 && (errno == EAGAIN || errno == EINTR)) {
+			(void)loop_modify(c->source, EPOLLOUT);
+			return;
+		}
+		if (n <= 0)
+			break;
+		c->sent += (size_t)n;
+		loop_timer_set(c->idle, c->ch->o.idle_ns);
+	}
+	conn_close(c);
+}
+
+static void conn_answer(struct conn *c, const struct json *answer)
+{
+	c->answering = true;
+	json_write(answer, false, &c->out);
+	buf_char(&c->out, '\n');
+	conn_write(c);
+}
+
+static void conn_refuse(struct conn *c, const char *why)
+{
+	struct arena a;
+
+	arena_init(&a);
+	log_msg(c->ch->o.log, LOG_COMMAND_SOCKET_READ_FAIL, "%s: %s", c->ch->path, why);
+	conn_answer(c, control_answer(&a, CONTROL_ERROR, "%s", why));
+	arena_fini(&a);
+}
+
+/* The request is whole: parse, handle, answer. */
+static void conn_request(struct conn *c)
+{
+	struct json_opts jo = {.file = "", .comments = true, .max_depth = c->ch->o.max_depth};
+	struct config_error err = {0};
+	struct json *request;
+	struct json *answer;
+	struct arena a;
+
+	arena_init(&a);
+	if (json_parse(span_of(c->in.p, c->in.len), &jo, &a, &request, &err) < 0)
+		answer = control_answer(&a, CONTROL_ERROR, "invalid JSON at line %u, column %u: %s", err.pos.line,
+					err.pos.col, err.text);
+	else if (request->type != JSON_MAP)
+		answer = control_answer(&a, CONTROL_ERROR, "a command is a map, this is %s",
+					json_type_name(request->type));
+	else
+		answer = c->ch->o.handle(c->ch->o.ctx, request, &a);
+	conn_answer(c, answer);
+	arena_fini(&a);
+}
+
+static void conn_read(struct conn *c)
+{
+	char chunk[8192];
+	ssize_t n = recv(c->fd, chunk, sizeof(chunk), MSG_DONTWAIT);
+	enum framing_result r;
+
+	if (n < 0) {
+		if (errno != EAGAIN && errno != EINTR)
+			conn_close(c);
+		return;
+	}
+	if (n == 0) {
+		if (c->in.len)
+			conn_request(c); /* its side is shut: what is there must be all */
+		else
+			conn_close(c);
+		return;
+	}
+	loop_timer_set(c->idle, c->ch->o.idle_ns);
+	if (c->in.len + (size_t)n > c->ch->o.max_request) {
+		conn_refuse(c, "request is too long");
+		return;
+	}
+	buf_add(&c->in, chunk, (size_t)n);
+	r = framing_feed(&c->framing, span_of(chunk, (size_t)n), c->ch->o.max_depth);
+	if (r == FRAMING_TOO_DEEP)
+		conn_refuse(c, "request is nested too deeply");
+	else if (r == FRAMING_NOT_JSON)
+		conn_refuse(c, "invalid JSON: a command is a map");
+	else if (r == FRAMING_WHOLE)
+		conn_request(c);
+}
+
+static void conn_event(void *ctx, uint32_t events)
+{
+	struct conn *c = ctx;
+
+	if (c->answering && events & (EPOLLERR | EPOLLHUP))
+		conn_close(c);
+	else if (c->answering)
+		conn_write(c);
+	else
+		conn_read(c);
+}
+
+static void conn_idle(void *ctx)
+{
+	struct conn *c = ctx;
+
+	if (c->answering)
+		conn_close(c);
+	else
+		conn_refuse(c, "timeout: no whole request came in time");
+}
+
+static void channel_accept(void *ctx, uint32_t events)
+{
+	struct channel *ch = ctx;
+	int fd = accept4(ch->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	struct conn *c;
+
+	(void)events;
+	if (fd < 0) {
+		if (errno != EAGAIN && errno != ECONNABORTED)
+			log_msg(ch->o.log, LOG_COMMAND_SOCKET_ACCEPT_FAIL, "%s: %s", ch->path, strerror(errno));
+		if (errno == EMFILE || errno == ENFILE)
+			(void)usleep(10000); /* the backlog stays readable: do not spin */
+		return;
+	}
+	c = calloc(1, sizeof(*c));
+	if (!c || loop_add(ch->loop, fd, EPOLLIN, conn_event, c, &c->source) < 0) {
+		free(c);
+		(void)close(fd);
+		return;
+	}
+	c->ch = ch;
+	c->fd = fd;
+	c->next = ch->conns;
+	ch->conns = c;
+	ch->n_conns++;
+	if (loop_timer_new(ch->loop, conn_idle, c, &c->idle) < 0) {
+		conn_close(c);
+		return;
+	}
+	loop_timer_set(c->idle, ch->o.idle_ns);
+	if (ch->n_conns > ch->o.max_connections)
+		conn_refuse(c, "too many connections");
+}
+
+/* Somebody behind the path who answers? Then it is not ours to remove. */
+static int path_free(const char *path, const struct sockaddr_un *sa)
+{
+	struct stat st;
+	int fd;
+	int r;
+
+	if (lstat(path, &st) < 0)
+		return errno == ENOENT ? 0 : -errno;
+	if (!S_ISSOCK(st.st_mode))
+		return -EEXIST;
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return -errno;
+	r = connect(fd, (const struct sockaddr *)sa, sizeof(*sa));
+	(void)close(fd);
+	if (r == 0)
+		return -EADDRINUSE;
+	return unlink(path) < 0 ? -errno : 0;
+}
+
+static int channel_listen(struct channel *c)
+{
+	struct sockaddr_un sa = {.sun_family = AF_UNIX};
+	mode_t old;
+	int r;
+
+	if (strlen(c->path) >= sizeof(sa.sun_path))
+		return -ENAMETOOLONG;
+	(void)snprintf(sa.sun_path, sizeof(sa.sun_path), "%s", c->path);
+	r = path_free(c->path, &sa);
+	if (r < 0)
+		return r;
+	c->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (c->fd < 0)
+		return -errno;
+	old = umask(0777 & ~c->o.mode); /* never open to more than mode, not even for a moment */
+	r = bind(c->fd, (const struct sockaddr *)&sa, sizeof(sa));
+	(void)umask(old);
+	if (r < 0 || listen(c->fd, 128) < 0)
+		return -errno;
+	return loop_add(c->loop, c->fd, EPOLLIN, channel_accept, c, &c->source);
+}
+
+int channel_open(struct loop *loop, const struct channel_opts *o, struct channel **ret)
+{
+	struct channel *c = calloc(1, sizeof(*c));
+	int r;
+
+	if (!c)
+		return -ENOMEM;
+	c->o = *o;
+	c->o.max_request = o->max_request ? o->max_request : 32U << 20;
+	c->o.max_connections = o->max_connections ? o->max_connections : 64;
+	c->o.idle_ns = o->idle_ns ? o->idle_ns : 10 * NS_PER_S;
+	c->o.max_depth = o->max_depth ? o->max_depth : 64;
+	c->loop = loop;
+	c->fd = -1;
+	c->path = strdup(o->path);
+	r = c->path ? channel_listen(c) : -ENOMEM;
+	if (r < 0) {
+		if (c->fd >= 0)
+			(void)close(c->fd);
+		free(c->path);
+		free(c);
+		return r;
+	}
+	log_msg(o->log, LOG_COMMAND_SOCKET_OPEN, "command channel %s is open", c->path);
+	*ret = c;
+	return 0;
+}
+
+const char *channel_path(const struct channel *c)
+{
+	return c->path;
+}
+
+void channel_close(struct channel *c)
+{
+	if (!c)
+		return;
+	while (c->conns)
+		conn_close(c->conns);
+	loop_remove(c->source);
+	(void)close(c->fd);
+	(void)unlink(c->path);
+	free(c->path);
+	free(c);
+}

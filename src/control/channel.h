@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * The command channel: a unix stream socket. A client writes one JSON object, gets one JSON object
+ * back, and the connection is closed (Kea's framing). Bounded in every direction: connections, size,
+ * depth, idle time. Runs in the management loop, never in a worker.
+ */
+#pragma once
+
+#include "base/attr.h"
+
+#include <stddef.h>
+#include <sys/types.h>
+
+struct arena;
+struct channel;
+struct json;
+struct log;
+struct loop;
+
+struct channel_opts {
+	const char *path;
+	mode_t mode;		/* of the socket; Kea's is 0660 */
+	size_t max_request;	/* octets; 0: 32 MiB */
+	unsigned max_connections; /* 0: 64 */
+	int64_t idle_ns;	/* without a whole request; 0: 10 s */
+	unsigned max_depth;	/* 0: 64 */
+	struct log *log;
+	/* Answers a request (a map). The answer lives in arena. */
+	struct json *(*handle)(void *ctx, const struct json *request, struct arena *arena);
+	void *ctx;
+};
+
+/* A path that a living server listens on is refused with -EADDRINUSE; a dead one is replaced. */
+int channel_open(struct loop *loop, const struct channel_opts *o, struct channel **ret) must_check;
+const char *channel_path(const struct channel *c);
+void channel_close(struct channel *c);
+
+/* {"result": …, "text": …} */
+struct json *control_answer(struct arena *a, int result, const char *fmt, ...) printf_like(3, 4);
+
+/* Kea's result codes. */
+enum control_result {
+	CONTROL_OK = 0,
+	CONTROL_ERROR = 1,
+	CONTROL_UNSUPPORTED = 2,
+	CONTROL_EMPTY = 3,
+	CONTROL_CONFLICT = 4,
+};

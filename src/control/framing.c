@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * Finds the end of a JSON text by counting braces and brackets outside strings and comments.
+ */
+#include "control/framing.h"
+
+static bool is_space(char c)
+{
+	return c == ' ' || c == '\t' || c == '\r' || c == '\n';
+}
+
+/* True if the octet belonged to a comment. */
+static bool in_comment(struct framing *f, char c)
+{
+	if (f->comment == 's') {
+		f->comment = c == '/' ? '/' : c == '*' ? '*' : 0;
+		f->star = false;
+		return true;
+	}
+	if (f->comment == '/') {
+		if (c == '\n')
+			f->comment = 0;
+		return true;
+	}
+	if (f->comment == '*') {
+		if (f->star && c == '/')
+			f->comment = 0;
+		f->star = c == '*';
+		return true;
+	}
+	if (c == '/')
+		f->comment = 's';
+	else if (c == '#')
+		f->comment = '/';
+	return f->comment != 0;
+}
+
+static bool in_string(struct framing *f, char c)
+{
+	if (!f->in_string) {
+		f->in_string = c == '"';
+		return f->in_string;
+	}
+	if (f->escaped)
+		f->escaped = false;
+	else if (c == '\\')
+		f->escaped = true;
+	else if (c == '"')
+		f->in_string = false;
+	return true;
+}
+
+enum framing_result framing_feed(struct framing *f, struct span octets, unsigned max_depth)
+{
+	for (size_t i = 0; i < octets.n; i++) {
+		char c = (char)octets.p[i];
+
+		if (f->started && in_string(f, c))
+			continue;
+		if (in_comment(f, c) || is_space(c))
+			continue;
+		if (c == '{' || c == '[') {
+			f->started = true;
+			if (++f->depth > (int)max_depth)
+				return FRAMING_TOO_DEEP;
+		} else if (!f->started) {
+			return FRAMING_NOT_JSON;
+		} else if ((c == '}' || c == ']') && --f->depth == 0) {
+			return FRAMING_WHOLE;
+		}
+	}
+	return FRAMING_MORE;
+}

@@ -1,0 +1,472 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * Start, reload, stop. A configuration is applied in one order, at start and at every reload: build the
+ * snapshot (hooks, pools), open what is new (channels, log files), publish, then bring sockets and
+ * timers in line. Whatever fails before publishing leaves everything as it was.
+ */
+#include "server/daemon.h"
+
+#include "base/cleanup.h"
+#include "base/error.h"
+#include "base/log.h"
+#include "config/config.h"
+#include "control/channel.h"
+#include "hook/hook.h"
+#include "lease/lease_db.h"
+#include "lease/lease_store.h"
+#include "runtime/iface.h"
+#include "runtime/loop.h"
+#include "server/snapshot.h"
+#include "server/worker.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/file.h>
+#include <sys/signalfd.h>
+#include <sys/stat.h>
+
+enum { SLOTS_PER_WORKER = 4096 };
+
+const char *usher_version(void)
+{
+	return USHER_VERSION;
+}
+
+static const char *env_dir(const char *ours, const char *kea, const char *fallback)
+{
+	const char *dir = getenv(ours);
+
+	if (!dir || !dir[0])
+		dir = getenv(kea);
+	return dir && dir[0] ? dir : fallback;
+}
+
+const char *daemon_lease_path(const struct config *cfg, struct arena *arena)
+{
+	if (cfg->lease_file && cfg->lease_file[0])
+		return cfg->lease_file;
+	return arena_printf(arena, "%s/kea-leases4.csv",
+			    env_dir("USHER_DATA_DIR", "KEA_DHCP_DATA_DIR", "/var/lib/kea"));
+}
+
+static void warn(void *ctx, const struct config_error *w)
+{
+	struct server_daemon *d = ctx;
+
+	log_msg(d->srv.log, LOG_DHCP4_CONFIG_WARNING, "%s:%u:%u: %s", w->pos.file ? w->pos.file : "",
+		w->pos.line, w->pos.col, w->text);
+}
+
+static void log_config_error(struct server_daemon *d, enum log_id id, const struct config_error *err)
+{
+	struct buf b;
+
+	buf_init(&b);
+	config_error_text(err, &b);
+	log_msg(d->srv.log, id, "%s", b.failed ? "out of memory" : b.p);
+	buf_fini(&b);
+}
+
+/* --- applying a configuration ----------------------------------------------------------------------- */
+
+static int apply_log(struct server_daemon *d, const struct config *cfg, struct config_error *err)
+{
+	struct log_rule rules[64];
+	size_t n = cfg->n_loggers < ARRAY_LEN(rules) ? cfg->n_loggers : ARRAY_LEN(rules);
+	int r;
+
+	for (size_t i = 0; i < n; i++)
+		rules[i] = (struct log_rule){cfg->loggers[i].name, cfg->loggers[i].severity,
+					     cfg->loggers[i].outputs, cfg->loggers[i].n_outputs};
+	r = log_configure(d->srv.log, rules, n, d->o.debug);
+	return r < 0 ? config_error_set(err, NULL, r, "log output cannot be opened: %s", usher_strerror(r)) : 0;
+}
+
+static struct channel *channel_find(const struct server_daemon *d, const char *path)
+{
+	for (unsigned i = 0; i < d->n_channels; i++)
+		if (strcmp(channel_path(d->channels[i]), path) == 0)
+			return d->channels[i];
+	return NULL;
+}
+
+static bool channel_wanted(const struct config *cfg, const char *path)
+{
+	for (size_t i = 0; i < cfg->n_control_sockets; i++)
+		if (strcmp(cfg->control_sockets[i].path, path) == 0)
+			return true;
+	return false;
+}
+
+static void channel_drop(struct server_daemon *d, unsigned i)
+{
+	channel_close(d->channels[i]);
+	d->channels[i] = d->channels[--d->n_channels];
+}
+
+/* Opens those that are new; on failure closes those it opened. *ret_old: how many there were before. */
+static int apply_channels_open(struct server_daemon *d, const struct config *cfg, struct config_error *err,
+			       unsigned *ret_old)
+{
+	*ret_old = d->n_channels;
+	for (size_t i = 0; i < cfg->n_control_sockets; i++) {
+		const struct config_control_socket *s = &cfg->control_sockets[i];
+		struct channel_opts o = {
+			.path = s->path, .mode = 0660, .log = d->srv.log, .handle = command_handle, .ctx = d,
+		};
+		int r;
+
+		if (channel_find(d, s->path))
+			continue;
+		r = d->n_channels == DAEMON_MAX_CHANNELS ? -USHER_E_LIMIT
+							 : channel_open(d->loop, &o, &d->channels[d->n_channels]);
+		if (r < 0) {
+			while (d->n_channels > *ret_old)
+				channel_drop(d, d->n_channels - 1);
+			return config_error_set(err, s->node ? &s->node->pos : NULL, r,
+						"control socket %s cannot be opened: %s", s->path,
+						usher_strerror(r));
+		}
+		d->n_channels++;
+	}
+	return 0;
+}
+
+static void apply_channels_close(struct server_daemon *d, const struct config *cfg)
+{
+	for (unsigned i = d->n_channels; i > 0; i--)
+		if (!channel_wanted(cfg, channel_path(d->channels[i - 1])))
+			channel_drop(d, i - 1);
+}
+
+/* What a running server cannot change: said, not silently ignored. */
+static void warn_fixed(struct server_daemon *d, const struct config *old, const struct config *cfg)
+{
+	struct config_error w = {0};
+
+	if (old->multi_threading != cfg->multi_threading || old->thread_pool_size != cfg->thread_pool_size) {
+		(void)config_error_set(&w, NULL, 0, "multi-threading takes effect with the next start");
+		warn(d, &w);
+	}
+	if (strcmp(old->lease_file, cfg->lease_file) != 0 || old->persist != cfg->persist) {
+		(void)config_error_set(&w, NULL, 0, "lease-database takes effect with the next start");
+		warn(d, &w);
+	}
+}
+
+static void call_configured(struct server_daemon *d, struct snapshot *s)
+{
+	struct usher_call c = {.point = HOOK_DHCP4_SRV_CONFIGURED, .cfg = s->cfg};
+
+	(void)d;
+	if (hook_any(s->hooks, HOOK_DHCP4_SRV_CONFIGURED))
+		(void)hook_call(s->hooks, &c);
+}
+
+int daemon_apply(struct server_daemon *d, struct config *cfg, struct config_error *err)
+{
+	struct snapshot *prev = server_snapshot(&d->srv);
+	struct snapshot *s = NULL;
+	unsigned n_old = 0;
+	int r;
+
+	r = snapshot_build(&d->srv, cfg, prev, &s, err);
+	if (r == 0)
+		r = apply_channels_open(d, cfg, err, &n_old);
+	if (r == 0) {
+		r = apply_log(d, cfg, err);
+		while (r < 0 && d->n_channels > n_old)
+			channel_drop(d, d->n_channels - 1);
+	}
+	if (r < 0) {
+		if (s)
+			s->cfg = NULL; /* stays the caller's */
+		snapshot_unref(s);
+		snapshot_unref(prev);
+		return r;
+	}
+	if (prev)
+		warn_fixed(d, prev->cfg, cfg);
+	apply_channels_close(d, cfg);
+	call_configured(d, s);
+	server_publish_snapshot(&d->srv, s);
+	snapshot_unref(prev);
+	d->srv.reloaded_ns = clock_wall_ns(&d->srv.clock);
+	if (d->ready) {
+		daemon_sync_ports(d);
+		daemon_timers(d);
+	}
+	return 0;
+}
+
+int daemon_reload(struct server_daemon *d, struct config_error *err)
+{
+	struct config_load_opts lo = {.warn = warn, .ctx = d};
+	struct config *cfg;
+	int r;
+
+	log_msg(d->srv.log, LOG_DHCP4_DYNAMIC_RECONFIGURATION, "reading %s", d->o.config_file);
+	r = config_load_file(d->o.config_file, &lo, &cfg, err);
+	if (r == 0) {
+		r = daemon_apply(d, cfg, err);
+		if (r < 0)
+			config_free(cfg);
+	}
+	if (r < 0)
+		log_config_error(d, LOG_DHCP4_DYNAMIC_RECONFIGURATION_FAIL, err);
+	else
+		log_msg(d->srv.log, LOG_DHCP4_CONFIG_COMPLETE, "configuration of %s is in effect",
+			d->o.config_file);
+	return r;
+}
+
+/* --- leases --------------------------------------------------------------------------------------------- */
+
+static int open_store(struct server_daemon *d, const struct config *cfg)
+{
+	struct journal_load_stats st = {0};
+	struct journal_opts o = {
+		.persist = cfg->persist && cfg->durability != DURABILITY_NONE,
+		.threads = true,
+		.max_row_errors = cfg->max_row_errors,
+		.max_delay_us = cfg->commit_delay_us,
+		.clock = &d->srv.clock,
+		.log = d->srv.log,
+	};
+	struct arena a;
+	int r;
+
+	arena_init(&a);
+	o.path = daemon_lease_path(cfg, &a);
+	if (o.persist) {
+		char *lock = arena_printf(&a, "%s.lock", o.path);
+
+		d->lock_fd = lock ? open(lock, O_RDWR | O_CREAT | O_CLOEXEC, 0640) : -1;
+		if (d->lock_fd >= 0 && flock(d->lock_fd, LOCK_EX | LOCK_NB) < 0) {
+			log_msg(d->srv.log, LOG_DHCP4_INIT_FAIL,
+				"lease file %s is in use by another usher-server", o.path);
+			arena_fini(&a);
+			return -EADDRINUSE;
+		}
+	}
+	r = journal_open(&o, d->srv.db, &d->srv.store, &st);
+	if (r < 0)
+		log_msg(d->srv.log, LOG_DHCP4_INIT_FAIL, "lease file %s cannot be opened: %s%s%s", o.path,
+			usher_strerror(r), st.first_bad_why[0] ? ": " : "", st.first_bad_why);
+	else
+		log_msg(d->srv.log, LOG_DHCPSRV_MEMFILE_DB, "%s: %llu leases from %llu rows",
+			o.persist ? o.path : "(not persistent)", (unsigned long long)st.leases,
+			(unsigned long long)st.rows);
+	arena_fini(&a);
+	return r;
+}
+
+/* --- the process ------------------------------------------------------------------------------------------ */
+
+static void pid_file(struct server_daemon *d)
+{
+	const char *dir = env_dir("USHER_PIDFILE_DIR", "KEA_PIDFILE_DIR", NULL);
+	const char *base = strrchr(d->o.config_file, '/');
+	char path[4096];
+
+	if (!dir)
+		return;
+	base = base ? base + 1 : d->o.config_file;
+	(void)snprintf(path, sizeof(path), "%s/%.*s.usher-server.pid", dir,
+		       (int)(strchrnul(base, '.') - base), base);
+	d->pid_fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+	if (d->pid_fd < 0)
+		return;
+	(void)dprintf(d->pid_fd, "%d\n", (int)getpid());
+	d->pid_path = strdup(path);
+}
+
+static void on_signal(void *ctx, uint32_t events)
+{
+	struct server_daemon *d = ctx;
+	struct signalfd_siginfo si;
+	struct config_error err = {0};
+
+	(void)events;
+	if (read(d->signal_fd, &si, sizeof(si)) != sizeof(si))
+		return;
+	if (si.ssi_signo == SIGHUP)
+		(void)!daemon_reload(d, &err);
+	else if (si.ssi_signo == SIGUSR1)
+		log_reopen(d->srv.log);
+	else
+		daemon_shutdown(d, 0);
+}
+
+/* Signals come through a descriptor; blocked before any thread starts, so that threads inherit it. */
+static int open_signals(struct server_daemon *d)
+{
+	sigset_t set;
+
+	(void)signal(SIGPIPE, SIG_IGN);
+	(void)sigemptyset(&set);
+	(void)sigaddset(&set, SIGHUP);
+	(void)sigaddset(&set, SIGTERM);
+	(void)sigaddset(&set, SIGINT);
+	(void)sigaddset(&set, SIGUSR1);
+	if (pthread_sigmask(SIG_BLOCK, &set, NULL) != 0)
+		return -EINVAL;
+	d->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	if (d->signal_fd < 0)
+		return -errno;
+	return loop_add(d->loop, d->signal_fd, EPOLLIN, on_signal, d, &d->signal_source);
+}
+
+static void ifaces_changed(void *ctx)
+{
+	daemon_sync_ports(ctx);
+}
+
+static unsigned worker_count(const struct config *cfg)
+{
+	long n = cfg->multi_threading ? (long)cfg->thread_pool_size : 1;
+
+	if (n == 0)
+		n = sysconf(_SC_NPROCESSORS_ONLN);
+	return n < 1 ? 1 : n > SERVER_MAX_WORKERS ? SERVER_MAX_WORKERS : (unsigned)n;
+}
+
+static int start_workers(struct server_daemon *d, const struct config *cfg)
+{
+	unsigned n = worker_count(cfg);
+
+	for (unsigned i = 0; i < n; i++) {
+		struct worker_opts o = {.index = i, .n_slots = SLOTS_PER_WORKER};
+		int r = worker_new(&d->srv, &o, &d->srv.workers[i]);
+
+		if (r < 0)
+			return r;
+		d->srv.n_workers = i + 1;
+		r = worker_start(d->srv.workers[i]);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+/* From a checked configuration to serving. */
+static int bring_up(struct server_daemon *d, struct config *cfg)
+{
+	struct config_error err = {0};
+	int r = open_store(d, cfg);
+
+	if (r < 0) {
+		config_free(cfg);
+		return r;
+	}
+	r = daemon_apply(d, cfg, &err);
+	if (r < 0) {
+		log_config_error(d, LOG_DHCP4_CONFIG_LOAD_FAIL, &err);
+		config_free(cfg);
+		return r;
+	}
+	r = start_workers(d, cfg);
+	if (r == 0)
+		r = iface_monitor_open(d->loop, ifaces_changed, d, &d->monitor);
+	if (r < 0) {
+		log_msg(d->srv.log, LOG_DHCP4_INIT_FAIL, "cannot start: %s", usher_strerror(r));
+		return r;
+	}
+	d->ready = true;
+	daemon_sync_ports(d);
+	daemon_timers(d);
+	return 0;
+}
+
+int daemon_start(struct server_daemon *d, const struct daemon_opts *o)
+{
+	struct config_load_opts lo = {.warn = warn, .ctx = d};
+	struct config_error err = {0};
+	struct server_opts so = {.clock = clock_system, .server_port = o->server_port,
+				 .client_port = o->client_port};
+	struct config *cfg = NULL;
+	int r;
+
+	memset(d, 0, sizeof(*d));
+	d->o = *o;
+	d->signal_fd = -1;
+	d->pid_fd = -1;
+	d->lock_fd = -1;
+	so.log = log_new(&clock_system);
+	if (!so.log)
+		return -ENOMEM;
+	if (o->debug)
+		(void)!log_configure(so.log, NULL, 0, true);
+	d->srv.log = so.log;
+	r = config_load_file(o->config_file, &lo, &cfg, &err);
+	if (r < 0) {
+		log_config_error(d, LOG_DHCP4_CONFIG_LOAD_FAIL, &err);
+		return r;
+	}
+	log_msg(so.log, LOG_DHCP4_STARTING, "usher-server %s is starting, pid %d", usher_version(), (int)getpid());
+	so.offer_hold_s = cfg->offer_hold_s;
+	r = server_init(&d->srv, &so);
+	d->srv.log = so.log;
+	if (r == 0)
+		r = loop_new(&d->loop);
+	if (r == 0)
+		r = open_signals(d);
+	if (r < 0) {
+		config_free(cfg);
+		return r;
+	}
+	r = bring_up(d, cfg);
+	if (r == 0)
+		pid_file(d);
+	return r;
+}
+
+int daemon_run(struct server_daemon *d)
+{
+	int r;
+
+	log_msg(d->srv.log, LOG_DHCP4_STARTED, "server version %s started", usher_version());
+	r = loop_run(d->loop);
+	if (r < 0)
+		log_msg(d->srv.log, LOG_DHCP4_INIT_FAIL, "event loop: %s", usher_strerror(r));
+	log_msg(d->srv.log, LOG_DHCP4_SHUTDOWN, "server stopped");
+	return r < 0 ? 1 : d->exit_code;
+}
+
+void daemon_shutdown(struct server_daemon *d, int exit_code)
+{
+	log_msg(d->srv.log, LOG_DHCP4_SHUTDOWN_REQUEST, "stopping");
+	d->exit_code = exit_code;
+	loop_stop(d->loop);
+}
+
+void daemon_stop(struct server_daemon *d)
+{
+	struct log *log = d->srv.log;
+
+	for (unsigned i = 0; i < d->srv.n_workers; i++)
+		worker_stop(d->srv.workers[i]);
+	while (d->n_channels)
+		channel_drop(d, 0);
+	iface_monitor_close(d->monitor);
+	loop_remove(d->signal_source);
+	if (d->signal_fd >= 0)
+		(void)close(d->signal_fd);
+	if (d->srv.db)
+		server_fini(&d->srv);
+	loop_free(d->loop);
+	free(d->ports);
+	if (d->pid_path)
+		(void)unlink(d->pid_path);
+	free(d->pid_path);
+	if (d->pid_fd >= 0)
+		(void)close(d->pid_fd);
+	if (d->lock_fd >= 0)
+		(void)close(d->lock_fd);
+	log_free(log);
+	memset(d, 0, sizeof(*d));
+}

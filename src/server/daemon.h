@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * The management side of usher-server: one thread, one loop. Signals, the command channels, netlink,
+ * sockets, reload, housekeeping timers. It never touches a packet; workers never touch this.
+ */
+#pragma once
+
+#include "server/server.h"
+
+struct arena;
+struct channel;
+struct config;
+struct config_error;
+struct iface_monitor;
+struct json;
+struct loop;
+struct loop_source;
+struct loop_timer;
+
+enum { DAEMON_MAX_CHANNELS = 8, DAEMON_MAX_PORTS = 4096 };
+
+struct daemon_opts {
+	const char *config_file;
+	bool debug;		/* -d */
+	uint16_t server_port, client_port;
+};
+
+/* One served interface and address. */
+struct daemon_port {
+	int ifindex;
+	char name[16];
+	uint32_t addr;
+	bool failed;		/* opening failed, tried again */
+};
+
+struct server_daemon {
+	struct daemon_opts o;
+	struct server srv;
+	struct loop *loop;
+	struct loop_source *signal_source;
+	int signal_fd;
+	struct iface_monitor *monitor;
+	struct channel *channels[DAEMON_MAX_CHANNELS];
+	unsigned n_channels;
+	struct daemon_port *ports;
+	size_t n_ports;
+	unsigned socket_errors;
+	struct loop_timer *reclaim, *flush, *lfc, *retry, *enable, *second;
+	uint64_t log_lost_seen;
+	uint32_t reclaim_cycles_behind;
+	int pid_fd;
+	char *pid_path;
+	int lock_fd;
+	int exit_code;
+	bool ready;
+};
+
+/* Everything up to serving: configuration, leases, sockets, channels, workers. 0, or negative with the
+ * reason logged. */
+int daemon_start(struct server_daemon *d, const struct daemon_opts *o) must_check;
+/* Serves until stopped; the exit code. */
+int daemon_run(struct server_daemon *d);
+/* Also of a daemon that did not start. */
+void daemon_stop(struct server_daemon *d);
+
+/* Puts a configuration to work; takes cfg on success. On failure nothing changed. */
+int daemon_apply(struct server_daemon *d, struct config *cfg, struct config_error *err) must_check;
+/* SIGHUP, config-reload: reads the file anew. */
+int daemon_reload(struct server_daemon *d, struct config_error *err) must_check;
+/* Opens and closes sockets so that they fit configuration and interfaces. */
+void daemon_sync_ports(struct server_daemon *d);
+/* Arms the timers from the current configuration. */
+void daemon_timers(struct server_daemon *d);
+/* dhcp-disable with max-period: on again after s seconds (0: stays off). */
+void daemon_enable_after(struct server_daemon *d, uint32_t s);
+/* Ends daemon_run. */
+void daemon_shutdown(struct server_daemon *d, int exit_code);
+
+/* Answers a command (commands.def). The answer lives in arena. */
+struct json *command_handle(void *daemon, const struct json *request, struct arena *arena);
+
+/* Where the lease file is: configured, or in the data directory. In arena. */
+const char *daemon_lease_path(const struct config *cfg, struct arena *arena);
+const char *usher_version(void);
+/* Compiler, libraries, features. */
+const char *usher_build_report(void);

@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * Housekeeping timers: expired-leases-processing, lease file clean-up, socket retries, dhcp-disable's
+ * end. Their periods come from the current configuration each time they fire.
+ */
+#include "base/log.h"
+#include "config/config.h"
+#include "lease/lease_db.h"
+#include "lease/lease_store.h"
+#include "runtime/loop.h"
+#include "server/daemon.h"
+#include "server/snapshot.h"
+
+static void arm(struct loop_timer *t, uint32_t s)
+{
+	loop_timer_set(t, s ? s * NS_PER_S : -1);
+}
+
+static void on_reclaim(void *ctx)
+{
+	struct server_daemon *d = ctx;
+	struct snapshot *s = server_snapshot(&d->srv);
+
+	server_reclaim(&d->srv, s->cfg->hold_reclaimed_s == 0, s->cfg->max_reclaim_leases,
+		       s->cfg->max_reclaim_ms);
+	arm(d->reclaim, s->cfg->reclaim_timer_wait_s);
+	snapshot_unref(s);
+}
+
+static void on_flush(void *ctx)
+{
+	struct server_daemon *d = ctx;
+	struct snapshot *s = server_snapshot(&d->srv);
+
+	server_flush_reclaimed(&d->srv);
+	arm(d->flush, s->cfg->flush_reclaimed_timer_wait_s);
+	snapshot_unref(s);
+}
+
+static void on_lfc(void *ctx)
+{
+	struct server_daemon *d = ctx;
+	struct snapshot *s = server_snapshot(&d->srv);
+
+	if (d->srv.store && s->cfg->persist)
+		(void)!lease_store_cleanup(d->srv.store);
+	arm(d->lfc, s->cfg->lfc_interval);
+	snapshot_unref(s);
+}
+
+static void on_retry(void *ctx)
+{
+	daemon_sync_ports(ctx);
+}
+
+static void on_enable(void *ctx)
+{
+	struct server_daemon *d = ctx;
+
+	d->srv.disabled = 0;
+}
+
+static void on_second(void *ctx)
+{
+	struct server_daemon *d = ctx;
+	uint64_t lost = log_lost(d->srv.log);
+
+	lease_db_expire_holds(d->srv.db);
+	if (lost != d->log_lost_seen) {
+		log_msg(d->srv.log, LOG_USHER_LOG_LINES_LOST, "%llu log lines were lost: an output was blocked",
+			(unsigned long long)(lost - d->log_lost_seen));
+		d->log_lost_seen = lost;
+	}
+	loop_timer_set(d->second, NS_PER_S);
+}
+
+static void make(struct server_daemon *d, struct loop_timer **t, loop_timer_fn fn)
+{
+	if (!*t)
+		(void)!loop_timer_new(d->loop, fn, d, t);
+}
+
+void daemon_timers(struct server_daemon *d)
+{
+	struct snapshot *s = server_snapshot(&d->srv);
+
+	make(d, &d->reclaim, on_reclaim);
+	make(d, &d->flush, on_flush);
+	make(d, &d->lfc, on_lfc);
+	make(d, &d->enable, on_enable);
+	make(d, &d->second, on_second);
+	arm(d->reclaim, s->cfg->reclaim_timer_wait_s);
+	arm(d->flush, s->cfg->flush_reclaimed_timer_wait_s);
+	arm(d->lfc, s->cfg->lfc_interval);
+	arm(d->second, 1);
+	make(d, &d->retry, on_retry);
+	snapshot_unref(s);
+}
+
+void daemon_enable_after(struct server_daemon *d, uint32_t s)
+{
+	arm(d->enable, s);
+}
