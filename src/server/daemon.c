@@ -31,11 +31,6 @@
 
 enum { SLOTS_PER_WORKER = 4096 };
 
-const char *usher_version(void)
-{
-	return USHER_VERSION;
-}
-
 static const char *env_dir(const char *ours, const char *kea, const char *fallback)
 {
 	const char *dir = getenv(ours);

@@ -6,6 +6,7 @@
  * Opening that fails is tried again by a timer.
  */
 #include "base/error.h"
+#include "base/hash.h"
 #include "base/ip.h"
 #include "base/log.h"
 #include "capture/capture.h"
@@ -19,6 +20,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 enum { RETRY_MS = 500, RCVBUF = 8 << 20, ARPHRD_ETHERNET = 1 };
 
@@ -56,7 +58,8 @@ static int open_capture(struct server_daemon *d, const struct config *cfg, const
 
 	if (cfg->socket_udp || i->arp_type != ARPHRD_ETHERNET) {
 		struct capture_udp_opts o = {.ifindex = i->ifindex, .ifname = i->name, .addr = addr,
-					     .port = d->srv.server_port, .reuseport = n > 1, .rcvbuf = RCVBUF};
+					     .port = d->srv.server_port, .reuseport = n > 1,
+					     .reuseport_members = n, .rcvbuf = RCVBUF};
 
 		return capture_udp_open(&o, ret);
 	}

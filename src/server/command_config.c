@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * Commands about the configuration. config-set, config-test and config-reload either work whole or
+ * change nothing.
+ */
+#include "base/buf.h"
+#include "base/cleanup.h"
+#include "base/error.h"
+#include "base/log.h"
+#include "config/config.h"
+#include "server/command.h"
+#include "server/snapshot.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+
+static struct json *fail_at(struct command *c, const char *what, const struct config_error *err)
+{
+	struct buf b;
+	struct json *answer;
+
+	buf_init(&b);
+	config_error_text(err, &b);
+	answer = command_fail(c, "%s: %s", what, b.failed ? "out of memory" : b.p);
+	buf_fini(&b);
+	return answer;
+}
+
+static struct json *hash_arg(struct command *c, const struct snapshot *s)
+{
+	struct json *m = json_map(c->arena);
+
+	(void)json_add(c->arena, m, "hash", json_str(c->arena, s->cfg->hash));
+	return m;
+}
+
+struct json *command_config_get(struct command *c)
+{
+	struct snapshot *s = server_snapshot(&c->d->srv);
+	struct json *m = json_copy(c->arena, s->cfg->effective);
+
+	(void)json_add(c->arena, m, "hash", json_str(c->arena, s->cfg->hash));
+	snapshot_unref(s);
+	return command_ok(c, m, "%s", "");
+}
+
+struct json *command_config_hash_get(struct command *c)
+{
+	struct snapshot *s = server_snapshot(&c->d->srv);
+	struct json *m = hash_arg(c, s);
+
+	snapshot_unref(s);
+	return command_ok(c, m, "%s", "");
+}
+
+/* The arguments without "hash", which config-get adds: its answer can be given back as it is. */
+static const struct json *config_arg(struct command *c)
+{
+	struct json *m = json_map(c->arena);
+
+	if (!json_get(c->args, "hash"))
+		return c->args;
+	for (const struct json *k = c->args->first; k; k = k->next)
+		if (strcmp(k->key, "hash") != 0)
+			(void)json_add(c->arena, m, k->key, json_copy(c->arena, k));
+	m->pos = c->args->pos;
+	return m;
+}
+
+static struct json *load_arg(struct command *c, struct config **ret)
+{
+	struct config_load_opts lo = {0};
+	struct config_error err = {0};
+
+	if (!json_get(c->args, "Dhcp4"))
+		return command_fail(c, "'arguments' must hold the map 'Dhcp4'");
+	if (config_load_json(config_arg(c), &lo, ret, &err) < 0)
+		return fail_at(c, "configuration refused", &err);
+	return NULL;
+}
+
+struct json *command_config_test(struct command *c)
+{
+	struct config *cfg = NULL;
+	struct json *bad = load_arg(c, &cfg);
+
+	if (bad)
+		return bad;
+	config_free(cfg);
+	return command_ok(c, NULL, "Configuration seems sane. Control-socket, hook-libraries, and D2 "
+				   "configuration were sanity checked, but not applied.");
+}
+
+struct json *command_config_set(struct command *c)
+{
+	struct config_error err = {0};
+	struct config *cfg = NULL;
+	struct json *bad = load_arg(c, &cfg);
+	struct snapshot *s;
+	struct json *m;
+
+	if (bad)
+		return bad;
+	if (daemon_apply(c->d, cfg, &err) < 0) {
+		config_free(cfg);
+		return fail_at(c, "configuration refused", &err);
+	}
+	s = server_snapshot(&c->d->srv);
+	m = hash_arg(c, s);
+	snapshot_unref(s);
+	return command_ok(c, m, "Configuration successful.");
+}
+
+struct json *command_config_reload(struct command *c)
+{
+	struct config_error err = {0};
+	struct snapshot *s;
+	struct json *m;
+
+	if (daemon_reload(c->d, &err) < 0)
+		return fail_at(c, "configuration refused", &err);
+	s = server_snapshot(&c->d->srv);
+	m = hash_arg(c, s);
+	snapshot_unref(s);
+	return command_ok(c, m, "Configuration successful.");
+}
+
+/* Beside the target, then renamed over it: a crash leaves the old file or the new one. */
+static int write_file(const char *path, const struct buf *text)
+{
+	char tmp[4096];
+	auto_close int fd = -1;
+
+	if ((size_t)snprintf(tmp, sizeof(tmp), "%s.new", path) >= sizeof(tmp))
+		return -ENAMETOOLONG;
+	fd = open(tmp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0640);
+	if (fd < 0)
+		return -errno;
+	if (write(fd, text->p, text->len) != (ssize_t)text->len || fsync(fd) < 0 || rename(tmp, path) < 0) {
+		int e = errno ? -errno : -EIO;
+
+		(void)unlink(tmp);
+		return e;
+	}
+	return 0;
+}
+
+/* Only into the directory of the configuration file: a name, no path (CVE-2025-32802's class). */
+static const char *write_target(struct command *c, const char *name)
+{
+	const char *conf = c->d->o.config_file;
+	const char *slash = strrchr(conf, '/');
+	size_t dir = slash ? (size_t)(slash - conf) + 1 : 0;
+
+	if (!name)
+		return conf;
+	if (strncmp(name, conf, dir) == 0)
+		name += dir;
+	if (!name[0] || name[0] == '.' || strchr(name, '/'))
+		return NULL;
+	return arena_printf(c->arena, "%.*s%s", (int)dir, conf, name);
+}
+
+struct json *command_config_write(struct command *c)
+{
+	const char *name = command_str(c, "filename");
+	const char *path = write_target(c, name);
+	struct snapshot *s;
+	struct json *m;
+	struct buf b;
+	int r;
+
+	if (json_get(c->args, "filename") && !name)
+		return command_fail(c, "'filename' must be a string");
+	if (!path)
+		return command_fail(c, "'filename' must name a file in the directory of %s", c->d->o.config_file);
+	s = server_snapshot(&c->d->srv);
+	buf_init(&b);
+	json_write(s->cfg->effective, true, &b);
+	buf_char(&b, '\n');
+	snapshot_unref(s);
+	r = b.failed ? -ENOMEM : write_file(path, &b);
+	if (r < 0) {
+		buf_fini(&b);
+		return command_fail(c, "%s cannot be written: %s", path, usher_strerror(r));
+	}
+	m = json_map(c->arena);
+	(void)json_add(c->arena, m, "size", json_int(c->arena, (int64_t)b.len));
+	(void)json_add(c->arena, m, "filename", json_str(c->arena, path));
+	buf_fini(&b);
+	return command_ok(c, m, "Configuration written to %s successful", path);
+}

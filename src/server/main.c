@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * usher-server: the command line. Flags and exit codes are kea-dhcp4's: 0 good, 1 failed.
+ */
+#include "base/buf.h"
+#include "base/cleanup.h"
+#include "base/error.h"
+#include "base/log.h"
+#include "config/config.h"
+#include "hook/hook.h"
+#include "lease/lease_db.h"
+#include "server/daemon.h"
+#include "server/replay.h"
+#include "server/snapshot.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+static const char usage[] =
+	"usage: usher-server -c FILE [-d] [-p PORT] [-P PORT]\n"
+	"       usher-server -t FILE | -T FILE\n"
+	"       usher-server -c FILE -r IN.pcap [-w OUT.pcap]\n"
+	"       usher-server -v | -V | -W | -h\n"
+	"\n"
+	"  -c FILE   serve with this configuration (Kea's), in the foreground\n"
+	"  -d        debug log and packet traces on stdout\n"
+	"  -t FILE   check a configuration\n"
+	"  -T FILE   check it, load hook libraries and build its pools as well\n"
+	"  -p PORT   server port (67)\n"
+	"  -P PORT   client port (68)\n"
+	"  -r, -w    answer a recorded capture on its own clock\n"
+	"  -X        accepted and without effect: any path may be used\n"
+	"  -v -V -W  version, extended version, build report\n";
+
+struct args {
+	const char *config, *check, *check_all, *in, *out;
+	bool debug;
+	uint16_t server_port, client_port;
+};
+
+static void warn(void *ctx, const struct config_error *w)
+{
+	struct buf b;
+
+	(void)ctx;
+	buf_init(&b);
+	config_error_text(w, &b);
+	(void)fprintf(stderr, "warning: %s\n", b.p ? b.p : "");
+	buf_fini(&b);
+}
+
+/* -T: what applying would do, short of opening sockets and leases. */
+static int check_deeper(struct config *cfg, struct config_error *err)
+{
+	struct server_opts so = {.clock = clock_system};
+	struct snapshot *s = NULL;
+	struct server srv;
+	int r;
+
+	so.log = log_new(&clock_system);
+	r = so.log ? server_init(&srv, &so) : -USHER_E_NOMEM;
+	if (r == 0) {
+		r = snapshot_build(&srv, cfg, NULL, &s, err);
+		if (r == 0)
+			server_publish_snapshot(&srv, s);
+		server_fini(&srv);
+	}
+	if (r < 0)
+		config_free(cfg);
+	log_free(so.log);
+	return r;
+}
+
+static int check(const char *path, bool deeper)
+{
+	struct config_load_opts lo = {.warn = warn};
+	struct config_error err = {0};
+	struct config *cfg;
+	struct buf b;
+	int r = config_load_file(path, &lo, &cfg, &err);
+
+	if (r == 0 && deeper)
+		r = check_deeper(cfg, &err);
+	else if (r == 0)
+		config_free(cfg);
+	if (r == 0) {
+		(void)printf("%s is a good configuration\n", path);
+		return 0;
+	}
+	buf_init(&b);
+	config_error_text(&err, &b);
+	(void)fprintf(stderr, "%s\n", b.p ? b.p : usher_strerror(r));
+	buf_fini(&b);
+	return 1;
+}
+
+static bool parse_port(const char *s, uint16_t *ret)
+{
+	char *end;
+	unsigned long v = strtoul(s, &end, 10);
+
+	if (!*s || *end || v == 0 || v > 65535) {
+		(void)fprintf(stderr, "usher-server: '%s' is no port (1 to 65535)\n", s);
+		return false;
+	}
+	*ret = (uint16_t)v;
+	return true;
+}
+
+/* -1: go on; else the exit code. */
+static int parse(int argc, char **argv, struct args *a)
+{
+	int c;
+
+	while ((c = getopt(argc, argv, "c:dt:T:p:P:r:w:XvVWh")) >= 0) {
+		switch (c) {
+		case 'c': a->config = optarg; break;
+		case 'd': a->debug = true; break;
+		case 't': a->check = optarg; break;
+		case 'T': a->check_all = optarg; break;
+		case 'r': a->in = optarg; break;
+		case 'w': a->out = optarg; break;
+		case 'X': break;
+		case 'p':
+		case 'P':
+			if (!parse_port(optarg, c == 'p' ? &a->server_port : &a->client_port))
+				return 1;
+			break;
+		case 'v':
+			(void)printf("%s\n", usher_version());
+			return 0;
+		case 'V':
+			(void)printf("%s\n%s\n", usher_version(), usher_build_report());
+			return 0;
+		case 'W':
+			(void)printf("%s\n", usher_build_report());
+			return 0;
+		case 'h':
+			(void)fputs(usage, stdout);
+			return 0;
+		default:
+			(void)fputs(usage, stderr);
+			return 1;
+		}
+	}
+	if (optind < argc) {
+		(void)fprintf(stderr, "usher-server: '%s' is not understood\n%s", argv[optind], usage);
+		return 1;
+	}
+	return -1;
+}
+
+static int serve(const struct args *a)
+{
+	struct daemon_opts o = {.config_file = a->config, .debug = a->debug, .server_port = a->server_port,
+				.client_port = a->client_port};
+	struct server_daemon *d = calloc(1, sizeof(*d));
+	int code = 1;
+
+	if (!d)
+		return 1;
+	if (daemon_start(d, &o) == 0)
+		code = daemon_run(d);
+	daemon_stop(d);
+	free(d);
+	return code;
+}
+
+int main(int argc, char **argv)
+{
+	struct args a = {0};
+	int code = parse(argc, argv, &a);
+
+	if (code >= 0)
+		return code;
+	if (a.check)
+		return check(a.check, false);
+	if (a.check_all)
+		return check(a.check_all, true);
+	if (!a.config) {
+		(void)fprintf(stderr, "usher-server: a configuration file is needed (-c FILE)\n%s", usage);
+		return 1;
+	}
+	if (a.in) {
+		struct replay_opts o = {.config_file = a.config, .in = a.in, .out = a.out, .debug = a.debug,
+					.server_port = a.server_port, .client_port = a.client_port};
+
+		return replay_run(&o);
+	}
+	return serve(&a);
+}

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * -r IN.pcap -w OUT.pcap: a capture through the same pipeline, on the capture's clock. Leases are kept
+ * in memory only; everything random is seeded with a constant: two runs give the same bytes.
+ */
+#pragma once
+
+#include "base/attr.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct replay_opts {
+	const char *config_file;
+	const char *in, *out;	/* out may be NULL */
+	bool debug;
+	uint16_t server_port, client_port;
+};
+
+/* The exit code. */
+int replay_run(const struct replay_opts *o) must_check;
