@@ -15,7 +15,6 @@
 #include "lease/lease_csv.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <time.h>
 #include <unistd.h>
@@ -177,7 +176,7 @@ static void commit(struct journal *j)
 		group_done(j);
 }
 
-static void rotate(struct journal *j)
+void journal_rotate_now(struct journal *j)
 {
 	int fd = journal_create(j, ".next");
 	int r = fd < 0 ? fd : journal_rotate(j, fd);
@@ -292,10 +291,10 @@ static void turn(struct journal *j)
 	want = j->rotate_wanted && j->store.up;
 	(void)pthread_mutex_unlock(&j->mu);
 	if (want)
-		rotate(j);
+		journal_rotate_now(j);
 }
 
-static void wait_for(struct journal *j, pthread_cond_t *cond, int64_t ns)
+void journal_wait_for(struct journal *j, pthread_cond_t *cond, int64_t ns)
 {
 	struct timespec ts;
 
@@ -306,7 +305,7 @@ static void wait_for(struct journal *j, pthread_cond_t *cond, int64_t ns)
 	(void)pthread_cond_timedwait(cond, &j->mu, &ts);
 }
 
-static void *committer_main(void *ctx)
+void *journal_committer(void *ctx)
 {
 	struct journal *j = ctx;
 	bool stop = false;
@@ -318,7 +317,7 @@ static void *committer_main(void *ctx)
 			if (j->store.up)
 				(void)pthread_cond_wait(&j->work, &j->mu);
 			else
-				wait_for(j, &j->work, 50 * NS_PER_MS);
+				journal_wait_for(j, &j->work, 50 * NS_PER_MS);
 		}
 		j->idle = false;
 		stop = j->stop;
@@ -328,95 +327,6 @@ static void *committer_main(void *ctx)
 			(void)usleep(j->o.max_delay_us);
 		turn(j);
 	}
-	return NULL;
-}
-
-static int ask_rotation(struct journal *j)
-{
-	int r;
-
-	(void)pthread_mutex_lock(&j->mu);
-	j->rotate_wanted = true;
-	(void)pthread_cond_signal(&j->work);
-	while (j->rotate_wanted && !j->stop && j->store.up)
-		(void)pthread_cond_wait(&j->moved, &j->mu);
-	r = j->rotate_wanted ? -ECANCELED : j->rotate_result;
-	j->rotate_wanted = false;
-	(void)pthread_mutex_unlock(&j->mu);
-	return r;
-}
-
-static int cleaner_step(struct journal *j)
-{
-	int r;
-
-	if (j->lfc.stage != LFC_ROTATE)
-		return lfc_step(j);
-	if (j->has_threads) {
-		r = ask_rotation(j);
-	} else {
-		rotate(j);
-		r = j->rotate_result;
-	}
-	if (r < 0) {
-		lfc_abort(j);
-		return r;
-	}
-	j->lfc.stage = LFC_OPEN;
-	return 1;
-}
-
-static void cleaner_report(struct journal *j, int r)
-{
-	if (r < 0)
-		log_msg(j->o.log, LOG_DHCPSRV_MEMFILE_LFC_FAIL, "clean-up of %s failed: %s", j->path,
-			usher_strerror(r));
-	else
-		log_msg(j->o.log, LOG_DHCPSRV_MEMFILE_LFC_COMPLETE, "clean-up of %s done", j->path);
-}
-
-static void clean_once(struct journal *j)
-{
-	uint64_t epoch = j->store.epoch;
-	int r = 1;
-
-	j->lfc.stage = LFC_BEGIN;
-	while (r > 0) {
-		bool stop;
-
-		(void)pthread_mutex_lock(&j->mu);
-		stop = j->stop;
-		(void)pthread_mutex_unlock(&j->mu);
-		if (stop || j->store.epoch != epoch) {
-			lfc_abort(j);
-			r = -ECANCELED;
-		} else {
-			r = cleaner_step(j);
-			(void)usleep(300); /* the committer's disk as well */
-		}
-	}
-	cleaner_report(j, r);
-}
-
-static void *cleaner_main(void *ctx)
-{
-	struct journal *j = ctx;
-
-	(void)pthread_mutex_lock(&j->mu);
-	while (!j->stop) {
-		if (!j->lfc_wanted || !j->store.up) {
-			wait_for(j, &j->moved, NS_PER_S);
-			continue;
-		}
-		j->lfc_wanted = false;
-		j->lfc_busy = true;
-		(void)pthread_mutex_unlock(&j->mu);
-		clean_once(j);
-		(void)pthread_mutex_lock(&j->mu);
-		j->lfc_busy = false;
-		(void)pthread_cond_broadcast(&j->moved);
-	}
-	(void)pthread_mutex_unlock(&j->mu);
 	return NULL;
 }
 
@@ -449,7 +359,7 @@ static int journal_wait(struct lease_store *s, uint64_t seq, int64_t timeout_ns)
 	journal_commit_now(s);
 	(void)pthread_mutex_lock(&j->mu);
 	while (s->durable < seq && s->up && j->has_threads && left > 0) {
-		wait_for(j, &j->moved, left);
+		journal_wait_for(j, &j->moved, left);
 		left = end - clock_mono_ns(&clock_system);
 	}
 	if (s->durable < seq)
@@ -499,7 +409,7 @@ static const char *journal_path(const struct lease_store *s)
 	return of_const(s)->path;
 }
 
-static void journal_free(struct journal *j)
+void journal_free(struct journal *j)
 {
 	if (j->fd >= 0)
 		(void)j->files->close(j->files->ctx, j->fd);
@@ -533,7 +443,7 @@ static void journal_close(struct lease_store *s)
 	journal_free(j);
 }
 
-static const struct lease_store_ops journal_ops = {
+const struct lease_store_ops journal_ops = {
 	.name = "memfile",
 	.append = journal_append,
 	.wait = journal_wait,
@@ -543,146 +453,3 @@ static const struct lease_store_ops journal_ops = {
 	.path = journal_path,
 	.close = journal_close,
 };
-
-/* --- opening ------------------------------------------------------------------------------------------ */
-
-/* The live file as it should be: cut, with a header, synced, open for appending. */
-static int open_live(struct journal *j, off_t end)
-{
-	const struct file_ops *f = j->files;
-	int64_t size;
-	int r = 0;
-
-	j->fd = f->open(f->ctx, j->path, O_WRONLY | O_CREAT | O_APPEND, 0640);
-	if (j->fd < 0)
-		return j->fd;
-	size = f->size(f->ctx, j->fd);
-	if (size < 0)
-		return (int)size;
-	if (size != end)
-		r = f->ftruncate(f->ctx, j->fd, end);
-	if (r >= 0 && end == 0) {
-		r = journal_write_all(j, j->fd, LEASE_CSV_HEADER "\n", sizeof(LEASE_CSV_HEADER));
-		end = sizeof(LEASE_CSV_HEADER);
-	}
-	/* also what a killed process wrote and did not sync: it is served from now on */
-	if (r >= 0)
-		r = f->fdatasync(f->ctx, j->fd);
-	if (r >= 0)
-		r = f->sync_dir(f->ctx, j->path);
-	j->good = end;
-	return r < 0 ? r : 0;
-}
-
-/* Ends what an interrupted clean-up left. */
-static int repair(struct journal *j)
-{
-	const struct file_ops *f = j->files;
-	char name[PATH_CAP];
-	int r;
-
-	r = f->unlink(f->ctx, journal_name(j, ".output", name));
-	if (r >= 0 || r == -ENOENT)
-		r = f->unlink(f->ctx, journal_name(j, ".next", name));
-	if (r < 0 && r != -ENOENT)
-		return r;
-	return journal_exists(j, ".completed") ? journal_finish(j) : 0;
-}
-
-static int journal_new(const struct journal_opts *o, struct lease_db *db, struct journal **ret)
-{
-	struct journal *j = calloc(1, sizeof(*j));
-	pthread_condattr_t attr;
-
-	if (!j)
-		return -ENOMEM;
-	j->o = *o;
-	j->path = strdup(o->persist ? o->path : "");
-	if (!j->path) {
-		free(j);
-		return -ENOMEM;
-	}
-	j->store.ops = &journal_ops;
-	j->store.up = true;
-	j->files = o->files ? o->files : &file_ops_system;
-	if (!j->o.clock)
-		j->o.clock = &clock_system;
-	j->db = db;
-	j->fd = j->lfc.fd = -1;
-	(void)pthread_mutex_init(&j->mu, NULL);
-	(void)pthread_mutex_init(&j->store.notify_mu, NULL);
-	(void)pthread_condattr_init(&attr);
-	(void)pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	(void)pthread_cond_init(&j->work, &attr);
-	(void)pthread_cond_init(&j->moved, &attr);
-	(void)pthread_condattr_destroy(&attr);
-	*ret = j;
-	return 0;
-}
-
-static int open_files(struct journal *j, struct journal_load_stats *st)
-{
-	bool old_header = false;
-	off_t end = 0;
-	int r = journal_load(j, st, &end, &old_header);
-
-	if (r == 0)
-		r = open_live(j, end);
-	if (r == 0)
-		r = repair(j);
-	/* rows of ours below fewer columns would be refused by Kea: a new file */
-	if (r == 0 && old_header)
-		r = journal_recover(j);
-	return r;
-}
-
-static int start_threads(struct journal *j)
-{
-	int r = pthread_create(&j->committer, NULL, committer_main, j);
-
-	if (r)
-		return -r;
-	j->has_threads = true;
-	r = pthread_create(&j->cleaner, NULL, cleaner_main, j);
-	if (r == 0)
-		return 0;
-	(void)pthread_mutex_lock(&j->mu);
-	j->stop = true;
-	(void)pthread_cond_broadcast(&j->work);
-	(void)pthread_mutex_unlock(&j->mu);
-	(void)pthread_join(j->committer, NULL);
-	return -r;
-}
-
-int journal_open(const struct journal_opts *o, struct lease_db *db, struct lease_store **ret,
-		 struct journal_load_stats *ret_stats)
-{
-	struct journal_load_stats st = {0};
-	struct journal *j;
-	int r = o->persist && strlen(o->path) > PATH_CAP - 16 ? -ENAMETOOLONG : 0;
-
-	if (r == 0)
-		r = journal_new(o, db, &j);
-	if (r < 0)
-		return r;
-	if (o->persist)
-		r = open_files(j, &st);
-	st.leases = lease_db_size(db);
-	if (ret_stats)
-		*ret_stats = st;
-	/* an interrupted clean-up goes on */
-	if (r == 0 && o->persist && journal_exists(j, ".1"))
-		(void)journal_cleanup(&j->store);
-	if (r == 0 && o->persist && o->threads) {
-		j->lfc_wanted = j->lfc_busy;
-		j->lfc_busy = false;
-		r = start_threads(j);
-	}
-	if (r < 0) {
-		journal_free(j);
-		return r;
-	}
-	lease_db_attach(db, &j->store);
-	*ret = &j->store;
-	return 0;
-}

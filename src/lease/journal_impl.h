@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
  * The inside of the journal, shared by journal.c (appending, committing, going down and coming
- * back), journal_lfc.c (rotation, snapshots, clean-up) and journal_load.c (start).
+ * back), journal_cleaner.c and journal_lfc.c (rotation, snapshots, clean-up), journal_open.c and
+ * journal_load.c (start).
  *
  * Who touches what: `mu` guards what stands under it. Everything else belongs to the committer,
  * except struct lfc, which belongs to whoever set lfc_busy.
@@ -63,7 +64,20 @@ struct journal {
 };
 
 /* --- journal.c --- */
+extern const struct lease_store_ops journal_ops;
 int journal_write_all(struct journal *j, int fd, const char *p, size_t n) must_check;
+/* Rotates in the committer's name; the outcome is rotate_result. */
+void journal_rotate_now(struct journal *j);
+/* With mu held: waits on one of the journal's conditions for so long. */
+void journal_wait_for(struct journal *j, pthread_cond_t *cond, int64_t ns);
+void *journal_committer(void *journal);
+void journal_free(struct journal *j);
+
+/* --- journal_cleaner.c --- */
+/* As lfc_step, with the rotation. */
+int cleaner_step(struct journal *j) must_check;
+void cleaner_report(struct journal *j, int result);
+void *journal_cleaner(void *journal);
 
 /* --- journal_lfc.c --- */
 /* name + suffix (".1", ".2", ".output", ".completed", ".next"; "" the live file). */

@@ -15,15 +15,6 @@
 
 enum { LOCK_STRETCH = 2048 };
 
-struct lease_pools {
-	_Atomic unsigned refs;
-	struct lease_db *db;
-	struct pool **pool;	/* by index in defs */
-	uint32_t *order;	/* indexes by first address */
-	uint32_t *max_last;	/* of order[0..i] */
-	size_t n;
-};
-
 static void publish(struct pool *p)
 {
 	atomic_store_explicit(&p->n_free, p->free.n_set + p->lru.n, memory_order_relaxed);
@@ -373,7 +364,7 @@ static void pool_adopt(struct lease_db *db, const struct kept_list *kept)
 	}
 }
 
-static void pool_unref(struct lease_db *db, struct pool *p)
+void pool_unref(struct lease_db *db, struct pool *p)
 {
 	(void)pthread_mutex_lock(&db->mu);
 	if (--p->refs > 0) {
@@ -393,7 +384,7 @@ static void pool_unref(struct lease_db *db, struct pool *p)
 	pool_free(p);
 }
 
-static int pool_make(struct lease_db *db, const struct lease_pool_def *d, struct pool **ret)
+int pool_make(struct lease_db *db, const struct lease_pool_def *d, struct pool **ret)
 {
 	struct kept_list kept = {0};
 	struct pool *p;
@@ -438,8 +429,7 @@ static bool same_def(const struct lease_pool_def *a, const struct lease_pool_def
 		memcmp(a->reserved, b->reserved, a->n_reserved * sizeof(*a->reserved)) == 0);
 }
 
-/* A living pool of just these settings, with one more reference. */
-static struct pool *pool_reuse(struct lease_db *db, const struct lease_pool_def *d)
+struct pool *pool_reuse(struct lease_db *db, const struct lease_pool_def *d)
 {
 	struct pool *found = NULL;
 	struct pool *p;
@@ -454,177 +444,6 @@ static struct pool *pool_reuse(struct lease_db *db, const struct lease_pool_def 
 		found->refs++;
 	(void)pthread_mutex_unlock(&db->mu);
 	return found;
-}
-
-/* --- sets of pools --------------------------------------------------------------------------- */
-
-static int order_cmp(const void *a, const void *b, void *ctx)
-{
-	const struct lease_pools *p = ctx;
-	uint32_t x = p->pool[*(const uint32_t *)a]->def.first;
-	uint32_t y = p->pool[*(const uint32_t *)b]->def.first;
-
-	return (x > y) - (x < y);
-}
-
-static void pools_order(struct lease_pools *p)
-{
-	uint32_t max = 0;
-
-	for (size_t i = 0; i < p->n; i++)
-		p->order[i] = (uint32_t)i;
-	if (p->n)
-		qsort_r(p->order, p->n, sizeof(*p->order), order_cmp, p);
-	for (size_t i = 0; i < p->n; i++) {
-		if (p->pool[p->order[i]]->def.last > max)
-			max = p->pool[p->order[i]]->def.last;
-		p->max_last[i] = max;
-	}
-}
-
-int lease_pools_build(struct lease_db *db, const struct lease_pool_def *defs, size_t n,
-		      struct lease_pools **ret)
-{
-	struct lease_pools *p = calloc(1, sizeof(*p));
-	int r = 0;
-
-	if (!p)
-		return -ENOMEM;
-	p->db = db;
-	p->refs = 1;
-	p->pool = calloc(n + 1, sizeof(struct pool *));
-	p->order = calloc(n + 1, sizeof(*p->order));
-	p->max_last = calloc(n + 1, sizeof(*p->max_last));
-	if (!p->pool || !p->order || !p->max_last)
-		r = -ENOMEM;
-	(void)pthread_mutex_lock(&db->mu);
-	db->generation++;
-	(void)pthread_mutex_unlock(&db->mu);
-	for (; r == 0 && p->n < n; p->n += r == 0) {
-		p->pool[p->n] = pool_reuse(db, &defs[p->n]);
-		if (!p->pool[p->n])
-			r = pool_make(db, &defs[p->n], &p->pool[p->n]);
-	}
-	if (r < 0) {
-		lease_pools_unref(p);
-		return r;
-	}
-	pools_order(p);
-	*ret = p;
-	return 0;
-}
-
-struct lease_pools *lease_pools_ref(struct lease_pools *p)
-{
-	p->refs++;
-	return p;
-}
-
-void lease_pools_unref(struct lease_pools *p)
-{
-	if (!p || --p->refs > 0)
-		return;
-	for (size_t i = 0; i < p->n; i++)
-		pool_unref(p->db, p->pool[i]);
-	free(p->pool);
-	free(p->order);
-	free(p->max_last);
-	free(p);
-}
-
-uint64_t lease_pool_free(const struct lease_pools *p, size_t i)
-{
-	if (i >= p->n)
-		return 0;
-	return atomic_load_explicit(&p->pool[i]->n_free, memory_order_relaxed);
-}
-
-int lease_pools_find(const struct lease_pools *p, uint32_t addr, size_t start)
-{
-	size_t lo = 0;
-	size_t hi = p->n;
-	int best = -USHER_E_NOTFOUND;
-
-	while (lo < hi) {
-		size_t mid = lo + (hi - lo) / 2;
-
-		if (p->pool[p->order[mid]]->def.first <= addr)
-			lo = mid + 1;
-		else
-			hi = mid;
-	}
-	while (lo-- > 0 && p->max_last[lo] >= addr) {
-		uint32_t i = p->order[lo];
-
-		if (p->pool[i]->def.last >= addr && i >= start && (best < 0 || (int)i < best))
-			best = (int)i;
-	}
-	return best;
-}
-
-/* --- picking ------------------------------------------------------------------------------------ */
-
-static int64_t pick_fresh(struct lease_db *db, struct pool *p)
-{
-	uint32_t size = p->def.last - p->def.first;
-	uint64_t from = p->cursor - p->def.first;
-	int64_t bit;
-
-	if (p->def.allocator == LEASE_ALLOC_RANDOM)
-		from = size == UINT32_MAX ? rng_u64(&db->rng) >> 32 : rng_below(&db->rng, size + 1);
-	bit = bitmap_next(&p->free, from);
-	if (bit < 0)
-		bit = bitmap_next(&p->free, 0);
-	if (bit < 0)
-		return -1;
-	p->cursor = (uint32_t)bit == size ? p->def.first : p->def.first + (uint32_t)bit + 1;
-	return p->def.first + bit;
-}
-
-/* The oldest kept or lapsed record's address. */
-static int64_t pick_kept(struct lease_db *db, struct pool *p, int64_t now)
-{
-	while (p->lru.head || heap_due(db, HEAP_RUNNING, now)) {
-		uint32_t idx = p->lru.head;
-		const struct rec *r;
-
-		if (!idx) {
-			(void)rec_lapse(db, now, 64);
-			continue;
-		}
-		r = rec_at(db, idx);
-		if (rec_is_kept(r) || rec_over(r, now))
-			return r->addr;
-		/* the clock went back: it runs again */
-		heap_put(db, HEAP_RUNNING, idx, rec_expire(r));
-		lru_update(db, idx);
-	}
-	return -1;
-}
-
-int lease_db_pick(struct lease_db *db, struct lease_pools *ps, size_t i, struct lease *l)
-{
-	int r = -USHER_E_EXHAUSTED;
-	struct pool *p;
-	int64_t addr;
-
-	if (i >= ps->n)
-		return r;
-	p = ps->pool[i];
-	(void)pthread_mutex_lock(&db->mu);
-	holds_expire(db, 64);
-	(void)rec_lapse(db, clock_wall_s(db->o.clock), 16);
-	addr = pick_fresh(db, p);
-	if (addr < 0)
-		addr = pick_kept(db, p, clock_wall_s(db->o.clock));
-	if (addr >= 0) {
-		l->addr = (uint32_t)addr;
-		l->subnet_id = p->def.subnet_id;
-		l->pool_id = p->def.pool_id;
-		r = hold_set(db, l);
-	}
-	(void)pthread_mutex_unlock(&db->mu);
-	return r;
 }
 
 void pools_fini(struct lease_db *db)

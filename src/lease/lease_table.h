@@ -198,5 +198,10 @@ void counts_bump(struct lease_db *db, const struct rec *r, enum count_what what)
 void pools_refresh(struct lease_db *db, uint32_t addr);
 void lru_update(struct lease_db *db, uint32_t idx);
 void pools_fini(struct lease_db *db);
+/* These three take the lock themselves, in bounded stretches. */
+int pool_make(struct lease_db *db, const struct lease_pool_def *d, struct pool **ret) must_check;
+/* A living pool of just these settings, with one more reference; NULL: none. */
+struct pool *pool_reuse(struct lease_db *db, const struct lease_pool_def *d);
+void pool_unref(struct lease_db *db, struct pool *p);
 void list_push(struct lease_db *db, struct rec_list *l, uint32_t idx, bool front);
 void list_del(struct lease_db *db, struct rec_list *l, uint32_t idx);

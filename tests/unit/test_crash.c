@@ -180,6 +180,8 @@ static bool address_ok(const struct world *w, uint32_t i, size_t at, bool there,
 	return !acked && !there;
 }
 
+static unsigned n_images;
+
 static void check_image(struct world *w, struct fake_files *image, size_t at)
 {
 	struct lease_db *db = new_db(&w->clock.src);
@@ -193,6 +195,7 @@ static void check_image(struct world *w, struct fake_files *image, size_t at)
 		if (!address_ok(w, i, at, there, &l))
 			fail_msg("address %u wrong after a crash at %zu of %zu", i, at, w->disk.n_ops);
 	}
+	n_images++;
 	/* and it serves on */
 	lease_store_commit_now(store);
 	assert_true(lease_store_up(store));
@@ -292,7 +295,8 @@ static void test_every_call_fails_once(void **state)
 	(void)state;
 	while (!run_failing(n, errs[n % 3]))
 		n++;
-	print_message("failed each of %llu calls once\n", (unsigned long long)n - 1);
+	print_message("failed each of %llu calls once; %u crash images in all\n",
+		      (unsigned long long)n - 1, n_images);
 }
 
 int main(void)

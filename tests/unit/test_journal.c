@@ -12,6 +12,7 @@
 #include <errno.h>
 #include <pthread.h>
 #include <setjmp.h>
+#include <stdatomic.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -343,6 +344,82 @@ static void test_threads(void **state)
 	assert_int_equal(system(cmd), 0);
 }
 
+/* A disk whose syncs fail now and then, below running threads and a clean-up. */
+static atomic_bool sick;
+
+static int sick_fdatasync(void *ctx, int fd)
+{
+	return sick ? -EIO : file_ops_system.fdatasync(ctx, fd);
+}
+
+static void *stubborn_main(void *ctx)
+{
+	struct load *l = ctx;
+	struct lease_change ch = {0};
+
+	for (uint32_t i = 0; i < l->n; i++) {
+		if (assign(l->db, l->from + i, &ch) < 0)
+			abort();
+		while (i % 16 == 15 && lease_store_wait(l->store, ch.seq, 10 * NS_PER_S) < 0)
+			(void)usleep(1000);
+	}
+	return NULL;
+}
+
+static void make_sick(struct lease_store *s, int times)
+{
+	while (times-- > 0) {
+		(void)!lease_store_cleanup(s);
+		(void)usleep(3000);
+		sick = true;
+		(void)usleep(30000);
+		sick = false;
+		for (int k = 0; !lease_store_up(s) && k < 5000; k++)
+			(void)usleep(1000);
+		assert_true(lease_store_up(s));
+	}
+}
+
+static void sick_round(struct fix *f, const struct journal_opts *o, bool first)
+{
+	struct journal_load_stats st;
+	struct lease_store *s;
+	struct load load[3];
+	pthread_t t[3];
+
+	assert_int_equal(journal_open(o, f->db, &s, &st), 0);
+	assert_int_equal(st.leases, first ? 0 : 6000);
+	for (uint32_t i = 0; first && i < 3; i++) {
+		load[i] = (struct load){f->db, s, i * 100000, 2000};
+		assert_int_equal(pthread_create(&t[i], NULL, stubborn_main, &load[i]), 0);
+	}
+	if (first)
+		make_sick(s, 3);
+	for (int i = 0; first && i < 3; i++)
+		assert_int_equal(pthread_join(t[i], NULL), 0);
+	lease_store_close(s);
+}
+
+static void test_sick_disk(void **state)
+{
+	struct fix *f = *state;
+	char dir[] = "/tmp/usher-journal-XXXXXX";
+	char name[64], cmd[96];
+	struct file_ops files = file_ops_system;
+	struct journal_opts o = {.path = name, .persist = true, .threads = true, .files = &files};
+
+	files.fdatasync = sick_fdatasync;
+	assert_non_null(mkdtemp(dir));
+	(void)snprintf(name, sizeof(name), "%s/leases.csv", dir);
+	for (int round = 0; round < 2; round++) {
+		lease_db_free(f->db);
+		db_make(f, &clock_system);
+		sick_round(f, &o, round == 0);
+	}
+	(void)snprintf(cmd, sizeof(cmd), "rm -r %s", dir);
+	assert_int_equal(system(cmd), 0);
+}
+
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -350,7 +427,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T(test_empty), T(test_last_row_wins), T(test_torn), T(test_zeroes), T(test_damage),
 		T(test_stages), T(test_completed), T(test_old_header), T(test_down_and_up),
-		T(test_no_persist), T(test_threads),
+		T(test_no_persist), T(test_threads), T(test_sick_disk),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

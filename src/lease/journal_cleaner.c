@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * The cleaner: walks a clean-up through its stages, in its own thread or, without threads, one
+ * step a commit. It lets go of everything as soon as the store goes down: recovery is the
+ * committer's, and uses the same files.
+ */
+#include "lease/journal_impl.h"
+
+#include "base/error.h"
+#include "base/log.h"
+
+#include <errno.h>
+#include <unistd.h>
+
+static int ask_rotation(struct journal *j)
+{
+	int r;
+
+	(void)pthread_mutex_lock(&j->mu);
+	j->rotate_wanted = true;
+	(void)pthread_cond_signal(&j->work);
+	while (j->rotate_wanted && !j->stop && j->store.up)
+		(void)pthread_cond_wait(&j->moved, &j->mu);
+	r = j->rotate_wanted ? -ECANCELED : j->rotate_result;
+	j->rotate_wanted = false;
+	(void)pthread_mutex_unlock(&j->mu);
+	return r;
+}
+
+int cleaner_step(struct journal *j)
+{
+	int r;
+
+	if (j->lfc.stage != LFC_ROTATE)
+		return lfc_step(j);
+	if (j->has_threads) {
+		r = ask_rotation(j);
+	} else {
+		journal_rotate_now(j);
+		r = j->rotate_result;
+	}
+	if (r < 0) {
+		lfc_abort(j);
+		return r;
+	}
+	j->lfc.stage = LFC_OPEN;
+	return 1;
+}
+
+void cleaner_report(struct journal *j, int r)
+{
+	if (r < 0)
+		log_msg(j->o.log, LOG_DHCPSRV_MEMFILE_LFC_FAIL, "clean-up of %s failed: %s", j->path,
+			usher_strerror(r));
+	else
+		log_msg(j->o.log, LOG_DHCPSRV_MEMFILE_LFC_COMPLETE, "clean-up of %s done", j->path);
+}
+
+static void clean_once(struct journal *j)
+{
+	uint64_t epoch = j->store.epoch;
+	int r = 1;
+
+	j->lfc.stage = LFC_BEGIN;
+	while (r > 0) {
+		bool stop;
+
+		(void)pthread_mutex_lock(&j->mu);
+		stop = j->stop;
+		(void)pthread_mutex_unlock(&j->mu);
+		if (stop || j->store.epoch != epoch) {
+			lfc_abort(j);
+			r = -ECANCELED;
+		} else {
+			r = cleaner_step(j);
+			(void)usleep(300); /* the committer's disk as well */
+		}
+	}
+	cleaner_report(j, r);
+}
+
+void *journal_cleaner(void *ctx)
+{
+	struct journal *j = ctx;
+
+	(void)pthread_mutex_lock(&j->mu);
+	while (!j->stop) {
+		if (!j->lfc_wanted || !j->store.up) {
+			journal_wait_for(j, &j->moved, NS_PER_S);
+			continue;
+		}
+		j->lfc_wanted = false;
+		j->lfc_busy = true;
+		(void)pthread_mutex_unlock(&j->mu);
+		clean_once(j);
+		(void)pthread_mutex_lock(&j->mu);
+		j->lfc_busy = false;
+		(void)pthread_cond_broadcast(&j->moved);
+	}
+	(void)pthread_mutex_unlock(&j->mu);
+	return NULL;
+}

@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * Opening the journal: load, cut off a torn end, make what was read durable, end what an
+ * interrupted clean-up left, start the threads.
+ */
+#include "lease/journal_impl.h"
+
+#include "lease/lease_csv.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+
+/* The live file as it should be: cut, with a header, synced, open for appending. */
+static int open_live(struct journal *j, off_t end)
+{
+	const struct file_ops *f = j->files;
+	int64_t size;
+	int r = 0;
+
+	j->fd = f->open(f->ctx, j->path, O_WRONLY | O_CREAT | O_APPEND, 0640);
+	if (j->fd < 0)
+		return j->fd;
+	size = f->size(f->ctx, j->fd);
+	if (size < 0)
+		return (int)size;
+	if (size != end)
+		r = f->ftruncate(f->ctx, j->fd, end);
+	if (r >= 0 && end == 0) {
+		r = journal_write_all(j, j->fd, LEASE_CSV_HEADER "\n", sizeof(LEASE_CSV_HEADER));
+		end = sizeof(LEASE_CSV_HEADER);
+	}
+	/* also what a killed process wrote and did not sync: it is served from now on */
+	if (r >= 0)
+		r = f->fdatasync(f->ctx, j->fd);
+	if (r >= 0)
+		r = f->sync_dir(f->ctx, j->path);
+	j->good = end;
+	return r < 0 ? r : 0;
+}
+
+/* Ends what an interrupted clean-up left. */
+static int repair(struct journal *j)
+{
+	const struct file_ops *f = j->files;
+	char name[PATH_CAP];
+	int r;
+
+	r = f->unlink(f->ctx, journal_name(j, ".output", name));
+	if (r >= 0 || r == -ENOENT)
+		r = f->unlink(f->ctx, journal_name(j, ".next", name));
+	if (r < 0 && r != -ENOENT)
+		return r;
+	return journal_exists(j, ".completed") ? journal_finish(j) : 0;
+}
+
+static int journal_new(const struct journal_opts *o, struct lease_db *db, struct journal **ret)
+{
+	struct journal *j = calloc(1, sizeof(*j));
+	pthread_condattr_t attr;
+
+	if (!j)
+		return -ENOMEM;
+	j->o = *o;
+	j->path = strdup(o->persist ? o->path : "");
+	if (!j->path) {
+		free(j);
+		return -ENOMEM;
+	}
+	j->store.ops = &journal_ops;
+	j->store.up = true;
+	j->files = o->files ? o->files : &file_ops_system;
+	if (!j->o.clock)
+		j->o.clock = &clock_system;
+	j->db = db;
+	j->fd = j->lfc.fd = -1;
+	(void)pthread_mutex_init(&j->mu, NULL);
+	(void)pthread_mutex_init(&j->store.notify_mu, NULL);
+	(void)pthread_condattr_init(&attr);
+	(void)pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	(void)pthread_cond_init(&j->work, &attr);
+	(void)pthread_cond_init(&j->moved, &attr);
+	(void)pthread_condattr_destroy(&attr);
+	*ret = j;
+	return 0;
+}
+
+static int open_files(struct journal *j, struct journal_load_stats *st)
+{
+	bool old_header = false;
+	off_t end = 0;
+	int r = journal_load(j, st, &end, &old_header);
+
+	if (r == 0)
+		r = open_live(j, end);
+	if (r == 0)
+		r = repair(j);
+	/* rows of ours below fewer columns would be refused by Kea: a new file */
+	if (r == 0 && old_header)
+		r = journal_recover(j);
+	return r;
+}
+
+static int start_threads(struct journal *j)
+{
+	int r = pthread_create(&j->committer, NULL, journal_committer, j);
+
+	if (r)
+		return -r;
+	j->has_threads = true;
+	r = pthread_create(&j->cleaner, NULL, journal_cleaner, j);
+	if (r == 0)
+		return 0;
+	(void)pthread_mutex_lock(&j->mu);
+	j->stop = true;
+	(void)pthread_cond_broadcast(&j->work);
+	(void)pthread_mutex_unlock(&j->mu);
+	(void)pthread_join(j->committer, NULL);
+	return -r;
+}
+
+int journal_open(const struct journal_opts *o, struct lease_db *db, struct lease_store **ret,
+		 struct journal_load_stats *ret_stats)
+{
+	struct journal_load_stats st = {0};
+	struct journal *j;
+	int r = o->persist && strlen(o->path) > PATH_CAP - 16 ? -ENAMETOOLONG : 0;
+
+	if (r == 0)
+		r = journal_new(o, db, &j);
+	if (r < 0)
+		return r;
+	if (o->persist)
+		r = open_files(j, &st);
+	st.leases = lease_db_size(db);
+	if (ret_stats)
+		*ret_stats = st;
+	/* an interrupted clean-up goes on */
+	if (r == 0 && o->persist && journal_exists(j, ".1"))
+		(void)!lease_store_cleanup(&j->store);
+	if (r == 0 && o->persist && o->threads) {
+		j->lfc_wanted = j->lfc_busy;
+		j->lfc_busy = false;
+		r = start_threads(j);
+	}
+	if (r < 0) {
+		journal_free(j);
+		return r;
+	}
+	lease_db_attach(db, &j->store);
+	*ret = &j->store;
+	return 0;
+}

@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * Reclaiming leases that are over. One lease a critical section; the callout is asked without
+ * the lock, and what it was asked about is looked at again behind it.
+ */
+#include "lease/lease_table.h"
+
+static void count_reclaim(struct lease_db *db, const struct rec *r)
+{
+	counts_bump(db, r, COUNT_RECLAIMED);
+	if (r->state == LEASE_DECLINED)
+		counts_bump(db, r, COUNT_RECLAIMED_DECLINED);
+}
+
+static void reclaim_locked(struct lease_db *db, uint32_t idx, bool remove)
+{
+	struct rec *r = rec_at(db, idx);
+	struct lease l;
+
+	count_reclaim(db, r);
+	if (remove || r->state == LEASE_DECLINED) {
+		(void)rec_log(db, idx, true);
+		rec_delete(db, idx);
+		return;
+	}
+	rec_view(r, &l);
+	l.state = LEASE_RECLAIMED;
+	l.fqdn_fwd = l.fqdn_rev = false;
+	l.hostname[0] = '\0';
+	/* without memory it stays as it is, and is tried again */
+	if (rec_store(db, &l, &idx) == 0)
+		(void)rec_log(db, idx, false);
+}
+
+/* Asks the callout, without the lock; 0: the lease is no longer what it was. */
+static uint32_t ask_before(struct lease_db *db, const struct lease_reclaim_opts *o, uint32_t idx,
+			   bool *ret_go)
+{
+	struct arena arena;
+	struct lease l;
+	struct rec_pair p;
+	uint64_t seq = rec_at(db, idx)->seq;
+
+	arena_init(&arena);
+	rec_copy(rec_at(db, idx), &arena, &l);
+	(void)pthread_mutex_unlock(&db->mu);
+	*ret_go = o->before(o->ctx, &l);
+	arena_fini(&arena);
+	(void)pthread_mutex_lock(&db->mu);
+	p = rec_lookup(db, l.addr);
+	if (!p.main || rec_at(db, p.main)->seq != seq || rec_at(db, p.main)->heap != HEAP_LAPSED ||
+	    rec_at(db, p.main)->cltt != l.cltt)
+		return 0;
+	return p.main;
+}
+
+static bool reclaim_next(struct lease_db *db, const struct lease_reclaim_opts *o, int64_t now)
+{
+	bool go = true;
+	uint32_t idx;
+
+	(void)pthread_mutex_lock(&db->mu);
+	(void)rec_lapse(db, now, 64);
+	idx = heap_due(db, HEAP_LAPSED, now);
+	if (!idx) {
+		(void)pthread_mutex_unlock(&db->mu);
+		return false;
+	}
+	if (o->before)
+		idx = ask_before(db, o, idx, &go);
+	if (idx && go)
+		reclaim_locked(db, idx, o->remove);
+	else if (idx) /* not before the next run */
+		heap_put(db, HEAP_LAPSED, idx, now + 1);
+	(void)pthread_mutex_unlock(&db->mu);
+	return true;
+}
+
+size_t lease_db_reclaim(struct lease_db *db, const struct lease_reclaim_opts *o, bool *ret_more)
+{
+	int64_t now = clock_wall_s(db->o.clock);
+	int64_t end = o->max_ns ? clock_mono_ns(db->o.clock) + o->max_ns : INT64_MAX;
+	size_t n = 0;
+
+	while ((!o->max_leases || n < o->max_leases) && clock_mono_ns(db->o.clock) < end &&
+	       reclaim_next(db, o, now))
+		n++;
+	(void)pthread_mutex_lock(&db->mu);
+	*ret_more = heap_due(db, HEAP_LAPSED, now) || heap_due(db, HEAP_RUNNING, now);
+	(void)pthread_mutex_unlock(&db->mu);
+	return n;
+}
