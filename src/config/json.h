@@ -40,7 +40,8 @@ struct json {
 
 /* What is wrong, where, and what was expected. */
 struct config_error {
-	struct json_pos pos;
+	struct json_pos pos;	/* line 0: no position. pos.file is "": the tree may be gone, see file */
+	char file[256];		/* the file's name (its end, if it is longer); "" : none */
 	char text[512];
 };
 
@@ -58,6 +59,8 @@ struct json_opts {
 	void (*warn)(void *ctx, const struct config_error *w);
 	void *ctx;
 };
+
+enum { JSON_MAX_DEPTH = 64, JSON_MAX_INCLUDES = 10 };
 
 /* 0 and a tree; -USHER_E_SYNTAX, -USHER_E_DEPTH, -USHER_E_EXISTS (duplicate key), -errno. */
 int json_parse(struct span text, const struct json_opts *o, struct arena *arena, struct json **ret,

@@ -1,0 +1,379 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * JSON to a tree (RFC 8259 and Kea's dialect): recursive descent over json_lex, depth bounded, so
+ * that 256 KiB of stack hold the deepest text. A tree is either whole or not given at all. Also the
+ * error object and the look-ups in a tree.
+ */
+#include "config/json.h"
+
+#include "base/error.h"
+#include "config/json_lex.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+enum { FEW_KEYS = 12 };
+
+/* --- errors --------------------------------------------------------------------------------- */
+
+static void error_file(struct config_error *e, const char *file)
+{
+	size_t n = file ? strlen(file) : 0;
+
+	e->file[0] = '\0';
+	if (n >= sizeof(e->file))
+		file += n - sizeof(e->file) + 1;
+	if (n)
+		(void)snprintf(e->file, sizeof(e->file), "%s", file);
+}
+
+int config_error_set(struct config_error *e, const struct json_pos *pos, int result, const char *fmt, ...)
+{
+	va_list ap;
+
+	if (!e)
+		return result;
+	e->pos = pos ? (struct json_pos){"", pos->line, pos->col} : (struct json_pos){"", 0, 0};
+	error_file(e, pos ? pos->file : NULL);
+	va_start(ap, fmt);
+	(void)vsnprintf(e->text, sizeof(e->text), fmt, ap);
+	va_end(ap);
+	return result;
+}
+
+void config_error_text(const struct config_error *e, struct buf *out)
+{
+	if (e->file[0])
+		buf_printf(out, "%s:", e->file);
+	if (e->pos.line)
+		buf_printf(out, "%u:%u:", e->pos.line, e->pos.col);
+	buf_printf(out, "%s%s", e->file[0] || e->pos.line ? " " : "", e->text);
+}
+
+/* --- look-ups ------------------------------------------------------------------------------- */
+
+const char *json_type_name(enum json_type t)
+{
+	static const char *const names[] = {
+		[JSON_NULL] = "null",	      [JSON_BOOL] = "a boolean",
+		[JSON_INT] = "an integer",    [JSON_REAL] = "a number with a fraction",
+		[JSON_STRING] = "a string",   [JSON_LIST] = "a list",
+		[JSON_MAP] = "a map",
+	};
+
+	return names[t];
+}
+
+struct json *json_get(const struct json *map, const char *key)
+{
+	if (!map || map->type != JSON_MAP)
+		return NULL;
+	for (struct json *m = map->first; m; m = m->next)
+		if (strcmp(m->key, key) == 0)
+			return m;
+	return NULL;
+}
+
+const char *json_get_str(const struct json *map, const char *key)
+{
+	const struct json *v = json_get(map, key);
+
+	return v && v->type == JSON_STRING ? v->s : NULL;
+}
+
+bool json_get_int(const struct json *map, const char *key, int64_t *ret)
+{
+	const struct json *v = json_get(map, key);
+
+	if (!v || v->type != JSON_INT)
+		return false;
+	*ret = v->i;
+	return true;
+}
+
+bool json_get_bool(const struct json *map, const char *key, bool *ret)
+{
+	const struct json *v = json_get(map, key);
+
+	if (!v || v->type != JSON_BOOL)
+		return false;
+	*ret = v->b;
+	return true;
+}
+
+/* --- duplicate keys ------------------------------------------------------------------------- */
+
+static int by_key(const void *a, const void *b)
+{
+	const struct json *x = *(const struct json *const *)a;
+	const struct json *y = *(const struct json *const *)b;
+	int r = strcmp(x->key, y->key);
+
+	/* equal keys in order of their place */
+	if (!r)
+		r = (x->key_pos.line > y->key_pos.line) - (x->key_pos.line < y->key_pos.line);
+	if (!r)
+		r = (x->key_pos.col > y->key_pos.col) - (x->key_pos.col < y->key_pos.col);
+	return r;
+}
+
+static int duplicate(struct json_lex *x, const struct json *first, const struct json *second)
+{
+	return config_error_set(x->err, &second->key_pos, -USHER_E_EXISTS,
+				"duplicate key '%s', first given at %s%s%u:%u", second->key,
+				first->key_pos.file, first->key_pos.file[0] ? ":" : "",
+				first->key_pos.line, first->key_pos.col);
+}
+
+/* Many keys: sorted, so that a hostile request cannot make this quadratic. */
+static int check_many_keys(struct json_lex *x, const struct json *map)
+{
+	auto_free const struct json **v = calloc(map->count, sizeof(const struct json *));
+	size_t n = 0;
+
+	if (!v)
+		return config_error_set(x->err, &map->pos, -USHER_E_NOMEM, "out of memory");
+	for (const struct json *m = map->first; m; m = m->next)
+		v[n++] = m;
+	qsort(v, n, sizeof(const struct json *), by_key);
+	for (size_t i = 1; i < n; i++)
+		if (strcmp(v[i - 1]->key, v[i]->key) == 0)
+			return duplicate(x, v[i - 1], v[i]);
+	return 0;
+}
+
+static int check_keys(struct json_lex *x, const struct json *map)
+{
+	if (map->count > FEW_KEYS)
+		return check_many_keys(x, map);
+	for (const struct json *b = map->first; b; b = b->next)
+		for (const struct json *a = map->first; a != b; a = a->next)
+			if (strcmp(a->key, b->key) == 0)
+				return duplicate(x, a, b);
+	return 0;
+}
+
+/* --- values --------------------------------------------------------------------------------- */
+
+static int parse_value(struct json_lex *x, unsigned depth, struct json **ret);
+
+static void append(struct json *to, struct json *v)
+{
+	if (to->last)
+		to->last->next = v;
+	else
+		to->first = v;
+	to->last = v;
+	to->count++;
+}
+
+static void warn_comma(struct json_lex *x, const struct json_pos *pos)
+{
+	struct config_error w;
+
+	if (!x->o->warn)
+		return;
+	(void)config_error_set(&w, pos, 0, "extra comma at the end of the %s",
+			       json_lex_peek(x) == ']' ? "list" : "map");
+	x->o->warn(x->o->ctx, &w);
+}
+
+/* Behind an element: 1 another follows, 0 the end (consumed). */
+static int parse_separator(struct json_lex *x, int close, const char *expected)
+{
+	struct json_pos comma;
+	int r = json_lex_skip(x);
+
+	if (r < 0)
+		return r;
+	if (json_lex_peek(x) == close) {
+		x->stack[x->n - 1].p++;
+		return 0;
+	}
+	if (json_lex_peek(x) != ',')
+		return json_lex_expected(x, expected);
+	comma = json_lex_pos(x);
+	x->stack[x->n - 1].p++;
+	r = json_lex_skip(x);
+	if (r < 0)
+		return r;
+	if (json_lex_peek(x) != close || !x->o->dialect)
+		return 1;
+	warn_comma(x, &comma);
+	x->stack[x->n - 1].p++;
+	return 0;
+}
+
+/* "key": value */
+static int parse_member(struct json_lex *x, unsigned depth, struct json **ret)
+{
+	struct json_pos key_pos = json_lex_pos(x);
+	const char *key;
+	size_t n;
+	int r;
+
+	if (json_lex_peek(x) != '"')
+		return json_lex_expected(x, "a key in quotes");
+	r = json_lex_string(x, &key, &n);
+	if (r < 0)
+		return r;
+	if (strlen(key) != n)
+		return config_error_set(x->err, &key_pos, -USHER_E_SYNTAX, "a key cannot hold \\u0000");
+	r = json_lex_skip(x);
+	if (r < 0)
+		return r;
+	if (json_lex_peek(x) != ':')
+		return json_lex_expected(x, "':' after the key");
+	x->stack[x->n - 1].p++;
+	r = parse_value(x, depth, ret);
+	if (r < 0)
+		return r;
+	(*ret)->key = key;
+	(*ret)->key_pos = key_pos;
+	return 0;
+}
+
+/* Members or elements up to the closing bracket; the opening one is at the cursor. */
+static int parse_container(struct json_lex *x, unsigned depth, struct json *into)
+{
+	bool map = into->type == JSON_MAP;
+	int close = map ? '}' : ']';
+	int r;
+
+	if (depth >= x->max_depth)
+		return config_error_set(x->err, &into->pos, -USHER_E_DEPTH,
+					"nested more than %u deep", x->max_depth);
+	x->stack[x->n - 1].p++;
+	r = json_lex_skip(x);
+	if (r < 0)
+		return r;
+	if (json_lex_peek(x) == close) {
+		x->stack[x->n - 1].p++;
+		return 0;
+	}
+	do {
+		struct json *v;
+
+		r = map ? parse_member(x, depth + 1, &v) : parse_value(x, depth + 1, &v);
+		if (r < 0)
+			return r;
+		append(into, v);
+		r = parse_separator(x, close, map ? "',' or '}'" : "',' or ']'");
+	} while (r > 0);
+	return r < 0 || !map ? r : check_keys(x, into);
+}
+
+static const struct {
+	const char *word;
+	enum json_type type;
+	bool value;
+} words[] = {
+	{"true", JSON_BOOL, true},
+	{"false", JSON_BOOL, false},
+	{"null", JSON_NULL, false},
+};
+
+static int parse_word(struct json_lex *x, struct json *v)
+{
+	struct json_source *s = &x->stack[x->n - 1];
+
+	for (size_t i = 0; i < ARRAY_LEN(words); i++) {
+		size_t n = strlen(words[i].word);
+
+		if ((size_t)(s->end - s->p) < n || memcmp(s->p, words[i].word, n) != 0)
+			continue;
+		v->type = words[i].type;
+		if (v->type == JSON_BOOL)
+			v->b = words[i].value;
+		s->p += n;
+		return 0;
+	}
+	return json_lex_expected(x, "a value");
+}
+
+static int parse_string(struct json_lex *x, struct json *v)
+{
+	v->type = JSON_STRING;
+	return json_lex_string(x, &v->s, &v->n);
+}
+
+static int parse_value(struct json_lex *x, unsigned depth, struct json **ret)
+{
+	struct json *v;
+	int c;
+	int r = json_lex_skip(x);
+
+	if (r < 0)
+		return r;
+	v = arena_new(x->arena, struct json);
+	if (!v)
+		return config_error_set(x->err, NULL, -USHER_E_NOMEM, "out of memory");
+	v->pos = json_lex_pos(x);
+	c = json_lex_peek(x);
+	if (c == '{' || c == '[') {
+		v->type = c == '{' ? JSON_MAP : JSON_LIST;
+		r = parse_container(x, depth, v);
+	} else if (c == '"') {
+		r = parse_string(x, v);
+	} else if (c == '-' || (c >= '0' && c <= '9')) {
+		r = json_lex_number(x, v);
+	} else {
+		r = parse_word(x, v);
+	}
+	if (r == 0)
+		*ret = v;
+	return r;
+}
+
+/* --- entry points --------------------------------------------------------------------------- */
+
+static int parse_all(struct json_lex *x, struct json **ret)
+{
+	struct json *v;
+	int r = parse_value(x, 0, &v);
+
+	if (r == 0)
+		r = json_lex_skip(x);
+	if (r == 0 && json_lex_peek(x) != -1)
+		r = json_lex_expected(x, "the end of the text");
+	json_lex_fini(x);
+	if (r == 0)
+		*ret = v;
+	return r;
+}
+
+static struct json_lex lex_init(const struct json_opts *o, struct arena *arena, struct config_error *err)
+{
+	return (struct json_lex){
+		.o = o,
+		.arena = arena,
+		.err = err,
+		.max_depth = o->max_depth ? o->max_depth : JSON_MAX_DEPTH,
+	};
+}
+
+int json_parse(struct span text, const struct json_opts *o, struct arena *arena, struct json **ret,
+	       struct config_error *err)
+{
+	struct json_lex x = lex_init(o, arena, err);
+	const char *p = text.n ? (const char *)text.p : "";
+
+	x.stack[0] = (struct json_source){.p = p, .end = p + text.n, .line_start = p, .line = 1};
+	x.stack[0].file = arena_strdup(arena, o->file ? o->file : "");
+	if (!x.stack[0].file)
+		return config_error_set(err, NULL, -USHER_E_NOMEM, "out of memory");
+	x.n = 1;
+	return parse_all(&x, ret);
+}
+
+int json_parse_file(const char *path, const struct json_opts *o, struct arena *arena,
+		    struct json **ret, struct config_error *err)
+{
+	struct json_lex x = lex_init(o, arena, err);
+	struct json_pos pos = {path, 0, 0};
+	int r = json_lex_open(&x, path);
+
+	if (r < 0)
+		return config_error_set(err, &pos, r, "cannot read: %s", usher_strerror(r));
+	return parse_all(&x, ret);
+}

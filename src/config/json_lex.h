@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * Inside of the JSON reader: a stack of texts (the file and what it includes) read as one stream
+ * of characters with a position. Included text is spliced in: it ends like white space.
+ * Owned by json_parse; nothing outlives it but the file names, which are in the tree's arena.
+ */
+#pragma once
+
+#include "base/cleanup.h"
+#include "config/json.h"
+
+struct json_source {
+	const char *file;
+	const char *p, *end;	/* what is left */
+	const char *line_start;
+	uint32_t line;
+	char *owned;		/* text to free; NULL: borrowed */
+	uint64_t dev, ino;	/* of a file; 0, 0: none */
+};
+
+struct json_lex {
+	const struct json_opts *o;
+	struct arena *arena;
+	struct config_error *err;
+	struct json_source stack[JSON_MAX_INCLUDES + 1];
+	unsigned n;		/* sources on the stack, at least 1 */
+	unsigned max_depth;
+};
+
+int json_lex_open(struct json_lex *x, const char *path);
+void json_lex_fini(struct json_lex *x);
+/* Skips white space, comments and includes. 0, or negative. */
+int json_lex_skip(struct json_lex *x) must_check;
+/* The character at the cursor, or -1 at the end of the current text. */
+int json_lex_peek(const struct json_lex *x);
+struct json_pos json_lex_pos(const struct json_lex *x);
+/* "found …, expected <what>" at the cursor. */
+int json_lex_expected(struct json_lex *x, const char *what) must_check;
+/* The string at the cursor (which is at its quote), decoded. */
+int json_lex_string(struct json_lex *x, const char **ret, size_t *ret_n) must_check;
+/* The number at the cursor. */
+int json_lex_number(struct json_lex *x, struct json *ret) must_check;

@@ -1,0 +1,254 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * Trees built by hand, and trees to text. Writing what was parsed and parsing it again gives an
+ * equal tree: integers stay integers, a number with a fraction keeps one, and every double is
+ * written with as many digits as it needs.
+ */
+#include "config/json.h"
+
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+static struct json *node(struct arena *a, enum json_type type)
+{
+	struct json *v = arena_new(a, struct json);
+
+	if (v) {
+		v->type = type;
+		v->pos.file = "";
+		v->key_pos.file = "";
+	}
+	return v;
+}
+
+struct json *json_map(struct arena *a)
+{
+	return node(a, JSON_MAP);
+}
+
+struct json *json_list(struct arena *a)
+{
+	return node(a, JSON_LIST);
+}
+
+struct json *json_int(struct arena *a, int64_t i)
+{
+	struct json *v = node(a, JSON_INT);
+
+	if (v)
+		v->i = i;
+	return v;
+}
+
+struct json *json_real(struct arena *a, double r)
+{
+	struct json *v = node(a, JSON_REAL);
+
+	if (v)
+		v->r = r;
+	return v;
+}
+
+struct json *json_bool(struct arena *a, bool b)
+{
+	struct json *v = node(a, JSON_BOOL);
+
+	if (v)
+		v->b = b;
+	return v;
+}
+
+struct json *json_strn(struct arena *a, const char *s, size_t n)
+{
+	struct json *v = s ? node(a, JSON_STRING) : NULL;
+
+	if (!v)
+		return NULL;
+	v->s = arena_strndup(a, s, n);
+	v->n = n;
+	return v->s ? v : NULL;
+}
+
+struct json *json_str(struct arena *a, const char *s)
+{
+	return s ? json_strn(a, s, strlen(s)) : NULL;
+}
+
+struct json *json_printf(struct arena *a, const char *fmt, ...)
+{
+	char *text = NULL;
+	struct json *v;
+	va_list ap;
+	int n;
+
+	va_start(ap, fmt);
+	n = vasprintf(&text, fmt, ap);
+	va_end(ap);
+	if (n < 0)
+		return NULL;
+	v = json_strn(a, text, (size_t)n);
+	free(text);
+	return v;
+}
+
+struct json *json_add(struct arena *a, struct json *to, const char *key, struct json *v)
+{
+	if (!to || !v)
+		return NULL;
+	if (to->type == JSON_MAP) {
+		v->key = key ? arena_strdup(a, key) : NULL;
+		if (!v->key)
+			return NULL;
+	}
+	v->next = NULL;
+	if (to->last)
+		to->last->next = v;
+	else
+		to->first = v;
+	to->last = v;
+	to->count++;
+	return v;
+}
+
+struct json *json_copy(struct arena *a, const struct json *v)
+{
+	struct json *c;
+
+	if (!v)
+		return NULL;
+	if (v->type == JSON_STRING) {
+		c = json_strn(a, v->s, v->n);
+	} else {
+		c = node(a, v->type);
+		if (c && v->type == JSON_INT)
+			c->i = v->i;
+		if (c && v->type == JSON_REAL)
+			c->r = v->r;
+		if (c && v->type == JSON_BOOL)
+			c->b = v->b;
+	}
+	if (!c)
+		return NULL;
+	c->pos = v->pos;
+	c->key_pos = v->key_pos;
+	if (v->type != JSON_LIST && v->type != JSON_MAP)
+		return c;
+	for (const struct json *m = v->first; m; m = m->next)
+		if (!json_add(a, c, m->key, json_copy(a, m)))
+			return NULL;
+	return c;
+}
+
+/* --- text ----------------------------------------------------------------------------------- */
+
+static void write_escape(char c, struct buf *out)
+{
+	static const char from[] = "\"\\\b\f\n\r\t";
+	static const char to[] = "\"\\bfnrt";
+	const char *at = c ? strchr(from, c) : NULL;
+
+	if (at)
+		buf_printf(out, "\\%c", to[at - from]);
+	else
+		buf_printf(out, "\\u%04x", (unsigned)(unsigned char)c);
+}
+
+static void write_string(const char *s, size_t n, struct buf *out)
+{
+	size_t from = 0;
+
+	buf_char(out, '"');
+	for (size_t i = 0; i < n; i++) {
+		if ((unsigned char)s[i] >= 0x20 && s[i] != '"' && s[i] != '\\' && s[i] != 0x7f)
+			continue;
+		buf_add(out, s + from, i - from);
+		write_escape(s[i], out);
+		from = i + 1;
+	}
+	buf_add(out, s + from, n - from);
+	buf_char(out, '"');
+}
+
+static void write_real(double r, struct buf *out)
+{
+	char text[40];
+
+	if (!isfinite(r)) {
+		buf_str(out, "null");
+		return;
+	}
+	for (int digits = 15; digits <= 17; digits++) {
+		(void)snprintf(text, sizeof(text), "%.*g", digits, r);
+		if (fabs(strtod(text, NULL) - r) <= 0.0)
+			break;
+	}
+	buf_str(out, text);
+	if (!strpbrk(text, ".e"))
+		buf_str(out, ".0");
+}
+
+static void indent(bool pretty, unsigned level, struct buf *out)
+{
+	if (!pretty)
+		return;
+	buf_char(out, '\n');
+	for (unsigned i = 0; i < level; i++)
+		buf_add(out, "  ", 2);
+}
+
+static void write_value(const struct json *v, bool pretty, unsigned level, struct buf *out);
+
+static void write_container(const struct json *v, bool pretty, unsigned level, struct buf *out)
+{
+	bool map = v->type == JSON_MAP;
+
+	buf_char(out, map ? '{' : '[');
+	for (const struct json *m = v->first; m; m = m->next) {
+		if (m != v->first)
+			buf_char(out, ',');
+		indent(pretty, level + 1, out);
+		if (map) {
+			write_string(m->key, strlen(m->key), out);
+			buf_str(out, pretty ? ": " : ":");
+		}
+		write_value(m, pretty, level + 1, out);
+	}
+	if (v->first)
+		indent(pretty, level, out);
+	buf_char(out, map ? '}' : ']');
+}
+
+static void write_value(const struct json *v, bool pretty, unsigned level, struct buf *out)
+{
+	switch (v->type) {
+	case JSON_NULL:
+		buf_str(out, "null");
+		break;
+	case JSON_BOOL:
+		buf_str(out, v->b ? "true" : "false");
+		break;
+	case JSON_INT:
+		buf_printf(out, "%lld", (long long)v->i);
+		break;
+	case JSON_REAL:
+		write_real(v->r, out);
+		break;
+	case JSON_STRING:
+		write_string(v->s, v->n, out);
+		break;
+	case JSON_LIST:
+	case JSON_MAP:
+		write_container(v, pretty, level, out);
+		break;
+	}
+}
+
+void json_write(const struct json *v, bool pretty, struct buf *out)
+{
+	if (v)
+		write_value(v, pretty, 0, out);
+	else
+		buf_str(out, "null");
+}
