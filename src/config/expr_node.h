@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * Inside of expressions: the tree that expr_parse.c builds and expr_eval.c walks. Every node has a
+ * known kind (condition or string), so evaluation meets no type errors. Chains of one operator are
+ * one node with many operands: the tree is as deep as the text is nested, not as it is long.
+ */
+#pragma once
+
+#include "config/expr.h"
+
+struct expr_regex;
+
+enum { EXPR_MAX_DEPTH = 64, EXPR_MAX_NODES = 20000, EXPR_MAX_PATH = 16 };
+
+enum expr_op {
+	OP_LITERAL,	/* lit */
+	OP_PATH,	/* path, condition if access is exists */
+	OP_EQUAL,
+	OP_NOT,
+	OP_AND,
+	OP_OR,
+	OP_SAND,
+	OP_SOR,
+	OP_PLUS,
+#define F(sym, name, args, is_bool) OP_##sym,
+#define P(sym, name)		    OP_##sym,
+#include "config/expr.def"
+#undef F
+#undef P
+};
+
+enum expr_base { BASE_OPTION, BASE_RELAY4, BASE_VENDOR, BASE_VENDOR_CLASS };
+enum expr_access { ACCESS_EXISTS, ACCESS_TEXT, ACCESS_HEX, ACCESS_ENTERPRISE, ACCESS_DATA };
+
+/* option[a].option[b]…, relay4[a]…, vendor[e].option[a]…, vendor-class[e].data[i] */
+struct expr_path {
+	enum expr_base base;
+	enum expr_access access;
+	bool any_enterprise;
+	uint32_t enterprise;
+	uint32_t index;		/* of vendor-class data */
+	uint8_t codes[EXPR_MAX_PATH];
+	uint8_t n_codes;
+};
+
+struct expr_node {
+	enum expr_op op;
+	bool is_bool;
+	struct expr_node *first, *next;	/* operands */
+	union {
+		struct span lit;	/* also the name of member() */
+		struct {
+			int64_t a, b;	/* integer arguments in order */
+			bool all;
+		};
+		const struct expr_path *path;
+		const struct expr_regex *regex;
+	};
+};
+
+struct expr {
+	const struct expr_node *root;
+	bool late;
+};
+
+/* expr_regex.c: whole-string match by patterns. *ret_at: the offending octet; *ret_why: static. */
+int expr_regex_compile(struct span pattern, struct arena *arena, const struct expr_regex **ret,
+		       size_t *ret_at, const char **ret_why) must_check;
+/* 1, 0, or -USHER_E_NOMEM. */
+int expr_regex_match(const struct expr_regex *re, struct span s, struct arena *scratch) must_check;
+
+/* expr_path.c: false if what the path names is absent. data may be borrowed from the message. */
+bool expr_path_data(const struct expr_path *p, const struct dhcp4_msg *msg, struct span *ret);
+/* Its text (.text), in scratch. false: out of memory. */
+bool expr_path_text(const struct expr_path *p, const struct expr_ctx *c, struct span data,
+		    struct span *ret);
+
+/* expr_func.c: functions of strings. 0 or -USHER_E_EVAL with *why. Results borrow s or lie in scratch. */
+int expr_func_string(const struct expr_node *e, struct span *args, struct arena *scratch,
+		     struct span *ret, const char **why) must_check;
