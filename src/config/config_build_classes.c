@@ -1,0 +1,217 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * Client classes and the numbers of their names. Names get numbers in order of mention, the built-in
+ * ones first; an expression may ask for a class only if it is built in or defined before.
+ */
+#include "config/config_load.h"
+
+#include "base/error.h"
+
+static const char *const builtin[] = {
+	[CLASS_ALL] = "ALL",	   [CLASS_KNOWN] = "KNOWN", [CLASS_UNKNOWN] = "UNKNOWN",
+	[CLASS_DROP] = "DROP",	   [CLASS_REJECT] = "REJECT", [CLASS_BOOTP] = "BOOTP",
+	[CLASS_SKIP_DDNS] = "SKIP_DDNS",
+};
+
+/* Classes with these beginnings are made by the server or its hooks. */
+static const char *const made[] = {"VENDOR_CLASS_", "HA_", "AFTER_", "EXTERNAL_", "SPAWN_"};
+
+static int grow_names(struct load *l)
+{
+	uint32_t cap = l->cap_names ? 2 * l->cap_names : 64;
+	const char **names = arena_array(l->a, const char *, cap);
+	bool *late = arena_array(l->a, bool, cap);
+	uint32_t *defined = arena_array(l->a, uint32_t, cap);
+
+	if (!names || !late || !defined)
+		return load_no_memory(l);
+	for (uint32_t i = 0; i < l->n_names; i++) {
+		names[i] = l->class_names[i];
+		late[i] = l->class_late[i];
+		defined[i] = l->class_defined[i];
+	}
+	l->class_names = names;
+	l->class_late = late;
+	l->class_defined = defined;
+	l->cap_names = cap;
+	return 0;
+}
+
+int load_class_id(struct load *l, const char *name)
+{
+	uint32_t id;
+	uint32_t old;
+
+	if (config_map_get(&l->class_ids, span_str(name), &id))
+		return (int)id;
+	if (l->n_names == l->cap_names && grow_names(l) < 0)
+		return -USHER_E_NOMEM;
+	id = l->n_names;
+	l->class_names[id] = arena_strdup(l->a, name);
+	if (!l->class_names[id] ||
+	    config_map_put(&l->class_ids, l->a, span_str(name), id, &old) < 0)
+		return load_no_memory(l);
+	l->n_names++;
+	return (int)id;
+}
+
+int load_class_list(struct load *l, const struct json *map, const char *key,
+		    struct config_class_list *ret)
+{
+	const struct json *list = json_get(map, key);
+	uint32_t *ids;
+	size_t n = 0;
+
+	*ret = (struct config_class_list){NULL, 0};
+	if (!list || !list->count)
+		return 0;
+	ids = arena_array(l->a, uint32_t, list->count);
+	if (!ids)
+		return load_no_memory(l);
+	for (const struct json *v = list->first; v; v = v->next) {
+		int id = v->n ? load_class_id(l, v->s) : -USHER_E_CONFIG;
+
+		if (!v->n)
+			return load_fail(l, v, "a class name in '%s' is empty", key);
+		if (id < 0)
+			return id;
+		ids[n++] = (uint32_t)id;
+	}
+	*ret = (struct config_class_list){ids, n};
+	return 0;
+}
+
+/* --- expressions ---------------------------------------------------------------------------- */
+
+static bool class_known(void *ctx, const char *name)
+{
+	struct load *l = ctx;
+	int id;
+
+	for (size_t i = 0; i < ARRAY_LEN(made); i++)
+		if (strncmp(name, made[i], strlen(made[i])) == 0)
+			return load_class_id(l, name) >= 0;
+	id = load_class_id(l, name);
+	return id >= 0 && (id < CLASS_N_BUILTIN || l->class_defined[id]);
+}
+
+static bool class_late(void *ctx, const char *name)
+{
+	struct load *l = ctx;
+	int id = load_class_id(l, name);
+
+	return id == CLASS_KNOWN || id == CLASS_UNKNOWN || (id >= 0 && l->class_late[id]);
+}
+
+static int compile(struct load *l, const struct json *text, bool want_bool, const struct expr **ret)
+{
+	struct expr_opts o = {l->defs, class_known, class_late, l};
+	struct json_pos at;
+	struct expr *e;
+	int r;
+
+	if (!text)
+		return 0;
+	at = text->pos;
+	at.col++; /* behind the quote */
+	r = expr_compile(span_of(text->s, text->n), want_bool, &o, &at, l->a, &e, l->err);
+	if (r < 0)
+		return r;
+	*ret = e;
+	return 0;
+}
+
+/* --- one class ------------------------------------------------------------------------------ */
+
+static int class_tests(struct load *l, const struct json *node, struct config_class *cls)
+{
+	const struct json *test = json_get(node, "test");
+	const struct json *spawn = json_get(node, "template-test");
+	int r;
+
+	if (test && !test->n)
+		test = NULL;
+	if (test && spawn)
+		return load_fail(l, spawn, "'test' and 'template-test' exclude one another");
+	if (test && cls->id <= CLASS_UNKNOWN)
+		return load_fail(l, test, "class '%s' is built in and cannot have a test", cls->name);
+	r = compile(l, test, true, &cls->test);
+	if (r == 0)
+		r = compile(l, spawn, false, &cls->template_test);
+	cls->late = (cls->test && expr_is_late(cls->test)) ||
+		    (cls->template_test && expr_is_late(cls->template_test));
+	return r;
+}
+
+static int class_name(struct load *l, const struct json *node, struct config_class *cls)
+{
+	const struct json *name = json_get(node, "name");
+	int id = load_class_id(l, name->s);
+
+	if (id < 0)
+		return id;
+	if (l->class_defined[id])
+		return load_fail(l, name, "class '%s' is already defined at %s", name->s,
+				 load_place(l, l->c->classes[l->class_defined[id] - 1].node));
+	cls->name = name->s;
+	cls->id = (uint32_t)id;
+	cls->node = node;
+	return 0;
+}
+
+static int class_values(struct load *l, const struct json *node, struct config_class *cls)
+{
+	int64_t offer;
+	int r = load_class_defs(l, node, cls);
+
+	if (r < 0)
+		return r;
+	l->own_defs = cls->defs;
+	l->n_own_defs = cls->n_defs;
+	r = load_options(l, node, &cls->options);
+	l->n_own_defs = 0;
+	if (r == 0)
+		r = load_boot_fields(l, node, &cls->has_next_server, &cls->next_server,
+				     &cls->server_hostname, &cls->boot_file_name);
+	if (r == 0)
+		r = load_triplet(l, node, &cls->valid_lifetime);
+	cls->only_additional = load_bool(node, "only-in-additional-list");
+	cls->has_offer_lifetime = json_get_int(node, "offer-lifetime", &offer);
+	cls->offer_lifetime = cls->has_offer_lifetime ? (uint32_t)offer : 0;
+	return r;
+}
+
+static int build_class(struct load *l, const struct json *node, struct config_class *cls)
+{
+	int r = class_name(l, node, cls);
+
+	if (r == 0)
+		r = class_tests(l, node, cls);
+	if (r == 0)
+		r = class_values(l, node, cls);
+	if (r < 0)
+		return r;
+	l->class_late[cls->id] = cls->late;
+	l->class_defined[cls->id] = (uint32_t)++l->c->n_classes;
+	return 0;
+}
+
+int load_classes(struct load *l)
+{
+	const struct json *list = json_get(l->dhcp4, "client-classes");
+	struct config_class *classes = arena_array(l->a, struct config_class, list->count);
+
+	if (!classes)
+		return load_no_memory(l);
+	l->c->classes = classes;
+	for (size_t i = 0; i < ARRAY_LEN(builtin); i++)
+		if (load_class_id(l, builtin[i]) < 0)
+			return -USHER_E_NOMEM;
+	for (const struct json *n = list->first; n; n = n->next) {
+		int r = build_class(l, n, &classes[l->c->n_classes]);
+
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}

@@ -1,0 +1,265 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * The values that scopes share (lifetimes, timers, boot fields, modes), and the global behaviour:
+ * lease store, reclamation, compatibility, identifiers. Inheritance is done before: every scope has
+ * all values of its own.
+ */
+#include "config/config_load.h"
+
+#include "base/error.h"
+
+enum { SNAME_MAX = 63, FILE_NAME_MAX = 127 };
+
+/* --- values of a scope ---------------------------------------------------------------------- */
+
+int load_triplet(struct load *l, const struct json *map, struct config_triplet *ret)
+{
+	const struct json *value = json_get(map, "valid-lifetime");
+	const struct json *min = json_get(map, "min-valid-lifetime");
+	const struct json *max = json_get(map, "max-valid-lifetime");
+	const struct json *any = value ? value : min ? min : max;
+
+	*ret = (struct config_triplet){0};
+	if (!any)
+		return 0;
+	ret->set = true;
+	ret->value = (uint32_t)any->i;
+	ret->min = min ? (uint32_t)min->i : ret->value;
+	ret->max = max ? (uint32_t)max->i : ret->value;
+	if (ret->min > ret->value)
+		return load_fail(l, min, "min-valid-lifetime %u is greater than valid-lifetime %u",
+				 ret->min, ret->value);
+	if (ret->max < ret->value)
+		return load_fail(l, max, "max-valid-lifetime %u is less than valid-lifetime %u", ret->max,
+				 ret->value);
+	return 0;
+}
+
+static int text_fits(struct load *l, const struct json *map, const char *key, size_t max)
+{
+	const struct json *v = json_get(map, key);
+
+	if (v && v->n > max)
+		return load_fail(l, v, "'%s' has %zu octets, at most %zu fit into the message", key, v->n, max);
+	return 0;
+}
+
+static int check_boot_fields(struct load *l, const struct json *map)
+{
+	int r = text_fits(l, map, "server-hostname", SNAME_MAX);
+
+	return r < 0 ? r : text_fits(l, map, "boot-file-name", FILE_NAME_MAX);
+}
+
+int load_boot_fields(struct load *l, const struct json *map, bool *ret_has, uint32_t *ret_next,
+		     const char **ret_host, const char **ret_file)
+{
+	const char *host = load_str(map, "server-hostname", "");
+	const char *file = load_str(map, "boot-file-name", "");
+
+	/* the empty values say "not given", as in Kea */
+	*ret_next = load_addr(map, "next-server");
+	*ret_has = *ret_next != 0;
+	*ret_host = *host ? host : NULL;
+	*ret_file = *file ? file : NULL;
+	return check_boot_fields(l, map);
+}
+
+/* Given here, not inherited: what is filled in has the map's own place. */
+static bool is_own(const struct json *map, const struct json *v)
+{
+	return v && (v->key_pos.line != map->pos.line || v->key_pos.col != map->pos.col);
+}
+
+static int load_timers(struct load *l, const struct json *map, struct config_params *p)
+{
+	const struct json *t1 = json_get(map, "renew-timer");
+	const struct json *t2 = json_get(map, "rebind-timer");
+
+	p->has_renew_timer = t1 != NULL;
+	p->has_rebind_timer = t2 != NULL;
+	p->renew_timer = t1 ? (uint32_t)t1->i : 0;
+	p->rebind_timer = t2 ? (uint32_t)t2->i : 0;
+	if (t1 && t2 && t1->i >= t2->i && (is_own(map, t1) || is_own(map, t2)))
+		load_warn(l, t1, "renew-timer %u is not less than rebind-timer %u: clients are not told T1",
+			  p->renew_timer, p->rebind_timer);
+	p->calculate_tee_times = load_bool(map, "calculate-tee-times");
+	p->t1_percent = load_real(map, "t1-percent");
+	p->t2_percent = load_real(map, "t2-percent");
+	if (p->calculate_tee_times && p->t1_percent >= p->t2_percent)
+		return load_fail(l, json_get(map, "t1-percent"), "t1-percent %g is not less than t2-percent %g",
+				 p->t1_percent, p->t2_percent);
+	return 0;
+}
+
+static enum config_allocator allocator_of(const struct json *map)
+{
+	return (enum config_allocator)schema_word("iterative|random|flq",
+						  load_str(map, "allocator", "iterative"), false);
+}
+
+/* Out of pool is a promise about the subnet's own reservations. */
+static int check_modes(struct load *l, const struct json *map, const struct config_params *p)
+{
+	const struct json *v = json_get(map, "reservations-out-of-pool");
+
+	if (p->reservations_out_of_pool && !p->reservations_in_subnet && is_own(map, v))
+		return load_fail(l, v, "'reservations-out-of-pool' needs 'reservations-in-subnet'");
+	return 0;
+}
+
+int load_params(struct load *l, const struct json *map, struct config_params *p)
+{
+	int r = load_triplet(l, map, &p->valid_lifetime);
+
+	if (r == 0)
+		r = load_timers(l, map, p);
+	if (r == 0)
+		r = check_boot_fields(l, map);
+	p->offer_lifetime = load_u32(map, "offer-lifetime", 0);
+	p->cache_threshold = load_real(map, "cache-threshold");
+	p->has_cache_max_age = json_get(map, "cache-max-age") != NULL;
+	p->cache_max_age = load_u32(map, "cache-max-age", 0);
+	p->store_extended_info = load_bool(map, "store-extended-info");
+	p->authoritative = load_bool(map, "authoritative");
+	p->match_client_id = load_bool(map, "match-client-id");
+	p->next_server = load_addr(map, "next-server");
+	p->server_hostname = load_str(map, "server-hostname", "");
+	p->boot_file_name = load_str(map, "boot-file-name", "");
+	p->allocator = allocator_of(map);
+	p->adaptive_lease_time_threshold = load_real(map, "adaptive-lease-time-threshold");
+	p->reservations_global = load_bool(map, "reservations-global");
+	p->reservations_in_subnet = load_bool(map, "reservations-in-subnet");
+	p->reservations_out_of_pool = load_bool(map, "reservations-out-of-pool");
+	p->hostname_char_set = load_str(map, "hostname-char-set", "");
+	p->hostname_char_replacement = load_str(map, "hostname-char-replacement", "");
+	return r < 0 ? r : check_modes(l, map, p);
+}
+
+/* --- global --------------------------------------------------------------------------------- */
+
+static void load_reclaim(struct load *l)
+{
+	const struct json *m = json_get(l->dhcp4, "expired-leases-processing");
+	struct config *c = l->c;
+
+	c->reclaim_timer_wait_s = load_u32(m, "reclaim-timer-wait-time", 0);
+	c->flush_reclaimed_timer_wait_s = load_u32(m, "flush-reclaimed-timer-wait-time", 0);
+	c->hold_reclaimed_s = load_u32(m, "hold-reclaimed-time", 0);
+	c->max_reclaim_leases = load_u32(m, "max-reclaim-leases", 0);
+	c->max_reclaim_ms = load_u32(m, "max-reclaim-time", 0);
+	c->unwarned_reclaim_cycles = load_u32(m, "unwarned-reclaim-cycles", 0);
+	m = json_get(l->dhcp4, "sanity-checks");
+	c->lease_checks = (enum config_lease_checks)schema_word("none|warn|fix|fix-del|del",
+								load_str(m, "lease-checks", "warn"), false);
+}
+
+/* usher.x of lease-database, else of the whole. */
+static const struct json *usher_value(const struct load *l, const char *key)
+{
+	const struct json *db = json_get(l->dhcp4, "lease-database");
+	const struct json *v = json_get(json_get(json_get(db, "user-context"), "usher"), key);
+
+	return v ? v : json_get(json_get(json_get(l->dhcp4, "user-context"), "usher"), key);
+}
+
+static int load_lease_db(struct load *l)
+{
+	const struct json *m = json_get(l->dhcp4, "lease-database");
+	const struct json *type = json_get(m, "type");
+	const struct json *durability = usher_value(l, "durability");
+	const struct json *delay = usher_value(l, "commit-delay-us");
+	const struct json *hold = usher_value(l, "offer-hold-time");
+	struct config *c = l->c;
+
+	if (strcmp(type->s, "memfile") != 0)
+		return load_fail(l, type, "lease-database type '%s' is not supported, expected memfile",
+				 type->s);
+	c->persist = load_bool(m, "persist");
+	c->lease_file = load_str(m, "name", "");
+	c->lfc_interval = load_u32(m, "lfc-interval", 0);
+	c->max_row_errors = load_u32(m, "max-row-errors", 0);
+	c->durability = DURABILITY_COMMIT;
+	if (durability)
+		c->durability = (enum config_durability)schema_word("commit|interval|none", durability->s,
+								    false);
+	c->commit_delay_us = delay ? (uint32_t)delay->i : 0;
+	c->offer_hold_s = hold ? (uint32_t)hold->i : 10;
+	return 0;
+}
+
+static int load_host_ids(struct load *l)
+{
+	const struct json *list = json_get(l->dhcp4, "host-reservation-identifiers");
+	uint8_t *ids = arena_array(l->a, uint8_t, HOST_ID_N);
+	size_t n = 0;
+
+	if (!ids)
+		return load_no_memory(l);
+	if (!list->count)
+		return load_fail(l, list, "'host-reservation-identifiers' is empty");
+	for (const struct json *v = list->first; v; v = v->next) {
+		int id = schema_word("hw-address|duid|circuit-id|client-id|flex-id", v->s, false);
+
+		if (id < 0)
+			return load_fail(l, v, "unknown identifier '%.32s', expected one of hw-address, duid, circuit-id, client-id, flex-id",
+					 v->s);
+		if (n && memchr(ids, id, n))
+			return load_fail(l, v, "identifier '%s' is given twice", v->s);
+		ids[n++] = (uint8_t)id;
+	}
+	l->c->host_ids = ids;
+	l->c->n_host_ids = n;
+	return 0;
+}
+
+static int refuse(struct load *l)
+{
+	const struct json *hosts = json_get(l->dhcp4, "hosts-databases");
+	const struct json *control = json_get(l->dhcp4, "config-control");
+
+	if (hosts && hosts->count)
+		return load_fail(l, hosts, "'hosts-databases' is not supported: reservations are read from this configuration");
+	if (control)
+		return load_fail(l, control, "'config-control' is not supported: there is no configuration backend");
+	return 0;
+}
+
+static void load_behaviour(struct load *l)
+{
+	const struct json *m = json_get(l->dhcp4, "compatibility");
+	const struct json *d = l->dhcp4;
+	struct config *c = l->c;
+
+	c->lenient_option_parsing = load_bool(m, "lenient-option-parsing");
+	c->ignore_server_id = load_bool(m, "ignore-dhcp-server-identifier");
+	c->ignore_rai_link_selection = load_bool(m, "ignore-rai-link-selection");
+	c->exclude_first_last_24 = load_bool(m, "exclude-first-last-24");
+	c->decline_probation_s = load_u32(d, "decline-probation-period", 0);
+	c->echo_client_id = load_bool(d, "echo-client-id");
+	c->early_global_reservations_lookup = load_bool(d, "early-global-reservations-lookup");
+	c->ip_reservations_unique = load_bool(d, "ip-reservations-unique");
+	c->reservations_lookup_first = load_bool(d, "reservations-lookup-first");
+	c->stash_agent_options = load_bool(d, "stash-agent-options");
+	c->server_tag = load_str(d, "server-tag", "");
+	c->parked_packet_limit = load_u32(d, "parked-packet-limit", 0);
+	m = json_get(d, "multi-threading");
+	c->multi_threading = load_bool(m, "enable-multi-threading");
+	c->thread_pool_size = load_u32(m, "thread-pool-size", 0);
+	c->packet_queue_size = load_u32(m, "packet-queue-size", 0);
+}
+
+int load_globals(struct load *l)
+{
+	int r = refuse(l);
+
+	load_reclaim(l);
+	load_behaviour(l);
+	if (r == 0)
+		r = load_lease_db(l);
+	if (r == 0)
+		r = load_host_ids(l);
+	if (r == 0)
+		r = load_params(l, l->dhcp4, &l->c->params);
+	return r < 0 ? r : load_options(l, l->dhcp4, &l->c->options);
+}

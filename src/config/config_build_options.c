@@ -1,0 +1,226 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * option-data of one scope: found by name or code, encoded once, sorted for look-up. The definition
+ * is the class's own, the operator's, or the standard one; without any, data is hexadecimal.
+ */
+#include "config/config_defs.h"
+
+#include "base/error.h"
+
+#include <stdlib.h>
+
+/* "vendor-N" to N; false: another space. */
+static bool vendor_space(const char *space, uint32_t *ret_id)
+{
+	uint64_t v = 0;
+	const char *s = space + 7;
+
+	if (strncmp(space, "vendor-", 7) != 0 || !*s)
+		return false;
+	for (; *s; s++) {
+		if (*s < '0' || *s > '9' || v > UINT32_MAX)
+			return false;
+		v = v * 10 + (uint64_t)(*s - '0');
+	}
+	*ret_id = (uint32_t)v;
+	return v <= UINT32_MAX;
+}
+
+static const struct option_def *own_def(const struct load *l, const char *space, uint32_t code,
+					const char *name)
+{
+	for (size_t i = 0; i < l->n_own_defs; i++) {
+		const struct option_def *d = &l->own_defs[i];
+
+		if (strcmp(d->space, space) == 0 && (name ? strcmp(d->name, name) == 0 : d->code == code))
+			return d;
+	}
+	return NULL;
+}
+
+static const struct option_def *find_by_code(const struct load *l, const char *space, uint32_t code)
+{
+	const struct option_def *d = own_def(l, space, code, NULL);
+
+	return d ? d : option_defs_by_code(l->defs, space, code);
+}
+
+static const struct option_def *find_by_name(const struct load *l, const char *space, const char *name)
+{
+	const struct option_def *d = own_def(l, space, 0, name);
+
+	return d ? d : option_defs_by_name(l->defs, space, name);
+}
+
+static int check_space(struct load *l, const struct json *node, struct config_option *o)
+{
+	const struct json *space = json_get(node, "space");
+
+	o->space = space->s;
+	if (strcmp(o->space, OPTION_SPACE_DHCP4) == 0 || vendor_space(o->space, &o->vendor_id) ||
+	    option_defs_has_space(l->defs, o->space))
+		return 0;
+	return load_fail(l, space, "unknown option space '%.64s'", o->space);
+}
+
+/*
+ * Kea computes 12 and 81 from host names, 58 and 59 from timers and 54 from the socket, yet an
+ * operator may set them;
+ * options that only the server or only a client can know are refused.
+ */
+static bool may_set(const struct option_def *d)
+{
+	static const uint8_t anyway[] = {12, 54, 58, 59, 81};
+
+	if (!(d->flags & OPTION_F_SERVER_SET))
+		return true;
+	return strcmp(d->space, OPTION_SPACE_DHCP4) == 0 && d->code < 256 &&
+	       memchr(anyway, (int)d->code, sizeof(anyway)) != NULL;
+}
+
+static int find_def(struct load *l, const struct json *node, struct config_option *o)
+{
+	const struct json *code = json_get(node, "code");
+	const struct json *name = json_get(node, "name");
+
+	if (!code && !name)
+		return load_fail(l, node, "an option needs 'name' or 'code'");
+	if (code) {
+		o->code = (uint32_t)code->i;
+		o->def = find_by_code(l, o->space, o->code);
+		if (name && o->def && strcmp(o->def->name, name->s) != 0)
+			return load_fail(l, name, "option %u is '%s', not '%.64s'", o->code, o->def->name,
+					 name->s);
+	} else {
+		o->def = find_by_name(l, o->space, name->s);
+		if (!o->def)
+			return load_fail(l, name, "unknown option '%.64s' in space '%s'", name->s, o->space);
+		o->code = o->def->code;
+	}
+	if (o->code == 0 || (o->code == 255 && strcmp(o->space, OPTION_SPACE_DHCP4) == 0))
+		return load_fail(l, code, "option code %u is reserved", o->code);
+	if (o->def && !may_set(o->def))
+		return load_fail(l, code ? code : name, "option %u (%s) is set by the server and cannot be configured",
+				 o->code, o->def->name);
+	return 0;
+}
+
+static int encode(struct load *l, const struct json *node, const struct json *data, bool csv,
+		  struct config_option *o)
+{
+	static const struct option_def binary = {
+		.name = "", .space = "", .type = OPTION_BINARY, .encapsulate = "", .rfc = ""};
+	const struct option_def *def = o->def ? o->def : &binary;
+	const struct json *at = data ? data : node;
+	const char *text = data ? data->s : "";
+	const char *why = NULL;
+	int r;
+
+	/* what only hides an option, or only holds sub-options, needs no value */
+	if (!*text && (o->never_send || !o->def || *def->encapsulate || def->type == OPTION_EMPTY))
+		return 0;
+	r = option_encode_text(def, text, csv, l->a, &o->data, &why);
+	if (r < 0)
+		return load_fail(l, at, "option %u%s%s: %s", o->code, o->def ? " " : "",
+				 o->def ? o->def->name : "", why ? why : usher_strerror(r));
+	if (!csv && o->def && !option_data_valid(o->def, o->data))
+		return load_fail(l, at, "option %u %s: the data does not fit its type %s", o->code,
+				 o->def->name, option_type_name(o->def->type));
+	return 0;
+}
+
+static int build_option(struct load *l, const struct json *node, struct config_option *o)
+{
+	const struct json *csv_node = json_get(node, "csv-format");
+	bool csv;
+	int r = check_space(l, node, o);
+
+	if (r == 0)
+		r = find_def(l, node, o);
+	if (r < 0)
+		return r;
+	csv = csv_node ? csv_node->b : o->def != NULL;
+	if (csv && !o->def)
+		return load_fail(l, csv_node, "option %u has no definition: its data must be hexadecimal, with 'csv-format' false",
+				 o->code);
+	o->always_send = load_bool(node, "always-send");
+	o->never_send = load_bool(node, "never-send");
+	r = encode(l, node, json_get(node, "data"), csv, o);
+	return r < 0 ? r : load_class_list(l, node, "client-classes", &o->classes);
+}
+
+/* Options of one code stay in the order they were written. */
+static int by_space_code(const void *a, const void *b)
+{
+	const struct config_option *x = *(const struct config_option *const *)a;
+	const struct config_option *y = *(const struct config_option *const *)b;
+	int r = strcmp(x->space, y->space);
+
+	if (!r)
+		r = (x->code > y->code) - (x->code < y->code);
+	return r ? r : (x > y) - (x < y);
+}
+
+static int sort_options(struct load *l, struct config_option *items, size_t n, struct config_options *ret)
+{
+	struct config_option *sorted = arena_array(l->a, struct config_option, n);
+	struct config_option **refs = calloc(n, sizeof(*refs));
+
+	if (!sorted || !refs) {
+		free(refs);
+		return load_no_memory(l);
+	}
+	for (size_t i = 0; i < n; i++)
+		refs[i] = &items[i];
+	qsort(refs, n, sizeof(*refs), by_space_code);
+	for (size_t i = 0; i < n; i++)
+		sorted[i] = *refs[i];
+	free(refs);
+	*ret = (struct config_options){sorted, n};
+	return 0;
+}
+
+int load_options(struct load *l, const struct json *map, struct config_options *ret)
+{
+	const struct json *list = json_get(map, "option-data");
+	struct config_option *items;
+	size_t n = 0;
+
+	*ret = (struct config_options){NULL, 0};
+	if (!list || !list->count)
+		return 0;
+	items = arena_array(l->a, struct config_option, list->count);
+	if (!items)
+		return load_no_memory(l);
+	for (const struct json *node = list->first; node; node = node->next) {
+		int r = build_option(l, node, &items[n++]);
+
+		if (r < 0)
+			return r;
+	}
+	if (n > 1)
+		return sort_options(l, items, n, ret);
+	*ret = (struct config_options){items, n};
+	return 0;
+}
+
+const struct config_option *config_option_find(const struct config_options *o, const char *space,
+					       uint32_t code)
+{
+	size_t lo = 0;
+	size_t hi = o->n;
+
+	while (lo < hi) {
+		size_t mid = lo + (hi - lo) / 2;
+		const struct config_option *m = &o->items[mid];
+		int r = strcmp(m->space, space);
+
+		if (r < 0 || (r == 0 && m->code < code))
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	if (lo < o->n && o->items[lo].code == code && strcmp(o->items[lo].space, space) == 0)
+		return &o->items[lo];
+	return NULL;
+}

@@ -1,0 +1,215 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * What the server opens: interfaces, control sockets, hook libraries, loggers.
+ */
+#include "config/config_load.h"
+
+#include "base/error.h"
+#include "base/ip.h"
+
+#include <net/if.h>
+#include <sys/un.h>
+
+/* --- interfaces ----------------------------------------------------------------------------- */
+
+/* "*", "eth0" or "eth0/192.0.2.1" */
+static int build_interface(struct load *l, const struct json *v, struct config_interface *i)
+{
+	const char *slash = strchr(v->s, '/');
+	size_t n = slash ? (size_t)(slash - v->s) : v->n;
+
+	if (!n || n >= IF_NAMESIZE)
+		return load_fail(l, v, "'%.64s' is not the name of an interface", v->s);
+	if (slash && ip_parse(slash + 1, v->n - n - 1, &i->addr) < 0)
+		return load_fail(l, v, "'%.64s' is not an IPv4 address", slash + 1);
+	if (slash && n == 1 && v->s[0] == '*')
+		return load_fail(l, v, "'*' cannot have an address");
+	i->name = arena_strndup(l->a, v->s, n);
+	return i->name ? 0 : load_no_memory(l);
+}
+
+static int load_interface_list(struct load *l, const struct json *list)
+{
+	struct config_interface *items = arena_array(l->a, struct config_interface, list->count);
+	struct config_map seen = {0};
+	size_t n = 0;
+
+	if (!items)
+		return load_no_memory(l);
+	for (const struct json *v = list->first; v; v = v->next) {
+		uint32_t old;
+		int r = build_interface(l, v, &items[n++]);
+
+		if (r < 0)
+			return r;
+		r = config_map_put(&seen, l->a, span_of(v->s, v->n), 0, &old);
+		if (r == 0)
+			return load_fail(l, v, "interface '%s' is given twice", v->s);
+		if (r < 0)
+			return load_no_memory(l);
+	}
+	l->c->interfaces = items;
+	l->c->n_interfaces = n;
+	return 0;
+}
+
+static int load_interfaces(struct load *l)
+{
+	const struct json *m = json_get(l->dhcp4, "interfaces-config");
+	struct config *c = l->c;
+
+	c->socket_udp = strcmp(load_str(m, "dhcp-socket-type", ""), "udp") == 0;
+	c->use_routing = strcmp(load_str(m, "outbound-interface", ""), "use-routing") == 0;
+	c->re_detect = load_bool(m, "re-detect");
+	c->sockets_max_retries = load_u32(m, "service-sockets-max-retries", 0);
+	c->sockets_retry_wait_ms = load_u32(m, "service-sockets-retry-wait-time", 0);
+	c->sockets_require_all = load_bool(m, "service-sockets-require-all");
+	return load_interface_list(l, json_get(m, "interfaces"));
+}
+
+/* --- control sockets ------------------------------------------------------------------------ */
+
+static int load_sockets(struct load *l)
+{
+	const struct json *list = json_get(l->dhcp4, "control-sockets");
+	struct config_control_socket *items = arena_array(l->a, struct config_control_socket, list->count);
+	size_t n = 0;
+
+	if (!items)
+		return load_no_memory(l);
+	for (const struct json *v = list->first; v; v = v->next) {
+		const struct json *type = json_get(v, "socket-type");
+		const struct json *name = json_get(v, "socket-name");
+
+		if (strcmp(type->s, "unix") != 0)
+			return load_fail(l, type, "control socket type '%s' is not supported, expected unix",
+					 type->s);
+		if (!name || !name->n)
+			return load_fail(l, v, "a unix control socket needs 'socket-name'");
+		if (name->n >= sizeof(((struct sockaddr_un *)NULL)->sun_path))
+			return load_fail(l, name, "the path of a unix socket has at most %zu octets",
+					 sizeof(((struct sockaddr_un *)NULL)->sun_path) - 1);
+		items[n++] = (struct config_control_socket){type->s, name->s, v};
+	}
+	l->c->control_sockets = items;
+	l->c->n_control_sockets = n;
+	return 0;
+}
+
+/* --- hooks ---------------------------------------------------------------------------------- */
+
+static int load_hooks(struct load *l)
+{
+	const struct json *list = json_get(l->dhcp4, "hooks-libraries");
+	struct config_hook_library *items = arena_array(l->a, struct config_hook_library, list->count);
+	size_t n = 0;
+
+	if (!items)
+		return load_no_memory(l);
+	for (const struct json *v = list->first; v; v = v->next) {
+		items[n].library = load_str(v, "library", "");
+		items[n].parameters = json_get(v, "parameters");
+		items[n++].pos = v->pos;
+	}
+	l->c->hooks = items;
+	l->c->n_hooks = n;
+	return 0;
+}
+
+/* --- loggers -------------------------------------------------------------------------------- */
+
+enum { MAXSIZE_MIN = 204800 };
+
+static int build_output(struct load *l, const struct json *node, struct log_output *o)
+{
+	static const struct {
+		const char *word;
+		enum log_sink_kind kind;
+	} kinds[] = {
+		{"stdout", LOG_SINK_STDOUT},
+		{"stderr", LOG_SINK_STDERR},
+		{"syslog", LOG_SINK_SYSLOG},
+	};
+	const struct json *maxsize = json_get(node, "maxsize");
+	const char *name = load_str(node, "output", "");
+
+	*o = (struct log_output){.kind = LOG_SINK_FILE, .path = name};
+	for (size_t i = 0; i < ARRAY_LEN(kinds); i++)
+		if (strcmp(name, kinds[i].word) == 0)
+			o->kind = kinds[i].kind;
+	if (strncmp(name, "syslog:", 7) == 0)
+		o->kind = LOG_SINK_SYSLOG;
+	if (maxsize->i && maxsize->i < MAXSIZE_MIN)
+		return load_fail(l, maxsize, "'maxsize' is %lld, expected at least %d, or 0 for no rotation",
+				 (long long)maxsize->i, MAXSIZE_MIN);
+	o->maxsize = (uint64_t)maxsize->i;
+	o->maxver = load_u32(node, "maxver", 1);
+	return 0;
+}
+
+static enum log_severity severity_of(const struct json *node)
+{
+	static const enum log_severity order[] = {LOG_SEV_FATAL, LOG_SEV_ERROR, LOG_SEV_WARN,
+						  LOG_SEV_INFO,	 LOG_SEV_DEBUG, LOG_SEV_NONE};
+	int i = schema_word("FATAL|ERROR|WARN|INFO|DEBUG|NONE", load_str(node, "severity", "INFO"), false);
+
+	return order[i];
+}
+
+static int build_logger(struct load *l, const struct json *node, struct config_logger *g)
+{
+	const struct json *list = json_get(node, "output-options");
+	struct log_output *outputs = arena_array(l->a, struct log_output, list->count);
+
+	if (!outputs)
+		return load_no_memory(l);
+	*g = (struct config_logger){
+		.name = load_str(node, "name", ""),
+		.severity = severity_of(node),
+		.debuglevel = (int)load_u32(node, "debuglevel", 0),
+		.outputs = outputs,
+	};
+	for (const struct json *v = list->first; v; v = v->next) {
+		int r = build_output(l, v, &outputs[g->n_outputs++]);
+
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+static int load_loggers(struct load *l)
+{
+	const struct json *list = json_get(l->dhcp4, "loggers");
+	struct config_logger *items = arena_array(l->a, struct config_logger, list->count);
+	struct config_map seen = {0};
+
+	if (!items)
+		return load_no_memory(l);
+	l->c->loggers = items;
+	for (const struct json *v = list->first; v; v = v->next) {
+		struct config_logger *g = &items[l->c->n_loggers++];
+		uint32_t old;
+		int r = build_logger(l, v, g);
+
+		if (r < 0)
+			return r;
+		r = config_map_put(&seen, l->a, span_str(g->name), 0, &old);
+		if (r == 0)
+			return load_fail(l, json_get(v, "name"), "logger '%s' is given twice", g->name);
+		if (r < 0)
+			return load_no_memory(l);
+	}
+	return 0;
+}
+
+int load_services(struct load *l)
+{
+	int r = load_interfaces(l);
+
+	if (r == 0)
+		r = load_sockets(l);
+	if (r == 0)
+		r = load_hooks(l);
+	return r < 0 ? r : load_loggers(l);
+}

@@ -1,0 +1,496 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * The input checked against the schema, and copied into its normal form: present names instead of
+ * older ones, lists where single values were allowed, comments moved into user-context, words in
+ * their own spelling. Every key is known and every value has its type afterwards; the positions
+ * are those of the input.
+ */
+#include "config/config_load.h"
+
+#include "base/error.h"
+#include "base/ip.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+static int check_map(struct load *l, enum schema_ctx ctx, const struct json *in, struct json **ret);
+
+/* --- errors --------------------------------------------------------------------------------- */
+
+int load_fail(struct load *l, const struct json *at, const char *fmt, ...)
+{
+	char text[480];
+	va_list ap;
+
+	va_start(ap, fmt);
+	(void)vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	return config_error_set(l->err, at ? &at->pos : NULL, -USHER_E_CONFIG, "%s", text);
+}
+
+int load_no_memory(struct load *l)
+{
+	return config_error_set(l->err, NULL, -USHER_E_NOMEM, "out of memory");
+}
+
+void load_warn(struct load *l, const struct json *at, const char *fmt, ...)
+{
+	struct config_error w;
+	char text[480];
+	va_list ap;
+
+	if (!l->o || !l->o->warn)
+		return;
+	va_start(ap, fmt);
+	(void)vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	(void)config_error_set(&w, at ? &at->pos : NULL, 0, "%s", text);
+	l->o->warn(l->o->ctx, &w);
+}
+
+const char *load_place(struct load *l, const struct json *at)
+{
+	const char *s = arena_printf(l->a, "%s%s%u:%u", at->pos.file, at->pos.file[0] ? ":" : "",
+				     at->pos.line, at->pos.col);
+
+	return s ? s : "";
+}
+
+/* A key that is wrong by itself: the place is the key's. */
+static int fail_key(struct load *l, const struct json *m, const char *fmt, ...)
+	printf_like(3, 4);
+static int fail_key(struct load *l, const struct json *m, const char *fmt, ...)
+{
+	char text[480];
+	va_list ap;
+
+	va_start(ap, fmt);
+	(void)vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	return config_error_set(l->err, m->key ? &m->key_pos : &m->pos, -USHER_E_CONFIG, "%s", text);
+}
+
+/* --- nodes ---------------------------------------------------------------------------------- */
+
+/* The input's file names may not outlive it. */
+static const char *keep_file(struct load *l, const char *file)
+{
+	if (!file || !*file)
+		return "";
+	if (file != l->last_file) {
+		l->last_copy = arena_strdup(l->a, file);
+		l->last_file = l->last_copy ? file : NULL;
+	}
+	return l->last_copy ? l->last_copy : "";
+}
+
+static struct json *keep_place(struct load *l, struct json *v, const struct json *from)
+{
+	if (!v)
+		return NULL;
+	v->pos = from->pos;
+	v->key_pos = from->key ? from->key_pos : from->pos;
+	v->pos.file = keep_file(l, from->pos.file);
+	v->key_pos.file = keep_file(l, v->key_pos.file);
+	return v;
+}
+
+static void keep_places(struct load *l, struct json *v)
+{
+	v->pos.file = keep_file(l, v->pos.file);
+	v->key_pos.file = keep_file(l, v->key_pos.file);
+	if (v->type != JSON_LIST && v->type != JSON_MAP)
+		return;
+	for (struct json *m = v->first; m; m = m->next)
+		keep_places(l, m);
+}
+
+static struct json *keep_any(struct load *l, const struct json *in)
+{
+	struct json *v = json_copy(l->a, in);
+
+	if (v)
+		keep_places(l, v);
+	return v;
+}
+
+int load_put(struct load *l, struct json *to, const char *key, struct json *v)
+{
+	if (!to || !v)
+		return load_no_memory(l);
+	v->key = key;
+	v->next = NULL;
+	if (to->last)
+		to->last->next = v;
+	else
+		to->first = v;
+	to->last = v;
+	to->count++;
+	return 0;
+}
+
+const struct json *load_default(struct load *l, const struct schema_key *k)
+{
+	const struct json **slot = &l->default_of[k - schema_keys];
+	struct json_opts o = {.file = ""};
+	struct json *v;
+
+	if (*slot || !k->dflt)
+		return *slot;
+	if (json_parse(span_str(k->dflt), &o, l->a, &v, l->err) == 0)
+		*slot = v;
+	return *slot;
+}
+
+/* --- values --------------------------------------------------------------------------------- */
+
+static int wrong_type(struct load *l, const struct schema_key *k, const struct json *in,
+		      const char *expected)
+{
+	return load_fail(l, in, "'%s' is %s, expected %s", k->name, json_type_name(in->type), expected);
+}
+
+static int check_int(struct load *l, const struct schema_key *k, const struct json *in, struct json **ret)
+{
+	if (in->type != JSON_INT)
+		return wrong_type(l, k, in, "an integer");
+	if (in->i < k->min || in->i > k->max)
+		return load_fail(l, in, "'%s' is %lld, expected %lld to %lld", k->name, (long long)in->i,
+				 (long long)k->min, (long long)k->max);
+	*ret = json_int(l->a, in->i);
+	return 0;
+}
+
+static int check_real(struct load *l, const struct schema_key *k, const struct json *in, struct json **ret)
+{
+	double v;
+
+	if (in->type != JSON_INT && in->type != JSON_REAL)
+		return wrong_type(l, k, in, "a number");
+	v = in->type == JSON_INT ? (double)in->i : in->r;
+	if (v < (double)k->min || v > (double)k->max)
+		return load_fail(l, in, "'%s' is %g, expected %lld to %lld", k->name, v,
+				 (long long)k->min, (long long)k->max);
+	*ret = json_real(l->a, v);
+	return 0;
+}
+
+/* No text of a configuration may hold a NUL: it would be cut off there. */
+static int check_text(struct load *l, const struct schema_key *k, const struct json *in, struct json **ret)
+{
+	if (in->type != JSON_STRING)
+		return wrong_type(l, k, in, "a string");
+	if (strlen(in->s) != in->n)
+		return load_fail(l, in, "'%s' holds \\u0000", k->name);
+	if (k->flags & SCHEMA_REQ && in->n == 0)
+		return load_fail(l, in, "'%s' is empty", k->name);
+	*ret = json_strn(l->a, in->s, in->n);
+	return 0;
+}
+
+static int check_enum(struct load *l, const struct schema_key *k, const struct json *in, struct json **ret)
+{
+	const char *w = k->words;
+	int i;
+
+	if (in->type != JSON_STRING)
+		return wrong_type(l, k, in, "a string");
+	i = schema_word(k->words, in->s, k->flags & SCHEMA_NOCASE);
+	if (i < 0)
+		return load_fail(l, in, "'%s' is '%.64s', expected one of %s", k->name, in->s, k->words);
+	while (i--)
+		w += strcspn(w, "|") + 1;
+	*ret = json_strn(l->a, w, strcspn(w, "|"));
+	return 0;
+}
+
+static int check_addr(struct load *l, const struct schema_key *k, const struct json *in, struct json **ret)
+{
+	uint32_t addr;
+
+	if (in->type != JSON_STRING)
+		return wrong_type(l, k, in, "an IPv4 address");
+	if (ip_parse(in->s, in->n, &addr) < 0)
+		return load_fail(l, in, "'%s' is '%.64s', expected an IPv4 address", k->name, in->s);
+	*ret = json_strn(l->a, in->s, in->n);
+	return 0;
+}
+
+static int check_list(struct load *l, const struct schema_key *k, const struct json *in, struct json **ret)
+{
+	struct json *list = keep_place(l, json_list(l->a), in);
+
+	if (in->type != JSON_LIST)
+		return wrong_type(l, k, in, "a list");
+	if (!list)
+		return load_no_memory(l);
+	for (const struct json *m = in->first; m; m = m->next) {
+		struct json *v = NULL;
+		int r;
+
+		if (k->type == SCHEMA_MAPS)
+			r = m->type == JSON_MAP ? check_map(l, k->sub, m, &v) : wrong_type(l, k, m, "a map");
+		else if (k->type == SCHEMA_ADDRS)
+			r = check_addr(l, k, m, &v);
+		else
+			r = check_text(l, k, m, &v);
+		if (r == 0)
+			r = load_put(l, list, NULL, keep_place(l, v, m));
+		if (r < 0)
+			return r;
+	}
+	*ret = list;
+	return 0;
+}
+
+static int check_bool(struct load *l, const struct schema_key *k, const struct json *in, struct json **ret)
+{
+	if (in->type != JSON_BOOL)
+		return wrong_type(l, k, in, "true or false");
+	*ret = json_bool(l->a, in->b);
+	return 0;
+}
+
+/* user-context and the like: anything, but our own part of it is ours to check. */
+static int check_any(struct load *l, const struct schema_key *k, const struct json *in, struct json **ret)
+{
+	const struct json *usher = json_get(in, "usher");
+	struct json *checked;
+
+	*ret = keep_any(l, in);
+	if (strcmp(k->name, "user-context") != 0)
+		return 0;
+	if (in->type != JSON_MAP)
+		return wrong_type(l, k, in, "a map");
+	if (!usher)
+		return 0;
+	if (usher->type != JSON_MAP)
+		return load_fail(l, usher, "'usher' is %s, expected a map", json_type_name(usher->type));
+	return check_map(l, SCHEMA_USHER, usher, &checked);
+}
+
+static int check_submap(struct load *l, const struct schema_key *k, const struct json *in, struct json **ret)
+{
+	return in->type == JSON_MAP ? check_map(l, k->sub, in, ret) : wrong_type(l, k, in, "a map");
+}
+
+static int check_value(struct load *l, const struct schema_key *k, const struct json *in, struct json **ret)
+{
+	static int (*const checks[])(struct load *, const struct schema_key *, const struct json *,
+				     struct json **) = {
+		[SCHEMA_BOOL] = check_bool,    [SCHEMA_INT] = check_int,   [SCHEMA_REAL] = check_real,
+		[SCHEMA_TEXT] = check_text,    [SCHEMA_ENUM] = check_enum, [SCHEMA_ADDR] = check_addr,
+		[SCHEMA_STRINGS] = check_list, [SCHEMA_ADDRS] = check_list, [SCHEMA_MAP] = check_submap,
+		[SCHEMA_MAPS] = check_list,    [SCHEMA_ANY] = check_any,
+	};
+	int r = checks[k->type](l, k, in, ret);
+
+	if (r == 0 && !keep_place(l, *ret, in))
+		return load_no_memory(l);
+	return r;
+}
+
+/* --- keys ----------------------------------------------------------------------------------- */
+
+static bool same_scalar(const struct json *a, const struct json *b)
+{
+	if (!b || a->type != b->type)
+		return false;
+	if (a->type == JSON_INT)
+		return a->i == b->i;
+	if (a->type == JSON_BOOL)
+		return a->b == b->b;
+	return a->type == JSON_STRING && a->n == b->n && memcmp(a->s, b->s, a->n) == 0;
+}
+
+/* Once for a key, however often it stands there. */
+static void warn_no_effect(struct load *l, enum schema_ctx ctx, const struct schema_key *k,
+			   const struct json *in)
+{
+	size_t row = (size_t)(k - schema_keys);
+
+	if (same_scalar(in, load_default(l, k)) || l->warned[row / 64] >> row % 64 & 1)
+		return;
+	l->warned[row / 64] |= 1ULL << row % 64;
+	load_warn(l, in, "'%s' in %s is accepted and has no effect", k->name, schema_ctx_name(ctx));
+}
+
+/* Kea 2.2: one word for what became three keys. */
+static int check_reservation_mode(struct load *l, const struct json *in, struct json *out)
+{
+	static const char *const keys[] = {"reservations-global", "reservations-in-subnet",
+					   "reservations-out-of-pool"};
+	static const bool modes[][3] = {
+		{false, false, false}, {false, false, false}, {false, true, true},
+		{false, true, false},  {true, false, false},
+	};
+	int i = schema_word("disabled|off|out-of-pool|all|global", in->s, false);
+
+	for (size_t k = 0; k < ARRAY_LEN(keys); k++) {
+		int r;
+
+		if (json_get(out, keys[k]) || i < 0)
+			return fail_key(l, in, "'reservation-mode' and '%s' exclude one another", keys[k]);
+		r = load_put(l, out, keys[k], keep_place(l, json_bool(l->a, modes[i][k]), in));
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+static int unknown_key(struct load *l, enum schema_ctx ctx, const struct json *m)
+{
+	const char *near = schema_suggest(ctx, m->key);
+
+	if (near)
+		return fail_key(l, m, "unknown keyword '%.64s' in %s, did you mean '%s'?", m->key,
+				schema_ctx_name(ctx), near);
+	return fail_key(l, m, "unknown keyword '%.64s' in %s", m->key, schema_ctx_name(ctx));
+}
+
+/* A single value of an older spelling as a list of one. */
+static int wrap_old(struct load *l, const struct schema_key *k, const struct json *m, struct json **ret)
+{
+	struct json *one = keep_any(l, m);
+	struct json *list = keep_place(l, json_list(l->a), m);
+
+	if (!one || !list || load_put(l, list, NULL, one) < 0)
+		return load_no_memory(l);
+	return check_value(l, k, list, ret);
+}
+
+static int check_member(struct load *l, enum schema_ctx ctx, const struct json *m, struct json *out)
+{
+	const struct schema_old *old = schema_find_old(ctx, m->key);
+	const struct schema_key *k = schema_find(ctx, old ? old->name : m->key);
+	struct json *v = NULL;
+	int r;
+
+	if (!k)
+		return unknown_key(l, ctx, m);
+	if (json_get(out, k->name))
+		return fail_key(l, m, "'%s' is given twice, by an older name and by its own", k->name);
+	if (old && old->wrap && m->type != JSON_LIST)
+		r = wrap_old(l, k, m, &v);
+	else
+		r = check_value(l, k, m, &v);
+	if (r < 0)
+		return r;
+	if (k->flags & SCHEMA_NOP)
+		warn_no_effect(l, ctx, k, m);
+	if (strcmp(k->name, "reservation-mode") == 0)
+		return check_reservation_mode(l, m, out);
+	return load_put(l, out, k->name, v);
+}
+
+static void unlink_key(struct json *map, const char *key)
+{
+	struct json *prev = NULL;
+
+	for (struct json *m = map->first; m; prev = m, m = m->next) {
+		if (strcmp(m->key, key) != 0)
+			continue;
+		if (prev)
+			prev->next = m->next;
+		else
+			map->first = m->next;
+		if (map->last == m)
+			map->last = prev;
+		map->count--;
+		return;
+	}
+}
+
+/* "comment" becomes a member of user-context. */
+static int fold_comment(struct load *l, struct json *out)
+{
+	struct json *comment = json_get(out, "comment");
+	struct json *context = json_get(out, "user-context");
+	int r;
+
+	if (!comment)
+		return 0;
+	unlink_key(out, "comment");
+	if (context && json_get(context, "comment"))
+		return fail_key(l, comment, "'comment' is given here and in user-context");
+	if (!context) {
+		context = keep_place(l, json_map(l->a), comment);
+		r = load_put(l, out, "user-context", context);
+		if (r < 0)
+			return r;
+	}
+	return load_put(l, context, "comment", comment);
+}
+
+/* A map that is not there is made of its keys' defaults. */
+static int default_map(struct load *l, const struct schema_key *k, const struct json *at, struct json **ret)
+{
+	const struct json *dflt = load_default(l, k);
+	struct json like;
+
+	if (!dflt)
+		return load_no_memory(l);
+	like = *dflt;
+	like.pos = at->pos;
+	return check_map(l, k->sub, &like, ret);
+}
+
+/* Required keys, and defaults where nothing is inherited. */
+static int fill_map(struct load *l, enum schema_ctx ctx, struct json *out)
+{
+	for (size_t i = 0; i < schema_n_keys; i++) {
+		const struct schema_key *k = &schema_keys[i];
+		struct json *v = NULL;
+		int r = 0;
+
+		if (!(k->maps >> ctx & 1) || (!k->dflt && !(k->flags & SCHEMA_REQ)) ||
+		    json_get(out, k->name))
+			continue;
+		if (k->flags & SCHEMA_REQ)
+			return load_fail(l, out, "%s needs '%s'", schema_ctx_name(ctx), k->name);
+		if (k->flags & SCHEMA_NOP || (k->flags & SCHEMA_INH && ctx != SCHEMA_GLOBAL))
+			continue;
+		if (k->type == SCHEMA_MAP)
+			r = default_map(l, k, out, &v);
+		else
+			v = json_copy(l->a, load_default(l, k));
+		if (r == 0)
+			r = load_put(l, out, k->name, keep_place(l, v, out));
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+static int check_map(struct load *l, enum schema_ctx ctx, const struct json *in, struct json **ret)
+{
+	struct json *out = keep_place(l, json_map(l->a), in);
+	int r = out ? 0 : load_no_memory(l);
+
+	for (const struct json *m = in->first; m && r == 0; m = m->next)
+		r = check_member(l, ctx, m, out);
+	if (r == 0)
+		r = fold_comment(l, out);
+	if (r == 0)
+		r = fill_map(l, ctx, out);
+	if (r == 0)
+		*ret = out;
+	return r;
+}
+
+int load_normalise(struct load *l, const struct json *root)
+{
+	const struct json *dhcp4 = json_get(root, "Dhcp4");
+
+	if (root->type != JSON_MAP)
+		return load_fail(l, root, "found %s, expected a map with the key 'Dhcp4'",
+				 json_type_name(root->type));
+	for (const struct json *m = root->first; m; m = m->next)
+		if (strcmp(m->key, "Dhcp4") != 0)
+			return fail_key(l, m, "unknown keyword '%.64s' beside 'Dhcp4'", m->key);
+	if (!dhcp4)
+		return load_fail(l, root, "there is no key 'Dhcp4'");
+	if (dhcp4->type != JSON_MAP)
+		return load_fail(l, dhcp4, "'Dhcp4' is %s, expected a map", json_type_name(dhcp4->type));
+	return check_map(l, SCHEMA_GLOBAL, dhcp4, &l->dhcp4);
+}

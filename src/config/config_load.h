@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * Inside of loading: the state that the parts of a load share. The order is: check against the
+ * schema and normalise (config_check.c), fill in defaults and inheritance (config_effective.c),
+ * build the typed objects (config_build_*.c), index (config_index.c). Every function returns 0 or
+ * a negative result with the error filled in. Lives on the stack of config_load_json.
+ */
+#pragma once
+
+#include "config/config.h"
+#include "config/config_map.h"
+#include "config/config_schema.h"
+
+struct load {
+	struct config *c;
+	struct arena *a;	/* &c->arena */
+	const struct config_load_opts *o;
+	struct config_error *err;
+	struct json *dhcp4;	/* the effective map while it is being made */
+	const char *last_file, *last_copy; /* names of files, copied once */
+	const struct json **default_of; /* parsed defaults by row; NULL: not yet */
+	uint64_t *warned;	/* rows warned about */
+
+	struct option_defs *defs;
+	const struct option_def *own_defs; /* of the class being built */
+	size_t n_own_defs;
+
+	struct config_map class_ids;
+	const char **class_names;
+	bool *class_late;
+	uint32_t *class_defined; /* 1 + index in classes */
+	uint32_t n_names, cap_names;
+
+	struct config_map host_ids, host_addrs;
+	uint32_t n_hosts;
+	struct config_host *hosts;
+	const struct config_pool **pools;
+	const struct config_subnet **pool_subnets;
+	uint32_t n_pools;
+};
+
+/* --- errors (config_check.c) --- */
+int load_fail(struct load *l, const struct json *at, const char *fmt, ...) printf_like(3, 4);
+int load_no_memory(struct load *l);
+void load_warn(struct load *l, const struct json *at, const char *fmt, ...) printf_like(3, 4);
+/* A place as text, for "first given at …". In the arena; never NULL. */
+const char *load_place(struct load *l, const struct json *at);
+
+/* --- the tree --- */
+/* Appends v under a key that outlives the tree. */
+int load_put(struct load *l, struct json *map, const char *key, struct json *v) must_check;
+/* The parsed default of a row; shared, so copy it. NULL: it has none. */
+const struct json *load_default(struct load *l, const struct schema_key *k);
+int load_normalise(struct load *l, const struct json *root) must_check;
+int load_fill(struct load *l) must_check;
+int load_hash(struct load *l) must_check;
+
+/* --- values of the effective tree, present and of the right type --- */
+const char *load_str(const struct json *map, const char *key, const char *dflt);
+uint32_t load_u32(const struct json *map, const char *key, uint32_t dflt);
+bool load_bool(const struct json *map, const char *key);
+double load_real(const struct json *map, const char *key);
+uint32_t load_addr(const struct json *map, const char *key);
+size_t load_count(const struct json *map, const char *key);
+
+/* --- parts --- */
+int load_defs(struct load *l) must_check;
+int load_class_defs(struct load *l, const struct json *node, struct config_class *cls) must_check;
+int load_options(struct load *l, const struct json *map, struct config_options *ret) must_check;
+int load_classes(struct load *l) must_check;
+/* The number of a class name, given one if it is new; negative: out of memory. */
+int load_class_id(struct load *l, const char *name) must_check;
+int load_class_list(struct load *l, const struct json *map, const char *key,
+		    struct config_class_list *ret) must_check;
+int load_globals(struct load *l) must_check;
+int load_params(struct load *l, const struct json *map, struct config_params *ret) must_check;
+/* valid-lifetime with its bounds, of a scope that has all three, or (classes) some. */
+int load_triplet(struct load *l, const struct json *map, struct config_triplet *ret) must_check;
+/* next-server, server-hostname, boot-file-name of a class or host. */
+int load_boot_fields(struct load *l, const struct json *map, bool *ret_has, uint32_t *ret_next,
+		     const char **ret_host, const char **ret_file) must_check;
+int load_services(struct load *l) must_check;
+int load_subnets(struct load *l) must_check;
+int load_pools(struct load *l, struct config_subnet *s) must_check;
+int load_hosts(struct load *l) must_check;
+int load_index(struct load *l) must_check;
+
+/* The key of a reservation in its index, at most HOST_KEY_MAX octets. */
+enum { HOST_ID_MAX = 255, HOST_KEY_MAX = HOST_ID_MAX + 5 };
+struct span load_host_key(uint32_t subnet_id, enum config_host_id type, struct span id,
+			  uint8_t out[HOST_KEY_MAX]);
+struct span load_addr_key(uint32_t a, uint32_t b, uint8_t out[8]);
+
+/* Look-ups that must not be visible outside of config/. */
+struct config_index {
+	struct config_map class_ids, host_ids, host_addrs, prefixes;
+	uint64_t prefix_lens;	/* bit n: some subnet has length n */
+	struct index_relay *relays;
+	size_t n_relays;
+	struct index_iface *ifaces;
+	size_t n_ifaces;
+};

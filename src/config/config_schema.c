@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * The rows of config_schema.def as tables. Keys are found by walking the rows: a map has few keys,
+ * and the first letter decides most comparisons.
+ */
+#include "config/config_schema.h"
+
+#include <strings.h>
+
+enum { NAME_MAX_LEN = 48 };
+
+#define X(sym)	 (1u << SCHEMA_##sym)
+#define G	 X(GLOBAL)
+#define N	 X(NETWORK)
+#define S	 X(SUBNET)
+#define P	 X(POOL)
+#define C	 X(CLASS)
+#define R	 X(HOST)
+#define ALL_MAPS ((1u << SCHEMA_N) - 1)
+#define U32	 ((int64_t)UINT32_MAX)
+#define REQ	 SCHEMA_REQ
+#define INH	 SCHEMA_INH
+#define NOP	 SCHEMA_NOP
+#define NOCASE	 SCHEMA_NOCASE
+
+#define ROW(maps, name, type, sub, min, max, dflt, words, flags)                                   \
+	{maps, name, SCHEMA_##type, sub, min, max, dflt, words, flags},
+#define B(maps, name, dflt, flags)	     ROW(maps, name, BOOL, 0, 0, 0, dflt, NULL, flags)
+#define I(maps, name, min, max, dflt, flags) ROW(maps, name, INT, 0, min, max, dflt, NULL, flags)
+#define F(maps, name, min, max, dflt, flags) ROW(maps, name, REAL, 0, min, max, dflt, NULL, flags)
+#define T(maps, name, dflt, flags)	     ROW(maps, name, TEXT, 0, 0, 0, dflt, NULL, flags)
+#define E(maps, name, words, dflt, flags)    ROW(maps, name, ENUM, 0, 0, 0, dflt, words, flags)
+#define A(maps, name, dflt, flags)	     ROW(maps, name, ADDR, 0, 0, 0, dflt, NULL, flags)
+#define L(maps, name, kind, dflt, flags)     ROW(maps, name, kind, 0, 0, 0, dflt, NULL, flags)
+#define M(maps, name, sub, dflt, flags)	     ROW(maps, name, MAP, SCHEMA_##sub, 0, 0, dflt, NULL, flags)
+#define MS(maps, name, sub, dflt, flags)     ROW(maps, name, MAPS, SCHEMA_##sub, 0, 0, dflt, NULL, flags)
+#define ANY(maps, name, flags)		     ROW(maps, name, ANY, 0, 0, 0, NULL, NULL, flags)
+
+const struct schema_key schema_keys[] = {
+#include "config/config_schema.def"
+};
+const size_t schema_n_keys = sizeof(schema_keys) / sizeof(schema_keys[0]);
+
+#undef B
+#undef I
+#undef F
+#undef T
+#undef E
+#undef A
+#undef L
+#undef M
+#undef MS
+#undef ANY
+
+static const struct schema_old olds[] = {
+#define OLD(maps, old, name, wrap) {maps, old, name, wrap},
+#include "config/config_schema.def"
+#undef OLD
+};
+
+static const char *const ctx_names[] = {
+#define CTX(sym, name) name,
+#include "config/config_schema.def"
+#undef CTX
+};
+
+const char *schema_ctx_name(enum schema_ctx ctx)
+{
+	return ctx_names[ctx];
+}
+
+const struct schema_key *schema_find(enum schema_ctx ctx, const char *name)
+{
+	for (size_t i = 0; i < schema_n_keys; i++)
+		if (schema_keys[i].maps >> ctx & 1 && schema_keys[i].name[0] == name[0] &&
+		    strcmp(schema_keys[i].name, name) == 0)
+			return &schema_keys[i];
+	return NULL;
+}
+
+const struct schema_old *schema_find_old(enum schema_ctx ctx, const char *name)
+{
+	for (size_t i = 0; i < ARRAY_LEN(olds); i++)
+		if (olds[i].maps >> ctx & 1 && strcmp(olds[i].old, name) == 0)
+			return &olds[i];
+	return NULL;
+}
+
+/* Levenshtein's distance of two short names. */
+static unsigned distance(const char *a, const char *b)
+{
+	unsigned row[NAME_MAX_LEN + 1];
+	size_t nb = strlen(b);
+
+	if (nb > NAME_MAX_LEN)
+		return NAME_MAX_LEN;
+	for (size_t j = 0; j <= nb; j++)
+		row[j] = (unsigned)j;
+	for (size_t i = 0; a[i]; i++) {
+		unsigned diagonal = row[0];
+
+		row[0] = (unsigned)i + 1;
+		for (size_t j = 0; j < nb; j++) {
+			unsigned up = row[j + 1];
+			unsigned best = diagonal + (a[i] != b[j]);
+
+			best = up + 1 < best ? up + 1 : best;
+			best = row[j] + 1 < best ? row[j] + 1 : best;
+			row[j + 1] = best;
+			diagonal = up;
+		}
+	}
+	return row[nb];
+}
+
+const char *schema_suggest(enum schema_ctx ctx, const char *name)
+{
+	unsigned best = (unsigned)strlen(name) / 3 + 1;
+	const char *found = NULL;
+
+	if (strlen(name) > NAME_MAX_LEN)
+		return NULL;
+	for (size_t i = 0; i < schema_n_keys; i++) {
+		unsigned d;
+
+		if (!(schema_keys[i].maps >> ctx & 1))
+			continue;
+		d = distance(name, schema_keys[i].name);
+		if (d < best || (d == best && !found)) {
+			best = d;
+			found = schema_keys[i].name;
+		}
+	}
+	return found;
+}
+
+int schema_word(const char *words, const char *s, bool nocase)
+{
+	size_t n = strlen(s);
+	int i = 0;
+
+	for (const char *w = words;; i++) {
+		size_t len = strcspn(w, "|");
+
+		if (len == n && (nocase ? strncasecmp(w, s, n) : strncmp(w, s, n)) == 0)
+			return i;
+		w += len;
+		if (!*w++)
+			return -1;
+	}
+}

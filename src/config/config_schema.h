@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * The schema of the configuration: config_schema.def as tables, and look-ups in them. Constant;
+ * any thread.
+ */
+#pragma once
+
+#include "config/json.h"
+
+enum schema_ctx {
+#define CTX(sym, name) SCHEMA_##sym,
+#include "config/config_schema.def"
+#undef CTX
+	SCHEMA_N
+};
+
+enum schema_type {
+	SCHEMA_BOOL,
+	SCHEMA_INT,
+	SCHEMA_REAL,
+	SCHEMA_TEXT,
+	SCHEMA_ENUM,
+	SCHEMA_ADDR,
+	SCHEMA_STRINGS,
+	SCHEMA_ADDRS,
+	SCHEMA_MAP,
+	SCHEMA_MAPS,
+	SCHEMA_ANY,
+};
+
+enum schema_flag {
+	SCHEMA_REQ = 1,
+	SCHEMA_INH = 2,
+	SCHEMA_NOP = 4,
+	SCHEMA_NOCASE = 8,
+};
+
+struct schema_key {
+	uint32_t maps;		/* bits by enum schema_ctx */
+	const char *name;
+	enum schema_type type;
+	enum schema_ctx sub;	/* of maps */
+	int64_t min, max;
+	const char *dflt;	/* JSON text, or NULL */
+	const char *words;	/* of an enum: "a|b" */
+	unsigned flags;
+};
+
+struct schema_old {
+	uint32_t maps;
+	const char *old, *name;
+	bool wrap;
+};
+
+extern const struct schema_key schema_keys[];
+extern const size_t schema_n_keys;
+
+const char *schema_ctx_name(enum schema_ctx ctx);
+const struct schema_key *schema_find(enum schema_ctx ctx, const char *name);
+/* By an older name, or NULL. */
+const struct schema_old *schema_find_old(enum schema_ctx ctx, const char *name);
+/* The key most like name, or NULL if none is near. */
+const char *schema_suggest(enum schema_ctx ctx, const char *name);
+/* The word of "a|b|c" equal to s, as its place in the list; -1: none. */
+int schema_word(const char *words, const char *s, bool nocase);
