@@ -193,6 +193,34 @@ int scn_split(struct scn *s)
 	return 0;
 }
 
+static int open_braces(const char *p)
+{
+	int depth = 0;
+
+	for (; *p; p++)
+		depth += (*p == '{' || *p == '[') - (*p == '}' || *p == ']');
+	return depth;
+}
+
+/* JSON goes on over as many lines as its braces are open. */
+static const char *text_in_braces(struct scn *s)
+{
+	const char *text;
+	struct buf b;
+
+	buf_init(&b);
+	buf_str(&b, s->rest);
+	while (open_braces(b.p) > 0 && s->at + 1 < s->end) {
+		char *line = with_vars(s, s->script.line[++s->at].text);
+
+		buf_printf(&b, "\n%s", line ? line : "");
+		free(line);
+	}
+	text = arena_strdup(&s->arena, b.p);
+	buf_fini(&b);
+	return text;
+}
+
 const char *scn_text(struct scn *s)
 {
 	const char *tag = strstr(s->rest, "<<");
@@ -200,7 +228,7 @@ const char *scn_text(struct scn *s)
 	const char *text;
 
 	if (!tag)
-		return arena_strdup(&s->arena, s->rest);
+		return text_in_braces(s);
 	tag += 2;
 	buf_init(&b);
 	buf_str(&b, "");

@@ -362,9 +362,7 @@ int do_wait(struct scn *s)
 int do_bind(struct scn *s)
 {
 	bool named = s->n_words > 3 && strcmp(s->word[2], "=") == 0;
-	const char *client = s->n_words > 1 ? s->word[1] : "";
 	static char from_word[] = "from";
-	char offer[40] = "";
 	char request[24];
 	char server[24];
 	char want[32];
@@ -375,14 +373,11 @@ int do_bind(struct scn *s)
 	if (s->n_words < 2 || n + 6 > SCN_WORDS)
 		return scn_fail(s, "bind CLIENT [= ADDRESS] ...");
 	(void)snprintf(want, sizeof(want), "yiaddr=%s", named ? s->word[3] : "");
-	if (named)
-		(void)snprintf(offer, sizeof(offer), "50=%s", s->word[3]);
 	memcpy(words, s->word + skip, n * sizeof(*words));
 	s->word[2] = from_word;
 	s->word[3] = s->word[1];
 	memcpy(s->word + 4, words, n * sizeof(*words));
 	s->n_words = 4 + n;
-	(void)client;
 	if (scn_send_words(s, 2, "DISCOVER", true, NULL) < 0 || take_reply(s, "OFFER") < 0)
 		return -1;
 	(void)snprintf(request, sizeof(request), "50=%u.%u.%u.%u", s->reply.msg[16], s->reply.msg[17],
