@@ -153,13 +153,14 @@ static void warn_fixed(struct server_daemon *d, const struct config *old, const 
 	}
 }
 
-static void call_configured(struct server_daemon *d, struct snapshot *s)
+/* DROP: the callouts refuse the configuration (kea.md 1.2). */
+static int call_configured(struct snapshot *s, struct config_error *err)
 {
 	struct usher_call c = {.point = HOOK_DHCP4_SRV_CONFIGURED, .cfg = s->cfg};
 
-	(void)d;
-	if (hook_any(s->hooks, HOOK_DHCP4_SRV_CONFIGURED))
-		(void)hook_call(s->hooks, &c);
+	if (hook_any(s->hooks, HOOK_DHCP4_SRV_CONFIGURED) && hook_call(s->hooks, &c) == USHER_DROP)
+		return config_error_set(err, NULL, -USHER_E_HOOK, "a hook library refused the configuration");
+	return 0;
 }
 
 int daemon_apply(struct server_daemon *d, struct config *cfg, struct config_error *err)
@@ -170,6 +171,8 @@ int daemon_apply(struct server_daemon *d, struct config *cfg, struct config_erro
 	int r;
 
 	r = snapshot_build(&d->srv, cfg, prev, &s, err);
+	if (r == 0)
+		r = call_configured(s, err);
 	if (r == 0)
 		r = apply_channels_open(d, cfg, err, &n_old);
 	if (r == 0) {
@@ -187,7 +190,6 @@ int daemon_apply(struct server_daemon *d, struct config *cfg, struct config_erro
 	if (prev)
 		warn_fixed(d, prev->cfg, cfg);
 	apply_channels_close(d, cfg);
-	call_configured(d, s);
 	server_publish_snapshot(&d->srv, s);
 	snapshot_unref(prev);
 	d->srv.reloaded_ns = clock_wall_ns(&d->srv.clock);
