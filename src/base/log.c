@@ -145,6 +145,10 @@ int log_configure(struct log *log, const struct log_rule *rules, size_t n, bool 
 		return -E2BIG;
 	for (size_t i = 0; i < n && r == 0; i++) {
 		for (size_t j = 0; j < rules[i].n_outputs && r == 0; j++) {
+			if (rules[i].outputs[j].kind == LOG_SINK_STDOUT) {
+				rule_sinks[i] |= 1; /* there already: a line is written once */
+				continue;
+			}
 			if (n_fresh == LOG_MAX_SINKS) {
 				r = -E2BIG;
 				break;

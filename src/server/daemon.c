@@ -192,8 +192,8 @@ int daemon_apply(struct server_daemon *d, struct config *cfg, struct config_erro
 	snapshot_unref(prev);
 	d->srv.reloaded_ns = clock_wall_ns(&d->srv.clock);
 	if (d->ready) {
-		daemon_sync_ports(d);
 		daemon_timers(d);
+		daemon_sync_ports(d);
 	}
 	return 0;
 }
@@ -372,8 +372,8 @@ static int bring_up(struct server_daemon *d, struct config *cfg)
 		return r;
 	}
 	d->ready = true;
+	daemon_timers(d); /* before the ports: a failed one is tried again by a timer */
 	daemon_sync_ports(d);
-	daemon_timers(d);
 	return 0;
 }
 
