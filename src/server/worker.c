@@ -278,32 +278,39 @@ static void refresh(struct worker *w)
 	w->generation = g;
 }
 
+/* A back end may hand the packets back in another order than it was given them. */
+static struct exchange *exchange_of(struct packet *p)
+{
+	return container_of(p, struct exchange, pkt);
+}
+
+static void begin(struct worker *w, struct exchange *x, struct capture *c, int port_ifindex)
+{
+	x->capture = c;
+	x->port_ifindex = port_ifindex;
+	x->snap = w->snap;
+	x->cfg = w->snap->cfg;
+	if (w->srv->replay_clock)
+		virtual_clock_set(w->srv->replay_clock, x->pkt.ts_ns);
+	run(x);
+}
+
 static int receive(struct worker *w, struct capture *c, int port_ifindex, unsigned max)
 {
 	struct packet *pkts[WORKER_BATCH];
-	struct exchange *x[WORKER_BATCH];
 	unsigned n = w->n_free < max ? w->n_free : max;
 	int got;
 
 	refresh(w);
 	if (!w->snap)
 		return 0;
-	for (unsigned i = 0; i < n; i++) {
-		x[i] = slot_take(w);
-		pkts[i] = &x[i]->pkt;
-	}
+	for (unsigned i = 0; i < n; i++)
+		pkts[i] = &slot_take(w)->pkt;
 	got = capture_recv(c, pkts, n);
 	for (unsigned i = n; i > (got > 0 ? (unsigned)got : 0); i--)
-		slot_give(w, x[i - 1]);
-	for (int i = 0; i < got; i++) {
-		x[i]->capture = c;
-		x[i]->port_ifindex = port_ifindex;
-		x[i]->snap = w->snap;
-		x[i]->cfg = w->snap->cfg;
-		if (w->srv->replay_clock)
-			virtual_clock_set(w->srv->replay_clock, x[i]->pkt.ts_ns);
-		run(x[i]);
-	}
+		slot_give(w, exchange_of(pkts[i - 1]));
+	for (int i = 0; i < got; i++)
+		begin(w, exchange_of(pkts[i]), c, port_ifindex);
 	tx_flush(w);
 	if (!w->n_free && w->loop && !w->paused)
 		ports_pause(w, true);
