@@ -48,22 +48,19 @@ const char *daemon_lease_path(const struct config *cfg, struct arena *arena)
 			    env_dir("USHER_DATA_DIR", "KEA_DHCP_DATA_DIR", "/var/lib/kea"));
 }
 
-static void warn(void *ctx, const struct config_error *w)
-{
-	struct server_daemon *d = ctx;
-
-	log_msg(d->srv.log, LOG_DHCP4_CONFIG_WARNING, "%s:%u:%u: %s", w->pos.file ? w->pos.file : "",
-		w->pos.line, w->pos.col, w->text);
-}
-
 static void log_config_error(struct server_daemon *d, enum log_id id, const struct config_error *err)
 {
 	struct buf b;
 
 	buf_init(&b);
 	config_error_text(err, &b);
-	log_msg(d->srv.log, id, "%s", b.failed ? "out of memory" : b.p);
+	log_msg(d->srv.log, id, "%s", b.p && !b.failed ? b.p : "out of memory");
 	buf_fini(&b);
+}
+
+static void warn(void *ctx, const struct config_error *w)
+{
+	log_config_error(ctx, LOG_DHCP4_CONFIG_WARNING, w);
 }
 
 /* --- applying a configuration ----------------------------------------------------------------------- */
