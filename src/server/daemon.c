@@ -183,6 +183,8 @@ int daemon_apply(struct server_daemon *d, struct config *cfg, struct config_erro
 	}
 	if (prev)
 		warn_fixed(d, prev->cfg, cfg);
+	if (cfg->durability == DURABILITY_INTERVAL)
+		log_msg(d->srv.log, LOG_DHCP4_CONFIG_WARNING, "usher.durability 'interval' is served as 'commit'");
 	apply_channels_close(d, cfg);
 	call_configured(d, s);
 	server_publish_snapshot(&d->srv, s);
@@ -371,6 +373,11 @@ static int bring_up(struct server_daemon *d, struct config *cfg)
 	d->ready = true;
 	daemon_timers(d); /* before the ports: a failed one is tried again by a timer */
 	daemon_sync_ports(d);
+	if (cfg->sockets_require_all && d->socket_errors) {
+		log_msg(d->srv.log, LOG_DHCP4_INIT_FAIL,
+			"service-sockets-require-all: %u sockets cannot be opened", d->socket_errors);
+		return -USHER_E_UNSUPPORTED;
+	}
 	return 0;
 }
 

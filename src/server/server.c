@@ -209,7 +209,7 @@ static bool reclaim_hook(void *ctx, const struct lease *l)
 	return hook_call(r->snap->hooks, &c) != USHER_SKIP;
 }
 
-void server_reclaim(struct server *srv, bool remove, uint32_t max_leases, uint32_t max_ms)
+bool server_reclaim(struct server *srv, bool remove, uint32_t max_leases, uint32_t max_ms)
 {
 	struct reclaim_ctx ctx = {srv, server_snapshot(srv)};
 	struct lease_reclaim_opts o = {
@@ -230,6 +230,7 @@ void server_reclaim(struct server *srv, bool remove, uint32_t max_leases, uint32
 				"reclaimed %zu leases%s", n, more ? ", more are due" : "");
 	}
 	snapshot_unref(ctx.snap);
+	return more;
 }
 
 void server_flush_reclaimed(struct server *srv)

@@ -86,5 +86,6 @@ uint64_t server_drop_count(struct server *srv, enum drop d);
 void server_metric_reset(struct server *srv, enum metric m);
 void server_drop_reset(struct server *srv, enum drop d);
 /* Reclaims, flushes, ends holds: one run of expired-leases-processing. */
-void server_reclaim(struct server *srv, bool remove, uint32_t max_leases, uint32_t max_ms);
+/* True: more leases are due than the limits let through. */
+bool server_reclaim(struct server *srv, bool remove, uint32_t max_leases, uint32_t max_ms);
 void server_flush_reclaimed(struct server *srv);
