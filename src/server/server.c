@@ -46,6 +46,8 @@ int server_init(struct server *srv, const struct server_opts *o)
 	srv->reloaded_ns = srv->started_ns;
 	(void)pthread_mutex_init(&srv->lock, NULL);
 	seed_key(srv, o->seed);
+	stats_causes(srv->drop_cause);
+	srv->mgmt_stats.cause = srv->drop_cause;
 	db.clock = &srv->clock;
 	db.hash_key = srv->hash_key;
 	db.seed = o->seed ? o->seed : srv->hash_key.k0;

@@ -56,6 +56,7 @@ struct server {
 
 	struct worker *workers[SERVER_MAX_WORKERS];
 	unsigned n_workers;
+	uint8_t drop_cause[DROP_N];	/* behind stats.cause of every worker */
 	struct stats mgmt_stats;	/* counted outside of workers */
 	_Atomic uint64_t reset_metric[METRIC_N], reset_drop[DROP_N];
 	int64_t started_ns, reloaded_ns; /* wall clock */

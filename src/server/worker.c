@@ -346,6 +346,7 @@ int worker_new(struct server *srv, const struct worker_opts *o, struct worker **
 		return -ENOMEM;
 	w->srv = srv;
 	w->index = o->index;
+	w->stats.cause = srv->drop_cause;
 	w->generation = UINT64_MAX;
 	(void)pthread_mutex_init(&w->mail_lock, NULL);
 	w->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
