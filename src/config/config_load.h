@@ -20,6 +20,8 @@ struct load {
 	const char *last_file, *last_copy; /* names of files, copied once */
 	const struct json **default_of; /* parsed defaults by row; NULL: not yet */
 	uint64_t *warned;	/* rows warned about */
+	const char *char_set;	/* the last hostname-char-set, and its octets */
+	const uint8_t *char_set_bits;
 
 	struct option_defs *defs;
 	const struct option_def *own_defs; /* of the class being built */

@@ -150,15 +150,6 @@ static void warn_fixed(struct server_daemon *d, const struct config *old, const 
 	}
 }
 
-static void call_configured(struct server_daemon *d, struct snapshot *s)
-{
-	struct usher_call c = {.point = HOOK_DHCP4_SRV_CONFIGURED, .cfg = s->cfg};
-
-	(void)d;
-	if (hook_any(s->hooks, HOOK_DHCP4_SRV_CONFIGURED))
-		(void)hook_call(s->hooks, &c);
-}
-
 int daemon_apply(struct server_daemon *d, struct config *cfg, struct config_error *err)
 {
 	struct snapshot *prev = server_snapshot(&d->srv);
@@ -183,8 +174,9 @@ int daemon_apply(struct server_daemon *d, struct config *cfg, struct config_erro
 	}
 	if (prev)
 		warn_fixed(d, prev->cfg, cfg);
+	if (cfg->durability == DURABILITY_INTERVAL)
+		log_msg(d->srv.log, LOG_DHCP4_CONFIG_WARNING, "usher.durability 'interval' is served as 'commit'");
 	apply_channels_close(d, cfg);
-	call_configured(d, s);
 	server_publish_snapshot(&d->srv, s);
 	snapshot_unref(prev);
 	d->srv.reloaded_ns = clock_wall_ns(&d->srv.clock);
@@ -371,6 +363,11 @@ static int bring_up(struct server_daemon *d, struct config *cfg)
 	d->ready = true;
 	daemon_timers(d); /* before the ports: a failed one is tried again by a timer */
 	daemon_sync_ports(d);
+	if (cfg->sockets_require_all && d->socket_errors) {
+		log_msg(d->srv.log, LOG_DHCP4_INIT_FAIL,
+			"service-sockets-require-all: %u sockets cannot be opened", d->socket_errors);
+		return -USHER_E_UNSUPPORTED;
+	}
 	return 0;
 }
 
