@@ -68,7 +68,8 @@ static int open_capture(struct server_daemon *d, const struct config *cfg, const
 					   .addr = addr, .fanout_members = (int)n, .rcvbuf = RCVBUF};
 
 	if (n > 1)
-		o.fanout_group = (int)((hash_u32((uint32_t)getpid()) ^ (uint32_t)i->ifindex) & 0x7fff) | 1;
+		/* a group of its own for each interface, never 0: one group cannot span two */
+		o.fanout_group = (int)((hash_u32((uint32_t)getpid()) ^ (uint32_t)i->ifindex) & 0x7fff) + 1;
 	(void)worker;
 	return capture_af_packet_open(&o, ret);
 }
