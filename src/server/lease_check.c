@@ -47,11 +47,14 @@ static uint64_t check_page(struct server *srv, const struct config *cfg, const s
 	uint64_t bad = 0;
 
 	for (size_t i = 0; i < n; i++) {
+		const char *done;
+
 		if (fits(cfg, &page[i]))
 			continue;
 		bad++;
+		done = treat(srv, cfg, &page[i]);
 		log_msg(srv->log, LOG_DHCPSRV_LEASE_SANITY_FAIL, "lease %s does not belong to subnet id %u: %s",
-			ip_text(page[i].addr, ip), page[i].subnet_id, treat(srv, cfg, &page[i]));
+			ip_text(page[i].addr, ip), page[i].subnet_id, done);
 	}
 	return bad;
 }
