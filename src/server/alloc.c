@@ -94,7 +94,7 @@ bool alloc_in_any_pool(const struct exchange *x, uint32_t addr)
 
 bool alloc_expired(const struct exchange *x, const struct lease *l)
 {
-	return lease_expire(l) <= clock_wall_s(&exchange_server(x)->clock);
+	return lease_expire(l) < clock_wall_s(&exchange_server(x)->clock); /* as the table has it */
 }
 
 /* The first class with a lifetime, in the order the classes came in; else the subnet's. */

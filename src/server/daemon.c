@@ -16,6 +16,7 @@
 #include "lease/lease_store.h"
 #include "runtime/iface.h"
 #include "runtime/loop.h"
+#include "server/lease_check.h"
 #include "server/snapshot.h"
 #include "server/worker.h"
 
@@ -347,6 +348,7 @@ static int bring_up(struct server_daemon *d, struct config *cfg)
 		config_free(cfg);
 		return r;
 	}
+	(void)lease_check(&d->srv, cfg);
 	r = daemon_apply(d, cfg, &err);
 	if (r < 0) {
 		log_config_error(d, LOG_DHCP4_CONFIG_LOAD_FAIL, &err);

@@ -1,0 +1,437 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * The world of a scenario: the server core as replay runs it (one worker, no thread), its interfaces
+ * as captures in memory, a clock that moves when the script says so, and a disk in memory which
+ * outlives the server. The housekeeping that timers would do is done as the clock passes them.
+ */
+#include "scn.h"
+
+#include "base/error.h"
+#include "base/ip.h"
+#include "base/log.h"
+#include "capture/capture.h"
+#include "config/config.h"
+#include "lease/lease_db.h"
+#include "lease/lease_store.h"
+#include "runtime/loop.h"
+#include "server/snapshot.h"
+#include "server/worker.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { SLOTS = 128, SEED = 0x75736872, RUN_TURNS = 4 };
+#define SCN_EPOCH (1800000000LL * NS_PER_S)
+#define LEASE_FILE "leases.csv"
+
+void scn_world_init(struct scn *s)
+{
+	arena_init(&s->arena);
+	s->disk = calloc(1, sizeof(*s->disk));
+	if (!s->disk)
+		abort();
+	fake_files_init(s->disk);
+	s->disk->mask = 0;
+	virtual_clock_init(&s->clock, SCN_EPOCH);
+	s->next_xid = 0x10000001;
+	scn_hooks_init(s);
+}
+
+void scn_world_fini(struct scn *s)
+{
+	scn_world_stop(s);
+	scn_hooks_fini(s);
+	fake_files_fini(s->disk);
+	free(s->disk);
+	arena_fini(&s->arena);
+	for (size_t i = 0; i < s->n_vars; i++)
+		free(s->var[i].value);
+	s->n_vars = 0;
+	s->n_ifaces = 0;
+	s->n_queries = 0;
+	s->config = NULL;
+	s->answer = NULL;
+	s->has_reply = false;
+}
+
+/* Logs go nowhere unless USHER_SCENARIO_DEBUG asks for them, whatever a configuration says. */
+static void quiet(struct scn *s)
+{
+	static const struct log_rule none = {"kea-dhcp4", LOG_SEV_NONE, NULL, 0};
+
+	if (s->d.srv.log && !getenv("USHER_SCENARIO_DEBUG"))
+		(void)!log_configure(s->d.srv.log, &none, 1, false);
+	else if (s->d.srv.log)
+		(void)!log_configure(s->d.srv.log, NULL, 0, true);
+}
+
+static int open_ifaces(struct scn *s)
+{
+	struct iface_table *t = iface_table_new(s->iface, s->n_ifaces);
+
+	if (!t)
+		return -ENOMEM;
+	server_publish_ifaces(&s->d.srv, t);
+	for (size_t i = 0; i < s->n_ifaces; i++) {
+		int r = capture_memory_new(&s->capture[i]);
+
+		if (r == 0)
+			r = worker_attach(s->d.srv.workers[0], s->capture[i], s->iface[i].ifindex);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+static int open_journal(struct scn *s)
+{
+	struct journal_opts jo = {.path = LEASE_FILE, .persist = true, .files = &s->disk->ops,
+				  .clock = &s->d.srv.clock, .log = s->d.srv.log};
+	struct journal_load_stats st = {0};
+
+	return journal_open(&jo, s->d.srv.db, &s->d.srv.store, &st);
+}
+
+static int start(struct scn *s, struct config_error *err)
+{
+	struct server_opts so = {.clock = s->clock.src, .seed = SEED};
+	struct worker_opts wo = {.n_slots = SLOTS};
+	struct config_load_opts lo = {0};
+	struct config *cfg = NULL;
+	int r = config_load_json(s->config, &lo, &cfg, err);
+
+	if (r < 0)
+		return r;
+	memset(&s->d, 0, sizeof(s->d));
+	s->d.o.config_file = "scenario.json";
+	s->d.signal_fd = s->d.pid_fd = s->d.lock_fd = -1;
+	so.log = log_new(&s->clock.src);
+	so.offer_hold_s = cfg->offer_hold_s;
+	r = server_init(&s->d.srv, &so);
+	s->running = r == 0;
+	quiet(s);
+	if (r == 0)
+		r = loop_new(&s->d.loop);
+	if (r == 0)
+		r = open_journal(s);
+	if (r == 0)
+		r = daemon_apply(&s->d, cfg, err);
+	quiet(s);
+	if (r < 0) {
+		config_free(cfg);
+		return r;
+	}
+	r = worker_new(&s->d.srv, &wo, &s->d.srv.workers[0]);
+	if (r < 0)
+		return r;
+	s->d.srv.n_workers = 1;
+	return open_ifaces(s);
+}
+
+int scn_world_need(struct scn *s)
+{
+	struct config_error err = {0};
+	int r;
+
+	if (s->running)
+		return 0;
+	if (!s->config || !s->n_ifaces)
+		return scn_fail(s, "a configuration and an interface come first");
+	r = start(s, &err);
+	if (r < 0)
+		return scn_fail(s, "the server does not start: %s: %u:%u: %s", usher_strerror(r),
+				err.pos.line, err.pos.col, err.text);
+	s->next_reclaim = s->next_flush = s->clock.wall;
+	return scn_hooks_register(s);
+}
+
+void scn_world_stop(struct scn *s)
+{
+	struct log *log = s->d.srv.log;
+
+	if (!s->running)
+		return;
+	s->n_parked = 0;
+	server_fini(&s->d.srv);
+	loop_free(s->d.loop);
+	log_free(log);
+	memset(&s->d, 0, sizeof(s->d));
+	memset(s->capture, 0, sizeof(s->capture));
+	s->running = false;
+	for (size_t i = 0; i < HOOK_N_POINTS; i++)
+		s->hook[i].registered = false;
+}
+
+void scn_world_run(struct scn *s)
+{
+	for (int i = 0; i < RUN_TURNS; i++)
+		(void)worker_run_once(s->d.srv.workers[0]);
+}
+
+/* --- time ---------------------------------------------------------------------------------------- */
+
+static void housekeeping(struct scn *s)
+{
+	struct snapshot *snap = server_snapshot(&s->d.srv);
+	const struct config *cfg = snap->cfg;
+	int64_t now = s->clock.wall;
+
+	lease_db_expire_holds(s->d.srv.db);
+	if (cfg->reclaim_timer_wait_s && now >= s->next_reclaim) {
+		server_reclaim(&s->d.srv, cfg->hold_reclaimed_s == 0, cfg->max_reclaim_leases, 0);
+		s->next_reclaim = now + cfg->reclaim_timer_wait_s * NS_PER_S;
+	}
+	if (cfg->flush_reclaimed_timer_wait_s && now >= s->next_flush) {
+		server_flush_reclaimed(&s->d.srv);
+		s->next_flush = now + cfg->flush_reclaimed_timer_wait_s * NS_PER_S;
+	}
+	snapshot_unref(snap);
+	scn_world_run(s);
+}
+
+int scn_advance(struct scn *s, int64_t ns)
+{
+	int64_t end = s->clock.wall + ns;
+	int64_t step = ns > 3600 * NS_PER_S ? ns / 3600 : NS_PER_S;
+
+	if (scn_world_need(s) < 0)
+		return -1;
+	if (ns < 0) {
+		virtual_clock_set(&s->clock, end);
+		housekeeping(s);
+		return 0;
+	}
+	while (s->clock.wall < end) {
+		int64_t next = s->clock.wall + step < end ? s->clock.wall + step : end;
+
+		virtual_clock_set(&s->clock, next);
+		housekeeping(s);
+	}
+	return 0;
+}
+
+/* at +10s, +5m, +2h, +1d; -1d sets the wall clock back */
+int do_at(struct scn *s)
+{
+	char *end;
+	long long n = s->n_words == 2 ? strtoll(s->word[1], &end, 10) : 0;
+	long long unit;
+
+	if (s->n_words != 2 || end == s->word[1])
+		return scn_fail(s, "at +10s");
+	unit = *end == 'd' ? 86400 : *end == 'h' ? 3600 : *end == 'm' ? 60 : 1;
+	return scn_advance(s, n * unit * NS_PER_S);
+}
+
+/* --- setting up ------------------------------------------------------------------------------------- */
+
+static int iface_down(struct scn *s, const char *name)
+{
+	for (size_t i = 0; i < s->n_ifaces; i++) {
+		if (strcmp(s->iface[i].name, name) != 0)
+			continue;
+		if (scn_world_need(s) < 0)
+			return -1;
+		worker_detach(s->d.srv.workers[0], s->iface[i].ifindex);
+		s->capture[i] = NULL;
+		return 0;
+	}
+	return scn_fail(s, "no interface %s", name);
+}
+
+static int iface_addr(struct scn *s, struct iface *i, const char *text)
+{
+	const char *slash = strchr(text, '/');
+	uint32_t a;
+
+	if (!slash || ip_parse(text, (size_t)(slash - text), &a) < 0)
+		return scn_fail(s, "%s is no address/length", text);
+	i->addrs[i->n_addrs++] = (struct iface_addr){a, (uint8_t)atoi(slash + 1)};
+	return 0;
+}
+
+/* iface eth0 192.0.2.1/24 [more/24 ...] | iface eth0 down */
+int do_iface(struct scn *s)
+{
+	struct iface *i;
+
+	if (s->n_words == 3 && strcmp(s->word[2], "down") == 0)
+		return iface_down(s, s->word[1]);
+	if (s->running || s->n_words < 3 || s->n_ifaces == SCN_IFACES)
+		return scn_fail(s, "iface NAME ADDRESS/LEN, before the server starts");
+	i = &s->iface[s->n_ifaces++];
+	*i = (struct iface){.ifindex = (int)s->n_ifaces, .arp_type = 1, .up = true, .running = true};
+	(void)snprintf(i->name, sizeof(i->name), "%s", s->word[1]);
+	memcpy(i->mac, (const uint8_t[]){2, 'u', 's', 'h', 'e', 'r'}, 6);
+	for (size_t k = 2; k < s->n_words; k++)
+		if (iface_addr(s, i, s->word[k]) < 0)
+			return -1;
+	return 0;
+}
+
+int do_config(struct scn *s)
+{
+	if (s->running)
+		return scn_fail(s, "the server runs: use reload");
+	s->config = scn_json(s);
+	return s->config ? 0 : -1;
+}
+
+/* base with the members of over put in; maps are merged, everything else replaced. */
+static struct json *merged(struct arena *a, const struct json *base, const struct json *over)
+{
+	struct json *m = json_map(a);
+
+	for (const struct json *k = base->first; k; k = k->next) {
+		const struct json *o = json_get(over, k->key);
+
+		if (o && o->type == JSON_NULL)
+			continue;
+		(void)json_add(a, m, k->key,
+			       !o ? json_copy(a, k)
+			       : o->type == JSON_MAP && k->type == JSON_MAP ? merged(a, k, o)
+									     : json_copy(a, o));
+	}
+	for (const struct json *o = over->first; o; o = o->next)
+		if (!json_get(base, o->key))
+			(void)json_add(a, m, o->key, json_copy(a, o));
+	return m;
+}
+
+static const struct json *override(struct scn *s, const struct json *over)
+{
+	struct json *m = json_map(&s->arena);
+	const struct json *dhcp4 = json_get(s->config, "Dhcp4");
+	const struct json *subnet = json_get(over, "subnet");
+	struct json *v;
+
+	v = merged(&s->arena, dhcp4, over);
+	if (subnet) { /* "subnet": {…} is merged into the first one */
+		const struct json *list = json_get(dhcp4, "subnet4");
+		struct json *new = json_list(&s->arena);
+		struct json *again = json_map(&s->arena);
+
+		for (const struct json *e = list->first; e; e = e->next)
+			(void)json_add(&s->arena, new, NULL, e == list->first
+						? merged(&s->arena, e, subnet) : json_copy(&s->arena, e));
+		for (const struct json *k = v->first; k; k = k->next)
+			if (strcmp(k->key, "subnet") != 0 && strcmp(k->key, "subnet4") != 0)
+				(void)json_add(&s->arena, again, k->key, json_copy(&s->arena, k));
+		(void)json_add(&s->arena, again, "subnet4", new);
+		v = again;
+	}
+	(void)json_add(&s->arena, m, "Dhcp4", v);
+	return m;
+}
+
+/* with {…}: members of Dhcp4 that differ from the file's configuration. */
+int do_with(struct scn *s)
+{
+	const struct json *over = scn_json(s);
+
+	if (!over)
+		return -1;
+	if (s->running || !s->config)
+		return scn_fail(s, "with comes between config and the first packet");
+	s->config = override(s, over);
+	return 0;
+}
+
+/* reload {…} must be taken, reload-refused {…} must not; both hold what differs. */
+int do_reload(struct scn *s)
+{
+	bool refused = strcmp(s->word[0], "reload-refused") == 0;
+	struct json *request = json_map(&s->arena);
+	const struct json *over = scn_json(s);
+	const struct json *cfg;
+	int64_t result = -1;
+
+	if (!over || scn_world_need(s) < 0)
+		return -1;
+	cfg = override(s, over);
+	(void)json_add(&s->arena, request, "command", json_str(&s->arena, "config-set"));
+	(void)json_add(&s->arena, request, "arguments", json_copy(&s->arena, cfg));
+	s->answer = command_handle(&s->d, request, &s->arena);
+	quiet(s);
+	(void)json_get_int(s->answer, "result", &result);
+	if ((result != 0) != refused)
+		return scn_fail(s, "reload was %s: %s", refused ? "taken" : "refused",
+				json_get_str(s->answer, "text"));
+	if (refused)
+		return 0;
+	s->config = cfg;
+	return scn_hooks_register(s);
+}
+
+/* --- the disk ------------------------------------------------------------------------------------------ */
+
+/* disk ok | disk fail enospc|eio-write|eio-sync|eio */
+int do_disk(struct scn *s)
+{
+	static const struct {
+		const char *name;
+		unsigned mask;
+		int err;
+	} how[] = {
+		{"enospc", FAKE_CALL_WRITE, ENOSPC},
+		{"eio-write", FAKE_CALL_WRITE, EIO},
+		{"eio-sync", FAKE_CALL_SYNC, EIO},
+		{"eio", FAKE_CALL_ANY, EIO},
+	};
+
+	s->disk->mask = 0;
+	s->disk->calls = 0;
+	s->disk->first = 1;
+	s->disk->last = UINT64_MAX;
+	if (s->n_words == 2 && strcmp(s->word[1], "ok") == 0)
+		return 0;
+	for (size_t i = 0; s->n_words == 3 && i < ARRAY_LEN(how); i++) {
+		if (strcmp(how[i].name, s->word[2]) != 0)
+			continue;
+		s->disk->mask = how[i].mask;
+		s->disk->err = how[i].err;
+		return 0;
+	}
+	return scn_fail(s, "disk ok | disk fail enospc|eio-write|eio-sync|eio");
+}
+
+/* restart: a clean stop. kill: what was written is there. crash: only what was synced is. */
+int do_restart(struct scn *s)
+{
+	struct fake_files *left = calloc(1, sizeof(*left));
+	struct rng rng;
+	bool power = strcmp(s->word[0], "crash") == 0;
+
+	if (!left || scn_world_need(s) < 0) {
+		free(left);
+		return -1;
+	}
+	if (strcmp(s->word[0], "restart") == 0) {
+		free(left);
+		scn_world_stop(s);
+		return scn_world_need(s);
+	}
+	rng_seed(&rng, SEED);
+	fake_files_crash(s->disk, s->disk->n_ops, power ? FAKE_LOSE_UNSYNCED : FAKE_LOSE_NOTHING, &rng, left);
+	left->mask = 0;
+	scn_world_stop(s);
+	fake_files_fini(s->disk);
+	free(s->disk);
+	s->disk = left;
+	return scn_world_need(s);
+}
+
+/* lease-file <<END: what is on disk before the server starts, or (running) more of it behind its end */
+int do_lease_file(struct scn *s)
+{
+	const char *text = scn_text(s);
+
+	if (!text)
+		return -1;
+	if (s->running)
+		return scn_fail(s, "lease-file comes before the server starts");
+	fake_files_put(s->disk, LEASE_FILE, text, strlen(text));
+	return 0;
+}
