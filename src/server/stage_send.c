@@ -165,6 +165,8 @@ enum verdict stage_send(struct exchange *x)
 		.to_mac = x->to_mac,
 	};
 
+	if (!x->out_len)
+		return exchange_drop(x, DROP_PACK_FAILED); /* pkt4_send said SKIP and packed nothing */
 	if (!x->capture)
 		return exchange_drop(x, DROP_NO_ROUTE);
 	memcpy(tx.dst_mac, x->dst_mac, sizeof(tx.dst_mac));
