@@ -21,7 +21,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { LOG_LINE = 4096, LOG_MAX_SINKS = 16 };
+enum { LOG_LINE = 4096, LOG_MAX_SINKS = 16, LOG_REPEATS = 50 };
 
 struct sink {
 	enum log_sink_kind kind;
@@ -44,6 +44,10 @@ struct log {
 	struct sink sinks[LOG_MAX_SINKS];
 	size_t n_sinks;
 	_Atomic uint64_t lost;
+	struct repeats {
+		int64_t second;
+		uint32_t written, held_back;
+	} repeats[LOG_N_IDS]; /* of warnings and errors; under lock */
 };
 
 static const struct {
@@ -145,6 +149,10 @@ int log_configure(struct log *log, const struct log_rule *rules, size_t n, bool 
 		return -E2BIG;
 	for (size_t i = 0; i < n && r == 0; i++) {
 		for (size_t j = 0; j < rules[i].n_outputs && r == 0; j++) {
+			if (rules[i].outputs[j].kind == LOG_SINK_STDOUT) {
+				rule_sinks[i] |= 1; /* there already: a line is written once */
+				continue;
+			}
 			if (n_fresh == LOG_MAX_SINKS) {
 				r = -E2BIG;
 				break;
@@ -287,33 +295,64 @@ static size_t line_head(struct log *log, enum log_id id, char *line, size_t cap)
 	return n > 0 ? (size_t)n : 0;
 }
 
+/* A fault must not flood the log. False: this line is held back. *ret_before: how many were. With lock. */
+static bool repeat_ok(struct log *log, enum log_id id, uint32_t *ret_before)
+{
+	struct repeats *r = &log->repeats[id];
+	int64_t now = clock_mono_ns(&log->clock) / NS_PER_S;
+
+	*ret_before = 0;
+	if (ids[id].severity < LOG_SEV_WARN)
+		return true;
+	if (now != r->second) {
+		*ret_before = r->held_back;
+		*r = (struct repeats){.second = now};
+	}
+	if (r->written == LOG_REPEATS) {
+		r->held_back++;
+		return false;
+	}
+	r->written++;
+	return true;
+}
+
+static void sinks_write(struct log *log, enum log_id id, const char *line, size_t n, size_t head)
+{
+	uint32_t on = log->on[id];
+
+	for (size_t i = 0; i < log->n_sinks; i++) {
+		if (!(on & 1U << i))
+			continue;
+		if (log->sinks[i].kind == LOG_SINK_SYSLOG)
+			syslog(syslog_priority(ids[id].severity), "%s", line + head);
+		else if (!sink_write(&log->sinks[i], line, n))
+			(void)atomic_fetch_add(&log->lost, 1);
+	}
+}
+
 void log_msg(struct log *log, enum log_id id, const char *fmt, ...)
 {
 	char line[LOG_LINE];
 	size_t head;
 	size_t n;
 	va_list ap;
-	uint32_t on;
+	uint32_t before;
 
 	if (!log_on(log, id))
 		return;
 	head = line_head(log, id, line, sizeof(line));
 	va_start(ap, fmt);
-	(void)vsnprintf(line + head, sizeof(line) - head - 1, fmt, ap);
+	(void)vsnprintf(line + head, sizeof(line) - head - 64, fmt, ap);
 	va_end(ap);
 	line_clean(line + head);
-	n = strlen(line);
-	line[n] = '\n';
-	line[n + 1] = '\0';
 	(void)pthread_mutex_lock(&log->lock);
-	on = log->on[id];
-	for (size_t i = 0; i < log->n_sinks; i++) {
-		if (!(on & 1U << i))
-			continue;
-		if (log->sinks[i].kind == LOG_SINK_SYSLOG)
-			syslog(syslog_priority(ids[id].severity), "%s", line + head);
-		else if (!sink_write(&log->sinks[i], line, n + 1))
-			(void)atomic_fetch_add(&log->lost, 1);
+	if (repeat_ok(log, id, &before)) {
+		n = strlen(line);
+		if (before)
+			n += (size_t)snprintf(line + n, sizeof(line) - n - 1, " (%u like it held back)", before);
+		line[n++] = '\n';
+		line[n] = '\0';
+		sinks_write(log, id, line, n, head);
 	}
 	(void)pthread_mutex_unlock(&log->lock);
 }

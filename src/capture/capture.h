@@ -29,7 +29,7 @@ struct capture_stats {
 };
 
 /*
- * Fills up to n reset packets. Count (0: none now), or -errno of a broken capture;
+ * Fills up to n reset packets; may reorder pkts, so that the filled ones stand in front. Count (0: none now), or -errno of a broken capture;
  * -ENETDOWN and -ENODEV: the interface is gone; capture_ended() tells the end of a file.
  */
 int capture_recv(struct capture *c, struct packet **pkts, size_t n) must_check;

@@ -18,6 +18,11 @@
 
 enum { VLAN_ID_MASK = 0x0fff };
 
+/* Linux 6.3 and later; Debian 12's headers lack the name */
+#ifndef PACKET_FANOUT_FLAG_IGNORE_OUTGOING
+#define PACKET_FANOUT_FLAG_IGNORE_OUTGOING 0x4000
+#endif
+
 static int hardware_address(int fd, const char *ifname, uint8_t ret_mac[6])
 {
 	struct ifreq req = {0};
@@ -49,8 +54,10 @@ static int fanout_join(int fd, int group)
 	struct filter f;
 	struct sock_fprog prog;
 	int r = sock_set_int(fd, SOL_PACKET, PACKET_FANOUT,
-			     (group & 0xffff) | PACKET_FANOUT_CBPF << 16);
+			     (group & 0xffff) | (PACKET_FANOUT_CBPF | PACKET_FANOUT_FLAG_IGNORE_OUTGOING) << 16);
 
+	if (r == -EINVAL) /* an older kernel does not know the last flag; link_meta tells the frames */
+		r = sock_set_int(fd, SOL_PACKET, PACKET_FANOUT, (group & 0xffff) | PACKET_FANOUT_CBPF << 16);
 	if (r < 0)
 		return r;
 	filter_fanout_chaddr(&f);

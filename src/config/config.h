@@ -86,6 +86,7 @@ struct config_params {
 	double adaptive_lease_time_threshold; /* 1.0: off */
 	bool reservations_global, reservations_in_subnet, reservations_out_of_pool;
 	const char *hostname_char_set, *hostname_char_replacement;
+	const uint8_t *hostname_bad;	/* 256 bits: octets that match hostname-char-set */
 };
 
 /* --- topology ----------------------------------------------------------------------------------- */

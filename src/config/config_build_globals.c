@@ -5,6 +5,7 @@
  * all values of its own.
  */
 #include "config/config_load.h"
+#include "config/expr_node.h"
 
 #include "base/error.h"
 
@@ -108,6 +109,41 @@ static int check_modes(struct load *l, const struct json *map, const struct conf
 	return 0;
 }
 
+/*
+ * hostname-char-set is a pattern for one character: each octet is tried once, here, so that a packet
+ * only looks at a bit.
+ */
+static int load_char_set(struct load *l, const struct json *map, struct config_params *p)
+{
+	const struct json *v = json_get(map, "hostname-char-set");
+	const struct expr_regex *re;
+	const char *why = "";
+	uint8_t *bits;
+	size_t at;
+
+	if (l->char_set && strcmp(l->char_set, p->hostname_char_set) == 0) {
+		p->hostname_bad = l->char_set_bits;
+		return 0;
+	}
+	bits = arena_zalloc(l->a, 32);
+	if (!bits)
+		return load_no_memory(l);
+	if (*p->hostname_char_set) {
+		if (expr_regex_compile(span_str(p->hostname_char_set), l->a, &re, &at, &why) < 0)
+			return load_fail(l, v, "hostname-char-set: %s at character %zu", why, at + 1);
+		for (unsigned c = 0; c < 256; c++) {
+			uint8_t octet = (uint8_t)c;
+
+			if (expr_regex_match(re, span_of(&octet, 1), l->a) == 1)
+				bits[c / 8] |= (uint8_t)(1U << (c % 8));
+		}
+	}
+	l->char_set = p->hostname_char_set;
+	l->char_set_bits = bits;
+	p->hostname_bad = bits;
+	return 0;
+}
+
 int load_params(struct load *l, const struct json *map, struct config_params *p)
 {
 	int r = load_triplet(l, map, &p->valid_lifetime);
@@ -133,6 +169,8 @@ int load_params(struct load *l, const struct json *map, struct config_params *p)
 	p->reservations_out_of_pool = load_bool(map, "reservations-out-of-pool");
 	p->hostname_char_set = load_str(map, "hostname-char-set", "");
 	p->hostname_char_replacement = load_str(map, "hostname-char-replacement", "");
+	if (r == 0)
+		r = load_char_set(l, map, p);
 	return r < 0 ? r : check_modes(l, map, p);
 }
 

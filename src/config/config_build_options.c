@@ -129,7 +129,29 @@ static int encode(struct load *l, const struct json *node, const struct json *da
 	return 0;
 }
 
-static int build_option(struct load *l, const struct json *node, struct config_option *o)
+/* A value that was worked out: its place is the map's. */
+static int put_like(struct load *l, struct json *map, const char *key, struct json *v)
+{
+	if (v)
+		v->pos = v->key_pos = map->pos;
+	return load_put(l, map, key, v);
+}
+
+/* The dump names options fully, however they were given. */
+static int fill_names(struct load *l, struct json *node, const struct config_option *o, bool csv)
+{
+	int r = 0;
+
+	if (!json_get(node, "code"))
+		r = put_like(l, node, "code", json_int(l->a, o->code));
+	if (r == 0 && o->def && !json_get(node, "name"))
+		r = put_like(l, node, "name", json_str(l->a, o->def->name));
+	if (r == 0 && !json_get(node, "csv-format"))
+		r = put_like(l, node, "csv-format", json_bool(l->a, csv));
+	return r;
+}
+
+static int build_option(struct load *l, struct json *node, struct config_option *o)
 {
 	const struct json *csv_node = json_get(node, "csv-format");
 	bool csv;
@@ -146,6 +168,8 @@ static int build_option(struct load *l, const struct json *node, struct config_o
 	o->always_send = load_bool(node, "always-send");
 	o->never_send = load_bool(node, "never-send");
 	r = encode(l, node, json_get(node, "data"), csv, o);
+	if (r == 0)
+		r = fill_names(l, node, o, csv);
 	return r < 0 ? r : load_class_list(l, node, "client-classes", &o->classes);
 }
 
@@ -192,7 +216,7 @@ int load_options(struct load *l, const struct json *map, struct config_options *
 	items = arena_array(l->a, struct config_option, list->count);
 	if (!items)
 		return load_no_memory(l);
-	for (const struct json *node = list->first; node; node = node->next) {
+	for (struct json *node = list->first; node; node = node->next) {
 		int r = build_option(l, node, &items[n++]);
 
 		if (r < 0)

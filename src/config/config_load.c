@@ -85,8 +85,8 @@ struct span load_host_key(uint32_t subnet_id, enum config_host_id type, struct s
 /* --- the steps ------------------------------------------------------------------------------ */
 
 static int (*const steps[])(struct load *l) = {
-	load_fill, load_hash, load_defs, load_classes, load_globals, load_services,
-	load_subnets, load_hosts, load_index,
+	load_fill, load_defs, load_classes, load_globals, load_services,
+	load_subnets, load_hosts, load_index, load_hash,
 };
 
 static int load_all(struct load *l, const struct json *root)

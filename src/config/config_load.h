@@ -2,7 +2,7 @@
 /*
  * Inside of loading: the state that the parts of a load share. The order is: check against the
  * schema and normalise (config_check.c), fill in defaults and inheritance (config_effective.c),
- * build the typed objects (config_build_*.c), index (config_index.c). Every function returns 0 or
+ * build the typed objects (config_build_*.c), index (config_index.c), hash what became of the tree. Every function returns 0 or
  * a negative result with the error filled in. Lives on the stack of config_load_json.
  */
 #pragma once
@@ -20,6 +20,8 @@ struct load {
 	const char *last_file, *last_copy; /* names of files, copied once */
 	const struct json **default_of; /* parsed defaults by row; NULL: not yet */
 	uint64_t *warned;	/* rows warned about */
+	const char *char_set;	/* the last hostname-char-set, and its octets */
+	const uint8_t *char_set_bits;
 
 	struct option_defs *defs;
 	const struct option_def *own_defs; /* of the class being built */

@@ -91,16 +91,36 @@ static void call_processed(struct server_daemon *d)
 	snapshot_unref(s);
 }
 
+/* The first member that no request has; NULL: none. The last ones are for Kea's other daemons. */
+static const char *unknown_member(const struct json *request)
+{
+	static const char *const known[] = {"command", "arguments", "service", "remote-address", "remote-port"};
+
+	for (const struct json *m = request->first; m; m = m->next) {
+		size_t i = 0;
+
+		while (i < ARRAY_LEN(known) && strcmp(known[i], m->key) != 0)
+			i++;
+		if (i == ARRAY_LEN(known))
+			return m->key;
+	}
+	return NULL;
+}
+
 struct json *command_handle(void *daemon, const struct json *request, struct arena *arena)
 {
 	struct server_daemon *d = daemon;
 	struct command c = {.d = d, .args = json_get(request, "arguments"), .arena = arena};
 	const char *name = json_get_str(request, "command");
+	const char *unknown;
 	struct json *answer;
 
-	if (!name)
+	if (!name || strlen(name) != json_get(request, "command")->n)
 		return control_answer(arena, CONTROL_ERROR, "a command is {\"command\": \"name\", \"arguments\": {…}}: "
 				      "there is no string 'command'");
+	unknown = unknown_member(request);
+	if (unknown)
+		return command_fail(&c, "received command contains unsupported parameter '%s'", unknown);
 	log_msg(d->srv.log, LOG_COMMAND_RECEIVED, "received command '%s'", name);
 	if (c.args && c.args->type != JSON_MAP)
 		return command_fail(&c, "'arguments' must be a map, this is %s", json_type_name(c.args->type));

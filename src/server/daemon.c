@@ -16,6 +16,7 @@
 #include "lease/lease_store.h"
 #include "runtime/iface.h"
 #include "runtime/loop.h"
+#include "server/lease_check.h"
 #include "server/snapshot.h"
 #include "server/worker.h"
 
@@ -48,22 +49,19 @@ const char *daemon_lease_path(const struct config *cfg, struct arena *arena)
 			    env_dir("USHER_DATA_DIR", "KEA_DHCP_DATA_DIR", "/var/lib/kea"));
 }
 
-static void warn(void *ctx, const struct config_error *w)
-{
-	struct server_daemon *d = ctx;
-
-	log_msg(d->srv.log, LOG_DHCP4_CONFIG_WARNING, "%s:%u:%u: %s", w->pos.file ? w->pos.file : "",
-		w->pos.line, w->pos.col, w->text);
-}
-
 static void log_config_error(struct server_daemon *d, enum log_id id, const struct config_error *err)
 {
 	struct buf b;
 
 	buf_init(&b);
 	config_error_text(err, &b);
-	log_msg(d->srv.log, id, "%s", b.failed ? "out of memory" : b.p);
+	log_msg(d->srv.log, id, "%s", b.p && !b.failed ? b.p : "out of memory");
 	buf_fini(&b);
+}
+
+static void warn(void *ctx, const struct config_error *w)
+{
+	log_config_error(ctx, LOG_DHCP4_CONFIG_WARNING, w);
 }
 
 /* --- applying a configuration ----------------------------------------------------------------------- */
@@ -153,16 +151,6 @@ static void warn_fixed(struct server_daemon *d, const struct config *old, const 
 	}
 }
 
-/* DROP: the callouts refuse the configuration (kea.md 1.2). */
-static int call_configured(struct snapshot *s, struct config_error *err)
-{
-	struct usher_call c = {.point = HOOK_DHCP4_SRV_CONFIGURED, .cfg = s->cfg};
-
-	if (hook_any(s->hooks, HOOK_DHCP4_SRV_CONFIGURED) && hook_call(s->hooks, &c) == USHER_DROP)
-		return config_error_set(err, NULL, -USHER_E_HOOK, "a hook library refused the configuration");
-	return 0;
-}
-
 int daemon_apply(struct server_daemon *d, struct config *cfg, struct config_error *err)
 {
 	struct snapshot *prev = server_snapshot(&d->srv);
@@ -171,8 +159,6 @@ int daemon_apply(struct server_daemon *d, struct config *cfg, struct config_erro
 	int r;
 
 	r = snapshot_build(&d->srv, cfg, prev, &s, err);
-	if (r == 0)
-		r = call_configured(s, err);
 	if (r == 0)
 		r = apply_channels_open(d, cfg, err, &n_old);
 	if (r == 0) {
@@ -189,13 +175,15 @@ int daemon_apply(struct server_daemon *d, struct config *cfg, struct config_erro
 	}
 	if (prev)
 		warn_fixed(d, prev->cfg, cfg);
+	if (cfg->durability == DURABILITY_INTERVAL)
+		log_msg(d->srv.log, LOG_DHCP4_CONFIG_WARNING, "usher.durability 'interval' is served as 'commit'");
 	apply_channels_close(d, cfg);
 	server_publish_snapshot(&d->srv, s);
 	snapshot_unref(prev);
 	d->srv.reloaded_ns = clock_wall_ns(&d->srv.clock);
 	if (d->ready) {
-		daemon_sync_ports(d);
 		daemon_timers(d);
+		daemon_sync_ports(d);
 	}
 	return 0;
 }
@@ -360,6 +348,7 @@ static int bring_up(struct server_daemon *d, struct config *cfg)
 		config_free(cfg);
 		return r;
 	}
+	(void)lease_check(&d->srv, cfg);
 	r = daemon_apply(d, cfg, &err);
 	if (r < 0) {
 		log_config_error(d, LOG_DHCP4_CONFIG_LOAD_FAIL, &err);
@@ -374,8 +363,13 @@ static int bring_up(struct server_daemon *d, struct config *cfg)
 		return r;
 	}
 	d->ready = true;
+	daemon_timers(d); /* before the ports: a failed one is tried again by a timer */
 	daemon_sync_ports(d);
-	daemon_timers(d);
+	if (cfg->sockets_require_all && d->socket_errors) {
+		log_msg(d->srv.log, LOG_DHCP4_INIT_FAIL,
+			"service-sockets-require-all: %u sockets cannot be opened", d->socket_errors);
+		return -USHER_E_UNSUPPORTED;
+	}
 	return 0;
 }
 

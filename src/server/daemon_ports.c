@@ -22,7 +22,8 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { RETRY_MS = 500, RCVBUF = 8 << 20, ARPHRD_ETHERNET = 1 };
+enum { RETRY_MS = 500, /* unless service-sockets-retry-wait-time says otherwise */
+        RCVBUF = 8 << 20, ARPHRD_ETHERNET = 1 };
 
 static bool has_addr(const struct iface *i, uint32_t addr)
 {
@@ -57,8 +58,8 @@ static int open_capture(struct server_daemon *d, const struct config *cfg, const
 	unsigned n = d->srv.n_workers;
 
 	if (cfg->socket_udp || i->arp_type != ARPHRD_ETHERNET) {
-		struct capture_udp_opts o = {.ifindex = i->ifindex, .ifname = i->name, .addr = addr,
-					     .port = d->srv.server_port, .reuseport = n > 1,
+		struct capture_udp_opts o = {.ifindex = i->ifindex, .ifname = cfg->use_routing ? NULL : i->name,
+					     .addr = addr, .port = d->srv.server_port, .reuseport = n > 1,
 					     .reuseport_members = n, .rcvbuf = RCVBUF};
 
 		return capture_udp_open(&o, ret);
@@ -67,7 +68,8 @@ static int open_capture(struct server_daemon *d, const struct config *cfg, const
 					   .addr = addr, .fanout_members = (int)n, .rcvbuf = RCVBUF};
 
 	if (n > 1)
-		o.fanout_group = (int)((hash_u32((uint32_t)getpid()) ^ (uint32_t)i->ifindex) & 0x7fff) | 1;
+		/* a group of its own for each interface, never 0: one group cannot span two */
+		o.fanout_group = (int)((hash_u32((uint32_t)getpid()) ^ (uint32_t)i->ifindex) & 0x7fff) + 1;
 	(void)worker;
 	return capture_af_packet_open(&o, ret);
 }
@@ -152,6 +154,11 @@ static void mark_serve_addr(const struct config *cfg, struct iface_table *t)
 		t->items[k].serve_addr = wanted_addr(cfg, &t->items[k]);
 }
 
+static int64_t retry_ns(const struct config *cfg)
+{
+	return (cfg->sockets_max_retries ? cfg->sockets_retry_wait_ms : RETRY_MS) * NS_PER_MS;
+}
+
 void daemon_sync_ports(struct server_daemon *d)
 {
 	struct snapshot *s = server_snapshot(&d->srv);
@@ -161,7 +168,7 @@ void daemon_sync_ports(struct server_daemon *d)
 
 	if (r < 0) {
 		log_msg(d->srv.log, LOG_DHCP4_OPEN_SOCKET_FAIL, "interfaces cannot be read: %s", usher_strerror(r));
-		loop_timer_set(d->retry, RETRY_MS * NS_PER_MS);
+		loop_timer_set(d->retry, retry_ns(s->cfg));
 	} else {
 		mark_serve_addr(s->cfg, t);
 		if (!iface_table_eq(old, t))
@@ -169,7 +176,7 @@ void daemon_sync_ports(struct server_daemon *d)
 		d->socket_errors = 0;
 		ports_close_gone(d, s->cfg, t);
 		ports_open_new(d, s->cfg, t);
-		loop_timer_set(d->retry, d->socket_errors ? RETRY_MS * NS_PER_MS : -1);
+		loop_timer_set(d->retry, d->socket_errors ? retry_ns(s->cfg) : -1);
 	}
 	iface_table_unref(t);
 	iface_table_unref(old);

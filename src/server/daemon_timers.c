@@ -21,8 +21,13 @@ static void on_reclaim(void *ctx)
 	struct server_daemon *d = ctx;
 	struct snapshot *s = server_snapshot(&d->srv);
 
-	server_reclaim(&d->srv, s->cfg->hold_reclaimed_s == 0, s->cfg->max_reclaim_leases,
-		       s->cfg->max_reclaim_ms);
+	if (!server_reclaim(&d->srv, s->cfg->hold_reclaimed_s == 0, s->cfg->max_reclaim_leases,
+			    s->cfg->max_reclaim_ms))
+		d->reclaim_cycles_behind = 0;
+	else if (++d->reclaim_cycles_behind == s->cfg->unwarned_reclaim_cycles && d->reclaim_cycles_behind)
+		log_msg(d->srv.log, LOG_ALLOC_ENGINE_V4_LEASES_RECLAMATION_SLOW,
+			"expired leases were left over %u times: max-reclaim-leases or max-reclaim-time is too small",
+			d->reclaim_cycles_behind);
 	arm(d->reclaim, s->cfg->reclaim_timer_wait_s);
 	snapshot_unref(s);
 }

@@ -53,23 +53,32 @@ bool query_requests(const struct exchange *x, uint8_t code)
 	return prl.n && memchr(prl.p, code, prl.n) != NULL;
 }
 
-static bool name_char_ok(uint8_t c)
-{
-	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
-	       c == '.';
-}
-
-/* Kea's default hostname-char-set: everything else is left out. NULL if nothing remains. */
+/*
+ * hostname-char-set: what matches is replaced. Octets that no name can have (controls, DEL) go whatever
+ * the operator allows: they would end up in files and logs. NULL if nothing remains.
+ */
 static const char *clean_name(struct exchange *x, struct span s)
 {
-	char *out = arena_alloc(&x->pkt.arena, s.n + 1);
+	const struct config_params *p = x->subnet ? &x->subnet->params : &x->cfg->params;
+	const char *with = p->hostname_char_replacement;
+	size_t with_len = strlen(with);
+	char *out = arena_alloc(&x->pkt.arena, LEASE_HOSTNAME_MAX + 1);
 	size_t n = 0;
 
 	if (!out)
 		return NULL;
-	for (size_t i = 0; i < s.n && n < LEASE_HOSTNAME_MAX; i++)
-		if (name_char_ok(s.p[i]))
-			out[n++] = (char)s.p[i];
+	for (size_t i = 0; i < s.n && n < LEASE_HOSTNAME_MAX; i++) {
+		uint8_t c = s.p[i];
+
+		if (c <= 0x20 || c == 0x7f) {
+			continue;
+		} else if (!(p->hostname_bad[c / 8] >> (c % 8) & 1)) {
+			out[n++] = (char)c;
+		} else if (n + with_len <= LEASE_HOSTNAME_MAX) {
+			memcpy(out + n, with, with_len);
+			n += with_len;
+		}
+	}
 	while (n && out[n - 1] == '.')
 		n--;
 	out[n] = '\0';

@@ -46,6 +46,8 @@ int server_init(struct server *srv, const struct server_opts *o)
 	srv->reloaded_ns = srv->started_ns;
 	(void)pthread_mutex_init(&srv->lock, NULL);
 	seed_key(srv, o->seed);
+	stats_causes(srv->drop_cause);
+	srv->mgmt_stats.cause = srv->drop_cause;
 	db.clock = &srv->clock;
 	db.hash_key = srv->hash_key;
 	db.seed = o->seed ? o->seed : srv->hash_key.k0;
@@ -209,7 +211,7 @@ static bool reclaim_hook(void *ctx, const struct lease *l)
 	return hook_call(r->snap->hooks, &c) != USHER_SKIP;
 }
 
-void server_reclaim(struct server *srv, bool remove, uint32_t max_leases, uint32_t max_ms)
+bool server_reclaim(struct server *srv, bool remove, uint32_t max_leases, uint32_t max_ms)
 {
 	struct reclaim_ctx ctx = {srv, server_snapshot(srv)};
 	struct lease_reclaim_opts o = {
@@ -230,6 +232,7 @@ void server_reclaim(struct server *srv, bool remove, uint32_t max_leases, uint32
 				"reclaimed %zu leases%s", n, more ? ", more are due" : "");
 	}
 	snapshot_unref(ctx.snap);
+	return more;
 }
 
 void server_flush_reclaimed(struct server *srv)

@@ -56,6 +56,7 @@ struct server {
 
 	struct worker *workers[SERVER_MAX_WORKERS];
 	unsigned n_workers;
+	uint8_t drop_cause[DROP_N];	/* behind stats.cause of every worker */
 	struct stats mgmt_stats;	/* counted outside of workers */
 	_Atomic uint64_t reset_metric[METRIC_N], reset_drop[DROP_N];
 	int64_t started_ns, reloaded_ns; /* wall clock */
@@ -86,5 +87,6 @@ uint64_t server_drop_count(struct server *srv, enum drop d);
 void server_metric_reset(struct server *srv, enum metric m);
 void server_drop_reset(struct server *srv, enum drop d);
 /* Reclaims, flushes, ends holds: one run of expired-leases-processing. */
-void server_reclaim(struct server *srv, bool remove, uint32_t max_leases, uint32_t max_ms);
+/* True: more leases are due than the limits let through. */
+bool server_reclaim(struct server *srv, bool remove, uint32_t max_leases, uint32_t max_ms);
 void server_flush_reclaimed(struct server *srv);

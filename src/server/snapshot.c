@@ -201,6 +201,16 @@ static int build_server_ids(struct snapshot *s, const struct config *cfg)
 	return 0;
 }
 
+/* dhcp4_srv_configured: the last word on a configuration is a library's, if it says DROP. */
+static int call_configured(struct snapshot *s, const struct config *cfg, struct config_error *err)
+{
+	struct usher_call c = {.point = HOOK_DHCP4_SRV_CONFIGURED, .cfg = cfg};
+
+	if (hook_any(s->hooks, HOOK_DHCP4_SRV_CONFIGURED) && hook_call(s->hooks, &c) == USHER_DROP)
+		return config_error_set(err, NULL, -USHER_E_HOOK, "a hook library refused the configuration");
+	return 0;
+}
+
 int snapshot_build(struct server *srv, struct config *cfg, const struct snapshot *prev, struct snapshot **ret,
 		   struct config_error *err)
 {
@@ -222,6 +232,8 @@ int snapshot_build(struct server *srv, struct config *cfg, const struct snapshot
 			(void)config_error_set(err, NULL, r, "configuration cannot be put to work: %s",
 					       usher_strerror(r));
 	}
+	if (r == 0)
+		r = call_configured(s, cfg, err);
 	if (r < 0) {
 		snapshot_unref(s); /* cfg stays the caller's: it is not in s yet */
 		return r;

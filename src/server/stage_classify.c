@@ -125,6 +125,9 @@ enum verdict stage_classify(struct exchange *x)
 
 	unpack_derive(x);
 	trace_begin(x);
+	if (log_on(exchange_log(x), LOG_DHCP4_PACKET_RECEIVED))
+		log_msg(exchange_log(x), LOG_DHCP4_PACKET_RECEIVED, "%s: %s received on interface %s",
+			exchange_label(x), dhcp4_type_name(x->type), exchange_iface_name(x));
 	TRACE(x, "%s from %s", dhcp4_type_name(x->type), exchange_label(x));
 	exchange_add_class(x, CLASS_ALL);
 	vendor = dhcp4_opt_data(&x->query, DHCP4_OPT_VENDOR_CLASS_ID);

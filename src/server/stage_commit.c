@@ -87,6 +87,7 @@ enum verdict stage_commit(struct exchange *x)
 			x->wait_epoch = lease_store_epoch(s);
 		if (!lease_store_up(s))
 			return exchange_drop(x, DROP_STORE_DOWN);
+		TRACE(x, "waiting for row %llu to be on disk", (unsigned long long)x->wait_seq);
 		x->waiting = true;
 		x->stage = STAGE_COMMIT;
 		worker_wait_durable(x);

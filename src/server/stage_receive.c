@@ -30,7 +30,7 @@ static bool find_local_addr(struct exchange *x)
 		x->local_addr = i->serve_addr ? i->serve_addr : i->addrs[0].addr;
 		return dst == IP_BROADCAST || iface_is_broadcast(i, dst);
 	}
-	return dst == IP_BROADCAST;
+	return false; /* no address of ours to answer from */
 }
 
 enum verdict stage_receive(struct exchange *x)

@@ -41,10 +41,36 @@ static void to_relay(struct exchange *x)
 	x->dst_port = relay_port(x) ? x->pkt.sport : exchange_server(x)->server_port;
 }
 
+/* A frame to the client's own hardware address can be built. */
+static bool can_frame(const struct exchange *x)
+{
+	return x->query.htype == ARPHRD_ETHERNET && x->query.hlen == 6 && !x->cfg->socket_udp;
+}
+
 static bool can_unicast(const struct exchange *x)
 {
-	return x->query.htype == ARPHRD_ETHERNET && x->query.hlen == 6 && !x->cfg->socket_udp &&
-	       !(x->query.flags & DHCP4_FLAG_BROADCAST);
+	return can_frame(x) && !(x->query.flags & DHCP4_FLAG_BROADCAST);
+}
+
+static void to_frame(struct exchange *x, uint32_t addr)
+{
+	x->dst = addr;
+	x->to_mac = true;
+	memcpy(x->dst_mac, x->query.chaddr, sizeof(x->dst_mac));
+	x->out_ifindex = x->pkt.ifindex;
+}
+
+/*
+ * A client with an address. Its own frame proves that it is on this link: no ARP, which could go
+ * unanswered, stands between it and its ACK. Behind a router the routes know the way.
+ */
+static void to_bound(struct exchange *x, uint32_t addr)
+{
+	if (can_frame(x) && !(x->pkt.flags & PACKET_NO_L2) &&
+	    memcmp(x->pkt.l2_src, x->query.chaddr, sizeof(x->pkt.l2_src)) == 0)
+		to_frame(x, addr);
+	else
+		to_address(x, addr);
 }
 
 /* Direct clients. A NAK is broadcast whatever ciaddr says: the address is what is wrong. */
@@ -54,14 +80,11 @@ static void to_client(struct exchange *x)
 	if (x->nak_reason) {
 		to_broadcast(x);
 	} else if (x->type == DHCP4_INFORM) {
-		to_address(x, x->query.ciaddr ? x->query.ciaddr : x->pkt.src);
+		to_bound(x, x->query.ciaddr ? x->query.ciaddr : x->pkt.src);
 	} else if (x->query.ciaddr) {
-		to_address(x, x->query.ciaddr);
+		to_bound(x, x->query.ciaddr);
 	} else if (can_unicast(x) && x->response.yiaddr) {
-		x->dst = x->response.yiaddr;
-		x->to_mac = true;
-		memcpy(x->dst_mac, x->query.chaddr, sizeof(x->dst_mac));
-		x->out_ifindex = x->pkt.ifindex;
+		to_frame(x, x->response.yiaddr);
 	} else {
 		to_broadcast(x);
 	}
@@ -121,6 +144,15 @@ static enum metric sent_metric(const struct exchange *x)
 	}
 }
 
+void send_done(struct exchange *x)
+{
+	stats_add(worker_stats(x->w), METRIC_SENT, 1);
+	stats_add(worker_stats(x->w), sent_metric(x), 1);
+	if (log_on(exchange_log(x), LOG_DHCP4_PACKET_SEND))
+		log_msg(exchange_log(x), LOG_DHCP4_PACKET_SEND, "%s: %s sent, %zu octets", exchange_label(x),
+			dhcp4_type_name(dhcp4_msg_type(&x->response)), x->out_len);
+}
+
 enum verdict stage_send(struct exchange *x)
 {
 	struct capture_tx tx = {
@@ -139,10 +171,5 @@ enum verdict stage_send(struct exchange *x)
 		return exchange_drop(x, DROP_NO_ROUTE);
 	memcpy(tx.dst_mac, x->dst_mac, sizeof(tx.dst_mac));
 	worker_queue_tx(x, &tx);
-	stats_add(worker_stats(x->w), METRIC_SENT, 1);
-	stats_add(worker_stats(x->w), sent_metric(x), 1);
-	if (log_on(exchange_log(x), LOG_DHCP4_PACKET_SEND))
-		log_msg(exchange_log(x), LOG_DHCP4_PACKET_SEND, "%s: %s sent, %zu octets", exchange_label(x),
-			dhcp4_type_name(dhcp4_msg_type(&x->response)), x->out_len);
 	return VERDICT_DONE;
 }

@@ -88,10 +88,28 @@ static const struct config_subnet *select_subnet(const struct exchange *x)
 	return by_interface(x);
 }
 
+/* early-global-reservations-lookup: classes of the client's global reservation take part in the choice
+ * of the subnet. False: one of them is DROP. */
+static bool early_lookup(struct exchange *x)
+{
+	const struct config_host *h = host_global(x);
+
+	if (!h)
+		return true;
+	for (size_t i = 0; i < h->classes.n; i++)
+		exchange_add_class(x, h->classes.ids[i]);
+	exchange_add_class(x, CLASS_KNOWN);
+	classify_pass(x, false);
+	classify_pass(x, true);
+	return !exchange_has_class(x, CLASS_DROP);
+}
+
 enum verdict stage_subnet(struct exchange *x)
 {
 	if (x->type == DHCP4_RELEASE || x->type == DHCP4_DECLINE)
 		return VERDICT_CONTINUE;
+	if (x->cfg->early_global_reservations_lookup && !early_lookup(x))
+		return exchange_drop(x, DROP_CLASS_DROP);
 	x->subnet = select_subnet(x);
 	TRACE(x, "subnet %s", x->subnet ? x->subnet->text : "none");
 	return VERDICT_CONTINUE;

@@ -14,6 +14,8 @@ static const char *const names[] = {
 #undef M
 };
 
+_Static_assert(METRIC_N < 256, "a cause fits into an octet");
+
 const char *metric_name(enum metric m)
 {
 	return names[m];
@@ -27,15 +29,23 @@ enum metric metric_by_name(const char *name)
 	return METRIC_N;
 }
 
+void stats_causes(uint8_t ret_cause[DROP_N])
+{
+	for (unsigned d = 0; d < DROP_N; d++) {
+		const char *name = d ? drop_info((enum drop)d)->statistic : "";
+
+		ret_cause[d] = (uint8_t)(name[0] ? metric_by_name(name) : METRIC_N);
+	}
+}
+
 void stats_drop(struct stats *s, enum drop d)
 {
-	const char *cause = drop_info(d)->statistic;
 
 	atomic_store_explicit(&s->drop[d], atomic_load_explicit(&s->drop[d], memory_order_relaxed) + 1,
 			      memory_order_relaxed);
-	if (!cause[0])
+	if (!s->cause || s->cause[d] == METRIC_N)
 		return;
-	stats_add(s, metric_by_name(cause), 1);
+	stats_add(s, (enum metric)s->cause[d], 1);
 	stats_add(s, METRIC_RECEIVE_DROP, 1);
 }
 

@@ -21,6 +21,7 @@ const char *metric_name(enum metric m);
 enum metric metric_by_name(const char *name);
 
 struct stats {
+	const uint8_t *cause;	/* drop to Kea's metric (METRIC_N: none), made by stats_causes */
 	_Atomic uint64_t metric[METRIC_N];
 	_Atomic uint64_t drop[DROP_N];
 };
@@ -32,6 +33,8 @@ static inline void stats_add(struct stats *s, enum metric m, uint64_t n)
 			      memory_order_relaxed);
 }
 
+/* Fills the table behind stats.cause; it is shared by all stats of a server. */
+void stats_causes(uint8_t ret_cause[DROP_N]);
 /* Counts a drop: its own row, Kea's cause, and pkt4-receive-drop where Kea has a cause. */
 void stats_drop(struct stats *s, enum drop d);
 

@@ -4,7 +4,7 @@
  * list of those waiting for the disk, or parked with somebody who will call worker_resume(). Only the
  * mailbox is touched by other threads. The pipeline is entered from here alone.
  */
-#include "server/worker.h"
+#include "server/worker_impl.h"
 
 #include "base/error.h"
 #include "base/log.h"
@@ -25,58 +25,6 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-enum { WORKER_CAPTURES = 1024 };
-
-struct port {
-	struct worker *w;
-	struct capture *c;
-	int ifindex;
-	struct loop_source *source;
-	bool paused;
-};
-
-struct mail {
-	struct mail *next;
-	struct capture *attach;	/* NULL: detach */
-	int ifindex;
-};
-
-struct worker {
-	struct server *srv;
-	unsigned index;
-	struct stats stats;
-	struct loop *loop;
-	struct loop_source *wake_source;
-	int wake;		/* eventfd: mailbox, durability, stop */
-	pthread_t thread;
-	bool threaded;
-	_Atomic bool stop;
-
-	uint8_t *slot_mem;	/* mmap: exchanges' data, arenas and output */
-	size_t slot_mem_len;
-	struct exchange *slots;
-	unsigned n_slots, n_free;
-	struct exchange *free;
-	struct exchange *wait_head, *wait_tail; /* for durability, in order of arrival */
-
-	pthread_mutex_t mail_lock;
-	struct exchange *resumed_head, *resumed_tail;
-	struct mail *mail;
-
-	struct port *ports[WORKER_CAPTURES];
-	unsigned n_ports;
-	bool paused;		/* no free slot: captures are not read */
-
-	uint64_t generation;
-	struct snapshot *snap;
-	struct iface_table *ifaces;
-
-	struct capture *tx_capture;
-	struct capture_tx tx[WORKER_BATCH];
-	struct exchange *tx_x[WORKER_BATCH];
-	unsigned n_tx;
-};
-
 struct stats *worker_stats(struct worker *w)
 {
 	return &w->stats;
@@ -92,7 +40,7 @@ struct iface_table *worker_ifaces(const struct worker *w)
 	return w->ifaces;
 }
 
-static void wake(struct worker *w)
+void worker_wake(struct worker *w)
 {
 	uint64_t one = 1;
 
@@ -191,7 +139,7 @@ static void finish_dropped(struct exchange *x)
 
 /* --- sending -------------------------------------------------------------------------------------- */
 
-static void tx_flush(struct worker *w)
+void worker_tx_flush(struct worker *w)
 {
 	if (!w->n_tx)
 		return;
@@ -205,6 +153,7 @@ static void tx_flush(struct worker *w)
 				exchange_label(x), usher_strerror(w->tx[i].result));
 			finish(x, "cannot send");
 		} else {
+			send_done(x);
 			finish(x, "answered");
 		}
 	}
@@ -217,7 +166,7 @@ void worker_queue_tx(struct exchange *x, const struct capture_tx *tx)
 	struct worker *w = x->w;
 
 	if (w->n_tx == WORKER_BATCH || (w->tx_capture && w->tx_capture != x->capture))
-		tx_flush(w);
+		worker_tx_flush(w);
 	w->tx_capture = x->capture;
 	w->tx[w->n_tx] = *tx;
 	w->tx_x[w->n_tx++] = x;
@@ -254,7 +203,7 @@ static struct capture *port_capture(const struct worker *w, int ifindex)
 }
 
 /* What it borrowed from the worker may have changed while it was parked. */
-static void run_resumed(struct exchange *x)
+void worker_run_resumed(struct exchange *x)
 {
 	struct worker *w = x->w;
 
@@ -278,33 +227,40 @@ static void refresh(struct worker *w)
 	w->generation = g;
 }
 
-static int receive(struct worker *w, struct capture *c, int port_ifindex, unsigned max)
+/* A back end may hand the packets back in another order than it was given them. */
+static struct exchange *exchange_of(struct packet *p)
+{
+	return container_of(p, struct exchange, pkt);
+}
+
+static void begin(struct worker *w, struct exchange *x, struct capture *c, int port_ifindex)
+{
+	x->capture = c;
+	x->port_ifindex = port_ifindex;
+	x->snap = w->snap;
+	x->cfg = w->snap->cfg;
+	if (w->srv->replay_clock)
+		virtual_clock_set(w->srv->replay_clock, x->pkt.ts_ns);
+	run(x);
+}
+
+int worker_receive_batch(struct worker *w, struct capture *c, int port_ifindex, unsigned max)
 {
 	struct packet *pkts[WORKER_BATCH];
-	struct exchange *x[WORKER_BATCH];
 	unsigned n = w->n_free < max ? w->n_free : max;
 	int got;
 
 	refresh(w);
 	if (!w->snap)
 		return 0;
-	for (unsigned i = 0; i < n; i++) {
-		x[i] = slot_take(w);
-		pkts[i] = &x[i]->pkt;
-	}
+	for (unsigned i = 0; i < n; i++)
+		pkts[i] = &slot_take(w)->pkt;
 	got = capture_recv(c, pkts, n);
 	for (unsigned i = n; i > (got > 0 ? (unsigned)got : 0); i--)
-		slot_give(w, x[i - 1]);
-	for (int i = 0; i < got; i++) {
-		x[i]->capture = c;
-		x[i]->port_ifindex = port_ifindex;
-		x[i]->snap = w->snap;
-		x[i]->cfg = w->snap->cfg;
-		if (w->srv->replay_clock)
-			virtual_clock_set(w->srv->replay_clock, x[i]->pkt.ts_ns);
-		run(x[i]);
-	}
-	tx_flush(w);
+		slot_give(w, exchange_of(pkts[i - 1]));
+	for (int i = 0; i < got; i++)
+		begin(w, exchange_of(pkts[i]), c, port_ifindex);
+	worker_tx_flush(w);
 	if (!w->n_free && w->loop && !w->paused)
 		ports_pause(w, true);
 	return got;
@@ -312,7 +268,7 @@ static int receive(struct worker *w, struct capture *c, int port_ifindex, unsign
 
 int worker_receive(struct worker *w, struct capture *c)
 {
-	return receive(w, c, -1, 1);
+	return worker_receive_batch(w, c, -1, 1);
 }
 
 /* --- waiting for the disk ---------------------------------------------------------------------------- */
@@ -342,148 +298,12 @@ static void resume_durable(struct worker *w)
 		if (!w->wait_head)
 			w->wait_tail = NULL;
 		x->next = NULL;
-		run_resumed(x);
+		worker_run_resumed(x);
 	}
-	tx_flush(w);
+	worker_tx_flush(w);
 }
 
-/* --- the mailbox ---------------------------------------------------------------------------------------- */
-
-void worker_resume(struct exchange *x)
-{
-	struct worker *w = x->w;
-
-	(void)pthread_mutex_lock(&w->mail_lock);
-	x->next = NULL;
-	if (w->resumed_tail)
-		w->resumed_tail->next = x;
-	else
-		w->resumed_head = x;
-	w->resumed_tail = x;
-	(void)pthread_mutex_unlock(&w->mail_lock);
-	wake(w);
-}
-
-static void port_close(struct worker *w, int ifindex)
-{
-	for (unsigned i = 0; i < w->n_ports; i++) {
-		struct port *p = w->ports[i];
-
-		if (p->ifindex != ifindex)
-			continue;
-		loop_remove(p->source);
-		capture_close(p->c);
-		free(p);
-		w->ports[i] = w->ports[--w->n_ports];
-		return;
-	}
-}
-
-static void port_readable(void *ctx, uint32_t events)
-{
-	struct port *p = ctx;
-	struct worker *w = p->w;
-	int n;
-
-	(void)events;
-	n = receive(w, p->c, p->ifindex, WORKER_BATCH);
-	if (n < 0 && n != -EAGAIN)
-		log_msg(w->srv->log, LOG_DHCP4_BUFFER_RECEIVE_FAIL, "receive on interface %d: %s", p->ifindex,
-			usher_strerror(n));
-}
-
-static int port_open(struct worker *w, struct capture *c, int ifindex)
-{
-	struct port *p = calloc(1, sizeof(*p));
-	int r = 0;
-
-	if (!p || w->n_ports == WORKER_CAPTURES) {
-		free(p);
-		capture_close(c);
-		return -ENOMEM;
-	}
-	*p = (struct port){.w = w, .c = c, .ifindex = ifindex};
-	if (w->loop && capture_fd(c) >= 0)
-		r = loop_add(w->loop, capture_fd(c), EPOLLIN, port_readable, p, &p->source);
-	if (r < 0) {
-		free(p);
-		capture_close(c);
-		return r;
-	}
-	w->ports[w->n_ports++] = p;
-	return 0;
-}
-
-static int mail_post(struct worker *w, struct capture *attach, int ifindex)
-{
-	struct mail *m = calloc(1, sizeof(*m));
-	struct mail **p;
-
-	if (!m)
-		return -ENOMEM;
-	*m = (struct mail){.attach = attach, .ifindex = ifindex};
-	(void)pthread_mutex_lock(&w->mail_lock);
-	for (p = &w->mail; *p; p = &(*p)->next)
-		;
-	*p = m;
-	(void)pthread_mutex_unlock(&w->mail_lock);
-	wake(w);
-	return 0;
-}
-
-int worker_attach(struct worker *w, struct capture *c, int ifindex)
-{
-	if (!w->threaded) {
-		port_close(w, ifindex);
-		return port_open(w, c, ifindex);
-	}
-	return mail_post(w, c, ifindex);
-}
-
-void worker_detach(struct worker *w, int ifindex)
-{
-	if (!w->threaded)
-		port_close(w, ifindex);
-	else
-		(void)mail_post(w, NULL, ifindex);
-}
-
-static void mail_open(struct worker *w, struct mail *m)
-{
-	while (m) {
-		struct mail *next = m->next;
-
-		port_close(w, m->ifindex);
-		if (m->attach && port_open(w, m->attach, m->ifindex) < 0)
-			log_msg(w->srv->log, LOG_DHCP4_OPEN_SOCKET_FAIL, "worker %u cannot take interface %d",
-				w->index, m->ifindex);
-		free(m);
-		m = next;
-	}
-}
-
-static void mailbox(struct worker *w)
-{
-	struct exchange *x;
-	struct mail *m;
-
-	(void)pthread_mutex_lock(&w->mail_lock);
-	x = w->resumed_head;
-	w->resumed_head = NULL;
-	w->resumed_tail = NULL;
-	m = w->mail;
-	w->mail = NULL;
-	(void)pthread_mutex_unlock(&w->mail_lock);
-	mail_open(w, m);
-	while (x) {
-		struct exchange *next = x->next;
-
-		x->next = NULL;
-		run_resumed(x);
-		x = next;
-	}
-	tx_flush(w);
-}
+/* --- life --------------------------------------------------------------------------------------------- */
 
 static void woken(void *ctx, uint32_t events)
 {
@@ -493,7 +313,7 @@ static void woken(void *ctx, uint32_t events)
 	(void)events;
 	(void)!read(w->wake, &n, sizeof(n));
 	refresh(w);
-	mailbox(w);
+	worker_mailbox(w);
 	if (w->srv->store)
 		resume_durable(w);
 	if (w->stop)
@@ -506,19 +326,17 @@ size_t worker_run_once(struct worker *w)
 
 	refresh(w);
 	for (unsigned i = 0; i < w->n_ports; i++) {
-		int got = receive(w, w->ports[i]->c, w->ports[i]->ifindex, WORKER_BATCH);
+		int got = worker_receive_batch(w, w->ports[i]->c, w->ports[i]->ifindex, WORKER_BATCH);
 
 		n += got > 0 ? (size_t)got : 0;
 	}
-	mailbox(w);
+	worker_mailbox(w);
 	if (w->srv->store) {
 		lease_store_commit_now(w->srv->store);
 		resume_durable(w);
 	}
 	return n;
 }
-
-/* --- life --------------------------------------------------------------------------------------------- */
 
 int worker_new(struct server *srv, const struct worker_opts *o, struct worker **ret)
 {
@@ -529,6 +347,7 @@ int worker_new(struct server *srv, const struct worker_opts *o, struct worker **
 		return -ENOMEM;
 	w->srv = srv;
 	w->index = o->index;
+	w->stats.cause = srv->drop_cause;
 	w->generation = UINT64_MAX;
 	(void)pthread_mutex_init(&w->mail_lock, NULL);
 	w->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
@@ -560,9 +379,7 @@ void worker_free(struct worker *w)
 	if (!w)
 		return;
 	drop_parked(w);
-	mail_open(w, w->mail);
-	while (w->n_ports)
-		port_close(w, w->ports[0]->ifindex);
+	worker_close_ports(w);
 	loop_remove(w->wake_source);
 	loop_free(w->loop);
 	if (w->wake >= 0)
@@ -607,7 +424,7 @@ void worker_stop(struct worker *w)
 	if (!w->threaded)
 		return;
 	w->stop = true;
-	wake(w);
+	worker_wake(w);
 	(void)pthread_join(w->thread, NULL);
 	w->threaded = false;
 	if (w->srv->store)

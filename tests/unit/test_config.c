@@ -319,6 +319,53 @@ static void test_overlapping_subnets(void **state)
 	config_free(c);
 }
 
+/* Enough of everything for a quadratic step to be felt; every entry is found again. */
+static void test_scale(void **state)
+{
+	enum { SUBNETS = 2000, HOSTS = 20 };
+	struct config *c;
+	struct buf b;
+
+	(void)state;
+	buf_init(&b);
+	buf_str(&b, "{\"Dhcp4\":{\"subnet4\":[");
+	for (unsigned i = 0; i < SUBNETS; i++) {
+		buf_printf(&b, "%s{\"subnet\":\"10.%u.%u.0/24\",\"reservations\":[", i ? "," : "", i >> 8, i & 255);
+		for (unsigned k = 1; k <= HOSTS; k++)
+			buf_printf(&b, "%s{\"duid\":\"%06x%02x\",\"ip-address\":\"10.%u.%u.%u\"}", k > 1 ? "," : "",
+				   i, k, i >> 8, i & 255, k);
+		buf_str(&b, "]}");
+	}
+	buf_str(&b, "]}}");
+	c = load_text(b.p);
+	buf_fini(&b);
+	assert_int_equal(c->n_hosts, SUBNETS * HOSTS);
+	for (size_t i = 0; i < c->n_hosts; i++) {
+		const struct config_host *h = &c->hosts[i];
+
+		assert_ptr_equal(config_host_by_id(c, h->subnet_id, HOST_ID_DUID, h->id), h);
+		assert_ptr_equal(config_host_by_addr(c, h->subnet_id, h->addr), h);
+		assert_int_equal(config_subnet_containing(c, h->addr, NULL)->id, h->subnet_id);
+	}
+	config_free(c);
+}
+
+/* What config-get shows of an option is complete. */
+static void test_effective_option(void **state)
+{
+	struct config *c = load_text("{\"Dhcp4\":{\"option-data\":[{\"name\":\"routers\",\"data\":\"10.0.0.1\"}]}}");
+	const struct json *o = json_get(json_get(c->effective, "Dhcp4"), "option-data")->first;
+	int64_t code = 0;
+	bool csv = false;
+
+	(void)state;
+	assert_true(json_get_int(o, "code", &code) && code == 3);
+	assert_true(json_get_bool(o, "csv-format", &csv) && csv);
+	assert_string_equal(json_get_str(o, "space"), "dhcp4");
+	check_fixpoint(c);
+	config_free(c);
+}
+
 static void test_comment(void **state)
 {
 	struct config *c = load_text("{\"Dhcp4\":{\"comment\":\"hello\",\"user-context\":{\"a\":1}}}");
@@ -393,6 +440,7 @@ int main(void)
 		cmocka_unit_test(test_defaults),	cmocka_unit_test(test_tier_a),
 		cmocka_unit_test(test_tier_b),		cmocka_unit_test(test_older_spellings),
 		cmocka_unit_test(test_overlapping_subnets), cmocka_unit_test(test_comment),
+		cmocka_unit_test(test_effective_option),	cmocka_unit_test(test_scale),
 		cmocka_unit_test(test_broken),
 	};
 

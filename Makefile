@@ -1,0 +1,42 @@
+# SPDX-License-Identifier: MPL-2.0
+# Thin targets over Meson and the scripts in tools/. `sudo make run` and `sudo make check` are all a
+# fresh Debian 12 needs: each installs what is missing, builds, and does it.
+
+BUILD = build
+TIME ?= 60
+
+.PHONY: all deps build run check fuzz prove clean
+
+all: build
+
+deps:
+	tools/deps.sh build lab test
+
+$(BUILD)/build.ninja:
+	meson setup $(BUILD) --buildtype=release
+
+build: $(BUILD)/build.ninja
+	ninja -C $(BUILD)
+
+# ONCE=1: ends by itself. IFACE=eth1 [CONFIG=file]: serves on that interface.
+run:
+	tools/deps.sh build lab
+	$(MAKE) build
+	IFACE="$(IFACE)" CONFIG="$(CONFIG)" ONCE="$(ONCE)" tools/lab.sh
+
+# LONG=1: the long loops of the system tests.
+check:
+	tools/deps.sh build lab test
+	LONG="$(LONG)" tools/check.sh
+
+# TIME=seconds for each target.
+fuzz:
+	tools/deps.sh build fuzz
+	TIME=$(TIME) tools/fuzz.sh
+
+prove:
+	tools/deps.sh build prove
+	tools/prove.sh
+
+clean:
+	rm -rf $(BUILD) $(BUILD)-asan $(BUILD)-tsan $(BUILD)-fuzz

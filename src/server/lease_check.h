@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * sanity-checks.lease-checks: do the leases of the file belong to the subnets of the configuration?
+ */
+#pragma once
+
+#include <stdint.h>
+
+struct config;
+struct server;
+
+/* Checks every lease and does what the configuration says (warn, fix, fix-del, del). How many did not
+ * fit. Called once, before serving. */
+uint64_t lease_check(struct server *srv, const struct config *cfg);

@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * struct worker from the inside, shared by its own files: worker.c (slots, running, life) and
+ * worker_mail.c (the mailbox and the captures it opens).
+ */
+#pragma once
+
+#include "server/worker.h"
+
+#include <pthread.h>
+
+struct loop;
+struct loop_source;
+
+enum { WORKER_CAPTURES = 1024 };
+
+struct port {
+	struct worker *w;
+	struct capture *c;
+	int ifindex;
+	struct loop_source *source;
+	bool paused;
+};
+
+struct mail {
+	struct mail *next;
+	struct capture *attach;	/* NULL: detach */
+	int ifindex;
+};
+
+struct worker {
+	struct server *srv;
+	unsigned index;
+	struct stats stats;
+	struct loop *loop;
+	struct loop_source *wake_source;
+	int wake;		/* eventfd: mailbox, durability, stop */
+	pthread_t thread;
+	bool threaded;
+	_Atomic bool stop;
+
+	uint8_t *slot_mem;	/* mmap: exchanges' data, arenas and output */
+	size_t slot_mem_len;
+	struct exchange *slots;
+	unsigned n_slots, n_free;
+	struct exchange *free;
+	struct exchange *wait_head, *wait_tail; /* for durability, in order of arrival */
+
+	pthread_mutex_t mail_lock;
+	struct exchange *resumed_head, *resumed_tail;
+	struct mail *mail;
+
+	struct port *ports[WORKER_CAPTURES];
+	unsigned n_ports;
+	bool paused;		/* no free slot: captures are not read */
+
+	uint64_t generation;
+	struct snapshot *snap;
+	struct iface_table *ifaces;
+
+	struct capture *tx_capture;
+	struct capture_tx tx[WORKER_BATCH];
+	struct exchange *tx_x[WORKER_BATCH];
+	unsigned n_tx;
+};
+
+/* --- worker.c --- */
+/* Wakes the thread: mailbox, durability, stop. */
+void worker_wake(struct worker *w);
+/* Takes a batch from a capture. Count, or -errno. */
+int worker_receive_batch(struct worker *w, struct capture *c, int port_ifindex, unsigned max);
+/* Goes on with an exchange that waited. */
+void worker_run_resumed(struct exchange *x);
+void worker_tx_flush(struct worker *w);
+
+/* --- worker_mail.c --- */
+/* Everything in the mailbox: captures to open and close, exchanges to go on. */
+void worker_mailbox(struct worker *w);
+/* Closes what is open and what was still to be opened. */
+void worker_close_ports(struct worker *w);

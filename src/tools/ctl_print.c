@@ -1,0 +1,240 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * Printing answers. Three shapes are tables: a list of maps that all describe leases, the result-set of
+ * stat-lease4-get, and statistics. Everything else is shown as indented "name: value" lines.
+ */
+#include "tools/ctl_print.h"
+
+#include "base/attr.h"
+#include "base/buf.h"
+#include "config/json.h"
+
+#include <string.h>
+#include <time.h>
+
+enum { COLS_MAX = 16, CELL_MAX = 96 };
+
+static void cell_text(const struct json *v, char *out, size_t cap)
+{
+	struct buf b;
+
+	if (!v) {
+		(void)snprintf(out, cap, "-");
+		return;
+	}
+	if (v->type == JSON_STRING) {
+		(void)snprintf(out, cap, "%s", v->n ? v->s : "-");
+		return;
+	}
+	buf_init(&b);
+	json_write(v, false, &b);
+	(void)snprintf(out, cap, "%s", b.p ? b.p : "");
+	buf_fini(&b);
+}
+
+struct table {
+	const char *head[COLS_MAX];
+	size_t width[COLS_MAX];
+	size_t n;
+};
+
+static void table_add(struct table *t, const char *head)
+{
+	t->head[t->n] = head;
+	t->width[t->n++] = strlen(head);
+}
+
+static void table_widen(struct table *t, size_t col, const char *cell)
+{
+	size_t n = strlen(cell);
+
+	if (n > t->width[col])
+		t->width[col] = n;
+}
+
+static void table_head(const struct table *t, FILE *out)
+{
+	for (size_t i = 0; i < t->n; i++)
+		(void)fprintf(out, i + 1 < t->n ? "%-*s  " : "%-*s\n", (int)t->width[i], t->head[i]);
+}
+
+static void table_cell(const struct table *t, size_t i, const char *cell, FILE *out)
+{
+	if (i + 1 < t->n)
+		(void)fprintf(out, "%-*s  ", (int)t->width[i], cell);
+	else
+		(void)fprintf(out, "%s\n", cell);
+}
+
+/* --- leases ------------------------------------------------------------------------------------- */
+
+static const char *const lease_cols[] = {"ip-address", "hw-address", "client-id", "state", "expires",
+					 "subnet-id", "hostname"};
+
+static void lease_cell(const struct json *lease, const char *col, char *out, size_t cap)
+{
+	static const char *const states[] = {"assigned", "declined", "reclaimed", "released"};
+	int64_t cltt;
+	int64_t lft;
+	int64_t state;
+	time_t end;
+	struct tm tm;
+
+	if (strcmp(col, "state") == 0 && json_get_int(lease, "state", &state) && state >= 0 && state < 4) {
+		(void)snprintf(out, cap, "%s", states[state]);
+	} else if (strcmp(col, "expires") == 0 && json_get_int(lease, "cltt", &cltt) &&
+		   json_get_int(lease, "valid-lft", &lft)) {
+		end = (time_t)(cltt + lft);
+		if (lft == 0xffffffffLL)
+			(void)snprintf(out, cap, "never");
+		else if (!localtime_r(&end, &tm) || !strftime(out, cap, "%Y-%m-%d %H:%M:%S", &tm))
+			(void)snprintf(out, cap, "%lld", (long long)end);
+	} else {
+		cell_text(json_get(lease, col), out, cap);
+	}
+}
+
+static void print_leases(const struct json *list, FILE *out)
+{
+	struct table t = {.n = 0};
+	char cell[CELL_MAX];
+
+	for (size_t i = 0; i < ARRAY_LEN(lease_cols); i++)
+		table_add(&t, lease_cols[i]);
+	for (const struct json *l = list->first; l; l = l->next) {
+		for (size_t i = 0; i < t.n; i++) {
+			lease_cell(l, lease_cols[i], cell, sizeof(cell));
+			table_widen(&t, i, cell);
+		}
+	}
+	table_head(&t, out);
+	for (const struct json *l = list->first; l; l = l->next) {
+		for (size_t i = 0; i < t.n; i++) {
+			lease_cell(l, lease_cols[i], cell, sizeof(cell));
+			table_cell(&t, i, cell, out);
+		}
+	}
+}
+
+/* --- result sets and statistics ---------------------------------------------------------------------- */
+
+static void print_result_set(const struct json *set, FILE *out)
+{
+	const struct json *cols = json_get(set, "columns");
+	const struct json *rows = json_get(set, "rows");
+	struct table t = {.n = 0};
+	char cell[CELL_MAX];
+
+	for (const struct json *c = cols ? cols->first : NULL; c && t.n < COLS_MAX; c = c->next)
+		table_add(&t, c->type == JSON_STRING ? c->s : "?");
+	table_head(&t, out);
+	for (const struct json *r = rows ? rows->first : NULL; r; r = r->next) {
+		size_t i = 0;
+
+		for (const struct json *v = r->first; v && i < t.n; v = v->next) {
+			cell_text(v, cell, sizeof(cell));
+			table_cell(&t, i++, cell, out);
+		}
+	}
+}
+
+/* [[value, "time"], …]: the newest sample. */
+static const struct json *sample_value(const struct json *v)
+{
+	return v->type == JSON_LIST && v->first && v->first->type == JSON_LIST ? v->first->first : NULL;
+}
+
+static bool is_statistics(const struct json *m)
+{
+	return m->type == JSON_MAP && m->first && sample_value(m->first);
+}
+
+static void print_statistics(const struct json *m, FILE *out)
+{
+	size_t width = 0;
+	char cell[CELL_MAX];
+
+	for (const struct json *s = m->first; s; s = s->next)
+		if (strlen(s->key) > width)
+			width = strlen(s->key);
+	for (const struct json *s = m->first; s; s = s->next) {
+		cell_text(sample_value(s), cell, sizeof(cell));
+		(void)fprintf(out, "%-*s  %s\n", (int)width, s->key, cell);
+	}
+}
+
+/* --- the rest ----------------------------------------------------------------------------------------- */
+
+static void print_leaf(const struct json *v, FILE *out)
+{
+	struct buf b;
+
+	buf_init(&b);
+	if (v->type == JSON_STRING)
+		buf_add(&b, v->s, v->n);
+	else
+		json_write(v, false, &b);
+	(void)fprintf(out, " %s\n", b.p ? b.p : "");
+	buf_fini(&b);
+}
+
+static void print_tree(const struct json *v, int depth, FILE *out)
+{
+	for (const struct json *k = v->first; k; k = k->next) {
+		bool branch = (k->type == JSON_MAP || k->type == JSON_LIST) && k->first;
+
+		(void)fprintf(out, "%*s%s%s", depth * 2, "", k->key ? k->key : "-", k->key ? ":" : "");
+		if (branch) {
+			(void)fprintf(out, "\n");
+			print_tree(k, depth + 1, out);
+			continue;
+		}
+		print_leaf(k, out);
+	}
+}
+
+static bool whole_json(const char *command)
+{
+	return strcmp(command, "config-get") == 0;
+}
+
+static void print_arguments(const char *command, const struct json *args, FILE *out)
+{
+	const struct json *leases = json_get(args, "leases");
+	struct buf b;
+
+	if (leases && leases->type == JSON_LIST) {
+		print_leases(leases, out);
+	} else if (json_get(args, "result-set")) {
+		print_result_set(json_get(args, "result-set"), out);
+	} else if (is_statistics(args)) {
+		print_statistics(args, out);
+	} else if (json_get(args, "ip-address") && json_get(args, "cltt")) {
+		struct json one = {.type = JSON_LIST};
+		struct json copy = *args;
+
+		copy.next = NULL;
+		one.first = &copy;
+		print_leases(&one, out);
+	} else if (whole_json(command)) {
+		buf_init(&b);
+		json_write(args, true, &b);
+		(void)fprintf(out, "%s\n", b.p ? b.p : "");
+		buf_fini(&b);
+	} else {
+		print_tree(args, 0, out);
+	}
+}
+
+void ctl_print(const char *command, const struct json *answer, FILE *out)
+{
+	const struct json *args = json_get(answer, "arguments");
+	const char *text = json_get_str(answer, "text");
+	int64_t result = 1;
+
+	(void)json_get_int(answer, "result", &result);
+	if (args && (args->type == JSON_MAP || args->type == JSON_LIST) && args->first)
+		print_arguments(command, args, out);
+	if (text && text[0])
+		(void)fprintf(result == 0 || result == 3 ? out : stderr, "%s\n", text);
+}

@@ -1,0 +1,101 @@
+#!/bin/bash
+# SPDX-License-Identifier: MPL-2.0
+# Everything that has to hold, counted: three builds (release; ASan and UBSan; TSan) with their unit,
+# scenario and fuzz-regression tests, and the system tests on all three, the whole of them on the
+# release build. Goes on after a failure, sums up at the end; the last line is always
+# `N passed, N failed, N skipped` and the exit code is 1 when something failed.
+# LONG=1: the long loops.
+set -u
+
+cd "$(dirname "$0")/.." || exit 1
+passed=0 failed=0 skipped=0
+summary=()
+began=$SECONDS
+
+# note NAME PASSED FAILED SKIPPED
+note() {
+	passed=$((passed + $2)) failed=$((failed + $3)) skipped=$((skipped + $4))
+	summary+=("$(printf '%-34s %4d passed, %d failed, %d skipped' "$1" "$2" "$3" "$4")")
+}
+
+# build DIR MESON-ARGS...: 0 when it is built
+build() {
+	local dir=$1
+	shift
+	echo "== build $dir"
+	if { [ -e "$dir/build.ninja" ] || meson setup "$dir" -Dtests=enabled "$@" >"$dir.log" 2>&1; } &&
+		ninja -C "$dir" >"$dir.log" 2>&1; then
+		rm -f "$dir.log"
+		return 0
+	fi
+	grep -E 'error|ERROR|FAILED|warning' "$dir.log" | head -40
+	tail -5 "$dir.log"
+	rm -f "$dir.log"
+	note "build $dir" 0 1 0
+	return 1
+}
+
+# field LOG NAME: the number Meson printed behind "NAME:"
+field() {
+	sed -n "s/^$2: *\([0-9][0-9]*\) *$/\1/p" "$1" | tail -1 | grep . || echo 0
+}
+
+# meson_tests TITLE DIR ARGS...
+meson_tests() {
+	local title=$1 dir=$2 log
+	shift 2
+	log=$(mktemp)
+	echo "== $title"
+	"${prefix[@]}" meson test -C "$dir" --no-rebuild --print-errorlogs "$@" 2>&1 | tee "$log" |
+		grep -vE '^(ninja: |Full log|$)'
+	local ok bad
+	ok=$(($(field "$log" 'Ok') + $(field "$log" 'Expected Fail')))
+	bad=$(($(field "$log" 'Fail') + $(field "$log" 'Unexpected Pass') + $(field "$log" 'Timeout')))
+	[ $((ok + bad)) -gt 0 ] || bad=1 # no tests at all is a failure
+	note "$title" "$ok" "$bad" "$(field "$log" 'Skipped')"
+	rm -f "$log"
+}
+
+# system_tests TITLE ARGS...
+system_tests() {
+	local title=$1 log last
+	shift
+	log=$(mktemp)
+	echo "== $title"
+	"${prefix[@]}" python3 tests/system/run.py "$@" 2>&1 | tee "$log"
+	last=$(tail -1 "$log")
+	if [[ $last =~ ^([0-9]+)\ passed,\ ([0-9]+)\ failed,\ ([0-9]+)\ skipped$ ]]; then
+		note "$title" "${BASH_REMATCH[1]}" "${BASH_REMATCH[2]}" "${BASH_REMATCH[3]}"
+	else
+		note "$title" 0 1 0
+	fi
+	rm -f "$log"
+}
+
+prefix=()
+export ASAN_OPTIONS=${ASAN_OPTIONS:-detect_stack_use_after_return=1:strict_string_checks=1}
+export UBSAN_OPTIONS=${UBSAN_OPTIONS:-print_stacktrace=1}
+export TSAN_OPTIONS=${TSAN_OPTIONS:-second_deadlock_stack=1}
+
+if build build --buildtype=release; then
+	meson_tests "unit tests, release" build
+	system_tests "system tests, release" ${LONG:+--long}
+fi
+
+if build build-asan --buildtype=debugoptimized -Db_sanitize=address,undefined -Db_lundef=false; then
+	meson_tests "unit tests, ASan and UBSan" build-asan -t 3
+	USHER_SANITIZED=1 system_tests "system tests, ASan and UBSan" --binary build-asan/usher-server --tag asan
+fi
+
+# TSan's shadow memory needs the kernel's address randomisation out of the way
+prefix=(setarch -R)
+if build build-tsan --buildtype=debugoptimized -Db_sanitize=thread -Db_lundef=false; then
+	meson_tests "unit tests, TSan" build-tsan -t 10 --suite unit
+	USHER_SANITIZED=1 system_tests "system tests, TSan" --binary build-tsan/usher-server --tag tsan
+fi
+
+echo
+echo "== summary, $((SECONDS - began)) s"
+printf '%s\n' "${summary[@]}"
+echo "$passed passed, $failed failed, $skipped skipped"
+[ "$failed" -eq 0 ]
