@@ -17,11 +17,13 @@
 #include "server/snapshot.h"
 #include "server/worker.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 enum { SLOTS = 128, SEED = 0x75736872, RUN_TURNS = 4 };
 #define SCN_EPOCH (1800000000LL * NS_PER_S)
@@ -38,11 +40,28 @@ void scn_world_init(struct scn *s)
 	virtual_clock_init(&s->clock, SCN_EPOCH);
 	s->next_xid = 0x10000001;
 	scn_hooks_init(s);
+	(void)snprintf(s->tmp, sizeof(s->tmp), "/tmp/usher-scenario-XXXXXX");
+	if (!mkdtemp(s->tmp))
+		abort();
+	scn_let(s, "TMP", s->tmp);
+	scn_let(s, "EXAMPLE", getenv("USHER_EXAMPLE") ? getenv("USHER_EXAMPLE") : "usher_hook_example.so");
+}
+
+static void remove_tmp(const struct scn *s)
+{
+	DIR *d = opendir(s->tmp);
+
+	for (struct dirent *e = d ? readdir(d) : NULL; e; e = readdir(d))
+		(void)unlinkat(dirfd(d), e->d_name, 0);
+	if (d)
+		(void)closedir(d);
+	(void)rmdir(s->tmp);
 }
 
 void scn_world_fini(struct scn *s)
 {
 	scn_world_stop(s);
+	remove_tmp(s);
 	scn_hooks_fini(s);
 	fake_files_fini(s->disk);
 	free(s->disk);
