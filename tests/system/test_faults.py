@@ -69,7 +69,7 @@ def test_INV_24_little_address_space(t):
     assert s.alive(), "the process ended with %s" % s.proc.returncode
 
 
-@test(timeout=60, tags=("asan",))
+@test(timeout=60, tags=("asan", "tsan"))
 def test_log_that_nobody_reads(t):
     """Standard output is a pipe that is full: service goes on; lines are lost and counted, not packets."""
     port = t.wire("10.64.0.1/12")

@@ -39,7 +39,7 @@ def test_perfdhcp_2000_exchanges_a_second(t):
     assert len(leases) >= int(pairs[1][1]), "%d leases on disk, %s acknowledged" % (len(leases), pairs[1][1])
 
 
-@test(timeout=60, tags=("asan",))
+@test(timeout=60, tags=("asan", "tsan"))
 def test_500_clients_use_up_a_pool_of_500(t):
     port = t.wire("10.77.0.1/22")
     t.server(subnets=[subnet("10.77.0.0/22", "10.77.1.0 - 10.77.2.243")])
@@ -92,7 +92,7 @@ def _kill_loop(t, make_port, loops):
     assert total >= loops * 20
 
 
-@test(timeout=400, tags=("asan",))
+@test(timeout=400, tags=("asan", "tsan"))
 def test_INV_04_05_kill_9_under_load_direct(t):
     _kill_loop(t, lambda: t.wire("10.64.0.1/12"), 50 if t.long else 3 if SANITIZED else 10)
 
