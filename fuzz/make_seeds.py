@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MPL-2.0
-"""Writes the seed inputs of the wire fuzz targets into corpus/. Always the same bytes."""
+"""Writes the seed inputs of the wire, server and control fuzz targets into corpus/. Always the same
+bytes."""
 import os
 import struct
 
@@ -45,6 +46,77 @@ def frame(payload, tags=b"", ip_opts=b"", trailer=b""):
     return b"\xff" * 6 + bytes.fromhex("020000000001") + tags + b"\x08\x00" + ip + udp + trailer
 
 
+DISCOVER, REQUEST, DECLINE, RELEASE, INFORM = 1, 3, 4, 7, 8
+OWN = 129  # the address this client was told last
+
+
+def step(client, mtype, delay=0, kind=0, ciaddr=None, relay=0, cid=True, addr=None, server=None, more=0, tail=b""):
+    """One step of fuzz_server: see fuzz_server_next()."""
+    bits = (4 if ciaddr is not None else 0) | relay << 3
+    which = (1 if cid else 0) | (2 if addr is not None else 0) | (4 if server is not None else 0) | 32 | more
+    out = bytes([kind, client | delay << 3, mtype, bits])
+    out += b"" if ciaddr is None else bytes([ciaddr])
+    out += bytes([which])
+    out += b"" if addr is None else bytes([addr])
+    out += b"" if server is None else bytes([server])
+    return out + tail
+
+
+def dora(client, **kw):
+    return step(client, DISCOVER, **kw) + step(client, REQUEST, addr=OWN, server=1, **kw)
+
+
+def server_seeds():
+    everybody = b"".join(dora(c) for c in range(8))
+    put("server", "dora", dora(0))
+    put("server", "everybody", everybody + everybody)
+    put("server", "relays", b"".join(dora(c, relay=r, cid=c % 2 == 0) for r in (3, 4, 5, 6) for c in range(6)))
+    put("server", "renew", dora(1) + step(1, REQUEST, delay=6, ciaddr=OWN, kind=12) + step(1, REQUEST, delay=3, ciaddr=OWN))
+    put("server", "reboot", dora(2) + step(2, REQUEST, addr=OWN) + step(5, REQUEST, addr=3) + step(5, REQUEST, addr=20))
+    put("server", "release", dora(1) + step(1, RELEASE, ciaddr=OWN, server=1) + dora(6) + dora(7) + everybody)
+    put("server", "decline", dora(1) + step(1, DECLINE, addr=OWN, server=1) + everybody + step(1, DISCOVER, delay=6) + everybody)
+    put("server", "inform", step(0, INFORM, ciaddr=1) + step(0, INFORM, kind=4))
+    put("server", "expire", everybody + b"".join(step(c, DISCOVER, delay=7) for c in range(8)) + everybody)
+    put("server", "classes", dora(0, more=16, tail=b"\0") + dora(0, more=16, tail=b"\1") + dora(0, more=16, tail=b"\2"))
+    put("server", "agent", dora(0, relay=3, more=128, tail=b"\1") + dora(1, relay=4, more=128, tail=b"\0\6\5\4\xc0\0\2\0"))
+    put("server", "send-fails", step(0, DISCOVER, kind=31) + dora(0))
+    raw = message(1, opt(53, b"\1") + opt(61, b"\1\2\0\0\0\0\1") + b"\xff")
+    put("server", "raw", bytes([160, 0]) + struct.pack("!H", len(raw)) + raw)
+    whole = frame(raw)
+    put("server", "frame", bytes([224, 0]) + struct.pack("!H", len(whole)) + whole)
+
+
+def control_seeds():
+    lease = '"ip-address": "192.0.2.10", "hw-address": "1a:1b:1c:1d:1e:1f", "subnet-id": 1'
+    config = '{"Dhcp4": {"valid-lifetime": 100, "subnet4": [{"id": 1, "subnet": "192.0.2.0/24", ' \
+             '"pools": [{"pool": "192.0.2.10-192.0.2.19"}]}]}}'
+    calls = [
+        ("build-report", ""), ("config-get", ""), ("config-hash-get", ""), ("config-reload", ""), ("config-set", config),
+        ("config-test", config), ("config-write", '{"filename": "x.json"}'), ("dhcp-disable", '{"max-period": 5, "origin": "user"}'),
+        ("dhcp-enable", '{"origin": "ha-partner"}'), ("kea-lfc-start", ""),
+        ("lease4-add", "{" + lease + ', "client-id": "01:02:03", "hostname": "a.b", "valid-lft": 60, "expire": 1700000600, '
+         '"fqdn-fwd": true, "state": 0, "user-context": {"a": [1]}}'),
+        ("lease4-del", '{"ip-address": "192.0.2.10"}'),
+        ("lease4-get", '{"identifier-type": "hw-address", "identifier": "1a:1b:1c:1d:1e:1f", "subnet-id": 1}'),
+        ("lease4-get-all", '{"subnets": [1, 10]}'), ("lease4-get-by-client-id", '{"client-id": "01:02:03"}'),
+        ("lease4-get-by-hostname", '{"hostname": "a.b"}'), ("lease4-get-by-hw-address", '{"hw-address": "1a:1b:1c:1d:1e:1f"}'),
+        ("lease4-get-page", '{"from": "start", "limit": 2}'), ("lease4-update", "{" + lease + ', "force-create": true}'),
+        ("lease4-wipe", '{"subnet-id": 1}'), ("leases-reclaim", '{"remove": true}'), ("list-commands", ""),
+        ("packet-trace-start", '{"hw-address": "02:00:00:00:00:01", "packets": 3}'), ("packet-trace-get", '{"clear": true}'),
+        ("packet-trace-stop", ""), ("shutdown", '{"exit-value": 3}'), ("stat-lease4-get", '{"subnet-range": '
+         '{"first-subnet-id": 1, "last-subnet-id": 10}}'), ("statistic-get", '{"name": "pkt4-received"}'),
+        ("statistic-get-all", ""), ("statistic-reset", '{"name": "drop-no-lease"}'), ("statistic-reset-all", ""),
+        ("status-get", ""), ("version-get", "")]
+    texts = {n: '{"command": "%s"%s}' % (n, ', "arguments": ' + a if a else "") for n, a in calls}
+    for n, t in texts.items():
+        put("control", n, b"\7" + t.encode())
+    adds = [texts["lease4-add"], texts["lease4-update"], texts["lease4-get-all"], texts["lease4-get-page"],
+            texts["stat-lease4-get"], texts["lease4-get"], texts["lease4-del"], texts["config-set"], texts["lease4-get-all"]]
+    put("control", "sequence", b"\0" + "\0".join(adds).encode())
+    put("control", "comments", b'\2 // a\n # b {\n /* } */ {"command": /* "x" */ "version-get" }')
+    put("control", "garbage", b"\1GET / HTTP/1.1\r\n\0[1]\0{\0\"x\"\0{\"command\": 7}\0" + b"[" * 70)
+
+
 def main():
     discover = opt(53, b"\1") + opt(61, b"\1\2\0\0\0\0\1") + opt(55, bytes([1, 3, 6, 15, 51, 119, 121])) + opt(12, b"host")
     agent = opt(82, opt(1, b"circuit") + opt(2, b"remote"))
@@ -77,6 +149,8 @@ def main():
         for row in (0, 1, 2, 11, 60, 74, 76, 80, 106, 107, 113, 116, 118, 121, 122, 123):
             if (row + i) % 3 == 0:
                 put("options", "%03d-%02d" % (row, i), bytes([row]) + d)
+    server_seeds()
+    control_seeds()
 
 
 if __name__ == "__main__":

@@ -50,6 +50,6 @@ int main(int argc, char **argv)
 
 	for (int i = 1; i < argc; i++)
 		n += replay_dir(argv[i]);
-	(void)printf("%d inputs\n", n);
+	(void)fprintf(stderr, "%d inputs\n", n);
 	return 0;
 }

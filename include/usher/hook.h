@@ -84,7 +84,8 @@ USHER_API usher_msg *usher_query(usher_call *call);
 USHER_API usher_msg *usher_response(usher_call *call);
 /* The bytes as received (buffer4_receive) or to be sent (buffer4_send); empty elsewhere. */
 USHER_API const uint8_t *usher_raw(const usher_call *call, size_t *ret_len);
-/* Replaces those bytes (copied). 0, -ENOSPC, -EINVAL at other hook points. */
+/* Replaces those bytes (copied); at pkt4_send, before SKIP: packs the response. 0, -ENOSPC, -EINVAL at
+ * other hook points. */
 USHER_API int usher_set_raw(usher_call *call, const uint8_t *data, size_t len);
 /* At buffer4_receive, before SKIP: decodes the bytes into the query. 0, or -EBADMSG. */
 USHER_API int usher_unpack(usher_call *call);

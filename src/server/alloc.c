@@ -138,7 +138,7 @@ uint32_t alloc_lifetime(const struct exchange *x, const struct candidate *c)
 
 size_t alloc_own(struct exchange *x, struct lease **ret)
 {
-	struct lease *own = arena_calloc(&x->pkt.arena, OWN_MAX, sizeof(*own));
+	struct lease *own = arena_alloc(&x->pkt.arena, OWN_MAX * sizeof(*own));
 	uint32_t *ids = arena_calloc(&x->pkt.arena, x->n_candidates, sizeof(*ids));
 	struct lease_client who = exchange_client(x, x->subnet);
 

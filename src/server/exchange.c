@@ -30,6 +30,7 @@ void exchange_reset(struct exchange *x)
 	x->out = out;
 	x->w = w;
 	x->parked.resume = resume;
+	x->query.arena = &x->pkt.arena; /* a callout may write into it before it is unpacked */
 }
 
 struct server *exchange_server(const struct exchange *x)

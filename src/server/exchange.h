@@ -102,6 +102,7 @@ struct exchange {
 	uint64_t wait_seq;	   /* must be durable before the answer */
 	uint64_t wait_epoch;
 	bool waiting;		   /* for durability */
+	bool offer_parked;	   /* by lease4_offer: COMMIT hears how the probe went */
 	const char *nak_reason;
 	const char *hostname;	   /* for the lease and option 12; NULL: none */
 

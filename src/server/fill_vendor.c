@@ -133,22 +133,26 @@ static bool vivso(struct exchange *x, const struct fill_sources *s, struct span 
 	return w.len && finish(x, &w, ret);
 }
 
-bool fill_vendor_option(struct exchange *x, const struct fill_sources *s, uint8_t code, struct span *ret)
+static bool container(struct exchange *x, const struct fill_sources *s, const struct option_def *def,
+		      struct span *ret)
 {
-	const struct option_def *def = option_defs_by_code(x->cfg->defs, OPTION_SPACE_DHCP4, code);
-	const struct config_option *own = fill_source_option(x, s, OPTION_SPACE_DHCP4, code);
+	const struct config_option *own = fill_source_option(x, s, OPTION_SPACE_DHCP4, def->code);
 	uint8_t out[CONTAINER_MAX];
 	struct wr w = wr_init(out, sizeof(out));
 
-	if (code == DHCP4_OPT_VIVSO_SUBOPTIONS)
-		return vivso(x, s, ret);
-	if (!def || !def->encapsulate || !def->encapsulate[0])
-		return false;
 	if (own)
 		wr_span(&w, own->data);
-	if (!put_space(x, s, def->encapsulate, SPAN_NULL, &w))
-		return false;
-	return finish(x, &w, ret);
+	return put_space(x, s, def->encapsulate, SPAN_NULL, &w) && finish(x, &w, ret);
+}
+
+bool fill_vendor_option(struct exchange *x, const struct fill_sources *s, uint8_t code, struct span *ret)
+{
+	const struct option_def *def;
+
+	if (code == DHCP4_OPT_VIVSO_SUBOPTIONS)
+		return vivso(x, s, ret);
+	def = option_defs_by_code(x->cfg->defs, OPTION_SPACE_DHCP4, code);
+	return def && def->encapsulate && def->encapsulate[0] && container(x, s, def, ret);
 }
 
 uint8_t fill_outer_code(const struct config *cfg, const struct config_option *o)

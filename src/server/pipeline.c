@@ -90,8 +90,9 @@ static void call_fill(struct exchange *x, struct usher_call *c, enum hook_point 
 	if (p == HOOK_BUFFER4_RECEIVE) {
 		c->raw_cap = PACKET_DATA_LEN;
 		c->unpack = call_unpack;
-	} else if (sending) {
-		c->raw_cap = EXCHANGE_OUT_LEN;
+	} else if (sending || p == HOOK_PKT4_SEND) {
+		c->raw_cap = EXCHANGE_OUT_LEN; /* pkt4_send: what SKIP sends instead of our packing */
+		c->raw = sending ? c->raw : SPAN_NULL;
 	} else {
 		c->raw = SPAN_NULL;
 	}
@@ -102,7 +103,7 @@ static void call_apply(struct exchange *x, const struct usher_call *c)
 {
 	if (c->raw_replaced && c->point == HOOK_BUFFER4_RECEIVE)
 		x->raw = c->raw;
-	if (c->raw_replaced && c->point == HOOK_BUFFER4_SEND) {
+	if (c->raw_replaced && (c->point == HOOK_BUFFER4_SEND || c->point == HOOK_PKT4_SEND)) {
 		memcpy(x->out, c->raw.p, c->raw.n);
 		x->out_len = c->raw.n;
 	}

@@ -17,6 +17,14 @@ static bool type_for_servers(enum dhcp4_type t)
 	       t == DHCP4_INFORM;
 }
 
+/* A number that nobody has given a meaning yet is a type all the same. */
+static bool unknown_type(const struct exchange *x)
+{
+	uint8_t t;
+
+	return dhcp4_opt_u8(&x->query, DHCP4_OPT_MESSAGE_TYPE, &t) && t != 0;
+}
+
 static bool configured_server_id(const struct snapshot *s, uint32_t id)
 {
 	for (size_t i = 0; i < s->n_server_ids; i++)
@@ -54,7 +62,7 @@ static enum drop check(struct exchange *x)
 	if (x->query.op != DHCP4_BOOTREQUEST)
 		return DROP_NOT_REQUEST;
 	if (x->type == DHCP4_NOTYPE)
-		return DROP_NO_TYPE;
+		return unknown_type(x) ? DROP_BAD_TYPE : DROP_NO_TYPE;
 	if (!type_for_servers(x->type))
 		return DROP_BAD_TYPE;
 	if (x->type == DHCP4_INFORM && !x->query.ciaddr && !x->pkt.src)

@@ -47,8 +47,12 @@ static enum verdict committed_hook(struct exchange *x)
 		x->lease = NULL; /* nothing was written: nothing to show (kea.md 1.2) */
 	step = pipeline_hook_parking(x, p, &park);
 	x->lease = shown;
-	if (park)
+	if (park) {
+		x->offer_parked = offer;
+		if (offer)
+			x->stage = STAGE_COMMIT;
 		return VERDICT_PARK;
+	}
 	if (step == USHER_DROP)
 		return exchange_drop(x, x->drop ? x->drop
 					: offer ? DROP_HOOK_LEASE4_OFFER : DROP_HOOK_LEASES4_COMMITTED);
@@ -72,6 +76,10 @@ enum verdict stage_commit(struct exchange *x)
 	struct lease_store *s = exchange_server(x)->store;
 
 	same_client_release(x);
+	if (x->offer_parked) {
+		x->offer_parked = false;
+		return x->parked.in_use ? server_decline(x) : VERDICT_CONTINUE;
+	}
 	if (x->waiting && lease_store_epoch(s) != x->wait_epoch)
 		return exchange_drop(x, DROP_STORE_DOWN);
 	if (must_wait(x)) {

@@ -144,6 +144,15 @@ static enum metric sent_metric(const struct exchange *x)
 	}
 }
 
+void send_done(struct exchange *x)
+{
+	stats_add(worker_stats(x->w), METRIC_SENT, 1);
+	stats_add(worker_stats(x->w), sent_metric(x), 1);
+	if (log_on(exchange_log(x), LOG_DHCP4_PACKET_SEND))
+		log_msg(exchange_log(x), LOG_DHCP4_PACKET_SEND, "%s: %s sent, %zu octets", exchange_label(x),
+			dhcp4_type_name(dhcp4_msg_type(&x->response)), x->out_len);
+}
+
 enum verdict stage_send(struct exchange *x)
 {
 	struct capture_tx tx = {
@@ -156,14 +165,11 @@ enum verdict stage_send(struct exchange *x)
 		.to_mac = x->to_mac,
 	};
 
+	if (!x->out_len)
+		return exchange_drop(x, DROP_PACK_FAILED); /* pkt4_send said SKIP and packed nothing */
 	if (!x->capture)
 		return exchange_drop(x, DROP_NO_ROUTE);
 	memcpy(tx.dst_mac, x->dst_mac, sizeof(tx.dst_mac));
 	worker_queue_tx(x, &tx);
-	stats_add(worker_stats(x->w), METRIC_SENT, 1);
-	stats_add(worker_stats(x->w), sent_metric(x), 1);
-	if (log_on(exchange_log(x), LOG_DHCP4_PACKET_SEND))
-		log_msg(exchange_log(x), LOG_DHCP4_PACKET_SEND, "%s: %s sent, %zu octets", exchange_label(x),
-			dhcp4_type_name(dhcp4_msg_type(&x->response)), x->out_len);
 	return VERDICT_DONE;
 }

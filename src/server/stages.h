@@ -34,6 +34,9 @@ enum verdict process_release(struct exchange *x);
 enum verdict process_decline(struct exchange *x);
 enum verdict process_inform(struct exchange *x);
 
+/* The kernel took the answer: counts and logs it. */
+void send_done(struct exchange *x);
+
 /* Ends the exclusion of other packets of this client; wakes the one that waits. */
 void same_client_release(struct exchange *x);
 /* A REQUEST that names another server frees what we offered. */

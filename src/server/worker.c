@@ -153,6 +153,7 @@ void worker_tx_flush(struct worker *w)
 				exchange_label(x), usher_strerror(w->tx[i].result));
 			finish(x, "cannot send");
 		} else {
+			send_done(x);
 			finish(x, "answered");
 		}
 	}

@@ -130,7 +130,7 @@ struct json *scn_json(struct scn *s);
 void scn_let(struct scn *s, const char *name, const char *value);
 /*
  * Octets of a value: 10.0.0.1,10.0.0.2 | hex:… | "text" | u8:… u16:… u32:… | aa:bb:… |
- * rep:COUNT:HEXOCTET | sub:1=V/5=V | numbers of `width` octets. Count, -1: not a value.
+ * rep:COUNT:HEXOCTET | sub:1=V/5=V | numbers of `width` octets; joined by +. Count, -1: not a value.
  */
 int scn_value(const char *text, unsigned width, uint8_t *out, size_t cap) must_check;
 int scn_mac(const char *text, uint8_t out[6]) must_check; /* "7" is 02:00:00:00:00:07 */

@@ -408,11 +408,13 @@ static int subs(const char *p, uint8_t *out, size_t cap)
 		int code;
 		int len;
 
+		if (n + 2 > cap)
+			return -1;
 		(void)snprintf(one, sizeof(one), "%.*s", (int)strcspn(p, "/"), p);
 		p += strcspn(p, "/");
 		p += *p == '/';
 		code = scn_option_word(one, &v);
-		if (code < 0 || n + 2 > cap)
+		if (code < 0)
 			return -1;
 		len = *v ? scn_value(v, 1, out + n + 2, cap - n - 2) : 0;
 		if (len < 0 || len > 255)
@@ -433,8 +435,38 @@ static bool is_address(const char *p)
 	return dots == 3 && (!*p || *p == ',');
 }
 
+/* The + between two parts, outside of quotes. */
+static const char *find_plus(const char *p)
+{
+	bool in = false;
+
+	for (; *p && (in || *p != '+'); p++) {
+		if (in && *p == '\\' && p[1])
+			p++;
+		else if (*p == '"')
+			in = !in;
+	}
+	return *p ? p : NULL;
+}
+
+static int joined(const char *text, const char *plus, unsigned width, uint8_t *out, size_t cap)
+{
+	char first[3000];
+	int a;
+	int b;
+
+	(void)snprintf(first, sizeof(first), "%.*s", (int)(plus - text), text);
+	a = scn_value(first, width, out, cap);
+	b = a < 0 ? -1 : scn_value(plus + 1, width, out + a, cap - (size_t)a);
+	return b < 0 ? -1 : a + b;
+}
+
 int scn_value(const char *text, unsigned width, uint8_t *out, size_t cap)
 {
+	const char *plus = strncmp(text, "sub:", 4) == 0 ? NULL : find_plus(text);
+
+	if (plus)
+		return joined(text, plus, width, out, cap);
 	if (text[0] == '"')
 		return quoted(text, out, cap);
 	if (strcmp(text, "hex:") == 0 || !text[0])

@@ -127,6 +127,7 @@ static int start(struct scn *s, struct config_error *err)
 	if (r < 0)
 		return r;
 	s->d.srv.n_workers = 1;
+	daemon_timers(&s->d); /* commands set them; their loop never runs */
 	return open_ifaces(s);
 }
 
@@ -381,6 +382,8 @@ int do_disk(struct scn *s)
 		{"eio", FAKE_CALL_ANY, EIO},
 	};
 
+	if (scn_world_need(s) < 0)
+		return -1;
 	s->disk->mask = 0;
 	s->disk->calls = 0;
 	s->disk->first = 1;

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * Requests (divided by NUL; the first octet says how they are cut into pieces) as the command channel
+ * takes them: framing, JSON, dispatcher. What parses as a map was seen whole by framing, and has a
+ * valid answer.
+ */
+#include "fuzz_server_util.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	static struct fuzz_server f;
+	struct config_error err;
+	struct arena a;
+	struct json *v;
+
+	fuzz_server_init(&f);
+	for (size_t at = 1, n = 0; at < size; at += n + 1) {
+		const uint8_t *nul = memchr(data + at, '\0', size - at);
+		struct span text = span_of(data + at, nul ? (size_t)(nul - data) - at : size - at);
+		bool whole = fuzz_framing(text, data[0] % 64 + 1U);
+
+		n = text.n;
+		arena_init(&a);
+		if (json_parse(text, &(struct json_opts){.file = "", .comments = true, .max_depth = 64}, &a, &v, &err) == 0 &&
+		    v->type == JSON_MAP && fuzz_control_harmless(v))
+			fuzz_check(whole), fuzz_answer_check(command_handle(&f.d, v, &a));
+		arena_fini(&a);
+	}
+	fuzz_server_fini(&f);
+	return 0;
+}
