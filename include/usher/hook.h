@@ -54,7 +54,8 @@ typedef int (*usher_callout)(usher_call *call, void *ctx);
 USHER_API int usher_hook_version(void);
 /* Registers callouts. 0, or a negative errno: the configuration is refused. */
 USHER_API int usher_hook_load(usher_lib *lib);
-/* Frees what load made. Optional. No callout runs any more. */
+/* Frees what load made. Optional. No callout runs any more; the library's threads must have ended when
+ * it returns. Handles of parked packets may be given back here, or forgotten. */
 USHER_API void usher_hook_unload(usher_lib *lib);
 
 /* --- The library -------------------------------------------------------------------------------- */

@@ -44,7 +44,11 @@ struct channel {
 	struct loop_source *source;
 	struct conn *conns;
 	unsigned n_conns;
+	bool handling;		/* a request's handler runs */
+	bool closed;		/* by that very handler: freed when it is answered */
 };
+
+static void channel_free(struct channel *c);
 
 struct json *control_answer(struct arena *a, int result, const char *fmt, ...)
 {
@@ -120,10 +124,12 @@ static void conn_request(struct conn *c)
 	struct json_opts jo = {.file = "", .comments = true, .max_depth = c->ch->o.max_depth};
 	struct config_error err = {0};
 	struct json *request;
+	struct channel *ch = c->ch;
 	struct json *answer;
 	struct arena a;
 
 	arena_init(&a);
+	ch->handling = true;
 	if (json_parse(span_of(c->in.p, c->in.len), &jo, &a, &request, &err) < 0)
 		answer = control_answer(&a, CONTROL_ERROR, "invalid JSON at line %u, column %u: %s", err.pos.line,
 					err.pos.col, err.text);
@@ -131,9 +137,12 @@ static void conn_request(struct conn *c)
 		answer = control_answer(&a, CONTROL_ERROR, "a command is a map, this is %s",
 					json_type_name(request->type));
 	else
-		answer = c->ch->o.handle(c->ch->o.ctx, request, &a);
+		answer = ch->o.handle(ch->o.ctx, request, &a);
+	ch->handling = false;
 	conn_answer(c, answer);
 	arena_fini(&a);
+	if (ch->closed)
+		channel_free(ch);
 }
 
 static void conn_read(struct conn *c)
@@ -302,15 +311,23 @@ const char *channel_path(const struct channel *c)
 	return c->path;
 }
 
+static void channel_free(struct channel *c)
+{
+	while (c->conns)
+		conn_close(c->conns);
+	free(c->path);
+	free(c);
+}
+
+/* A command may close the channel it came by (config-set): its answer still goes out. */
 void channel_close(struct channel *c)
 {
 	if (!c)
 		return;
-	while (c->conns)
-		conn_close(c->conns);
 	loop_remove(c->source);
 	(void)close(c->fd);
 	(void)unlink(c->path);
-	free(c->path);
-	free(c);
+	c->closed = true;
+	if (!c->handling)
+		channel_free(c);
 }

@@ -22,7 +22,7 @@ struct channel_opts {
 	mode_t mode;		/* of the socket; Kea's is 0660 */
 	size_t max_request;	/* octets; 0: 32 MiB */
 	unsigned max_connections; /* 0: 64 */
-	int64_t idle_ns;	/* without a whole request; 0: 10 s */
+	int64_t idle_ns;	/* without an octet of the request; 0: 10 s */
 	unsigned max_depth;	/* 0: 64 */
 	struct log *log;
 	/* Answers a request (a map). The answer lives in arena. */
@@ -33,6 +33,7 @@ struct channel_opts {
 /* A path that a living server listens on is refused with -EADDRINUSE; a dead one is replaced. */
 int channel_open(struct loop *loop, const struct channel_opts *o, struct channel **ret) must_check;
 const char *channel_path(const struct channel *c);
+/* Also from within handle(): the request is still answered. */
 void channel_close(struct channel *c);
 
 /* {"result": …, "text": …} */

@@ -9,29 +9,31 @@ static bool is_space(char c)
 	return c == ' ' || c == '\t' || c == '\r' || c == '\n';
 }
 
-/* True if the octet belonged to a comment. */
+/* Behind the start of a comment: true if the octet belongs to it. */
 static bool in_comment(struct framing *f, char c)
 {
-	if (f->comment == 's') {
+	switch (f->comment) {
+	case 's':
 		f->comment = c == '/' ? '/' : c == '*' ? '*' : 0;
 		f->star = false;
-		return true;
-	}
-	if (f->comment == '/') {
+		return f->comment != 0; /* a lone slash is the parser's to refuse */
+	case '/':
 		if (c == '\n')
 			f->comment = 0;
 		return true;
-	}
-	if (f->comment == '*') {
+	case '*':
 		if (f->star && c == '/')
 			f->comment = 0;
 		f->star = c == '*';
 		return true;
+	default:
+		return false;
 	}
-	if (c == '/')
-		f->comment = 's';
-	else if (c == '#')
-		f->comment = '/';
+}
+
+static bool comment_begins(struct framing *f, char c)
+{
+	f->comment = c == '/' ? 's' : c == '#' ? '/' : 0;
 	return f->comment != 0;
 }
 
@@ -55,9 +57,11 @@ enum framing_result framing_feed(struct framing *f, struct span octets, unsigned
 	for (size_t i = 0; i < octets.n; i++) {
 		char c = (char)octets.p[i];
 
+		if (in_comment(f, c))
+			continue;
 		if (f->started && in_string(f, c))
 			continue;
-		if (in_comment(f, c) || is_space(c))
+		if (comment_begins(f, c) || is_space(c))
 			continue;
 		if (c == '{' || c == '[') {
 			f->started = true;

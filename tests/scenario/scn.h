@@ -85,6 +85,7 @@ struct scn {
 	size_t n_words;
 	const char *rest;	/* the line behind its first word, variables put in */
 	char *line_copy, *line_words;
+	char tmp[64];		/* directory of the case */
 	struct { char name[32]; char *value; } var[SCN_VARS];
 	size_t n_vars;
 
@@ -189,6 +190,7 @@ int do_no_lease(struct scn *s);
 int do_stat(struct scn *s);
 int do_command(struct scn *s);
 int do_answer(struct scn *s);
+int do_file(struct scn *s);
 int do_show(struct scn *s);
 
 /* scn_hooks.c */
