@@ -186,8 +186,8 @@ def test_valgrind_no_leak_after_a_clean_stop(t):
     report = t.lab.path("valgrind")
     s.conf["multi-threading"]["thread-pool-size"] = 1
     s.write_conf()
-    s.start(wait=False, wrap=("valgrind", "--leak-check=full", "--show-leak-kinds=definite,possible", "--errors-for-leak-kinds=definite",
-                              "--error-exitcode=99", "--log-file=" + report))
+    s.start(wait=False, wrap=("valgrind", "--leak-check=full", "--show-leak-kinds=definite,possible",
+                              "--errors-for-leak-kinds=definite", "--error-exitcode=99", "--log-file=" + report))
     s.wait_ready(60)
     for n in range(20):
         c = Client(port, mac_of(n))
