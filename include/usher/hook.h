@@ -147,7 +147,7 @@ USHER_API const uint8_t *usher_lease_client_id(const usher_lease *l, size_t *ret
 
 /*
  * Keeps the packet: take a handle, then set USHER_PARK and return. The packet goes on when every
- * handle taken has been given back. subnet4_select, leases4_committed and lease4_offer may park.
+ * handle taken has been given back; a handle keeps it even if a later callout sets another step. subnet4_select, leases4_committed and lease4_offer may park.
  * NULL where parking is not allowed. The handle may be given back from any thread, also before the
  * callout has returned.
  */

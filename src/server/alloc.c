@@ -150,6 +150,15 @@ size_t alloc_own(struct exchange *x, struct lease **ret)
 	return lease_db_find(exchange_server(x)->db, &who, ids, x->n_candidates, NULL, own, OWN_MAX);
 }
 
+void alloc_reclaimed(struct exchange *x, const struct lease_change *change)
+{
+	enum hook_point p = change->old.state == LEASE_DECLINED ? HOOK_LEASE4_RECOVER : HOOK_LEASE4_EXPIRE;
+	struct lease old = change->old;
+
+	if (change->old_expired)
+		(void)pipeline_hook(x, p, &old, NULL);
+}
+
 /* The relay's information in the lease's user-context, in Kea's form. */
 static const char *extended_info(struct exchange *x)
 {
