@@ -20,7 +20,8 @@ BIG = [subnet("10.64.0.0/12", "10.65.0.0 - 10.79.255.255")]
 BROKEN = {
     "syntax": lambda c: json.dumps({"Dhcp4": c})[:-9],
     "unknown key": lambda c: json.dumps({"Dhcp4": dict(c, **{"valid-lifetme": 3})}),
-    "pool outside of its subnet": lambda c: json.dumps({"Dhcp4": dict(c, subnet4=[subnet("10.64.0.0/12", "10.9.0.1 - 10.9.0.9")])}),
+    "pool outside of its subnet": lambda c: json.dumps({"Dhcp4": dict(c, subnet4=[
+        subnet("10.64.0.0/12", "10.9.0.1 - 10.9.0.9")])}),
     "the same subnet twice": lambda c: json.dumps({"Dhcp4": dict(c, subnet4=BIG + BIG)}),
     "bad expression": lambda c: json.dumps({"Dhcp4": dict(c, **{"client-classes": [{"name": "x", "test": "option[12"}]})}),
     "wrong type": lambda c: json.dumps({"Dhcp4": dict(c, **{"valid-lifetime": "long"})}),
