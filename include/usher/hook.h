@@ -108,6 +108,14 @@ USHER_API int usher_set_host_id(usher_call *call, const uint8_t *id, size_t len)
 /* lease4_offer, before unpark: the address answered a probe. */
 USHER_API void usher_set_address_in_use(usher_call *call, bool in_use);
 
+/* command_processed: the command's name, its arguments and the answer as JSON text ("null": no arguments).
+ * NULL at other hook points, and when memory is out. */
+USHER_API const char *usher_command_name(const usher_call *call);
+USHER_API const char *usher_command_arguments(usher_call *call);
+USHER_API const char *usher_command_answer(usher_call *call);
+/* Replaces the answer. 0, -EINVAL (no JSON map, or another hook point). */
+USHER_API int usher_command_set_answer(usher_call *call, const char *json);
+
 /* --- Messages --------------------------------------------------------------------------------------- */
 
 enum usher_field {

@@ -16,6 +16,7 @@ struct arena;
 struct config;
 struct config_error;
 struct config_subnet;
+struct json;
 struct log;
 
 enum hook_point {
@@ -69,6 +70,10 @@ struct usher_call {
 	/* decodes raw into query */
 	int (*unpack)(void *ctx);
 	void *ctx;
+	/* command_processed */
+	const char *command;
+	const struct json *command_args;
+	struct json *answer;	/* in arena; a callout may replace it */
 	struct hook_parked *parked; /* NULL: parking is not possible */
 	bool took_handle;
 };

@@ -3,6 +3,7 @@
  * The functions of include/usher/hook.h, over the server's own objects. Thin on purpose: what a
  * callout may do is decided by what the pipeline put into struct usher_call.
  */
+#include "base/buf.h"
 #include "base/error.h"
 #include "base/log.h"
 #include "config/config.h"
@@ -172,6 +173,51 @@ int usher_set_host_id(usher_call *call, const uint8_t *id, size_t len)
 void usher_set_address_in_use(usher_call *call, bool in_use)
 {
 	call->address_in_use = in_use;
+}
+
+static const char *json_text(usher_call *call, const struct json *v)
+{
+	const char *text;
+	struct buf b;
+
+	if (!call->command)
+		return NULL;
+	buf_init(&b);
+	if (v)
+		json_write(v, false, &b);
+	else
+		buf_str(&b, "null");
+	text = b.failed ? NULL : arena_strdup(call->arena, b.p);
+	buf_fini(&b);
+	return text;
+}
+
+const char *usher_command_name(const usher_call *call)
+{
+	return call->command;
+}
+
+const char *usher_command_arguments(usher_call *call)
+{
+	return json_text(call, call->command_args);
+}
+
+const char *usher_command_answer(usher_call *call)
+{
+	return json_text(call, call->answer);
+}
+
+int usher_command_set_answer(usher_call *call, const char *json)
+{
+	struct json_opts o = {.file = ""};
+	struct config_error err;
+	struct json *v;
+	char *copy = call->command ? arena_strdup(call->arena, json) : NULL;
+
+	if (!copy || json_parse(span_str(copy), &o, call->arena, &v, &err) < 0 || v->type != JSON_MAP)
+		return -EINVAL;
+	call->answer = v;
+	return 0;
 }
 
 uint32_t usher_msg_get(const usher_msg *m, enum usher_field f)

@@ -78,17 +78,19 @@ struct json *command_durable(struct command *c, uint64_t seq)
 	return r < 0 ? command_fail(c, "the change is not on disk: %s", usher_strerror(r)) : NULL;
 }
 
-/* command_processed: callouts see the name and may do what they like with their own state. */
-static void call_processed(struct server_daemon *d)
+/* command_processed: callouts see the command and may put another answer in place of ours. */
+static struct json *call_processed(struct command *c, const char *name, struct json *answer)
 {
-	struct snapshot *s = server_snapshot(&d->srv);
-	struct usher_call call = {.point = HOOK_COMMAND_PROCESSED};
+	struct snapshot *s = server_snapshot(&c->d->srv);
+	struct usher_call call = {.point = HOOK_COMMAND_PROCESSED, .arena = c->arena, .command = name,
+				  .command_args = c->args, .answer = answer};
 
 	if (s && hook_any(s->hooks, HOOK_COMMAND_PROCESSED)) {
 		call.cfg = s->cfg;
 		(void)hook_call(s->hooks, &call);
 	}
 	snapshot_unref(s);
+	return call.answer;
 }
 
 /* The first member that no request has; NULL: none. The last ones are for Kea's other daemons. */
@@ -128,8 +130,7 @@ struct json *command_handle(void *daemon, const struct json *request, struct are
 		if (strcmp(commands[i].name, name) != 0)
 			continue;
 		answer = commands[i].fn(&c);
-		call_processed(d);
-		return answer;
+		return call_processed(&c, name, answer);
 	}
 	return control_answer(arena, CONTROL_UNSUPPORTED, "'%s' command not supported", name);
 }
