@@ -66,6 +66,9 @@ static void note(struct scn_hook *h, usher_call *c)
 	note_msg(&h->saw, "response", usher_response(c));
 	note_lease(&h->saw, "lease", usher_lease4(c));
 	note_lease(&h->saw, "deleted", usher_deleted_lease4(c));
+	if (usher_command_name(c))
+		buf_printf(&h->saw, " command=%s arguments=%s answer=%s", usher_command_name(c),
+			   usher_command_arguments(c), usher_command_answer(c));
 	buf_char(&h->saw, ' ');
 }
 
@@ -132,6 +135,8 @@ static int act(usher_call *c, const char *w)
 		return set_raw(c, v);
 	if ((v = scn_arg(w, "patch")) != NULL)
 		return patch(c, v);
+	if ((v = scn_arg(w, "answer")) != NULL)
+		return usher_command_set_answer(c, v);
 	if (strcmp(w, "unpack") == 0)
 		return usher_unpack(c);
 	if (strcmp(w, "in-use") == 0) {

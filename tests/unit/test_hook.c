@@ -176,6 +176,28 @@ static void test_points_of_their_own(void **state)
 	assert_int_equal(usher_set_host_id(&c, (const uint8_t *)"abc", 3), -EINVAL);
 }
 
+static void test_command(void **state)
+{
+	struct usher_call c = call_at(HOOK_COMMAND_PROCESSED);
+	struct json *args = json_map(&w.arena);
+
+	(void)state;
+	assert_null(CALL(usher_command_name)(&c));
+	assert_null(CALL(usher_command_arguments)(&c));
+	assert_int_equal(CALL(usher_command_set_answer)(&c, "{}"), -EINVAL);
+	(void)json_add(&w.arena, args, "a", json_int(&w.arena, 1));
+	c.command = "lease4-get";
+	c.answer = args;
+	assert_string_equal(usher_command_name(&c), "lease4-get");
+	assert_string_equal(usher_command_arguments(&c), "null");
+	c.command_args = args;
+	assert_non_null(strstr(usher_command_arguments(&c), "\"a\""));
+	assert_int_equal(usher_command_set_answer(&c, "[1]"), -EINVAL);
+	assert_int_equal(usher_command_set_answer(&c, "{ \"b\""), -EINVAL);
+	assert_int_equal(usher_command_set_answer(&c, "{ \"b\": 2 }"), 0);
+	assert_non_null(strstr(CALL(usher_command_answer)(&c), "\"b\""));
+}
+
 /* --- messages and leases ----------------------------------------------------------------------------- */
 
 static void test_fields(void **state)
@@ -413,6 +435,7 @@ int main(void)
 		cmocka_unit_test_setup(test_raw, setup),
 		cmocka_unit_test_setup(test_classes, setup),
 		cmocka_unit_test_setup(test_points_of_their_own, setup),
+		cmocka_unit_test_setup(test_command, setup),
 		cmocka_unit_test_setup(test_fields, setup),
 		cmocka_unit_test_setup(test_options, setup),
 		cmocka_unit_test_setup(test_leases, setup),
