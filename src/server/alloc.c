@@ -217,12 +217,15 @@ struct lease *alloc_lease(struct exchange *x, const struct candidate *c, const s
 	return l;
 }
 
-/* What the table compares ownership by: no client identifier where it does not count. */
-static struct lease hold_key(const struct exchange *x, const struct lease *l)
+/* What the table compares ownership by: no client identifier where it does not count. On the stack: a
+ * full network of many pools is tried without a lease in the arena for each. */
+static struct lease hold_key(const struct exchange *x, const struct candidate *c,
+			     const struct config_pool *pool, uint32_t addr)
 {
-	struct lease key = *l;
+	struct lease key = {.addr = addr, .subnet_id = c->subnet->id, .pool_id = pool ? pool->pool_id : 0};
 
-	if (!l->subnet_id || !x->subnet->params.match_client_id)
+	lease_identity(x, &key);
+	if (!c->subnet->params.match_client_id)
 		key.client_id_len = 0;
 	return key;
 }
@@ -231,21 +234,17 @@ static struct lease hold_key(const struct exchange *x, const struct lease *l)
 static struct lease *try_address(struct exchange *x, const struct candidate *c, uint32_t addr, const char *what)
 {
 	const struct config_pool *pool;
-	struct lease *l;
 	struct lease key;
 
 	if (!alloc_allowed(x, c, addr, &pool))
 		return NULL;
-	l = alloc_lease(x, c, pool, addr);
-	if (!l)
-		return NULL;
-	key = hold_key(x, l);
+	key = hold_key(x, c, pool, addr);
 	if (lease_db_hold(exchange_server(x)->db, &key) < 0) {
 		TRACE(x, "%s is in use", what);
 		return NULL;
 	}
 	TRACE(x, "offering the %s", what);
-	return l;
+	return alloc_lease(x, c, pool, addr);
 }
 
 static void reservation_conflict(struct exchange *x, const struct candidate *c)
@@ -312,7 +311,6 @@ static struct lease *pick_from_subnet(struct exchange *x, const struct candidate
 {
 	for (size_t i = 0; i < c->subnet->n_pools; i++) {
 		const struct config_pool *p = &c->subnet->pools[i];
-		struct lease *l;
 		struct lease key;
 
 		t->pools++;
@@ -320,14 +318,10 @@ static struct lease *pick_from_subnet(struct exchange *x, const struct candidate
 			t->closed++;
 			continue;
 		}
-		l = alloc_lease(x, c, p, 0);
-		if (!l)
-			return NULL;
-		key = hold_key(x, l);
+		key = hold_key(x, c, p, 0);
 		if (lease_db_pick(exchange_server(x)->db, x->snap->pools, p->index, &key) == 0) {
-			l->addr = key.addr;
 			TRACE(x, "picked from the pool");
-			return l;
+			return alloc_lease(x, c, p, key.addr);
 		}
 	}
 	return NULL;

@@ -39,7 +39,8 @@ enum stage {
 	STAGE_N
 };
 
-enum { EXCHANGE_OUT_LEN = 1500, EXCHANGE_CLASS_WORDS_MIN = 1 };
+/* CANDIDATES: subnets of a shared network; what a packet's arena has room for beside the rest. */
+enum { EXCHANGE_OUT_LEN = 1500, EXCHANGE_CLASS_WORDS_MIN = 1, EXCHANGE_CANDIDATES_MAX = 512 };
 
 /* Which of the four forms a REQUEST has (RFC 2131 table 4). */
 enum request_state { REQUEST_SELECTING, REQUEST_INIT_REBOOT, REQUEST_RENEWING, REQUEST_REBINDING };

@@ -13,6 +13,7 @@
 #include "config/config.h"
 #include "hook/hook.h"
 #include "lease/lease_db.h"
+#include "server/exchange.h"
 #include "server/server.h"
 #include "wire/option_codes.h"
 
@@ -211,12 +212,28 @@ static int call_configured(struct snapshot *s, const struct config *cfg, struct 
 	return 0;
 }
 
+static int check_networks(const struct config *cfg, struct config_error *err)
+{
+	for (size_t i = 0; i < cfg->n_networks; i++) {
+		const struct config_network *n = &cfg->networks[i];
+
+		if (n->n_subnets > EXCHANGE_CANDIDATES_MAX)
+			return config_error_set(err, n->node ? &n->node->pos : NULL, -USHER_E_LIMIT,
+						"shared network %s has %zu subnets, at most %d are served",
+						n->name, n->n_subnets, EXCHANGE_CANDIDATES_MAX);
+	}
+	return 0;
+}
+
 int snapshot_build(struct server *srv, struct config *cfg, const struct snapshot *prev, struct snapshot **ret,
 		   struct config_error *err)
 {
-	struct snapshot *s = calloc(1, sizeof(*s));
-	int r;
+	struct snapshot *s;
+	int r = check_networks(cfg, err);
 
+	if (r < 0)
+		return r;
+	s = calloc(1, sizeof(*s));
 	if (!s)
 		return config_error_set(err, NULL, -ENOMEM, "out of memory");
 	s->refs = 1;
