@@ -18,7 +18,7 @@ struct cover {
 static const struct {
 	const char *symbol, *why;
 } unreachable[] = {
-	{"PROCESSING_FAILED", "only when a packet's arena is exhausted, which no message that fits a frame does"},
+	{"PROCESSING_FAILED", "only when a packet's arena is exhausted; the limits of messages and networks keep it from that"},
 };
 
 /* Statuses that mean something at each point (kea.md 1.2). */
