@@ -32,7 +32,7 @@ check:
 # TIME=seconds for each target.
 fuzz:
 	tools/deps.sh build fuzz
-	tools/fuzz.sh $(TIME)
+	TIME=$(TIME) tools/fuzz.sh
 
 prove:
 	tools/deps.sh build prove

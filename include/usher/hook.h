@@ -54,7 +54,8 @@ typedef int (*usher_callout)(usher_call *call, void *ctx);
 USHER_API int usher_hook_version(void);
 /* Registers callouts. 0, or a negative errno: the configuration is refused. */
 USHER_API int usher_hook_load(usher_lib *lib);
-/* Frees what load made. Optional. No callout runs any more. */
+/* Frees what load made. Optional. No callout runs any more; the library's threads must have ended when
+ * it returns. Handles of parked packets may be given back here, or forgotten. */
 USHER_API void usher_hook_unload(usher_lib *lib);
 
 /* --- The library -------------------------------------------------------------------------------- */
@@ -146,7 +147,7 @@ USHER_API const uint8_t *usher_lease_client_id(const usher_lease *l, size_t *ret
 
 /*
  * Keeps the packet: take a handle, then set USHER_PARK and return. The packet goes on when every
- * handle taken has been given back. subnet4_select, leases4_committed and lease4_offer may park.
+ * handle taken has been given back; a handle keeps it even if a later callout sets another step. subnet4_select, leases4_committed and lease4_offer may park.
  * NULL where parking is not allowed. The handle may be given back from any thread, also before the
  * callout has returned.
  */

@@ -81,7 +81,7 @@ static int link_configure(int fd, const struct link_opts *o, uint8_t ret_mac[6])
 	if (r == 0 && sock_set_int(fd, SOL_PACKET, PACKET_IGNORE_OUTGOING, 1) < 0)
 		errno = 0;
 	if (r == 0 && o->rcvbuf > 0)
-		r = sock_set_int(fd, SOL_SOCKET, SO_RCVBUF, o->rcvbuf);
+		r = sock_set_rcvbuf(fd, o->rcvbuf);
 	if (r == 0)
 		r = link_bind(fd, o->ifindex);
 	if (r == 0 && o->fanout_group > 0)

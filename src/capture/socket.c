@@ -18,6 +18,14 @@ int sock_set_int(int fd, int level, int opt, int v)
 	return setsockopt(fd, level, opt, &v, sizeof(v)) < 0 ? -errno : 0;
 }
 
+/* As root past net.core.rmem_max, which would make the buffer forget a burst; else what is allowed. */
+int sock_set_rcvbuf(int fd, int octets)
+{
+	int r = sock_set_int(fd, SOL_SOCKET, SO_RCVBUFFORCE, octets);
+
+	return r == -EPERM ? sock_set_int(fd, SOL_SOCKET, SO_RCVBUF, octets) : r;
+}
+
 static int udp_configure(int fd, const struct sock_udp_opts *o)
 {
 	struct filter none;
@@ -30,7 +38,7 @@ static int udp_configure(int fd, const struct sock_udp_opts *o)
 	if (r == 0)
 		r = sock_set_int(fd, IPPROTO_IP, IP_PKTINFO, 1);
 	if (r == 0 && o->rcvbuf > 0)
-		r = sock_set_int(fd, SOL_SOCKET, SO_RCVBUF, o->rcvbuf);
+		r = sock_set_rcvbuf(fd, o->rcvbuf);
 	if (r == 0 && o->ifname &&
 	    setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, o->ifname,
 		       (socklen_t)strlen(o->ifname) + 1) < 0)

@@ -42,6 +42,7 @@ struct sock_udp_opts {
 /* A non-blocking UDP socket: its descriptor or -errno. */
 int sock_udp_open(const struct sock_udp_opts *o) must_check;
 int sock_set_int(int fd, int level, int opt, int v) must_check;
+int sock_set_rcvbuf(int fd, int octets) must_check;
 
 /* Receives into the packets' slots; lengths, the flag of cut-off ones and ts_ns are set. */
 int sock_recv(int fd, struct sock_batch *b, struct packet **pkts, size_t n) must_check;

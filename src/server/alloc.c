@@ -138,7 +138,7 @@ uint32_t alloc_lifetime(const struct exchange *x, const struct candidate *c)
 
 size_t alloc_own(struct exchange *x, struct lease **ret)
 {
-	struct lease *own = arena_calloc(&x->pkt.arena, OWN_MAX, sizeof(*own));
+	struct lease *own = arena_alloc(&x->pkt.arena, OWN_MAX * sizeof(*own));
 	uint32_t *ids = arena_calloc(&x->pkt.arena, x->n_candidates, sizeof(*ids));
 	struct lease_client who = exchange_client(x, x->subnet);
 
@@ -148,6 +148,15 @@ size_t alloc_own(struct exchange *x, struct lease **ret)
 	for (uint32_t i = 0; i < x->n_candidates; i++)
 		ids[i] = x->candidates[i].subnet->id;
 	return lease_db_find(exchange_server(x)->db, &who, ids, x->n_candidates, NULL, own, OWN_MAX);
+}
+
+void alloc_reclaimed(struct exchange *x, const struct lease_change *change)
+{
+	enum hook_point p = change->old.state == LEASE_DECLINED ? HOOK_LEASE4_RECOVER : HOOK_LEASE4_EXPIRE;
+	struct lease old = change->old;
+
+	if (change->old_expired)
+		(void)pipeline_hook(x, p, &old, NULL);
 }
 
 /* The relay's information in the lease's user-context, in Kea's form. */

@@ -111,7 +111,16 @@ static struct span docsis_oro(const struct exchange *x)
 	return oro;
 }
 
-static bool vivso(struct exchange *x, const struct fill_sources *s, struct span *ret)
+/* Configured as a whole, for this enterprise: number, length, data. */
+static bool is_block_of(const struct config_option *own, uint32_t id)
+{
+	struct rd r = rd_init(own ? own->data : SPAN_NULL);
+
+	return rd_be32(&r) == id && rd_left(&r) > 1;
+}
+
+static bool vivso(struct exchange *x, const struct fill_sources *s, const struct config_option *own,
+		  struct span *ret)
 {
 	uint8_t out[CONTAINER_MAX];
 	struct wr w = wr_init(out, sizeof(out));
@@ -124,6 +133,10 @@ static bool vivso(struct exchange *x, const struct fill_sources *s, struct span 
 		char space[24];
 
 		(void)snprintf(space, sizeof(space), "vendor-%u", ids[i]);
+		if (is_block_of(own, ids[i])) {
+			wr_span(&w, own->data);
+			continue;
+		}
 		if (!put_space(x, s, space, ids[i] == DOCSIS ? docsis_oro(x) : SPAN_NULL, &b) || !wr_ok(&b))
 			continue;
 		wr_be32(&w, ids[i]);
@@ -133,22 +146,27 @@ static bool vivso(struct exchange *x, const struct fill_sources *s, struct span 
 	return w.len && finish(x, &w, ret);
 }
 
-bool fill_vendor_option(struct exchange *x, const struct fill_sources *s, uint8_t code, struct span *ret)
+static bool container(struct exchange *x, const struct fill_sources *s, const struct option_def *def,
+		      const struct config_option *own, struct span *ret)
 {
-	const struct option_def *def = option_defs_by_code(x->cfg->defs, OPTION_SPACE_DHCP4, code);
-	const struct config_option *own = fill_source_option(x, s, OPTION_SPACE_DHCP4, code);
 	uint8_t out[CONTAINER_MAX];
 	struct wr w = wr_init(out, sizeof(out));
 
-	if (code == DHCP4_OPT_VIVSO_SUBOPTIONS)
-		return vivso(x, s, ret);
-	if (!def || !def->encapsulate || !def->encapsulate[0])
-		return false;
 	if (own)
 		wr_span(&w, own->data);
-	if (!put_space(x, s, def->encapsulate, SPAN_NULL, &w))
-		return false;
-	return finish(x, &w, ret);
+	return put_space(x, s, def->encapsulate, SPAN_NULL, &w) && finish(x, &w, ret);
+}
+
+bool fill_vendor_option(struct exchange *x, const struct fill_sources *s, uint8_t code, struct span *ret)
+{
+	const struct config_option *own = fill_source_option(x, s, OPTION_SPACE_DHCP4, code);
+	const struct option_def *def;
+
+	if (code == DHCP4_OPT_VIVSO_SUBOPTIONS)
+		return vivso(x, s, own, ret);
+	/* a class may define 43 and 224 to 254 for itself */
+	def = own && own->def ? own->def : option_defs_by_code(x->cfg->defs, OPTION_SPACE_DHCP4, code);
+	return def && def->encapsulate && def->encapsulate[0] && container(x, s, def, own, ret);
 }
 
 uint8_t fill_outer_code(const struct config *cfg, const struct config_option *o)

@@ -171,6 +171,11 @@ enum usher_next_step pipeline_hook_parking(struct exchange *x, enum hook_point p
 	call_apply(x, &c);
 	if (p == HOOK_LEASE4_OFFER && c.address_in_use)
 		x->parked.in_use = true;
+	/* a handle is out: the slot must not go before it is back, whatever later callouts said */
+	if (c.took_handle && c.status == USHER_DROP)
+		x->parked.dropped = true;
+	if (c.took_handle)
+		c.status = USHER_PARK;
 	if (c.status == USHER_PARK) {
 		TRACE(x, "hook %s: PARK", hook_point_name(p));
 		stats_add(worker_stats(x->w), METRIC_PARKED, 1);

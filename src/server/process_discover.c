@@ -67,6 +67,7 @@ static int store_offer(struct exchange *x, struct lease *l)
 		return -USHER_E_IN_USE;
 	x->fake_allocation = false;
 	x->wait_seq = change.seq;
+	alloc_reclaimed(x, &change);
 	return 0;
 }
 
@@ -108,8 +109,10 @@ enum verdict process_inform(struct exchange *x)
 	if (response_start(x, DHCP4_ACK) < 0)
 		return exchange_drop(x, DROP_PROCESSING_FAILED);
 	x->response.ciaddr = x->query.ciaddr;
-	/* kea.md 1.8: an answer that goes to the client itself shows nothing of a relay */
-	if (x->query.ciaddr && !x->query.giaddr)
-		x->response.hops = 0;
+	/* kea.md 1.8: an answer that goes past the relay to the client shows nothing of it */
+	if (x->query.ciaddr && x->query.giaddr) {
+		x->response.giaddr = 0;
+		x->rai = SPAN_NULL;
+	}
 	return VERDICT_CONTINUE;
 }

@@ -105,6 +105,9 @@ enum verdict process_decline(struct exchange *x)
 		x->drop = DROP_DECLINE_NOT_OWNED;
 		return not_done(x);
 	}
+	/* leases4_committed sees it as it is now */
+	if (lease_db_get(exchange_server(x)->db, addr, &x->pkt.arena, l, NULL) == 0)
+		x->lease = l;
 	log_msg(exchange_log(x), LOG_DHCP4_DECLINE_LEASE,
 		"%s: address %s was declined and rests for %u seconds", exchange_label(x), ip_text(addr, ip),
 		x->cfg->decline_probation_s);

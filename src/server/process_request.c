@@ -262,6 +262,7 @@ static enum verdict request_assign(struct exchange *x, struct request *q)
 	if (lease_db_assign(srv->db, l, &who, &change) < 0)
 		return response_nak(x, "address is in use");
 	x->wait_seq = change.seq;
+	alloc_reclaimed(x, &change);
 	drop_others(x, q);
 	if (log_on(exchange_log(x), LOG_DHCP4_LEASE_ALLOC))
 		log_msg(exchange_log(x), LOG_DHCP4_LEASE_ALLOC, "%s: lease %s has been allocated for %u seconds",

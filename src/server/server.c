@@ -63,10 +63,13 @@ int server_init(struct server *srv, const struct server_opts *o)
 
 void server_fini(struct server *srv)
 {
+	/* hook libraries are unloaded before the slots go that their threads may hold handles of */
+	for (unsigned i = 0; i < srv->n_workers; i++)
+		worker_let_go(srv->workers[i]);
+	snapshot_unref(srv->snap);
 	for (unsigned i = 0; i < srv->n_workers; i++)
 		worker_free(srv->workers[i]);
 	srv->n_workers = 0;
-	snapshot_unref(srv->snap);
 	iface_table_unref(srv->ifaces);
 	if (srv->store)
 		lease_store_close(srv->store);

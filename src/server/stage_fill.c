@@ -176,6 +176,8 @@ static void fill_one(struct fill *f, uint8_t code)
 		set(f, code, data);
 		return;
 	}
+	if (code == DHCP4_OPT_VIVSO_SUBOPTIONS)
+		return; /* RFC 3925 4: only blocks of enterprises that the client named */
 	o = fill_source_option(f->x, &f->src, OPTION_SPACE_DHCP4, code);
 	if (o)
 		set(f, code, o->data);
@@ -263,6 +265,9 @@ static void fill_echo(struct fill *f)
 	o = dhcp4_opt(q, DHCP4_OPT_SUBNET_SELECTION);
 	if (o && f->x->nak_reason == NULL)
 		set(f, o->code, o->data); /* RFC 3011 */
+	o = dhcp4_opt(q, DHCP4_OPT_UUID_GUID);
+	if (o && f->x->nak_reason == NULL)
+		set(f, o->code, o->data); /* RFC 4578 2.3: a PXE client wants its identifier back */
 	if (f->x->rai.n)
 		set(f, DHCP4_OPT_AGENT_OPTIONS, fill_rai_echo(f->x));
 }
@@ -279,6 +284,9 @@ static void fill_ack_or_offer(struct fill *f)
 	fill_lease_options(f);
 	fill_host_name(f);
 	fill_requested(f);
+	if (f->x->type == DHCP4_DISCOVER && !f->x->lease &&
+	    dhcp4_opt(&f->x->query, DHCP4_OPT_AUTO_CONFIG))
+		fill_one(f, DHCP4_OPT_AUTO_CONFIG); /* RFC 2563 2.3 */
 	fill_basic(f);
 	fill_always(f);
 	fill_boot_fields(f->x);

@@ -374,17 +374,23 @@ static void drop_parked(struct worker *w)
 	}
 }
 
+void worker_let_go(struct worker *w)
+{
+	drop_parked(w);
+	snapshot_unref(w->snap);
+	w->snap = NULL;
+}
+
 void worker_free(struct worker *w)
 {
 	if (!w)
 		return;
-	drop_parked(w);
+	worker_let_go(w);
 	worker_close_ports(w);
 	loop_remove(w->wake_source);
 	loop_free(w->loop);
 	if (w->wake >= 0)
 		(void)close(w->wake);
-	snapshot_unref(w->snap);
 	iface_table_unref(w->ifaces);
 	free(w->slots);
 	if (w->slot_mem)

@@ -18,7 +18,11 @@ struct worker_opts {
 };
 
 int worker_new(struct server *srv, const struct worker_opts *o, struct worker **ret) must_check;
-/* Parked exchanges are dropped. The thread must have ended. */
+/* Ends what is parked and lets go of the configuration, so that the last one to do so unloads the hook
+ * libraries. Their threads may still give handles back until then: the slots stay. The thread of the
+ * worker must have ended. */
+void worker_let_go(struct worker *w);
+/* The same, and all the rest of it. */
 void worker_free(struct worker *w);
 
 /* Takes a capture over (closed by the worker), or gives the one of ifindex back for closing. Both from

@@ -198,6 +198,24 @@ static bool whole_json(const char *command)
 	return strcmp(command, "config-get") == 0;
 }
 
+/* A trace is one line of steps; for people every step gets its own. */
+static void print_traces(const struct json *traces, FILE *out)
+{
+	for (const struct json *t = traces->first; t; t = t->next) {
+		const char *s = t->type == JSON_STRING ? t->s : "";
+		const char *indent = "";
+
+		while (*s) {
+			const char *end = strstr(s, "; ");
+			size_t n = end ? (size_t)(end - s) : strlen(s);
+
+			(void)fprintf(out, "%s%.*s\n", indent, (int)n, s);
+			indent = "  ";
+			s += n + (end ? 2 : 0);
+		}
+	}
+}
+
 static void print_arguments(const char *command, const struct json *args, FILE *out)
 {
 	const struct json *leases = json_get(args, "leases");
@@ -207,6 +225,8 @@ static void print_arguments(const char *command, const struct json *args, FILE *
 		print_leases(leases, out);
 	} else if (json_get(args, "result-set")) {
 		print_result_set(json_get(args, "result-set"), out);
+	} else if (json_get(args, "traces")) {
+		print_traces(json_get(args, "traces"), out);
 	} else if (is_statistics(args)) {
 		print_statistics(args, out);
 	} else if (json_get(args, "ip-address") && json_get(args, "cltt")) {

@@ -44,6 +44,7 @@ static const struct {
 	{"disk", do_disk},
 	{"expect", do_expect},
 	{"fail-send", do_fail_send},
+	{"file", do_file},
 	{"hook", do_hook},
 	{"hooked", do_hooked},
 	{"iface", do_iface},

@@ -85,6 +85,7 @@ struct scn {
 	size_t n_words;
 	const char *rest;	/* the line behind its first word, variables put in */
 	char *line_copy, *line_words;
+	char tmp[64];		/* directory of the case */
 	struct { char name[32]; char *value; } var[SCN_VARS];
 	size_t n_vars;
 
@@ -128,12 +129,6 @@ const char *scn_text(struct scn *s);
 /* JSON of the line's rest or heredoc; NULL: reported. */
 struct json *scn_json(struct scn *s);
 void scn_let(struct scn *s, const char *name, const char *value);
-/*
- * Octets of a value: 10.0.0.1,10.0.0.2 | hex:… | "text" | u8:… u16:… u32:… | aa:bb:… |
- * rep:COUNT:HEXOCTET | sub:1=V/5=V | numbers of `width` octets; joined by +. Count, -1: not a value.
- */
-int scn_value(const char *text, unsigned width, uint8_t *out, size_t cap) must_check;
-int scn_mac(const char *text, uint8_t out[6]) must_check; /* "7" is 02:00:00:00:00:07 */
 /* "name=value": the value; NULL if word is not this. */
 const char *scn_arg(const char *word, const char *name);
 const char *scn_find(const struct scn *s, size_t from, const char *name);
@@ -147,6 +142,14 @@ struct scn_field {
 	uint16_t off, len;
 };
 const struct scn_field *scn_field(const char *word, const char **ret_value);
+
+/* scn_value.c */
+/*
+ * Octets of a value: 10.0.0.1,10.0.0.2 | hex:… | "text" | u8:… u16:… u32:… | aa:bb:… |
+ * rep:COUNT:HEXOCTET | sub:1=V/5=V | numbers of `width` octets; joined by +. Count, -1: not a value.
+ */
+int scn_value(const char *text, unsigned width, uint8_t *out, size_t cap) must_check;
+int scn_mac(const char *text, uint8_t out[6]) must_check; /* "7" is 02:00:00:00:00:07 */
 
 /* scn_world.c */
 void scn_world_init(struct scn *s);
@@ -189,6 +192,7 @@ int do_no_lease(struct scn *s);
 int do_stat(struct scn *s);
 int do_command(struct scn *s);
 int do_answer(struct scn *s);
+int do_file(struct scn *s);
 int do_show(struct scn *s);
 
 /* scn_hooks.c */

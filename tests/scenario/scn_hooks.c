@@ -138,7 +138,8 @@ static int act(usher_call *c, const char *w)
 		usher_set_address_in_use(c, true);
 		return 0;
 	}
-	return strcmp(w, "unpark-now") == 0 || strncmp(w, "times=", 6) == 0 || strcmp(w, "fail") == 0 ? 0 : -EINVAL;
+	return strcmp(w, "unpark-now") == 0 || strncmp(w, "times=", 6) == 0 || strcmp(w, "fail") == 0 ||
+	       strcmp(w, "hold") == 0 ? 0 : -EINVAL;
 }
 
 static int park(struct scn_hook *h, usher_call *c, bool at_once)
@@ -161,6 +162,7 @@ static int callout(usher_call *c, void *ctx)
 	char *save = NULL;
 	bool at_once = strstr(words, "unpark-now") != NULL;
 	bool fail = strstr(words, "fail") != NULL;
+	bool hold = strstr(words, "hold") != NULL; /* a handle, whatever the status */
 	int r = 0;
 
 	h->calls++;
@@ -177,7 +179,7 @@ static int callout(usher_call *c, void *ctx)
 			(void)scn_fail(h->s, "callout of %s: %s: %s", usher_hook_point(c), w, strerror(-r));
 	}
 	free(words);
-	if (h->step == USHER_PARK)
+	if (h->step == USHER_PARK || hold)
 		r = park(h, c, at_once);
 	usher_set_status(c, h->step);
 	return fail ? -EIO : r;

@@ -10,6 +10,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
+
+enum { FILE_TURNS = 5000, FILE_TURN_US = 1000 };
 
 static int get_lease(struct scn *s, struct lease *ret)
 {
@@ -202,6 +205,37 @@ int do_answer(struct scn *s)
 		if (answer_word(s, s->word[i]) < 0)
 			return -1;
 	return 0;
+}
+
+static bool has_line(const char *path, const char *want)
+{
+	char line[512];
+	bool found = false;
+	FILE *f = fopen(path, "re");
+
+	while (f && !found && fgets(line, sizeof(line), f)) {
+		line[strcspn(line, "\n")] = '\0';
+		found = strcmp(line, want) == 0;
+	}
+	if (f)
+		(void)fclose(f);
+	return found;
+}
+
+/* file PATH "line": the line is in the file, or another thread writes it within five seconds */
+int do_file(struct scn *s)
+{
+	uint8_t want[512] = {0};
+
+	if (s->n_words != 3 || scn_value(s->word[2], 1, want, sizeof(want) - 1) < 0)
+		return scn_fail(s, "file PATH \"line\"");
+	for (int i = 0; i < FILE_TURNS; i++) {
+		scn_world_run(s);
+		if (has_line(s->word[1], (const char *)want))
+			return 0;
+		(void)usleep(FILE_TURN_US);
+	}
+	return scn_fail(s, "the line is not in %s", s->word[1]);
 }
 
 /* show reply | answer: for whoever writes a scenario */

@@ -99,7 +99,7 @@ static const struct scn_query *query_of(const struct scn *s, const struct scn_re
 static int check_header(struct scn *s, const struct scn_reply *r, const struct scn_query *q)
 {
 	bool nak = r->opt[53][0] == DHCP4_NAK;
-	bool inform = q->head[12] || !r->has[51];
+	bool inform = r->opt[53][0] == DHCP4_ACK && !r->has[51];
 	uint8_t flags = q->head[10];
 
 	if (r->msg[0] != DHCP4_BOOTREPLY)

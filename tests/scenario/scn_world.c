@@ -17,10 +17,13 @@
 #include "server/snapshot.h"
 #include "server/worker.h"
 
+#include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 enum { SLOTS = 128, SEED = 0x75736872, RUN_TURNS = 4 };
 #define SCN_EPOCH (1800000000LL * NS_PER_S)
@@ -37,11 +40,28 @@ void scn_world_init(struct scn *s)
 	virtual_clock_init(&s->clock, SCN_EPOCH);
 	s->next_xid = 0x10000001;
 	scn_hooks_init(s);
+	(void)snprintf(s->tmp, sizeof(s->tmp), "/tmp/usher-scenario-XXXXXX");
+	if (!mkdtemp(s->tmp))
+		abort();
+	scn_let(s, "TMP", s->tmp);
+	scn_let(s, "EXAMPLE", getenv("USHER_EXAMPLE") ? getenv("USHER_EXAMPLE") : "usher_hook_example.so");
+}
+
+static void remove_tmp(const struct scn *s)
+{
+	DIR *d = opendir(s->tmp);
+
+	for (struct dirent *e = d ? readdir(d) : NULL; e; e = readdir(d))
+		(void)unlinkat(dirfd(d), e->d_name, 0);
+	if (d)
+		(void)closedir(d);
+	(void)rmdir(s->tmp);
 }
 
 void scn_world_fini(struct scn *s)
 {
 	scn_world_stop(s);
+	remove_tmp(s);
 	scn_hooks_fini(s);
 	fake_files_fini(s->disk);
 	free(s->disk);
@@ -400,29 +420,51 @@ int do_disk(struct scn *s)
 	return scn_fail(s, "disk ok | disk fail enospc|eio-write|eio-sync|eio");
 }
 
+/* The files of image, written anew and synced: the crash after this one starts from them. */
+static struct fake_files *settled(const struct fake_files *image)
+{
+	struct fake_files *f = calloc(1, sizeof(*f));
+
+	if (!f)
+		abort();
+	fake_files_init(f);
+	f->mask = 0;
+	for (int i = 0; i < FAKE_NAMES; i++) {
+		const struct fake_file *x = image->dir[i].name[0] ? fake_files_get(image, image->dir[i].name) : NULL;
+		int fd = x ? f->ops.open(f, image->dir[i].name, O_WRONLY | O_CREAT, 0640) : -1;
+
+		if (fd < 0)
+			continue;
+		if (x->len)
+			(void)f->ops.write(f, fd, x->p, x->len);
+		(void)f->ops.fdatasync(f, fd);
+		(void)f->ops.close(f, fd);
+	}
+	(void)f->ops.sync_dir(f, ".");
+	return f;
+}
+
 /* restart: a clean stop. kill: what was written is there. crash: only what was synced is. */
 int do_restart(struct scn *s)
 {
-	struct fake_files *left = calloc(1, sizeof(*left));
+	bool clean = strcmp(s->word[0], "restart") == 0;
+	struct fake_files image;
 	struct rng rng;
-	bool power = strcmp(s->word[0], "crash") == 0;
 
-	if (!left || scn_world_need(s) < 0) {
-		free(left);
+	if (scn_world_need(s) < 0)
 		return -1;
-	}
-	if (strcmp(s->word[0], "restart") == 0) {
-		free(left);
+	if (clean) {
 		scn_world_stop(s);
 		return scn_world_need(s);
 	}
 	rng_seed(&rng, SEED);
-	fake_files_crash(s->disk, s->disk->n_ops, power ? FAKE_LOSE_UNSYNCED : FAKE_LOSE_NOTHING, &rng, left);
-	left->mask = 0;
+	fake_files_crash(s->disk, s->disk->n_ops,
+			 strcmp(s->word[0], "crash") == 0 ? FAKE_LOSE_UNSYNCED : FAKE_LOSE_NOTHING, &rng, &image);
 	scn_world_stop(s);
 	fake_files_fini(s->disk);
 	free(s->disk);
-	s->disk = left;
+	s->disk = settled(&image);
+	fake_files_fini(&image);
 	return scn_world_need(s);
 }
 

@@ -7,6 +7,7 @@ import os
 import re
 import signal
 import subprocess
+import sys
 
 from lib import dhcp
 from lib.netns import end_process, wait_for
@@ -199,8 +200,8 @@ def test_client_direct(t, peer):
     _life(t, s, t.lab.ns("cli"), peer)
 
 
-@test(timeout=90, cases={p: p for p in PEERS})
-def test_client_relayed(t, peer):
+def _relay_net(t):
+    """Three namespaces in a row: srv0 10.99.0.1 - .2 up0, down0 10.77.0.1 - cli0; the middle one routes."""
     srv, rel, cli = (t.lab.ns(n) for n in ("srv", "rel", "cli"))
     t.lab.veth(srv, "srv0", rel, "up0")
     t.lab.veth(rel, "down0", cli, "cli0")
@@ -210,10 +211,32 @@ def test_client_relayed(t, peer):
     srv.ip("route", "add", "10.77.0.0/24", "via", "10.99.0.2")
     rel.run("sysctl", "-qw", "net.ipv4.ip_forward=1")
     cli.ip("link", "set", "cli0", "up")
+    return rel, cli
+
+
+def _relay(t, rel, *args):
     log = open(t.lab.path("relay.log"), "wb")
-    t.lab.popen(rel, ["dhcrelay", "-4", "-d", "--no-pid", "-iu", "up0", "-id", "down0", "-a", "10.99.0.1"],
-                stdout=log, stderr=log)
+    t.lab.popen(rel, args, stdout=log, stderr=log)
     wait_for("the relay", lambda: os.path.getsize(log.name) > 0, 5)
-    # a renewal is unicast: it reaches the server by the client's default route, through the relay's host
+
+
+@test(timeout=90, cases={p: p for p in PEERS})
+def test_client_relayed(t, peer):
+    """Through Debian's dhcrelay. A renewal is unicast: it goes by the default route through the relay's host."""
+    rel, cli = _relay_net(t)
+    _relay(t, rel, "dhcrelay", "-4", "-d", "--no-pid", "-iu", "up0", "-id", "down0", "-a", "10.99.0.1")
     s = t.server(**_TIMES, **_ROUTER)
     _life(t, s, cli, peer)
+
+
+@test(timeout=90, tags=("asan",))
+def test_client_relayed_with_option_82(t):
+    """Through the tests' own relay, which adds option 82 and says so if it doesn't come back."""
+    rel, cli = _relay_net(t)
+    relay = os.path.join(os.path.dirname(os.path.abspath(__file__)), "lib", "relay.py")
+    _relay(t, rel, sys.executable, "-B", relay, "down0", "10.77.0.1", "10.99.0.1", "port-7")
+    s = t.server(**_TIMES, **_ROUTER)
+    _life(t, s, cli, "udhcpc")
+    with open(t.lab.path("relay.log"), encoding="utf-8") as f:
+        said = f.read()
+    assert said == "ready\n", "the relay says: " + said

@@ -60,7 +60,7 @@ def _served_again(port, block, limit):
     return wait_for("service to return", one, slack(limit))
 
 
-@test(timeout=90, cases=DISKS, tags=("asan",))
+@test(timeout=90, cases=DISKS, tags=("asan", "tsan"))
 def test_INV_17_20_full_disk(t, disk):
     directory = disk(t)
     port = t.wire("10.64.0.1/12")
@@ -131,7 +131,7 @@ def test_lease_file_that_refuses_writes(t):
     _on_disk(s, [c])
 
 
-@test(timeout=60)
+@test(timeout=60, tags=("asan", "tsan"))
 def test_clean_up_under_load_keeps_every_lease(t):
     """The lease file is rewritten every second while leases are made and renewed."""
     port = t.wire("10.64.0.1/12")

@@ -100,12 +100,11 @@ def test_R1122_06_other_address_or_port(t):
 @test(tags=("asan",))
 def test_ROB_19_frame_for_another_station(t):
     port = t.wire()
-    s = t.server()
+    t.server()
     _silent(port, 1, "a frame for another MAC", eth_dst=OTHER)
     _silent(port, 2, "a frame for another MAC with our IP", eth_dst=OTHER, dst="10.77.0.1")
     t.lab.ns("srv").ip("link", "set", "srv0", "promisc", "on")
     _silent(port, 3, "a frame for another MAC, promiscuous", eth_dst=OTHER)
-    assert s.stat("drop-not-our-frame") >= 3 or s.alive()
 
 
 @test(tags=("asan",))
@@ -150,7 +149,8 @@ def test_ROB_14_fragments(t):
         for f in frames:
             port.send_frame(f)
     got = [r for r in port.collect(slack(0.4)) if r.msg.xid == c.xid]
-    assert len(got) <= 2, "%d answers to fragments" % len(got)
+    assert not got, "%d answers to fragments" % len(got)
+    assert s.stat("drop-ip-fragment") > 0, "not counted"
     assert s.alive() and _answered(port, 2)
 
 

@@ -16,7 +16,7 @@ import time
 from lib import dhcp
 from lib.dhcp import Message
 
-_ETH_P_IP, _ETH_P_ALL = 0x0800, 0x0003
+_ETH_P_IP = 0x0800
 _SOL_PACKET, _PACKET_IGNORE_OUTGOING = 263, 23
 _RCVBUFFORCE = 33
 

@@ -34,6 +34,8 @@ def to_client(payload, mac, giaddr):
     m = dhcp.decode(payload)
     if m.op != 2:
         return None
+    if m.get(dhcp.RAI) is None:
+        print("an answer without option 82: %r" % m, flush=True)
     m.options = [(c, v) for c, v in m.options if c != dhcp.RAI]
     dst = m.ciaddr if m.ciaddr != "0.0.0.0" and m.type != dhcp.NAK else "255.255.255.255"
     eth = m.chaddr[:6] if dst != "255.255.255.255" else dhcp.BROADCAST

@@ -45,6 +45,7 @@ class Server:
         self.socket_path = os.path.join(self.dir, "ctl")
         self.lease_path = os.path.join(self.dir, "leases.csv")
         self.proc = None
+        self.ended = True  # by us, or not started
         self.conf = {
             "interfaces-config": {"interfaces": list(interfaces)},
             "control-socket": {"socket-type": "unix", "socket-name": self.socket_path},
@@ -76,6 +77,8 @@ class Server:
         with open(self.log_path, "ab") as log:
             self.proc = self.lab.popen(self.ns, [*wrap, self.binary, "-c", self.conf_path, *args],
                                        stdin=subprocess.DEVNULL, stdout=stdout or log, stderr=log, env=env)
+        # a start that is not waited for is one whose end the test looks at
+        self.ended = not wait
         if wait:
             self.wait_ready()
         return self
@@ -91,11 +94,13 @@ class Server:
 
     def kill(self):
         """kill -9."""
+        self.ended = True
         self.proc.kill()
         self.proc.wait(10)
 
     def term(self, timeout=None):
         """SIGTERM; the exit code."""
+        self.ended = True
         self.proc.send_signal(signal.SIGTERM)
         return self.proc.wait(timeout or slack(10))
 
@@ -110,10 +115,14 @@ class Server:
         return self.proc is not None and self.proc.poll() is None
 
     def teardown(self):
-        if self.proc is not None and self.alive():
+        """Ends it; AssertionError when it had ended by itself, doesn't end cleanly, or a sanitizer spoke."""
+        early, code = not self.alive() and not self.ended, 0
+        if self.alive():
             self.proc.send_signal(signal.SIGCONT)
-            end_process(self.proc, slack(10))
+            code = end_process(self.proc, slack(10))
         self.check_log()
+        assert not early, "the server ended by itself with %s: %s" % (self.proc.returncode, self.tail())
+        assert code == 0 or self.ended, "SIGTERM: exit code %s: %s" % (code, self.tail())
 
     # --- what it says ------------------------------------------------------------------------------------
 
