@@ -353,7 +353,9 @@ static void check_answer(struct fuzz_server *f, struct span payload)
 	struct dhcp4_msg m;
 
 	fuzz_check(f->is_query && dhcp4_decode(payload, false, &f->arena, &m) == 0);
-	fuzz_check(m.op == DHCP4_BOOTREPLY && m.xid == f->query.xid && m.giaddr == f->query.giaddr);
+	fuzz_check(m.op == DHCP4_BOOTREPLY && m.xid == f->query.xid);
+	/* RFC 2131 4.3.5: an INFORM's answer goes past the relay, to the client itself */
+	fuzz_check(m.giaddr == (asked == DHCP4_INFORM && f->query.ciaddr ? 0 : f->query.giaddr));
 	fuzz_check(m.hlen == f->query.hlen && memcmp(m.chaddr, f->query.chaddr, sizeof(m.chaddr)) == 0);
 	fuzz_check(payload.n >= DHCP4_BOOTP_MIN_LEN && dhcp4_opt_data(&m, DHCP4_OPT_SERVER_ID).n == 4);
 	type = dhcp4_msg_type(&m);
