@@ -302,7 +302,8 @@ static bool repeat_ok(struct log *log, enum log_id id, uint32_t *ret_before)
 	int64_t now = clock_mono_ns(&log->clock) / NS_PER_S;
 
 	*ret_before = 0;
-	if (ids[id].severity < LOG_SEV_WARN)
+	/* the daemon's own words (a refused reload) are few, and each is meant for somebody */
+	if (ids[id].severity < LOG_SEV_WARN || !ids[id].logger[0])
 		return true;
 	if (now != r->second) {
 		*ret_before = r->held_back;

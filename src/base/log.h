@@ -4,7 +4,7 @@
  * severity. The line has the form monitoring of Kea knows:
  *   2026-11-20 12:00:00.123 INFO  [kea-dhcp4.leases/4711] DHCP4_LEASE_ALLOC text
  * Any thread may log. A sink that cannot take a line at once loses it, and the loss is counted
- * and reported: logging never blocks a packet. A warning or error that repeats is written at most
+ * and reported: logging never blocks a packet. A warning or error about packets or leases that repeats is written at most
  * LOG_REPEATS times a second; the rest is counted and told with the next one that is written.
  * log_on() is cheap; ask it before formatting.
  */

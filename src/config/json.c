@@ -217,8 +217,6 @@ static int parse_member(struct json_lex *x, unsigned depth, struct json **ret)
 	r = json_lex_string(x, &key, &n);
 	if (r < 0)
 		return r;
-	if (strlen(key) != n)
-		return config_error_set(x->err, &key_pos, -USHER_E_SYNTAX, "a key cannot hold \\u0000");
 	r = json_lex_skip(x);
 	if (r < 0)
 		return r;

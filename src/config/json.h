@@ -27,7 +27,7 @@ struct json {
 		int64_t i;
 		double r;
 		struct {
-			const char *s;	/* NUL ended; may hold NULs inside, see n */
+			const char *s;	/* NUL ended, none inside */
 			size_t n;
 		};
 		struct {

@@ -378,6 +378,8 @@ static int lex_unicode(struct json_lex *x, char *out, size_t *n)
 
 	if (hi < 0)
 		return fail(x, "\\u is not followed by four hexadecimal digits");
+	if (hi == 0) /* names, paths and option texts end at a NUL everywhere else */
+		return fail(x, "\\u0000 cannot stand in a string");
 	if (hi >= 0xdc00 && hi <= 0xdfff)
 		return fail(x, "\\u escape is the second half of a pair without the first");
 	s->p += 5;

@@ -82,7 +82,8 @@ static void test_errors(void **state)
 	expect_error("\"\xc0\x80\"", -USHER_E_SYNTAX, 1, 2, "UTF-8");
 	expect_error("\"\xed\xa0\x80\"", -USHER_E_SYNTAX, 1, 2, "UTF-8");
 	expect_error("\"\\udc00\"", -USHER_E_SYNTAX, 1, 3, "second half");
-	expect_error("{\"a\\u0000\":1}", -USHER_E_SYNTAX, 1, 2, "\\u0000");
+	expect_error("{\"a\\u0000\":1}", -USHER_E_SYNTAX, 1, 5, "\\u0000");
+	expect_error("[\"a\\u0000b\"]", -USHER_E_SYNTAX, 1, 5, "\\u0000");
 	expect_error("# no\n1", -USHER_E_SYNTAX, 1, 1, "found '#'");
 	expect_error("{\"a\":1,\n \"a\":2}", -USHER_E_EXISTS, 2, 2, "first given at t:1:2");
 	expect_error("1 2", -USHER_E_SYNTAX, 1, 3, "expected the end of the text");
