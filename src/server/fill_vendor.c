@@ -9,7 +9,7 @@
 #include "base/cursor.h"
 #include "config/config.h"
 #include "server/fill_sources.h"
-#include "server/process.h"
+#include "server/response.h"
 #include "wire/option_codes.h"
 
 #include <stdio.h>

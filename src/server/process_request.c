@@ -19,7 +19,7 @@
 #include "lease/lease_store.h"
 #include "server/alloc.h"
 #include "server/pipeline.h"
-#include "server/process.h"
+#include "server/response.h"
 #include "server/server.h"
 #include "server/stages.h"
 #include "server/trace.h"

@@ -10,7 +10,7 @@
 #include "server/fill.h"
 #include "server/fill_sources.h"
 #include "server/fill_vendor.h"
-#include "server/process.h"
+#include "server/response.h"
 #include "server/stages.h"
 #include "server/trace.h"
 #include "server/worker.h"

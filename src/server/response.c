@@ -1,18 +1,14 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * PROCESS: sends an exchange to the function of its message type, and what these share.
+ * What the message types share while they are processed: the response's start, the NAK, the client's
+ * host name.
  */
-#include "server/process.h"
+#include "server/response.h"
 
-#include "base/ip.h"
-#include "base/log.h"
 #include "base/cursor.h"
+#include "base/log.h"
 #include "config/config.h"
-#include "lease/lease_store.h"
-#include "server/server.h"
-#include "server/stages.h"
 #include "server/trace.h"
-#include "server/worker.h"
 #include "wire/option_codes.h"
 
 int response_start(struct exchange *x, enum dhcp4_type type)
@@ -125,33 +121,4 @@ void process_hostname(struct exchange *x)
 		x->hostname = fqdn_name(x, fqdn);
 	if (!x->hostname && name.n)
 		x->hostname = clean_name(x, name);
-}
-
-/* While nothing can be made durable, nothing is promised: not even an offer. */
-static bool store_down(const struct exchange *x)
-{
-	const struct lease_store *s = exchange_server(x)->store;
-
-	return s && !lease_store_up(s);
-}
-
-enum verdict stage_process(struct exchange *x)
-{
-	if (x->type != DHCP4_INFORM && store_down(x))
-		return exchange_drop(x, DROP_STORE_DOWN);
-	process_hostname(x);
-	switch ((int)x->type) {
-	case DHCP4_DISCOVER:
-		return process_discover(x);
-	case DHCP4_REQUEST:
-		return process_request(x);
-	case DHCP4_RELEASE:
-		return process_release(x);
-	case DHCP4_DECLINE:
-		return process_decline(x);
-	case DHCP4_INFORM:
-		return process_inform(x);
-	default:
-		return exchange_drop(x, DROP_BAD_TYPE);
-	}
 }

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * PROCESS: sends an exchange to the function of its message type.
+ */
+#include "lease/lease_store.h"
+#include "server/response.h"
+#include "server/server.h"
+#include "server/stages.h"
+
+/* While nothing can be made durable, nothing is promised: not even an offer. */
+static bool store_down(const struct exchange *x)
+{
+	const struct lease_store *s = exchange_server(x)->store;
+
+	return s && !lease_store_up(s);
+}
+
+enum verdict stage_process(struct exchange *x)
+{
+	if (x->type != DHCP4_INFORM && store_down(x))
+		return exchange_drop(x, DROP_STORE_DOWN);
+	process_hostname(x);
+	switch ((int)x->type) {
+	case DHCP4_DISCOVER:
+		return process_discover(x);
+	case DHCP4_REQUEST:
+		return process_request(x);
+	case DHCP4_RELEASE:
+		return process_release(x);
+	case DHCP4_DECLINE:
+		return process_decline(x);
+	case DHCP4_INFORM:
+		return process_inform(x);
+	default:
+		return exchange_drop(x, DROP_BAD_TYPE);
+	}
+}
