@@ -465,7 +465,7 @@ void fuzz_answer_check(const struct json *answer)
 	struct buf b = {0};
 	struct arena a;
 	struct json *v;
-	int64_t result;
+	int64_t result = -1;
 
 	arena_init(&a);
 	fuzz_check(answer && answer->type == JSON_MAP && json_get_int(answer, "result", &result));

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
  * Unix command channel. Each connection reads until framing says the request is whole (or the client
- * shut its side down), answers, writes as the socket takes it, and closes. A connection that does
- * nothing is closed after idle_ns; one too many is answered with an error and closed.
+ * shut its side down), answers, writes as the socket takes it, and closes. A connection that has not
+ * sent a whole request within idle_ns is closed (dripping octets does not help); one too many is
+ * answered with an error and closed.
  */
 #include "control/channel.h"
 
@@ -103,6 +104,7 @@ static void conn_write(struct conn *c)
 static void conn_answer(struct conn *c, const struct json *answer)
 {
 	c->answering = true;
+	loop_timer_set(c->idle, c->ch->o.idle_ns);
 	json_write(answer, false, &c->out);
 	buf_char(&c->out, '\n');
 	conn_write(c);
@@ -163,7 +165,6 @@ static void conn_read(struct conn *c)
 			conn_close(c);
 		return;
 	}
-	loop_timer_set(c->idle, c->ch->o.idle_ns);
 	if (c->in.len + (size_t)n > c->ch->o.max_request) {
 		conn_refuse(c, "request is too long");
 		return;

@@ -22,7 +22,7 @@ struct channel_opts {
 	mode_t mode;		/* of the socket; Kea's is 0660 */
 	size_t max_request;	/* octets; 0: 32 MiB */
 	unsigned max_connections; /* 0: 64 */
-	int64_t idle_ns;	/* without an octet of the request; 0: 10 s */
+	int64_t idle_ns;	/* for a whole request, then without progress of the answer; 0: 10 s */
 	unsigned max_depth;	/* 0: 64 */
 	struct log *log;
 	/* Answers a request (a map). The answer lives in arena. */

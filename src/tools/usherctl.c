@@ -204,7 +204,7 @@ static int parse(struct ctl *c, int argc, char **argv)
 		switch (o) {
 		case 's': c->socket = optarg; break;
 		case 'j': c->json = true; break;
-		case 't': c->timeout = atoi(optarg); break;
+		case 't': c->timeout = (int)strtol(optarg, NULL, 10); break;
 		case 'h':
 			(void)fputs(usage, stdout);
 			exit(0);
