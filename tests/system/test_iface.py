@@ -2,11 +2,12 @@
 """Interfaces that come and go (INV-21, INV-22): served again within a second by netlink, without a
 restart and without harm to the other interfaces."""
 
+import sys
 import time
 
 from lib import dhcp
 from lib.client import Client, mac_of
-from lib.netns import wait_for
+from lib.netns import end_process, wait_for
 from lib.runner import test
 from lib.server import slack, subnet
 
@@ -156,3 +157,36 @@ def test_bridge_port_clients(t):
     wait_for("the bridge to forward", lambda: a.offer(timeout=0.3, tries=1), slack(5))
     assert a.dora().yiaddr != b.dora().yiaddr
     assert a.renew().type == dhcp.ACK and b.renew().type == dhcp.ACK
+
+
+@test()
+def test_udp_sockets_and_use_routing(t):
+    """dhcp-socket-type udp, bound to the interface or left to the routes: a relay is served either way."""
+    port = t.relay_net()
+    for outbound in ("same-as-inbound", "use-routing"):
+        s = t.server(**{"interfaces-config": {"interfaces": ["srv0"], "dhcp-socket-type": "udp",
+                                              "outbound-interface": outbound}})
+        c = Client(port, mac_of(1))
+        assert c.dora().yiaddr == c.addr, outbound
+        assert s.term() == 0
+
+
+@test()
+def test_service_sockets_require_all(t):
+    """A socket that cannot be opened: tried again, or, if all are required, a failure to start."""
+    port = t.wire()
+    srv = t.lab.ns("srv")
+    blocker = t.lab.popen(srv, [sys.executable, "-c", "import socket,time;s=socket.socket(socket.AF_INET,"
+                                "socket.SOCK_DGRAM);s.bind(('10.77.0.1',67));time.sleep(60)"])
+    time.sleep(0.5)
+    conf = {"interfaces": ["srv0"], "service-sockets-require-all": True}
+    s = t.server(start=False, **{"interfaces-config": conf})
+    s.start(wait=False)
+    assert s.proc.wait(slack(10)) == 1, "started without its socket"
+    assert "service-sockets-require-all" in s.log()
+    conf["service-sockets-require-all"] = False
+    s.start()
+    assert s.ok("status-get")["sockets"]["status"] == "retrying"
+    end_process(blocker, 5)
+    wait_for("the socket", lambda: s.ok("status-get")["sockets"]["status"] == "ready", slack(5))
+    assert Client(port, mac_of(1)).dora()

@@ -242,3 +242,27 @@ def test_INV_16_acknowledged_means_on_disk(t):
         have = s.leases([copy])
         for x in clients:
             assert s.active(x.addr, x.mac, have), "%s is not in the file copied behind ACK %d" % (x.addr, n)
+
+
+HEADER = "address,hwaddr,client_id,valid_lifetime,expire,subnet_id,fqdn_fwd,fqdn_rev,hostname,state,user_context,pool_id\n"
+
+
+@test()
+def test_lease_checks_at_start(t):
+    """sanity-checks.lease-checks: leases of the file that no longer fit the subnets."""
+    t.wire()
+    later = int(time.time()) + 3000
+    rows = HEADER + "".join("%s,02:00:00:00:00:%02x,,3600,%d,7,0,0,,0,,0\n" % (ip, n, later)
+                            for n, ip in enumerate(["10.77.0.20", "10.9.9.9"]))
+    want = {"none": {"10.77.0.20": 7, "10.9.9.9": 7}, "warn": {"10.77.0.20": 7, "10.9.9.9": 7},
+            "fix": {"10.77.0.20": 1, "10.9.9.9": 7}, "fix-del": {"10.77.0.20": 1}, "del": {}}
+    s = t.server(start=False)
+    for mode, expected in want.items():
+        with open(s.lease_path, "w", encoding="ascii") as f:
+            f.write(rows)
+        s.conf["sanity-checks"] = {"lease-checks": mode}
+        s.start()
+        got = s.command("lease4-get-all").get("arguments", {}).get("leases", [])
+        assert {r["ip-address"]: r["subnet-id"] for r in got} == expected, "%s: %r" % (mode, got)
+        assert ("DHCPSRV_LEASE_SANITY_FAIL" in s.log()) == (mode != "none")
+        assert s.term() == 0
