@@ -113,6 +113,17 @@ static int set_host_id(usher_call *c, const char *v)
 	return n < 0 ? -EINVAL : usher_set_host_id(c, data, (size_t)n);
 }
 
+/* A greedy callout: takes all of the packet's memory, in ever smaller pieces. */
+static int use_up_memory(usher_call *c)
+{
+	static const uint8_t zeros[1024];
+
+	for (size_t n = sizeof(zeros); n > 0; n /= 2)
+		while (usher_msg_set_option(usher_query(c), 224, zeros, n) == 0)
+			;
+	return 0;
+}
+
 static int act(usher_call *c, const char *w)
 {
 	const char *v;
@@ -139,6 +150,8 @@ static int act(usher_call *c, const char *w)
 		return usher_command_set_answer(c, v);
 	if (strcmp(w, "unpack") == 0)
 		return usher_unpack(c);
+	if (strcmp(w, "greedy") == 0)
+		return use_up_memory(c);
 	if (strcmp(w, "in-use") == 0) {
 		usher_set_address_in_use(c, true);
 		return 0;
