@@ -8,6 +8,11 @@
 set -u
 
 cd "$(dirname "$0")/.." || exit 1
+# without root the tests of sockets and namespaces would leave themselves out
+if [ "$(id -u)" -ne 0 ]; then
+	echo "tools/check.sh: root is needed" >&2
+	exit 1
+fi
 passed=0 failed=0 skipped=0
 summary=()
 began=$SECONDS

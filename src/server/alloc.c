@@ -23,7 +23,7 @@
 
 enum { OWN_MAX = 8 };
 
-struct candidate *alloc_candidate(struct exchange *x, uint32_t subnet_id)
+static struct candidate *alloc_candidate(struct exchange *x, uint32_t subnet_id)
 {
 	for (uint32_t i = 0; i < x->n_candidates; i++)
 		if (x->candidates[i].subnet->id == subnet_id)
@@ -31,7 +31,7 @@ struct candidate *alloc_candidate(struct exchange *x, uint32_t subnet_id)
 	return NULL;
 }
 
-const struct config_pool *alloc_pool(const struct exchange *x, const struct config_subnet *s, uint32_t addr,
+static const struct config_pool *alloc_pool(const struct exchange *x, const struct config_subnet *s, uint32_t addr,
 				     bool *ret_closed)
 {
 	*ret_closed = false;
@@ -52,7 +52,7 @@ static bool same_host(const struct config_host *a, const struct config_host *b)
 	return a == b || (a && b && a->id_type == b->id_type && span_eq(a->id, b->id));
 }
 
-bool alloc_reserved_for_other(const struct exchange *x, const struct candidate *c, uint32_t addr)
+static bool alloc_reserved_for_other(const struct exchange *x, const struct candidate *c, uint32_t addr)
 {
 	const struct config_subnet *s = c->subnet;
 	const struct config_host *h = NULL;
@@ -120,7 +120,7 @@ static bool pool_crowded(const struct exchange *x, const struct candidate *c)
 	return 1.0 - (double)lease_pool_free(x->snap->pools, x->pool->index) / size >= threshold;
 }
 
-uint32_t alloc_lifetime(const struct exchange *x, const struct candidate *c)
+static uint32_t alloc_lifetime(const struct exchange *x, const struct candidate *c)
 {
 	struct config_triplet t = lifetime_triplet(x, c->subnet);
 	uint32_t want;

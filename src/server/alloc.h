@@ -9,14 +9,6 @@
 
 struct lease_client;
 
-/* The candidate whose subnet is s, or NULL. */
-struct candidate *alloc_candidate(struct exchange *x, uint32_t subnet_id);
-/* The pool of subnet s that holds addr and is open for the client; NULL. *ret_closed: a pool holds it,
- * but its classes exclude the client. */
-const struct config_pool *alloc_pool(const struct exchange *x, const struct config_subnet *s, uint32_t addr,
-				     bool *ret_closed);
-/* Is the address reserved for somebody else in s? */
-bool alloc_reserved_for_other(const struct exchange *x, const struct candidate *c, uint32_t addr);
 /* May the client have addr of this candidate: its reservation, or in an open pool and nobody else's
  * reservation? *ret_pool: the pool, NULL outside pools. */
 bool alloc_allowed(const struct exchange *x, const struct candidate *c, uint32_t addr,
@@ -37,9 +29,6 @@ bool alloc_expired(const struct exchange *x, const struct lease *l);
  * (lease4_recover for a declined one), whose status comes too late to matter. */
 struct lease_change;
 void alloc_reclaimed(struct exchange *x, const struct lease_change *change);
-
-/* Seconds to grant: class, subnet, the client's wish (option 51) within bounds. RFC 2131 4.3.1 */
-uint32_t alloc_lifetime(const struct exchange *x, const struct candidate *c);
 
 /*
  * The address to offer: reservation, own lease, requested address, the pools. Holds it in the table.

@@ -275,6 +275,7 @@ struct json *command_status(struct command *c)
 	(void)json_add(c->arena, m, "thread-pool-size", json_int(c->arena, c->d->srv.n_workers));
 	(void)json_add(c->arena, m, "packet-queue-size", json_int(c->arena, s->cfg->packet_queue_size));
 	(void)json_add(c->arena, m, "parked-packets", json_int(c->arena, (int64_t)c->d->srv.in_flight));
+	(void)json_add(c->arena, m, "hook-failures", json_int(c->arena, (int64_t)hook_failures(s->hooks)));
 	(void)json_add(c->arena, m, "sockets", status_sockets(c));
 	(void)json_add(c->arena, m, "dhcp-state", status_dhcp_state(c));
 	(void)json_add(c->arena, m, "csv-lease-file", json_str(c->arena, lease_store_path(c->d->srv.store)));

@@ -10,6 +10,7 @@
 #include "runtime/loop.h"
 #include "server/daemon.h"
 #include "server/snapshot.h"
+#include "server/worker.h"
 
 static void arm(struct loop_timer *t, uint32_t s)
 {
@@ -71,6 +72,8 @@ static void on_second(void *ctx)
 	uint64_t lost = log_lost(d->srv.log);
 
 	lease_db_expire_holds(d->srv.db);
+	for (unsigned i = 0; i < d->srv.n_workers; i++)
+		worker_ask_drops(d->srv.workers[i]);
 	if (lost != d->log_lost_seen) {
 		log_msg(d->srv.log, LOG_USHER_LOG_LINES_LOST, "%llu log lines were lost: an output was blocked",
 			(unsigned long long)(lost - d->log_lost_seen));

@@ -57,7 +57,7 @@ static const struct config_host *host_lookup(struct exchange *x, uint32_t subnet
 	return NULL;
 }
 
-const struct config_host *host_in_subnet(struct exchange *x, const struct config_subnet *s)
+static const struct config_host *host_in_subnet(struct exchange *x, const struct config_subnet *s)
 {
 	const struct config_host *h = NULL;
 

@@ -22,9 +22,7 @@ void classify_pass(struct exchange *x, bool late);
 /* evaluate-additional-classes of the lease's pool, subnet and network. */
 void classify_additional(struct exchange *x);
 
-/* The reservation for this client in the subnet, by the configured identifiers; NULL. */
-const struct config_host *host_in_subnet(struct exchange *x, const struct config_subnet *s);
-/* The global one. */
+/* The client's global reservation, by the configured identifiers; NULL. */
 const struct config_host *host_global(struct exchange *x);
 
 /* PROCESS by type. */

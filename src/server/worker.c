@@ -313,6 +313,8 @@ static void woken(void *ctx, uint32_t events)
 	(void)events;
 	(void)!read(w->wake, &n, sizeof(n));
 	refresh(w);
+	if (atomic_exchange_explicit(&w->count_wanted, false, memory_order_relaxed))
+		worker_count_kernel_drops(w);
 	worker_mailbox(w);
 	if (w->srv->store)
 		resume_durable(w);

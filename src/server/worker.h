@@ -34,6 +34,9 @@ void worker_detach(struct worker *w, int ifindex);
 int worker_start(struct worker *w) must_check;
 void worker_stop(struct worker *w);
 
+/* Has the worker read what its sockets lost (usher-kernel-drops). From the management thread. */
+void worker_ask_drops(struct worker *w);
+
 /* Without a thread: everything that can be done now. Returns how many packets were received. */
 size_t worker_run_once(struct worker *w);
 /* One packet from c, pipeline, answer; on server.replay_clock's time. For replay. Count, or -errno. */

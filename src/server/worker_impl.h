@@ -38,6 +38,7 @@ struct worker {
 	pthread_t thread;
 	bool threaded;
 	_Atomic bool stop;
+	_Atomic bool count_wanted; /* kernel drops, when next awake */
 
 	uint8_t *slot_mem;	/* mmap: exchanges' data, arenas and output */
 	size_t slot_mem_len;
@@ -52,6 +53,7 @@ struct worker {
 
 	struct port *ports[WORKER_CAPTURES];
 	unsigned n_ports;
+	uint64_t closed_drops;	/* by the kernel, on captures that are closed */
 	bool paused;		/* no free slot: captures are not read */
 
 	uint64_t generation;
@@ -76,5 +78,7 @@ void worker_tx_flush(struct worker *w);
 /* --- worker_mail.c --- */
 /* Everything in the mailbox: captures to open and close, exchanges to go on. */
 void worker_mailbox(struct worker *w);
+/* Publishes what full socket buffers lost, as the kernel counts it. */
+void worker_count_kernel_drops(struct worker *w);
 /* Closes what is open and what was still to be opened. */
 void worker_close_ports(struct worker *w);

@@ -29,6 +29,29 @@ void worker_resume(struct exchange *x)
 	worker_wake(w);
 }
 
+void worker_ask_drops(struct worker *w)
+{
+	w->count_wanted = true;
+	worker_wake(w);
+}
+
+static uint64_t kernel_drops(const struct port *p)
+{
+	struct capture_stats st = {0};
+
+	capture_stats(p->c, &st);
+	return st.kernel_drops;
+}
+
+void worker_count_kernel_drops(struct worker *w)
+{
+	uint64_t n = w->closed_drops;
+
+	for (unsigned i = 0; i < w->n_ports; i++)
+		n += kernel_drops(w->ports[i]);
+	atomic_store_explicit(&w->stats.metric[METRIC_KERNEL_DROPS], n, memory_order_relaxed);
+}
+
 static void port_close(struct worker *w, int ifindex)
 {
 	for (unsigned i = 0; i < w->n_ports; i++) {
@@ -36,6 +59,7 @@ static void port_close(struct worker *w, int ifindex)
 
 		if (p->ifindex != ifindex)
 			continue;
+		w->closed_drops += kernel_drops(p);
 		loop_remove(p->source);
 		capture_close(p->c);
 		free(p);

@@ -203,3 +203,19 @@ def test_valgrind_no_leak_after_a_clean_stop(t):
     with open(report, encoding="utf-8", errors="replace") as f:
         text = f.read()
     assert code == 0 and "ERROR SUMMARY: 0 errors" in text, "exit code %s: %s" % (code, text[-3000:])
+
+
+@test(timeout=60)
+def test_what_the_kernel_drops_is_counted(t):
+    """A socket buffer that overflows while the server is stopped: usher-kernel-drops tells how much."""
+    port = t.wire("10.64.0.1/12")
+    s = t.server(subnets=BIG)
+    assert s.stat("usher-kernel-drops") == 0
+    s.proc.send_signal(signal.SIGSTOP)
+    one = Client(port, mac_of(1)).discover()
+    for _ in range(60000):
+        port.send(one)
+    s.proc.send_signal(signal.SIGCONT)
+    wait_for("the loss to be counted", lambda: s.stat("usher-kernel-drops") > 0, slack(10))
+    wait_for("every packet to be accounted for",
+             lambda: s.stat("pkt4-received") + s.stat("usher-kernel-drops") == 60000, slack(20))
