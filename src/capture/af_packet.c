@@ -94,20 +94,25 @@ static void queue_frame(struct capture_af_packet *a, struct capture_tx *tx)
 static int af_packet_send(struct capture *c, struct capture_tx *tx, size_t n)
 {
 	struct capture_af_packet *a = self(c);
+	struct capture_tx *udp[CAPTURE_BATCH];
+	size_t n_udp = 0;
 	int sent = 0;
 
 	for (size_t i = 0; i < n; i++) {
 		if (tx[i].to_mac)
 			queue_frame(a, &tx[i]);
 		else
-			sock_batch_udp(&a->udp, &tx[i]);
+			udp[n_udp++] = &tx[i];
 		if (a->raw.n == CAPTURE_BATCH)
 			sent += sock_flush(a->fd, &a->raw);
-		if (a->udp.n == CAPTURE_BATCH)
-			sent += sock_flush(a->udp_fd, &a->udp);
+		if (n_udp == CAPTURE_BATCH) {
+			sent += sock_send_udp(a->udp_fd, &a->udp, udp, n_udp);
+			n_udp = 0;
+		}
 	}
 	sent += sock_flush(a->fd, &a->raw);
-	sent += sock_flush(a->udp_fd, &a->udp);
+	if (n_udp)
+		sent += sock_send_udp(a->udp_fd, &a->udp, udp, n_udp);
 	return sent;
 }
 
@@ -176,6 +181,7 @@ int capture_af_packet_open(const struct capture_af_packet_opts *o, struct captur
 	a->base.ops = &af_packet_ops;
 	a->ifindex = o->ifindex;
 	a->fd = a->udp_fd = -1;
+	a->udp.segment = o->offload;
 	r = af_packet_open_sockets(a, o);
 	if (r < 0) {
 		af_packet_close(&a->base);

@@ -27,6 +27,11 @@ int capture_send(struct capture *c, struct capture_tx *tx, size_t n)
 	return r;
 }
 
+bool capture_pending(const struct capture *c)
+{
+	return c->ops->pending && c->ops->pending(c);
+}
+
 int capture_fd(const struct capture *c)
 {
 	return c->ops->fd ? c->ops->fd(c) : -1;

@@ -35,6 +35,8 @@ struct capture_stats {
 int capture_recv(struct capture *c, struct packet **pkts, size_t n) must_check;
 /* Sends all; each tx's result is set. Count of those that went out. */
 int capture_send(struct capture *c, struct capture_tx *tx, size_t n);
+/* Packets are there that capture_fd() does not tell of: call capture_recv() again before polling. */
+bool capture_pending(const struct capture *c);
 /* To poll for reading; -1 if the capture is always ready (files, memory). */
 int capture_fd(const struct capture *c);
 bool capture_ended(const struct capture *c);
@@ -51,6 +53,7 @@ struct capture_af_packet_opts {
 	int fanout_group;	/* > 0: join PACKET_FANOUT by client (several workers) */
 	int fanout_members;
 	int rcvbuf;		/* octets; 0: default */
+	bool offload;		/* datagrams to one destination leave as one message (UDP_SEGMENT) */
 };
 int capture_af_packet_open(const struct capture_af_packet_opts *o, struct capture **ret) must_check;
 
@@ -63,6 +66,7 @@ struct capture_udp_opts {
 	bool reuseport;		/* several workers */
 	unsigned reuseport_members; /* > 1: each client stays with one of so many workers */
 	int rcvbuf;
+	bool offload;		/* many datagrams a message, both ways (UDP_GRO, UDP_SEGMENT) */
 };
 int capture_udp_open(const struct capture_udp_opts *o, struct capture **ret) must_check;
 

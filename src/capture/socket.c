@@ -11,7 +11,12 @@
 
 #include <errno.h>
 #include <linux/sock_diag.h>
+#include <netinet/udp.h>
 #include <unistd.h>
+
+/* What the kernel takes as one message to be cut: octets of a datagram that need not be fragmented
+ * (on Ethernet), and of all. */
+enum { SEGMENT_MAX = 1472, SEGMENTS_OCTETS = 65000 };
 
 int sock_set_int(int fd, int level, int opt, int v)
 {
@@ -72,17 +77,17 @@ int sock_udp_open(const struct sock_udp_opts *o)
 	return fd;
 }
 
-static void recv_prepare(struct sock_batch *b, size_t i, struct packet *p)
+void sock_batch_into(struct sock_batch *b, size_t i, void *p, size_t n)
 {
-	b->iov[i] = (struct iovec){p->data, p->cap};
-	b->msg[i].msg_hdr = (struct msghdr){
-		.msg_name = &b->addr[i],
-		.msg_namelen = sizeof(b->addr[i]),
-		.msg_iov = &b->iov[i],
-		.msg_iovlen = 1,
-		.msg_control = &b->ctrl[i],
-		.msg_controllen = sizeof(b->ctrl[i]),
-	};
+	struct msghdr *h = &b->msg[i].msg_hdr;
+
+	b->iov[i] = (struct iovec){p, n};
+	h->msg_name = &b->addr[i];
+	h->msg_namelen = sizeof(b->addr[i]);
+	h->msg_iov = &b->iov[i];
+	h->msg_iovlen = 1;
+	h->msg_control = &b->ctrl[i];
+	h->msg_controllen = sizeof(b->ctrl[i]);
 }
 
 int sock_recv(int fd, struct sock_batch *b, struct packet **pkts, size_t n)
@@ -93,7 +98,7 @@ int sock_recv(int fd, struct sock_batch *b, struct packet **pkts, size_t n)
 	if (n > CAPTURE_BATCH)
 		n = CAPTURE_BATCH;
 	for (size_t i = 0; i < n; i++)
-		recv_prepare(b, i, pkts[i]);
+		sock_batch_into(b, i, pkts[i]->data, pkts[i]->cap);
 	got = recvmmsg(fd, b->msg, (unsigned)n, MSG_DONTWAIT, NULL);
 	if (got < 0)
 		return errno == EAGAIN || errno == EINTR ? 0 : -errno;
@@ -123,7 +128,7 @@ void sock_batch_raw(struct sock_batch *b, struct capture_tx *tx, uint8_t *p, siz
 {
 	size_t i = b->n++;
 
-	b->tx[i] = tx;
+	b->tx[b->n_tx++] = tx;
 	b->iov[i] = (struct iovec){p, n};
 	b->msg[i].msg_hdr = (struct msghdr){
 		.msg_name = &b->addr[i],
@@ -133,7 +138,23 @@ void sock_batch_raw(struct sock_batch *b, struct capture_tx *tx, uint8_t *p, siz
 	};
 }
 
-void sock_batch_udp(struct sock_batch *b, struct capture_tx *tx)
+/* --- sending by UDP ----------------------------------------------------------------------------- */
+
+static struct cmsghdr *ctrl_add(union sock_ctrl *ctrl, struct msghdr *h, int level, int type,
+				const void *v, size_t n)
+{
+	struct cmsghdr *c = (struct cmsghdr *)(void *)(ctrl->buf + h->msg_controllen);
+
+	c->cmsg_level = level;
+	c->cmsg_type = type;
+	c->cmsg_len = CMSG_LEN(n);
+	memcpy(CMSG_DATA(c), v, n);
+	h->msg_controllen += CMSG_SPACE(n);
+	return c;
+}
+
+/* A message for the datagrams of iov[first .. first + n), all to where tx goes. */
+static void udp_message(struct sock_batch *b, const struct capture_tx *tx, size_t first, size_t n)
 {
 	size_t i = b->n++;
 	struct msghdr *h = &b->msg[i].msg_hdr;
@@ -141,35 +162,127 @@ void sock_batch_udp(struct sock_batch *b, struct capture_tx *tx)
 		.ipi_ifindex = tx->ifindex,
 		.ipi_spec_dst.s_addr = htonl(tx->src),
 	};
-	struct cmsghdr *c;
+	uint16_t segment = (uint16_t)tx->payload.n;
 
-	b->tx[i] = tx;
 	b->addr[i].in = (struct sockaddr_in){
 		.sin_family = AF_INET,
 		.sin_port = htons(tx->dport),
 		/* a client without an address hears only everybody's: RFC 2131 4.1 */
 		.sin_addr.s_addr = htonl(tx->to_mac ? INADDR_BROADCAST : tx->dst),
 	};
-	/* sendmsg does not write to what it is given */
-	b->iov[i] = (struct iovec){(void *)(uintptr_t)tx->payload.p, tx->payload.n};
 	*h = (struct msghdr){
 		.msg_name = &b->addr[i],
 		.msg_namelen = sizeof(b->addr[i].in),
-		.msg_iov = &b->iov[i],
-		.msg_iovlen = 1,
+		.msg_iov = &b->iov[first],
+		.msg_iovlen = n,
 		.msg_control = &b->ctrl[i],
-		.msg_controllen = CMSG_SPACE(sizeof(info)),
 	};
-	c = CMSG_FIRSTHDR(h);
-	c->cmsg_level = IPPROTO_IP;
-	c->cmsg_type = IP_PKTINFO;
-	c->cmsg_len = CMSG_LEN(sizeof(info));
-	memcpy(CMSG_DATA(c), &info, sizeof(info));
+	(void)ctrl_add(&b->ctrl[i], h, IPPROTO_IP, IP_PKTINFO, &info, sizeof(info));
+	if (n > 1)
+		(void)ctrl_add(&b->ctrl[i], h, IPPROTO_UDP, UDP_SEGMENT, &segment, sizeof(segment));
+}
+
+/* Order by destination and length: what is equal can leave as one message. */
+static int tx_cmp(const struct capture_tx *a, const struct capture_tx *b)
+{
+	if (a->dst != b->dst)
+		return a->dst < b->dst ? -1 : 1;
+	if (a->payload.n != b->payload.n)
+		return a->payload.n < b->payload.n ? -1 : 1;
+	if (a->dport != b->dport)
+		return a->dport < b->dport ? -1 : 1;
+	if (a->src != b->src)
+		return a->src < b->src ? -1 : 1;
+	if (a->ifindex != b->ifindex)
+		return a->ifindex < b->ifindex ? -1 : 1;
+	return (int)a->to_mac - (int)b->to_mac;
+}
+
+/* By insertion: batches are short, and mostly in order already. */
+static void tx_sort(struct capture_tx **tx, size_t n)
+{
+	for (size_t i = 1; i < n; i++) {
+		struct capture_tx *t = tx[i];
+		size_t k = i;
+
+		for (; k > 0 && tx_cmp(t, tx[k - 1]) < 0; k--)
+			tx[k] = tx[k - 1];
+		tx[k] = t;
+	}
+}
+
+/* How many datagrams from first on can be one message. */
+static size_t run_len(const struct sock_batch *b, size_t first)
+{
+	const struct capture_tx *t = b->tx[first];
+	size_t octets = t->payload.n;
+	size_t n = 1;
+
+	if (!b->segment || !octets || octets > SEGMENT_MAX)
+		return 1;
+	while (first + n < b->n_tx && tx_cmp(t, b->tx[first + n]) == 0 &&
+	       octets + t->payload.n <= SEGMENTS_OCTETS) {
+		octets += t->payload.n;
+		n++;
+	}
+	return n;
+}
+
+int sock_send_udp(int fd, struct sock_batch *b, struct capture_tx *const *tx, size_t n)
+{
+	memcpy(b->tx, tx, n * sizeof(tx[0]));
+	b->n_tx = n;
+	if (b->segment)
+		tx_sort(b->tx, n);
+	for (size_t i = 0; i < n; i++)
+		/* sendmsg does not write to what it is given */
+		b->iov[i] = (struct iovec){(void *)(uintptr_t)b->tx[i]->payload.p, b->tx[i]->payload.n};
+	for (size_t i = 0; i < n;) {
+		size_t run = run_len(b, i);
+
+		udp_message(b, b->tx[i], i, run);
+		i += run;
+	}
+	return sock_flush(fd, b);
+}
+
+/* Datagram by datagram, what the kernel would not cut: too long for the path, no offload there. */
+static int send_apart(int fd, struct sock_batch *b, size_t msg, size_t first)
+{
+	struct msghdr h = b->msg[msg].msg_hdr;
+	size_t n = h.msg_iovlen;
+	int sent = 0;
+
+	h.msg_iovlen = 1;
+	h.msg_controllen = CMSG_SPACE(sizeof(struct in_pktinfo)); /* without the segment length behind */
+	for (size_t i = first; i < first + n; i++) {
+		ssize_t r;
+
+		h.msg_iov = &b->iov[i];
+		r = sendmsg(fd, &h, MSG_DONTWAIT);
+		b->tx[i]->result = r < 0 ? -errno : 0;
+		sent += r >= 0;
+	}
+	return sent;
+}
+
+/* The first message of the rest did not go. */
+static int flush_failed(int fd, struct sock_batch *b, size_t msg, size_t first, int err)
+{
+	bool joined = b->msg[msg].msg_hdr.msg_iovlen > 1;
+
+	if (joined && (err == -EIO || err == -EOPNOTSUPP))
+		b->segment = false; /* this route has no offload: do not try each time */
+	if (joined && (err == -EINVAL || err == -EMSGSIZE || !b->segment))
+		return send_apart(fd, b, msg, first);
+	for (size_t i = 0; i < b->msg[msg].msg_hdr.msg_iovlen; i++)
+		b->tx[first + i]->result = err;
+	return 0;
 }
 
 int sock_flush(int fd, struct sock_batch *b)
 {
-	size_t i = 0;
+	size_t i = 0, t = 0;
 	int sent = 0;
 
 	while (i < b->n) {
@@ -178,14 +291,15 @@ int sock_flush(int fd, struct sock_batch *b)
 		if (r < 0 && errno == EINTR)
 			continue;
 		if (r <= 0) {
-			b->tx[i++]->result = r < 0 ? -errno : -EIO;
+			sent += flush_failed(fd, b, i, t, r < 0 ? -errno : -EIO);
+			t += b->msg[i++].msg_hdr.msg_iovlen;
 			continue;
 		}
-		sent += r;
-		while (r--)
-			b->tx[i++]->result = 0;
+		for (; r > 0; r--, i++)
+			for (size_t k = b->msg[i].msg_hdr.msg_iovlen; k > 0; k--, sent++)
+				b->tx[t++]->result = 0;
 	}
-	b->n = 0;
+	b->n = b->n_tx = 0;
 	return sent;
 }
 

@@ -26,8 +26,10 @@ struct sock_batch {
 	struct iovec iov[CAPTURE_BATCH];
 	union sock_addr addr[CAPTURE_BATCH];
 	union sock_ctrl ctrl[CAPTURE_BATCH];
-	struct capture_tx *tx[CAPTURE_BATCH];	/* of a batch to send */
-	size_t n;				/* messages to send */
+	/* of a batch to send: */
+	struct capture_tx *tx[CAPTURE_BATCH];	/* one an iov, in their order */
+	size_t n, n_tx;				/* messages, and datagrams in them */
+	bool segment;				/* the kernel cuts joined datagrams (UDP_SEGMENT) */
 };
 
 struct sock_udp_opts {
@@ -44,13 +46,18 @@ int sock_udp_open(const struct sock_udp_opts *o) must_check;
 int sock_set_int(int fd, int level, int opt, int v) must_check;
 int sock_set_rcvbuf(int fd, int octets) must_check;
 
+/* Message i receives into these octets. */
+void sock_batch_into(struct sock_batch *b, size_t i, void *p, size_t n);
 /* Receives into the packets' slots; lengths, the flag of cut-off ones and ts_ns are set. */
 int sock_recv(int fd, struct sock_batch *b, struct packet **pkts, size_t n) must_check;
 /* The control message of message i, or NULL. */
 const struct cmsghdr *sock_cmsg(struct sock_batch *b, size_t i, int level, int type);
 
-/* Appends a datagram for a UDP socket, with its source and interface, to the batch to send. */
-void sock_batch_udp(struct sock_batch *b, struct capture_tx *tx);
+/*
+ * Sends n datagrams (up to CAPTURE_BATCH) by a UDP socket, each with its source and interface. Those
+ * of one destination and length leave as one message if b->segment. Count of those that went out.
+ */
+int sock_send_udp(int fd, struct sock_batch *b, struct capture_tx *const *tx, size_t n);
 /* Appends octets to the address at addr[n], which the caller has set. */
 void sock_batch_raw(struct sock_batch *b, struct capture_tx *tx, uint8_t *p, size_t n,
 		    socklen_t addr_len);

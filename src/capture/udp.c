@@ -2,9 +2,11 @@
 /*
  * Packets through a UDP socket: the kernel has taken off and checked the lower layers, so packets
  * hold the payload only (PACKET_NO_L2). A client without an address cannot be reached by its
- * hardware address here; it is answered by broadcast.
+ * hardware address here; it is answered by broadcast. With offload, what one relay sent or is sent
+ * passes the kernel's stack as one message.
  */
 #include "capture/filter.h"
+#include "capture/gro.h"
 #include "capture/socket.h"
 #include "packet/packet.h"
 
@@ -17,6 +19,8 @@ struct capture_udp {
 	int fd;
 	int ifindex;
 	uint16_t port;
+	bool joined;		/* received by gro, else by in */
+	struct gro gro;
 	struct sock_batch in, out;
 };
 
@@ -31,17 +35,18 @@ static const struct capture_udp *self_const(const struct capture *c)
 	return (const struct capture_udp *)(const void *)c;
 }
 
-static void packet_addresses(struct capture_udp *u, size_t i, struct packet *p)
+/* Of message i: where it came from, and which of our addresses it went to. */
+static void packet_addresses(struct capture_udp *u, struct sock_batch *b, size_t i, struct packet *p)
 {
-	const struct cmsghdr *c = sock_cmsg(&u->in, i, IPPROTO_IP, IP_PKTINFO);
+	const struct cmsghdr *c = sock_cmsg(b, i, IPPROTO_IP, IP_PKTINFO);
 	struct in_pktinfo info = {.ipi_ifindex = u->ifindex};
 
 	if (c)
 		memcpy(&info, CMSG_DATA(c), sizeof(info));
 	p->ifindex = info.ipi_ifindex;
 	p->dst = ntohl(info.ipi_addr.s_addr);
-	p->src = ntohl(u->in.addr[i].in.sin_addr.s_addr);
-	p->sport = ntohs(u->in.addr[i].in.sin_port);
+	p->src = ntohl(b->addr[i].in.sin_addr.s_addr);
+	p->sport = ntohs(b->addr[i].in.sin_port);
 	p->dport = u->port;
 	p->app = 0;
 	p->app_len = (uint16_t)p->len;
@@ -51,25 +56,47 @@ static void packet_addresses(struct capture_udp *u, size_t i, struct packet *p)
 		p->flags |= PACKET_BROADCAST;
 }
 
+static int udp_recv_joined(struct capture_udp *u, struct packet **pkts, size_t n)
+{
+	uint8_t msg[CAPTURE_BATCH];
+	int got = gro_recv(&u->gro, u->fd, pkts, n < CAPTURE_BATCH ? n : CAPTURE_BATCH, msg);
+
+	for (int i = 0; i < got; i++)
+		packet_addresses(u, &u->gro.batch, msg[i], pkts[i]);
+	return got;
+}
+
 static int udp_recv(struct capture *c, struct packet **pkts, size_t n)
 {
 	struct capture_udp *u = self(c);
-	int got = sock_recv(u->fd, &u->in, pkts, n);
+	int got;
 
+	if (u->joined)
+		return udp_recv_joined(u, pkts, n);
+	got = sock_recv(u->fd, &u->in, pkts, n);
 	for (int i = 0; i < got; i++)
-		packet_addresses(u, (size_t)i, pkts[i]);
+		packet_addresses(u, &u->in, (size_t)i, pkts[i]);
 	return got;
+}
+
+static bool udp_pending(const struct capture *c)
+{
+	return gro_pending(&self_const(c)->gro);
 }
 
 static int udp_send(struct capture *c, struct capture_tx *tx, size_t n)
 {
 	struct capture_udp *u = self(c);
+	struct capture_tx *part[CAPTURE_BATCH];
+	size_t k = 0;
 	int sent = 0;
 
 	for (size_t i = 0; i < n; i++) {
-		sock_batch_udp(&u->out, &tx[i]);
-		if (u->out.n == CAPTURE_BATCH || i == n - 1)
-			sent += sock_flush(u->fd, &u->out);
+		part[k++] = &tx[i];
+		if (k == CAPTURE_BATCH || i == n - 1) {
+			sent += sock_send_udp(u->fd, &u->out, part, k);
+			k = 0;
+		}
 	}
 	return sent;
 }
@@ -88,6 +115,7 @@ static void udp_close(struct capture *c)
 {
 	if (self(c)->fd >= 0)
 		(void)close(self(c)->fd);
+	gro_fini(&self(c)->gro);
 	free(self(c));
 }
 
@@ -96,6 +124,7 @@ static const struct capture_ops udp_ops = {
 	.recv = udp_recv,
 	.send = udp_send,
 	.fd = udp_fd,
+	.pending = udp_pending,
 	.stats = udp_stats,
 	.close = udp_close,
 };
@@ -110,10 +139,15 @@ static int udp_open_socket(struct capture_udp *u, const struct capture_udp_opts 
 		.rcvbuf = o->rcvbuf,
 	};
 	struct filter steer;
+	int r;
 
 	u->fd = sock_udp_open(&so);
 	if (u->fd < 0)
 		return u->fd;
+	r = o->offload ? gro_init(&u->gro, u->fd) : 0;
+	if (r < 0)
+		return r;
+	u->joined = u->out.segment = o->offload;
 	if (!o->reuseport || o->reuseport_members < 2)
 		return 0;
 	filter_reuseport_chaddr(&steer, o->reuseport_members);

@@ -217,6 +217,7 @@ struct config {
 	size_t n_interfaces;
 	bool socket_udp;		/* dhcp-socket-type udp */
 	bool use_routing;		/* outbound-interface */
+	bool udp_offload;		/* user-context usher.udp-offload */
 	bool re_detect;
 	uint32_t sockets_max_retries, sockets_retry_wait_ms;
 	bool sockets_require_all;

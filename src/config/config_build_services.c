@@ -56,9 +56,12 @@ static int load_interface_list(struct load *l, const struct json *list)
 static int load_interfaces(struct load *l)
 {
 	const struct json *m = json_get(l->dhcp4, "interfaces-config");
+	const struct json *usher = json_get(json_get(m, "user-context"), "usher");
+	const struct json *offload = json_get(usher, "udp-offload");
 	struct config *c = l->c;
 
 	c->socket_udp = strcmp(load_str(m, "dhcp-socket-type", ""), "udp") == 0;
+	c->udp_offload = !offload || offload->b;
 	c->use_routing = strcmp(load_str(m, "outbound-interface", ""), "use-routing") == 0;
 	c->re_detect = load_bool(m, "re-detect");
 	c->sockets_max_retries = load_u32(m, "service-sockets-max-retries", 0);

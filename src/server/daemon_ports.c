@@ -60,12 +60,14 @@ static int open_capture(struct server_daemon *d, const struct config *cfg, const
 	if (cfg->socket_udp || i->arp_type != ARPHRD_ETHERNET) {
 		struct capture_udp_opts o = {.ifindex = i->ifindex, .ifname = cfg->use_routing ? NULL : i->name,
 					     .addr = addr, .port = d->srv.server_port, .reuseport = n > 1,
-					     .reuseport_members = n, .rcvbuf = RCVBUF};
+					     .reuseport_members = n, .rcvbuf = RCVBUF,
+					     .offload = cfg->udp_offload};
 
 		return capture_udp_open(&o, ret);
 	}
 	struct capture_af_packet_opts o = {.ifindex = i->ifindex, .ifname = i->name, .port = d->srv.server_port,
-					   .addr = addr, .fanout_members = (int)n, .rcvbuf = RCVBUF};
+					   .addr = addr, .fanout_members = (int)n, .rcvbuf = RCVBUF,
+					   .offload = cfg->udp_offload};
 
 	if (n > 1)
 		/* a group of its own for each interface, never 0: one group cannot span two */

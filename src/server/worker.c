@@ -251,7 +251,7 @@ int worker_receive_batch(struct worker *w, struct capture *c, int port_ifindex, 
 	int got;
 
 	refresh(w);
-	if (!w->snap)
+	if (!w->snap || !n)
 		return 0;
 	for (unsigned i = 0; i < n; i++)
 		pkts[i] = &slot_take(w)->pkt;
@@ -264,6 +264,23 @@ int worker_receive_batch(struct worker *w, struct capture *c, int port_ifindex, 
 	if (!w->n_free && w->loop && !w->paused)
 		ports_pause(w, true);
 	return got;
+}
+
+static void resume_durable(struct worker *w);
+
+void worker_read_port(struct port *p)
+{
+	struct worker *w = p->w;
+	int n;
+
+	do {
+		n = worker_receive_batch(w, p->c, p->ifindex, WORKER_BATCH);
+		if (n < 0 && n != -EAGAIN)
+			log_msg(w->srv->log, LOG_DHCP4_BUFFER_RECEIVE_FAIL, "receive on interface %d: %s",
+				p->ifindex, usher_strerror(n));
+		if (n > 0 && w->srv->store)
+			resume_durable(w); /* who waited for the disk does not wait for strangers */
+	} while (n > 0 && capture_pending(p->c));
 }
 
 int worker_receive(struct worker *w, struct capture *c)
@@ -318,6 +335,9 @@ static void woken(void *ctx, uint32_t events)
 	worker_mailbox(w);
 	if (w->srv->store)
 		resume_durable(w);
+	for (unsigned i = 0; i < w->n_ports && !w->paused; i++)
+		if (capture_pending(w->ports[i]->c)) /* left for want of slots */
+			worker_read_port(w->ports[i]);
 	if (w->stop)
 		loop_stop(w->loop);
 }

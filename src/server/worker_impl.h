@@ -69,6 +69,8 @@ struct worker {
 /* --- worker.c --- */
 /* Wakes the thread: mailbox, durability, stop. */
 void worker_wake(struct worker *w);
+/* Reads what is there: a batch, and what the capture had read with it. */
+void worker_read_port(struct port *p);
 /* Takes a batch from a capture. Count, or -errno. */
 int worker_receive_batch(struct worker *w, struct capture *c, int port_ifindex, unsigned max);
 /* Goes on with an exchange that waited. */

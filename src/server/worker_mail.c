@@ -70,15 +70,8 @@ static void port_close(struct worker *w, int ifindex)
 
 static void port_readable(void *ctx, uint32_t events)
 {
-	struct port *p = ctx;
-	struct worker *w = p->w;
-	int n;
-
 	(void)events;
-	n = worker_receive_batch(w, p->c, p->ifindex, WORKER_BATCH);
-	if (n < 0 && n != -EAGAIN)
-		log_msg(w->srv->log, LOG_DHCP4_BUFFER_RECEIVE_FAIL, "receive on interface %d: %s", p->ifindex,
-			usher_strerror(n));
+	worker_read_port(ctx);
 }
 
 static int port_open(struct worker *w, struct capture *c, int ifindex)

@@ -237,6 +237,75 @@ static void test_udp(void **state)
 	assert_int_equal(capture_udp_open(&o, &c), -ENODEV);
 }
 
+static void set_lo_mtu(int mtu)
+{
+	struct ifreq r = {.ifr_name = "lo", .ifr_mtu = mtu};
+	int fd = socket(AF_INET, SOCK_DGRAM, 0);
+
+	assert_true(fd >= 0);
+	assert_int_equal(ioctl(fd, SIOCSIFMTU, &r), 0);
+	(void)close(fd);
+}
+
+/* Takes all that is there in bites of `bite`; each message is one of the two lengths, its number in
+ * the first octet; each comes once. */
+static void assert_all_once(struct capture *c, size_t bite, const bool *expected)
+{
+	bool seen[N_SLOTS] = {false};
+
+	for (int n = recv_wait(c, bite); n > 0; n = capture_recv(c, pkts, bite)) {
+		for (int i = 0; i < n; i++) {
+			struct span m = packet_app(pkts[i]);
+
+			if (!m.p || (m.n != 300 && m.n != 400)) {
+				fail();
+				return;
+			}
+			assert_int_equal(m.n, m.p[0] % 3 ? 300 : 400);
+			assert_false(seen[m.p[0]]);
+			assert_int_equal(pkts[i]->src, LOOPBACK);
+			assert_int_equal(pkts[i]->flags, PACKET_NO_L2);
+			seen[m.p[0]] = true;
+		}
+		(void)setup(NULL);
+	}
+	assert_false(capture_pending(c));
+	assert_memory_equal(seen, expected, sizeof(seen));
+}
+
+/* What leaves joined and comes joined is what comes one by one. */
+static void test_udp_offload(void **state)
+{
+	struct capture_udp_opts o = {.ifindex = 1, .ifname = "lo", .addr = LOOPBACK, .port = 67,
+				     .offload = true};
+	static uint8_t octets[N_SLOTS][400];
+	static struct capture_tx tx[N_SLOTS];
+	static const int mtus[] = {65536, 320}; /* the second: the kernel will not cut, only fragment */
+	bool expected[N_SLOTS];
+	struct capture *c;
+
+	(void)state;
+	if (geteuid() != 0)
+		skip();
+	assert_true(own_network());
+	assert_int_equal(capture_udp_open(&o, &c), 0);
+	for (size_t m = 0; m < 2; m++) {
+		set_lo_mtu(mtus[m]);
+		for (size_t i = 0; i < N_SLOTS; i++) {
+			octets[i][0] = (uint8_t)i;
+			tx[i] = tx_to(LOOPBACK, "");
+			tx[i].payload = span_of(octets[i], i % 3 ? 300 : 400);
+			expected[i] = i != 5;
+		}
+		tx[5].src = 0xc0000201; /* not an address of ours */
+		assert_int_equal(capture_send(c, tx, N_SLOTS), N_SLOTS - 1);
+		for (size_t i = 0; i < N_SLOTS; i++)
+			assert_int_equal(tx[i].result, i == 5 ? -ENETUNREACH : 0);
+		assert_all_once(c, m ? N_SLOTS : 7, expected);
+	}
+	capture_close(c);
+}
+
 static void test_af_packet(void **state)
 {
 	struct capture_af_packet_opts o = {.ifindex = 1, .ifname = "lo", .port = 67,
@@ -400,6 +469,7 @@ int main(void)
 		cmocka_unit_test_setup(test_memory, setup),
 		cmocka_unit_test_setup(test_pcap, setup),
 		cmocka_unit_test_setup(test_udp, setup),
+		cmocka_unit_test_setup(test_udp_offload, setup),
 		cmocka_unit_test_setup(test_af_packet, setup),
 		cmocka_unit_test_setup(test_af_packet_tags, setup),
 		cmocka_unit_test_setup(test_steering, setup),
