@@ -4,6 +4,8 @@
  */
 #include "base/hash.h"
 
+#include <endian.h>
+
 static inline uint64_t rotl(uint64_t x, int b)
 {
 	return x << b | x >> (64 - b);
@@ -27,12 +29,29 @@ static inline void sip_round(struct sip *s)
 	s->v2 = rotl(s->v2, 32);
 }
 
-static inline uint64_t load_le(const uint8_t *p, size_t n)
+static inline uint64_t load_le64(const uint8_t *p)
+{
+	uint64_t v;
+
+	memcpy(&v, p, sizeof(v));
+	return le64toh(v);
+}
+
+/* n < 8 */
+static inline uint64_t load_tail(const uint8_t *p, size_t n)
 {
 	uint64_t v = 0;
 
-	for (size_t i = 0; i < n; i++)
-		v |= (uint64_t)p[i] << (8 * i);
+	switch (n) {
+	case 7: v |= (uint64_t)p[6] << 48; __attribute__((fallthrough));
+	case 6: v |= (uint64_t)p[5] << 40; __attribute__((fallthrough));
+	case 5: v |= (uint64_t)p[4] << 32; __attribute__((fallthrough));
+	case 4: v |= (uint64_t)p[3] << 24; __attribute__((fallthrough));
+	case 3: v |= (uint64_t)p[2] << 16; __attribute__((fallthrough));
+	case 2: v |= (uint64_t)p[1] << 8; __attribute__((fallthrough));
+	case 1: v |= p[0]; break;
+	default: break;
+	}
 	return v;
 }
 
@@ -46,14 +65,14 @@ uint64_t hash_bytes(const struct hash_key *key, struct span in)
 	uint64_t m;
 
 	for (; in.n - off >= 8; off += 8) {
-		m = load_le(in.p + off, 8);
+		m = load_le64(in.p + off);
 		s.v3 ^= m;
 		sip_round(&s);
 		s.v0 ^= m;
 	}
 	m = (uint64_t)in.n << 56;
 	if (in.n > off)
-		m |= load_le(in.p + off, in.n - off);
+		m |= load_tail(in.p + off, in.n - off);
 	s.v3 ^= m;
 	sip_round(&s);
 	s.v0 ^= m;

@@ -44,12 +44,32 @@ struct config_option {
 	const struct option_def *def;	/* may be NULL (code only) */
 	struct span data;	/* encoded; may exceed 255 octets */
 	bool always_send, never_send;
+	uint8_t outer;		/* top-level code it is sent in: its own, or its container's; 0: none */
 	struct config_class_list classes; /* only for members of one of them; empty: all */
 };
 
+/* Option codes 0 to 255. */
+struct code_set {
+	uint64_t bits[4];
+};
+
+static inline bool code_set_has(const struct code_set *s, uint8_t code)
+{
+	return s->bits[code / 64] >> (code % 64) & 1;
+}
+
+static inline void code_set_add(struct code_set *s, uint8_t code)
+{
+	s->bits[code / 64] |= 1ULL << (code % 64);
+}
+
 struct config_options {
-	const struct config_option *items; /* sorted by space, then code */
+	const struct config_option *items; /* sorted by space, then code; equals as they were written */
 	size_t n;
+	const struct config_option *top;   /* those of space dhcp4, among items */
+	size_t n_top;
+	struct code_set codes;		   /* of top */
+	bool always;			   /* one of items is always-send */
 };
 
 /* Definitions by space and code or name: the operator's first, then the standard ones. */
@@ -262,11 +282,13 @@ struct config {
 	struct config_params params;	/* global values */
 	struct config_options options;
 	const struct option_defs *defs;
+	struct code_set containers;	/* top-level codes that may hold sub-options from somewhere */
 
 	const char *const *class_names;	/* by class id */
 	uint32_t n_class_names;
 	const struct config_class *classes; /* in order of definition */
 	size_t n_classes;
+	const struct config_class *const *class_by_id; /* NULL where a name has no definition */
 
 	const struct config_subnet *subnets; /* by id, ascending */
 	size_t n_subnets;
@@ -309,6 +331,9 @@ const struct config_host *config_host_by_id(const struct config *c, uint32_t sub
 const struct config_host *config_host_by_addr(const struct config *c, uint32_t subnet_id, uint32_t addr);
 /* Class id of a name; -USHER_E_NOTFOUND if the configuration never mentions it. */
 int config_class_by_name(const struct config *c, const char *name) must_check;
-/* The option of a scope, or NULL. */
+/* The first option of a scope with this code (others of it follow in items), or NULL. */
 const struct config_option *config_option_find(const struct config_options *o, const char *space,
 					       uint32_t code);
+/* The next of the same space and code, or NULL. */
+const struct config_option *config_option_next(const struct config_options *o,
+					       const struct config_option *prev);

@@ -6,6 +6,7 @@
 #include "config/config_defs.h"
 
 #include "base/error.h"
+#include "wire/option_codes.h"
 
 #include <stdlib.h>
 
@@ -200,8 +201,46 @@ static int sort_options(struct load *l, struct config_option *items, size_t n, s
 	for (size_t i = 0; i < n; i++)
 		sorted[i] = *refs[i];
 	free(refs);
-	*ret = (struct config_options){sorted, n};
+	*ret = (struct config_options){.items = sorted, .n = n};
 	return 0;
+}
+
+/* The option of the top level that encapsulates a space; 0: none. */
+static uint8_t container_of_space(struct load *l, const char *space)
+{
+	if (l->last_space && strcmp(l->last_space, space) == 0)
+		return l->last_outer;
+	l->last_space = space;
+	l->last_outer = 0;
+	for (uint32_t c = 1; c < 255 && !l->last_outer; c++) {
+		const struct option_def *d = option_defs_by_code(l->defs, OPTION_SPACE_DHCP4, c);
+
+		if (d && d->encapsulate && strcmp(d->encapsulate, space) == 0)
+			l->last_outer = (uint8_t)c;
+	}
+	return l->last_outer;
+}
+
+/* What the packet path asks first: which codes are here at all, and which may hold others. */
+static void index_options(struct load *l, struct config_option *items, struct config_options *o)
+{
+	for (size_t i = 0; i < o->n; i++) {
+		struct config_option *x = &items[i];
+
+		o->always |= x->always_send;
+		if (strcmp(x->space, OPTION_SPACE_DHCP4) != 0) {
+			x->outer = x->vendor_id ? DHCP4_OPT_VIVSO_SUBOPTIONS : container_of_space(l, x->space);
+			code_set_add(&l->c->containers, x->outer);
+			continue;
+		}
+		x->outer = (uint8_t)x->code;
+		if (!o->top)
+			o->top = x;
+		o->n_top++;
+		code_set_add(&o->codes, x->outer);
+		if (x->outer == DHCP4_OPT_VIVSO_SUBOPTIONS || (x->def && *x->def->encapsulate))
+			code_set_add(&l->c->containers, x->outer);
+	}
 }
 
 int load_options(struct load *l, const struct json *map, struct config_options *ret)
@@ -210,7 +249,7 @@ int load_options(struct load *l, const struct json *map, struct config_options *
 	struct config_option *items;
 	size_t n = 0;
 
-	*ret = (struct config_options){NULL, 0};
+	*ret = (struct config_options){0};
 	if (!list || !list->count)
 		return 0;
 	items = arena_array(l->a, struct config_option, list->count);
@@ -222,10 +261,31 @@ int load_options(struct load *l, const struct json *map, struct config_options *
 		if (r < 0)
 			return r;
 	}
-	if (n > 1)
-		return sort_options(l, items, n, ret);
-	*ret = (struct config_options){items, n};
+	*ret = (struct config_options){.items = items, .n = n};
+	if (n > 1) {
+		int r = sort_options(l, items, n, ret);
+
+		if (r < 0)
+			return r;
+	}
+	/* ours until the configuration is handed out */
+	index_options(l, (struct config_option *)(uintptr_t)ret->items, ret);
 	return 0;
+}
+
+static bool is_top(const char *space)
+{
+	return strcmp(space, OPTION_SPACE_DHCP4) == 0;
+}
+
+static const struct config_option *top_find(const struct config_options *o, uint32_t code)
+{
+	if (code > 255 || !code_set_has(&o->codes, (uint8_t)code))
+		return NULL;
+	for (size_t i = 0; i < o->n_top; i++)
+		if (o->top[i].code == code)
+			return &o->top[i];
+	return NULL;
 }
 
 const struct config_option *config_option_find(const struct config_options *o, const char *space,
@@ -234,6 +294,8 @@ const struct config_option *config_option_find(const struct config_options *o, c
 	size_t lo = 0;
 	size_t hi = o->n;
 
+	if (is_top(space))
+		return top_find(o, code);
 	while (lo < hi) {
 		size_t mid = lo + (hi - lo) / 2;
 		const struct config_option *m = &o->items[mid];
@@ -247,4 +309,13 @@ const struct config_option *config_option_find(const struct config_options *o, c
 	if (lo < o->n && o->items[lo].code == code && strcmp(o->items[lo].space, space) == 0)
 		return &o->items[lo];
 	return NULL;
+}
+
+const struct config_option *config_option_next(const struct config_options *o, const struct config_option *prev)
+{
+	const struct config_option *next = prev + 1;
+
+	return next < o->items + o->n && next->code == prev->code && strcmp(next->space, prev->space) == 0
+		       ? next
+		       : NULL;
 }

@@ -102,6 +102,18 @@ static int index_prefixes(struct load *l, struct config_index *x)
 	return 0;
 }
 
+static int index_classes(struct load *l)
+{
+	const struct config_class **by_id = arena_array(l->a, const struct config_class *, l->n_names);
+
+	if (!by_id)
+		return load_no_memory(l);
+	for (size_t i = 0; i < l->c->n_classes; i++)
+		by_id[l->c->classes[i].id] = &l->c->classes[i];
+	l->c->class_by_id = by_id;
+	return 0;
+}
+
 int load_index(struct load *l)
 {
 	struct config_index *x = arena_new(l->a, struct config_index);
@@ -115,7 +127,9 @@ int load_index(struct load *l)
 	l->c->index = x;
 	l->c->class_names = l->class_names;
 	l->c->n_class_names = l->n_names;
-	r = index_prefixes(l, x);
+	r = index_classes(l);
+	if (r == 0)
+		r = index_prefixes(l, x);
 	if (r == 0)
 		r = index_relays(l, x);
 	return r < 0 ? r : index_ifaces(l, x);

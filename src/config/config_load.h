@@ -26,6 +26,8 @@ struct load {
 	struct option_defs *defs;
 	const struct option_def *own_defs; /* of the class being built */
 	size_t n_own_defs;
+	const char *last_space; /* whose container was last looked for, and what was found */
+	uint8_t last_outer;
 
 	struct config_map class_ids;
 	const char **class_names;

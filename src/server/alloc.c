@@ -100,11 +100,12 @@ bool alloc_expired(const struct exchange *x, const struct lease *l)
 /* The first class with a lifetime, in the order the classes came in; else the subnet's. */
 static struct config_triplet lifetime_triplet(const struct exchange *x, const struct config_subnet *s)
 {
-	for (uint32_t i = 0; i < x->n_class_order; i++)
-		for (size_t j = 0; j < x->cfg->n_classes; j++)
-			if (x->cfg->classes[j].id == x->class_order[i] &&
-			    x->cfg->classes[j].valid_lifetime.set)
-				return x->cfg->classes[j].valid_lifetime;
+	for (uint32_t i = 0; i < x->n_class_order; i++) {
+		const struct config_class *c = x->cfg->class_by_id[x->class_order[i]];
+
+		if (c && c->valid_lifetime.set)
+			return c->valid_lifetime;
+	}
 	return s->params.valid_lifetime;
 }
 

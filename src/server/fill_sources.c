@@ -8,13 +8,19 @@
 
 static void add(struct fill_sources *s, const struct config_options *o)
 {
-	if (o->n && s->n < FILL_SOURCES_MAX)
-		s->scope[s->n++] = o;
+	if (!o->n || s->n == FILL_SOURCES_MAX)
+		return;
+	s->scope[s->n++] = o;
+	s->always |= o->always;
+	for (size_t i = 0; i < 4; i++)
+		s->codes.bits[i] |= o->codes.bits[i];
 }
 
 void fill_sources(const struct exchange *x, struct fill_sources *s)
 {
 	s->n = 0;
+	s->codes = x->cfg->containers;
+	s->always = false;
 	if (x->host)
 		add(s, &x->host->options);
 	if (x->pool)
@@ -23,11 +29,24 @@ void fill_sources(const struct exchange *x, struct fill_sources *s)
 		add(s, &x->subnet->options);
 	if (x->subnet && x->subnet->network)
 		add(s, &x->subnet->network->options);
-	for (uint32_t i = 0; i < x->n_class_order; i++)
-		for (size_t j = 0; j < x->cfg->n_classes; j++)
-			if (x->cfg->classes[j].id == x->class_order[i])
-				add(s, &x->cfg->classes[j].options);
+	for (uint32_t i = 0; i < x->n_class_order; i++) {
+		const struct config_class *c = x->cfg->class_by_id[x->class_order[i]];
+
+		if (c)
+			add(s, &c->options);
+	}
 	add(s, &x->cfg->options);
+}
+
+/* Of a scope: the first whose class tag fits. */
+static const struct config_option *first_fitting(const struct exchange *x, const struct config_options *scope,
+						 const char *space, uint32_t code)
+{
+	const struct config_option *o = config_option_find(scope, space, code);
+
+	while (o && !exchange_class_ok(x, &o->classes))
+		o = config_option_next(scope, o);
+	return o;
 }
 
 const struct config_option *fill_source_option(const struct exchange *x, const struct fill_sources *s,
@@ -36,9 +55,9 @@ const struct config_option *fill_source_option(const struct exchange *x, const s
 	const struct config_option *found = NULL;
 
 	for (size_t i = 0; i < s->n; i++) {
-		const struct config_option *o = config_option_find(s->scope[i], space, code);
+		const struct config_option *o = first_fitting(x, s->scope[i], space, code);
 
-		if (!o || !exchange_class_ok(x, &o->classes))
+		if (!o)
 			continue;
 		if (o->never_send)
 			return NULL;
@@ -46,6 +65,11 @@ const struct config_option *fill_source_option(const struct exchange *x, const s
 			found = o;
 	}
 	return found;
+}
+
+const struct config_option *fill_top_option(const struct exchange *x, const struct fill_sources *s, uint8_t code)
+{
+	return code_set_has(&s->codes, code) ? fill_source_option(x, s, OPTION_SPACE_DHCP4, code) : NULL;
 }
 
 const struct config_option *fill_find_option(const struct exchange *x, const char *space, uint32_t code)

@@ -157,9 +157,9 @@ static bool container(struct exchange *x, const struct fill_sources *s, const st
 	return put_space(x, s, def->encapsulate, SPAN_NULL, &w) && finish(x, &w, ret);
 }
 
-bool fill_vendor_option(struct exchange *x, const struct fill_sources *s, uint8_t code, struct span *ret)
+bool fill_vendor_option(struct exchange *x, const struct fill_sources *s, uint8_t code,
+			const struct config_option *own, struct span *ret)
 {
-	const struct config_option *own = fill_source_option(x, s, OPTION_SPACE_DHCP4, code);
 	const struct option_def *def;
 
 	if (code == DHCP4_OPT_VIVSO_SUBOPTIONS)
@@ -167,21 +167,6 @@ bool fill_vendor_option(struct exchange *x, const struct fill_sources *s, uint8_
 	/* a class may define 43 and 224 to 254 for itself */
 	def = own && own->def ? own->def : option_defs_by_code(x->cfg->defs, OPTION_SPACE_DHCP4, code);
 	return def && def->encapsulate && def->encapsulate[0] && container(x, s, def, own, ret);
-}
-
-uint8_t fill_outer_code(const struct config *cfg, const struct config_option *o)
-{
-	if (strcmp(o->space, OPTION_SPACE_DHCP4) == 0)
-		return (uint8_t)o->code;
-	if (o->vendor_id)
-		return DHCP4_OPT_VIVSO_SUBOPTIONS;
-	for (uint32_t c = 1; c < 255; c++) {
-		const struct option_def *d = option_defs_by_code(cfg->defs, OPTION_SPACE_DHCP4, c);
-
-		if (d && d->encapsulate && strcmp(d->encapsulate, o->space) == 0)
-			return (uint8_t)c;
-	}
-	return 0;
 }
 
 struct span fill_rai_echo(struct exchange *x)

@@ -40,25 +40,24 @@ static bool wants_auto_config(struct exchange *x)
 
 static uint32_t offer_lifetime(const struct exchange *x)
 {
-	for (uint32_t i = 0; i < x->n_class_order; i++)
-		for (size_t j = 0; j < x->cfg->n_classes; j++)
-			if (x->cfg->classes[j].id == x->class_order[i] && x->cfg->classes[j].has_offer_lifetime)
-				return x->cfg->classes[j].offer_lifetime;
+	for (uint32_t i = 0; i < x->n_class_order; i++) {
+		const struct config_class *c = x->cfg->class_by_id[x->class_order[i]];
+
+		if (c && c->has_offer_lifetime)
+			return c->offer_lifetime;
+	}
 	return x->subnet->params.offer_lifetime;
 }
 
 /* offer-lifetime: a real, short lease; a longer one that the client has stays as it is. */
-static int store_offer(struct exchange *x, struct lease *l)
+static int store_offer(struct exchange *x, struct lease *l, uint32_t lft)
 {
 	struct server *srv = exchange_server(x);
 	struct lease_client who = exchange_client(x, x->subnet);
-	uint32_t lft = offer_lifetime(x);
 	struct lease_change change;
 	struct lease stored = *l;
 	struct lease old;
 
-	if (!lft)
-		return 0;
 	stored.valid_lft = lft;
 	if (lease_db_get(srv->db, l->addr, NULL, &old, NULL) == 0 && old.state == LEASE_ASSIGNED &&
 	    lease_is_of(&old, &who) && lease_expire(&old) > lease_expire(&stored))
@@ -75,6 +74,7 @@ enum verdict process_discover(struct exchange *x)
 {
 	char ip[IP_TEXT_LEN];
 	struct lease *l;
+	uint32_t lft;
 	bool v6_only;
 	int r;
 
@@ -91,7 +91,8 @@ enum verdict process_discover(struct exchange *x)
 		return exchange_drop(x, DROP_PROCESSING_FAILED);
 	if (v6_only || r < 0)
 		return VERDICT_CONTINUE; /* yiaddr 0, and the option that says why */
-	if (store_offer(x, l) < 0)
+	lft = offer_lifetime(x);
+	if (lft && store_offer(x, l, lft) < 0)
 		return exchange_drop(x, DROP_NO_LEASE);
 	x->lease = l;
 	x->lifetime = l->valid_lft;

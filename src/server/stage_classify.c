@@ -88,19 +88,11 @@ void classify_pass(struct exchange *x, bool late)
 	}
 }
 
-static const struct config_class *class_by_id(const struct config *cfg, uint32_t id)
-{
-	for (size_t i = 0; i < cfg->n_classes; i++)
-		if (cfg->classes[i].id == id)
-			return &cfg->classes[i];
-	return NULL;
-}
-
 /* A listed class without a test is simply given; one with a test is evaluated now. */
 static void classify_list(struct exchange *x, const struct config_class_list *l)
 {
 	for (size_t i = 0; i < l->n; i++) {
-		const struct config_class *c = class_by_id(x->cfg, l->ids[i]);
+		const struct config_class *c = x->cfg->class_by_id[l->ids[i]];
 
 		if (c && (c->test || c->template_test))
 			classify_one(x, c);

@@ -17,28 +17,22 @@
 #include "wire/option_codes.h"
 
 /* What a reply never takes from the configuration, whoever asks (RFC 2131 table 3; computed here). */
-static bool computed(uint8_t code)
-{
-	switch (code) {
-	case 0: /* PAD */
-	case 255: /* END */
-	case DHCP4_OPT_REQUESTED_ADDRESS:
-	case DHCP4_OPT_LEASE_TIME:
-	case DHCP4_OPT_OVERLOAD:
-	case DHCP4_OPT_MESSAGE_TYPE:
-	case DHCP4_OPT_SERVER_ID:
-	case DHCP4_OPT_PARAMETER_REQUEST_LIST:
-	case DHCP4_OPT_MAX_MESSAGE_SIZE:
-	case DHCP4_OPT_RENEWAL_TIME:
-	case DHCP4_OPT_REBINDING_TIME:
-	case DHCP4_OPT_CLIENT_ID:
-	case DHCP4_OPT_AGENT_OPTIONS:
-	case DHCP4_OPT_CLIENT_FQDN:
-		return true;
-	default:
-		return false;
-	}
-}
+static const bool computed[256] = {
+	[0] = true,   /* PAD */
+	[255] = true, /* END */
+	[DHCP4_OPT_REQUESTED_ADDRESS] = true,
+	[DHCP4_OPT_LEASE_TIME] = true,
+	[DHCP4_OPT_OVERLOAD] = true,
+	[DHCP4_OPT_MESSAGE_TYPE] = true,
+	[DHCP4_OPT_SERVER_ID] = true,
+	[DHCP4_OPT_PARAMETER_REQUEST_LIST] = true,
+	[DHCP4_OPT_MAX_MESSAGE_SIZE] = true,
+	[DHCP4_OPT_RENEWAL_TIME] = true,
+	[DHCP4_OPT_REBINDING_TIME] = true,
+	[DHCP4_OPT_CLIENT_ID] = true,
+	[DHCP4_OPT_AGENT_OPTIONS] = true,
+	[DHCP4_OPT_CLIENT_FQDN] = true,
+};
 
 struct fill {
 	struct exchange *x;
@@ -69,7 +63,7 @@ static uint32_t server_id(const struct fill *f)
 		r = rd_init(sub);
 		return rd_be32(&r);
 	}
-	o = fill_source_option(f->x, &f->src, OPTION_SPACE_DHCP4, DHCP4_OPT_SERVER_ID);
+	o = fill_top_option(f->x, &f->src, DHCP4_OPT_SERVER_ID);
 	if (o && o->data.n == 4) {
 		r = rd_init(o->data);
 		return rd_be32(&r);
@@ -170,16 +164,13 @@ static void fill_one(struct fill *f, uint8_t code)
 	const struct config_option *o;
 	struct span data;
 
-	if (computed(code) || dhcp4_opt(&f->x->response, code))
+	if (!code_set_has(&f->src.codes, code) || computed[code] || dhcp4_opt(&f->x->response, code))
 		return;
-	if (fill_vendor_option(f->x, &f->src, code, &data)) {
+	o = fill_top_option(f->x, &f->src, code);
+	if (code_set_has(&f->x->cfg->containers, code) && fill_vendor_option(f->x, &f->src, code, o, &data))
 		set(f, code, data);
-		return;
-	}
-	if (code == DHCP4_OPT_VIVSO_SUBOPTIONS)
-		return; /* RFC 3925 4: only blocks of enterprises that the client named */
-	o = fill_source_option(f->x, &f->src, OPTION_SPACE_DHCP4, code);
-	if (o)
+	else if (o && code != DHCP4_OPT_VIVSO_SUBOPTIONS)
+		/* RFC 3925 4: of 125 only blocks of enterprises that the client named */
 		set(f, code, o->data);
 }
 
@@ -203,55 +194,67 @@ static void fill_basic(struct fill *f)
 
 static void fill_always(struct fill *f)
 {
-	for (size_t i = 0; i < f->src.n; i++) {
+	for (size_t i = 0; f->src.always && i < f->src.n; i++) {
 		const struct config_options *o = f->src.scope[i];
 
 		for (size_t j = 0; j < o->n; j++)
 			if (o->items[j].always_send && exchange_class_ok(f->x, &o->items[j].classes))
-				fill_one(f, fill_outer_code(f->x->cfg, &o->items[j]));
+				fill_one(f, o->items[j].outer);
 	}
 }
 
-/* Boot fields: subnet, overridden by the first class that has one, overridden by the reservation. */
+/* What of the boot fields a class or a reservation says. */
+struct boot {
+	bool has_siaddr;
+	uint32_t siaddr;
+	const char *sname, *file; /* NULL: not given */
+};
+
+/* Each field by the first class that has it, in the order the classes came in. */
+static void boot_of_classes(const struct exchange *x, struct boot *b)
+{
+	for (uint32_t i = 0; i < x->n_class_order; i++) {
+		const struct config_class *c = x->cfg->class_by_id[x->class_order[i]];
+
+		if (!c)
+			continue;
+		if (c->has_next_server && !b->has_siaddr) {
+			b->has_siaddr = true;
+			b->siaddr = c->next_server;
+		}
+		if (c->server_hostname && c->server_hostname[0] && !b->sname)
+			b->sname = c->server_hostname;
+		if (c->boot_file_name && c->boot_file_name[0] && !b->file)
+			b->file = c->boot_file_name;
+	}
+}
+
+/* Boot fields: subnet, overridden by the classes, overridden by the reservation. */
 static void fill_boot_fields(struct exchange *x)
 {
-	struct dhcp4_msg *r = &x->response;
 	const struct config_params *p = x->subnet ? &x->subnet->params : &x->cfg->params;
-	const char *sname = p->server_hostname;
-	const char *file = p->boot_file_name;
-	bool siaddr_set = false;
-	bool sname_set = false;
-	bool file_set = false;
+	const struct config_host *h = x->host;
+	struct dhcp4_msg *r = &x->response;
+	struct boot b = {0};
 
-	r->siaddr = p->next_server;
-	for (uint32_t i = 0; i < x->n_class_order; i++) {
-		for (size_t j = 0; j < x->cfg->n_classes; j++) {
-			const struct config_class *c = &x->cfg->classes[j];
-
-			if (c->id != x->class_order[i])
-				continue;
-			if (c->has_next_server && !siaddr_set) {
-				r->siaddr = c->next_server;
-				siaddr_set = true;
-			}
-			if (c->server_hostname && c->server_hostname[0] && !sname_set) {
-				sname = c->server_hostname;
-				sname_set = true;
-			}
-			if (c->boot_file_name && c->boot_file_name[0] && !file_set) {
-				file = c->boot_file_name;
-				file_set = true;
-			}
-		}
+	boot_of_classes(x, &b);
+	if (h && h->has_next_server) {
+		b.has_siaddr = true;
+		b.siaddr = h->next_server;
 	}
-	if (x->host && x->host->has_next_server)
-		r->siaddr = x->host->next_server;
-	if (x->host && x->host->server_hostname && x->host->server_hostname[0])
-		sname = x->host->server_hostname;
-	if (x->host && x->host->boot_file_name && x->host->boot_file_name[0])
-		file = x->host->boot_file_name;
-	memcpy(r->sname, sname, strnlen(sname, sizeof(r->sname)));
-	memcpy(r->file, file, strnlen(file, sizeof(r->file)));
+	if (h && h->server_hostname && h->server_hostname[0])
+		b.sname = h->server_hostname;
+	if (h && h->boot_file_name && h->boot_file_name[0])
+		b.file = h->boot_file_name;
+	r->siaddr = b.has_siaddr ? b.siaddr : p->next_server;
+	if (!b.sname)
+		b.sname = p->server_hostname;
+	if (!b.file)
+		b.file = p->boot_file_name;
+	if (*b.sname)
+		memcpy(r->sname, b.sname, strnlen(b.sname, sizeof(r->sname)));
+	if (*b.file)
+		memcpy(r->file, b.file, strnlen(b.file, sizeof(r->file)));
 }
 
 static void fill_echo(struct fill *f)

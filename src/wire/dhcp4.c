@@ -23,7 +23,7 @@ int dhcp4_opts_reserve(struct dhcp4_msg *m, size_t cap)
 
 	if (cap <= m->cap_opts)
 		return 0;
-	opts = arena_array(m->arena, struct dhcp4_option, cap);
+	opts = arena_alloc(m->arena, cap * sizeof(*opts));
 	if (!opts)
 		return -USHER_E_NOMEM;
 	if (m->n_opts)
@@ -114,8 +114,7 @@ int dhcp4_opt_set_ref(struct dhcp4_msg *m, uint8_t code, struct span data)
 		if (dhcp4_opts_reserve(m, cap) < 0)
 			return -USHER_E_NOMEM;
 	}
-	m->opts[m->n_opts++] = (struct dhcp4_option){code, data};
-	m->pos[code] = (uint8_t)m->n_opts;
+	dhcp4_opt_append(m, code, data);
 	return 0;
 }
 

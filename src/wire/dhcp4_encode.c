@@ -122,6 +122,19 @@ static void option_write(struct wr *w, const struct dhcp4_option *o)
 {
 	struct rd r = rd_init(o->data);
 
+	if (likely(o->data.n <= PIECE_MAX)) {
+		uint8_t *p = wr_room(w, o->data.n + 2);
+
+		if (p) {
+			p[0] = o->code;
+			p[1] = (uint8_t)o->data.n;
+			if (o->data.n == 4)
+				memcpy(p + 2, o->data.p, 4); /* most are an address or a time */
+			else if (o->data.n)
+				memcpy(p + 2, o->data.p, o->data.n);
+		}
+		return;
+	}
 	do {
 		size_t n = rd_left(&r) < PIECE_MAX ? rd_left(&r) : PIECE_MAX;
 
@@ -129,6 +142,16 @@ static void option_write(struct wr *w, const struct dhcp4_option *o)
 		wr_u8(w, (uint8_t)n);
 		wr_span(w, rd_bytes(&r, n));
 	} while (rd_left(&r));
+}
+
+/* Do all options fit into so many octets of the options field? Most messages do: no plan is needed. */
+static bool all_fit(const struct dhcp4_msg *m, size_t room)
+{
+	size_t need = END_SIZE;
+
+	for (size_t i = 0; i < m->n_opts; i++)
+		need += encoded_size(&m->opts[i]);
+	return need <= room;
 }
 
 static void field_write(struct wr *w, const struct dhcp4_msg *m, const struct plan *pl,
@@ -142,7 +165,7 @@ static void field_write(struct wr *w, const struct dhcp4_msg *m, const struct pl
 	}
 }
 
-/* An overloaded field, or the field's own content. */
+/* An overloaded field, or the field's own content. No plan: nothing is overloaded. */
 static void boot_field_write(struct wr *w, const struct dhcp4_msg *m, const struct plan *pl,
 			     enum place at)
 {
@@ -150,7 +173,7 @@ static void boot_field_write(struct wr *w, const struct dhcp4_msg *m, const stru
 	uint8_t bit = at == PLACE_FILE ? DHCP4_OVERLOAD_FILE : DHCP4_OVERLOAD_SNAME;
 	size_t end = w->len + len;
 
-	if (!(pl->overload & bit)) {
+	if (!pl || !(pl->overload & bit)) {
 		wr_bytes(w, at == PLACE_FILE ? m->file : m->sname, len);
 		return;
 	}
@@ -190,28 +213,67 @@ static void options_write(struct wr *w, const struct dhcp4_msg *m, const struct 
 	wr_u8(w, DHCP4_CODE_END);
 }
 
+/* Everything, in order; 52 is the encoder's own, and 82 last. */
+static void plain_write(struct wr *w, const struct dhcp4_msg *m)
+{
+	const struct dhcp4_option *agent = dhcp4_opt(m, DHCP4_CODE_AGENT);
+
+	header_write(w, m, NULL);
+	for (size_t i = 0; i < m->n_opts; i++) {
+		const struct dhcp4_option *o = &m->opts[i];
+
+		if (o != agent && o->code != DHCP4_CODE_OVERLOAD)
+			option_write(w, o);
+	}
+	if (agent)
+		option_write(w, agent);
+	wr_u8(w, DHCP4_CODE_END);
+}
+
+/* What does not fit is overloaded or left out. -USHER_E_NOSPACE: the essentials do not fit. */
+static int planned_write(struct wr *w, const struct dhcp4_msg *m, const struct dhcp4_encode_opts *o, size_t room,
+			 struct plan *pl)
+{
+	struct plan with;
+
+	if (!plan_make(pl, m, room, false))
+		return -USHER_E_NOSPACE;
+	/* overload costs three octets itself: only where it carries more than it displaces */
+	if (pl->n_omitted && !o->no_overload && plan_make(&with, m, room, true) &&
+	    with.n_omitted < pl->n_omitted)
+		*pl = with;
+	header_write(w, m, pl);
+	options_write(w, m, pl);
+	return 0;
+}
+
 int dhcp4_encode(const struct dhcp4_msg *m, const struct dhcp4_encode_opts *o, uint8_t *buf,
 		 size_t cap, struct dhcp4_encoded *ret)
 {
 	size_t limit = o->max_len > MSG_MAX_LEAST ? o->max_len : MSG_MAX_LEAST;
 	struct wr w = wr_init(buf, cap);
-	struct plan with;
-	struct plan pl;
+	struct dhcp4_encoded e = {0};
 
 	if (limit > cap)
 		limit = cap;
-	if (limit < DHCP4_MIN_LEN || !plan_make(&pl, m, limit - DHCP4_MIN_LEN, false))
+	if (limit < DHCP4_MIN_LEN)
 		return -USHER_E_NOSPACE;
-	/* overload costs three octets itself: only where it carries more than it displaces */
-	if (pl.n_omitted && !o->no_overload &&
-	    plan_make(&with, m, limit - DHCP4_MIN_LEN, true) && with.n_omitted < pl.n_omitted)
-		pl = with;
-	header_write(&w, m, &pl);
-	options_write(&w, m, &pl);
+	if (all_fit(m, limit - DHCP4_MIN_LEN)) {
+		plain_write(&w, m);
+	} else {
+		struct plan pl;
+
+		if (planned_write(&w, m, o, limit - DHCP4_MIN_LEN, &pl) < 0)
+			return -USHER_E_NOSPACE;
+		e.n_omitted = pl.n_omitted;
+		e.first_omitted = pl.first_omitted;
+		e.overloaded = pl.overload != 0;
+	}
 	if (w.len < o->min_len && wr_ok(&w))
 		wr_zero(&w, (o->min_len < cap ? o->min_len : cap) - w.len);
 	if (!wr_ok(&w))
 		return -USHER_E_NOSPACE;
-	*ret = (struct dhcp4_encoded){w.len, pl.n_omitted, pl.first_omitted, pl.overload != 0};
+	e.len = w.len;
+	*ret = e;
 	return 0;
 }

@@ -23,3 +23,10 @@ enum { DHCP4_OVERLOAD_FILE = 1, DHCP4_OVERLOAD_SNAME = 2 };
 
 /* Room for cap options in the list. 0 or -USHER_E_NOMEM. */
 int dhcp4_opts_reserve(struct dhcp4_msg *m, size_t cap) must_check;
+
+/* Appends a code that is not there yet; there is room. */
+static inline void dhcp4_opt_append(struct dhcp4_msg *m, uint8_t code, struct span data)
+{
+	m->opts[m->n_opts++] = (struct dhcp4_option){code, data};
+	m->pos[code] = (uint8_t)m->n_opts;
+}
