@@ -26,6 +26,7 @@ struct callout {
 };
 
 struct hook_registry {
+	struct hook_points points; /* first: hook_any looks there */
 	_Atomic int refs;
 	struct log *log;
 	struct usher_lib libs[HOOK_MAX_LIBS];
@@ -54,11 +55,6 @@ bool hook_point_parks(enum hook_point p)
 	return p < HOOK_N_POINTS && points[p].parks;
 }
 
-bool hook_any(const struct hook_registry *r, enum hook_point p)
-{
-	return r && r->n_callouts[p] != 0;
-}
-
 uint64_t hook_failures(const struct hook_registry *r)
 {
 	return r ? r->failures : 0;
@@ -69,6 +65,7 @@ static int callout_add(struct hook_registry *r, enum hook_point p, struct callou
 	if (r->n_callouts[p] == HOOK_MAX_CALLOUTS)
 		return -ENOMEM;
 	r->callouts[p][r->n_callouts[p]++] = c;
+	r->points.any |= 1ULL << p;
 	return 0;
 }
 

@@ -80,6 +80,12 @@ struct usher_call {
 
 struct hook_registry;
 
+/* How a registry begins: bit p is set where point p has a callout. Only written before packets run. */
+struct hook_points {
+	uint64_t any;
+};
+_Static_assert(HOOK_N_POINTS < 64, "a bit a point, and one for none");
+
 /* Loads the libraries of a configuration. 0, or -USHER_E_HOOK with *err naming library and reason;
  * then nothing stays loaded. */
 int hook_registry_new(const struct config *cfg, struct log *log, struct hook_registry **ret,
@@ -88,8 +94,17 @@ struct hook_registry *hook_registry_ref(struct hook_registry *r);
 /* The last reference unloads the libraries. */
 void hook_registry_unref(struct hook_registry *r);
 
-/* Is there a callout? A NULL registry has none. One load: ask before filling a call. */
-bool hook_any(const struct hook_registry *r, enum hook_point p);
+/* Is there a callout? A NULL registry has none. Ask before filling a call. */
+static inline bool hook_any(const struct hook_registry *r, enum hook_point p)
+{
+	return r && ((const struct hook_points *)(const void *)r)->any >> p & 1;
+}
+
+static inline bool hook_any_at_all(const struct hook_registry *r)
+{
+	return r && ((const struct hook_points *)(const void *)r)->any;
+}
+
 /* Runs all callouts of call->point in library order; returns the final status (never PARK where the
  * point may not park or no handle was taken: then CONTINUE). Failures are logged and counted. */
 enum usher_next_step hook_call(struct hook_registry *r, struct usher_call *call);

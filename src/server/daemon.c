@@ -377,7 +377,7 @@ int daemon_start(struct server_daemon *d, const struct daemon_opts *o)
 {
 	struct config_load_opts lo = {.warn = warn, .ctx = d};
 	struct config_error err = {0};
-	struct server_opts so = {.clock = clock_system, .server_port = o->server_port,
+	struct server_opts so = {.clock = clock_coarse, .server_port = o->server_port,
 				 .client_port = o->client_port};
 	struct config *cfg = NULL;
 	int r;

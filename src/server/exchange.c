@@ -19,18 +19,11 @@
 
 void exchange_reset(struct exchange *x)
 {
-	struct packet pkt = x->pkt;
-	uint8_t *out = x->out;
-	struct worker *w = x->w;
-	void (*resume)(struct hook_parked *p) = x->parked.resume;
+	enum { FROM = offsetof(struct exchange, capture), TO = offsetof(struct exchange, query) };
 
-	memset(x, 0, sizeof(*x));
-	packet_reset(&pkt);
-	x->pkt = pkt;
-	x->out = out;
-	x->w = w;
-	x->parked.resume = resume;
-	x->query.arena = &x->pkt.arena; /* a callout may write into it before it is unpacked */
+	x->parked = (struct hook_parked){.resume = x->parked.resume};
+	packet_reset(&x->pkt);
+	memset((uint8_t *)x + FROM, 0, TO - FROM);
 }
 
 struct server *exchange_server(const struct exchange *x)

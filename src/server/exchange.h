@@ -46,9 +46,13 @@ enum { EXCHANGE_OUT_LEN = 1500, EXCHANGE_CLASS_WORDS_MIN = 1, EXCHANGE_CANDIDATE
 enum request_state { REQUEST_SELECTING, REQUEST_INIT_REBOOT, REQUEST_RENEWING, REQUEST_REBINDING };
 
 struct exchange {
+	/* the slot's: */
 	struct hook_parked parked; /* first: hook_parked.resume casts back */
 	struct worker *w;
 	struct packet pkt;
+	uint8_t *out;		   /* EXCHANGE_OUT_LEN octets */
+
+	/* zero when a packet comes in: everything from here to query */
 	struct capture *capture;   /* it came in by; borrowed from the worker */
 	int port_ifindex;	   /* the worker port it came in by; -1: none (replay) */
 	const struct iface *iface; /* in the worker's table; NULL: unknown */
@@ -65,7 +69,6 @@ struct exchange {
 	struct span raw;	   /* the message's bytes: the packet's, or what a callout put there */
 	bool unpacked;
 	enum dhcp4_type type;
-	struct dhcp4_msg query;
 	uint32_t local_addr;	   /* ours: server identifier and source of the answer */
 	struct span client_id;	   /* option 61 if it can be an identity */
 	struct span hw;		   /* chaddr[0..hlen) */
@@ -91,7 +94,6 @@ struct exchange {
 	struct span flex_id;
 
 	/* result */
-	struct dhcp4_msg response;
 	bool has_response;
 	enum drop silent;	   /* why there will be no response, when there is none */
 	struct lease *lease;	   /* in the arena: granted or offered */
@@ -113,12 +115,14 @@ struct exchange {
 	bool to_mac;
 	uint8_t dst_mac[6];
 	int out_ifindex;
-	uint8_t *out;		   /* EXCHANGE_OUT_LEN octets of the slot's */
 	size_t out_len;
 
 	void *hook_data[HOOK_MAX_LIBS];
 	struct trace *trace;	   /* NULL: nobody looks */
 	struct exchange *next;	   /* in one list at a time: free, waiting, resumed */
+
+	struct dhcp4_msg query;	   /* whole once unpacked */
+	struct dhcp4_msg response; /* whole once has_response */
 };
 
 /* The reason, for `return exchange_drop(x, DROP_…)`. */

@@ -70,6 +70,8 @@ static void call_fill(struct exchange *x, struct usher_call *c, enum hook_point 
 {
 	bool sending = p == HOOK_BUFFER4_SEND;
 
+	if (!x->unpacked)
+		dhcp4_init(&x->query, &x->pkt.arena); /* a callout may unpack into it */
 	*c = (struct usher_call){
 		.point = p,
 		.query = &x->query,
@@ -220,7 +222,8 @@ static void row_skipped(struct exchange *x, const struct row *row)
 		x->skip_next = true;
 }
 
-static enum verdict row_run(struct exchange *x, const struct row *row)
+/* A row whose hook has a callout, or that a callout may have said to leave out. */
+static enum verdict row_run_hooked(struct exchange *x, const struct row *row)
 {
 	bool leave_out = x->skip_next;
 	bool skip = false;
@@ -244,6 +247,7 @@ static enum verdict row_run(struct exchange *x, const struct row *row)
 enum verdict pipeline_run(struct exchange *x)
 {
 	enum verdict v = VERDICT_CONTINUE;
+	bool hooked = hook_any_at_all(x->snap->hooks);
 
 	if (x->parked.dropped)
 		return exchange_drop(x, x->lot ? DROP_PARKED_DROPPED : DROP_DUPLICATE);
@@ -251,7 +255,7 @@ enum verdict pipeline_run(struct exchange *x)
 	while (v == VERDICT_CONTINUE && x->stage < STAGE_N) {
 		const struct row *row = &rows[x->stage++];
 
-		v = row_run(x, row);
+		v = hooked ? row_run_hooked(x, row) : row->fn(x);
 		if (v == VERDICT_PARK)
 			break; /* whoever resumes it owns it now */
 		TRACE(x, "%s: %s", row->name,

@@ -134,11 +134,13 @@ int dhcp4_opt_set_u8(struct dhcp4_msg *m, uint8_t code, uint8_t v)
 
 int dhcp4_opt_set_u32(struct dhcp4_msg *m, uint8_t code, uint32_t v)
 {
-	uint8_t be[4];
-	struct wr w = wr_init(be, sizeof(be));
+	void *p = arena_alloc(m->arena, sizeof(v));
+	struct wr w = wr_init(p, sizeof(v));
 
+	if (!p)
+		return -USHER_E_NOMEM;
 	wr_be32(&w, v);
-	return dhcp4_opt_set(m, code, span_of(be, sizeof(be)));
+	return dhcp4_opt_set_ref(m, code, span_of(p, sizeof(v)));
 }
 
 bool dhcp4_opt_del(struct dhcp4_msg *m, uint8_t code)
