@@ -73,6 +73,7 @@ struct config_options {
 };
 
 /* Definitions by space and code or name: the operator's first, then the standard ones. */
+struct class_index;
 struct option_defs;
 const struct option_def *option_defs_by_code(const struct option_defs *d, const char *space, uint32_t code);
 const struct option_def *option_defs_by_name(const struct option_defs *d, const char *space, const char *name);
@@ -288,6 +289,7 @@ struct config {
 	uint32_t n_class_names;
 	const struct config_class *classes; /* in order of definition */
 	size_t n_classes;
+	const struct class_index *class_index;
 	const struct config_class *const *class_by_id; /* NULL where a name has no definition */
 
 	const struct config_subnet *subnets; /* by id, ascending */

@@ -8,6 +8,7 @@
 
 #include "base/error.h"
 #include "base/ip.h"
+#include "config/class_index.h"
 
 #include <stdlib.h>
 
@@ -111,7 +112,7 @@ static int index_classes(struct load *l)
 	for (size_t i = 0; i < l->c->n_classes; i++)
 		by_id[l->c->classes[i].id] = &l->c->classes[i];
 	l->c->class_by_id = by_id;
-	return 0;
+	return class_index_new(l->c, l->a, &l->c->class_index) < 0 ? load_no_memory(l) : 0;
 }
 
 int load_index(struct load *l)

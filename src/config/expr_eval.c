@@ -263,3 +263,17 @@ int expr_string(const struct expr *e, const struct expr_ctx *c, struct span *ret
 		*ret_why = v.why;
 	return r;
 }
+
+int expr_subject(const struct expr_node *e, const struct expr_ctx *c, struct span *ret)
+{
+	struct eval v = {c, NULL};
+	bool b;
+	int r;
+
+	if (!e->is_bool)
+		return eval_string(&v, e, ret);
+	r = eval_bool(&v, e, &b);
+	if (r == 0)
+		*ret = span_str(b ? "1" : "0");
+	return r;
+}

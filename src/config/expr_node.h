@@ -63,6 +63,9 @@ struct expr {
 	bool late;
 };
 
+/* A node's own value: of a condition "1" or "0". 0, -USHER_E_EVAL. */
+int expr_subject(const struct expr_node *e, const struct expr_ctx *c, struct span *ret) must_check;
+
 /* expr_regex.c: whole-string match by patterns. *ret_at: the offending octet; *ret_why: static. */
 int expr_regex_compile(struct span pattern, struct arena *arena, const struct expr_regex **ret,
 		       size_t *ret_at, const char **ret_why) must_check;

@@ -5,6 +5,7 @@
  * the additional ones wait for the lease. An expression that fails leaves its class out.
  */
 #include "base/log.h"
+#include "config/class_index.h"
 #include "config/config.h"
 #include "server/stages.h"
 #include "server/trace.h"
@@ -80,12 +81,20 @@ static void classify_one(struct exchange *x, const struct config_class *c)
 
 void classify_pass(struct exchange *x, bool late)
 {
-	for (size_t i = 0; i < x->cfg->n_classes; i++) {
-		const struct config_class *c = &x->cfg->classes[i];
+	const struct class_index *index = x->cfg->class_index;
+	size_t n = class_index_words(index);
+	uint64_t *may = x->cfg->n_classes ? arena_calloc(&x->pkt.arena, n, sizeof(*may)) : NULL;
+	struct expr_ctx ctx = expr_context(x);
 
-		if (c->late == late && !c->only_additional)
-			classify_one(x, c);
-	}
+	if (!may)
+		return;
+	if (x->trace)
+		class_index_all(index, late, may); /* who traces wants to see them say no */
+	else
+		class_index_candidates(index, &ctx, late, may);
+	for (size_t w = 0; w < n; w++)
+		for (uint64_t bits = may[w]; bits; bits &= bits - 1)
+			classify_one(x, &x->cfg->classes[w * 64 + (size_t)__builtin_ctzll(bits)]);
 }
 
 /* A listed class without a test is simply given; one with a test is evaluated now. */
