@@ -45,9 +45,9 @@ struct log {
 	size_t n_sinks;
 	_Atomic uint64_t lost;
 	struct repeats {
-		int64_t second;
-		uint32_t written, held_back;
-	} repeats[LOG_N_IDS]; /* of warnings and errors; under lock */
+		_Atomic int64_t second;
+		_Atomic uint32_t written, held_back;
+	} repeats[LOG_N_IDS]; /* of warnings and errors; under lock, but for held_back */
 };
 
 static const struct {
@@ -295,6 +295,12 @@ static size_t line_head(struct log *log, enum log_id id, char *line, size_t cap)
 	return n > 0 ? (size_t)n : 0;
 }
 
+/* the daemon's own words (a refused reload) are few, and each is meant for somebody */
+static bool repeats_limited(enum log_id id)
+{
+	return ids[id].severity >= LOG_SEV_WARN && ids[id].logger[0];
+}
+
 /* A fault must not flood the log. False: this line is held back. *ret_before: how many were. With lock. */
 static bool repeat_ok(struct log *log, enum log_id id, uint32_t *ret_before)
 {
@@ -302,12 +308,12 @@ static bool repeat_ok(struct log *log, enum log_id id, uint32_t *ret_before)
 	int64_t now = clock_mono_ns(&log->clock) / NS_PER_S;
 
 	*ret_before = 0;
-	/* the daemon's own words (a refused reload) are few, and each is meant for somebody */
-	if (ids[id].severity < LOG_SEV_WARN || !ids[id].logger[0])
+	if (!repeats_limited(id))
 		return true;
 	if (now != r->second) {
-		*ret_before = r->held_back;
-		*r = (struct repeats){.second = now};
+		*ret_before = atomic_exchange(&r->held_back, 0);
+		r->written = 0;
+		r->second = now;
 	}
 	if (r->written == LOG_REPEATS) {
 		r->held_back++;
@@ -315,6 +321,20 @@ static bool repeat_ok(struct log *log, enum log_id id, uint32_t *ret_before)
 	}
 	r->written++;
 	return true;
+}
+
+bool log_wants(struct log *log, enum log_id id)
+{
+	struct repeats *r;
+
+	if (!log_on(log, id))
+		return false;
+	r = &log->repeats[id];
+	if (!repeats_limited(id) || r->written < LOG_REPEATS ||
+	    clock_mono_ns(&log->clock) / NS_PER_S != r->second)
+		return true;
+	(void)atomic_fetch_add_explicit(&r->held_back, 1, memory_order_relaxed);
+	return false;
 }
 
 static void sinks_write(struct log *log, enum log_id id, const char *line, size_t n, size_t head)

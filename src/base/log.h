@@ -65,6 +65,9 @@ int log_configure(struct log *log, const struct log_rule *rules, size_t n, bool 
 void log_reopen(struct log *log);
 /* Would a message of this id be written? A NULL log writes nothing. */
 bool log_on(const struct log *log, enum log_id id);
+/* The same, and false for a warning that would only be held back; it is counted as that. Ask this where
+ * many packets may meet the same fault. */
+bool log_wants(struct log *log, enum log_id id);
 void log_msg(struct log *log, enum log_id id, const char *fmt, ...) printf_like(3, 4);
 /* Lines lost because a sink was blocked. */
 uint64_t log_lost(const struct log *log);

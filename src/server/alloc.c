@@ -253,9 +253,8 @@ static void reservation_conflict(struct exchange *x, const struct candidate *c)
 	char ip[IP_TEXT_LEN];
 
 	exchange_count(x, c->subnet, SUBNET_RESERVATION_CONFLICTS);
-	log_msg(exchange_log(x), LOG_ALLOC_ENGINE_V4_RESERVATION_CONFLICT,
-		"%s: reserved address %s is in use by another client", exchange_label(x),
-		ip_text(c->host->addr, ip));
+	EXCHANGE_LOG(x, LOG_ALLOC_ENGINE_V4_RESERVATION_CONFLICT, "reserved address %s is in use by another client",
+		     ip_text(c->host->addr, ip));
 }
 
 static struct lease *try_reservation(struct exchange *x)
@@ -351,14 +350,14 @@ static void count_failure(struct exchange *x, const struct pick_tally *t)
 		exchange_count(x, s, SUBNET_ALLOCATION_FAIL_NO_POOLS);
 	else if (t->closed == t->pools)
 		exchange_count(x, s, SUBNET_ALLOCATION_FAIL_CLASSES);
-	log_msg(exchange_log(x),
-		!t->pools ? LOG_ALLOC_ENGINE_V4_ALLOC_FAIL_NO_POOLS
-		: t->closed == t->pools ? LOG_ALLOC_ENGINE_V4_ALLOC_FAIL_CLASSES
-		: network ? LOG_ALLOC_ENGINE_V4_ALLOC_FAIL_SHARED_NETWORK
-			  : LOG_ALLOC_ENGINE_V4_ALLOC_FAIL_SUBNET,
-		"%s: no address in %s %s: %u pools, %u closed to the client", exchange_label(x),
-		network ? "shared network" : "subnet", network ? s->network->name : s->text, t->pools,
-		t->closed);
+	EXCHANGE_LOG(x,
+		     !t->pools ? LOG_ALLOC_ENGINE_V4_ALLOC_FAIL_NO_POOLS
+		     : t->closed == t->pools ? LOG_ALLOC_ENGINE_V4_ALLOC_FAIL_CLASSES
+		     : network ? LOG_ALLOC_ENGINE_V4_ALLOC_FAIL_SHARED_NETWORK
+			       : LOG_ALLOC_ENGINE_V4_ALLOC_FAIL_SUBNET,
+		     "no address in %s %s: %u pools, %u closed to the client",
+		     network ? "shared network" : "subnet", network ? s->network->name : s->text, t->pools,
+		     t->closed);
 }
 
 int alloc_offer(struct exchange *x, struct lease **ret_lease)

@@ -6,6 +6,7 @@
  */
 #pragma once
 
+#include "base/log.h"
 #include "hook/hook.h"
 #include "lease/lease.h"
 #include "packet/packet.h"
@@ -18,7 +19,6 @@ struct config_host;
 struct config_pool;
 struct config_subnet;
 struct iface;
-struct log;
 struct server;
 struct snapshot;
 struct trace;
@@ -144,6 +144,13 @@ const char *exchange_iface_name(const struct exchange *x);
 struct lease_client exchange_client(const struct exchange *x, const struct config_subnet *s);
 /* "hwtype=1 aa:bb:…, cid=[…], tid=0x…" in the packet's arena: the label of log lines. */
 const char *exchange_label(struct exchange *x);
+
+/* A log line about the exchange; nothing is formatted where it would not be written. */
+#define EXCHANGE_LOG(x, id, fmt, ...)                                                              \
+	do {                                                                                       \
+		if (unlikely(log_wants(exchange_log(x), (id))))                                    \
+			log_msg(exchange_log(x), (id), "%s: " fmt, exchange_label(x), __VA_ARGS__); \
+	} while (0)
 
 /* A subnet the client may get an address of, and its reservation there. */
 struct candidate {

@@ -99,9 +99,7 @@ enum verdict process_discover(struct exchange *x)
 	x->response.yiaddr = l->addr;
 	x->committed_hook = true;
 	x->fake_allocation = true;
-	if (log_on(exchange_log(x), LOG_DHCP4_LEASE_OFFER))
-		log_msg(exchange_log(x), LOG_DHCP4_LEASE_OFFER, "%s: lease %s will be offered",
-			exchange_label(x), ip_text(l->addr, ip));
+	EXCHANGE_LOG(x, LOG_DHCP4_LEASE_OFFER, "lease %s will be offered", ip_text(l->addr, ip));
 	return VERDICT_CONTINUE;
 }
 

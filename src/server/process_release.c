@@ -64,8 +64,8 @@ enum verdict process_release(struct exchange *x)
 
 	x->committed_hook = true;
 	if (!l) {
-		log_msg(exchange_log(x), LOG_DHCP4_RELEASE_FAIL, "%s: RELEASE of %s: %s", exchange_label(x),
-			ip_text(addr, ip), drop_info(x->drop)->sentence);
+		EXCHANGE_LOG(x, LOG_DHCP4_RELEASE_FAIL, "RELEASE of %s: %s", ip_text(addr, ip),
+			     drop_info(x->drop)->sentence);
 		return not_done(x);
 	}
 	step = pipeline_hook(x, HOOK_LEASE4_RELEASE, l, NULL);
@@ -77,8 +77,7 @@ enum verdict process_release(struct exchange *x)
 		return not_done(x);
 	}
 	x->deleted = l;
-	log_msg(exchange_log(x), LOG_DHCP4_RELEASE, "%s: address %s was released", exchange_label(x),
-		ip_text(addr, ip));
+	EXCHANGE_LOG(x, LOG_DHCP4_RELEASE, "address %s was released", ip_text(addr, ip));
 	return ended(x, &change, DROP_RELEASE_DONE);
 }
 
@@ -95,8 +94,8 @@ enum verdict process_decline(struct exchange *x)
 		return exchange_drop(x, DROP_DECLINE_NO_ADDRESS);
 	l = own_lease(x, addr, &who, DROP_DECLINE_NOT_OWNED, DROP_DECLINE_NOT_OWNED);
 	if (!l) {
-		log_msg(exchange_log(x), LOG_DHCP4_DECLINE_FAIL, "%s: DECLINE of %s: %s", exchange_label(x),
-			ip_text(addr, ip), drop_info(x->drop)->sentence);
+		EXCHANGE_LOG(x, LOG_DHCP4_DECLINE_FAIL, "DECLINE of %s: %s", ip_text(addr, ip),
+			     drop_info(x->drop)->sentence);
 		return not_done(x);
 	}
 	if (pipeline_hook(x, HOOK_LEASE4_DECLINE, l, NULL) != USHER_CONTINUE)
@@ -108,8 +107,7 @@ enum verdict process_decline(struct exchange *x)
 	/* leases4_committed sees it as it is now */
 	if (lease_db_get(exchange_server(x)->db, addr, &x->pkt.arena, l, NULL) == 0)
 		x->lease = l;
-	log_msg(exchange_log(x), LOG_DHCP4_DECLINE_LEASE,
-		"%s: address %s was declined and rests for %u seconds", exchange_label(x), ip_text(addr, ip),
-		x->cfg->decline_probation_s);
+	EXCHANGE_LOG(x, LOG_DHCP4_DECLINE_LEASE, "address %s was declined and rests for %u seconds",
+		     ip_text(addr, ip), x->cfg->decline_probation_s);
 	return ended(x, &change, DROP_DECLINE_DONE);
 }

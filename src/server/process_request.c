@@ -220,9 +220,7 @@ static enum verdict request_reuse(struct exchange *x, struct lease *l, uint64_t 
 	TRACE(x, "lease reused, %u s left", left);
 	if (seq > x->wait_seq)
 		x->wait_seq = seq;
-	if (log_on(exchange_log(x), LOG_DHCP4_LEASE_REUSE))
-		log_msg(exchange_log(x), LOG_DHCP4_LEASE_REUSE, "%s: lease %s reused, %u s left",
-			exchange_label(x), ip_text(l->addr, ip), left);
+	EXCHANGE_LOG(x, LOG_DHCP4_LEASE_REUSE, "lease %s reused, %u s left", ip_text(l->addr, ip), left);
 	x->lease_reused = true;
 	return granted(x, l, left);
 }
@@ -264,9 +262,8 @@ static enum verdict request_assign(struct exchange *x, struct request *q)
 	x->wait_seq = change.seq;
 	alloc_reclaimed(x, &change);
 	drop_others(x, q);
-	if (log_on(exchange_log(x), LOG_DHCP4_LEASE_ALLOC))
-		log_msg(exchange_log(x), LOG_DHCP4_LEASE_ALLOC, "%s: lease %s has been allocated for %u seconds",
-			exchange_label(x), ip_text(l->addr, ip), l->valid_lft);
+	EXCHANGE_LOG(x, LOG_DHCP4_LEASE_ALLOC, "lease %s has been allocated for %u seconds", ip_text(l->addr, ip),
+		     l->valid_lft);
 	return granted(x, l, l->valid_lft);
 }
 

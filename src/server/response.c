@@ -38,7 +38,7 @@ enum verdict response_nak(struct exchange *x, const char *reason)
 	if (x->query.giaddr)
 		x->response.flags |= DHCP4_FLAG_BROADCAST;
 	TRACE(x, "NAK: %s", reason);
-	log_msg(exchange_log(x), LOG_DHCP4_NAK, "%s: NAK: %s", exchange_label(x), reason);
+	EXCHANGE_LOG(x, LOG_DHCP4_NAK, "NAK: %s", reason);
 	return VERDICT_CONTINUE;
 }
 

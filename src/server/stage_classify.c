@@ -37,7 +37,7 @@ static struct expr_ctx expr_context(struct exchange *x)
 static void eval_failed(struct exchange *x, const struct config_class *c, const char *why)
 {
 	stats_add(worker_stats(x->w), METRIC_EVAL_FAILED, 1);
-	log_msg(exchange_log(x), LOG_EVAL_FAIL, "%s: class %s: %s", exchange_label(x), c->name, why);
+	EXCHANGE_LOG(x, LOG_EVAL_FAIL, "class %s: %s", c->name, why);
 	TRACE(x, "class %s: expression failed: %s", c->name, why);
 }
 
@@ -126,9 +126,8 @@ enum verdict stage_classify(struct exchange *x)
 
 	unpack_derive(x);
 	trace_begin(x);
-	if (log_on(exchange_log(x), LOG_DHCP4_PACKET_RECEIVED))
-		log_msg(exchange_log(x), LOG_DHCP4_PACKET_RECEIVED, "%s: %s received on interface %s",
-			exchange_label(x), dhcp4_type_name(x->type), exchange_iface_name(x));
+	EXCHANGE_LOG(x, LOG_DHCP4_PACKET_RECEIVED, "%s received on interface %s", dhcp4_type_name(x->type),
+		     exchange_iface_name(x));
 	TRACE(x, "%s from %s", dhcp4_type_name(x->type), exchange_label(x));
 	exchange_add_class(x, CLASS_ALL);
 	vendor = dhcp4_opt_data(&x->query, DHCP4_OPT_VENDOR_CLASS_ID);

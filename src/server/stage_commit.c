@@ -26,8 +26,8 @@ static enum verdict server_decline(struct exchange *x)
 
 	if (lease_db_assign(srv->db, &stored, &who, &change) == 0 &&
 	    lease_db_decline(srv->db, x->lease->addr, &who, x->cfg->decline_probation_s, &change) == 0) {
-		log_msg(srv->log, LOG_DHCP4_DECLINE_LEASE, "%s: address %s is in use by a stranger",
-			exchange_label(x), ip_text(x->lease->addr, ip));
+		EXCHANGE_LOG(x, LOG_DHCP4_DECLINE_LEASE, "address %s is in use by a stranger",
+			     ip_text(x->lease->addr, ip));
 		(void)pipeline_hook(x, HOOK_LEASE4_SERVER_DECLINE, x->lease, NULL);
 	}
 	return exchange_drop(x, DROP_NO_LEASE);

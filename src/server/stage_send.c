@@ -148,9 +148,8 @@ void send_done(struct exchange *x)
 {
 	stats_add(worker_stats(x->w), METRIC_SENT, 1);
 	stats_add(worker_stats(x->w), sent_metric(x), 1);
-	if (log_on(exchange_log(x), LOG_DHCP4_PACKET_SEND))
-		log_msg(exchange_log(x), LOG_DHCP4_PACKET_SEND, "%s: %s sent, %zu octets", exchange_label(x),
-			dhcp4_type_name(dhcp4_msg_type(&x->response)), x->out_len);
+	EXCHANGE_LOG(x, LOG_DHCP4_PACKET_SEND, "%s sent, %zu octets", dhcp4_type_name(dhcp4_msg_type(&x->response)),
+		     x->out_len);
 }
 
 enum verdict stage_send(struct exchange *x)

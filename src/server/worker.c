@@ -149,8 +149,8 @@ void worker_tx_flush(struct worker *w)
 
 		if (w->tx[i].result < 0) {
 			stats_drop(&w->stats, DROP_SEND_FAILED);
-			log_msg(w->srv->log, LOG_DHCP4_PACKET_SEND_FAIL, "%s: cannot send: %s",
-				exchange_label(x), usher_strerror(w->tx[i].result));
+			EXCHANGE_LOG(x, LOG_DHCP4_PACKET_SEND_FAIL, "cannot send: %s",
+				     usher_strerror(w->tx[i].result));
 			finish(x, "cannot send");
 		} else {
 			send_done(x);
