@@ -54,8 +54,8 @@ void lease_db_free(struct lease_db *db)
 	if (db->addrs.root)
 		free_exts(db);
 	addr_index_fini(&db->addrs);
-	free(db->by_cid.head);
-	free(db->by_hw.head);
+	client_index_fini(&db->by_cid);
+	client_index_fini(&db->by_hw);
 	for (int i = 0; i < HEAP_N; i++)
 		free(db->heaps[i].e);
 	slab_fini(&db->recs);
@@ -103,6 +103,9 @@ int lease_db_get(struct lease_db *db, uint32_t addr, struct arena *arena, struct
 	(void)pthread_mutex_unlock(&db->mu);
 	return idx ? 0 : -USHER_E_NOTFOUND;
 }
+
+/* So many records of one identity are looked at, the newest: who has more asks at nobody's expense. */
+enum { SEEN_MAX = 64 };
 
 /* Candidates of one lease_db_find, best first. */
 struct finding {
@@ -176,18 +179,18 @@ static void consider(struct finding *f, uint32_t idx)
 	f->best[i] = idx;
 }
 
-static void consider_chain(struct finding *f, const struct client_index *ix, struct span key)
+static void consider_chain(struct finding *f, const struct client_index *ix, struct span key, bool kind)
 {
-	uint32_t idx = client_index_first(f->db, ix, key);
+	uint32_t idx = client_index_first(f->db, ix, key, kind);
 
-	for (; idx; idx = client_index_next(f->db, ix, idx))
+	for (unsigned n = 0; idx && n < SEEN_MAX; idx = client_index_next(f->db, ix, idx), n++)
 		consider(f, idx);
 }
 
 size_t lease_db_find(struct lease_db *db, const struct lease_client *c, const uint32_t *subnet_ids,
 		     size_t n_subnets, struct arena *arena, struct lease *ret, size_t n)
 {
-	uint32_t best[64];
+	uint32_t best[64] uninit;
 	struct finding f = {.db = db, .client = c, .subnet_ids = subnet_ids, .n_subnets = n_subnets,
 			    .best = best, .cap = n < ARRAY_LEN(best) ? n : ARRAY_LEN(best)};
 
@@ -195,8 +198,11 @@ size_t lease_db_find(struct lease_db *db, const struct lease_client *c, const ui
 		return 0;
 	(void)pthread_mutex_lock(&db->mu);
 	f.now = clock_wall_s(db->o.clock);
-	consider_chain(&f, &db->by_cid, c->client_id);
-	consider_chain(&f, &db->by_hw, c->hw);
+	consider_chain(&f, &db->by_cid, c->client_id, false);
+	consider_chain(&f, &db->by_hw, c->hw, false);
+	/* a record with another client identifier is another client's; RFC 2131 4.2 */
+	if (!c->client_id.n)
+		consider_chain(&f, &db->by_hw, c->hw, true);
 	for (size_t i = 0; i < f.n; i++)
 		rec_copy(rec_at(db, best[i]), arena, &ret[i]);
 	(void)pthread_mutex_unlock(&db->mu);
@@ -263,21 +269,21 @@ static void note_old(const struct lease_db *db, uint32_t idx, struct lease_chang
 }
 
 static int assign_locked(struct lease_db *db, const struct lease *l, const struct lease_client *who,
-			 struct lease_change *ch)
+			 int64_t now, struct lease_change *ch)
 {
 	struct rec_pair p = rec_lookup(db, l->addr);
 	bool renewal = false;
 	uint32_t idx;
 	int r;
 
-	if (!may_have(db, p, who, clock_wall_s(db->o.clock)))
+	if (!may_have(db, p, who, now))
 		return -USHER_E_IN_USE;
 	note_old(db, p.main, ch);
 	if (p.main && !rec_is_kept(rec_at(db, p.main))) {
 		renewal = rec_is_of(rec_at(db, p.main), who);
 		ch->old_expired = !renewal;
 	}
-	r = rec_store(db, l, &idx);
+	r = rec_store(db, l, LEASE_ASSIGNED, &idx);
 	if (r < 0)
 		return r;
 	if (ch->old_expired) {
@@ -295,20 +301,16 @@ static int assign_locked(struct lease_db *db, const struct lease *l, const struc
 int lease_db_assign(struct lease_db *db, const struct lease *l, const struct lease_client *who,
 		    struct lease_change *ret)
 {
-	struct lease_change ch;
-	struct lease a = *l;
+	int64_t now = clock_wall_s(db->o.clock);
 	int r;
 
 	if (!l->hw_len && !l->client_id_len)
 		return -USHER_E_RANGE;
-	ch.seq = 0;
-	ch.old_expired = false;
-	a.state = LEASE_ASSIGNED;
+	ret->seq = 0;
+	ret->old_expired = false;
 	(void)pthread_mutex_lock(&db->mu);
-	r = assign_locked(db, &a, who, &ch);
+	r = assign_locked(db, l, who, now, ret);
 	(void)pthread_mutex_unlock(&db->mu);
-	if (r == 0)
-		*ret = ch;
 	return r;
 }
 
@@ -332,7 +334,7 @@ static int owned(const struct lease_db *db, uint32_t addr, const struct lease_cl
 
 static int release_locked(struct lease_db *db, uint32_t idx, bool keep, struct lease_change *ch)
 {
-	struct lease l;
+	struct lease l uninit;
 	int r;
 
 	if (!keep) {
@@ -341,11 +343,10 @@ static int release_locked(struct lease_db *db, uint32_t idx, bool keep, struct l
 		return 0;
 	}
 	rec_view(rec_at(db, idx), &l);
-	l.state = LEASE_RELEASED;
 	/* ends now; lifetime 0 is how the file says it, and how Kea writes it */
 	l.cltt = clock_wall_s(db->o.clock);
 	l.valid_lft = 0;
-	r = rec_store(db, &l, &idx);
+	r = rec_store(db, &l, LEASE_RELEASED, &idx);
 	if (r == 0)
 		ch->seq = rec_log(db, idx, false);
 	return r;
@@ -354,21 +355,20 @@ static int release_locked(struct lease_db *db, uint32_t idx, bool keep, struct l
 int lease_db_release(struct lease_db *db, uint32_t addr, const struct lease_client *who, bool keep,
 		     struct lease_change *ret)
 {
-	struct lease_change ch = {.seq = 0};
 	uint32_t idx = 0;
 	int r;
 
+	ret->seq = 0;
+	ret->old_expired = false;
 	(void)pthread_mutex_lock(&db->mu);
 	r = owned(db, addr, who, &idx);
 	if (r == 0) {
-		note_old(db, idx, &ch);
-		r = release_locked(db, idx, keep, &ch);
+		note_old(db, idx, ret);
+		r = release_locked(db, idx, keep, ret);
 	}
 	if (r == 0)
 		hold_end(db, addr);
 	(void)pthread_mutex_unlock(&db->mu);
-	if (r == 0)
-		*ret = ch;
 	return r;
 }
 
@@ -376,7 +376,7 @@ int lease_db_decline(struct lease_db *db, uint32_t addr, const struct lease_clie
 		     uint32_t probation_s, struct lease_change *ret)
 {
 	struct lease_change ch = {.seq = 0};
-	struct lease l = {.addr = addr, .state = LEASE_DECLINED, .valid_lft = probation_s};
+	struct lease l = {.addr = addr, .valid_lft = probation_s};
 	uint32_t idx = 0;
 	int r;
 
@@ -387,7 +387,7 @@ int lease_db_decline(struct lease_db *db, uint32_t addr, const struct lease_clie
 		l.subnet_id = ch.old.subnet_id;
 		l.pool_id = ch.old.pool_id;
 		l.cltt = clock_wall_s(db->o.clock);
-		r = rec_store(db, &l, &idx);
+		r = rec_store(db, &l, LEASE_DECLINED, &idx);
 	}
 	if (r == 0) {
 		hold_end(db, addr);
@@ -418,7 +418,7 @@ static int put_locked(struct lease_db *db, const struct lease *l, enum lease_put
 	if (mode == LEASE_PUT_UPDATE && !p.main)
 		return -USHER_E_NOTFOUND;
 	note_old(db, p.main, ch);
-	r = rec_store(db, l, &idx);
+	r = rec_store(db, l, l->state, &idx);
 	if (r < 0)
 		return r;
 	if (puts_assigned(l, ch))
@@ -476,7 +476,7 @@ int lease_db_load(struct lease_db *db, const struct lease *l)
 		if (p.main)
 			rec_delete(db, p.main);
 	} else {
-		r = rec_store(db, l, &idx);
+		r = rec_store(db, l, l->state, &idx);
 	}
 	(void)pthread_mutex_unlock(&db->mu);
 	return r;

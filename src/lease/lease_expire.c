@@ -15,7 +15,7 @@ static void count_reclaim(struct lease_db *db, const struct rec *r)
 static void reclaim_locked(struct lease_db *db, uint32_t idx, bool remove)
 {
 	struct rec *r = rec_at(db, idx);
-	struct lease l;
+	struct lease l uninit;
 
 	count_reclaim(db, r);
 	if (remove || r->state == LEASE_DECLINED) {
@@ -24,11 +24,10 @@ static void reclaim_locked(struct lease_db *db, uint32_t idx, bool remove)
 		return;
 	}
 	rec_view(r, &l);
-	l.state = LEASE_RECLAIMED;
 	l.fqdn_fwd = l.fqdn_rev = false;
 	l.hostname[0] = '\0';
 	/* without memory it stays as it is, and is tried again */
-	if (rec_store(db, &l, &idx) == 0)
+	if (rec_store(db, &l, LEASE_RECLAIMED, &idx) == 0)
 		(void)rec_log(db, idx, false);
 }
 

@@ -60,20 +60,25 @@ static int addr_cmp(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-static size_t chain_gather(const struct lease_db *db, const struct client_index *ix, struct span key,
-			   uint32_t from, const struct lease_filter *f, uint32_t *out, size_t cap)
+static size_t chain_gather(const struct lease_db *db, uint32_t from, const struct lease_filter *f,
+			   uint32_t *out, size_t cap)
 {
-	uint32_t idx = client_index_first(db, ix, key);
+	const struct client_index *ix = f->client_id.n ? &db->by_cid : &db->by_hw;
+	struct span key = f->client_id.n ? f->client_id : f->hw;
 	size_t n = 0;
 
-	for (; idx; idx = client_index_next(db, ix, idx)) {
-		const struct rec *r = rec_at(db, idx);
+	for (int kind = 0; kind <= ix->by_hw; kind++) {
+		uint32_t idx = client_index_first(db, ix, key, kind);
 
-		if (r->state == LEASE_OFFERED || r->addr <= from || !passes(r, f))
-			continue;
-		if (n < cap)
-			out[n] = r->addr;
-		n++;
+		for (; idx; idx = client_index_next(db, ix, idx)) {
+			const struct rec *r = rec_at(db, idx);
+
+			if (r->state == LEASE_OFFERED || r->addr <= from || !passes(r, f))
+				continue;
+			if (n < cap)
+				out[n] = r->addr;
+			n++;
+		}
 	}
 	return n;
 }
@@ -82,18 +87,16 @@ static size_t chain_gather(const struct lease_db *db, const struct client_index 
 static size_t page_client(struct lease_db *db, uint32_t from, const struct lease_filter *f,
 			  struct arena *arena, struct lease *ret, size_t n)
 {
-	const struct client_index *ix = f->client_id.n ? &db->by_cid : &db->by_hw;
-	struct span key = f->client_id.n ? f->client_id : f->hw;
 	uint32_t *addrs = NULL;
 	size_t have = 0;
 	size_t got = 0;
 
 	(void)pthread_mutex_lock(&db->mu);
-	have = chain_gather(db, ix, key, from, f, NULL, 0);
+	have = chain_gather(db, from, f, NULL, 0);
 	if (have)
 		addrs = reallocarray(NULL, have, sizeof(*addrs));
 	if (addrs) {
-		(void)chain_gather(db, ix, key, from, f, addrs, have);
+		(void)chain_gather(db, from, f, addrs, have);
 		qsort(addrs, have, sizeof(*addrs), addr_cmp);
 		for (; got < have && got < n; got++)
 			rec_copy(rec_at(db, rec_lookup(db, addrs[got]).main), arena, &ret[got]);
