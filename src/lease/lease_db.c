@@ -67,9 +67,9 @@ void lease_db_free(struct lease_db *db)
 
 void lease_db_attach(struct lease_db *db, struct lease_store *store)
 {
-	(void)pthread_mutex_lock(&db->mu);
+	db_lock(db);
 	db->store = store;
-	(void)pthread_mutex_unlock(&db->mu);
+	db_unlock(db);
 }
 
 /* --- look-ups ---------------------------------------------------------------------------------- */
@@ -91,7 +91,7 @@ int lease_db_get(struct lease_db *db, uint32_t addr, struct arena *arena, struct
 {
 	uint32_t idx;
 
-	(void)pthread_mutex_lock(&db->mu);
+	db_lock(db);
 	idx = seen_at(db, addr);
 	if (idx) {
 		const struct rec *r = rec_at(db, idx);
@@ -100,7 +100,7 @@ int lease_db_get(struct lease_db *db, uint32_t addr, struct arena *arena, struct
 		if (ret_seq)
 			*ret_seq = r->state == LEASE_OFFERED ? 0 : r->seq;
 	}
-	(void)pthread_mutex_unlock(&db->mu);
+	db_unlock(db);
 	return idx ? 0 : -USHER_E_NOTFOUND;
 }
 
@@ -196,7 +196,7 @@ size_t lease_db_find(struct lease_db *db, const struct lease_client *c, const ui
 
 	if (n == 0)
 		return 0;
-	(void)pthread_mutex_lock(&db->mu);
+	db_lock(db);
 	f.now = clock_wall_s(db->o.clock);
 	consider_chain(&f, &db->by_cid, c->client_id, false);
 	consider_chain(&f, &db->by_hw, c->hw, false);
@@ -205,7 +205,7 @@ size_t lease_db_find(struct lease_db *db, const struct lease_client *c, const ui
 		consider_chain(&f, &db->by_hw, c->hw, true);
 	for (size_t i = 0; i < f.n; i++)
 		rec_copy(rec_at(db, best[i]), arena, &ret[i]);
-	(void)pthread_mutex_unlock(&db->mu);
+	db_unlock(db);
 	return f.n;
 }
 
@@ -231,10 +231,10 @@ int lease_db_hold(struct lease_db *db, const struct lease *l)
 	struct lease_client who = {lease_client_id(l), lease_hw(l)};
 	int r = -USHER_E_IN_USE;
 
-	(void)pthread_mutex_lock(&db->mu);
+	db_lock(db);
 	if (may_have(db, rec_lookup(db, l->addr), &who, clock_wall_s(db->o.clock)))
 		r = hold_set(db, l);
-	(void)pthread_mutex_unlock(&db->mu);
+	db_unlock(db);
 	return r;
 }
 
@@ -242,11 +242,11 @@ void lease_db_unhold(struct lease_db *db, uint32_t addr, const struct lease_clie
 {
 	struct rec_pair p;
 
-	(void)pthread_mutex_lock(&db->mu);
+	db_lock(db);
 	p = rec_lookup(db, addr);
 	if (p.hold && rec_is_of(rec_at(db, p.hold), c))
 		hold_drop(db, p.hold);
-	(void)pthread_mutex_unlock(&db->mu);
+	db_unlock(db);
 }
 
 static void hold_end(struct lease_db *db, uint32_t addr)
@@ -308,9 +308,9 @@ int lease_db_assign(struct lease_db *db, const struct lease *l, const struct lea
 		return -USHER_E_RANGE;
 	ret->seq = 0;
 	ret->old_expired = false;
-	(void)pthread_mutex_lock(&db->mu);
+	db_lock(db);
 	r = assign_locked(db, l, who, now, ret);
-	(void)pthread_mutex_unlock(&db->mu);
+	db_unlock(db);
 	return r;
 }
 
@@ -360,7 +360,7 @@ int lease_db_release(struct lease_db *db, uint32_t addr, const struct lease_clie
 
 	ret->seq = 0;
 	ret->old_expired = false;
-	(void)pthread_mutex_lock(&db->mu);
+	db_lock(db);
 	r = owned(db, addr, who, &idx);
 	if (r == 0) {
 		note_old(db, idx, ret);
@@ -368,7 +368,7 @@ int lease_db_release(struct lease_db *db, uint32_t addr, const struct lease_clie
 	}
 	if (r == 0)
 		hold_end(db, addr);
-	(void)pthread_mutex_unlock(&db->mu);
+	db_unlock(db);
 	return r;
 }
 
@@ -380,7 +380,7 @@ int lease_db_decline(struct lease_db *db, uint32_t addr, const struct lease_clie
 	uint32_t idx = 0;
 	int r;
 
-	(void)pthread_mutex_lock(&db->mu);
+	db_lock(db);
 	r = owned(db, addr, who, &idx);
 	if (r == 0) {
 		note_old(db, idx, &ch);
@@ -393,7 +393,7 @@ int lease_db_decline(struct lease_db *db, uint32_t addr, const struct lease_clie
 		hold_end(db, addr);
 		ch.seq = rec_log(db, idx, false);
 	}
-	(void)pthread_mutex_unlock(&db->mu);
+	db_unlock(db);
 	if (r == 0)
 		*ret = ch;
 	return r;
@@ -437,9 +437,9 @@ int lease_db_put(struct lease_db *db, const struct lease *l, enum lease_put mode
 	if (l->state > LEASE_RELEASED ||
 	    (!l->hw_len && !l->client_id_len && l->state != LEASE_DECLINED))
 		return -USHER_E_RANGE;
-	(void)pthread_mutex_lock(&db->mu);
+	db_lock(db);
 	r = put_locked(db, l, mode, &ch);
-	(void)pthread_mutex_unlock(&db->mu);
+	db_unlock(db);
 	if (r == 0)
 		*ret = ch;
 	return r;
@@ -450,14 +450,14 @@ int lease_db_del(struct lease_db *db, uint32_t addr, struct lease_change *ret)
 	struct lease_change ch = {.seq = 0};
 	struct rec_pair p;
 
-	(void)pthread_mutex_lock(&db->mu);
+	db_lock(db);
 	p = rec_lookup(db, addr);
 	if (p.main) {
 		note_old(db, p.main, &ch);
 		ch.seq = rec_log(db, p.main, true);
 		rec_delete(db, p.main);
 	}
-	(void)pthread_mutex_unlock(&db->mu);
+	db_unlock(db);
 	if (!p.main)
 		return -USHER_E_NOTFOUND;
 	*ret = ch;
@@ -470,7 +470,7 @@ int lease_db_load(struct lease_db *db, const struct lease *l)
 	uint32_t idx;
 	int r = 0;
 
-	(void)pthread_mutex_lock(&db->mu);
+	db_lock(db);
 	if (l->valid_lft == 0 && l->state != LEASE_RELEASED) {
 		p = rec_lookup(db, l->addr);
 		if (p.main)
@@ -478,6 +478,6 @@ int lease_db_load(struct lease_db *db, const struct lease *l)
 	} else {
 		r = rec_store(db, l, l->state, &idx);
 	}
-	(void)pthread_mutex_unlock(&db->mu);
+	db_unlock(db);
 	return r;
 }

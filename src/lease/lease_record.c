@@ -4,7 +4,6 @@
  * Invariants: every record is in the client indexes its identity has keys for; a main record is
  * counted (lease_count.c) exactly while it is linked to its slot; a hold is in db->holds.
  */
-#include "lease/lease_store.h"
 #include "lease/lease_table.h"
 
 #include <errno.h>
@@ -294,6 +293,7 @@ uint64_t rec_log(struct lease_db *db, uint32_t idx, bool deleted)
 		return 0;
 	rec_view(r, &l);
 	r->seq = lease_store_append(db->store, &l, deleted);
+	db->appended = true;
 	return r->seq;
 }
 

@@ -12,6 +12,7 @@
 #include "lease/lease_bitmap.h"
 #include "lease/lease_db.h"
 #include "lease/lease_slab.h"
+#include "lease/lease_store.h"
 
 #include <pthread.h>
 
@@ -103,6 +104,7 @@ struct lease_db {
 	pthread_mutex_t mu;
 	struct lease_db_opts o;
 	struct lease_store *store;
+	bool appended;		/* since the lock was taken: the store wants a kick behind it */
 	struct rng rng;
 	struct slab recs;
 	struct addr_index addrs;
@@ -121,6 +123,22 @@ struct lease_db {
 	size_t n_numbers;
 	uint64_t generation;
 };
+
+static inline void db_lock(struct lease_db *db)
+{
+	(void)pthread_mutex_lock(&db->mu);
+}
+
+/* Wakes the committer, where rows were appended, without the lock. */
+static inline void db_unlock(struct lease_db *db)
+{
+	struct lease_store *s = db->appended ? db->store : NULL;
+
+	db->appended = false;
+	(void)pthread_mutex_unlock(&db->mu);
+	if (s)
+		lease_store_kick(s);
+}
 
 static inline struct rec *rec_at(const struct lease_db *db, uint32_t idx)
 {
@@ -193,7 +211,7 @@ int rec_store(struct lease_db *db, const struct lease *l, enum lease_state state
 void rec_delete(struct lease_db *db, uint32_t idx);
 /* Puts the record where its state and end belong: heap and LRU list. */
 void rec_settle(struct lease_db *db, uint32_t idx);
-/* Appends its row. */
+/* Appends its row; whoever let go of the lock by db_unlock() kicks the store. */
 uint64_t rec_log(struct lease_db *db, uint32_t idx, bool deleted);
 int hold_set(struct lease_db *db, const struct lease *l) must_check;
 void hold_drop(struct lease_db *db, uint32_t idx);
