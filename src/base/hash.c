@@ -4,6 +4,8 @@
  */
 #include "base/hash.h"
 
+#include <endian.h>
+
 static inline uint64_t rotl(uint64_t x, int b)
 {
 	return x << b | x >> (64 - b);
@@ -27,13 +29,28 @@ static inline void sip_round(struct sip *s)
 	s->v2 = rotl(s->v2, 32);
 }
 
-static inline uint64_t load_le(const uint8_t *p, size_t n)
+static inline uint64_t load_le4(const uint8_t *p)
 {
-	uint64_t v = 0;
+	uint32_t v;
 
-	for (size_t i = 0; i < n; i++)
-		v |= (uint64_t)p[i] << (8 * i);
-	return v;
+	memcpy(&v, p, sizeof(v));
+	return le32toh(v);
+}
+
+static inline uint64_t load_le8(const uint8_t *p)
+{
+	uint64_t v;
+
+	memcpy(&v, p, sizeof(v));
+	return le64toh(v);
+}
+
+/* 1 to 7 octets. */
+static inline uint64_t load_tail(const uint8_t *p, size_t n)
+{
+	if (n >= 4)
+		return load_le4(p) | load_le4(p + n - 4) << (8 * (n - 4));
+	return p[0] | (uint64_t)p[n / 2] << (8 * (n / 2)) | (uint64_t)p[n - 1] << (8 * (n - 1));
 }
 
 uint64_t hash_bytes(const struct hash_key *key, struct span in)
@@ -46,14 +63,14 @@ uint64_t hash_bytes(const struct hash_key *key, struct span in)
 	uint64_t m;
 
 	for (; in.n - off >= 8; off += 8) {
-		m = load_le(in.p + off, 8);
+		m = load_le8(in.p + off);
 		s.v3 ^= m;
 		sip_round(&s);
 		s.v0 ^= m;
 	}
 	m = (uint64_t)in.n << 56;
 	if (in.n > off)
-		m |= load_le(in.p + off, in.n - off);
+		m |= load_tail(in.p + off, in.n - off);
 	s.v3 ^= m;
 	sip_round(&s);
 	s.v0 ^= m;

@@ -119,16 +119,27 @@ static inline uint32_t bucket_no(const struct client_index *ix, uint32_t hash)
 	return no < ix->split ? hash & (ix->mask * 2 + 1) : no;
 }
 
+/* Which tags agree in their lower 16 bits, as bits. */
+static inline uint32_t bucket_same(const struct bucket *b, uint32_t tag)
+{
+	uint32_t same = 0;
+
+	for (uint32_t i = 0; i < BUCKET_N; i++)
+		same |= (uint32_t)(b->tag[i] == (uint16_t)tag) << i;
+	return same;
+}
+
 static struct place find_key(const struct lease_db *db, const struct client_index *ix, uint32_t hash,
 			     struct span key, bool kind)
 {
 	struct bucket *b = bucket_at(ix, bucket_no(ix, hash));
 
 	for (; b; b = bucket_more(ix, b)) {
-		for (uint32_t i = 0; i < BUCKET_N && b->ent[i]; i++) {
+		for (uint32_t same = bucket_same(b, tag_of(hash)); same; same &= same - 1) {
+			uint32_t i = (uint32_t)__builtin_ctz(same);
 			const struct rec *r;
 
-			if (b->tag[i] != (uint16_t)tag_of(hash) || bucket_tag(b, i) != tag_of(hash))
+			if (!b->ent[i] || bucket_tag(b, i) != tag_of(hash))
 				continue;
 			r = rec_at(db, bucket_idx(b, i));
 			if (kind_of(ix, r) == kind && span_eq(key_of(ix, r), key))
@@ -142,8 +153,8 @@ static uint32_t bucket_used(const struct bucket *b)
 {
 	uint32_t n = 0;
 
-	while (n < BUCKET_N && b->ent[n])
-		n++;
+	for (uint32_t i = 0; i < BUCKET_N; i++)
+		n += b->ent[i] != 0;
 	return n;
 }
 

@@ -249,14 +249,13 @@ void lease_db_unhold(struct lease_db *db, uint32_t addr, const struct lease_clie
 	db_unlock(db);
 }
 
-static void hold_end(struct lease_db *db, uint32_t addr)
+/* The hold beside a main record goes: what it was for has happened. */
+static void hold_end(struct lease_db *db, uint32_t main_idx)
 {
-	uint32_t idx = addr_get(&db->addrs, addr);
+	uint32_t hold = rec_at(db, main_idx)->hold;
 
-	if (idx && rec_at(db, idx)->state != LEASE_OFFERED)
-		idx = rec_at(db, idx)->hold;
-	if (idx)
-		hold_drop(db, idx);
+	if (hold)
+		hold_drop(db, hold);
 }
 
 /* --- changes ------------------------------------------------------------------------------------ */
@@ -293,7 +292,7 @@ static int assign_locked(struct lease_db *db, const struct lease *l, const struc
 	}
 	if (!renewal)
 		counts_bump(db, rec_at(db, idx), COUNT_CUMULATIVE);
-	hold_end(db, l->addr);
+	hold_end(db, idx);
 	ch->seq = rec_log(db, idx, false);
 	return 0;
 }
@@ -364,10 +363,9 @@ int lease_db_release(struct lease_db *db, uint32_t addr, const struct lease_clie
 	r = owned(db, addr, who, &idx);
 	if (r == 0) {
 		note_old(db, idx, ret);
+		hold_end(db, idx);
 		r = release_locked(db, idx, keep, ret);
 	}
-	if (r == 0)
-		hold_end(db, addr);
 	db_unlock(db);
 	return r;
 }
@@ -390,7 +388,7 @@ int lease_db_decline(struct lease_db *db, uint32_t addr, const struct lease_clie
 		r = rec_store(db, &l, LEASE_DECLINED, &idx);
 	}
 	if (r == 0) {
-		hold_end(db, addr);
+		hold_end(db, idx);
 		ch.seq = rec_log(db, idx, false);
 	}
 	db_unlock(db);
@@ -423,7 +421,7 @@ static int put_locked(struct lease_db *db, const struct lease *l, enum lease_put
 		return r;
 	if (puts_assigned(l, ch))
 		counts_bump(db, rec_at(db, idx), COUNT_CUMULATIVE);
-	hold_end(db, l->addr);
+	hold_end(db, idx);
 	ch->seq = rec_log(db, idx, false);
 	return 0;
 }

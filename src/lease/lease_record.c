@@ -182,15 +182,12 @@ static bool index_reserve(struct lease_db *db)
  * The record that is to be filled: the main one; else the client's own hold, which becomes one and
  * is in the client indexes already; else a new one.
  */
-static int rec_open(struct lease_db *db, const struct lease *l, uint32_t *ret_idx, bool *ret_indexed)
+static int rec_open(struct lease_db *db, const struct lease *l, uint32_t idx, bool indexed, uint32_t *ret_idx)
 {
-	uint32_t idx = addr_get(&db->addrs, l->addr);
-
 	*ret_idx = idx;
-	*ret_indexed = idx && same_identity(rec_at(db, idx), l);
 	if (idx && rec_at(db, idx)->state != LEASE_OFFERED)
 		return 0;
-	if (!*ret_indexed)
+	if (!indexed)
 		return main_new(db, l->addr, ret_idx);
 	list_del(db, &db->holds, idx);
 	rec_at(db, idx)->seq = 0;
@@ -199,38 +196,24 @@ static int rec_open(struct lease_db *db, const struct lease *l, uint32_t *ret_id
 }
 
 /* A renewal, mostly: same identity, same counters, ends no earlier. Only the record changes. */
-static bool rec_prolong(struct lease_db *db, const struct lease *l, enum lease_state state, uint32_t idx,
-			struct rec_ext *ext)
+static bool is_prolonged(const struct rec *r, const struct lease *l, enum lease_state state)
 {
-	struct rec *r = rec_at(db, idx);
-	int64_t end = rec_expire(r);
-
-	if (r->state != state || r->heap != HEAP_RUNNING || r->subnet_id != l->subnet_id ||
-	    r->pool_id != l->pool_id || lease_expire(l) < end || l->valid_lft == LEASE_INFINITE)
-		return false;
-	rec_fill(r, l, state, ext);
-	return true;
+	return r->state == state && r->heap == HEAP_RUNNING && r->subnet_id == l->subnet_id &&
+	       r->pool_id == l->pool_id && lease_expire(l) >= rec_expire(r) &&
+	       l->valid_lft != LEASE_INFINITE;
 }
 
-int rec_store(struct lease_db *db, const struct lease *l, enum lease_state state, uint32_t *ret_idx)
+static int rec_replace(struct lease_db *db, const struct lease *l, enum lease_state state, uint32_t had,
+		       bool indexed, struct rec_ext *ext, uint32_t *ret_idx)
 {
-	uint32_t had = addr_get(&db->addrs, l->addr);
 	uint32_t old_main = had && rec_at(db, had)->state != LEASE_OFFERED ? had : 0;
-	struct rec_ext *ext;
-	bool indexed = false;
 	int r;
 
 	if (!counts_reserve(db, l->subnet_id, l->pool_id) || !index_reserve(db))
 		return -ENOMEM;
-	r = ext_make(l, false, &ext);
-	if (r == 0)
-		r = rec_open(db, l, ret_idx, &indexed);
-	if (r < 0) {
-		free(ext);
+	r = rec_open(db, l, had, indexed, ret_idx);
+	if (r < 0)
 		return r;
-	}
-	if (old_main && indexed && rec_prolong(db, l, state, old_main, ext))
-		return 0;
 	if (old_main)
 		counts_move(db, rec_at(db, old_main), -1);
 	if (old_main && !indexed)
@@ -243,6 +226,26 @@ int rec_store(struct lease_db *db, const struct lease *l, enum lease_state state
 		pools_refresh(db, l->addr);
 	rec_settle(db, *ret_idx);
 	return 0;
+}
+
+int rec_store(struct lease_db *db, const struct lease *l, enum lease_state state, uint32_t *ret_idx)
+{
+	uint32_t had = addr_get(&db->addrs, l->addr);
+	bool same = had && same_identity(rec_at(db, had), l);
+	struct rec_ext *ext;
+	int r = ext_make(l, false, &ext);
+
+	if (r < 0)
+		return r;
+	if (same && is_prolonged(rec_at(db, had), l, state)) {
+		rec_fill(rec_at(db, had), l, state, ext);
+		*ret_idx = had;
+		return 0;
+	}
+	r = rec_replace(db, l, state, had, same, ext, ret_idx);
+	if (r < 0)
+		free(ext);
+	return r;
 }
 
 /* Releases the record itself; what names it must be gone. */
