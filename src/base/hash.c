@@ -29,7 +29,15 @@ static inline void sip_round(struct sip *s)
 	s->v2 = rotl(s->v2, 32);
 }
 
-static inline uint64_t load_le64(const uint8_t *p)
+static inline uint64_t load_le4(const uint8_t *p)
+{
+	uint32_t v;
+
+	memcpy(&v, p, sizeof(v));
+	return le32toh(v);
+}
+
+static inline uint64_t load_le8(const uint8_t *p)
 {
 	uint64_t v;
 
@@ -37,22 +45,12 @@ static inline uint64_t load_le64(const uint8_t *p)
 	return le64toh(v);
 }
 
-/* n < 8 */
+/* 1 to 7 octets. */
 static inline uint64_t load_tail(const uint8_t *p, size_t n)
 {
-	uint64_t v = 0;
-
-	switch (n) {
-	case 7: v |= (uint64_t)p[6] << 48; __attribute__((fallthrough));
-	case 6: v |= (uint64_t)p[5] << 40; __attribute__((fallthrough));
-	case 5: v |= (uint64_t)p[4] << 32; __attribute__((fallthrough));
-	case 4: v |= (uint64_t)p[3] << 24; __attribute__((fallthrough));
-	case 3: v |= (uint64_t)p[2] << 16; __attribute__((fallthrough));
-	case 2: v |= (uint64_t)p[1] << 8; __attribute__((fallthrough));
-	case 1: v |= p[0]; break;
-	default: break;
-	}
-	return v;
+	if (n >= 4)
+		return load_le4(p) | load_le4(p + n - 4) << (8 * (n - 4));
+	return p[0] | (uint64_t)p[n / 2] << (8 * (n / 2)) | (uint64_t)p[n - 1] << (8 * (n - 1));
 }
 
 uint64_t hash_bytes(const struct hash_key *key, struct span in)
@@ -65,7 +63,7 @@ uint64_t hash_bytes(const struct hash_key *key, struct span in)
 	uint64_t m;
 
 	for (; in.n - off >= 8; off += 8) {
-		m = load_le64(in.p + off);
+		m = load_le8(in.p + off);
 		s.v3 ^= m;
 		sip_round(&s);
 		s.v0 ^= m;

@@ -262,7 +262,8 @@ struct config {
 	uint32_t lfc_interval;
 	uint32_t max_row_errors;
 	enum config_durability durability; /* user-context usher.durability */
-	uint32_t commit_delay_us;	/* user-context usher.commit-delay-us */
+	uint32_t sync_interval_ms;	/* user-context usher.interval-ms */
+	uint32_t max_delay_us;		/* user-context usher.max-delay-us */
 	uint32_t offer_hold_s;		/* user-context usher.offer-hold-time, 10 */
 
 	/* expired-leases-processing */

@@ -206,7 +206,8 @@ static int load_lease_db(struct load *l)
 	const struct json *m = json_get(l->dhcp4, "lease-database");
 	const struct json *type = json_get(m, "type");
 	const struct json *durability = usher_value(l, "durability");
-	const struct json *delay = usher_value(l, "commit-delay-us");
+	const struct json *interval = usher_value(l, "interval-ms");
+	const struct json *delay = usher_value(l, "max-delay-us");
 	const struct json *hold = usher_value(l, "offer-hold-time");
 	struct config *c = l->c;
 
@@ -221,7 +222,8 @@ static int load_lease_db(struct load *l)
 	if (durability)
 		c->durability = (enum config_durability)schema_word("commit|interval|none", durability->s,
 								    false);
-	c->commit_delay_us = delay ? (uint32_t)delay->i : 0;
+	c->sync_interval_ms = interval ? (uint32_t)interval->i : 1000;
+	c->max_delay_us = delay ? (uint32_t)delay->i : 1000;
 	c->offer_hold_s = hold ? (uint32_t)hold->i : 10;
 	return 0;
 }

@@ -72,16 +72,27 @@ static uint64_t journal_append(struct lease_store *s, const struct lease *l, boo
 		if (j->pending.failed || j->pending.len > PENDING_MAX)
 			rows_forget(j);
 	}
-	if (j->idle)
-		(void)pthread_cond_signal(&j->work);
 	(void)pthread_mutex_unlock(&j->mu);
 	return seq;
+}
+
+static void journal_kick(struct lease_store *s)
+{
+	struct journal *j = of(s);
+
+	/* with the lock: who said that it is idle waits by now */
+	(void)pthread_mutex_lock(&j->mu);
+	(void)pthread_cond_signal(&j->work);
+	(void)pthread_mutex_unlock(&j->mu);
 }
 
 /* --- committing --------------------------------------------------------------------------------- */
 
 static void go_down(struct journal *j, int why)
 {
+	/* what was acknowledged before the disk went bad keeps its term */
+	if (!j->need_fresh)
+		(void)!journal_sync(j);
 	(void)pthread_mutex_lock(&j->mu);
 	j->need_fresh = j->need_fresh || j->lost;
 	if (j->need_fresh) {
@@ -127,10 +138,35 @@ static int group_write(struct journal *j)
 			j->need_fresh = true;
 		return r;
 	}
-	r = f->fdatasync(f->ctx, j->fd);
-	if (r < 0)
+	if (j->unsynced == 0 && j->o.durability == LEASE_SYNC_INTERVAL)
+		j->sync_ns = clock_mono_ns(j->o.clock) + j->o.interval_ms * NS_PER_MS;
+	j->unsynced += j->batch_rows;
+	return j->o.durability == LEASE_SYNC_COMMIT ? journal_sync(j) : 0;
+}
+
+int journal_sync(struct journal *j)
+{
+	int r = 0;
+
+	if (j->o.durability == LEASE_SYNC_NONE || j->unsynced == 0)
+		return 0;
+	r = j->files->fdatasync(j->files->ctx, j->fd);
+	if (r < 0) {
 		j->need_fresh = true;
-	return r < 0 ? r : 0;
+		return r;
+	}
+	j->unsynced = 0;
+	(void)pthread_mutex_lock(&j->mu);
+	j->stats.syncs++;
+	j->stats.unsynced = 0;
+	(void)pthread_mutex_unlock(&j->mu);
+	return 0;
+}
+
+static bool sync_is_due(const struct journal *j)
+{
+	return j->o.durability == LEASE_SYNC_INTERVAL && j->unsynced &&
+	       clock_mono_ns(j->o.clock) >= j->sync_ns;
 }
 
 static void group_done(struct journal *j)
@@ -141,6 +177,7 @@ static void group_done(struct journal *j)
 	j->stats.bytes += j->batch.len;
 	if (j->batch_rows > j->stats.max_batch)
 		j->stats.max_batch = j->batch_rows;
+	j->stats.unsynced = j->unsynced;
 	j->store.durable = j->batch_seq;
 	buf_reset(&j->batch);
 	(void)pthread_cond_broadcast(&j->moved);
@@ -174,6 +211,14 @@ static void commit(struct journal *j)
 		go_down(j, r);
 	else
 		group_done(j);
+}
+
+static void sync_now(struct journal *j)
+{
+	int r = journal_sync(j);
+
+	if (r < 0)
+		go_down(j, r);
 }
 
 void journal_rotate_now(struct journal *j)
@@ -274,7 +319,7 @@ static bool has_work(const struct journal *j)
 {
 	if (!j->store.up)
 		return clock_mono_ns(j->o.clock) >= j->retry_ns;
-	return j->pending.len || j->lost || j->rotate_wanted;
+	return j->pending.len || j->lost || j->rotate_wanted || sync_is_due(j);
 }
 
 static void turn(struct journal *j)
@@ -287,6 +332,8 @@ static void turn(struct journal *j)
 		return;
 	}
 	commit(j);
+	if (j->store.up && sync_is_due(j))
+		sync_now(j);
 	(void)pthread_mutex_lock(&j->mu);
 	want = j->rotate_wanted && j->store.up;
 	(void)pthread_mutex_unlock(&j->mu);
@@ -305,6 +352,35 @@ void journal_wait_for(struct journal *j, pthread_cond_t *cond, int64_t ns)
 	(void)pthread_cond_timedwait(cond, &j->mu, &ts);
 }
 
+/* With mu held: until there is something to do. */
+static void wait_for_work(struct journal *j)
+{
+	while (!j->stop && !has_work(j)) {
+		j->store.idle = true;
+		if (!j->store.up)
+			journal_wait_for(j, &j->work, 50 * NS_PER_MS);
+		else if (j->o.durability == LEASE_SYNC_INTERVAL && j->unsynced)
+			journal_wait_for(j, &j->work, j->sync_ns - clock_mono_ns(j->o.clock));
+		else
+			(void)pthread_cond_wait(&j->work, &j->mu);
+	}
+	j->store.idle = false;
+}
+
+/* With mu held. Only what must be synced is worth waiting for. */
+static void gather(struct journal *j)
+{
+	int64_t left = 1;
+
+	if (j->o.durability != LEASE_SYNC_COMMIT)
+		return;
+	while (left > 0 && !j->stop && j->store.up && j->pending_rows && !j->rotate_wanted) {
+		left = gather_step(&j->gather, clock_mono_ns(j->o.clock), j->pending_rows);
+		if (left > 0)
+			journal_wait_for(j, &j->work, left);
+	}
+}
+
 void *journal_committer(void *ctx)
 {
 	struct journal *j = ctx;
@@ -312,19 +388,10 @@ void *journal_committer(void *ctx)
 
 	while (!stop) {
 		(void)pthread_mutex_lock(&j->mu);
-		j->idle = true;
-		while (!j->stop && !has_work(j)) {
-			if (j->store.up)
-				(void)pthread_cond_wait(&j->work, &j->mu);
-			else
-				journal_wait_for(j, &j->work, 50 * NS_PER_MS);
-		}
-		j->idle = false;
+		wait_for_work(j);
+		gather(j);
 		stop = j->stop;
 		(void)pthread_mutex_unlock(&j->mu);
-		/* under load, as long as was asked for; alone, a row never waits */
-		if (j->o.max_delay_us && j->batch_rows > 1 && !stop)
-			(void)usleep(j->o.max_delay_us);
 		turn(j);
 	}
 	return NULL;
@@ -401,6 +468,8 @@ static void journal_stats(const struct lease_store *s, struct lease_store_stats 
 	(void)pthread_mutex_lock(mu);
 	*ret = j->stats;
 	ret->pending = j->seq - s->durable;
+	ret->durability = j->o.durability;
+	ret->persist = j->o.persist;
 	(void)pthread_mutex_unlock(mu);
 }
 
@@ -440,12 +509,15 @@ static void journal_close(struct lease_store *s)
 	} else if (j->o.persist) {
 		turn(j);
 	}
+	if (j->store.up && journal_sync(j) < 0)
+		log_msg(j->o.log, LOG_DHCPSRV_MEMFILE_STORE_DOWN, "%s could not be synced at the end", j->path);
 	journal_free(j);
 }
 
 const struct lease_store_ops journal_ops = {
 	.name = "memfile",
 	.append = journal_append,
+	.kick = journal_kick,
 	.wait = journal_wait,
 	.commit_now = journal_commit_now,
 	.cleanup = journal_cleanup,

@@ -33,6 +33,16 @@ struct lfc {
 	struct buf buf;
 };
 
+/* How long a group is gathered: journal_gather.c. */
+struct gather {
+	int64_t max_ns;		/* 0: never */
+	int64_t began_ns;	/* of the group that is being gathered; 0: none is */
+	int64_t last_ns;	/* when the last one went */
+	double rate;		/* rows a nanosecond, lately */
+	uint64_t seen;
+	unsigned skip, penalty;	/* groups that go at once because waiting did not pay */
+};
+
 struct journal {
 	struct lease_store store;
 	struct journal_opts o;
@@ -46,6 +56,9 @@ struct journal {
 	off_t good;		/* its length up to the last whole group */
 	struct buf batch;
 	uint64_t batch_seq, batch_rows;
+	uint64_t unsynced;	/* rows written to the live file since its last sync */
+	int64_t sync_ns;	/* when to sync them at the latest */
+	struct gather gather;
 	bool need_fresh;	/* the live file cannot be trusted any more */
 	int64_t retry_ns;	/* when to try again while down, and how long to wait then */
 	int64_t backoff_ns;
@@ -57,7 +70,7 @@ struct journal {
 	struct buf pending;
 	uint64_t seq, pending_rows;
 	bool lost;		/* rows were thrown away: only the table has them */
-	bool idle, stop;
+	bool stop;
 	bool lfc_wanted, lfc_busy, rotate_wanted;
 	int rotate_result;
 	struct lease_store_stats stats;
@@ -66,12 +79,18 @@ struct journal {
 /* --- journal.c --- */
 extern const struct lease_store_ops journal_ops;
 int journal_write_all(struct journal *j, int fd, const char *p, size_t n) must_check;
+/* Syncs what was written and not synced, where the mode asks for syncs: 0 or -errno. */
+int journal_sync(struct journal *j) must_check;
 /* Rotates in the committer's name; the outcome is rotate_result. */
 void journal_rotate_now(struct journal *j);
 /* With mu held: waits on one of the journal's conditions for so long. */
 void journal_wait_for(struct journal *j, pthread_cond_t *cond, int64_t ns);
 void *journal_committer(void *journal);
 void journal_free(struct journal *j);
+
+/* --- journal_gather.c --- */
+/* With so many rows pending: nanoseconds to go on gathering, 0: the group goes now. */
+int64_t gather_step(struct gather *g, int64_t now_ns, uint64_t rows);
 
 /* --- journal_cleaner.c --- */
 /* As lfc_step, with the rotation. */

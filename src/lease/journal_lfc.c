@@ -85,8 +85,12 @@ int journal_create(struct journal *j, const char *suffix)
 
 int journal_rotate(struct journal *j, int next_fd)
 {
+	/* what the interval still allows to be lost must not be lost for longer */
+	int r = j->fd >= 0 && !j->need_fresh ? journal_sync(j) : 0;
+
 	/* first, lest a rename of an earlier clean-up be undone behind this one */
-	int r = sync_dir(j);
+	if (r >= 0)
+		r = sync_dir(j);
 
 	if (r >= 0)
 		r = rename_to(j, "", ".1");
@@ -107,6 +111,7 @@ int journal_rotate(struct journal *j, int next_fd)
 		(void)j->files->close(j->files->ctx, j->fd);
 	j->fd = next_fd;
 	j->good = sizeof(LEASE_CSV_HEADER);
+	j->unsynced = 0;
 	return 0;
 }
 

@@ -72,6 +72,9 @@ static int journal_new(const struct journal_opts *o, struct lease_db *db, struct
 	j->files = o->files ? o->files : &file_ops_system;
 	if (!j->o.clock)
 		j->o.clock = &clock_system;
+	if (!j->o.interval_ms)
+		j->o.interval_ms = 1000;
+	j->gather.max_ns = j->o.max_delay_us * 1000LL;
 	j->db = db;
 	j->fd = j->lfc.fd = -1;
 	(void)pthread_mutex_init(&j->mu, NULL);

@@ -101,12 +101,12 @@ void lease_db_counts(struct lease_db *db, uint32_t subnet_id, uint32_t pool_id, 
 	const struct count_ent *e = NULL;
 
 	*ret = (struct lease_counts){0};
-	(void)pthread_mutex_lock(&db->mu);
+	db_lock(db);
 	if (db->cap_counts)
 		e = probe(db->counts, db->cap_counts, subnet_id, pool_id);
 	if (subnet_id == 0)
 		*ret = db->total;
 	else if (e && e->used)
 		*ret = e->c;
-	(void)pthread_mutex_unlock(&db->mu);
+	db_unlock(db);
 }

@@ -10,38 +10,65 @@
 #include "base/error.h"
 #include "base/ip.h"
 
-static char *put_uint(char *p, uint64_t v)
-{
-	char tmp[20];
-	int n = 0;
+/* "00" to "99" */
+static const char pairs[] = "0001020304050607080910111213141516171819202122232425262728293031323334353637383940414243444546474849"
+			    "5051525354555657585960616263646566676869707172737475767778798081828384858687888990919293949596979899";
 
-	do
-		tmp[n++] = (char)('0' + v % 10);
-	while (v /= 10);
-	while (n)
-		*p++ = tmp[--n];
+static unsigned n_digits(uint64_t v)
+{
+	unsigned n = 1;
+
+	for (; v >= 10000; v /= 10000)
+		n += 4;
+	return n + (v >= 10) + (v >= 100) + (v >= 1000);
+}
+
+static inline char *put_uint(char *p, uint64_t v)
+{
+	char *end = p + n_digits(v);
+
+	for (p = end; v >= 100; v /= 100)
+		memcpy(p -= 2, pairs + v % 100 * 2, 2);
+	if (v >= 10)
+		memcpy(p - 2, pairs + v * 2, 2);
+	else
+		p[-1] = (char)('0' + v);
+	return end;
+}
+
+static inline char *put_octet(char *p, unsigned v)
+{
+	if (v >= 100)
+		*p++ = (char)('0' + v / 100);
+	if (v >= 10) {
+		memcpy(p, pairs + v % 100 * 2, 2);
+		return p + 2;
+	}
+	*p++ = (char)('0' + v);
 	return p;
 }
 
-static char *put_addr(char *p, uint32_t a)
+static inline char *put_addr(char *p, uint32_t a)
 {
 	for (int shift = 24; shift >= 0; shift -= 8) {
-		p = put_uint(p, a >> shift & 255);
+		p = put_octet(p, a >> shift & 255);
 		*p++ = shift ? '.' : ',';
 	}
 	return p;
 }
 
-static char *put_hex(char *p, struct span s)
+/* Each pair with a colon, and the last colon is the comma. */
+static inline char *put_hex(char *p, struct span s)
 {
 	static const char digits[] = "0123456789abcdef";
 
 	for (size_t i = 0; i < s.n; i++) {
-		if (i)
-			*p++ = ':';
 		*p++ = digits[s.p[i] >> 4];
 		*p++ = digits[s.p[i] & 15];
+		*p++ = ':';
 	}
+	if (s.n)
+		p--;
 	*p++ = ',';
 	return p;
 }
@@ -74,12 +101,17 @@ static uint8_t row_state(const struct lease *l, bool deleted)
 	return l->hw_len || l->client_id_len ? LEASE_ASSIGNED : LEASE_DECLINED;
 }
 
-void lease_csv_format(const struct lease *l, bool deleted, struct buf *out)
-{
-	char head[16 + 3 * (LEASE_HW_MAX + LEASE_CLIENT_ID_MAX) + 64];
-	int64_t expire = l->cltt + (int64_t)l->valid_lft;
-	char *p = put_addr(head, l->addr);
+enum {
+	HEAD_MAX = 16 + 3 * (LEASE_HW_MAX + LEASE_CLIENT_ID_MAX) + 80,
+	TAIL_MAX = 32,
+};
 
+/* Up to the host name; *p is where it begins. */
+static char *put_head(char *p, const struct lease *l, bool deleted)
+{
+	int64_t expire = l->cltt + (int64_t)l->valid_lft;
+
+	p = put_addr(p, l->addr);
 	p = put_hex(p, lease_hw(l));
 	p = put_hex(p, lease_client_id(l));
 	p = put_uint(p, deleted ? 0 : l->valid_lft);
@@ -92,20 +124,37 @@ void lease_csv_format(const struct lease *l, bool deleted, struct buf *out)
 	*p++ = ',';
 	*p++ = l->fqdn_rev ? '1' : '0';
 	*p++ = ',';
-	buf_add(out, head, (size_t)(p - head));
-	put_text(out, l->hostname);
-	p = head;
+	return p;
+}
+
+void lease_csv_format(const struct lease *l, bool deleted, struct buf *out)
+{
+	char *p;
+
+	if (!buf_reserve(out, HEAD_MAX + TAIL_MAX))
+		return;
+	p = put_head(out->p + out->len, l, deleted);
+	out->len = (size_t)(p - out->p);
+	if (l->hostname[0])
+		put_text(out, l->hostname);
+	if (!buf_reserve(out, TAIL_MAX))
+		return;
+	p = out->p + out->len;
 	*p++ = ',';
-	p = put_uint(p, row_state(l, deleted));
+	*p++ = (char)('0' + row_state(l, deleted));
 	*p++ = ',';
-	buf_add(out, head, (size_t)(p - head));
-	if (l->user_context)
+	if (l->user_context) {
+		out->len = (size_t)(p - out->p);
 		put_text(out, l->user_context);
-	p = head;
+		if (!buf_reserve(out, TAIL_MAX))
+			return;
+		p = out->p + out->len;
+	}
 	*p++ = ',';
 	p = put_uint(p, l->pool_id);
 	*p++ = '\n';
-	buf_add(out, head, (size_t)(p - head));
+	*p = '\0';
+	out->len = (size_t)(p - out->p);
 }
 
 int lease_csv_header(const char *line, size_t n)

@@ -54,8 +54,8 @@ void lease_db_free(struct lease_db *db)
 	if (db->addrs.root)
 		free_exts(db);
 	addr_index_fini(&db->addrs);
-	free(db->by_cid.head);
-	free(db->by_hw.head);
+	client_index_fini(&db->by_cid);
+	client_index_fini(&db->by_hw);
 	for (int i = 0; i < HEAP_N; i++)
 		free(db->heaps[i].e);
 	slab_fini(&db->recs);
@@ -67,9 +67,9 @@ void lease_db_free(struct lease_db *db)
 
 void lease_db_attach(struct lease_db *db, struct lease_store *store)
 {
-	(void)pthread_mutex_lock(&db->mu);
+	db_lock(db);
 	db->store = store;
-	(void)pthread_mutex_unlock(&db->mu);
+	db_unlock(db);
 }
 
 /* --- look-ups ---------------------------------------------------------------------------------- */
@@ -91,7 +91,7 @@ int lease_db_get(struct lease_db *db, uint32_t addr, struct arena *arena, struct
 {
 	uint32_t idx;
 
-	(void)pthread_mutex_lock(&db->mu);
+	db_lock(db);
 	idx = seen_at(db, addr);
 	if (idx) {
 		const struct rec *r = rec_at(db, idx);
@@ -100,9 +100,12 @@ int lease_db_get(struct lease_db *db, uint32_t addr, struct arena *arena, struct
 		if (ret_seq)
 			*ret_seq = r->state == LEASE_OFFERED ? 0 : r->seq;
 	}
-	(void)pthread_mutex_unlock(&db->mu);
+	db_unlock(db);
 	return idx ? 0 : -USHER_E_NOTFOUND;
 }
+
+/* So many records of one identity are looked at, the newest: who has more asks at nobody's expense. */
+enum { SEEN_MAX = 64 };
 
 /* Candidates of one lease_db_find, best first. */
 struct finding {
@@ -176,30 +179,33 @@ static void consider(struct finding *f, uint32_t idx)
 	f->best[i] = idx;
 }
 
-static void consider_chain(struct finding *f, const struct client_index *ix, struct span key)
+static void consider_chain(struct finding *f, const struct client_index *ix, struct span key, bool kind)
 {
-	uint32_t idx = client_index_first(f->db, ix, key);
+	uint32_t idx = client_index_first(f->db, ix, key, kind);
 
-	for (; idx; idx = client_index_next(f->db, ix, idx))
+	for (unsigned n = 0; idx && n < SEEN_MAX; idx = client_index_next(f->db, ix, idx), n++)
 		consider(f, idx);
 }
 
 size_t lease_db_find(struct lease_db *db, const struct lease_client *c, const uint32_t *subnet_ids,
 		     size_t n_subnets, struct arena *arena, struct lease *ret, size_t n)
 {
-	uint32_t best[64];
+	uint32_t best[64] uninit;
 	struct finding f = {.db = db, .client = c, .subnet_ids = subnet_ids, .n_subnets = n_subnets,
 			    .best = best, .cap = n < ARRAY_LEN(best) ? n : ARRAY_LEN(best)};
 
 	if (n == 0)
 		return 0;
-	(void)pthread_mutex_lock(&db->mu);
+	db_lock(db);
 	f.now = clock_wall_s(db->o.clock);
-	consider_chain(&f, &db->by_cid, c->client_id);
-	consider_chain(&f, &db->by_hw, c->hw);
+	consider_chain(&f, &db->by_cid, c->client_id, false);
+	consider_chain(&f, &db->by_hw, c->hw, false);
+	/* a record with another client identifier is another client's; RFC 2131 4.2 */
+	if (!c->client_id.n)
+		consider_chain(&f, &db->by_hw, c->hw, true);
 	for (size_t i = 0; i < f.n; i++)
 		rec_copy(rec_at(db, best[i]), arena, &ret[i]);
-	(void)pthread_mutex_unlock(&db->mu);
+	db_unlock(db);
 	return f.n;
 }
 
@@ -225,10 +231,10 @@ int lease_db_hold(struct lease_db *db, const struct lease *l)
 	struct lease_client who = {lease_client_id(l), lease_hw(l)};
 	int r = -USHER_E_IN_USE;
 
-	(void)pthread_mutex_lock(&db->mu);
+	db_lock(db);
 	if (may_have(db, rec_lookup(db, l->addr), &who, clock_wall_s(db->o.clock)))
 		r = hold_set(db, l);
-	(void)pthread_mutex_unlock(&db->mu);
+	db_unlock(db);
 	return r;
 }
 
@@ -236,21 +242,20 @@ void lease_db_unhold(struct lease_db *db, uint32_t addr, const struct lease_clie
 {
 	struct rec_pair p;
 
-	(void)pthread_mutex_lock(&db->mu);
+	db_lock(db);
 	p = rec_lookup(db, addr);
 	if (p.hold && rec_is_of(rec_at(db, p.hold), c))
 		hold_drop(db, p.hold);
-	(void)pthread_mutex_unlock(&db->mu);
+	db_unlock(db);
 }
 
-static void hold_end(struct lease_db *db, uint32_t addr)
+/* The hold beside a main record goes: what it was for has happened. */
+static void hold_end(struct lease_db *db, uint32_t main_idx)
 {
-	uint32_t idx = addr_get(&db->addrs, addr);
+	uint32_t hold = rec_at(db, main_idx)->hold;
 
-	if (idx && rec_at(db, idx)->state != LEASE_OFFERED)
-		idx = rec_at(db, idx)->hold;
-	if (idx)
-		hold_drop(db, idx);
+	if (hold)
+		hold_drop(db, hold);
 }
 
 /* --- changes ------------------------------------------------------------------------------------ */
@@ -263,21 +268,21 @@ static void note_old(const struct lease_db *db, uint32_t idx, struct lease_chang
 }
 
 static int assign_locked(struct lease_db *db, const struct lease *l, const struct lease_client *who,
-			 struct lease_change *ch)
+			 int64_t now, struct lease_change *ch)
 {
 	struct rec_pair p = rec_lookup(db, l->addr);
 	bool renewal = false;
 	uint32_t idx;
 	int r;
 
-	if (!may_have(db, p, who, clock_wall_s(db->o.clock)))
+	if (!may_have(db, p, who, now))
 		return -USHER_E_IN_USE;
 	note_old(db, p.main, ch);
 	if (p.main && !rec_is_kept(rec_at(db, p.main))) {
 		renewal = rec_is_of(rec_at(db, p.main), who);
 		ch->old_expired = !renewal;
 	}
-	r = rec_store(db, l, &idx);
+	r = rec_store(db, l, LEASE_ASSIGNED, &idx);
 	if (r < 0)
 		return r;
 	if (ch->old_expired) {
@@ -287,7 +292,7 @@ static int assign_locked(struct lease_db *db, const struct lease *l, const struc
 	}
 	if (!renewal)
 		counts_bump(db, rec_at(db, idx), COUNT_CUMULATIVE);
-	hold_end(db, l->addr);
+	hold_end(db, idx);
 	ch->seq = rec_log(db, idx, false);
 	return 0;
 }
@@ -295,20 +300,16 @@ static int assign_locked(struct lease_db *db, const struct lease *l, const struc
 int lease_db_assign(struct lease_db *db, const struct lease *l, const struct lease_client *who,
 		    struct lease_change *ret)
 {
-	struct lease_change ch;
-	struct lease a = *l;
+	int64_t now = clock_wall_s(db->o.clock);
 	int r;
 
 	if (!l->hw_len && !l->client_id_len)
 		return -USHER_E_RANGE;
-	ch.seq = 0;
-	ch.old_expired = false;
-	a.state = LEASE_ASSIGNED;
-	(void)pthread_mutex_lock(&db->mu);
-	r = assign_locked(db, &a, who, &ch);
-	(void)pthread_mutex_unlock(&db->mu);
-	if (r == 0)
-		*ret = ch;
+	ret->seq = 0;
+	ret->old_expired = false;
+	db_lock(db);
+	r = assign_locked(db, l, who, now, ret);
+	db_unlock(db);
 	return r;
 }
 
@@ -332,7 +333,7 @@ static int owned(const struct lease_db *db, uint32_t addr, const struct lease_cl
 
 static int release_locked(struct lease_db *db, uint32_t idx, bool keep, struct lease_change *ch)
 {
-	struct lease l;
+	struct lease l uninit;
 	int r;
 
 	if (!keep) {
@@ -341,11 +342,10 @@ static int release_locked(struct lease_db *db, uint32_t idx, bool keep, struct l
 		return 0;
 	}
 	rec_view(rec_at(db, idx), &l);
-	l.state = LEASE_RELEASED;
 	/* ends now; lifetime 0 is how the file says it, and how Kea writes it */
 	l.cltt = clock_wall_s(db->o.clock);
 	l.valid_lft = 0;
-	r = rec_store(db, &l, &idx);
+	r = rec_store(db, &l, LEASE_RELEASED, &idx);
 	if (r == 0)
 		ch->seq = rec_log(db, idx, false);
 	return r;
@@ -354,21 +354,19 @@ static int release_locked(struct lease_db *db, uint32_t idx, bool keep, struct l
 int lease_db_release(struct lease_db *db, uint32_t addr, const struct lease_client *who, bool keep,
 		     struct lease_change *ret)
 {
-	struct lease_change ch = {.seq = 0};
 	uint32_t idx = 0;
 	int r;
 
-	(void)pthread_mutex_lock(&db->mu);
+	ret->seq = 0;
+	ret->old_expired = false;
+	db_lock(db);
 	r = owned(db, addr, who, &idx);
 	if (r == 0) {
-		note_old(db, idx, &ch);
-		r = release_locked(db, idx, keep, &ch);
+		note_old(db, idx, ret);
+		hold_end(db, idx);
+		r = release_locked(db, idx, keep, ret);
 	}
-	if (r == 0)
-		hold_end(db, addr);
-	(void)pthread_mutex_unlock(&db->mu);
-	if (r == 0)
-		*ret = ch;
+	db_unlock(db);
 	return r;
 }
 
@@ -376,24 +374,24 @@ int lease_db_decline(struct lease_db *db, uint32_t addr, const struct lease_clie
 		     uint32_t probation_s, struct lease_change *ret)
 {
 	struct lease_change ch = {.seq = 0};
-	struct lease l = {.addr = addr, .state = LEASE_DECLINED, .valid_lft = probation_s};
+	struct lease l = {.addr = addr, .valid_lft = probation_s};
 	uint32_t idx = 0;
 	int r;
 
-	(void)pthread_mutex_lock(&db->mu);
+	db_lock(db);
 	r = owned(db, addr, who, &idx);
 	if (r == 0) {
 		note_old(db, idx, &ch);
 		l.subnet_id = ch.old.subnet_id;
 		l.pool_id = ch.old.pool_id;
 		l.cltt = clock_wall_s(db->o.clock);
-		r = rec_store(db, &l, &idx);
+		r = rec_store(db, &l, LEASE_DECLINED, &idx);
 	}
 	if (r == 0) {
-		hold_end(db, addr);
+		hold_end(db, idx);
 		ch.seq = rec_log(db, idx, false);
 	}
-	(void)pthread_mutex_unlock(&db->mu);
+	db_unlock(db);
 	if (r == 0)
 		*ret = ch;
 	return r;
@@ -418,12 +416,12 @@ static int put_locked(struct lease_db *db, const struct lease *l, enum lease_put
 	if (mode == LEASE_PUT_UPDATE && !p.main)
 		return -USHER_E_NOTFOUND;
 	note_old(db, p.main, ch);
-	r = rec_store(db, l, &idx);
+	r = rec_store(db, l, l->state, &idx);
 	if (r < 0)
 		return r;
 	if (puts_assigned(l, ch))
 		counts_bump(db, rec_at(db, idx), COUNT_CUMULATIVE);
-	hold_end(db, l->addr);
+	hold_end(db, idx);
 	ch->seq = rec_log(db, idx, false);
 	return 0;
 }
@@ -437,9 +435,9 @@ int lease_db_put(struct lease_db *db, const struct lease *l, enum lease_put mode
 	if (l->state > LEASE_RELEASED ||
 	    (!l->hw_len && !l->client_id_len && l->state != LEASE_DECLINED))
 		return -USHER_E_RANGE;
-	(void)pthread_mutex_lock(&db->mu);
+	db_lock(db);
 	r = put_locked(db, l, mode, &ch);
-	(void)pthread_mutex_unlock(&db->mu);
+	db_unlock(db);
 	if (r == 0)
 		*ret = ch;
 	return r;
@@ -450,14 +448,14 @@ int lease_db_del(struct lease_db *db, uint32_t addr, struct lease_change *ret)
 	struct lease_change ch = {.seq = 0};
 	struct rec_pair p;
 
-	(void)pthread_mutex_lock(&db->mu);
+	db_lock(db);
 	p = rec_lookup(db, addr);
 	if (p.main) {
 		note_old(db, p.main, &ch);
 		ch.seq = rec_log(db, p.main, true);
 		rec_delete(db, p.main);
 	}
-	(void)pthread_mutex_unlock(&db->mu);
+	db_unlock(db);
 	if (!p.main)
 		return -USHER_E_NOTFOUND;
 	*ret = ch;
@@ -470,14 +468,14 @@ int lease_db_load(struct lease_db *db, const struct lease *l)
 	uint32_t idx;
 	int r = 0;
 
-	(void)pthread_mutex_lock(&db->mu);
+	db_lock(db);
 	if (l->valid_lft == 0 && l->state != LEASE_RELEASED) {
 		p = rec_lookup(db, l->addr);
 		if (p.main)
 			rec_delete(db, p.main);
 	} else {
-		r = rec_store(db, l, &idx);
+		r = rec_store(db, l, l->state, &idx);
 	}
-	(void)pthread_mutex_unlock(&db->mu);
+	db_unlock(db);
 	return r;
 }

@@ -68,7 +68,8 @@ int lease_db_get(struct lease_db *db, uint32_t addr, struct arena *arena, struct
 		 uint64_t *ret_seq) must_check;
 /*
  * The client's records in any of the subnets, best first: ASSIGNED before OFFERED before kept;
- * by client_id before by hw; later cltt first. At most n. Count.
+ * by client_id before by hw; later cltt first. At most n. Count. Of each identity the 64 newest
+ * records are looked at.
  */
 size_t lease_db_find(struct lease_db *db, const struct lease_client *c, const uint32_t *subnet_ids,
 		     size_t n_subnets, struct arena *arena, struct lease *ret, size_t n);
@@ -92,7 +93,8 @@ int lease_db_pick(struct lease_db *db, struct lease_pools *p, size_t i, struct l
 int lease_pools_find(const struct lease_pools *p, uint32_t addr, size_t start) must_check;
 
 /*
- * What lease_db_assign found in the way, and what it did.
+ * What a change found in the way, and what it did. Big, and on the packet path, so it is filled in
+ * place: meaningless after an error.
  */
 struct lease_change {
 	uint64_t seq;		/* wait for it before answering; 0: nothing to wait for */

@@ -15,7 +15,7 @@ static void count_reclaim(struct lease_db *db, const struct rec *r)
 static void reclaim_locked(struct lease_db *db, uint32_t idx, bool remove)
 {
 	struct rec *r = rec_at(db, idx);
-	struct lease l;
+	struct lease l uninit;
 
 	count_reclaim(db, r);
 	if (remove || r->state == LEASE_DECLINED) {
@@ -24,11 +24,10 @@ static void reclaim_locked(struct lease_db *db, uint32_t idx, bool remove)
 		return;
 	}
 	rec_view(r, &l);
-	l.state = LEASE_RECLAIMED;
 	l.fqdn_fwd = l.fqdn_rev = false;
 	l.hostname[0] = '\0';
 	/* without memory it stays as it is, and is tried again */
-	if (rec_store(db, &l, &idx) == 0)
+	if (rec_store(db, &l, LEASE_RECLAIMED, &idx) == 0)
 		(void)rec_log(db, idx, false);
 }
 
@@ -43,10 +42,10 @@ static uint32_t ask_before(struct lease_db *db, const struct lease_reclaim_opts 
 
 	arena_init(&arena);
 	rec_copy(rec_at(db, idx), &arena, &l);
-	(void)pthread_mutex_unlock(&db->mu);
+	db_unlock(db);
 	*ret_go = o->before(o->ctx, &l);
 	arena_fini(&arena);
-	(void)pthread_mutex_lock(&db->mu);
+	db_lock(db);
 	p = rec_lookup(db, l.addr);
 	if (!p.main || rec_at(db, p.main)->seq != seq || rec_at(db, p.main)->heap != HEAP_LAPSED ||
 	    rec_at(db, p.main)->cltt != l.cltt)
@@ -59,11 +58,11 @@ static bool reclaim_next(struct lease_db *db, const struct lease_reclaim_opts *o
 	bool go = true;
 	uint32_t idx;
 
-	(void)pthread_mutex_lock(&db->mu);
+	db_lock(db);
 	(void)rec_lapse(db, now, 64);
 	idx = heap_due(db, HEAP_LAPSED, now);
 	if (!idx) {
-		(void)pthread_mutex_unlock(&db->mu);
+		db_unlock(db);
 		return false;
 	}
 	if (o->before)
@@ -72,7 +71,7 @@ static bool reclaim_next(struct lease_db *db, const struct lease_reclaim_opts *o
 		reclaim_locked(db, idx, o->remove);
 	else if (idx) /* not before the next run */
 		heap_put(db, HEAP_LAPSED, idx, now + 1);
-	(void)pthread_mutex_unlock(&db->mu);
+	db_unlock(db);
 	return true;
 }
 
@@ -85,8 +84,8 @@ size_t lease_db_reclaim(struct lease_db *db, const struct lease_reclaim_opts *o,
 	while ((!o->max_leases || n < o->max_leases) && clock_mono_ns(db->o.clock) < end &&
 	       reclaim_next(db, o, now))
 		n++;
-	(void)pthread_mutex_lock(&db->mu);
+	db_lock(db);
 	*ret_more = heap_due(db, HEAP_LAPSED, now) || heap_due(db, HEAP_RUNNING, now);
-	(void)pthread_mutex_unlock(&db->mu);
+	db_unlock(db);
 	return n;
 }

@@ -332,7 +332,7 @@ static int pool_fill(struct lease_db *db, struct pool *p, struct kept_list *kept
 	while (r == 0 && at <= p->def.last) {
 		unsigned budget = LOCK_STRETCH;
 
-		(void)pthread_mutex_lock(&db->mu);
+		db_lock(db);
 		for (; r == 0 && budget > 0; at++) {
 			const struct rec *rec;
 
@@ -345,7 +345,7 @@ static int pool_fill(struct lease_db *db, struct pool *p, struct kept_list *kept
 			if (rec_is_kept(rec) || rec->heap == HEAP_LAPSED)
 				r = kept_add(kept, (struct kept){rec_expire(rec), rec->addr});
 		}
-		(void)pthread_mutex_unlock(&db->mu);
+		db_unlock(db);
 	}
 	return r;
 }
@@ -353,34 +353,34 @@ static int pool_fill(struct lease_db *db, struct pool *p, struct kept_list *kept
 static void pool_adopt(struct lease_db *db, const struct kept_list *kept)
 {
 	for (size_t i = 0; i < kept->n;) {
-		(void)pthread_mutex_lock(&db->mu);
+		db_lock(db);
 		for (unsigned k = 0; k < LOCK_STRETCH && i < kept->n; k++, i++) {
 			uint32_t idx = addr_get(&db->addrs, kept->k[i].addr);
 
 			if (idx && rec_at(db, idx)->state != LEASE_OFFERED)
 				lru_update(db, idx);
 		}
-		(void)pthread_mutex_unlock(&db->mu);
+		db_unlock(db);
 	}
 }
 
 void pool_unref(struct lease_db *db, struct pool *p)
 {
-	(void)pthread_mutex_lock(&db->mu);
+	db_lock(db);
 	if (--p->refs > 0) {
-		(void)pthread_mutex_unlock(&db->mu);
+		db_unlock(db);
 		return;
 	}
 	/* its records go home elsewhere; refs == 0 keeps home_of from choosing it again */
 	for (unsigned k = 1; p->lru.head; k++) {
 		lru_update(db, p->lru.head);
 		if (k % LOCK_STRETCH == 0) {
-			(void)pthread_mutex_unlock(&db->mu);
-			(void)pthread_mutex_lock(&db->mu);
+			db_unlock(db);
+			db_lock(db);
 		}
 	}
 	pool_unregister(db, p);
-	(void)pthread_mutex_unlock(&db->mu);
+	db_unlock(db);
 	pool_free(p);
 }
 
@@ -397,11 +397,11 @@ int pool_make(struct lease_db *db, const struct lease_pool_def *d, struct pool *
 		return -ENOMEM;
 	pool_bar_all(p);
 	publish(p);
-	(void)pthread_mutex_lock(&db->mu);
+	db_lock(db);
 	p->generation = db->generation;
 	p->refs = 1;
 	r = pool_register(db, p);
-	(void)pthread_mutex_unlock(&db->mu);
+	db_unlock(db);
 	if (r < 0) {
 		pool_free(p);
 		return r;
@@ -435,14 +435,14 @@ struct pool *pool_reuse(struct lease_db *db, const struct lease_pool_def *d)
 	struct pool *p;
 	size_t i;
 
-	(void)pthread_mutex_lock(&db->mu);
+	db_lock(db);
 	i = pools_below(db, d->first);
 	while (!found && (p = pool_having(db, d->first, &i)))
 		if (p->refs > 0 && same_def(&p->def, d))
 			found = p;
 	if (found)
 		found->refs++;
-	(void)pthread_mutex_unlock(&db->mu);
+	db_unlock(db);
 	return found;
 }
 

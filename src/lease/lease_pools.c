@@ -60,9 +60,9 @@ int lease_pools_build(struct lease_db *db, const struct lease_pool_def *defs, si
 	p->max_last = calloc(n + 1, sizeof(*p->max_last));
 	if (!p->pool || !p->order || !p->max_last)
 		r = -ENOMEM;
-	(void)pthread_mutex_lock(&db->mu);
+	db_lock(db);
 	db->generation++;
-	(void)pthread_mutex_unlock(&db->mu);
+	db_unlock(db);
 	for (; r == 0 && p->n < n; p->n += r == 0) {
 		p->pool[p->n] = pool_reuse(db, &defs[p->n]);
 		if (!p->pool[p->n])
@@ -174,7 +174,7 @@ int lease_db_pick(struct lease_db *db, struct lease_pools *ps, size_t i, struct 
 	if (i >= ps->n)
 		return r;
 	p = ps->pool[i];
-	(void)pthread_mutex_lock(&db->mu);
+	db_lock(db);
 	holds_expire(db, 64);
 	(void)rec_lapse(db, clock_wall_s(db->o.clock), 16);
 	addr = pick_fresh(db, p);
@@ -186,6 +186,6 @@ int lease_db_pick(struct lease_db *db, struct lease_pools *ps, size_t i, struct 
 		l->pool_id = p->def.pool_id;
 		r = hold_set(db, l);
 	}
-	(void)pthread_mutex_unlock(&db->mu);
+	db_unlock(db);
 	return r;
 }

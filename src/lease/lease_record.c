@@ -4,7 +4,6 @@
  * Invariants: every record is in the client indexes its identity has keys for; a main record is
  * counted (lease_count.c) exactly while it is linked to its slot; a hold is in db->holds.
  */
-#include "lease/lease_store.h"
 #include "lease/lease_table.h"
 
 #include <errno.h>
@@ -83,34 +82,36 @@ struct rec_pair rec_lookup(const struct lease_db *db, uint32_t addr)
 	return p;
 }
 
-/* ret_ext: NULL where nothing needs one. */
-static int ext_make(const struct lease *l, struct rec_ext **ret_ext)
+/* bare: without texts. ret_ext: NULL where nothing needs one. */
+static int ext_make(const struct lease *l, bool bare, struct rec_ext **ret_ext)
 {
+	const char *context = bare ? NULL : l->user_context;
 	size_t cid = l->hw_len + l->client_id_len > REC_INLINE ? l->client_id_len : 0;
-	size_t host = strnlen(l->hostname, LEASE_HOSTNAME_MAX);
-	size_t ctx = l->user_context ? strlen(l->user_context) : 0;
+	size_t host = bare ? 0 : strnlen(l->hostname, LEASE_HOSTNAME_MAX);
+	size_t ctx = context ? strlen(context) : 0;
 	struct rec_ext *e;
 
 	*ret_ext = NULL;
-	if (!cid && !host && !l->user_context)
+	if (!cid && !host && !context)
 		return 0;
 	if (ctx > UINT32_MAX / 2)
 		return -EOVERFLOW;
 	e = malloc(sizeof(*e) + cid + host + ctx + 2);
 	if (!e)
 		return -ENOMEM;
-	*e = (struct rec_ext){(uint32_t)cid, (uint32_t)host, (uint32_t)ctx, l->user_context != NULL};
+	*e = (struct rec_ext){(uint32_t)cid, (uint32_t)host, (uint32_t)ctx, context != NULL};
 	memcpy(e->data, l->client_id, cid);
 	memcpy(e->data + cid, l->hostname, host);
 	e->data[cid + host] = '\0';
 	if (ctx)
-		memcpy(e->data + cid + host + 1, l->user_context, ctx);
+		memcpy(e->data + cid + host + 1, context, ctx);
 	e->data[cid + host + 1 + ctx] = '\0';
 	*ret_ext = e;
 	return 0;
 }
 
-static void rec_fill(struct rec *r, const struct lease *l, struct rec_ext *ext)
+static void rec_fill(struct rec *r, const struct lease *l, enum lease_state state,
+		     struct rec_ext *ext)
 {
 	free(r->ext);
 	r->ext = ext;
@@ -119,7 +120,7 @@ static void rec_fill(struct rec *r, const struct lease *l, struct rec_ext *ext)
 	r->subnet_id = l->subnet_id;
 	r->pool_id = l->pool_id;
 	r->valid_lft = l->valid_lft;
-	r->state = l->state;
+	r->state = (uint8_t)state;
 	r->flags = (l->fqdn_fwd ? REC_FWD : 0) | (l->fqdn_rev ? REC_REV : 0);
 	r->hw_len = l->hw_len;
 	r->cid_len = (uint8_t)l->client_id_len;
@@ -142,9 +143,9 @@ static void index_del(struct lease_db *db, uint32_t idx)
 	client_index_del(db, &db->by_hw, idx);
 }
 
-static int main_new(struct lease_db *db, const struct lease *l, uint32_t *ret_idx)
+static int main_new(struct lease_db *db, uint32_t addr, uint32_t *ret_idx)
 {
-	uint32_t *slot = addr_slot(&db->addrs, l->addr);
+	uint32_t *slot = addr_slot(&db->addrs, addr);
 	uint32_t idx;
 
 	if (!slot || !heap_reserve(db, db->recs.n_live + 1))
@@ -152,7 +153,7 @@ static int main_new(struct lease_db *db, const struct lease *l, uint32_t *ret_id
 	idx = slab_new(&db->recs);
 	if (!idx)
 		return -ENOMEM;
-	rec_at(db, idx)->addr = l->addr;
+	rec_at(db, idx)->addr = addr;
 	rec_at(db, idx)->hold = *slot;
 	*slot = idx;
 	db->n_main++;
@@ -172,40 +173,79 @@ static uint32_t main_of(const struct lease_db *db, uint32_t addr)
 	return idx && rec_at(db, idx)->state != LEASE_OFFERED ? idx : 0;
 }
 
-int rec_store(struct lease_db *db, const struct lease *l, uint32_t *ret_idx)
+static bool index_reserve(struct lease_db *db)
 {
-	uint32_t idx = main_of(db, l->addr);
-	bool is_new = idx == 0;
-	bool reindex;
-	struct rec_ext *ext;
+	return client_index_reserve(&db->by_cid) && client_index_reserve(&db->by_hw);
+}
+
+/*
+ * The record that is to be filled: the main one; else the client's own hold, which becomes one and
+ * is in the client indexes already; else a new one.
+ */
+static int rec_open(struct lease_db *db, const struct lease *l, uint32_t idx, bool indexed, uint32_t *ret_idx)
+{
+	*ret_idx = idx;
+	if (idx && rec_at(db, idx)->state != LEASE_OFFERED)
+		return 0;
+	if (!indexed)
+		return main_new(db, l->addr, ret_idx);
+	list_del(db, &db->holds, idx);
+	rec_at(db, idx)->seq = 0;
+	db->n_main++;
+	return 0;
+}
+
+/* A renewal, mostly: same identity, same counters, ends no earlier. Only the record changes. */
+static bool is_prolonged(const struct rec *r, const struct lease *l, enum lease_state state)
+{
+	return r->state == state && r->heap == HEAP_RUNNING && r->subnet_id == l->subnet_id &&
+	       r->pool_id == l->pool_id && lease_expire(l) >= rec_expire(r) &&
+	       l->valid_lft != LEASE_INFINITE;
+}
+
+static int rec_replace(struct lease_db *db, const struct lease *l, enum lease_state state, uint32_t had,
+		       bool indexed, struct rec_ext *ext, uint32_t *ret_idx)
+{
+	uint32_t old_main = had && rec_at(db, had)->state != LEASE_OFFERED ? had : 0;
 	int r;
 
-	if (!counts_reserve(db, l->subnet_id, l->pool_id))
+	if (!counts_reserve(db, l->subnet_id, l->pool_id) || !index_reserve(db))
 		return -ENOMEM;
-	r = ext_make(l, &ext);
+	r = rec_open(db, l, had, indexed, ret_idx);
 	if (r < 0)
 		return r;
-	if (is_new) {
-		r = main_new(db, l, &idx);
-		if (r < 0) {
-			free(ext);
-			return r;
-		}
-	} else {
-		counts_move(db, rec_at(db, idx), -1);
-	}
-	reindex = is_new || !same_identity(rec_at(db, idx), l);
-	if (reindex && !is_new)
-		index_del(db, idx);
-	rec_fill(rec_at(db, idx), l, ext);
-	if (reindex)
-		index_add(db, idx);
-	counts_move(db, rec_at(db, idx), 1);
-	if (is_new)
+	if (old_main)
+		counts_move(db, rec_at(db, old_main), -1);
+	if (old_main && !indexed)
+		index_del(db, old_main);
+	rec_fill(rec_at(db, *ret_idx), l, state, ext);
+	if (!indexed)
+		index_add(db, *ret_idx);
+	counts_move(db, rec_at(db, *ret_idx), 1);
+	if (!had)
 		pools_refresh(db, l->addr);
-	rec_settle(db, idx);
-	*ret_idx = idx;
+	rec_settle(db, *ret_idx);
 	return 0;
+}
+
+int rec_store(struct lease_db *db, const struct lease *l, enum lease_state state, uint32_t *ret_idx)
+{
+	uint32_t had = addr_get(&db->addrs, l->addr);
+	bool same = had && same_identity(rec_at(db, had), l);
+	struct rec_ext *ext;
+	int r = ext_make(l, false, &ext);
+
+	if (r < 0)
+		return r;
+	if (same && is_prolonged(rec_at(db, had), l, state)) {
+		rec_fill(rec_at(db, had), l, state, ext);
+		*ret_idx = had;
+		return 0;
+	}
+	r = rec_replace(db, l, state, had, same, ext, ret_idx);
+	if (r < 0)
+		free(ext);
+	return r;
 }
 
 /* Releases the record itself; what names it must be gone. */
@@ -249,13 +289,14 @@ void rec_settle(struct lease_db *db, uint32_t idx)
 uint64_t rec_log(struct lease_db *db, uint32_t idx, bool deleted)
 {
 	struct rec *r = rec_at(db, idx);
-	struct lease l;
+	struct lease l uninit;
 
 	r->seq = 0;
 	if (!db->store)
 		return 0;
 	rec_view(r, &l);
 	r->seq = lease_store_append(db->store, &l, deleted);
+	db->appended = true;
 	return r->seq;
 }
 
@@ -264,16 +305,16 @@ static int hold_new(struct lease_db *db, const struct lease *l, uint32_t *ret_id
 	uint32_t *slot = addr_slot(&db->addrs, l->addr);
 	struct rec_ext *ext = NULL;
 	uint32_t idx;
-	int r = ext_make(l, &ext);
+	int r = ext_make(l, true, &ext);
 
 	if (r < 0)
 		return r;
-	idx = slot && heap_reserve(db, db->recs.n_live + 1) ? slab_new(&db->recs) : 0;
+	idx = slot && index_reserve(db) && heap_reserve(db, db->recs.n_live + 1) ? slab_new(&db->recs) : 0;
 	if (!idx) {
 		free(ext);
 		return -ENOMEM;
 	}
-	rec_fill(rec_at(db, idx), l, ext);
+	rec_fill(rec_at(db, idx), l, LEASE_OFFERED, ext);
 	index_add(db, idx);
 	if (*slot)
 		rec_at(db, *slot)->hold = idx;
@@ -283,27 +324,40 @@ static int hold_new(struct lease_db *db, const struct lease *l, uint32_t *ret_id
 	return 0;
 }
 
+/* The same client again: its hold only begins anew. */
+static bool hold_renew(struct lease_db *db, const struct lease *l, uint32_t idx)
+{
+	struct rec *r = rec_at(db, idx);
+
+	if (!same_identity(r, l))
+		return false;
+	list_del(db, &db->holds, idx);
+	r->subnet_id = l->subnet_id;
+	r->pool_id = l->pool_id;
+	return true;
+}
+
 int hold_set(struct lease_db *db, const struct lease *l)
 {
 	uint32_t main_idx = main_of(db, l->addr);
 	uint32_t old = main_idx ? rec_at(db, main_idx)->hold : addr_get(&db->addrs, l->addr);
-	struct lease h = *l;
-	uint32_t idx;
-	int r;
+	uint32_t idx = old;
+	struct rec *h;
+	int r = 0;
 
-	if (old)
-		hold_drop(db, old);
-	h.state = LEASE_OFFERED;
-	h.cltt = clock_wall_s(db->o.clock);
-	h.valid_lft = db->o.offer_hold_s;
-	h.hostname[0] = '\0';
-	h.user_context = NULL;
-	r = hold_new(db, &h, &idx);
-	if (r < 0)
-		return r;
-	rec_at(db, idx)->seq = (uint64_t)(clock_mono_ns(db->o.clock) + db->o.offer_hold_s * NS_PER_S);
+	if (!old || !hold_renew(db, l, old)) {
+		if (old)
+			hold_drop(db, old);
+		r = hold_new(db, l, &idx);
+		if (r < 0)
+			return r;
+		pools_refresh(db, l->addr);
+	}
+	h = rec_at(db, idx);
+	h->cltt = clock_wall_s(db->o.clock);
+	h->valid_lft = db->o.offer_hold_s;
+	h->seq = (uint64_t)(clock_mono_ns(db->o.clock) + db->o.offer_hold_s * NS_PER_S);
 	list_push(db, &db->holds, idx, false);
-	pools_refresh(db, l->addr);
 	if (main_idx)
 		lru_update(db, main_idx);
 	return 0;

@@ -10,6 +10,8 @@
 #include <string.h>
 #include <sys/mman.h>
 
+enum { HUGE_PAGE = 2 << 20 };
+
 void slab_init(struct slab *s, uint32_t item, uint32_t bits)
 {
 	*s = (struct slab){.item = item, .bits = bits, .used = 1};
@@ -28,6 +30,25 @@ void slab_fini(struct slab *s)
 	*s = (struct slab){0};
 }
 
+/* Begins where a huge page may. */
+static uint8_t *chunk_map(size_t len)
+{
+	size_t more = len < HUGE_PAGE ? 0 : HUGE_PAGE;
+	uint8_t *p = mmap(NULL, len + more, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	size_t before;
+
+	if (p == MAP_FAILED)
+		return NULL;
+	if (!more)
+		return p;
+	before = -(uintptr_t)p & (HUGE_PAGE - 1);
+	if (before)
+		(void)munmap(p, before);
+	if (before < more)
+		(void)munmap(p + before + len, more - before);
+	return p + before;
+}
+
 static int slab_grow(struct slab *s)
 {
 	uint8_t **chunks = reallocarray(s->chunks, s->n_chunks + 1, sizeof(*chunks));
@@ -36,8 +57,8 @@ static int slab_grow(struct slab *s)
 	if (!chunks)
 		return -1;
 	s->chunks = chunks;
-	p = mmap(NULL, chunk_len(s), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	if (p == MAP_FAILED)
+	p = chunk_map(chunk_len(s));
+	if (!p)
 		return -1;
 	if (s->n_chunks > 0)
 		(void)madvise(p, chunk_len(s), MADV_HUGEPAGE);
@@ -55,7 +76,7 @@ uint32_t slab_new(struct slab *s)
 		s->n_live++;
 		return idx;
 	}
-	if (s->used == UINT32_MAX)
+	if (s->used == 1U << SLAB_IDX_BITS)
 		return 0;
 	if (s->used >> s->bits >= s->n_chunks && slab_grow(s) < 0)
 		return 0;

@@ -10,6 +10,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+enum { SLAB_IDX_BITS = 28 }; /* an index never needs more */
+
 struct slab {
 	uint8_t **chunks;
 	uint32_t n_chunks;

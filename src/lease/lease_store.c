@@ -7,11 +7,18 @@
 
 #include "base/error.h"
 
+#include <stdatomic.h>
 #include <unistd.h>
 
 uint64_t lease_store_append(struct lease_store *s, const struct lease *l, bool deleted)
 {
 	return s->ops->append(s, l, deleted);
+}
+
+void lease_store_kick(struct lease_store *s)
+{
+	if (s->idle && atomic_exchange(&s->idle, false))
+		s->ops->kick(s);
 }
 
 uint64_t lease_store_durable(const struct lease_store *s)

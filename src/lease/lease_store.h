@@ -15,10 +15,21 @@ struct lease_store;
 struct lease_db;
 struct log;
 
+/* What "durable" asks for. */
+enum lease_durability {
+	LEASE_SYNC_COMMIT,	/* written and synced: survives the machine */
+	LEASE_SYNC_INTERVAL,	/* written: survives the process; the machine's crash may lose an interval */
+	LEASE_SYNC_NONE,	/* written: survives the process; the kernel says when it survives more */
+};
+
 struct lease_store_stats {
 	uint64_t rows, commits, bytes, errors;
+	uint64_t syncs;		/* of the live file */
 	uint64_t max_batch;
 	uint64_t pending;	/* rows appended and not yet durable */
+	uint64_t unsynced;	/* rows that are durable in the sense above and not yet synced */
+	enum lease_durability durability;
+	bool persist;
 };
 
 /*
@@ -29,7 +40,10 @@ struct lease_store_stats {
  */
 uint64_t lease_store_append(struct lease_store *s, const struct lease *l, bool deleted);
 
-/* Every row up to this number is on disk. */
+/* After one or several appends, once the table's lock is let go: wakes who writes them. */
+void lease_store_kick(struct lease_store *s);
+
+/* Every row up to this number is as safe as enum lease_durability says. */
 uint64_t lease_store_durable(const struct lease_store *s);
 /* False while nothing can be made durable (disk full, EIO, read-only). */
 bool lease_store_up(const struct lease_store *s);
@@ -58,7 +72,9 @@ struct journal_opts {
 	bool persist;		/* false: keep nothing, everything is "durable" at once */
 	bool threads;		/* committer and clean-up threads; false: lease_store_commit_now() */
 	uint32_t max_row_errors; /* bad rows tolerated while loading; 0: any number */
-	uint32_t max_delay_us;	/* how long a group may be gathered; 0: as long as a sync takes */
+	enum lease_durability durability;
+	uint32_t interval_ms;	/* LEASE_SYNC_INTERVAL: from a row's writing to its sync; 0: a second */
+	uint32_t max_delay_us;	/* how long a group is gathered under load beyond what a sync takes */
 	const struct file_ops *files; /* NULL: the kernel's */
 	const struct clock_src *clock;
 	struct log *log;

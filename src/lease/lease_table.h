@@ -12,10 +12,11 @@
 #include "lease/lease_bitmap.h"
 #include "lease/lease_db.h"
 #include "lease/lease_slab.h"
+#include "lease/lease_store.h"
 
 #include <pthread.h>
 
-enum { REC_INLINE = 40 };
+enum { REC_INLINE = 32 };
 
 /* What does not fit: a long client identifier, then host name and user context, NUL ended. */
 struct rec_ext {
@@ -30,12 +31,17 @@ enum rec_flags { REC_FWD = 1, REC_REV = 2, REC_CID_EXT = 4 };
 /* Which heap a record waits in. LAPSED: over by the clock, not yet reclaimed. */
 enum rec_heap { HEAP_NONE, HEAP_RUNNING, HEAP_LAPSED, HEAP_KEPT, HEAP_N };
 
+/* Other records of the same client: the newer and the older one. */
+struct rec_link {
+	uint32_t prev, next;
+};
+
 struct rec {
 	int64_t cltt;
 	uint64_t seq;		/* number of its last row; of a hold: monotonic end, ns */
 	struct rec_ext *ext;
 	uint32_t addr, subnet_id, pool_id, valid_lft;
-	uint32_t cid_next, hw_next; /* chains of the client indexes */
+	struct rec_link by_cid, by_hw;
 	uint32_t heap_pos;
 	uint32_t hold;
 	uint32_t prev, next;	/* LRU list of its home pool; of a hold: the queue of holds */
@@ -53,11 +59,12 @@ struct addr_index {
 	struct slab leaf;	/* 64 slots */
 };
 
-/* Linear hashing: grows by one bucket an insertion, so no packet waits for a rehash. */
+/* lease_clients.c */
 struct client_index {
-	uint32_t *head;
-	uint32_t cap, mask, split;
-	uint64_t n;
+	struct slab buckets, overflow;
+	uint32_t mask, split;
+	uint32_t spare;		/* of overflow: an insertion cannot fail */
+	uint64_t n;		/* keys */
 	bool by_hw;
 };
 
@@ -97,6 +104,7 @@ struct lease_db {
 	pthread_mutex_t mu;
 	struct lease_db_opts o;
 	struct lease_store *store;
+	bool appended;		/* since the lock was taken: the store wants a kick behind it */
 	struct rng rng;
 	struct slab recs;
 	struct addr_index addrs;
@@ -115,6 +123,22 @@ struct lease_db {
 	size_t n_numbers;
 	uint64_t generation;
 };
+
+static inline void db_lock(struct lease_db *db)
+{
+	(void)pthread_mutex_lock(&db->mu);
+}
+
+/* Wakes the committer, where rows were appended, without the lock. */
+static inline void db_unlock(struct lease_db *db)
+{
+	struct lease_store *s = db->appended ? db->store : NULL;
+
+	db->appended = false;
+	(void)pthread_mutex_unlock(&db->mu);
+	if (s)
+		lease_store_kick(s);
+}
 
 static inline struct rec *rec_at(const struct lease_db *db, uint32_t idx)
 {
@@ -146,11 +170,18 @@ uint32_t *addr_slot(struct addr_index *ix, uint32_t addr);
 /* The lowest address >= from that has a record; after *budget steps, wherever it got to.
  * UINT64_MAX: none. */
 uint64_t addr_seek(const struct addr_index *ix, uint64_t from, unsigned *budget);
+
+/* --- lease_clients.c --- */
 int client_index_init(struct client_index *ix, bool by_hw) must_check;
+void client_index_fini(struct client_index *ix);
+/* Memory for the next client_index_add. */
+bool client_index_reserve(struct client_index *ix) must_check;
 void client_index_add(struct lease_db *db, struct client_index *ix, uint32_t idx);
 void client_index_del(struct lease_db *db, struct client_index *ix, uint32_t idx);
-/* First record of the chain a key hashes to; follow with client_index_next, compare keys. */
-uint32_t client_index_first(const struct lease_db *db, const struct client_index *ix, struct span key);
+/* The newest record of the key; kind: of by_hw, those with a client identifier or those without.
+ * The others follow by client_index_next. 0: none. */
+uint32_t client_index_first(const struct lease_db *db, const struct client_index *ix, struct span key,
+			    bool kind);
 uint32_t client_index_next(const struct lease_db *db, const struct client_index *ix, uint32_t idx);
 
 /* --- lease_heap.c --- */
@@ -174,12 +205,13 @@ struct rec_pair {
 	uint32_t main, hold;
 };
 struct rec_pair rec_lookup(const struct lease_db *db, uint32_t addr);
-/* Makes or overwrites the main record of l->addr. Nothing changes on -ENOMEM. */
-int rec_store(struct lease_db *db, const struct lease *l, uint32_t *ret_idx) must_check;
+/* Makes or overwrites the main record of l->addr, in this state. Nothing changes on -ENOMEM. */
+int rec_store(struct lease_db *db, const struct lease *l, enum lease_state state, uint32_t *ret_idx)
+	must_check;
 void rec_delete(struct lease_db *db, uint32_t idx);
 /* Puts the record where its state and end belong: heap and LRU list. */
 void rec_settle(struct lease_db *db, uint32_t idx);
-/* Appends its row. */
+/* Appends its row; whoever let go of the lock by db_unlock() kicks the store. */
 uint64_t rec_log(struct lease_db *db, uint32_t idx, bool deleted);
 int hold_set(struct lease_db *db, const struct lease *l) must_check;
 void hold_drop(struct lease_db *db, uint32_t idx);

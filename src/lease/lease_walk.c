@@ -35,7 +35,7 @@ static size_t page_stretch(struct lease_db *db, uint64_t *at, const struct lease
 	unsigned budget = STRETCH;
 	size_t got = 0;
 
-	(void)pthread_mutex_lock(&db->mu);
+	db_lock(db);
 	while (got < n && budget > 0) {
 		const struct rec *r;
 
@@ -48,7 +48,7 @@ static size_t page_stretch(struct lease_db *db, uint64_t *at, const struct lease
 			rec_copy(r, arena, &ret[got++]);
 		++*at;
 	}
-	(void)pthread_mutex_unlock(&db->mu);
+	db_unlock(db);
 	return got;
 }
 
@@ -60,20 +60,25 @@ static int addr_cmp(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-static size_t chain_gather(const struct lease_db *db, const struct client_index *ix, struct span key,
-			   uint32_t from, const struct lease_filter *f, uint32_t *out, size_t cap)
+static size_t chain_gather(const struct lease_db *db, uint32_t from, const struct lease_filter *f,
+			   uint32_t *out, size_t cap)
 {
-	uint32_t idx = client_index_first(db, ix, key);
+	const struct client_index *ix = f->client_id.n ? &db->by_cid : &db->by_hw;
+	struct span key = f->client_id.n ? f->client_id : f->hw;
 	size_t n = 0;
 
-	for (; idx; idx = client_index_next(db, ix, idx)) {
-		const struct rec *r = rec_at(db, idx);
+	for (int kind = 0; kind <= ix->by_hw; kind++) {
+		uint32_t idx = client_index_first(db, ix, key, kind);
 
-		if (r->state == LEASE_OFFERED || r->addr <= from || !passes(r, f))
-			continue;
-		if (n < cap)
-			out[n] = r->addr;
-		n++;
+		for (; idx; idx = client_index_next(db, ix, idx)) {
+			const struct rec *r = rec_at(db, idx);
+
+			if (r->state == LEASE_OFFERED || r->addr <= from || !passes(r, f))
+				continue;
+			if (n < cap)
+				out[n] = r->addr;
+			n++;
+		}
 	}
 	return n;
 }
@@ -82,23 +87,21 @@ static size_t chain_gather(const struct lease_db *db, const struct client_index 
 static size_t page_client(struct lease_db *db, uint32_t from, const struct lease_filter *f,
 			  struct arena *arena, struct lease *ret, size_t n)
 {
-	const struct client_index *ix = f->client_id.n ? &db->by_cid : &db->by_hw;
-	struct span key = f->client_id.n ? f->client_id : f->hw;
 	uint32_t *addrs = NULL;
 	size_t have = 0;
 	size_t got = 0;
 
-	(void)pthread_mutex_lock(&db->mu);
-	have = chain_gather(db, ix, key, from, f, NULL, 0);
+	db_lock(db);
+	have = chain_gather(db, from, f, NULL, 0);
 	if (have)
 		addrs = reallocarray(NULL, have, sizeof(*addrs));
 	if (addrs) {
-		(void)chain_gather(db, ix, key, from, f, addrs, have);
+		(void)chain_gather(db, from, f, addrs, have);
 		qsort(addrs, have, sizeof(*addrs), addr_cmp);
 		for (; got < have && got < n; got++)
 			rec_copy(rec_at(db, rec_lookup(db, addrs[got]).main), arena, &ret[got]);
 	}
-	(void)pthread_mutex_unlock(&db->mu);
+	db_unlock(db);
 	free(addrs);
 	return got;
 }
@@ -124,7 +127,7 @@ static uint64_t wipe_stretch(struct lease_db *db, uint64_t *at, uint32_t subnet_
 	unsigned budget = STRETCH;
 	uint64_t n = 0;
 
-	(void)pthread_mutex_lock(&db->mu);
+	db_lock(db);
 	while (budget > 0) {
 		uint32_t idx;
 
@@ -140,7 +143,7 @@ static uint64_t wipe_stretch(struct lease_db *db, uint64_t *at, uint32_t subnet_
 		}
 		++*at;
 	}
-	(void)pthread_mutex_unlock(&db->mu);
+	db_unlock(db);
 	return n;
 }
 
@@ -164,7 +167,7 @@ size_t lease_db_flush_reclaimed(struct lease_db *db, uint32_t age_s, size_t max)
 	uint32_t idx = 1;
 
 	while (idx && (!max || n < max)) {
-		(void)pthread_mutex_lock(&db->mu);
+		db_lock(db);
 		for (unsigned k = 0; k < STRETCH && (!max || n < max); k++, n++) {
 			idx = heap_due(db, HEAP_KEPT, before);
 			if (!idx)
@@ -172,25 +175,25 @@ size_t lease_db_flush_reclaimed(struct lease_db *db, uint32_t age_s, size_t max)
 			(void)rec_log(db, idx, true);
 			rec_delete(db, idx);
 		}
-		(void)pthread_mutex_unlock(&db->mu);
+		db_unlock(db);
 	}
 	return n;
 }
 
 void lease_db_expire_holds(struct lease_db *db)
 {
-	(void)pthread_mutex_lock(&db->mu);
+	db_lock(db);
 	holds_expire(db, STRETCH);
 	(void)rec_lapse(db, clock_wall_s(db->o.clock), STRETCH);
-	(void)pthread_mutex_unlock(&db->mu);
+	db_unlock(db);
 }
 
 uint64_t lease_db_size(struct lease_db *db)
 {
 	uint64_t n;
 
-	(void)pthread_mutex_lock(&db->mu);
+	db_lock(db);
 	n = db->n_main;
-	(void)pthread_mutex_unlock(&db->mu);
+	db_unlock(db);
 	return n;
 }

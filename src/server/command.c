@@ -249,16 +249,25 @@ static struct json *status_dhcp_state(struct command *c)
 
 static struct json *status_store(struct command *c)
 {
+	static const char *const durability[] = {
+		[LEASE_SYNC_COMMIT] = "commit",
+		[LEASE_SYNC_INTERVAL] = "interval",
+		[LEASE_SYNC_NONE] = "none",
+	};
 	struct lease_store_stats st = {0};
 	struct json *m = json_map(c->arena);
 
 	lease_store_stats(c->d->srv.store, &st);
 	(void)json_add(c->arena, m, "up", json_bool(c->arena, lease_store_up(c->d->srv.store)));
+	(void)json_add(c->arena, m, "durability",
+		       json_str(c->arena, st.persist ? durability[st.durability] : "not persistent"));
 	(void)json_add(c->arena, m, "rows", json_int(c->arena, (int64_t)st.rows));
 	(void)json_add(c->arena, m, "commits", json_int(c->arena, (int64_t)st.commits));
+	(void)json_add(c->arena, m, "syncs", json_int(c->arena, (int64_t)st.syncs));
 	(void)json_add(c->arena, m, "errors", json_int(c->arena, (int64_t)st.errors));
 	(void)json_add(c->arena, m, "largest-commit", json_int(c->arena, (int64_t)st.max_batch));
 	(void)json_add(c->arena, m, "pending", json_int(c->arena, (int64_t)st.pending));
+	(void)json_add(c->arena, m, "unsynced", json_int(c->arena, (int64_t)st.unsynced));
 	return m;
 }
 

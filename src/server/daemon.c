@@ -145,7 +145,9 @@ static void warn_fixed(struct server_daemon *d, const struct config *old, const 
 		(void)config_error_set(&w, NULL, 0, "multi-threading takes effect with the next start");
 		warn(d, &w);
 	}
-	if (strcmp(old->lease_file, cfg->lease_file) != 0 || old->persist != cfg->persist) {
+	if (strcmp(old->lease_file, cfg->lease_file) != 0 || old->persist != cfg->persist ||
+	    old->durability != cfg->durability || old->sync_interval_ms != cfg->sync_interval_ms ||
+	    old->max_delay_us != cfg->max_delay_us) {
 		(void)config_error_set(&w, NULL, 0, "lease-database takes effect with the next start");
 		warn(d, &w);
 	}
@@ -175,8 +177,6 @@ int daemon_apply(struct server_daemon *d, struct config *cfg, struct config_erro
 	}
 	if (prev)
 		warn_fixed(d, prev->cfg, cfg);
-	if (cfg->durability == DURABILITY_INTERVAL)
-		log_msg(d->srv.log, LOG_DHCP4_CONFIG_WARNING, "usher.durability 'interval' is served as 'commit'");
 	apply_channels_close(d, cfg);
 	server_publish_snapshot(&d->srv, s);
 	snapshot_unref(prev);
@@ -213,12 +213,19 @@ int daemon_reload(struct server_daemon *d, struct config_error *err)
 
 static int open_store(struct server_daemon *d, const struct config *cfg)
 {
+	static const enum lease_durability durability[] = {
+		[DURABILITY_COMMIT] = LEASE_SYNC_COMMIT,
+		[DURABILITY_INTERVAL] = LEASE_SYNC_INTERVAL,
+		[DURABILITY_NONE] = LEASE_SYNC_NONE,
+	};
 	struct journal_load_stats st = {0};
 	struct journal_opts o = {
-		.persist = cfg->persist && cfg->durability != DURABILITY_NONE,
+		.persist = cfg->persist,
 		.threads = true,
 		.max_row_errors = cfg->max_row_errors,
-		.max_delay_us = cfg->commit_delay_us,
+		.durability = durability[cfg->durability],
+		.interval_ms = cfg->sync_interval_ms,
+		.max_delay_us = cfg->max_delay_us,
 		.clock = &d->srv.clock,
 		.log = d->srv.log,
 	};

@@ -244,6 +244,60 @@ def test_INV_16_acknowledged_means_on_disk(t):
             assert s.active(x.addr, x.mac, have), "%s is not in the file copied behind ACK %d" % (x.addr, n)
 
 
+def _durability(s, mode, **more):
+    s.conf["lease-database"].setdefault("user-context", {})["usher"] = {"durability": mode, **more}
+
+
+def _kill_in_mode(t, mode, **more):
+    """Leases under load, kill -9, and every acknowledged one is in the file and served again."""
+    port = t.wire("10.64.0.1/12")
+    s = t.server(subnets=[subnet("10.64.0.0/12", "10.65.0.0 - 10.79.255.255")], start=False)
+    _durability(s, mode, **more)
+    s.start()
+    store = s.ok("status-get")["lease-store"]
+    assert store["durability"] == mode, store
+    clients = []
+    for n in range(0, 600, 100):
+        clients += acquire_many(port, [Client(port, mac_of(n + k)) for k in range(100)], slack(5))
+    s.kill()
+    have = s.leases()
+    lost = [c.addr for c in clients if not s.active(c.addr, c.mac, have)]
+    assert not lost, "%d of %d acknowledged leases are not in the file: %r" % (len(lost), len(clients), lost[:5])
+    s.start(write=False)
+    for c in clients[::50]:
+        was = c.addr
+        r = c.renew(tries=3)
+        assert r and r.type == dhcp.ACK and r.yiaddr == was
+    return s
+
+
+@test(tags=("asan",))
+def test_durability_interval_survives_kill(t):
+    """With an interval of an hour nothing was synced, and a killed server has lost nothing."""
+    s = _kill_in_mode(t, "interval", **{"interval-ms": 3600000})
+    assert s.ok("status-get")["lease-store"]["syncs"] == 0
+
+
+@test()
+def test_durability_interval_syncs(t):
+    """Rows are synced within the interval, by themselves."""
+    port = t.wire()
+    s = t.server(start=False)
+    _durability(s, "interval", **{"interval-ms": 200})
+    s.start()
+    Client(port, mac_of(1)).dora()
+    wait_for("the sync", lambda: s.ok("status-get")["lease-store"]["unsynced"] == 0, slack(2))
+    store = s.ok("status-get")["lease-store"]
+    assert store["syncs"] == 1 and store["rows"] == 1, store
+
+
+@test()
+def test_durability_none_survives_kill(t):
+    """Never synced, always written."""
+    s = _kill_in_mode(t, "none")
+    assert s.ok("status-get")["lease-store"]["syncs"] == 0
+
+
 HEADER = "address,hwaddr,client_id,valid_lifetime,expire,subnet_id,fqdn_fwd,fqdn_rev,hostname,state,user_context,pool_id\n"
 
 

@@ -103,6 +103,8 @@ static void test_defaults(void **state)
 	assert_int_equal(c->max_reclaim_ms, 250);
 	assert_int_equal(c->lease_checks, CHECKS_WARN);
 	assert_int_equal(c->durability, DURABILITY_COMMIT);
+	assert_int_equal(c->sync_interval_ms, 1000);
+	assert_int_equal(c->max_delay_us, 1000);
 	assert_int_equal(c->offer_hold_s, 10);
 	assert_int_equal(c->n_host_ids, 4);
 	assert_int_equal(c->n_class_names, CLASS_N_BUILTIN);
@@ -126,7 +128,8 @@ static void check_tier_a_globals(const struct config *c)
 	assert_string_equal(c->lease_file, "/var/lib/usher/leases4.csv");
 	assert_int_equal(c->lfc_interval, 1800);
 	assert_int_equal(c->durability, DURABILITY_INTERVAL);
-	assert_int_equal(c->commit_delay_us, 200);
+	assert_int_equal(c->sync_interval_ms, 500);
+	assert_int_equal(c->max_delay_us, 200);
 	assert_int_equal(c->offer_hold_s, 20);
 	assert_int_equal(c->params.valid_lifetime.min, 1000);
 	assert_int_equal(c->params.renew_timer, 1000);

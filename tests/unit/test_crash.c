@@ -3,7 +3,9 @@
  * Crash images of the journal. A random load runs over the fake disk; a ledger keeps, for every
  * address, each state it ever had, when it came about and when it was acknowledged (both counted
  * in recorded disk changes). Whatever a crash leaves must load, and every address must be in its
- * last acknowledged state or a later one.
+ * last acknowledged state or a later one: with "commit" after every crash, with "interval" and "none"
+ * when the process was killed. When the machine crashed, "interval" may lose what was acknowledged
+ * in the last interval and nothing older, "none" anything, but nobody gets a lease that never was.
  */
 #include "base/error.h"
 #include "fake/fake_files.h"
@@ -18,14 +20,15 @@
 
 #include <cmocka.h>
 
-enum { N_ADDRS = 40, BASE = 0x0a000000, PATH_LEN = 16 };
+enum { N_ADDRS = 40, BASE = 0x0a000000, PATH_LEN = 16, INTERVAL_MS = 1500 };
 static const char path[PATH_LEN] = "/l/leases.csv";
 
 struct version {
 	bool there;
 	struct lease l;
 	uint64_t seq;
-	size_t born, acked;	/* SIZE_MAX: not */
+	size_t born, acked, safe; /* SIZE_MAX: not */
+	int64_t acked_ns;
 };
 
 struct ledger {
@@ -40,6 +43,7 @@ struct world {
 	struct lease_store *store;
 	struct ledger ledger;
 	struct rng rng;
+	enum lease_durability durability;
 };
 
 static struct lease_db *new_db(const struct clock_src *clock)
@@ -51,10 +55,12 @@ static struct lease_db *new_db(const struct clock_src *clock)
 	return db;
 }
 
-static int open_store(struct fake_files *disk, const struct clock_src *clock, struct lease_db *db,
+static int open_store(const struct world *w, struct fake_files *disk, struct lease_db *db,
 		      struct lease_store **ret)
 {
-	struct journal_opts o = {.path = path, .persist = true, .files = &disk->ops, .clock = clock};
+	struct journal_opts o = {.path = path, .persist = true, .files = &disk->ops,
+				 .clock = &w->clock.src, .durability = w->durability,
+				 .interval_ms = INTERVAL_MS};
 
 	return journal_open(&o, db, ret, NULL);
 }
@@ -74,7 +80,8 @@ static void note_changes(struct world *w)
 	lease_store_stats(w->store, &st);
 	for (uint32_t i = 0; i < N_ADDRS; i++) {
 		struct ledger *g = &w->ledger;
-		struct version v = {.seq = st.rows, .born = w->disk.n_ops, .acked = SIZE_MAX};
+		struct version v = {.seq = st.rows, .born = w->disk.n_ops, .acked = SIZE_MAX,
+				    .safe = SIZE_MAX};
 		const struct version *last = g->n[i] ? &g->v[i][g->n[i] - 1] : NULL;
 
 		v.there = lease_db_get(w->db, BASE + i, NULL, &v.l, NULL) == 0;
@@ -89,13 +96,23 @@ static void note_changes(struct world *w)
 static void note_acks(struct world *w)
 {
 	uint64_t durable = lease_store_durable(w->store);
+	struct lease_store_stats st;
 
+	lease_store_stats(w->store, &st);
 	for (int i = 0; i < N_ADDRS; i++)
 		for (size_t k = 0; k < w->ledger.n[i]; k++) {
 			struct version *v = &w->ledger.v[i][k];
 
-			if (v->acked == SIZE_MAX && v->seq <= durable)
+			if (v->acked == SIZE_MAX && v->seq <= durable) {
 				v->acked = w->disk.n_ops;
+				v->acked_ns = w->clock.mono;
+			}
+			if (v->acked != SIZE_MAX && v->safe == SIZE_MAX && st.unsynced == 0)
+				v->safe = w->disk.n_ops;
+			/* the bound of what a crash of the machine may take */
+			if (w->durability != LEASE_SYNC_NONE && lease_store_up(w->store) &&
+			    v->acked != SIZE_MAX && v->safe == SIZE_MAX)
+				assert_true(w->clock.mono - v->acked_ns < INTERVAL_MS * NS_PER_MS);
 		}
 }
 
@@ -146,9 +163,9 @@ static void step(struct world *w)
 		(void)!lease_store_cleanup(w->store);
 }
 
-static void world_init(struct world *w, uint64_t seed)
+static void world_init(struct world *w, uint64_t seed, enum lease_durability durability)
 {
-	*w = (struct world){0};
+	*w = (struct world){.durability = durability};
 	rng_seed(&w->rng, seed);
 	virtual_clock_init(&w->clock, 1700000000 * NS_PER_S);
 	fake_files_init(&w->disk);
@@ -164,7 +181,16 @@ static void world_fini(struct world *w)
 		free(w->ledger.v[i]);
 }
 
-static bool address_ok(const struct world *w, uint32_t i, size_t at, bool there, const struct lease *l)
+/* Has the crash to leave this state or a later one? */
+static bool must_last(const struct world *w, const struct version *v, size_t at, enum fake_loss loss)
+{
+	if (loss == FAKE_LOSE_NOTHING || w->durability == LEASE_SYNC_COMMIT)
+		return v->acked <= at;
+	return w->durability == LEASE_SYNC_INTERVAL && v->safe <= at;
+}
+
+static bool address_ok(const struct world *w, uint32_t i, size_t at, enum fake_loss loss, bool there,
+		       const struct lease *l)
 {
 	const struct ledger *g = &w->ledger;
 	size_t k = g->n[i];
@@ -173,7 +199,7 @@ static bool address_ok(const struct world *w, uint32_t i, size_t at, bool there,
 	while (k > 0 && !acked) {
 		const struct version *v = &g->v[i][--k];
 
-		acked = v->acked <= at;
+		acked = must_last(w, v, at, loss);
 		if (v->born <= at && v->there == there && (!there || same(&v->l, l)))
 			return true;
 	}
@@ -182,18 +208,19 @@ static bool address_ok(const struct world *w, uint32_t i, size_t at, bool there,
 
 static unsigned n_images;
 
-static void check_image(struct world *w, struct fake_files *image, size_t at)
+static void check_image(struct world *w, struct fake_files *image, size_t at, enum fake_loss loss)
 {
 	struct lease_db *db = new_db(&w->clock.src);
 	struct lease_store *store = NULL;
 	struct lease l;
 
-	assert_int_equal(open_store(image, &w->clock.src, db, &store), 0);
+	assert_int_equal(open_store(w, image, db, &store), 0);
 	for (uint32_t i = 0; i < N_ADDRS; i++) {
 		bool there = lease_db_get(db, BASE + i, NULL, &l, NULL) == 0;
 
-		if (!address_ok(w, i, at, there, &l))
-			fail_msg("address %u wrong after a crash at %zu of %zu", i, at, w->disk.n_ops);
+		if (!address_ok(w, i, at, loss, there, &l))
+			fail_msg("address %u wrong after a crash at %zu of %zu, loss %d", i, at, w->disk.n_ops,
+				 (int)loss);
 	}
 	n_images++;
 	/* and it serves on */
@@ -209,9 +236,11 @@ static void check_images(struct world *w, unsigned n, size_t from)
 		size_t at = from + rng_below(&w->rng, (uint32_t)(w->disk.n_ops - from) + 1);
 		struct fake_files image;
 
-		fake_files_crash(&w->disk, at, k % 8 == 0 ? FAKE_LOSE_UNSYNCED : FAKE_LOSE_SOME,
-				 &w->rng, &image);
-		check_image(w, &image, at);
+		enum fake_loss loss = k % 8 == 0 ? FAKE_LOSE_UNSYNCED :
+				      k % 8 == 1 ? FAKE_LOSE_NOTHING : FAKE_LOSE_SOME;
+
+		fake_files_crash(&w->disk, at, loss, &w->rng, &image);
+		check_image(w, &image, at, loss);
 		fake_files_fini(&image);
 	}
 }
@@ -228,14 +257,13 @@ static void maybe_break(struct world *w)
 	w->disk.last = w->disk.first + rng_below(&w->rng, 6);
 }
 
-static void test_random_crashes(void **state)
+static void random_crashes(enum lease_durability durability)
 {
-	(void)state;
 	for (uint64_t seed = 1; seed <= 30; seed++) {
 		struct world w;
 
-		world_init(&w, seed);
-		assert_int_equal(open_store(&w.disk, &w.clock.src, w.db, &w.store), 0);
+		world_init(&w, seed, durability);
+		assert_int_equal(open_store(&w, &w.disk, w.db, &w.store), 0);
 		for (int i = 0; i < 500; i++) {
 			if (seed % 3)
 				maybe_break(&w);
@@ -246,20 +274,38 @@ static void test_random_crashes(void **state)
 	}
 }
 
+static void test_random_crashes(void **state)
+{
+	(void)state;
+	random_crashes(LEASE_SYNC_COMMIT);
+}
+
+static void test_random_crashes_interval(void **state)
+{
+	(void)state;
+	random_crashes(LEASE_SYNC_INTERVAL);
+}
+
+static void test_random_crashes_none(void **state)
+{
+	(void)state;
+	random_crashes(LEASE_SYNC_NONE);
+}
+
 /* Fails call n once; true: the run had fewer calls. */
-static bool run_failing(uint64_t n, int err)
+static bool run_failing(uint64_t n, int err, enum lease_durability durability)
 {
 	struct fake_files image;
 	struct world w;
 	bool untouched;
 	int r;
 
-	world_init(&w, 77);
+	world_init(&w, 77, durability);
 	w.disk.first = w.disk.last = n;
 	w.disk.err = err;
-	r = open_store(&w.disk, &w.clock.src, w.db, &w.store);
+	r = open_store(&w, &w.disk, w.db, &w.store);
 	if (r < 0)
-		assert_int_equal(open_store(&w.disk, &w.clock.src, w.db, &w.store), 0);
+		assert_int_equal(open_store(&w, &w.disk, w.db, &w.store), 0);
 	for (int i = 0; i < 120; i++) {
 		if (i == 30 || i == 80)
 			(void)!lease_store_cleanup(w.store);
@@ -277,11 +323,11 @@ static bool run_failing(uint64_t n, int err)
 			assert_true(w.ledger.v[i][w.ledger.n[i] - 1].acked != SIZE_MAX);
 	for (size_t at = 3; at <= w.disk.n_ops; at++) {
 		fake_files_crash(&w.disk, at, FAKE_LOSE_SOME, &w.rng, &image);
-		check_image(&w, &image, at);
+		check_image(&w, &image, at, FAKE_LOSE_SOME);
 		fake_files_fini(&image);
 	}
 	fake_files_crash(&w.disk, w.disk.n_ops, FAKE_LOSE_UNSYNCED, &w.rng, &image);
-	check_image(&w, &image, w.disk.n_ops);
+	check_image(&w, &image, w.disk.n_ops, FAKE_LOSE_UNSYNCED);
 	fake_files_fini(&image);
 	world_fini(&w);
 	return untouched;
@@ -293,8 +339,10 @@ static void test_every_call_fails_once(void **state)
 	uint64_t n = 1;
 
 	(void)state;
-	while (!run_failing(n, errs[n % 3]))
+	while (!run_failing(n, errs[n % 3], LEASE_SYNC_COMMIT))
 		n++;
+	for (uint64_t k = 1; !run_failing(k, errs[k % 3], LEASE_SYNC_INTERVAL); k++)
+		continue;
 	print_message("failed each of %llu calls once; %u crash images in all\n",
 		      (unsigned long long)n - 1, n_images);
 }
@@ -303,6 +351,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_random_crashes),
+		cmocka_unit_test(test_random_crashes_interval),
+		cmocka_unit_test(test_random_crashes_none),
 		cmocka_unit_test(test_every_call_fails_once),
 	};
 

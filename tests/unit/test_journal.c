@@ -5,6 +5,7 @@
  */
 #include "base/error.h"
 #include "fake/fake_files.h"
+#include "lease/journal_impl.h"
 #include "lease/lease_csv.h"
 #include "lease/lease_db.h"
 #include "lease/lease_store.h"
@@ -276,6 +277,148 @@ static void test_no_persist(void **state)
 	assert_string_equal(lease_store_path(f->store), "");
 }
 
+static size_t n_syncs(const struct fix *f)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < f->disk.n_ops; i++)
+		n += f->disk.op[i].kind == FAKE_SYNC;
+	return n;
+}
+
+static void open_mode(struct fix *f, enum lease_durability mode, uint32_t interval_ms)
+{
+	struct journal_opts o = {.path = path, .persist = true, .files = &f->disk.ops,
+				 .clock = &f->clock.src, .durability = mode, .interval_ms = interval_ms};
+
+	assert_int_equal(journal_open(&o, f->db, &f->store, &f->st), 0);
+}
+
+static void expect_stats(const struct fix *f, uint64_t syncs, uint64_t unsynced)
+{
+	struct lease_store_stats st;
+
+	lease_store_stats(f->store, &st);
+	assert_int_equal(st.syncs, syncs);
+	assert_int_equal(st.unsynced, unsynced);
+	assert_int_equal(st.pending, 0);
+}
+
+static void commit_one(struct fix *f, uint32_t n)
+{
+	struct lease_change ch;
+	size_t len = live_len(f);
+
+	assert_int_equal(assign(f->db, n, &ch), 0);
+	assert_true(lease_store_durable(f->store) < ch.seq);
+	lease_store_commit_now(f->store);
+	assert_int_equal(lease_store_durable(f->store), ch.seq);
+	assert_true(live_len(f) > len); /* written before it may be answered, in every mode */
+}
+
+static void test_interval(void **state)
+{
+	struct fix *f = *state;
+	size_t before;
+
+	open_mode(f, LEASE_SYNC_INTERVAL, 100);
+	before = n_syncs(f);
+	commit_one(f, 1);
+	virtual_clock_set(&f->clock, f->clock.wall + 60 * NS_PER_MS);
+	commit_one(f, 2);
+	assert_int_equal(n_syncs(f), before);
+	expect_stats(f, 0, 2);
+	virtual_clock_set(&f->clock, f->clock.wall + 39 * NS_PER_MS);
+	lease_store_commit_now(f->store);
+	expect_stats(f, 0, 2);
+	virtual_clock_set(&f->clock, f->clock.wall + NS_PER_MS);
+	lease_store_commit_now(f->store);
+	assert_int_equal(n_syncs(f), before + 1);
+	expect_stats(f, 1, 0);
+	/* nothing new, nothing to sync */
+	virtual_clock_set(&f->clock, f->clock.wall + NS_PER_S);
+	lease_store_commit_now(f->store);
+	expect_stats(f, 1, 0);
+	/* put aside by a clean-up: synced first */
+	commit_one(f, 3);
+	assert_int_equal(lease_store_cleanup(f->store), 0);
+	for (int i = 0; i < 6; i++)
+		lease_store_commit_now(f->store);
+	expect_stats(f, 2, 0);
+}
+
+static void test_interval_sync_fails(void **state)
+{
+	struct fix *f = *state;
+
+	open_mode(f, LEASE_SYNC_INTERVAL, 100);
+	commit_one(f, 1);
+	f->disk.mask = FAKE_CALL_SYNC;
+	f->disk.calls = 0;
+	f->disk.first = f->disk.last = 1;
+	virtual_clock_set(&f->clock, f->clock.wall + 100 * NS_PER_MS);
+	lease_store_commit_now(f->store);
+	assert_false(lease_store_up(f->store));
+	virtual_clock_set(&f->clock, f->clock.wall + NS_PER_S);
+	lease_store_commit_now(f->store);
+	assert_true(lease_store_up(f->store));
+	/* all anew from the table */
+	assert_int_equal(fake_files_get(&f->disk, "/l/leases.csv.2")->len,
+			 strlen(HEAD) + strlen("10.0.0.1,02:00:01:00:00:00,,3600,1700003600,1,0,0,,0,,0\n"));
+}
+
+static void test_never_synced(void **state)
+{
+	struct fix *f = *state;
+	size_t before;
+
+	open_mode(f, LEASE_SYNC_NONE, 0);
+	before = n_syncs(f);
+	for (uint32_t i = 0; i < 5; i++) {
+		commit_one(f, i);
+		virtual_clock_set(&f->clock, f->clock.wall + 10 * NS_PER_S);
+		lease_store_commit_now(f->store);
+	}
+	assert_int_equal(n_syncs(f), before);
+	expect_stats(f, 0, 5);
+}
+
+static void test_gather(void **state)
+{
+	struct gather g = {.max_ns = NS_PER_MS};
+	int64_t now = NS_PER_S;
+	int64_t waited = 0;
+
+	(void)state;
+	/* a lone row never waits, however often it comes */
+	for (int i = 0; i < 100; i++, now += NS_PER_MS / 10)
+		assert_int_equal(gather_step(&g, now, 1), 0);
+	/* 300 rows a millisecond: once the rate is seen, the group is gathered for the delay, not longer */
+	assert_int_equal(gather_step(&g, now += NS_PER_MS / 10, 30), 0);
+	now += NS_PER_MS / 10;
+	for (uint64_t rows = 30;; rows += 75) {
+		int64_t left = gather_step(&g, now, rows);
+
+		if (left == 0)
+			break;
+		now += left;
+		waited += left;
+	}
+	assert_int_equal(waited, NS_PER_MS);
+	/* enough rows go at once */
+	assert_int_equal(gather_step(&g, now, 100000), 0);
+	/* nobody comes any more: given up after a quarter, and not tried again for the next ones */
+	now += NS_PER_MS / 10;
+	assert_int_equal(gather_step(&g, now, 64), NS_PER_MS / 4);
+	assert_int_equal(gather_step(&g, now + NS_PER_MS / 4, 66), 0);
+	now += NS_PER_MS;
+	g.rate = 1e-3;
+	assert_int_equal(gather_step(&g, now, 64), 0);
+	/* off */
+	g = (struct gather){.rate = 1};
+	assert_int_equal(gather_step(&g, now, 1), 0);
+}
+
 /* --- the real disk ------------------------------------------------------------------------------ */
 
 struct load {
@@ -324,20 +467,21 @@ static void test_threads(void **state)
 	struct fix *f = *state;
 	char dir[] = "/tmp/usher-journal-XXXXXX";
 	char name[64], cmd[96];
-	struct journal_opts o = {.path = name, .persist = true, .threads = true};
+	struct journal_opts o = {.path = name, .persist = true, .threads = true, .max_delay_us = 1000,
+				 .interval_ms = 10};
 	struct lease_store *s;
 	struct journal_load_stats st;
 
 	assert_non_null(mkdtemp(dir));
 	(void)snprintf(name, sizeof(name), "%s/leases.csv", dir);
-	for (int round = 0; round < 2; round++) {
+	for (int round = 0; round < 3; round++) {
 		lease_db_free(f->db);
 		db_make(f, &clock_system);
+		o.durability = (enum lease_durability)round;
 		assert_int_equal(journal_open(&o, f->db, &s, &st), 0);
-		assert_int_equal(st.leases, round * 15000);
+		assert_int_equal(st.leases, round ? 15000 : 0);
 		assert_int_equal(st.bad_rows, 0);
-		if (round == 0)
-			run_load(f, s);
+		run_load(f, s);
 		lease_store_close(s);
 	}
 	(void)snprintf(cmd, sizeof(cmd), "rm -r %s", dir);
@@ -427,7 +571,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T(test_empty), T(test_last_row_wins), T(test_torn), T(test_zeroes), T(test_damage),
 		T(test_stages), T(test_completed), T(test_old_header), T(test_down_and_up),
-		T(test_no_persist), T(test_threads), T(test_sick_disk),
+		T(test_no_persist), T(test_interval), T(test_interval_sync_fails), T(test_never_synced),
+		T(test_gather), T(test_threads), T(test_sick_disk),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

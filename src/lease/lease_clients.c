@@ -1,0 +1,308 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * The indexes by client: linear hashing in buckets of one cache line, keyed with the process's
+ * secret, because strangers choose their identifiers. A bucket names the newest record of each
+ * key; older records of the same key hang behind it, linked both ways, so that ten thousand
+ * clones of one identifier cost no more to add or to take out than one.
+ *
+ * The table grows by one bucket an insertion, so no packet waits for a rehash, and growing reads
+ * buckets only: what a bucket's entries hash to stands in it.
+ * Invariant: a chain of buckets is full up to its last one.
+ */
+#include "lease/lease_table.h"
+
+#include <errno.h>
+
+enum {
+	BUCKET_N = 10,
+	BUCKET_FILL = 7,	/* on average */
+	FIRST_BITS = 8,
+	TAG_BITS = 20,		/* of the hash, from FIRST_BITS on: all a split can ask for */
+	IDX_BITS = SLAB_IDX_BITS,
+	IDX_MASK = (1 << IDX_BITS) - 1,
+};
+
+struct bucket {
+	uint32_t more;		/* in .overflow; 0: this is the last one */
+	uint16_t tag[BUCKET_N];	/* the lower 16 bits of the tag */
+	uint32_t ent[BUCKET_N];	/* the record, and above it the other 4; 0: free, as all behind it */
+};
+_Static_assert(sizeof(struct bucket) == 64, "one cache line");
+_Static_assert(IDX_BITS + TAG_BITS == 16 + 32, "tag and index fill their fields");
+
+/* What a bucket keeps of a hash. */
+static inline uint32_t tag_of(uint32_t hash)
+{
+	return hash >> FIRST_BITS & ((1U << TAG_BITS) - 1);
+}
+
+static inline uint32_t bucket_tag(const struct bucket *b, uint32_t i)
+{
+	return b->ent[i] >> IDX_BITS << 16 | b->tag[i];
+}
+
+static inline uint32_t bucket_idx(const struct bucket *b, uint32_t i)
+{
+	return b->ent[i] & IDX_MASK;
+}
+
+static inline void bucket_set(struct bucket *b, uint32_t i, uint32_t tag, uint32_t idx)
+{
+	b->tag[i] = (uint16_t)tag;
+	b->ent[i] = idx | tag >> 16 << IDX_BITS;
+}
+
+struct place {
+	struct bucket *b;
+	uint32_t i;
+};
+
+int client_index_init(struct client_index *ix, bool by_hw)
+{
+	*ix = (struct client_index){.mask = (1U << FIRST_BITS) - 1, .by_hw = by_hw};
+	slab_init(&ix->buckets, sizeof(struct bucket), 15);
+	slab_init(&ix->overflow, sizeof(struct bucket), 12);
+	for (uint32_t i = 0; i < 1U << FIRST_BITS; i++)
+		if (!slab_new(&ix->buckets))
+			return -ENOMEM;
+	return 0;
+}
+
+void client_index_fini(struct client_index *ix)
+{
+	slab_fini(&ix->buckets);
+	slab_fini(&ix->overflow);
+}
+
+bool client_index_reserve(struct client_index *ix)
+{
+	if (!ix->spare)
+		ix->spare = slab_new(&ix->overflow);
+	return ix->spare != 0;
+}
+
+static inline struct rec_link *link_of(const struct client_index *ix, struct rec *r)
+{
+	return ix->by_hw ? &r->by_hw : &r->by_cid;
+}
+
+static inline struct span key_of(const struct client_index *ix, const struct rec *r)
+{
+	return ix->by_hw ? rec_hw(r) : rec_cid(r);
+}
+
+/* Records of one hardware address with and without a client identifier are different keys. */
+static inline bool kind_of(const struct client_index *ix, const struct rec *r)
+{
+	return ix->by_hw && r->cid_len;
+}
+
+static inline uint32_t hash_of(const struct lease_db *db, struct span key, bool kind)
+{
+	return (uint32_t)hash_bytes(&db->o.hash_key, key) ^ (kind ? 0x9e3779b9U : 0);
+}
+
+static inline struct bucket *bucket_at(const struct client_index *ix, uint32_t no)
+{
+	return slab_at(&ix->buckets, no + 1);
+}
+
+static inline struct bucket *bucket_more(const struct client_index *ix, const struct bucket *b)
+{
+	return b->more ? slab_at(&ix->overflow, b->more) : NULL;
+}
+
+static inline uint32_t bucket_no(const struct client_index *ix, uint32_t hash)
+{
+	uint32_t no = hash & ix->mask;
+
+	return no < ix->split ? hash & (ix->mask * 2 + 1) : no;
+}
+
+/* Which tags agree in their lower 16 bits, as bits. */
+static inline uint32_t bucket_same(const struct bucket *b, uint32_t tag)
+{
+	uint32_t same = 0;
+
+	for (uint32_t i = 0; i < BUCKET_N; i++)
+		same |= (uint32_t)(b->tag[i] == (uint16_t)tag) << i;
+	return same;
+}
+
+static struct place find_key(const struct lease_db *db, const struct client_index *ix, uint32_t hash,
+			     struct span key, bool kind)
+{
+	struct bucket *b = bucket_at(ix, bucket_no(ix, hash));
+
+	for (; b; b = bucket_more(ix, b)) {
+		for (uint32_t same = bucket_same(b, tag_of(hash)); same; same &= same - 1) {
+			uint32_t i = (uint32_t)__builtin_ctz(same);
+			const struct rec *r;
+
+			if (!b->ent[i] || bucket_tag(b, i) != tag_of(hash))
+				continue;
+			r = rec_at(db, bucket_idx(b, i));
+			if (kind_of(ix, r) == kind && span_eq(key_of(ix, r), key))
+				return (struct place){b, i};
+		}
+	}
+	return (struct place){NULL, 0};
+}
+
+static uint32_t bucket_used(const struct bucket *b)
+{
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < BUCKET_N; i++)
+		n += b->ent[i] != 0;
+	return n;
+}
+
+/* Behind the last entry of the chain that begins with b; `spare` is there. */
+static void entry_put(struct client_index *ix, struct bucket *b, uint32_t tag, uint32_t idx)
+{
+	while (b->more)
+		b = slab_at(&ix->overflow, b->more);
+	if (b->ent[BUCKET_N - 1]) {
+		b->more = ix->spare;
+		ix->spare = 0;
+		b = slab_at(&ix->overflow, b->more);
+	}
+	bucket_set(b, bucket_used(b), tag, idx);
+}
+
+/* The last entry of the chain, which begins with b, takes its place. */
+static void entry_cut(struct client_index *ix, struct bucket *b, struct place at)
+{
+	struct bucket *before = NULL;
+	uint32_t last;
+
+	while (b->more) {
+		before = b;
+		b = slab_at(&ix->overflow, b->more);
+	}
+	last = bucket_used(b) - 1;
+	at.b->tag[at.i] = b->tag[last];
+	at.b->ent[at.i] = b->ent[last];
+	b->ent[last] = 0;
+	if (last || !before)
+		return;
+	slab_free(&ix->overflow, before->more);
+	before->more = 0;
+}
+
+/* The entries of a copy of a bucket go where they now belong: bit tells which. */
+static void entries_move(struct client_index *ix, const struct bucket *b, struct bucket *zero,
+			 struct bucket *one, uint32_t bit)
+{
+	for (uint32_t i = 0; i < BUCKET_N && b->ent[i]; i++) {
+		/* cannot fail: two chains need no more buckets than were given back */
+		if (!ix->spare)
+			ix->spare = slab_new(&ix->overflow);
+		entry_put(ix, bucket_tag(b, i) & bit ? one : zero, bucket_tag(b, i), bucket_idx(b, i));
+	}
+}
+
+/* One more bucket: the one at `split` gives half of its entries to a new one at the end. */
+static void index_split(struct client_index *ix)
+{
+	struct bucket *from = bucket_at(ix, ix->split);
+	struct bucket all = *from;
+	uint32_t bit = tag_of(ix->mask + 1);
+	uint32_t no = bit ? slab_new(&ix->buckets) : 0;
+	struct bucket *to;
+
+	/* without memory for it the chains just get longer */
+	if (!no)
+		return;
+	to = slab_at(&ix->buckets, no);
+	*from = (struct bucket){0};
+	entries_move(ix, &all, from, to, bit);
+	while (all.more) {
+		uint32_t more = all.more;
+
+		all = *(const struct bucket *)slab_at(&ix->overflow, more);
+		slab_free(&ix->overflow, more);
+		entries_move(ix, &all, from, to, bit);
+	}
+	if (++ix->split == ix->mask + 1) {
+		ix->mask = ix->mask * 2 + 1;
+		ix->split = 0;
+	}
+}
+
+void client_index_add(struct lease_db *db, struct client_index *ix, uint32_t idx)
+{
+	struct rec *r = rec_at(db, idx);
+	struct span key = key_of(ix, r);
+	struct place at;
+	uint32_t hash;
+
+	if (!key.n)
+		return;
+	hash = hash_of(db, key, kind_of(ix, r));
+	at = find_key(db, ix, hash, key, kind_of(ix, r));
+	link_of(ix, r)->prev = 0;
+	link_of(ix, r)->next = at.b ? bucket_idx(at.b, at.i) : 0;
+	if (at.b) {
+		link_of(ix, rec_at(db, bucket_idx(at.b, at.i)))->prev = idx;
+		bucket_set(at.b, at.i, tag_of(hash), idx);
+		return;
+	}
+	entry_put(ix, bucket_at(ix, bucket_no(ix, hash)), tag_of(hash), idx);
+	if (++ix->n > ((uint64_t)ix->mask + 1 + ix->split) * BUCKET_FILL)
+		index_split(ix);
+}
+
+/* The record was the first of its key: the next one is, or nobody. */
+static void head_del(struct lease_db *db, struct client_index *ix, uint32_t idx, uint32_t next)
+{
+	const struct rec *r = rec_at(db, idx);
+	uint32_t hash = hash_of(db, key_of(ix, r), kind_of(ix, r));
+	struct bucket *first = bucket_at(ix, bucket_no(ix, hash));
+
+	for (struct bucket *b = first; b; b = bucket_more(ix, b)) {
+		for (uint32_t i = 0; i < BUCKET_N && b->ent[i]; i++) {
+			if (bucket_idx(b, i) != idx)
+				continue;
+			if (next) {
+				bucket_set(b, i, bucket_tag(b, i), next);
+			} else {
+				entry_cut(ix, first, (struct place){b, i});
+				ix->n--;
+			}
+			return;
+		}
+	}
+}
+
+void client_index_del(struct lease_db *db, struct client_index *ix, uint32_t idx)
+{
+	struct rec_link *l = link_of(ix, rec_at(db, idx));
+
+	if (!key_of(ix, rec_at(db, idx)).n)
+		return;
+	if (l->prev)
+		link_of(ix, rec_at(db, l->prev))->next = l->next;
+	else
+		head_del(db, ix, idx, l->next);
+	if (l->next)
+		link_of(ix, rec_at(db, l->next))->prev = l->prev;
+	*l = (struct rec_link){0};
+}
+
+uint32_t client_index_first(const struct lease_db *db, const struct client_index *ix, struct span key,
+			    bool kind)
+{
+	struct place at;
+
+	if (!key.n)
+		return 0;
+	at = find_key(db, ix, hash_of(db, key, kind), key, kind);
+	return at.b ? bucket_idx(at.b, at.i) : 0;
+}
+
+uint32_t client_index_next(const struct lease_db *db, const struct client_index *ix, uint32_t idx)
+{
+	return link_of(ix, rec_at(db, idx))->next;
+}
