@@ -99,7 +99,7 @@ static inline bool kind_of(const struct client_index *ix, const struct rec *r)
 
 static inline uint32_t hash_of(const struct lease_db *db, struct span key, bool kind)
 {
-	return (uint32_t)hash_bytes(&db->o.hash_key, key) ^ (kind ? 0x9e3779b9U : 0);
+	return (uint32_t)hash_bytes(&db->o.hash_key, key) ^ (kind ? CLIENT_KIND : 0);
 }
 
 static inline struct bucket *bucket_at(const struct client_index *ix, uint32_t no)
@@ -300,6 +300,32 @@ uint32_t client_index_first(const struct lease_db *db, const struct client_index
 		return 0;
 	at = find_key(db, ix, hash_of(db, key, kind), key, kind);
 	return at.b ? bucket_idx(at.b, at.i) : 0;
+}
+
+uint32_t client_hash(const struct lease_db *db, struct span key)
+{
+	return hash_of(db, key, false);
+}
+
+void client_index_touch(const struct client_index *ix, uint32_t hash)
+{
+	__builtin_prefetch(bucket_at(ix, bucket_no(ix, hash)));
+}
+
+void client_index_touch_rec(const struct lease_db *db, const struct client_index *ix, uint32_t hash)
+{
+	const struct bucket *b = bucket_at(ix, bucket_no(ix, hash));
+
+	for (uint32_t same = bucket_same(b, tag_of(hash)); same; same &= same - 1) {
+		uint32_t i = (uint32_t)__builtin_ctz(same);
+		const struct rec *r;
+
+		if (!b->ent[i] || bucket_tag(b, i) != tag_of(hash))
+			continue;
+		r = rec_at(db, bucket_idx(b, i));
+		__builtin_prefetch(r);
+		__builtin_prefetch((const uint8_t *)r + sizeof(*r) - 1);
+	}
 }
 
 uint32_t client_index_next(const struct lease_db *db, const struct client_index *ix, uint32_t idx)

@@ -209,6 +209,35 @@ size_t lease_db_find(struct lease_db *db, const struct lease_client *c, const ui
 	return f.n;
 }
 
+void lease_db_expect(struct lease_db *db, const struct lease_client *c, size_t n)
+{
+	struct {
+		uint32_t cid, hw;
+	} h[LEASE_EXPECT_MAX] uninit;
+
+	if (n > LEASE_EXPECT_MAX)
+		n = LEASE_EXPECT_MAX;
+	for (size_t i = 0; i < n; i++) {
+		h[i].cid = client_hash(db, c[i].client_id);
+		h[i].hw = client_hash(db, c[i].hw);
+	}
+	db_lock(db);
+	for (size_t i = 0; i < n; i++) {
+		client_index_touch(&db->by_hw, h[i].hw);
+		if (!c[i].client_id.n)
+			continue;
+		client_index_touch(&db->by_hw, h[i].hw ^ CLIENT_KIND);
+		client_index_touch(&db->by_cid, h[i].cid);
+	}
+	for (size_t i = 0; i < n; i++) {
+		if (c[i].client_id.n)
+			client_index_touch_rec(db, &db->by_cid, h[i].cid);
+		else
+			client_index_touch_rec(db, &db->by_hw, h[i].hw);
+	}
+	db_unlock(db);
+}
+
 /* --- holds ------------------------------------------------------------------------------------- */
 
 static bool is_taken(const struct rec *r, int64_t now)

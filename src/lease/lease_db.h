@@ -74,6 +74,13 @@ int lease_db_get(struct lease_db *db, uint32_t addr, struct arena *arena, struct
 size_t lease_db_find(struct lease_db *db, const struct lease_client *c, const uint32_t *subnet_ids,
 		     size_t n_subnets, struct arena *arena, struct lease *ret, size_t n);
 
+enum { LEASE_EXPECT_MAX = 64 };
+/*
+ * Clients that will be asked for soon, up to LEASE_EXPECT_MAX: what is needed to find their records is
+ * brought to the cache meanwhile. Changes nothing.
+ */
+void lease_db_expect(struct lease_db *db, const struct lease_client *c, size_t n);
+
 /*
  * Holds a free address for the client and marks it OFFERED (a kept record of the same client stays
  * and is only held). The address must be free, or held by or assigned to this client.

@@ -182,6 +182,12 @@ void client_index_del(struct lease_db *db, struct client_index *ix, uint32_t idx
  * The others follow by client_index_next. 0: none. */
 uint32_t client_index_first(const struct lease_db *db, const struct client_index *ix, struct span key,
 			    bool kind);
+/* What a key hashes to; xor CLIENT_KIND: of a hardware address with a client identifier. */
+enum { CLIENT_KIND = 0x1e3779b9 };
+uint32_t client_hash(const struct lease_db *db, struct span key);
+/* Brings the bucket of a hash to the cache; and, once it is there, the record of its key. */
+void client_index_touch(const struct client_index *ix, uint32_t hash);
+void client_index_touch_rec(const struct lease_db *db, const struct client_index *ix, uint32_t hash);
 uint32_t client_index_next(const struct lease_db *db, const struct client_index *ix, uint32_t idx);
 
 /* --- lease_heap.c --- */

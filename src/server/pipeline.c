@@ -246,13 +246,18 @@ static enum verdict row_run_hooked(struct exchange *x, const struct row *row)
 
 enum verdict pipeline_run(struct exchange *x)
 {
+	return pipeline_run_to(x, STAGE_N);
+}
+
+enum verdict pipeline_run_to(struct exchange *x, enum stage end)
+{
 	enum verdict v = VERDICT_CONTINUE;
 	bool hooked = hook_any_at_all(x->snap->hooks);
 
 	if (x->parked.dropped)
 		return exchange_drop(x, x->lot ? DROP_PARKED_DROPPED : DROP_DUPLICATE);
 	exchange_leave_lot(x); /* back from one, perhaps */
-	while (v == VERDICT_CONTINUE && x->stage < STAGE_N) {
+	while (v == VERDICT_CONTINUE && x->stage < end) {
 		const struct row *row = &rows[x->stage++];
 
 		v = hooked ? row_run_hooked(x, row) : row->fn(x);

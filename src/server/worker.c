@@ -8,6 +8,7 @@
 
 #include "base/error.h"
 #include "base/log.h"
+#include "lease/lease_db.h"
 #include "lease/lease_store.h"
 #include "runtime/iface.h"
 #include "runtime/loop.h"
@@ -24,6 +25,9 @@
 #include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <unistd.h>
+
+/* Packets whose data the first level of cache holds together with what they need. */
+enum { RUN_TOGETHER = 16 };
 
 struct stats *worker_stats(struct worker *w)
 {
@@ -174,9 +178,9 @@ void worker_queue_tx(struct exchange *x, const struct capture_tx *tx)
 
 /* --- running -------------------------------------------------------------------------------------- */
 
-static void run(struct exchange *x)
+static void settle(struct exchange *x, enum verdict v)
 {
-	switch (pipeline_run(x)) {
+	switch (v) {
 	case VERDICT_PARK:
 		/* nobody else runs it: a resume goes through the mailbox of this very thread */
 		if (!x->holds_snap) {
@@ -192,6 +196,11 @@ static void run(struct exchange *x)
 		finish_dropped(x);
 		break;
 	}
+}
+
+static void run(struct exchange *x)
+{
+	settle(x, pipeline_run(x));
 }
 
 static struct capture *port_capture(const struct worker *w, int ifindex)
@@ -241,7 +250,33 @@ static void begin(struct worker *w, struct exchange *x, struct capture *c, int p
 	x->cfg = w->snap->cfg;
 	if (w->srv->replay_clock)
 		virtual_clock_set(w->srv->replay_clock, x->pkt.ts_ns);
-	run(x);
+}
+
+/*
+ * Some packets, in two goes: who is asking first, for all of them, so that what the lease table needs
+ * comes to the cache while the others are read; then the rest. Nothing before SAME_CLIENT depends on
+ * another packet.
+ */
+static void run_some(struct worker *w, struct exchange *const *xs, size_t n)
+{
+	struct lease_client who[RUN_TOGETHER];
+	struct exchange *rest[RUN_TOGETHER];
+	size_t k = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		enum verdict v = pipeline_run_to(xs[i], STAGE_SAME_CLIENT);
+
+		if (v != VERDICT_CONTINUE) {
+			settle(xs[i], v);
+			continue;
+		}
+		who[k] = (struct lease_client){xs[i]->client_id, xs[i]->hw};
+		rest[k++] = xs[i];
+	}
+	if (k > 1)
+		lease_db_expect(w->srv->db, who, k);
+	for (size_t i = 0; i < k; i++)
+		run(rest[i]);
 }
 
 int worker_receive_batch(struct worker *w, struct capture *c, int port_ifindex, unsigned max)
@@ -258,8 +293,16 @@ int worker_receive_batch(struct worker *w, struct capture *c, int port_ifindex, 
 	got = capture_recv(c, pkts, n);
 	for (unsigned i = n; i > (got > 0 ? (unsigned)got : 0); i--)
 		slot_give(w, exchange_of(pkts[i - 1]));
-	for (int i = 0; i < got; i++)
-		begin(w, exchange_of(pkts[i]), c, port_ifindex);
+	for (int i = 0; i < got;) {
+		struct exchange *xs[RUN_TOGETHER];
+		size_t k = 0;
+
+		for (; i < got && k < RUN_TOGETHER; i++) {
+			xs[k] = exchange_of(pkts[i]);
+			begin(w, xs[k++], c, port_ifindex);
+		}
+		run_some(w, xs, k);
+	}
 	worker_tx_flush(w);
 	if (!w->n_free && w->loop && !w->paused)
 		ports_pause(w, true);
