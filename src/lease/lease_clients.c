@@ -302,6 +302,13 @@ uint32_t client_index_first(const struct lease_db *db, const struct client_index
 	return at.b ? bucket_idx(at.b, at.i) : 0;
 }
 
+void client_index_prefetch(const struct lease_db *db, const struct client_index *ix, struct span key,
+			   bool kind)
+{
+	if (key.n)
+		__builtin_prefetch(bucket_at(ix, bucket_no(ix, hash_of(db, key, kind))), 1);
+}
+
 uint32_t client_index_next(const struct lease_db *db, const struct client_index *ix, uint32_t idx)
 {
 	return link_of(ix, rec_at(db, idx))->next;

@@ -182,6 +182,8 @@ void client_index_del(struct lease_db *db, struct client_index *ix, uint32_t idx
  * The others follow by client_index_next. 0: none. */
 uint32_t client_index_first(const struct lease_db *db, const struct client_index *ix, struct span key,
 			    bool kind);
+void client_index_prefetch(const struct lease_db *db, const struct client_index *ix, struct span key,
+			   bool kind);
 uint32_t client_index_next(const struct lease_db *db, const struct client_index *ix, uint32_t idx);
 
 /* --- lease_heap.c --- */
