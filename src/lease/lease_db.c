@@ -24,6 +24,8 @@ int lease_db_new(const struct lease_db_opts *o, struct lease_db **ret)
 		db->o.clock = &clock_system;
 	rng_seed(&db->rng, o->seed);
 	slab_init(&db->recs, sizeof(struct rec), 17);
+	for (int i = 0; i < HEAP_N; i++)
+		heap_init(&db->heaps[i]);
 	if (addr_index_init(&db->addrs) < 0 || client_index_init(&db->by_cid, false) < 0 ||
 	    client_index_init(&db->by_hw, true) < 0) {
 		lease_db_free(db);
@@ -57,7 +59,7 @@ void lease_db_free(struct lease_db *db)
 	client_index_fini(&db->by_cid);
 	client_index_fini(&db->by_hw);
 	for (int i = 0; i < HEAP_N; i++)
-		free(db->heaps[i].e);
+		heap_fini(&db->heaps[i]);
 	slab_fini(&db->recs);
 	free(db->counts);
 	pools_fini(db);
