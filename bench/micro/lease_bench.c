@@ -30,6 +30,11 @@ int64_t cpu_ns(void)
 	return clock_ns(CLOCK_THREAD_CPUTIME_ID);
 }
 
+int64_t process_cpu_ns(void)
+{
+	return clock_ns(CLOCK_PROCESS_CPUTIME_ID);
+}
+
 int64_t mono_ns(void)
 {
 	return clock_ns(CLOCK_MONOTONIC);

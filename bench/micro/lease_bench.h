@@ -10,6 +10,7 @@
 #include "lease/lease_store.h"
 
 int64_t cpu_ns(void);	/* of this thread */
+int64_t process_cpu_ns(void);
 int64_t mono_ns(void);
 void must(int r, const char *what);
 /* Lease number n: its own address, hardware address and client identifier of 7 octets. */

@@ -9,6 +9,7 @@
 
 #include "base/error.h"
 #include "base/log.h"
+#include "lease/journal_rows.h"
 #include "lease/lease_csv.h"
 #include "lease/lease_load.h"
 
@@ -21,6 +22,7 @@ enum { READ_CHUNK = 1 << 20, LINE_MAX_LEN = 4 << 20, LOG_ROWS_MAX = 20, SECTOR =
 
 struct loader {
 	struct journal *j;
+	struct rows *rows;
 	struct journal_load_stats *st;
 	char name[PATH_CAP];
 	int fd;
@@ -34,6 +36,7 @@ struct loader {
 	const char *bad_why;
 	uint64_t bad_line;
 	off_t bad_at;
+	int result;
 };
 
 static int report_bad(struct loader *l)
@@ -71,7 +74,6 @@ static int bad_row(struct loader *l, const char *why)
 static int take_row(struct loader *l, char *p, size_t n)
 {
 	const char *why = NULL;
-	struct lease lease;
 	size_t hole = 0;
 	int r;
 
@@ -84,11 +86,11 @@ static int take_row(struct loader *l, char *p, size_t n)
 		p += hole;
 		n -= hole;
 	}
-	if (lease_csv_parse(p, n, l->columns, &lease, &why) < 0)
+	if (lease_csv_parse(p, n, l->columns, rows_slot(l->rows), &why) < 0)
 		return bad_row(l, why);
 	r = report_bad(l);
 	if (r == 0)
-		r = lease_db_load(l->j->db, &lease);
+		r = rows_push(l->rows);
 	l->st->rows++;
 	return r;
 }
@@ -193,12 +195,12 @@ static void report_torn(struct loader *l)
 }
 
 /* 1: there is no such file. */
-static int load_file(struct journal *j, const char *suffix, struct journal_load_stats *st,
-		     struct loader *l)
+static int load_file(struct loader *l, const char *suffix)
 {
+	struct journal *j = l->j;
 	int r;
 
-	*l = (struct loader){.j = j, .st = st, .cap = READ_CHUNK};
+	*l = (struct loader){.j = j, .rows = l->rows, .st = l->st, .cap = READ_CHUNK};
 	l->fd = j->files->open(j->files->ctx, journal_name(j, suffix, l->name), O_RDONLY, 0);
 	if (l->fd == -ENOENT)
 		return 1;
@@ -216,26 +218,62 @@ static int load_file(struct journal *j, const char *suffix, struct journal_load_
 	return r;
 }
 
+/* Every file, in its order. */
+static int load_files(struct loader *l)
+{
+	int r = load_file(l, ".completed");
+	int end;
+
+	if (r == 1) {
+		r = load_file(l, ".2");
+		if (r >= 0)
+			r = load_file(l, ".1");
+	}
+	if (r >= 0)
+		r = load_file(l, "");
+	end = rows_end(l->rows);
+	return r < 0 ? r : end < 0 ? end : r;
+}
+
+static void *load_main(void *loader)
+{
+	struct loader *l = loader;
+
+	l->result = load_files(l);
+	return NULL;
+}
+
+static int load_threaded(struct loader *l)
+{
+	pthread_t reader;
+	int r = -pthread_create(&reader, NULL, load_main, l);
+
+	if (r < 0)
+		return r;
+	r = rows_insert(l->rows);
+	(void)pthread_join(reader, NULL);
+	return r < 0 ? r : l->result;
+}
+
 int journal_load(struct journal *j, struct journal_load_stats *st, off_t *ret_end,
 		 bool *ret_old_header)
 {
-	struct loader *l = malloc(sizeof(*l));
+	struct loader *l = calloc(1, sizeof(*l));
 	int r;
 
 	if (!l)
 		return -ENOMEM;
-	r = load_file(j, ".completed", st, l);
-	if (r == 1) {
-		r = load_file(j, ".2", st, l);
-		if (r >= 0)
-			r = load_file(j, ".1", st, l);
-	}
-	if (r >= 0)
-		r = load_file(j, "", st, l);
+	l->j = j;
+	l->st = st;
+	r = rows_new(j->db, j->o.threads, &l->rows);
+	if (r == 0)
+		r = j->o.threads ? load_threaded(l) : load_files(l);
 	if (r == 0) {
 		*ret_end = l->end;
 		*ret_old_header = l->columns > 0 && l->columns < LEASE_CSV_COLUMNS;
 	}
+	lease_db_load_end(j->db);
+	rows_free(l->rows);
 	free(l);
 	return r < 0 ? r : 0;
 }

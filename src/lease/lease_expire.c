@@ -53,17 +53,22 @@ static uint32_t ask_before(struct lease_db *db, const struct lease_reclaim_opts 
 	return p.main;
 }
 
-static bool reclaim_next(struct lease_db *db, const struct lease_reclaim_opts *o, int64_t now)
+enum { LAPSE_STEPS = 64 };
+
+/* The number reclaimed, 1 or 0 (go on); -1: there are none. */
+static int reclaim_next(struct lease_db *db, const struct lease_reclaim_opts *o, int64_t now)
 {
+	unsigned steps = LAPSE_STEPS;
 	bool go = true;
+	bool all;
 	uint32_t idx;
 
 	db_lock(db);
-	(void)rec_lapse(db, now, 64);
-	idx = heap_due(db, HEAP_LAPSED, now);
+	all = rec_lapse(db, now, steps);
+	idx = heap_due(db, HEAP_LAPSED, now, &steps);
 	if (!idx) {
 		db_unlock(db);
-		return false;
+		return all && steps > 0 ? -1 : 0;
 	}
 	if (o->before)
 		idx = ask_before(db, o, idx, &go);
@@ -72,20 +77,24 @@ static bool reclaim_next(struct lease_db *db, const struct lease_reclaim_opts *o
 	else if (idx) /* not before the next run */
 		heap_put(db, HEAP_LAPSED, idx, now + 1);
 	db_unlock(db);
-	return true;
+	return 1;
 }
 
 size_t lease_db_reclaim(struct lease_db *db, const struct lease_reclaim_opts *o, bool *ret_more)
 {
 	int64_t now = clock_wall_s(db->o.clock);
 	int64_t end = o->max_ns ? clock_mono_ns(db->o.clock) + o->max_ns : INT64_MAX;
+	unsigned steps = LAPSE_STEPS;
 	size_t n = 0;
+	int got = 0;
 
-	while ((!o->max_leases || n < o->max_leases) && clock_mono_ns(db->o.clock) < end &&
-	       reclaim_next(db, o, now))
-		n++;
+	while ((!o->max_leases || n < o->max_leases) && clock_mono_ns(db->o.clock) < end && got >= 0) {
+		got = reclaim_next(db, o, now);
+		n += got > 0;
+	}
 	db_lock(db);
-	*ret_more = heap_due(db, HEAP_LAPSED, now) || heap_due(db, HEAP_RUNNING, now);
+	*ret_more = heap_due(db, HEAP_LAPSED, now, &steps) || heap_due(db, HEAP_RUNNING, now, &steps) ||
+		    steps == 0;
 	db_unlock(db);
 	return n;
 }

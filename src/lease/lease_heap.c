@@ -19,29 +19,34 @@ uint32_t heap_key(int64_t s)
 	return s > UINT32_MAX ? UINT32_MAX : (uint32_t)s;
 }
 
+void heap_init(struct heap *h)
+{
+	*h = (struct heap){0};
+	slab_init(&h->ents, sizeof(struct heap_ent), 15);
+}
+
+void heap_fini(struct heap *h)
+{
+	slab_fini(&h->ents);
+}
+
 bool heap_reserve(struct lease_db *db, uint32_t n)
 {
-	for (int i = HEAP_RUNNING; i < HEAP_N; i++) {
-		struct heap *h = &db->heaps[i];
-		uint32_t cap = h->cap ? h->cap : 256;
-		struct heap_ent *e;
-
-		if (n <= h->cap)
-			continue;
-		while (cap < n)
-			cap = cap > UINT32_MAX / 2 ? UINT32_MAX : cap * 2;
-		e = reallocarray(h->e, cap, sizeof(*e));
-		if (!e)
-			return false;
-		h->e = e;
-		h->cap = cap;
-	}
+	for (int i = HEAP_RUNNING; i < HEAP_N; i++)
+		while (db->heaps[i].ents.used <= n)
+			if (!slab_new(&db->heaps[i].ents))
+				return false;
 	return true;
+}
+
+static inline struct heap_ent *ent(const struct heap *h, uint32_t pos)
+{
+	return slab_at(&h->ents, pos + 1);
 }
 
 static void place(struct lease_db *db, struct heap *h, uint32_t pos, struct heap_ent e)
 {
-	h->e[pos] = e;
+	*ent(h, pos) = e;
 	rec_at(db, e.idx)->heap_pos = pos;
 }
 
@@ -50,9 +55,9 @@ static void sift_up(struct lease_db *db, struct heap *h, uint32_t pos, struct he
 	while (pos > 0) {
 		uint32_t up = (pos - 1) / ARITY;
 
-		if (h->e[up].key <= e.key)
+		if (ent(h, up)->key <= e.key)
 			break;
-		place(db, h, pos, h->e[up]);
+		place(db, h, pos, *ent(h, up));
 		pos = up;
 	}
 	place(db, h, pos, e);
@@ -68,11 +73,11 @@ static void sift_down(struct lease_db *db, struct heap *h, uint32_t pos, struct 
 			break;
 		best = (uint32_t)first;
 		for (uint64_t i = first + 1; i < first + ARITY && i < h->n; i++)
-			if (h->e[i].key < h->e[best].key)
+			if (ent(h, (uint32_t)i)->key < ent(h, best)->key)
 				best = (uint32_t)i;
-		if (h->e[best].key >= e.key)
+		if (ent(h, best)->key >= e.key)
 			break;
-		place(db, h, pos, h->e[best]);
+		place(db, h, pos, *ent(h, best));
 		pos = best;
 	}
 	place(db, h, pos, e);
@@ -80,7 +85,7 @@ static void sift_down(struct lease_db *db, struct heap *h, uint32_t pos, struct 
 
 static void heap_move(struct lease_db *db, struct heap *h, uint32_t pos, struct heap_ent e)
 {
-	if (pos > 0 && h->e[(pos - 1) / ARITY].key > e.key)
+	if (pos > 0 && ent(h, (pos - 1) / ARITY)->key > e.key)
 		sift_up(db, h, pos, e);
 	else
 		sift_down(db, h, pos, e);
@@ -95,7 +100,7 @@ void heap_del(struct lease_db *db, uint32_t idx)
 	if (r->heap == HEAP_NONE)
 		return;
 	r->heap = HEAP_NONE;
-	last = h->e[--h->n];
+	last = *ent(h, --h->n);
 	if (last.idx != idx)
 		heap_move(db, h, r->heap_pos, last);
 }
@@ -115,18 +120,26 @@ void heap_put(struct lease_db *db, enum rec_heap which, uint32_t idx, int64_t ke
 	sift_up(db, h, h->n++, e);
 }
 
-uint32_t heap_due(struct lease_db *db, enum rec_heap which, int64_t now)
+uint32_t heap_due(struct lease_db *db, enum rec_heap which, int64_t now, unsigned *steps)
 {
 	struct heap *h = &db->heaps[which];
 
-	while (h->n && (int64_t)h->e[0].key < now) {
-		struct heap_ent e = h->e[0];
+	while (h->n && (int64_t)ent(h, 0)->key < now && *steps > 0) {
+		struct heap_ent e = *ent(h, 0);
 		uint32_t key = heap_key(rec_expire(rec_at(db, e.idx)));
 
 		if (key <= e.key)
 			return rec_over(rec_at(db, e.idx), now) ? e.idx : 0;
 		e.key = key;
 		sift_down(db, h, 0, e);
+		--*steps;
 	}
 	return 0;
+}
+
+bool heap_is_late(const struct lease_db *db, uint32_t idx, int64_t end)
+{
+	const struct rec *r = rec_at(db, idx);
+
+	return ent(&db->heaps[r->heap], r->heap_pos)->key > heap_key(end);
 }

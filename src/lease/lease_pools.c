@@ -125,6 +125,8 @@ int lease_pools_find(const struct lease_pools *p, uint32_t addr, size_t start)
 	return best;
 }
 
+enum { LAPSE_STRETCH = 64, LAPSE_STRETCHES = 16 };
+
 /* --- picking ------------------------------------------------------------------------------------ */
 
 static int64_t pick_fresh(struct lease_db *db, struct pool *p)
@@ -147,15 +149,10 @@ static int64_t pick_fresh(struct lease_db *db, struct pool *p)
 /* The oldest kept or lapsed record's address. */
 static int64_t pick_kept(struct lease_db *db, struct pool *p, int64_t now)
 {
-	while (p->lru.head || heap_due(db, HEAP_RUNNING, now)) {
+	while (p->lru.head) {
 		uint32_t idx = p->lru.head;
-		const struct rec *r;
+		const struct rec *r = rec_at(db, idx);
 
-		if (!idx) {
-			(void)rec_lapse(db, now, 64);
-			continue;
-		}
-		r = rec_at(db, idx);
 		if (rec_is_kept(r) || rec_over(r, now))
 			return r->addr;
 		/* the clock went back: it runs again */
@@ -163,6 +160,32 @@ static int64_t pick_kept(struct lease_db *db, struct pool *p, int64_t now)
 		lru_update(db, idx);
 	}
 	return -1;
+}
+
+/*
+ * A pool with nothing free may have leases that ended this second. When very many ended at once,
+ * anywhere, this packet does not pay for them all: one packet a millisecond goes on with it, and the
+ * clock does.
+ */
+static int64_t pick(struct lease_db *db, struct pool *p)
+{
+	int64_t now = clock_wall_s(db->o.clock);
+	bool all = rec_lapse(db, now, 4);
+	int64_t addr = pick_fresh(db, p);
+
+	if (addr < 0)
+		addr = pick_kept(db, p, now);
+	if (addr >= 0 || all || clock_mono_ns(db->o.clock) < db->lapse_ns)
+		return addr;
+	db->lapse_ns = clock_mono_ns(db->o.clock) + NS_PER_MS;
+	for (unsigned i = 0; addr < 0 && !all && i < LAPSE_STRETCHES; i++) {
+		/* between stretches others get their turn */
+		db_unlock(db);
+		db_lock(db);
+		all = rec_lapse(db, now, LAPSE_STRETCH);
+		addr = pick_kept(db, p, now);
+	}
+	return addr;
 }
 
 int lease_db_pick(struct lease_db *db, struct lease_pools *ps, size_t i, struct lease *l)
@@ -176,10 +199,7 @@ int lease_db_pick(struct lease_db *db, struct lease_pools *ps, size_t i, struct 
 	p = ps->pool[i];
 	db_lock(db);
 	holds_expire(db, 64);
-	(void)rec_lapse(db, clock_wall_s(db->o.clock), 16);
-	addr = pick_fresh(db, p);
-	if (addr < 0)
-		addr = pick_kept(db, p, clock_wall_s(db->o.clock));
+	addr = pick(db, p);
 	if (addr >= 0) {
 		l->addr = (uint32_t)addr;
 		l->subnet_id = p->def.subnet_id;

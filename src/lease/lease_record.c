@@ -281,7 +281,7 @@ void rec_settle(struct lease_db *db, uint32_t idx)
 		heap_put(db, HEAP_KEPT, idx, end);
 	else if (r->valid_lft == LEASE_INFINITE)
 		heap_del(db, idx);
-	else if (r->heap != HEAP_RUNNING || db->heaps[HEAP_RUNNING].e[r->heap_pos].key > heap_key(end))
+	else if (r->heap != HEAP_RUNNING || heap_is_late(db, idx, end))
 		heap_put(db, HEAP_RUNNING, idx, end);
 	lru_update(db, idx);
 }
@@ -388,16 +388,16 @@ void holds_expire(struct lease_db *db, unsigned max)
 		hold_drop(db, db->holds.head);
 }
 
-bool rec_lapse(struct lease_db *db, int64_t now, unsigned max)
+bool rec_lapse(struct lease_db *db, int64_t now, unsigned steps)
 {
-	uint32_t idx;
+	while (steps > 0) {
+		uint32_t idx = heap_due(db, HEAP_RUNNING, now, &steps);
 
-	while (max-- > 0) {
-		idx = heap_due(db, HEAP_RUNNING, now);
 		if (!idx)
-			return true;
+			return steps > 0;
 		heap_put(db, HEAP_LAPSED, idx, rec_expire(rec_at(db, idx)));
 		lru_update(db, idx);
+		steps--;
 	}
 	return false;
 }

@@ -26,13 +26,15 @@ void slab_fini(struct slab *s)
 {
 	for (uint32_t i = 0; i < s->n_chunks; i++)
 		(void)munmap(s->chunks[i], chunk_len(s));
+	slab_ahead_drop(s);
 	free(s->chunks);
 	*s = (struct slab){0};
 }
 
 /* Begins where a huge page may. */
-static uint8_t *chunk_map(size_t len)
+static uint8_t *chunk_map(const struct slab *s)
 {
+	size_t len = chunk_len(s);
 	size_t more = len < HUGE_PAGE ? 0 : HUGE_PAGE;
 	uint8_t *p = mmap(NULL, len + more, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	size_t before;
@@ -46,7 +48,32 @@ static uint8_t *chunk_map(size_t len)
 		(void)munmap(p, before);
 	if (before < more)
 		(void)munmap(p + before + len, more - before);
+	if (s->n_chunks > 0)
+		(void)madvise(p + before, len, MADV_HUGEPAGE);
 	return p + before;
+}
+
+void *slab_ahead(struct slab *s, size_t *ret_len)
+{
+	/* a small table stays small */
+	if (s->ahead || s->n_chunks < 2)
+		return NULL;
+	s->ahead = chunk_map(s);
+	*ret_len = chunk_len(s);
+	return s->ahead;
+}
+
+void slab_ahead_touch(void *chunk, size_t len)
+{
+	/* an older kernel clears it when it is used */
+	(void)madvise(chunk, len, MADV_POPULATE_WRITE);
+}
+
+void slab_ahead_drop(struct slab *s)
+{
+	if (s->ahead)
+		(void)munmap(s->ahead, chunk_len(s));
+	s->ahead = NULL;
 }
 
 static int slab_grow(struct slab *s)
@@ -57,11 +84,10 @@ static int slab_grow(struct slab *s)
 	if (!chunks)
 		return -1;
 	s->chunks = chunks;
-	p = chunk_map(chunk_len(s));
+	p = s->ahead ? s->ahead : chunk_map(s);
 	if (!p)
 		return -1;
-	if (s->n_chunks > 0)
-		(void)madvise(p, chunk_len(s), MADV_HUGEPAGE);
+	s->ahead = NULL;
 	s->chunks[s->n_chunks++] = p;
 	return 0;
 }

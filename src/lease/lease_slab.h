@@ -20,6 +20,7 @@ struct slab {
 	uint32_t used;		/* indexes ever handed out, plus one */
 	uint32_t free_head;
 	uint32_t n_live;
+	uint8_t *ahead;		/* the next chunk, mapped before it is needed, or NULL */
 };
 
 void slab_init(struct slab *s, uint32_t item, uint32_t bits);
@@ -27,6 +28,14 @@ void slab_fini(struct slab *s);
 /* A zeroed item; 0: memory is out. */
 uint32_t slab_new(struct slab *s);
 void slab_free(struct slab *s, uint32_t idx);
+
+/*
+ * Having the kernel clear the next chunk in another thread. slab_ahead, under the owner's lock: the
+ * chunk, once each, NULL: nothing to do. slab_ahead_touch, without it. slab_ahead_drop: no more.
+ */
+void *slab_ahead(struct slab *s, size_t *ret_len);
+void slab_ahead_touch(void *chunk, size_t len);
+void slab_ahead_drop(struct slab *s);
 
 static inline void *slab_at(const struct slab *s, uint32_t idx)
 {

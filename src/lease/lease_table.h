@@ -74,8 +74,8 @@ struct heap_ent {
 };
 
 struct heap {
-	struct heap_ent *e;
-	uint32_t n, cap;
+	struct slab ents;	/* the first at index 1; in chunks, so that growing copies nothing */
+	uint32_t n;
 };
 
 struct rec_list {
@@ -110,6 +110,7 @@ struct lease_db {
 	struct addr_index addrs;
 	struct client_index by_cid, by_hw;
 	struct heap heaps[HEAP_N];
+	int64_t lapse_ns;	/* when a packet may next work off what lapsed all at once */
 	struct rec_list holds;	/* by end: every hold lasts equally long */
 	uint64_t n_main;
 	struct count_ent *counts;
@@ -191,11 +192,16 @@ void client_index_touch_rec(const struct lease_db *db, const struct client_index
 uint32_t client_index_next(const struct lease_db *db, const struct client_index *ix, uint32_t idx);
 
 /* --- lease_heap.c --- */
+void heap_init(struct heap *h);
+void heap_fini(struct heap *h);
 bool heap_reserve(struct lease_db *db, uint32_t n);
 void heap_put(struct lease_db *db, enum rec_heap which, uint32_t idx, int64_t key);
 void heap_del(struct lease_db *db, uint32_t idx);
-/* The record that ends first if it is over at now, with its true key; 0: none. */
-uint32_t heap_due(struct lease_db *db, enum rec_heap which, int64_t now);
+/* The record that ends first if it is over at now, with its true key; 0: none, or *steps keys were
+ * put right without finding it (then *steps is 0). */
+uint32_t heap_due(struct lease_db *db, enum rec_heap which, int64_t now, unsigned *steps);
+/* The key it has is later than that end of its. */
+bool heap_is_late(const struct lease_db *db, uint32_t idx, int64_t end);
 uint32_t heap_key(int64_t s);
 
 /* --- lease_record.c --- */
@@ -222,8 +228,8 @@ uint64_t rec_log(struct lease_db *db, uint32_t idx, bool deleted);
 int hold_set(struct lease_db *db, const struct lease *l) must_check;
 void hold_drop(struct lease_db *db, uint32_t idx);
 void holds_expire(struct lease_db *db, unsigned max);
-/* Moves leases that are over to the LRU lists. False: max reached, there may be more. */
-bool rec_lapse(struct lease_db *db, int64_t now, unsigned max);
+/* Moves leases that are over to the LRU lists, in so many steps. False: there may be more. */
+bool rec_lapse(struct lease_db *db, int64_t now, unsigned steps);
 
 /* --- lease_count.c --- */
 bool counts_reserve(struct lease_db *db, uint32_t subnet_id, uint32_t pool_id);

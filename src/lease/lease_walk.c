@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <strings.h>
 
-enum { STRETCH = 512 };
+enum { STRETCH = 512, LAPSE_STRETCH = 64, TICK_STRETCHES = 512 };
 
 static bool passes(const struct rec *r, const struct lease_filter *f)
 {
@@ -164,16 +164,22 @@ size_t lease_db_flush_reclaimed(struct lease_db *db, uint32_t age_s, size_t max)
 {
 	int64_t before = clock_wall_s(db->o.clock) - age_s;
 	size_t n = 0;
-	uint32_t idx = 1;
+	bool more = true;
 
-	while (idx && (!max || n < max)) {
+	while (more && (!max || n < max)) {
+		unsigned steps = STRETCH;
+
 		db_lock(db);
-		for (unsigned k = 0; k < STRETCH && (!max || n < max); k++, n++) {
-			idx = heap_due(db, HEAP_KEPT, before);
+		while (more && steps > 0 && (!max || n < max)) {
+			uint32_t idx = heap_due(db, HEAP_KEPT, before, &steps);
+
+			more = idx || steps == 0;
 			if (!idx)
 				break;
 			(void)rec_log(db, idx, true);
 			rec_delete(db, idx);
+			steps--;
+			n++;
 		}
 		db_unlock(db);
 	}
@@ -182,10 +188,16 @@ size_t lease_db_flush_reclaimed(struct lease_db *db, uint32_t age_s, size_t max)
 
 void lease_db_expire_holds(struct lease_db *db)
 {
-	db_lock(db);
-	holds_expire(db, STRETCH);
-	(void)rec_lapse(db, clock_wall_s(db->o.clock), STRETCH);
-	db_unlock(db);
+	bool all = false;
+
+	/* however many leases end in one second, packets get their turn in between */
+	for (unsigned i = 0; !all && i < TICK_STRETCHES; i++) {
+		db_lock(db);
+		if (i == 0)
+			holds_expire(db, STRETCH);
+		all = rec_lapse(db, clock_wall_s(db->o.clock), LAPSE_STRETCH);
+		db_unlock(db);
+	}
 }
 
 uint64_t lease_db_size(struct lease_db *db)

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * Parsed rows on their way into the table at start: one thread fills, one inserts (or, not
+ * threaded, the same one does both). Each function belongs to one of the two.
+ */
+#pragma once
+
+#include "lease/lease_db.h"
+
+struct rows;
+
+int rows_new(struct lease_db *db, bool threaded, struct rows **ret) must_check;
+void rows_free(struct rows *r);
+
+/* The reader: where to parse the next row; then it counts. user_context may be borrowed until
+ * rows_push. An error is of this or of an earlier row: reading may end. */
+struct lease *rows_slot(struct rows *r);
+int rows_push(struct rows *r) must_check;
+/* No more rows; always to be called. */
+int rows_end(struct rows *r) must_check;
+
+/* Who inserts: until rows_end. */
+int rows_insert(struct rows *r) must_check;
