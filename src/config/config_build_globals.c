@@ -223,7 +223,7 @@ static int load_lease_db(struct load *l)
 		c->durability = (enum config_durability)schema_word("commit|interval|none", durability->s,
 								    false);
 	c->sync_interval_ms = interval ? (uint32_t)interval->i : 1000;
-	c->max_delay_us = delay ? (uint32_t)delay->i : 1000;
+	c->max_delay_us = delay ? (uint32_t)delay->i : 2000;
 	c->offer_hold_s = hold ? (uint32_t)hold->i : 10;
 	return 0;
 }

@@ -63,12 +63,15 @@ static uint64_t journal_append(struct lease_store *s, const struct lease *l, boo
 
 	(void)pthread_mutex_lock(&j->mu);
 	seq = ++j->seq;
+	s->appended = seq;
 	j->stats.rows++;
 	if (!j->o.persist) {
 		s->durable = seq;
 	} else if (!j->lost) {
 		lease_csv_format(l, deleted, &j->pending);
 		j->pending_rows++;
+		if (j->pending_rows == GROUP_ROWS && s->gathering)
+			(void)pthread_cond_signal(&j->work);
 		if (j->pending.failed || j->pending.len > PENDING_MAX)
 			rows_forget(j);
 	}
@@ -76,11 +79,11 @@ static uint64_t journal_append(struct lease_store *s, const struct lease *l, boo
 	return seq;
 }
 
-static void journal_kick(struct lease_store *s)
+static void journal_wake(struct lease_store *s)
 {
 	struct journal *j = of(s);
 
-	/* with the lock: who said that it is idle waits by now */
+	/* with the lock: who said that it waits does by now */
 	(void)pthread_mutex_lock(&j->mu);
 	(void)pthread_cond_signal(&j->work);
 	(void)pthread_mutex_unlock(&j->mu);
@@ -124,6 +127,7 @@ static void group_take(struct journal *j)
 		j->batch_seq = j->seq;
 		j->batch_rows = j->pending_rows;
 		j->pending_rows = 0;
+		j->store.hurry = false; /* whoever is in a hurry from here on has rows of the next group */
 	}
 	(void)pthread_mutex_unlock(&j->mu);
 }
@@ -367,18 +371,26 @@ static void wait_for_work(struct journal *j)
 	j->store.idle = false;
 }
 
-/* With mu held. Only what must be synced is worth waiting for. */
+/*
+ * With mu held. While workers are busy a sync (some 90 us of CPU time in the kernel) is shared by what
+ * comes within the longest delay; a worker that runs out of packets ends the wait. Only what must be
+ * synced is worth waiting for.
+ */
 static void gather(struct journal *j)
 {
-	int64_t left = 1;
+	int64_t end = clock_mono_ns(&clock_system) + j->o.max_delay_us * 1000LL;
 
 	if (j->o.durability != LEASE_SYNC_COMMIT)
 		return;
-	while (left > 0 && !j->stop && j->store.up && j->pending_rows && !j->rotate_wanted) {
-		left = gather_step(&j->gather, clock_mono_ns(j->o.clock), j->pending_rows);
-		if (left > 0)
-			journal_wait_for(j, &j->work, left);
+	j->store.gathering = true;
+	while (!j->stop && j->store.up && !j->rotate_wanted && !j->store.hurry && j->pending_rows < GROUP_ROWS) {
+		int64_t left = end - clock_mono_ns(&clock_system);
+
+		if (left <= 0)
+			break;
+		journal_wait_for(j, &j->work, left);
 	}
+	j->store.gathering = false;
 }
 
 void *journal_committer(void *ctx)
@@ -517,7 +529,7 @@ static void journal_close(struct lease_store *s)
 const struct lease_store_ops journal_ops = {
 	.name = "memfile",
 	.append = journal_append,
-	.kick = journal_kick,
+	.wake = journal_wake,
 	.wait = journal_wait,
 	.commit_now = journal_commit_now,
 	.cleanup = journal_cleanup,

@@ -33,15 +33,7 @@ struct lfc {
 	struct buf buf;
 };
 
-/* How long a group is gathered: journal_gather.c. */
-struct gather {
-	int64_t max_ns;		/* 0: never */
-	int64_t began_ns;	/* of the group that is being gathered; 0: none is */
-	int64_t last_ns;	/* when the last one went */
-	double rate;		/* rows a nanosecond, lately */
-	uint64_t seen;
-	unsigned skip, penalty;	/* groups that go at once because waiting did not pay */
-};
+enum { GROUP_ROWS = 512 }; /* share a sync well enough: such a group is not gathered further */
 
 struct journal {
 	struct lease_store store;
@@ -58,7 +50,6 @@ struct journal {
 	uint64_t batch_seq, batch_rows;
 	uint64_t unsynced;	/* rows written to the live file since its last sync */
 	int64_t sync_ns;	/* when to sync them at the latest */
-	struct gather gather;
 	bool need_fresh;	/* the live file cannot be trusted any more */
 	int64_t retry_ns;	/* when to try again while down, and how long to wait then */
 	int64_t backoff_ns;
@@ -87,10 +78,6 @@ void journal_rotate_now(struct journal *j);
 void journal_wait_for(struct journal *j, pthread_cond_t *cond, int64_t ns);
 void *journal_committer(void *journal);
 void journal_free(struct journal *j);
-
-/* --- journal_gather.c --- */
-/* With so many rows pending: nanoseconds to go on gathering, 0: the group goes now. */
-int64_t gather_step(struct gather *g, int64_t now_ns, uint64_t rows);
 
 /* --- journal_cleaner.c --- */
 /* As lfc_step, with the rotation. */

@@ -74,7 +74,6 @@ static int journal_new(const struct journal_opts *o, struct lease_db *db, struct
 		j->o.clock = &clock_system;
 	if (!j->o.interval_ms)
 		j->o.interval_ms = 1000;
-	j->gather.max_ns = j->o.max_delay_us * 1000LL;
 	j->db = db;
 	j->fd = j->lfc.fd = -1;
 	(void)pthread_mutex_init(&j->mu, NULL);

@@ -340,7 +340,7 @@ int lease_db_assign(struct lease_db *db, const struct lease *l, const struct lea
 	ret->old_expired = false;
 	db_lock(db);
 	r = assign_locked(db, l, who, now, ret);
-	db_unlock(db);
+	db_unlock_quiet(db);
 	return r;
 }
 
@@ -397,7 +397,7 @@ int lease_db_release(struct lease_db *db, uint32_t addr, const struct lease_clie
 		hold_end(db, idx);
 		r = release_locked(db, idx, keep, ret);
 	}
-	db_unlock(db);
+	db_unlock_quiet(db);
 	return r;
 }
 
@@ -422,7 +422,7 @@ int lease_db_decline(struct lease_db *db, uint32_t addr, const struct lease_clie
 		hold_end(db, idx);
 		ch.seq = rec_log(db, idx, false);
 	}
-	db_unlock(db);
+	db_unlock_quiet(db);
 	if (r == 0)
 		*ret = ch;
 	return r;

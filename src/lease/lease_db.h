@@ -111,6 +111,9 @@ struct lease_change {
 };
 
 /*
+ * What packets do (assign, release, decline) does not wake the store: the worker does, for all the
+ * packets it had (lease_store_kick, lease_store_flush). Everything else below does.
+ *
  * Gives the address to l's client (ASSIGNED) in one step, if it is free, held by or assigned to this
  * client (by lease_is_of with `who`). 0, -USHER_E_IN_USE (another's, or declined).
  */

@@ -17,8 +17,17 @@ uint64_t lease_store_append(struct lease_store *s, const struct lease *l, bool d
 
 void lease_store_kick(struct lease_store *s)
 {
-	if (s->idle && atomic_exchange(&s->idle, false))
-		s->ops->kick(s);
+	if (s->idle && s->appended != s->durable && atomic_exchange(&s->idle, false))
+		s->ops->wake(s);
+}
+
+void lease_store_flush(struct lease_store *s)
+{
+	if (s->appended == s->durable)
+		return;
+	s->hurry = true;
+	if (s->idle || s->gathering)
+		s->ops->wake(s);
 }
 
 uint64_t lease_store_durable(const struct lease_store *s)
@@ -76,6 +85,7 @@ int lease_store_wait(struct lease_store *s, uint64_t seq, int64_t timeout_ns)
 {
 	if (s->durable >= seq)
 		return 0;
+	lease_store_flush(s);
 	return s->ops->wait(s, seq, timeout_ns);
 }
 

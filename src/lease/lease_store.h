@@ -40,8 +40,14 @@ struct lease_store_stats {
  */
 uint64_t lease_store_append(struct lease_store *s, const struct lease *l, bool deleted);
 
-/* After one or several appends, once the table's lock is let go: wakes who writes them. */
+/*
+ * Appending wakes nobody: whoever appends says, once the table's lock is let go, that there are rows
+ * (kick: more may follow, they may gather for max_delay_us) or that nobody has more for now (flush:
+ * they go at once). A worker kicks while packets keep coming and flushes when it runs out of them, so
+ * light load never waits and heavy load shares a sync.
+ */
 void lease_store_kick(struct lease_store *s);
+void lease_store_flush(struct lease_store *s);
 
 /* Every row up to this number is as safe as enum lease_durability says. */
 uint64_t lease_store_durable(const struct lease_store *s);
@@ -74,7 +80,7 @@ struct journal_opts {
 	uint32_t max_row_errors; /* bad rows tolerated while loading; 0: any number */
 	enum lease_durability durability;
 	uint32_t interval_ms;	/* LEASE_SYNC_INTERVAL: from a row's writing to its sync; 0: a second */
-	uint32_t max_delay_us;	/* how long a group is gathered under load beyond what a sync takes */
+	uint32_t max_delay_us;	/* how long a group may be gathered while workers are busy; 0: not at all */
 	const struct file_ops *files; /* NULL: the kernel's */
 	const struct clock_src *clock;
 	struct log *log;

@@ -11,7 +11,7 @@
 struct lease_store_ops {
 	const char *name;	/* "memfile" */
 	uint64_t (*append)(struct lease_store *s, const struct lease *l, bool deleted);
-	void (*kick)(struct lease_store *s);	/* only when it is idle */
+	void (*wake)(struct lease_store *s);	/* the committer, from sleeping or gathering */
 	int (*wait)(struct lease_store *s, uint64_t seq, int64_t timeout_ns);
 	void (*commit_now)(struct lease_store *s);
 	int (*cleanup)(struct lease_store *s);
@@ -25,7 +25,10 @@ struct lease_store {
 	_Atomic uint64_t durable;
 	_Atomic uint64_t epoch;
 	_Atomic bool up;
-	_Atomic bool idle;	/* wants a kick */
+	_Atomic uint64_t appended; /* the last row's number */
+	/* what the committer waits for, set with its lock: rows, or for more of them */
+	_Atomic bool idle, gathering;
+	_Atomic bool hurry;	/* the next group shall not gather */
 	pthread_mutex_t notify_mu; /* the store makes and destroys it */
 	int notify[64];
 	unsigned n_notify;

@@ -130,6 +130,13 @@ static inline void db_lock(struct lease_db *db)
 	(void)pthread_mutex_lock(&db->mu);
 }
 
+/* The caller tells the store of rows, with others' of its batch. */
+static inline void db_unlock_quiet(struct lease_db *db)
+{
+	db->appended = false;
+	(void)pthread_mutex_unlock(&db->mu);
+}
+
 /* Wakes the committer, where rows were appended, without the lock. */
 static inline void db_unlock(struct lease_db *db)
 {

@@ -36,6 +36,8 @@ struct loop {
 	bool stop;
 	struct loop_source *dead;
 	struct loop_timer *timers;
+	loop_turn_fn turn;
+	void *turn_ctx;
 };
 
 int loop_new(struct loop **ret)
@@ -177,10 +179,27 @@ again:
 	}
 }
 
+void loop_on_turn(struct loop *l, loop_turn_fn fn, void *ctx)
+{
+	l->turn = fn;
+	l->turn_ctx = ctx;
+}
+
+static int wait_for_events(struct loop *l, struct epoll_event *ev, int timeout_ms)
+{
+	int n = 0;
+
+	if (l->turn) {
+		n = epoll_wait(l->epfd, ev, LOOP_EVENTS, 0);
+		l->turn(l->turn_ctx, n == 0);
+	}
+	return n ? n : epoll_wait(l->epfd, ev, LOOP_EVENTS, timers_wait(l, timeout_ms));
+}
+
 int loop_step(struct loop *l, int timeout_ms)
 {
 	struct epoll_event ev[LOOP_EVENTS];
-	int n = epoll_wait(l->epfd, ev, LOOP_EVENTS, timers_wait(l, timeout_ms));
+	int n = wait_for_events(l, ev, timeout_ms);
 
 	if (n < 0)
 		return errno == EINTR ? 0 : -errno;

@@ -385,6 +385,19 @@ static void woken(void *ctx, uint32_t events)
 		loop_stop(w->loop);
 }
 
+/* Rows of leases may gather while packets keep coming. */
+static void turned(void *ctx, bool idle)
+{
+	struct worker *w = ctx;
+
+	if (!w->srv->store)
+		return;
+	if (idle)
+		lease_store_flush(w->srv->store);
+	else
+		lease_store_kick(w->srv->store);
+}
+
 size_t worker_run_once(struct worker *w)
 {
 	size_t n = 0;
@@ -480,6 +493,8 @@ int worker_start(struct worker *w)
 
 	if (r == 0)
 		r = loop_add(w->loop, w->wake, EPOLLIN, woken, w, &w->wake_source);
+	if (r == 0)
+		loop_on_turn(w->loop, turned, w);
 	if (r == 0 && w->srv->store)
 		r = lease_store_notify(w->srv->store, w->wake);
 	if (r < 0)

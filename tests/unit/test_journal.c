@@ -383,42 +383,6 @@ static void test_never_synced(void **state)
 	expect_stats(f, 0, 5);
 }
 
-static void test_gather(void **state)
-{
-	struct gather g = {.max_ns = NS_PER_MS};
-	int64_t now = NS_PER_S;
-	int64_t waited = 0;
-
-	(void)state;
-	/* a lone row never waits, however often it comes */
-	for (int i = 0; i < 100; i++, now += NS_PER_MS / 10)
-		assert_int_equal(gather_step(&g, now, 1), 0);
-	/* 300 rows a millisecond: once the rate is seen, the group is gathered for the delay, not longer */
-	assert_int_equal(gather_step(&g, now += NS_PER_MS / 10, 30), 0);
-	now += NS_PER_MS / 10;
-	for (uint64_t rows = 30;; rows += 75) {
-		int64_t left = gather_step(&g, now, rows);
-
-		if (left == 0)
-			break;
-		now += left;
-		waited += left;
-	}
-	assert_int_equal(waited, NS_PER_MS);
-	/* enough rows go at once */
-	assert_int_equal(gather_step(&g, now, 100000), 0);
-	/* nobody comes any more: given up after a quarter, and not tried again for the next ones */
-	now += NS_PER_MS / 10;
-	assert_int_equal(gather_step(&g, now, 64), NS_PER_MS / 4);
-	assert_int_equal(gather_step(&g, now + NS_PER_MS / 4, 66), 0);
-	now += NS_PER_MS;
-	g.rate = 1e-3;
-	assert_int_equal(gather_step(&g, now, 64), 0);
-	/* off */
-	g = (struct gather){.rate = 1};
-	assert_int_equal(gather_step(&g, now, 1), 0);
-}
-
 /* --- the real disk ------------------------------------------------------------------------------ */
 
 struct load {
@@ -460,6 +424,56 @@ static void run_load(struct fix *f, struct lease_store *s)
 		assert_int_equal(pthread_join(t[i], &r), 0);
 		assert_null(r);
 	}
+}
+
+/* Milliseconds until seq is durable. */
+static int64_t durable_after(const struct lease_store *s, uint64_t seq)
+{
+	int64_t from = clock_mono_ns(&clock_system);
+
+	for (int k = 0; lease_store_durable(s) < seq && k < 10000; k++)
+		(void)usleep(1000);
+	assert_true(lease_store_durable(s) >= seq);
+	return (clock_mono_ns(&clock_system) - from) / NS_PER_MS;
+}
+
+/* Kicked rows gather for the delay, flushed ones go at once, and so do enough of them. */
+static void test_gather(void **state)
+{
+	enum { DELAY_MS = 2000 };
+	struct fix *f = *state;
+	char dir[] = "/tmp/usher-journal-XXXXXX";
+	char name[64], cmd[96];
+	struct journal_opts o = {.path = name, .persist = true, .threads = true, .max_delay_us = DELAY_MS * 1000};
+	struct journal_load_stats st;
+	struct lease_change ch;
+	struct lease_store *s;
+
+	assert_non_null(mkdtemp(dir));
+	(void)snprintf(name, sizeof(name), "%s/leases.csv", dir);
+	lease_db_free(f->db);
+	db_make(f, &clock_system);
+	assert_int_equal(journal_open(&o, f->db, &s, &st), 0);
+	assert_int_equal(assign(f->db, 1, &ch), 0);
+	lease_store_flush(s);
+	assert_true(durable_after(s, ch.seq) < DELAY_MS / 2);
+	assert_int_equal(assign(f->db, 2, &ch), 0);
+	lease_store_kick(s);
+	assert_true(durable_after(s, ch.seq) >= DELAY_MS / 2);
+	assert_int_equal(assign(f->db, 3, &ch), 0);
+	lease_store_kick(s);
+	(void)usleep(10000);
+	lease_store_flush(s);
+	assert_true(durable_after(s, ch.seq) < DELAY_MS / 2);
+	assert_int_equal(assign(f->db, 4, &ch), 0);
+	lease_store_kick(s);
+	(void)usleep(10000);
+	for (uint32_t i = 5; i < 600; i++)
+		assert_int_equal(assign(f->db, i, &ch), 0);
+	assert_true(durable_after(s, 500) < DELAY_MS / 2);
+	lease_store_close(s);
+	(void)snprintf(cmd, sizeof(cmd), "rm -r %s", dir);
+	assert_int_equal(system(cmd), 0);
 }
 
 static void test_threads(void **state)
