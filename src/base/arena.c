@@ -94,6 +94,15 @@ void *arena_alloc(struct arena *a, size_t n)
 	return p;
 }
 
+void arena_trim(struct arena *a, void *p, size_t n)
+{
+	size_t at = (size_t)((uint8_t *)p - a->base);
+
+	n = (n + ARENA_ALIGN - 1) & ~(size_t)(ARENA_ALIGN - 1);
+	if (at + n < a->used)
+		a->used = at + n;
+}
+
 void *arena_zalloc(struct arena *a, size_t n)
 {
 	void *p = arena_alloc(a, n);

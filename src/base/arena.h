@@ -31,7 +31,9 @@ void arena_fini(struct arena *a);
 
 /* n octets aligned for any type, not cleared. NULL when a fixed arena is full or memory is out. */
 void *arena_alloc(struct arena *a, size_t n) must_check;
-/* The same, cleared. */
+/* Gives back all but the first n octets of the newest allocation, which p is. */
+void arena_trim(struct arena *a, void *p, size_t n);
+/* The same as arena_alloc, cleared. */
 void *arena_zalloc(struct arena *a, size_t n) must_check;
 /* count * size, cleared, with the multiplication checked. */
 void *arena_calloc(struct arena *a, size_t count, size_t size) must_check;

@@ -337,6 +337,8 @@ int config_class_by_name(const struct config *c, const char *name) must_check;
 /* The first option of a scope with this code (others of it follow in items), or NULL. */
 const struct config_option *config_option_find(const struct config_options *o, const char *space,
 					       uint32_t code);
+/* The same of space dhcp4. */
+const struct config_option *config_option_top(const struct config_options *o, uint8_t code);
 /* The next of the same space and code, or NULL. */
 const struct config_option *config_option_next(const struct config_options *o,
 					       const struct config_option *prev);

@@ -278,9 +278,9 @@ static bool is_top(const char *space)
 	return strcmp(space, OPTION_SPACE_DHCP4) == 0;
 }
 
-static const struct config_option *top_find(const struct config_options *o, uint32_t code)
+const struct config_option *config_option_top(const struct config_options *o, uint8_t code)
 {
-	if (code > 255 || !code_set_has(&o->codes, (uint8_t)code))
+	if (!code_set_has(&o->codes, code))
 		return NULL;
 	for (size_t i = 0; i < o->n_top; i++)
 		if (o->top[i].code == code)
@@ -295,7 +295,7 @@ const struct config_option *config_option_find(const struct config_options *o, c
 	size_t hi = o->n;
 
 	if (is_top(space))
-		return top_find(o, code);
+		return code > 255 ? NULL : config_option_top(o, (uint8_t)code);
 	while (lo < hi) {
 		size_t mid = lo + (hi - lo) / 2;
 		const struct config_option *m = &o->items[mid];

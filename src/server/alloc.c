@@ -19,8 +19,6 @@
 #include "server/worker.h"
 #include "wire/option_codes.h"
 
-#include <stdio.h>
-
 enum { OWN_MAX = 8 };
 
 static struct candidate *alloc_candidate(struct exchange *x, uint32_t subnet_id)
@@ -139,16 +137,19 @@ static uint32_t alloc_lifetime(const struct exchange *x, const struct candidate 
 
 size_t alloc_own(struct exchange *x, struct lease **ret)
 {
+	uint32_t *ids = arena_alloc(&x->pkt.arena, x->n_candidates * sizeof(*ids));
 	struct lease *own = arena_alloc(&x->pkt.arena, OWN_MAX * sizeof(*own));
-	uint32_t *ids = arena_calloc(&x->pkt.arena, x->n_candidates, sizeof(*ids));
 	struct lease_client who = exchange_client(x, x->subnet);
+	size_t n;
 
 	*ret = own;
 	if (!own || !ids)
 		return 0;
 	for (uint32_t i = 0; i < x->n_candidates; i++)
 		ids[i] = x->candidates[i].subnet->id;
-	return lease_db_find(exchange_server(x)->db, &who, ids, x->n_candidates, NULL, own, OWN_MAX);
+	n = lease_db_find(exchange_server(x)->db, &who, ids, x->n_candidates, NULL, own, OWN_MAX);
+	arena_trim(&x->pkt.arena, own, n * sizeof(*own)); /* what follows stays near */
+	return n;
 }
 
 void alloc_reclaimed(struct exchange *x, const struct lease_change *change)
@@ -212,7 +213,7 @@ struct lease *alloc_lease(struct exchange *x, const struct candidate *c, const s
 	l->cltt = clock_wall_s(&exchange_server(x)->clock);
 	l->valid_lft = alloc_lifetime(x, c);
 	if (x->hostname)
-		(void)snprintf(l->hostname, sizeof(l->hostname), "%s", x->hostname);
+		memcpy(l->hostname, x->hostname, strnlen(x->hostname, sizeof(l->hostname) - 1));
 	if (c->subnet->params.store_extended_info && x->rai.n)
 		l->user_context = extended_info(x);
 	return l;

@@ -38,15 +38,23 @@ void fill_sources(const struct exchange *x, struct fill_sources *s)
 	add(s, &x->cfg->options);
 }
 
-/* Of a scope: the first whose class tag fits. */
-static const struct config_option *first_fitting(const struct exchange *x, const struct config_options *scope,
-						 const char *space, uint32_t code)
+/* Of a scope: the first behind o whose class tag fits. */
+static const struct config_option *fitting(const struct exchange *x, const struct config_options *scope,
+					   const struct config_option *o)
 {
-	const struct config_option *o = config_option_find(scope, space, code);
-
 	while (o && !exchange_class_ok(x, &o->classes))
 		o = config_option_next(scope, o);
 	return o;
+}
+
+/* Goes from scope to scope, the innermost first. False: a scope forbids the option. */
+static bool consider(const struct config_option *o, const struct config_option **found)
+{
+	if (o && o->never_send)
+		return false;
+	if (o && !*found)
+		*found = o;
+	return true;
 }
 
 const struct config_option *fill_source_option(const struct exchange *x, const struct fill_sources *s,
@@ -54,22 +62,22 @@ const struct config_option *fill_source_option(const struct exchange *x, const s
 {
 	const struct config_option *found = NULL;
 
-	for (size_t i = 0; i < s->n; i++) {
-		const struct config_option *o = first_fitting(x, s->scope[i], space, code);
-
-		if (!o)
-			continue;
-		if (o->never_send)
+	for (size_t i = 0; i < s->n; i++)
+		if (!consider(fitting(x, s->scope[i], config_option_find(s->scope[i], space, code)), &found))
 			return NULL;
-		if (!found)
-			found = o;
-	}
 	return found;
 }
 
 const struct config_option *fill_top_option(const struct exchange *x, const struct fill_sources *s, uint8_t code)
 {
-	return code_set_has(&s->codes, code) ? fill_source_option(x, s, OPTION_SPACE_DHCP4, code) : NULL;
+	const struct config_option *found = NULL;
+
+	if (!code_set_has(&s->codes, code))
+		return NULL;
+	for (size_t i = 0; i < s->n; i++)
+		if (!consider(fitting(x, s->scope[i], config_option_top(s->scope[i], code)), &found))
+			return NULL;
+	return found;
 }
 
 const struct config_option *fill_find_option(const struct exchange *x, const char *space, uint32_t code)

@@ -231,6 +231,29 @@ static bool request_hook(struct exchange *x, struct lease *l, bool renewal)
 	return pipeline_hook(x, renewal ? HOOK_LEASE4_RENEW : HOOK_LEASE4_SELECT, l, NULL) != USHER_SKIP;
 }
 
+/* The client's record at the address, also where it is of a subnet that the client is not in now. */
+static const struct lease *own_at(struct exchange *x, const struct request *q, const struct lease_client *who)
+{
+	struct lease *l;
+
+	for (size_t i = 0; i < q->n_own; i++)
+		if (q->own[i].addr == q->addr)
+			return &q->own[i];
+	l = arena_alloc(&x->pkt.arena, sizeof(*l));
+	if (!l || lease_db_get(exchange_server(x)->db, q->addr, NULL, l, NULL) < 0 || !lease_is_of(l, who))
+		return NULL;
+	return l;
+}
+
+/* Where the lease as it is stands in the file: who is told of it again waits for that. */
+static uint64_t row_of(const struct exchange *x, uint32_t addr)
+{
+	uint64_t seq = 0;
+	struct lease l;
+
+	return lease_db_get(exchange_server(x)->db, addr, NULL, &l, &seq) == 0 ? seq : 0;
+}
+
 static enum verdict request_assign(struct exchange *x, struct request *q)
 {
 	struct server *srv = exchange_server(x);
@@ -238,24 +261,23 @@ static enum verdict request_assign(struct exchange *x, struct request *q)
 	struct lease_client who = exchange_client(x, q->c->subnet);
 	struct lease_change change = {0};
 	char ip[IP_TEXT_LEN];
-	struct lease old;
-	uint64_t seq = 0;
+	const struct lease *old;
 	uint32_t left;
-	bool renewal;
 
 	if (!l)
 		return exchange_drop(x, DROP_PROCESSING_FAILED);
-	renewal = lease_db_get(srv->db, q->addr, NULL, &old, &seq) == 0 && old.state == LEASE_ASSIGNED &&
-		  lease_is_of(&old, &who) && !alloc_expired(x, &old);
-	if (renewal && lease_cached(x, &old, l, &left))
-		return request_reuse(x, l, seq, left);
-	if (!request_hook(x, l, renewal)) {
-		if (!renewal)
+	old = own_at(x, q, &who);
+	if (old && (old->state != LEASE_ASSIGNED || alloc_expired(x, old)))
+		old = NULL; /* not a renewal */
+	if (old && lease_cached(x, old, l, &left))
+		return request_reuse(x, l, row_of(x, q->addr), left);
+	if (!request_hook(x, l, old != NULL)) {
+		if (!old)
 			return response_nak(x, "a callout refused the lease");
-		*l = old; /* lease4_renew SKIP: as it was, and the client is told so */
-		left = (uint32_t)(lease_expire(&old) - clock_wall_s(&srv->clock));
-		x->wait_seq = seq;
-		return granted(x, l, old.valid_lft == LEASE_INFINITE ? LEASE_INFINITE : left);
+		*l = *old; /* lease4_renew SKIP: as it was, and the client is told so */
+		left = (uint32_t)(lease_expire(old) - clock_wall_s(&srv->clock));
+		x->wait_seq = row_of(x, q->addr);
+		return granted(x, l, old->valid_lft == LEASE_INFINITE ? LEASE_INFINITE : left);
 	}
 	if (lease_db_assign(srv->db, l, &who, &change) < 0)
 		return response_nak(x, "address is in use");

@@ -355,7 +355,9 @@ static void resume_durable(struct worker *w)
 		if (lease_store_durable(s) < x->wait_seq && lease_store_epoch(s) == x->wait_epoch)
 			break;
 		w->wait_head = x->next;
-		if (!w->wait_head)
+		if (w->wait_head)
+			exchange_expect(w->wait_head);
+		else
 			w->wait_tail = NULL;
 		x->next = NULL;
 		worker_run_resumed(x);

@@ -104,7 +104,7 @@ static void test_defaults(void **state)
 	assert_int_equal(c->lease_checks, CHECKS_WARN);
 	assert_int_equal(c->durability, DURABILITY_COMMIT);
 	assert_int_equal(c->sync_interval_ms, 1000);
-	assert_int_equal(c->max_delay_us, 1000);
+	assert_int_equal(c->max_delay_us, 2000);
 	assert_int_equal(c->offer_hold_s, 10);
 	assert_int_equal(c->n_host_ids, 4);
 	assert_int_equal(c->n_class_names, CLASS_N_BUILTIN);
