@@ -36,7 +36,7 @@ static int init_tables(struct load_engine *e)
 	if (r == 0)
 		r = load_owners_init(&e->owners, named);
 	if (r == 0 && o->live)
-		r = load_live_open(&e->live, o->leases);
+		r = load_live_open(&e->live, o->leases, o->first_client);
 	return r;
 }
 
@@ -69,7 +69,6 @@ int load_engine_new(const struct load_opts *o, struct load_io *io, const volatil
 	e->io = io;
 	e->stop = stop;
 	e->counts = &e->other;
-	e->live.fd = -1;
 	e->terminal = isatty(STDERR_FILENO) == 1;
 	e->stranger = rng_u64(&(struct rng){{o->seed, 1, 2, 3}}) & UINT32_MAX;
 	r = init_slots(e);

@@ -77,6 +77,7 @@ static void send_message(struct load_engine *e, const struct load_ident *id, uin
 		.bind = bind_of(e, client),
 		.dport = e->o->direct ? DHCP4_SERVER_PORT : e->o->server_port,
 		.src = f->ciaddr,
+		.src_mac = id->mac,
 		.dst = e->o->direct ? BROADCAST : e->o->server,
 	};
 
@@ -131,7 +132,7 @@ static void send_release(struct load_engine *e, struct load_slot *s)
 
 /* --- beginning -------------------------------------------------------------------------------------- */
 
-/* One client at a time is watched: marked before its last message goes, checked when its ACK comes. */
+/* One client at a time is watched, from its last message on, and checked when its ACK comes. */
 static void live_arm(struct load_engine *e, const struct load_slot *s)
 {
 	if (!e->o->live || e->live_armed || e->now_ns < e->live_next_ns)
@@ -139,7 +140,6 @@ static void live_arm(struct load_engine *e, const struct load_slot *s)
 	e->live_armed = true;
 	e->live_slot = index_of(e, s);
 	e->live_wall_s = clock_wall_s(&clock_system);
-	load_live_mark(&e->live);
 }
 
 static enum load_step choose(struct load_engine *e, struct load_slot *s, const struct load_client *c)
@@ -282,16 +282,14 @@ static void take_lease(struct load_engine *e, struct load_slot *s, const struct 
 
 static void live_check(struct load_engine *e, const struct load_slot *s, const struct load_answer *a)
 {
-	struct load_lease_want w = {.addr = a->yiaddr,
-				    .expire_min = e->live_wall_s + a->lease_time - LIVE_SLACK_S};
-	int r;
+	int64_t expire = e->live_wall_s + a->lease_time - LIVE_SLACK_S;
 
 	if (!e->live_armed || e->live_slot != index_of(e, s))
 		return;
-	memcpy(w.mac, s->id.mac, sizeof(w.mac));
-	r = load_live_check(&e->live, &w);
+	if (a->lease_time == UINT32_MAX)
+		expire = UINT32_MAX;
 	e->result.live_checked++;
-	if (r <= 0)
+	if (load_live_check(&e->live, a->yiaddr, s->client, expire) <= 0)
 		load_engine_error(e, LOAD_E_ROW_LATE, s, a);
 	e->live_armed = false;
 	e->live_next_ns = e->now_ns + LIVE_EVERY_NS;

@@ -20,6 +20,7 @@ enum { LOAD_IO_MSG_MAX = 1500 };
 struct load_io_dest {
 	uint32_t bind;		/* relayed: number of the socket; the message goes to dst:dport from there */
 	uint32_t src, dst;	/* host order; direct: UINT32_MAX as dst is the link's broadcast */
+	const uint8_t *src_mac;	/* direct: the client's; copied */
 	uint16_t dport;
 };
 

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Raw frames on the server's link, as clients without addresses send them. All clients sit behind the
- * hardware address of our interface; answers go to their own, so the interface listens to everything.
- * Unicast goes to the hardware address the last answer came from: no ARP. A server that asks by ARP for
- * a client before it answers a renewal is not answered (the relayed mode has no such need).
+ * Raw frames on the server's link, each from its client's own hardware address, so the interface
+ * listens to everything. Unicast goes to the hardware address the last answer came from: no ARP. A
+ * server that asks by ARP for a client before it answers a renewal is not answered.
  */
 #include "base/clock.h"
-#include "capture/capture.h"
+#include "capture/link.h"
 #include "packet/packet.h"
 #include "tools/load_io_backend.h"
 #include "wire/dhcp4.h"
+#include "wire/udp.h"
 
 #include <errno.h>
 #include <net/if.h>
@@ -18,7 +18,7 @@
 #include <sys/socket.h>
 #include <time.h>
 
-enum { BATCH = 64, ARENA_LEN = 64, MR_PROMISC = 1, ADD_MEMBERSHIP = 1 };
+enum { BATCH = CAPTURE_BATCH, ARENA_LEN = 64, MR_PROMISC = 1, ADD_MEMBERSHIP = 1 };
 
 struct load_io_direct {
 	struct load_io base;
@@ -27,9 +27,13 @@ struct load_io_direct {
 	struct packet *order[BATCH];
 	uint8_t data[BATCH][PACKET_DATA_LEN];
 	_Alignas(16) uint8_t arena[BATCH][ARENA_LEN];
+	int ifindex;
+	struct udp_frame frame;		/* around msg */
+	uint8_t msg[LOAD_IO_MSG_MAX];
+	struct sock_batch batch;
 	struct capture_tx tx[BATCH];
-	uint8_t out[BATCH][LOAD_IO_MSG_MAX];
-	unsigned n, burst;
+	uint8_t out[BATCH][UDP_FRAME_OVERHEAD + LOAD_IO_MSG_MAX];
+	unsigned burst;
 	uint8_t server_mac[6];
 	bool server_known;
 };
@@ -42,42 +46,46 @@ static struct load_io_direct *self(struct load_io *io)
 static void direct_flush(struct load_io *io)
 {
 	struct load_io_direct *d = self(io);
+	unsigned n = (unsigned)d->batch.n;
 	int sent;
 
-	if (!d->n)
+	if (!n)
 		return;
-	sent = capture_send(d->capture, d->tx, d->n);
+	sent = sock_flush(capture_fd(d->capture), &d->batch);
 	io->counts.send_calls++;
 	io->counts.sent += (unsigned)sent;
-	io->counts.send_errors += d->n - (unsigned)sent;
-	for (unsigned i = 0; i < d->n && (unsigned)sent < d->n; i++)
+	io->counts.send_errors += n - (unsigned)sent;
+	for (unsigned i = 0; i < n && (unsigned)sent < n; i++)
 		if (d->tx[i].result < 0)
 			io->counts.last_error = d->tx[i].result;
-	d->n = 0;
 }
 
 static uint8_t *direct_room(struct load_io *io, const struct load_io_dest *dest)
 {
 	struct load_io_direct *d = self(io);
-	struct capture_tx *tx = &d->tx[d->n];
 
-	*tx = (struct capture_tx){
+	d->frame = (struct udp_frame){
 		.src = dest->src, .dst = dest->dst, .sport = DHCP4_CLIENT_PORT, .dport = dest->dport,
-		.to_mac = true,
 	};
+	memcpy(d->frame.src_mac, dest->src_mac, sizeof(d->frame.src_mac));
 	if (dest->dst == UINT32_MAX || !d->server_known)
-		memset(tx->dst_mac, 0xff, sizeof(tx->dst_mac));
+		memset(d->frame.dst_mac, 0xff, sizeof(d->frame.dst_mac));
 	else
-		memcpy(tx->dst_mac, d->server_mac, sizeof(tx->dst_mac));
-	return d->out[d->n];
+		memcpy(d->frame.dst_mac, d->server_mac, sizeof(d->frame.dst_mac));
+	return d->msg;
 }
 
 static void direct_push(struct load_io *io, size_t len)
 {
 	struct load_io_direct *d = self(io);
+	size_t i = d->batch.n;
+	struct wr w = wr_init(d->out[i], sizeof(d->out[i]));
 
-	d->tx[d->n].payload = span_of(d->out[d->n], len);
-	if (++d->n >= d->burst)
+	d->frame.payload = span_of(d->msg, len);
+	udp_frame_write(&w, &d->frame);
+	sock_batch_raw(&d->batch, &d->tx[i], d->out[i], w.len,
+		       link_addr(&d->batch.addr[i], d->ifindex, d->frame.dst_mac));
+	if (d->batch.n >= d->burst)
 		direct_flush(io);
 }
 
@@ -169,6 +177,7 @@ int load_io_direct_open(const struct load_io_opts *o, struct load_io **ret)
 	if (!d)
 		return -ENOMEM;
 	d->base.ops = &direct_ops;
+	d->ifindex = co.ifindex;
 	d->burst = o->burst < BATCH ? o->burst : BATCH;
 	for (unsigned i = 0; i < BATCH; i++) {
 		packet_init(&d->pkts[i], d->data[i], sizeof(d->data[i]), d->arena[i], sizeof(d->arena[i]));

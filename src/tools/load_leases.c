@@ -8,14 +8,14 @@
 #include "base/cleanup.h"
 #include "base/error.h"
 #include "lease/lease_csv.h"
+#include "tools/load_template.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 
-enum { NAME_MAX_LEN = 4096, LIVE_CHUNK = 1 << 20 };
+enum { NAME_MAX_LEN = 4096 };
 
 struct load_leases {
 	const struct load_owners *owners;
@@ -66,20 +66,27 @@ static int read_file(const char *path, const char *suffix, row_fn fn, void *ctx)
 	return r < 0 ? r : 1;
 }
 
-static int read_all(const char *path, row_fn fn, void *ctx)
+/* What a clean-up has left beside path. The number of files, or a negative result. */
+static int read_older(const char *path, row_fn fn, void *ctx)
 {
 	int r = read_file(path, ".completed", fn, ctx);
+	int n;
 
-	if (r == 0) {
-		r = read_file(path, ".2", fn, ctx);
-		if (r >= 0)
-			r = read_file(path, ".1", fn, ctx);
-	}
-	if (r >= 0)
-		r = read_file(path, "", fn, ctx);
-	if (r == 0)
-		return -ENOENT;
-	return r < 0 ? r : 0;
+	if (r)
+		return r;
+	r = read_file(path, ".2", fn, ctx);
+	n = r < 0 ? r : read_file(path, ".1", fn, ctx);
+	return n < 0 ? n : r + n;
+}
+
+static int read_all(const char *path, row_fn fn, void *ctx)
+{
+	int older = read_older(path, fn, ctx);
+	int r = older < 0 ? older : read_file(path, "", fn, ctx);
+
+	if (r < 0)
+		return r;
+	return older || r ? 0 : -ENOENT;
 }
 
 /* --- at the end ------------------------------------------------------------------------------------- */
@@ -140,110 +147,107 @@ void load_leases_free(struct load_leases *l)
 
 /* --- while it is written ------------------------------------------------------------------------------ */
 
-static int live_reopen(struct load_live *l)
+struct load_row {
+	uint32_t client;	/* + 1; 0: none of ours */
+	uint32_t expire;	/* seconds; 0: does not run */
+};
+
+#define ROWS_LEN ((UINT64_C(1) << 32) * sizeof(struct load_row))
+
+static void live_row(void *ctx, const struct lease *row)
 {
-	struct stat st;
-	int fd = open(l->path, O_RDONLY | O_CLOEXEC);
+	struct load_live *l = ctx;
+	struct load_row *r = &l->rows[row->addr];
+	int64_t expire = lease_expire(row);
+	uint64_t n;
 
-	if (fd < 0)
-		return -errno;
-	if (fstat(fd, &st) < 0) {
-		int e = -errno;
-
-		(void)close(fd);
-		return e;
-	}
-	if (l->fd >= 0)
-		(void)close(l->fd);
-	l->fd = fd;
-	l->ino = st.st_ino;
-	l->dev = st.st_dev;
-	return 0;
+	*r = (struct load_row){0};
+	if (!running(row) || !load_ident_number(lease_hw(row), &n) || n < l->first_client ||
+	    n - l->first_client >= UINT32_MAX)
+		return;
+	r->client = (uint32_t)(n - l->first_client) + 1;
+	r->expire = expire < UINT32_MAX ? (uint32_t)expire : UINT32_MAX;
 }
 
-int load_live_open(struct load_live *l, const char *path)
+/* A row that is not whole yet is read again when it is. */
+static int live_read(struct load_live *l)
 {
-	*l = (struct load_live){.path = path, .fd = -1, .buf = malloc(LIVE_CHUNK + 1)};
-	return l->buf ? live_reopen(l) : -ENOMEM;
+	int r = 0;
+
+	while (r == 0) {
+		off_t at = ftello(l->f);
+		ssize_t n = getline(&l->line, &l->line_cap, l->f);
+		struct lease row;
+		const char *why;
+
+		if (n <= 0 || l->line[n - 1] != '\n') {
+			if (ferror(l->f))
+				return -EIO;
+			clearerr(l->f);
+			return fseeko(l->f, at, SEEK_SET) < 0 ? -errno : 0;
+		}
+		if (!l->columns) {
+			l->columns = lease_csv_header(l->line, (size_t)n - 1);
+			r = l->columns < 0 ? l->columns : 0;
+		} else if (lease_csv_parse(l->line, (size_t)n - 1, l->columns, &row, &why) == 0) {
+			live_row(l, &row);
+		}
+	}
+	return r;
+}
+
+/* A clean-up moves the file away and begins a new one: what is left of the old one comes first. */
+static int live_follow(struct load_live *l)
+{
+	struct stat mine;
+	struct stat now;
+	FILE *f;
+	int r = live_read(l);
+
+	if (r < 0 || fstat(fileno(l->f), &mine) < 0 || stat(l->path, &now) < 0)
+		return r;
+	if (mine.st_ino == now.st_ino && mine.st_dev == now.st_dev)
+		return 0;
+	f = fopen(l->path, "re");
+	if (!f)
+		return 0; /* between the two; the next time then */
+	r = live_read(l);
+	(void)fclose(l->f);
+	l->f = f;
+	l->columns = 0;
+	return r < 0 ? r : live_read(l);
+}
+
+int load_live_open(struct load_live *l, const char *path, uint64_t first_client)
+{
+	int r;
+
+	*l = (struct load_live){.path = path, .first_client = first_client};
+	l->rows = load_reserve(ROWS_LEN);
+	if (!l->rows)
+		return -ENOMEM;
+	r = read_older(path, live_row, l);
+	if (r < 0)
+		return r;
+	l->f = fopen(path, "re");
+	return l->f ? live_read(l) : -errno;
 }
 
 void load_live_close(struct load_live *l)
 {
-	if (l->fd >= 0 && l->buf)
-		(void)close(l->fd);
-	free(l->buf);
-	l->buf = NULL;
-	l->fd = -1;
+	if (l->f)
+		(void)fclose(l->f);
+	load_unreserve(l->rows, ROWS_LEN);
+	free(l->line);
+	*l = (struct load_live){0};
 }
 
-/* Has a clean-up put another file in the place of ours? */
-static bool live_moved(const struct load_live *l)
+int load_live_check(struct load_live *l, uint32_t addr, uint32_t client, int64_t expire_min)
 {
-	struct stat st;
+	const struct load_row *row = &l->rows[addr];
+	int r = live_follow(l);
 
-	return stat(l->path, &st) < 0 || st.st_ino != l->ino || st.st_dev != l->dev;
-}
-
-void load_live_mark(struct load_live *l)
-{
-	struct stat st;
-
-	if (live_moved(l))
-		(void)live_reopen(l);
-	l->from = fstat(l->fd, &st) == 0 ? st.st_size : 0;
-}
-
-struct finding {
-	const struct load_lease_want *want;
-	bool good;		/* the last row that was seen of the address */
-};
-
-static void find_row(void *ctx, const struct lease *l)
-{
-	struct finding *f = ctx;
-
-	if (l->addr != f->want->addr)
-		return;
-	f->good = running(l) && span_eq(lease_hw(l), span_of(f->want->mac, LOAD_MAC_LEN)) &&
-		  lease_expire(l) >= f->want->expire_min;
-}
-
-/* Rows of the text, the last of which may be torn; the first is whole. */
-static void find_in_text(char *p, size_t n, struct finding *f)
-{
-	char *end = p + n;
-	char *nl;
-
-	for (; (nl = memchr(p, '\n', (size_t)(end - p))); p = nl + 1) {
-		struct lease l;
-		const char *why;
-
-		if (lease_csv_parse(p, (size_t)(nl - p), LEASE_CSV_COLUMNS, &l, &why) == 0 ||
-		    lease_csv_parse(p, (size_t)(nl - p), LEASE_CSV_COLUMNS - 1, &l, &why) == 0)
-			find_row(f, &l);
-	}
-}
-
-/* What was written since the mark, as far as the buffer holds it. */
-static int find_behind_mark(struct load_live *l, struct finding *f)
-{
-	ssize_t n = pread(l->fd, l->buf, LIVE_CHUNK, l->from);
-
-	if (n < 0)
-		return -errno;
-	find_in_text(l->buf, (size_t)n, f);
-	return n == LIVE_CHUNK ? 0 : f->good;
-}
-
-int load_live_check(struct load_live *l, const struct load_lease_want *w)
-{
-	struct finding f = {.want = w};
-	int r = live_moved(l) ? 0 : find_behind_mark(l, &f);
-
-	if (r)
+	if (r < 0)
 		return r;
-	/* written before the mark, or a clean-up went on, or really not there */
-	f.good = false;
-	r = read_all(l->path, find_row, &f);
-	return r < 0 ? r : f.good;
+	return row->client == client + 1 && row->expire && (int64_t)row->expire >= expire_min;
 }

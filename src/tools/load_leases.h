@@ -6,18 +6,10 @@
 #pragma once
 
 #include "tools/load_owner.h"
-#include "tools/load_template.h"
 
-#include <sys/types.h>
+#include <stdio.h>
 
 struct load_leases;
-
-/* What a lease has to look like in the file. */
-struct load_lease_want {
-	uint32_t addr;
-	uint8_t mac[LOAD_MAC_LEN];
-	int64_t expire_min;	/* wall-clock seconds; INT64_MIN: any */
-};
 
 /* Reads the last row of every address in path and its companions. 0, -errno, or -USHER_E_SYNTAX. */
 int load_leases_read(const char *path, const struct load_owners *owners, uint64_t first_client,
@@ -26,19 +18,25 @@ int load_leases_read(const char *path, const struct load_owners *owners, uint64_
 bool load_leases_good(const struct load_leases *l, uint32_t addr);
 void load_leases_free(struct load_leases *l);
 
-/* Looking at a file that is being written. */
+/*
+ * A lease file that is being written: every row is read once, when it is first asked for. The last
+ * row of each address is kept, eight octets an address in use.
+ */
 struct load_live {
 	const char *path;
-	int fd;
-	ino_t ino;
-	dev_t dev;
-	off_t from;		/* rows of interest begin here */
-	char *buf;
+	uint64_t first_client;
+	FILE *f;
+	int columns;		/* 0: the header was not read yet */
+	struct load_row *rows;	/* by address */
+	char *line;
+	size_t line_cap;
 };
 
-int load_live_open(struct load_live *l, const char *path) must_check;
+/* Reads what is there. 0, -errno, or -USHER_E_SYNTAX. */
+int load_live_open(struct load_live *l, const char *path, uint64_t first_client) must_check;
 void load_live_close(struct load_live *l);
-/* Notes where the file ends now. */
-void load_live_mark(struct load_live *l);
-/* 1: the row is there; 0: it is not; -errno. Looks behind the mark first, then at all files. */
-int load_live_check(struct load_live *l, const struct load_lease_want *w) must_check;
+/*
+ * Reads on to the end: 1: the last row of addr is the client's and runs until expire_min or longer;
+ * 0: it is not; -errno.
+ */
+int load_live_check(struct load_live *l, uint32_t addr, uint32_t client, int64_t expire_min) must_check;

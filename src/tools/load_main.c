@@ -108,6 +108,9 @@ static int outcome(const struct load_result *res, const struct load_opts *o, int
 	if (code == 3 && !res->answers)
 		(void)fprintf(stderr, "usher-load: nothing answered%s%s\n", res->io.last_error ? ": " : "",
 			      res->io.last_error ? usher_strerror(res->io.last_error) : "");
+	/* a packet socket at the other end of a cable between namespaces gets all segments as one frame */
+	if (code == 3 && !res->answers && res->io.gso)
+		(void)fprintf(stderr, "usher-load: a server on raw sockets behind veth needs --no-offload\n");
 	return code;
 }
 

@@ -13,7 +13,7 @@
 #define BITMAP_LEN  (ADDRESSES / 8)
 #define OWNERS_LEN  (ADDRESSES * sizeof(uint32_t))
 
-static void *reserve(size_t len)
+void *load_reserve(size_t len)
 {
 	void *p = mmap(NULL, len, PROT_READ | PROT_WRITE,
 		       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
@@ -21,22 +21,27 @@ static void *reserve(size_t len)
 	return p == MAP_FAILED ? NULL : p;
 }
 
+void load_unreserve(void *p, size_t len)
+{
+	if (p)
+		(void)munmap(p, len);
+}
+
 uint64_t *load_bitmap_new(void)
 {
-	return reserve(BITMAP_LEN);
+	return load_reserve(BITMAP_LEN);
 }
 
 void load_bitmap_free(uint64_t *b)
 {
-	if (b)
-		(void)munmap(b, BITMAP_LEN);
+	load_unreserve(b, BITMAP_LEN);
 }
 
 int load_owners_init(struct load_owners *o, bool named)
 {
 	memset(o, 0, sizeof(*o));
 	if (named)
-		o->owner = reserve(OWNERS_LEN);
+		o->owner = load_reserve(OWNERS_LEN);
 	else
 		o->taken = load_bitmap_new();
 	return o->owner || o->taken ? 0 : -ENOMEM;
@@ -44,8 +49,7 @@ int load_owners_init(struct load_owners *o, bool named)
 
 void load_owners_fini(struct load_owners *o)
 {
-	if (o->owner)
-		(void)munmap(o->owner, OWNERS_LEN);
+	load_unreserve(o->owner, OWNERS_LEN);
 	load_bitmap_free(o->taken);
 	memset(o, 0, sizeof(*o));
 }

@@ -35,6 +35,9 @@ uint32_t load_owners_of(const struct load_owners *o, uint32_t addr);
 /* The next address from *addr on that is taken, with names; false: no more. */
 bool load_owners_next(const struct load_owners *o, uint64_t *addr);
 
+/* Zeroed memory of which only what is touched is taken; NULL: none. */
+void *load_reserve(size_t len) must_check;
+void load_unreserve(void *p, size_t len);
 /* A bit for every IPv4 address, all clear: NULL when there is no memory. */
 uint64_t *load_bitmap_new(void) must_check;
 void load_bitmap_free(uint64_t *b);
