@@ -88,6 +88,7 @@ enum load_error load_answer_parse(struct span bytes, struct arena *arena, struct
 	struct dhcp4_option o;
 	uint64_t seen = 0;
 	bool decode = false;
+	bool good = true;
 	uint32_t kind = rd_be32(&r); /* op, htype, hlen, hops */
 
 	a.xid = rd_be32(&r);
@@ -107,10 +108,9 @@ enum load_error load_answer_parse(struct span bytes, struct arena *arena, struct
 
 		decode |= (seen & bit) != 0;
 		seen |= bit;
-		if (!take_option(&o, ret, &decode) && !decode)
-			return LOAD_E_MALFORMED;
+		good &= take_option(&o, ret, &decode); /* a piece may have any length */
 	}
-	if (!rd_ok(&r) || (decode && !take_decoded(bytes, arena, ret)))
+	if (!rd_ok(&r) || !(decode ? take_decoded(bytes, arena, ret) : good))
 		return LOAD_E_MALFORMED;
 	return LOAD_E_NONE;
 }

@@ -226,7 +226,7 @@ void load_report_table(const struct load_result *r, const struct load_opts *o, s
 	row(out, "exchanges", "%llu in %.3f s", ull(c->exchanges), r->seconds);
 	row(out, "rate", "%.1f exchanges/s", load_rate(r));
 	row(out, "messages", "%llu sent, %llu received%s", ull(c->sent), ull(c->received),
-	    r->io.gso ? "" : " (without segmentation offload)");
+	    o->direct || r->io.gso ? "" : " (without segmentation offload)");
 	if (c->releases)
 		row(out, "releases", "%llu", ull(c->releases));
 	table_losses(r, out);
