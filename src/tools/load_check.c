@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * An answer in one walk over its options; one that uses overload (option 52)
- * or sends an option in pieces goes through the whole decoder, which is slower and knows these. RFC 2131 table 3; RFC 6842; RFC 3046 2.2.
+ * An answer in one walk over its options; one that uses overload (option 52) or sends an option in
+ * pieces goes through the whole decoder, which is slower and knows these. RFC 2131 table 3; RFC 6842;
+ * RFC 3046 2.2.
  */
 #include "tools/load_check.h"
 

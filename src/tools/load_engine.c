@@ -31,6 +31,10 @@ static int init_tables(struct load_engine *e)
 	bool named = o->clients || o->leases;
 	int r = load_templates_init(&e->templates, o->options, o->client_id, !o->direct);
 
+	/* said now, not at the end of the run */
+	if (r == 0 && o->leases && access(o->leases, R_OK) < 0)
+		r = -errno;
+
 	if (r == 0)
 		r = load_clients_init(&e->clients, (uint32_t)o->clients);
 	if (r == 0)

@@ -81,8 +81,9 @@ static void json_ramp(const struct load_result *r, const struct load_opts *o, st
 static void json_io(const struct load_io_counts *io, struct buf *out)
 {
 	buf_printf(out, ",\"io\":{\"send_calls\":%llu,\"recv_calls\":%llu,\"send_errors\":%llu,"
-			"\"kernel_drops\":%llu,\"gso\":%s,\"gro\":%s}",
+			"\"kernel_drops\":%llu,\"broken_frames\":%llu,\"gso\":%s,\"gro\":%s}",
 		   ull(io->send_calls), ull(io->recv_calls), ull(io->send_errors), ull(io->kernel_drops),
+		   ull(io->malformed),
 		   io->gso ? "true" : "false", io->gro ? "true" : "false");
 }
 
