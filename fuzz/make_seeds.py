@@ -134,6 +134,16 @@ def main():
     for name, data in messages.items():
         put("dhcp4", name, data)
         put("packet", name, b"\0" + frame(data))
+    ack = opt(53, b"\5") + opt(54, bytes([192, 0, 2, 1])) + opt(51, b"\0\0\x0e\x10") + opt(61, b"\1\2\0\0\0\0\1")
+    for name, data in {
+        "ack": message(2, ack + agent + b"\xff"),
+        "pieces": message(2, opt(53, b"\5") + opt(54, b"\xc0\0") + opt(82, b"\1\2a") + opt(54, b"\2\1") +
+                          opt(82, b"b") + b"\xff"),
+        "overload": message(2, opt(53, b"\5") + opt(52, b"\3") + b"\xff", opt(51, b"\0\0\0\1") + b"\xff",
+                            opt(54, b"\1\2\3\4") + b"\xff"),
+        "request": message(1, ack + b"\xff"),
+    }.items():
+        put("load_answer", name, data)
     whole = messages["discover"]
     put("packet", "vlan", b"\0" + frame(whole, bytes.fromhex("81000064")))
     put("packet", "qinq", b"\0" + frame(whole, bytes.fromhex("88a8006481000005")))

@@ -20,7 +20,7 @@ MAY_USE = {
     "hook": "base wire packet config lease",
     "control": "base config runtime",
     "server": "base wire packet capture runtime config lease hook control",
-    "tools": "base config control",
+    "tools": "base wire packet capture config lease control",
 }
 MAX_LINES = 800
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]', re.M)

@@ -33,7 +33,7 @@ mkdir -p "$BUILD/findings"
 # Longest input a target has a use for.
 max_len() {
 	case $1 in
-	dhcp4 | packet | options | journal_row | expr) echo 2048 ;;
+	dhcp4 | load_answer | packet | options | journal_row | expr) echo 2048 ;;
 	*) echo 8192 ;;
 	esac
 }

@@ -11,6 +11,7 @@
 #include "base/cursor.h"
 #include "base/error.h"
 #include "wire/dhcp4_internal.h"
+#include "wire/dhcp4_scan.h"
 
 enum { SNAME_OFF = 44, FILE_OFF = 108, SPARE_OPTS = 8, PLAIN_OPTS = 24 };
 
@@ -22,27 +23,12 @@ struct tally {
 	uint8_t overload;
 };
 
-/* The next option of a field; false at END, at the end of the field, or (bad) where it is cut off. */
-static bool option_next(struct rd *r, struct dhcp4_option *ret)
-{
-	while (rd_left(r)) {
-		ret->code = rd_u8(r);
-		if (ret->code == DHCP4_CODE_END)
-			return false;
-		if (ret->code == DHCP4_CODE_PAD)
-			continue;
-		ret->data = rd_bytes(r, rd_u8(r));
-		return rd_ok(r);
-	}
-	return false;
-}
-
 static int tally_field(struct tally *t, struct span field, bool lenient)
 {
 	struct rd r = rd_init(field);
 	struct dhcp4_option o;
 
-	while (option_next(&r, &o)) {
+	while (dhcp4_scan_next(&r, &o)) {
 		if (t->pieces[o.code]++ == 0)
 			t->n_codes++;
 		t->len[o.code] += (uint32_t)o.data.n;
@@ -103,7 +89,7 @@ static int fill_field(struct dhcp4_msg *m, struct joiner *j, struct span field)
 	struct dhcp4_option o;
 	int e = 0;
 
-	while (e == 0 && option_next(&r, &o)) {
+	while (e == 0 && dhcp4_scan_next(&r, &o)) {
 		if (o.code == DHCP4_CODE_OVERLOAD)
 			continue; /* resolved: the encoder writes its own */
 		if (j->t->pieces[o.code] > 1)
@@ -139,7 +125,7 @@ static int plain_decode(struct dhcp4_msg *m, struct span opts, bool lenient)
 	struct dhcp4_option o;
 	int e = dhcp4_opts_reserve(m, PLAIN_OPTS);
 
-	while (e == 0 && option_next(&r, &o)) {
+	while (e == 0 && dhcp4_scan_next(&r, &o)) {
 		if (o.code == DHCP4_CODE_OVERLOAD || m->pos[o.code] || m->n_opts == m->cap_opts)
 			e = 1;
 		else
