@@ -174,7 +174,7 @@ int bench_commit(int argc, char **argv)
 	o.path = path;
 	fill(p.db, 0, p.n);
 	must(journal_open(&o, p.db, &p.store, NULL), "journal_open");
-	for (int i = 0; i < 3; i++) {
+	for (int i = 0; i < (argc > 4 ? atoi(argv[4]) : 3); i++) {
 		int64_t t;
 
 		probe(&p, "alone");

@@ -29,7 +29,7 @@ struct lfc {
 	enum lfc_stage stage;
 	int fd;			/* of .output */
 	uint32_t from;		/* addresses up to here are written */
-	uint64_t unsynced;
+	off_t written;		/* octets of .output */
 	struct buf buf;
 };
 
