@@ -26,6 +26,7 @@ struct lease_store {
 	_Atomic uint64_t epoch;
 	_Atomic bool up;
 	_Atomic bool idle;	/* wants a kick */
+	_Atomic int opening;
 	pthread_mutex_t notify_mu; /* the store makes and destroys it */
 	int notify[64];
 	unsigned n_notify;
