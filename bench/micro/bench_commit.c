@@ -18,6 +18,7 @@ struct worker {
 	struct lease_db *db;
 	pthread_t thread;
 	uint32_t from, n, done;
+	unsigned work;		/* turns of a loop between two assignments: the rest of an exchange */
 	atomic_bool *stop;
 	int64_t cpu;
 };
@@ -35,6 +36,8 @@ static void *assign_main(void *ctx)
 		sample(&l, w->from + (uint32_t)((uint64_t)i * 7919 % w->n));
 		c = client_of(&l);
 		must(lease_db_assign(w->db, &l, &c, &ch), "assign");
+		for (volatile unsigned k = 0; k < w->work; k++)
+			continue;
 		w->done++;
 	}
 	w->cpu = cpu_ns() - t;
@@ -45,6 +48,7 @@ int bench_contend(int argc, char **argv)
 {
 	unsigned n = argc > 0 ? (unsigned)atoi(argv[0]) : 2;
 	uint32_t leases = argc > 1 ? (uint32_t)atoi(argv[1]) : 1000000;
+	unsigned work = argc > 2 ? (unsigned)atoi(argv[2]) : 0;
 	struct lease_db *db = bench_db();
 	struct worker w[MAX_THREADS];
 	atomic_bool stop = false;
@@ -55,7 +59,7 @@ int bench_contend(int argc, char **argv)
 		must(-1, "1 to 16 threads");
 	fill(db, 0, leases);
 	for (unsigned i = 0; i < n; i++) {
-		w[i] = (struct worker){.db = db, .from = leases / n * i, .n = leases / n, .stop = &stop};
+		w[i] = (struct worker){.db = db, .from = leases / n * i, .n = leases / n, .stop = &stop, .work = work};
 		must(-pthread_create(&w[i].thread, NULL, assign_main, &w[i]), "pthread_create");
 	}
 	(void)sleep(2);
@@ -174,7 +178,7 @@ int bench_commit(int argc, char **argv)
 	o.path = path;
 	fill(p.db, 0, p.n);
 	must(journal_open(&o, p.db, &p.store, NULL), "journal_open");
-	for (int i = 0; i < 3; i++) {
+	for (int i = 0; i < (argc > 4 ? atoi(argv[4]) : 3); i++) {
 		int64_t t;
 
 		probe(&p, "alone");

@@ -6,7 +6,9 @@
  *                                        callgrind (bench/micro/lease_ops.py) its instructions
  *   lease_bench pools [FREE_BITS]        picking from an empty, a nearly full, a full, a kept pool
  *   lease_bench load FILE LEASES         makes the file where it is missing; time to load it, memory
- *   lease_bench contend THREADS [LEASES] assignments a second by so many threads
+ *   lease_bench contend THREADS [LEASES [WORK]]
+ *                                        assignments a second by so many threads, with so many turns of
+ *                                        an empty loop between two
  *   lease_bench commit DIR LEASES RATE SECONDS [cleanup|MODE...]
  *                                        assign -> durable, p50 and p99, alone and beside clean-ups
  */

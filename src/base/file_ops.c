@@ -49,6 +49,14 @@ static int sys_fdatasync(void *ctx, int fd)
 	return fdatasync(fd) < 0 ? -errno : 0;
 }
 
+static int sys_write_out(void *ctx, int fd, off_t from, off_t n)
+{
+	unsigned how = SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE | SYNC_FILE_RANGE_WAIT_AFTER;
+
+	(void)ctx;
+	return sync_file_range(fd, from, n, how) < 0 ? -errno : 0;
+}
+
 static int sys_ftruncate(void *ctx, int fd, off_t len)
 {
 	(void)ctx;
@@ -106,6 +114,7 @@ const struct file_ops file_ops_system = {
 	.write = sys_write,
 	.read = sys_read,
 	.fdatasync = sys_fdatasync,
+	.write_out = sys_write_out,
 	.ftruncate = sys_ftruncate,
 	.size = sys_size,
 	.close = sys_close,

@@ -14,6 +14,9 @@ struct file_ops {
 	ssize_t (*write)(void *ctx, int fd, const void *p, size_t n);
 	ssize_t (*read)(void *ctx, int fd, void *p, size_t n);
 	int (*fdatasync)(void *ctx, int fd);
+	/* Has these octets written by now, without making anything durable: a later fdatasync has
+	 * less to do at once. */
+	int (*write_out)(void *ctx, int fd, off_t from, off_t n);
 	int (*ftruncate)(void *ctx, int fd, off_t len);
 	int64_t (*size)(void *ctx, int fd);
 	int (*close)(void *ctx, int fd);

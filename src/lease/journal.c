@@ -396,7 +396,7 @@ static void gather(struct journal *j)
 void *journal_committer(void *ctx)
 {
 	struct journal *j = ctx;
-	bool stop = false;
+	bool stop = j->store.opening == 1 && !journal_open_late(j);
 
 	while (!stop) {
 		(void)pthread_mutex_lock(&j->mu);
@@ -518,6 +518,7 @@ static void journal_close(struct lease_store *s)
 		(void)pthread_mutex_unlock(&j->mu);
 		(void)pthread_join(j->cleaner, NULL);
 		(void)pthread_join(j->committer, NULL);
+		lease_db_attach(j->db, NULL); /* it may have come to the end of loading meanwhile */
 	} else if (j->o.persist) {
 		turn(j);
 	}

@@ -10,6 +10,7 @@
 #include "base/log.h"
 
 #include <errno.h>
+#include <sched.h>
 #include <unistd.h>
 
 static int ask_rotation(struct journal *j)
@@ -56,8 +57,21 @@ void cleaner_report(struct journal *j, int r)
 		log_msg(j->o.log, LOG_DHCPSRV_MEMFILE_LFC_COMPLETE, "clean-up of %s done", j->path);
 }
 
+enum { PACE_BYTES_S = 32 << 20 };
+
+/* The committer's disk as well: no more than so much a second. */
+static void pace(const struct journal *j, int64_t start_ns)
+{
+	int64_t due = start_ns + j->lfc.written * (NS_PER_S / 1000) / (PACE_BYTES_S / 1000);
+	int64_t early = due - clock_mono_ns(&clock_system);
+
+	if (j->lfc.stage == LFC_COPY && early > NS_PER_MS)
+		(void)usleep((useconds_t)(early < NS_PER_S ? early / 1000 : 999999));
+}
+
 static void clean_once(struct journal *j)
 {
+	int64_t start_ns = clock_mono_ns(&clock_system);
 	uint64_t epoch = j->store.epoch;
 	int r = 1;
 
@@ -73,7 +87,7 @@ static void clean_once(struct journal *j)
 			r = -ECANCELED;
 		} else {
 			r = cleaner_step(j);
-			(void)usleep(300); /* the committer's disk as well */
+			pace(j, start_ns);
 		}
 	}
 	cleaner_report(j, r);
@@ -81,7 +95,15 @@ static void clean_once(struct journal *j)
 
 void *journal_cleaner(void *ctx)
 {
+	static const struct sched_param plain = {0};
 	struct journal *j = ctx;
+
+	/*
+	 * Never in place of who just woke up. Not SCHED_IDLE, nor a lower I/O class: it holds the
+	 * table's lock now and then, and the file system may wait for its pages; who waits for it
+	 * would then wait for all others.
+	 */
+	(void)pthread_setschedparam(pthread_self(), SCHED_BATCH, &plain);
 
 	(void)pthread_mutex_lock(&j->mu);
 	while (!j->stop) {

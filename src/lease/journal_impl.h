@@ -29,7 +29,7 @@ struct lfc {
 	enum lfc_stage stage;
 	int fd;			/* of .output */
 	uint32_t from;		/* addresses up to here are written */
-	uint64_t unsynced;
+	off_t written;		/* octets of .output */
 	struct buf buf;
 };
 
@@ -64,6 +64,7 @@ struct journal {
 	bool stop;
 	bool lfc_wanted, lfc_busy, rotate_wanted;
 	int rotate_result;
+	struct journal_load_stats load; /* complete when store.opening is no longer 1 */
 	struct lease_store_stats stats;
 };
 
@@ -78,6 +79,10 @@ void journal_rotate_now(struct journal *j);
 void journal_wait_for(struct journal *j, pthread_cond_t *cond, int64_t ns);
 void *journal_committer(void *journal);
 void journal_free(struct journal *j);
+
+/* --- journal_open.c --- */
+/* Loads in the committer's thread. False: it could not be, or is no longer wanted. */
+bool journal_open_late(struct journal *j);
 
 /* --- journal_cleaner.c --- */
 /* As lfc_step, with the rotation. */

@@ -155,6 +155,17 @@ static int make_room(struct loader *l)
 	return 0;
 }
 
+/* The server ends before it has loaded. */
+static bool is_stopped(struct journal *j)
+{
+	bool stop;
+
+	(void)pthread_mutex_lock(&j->mu);
+	stop = j->stop;
+	(void)pthread_mutex_unlock(&j->mu);
+	return stop;
+}
+
 static int read_lines(struct loader *l)
 {
 	const struct file_ops *f = l->j->files;
@@ -163,7 +174,7 @@ static int read_lines(struct loader *l)
 	while (r == 0) {
 		ssize_t n;
 
-		r = make_room(l);
+		r = is_stopped(l->j) ? -ECANCELED : make_room(l);
 		if (r < 0)
 			break;
 		n = f->read(f->ctx, l->fd, l->buf + l->len, l->cap - l->len);
@@ -245,12 +256,13 @@ static void *load_main(void *loader)
 
 static int load_threaded(struct loader *l)
 {
+	struct rows *rows = l->rows;	/* l is the reader's from here on */
 	pthread_t reader;
 	int r = -pthread_create(&reader, NULL, load_main, l);
 
 	if (r < 0)
 		return r;
-	r = rows_insert(l->rows);
+	r = rows_insert(rows);
 	(void)pthread_join(reader, NULL);
 	return r < 0 ? r : l->result;
 }

@@ -68,7 +68,6 @@ static int journal_new(const struct journal_opts *o, struct lease_db *db, struct
 		return -ENOMEM;
 	}
 	j->store.ops = &journal_ops;
-	j->store.up = true;
 	j->files = o->files ? o->files : &file_ops_system;
 	if (!j->o.clock)
 		j->o.clock = &clock_system;
@@ -121,10 +120,57 @@ static int start_threads(struct journal *j)
 	return -r;
 }
 
+/* Load, attach; a clean-up that was interrupted goes on. */
+static int open_all(struct journal *j)
+{
+	int r = j->o.persist ? open_files(j, &j->load) : 0;
+
+	j->load.leases = lease_db_size(j->db);
+	if (r < 0)
+		return r;
+	/* in this order: who sees that it is up may change the table */
+	lease_db_attach(j->db, &j->store);
+	j->store.up = true;
+	if (j->o.persist && journal_exists(j, ".1"))
+		(void)!lease_store_cleanup(&j->store);
+	return 0;
+}
+
+bool journal_open_late(struct journal *j)
+{
+	int r = open_all(j);
+
+	(void)pthread_mutex_lock(&j->mu);
+	j->store.opening = r;
+	(void)pthread_cond_broadcast(&j->moved);
+	(void)pthread_mutex_unlock(&j->mu);
+	lease_store_moved(&j->store);
+	return r == 0;
+}
+
+int journal_opened(struct lease_store *s, int64_t timeout_ns, struct journal_load_stats *ret_stats)
+{
+	struct journal *j = container_of(s, struct journal, store);
+	int64_t end = clock_mono_ns(&clock_system) + timeout_ns;
+	int64_t left = timeout_ns;
+	int r;
+
+	(void)pthread_mutex_lock(&j->mu);
+	while (s->opening == 1 && left > 0) {
+		journal_wait_for(j, &j->moved, left);
+		left = end - clock_mono_ns(&clock_system);
+	}
+	r = s->opening;
+	if (r != 1 && ret_stats)
+		*ret_stats = j->load;
+	(void)pthread_mutex_unlock(&j->mu);
+	return r;
+}
+
 int journal_open(const struct journal_opts *o, struct lease_db *db, struct lease_store **ret,
 		 struct journal_load_stats *ret_stats)
 {
-	struct journal_load_stats st = {0};
+	bool late = o->background && o->threads && o->persist;
 	struct journal *j;
 	int r = o->persist && strlen(o->path) > PATH_CAP - 16 ? -ENAMETOOLONG : 0;
 
@@ -132,24 +178,23 @@ int journal_open(const struct journal_opts *o, struct lease_db *db, struct lease
 		r = journal_new(o, db, &j);
 	if (r < 0)
 		return r;
-	if (o->persist)
-		r = open_files(j, &st);
-	st.leases = lease_db_size(db);
+	j->store.opening = late;
+	/* what the committer loads may start clean-ups for the cleaner; loaded here, they are passed on */
+	j->has_threads = late;
+	if (!late)
+		r = open_all(j);
 	if (ret_stats)
-		*ret_stats = st;
-	/* an interrupted clean-up goes on */
-	if (r == 0 && o->persist && journal_exists(j, ".1"))
-		(void)!lease_store_cleanup(&j->store);
+		*ret_stats = j->load;
 	if (r == 0 && o->persist && o->threads) {
 		j->lfc_wanted = j->lfc_busy;
 		j->lfc_busy = false;
 		r = start_threads(j);
 	}
 	if (r < 0) {
+		lease_db_attach(db, NULL);
 		journal_free(j);
 		return r;
 	}
-	lease_db_attach(db, &j->store);
 	*ret = &j->store;
 	return 0;
 }

@@ -553,5 +553,6 @@ void lease_db_load_end(struct lease_db *db)
 {
 	db_lock(db);
 	slab_ahead_drop(&db->recs);
+	pools_sort(db);
 	db_unlock(db);
 }

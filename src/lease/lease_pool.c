@@ -292,7 +292,7 @@ static void pool_bar_all(struct pool *p)
 
 struct kept {
 	int64_t end;
-	uint32_t addr;
+	uint32_t name;		/* address or index */
 };
 
 struct kept_list {
@@ -355,7 +355,7 @@ static void pool_adopt(struct lease_db *db, const struct kept_list *kept)
 	for (size_t i = 0; i < kept->n;) {
 		db_lock(db);
 		for (unsigned k = 0; k < LOCK_STRETCH && i < kept->n; k++, i++) {
-			uint32_t idx = addr_get(&db->addrs, kept->k[i].addr);
+			uint32_t idx = addr_get(&db->addrs, kept->k[i].name);
 
 			if (idx && rec_at(db, idx)->state != LEASE_OFFERED)
 				lru_update(db, idx);
@@ -444,6 +444,30 @@ struct pool *pool_reuse(struct lease_db *db, const struct lease_pool_def *d)
 		found->refs++;
 	db_unlock(db);
 	return found;
+}
+
+static void lru_sort(struct lease_db *db, struct rec_list *l)
+{
+	struct kept_list all = {0};
+	uint32_t idx;
+
+	/* without memory only the order of reuse suffers */
+	for (idx = l->head; idx; idx = rec_at(db, idx)->next)
+		if (kept_add(&all, (struct kept){rec_expire(rec_at(db, idx)), idx}) < 0)
+			break;
+	if (!idx && all.n) {
+		qsort(all.k, all.n, sizeof(*all.k), kept_cmp);
+		*l = (struct rec_list){0};
+		for (size_t i = 0; i < all.n; i++)
+			list_push(db, l, all.k[i].name, false);
+	}
+	free(all.k);
+}
+
+void pools_sort(struct lease_db *db)
+{
+	for (size_t i = 0; i < db->n_pools; i++)
+		lru_sort(db, &db->pools[i]->lru);
 }
 
 void pools_fini(struct lease_db *db)

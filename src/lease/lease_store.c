@@ -40,6 +40,11 @@ bool lease_store_up(const struct lease_store *s)
 	return s->up;
 }
 
+int lease_store_opening(const struct lease_store *s)
+{
+	return s->opening;
+}
+
 uint64_t lease_store_epoch(const struct lease_store *s)
 {
 	return s->epoch;

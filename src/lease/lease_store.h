@@ -53,12 +53,15 @@ void lease_store_flush(struct lease_store *s);
 uint64_t lease_store_durable(const struct lease_store *s);
 /* False while nothing can be made durable (disk full, EIO, read-only). */
 bool lease_store_up(const struct lease_store *s);
+/* 1: the file is still being loaded, and nothing may be changed or promised; 0: it is; else why it
+ * cannot be. */
+int lease_store_opening(const struct lease_store *s);
 /*
  * Rows appended while `epoch` was current and not durable when it ended are not coming back as
  * acknowledged: whoever waits for them must not answer. The number grows with each failure.
  */
 uint64_t lease_store_epoch(const struct lease_store *s);
-/* Writes to eventfd whenever durable, up or epoch moved. At most 64. 0, or -USHER_E_LIMIT. */
+/* Writes to eventfd whenever durable, up, epoch or opening moved. At most 64. 0, or -USHER_E_LIMIT. */
 int lease_store_notify(struct lease_store *s, int eventfd) must_check;
 void lease_store_unnotify(struct lease_store *s, int eventfd);
 /* Waits for seq: 0 when durable, -USHER_E_STORE_DOWN, -ETIMEDOUT. For commands, not for workers. */
@@ -77,6 +80,7 @@ struct journal_opts {
 	const char *path;	/* the CSV file, e.g. /var/lib/kea/kea-leases4.csv */
 	bool persist;		/* false: keep nothing, everything is "durable" at once */
 	bool threads;		/* committer and clean-up threads; false: lease_store_commit_now() */
+	bool background;	/* with threads: journal_open returns before the file is loaded */
 	uint32_t max_row_errors; /* bad rows tolerated while loading; 0: any number */
 	enum lease_durability durability;
 	uint32_t interval_ms;	/* LEASE_SYNC_INTERVAL: from a row's writing to its sync; 0: a second */
@@ -99,6 +103,10 @@ struct journal_load_stats {
  * address wins, valid_lft 0 deletes), cuts off a torn last row, repairs left-overs of an
  * interrupted clean-up, attaches itself to db. 0, -USHER_E_LIMIT (more than max_row_errors bad
  * rows), -errno.
+ * In the background: the store is not up, and not attached, until lease_store_opening() is 0.
  */
 int journal_open(const struct journal_opts *o, struct lease_db *db, struct lease_store **ret,
 		 struct journal_load_stats *ret_stats) must_check;
+/* Waits for the end of the loading, and says how it went: 1 when it goes on, else as journal_open. */
+int journal_opened(struct lease_store *s, int64_t timeout_ns, struct journal_load_stats *ret_stats)
+	must_check;

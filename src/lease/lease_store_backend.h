@@ -29,6 +29,7 @@ struct lease_store {
 	/* what the committer waits for, set with its lock: rows, or for more of them */
 	_Atomic bool idle, gathering;
 	_Atomic bool hurry;	/* the next group shall not gather */
+	_Atomic int opening;	/* 1: the file is still being loaded; 0: it is; negative: why not */
 	pthread_mutex_t notify_mu; /* the store makes and destroys it */
 	int notify[64];
 	unsigned n_notify;

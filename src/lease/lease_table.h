@@ -248,6 +248,8 @@ void counts_bump(struct lease_db *db, const struct rec *r, enum count_what what)
 /* Sets the bit of addr right in every pool that has it. */
 void pools_refresh(struct lease_db *db, uint32_t addr);
 void lru_update(struct lease_db *db, uint32_t idx);
+/* Lists that were filled in the order of the file become oldest first. */
+void pools_sort(struct lease_db *db);
 void pools_fini(struct lease_db *db);
 /* These three take the lock themselves, in bounded stretches. */
 int pool_make(struct lease_db *db, const struct lease_pool_def *d, struct pool **ret) must_check;

@@ -109,6 +109,19 @@ static const char *unknown_member(const struct json *request)
 	return NULL;
 }
 
+/* Leases that are still being loaded can neither be shown nor changed: a later row of the file could
+ * undo the change. */
+static struct json *refused(struct command *c, const char *name)
+{
+	static const char *const prefixes[] = {"lease4-", "leases-", "stat-lease4-"};
+	const struct lease_store *s = c->d->srv.store;
+
+	for (size_t i = 0; s && lease_store_opening(s) && i < ARRAY_LEN(prefixes); i++)
+		if (strncmp(name, prefixes[i], strlen(prefixes[i])) == 0)
+			return command_fail(c, "the lease file is still being loaded");
+	return NULL;
+}
+
 struct json *command_handle(void *daemon, const struct json *request, struct arena *arena)
 {
 	struct server_daemon *d = daemon;
@@ -129,7 +142,9 @@ struct json *command_handle(void *daemon, const struct json *request, struct are
 	for (size_t i = 0; i < ARRAY_LEN(commands); i++) {
 		if (strcmp(commands[i].name, name) != 0)
 			continue;
-		answer = commands[i].fn(&c);
+		answer = refused(&c, name);
+		if (!answer)
+			answer = commands[i].fn(&c);
 		return call_processed(&c, name, answer);
 	}
 	return control_answer(arena, CONTROL_UNSUPPORTED, "'%s' command not supported", name);
@@ -258,6 +273,7 @@ static struct json *status_store(struct command *c)
 	struct json *m = json_map(c->arena);
 
 	lease_store_stats(c->d->srv.store, &st);
+	(void)json_add(c->arena, m, "loading", json_bool(c->arena, lease_store_opening(c->d->srv.store) == 1));
 	(void)json_add(c->arena, m, "up", json_bool(c->arena, lease_store_up(c->d->srv.store)));
 	(void)json_add(c->arena, m, "durability",
 		       json_str(c->arena, st.persist ? durability[st.durability] : "not persistent"));

@@ -26,28 +26,10 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/file.h>
 #include <sys/signalfd.h>
 #include <sys/stat.h>
 
 enum { SLOTS_PER_WORKER = 4096 };
-
-static const char *env_dir(const char *ours, const char *kea, const char *fallback)
-{
-	const char *dir = getenv(ours);
-
-	if (!dir || !dir[0])
-		dir = getenv(kea);
-	return dir && dir[0] ? dir : fallback;
-}
-
-const char *daemon_lease_path(const struct config *cfg, struct arena *arena)
-{
-	if (cfg->lease_file && cfg->lease_file[0])
-		return cfg->lease_file;
-	return arena_printf(arena, "%s/kea-leases4.csv",
-			    env_dir("USHER_DATA_DIR", "KEA_DHCP_DATA_DIR", "/var/lib/kea"));
-}
 
 static void log_config_error(struct server_daemon *d, enum log_id id, const struct config_error *err)
 {
@@ -209,59 +191,11 @@ int daemon_reload(struct server_daemon *d, struct config_error *err)
 	return r;
 }
 
-/* --- leases --------------------------------------------------------------------------------------------- */
-
-static int open_store(struct server_daemon *d, const struct config *cfg)
-{
-	static const enum lease_durability durability[] = {
-		[DURABILITY_COMMIT] = LEASE_SYNC_COMMIT,
-		[DURABILITY_INTERVAL] = LEASE_SYNC_INTERVAL,
-		[DURABILITY_NONE] = LEASE_SYNC_NONE,
-	};
-	struct journal_load_stats st = {0};
-	struct journal_opts o = {
-		.persist = cfg->persist,
-		.threads = true,
-		.max_row_errors = cfg->max_row_errors,
-		.durability = durability[cfg->durability],
-		.interval_ms = cfg->sync_interval_ms,
-		.max_delay_us = cfg->max_delay_us,
-		.clock = &d->srv.clock,
-		.log = d->srv.log,
-	};
-	struct arena a;
-	int r;
-
-	arena_init(&a);
-	o.path = daemon_lease_path(cfg, &a);
-	if (o.persist) {
-		char *lock = arena_printf(&a, "%s.lock", o.path);
-
-		d->lock_fd = lock ? open(lock, O_RDWR | O_CREAT | O_CLOEXEC, 0640) : -1;
-		if (d->lock_fd >= 0 && flock(d->lock_fd, LOCK_EX | LOCK_NB) < 0) {
-			log_msg(d->srv.log, LOG_DHCP4_INIT_FAIL,
-				"lease file %s is in use by another usher-server", o.path);
-			arena_fini(&a);
-			return -EADDRINUSE;
-		}
-	}
-	r = journal_open(&o, d->srv.db, &d->srv.store, &st);
-	if (r < 0)
-		log_msg(d->srv.log, LOG_DHCP4_INIT_FAIL, "lease file %s cannot be opened: %s%s%s", o.path,
-			usher_strerror(r), st.first_bad_why[0] ? ": " : "", st.first_bad_why);
-	else
-		log_msg(d->srv.log, LOG_DHCPSRV_MEMFILE_DB, "%s: %llu leases from %llu rows",
-			o.persist ? o.path : "(not persistent)", (unsigned long long)st.leases,
-			(unsigned long long)st.rows);
-	arena_fini(&a);
-	return r;
-}
-
 /* --- the process ------------------------------------------------------------------------------------------ */
 
 static void pid_file(struct server_daemon *d)
 {
-	const char *dir = env_dir("USHER_PIDFILE_DIR", "KEA_PIDFILE_DIR", NULL);
+	const char *dir = daemon_env_dir("USHER_PIDFILE_DIR", "KEA_PIDFILE_DIR", NULL);
 	const char *base = strrchr(d->o.config_file, '/');
 	char path[4096];
 
@@ -349,13 +283,14 @@ static int start_workers(struct server_daemon *d, const struct config *cfg)
 static int bring_up(struct server_daemon *d, struct config *cfg)
 {
 	struct config_error err = {0};
-	int r = open_store(d, cfg);
+	int r = daemon_open_leases(d, cfg);
 
 	if (r < 0) {
 		config_free(cfg);
 		return r;
 	}
-	(void)lease_check(&d->srv, cfg);
+	if (lease_store_opening(d->srv.store) == 0)
+		(void)lease_check(&d->srv, cfg);
 	r = daemon_apply(d, cfg, &err);
 	if (r < 0) {
 		log_config_error(d, LOG_DHCP4_CONFIG_LOAD_FAIL, &err);
@@ -370,6 +305,11 @@ static int bring_up(struct server_daemon *d, struct config *cfg)
 		return r;
 	}
 	d->ready = true;
+	r = daemon_watch_leases(d);
+	if (r < 0) {
+		log_msg(d->srv.log, LOG_DHCP4_INIT_FAIL, "cannot start: %s", usher_strerror(r));
+		return r;
+	}
 	daemon_timers(d); /* before the ports: a failed one is tried again by a timer */
 	daemon_sync_ports(d);
 	if (cfg->sockets_require_all && d->socket_errors) {
@@ -394,6 +334,7 @@ int daemon_start(struct server_daemon *d, const struct daemon_opts *o)
 	d->signal_fd = -1;
 	d->pid_fd = -1;
 	d->lock_fd = -1;
+	d->leases_fd = -1;
 	so.log = log_new(&clock_system);
 	if (!so.log)
 		return -ENOMEM;
@@ -452,6 +393,7 @@ void daemon_stop(struct server_daemon *d)
 		channel_drop(d, 0);
 	iface_monitor_close(d->monitor);
 	loop_remove(d->signal_source);
+	daemon_watch_leases_end(d);
 	if (d->signal_fd >= 0)
 		(void)close(d->signal_fd);
 	if (d->srv.db)

@@ -51,6 +51,8 @@ struct server_daemon {
 	int pid_fd;
 	char *pid_path;
 	int lock_fd;
+	int leases_fd;		/* while leases are loaded: says that the store moved */
+	struct loop_source *leases_source;
 	int exit_code;
 	bool ready;
 };
@@ -79,6 +81,17 @@ void daemon_shutdown(struct server_daemon *d, int exit_code);
 /* Answers a command (commands.def). The answer lives in arena. */
 struct json *command_handle(void *daemon, const struct json *request, struct arena *arena);
 
+/*
+ * Opens the lease file, waiting a moment only: a big one goes on loading while the server already has
+ * its sockets and answers what needs no lease (stage_process.c). 0, or negative with the reason logged.
+ */
+int daemon_open_leases(struct server_daemon *d, const struct config *cfg) must_check;
+/* Where it goes on loading: to be told of the end; a file that cannot be loaded ends the server. */
+int daemon_watch_leases(struct server_daemon *d) must_check;
+void daemon_watch_leases_end(struct server_daemon *d);
+
+/* A directory from the environment: ours, Kea's, else the fallback. */
+const char *daemon_env_dir(const char *ours, const char *kea, const char *fallback);
 /* Where the lease file is: configured, or in the data directory. In arena. */
 const char *daemon_lease_path(const struct config *cfg, struct arena *arena);
 const char *usher_version(void);

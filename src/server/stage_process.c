@@ -15,8 +15,19 @@ static bool store_down(const struct exchange *x)
 	return s && !lease_store_up(s);
 }
 
+/* While the table is not complete, nobody's address is known: who has a lease would be offered another
+ * one, or somebody else's. */
+static bool still_loading(const struct exchange *x)
+{
+	const struct lease_store *s = exchange_server(x)->store;
+
+	return s && lease_store_opening(s) != 0;
+}
+
 enum verdict stage_process(struct exchange *x)
 {
+	if (x->type != DHCP4_INFORM && still_loading(x))
+		return exchange_drop(x, DROP_LEASES_LOADING);
 	if (x->type != DHCP4_INFORM && store_down(x))
 		return exchange_drop(x, DROP_STORE_DOWN);
 	process_hostname(x);

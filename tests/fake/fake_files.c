@@ -167,6 +167,19 @@ static int fake_fdatasync(void *ctx, int fd)
 	return r;
 }
 
+/* Says nothing about a crash; an error it meets is a lost write, as of a sync. */
+static int fake_write_out(void *ctx, int fd, off_t from, off_t n)
+{
+	struct fake_files *f = ctx;
+	int r = fails(f, FAKE_CALL_SYNC);
+
+	(void)from;
+	(void)n;
+	if (r < 0)
+		(void)record(f, FAKE_SYNC_FAIL, f->fd[fd].ino);
+	return r;
+}
+
 static int fake_ftruncate(void *ctx, int fd, off_t len)
 {
 	struct fake_files *f = ctx;
@@ -240,7 +253,7 @@ void fake_files_init(struct fake_files *f)
 {
 	*f = (struct fake_files){.ops = {
 		.open = fake_open, .write = fake_write, .read = fake_read,
-		.fdatasync = fake_fdatasync, .ftruncate = fake_ftruncate, .size = fake_size,
+		.fdatasync = fake_fdatasync, .write_out = fake_write_out, .ftruncate = fake_ftruncate, .size = fake_size,
 		.close = fake_close, .rename = fake_rename, .unlink = fake_unlink,
 		.sync_dir = fake_sync_dir, .ctx = f,
 	}, .mask = FAKE_CALL_ANY, .err = EIO};

@@ -51,6 +51,7 @@ static const struct {
 	{"kill", do_restart},
 	{"lease", do_lease},
 	{"lease-file", do_lease_file},
+	{"leases", do_leases},
 	{"let", do_let},
 	{"no-lease", do_no_lease},
 	{"queue", do_queue},

@@ -163,6 +163,7 @@ int do_config(struct scn *s);
 int do_with(struct scn *s);
 int do_at(struct scn *s);
 int do_disk(struct scn *s);
+int do_leases(struct scn *s);
 int do_restart(struct scn *s);
 int do_reload(struct scn *s);
 int do_lease_file(struct scn *s);

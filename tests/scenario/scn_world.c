@@ -12,7 +12,7 @@
 #include "capture/capture.h"
 #include "config/config.h"
 #include "lease/lease_db.h"
-#include "lease/lease_store.h"
+#include "lease/lease_store_backend.h"
 #include "runtime/loop.h"
 #include "server/snapshot.h"
 #include "server/worker.h"
@@ -384,6 +384,20 @@ int do_reload(struct scn *s)
 		return 0;
 	s->config = cfg;
 	return scn_hooks_register(s);
+}
+
+/* leases loading | leases loaded: as if the file were so big that serving began before its end */
+int do_leases(struct scn *s)
+{
+	bool loading = s->n_words == 2 && strcmp(s->word[1], "loading") == 0;
+
+	if (s->n_words != 2 || (!loading && strcmp(s->word[1], "loaded") != 0))
+		return scn_fail(s, "leases loading | leases loaded");
+	if (scn_world_need(s) < 0)
+		return -1;
+	s->d.srv.store->opening = loading;
+	s->d.srv.store->up = !loading;
+	return 0;
 }
 
 /* --- the disk ------------------------------------------------------------------------------------------ */

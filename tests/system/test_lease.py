@@ -4,6 +4,7 @@ and the invariants INV-01 to INV-03 and INV-09 to INV-16 of what a server may ne
 
 import os
 import shutil
+import signal
 import time
 
 from lib import dhcp
@@ -299,6 +300,73 @@ def test_durability_none_survives_kill(t):
 
 
 HEADER = "address,hwaddr,client_id,valid_lifetime,expire,subnet_id,fqdn_fwd,fqdn_rev,hostname,state,user_context,pool_id\n"
+
+
+class SlowFile:
+    """A lease file that is read only as fast as the test writes it."""
+    def __init__(self, s):
+        path = s.lease_path + ".2"
+        os.mkfifo(path)
+        self.fd = os.open(path, os.O_RDWR)
+
+    def end(self, text):
+        os.write(self.fd, text.encode())
+        os.close(self.fd)
+
+
+@test(tags=("asan", "tsan"))
+def test_serving_while_leases_are_loaded(t):
+    """Sockets are open before the lease file is read: INFORM is answered, leases wait for all of it."""
+    port = t.wire()
+    s = t.server(start=False)
+    f = SlowFile(s)
+    s.start(loaded=False)
+    store = s.ok("status-get")["lease-store"]
+    assert store["loading"] and not store["up"], store
+    owner, other = Client(port, mac_of(1)), Client(port, mac_of(2))
+    a = other.inform("10.77.0.250")
+    assert a and a.type == dhcp.ACK, "INFORM: %r" % a
+    assert other.offer(timeout=0.5, tries=1) is None, "an offer without knowing who has what"
+    assert s.stat("drop-leases-loading") == 1
+    for command, args in (("lease4-get-all", {}), ("leases-reclaim", {"remove": True}),
+                          ("lease4-add", {"ip-address": "10.77.0.11", "hw-address": "02:00:00:00:00:77"})):
+        r = s.command(command, args)
+        assert r["result"] == 1 and "being loaded" in r["text"], r
+    end = int(time.time()) + 3600
+    f.end(HEADER + "10.77.0.50,%s,,3600,%d,1,0,0,,0,,0\n" % (owner.mac.hex(":"), end))
+    wait_for("the leases", lambda: not s.ok("status-get")["lease-store"]["loading"], slack(5))
+    o = owner.dora()
+    assert owner.addr == "10.77.0.50", "the client's own lease was forgotten: %r" % o
+    other.dora()
+    assert other.addr != owner.addr
+    assert "1 leases from 1 rows" in s.log()
+
+
+@test()
+def test_lease_file_that_turns_out_bad_late(t):
+    """More bad rows than max-row-errors: the server ends, and says why, also when it serves already."""
+    t.wire()
+    s = t.server(start=False)
+    s.conf["lease-database"]["max-row-errors"] = 1
+    f = SlowFile(s)
+    s.start(loaded=False)
+    s.ended = True
+    f.end(HEADER + "rubbish\n" * 5)
+    assert s.proc.wait(slack(10)) == 1
+    assert "cannot be opened" in s.log() and "wrong number of columns" in s.log()
+
+
+@test()
+def test_end_while_leases_are_loaded(t):
+    """SIGTERM does not wait for the rest of the lease file."""
+    t.wire()
+    s = t.server(start=False)
+    f = SlowFile(s)
+    s.start(loaded=False)
+    s.proc.send_signal(signal.SIGTERM)
+    s.ended = True
+    f.end(HEADER)
+    assert s.proc.wait(slack(10)) == 0
 
 
 @test()

@@ -471,6 +471,181 @@ static uint64_t resident(void)
 	return pages * (uint64_t)sysconf(_SC_PAGESIZE);
 }
 
+/* --- the client indexes against a plain list ----------------------------------------------------- */
+
+enum { N_MODEL = 3000, N_IDS = 40 };
+
+struct model {
+	uint8_t hw[N_MODEL], cid[N_MODEL];	/* identity numbers, 0: none; both 0: no lease */
+};
+
+static struct lease model_lease(uint32_t i, uint8_t hw, uint8_t cid)
+{
+	struct lease l = {.addr = BASE + i, .subnet_id = 1, .valid_lft = 100, .cltt = T0};
+
+	if (hw) {
+		l.hw_len = 6;
+		l.hw[0] = hw;
+	}
+	if (cid) {
+		l.client_id_len = cid < 5 ? 60 : 7;	/* some do not fit into a record */
+		l.client_id[6] = cid;
+	}
+	return l;
+}
+
+/* What lease_db_page gives for one key is what the model has, by address. */
+static void expect_key(struct fix *f, const struct model *m, bool by_hw, uint8_t id)
+{
+	struct lease key = model_lease(0, by_hw ? id : 0, by_hw ? 0 : id);
+	struct lease_filter filter = {.state = -1, .hw = lease_hw(&key), .client_id = lease_client_id(&key)};
+	struct lease page[16];
+	uint32_t from = 0;
+	size_t have = 0;
+	size_t want = 0;
+	size_t n;
+
+	while ((n = lease_db_page(f->db, from, &filter, NULL, page, 16)) > 0) {
+		for (size_t i = 0; i < n; i++)
+			assert_int_equal((by_hw ? m->hw : m->cid)[page[i].addr - BASE], id);
+		from = page[n - 1].addr;
+		have += n;
+	}
+	for (uint32_t i = 0; i < N_MODEL; i++)
+		want += (by_hw ? m->hw : m->cid)[i] == id;
+	assert_int_equal(have, want);
+}
+
+/* A few clients with very many leases each, made, handed over and ended in any order. */
+static void test_clones(void **state)
+{
+	struct fix *f = *state;
+	struct model *m = calloc(1, sizeof(*m));
+	struct lease_change ch;
+	struct rng rng;
+
+	assert_non_null(m);
+	rng_seed(&rng, 9);
+	for (uint32_t k = 0; k < 60000; k++) {
+		uint32_t i = rng_below(&rng, N_MODEL);
+		uint8_t hw = (uint8_t)rng_below(&rng, N_IDS);
+		uint8_t cid = (uint8_t)rng_below(&rng, N_IDS);
+		struct lease l = model_lease(i, hw, cid);
+
+		if (rng_below(&rng, 4) == 0) {
+			bool there = m->hw[i] || m->cid[i];
+
+			assert_int_equal(lease_db_del(f->db, l.addr, &ch), there ? 0 : -USHER_E_NOTFOUND);
+			m->hw[i] = m->cid[i] = 0;
+		} else if (hw || cid) {
+			assert_int_equal(lease_db_put(f->db, &l, LEASE_PUT_FORCE, &ch), 0);
+			m->hw[i] = hw;
+			m->cid[i] = cid;
+		}
+		if (k % 10000 == 9999)
+			for (uint8_t id = 1; id < N_IDS; id++) {
+				expect_key(f, m, true, id);
+				expect_key(f, m, false, id);
+			}
+	}
+	free(m);
+}
+
+/* A hundred thousand distinct clients come and go: every one is found while it is there. */
+static void test_many_clients(void **state)
+{
+	enum { N = 100000 };
+	static const uint32_t subnet = 1;
+	struct fix *f = *state;
+	struct lease_change ch;
+	struct lease found;
+
+	for (uint32_t i = 0; i < N; i++)
+		assert_int_equal(assign(f, BASE + i, i, &ch), 0);
+	for (uint32_t i = 0; i < N; i += 3)
+		assert_int_equal(lease_db_del(f->db, BASE + i, &ch), 0);
+	for (uint32_t i = 0; i < N; i++) {
+		struct lease l = client(i);
+		struct lease_client c = who(&l);
+
+		assert_int_equal(lease_db_find(f->db, &c, &subnet, 1, NULL, &found, 1), i % 3 != 0);
+		if (i % 3)
+			assert_int_equal(found.addr, BASE + i);
+	}
+}
+
+/* The client's hold becomes its lease; another one's does not. */
+static void test_hold_becomes_lease(void **state)
+{
+	static const uint32_t subnet = 1;
+	struct fix *f = *state;
+	struct lease_pools *p = pool(f, 4, LEASE_ALLOC_ITERATIVE);
+	struct lease_change ch;
+	struct lease_counts n;
+	struct lease found[4];
+	struct lease l = client(1);
+	struct lease_client c = who(&l);
+
+	assert_int_equal(lease_db_pick(f->db, p, 0, &l), 0);
+	assert_int_equal(lease_db_size(f->db), 0);
+	assert_int_equal(assign(f, l.addr, 1, &ch), 0);
+	assert_false(ch.had_old);
+	assert_int_equal(lease_db_size(f->db), 1);
+	assert_int_equal(lease_db_find(f->db, &c, &subnet, 1, NULL, found, 4), 1);
+	assert_int_equal(found[0].state, LEASE_ASSIGNED);
+	lease_db_counts(f->db, 1, LEASE_ALL_POOLS, &n);
+	assert_int_equal(n.assigned, 1);
+	assert_int_equal(n.cumulative_assigned, 1);
+	/* the end of the hold does not end the lease */
+	at(f, 20);
+	lease_db_expire_holds(f->db);
+	assert_int_equal(state_of(f, l.addr), LEASE_ASSIGNED);
+	assert_int_equal(lease_pool_free(p, 0), 3);
+	/* administration puts a lease where somebody holds */
+	l = client(2);
+	assert_int_equal(lease_db_pick(f->db, p, 0, &l), 0);
+	l.hw[1] = 7;
+	assert_int_equal(lease_db_put(f->db, &l, LEASE_PUT_ADD, &ch), 0);
+	assert_int_equal(state_of(f, l.addr), LEASE_ASSIGNED);
+	assert_int_equal(lease_db_del(f->db, l.addr, &ch), 0);
+	assert_int_equal(state_of(f, l.addr), 255);
+	assert_int_equal(lease_pool_free(p, 0), 3);
+	lease_pools_unref(p);
+}
+
+/* Very many leases renewed once and over in one second: a few steps each, nothing forgotten. */
+static void test_all_end_at_once(void **state)
+{
+	enum { N = 20000 };
+	struct lease_reclaim_opts o = {.max_leases = 100};
+	struct fix *f = *state;
+	struct lease_pools *p = pool(f, N, LEASE_ALLOC_ITERATIVE);
+	struct lease_change ch;
+	size_t n = 0;
+	bool more = true;
+
+	for (uint32_t i = 0; i < N; i++)
+		assert_int_equal(assign(f, BASE + i, i, &ch), 0);
+	at(f, 50);
+	for (uint32_t i = 0; i < N; i++)
+		assert_int_equal(assign(f, BASE + i, i, &ch), 0);
+	at(f, 120);
+	lease_db_expire_holds(f->db);
+	assert_int_equal(lease_pool_free(p, 0), 0);
+	at(f, 151);
+	for (int i = 0; i < 20000 && lease_pool_free(p, 0) < N; i++)
+		lease_db_expire_holds(f->db);
+	assert_int_equal(lease_pool_free(p, 0), N);
+	for (int i = 0; more && i < 1000; i++)
+		n += lease_db_reclaim(f->db, &o, &more);
+	assert_int_equal(n, N);
+	assert_int_equal(lease_db_flush_reclaimed(f->db, 10, 0), 0);
+	at(f, 200);
+	assert_int_equal(lease_db_flush_reclaimed(f->db, 10, 0), N);
+	assert_int_equal(lease_db_size(f->db), 0);
+	lease_pools_unref(p);
+}
+
 static void test_memory(void **state)
 {
 	enum { N = 400000 };
@@ -532,6 +707,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T(test_allocators), T(test_reserved), T(test_oldest_first), T(test_holds),
 		T(test_ownership), T(test_expiry), T(test_clock_steps), T(test_find_order),
+		T(test_clones), T(test_many_clients), T(test_hold_becomes_lease), T(test_all_end_at_once),
 		T(test_pages), T(test_rebuild), T(test_threads), T(test_memory), T(test_big_pool),
 	};
 

@@ -67,8 +67,9 @@ class Server:
         with open(self.conf_path, "w", encoding="utf-8") as f:
             json.dump({"Dhcp4": conf or self.conf}, f, indent=1)
 
-    def start(self, args=(), wait=True, wrap=(), stdout=None, write=True):
-        """Starts it and waits until it answers. wrap: a command in front, such as prlimit."""
+    def start(self, args=(), wait=True, wrap=(), stdout=None, write=True, loaded=True):
+        """Starts it and waits until it answers (loaded: and has its leases). wrap: a command in front, such
+        as prlimit."""
         if write:
             self.write_conf()
         env = dict(os.environ, **self.env)
@@ -80,16 +81,17 @@ class Server:
         # a start that is not waited for is one whose end the test looks at
         self.ended = not wait
         if wait:
-            self.wait_ready()
+            self.wait_ready(loaded=loaded)
         return self
 
-    def wait_ready(self, timeout=None):
+    def wait_ready(self, timeout=None, loaded=True):
         def ready():
             assert self.proc.poll() is None, "the server ended with %s: %s" % (self.proc.returncode, self.tail())
             try:
-                return self.command("status-get", timeout=2)["result"] == 0
+                answer = self.command("status-get", timeout=2)
             except OSError:
                 return False
+            return answer["result"] == 0 and not (loaded and answer["arguments"].get("lease-store", {}).get("loading"))
         wait_for("the server to answer", ready, timeout or slack(15))
 
     def kill(self):

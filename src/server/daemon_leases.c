@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * The lease file at start. Up to LOAD_WAIT_NS the server waits for it; a bigger one goes on loading in
+ * the background. Until it is complete no lease may be promised, changed or shown: PROCESS drops all but
+ * INFORM (LEASES_LOADING), the commands that touch leases are refused, and nothing is reclaimed.
+ */
+#include "server/daemon.h"
+
+#include "base/error.h"
+#include "base/log.h"
+#include "config/config.h"
+#include "lease/lease_store.h"
+#include "runtime/loop.h"
+#include "server/lease_check.h"
+#include "server/snapshot.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+static const int64_t load_wait_ns = 200 * NS_PER_MS;
+
+const char *daemon_env_dir(const char *ours, const char *kea, const char *fallback)
+{
+	const char *dir = getenv(ours);
+
+	if (!dir || !dir[0])
+		dir = getenv(kea);
+	return dir && dir[0] ? dir : fallback;
+}
+
+const char *daemon_lease_path(const struct config *cfg, struct arena *arena)
+{
+	if (cfg->lease_file && cfg->lease_file[0])
+		return cfg->lease_file;
+	return arena_printf(arena, "%s/kea-leases4.csv",
+			    daemon_env_dir("USHER_DATA_DIR", "KEA_DHCP_DATA_DIR", "/var/lib/kea"));
+}
+
+/* 0; -EADDRINUSE: another server has it. */
+static int take_lock(struct server_daemon *d, const char *path, struct arena *a)
+{
+	char *lock = arena_printf(a, "%s.lock", path);
+
+	d->lock_fd = lock ? open(lock, O_RDWR | O_CREAT | O_CLOEXEC, 0640) : -1;
+	if (d->lock_fd < 0 || flock(d->lock_fd, LOCK_EX | LOCK_NB) == 0)
+		return 0;
+	log_msg(d->srv.log, LOG_DHCP4_INIT_FAIL, "lease file %s is in use by another usher-server", path);
+	return -EADDRINUSE;
+}
+
+/* r: as journal_opened() said. */
+static void report(struct server_daemon *d, const char *path, int r, const struct journal_load_stats *st)
+{
+	if (r < 0)
+		log_msg(d->srv.log, LOG_DHCP4_INIT_FAIL, "lease file %s cannot be opened: %s%s%s", path,
+			usher_strerror(r), st->first_bad_why[0] ? ": " : "", st->first_bad_why);
+	else if (r == 0)
+		log_msg(d->srv.log, LOG_DHCPSRV_MEMFILE_DB, "%s: %llu leases from %llu rows",
+			path[0] ? path : "(not persistent)", (unsigned long long)st->leases,
+			(unsigned long long)st->rows);
+	else
+		log_msg(d->srv.log, LOG_USHER_LEASES_LOADING,
+			"%s is still being loaded; until then only what needs no lease is answered", path);
+}
+
+int daemon_open_leases(struct server_daemon *d, const struct config *cfg)
+{
+	static const enum lease_durability durability[] = {
+		[DURABILITY_COMMIT] = LEASE_SYNC_COMMIT,
+		[DURABILITY_INTERVAL] = LEASE_SYNC_INTERVAL,
+		[DURABILITY_NONE] = LEASE_SYNC_NONE,
+	};
+	struct journal_load_stats st = {0};
+	struct journal_opts o = {
+		.persist = cfg->persist,
+		.threads = true,
+		.background = true,
+		.max_row_errors = cfg->max_row_errors,
+		.durability = durability[cfg->durability],
+		.interval_ms = cfg->sync_interval_ms,
+		.max_delay_us = cfg->max_delay_us,
+		.clock = &d->srv.clock,
+		.log = d->srv.log,
+	};
+	struct arena a;
+	int r = 0;
+
+	arena_init(&a);
+	o.path = daemon_lease_path(cfg, &a);
+	if (o.persist)
+		r = take_lock(d, o.path, &a);
+	if (r < 0) {
+		arena_fini(&a);
+		return r;
+	}
+	r = journal_open(&o, d->srv.db, &d->srv.store, &st);
+	if (r == 0)
+		r = journal_opened(d->srv.store, load_wait_ns, &st);
+	report(d, o.persist ? o.path : "", r, &st);
+	arena_fini(&a);
+	return r < 0 ? r : 0;
+}
+
+void daemon_watch_leases_end(struct server_daemon *d)
+{
+	loop_remove(d->leases_source);
+	d->leases_source = NULL;
+	if (d->leases_fd < 0)
+		return;
+	if (d->srv.store)
+		lease_store_unnotify(d->srv.store, d->leases_fd);
+	(void)close(d->leases_fd);
+	d->leases_fd = -1;
+}
+
+static void on_moved(void *ctx, uint32_t events)
+{
+	struct server_daemon *d = ctx;
+	struct journal_load_stats st = {0};
+	struct snapshot *s;
+	int r = journal_opened(d->srv.store, 0, &st);
+
+	(void)events;
+	if (r == 1)
+		return;
+	report(d, lease_store_path(d->srv.store), r, &st);
+	daemon_watch_leases_end(d);
+	if (r < 0) {
+		daemon_shutdown(d, 1);
+		return;
+	}
+	s = server_snapshot(&d->srv);
+	(void)lease_check(&d->srv, s->cfg);
+	snapshot_unref(s);
+}
+
+int daemon_watch_leases(struct server_daemon *d)
+{
+	int r;
+
+	if (lease_store_opening(d->srv.store) == 0)
+		return 0;
+	d->leases_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	r = d->leases_fd < 0 ? -errno : lease_store_notify(d->srv.store, d->leases_fd);
+	if (r == 0)
+		r = loop_add(d->loop, d->leases_fd, EPOLLIN, on_moved, d, &d->leases_source);
+	/* it may have ended before anybody listened */
+	if (r == 0 && lease_store_opening(d->srv.store) != 1)
+		on_moved(d, EPOLLIN);
+	return r;
+}
