@@ -80,6 +80,11 @@ class Reading(unittest.TestCase):
         self.assertEqual(numbers.used_since(log, -5), (3.0, 1.0))
         self.assertEqual(numbers.used_since(log[:1], 0), (0.0, 0.0))
 
+    def test_waiting_at_the_end_is_not_busy(self):
+        log = [(0, 0.0, 0.0), (1, 1.0, 0.0), (2, 1.0, 0.0), (3, 2.0, 0.5), (4, 2.0, 0.5), (5, 2.0, 0.5)]
+        self.assertEqual(numbers.busy_until(log), 3)
+        self.assertEqual(numbers.busy_until(log[:1]), 0)
+
     def test_sample_without_exchanges_has_no_cpu(self):
         r = {"exchanges": 0, "rate": 0, "latency_us": {"p50": 0, "p99": 0, "max": 0}, "errors": {"nak": 3, "x": 1}}
         s = numbers.sample(r, 1.0, 1.0)
@@ -97,10 +102,10 @@ class Statistics(unittest.TestCase):
 
     def test_figures(self):
         for x, text in ((0, "0"), (None, "–"), (1234567, "1,230,000"), (999, "999"), (12.34, "12.3"), (1.234, "1.23"),
-                        (-1500, "-1,500"), (1000, "1,000")):
+                        (-1500, "-1,500"), (1000, "1,000"), (6, "6")):
             self.assertEqual(numbers.figure(x), text)
-        self.assertEqual(numbers.with_range((2, 1, 3)), "2.00 (1.00–3.00)")
-        self.assertEqual(numbers.with_range((2, 2, 2)), "2.00")
+        self.assertEqual(numbers.with_range((2.0, 1.0, 3.0)), "2.00 (1.00–3.00)")
+        self.assertEqual(numbers.with_range((2, 2, 2)), "2")
         self.assertEqual(numbers.times(None), "–")
 
 

@@ -65,8 +65,8 @@ class CpuLog(threading.Thread):
             pass
 
     def last(self, seconds):
-        """(user, system) of the last so many seconds."""
-        return numbers.used_since(self.seen, self.seen[-1][0] - seconds)
+        """(user, system) of the last so many seconds in which it had something to do."""
+        return numbers.used_since(self.seen, numbers.busy_until(self.seen) - seconds)
 
 
 class Server:

@@ -51,6 +51,15 @@ def strace_calls(text):
     return out
 
 
+def busy_until(log):
+    """The time from which on the process of this log used nothing: a generator waits for the last answers
+    after the phase that it measured."""
+    end = len(log) - 1
+    while end > 0 and log[end][1:] == log[end - 1][1:]:
+        end -= 1
+    return log[end][0]
+
+
 def used_since(log, when):
     """log: [(time, user, system)], in order, the last is now. (user, system) used since when, which may lie
     between two entries."""
@@ -96,6 +105,8 @@ def figure(x):
     """A number as a reader wants it: three figures, thousands marked."""
     if x is None:
         return "–"
+    if isinstance(x, int) and abs(x) < 1000:
+        return str(x)
     if x == 0:
         return "0"
     if abs(x) >= 1000:
