@@ -5,7 +5,7 @@
 BUILD = build
 TIME ?= 60
 
-.PHONY: all deps build run check fuzz prove clean
+.PHONY: all deps build run check fuzz prove bench clean
 
 all: build
 
@@ -37,6 +37,12 @@ fuzz:
 prove:
 	tools/deps.sh build prove
 	tools/prove.sh
+
+# Beside other servers, 20 minutes. QUICK=1: a few. ONLY=row,row: some of it. Writes doc/performance.md.
+bench:
+	tools/deps.sh build lab bench
+	$(MAKE) build
+	bench/run.py $(if $(QUICK),--quick) $(if $(ONLY),--only $(ONLY))
 
 clean:
 	rm -rf $(BUILD) $(BUILD)-asan $(BUILD)-tsan $(BUILD)-fuzz

@@ -67,7 +67,7 @@ def check_layers(root):
 
 def check_files(root):
     problems = []
-    for path in c_files(root, "src", "include", "tests", "fuzz", "modules"):
+    for path in c_files(root, "src", "include", "tests", "fuzz", "modules", "bench"):
         name = os.path.relpath(path, root)
         with open(path, encoding="utf-8") as f:
             lines = f.read().split("\n")

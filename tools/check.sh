@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MPL-2.0
 # Everything that has to hold, counted: three builds (release; ASan and UBSan; TSan) with their unit,
 # scenario and fuzz-regression tests, and the system tests on all three, the whole of them on the
-# release build. Goes on after a failure, sums up at the end; the last line is always
+# release build; instructions an exchange against the kept numbers. Goes on after a failure, sums up at the end; the last line is always
 # `N passed, N failed, N skipped` and the exit code is 1 when something failed.
 # LONG=1: the long loops.
 set -u
@@ -63,13 +63,13 @@ meson_tests() {
 	rm -f "$log"
 }
 
-# system_tests TITLE ARGS...
-system_tests() {
+# counted_tests TITLE SCRIPT ARGS...: a script that ends as this one does
+counted_tests() {
 	local title=$1 log last
 	shift
 	log=$(mktemp)
 	echo "== $title"
-	"${prefix[@]}" python3 tests/system/run.py "$@" 2>&1 | tee "$log"
+	"${prefix[@]}" python3 "$@" 2>&1 | tee "$log"
 	last=$(tail -1 "$log")
 	if [[ $last =~ ^([0-9]+)\ passed,\ ([0-9]+)\ failed,\ ([0-9]+)\ skipped$ ]]; then
 		note "$title" "${BASH_REMATCH[1]}" "${BASH_REMATCH[2]}" "${BASH_REMATCH[3]}"
@@ -79,6 +79,11 @@ system_tests() {
 	rm -f "$log"
 }
 
+# system_tests TITLE ARGS...
+system_tests() {
+	counted_tests "$1" tests/system/run.py "${@:2}"
+}
+
 prefix=()
 export ASAN_OPTIONS=${ASAN_OPTIONS:-detect_stack_use_after_return=1:strict_string_checks=1}
 export UBSAN_OPTIONS=${UBSAN_OPTIONS:-print_stacktrace=1}
@@ -86,6 +91,7 @@ export TSAN_OPTIONS=${TSAN_OPTIONS:-second_deadlock_stack=1}
 
 if build build --buildtype=release; then
 	meson_tests "unit tests, release" build
+	counted_tests "instructions an exchange" bench/micro/run.py
 	system_tests "system tests, release" ${LONG:+--long}
 fi
 

@@ -1,0 +1,122 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MPL-2.0
+"""usher-server beside Debian's Kea, ISC dhcpd and dnsmasq under the same generator, pair by pair, in
+network namespaces of its own. As root; about 20 minutes, --quick a few. The numbers go to
+bench/results/NAME.json, the tables into doc/performance.md (only those that were measured are replaced
+there: the rest comes from the file of the run before).
+
+The last line is `N rows, N failures`; the exit code is 1 when there were failures."""
+
+import argparse
+import json
+import os
+import shutil
+import signal
+import sys
+import time
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+ROOT = os.path.dirname(HERE)
+sys.path[:0] = [ROOT, os.path.join(ROOT, "tests", "system")]
+sys.dont_write_bytecode = True
+
+from bench.lib import measure, numbers, rows  # noqa: E402
+from bench.lib.peers import Dhcpd, Dnsmasq, Kea  # noqa: E402
+
+RESULTS = os.path.join(HERE, "results")
+DOC = os.path.join(ROOT, "doc", "performance.md")
+TOOLS = ("ip", "ethtool", "taskset", "strace", Kea.binary, Dhcpd.binary, Dnsmasq.binary)
+
+
+def options():
+    a = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    a.add_argument("--build", default=os.path.join(ROOT, "build"), help="a release build")
+    a.add_argument("--only", default="", help="these rows (comma between): " + " ".join(rows.ROWS))
+    a.add_argument("--quick", action="store_true", help="one short run of each, small lease files")
+    a.add_argument("--name", default=os.uname().nodename, help="of the file in bench/results")
+    a.add_argument("--no-doc", action="store_true", help="leave doc/performance.md alone")
+    a.add_argument("--generator", help="usher-load (that of the build)")
+    return a.parse_args()
+
+
+def problem(o, generator, server):
+    """Why it cannot run, or None."""
+    unknown = [r for r in o.only.split(",") if r and r not in rows.ROWS]
+    if unknown:
+        return "no such row: %s; there are: %s" % (" ".join(unknown), " ".join(rows.ROWS))
+    if os.geteuid():
+        return "root is needed: it makes network namespaces"
+    missing = [t for t in (*TOOLS, generator, server) if not shutil.which(t)]
+    return "missing: " + " ".join(missing) if missing else None
+
+
+def load_json(path, otherwise):
+    try:
+        with open(path, encoding="utf-8") as f:
+            return json.load(f)
+    except FileNotFoundError:
+        return otherwise
+
+
+def keep(o, run):
+    """Into the file of the results, and the document; rows not measured now stay as they were."""
+    os.makedirs(RESULTS, exist_ok=True)
+    path = os.path.join(RESULTS, o.name + ".json")
+    old = load_json(path, {}).get("results", {})
+    merged = {**old, **run["results"]}
+    run["results"] = {name: merged[name] for name in rows.ROWS if name in merged}
+    with open(path + ".new", "w", encoding="utf-8") as f:
+        json.dump(run, f, indent=1)
+        f.write("\n")
+    os.replace(path + ".new", path)
+    print("numbers: " + os.path.relpath(path, ROOT))
+    if o.no_doc:
+        return
+    micro = load_json(os.path.join(HERE, "micro", "baseline.json"), {}).get("instructions", {})
+    with open(DOC, encoding="utf-8") as f:
+        text = numbers.replace_block(f.read(), rows.document(run, micro))
+    with open(DOC, "w", encoding="utf-8") as f:
+        f.write(text)
+    print("tables: " + os.path.relpath(DOC, ROOT))
+
+
+def main():
+    o = options()
+    os.environ["PATH"] += ":/usr/sbin:/sbin"
+    generator = os.path.abspath(o.generator or os.path.join(o.build, "usher-load"))
+    server = os.path.abspath(os.path.join(o.build, "usher-server"))
+    why = problem(o, generator, server)
+    if why:
+        print("bench: " + why, file=sys.stderr)
+        return 1
+    for s in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(s, lambda *_: sys.exit(143))
+    began, results = time.monotonic(), {}
+    world = measure.World(generator)
+    try:
+        ctx = rows.Context(world, server, o.quick)
+        for name, (title, fn) in rows.ROWS.items():
+            if o.only and name not in o.only.split(","):
+                continue
+            print("== %s: %s" % (name, title), flush=True)
+            t = time.monotonic()
+            results[name] = fn(ctx)
+            print("%s\n(%d s)\n" % (numbers.table(results[name]["columns"], results[name]["lines"]), time.monotonic() - t),
+                  flush=True)
+    except KeyboardInterrupt:
+        print("\ninterrupted: what was measured is kept", file=sys.stderr)
+        ctx.failures.append("interrupted")
+    finally:
+        world.close()
+    if results:
+        keep(o, {"facts": measure.facts(), "versions": [measure.version(p) for p in (Kea, Dhcpd, Dnsmasq)],
+                 "quick": o.quick, "reps": ctx.reps, "seconds": ctx.seconds, "results": results})
+    for f in ctx.failures:
+        print("FAIL " + f)
+    print("%d s" % (time.monotonic() - began))
+    print("%d rows, %d failures" % (len(results), len(ctx.failures)))
+    return 1 if ctx.failures else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
