@@ -13,9 +13,16 @@ void buf_init(struct buf *b)
 	*b = (struct buf){0};
 }
 
+void buf_init_over(struct buf *b, char *mem, size_t cap)
+{
+	*b = (struct buf){.p = mem, .cap = cap, .borrowed = true};
+	mem[0] = '\0';
+}
+
 void buf_fini(struct buf *b)
 {
-	free(b->p);
+	if (!b->borrowed)
+		free(b->p);
 	buf_init(b);
 }
 
@@ -40,11 +47,14 @@ bool buf_reserve(struct buf *b, size_t extra)
 		return true;
 	while (cap < b->len + extra + 1)
 		cap *= 2;
-	p = realloc(b->p, cap);
+	p = realloc(b->borrowed ? NULL : b->p, cap);
 	if (!p) {
 		b->failed = true;
 		return false;
 	}
+	if (b->borrowed)
+		memcpy(p, b->p, b->len);
+	b->borrowed = false;
 	b->p = p;
 	b->cap = cap;
 	b->p[b->len] = '\0';
@@ -102,10 +112,12 @@ char *buf_take(struct buf *b)
 {
 	char *p;
 
+	if (b->borrowed)
+		(void)buf_reserve(b, b->cap); /* to the heap */
 	if (!b->p)
 		(void)buf_reserve(b, 0);
 	p = b->failed ? NULL : b->p;
-	if (!p)
+	if (!p && !b->borrowed)
 		free(b->p);
 	buf_init(b);
 	return p;

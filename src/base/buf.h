@@ -14,9 +14,12 @@ struct buf {
 	size_t len;
 	size_t cap;
 	bool failed;
+	bool borrowed;	/* p is the caller's */
 };
 
 void buf_init(struct buf *b);
+/* The same, over memory of the caller's (cap > 0) as long as that is enough: no malloc for what is short. */
+void buf_init_over(struct buf *b, char *mem, size_t cap);
 void buf_fini(struct buf *b);
 void buf_reset(struct buf *b);			/* keeps the memory */
 bool buf_reserve(struct buf *b, size_t extra);	/* room for extra octets; false: memory is out */

@@ -53,26 +53,51 @@ static bool path_eq(const struct expr_path *a, const struct expr_path *b)
 	       memcmp(a->codes, b->codes, a->n_codes) == 0;
 }
 
-/* Equal subjects: what subject_ok() lets through. */
+/* A function that only lack of memory can make fail. */
+static bool is_sure_function(enum expr_op op)
+{
+	switch ((int)op) {
+	case OP_SUBSTRING:
+	case OP_SPLIT:
+	case OP_CONCAT2:
+	case OP_PLUS:
+	case OP_LCASE:
+	case OP_UCASE:
+	case OP_HEXSTRING:
+		return true;
+	default:
+		return false;
+	}
+}
+
+/* A string that comes from the packet, and that only lack of memory can make fail. */
+static bool subject_ok(const struct expr_node *e)
+{
+	if (!is_sure_function(e->op))
+		return e->op == OP_PATH || e->op >= OP_PKT_IFACE;
+	for (const struct expr_node *o = e->first; o; o = o->next)
+		if (o->is_bool || (o->op != OP_LITERAL && !subject_ok(o)))
+			return false;
+	return true;
+}
+
+/* Equal subjects: of what subject_ok() lets through. */
 static bool node_eq(const struct expr_node *a, const struct expr_node *b)
 {
+	const struct expr_node *x = a->first;
+	const struct expr_node *y = b->first;
+
 	if (a->op != b->op || a->is_bool != b->is_bool)
 		return false;
 	if (a->op == OP_PATH)
 		return path_eq(a->path, b->path);
-	if (a->op == OP_SUBSTRING)
-		return a->a == b->a && a->b == b->b && a->all == b->all && node_eq(a->first, b->first);
-	return true; /* a field */
-}
-
-/* A string that comes from the packet without any way to fail. */
-static bool subject_ok(const struct expr_node *e)
-{
-	if (e->op == OP_PATH)
-		return e->is_bool || e->path->access != ACCESS_TEXT;
-	if (e->op == OP_SUBSTRING)
-		return subject_ok(e->first) && !e->first->is_bool;
-	return e->op >= OP_PKT_IFACE;
+	if (a->op == OP_LITERAL)
+		return span_eq(a->lit, b->lit);
+	if ((a->op == OP_SUBSTRING || a->op == OP_SPLIT) && (a->a != b->a || a->b != b->b || a->all != b->all))
+		return false;
+	for (; x && y && node_eq(x, y); x = x->next, y = y->next)
+		;
+	return !x && !y;
 }
 
 static bool is_safe(const struct expr_node *e)
@@ -291,7 +316,7 @@ static void subject_look_up(const struct class_index *x, uint32_t number, const 
 	uint32_t set;
 
 	if (expr_subject(s->node, c, &value) < 0) {
-		/* out of memory: whoever asks for it will say so */
+		/* out of memory: who asks for it will say so */
 		for (size_t w = 0; w < x->n_words; w++)
 			ret_set[w] = x->pass[0][w] | x->pass[1][w];
 		return;

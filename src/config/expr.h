@@ -29,7 +29,6 @@ struct expr_ctx {
 	/* member('NAME') */
 	bool (*member)(void *ctx, const char *class_name);
 	void *member_ctx;
-	const struct option_defs *defs;	/* for .text */
 };
 
 struct expr_opts {

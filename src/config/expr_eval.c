@@ -145,7 +145,7 @@ static int eval_path(struct eval *v, const struct expr_node *e, struct span *ret
 	if (!expr_path_data(e->path, v->c->msg, &data))
 		return 0;
 	if (e->path->access == ACCESS_TEXT)
-		return expr_path_text(e->path, v->c, data, ret) ? 0 : no_memory(v);
+		return expr_path_text(e->path, data, v->c->scratch, ret) ? 0 : no_memory(v);
 	*ret = data;
 	return 0;
 }

@@ -41,6 +41,7 @@ struct expr_path {
 	uint32_t index;		/* of vendor-class data */
 	uint8_t codes[EXPR_MAX_PATH];
 	uint8_t n_codes;
+	const struct option_def *def; /* of what is named last, for its text; NULL: unknown */
 };
 
 struct expr_node {
@@ -74,9 +75,9 @@ int expr_regex_match(const struct expr_regex *re, struct span s, struct arena *s
 
 /* expr_path.c: false if what the path names is absent. data may be borrowed from the message. */
 bool expr_path_data(const struct expr_path *p, const struct dhcp4_msg *msg, struct span *ret);
-/* Its text (.text), in scratch. false: out of memory. */
-bool expr_path_text(const struct expr_path *p, const struct expr_ctx *c, struct span data,
-		    struct span *ret);
+const struct option_def *expr_path_def(const struct expr_path *p, const struct option_defs *defs);
+/* Its text (.text), in scratch or borrowed. false: out of memory. */
+bool expr_path_text(const struct expr_path *p, struct span data, struct arena *scratch, struct span *ret);
 
 /* expr_func.c: functions of strings. 0 or -USHER_E_EVAL with *why. Results borrow s or lie in scratch. */
 int expr_func_string(const struct expr_node *e, struct span *args, struct arena *scratch,

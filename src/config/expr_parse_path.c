@@ -63,11 +63,15 @@ static bool parse_enterprise(struct expr_parser *x, struct expr_path *p)
 static struct expr_node *path_node(struct expr_parser *x, const struct expr_path *p)
 {
 	struct expr_node *e = expr_node_new(x, OP_PATH, p->access == ACCESS_EXISTS);
+	struct expr_path *copy;
 
 	if (!e)
 		return NULL;
-	e->path = arena_memdup(x->arena, p, sizeof(*p));
-	return e->path ? e : expr_fail(x, x->p, -USHER_E_NOMEM, "out of memory");
+	copy = arena_memdup(x->arena, p, sizeof(*p));
+	if (copy && p->access == ACCESS_TEXT)
+		copy->def = expr_path_def(p, x->o->defs);
+	e->path = copy;
+	return copy ? e : expr_fail(x, x->p, -USHER_E_NOMEM, "out of memory");
 }
 
 /* .text, .hex, .exists, or more .option[…]; a '.' comes first. */

@@ -85,12 +85,12 @@ bool expr_path_data(const struct expr_path *p, const struct dhcp4_msg *msg, stru
 
 /* --- .text ---------------------------------------------------------------------------------- */
 
-static const struct option_def *def_find(const struct expr_ctx *c, const char *space, uint32_t code)
+static const struct option_def *def_find(const struct option_defs *defs, const char *space, uint32_t code)
 {
-	return c->defs ? option_defs_by_code(c->defs, space, code) : option_def_by_code(space, code);
+	return defs ? option_defs_by_code(defs, space, code) : option_def_by_code(space, code);
 }
 
-static const struct option_def *path_def(const struct expr_path *p, const struct expr_ctx *c)
+const struct option_def *expr_path_def(const struct expr_path *p, const struct option_defs *defs)
 {
 	const char *space = p->base == BASE_RELAY4 ? OPTION_SPACE_RAI : OPTION_SPACE_DHCP4;
 	const struct option_def *def = NULL;
@@ -101,26 +101,30 @@ static const struct option_def *path_def(const struct expr_path *p, const struct
 		space = vendor;
 	}
 	for (unsigned i = 0; i < p->n_codes; i++) {
-		def = space && *space ? def_find(c, space, p->codes[i]) : NULL;
+		def = space && *space ? def_find(defs, space, p->codes[i]) : NULL;
 		space = def ? def->encapsulate : NULL;
 	}
 	return def;
 }
 
-bool expr_path_text(const struct expr_path *p, const struct expr_ctx *c, struct span data,
-		    struct span *ret)
+bool expr_path_text(const struct expr_path *p, struct span data, struct arena *scratch, struct span *ret)
 {
-	const struct option_def *def = path_def(p, c);
+	char text[512] uninit;
 	char *copy = NULL;
 	struct buf b;
 
-	buf_init(&b);
-	if (def)
-		option_text(def, data, &b);
+	/* most are texts already */
+	if (p->def && p->def->type == OPTION_STRING && !(p->def->flags & OPTION_F_ARRAY)) {
+		*ret = data;
+		return true;
+	}
+	buf_init_over(&b, text, sizeof(text));
+	if (p->def)
+		option_text(p->def, data, &b);
 	else
 		buf_hex(&b, data, 0);
 	if (!b.failed)
-		copy = arena_strndup(c->scratch, b.p ? b.p : "", b.len);
+		copy = arena_strndup(scratch, b.p, b.len);
 	*ret = span_of(copy, b.len);
 	buf_fini(&b);
 	return copy != NULL;

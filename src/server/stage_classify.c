@@ -30,7 +30,6 @@ static struct expr_ctx expr_context(struct exchange *x)
 		.scratch = &x->pkt.arena,
 		.member = client_class_test,
 		.member_ctx = x,
-		.defs = x->cfg->defs,
 	};
 }
 

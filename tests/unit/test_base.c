@@ -109,6 +109,29 @@ static void test_arena_growing(void **state)
 	arena_fini(&a);
 }
 
+static void test_buf_over(void **state)
+{
+	char mem[16];
+	struct buf b;
+	char *s;
+
+	(void)state;
+	buf_init_over(&b, mem, sizeof(mem));
+	buf_str(&b, "fifteen octets.");
+	assert_ptr_equal(b.p, mem);
+	buf_char(&b, '!');
+	assert_ptr_not_equal(b.p, mem);
+	assert_string_equal(b.p, "fifteen octets.!");
+	buf_fini(&b);
+	buf_init_over(&b, mem, sizeof(mem));
+	buf_str(&b, "short");
+	s = buf_take(&b);
+	assert_ptr_not_equal(s, mem);
+	assert_string_equal(s, "short");
+	free(s);
+	buf_fini(&b);
+}
+
 static void test_buf(void **state)
 {
 	struct buf b;
@@ -276,6 +299,7 @@ int main(void)
 		cmocka_unit_test(test_arena_fixed),
 		cmocka_unit_test(test_arena_growing),
 		cmocka_unit_test(test_buf),
+		cmocka_unit_test(test_buf_over),
 		cmocka_unit_test(test_ip),
 		cmocka_unit_test(test_hex),
 		cmocka_unit_test(test_hash_and_rng),

@@ -44,10 +44,11 @@ static int teardown(void **state)
 static const char *const subjects[] = {
 	"option[60].hex", "substring(option[60].hex,0,3)", "substring(option[60].hex,2,all)", "option[93].hex",
 	"relay4[1].hex", "pkt4.mac", "pkt4.giaddr", "option[77].hex", "option[12].text", "vendor[4491].option[1].hex",
+	"lcase(option[60].hex)", "split(option[60].hex,'c',1)", "hexstring(option[93].hex,'')", "concat(option[77].hex,'')",
 };
 
 static const char *const values[] = {"''", "'abc'", "'abcdef'", "'cdef'", "0x0007", "0x020304050607",
-				     "0x0a000001", "'u'", "'hi'"};
+				     "0x0a000001", "'u'", "'hi'", "'0007'", "'ab'"};
 
 static void put_test(struct buf *b, unsigned depth)
 {
@@ -137,7 +138,7 @@ static void random_message(void)
 
 static unsigned candidates(const struct config *c, uint64_t *set)
 {
-	struct expr_ctx ctx = {.msg = &msg, .pkt = {"eth0", 1, 2, 300}, .scratch = &arena, .defs = c->defs};
+	struct expr_ctx ctx = {.msg = &msg, .pkt = {"eth0", 1, 2, 300}, .scratch = &arena};
 	unsigned n = 0;
 
 	class_index_candidates(c->class_index, &ctx, false, set);
@@ -160,8 +161,7 @@ static void test_leaves_out_what_is_false(void **state)
 			random_message();
 			(void)candidates(c, set);
 			for (size_t i = 0; i < N_CLASSES; i++) {
-				struct expr_ctx ctx = {.msg = &msg, .pkt = {"eth0", 1, 2, 300}, .scratch = &arena,
-						       .defs = c->defs};
+				struct expr_ctx ctx = {.msg = &msg, .pkt = {"eth0", 1, 2, 300}, .scratch = &arena};
 				bool yes = false;
 				int r = expr_bool(c->classes[i].test, &ctx, &yes, NULL);
 
