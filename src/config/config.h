@@ -291,6 +291,7 @@ struct config {
 	const struct config_class *classes; /* in order of definition */
 	size_t n_classes;
 	const struct class_index *class_index;
+	bool names_vendor_classes;	/* one of class_names is VENDOR_CLASS_x */
 	const struct config_class *const *class_by_id; /* NULL where a name has no definition */
 
 	const struct config_subnet *subnets; /* by id, ascending */

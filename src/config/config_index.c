@@ -111,6 +111,8 @@ static int index_classes(struct load *l)
 		return load_no_memory(l);
 	for (size_t i = 0; i < l->c->n_classes; i++)
 		by_id[l->c->classes[i].id] = &l->c->classes[i];
+	for (size_t i = 0; i < l->n_names; i++)
+		l->c->names_vendor_classes |= strncmp(l->class_names[i], "VENDOR_CLASS_", 13) == 0;
 	l->c->class_by_id = by_id;
 	return class_index_new(l->c, l->a, &l->c->class_index) < 0 ? load_no_memory(l) : 0;
 }

@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "config/class_index.h"
 #include "config/config.h"
+#include "server/snapshot.h"
 #include "server/stages.h"
 #include "server/trace.h"
 #include "server/worker.h"
@@ -119,24 +120,29 @@ void classify_additional(struct exchange *x)
 		classify_list(x, &x->subnet->network->additional);
 }
 
+/* VENDOR_CLASS_<option 60>: for whom the configuration or a callout may ask. */
+static void classify_vendor(struct exchange *x)
+{
+	struct span vendor = dhcp4_opt_data(&x->query, DHCP4_OPT_VENDOR_CLASS_ID);
+	char *name;
+
+	if (!vendor.n)
+		return;
+	name = arena_printf(&x->pkt.arena, "VENDOR_CLASS_%.*s", (int)vendor.n, (const char *)vendor.p);
+	if (name)
+		exchange_add_class_name(x, name);
+}
+
 enum verdict stage_classify(struct exchange *x)
 {
-	struct span vendor;
-
 	unpack_derive(x);
 	trace_begin(x);
 	EXCHANGE_LOG(x, LOG_DHCP4_PACKET_RECEIVED, "%s received on interface %s", dhcp4_type_name(x->type),
 		     exchange_iface_name(x));
 	TRACE(x, "%s from %s", dhcp4_type_name(x->type), exchange_label(x));
 	exchange_add_class(x, CLASS_ALL);
-	vendor = dhcp4_opt_data(&x->query, DHCP4_OPT_VENDOR_CLASS_ID);
-	if (vendor.n) {
-		char *name = arena_printf(&x->pkt.arena, "VENDOR_CLASS_%.*s", (int)vendor.n,
-					  (const char *)vendor.p);
-
-		if (name)
-			exchange_add_class_name(x, name);
-	}
+	if (x->cfg->names_vendor_classes || hook_any_at_all(x->snap->hooks) || x->trace)
+		classify_vendor(x);
 	classify_pass(x, false);
 	return VERDICT_CONTINUE;
 }
