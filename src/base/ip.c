@@ -6,7 +6,6 @@
 
 #include "base/error.h"
 
-#include <stdio.h>
 
 int ip_parse(const char *s, size_t n, uint32_t *ret_addr)
 {
@@ -33,8 +32,18 @@ int ip_parse(const char *s, size_t n, uint32_t *ret_addr)
 
 char *ip_text(uint32_t a, char out[IP_TEXT_LEN])
 {
-	(void)snprintf(out, IP_TEXT_LEN, "%u.%u.%u.%u", a >> 24, a >> 16 & 255, a >> 8 & 255,
-		       a & 255);
+	char *p = out;
+
+	for (int shift = 24; shift >= 0; shift -= 8) {
+		unsigned v = a >> shift & 255;
+
+		if (v >= 100)
+			*p++ = (char)('0' + v / 100);
+		if (v >= 10)
+			*p++ = (char)('0' + v / 10 % 10);
+		*p++ = (char)('0' + v % 10);
+		*p++ = shift ? '.' : '\0';
+	}
 	return out;
 }
 

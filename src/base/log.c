@@ -21,7 +21,8 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { LOG_LINE = 4096, LOG_MAX_SINKS = 16, LOG_REPEATS = 50 };
+/* STAMP_LEN: "2026-11-20 12:00:00.123 " */
+enum { STAMP_LEN = 24, HEAD_LEN = 128, LOG_LINE = 4096, LOG_MAX_SINKS = 16, LOG_REPEATS = 50 };
 
 struct sink {
 	enum log_sink_kind kind;
@@ -44,6 +45,9 @@ struct log {
 	struct sink sinks[LOG_MAX_SINKS];
 	size_t n_sinks;
 	_Atomic uint64_t lost;
+	char head[LOG_N_IDS][HEAD_LEN]; /* of each id's lines, behind the time */
+	time_t stamp_sec;		/* what stamp says; under lock */
+	char stamp[32];
 	struct repeats {
 		_Atomic int64_t second;
 		_Atomic uint32_t written, held_back;
@@ -177,6 +181,17 @@ int log_configure(struct log *log, const struct log_rule *rules, size_t n, bool 
 	return 0;
 }
 
+/* What stands behind the time in every line of an id. */
+static void heads_make(struct log *log)
+{
+	int pid = (int)getpid();
+
+	for (unsigned i = 0; i < LOG_N_IDS; i++)
+		(void)snprintf(log->head[i], sizeof(log->head[i]), "%-5s [kea-dhcp4%s%s/%d] %s ",
+			       severity_names[ids[i].severity], ids[i].logger[0] ? "." : "", ids[i].logger, pid,
+			       ids[i].name);
+}
+
 struct log *log_new(const struct clock_src *clock)
 {
 	struct log *log = calloc(1, sizeof(*log));
@@ -185,6 +200,7 @@ struct log *log_new(const struct clock_src *clock)
 		return NULL;
 	log->clock = *clock;
 	(void)pthread_mutex_init(&log->lock, NULL);
+	heads_make(log);
 	if (log_configure(log, NULL, 0, false) < 0) {
 		log_free(log);
 		return NULL;
@@ -279,20 +295,24 @@ static void line_clean(char *s)
 			*s = '?';
 }
 
-static size_t line_head(struct log *log, enum log_id id, char *line, size_t cap)
+/* "2026-11-20 12:00:00.123 " into out; the second is rendered when it changes. With lock. */
+static void stamp_put(struct log *log, char out[STAMP_LEN])
 {
 	int64_t now = clock_wall_ns(&log->clock);
 	time_t sec = (time_t)(now / NS_PER_S);
-	char when[32];
+	unsigned ms = (unsigned)(now % NS_PER_S / NS_PER_MS);
 	struct tm tm;
-	int n;
 
-	(void)localtime_r(&sec, &tm);
-	(void)strftime(when, sizeof(when), "%Y-%m-%d %H:%M:%S", &tm);
-	n = snprintf(line, cap, "%s.%03d %-5s [kea-dhcp4%s%s/%d] %s ", when,
-		     (int)(now % NS_PER_S / NS_PER_MS), severity_names[ids[id].severity],
-		     ids[id].logger[0] ? "." : "", ids[id].logger, (int)getpid(), ids[id].name);
-	return n > 0 ? (size_t)n : 0;
+	if (sec != log->stamp_sec || !log->stamp[0]) {
+		(void)localtime_r(&sec, &tm);
+		(void)strftime(log->stamp, sizeof(log->stamp), "%Y-%m-%d %H:%M:%S.", &tm);
+		log->stamp_sec = sec;
+	}
+	memcpy(out, log->stamp, STAMP_LEN - 4);
+	out[STAMP_LEN - 4] = (char)('0' + ms / 100);
+	out[STAMP_LEN - 3] = (char)('0' + ms / 10 % 10);
+	out[STAMP_LEN - 2] = (char)('0' + ms % 10);
+	out[STAMP_LEN - 1] = ' ';
 }
 
 /* the daemon's own words (a refused reload) are few, and each is meant for somebody */
@@ -353,22 +373,23 @@ static void sinks_write(struct log *log, enum log_id id, const char *line, size_
 
 void log_msg(struct log *log, enum log_id id, const char *fmt, ...)
 {
-	char line[LOG_LINE];
-	size_t head;
+	char line[LOG_LINE] uninit;
+	size_t head = strlen(log ? log->head[id] : "") + STAMP_LEN;
 	size_t n;
 	va_list ap;
 	uint32_t before;
 
 	if (!log_on(log, id))
 		return;
-	head = line_head(log, id, line, sizeof(line));
+	memcpy(line + STAMP_LEN, log->head[id], head - STAMP_LEN);
 	va_start(ap, fmt);
 	(void)vsnprintf(line + head, sizeof(line) - head - 64, fmt, ap);
 	va_end(ap);
 	line_clean(line + head);
+	n = head + strlen(line + head);
 	(void)pthread_mutex_lock(&log->lock);
 	if (repeat_ok(log, id, &before)) {
-		n = strlen(line);
+		stamp_put(log, line);
 		if (before)
 			n += (size_t)snprintf(line + n, sizeof(line) - n - 1, " (%u like it held back)", before);
 		line[n++] = '\n';

@@ -15,7 +15,6 @@
 #include "server/worker.h"
 
 #include <stddef.h>
-#include <stdio.h>
 
 void exchange_reset(struct exchange *x)
 {
@@ -56,27 +55,59 @@ struct lease_client exchange_client(const struct exchange *x, const struct confi
 	return (struct lease_client){match ? x->client_id : SPAN_NULL, x->hw};
 }
 
-static size_t label_hex(char *out, size_t cap, struct span s)
+static char *put_text(char *p, const char *s)
 {
-	size_t n = 0;
+	size_t n = strlen(s);
 
-	for (size_t i = 0; i < s.n && n + 4 < cap; i++)
-		n += (size_t)snprintf(out + n, cap - n, i ? ":%02x" : "%02x", s.p[i]);
-	return n;
+	memcpy(p, s, n);
+	return p + n;
 }
 
+static char *put_number(char *p, uint32_t v, unsigned base)
+{
+	char digits[10];
+	size_t n = 0;
+
+	do {
+		digits[n++] = "0123456789abcdef"[v % base];
+		v /= base;
+	} while (v);
+	while (n)
+		*p++ = digits[--n];
+	return p;
+}
+
+/* At most max octets, ':' between them. */
+static char *put_hex(char *p, struct span s, size_t max)
+{
+	static const char digits[] = "0123456789abcdef";
+
+	for (size_t i = 0; i < s.n && i < max; i++) {
+		if (i)
+			*p++ = ':';
+		*p++ = digits[s.p[i] >> 4];
+		*p++ = digits[s.p[i] & 15];
+	}
+	return p;
+}
+
+/* By hand: two of these a lease are written where INFO is on. */
 const char *exchange_label(struct exchange *x)
 {
-	char hw[64] = "";
-	char cid[200] = "no info";
-	const char *label;
+	enum { HW_SHOWN = 20, ID_SHOWN = 64 };
+	char text[64 + 3 * (HW_SHOWN + ID_SHOWN) + 16] uninit;
+	char *p = put_text(text, "[hwtype=");
 
-	(void)label_hex(hw, sizeof(hw), x->hw);
-	if (x->client_id.n)
-		(void)label_hex(cid, sizeof(cid), x->client_id);
-	label = arena_printf(&x->pkt.arena, "[hwtype=%u %s], cid=[%s], tid=0x%x", x->query.htype, hw, cid,
-			     x->query.xid);
-	return label ? label : "[?]";
+	p = put_number(p, x->query.htype, 10);
+	*p++ = ' ';
+	p = put_hex(p, x->hw, HW_SHOWN);
+	p = put_text(p, "], cid=[");
+	p = x->client_id.n ? put_hex(p, x->client_id, ID_SHOWN) : put_text(p, "no info");
+	p = put_text(p, "], tid=0x");
+	p = put_number(p, x->query.xid, 16);
+	*p = '\0';
+	p = arena_strdup(&x->pkt.arena, text);
+	return p ? p : "[?]";
 }
 
 static uint32_t class_words(const struct exchange *x)

@@ -51,6 +51,7 @@ struct exchange {
 	struct worker *w;
 	struct packet pkt;
 	uint8_t *out;		   /* EXCHANGE_OUT_LEN octets */
+	bool fresh;		   /* free, and nothing was put into it since the last reset */
 
 	/* zero when a packet comes in: everything from here to query */
 	struct capture *capture;   /* it came in by; borrowed from the worker */

@@ -94,7 +94,9 @@ static struct exchange *slot_take(struct worker *w)
 
 	w->free = x->next;
 	w->n_free--;
-	exchange_reset(x);
+	if (!x->fresh)
+		exchange_reset(x);
+	x->fresh = false;
 	return x;
 }
 
@@ -291,8 +293,10 @@ int worker_receive_batch(struct worker *w, struct capture *c, int port_ifindex, 
 	for (unsigned i = 0; i < n; i++)
 		pkts[i] = &slot_take(w)->pkt;
 	got = capture_recv(c, pkts, n);
-	for (unsigned i = n; i > (got > 0 ? (unsigned)got : 0); i--)
+	for (unsigned i = n; i > (got > 0 ? (unsigned)got : 0); i--) {
+		exchange_of(pkts[i - 1])->fresh = true;
 		slot_give(w, exchange_of(pkts[i - 1]));
+	}
 	for (int i = 0; i < got;) {
 		struct exchange *xs[RUN_TOGETHER];
 		size_t k = 0;
