@@ -9,7 +9,7 @@
  *   lease_bench contend THREADS [LEASES [WORK]]
  *                                        assignments a second by so many threads, with so many turns of
  *                                        an empty loop between two
- *   lease_bench commit DIR LEASES RATE SECONDS [cleanup|MODE...]
+ *   lease_bench commit DIR LEASES RATE SECONDS [ROUNDS [MAX_DELAY_US]]
  *                                        assign -> durable, p50 and p99, alone and beside clean-ups
  */
 #include "lease_bench.h"
