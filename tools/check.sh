@@ -92,19 +92,19 @@ export TSAN_OPTIONS=${TSAN_OPTIONS:-second_deadlock_stack=1}
 if build build --buildtype=release; then
 	meson_tests "unit tests, release" build
 	counted_tests "instructions an exchange" bench/micro/run.py
-	system_tests "system tests, release" ${LONG:+--long}
+	system_tests "system tests, release, 4 workers" --workers 4 ${LONG:+--long}
 fi
 
 if build build-asan --buildtype=debugoptimized -Db_sanitize=address,undefined -Db_lundef=false; then
 	meson_tests "unit tests, ASan and UBSan" build-asan -t 3
-	USHER_SANITIZED=1 system_tests "system tests, ASan and UBSan" --binary build-asan/usher-server --tag asan
+	USHER_SANITIZED=1 system_tests "system tests, ASan and UBSan, 1 worker" --workers 1 --binary build-asan/usher-server --tag asan
 fi
 
 # TSan's shadow memory needs the kernel's address randomisation out of the way
 prefix=(setarch -R)
 if build build-tsan --buildtype=debugoptimized -Db_sanitize=thread -Db_lundef=false; then
 	meson_tests "unit tests with threads, TSan" build-tsan -t 10 base capture control hook journal lease_db runtime server
-	USHER_SANITIZED=1 system_tests "system tests, TSan" --binary build-tsan/usher-server --tag tsan
+	USHER_SANITIZED=1 system_tests "system tests, TSan, 4 workers" --workers 4 --binary build-tsan/usher-server --tag tsan
 fi
 
 echo

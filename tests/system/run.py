@@ -24,6 +24,7 @@ def main():
     a.add_argument("--only", help="tests whose name has one of these parts (comma between)")
     a.add_argument("--tag", help="tests of a subset: asan, tsan")
     a.add_argument("--binary", default=os.path.join(ROOT, "build", "usher-server"), help="the server")
+    a.add_argument("--workers", type=int, default=2, help="threads of the server")
     a.add_argument("--jobs", type=int, default=2, help="tests at a time")
     a.add_argument("--long", action="store_true", help="the long loops (50 kills instead of 10, …)")
     a.add_argument("--list", action="store_true", help="names only")
@@ -35,6 +36,7 @@ def main():
         print("\n".join(c.name for c in cases))
         return 0
     o.binary = os.path.abspath(o.binary)
+    os.environ["USHER_WORKERS"] = str(o.workers)
     missing = [t for t in TOOLS if not shutil.which(t, path=os.environ.get("PATH", "") + ":/usr/sbin:/sbin")]
     if os.geteuid() or missing or not os.access(o.binary, os.X_OK):
         print("FAIL setup: %s" % ("must run as root" if os.geteuid() else "missing: " + " ".join(missing)

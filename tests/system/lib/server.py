@@ -52,7 +52,8 @@ class Server:
             "lease-database": {"type": "memfile", "persist": True, "name": self.lease_path, "lfc-interval": 0},
             "valid-lifetime": 3600, "renew-timer": 900, "rebind-timer": 1800,
             "authoritative": True,
-            "multi-threading": {"enable-multi-threading": True, "thread-pool-size": 2, "packet-queue-size": 1024},
+            "multi-threading": {"enable-multi-threading": True, "packet-queue-size": 1024,
+                                "thread-pool-size": int(os.environ.get("USHER_WORKERS", 2))},
             "loggers": [{"name": "kea-dhcp4", "severity": "INFO", "output_options": [{"output": "stdout"}]}],
             "subnet4": subnets if subnets is not None else [subnet()],
         }
