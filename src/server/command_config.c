@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "config/config.h"
+#include "runtime/aside.h"
 #include "server/command.h"
 #include "server/snapshot.h"
 
@@ -69,14 +70,30 @@ static const struct json *config_arg(struct command *c)
 	return m;
 }
 
+/* A configuration to be built aside. */
+struct building {
+	const struct json *root;
+	struct config **ret;
+	struct config_error *err;
+};
+
+static int build_config(void *ctx)
+{
+	static const struct config_load_opts opts = {0};
+	const struct building *b = ctx;
+
+	return config_load_json(b->root, &opts, b->ret, b->err);
+}
+
 static struct json *load_arg(struct command *c, struct config **ret)
 {
-	struct config_load_opts lo = {0};
 	struct config_error err = {0};
+	struct building b = {NULL, ret, &err};
 
 	if (!json_get(c->args, "Dhcp4"))
 		return command_fail(c, "'arguments' must hold the map 'Dhcp4'");
-	if (config_load_json(config_arg(c), &lo, ret, &err) < 0)
+	b.root = config_arg(c);
+	if (aside_run(build_config, &b) < 0)
 		return fail_at(c, "configuration refused", &err);
 	return NULL;
 }

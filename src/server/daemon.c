@@ -14,6 +14,7 @@
 #include "hook/hook.h"
 #include "lease/lease_db.h"
 #include "lease/lease_store.h"
+#include "runtime/aside.h"
 #include "runtime/iface.h"
 #include "runtime/loop.h"
 #include "server/lease_check.h"
@@ -170,14 +171,29 @@ int daemon_apply(struct server_daemon *d, struct config *cfg, struct config_erro
 	return 0;
 }
 
+/* A configuration to be read aside. */
+struct reading {
+	const char *path;
+	struct config_load_opts opts;
+	struct config **ret;
+	struct config_error *err;
+};
+
+static int read_config(void *ctx)
+{
+	struct reading *r = ctx;
+
+	return config_load_file(r->path, &r->opts, r->ret, r->err);
+}
+
 int daemon_reload(struct server_daemon *d, struct config_error *err)
 {
-	struct config_load_opts lo = {.warn = warn, .ctx = d};
-	struct config *cfg;
+	struct config *cfg = NULL;
+	struct reading reading = {d->o.config_file, {.warn = warn, .ctx = d}, &cfg, err};
 	int r;
 
 	log_msg(d->srv.log, LOG_DHCP4_DYNAMIC_RECONFIGURATION, "reading %s", d->o.config_file);
-	r = config_load_file(d->o.config_file, &lo, &cfg, err);
+	r = aside_run(read_config, &reading);
 	if (r == 0) {
 		r = daemon_apply(d, cfg, err);
 		if (r < 0)

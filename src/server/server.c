@@ -67,6 +67,12 @@ void server_fini(struct server *srv)
 	for (unsigned i = 0; i < srv->n_workers; i++)
 		worker_let_go(srv->workers[i]);
 	snapshot_unref(srv->snap);
+	while (srv->retired) {
+		struct snapshot *next = srv->retired->next_retired;
+
+		snapshot_unref(srv->retired);
+		srv->retired = next;
+	}
 	for (unsigned i = 0; i < srv->n_workers; i++)
 		worker_free(srv->workers[i]);
 	srv->n_workers = 0;
@@ -95,7 +101,28 @@ void server_publish_snapshot(struct server *srv, struct snapshot *s)
 	srv->snap = s;
 	(void)atomic_fetch_add(&srv->generation, 1);
 	(void)pthread_mutex_unlock(&srv->lock);
-	snapshot_unref(old);
+	server_free_retired(srv);
+	if (!old)
+		return;
+	old->next_retired = srv->retired;
+	srv->retired = old;
+}
+
+void server_free_retired(struct server *srv)
+{
+	struct snapshot **p = &srv->retired;
+
+	while (*p) {
+		struct snapshot *s = *p;
+
+		/* nobody can come to a retired one any more: ours is the last reference for good */
+		if (s->refs > 1) {
+			p = &s->next_retired;
+			continue;
+		}
+		*p = s->next_retired;
+		snapshot_unref(s);
+	}
 }
 
 void server_publish_ifaces(struct server *srv, struct iface_table *t)

@@ -46,6 +46,7 @@ struct server {
 
 	pthread_mutex_t lock;		/* of the three below */
 	struct snapshot *snap;
+	struct snapshot *retired;	/* the management thread's */
 	struct iface_table *ifaces;
 	struct subnet_stats *subnet_stats; /* list, by id; never shrinks */
 	_Atomic uint64_t generation;	/* moves when snap or ifaces does */
@@ -75,6 +76,9 @@ void server_fini(struct server *srv);
 
 /* Publishes; takes the reference. */
 void server_publish_snapshot(struct server *srv, struct snapshot *s);
+/* Frees the snapshots before, once no worker has them: a large one takes milliseconds, which are not to
+ * be a packet's. The management thread's, now and then. */
+void server_free_retired(struct server *srv);
 void server_publish_ifaces(struct server *srv, struct iface_table *t);
 /* References to what is current. */
 struct snapshot *server_snapshot(struct server *srv);

@@ -31,6 +31,7 @@ struct snapshot {
 	size_t n_server_ids;
 	bool affinity;			/* released and expired leases are kept for their clients */
 	uint64_t generation;
+	struct snapshot *next_retired;
 };
 
 /* Builds from cfg, which it takes over on success only. prev (may be NULL) lends what is unchanged. */

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * A thread that is as nice as can be. The caller's own priority is not touched: without privileges it
+ * could not be had back.
+ */
+#include "runtime/aside.h"
+
+#include <pthread.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+struct aside {
+	int (*fn)(void *ctx);
+	void *ctx;
+	int result;
+};
+
+static void *aside_main(void *arg)
+{
+	struct aside *a = arg;
+
+	/* on Linux a priority belongs to a thread; without it the work is done all the same */
+	(void)setpriority(PRIO_PROCESS, (id_t)gettid(), 19);
+	a->result = a->fn(a->ctx);
+	return NULL;
+}
+
+int aside_run(int (*fn)(void *ctx), void *ctx)
+{
+	struct aside a = {fn, ctx, 0};
+	pthread_t t;
+
+	if (pthread_create(&t, NULL, aside_main, &a) != 0)
+		return fn(ctx);
+	(void)pthread_join(t, NULL);
+	return a.result;
+}
