@@ -19,8 +19,10 @@ enum { ATOMS_MAX = 64, VALUE_MAX = 512 };
 /* Something a packet has a value of. Of a condition that an option is there: "1" or "0". */
 struct subject {
 	const struct expr_node *node;
-	bool wants_empty;	/* a class asks for the empty string, which is what is absent */
 	bool early, late;	/* classes of that pass ask for it */
+	bool wants_empty;	/* a class asks for the empty string, which is what is absent */
+	uint64_t lengths;	/* of the values that are asked for, modulo 64, and what they begin with: */
+	struct code_set first;	/* nearly always enough to tell that nobody asks for this one */
 };
 
 struct atom {
@@ -206,15 +208,31 @@ static uint32_t subject_number(struct class_index *x, const struct expr_node *no
 	return i;
 }
 
+static void subject_wants(struct subject *s, struct span value, bool late)
+{
+	s->early |= !late;
+	s->late |= late;
+	s->wants_empty |= !value.n;
+	s->lengths |= 1ULL << (value.n % 64);
+	if (value.n)
+		code_set_add(&s->first, value.p[0]);
+}
+
+/* May a class ask for this value? */
+static bool subject_may_want(const struct subject *s, struct span value)
+{
+	if (!value.n)
+		return s->wants_empty;
+	return value.n <= VALUE_MAX && (s->lengths >> (value.n % 64) & 1) && code_set_has(&s->first, value.p[0]);
+}
+
 static int atom_put(struct class_index *x, struct arena *a, const struct atom *atom, size_t class, bool late)
 {
 	uint32_t number = subject_number(x, atom->subject);
 	uint8_t key[VALUE_MAX + 4];
 	uint32_t set, old;
 
-	x->subjects[number].early |= !late;
-	x->subjects[number].late |= late;
-	x->subjects[number].wants_empty |= !atom->value.n;
+	subject_wants(&x->subjects[number], atom->value, late);
 	if (!config_map_get(&x->values, value_key(number, atom->value, key), &set)) {
 		set = x->n_sets++;
 		x->sets[set] = arena_array(a, uint64_t, x->n_words);
@@ -311,7 +329,7 @@ static void subject_look_up(const struct class_index *x, uint32_t number, const 
 			    uint64_t *ret_set)
 {
 	const struct subject *s = &x->subjects[number];
-	uint8_t key[VALUE_MAX + 4];
+	uint8_t key[VALUE_MAX + 4] uninit;
 	struct span value;
 	uint32_t set;
 
@@ -321,9 +339,7 @@ static void subject_look_up(const struct class_index *x, uint32_t number, const 
 			ret_set[w] = x->pass[0][w] | x->pass[1][w];
 		return;
 	}
-	if ((!value.n && !s->wants_empty) || value.n > VALUE_MAX)
-		return;
-	if (!config_map_get(&x->values, value_key(number, value, key), &set))
+	if (!subject_may_want(s, value) || !config_map_get(&x->values, value_key(number, value, key), &set))
 		return;
 	for (size_t w = 0; w < x->n_words; w++)
 		ret_set[w] |= x->sets[set][w];
