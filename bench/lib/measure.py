@@ -195,6 +195,7 @@ class World:
         self.srv.addr("srv0", SERVER + "/8")
         self.gen.addr("gen0", RELAY + "/8")
         self.filled = True	# veth() switched offload off
+        self.relays = {RELAY}	# addresses that the generator has
 
     def close(self):
         self.lab.close()
@@ -213,7 +214,12 @@ class World:
         return Server(self, peer, setup, **kw)
 
     def load_args(self, setup, profile, o):
-        a = ["--direct", "-i", "gen0"] if setup.direct else ["--relayed", "--bind", RELAY, "--server", SERVER]
+        a = ["--direct", "-i", "gen0"] if setup.direct else ["--relayed", "--server", SERVER]
+        for relay in [] if setup.direct else setup.relays or [RELAY]:
+            a += ["--bind", relay]
+            if relay not in self.relays:
+                self.gen.addr("lo", relay + "/32")
+                self.relays.add(relay)
         a += ["--profile", profile, "--json", "--no-progress", "--cpu", "0", "--seed", "1"]
         for k, v in o.items():
             a += ["--" + k.replace("_", "-"), str(v)] if v is not True else ["--" + k.replace("_", "-")]

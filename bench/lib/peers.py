@@ -26,6 +26,7 @@ class Setup:
     leases_from: str = None
     cache: bool = True		# lease caching as the server has it by default
     subnets: list = None	# usher-server alone: another topology
+    relays: list = dataclasses.field(default_factory=list)	# several relay agents; none: the usual one
     more: dict = dataclasses.field(default_factory=dict)	# members of Dhcp4, usher-server alone
     log_level: str = "WARN"
 

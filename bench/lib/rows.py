@@ -145,6 +145,32 @@ def renew_written(ctx):
                     time=ctx.seconds, window=ctx.window, clients=1000)
 
 
+@row("large", "A large configuration (usher-server; renewals that are written, of 6,400 clients in 64 subnets)")
+def large(ctx):
+    n, hosts = (1000, 10000) if ctx.quick else (10000, 100000)
+    relays = [configs.ip(configs.number("10.0.0.9") + i * (n // 64) * 256) for i in range(64)]
+    small = [{"id": 1, "subnet": "10.0.0.0/8", "pools": [{"pool": "10.64.0.0 - 10.127.255.255"}]}]
+    big = {"client-classes": configs.many_classes(200)}
+    setups = {"one subnet": Setup(subnets=small, cache=False, relays=relays),
+              "%s subnets, %s reservations, 200 classes" % (figure(n), figure(hosts)):
+                  Setup(subnets=configs.many_subnets(n, hosts), cache=False, relays=relays, more=big)}
+    samples = {name: [] for name in setups}
+
+    def once(setup):
+        with ctx.world.server(ctx.usher(), setup) as s:
+            return ctx.world.measure(s, "renew", time=ctx.seconds, window=512, clients=6400)
+    for _ in range(ctx.reps):
+        for name, setup in setups.items():
+            if r := ctx.attempt(name, lambda setup=setup: once(setup)):
+                samples[name].append(r)
+    a, b = samples.values()
+    more = ratios([(y["cpu_us"], x["cpu_us"]) for x, y in zip(a, b)]) if a and b else None
+    data = {name: {k: _of(v, k) for k in ("rate", "cpu_us")} for name, v in samples.items()}
+    return {"columns": ["configuration", "renewals/s", "CPU µs each", "to one subnet"],
+            "lines": [[name, with_range(d["rate"]), with_range(d["cpu_us"]), with_range(more) if i and more else ""]
+                      for i, (name, d) in enumerate(data.items())], "data": {**data, "ratio": more}}
+
+
 # --- full pools -----------------------------------------------------------------------------------------------
 
 @row("full", "Nearly full pools (one /16; 1,000 of its clients renew; 20 DISCOVERs a second of strangers besides)")

@@ -13,6 +13,8 @@ struct hash_key {
 };
 
 uint64_t hash_bytes(const struct hash_key *key, struct span s);
+/* Without a secret, and fast: for tables into which strangers can put nothing. */
+uint64_t hash_open(struct span s);
 /* A cheap mix for values that strangers cannot choose freely (addresses, small integers). */
 static inline uint32_t hash_u32(uint32_t x)
 {

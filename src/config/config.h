@@ -279,6 +279,7 @@ struct config {
 	bool stash_agent_options;
 	const uint8_t *host_ids;	/* enum config_host_id, in order of look-up */
 	size_t n_host_ids;
+	uint32_t host_id_types;		/* bit t: a reservation has an identifier of type t */
 	const char *server_tag;
 
 	struct config_params params;	/* global values */

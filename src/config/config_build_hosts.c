@@ -70,6 +70,7 @@ static int note_id(struct load *l, const struct config_host *h, uint32_t index)
 
 	if (r < 0)
 		return load_no_memory(l);
+	l->c->host_id_types |= 1U << h->id_type;
 	if (r == 0)
 		return load_fail(l, json_get(h->node, name), "%s '%.64s' is already reserved at %s", name,
 				 load_str(h->node, name, ""),

@@ -8,13 +8,14 @@
 #include "base/arena.h"
 
 struct config_map_slot {
-	struct span key;	/* p == NULL: free */
+	struct span key;
 	uint64_t hash;
 	uint32_t value;
 };
 
 struct config_map {
 	struct config_map_slot *slots;
+	uint8_t *tags;		/* of each slot; 0: free */
 	size_t cap;		/* a power of two, or 0 */
 	size_t n;
 };

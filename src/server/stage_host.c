@@ -45,9 +45,12 @@ static const struct config_host *host_lookup(struct exchange *x, uint32_t subnet
 {
 	for (size_t i = 0; i < x->cfg->n_host_ids; i++) {
 		enum config_host_id type = x->cfg->host_ids[i];
-		struct span id = identifier(x, type);
 		const struct config_host *h;
+		struct span id;
 
+		if (!(x->cfg->host_id_types >> type & 1))
+			continue;
+		id = identifier(x, type);
 		if (!id.n)
 			continue;
 		h = config_host_by_id(x->cfg, subnet_id, type, id);
