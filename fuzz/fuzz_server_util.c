@@ -430,7 +430,7 @@ void fuzz_server_run(struct fuzz_server *f)
 	check_ended(f, released, declined);
 	/* every packet is answered, or dropped for a reason; nothing is left behind */
 	fuzz_check(server_metric(&f->d.srv, METRIC_RECEIVED) == server_metric(&f->d.srv, METRIC_SENT) + drops(f));
-	fuzz_check(f->d.srv.in_flight == 0);
+	fuzz_check(worker_parked(f->d.srv.workers[0]) == 0);
 }
 
 /* --- the command channel ------------------------------------------------------------------------------ */

@@ -11,6 +11,7 @@
 #include "hook/hook.h"
 #include "lease/lease_store.h"
 #include "server/snapshot.h"
+#include "server/worker.h"
 #include "server/trace.h"
 
 #include <stdarg.h>
@@ -292,14 +293,17 @@ struct json *command_status(struct command *c)
 	struct json *m = json_map(c->arena);
 	struct snapshot *s = server_snapshot(&c->d->srv);
 	int64_t now = clock_wall_ns(&c->d->srv.clock);
+	uint64_t parked = 0;
 
+	for (unsigned i = 0; i < c->d->srv.n_workers; i++)
+		parked += worker_parked(c->d->srv.workers[i]);
 	(void)json_add(c->arena, m, "pid", json_int(c->arena, getpid()));
 	(void)json_add(c->arena, m, "uptime", json_int(c->arena, (now - c->d->srv.started_ns) / NS_PER_S));
 	(void)json_add(c->arena, m, "reload", json_int(c->arena, (now - c->d->srv.reloaded_ns) / NS_PER_S));
 	(void)json_add(c->arena, m, "multi-threading-enabled", json_bool(c->arena, s->cfg->multi_threading));
 	(void)json_add(c->arena, m, "thread-pool-size", json_int(c->arena, c->d->srv.n_workers));
 	(void)json_add(c->arena, m, "packet-queue-size", json_int(c->arena, s->cfg->packet_queue_size));
-	(void)json_add(c->arena, m, "parked-packets", json_int(c->arena, (int64_t)c->d->srv.in_flight));
+	(void)json_add(c->arena, m, "parked-packets", json_int(c->arena, (int64_t)parked));
 	(void)json_add(c->arena, m, "hook-failures", json_int(c->arena, (int64_t)hook_failures(s->hooks)));
 	(void)json_add(c->arena, m, "sockets", status_sockets(c));
 	(void)json_add(c->arena, m, "dhcp-state", status_dhcp_state(c));

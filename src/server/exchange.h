@@ -20,6 +20,7 @@ struct config_pool;
 struct config_subnet;
 struct iface;
 struct server;
+struct snap_hold;
 struct snapshot;
 struct trace;
 struct worker;
@@ -58,7 +59,7 @@ struct exchange {
 	int port_ifindex;	   /* the worker port it came in by; -1: none (replay) */
 	const struct iface *iface; /* in the worker's table; NULL: unknown */
 	struct snapshot *snap;     /* held while parked */
-	bool holds_snap;
+	struct snap_hold *hold;	   /* of snap, while parked */
 	const struct config *cfg;
 
 	uint8_t stage;		   /* row to run next */

@@ -53,7 +53,6 @@ struct server {
 
 	_Atomic unsigned disabled;	/* enum service_origin bits; 0: serving */
 	_Atomic int parked[4];		/* by lot: subnet4_select, leases4_committed, lease4_offer */
-	_Atomic uint64_t in_flight;	/* parked exchanges of all kinds */
 
 	struct worker *workers[SERVER_MAX_WORKERS];
 	unsigned n_workers;

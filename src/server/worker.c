@@ -117,6 +117,48 @@ static void slot_give(struct worker *w, struct exchange *x)
 		ports_pause(w, false);
 }
 
+/* --- snapshots ------------------------------------------------------------------------------------ */
+
+/* Lets go of what neither the worker nor a parked exchange needs any more. */
+static void hold_check(struct worker *w, struct snap_hold *h)
+{
+	if (!h || h->users || h == w->hold)
+		return;
+	snapshot_unref(h->snap);
+	free(h);
+}
+
+static void hold_begin(struct exchange *x)
+{
+	if (x->hold)
+		return;
+	x->hold = x->w->hold; /* begun in this batch, so it is the current one */
+	x->hold->users++;
+}
+
+static void hold_end(struct exchange *x)
+{
+	struct snap_hold *h = x->hold;
+
+	if (!h)
+		return;
+	x->hold = NULL;
+	h->users--;
+	hold_check(x->w, h);
+}
+
+static void count_parked(struct worker *w, int by)
+{
+	uint64_t n = atomic_load_explicit(&w->n_parked, memory_order_relaxed);
+
+	atomic_store_explicit(&w->n_parked, n + (uint64_t)by, memory_order_relaxed);
+}
+
+uint64_t worker_parked(const struct worker *w)
+{
+	return atomic_load_explicit(&w->n_parked, memory_order_relaxed);
+}
+
 /* The exchange is over, whatever it came to. */
 static void finish(struct exchange *x, const char *outcome)
 {
@@ -126,9 +168,7 @@ static void finish(struct exchange *x, const char *outcome)
 		same_client_release(x);
 	exchange_leave_lot(x);
 	trace_end(x, outcome);
-	if (x->holds_snap)
-		snapshot_unref(x->snap);
-	x->holds_snap = false;
+	hold_end(x);
 	slot_give(w, x);
 }
 
@@ -185,11 +225,8 @@ static void settle(struct exchange *x, enum verdict v)
 	switch (v) {
 	case VERDICT_PARK:
 		/* nobody else runs it: a resume goes through the mailbox of this very thread */
-		if (!x->holds_snap) {
-			(void)snapshot_ref(x->snap);
-			x->holds_snap = true;
-		}
-		(void)atomic_fetch_add_explicit(&x->w->srv->in_flight, 1, memory_order_relaxed);
+		hold_begin(x);
+		count_parked(x->w, 1);
 		break;
 	case VERDICT_DONE:
 		break;
@@ -218,7 +255,7 @@ void worker_run_resumed(struct exchange *x)
 {
 	struct worker *w = x->w;
 
-	(void)atomic_fetch_sub_explicit(&w->srv->in_flight, 1, memory_order_relaxed);
+	count_parked(w, -1);
 	if (x->port_ifindex >= 0)
 		x->capture = port_capture(w, x->port_ifindex);
 	x->iface = iface_by_index(w->ifaces, x->pkt.ifindex);
@@ -228,12 +265,20 @@ void worker_run_resumed(struct exchange *x)
 static void refresh(struct worker *w)
 {
 	uint64_t g = atomic_load_explicit(&w->srv->generation, memory_order_acquire);
+	struct snap_hold *old = w->hold;
+	struct snap_hold *fresh;
 
 	if (g == w->generation)
 		return;
-	snapshot_unref(w->snap);
+	fresh = malloc(sizeof(*fresh));
+	if (!fresh)
+		return; /* goes on with the one before, and tries again */
+	*fresh = (struct snap_hold){.snap = server_snapshot(w->srv)};
+	w->hold = fresh->snap ? fresh : NULL;
+	if (!w->hold)
+		free(fresh);
+	hold_check(w, old);
 	iface_table_unref(w->ifaces);
-	w->snap = server_snapshot(w->srv);
 	w->ifaces = server_ifaces(w->srv);
 	w->generation = g;
 }
@@ -248,8 +293,8 @@ static void begin(struct worker *w, struct exchange *x, struct capture *c, int p
 {
 	x->capture = c;
 	x->port_ifindex = port_ifindex;
-	x->snap = w->snap;
-	x->cfg = w->snap->cfg;
+	x->snap = w->hold->snap;
+	x->cfg = x->snap->cfg;
 	if (w->srv->replay_clock)
 		virtual_clock_set(w->srv->replay_clock, x->pkt.ts_ns);
 }
@@ -288,7 +333,7 @@ int worker_receive_batch(struct worker *w, struct capture *c, int port_ifindex, 
 	int got;
 
 	refresh(w);
-	if (!w->snap || !n)
+	if (!w->hold || !n)
 		return 0;
 	for (unsigned i = 0; i < n; i++)
 		pkts[i] = &slot_take(w)->pkt;
@@ -450,19 +495,21 @@ static void drop_parked(struct worker *w)
 	for (unsigned i = 0; i < w->n_slots; i++) {
 		struct exchange *x = &w->slots[i];
 
-		if (x->holds_snap) {
+		if (x->hold) {
 			x->guard = NULL;
-			snapshot_unref(x->snap);
-			x->holds_snap = false;
+			hold_end(x);
 		}
 	}
+	w->n_parked = 0;
 }
 
 void worker_let_go(struct worker *w)
 {
+	struct snap_hold *h = w->hold;
+
 	drop_parked(w);
-	snapshot_unref(w->snap);
-	w->snap = NULL;
+	w->hold = NULL;
+	hold_check(w, h);
 }
 
 void worker_free(struct worker *w)

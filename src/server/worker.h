@@ -49,6 +49,8 @@ void worker_wait_durable(struct exchange *x);
 /* Puts an answer into the batch. Called by SEND. */
 void worker_queue_tx(struct exchange *x, const struct capture_tx *tx);
 
+/* Exchanges that wait: for the disk, a callout, another packet of their client. Any thread. */
+uint64_t worker_parked(const struct worker *w);
 struct stats *worker_stats(struct worker *w);
 struct server *worker_server(const struct worker *w);
 struct iface_table *worker_ifaces(const struct worker *w);

@@ -22,6 +22,15 @@ struct port {
 	bool paused;
 };
 
+/*
+ * A worker's one reference to a snapshot, and how many of its parked exchanges go on with it. Counted
+ * here and not in the snapshot: that would be a line of memory which all workers write for each packet.
+ */
+struct snap_hold {
+	struct snapshot *snap;
+	unsigned users;
+};
+
 struct mail {
 	struct mail *next;
 	struct capture *attach;	/* NULL: detach */
@@ -39,6 +48,7 @@ struct worker {
 	bool threaded;
 	_Atomic bool stop;
 	_Atomic bool count_wanted; /* kernel drops, when next awake */
+	_Atomic uint64_t n_parked; /* exchanges; written by the worker only */
 
 	uint8_t *slot_mem;	/* mmap: exchanges' data, arenas and output */
 	size_t slot_mem_len;
@@ -57,7 +67,7 @@ struct worker {
 	bool paused;		/* no free slot: captures are not read */
 
 	uint64_t generation;
-	struct snapshot *snap;
+	struct snap_hold *hold;	/* the current snapshot; NULL: none yet */
 	struct iface_table *ifaces;
 
 	struct capture *tx_capture;
