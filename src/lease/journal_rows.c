@@ -15,7 +15,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 
-enum { BATCHES = 8, PIECE = 2 << 20 };
+enum { BATCHES = 4, PIECE = 2 << 20 };
 
 struct rows {
 	struct lease_db *db;

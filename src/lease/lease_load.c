@@ -19,7 +19,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-enum { BATCH_ROWS = 1024, TEXT_MAX = 256 << 10, STRETCH = 4096 };
+enum { BATCH_ROWS = 4096, TEXT_MAX = 256 << 10, STRETCH = 4096 };
 
 /* Rows as records; seq: where in `texts` its ext is, plus one. */
 struct lease_rows {
