@@ -11,7 +11,7 @@
 #include <errno.h>
 
 /* The first entry's index: children of one share a cache line. */
-enum { ARITY = 4, FIRST = 3, AHEAD = 16 };
+enum { ARITY = 4, FIRST = 3, CHUNK_BITS = 15, AHEAD = 16 };
 
 uint32_t heap_key(int64_t s)
 {
@@ -23,7 +23,7 @@ uint32_t heap_key(int64_t s)
 void heap_init(struct heap *h)
 {
 	*h = (struct heap){0};
-	slab_init(&h->ents, sizeof(struct heap_ent), 15);
+	slab_init(&h->ents, sizeof(struct heap_ent), CHUNK_BITS);
 	h->ents.used = FIRST;
 }
 
@@ -40,9 +40,13 @@ bool heap_reserve(struct lease_db *db, uint32_t n)
 	return true;
 }
 
+/* slab_at, with what is known here */
 static inline struct heap_ent *ent(const struct heap *h, uint32_t pos)
 {
-	return slab_at(&h->ents, pos + FIRST);
+	uint32_t idx = pos + FIRST;
+	void *chunk = h->ents.chunks[idx >> CHUNK_BITS];
+
+	return (struct heap_ent *)chunk + (idx & ((1U << CHUNK_BITS) - 1));
 }
 
 static void place(struct lease_db *db, struct heap *h, uint32_t pos, struct heap_ent e)
@@ -64,31 +68,39 @@ static void sift_up(struct lease_db *db, struct heap *h, uint32_t pos, struct he
 	place(db, h, pos, e);
 }
 
-/* The child that ends first; 0: there is none. */
-static inline uint32_t least_child(const struct heap *h, uint32_t pos)
+/* The child that ends first; NULL: there is none. */
+static inline const struct heap_ent *least_child(const struct heap *h, uint32_t pos, uint32_t *ret_pos)
 {
 	uint64_t first = (uint64_t)pos * ARITY + 1;
-	uint32_t n = first + ARITY <= h->n ? ARITY : first < h->n ? h->n - (uint32_t)first : 0;
 	const struct heap_ent *e;
 	uint32_t best = 0;
 
-	if (!n)
-		return 0;
+	if (first >= h->n)
+		return NULL;
 	/* four in a row never cross the end of a chunk */
 	e = ent(h, (uint32_t)first);
-	for (uint32_t i = 1; i < n; i++)
-		if (e[i].key < e[best].key)
-			best = i;
-	return (uint32_t)first + best;
+	if (first + ARITY <= h->n) {
+		uint32_t low = e[1].key < e[0].key;
+		uint32_t high = 2 + (e[3].key < e[2].key);
+
+		best = e[high].key < e[low].key ? high : low;
+	} else {
+		for (uint32_t i = 1; first + i < h->n; i++)
+			if (e[i].key < e[best].key)
+				best = i;
+	}
+	*ret_pos = (uint32_t)first + best;
+	return e + best;
 }
 
 static void sift_down(struct lease_db *db, struct heap *h, uint32_t pos, struct heap_ent e)
 {
-	uint32_t best;
+	const struct heap_ent *child;
+	uint32_t at;
 
-	while ((best = least_child(h, pos)) && ent(h, best)->key < e.key) {
-		place(db, h, pos, *ent(h, best));
-		pos = best;
+	while ((child = least_child(h, pos, &at)) && child->key < e.key) {
+		place(db, h, pos, *child);
+		pos = at;
 	}
 	place(db, h, pos, e);
 }
@@ -166,12 +178,13 @@ int heap_append(struct heap *h, uint32_t key, uint32_t idx)
 
 static void order_down(const struct heap *h, uint32_t pos)
 {
+	const struct heap_ent *child;
 	struct heap_ent e = *ent(h, pos);
-	uint32_t best;
+	uint32_t at;
 
-	while ((best = least_child(h, pos)) && ent(h, best)->key < e.key) {
-		*ent(h, pos) = *ent(h, best);
-		pos = best;
+	while ((child = least_child(h, pos, &at)) && child->key < e.key) {
+		*ent(h, pos) = *child;
+		pos = at;
 	}
 	*ent(h, pos) = e;
 }

@@ -135,6 +135,8 @@ static int64_t pick_fresh(struct lease_db *db, struct pool *p)
 	uint64_t from = p->cursor - p->def.first;
 	int64_t bit;
 
+	if (!p->free.n_set)
+		return -1;
 	if (p->def.allocator == LEASE_ALLOC_RANDOM)
 		from = size == UINT32_MAX ? rng_u64(&db->rng) >> 32 : rng_below(&db->rng, size + 1);
 	bit = bitmap_next(&p->free, from);
