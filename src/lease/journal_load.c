@@ -36,6 +36,7 @@ struct loader {
 	const char *bad_why;
 	uint64_t bad_line;
 	off_t bad_at;
+	struct lease row;
 	int result;
 };
 
@@ -86,11 +87,11 @@ static int take_row(struct loader *l, char *p, size_t n)
 		p += hole;
 		n -= hole;
 	}
-	if (lease_csv_parse(p, n, l->columns, rows_slot(l->rows), &why) < 0)
+	if (lease_csv_parse(p, n, l->columns, &l->row, &why) < 0)
 		return bad_row(l, why);
 	r = report_bad(l);
 	if (r == 0)
-		r = rows_push(l->rows);
+		r = rows_push(l->rows, &l->row);
 	l->st->rows++;
 	return r;
 }
@@ -271,6 +272,7 @@ int journal_load(struct journal *j, struct journal_load_stats *st, off_t *ret_en
 		 bool *ret_old_header)
 {
 	struct loader *l = calloc(1, sizeof(*l));
+	int end;
 	int r;
 
 	if (!l)
@@ -284,8 +286,8 @@ int journal_load(struct journal *j, struct journal_load_stats *st, off_t *ret_en
 		*ret_end = l->end;
 		*ret_old_header = l->columns > 0 && l->columns < LEASE_CSV_COLUMNS;
 	}
-	lease_db_load_end(j->db);
 	rows_free(l->rows);
+	end = lease_db_load_end(j->db, j->o.threads);
 	free(l);
-	return r < 0 ? r : 0;
+	return r < 0 ? r : end;
 }

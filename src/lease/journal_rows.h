@@ -12,10 +12,8 @@ struct rows;
 int rows_new(struct lease_db *db, bool threaded, struct rows **ret) must_check;
 void rows_free(struct rows *r);
 
-/* The reader: where to parse the next row; then it counts. user_context may be borrowed until
- * rows_push. An error is of this or of an earlier row: reading may end. */
-struct lease *rows_slot(struct rows *r);
-int rows_push(struct rows *r) must_check;
+/* The reader: copies a row. An error is of this or of an earlier row: reading may end. */
+int rows_push(struct rows *r, const struct lease *l) must_check;
 /* No more rows; always to be called. */
 int rows_end(struct rows *r) must_check;
 

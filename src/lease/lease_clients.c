@@ -12,6 +12,7 @@
 #include "lease/lease_table.h"
 
 #include <errno.h>
+#include <stdlib.h>
 
 enum {
 	BUCKET_N = 10,
@@ -231,20 +232,14 @@ static void index_split(struct client_index *ix)
 	}
 }
 
-void client_index_add(struct lease_db *db, struct client_index *ix, uint32_t idx)
+/* There is a bucket to spare; the links are those of no chain. */
+static void add_hashed(struct lease_db const *db, struct client_index *ix, uint32_t idx, uint32_t hash)
 {
 	struct rec *r = rec_at(db, idx);
-	struct span key = key_of(ix, r);
-	struct place at;
-	uint32_t hash;
+	struct place at = find_key(db, ix, hash, key_of(ix, r), kind_of(ix, r));
 
-	if (!key.n)
-		return;
-	hash = hash_of(db, key, kind_of(ix, r));
-	at = find_key(db, ix, hash, key, kind_of(ix, r));
-	link_of(ix, r)->prev = 0;
-	link_of(ix, r)->next = at.b ? bucket_idx(at.b, at.i) : 0;
 	if (at.b) {
+		link_of(ix, r)->next = bucket_idx(at.b, at.i);
 		link_of(ix, rec_at(db, bucket_idx(at.b, at.i)))->prev = idx;
 		bucket_set(at.b, at.i, tag_of(hash), idx);
 		return;
@@ -252,6 +247,17 @@ void client_index_add(struct lease_db *db, struct client_index *ix, uint32_t idx
 	entry_put(ix, bucket_at(ix, bucket_no(ix, hash)), tag_of(hash), idx);
 	if (++ix->n > ((uint64_t)ix->mask + 1 + ix->split) * BUCKET_FILL)
 		index_split(ix);
+}
+
+void client_index_add(struct lease_db *db, struct client_index *ix, uint32_t idx)
+{
+	struct rec *r = rec_at(db, idx);
+	struct span key = key_of(ix, r);
+
+	if (!key.n)
+		return;
+	*link_of(ix, r) = (struct rec_link){0};
+	add_hashed(db, ix, idx, hash_of(db, key, kind_of(ix, r)));
 }
 
 /* The record was the first of its key: the next one is, or nobody. */
@@ -331,4 +337,126 @@ void client_index_touch_rec(const struct lease_db *db, const struct client_index
 uint32_t client_index_next(const struct lease_db *db, const struct client_index *ix, uint32_t idx)
 {
 	return link_of(ix, rec_at(db, idx))->next;
+}
+
+/* --- many at once -------------------------------------------------------------------------------- */
+
+enum { AHEAD = 32 };
+
+/* As many buckets as n insertions would have made. */
+static bool index_size(struct client_index *ix, uint32_t n)
+{
+	uint32_t buckets = n / BUCKET_FILL + 1;
+
+	while (ix->mask + 1 <= buckets / 2)
+		ix->mask = ix->mask * 2 + 1;
+	ix->split = buckets > ix->mask + 1 ? buckets - (ix->mask + 1) : 0;
+	return slab_take(&ix->buckets, ix->mask + 1 + ix->split + 1);
+}
+
+/* Hashes of a stretch of records; their buckets are on their way to the cache. Which have a key, as bits. */
+static uint32_t stretch_hash(const struct lease_db *db, const struct client_index *ix, uint32_t from,
+			     uint32_t n, uint32_t *hash)
+{
+	uint32_t have = 0;
+
+	for (uint32_t i = 0; i < n; i++) {
+		const struct rec *r = rec_at(db, from + i);
+
+		if (r->heap == HEAP_GONE || !key_of(ix, r).n)
+			continue;
+		hash[i] = hash_of(db, key_of(ix, r), kind_of(ix, r));
+		__builtin_prefetch(bucket_at(ix, bucket_no(ix, hash[i])), 1);
+		have |= 1U << i;
+	}
+	return have;
+}
+
+struct chain_ent {
+	uint32_t ord, idx;
+};
+
+static int newest_first(const void *a, const void *b)
+{
+	uint32_t x = ((const struct chain_ent *)a)->ord;
+	uint32_t y = ((const struct chain_ent *)b)->ord;
+
+	return (x < y) - (x > y);
+}
+
+struct chain {
+	struct chain_ent *e;
+	uint32_t n, cap;
+};
+
+/* The chain from idx on; *ret_sorted: it already is in its order. */
+static int chain_take(const struct lease_db *db, const struct client_index *ix, uint32_t idx,
+		      const uint32_t *ord, struct chain *c, bool *ret_sorted)
+{
+	*ret_sorted = true;
+	for (c->n = 0; idx; idx = client_index_next(db, ix, idx)) {
+		if (c->n == c->cap) {
+			uint32_t cap = c->cap ? c->cap * 2 : 64;
+			struct chain_ent *e = reallocarray(c->e, cap, sizeof(*e));
+
+			if (!e)
+				return -ENOMEM;
+			c->e = e;
+			c->cap = cap;
+		}
+		if (c->n && c->e[c->n - 1].ord < ord[idx])
+			*ret_sorted = false;
+		c->e[c->n++] = (struct chain_ent){ord[idx], idx};
+	}
+	return 0;
+}
+
+static int chain_sort(const struct lease_db *db, struct client_index *ix, struct bucket *b, uint32_t i,
+		      const uint32_t *ord, struct chain *c)
+{
+	bool sorted;
+	int r = chain_take(db, ix, bucket_idx(b, i), ord, c, &sorted);
+
+	if (r < 0 || sorted)
+		return r;
+	qsort(c->e, c->n, sizeof(*c->e), newest_first);
+	for (uint32_t k = 0; k < c->n; k++)
+		*link_of(ix, rec_at(db, c->e[k].idx)) =
+			(struct rec_link){k ? c->e[k - 1].idx : 0, k + 1 < c->n ? c->e[k + 1].idx : 0};
+	bucket_set(b, i, bucket_tag(b, i), c->e[0].idx);
+	return 0;
+}
+
+static int chains_sort(const struct lease_db *db, struct client_index *ix, const uint32_t *ord)
+{
+	struct chain c = {0};
+	int r = 0;
+
+	for (uint32_t no = 0; r == 0 && no < ix->mask + 1 + ix->split; no++)
+		for (struct bucket *b = bucket_at(ix, no); r == 0 && b; b = bucket_more(ix, b))
+			for (uint32_t i = 0; r == 0 && i < BUCKET_N && b->ent[i]; i++)
+				r = chain_sort(db, ix, b, i, ord, &c);
+	free(c.e);
+	return r;
+}
+
+int client_index_build(const struct lease_db *db, struct client_index *ix, uint32_t n, const uint32_t *ord)
+{
+	uint32_t hash[AHEAD] uninit;
+	uint32_t used = db->recs.used;
+
+	if (!index_size(ix, n))
+		return -ENOMEM;
+	for (uint32_t from = 1; from < used; from += AHEAD) {
+		uint32_t have = stretch_hash(db, ix, from, used - from < AHEAD ? used - from : AHEAD, hash);
+
+		for (; have; have &= have - 1) {
+			uint32_t i = (uint32_t)__builtin_ctz(have);
+
+			if (!client_index_reserve(ix))
+				return -ENOMEM;
+			add_hashed(db, ix, from + i, hash[i]);
+		}
+	}
+	return ord ? chains_sort(db, ix, ord) : 0;
 }

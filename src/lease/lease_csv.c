@@ -193,37 +193,9 @@ static bool get_bool(struct span s, bool *ret)
 	return s.n == 1 && (s.p[0] == '0' || s.p[0] == '1');
 }
 
-/* The form we write, pairs with colons; -1: another form. */
-static int get_pairs(struct span s, uint8_t *out, size_t cap)
-{
-	static const int8_t val[256] = {
-		['0'] = 1, ['1'] = 2, ['2'] = 3, ['3'] = 4, ['4'] = 5, ['5'] = 6, ['6'] = 7,
-		['7'] = 8, ['8'] = 9, ['9'] = 10, ['a'] = 11, ['b'] = 12, ['c'] = 13,
-		['d'] = 14, ['e'] = 15, ['f'] = 16,
-	};
-	size_t n = (s.n + 1) / 3;
-
-	if (s.n % 3 != 2 || n > cap)
-		return -1;
-	for (size_t i = 0; i < n; i++) {
-		int hi = val[s.p[i * 3]];
-		int lo = val[s.p[i * 3 + 1]];
-
-		if (!hi || !lo || (i + 1 < n && s.p[i * 3 + 2] != ':'))
-			return -1;
-		out[i] = (uint8_t)((hi - 1) << 4 | (lo - 1));
-	}
-	return (int)n;
-}
-
 static int get_hex(struct span s, uint8_t *out, size_t cap)
 {
-	int n;
-
-	if (s.n == 0)
-		return 0;
-	n = get_pairs(s, out, cap);
-	return n >= 0 ? n : hex_parse((const char *)s.p, s.n, out, cap);
+	return s.n ? hex_parse((const char *)s.p, s.n, out, cap) : 0;
 }
 
 static int hex_val(char c)
@@ -341,7 +313,7 @@ static int split(char *line, size_t n, struct span *f)
 	}
 }
 
-int lease_csv_parse(char *line, size_t n, int columns, struct lease *ret, const char **ret_why)
+int lease_csv_parse_any(char *line, size_t n, int columns, struct lease *ret, const char **ret_why)
 {
 	struct span f[LEASE_CSV_COLUMNS] = {{NULL, 0}};
 	const char *why = NULL;
@@ -363,4 +335,15 @@ int lease_csv_parse(char *line, size_t n, int columns, struct lease *ret, const 
 		return 0;
 	*ret_why = why;
 	return -USHER_E_SYNTAX;
+}
+
+int lease_csv_parse(char *line, size_t n, int columns, struct lease *ret, const char **ret_why)
+{
+	char behind = line[n];
+	bool usual;
+
+	line[n] = '\n';
+	usual = lease_csv_scan((const uint8_t *)line, (const uint8_t *)line + n, ret);
+	line[n] = behind;
+	return usual ? 0 : lease_csv_parse_any(line, n, columns, ret, ret_why);
 }

@@ -24,3 +24,8 @@ int lease_csv_header(const char *line, size_t n) must_check;
  */
 int lease_csv_parse(char *line, size_t n, int columns, struct lease *ret, const char **ret_why)
 	must_check;
+/* The usual row at p, with a newline at end. False: it is none, and *ret is anything. */
+bool lease_csv_scan(const uint8_t *p, const uint8_t *end, struct lease *ret) must_check;
+/* lease_csv_parse without that short cut: a test compares. */
+int lease_csv_parse_any(char *line, size_t n, int columns, struct lease *ret, const char **ret_why)
+	must_check;

@@ -24,6 +24,7 @@ int lease_db_new(const struct lease_db_opts *o, struct lease_db **ret)
 		db->o.clock = &clock_system;
 	rng_seed(&db->rng, o->seed);
 	slab_init(&db->recs, sizeof(struct rec), 17);
+	texts_init(&db->texts);
 	for (int i = 0; i < HEAP_N; i++)
 		heap_init(&db->heaps[i]);
 	if (addr_index_init(&db->addrs) < 0 || client_index_init(&db->by_cid, false) < 0 ||
@@ -35,26 +36,13 @@ int lease_db_new(const struct lease_db_opts *o, struct lease_db **ret)
 	return 0;
 }
 
-static void free_exts(struct lease_db *db)
-{
-	unsigned budget = UINT32_MAX;
-
-	for (uint64_t a = 0; (a = addr_seek(&db->addrs, a, &budget)) != UINT64_MAX; a++) {
-		const struct rec *r = rec_at(db, addr_get(&db->addrs, (uint32_t)a));
-
-		if (r->hold)
-			free(rec_at(db, r->hold)->ext);
-		free(r->ext);
-		budget = UINT32_MAX;
-	}
-}
-
 void lease_db_free(struct lease_db *db)
 {
 	if (!db)
 		return;
+	lease_db_load_drop(db);
 	if (db->addrs.root)
-		free_exts(db);
+		texts_fini(db);
 	addr_index_fini(&db->addrs);
 	client_index_fini(&db->by_cid);
 	client_index_fini(&db->by_hw);
@@ -491,68 +479,4 @@ int lease_db_del(struct lease_db *db, uint32_t addr, struct lease_change *ret)
 		return -USHER_E_NOTFOUND;
 	*ret = ch;
 	return 0;
-}
-
-/* --- loading ------------------------------------------------------------------------------------ */
-
-enum { AHEAD = 16 };
-
-/* What the rows will touch, on its way into the cache all at once instead of one after the other. */
-static void prefetch_rows(const struct lease_db *db, const struct lease *l, size_t n)
-{
-	for (size_t i = 0; i < n; i++) {
-		uint32_t idx = addr_get(&db->addrs, l[i].addr);
-
-		if (idx)
-			__builtin_prefetch(rec_at(db, idx), 1);
-		client_index_touch(&db->by_cid, client_hash(db, lease_client_id(&l[i])));
-		client_index_touch(&db->by_hw, client_hash(db, lease_hw(&l[i])) ^
-						       (l[i].client_id_len ? CLIENT_KIND : 0));
-	}
-}
-
-static int load_row(struct lease_db *db, const struct lease *l)
-{
-	uint32_t idx;
-
-	if (l->valid_lft != 0 || l->state == LEASE_RELEASED)
-		return rec_store(db, l, l->state, &idx);
-	idx = rec_lookup(db, l->addr).main;
-	if (idx)
-		rec_delete(db, idx);
-	return 0;
-}
-
-int lease_db_load(struct lease_db *db, const struct lease *l, size_t n)
-{
-	int r = 0;
-
-	db_lock(db);
-	for (size_t i = 0; r == 0 && i < n; i++) {
-		if (i % AHEAD == 0)
-			prefetch_rows(db, l + i, n - i < AHEAD ? n - i : AHEAD);
-		r = load_row(db, &l[i]);
-	}
-	db_unlock(db);
-	return r;
-}
-
-void lease_db_load_ahead(struct lease_db *db)
-{
-	void *chunk;
-	size_t len;
-
-	db_lock(db);
-	chunk = slab_ahead(&db->recs, &len);
-	db_unlock(db);
-	if (chunk)
-		slab_ahead_touch(chunk, len);
-}
-
-void lease_db_load_end(struct lease_db *db)
-{
-	db_lock(db);
-	slab_ahead_drop(&db->recs);
-	pools_sort(db);
-	db_unlock(db);
 }

@@ -8,9 +8,10 @@
  */
 #include "lease/lease_table.h"
 
-#include <stdlib.h>
+#include <errno.h>
 
-enum { ARITY = 4 };
+/* The first entry's index: children of one share a cache line. */
+enum { ARITY = 4, FIRST = 3, CHUNK_BITS = 15, AHEAD = 16 };
 
 uint32_t heap_key(int64_t s)
 {
@@ -22,7 +23,8 @@ uint32_t heap_key(int64_t s)
 void heap_init(struct heap *h)
 {
 	*h = (struct heap){0};
-	slab_init(&h->ents, sizeof(struct heap_ent), 15);
+	slab_init(&h->ents, sizeof(struct heap_ent), CHUNK_BITS);
+	h->ents.used = FIRST;
 }
 
 void heap_fini(struct heap *h)
@@ -33,15 +35,18 @@ void heap_fini(struct heap *h)
 bool heap_reserve(struct lease_db *db, uint32_t n)
 {
 	for (int i = HEAP_RUNNING; i < HEAP_N; i++)
-		while (db->heaps[i].ents.used <= n)
-			if (!slab_new(&db->heaps[i].ents))
-				return false;
+		if (!slab_take(&db->heaps[i].ents, n + FIRST))
+			return false;
 	return true;
 }
 
+/* slab_at, with what is known here */
 static inline struct heap_ent *ent(const struct heap *h, uint32_t pos)
 {
-	return slab_at(&h->ents, pos + 1);
+	uint32_t idx = pos + FIRST;
+	void *chunk = h->ents.chunks[idx >> CHUNK_BITS];
+
+	return (struct heap_ent *)chunk + (idx & ((1U << CHUNK_BITS) - 1));
 }
 
 static void place(struct lease_db *db, struct heap *h, uint32_t pos, struct heap_ent e)
@@ -63,22 +68,39 @@ static void sift_up(struct lease_db *db, struct heap *h, uint32_t pos, struct he
 	place(db, h, pos, e);
 }
 
+/* The child that ends first; NULL: there is none. */
+static inline const struct heap_ent *least_child(const struct heap *h, uint32_t pos, uint32_t *ret_pos)
+{
+	uint64_t first = (uint64_t)pos * ARITY + 1;
+	const struct heap_ent *e;
+	uint32_t best = 0;
+
+	if (first >= h->n)
+		return NULL;
+	/* four in a row never cross the end of a chunk */
+	e = ent(h, (uint32_t)first);
+	if (first + ARITY <= h->n) {
+		uint32_t low = e[1].key < e[0].key;
+		uint32_t high = 2 + (e[3].key < e[2].key);
+
+		best = e[high].key < e[low].key ? high : low;
+	} else {
+		for (uint32_t i = 1; first + i < h->n; i++)
+			if (e[i].key < e[best].key)
+				best = i;
+	}
+	*ret_pos = (uint32_t)first + best;
+	return e + best;
+}
+
 static void sift_down(struct lease_db *db, struct heap *h, uint32_t pos, struct heap_ent e)
 {
-	for (;;) {
-		uint64_t first = (uint64_t)pos * ARITY + 1;
-		uint32_t best;
+	const struct heap_ent *child;
+	uint32_t at;
 
-		if (first >= h->n)
-			break;
-		best = (uint32_t)first;
-		for (uint64_t i = first + 1; i < first + ARITY && i < h->n; i++)
-			if (ent(h, (uint32_t)i)->key < ent(h, best)->key)
-				best = (uint32_t)i;
-		if (ent(h, best)->key >= e.key)
-			break;
-		place(db, h, pos, *ent(h, best));
-		pos = best;
+	while ((child = least_child(h, pos, &at)) && child->key < e.key) {
+		place(db, h, pos, *child);
+		pos = at;
 	}
 	place(db, h, pos, e);
 }
@@ -142,4 +164,45 @@ bool heap_is_late(const struct lease_db *db, uint32_t idx, int64_t end)
 	const struct rec *r = rec_at(db, idx);
 
 	return ent(&db->heaps[r->heap], r->heap_pos)->key > heap_key(end);
+}
+
+/* --- many at once -------------------------------------------------------------------------------- */
+
+int heap_append(struct heap *h, uint32_t key, uint32_t idx)
+{
+	if (!slab_take(&h->ents, h->n + FIRST + 1))
+		return -ENOMEM;
+	*ent(h, h->n++) = (struct heap_ent){key, idx};
+	return 0;
+}
+
+static void order_down(const struct heap *h, uint32_t pos)
+{
+	const struct heap_ent *child;
+	struct heap_ent e = *ent(h, pos);
+	uint32_t at;
+
+	while ((child = least_child(h, pos, &at)) && child->key < e.key) {
+		*ent(h, pos) = *child;
+		pos = at;
+	}
+	*ent(h, pos) = e;
+}
+
+void heap_order(struct heap *h)
+{
+	/* without children there is nothing below */
+	for (uint32_t pos = h->n / ARITY + 1; pos-- > 0;)
+		if (pos < h->n)
+			order_down(h, pos);
+}
+
+void heap_place(struct lease_db *db, const struct heap *h, enum rec_heap which, uint32_t pos)
+{
+	struct rec *r = rec_at(db, ent(h, pos)->idx);
+
+	if (h->n - pos > AHEAD)
+		__builtin_prefetch(rec_at(db, ent(h, pos + AHEAD)->idx), 1);
+	r->heap = which & 15U;
+	r->heap_pos = pos;
 }

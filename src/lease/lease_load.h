@@ -1,17 +1,33 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * For stores: putting what was read at start into the table, without writing it again.
+ * For stores: putting what was read at start into the table, without writing it again. Rows go in
+ * batches: one thread may fill a batch while another one loads the last.
+ *
+ * From the first batch to lease_db_load_end an empty table only has records by address: nobody
+ * finds a client's, nothing lapses, and nobody may change anything.
  */
 #pragma once
 
 #include "lease/lease_db.h"
 
+struct lease_rows;
+
+int lease_rows_new(struct lease_rows **ret) must_check;
+void lease_rows_free(struct lease_rows *b);
+/* Copies a row. 1: so was the last one that fits; 0; -ENOMEM. */
+int lease_rows_add(struct lease_rows *b, const struct lease *l) must_check;
+bool lease_rows_empty(const struct lease_rows *b);
+
 /*
- * Takes over n rows in their order. A lifetime of 0 deletes the address's record, except in state
- * RELEASED: that is a lease kept for its client. 0, -ENOMEM.
+ * Takes over the rows in their order and empties the batch. A lifetime of 0 deletes the address's
+ * record, except in state RELEASED: that is a lease kept for its client. 0, -ENOMEM.
  */
-int lease_db_load(struct lease_db *db, const struct lease *l, size_t n) must_check;
-/* For another thread, meanwhile: makes memory ready that the next rows will need. */
-void lease_db_load_ahead(struct lease_db *db);
-/* Everything is loaded. */
-void lease_db_load_end(struct lease_db *db);
+int lease_db_load(struct lease_db *db, struct lease_rows *b) must_check;
+/*
+ * Memory that the next rows will need, once each, or NULL. Any thread may have the kernel make it ready
+ * by lease_load_touch, in pieces, until lease_db_load_end.
+ */
+void *lease_db_load_ahead(struct lease_db *db, size_t *ret_len);
+void lease_load_touch(void *p, size_t len);
+/* Everything is loaded, or loading failed: makes the indexes, by two threads where it may. 0, -ENOMEM. */
+int lease_db_load_end(struct lease_db *db, bool threads) must_check;

@@ -125,7 +125,7 @@ int lease_pools_find(const struct lease_pools *p, uint32_t addr, size_t start)
 	return best;
 }
 
-enum { LAPSE_STRETCH = 64, LAPSE_STRETCHES = 16 };
+enum { LAPSE_PICK = 4, LAPSE_STRETCH = 64, LAPSE_STRETCHES = 16 };
 
 /* --- picking ------------------------------------------------------------------------------------ */
 
@@ -135,6 +135,8 @@ static int64_t pick_fresh(struct lease_db *db, struct pool *p)
 	uint64_t from = p->cursor - p->def.first;
 	int64_t bit;
 
+	if (!p->free.n_set)
+		return -1;
 	if (p->def.allocator == LEASE_ALLOC_RANDOM)
 		from = size == UINT32_MAX ? rng_u64(&db->rng) >> 32 : rng_below(&db->rng, size + 1);
 	bit = bitmap_next(&p->free, from);
@@ -163,18 +165,19 @@ static int64_t pick_kept(struct lease_db *db, struct pool *p, int64_t now)
 }
 
 /*
- * A pool with nothing free may have leases that ended this second. When very many ended at once,
- * anywhere, this packet does not pay for them all: one packet a millisecond goes on with it, and the
- * clock does.
+ * Leases that are over come to the lists by the clock, which is quick enough mostly; a pool that has
+ * nothing to give asks for one more. When very many ended at once, anywhere, this packet does not pay
+ * for them all: one packet a millisecond goes on with it, and the clock does.
  */
-static int64_t pick(struct lease_db *db, struct pool *p)
+static int64_t pick_lapsed(struct lease_db *db, struct pool *p, int64_t now)
 {
-	int64_t now = clock_wall_s(db->o.clock);
-	bool all = rec_lapse(db, now, 4);
-	int64_t addr = pick_fresh(db, p);
+	bool all = false;
+	int64_t addr = -1;
 
-	if (addr < 0)
+	for (unsigned i = 0; addr < 0 && !all && i < LAPSE_PICK; i++) {
+		all = rec_lapse(db, now, 1);
 		addr = pick_kept(db, p, now);
+	}
 	if (addr >= 0 || all || clock_mono_ns(db->o.clock) < db->lapse_ns)
 		return addr;
 	db->lapse_ns = clock_mono_ns(db->o.clock) + NS_PER_MS;
@@ -186,6 +189,18 @@ static int64_t pick(struct lease_db *db, struct pool *p)
 		addr = pick_kept(db, p, now);
 	}
 	return addr;
+}
+
+static int64_t pick(struct lease_db *db, struct pool *p)
+{
+	int64_t addr = pick_fresh(db, p);
+	int64_t now;
+
+	if (addr >= 0)
+		return addr;
+	now = clock_wall_s(db->o.clock);
+	addr = pick_kept(db, p, now);
+	return addr >= 0 ? addr : pick_lapsed(db, p, now);
 }
 
 int lease_db_pick(struct lease_db *db, struct lease_pools *ps, size_t i, struct lease *l)

@@ -6,8 +6,8 @@
  */
 #include "lease/lease_table.h"
 
+#include <assert.h>
 #include <errno.h>
-#include <stdlib.h>
 
 struct span rec_hw(const struct rec *r)
 {
@@ -31,6 +31,11 @@ bool rec_is_of(const struct rec *r, const struct lease_client *c)
 static const char *ext_host(const struct rec_ext *e)
 {
 	return e->data + e->cid_len;
+}
+
+const char *rec_host(const struct rec *r)
+{
+	return r->ext ? ext_host(r->ext) : "";
 }
 
 void rec_view(const struct rec *r, struct lease *ret)
@@ -83,38 +88,20 @@ struct rec_pair rec_lookup(const struct lease_db *db, uint32_t addr)
 }
 
 /* bare: without texts. ret_ext: NULL where nothing needs one. */
-static int ext_make(const struct lease *l, bool bare, struct rec_ext **ret_ext)
+static int ext_make(struct lease_db *db, const struct lease *l, bool bare, struct rec_ext **ret_ext)
 {
-	const char *context = bare ? NULL : l->user_context;
-	size_t cid = l->hw_len + l->client_id_len > REC_INLINE ? l->client_id_len : 0;
-	size_t host = bare ? 0 : strnlen(l->hostname, LEASE_HOSTNAME_MAX);
-	size_t ctx = context ? strlen(context) : 0;
-	struct rec_ext *e;
+	size_t len = ext_need(l, bare);
 
-	*ret_ext = NULL;
-	if (!cid && !host && !context)
-		return 0;
-	if (ctx > UINT32_MAX / 2)
-		return -EOVERFLOW;
-	e = malloc(sizeof(*e) + cid + host + ctx + 2);
-	if (!e)
+	*ret_ext = len ? ext_new(db, len) : NULL;
+	if (len && !*ret_ext)
 		return -ENOMEM;
-	*e = (struct rec_ext){(uint32_t)cid, (uint32_t)host, (uint32_t)ctx, context != NULL};
-	memcpy(e->data, l->client_id, cid);
-	memcpy(e->data + cid, l->hostname, host);
-	e->data[cid + host] = '\0';
-	if (ctx)
-		memcpy(e->data + cid + host + 1, context, ctx);
-	e->data[cid + host + 1 + ctx] = '\0';
-	*ret_ext = e;
+	if (len)
+		ext_fill(*ret_ext, l, bare);
 	return 0;
 }
 
-static void rec_fill(struct rec *r, const struct lease *l, enum lease_state state,
-		     struct rec_ext *ext)
+void rec_set(struct rec *r, const struct lease *l, enum lease_state state)
 {
-	free(r->ext);
-	r->ext = ext;
 	r->cltt = l->cltt;
 	r->addr = l->addr;
 	r->subnet_id = l->subnet_id;
@@ -129,6 +116,14 @@ static void rec_fill(struct rec *r, const struct lease *l, enum lease_state stat
 		r->flags |= REC_CID_EXT;
 	else
 		memcpy(r->id + l->hw_len, l->client_id, l->client_id_len);
+}
+
+static void rec_fill(struct lease_db *db, struct rec *r, const struct lease *l, enum lease_state state,
+		     struct rec_ext *ext)
+{
+	ext_free(db, r->ext);
+	r->ext = ext;
+	rec_set(r, l, state);
 }
 
 static void index_add(struct lease_db *db, uint32_t idx)
@@ -218,7 +213,7 @@ static int rec_replace(struct lease_db *db, const struct lease *l, enum lease_st
 		counts_move(db, rec_at(db, old_main), -1);
 	if (old_main && !indexed)
 		index_del(db, old_main);
-	rec_fill(rec_at(db, *ret_idx), l, state, ext);
+	rec_fill(db, rec_at(db, *ret_idx), l, state, ext);
 	if (!indexed)
 		index_add(db, *ret_idx);
 	counts_move(db, rec_at(db, *ret_idx), 1);
@@ -233,18 +228,18 @@ int rec_store(struct lease_db *db, const struct lease *l, enum lease_state state
 	uint32_t had = addr_get(&db->addrs, l->addr);
 	bool same = had && same_identity(rec_at(db, had), l);
 	struct rec_ext *ext;
-	int r = ext_make(l, false, &ext);
+	int r = ext_make(db, l, false, &ext);
 
 	if (r < 0)
 		return r;
 	if (same && is_prolonged(rec_at(db, had), l, state)) {
-		rec_fill(rec_at(db, had), l, state, ext);
+		rec_fill(db, rec_at(db, had), l, state, ext);
 		*ret_idx = had;
 		return 0;
 	}
 	r = rec_replace(db, l, state, had, same, ext, ret_idx);
 	if (r < 0)
-		free(ext);
+		ext_free(db, ext);
 	return r;
 }
 
@@ -252,7 +247,7 @@ int rec_store(struct lease_db *db, const struct lease *l, enum lease_state state
 static void rec_drop(struct lease_db *db, uint32_t idx)
 {
 	index_del(db, idx);
-	free(rec_at(db, idx)->ext);
+	ext_free(db, rec_at(db, idx)->ext);
 	slab_free(&db->recs, idx);
 }
 
@@ -305,16 +300,16 @@ static int hold_new(struct lease_db *db, const struct lease *l, uint32_t *ret_id
 	uint32_t *slot = addr_slot(&db->addrs, l->addr);
 	struct rec_ext *ext = NULL;
 	uint32_t idx;
-	int r = ext_make(l, true, &ext);
+	int r = ext_make(db, l, true, &ext);
 
 	if (r < 0)
 		return r;
 	idx = slot && index_reserve(db) && heap_reserve(db, db->recs.n_live + 1) ? slab_new(&db->recs) : 0;
 	if (!idx) {
-		free(ext);
+		ext_free(db, ext);
 		return -ENOMEM;
 	}
-	rec_fill(rec_at(db, idx), l, LEASE_OFFERED, ext);
+	rec_fill(db, rec_at(db, idx), l, LEASE_OFFERED, ext);
 	index_add(db, idx);
 	if (*slot)
 		rec_at(db, *slot)->hold = idx;

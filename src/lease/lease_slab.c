@@ -116,3 +116,17 @@ void slab_free(struct slab *s, uint32_t idx)
 	s->free_head = idx;
 	s->n_live--;
 }
+
+bool slab_take(struct slab *s, uint32_t used)
+{
+	if (used <= s->used)
+		return true;
+	if (used > 1U << SLAB_IDX_BITS)
+		return false;
+	while ((uint64_t)s->n_chunks << s->bits < used)
+		if (slab_grow(s) < 0)
+			return false;
+	s->n_live += used - s->used;
+	s->used = used;
+	return true;
+}

@@ -7,6 +7,7 @@
 
 #include "base/attr.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -28,6 +29,8 @@ void slab_fini(struct slab *s);
 /* A zeroed item; 0: memory is out. */
 uint32_t slab_new(struct slab *s);
 void slab_free(struct slab *s, uint32_t idx);
+/* Hands out all indexes below `used` that never were. False: memory is out. */
+bool slab_take(struct slab *s, uint32_t used) must_check;
 
 /*
  * Having the kernel clear the next chunk in another thread. slab_ahead, under the owner's lock: the

@@ -18,11 +18,10 @@
 
 enum { REC_INLINE = 32 };
 
-/* What does not fit: a long client identifier, then host name and user context, NUL ended. */
+/* What does not fit: a long client identifier, then host name and, if any, user context, NUL ended. */
 struct rec_ext {
-	uint32_t cid_len;
-	uint32_t host_len;
 	uint32_t ctx_len;
+	uint8_t cid_len, host_len;
 	bool has_ctx;
 	char data[];
 };
@@ -30,6 +29,8 @@ struct rec_ext {
 enum rec_flags { REC_FWD = 1, REC_REV = 2, REC_CID_EXT = 4 };
 /* Which heap a record waits in. LAPSED: over by the clock, not yet reclaimed. */
 enum rec_heap { HEAP_NONE, HEAP_RUNNING, HEAP_LAPSED, HEAP_KEPT, HEAP_N };
+/* While loading: the record was given back. */
+enum { HEAP_GONE = HEAP_N };
 
 /* Other records of the same client: the newer and the older one. */
 struct rec_link {
@@ -52,6 +53,16 @@ struct rec {
 	uint8_t id[REC_INLINE];	/* hw, then the client identifier if it fits */
 };
 _Static_assert(sizeof(struct rec) == 112, "memory a lease is a goal");
+
+/* lease_text.c: memory of the short ones among them, by length */
+enum { TEXT_STEP = 16, TEXT_CLASSES = 6 };
+struct texts {
+	struct slab blocks;
+	uint8_t *at;		/* what is left of the newest block */
+	size_t left;
+	void *free[TEXT_CLASSES]; /* each begins with the next one */
+	uint64_t n_long;	/* living ones that came from malloc */
+};
 
 struct addr_index {
 	uint32_t *root;		/* by /16 */
@@ -107,6 +118,8 @@ struct lease_db {
 	bool appended;		/* since the lock was taken: the store wants a kick behind it */
 	struct rng rng;
 	struct slab recs;
+	struct texts texts;
+	struct loading *loading; /* lease_load.c; NULL: nothing is being loaded */
 	struct addr_index addrs;
 	struct client_index by_cid, by_hw;
 	struct heap heaps[HEAP_N];
@@ -197,6 +210,12 @@ uint32_t client_hash(const struct lease_db *db, struct span key);
 void client_index_touch(const struct client_index *ix, uint32_t hash);
 void client_index_touch_rec(const struct lease_db *db, const struct client_index *ix, uint32_t hash);
 uint32_t client_index_next(const struct lease_db *db, const struct client_index *ix, uint32_t idx);
+/*
+ * Makes an index of all loaded records at once; n: how many have a key. ord: which of two came later,
+ * by index; NULL: the higher index did. The others may read the table meanwhile. 0, -ENOMEM.
+ */
+int client_index_build(const struct lease_db *db, struct client_index *ix, uint32_t n, const uint32_t *ord)
+	must_check;
 
 /* --- lease_heap.c --- */
 void heap_init(struct heap *h);
@@ -210,10 +229,34 @@ uint32_t heap_due(struct lease_db *db, enum rec_heap which, int64_t now, unsigne
 /* The key it has is later than that end of its. */
 bool heap_is_late(const struct lease_db *db, uint32_t idx, int64_t end);
 uint32_t heap_key(int64_t s);
+/* Building one that nobody sees yet: entries in any order, then their order. Records are not touched. */
+int heap_append(struct heap *h, uint32_t key, uint32_t idx) must_check;
+void heap_order(struct heap *h);
+/* The record at pos learns that it is there, and those some places on are brought to the cache. */
+void heap_place(struct lease_db *db, const struct heap *h, enum rec_heap which, uint32_t pos);
+
+/* --- lease_load.c --- */
+void lease_db_load_drop(struct lease_db *db);
+
+/* --- lease_text.c --- */
+void texts_init(struct texts *t);
+void texts_fini(struct lease_db *db);
+/* The octets of a lease's texts; 0: it has none. bare: without host name and context. */
+size_t ext_need(const struct lease *l, bool bare);
+/* Into so many octets. */
+void ext_fill(struct rec_ext *e, const struct lease *l, bool bare);
+size_t ext_len(const struct rec_ext *e);
+/* Memory for so many octets; NULL: there is none. */
+struct rec_ext *ext_new(struct lease_db *db, size_t len);
+void ext_free(struct lease_db *db, struct rec_ext *e);
 
 /* --- lease_record.c --- */
 struct span rec_hw(const struct rec *r);
 struct span rec_cid(const struct rec *r);
+/* "": none */
+const char *rec_host(const struct rec *r);
+/* All that a record has of a lease; its texts stay as they are. */
+void rec_set(struct rec *r, const struct lease *l, enum lease_state state);
 bool rec_is_of(const struct rec *r, const struct lease_client *c);
 /* As a value; user_context borrowed from the record. */
 void rec_view(const struct rec *r, struct lease *ret);

@@ -20,12 +20,7 @@ static bool passes(const struct rec *r, const struct lease_filter *f)
 		return false;
 	if (f->client_id.n && !span_eq(rec_cid(r), f->client_id))
 		return false;
-	if (f->hostname) {
-		const char *host = r->ext ? r->ext->data + r->ext->cid_len : "";
-
-		return strcasecmp(host, f->hostname) == 0;
-	}
-	return true;
+	return !f->hostname || strcasecmp(rec_host(r), f->hostname) == 0;
 }
 
 /* The next stretch of a walk by address: records into ret, position into *at. */

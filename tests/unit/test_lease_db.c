@@ -646,6 +646,28 @@ static void test_all_end_at_once(void **state)
 	lease_pools_unref(p);
 }
 
+/* Very many leases over at once, and packets before the clock: each pick finds one, the oldest left. */
+static void test_pick_before_clock(void **state)
+{
+	enum { N = 3000 };
+	struct fix *f = *state;
+	struct lease_pools *p = pool(f, N, LEASE_ALLOC_ITERATIVE);
+	struct lease_change ch;
+	struct lease l;
+
+	for (uint32_t i = 0; i < N; i++)
+		assert_int_equal(assign(f, BASE + i, i, &ch), 0);
+	at(f, 101);
+	for (uint32_t i = 0; i < N; i++) {
+		l = client(N + i);
+		assert_int_equal(lease_db_pick(f->db, p, 0, &l), 0);
+		assert_int_equal(state_of(f, l.addr), LEASE_OFFERED);
+	}
+	l = client(3 * N);
+	assert_int_equal(lease_db_pick(f->db, p, 0, &l), -USHER_E_EXHAUSTED);
+	lease_pools_unref(p);
+}
+
 static void test_memory(void **state)
 {
 	enum { N = 400000 };
@@ -708,7 +730,7 @@ int main(void)
 		T(test_allocators), T(test_reserved), T(test_oldest_first), T(test_holds),
 		T(test_ownership), T(test_expiry), T(test_clock_steps), T(test_find_order),
 		T(test_clones), T(test_many_clients), T(test_hold_becomes_lease), T(test_all_end_at_once),
-		T(test_pages), T(test_rebuild), T(test_threads), T(test_memory), T(test_big_pool),
+		T(test_pages), T(test_rebuild), T(test_threads), T(test_memory), T(test_pick_before_clock), T(test_big_pool),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
