@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "lease/lease_load.h"
 
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -291,12 +292,73 @@ static void test_nothing(void **state)
 	close_side(&s);
 }
 
+struct beside {
+	struct side *s;
+	_Atomic bool end;
+};
+
+/* What goes on in a server meanwhile: ticks, look-ups, pages, a new configuration. */
+static void *look(void *arg)
+{
+	static const uint32_t subnet = 1;
+	struct lease_pool_def d = {.first = BASE, .last = BASE + 2 * ADDRS, .subnet_id = 2};
+	struct beside *b = arg;
+	struct lease got[8];
+
+	for (uint32_t i = 0; !b->end; i++) {
+		struct lease l = client(i % CLIENTS);
+		struct lease_client c = {lease_client_id(&l), lease_hw(&l)};
+		struct lease_pools *p = NULL;
+		struct lease_counts n;
+
+		lease_db_expire_holds(b->s->db);
+		lease_db_expect(b->s->db, &c, 1);
+		(void)lease_db_find(b->s->db, &c, &subnet, 1, NULL, got, 8);
+		(void)lease_db_page(b->s->db, BASE + i % ADDRS, NULL, NULL, got, 8);
+		(void)!lease_db_get(b->s->db, BASE + i % ADDRS, NULL, got, NULL);
+		lease_db_counts(b->s->db, 0, LEASE_ALL_POOLS, &n);
+		assert_int_equal(lease_pools_build(b->s->db, &d, 1, &p), 0);
+		lease_pools_unref(p);
+	}
+	return NULL;
+}
+
+static void test_beside(void **state)
+{
+	struct side all = {.rows = NULL};
+	struct side each = {.rows = NULL};
+	struct beside b = {.s = &all};
+	pthread_t looker;
+	struct rng rng;
+
+	(void)state;
+	rng_seed(&rng, 11);
+	open_side(&all, false, false);
+	open_side(&each, true, false);
+	assert_int_equal(pthread_create(&looker, NULL, look, &b), 0);
+	for (uint32_t i = 0; i < ROWS; i++) {
+		char context[256];
+		struct lease l = random_row(&rng, true, i, context, sizeof(context));
+
+		add(&all, &l, i % 100 == 0);
+		add(&each, &l, false);
+	}
+	end_side(&all, false, true);
+	b.end = true;
+	assert_int_equal(pthread_join(looker, NULL), 0);
+	end_side(&each, true, false);
+	same_life(&all, &each);
+	close_side(&all);
+	close_side(&each);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_same),
 		cmocka_unit_test(test_clones),
 		cmocka_unit_test(test_nothing),
+		cmocka_unit_test(test_beside),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
