@@ -339,6 +339,8 @@ static int owned(const struct lease_db *db, uint32_t addr, const struct lease_cl
 	struct rec_pair p = rec_lookup(db, addr);
 	const struct rec *r;
 
+	if (db->loading)
+		return -EBUSY;
 	if (!p.main)
 		return -USHER_E_NOTFOUND;
 	r = rec_at(db, p.main);
@@ -466,17 +468,20 @@ int lease_db_del(struct lease_db *db, uint32_t addr, struct lease_change *ret)
 {
 	struct lease_change ch = {.seq = 0};
 	struct rec_pair p;
+	int r = -USHER_E_NOTFOUND;
 
 	db_lock(db);
 	p = rec_lookup(db, addr);
-	if (p.main) {
+	if (db->loading) {
+		r = -EBUSY;
+	} else if (p.main) {
 		note_old(db, p.main, &ch);
 		ch.seq = rec_log(db, p.main, true);
 		rec_delete(db, p.main);
+		r = 0;
 	}
 	db_unlock(db);
-	if (!p.main)
-		return -USHER_E_NOTFOUND;
-	*ret = ch;
-	return 0;
+	if (r == 0)
+		*ret = ch;
+	return r;
 }

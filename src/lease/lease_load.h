@@ -3,8 +3,8 @@
  * For stores: putting what was read at start into the table, without writing it again. Rows go in
  * batches: one thread may fill a batch while another one loads the last.
  *
- * From the first batch to lease_db_load_end an empty table only has records by address: nobody
- * finds a client's, nothing lapses, and nobody may change anything.
+ * From the first batch to lease_db_load_end a table that was empty only has records by address:
+ * nobody finds a client's, nothing lapses, and changes are refused (-EBUSY; a wipe finds nothing).
  */
 #pragma once
 

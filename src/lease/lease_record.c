@@ -6,7 +6,6 @@
  */
 #include "lease/lease_table.h"
 
-#include <assert.h>
 #include <errno.h>
 
 struct span rec_hw(const struct rec *r)
@@ -228,7 +227,7 @@ int rec_store(struct lease_db *db, const struct lease *l, enum lease_state state
 	uint32_t had = addr_get(&db->addrs, l->addr);
 	bool same = had && same_identity(rec_at(db, had), l);
 	struct rec_ext *ext;
-	int r = ext_make(db, l, false, &ext);
+	int r = db->loading ? -EBUSY : ext_make(db, l, false, &ext);
 
 	if (r < 0)
 		return r;
@@ -340,6 +339,8 @@ int hold_set(struct lease_db *db, const struct lease *l)
 	struct rec *h;
 	int r = 0;
 
+	if (db->loading)
+		return -EBUSY;
 	if (!old || !hold_renew(db, l, old)) {
 		if (old)
 			hold_drop(db, old);

@@ -123,6 +123,8 @@ static uint64_t wipe_stretch(struct lease_db *db, uint64_t *at, uint32_t subnet_
 	uint64_t n = 0;
 
 	db_lock(db);
+	if (db->loading)
+		*at = UINT64_MAX;
 	while (budget > 0) {
 		uint32_t idx;
 

@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "lease/lease_load.h"
 
+#include <errno.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -292,6 +293,32 @@ static void test_nothing(void **state)
 	close_side(&s);
 }
 
+/* Nobody changes what is being loaded. */
+static void test_refused(void **state)
+{
+	struct side s = {.rows = NULL};
+	struct lease l = client(4);
+	struct lease_client c = {lease_client_id(&l), lease_hw(&l)};
+	struct lease_change ch;
+
+	(void)state;
+	open_side(&s, false, true);
+	l.addr = BASE;
+	add(&s, &l, true);
+	assert_int_equal(lease_db_assign(s.db, &l, &c, &ch), -EBUSY);
+	assert_int_equal(lease_db_release(s.db, BASE, &c, false, &ch), -EBUSY);
+	assert_int_equal(lease_db_decline(s.db, BASE, &c, 10, &ch), -EBUSY);
+	assert_int_equal(lease_db_put(s.db, &l, LEASE_PUT_FORCE, &ch), -EBUSY);
+	assert_int_equal(lease_db_del(s.db, BASE, &ch), -EBUSY);
+	assert_int_equal(lease_db_wipe(s.db, 0, NULL), 0);
+	assert_int_equal(lease_db_hold(s.db, &l), -EBUSY);
+	assert_int_equal(lease_db_pick(s.db, s.pools, 0, &l), -EBUSY);
+	end_side(&s, false, false);
+	assert_int_equal(lease_db_size(s.db), 1);
+	assert_int_equal(lease_db_del(s.db, BASE, &ch), 0);
+	close_side(&s);
+}
+
 struct beside {
 	struct side *s;
 	_Atomic bool end;
@@ -358,6 +385,7 @@ int main(void)
 		cmocka_unit_test(test_same),
 		cmocka_unit_test(test_clones),
 		cmocka_unit_test(test_nothing),
+		cmocka_unit_test(test_refused),
 		cmocka_unit_test(test_beside),
 	};
 
