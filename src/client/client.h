@@ -58,6 +58,7 @@ struct client_xact {
 	uint16_t secs;		/* of the last DISCOVER; its REQUEST repeats it */
 	unsigned tries;
 	bool broadcast;		/* the flag in the next message */
+	bool fell_back;		/* this try went by broadcast, because unicast could not be sent */
 };
 
 enum client_kept { CLIENT_KEPT_NONE, CLIENT_KEPT_HINT, CLIENT_KEPT_VALID };
@@ -73,7 +74,8 @@ struct client {
 
 	enum client_kept kept;		/* what lease is worth: HINT: only its address */
 	bool configured;		/* lease.address is on the interface */
-	bool from_file;			/* lease is of an earlier run */
+	bool confirm;			/* lease is VALID, and to be confirmed by INIT-REBOOT first */
+	bool reboot;			/* the exchange that runs began at INIT-REBOOT */
 	struct client_lease lease;	/* in force, or kept */
 	struct client_lease offer;	/* asked for; becomes lease at bind */
 	struct client_lease old;	/* before the last change, for scripts */
