@@ -109,12 +109,13 @@ void action_note_send_failed(struct client_step *s)
 {
 	struct client *c = s->c;
 
-	if (c->xact.fell_back)
+	if (c->state == CLIENT_RENEWING && c->xact.fell_back)
 		return;
 	step_notify(s, CLIENT_NOTICE_SEND_FAILED);
+	if (c->state != CLIENT_RENEWING)
+		return;
 	c->xact.fell_back = true;
-	if (c->state == CLIENT_RENEWING)
-		step_send_udp(s, CLIENT_MSG_REBIND, &c->lease, &c->xact, c->lease.address, everybody);
+	step_send_udp(s, CLIENT_MSG_REBIND, &c->lease, &c->xact, c->lease.address, everybody);
 }
 
 static void send_rebind(struct client_step *s)
@@ -168,6 +169,8 @@ void action_refused(struct client_step *s)
 
 	step_notify(s, CLIENT_NOTICE_NAK);
 	step_script(s, CLIENT_REASON_NAK, NULL, c->configured ? &c->lease : NULL);
+	if (c->configured && s->from != CLIENT_REQUESTING)
+		step_script(s, CLIENT_REASON_EXPIRE, NULL, &c->lease);
 	/* a NAK to an offer says nothing about the lease that we may still hold */
 	if (s->from != CLIENT_REQUESTING)
 		step_forget(s);

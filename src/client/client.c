@@ -126,6 +126,7 @@ static bool run(struct client *c, enum client_event e, int64_t now, const struct
 		assert(n < STEP_CHAIN && t->action);
 		s.event = (enum client_event)next;
 		s.from = c->state;
+		c->stats.ran[c->state] |= 1ULL << next;
 		s.raise = -1;
 		c->state = t->next;
 		t->action(&s);
@@ -139,21 +140,25 @@ static bool run(struct client *c, enum client_event e, int64_t now, const struct
 
 bool client_event(struct client *c, enum client_event e, int64_t now_ns, struct effects *fx)
 {
+	assert(client_event_kind_of(e) != CLIENT_KIND_PACKET);
 	effects_reset(fx);
 	return run(c, e, now_ns, NULL, fx);
 }
 
 /* --- packets ------------------------------------------------------------------------------------ */
 
-static int dropped(struct client *c, enum client_drop d, struct effects *fx, enum client_drop *ret_drop)
+static int dropped(struct client *c, enum client_drop d, int64_t now, struct effects *fx,
+		   enum client_drop *ret_drop)
 {
 	struct effect *e;
 
 	c->stats.drop[d]++;
 	if (ret_drop)
 		*ret_drop = d;
-	/* foreign traffic is counted only; an answer to us that is refused is worth telling */
-	if (d > CLIENT_DROP_XID && d < CLIENT_DROP_ARP_MALFORMED) {
+	/* foreign traffic is counted only; an answer to us that is refused is worth telling, but not in floods */
+	if (d > CLIENT_DROP_XID && d < CLIENT_DROP_ARP_MALFORMED &&
+	    (!c->told_ns || now - c->told_ns >= NS_PER_S)) {
+		c->told_ns = now;
 		e = effects_add(fx, EFFECT_NOTIFY);
 		e->notice.what = CLIENT_NOTICE_DROPPED;
 		e->notice.from = c->state;
@@ -188,7 +193,7 @@ int client_receive(struct client *c, struct packet *p, int64_t now_ns, struct ef
 	}
 	d = client_accept(c, p, &c->in, &msg);
 	if (d != CLIENT_DROP_NONE)
-		return dropped(c, d, fx, ret_drop);
+		return dropped(c, d, now_ns, fx, ret_drop);
 	count(c, &msg, now_ns);
 	(void)run(c, msg.event, now_ns, &msg, fx);
 	return (int)msg.event;
@@ -206,7 +211,7 @@ int client_receive_arp(struct client *c, struct span frame, int64_t now_ns, stru
 	if (d == CLIENT_DROP_NONE && !client_fsm(c->state, e)->action)
 		d = CLIENT_DROP_ARP_OTHER;
 	if (d != CLIENT_DROP_NONE)
-		return dropped(c, d, fx, ret_drop);
+		return dropped(c, d, now_ns, fx, ret_drop);
 	c->stats.arp_received++;
 	(void)run(c, e, now_ns, NULL, fx);
 	return (int)e;

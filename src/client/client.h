@@ -46,6 +46,7 @@ struct client_stats {
 	uint64_t drop[CLIENT_N_DROPS];		/* client/drop.def */
 	uint64_t odd_source_port;		/* accepted, from a port other than 67 */
 	uint64_t enter[CLIENT_N_STATES];	/* how often each state was entered */
+	uint64_t ran[CLIENT_N_STATES];		/* bit by event: rows of the table that ran */
 	int64_t offer_ns, ack_ns;		/* last DISCOVER to OFFER, last REQUEST to ACK */
 };
 
@@ -60,6 +61,8 @@ struct client_xact {
 	bool broadcast;		/* the flag in the next message */
 	bool fell_back;		/* this try went by broadcast, because unicast could not be sent */
 };
+
+_Static_assert(CLIENT_N_EVENTS <= 64, "client_stats.ran has a bit for each event");
 
 enum client_kept { CLIENT_KEPT_NONE, CLIENT_KEPT_HINT, CLIENT_KEPT_VALID };
 
@@ -93,6 +96,7 @@ struct client {
 	unsigned reopens;
 
 	bool raw, udp, arp;		/* sockets that are to be open */
+	int64_t told_ns;		/* last DROPPED notice: one a second is enough */
 	bool failed;			/* GIVE_UP was told */
 	bool in_background;
 	struct client_stats stats;

@@ -75,7 +75,7 @@ static const struct {
 	[CLIENT_REASON_RENEW] = {"renew", "RENEW"},
 	[CLIENT_REASON_REBIND] = {"renew", "REBIND"},
 	[CLIENT_REASON_INFORM] = {"renew", "RENEW"},
-	[CLIENT_REASON_NAK] = {"nak", "EXPIRE"},
+	[CLIENT_REASON_NAK] = {"nak", "NAK"},
 	[CLIENT_REASON_EXPIRE] = {"deconfig", "EXPIRE"},
 	[CLIENT_REASON_RELEASE] = {"deconfig", "RELEASE"},
 	[CLIENT_REASON_STOP] = {"deconfig", "STOP"},

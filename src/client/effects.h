@@ -41,7 +41,7 @@ enum client_reason {
 	CLIENT_REASON_RENEW,	/* renew, RENEW */
 	CLIENT_REASON_REBIND,	/* renew, REBIND */
 	CLIENT_REASON_INFORM,	/* renew, RENEW: options without a lease */
-	CLIENT_REASON_NAK,	/* nak, EXPIRE */
+	CLIENT_REASON_NAK,	/* nak, NAK (dhcpcd's word); EXPIRE follows if an address was in use */
 	CLIENT_REASON_EXPIRE,	/* deconfig, EXPIRE */
 	CLIENT_REASON_RELEASE,	/* deconfig, RELEASE */
 	CLIENT_REASON_STOP,	/* deconfig, STOP */
@@ -107,5 +107,5 @@ const char *client_notice_sentence(enum client_notice n);
 bool client_notice_is_error(enum client_notice n);
 /* "bound", "renew", "deconfig", "nak", "leasefail". */
 const char *client_reason_udhcpc(enum client_reason r);
-/* "BOUND", "RENEW", "REBIND", "REBOOT", "EXPIRE", "FAIL", "PREINIT", "RELEASE", "STOP". */
+/* "BOUND", "RENEW", "REBIND", "REBOOT", "NAK", "EXPIRE", "FAIL", "PREINIT", "RELEASE", "STOP". */
 const char *client_reason_dhclient(enum client_reason r);

@@ -198,13 +198,13 @@ static enum client_drop options_copy(const struct dhcp4_msg *m, struct client_le
 
 	for (size_t i = 0; i < m->n_opts; i++) {
 		if (m->opts[i].data.n > UINT16_MAX)
-			return CLIENT_DROP_NO_SPACE;
+			return CLIENT_DROP_MALFORMED;
 		wr_u8(&w, m->opts[i].code);
 		wr_be16(&w, (uint16_t)m->opts[i].data.n);
 		wr_span(&w, m->opts[i].data);
 	}
 	l->options_len = (uint16_t)w.len;
-	return wr_ok(&w) ? CLIENT_DROP_NONE : CLIENT_DROP_NO_SPACE;
+	return wr_ok(&w) ? CLIENT_DROP_NONE : CLIENT_DROP_MALFORMED;
 }
 
 static void mtu_read(struct client_lease *l, uint16_t link_mtu)

@@ -13,7 +13,7 @@
 struct dhcp4_msg;
 
 enum {
-	CLIENT_LEASE_OPTIONS = 2048,	/* a frame's worth */
+	CLIENT_LEASE_OPTIONS = 2304,	/* whatever a packet slot can hold, and a length of 16 bits each */
 	CLIENT_LEASE_ROUTES = 32,
 	CLIENT_MTU_MIN = 576,		/* RFC 2132 5.1 says 68; nothing works with that */
 };
