@@ -65,6 +65,8 @@ void step_configure(struct client_step *s);
 void step_ready(struct client_step *s);
 /* The lease is over for good: off the interface, off the disk. GIVE_UP goes on. */
 void step_forget(struct client_step *s);
+/* All timers off but GIVE_UP, and the end of a lease whose address is on the interface. */
+void step_timers_held(struct client_step *s);
 /* T1, T2 and expiry of the lease. */
 void step_lease_timers(struct client_step *s);
 /* action_probe.c, for others */

@@ -62,11 +62,9 @@ void action_new_identity(struct client_step *s)
 void action_restart_identity(struct client_step *s)
 {
 	struct client *c = s->c;
-	int64_t expiry = c->deadline[CLIENT_TIMER_EXPIRY];
 
 	step_notify(s, CLIENT_NOTICE_MAC_CHANGED);
-	step_timers_off(s);
-	c->deadline[CLIENT_TIMER_EXPIRY] = c->configured ? expiry : 0;
+	step_timers_held(s);
 	c->xact.active = c->inform.active = false;
 	c->confirm = c->kept == CLIENT_KEPT_VALID;
 	s->raise = CLIENT_EV_TIMEOUT;

@@ -16,18 +16,14 @@ void action_wait_for_link(struct client_step *s)
 void action_lose_link(struct client_step *s)
 {
 	struct client *c = s->c;
-	int64_t expiry = c->configured ? c->deadline[CLIENT_TIMER_EXPIRY] : 0;
 
 	step_notify(s, CLIENT_NOTICE_LINK_DOWN);
-	step_timers_off(s);
+	step_timers_held(s);
 	c->xact.active = c->inform.active = false;
 	c->probe_end_ns = 0;
 	c->confirm = c->kept == CLIENT_KEPT_VALID;
-	if (!c->configured)
-		return;
-	if (expiry)
-		step_timer_at(s, CLIENT_TIMER_EXPIRY, expiry);
-	step_timer(s, CLIENT_TIMER_LINK_GRACE, LINK_GRACE_S * NS_PER_S);
+	if (c->configured)
+		step_timer(s, CLIENT_TIMER_LINK_GRACE, LINK_GRACE_S * NS_PER_S);
 }
 
 /* The addresses went with the interface: there is nothing to remove, but what the script did. */

@@ -2,7 +2,8 @@
 /*
  * Whoever names our address as sender has it. While we probe, another's probe for it (sender 0.0.0.0)
  * conflicts too, because both would take it; once it is ours, such a probe is the other's problem and
- * the kernel answers it. Frames with our own hardware address are ours, come back by a loop.
+ * the kernel answers it. Such probes of hosts are broadcast; switches that track devices send them unicast
+ * to the host they know, and mean no harm. Frames with our own hardware address came back by a loop.
  */
 #include "client/arp_check.h"
 
@@ -38,7 +39,8 @@ enum client_drop client_arp_check(const struct client *c, struct span frame, enu
 		return CLIENT_DROP_ARP_MALFORMED;
 	if (memcmp(a.sha, c->link.mac, sizeof(a.sha)) == 0)
 		return CLIENT_DROP_ARP_OWN;
-	if (is_probed(c) && (a.spa == c->offer.address || is_probe_for(&a, c->offer.address)))
+	if (is_probed(c) && (a.spa == c->offer.address ||
+			     (eth_is_group(eth.dst) && is_probe_for(&a, c->offer.address))))
 		*ret_event = CLIENT_EV_PROBE_CONFLICT;
 	else if (is_used(c) && a.spa == c->lease.address)
 		*ret_event = CLIENT_EV_ARP_CONFLICT;

@@ -27,6 +27,8 @@ void client_init(struct client *c, const struct client_opts *opts, const struct 
 
 void client_keep(struct client *c, const struct client_lease *lease, enum client_kept kept)
 {
+	if (c->opts->request_given && c->opts->request_address != lease->address)
+		return;
 	c->lease = *lease;
 	c->kept = kept;
 	c->confirm = kept == CLIENT_KEPT_VALID;

@@ -104,8 +104,9 @@ struct client {
 };
 
 /*
- * A client in OFF. opts is borrowed. kept: a lease of an earlier run (NULL: none) and whether it is still
- * running (VALID: INIT-REBOOT) or only its address is worth asking for (HINT).
+ * A client in OFF. opts is borrowed and may be completed (request_address) until START. client_keep: a lease
+ * of an earlier run, and whether it is still running (VALID: INIT-REBOOT) or only its address is worth
+ * asking for (HINT). It is not looked at where -r wants another address.
  */
 void client_init(struct client *c, const struct client_opts *opts, const struct client_link *link,
 		 const struct client_random *random);

@@ -120,7 +120,8 @@ static uint32_t hint(const struct client *c)
 {
 	if (c->kept != CLIENT_KEPT_NONE)
 		return c->lease.address;
-	return c->opts->request_address;
+	/* what was wanted and is in use elsewhere is not asked for again and again */
+	return c->declines ? 0 : c->opts->request_address;
 }
 
 struct span client_message(struct client *c, enum client_form f, const struct client_lease *about,

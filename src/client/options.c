@@ -215,6 +215,7 @@ static int take_address(const struct parse *p, const char *s)
 	if (!client_address_is_unicast(a))
 		return bad(p, -USHER_E_RANGE, "an address that a host may have", s);
 	p->o->request_address = a;
+	p->o->request_given = true;
 	return 0;
 }
 

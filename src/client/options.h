@@ -27,7 +27,8 @@ struct client_opts {
 	uint8_t vendor_class[CLIENT_CLASS_MAX], vendor_class_len;
 	uint8_t user_class[CLIENT_CLASS_MAX], user_class_len;
 	uint8_t prl[CLIENT_PRL_MAX], n_prl;	/* option 55 */
-	uint32_t request_address;		/* 0: none */
+	uint32_t request_address;		/* 0: none; of -r, else whoever has read the manifest sets it */
+	bool request_given;			/* by -r: it counts for more than a kept lease */
 	uint32_t default_mask;			/* for servers that send none; 0: refuse them */
 	enum client_probe probe;
 	enum client_broadcast broadcast;

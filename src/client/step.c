@@ -31,6 +31,15 @@ void step_timers_off(struct client_step *s)
 	s->c->deadline[CLIENT_TIMER_GIVE_UP] = give_up;
 }
 
+void step_timers_held(struct client_step *s)
+{
+	const struct client_lease *l = &s->c->lease;
+
+	step_timers_off(s);
+	if (s->c->configured && l->lease_s != CLIENT_LEASE_INFINITE)
+		step_timer_at(s, CLIENT_TIMER_EXPIRY, l->start_ns + l->lease_s * NS_PER_S);
+}
+
 void step_lease_timers(struct client_step *s)
 {
 	struct client *c = s->c;

@@ -334,7 +334,7 @@ int cdo_send(struct cscn *x)
 	return r;
 }
 
-/* arp request|reply|OP spa= tpa= sha= [cut=N] */
+/* arp request|reply|OP spa= tpa= sha= dmac= [cut=N] */
 int cdo_arp(struct cscn *x)
 {
 	struct scn *s = &x->s;
@@ -344,12 +344,14 @@ int cdo_arp(struct cscn *x)
 	const char *tpa = scn_find(s, 2, "tpa");
 	const char *sha = scn_find(s, 2, "sha");
 	const char *cut = scn_find(s, 2, "cut");
+	const char *dmac = scn_find(s, 2, "dmac");
 	uint8_t out[64];
 	struct wr w = wr_init(out, sizeof(out));
 
 	if (s->n_words < 2 || (spa && ip_parse(spa, strlen(spa), &a.spa) < 0) ||
-	    (tpa && ip_parse(tpa, strlen(tpa), &a.tpa) < 0) || (sha && scn_mac(sha, a.sha) < 0))
-		return scn_fail(s, "arp request|reply spa= tpa= sha= [cut=N]");
+	    (tpa && ip_parse(tpa, strlen(tpa), &a.tpa) < 0) || (sha && scn_mac(sha, a.sha) < 0) ||
+	    (dmac && scn_mac(dmac, eth.dst) < 0))
+		return scn_fail(s, "arp request|reply spa= tpa= sha= dmac= [cut=N]");
 	a.op = strcmp(s->word[1], "request") == 0 ? ARP_REQUEST : strcmp(s->word[1], "reply") == 0 ? ARP_REPLY : 9;
 	memcpy(eth.src, a.sha, 6);
 	eth_write(&w, &eth);
