@@ -231,7 +231,8 @@ void action_decline(struct client_step *s)
 	const struct client_lease *l = s->from == CLIENT_PROBING ? &c->offer : &c->lease;
 
 	step_notify(s, CLIENT_NOTICE_CONFLICT);
-	step_new_xact(s, &c->xact);
+	/* nobody answers it: what is open need not listen for it */
+	c->xact = (struct client_xact){.xid = step_random(s), .start_ns = s->now};
 	step_send_raw(s, CLIENT_MSG_DECLINE, l);
 	if (c->configured)
 		step_script(s, CLIENT_REASON_EXPIRE, NULL, &c->lease);

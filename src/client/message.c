@@ -140,8 +140,9 @@ struct span client_message(struct client *c, enum client_form f, const struct cl
 	arena_init_fixed(&arena, c->scratch, sizeof(c->scratch));
 	dhcp4_init(&m, &arena);
 	header(&m, c, has, about, x);
-	/* RFC 2131 4.4.1: the REQUEST repeats secs of its DISCOVER */
-	m.secs = f == CLIENT_MSG_SELECT ? x->secs : f == CLIENT_MSG_RELEASE || f == CLIENT_MSG_DECLINE ? 0 : secs(x, now_ns);
+	/* RFC 2131 4.4.1: the REQUEST repeats secs of its DISCOVER; table 5: none where nothing is asked for */
+	if (has & HAS_WISHES)
+		m.secs = f == CLIENT_MSG_SELECT ? x->secs : secs(x, now_ns);
 	put(&m, DHCP4_OPT_MESSAGE_TYPE, (const uint8_t[]){(uint8_t)forms[f].type}, 1);
 	put(&m, DHCP4_OPT_CLIENT_ID, id.p, id.n);
 	if (has & HAS_HINT)
