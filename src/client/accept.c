@@ -91,7 +91,8 @@ static enum client_drop check_header(const struct client *c, struct span msg)
 	if (hlen != sizeof(c->link.mac))
 		return CLIENT_DROP_HLEN;
 	/* the ten octets behind the address are nobody's */
-	if (!span_eq(span_sub(chaddr, 0, sizeof(c->link.mac)), span_of(c->link.mac, sizeof(c->link.mac))))
+	if (!span_eq(span_sub(chaddr, 0, sizeof(c->link.mac)),
+		     span_of(c->link.mac, sizeof(c->link.mac))))
 		return CLIENT_DROP_CHADDR;
 	type = first_instance(msg, DHCP4_OPT_MESSAGE_TYPE);
 	/* RFC 3203 6, RFC 6704: the server chooses its xid; without authentication it is an attack */
@@ -140,7 +141,8 @@ static enum client_drop classify(const struct client *c, struct client_msg *msg)
 		if (type != DHCP4_ACK)
 			return CLIENT_DROP_UNEXPECTED;
 		msg->event = CLIENT_EV_INFORM_ACK;
-	} else if (type != DHCP4_NAK && is_v6only(c, msg) && client_fsm(c->state, CLIENT_EV_V6ONLY)->action) {
+	} else if (type != DHCP4_NAK && is_v6only(c, msg) &&
+		   client_fsm(c->state, CLIENT_EV_V6ONLY)->action) {
 		msg->event = CLIENT_EV_V6ONLY;
 	}
 	return client_fsm(c->state, msg->event)->action ? CLIENT_DROP_NONE : CLIENT_DROP_UNEXPECTED;
@@ -169,7 +171,8 @@ static enum client_drop check_server(const struct client *c, struct client_msg *
 	if (c->state == CLIENT_REQUESTING && msg->server_id != c->offer.server_id)
 		return CLIENT_DROP_OTHER_SERVER;
 	/* a renewal is a matter of our server; an ACK of its partner (failover, multi-homed) is welcome */
-	if (c->state == CLIENT_RENEWING && msg->event == CLIENT_EV_NAK && msg->server_id != c->lease.server_id)
+	if (c->state == CLIENT_RENEWING && msg->event == CLIENT_EV_NAK &&
+	    msg->server_id != c->lease.server_id)
 		return CLIENT_DROP_OTHER_SERVER;
 	return CLIENT_DROP_NONE;
 }
@@ -181,7 +184,8 @@ static uint32_t wanted_address(const struct client *c, enum client_event e)
 	return c->state == CLIENT_REQUESTING ? c->offer.address : c->lease.address;
 }
 
-static enum client_drop read_lease(const struct client *c, struct client_msg *msg, struct client_lease *l)
+static enum client_drop read_lease(const struct client *c, struct client_msg *msg,
+				   struct client_lease *l)
 {
 	struct client_lease_terms t = {
 		.want = wanted_address(c, msg->event),
@@ -200,8 +204,8 @@ static enum client_drop read_lease(const struct client *c, struct client_msg *ms
 	return client_lease_read(&msg->m, &t, l);
 }
 
-enum client_drop client_accept(const struct client *c, struct packet *p, struct client_lease *ret_lease,
-			       struct client_msg *ret)
+enum client_drop client_accept(const struct client *c, struct packet *p,
+			       struct client_lease *ret_lease, struct client_msg *ret)
 {
 	struct span bytes = packet_app(p);
 	enum client_drop d = check_station(p);

@@ -22,7 +22,7 @@ struct client_msg {
  * p is decoded (packet_decode gave DROP_NONE). ret_lease: room for the lease that the message has.
  * CLIENT_DROP_NONE and *ret, or why it is dropped.
  */
-enum client_drop client_accept(const struct client *c, struct packet *p, struct client_lease *ret_lease,
-			       struct client_msg *ret) must_check;
+enum client_drop client_accept(const struct client *c, struct packet *p,
+			       struct client_lease *ret_lease, struct client_msg *ret) must_check;
 /* The client identifier as sent now (option 61); empty: none. buf holds it where it is made of the MAC. */
 struct span client_identifier(const struct client *c, uint8_t buf[7]);

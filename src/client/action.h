@@ -22,19 +22,21 @@ struct client_step {
 };
 
 /* action_begin.c: from nothing to a REQUEST */
-client_action action_begin, action_restart, action_restart_identity, action_new_identity, action_discover,
-	action_discover_again, action_discover_now, action_select_offer, action_request_again,
-	action_request_reboot, action_reboot_again, action_pause_v6only, action_give_up;
+client_action action_begin, action_restart, action_restart_identity, action_new_identity,
+	action_discover, action_discover_again, action_discover_now, action_select_offer,
+	action_request_again, action_request_reboot, action_reboot_again, action_pause_v6only,
+	action_give_up;
 /* action_lease.c: the life of a lease */
-client_action action_take_lease, action_bind, action_extend, action_renew, action_renew_again, action_rebind,
-	action_rebind_again, action_note_send_failed, action_refused, action_start_over, action_expire,
-	action_drop_address, action_decline, action_release, action_forget, action_stop;
+client_action action_take_lease, action_bind, action_extend, action_renew, action_renew_again,
+	action_rebind, action_rebind_again, action_note_send_failed, action_refused,
+	action_start_over, action_expire, action_drop_address, action_decline, action_release,
+	action_forget, action_stop;
 /* action_probe.c: ARP */
 client_action action_probe_tick, action_note_probe_ok, action_note_conflict, action_defend,
 	action_announce_again;
 /* action_link.c: the interface, sockets, addresses */
-client_action action_wait_for_link, action_lose_link, action_vanish, action_socket_failed, action_reopen,
-	action_mark_removed, action_restore_address;
+client_action action_wait_for_link, action_lose_link, action_vanish, action_socket_failed,
+	action_reopen, action_mark_removed, action_restore_address;
 /* action_inform.c: options without a lease */
 client_action action_send_inform, action_inform_again, action_take_options, action_merge_options;
 

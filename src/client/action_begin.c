@@ -168,7 +168,8 @@ void action_request_reboot(struct client_step *s)
 	c->reboot = true;
 	c->offer = c->lease;
 	if (c->lease.lease_s != CLIENT_LEASE_INFINITE)
-		step_timer_at(s, CLIENT_TIMER_EXPIRY, c->lease.start_ns + c->lease.lease_s * NS_PER_S);
+		step_timer_at(s, CLIENT_TIMER_EXPIRY,
+			      c->lease.start_ns + c->lease.lease_s * NS_PER_S);
 	step_new_xact(s, &c->xact);
 	send_reboot(s);
 	step_probe_start(s, c->lease.address);

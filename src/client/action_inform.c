@@ -26,7 +26,8 @@ static void send_once(struct client_step *s)
 	c->inform.tries++;
 	/* without an address there is nobody to answer to; it may come yet */
 	if (src)
-		step_send_udp(s, CLIENT_MSG_INFORM, alone(s) ? NULL : &c->lease, &c->inform, src, dst);
+		step_send_udp(s, CLIENT_MSG_INFORM, alone(s) ? NULL : &c->lease, &c->inform, src,
+			      dst);
 	step_timer(s, CLIENT_TIMER_INFORM, client_backoff_ns(c->inform.tries, step_random(s)));
 }
 
@@ -64,8 +65,9 @@ void action_take_options(struct client_step *s)
 /* What an INFORM's answer has no say in: the lease's own terms. */
 static bool of_lease(uint8_t code)
 {
-	return code == DHCP4_OPT_LEASE_TIME || code == DHCP4_OPT_RENEWAL_TIME || code == DHCP4_OPT_REBINDING_TIME ||
-	       code == DHCP4_OPT_SERVER_ID || code == DHCP4_OPT_MESSAGE_TYPE || code == DHCP4_OPT_SUBNET_MASK;
+	return code == DHCP4_OPT_LEASE_TIME || code == DHCP4_OPT_RENEWAL_TIME ||
+	       code == DHCP4_OPT_REBINDING_TIME || code == DHCP4_OPT_SERVER_ID ||
+	       code == DHCP4_OPT_MESSAGE_TYPE || code == DHCP4_OPT_SUBNET_MASK;
 }
 
 /* The options of `from` whose lease-ness is `own`, or which `unless` does not have. */
@@ -76,7 +78,8 @@ static void append(struct wr *w, const struct client_lease *from, const struct c
 	while (rd_left(&r)) {
 		uint8_t code = rd_u8(&r);
 		struct span data = rd_bytes(&r, rd_be16(&r));
-		bool skip = unless ? !of_lease(code) && client_lease_option(unless, code).p : of_lease(code);
+		bool skip = unless ? !of_lease(code) && client_lease_option(unless, code).p
+				   : of_lease(code);
 
 		if (!rd_ok(&r) || skip || wr_left(w) < data.n + 3)
 			continue;

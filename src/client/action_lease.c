@@ -36,7 +36,8 @@ void action_take_lease(struct client_step *s)
 	step_timer_off(s, CLIENT_TIMER_RETRY);
 	step_timer_off(s, CLIENT_TIMER_EXPIRY);
 	if (c->offer.lease_s != CLIENT_LEASE_INFINITE)
-		step_timer_at(s, CLIENT_TIMER_EXPIRY, c->offer.start_ns + c->offer.lease_s * NS_PER_S);
+		step_timer_at(s, CLIENT_TIMER_EXPIRY,
+			      c->offer.start_ns + c->offer.lease_s * NS_PER_S);
 	if (c->probe_conflict)
 		s->raise = CLIENT_EV_PROBE_CONFLICT;
 	else if (c->probe_ok)
@@ -63,7 +64,8 @@ void action_bind(struct client_step *s)
 	step_announce(s);
 	step_lease_timers(s);
 	save(s);
-	step_script(s, c->reboot ? CLIENT_REASON_REBOOT : CLIENT_REASON_BOUND, &c->lease, had ? &c->old : NULL);
+	step_script(s, c->reboot ? CLIENT_REASON_REBOOT : CLIENT_REASON_BOUND, &c->lease,
+		    had ? &c->old : NULL);
 	step_notify(s, CLIENT_NOTICE_BOUND);
 	step_ready(s);
 }
@@ -87,7 +89,8 @@ static void send_renew(struct client_step *s)
 
 	c->xact.tries++;
 	c->xact.fell_back = false;
-	step_send_udp(s, CLIENT_MSG_RENEW, &c->lease, &c->xact, c->lease.address, c->lease.server_id);
+	step_send_udp(s, CLIENT_MSG_RENEW, &c->lease, &c->xact, c->lease.address,
+		      c->lease.server_id);
 	step_timer(s, CLIENT_TIMER_RETRY,
 		   client_reacquire_ns(c->xact.tries, s->now, phase_end(s, c->lease.t2_s)));
 }
@@ -157,7 +160,8 @@ void action_extend(struct client_step *s)
 		step_configure(s);
 	step_lease_timers(s);
 	save(s);
-	step_script(s, s->from == CLIENT_RENEWING ? CLIENT_REASON_RENEW : CLIENT_REASON_REBIND, &c->lease, &c->old);
+	step_script(s, s->from == CLIENT_RENEWING ? CLIENT_REASON_RENEW : CLIENT_REASON_REBIND,
+		    &c->lease, &c->old);
 	step_notify(s, CLIENT_NOTICE_RENEWED);
 }
 
@@ -200,7 +204,9 @@ void action_start_over(struct client_step *s)
 {
 	struct client *c = s->c;
 	const struct client_lease *l = s->from == CLIENT_PROBING ? &c->offer : &c->lease;
-	int64_t next = l->lease_s < CLIENT_SHORT_LEASE_S ? l->start_ns + CLIENT_SHORT_LEASE_S * NS_PER_S : s->now;
+	int64_t next = l->lease_s < CLIENT_SHORT_LEASE_S
+			       ? l->start_ns + CLIENT_SHORT_LEASE_S * NS_PER_S
+			       : s->now;
 
 	run_out(s);
 	step_timers_off(s);
@@ -251,7 +257,8 @@ static void send_release(struct client_step *s)
 	if (!c->configured || !c->link.up)
 		return;
 	step_new_xact(s, &c->xact);
-	step_send_udp(s, CLIENT_MSG_RELEASE, &c->lease, &c->xact, c->lease.address, c->lease.server_id);
+	step_send_udp(s, CLIENT_MSG_RELEASE, &c->lease, &c->xact, c->lease.address,
+		      c->lease.server_id);
 	step_notify(s, CLIENT_NOTICE_RELEASED);
 }
 

@@ -67,7 +67,8 @@ void action_socket_failed(struct client_step *s)
 void action_reopen(struct client_step *s)
 {
 	struct client *c = s->c;
-	bool bound = c->state == CLIENT_BOUND || c->state == CLIENT_RENEWING || c->state == CLIENT_REBINDING;
+	bool bound = c->state == CLIENT_BOUND || c->state == CLIENT_RENEWING ||
+		     c->state == CLIENT_REBINDING;
 
 	if (bound ? c->opts->probe != CLIENT_PROBE_OFF && c->configured : c->probe_end_ns != 0)
 		step_listen_arp(s, bound ? c->lease.address : c->offer.address);

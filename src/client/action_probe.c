@@ -45,7 +45,8 @@ static void send_probe(struct client_step *s)
 	c->probes++;
 	if (c->opts->probe == CLIENT_PROBE_RFC5227)
 		step_timer(s, CLIENT_TIMER_PROBE,
-			   c->probes < PROBE_NUM ? within_second(s, 1) : ANNOUNCE_INTERVAL_S * NS_PER_S);
+			   c->probes < PROBE_NUM ? within_second(s, 1)
+						 : ANNOUNCE_INTERVAL_S * NS_PER_S);
 	else if (c->probes < PROBE_NUM)
 		step_timer(s, CLIENT_TIMER_PROBE, fast_gap);
 	else
@@ -61,7 +62,8 @@ void step_probe_start(struct client_step *s, uint32_t address)
 	c->probe_end_ns = 0;
 	step_timer_off(s, CLIENT_TIMER_PROBE);
 	/* what is on the interface already is known to be ours */
-	c->probe_ok = c->opts->probe == CLIENT_PROBE_OFF || (c->configured && c->lease.address == address);
+	c->probe_ok = c->opts->probe == CLIENT_PROBE_OFF ||
+		      (c->configured && c->lease.address == address);
 	if (c->probe_ok)
 		return;
 	step_listen_arp(s, address);

@@ -12,14 +12,15 @@
 
 static bool is_probed(const struct client *c)
 {
-	return (c->state == CLIENT_REQUESTING || c->state == CLIENT_PROBING || c->state == CLIENT_REBOOTING) &&
+	return (c->state == CLIENT_REQUESTING || c->state == CLIENT_PROBING ||
+		c->state == CLIENT_REBOOTING) &&
 	       c->probe_end_ns;
 }
 
 static bool is_used(const struct client *c)
 {
-	return c->configured &&
-	       (c->state == CLIENT_BOUND || c->state == CLIENT_RENEWING || c->state == CLIENT_REBINDING);
+	return c->configured && (c->state == CLIENT_BOUND || c->state == CLIENT_RENEWING ||
+				 c->state == CLIENT_REBINDING);
 }
 
 static bool is_probe_for(const struct arp_packet *a, uint32_t address)
@@ -27,7 +28,8 @@ static bool is_probe_for(const struct arp_packet *a, uint32_t address)
 	return a->op == ARP_REQUEST && a->spa == 0 && a->tpa == address;
 }
 
-enum client_drop client_arp_check(const struct client *c, struct span frame, enum client_event *ret_event)
+enum client_drop client_arp_check(const struct client *c, struct span frame,
+				  enum client_event *ret_event)
 {
 	struct rd r = rd_init(frame);
 	struct arp_packet a;

@@ -44,8 +44,8 @@ void client_set_link(struct client *c, const struct client_link *link)
 static bool keeps_raw(enum client_state s)
 {
 	/* INIT pauses for a moment only; closing would cost more than it saves (client of the peers: 8 to 20 ms) */
-	return s == CLIENT_INIT || s == CLIENT_SELECTING || s == CLIENT_REQUESTING || s == CLIENT_REBOOTING ||
-	       s == CLIENT_PROBING;
+	return s == CLIENT_INIT || s == CLIENT_SELECTING || s == CLIENT_REQUESTING ||
+	       s == CLIENT_REBOOTING || s == CLIENT_PROBING;
 }
 
 static bool keeps_udp(const struct client *c)
@@ -55,8 +55,8 @@ static bool keeps_udp(const struct client *c)
 
 static bool keeps_arp(enum client_state s)
 {
-	return s == CLIENT_REQUESTING || s == CLIENT_REBOOTING || s == CLIENT_PROBING || s == CLIENT_BOUND ||
-	       s == CLIENT_RENEWING || s == CLIENT_REBINDING;
+	return s == CLIENT_REQUESTING || s == CLIENT_REBOOTING || s == CLIENT_PROBING ||
+	       s == CLIENT_BOUND || s == CLIENT_RENEWING || s == CLIENT_REBINDING;
 }
 
 static void close_sockets(struct client *c, struct effects *fx)
@@ -244,8 +244,9 @@ void client_tick(struct client *c, int64_t now_ns, struct effects *fx)
 	effects_reset(fx);
 	c->armed_ns = 0; /* a timer that fired is not set any more */
 	/*
-	 * The first that is due, in the order of the enum: what a later one would have done may be moot by then
-	 * (expiry stops T1). Those still due come with the next tick, for which the timer is set to the past.
+	 * The first that is due, in the order of the enum: what a later one would have done may be
+	 * moot by then (expiry stops T1). Those still due come with the next tick, for which the
+	 * timer is set to the past.
 	 */
 	for (size_t t = 0; t < CLIENT_N_TIMERS; t++) {
 		if (!c->deadline[t] || c->deadline[t] > now_ns)

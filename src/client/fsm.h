@@ -22,7 +22,11 @@ enum client_event {
 };
 
 enum client_event_kind {
-	CLIENT_KIND_PACKET, CLIENT_KIND_TIMER, CLIENT_KIND_LINK, CLIENT_KIND_PROBE, CLIENT_KIND_INNER,
+	CLIENT_KIND_PACKET,
+	CLIENT_KIND_TIMER,
+	CLIENT_KIND_LINK,
+	CLIENT_KIND_PROBE,
+	CLIENT_KIND_INNER,
 	CLIENT_KIND_COMMAND,
 };
 
@@ -48,4 +52,5 @@ enum client_event_kind client_event_kind_of(enum client_event e);
  * The command that leads from one state to another in one row of the table (`transition TO` of the control
  * channel). 0, or -USHER_E_UNSUPPORTED: no command does.
  */
-int client_command_to(enum client_state from, enum client_state to, enum client_event *ret) must_check;
+int client_command_to(enum client_state from, enum client_state to,
+		      enum client_event *ret) must_check;

@@ -74,7 +74,8 @@ static bool on_link(const struct client_lease *l, uint32_t a)
 	if (((a ^ l->address) & l->mask) == 0)
 		return true;
 	for (size_t i = 0; i < l->n_routes; i++)
-		if (!l->route[i].gateway && l->route[i].len && ((a ^ l->route[i].dest) & ip_mask(l->route[i].len)) == 0)
+		if (!l->route[i].gateway && l->route[i].len &&
+		    ((a ^ l->route[i].dest) & ip_mask(l->route[i].len)) == 0)
 			return true;
 	return false;
 }
@@ -245,7 +246,8 @@ static void broadcast_read(struct client_lease *l)
 
 	l->broadcast = l->mask >= 0xfffffffeU ? 0 : l->address | ~l->mask;
 	/* another broadcast address only if it can be one in this subnet: all ones or, of old, all zeros */
-	if (l->broadcast && option_be(l, DHCP4_OPT_BROADCAST_ADDRESS, 4, &b) && b == (l->address & l->mask))
+	if (l->broadcast && option_be(l, DHCP4_OPT_BROADCAST_ADDRESS, 4, &b) &&
+	    b == (l->address & l->mask))
 		l->broadcast = b;
 }
 

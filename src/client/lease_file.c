@@ -75,8 +75,8 @@ static void digest(struct span s, uint8_t out[SHA256_LEN])
 	sha256_end(&h, out);
 }
 
-int client_lease_encode(const struct client_lease *l, const struct client_lease_context *ctx, uint8_t *buf,
-			size_t cap)
+int client_lease_encode(const struct client_lease *l, const struct client_lease_context *ctx,
+			uint8_t *buf, size_t cap)
 {
 	struct wr w = wr_init(buf, cap);
 	uint8_t sum[SHA256_LEN];
@@ -141,8 +141,8 @@ static int read_identity(struct rd *r, const struct client_lease_context *ctx, s
 	ret->wall_ns = rd_be64(r);
 	if (!rd_ok(r))
 		return -USHER_E_MALFORMED;
-	if (strncmp(iface, ctx->iface, sizeof(iface)) != 0 || !span_eq(mac, span_of(ctx->mac, sizeof(ctx->mac))) ||
-	    !span_eq(id, ctx->client_id))
+	if (strncmp(iface, ctx->iface, sizeof(iface)) != 0 ||
+	    !span_eq(mac, span_of(ctx->mac, sizeof(ctx->mac))) || !span_eq(id, ctx->client_id))
 		return -USHER_E_NOT_OWNER;
 	return 0;
 }
@@ -196,8 +196,8 @@ static int64_t age(const struct written *w, const struct client_lease_context *c
 	return ctx->wall_ns >= w->wall_ns ? ctx->wall_ns - w->wall_ns : -1;
 }
 
-int client_lease_decode(struct span file, const struct client_lease_context *ctx, struct client_lease *ret,
-			enum client_kept *ret_kept)
+int client_lease_decode(struct span file, const struct client_lease_context *ctx,
+			struct client_lease *ret, enum client_kept *ret_kept)
 {
 	struct written w;
 	struct client_lease l;
@@ -219,8 +219,9 @@ int client_lease_decode(struct span file, const struct client_lease_context *ctx
 	} else {
 		/* this boot's clock may be younger than the lease: the start is before its zero then */
 		l.start_ns = ctx->boot_ns - used;
-		*ret_kept = l.lease_s == CLIENT_LEASE_INFINITE || used < l.lease_s * NS_PER_S ? CLIENT_KEPT_VALID
-											       : CLIENT_KEPT_HINT;
+		*ret_kept = l.lease_s == CLIENT_LEASE_INFINITE || used < l.lease_s * NS_PER_S
+				    ? CLIENT_KEPT_VALID
+				    : CLIENT_KEPT_HINT;
 	}
 	*ret = l;
 	return 0;

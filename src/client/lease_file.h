@@ -21,8 +21,8 @@ struct client_lease_context {
 };
 
 /* Octets written, or -USHER_E_NOSPACE. */
-int client_lease_encode(const struct client_lease *l, const struct client_lease_context *ctx, uint8_t *buf,
-			size_t cap) must_check;
+int client_lease_encode(const struct client_lease *l, const struct client_lease_context *ctx,
+			uint8_t *buf, size_t cap) must_check;
 /*
  * A lease, and what it is worth now: VALID with start_ns in this boot's time, or HINT where it ran out or
  * the wall clock went backwards across a reboot (nobody can say then how old it is).
@@ -30,5 +30,5 @@ int client_lease_encode(const struct client_lease *l, const struct client_lease_
  * -USHER_E_UNSUPPORTED (version), -USHER_E_CHECKSUM, -USHER_E_NOT_OWNER (other interface, hardware
  * address or client identifier).
  */
-int client_lease_decode(struct span file, const struct client_lease_context *ctx, struct client_lease *ret,
-			enum client_kept *ret_kept) must_check;
+int client_lease_decode(struct span file, const struct client_lease_context *ctx,
+			struct client_lease *ret, enum client_kept *ret_kept) must_check;

@@ -28,7 +28,8 @@ static const struct {
 	unsigned has;
 } forms[CLIENT_N_FORMS] = {
 	[CLIENT_MSG_DISCOVER] = {DHCP4_DISCOVER, HAS_HINT | HAS_WISHES | MAY_BROADCAST},
-	[CLIENT_MSG_SELECT] = {DHCP4_REQUEST, HAS_REQUESTED | HAS_SERVER_ID | HAS_WISHES | MAY_BROADCAST},
+	[CLIENT_MSG_SELECT] = {DHCP4_REQUEST,
+			       HAS_REQUESTED | HAS_SERVER_ID | HAS_WISHES | MAY_BROADCAST},
 	[CLIENT_MSG_REBOOT] = {DHCP4_REQUEST, HAS_REQUESTED | HAS_WISHES | MAY_BROADCAST},
 	[CLIENT_MSG_RENEW] = {DHCP4_REQUEST, HAS_CIADDR | HAS_WISHES},
 	[CLIENT_MSG_REBIND] = {DHCP4_REQUEST, HAS_CIADDR | HAS_WISHES},
@@ -87,7 +88,8 @@ static void put_wishes(struct dhcp4_msg *m, const struct client *c)
 {
 	uint16_t size = max_size(c);
 
-	put(m, DHCP4_OPT_MAX_MESSAGE_SIZE, (const uint8_t[]){(uint8_t)(size >> 8), (uint8_t)size}, 2);
+	put(m, DHCP4_OPT_MAX_MESSAGE_SIZE, (const uint8_t[]){(uint8_t)(size >> 8), (uint8_t)size},
+	    2);
 	put(m, DHCP4_OPT_PARAMETER_REQUEST_LIST, c->opts->prl, c->opts->n_prl);
 	put_name(m, c->opts);
 	put(m, DHCP4_OPT_VENDOR_CLASS_ID, c->opts->vendor_class, c->opts->vendor_class_len);
@@ -102,8 +104,8 @@ static uint16_t secs(const struct client_xact *x, int64_t now_ns)
 	return (uint16_t)(s < 1 ? 1 : s > SECS_MAX ? SECS_MAX : s);
 }
 
-static void header(struct dhcp4_msg *m, struct client *c, unsigned has, const struct client_lease *about,
-		   const struct client_xact *x)
+static void header(struct dhcp4_msg *m, struct client *c, unsigned has,
+		   const struct client_lease *about, const struct client_xact *x)
 {
 	m->op = DHCP4_BOOTREQUEST;
 	m->htype = HTYPE_ETHERNET;
@@ -128,8 +130,9 @@ struct span client_message(struct client *c, enum client_form f, const struct cl
 			   const struct client_xact *x, int64_t now_ns, struct effects *fx)
 {
 	unsigned has = forms[f].has;
-	struct dhcp4_encode_opts eo = {
-		.max_len = (size_t)max_size(c) - IP_UDP_LEN, .no_overload = true, .min_len = DHCP4_BOOTP_MIN_LEN};
+	struct dhcp4_encode_opts eo = {.max_len = (size_t)max_size(c) - IP_UDP_LEN,
+				       .no_overload = true,
+				       .min_len = DHCP4_BOOTP_MIN_LEN};
 	struct dhcp4_encoded done = {0};
 	uint8_t id_buf[7];
 	struct span id = client_identifier(c, id_buf);
@@ -165,9 +168,10 @@ struct span client_message(struct client *c, enum client_form f, const struct cl
 void step_send_raw(struct client_step *s, enum client_form f, const struct client_lease *about)
 {
 	struct client *c = s->c;
-	struct udp_frame frame = {
-		.dst_mac = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff}, .dst = 0xffffffffU, .sport = DHCP4_CLIENT_PORT,
-		.dport = DHCP4_SERVER_PORT};
+	struct udp_frame frame = {.dst_mac = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff},
+				  .dst = 0xffffffffU,
+				  .sport = DHCP4_CLIENT_PORT,
+				  .dport = DHCP4_SERVER_PORT};
 	struct wr w;
 
 	step_listen_raw(s);

@@ -21,8 +21,21 @@
 #include <stdlib.h>
 
 enum kind {
-	KIND_IFACE, KIND_ID, KIND_HOST, KIND_FLAG, KIND_TEXT, KIND_ADDRESS, KIND_PROBE, KIND_NO_PROBE, KIND_CLASS,
-	KIND_LIST, KIND_FQDN, KIND_BROADCAST, KIND_MASK, KIND_SECONDS, KIND_HELP,
+	KIND_IFACE,
+	KIND_ID,
+	KIND_HOST,
+	KIND_FLAG,
+	KIND_TEXT,
+	KIND_ADDRESS,
+	KIND_PROBE,
+	KIND_NO_PROBE,
+	KIND_CLASS,
+	KIND_LIST,
+	KIND_FQDN,
+	KIND_BROADCAST,
+	KIND_MASK,
+	KIND_SECONDS,
+	KIND_HELP,
 };
 
 enum { TIMEOUT_MAX_S = 86400, LABEL_MAX = 63 };
@@ -44,10 +57,14 @@ static const struct arg args[] = {
 
 /* RFC 3442: 121 before 3 and 33. */
 static const uint8_t default_prl[] = {
-	DHCP4_OPT_SUBNET_MASK, DHCP4_OPT_CLASSLESS_STATIC_ROUTE, DHCP4_OPT_ROUTERS, DHCP4_OPT_DOMAIN_NAME_SERVERS,
-	DHCP4_OPT_HOST_NAME, DHCP4_OPT_DOMAIN_NAME, DHCP4_OPT_INTERFACE_MTU, DHCP4_OPT_BROADCAST_ADDRESS,
-	DHCP4_OPT_STATIC_ROUTES, DHCP4_OPT_NTP_SERVERS, DHCP4_OPT_LEASE_TIME, DHCP4_OPT_SERVER_ID,
-	DHCP4_OPT_RENEWAL_TIME, DHCP4_OPT_REBINDING_TIME, DHCP4_OPT_DOMAIN_SEARCH,
+	DHCP4_OPT_SUBNET_MASK,   DHCP4_OPT_CLASSLESS_STATIC_ROUTE,
+	DHCP4_OPT_ROUTERS,       DHCP4_OPT_DOMAIN_NAME_SERVERS,
+	DHCP4_OPT_HOST_NAME,     DHCP4_OPT_DOMAIN_NAME,
+	DHCP4_OPT_INTERFACE_MTU, DHCP4_OPT_BROADCAST_ADDRESS,
+	DHCP4_OPT_STATIC_ROUTES, DHCP4_OPT_NTP_SERVERS,
+	DHCP4_OPT_LEASE_TIME,    DHCP4_OPT_SERVER_ID,
+	DHCP4_OPT_RENEWAL_TIME,  DHCP4_OPT_REBINDING_TIME,
+	DHCP4_OPT_DOMAIN_SEARCH,
 };
 
 void client_opts_init(struct client_opts *o)
@@ -66,7 +83,8 @@ struct parse {
 
 static int bad(const struct parse *p, int result, const char *expected, const char *got)
 {
-	(void)snprintf(p->err, p->err_cap, "--%s: expected %s, got \"%s\"", p->arg->name, expected, got);
+	(void)snprintf(p->err, p->err_cap, "--%s: expected %s, got \"%s\"", p->arg->name, expected,
+		       got);
 	return result;
 }
 
@@ -86,7 +104,8 @@ static int take_iface(const struct parse *p, const char *s)
 	for (size_t i = 0; i < n; i++)
 		ok = ok && s[i] > ' ' && s[i] < 127 && s[i] != '/' && s[i] != ':';
 	if (!ok)
-		return bad(p, -USHER_E_SYNTAX, "the name of an interface, at most 15 characters", s);
+		return bad(p, -USHER_E_SYNTAX, "the name of an interface, at most 15 characters",
+			   s);
 	memcpy(p->o->iface, s, n + 1);
 	return 0;
 }
@@ -119,7 +138,9 @@ static int take_id(const struct parse *p, const char *s)
 	int octets;
 
 	o->client_id_len = 0;
-	o->id_form = strcmp(s, "none") == 0 ? CLIENT_ID_NONE : strcmp(s, "mac") == 0 ? CLIENT_ID_MAC : CLIENT_ID_GIVEN;
+	o->id_form = strcmp(s, "none") == 0  ? CLIENT_ID_NONE
+		     : strcmp(s, "mac") == 0 ? CLIENT_ID_MAC
+					     : CLIENT_ID_GIVEN;
 	if (o->id_form != CLIENT_ID_GIVEN)
 		return 0;
 	if (is_octets(s)) {
@@ -131,7 +152,8 @@ static int take_id(const struct parse *p, const char *s)
 	}
 	/* RFC 2132 9.14: type 0, then what is not a hardware address */
 	if (n == 0 || n > CLIENT_ID_MAX - 1 || !printable(s))
-		return bad(p, -USHER_E_SYNTAX, "1 to 254 printable characters, or hex octets 01:aa:...", s);
+		return bad(p, -USHER_E_SYNTAX,
+			   "1 to 254 printable characters, or hex octets 01:aa:...", s);
 	o->client_id[0] = 0;
 	memcpy(o->client_id + 1, s, n);
 	o->client_id_len = (uint8_t)(n + 1);
@@ -163,7 +185,8 @@ static bool is_name(const char *s, size_t max)
 static int take_host(struct parse *p, const char *s)
 {
 	if (!is_name(s, CLIENT_NAME_MAX - 1))
-		return bad(p, -USHER_E_SYNTAX, "letters, digits, inner hyphens and dots, labels of at most 63", s);
+		return bad(p, -USHER_E_SYNTAX,
+			   "letters, digits, inner hyphens and dots, labels of at most 63", s);
 	if (p->host_set && strcmp(p->o->hostname, s) != 0)
 		return bad(p, -USHER_E_EXISTS, "one host name (-H and -h mean the same)", s);
 	p->host_set = true;
@@ -181,7 +204,8 @@ static int take_fqdn(const struct parse *p, const char *s)
 		n--;
 	(void)snprintf(text, sizeof(text), "%.*s", (int)n, s);
 	if (n >= sizeof(text) || !is_name(text, sizeof(text) - 1) || !strchr(text, '.'))
-		return bad(p, -USHER_E_SYNTAX, "a name of at least two labels such as host.example.org", s);
+		return bad(p, -USHER_E_SYNTAX,
+			   "a name of at least two labels such as host.example.org", s);
 	len = fqdn_parse(text, n, p->o->fqdn);
 	if (len < 0)
 		return bad(p, len, "a name of at most 253 characters", s);
@@ -196,7 +220,9 @@ static int take_class(const struct parse *p, const char *s)
 	size_t max = vendor ? CLIENT_CLASS_MAX : CLIENT_CLASS_MAX - 1;
 
 	if (n == 0 || n > max || !printable(s))
-		return bad(p, -USHER_E_SYNTAX, vendor ? "1 to 255 printable characters" : "1 to 254 printable characters",
+		return bad(p, -USHER_E_SYNTAX,
+			   vendor ? "1 to 255 printable characters"
+				  : "1 to 254 printable characters",
 			   s);
 	memcpy(field(p), s, n);
 	if (vendor)
@@ -245,7 +271,8 @@ static int take_mask(const struct parse *p, const char *s)
 	return r;
 }
 
-static int word(const struct parse *p, const char *s, const char *const *words, unsigned n, unsigned *ret)
+static int word(const struct parse *p, const char *s, const char *const *words, unsigned n,
+		unsigned *ret)
 {
 	for (unsigned i = 0; i < n; i++) {
 		if (strcmp(s, words[i]) == 0) {
@@ -313,7 +340,8 @@ static int take_list(const struct parse *p, const char *s)
 		(void)snprintf(one, sizeof(one), "%.*s", (int)n, at);
 		code = n < sizeof(one) ? option_code(one) : -1;
 		if (code < 0)
-			return bad(p, -USHER_E_SYNTAX, "numbers from 1 to 254 or names of options, by comma", s);
+			return bad(p, -USHER_E_SYNTAX,
+				   "numbers from 1 to 254 or names of options, by comma", s);
 		if (list_add(p->o, code) < 0)
 			return bad(p, -USHER_E_RANGE, "at most 128 options", s);
 		if (!at[n])
@@ -374,7 +402,8 @@ static int valued(struct parse *p, const char *here, int argc, char *const *argv
 	if (!here && *i + 1 < argc)
 		here = argv[++*i];
 	if (!here) {
-		(void)snprintf(p->err, p->err_cap, "--%s: %s is missing", p->arg->name, p->arg->argument);
+		(void)snprintf(p->err, p->err_cap, "--%s: %s is missing", p->arg->name,
+			       p->arg->argument);
 		return -USHER_E_SYNTAX;
 	}
 	return take(p, here);
@@ -420,7 +449,8 @@ static int short_options(struct parse *p, int argc, char *const *argv, int *i)
 static const char *problem(const struct client_opts *o)
 {
 	if (o->now && o->background)
-		return "-n and -b exclude each other: without a lease the one ends, the other stays";
+		return "-n and -b exclude each other: without a lease the one ends, the other "
+		       "stays";
 	if (o->foreground && o->background)
 		return "-f and -b exclude each other";
 	if (o->release && o->keep_address)
@@ -430,7 +460,8 @@ static const char *problem(const struct client_opts *o)
 	return NULL;
 }
 
-int client_opts_parse(int argc, char *const *argv, struct client_opts *ret, char *err, size_t err_cap)
+int client_opts_parse(int argc, char *const *argv, struct client_opts *ret, char *err,
+		      size_t err_cap)
 {
 	struct client_opts o;
 	struct parse p = {.o = &o, .err = err, .err_cap = err_cap};
@@ -445,7 +476,8 @@ int client_opts_parse(int argc, char *const *argv, struct client_opts *ret, char
 			(void)snprintf(err, err_cap, "unexpected argument: %s", a);
 			return -USHER_E_UNKNOWN;
 		}
-		r = a[1] == '-' ? long_option(&p, argc, argv, &i) : short_options(&p, argc, argv, &i);
+		r = a[1] == '-' ? long_option(&p, argc, argv, &i)
+				: short_options(&p, argc, argv, &i);
 		if (r < 0)
 			return r;
 	}
@@ -466,15 +498,17 @@ const char *client_opts_help_line(size_t i, char *buf, size_t cap)
 	if (i >= ARRAY_LEN(args))
 		return NULL;
 	a = &args[i];
-	(void)snprintf(left, sizeof(left), "%c%c%s --%s%s%s", a->letter ? '-' : ' ', a->letter ? a->letter : ' ',
-		       a->letter ? "," : " ", a->name, a->argument[0] ? " " : "", a->argument);
+	(void)snprintf(left, sizeof(left), "%c%c%s --%s%s%s", a->letter ? '-' : ' ',
+		       a->letter ? a->letter : ' ', a->letter ? "," : " ", a->name,
+		       a->argument[0] ? " " : "", a->argument);
 	(void)snprintf(buf, cap, "  %-34s %s", left, a->help);
 	return buf;
 }
 
 /* --- manifest ----------------------------------------------------------------------------------- */
 
-static int manifest_address(const struct json *root, const char *file, uint32_t *ret, char *err, size_t cap)
+static int manifest_address(const struct json *root, const char *file, uint32_t *ret, char *err,
+			    size_t cap)
 {
 	const struct json *v = json_get(root, "default_ip");
 	uint32_t a;
@@ -483,13 +517,16 @@ static int manifest_address(const struct json *root, const char *file, uint32_t 
 	if (!v)
 		return 0;
 	if (v->type != JSON_STRING) {
-		(void)snprintf(err, cap, "%s:%u:%u: default_ip: expected an address in quotes, got %s", file, v->pos.line,
-			       v->pos.col, json_type_name(v->type));
+		(void)snprintf(err, cap,
+			       "%s:%u:%u: default_ip: expected an address in quotes, got %s", file,
+			       v->pos.line, v->pos.col, json_type_name(v->type));
 		return -USHER_E_TYPE;
 	}
 	if (ip_parse(v->s, v->n, &a) < 0 || !client_address_is_unicast(a)) {
-		(void)snprintf(err, cap, "%s:%u:%u: default_ip: expected an address that a host may have, got \"%s\"", file,
-			       v->pos.line, v->pos.col, v->s);
+		(void)snprintf(err, cap,
+			       "%s:%u:%u: default_ip: expected an address that a host may have, "
+			       "got \"%s\"",
+			       file, v->pos.line, v->pos.col, v->s);
 		return -USHER_E_RANGE;
 	}
 	*ret = a;
