@@ -191,6 +191,9 @@ static int read_lease(struct rd *r, struct client_lease *l)
 /* How long ago the file was written; -1: nobody can say. */
 static int64_t age(const struct written *w, const struct client_lease_context *ctx)
 {
+	/* clocks before their zero are nobody's, and the difference could overflow */
+	if (w->boot_ns < 0 || w->wall_ns < 0)
+		return -1;
 	if (span_eq(w->boot_id, span_of(ctx->boot_id, sizeof(ctx->boot_id))))
 		return ctx->boot_ns >= w->boot_ns ? ctx->boot_ns - w->boot_ns : -1;
 	return ctx->wall_ns >= w->wall_ns ? ctx->wall_ns - w->wall_ns : -1;
