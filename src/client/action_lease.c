@@ -6,6 +6,7 @@
 #include "client/action.h"
 #include "client/message.h"
 #include "client/timing.h"
+#include "wire/option_codes.h"
 
 enum { COMMAND_PHASE_S = 240 };
 
@@ -152,6 +153,9 @@ void action_extend(struct client_step *s)
 	c->has_old = true;
 	c->lease = *s->msg->lease;
 	date_lease(s, &c->lease);
+	/* a UDP socket does not tell it */
+	if (c->lease.server_ip == c->old.server_ip)
+		memcpy(c->lease.server_mac, c->old.server_mac, sizeof(c->lease.server_mac));
 	c->xact.active = false;
 	c->declines = c->refusals = c->reopens = 0;
 	step_timer_off(s, CLIENT_TIMER_RETRY);
@@ -167,10 +171,21 @@ void action_extend(struct client_step *s)
 
 /* --- losing ------------------------------------------------------------------------------------- */
 
+/* RFC 2132 9.9: the reason, for whoever reads our log; what is not printable ASCII becomes a question mark. */
+static void keep_reason(struct client *c, struct span text)
+{
+	size_t n = text.n < sizeof(c->said) ? text.n : sizeof(c->said) - 1;
+
+	for (size_t i = 0; i < n; i++)
+		c->said[i] = text.p[i] >= ' ' && text.p[i] <= '~' ? (char)text.p[i] : '?';
+	c->said[n] = '\0';
+}
+
 void action_refused(struct client_step *s)
 {
 	struct client *c = s->c;
 
+	keep_reason(c, dhcp4_opt_data(&s->msg->m, DHCP4_OPT_MESSAGE));
 	step_notify(s, CLIENT_NOTICE_NAK);
 	step_script(s, CLIENT_REASON_NAK, NULL, c->configured ? &c->lease : NULL);
 	if (c->configured && s->from != CLIENT_REQUESTING)

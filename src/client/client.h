@@ -92,6 +92,7 @@ struct client {
 	struct client_lease old;	/* before the last change, for scripts */
 	struct client_lease in;		/* of the packet that is being read */
 	bool has_old;
+	char said[128];			/* option 56 of the last NAK, printable; "": nothing */
 
 	/* address probe */
 	unsigned probes;
@@ -127,7 +128,8 @@ bool client_event(struct client *c, enum client_event e, int64_t now_ns, struct 
 /* What the link is now; to be set before LINK_UP, MAC_CHANGED or an MTU change is told. */
 void client_set_link(struct client *c, const struct client_link *link);
 /*
- * A packet from a socket: decoded here (packet_decode, in its arena), checked, and run if it is good.
+ * A packet from a socket, with its Ethernet header, or (PACKET_NO_L2) the payload of the UDP socket with app,
+ * app_len, src and sport set: decoded here (packet_decode, in its arena), checked, and run if it is good.
  * The event that it was, or -1: dropped and counted; *ret_drop (may be NULL) is then why
  * (CLIENT_DROP_NONE: a row of packet/drop.def).
  */

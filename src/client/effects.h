@@ -78,7 +78,7 @@ struct effect {
 			const struct client_lease *now, *old;	/* NULL: none */
 		} script;
 		struct {
-			enum client_notice what;
+			enum client_notice what;	/* NAK: client.said has the server's words */
 			unsigned from, to;	/* STATE: enum client_state; DROPPED: to is enum client_drop */
 			unsigned event;		/* enum client_event of the step */
 		} notice;

@@ -360,6 +360,8 @@ static bool lease_word(const struct client_lease *l, const char *w)
 		return is_routes(l, v);
 	if ((v = scn_arg(w, "no")) != NULL)
 		return !client_lease_option(l, (uint8_t)atoi(v)).p;
+	if ((v = scn_arg(w, "server-mac")) != NULL)
+		return scn_mac(v, want) == 0 && memcmp(want, l->server_mac, 6) == 0;
 	code = scn_option_word(w, &v);
 	n = code < 0 ? -1 : scn_value(v, scn_option_width(code), want, sizeof(want));
 	return n >= 0 && span_eq(client_lease_option(l, (uint8_t)code), span_of(want, (size_t)n));
@@ -377,6 +379,17 @@ int cdo_lease(struct cscn *x)
 		if (!lease_word(l, x->s.word[i]))
 			return scn_fail(&x->s, "not %s: mask %s lease %u t1 %u t2 %u mtu %u, %u routes", x->s.word[i],
 					ip_text(l->mask, ip), l->lease_s, l->t1_s, l->t2_s, l->mtu, l->n_routes);
+	return 0;
+}
+
+/* said "TEXT": the words of the last NAK */
+int cdo_said(struct cscn *x)
+{
+	char want[300];
+
+	(void)snprintf(want, sizeof(want), "\"%s\"", x->c.said);
+	if (x->s.n_words != 2 || strcmp(want, x->s.word[1]) != 0)
+		return scn_fail(&x->s, "said %s", want);
 	return 0;
 }
 

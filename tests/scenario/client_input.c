@@ -270,6 +270,8 @@ static void own_words(struct cscn *x, struct scn_build *b)
 			scn_put_be(b->head + 4, 4, x->c.inform.xid);
 		else if (strcmp(s->word[i], "tight") == 0)
 			x->tight = true;
+		else if (strcmp(s->word[i], "udp") == 0)
+			x->by_udp = true;
 		else if (strcmp(s->word[i], "bare") != 0 && !scn_arg(s->word[i], "no"))
 			s->word[n++] = s->word[i];
 	}
@@ -286,6 +288,14 @@ static int receive(struct cscn *x, const uint8_t *frame, size_t n, unsigned flag
 	memcpy(slot, frame, n < sizeof(slot) ? n : sizeof(slot));
 	p.len = (uint32_t)(n < sizeof(slot) ? n : sizeof(slot));
 	p.flags = (uint16_t)(flags | (n > sizeof(slot) ? PACKET_TRUNCATED : 0));
+	if (x->by_udp && packet_decode(&p) == DROP_NONE) {
+		memmove(slot, slot + p.app, p.app_len);
+		p.l2 = p.l3 = p.l4 = PACKET_NO_LAYER;
+		p.app = 0;
+		p.len = p.app_len;
+		p.flags |= PACKET_NO_L2;
+		memset(p.l2_src, 0, sizeof(p.l2_src));
+	}
 	x->last_event = client_receive(&x->c, &p, x->now, &x->fx, NULL);
 	return keep_all(x);
 }
@@ -326,7 +336,7 @@ int cdo_send(struct cscn *x)
 		return scn_fail(&x->s, "send TYPE ...");
 	}
 	remember(x);
-	x->tight = false;
+	x->tight = x->by_udp = false;
 	r = build(x, b);
 	for (unsigned i = 0; r == 0 && i < b->count; i++)
 		r = receive(x, out, scn_build_frame(b, out, sizeof(out)), b->flags);

@@ -50,7 +50,7 @@ static const struct {
 } directives[] = {
 	{"arp", cdo_arp}, {"at", cdo_at}, {"bound", cdo_bound}, {"covers", cdo_covers}, {"dropped", cdo_dropped},
 	{"due", cdo_due}, {"event", cdo_event}, {"expect", cdo_expect}, {"kept", cdo_kept}, {"lease", cdo_lease},
-	{"let", cdo_let}, {"link", cdo_link}, {"opts", cdo_opts}, {"send", cdo_send}, {"start", cdo_start},
+	{"let", cdo_let}, {"link", cdo_link}, {"opts", cdo_opts}, {"said", cdo_said}, {"send", cdo_send}, {"start", cdo_start},
 	{"state", cdo_state}, {"wake", cdo_wake},
 };
 

@@ -36,6 +36,7 @@ struct cscn {
 	size_t n_effects;
 	uint64_t frame_drop[DROP_N], drop[CLIENT_N_DROPS];	/* before the last input */
 	bool tight;			/* the packet has no memory */
+	bool by_udp;			/* it comes through the UDP socket */
 	int last_event;			/* of the last packet; -1: dropped */
 	uint64_t ran[CLIENT_N_STATES];	/* of all cases */
 	bool dropped[CLIENT_N_DROPS];	/* asserted by a `dropped` */
@@ -48,6 +49,6 @@ cscn_directive cdo_opts, cdo_link, cdo_kept, cdo_start, cdo_event, cdo_send, cdo
 void cscn_world_init(struct cscn *x);
 void cscn_world_fini(struct cscn *x);
 /* client_expect.c */
-cscn_directive cdo_expect, cdo_state, cdo_dropped, cdo_lease, cdo_due, cdo_bound;
+cscn_directive cdo_expect, cdo_state, cdo_dropped, cdo_lease, cdo_due, cdo_bound, cdo_said;
 /* Effects that the case should have spoken of. -1: reported. */
 int cscn_leftover(struct cscn *x);
