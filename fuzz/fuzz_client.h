@@ -19,6 +19,7 @@ struct fuzz_client {
 	uint32_t random;
 	bool raw, udp, arp, address, exited;
 	uint32_t configured;
+	uint8_t prefix_len;
 	/* the last REQUEST, and the last frame that came in */
 	uint32_t asked, asked_server, sent_xid;
 	uint32_t got_xid, got_yiaddr;

@@ -80,6 +80,7 @@ static void check_address(struct fuzz_client *f, const struct effect *e)
 		fuzz_check(f->got_xid == f->sent_xid && f->got_yiaddr == e->addr.address && f->asked == e->addr.address);
 	f->address = true;
 	f->configured = e->addr.address;
+	f->prefix_len = e->addr.prefix_len;
 }
 
 static void check_routes(const struct client_lease *l)
@@ -112,8 +113,9 @@ static void carry_out(struct fuzz_client *f, const struct effect *e)
 	case EFFECT_CLOSE_ARP: fuzz_check(f->arp); f->arp = false; break;
 	case EFFECT_SET_ADDRESS: check_address(f, e); break;
 	case EFFECT_DEL_ADDRESS:
-		fuzz_check(f->address && e->address == f->configured);
-		f->address = false;
+		fuzz_check(f->address && e->addr.address == f->configured);
+		/* the same address with the mask it had before */
+		f->address = e->addr.prefix_len != f->prefix_len;
 		break;
 	case EFFECT_SET_ROUTES: check_routes(e->lease); break;
 	case EFFECT_SAVE_LEASE: fuzz_check(client_lease_check(e->lease) == CLIENT_DROP_NONE); break;

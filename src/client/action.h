@@ -61,8 +61,8 @@ uint32_t step_random(struct client_step *s);
 void step_unconfigure(struct client_step *s);
 /* INIT again: at once, or after a pause. */
 void step_begin_after(struct client_step *s, int64_t after_ns);
-/* The lease is in use: address and routes as it says. */
-void step_configure(struct client_step *s);
+/* The lease is in use: address and routes as it says. was: what was configured before; NULL: nothing. */
+void step_configure(struct client_step *s, const struct client_lease *was);
 /* What was asked for is there: -q ends, and without -f the background is due. */
 void step_ready(struct client_step *s);
 /* The lease is over for good: off the interface, off the disk. GIVE_UP goes on. */

@@ -199,7 +199,6 @@ void action_pause_v6only(struct client_step *s)
 	if (s->c->configured)
 		step_script(s, CLIENT_REASON_EXPIRE, NULL, &s->c->lease);
 	step_forget(s);
-	step_timer_off(s, CLIENT_TIMER_GIVE_UP);
 	step_timer(s, CLIENT_TIMER_RETRY, s->msg->v6only_s * NS_PER_S);
 	step_notify(s, CLIENT_NOTICE_V6ONLY);
 }
@@ -211,7 +210,8 @@ void action_give_up(struct client_step *s)
 	c->failed = true;
 	step_script(s, CLIENT_REASON_FAIL, NULL, NULL);
 	step_notify(s, CLIENT_NOTICE_NO_LEASE);
-	if (c->opts->now) {
+	/* later outages are what a daemon is there to sit through */
+	if (c->opts->now && !c->succeeded) {
 		s->exit = true;
 		s->exit_code = CLIENT_EXIT_NO_LEASE;
 	} else if (c->opts->background && !c->in_background && !c->opts->foreground) {

@@ -61,7 +61,7 @@ void action_bind(struct client_step *s)
 	c->defended_ns = 0;
 	c->probe_end_ns = 0;
 	step_timer_off(s, CLIENT_TIMER_PROBE);
-	step_configure(s);
+	step_configure(s, had ? &c->old : NULL);
 	step_announce(s);
 	step_lease_timers(s);
 	save(s);
@@ -161,7 +161,7 @@ void action_extend(struct client_step *s)
 	step_timer_off(s, CLIENT_TIMER_RETRY);
 	/* an address that an administrator took off twice stays off */
 	if (c->configured)
-		step_configure(s);
+		step_configure(s, &c->old);
 	step_lease_timers(s);
 	save(s);
 	step_script(s, s->from == CLIENT_RENEWING ? CLIENT_REASON_RENEW : CLIENT_REASON_REBIND,

@@ -92,7 +92,7 @@ void action_restore_address(struct client_step *s)
 	if (!c->configured)
 		return;
 	if (c->restored++ == 0) {
-		step_configure(s);
+		step_configure(s, NULL);
 		step_notify(s, CLIENT_NOTICE_ADDRESS_RESTORED);
 		return;
 	}

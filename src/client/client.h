@@ -107,6 +107,7 @@ struct client {
 	bool raw, udp, arp;		/* sockets that are to be open */
 	int64_t told_ns;		/* last DROPPED notice: one a second is enough */
 	bool failed;			/* GIVE_UP was told */
+	bool succeeded;			/* there was a lease: -n is over */
 	bool in_background;
 	struct client_stats stats;
 	uint8_t scratch[4096];		/* arena of the message being built */

@@ -65,13 +65,13 @@ struct effect {
 			struct span payload;
 		} udp;				/* SEND_UDP */
 		uint32_t xid;			/* LISTEN_RAW */
-		uint32_t address;		/* LISTEN_ARP, LISTEN_UDP, DEL_ADDRESS */
+		uint32_t address;		/* LISTEN_ARP, LISTEN_UDP */
 		int64_t deadline_ns;		/* ARM: CLOCK_BOOTTIME, absolute; 0: no timer */
 		struct {
 			uint32_t address, broadcast;	/* broadcast 0: none (/31, /32) */
 			uint32_t valid_s;		/* from now; UINT32_MAX: for ever */
 			uint8_t prefix_len;
-		} addr;				/* SET_ADDRESS */
+		} addr;				/* SET_ADDRESS; DEL_ADDRESS: address and prefix_len */
 		const struct client_lease *lease;	/* SET_ROUTES, SAVE_LEASE */
 		struct {
 			enum client_reason reason;

@@ -146,7 +146,15 @@ static uint32_t valid_s(const struct client_step *s)
 	return left < 1 ? 1 : left > UINT32_MAX - 1 ? UINT32_MAX - 1 : (uint32_t)left;
 }
 
-void step_configure(struct client_step *s)
+static void del_address(struct client_step *s, const struct client_lease *l)
+{
+	struct effect *e = effects_add(s->fx, EFFECT_DEL_ADDRESS);
+
+	e->addr.address = l->address;
+	e->addr.prefix_len = (uint8_t)client_prefix_len(l->mask);
+}
+
+void step_configure(struct client_step *s, const struct client_lease *was)
 {
 	struct client *c = s->c;
 	struct effect *e;
@@ -159,6 +167,9 @@ void step_configure(struct client_step *s)
 	e->addr.broadcast = c->lease.broadcast;
 	e->addr.prefix_len = (uint8_t)client_prefix_len(c->lease.mask);
 	e->addr.valid_s = valid_s(s);
+	/* to the kernel the same address with another mask is another one; connections stay if it goes second */
+	if (was && was->address == c->lease.address && was->mask != c->lease.mask)
+		del_address(s, was);
 	effects_add(s->fx, EFFECT_SET_ROUTES)->lease = &c->lease;
 }
 
@@ -174,7 +185,7 @@ void step_unconfigure(struct client_step *s)
 	if (c->opts->dry_run)
 		return;
 	(void)effects_add(s->fx, EFFECT_DEL_ROUTES);
-	effects_add(s->fx, EFFECT_DEL_ADDRESS)->address = c->lease.address;
+	del_address(s, &c->lease);
 }
 
 void step_ready(struct client_step *s)
@@ -183,6 +194,7 @@ void step_ready(struct client_step *s)
 
 	step_timer_off(s, CLIENT_TIMER_GIVE_UP);
 	c->failed = false;
+	c->succeeded = true;
 	if (c->opts->quit) {
 		s->exit = true;
 		s->exit_code = CLIENT_EXIT_OK;

@@ -35,7 +35,7 @@ static void effect_text(const struct cscn_effect *k, struct buf *b)
 	if (k->e.kind == EFFECT_SET_ADDRESS)
 		buf_printf(b, " %s/%u valid=%u", ip_text(k->e.addr.address, ip), k->e.addr.prefix_len, k->e.addr.valid_s);
 	if (k->e.kind == EFFECT_DEL_ADDRESS)
-		buf_printf(b, " %s", ip_text(k->e.address, ip));
+		buf_printf(b, " %s/%u", ip_text(k->e.addr.address, ip), k->e.addr.prefix_len);
 	if (k->e.kind == EFFECT_NOTIFY)
 		buf_printf(b, " %s", client_notice_name(k->e.notice.what));
 	if (k->e.kind == EFFECT_SCRIPT)
@@ -161,8 +161,13 @@ static bool is_address(const struct cscn_effect *k, const char *w)
 	char text[32];
 	char ip[IP_TEXT_LEN];
 
-	if (k->e.kind == EFFECT_SET_ADDRESS)
+	bool del = k->e.kind == EFFECT_DEL_ADDRESS;
+
+	/* where an address goes, its prefix is told only where the line names one */
+	if (k->e.kind == EFFECT_SET_ADDRESS || (del && strchr(w, '/')))
 		(void)snprintf(text, sizeof(text), "%s/%u", ip_text(k->e.addr.address, ip), k->e.addr.prefix_len);
+	else if (del)
+		(void)ip_text(k->e.addr.address, text);
 	else
 		(void)snprintf(text, sizeof(text), "%s", ip_text(k->e.address, ip));
 	return strcmp(text, w) == 0;
