@@ -20,6 +20,7 @@ MAY_USE = {
     "hook": "base wire packet config lease",
     "control": "base config runtime",
     "server": "base wire packet capture runtime config lease hook control",
+    "client": "base wire packet capture runtime config control",
     "tools": "base wire packet capture config lease control",
 }
 MAX_LINES = 800

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MPL-2.0
-"""Draws doc/tables.md from the .def files: stages, drops, statistics, commands, hook points, options.
-With --check it only compares, for the test."""
+"""Draws from the .def files doc/tables.md (stages, drops, statistics, commands, hook points, options) and
+doc/client-fsm.md (the client's states). With --check it only compares, for the test."""
 import re
 import sys
 from pathlib import Path
@@ -28,6 +28,55 @@ def stages():
         yield [sym, does, "" if hook == "NONE" else f"`{hook.lower()}` {when.lower()}", f"`{fn}`"]
 
 
+def client_states():
+    """[(symbol, name, sentence, [(event, action, next)], [ignored])] of fsm.def, in its order."""
+    text = (ROOT / "src/client/fsm.def").read_text().split("/* clang-format off */")[1]
+    for m in re.finditer(r'^STATE\((\w+), "([^"]+)", "([^"]+)"\)(.*?)^END', text, flags=re.M | re.S):
+        on = re.findall(r"ON\((\w+),\s*(\w+),\s*(\w+)\)", m.group(4))
+        yield m.group(1), m.group(2), m.group(3), on, re.findall(r"NOT\((\w+)\)", m.group(4))
+
+
+# Rows that every running state has alike; drawn, they would hide the others.
+EVERYWHERE = ("STOP", "LINK_GONE", "RESTART", "MAC_CHANGED", "RELEASE", "LINK_DOWN")
+
+
+def client_diagram(states):
+    names = {s: n.replace("-", "_") for s, n, *_ in states}
+    out = ["```mermaid", "stateDiagram-v2", f"    [*] --> {names['OFF']}"]
+    for sym, _, _, on, _ in states:
+        by_next = {}
+        for event, _, nxt in on:
+            if nxt != sym and event not in EVERYWHERE:
+                by_next.setdefault(nxt, []).append(event)
+        out += [f"    {names[sym]} --> {names[n]} : {', '.join(e)}" for n, e in by_next.items()]
+    return "\n".join(out + ["```"])
+
+
+def client_fsm():
+    states = list(client_states())
+    names = {s: n for s, n, *_ in states}
+    parts = [
+        "# The client's states\n\nDrawn from src/client/fsm.def by tools/gen_tables.py; do not edit. An *inner* event is "
+        "raised by an action and runs in the same step. What a state does not list it ignores, and says so: such a "
+        "packet is counted as UNEXPECTED, such a command is refused.",
+        "Not drawn: " + ", ".join(EVERYWHERE) + ", which nearly every state has, and rows that stay in their state.",
+        client_diagram(states),
+        "## Events", table(["event", "kind", "is"], [[f"`{e}`", k.lower(), d] for e, k, d in
+                                                      rows("src/client/fsm.def", "EVENT")]),
+    ]
+    for sym, name, sentence, on, ignored in states:
+        parts += [f"## {name}\n\n{sentence[0].upper() + sentence[1:]}.",
+                  table(["event", "action", "next"], [[f"`{e}`", f"`{a}`", names[n] if n != sym else ""] for e, a, n in on]),
+                  "Ignores " + ", ".join(f"`{e}`" for e in ignored) + "."]
+    parts += ["## Effects", table(["effect", "asks to"], [[f"`{n}`", d] for _, n, d in rows("src/client/effect.def", "F")]),
+              "## Events for subscribers\n\nErrors are also kept for the command `errors`.",
+              table(["event", "error", "says"], [[f"`{n}`", "yes" if e == "1" else "", d] for _, n, e, d in
+                                                 rows("src/client/notice.def", "N")]),
+              "## Drops\n\nIn the order of the checks; those of frame, IP and UDP are in [tables.md](tables.md).",
+              table(["drop", "meaning"], [[f"`{s}`", d] for s, d in rows("src/client/drop.def", "D")])]
+    return "\n\n".join(parts) + "\n"
+
+
 def main():
     drops = [[f"`drop-{s.lower().replace('_', '-')}`", st and f"`{st}`", d]
              for s, st, d in rows("src/packet/drop.def", "D")]
@@ -45,13 +94,14 @@ def main():
         "## Options", table(["code", "name", "type"],
                             [[r[0], f"`{r[2]}`", r[3].lower()] for r in rows("src/wire/options.def", "O")]),
     ]) + "\n"
-    path = ROOT / "doc/tables.md"
-    if "--check" in sys.argv:
-        if path.read_text() != text:
-            sys.exit("doc/tables.md is not what the .def files say: run tools/gen_tables.py")
-        print("doc/tables.md is up to date")
-        return
-    path.write_text(text)
+    for name, want in (("doc/tables.md", text), ("doc/client-fsm.md", client_fsm())):
+        path = ROOT / name
+        if "--check" not in sys.argv:
+            path.write_text(want)
+        elif not path.exists() or path.read_text() != want:
+            sys.exit(f"{name} is not what the .def files say: run tools/gen_tables.py")
+        else:
+            print(f"{name} is up to date")
 
 
 if __name__ == "__main__":

@@ -73,15 +73,21 @@ struct dhcp4_msg {
 /* An empty message that allocates from arena. */
 void dhcp4_init(struct dhcp4_msg *m, struct arena *arena);
 
+/* How strictly bytes are read; each takes more than the one before. */
+enum dhcp4_leniency { DHCP4_STRICT = 0, DHCP4_LENIENT = 1, DHCP4_TOLERANT = 2 };
+
 /*
  * Bytes to message. Overload (52) is resolved: options, then file, then sname; an overloaded
  * field is zeroed in the result. A missing END is tolerated, PAD skipped, data behind END ignored.
- * lenient (Kea's lenient-option-parsing): a truncated last option is kept out instead of refused.
+ * DHCP4_LENIENT (Kea's lenient-option-parsing): a truncated last option is kept out instead of refused.
+ * DHCP4_TOLERANT (a client, which can only take or leave what servers send): besides, the first 52 of
+ * the options field counts, one that says nothing is ignored, and so is any in file or sname.
  * 0, or -USHER_E_TRUNCATED (shorter than 240 octets, or an option runs over its field),
  * -USHER_E_MALFORMED (cookie, op not 1 or 2, hlen over 16, overload 52 of wrong length or value,
  * 52 inside file or sname), -USHER_E_NOMEM. RFC 2131 2, 4.1; RFC 2132 2, 9.3; RFC 3396 5 to 7.
  */
-int dhcp4_decode(struct span bytes, bool lenient, struct arena *arena, struct dhcp4_msg *ret_msg) must_check;
+int dhcp4_decode(struct span bytes, enum dhcp4_leniency how, struct arena *arena,
+		 struct dhcp4_msg *ret_msg) must_check;
 
 struct dhcp4_encode_opts {
 	size_t max_len;	   /* of the DHCP message (UDP payload) the receiver takes; >= 548 */

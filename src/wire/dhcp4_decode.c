@@ -23,7 +23,7 @@ struct tally {
 	uint8_t overload;
 };
 
-static int tally_field(struct tally *t, struct span field, bool lenient)
+static int tally_field(struct tally *t, struct span field, enum dhcp4_leniency how)
 {
 	struct rd r = rd_init(field);
 	struct dhcp4_option o;
@@ -32,27 +32,42 @@ static int tally_field(struct tally *t, struct span field, bool lenient)
 		if (t->pieces[o.code]++ == 0)
 			t->n_codes++;
 		t->len[o.code] += (uint32_t)o.data.n;
-		if (o.code == DHCP4_CODE_OVERLOAD && o.data.n == 1)
+		if (o.code == DHCP4_CODE_OVERLOAD && o.data.n == 1 && (how != DHCP4_TOLERANT || !t->overload))
 			t->overload = o.data.p[0];
 	}
-	return rd_ok(&r) || lenient ? 0 : -USHER_E_TRUNCATED;
+	return rd_ok(&r) || how ? 0 : -USHER_E_TRUNCATED;
+}
+
+/* What the first 52 says, if that is something; a 52 in an overloaded field says nothing. */
+static int tally_tolerant(struct tally *t, const struct dhcp4_msg *m)
+{
+	uint8_t overload = t->overload <= (DHCP4_OVERLOAD_FILE | DHCP4_OVERLOAD_SNAME) ? t->overload : 0;
+
+	if (overload & DHCP4_OVERLOAD_FILE)
+		(void)tally_field(t, span_of(m->file, sizeof(m->file)), DHCP4_TOLERANT);
+	if (overload & DHCP4_OVERLOAD_SNAME)
+		(void)tally_field(t, span_of(m->sname, sizeof(m->sname)), DHCP4_TOLERANT);
+	t->overload = overload;
+	return 0;
 }
 
 /* Walks the options field, then what option 52 there names. */
-static int tally_all(struct tally *t, struct span opts, const struct dhcp4_msg *m, bool lenient)
+static int tally_all(struct tally *t, struct span opts, const struct dhcp4_msg *m, enum dhcp4_leniency how)
 {
-	int r = tally_field(t, opts, lenient);
+	int r = tally_field(t, opts, how);
 	uint16_t n52 = t->pieces[DHCP4_CODE_OVERLOAD];
 
 	if (r < 0 || !n52)
 		return r;
+	if (how == DHCP4_TOLERANT)
+		return tally_tolerant(t, m);
 	/* RFC 2132 9.3: one octet, 1 to 3 */
 	if (t->len[DHCP4_CODE_OVERLOAD] != 1 || t->overload < 1 || t->overload > 3)
 		return -USHER_E_MALFORMED;
 	if (t->overload & DHCP4_OVERLOAD_FILE)
-		r = tally_field(t, span_of(m->file, sizeof(m->file)), lenient);
+		r = tally_field(t, span_of(m->file, sizeof(m->file)), how);
 	if (r == 0 && t->overload & DHCP4_OVERLOAD_SNAME)
-		r = tally_field(t, span_of(m->sname, sizeof(m->sname)), lenient);
+		r = tally_field(t, span_of(m->sname, sizeof(m->sname)), how);
 	if (r == 0 && t->pieces[DHCP4_CODE_OVERLOAD] != n52)
 		return -USHER_E_MALFORMED;
 	return r;
@@ -119,7 +134,7 @@ static void header_decode(struct rd *r, struct dhcp4_msg *m)
 }
 
 /* Each code once, no overload: 0. 1: it takes the two walks, and m is as it was. */
-static int plain_decode(struct dhcp4_msg *m, struct span opts, bool lenient)
+static int plain_decode(struct dhcp4_msg *m, struct span opts, enum dhcp4_leniency how)
 {
 	struct rd r = rd_init(opts);
 	struct dhcp4_option o;
@@ -135,17 +150,17 @@ static int plain_decode(struct dhcp4_msg *m, struct span opts, bool lenient)
 		while (m->n_opts)
 			m->pos[m->opts[--m->n_opts].code] = 0;
 	}
-	return e ? e : rd_ok(&r) || lenient ? 0 : -USHER_E_TRUNCATED;
+	return e ? e : rd_ok(&r) || how ? 0 : -USHER_E_TRUNCATED;
 }
 
-static int joined_decode(struct dhcp4_msg *m, struct span bytes, bool lenient)
+static int joined_decode(struct dhcp4_msg *m, struct span bytes, enum dhcp4_leniency how)
 {
 	struct span opts = span_sub(bytes, DHCP4_MIN_LEN, bytes.n);
 	struct span sname = span_sub(bytes, SNAME_OFF, DHCP4_SNAME_LEN);
 	struct span file = span_sub(bytes, FILE_OFF, DHCP4_FILE_LEN);
 	struct tally t = {0};
 	struct joiner j = {.t = &t};
-	int r = tally_all(&t, opts, m, lenient);
+	int r = tally_all(&t, opts, m, how);
 
 	if (r == 0)
 		r = dhcp4_opts_reserve(m, (size_t)t.n_codes + SPARE_OPTS);
@@ -162,7 +177,7 @@ static int joined_decode(struct dhcp4_msg *m, struct span bytes, bool lenient)
 	return r;
 }
 
-int dhcp4_decode(struct span bytes, bool lenient, struct arena *arena, struct dhcp4_msg *ret_msg)
+int dhcp4_decode(struct span bytes, enum dhcp4_leniency how, struct arena *arena, struct dhcp4_msg *ret_msg)
 {
 	struct rd r = rd_init(bytes);
 	struct dhcp4_msg m;
@@ -176,9 +191,9 @@ int dhcp4_decode(struct span bytes, bool lenient, struct arena *arena, struct dh
 		return -USHER_E_MALFORMED;
 	if (m.op != DHCP4_BOOTREQUEST && m.op != DHCP4_BOOTREPLY)
 		return -USHER_E_MALFORMED;
-	e = plain_decode(&m, span_sub(bytes, DHCP4_MIN_LEN, bytes.n), lenient);
+	e = plain_decode(&m, span_sub(bytes, DHCP4_MIN_LEN, bytes.n), how);
 	if (e > 0)
-		e = joined_decode(&m, bytes, lenient);
+		e = joined_decode(&m, bytes, how);
 	if (e < 0)
 		return e;
 	*ret_msg = m;

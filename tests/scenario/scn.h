@@ -183,6 +183,8 @@ int do_wait(struct scn *s);
 int do_bind(struct scn *s);
 int scn_no_more_replies(struct scn *s);
 void scn_reply_text(const struct scn_reply *r, struct buf *out);
+/* scn_check.c: a word of an expectation. 1 it is so, 0 it is not, -1 no such word */
+int scn_check_word(const struct scn_reply *r, const char *w) must_check;
 /* scn_strict.c: what every reply must be. -1: reported */
 int scn_reply_decode(struct scn *s, struct scn_reply *r);
 int scn_reply_strict(struct scn *s, const struct scn_reply *r);

@@ -49,7 +49,7 @@ static int include(struct scn_script *sc, const char *from, const char *name, un
 
 int scn_script_load(struct scn_script *sc, const char *path, unsigned depth)
 {
-	char *text = depth < 4 ? read_file(path) : NULL;
+	char *text = depth < 8 ? read_file(path) : NULL;
 	char *name = strdup(path);
 	unsigned no = 0;
 

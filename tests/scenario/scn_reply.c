@@ -36,33 +36,6 @@ bool scn_reply_next(struct scn *s, struct scn_reply *r)
 	return false;
 }
 
-static void text_option(const struct scn_reply *r, unsigned code, struct buf *out)
-{
-	buf_printf(out, " %u=hex:", code);
-	buf_hex(out, span_of(r->opt[code], r->opt_len[code]), 0);
-	if (r->opt_len[code] == 4)
-		buf_printf(out, "(%u.%u.%u.%u)", r->opt[code][0], r->opt[code][1], r->opt[code][2], r->opt[code][3]);
-}
-
-void scn_reply_text(const struct scn_reply *r, struct buf *out)
-{
-	char ip[IP_TEXT_LEN];
-
-	buf_printf(out, "%s to=%s:%u", r->has[53] ? dhcp4_type_name((enum dhcp4_type)r->opt[53][0]) : "no type",
-		   ip_text(r->pkt.dst, ip), r->pkt.dport);
-	buf_printf(out, " src=%s frame=", ip_text(r->pkt.src, ip));
-	buf_hex(out, span_of(r->pkt.l2_dst, 6), ':');
-	buf_printf(out, r->tx.to_mac ? "" : "(routed)");
-	for (unsigned off = 12; r->msg && off < 28; off += 4) {
-		static const char *const names[] = {"ciaddr", "yiaddr", "siaddr", "giaddr"};
-
-		buf_printf(out, " %s=%u.%u.%u.%u", names[off / 4 - 3], r->msg[off], r->msg[off + 1],
-			   r->msg[off + 2], r->msg[off + 3]);
-	}
-	for (size_t i = 0; i < r->n_order; i++)
-		text_option(r, r->opt_order[i], out);
-}
-
 static int mismatch(struct scn *s, const char *want, const char *why)
 {
 	struct buf b;
@@ -83,150 +56,6 @@ int scn_no_more_replies(struct scn *s)
 }
 
 /* --- expect ------------------------------------------------------------------------------------- */
-
-static bool is_to(const struct scn_reply *r, const char *v)
-{
-	char text[32];
-	char ip[IP_TEXT_LEN];
-
-	if (strchr(v, ':'))
-		(void)snprintf(text, sizeof(text), "%s:%u", ip_text(r->pkt.dst, ip), r->pkt.dport);
-	else
-		(void)ip_text(r->pkt.dst, text);
-	return strcmp(text, v) == 0;
-}
-
-static bool is_frame(const struct scn_reply *r, const char *v)
-{
-	static const uint8_t all[6] = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff};
-	uint8_t mac[6];
-
-	if (strcmp(v, "routed") == 0)
-		return !r->tx.to_mac;
-	if (strcmp(v, "broadcast") == 0)
-		return r->tx.to_mac && memcmp(r->pkt.l2_dst, all, 6) == 0;
-	return scn_mac(v, mac) == 0 && r->tx.to_mac && memcmp(r->pkt.l2_dst, mac, 6) == 0;
-}
-
-/* The codes are there, in this order, whatever is between them. */
-static bool is_order(const struct scn_reply *r, const char *v)
-{
-	size_t at = 0;
-
-	while (*v) {
-		char *end;
-		unsigned long code = strtoul(v, &end, 10);
-
-		while (at < r->n_order && r->opt_order[at] != code)
-			at++;
-		if (at == r->n_order)
-			return false;
-		v = *end ? end + 1 : end;
-	}
-	return true;
-}
-
-static bool is_only(const struct scn_reply *r, const char *v)
-{
-	size_t n = 0;
-
-	while (*v) {
-		char *end;
-
-		if (!r->has[strtoul(v, &end, 10) & 255])
-			return false;
-		n++;
-		v = *end ? end + 1 : end;
-	}
-	return n == r->n_order;
-}
-
-static bool is_src(const struct scn_reply *r, const char *v)
-{
-	char ip[IP_TEXT_LEN];
-
-	return strcmp(ip_text(r->pkt.src, ip), v) == 0;
-}
-
-static bool is_last(const struct scn_reply *r, const char *v)
-{
-	return r->n_order && r->opt_order[r->n_order - 1] == atoi(v);
-}
-
-static bool is_overload(const struct scn_reply *r, const char *v)
-{
-	return r->overload == atoi(v);
-}
-
-static bool is_max_len(const struct scn_reply *r, const char *v)
-{
-	return r->msg_len + 28 <= strtoul(v, NULL, 10);
-}
-
-static bool is_iface(const struct scn_reply *r, const char *v)
-{
-	return r->tx.ifindex == atoi(v);
-}
-
-static bool is_no(const struct scn_reply *r, const char *v)
-{
-	return !r->has[atoi(v) & 255];
-}
-
-static bool is_has(const struct scn_reply *r, const char *v)
-{
-	return r->has[atoi(v) & 255];
-}
-
-/* pieces=CODE:N, an option that came in N instances */
-static bool is_pieces(const struct scn_reply *r, const char *v)
-{
-	const char *colon = strchr(v, ':');
-
-	return colon && r->opt_pieces[atoi(v) & 255] == strtoul(colon + 1, NULL, 10);
-}
-
-static bool is_length(const struct scn_reply *r, const char *v)
-{
-	const char *colon = strchr(v, ':');
-
-	return colon && r->opt_len[atoi(v) & 255] == strtoul(colon + 1, NULL, 10);
-}
-
-static const struct {
-	const char *name;
-	bool (*ok)(const struct scn_reply *r, const char *v);
-} checks[] = {
-	{"to", is_to}, {"frame", is_frame}, {"order", is_order}, {"only", is_only}, {"src", is_src},
-	{"last", is_last}, {"overload", is_overload}, {"max-len", is_max_len}, {"iface", is_iface},
-	{"no", is_no}, {"has", is_has}, {"pieces", is_pieces}, {"length", is_length},
-};
-
-/* 1 it is so, 0 it is not, -1 no such check */
-static int check_word(const struct scn_reply *r, const char *w)
-{
-	uint8_t want[1600] = {0};
-	const char *v;
-	const struct scn_field *f;
-	int code;
-	int n;
-
-	for (size_t i = 0; i < ARRAY_LEN(checks); i++) {
-		v = scn_arg(w, checks[i].name);
-		if (v)
-			return checks[i].ok(r, v);
-	}
-	f = scn_field(w, &v);
-	if (f) {
-		n = scn_value(v, f->len > 4 ? 1 : f->len, want, f->len);
-		return n < 0 ? -1 : memcmp(r->msg + f->off, want, f->len) == 0;
-	}
-	code = scn_option_word(w, &v);
-	n = code < 0 ? -1 : scn_value(v, scn_option_width(code), want, sizeof(want));
-	if (n < 0)
-		return -1;
-	return r->has[code] && r->opt_len[code] == (size_t)n && memcmp(r->opt[code], want, (size_t)n) == 0;
-}
 
 static int expect_drop(struct scn *s, const char *name)
 {
@@ -287,7 +116,7 @@ static int take_reply(struct scn *s, const char *type)
 static int check_words(struct scn *s, size_t from)
 {
 	for (size_t i = from; i < s->n_words; i++) {
-		int r = check_word(&s->reply, s->word[i]);
+		int r = scn_check_word(&s->reply, s->word[i]);
 
 		if (r < 0)
 			return scn_fail(s, "what is %s?", s->word[i]);
@@ -384,13 +213,13 @@ int do_bind(struct scn *s)
 		       s->reply.msg[18], s->reply.msg[19]);
 	(void)snprintf(server, sizeof(server), "54=%u.%u.%u.%u", s->reply.opt[54][0], s->reply.opt[54][1],
 		       s->reply.opt[54][2], s->reply.opt[54][3]);
-	if (named && check_word(&s->reply, want) != 1)
+	if (named && scn_check_word(&s->reply, want) != 1)
 		return mismatch(s, want, "in the OFFER");
 	s->word[s->n_words++] = server;
 	s->word[s->n_words++] = request;
 	if (scn_send_words(s, 2, "REQUEST", true, NULL) < 0 || take_reply(s, "ACK") < 0)
 		return -1;
-	if (named && check_word(&s->reply, want) != 1)
+	if (named && scn_check_word(&s->reply, want) != 1)
 		return mismatch(s, want, "in the ACK");
 	return 0;
 }

@@ -44,7 +44,7 @@ static void opt(struct wr *w, uint8_t code, const void *data, size_t n)
 	wr_bytes(w, data, n);
 }
 
-static int decode(const struct wr *w, bool lenient, struct dhcp4_msg *m)
+static int decode(const struct wr *w, enum dhcp4_leniency how, struct dhcp4_msg *m)
 {
 	/* a copy of just this size, so that a sanitizer sees a read behind it */
 	uint8_t *copy = malloc(w->len);
@@ -52,7 +52,7 @@ static int decode(const struct wr *w, bool lenient, struct dhcp4_msg *m)
 
 	assert_non_null(copy);
 	memcpy(copy, w->base, w->len);
-	r = dhcp4_decode(span_of(copy, w->len), lenient, &arena, m);
+	r = dhcp4_decode(span_of(copy, w->len), how, &arena, m);
 	for (size_t i = 0; r == 0 && i < m->n_opts; i++)
 		m->opts[i].data = span_of(arena_memdup(&arena, m->opts[i].data.p, m->opts[i].data.n),
 					  m->opts[i].data.n);
@@ -230,6 +230,45 @@ static void reply(struct dhcp4_msg *m)
 	assert_int_equal(dhcp4_opt_set_u32(m, 51, 3600), 0);
 }
 
+/* What a client does with overloads that mean nothing, and with those that repeat: the first good one counts. */
+static void test_tolerant_overload(void **state)
+{
+	static const struct {
+		const char *octets;
+		size_t n;
+		bool file, sname;
+	} rows[] = {
+		{"\x34\x01\x01", 3, true, false},
+		{"\x34\x01\x02", 3, false, true},
+		{"\x34\x01\x03", 3, true, true},
+		{"\x34\x01\x00", 3, false, false},
+		{"\x34\x01\x04", 3, false, false},
+		{"\x34\x01\xff", 3, false, false},
+		{"\x34\x00", 2, false, false},
+		{"\x34\x02\x01\x01", 4, false, false},
+		{"\x34\x01\x01\x34\x01\x02", 6, true, false},
+		{"\x34\x01", 2, false, false},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		uint8_t octets[400] = {DHCP4_BOOTREPLY, 1, 6};
+		struct wr w = wr_init(octets, sizeof(octets));
+		struct dhcp4_msg m;
+
+		memcpy(octets + 108, "\x34\x01\x03\x0f\x01" "f\xff", 7);	/* file: 52 again, then 15 */
+		memcpy(octets + 44, "\x11\x01s\x11\xfe", 5);		/* sname: 17, then a cut-off one */
+		w.len = DHCP4_HDR_LEN;
+		wr_be32(&w, DHCP4_MAGIC);
+		wr_bytes(&w, rows[i].octets, rows[i].n);
+		arena_reset(&arena);
+		assert_int_equal(decode(&w, DHCP4_TOLERANT, &m), 0);
+		assert_int_equal(dhcp4_opt(&m, 15) != NULL, rows[i].file);
+		assert_int_equal(dhcp4_opt(&m, 17) != NULL, rows[i].sname);
+		assert_null(dhcp4_opt(&m, 52));
+	}
+}
+
 static struct dhcp4_encoded encode(const struct dhcp4_msg *m, size_t max, bool no_overload)
 {
 	struct dhcp4_encode_opts o = {max, no_overload, DHCP4_BOOTP_MIN_LEN};
@@ -376,6 +415,7 @@ int main(void)
 		cmocka_unit_test_setup(test_many_repeats, setup),
 		cmocka_unit_test_setup(test_join_across_fields, setup),
 		cmocka_unit_test_setup(test_hostile_overload, setup),
+		cmocka_unit_test_setup(test_tolerant_overload, setup),
 		cmocka_unit_test_setup(test_arena_full, setup),
 		cmocka_unit_test_setup(test_encode_order, setup),
 		cmocka_unit_test_setup(test_encode_split, setup),

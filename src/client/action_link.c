@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * What happens to the interface under the client, to its sockets and to its address.
+ */
+#include "client/action.h"
+#include "client/timing.h"
+
+enum { LINK_GRACE_S = 5 };
+
+void action_wait_for_link(struct client_step *s)
+{
+	step_notify(s, CLIENT_NOTICE_LINK_DOWN);
+}
+
+/* A link that comes back at once costs nothing: the address stays for a moment, and is confirmed then. */
+void action_lose_link(struct client_step *s)
+{
+	struct client *c = s->c;
+
+	step_notify(s, CLIENT_NOTICE_LINK_DOWN);
+	step_timers_held(s);
+	c->xact.active = c->inform.active = false;
+	c->probe_end_ns = 0;
+	c->confirm = c->kept == CLIENT_KEPT_VALID;
+	if (c->configured)
+		step_timer(s, CLIENT_TIMER_LINK_GRACE, LINK_GRACE_S * NS_PER_S);
+}
+
+/* The addresses went with the interface: there is nothing to remove, but what the script did. */
+void action_vanish(struct client_step *s)
+{
+	struct client *c = s->c;
+
+	step_script(s, CLIENT_REASON_STOP, NULL, c->configured ? &c->lease : NULL);
+	c->configured = false;
+	c->xact.active = c->inform.active = false;
+	step_timers_off(s);
+	step_timer_off(s, CLIENT_TIMER_GIVE_UP);
+	step_notify(s, CLIENT_NOTICE_LINK_GONE);
+	s->exit = true;
+	s->exit_code = CLIENT_EXIT_LINK_GONE;
+}
+
+static void close_one(struct client_step *s, bool *open, enum effect_kind close)
+{
+	if (*open)
+		(void)effects_add(s->fx, close);
+	*open = false;
+}
+
+void action_socket_failed(struct client_step *s)
+{
+	struct client *c = s->c;
+
+	close_one(s, &c->arp, EFFECT_CLOSE_ARP);
+	close_one(s, &c->udp, EFFECT_CLOSE_UDP);
+	close_one(s, &c->raw, EFFECT_CLOSE_RAW);
+	/* many errors of one failure are one failure */
+	if (c->deadline[CLIENT_TIMER_REOPEN])
+		return;
+	c->reopens++;
+	step_timer(s, CLIENT_TIMER_REOPEN, client_reopen_wait_ns(c->reopens));
+	step_notify(s, CLIENT_NOTICE_SOCKET_FAILED);
+}
+
+/* What the state listens on; what it waits for is asked again by its own timer. */
+void action_reopen(struct client_step *s)
+{
+	struct client *c = s->c;
+	bool bound = c->state == CLIENT_BOUND || c->state == CLIENT_RENEWING ||
+		     c->state == CLIENT_REBINDING;
+
+	if (bound ? c->opts->probe != CLIENT_PROBE_OFF && c->configured : c->probe_end_ns != 0)
+		step_listen_arp(s, bound ? c->lease.address : c->offer.address);
+	if (c->inform.active || (bound && c->xact.active))
+		step_listen_udp(s);
+	else if (!bound && c->xact.active)
+		step_listen_raw(s);
+}
+
+void action_mark_removed(struct client_step *s)
+{
+	s->c->configured = false;
+	step_timer_off(s, CLIENT_TIMER_LINK_GRACE);
+}
+
+/* Put back once: it may have been a mistake. The second time it is a wish. */
+void action_restore_address(struct client_step *s)
+{
+	struct client *c = s->c;
+
+	if (!c->configured)
+		return;
+	if (c->restored++ == 0) {
+		step_configure(s, NULL);
+		step_notify(s, CLIENT_NOTICE_ADDRESS_RESTORED);
+		return;
+	}
+	c->configured = false;
+	if (!c->opts->dry_run)
+		(void)effects_add(s->fx, EFFECT_DEL_ROUTES);
+	step_notify(s, CLIENT_NOTICE_ADDRESS_REMOVED);
+}
