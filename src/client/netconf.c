@@ -94,6 +94,7 @@ int netconf_del_address(struct netconf *c)
 	nl_batch_init(&b);
 	address_head(c, &b, RTM_DELADDR, 0, c->prefix_len, c->address);
 	r = talk_one(c, &b);
+	c->n_removed += r == 0;
 	/* somebody else removed it, or the interface is gone: it is not there, which is what counts */
 	if (r == -EADDRNOTAVAIL || r == -ENODEV)
 		r = 0;

@@ -15,6 +15,7 @@ struct netconf {
 	int ifindex;
 	uint32_t address;		/* 0: none */
 	uint8_t prefix_len;
+	uint32_t n_removed;		/* addresses that the kernel removed for us, ever */
 	uint16_t n_routes;
 	struct client_route route[CLIENT_LEASE_ROUTES];
 	uint32_t route_src;		/* of the routes */
