@@ -43,6 +43,7 @@ static struct history_server *front(struct history *h, uint32_t server_id)
 
 void history_served(struct history *h, int64_t wall_ns, const struct client_lease *l)
 {
+	static const uint8_t none[sizeof(l->server_mac)] = {0};
 	struct history_server *s = front(h, l->server_id);
 
 	if (!s->n_acks)
@@ -51,5 +52,7 @@ void history_served(struct history *h, int64_t wall_ns, const struct client_leas
 	s->last_wall_ns = wall_ns;
 	s->ip = l->server_ip;
 	s->address = l->address;
-	memcpy(s->mac, l->server_mac, sizeof(s->mac));
+	/* an answer that came by UDP does not say */
+	if (memcmp(l->server_mac, none, sizeof(none)) != 0)
+		memcpy(s->mac, l->server_mac, sizeof(s->mac));
 }

@@ -66,7 +66,8 @@ static void json_line(struct daemon *d, const struct effect *e, struct line *l)
 	int64_t ms = clock_wall_ns(&clock_system) / NS_PER_MS;
 
 	add(l, "{\"event\":\"%s\",\"time\":%lld.%03d,\"state\":\"%s\"", name, (long long)(ms / 1000), (int)(ms % 1000),
-	    client_state_name(d->client.state));
+	    client_state_name(e->notice.what == CLIENT_NOTICE_STATE ? (enum client_state)e->notice.to
+								     : d->client.state));
 	if (e->notice.what == CLIENT_NOTICE_STATE)
 		add(l, ",\"from\":\"%s\",\"to\":\"%s\",\"cause\":\"%s\"",
 		    client_state_name((enum client_state)e->notice.from),

@@ -11,7 +11,7 @@
 #include <sys/prctl.h>
 
 static const struct sock_filter program[] = {
-#include "seccomp_filter.inc"
+#include "client/seccomp_filter.inc"
 };
 
 int privsep_seccomp(void)
