@@ -194,7 +194,7 @@ def _relayed(t):
 
 
 @test(timeout=60, cases={"auto": "auto", "always": "always", "never": "never"})
-def test_client_relayed(t, broadcast):
+def test_client_through_relay(t, broadcast):
     """Through a relay, with each meaning of the broadcast flag; the renewal is unicast over the route."""
     _relayed(t)
     s = t.server(**_TIMES, **_ROUTER)
