@@ -343,7 +343,7 @@ def test_client_link(t):
     c = UsherClient(t, ns).start("-f", "--no-probe")
     addr = c.wait_address()
     fds = _fds(c.proc.pid)
-    for _ in range(5):
+    for _ in range(3):
         t.lab.ns("srv").ip("link", "set", "srv0", "down")
         wait_for("the loss", lambda: not c.state()["link"], 5)
         t.lab.ns("srv").ip("link", "set", "srv0", "up")
@@ -358,6 +358,33 @@ def test_client_link(t):
     wait_for("the default route", lambda: _has_router(ns), 5)
     ns.ip("link", "del", "cli0")
     assert c.proc.wait(slack(5)) == 3, c.output()
+
+
+@test(timeout=300)
+def test_client_flaps(t):
+    """A thousand times down and up: the same descriptors, the same memory."""
+    t.wire()
+    t.server(**_ROUTER)
+    ns = t.lab.ns("cli")
+    c = UsherClient(t, ns).start("-f", "--no-probe")
+    addr = c.wait_address()
+    c.wait_state("BOUND")
+
+    def flap(n):
+        batch = "link set cli0 down\nlink set cli0 up\n" * 10
+        for _ in range(n // 10):
+            subprocess.run(["ip", "-n", ns.name, "-b", "-"], input=batch, text=True, check=True)
+            c.state()
+        c.wait_state("BOUND", 30)
+        wait_for("the sockets to go", lambda: len(os.listdir("/proc/%d/fd" % c.proc.pid)) <= fds, 10)
+    fds = len(os.listdir("/proc/%d/fd" % c.proc.pid))
+    flap(100)
+    with open("/proc/%d/statm" % c.proc.pid, encoding="utf-8") as f:
+        size = f.read().split()[0]
+    flap(900)
+    with open("/proc/%d/statm" % c.proc.pid, encoding="utf-8") as f:
+        assert f.read().split()[0] == size, "it has grown"
+    assert c.addresses() == [addr] and c.end() == 0
 
 
 @test(timeout=40)
@@ -486,3 +513,26 @@ def test_client_reboot(t):
     c.wait_address()
     assert c.command("statistics")["arguments"]["sent"]["DHCPDISCOVER"] >= 1
     assert c.end() == 0
+
+
+@test(timeout=40)
+def test_client_default_script(t):
+    """The script that ships, on a plain file: written, and emptied when the lease goes."""
+    t.wire()
+    t.server(**{"option-data": [{"name": "routers", "data": "10.77.0.1"},
+                                {"name": "domain-name-servers", "data": "10.77.0.1, 10.77.0.2"},
+                                {"name": "domain-name", "data": "example.org"}]})
+    script = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "packaging", "usher-client-script")
+    conf = t.lab.path("resolv.conf")
+    c = UsherClient(t, t.lab.ns("cli"))
+    with open(os.path.join(c.dir, "hook"), "w", encoding="utf-8") as f:
+        f.write('#!/bin/sh\nUSHER_RESOLV_CONF=%s exec %s "$@"\n' % (conf, os.path.realpath(script)))
+    c.start("-f", "--no-probe")
+    c.wait_address()
+    want = "# usher-client cli0\nsearch example.org\nnameserver 10.77.0.1\nnameserver 10.77.0.2\n"
+
+    def has(text):
+        return os.path.exists(conf) and open(conf, encoding="utf-8").read() == text
+    wait_for("the file", lambda: has(want), 5)
+    assert c.end() == 0
+    wait_for("the file to be emptied", lambda: has(""), 5)
