@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
  * As much rtnetlink as the client needs: requests put together in a buffer and acknowledged one by one,
- * attributes of a message, walked. It stands here beside libmnl, because a static program of a megabyte
- * for two processes cannot link that. Bounded: what does not fit sets `bad`.
+ * attributes of a message, walked. libmnl is not used, because the program is static and has musl for its C
+ * library (meson.build says why), and Debian's libmnl is neither. Bounded: what does not fit sets `bad`.
  */
 #pragma once
 

@@ -380,10 +380,11 @@ def test_client_flaps(t):
     fds = len(os.listdir("/proc/%d/fd" % c.proc.pid))
     flap(100)
     with open("/proc/%d/statm" % c.proc.pid, encoding="utf-8") as f:
-        size = f.read().split()[0]
+        size = int(f.read().split()[0])
     flap(900)
     with open("/proc/%d/statm" % c.proc.pid, encoding="utf-8") as f:
-        assert f.read().split()[0] == size, "it has grown"
+        # pages; the answers of the control channel come and go by some
+        assert int(f.read().split()[0]) <= size + 8, "it has grown"
     assert c.addresses() == [addr] and c.end() == 0
 
 
