@@ -4,7 +4,7 @@
  * told to the machine when the list is done: so no step is nested in another. Sockets are closed last,
  * because closing a packet socket waits for the kernel, and nothing useful should wait with it.
  */
-#include "client/daemon.h"
+#include "client/driver.h"
 
 #include "base/error.h"
 #include "client/sock.h"
@@ -21,7 +21,7 @@ static void raw_readable(void *ctx, uint32_t events);
 static void udp_readable(void *ctx, uint32_t events);
 static void arp_readable(void *ctx, uint32_t events);
 
-int64_t daemon_now(void)
+int64_t driver_now(void)
 {
 	struct timespec t;
 
@@ -31,20 +31,20 @@ int64_t daemon_now(void)
 
 /* --- sockets ------------------------------------------------------------------------------------ */
 
-static void close_later(struct daemon *d, struct daemon_sock *s)
+static void close_later(struct driver *d, struct driver_sock *s)
 {
 	if (s->fd < 0)
 		return;
 	loop_remove(s->source);
 	s->source = NULL;
-	if (d->n_closing < DAEMON_CLOSING)
+	if (d->n_closing < DRIVER_CLOSING)
 		d->closing[d->n_closing++] = s->fd;
 	else
 		(void)close(s->fd);
 	s->fd = -1;
 }
 
-static void listen_on(struct daemon *d, struct daemon_sock *s, enum apply_kind kind, uint32_t arg, loop_fd_fn fn)
+static void listen_on(struct driver *d, struct driver_sock *s, enum apply_kind kind, uint32_t arg, loop_fd_fn fn)
 {
 	int fd, r;
 
@@ -54,18 +54,18 @@ static void listen_on(struct daemon *d, struct daemon_sock *s, enum apply_kind k
 	if (r < 0) {
 		if (fd >= 0)
 			(void)close(fd);
-		daemon_error(d, apply_kind_name(kind), r);
+		driver_error(d, apply_kind_name(kind), r);
 		d->socket_failed = true;
 		return;
 	}
 	s->fd = fd;
 }
 
-static void sent(struct daemon *d, const char *what, int r, bool unicast)
+static void sent(struct driver *d, const char *what, int r, bool unicast)
 {
 	if (r >= 0)
 		return;
-	daemon_error(d, what, r);
+	driver_error(d, what, r);
 	/* a full queue is a lost packet: the retry is the cure */
 	if (client_sock_broken(r))
 		d->socket_failed = true;
@@ -73,13 +73,13 @@ static void sent(struct daemon *d, const char *what, int r, bool unicast)
 		d->send_failed = true;
 }
 
-static void send_frame(struct daemon *d, const struct daemon_sock *s, const char *what, struct span frame)
+static void send_frame(struct driver *d, const struct driver_sock *s, const char *what, struct span frame)
 {
 	if (s->fd >= 0)
 		sent(d, what, client_sock_send_frame(s->fd, d->watch.now.ifindex, frame), false);
 }
 
-static void send_udp(struct daemon *d, const struct effect *e)
+static void send_udp(struct driver *d, const struct effect *e)
 {
 	if (d->udp.fd >= 0)
 		sent(d, "send-udp",
@@ -89,35 +89,35 @@ static void send_udp(struct daemon *d, const struct effect *e)
 
 /* --- what the privileged half does -------------------------------------------------------------- */
 
-static struct apply_request *request(struct daemon *d, enum apply_kind kind)
+static struct apply_request *request(struct driver *d, enum apply_kind kind)
 {
 	d->request.kind = kind;
 	d->request.none = 0;
 	return &d->request;
 }
 
-static void ask(struct daemon *d)
+static void ask(struct driver *d)
 {
 	int e = privsep_ask(&d->privsep, &d->request);
 
 	if (e < 0)
-		daemon_error(d, apply_kind_name(d->request.kind), e);
+		driver_error(d, apply_kind_name(d->request.kind), e);
 }
 
-static void plain(struct daemon *d, enum apply_kind kind)
+static void plain(struct driver *d, enum apply_kind kind)
 {
 	(void)request(d, kind);
 	ask(d);
 }
 
-static void set_address(struct daemon *d, const struct effect *e)
+static void set_address(struct driver *d, const struct effect *e)
 {
 	request(d, APPLY_SET_ADDRESS)->addr =
 		(struct netconf_address){e->addr.address, e->addr.broadcast, e->addr.valid_s, e->addr.prefix_len};
 	ask(d);
 }
 
-static void set_routes(struct daemon *d, const struct client_lease *l)
+static void set_routes(struct driver *d, const struct client_lease *l)
 {
 	struct netconf_routes *r = &request(d, APPLY_SET_ROUTES)->routes;
 
@@ -129,23 +129,23 @@ static void set_routes(struct daemon *d, const struct client_lease *l)
 	ask(d);
 }
 
-static void save_lease(struct daemon *d, const struct client_lease *l)
+static void save_lease(struct driver *d, const struct client_lease *l)
 {
 	struct apply_file *f = &request(d, APPLY_SAVE_LEASE)->file;
 	struct client_lease_context ctx;
 	int n;
 
-	daemon_lease_context(d, &ctx);
+	driver_lease_context(d, &ctx);
 	n = client_lease_encode(l, &ctx, f->data, sizeof(f->data));
 	if (n < 0) {
-		daemon_error(d, "save-lease", n);
+		driver_error(d, "save-lease", n);
 		return;
 	}
 	f->len = (uint32_t)n;
 	ask(d);
 }
 
-static void run_script(struct daemon *d, const struct effect *e)
+static void run_script(struct driver *d, const struct effect *e)
 {
 	struct script_job *j = &request(d, APPLY_SCRIPT)->job;
 
@@ -162,27 +162,27 @@ static void run_script(struct daemon *d, const struct effect *e)
 	ask(d);
 }
 
-void daemon_told(void *ctx, const struct apply_reply *r)
+void driver_told(void *ctx, const struct apply_reply *r)
 {
-	struct daemon *d = ctx;
+	struct driver *d = ctx;
 	char text[64];
 
 	if (r->kind == APPLY_DEL_ADDRESS || r->kind == APPLY_SET_ADDRESS)
 		d->own_removals += r->detail;
 	if (r->kind == APPLY_SCRIPT && r->done && r->result > 0) {
 		(void)snprintf(text, sizeof(text), "exit status %d", r->result);
-		daemon_error_text(d, "script", text);
+		driver_error_text(d, "script", text);
 	} else if (r->kind == APPLY_SET_ROUTES && r->result < 0) {
 		(void)snprintf(text, sizeof(text), "route %u: %.40s", r->detail + 1, usher_strerror(r->result));
-		daemon_error_text(d, "set-routes", text);
+		driver_error_text(d, "set-routes", text);
 	} else if (r->result < 0) {
-		daemon_error(d, apply_kind_name(r->kind), r->result);
+		driver_error(d, apply_kind_name(r->kind), r->result);
 	}
 }
 
 /* --- the rest ----------------------------------------------------------------------------------- */
 
-static void arm(struct daemon *d, int64_t deadline_ns)
+static void arm(struct driver *d, int64_t deadline_ns)
 {
 	struct itimerspec t = {.it_value = {deadline_ns / NS_PER_S, deadline_ns % NS_PER_S}};
 
@@ -190,15 +190,15 @@ static void arm(struct daemon *d, int64_t deadline_ns)
 }
 
 /* Ready means that address and routes are there: whoever waits for us is told behind the answers. */
-static void settle(struct daemon *d)
+static void settle(struct driver *d)
 {
 	int r = privsep_wait(&d->privsep);
 
 	if (r < 0)
-		daemon_error(d, "privileged process", r);
+		driver_error(d, "privileged process", r);
 }
 
-static void go_background(struct daemon *d)
+static void go_background(struct driver *d)
 {
 	uint8_t ok = 0;
 
@@ -215,7 +215,7 @@ static void go_background(struct daemon *d)
 	d->ready_fd = -1;
 }
 
-static void do_exit(struct daemon *d, int code)
+static void do_exit(struct driver *d, int code)
 {
 	settle(d);
 	d->exiting = true;
@@ -223,7 +223,7 @@ static void do_exit(struct daemon *d, int code)
 	loop_stop(d->loop);
 }
 
-static void carry_one(struct daemon *d, const struct effect *e)
+static void carry_one(struct driver *d, const struct effect *e)
 {
 	switch (e->kind) {
 	case EFFECT_SEND_RAW: send_frame(d, &d->raw, "send-raw", e->frame); break;
@@ -243,14 +243,14 @@ static void carry_one(struct daemon *d, const struct effect *e)
 	case EFFECT_SAVE_LEASE: save_lease(d, e->lease); break;
 	case EFFECT_DELETE_LEASE: plain(d, APPLY_DELETE_LEASE); break;
 	case EFFECT_SCRIPT: run_script(d, e); break;
-	case EFFECT_NOTIFY: daemon_notice(d, e); break;
+	case EFFECT_NOTIFY: driver_notice(d, e); break;
 	case EFFECT_BACKGROUND: go_background(d); break;
 	case EFFECT_EXIT: do_exit(d, (int)e->exit_code); break;
 	case EFFECT_N_KINDS: break;
 	}
 }
 
-static void carry_list(struct daemon *d)
+static void carry_list(struct driver *d)
 {
 	for (size_t i = 0; i < d->fx.n; i++)
 		carry_one(d, &d->fx.item[i]);
@@ -258,7 +258,7 @@ static void carry_list(struct daemon *d)
 		(void)close(d->closing[--d->n_closing]);
 }
 
-void daemon_carry(struct daemon *d)
+void driver_carry(struct driver *d)
 {
 	carry_list(d);
 	/* each is told once a step; the machine backs off by itself */
@@ -266,34 +266,34 @@ void daemon_carry(struct daemon *d)
 		enum client_event e = d->socket_failed ? CLIENT_EV_SOCKET_FAILED : CLIENT_EV_SEND_FAILED;
 
 		d->socket_failed = d->send_failed = false;
-		if (client_event(&d->client, e, daemon_now(), &d->fx))
+		if (client_event(&d->client, e, driver_now(), &d->fx))
 			carry_list(d);
 	}
 	d->socket_failed = d->send_failed = false;
 }
 
-bool daemon_event(struct daemon *d, enum client_event e)
+bool driver_event(struct driver *d, enum client_event e)
 {
-	if (d->exiting || !client_event(&d->client, e, daemon_now(), &d->fx))
+	if (d->exiting || !client_event(&d->client, e, driver_now(), &d->fx))
 		return false;
-	daemon_carry(d);
+	driver_carry(d);
 	return true;
 }
 
 /* --- packets ------------------------------------------------------------------------------------ */
 
-static void failed(struct daemon *d, const char *what, int err)
+static void failed(struct driver *d, const char *what, int err)
 {
-	daemon_error(d, what, err);
-	(void)daemon_event(d, CLIENT_EV_SOCKET_FAILED);
+	driver_error(d, what, err);
+	(void)driver_event(d, CLIENT_EV_SOCKET_FAILED);
 }
 
 /* At most a batch, and only as long as the socket is the one that was readable. */
-static void read_packets(struct daemon *d, const struct daemon_sock *s, bool udp)
+static void read_packets(struct driver *d, const struct driver_sock *s, bool udp)
 {
 	int fd = s->fd;
 
-	for (int i = 0; i < DAEMON_BATCH && s->fd == fd && fd >= 0 && !d->exiting; i++) {
+	for (int i = 0; i < DRIVER_BATCH && s->fd == fd && fd >= 0 && !d->exiting; i++) {
 		enum client_drop why;
 		int r;
 
@@ -303,19 +303,19 @@ static void read_packets(struct daemon *d, const struct daemon_sock *s, bool udp
 			return;
 		if (r < 0) {
 			if (udp && !client_sock_broken(r)) /* what ICMP said of a datagram */
-				(void)daemon_event(d, CLIENT_EV_SEND_FAILED);
+				(void)driver_event(d, CLIENT_EV_SEND_FAILED);
 			else
 				failed(d, udp ? "udp" : "raw", r);
 			return;
 		}
-		(void)client_receive(&d->client, &d->packet, daemon_now(), &d->fx, &why);
-		daemon_carry(d);
+		(void)client_receive(&d->client, &d->packet, driver_now(), &d->fx, &why);
+		driver_carry(d);
 	}
 }
 
 static void raw_readable(void *ctx, uint32_t events)
 {
-	struct daemon *d = ctx;
+	struct driver *d = ctx;
 
 	(void)events;
 	read_packets(d, &d->raw, false);
@@ -323,7 +323,7 @@ static void raw_readable(void *ctx, uint32_t events)
 
 static void udp_readable(void *ctx, uint32_t events)
 {
-	struct daemon *d = ctx;
+	struct driver *d = ctx;
 
 	(void)events;
 	read_packets(d, &d->udp, true);
@@ -331,11 +331,11 @@ static void udp_readable(void *ctx, uint32_t events)
 
 static void arp_readable(void *ctx, uint32_t events)
 {
-	struct daemon *d = ctx;
+	struct driver *d = ctx;
 	int fd = d->arp.fd;
 
 	(void)events;
-	for (int i = 0; i < DAEMON_BATCH && d->arp.fd == fd && fd >= 0 && !d->exiting; i++) {
+	for (int i = 0; i < DRIVER_BATCH && d->arp.fd == fd && fd >= 0 && !d->exiting; i++) {
 		int n = client_sock_recv_arp(fd, d->packet_data, sizeof(d->packet_data));
 
 		if (n == 0)
@@ -344,7 +344,7 @@ static void arp_readable(void *ctx, uint32_t events)
 			failed(d, "arp", n);
 			return;
 		}
-		(void)client_receive_arp(&d->client, span_of(d->packet_data, (size_t)n), daemon_now(), &d->fx, NULL);
-		daemon_carry(d);
+		(void)client_receive_arp(&d->client, span_of(d->packet_data, (size_t)n), driver_now(), &d->fx, NULL);
+		driver_carry(d);
 	}
 }

@@ -7,12 +7,12 @@
 
 #include "base/cursor.h"
 #include "base/ip.h"
-#include "client/daemon.h"
+#include "client/driver.h"
 #include "config/json.h"
 #include "control/channel.h"
 #include "wire/option_def.h"
 
-typedef struct json *command_fn(struct daemon *d, const struct json *args, struct arena *a, bool *ret_subscribe);
+typedef struct json *command_fn(struct driver *d, const struct json *args, struct arena *a, bool *ret_subscribe);
 
 static struct json *ok(struct arena *a, struct json *args)
 {
@@ -116,7 +116,7 @@ static struct json *lease_json(struct arena *a, const struct client_lease *l)
 static void add_timers(struct arena *a, struct json *m, const struct client *c)
 {
 	struct json *t = json_add(a, m, "timers", json_map(a));
-	int64_t now = daemon_now();
+	int64_t now = driver_now();
 
 	for (unsigned i = 0; i < CLIENT_N_TIMERS; i++)
 		if (c->deadline[i])
@@ -124,7 +124,7 @@ static void add_timers(struct arena *a, struct json *m, const struct client *c)
 				       json_real(a, (double)((c->deadline[i] - now) / NS_PER_MS) / 1000));
 }
 
-static struct json *command_state(struct daemon *d, const struct json *args, struct arena *a, bool *ret_subscribe)
+static struct json *command_state(struct driver *d, const struct json *args, struct arena *a, bool *ret_subscribe)
 {
 	const struct client *c = &d->client;
 	struct json *m = json_map(a);
@@ -145,18 +145,18 @@ static struct json *command_state(struct daemon *d, const struct json *args, str
 
 /* --- events into the machine -------------------------------------------------------------------- */
 
-static struct json *run_event(struct daemon *d, struct arena *a, enum client_event e)
+static struct json *run_event(struct driver *d, struct arena *a, enum client_event e)
 {
 	enum client_state from = d->client.state;
 
-	if (!daemon_event(d, e))
+	if (!driver_event(d, e))
 		return control_answer(a, CONTROL_CONFLICT, "%s is not possible in state %s (%s)", client_event_name(e),
 				      client_state_name(from), client_state_sentence(from));
 	return control_answer(a, CONTROL_OK, "%s to %s", client_state_name(from), client_state_name(d->client.state));
 }
 
 #define EVENT_COMMAND(name, event)                                                                           \
-	static struct json *command_##name(struct daemon *d, const struct json *args, struct arena *a,       \
+	static struct json *command_##name(struct driver *d, const struct json *args, struct arena *a,       \
 					   bool *ret_subscribe)                                              \
 	{                                                                                                    \
 		(void)args;                                                                                  \
@@ -169,7 +169,7 @@ EVENT_COMMAND(release, CLIENT_EV_RELEASE)
 EVENT_COMMAND(restart, CLIENT_EV_RESTART)
 EVENT_COMMAND(inform, CLIENT_EV_INFORM)
 
-static struct json *command_transition(struct daemon *d, const struct json *args, struct arena *a,
+static struct json *command_transition(struct driver *d, const struct json *args, struct arena *a,
 				       bool *ret_subscribe)
 {
 	const char *to = json_get_str(args, "to");
@@ -189,7 +189,7 @@ static struct json *command_transition(struct daemon *d, const struct json *args
 
 /* --- the past ----------------------------------------------------------------------------------- */
 
-static struct json *command_server(struct daemon *d, const struct json *args, struct arena *a, bool *ret_subscribe)
+static struct json *command_server(struct driver *d, const struct json *args, struct arena *a, bool *ret_subscribe)
 {
 	struct json *m = json_map(a), *list = json_list(a);
 
@@ -213,7 +213,7 @@ static struct json *command_server(struct daemon *d, const struct json *args, st
 	return ok(a, m);
 }
 
-static struct json *command_errors(struct daemon *d, const struct json *args, struct arena *a, bool *ret_subscribe)
+static struct json *command_errors(struct driver *d, const struct json *args, struct arena *a, bool *ret_subscribe)
 {
 	struct json *m = json_map(a), *list = json_list(a);
 	const struct history_error *e;
@@ -244,7 +244,7 @@ static void add_drops(struct arena *a, struct json *m, const struct client_stats
 			add_int(a, drops, client_drop_name((enum client_drop)i), s->drop[i]);
 }
 
-static struct json *command_statistics(struct daemon *d, const struct json *args, struct arena *a,
+static struct json *command_statistics(struct driver *d, const struct json *args, struct arena *a,
 				       bool *ret_subscribe)
 {
 	const struct client_stats *s = &d->client.stats;
@@ -273,7 +273,7 @@ static struct json *command_statistics(struct daemon *d, const struct json *args
 	return ok(a, m);
 }
 
-static struct json *command_events(struct daemon *d, const struct json *args, struct arena *a, bool *ret_subscribe)
+static struct json *command_events(struct driver *d, const struct json *args, struct arena *a, bool *ret_subscribe)
 {
 	(void)d;
 	(void)args;
@@ -281,7 +281,7 @@ static struct json *command_events(struct daemon *d, const struct json *args, st
 	return control_answer(a, CONTROL_OK, "a message for each event from now on");
 }
 
-static struct json *command_list(struct daemon *d, const struct json *args, struct arena *a, bool *ret_subscribe);
+static struct json *command_list(struct driver *d, const struct json *args, struct arena *a, bool *ret_subscribe);
 
 static const struct command {
 	const char *name;
@@ -292,7 +292,7 @@ static const struct command {
 #undef C
 };
 
-static struct json *command_list(struct daemon *d, const struct json *args, struct arena *a, bool *ret_subscribe)
+static struct json *command_list(struct driver *d, const struct json *args, struct arena *a, bool *ret_subscribe)
 {
 	struct json *list = json_list(a);
 
@@ -304,7 +304,7 @@ static struct json *command_list(struct daemon *d, const struct json *args, stru
 	return ok(a, list);
 }
 
-struct json *command_run(struct daemon *d, const struct json *request, struct arena *a, bool *ret_subscribe)
+struct json *command_run(struct driver *d, const struct json *request, struct arena *a, bool *ret_subscribe)
 {
 	const char *name = json_get_str(request, "command");
 	const struct json *args = json_get(request, "arguments");

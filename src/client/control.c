@@ -4,7 +4,7 @@
  */
 #include "client/control.h"
 
-#include "client/daemon.h"
+#include "client/driver.h"
 #include "config/json.h"
 #include "control/channel.h"
 #include "runtime/loop.h"
@@ -26,7 +26,7 @@ struct conn {
 };
 
 struct control {
-	struct daemon *daemon;
+	struct driver *driver;
 	struct loop *loop;
 	int fd;
 	struct loop_source *source;
@@ -65,7 +65,7 @@ static void answer(struct conn *c, struct span text)
 	if (json_parse(text, &o, &a, &request, &err) < 0)
 		reply = control_answer(&a, CONTROL_ERROR, "request is no JSON: %s", err.text);
 	else
-		reply = command_run(c->control->daemon, request, &a, &subscribe);
+		reply = command_run(c->control->driver, request, &a, &subscribe);
 	json_write(reply, false, &out);
 	if (out.failed || !out.len || out.len > CONTROL_ANSWER_MAX)
 		conn_close(c);
@@ -173,14 +173,14 @@ static int listen_at(struct control *c, const char *path)
 	return r < 0 ? r : loop_add(c->loop, c->fd, EPOLLIN, accept_one, c, &c->source);
 }
 
-int control_open(struct daemon *d, struct loop *loop, const char *path, struct control **ret)
+int control_open(struct driver *d, struct loop *loop, const char *path, struct control **ret)
 {
 	struct control *c = calloc(1, sizeof(*c));
 	int r;
 
 	if (!c)
 		return -ENOMEM;
-	c->daemon = d;
+	c->driver = d;
 	c->loop = loop;
 	for (size_t i = 0; i < CONTROL_CLIENTS; i++)
 		c->conn[i].fd = -1;

@@ -11,14 +11,14 @@
 #include "base/span.h"
 
 struct control;
-struct daemon;
+struct driver;
 struct loop;
 
 enum { CONTROL_CLIENTS = 8, CONTROL_REQUEST_MAX = 8192, CONTROL_ANSWER_MAX = 65536 };
 
 /* The directory is made if it is not there. A path that a living client listens on: -EADDRINUSE; a dead
  * one is replaced. 0 or -errno. */
-int control_open(struct daemon *d, struct loop *loop, const char *path, struct control **ret) must_check;
+int control_open(struct driver *d, struct loop *loop, const char *path, struct control **ret) must_check;
 void control_close(struct control *c);
 /* Is anybody subscribed? NULL: no. */
 bool control_listened(const struct control *c);
@@ -30,4 +30,4 @@ struct json;
 
 /* --- command.c --- */
 /* Answers one request; *ret_subscribe: the connection wants events from now on. */
-struct json *command_run(struct daemon *d, const struct json *request, struct arena *a, bool *ret_subscribe);
+struct json *command_run(struct driver *d, const struct json *request, struct arena *a, bool *ret_subscribe);

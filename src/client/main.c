@@ -4,13 +4,13 @@
  *   1. options, manifest, interface   2. to the background (a process stays and waits for the word)
  *   3. what the privileged half has   4. kept lease, control channel, pid file
  *   5. the first step: the first packet leaves   6. two halves, confinement   7. the loop
- * Nothing of the network is read before 7. Exit codes: enum client_exit, DAEMON_EXIT_FAILED.
+ * Nothing of the network is read before 7. Exit codes: enum client_exit, DRIVER_EXIT_FAILED.
  */
 #include "client/control.h"
 
 #include "base/error.h"
 #include "base/ip.h"
-#include "client/daemon.h"
+#include "client/driver.h"
 #include "runtime/loop.h"
 
 #include <errno.h>
@@ -27,7 +27,7 @@
 
 enum { TEXT_MAX = 512, MANIFEST_MAX = 65536 };
 
-static struct daemon daemon_state;
+static struct driver driver_state;
 static struct apply apply_state;
 
 static void say(int fd, const char *a, const char *b, const char *c)
@@ -117,10 +117,10 @@ static _Noreturn void wait_for_daemon(int fd, pid_t pid)
 		_exit(code);
 	if (waitpid(pid, &st, 0) == pid && WIFEXITED(st))
 		_exit(WEXITSTATUS(st));
-	_exit(DAEMON_EXIT_FAILED);
+	_exit(DRIVER_EXIT_FAILED);
 }
 
-static int leave_foreground(struct daemon *d)
+static int leave_foreground(struct driver *d)
 {
 	int fd[2];
 	pid_t pid;
@@ -143,17 +143,17 @@ static int leave_foreground(struct daemon *d)
 /* Nobody waits any more: whoever started us gave up. */
 static void waiter_gone(void *ctx, uint32_t events)
 {
-	struct daemon *d = ctx;
+	struct driver *d = ctx;
 
 	(void)events;
 	loop_remove(d->waiter);
 	d->waiter = NULL;
-	(void)daemon_event(d, CLIENT_EV_STOP);
+	(void)driver_event(d, CLIENT_EV_STOP);
 }
 
 /* --- 4. lease, channel, pid file ---------------------------------------------------------------- */
 
-static void read_boot_id(struct daemon *d)
+static void read_boot_id(struct driver *d)
 {
 	uint8_t text[40];
 	char hex[40];
@@ -167,7 +167,7 @@ static void read_boot_id(struct daemon *d)
 		memset(d->boot_id, 0, sizeof(d->boot_id));
 }
 
-static void load_lease(struct daemon *d, const char *path)
+static void load_lease(struct driver *d, const char *path)
 {
 	uint8_t text[CLIENT_LEASE_FILE_MAX];
 	struct client_lease_context ctx;
@@ -177,16 +177,16 @@ static void load_lease(struct daemon *d, const char *path)
 	if (n == -ENOENT)
 		return;
 	if (n >= 0) {
-		daemon_lease_context(d, &ctx);
+		driver_lease_context(d, &ctx);
 		n = client_lease_decode(span_of(text, (size_t)n), &ctx, &d->client.in, &kept);
 	}
 	if (n < 0)
-		daemon_error(d, "kept lease", n);
+		driver_error(d, "kept lease", n);
 	else
 		client_keep(&d->client, &d->client.in, kept);
 }
 
-static int open_control(struct daemon *d, const struct client_opts *o, char path[TEXT_MAX])
+static int open_control(struct driver *d, const struct client_opts *o, char path[TEXT_MAX])
 {
 	int r;
 
@@ -224,7 +224,7 @@ static int write_pid(const char *path)
 
 /* --- the order ---------------------------------------------------------------------------------- */
 
-static int check_interface(struct daemon *d, const struct client_opts *o)
+static int check_interface(struct driver *d, const struct client_opts *o)
 {
 	int r = link_watch_open(&d->watch, o->iface);
 
@@ -236,35 +236,35 @@ static int check_interface(struct daemon *d, const struct client_opts *o)
 }
 
 /* 0, or an exit code. */
-static int prepare(struct daemon *d, struct apply *a, const struct client_opts *o, char socket_path[TEXT_MAX])
+static int prepare(struct driver *d, struct apply *a, const struct client_opts *o, char socket_path[TEXT_MAX])
 {
 	const char *state_dir = o->dry_run ? NULL : o->state_dir ? o->state_dir : DEFAULT_STATE_DIR;
 	int r = apply_open(a, d->watch.now.ifindex, o->iface, state_dir, o->script);
 
 	if (r == 0)
-		r = daemon_open(d, o, a);
+		r = driver_open(d, o, a);
 	if (r == 0 && !d->watch.now.admin_up && !o->dry_run)
 		r = netconf_link_up(&a->net);
 	if (r == 0 && d->ready_fd >= 0)
 		r = loop_add(d->loop, d->ready_fd, 0, waiter_gone, d, &d->waiter);
 	if (r < 0) {
 		complain("start", usher_strerror(r));
-		return DAEMON_EXIT_FAILED;
+		return DRIVER_EXIT_FAILED;
 	}
 	if (state_dir && !o->state_dir)
 		(void)mkdir(state_dir, 0755);
 	read_boot_id(d);
 	load_lease(d, a->lease_path);
 	if (open_control(d, o, socket_path) < 0)
-		return DAEMON_EXIT_FAILED;
+		return DRIVER_EXIT_FAILED;
 	r = o->pid_file ? write_pid(o->pid_file) : 0;
 	if (r < 0)
 		complain(o->pid_file, usher_strerror(r));
-	return r < 0 ? DAEMON_EXIT_FAILED : 0;
+	return r < 0 ? DRIVER_EXIT_FAILED : 0;
 }
 
 /* Two halves; the one that stays has nothing left but the network. */
-static int divide(struct daemon *d, const struct client_opts *o, const char *socket_path)
+static int divide(struct driver *d, const struct client_opts *o, const char *socket_path)
 {
 	struct privsep_files files = {o->pid_file, socket_path[0] ? socket_path : NULL};
 	int r = privsep_split(&d->privsep, &files);
@@ -276,7 +276,7 @@ static int divide(struct daemon *d, const struct client_opts *o, const char *soc
 	return r;
 }
 
-static int run(struct daemon *d, struct apply *a, const struct client_opts *o)
+static int run(struct driver *d, struct apply *a, const struct client_opts *o)
 {
 	char socket_path[TEXT_MAX] = "";
 	int code;
@@ -284,21 +284,21 @@ static int run(struct daemon *d, struct apply *a, const struct client_opts *o)
 	if (check_interface(d, o) < 0)
 		return CLIENT_EXIT_LINK_GONE;
 	if (!o->foreground && !o->quit && !o->dry_run && leave_foreground(d) < 0)
-		return DAEMON_EXIT_FAILED;
+		return DRIVER_EXIT_FAILED;
 	code = prepare(d, a, o, socket_path);
 	if (code)
 		return code;
-	if (daemon_start(d) == 0 && divide(d, o, socket_path) < 0)
-		return DAEMON_EXIT_FAILED;
-	code = daemon_run(d);
-	daemon_close(d);
+	if (driver_start(d) == 0 && divide(d, o, socket_path) < 0)
+		return DRIVER_EXIT_FAILED;
+	code = driver_run(d);
+	driver_close(d);
 	return code;
 }
 
 int main(int argc, char **argv)
 {
 	static struct client_opts opts;
-	struct daemon *d = &daemon_state;
+	struct driver *d = &driver_state;
 	char err[TEXT_MAX] = "";
 
 	d->ready_fd = -1;

@@ -4,7 +4,7 @@
  * are put together from numbers and our own words, so nothing in them needs escaping. Nobody who does
  * not read is waited for.
  */
-#include "client/daemon.h"
+#include "client/driver.h"
 
 #include "base/error.h"
 #include "base/ip.h"
@@ -60,7 +60,7 @@ static void add_lease(struct line *l, const struct client_lease *x, bool json)
 		add(l, ": %s/%u of %s, for %u s", a, client_prefix_len(x->mask), s, x->lease_s);
 }
 
-static void json_line(struct daemon *d, const struct effect *e, struct line *l)
+static void json_line(struct driver *d, const struct effect *e, struct line *l)
 {
 	const char *name = client_notice_name(e->notice.what);
 	int64_t ms = clock_wall_ns(&clock_system) / NS_PER_MS;
@@ -80,7 +80,7 @@ static void json_line(struct daemon *d, const struct effect *e, struct line *l)
 	add(l, "}");
 }
 
-static void text_line(struct daemon *d, const struct effect *e, struct line *l)
+static void text_line(struct driver *d, const struct effect *e, struct line *l)
 {
 	add(l, "usher-client: %s: ", d->watch.now.name);
 	if (e->notice.what == CLIENT_NOTICE_STATE)
@@ -94,7 +94,7 @@ static void text_line(struct daemon *d, const struct effect *e, struct line *l)
 	add(l, "\n");
 }
 
-void daemon_notice(struct daemon *d, const struct effect *e)
+void driver_notice(struct driver *d, const struct effect *e)
 {
 	struct line l = {.n = 0};
 
@@ -118,7 +118,7 @@ void daemon_notice(struct daemon *d, const struct effect *e)
 	out(STDERR_FILENO, &l);
 }
 
-void daemon_error_text(struct daemon *d, const char *what, const char *cause)
+void driver_error_text(struct driver *d, const char *what, const char *cause)
 {
 	struct line l = {.n = 0};
 
@@ -129,7 +129,7 @@ void daemon_error_text(struct daemon *d, const char *what, const char *cause)
 	out(STDERR_FILENO, &l);
 }
 
-void daemon_error(struct daemon *d, const char *what, int err)
+void driver_error(struct driver *d, const char *what, int err)
 {
-	daemon_error_text(d, what, usher_strerror(err));
+	driver_error_text(d, what, usher_strerror(err));
 }

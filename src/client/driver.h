@@ -17,17 +17,17 @@ struct loop;
 struct loop_source;
 
 /* A descriptor and its place in the loop. */
-struct daemon_sock {
+struct driver_sock {
 	int fd;				/* -1: closed */
 	struct loop_source *source;
 };
 
 enum {
-	DAEMON_CLOSING = 8, DAEMON_BATCH = 64,
-	DAEMON_EXIT_FAILED = 4,		/* beside enum client_exit: could not start, or lost a half */
+	DRIVER_CLOSING = 8, DRIVER_BATCH = 64,
+	DRIVER_EXIT_FAILED = 4,		/* beside enum client_exit: could not start, or lost a half */
 };
 
-struct daemon {
+struct driver {
 	const struct client_opts *opts;
 	struct client client;
 	struct effects fx;
@@ -37,10 +37,10 @@ struct daemon {
 	struct privsep privsep;
 	struct apply_request request;	/* the one being put together */
 	struct loop *loop;
-	struct daemon_sock raw, udp, arp, timer, signals, line, netlink;
+	struct driver_sock raw, udp, arp, timer, signals, line, netlink;
 	struct loop_source *waiter;	/* on ready_fd */
 	struct control *control;
-	int closing[DAEMON_CLOSING];	/* sockets to be closed when all else of the step is done */
+	int closing[DRIVER_CLOSING];	/* sockets to be closed when all else of the step is done */
 	size_t n_closing;
 	/* what carrying out a step gave rise to */
 	bool socket_failed, send_failed;
@@ -55,28 +55,28 @@ struct daemon {
 };
 
 /* Loop, time, signals, and the machine in OFF. d is zeroed but for watch, which is open. 0 or -errno. */
-int daemon_open(struct daemon *d, const struct client_opts *o, struct apply *apply) must_check;
+int driver_open(struct driver *d, const struct client_opts *o, struct apply *apply) must_check;
 /* The first step; the first packet leaves here. 0; -ECANCELED: it was the last one, too. */
-int daemon_start(struct daemon *d) must_check;
+int driver_start(struct driver *d) must_check;
 /* Until the end: the exit code. */
-int daemon_run(struct daemon *d);
-void daemon_close(struct daemon *d);
+int driver_run(struct driver *d);
+void driver_close(struct driver *d);
 /* Who and when, for the lease file. */
-void daemon_lease_context(const struct daemon *d, struct client_lease_context *ret);
+void driver_lease_context(const struct driver *d, struct client_lease_context *ret);
 
 /* --- carry.c --- */
 /* Carries out d->fx, and what comes of it. */
-void daemon_carry(struct daemon *d);
+void driver_carry(struct driver *d);
 /* An event into the machine, and its effects. False: the state ignores it. */
-bool daemon_event(struct daemon *d, enum client_event e);
+bool driver_event(struct driver *d, enum client_event e);
 /* Answers of the privileged half. */
-void daemon_told(void *ctx, const struct apply_reply *r);
-int64_t daemon_now(void);	/* CLOCK_BOOTTIME */
+void driver_told(void *ctx, const struct apply_reply *r);
+int64_t driver_now(void);	/* CLOCK_BOOTTIME */
 
 /* --- report.c --- */
 struct effect;
 /* A notice: to the log or, with --json, to standard output; to subscribers; into the history. */
-void daemon_notice(struct daemon *d, const struct effect *e);
+void driver_notice(struct driver *d, const struct effect *e);
 /* An error outside of the machine: what failed, and -errno or our code. */
-void daemon_error(struct daemon *d, const char *what, int err);
-void daemon_error_text(struct daemon *d, const char *what, const char *cause);
+void driver_error(struct driver *d, const char *what, int err);
+void driver_error_text(struct driver *d, const char *what, const char *cause);

@@ -3,7 +3,7 @@
  * Start, loop and end of the client's unprivileged half, and the events that are no packets: time,
  * signals, the link, the other half.
  */
-#include "client/daemon.h"
+#include "client/driver.h"
 
 #include "base/error.h"
 #include "client/control.h"
@@ -32,13 +32,13 @@ static const struct client_random kernel_random = {random_u32, NULL};
 
 static void timer_due(void *ctx, uint32_t events)
 {
-	struct daemon *d = ctx;
+	struct driver *d = ctx;
 	uint64_t n;
 
 	(void)events;
 	(void)!read(d->timer.fd, &n, sizeof(n));
-	client_tick(&d->client, daemon_now(), &d->fx);
-	daemon_carry(d);
+	client_tick(&d->client, driver_now(), &d->fx);
+	driver_carry(d);
 }
 
 static enum client_event signal_event(uint32_t signo)
@@ -51,7 +51,7 @@ static enum client_event signal_event(uint32_t signo)
 	}
 }
 
-static void stop_at_once(struct daemon *d)
+static void stop_at_once(struct driver *d)
 {
 	d->exiting = true;
 	d->exit_code = 0;
@@ -60,7 +60,7 @@ static void stop_at_once(struct daemon *d)
 
 static void signalled(void *ctx, uint32_t events)
 {
-	struct daemon *d = ctx;
+	struct driver *d = ctx;
 	struct signalfd_siginfo si;
 	enum client_event e;
 
@@ -69,22 +69,22 @@ static void signalled(void *ctx, uint32_t events)
 		return;
 	e = signal_event(si.ssi_signo);
 	/* OFF takes no STOP: there is nothing to end but the process */
-	if (!daemon_event(d, e) && e == CLIENT_EV_STOP && !d->exiting)
+	if (!driver_event(d, e) && e == CLIENT_EV_STOP && !d->exiting)
 		stop_at_once(d);
 }
 
 static void line_readable(void *ctx, uint32_t events)
 {
-	struct daemon *d = ctx;
+	struct driver *d = ctx;
 	int r = privsep_read(&d->privsep);
 
 	(void)events;
 	if (r >= 0)
 		return;
 	/* without it nothing can be configured, and nothing removed */
-	daemon_error(d, "privileged process", r);
+	driver_error(d, "privileged process", r);
 	d->exiting = true;
-	d->exit_code = DAEMON_EXIT_FAILED;
+	d->exit_code = DRIVER_EXIT_FAILED;
 	loop_stop(d->loop);
 }
 
@@ -96,12 +96,12 @@ static void link_of(const struct link_state *s, const struct client_opts *o, str
 		ret->address = 0;
 }
 
-static void link_changed(struct daemon *d)
+static void link_changed(struct driver *d)
 {
 	struct client_link before = d->link;
 
 	if (d->watch.now.gone) {
-		(void)daemon_event(d, CLIENT_EV_LINK_GONE);
+		(void)driver_event(d, CLIENT_EV_LINK_GONE);
 		return;
 	}
 	memcpy(d->link.mac, d->watch.now.mac, sizeof(d->link.mac));
@@ -109,27 +109,27 @@ static void link_changed(struct daemon *d)
 	d->link.up = link_is_up(&d->watch.now);
 	client_set_link(&d->client, &d->link);
 	if (memcmp(before.mac, d->link.mac, sizeof(before.mac)) != 0)
-		(void)daemon_event(d, CLIENT_EV_MAC_CHANGED);
+		(void)driver_event(d, CLIENT_EV_MAC_CHANGED);
 	if (before.up != d->link.up)
-		(void)daemon_event(d, d->link.up ? CLIENT_EV_LINK_UP : CLIENT_EV_LINK_DOWN);
+		(void)driver_event(d, d->link.up ? CLIENT_EV_LINK_UP : CLIENT_EV_LINK_DOWN);
 }
 
 static void netlink_readable(void *ctx, uint32_t events)
 {
-	struct daemon *d = ctx;
+	struct driver *d = ctx;
 	struct link_events ev;
 	int r = link_watch_read(&d->watch, &ev);
 
 	(void)events;
 	if (r < 0)
-		daemon_error(d, "netlink", r);
+		driver_error(d, "netlink", r);
 	for (size_t i = 0; i < ev.n_removed && !d->exiting; i++) {
 		/* the answer to our own removal comes before or after the kernel's word of it */
 		line_readable(d, 0);
 		if (d->own_removals)
 			d->own_removals--;
 		else if (d->client.configured && ev.removed[i] == d->client.lease.address)
-			(void)daemon_event(d, CLIENT_EV_ADDRESS_REMOVED);
+			(void)driver_event(d, CLIENT_EV_ADDRESS_REMOVED);
 	}
 	if (ev.changed && !d->exiting)
 		link_changed(d);
@@ -137,7 +137,7 @@ static void netlink_readable(void *ctx, uint32_t events)
 
 /* --- start -------------------------------------------------------------------------------------- */
 
-static int watch_fd(struct daemon *d, struct daemon_sock *s, int fd, loop_fd_fn fn)
+static int watch_fd(struct driver *d, struct driver_sock *s, int fd, loop_fd_fn fn)
 {
 	if (fd < 0)
 		return -errno;
@@ -145,7 +145,7 @@ static int watch_fd(struct daemon *d, struct daemon_sock *s, int fd, loop_fd_fn 
 	return loop_add(d->loop, fd, EPOLLIN, fn, d, &s->source);
 }
 
-static int open_signals(struct daemon *d)
+static int open_signals(struct driver *d)
 {
 	static const int set[] = {SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGUSR2};
 	sigset_t s;
@@ -158,15 +158,15 @@ static int open_signals(struct daemon *d)
 	return watch_fd(d, &d->signals, signalfd(-1, &s, SFD_CLOEXEC | SFD_NONBLOCK), signalled);
 }
 
-int daemon_open(struct daemon *d, const struct client_opts *o, struct apply *apply)
+int driver_open(struct driver *d, const struct client_opts *o, struct apply *apply)
 {
 	int r = loop_new(&d->loop);
 
 	d->opts = o;
-	d->exit_code = DAEMON_EXIT_FAILED;
+	d->exit_code = DRIVER_EXIT_FAILED;
 	d->raw.fd = d->udp.fd = d->arp.fd = d->timer.fd = d->signals.fd = d->line.fd = d->netlink.fd = -1;
 	packet_init(&d->packet, d->packet_data, sizeof(d->packet_data), d->packet_arena, sizeof(d->packet_arena));
-	privsep_init(&d->privsep, apply, daemon_told, d);
+	privsep_init(&d->privsep, apply, driver_told, d);
 	if (r == 0)
 		r = watch_fd(d, &d->timer, timerfd_create(CLOCK_BOOTTIME, TFD_CLOEXEC | TFD_NONBLOCK), timer_due);
 	if (r == 0)
@@ -180,9 +180,9 @@ int daemon_open(struct daemon *d, const struct client_opts *o, struct apply *app
 	return 0;
 }
 
-void daemon_lease_context(const struct daemon *d, struct client_lease_context *ret)
+void driver_lease_context(const struct driver *d, struct client_lease_context *ret)
 {
-	*ret = (struct client_lease_context){.boot_ns = daemon_now(), .wall_ns = clock_wall_ns(&clock_system)};
+	*ret = (struct client_lease_context){.boot_ns = driver_now(), .wall_ns = clock_wall_ns(&clock_system)};
 	memcpy(ret->iface, d->watch.now.name, sizeof(ret->iface));
 	memcpy(ret->mac, d->link.mac, sizeof(ret->mac));
 	memcpy(ret->boot_id, d->boot_id, sizeof(ret->boot_id));
@@ -190,26 +190,26 @@ void daemon_lease_context(const struct daemon *d, struct client_lease_context *r
 		ret->client_id = span_of(d->opts->client_id, d->opts->client_id_len);
 }
 
-int daemon_start(struct daemon *d)
+int driver_start(struct driver *d)
 {
-	(void)daemon_event(d, CLIENT_EV_START);
+	(void)driver_event(d, CLIENT_EV_START);
 	return d->exiting ? -ECANCELED : 0;
 }
 
-int daemon_run(struct daemon *d)
+int driver_run(struct driver *d)
 {
 	int r = d->exiting ? 0 : watch_fd(d, &d->line, d->privsep.fd, line_readable);
 
 	if (r == 0 && !d->exiting)
 		r = loop_run(d->loop);
 	if (r < 0)
-		daemon_error(d, "event loop", r);
+		driver_error(d, "event loop", r);
 	return d->exit_code;
 }
 
-void daemon_close(struct daemon *d)
+void driver_close(struct driver *d)
 {
-	struct daemon_sock *all[] = {&d->raw, &d->udp, &d->arp, &d->timer, &d->signals, &d->line};
+	struct driver_sock *all[] = {&d->raw, &d->udp, &d->arp, &d->timer, &d->signals, &d->line};
 
 	control_close(d->control);
 	d->control = NULL;
