@@ -33,6 +33,14 @@ struct control {
 	struct conn conn[CONTROL_CLIENTS];
 };
 
+static void accept_one(void *ctx, uint32_t events);
+
+/* Watches the door; not while there is no descriptor for who knocks, or it would never be quiet. */
+static int watch_door(struct control *c)
+{
+	return c->source ? 0 : loop_add(c->loop, c->fd, EPOLLIN, accept_one, c, &c->source);
+}
+
 static void conn_close(struct conn *c)
 {
 	loop_remove(c->source);
@@ -40,6 +48,8 @@ static void conn_close(struct conn *c)
 	(void)close(c->fd);
 	c->fd = -1;
 	c->subscribed = false;
+	if (watch_door(c->control) < 0)
+		driver_error_text(c->control->driver, "control", "no more connections");
 }
 
 static bool conn_send(struct conn *c, const void *p, size_t n)
@@ -100,6 +110,10 @@ static void accept_one(void *ctx, uint32_t events)
 	int fd = accept4(ctl->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 
 	(void)events;
+	if (fd < 0 && (errno == EMFILE || errno == ENFILE)) {
+		loop_remove(ctl->source);
+		ctl->source = NULL;
+	}
 	if (fd < 0)
 		return;
 	for (size_t i = 0; i < CONTROL_CLIENTS; i++) {
@@ -170,7 +184,7 @@ static int listen_at(struct control *c, const char *path)
 	(void)umask(mask);
 	if (r == 0 && listen(c->fd, CONTROL_CLIENTS) < 0)
 		r = -errno;
-	return r < 0 ? r : loop_add(c->loop, c->fd, EPOLLIN, accept_one, c, &c->source);
+	return r < 0 ? r : watch_door(c);
 }
 
 int control_open(struct driver *d, struct loop *loop, const char *path, struct control **ret)
@@ -200,6 +214,7 @@ void control_close(struct control *c)
 		if (c->conn[i].fd >= 0)
 			conn_close(&c->conn[i]);
 	loop_remove(c->source);
+	c->source = NULL;
 	if (c->fd >= 0)
 		(void)close(c->fd);
 	free(c);

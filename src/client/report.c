@@ -10,6 +10,7 @@
 #include "base/ip.h"
 #include "client/control.h"
 
+#include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <unistd.h>
@@ -35,9 +36,13 @@ static void add(struct line *l, const char *fmt, ...)
 		l->n = l->n + (size_t)n < sizeof(l->s) ? l->n + (size_t)n : sizeof(l->s) - 1;
 }
 
+/* A pipe that nobody empties must not hold us: a line is less than what a writable pipe takes. */
 static void out(int fd, const struct line *l)
 {
-	(void)!write(fd, l->s, l->n);
+	struct pollfd p = {.fd = fd, .events = POLLOUT};
+
+	if (poll(&p, 1, 0) == 1 && p.revents & POLLOUT)
+		(void)!write(fd, l->s, l->n);
 }
 
 static bool has_lease(enum client_notice n)

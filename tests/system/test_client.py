@@ -537,3 +537,20 @@ def test_client_default_script(t):
     wait_for("the file", lambda: has(want), 5)
     assert c.end() == 0
     wait_for("the file to be emptied", lambda: has(""), 5)
+
+
+@test(timeout=40)
+def test_client_nobody_reads(t):
+    """Standard output and errors are pipes that nobody empties: the client goes on."""
+    t.wire()
+    t.server(**_ROUTER)
+    c = UsherClient(t, t.lab.ns("cli"))
+    r, w = os.pipe()
+    c.proc = t.lab.popen(c.ns, c.args("-f", "--no-probe", "--json"), stdin=subprocess.DEVNULL, stdout=w, stderr=w)
+    os.close(w)
+    c.wait_address()
+    for _ in range(300):
+        assert c.command("renew")["result"] in (0, 4)
+    c.wait_state("BOUND")
+    assert c.end() == 0
+    os.close(r)
