@@ -206,6 +206,7 @@ static void go_background(struct driver *d)
 	d->background = true;
 	if (d->ready_fd < 0)
 		return;
+	driver_flush(d);
 	for (int fd = 0; fd <= STDERR_FILENO; fd++)
 		(void)dup2(d->null_fd, fd);
 	(void)!write(d->ready_fd, &ok, 1);
@@ -254,6 +255,7 @@ static void carry_list(struct driver *d)
 {
 	for (size_t i = 0; i < d->fx.n; i++)
 		carry_one(d, &d->fx.item[i]);
+	driver_flush(d);
 	while (d->n_closing)
 		(void)close(d->closing[--d->n_closing]);
 }

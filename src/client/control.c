@@ -164,7 +164,6 @@ static int remove_dead(const struct sockaddr_un *sa)
 static int listen_at(struct control *c, const char *path)
 {
 	struct sockaddr_un sa = {.sun_family = AF_UNIX};
-	mode_t mask;
 	int r;
 
 	if (strlen(path) >= sizeof(sa.sun_path))
@@ -173,15 +172,15 @@ static int listen_at(struct control *c, const char *path)
 	c->fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (c->fd < 0)
 		return -errno;
-	/* never there with more rights, not even for a moment */
-	mask = umask(0177);
+	/* a socket has a mode before it has a name: it is never there with more rights */
+	if (fchmod(c->fd, 0600) < 0)
+		return -errno;
 	r = bind(c->fd, (const struct sockaddr *)&sa, sizeof(sa)) < 0 ? -errno : 0;
 	if (r == -EADDRINUSE) {
 		r = remove_dead(&sa);
 		if (r == 0)
 			r = bind(c->fd, (const struct sockaddr *)&sa, sizeof(sa)) < 0 ? -errno : 0;
 	}
-	(void)umask(mask);
 	if (r == 0 && listen(c->fd, CONTROL_CLIENTS) < 0)
 		r = -errno;
 	return r < 0 ? r : watch_door(c);

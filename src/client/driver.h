@@ -22,6 +22,12 @@ struct driver_sock {
 	struct loop_source *source;
 };
 
+/* Lines to be written at the end of a step: one call for all of them. */
+struct driver_text {
+	char s[2048];
+	size_t n;
+};
+
 enum {
 	DRIVER_CLOSING = 8, DRIVER_BATCH = 64,
 	DRIVER_EXIT_FAILED = 4,		/* beside enum client_exit: could not start, or lost a half */
@@ -45,6 +51,7 @@ struct driver {
 	/* what carrying out a step gave rise to */
 	bool socket_failed, send_failed;
 	unsigned own_removals;		/* RTM_DELADDR to come that we asked for */
+	struct driver_text out, err;
 	int ready_fd;			/* to the process that waits in the foreground; -1 */
 	int null_fd;
 	bool background, exiting, ready;
@@ -77,6 +84,8 @@ int64_t driver_now(void);	/* CLOCK_BOOTTIME */
 struct effect;
 /* A notice: to the log or, with --json, to standard output; to subscribers; into the history. */
 void driver_notice(struct driver *d, const struct effect *e);
+/* Writes what was told. */
+void driver_flush(struct driver *d);
 /* An error outside of the machine: what failed, and -errno or our code. */
 void driver_error(struct driver *d, const char *what, int err);
 void driver_error_text(struct driver *d, const char *what, const char *cause);

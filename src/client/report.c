@@ -36,13 +36,28 @@ static void add(struct line *l, const char *fmt, ...)
 		l->n = l->n + (size_t)n < sizeof(l->s) ? l->n + (size_t)n : sizeof(l->s) - 1;
 }
 
-/* A pipe that nobody empties must not hold us: a line is less than what a writable pipe takes. */
-static void out(int fd, const struct line *l)
+/* A pipe that nobody empties must not hold us: this is less than what a writable pipe takes. */
+static void write_text(int fd, struct driver_text *t)
 {
 	struct pollfd p = {.fd = fd, .events = POLLOUT};
 
-	if (poll(&p, 1, 0) == 1 && p.revents & POLLOUT)
-		(void)!write(fd, l->s, l->n);
+	if (t->n && poll(&p, 1, 0) == 1 && p.revents & POLLOUT)
+		(void)!write(fd, t->s, t->n);
+	t->n = 0;
+}
+
+void driver_flush(struct driver *d)
+{
+	write_text(STDOUT_FILENO, &d->out);
+	write_text(STDERR_FILENO, &d->err);
+}
+
+static void out(int fd, struct driver_text *t, const struct line *l)
+{
+	if (l->n > sizeof(t->s) - t->n)
+		write_text(fd, t);
+	memcpy(t->s + t->n, l->s, l->n);
+	t->n += l->n;
 }
 
 static bool has_lease(enum client_notice n)
@@ -113,14 +128,14 @@ void driver_notice(struct driver *d, const struct effect *e)
 		control_event(d->control, span_of(l.s, l.n));
 		add(&l, "\n");
 		if (d->opts->json)
-			out(STDOUT_FILENO, &l);
+			out(STDOUT_FILENO, &d->out, &l);
 	}
 	/* dropped packets may come by the thousand; they are counted */
 	if (d->background || e->notice.what == CLIENT_NOTICE_DROPPED)
 		return;
 	l.n = 0;
 	text_line(d, e, &l);
-	out(STDERR_FILENO, &l);
+	out(STDERR_FILENO, &d->err, &l);
 }
 
 void driver_error_text(struct driver *d, const char *what, const char *cause)
@@ -131,7 +146,8 @@ void driver_error_text(struct driver *d, const char *what, const char *cause)
 	if (d->background)
 		return;
 	add(&l, "usher-client: %s: %s: %s\n", d->watch.now.name, what, cause);
-	out(STDERR_FILENO, &l);
+	out(STDERR_FILENO, &d->err, &l);
+	driver_flush(d);
 }
 
 void driver_error(struct driver *d, const char *what, int err)
