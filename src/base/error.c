@@ -8,6 +8,8 @@
 
 #include <string.h>
 
+enum { ERRNO_MAX = 4095 };	/* the kernel's MAX_ERRNO */
+
 static const char *const texts[] = {
 #define E(sym, text) text,
 #include "base/error.def"
@@ -20,5 +22,5 @@ const char *usher_strerror(int result)
 
 	if (e > USHER_E_BASE_ && e < USHER_E_END_)
 		return texts[e - USHER_E_BASE_ - 1];
-	return strerrordesc_np(e) ? strerrordesc_np(e) : "unknown error";
+	return e <= ERRNO_MAX ? strerror(e) : "unknown error";
 }

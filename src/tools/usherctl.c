@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * usherctl: talks to the command channel. One command a call; the answer as a table for people, as JSON
- * with --json. Exit code: 0 done, 1 refused or failed, 2 wrong usage, 3 nothing found.
+ * usherctl: talks to the command channel of the server (a stream, closed behind the answer) or of a client
+ * (whole messages, and after `events` more of them until one of us ends). One command a call; the answer
+ * as a table for people, as JSON with --json. Exit code: 0 done, 1 refused or failed, 2 wrong usage, 3
+ * nothing found.
  */
 #include "base/buf.h"
 #include "base/cleanup.h"
@@ -17,20 +19,25 @@
 #include <sys/un.h>
 
 static const char usage[] =
-	"usage: usherctl [server] [-s SOCKET] [--json] COMMAND [ARGUMENTS]\n"
+	"usage: usherctl [server|client] [-s SOCKET] [--json] COMMAND [ARGUMENTS]\n"
 	"\n"
 	"ARGUMENTS is a JSON map, or name=value words:\n"
 	"  usherctl -s /run/kea/kea4-ctrl-socket lease4-get ip-address=192.0.2.10\n"
 	"  usherctl config-set @new.json\n"
+	"  usherctl client -i eth1 state\n"
+	"  usherctl client transition RENEWING\n"
 	"\n"
 	"  -s, --socket PATH  the command channel (else $USHER_CONTROL_SOCKET, else\n"
-	"                     /run/kea/kea4-ctrl-socket)\n"
+	"                     /run/kea/kea4-ctrl-socket; of a client /run/usher/client-eth0.sock)\n"
+	"  -i, --interface I  the client of this interface\n"
 	"  -j, --json         the answer as it came\n"
 	"  -t, --timeout S    seconds to wait (10)\n"
-	"  list-commands      what the server knows\n";
+	"  list-commands      what the other end knows\n";
 
 struct ctl {
 	const char *socket;
+	char path[sizeof(((const struct sockaddr_un *)0)->sun_path)];	/* of a client's interface */
+	bool client;
 	const char *command;
 	bool json;
 	int timeout;
@@ -87,6 +94,10 @@ static int arguments(struct ctl *c, char **words, int n, struct json **ret)
 	if (n == 1 && strchr("{@[", words[0][0]))
 		return parse_text(c, words[0], ret);
 	*ret = json_map(&c->arena);
+	if (c->client && n == 1 && strcmp(c->command, "transition") == 0 && !strchr(words[0], '=')) {
+		(void)json_add(&c->arena, *ret, "to", json_str(&c->arena, words[0]));
+		return 0;
+	}
 	for (int i = 0; i < n; i++) {
 		char *eq = strchr(words[i], '=');
 
@@ -109,7 +120,7 @@ static int connect_to(const struct ctl *c)
 	if (strlen(c->socket) >= sizeof(sa.sun_path))
 		return -ENAMETOOLONG;
 	(void)snprintf(sa.sun_path, sizeof(sa.sun_path), "%s", c->socket);
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	fd = socket(AF_UNIX, (c->client ? SOCK_SEQPACKET : SOCK_STREAM) | SOCK_CLOEXEC, 0);
 	if (fd < 0)
 		return -errno;
 	(void)setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &tv, sizeof(tv));
@@ -139,6 +150,40 @@ static int transfer(int fd, const struct buf *out, struct buf *in)
 	while ((n = recv(fd, chunk, sizeof(chunk), 0)) > 0)
 		buf_add(in, chunk, (size_t)n);
 	return n < 0 ? -errno : in->failed ? -ENOMEM : 0;
+}
+
+/* One request, one answer, each a message. */
+static int transfer_message(int fd, const struct buf *out, struct buf *in)
+{
+	enum { ANSWER_MAX = 65536 + 1 };
+	ssize_t n = send(fd, out->p, out->len, MSG_NOSIGNAL);
+
+	if (n < 0 || !buf_reserve(in, ANSWER_MAX))
+		return n < 0 ? -errno : -ENOMEM;
+	n = recv(fd, in->p, ANSWER_MAX, 0);
+	if (n <= 0)
+		return n < 0 ? -errno : -ECONNRESET;
+	in->len = (size_t)n;
+	if (n == ANSWER_MAX)
+		return -EMSGSIZE;
+	in->p[n] = '\0';
+	buf_char(in, '\n');
+	return in->failed ? -ENOMEM : 0;
+}
+
+/* Events, a line each, until the client ends. */
+static int follow(int fd)
+{
+	struct timeval forever = {0};
+	char line[4096];
+	ssize_t n;
+
+	(void)setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &forever, sizeof(forever));
+	while ((n = recv(fd, line, sizeof(line), 0)) > 0) {
+		(void)printf("%.*s\n", (int)n, line);
+		(void)fflush(stdout);
+	}
+	return n < 0 ? -errno : 0;
 }
 
 static int show(const struct ctl *c, const struct buf *in)
@@ -179,30 +224,55 @@ static int call(struct ctl *c, struct json *args)
 	buf_init(&out);
 	buf_init(&in);
 	json_write(request, false, &out);
-	r = out.failed ? -ENOMEM : transfer(fd, &out, &in);
+	r = out.failed ? -ENOMEM : c->client ? transfer_message(fd, &out, &in) : transfer(fd, &out, &in);
 	r = r < 0 ? fail(c->socket, usher_strerror(r)) : show(c, &in);
+	if (r == 0 && c->client && strcmp(c->command, "events") == 0)
+		r = follow(fd);
 	buf_fini(&out);
 	buf_fini(&in);
 	return r;
 }
 
-/* First word may name the program to talk to; there is one so far. */
+/* A word that names the program to talk to. True: it was one. */
+static bool take_program(struct ctl *c, const char *word)
+{
+	if (!word || (strcmp(word, "server") != 0 && strcmp(word, "client") != 0))
+		return false;
+	c->client = word[0] == 'c';
+	return true;
+}
+
+static const char *default_socket(struct ctl *c, const char *iface)
+{
+	const char *env = getenv("USHER_CONTROL_SOCKET");
+
+	if (env && env[0] && !iface)
+		return env;
+	if (!c->client)
+		return "/run/kea/kea4-ctrl-socket";
+	(void)snprintf(c->path, sizeof(c->path), "/run/usher/client-%s.sock", iface ? iface : "eth0");
+	return c->path;
+}
+
+/* First word may name the program to talk to. */
 static int parse(struct ctl *c, int argc, char **argv)
 {
 	static const struct option longs[] = {
 		{"socket", required_argument, NULL, 's'}, {"json", no_argument, NULL, 'j'},
-		{"timeout", required_argument, NULL, 't'}, {"help", no_argument, NULL, 'h'}, {0},
+		{"timeout", required_argument, NULL, 't'}, {"interface", required_argument, NULL, 'i'},
+		{"help", no_argument, NULL, 'h'}, {0},
 	};
-	const char *env = getenv("USHER_CONTROL_SOCKET");
+	bool named = take_program(c, argc > 1 ? argv[1] : NULL);
+	const char *iface = NULL;
 	int o;
 
-	c->socket = env && env[0] ? env : "/run/kea/kea4-ctrl-socket";
 	c->timeout = 10;
-	if (argc > 1 && strcmp(argv[1], "server") == 0)
+	if (named)
 		optind = 2;
-	while ((o = getopt_long(argc, argv, "+s:jt:h", longs, NULL)) >= 0) {
+	while ((o = getopt_long(argc, argv, "+s:jt:i:h", longs, NULL)) >= 0) {
 		switch (o) {
 		case 's': c->socket = optarg; break;
+		case 'i': iface = optarg; break;
 		case 'j': c->json = true; break;
 		case 't': c->timeout = (int)strtol(optarg, NULL, 10); break;
 		case 'h':
@@ -212,8 +282,10 @@ static int parse(struct ctl *c, int argc, char **argv)
 			return -1;
 		}
 	}
-	if (optind < argc && strcmp(argv[optind], "server") == 0)
+	if (!named && take_program(c, optind < argc ? argv[optind] : NULL))
 		optind++;
+	if (!c->socket)
+		c->socket = default_socket(c, iface);
 	if (optind >= argc || c->timeout <= 0)
 		return -1;
 	c->command = argv[optind++];

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * Requests (divided by NUL) to the client's control channel: each that is JSON has an answer with a result,
+ * and what they do to the machine leaves it in a state. The driver has no descriptors: effects fail.
+ */
+#include "fuzz.h"
+
+#include "client/control.h"
+#include "client/driver.h"
+#include "config/json.h"
+
+static uint32_t random_u32(void *ctx)
+{
+	(void)ctx;
+	return 4;
+}
+
+static void request(struct driver *d, struct span text)
+{
+	struct config_error err;
+	struct json *v, *answer;
+	bool subscribe = false;
+	int64_t result = -1;
+	struct arena a;
+
+	arena_init(&a);
+	if (json_parse(text, &(struct json_opts){.file = "", .max_depth = 8}, &a, &v, &err) == 0) {
+		answer = command_run(d, v, &a, &subscribe);
+		fuzz_check(json_get_int(answer, "result", &result) && result >= 0 && result <= 4);
+		fuzz_check(d->client.state < CLIENT_N_STATES && !d->fx.overflow);
+	}
+	arena_fini(&a);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	static const struct client_link link = {.mac = {2, 0, 0, 0, 0, 1}, .mtu = 1500, .up = true};
+	static const struct client_random random = {random_u32, NULL};
+	static struct client_opts opts;
+	static struct driver d;
+
+	client_opts_init(&opts);
+	memset(&d, 0, sizeof(d));
+	d.opts = &opts;
+	d.raw.fd = d.udp.fd = d.arp.fd = d.timer.fd = d.privsep.fd = d.ready_fd = -1;
+	d.background = true;	/* says nothing */
+	d.privsep.told = driver_told;
+	d.privsep.ctx = &d;
+	client_init(&d.client, &opts, &link, &random);
+	for (size_t at = 0, n = 0; at < size; at += n + 1) {
+		const uint8_t *nul = memchr(data + at, '\0', size - at);
+
+		n = nul ? (size_t)(nul - data) - at : size - at;
+		request(&d, span_of(data + at, n));
+	}
+	return 0;
+}

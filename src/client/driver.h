@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * The client as a process: the machine (client.h) in an event loop, its effects carried out (carry.c),
+ * its time, its signals, its control channel. Everything it needs is in this struct; after start nothing
+ * on the way of a packet allocates. One thread.
+ */
+#pragma once
+
+#include "client/client.h"
+#include "client/history.h"
+#include "client/lease_file.h"
+#include "client/link.h"
+#include "client/privsep.h"
+
+struct control;
+struct loop;
+struct loop_source;
+
+/* A descriptor and its place in the loop. */
+struct driver_sock {
+	int fd;				/* -1: closed */
+	struct loop_source *source;
+};
+
+/* Lines to be written at the end of a step: one call for all of them. */
+struct driver_text {
+	char s[2048];
+	size_t n;
+};
+
+enum {
+	DRIVER_CLOSING = 8, DRIVER_BATCH = 64,
+	DRIVER_EXIT_FAILED = 4,		/* beside enum client_exit: could not start, or lost a half */
+};
+
+struct driver {
+	const struct client_opts *opts;
+	struct client client;
+	struct effects fx;
+	struct history history;
+	struct link_watch watch;
+	struct client_link link;	/* as the machine knows it */
+	struct privsep privsep;
+	struct apply_request request;	/* the one being put together */
+	struct loop *loop;
+	struct driver_sock raw, udp, arp, timer, signals, line, netlink;
+	struct loop_source *waiter;	/* on ready_fd */
+	struct control *control;
+	int closing[DRIVER_CLOSING];	/* sockets to be closed when all else of the step is done */
+	size_t n_closing;
+	/* what carrying out a step gave rise to */
+	bool socket_failed, send_failed;
+	unsigned own_removals;		/* RTM_DELADDR to come that we asked for */
+	struct driver_text out, err;
+	int ready_fd;			/* to the process that waits in the foreground; -1 */
+	int null_fd;
+	bool background, exiting, ready;
+	int exit_code;
+	uint8_t boot_id[CLIENT_BOOT_ID_LEN];
+	struct packet packet;
+	uint8_t packet_data[PACKET_DATA_LEN], packet_arena[PACKET_ARENA_LEN];
+};
+
+/* Loop, time, signals, and the machine in OFF. d is zeroed but for watch, which is open. 0 or -errno. */
+int driver_open(struct driver *d, const struct client_opts *o, struct apply *apply) must_check;
+/* The first step; the first packet leaves here. 0; -ECANCELED: it was the last one, too. */
+int driver_start(struct driver *d) must_check;
+/* Until the end: the exit code. */
+int driver_run(struct driver *d);
+void driver_close(struct driver *d);
+/* Who and when, for the lease file. */
+void driver_lease_context(const struct driver *d, struct client_lease_context *ret);
+
+/* --- carry.c --- */
+/* Carries out d->fx, and what comes of it. */
+void driver_carry(struct driver *d);
+/* An event into the machine, and its effects. False: the state ignores it. */
+bool driver_event(struct driver *d, enum client_event e);
+/* Answers of the privileged half. */
+void driver_told(void *ctx, const struct apply_reply *r);
+int64_t driver_now(void);	/* CLOCK_BOOTTIME */
+
+/* --- report.c --- */
+struct effect;
+/* A notice: to the log or, with --json, to standard output; to subscribers; into the history. */
+void driver_notice(struct driver *d, const struct effect *e);
+/* Writes what was told. */
+void driver_flush(struct driver *d);
+/* An error outside of the machine: what failed, and -errno or our code. */
+void driver_error(struct driver *d, const char *what, int err);
+void driver_error_text(struct driver *d, const char *what, const char *cause);

@@ -1,0 +1,248 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * One question (RTM_GETLINK by name), then the notifications of links and IPv4 addresses; those of other
+ * interfaces are passed over. After a lost notification the question is asked again, by index.
+ */
+#include "client/link.h"
+
+#include <errno.h>
+#include <linux/if.h>
+#include <linux/if_arp.h>
+#include <poll.h>
+#include <sys/socket.h>
+
+enum { WATCH_BUF = 8192, ANSWER_MS = 1000 };
+
+union watch_buf {
+	struct nlmsghdr align;
+	uint8_t buf[WATCH_BUF];
+};
+
+/* A port of a bridge, bond or team is not ours to configure; a member of a VRF is. */
+static bool enslaved(const struct rtattr *linkinfo, uint32_t master)
+{
+	const struct rtattr *a;
+	size_t pos = 0;
+
+	while (linkinfo && (a = nl_nested(linkinfo, &pos)))
+		if ((a->rta_type & NLA_TYPE_MASK) == IFLA_INFO_SLAVE_KIND)
+			return !span_eq(nl_data(a), span_of("vrf", 4));
+	return master != 0;
+}
+
+static void read_name(struct link_state *s, struct span name)
+{
+	size_t n = name.n < sizeof(s->name) ? name.n : sizeof(s->name) - 1;
+
+	memset(s->name, 0, sizeof(s->name));
+	memcpy(s->name, name.p, n);
+}
+
+static void read_attrs(struct link_state *s, const struct nlmsghdr *h)
+{
+	const struct rtattr *a, *info = NULL;
+	uint32_t master = 0;
+	uint8_t operstate = IF_OPER_UNKNOWN;
+	size_t pos = 0;
+
+	while ((a = nl_attr(h, sizeof(struct ifinfomsg), &pos))) {
+		struct span d = nl_data(a);
+
+		switch (a->rta_type & NLA_TYPE_MASK) {
+		case IFLA_IFNAME: read_name(s, d); break;
+		case IFLA_ADDRESS:
+			if (d.n == sizeof(s->mac))
+				memcpy(s->mac, d.p, sizeof(s->mac));
+			break;
+		case IFLA_MTU: s->mtu = (uint16_t)(nl_u32(a) < UINT16_MAX ? nl_u32(a) : UINT16_MAX); break;
+		case IFLA_OPERSTATE: operstate = d.n ? d.p[0] : operstate; break;
+		case IFLA_MASTER: master = nl_u32(a); break;
+		case IFLA_LINKINFO: info = a; break;
+		default: break;
+		}
+	}
+	if (operstate == IF_OPER_DORMANT)
+		s->carrier = false;
+	s->gone = enslaved(info, master);
+}
+
+static void read_link(struct link_state *s, const struct nlmsghdr *h)
+{
+	struct ifinfomsg ifi;
+
+	if (h->nlmsg_len < NLMSG_LENGTH(sizeof(ifi)))
+		return;
+	memcpy(&ifi, NLMSG_DATA(h), sizeof(ifi));
+	/* AF_BRIDGE messages tell of a port, not of the interface */
+	if (ifi.ifi_family != AF_UNSPEC || (s->ifindex && ifi.ifi_index != s->ifindex))
+		return;
+	if (h->nlmsg_type == RTM_DELLINK) {
+		s->gone = true;
+		s->admin_up = s->carrier = false;
+		return;
+	}
+	s->ifindex = ifi.ifi_index;
+	s->ethernet = ifi.ifi_type == ARPHRD_ETHER;
+	s->arp = !(ifi.ifi_flags & (IFF_NOARP | IFF_LOOPBACK | IFF_POINTOPOINT));
+	s->admin_up = ifi.ifi_flags & IFF_UP;
+	s->carrier = ifi.ifi_flags & IFF_LOWER_UP;
+	read_attrs(s, h);
+}
+
+static void read_deladdr(const struct link_state *s, const struct nlmsghdr *h, struct link_events *ev)
+{
+	struct ifaddrmsg ifa;
+	const struct rtattr *a;
+	size_t pos = 0;
+
+	if (h->nlmsg_len < NLMSG_LENGTH(sizeof(ifa)))
+		return;
+	memcpy(&ifa, NLMSG_DATA(h), sizeof(ifa));
+	if ((int)ifa.ifa_index != s->ifindex || ifa.ifa_family != AF_INET)
+		return;
+	while ((a = nl_attr(h, sizeof(ifa), &pos)))
+		if (a->rta_type == IFA_LOCAL && ev->n_removed < sizeof(ev->removed) / sizeof(ev->removed[0]))
+			ev->removed[ev->n_removed++] = nl_be32(a);
+}
+
+static int ask(struct link_watch *w, const char *name)
+{
+	struct ifinfomsg ifi = {.ifi_family = AF_UNSPEC, .ifi_index = w->now.ifindex};
+	struct nl_batch b uninit;
+
+	nl_batch_init(&b);
+	nl_begin(&b, &w->nl, RTM_GETLINK, 0, &ifi, sizeof(ifi));
+	if (name)
+		nl_put(&b, IFLA_IFNAME, name, strlen(name) + 1);
+	return send(w->nl.fd, b.buf, b.len, 0) < 0 ? -errno : 0;
+}
+
+/* One datagram. 1; 0: none; -errno. */
+static int take(struct link_watch *w, struct link_events *ev, int *ret_answer)
+{
+	union watch_buf in uninit;
+	const struct nlmsghdr *h;
+	struct nlmsgerr e;
+	size_t pos = 0;
+	ssize_t n = recv(w->nl.fd, in.buf, sizeof(in.buf), MSG_DONTWAIT);
+
+	if (n < 0)
+		return errno == EAGAIN ? 0 : errno == EINTR ? 1 : -errno;
+	while ((h = nl_msg(span_of(in.buf, (size_t)n), &pos))) {
+		if (h->nlmsg_type == RTM_NEWLINK || h->nlmsg_type == RTM_DELLINK)
+			read_link(&w->now, h);
+		else if (h->nlmsg_type == RTM_DELADDR)
+			read_deladdr(&w->now, h, ev);
+		else if (h->nlmsg_type == NLMSG_ERROR && h->nlmsg_len >= NLMSG_LENGTH(sizeof(e))) {
+			memcpy(&e, NLMSG_DATA(h), sizeof(e));
+			*ret_answer = e.error;
+		}
+	}
+	return 1;
+}
+
+int link_watch_open(struct link_watch *w, const char *name)
+{
+	struct link_events ev = {0};
+	struct pollfd p;
+	int answer = 1, r;
+
+	memset(&w->now, 0, sizeof(w->now));
+	if (strlen(name) >= LINK_NAME_LEN)
+		return -ENODEV;
+	r = nl_open(&w->nl, RTMGRP_LINK | RTMGRP_IPV4_IFADDR);
+	if (r == 0)
+		r = ask(w, name);
+	p = (struct pollfd){.fd = w->nl.fd, .events = POLLIN};
+	while (r >= 0 && answer == 1) {
+		r = take(w, &ev, &answer);
+		if (r == 0 && poll(&p, 1, ANSWER_MS) == 0)
+			r = -ETIMEDOUT;
+	}
+	if (r >= 0)
+		r = answer;
+	if (r == 0 && !w->now.ifindex)
+		r = -ENODEV;
+	if (r < 0)
+		link_watch_close(w);
+	return r;
+}
+
+void link_watch_close(struct link_watch *w)
+{
+	nl_close(&w->nl);
+}
+
+int link_watch_read(struct link_watch *w, struct link_events *ret)
+{
+	struct link_state before = w->now;
+	int answer = 1, r;
+
+	*ret = (struct link_events){0};
+	do {
+		r = take(w, ret, &answer);
+		if (r == -ENOBUFS)
+			r = ask(w, NULL) < 0 ? -errno : 1;
+	} while (r > 0);
+	if (answer == -ENODEV) {
+		w->now.gone = true;
+		w->now.admin_up = w->now.carrier = false;
+	}
+	ret->changed = memcmp(&before, &w->now, sizeof(before)) != 0;
+	return r;
+}
+
+int link_usable(const struct link_state *s)
+{
+	if (s->gone)
+		return -ENODEV;
+	return s->ethernet && s->arp ? 0 : -EPROTONOSUPPORT;
+}
+
+/* Takes one datagram of a dump of addresses: 1: more to come; 0: the end; -errno. */
+static int take_address(struct span in, int ifindex, uint32_t *ret)
+{
+	const struct nlmsghdr *h;
+	size_t pos = 0;
+
+	while ((h = nl_msg(in, &pos))) {
+		const struct rtattr *a;
+		struct ifaddrmsg ifa;
+		size_t at = 0;
+
+		if (h->nlmsg_type == NLMSG_DONE || h->nlmsg_type == NLMSG_ERROR)
+			return 0;
+		if (h->nlmsg_type != RTM_NEWADDR || h->nlmsg_len < NLMSG_LENGTH(sizeof(ifa)))
+			continue;
+		memcpy(&ifa, NLMSG_DATA(h), sizeof(ifa));
+		while (!*ret && (int)ifa.ifa_index == ifindex && (a = nl_attr(h, sizeof(ifa), &at)))
+			if (a->rta_type == IFA_LOCAL)
+				*ret = nl_be32(a);
+	}
+	return 1;
+}
+
+int link_first_address(int ifindex, uint32_t *ret)
+{
+	struct ifaddrmsg ifa = {.ifa_family = AF_INET, .ifa_index = (uint32_t)ifindex};
+	union watch_buf in uninit;
+	struct nl_batch b uninit;
+	struct nl nl;
+	ssize_t n;
+	int r = nl_open(&nl, 0);
+
+	if (r < 0)
+		return r;
+	*ret = 0;
+	nl_batch_init(&b);
+	nl_begin(&b, &nl, RTM_GETADDR, NLM_F_DUMP, &ifa, sizeof(ifa));
+	r = send(nl.fd, b.buf, b.len, 0) < 0 ? -errno : 1;
+	while (r > 0) {
+		struct pollfd p = {.fd = nl.fd, .events = POLLIN};
+
+		n = poll(&p, 1, ANSWER_MS) > 0 ? recv(nl.fd, in.buf, sizeof(in.buf), 0) : -1;
+		r = n < 0 ? -ETIMEDOUT : take_address(span_of(in.buf, (size_t)n), ifindex, ret);
+	}
+	nl_close(&nl);
+	return r;
+}

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * As much rtnetlink as the client needs: requests put together in a buffer and acknowledged one by one,
+ * attributes of a message, walked. libmnl is not used, because the program is static and has musl for its C
+ * library (meson.build says why), and Debian's libmnl is neither. Bounded: what does not fit sets `bad`.
+ */
+#pragma once
+
+#include "base/attr.h"
+#include "base/span.h"
+
+#include <linux/netlink.h>
+#include <linux/rtnetlink.h>
+
+enum { NL_BUF_LEN = 6144, NL_MSGS_MAX = 80 };
+
+struct nl {
+	int fd;
+	uint32_t seq;		/* of the last message */
+};
+
+/* Messages to be sent at once. */
+struct nl_batch {
+	union {
+		struct nlmsghdr align;
+		uint8_t buf[NL_BUF_LEN];
+	};
+	size_t len, cur;	/* octets in all; where the message being built begins */
+	uint16_t n;
+	bool bad;
+};
+
+/* groups: RTMGRP_x to listen to. 0 or -errno. */
+int nl_open(struct nl *nl, uint32_t groups) must_check;
+void nl_close(struct nl *nl);
+
+void nl_batch_init(struct nl_batch *b);
+/* Begins a message with its family header; NLM_F_REQUEST | NLM_F_ACK are added to flags. */
+void nl_begin(struct nl_batch *b, struct nl *nl, uint16_t type, uint16_t flags, const void *head, size_t n);
+void nl_put(struct nl_batch *b, uint16_t type, const void *p, size_t n);
+void nl_put_u32(struct nl_batch *b, uint16_t type, uint32_t v);
+void nl_put_be32(struct nl_batch *b, uint16_t type, uint32_t v);	/* an IPv4 address */
+/* A nest begins: its place for nl_nest_end. */
+size_t nl_nest(struct nl_batch *b, uint16_t type);
+void nl_nest_end(struct nl_batch *b, size_t at);
+/*
+ * Sends, and waits for the acknowledgement of each message: ret[i] is 0 or -errno of message i. An answer
+ * of the kernel is immediate; one that does not come within a second is -ETIMEDOUT. 0 or -errno.
+ */
+int nl_talk(struct nl *nl, struct nl_batch *b, int *ret, size_t n_ret) must_check;
+
+/* The next attribute of a message behind its family header; NULL at the end. *pos begins at 0. */
+const struct rtattr *nl_attr(const struct nlmsghdr *h, size_t head_len, size_t *pos);
+/* The attributes inside an attribute. */
+const struct rtattr *nl_nested(const struct rtattr *outer, size_t *pos);
+struct span nl_data(const struct rtattr *a);
+/* Zero if the length is another. */
+uint32_t nl_u32(const struct rtattr *a);
+uint32_t nl_be32(const struct rtattr *a);
+/* The next whole message of what was received; NULL at the end. */
+const struct nlmsghdr *nl_msg(struct span in, size_t *pos);
