@@ -235,8 +235,12 @@ def restart(ctx):
     return {"columns": columns + ["then resident: MB", "bytes a further lease"], "lines": lines, "data": data}
 
 
-@row("load", "Loading the lease file (usher-server alone; exec to first answer)")
+@row("load", "Loading the lease file (usher-server alone, on all cores; exec to first answer)")
 def load(ctx):
+    """Much of it is the kernel clearing memory, which on a virtual machine that gave its memory back is also
+    the host's: user and system time apart."""
+    peer = ctx.usher()
+    peer.cores = 0
     sizes = [1_000_000] if ctx.quick else [1_000_000, 10_000_000]
     lines, data = [], {}
     for n in sizes:
@@ -246,15 +250,16 @@ def load(ctx):
             continue
         setup = Setup(leases=n, pool=HUGE, leases_from=HUGE[0])
         samples = []
-        for _ in range(1 if n > 1_000_000 else ctx.reps):
+        for _ in range(ctx.reps):
             def once():
-                with ctx.world.server(ctx.usher(), setup) as s:
-                    return {"seconds": s.first_answer, "bytes": s.rss() / n, "cpu_s": sum(s.cpu())}
+                with ctx.world.server(peer, setup) as s:
+                    user, system = s.cpu()
+                    return {"seconds": s.first_answer, "bytes": s.rss() / n, "user_s": user, "system_s": system}
             if r := ctx.attempt(figure(n), once):
                 samples.append(r)
-        lines.append([figure(n)] + [with_range(_of(samples, k)) for k in ("seconds", "cpu_s", "bytes")])
-        data[str(n)] = {k: _of(samples, k) for k in ("seconds", "cpu_s", "bytes")}
-    return {"columns": ["leases", "seconds", "CPU seconds", "resident bytes a lease, all included"], "lines": lines,
+        lines.append([figure(n)] + [with_range(_of(samples, k)) for k in ("seconds", "user_s", "system_s", "bytes")])
+        data[str(n)] = {k: _of(samples, k) for k in ("seconds", "user_s", "system_s", "bytes")}
+    return {"columns": ["leases", "seconds", "user s", "system s", "resident bytes a lease, all included"], "lines": lines,
             "data": data}
 
 
