@@ -57,7 +57,7 @@ void cleaner_report(struct journal *j, int r)
 		log_msg(j->o.log, LOG_DHCPSRV_MEMFILE_LFC_COMPLETE, "clean-up of %s done", j->path);
 }
 
-enum { PACE_BYTES_S = 32 << 20 };
+enum { PACE_BYTES_S = 32 << 20, SHRINK_PAUSE_US = 4000 };
 
 /* The committer's disk as well: no more than so much a second. */
 static void pace(const struct journal *j, int64_t start_ns)
@@ -65,6 +65,8 @@ static void pace(const struct journal *j, int64_t start_ns)
 	int64_t due = start_ns + j->lfc.written * (NS_PER_S / 1000) / (PACE_BYTES_S / 1000);
 	int64_t early = due - clock_mono_ns(&clock_system);
 
+	if (j->lfc.stage == LFC_SHRINK)
+		(void)usleep(SHRINK_PAUSE_US);
 	if (j->lfc.stage == LFC_COPY && early > NS_PER_MS)
 		(void)usleep((useconds_t)(early < NS_PER_S ? early / 1000 : 999999));
 }

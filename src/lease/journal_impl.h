@@ -20,16 +20,19 @@ enum {
 	PATH_CAP = 4096,
 	/* rows waiting for a disk that does not answer: then the table is the only truth */
 	PENDING_MAX = 64 << 20,
+	SHRINK_BYTES = 8 << 20,	/* of an old file at a time */
 };
 
-enum lfc_stage { LFC_IDLE, LFC_BEGIN, LFC_ROTATE, LFC_OPEN, LFC_COPY, LFC_FINISH };
+enum lfc_stage { LFC_IDLE, LFC_BEGIN, LFC_ROTATE, LFC_OPEN, LFC_COPY, LFC_SHRINK, LFC_FINISH };
 
 /* One clean-up on its way; lfc_step does one bounded piece. */
 struct lfc {
 	enum lfc_stage stage;
-	int fd;			/* of .output */
+	int fd;			/* of .output, then of an old file that is made shorter */
 	uint32_t from;		/* addresses up to here are written */
 	off_t written;		/* octets of .output */
+	unsigned old;		/* which old file is next, and what is left of the one before */
+	int64_t old_left;
 	struct buf buf;
 };
 
