@@ -378,13 +378,15 @@ def test_client_flaps(t):
         c.wait_state("BOUND", 30)
         wait_for("the sockets to go", lambda: len(os.listdir("/proc/%d/fd" % c.proc.pid)) <= fds, 10)
     fds = len(os.listdir("/proc/%d/fd" % c.proc.pid))
+
+    def pages():
+        with open("/proc/%d/statm" % c.proc.pid, encoding="utf-8") as f:
+            return int(f.read().split()[0])
     flap(100)
-    with open("/proc/%d/statm" % c.proc.pid, encoding="utf-8") as f:
-        size = int(f.read().split()[0])
+    # An answer of the control channel has 18 pages of its own until it is sent: it may be seen or not.
+    size = min(pages() for _ in range(20) if not time.sleep(0.01))
     flap(900)
-    with open("/proc/%d/statm" % c.proc.pid, encoding="utf-8") as f:
-        # pages; the answers of the control channel come and go by some
-        assert int(f.read().split()[0]) <= size + 8, "it has grown"
+    wait_for("the memory to be what it was, %d pages" % size, lambda: pages() <= size + 4, 10)
     assert c.addresses() == [addr] and c.end() == 0
 
 
