@@ -264,10 +264,9 @@ static int prepare(struct driver *d, struct apply *a, const struct client_opts *
 }
 
 /* Two halves; the one that stays has nothing left but the network. */
-static int divide(struct driver *d, const struct client_opts *o, const char *socket_path)
+static int divide(struct driver *d, const struct privsep_files *files)
 {
-	struct privsep_files files = {o->pid_file, socket_path[0] ? socket_path : NULL};
-	int r = privsep_split(&d->privsep, &files);
+	int r = privsep_split(&d->privsep, files);
 
 	if (r == 0)
 		r = privsep_confine();
@@ -276,8 +275,18 @@ static int divide(struct driver *d, const struct client_opts *o, const char *soc
 	return r;
 }
 
+/* What the privileged half does at its end, where there never was one. */
+static void remove_files(const struct privsep_files *files)
+{
+	if (files->pid_file)
+		(void)unlink(files->pid_file);
+	if (files->socket)
+		(void)unlink(files->socket);
+}
+
 static int run(struct driver *d, struct apply *a, const struct client_opts *o)
 {
+	struct privsep_files files = {.pid_file = o->pid_file};
 	char socket_path[TEXT_MAX] = "";
 	int code;
 
@@ -288,10 +297,14 @@ static int run(struct driver *d, struct apply *a, const struct client_opts *o)
 	code = prepare(d, a, o, socket_path);
 	if (code)
 		return code;
-	if (driver_start(d) == 0 && divide(d, o, socket_path) < 0)
-		return DRIVER_EXIT_FAILED;
-	code = driver_run(d);
+	files.socket = socket_path[0] ? socket_path : NULL;
+	if (driver_start(d) == 0 && divide(d, &files) < 0)
+		code = DRIVER_EXIT_FAILED;
+	else
+		code = driver_run(d);
 	driver_close(d);
+	if (d->privsep.apply)
+		remove_files(&files);
 	return code;
 }
 

@@ -97,6 +97,19 @@ static int serve_timeout(const struct apply *a)
 	return left <= 0 ? 0 : left / NS_PER_MS > 60000 ? 60000 : (int)(left / NS_PER_MS) + 1;
 }
 
+/*
+ * The files go before the line does: who waits for our end of it (privsep_close()) may be started again at
+ * once, and a script of ours that takes its time must not cost the next run its files.
+ */
+static void end_line(int fd, const struct privsep_files *files)
+{
+	if (files->pid_file)
+		(void)unlink(files->pid_file);
+	if (files->socket)
+		(void)unlink(files->socket);
+	(void)close(fd);
+}
+
 static _Noreturn void serve(struct apply *a, int fd, const struct privsep_files *files)
 {
 	struct apply_reply done;
@@ -107,16 +120,14 @@ static _Noreturn void serve(struct apply *a, int fd, const struct privsep_files 
 				      {.fd = a->script.pidfd, .events = POLLIN}};
 
 		(void)poll(p, 2, serve_timeout(a));
-		if (open && p[0].revents)
-			open = serve_one(a, fd);
+		if (open && p[0].revents && !serve_one(a, fd)) {
+			open = false;
+			end_line(fd, files);
+		}
 		while (apply_poll(a, boottime_ns(), &done))
 			if (open)
 				(void)send_reply(fd, &done, -1);
 	}
-	if (files->pid_file)
-		(void)unlink(files->pid_file);
-	if (files->socket)
-		(void)unlink(files->socket);
 	_exit(0);
 }
 
@@ -314,9 +325,28 @@ int privsep_wait(struct privsep *p)
 	return r;
 }
 
+/* An empty message is the end; answers that still come are nobody's. */
+static void wait_for_end(struct privsep *p)
+{
+	struct apply_reply reply;
+	int r = send(p->fd, "", 0, MSG_NOSIGNAL) < 0 ? -errno : 0;
+
+	while (r >= 0) {
+		int fd = -1;
+
+		r = read_one(p, &reply, &fd);
+		if (fd >= 0)
+			(void)close(fd);
+		if (r == 0)
+			r = wait_readable(p);
+	}
+}
+
 void privsep_close(struct privsep *p)
 {
-	if (p->fd >= 0)
+	if (p->fd >= 0) {
+		wait_for_end(p);
 		(void)close(p->fd);
+	}
 	p->fd = -1;
 }

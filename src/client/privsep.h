@@ -21,7 +21,7 @@ struct privsep {
 	void *ctx;
 };
 
-/* Files that the privileged half removes at its end; NULL: none. */
+/* Files that the privileged half removes when the line ends; NULL: none. */
 struct privsep_files {
 	const char *pid_file, *socket;
 };
@@ -44,6 +44,7 @@ int privsep_ask(struct privsep *p, struct apply_request *r) must_check;
 int privsep_read(struct privsep *p) must_check;
 /* Waits until everything asked for is done (scripts: begun). 0 or -errno. */
 int privsep_wait(struct privsep *p) must_check;
+/* Ends the line; waits until the files are removed (not for scripts). */
 void privsep_close(struct privsep *p);
 
 /* The system call filter, made when the program is built. 0 or -errno. */
