@@ -1,10 +1,9 @@
 # SPDX-License-Identifier: MPL-2.0
-"""usher-client against five servers, and as a process: what it leaves on the interface, when it goes to
-the background, how it ends, what its control channel says, what an interface does to it."""
+"""usher-client as a process: what it leaves on the interface, when it goes to the background, how it ends, what
+its control channel says, what an interface does to it."""
 
 import json
 import os
-import re
 import signal
 import socket
 import subprocess
@@ -13,89 +12,7 @@ import time
 from lib.netns import wait_for
 from lib.runner import test
 from lib.server import slack
-
-_HOOK = "#!/bin/sh\necho \"$1 $reason ${ip:-none} ${new_ip_address:-none} ${old_ip_address:-none}\" >>%s\n%s\n"
-
-
-class UsherClient:
-    """One usher-client on cli0 of ns."""
-
-    def __init__(self, t, ns, name="client"):
-        self.t, self.ns = t, ns
-        self.binary = os.path.join(os.path.dirname(t.binary), "usher-client")
-        self.dir = t.lab.path(name)
-        os.makedirs(self.dir)
-        self.socket = os.path.join(self.dir, "ctl")
-        self.pid_file = os.path.join(self.dir, "pid")
-        self.hook_log = os.path.join(self.dir, "hook.log")
-        self.log_path = os.path.join(self.dir, "log")
-        self.proc = None
-        self.set_hook()
-
-    def set_hook(self, more=""):
-        path = os.path.join(self.dir, "hook")
-        with open(path, "w", encoding="utf-8") as f:
-            f.write(_HOOK % (self.hook_log, more))
-        os.chmod(path, 0o755)
-
-    def args(self, *args):
-        return [self.binary, "-i", "cli0", "--state-dir", self.dir, "--socket", self.socket,
-                "--script", os.path.join(self.dir, "hook"), *args]
-
-    def start(self, *args):
-        with open(self.log_path, "ab") as log:
-            self.proc = self.t.lab.popen(self.ns, self.args(*args), stdin=subprocess.DEVNULL, stdout=log, stderr=log)
-        return self
-
-    def output(self):
-        with open(self.log_path, encoding="utf-8", errors="replace") as f:
-            return f.read()
-
-    def hooks(self):
-        try:
-            with open(self.hook_log, encoding="utf-8") as f:
-                return [line.split() for line in f]
-        except FileNotFoundError:
-            return []
-
-    def addresses(self):
-        return re.findall(r"inet (\S+)", self.ns.ip("-4", "addr", "show", "cli0", check=False))
-
-    def address(self):
-        a = self.addresses()
-        return a[0] if len(a) == 1 else None
-
-    def wait_address(self, timeout=10):
-        try:
-            return wait_for("an address", self.address, slack(timeout))
-        except AssertionError as e:
-            raise AssertionError("%s; it said: %s" % (e, self.output()[-1500:])) from None
-
-    def command(self, name, **args):
-        """The answer to one command."""
-        with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as s:
-            s.settimeout(5)
-            s.connect(self.socket)
-            s.send(json.dumps({"command": name, "arguments": args}).encode())
-            return json.loads(s.recv(65536))
-
-    def state(self):
-        return self.command("state")["arguments"]
-
-    def wait_state(self, name, timeout=10):
-        wait_for("state " + name, lambda: self.state()["state"] == name, slack(timeout))
-
-    def end(self, timeout=5):
-        """SIGTERM; the exit code."""
-        self.proc.send_signal(signal.SIGTERM)
-        return self.proc.wait(slack(timeout))
-
-    def daemon_pid(self):
-        with open(self.pid_file, encoding="utf-8") as f:
-            return int(f.read())
-
-
-# --- servers ---------------------------------------------------------------------------------------------
+from lib.usher_client import UsherClient
 
 _TIMES = {"valid-lifetime": 12, "min-valid-lifetime": 12, "max-valid-lifetime": 12, "renew-timer": 2, "rebind-timer": 9}
 _ROUTER = {"option-data": [{"name": "routers", "data": "10.77.0.1"}]}
@@ -109,103 +26,8 @@ def _file(t, name, text):
     return path
 
 
-def _daemon(t, *args):
-    with open(t.lab.path("peer.log"), "ab") as log:
-        t.lab.popen(t.lab.ns("srv"), args, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
-
-
-def _usher(t):
-    t.server(**_TIMES, **_ROUTER)
-
-
-def _kea(t):
-    t.server(binary="/usr/sbin/kea-dhcp4", **_TIMES, **_ROUTER)
-
-
-def _dhcpd(t):
-    conf = _file(t, "dhcpd.conf", "authoritative; ping-check false; default-lease-time 12; max-lease-time 12;\n"
-                 "option dhcp-renewal-time 2; option dhcp-rebinding-time 9;\n"
-                 "subnet 10.77.0.0 netmask 255.255.255.0 { range 10.77.0.10 10.77.0.50; option routers 10.77.0.1; }\n")
-    _daemon(t, "dhcpd", "-4", "-f", "-cf", conf, "-lf", _file(t, "dhcpd.leases", ""), "--no-pid", "srv0")
-
-
-def _dnsmasq(t):
-    _daemon(t, "dnsmasq", "-k", "-C", "/dev/null", "-p", "0", "--no-ping", "-i", "srv0", "--dhcp-authoritative",
-            "--user=root", "-l", t.lab.path("dnsmasq.leases"), "-x", t.lab.path("dnsmasq.pid"),
-            "-F", "10.77.0.10,10.77.0.50,255.255.255.0,120", "-O", "option:T1,2", "-O", "option:T2,9")
-
-
-def _udhcpd(t):
-    conf = _file(t, "udhcpd.conf", "start 10.77.0.10\nend 10.77.0.50\ninterface srv0\nmin_lease 10\npidfile %s\n"
-                 "lease_file %s\noption subnet 255.255.255.0\noption router 10.77.0.1\noption lease 12\n"
-                 % (t.lab.path("udhcpd.pid"), _file(t, "udhcpd.leases", "")))
-    _daemon(t, "busybox", "udhcpd", "-f", conf)
-
-
-_SERVERS = {"usher": _usher, "kea": _kea, "dhcpd": _dhcpd, "dnsmasq": _dnsmasq, "udhcpd": _udhcpd}
-
-
 def _has_router(ns):
     return "default via 10.77.0.1" in ns.ip("route")
-
-
-@test(timeout=60, cases={s: s for s in _SERVERS})
-def test_client_life(t, server):
-    """Gets, renews by its timer, rebinds on demand, releases, gets again."""
-    t.wire()
-    _SERVERS[server](t)
-    c = UsherClient(t, t.lab.ns("cli")).start("-f", "--no-probe")
-    first = c.wait_address(15)
-    assert re.match(r"10\.77\.0\.\d+/24$", first), first
-    wait_for("the default route", lambda: _has_router(c.ns), 2)
-    wait_for("the first renewal", lambda: c.command("statistics")["arguments"]["received"]["DHCPACK"] >= 2, slack(15))
-    assert c.addresses() == [first]
-    assert c.command("rebind")["result"] == 0
-    c.wait_state("BOUND")
-    assert c.command("release")["result"] == 0
-    c.wait_state("RELEASED")
-    wait_for("the address to go", lambda: not c.addresses(), 2)
-    assert not _has_router(c.ns)
-    assert c.command("renew")["result"] == 0
-    c.wait_address(15)
-    c.wait_state("BOUND")
-    wait_for("scripts", lambda: [h[0] for h in c.hooks()].count("bound") == 2, 5)
-    kinds = [h[0] for h in c.hooks()]
-    assert kinds[0] == "deconfig" and "renew" in kinds, kinds
-    assert c.end() == 0
-    assert not c.addresses()
-    wait_for("the socket to go", lambda: not os.path.exists(c.socket), 5)
-
-
-def _relayed(t):
-    """srv0 10.99.0.1 - .2 up0, down0 10.77.0.1 - cli0, and Debian's relay in the middle."""
-    srv, rel, cli = (t.lab.ns(n) for n in ("srv", "rel", "cli"))
-    t.lab.veth(srv, "srv0", rel, "up0")
-    t.lab.veth(rel, "down0", cli, "cli0")
-    srv.addr("srv0", "10.99.0.1/24")
-    rel.addr("up0", "10.99.0.2/24")
-    rel.addr("down0", "10.77.0.1/24")
-    srv.ip("route", "add", "10.77.0.0/24", "via", "10.99.0.2")
-    rel.run("sysctl", "-qw", "net.ipv4.ip_forward=1")
-    with open(t.lab.path("relay.log"), "wb") as log:
-        t.lab.popen(rel, ["dhcrelay", "-4", "-d", "--no-pid", "-iu", "up0", "-id", "down0", "-a", "10.99.0.1"],
-                    stdout=log, stderr=log)
-    wait_for("the relay", lambda: os.path.getsize(t.lab.path("relay.log")) > 0, 5)
-
-
-@test(timeout=60, cases={"auto": "auto", "always": "always", "never": "never"})
-def test_client_through_relay(t, broadcast):
-    """Through a relay, with each meaning of the broadcast flag; the renewal is unicast over the route."""
-    _relayed(t)
-    s = t.server(**_TIMES, **_ROUTER)
-    c = UsherClient(t, t.lab.ns("cli")).start("-f", "--no-probe", "--broadcast", broadcast)
-    addr = c.wait_address(15).split("/")[0]
-    before = int(s.leases()[addr]["expire"])
-    wait_for("the renewal on disk", lambda: int(s.leases()[addr]["expire"]) > before, slack(10))
-    assert c.command("release")["result"] == 0
-    wait_for("the release on disk", lambda: int(s.leases()[addr]["valid_lifetime"]) == 0 or
-             not s.active(addr, bytes.fromhex(c.ns.mac("cli0").replace(":", ""))), slack(5))
-    assert c.end() == 0
 
 
 # --- flags -----------------------------------------------------------------------------------------------

@@ -1,0 +1,92 @@
+# SPDX-License-Identifier: MPL-2.0
+"""usher-client as a process of a test: its files, its control channel, what it left on the interface."""
+
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+
+from lib.netns import wait_for
+from lib.server import slack
+
+_HOOK = "#!/bin/sh\necho \"$1 $reason ${ip:-none} ${new_ip_address:-none} ${old_ip_address:-none}\" >>%s\n%s\n"
+
+
+class UsherClient:
+    """One usher-client on cli0 of ns."""
+
+    def __init__(self, t, ns, name="client"):
+        self.t, self.ns = t, ns
+        self.binary = os.path.join(os.path.dirname(t.binary), "usher-client")
+        self.dir = t.lab.path(name)
+        os.makedirs(self.dir)
+        self.socket = os.path.join(self.dir, "ctl")
+        self.pid_file = os.path.join(self.dir, "pid")
+        self.hook_log = os.path.join(self.dir, "hook.log")
+        self.log_path = os.path.join(self.dir, "log")
+        self.proc = None
+        self.set_hook()
+
+    def set_hook(self, more=""):
+        path = os.path.join(self.dir, "hook")
+        with open(path, "w", encoding="utf-8") as f:
+            f.write(_HOOK % (self.hook_log, more))
+        os.chmod(path, 0o755)
+
+    def args(self, *args):
+        return [self.binary, "-i", "cli0", "--state-dir", self.dir, "--socket", self.socket,
+                "--script", os.path.join(self.dir, "hook"), *args]
+
+    def start(self, *args):
+        with open(self.log_path, "ab") as log:
+            self.proc = self.t.lab.popen(self.ns, self.args(*args), stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        return self
+
+    def output(self):
+        with open(self.log_path, encoding="utf-8", errors="replace") as f:
+            return f.read()
+
+    def hooks(self):
+        try:
+            with open(self.hook_log, encoding="utf-8") as f:
+                return [line.split() for line in f]
+        except FileNotFoundError:
+            return []
+
+    def addresses(self):
+        return re.findall(r"inet (\S+)", self.ns.ip("-4", "addr", "show", "cli0", check=False))
+
+    def address(self):
+        a = self.addresses()
+        return a[0] if len(a) == 1 else None
+
+    def wait_address(self, timeout=10):
+        try:
+            return wait_for("an address", self.address, slack(timeout))
+        except AssertionError as e:
+            raise AssertionError("%s; it said: %s" % (e, self.output()[-1500:])) from None
+
+    def command(self, name, **args):
+        """The answer to one command."""
+        with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as s:
+            s.settimeout(5)
+            s.connect(self.socket)
+            s.send(json.dumps({"command": name, "arguments": args}).encode())
+            return json.loads(s.recv(65536))
+
+    def state(self):
+        return self.command("state")["arguments"]
+
+    def wait_state(self, name, timeout=10):
+        wait_for("state " + name, lambda: self.state()["state"] == name, slack(timeout))
+
+    def end(self, timeout=5):
+        """SIGTERM; the exit code."""
+        self.proc.send_signal(signal.SIGTERM)
+        return self.proc.wait(slack(timeout))
+
+    def daemon_pid(self):
+        with open(self.pid_file, encoding="utf-8") as f:
+            return int(f.read())
