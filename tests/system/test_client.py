@@ -9,10 +9,12 @@ import socket
 import subprocess
 import time
 
+from lib import dhcp
 from lib.netns import wait_for
 from lib.runner import test
 from lib.server import slack
-from lib.usher_client import UsherClient
+from lib.usher_client import Configured, UsherClient
+from lib.wire import Net
 
 _TIMES = {"valid-lifetime": 12, "min-valid-lifetime": 12, "max-valid-lifetime": 12, "renew-timer": 2, "rebind-timer": 9}
 _ROUTER = {"option-data": [{"name": "routers", "data": "10.77.0.1"}]}
@@ -40,29 +42,67 @@ def _run(c, *args, timeout=20):
     return c.proc.wait(slack(timeout)), time.monotonic() - began
 
 
+class _End:
+    """What there was at the moment when the process that was started had ended: nothing here waits."""
+
+    def __init__(self, c, *args, timeout=20):
+        kernel = Configured(c.ns)
+        began = time.monotonic()
+        c.start("-p", c.pid_file, *args)
+        self.code = c.proc.wait(slack(timeout))
+        self.address, self.router = kernel.now()
+        self.socket = os.path.exists(c.socket)
+        self.pid = c.daemon_pid() if os.path.exists(c.pid_file) else None
+        self.running = self.pid is not None and os.path.exists("/proc/%d" % self.pid)
+        self.took = time.monotonic() - began
+        kernel.close()
+
+
+def _stop_daemon(c, pid):
+    os.kill(pid, signal.SIGTERM)
+    wait_for("the end", lambda: not c.addresses() and not os.path.exists(c.pid_file) and
+             not c.ns.pids(), slack(5))
+
+
+@test(timeout=40, cases={"plain": ("--no-probe",), "probing": (), "n": ("-n",), "b": ("-b",)})
+def test_client_ready(t, flags):
+    """To the background: the process that was started ends with 0, and then address and default route are there,
+    the pid file names the daemon and its channel answers."""
+    t.wire()
+    t.server(**_ROUTER)
+    c = UsherClient(t, t.lab.ns("cli"))
+    end = _End(c, *flags)
+    assert end.code == 0 and end.took < slack(5), (end.code, c.output())
+    assert end.address and end.router, "ready without %s" % ("route" if end.address else "address")
+    assert end.running and end.pid != c.proc.pid, "pid file: %s" % end.pid
+    assert c.state()["state"] == "BOUND" and c.address() and _has_router(c.ns)
+    _stop_daemon(c, end.pid)
+
+
 @test(timeout=40)
 def test_client_quit(t):
-    """-q: ends with 0 once the address and routes are there, and leaves them."""
+    """-q: ends with 0 once the address and routes are there, and leaves them; pid file and channel are gone."""
     t.wire()
     t.server(**_ROUTER)
     c = UsherClient(t, t.lab.ns("cli"))
-    code, _ = _run(c, "-q")
-    assert code == 0, c.output()
-    assert c.address() and _has_router(c.ns), c.ns.ip("route")
+    for flags in (("-q",), ("-q", "-f"), ("-q", "-n"), ("-q", "-b"), ("-q", "--no-probe")):
+        end = _End(c, *flags)
+        assert end.code == 0, (flags, c.output())
+        assert end.address and end.router and end.pid is None and not end.socket, (flags, vars(end))
+        time.sleep(0.1)
+        assert c.address() and _has_router(c.ns) and not c.ns.pids(), flags
+        c.ns.ip("addr", "flush", "dev", "cli0")
 
 
 @test(timeout=40)
-def test_client_background(t):
-    """Without -f: the process that was started ends when address and routes are there; a daemon stays."""
+def test_client_quit_later(t):
+    """-q without -n goes on, in the foreground, beyond --timeout; it ends with the lease that comes then."""
     t.wire()
+    c = UsherClient(t, t.lab.ns("cli")).start("-q", "--timeout", "1", "--no-probe")
+    time.sleep(1.5)
+    assert c.proc.poll() is None and not c.addresses()
     t.server(**_ROUTER)
-    c = UsherClient(t, t.lab.ns("cli"))
-    code, _ = _run(c, "-p", c.pid_file)
-    assert code == 0 and c.address() and _has_router(c.ns), c.output()
-    pid = c.daemon_pid()
-    assert os.path.exists("/proc/%d" % pid) and c.state()["state"] == "BOUND"
-    os.kill(pid, signal.SIGTERM)
-    wait_for("the end", lambda: not c.addresses() and not os.path.exists(c.pid_file), 5)
+    assert c.proc.wait(slack(10)) == 0 and c.address()
 
 
 @test(timeout=40)
@@ -76,18 +116,21 @@ def test_client_foreground(t):
         assert int(f.read()) == c.proc.pid
     assert c.proc.poll() is None
     assert c.end() == 0
+    assert not os.path.exists(c_pid) and not os.path.exists(c.socket), "left behind"
 
 
 @test(timeout=40)
 def test_client_now(t):
-    """-n: no server, so it fails after the time of --timeout, and says so."""
+    """-n: no server, so it fails after the time of --timeout, says so, and nothing of it stays."""
     t.wire()
     c = UsherClient(t, t.lab.ns("cli"))
-    code, took = _run(c, "-n", "--timeout", "1")
-    assert code == 1 and 0.9 < took < 5, (code, took)
-    wait_for("leasefail", lambda: "leasefail" in [h[0] for h in c.hooks()], 5)
-    code, _ = _run(c, "-n", "-f", "--timeout", "1")
-    assert code == 1
+    for flags in ((), ("-f",), ("-q",)):
+        end = _End(c, "-n", "--timeout", "1", *flags)
+        assert end.code == 1 and 0.9 < end.took < slack(2), (flags, end.code, end.took)
+        assert not end.address and end.pid is None and not end.socket, (flags, vars(end))
+        wait_for("leasefail", lambda: "leasefail" in [h[0] for h in c.hooks()], 5)
+        os.unlink(c.hook_log)
+        wait_for("its processes to go", lambda: not c.ns.pids(), slack(2))
 
 
 @test(timeout=40)
@@ -95,27 +138,49 @@ def test_client_b(t):
     """-b: no server, so it goes to the background after that time, and gets its lease later."""
     t.wire()
     c = UsherClient(t, t.lab.ns("cli"))
-    code, took = _run(c, "-b", "--timeout", "1", "-p", c.pid_file)
-    assert code == 0 and 0.9 < took < 5, (code, took)
-    assert not c.addresses() and c.state()["state"] == "SELECTING"
+    end = _End(c, "-b", "--timeout", "1")
+    assert end.code == 0 and 0.9 < end.took < slack(2) and not end.address, vars(end)
+    assert end.running and end.pid != c.proc.pid and end.socket, vars(end)
+    assert c.state()["state"] == "SELECTING"
     t.server(**_ROUTER)
     c.wait_address(20)
-    os.kill(c.daemon_pid(), signal.SIGTERM)
-    wait_for("the end", lambda: not c.addresses(), 5)
+    _stop_daemon(c, end.pid)
+
+
+@test(timeout=40)
+def test_client_waits(t):
+    """Neither -b nor -n: it stays in front, and tries, for as long as there is no lease."""
+    t.wire()
+    c = UsherClient(t, t.lab.ns("cli")).start("--timeout", "1", "-p", t.lab.path("pid"))
+    time.sleep(1.6)
+    assert c.proc.poll() is None and c.state()["state"] == "SELECTING"
+    c.proc.send_signal(signal.SIGTERM)
+    c.proc.wait(slack(5))
+    wait_for("the daemon to end with it", lambda: not c.ns.pids(), slack(5))
 
 
 @test(timeout=40)
 def test_client_request(t):
-    """-r, and default_ip of a manifest."""
-    t.wire()
+    """-r is asked for in the DISCOVER; an address that another has is asked for, and another is taken; so is
+    default_ip of a manifest, which -r goes before."""
+    net = Net(t, False)
     t.server(**_ROUTER)
-    c = UsherClient(t, t.lab.ns("cli"))
-    code, _ = _run(c, "-q", "--no-probe", "-r", "10.77.0.99")
-    assert code == 0 and c.address() == "10.77.0.99/24"
-    d = UsherClient(t, t.lab.ns("cli"), "second")
+
+    def asked(c, *args):
+        mark = net.capture.mark()
+        code, _ = _run(c, "-q", "--no-probe", *args)
+        assert code == 0, c.output()
+        sent = [s for s in net.capture.seen[mark:] if s.type == dhcp.DISCOVER]
+        c.ns.ip("addr", "flush", "dev", "cli0", "scope", "global")
+        return [dhcp.ip_text(s.msg.get(dhcp.REQUESTED, bytes(4))) for s in sent], net.capture.seen[-1].msg.yiaddr
+    first, second = UsherClient(t, t.lab.ns("cli")), UsherClient(t, t.lab.ns("cli"), "second")
     manifest = _file(t, "manifest.json", '{"default_ip": "10.77.0.123"}')
-    code, _ = _run(d, "-q", "--no-probe", "-c", "other", "--manifest", manifest)
-    assert code == 0 and "10.77.0.123/24" in d.addresses(), d.output()
+    assert asked(first, "-r", "10.77.0.99") == (["10.77.0.99"], "10.77.0.99")
+    want, got = asked(second, "-c", "other", "-r", "10.77.0.99")
+    assert want == ["10.77.0.99"] and got not in ("10.77.0.99", "0.0.0.0"), (want, got)
+    third, fourth = UsherClient(t, t.lab.ns("cli"), "third"), UsherClient(t, t.lab.ns("cli"), "fourth")
+    assert asked(third, "-c", "third", "--manifest", manifest) == (["10.77.0.123"], "10.77.0.123")
+    assert asked(fourth, "-c", "fourth", "--manifest", manifest, "-r", "10.77.0.124") == (["10.77.0.124"], "10.77.0.124")
 
 
 @test(timeout=40)

@@ -74,6 +74,10 @@ class NetNs:
             setns(self.fd)
         return subprocess.Popen([str(a) for a in args], preexec_fn=enter, **kw)
 
+    def pids(self):
+        """Of the processes in it."""
+        return [int(p) for p in sh("ip", "netns", "pids", self.name, check=False).split() if int(p) != os.getpid()]
+
     def mac(self, ifname):
         return re.search(r"link/ether (\S+)", self.ip("link", "show", ifname)).group(1)
 

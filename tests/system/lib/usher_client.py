@@ -6,6 +6,7 @@ import os
 import re
 import signal
 import socket
+import struct
 import subprocess
 
 from lib.netns import wait_for
@@ -90,3 +91,39 @@ class UsherClient:
     def daemon_pid(self):
         with open(self.pid_file, encoding="utf-8") as f:
             return int(f.read())
+
+
+class Configured:
+    """What the kernel had of interface cli0 at the moment when now() is called, by its own notices: they are in
+    the socket's queue before the call that caused them returns, so nothing that comes later is counted."""
+
+    _GROUPS = 0x10 | 0x40  # RTMGRP_IPV4_IFADDR, RTMGRP_IPV4_ROUTE
+    _NEWADDR, _DELADDR, _NEWROUTE, _DELROUTE = 20, 21, 24, 25
+
+    def __init__(self, ns):
+        with ns:
+            self.sock = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 0)
+            self.sock.bind((0, self._GROUPS))
+        self.sock.setblocking(False)
+        self.address = self.default_route = False
+
+    def now(self):
+        """(has it an address, has it a default route)."""
+        while True:
+            try:
+                data = self.sock.recv(65536)
+            except BlockingIOError:
+                return self.address, self.default_route
+            while data:
+                length, kind = struct.unpack_from("=IH", data)
+                self._note(kind, data[16:length])
+                data = data[(length + 3) & ~3:]
+
+    def _note(self, kind, body):
+        if kind in (self._NEWADDR, self._DELADDR):
+            self.address = kind == self._NEWADDR
+        elif kind in (self._NEWROUTE, self._DELROUTE) and body[1] == 0:  # rtm_dst_len
+            self.default_route = kind == self._NEWROUTE
+
+    def close(self):
+        self.sock.close()
