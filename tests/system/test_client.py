@@ -79,6 +79,26 @@ def test_client_ready(t, flags):
     _stop_daemon(c, end.pid)
 
 
+@test(timeout=40, cases={"background": (), "b": ("-b",), "q": ("-q",)})
+def test_client_ready_late(t, flags):
+    """The half that configures is held up while the lease comes: the process that was started waits for it."""
+    t.wire()
+    t.server(**_ROUTER)
+    c = UsherClient(t, t.lab.ns("cli")).start("-p", c_pid := t.lab.path("pid"), *flags)
+    wait_for("the probe", lambda: os.path.exists(c.socket) and c.state()["state"] == "PROBING", slack(5), 0.005)
+    with open(c_pid, encoding="utf-8") as f:
+        pid = int(f.read())
+    with open("/proc/%d/task/%d/children" % (pid, pid), encoding="utf-8") as f:
+        helper = int(f.read())
+    os.kill(helper, signal.SIGSTOP)
+    time.sleep(0.6)
+    early, addresses = c.proc.poll(), c.addresses()
+    os.kill(helper, signal.SIGCONT)
+    assert early is None and not addresses, "it ended with %s before there was an address" % early
+    assert c.proc.wait(slack(5)) == 0
+    assert c.address() and _has_router(c.ns)
+
+
 @test(timeout=40)
 def test_client_quit(t):
     """-q: ends with 0 once the address and routes are there, and leaves them; pid file and channel are gone."""
