@@ -5,7 +5,7 @@
 BUILD = build
 TIME ?= 60
 
-.PHONY: all deps build run check fuzz prove bench clean
+.PHONY: all deps build run check fuzz prove bench bench-client clean
 
 all: build
 
@@ -43,6 +43,12 @@ bench:
 	tools/deps.sh build lab bench
 	$(MAKE) build
 	bench/run.py $(if $(QUICK),--quick) $(if $(ONLY),--only $(ONLY))
+
+# usher-client beside other clients, seven minutes. QUICK, ONLY as above. Writes doc/performance.md and README.md.
+bench-client:
+	tools/deps.sh build lab bench
+	$(MAKE) build
+	bench/client/run.py $(if $(QUICK),--quick) $(if $(ONLY),--only $(ONLY))
 
 clean:
 	rm -rf $(BUILD) $(BUILD)-asan $(BUILD)-tsan $(BUILD)-fuzz

@@ -5,12 +5,14 @@ doc/performance.md. No process is started."""
 
 import os
 import sys
+import tempfile
 import unittest
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 sys.path[:0] = [ROOT, os.path.join(ROOT, "tests", "system")]
 sys.dont_write_bytecode = True
 
+from bench.client import clients, rows as client_rows, run as client_run  # noqa: E402
 from bench.lib import configs, numbers, rows  # noqa: E402
 from bench.micro import run as micro  # noqa: E402
 
@@ -72,6 +74,26 @@ class Reading(unittest.TestCase):
                 "100.00    0.101000         100      1010         2 total\n")
         self.assertEqual(numbers.strace_calls(text), {"fdatasync": 1000, "fsync": 10})
         self.assertEqual(numbers.strace_calls(""), {})
+
+    def test_strace_log_has_each_call_once(self):
+        text = ("101 1700000000.100000 execve(\"/x\", [\"x\"], 0x7ffd /* 3 vars */) = 0\n"
+                "102 1700000000.200000 poll([{fd=3}], 1, -1 <unfinished ...>\n"
+                "101 1700000000.250000 close(3)         = 0\n"
+                "102 1700000000.300000 <... poll resumed>) = 1\n"
+                "102 1700000000.400000 --- SIGCHLD {si_signo=SIGCHLD} ---\n"
+                "102 1700000000.500000 exit_group(0)    = ?\n"
+                "102 1700000000.500001 +++ exited with 0 +++\n")
+        self.assertEqual(numbers.strace_log(text), [(1700000000.1, 101, "execve"), (1700000000.2, 102, "poll"),
+                                                    (1700000000.25, 101, "close"), (1700000000.5, 102, "exit_group")])
+        self.assertEqual(numbers.strace_log(""), [])
+
+    def test_mapped_files_are_those_that_run(self):
+        text = ("00400000-00401000 r--p 00000000 fe:00 12 /usr/bin/a\n"
+                "00401000-00402000 r-xp 00001000 fe:00 12 /usr/bin/a\n"
+                "7f00-7f01 r-xp 00000000 fe:00 13                         /usr/lib/libc.so.6\n"
+                "7f01-7f02 r--p 00000000 fe:00 14 /usr/share/locale\n"
+                "7ffd-7ffe r-xp 00000000 00:00 0                          [vdso]\n")
+        self.assertEqual(numbers.mapped_files(text), {"/usr/bin/a", "/usr/lib/libc.so.6"})
 
     def test_used_since_between_two_entries(self):
         log = [(0.0, 0.0, 0.0), (1.0, 1.0, 0.5), (2.0, 3.0, 1.0)]
@@ -141,6 +163,42 @@ class Document(unittest.TestCase):
         text = rows.document(run, {})
         self.assertIn("| a |", text)
         self.assertIn("not measured", text)
+
+
+class ClientDocument(unittest.TestCase):
+    FACTS = {"date": "2026-01-01", "cpu": "x", "cores": 2, "memory_gb": 1, "kernel": "6", "filesystem": "ext4"}
+
+    def run_of(self, results):
+        return {"facts": self.FACTS, "versions": ["busybox 1", None], "quick": False, "results": results}
+
+    def test_both_documents_have_the_markers(self):
+        for name in ("README.md", os.path.join("doc", "performance.md")):
+            with open(os.path.join(ROOT, name), encoding="utf-8") as f:
+                numbers.replace_block(f.read(), "x", *client_run.MARKERS)
+
+    def test_goals(self):
+        results = {"time": {"data": {"usher-client --probe=off": {"usher-server": (3.1, 1, 4), "Kea": (2.9, 1, 4)}}},
+                   "calls": {"data": {"usher-client --probe=off": {"bound": 99}}},
+                   "idle": {"data": {"BOUND": {"cpu_ms": 0.1}, "INIT": {"cpu_ms": 5.1}}}}
+        self.assertEqual([met for _, _, met in client_rows.goals(results)], [False, True, None, None, True, False])
+
+    def test_they_are_written_of_whatever_was_measured(self):
+        run = self.run_of({"memory": {"columns": ["a"], "lines": [["1"]], "data": {"udhcpc": {"peak": 2180}}}})
+        self.assertIn("not measured", client_rows.document(run))
+        text = client_rows.short(run)
+        self.assertIn("| udhcpc | – | – | 2,180 | – | – |", text)
+        for name in ("usher-client", "dhclient", "dhcpcd"):
+            self.assertIn("| %s | –" % name, text)
+
+    def test_commands_have_no_gaps(self):
+        with tempfile.TemporaryDirectory() as d:
+            for c in clients.ALL:
+                argv = c.command(d, "/build/usher-client")
+                self.assertFalse([a for a in argv if "{" in a], argv)
+                for a in argv:
+                    if a.startswith(d) and os.path.basename(a) in ("hook", "conf"):
+                        self.assertTrue(os.path.exists(a), a)
+        self.assertEqual(len({c.name for c in clients.ALL}), len(clients.ALL))
 
 
 class Configs(unittest.TestCase):

@@ -51,6 +51,21 @@ def strace_calls(text):
     return out
 
 
+def strace_log(text):
+    """[(time, process, call)] of `strace -f -ttt -o`: one entry a call, also of one that another interrupted."""
+    out = []
+    for line in text.splitlines():
+        m = re.match(r"(\d+) +(\d+\.\d+) (\w+)\(", line)
+        if m:
+            out.append((float(m.group(2)), int(m.group(1)), m.group(3)))
+    return out
+
+
+def mapped_files(maps):
+    """Paths that /proc/PID/maps has mapped executable: the program and its libraries."""
+    return {m.group(1) for m in re.finditer(r"^\S+ ..x. \S+ \S+ \d+ +(/\S.*)$", maps, re.M)}
+
+
 def busy_until(log):
     """The time from which on the process of this log used nothing: a generator waits for the last answers
     after the phase that it measured."""

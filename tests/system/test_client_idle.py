@@ -14,7 +14,7 @@ _CPU_MS, _SWITCHES = 5, 8
 def test_client_idle(t, state):
     """No busy waiting."""
     scene = client_states.enter(t, state)
-    a = client_states.activity(scene, state, 0.8 if state in client_states.BRIEF else 1.0)
+    a = client_states.activity(scene, state, min(1.0, client_states.LONGEST.get(state, 1.0)))
     assert a.cpu_ms <= slack(_CPU_MS) and a.switches <= _SWITCHES, "%s: %.2f ms CPU and %.1f wakings a second" % (
         state, a.cpu_ms, a.switches)
     assert scene.client.end() == 0

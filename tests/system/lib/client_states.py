@@ -159,7 +159,8 @@ STATES = {"NO-LINK": _no_link, "INIT": _init, "SELECTING": _selecting, "REQUESTI
           "DECLINED": _declined, "BOUND": _bound, "RENEWING": _renewing, "REBINDING": _rebinding,
           "INIT-REBOOT": _init_reboot, "REBOOTING": _rebooting, "INFORMING": _informing, "INFORMED": _informed,
           "IPV6-ONLY": _ipv6_only, "RELEASED": _released}
-BRIEF = {"REBOOTING"}  # states that last less than two seconds
+# Seconds for which those can be looked at that end by themselves.
+LONGEST = {"REBOOTING": 0.8, "INIT": 3.0, "PROBING": 3.0, "INIT-REBOOT": 4.0}
 
 
 def enter(t, state):
