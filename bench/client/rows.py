@@ -111,7 +111,7 @@ def calls(ctx):
         with open(path, encoding="utf-8", errors="replace") as f:
             log = numbers.strace_log(f.read())
         return {"bound": sum(at <= r.wall for at, _, _ in log), "all": len(log), "processes": len({p for _, p, _ in log})}
-    data = _each(ctx, "system calls", once)
+    data = _each(ctx, "system calls", once, clients.ONE_EACH + [clients.USHER_FAST])
     return {"columns": ["client", "from exec to address and default route", "until %s s behind it" % REST, "processes in all"],
             "lines": [[n, figure(d["bound"]), figure(d["all"]), d["processes"]] for n, d in data.items()], "data": data}
 
@@ -173,7 +173,7 @@ def goals(results):
              ("the same from Kea", _value(results, "time", off, "Kea"), 3),
              ("at most 215 ms with the fast probe (ms)", _value(results, "time", fast, "usher-server"), 215),
              ("both processes in at most 1,000 kB (kB)", _value(results, "memory", fast, "peak"), 1000),
-             ("fewer than 100 system calls to the address", _value(results, "calls", off, "bound"), 99),
+             ("fewer than 100 system calls to the address, without probing", _value(results, "calls", off, "bound"), 99),
              ("no busy waiting in any state: at most 5 ms CPU a second (ms)", max(cpu, default=None), 5)]
     return [(text, v, None if v is None else v <= most) for text, v, most in list_]
 
@@ -207,7 +207,8 @@ def short(run):
                       figure(sum(sizes) // 1000 if None not in sizes else None)])
     f = run["facts"]
     return numbers.table(["", "exec to address, ms", "with conflict detection, ms", "peak memory, kB",
-                          "system calls until then", "program and libraries, kB"], lines) + (
-        "\n\n%s, Linux %s, %s; medians, one run, side by side. `sudo make bench-client` repeats it;\n"
+                          "system calls to the address", "program and libraries, kB"], lines) + (
+        "\n\n%s, Linux %s, %s; medians of one run, side by side; calls and memory without conflict\n"
+        "detection, except dhcpcd's; dhcpcd's 2 s of random delay left out of the first column. `sudo make bench-client` repeats it;\n"
         "[doc/performance.md](doc/performance.md#the-client) has the rest, and what each client was told.") % (
             f["cpu"], f["kernel"], f["date"])
