@@ -83,15 +83,16 @@ def test_client_ready(t, flags):
 def test_client_ready_late(t, flags):
     """The half that configures is held up while the lease comes: the process that was started waits for it."""
     t.wire()
-    t.server(**_ROUTER)
-    c = UsherClient(t, t.lab.ns("cli")).start("-p", c_pid := t.lab.path("pid"), *flags)
-    wait_for("the probe", lambda: os.path.exists(c.socket) and c.state()["state"] == "PROBING", slack(5), 0.005)
+    c = UsherClient(t, t.lab.ns("cli")).start("--no-probe", "--timeout", "30", "-p", c_pid := t.lab.path("pid"), *flags)
+    wait_for("a DISCOVER", lambda: os.path.exists(c.socket) and c.state()["state"] == "SELECTING", slack(5))
     with open(c_pid, encoding="utf-8") as f:
         pid = int(f.read())
     with open("/proc/%d/task/%d/children" % (pid, pid), encoding="utf-8") as f:
         helper = int(f.read())
     os.kill(helper, signal.SIGSTOP)
-    time.sleep(0.6)
+    s = t.server(**_ROUTER)
+    wait_for("the lease", s.leases, slack(10))
+    time.sleep(0.3)
     early, addresses = c.proc.poll(), c.addresses()
     os.kill(helper, signal.SIGCONT)
     assert early is None and not addresses, "it ended with %s before there was an address" % early

@@ -72,10 +72,10 @@ def _extend(net, c, on_clock):
         assert c.command("renew")["result"] == 0
     net.capture.answered(mark, _renewing(net.server), "a renewal", slack(5))
     c.wait_state("BOUND")
-    mark = net.capture.mark()
     if on_clock:
         net.lose_unicast()
-    else:
+    mark = net.capture.mark()
+    if not on_clock:
         assert c.command("rebind")["result"] == 0
     net.capture.answered(mark, _rebinding, "a rebinding", slack(8))
     c.wait_state("BOUND")

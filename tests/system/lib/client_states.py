@@ -160,7 +160,7 @@ STATES = {"NO-LINK": _no_link, "INIT": _init, "SELECTING": _selecting, "REQUESTI
           "INIT-REBOOT": _init_reboot, "REBOOTING": _rebooting, "INFORMING": _informing, "INFORMED": _informed,
           "IPV6-ONLY": _ipv6_only, "RELEASED": _released}
 # Seconds for which those can be looked at that end by themselves.
-LONGEST = {"REBOOTING": 0.8, "INIT": 3.0, "PROBING": 3.0, "INIT-REBOOT": 4.0}
+LONGEST = {"REBOOTING": 0.5, "INIT": 3.0, "PROBING": 3.0, "INIT-REBOOT": 4.0}
 
 
 def enter(t, state):
