@@ -21,6 +21,7 @@ MAY_USE = {
     "control": "base config runtime",
     "server": "base wire packet capture runtime config lease hook control",
     "client": "base wire packet capture runtime config control",
+    "gate": "base wire packet capture runtime config hook control script",
     "tools": "base wire packet capture config lease control",
 }
 MAX_LINES = 800

@@ -1,29 +1,19 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Packet slots, and the table of drop reasons. The statistics' names are spelled from the symbols
- * at compile time, character by character, so that drop.def says each name once.
+ * Packet slots, and the table of drop reasons.
  */
 #include "packet/packet.h"
 
-enum { NAME_LEN = 40 };
+#include "base/spell.h"
 
-/* Character i of s as it stands in a name; NUL behind its end. */
-#define AT(s, i)    ((i) < sizeof(s) ? (s)[(i) < sizeof(s) ? (i) : 0] : '\0')
-#define LOWER(c)    ((c) == '_' ? '-' : (c) >= 'A' && (c) <= 'Z' ? (c) + ('a' - 'A') : (c))
-#define CH(s, i)    LOWER(AT(s, i))
-#define CH4(s, i)   CH(s, i), CH(s, (i) + 1), CH(s, (i) + 2), CH(s, (i) + 3)
-#define CH16(s, i)  CH4(s, i), CH4(s, (i) + 4), CH4(s, (i) + 8), CH4(s, (i) + 12)
-#define SPELL(s)    {'d', 'r', 'o', 'p', '-', CH16(s, 0U), CH16(s, 16U), '\0'}
-
-static const char names[DROP_N][NAME_LEN] = {
+static const char names[DROP_N][SPELL_LEN] = {
 	[DROP_NONE] = "",
-#define D(symbol, statistic, sentence) [DROP_##symbol] = SPELL(#symbol),
+#define D(symbol, statistic, sentence) [DROP_##symbol] = SPELL_DROP(#symbol),
 #include "packet/drop.def"
 #undef D
 };
 
-#define D(symbol, statistic, sentence)                                                             \
-	_Static_assert(sizeof(#symbol) <= 32, "CH16 twice spells 32 characters");
+#define D(symbol, statistic, sentence) SPELL_FITS(#symbol);
 #include "packet/drop.def"
 #undef D
 

@@ -37,8 +37,12 @@ uint16_t checksum_fold(uint32_t sum)
 	return (uint16_t)~sum;
 }
 
+uint32_t checksum_pseudo(uint32_t src, uint32_t dst, uint8_t proto, size_t len)
+{
+	return (src >> 16) + (src & 0xffff) + (dst >> 16) + (dst & 0xffff) + proto + (uint32_t)len;
+}
+
 uint32_t checksum_pseudo_udp(uint32_t src, uint32_t dst, size_t len)
 {
-	return (src >> 16) + (src & 0xffff) + (dst >> 16) + (dst & 0xffff) + IP_PROTO_UDP +
-	       (uint32_t)len;
+	return checksum_pseudo(src, dst, IP_PROTO_UDP, len);
 }

@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * What all frame sources have in common: counting.
+ */
+#include "capture/frames_backend.h"
+
+#include <errno.h>
+
+int frames_recv(struct frames *f, struct frame *ret, size_t n)
+{
+	int r = f->ops->recv(f, ret, n < FRAMES_BATCH ? n : FRAMES_BATCH);
+
+	for (int i = 0; i < r; i++)
+		f->stats.octets += ret[i].len;
+	if (r > 0)
+		f->stats.received += (unsigned)r;
+	return r;
+}
+
+int frames_verdict(struct frames *f, const struct frame *fr, enum frame_verdict v, struct span data)
+{
+	int r;
+
+	if (v == FRAME_DROP) {
+		f->stats.dropped++;
+		if (f->ops->drop)
+			f->ops->drop(f, fr);
+		return 0;
+	}
+	r = f->ops->send(f, fr, data, false);
+	if (r < 0)
+		f->stats.send_errors++;
+	else
+		f->stats.accepted++;
+	return r;
+}
+
+int frames_inject(struct frames *f, const struct frame *like, struct span data)
+{
+	int r = f->passive ? -EROFS : f->ops->send(f, like, data, true);
+
+	if (r < 0)
+		f->stats.send_errors++;
+	else
+		f->stats.injected++;
+	return r;
+}
+
+int frames_flush(struct frames *f)
+{
+	return f->ops->flush ? f->ops->flush(f) : 0;
+}
+
+int frames_fd(const struct frames *f)
+{
+	return f->ops->fd ? f->ops->fd(f) : -1;
+}
+
+bool frames_ended(const struct frames *f)
+{
+	return f->ops->ended && f->ops->ended(f);
+}
+
+bool frames_passive(const struct frames *f)
+{
+	return f->passive;
+}
+
+const char *frames_port_name(const struct frames *f, unsigned port)
+{
+	return f->ops->port_name(f, port);
+}
+
+void frames_stats(const struct frames *f, struct frames_stats *ret)
+{
+	*ret = f->stats;
+	if (f->ops->source_drops)
+		ret->source_drops = f->ops->source_drops(f);
+}
+
+double frames_progress(const struct frames *f)
+{
+	return f->ops->progress ? f->ops->progress(f) : -1;
+}
+
+void frames_close(struct frames *f)
+{
+	if (f)
+		f->ops->close(f);
+}

@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * Whole frames in and out, each of them owed one verdict: what the gate stands on. Users see this
+ * header; a back end implements frames_backend.h. A source of frames belongs to one thread; nothing
+ * here blocks, and nothing allocates after open.
+ */
+#pragma once
+
+#include "base/attr.h"
+#include "base/span.h"
+
+struct frames;
+
+enum { FRAMES_BATCH = 64, FRAME_MAX_LEN = 65535 + 18 + 8 };
+
+/* What a frame begins with. */
+enum frame_link {
+	FRAME_ETHERNET,
+	FRAME_IPV4,	/* the IPv4 header */
+	FRAME_COOKED,	/* Linux cooked capture, version 1: 16 octets */
+	FRAME_NULL,	/* BSD loopback: 4 octets of address family */
+	FRAME_N_LINKS
+};
+
+enum frame_flag {
+	FRAME_CSUM_NOT_READY = 1, /* checksums are left to hardware: neither check nor trust them */
+	FRAME_TRUNCATED = 2,	  /* the source holds less of it than was on the wire */
+};
+
+/* One frame, lent until the source is asked for the next batch. Its verdict may come later, with a
+ * copy of this and octets of one's own. */
+struct frame {
+	uint8_t *data;
+	uint32_t len;
+	uint16_t port;	/* which interface of the source it came in by: 0, 1, … */
+	uint8_t link;	/* enum frame_link */
+	uint8_t flags;	/* enum frame_flag */
+	int64_t ts_ns;	/* wall clock at capture */
+	uint64_t id;	/* the source's own */
+};
+
+enum frame_verdict { FRAME_DROP, FRAME_ACCEPT };
+
+struct frames_stats {
+	uint64_t received, accepted, dropped, injected;
+	uint64_t send_errors;
+	uint64_t source_drops;	/* lost before we saw them, where the source knows */
+	uint64_t octets;	/* received */
+};
+
+/* Up to n (at most FRAMES_BATCH) frames. Count (0: none now), or -errno of a broken source;
+ * frames_ended() tells the end of a file. */
+int frames_recv(struct frames *f, struct frame *ret, size_t n) must_check;
+/*
+ * The one verdict of a frame. Accepted, `data` goes on its way: the frame's own octets or others;
+ * borrowed until frames_flush(). 0, or -errno: it could not go on (counted).
+ */
+int frames_verdict(struct frames *f, const struct frame *fr, enum frame_verdict v, struct span data);
+/* Sends a frame that was never received, as if `like` had been accepted; borrowed until frames_flush(). */
+int frames_inject(struct frames *f, const struct frame *like, struct span data);
+/* Lets go of what verdicts lent: after each batch. */
+int frames_flush(struct frames *f);
+/* To poll for reading; -1: always ready (files, memory). */
+int frames_fd(const struct frames *f);
+bool frames_ended(const struct frames *f);
+/* Verdicts change nothing: it only looks on. */
+bool frames_passive(const struct frames *f);
+/* Name of a port ("eth0", "in.pcap"); "" beyond. */
+const char *frames_port_name(const struct frames *f, unsigned port);
+void frames_stats(const struct frames *f, struct frames_stats *ret);
+/* How far a file has been read, 0 to 1; negative: no end is known. */
+double frames_progress(const struct frames *f);
+void frames_close(struct frames *f);
+
+/*
+ * Reads a capture file (pcap, pcapng; Ethernet, Linux cooked, BSD loopback, raw IP), writes what is
+ * accepted or injected to out_path (NULL: nowhere) with the time stamps it was received with. 0,
+ * -errno, -USHER_E_MALFORMED (no capture file), -USHER_E_UNSUPPORTED (another link type); reading a
+ * file that is cut off: -USHER_E_TRUNCATED.
+ */
+int frames_pcap_open(const char *in_path, const char *out_path, struct frames **ret) must_check;
+
+/* The test double: frames pushed are received, frames accepted or injected are popped. */
+int frames_memory_open(enum frame_link link, struct frames **ret) must_check;
+int frames_memory_push(struct frames *f, struct span data, uint16_t port, int64_t ts_ns, unsigned flags) must_check;
+/* Takes the oldest frame that went on into buf: its length, 0: none. */
+size_t frames_memory_pop(struct frames *f, uint8_t *buf, size_t cap, struct frame *ret);

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * For implementers of frame sources: the table every back end fills, and the head of its object.
+ * frames.c counts; a back end only does.
+ */
+#pragma once
+
+#include "capture/frames.h"
+
+struct frames_ops {
+	const char *name;
+	int (*recv)(struct frames *f, struct frame *ret, size_t n);
+	/* fr: of the frame, or of the one that an injected frame is like */
+	int (*send)(struct frames *f, const struct frame *fr, struct span data, bool injected);
+	void (*drop)(struct frames *f, const struct frame *fr);	/* NULL: nothing to do */
+	int (*flush)(struct frames *f);				/* NULL: nothing to do */
+	int (*fd)(const struct frames *f);			/* NULL: none to poll */
+	bool (*ended)(const struct frames *f);			/* NULL: never */
+	const char *(*port_name)(const struct frames *f, unsigned port);
+	double (*progress)(const struct frames *f);		/* NULL: not known */
+	uint64_t (*source_drops)(const struct frames *f);	/* NULL: not known */
+	void (*close)(struct frames *f);
+};
+
+struct frames {
+	const struct frames_ops *ops;
+	bool passive;
+	struct frames_stats stats;
+};

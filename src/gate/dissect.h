@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * For implementers of dissectors: the engine from inside, and what every dissector calls. A dissector
+ * reads its header with wire/, sets the packet's offsets, raises its events and names the next one.
+ */
+#pragma once
+
+#include "base/cursor.h"
+#include "gate/gate.h"
+
+enum { GATE_MAX_LISTENERS = 16 };
+
+struct gate_listeners {
+	uint32_t n;
+	struct {
+		gate_listener_fn fn;
+		void *ctx;
+	} at[GATE_MAX_LISTENERS];
+};
+
+struct gate {
+	struct frames *frames;
+	struct log *log;
+	uint32_t loaded;		/* a bit a dissector */
+	bool pass_through, fail_open, ignore_checksums;
+	int64_t now_ns;			/* of the packet at hand */
+	struct flow_table *flows;
+	struct gate_packet pkt;
+	struct gate_counters counters;
+	uint8_t *scratch;		/* [FRAME_MAX_LEN]: a packet that grew */
+	struct gate_listeners listeners[EVENT_N];
+	struct frame batch[FRAMES_BATCH];
+};
+
+/* Tells the listeners. False: one of them ended the walk, receive gives GATE_DROP. */
+bool gate_raise_slow(struct gate *g, enum gate_event e, struct gate_packet *p, struct flow *f);
+
+static inline bool gate_raise(struct gate *g, enum gate_event e, struct gate_packet *p, struct flow *f)
+{
+	return likely(!g->listeners[e].n) || gate_raise_slow(g, e, p, f);
+}
+
+/* The same with the verdict of the walk: GATE_DROP, or what was to come. */
+static inline int gate_next_dissector(const struct gate *g, enum gate_dissector d)
+{
+	return d != DISSECT_N && (g->loaded & UINT32_C(1) << d) ? (int)d : GATE_ACCEPT;
+}
+
+/* It cannot be read, or there is no room: GATE_DROP, or GATE_ACCEPT under fail_open. */
+int gate_undecided(struct gate *g, struct gate_packet *p, enum gate_drop why);
+
+/* A cursor from octet `off` to the end of the frame, or of the datagram behind the IPv4 header. */
+struct rd gate_rd(const struct gate_packet *p, uint32_t off);
+
+#define D(symbol, name, parents, receive, send, what) int receive(struct gate *g, struct gate_packet *p);
+#include "gate/dissectors.def"
+#undef D
+void send_ipv4(struct gate *g, struct gate_packet *p);
+void send_icmp(struct gate *g, struct gate_packet *p);
+void send_udp(struct gate *g, struct gate_packet *p);

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * From stateless to stateful for datagrams: udp_connection. The client is who sent first.
+ */
+#include "gate/dissect.h"
+#include "wire/checksum.h"
+#include "wire/udp.h"
+
+/* Right, absent, or left to hardware by the sender: then the field holds the pseudo header's sum only, as
+ * captures made on the sending machine show it. */
+static bool checksum_fits(const struct gate *g, const struct gate_packet *p)
+{
+	struct rd r = gate_rd(p, p->p.l4);
+	struct span datagram = rd_bytes(&r, (size_t)p->l4_len + p->p.app_len);
+	struct udp_hdr udp;
+	uint16_t sum;
+
+	if (g->ignore_checksums || p->frame.flags & FRAME_CSUM_NOT_READY || udp_csum_ok(p->p.src, p->p.dst, datagram))
+		return true;
+	r = rd_init(datagram);
+	sum = (uint16_t)~checksum_fold(checksum_pseudo_udp(p->p.src, p->p.dst, datagram.n));
+	return udp_read(&r, &udp) && udp.csum == sum;
+}
+
+static void key_of(const struct gate_packet *p, struct flow_key *k)
+{
+	*k = (struct flow_key){
+		.src = p->p.src,
+		.dst = p->p.dst,
+		.sport = p->p.sport,
+		.dport = p->p.dport,
+		.vlan = p->p.vlan_id,
+		.proto = p->proto,
+	};
+}
+
+/* GATE_ACCEPT: go on with p->flow. */
+static int begin_flow(struct gate *g, struct gate_packet *p, const struct flow_key *key)
+{
+	p->flow = flow_add(g->flows, key, g->now_ns);
+	p->direction = GATE_UP;
+	if (!p->flow)
+		return gate_undecided(g, p, GATE_DROP_FLOW_LIMIT);
+	if (gate_raise(g, EVENT_UDP_CONNECTION_new_connection, p, p->flow))
+		return GATE_ACCEPT;
+	p->flow->dropped = true;
+	return GATE_DROP;
+}
+
+int receive_udp_connection(struct gate *g, struct gate_packet *p)
+{
+	struct flow_key key;
+	struct flow *f;
+	int r;
+
+	if (!checksum_fits(g, p))
+		return gate_undecided(g, p, GATE_DROP_UDP_CHECKSUM);
+	key_of(p, &key);
+	p->flow = flow_find(g->flows, &key, &p->direction);
+	if (!p->flow) {
+		r = begin_flow(g, p, &key);
+		if (r == GATE_DROP || !p->flow)
+			return r;
+	}
+	f = p->flow;
+	flow_touch(g->flows, f, p->direction == GATE_DOWN || f->packets[GATE_DOWN] ? FLOW_DATAGRAMS : FLOW_NEW, g->now_ns);
+	f->packets[p->direction]++;
+	f->octets[p->direction] += p->p.len;
+	if (f->dropped) {
+		p->drop = GATE_DROP_FLOW_DROPPED;
+		return GATE_DROP;
+	}
+	if (!gate_raise(g, EVENT_UDP_CONNECTION_receive_packet, p, f) ||
+	    !gate_raise(g, EVENT_UDP_CONNECTION_receive_data, p, f))
+		return GATE_DROP;
+	return GATE_ACCEPT;
+}

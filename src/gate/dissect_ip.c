@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * IPv4, ICMP and UDP, each datagram by itself. Every length comes from the octets and is checked
+ * against the one around it (RFC 791 3.1, RFC 768, RFC 792).
+ */
+#include "base/error.h"
+#include "gate/dissect.h"
+#include "gate/verdict.h"
+#include "wire/checksum.h"
+#include "wire/ipv4.h"
+#include "wire/udp.h"
+
+enum {
+	IPV4_LEN_OFF = 2,
+	IPV4_CSUM_OFF = 10,
+	ICMP_HDR_LEN = 4,
+	ICMP_CSUM_OFF = 2,
+	UDP_LEN_OFF = 4,
+	UDP_CSUM_OFF = 6,
+	DHCP_SERVER_PORT = 67,
+	DHCP_CLIENT_PORT = 68,
+};
+
+static int next_of_proto(const struct gate *g, uint8_t proto)
+{
+	switch (proto) {
+	case IPV4_PROTO_ICMP:
+		return gate_next_dissector(g, DISSECT_ICMP);
+	case IPV4_PROTO_UDP:
+		return gate_next_dissector(g, DISSECT_UDP);
+	default:
+		return GATE_ACCEPT;
+	}
+}
+
+static int read_ipv4(struct gate *g, struct gate_packet *p, struct ipv4_hdr *ip)
+{
+	struct rd r = gate_rd(p, p->p.l3);
+	int e = ipv4_read(&r, ip);
+
+	if (e < 0)
+		return gate_undecided(g, p, GATE_DROP_IPV4_HEADER);
+	if (!ip->csum_ok && !(p->frame.flags & FRAME_CSUM_NOT_READY))
+		return gate_undecided(g, p, GATE_DROP_IPV4_CHECKSUM);
+	if (ip->total_len > p->p.len - p->p.l3)
+		return gate_undecided(g, p, GATE_DROP_IPV4_LENGTH);
+	p->l3_len = ip->hdr_len;
+	p->p.l4 = (uint16_t)(p->p.l3 + ip->hdr_len);
+	p->end = (uint32_t)p->p.l3 + ip->total_len;
+	p->proto = ip->proto;
+	p->p.src = ip->src;
+	p->p.dst = ip->dst;
+	return DISSECT_IPV4;
+}
+
+int receive_ipv4(struct gate *g, struct gate_packet *p)
+{
+	struct ipv4_hdr ip;
+	int next = read_ipv4(g, p, &ip);
+
+	if (next < 0)
+		return next;
+	if (!gate_raise(g, EVENT_IPV4_receive_packet, p, NULL))
+		return GATE_DROP;
+	if (ipv4_is_fragment(&ip))
+		return GATE_ACCEPT;
+	return next_of_proto(g, p->proto);
+}
+
+void send_ipv4(struct gate *g, struct gate_packet *p)
+{
+	(void)g;
+	if (p->dirty & DIRTY_LENGTH)
+		verdict_be16(p, p->p.l3 + (uint32_t)IPV4_LEN_OFF, (uint16_t)(p->end - p->p.l3));
+	if (p->dirty & (DIRTY_L3 | DIRTY_LENGTH))
+		verdict_checksum(p, p->p.l3 + (uint32_t)IPV4_CSUM_OFF, 0, p->p.l3, p->l3_len);
+}
+
+int receive_icmp(struct gate *g, struct gate_packet *p)
+{
+	if (p->end - p->p.l4 < ICMP_HDR_LEN)
+		return gate_undecided(g, p, GATE_DROP_ICMP_HEADER);
+	p->l4_len = ICMP_HDR_LEN;
+	p->p.app = (uint16_t)(p->p.l4 + ICMP_HDR_LEN);
+	p->p.app_len = (uint16_t)(p->end - p->p.app);
+	return gate_raise(g, EVENT_ICMP_receive_packet, p, NULL) ? GATE_ACCEPT : GATE_DROP;
+}
+
+void send_icmp(struct gate *g, struct gate_packet *p)
+{
+	(void)g;
+	if (p->dirty & (DIRTY_L4 | DIRTY_APP | DIRTY_LENGTH))
+		verdict_checksum(p, p->p.l4 + (uint32_t)ICMP_CSUM_OFF, 0, p->p.l4, p->end - p->p.l4);
+}
+
+int receive_udp(struct gate *g, struct gate_packet *p)
+{
+	struct rd r = gate_rd(p, p->p.l4);
+	uint32_t left = p->end - p->p.l4;
+	struct udp_hdr udp;
+
+	if (!udp_read(&r, &udp) || udp.len < UDP_HDR_LEN || udp.len > left)
+		return gate_undecided(g, p, GATE_DROP_UDP_HEADER);
+	p->l4_len = UDP_HDR_LEN;
+	p->p.sport = udp.sport;
+	p->p.dport = udp.dport;
+	p->p.app = (uint16_t)(p->p.l4 + UDP_HDR_LEN);
+	p->p.app_len = (uint16_t)(udp.len - UDP_HDR_LEN);
+	if (!gate_raise(g, EVENT_UDP_receive_packet, p, NULL))
+		return GATE_DROP;
+	return gate_next_dissector(g, DISSECT_UDP_CONNECTION);
+}
+
+void send_udp(struct gate *g, struct gate_packet *p)
+{
+	uint32_t len = (uint32_t)p->l4_len + p->p.app_len;
+	uint32_t at = p->p.l4 + (uint32_t)UDP_CSUM_OFF;
+	struct rd r = gate_rd(p, at);
+
+	(void)g;
+	if (p->dirty & DIRTY_LENGTH)
+		verdict_be16(p, p->p.l4 + (uint32_t)UDP_LEN_OFF, (uint16_t)len);
+	/* a sender that made none has none (RFC 768) */
+	if (rd_be16(&r) == 0 || !(p->dirty || p->frame.flags & FRAME_CSUM_NOT_READY))
+		return;
+	verdict_checksum(p, at, checksum_pseudo_udp(p->p.src, p->p.dst, len), p->p.l4, len);
+	r = gate_rd(p, at);
+	/* zero would mean: none */
+	if (rd_be16(&r) == 0)
+		verdict_be16(p, at, UINT16_MAX);
+}

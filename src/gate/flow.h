@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * Flows: the two directions of a conversation, found by one look-up. Bounded: memory is taken when the
+ * table is made, and when it is full the flow that waited longest in the most expendable queue goes.
+ * Time-outs are queues, one a duration, ordered by last use: to touch a flow and to find those that
+ * are over costs the same with one flow and with a million. One table a worker, one thread.
+ */
+#pragma once
+
+#include "base/attr.h"
+#include "base/hash.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* Time-outs; the first to be given up for a new flow come first. */
+enum flow_queue {
+	FLOW_NEW,		/* nothing came back yet */
+	FLOW_CLOSING,		/* over, stragglers may come */
+	FLOW_DATAGRAMS,		/* both directions were seen */
+	FLOW_ESTABLISHED,	/* TCP after its handshake */
+	FLOW_N_QUEUES
+};
+
+/* Ends as the first packet had them: src is the client. Host order. */
+struct flow_key {
+	uint32_t src, dst;
+	uint16_t sport, dport;
+	uint16_t vlan;
+	uint8_t proto;
+};
+
+struct flow {
+	struct flow_key key;
+	uint32_t next, newer, older;	/* in its bucket and queue */
+	uint32_t bucket;
+	uint32_t generation;		/* another one for each flow in this place */
+	uint8_t queue;			/* enum flow_queue */
+	uint8_t app;			/* enum gate_dissector that gets its data */
+	bool live, dropped;
+	uint64_t id;
+	int64_t first_ns, last_ns;
+	uint64_t packets[2], octets[2];	/* by enum gate_direction */
+	void *transport, *state;	/* of the connection's and the application's dissector */
+	int script;			/* of scripts: a reference, 0: none */
+};
+
+struct flow_table;
+
+struct flow_limits {
+	uint32_t max_flows;		/* at least 1 */
+	int64_t timeout_ns[FLOW_N_QUEUES];
+};
+
+/* Called when a flow ends, whatever the reason, before its place is used again. */
+typedef void (*flow_end_fn)(void *ctx, struct flow *f, bool evicted);
+
+int flow_table_new(const struct flow_limits *l, const struct hash_key *key, flow_end_fn end, void *ctx,
+		   struct flow_table **ret) must_check;
+/* Ends all flows. */
+void flow_table_free(struct flow_table *t);
+
+/* The flow between these ends, either way round, and which way it is; NULL: none. */
+struct flow *flow_find(struct flow_table *t, const struct flow_key *key, uint8_t *ret_direction);
+/* Makes room if it has to; NULL only if a flow that is being ended holds the last place. */
+struct flow *flow_add(struct flow_table *t, const struct flow_key *key, int64_t now_ns);
+/* It was used: it is the youngest of the queue. */
+void flow_touch(struct flow_table *t, struct flow *f, enum flow_queue q, int64_t now_ns);
+void flow_end(struct flow_table *t, struct flow *f);
+/* Ends those whose time is over, at most n. How many. */
+unsigned flow_expire(struct flow_table *t, int64_t now_ns, unsigned n);
+
+struct flow_stats {
+	uint32_t live, max;
+	uint64_t added, ended, expired, evicted;
+};
+void flow_stats(const struct flow_table *t, struct flow_stats *ret);
+/* Walks over the live ones: the first with an index of at least *at, which is moved behind it; NULL: no more. */
+struct flow *flow_each(struct flow_table *t, uint32_t *at);

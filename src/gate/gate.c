@@ -1,0 +1,292 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * The walk. A packet goes down the dissectors: each owns it until it names the next one. When one
+ * accepts, the way goes back up, and each makes its header right. What comes out is one verdict for
+ * each frame that came in. The order is in dissectors.def; here is only the walking.
+ */
+#include "gate/dissect.h"
+
+#include "base/cleanup.h"
+#include "base/clock.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+enum { EXPIRE_A_TURN = 256, ARENA_LEN = 64 * 1024 };
+
+#define B(symbol) (UINT32_C(1) << DISSECT_##symbol)
+
+static const struct {
+	const char *name;
+	uint32_t parents;
+	int (*receive)(struct gate *g, struct gate_packet *p);
+	void (*send)(struct gate *g, struct gate_packet *p);
+} dissectors[DISSECT_N] = {
+#define D(symbol, name, parents, receive, send, what) [DISSECT_##symbol] = {name, parents, receive, send},
+#include "gate/dissectors.def"
+#undef D
+};
+
+const char *gate_dissector_name(enum gate_dissector d)
+{
+	return (unsigned)d < DISSECT_N ? dissectors[d].name : "";
+}
+
+enum gate_dissector gate_dissector_find(const char *name)
+{
+	int d = 0;
+
+	while (d < DISSECT_N && strcmp(dissectors[d].name, name) != 0)
+		d++;
+	return (enum gate_dissector)d;
+}
+
+void gate_load(struct gate *g, enum gate_dissector d)
+{
+	if (g->loaded & UINT32_C(1) << d)
+		return;
+	g->loaded |= UINT32_C(1) << d;
+	for (unsigned i = 0; i < DISSECT_N; i++)
+		if (dissectors[d].parents & UINT32_C(1) << i)
+			gate_load(g, (enum gate_dissector)i);
+}
+
+bool gate_loaded(const struct gate *g, enum gate_dissector d)
+{
+	return g->loaded & UINT32_C(1) << d;
+}
+
+int gate_listen(struct gate *g, enum gate_event e, gate_listener_fn fn, void *ctx)
+{
+	struct gate_listeners *l = &g->listeners[e];
+
+	if (l->n == GATE_MAX_LISTENERS)
+		return -ENOSPC;
+	l->at[l->n].fn = fn;
+	l->at[l->n++].ctx = ctx;
+	return 0;
+}
+
+bool gate_raise_slow(struct gate *g, enum gate_event e, struct gate_packet *p, struct flow *f)
+{
+	const struct gate_listeners *l = &g->listeners[e];
+
+	for (uint32_t i = 0; i < l->n; i++)
+		if (!l->at[i].fn(l->at[i].ctx, g, p, f))
+			return false;
+	return true;
+}
+
+void gate_drop(struct gate_packet *p, enum gate_drop why)
+{
+	p->stopped = true;
+	if (p->drop == GATE_DROP_NONE)
+		p->drop = why;
+}
+
+int gate_undecided(struct gate *g, struct gate_packet *p, enum gate_drop why)
+{
+	if (g->fail_open) {
+		g->counters.failed_open++;
+		g->counters.drops[why]++;
+		return GATE_ACCEPT;
+	}
+	p->drop = why;
+	return GATE_DROP;
+}
+
+struct rd gate_rd(const struct gate_packet *p, uint32_t off)
+{
+	uint32_t end = p->p.l3 != PACKET_NO_LAYER && off > p->p.l3 ? p->end : p->p.len;
+
+	return rd_init(off <= end ? span_of(p->p.data + off, end - off) : SPAN_NULL);
+}
+
+/* --- The walk ------------------------------------------------------------------------------------ */
+
+static int walk_down(struct gate *g, struct gate_packet *p)
+{
+	int d = DISSECT_RAW;
+
+	while (d >= 0 && p->depth < GATE_MAX_DEPTH) {
+		g->counters.seen[d]++;
+		p->stack[p->depth++] = (uint8_t)d;
+		d = dissectors[d].receive(g, p);
+	}
+	return d < 0 ? d : GATE_ACCEPT;
+}
+
+/* Which event a dissector raises on the way up, plus one; 0: none. */
+static const int send_events[DISSECT_N] = {
+#define SEND(d, name) [DISSECT_##d] = EVENT_##d##_##name + 1,
+#define OTHER(d, name)
+#define STREAMED(d, name)
+#define E(d, name, kind) kind(d, name)
+#include "gate/events.def"
+#undef E
+#undef STREAMED
+#undef OTHER
+#undef SEND
+};
+
+/* False: a listener stopped it on its way out. */
+static bool walk_up(struct gate *g, struct gate_packet *p)
+{
+	for (unsigned i = p->depth; i > 0; i--) {
+		unsigned d = p->stack[i - 1];
+
+		if (send_events[d] && !gate_raise(g, (enum gate_event)(send_events[d] - 1), p, p->flow))
+			return false;
+		if (dissectors[d].send && (p->dirty || p->frame.flags & FRAME_CSUM_NOT_READY))
+			dissectors[d].send(g, p);
+	}
+	return true;
+}
+
+static void begin(struct gate *g, struct gate_packet *p, const struct frame *f)
+{
+	struct arena arena = p->p.arena;
+	uint32_t generation = p->generation + 1;
+
+	*p = (struct gate_packet){
+		.p = {
+			.data = f->data,
+			.cap = f->len,
+			.len = f->len,
+			.l2 = PACKET_NO_LAYER,
+			.l3 = PACKET_NO_LAYER,
+			.l4 = PACKET_NO_LAYER,
+			.app = PACKET_NO_LAYER,
+			.ts_ns = f->ts_ns,
+			.arena = arena,
+		},
+		.frame = *f,
+		.generation = generation,
+	};
+	if (f->flags & FRAME_CSUM_NOT_READY)
+		p->p.flags |= PACKET_CSUM_NOT_READY;
+	if (f->flags & FRAME_TRUNCATED)
+		p->p.flags |= PACKET_TRUNCATED;
+	arena_reset(&p->p.arena);
+	/* time does not run backwards because two interfaces are read in turn */
+	if (f->ts_ns > g->now_ns)
+		g->now_ns = f->ts_ns;
+	g->counters.packets++;
+}
+
+static void verdict(struct gate *g, struct gate_packet *p, int how)
+{
+	if (how == GATE_DROP && !g->pass_through) {
+		g->counters.dropped++;
+		g->counters.drops[p->drop]++;
+		(void)frames_verdict(g->frames, &p->frame, FRAME_DROP, SPAN_NULL);
+		return;
+	}
+	if (how == GATE_HOLD && !g->pass_through) {
+		g->counters.held++;
+		return;
+	}
+	g->counters.accepted++;
+	g->counters.modified += p->dirty != 0;
+	if (frames_verdict(g->frames, &p->frame, FRAME_ACCEPT, span_of(p->p.data, p->p.len)) < 0)
+		g->counters.drops[GATE_DROP_SEND_FAILED]++;
+	/* scratch is used again by the next packet */
+	if (p->p.data == g->scratch)
+		(void)frames_flush(g->frames);
+}
+
+static void one(struct gate *g, const struct frame *f)
+{
+	struct gate_packet *p = &g->pkt;
+	int how;
+
+	begin(g, p, f);
+	how = walk_down(g, p);
+	if (how == GATE_ACCEPT && !walk_up(g, p))
+		how = GATE_DROP;
+	verdict(g, p, how);
+	p->generation++;
+}
+
+int gate_turn(struct gate *g)
+{
+	int n = frames_recv(g->frames, g->batch, FRAMES_BATCH);
+
+	for (int i = 0; i < n; i++)
+		one(g, &g->batch[i]);
+	(void)frames_flush(g->frames);
+	if (g->flows)
+		(void)flow_expire(g->flows, g->now_ns, EXPIRE_A_TURN);
+	return n;
+}
+
+/* --- Life ------------------------------------------------------------------------------------------ */
+
+const struct gate_counters *gate_counters(const struct gate *g)
+{
+	return &g->counters;
+}
+
+struct flow_table *gate_flows(struct gate *g)
+{
+	return g->flows;
+}
+
+void gate_opts_default(struct gate_opts *o)
+{
+	*o = (struct gate_opts){
+		.flows = {
+			.max_flows = 1 << 20,
+			.timeout_ns = {
+				[FLOW_NEW] = 30 * NS_PER_S,
+				[FLOW_CLOSING] = 60 * NS_PER_S,
+				[FLOW_DATAGRAMS] = 60 * NS_PER_S,
+				[FLOW_ESTABLISHED] = 7200 * NS_PER_S,
+			},
+		},
+	};
+}
+
+static void flow_ended(void *ctx, struct flow *f, bool evicted)
+{
+	struct gate *g = ctx;
+
+	(void)evicted;
+	(void)gate_raise(g, EVENT_UDP_CONNECTION_end_connection, NULL, f);
+}
+
+int gate_new(const struct gate_opts *o, struct gate **ret)
+{
+	struct gate *g = calloc(1, sizeof(*g));
+	void *arena = malloc(ARENA_LEN);
+	int r = g && arena ? 0 : -ENOMEM;
+
+	if (r == 0) {
+		g->frames = o->frames;
+		g->log = o->log;
+		g->pass_through = o->pass_through;
+		g->fail_open = o->fail_open;
+		g->ignore_checksums = o->ignore_checksums;
+		g->scratch = malloc(FRAME_MAX_LEN);
+		arena_init_fixed(&g->pkt.p.arena, TAKE(arena), ARENA_LEN);
+		gate_load(g, DISSECT_RAW);
+		r = g->scratch ? flow_table_new(&o->flows, &o->hash_key, flow_ended, g, &g->flows) : -ENOMEM;
+	}
+	if (r < 0) {
+		free(arena);
+		gate_free(g);
+		return r;
+	}
+	*ret = g;
+	return 0;
+}
+
+void gate_free(struct gate *g)
+{
+	if (!g)
+		return;
+	flow_table_free(g->flows);
+	free(g->pkt.p.arena.base);
+	free(g->scratch);
+	free(g);
+}

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * The gate's engine, one a worker: takes frames from a source, lets them walk down the dissectors of
+ * dissectors.def and back up, and gives each its verdict. One thread; workers share nothing here.
+ */
+#pragma once
+
+#include "gate/flow.h"
+#include "gate/gate_packet.h"
+
+struct frames;
+struct gate;
+struct log;
+
+enum gate_event {
+#define E(dissector, name, kind) EVENT_##dissector##_##name,
+#include "gate/events.def"
+#undef E
+	EVENT_N
+};
+
+struct gate_opts {
+	struct frames *frames;		/* borrowed */
+	struct log *log;		/* borrowed; NULL: silent */
+	bool pass_through;		/* look at everything, block and change nothing */
+	bool fail_open;			/* what cannot be decided goes on */
+	bool ignore_checksums;		/* of UDP and TCP */
+	struct flow_limits flows;
+	struct hash_key hash_key;
+};
+
+/* Limits that suit a machine of today. */
+void gate_opts_default(struct gate_opts *o);
+int gate_new(const struct gate_opts *o, struct gate **ret) must_check;
+/* Ends all flows; the source stays open. */
+void gate_free(struct gate *g);
+
+/* Loads a dissector and those it stands on; packets reach only loaded ones. */
+void gate_load(struct gate *g, enum gate_dissector d);
+bool gate_loaded(const struct gate *g, enum gate_dissector d);
+const char *gate_dissector_name(enum gate_dissector d);
+/* By name; DISSECT_N: none. */
+enum gate_dissector gate_dissector_find(const char *name);
+
+/*
+ * One batch: receives, walks, gives verdicts, ends flows whose time is over. How many frames, or -errno
+ * of a source that broke.
+ */
+int gate_turn(struct gate *g) must_check;
+
+struct gate_counters {
+	uint64_t packets;			/* that began the walk */
+	uint64_t seen[DISSECT_N];		/* reached the dissector */
+	uint64_t accepted, dropped, held, modified;
+	uint64_t failed_open;			/* could not be decided and went on */
+	uint64_t drops[GATE_DROP_N];
+};
+const struct gate_counters *gate_counters(const struct gate *g);
+struct flow_table *gate_flows(struct gate *g);
+
+/* A listener in C. p is NULL at end_connection, f outside of flows. False: the walk stops, and it has set p->drop. */
+typedef bool (*gate_listener_fn)(void *ctx, struct gate *g, struct gate_packet *p, struct flow *f);
+int gate_listen(struct gate *g, enum gate_event e, gate_listener_fn fn, void *ctx) must_check;
+/* For listeners: the packet goes no further. */
+void gate_drop(struct gate_packet *p, enum gate_drop why);

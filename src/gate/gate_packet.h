@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * A packet on its way through the dissectors: the slot of packet/packet.h (octets and offsets), and
+ * what the gate found out. There is one a worker, used again for each packet; what has to outlive
+ * the walk is copied (held.h). Octets are written through verdict.h only.
+ */
+#pragma once
+
+#include "capture/frames.h"
+#include "packet/packet.h"
+
+struct flow;
+struct held;
+
+enum gate_dissector {
+#define D(symbol, name, parents, receive, send, what) DISSECT_##symbol,
+#include "gate/dissectors.def"
+#undef D
+	DISSECT_N
+};
+
+/* What a dissector's receive gives: the next one, or how the walk ends. */
+enum gate_next {
+	GATE_ACCEPT = -1,
+	GATE_DROP = -2,	/* with gate_packet.drop set */
+	GATE_HOLD = -3,	/* kept by copy; its verdict comes later */
+};
+
+enum gate_drop {
+	GATE_DROP_NONE,
+#define G(symbol, kind, sentence) GATE_DROP_##symbol,
+#include "gate/drop.def"
+#undef G
+	GATE_DROP_N
+};
+
+enum gate_drop_kind { GATE_KIND_RULE, GATE_KIND_MALFORMED, GATE_KIND_LIMIT };
+
+struct gate_drop_info {
+	const char *symbol, *name, *sentence;	/* "RULE", "drop-rule", ... */
+	enum gate_drop_kind kind;
+};
+
+const struct gate_drop_info *gate_drop_info(enum gate_drop d);
+
+/* Direction of a packet of a flow: up is from the client to the server. */
+enum gate_direction { GATE_UP, GATE_DOWN };
+
+/* Which parts were written: what has to be made right before it goes on. */
+enum gate_dirty { DIRTY_L2 = 1, DIRTY_L3 = 2, DIRTY_L4 = 4, DIRTY_APP = 8, DIRTY_LENGTH = 16 };
+
+enum { GATE_MAX_DEPTH = 8 };
+
+struct gate_packet {
+	struct packet p;
+	struct frame frame;	/* as lent by the source; its octets are p.data until they grow */
+	uint32_t generation;	/* another one for each packet: handles of scripts know by it */
+	uint16_t eth_type;	/* behind the tags; 0: no Ethernet */
+	uint32_t end;		/* octet behind the IPv4 datagram: what follows is padding */
+	uint8_t proto;
+	uint8_t l3_len;		/* IPv4 header, options included */
+	uint8_t l4_len;		/* TCP, UDP, ICMP header */
+	uint8_t n_tags;
+	uint8_t depth, stack[GATE_MAX_DEPTH];
+	uint8_t direction;	/* enum gate_direction, with a flow */
+	uint8_t dirty;		/* enum gate_dirty */
+	bool stopped;		/* a rule dropped it */
+	bool created;		/* made by a rule: no frame was received */
+	bool keep_fragments;	/* a rule wants fragments as they are */
+	enum gate_drop drop;
+	struct flow *flow;
+	struct held *fragments;	/* of a datagram that was put together: the frames it came in */
+};

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * TCP headers (RFC 9293 3.1). Pure; reading checks form, not sense.
+ */
+#pragma once
+
+#include "base/cursor.h"
+
+enum { TCP_HDR_LEN = 20, TCP_MAX_HDR_LEN = 60 };
+
+enum tcp_flag {
+	TCP_FIN = 1,
+	TCP_SYN = 2,
+	TCP_RST = 4,
+	TCP_PSH = 8,
+	TCP_ACK = 16,
+	TCP_URG = 32,
+	TCP_ECE = 64,
+	TCP_CWR = 128,
+};
+
+struct tcp_hdr {
+	uint16_t sport, dport;
+	uint32_t seq, ack;
+	uint8_t hdr_len;	/* octets, options included */
+	uint8_t res;		/* the four reserved bits */
+	uint8_t flags;		/* enum tcp_flag */
+	uint16_t wnd, csum, urp;
+	struct span options;	/* borrowed from the input */
+};
+
+/* 0; -USHER_E_TRUNCATED: no whole header; -USHER_E_MALFORMED: the data offset is under five words. */
+int tcp_read(struct rd *r, struct tcp_hdr *ret) must_check;
+/* Is the checksum over segment (header and data) right? */
+bool tcp_csum_ok(uint32_t src, uint32_t dst, struct span segment);
+/* A header with options (padded to words), checksum 0; hdr_len and csum are not looked at. */
+void tcp_write(struct wr *w, const struct tcp_hdr *h);
+
+/* Sequence numbers wrap (RFC 9293 3.4): is a before b? */
+static inline bool tcp_before(uint32_t a, uint32_t b)
+{
+	return (int32_t)(a - b) < 0;
+}
