@@ -6,6 +6,7 @@
 #pragma once
 
 #include "base/cursor.h"
+#include "gate/defrag.h"
 #include "gate/gate.h"
 
 enum { GATE_MAX_LISTENERS = 16 };
@@ -25,9 +26,12 @@ struct gate {
 	bool pass_through, fail_open, ignore_checksums;
 	int64_t now_ns;			/* of the packet at hand */
 	struct flow_table *flows;
+	struct held_pool *held;
+	struct defrag *defrag;
 	struct gate_packet pkt;
 	struct gate_counters counters;
-	uint8_t *scratch;		/* [FRAME_MAX_LEN]: a packet that grew */
+	uint8_t *scratch;		/* [FRAME_MAX_LEN]: a packet that grew, or was in pieces */
+	uint8_t *piece;			/* [FRAME_MAX_LEN]: a fragment of one that was changed */
 	struct gate_listeners listeners[EVENT_N];
 	struct frame batch[FRAMES_BATCH];
 };
@@ -48,6 +52,12 @@ static inline int gate_next_dissector(const struct gate *g, enum gate_dissector 
 
 /* It cannot be read, or there is no room: GATE_DROP, or GATE_ACCEPT under fail_open. */
 int gate_undecided(struct gate *g, struct gate_packet *p, enum gate_drop why);
+
+/* A held frame goes on, as it is or with other octets, or is dropped; a no-op if its verdict was given. */
+void gate_release(struct gate *g, struct held *h, int how, enum gate_drop why);
+void gate_release_as(struct gate *g, const struct held *h, struct span octets);
+/* The same for all frames of a datagram that was put together, which go on in pieces if it was changed. */
+void gate_release_fragments(struct gate *g, struct gate_packet *p, int how);
 
 /* A cursor from octet `off` to the end of the frame, or of the datagram behind the IPv4 header. */
 struct rd gate_rd(const struct gate_packet *p, uint32_t off);

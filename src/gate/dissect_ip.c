@@ -5,6 +5,7 @@
  */
 #include "base/error.h"
 #include "gate/dissect.h"
+#include "gate/fragment.h"
 #include "gate/verdict.h"
 #include "wire/checksum.h"
 #include "wire/ipv4.h"
@@ -62,8 +63,15 @@ int receive_ipv4(struct gate *g, struct gate_packet *p)
 		return next;
 	if (!gate_raise(g, EVENT_IPV4_receive_packet, p, NULL))
 		return GATE_DROP;
-	if (ipv4_is_fragment(&ip))
+	if (ipv4_is_fragment(&ip) && !p->keep_fragments) {
+		next = gate_reassemble(g, p, &ip);
+		if (next < 0)
+			return next;
+		if (!gate_raise(g, EVENT_IPV4_receive_packet_reassembled, p, NULL))
+			return GATE_DROP;
+	} else if (ipv4_is_fragment(&ip)) {
 		return GATE_ACCEPT;
+	}
 	return next_of_proto(g, p->proto);
 }
 

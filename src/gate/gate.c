@@ -12,7 +12,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-enum { EXPIRE_A_TURN = 256, ARENA_LEN = 64 * 1024 };
+enum { EXPIRE_A_TURN = 256, ARENA_LEN = 64 * 1024, HELD_PER_LARGE = 64 };
 
 #define B(symbol) (UINT32_C(1) << DISSECT_##symbol)
 
@@ -174,21 +174,48 @@ static void begin(struct gate *g, struct gate_packet *p, const struct frame *f)
 	g->counters.packets++;
 }
 
+void gate_release_as(struct gate *g, const struct held *h, struct span octets)
+{
+	g->counters.accepted++;
+	if (frames_verdict(g->frames, &h->frame, FRAME_ACCEPT, octets) < 0)
+		g->counters.drops[GATE_DROP_SEND_FAILED]++;
+}
+
+void gate_release(struct gate *g, struct held *h, int how, enum gate_drop why)
+{
+	if (!h->owed)
+		return;
+	h->owed = false;
+	g->counters.held--;
+	if (how == GATE_ACCEPT) {
+		gate_release_as(g, h, span_of(h->data, h->frame.len));
+		return;
+	}
+	g->counters.dropped++;
+	g->counters.drops[why]++;
+	(void)frames_verdict(g->frames, &h->frame, FRAME_DROP, SPAN_NULL);
+}
+
 static void verdict(struct gate *g, struct gate_packet *p, int how)
 {
+	struct span data;
+
+	if (p->fragments) {
+		gate_release_fragments(g, p, how);
+		return;
+	}
 	if (how == GATE_DROP && !g->pass_through) {
 		g->counters.dropped++;
 		g->counters.drops[p->drop]++;
 		(void)frames_verdict(g->frames, &p->frame, FRAME_DROP, SPAN_NULL);
 		return;
 	}
-	if (how == GATE_HOLD && !g->pass_through) {
-		g->counters.held++;
+	if (how == GATE_HOLD && !g->pass_through)
 		return;
-	}
 	g->counters.accepted++;
 	g->counters.modified += p->dirty != 0;
-	if (frames_verdict(g->frames, &p->frame, FRAME_ACCEPT, span_of(p->p.data, p->p.len)) < 0)
+	data = g->pass_through ? span_of(p->frame.data, p->frame.len) : span_of(p->p.data, p->p.len);
+	if (frames_verdict(g->frames, &p->frame, FRAME_ACCEPT, data) < 0)
 		g->counters.drops[GATE_DROP_SEND_FAILED]++;
 	/* scratch is used again by the next packet */
 	if (p->p.data == g->scratch)
@@ -215,8 +242,8 @@ int gate_turn(struct gate *g)
 	for (int i = 0; i < n; i++)
 		one(g, &g->batch[i]);
 	(void)frames_flush(g->frames);
-	if (g->flows)
-		(void)flow_expire(g->flows, g->now_ns, EXPIRE_A_TURN);
+	defrag_expire(g->defrag, g->now_ns);
+	(void)flow_expire(g->flows, g->now_ns, EXPIRE_A_TURN);
 	return n;
 }
 
@@ -235,6 +262,8 @@ struct flow_table *gate_flows(struct gate *g)
 void gate_opts_default(struct gate_opts *o)
 {
 	*o = (struct gate_opts){
+		.max_held = 8192,
+		.defrag = {.max_datagrams = 1024, .max_fragments = 64, .timeout_ns = 30 * NS_PER_S},
 		.flows = {
 			.max_flows = 1 << 20,
 			.timeout_ns = {
@@ -255,6 +284,15 @@ static void flow_ended(void *ctx, struct flow *f, bool evicted)
 	(void)gate_raise(g, EVENT_UDP_CONNECTION_end_connection, NULL, f);
 }
 
+static void fragment_lost(void *ctx, struct held *h)
+{
+	struct gate *g = ctx;
+
+	g->counters.failed_open += g->fail_open && h->owed;
+	gate_release(g, h, g->fail_open ? GATE_ACCEPT : GATE_DROP, GATE_DROP_FRAGMENT_TIMEOUT);
+	(void)frames_flush(g->frames);
+}
+
 int gate_new(const struct gate_opts *o, struct gate **ret)
 {
 	struct gate *g = calloc(1, sizeof(*g));
@@ -268,10 +306,17 @@ int gate_new(const struct gate_opts *o, struct gate **ret)
 		g->fail_open = o->fail_open;
 		g->ignore_checksums = o->ignore_checksums;
 		g->scratch = malloc(FRAME_MAX_LEN);
+		g->piece = malloc(FRAME_MAX_LEN);
 		arena_init_fixed(&g->pkt.p.arena, TAKE(arena), ARENA_LEN);
 		gate_load(g, DISSECT_RAW);
-		r = g->scratch ? flow_table_new(&o->flows, &o->hash_key, flow_ended, g, &g->flows) : -ENOMEM;
+		r = g->scratch && g->piece ? 0 : -ENOMEM;
 	}
+	if (r == 0)
+		r = flow_table_new(&o->flows, &o->hash_key, flow_ended, g, &g->flows);
+	if (r == 0)
+		r = held_pool_new(o->max_held, o->max_held / HELD_PER_LARGE + 1, !o->pass_through, &g->held);
+	if (r == 0)
+		r = defrag_new(&o->defrag, g->held, fragment_lost, g, &g->defrag);
 	if (r < 0) {
 		free(arena);
 		gate_free(g);
@@ -286,7 +331,10 @@ void gate_free(struct gate *g)
 	if (!g)
 		return;
 	flow_table_free(g->flows);
+	defrag_free(g->defrag);
+	held_pool_free(g->held);
 	free(g->pkt.p.arena.base);
 	free(g->scratch);
+	free(g->piece);
 	free(g);
 }

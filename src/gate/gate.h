@@ -5,6 +5,7 @@
  */
 #pragma once
 
+#include "gate/defrag.h"
 #include "gate/flow.h"
 #include "gate/gate_packet.h"
 
@@ -26,6 +27,8 @@ struct gate_opts {
 	bool fail_open;			/* what cannot be decided goes on */
 	bool ignore_checksums;		/* of UDP and TCP */
 	struct flow_limits flows;
+	uint32_t max_held;		/* frames that wait for others */
+	struct defrag_limits defrag;
 	struct hash_key hash_key;
 };
 
@@ -51,7 +54,8 @@ int gate_turn(struct gate *g) must_check;
 struct gate_counters {
 	uint64_t packets;			/* that began the walk */
 	uint64_t seen[DISSECT_N];		/* reached the dissector */
-	uint64_t accepted, dropped, held, modified;
+	uint64_t accepted, dropped, modified;
+	uint64_t held;				/* now */
 	uint64_t failed_open;			/* could not be decided and went on */
 	uint64_t drops[GATE_DROP_N];
 };

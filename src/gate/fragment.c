@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * Between defrag.c and the engine. A datagram that nobody changed leaves in its own fragments, octet by
+ * octet as they came; a changed one is cut anew, at the size of its first fragment.
+ */
+#include "gate/fragment.h"
+
+#include "gate/verdict.h"
+#include "wire/ipv4.h"
+
+enum { LEN_OFF = 2, FRAG_OFF = 6, CSUM_OFF = 10 };
+
+static void release_all(struct gate *g, struct held *list, int how, enum gate_drop why)
+{
+	while (list) {
+		struct held *next = list->next;
+
+		gate_release(g, list, how, why);
+		(void)frames_flush(g->frames);
+		held_give(g->held, list);
+		list = next;
+	}
+}
+
+static int refuse(struct gate *g, struct gate_packet *p, struct held *list, enum gate_drop why)
+{
+	int how = gate_undecided(g, p, why);
+
+	release_all(g, list, how, why);
+	return how;
+}
+
+static int joined(struct gate *g, struct gate_packet *p, struct held *list)
+{
+	uint32_t len;
+
+	p->fragments = list;
+	len = defrag_join(list, p->p.l3, g->scratch, FRAME_MAX_LEN);
+	if (!len)
+		return gate_undecided(g, p, GATE_DROP_TOO_LONG);
+	p->p.data = g->scratch;
+	p->p.cap = FRAME_MAX_LEN;
+	p->p.len = p->end = len;
+	p->l3_len = (uint8_t)((g->scratch[p->p.l3] & 0x0f) * 4);
+	p->p.l4 = (uint16_t)(p->p.l3 + p->l3_len);
+	p->dirty = 0;
+	return DISSECT_IPV4;
+}
+
+int gate_reassemble(struct gate *g, struct gate_packet *p, const struct ipv4_hdr *ip)
+{
+	struct frame frame = p->frame;
+	struct defrag_fragment f = {
+		.frame = &frame,
+		.src = p->p.src,
+		.dst = p->p.dst,
+		.id = ip->id,
+		.vlan = p->p.vlan_id,
+		.port = p->frame.port,
+		.proto = p->proto,
+		.more = ip->frag & IPV4_MF,
+		.offset = (uint32_t)(ip->frag & IPV4_OFFSET_MASK) * 8,
+		.l3 = p->p.l3,
+		.l4 = p->p.l4,
+		.end = p->end,
+	};
+	struct held *list;
+
+	if (p->dirty)
+		send_ipv4(g, p);
+	frame.data = p->p.data;
+	frame.len = p->p.len;
+	switch (defrag_add(g->defrag, &f, g->now_ns, &list)) {
+	case DEFRAG_HELD:
+		g->counters.held += !g->pass_through;
+		return GATE_HOLD;
+	case DEFRAG_COMPLETE:
+		g->counters.held += !g->pass_through;
+		return joined(g, p, list);
+	case DEFRAG_DUPLICATE:
+		/* the same octets again, perhaps: nobody needs them, for the first ones are here */
+		p->drop = GATE_DROP_FRAGMENT_OVERLAP;
+		return GATE_DROP;
+	case DEFRAG_OVERLAP:
+		return refuse(g, p, list, GATE_DROP_FRAGMENT_OVERLAP);
+	case DEFRAG_INVALID:
+		return refuse(g, p, list, GATE_DROP_FRAGMENT_INVALID);
+	case DEFRAG_LIMIT:
+	default:
+		return refuse(g, p, list, GATE_DROP_FRAGMENT_LIMIT);
+	}
+}
+
+/* The piece of n octets of payload at off, as an own datagram in g->piece: its length. */
+static uint32_t cut(const struct gate *g, const struct gate_packet *p, uint32_t off, uint32_t n, bool last)
+{
+	struct gate_packet piece = *p;
+
+	memcpy(g->piece, p->p.data, p->p.l4);
+	memcpy(g->piece + p->p.l4, p->p.data + p->p.l4 + off, n);
+	piece.p.data = g->piece;
+	verdict_be16(&piece, p->p.l3 + (uint32_t)LEN_OFF, (uint16_t)(p->l3_len + n));
+	verdict_be16(&piece, p->p.l3 + (uint32_t)FRAG_OFF, (uint16_t)(off / 8 | (last ? 0 : IPV4_MF)));
+	verdict_checksum(&piece, p->p.l3 + (uint32_t)CSUM_OFF, 0, p->p.l3, p->l3_len);
+	return p->p.l4 + n;
+}
+
+static uint32_t first_len(const struct held *list)
+{
+	for (const struct held *h = list; h; h = h->next)
+		if (h->from == 0)
+			return h->to & ~UINT32_C(7);
+	return 8;
+}
+
+static void release_changed(struct gate *g, struct gate_packet *p)
+{
+	uint32_t total = p->end - p->p.l4, step = first_len(p->fragments), off = 0;
+	struct held *h = p->fragments;
+	struct frame like = p->frame;
+
+	step = step ? step : 8;
+	do {
+		uint32_t n = total - off < step ? total - off : step;
+		struct span s = span_of(g->piece, cut(g, p, off, n, off + n == total));
+
+		if (h) {
+			gate_release_as(g, h, s);
+			h->owed = false;
+			g->counters.held--;
+			h = h->next;
+		} else if (frames_inject(g->frames, &like, s) < 0) {
+			g->counters.drops[GATE_DROP_SEND_FAILED]++;
+		}
+		(void)frames_flush(g->frames);
+		off += n;
+	} while (off < total);
+	g->counters.modified++;
+	/* fewer pieces than before: the frames that are left carry nothing any more */
+	release_all(g, p->fragments, GATE_DROP, GATE_DROP_CONSUMED);
+}
+
+void gate_release_fragments(struct gate *g, struct gate_packet *p, int how)
+{
+	if (how == GATE_ACCEPT && p->dirty && !g->pass_through) {
+		release_changed(g, p);
+		return;
+	}
+	release_all(g, p->fragments, g->pass_through ? GATE_ACCEPT : how, p->drop);
+	if (g->pass_through)
+		(void)frames_verdict(g->frames, &p->frame, FRAME_ACCEPT, span_of(p->frame.data, p->frame.len));
+}

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * Frames that wait for others: fragments of a datagram, segments out of order. Copies, in memory that is
+ * taken once; when it is used up nothing more can wait. One thread.
+ */
+#pragma once
+
+#include "base/attr.h"
+#include "capture/frames.h"
+
+struct held_pool;
+
+struct held {
+	struct held *next;	/* the holder's */
+	struct frame frame;	/* frame.data is the copy */
+	uint32_t from, to;	/* the holder's: the octets it covers */
+	bool owed;		/* its verdict was not given yet */
+	bool small;
+	uint8_t data[];
+};
+
+/* Room for n_small frames of common size (2 KiB) and n_large of any. owed: are they kept from going on, or
+ * have they gone already, and are only looked at? 0, -ENOMEM. */
+int held_pool_new(uint32_t n_small, uint32_t n_large, bool owed, struct held_pool **ret) must_check;
+void held_pool_free(struct held_pool *p);
+/* Copies a frame; NULL: no room. */
+struct held *held_take(struct held_pool *p, const struct frame *f) must_check;
+void held_give(struct held_pool *p, struct held *h);
+/* Frames that are held now. */
+uint32_t held_count(const struct held_pool *p);
