@@ -59,6 +59,9 @@ void gate_release_as(struct gate *g, const struct held *h, struct span octets);
 /* The same for all frames of a datagram that was put together, which go on in pieces if it was changed. */
 void gate_release_fragments(struct gate *g, struct gate_packet *p, int how);
 
+/* Of the UDP datagram or TCP segment, as it came. Good too: none, left to hardware, or not looked at by configuration. */
+enum gate_checksum gate_checksum(const struct gate *g, struct gate_packet *p);
+
 /* A cursor from octet `off` to the end of the frame, or of the datagram behind the IPv4 header. */
 struct rd gate_rd(const struct gate_packet *p, uint32_t off);
 

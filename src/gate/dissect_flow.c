@@ -3,24 +3,6 @@
  * From stateless to stateful for datagrams: udp_connection. The client is who sent first.
  */
 #include "gate/dissect.h"
-#include "wire/checksum.h"
-#include "wire/udp.h"
-
-/* Right, absent, or left to hardware by the sender: then the field holds the pseudo header's sum only, as
- * captures made on the sending machine show it. */
-static bool checksum_fits(const struct gate *g, const struct gate_packet *p)
-{
-	struct rd r = gate_rd(p, p->p.l4);
-	struct span datagram = rd_bytes(&r, (size_t)p->l4_len + p->p.app_len);
-	struct udp_hdr udp;
-	uint16_t sum;
-
-	if (g->ignore_checksums || p->frame.flags & FRAME_CSUM_NOT_READY || udp_csum_ok(p->p.src, p->p.dst, datagram))
-		return true;
-	r = rd_init(datagram);
-	sum = (uint16_t)~checksum_fold(checksum_pseudo_udp(p->p.src, p->p.dst, datagram.n));
-	return udp_read(&r, &udp) && udp.csum == sum;
-}
 
 static void key_of(const struct gate_packet *p, struct flow_key *k)
 {
@@ -53,7 +35,7 @@ int receive_udp_connection(struct gate *g, struct gate_packet *p)
 	struct flow *f;
 	int r;
 
-	if (!checksum_fits(g, p))
+	if (gate_checksum(g, p) == CHECKSUM_BAD)
 		return gate_undecided(g, p, GATE_DROP_UDP_CHECKSUM);
 	key_of(p, &key);
 	p->flow = flow_find(g->flows, &key, &p->direction);

@@ -101,6 +101,31 @@ void send_icmp(struct gate *g, struct gate_packet *p)
 		verdict_checksum(p, p->p.l4 + (uint32_t)ICMP_CSUM_OFF, 0, p->p.l4, p->end - p->p.l4);
 }
 
+/* The sum over the pseudo header only: where hardware was to make the checksum, captures made on the sending
+ * machine show it. */
+static bool left_to_hardware(const struct gate_packet *p, struct span datagram, uint32_t csum_off)
+{
+	struct rd r = rd_init(span_sub(datagram, csum_off, 2));
+	uint16_t inverse = checksum_fold(checksum_pseudo(p->p.src, p->p.dst, p->proto, datagram.n));
+
+	return (rd_be16(&r) ^ inverse) == UINT16_MAX;
+}
+
+enum gate_checksum gate_checksum(const struct gate *g, struct gate_packet *p)
+{
+	struct rd r = gate_rd(p, p->p.l4);
+	struct span datagram = rd_bytes(&r, (size_t)p->l4_len + p->p.app_len);
+
+	if (p->checksum != CHECKSUM_UNKNOWN)
+		return (enum gate_checksum)p->checksum;
+	if (g->ignore_checksums || p->frame.flags & FRAME_CSUM_NOT_READY ||
+	    udp_csum_ok(p->p.src, p->p.dst, datagram) || left_to_hardware(p, datagram, UDP_CSUM_OFF))
+		p->checksum = CHECKSUM_GOOD;
+	else
+		p->checksum = CHECKSUM_BAD;
+	return (enum gate_checksum)p->checksum;
+}
+
 int receive_udp(struct gate *g, struct gate_packet *p)
 {
 	struct rd r = gate_rd(p, p->p.l4);
@@ -129,7 +154,7 @@ void send_udp(struct gate *g, struct gate_packet *p)
 	if (p->dirty & DIRTY_LENGTH)
 		verdict_be16(p, p->p.l4 + (uint32_t)UDP_LEN_OFF, (uint16_t)len);
 	/* a sender that made none has none (RFC 768) */
-	if (rd_be16(&r) == 0 || !(p->dirty || p->frame.flags & FRAME_CSUM_NOT_READY))
+	if (rd_be16(&r) == 0 || p->checksum == CHECKSUM_BAD)
 		return;
 	verdict_checksum(p, at, checksum_pseudo_udp(p->p.src, p->p.dst, len), p->p.l4, len);
 	r = gate_rd(p, at);

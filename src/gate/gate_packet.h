@@ -46,6 +46,10 @@ const struct gate_drop_info *gate_drop_info(enum gate_drop d);
 /* Direction of a packet of a flow: up is from the client to the server. */
 enum gate_direction { GATE_UP, GATE_DOWN };
 
+/* Of UDP and TCP, found out when somebody asks, and before anything is written: a rule that changes a damaged
+ * packet must not make it look whole. */
+enum gate_checksum { CHECKSUM_UNKNOWN, CHECKSUM_GOOD, CHECKSUM_BAD };
+
 /* Which parts were written: what has to be made right before it goes on. */
 enum gate_dirty { DIRTY_L2 = 1, DIRTY_L3 = 2, DIRTY_L4 = 4, DIRTY_APP = 8, DIRTY_LENGTH = 16 };
 
@@ -64,6 +68,7 @@ struct gate_packet {
 	uint8_t depth, stack[GATE_MAX_DEPTH];
 	uint8_t direction;	/* enum gate_direction, with a flow */
 	uint8_t dirty;		/* enum gate_dirty */
+	uint8_t checksum;	/* enum gate_checksum */
 	bool stopped;		/* a rule dropped it */
 	bool created;		/* made by a rule: no frame was received */
 	bool keep_fragments;	/* a rule wants fragments as they are */
