@@ -11,7 +11,7 @@
 #include <errno.h>
 #include <sys/socket.h>
 
-enum { TYPE_OFF = 12, CHADDR_OFF = 28, SNAP_ALL = 0x40000 };
+enum { TYPE_OFF = 12, CHADDR_OFF = 28, IPV4_SRC_OFF = 12, SNAP_ALL = 0x40000 };
 
 static void add(struct filter *f, unsigned code, unsigned jt, unsigned jf, uint32_t k)
 {
@@ -78,6 +78,23 @@ void filter_fanout_chaddr(struct filter *f)
 	f->n = 0;
 	add(f, BPF_LDX | BPF_B | BPF_MSH, 0, 0, net);
 	add_hash(f, net + UDP_HDR_LEN + CHADDR_OFF);
+	add(f, BPF_RET | BPF_A, 0, 0, 0);
+}
+
+void filter_fanout_pair(struct filter *f, unsigned members)
+{
+	f->n = 0;
+	/* what is not IPv4 stays with the first */
+	add(f, BPF_LD | BPF_H | BPF_ABS, 0, 0, (uint32_t)(SKF_AD_OFF + SKF_AD_PROTOCOL));
+	add(f, BPF_JMP | BPF_JEQ | BPF_K, 1, 0, ETH_TYPE_IPV4);
+	add(f, BPF_RET | BPF_K, 0, 0, 0);
+	add(f, BPF_LD | BPF_W | BPF_ABS, 0, 0, (uint32_t)SKF_NET_OFF + IPV4_SRC_OFF);
+	add(f, BPF_MISC | BPF_TAX, 0, 0, 0);
+	add(f, BPF_LD | BPF_W | BPF_ABS, 0, 0, (uint32_t)SKF_NET_OFF + IPV4_SRC_OFF + 4);
+	add(f, BPF_ALU | BPF_XOR | BPF_X, 0, 0, 0);
+	add(f, BPF_ALU | BPF_MUL | BPF_K, 0, 0, 0x9e3779b1);
+	add(f, BPF_ALU | BPF_RSH | BPF_K, 0, 0, 16);
+	add(f, BPF_ALU | BPF_MOD | BPF_K, 0, 0, members);
 	add(f, BPF_RET | BPF_A, 0, 0, 0);
 }
 

@@ -66,6 +66,11 @@ bool frames_passive(const struct frames *f)
 	return f->passive;
 }
 
+bool frames_offload(const struct frames *f)
+{
+	return f->offload;
+}
+
 const char *frames_port_name(const struct frames *f, unsigned port)
 {
 	return f->ops->port_name(f, port);

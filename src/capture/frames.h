@@ -23,8 +23,16 @@ enum frame_link {
 };
 
 enum frame_flag {
-	FRAME_CSUM_NOT_READY = 1, /* checksums are left to hardware: neither check nor trust them */
+	/* the TCP or UDP checksum is left to hardware: its field holds the pseudo header's sum, or nothing */
+	FRAME_CSUM_NOT_READY = 1,
 	FRAME_TRUNCATED = 2,	  /* the source holds less of it than was on the wire */
+};
+
+/* What the kernel leaves to hardware, and takes back from those that send (virtio's words). */
+struct frame_offload {
+	uint8_t flags, gso_type;	/* gso_type: not 0: longer than the link takes, to be cut */
+	uint16_t hdr_len, gso_size;
+	uint16_t csum_start, csum_offset;
 };
 
 /* One frame, lent until the source is asked for the next batch. Its verdict may come later, with a
@@ -37,6 +45,7 @@ struct frame {
 	uint8_t flags;	/* enum frame_flag */
 	int64_t ts_ns;	/* wall clock at capture */
 	uint64_t id;	/* the source's own */
+	struct frame_offload offload;
 };
 
 enum frame_verdict { FRAME_DROP, FRAME_ACCEPT };
@@ -65,6 +74,8 @@ int frames_fd(const struct frames *f);
 bool frames_ended(const struct frames *f);
 /* Verdicts change nothing: it only looks on. */
 bool frames_passive(const struct frames *f);
+/* Does it send frames whose checksum is not ready, as they are? If not they are to be made whole before. */
+bool frames_offload(const struct frames *f);
 /* Name of a port ("eth0", "in.pcap"); "" beyond. */
 const char *frames_port_name(const struct frames *f, unsigned port);
 void frames_stats(const struct frames *f, struct frames_stats *ret);
@@ -79,6 +90,22 @@ void frames_close(struct frames *f);
  * file that is cut off: -USHER_E_TRUNCATED.
  */
 int frames_pcap_open(const char *in_path, const char *out_path, struct frames **ret) must_check;
+
+/*
+ * Network interfaces, frame by frame (AF_PACKET, promiscuous). One: it only looks on. Two: what comes in by one
+ * goes out by the other. More: a learning switch. A worker of several opens its own, with the same group: both
+ * directions between two addresses, fragments too, come to the same one. 0, -errno (-ENODEV: *ret_bad is the
+ * index of the interface that is not there; -EPROTONOSUPPORT: that has no Ethernet).
+ */
+enum { FRAMES_MAX_PORTS = 16 };
+struct frames_link_opts {
+	const char *const *ifnames;
+	unsigned n;
+	unsigned worker, n_workers;	/* n_workers > 1: one of so many */
+	int group;			/* of this gate: any number of its own, 1 to 4095 */
+	int rcvbuf;			/* octets; 0: default */
+};
+int frames_link_open(const struct frames_link_opts *o, struct frames **ret, unsigned *ret_bad) must_check;
 
 /* The test double: frames pushed are received, frames accepted or injected are popped. */
 int frames_memory_open(enum frame_link link, struct frames **ret) must_check;

@@ -25,5 +25,6 @@ struct frames_ops {
 struct frames {
 	const struct frames_ops *ops;
 	bool passive;
+	bool offload;
 	struct frames_stats stats;
 };

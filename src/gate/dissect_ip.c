@@ -150,9 +150,12 @@ void send_udp(struct gate *g, struct gate_packet *p)
 	uint32_t at = p->p.l4 + (uint32_t)UDP_CSUM_OFF;
 	struct rd r = gate_rd(p, at);
 
-	(void)g;
 	if (p->dirty & DIRTY_LENGTH)
 		verdict_be16(p, p->p.l4 + (uint32_t)UDP_LEN_OFF, (uint16_t)len);
+	if (p->frame.flags & FRAME_CSUM_NOT_READY && frames_offload(g->frames)) {
+		verdict_be16(p, at, (uint16_t)~checksum_fold(checksum_pseudo_udp(p->p.src, p->p.dst, len)));
+		return;
+	}
 	/* a sender that made none has none (RFC 768) */
 	if (rd_be16(&r) == 0 || p->checksum == CHECKSUM_BAD)
 		return;

@@ -132,12 +132,14 @@ static const int send_events[DISSECT_N] = {
 /* False: a listener stopped it on its way out. */
 static bool walk_up(struct gate *g, struct gate_packet *p)
 {
+	bool unready = p->frame.flags & FRAME_CSUM_NOT_READY && !frames_offload(g->frames);
+
 	for (unsigned i = p->depth; i > 0; i--) {
 		unsigned d = p->stack[i - 1];
 
 		if (send_events[d] && !gate_raise(g, (enum gate_event)(send_events[d] - 1), p, p->flow))
 			return false;
-		if (dissectors[d].send && (p->dirty || p->frame.flags & FRAME_CSUM_NOT_READY))
+		if (dissectors[d].send && (p->dirty || unready))
 			dissectors[d].send(g, p);
 	}
 	return true;

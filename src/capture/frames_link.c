@@ -1,0 +1,424 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * Frames of network interfaces. The kernel's virtio header travels with each frame: what it left to
+ * hardware (checksums, cutting of long segments) it takes back on the way out, so a frame nobody
+ * changed costs no more than copying. A tag the kernel took off is put back before anybody looks.
+ * packet(7).
+ */
+#include "base/clock.h"
+#include "base/cursor.h"
+#include "capture/filter.h"
+#include "capture/frames_backend.h"
+#include "capture/socket.h"
+#include "capture/switch.h"
+
+#include <errno.h>
+#include <linux/if_ether.h>
+#include <linux/if_packet.h>
+#include <linux/virtio_net.h>
+#include <net/if.h>
+#include <net/if_arp.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <sys/ioctl.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+enum {
+	MACS_LEN = 12,
+	TAG_LEN = 4,
+	RECV_CAP = FRAME_MAX_LEN + TAG_LEN,
+	CTRL_LEN = 64,
+	OUT_MAX = FRAMES_BATCH,
+	GROUP_STEP = FRAMES_MAX_PORTS, /* fanout groups: one a port */
+};
+
+struct in_batch {
+	struct mmsghdr msg[FRAMES_BATCH];
+	struct iovec iov[FRAMES_BATCH][2];
+	struct virtio_net_hdr hdr[FRAMES_BATCH];
+	uint8_t ctrl[FRAMES_BATCH][CTRL_LEN];
+	uint8_t data[FRAMES_BATCH][RECV_CAP];
+};
+
+struct out_batch {
+	struct mmsghdr msg[OUT_MAX];
+	struct iovec iov[OUT_MAX][2];
+	struct virtio_net_hdr hdr[OUT_MAX];
+	unsigned n;
+};
+
+struct port {
+	int fd;
+	char name[IFNAMSIZ];
+	uint64_t kernel_drops;
+	struct out_batch out;
+};
+
+struct frames_link {
+	struct frames base;
+	unsigned n, next;	/* next: the port that is read first */
+	int epoll;
+	uint64_t next_id;
+	struct in_batch in;
+	struct switch_table macs;
+	struct port ports[FRAMES_MAX_PORTS];
+};
+
+static struct frames_link *self(struct frames *f)
+{
+	return container_of(f, struct frames_link, base);
+}
+
+/* base stands first, and container_of would drop the const */
+static const struct frames_link *self_const(const struct frames *f)
+{
+	return (const struct frames_link *)(const void *)f;
+}
+
+/* --- In ---------------------------------------------------------------------------------------------- */
+
+static void batch_in_init(struct in_batch *b, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		b->iov[i][0] = (struct iovec){&b->hdr[i], sizeof(b->hdr[i])};
+		/* room for a tag in front */
+		b->iov[i][1] = (struct iovec){b->data[i] + TAG_LEN, FRAME_MAX_LEN};
+		b->msg[i].msg_hdr = (struct msghdr){
+			.msg_iov = b->iov[i],
+			.msg_iovlen = 2,
+			.msg_control = b->ctrl[i],
+			.msg_controllen = CTRL_LEN,
+		};
+	}
+}
+
+static const struct cmsghdr *control_of(struct msghdr *m, int level, int type)
+{
+	struct cmsghdr *c = CMSG_FIRSTHDR(m);
+
+	while (c && (c->cmsg_level != level || c->cmsg_type != type))
+		c = CMSG_NXTHDR(m, c);
+	return c;
+}
+
+/* Puts back the tag that the kernel took off. */
+static void put_tag(struct frame *f, const struct tpacket_auxdata *aux)
+{
+	uint16_t tpid = aux->tp_status & TP_STATUS_VLAN_TPID_VALID ? aux->tp_vlan_tpid : ETH_P_8021Q;
+	struct wr w;
+
+	if (f->len < MACS_LEN)
+		return;
+	memmove(f->data - TAG_LEN, f->data, MACS_LEN);
+	f->data -= TAG_LEN;
+	f->len += TAG_LEN;
+	w = wr_init(f->data + MACS_LEN, TAG_LEN);
+	wr_be16(&w, tpid);
+	wr_be16(&w, aux->tp_vlan_tci);
+	if (f->offload.csum_start)
+		f->offload.csum_start = (uint16_t)(f->offload.csum_start + TAG_LEN);
+	if (f->offload.hdr_len)
+		f->offload.hdr_len = (uint16_t)(f->offload.hdr_len + TAG_LEN);
+}
+
+static int64_t time_of(const struct cmsghdr *c)
+{
+	struct timespec ts;
+
+	if (!c)
+		return clock_wall_ns(&clock_system);
+	memcpy(&ts, CMSG_DATA(c), sizeof(ts));
+	return (int64_t)ts.tv_sec * NS_PER_S + ts.tv_nsec;
+}
+
+static void fill(struct frames_link *l, size_t i, unsigned port, struct frame *ret)
+{
+	struct msghdr *m = &l->in.msg[i].msg_hdr;
+	const struct cmsghdr *c = control_of(m, SOL_PACKET, PACKET_AUXDATA);
+	const struct virtio_net_hdr *h = &l->in.hdr[i];
+	size_t len = l->in.msg[i].msg_len > sizeof(*h) ? l->in.msg[i].msg_len - sizeof(*h) : 0;
+	struct tpacket_auxdata aux = {0};
+
+	if (c)
+		memcpy(&aux, CMSG_DATA(c), sizeof(aux));
+	*ret = (struct frame){
+		.data = l->in.data[i] + TAG_LEN,
+		.len = (uint32_t)len,
+		.port = (uint16_t)port,
+		.link = FRAME_ETHERNET,
+		.flags = (uint8_t)((h->flags & VIRTIO_NET_HDR_F_NEEDS_CSUM ? FRAME_CSUM_NOT_READY : 0) |
+				   (m->msg_flags & MSG_TRUNC ? FRAME_TRUNCATED : 0)),
+		.ts_ns = time_of(control_of(m, SOL_SOCKET, SCM_TIMESTAMPNS)),
+		.id = l->next_id++,
+		.offload = {h->flags, h->gso_type, h->hdr_len, h->gso_size, h->csum_start, h->csum_offset},
+	};
+	if (aux.tp_status & TP_STATUS_VLAN_VALID)
+		put_tag(ret, &aux);
+	if (l->n > 2)
+		switch_learn(&l->macs, span_of(ret->data, ret->len), ret->port, ret->ts_ns);
+}
+
+static int recv_port(struct frames_link *l, unsigned port, struct frame *ret, size_t n)
+{
+	int got;
+
+	batch_in_init(&l->in, n);
+	got = recvmmsg(l->ports[port].fd, l->in.msg, (unsigned)n, MSG_DONTWAIT, NULL);
+	if (got < 0)
+		return errno == EAGAIN || errno == EINTR ? 0 : -errno;
+	for (int i = 0; i < got; i++)
+		fill(l, (size_t)i, port, &ret[i]);
+	return got;
+}
+
+/* One port a batch, in turn: none keeps the others waiting. */
+static int link_recv(struct frames *f, struct frame *ret, size_t n)
+{
+	struct frames_link *l = self(f);
+
+	for (unsigned i = 0; i < l->n; i++) {
+		unsigned port = l->next;
+		int got;
+
+		l->next = (l->next + 1) % l->n;
+		got = recv_port(l, port, ret, n);
+		if (got)
+			return got;
+	}
+	return 0;
+}
+
+/* --- Out --------------------------------------------------------------------------------------------- */
+
+static int flush_port(struct frames_link *l, struct port *p)
+{
+	unsigned done = 0;
+	int failed = 0;
+
+	while (done < p->out.n) {
+		int r = sendmmsg(p->fd, p->out.msg + done, p->out.n - done, MSG_DONTWAIT);
+		struct pollfd pfd = {.fd = p->fd, .events = POLLOUT};
+
+		if (r > 0) {
+			done += (unsigned)r;
+			continue;
+		}
+		/* a full queue of the interface: wait a moment, then it is lost as on any wire */
+		if ((errno == EAGAIN || errno == ENOBUFS) && poll(&pfd, 1, 1) > 0)
+			continue;
+		if (errno == EINTR)
+			continue;
+		failed = -errno;
+		l->base.stats.send_errors++;
+		done++;
+	}
+	p->out.n = 0;
+	return failed;
+}
+
+static int link_flush(struct frames *f)
+{
+	struct frames_link *l = self(f);
+	int r = 0;
+
+	for (unsigned i = 0; i < l->n; i++) {
+		int e = l->ports[i].out.n ? flush_port(l, &l->ports[i]) : 0;
+
+		r = r ? r : e;
+	}
+	return r;
+}
+
+static void queue(struct frames_link *l, struct port *p, const struct frame *fr, struct span data)
+{
+	struct out_batch *o = &p->out;
+	unsigned i;
+
+	if (o->n == OUT_MAX)
+		(void)flush_port(l, p);
+	i = o->n++;
+	o->hdr[i] = (struct virtio_net_hdr){
+		.flags = fr->offload.flags & VIRTIO_NET_HDR_F_NEEDS_CSUM,
+		.gso_type = fr->offload.gso_type,
+		.hdr_len = fr->offload.hdr_len,
+		.gso_size = fr->offload.gso_size,
+		.csum_start = fr->offload.csum_start,
+		.csum_offset = fr->offload.csum_offset,
+	};
+	o->iov[i][0] = (struct iovec){&o->hdr[i], sizeof(o->hdr[i])};
+	o->iov[i][1] = (struct iovec){(void *)(uintptr_t)data.p, data.n};
+	o->msg[i].msg_hdr = (struct msghdr){.msg_iov = o->iov[i], .msg_iovlen = 2};
+}
+
+static int link_send(struct frames *f, const struct frame *fr, struct span data, bool injected)
+{
+	struct frames_link *l = self(f);
+	uint32_t to;
+
+	(void)injected;
+	if (f->passive)
+		return 0;
+	to = l->n == 2 ? UINT32_C(2) >> fr->port
+		       : switch_ports(&l->macs, data, fr->port, l->n, fr->ts_ns);
+	for (unsigned i = 0; i < l->n; i++)
+		if (to & UINT32_C(1) << i)
+			queue(l, &l->ports[i], fr, data);
+	return 0;
+}
+
+/* --- Life -------------------------------------------------------------------------------------------- */
+
+static int link_fd(const struct frames *f)
+{
+	return self_const(f)->epoll;
+}
+
+static const char *link_port_name(const struct frames *f, unsigned port)
+{
+	return port < self_const(f)->n ? self_const(f)->ports[port].name : "";
+}
+
+static uint64_t link_source_drops(const struct frames *f)
+{
+	const struct frames_link *l = self_const(f);
+	uint64_t drops = 0;
+
+	for (unsigned i = 0; i < l->n; i++)
+		drops += sock_drops(l->ports[i].fd);
+	return drops;
+}
+
+static void link_close(struct frames *f)
+{
+	struct frames_link *l = self(f);
+
+	for (unsigned i = 0; i < l->n; i++)
+		if (l->ports[i].fd >= 0)
+			(void)close(l->ports[i].fd);
+	if (l->epoll >= 0)
+		(void)close(l->epoll);
+	free(l);
+}
+
+static const struct frames_ops link_ops = {
+	.name = "link",
+	.recv = link_recv,
+	.send = link_send,
+	.flush = link_flush,
+	.fd = link_fd,
+	.port_name = link_port_name,
+	.source_drops = link_source_drops,
+	.close = link_close,
+};
+
+static int interface_of(int fd, const char *name, int *ret_index)
+{
+	struct ifreq req = {0};
+
+	if (strlen(name) >= sizeof(req.ifr_name))
+		return -ENODEV;
+	memcpy(req.ifr_name, name, strlen(name));
+	if (ioctl(fd, SIOCGIFHWADDR, &req) < 0)
+		return -errno;
+	if (req.ifr_hwaddr.sa_family != ARPHRD_ETHER && req.ifr_hwaddr.sa_family != ARPHRD_LOOPBACK)
+		return -EPROTONOSUPPORT;
+	*ret_index = (int)if_nametoindex(name);
+	return *ret_index ? 0 : -ENODEV;
+}
+
+static int promiscuous(int fd, int ifindex)
+{
+	struct packet_mreq m = {.mr_ifindex = ifindex, .mr_type = PACKET_MR_PROMISC};
+
+	return setsockopt(fd, SOL_PACKET, PACKET_ADD_MEMBERSHIP, &m, sizeof(m)) < 0 ? -errno : 0;
+}
+
+static int join_group(int fd, const struct frames_link_opts *o, unsigned port)
+{
+	int group = (o->group * GROUP_STEP + (int)port) & 0xffff;
+	struct filter f;
+	struct sock_fprog prog;
+	int r = sock_set_int(fd, SOL_PACKET, PACKET_FANOUT, group | PACKET_FANOUT_CBPF << 16);
+
+	if (r < 0)
+		return r;
+	filter_fanout_pair(&f, o->n_workers);
+	prog = (struct sock_fprog){f.n, f.insns};
+	return setsockopt(fd, SOL_PACKET, PACKET_FANOUT_DATA, &prog, sizeof(prog)) < 0 ? -errno : 0;
+}
+
+/* Everything is set before the socket is bound, so no frame is read in another shape. */
+static int port_configure(struct port *p, const struct frames_link_opts *o, unsigned i)
+{
+	struct sockaddr_ll a = {.sll_family = AF_PACKET, .sll_protocol = htons(ETH_P_ALL)};
+	int r = interface_of(p->fd, o->ifnames[i], &a.sll_ifindex);
+
+	if (r == 0)
+		r = sock_set_int(p->fd, SOL_PACKET, PACKET_VNET_HDR, 1);
+	if (r == 0)
+		r = sock_set_int(p->fd, SOL_PACKET, PACKET_AUXDATA, 1);
+	if (r == 0)
+		r = sock_set_int(p->fd, SOL_PACKET, PACKET_IGNORE_OUTGOING, 1);
+	if (r == 0)
+		r = sock_set_int(p->fd, SOL_SOCKET, SO_TIMESTAMPNS, 1);
+	if (r == 0 && o->rcvbuf > 0)
+		r = sock_set_rcvbuf(p->fd, o->rcvbuf);
+	if (r == 0)
+		r = promiscuous(p->fd, a.sll_ifindex);
+	if (r == 0 && bind(p->fd, (struct sockaddr *)&a, sizeof(a)) < 0)
+		r = -errno;
+	if (r == 0 && o->n_workers > 1)
+		r = join_group(p->fd, o, i);
+	return r;
+}
+
+static int port_bind(struct frames_link *l, struct port *p, const struct frames_link_opts *o, unsigned i)
+{
+	struct epoll_event e = {.events = EPOLLIN};
+	int r = port_configure(p, o, i);
+
+	if (r < 0)
+		return r;
+	memcpy(p->name, o->ifnames[i], strlen(o->ifnames[i]) + 1);
+	return epoll_ctl(l->epoll, EPOLL_CTL_ADD, p->fd, &e) < 0 ? -errno : 0;
+}
+
+static int port_open(struct frames_link *l, const struct frames_link_opts *o, unsigned i)
+{
+	struct port *p = &l->ports[i];
+	int r;
+
+	p->fd = socket(AF_PACKET, SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (p->fd < 0)
+		return -errno;
+	r = port_bind(l, p, o, i);
+	if (r < 0)
+		(void)close(p->fd);
+	return r;
+}
+
+int frames_link_open(const struct frames_link_opts *o, struct frames **ret, unsigned *ret_bad)
+{
+	struct frames_link *l = calloc(1, sizeof(*l));
+	int r = 0;
+
+	if (!l)
+		return -ENOMEM;
+	l->base = (struct frames){.ops = &link_ops, .passive = o->n == 1, .offload = true};
+	l->epoll = epoll_create1(EPOLL_CLOEXEC);
+	if (l->epoll < 0)
+		r = -errno;
+	while (r == 0 && l->n < o->n && l->n < FRAMES_MAX_PORTS) {
+		*ret_bad = l->n;
+		r = port_open(l, o, l->n);
+		l->n += r == 0;
+	}
+	if (r < 0) {
+		link_close(&l->base);
+		return r;
+	}
+	*ret = &l->base;
+	return 0;
+}
