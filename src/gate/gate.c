@@ -244,9 +244,27 @@ int gate_turn(struct gate *g)
 	for (int i = 0; i < n; i++)
 		one(g, &g->batch[i]);
 	(void)frames_flush(g->frames);
+	gate_tick(g, g->now_ns);
+	return n;
+}
+
+void gate_tick(struct gate *g, int64_t now_ns)
+{
+	if (now_ns > g->now_ns)
+		g->now_ns = now_ns;
 	defrag_expire(g->defrag, g->now_ns);
 	(void)flow_expire(g->flows, g->now_ns, EXPIRE_A_TURN);
-	return n;
+}
+
+void gate_source(struct gate *g, struct frames *f)
+{
+	g->frames = f;
+}
+
+void gate_release_held(struct gate *g)
+{
+	defrag_expire(g->defrag, INT64_MAX);
+	(void)frames_flush(g->frames);
 }
 
 /* --- Life ------------------------------------------------------------------------------------------ */

@@ -51,6 +51,13 @@ enum gate_dissector gate_dissector_find(const char *name);
  */
 int gate_turn(struct gate *g) must_check;
 
+/* Time goes on although no packet comes: what is over ends. */
+void gate_tick(struct gate *g, int64_t now_ns);
+/* Another source from here on (borrowed); nothing of the one before may be held. */
+void gate_source(struct gate *g, struct frames *f);
+/* At the end of a source: what still waits for others gets its verdict. */
+void gate_release_held(struct gate *g);
+
 struct gate_counters {
 	uint64_t packets;			/* that began the walk */
 	uint64_t seen[DISSECT_N];		/* reached the dissector */

@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * The gate on recorded traffic: one file, or every capture of a directory in the order of their names.
+ * Time is that of the captures. One engine for all of them, so flows may span files.
+ */
+#pragma once
+
+#include "gate/args.h"
+#include "gate/summary.h"
+
+struct gate_opts;
+
+/* The program's exit code; what went wrong is on stderr. */
+int gate_offline(const struct gate_args *a, const struct gate_opts *o, struct gate_sums *ret_sums);

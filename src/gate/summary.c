@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * Sums over engines and sources, written out by the tables of drops and dissectors.
+ */
+#include "gate/summary.h"
+
+void gate_sums_frames(struct gate_sums *s, const struct frames *f)
+{
+	struct frames_stats fs;
+
+	frames_stats(f, &fs);
+	s->frames.octets += fs.octets;
+	s->frames.injected += fs.injected;
+	s->frames.source_drops += fs.source_drops;
+	s->frames.send_errors += fs.send_errors;
+}
+
+void gate_sums_gate(struct gate_sums *s, struct gate *g)
+{
+	const struct gate_counters *c = gate_counters(g);
+	struct flow_stats ls;
+
+	flow_stats(gate_flows(g), &ls);
+	s->gate.packets += c->packets;
+	s->gate.accepted += c->accepted;
+	s->gate.dropped += c->dropped;
+	s->gate.modified += c->modified;
+	s->gate.held += c->held;
+	s->gate.failed_open += c->failed_open;
+	for (unsigned i = 0; i < DISSECT_N; i++)
+		s->gate.seen[i] += c->seen[i];
+	for (unsigned i = 0; i < GATE_DROP_N; i++)
+		s->gate.drops[i] += c->drops[i];
+	s->flows.live += ls.live;
+	s->flows.added += ls.added;
+	s->flows.evicted += ls.evicted;
+	s->flows.expired += ls.expired;
+}
+
+static void print_json(const struct gate_sums *s, double seconds, FILE *to)
+{
+	(void)fprintf(to,
+		      "{\"packets\": %llu, \"octets\": %llu, \"accepted\": %llu, \"dropped\": %llu, \"modified\": %llu, "
+		      "\"injected\": %llu, \"failed-open\": %llu, \"source-drops\": %llu, \"send-errors\": %llu, "
+		      "\"flows\": %llu, \"flows-evicted\": %llu, \"cpu-seconds\": %.6f",
+		      (unsigned long long)s->gate.packets, (unsigned long long)s->frames.octets,
+		      (unsigned long long)s->gate.accepted, (unsigned long long)s->gate.dropped,
+		      (unsigned long long)s->gate.modified, (unsigned long long)s->frames.injected,
+		      (unsigned long long)s->gate.failed_open, (unsigned long long)s->frames.source_drops,
+		      (unsigned long long)s->frames.send_errors, (unsigned long long)s->flows.added,
+		      (unsigned long long)s->flows.evicted, seconds);
+	(void)fputs(", \"dissectors\": {", to);
+	for (unsigned i = 0; i < DISSECT_N; i++)
+		(void)fprintf(to, "%s\"%s\": %llu", i ? ", " : "", gate_dissector_name((enum gate_dissector)i),
+			      (unsigned long long)s->gate.seen[i]);
+	(void)fputs("}, \"drops\": {", to);
+	for (unsigned i = 1, n = 0; i < GATE_DROP_N; i++)
+		if (s->gate.drops[i])
+			(void)fprintf(to, "%s\"%s\": %llu", n++ ? ", " : "", gate_drop_info((enum gate_drop)i)->name,
+				      (unsigned long long)s->gate.drops[i]);
+	(void)fputs("}}\n", to);
+}
+
+void gate_sums_print(const struct gate_sums *s, double seconds, bool json, FILE *to)
+{
+	if (json) {
+		print_json(s, seconds, to);
+		return;
+	}
+	(void)fprintf(to, "%llu packets: %llu accepted (%llu modified), %llu dropped, %llu injected; %llu flows\n",
+		      (unsigned long long)s->gate.packets, (unsigned long long)s->gate.accepted,
+		      (unsigned long long)s->gate.modified, (unsigned long long)s->gate.dropped,
+		      (unsigned long long)s->frames.injected, (unsigned long long)s->flows.added);
+	if (seconds > 0)
+		(void)fprintf(to, "%.3f s of CPU, %.0f packets/s, %.0f ns a packet\n", seconds,
+			      (double)s->gate.packets / seconds,
+			      seconds * 1e9 / (double)(s->gate.packets ? s->gate.packets : 1));
+	for (unsigned i = 1; i < GATE_DROP_N; i++)
+		if (s->gate.drops[i])
+			(void)fprintf(to, "  %10llu %s\n", (unsigned long long)s->gate.drops[i],
+				      gate_drop_info((enum gate_drop)i)->sentence);
+	if (s->gate.failed_open)
+		(void)fprintf(to, "  %10llu of these went on (--fail-open)\n", (unsigned long long)s->gate.failed_open);
+	if (s->frames.source_drops)
+		(void)fprintf(to, "  %10llu lost before they were seen\n", (unsigned long long)s->frames.source_drops);
+}

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * What the gate says of its work: for people, or as JSON.
+ */
+#pragma once
+
+#include "capture/frames.h"
+#include "gate/gate.h"
+
+#include <stdio.h>
+
+struct gate_sums {
+	struct gate_counters gate;
+	struct frames_stats frames;
+	struct flow_stats flows;
+};
+
+/* Adds what an engine, or a source, counted. */
+void gate_sums_gate(struct gate_sums *s, struct gate *g);
+void gate_sums_frames(struct gate_sums *s, const struct frames *f);
+/* seconds: of the CPU; 0: leave speed out. */
+void gate_sums_print(const struct gate_sums *s, double seconds, bool json, FILE *to);
