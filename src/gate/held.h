@@ -14,6 +14,7 @@ struct held {
 	struct held *next;	/* the holder's */
 	struct frame frame;	/* frame.data is the copy */
 	uint32_t from, to;	/* the holder's: the octets it covers */
+	uint16_t l3, l4, app;	/* the holder's: offsets in the copy */
 	bool owed;		/* its verdict was not given yet */
 	bool small;
 	uint8_t data[];

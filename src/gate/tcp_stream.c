@@ -1,0 +1,289 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * Most streams have nothing pending at any time: their segments are looked at where they lie and go on. Only
+ * what waits or was changed is copied, into buffers that are borrowed from a pool for that long.
+ */
+#include "gate/tcp_stream.h"
+
+#include "base/error.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+struct buffer {
+	struct buffer *next;
+};
+
+struct tcp_pool {
+	struct held_pool *held;
+	uint8_t *memory;
+	struct buffer *free;
+	uint32_t n, fresh, used;	/* fresh: from here on none was ever taken */
+};
+
+enum { BUFFER_LEN = TCP_PENDING_MAX, MAX_AHEAD = 256 };
+_Static_assert(BUFFER_LEN >= sizeof(struct tcp_edit_store), "one size of buffer for both");
+
+int tcp_pool_new(uint32_t n, struct held_pool *held, struct tcp_pool **ret)
+{
+	struct tcp_pool *p = calloc(1, sizeof(*p));
+
+	if (!p)
+		return -ENOMEM;
+	*p = (struct tcp_pool){.held = held, .n = n};
+	/* pages are taken when they are used first */
+	p->memory = calloc(n ? n : 1, BUFFER_LEN);
+	if (!p->memory) {
+		free(p);
+		return -ENOMEM;
+	}
+	*ret = p;
+	return 0;
+}
+
+void tcp_pool_free(struct tcp_pool *p)
+{
+	if (!p)
+		return;
+	free(p->memory);
+	free(p);
+}
+
+uint32_t tcp_pool_used(const struct tcp_pool *p)
+{
+	return p->used;
+}
+
+static uint8_t *buffer_take(struct tcp_pool *p)
+{
+	struct buffer *b = p->free;
+
+	if (!b && p->fresh == p->n)
+		return NULL;
+	p->used++;
+	if (!b)
+		return p->memory + (size_t)p->fresh++ * BUFFER_LEN;
+	p->free = b->next;
+	return (uint8_t *)b;
+}
+
+static void buffer_give(struct tcp_pool *p, uint8_t **at)
+{
+	struct buffer *b = (struct buffer *)(void *)*at;
+
+	if (!b)
+		return;
+	b->next = p->free;
+	p->free = b;
+	p->used--;
+	*at = NULL;
+}
+
+/* --- Segments -------------------------------------------------------------------------------------------- */
+
+int tcp_stream_append(struct tcp_stream *s, struct tcp_pool *p, const struct frame *f, uint32_t from, struct span data)
+{
+	struct held **end = &s->segments;
+	struct held *h;
+
+	if (!s->pending)
+		s->pending = buffer_take(p);
+	if (!s->pending || s->n + data.n > TCP_PENDING_MAX)
+		return -USHER_E_LIMIT;
+	h = held_take(p->held, f);
+	if (!h)
+		return -USHER_E_LIMIT;
+	if (!s->segments)
+		s->out = tcp_edits_out(&s->edits, from, false);
+	h->from = from;
+	h->to = (uint32_t)(from + data.n);
+	memcpy(s->pending + s->n, data.p, data.n);
+	s->n += (uint32_t)data.n;
+	while (*end)
+		end = &(*end)->next;
+	*end = h;
+	return 0;
+}
+
+int tcp_stream_ahead(struct tcp_stream *s, struct tcp_pool *p, const struct frame *f, uint32_t from, uint32_t to)
+{
+	struct held **at = &s->ahead;
+	struct held *h = s->n_ahead < MAX_AHEAD ? held_take(p->held, f) : NULL;
+
+	if (!h)
+		return -USHER_E_LIMIT;
+	h->from = from;
+	h->to = to;
+	while (*at && tcp_before((*at)->from, from))
+		at = &(*at)->next;
+	h->next = *at;
+	*at = h;
+	s->n_ahead++;
+	return 0;
+}
+
+struct held *tcp_stream_follow(struct tcp_stream *s, uint32_t next, struct held **ret_stale)
+{
+	struct held *h = s->ahead;
+
+	*ret_stale = NULL;
+	if (!h || tcp_before(next, h->from))
+		return NULL;
+	s->ahead = h->next;
+	s->n_ahead--;
+	h->next = NULL;
+	if (tcp_before(next, h->to))
+		return h;
+	*ret_stale = h;
+	return NULL;
+}
+
+/* --- What is pending --------------------------------------------------------------------------------------- */
+
+static bool store_take(struct tcp_stream *s, struct tcp_pool *p)
+{
+	s->edits.store = (struct tcp_edit_store *)(void *)buffer_take(p);
+	if (s->edits.store)
+		s->edits.store->used = 0;
+	return s->edits.store != NULL;
+}
+
+static void store_give(struct tcp_stream *s, struct tcp_pool *p)
+{
+	uint8_t *at = (uint8_t *)s->edits.store;
+
+	buffer_give(p, &at);
+	s->edits.store = NULL;
+}
+
+/* To insert is to replace a neighbour by itself and what is new. */
+static bool widen(const struct tcp_stream *s, uint32_t *off, uint32_t *n, uint8_t *text, struct span *with)
+{
+	if (*n)
+		return true;
+	if (s->n == 0 || with->n + 1 > TCP_EDIT_TEXT)
+		return false;
+	if (*off > 0) {
+		(*off)--;
+		text[0] = s->pending[*off];
+		memcpy(text + 1, with->p, with->n);
+	} else {
+		memcpy(text, with->p, with->n);
+		text[with->n] = s->pending[0];
+	}
+	*n = 1;
+	*with = span_of(text, with->n + 1);
+	return true;
+}
+
+static int put(struct tcp_stream *s, uint32_t off, uint32_t n, struct span with)
+{
+	uint32_t out = s->out + off;
+
+	if (s->n - n + with.n > TCP_PENDING_MAX || !tcp_edits_add(&s->edits, out, out + n, with))
+		return -USHER_E_LIMIT;
+	memmove(s->pending + off + with.n, s->pending + off + n, s->n - off - n);
+	if (with.n)
+		memcpy(s->pending + off, with.p, with.n);
+	s->n = (uint32_t)(s->n - n + with.n);
+	return 0;
+}
+
+int tcp_stream_edit(struct tcp_stream *s, struct tcp_pool *p, uint32_t off, uint32_t n, struct span with)
+{
+	uint8_t *text = NULL;
+	int r = -ERANGE;
+
+	if (off > s->n || n > s->n - off || (n == 0 && with.n == 0))
+		return n || off > s->n ? -ERANGE : 0;
+	if (!s->edits.store && !store_take(s, p))
+		return -USHER_E_LIMIT;
+	if (!n)
+		text = buffer_take(p);
+	if (!n && !text)
+		r = -USHER_E_LIMIT;
+	else if (widen(s, &off, &n, text, &with))
+		r = put(s, off, n, with);
+	buffer_give(p, &text);
+	if (!s->edits.n)
+		store_give(s, p);
+	return r;
+}
+
+/* Sends octets [from, to) of the pending ones as segments of frame h. */
+static void emit_segment(struct tcp_stream *s, struct held *h, uint32_t from, uint32_t to, bool whole,
+			 uint32_t max, tcp_emit_fn emit, void *ctx)
+{
+	uint32_t longest = h->to - h->from > max ? h->to - h->from : max;
+
+	do {
+		uint32_t n = to - from > longest ? longest : to - from;
+
+		emit(ctx, h, s->out + from, span_of(s->pending + from, n), whole && from + n == to);
+		from += n;
+	} while (tcp_before(from, to));
+}
+
+void tcp_stream_release(struct tcp_stream *s, struct tcp_pool *p, uint32_t n, uint32_t max, tcp_emit_fn emit, void *ctx)
+{
+	uint32_t at = 0;
+
+	while (s->segments && (at < n || n == s->n)) {
+		struct held *h = s->segments;
+		uint32_t to = h->next ? tcp_edits_out(&s->edits, h->to, true) - s->out : s->n;
+		bool whole = to <= n;
+
+		to = whole ? to : n;
+		emit_segment(s, h, at, to > at ? to : at, whole, max, emit, ctx);
+		at = to > at ? to : at;
+		if (!whole)
+			break;
+		s->segments = h->next;
+		held_give(p->held, h);
+	}
+	memmove(s->pending, s->pending + n, s->n - n);
+	s->n -= n;
+	s->out += n;
+	if (!s->segments)
+		buffer_give(p, &s->pending);
+}
+
+bool tcp_stream_again(const struct tcp_stream *s, uint32_t from, struct span octets, struct wr *w, uint32_t *ret_out)
+{
+	if (!tcp_edits_apply(&s->edits, from, octets, w, ret_out))
+		return false;
+	/* what is pending may still change */
+	if (s->segments && tcp_before(s->out, (uint32_t)(*ret_out + w->len)))
+		w->len = tcp_before(*ret_out, s->out) ? s->out - *ret_out : 0;
+	return true;
+}
+
+void tcp_stream_acked(struct tcp_stream *s, struct tcp_pool *p, uint32_t out)
+{
+	if (!s->edits.n)
+		return;
+	tcp_edits_acked(&s->edits, out);
+	if (!s->edits.n)
+		store_give(s, p);
+}
+
+static void lose_all(struct tcp_pool *p, struct held **list, void (*lost)(void *ctx, struct held *h), void *ctx)
+{
+	while (*list) {
+		struct held *h = *list;
+
+		*list = h->next;
+		lost(ctx, h);
+		held_give(p->held, h);
+	}
+}
+
+void tcp_stream_end(struct tcp_stream *s, struct tcp_pool *p, void (*lost)(void *ctx, struct held *h), void *ctx)
+{
+	lose_all(p, &s->segments, lost, ctx);
+	lose_all(p, &s->ahead, lost, ctx);
+	s->n_ahead = 0;
+	s->n = 0;
+	buffer_give(p, &s->pending);
+	store_give(s, p);
+}

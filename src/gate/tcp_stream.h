@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * One direction of a TCP connection as a stream of octets: puts segments in order, keeps those that must wait
+ * (for others before them, or for a dissector to see more), lets a dissector change what was not let go, and
+ * cuts it into segments again. Knows frames and numbers, not the engine, which hands it a few functions.
+ * One thread; memory is taken once, in pools.
+ */
+#pragma once
+
+#include "gate/held.h"
+#include "gate/tcp_edits.h"
+
+struct tcp_stream;
+struct tcp_pool;
+
+enum { TCP_PENDING_MAX = 64 * 1024 };
+
+/* Room for n streams that have something pending, or edits. 0, -ENOMEM. */
+int tcp_pool_new(uint32_t n, struct held_pool *held, struct tcp_pool **ret) must_check;
+void tcp_pool_free(struct tcp_pool *p);
+uint32_t tcp_pool_used(const struct tcp_pool *p);
+
+struct tcp_stream {
+	uint32_t out;		/* number of the first pending octet, as the receiver counts */
+	uint8_t *pending;	/* [TCP_PENDING_MAX] what was not, as it stands now; NULL: nothing */
+	uint32_t n;		/* octets of it */
+	bool finished;		/* the pending octets are the last */
+	bool stuck;		/* a dissector wants more than there may be */
+	struct held *segments;	/* of the pending octets, in order: from and to are in numbers */
+	struct held *ahead;	/* behind a gap, by number */
+	uint32_t n_ahead;
+	struct tcp_edits edits;
+};
+
+/* What the engine does with segments that may go. `octets` take the place of the held frame's data, from out number
+ * `out`; last: no more of this frame will come (its verdict; otherwise a copy is sent). */
+typedef void (*tcp_emit_fn)(void *ctx, struct held *frame, uint32_t out, struct span octets, bool last);
+
+/* --- Segments: numbers are the sender's ------------------------------------------------------------ */
+
+/* Keeps a segment's data behind what is pending: octets [from, from + data.n). -USHER_E_LIMIT: no room. */
+int tcp_stream_append(struct tcp_stream *s, struct tcp_pool *p, const struct frame *f, uint32_t from, struct span data) must_check;
+/* Keeps a segment that others come before. -USHER_E_LIMIT: no room. */
+int tcp_stream_ahead(struct tcp_stream *s, struct tcp_pool *p, const struct frame *f, uint32_t from, uint32_t to) must_check;
+/* The segment ahead that covers `next`, taken out; NULL: none. Those that bring nothing new any more are given to
+ * `stale`, one by one, first. */
+struct held *tcp_stream_follow(struct tcp_stream *s, uint32_t next, struct held **ret_stale);
+
+/* --- The dissector's view: octets [0, n) of what is pending ------------------------------------------- */
+
+/* Puts `with` in the place of n octets at off. 0, -ERANGE: they are not there; -USHER_E_LIMIT: no room for the
+ * change. To insert at the end of nothing is -ERANGE. */
+int tcp_stream_edit(struct tcp_stream *s, struct tcp_pool *p, uint32_t off, uint32_t n, struct span with) must_check;
+/* Lets go of the first n octets; max: the longest segment to make. */
+void tcp_stream_release(struct tcp_stream *s, struct tcp_pool *p, uint32_t n, uint32_t max, tcp_emit_fn emit, void *ctx);
+
+/* Octets [from, from + octets.n) come again: writes to w those of them that were let go, as they were sent the first
+ * time; *ret_out is the number they begin with. False: w is too small. */
+bool tcp_stream_again(const struct tcp_stream *s, uint32_t from, struct span octets, struct wr *w, uint32_t *ret_out);
+/* The receiver has everything before this out number. */
+void tcp_stream_acked(struct tcp_stream *s, struct tcp_pool *p, uint32_t out);
+/* Gives back memory and hands all held frames to `lost`. */
+void tcp_stream_end(struct tcp_stream *s, struct tcp_pool *p, void (*lost)(void *ctx, struct held *h), void *ctx);
