@@ -8,6 +8,7 @@
 #include "base/cursor.h"
 #include "gate/defrag.h"
 #include "gate/gate.h"
+#include "wire/tcp.h"
 
 enum { GATE_MAX_LISTENERS = 16 };
 
@@ -19,6 +20,10 @@ struct gate_listeners {
 	} at[GATE_MAX_LISTENERS];
 };
 
+struct gate_view;
+struct tcp_conn;
+struct tcp_pool;
+
 struct gate {
 	struct frames *frames;
 	struct log *log;
@@ -28,9 +33,16 @@ struct gate {
 	struct flow_table *flows;
 	struct held_pool *held;
 	struct defrag *defrag;
+	struct tcp_conn *conns, *conn_free;	/* [max_flows] */
+	uint32_t n_conns, conn_fresh;		/* conn_fresh: from here on none was ever used */
+	struct tcp_pool *tcp_pool;
+	struct gate_view *view;			/* what is shown to listeners of receive_data */
+	bool midstream;				/* connections whose beginning was not seen are taken up */
 	struct gate_packet pkt;
 	struct gate_counters counters;
+	struct tcp_hdr tcp;		/* of the packet at hand */
 	uint8_t *scratch;		/* [FRAME_MAX_LEN]: a packet that grew, or was in pieces */
+	uint8_t *octets;		/* [FRAME_MAX_LEN]: data on its way into a packet */
 	uint8_t *piece;			/* [FRAME_MAX_LEN]: a fragment of one that was changed */
 	struct gate_listeners listeners[EVENT_N];
 	struct frame batch[FRAMES_BATCH];
@@ -68,6 +80,9 @@ struct rd gate_rd(const struct gate_packet *p, uint32_t off);
 #define D(symbol, name, parents, receive, send, what) int receive(struct gate *g, struct gate_packet *p);
 #include "gate/dissectors.def"
 #undef D
+/* One direction's key, as the packet has it. */
+void gate_flow_key(const struct gate_packet *p, struct flow_key *k);
 void send_ipv4(struct gate *g, struct gate_packet *p);
 void send_icmp(struct gate *g, struct gate_packet *p);
 void send_udp(struct gate *g, struct gate_packet *p);
+void send_tcp(struct gate *g, struct gate_packet *p);

@@ -4,7 +4,7 @@
  */
 #include "gate/dissect.h"
 
-static void key_of(const struct gate_packet *p, struct flow_key *k)
+void gate_flow_key(const struct gate_packet *p, struct flow_key *k)
 {
 	*k = (struct flow_key){
 		.src = p->p.src,
@@ -37,7 +37,7 @@ int receive_udp_connection(struct gate *g, struct gate_packet *p)
 
 	if (gate_checksum(g, p) == CHECKSUM_BAD)
 		return gate_undecided(g, p, GATE_DROP_UDP_CHECKSUM);
-	key_of(p, &key);
+	gate_flow_key(p, &key);
 	p->flow = flow_find(g->flows, &key, &p->direction);
 	if (!p->flow) {
 		r = begin_flow(g, p, &key);

@@ -18,8 +18,7 @@ enum {
 	ICMP_CSUM_OFF = 2,
 	UDP_LEN_OFF = 4,
 	UDP_CSUM_OFF = 6,
-	DHCP_SERVER_PORT = 67,
-	DHCP_CLIENT_PORT = 68,
+	TCP_CSUM_OFF = 16,
 };
 
 static int next_of_proto(const struct gate *g, uint8_t proto)
@@ -29,6 +28,8 @@ static int next_of_proto(const struct gate *g, uint8_t proto)
 		return gate_next_dissector(g, DISSECT_ICMP);
 	case IPV4_PROTO_UDP:
 		return gate_next_dissector(g, DISSECT_UDP);
+	case IPV4_PROTO_TCP:
+		return gate_next_dissector(g, DISSECT_TCP);
 	default:
 		return GATE_ACCEPT;
 	}
@@ -116,10 +117,13 @@ enum gate_checksum gate_checksum(const struct gate *g, struct gate_packet *p)
 	struct rd r = gate_rd(p, p->p.l4);
 	struct span datagram = rd_bytes(&r, (size_t)p->l4_len + p->p.app_len);
 
+	bool tcp = p->proto == IPV4_PROTO_TCP;
+
 	if (p->checksum != CHECKSUM_UNKNOWN)
 		return (enum gate_checksum)p->checksum;
 	if (g->ignore_checksums || p->frame.flags & FRAME_CSUM_NOT_READY ||
-	    udp_csum_ok(p->p.src, p->p.dst, datagram) || left_to_hardware(p, datagram, UDP_CSUM_OFF))
+	    (tcp ? tcp_csum_ok(p->p.src, p->p.dst, datagram) : udp_csum_ok(p->p.src, p->p.dst, datagram)) ||
+	    left_to_hardware(p, datagram, tcp ? TCP_CSUM_OFF : UDP_CSUM_OFF))
 		p->checksum = CHECKSUM_GOOD;
 	else
 		p->checksum = CHECKSUM_BAD;
@@ -164,4 +168,32 @@ void send_udp(struct gate *g, struct gate_packet *p)
 	/* zero would mean: none */
 	if (rd_be16(&r) == 0)
 		verdict_be16(p, at, UINT16_MAX);
+}
+
+int receive_tcp(struct gate *g, struct gate_packet *p)
+{
+	struct rd r = gate_rd(p, p->p.l4);
+
+	if (tcp_read(&r, &g->tcp) < 0)
+		return gate_undecided(g, p, GATE_DROP_TCP_HEADER);
+	p->l4_len = g->tcp.hdr_len;
+	p->p.sport = g->tcp.sport;
+	p->p.dport = g->tcp.dport;
+	p->p.app = (uint16_t)(p->p.l4 + p->l4_len);
+	p->p.app_len = (uint16_t)(p->end - p->p.app);
+	if (!gate_raise(g, EVENT_TCP_receive_packet, p, NULL))
+		return GATE_DROP;
+	return gate_next_dissector(g, DISSECT_TCP_CONNECTION);
+}
+
+void send_tcp(struct gate *g, struct gate_packet *p)
+{
+	uint32_t len = (uint32_t)p->l4_len + p->p.app_len;
+	uint32_t at = p->p.l4 + (uint32_t)TCP_CSUM_OFF;
+	uint32_t pseudo = checksum_pseudo(p->p.src, p->p.dst, IPV4_PROTO_TCP, len);
+
+	if (p->frame.flags & FRAME_CSUM_NOT_READY && frames_offload(g->frames))
+		verdict_be16(p, at, (uint16_t)~checksum_fold(pseudo));
+	else if (p->checksum != CHECKSUM_BAD)
+		verdict_checksum(p, at, pseudo, p->p.l4, len);
 }

@@ -8,6 +8,8 @@
 
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "gate/tcp_conn.h"
+#include "wire/ipv4.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -263,6 +265,13 @@ void gate_source(struct gate *g, struct frames *f)
 
 void gate_release_held(struct gate *g)
 {
+	struct flow *f;
+	uint32_t at = 0;
+
+	/* flows that hold segments would wait for ever */
+	while ((f = flow_each(g->flows, &at)) != NULL)
+		if (f->transport)
+			gate_tcp_end(g, f);
 	defrag_expire(g->defrag, INT64_MAX);
 	(void)frames_flush(g->frames);
 }
@@ -283,6 +292,7 @@ void gate_opts_default(struct gate_opts *o)
 {
 	*o = (struct gate_opts){
 		.max_held = 8192,
+		.max_streams = 4096,
 		.defrag = {.max_datagrams = 1024, .max_fragments = 64, .timeout_ns = 30 * NS_PER_S},
 		.flows = {
 			.max_flows = 1 << 20,
@@ -301,7 +311,12 @@ static void flow_ended(void *ctx, struct flow *f, bool evicted)
 	struct gate *g = ctx;
 
 	(void)evicted;
-	(void)gate_raise(g, EVENT_UDP_CONNECTION_end_connection, NULL, f);
+	if (f->key.proto == IPV4_PROTO_UDP) {
+		(void)gate_raise(g, EVENT_UDP_CONNECTION_end_connection, NULL, f);
+		return;
+	}
+	(void)gate_raise(g, EVENT_TCP_CONNECTION_end_connection, NULL, f);
+	gate_tcp_end(g, f);
 }
 
 static void fragment_lost(void *ctx, struct held *h)
@@ -325,16 +340,20 @@ int gate_new(const struct gate_opts *o, struct gate **ret)
 		g->pass_through = o->pass_through;
 		g->fail_open = o->fail_open;
 		g->ignore_checksums = o->ignore_checksums;
+		g->midstream = o->midstream;
 		g->scratch = malloc(FRAME_MAX_LEN);
 		g->piece = malloc(FRAME_MAX_LEN);
+		g->octets = malloc(FRAME_MAX_LEN);
 		arena_init_fixed(&g->pkt.p.arena, TAKE(arena), ARENA_LEN);
 		gate_load(g, DISSECT_RAW);
-		r = g->scratch && g->piece ? 0 : -ENOMEM;
+		r = g->scratch && g->piece && g->octets ? 0 : -ENOMEM;
 	}
 	if (r == 0)
 		r = flow_table_new(&o->flows, &o->hash_key, flow_ended, g, &g->flows);
 	if (r == 0)
 		r = held_pool_new(o->max_held, o->max_held / HELD_PER_LARGE + 1, !o->pass_through, &g->held);
+	if (r == 0)
+		r = gate_tcp_new(g, o->flows.max_flows, o->max_streams);
 	if (r == 0)
 		r = defrag_new(&o->defrag, g->held, fragment_lost, g, &g->defrag);
 	if (r < 0) {
@@ -351,10 +370,12 @@ void gate_free(struct gate *g)
 	if (!g)
 		return;
 	flow_table_free(g->flows);
+	gate_tcp_free(g);
 	defrag_free(g->defrag);
 	held_pool_free(g->held);
 	free(g->pkt.p.arena.base);
 	free(g->scratch);
 	free(g->piece);
+	free(g->octets);
 	free(g);
 }

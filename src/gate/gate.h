@@ -26,6 +26,8 @@ struct gate_opts {
 	bool pass_through;		/* look at everything, block and change nothing */
 	bool fail_open;			/* what cannot be decided goes on */
 	bool ignore_checksums;		/* of UDP and TCP */
+	bool midstream;			/* TCP connections whose beginning was not seen are taken up */
+	uint32_t max_streams;		/* TCP streams with data that waits, or was changed */
 	struct flow_limits flows;
 	uint32_t max_held;		/* frames that wait for others */
 	struct defrag_limits defrag;

@@ -10,37 +10,60 @@ static bool before_eq(uint32_t a, uint32_t b)
 	return !tcp_before(b, a);
 }
 
+/* Out minus in, just before edit i. */
+static uint32_t shift_before(const struct tcp_edits *e, uint32_t i)
+{
+	return i ? e->store->at[i - 1].out_to - e->store->at[i - 1].in_to : e->shift;
+}
+
+/* The first edit that ends behind an in number. */
+static uint32_t find_in(const struct tcp_edits *e, uint32_t in)
+{
+	uint32_t low = 0, high = e->n;
+
+	while (low < high) {
+		uint32_t mid = (low + high) / 2;
+
+		if (tcp_before(in, e->store->at[mid].in_to))
+			high = mid;
+		else
+			low = mid + 1;
+	}
+	return low;
+}
+
+/* The same for an out number; octets that were taken out end before it. */
+static uint32_t find_out(const struct tcp_edits *e, uint32_t out)
+{
+	uint32_t low = 0, high = e->n;
+
+	while (low < high) {
+		uint32_t mid = (low + high) / 2;
+
+		if (tcp_before(out, e->store->at[mid].out_to))
+			high = mid;
+		else
+			low = mid + 1;
+	}
+	return low;
+}
+
 uint32_t tcp_edits_out(const struct tcp_edits *e, uint32_t in, bool up)
 {
-	uint32_t shift = e->shift;
+	uint32_t i = find_in(e, in);
 
-	for (uint32_t i = 0; i < e->n; i++) {
-		const struct tcp_edit *d = &e->store->at[i];
-
-		if (before_eq(in, d->in_from))
-			break;
-		if (tcp_before(in, d->in_to))
-			return up ? d->out_to : d->out_from;
-		shift = d->out_to - d->in_to;
-	}
-	return in + shift;
+	if (i == e->n || before_eq(in, e->store->at[i].in_from))
+		return in + shift_before(e, i);
+	return up ? e->store->at[i].out_to : e->store->at[i].out_from;
 }
 
 uint32_t tcp_edits_in(const struct tcp_edits *e, uint32_t out, bool up)
 {
-	uint32_t shift = e->shift;
+	uint32_t i = find_out(e, out);
 
-	for (uint32_t i = 0; i < e->n; i++) {
-		const struct tcp_edit *d = &e->store->at[i];
-
-		/* behind octets that were taken out there is nothing to wait for */
-		if (tcp_before(out, d->out_from) || (out == d->out_from && d->out_from != d->out_to))
-			break;
-		if (tcp_before(out, d->out_to))
-			return up ? d->in_to : d->in_from;
-		shift = d->out_to - d->in_to;
-	}
-	return out - shift;
+	if (i == e->n || before_eq(out, e->store->at[i].out_from))
+		return out - shift_before(e, i);
+	return up ? e->store->at[i].in_to : e->store->at[i].in_from;
 }
 
 void tcp_edits_acked(struct tcp_edits *e, uint32_t out)
@@ -59,19 +82,21 @@ void tcp_edits_acked(struct tcp_edits *e, uint32_t out)
 		e->store->used = 0;
 }
 
-/* Moves the octets of edits that are left to the front of the store. */
+/* Moves the octets of edits that are left to the front of the store. They lie in it in the order in which they
+ * were made, mostly that of the edits: each move looks for the lowest that was not moved yet. */
 static void compact(struct tcp_edits *e)
 {
 	uint32_t used = 0;
 
-	/* texts were put in at the end, so in the order of the edits they may not be: find the lowest each time */
 	for (uint32_t done = 0; done < e->n; done++) {
 		struct tcp_edit *lowest = NULL;
 
-		for (uint32_t i = 0; i < e->n; i++)
-			if (e->store->at[i].out_to != e->store->at[i].out_from && e->store->at[i].text >= used &&
-			    (!lowest || e->store->at[i].text < lowest->text))
-				lowest = &e->store->at[i];
+		for (uint32_t i = 0; i < e->n; i++) {
+			struct tcp_edit *d = &e->store->at[i];
+
+			if (d->out_to != d->out_from && d->text >= used && (!lowest || d->text < lowest->text))
+				lowest = d;
+		}
 		if (!lowest)
 			break;
 		memmove(e->store->text + used, e->store->text + lowest->text, lowest->out_to - lowest->out_from);
@@ -89,20 +114,12 @@ static struct span text_of(const struct tcp_edits *e, const struct tcp_edit *d)
 /* The edits that a new one overlaps: [*ret_first, result). */
 static uint32_t overlapped(const struct tcp_edits *e, uint32_t from, uint32_t to, uint32_t *ret_first)
 {
-	uint32_t first = 0, end;
+	uint32_t end = find_out(e, from);
 
-	while (first < e->n && before_eq(e->store->at[first].out_to, from))
-		first++;
-	end = first;
+	*ret_first = end;
 	while (end < e->n && tcp_before(e->store->at[end].out_from, to))
 		end++;
-	*ret_first = first;
 	return end;
-}
-
-static uint32_t shift_before(const struct tcp_edits *e, uint32_t i)
-{
-	return i ? e->store->at[i - 1].out_to - e->store->at[i - 1].in_to : e->shift;
 }
 
 /* An edit of [from, to) that takes in those it overlaps: its ranges before the change. */
@@ -162,18 +179,40 @@ bool tcp_edits_add(struct tcp_edits *e, uint32_t from, uint32_t to, struct span 
 	return true;
 }
 
+void tcp_edits_join(struct tcp_edits *e, uint32_t from, struct span octets)
+{
+	uint32_t first = 0, len, kept = 0;
+	struct tcp_edit d;
+
+	for (; first < e->n && tcp_before(e->store->at[first].out_from, from); first++)
+		kept += e->store->at[first].out_to - e->store->at[first].out_from;
+	if (e->n - first < 2)
+		return;
+	d = e->store->at[first];
+	d.in_to = e->store->at[e->n - 1].in_to;
+	d.out_to = e->store->at[e->n - 1].out_to;
+	len = d.out_to - d.out_from;
+	/* with what is between them they need more room */
+	if (kept + len > TCP_EDIT_TEXT || d.out_to - from > octets.n)
+		return;
+	e->n = first;
+	compact(e);
+	d.text = e->store->used;
+	memcpy(e->store->text + d.text, octets.p + (d.out_from - from), len);
+	e->store->used += len;
+	e->store->at[e->n++] = d;
+}
+
 bool tcp_edits_apply(const struct tcp_edits *e, uint32_t in_from, struct span octets, struct wr *w, uint32_t *ret_out)
 {
 	uint32_t at = in_from, end = (uint32_t)(in_from + octets.n);
 
 	*ret_out = tcp_edits_out(e, in_from, false);
-	for (uint32_t i = 0; i < e->n; i++) {
+	for (uint32_t i = find_in(e, in_from); i < e->n; i++) {
 		const struct tcp_edit *d = &e->store->at[i];
 
 		if (before_eq(end, d->in_from))
 			break;
-		if (before_eq(d->in_to, at))
-			continue;
 		if (tcp_before(at, d->in_from))
 			wr_span(w, span_sub(octets, at - in_from, d->in_from - at));
 		wr_span(w, text_of(e, d));

@@ -9,7 +9,7 @@
 #include "base/span.h"
 #include "wire/tcp.h"
 
-enum { TCP_MAX_EDITS = 64, TCP_EDIT_TEXT = 60 * 1024 };
+enum { TCP_MAX_EDITS = 1024, TCP_EDIT_TEXT = 43 * 1024 };
 
 struct tcp_edit {
 	uint32_t in_from, in_to;	/* what was there */
@@ -46,6 +46,8 @@ uint32_t tcp_edits_in(const struct tcp_edits *e, uint32_t out, bool up);
  * False: there are too many edits, or too much text; nothing has changed.
  */
 bool tcp_edits_add(struct tcp_edits *e, uint32_t from, uint32_t to, struct span with);
+/* The edits that begin at out number `from` or behind it become one; octets: what is there now, from `from` on. */
+void tcp_edits_join(struct tcp_edits *e, uint32_t from, struct span octets);
 /* The receiver has everything before this out number: what is before it is forgotten. */
 void tcp_edits_acked(struct tcp_edits *e, uint32_t out);
 /*

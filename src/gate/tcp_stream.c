@@ -180,8 +180,14 @@ static int put(struct tcp_stream *s, uint32_t off, uint32_t n, struct span with)
 {
 	uint32_t out = s->out + off;
 
-	if (s->n - n + with.n > TCP_PENDING_MAX || !tcp_edits_add(&s->edits, out, out + n, with))
+	if (s->n - n + with.n > TCP_PENDING_MAX)
 		return -USHER_E_LIMIT;
+	if (!tcp_edits_add(&s->edits, out, out + n, with)) {
+		/* those that were not sent yet may as well be one */
+		tcp_edits_join(&s->edits, s->out, span_of(s->pending, s->n));
+		if (!tcp_edits_add(&s->edits, out, out + n, with))
+			return -USHER_E_LIMIT;
+	}
 	memmove(s->pending + off + with.n, s->pending + off + n, s->n - off - n);
 	if (with.n)
 		memcpy(s->pending + off, with.p, with.n);
@@ -214,7 +220,10 @@ int tcp_stream_edit(struct tcp_stream *s, struct tcp_pool *p, uint32_t off, uint
 static void emit_segment(struct tcp_stream *s, struct held *h, uint32_t from, uint32_t to, bool whole,
 			 uint32_t max, tcp_emit_fn emit, void *ctx)
 {
-	uint32_t longest = h->to - h->from > max ? h->to - h->from : max;
+	/* what a host calls its longest segment leaves no room for options (RFC 6691) */
+	uint32_t options = h->app - h->l4 > TCP_HDR_LEN ? h->app - h->l4 - (uint32_t)TCP_HDR_LEN : 0;
+	uint32_t room = max > options + 1 ? max - options : 1;
+	uint32_t longest = h->to - h->from > room ? h->to - h->from : room;
 
 	do {
 		uint32_t n = to - from > longest ? longest : to - from;

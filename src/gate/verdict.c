@@ -26,7 +26,7 @@ static uint8_t part_of(const struct gate_packet *p, uint32_t off)
 /* What the checksum said before the first octet is written. */
 static void remember_checksum(const struct gate *g, struct gate_packet *p)
 {
-	if (p->p.app != PACKET_NO_LAYER && p->proto == IPV4_PROTO_UDP)
+	if (p->p.app != PACKET_NO_LAYER && (p->proto == IPV4_PROTO_UDP || p->proto == IPV4_PROTO_TCP))
 		(void)gate_checksum(g, p);
 }
 
@@ -82,6 +82,12 @@ void verdict_be16(struct gate_packet *p, uint32_t off, uint16_t v)
 {
 	p->p.data[off] = (uint8_t)(v >> 8);
 	p->p.data[off + 1] = (uint8_t)v;
+}
+
+void verdict_be32(struct gate_packet *p, uint32_t off, uint32_t v)
+{
+	verdict_be16(p, off, (uint16_t)(v >> 16));
+	verdict_be16(p, off + 2, (uint16_t)v);
 }
 
 void verdict_checksum(struct gate_packet *p, uint32_t off, uint32_t sum, uint32_t from, uint32_t n)

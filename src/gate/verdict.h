@@ -16,3 +16,4 @@ int verdict_splice(struct gate *g, struct gate_packet *p, uint32_t off, size_t n
 /* The Internet checksum field at off of what `sum` holds besides n octets at from. */
 void verdict_checksum(struct gate_packet *p, uint32_t off, uint32_t sum, uint32_t from, uint32_t n);
 void verdict_be16(struct gate_packet *p, uint32_t off, uint16_t v);
+void verdict_be32(struct gate_packet *p, uint32_t off, uint32_t v);

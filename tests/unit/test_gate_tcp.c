@@ -151,6 +151,34 @@ static void send_some(void)
 		gate(from, span_of(w.text + (from - w.isn), n));
 }
 
+/* More changes than there are places for: those not sent yet become one. */
+static void test_many_edits(void **state)
+{
+	struct frame f = {.data = w.text, .len = 1};
+	unsigned done = 0;
+
+	(void)state;
+	memset(&w, 0, sizeof(w));
+	assert_int_equal(held_pool_new(4, 1, true, &w.held), 0);
+	assert_int_equal(tcp_pool_new(4, w.held, &w.pool), 0);
+	memset(w.text, 'k', sizeof(w.text));
+	assert_int_equal(tcp_stream_append(&w.s, w.pool, &f, 0, span_of(w.text, 12000)), 0);
+	for (uint32_t at = 0; at + 6 < w.s.n; at += 7, done++)
+		assert_int_equal(tcp_stream_edit(&w.s, w.pool, at, 1, span_str("xyz")), 0);
+	assert_true(done > TCP_MAX_EDITS);
+	memcpy(w.want, w.s.pending, w.s.n);
+	w.n_want = w.s.n;
+	tcp_stream_release(&w.s, w.pool, w.s.n, MSS, emit, NULL);
+	assert_int_equal(w.n_got, w.n_want);
+	assert_memory_equal(w.got, w.want, w.n_want);
+	assert_int_equal(tcp_edits_in(&w.s.edits, w.n_want, false), 12000);
+	tcp_stream_acked(&w.s, w.pool, w.n_want);
+	assert_int_equal(w.s.edits.n, 0);
+	assert_int_equal(tcp_pool_used(w.pool), 0);
+	tcp_pool_free(w.pool);
+	held_pool_free(w.held);
+}
+
 static void nothing_lost(void *ctx, struct held *h)
 {
 	(void)ctx;
@@ -307,6 +335,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_edited_streams),
+		cmocka_unit_test(test_many_edits),
 		cmocka_unit_test(test_life),
 		cmocka_unit_test(test_refused),
 		cmocka_unit_test(test_handshakes),

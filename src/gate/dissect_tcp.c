@@ -1,0 +1,582 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * tcp_connection: a segment finds its connection, is checked against it, and either goes on at once or waits: for
+ * segments before it, or for a dissector that wants to see more. What was changed moves all numbers behind it, so
+ * each segment and each acknowledgement is translated on its way. A connection that nobody looks into is tracked
+ * only, and its segments go on in any order.
+ */
+#include "base/error.h"
+#include "gate/tcp_conn.h"
+#include "gate/verdict.h"
+#include "wire/ipv4.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+enum { SEQ_OFF = 4, ACK_OFF = 8, FLAGS_OFF = 13, MSS_LEAST = 536, IP_SRC_OFF = 12, NOP = 1 };
+
+struct tcp_conn *gate_tcp(const struct flow *f)
+{
+	return f->transport;
+}
+
+/* --- Memory ---------------------------------------------------------------------------------------------- */
+
+int gate_tcp_new(struct gate *g, uint32_t max_flows, uint32_t max_streams)
+{
+	g->n_conns = max_flows;
+	g->conns = calloc(max_flows, sizeof(*g->conns)); /* pages are taken as connections come */
+	if (!g->conns)
+		return -ENOMEM;
+	return tcp_pool_new(max_streams, g->held, &g->tcp_pool);
+}
+
+void gate_tcp_free(struct gate *g)
+{
+	tcp_pool_free(g->tcp_pool);
+	free(g->conns);
+}
+
+static struct tcp_conn *conn_take(struct gate *g)
+{
+	struct tcp_conn *c = g->conn_free;
+
+	if (c)
+		g->conn_free = c->next;
+	else if (g->conn_fresh < g->n_conns)
+		c = &g->conns[g->conn_fresh++];
+	if (c)
+		*c = (struct tcp_conn){0};
+	return c;
+}
+
+static void lost(void *ctx, struct held *h)
+{
+	struct gate *g = ctx;
+
+	gate_release(g, h, GATE_DROP, GATE_DROP_TCP_ENDED);
+}
+
+void gate_tcp_end(struct gate *g, struct flow *f)
+{
+	struct tcp_conn *c = f->transport;
+
+	if (!c)
+		return;
+	f->transport = NULL;
+	tcp_stream_end(&c->stream[GATE_UP], g->tcp_pool, lost, g);
+	tcp_stream_end(&c->stream[GATE_DOWN], g->tcp_pool, lost, g);
+	c->next = g->conn_free;
+	g->conn_free = c;
+}
+
+/* --- Numbers --------------------------------------------------------------------------------------------- */
+
+/* SACK blocks (RFC 2018) speak of numbers that the sender does not know: it has to do without. */
+static void blank_sack(uint8_t *options, size_t n)
+{
+	for (size_t i = 0; i + 1 < n && options[i] != 0;) {
+		size_t len = options[i] == NOP ? 1 : options[i + 1];
+
+		if (len == 0 || len > n - i)
+			break;
+		if (options[i] == TCP_OPT_SACK)
+			memset(options + i, NOP, len);
+		i += len;
+	}
+}
+
+/* What the header at hand acknowledges, in the numbers of whom it goes to. */
+static void translate_ack(const struct gate *g, struct gate_packet *p, const struct tcp_conn *c)
+{
+	if (tcp_edits_none(&c->stream[!p->direction].edits))
+		return;
+	if (g->tcp.flags & TCP_ACK)
+		verdict_be32(p, p->p.l4 + (uint32_t)ACK_OFF, g->tcp.ack);
+	blank_sack(p->p.data + p->p.l4 + TCP_HDR_LEN, p->l4_len - (size_t)TCP_HDR_LEN);
+}
+
+/* The segment at hand, in the numbers of whom it goes to. */
+static void translate(struct gate *g, struct gate_packet *p, const struct tcp_conn *c)
+{
+	const struct tcp_edits *mine = &c->stream[p->direction].edits, *theirs = &c->stream[!p->direction].edits;
+
+	if ((tcp_edits_none(mine) && tcp_edits_none(theirs)) || g->pass_through)
+		return;
+	(void)gate_checksum(g, p);
+	verdict_be32(p, p->p.l4 + (uint32_t)SEQ_OFF, tcp_edits_out(mine, g->tcp.seq, false));
+	translate_ack(g, p, c);
+	p->dirty |= DIRTY_L4;
+}
+
+/* --- Segments that waited ------------------------------------------------------------------------------------ */
+
+struct emission {
+	struct gate *g;
+	struct tcp_conn *conn;
+	enum gate_direction direction;
+};
+
+/* Makes a frame from a held one's headers and other octets: its length. */
+static uint32_t compose(const struct emission *e, const struct held *h, uint32_t out, struct span octets, bool last)
+{
+	struct gate *g = e->g;
+	struct gate_packet p = {.frame = h->frame, .proto = IPV4_PROTO_TCP};
+	struct rd r = rd_init(span_of(h->data + h->l3 + IP_SRC_OFF, 8));
+
+	p.p.src = rd_be32(&r);
+	p.p.dst = rd_be32(&r);
+	memcpy(g->piece, h->data, h->app);
+	if (octets.n)
+		memcpy(g->piece + h->app, octets.p, octets.n);
+	p.p.data = g->piece;
+	verdict_be32(&p, h->l4 + (uint32_t)SEQ_OFF, out);
+	if (!last)
+		g->piece[h->l4 + FLAGS_OFF] &= (uint8_t)~(TCP_FIN | TCP_PSH);
+	p.p.l3 = h->l3;
+	p.p.l4 = h->l4;
+	p.p.app_len = (uint16_t)octets.n;
+	p.l3_len = (uint8_t)(h->l4 - h->l3);
+	p.l4_len = (uint8_t)(h->app - h->l4);
+	p.end = (uint32_t)(h->app + octets.n);
+	p.dirty = DIRTY_L3 | DIRTY_L4 | DIRTY_LENGTH;
+	send_tcp(g, &p);
+	send_ipv4(g, &p);
+	return p.end;
+}
+
+static void emit(void *ctx, struct held *h, uint32_t out, struct span octets, bool last)
+{
+	const struct emission *e = ctx;
+	struct gate *g = e->g;
+	struct span s;
+
+	if (!h->owed)
+		return;
+	s = span_of(g->piece, compose(e, h, out, octets, last));
+	/* what fits into a packet is not to be cut any more */
+	if (octets.n <= h->frame.offload.gso_size)
+		h->frame.offload.gso_type = 0;
+	if (last) {
+		h->owed = false;
+		g->counters.held--;
+		g->counters.modified += !tcp_edits_none(&e->conn->stream[e->direction].edits);
+		gate_release_as(g, h, s);
+	} else if (frames_inject(g->frames, &h->frame, s) < 0) {
+		g->counters.drops[GATE_DROP_SEND_FAILED]++;
+	}
+	(void)frames_flush(g->frames);
+}
+
+static uint32_t longest(const struct tcp_conn *c, enum gate_direction d)
+{
+	uint16_t mss = c->track.half[!d].mss;
+
+	return mss ? mss : MSS_LEAST;
+}
+
+/* --- What dissectors see --------------------------------------------------------------------------------------- */
+
+/* What has to be known of a frame to send it later. */
+static void remember(struct gate *g, const struct gate_packet *p, struct held *h)
+{
+	h->l3 = p->p.l3;
+	h->l4 = p->p.l4;
+	h->app = p->p.app;
+	g->counters.held += h->owed;
+}
+
+/* The frame of a packet as it stands, without padding. */
+static struct frame frame_of(const struct gate_packet *p)
+{
+	struct frame f = p->frame;
+
+	f.data = p->p.data;
+	f.len = p->end;
+	return f;
+}
+
+/* A segment's data, kept behind what is pending. */
+static int keep(struct gate *g, struct gate_packet *p, struct tcp_conn *c, uint32_t from, struct span data)
+{
+	struct tcp_stream *s = &c->stream[p->direction];
+	struct frame f = frame_of(p);
+	struct held *h;
+	int r = tcp_stream_append(s, g->tcp_pool, &f, from, data);
+
+	if (r < 0)
+		return r;
+	for (h = s->segments; h->next; h = h->next)
+		;
+	remember(g, p, h);
+	return 0;
+}
+
+/* The segment at hand. */
+static int keep_this(struct gate *g, struct gate_packet *p, struct tcp_conn *c, uint32_t skip)
+{
+	uint32_t from = g->tcp.seq + !!(g->tcp.flags & TCP_SYN) + skip;
+
+	translate_ack(g, p, c);
+	return keep(g, p, c, from, span_of(p->p.data + p->p.app + skip, p->p.app_len - skip));
+}
+
+int gate_stream_edit(struct gate *g, struct gate_view *v, uint32_t off, uint32_t n, struct span with)
+{
+	struct tcp_conn *c = v->flow->transport;
+	struct tcp_stream *s = &c->stream[v->direction];
+	int r = 0;
+
+	if (g->pass_through)
+		return -EROFS;
+	/* what was looked at where it lies has to be held now */
+	if (!s->segments)
+		r = v->n ? keep_this(g, &g->pkt, c, g->pkt.p.app_len - v->n) : -ERANGE;
+	if (r == 0)
+		r = tcp_stream_edit(s, g->tcp_pool, off, n, with);
+	v->octets = s->segments ? s->pending : v->octets;
+	v->n = s->segments ? s->n : v->n;
+	return r;
+}
+
+/* The listeners see all of it, and let all of it go; a dissector of an application may keep some. */
+static uint32_t show(struct gate *g, struct gate_view *v)
+{
+	struct gate_view *before = g->view;
+	bool ok;
+
+	g->view = v;
+	ok = gate_raise(g, EVENT_TCP_CONNECTION_receive_data, &g->pkt, v->flow);
+	g->view = before;
+	if (!ok)
+		v->flow->dropped = true;
+	return v->n;
+}
+
+/* Shows what is pending and lets go of what may go. */
+static void advance(struct gate *g, struct flow *f, enum gate_direction d, bool end)
+{
+	struct tcp_conn *c = f->transport;
+	struct tcp_stream *s = &c->stream[d];
+	struct gate_view v = {.flow = f, .direction = d, .octets = s->pending, .n = s->n, .end = end};
+	struct emission e = {g, c, d};
+	uint32_t go = show(g, &v);
+
+	if (!f->dropped)
+		tcp_stream_release(s, g->tcp_pool, end || go > s->n ? s->n : go, longest(c, d), emit, &e);
+}
+
+/* --- The segment at hand ---------------------------------------------------------------------------------------- */
+
+static int finish(struct gate *g, struct gate_packet *p)
+{
+	if (p->flow->dropped) {
+		gate_tcp_end(g, p->flow);
+		p->drop = p->drop ? p->drop : GATE_DROP_FLOW_DROPPED;
+		return GATE_DROP;
+	}
+	return GATE_ACCEPT;
+}
+
+/* A segment that waited for others, as if it came now. */
+static void resume(struct gate *g, const struct gate_packet *p, struct tcp_conn *c, struct held *h)
+{
+	enum gate_direction d = (enum gate_direction)p->direction;
+	uint32_t skip = c->track.half[d].next - h->from;
+	struct gate_packet q = {.frame = h->frame, .direction = p->direction, .flow = p->flow};
+	bool fin = h->data[h->l4 + FLAGS_OFF] & TCP_FIN;
+	uint32_t len = h->to - h->from - fin;
+
+	q.p.data = h->data;
+	q.p.l3 = h->l3;
+	q.p.l4 = h->l4;
+	q.p.app = h->app;
+	q.end = h->app + len;
+	skip = skip < len ? skip : len;
+	if (keep(g, &q, c, h->from + skip, span_of(h->data + h->app + skip, len - skip)) < 0) {
+		gate_release(g, h, GATE_DROP, GATE_DROP_TCP_LIMIT);
+		return;
+	}
+	/* its verdict is that of the copy */
+	g->counters.held -= h->owed;
+	h->owed = false;
+	tcp_track_next(&c->track, d, h->to);
+	advance(g, p->flow, d, fin);
+}
+
+/* Segments that came ahead, now that what was before them is there. */
+static void follow(struct gate *g, const struct gate_packet *p, struct tcp_conn *c)
+{
+	enum gate_direction d = (enum gate_direction)p->direction;
+	struct held *stale, *h;
+
+	do {
+		h = tcp_stream_follow(&c->stream[d], c->track.half[d].next, &stale);
+		if (h)
+			resume(g, p, c, h);
+		else if (stale)
+			gate_release(g, stale, GATE_DROP, GATE_DROP_TCP_PENDING);
+		if (h || stale)
+			held_give(g->held, h ? h : stale);
+	} while ((h || stale) && !p->flow->dropped);
+}
+
+/* Data in order, behind `skip` octets that were there already. */
+static int in_order(struct gate *g, struct gate_packet *p, struct tcp_conn *c, uint32_t skip)
+{
+	enum gate_direction d = (enum gate_direction)p->direction;
+	struct tcp_stream *s = &c->stream[d];
+	struct gate_view v = {
+		.flow = p->flow,
+		.direction = d,
+		.octets = p->p.data + p->p.app + skip,
+		.n = p->p.app_len - skip,
+		.end = g->tcp.flags & TCP_FIN,
+	};
+	struct emission e = {g, c, d};
+	uint32_t go;
+
+	if (s->segments) {
+		if (keep_this(g, p, c, skip) < 0)
+			return gate_undecided(g, p, GATE_DROP_TCP_LIMIT);
+		advance(g, p->flow, d, v.end);
+		return p->flow->dropped ? finish(g, p) : GATE_HOLD;
+	}
+	/* nothing waits: it is looked at where it lies */
+	go = show(g, &v);
+	if (p->flow->dropped)
+		return finish(g, p);
+	if (!s->segments && (go >= v.n || v.end)) {
+		translate(g, p, c);
+		return GATE_ACCEPT;
+	}
+	if (!s->segments && keep_this(g, p, c, skip) < 0)
+		return gate_undecided(g, p, GATE_DROP_TCP_LIMIT);
+	tcp_stream_release(s, g->tcp_pool, v.end || go > s->n ? s->n : go, longest(c, d), emit, &e);
+	return GATE_HOLD;
+}
+
+/* Ahead of others: it waits for them. */
+static int ahead(struct gate *g, struct gate_packet *p, struct tcp_conn *c)
+{
+	struct tcp_stream *s = &c->stream[p->direction];
+	struct frame f;
+	uint32_t from = g->tcp.seq;
+
+	translate_ack(g, p, c);
+	f = frame_of(p);
+	if (tcp_stream_ahead(s, g->tcp_pool, &f, from, from + p->p.app_len + !!(g->tcp.flags & TCP_FIN)) < 0)
+		return gate_undecided(g, p, GATE_DROP_TCP_LIMIT);
+	for (struct held *h = s->ahead; h; h = h->next)
+		if (!h->app)
+			remember(g, p, h);
+	return GATE_HOLD;
+}
+
+/* The same octets once more: they go on as they went the first time. */
+static int again(struct gate *g, struct gate_packet *p, struct tcp_conn *c, uint32_t n)
+{
+	const struct tcp_stream *s = &c->stream[p->direction];
+	struct wr w = wr_init(g->octets, FRAME_MAX_LEN);
+	uint32_t out;
+
+	if (n == 0 || (tcp_edits_none(&s->edits) && !s->segments)) {
+		translate(g, p, c);
+		return GATE_ACCEPT;
+	}
+	if (!tcp_stream_again(s, g->tcp.seq, span_of(p->p.data + p->p.app, n), &w, &out))
+		return gate_undecided(g, p, GATE_DROP_TOO_LONG);
+	if (w.len == 0) {
+		p->drop = GATE_DROP_TCP_PENDING;
+		return GATE_DROP;
+	}
+	if (verdict_splice(g, p, p->p.app, p->p.app_len, span_of(g->octets, w.len)) < 0)
+		return gate_undecided(g, p, GATE_DROP_TOO_LONG);
+	translate(g, p, c);
+	return GATE_ACCEPT;
+}
+
+/* Octets before the number `before`, and new ones: the old go on as they went, in a segment of their own; then it is as if only the new
+ * ones had come. What came first counts. */
+static int overlap(struct gate *g, struct gate_packet *p, struct tcp_conn *c, uint32_t before)
+{
+	uint32_t old = before - g->tcp.seq;
+	struct emission e = {g, c, (enum gate_direction)p->direction};
+	struct wr w = wr_init(g->octets, FRAME_MAX_LEN);
+	struct frame f = frame_of(p);
+	struct held *copy;
+	uint32_t out;
+
+	/* only FIN is new, or nothing is changed anyway */
+	if (old >= p->p.app_len || g->pass_through)
+		return in_order(g, p, c, old < p->p.app_len ? old : p->p.app_len);
+	copy = held_take(g->held, &f);
+	if (!copy)
+		return gate_undecided(g, p, GATE_DROP_TCP_LIMIT);
+	copy->l3 = p->p.l3;
+	copy->l4 = p->p.l4;
+	copy->app = p->p.app;
+	if (tcp_stream_again(&c->stream[p->direction], g->tcp.seq, span_of(p->p.data + p->p.app, old), &w, &out) && w.len)
+		emit(&e, copy, out, span_of(g->octets, w.len), false);
+	held_give(g->held, copy);
+	if (verdict_splice(g, p, p->p.app, old, SPAN_NULL) < 0)
+		return gate_undecided(g, p, GATE_DROP_TOO_LONG);
+	g->tcp.seq += old;
+	verdict_be32(p, p->p.l4 + (uint32_t)SEQ_OFF, g->tcp.seq);
+	return in_order(g, p, c, 0);
+}
+
+static int inspect(struct gate *g, struct gate_packet *p, struct tcp_conn *c, enum tcp_segment kind)
+{
+	uint32_t len = p->p.app_len;
+	struct tcp_track before = c->track;
+	int r;
+
+	tcp_track_take(&c->track, (enum gate_direction)p->direction, &g->tcp, len, kind != TCP_SEG_AHEAD);
+	if (kind == TCP_SEG_AGAIN)
+		return again(g, p, c, len);
+	if (kind == TCP_SEG_AHEAD)
+		return ahead(g, p, c);
+	if (kind == TCP_SEG_OVERLAP)
+		r = overlap(g, p, c, before.half[p->direction].next);
+	else if (len || g->tcp.flags & TCP_FIN)
+		r = in_order(g, p, c, 0);
+	else
+		return (translate(g, p, c), GATE_ACCEPT);
+	/* there was no room for it: when it comes again it is looked at as if for the first time */
+	if (r == GATE_DROP && p->flow->transport)
+		c->track = before;
+	else if (p->flow->transport && !p->flow->dropped)
+		follow(g, p, c);
+	return p->flow->dropped && r != GATE_DROP ? finish(g, p) : r;
+}
+
+/* --- The connection --------------------------------------------------------------------------------------------- */
+
+static enum flow_queue queue_of(const struct tcp_track *t)
+{
+	switch (t->state) {
+	case TCP_SYN_SENT:
+	case TCP_SYN_RECEIVED:
+		return FLOW_NEW;
+	case TCP_ESTABLISHED:
+	case TCP_FIN_WAIT:
+		return FLOW_ESTABLISHED;
+	case TCP_CLOSING:
+	case TCP_TIME_WAIT:
+	case TCP_RESET:
+	case TCP_N_STATES:
+		break;
+	}
+	return FLOW_CLOSING;
+}
+
+static enum gate_drop drop_of(enum tcp_segment s)
+{
+	switch (s) {
+	case TCP_SEG_BAD_FLAGS:
+		return GATE_DROP_TCP_FLAGS;
+	case TCP_SEG_BAD_HANDSHAKE:
+		return GATE_DROP_TCP_HANDSHAKE;
+	case TCP_SEG_OUT_OF_WINDOW:
+		return GATE_DROP_TCP_WINDOW;
+	case TCP_SEG_BAD_ACK:
+		return GATE_DROP_TCP_ACK;
+	case TCP_SEG_BAD_RESET:
+		return GATE_DROP_TCP_RESET;
+	case TCP_SEG_OK:
+	case TCP_SEG_AHEAD:
+	case TCP_SEG_AGAIN:
+	case TCP_SEG_OVERLAP:
+	case TCP_SEG_RESTART:
+		break;
+	}
+	return GATE_DROP_NONE;
+}
+
+/* GATE_ACCEPT: p->flow is there, or the packet goes on without one. */
+static int begin(struct gate *g, struct gate_packet *p, const struct flow_key *key)
+{
+	bool syn = (g->tcp.flags & (TCP_SYN | TCP_ACK | TCP_RST | TCP_FIN)) == TCP_SYN;
+	struct tcp_conn *c;
+
+	p->direction = GATE_UP;
+	if (!syn && !g->midstream)
+		return gate_undecided(g, p, GATE_DROP_TCP_NO_CONNECTION);
+	p->flow = flow_add(g->flows, key, g->now_ns);
+	c = p->flow ? conn_take(g) : NULL;
+	if (!c) {
+		if (p->flow)
+			flow_end(g->flows, p->flow);
+		p->flow = NULL;
+		return gate_undecided(g, p, GATE_DROP_FLOW_LIMIT);
+	}
+	p->flow->transport = c;
+	(void)tcp_track_begin(&c->track, &g->tcp, p->p.app_len);
+	c->inspected = g->listeners[EVENT_TCP_CONNECTION_receive_data].n != 0;
+	if (!gate_raise(g, EVENT_TCP_CONNECTION_new_connection, p, p->flow)) {
+		p->flow->dropped = true;
+		return GATE_DROP;
+	}
+	return c->inspected && p->p.app_len ? inspect(g, p, c, TCP_SEG_OK) : GATE_ACCEPT;
+}
+
+static void count(struct gate *g, struct gate_packet *p)
+{
+	struct flow *f = p->flow;
+	struct tcp_conn *c = f->transport;
+
+	f->packets[p->direction]++;
+	f->octets[p->direction] += p->p.len;
+	flow_touch(g->flows, f, c ? queue_of(&c->track) : FLOW_CLOSING, g->now_ns);
+}
+
+/* A segment of a connection that is known. */
+static int known(struct gate *g, struct gate_packet *p, const struct flow_key *key)
+{
+	struct tcp_conn *c = p->flow->transport;
+	enum gate_direction d = (enum gate_direction)p->direction;
+	struct tcp_stream *other = &c->stream[!d];
+	enum tcp_segment kind;
+
+	if (g->tcp.flags & TCP_ACK && !tcp_edits_none(&other->edits)) {
+		uint32_t out = g->tcp.ack;
+
+		g->tcp.ack = tcp_edits_in(&other->edits, out, false);
+		tcp_stream_acked(other, g->tcp_pool, out);
+	}
+	kind = tcp_track_check(&c->track, d, &g->tcp, p->p.app_len);
+	if (kind == TCP_SEG_RESTART) {
+		flow_end(g->flows, p->flow);
+		p->flow = NULL;
+		return begin(g, p, key);
+	}
+	if (drop_of(kind) != GATE_DROP_NONE)
+		return gate_undecided(g, p, drop_of(kind));
+	if (!gate_raise(g, EVENT_TCP_CONNECTION_receive_packet, p, p->flow))
+		return GATE_DROP;
+	if (c->inspected)
+		return inspect(g, p, c, kind);
+	tcp_track_take(&c->track, d, &g->tcp, p->p.app_len, true);
+	return GATE_ACCEPT;
+}
+
+int receive_tcp_connection(struct gate *g, struct gate_packet *p)
+{
+	struct flow_key key;
+	int r;
+
+	if (gate_checksum(g, p) == CHECKSUM_BAD)
+		return gate_undecided(g, p, GATE_DROP_TCP_CHECKSUM);
+	gate_flow_key(p, &key);
+	p->flow = flow_find(g->flows, &key, &p->direction);
+	if (p->flow && (p->flow->dropped || !p->flow->transport)) {
+		count(g, p);
+		p->drop = GATE_DROP_FLOW_DROPPED;
+		return GATE_DROP;
+	}
+	r = p->flow ? known(g, p, &key) : begin(g, p, &key);
+	if (p->flow)
+		count(g, p);
+	return r;
+}

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * tcp_connection in the engine: a flow's transport state, and what dissectors of streams (and rules) see.
+ */
+#pragma once
+
+#include "gate/dissect.h"
+#include "gate/tcp_stream.h"
+#include "gate/tcp_track.h"
+
+struct tcp_conn {
+	struct tcp_conn *next;		/* free ones */
+	struct tcp_track track;
+	struct tcp_stream stream[2];	/* by enum gate_direction */
+	bool inspected;			/* somebody wants its data: segments are put in order */
+};
+
+/*
+ * The octets of one direction that came in order and were not let go: what a dissector or rule is shown. Valid
+ * during the call; `octets` moves when gate_stream_edit() is used.
+ */
+struct gate_view {
+	struct flow *flow;
+	enum gate_direction direction;
+	const uint8_t *octets;
+	uint32_t n;
+	bool end;		/* no more will come */
+};
+
+/* Shows a dissector what there is; how many octets may go on (of view->n as it is then). A dissector that ends the
+ * flow sets flow->dropped. */
+typedef uint32_t (*gate_stream_fn)(struct gate *g, struct gate_view *v);
+
+/* Puts `with` in the place of n octets at off of what is shown. 0; -EROFS: pass-through; -ERANGE; -USHER_E_LIMIT. */
+int gate_stream_edit(struct gate *g, struct gate_view *v, uint32_t off, uint32_t n, struct span with) must_check;
+/* RST to both ends: the connection is over for them too. */
+void gate_tcp_reset(struct gate *g, struct flow *f);
+struct tcp_conn *gate_tcp(const struct flow *f);
+
+/* The connections' own memory; of gate_new and gate_free. */
+int gate_tcp_new(struct gate *g, uint32_t max_flows, uint32_t max_streams) must_check;
+void gate_tcp_free(struct gate *g);
+/* A flow ends: what it holds gets its verdict. */
+void gate_tcp_end(struct gate *g, struct flow *f);
