@@ -42,7 +42,7 @@ struct gate {
 	struct gate_counters counters;
 	struct tcp_hdr tcp;		/* of the packet at hand */
 	uint8_t *scratch;		/* [FRAME_MAX_LEN]: a packet that grew, or was in pieces */
-	uint8_t *octets;		/* [FRAME_MAX_LEN]: data on its way into a packet */
+	uint8_t *octets;		/* [TCP_GROWN_MAX]: data on its way into packets */
 	uint8_t *piece;			/* [FRAME_MAX_LEN]: a fragment of one that was changed */
 	struct gate_listeners listeners[EVENT_N];
 	struct frame batch[FRAMES_BATCH];

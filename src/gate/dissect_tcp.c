@@ -311,6 +311,8 @@ static void follow(struct gate *g, const struct gate_packet *p, struct tcp_conn 
 	struct held *stale, *h;
 
 	do {
+		if (tcp_edits_crowded(&c->stream[d].edits))
+			break;
 		h = tcp_stream_follow(&c->stream[d], c->track.half[d].next, &stale);
 		if (h)
 			resume(g, p, c, h);
@@ -336,6 +338,11 @@ static int in_order(struct gate *g, struct gate_packet *p, struct tcp_conn *c, u
 	struct emission e = {g, c, d};
 	uint32_t go;
 
+	/* its sender takes it for lost, and sends less at a time */
+	if (tcp_edits_crowded(&s->edits)) {
+		p->drop = GATE_DROP_TCP_CROWDED;
+		return GATE_DROP;
+	}
 	if (s->segments) {
 		if (keep_this(g, p, c, skip) < 0)
 			return gate_undecided(g, p, GATE_DROP_TCP_LIMIT);
@@ -373,14 +380,49 @@ static int ahead(struct gate *g, struct gate_packet *p, struct tcp_conn *c)
 	return GATE_HOLD;
 }
 
+/* How long a segment like this one may be. */
+static uint32_t room_of(const struct gate_packet *p, const struct tcp_conn *c)
+{
+	uint32_t most = longest(c, (enum gate_direction)p->direction), options = p->l4_len - (uint32_t)TCP_HDR_LEN;
+	uint32_t room = most > options ? most - options : 1;
+
+	return p->p.app_len > room ? p->p.app_len : room;
+}
+
+/* Sends octets in segments of their own, with the headers of the one at hand, until no more than `keep` are left:
+ * how many were sent. -USHER_E_LIMIT: no room. */
+static int send_ahead(struct gate *g, const struct gate_packet *p, struct tcp_conn *c, uint32_t out, struct span octets,
+		      uint32_t keep_len)
+{
+	struct emission e = {g, c, (enum gate_direction)p->direction};
+	uint32_t room = room_of(p, c), done = 0;
+	struct frame f = frame_of(p);
+	struct held *copy = held_take(g->held, &f);
+
+	if (!copy)
+		return -USHER_E_LIMIT;
+	copy->l3 = p->p.l3;
+	copy->l4 = p->p.l4;
+	copy->app = p->p.app;
+	while (octets.n - done > keep_len) {
+		uint32_t left = (uint32_t)octets.n - done, n = left < room ? left : room;
+
+		emit(&e, copy, out + done, span_sub(octets, done, n), false);
+		done += n;
+	}
+	held_give(g->held, copy);
+	return (int)done;
+}
+
 /* The same octets once more: they go on as they went the first time. */
 static int again(struct gate *g, struct gate_packet *p, struct tcp_conn *c, uint32_t n)
 {
 	const struct tcp_stream *s = &c->stream[p->direction];
-	struct wr w = wr_init(g->octets, FRAME_MAX_LEN);
+	struct wr w = wr_init(g->octets, TCP_GROWN_MAX);
 	uint32_t out;
+	int done;
 
-	if (n == 0 || (tcp_edits_none(&s->edits) && !s->segments)) {
+	if (n == 0 || g->pass_through || (tcp_edits_none(&s->edits) && !s->segments)) {
 		translate(g, p, c);
 		return GATE_ACCEPT;
 	}
@@ -390,9 +432,11 @@ static int again(struct gate *g, struct gate_packet *p, struct tcp_conn *c, uint
 		p->drop = GATE_DROP_TCP_PENDING;
 		return GATE_DROP;
 	}
-	if (verdict_splice(g, p, p->p.app, p->p.app_len, span_of(g->octets, w.len)) < 0)
-		return gate_undecided(g, p, GATE_DROP_TOO_LONG);
 	translate(g, p, c);
+	done = send_ahead(g, p, c, out, span_of(g->octets, w.len), room_of(p, c));
+	if (done < 0 || verdict_splice(g, p, p->p.app, p->p.app_len, span_of(g->octets + done, w.len - (size_t)done)) < 0)
+		return gate_undecided(g, p, GATE_DROP_TCP_LIMIT);
+	verdict_be32(p, p->p.l4 + (uint32_t)SEQ_OFF, out + (uint32_t)done);
 	return GATE_ACCEPT;
 }
 
@@ -401,24 +445,15 @@ static int again(struct gate *g, struct gate_packet *p, struct tcp_conn *c, uint
 static int overlap(struct gate *g, struct gate_packet *p, struct tcp_conn *c, uint32_t before)
 {
 	uint32_t old = before - g->tcp.seq;
-	struct emission e = {g, c, (enum gate_direction)p->direction};
-	struct wr w = wr_init(g->octets, FRAME_MAX_LEN);
-	struct frame f = frame_of(p);
-	struct held *copy;
+	struct wr w = wr_init(g->octets, TCP_GROWN_MAX);
 	uint32_t out;
 
 	/* only FIN is new, or nothing is changed anyway */
 	if (old >= p->p.app_len || g->pass_through)
 		return in_order(g, p, c, old < p->p.app_len ? old : p->p.app_len);
-	copy = held_take(g->held, &f);
-	if (!copy)
+	if (tcp_stream_again(&c->stream[p->direction], g->tcp.seq, span_of(p->p.data + p->p.app, old), &w, &out) &&
+	    send_ahead(g, p, c, out, span_of(g->octets, w.len), 0) < 0)
 		return gate_undecided(g, p, GATE_DROP_TCP_LIMIT);
-	copy->l3 = p->p.l3;
-	copy->l4 = p->p.l4;
-	copy->app = p->p.app;
-	if (tcp_stream_again(&c->stream[p->direction], g->tcp.seq, span_of(p->p.data + p->p.app, old), &w, &out) && w.len)
-		emit(&e, copy, out, span_of(g->octets, w.len), false);
-	held_give(g->held, copy);
 	if (verdict_splice(g, p, p->p.app, old, SPAN_NULL) < 0)
 		return gate_undecided(g, p, GATE_DROP_TOO_LONG);
 	g->tcp.seq += old;

@@ -343,7 +343,7 @@ int gate_new(const struct gate_opts *o, struct gate **ret)
 		g->midstream = o->midstream;
 		g->scratch = malloc(FRAME_MAX_LEN);
 		g->piece = malloc(FRAME_MAX_LEN);
-		g->octets = malloc(FRAME_MAX_LEN);
+		g->octets = malloc(TCP_GROWN_MAX);
 		arena_init_fixed(&g->pkt.p.arena, TAKE(arena), ARENA_LEN);
 		gate_load(g, DISSECT_RAW);
 		r = g->scratch && g->piece && g->octets ? 0 : -ENOMEM;

@@ -66,22 +66,6 @@ uint32_t tcp_edits_in(const struct tcp_edits *e, uint32_t out, bool up)
 	return up ? e->store->at[i].in_to : e->store->at[i].in_from;
 }
 
-void tcp_edits_acked(struct tcp_edits *e, uint32_t out)
-{
-	uint32_t gone = 0;
-
-	while (gone < e->n && before_eq(e->store->at[gone].out_to, out)) {
-		e->shift = e->store->at[gone].out_to - e->store->at[gone].in_to;
-		gone++;
-	}
-	if (!gone)
-		return;
-	e->n -= gone;
-	memmove(e->store->at, e->store->at + gone, e->n * sizeof(struct tcp_edit));
-	if (!e->n)
-		e->store->used = 0;
-}
-
 /* Moves the octets of edits that are left to the front of the store. They lie in it in the order in which they
  * were made, mostly that of the edits: each move looks for the lowest that was not moved yet. */
 static void compact(struct tcp_edits *e)
@@ -104,6 +88,24 @@ static void compact(struct tcp_edits *e)
 		used += lowest->out_to - lowest->out_from;
 	}
 	e->store->used = used;
+}
+
+void tcp_edits_acked(struct tcp_edits *e, uint32_t out)
+{
+	uint32_t gone = 0;
+
+	while (gone < e->n && before_eq(e->store->at[gone].out_to, out)) {
+		e->shift = e->store->at[gone].out_to - e->store->at[gone].in_to;
+		gone++;
+	}
+	if (!gone)
+		return;
+	e->n -= gone;
+	memmove(e->store->at, e->store->at + gone, e->n * sizeof(struct tcp_edit));
+	if (!e->n)
+		e->store->used = 0;
+	else if (e->store->used > TCP_EDIT_TEXT / 2)
+		compact(e);
 }
 
 static struct span text_of(const struct tcp_edits *e, const struct tcp_edit *d)

@@ -9,7 +9,7 @@
 #include "base/span.h"
 #include "wire/tcp.h"
 
-enum { TCP_MAX_EDITS = 1024, TCP_EDIT_TEXT = 43 * 1024 };
+enum { TCP_MAX_EDITS = 1024, TCP_EDIT_TEXT = 107 * 1024 };
 
 struct tcp_edit {
 	uint32_t in_from, in_to;	/* what was there */
@@ -48,6 +48,12 @@ uint32_t tcp_edits_in(const struct tcp_edits *e, uint32_t out, bool up);
 bool tcp_edits_add(struct tcp_edits *e, uint32_t from, uint32_t to, struct span with);
 /* The edits that begin at out number `from` or behind it become one; octets: what is there now, from `from` on. */
 void tcp_edits_join(struct tcp_edits *e, uint32_t from, struct span octets);
+/* So much is on its way and not acknowledged that the next segment had better wait. */
+static inline bool tcp_edits_crowded(const struct tcp_edits *e)
+{
+	return e->n > TCP_MAX_EDITS / 2 || (e->n && e->store->used > TCP_EDIT_TEXT / 2);
+}
+
 /* The receiver has everything before this out number: what is before it is forgotten. */
 void tcp_edits_acked(struct tcp_edits *e, uint32_t out);
 /*

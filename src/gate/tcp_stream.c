@@ -21,7 +21,7 @@ struct tcp_pool {
 	uint32_t n, fresh, used;	/* fresh: from here on none was ever taken */
 };
 
-enum { BUFFER_LEN = TCP_PENDING_MAX, MAX_AHEAD = 256 };
+enum { BUFFER_LEN = TCP_GROWN_MAX, MAX_AHEAD = 256 };
 _Static_assert(BUFFER_LEN >= sizeof(struct tcp_edit_store), "one size of buffer for both");
 
 int tcp_pool_new(uint32_t n, struct held_pool *held, struct tcp_pool **ret)
@@ -88,7 +88,7 @@ int tcp_stream_append(struct tcp_stream *s, struct tcp_pool *p, const struct fra
 
 	if (!s->pending)
 		s->pending = buffer_take(p);
-	if (!s->pending || s->n + data.n > TCP_PENDING_MAX)
+	if (!s->pending || s->n + data.n > (s->n ? TCP_PENDING_MAX : TCP_GROWN_MAX))
 		return -USHER_E_LIMIT;
 	h = held_take(p->held, f);
 	if (!h)
@@ -180,7 +180,7 @@ static int put(struct tcp_stream *s, uint32_t off, uint32_t n, struct span with)
 {
 	uint32_t out = s->out + off;
 
-	if (s->n - n + with.n > TCP_PENDING_MAX)
+	if (s->n - n + with.n > TCP_GROWN_MAX)
 		return -USHER_E_LIMIT;
 	if (!tcp_edits_add(&s->edits, out, out + n, with)) {
 		/* those that were not sent yet may as well be one */

@@ -13,7 +13,8 @@
 struct tcp_stream;
 struct tcp_pool;
 
-enum { TCP_PENDING_MAX = 64 * 1024 };
+/* Octets that may wait, unless one segment alone is longer; and what they may grow to. */
+enum { TCP_PENDING_MAX = 64 * 1024, TCP_GROWN_MAX = 128 * 1024 };
 
 /* Room for n streams that have something pending, or edits. 0, -ENOMEM. */
 int tcp_pool_new(uint32_t n, struct held_pool *held, struct tcp_pool **ret) must_check;
@@ -22,7 +23,7 @@ uint32_t tcp_pool_used(const struct tcp_pool *p);
 
 struct tcp_stream {
 	uint32_t out;		/* number of the first pending octet, as the receiver counts */
-	uint8_t *pending;	/* [TCP_PENDING_MAX] what was not, as it stands now; NULL: nothing */
+	uint8_t *pending;	/* [TCP_GROWN_MAX] what was not, as it stands now; NULL: nothing */
 	uint32_t n;		/* octets of it */
 	bool finished;		/* the pending octets are the last */
 	bool stuck;		/* a dissector wants more than there may be */
