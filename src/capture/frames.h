@@ -48,6 +48,9 @@ struct frame {
 	struct frame_offload offload;
 };
 
+/* Of the port of a frame that an injected one is like: it leaves by that port, instead of as if it had come by it. */
+enum { FRAME_BACK = 0x8000 };
+
 enum frame_verdict { FRAME_DROP, FRAME_ACCEPT };
 
 struct frames_stats {

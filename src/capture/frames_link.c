@@ -257,11 +257,13 @@ static int link_send(struct frames *f, const struct frame *fr, struct span data,
 	struct frames_link *l = self(f);
 	uint32_t to;
 
-	(void)injected;
 	if (f->passive)
 		return 0;
-	to = l->n == 2 ? UINT32_C(2) >> fr->port
-		       : switch_ports(&l->macs, data, fr->port, l->n, fr->ts_ns);
+	if (injected && fr->port & FRAME_BACK)
+		to = UINT32_C(1) << (fr->port & ~FRAME_BACK);
+	else
+		to = l->n == 2 ? UINT32_C(2) >> fr->port
+			       : switch_ports(&l->macs, data, fr->port, l->n, fr->ts_ns);
 	for (unsigned i = 0; i < l->n; i++)
 		if (to & UINT32_C(1) << i)
 			queue(l, &l->ports[i], fr, data);

@@ -11,7 +11,7 @@
 #include <stddef.h>
 #include <stdlib.h>
 
-enum kind { KIND_HEADING, KIND_FLAG, KIND_TEXT, KIND_PORT, KIND_INT, KIND_LOAD, KIND_VERSION, KIND_HELP };
+enum kind { KIND_HEADING, KIND_FLAG, KIND_TEXT, KIND_PORT, KIND_INT, KIND_LOAD, KIND_FORMAT, KIND_VERSION, KIND_HELP };
 
 static const struct arg {
 	char letter;
@@ -111,6 +111,18 @@ static int take_load(const struct parse *p, const char *s)
 	return 0;
 }
 
+static int take_format(const struct parse *p, const char *s)
+{
+	static const char *const forms[] = {"pretty", "oneline", "json"};
+
+	for (unsigned i = 0; i < ARRAY_LEN(forms); i++)
+		if (strcmp(s, forms[i]) == 0) {
+			p->o->alert_format = i;
+			return 0;
+		}
+	return bad(p, "pretty, oneline or json", s);
+}
+
 static int take(const struct parse *p, const char *value)
 {
 	switch (p->arg->kind) {
@@ -126,6 +138,8 @@ static int take(const struct parse *p, const char *value)
 		return take_int(p, value);
 	case KIND_LOAD:
 		return take_load(p, value);
+	case KIND_FORMAT:
+		return take_format(p, value);
 	case KIND_VERSION:
 		(void)printf("usher-gate %s\n", USHER_VERSION);
 		p->o->done = true;
@@ -193,7 +207,7 @@ static int fits_together(struct gate_args *o, char *err, size_t cap)
 
 int gate_args_parse(int argc, char **argv, struct gate_args *ret, char *err, size_t err_cap)
 {
-	struct gate_args o = {.queue = GATE_NO_QUEUE, .workers = 1, .max_flows = 1 << 20, .max_held = 8192};
+	struct gate_args o = {.queue = GATE_NO_QUEUE, .workers = 1, .max_flows = 1 << 20, .max_held = 8192, .instructions = 10000000, .memory_mb = 64};
 	struct option longs[N_ARGS + 1];
 	char letters[LETTERS_LEN];
 	int c;

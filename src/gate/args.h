@@ -18,7 +18,10 @@ struct gate_args {
 	unsigned n_ifnames;
 	int64_t queue;		/* GATE_NO_QUEUE: none */
 	bool queue_rules;
-	bool pass_through, fail_open, ignore_checksums, json, quiet, debug;
+	bool pass_through, fail_open, ignore_checksums, midstream, trusted, json, quiet, debug;
+	const char *alert;	/* NULL: standard output */
+	unsigned alert_format;	/* pretty, oneline, json */
+	int64_t instructions, memory_mb;
 	int64_t workers, max_flows, max_held;
 	uint32_t loaded;	/* a bit a dissector */
 	bool done;		/* --help, --version: printed, nothing else is to be done */

@@ -5,6 +5,7 @@
  */
 #pragma once
 
+#include "base/clock.h"
 #include "base/cursor.h"
 #include "gate/defrag.h"
 #include "gate/gate.h"
@@ -30,6 +31,7 @@ struct gate {
 	uint32_t loaded;		/* a bit a dissector */
 	bool pass_through, fail_open, ignore_checksums;
 	int64_t now_ns;			/* of the packet at hand */
+	struct clock_src clock;		/* which tells it */
 	struct flow_table *flows;
 	struct held_pool *held;
 	struct defrag *defrag;

@@ -486,6 +486,60 @@ static int inspect(struct gate *g, struct gate_packet *p, struct tcp_conn *c, en
 	return p->flow->dropped && r != GATE_DROP ? finish(g, p) : r;
 }
 
+/* --- Ending it ----------------------------------------------------------------------------------------------- */
+
+/* RST for whom direction d sends to, made from the headers of the packet at hand. */
+static void send_reset(struct gate *g, const struct gate_packet *p, struct tcp_conn *c, enum gate_direction d)
+{
+	bool back = d != p->direction;
+	uint32_t l3 = p->p.l3, l4 = p->p.l4;
+	struct tcp_hdr h = {
+		.sport = back ? p->p.dport : p->p.sport,
+		.dport = back ? p->p.sport : p->p.dport,
+		.seq = tcp_edits_out(&c->stream[d].edits, c->track.half[d].next, false),
+		.ack = c->track.half[!d].next,
+		.flags = TCP_RST | TCP_ACK,
+	};
+	struct gate_packet q = {.frame = p->frame, .proto = IPV4_PROTO_TCP};
+	struct wr w = wr_init(g->piece, FRAME_MAX_LEN);
+
+	wr_bytes(&w, p->p.data, l4);
+	tcp_write(&w, &h);
+	q.p = (struct packet){.data = g->piece, .len = (uint32_t)w.len, .l3 = p->p.l3, .l4 = p->p.l4};
+	q.p.src = back ? p->p.dst : p->p.src;
+	q.p.dst = back ? p->p.src : p->p.dst;
+	q.l3_len = p->l3_len;
+	q.l4_len = TCP_HDR_LEN;
+	q.end = (uint32_t)w.len;
+	q.dirty = DIRTY_L3 | DIRTY_L4 | DIRTY_LENGTH;
+	q.frame.flags = 0;
+	q.frame.offload = (struct frame_offload){0};
+	verdict_be32(&q, l3 + (uint32_t)IP_SRC_OFF, q.p.src);
+	verdict_be32(&q, l3 + (uint32_t)IP_SRC_OFF + 4, q.p.dst);
+	if (back && p->p.l2 != PACKET_NO_LAYER) {
+		memcpy(g->piece, p->p.l2_src, sizeof(p->p.l2_src));
+		memcpy(g->piece + sizeof(p->p.l2_src), p->p.l2_dst, sizeof(p->p.l2_dst));
+	}
+	if (back)
+		q.frame.port |= FRAME_BACK;
+	send_tcp(g, &q);
+	send_ipv4(g, &q);
+	if (frames_inject(g->frames, &q.frame, span_of(g->piece, w.len)) < 0)
+		g->counters.drops[GATE_DROP_SEND_FAILED]++;
+	(void)frames_flush(g->frames);
+}
+
+void gate_tcp_reset(struct gate *g, struct flow *f)
+{
+	struct gate_packet *p = &g->pkt;
+
+	/* the frames are made from one of the connection's: that is at hand whenever a rule runs */
+	if (g->pass_through || p->flow != f || !f->transport)
+		return;
+	send_reset(g, p, f->transport, GATE_UP);
+	send_reset(g, p, f->transport, GATE_DOWN);
+}
+
 /* --- The connection --------------------------------------------------------------------------------------------- */
 
 static enum flow_queue queue_of(const struct tcp_track *t)

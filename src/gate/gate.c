@@ -288,6 +288,16 @@ struct flow_table *gate_flows(struct gate *g)
 	return g->flows;
 }
 
+static int64_t packet_time(void *ctx)
+{
+	return ((const struct gate *)ctx)->now_ns;
+}
+
+const struct clock_src *gate_clock(const struct gate *g)
+{
+	return &g->clock;
+}
+
 void gate_opts_default(struct gate_opts *o)
 {
 	*o = (struct gate_opts){
@@ -336,6 +346,7 @@ int gate_new(const struct gate_opts *o, struct gate **ret)
 
 	if (r == 0) {
 		g->frames = o->frames;
+		g->clock = (struct clock_src){packet_time, packet_time, g};
 		g->log = o->log;
 		g->pass_through = o->pass_through;
 		g->fail_open = o->fail_open;

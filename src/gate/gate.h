@@ -9,6 +9,7 @@
 #include "gate/flow.h"
 #include "gate/gate_packet.h"
 
+struct clock_src;
 struct frames;
 struct gate;
 struct log;
@@ -70,6 +71,8 @@ struct gate_counters {
 };
 const struct gate_counters *gate_counters(const struct gate *g);
 struct flow_table *gate_flows(struct gate *g);
+/* The time of packets. */
+const struct clock_src *gate_clock(const struct gate *g);
 
 /* A listener in C. p is NULL at end_connection, f outside of flows. False: the walk stops, and it has set p->drop. */
 typedef bool (*gate_listener_fn)(void *ctx, struct gate *g, struct gate_packet *p, struct flow *f);

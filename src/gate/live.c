@@ -7,7 +7,9 @@
 
 #include "base/clock.h"
 #include "base/error.h"
+#include "gate/bind.h"
 #include "gate/gate.h"
+#include "gate/rules.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -25,6 +27,7 @@ struct live_worker {
 	struct live *live;
 	struct frames *frames;
 	struct gate *g;
+	struct gate_bind *bind;
 	pthread_t thread;
 	bool runs;
 	int broken;	/* -errno of its source */
@@ -34,6 +37,7 @@ struct live {
 	const struct gate_args *a;
 	int stop_fd;	/* readable: everybody ends */
 	_Atomic bool stop;
+	struct gate_rules rules;
 	unsigned n;
 	struct live_worker *workers;
 };
@@ -106,10 +110,7 @@ static int worker_open(struct live *l, unsigned i, const struct gate_opts *opts)
 		(void)fprintf(stderr, "usher-gate: worker %u: %s\n", i, usher_strerror(r));
 		return r;
 	}
-	for (unsigned d = 0; d < DISSECT_N; d++)
-		if (l->a->loaded & UINT32_C(1) << d)
-			gate_load(w->g, (enum gate_dissector)d);
-	return 0;
+	return gate_rules_load(&l->rules, w->g, i, &w->bind);
 }
 
 static int start(struct live *l, const struct gate_opts *o)
@@ -152,6 +153,7 @@ static int finish(struct live *l, struct gate_sums *sums)
 			gate_sums_gate(sums, w->g);
 			gate_sums_frames(sums, w->frames);
 		}
+		gate_bind_free(w->bind);
 		gate_free(w->g);
 		frames_close(w->frames);
 	}
@@ -178,7 +180,8 @@ int gate_live(const struct gate_args *a, const struct gate_opts *o, struct gate_
 	int code = 1;
 
 	l.workers = calloc(l.n, sizeof(*l.workers));
-	if (l.workers && l.stop_fd >= 0 && signal_fd >= 0 && start(&l, o) == 0) {
+	if (gate_rules_init(&l.rules, a, o->log) == 0 && l.workers && l.stop_fd >= 0 && signal_fd >= 0 &&
+	    start(&l, o) == 0) {
 		if (!a->quiet)
 			(void)fprintf(stderr, "usher-gate: started\n");
 		code = wait_for_end(&l, signal_fd);
@@ -186,6 +189,7 @@ int gate_live(const struct gate_args *a, const struct gate_opts *o, struct gate_
 	wake_all(&l);
 	if (l.workers)
 		code |= finish(&l, ret_sums);
+	gate_rules_fini(&l.rules);
 	free(l.workers);
 	if (l.stop_fd >= 0)
 		(void)close(l.stop_fd);

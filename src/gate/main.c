@@ -33,6 +33,7 @@ static void options_of(const struct gate_args *a, struct log *log, struct gate_o
 	o->pass_through = a->pass_through;
 	o->fail_open = a->fail_open;
 	o->ignore_checksums = a->ignore_checksums;
+	o->midstream = a->midstream;
 	o->flows.max_flows = (uint32_t)a->max_flows;
 	o->max_held = (uint32_t)a->max_held;
 	rng_seed_system(&rng);

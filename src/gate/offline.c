@@ -6,7 +6,9 @@
 
 #include "base/clock.h"
 #include "base/error.h"
+#include "gate/bind.h"
 #include "gate/gate.h"
+#include "gate/rules.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -19,6 +21,8 @@ enum { BAR = 40, PATH_LEN = 4096, BAR_MS = 200 };
 struct offline {
 	const struct gate_args *a;
 	struct gate *g;
+	struct gate_rules rules;
+	struct gate_bind *bind;
 	struct dirent **entries;
 	int n;
 	bool bar;
@@ -46,6 +50,15 @@ static int complain(const char *path, int r)
 	return 1;
 }
 
+static int begin(struct offline *o, const struct gate_opts *go)
+{
+	int r = gate_new(go, &o->g);
+
+	if (r < 0)
+		(void)complain(o->a->in, r);
+	return r < 0 ? r : gate_rules_load(&o->rules, o->g, 0, &o->bind);
+}
+
 /* One capture through the engine. */
 static int run_file(struct offline *o, const char *in, const char *out, int file, struct gate_opts *go,
 		    struct gate_sums *sums)
@@ -57,15 +70,12 @@ static int run_file(struct offline *o, const char *in, const char *out, int file
 		return complain(out && r != -USHER_E_MALFORMED && access(in, R_OK) == 0 ? out : in, r);
 	go->frames = f;
 	if (!o->g)
-		r = gate_new(go, &o->g);
+		r = begin(o, go);
 	if (r < 0) {
 		frames_close(f);
-		return complain(in, r);
+		return 1;
 	}
 	gate_source(o->g, f);
-	for (unsigned i = 0; i < DISSECT_N; i++)
-		if (o->a->loaded & UINT32_C(1) << i)
-			gate_load(o->g, (enum gate_dissector)i);
 	do {
 		r = gate_turn(o->g);
 		if (o->bar)
@@ -119,10 +129,14 @@ int gate_offline(const struct gate_args *a, const struct gate_opts *opts, struct
 
 	if (stat(a->in, &st) < 0)
 		return complain(a->in, -errno);
+	if (gate_rules_init(&o.rules, a, opts->log) < 0)
+		return 1;
 	code = S_ISDIR(st.st_mode) ? run_directory(&o, &go, ret_sums) : run_file(&o, a->in, a->out, 0, &go, ret_sums);
 	if (o.g)
 		gate_sums_gate(ret_sums, o.g);
+	gate_bind_free(o.bind);
 	gate_free(o.g);
+	gate_rules_fini(&o.rules);
 	for (int i = 0; i < o.n && o.entries; i++)
 		free(o.entries[i]);
 	free(o.entries);

@@ -1,0 +1,364 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * A rule file's state as one listener an event. Which dissectors are loaded follows from what rules listen to
+ * and from what they require. A rule that fails ends its packet as the gate's fallback says.
+ */
+#include "gate/bind.h"
+
+#include "base/error.h"
+#include "gate/bind_class.h"
+#include "gate/tcp_conn.h"
+#include "script/event.h"
+#include "wire/ipv4.h"
+
+#include <errno.h>
+#include <lauxlib.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+/* One listener of the engine: an event of this state. */
+struct hearing {
+	struct gate_bind *bind;
+	enum gate_event event;
+	unsigned id;	/* the state's */
+	bool listens;
+};
+
+struct gate_bind {
+	struct gate *g;
+	struct script *script;
+	struct hearing events[EVENT_N];
+};
+
+static const struct {
+	enum gate_dissector dissector;
+	const char *name;
+	bool streamed;
+} events[EVENT_N] = {
+#define OTHER    false
+#define SEND     false
+#define STREAMED true
+#define E(d, name, kind) [EVENT_##d##_##name] = {DISSECT_##d, #name, kind},
+#include "gate/events.def"
+#undef E
+#undef STREAMED
+#undef SEND
+#undef OTHER
+};
+
+static const char engine_key;
+
+struct gate *bind_gate_of(lua_State *L)
+{
+	struct gate *g;
+
+	lua_pushlightuserdata(L, (void *)(uintptr_t)&engine_key);
+	lua_rawget(L, LUA_REGISTRYINDEX);
+	g = lua_touserdata(L, -1);
+	lua_pop(L, 1);
+	return g;
+}
+
+void bind_check_write(lua_State *L, int result, const char *what)
+{
+	if (result == 0)
+		return;
+	if (result == -EROFS)
+		(void)luaL_error(L, "%s: read only: the gate only looks on (--pass-through)", what);
+	(void)luaL_error(L, "%s: %s", what, usher_strerror(result));
+}
+
+/* --- What `when` can ask --------------------------------------------------------------------------------- */
+
+struct occasion {
+	struct gate *g;
+	struct gate_packet *p;	/* NULL: a flow ends */
+	struct flow *f;
+	enum gate_event event;
+};
+
+static const struct packet *packet_of(const void *ctx)
+{
+	const struct occasion *o = ctx;
+
+	return &o->g->pkt.p;
+}
+
+#define FIELD(name, value)                                                                         \
+	static uint64_t when_##name(const void *ctx)                                               \
+	{                                                                                          \
+		return (value);                                                                    \
+	}
+FIELD(src, packet_of(ctx)->src)
+FIELD(dst, packet_of(ctx)->dst)
+FIELD(srcport, packet_of(ctx)->sport)
+FIELD(dstport, packet_of(ctx)->dport)
+FIELD(vlan, packet_of(ctx)->vlan_id)
+FIELD(len, packet_of(ctx)->len)
+FIELD(proto, ((const struct occasion *)ctx)->g->pkt.proto)
+FIELD(port, ((const struct occasion *)ctx)->g->pkt.frame.port)
+FIELD(direction, ((const struct occasion *)ctx)->g->pkt.direction)
+FIELD(flow_srcip, ((const struct occasion *)ctx)->f->key.src)
+FIELD(flow_dstip, ((const struct occasion *)ctx)->f->key.dst)
+FIELD(flow_srcport, ((const struct occasion *)ctx)->f->key.sport)
+FIELD(flow_dstport, ((const struct occasion *)ctx)->f->key.dport)
+#undef FIELD
+
+static bool has_packet(const void *ctx)
+{
+	return ((const struct occasion *)ctx)->p != NULL;
+}
+
+static bool has_l3(const void *ctx)
+{
+	const struct occasion *o = ctx;
+
+	return o->p && o->p->p.l4 != PACKET_NO_LAYER;
+}
+
+static bool has_l4(const void *ctx)
+{
+	const struct occasion *o = ctx;
+
+	return o->p && o->p->p.app != PACKET_NO_LAYER;
+}
+
+static bool has_flow(const void *ctx)
+{
+	return ((const struct occasion *)ctx)->f != NULL;
+}
+
+static int parse_direction(const char *text, uint64_t *ret)
+{
+	if (strcmp(text, "up") != 0 && strcmp(text, "down") != 0)
+		return -USHER_E_UNKNOWN;
+	*ret = text[0] == 'u' ? GATE_UP : GATE_DOWN;
+	return 0;
+}
+
+static const char *direction_text(uint64_t v)
+{
+	return v == GATE_UP ? "up" : "down";
+}
+
+static const struct script_filter_field when_fields[] = {
+	{"src", when_src, has_l3, NULL, SCRIPT_FIELD_ADDRESS, NULL},
+	{"dst", when_dst, has_l3, NULL, SCRIPT_FIELD_ADDRESS, NULL},
+	{"proto", when_proto, has_l3, NULL, SCRIPT_FIELD_NUMBER, NULL},
+	{"srcport", when_srcport, has_l4, NULL, SCRIPT_FIELD_NUMBER, NULL},
+	{"dstport", when_dstport, has_l4, NULL, SCRIPT_FIELD_NUMBER, NULL},
+	{"vlan", when_vlan, has_packet, NULL, SCRIPT_FIELD_NUMBER, NULL},
+	{"len", when_len, has_packet, NULL, SCRIPT_FIELD_NUMBER, NULL},
+	{"port", when_port, has_packet, NULL, SCRIPT_FIELD_NUMBER, NULL},
+	{"direction", when_direction, has_flow, parse_direction, SCRIPT_FIELD_TEXT, direction_text},
+	{"client", when_flow_srcip, has_flow, NULL, SCRIPT_FIELD_ADDRESS, NULL},
+	{"server", when_flow_dstip, has_flow, NULL, SCRIPT_FIELD_ADDRESS, NULL},
+	{"client_port", when_flow_srcport, has_flow, NULL, SCRIPT_FIELD_NUMBER, NULL},
+	{"server_port", when_flow_dstport, has_flow, NULL, SCRIPT_FIELD_NUMBER, NULL},
+	{0},
+};
+
+/* --- Raising ------------------------------------------------------------------------------------------------ */
+
+static bool of_flow(enum gate_dissector d)
+{
+	return bind_packet_class(d) == NULL;
+}
+
+static void push_packet(lua_State *L, const struct occasion *o)
+{
+	/* a flow's packet is seen as its transport's */
+	enum gate_dissector d = events[o->event].dissector;
+
+	if (of_flow(d))
+		d = o->f->key.proto == IPV4_PROTO_UDP ? DISSECT_UDP : DISSECT_TCP;
+	script_push(L, bind_packet_class(d), o->p, o->p ? &o->p->generation : NULL);
+}
+
+static int push(lua_State *L, void *ctx, bool streamed)
+{
+	const struct occasion *o = ctx;
+	int n = 0;
+
+	(void)streamed;
+	if (!of_flow(events[o->event].dissector)) {
+		push_packet(L, o);
+		return 1;
+	}
+	bind_push_flow(L, o->f);
+	n++;
+	if (!o->p)
+		return n;
+	if (o->g->view)
+		bind_push_octets(L, o->g, o->g->view, 0, o->g->view->n);
+	else
+		push_packet(L, o);
+	lua_pushstring(L, o->p->direction == GATE_UP ? "up" : "down");
+	return n + 2;
+}
+
+static bool stopped(void *ctx)
+{
+	const struct occasion *o = ctx;
+
+	return (o->p && o->p->stopped) || (o->f && o->f->dropped);
+}
+
+static bool hear(void *ctx, struct gate *g, struct gate_packet *p, struct flow *f)
+{
+	const struct hearing *h = ctx;
+	struct occasion o = {g, p, f, h->event};
+	struct script_raise r = {.ctx = &o, .push = push, .stopped = stopped};
+	unsigned what = script_raise(h->bind->script, h->id, &r);
+
+	if (what & SCRIPT_RAISE_FAULT && p && !g->fail_open)
+		gate_drop(p, GATE_DROP_RULE_FAILED);
+	else if (what & SCRIPT_RAISE_FAULT)
+		g->counters.failed_open++;
+	if (what & SCRIPT_RAISE_ABORTED && p)
+		gate_drop(p, GATE_DROP_RULE);
+	if (f && f->dropped && p)
+		gate_drop(p, GATE_DROP_FLOW_DROPPED);
+	return !p || !p->stopped;
+}
+
+/* --- Modules: require('protocol/tcp') loads the dissector ----------------------------------------------------- */
+
+static int open_protocol(lua_State *L)
+{
+	const char *name = luaL_checkstring(L, 1);
+	const char *last = strrchr(name, '/');
+	enum gate_dissector d = gate_dissector_find(last ? last + 1 : name);
+
+	if (d == DISSECT_N)
+		return luaL_error(L, "%s: no such protocol", name);
+	gate_load(bind_gate_of(L), d);
+	if (d == DISSECT_IPV4)
+		script_push_ipv4(L);
+	else
+		script_push_dissector(L, gate_dissector_name(d));
+	return 1;
+}
+
+/* --- Life ------------------------------------------------------------------------------------------------------- */
+
+static int set_engine(lua_State *L)
+{
+	struct gate_bind *b = lua_touserdata(L, 1);
+
+	lua_pushlightuserdata(L, (void *)(uintptr_t)&engine_key);
+	lua_pushlightuserdata(L, b->g);
+	lua_rawset(L, LUA_REGISTRYINDEX);
+	return 0;
+}
+
+static int define_events(struct gate_bind *b)
+{
+	int r = 0;
+
+	for (unsigned i = 0; i < EVENT_N && r == 0; i++) {
+		struct hearing *h = &b->events[i];
+
+		*h = (struct hearing){.bind = b, .event = (enum gate_event)i};
+		r = script_event_define(b->script, gate_dissector_name(events[i].dissector), events[i].name,
+					events[i].streamed ? SCRIPT_EVENT_STREAMED : 0, &h->id);
+		if (r == 0)
+			script_event_fields(b->script, h->id, when_fields);
+	}
+	return r;
+}
+
+static int define_classes(struct gate_bind *b)
+{
+	int r = script_class_register(b->script, &bind_class_octets);
+	char name[64];
+
+	if (r == 0)
+		r = script_class_register(b->script, &bind_class_flow);
+	for (unsigned i = 0; bind_flag_classes[i] && r == 0; i++)
+		r = script_class_register(b->script, bind_flag_classes[i]);
+	for (unsigned i = 0; i < DISSECT_N && r == 0; i++) {
+		if (bind_packet_class((enum gate_dissector)i))
+			r = script_class_register(b->script, bind_packet_class((enum gate_dissector)i));
+		(void)snprintf(name, sizeof(name), "protocol/%s", gate_dissector_name((enum gate_dissector)i));
+		if (r == 0)
+			r = script_module(b->script, name, open_protocol);
+	}
+	return r;
+}
+
+int gate_bind_new(struct gate *g, const struct script_opts *so, struct gate_bind **ret, struct script_error *err)
+{
+	struct gate_bind *b = calloc(1, sizeof(*b));
+	int r = b ? script_new(so, &b->script) : -ENOMEM;
+
+	*err = (struct script_error){.fault = SCRIPT_E_MEMORY, .text = "no memory for a script"};
+	if (r == 0) {
+		b->g = g;
+		r = script_protect(b->script, set_engine, b, err);
+	}
+	if (r == 0)
+		r = define_events(b);
+	if (r == 0)
+		r = define_classes(b);
+	if (r < 0) {
+		if (b)
+			script_free(b->script);
+		free(b);
+		return r;
+	}
+	*ret = b;
+	return 0;
+}
+
+void gate_bind_free(struct gate_bind *b)
+{
+	if (!b)
+		return;
+	(void)script_exiting(b->script);
+	script_free(b->script);
+	free(b);
+}
+
+struct script *gate_bind_script(const struct gate_bind *b)
+{
+	return b->script;
+}
+
+/* Listens where rules do. */
+static int listen(struct gate_bind *b)
+{
+	int r = 0;
+
+	for (unsigned i = 0; i < EVENT_N && r == 0; i++) {
+		struct hearing *h = &b->events[i];
+
+		if (h->listens || !script_event_any(b->script, h->id))
+			continue;
+		gate_load(b->g, events[i].dissector);
+		r = gate_listen(b->g, h->event, hear, h);
+		h->listens = r == 0;
+	}
+	return r;
+}
+
+static int begin(struct gate_bind *b, int r, struct script_error *err)
+{
+	if (r == 0)
+		r = listen(b);
+	if (r == 0 && script_started(b->script) & SCRIPT_RAISE_FAULT) {
+		*err = (struct script_error){.fault = SCRIPT_E_RUNTIME, .text = "a rule on haka.events.started failed"};
+		r = -USHER_E_SCRIPT;
+	}
+	return r;
+}
+
+int gate_bind_run(struct gate_bind *b, const char *path, struct script_error *err)
+{
+	return begin(b, script_run_file(b->script, path, err), err);
+}
+
+int gate_bind_run_text(struct gate_bind *b, struct span text, struct script_error *err)
+{
+	return begin(b, script_run_text(b->script, "rules", text, err), err);
+}

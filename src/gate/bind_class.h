@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * The classes of bind_*.c, and what they share. Objects: a packet is its struct gate_packet, whatever the
+ * dissector that is asked; a flow is its struct flow; octets are a struct gate_octets.
+ */
+#pragma once
+
+#include "gate/dissect.h"
+#include "script/addr.h"
+#include "script/class.h"
+
+/* A run of octets of the packet at hand, or of what a stream shows: Haka's sub-buffer. Lives in the packet's arena. */
+struct gate_octets {
+	struct gate *g;
+	struct gate_view *view;	/* NULL: of the packet */
+	uint32_t off, len;	/* in the packet, or in what is shown */
+};
+
+extern const struct script_class bind_class_octets, bind_class_flow;
+/* The classes of pkt.flags; ends with NULL. */
+extern const struct script_class *const bind_flag_classes[];
+/* By dissector; NULL: it has no packets of its own. */
+const struct script_class *bind_packet_class(enum gate_dissector d);
+
+/* The engine whose packet p is. */
+static inline struct gate *bind_gate(struct gate_packet *p)
+{
+	return container_of(p, struct gate, pkt);
+}
+
+/* The engine of a state. */
+struct gate *bind_gate_of(lua_State *L);
+/* Pushes n octets at off of the packet, or of what is shown. */
+void bind_push_octets(lua_State *L, struct gate *g, struct gate_view *view, uint32_t off, uint32_t len);
+void bind_push_flow(lua_State *L, struct flow *f);
+/* Raises the error of a write that failed; 0 returns. */
+void bind_check_write(lua_State *L, int result, const char *what);

@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * Rule files are run once a worker; what is wrong with one is said with file and line, and nothing starts.
+ */
+#include "gate/rules.h"
+
+#include "base/error.h"
+#include "gate/bind.h"
+#include "gate/gate.h"
+#include "script/alert.h"
+
+#include <errno.h>
+
+int gate_rules_init(struct gate_rules *r, const struct gate_args *a, struct log *log)
+{
+	static const enum alert_format formats[] = {ALERT_PRETTY, ALERT_ONELINE, ALERT_JSON};
+	const char *path = a->alert;
+	int e;
+
+	*r = (struct gate_rules){.args = a, .log = log};
+	if (path && strcmp(path, "syslog") == 0) {
+		r->syslog = true;
+		return 0;
+	}
+	if (path && strcmp(path, "-") == 0)
+		path = NULL;
+	e = alert_file_open(path, formats[a->alert_format], &r->alerts);
+	if (e < 0)
+		(void)fprintf(stderr, "usher-gate: --alert: %s: %s\n", path ? path : "standard output", usher_strerror(e));
+	return e;
+}
+
+void gate_rules_fini(struct gate_rules *r)
+{
+	alert_file_close(r->alerts);
+	r->alerts = NULL;
+}
+
+static int add_sinks(struct gate_rules *r, struct script *s)
+{
+	struct script_alert_sink sink = r->syslog ? alert_syslog_sink() : alert_file_sink(r->alerts);
+
+	return script_alert_sink(s, &sink);
+}
+
+int gate_rules_load(struct gate_rules *r, struct gate *g, unsigned worker, struct gate_bind **ret)
+{
+	struct script_opts so = {
+		.profile = r->args->trusted ? SCRIPT_TRUSTED : SCRIPT_RESTRICTED,
+		.instructions = (uint64_t)r->args->instructions,
+		.memory = (size_t)r->args->memory_mb << 20,
+		.thread = worker,
+		.log = r->log,
+		.clock = gate_clock(g),
+	};
+	struct script_error err = {0};
+	int e;
+
+	*ret = NULL;
+	for (unsigned i = 0; i < DISSECT_N; i++)
+		if (r->args->loaded & UINT32_C(1) << i)
+			gate_load(g, (enum gate_dissector)i);
+	if (!r->args->rules)
+		return 0;
+	e = gate_bind_new(g, &so, ret, &err);
+	if (e == 0)
+		e = add_sinks(r, gate_bind_script(*ret));
+	if (e == 0)
+		e = gate_bind_run(*ret, r->args->rules, &err);
+	if (e < 0) {
+		(void)fprintf(stderr, "usher-gate: %s\n", err.text[0] ? err.text : usher_strerror(e));
+		gate_bind_free(*ret);
+		*ret = NULL;
+	}
+	return e;
+}

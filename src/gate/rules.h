@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * The rule file of the command line, with the alerts that go with it: what gate_offline and gate_live share.
+ */
+#pragma once
+
+#include "gate/args.h"
+
+struct alert_file;
+struct gate;
+struct gate_bind;
+struct log;
+
+struct gate_rules {
+	const struct gate_args *args;
+	struct log *log;
+	struct alert_file *alerts;	/* shared by all workers; NULL: none are asked for */
+	bool syslog;
+};
+
+/* Opens where alerts go. 0, or negative: said on stderr. */
+int gate_rules_init(struct gate_rules *r, const struct gate_args *a, struct log *log) must_check;
+void gate_rules_fini(struct gate_rules *r);
+/* Loads the dissectors of --load, and the rule file into a state of its own, for worker number `worker`; *ret is
+ * NULL without a rule file. 0, or negative: said on stderr. */
+int gate_rules_load(struct gate_rules *r, struct gate *g, unsigned worker, struct gate_bind **ret) must_check;
