@@ -10,6 +10,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <net/if.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <sys/stat.h>
@@ -196,12 +197,25 @@ static int open_socket(const struct apply *a, const struct apply_request *r)
 					 : client_sock_open_udp(a->ifindex);
 }
 
+/* A host with an address on two interfaces is somebody's mistake, but not one that a lease is refused for. */
+static int set_address(struct apply *a, const struct netconf_address *want, struct apply_reply *ret)
+{
+	bool is_new = a->net.address != want->address;
+	int r = netconf_set_address(&a->net, want);
+	int other = r == 0 && is_new ? netconf_elsewhere(&a->net, want->address) : 0;
+
+	_Static_assert(sizeof(ret->elsewhere) == IF_NAMESIZE, "holds a name");
+	if (other > 0 && !if_indextoname((unsigned)other, ret->elsewhere))
+		ret->elsewhere[0] = '\0';
+	return r;
+}
+
 static int run_script(struct apply *a, const struct apply_request *r, struct apply_reply *ret_dropped, int *ret_n)
 {
 	struct script_result gone;
 
 	if (script_add(&a->script, &r->job, &gone)) {
-		*ret_dropped = (struct apply_reply){APPLY_SCRIPT, gone.id, gone.status, 1, 0};
+		*ret_dropped = (struct apply_reply){APPLY_SCRIPT, gone.id, gone.status, 1, 0, ""};
 		*ret_n = 1;
 	}
 	return 0;
@@ -225,7 +239,7 @@ int apply_do(struct apply *a, const struct apply_request *r, size_t len, struct 
 			result = open_socket(a, r);
 			*ret_fd = result;
 			break;
-		case APPLY_SET_ADDRESS: result = netconf_set_address(&a->net, &r->addr); break;
+		case APPLY_SET_ADDRESS: result = set_address(a, &r->addr, ret); break;
 		case APPLY_DEL_ADDRESS: result = netconf_del_address(&a->net); break;
 		case APPLY_SET_ROUTES: result = netconf_set_routes(&a->net, &r->routes, &failed); break;
 		case APPLY_DEL_ROUTES: result = netconf_del_routes(&a->net); break;
@@ -245,6 +259,6 @@ int apply_poll(struct apply *a, int64_t now_ns, struct apply_reply *ret)
 
 	if (!script_poll(&a->script, now_ns, &done))
 		return 0;
-	*ret = (struct apply_reply){APPLY_SCRIPT, done.id, done.status, 1, 0};
+	*ret = (struct apply_reply){APPLY_SCRIPT, done.id, done.status, 1, 0, ""};
 	return 1;
 }

@@ -46,6 +46,7 @@ struct apply_reply {
 	uint32_t done;		/* 1: a script ended */
 	/* SET_ROUTES: which route was refused first; SET_ADDRESS, DEL_ADDRESS: addresses removed */
 	uint32_t detail;
+	char elsewhere[16];	/* SET_ADDRESS of a new one: another interface that has it already; "": none */
 };
 
 struct apply {

@@ -169,6 +169,10 @@ void driver_told(void *ctx, const struct apply_reply *r)
 
 	if (r->kind == APPLY_DEL_ADDRESS || r->kind == APPLY_SET_ADDRESS)
 		d->own_removals += r->detail;
+	if (r->kind == APPLY_SET_ADDRESS && r->elsewhere[0]) {
+		(void)snprintf(text, sizeof(text), "interface %.15s has the address, too", r->elsewhere);
+		driver_error_text(d, "set-address", text);
+	}
 	if (r->kind == APPLY_SCRIPT && r->done && r->result > 0) {
 		(void)snprintf(text, sizeof(text), "exit status %d", r->result);
 		driver_error_text(d, "script", text);

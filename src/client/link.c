@@ -199,50 +199,31 @@ int link_usable(const struct link_state *s)
 	return s->ethernet && s->arp ? 0 : -EPROTONOSUPPORT;
 }
 
-/* Takes one datagram of a dump of addresses: 1: more to come; 0: the end; -errno. */
-static int take_address(struct span in, int ifindex, uint32_t *ret)
+struct first {
+	int ifindex;
+	uint32_t address;
+};
+
+static bool take_first(void *ctx, int ifindex, uint32_t address)
 {
-	const struct nlmsghdr *h;
-	size_t pos = 0;
+	struct first *f = ctx;
 
-	while ((h = nl_msg(in, &pos))) {
-		const struct rtattr *a;
-		struct ifaddrmsg ifa;
-		size_t at = 0;
-
-		if (h->nlmsg_type == NLMSG_DONE || h->nlmsg_type == NLMSG_ERROR)
-			return 0;
-		if (h->nlmsg_type != RTM_NEWADDR || h->nlmsg_len < NLMSG_LENGTH(sizeof(ifa)))
-			continue;
-		memcpy(&ifa, NLMSG_DATA(h), sizeof(ifa));
-		while (!*ret && (int)ifa.ifa_index == ifindex && (a = nl_attr(h, sizeof(ifa), &at)))
-			if (a->rta_type == IFA_LOCAL)
-				*ret = nl_be32(a);
-	}
-	return 1;
+	if (ifindex == f->ifindex)
+		f->address = address;
+	return !f->address;
 }
 
 int link_first_address(int ifindex, uint32_t *ret)
 {
-	struct ifaddrmsg ifa = {.ifa_family = AF_INET, .ifa_index = (uint32_t)ifindex};
-	union watch_buf in uninit;
-	struct nl_batch b uninit;
+	struct first f = {.ifindex = ifindex};
 	struct nl nl;
-	ssize_t n;
 	int r = nl_open(&nl, 0);
 
 	if (r < 0)
 		return r;
-	*ret = 0;
-	nl_batch_init(&b);
-	nl_begin(&b, &nl, RTM_GETADDR, NLM_F_DUMP, &ifa, sizeof(ifa));
-	r = send(nl.fd, b.buf, b.len, 0) < 0 ? -errno : 1;
-	while (r > 0) {
-		struct pollfd p = {.fd = nl.fd, .events = POLLIN};
-
-		n = poll(&p, 1, ANSWER_MS) > 0 ? recv(nl.fd, in.buf, sizeof(in.buf), 0) : -1;
-		r = n < 0 ? -ETIMEDOUT : take_address(span_of(in.buf, (size_t)n), ifindex, ret);
-	}
+	r = nl_addresses(&nl, take_first, &f);
 	nl_close(&nl);
+	if (r == 0)
+		*ret = f.address;
 	return r;
 }
