@@ -26,13 +26,13 @@ void action_lose_link(struct client_step *s)
 		step_timer(s, CLIENT_TIMER_LINK_GRACE, LINK_GRACE_S * NS_PER_S);
 }
 
-/* The addresses went with the interface: there is nothing to remove, but what the script did. */
+/* Most addresses went with the interface; one that became the port of a bridge has them still. */
 void action_vanish(struct client_step *s)
 {
 	struct client *c = s->c;
 
 	step_script(s, CLIENT_REASON_STOP, NULL, c->configured ? &c->lease : NULL);
-	c->configured = false;
+	step_unconfigure(s);
 	c->xact.active = c->inform.active = false;
 	step_timers_off(s);
 	step_timer_off(s, CLIENT_TIMER_GIVE_UP);

@@ -160,6 +160,7 @@ static int open_signals(struct driver *d)
 		(void)sigaddset(&s, set[i]);
 	(void)sigprocmask(SIG_BLOCK, &s, NULL);
 	(void)signal(SIGPIPE, SIG_IGN);
+	(void)signal(SIGXFSZ, SIG_IGN); /* a file that may not grow is an error like others */
 	return watch_fd(d, &d->signals, signalfd(-1, &s, SFD_CLOEXEC | SFD_NONBLOCK), signalled);
 }
 
