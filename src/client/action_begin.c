@@ -16,7 +16,7 @@ static enum client_event beginning(const struct client_step *s)
 	if (!c->link.up)
 		return CLIENT_EV_NO_LINK;
 	if (c->opts->inform)
-		return CLIENT_EV_INFORM;
+		return CLIENT_EV_OPTIONS_ONLY;
 	return c->kept == CLIENT_KEPT_VALID && c->confirm ? CLIENT_EV_REBOOT : CLIENT_EV_DISCOVER;
 }
 

@@ -142,6 +142,14 @@ int client_receive_arp(struct client *c, struct span frame, int64_t now_ns, stru
 /* Runs what is due. Early calls do no harm. */
 void client_tick(struct client *c, int64_t now_ns, struct effects *fx);
 
+/*
+ * The command that leads from here to another state now (`transition TO` of the control channel): tried on a
+ * copy, *scratch, so that it is what would happen, with this link and this lease. INIT is reached where a row
+ * leads there, though it goes on at once. 0, or -USHER_E_UNSUPPORTED: none does, or it is the state already.
+ */
+int client_way_to(const struct client *c, enum client_state to, int64_t now_ns, struct client *scratch,
+		  struct effects *fx, enum client_event *ret) must_check;
+
 /* The nearest deadline; 0: none. */
 int64_t client_deadline(const struct client *c);
 enum client_event client_timer_event(enum client_timer t);
