@@ -66,6 +66,14 @@ static bool mask_ok(uint32_t mask)
 	return mask && (~mask & (~mask + 1)) == 0;
 }
 
+/* None, or an end of the subnet; a /31 and a /32 have none. */
+static bool broadcast_ok(const struct netconf_address *a, uint32_t mask)
+{
+	if (!a->broadcast)
+		return true;
+	return mask < 0xfffffffeU && (a->broadcast == (a->address | ~mask) || a->broadcast == (a->address & mask));
+}
+
 static int check_address(const struct netconf_address *a)
 {
 	uint32_t mask;
@@ -73,14 +81,15 @@ static int check_address(const struct netconf_address *a)
 	if (a->prefix_len < 1 || a->prefix_len > 32 || !a->valid_s)
 		return -EINVAL;
 	mask = 0xffffffffU << (32 - a->prefix_len);
-	return client_address_check(a->address, mask) == CLIENT_DROP_NONE ? 0 : -EINVAL;
+	return client_address_check(a->address, mask) == CLIENT_DROP_NONE && broadcast_ok(a, mask) ? 0 : -EINVAL;
 }
 
-static bool route_ok(const struct client_route *x)
+static bool route_ok(const struct client_route *x, uint32_t own)
 {
 	uint32_t host = x->len < 32 ? 0xffffffffU >> x->len : 0;
 
-	return x->len <= 32 && !(x->dest & host) && (!x->gateway || client_address_is_unicast(x->gateway));
+	return x->len <= 32 && !(x->dest & host) &&
+	       (!x->gateway || (client_address_is_unicast(x->gateway) && x->gateway != own));
 }
 
 static int check_routes(const struct netconf_routes *r)
@@ -89,7 +98,7 @@ static int check_routes(const struct netconf_routes *r)
 	    client_address_check(r->address, r->mask) != CLIENT_DROP_NONE)
 		return -EINVAL;
 	for (size_t i = 0; i < r->n; i++)
-		if (!route_ok(&r->route[i]))
+		if (!route_ok(&r->route[i], r->address))
 			return -EINVAL;
 	return 0;
 }
@@ -100,7 +109,7 @@ static bool lease_ok(const struct client_lease *l)
 	if (l->n_routes > CLIENT_LEASE_ROUTES || l->options_len > sizeof(l->options))
 		return false;
 	for (size_t i = 0; i < l->n_routes; i++)
-		if (!route_ok(&l->route[i]))
+		if (!route_ok(&l->route[i], l->address))
 			return false;
 	return !l->address || client_lease_check(l) == CLIENT_DROP_NONE;
 }
