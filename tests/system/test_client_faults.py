@@ -456,6 +456,80 @@ def _numbers(path):
         return []
 
 
+# --- what the script is told ------------------------------------------------------------------------------
+
+_SHELLS = {"dash": "/bin/dash", "bash": "/bin/bash", "ash": "/usr/bin/busybox ash"}
+_STRINGS = (12, 14, 15, 17, 18, 40, 47, 56, 60, 62, 64, 66, 67, 86, 98, 100, 101, 113, 114, 119, 120, 141, 209, 210, 224, 252)
+# Does to each value what careless scripts do: words, patterns, eval, another shell.
+_CARELESS = """#!%(shell)s
+cd %(dir)s
+env >>%(dump)s
+for name in hostname domain rootpath nisdomain message tftp bootfile tzstr tzdbstr search sname boot_file opt14 opt18 opt47 \\
+	opt60 opt64 opt86 opt98 opt114 opt120 opt209 opt210 opt224 opt252 new_host_name new_domain_name new_root_path \\
+	new_dhcp_message new_tftp_server_name new_bootfile_name new_domain_search new_pcode new_tcode; do
+	eval "value=\\$$name"
+	[ -n "$value" ] || continue
+	eval "copy=$value"
+	eval "echo $name='$value'" >/dev/null
+	eval "echo \\"$value\\"" >/dev/null
+	%(shell)s -c "echo $value" >/dev/null
+	echo $value >/dev/null
+	set -- $value
+	[ $# -eq 1 ] || echo "words_$name=$#" >>%(dump)s
+	[ "$name" = search ] || [ "$*" = "$value" ] || echo "pattern_$name=1" >>%(dump)s
+done
+echo "end=$reason" >>%(dump)s
+"""
+
+
+def _payloads():
+    touch = "touch canary"
+    for text in (";%s;", "$(%s)", "`%s`", "|%s", "&%s&", "&& %s", "\n%s\n", "'&%s #", "'; %s; '", "\";%s;\"", "() { :;}; %s",
+                 "x\0;%s", "\\n;%s", "${x:=$(%s)}", "<(%s)", "-c %s", "$IFS;%s", "a b\tc %s", "{%s,}", "!%s", "\x1b]0;%s\x07"):
+        yield (text % touch).encode()
+    yield from (b">canary", b"*", b"~root", b"[a-z]*", b"?", b"..", b"-rf", b"", b"\xff\xfe", b"\xc3\xa4",
+                b"a=b;c", bytes(range(1, 256)))
+
+
+@test(timeout=60, cases=_SHELLS)
+def test_client_49_script_values(t, shell):
+    """Strings that mean something to a shell, in every option and in both fields, to a script that is careless:
+    nothing is run, no value is more than one word, and names are clean or not there."""
+    s = Stage(t, start=False)
+    s.c = UsherClient(t, s.cli, "told")
+    dump, canary = t.lab.path("dump"), os.path.join(s.c.dir, "canary")
+    with open(s.c.hook, "w", encoding="utf-8") as f:
+        f.write(_CARELESS % {"shell": shell, "dump": dump, "dir": s.c.dir})
+    s.c.start("-f", *_SERVE)
+    s.offer(s.server.wait(DISCOVER))
+    for n, value in enumerate(_payloads()):
+        if n:
+            s.offer(s.begin())
+        label = bytes([min(len(value), 63)]) + value[:63] + b"\0"
+        options = {c: label if c in (119, 120) else value for c in _STRINGS}
+        if len(value) > 60:
+            options = {c: options[c] for c in (12, 15, 56, 67)}
+        if os.path.exists(dump):
+            os.unlink(dump)
+        s.ack(s.requested(), options, sname=value[:63], file=value[:127])
+        s.bound()
+        wait_for("the script", lambda: os.path.exists(dump) and "end=BOUND" in open(dump, encoding="latin-1").read(),
+                 slack(10))
+        _check_dump(open(dump, encoding="latin-1").read(), value)
+        assert not os.path.exists(canary), value
+    s.end()
+
+
+def _check_dump(text, value):
+    for line in text.splitlines():
+        name, eq, v = line.partition("=")
+        assert eq and name.replace("_", "a").isalnum(), (value, line)
+        assert not name.startswith(("words_", "pattern_")), (value, line)
+        assert not set(v) - set("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-/:,@%+= "), (value, line)
+        if name in ("hostname", "domain", "new_host_name", "tftp", "bootfile", "new_root_path", "search"):
+            assert v.encode() == value, (value, line)
+
+
 # --- the control channel ----------------------------------------------------------------------------------
 
 
