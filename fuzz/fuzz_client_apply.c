@@ -92,7 +92,7 @@ static void check_passed(const struct apply_request *r)
 {
 	switch ((enum apply_kind)r->kind) {
 	case APPLY_OPEN_RAW: break;
-	case APPLY_OPEN_ARP: fuzz_check(is_host(r->address)); break;
+	case APPLY_OPEN_ARP: fuzz_check(is_host(r->arp.address) && (!r->arp.node || is_host(r->arp.node))); break;
 	case APPLY_SET_ADDRESS: check_address(&r->addr); break;
 	case APPLY_SET_ROUTES: check_routes(&r->routes); break;
 	case APPLY_SAVE_LEASE: fuzz_check(r->file.len <= sizeof(r->file.data)); break;

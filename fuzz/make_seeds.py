@@ -146,7 +146,7 @@ def client_apply_seeds():
     shell = b"() { :;}; touch canary `id` $(id) ;|&<>'\"\\\n"
     names = [(c, shell) for c in (12, 15, 17, 40, 56, 66, 67, 100, 101)] + [(119, b"\3a;b\0\1c\0"), (222, shell)]
     seeds = {
-        "open-raw": request("open-raw", b"\1\2\3\4"), "open-arp": request("open-arp", struct.pack("<I", own)),
+        "open-raw": request("open-raw", b"\1\2\3\4"), "open-arp": request("open-arp", struct.pack("<II", own, router)), "open-arp-0": request("open-arp", struct.pack("<II", own, 255)),
         "open-udp": request("open-udp", bytes(4)), "del-address": request("del-address", bytes(4)),
         "longer": request("del-routes", bytes(4), 1), "delete": request("delete-lease", bytes(4)),
         "save": request("save-lease", struct.pack("<I", 5) + b"lease"),

@@ -72,6 +72,8 @@ void action_reopen(struct client_step *s)
 
 	if (bound ? c->opts->probe != CLIENT_PROBE_OFF && c->configured : c->probe_end_ns != 0)
 		step_listen_arp(s, bound ? c->lease.address : c->offer.address);
+	else if (c->state == CLIENT_REBOOTING && c->configured && c->node)
+		step_listen_arp(s, c->lease.address);
 	if (c->inform.active || (bound && c->xact.active))
 		step_listen_udp(s);
 	else if (!bound && c->xact.active)

@@ -129,7 +129,10 @@ int apply_check(const struct apply_request *r, size_t len)
 	case APPLY_OPEN_RAW:
 		return 0;
 	case APPLY_OPEN_ARP:
-		return client_address_is_unicast(r->address) ? 0 : -EINVAL;
+		return client_address_is_unicast(r->arp.address) &&
+				       (!r->arp.node || client_address_is_unicast(r->arp.node))
+			       ? 0
+			       : -EINVAL;
 	case APPLY_SET_ADDRESS:
 		return check_address(&r->addr);
 	case APPLY_SET_ROUTES:
@@ -202,7 +205,7 @@ static int open_socket(const struct apply *a, const struct apply_request *r)
 {
 	if (r->kind == APPLY_OPEN_RAW)
 		return client_sock_open_raw(a->ifindex, r->xid);
-	return r->kind == APPLY_OPEN_ARP ? client_sock_open_arp(a->ifindex, r->address)
+	return r->kind == APPLY_OPEN_ARP ? client_sock_open_arp(a->ifindex, r->arp.address, r->arp.node)
 					 : client_sock_open_udp(a->ifindex);
 }
 

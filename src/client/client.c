@@ -54,15 +54,18 @@ static bool keeps_udp(const struct client *c)
 	return c->state == CLIENT_RENEWING || c->state == CLIENT_REBINDING || c->inform.active;
 }
 
-static bool keeps_arp(enum client_state s)
+static bool keeps_arp(const struct client *c)
 {
-	return s == CLIENT_REQUESTING || s == CLIENT_REBOOTING || s == CLIENT_PROBING ||
-	       s == CLIENT_BOUND || s == CLIENT_RENEWING || s == CLIENT_REBINDING;
+	enum client_state s = c->state;
+
+	if (s == CLIENT_BOUND || s == CLIENT_RENEWING || s == CLIENT_REBINDING)
+		return c->opts->probe != CLIENT_PROBE_OFF;
+	return s == CLIENT_REQUESTING || s == CLIENT_REBOOTING || s == CLIENT_PROBING;
 }
 
 static void close_sockets(struct client *c, struct effects *fx)
 {
-	if (c->arp && !keeps_arp(c->state)) {
+	if (c->arp && !keeps_arp(c)) {
 		c->arp = false;
 		(void)effects_add(fx, EFFECT_CLOSE_ARP);
 	}

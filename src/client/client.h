@@ -98,6 +98,11 @@ struct client {
 	unsigned probes;
 	int64_t probe_end_ns;
 	bool probe_ok, probe_conflict;
+	/* RFC 4436: a station of the lease's network, whose answer says that we are there still */
+	uint32_t node;			/* 0: none is known */
+	uint8_t node_mac[6];
+	bool node_found;		/* in this REBOOTING */
+	bool arp_node;			/* the ARP socket hears it, too */
 	int64_t defended_ns;		/* last ARP conflict while bound; 0: none */
 	unsigned declines;		/* in a row: the back-off */
 	unsigned refusals;		/* NAKs in a row */

@@ -61,12 +61,13 @@ static void filter_dhcp(struct filter *f, uint32_t xid)
 
 enum { ARP_SPA = 14 + 14, ARP_TPA = 14 + 24 };
 
-/* RFC 5227 2.1.1: any packet with the address as sender, or a probe (sender 0.0.0.0) for it. */
-static void filter_arp(struct filter *f, uint32_t address)
+/* RFC 5227 2.1.1: any packet with the address as sender, or a probe (sender 0.0.0.0) for it; and the node's. */
+static void filter_arp(struct filter *f, uint32_t address, uint32_t node)
 {
 	f->n = 0;
 	add(f, BPF_LD | BPF_W | BPF_ABS, 0, 0, ARP_SPA);
-	add(f, BPF_JMP | BPF_JEQ | BPF_K, 3, 0, address);
+	add(f, BPF_JMP | BPF_JEQ | BPF_K, 4, 0, address);
+	add(f, BPF_JMP | BPF_JEQ | BPF_K, 3, 0, node ? node : address);
 	want(f, 0, 3);
 	add(f, BPF_LD | BPF_W | BPF_ABS, 0, 0, ARP_TPA);
 	want(f, address, 1);
@@ -82,11 +83,11 @@ int client_sock_open_raw(int ifindex, uint32_t xid)
 	return client_link_open(ifindex, ETH_TYPE_IPV4, &f);
 }
 
-int client_sock_open_arp(int ifindex, uint32_t address)
+int client_sock_open_arp(int ifindex, uint32_t address, uint32_t node)
 {
 	struct filter f;
 
-	filter_arp(&f, address);
+	filter_arp(&f, address, node);
 	return client_link_open(ifindex, ETH_TYPE_ARP, &f);
 }
 

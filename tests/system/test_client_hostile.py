@@ -762,3 +762,33 @@ def test_client_89_other_interface(t):
     assert s.drops() == {}, s.drops()
     liar.sock.close()
     s.end()
+
+
+@test(timeout=60, cases={"answers": True, "is_silent": False})
+def test_client_69_gateway(t, answers):
+    """The link flaps and no server answers: the address stays if the station that it came through is there, else
+    it goes when the DISCOVER leaves. What is asked is asked of that station alone."""
+    s = Stage(t, start=False)
+    s.offer(s.start("--no-probe"))
+    s.ack(s.requested())
+    s.bound()
+    if not answers:
+        s.srv.run("sysctl", "-qw", "net.ipv4.conf.srv0.arp_ignore=8")
+    s.srv.ip("link", "set", "srv0", "down")
+    wait_for("the loss of the link", lambda: not s.c.state()["link"], slack(5))
+    s.server.drain()
+    s.srv.ip("link", "set", "srv0", "up")
+    q = s.server.wait(REQUEST)
+    assert q.ip(50) == s.good and s.c.addresses() == [s.good + "/24"]
+    q = s.server.wait(DISCOVER)
+    asked = [a for a in s.server.arps if (a.spa, a.tpa) == (s.good, SERVER)]
+    assert asked and all(a.eth_dst == s.server.mac for a in asked), "asked by broadcast, or not at all"
+    if answers:
+        assert s.c.addresses() == [s.good + "/24"]
+    else:
+        wait_for("the address to go", lambda: not s.c.addresses(), slack(1))
+    s.offer(q)
+    s.ack(s.requested())
+    s.bound()
+    assert len(s.c.stats()["drops"]) == 0, s.drops()
+    s.end()

@@ -416,10 +416,10 @@ static void test_split(void **state)
 	assert_int_equal(privsep_wait(&p), 0);
 	assert_int_equal(told_n, 1);
 	assert_int_equal(told_result, 0);
-	fd = privsep_socket(&p, APPLY_OPEN_UDP, 0);
+	fd = privsep_socket(&p, APPLY_OPEN_UDP, 0, 0);
 	assert_true(fd >= 0);
 	(void)close(fd);
-	assert_int_equal(privsep_socket(&p, APPLY_OPEN_UDP, 1), -EINVAL);
+	assert_int_equal(privsep_socket(&p, APPLY_OPEN_UDP, 1, 0), -EINVAL);
 	/* garbage is answered, not obeyed */
 	assert_int_equal(send(p.fd, "garbage", 7, 0), 7);
 	p.pending++;

@@ -163,11 +163,14 @@ static void test_arp(void **state)
 	need_net();
 	ifindex = (int)if_nametoindex("v0");
 	peer = peer_open();
-	fd = client_sock_open_arp(ifindex, ADDRESS);
+	fd = client_sock_open_arp(ifindex, ADDRESS, 0xc0000207);
 	assert_true(fd >= 0);
 	send_arp(peer, ADDRESS + 1, ADDRESS);		/* somebody asks who has it */
 	send_arp(peer, 0, ADDRESS + 1);			/* a probe for another one */
 	assert_false(readable(fd, 50));
+	send_arp(peer, 0xc0000207, ADDRESS);		/* the station that was asked */
+	assert_true(readable(fd, 1000));
+	assert_int_equal(client_sock_recv_arp(fd, buf, sizeof(buf)), 60);
 	send_arp(peer, ADDRESS, ADDRESS);		/* claims it */
 	assert_true(readable(fd, 1000));
 	assert_int_equal(client_sock_recv_arp(fd, buf, sizeof(buf)), 60);
