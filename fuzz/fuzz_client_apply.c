@@ -81,7 +81,9 @@ static void check_environment(const struct script_job *j)
 	for (size_t i = 0; i < env.n; i++) {
 		const char *line = env.var[i], *value = strchr(line, '=');
 
-		fuzz_check(value && value > line && value[1] && value[1] != '-');
+		fuzz_check(value && value > line && value[1]);
+		/* a word that begins with a hyphen is an option to somebody; a number below zero is ours */
+		fuzz_check(value[1] != '-' || strspn(value + 2, "0123456789") == strlen(value + 2));
 		fuzz_check(strspn(line, "abcdefghijklmnopqrstuvwxyzPATH_0123456789") == (size_t)(value - line));
 		for (const char *s = value; *s; s++)
 			fuzz_check(*s >= ' ' && *s < 127 && !strchr("`$;&|<>()\\\"'*?[]{}~#!^", *s));
