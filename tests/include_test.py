@@ -18,6 +18,7 @@ MAY_USE = {
     "config": "base wire packet",
     "lease": "base",
     "hook": "base wire packet config lease",
+    "script": "base wire packet config hook",
     "control": "base config runtime",
     "server": "base wire packet capture runtime config lease hook control",
     "client": "base wire packet capture runtime config control",

@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * What a script may use: octets, instructions, time, C stack.
+ *
+ * The count hook runs every `slice` instructions; with the compiler off it always runs. It cannot
+ * interrupt C functions, so those that can do much charge for it, the allocator charges for octets
+ * (one instruction for 16), and no allocation may be larger than a quarter of the memory: that
+ * bounds what one instruction can copy or compare. LuaJIT collects only when its own threshold says
+ * so; near the cap the hook collects earlier, at a price.
+ */
+#include "script/script_impl.h"
+
+#include <lauxlib.h>
+#include <luajit.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/param.h>
+#include <time.h>
+
+enum { SLICE = 1000, OCTETS_PER_INSTRUCTION = 16, RESERVE = 1 << 20, C_STACK = 512 * 1024 };
+
+static size_t memory_now(const struct script *s)
+{
+	return atomic_load_explicit(&s->memory, memory_order_relaxed);
+}
+
+static bool may_grow(struct script *s, size_t old, size_t n)
+{
+	size_t max = s->memory_max + (s->reserve ? RESERVE : 0);
+	size_t now = memory_now(s);
+
+	if (n > s->object_max || now - old > max || n > max - (now - old)) {
+		s->out_of_memory = true;
+		return false;
+	}
+	if (s->depth == 0 || s->reserve || s->profile == SCRIPT_TRUSTED)
+		return true;
+	s->left -= (int64_t)((n - old) / OCTETS_PER_INSTRUCTION);
+	if (s->left > 0)
+		return true;
+	s->spent =
+	        true; /* LuaJIT makes a memory error of it, which script_pcall() tells from one */
+	return false;
+}
+
+void *script_alloc(void *ud, void *p, size_t old, size_t n)
+{
+	struct script *s = ud;
+	void *fresh;
+	size_t now;
+
+	if (!p)
+		old = 0;
+	if (n == 0) {
+		free(p);
+		atomic_store_explicit(&s->memory, memory_now(s) - old, memory_order_relaxed);
+		return NULL;
+	}
+	if (n > old && !may_grow(s, old, n))
+		return NULL;
+	fresh = realloc(p, n);
+	if (!fresh) {
+		s->out_of_memory = true;
+		return n <= old ? p : NULL;
+	}
+	s->allocated += n > old ? n - old : 0;
+	now = memory_now(s) - old + n;
+	atomic_store_explicit(&s->memory, now, memory_order_relaxed);
+	if (now > atomic_load_explicit(&s->memory_peak, memory_order_relaxed))
+		atomic_store_explicit(&s->memory_peak, now, memory_order_relaxed);
+	return fresh;
+}
+
+static int64_t coarse_ns(void)
+{
+	struct timespec ts;
+
+	(void)clock_gettime(CLOCK_MONOTONIC_COARSE, &ts);
+	return ts.tv_sec * NS_PER_S + ts.tv_nsec;
+}
+
+static bool late(struct script *s)
+{
+	int64_t now = coarse_ns();
+
+	if (s->deadline_ns == 0)
+		s->deadline_ns = now + s->call_ms * NS_PER_MS;
+	return now >= s->deadline_ns;
+}
+
+static void __attribute__((noreturn))
+raise_spent(lua_State *L, struct script *s, const lua_Debug *ar, bool time)
+{
+	int line = ar->currentline > 0 ? ar->currentline : 0;
+
+	if (time)
+		(void)snprintf(s->limit_text, sizeof(s->limit_text),
+		               "%s:%d: more than %u ms in one call", ar->short_src, line,
+		               s->call_ms);
+	else
+		(void)snprintf(s->limit_text, sizeof(s->limit_text),
+		               "%s:%d: more than %llu instructions in one call", ar->short_src,
+		               line, (unsigned long long)s->budget);
+	s->spent = true;
+	lua_pushlightuserdata(L, NULL);
+	(void)lua_error(L);
+	abort(); /* lua_error does not return */
+}
+
+/* Is it worth to collect: is little left, and was enough allocated since the last time? */
+static bool should_collect(const struct script *s, size_t full)
+{
+	size_t now = memory_now(s);
+	size_t room = now < s->memory_max ? (s->memory_max - now) / 2 : 0;
+	size_t enough = MAX(MIN(room, s->memory_max / 16), s->memory_max / 256);
+
+	return now >= full && s->allocated >= enough;
+}
+
+static void collect_early(lua_State *L, struct script *s)
+{
+	if (!should_collect(s, s->memory_max / 4 * 3))
+		return;
+	s->left -= (int64_t)(memory_now(s) / (4 * OCTETS_PER_INSTRUCTION));
+	s->allocated = 0;
+	(void)lua_gc(L, LUA_GCCOLLECT, 0);
+}
+
+static void on_count(lua_State *L, lua_Debug *ar)
+{
+	struct script *s = script_of(L);
+	bool time = false;
+
+	if (s->depth == 0)
+		return;
+	s->left -= s->slice;
+	collect_early(L, s);
+	if (s->left > 0 && !s->spent && !s->out_of_memory && !(time = late(s)))
+		return;
+	if (lua_getinfo(L, "Sl", ar) == 0)
+		ar->short_src[0] = '?', ar->short_src[1] = '\0';
+	raise_spent(L, s, ar, time);
+}
+
+void script_limits_on(struct script *s)
+{
+	if (s->profile == SCRIPT_TRUSTED) {
+		/* nothing collects early here */
+		(void)lua_gc(s->L, LUA_GCSETPAUSE, 150);
+		return;
+	}
+	s->slice = s->budget < 8 * SLICE ? (unsigned)(s->budget / 8) + 1 : SLICE;
+	(void)luaJIT_setmode(s->L, 0, LUAJIT_MODE_ENGINE | LUAJIT_MODE_OFF);
+	(void)lua_sethook(s->L, on_count, LUA_MASKCOUNT, (int)s->slice);
+}
+
+void script_arm(struct script *s)
+{
+	/* the hook's count goes on from the call before: a slice more, so that nobody gets less
+	 * than the budget */
+	s->left = (int64_t)s->budget + s->slice;
+	s->deadline_ns = 0;
+	s->spent = false;
+	s->out_of_memory = false;
+	s->limit_text[0] = '\0';
+	s->stack = __builtin_frame_address(0);
+}
+
+static int collect(lua_State *L)
+{
+	(void)lua_gc(L, LUA_GCCOLLECT, 0);
+	return 0;
+}
+
+void script_make_room(struct script *s)
+{
+	if (!s->out_of_memory && !should_collect(s, s->memory_max / 16 * 15))
+		return;
+	s->reserve = true;
+	/* twice: objects with a finalizer go in the second */
+	for (int i = 0; i < 2; i++)
+		if (lua_cpcall(s->L, collect, NULL) != 0)
+			lua_pop(s->L, 1);
+	s->reserve = false;
+	s->allocated = 0;
+}
+
+void script_charge(lua_State *L, uint64_t n)
+{
+	struct script *s = script_of(L);
+	lua_Debug ar = {.short_src = "?"};
+
+	if (s->profile == SCRIPT_TRUSTED || s->depth == 0)
+		return;
+	s->left = n < (uint64_t)s->left ? s->left - (int64_t)n : 0;
+	if (s->left > 0)
+		return;
+	if (lua_getstack(L, 1, &ar))
+		(void)lua_getinfo(L, "Sl", &ar);
+	raise_spent(L, s, &ar, false);
+}
+
+void script_check_stack(lua_State *L, const char *what)
+{
+	const struct script *s = script_of(L);
+	const char *here = __builtin_frame_address(0);
+
+	if (s->depth && s->stack - here > C_STACK)
+		luaL_error(L, "%s: nested too deeply", what);
+}

@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * struct script: one Lua state (LuaJIT) for one worker thread, and its limits. Hosts (the gate, the
+ * server's hook library) register what they have; the script layer knows none of them. One thread
+ * at a time.
+ *
+ * RESTRICTED is the default: interpreter only, no way to files, processes, bytecode or raw memory,
+ * and three limits. Instructions, counted per outermost call: what C functions do is charged as
+ * well (octets allocated, steps of the pattern matcher, entries sorted). Octets of memory. And, as
+ * a net below those, time. TRUSTED has the compiler and all libraries; only memory is limited.
+ *
+ * A call that fails leaves the state usable. Once a limit is exceeded, no pcall of the script's can
+ * hold the error up: it passes all of them to the outermost call.
+ */
+#pragma once
+
+#include "base/attr.h"
+#include "base/clock.h"
+#include "base/span.h"
+
+#include <lua.h>
+
+struct log;
+struct script;
+
+enum script_profile { SCRIPT_RESTRICTED, SCRIPT_TRUSTED };
+
+enum script_fault {
+	SCRIPT_E_NONE,
+	SCRIPT_E_SYNTAX,
+	SCRIPT_E_RUNTIME,
+	SCRIPT_E_BUDGET, /* instructions or time */
+	SCRIPT_E_MEMORY,
+	SCRIPT_N_FAULTS
+};
+
+/* Never an int that means success: script_pcall() returns it when haka.abort() ended the call. */
+enum { SCRIPT_ABORTED = 1 };
+
+enum { SCRIPT_TEXT_LEN = 512 };
+
+struct script_error {
+	enum script_fault fault;
+	char text[SCRIPT_TEXT_LEN]; /* "file:line: what"; "?" stands for a place that cannot be told
+	                             */
+};
+
+enum {
+	SCRIPT_INSTRUCTIONS = 10 * 1000 * 1000, /* about 50 ms; 16 octets allocated count as one */
+	SCRIPT_MEMORY = 64 * 1024 * 1024,
+	SCRIPT_CALL_MS = 1000,
+};
+
+struct script_opts {
+	enum script_profile profile;
+	uint64_t instructions; /* of an outermost call; 0: SCRIPT_INSTRUCTIONS. RESTRICTED only */
+	size_t memory;         /* octets of the state; 0: SCRIPT_MEMORY */
+	unsigned call_ms;      /* of an outermost call; 0: SCRIPT_CALL_MS. RESTRICTED only */
+	const char *const
+	        *paths; /* where require() looks, behind the directory of the file that is run */
+	size_t n_paths;
+	unsigned thread;               /* what haka.current_thread() says */
+	struct log *log;               /* borrowed; NULL: nothing is written */
+	const struct clock_src *clock; /* what haka.network_time() says; NULL: the machine's */
+	void (*print)(void *ctx,
+	              struct span); /* a line of print(), without its end; NULL: to stdout */
+	void (*exit)(void *ctx);    /* haka.exit(); NULL: refused with an error */
+	/* haka.setloglevel(): level "debug" .. "fatal", section or NULL. NULL: only the script's
+	 * own threshold moves */
+	void (*log_level)(void *ctx, const char *level, const char *section);
+	void *ctx; /* of the three above */
+};
+
+/* 0, or -ENOMEM. */
+int script_new(const struct script_opts *opts, struct script **ret) must_check;
+void script_free(struct script *s);
+
+/* The state to push arguments on: the main one, or the coroutine that called the C function that
+ * asks. */
+lua_State *script_lua(struct script *s);
+/* The script a Lua state belongs to. */
+struct script *script_of(lua_State *L);
+enum script_profile script_profile(const struct script *s);
+struct log *script_log(const struct script *s);
+
+/*
+ * Runs a file or text as a chunk. Text only: bytecode is refused. The directory of a file becomes
+ * the first of the search path. 0, SCRIPT_ABORTED, or -USHER_E_SCRIPT with *err.
+ */
+int script_run_file(struct script *s, const char *path, struct script_error *err) must_check;
+int script_run_text(struct script *s, const char *chunkname, struct span text,
+                    struct script_error *err) must_check;
+
+/*
+ * lua_pcall with the limits: function and arguments are on the stack, as there. May be called from
+ * C functions that Lua called; the budget is that of the outermost call. On failure nothing is left
+ * on the stack. 0, SCRIPT_ABORTED, or -USHER_E_SCRIPT with *err.
+ */
+int script_pcall(struct script *s, int nargs, int nresults, struct script_error *err) must_check;
+/* Runs fn(L) in a protected call with ud as its only argument (lightuserdata): for C code that may
+ * raise. */
+int script_protect(struct script *s, lua_CFunction fn, void *ud,
+                   struct script_error *err) must_check;
+
+/*
+ * For C functions that do much for one instruction: charges n instructions, and raises when that is
+ * beyond what is left.
+ */
+void script_charge(lua_State *L, uint64_t n);
+/* For C functions that call back into Lua: raises when the C stack is used up ("what: nested too
+ * deeply"). */
+void script_check_stack(lua_State *L, const char *what);
+
+/* A module for require(): fn is called once, with the name, and returns it. name is copied. */
+int script_module(struct script *s, const char *name, lua_CFunction fn) must_check;
+/* The same as Lua text, which is borrowed for the life of the state. */
+int script_module_text(struct script *s, const char *name, struct span text) must_check;
+/* A function haka.<name>, with ud as upvalue 1 (lightuserdata). */
+int script_haka_function(struct script *s, const char *name, lua_CFunction fn, void *ud) must_check;
+
+struct script_stats {
+	uint64_t calls; /* outermost */
+	uint64_t faults[SCRIPT_N_FAULTS];
+	uint64_t aborts;
+	size_t memory; /* octets now */
+	size_t memory_peak;
+};
+
+/* Any thread may ask; the numbers are each right, not of one moment. */
+void script_stats(const struct script *s, struct script_stats *ret);
+const char *script_fault_name(enum script_fault f);

@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * What the files of this layer share and hosts do not see: the state's own record and the doors
+ * between its parts.
+ */
+#pragma once
+
+#include "script/script.h"
+
+#include <stdatomic.h>
+
+/* The registry's own keys: their addresses. */
+struct script_keys {
+	char haka, loaded, modules, abort;
+};
+extern const struct script_keys script_keys;
+
+struct script {
+	lua_State
+	        *L; /* the coroutine that runs now: C functions that enter Lua again do it there */
+	lua_State *main;
+	enum script_profile profile;
+	unsigned thread;
+	struct log *log;
+	struct clock_src clock;
+	void (*print)(void *ctx, struct span);
+	void (*exit)(void *ctx);
+	void (*log_level)(void *ctx, const char *level, const char *section);
+	void *ctx;
+	char **paths; /* [0] is the directory of the file that was run, or NULL */
+	size_t n_paths;
+
+	/* limits.c */
+	size_t memory_max;
+	size_t object_max; /* a single allocation: bounds what one instruction can compare or copy
+	                    */
+	_Atomic size_t memory;
+	_Atomic size_t memory_peak;
+	uint64_t budget;
+	int64_t left;   /* instructions of this outermost call */
+	unsigned slice; /* instructions from hook to hook */
+	unsigned call_ms;
+	int64_t deadline_ns; /* 0: not asked yet */
+	bool spent;          /* beyond instructions or time */
+	bool out_of_memory;  /* an allocation was refused */
+	bool reserve;   /* may be used: loading and collecting must not fail for want of a little */
+	unsigned depth; /* of script_pcall */
+	const char *stack; /* where the C stack was at the outermost call */
+	size_t allocated;  /* octets since the last forced collection */
+	const char *where; /* what is being run, for faults that have no line of their own */
+	char limit_text[SCRIPT_TEXT_LEN]; /* which limit was exceeded, and where */
+	int on_error;                     /* registry reference of the message handler */
+
+	_Atomic uint64_t calls;
+	_Atomic uint64_t aborts;
+	_Atomic uint64_t faults[SCRIPT_N_FAULTS];
+};
+
+static inline void script_count(_Atomic uint64_t *n)
+{
+	/* one writer: no need for a locked instruction */
+	atomic_store_explicit(n, atomic_load_explicit(n, memory_order_relaxed) + 1,
+	                      memory_order_relaxed);
+}
+
+/* limits.c: the allocator, the hook, the arming */
+void *script_alloc(void *ud, void *p, size_t old, size_t n);
+void script_limits_on(struct script *s);
+void script_arm(struct script *s);
+/* When the outermost call has ended: collects if memory is full. */
+void script_make_room(struct script *s);
+/* Raises if no pcall may hold this error up: a spent budget, no memory, haka.abort(). The error is
+ * at idx. */
+void script_rethrow(lua_State *L, int idx);
+
+/* Each opens one part, in a protected call, its table on no stack. */
+void script_open_sandbox(lua_State *L);
+void script_open_strings(lua_State *L);
+void script_open_require(lua_State *L);
+
+/* Pushes the table `haka`. */
+void script_push_haka(lua_State *L);
+/* Loads text as a function onto the stack: a lua_load status. */
+int script_load(lua_State *L, struct span text, const char *chunkname);
+/* The text of a file, to be freed, without byte order mark. NULL with *ret_why. */
+char *script_read_file(const char *path, size_t *ret_len, const char **ret_why);
+/* The first of the search path. */
+int script_first_path(struct script *s, const char *file);
