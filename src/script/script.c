@@ -307,6 +307,7 @@ static int open_all(lua_State *L)
 	lua_settop(L, 0);
 	script_open_sandbox(L);
 	script_open_require(L);
+	script_open_addr(L);
 	return 0;
 }
 
@@ -348,6 +349,8 @@ int script_new(const struct script_opts *opts, struct script **ret)
 		goto no_memory;
 	(void)lua_atpanic(s->L, on_panic);
 	if (lua_cpcall(s->L, open_all, NULL) != 0)
+		goto no_memory;
+	if (script_module(s, "protocol/ipv4", script_open_ipv4) < 0)
 		goto no_memory;
 	script_limits_on(s);
 	*ret = s;

@@ -77,6 +77,9 @@ void script_rethrow(lua_State *L, int idx);
 void script_open_sandbox(lua_State *L);
 void script_open_strings(lua_State *L);
 void script_open_require(lua_State *L);
+void script_open_addr(lua_State *L);
+/* The module protocol/ipv4 of a host that has no dissector of that name. */
+int script_open_ipv4(lua_State *L);
 
 /* Pushes the table `haka`. */
 void script_push_haka(lua_State *L);

@@ -1,0 +1,418 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * Handles are full userdata {class, object, generation}. A class has a metatable, in the registry
+ * under the class's address; __index and __newindex hold as their first upvalue the flattened map
+ * from names to entries (own fields first, then each parent's), an entry being a lightuserdata, a
+ * method the function itself. Scripts never see a lightuserdata, and cannot get at a metatable.
+ */
+#include "script/class.h"
+
+#include "script/script_impl.h"
+
+#include <inttypes.h>
+#include <lauxlib.h>
+#include <stdio.h>
+
+#define HANDLE_MAGIC 0x9d1c5a70e5b3f24bULL
+
+enum { MT_HANDLES = 1, MT_ENTRIES = 2 };
+
+struct handle {
+	uint64_t magic;
+	const struct script_class *cls;
+	void *obj;
+	const uint32_t *generation;
+	uint32_t value;
+	bool has_data; /* its environment is the table of the script's own fields */
+};
+
+struct entry {
+	const struct script_field *field;
+	uint32_t up; /* steps to the parent that has it */
+};
+
+static void check_alive(lua_State *L, const struct handle *h)
+{
+	if (h->generation && *h->generation != h->value)
+		luaL_error(L, "%s: object has been destroyed", h->cls->name);
+}
+
+static void *object_up(const struct handle *h, uint32_t up)
+{
+	const struct script_class *cls = h->cls;
+	void *obj = h->obj;
+
+	for (; up && obj; up--) {
+		obj = cls->to_parent(obj);
+		cls = cls->parent;
+	}
+	return obj;
+}
+
+static int index_missing(lua_State *L, const struct handle *h)
+{
+	if (h->has_data) {
+		lua_getfenv(L, 1);
+		lua_pushvalue(L, 2);
+		lua_rawget(L, -2);
+		if (!lua_isnil(L, -1))
+			return 1;
+	}
+	lua_settop(L, 2);
+	return h->cls->index ? h->cls->index(L, h->obj) : 0;
+}
+
+/* Upvalue 1: the map. */
+static int handle_index(lua_State *L)
+{
+	const struct handle *h = lua_touserdata(L, 1);
+	const struct entry *e;
+	void *obj;
+
+	check_alive(L, h);
+	lua_pushvalue(L, 2);
+	lua_rawget(L, lua_upvalueindex(1));
+	switch (lua_type(L, -1)) {
+	case LUA_TLIGHTUSERDATA:
+		e = lua_touserdata(L, -1);
+		obj = e->up ? object_up(h, e->up) : h->obj;
+		return obj ? e->field->get(L, obj) : 0;
+	case LUA_TNIL:
+		return index_missing(L, h);
+	default:
+		return 1;
+	}
+}
+
+static void set_own(lua_State *L, struct handle *h)
+{
+	if (!h->has_data) {
+		lua_newtable(L);
+		(void)lua_setfenv(L, 1);
+		h->has_data = true;
+	}
+	lua_getfenv(L, 1);
+	lua_pushvalue(L, 2);
+	lua_pushvalue(L, 3);
+	lua_rawset(L, -3);
+}
+
+static const char *key_text(lua_State *L)
+{
+	return lua_type(L, 2) == LUA_TSTRING ? lua_tostring(L, 2) : luaL_typename(L, 2);
+}
+
+static int handle_newindex(lua_State *L)
+{
+	struct handle *h = lua_touserdata(L, 1);
+	const struct entry *e;
+	void *obj;
+
+	check_alive(L, h);
+	lua_settop(L, 3);
+	lua_pushvalue(L, 2);
+	lua_rawget(L, lua_upvalueindex(1));
+	e = lua_islightuserdata(L, -1) ? lua_touserdata(L, -1) : NULL;
+	if (!e && !lua_isnil(L, -1))
+		return luaL_error(L, "%s.%s is a method and cannot be set", h->cls->name,
+		                  key_text(L));
+	lua_pop(L, 1);
+	if (!e) {
+		if (h->cls->newindex && h->cls->newindex(L, h->obj))
+			return 0;
+		if (!(h->cls->flags & SCRIPT_CLASS_EXTENSIBLE) || lua_isnil(L, 2))
+			return luaL_error(L, "%s has no field '%s'", h->cls->name, key_text(L));
+		set_own(L, h);
+		return 0;
+	}
+	obj = object_up(h, e->up);
+	if (!e->field->set)
+		return luaL_error(L, "%s.%s is read-only", h->cls->name, key_text(L));
+	if (!obj)
+		return luaL_error(L, "%s.%s: there is no such part", h->cls->name, key_text(L));
+	e->field->set(L, obj, 3);
+	return 0;
+}
+
+static int handle_tostring(lua_State *L)
+{
+	const struct handle *h = lua_touserdata(L, 1);
+
+	check_alive(L, h);
+	if (h->cls->tostring)
+		return h->cls->tostring(L, h->obj);
+	lua_pushfstring(L, "<%s>", h->cls->name);
+	return 1;
+}
+
+static int handle_eq(lua_State *L)
+{
+	const struct handle *a = lua_touserdata(L, 1);
+	const struct handle *b = lua_touserdata(L, 2);
+
+	lua_pushboolean(L, a && b && a->magic == b->magic && a->cls == b->cls && a->obj == b->obj &&
+	                           a->generation == b->generation && a->value == b->value);
+	return 1;
+}
+
+static size_t n_fields(const struct script_class *cls)
+{
+	size_t n = 0;
+
+	for (; cls; cls = cls->parent)
+		for (const struct script_field *f = cls->fields; f && f->name; f++)
+			n++;
+	return n;
+}
+
+/* Is the name free in the map at the top, and may a class `up` steps above give it? */
+static bool map_takes(lua_State *L, const char *name, uint32_t up)
+{
+	bool free;
+
+	lua_getfield(L, -1, name);
+	free = lua_isnil(L, -1) && (up == 0 || name[0] != '_');
+	lua_pop(L, 1);
+	return free;
+}
+
+/* Pushes the map; the entries it points to are in the userdata below. */
+static void push_map(lua_State *L, const struct script_class *cls, struct entry *entries)
+{
+	uint32_t up = 0;
+
+	lua_newtable(L);
+	for (; cls; cls = cls->parent, up++) {
+		for (const struct script_field *f = cls->fields; f && f->name; f++) {
+			if (!map_takes(L, f->name, up))
+				continue;
+			*entries = (struct entry){f, up};
+			lua_pushlightuserdata(L, entries++);
+			lua_setfield(L, -2, f->name);
+		}
+		for (const struct script_method *m = cls->methods; m && m->name; m++) {
+			if (!map_takes(L, m->name, up))
+				continue;
+			lua_pushcfunction(L, m->fn);
+			lua_setfield(L, -2, m->name);
+		}
+	}
+}
+
+static void push_metatable(lua_State *L, const struct script_class *cls)
+{
+	lua_pushlightuserdata(L, (void *)(uintptr_t)cls);
+	lua_rawget(L, LUA_REGISTRYINDEX);
+}
+
+static void set_closure(lua_State *L, int mt, int map, const char *name, lua_CFunction fn)
+{
+	lua_pushvalue(L, map);
+	lua_pushcclosure(L, fn, 1);
+	lua_setfield(L, mt, name);
+}
+
+static int register_class(lua_State *L)
+{
+	const struct script_class *cls = lua_touserdata(L, 1);
+	int mt = 2;
+	int map = 4;
+
+	push_metatable(L, cls);
+	if (!lua_isnil(L, -1))
+		return 0;
+	lua_settop(L, 1);
+	lua_newtable(L);
+	push_map(L, cls, lua_newuserdata(L, (n_fields(cls) + 1) * sizeof(struct entry)));
+	lua_pushvalue(L, 3);
+	lua_rawseti(L, mt, MT_ENTRIES);
+	lua_newtable(L);
+	lua_rawseti(L, mt, MT_HANDLES);
+	set_closure(L, mt, map, "__index", handle_index);
+	set_closure(L, mt, map, "__newindex", handle_newindex);
+	lua_pushcfunction(L, handle_tostring);
+	lua_setfield(L, mt, "__tostring");
+	lua_pushcfunction(L, handle_eq);
+	lua_setfield(L, mt, "__eq");
+	lua_pushstring(L, cls->name);
+	lua_setfield(L, mt,
+	             "__metatable"); /* what getmetatable() gives, and setmetatable() is refused */
+	for (const luaL_Reg *r = cls->meta; r && r->name; r++) {
+		lua_pushcfunction(L, r->func);
+		lua_setfield(L, mt, r->name);
+	}
+	lua_pushlightuserdata(L, (void *)(uintptr_t)cls);
+	lua_pushvalue(L, mt);
+	lua_rawset(L, LUA_REGISTRYINDEX);
+	return 0;
+}
+
+int script_class_register(struct script *s, const struct script_class *cls)
+{
+	struct script_error err;
+	int r = 0;
+
+	for (; cls && r == 0; cls = cls->parent)
+		r = script_protect(s, register_class, (void *)(uintptr_t)cls, &err);
+	return r;
+}
+
+/* A handle made before, if it is still the object's: on the stack. The metatable is at the top and
+ * is replaced. */
+static bool push_kept(lua_State *L, void *obj, const uint32_t *generation)
+{
+	const struct handle *h;
+
+	lua_rawgeti(L, -1, MT_HANDLES);
+	lua_pushlightuserdata(L, obj);
+	lua_rawget(L, -2);
+	h = lua_touserdata(L, -1);
+	if (h && h->generation == generation && (!generation || h->value == *generation)) {
+		lua_replace(L, -3);
+		lua_pop(L, 1);
+		return true;
+	}
+	lua_pop(L, 2);
+	return false;
+}
+
+static void keep(lua_State *L, void *obj)
+{
+	lua_rawgeti(L, -2, MT_HANDLES);
+	lua_pushlightuserdata(L, obj);
+	lua_pushvalue(L, -3);
+	lua_rawset(L, -3);
+	lua_pop(L, 1);
+}
+
+void script_push(lua_State *L, const struct script_class *cls, void *obj,
+                 const uint32_t *generation)
+{
+	bool kept = cls->flags & SCRIPT_CLASS_EXTENSIBLE;
+	struct handle *h;
+
+	if (!obj) {
+		lua_pushnil(L);
+		return;
+	}
+	push_metatable(L, cls);
+	if (lua_isnil(L, -1))
+		luaL_error(L, "class %s is not registered", cls->name);
+	if (kept && push_kept(L, obj, generation))
+		return;
+	h = lua_newuserdata(L, sizeof(*h));
+	*h = (struct handle){HANDLE_MAGIC, cls, obj, generation, generation ? *generation : 0,
+	                     false};
+	lua_pushvalue(L, -2);
+	(void)lua_setmetatable(L, -2);
+	if (kept)
+		keep(L, obj);
+	lua_remove(L, -2);
+}
+
+static const struct handle *to_handle(lua_State *L, int idx)
+{
+	const struct handle *h = lua_type(L, idx) == LUA_TUSERDATA ? lua_touserdata(L, idx) : NULL;
+
+	return h && lua_objlen(L, idx) == sizeof(*h) && h->magic == HANDLE_MAGIC ? h : NULL;
+}
+
+void *script_test(lua_State *L, int idx, const struct script_class *cls)
+{
+	const struct handle *h = to_handle(L, idx);
+	const struct script_class *c;
+	uint32_t up = 0;
+
+	for (c = h ? h->cls : NULL; c && c != cls; c = c->parent)
+		up++;
+	if (!c)
+		return NULL;
+	check_alive(L, h);
+	return object_up(h, up);
+}
+
+static bool is_below(const struct script_class *c, const struct script_class *cls)
+{
+	while (c && c != cls)
+		c = c->parent;
+	return c != NULL;
+}
+
+void *script_check(lua_State *L, int idx, const struct script_class *cls)
+{
+	void *obj = script_test(L, idx, cls);
+	const struct handle *h;
+
+	if (!obj) {
+		h = to_handle(L, idx);
+		lua_pushfstring(L, "%s expected, got %s%s", cls->name,
+		                h ? h->cls->name : luaL_typename(L, idx),
+		                h && is_below(h->cls, cls) ? " without one" : "");
+		(void)luaL_argerror(L, idx, lua_tostring(L, -1));
+	}
+	return obj;
+}
+
+void script_forget(struct script *s, const struct script_class *cls, void *obj)
+{
+	lua_State *L = s->L;
+	int top = lua_gettop(L);
+
+	push_metatable(L, cls);
+	if (lua_istable(L, -1)) {
+		lua_rawgeti(L, -1, MT_HANDLES);
+		lua_pushlightuserdata(L, obj);
+		lua_rawget(L, -2);
+		if (!lua_isnil(L, -1)) { /* the key is there: nothing is allocated */
+			lua_pushlightuserdata(L, obj);
+			lua_pushnil(L);
+			lua_rawset(L, -4);
+		}
+	}
+	lua_settop(L, top);
+}
+
+void script_expected(lua_State *L, int idx, const char *what, const char *expected)
+{
+	luaL_error(L, "%s: %s expected, got %s", what, expected,
+	           lua_isnoneornil(L, idx) ? "nothing" : luaL_typename(L, idx));
+	__builtin_unreachable();
+}
+
+double script_check_number(lua_State *L, int idx, const char *what)
+{
+	if (lua_type(L, idx) != LUA_TNUMBER)
+		script_expected(L, idx, what, "number");
+	return lua_tonumber(L, idx);
+}
+
+uint64_t script_check_uint(lua_State *L, int idx, uint64_t max, const char *what)
+{
+	double n = script_check_number(L, idx, what);
+	char text[160];
+
+	/* not a number fails each comparison */
+	if (n >= 0 && n < 18446744073709551616.0 && (uint64_t)n <= max && (double)(uint64_t)n == n)
+		return (uint64_t)n;
+	(void)snprintf(text, sizeof(text), "%s: %.14g is no whole number from 0 to %" PRIu64, what,
+	               n, max);
+	return (uint64_t)luaL_error(L, "%s", text);
+}
+
+bool script_check_bool(lua_State *L, int idx, const char *what)
+{
+	if (lua_type(L, idx) != LUA_TBOOLEAN)
+		script_expected(L, idx, what, "boolean");
+	return lua_toboolean(L, idx);
+}
+
+struct span script_check_span(lua_State *L, int idx, const char *what)
+{
+	size_t n;
+	const char *s;
+
+	if (lua_type(L, idx) != LUA_TSTRING)
+		script_expected(L, idx, what, "string");
+	s = lua_tolstring(L, idx, &n);
+	return span_of(s, n);
+}

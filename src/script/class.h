@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * Typed handles: what Lua sees of a C object. A class is a constant table of fields and methods,
+ * and may have a parent: what it does not have itself is read from and written to the parent's
+ * object (Haka's field delegation; names that begin with '_' are not delegated). Reading a field is
+ * one table look-up and one C call.
+ *
+ * A handle borrows its object. It remembers the value of a generation counter when it was made;
+ * once the host has changed the counter, every use raises "object has been destroyed".
+ *
+ * All functions here may raise: call them from C functions that Lua called, from push callbacks of
+ * events, or inside script_protect().
+ */
+#pragma once
+
+#include "script/script.h"
+
+struct script_field {
+	const char *name;
+	/* Pushes the value and returns 1; 0 counts as nil. */
+	int (*get)(lua_State *L, void *obj);
+	/* Takes the value at idx; NULL: the field is read-only. */
+	void (*set)(lua_State *L, void *obj, int idx);
+};
+
+struct script_method {
+	const char *name;
+	lua_CFunction fn; /* takes its object by script_check(L, 1, cls) */
+};
+
+enum {
+	/*
+	 * Scripts may write fields of their own (`flow.user_field = 1`), and an object has one
+	 * handle: so it is identical to itself and may be a table key. Handle and fields live until
+	 * script_forget(), or until an object at the same address is pushed with another
+	 * generation.
+	 */
+	SCRIPT_CLASS_EXTENSIBLE = 1,
+};
+
+struct script_class {
+	const char *name;
+	const struct script_field *fields; /* each ends with an empty name; NULL: none */
+	const struct script_method *methods;
+	const struct script_class *parent;
+	void *(*to_parent)(void *obj); /* NULL: there is none now, its fields read as nil */
+	unsigned flags;
+	/* Keys that are no field's name, at index 2 (value at 3); index pushes and returns 1, or 0
+	 * for nil. */
+	int (*index)(lua_State *L, void *obj);
+	/* False: no such field either; the usual error is raised. */
+	bool (*newindex)(lua_State *L, void *obj);
+	int (*tostring)(lua_State *L, void *obj);
+	const struct luaL_Reg
+	        *meta; /* more metamethods (__len, __pairs, __call); ends with an empty row */
+};
+
+/* Makes the class known to the state (and its parents); again is no fault. 0, or -USHER_E_SCRIPT
+ * (memory). */
+int script_class_register(struct script *s, const struct script_class *cls) must_check;
+/* Pushes a handle; nil if obj is NULL. generation may be NULL: the object outlives the state. */
+void script_push(lua_State *L, const struct script_class *cls, void *obj,
+                 const uint32_t *generation);
+/* The object of a handle of this class or one below it, or an argument error. */
+void *script_check(lua_State *L, int idx, const struct script_class *cls);
+/* The same, but NULL if it is something else. Raises if the object has been destroyed. */
+void *script_test(lua_State *L, int idx, const struct script_class *cls);
+/* An extensible object is gone: its handle and fields are let go of. */
+void script_forget(struct script *s, const struct script_class *cls, void *obj);
+
+/* Values for setters and arguments; `what` ("ipv4.ttl") opens the message. */
+uint64_t script_check_uint(lua_State *L, int idx, uint64_t max, const char *what);
+bool script_check_bool(lua_State *L, int idx, const char *what);
+struct span script_check_span(lua_State *L, int idx, const char *what);
+double script_check_number(lua_State *L, int idx, const char *what);
+/* Raises "<what>: <expected> expected, got <type>". */
+void __attribute__((noreturn))
+script_expected(lua_State *L, int idx, const char *what, const char *expected);
