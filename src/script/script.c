@@ -4,7 +4,7 @@
  * the limits when it is the outermost call, classifies what went wrong, and makes room when memory
  * was out. Nothing here raises: what may run out of memory is done inside a protected call.
  */
-#include "script/script_impl.h"
+#include "script/event_impl.h"
 
 #include "base/error.h"
 #include "base/log.h"
@@ -163,6 +163,12 @@ static int call(struct script *s, int nargs, int nresults)
 	return status;
 }
 
+int script_call(struct script *s, int nargs, int nresults, int handler, struct script_error *err)
+{
+	enter(s);
+	return leave(s, lua_pcall(s->L, nargs, nresults, handler), err);
+}
+
 int script_pcall(struct script *s, int nargs, int nresults, struct script_error *err)
 {
 	enter(s);
@@ -308,6 +314,9 @@ static int open_all(lua_State *L)
 	script_open_sandbox(L);
 	script_open_require(L);
 	script_open_addr(L);
+	script_open_filter(L);
+	script_open_events(L);
+	script_open_rules(L);
 	return 0;
 }
 
@@ -343,6 +352,9 @@ int script_new(const struct script_opts *opts, struct script **ret)
 
 	if (!s || opts_take(s, opts) < 0)
 		goto no_memory;
+	s->events = calloc(1, sizeof(*s->events));
+	if (!s->events)
+		goto no_memory;
 	s->L = lua_newstate(script_alloc, s);
 	s->main = s->L;
 	if (!s->L)
@@ -350,7 +362,9 @@ int script_new(const struct script_opts *opts, struct script **ret)
 	(void)lua_atpanic(s->L, on_panic);
 	if (lua_cpcall(s->L, open_all, NULL) != 0)
 		goto no_memory;
-	if (script_module(s, "protocol/ipv4", script_open_ipv4) < 0)
+	if (script_module(s, "protocol/ipv4", script_open_ipv4) < 0 ||
+	    script_event_define(s, NULL, "started", 0, &s->events->started) < 0 ||
+	    script_event_define(s, NULL, "exiting", 0, &s->events->exiting) < 0)
 		goto no_memory;
 	script_limits_on(s);
 	*ret = s;
@@ -371,5 +385,6 @@ void script_free(struct script *s)
 	for (size_t i = 0; i < s->n_paths; i++)
 		free(s->paths[i]);
 	free(s->paths);
+	free(s->events);
 	free(s);
 }

@@ -5,6 +5,7 @@
  */
 #pragma once
 
+#include "script/event.h"
 #include "script/script.h"
 
 #include <stdatomic.h>
@@ -15,7 +16,10 @@ struct script_keys {
 };
 extern const struct script_keys script_keys;
 
+struct event_table;
+
 struct script {
+	struct script_head head; /* first: event.h reads it inline */
 	lua_State
 	        *L; /* the coroutine that runs now: C functions that enter Lua again do it there */
 	lua_State *main;
@@ -51,6 +55,8 @@ struct script {
 	char limit_text[SCRIPT_TEXT_LEN]; /* which limit was exceeded, and where */
 	int on_error;                     /* registry reference of the message handler */
 
+	struct event_table *events;
+
 	_Atomic uint64_t calls;
 	_Atomic uint64_t aborts;
 	_Atomic uint64_t faults[SCRIPT_N_FAULTS];
@@ -62,6 +68,9 @@ static inline void script_count(_Atomic uint64_t *n)
 	atomic_store_explicit(n, atomic_load_explicit(n, memory_order_relaxed) + 1,
 	                      memory_order_relaxed);
 }
+
+/* script_pcall() with a message handler that is on the stack already. */
+int script_call(struct script *s, int nargs, int nresults, int handler, struct script_error *err);
 
 /* limits.c: the allocator, the hook, the arming */
 void *script_alloc(void *ud, void *p, size_t old, size_t n);
