@@ -291,8 +291,8 @@ void script_open_addr(lua_State *L)
 	lua_setfield(L, -2, "__mode");
 	(void)lua_setmetatable(L, -2);
 	lua_pop(L, 1);
-	new_meta(L, KIND_ADDR, "ipv4.addr", of_addr);
-	new_meta(L, KIND_NETWORK, "ipv4.network", of_network);
+	new_meta(L, KIND_ADDR, "addr", of_addr);
+	new_meta(L, KIND_NETWORK, "network", of_network);
 }
 
 void script_push_ipv4(lua_State *L)

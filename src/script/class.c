@@ -155,6 +155,30 @@ static int handle_eq(lua_State *L)
 	return 1;
 }
 
+/* Argument 1: the handle; upvalue 1: the number of the next field. */
+static int next_field(lua_State *L)
+{
+	const struct handle *h = lua_touserdata(L, 1);
+	lua_Integer i = lua_tointeger(L, lua_upvalueindex(1));
+	const struct script_field *f = h->cls->fields ? &h->cls->fields[i] : NULL;
+
+	check_alive(L, h);
+	if (!f || !f->name)
+		return 0;
+	lua_pushinteger(L, i + 1);
+	lua_replace(L, lua_upvalueindex(1));
+	lua_pushstring(L, f->name);
+	return 1 + f->get(L, h->obj);
+}
+
+int script_pairs_fields(lua_State *L)
+{
+	lua_pushinteger(L, 0);
+	lua_pushcclosure(L, next_field, 1);
+	lua_pushvalue(L, 1);
+	return 2;
+}
+
 static size_t n_fields(const struct script_class *cls)
 {
 	size_t n = 0;

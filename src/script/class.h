@@ -61,6 +61,9 @@ int script_class_register(struct script *s, const struct script_class *cls) must
 /* Pushes a handle; nil if obj is NULL. generation may be NULL: the object outlives the state. */
 void script_push(lua_State *L, const struct script_class *cls, void *obj,
                  const uint32_t *generation);
+/* A metamethod for `meta`, {"__pairs", script_pairs_fields}: pairs() and debug.pprint() see the
+ * class's own fields. */
+int script_pairs_fields(lua_State *L);
 /* The object of a handle of this class or one below it, or an argument error. */
 void *script_check(lua_State *L, int idx, const struct script_class *cls);
 /* The same, but NULL if it is something else. Raises if the object has been destroyed. */

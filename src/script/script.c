@@ -317,6 +317,9 @@ static int open_all(lua_State *L)
 	script_open_filter(L);
 	script_open_events(L);
 	script_open_rules(L);
+	script_open_time(L);
+	script_open_say(L);
+	script_open_alert(L);
 	return 0;
 }
 
@@ -328,6 +331,7 @@ static int opts_take(struct script *s, const struct script_opts *o)
 	s->object_max = o->profile == SCRIPT_TRUSTED ? s->memory_max : s->memory_max / 4;
 	s->call_ms = o->call_ms ? o->call_ms : SCRIPT_CALL_MS;
 	s->thread = o->thread;
+	s->color = o->color;
 	s->log = o->log;
 	s->clock = o->clock ? *o->clock : clock_system;
 	s->print = o->print;
@@ -363,6 +367,7 @@ int script_new(const struct script_opts *opts, struct script **ret)
 	if (lua_cpcall(s->L, open_all, NULL) != 0)
 		goto no_memory;
 	if (script_module(s, "protocol/ipv4", script_open_ipv4) < 0 ||
+	    script_module(s, "color", script_open_color) < 0 ||
 	    script_event_define(s, NULL, "started", 0, &s->events->started) < 0 ||
 	    script_event_define(s, NULL, "exiting", 0, &s->events->exiting) < 0)
 		goto no_memory;

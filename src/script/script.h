@@ -59,6 +59,7 @@ struct script_opts {
 	const char *const
 	        *paths; /* where require() looks, behind the directory of the file that is run */
 	size_t n_paths;
+	bool color;                    /* does somebody see colours of require('color')? */
 	unsigned thread;               /* what haka.current_thread() says */
 	struct log *log;               /* borrowed; NULL: nothing is written */
 	const struct clock_src *clock; /* what haka.network_time() says; NULL: the machine's */

@@ -5,6 +5,7 @@
  */
 #pragma once
 
+#include "script/alert.h"
 #include "script/event.h"
 #include "script/script.h"
 
@@ -56,6 +57,11 @@ struct script {
 	int on_error;                     /* registry reference of the message handler */
 
 	struct event_table *events;
+	struct script_alert_sink sinks[SCRIPT_ALERT_SINKS];
+	size_t n_sinks;
+	uint64_t alert_id;
+	_Atomic uint64_t alerts;
+	bool color;
 
 	_Atomic uint64_t calls;
 	_Atomic uint64_t aborts;
@@ -89,6 +95,12 @@ void script_open_require(lua_State *L);
 void script_open_addr(lua_State *L);
 /* The module protocol/ipv4 of a host that has no dissector of that name. */
 int script_open_ipv4(lua_State *L);
+
+void script_open_time(lua_State *L);
+void script_open_say(lua_State *L);
+void script_open_alert(lua_State *L);
+/* The module color. */
+int script_open_color(lua_State *L);
 
 /* Pushes the table `haka`. */
 void script_push_haka(lua_State *L);

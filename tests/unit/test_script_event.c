@@ -260,7 +260,7 @@ static void test_what_stops_an_event(void **state)
 	load(w, "haka.rule{" ON
 	        ", when = {dstport = 1}, eval = function() haka.drop_it() print('drop') end}");
 	load(w, "haka.rule{" ON ", when = {dstport = 2}, eval = function() pcall(haka.abort) "
-	                        "print('not reached') end}");
+	        "print('not reached') end}");
 	load(w,
 	     "\nhaka.rule{" ON
 	     ", name = 'wrong', when = {dstport = 3}, eval = function()\n local x = nil + 1 end}");
@@ -399,7 +399,7 @@ static void test_events_inside_events(void **state)
 	load(w, "haka.rule{" ON
 	        ", eval = function(p) local r = haka.raise() print('outer', r, p) end}");
 	load(w, "haka.rule{" ON ", eval = function(p) print('co', coroutine.wrap(function() return "
-	                        "haka.raise() end)()) end}");
+	        "haka.raise() end)()) end}");
 	load(w,
 	     "haka.rule{on = haka.dissectors.udp.events.bare, eval = function(p) print('inner', p)"
 	     " if p == 1 then error('x') end end}");
