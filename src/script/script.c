@@ -5,6 +5,7 @@
  * was out. Nothing here raises: what may run out of memory is done inside a protected call.
  */
 #include "script/event_impl.h"
+#include "script/regexp_impl.h"
 
 #include "base/error.h"
 #include "base/log.h"
@@ -320,6 +321,7 @@ static int open_all(lua_State *L)
 	script_open_time(L);
 	script_open_say(L);
 	script_open_alert(L);
+	script_open_regexp_kinds(L);
 	return 0;
 }
 
@@ -368,6 +370,7 @@ int script_new(const struct script_opts *opts, struct script **ret)
 		goto no_memory;
 	if (script_module(s, "protocol/ipv4", script_open_ipv4) < 0 ||
 	    script_module(s, "color", script_open_color) < 0 ||
+	    script_module(s, "regexp/pcre", script_open_regexp) < 0 ||
 	    script_event_define(s, NULL, "started", 0, &s->events->started) < 0 ||
 	    script_event_define(s, NULL, "exiting", 0, &s->events->exiting) < 0)
 		goto no_memory;
@@ -390,6 +393,7 @@ void script_free(struct script *s)
 	for (size_t i = 0; i < s->n_paths; i++)
 		free(s->paths[i]);
 	free(s->paths);
+	regexp_lib_free(s->regexp);
 	free(s->events);
 	free(s);
 }

@@ -18,6 +18,7 @@ struct script_keys {
 extern const struct script_keys script_keys;
 
 struct event_table;
+struct regexp_lib;
 
 struct script {
 	struct script_head head; /* first: event.h reads it inline */
@@ -57,6 +58,7 @@ struct script {
 	int on_error;                     /* registry reference of the message handler */
 
 	struct event_table *events;
+	struct regexp_lib *regexp; /* made when first asked for */
 	struct script_alert_sink sinks[SCRIPT_ALERT_SINKS];
 	size_t n_sinks;
 	uint64_t alert_id;
@@ -99,6 +101,9 @@ int script_open_ipv4(lua_State *L);
 void script_open_time(lua_State *L);
 void script_open_say(lua_State *L);
 void script_open_alert(lua_State *L);
+void script_open_regexp_kinds(lua_State *L);
+/* The module regexp/pcre. */
+int script_open_regexp(lua_State *L);
 /* The module color. */
 int script_open_color(lua_State *L);
 
