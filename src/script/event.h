@@ -24,10 +24,18 @@ enum {
 /* The first part of every struct script. */
 struct script_head {
 	uint16_t listeners[SCRIPT_EVENTS];
+	uint16_t policies[128]; /* entries of each (policy.h) */
 };
 
 /* Something about an event or a decision that can be compared without Lua. Addresses in host order,
  * booleans 0 and 1. */
+enum script_field_kind {
+	SCRIPT_FIELD_NUMBER,
+	SCRIPT_FIELD_ADDRESS,
+	SCRIPT_FIELD_BOOLEAN,
+	SCRIPT_FIELD_TEXT
+};
+
 struct script_filter_field {
 	const char *name;
 	uint64_t (*get)(const void *ctx);
@@ -35,6 +43,8 @@ struct script_filter_field {
 	        const void *ctx); /* NULL: always. What is absent matches nothing but absent() */
 	int (*parse)(const char *text,
 	             uint64_t *ret); /* a value given as text; negative: unknown. NULL: refused */
+	enum script_field_kind kind; /* what it is in Lua, for policies */
+	const char *(*text)(uint64_t value); /* of SCRIPT_FIELD_TEXT; NULL counts as nil */
 };
 
 /* A new event. 0, -USHER_E_EXISTS, -USHER_E_LIMIT, -USHER_E_SCRIPT (memory). dissector may be NULL.

@@ -322,6 +322,7 @@ static int open_all(lua_State *L)
 	script_open_say(L);
 	script_open_alert(L);
 	script_open_regexp_kinds(L);
+	script_open_policy(L);
 	return 0;
 }
 
@@ -359,7 +360,7 @@ int script_new(const struct script_opts *opts, struct script **ret)
 	if (!s || opts_take(s, opts) < 0)
 		goto no_memory;
 	s->events = calloc(1, sizeof(*s->events));
-	if (!s->events)
+	if (!s->events || script_policies_new(s) < 0)
 		goto no_memory;
 	s->L = lua_newstate(script_alloc, s);
 	s->main = s->L;
@@ -394,6 +395,7 @@ void script_free(struct script *s)
 		free(s->paths[i]);
 	free(s->paths);
 	regexp_lib_free(s->regexp);
+	free(s->policies);
 	free(s->events);
 	free(s);
 }

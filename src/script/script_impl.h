@@ -18,6 +18,7 @@ struct script_keys {
 extern const struct script_keys script_keys;
 
 struct event_table;
+struct policy_table;
 struct regexp_lib;
 
 struct script {
@@ -58,6 +59,8 @@ struct script {
 	int on_error;                     /* registry reference of the message handler */
 
 	struct event_table *events;
+	struct policy_table *policies;
+	int run_actions;           /* of policies: a C function, made once */
 	struct regexp_lib *regexp; /* made when first asked for */
 	struct script_alert_sink sinks[SCRIPT_ALERT_SINKS];
 	size_t n_sinks;
@@ -101,6 +104,8 @@ int script_open_ipv4(lua_State *L);
 void script_open_time(lua_State *L);
 void script_open_say(lua_State *L);
 void script_open_alert(lua_State *L);
+void script_open_policy(lua_State *L);
+int script_policies_new(struct script *s);
 void script_open_regexp_kinds(lua_State *L);
 /* The module regexp/pcre. */
 int script_open_regexp(lua_State *L);
