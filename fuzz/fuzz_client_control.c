@@ -8,6 +8,7 @@
 #include "client/control.h"
 #include "client/driver.h"
 #include "config/json.h"
+#include "runtime/loop.h"
 
 static uint32_t random_u32(void *ctx)
 {
@@ -38,10 +39,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	static const struct client_random random = {random_u32, NULL};
 	static struct client_opts opts;
 	static struct driver d;
+	static struct loop *loop;	/* nothing is in it; it can be stopped */
 
+	if (!loop)
+		fuzz_check(loop_new(&loop) == 0);
 	client_opts_init(&opts);
 	memset(&d, 0, sizeof(d));
 	d.opts = &opts;
+	d.loop = loop;
 	d.raw.fd = d.udp.fd = d.arp.fd = d.timer.fd = d.privsep.fd = d.ready_fd = -1;
 	d.background = true;	/* says nothing */
 	d.privsep.told = driver_told;

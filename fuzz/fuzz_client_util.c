@@ -215,8 +215,8 @@ static void event(struct fuzz_client *f, enum client_event e)
 		f->link.up = e == CLIENT_EV_LINK_UP;
 		client_set_link(&f->c, &f->link);
 	}
-	/* what went with the interface, or by somebody's hand */
-	if (e == CLIENT_EV_ADDRESS_REMOVED || e == CLIENT_EV_LINK_GONE)
+	/* what went by somebody's hand */
+	if (e == CLIENT_EV_ADDRESS_REMOVED)
 		f->address = false;
 	if (e == CLIENT_EV_ADDRESS_REMOVED && !f->c.configured)
 		return;

@@ -7,6 +7,7 @@ import struct
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 MAGIC = bytes.fromhex("63825363")
+LEASE_ROUTES = 32  # CLIENT_LEASE_ROUTES
 
 
 def put(target, name, data):
@@ -117,6 +118,55 @@ def control_seeds():
     put("control", "garbage", b"\1GET / HTTP/1.1\r\n\0[1]\0{\0\"x\"\0{\"command\": 7}\0" + b"[" * 70)
 
 
+APPLY_KINDS = ("open-raw", "open-arp", "open-udp", "set-address", "del-address", "set-routes", "del-routes", "save-lease",
+               "delete-lease", "script")
+
+
+def client_apply_seeds():
+    """Requests as struct apply_request lies in memory on x86-64: kind, the length's lie, the member."""
+    own, router = 0xc0000232, 0xc0000201
+
+    def request(kind, member, lie=0):
+        return bytes([APPLY_KINDS.index(kind) | (0x80 if lie else 0), lie]) + member
+
+    def route(dest, gateway, length):
+        return struct.pack("<IIB3x", dest, gateway, length)
+
+    def routes(mask, *r, mtu=0, n=None):
+        return struct.pack("<IIHH", own, mask, mtu, len(r) if n is None else n) + b"".join(r)
+
+    def lease(options=b"", mask=0xffffff00, address=own, n_routes=0, routes=b""):
+        tlv = b"".join(struct.pack(">BH", c, len(v)) + v for c, v in options) if options else b""
+        head = struct.pack("<IIIII6s2xIIIqHHH2x", address, mask, 0xc00002ff, router, router, b"\2\0\0\0\0\1", 3600, 1800,
+                           3150, 10 ** 12, 1400, n_routes, len(tlv))
+        return head + routes.ljust(12 * LEASE_ROUTES, b"\0") + tlv
+
+    def script(now, reason=1):
+        return request("script", struct.pack("<IIII", reason, 1, 0, 7) + now)
+    shell = b"() { :;}; touch canary `id` $(id) ;|&<>'\"\\\n"
+    names = [(c, shell) for c in (12, 15, 17, 40, 56, 66, 67, 100, 101)] + [(119, b"\3a;b\0\1c\0"), (222, shell)]
+    seeds = {
+        "open-raw": request("open-raw", b"\1\2\3\4"), "open-arp": request("open-arp", struct.pack("<II", own, router)), "open-arp-0": request("open-arp", struct.pack("<II", own, 255)),
+        "open-udp": request("open-udp", bytes(4)), "del-address": request("del-address", bytes(4)),
+        "longer": request("del-routes", bytes(4), 1), "delete": request("delete-lease", bytes(4)),
+        "save": request("save-lease", struct.pack("<I", 5) + b"lease"),
+        "save-4096": request("save-lease", struct.pack("<I", 4096)), "save-4097": request("save-lease", struct.pack("<I", 4097)),
+        "script": script(lease([(3, bytes([192, 0, 2, 1])), (6, bytes(8)), (15, b"example.org"), (26, b"\5\xdc")])),
+        "script-shell": script(lease(names)), "script-inform": script(lease(names, 0, 0), 5),
+        "script-routes": script(lease([(121, b"\0\xc0\0\2\1")], n_routes=1, routes=route(0, router, 0))),
+    }
+    for i, (a, b, v, n) in enumerate([(own, 0xc00002ff, 60, 24), (own, 0xc0000200, 60, 24), (own, 0, 0xffffffff, 32),
+                                      (0x0a010000, 0, 60, 31), (0xc0000200, 0, 60, 24), (0xe0000001, 0, 60, 24),
+                                      (own, 0x08080808, 60, 24), (own, own, 60, 32), (own, 0, 0, 24), (own, 0, 60, 0)]):
+        seeds["address-%d" % i] = request("set-address", struct.pack("<IIIB3x", a, b, v, n))
+    for i, r in enumerate([routes(0xffffff00, route(0, router, 0)), routes(0xffffffff, route(router, 0, 32), route(0, router, 0)),
+                           routes(0xffffff00, route(1, router, 0)), routes(0xffffff00, route(0, own, 0)), routes(0xff00ff00),
+                           routes(0xffffff00, route(0, 0x7f000001, 0)), routes(0xffffff00, mtu=575), routes(0xffffff00, n=65535)]):
+        seeds["routes-%d" % i] = request("set-routes", r)
+    for name, data in seeds.items():
+        put("client_apply", name, data)
+
+
 def main():
     discover = opt(53, b"\1") + opt(61, b"\1\2\0\0\0\0\1") + opt(55, bytes([1, 3, 6, 15, 51, 119, 121])) + opt(12, b"host")
     agent = opt(82, opt(1, b"circuit") + opt(2, b"remote"))
@@ -161,6 +211,7 @@ def main():
                 put("options", "%03d-%02d" % (row, i), bytes([row]) + d)
     server_seeds()
     control_seeds()
+    client_apply_seeds()
 
 
 if __name__ == "__main__":

@@ -32,7 +32,7 @@ client_action action_take_lease, action_bind, action_extend, action_renew, actio
 	action_start_over, action_expire, action_drop_address, action_decline, action_release,
 	action_forget, action_stop;
 /* action_probe.c: ARP */
-client_action action_probe_tick, action_note_probe_ok, action_note_conflict, action_defend,
+client_action action_probe_tick, action_note_probe_ok, action_note_conflict, action_note_node, action_defend,
 	action_announce_again;
 /* action_link.c: the interface, sockets, addresses */
 client_action action_wait_for_link, action_lose_link, action_vanish, action_socket_failed,
@@ -74,3 +74,6 @@ void step_lease_timers(struct client_step *s);
 /* action_probe.c, for others */
 void step_probe_start(struct client_step *s, uint32_t address);
 void step_announce(struct client_step *s);
+/* Which station says later that we are on the lease's network still; asks it, once a call. */
+void step_remember_node(struct client_step *s);
+void step_ask_node(struct client_step *s);

@@ -16,7 +16,7 @@ static enum client_event beginning(const struct client_step *s)
 	if (!c->link.up)
 		return CLIENT_EV_NO_LINK;
 	if (c->opts->inform)
-		return CLIENT_EV_INFORM;
+		return CLIENT_EV_OPTIONS_ONLY;
 	return c->kept == CLIENT_KEPT_VALID && c->confirm ? CLIENT_EV_REBOOT : CLIENT_EV_DISCOVER;
 }
 
@@ -156,6 +156,7 @@ static void send_reboot(struct client_step *s)
 
 	x->tries++;
 	step_send_raw(s, CLIENT_MSG_REBOOT, &s->c->lease);
+	step_ask_node(s);
 	step_timer(s, CLIENT_TIMER_RETRY, client_reboot_wait_ns(x->tries, step_random(s)));
 }
 
@@ -171,19 +172,23 @@ void action_request_reboot(struct client_step *s)
 		step_timer_at(s, CLIENT_TIMER_EXPIRY,
 			      c->lease.start_ns + c->lease.lease_s * NS_PER_S);
 	step_new_xact(s, &c->xact);
+	c->node_found = c->arp_node = false;
 	send_reboot(s);
 	step_probe_start(s, c->lease.address);
 }
 
 /*
  * Nobody knows the lease, or nobody is there. RFC 2131 3.2: the address, if it is still on the interface,
- * may be used until the lease ends; a new one is sought meanwhile. A switch that restarts together with
- * its server does not cost the hosts their addresses so.
+ * may be used until the lease ends, while a new one is sought; but only if this is its network, which the
+ * station that the lease came through has said (RFC 4436). A server that is down does not cost hosts their
+ * addresses so, and nobody brings an address to another network.
  */
 void action_reboot_again(struct client_step *s)
 {
 	if (s->c->xact.tries >= CLIENT_REBOOT_TRIES) {
 		step_notify(s, CLIENT_NOTICE_NO_ANSWER);
+		if (s->c->configured && !s->c->node_found)
+			action_drop_address(s);
 		s->raise = CLIENT_EV_DISCOVER;
 		return;
 	}

@@ -62,6 +62,7 @@ void action_bind(struct client_step *s)
 	c->probe_end_ns = 0;
 	step_timer_off(s, CLIENT_TIMER_PROBE);
 	step_configure(s, had ? &c->old : NULL);
+	step_remember_node(s);
 	step_announce(s);
 	step_lease_timers(s);
 	save(s);

@@ -26,13 +26,13 @@ void action_lose_link(struct client_step *s)
 		step_timer(s, CLIENT_TIMER_LINK_GRACE, LINK_GRACE_S * NS_PER_S);
 }
 
-/* The addresses went with the interface: there is nothing to remove, but what the script did. */
+/* Most addresses went with the interface; one that became the port of a bridge has them still. */
 void action_vanish(struct client_step *s)
 {
 	struct client *c = s->c;
 
 	step_script(s, CLIENT_REASON_STOP, NULL, c->configured ? &c->lease : NULL);
-	c->configured = false;
+	step_unconfigure(s);
 	c->xact.active = c->inform.active = false;
 	step_timers_off(s);
 	step_timer_off(s, CLIENT_TIMER_GIVE_UP);
@@ -72,6 +72,8 @@ void action_reopen(struct client_step *s)
 
 	if (bound ? c->opts->probe != CLIENT_PROBE_OFF && c->configured : c->probe_end_ns != 0)
 		step_listen_arp(s, bound ? c->lease.address : c->offer.address);
+	else if (c->state == CLIENT_REBOOTING && c->configured && c->node)
+		step_listen_arp(s, c->lease.address);
 	if (c->inform.active || (bound && c->xact.active))
 		step_listen_udp(s);
 	else if (!bound && c->xact.active)

@@ -14,13 +14,16 @@ enum { PROBE_NUM = 3, ANNOUNCE_INTERVAL_S = 2, DEFEND_INTERVAL_S = 10 };
 static const int64_t fast_gap = 60 * NS_PER_MS;
 static const int64_t fast_end = 200 * NS_PER_MS;
 
-static void send_arp(struct client_step *s, uint32_t spa, uint32_t tpa)
+static const uint8_t everybody[6] = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff};
+
+static void send_arp(struct client_step *s, const uint8_t dst[6], uint32_t spa, uint32_t tpa)
 {
 	struct client *c = s->c;
 	struct arp_packet a = {.op = ARP_REQUEST, .spa = spa, .tpa = tpa};
-	struct eth_hdr eth = {.dst = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff}, .type = ETH_TYPE_ARP};
+	struct eth_hdr eth = {.type = ETH_TYPE_ARP};
 	struct wr w = wr_init(s->fx->data + s->fx->data_len, sizeof(s->fx->data) - s->fx->data_len);
 
+	memcpy(eth.dst, dst, sizeof(eth.dst));
 	memcpy(eth.src, c->link.mac, sizeof(eth.src));
 	memcpy(a.sha, c->link.mac, sizeof(a.sha));
 	eth_write(&w, &eth);
@@ -41,7 +44,7 @@ static void send_probe(struct client_step *s)
 {
 	struct client *c = s->c;
 
-	send_arp(s, 0, c->offer.address);
+	send_arp(s, everybody, 0, c->offer.address);
 	c->probes++;
 	if (c->opts->probe == CLIENT_PROBE_RFC5227)
 		step_timer(s, CLIENT_TIMER_PROBE,
@@ -74,6 +77,46 @@ void step_probe_start(struct client_step *s, uint32_t address)
 		send_probe(s);
 }
 
+/* --- are we still there? RFC 4436 --------------------------------------------------------------- */
+
+/*
+ * Whoever the ACK came through is on our link: the server or its relay, which mostly is the gateway. A server
+ * that seems to be elsewhere was relayed by the default gateway, if by anybody.
+ */
+void step_remember_node(struct client_step *s)
+{
+	static const uint8_t none[6];
+	struct client *c = s->c;
+	const struct client_lease *l = &c->lease;
+
+	c->node = client_address_is_unicast(l->server_ip) && !((l->server_ip ^ l->address) & l->mask) ? l->server_ip : 0;
+	for (size_t i = 0; !c->node && i < l->n_routes; i++)
+		if (!l->route[i].len)
+			c->node = l->route[i].gateway;
+	if (memcmp(l->server_mac, none, sizeof(none)) == 0)
+		c->node = 0;
+	memcpy(c->node_mac, l->server_mac, sizeof(c->node_mac));
+}
+
+/* 2.1.1: only an address that is in use needs it; unicast, so that on another network nobody's cache has us. */
+void step_ask_node(struct client_step *s)
+{
+	struct client *c = s->c;
+
+	if (!c->configured || !c->node || c->node_found)
+		return;
+	if (!c->arp_node)
+		step_listen_arp(s, c->lease.address);
+	send_arp(s, c->node_mac, c->lease.address, c->node);
+}
+
+void action_note_node(struct client_step *s)
+{
+	s->c->node_found = true;
+}
+
+/* --- probing, announcing ------------------------------------------------------------------------ */
+
 void action_probe_tick(struct client_step *s)
 {
 	if (s->c->probes < PROBE_NUM)
@@ -99,9 +142,9 @@ void step_announce(struct client_step *s)
 {
 	if (s->c->opts->dry_run)
 		return;
-	if (s->c->opts->probe != CLIENT_PROBE_OFF && !s->c->arp)
+	if (s->c->opts->probe != CLIENT_PROBE_OFF && (!s->c->arp || s->c->arp_node))
 		step_listen_arp(s, s->c->lease.address);
-	send_arp(s, s->c->lease.address, s->c->lease.address);
+	send_arp(s, everybody, s->c->lease.address, s->c->lease.address);
 	step_timer(s, CLIENT_TIMER_ANNOUNCE, ANNOUNCE_INTERVAL_S * NS_PER_S);
 }
 
@@ -124,6 +167,6 @@ void action_defend(struct client_step *s)
 		return;
 	}
 	c->defended_ns = s->now;
-	send_arp(s, c->lease.address, c->lease.address);
+	send_arp(s, everybody, c->lease.address, c->lease.address);
 	step_notify(s, CLIENT_NOTICE_DEFENDED);
 }

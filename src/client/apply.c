@@ -10,6 +10,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <net/if.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <sys/stat.h>
@@ -65,6 +66,14 @@ static bool mask_ok(uint32_t mask)
 	return mask && (~mask & (~mask + 1)) == 0;
 }
 
+/* None, or an end of the subnet; a /31 and a /32 have none. */
+static bool broadcast_ok(const struct netconf_address *a, uint32_t mask)
+{
+	if (!a->broadcast)
+		return true;
+	return mask < 0xfffffffeU && (a->broadcast == (a->address | ~mask) || a->broadcast == (a->address & mask));
+}
+
 static int check_address(const struct netconf_address *a)
 {
 	uint32_t mask;
@@ -72,14 +81,15 @@ static int check_address(const struct netconf_address *a)
 	if (a->prefix_len < 1 || a->prefix_len > 32 || !a->valid_s)
 		return -EINVAL;
 	mask = 0xffffffffU << (32 - a->prefix_len);
-	return client_address_check(a->address, mask) == CLIENT_DROP_NONE ? 0 : -EINVAL;
+	return client_address_check(a->address, mask) == CLIENT_DROP_NONE && broadcast_ok(a, mask) ? 0 : -EINVAL;
 }
 
-static bool route_ok(const struct client_route *x)
+static bool route_ok(const struct client_route *x, uint32_t own)
 {
 	uint32_t host = x->len < 32 ? 0xffffffffU >> x->len : 0;
 
-	return x->len <= 32 && !(x->dest & host) && (!x->gateway || client_address_is_unicast(x->gateway));
+	return x->len <= 32 && !(x->dest & host) &&
+	       (!x->gateway || (client_address_is_unicast(x->gateway) && x->gateway != own));
 }
 
 static int check_routes(const struct netconf_routes *r)
@@ -88,7 +98,7 @@ static int check_routes(const struct netconf_routes *r)
 	    client_address_check(r->address, r->mask) != CLIENT_DROP_NONE)
 		return -EINVAL;
 	for (size_t i = 0; i < r->n; i++)
-		if (!route_ok(&r->route[i]))
+		if (!route_ok(&r->route[i], r->address))
 			return -EINVAL;
 	return 0;
 }
@@ -99,7 +109,7 @@ static bool lease_ok(const struct client_lease *l)
 	if (l->n_routes > CLIENT_LEASE_ROUTES || l->options_len > sizeof(l->options))
 		return false;
 	for (size_t i = 0; i < l->n_routes; i++)
-		if (!route_ok(&l->route[i]))
+		if (!route_ok(&l->route[i], l->address))
 			return false;
 	return !l->address || client_lease_check(l) == CLIENT_DROP_NONE;
 }
@@ -119,7 +129,10 @@ int apply_check(const struct apply_request *r, size_t len)
 	case APPLY_OPEN_RAW:
 		return 0;
 	case APPLY_OPEN_ARP:
-		return client_address_is_unicast(r->address) ? 0 : -EINVAL;
+		return client_address_is_unicast(r->arp.address) &&
+				       (!r->arp.node || client_address_is_unicast(r->arp.node))
+			       ? 0
+			       : -EINVAL;
 	case APPLY_SET_ADDRESS:
 		return check_address(&r->addr);
 	case APPLY_SET_ROUTES:
@@ -192,8 +205,21 @@ static int open_socket(const struct apply *a, const struct apply_request *r)
 {
 	if (r->kind == APPLY_OPEN_RAW)
 		return client_sock_open_raw(a->ifindex, r->xid);
-	return r->kind == APPLY_OPEN_ARP ? client_sock_open_arp(a->ifindex, r->address)
+	return r->kind == APPLY_OPEN_ARP ? client_sock_open_arp(a->ifindex, r->arp.address, r->arp.node)
 					 : client_sock_open_udp(a->ifindex);
+}
+
+/* A host with an address on two interfaces is somebody's mistake, but not one that a lease is refused for. */
+static int set_address(struct apply *a, const struct netconf_address *want, struct apply_reply *ret)
+{
+	bool is_new = a->net.address != want->address;
+	int r = netconf_set_address(&a->net, want);
+	int other = r == 0 && is_new ? netconf_elsewhere(&a->net, want->address) : 0;
+
+	_Static_assert(sizeof(ret->elsewhere) == IF_NAMESIZE, "holds a name");
+	if (other > 0 && !if_indextoname((unsigned)other, ret->elsewhere))
+		ret->elsewhere[0] = '\0';
+	return r;
 }
 
 static int run_script(struct apply *a, const struct apply_request *r, struct apply_reply *ret_dropped, int *ret_n)
@@ -201,7 +227,7 @@ static int run_script(struct apply *a, const struct apply_request *r, struct app
 	struct script_result gone;
 
 	if (script_add(&a->script, &r->job, &gone)) {
-		*ret_dropped = (struct apply_reply){APPLY_SCRIPT, gone.id, gone.status, 1, 0};
+		*ret_dropped = (struct apply_reply){APPLY_SCRIPT, gone.id, gone.status, 1, 0, ""};
 		*ret_n = 1;
 	}
 	return 0;
@@ -225,7 +251,7 @@ int apply_do(struct apply *a, const struct apply_request *r, size_t len, struct 
 			result = open_socket(a, r);
 			*ret_fd = result;
 			break;
-		case APPLY_SET_ADDRESS: result = netconf_set_address(&a->net, &r->addr); break;
+		case APPLY_SET_ADDRESS: result = set_address(a, &r->addr, ret); break;
 		case APPLY_DEL_ADDRESS: result = netconf_del_address(&a->net); break;
 		case APPLY_SET_ROUTES: result = netconf_set_routes(&a->net, &r->routes, &failed); break;
 		case APPLY_DEL_ROUTES: result = netconf_del_routes(&a->net); break;
@@ -245,6 +271,6 @@ int apply_poll(struct apply *a, int64_t now_ns, struct apply_reply *ret)
 
 	if (!script_poll(&a->script, now_ns, &done))
 		return 0;
-	*ret = (struct apply_reply){APPLY_SCRIPT, done.id, done.status, 1, 0};
+	*ret = (struct apply_reply){APPLY_SCRIPT, done.id, done.status, 1, 0, ""};
 	return 1;
 }

@@ -25,13 +25,19 @@ struct apply_file {
 	uint8_t data[APPLY_FILE_MAX];
 };
 
+/* Whose packets an ARP socket hears. */
+struct apply_arp {
+	uint32_t address;
+	uint32_t node;		/* a station that is asked for; 0: none */
+};
+
 struct apply_request {
 	uint32_t kind;		/* enum apply_kind */
 	uint32_t seq;
 	union {
 		uint32_t none;	/* 0 */
 		uint32_t xid;
-		uint32_t address;
+		struct apply_arp arp;
 		struct netconf_address addr;
 		struct netconf_routes routes;
 		struct apply_file file;
@@ -46,6 +52,7 @@ struct apply_reply {
 	uint32_t done;		/* 1: a script ended */
 	/* SET_ROUTES: which route was refused first; SET_ADDRESS, DEL_ADDRESS: addresses removed */
 	uint32_t detail;
+	char elsewhere[16];	/* SET_ADDRESS of a new one: another interface that has it already; "": none */
 };
 
 struct apply {

@@ -23,6 +23,13 @@ static bool is_used(const struct client *c)
 				 c->state == CLIENT_REBINDING);
 }
 
+/* RFC 4436 2.1: an answer, of the station by both of its addresses. */
+static bool is_node(const struct client *c, const struct arp_packet *a)
+{
+	return c->state == CLIENT_REBOOTING && c->node && a->op == ARP_REPLY && a->spa == c->node &&
+	       memcmp(a->sha, c->node_mac, sizeof(a->sha)) == 0;
+}
+
 static bool is_probe_for(const struct arp_packet *a, uint32_t address)
 {
 	return a->op == ARP_REQUEST && a->spa == 0 && a->tpa == address;
@@ -46,6 +53,8 @@ enum client_drop client_arp_check(const struct client *c, struct span frame,
 		*ret_event = CLIENT_EV_PROBE_CONFLICT;
 	else if (is_used(c) && a.spa == c->lease.address)
 		*ret_event = CLIENT_EV_ARP_CONFLICT;
+	else if (is_node(c, &a))
+		*ret_event = CLIENT_EV_NODE_FOUND;
 	else
 		return CLIENT_DROP_ARP_OTHER;
 	return CLIENT_DROP_NONE;

@@ -44,12 +44,13 @@ static void close_later(struct driver *d, struct driver_sock *s)
 	s->fd = -1;
 }
 
-static void listen_on(struct driver *d, struct driver_sock *s, enum apply_kind kind, uint32_t arg, loop_fd_fn fn)
+static void listen_on(struct driver *d, struct driver_sock *s, enum apply_kind kind, uint32_t arg, uint32_t node,
+		      loop_fd_fn fn)
 {
 	int fd, r;
 
 	close_later(d, s);
-	fd = privsep_socket(&d->privsep, kind, arg);
+	fd = privsep_socket(&d->privsep, kind, arg, node);
 	r = fd < 0 ? fd : loop_add(d->loop, fd, EPOLLIN, fn, d, &s->source);
 	if (r < 0) {
 		if (fd >= 0)
@@ -169,6 +170,10 @@ void driver_told(void *ctx, const struct apply_reply *r)
 
 	if (r->kind == APPLY_DEL_ADDRESS || r->kind == APPLY_SET_ADDRESS)
 		d->own_removals += r->detail;
+	if (r->kind == APPLY_SET_ADDRESS && r->elsewhere[0]) {
+		(void)snprintf(text, sizeof(text), "interface %.15s has the address, too", r->elsewhere);
+		driver_error_text(d, "set-address", text);
+	}
 	if (r->kind == APPLY_SCRIPT && r->done && r->result > 0) {
 		(void)snprintf(text, sizeof(text), "exit status %d", r->result);
 		driver_error_text(d, "script", text);
@@ -230,11 +235,13 @@ static void carry_one(struct driver *d, const struct effect *e)
 	case EFFECT_SEND_RAW: send_frame(d, &d->raw, "send-raw", e->frame); break;
 	case EFFECT_SEND_UDP: send_udp(d, e); break;
 	case EFFECT_SEND_ARP: send_frame(d, &d->arp, "send-arp", e->frame); break;
-	case EFFECT_LISTEN_RAW: listen_on(d, &d->raw, APPLY_OPEN_RAW, e->xid, raw_readable); break;
+	case EFFECT_LISTEN_RAW: listen_on(d, &d->raw, APPLY_OPEN_RAW, e->xid, 0, raw_readable); break;
 	case EFFECT_CLOSE_RAW: close_later(d, &d->raw); break;
-	case EFFECT_LISTEN_UDP: listen_on(d, &d->udp, APPLY_OPEN_UDP, 0, udp_readable); break;
+	case EFFECT_LISTEN_UDP: listen_on(d, &d->udp, APPLY_OPEN_UDP, 0, 0, udp_readable); break;
 	case EFFECT_CLOSE_UDP: close_later(d, &d->udp); break;
-	case EFFECT_LISTEN_ARP: listen_on(d, &d->arp, APPLY_OPEN_ARP, e->address, arp_readable); break;
+	case EFFECT_LISTEN_ARP:
+		listen_on(d, &d->arp, APPLY_OPEN_ARP, e->arp.address, e->arp.node, arp_readable);
+		break;
 	case EFFECT_CLOSE_ARP: close_later(d, &d->arp); break;
 	case EFFECT_ARM: arm(d, e->deadline_ns); break;
 	case EFFECT_SET_ADDRESS: set_address(d, e); break;

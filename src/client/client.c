@@ -6,6 +6,7 @@
  */
 #include "client/client.h"
 
+#include "base/error.h"
 #include "client/accept.h"
 #include "client/action.h"
 #include "client/arp_check.h"
@@ -53,15 +54,18 @@ static bool keeps_udp(const struct client *c)
 	return c->state == CLIENT_RENEWING || c->state == CLIENT_REBINDING || c->inform.active;
 }
 
-static bool keeps_arp(enum client_state s)
+static bool keeps_arp(const struct client *c)
 {
-	return s == CLIENT_REQUESTING || s == CLIENT_REBOOTING || s == CLIENT_PROBING ||
-	       s == CLIENT_BOUND || s == CLIENT_RENEWING || s == CLIENT_REBINDING;
+	enum client_state s = c->state;
+
+	if (s == CLIENT_BOUND || s == CLIENT_RENEWING || s == CLIENT_REBINDING)
+		return c->opts->probe != CLIENT_PROBE_OFF;
+	return s == CLIENT_REQUESTING || s == CLIENT_REBOOTING || s == CLIENT_PROBING;
 }
 
 static void close_sockets(struct client *c, struct effects *fx)
 {
-	if (c->arp && !keeps_arp(c->state)) {
+	if (c->arp && !keeps_arp(c)) {
 		c->arp = false;
 		(void)effects_add(fx, EFFECT_CLOSE_ARP);
 	}
@@ -145,6 +149,40 @@ bool client_event(struct client *c, enum client_event e, int64_t now_ns, struct 
 	assert(client_event_kind_of(e) != CLIENT_KIND_PACKET);
 	effects_reset(fx);
 	return run(c, e, now_ns, NULL, fx);
+}
+
+/* --- what would happen -------------------------------------------------------------------------- */
+
+static uint32_t no_random(void *ctx)
+{
+	(void)ctx;
+	return 0;
+}
+
+static bool leads_to(const struct client *c, enum client_event e, enum client_state to, int64_t now,
+		     struct client *scratch, struct effects *fx)
+{
+	const struct client_transition *t = client_fsm(c->state, e);
+
+	if (client_event_kind_of(e) != CLIENT_KIND_COMMAND || !t->action)
+		return false;
+	if (t->next == to && to == CLIENT_INIT)
+		return true;
+	*scratch = *c;
+	scratch->random = (struct client_random){no_random, NULL};
+	return client_event(scratch, e, now, fx) && scratch->state == to;
+}
+
+int client_way_to(const struct client *c, enum client_state to, int64_t now_ns, struct client *scratch,
+		  struct effects *fx, enum client_event *ret)
+{
+	for (unsigned e = 0; e < CLIENT_N_EVENTS && to != c->state; e++) {
+		if (!leads_to(c, (enum client_event)e, to, now_ns, scratch, fx))
+			continue;
+		*ret = (enum client_event)e;
+		return 0;
+	}
+	return -USHER_E_UNSUPPORTED;
 }
 
 /* --- packets ------------------------------------------------------------------------------------ */

@@ -98,6 +98,11 @@ struct client {
 	unsigned probes;
 	int64_t probe_end_ns;
 	bool probe_ok, probe_conflict;
+	/* RFC 4436: a station of the lease's network, whose answer says that we are there still */
+	uint32_t node;			/* 0: none is known */
+	uint8_t node_mac[6];
+	bool node_found;		/* in this REBOOTING */
+	bool arp_node;			/* the ARP socket hears it, too */
 	int64_t defended_ns;		/* last ARP conflict while bound; 0: none */
 	unsigned declines;		/* in a row: the back-off */
 	unsigned refusals;		/* NAKs in a row */
@@ -141,6 +146,14 @@ int client_receive_arp(struct client *c, struct span frame, int64_t now_ns, stru
 		       enum client_drop *ret_drop);
 /* Runs what is due. Early calls do no harm. */
 void client_tick(struct client *c, int64_t now_ns, struct effects *fx);
+
+/*
+ * The command that leads from here to another state now (`transition TO` of the control channel): tried on a
+ * copy, *scratch, so that it is what would happen, with this link and this lease. INIT is reached where a row
+ * leads there, though it goes on at once. 0, or -USHER_E_UNSUPPORTED: none does, or it is the state already.
+ */
+int client_way_to(const struct client *c, enum client_state to, int64_t now_ns, struct client *scratch,
+		  struct effects *fx, enum client_event *ret) must_check;
 
 /* The nearest deadline; 0: none. */
 int64_t client_deadline(const struct client *c);

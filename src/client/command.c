@@ -169,22 +169,52 @@ EVENT_COMMAND(release, CLIENT_EV_RELEASE)
 EVENT_COMMAND(restart, CLIENT_EV_RESTART)
 EVENT_COMMAND(inform, CLIENT_EV_INFORM)
 
+/* "A, B, C": where commands lead from here. */
+static const char *ways_from(struct driver *d, struct arena *a, struct client *scratch)
+{
+	const char *list = "nothing";
+	enum client_event e;
+	bool any = false;
+
+	for (unsigned s = 0; s < CLIENT_N_STATES && list; s++) {
+		const char *name = client_state_name((enum client_state)s);
+
+		if (client_way_to(&d->client, (enum client_state)s, driver_now(), scratch, &d->fx, &e) < 0)
+			continue;
+		list = any ? arena_printf(a, "%s, %s", list, name) : name;
+		any = true;
+	}
+	return list ? list : "";
+}
+
+static struct json *transition(struct driver *d, struct arena *a, enum client_state to)
+{
+	struct client *scratch = arena_new(a, struct client);
+	const char *from = client_state_name(d->client.state);
+	enum client_event e;
+
+	if (!scratch)
+		return NULL;
+	if (to == d->client.state)
+		return control_answer(a, CONTROL_CONFLICT, "the state is %s already", from);
+	if (client_way_to(&d->client, to, driver_now(), scratch, &d->fx, &e) < 0)
+		return control_answer(a, CONTROL_CONFLICT, "no command leads from %s to %s now; possible: %s", from,
+				      client_state_name(to), ways_from(d, a, scratch));
+	return run_event(d, a, e);
+}
+
 static struct json *command_transition(struct driver *d, const struct json *args, struct arena *a,
 				       bool *ret_subscribe)
 {
 	const char *to = json_get_str(args, "to");
 	enum client_state s;
-	enum client_event e;
 
 	(void)ret_subscribe;
 	if (!to)
 		return control_answer(a, CONTROL_ERROR, "transition needs the argument 'to', a state");
 	if (client_state_parse(to, &s) < 0)
 		return control_answer(a, CONTROL_ERROR, "no state '%.40s'", to);
-	if (client_command_to(d->client.state, s, &e) < 0)
-		return control_answer(a, CONTROL_CONFLICT, "no command leads from %s to %s",
-				      client_state_name(d->client.state), client_state_name(s));
-	return run_event(d, a, e);
+	return transition(d, a, s);
 }
 
 /* --- the past ----------------------------------------------------------------------------------- */

@@ -76,7 +76,8 @@ static void answer(struct conn *c, struct span text)
 		reply = control_answer(&a, CONTROL_ERROR, "request is no JSON: %s", err.text);
 	else
 		reply = command_run(c->control->driver, request, &a, &subscribe);
-	json_write(reply, false, &out);
+	if (reply)
+		json_write(reply, false, &out);
 	if (out.failed || !out.len || out.len > CONTROL_ANSWER_MAX)
 		conn_close(c);
 	else if (conn_send(c, out.p, out.len))
@@ -144,12 +145,15 @@ void control_event(struct control *c, struct span json)
 			(void)conn_send(&c->conn[i], json.p, json.n);
 }
 
-/* Nobody listens behind a path whose connection is refused. */
+/* Nobody listens behind a socket whose connection is refused. A file of another kind is not ours to remove. */
 static int remove_dead(const struct sockaddr_un *sa)
 {
-	int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	int r;
+	struct stat st;
+	int fd, r;
 
+	if (lstat(sa->sun_path, &st) == 0 && !S_ISSOCK(st.st_mode))
+		return -EEXIST;
+	fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (fd < 0)
 		return -errno;
 	r = connect(fd, (const struct sockaddr *)sa, sizeof(*sa)) < 0 ? -errno : 0;

@@ -118,11 +118,16 @@ static void netlink_readable(void *ctx, uint32_t events)
 {
 	struct driver *d = ctx;
 	struct link_events ev;
-	int r = link_watch_read(&d->watch, &ev);
+	int r;
 
 	(void)events;
+	d->watch.address = d->client.configured ? d->client.lease.address : 0;
+	r = link_watch_read(&d->watch, &ev);
 	if (r < 0)
 		driver_error(d, "netlink", r);
+	/* what told of our own removals may be among what was lost */
+	if (ev.lost)
+		d->own_removals = 0;
 	for (size_t i = 0; i < ev.n_removed && !d->exiting; i++) {
 		/* the answer to our own removal comes before or after the kernel's word of it */
 		line_readable(d, 0);
@@ -155,6 +160,7 @@ static int open_signals(struct driver *d)
 		(void)sigaddset(&s, set[i]);
 	(void)sigprocmask(SIG_BLOCK, &s, NULL);
 	(void)signal(SIGPIPE, SIG_IGN);
+	(void)signal(SIGXFSZ, SIG_IGN); /* a file that may not grow is an error like others */
 	return watch_fd(d, &d->signals, signalfd(-1, &s, SFD_CLOEXEC | SFD_NONBLOCK), signalled);
 }
 

@@ -65,7 +65,10 @@ struct effect {
 			struct span payload;
 		} udp;				/* SEND_UDP */
 		uint32_t xid;			/* LISTEN_RAW */
-		uint32_t address;		/* LISTEN_ARP, LISTEN_UDP */
+		struct {
+			uint32_t address, node;	/* node 0: none */
+		} arp;				/* LISTEN_ARP */
+		uint32_t address;		/* LISTEN_UDP */
 		int64_t deadline_ns;		/* ARM: CLOCK_BOOTTIME, absolute; 0: no timer */
 		struct {
 			uint32_t address, broadcast;	/* broadcast 0: none (/31, /32) */

@@ -73,24 +73,3 @@ enum client_event_kind client_event_kind_of(enum client_event e)
 {
 	return events[e].kind;
 }
-
-/* Where a command ends that leads to INIT, which only raises what goes on from there. */
-static bool leads_to(enum client_state next, enum client_state to)
-{
-	if (next == to)
-		return true;
-	return next == CLIENT_INIT && to == CLIENT_SELECTING;
-}
-
-int client_command_to(enum client_state from, enum client_state to, enum client_event *ret)
-{
-	for (unsigned e = 0; e < CLIENT_N_EVENTS; e++) {
-		const struct client_transition *t = &table[from][e];
-
-		if (events[e].kind != CLIENT_KIND_COMMAND || !t->action || !leads_to(t->next, to))
-			continue;
-		*ret = (enum client_event)e;
-		return 0;
-	}
-	return -USHER_E_UNSUPPORTED;
-}

@@ -48,9 +48,3 @@ int client_state_parse(const char *name, enum client_state *ret) must_check;
 const char *client_event_name(enum client_event e);
 const char *client_event_sentence(enum client_event e);
 enum client_event_kind client_event_kind_of(enum client_event e);
-/*
- * The command that leads from one state to another in one row of the table (`transition TO` of the control
- * channel). 0, or -USHER_E_UNSUPPORTED: no command does.
- */
-int client_command_to(enum client_state from, enum client_state to,
-		      enum client_event *ret) must_check;

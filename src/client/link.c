@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
  * One question (RTM_GETLINK by name), then the notifications of links and IPv4 addresses; those of other
- * interfaces are passed over. After a lost notification the question is asked again, by index.
+ * interfaces are passed over. After a lost notification the question is asked again, by index, and the list of
+ * addresses is asked for on the same socket, so that it stands between the notifications at its place.
  */
 #include "client/link.h"
 
@@ -11,7 +12,7 @@
 #include <poll.h>
 #include <sys/socket.h>
 
-enum { WATCH_BUF = 8192, ANSWER_MS = 1000 };
+enum { WATCH_BUF = 8192, ANSWER_MS = 1000, RESYNCS = 8 };
 
 union watch_buf {
 	struct nlmsghdr align;
@@ -89,7 +90,16 @@ static void read_link(struct link_state *s, const struct nlmsghdr *h)
 	read_attrs(s, h);
 }
 
-static void read_deladdr(const struct link_state *s, const struct nlmsghdr *h, struct link_events *ev)
+/* More than fit are looked for in the list. */
+static void note_removed(struct link_watch *w, struct link_events *ev, uint32_t address)
+{
+	if (ev->n_removed < ARRAY_LEN(ev->removed))
+		ev->removed[ev->n_removed++] = address;
+	else
+		w->stale = true;
+}
+
+static void read_deladdr(struct link_watch *w, const struct nlmsghdr *h, struct link_events *ev)
 {
 	struct ifaddrmsg ifa;
 	const struct rtattr *a;
@@ -98,11 +108,26 @@ static void read_deladdr(const struct link_state *s, const struct nlmsghdr *h, s
 	if (h->nlmsg_len < NLMSG_LENGTH(sizeof(ifa)))
 		return;
 	memcpy(&ifa, NLMSG_DATA(h), sizeof(ifa));
-	if ((int)ifa.ifa_index != s->ifindex || ifa.ifa_family != AF_INET)
+	if ((int)ifa.ifa_index != w->now.ifindex || ifa.ifa_family != AF_INET)
 		return;
 	while ((a = nl_attr(h, sizeof(ifa), &pos)))
-		if (a->rta_type == IFA_LOCAL && ev->n_removed < sizeof(ev->removed) / sizeof(ev->removed[0]))
-			ev->removed[ev->n_removed++] = nl_be32(a);
+		if (a->rta_type == IFA_LOCAL)
+			note_removed(w, ev, nl_be32(a));
+}
+
+/* An address of the list that was asked for. */
+static void read_listed(struct link_watch *w, const struct nlmsghdr *h)
+{
+	struct ifaddrmsg ifa;
+	const struct rtattr *a;
+	size_t pos = 0;
+
+	if (h->nlmsg_seq != w->dump_seq || h->nlmsg_len < NLMSG_LENGTH(sizeof(ifa)))
+		return;
+	memcpy(&ifa, NLMSG_DATA(h), sizeof(ifa));
+	while ((int)ifa.ifa_index == w->now.ifindex && (a = nl_attr(h, sizeof(ifa), &pos)))
+		if (a->rta_type == IFA_LOCAL && nl_be32(a) == w->address)
+			w->seen = true;
 }
 
 static int ask(struct link_watch *w, const char *name)
@@ -117,12 +142,51 @@ static int ask(struct link_watch *w, const char *name)
 	return send(w->nl.fd, b.buf, b.len, 0) < 0 ? -errno : 0;
 }
 
+/* The list, one at a time: the kernel makes no second one beside it. */
+static int ask_addresses(struct link_watch *w)
+{
+	struct ifaddrmsg ifa = {.ifa_family = AF_INET};
+	struct nl_batch b uninit;
+
+	if (w->dump_seq) {
+		w->again = true;
+		return 0;
+	}
+	w->seen = false;
+	nl_batch_init(&b);
+	nl_begin(&b, &w->nl, RTM_GETADDR, NLM_F_DUMP, &ifa, sizeof(ifa));
+	w->dump_seq = w->nl.seq;
+	return send(w->nl.fd, b.buf, b.len, 0) < 0 ? -errno : 0;
+}
+
+/* The list is complete. */
+static void end_list(struct link_watch *w, struct link_events *ev)
+{
+	w->dump_seq = 0;
+	if (w->address && !w->seen)
+		note_removed(w, ev, w->address);
+	w->stale |= w->again;
+	w->again = false;
+}
+
+/* An acknowledgement, or the end of the list. */
+static void read_answer(struct link_watch *w, const struct nlmsghdr *h, struct link_events *ev, int *ret_answer)
+{
+	struct nlmsgerr e;
+
+	if (w->dump_seq && h->nlmsg_seq == w->dump_seq) {
+		end_list(w, ev);
+	} else if (h->nlmsg_type == NLMSG_ERROR && h->nlmsg_len >= NLMSG_LENGTH(sizeof(e))) {
+		memcpy(&e, NLMSG_DATA(h), sizeof(e));
+		*ret_answer = e.error;
+	}
+}
+
 /* One datagram. 1; 0: none; -errno. */
 static int take(struct link_watch *w, struct link_events *ev, int *ret_answer)
 {
 	union watch_buf in uninit;
 	const struct nlmsghdr *h;
-	struct nlmsgerr e;
 	size_t pos = 0;
 	ssize_t n = recv(w->nl.fd, in.buf, sizeof(in.buf), MSG_DONTWAIT);
 
@@ -132,11 +196,11 @@ static int take(struct link_watch *w, struct link_events *ev, int *ret_answer)
 		if (h->nlmsg_type == RTM_NEWLINK || h->nlmsg_type == RTM_DELLINK)
 			read_link(&w->now, h);
 		else if (h->nlmsg_type == RTM_DELADDR)
-			read_deladdr(&w->now, h, ev);
-		else if (h->nlmsg_type == NLMSG_ERROR && h->nlmsg_len >= NLMSG_LENGTH(sizeof(e))) {
-			memcpy(&e, NLMSG_DATA(h), sizeof(e));
-			*ret_answer = e.error;
-		}
+			read_deladdr(w, h, ev);
+		else if (h->nlmsg_type == RTM_NEWADDR && w->dump_seq)
+			read_listed(w, h);
+		else if (h->nlmsg_type == NLMSG_ERROR || h->nlmsg_type == NLMSG_DONE)
+			read_answer(w, h, ev, ret_answer);
 	}
 	return 1;
 }
@@ -147,7 +211,7 @@ int link_watch_open(struct link_watch *w, const char *name)
 	struct pollfd p;
 	int answer = 1, r;
 
-	memset(&w->now, 0, sizeof(w->now));
+	*w = (struct link_watch){.nl = {.fd = -1}};
 	if (strlen(name) >= LINK_NAME_LEN)
 		return -ENODEV;
 	r = nl_open(&w->nl, RTMGRP_LINK | RTMGRP_IPV4_IFADDR);
@@ -173,17 +237,38 @@ void link_watch_close(struct link_watch *w)
 	nl_close(&w->nl);
 }
 
+/* The link first: it is told between two parts of the list. */
+static int resync(struct link_watch *w)
+{
+	int r = ask(w, NULL);
+
+	return r < 0 ? r : ask_addresses(w);
+}
+
+/*
+ * The queue is emptied before anything is asked, or there would be no room for the answer. Whoever keeps
+ * flooding it is left with what there is, until the next time.
+ */
 int link_watch_read(struct link_watch *w, struct link_events *ret)
 {
 	struct link_state before = w->now;
 	int answer = 1, r;
 
 	*ret = (struct link_events){0};
-	do {
+	for (unsigned asked = 0;;) {
 		r = take(w, ret, &answer);
 		if (r == -ENOBUFS)
-			r = ask(w, NULL) < 0 ? -errno : 1;
-	} while (r > 0);
+			w->stale = true;
+		if (r == -ENOBUFS || r > 0)
+			continue;
+		if (r < 0 || !w->stale || asked++ == RESYNCS)
+			break;
+		w->stale = false;
+		ret->lost = true;
+		r = resync(w);
+		if (r < 0)
+			break;
+	}
 	if (answer == -ENODEV) {
 		w->now.gone = true;
 		w->now.admin_up = w->now.carrier = false;
@@ -199,50 +284,31 @@ int link_usable(const struct link_state *s)
 	return s->ethernet && s->arp ? 0 : -EPROTONOSUPPORT;
 }
 
-/* Takes one datagram of a dump of addresses: 1: more to come; 0: the end; -errno. */
-static int take_address(struct span in, int ifindex, uint32_t *ret)
+struct first {
+	int ifindex;
+	uint32_t address;
+};
+
+static bool take_first(void *ctx, int ifindex, uint32_t address)
 {
-	const struct nlmsghdr *h;
-	size_t pos = 0;
+	struct first *f = ctx;
 
-	while ((h = nl_msg(in, &pos))) {
-		const struct rtattr *a;
-		struct ifaddrmsg ifa;
-		size_t at = 0;
-
-		if (h->nlmsg_type == NLMSG_DONE || h->nlmsg_type == NLMSG_ERROR)
-			return 0;
-		if (h->nlmsg_type != RTM_NEWADDR || h->nlmsg_len < NLMSG_LENGTH(sizeof(ifa)))
-			continue;
-		memcpy(&ifa, NLMSG_DATA(h), sizeof(ifa));
-		while (!*ret && (int)ifa.ifa_index == ifindex && (a = nl_attr(h, sizeof(ifa), &at)))
-			if (a->rta_type == IFA_LOCAL)
-				*ret = nl_be32(a);
-	}
-	return 1;
+	if (ifindex == f->ifindex)
+		f->address = address;
+	return !f->address;
 }
 
 int link_first_address(int ifindex, uint32_t *ret)
 {
-	struct ifaddrmsg ifa = {.ifa_family = AF_INET, .ifa_index = (uint32_t)ifindex};
-	union watch_buf in uninit;
-	struct nl_batch b uninit;
+	struct first f = {.ifindex = ifindex};
 	struct nl nl;
-	ssize_t n;
 	int r = nl_open(&nl, 0);
 
 	if (r < 0)
 		return r;
-	*ret = 0;
-	nl_batch_init(&b);
-	nl_begin(&b, &nl, RTM_GETADDR, NLM_F_DUMP, &ifa, sizeof(ifa));
-	r = send(nl.fd, b.buf, b.len, 0) < 0 ? -errno : 1;
-	while (r > 0) {
-		struct pollfd p = {.fd = nl.fd, .events = POLLIN};
-
-		n = poll(&p, 1, ANSWER_MS) > 0 ? recv(nl.fd, in.buf, sizeof(in.buf), 0) : -1;
-		r = n < 0 ? -ETIMEDOUT : take_address(span_of(in.buf, (size_t)n), ifindex, ret);
-	}
+	r = nl_addresses(&nl, take_first, &f);
 	nl_close(&nl);
+	if (r == 0)
+		*ret = f.address;
 	return r;
 }

@@ -55,19 +55,22 @@ static int help(void)
 	return CLIENT_EXIT_OK;
 }
 
-/* A whole file, of at most cap octets. Length or -errno. */
-static int read_file(const char *path, int flags, uint8_t *buf, size_t cap)
+/* Takes the descriptor: a whole file, of at most cap octets. Length or -errno. */
+static int read_all(int fd, uint8_t *buf, size_t cap)
 {
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | flags);
-	ssize_t n;
+	ssize_t n = read(fd, buf, cap);
 
-	if (fd < 0)
-		return -errno;
-	n = read(fd, buf, cap);
 	if (n < 0)
 		n = -errno;
 	(void)close(fd);
 	return (int)n;
+}
+
+static int read_file(const char *path, uint8_t *buf, size_t cap)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+
+	return fd < 0 ? -errno : read_all(fd, buf, cap);
 }
 
 /* The address to ask for, where none was given. 0 or -1 (told). */
@@ -80,7 +83,7 @@ static int read_manifest(struct client_opts *o)
 
 	if (o->request_address)
 		return 0;
-	n = read_file(path, 0, text, sizeof(text));
+	n = read_file(path, text, sizeof(text));
 	if (n == -ENOENT && !o->manifest)
 		return 0;
 	if (n < 0 || n == MANIFEST_MAX) {
@@ -158,7 +161,7 @@ static void read_boot_id(struct driver *d)
 	uint8_t text[40];
 	char hex[40];
 	size_t k = 0;
-	int n = read_file("/proc/sys/kernel/random/boot_id", 0, text, sizeof(text));
+	int n = read_file("/proc/sys/kernel/random/boot_id", text, sizeof(text));
 
 	for (int i = 0; i < n; i++)
 		if (text[i] != '-' && text[i] != '\n')
@@ -167,12 +170,27 @@ static void read_boot_id(struct driver *d)
 		memset(d->boot_id, 0, sizeof(d->boot_id));
 }
 
+/* A file that nobody but us can have written. Length or -errno. */
+static int read_own(const char *path, uint8_t *buf, size_t cap)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOFOLLOW);
+	struct stat st;
+
+	if (fd < 0)
+		return -errno;
+	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_uid == geteuid() &&
+	    !(st.st_mode & (S_IWGRP | S_IWOTH)))
+		return read_all(fd, buf, cap);
+	(void)close(fd);
+	return -EPERM;
+}
+
 static void load_lease(struct driver *d, const char *path)
 {
 	uint8_t text[CLIENT_LEASE_FILE_MAX];
 	struct client_lease_context ctx;
 	enum client_kept kept;
-	int n = path[0] ? read_file(path, O_NOFOLLOW, text, sizeof(text)) : -ENOENT;
+	int n = path[0] ? read_own(path, text, sizeof(text)) : -ENOENT;
 
 	if (n == -ENOENT)
 		return;

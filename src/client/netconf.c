@@ -103,6 +103,27 @@ int netconf_del_address(struct netconf *c)
 	return r;
 }
 
+struct elsewhere {
+	uint32_t address;
+	int ours, other;
+};
+
+static bool is_elsewhere(void *ctx, int ifindex, uint32_t address)
+{
+	struct elsewhere *e = ctx;
+
+	if (address == e->address && ifindex != e->ours)
+		e->other = ifindex;
+	return !e->other;
+}
+
+int netconf_elsewhere(struct netconf *c, uint32_t address)
+{
+	struct elsewhere e = {.address = address, .ours = c->ifindex};
+
+	return nl_addresses(&c->nl, is_elsewhere, &e) < 0 ? 0 : e.other;
+}
+
 static void route_put(struct netconf *c, struct nl_batch *b, const struct client_route *r, uint32_t src,
 		      uint16_t mtu, bool on_link, bool del)
 {

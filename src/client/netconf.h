@@ -43,6 +43,8 @@ int netconf_link_up(struct netconf *c) must_check;
 /* Adds, or replaces lifetimes and broadcast; another address that we added goes. 0 or -errno. */
 int netconf_set_address(struct netconf *c, const struct netconf_address *a) must_check;
 int netconf_del_address(struct netconf *c) must_check;
+/* Another interface of the host that has this address; 0: none. */
+int netconf_elsewhere(struct netconf *c, uint32_t address);
 /*
  * Exactly these routes, in this order. A route that the kernel refuses does not keep it from the others:
  * 0, or the first one's -errno; *ret_failed (may be NULL) is its number.

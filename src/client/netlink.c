@@ -182,6 +182,73 @@ int nl_talk(struct nl *nl, struct nl_batch *b, int *ret, size_t n_ret)
 	return n < 0 ? -errno : wait_acks(nl, b->n, ret, b->n);
 }
 
+/* --- addresses ---------------------------------------------------------------------------------- */
+
+struct addresses {
+	nl_address_fn *tell;
+	void *ctx;
+	uint32_t seq;
+	bool enough;
+};
+
+static void tell_address(struct addresses *x, const struct nlmsghdr *h)
+{
+	const struct rtattr *a;
+	struct ifaddrmsg ifa;
+	size_t pos = 0;
+
+	if (h->nlmsg_len < NLMSG_LENGTH(sizeof(ifa)))
+		return;
+	memcpy(&ifa, NLMSG_DATA(h), sizeof(ifa));
+	while (!x->enough && ifa.ifa_family == AF_INET && (a = nl_attr(h, sizeof(ifa), &pos)))
+		if (a->rta_type == IFA_LOCAL)
+			x->enough = !x->tell(x->ctx, (int)ifa.ifa_index, nl_be32(a));
+}
+
+/* One datagram of the dump. 1: more to come; 0: that was the end. */
+static int take_addresses(struct addresses *x, struct span in)
+{
+	const struct nlmsghdr *h;
+	size_t pos = 0;
+
+	while ((h = nl_msg(in, &pos))) {
+		if (h->nlmsg_seq != x->seq)
+			continue;
+		if (h->nlmsg_type == NLMSG_DONE || h->nlmsg_type == NLMSG_ERROR)
+			return 0;
+		if (h->nlmsg_type == RTM_NEWADDR)
+			tell_address(x, h);
+	}
+	return 1;
+}
+
+/* To the end even when there was enough, or the rest would be the next answer. */
+int nl_addresses(struct nl *nl, nl_address_fn *tell, void *ctx)
+{
+	union {
+		struct nlmsghdr align;
+		uint8_t buf[8192];
+	} in uninit;
+	struct ifaddrmsg ifa = {.ifa_family = AF_INET};
+	struct addresses x = {.tell = tell, .ctx = ctx};
+	struct pollfd p = {.fd = nl->fd, .events = POLLIN};
+	struct nl_batch b uninit;
+	int r;
+
+	nl_batch_init(&b);
+	nl_begin(&b, nl, RTM_GETADDR, NLM_F_DUMP, &ifa, sizeof(ifa));
+	x.seq = nl->seq;
+	r = send(nl->fd, b.buf, b.len, 0) < 0 ? -errno : 1;
+	while (r > 0) {
+		ssize_t n = poll(&p, 1, ANSWER_MS) > 0 ? recv(nl->fd, in.buf, sizeof(in.buf), 0) : -1;
+
+		r = n < 0 ? -ETIMEDOUT : take_addresses(&x, span_of(in.buf, (size_t)n));
+	}
+	return r;
+}
+
+/* --- reading ------------------------------------------------------------------------------------ */
+
 static const struct rtattr *attr_at(const uint8_t *p, size_t len, size_t *pos)
 {
 	const struct rtattr *a;

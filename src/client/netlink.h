@@ -48,6 +48,9 @@ void nl_nest_end(struct nl_batch *b, size_t at);
  * of the kernel is immediate; one that does not come within a second is -ETIMEDOUT. 0 or -errno.
  */
 int nl_talk(struct nl *nl, struct nl_batch *b, int *ret, size_t n_ret) must_check;
+/* Tells each IPv4 address of the host, until one is not to be followed by more (false). 0 or -errno. */
+typedef bool nl_address_fn(void *ctx, int ifindex, uint32_t address);
+int nl_addresses(struct nl *nl, nl_address_fn *tell, void *ctx) must_check;
 
 /* The next attribute of a message behind its family header; NULL at the end. *pos begins at 0. */
 const struct rtattr *nl_attr(const struct nlmsghdr *h, size_t head_len, size_t *pos);

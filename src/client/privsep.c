@@ -276,9 +276,9 @@ int privsep_ask(struct privsep *p, struct apply_request *r)
 	return 0;
 }
 
-int privsep_socket(struct privsep *p, enum apply_kind kind, uint32_t arg)
+int privsep_socket(struct privsep *p, enum apply_kind kind, uint32_t arg, uint32_t node)
 {
-	struct apply_request r = {.kind = kind, .xid = arg};
+	struct apply_request r = {.kind = kind, .arp = {arg, node}}; /* xid and none are in the place of its first */
 	struct apply_reply reply;
 	int fd = -1, e;
 

@@ -36,8 +36,8 @@ int privsep_split(struct privsep *p, const struct privsep_files *files) must_che
  */
 int privsep_confine(void) must_check;
 
-/* A new socket: descriptor or -errno. Waits for the answer. */
-int privsep_socket(struct privsep *p, enum apply_kind kind, uint32_t arg) must_check;
+/* A new socket: descriptor or -errno. arg: xid of OPEN_RAW; OPEN_ARP: address, and node (0: none). Waits. */
+int privsep_socket(struct privsep *p, enum apply_kind kind, uint32_t arg, uint32_t node) must_check;
 /* Asks; r->seq is set, the rest of r the caller's. The answer comes to told(). 0 or -errno. */
 int privsep_ask(struct privsep *p, struct apply_request *r) must_check;
 /* Takes the answers that are there. 0; -EPIPE: the other half is gone; -errno. */

@@ -49,6 +49,7 @@ static _Noreturn void become(const struct script *s, const struct script_job *jo
 	(void)sigemptyset(&none);
 	(void)sigprocmask(SIG_SETMASK, &none, NULL);
 	(void)signal(SIGPIPE, SIG_DFL);
+	(void)signal(SIGXFSZ, SIG_DFL);
 	null = open("/dev/null", O_RDWR);
 	if (null > 0)
 		(void)dup2(null, STDIN_FILENO);

@@ -5,9 +5,10 @@
  * dhclient-script's names. Nothing waits for it: what it does comes back through script_poll(), and a
  * script that is not done at its deadline is killed with all of its process group.
  *
- * Values from the network. Numbers and addresses are written by us. Names keep letters, digits, dot,
- * hyphen and underscore, or are left out. Of free text every octet outside of A-Z a-z 0-9 . _ - / : , @ % + =
- * becomes an underscore. So no value holds anything that a shell would take for more than a word.
+ * Values from the network. Numbers and addresses are written by us. Names have letters, digits, dot, hyphen
+ * and underscore; paths, places and zones also / : , @ % + =; with anything else in them they are left out,
+ * because scripts use them without quotes, and a value that was changed is another one. Of text for people (56)
+ * every such octet becomes an underscore. So no value holds anything that a shell would take for more than a word.
  */
 #pragma once
 

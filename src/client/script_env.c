@@ -12,7 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum kind { KIND_IPS, KIND_NAME, KIND_NAMES, KIND_TEXT, KIND_U8, KIND_U16, KIND_I32 };
+enum kind { KIND_IPS, KIND_NAME, KIND_NAMES, KIND_TEXT, KIND_WORD, KIND_U8, KIND_U16, KIND_I32 };
 enum { VALUE_MAX = 1400 };
 
 static const struct var {
@@ -141,6 +141,22 @@ static void text_name(struct text *t, struct span d)
 	}
 }
 
+/* A path, a place, a zone: with an octet changed it would be another one. */
+static void text_word(struct text *t, struct span d)
+{
+	d = without_nul(d);
+	if (!d.n || d.p[0] == '-')
+		t->bad = true;
+	for (size_t i = 0; i < d.n; i++) {
+		char c[2] = {(char)d.p[i], '\0'};
+
+		if (!is_text_char(d.p[i]))
+			t->bad = true;
+		text_add(t, c);
+	}
+}
+
+/* What people read. */
 static void text_free(struct text *t, struct span d)
 {
 	d = without_nul(d);
@@ -207,6 +223,7 @@ static void text_option(struct text *t, enum kind k, struct span d)
 	case KIND_NAME: text_name(t, d); break;
 	case KIND_NAMES: text_names(t, d); break;
 	case KIND_TEXT: text_free(t, d); break;
+	case KIND_WORD: text_word(t, d); break;
 	case KIND_U8: text_number(t, d, 1); break;
 	case KIND_U16: text_number(t, d, 2); break;
 	case KIND_I32: text_number(t, d, 4); break;

@@ -15,12 +15,18 @@
 #include "wire/ipv4.h"
 
 #include <errno.h>
+#include <time.h>
 #include <unistd.h>
+
+/* clang-format off */
+#include <linux/errqueue.h> /* wants struct timespec */
+/* clang-format on */
 
 enum {
 	CLIENT_PORT = 68, SERVER_PORT = 67, SNAP_ALL = 0x40000,
 	IP = 14, BOOTP = IP + 8,	/* BOOTP and UDP follow an IP header of X octets */
 	NO_FRAGMENT = 0x3fff,		/* more-fragments and offset */
+	ERRORS_AT_ONCE = 64,
 };
 
 static void add(struct filter *f, unsigned code, unsigned jt, unsigned jf, uint32_t k)
@@ -55,12 +61,13 @@ static void filter_dhcp(struct filter *f, uint32_t xid)
 
 enum { ARP_SPA = 14 + 14, ARP_TPA = 14 + 24 };
 
-/* RFC 5227 2.1.1: any packet with the address as sender, or a probe (sender 0.0.0.0) for it. */
-static void filter_arp(struct filter *f, uint32_t address)
+/* RFC 5227 2.1.1: any packet with the address as sender, or a probe (sender 0.0.0.0) for it; and the node's. */
+static void filter_arp(struct filter *f, uint32_t address, uint32_t node)
 {
 	f->n = 0;
 	add(f, BPF_LD | BPF_W | BPF_ABS, 0, 0, ARP_SPA);
-	add(f, BPF_JMP | BPF_JEQ | BPF_K, 3, 0, address);
+	add(f, BPF_JMP | BPF_JEQ | BPF_K, 4, 0, address);
+	add(f, BPF_JMP | BPF_JEQ | BPF_K, 3, 0, node ? node : address);
 	want(f, 0, 3);
 	add(f, BPF_LD | BPF_W | BPF_ABS, 0, 0, ARP_TPA);
 	want(f, address, 1);
@@ -76,11 +83,11 @@ int client_sock_open_raw(int ifindex, uint32_t xid)
 	return client_link_open(ifindex, ETH_TYPE_IPV4, &f);
 }
 
-int client_sock_open_arp(int ifindex, uint32_t address)
+int client_sock_open_arp(int ifindex, uint32_t address, uint32_t node)
 {
 	struct filter f;
 
-	filter_arp(&f, address);
+	filter_arp(&f, address, node);
 	return client_link_open(ifindex, ETH_TYPE_ARP, &f);
 }
 
@@ -96,6 +103,9 @@ static int udp_configure(int fd, int ifindex)
 		r = sock_set_int(fd, SOL_SOCKET, SO_BROADCAST, 1);
 	if (r == 0)
 		r = sock_set_int(fd, IPPROTO_IP, IP_PKTINFO, 1);
+	/* what ICMP says of our datagrams: a socket that is not connected is not told otherwise */
+	if (r == 0)
+		r = sock_set_int(fd, IPPROTO_IP, IP_RECVERR, 1);
 	if (r == 0 && bind(fd, (const struct sockaddr *)&a, sizeof(a)) < 0)
 		r = -errno;
 	return r;
@@ -152,6 +162,29 @@ static void pktinfo_of(struct msghdr *h, struct packet *p)
 	}
 }
 
+/* Empties the queue of errors, which keeps the socket readable: 0: there was none; -errno: the last one. */
+static int recv_error(int fd)
+{
+	int r = 0;
+
+	for (int i = 0; i < ERRORS_AT_ONCE; i++) {
+		union sock_ctrl ctrl;
+		struct msghdr h = {.msg_control = &ctrl, .msg_controllen = sizeof(ctrl)};
+		struct sock_extended_err e;
+
+		if (recvmsg(fd, &h, MSG_ERRQUEUE | MSG_DONTWAIT) < 0)
+			return r;
+		for (struct cmsghdr *c = CMSG_FIRSTHDR(&h); c; c = CMSG_NXTHDR(&h, c)) {
+			if (c->cmsg_level != IPPROTO_IP || c->cmsg_type != IP_RECVERR ||
+			    c->cmsg_len < CMSG_LEN(sizeof(e)))
+				continue;
+			memcpy(&e, CMSG_DATA(c), sizeof(e));
+			r = e.ee_errno ? -(int)e.ee_errno : r;
+		}
+	}
+	return r;
+}
+
 static int recv_datagram(int fd, struct packet *p)
 {
 	struct sockaddr_in from = {0};
@@ -161,8 +194,12 @@ static int recv_datagram(int fd, struct packet *p)
 			   .msg_control = &ctrl, .msg_controllen = sizeof(ctrl)};
 	ssize_t n = recvmsg(fd, &h, MSG_TRUNC | MSG_DONTWAIT);
 
-	if (n < 0)
-		return errno == EAGAIN || errno == EINTR ? 0 : -errno;
+	if (n < 0) {
+		int e = errno == EAGAIN || errno == EINTR ? 0 : -errno;
+		int queued = recv_error(fd);
+
+		return e < 0 ? e : queued;
+	}
 	p->len = (size_t)n < p->cap ? (uint32_t)n : p->cap;
 	p->flags = (uint16_t)(PACKET_NO_L2 | ((size_t)n > p->cap ? PACKET_TRUNCATED : 0));
 	p->src = ntohl(from.sin_addr.s_addr);
@@ -211,9 +248,14 @@ int client_sock_send_udp(int fd, int ifindex, uint32_t src, uint32_t dst, struct
 	c->cmsg_type = IP_PKTINFO;
 	c->cmsg_len = CMSG_LEN(sizeof(info));
 	memcpy(CMSG_DATA(c), &info, sizeof(info));
-	do
-		n = sendmsg(fd, &h, MSG_DONTWAIT);
-	while (n < 0 && errno == EINTR);
+	/* an error of the datagram before is told once, instead of sending */
+	for (int i = 0; i < 2; i++) {
+		do
+			n = sendmsg(fd, &h, MSG_DONTWAIT);
+		while (n < 0 && errno == EINTR);
+		if (n >= 0 || (errno != ECONNREFUSED && errno != EHOSTUNREACH))
+			break;
+	}
 	return n < 0 ? -errno : 0;
 }
 

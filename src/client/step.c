@@ -113,8 +113,13 @@ void step_listen_udp(struct client_step *s)
 
 void step_listen_arp(struct client_step *s, uint32_t address)
 {
-	s->c->arp = true;
-	effects_add(s->fx, EFFECT_LISTEN_ARP)->address = address;
+	struct client *c = s->c;
+	struct effect *e = effects_add(s->fx, EFFECT_LISTEN_ARP);
+
+	c->arp = true;
+	c->arp_node = c->state == CLIENT_REBOOTING && c->configured && c->node;
+	e->arp.address = address;
+	e->arp.node = c->arp_node ? c->node : 0;
 }
 
 void step_new_xact(struct client_step *s, struct client_xact *x)

@@ -385,10 +385,10 @@ void script_forget(struct script *s, const struct script_class *cls, void *obj)
 	push_metatable(L, cls);
 	if (lua_istable(L, -1)) {
 		lua_rawgeti(L, -1, MT_HANDLES);
-		lua_pushlightuserdata(L, obj);
+		script_push_pointer(s, obj);
 		lua_rawget(L, -2);
 		if (!lua_isnil(L, -1)) { /* the key is there: nothing is allocated */
-			lua_pushlightuserdata(L, obj);
+			script_push_pointer(s, obj);
 			lua_pushnil(L);
 			lua_rawset(L, -4);
 		}

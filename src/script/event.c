@@ -271,7 +271,7 @@ static bool have_args(struct raising *w)
 	if (w->n_args >= 0)
 		return true;
 	lua_rawgeti(L, LUA_REGISTRYINDEX, w->s->events->push_args);
-	lua_pushlightuserdata(L, (void *)(uintptr_t)w->r);
+	script_push_pointer(w->s, w->r);
 	r = script_call(w->s, 1, LUA_MULTRET, w->base, &err);
 	if (!done(w, NULL, r, &err)) {
 		w->over = true;
@@ -425,7 +425,7 @@ static void run_streamed(struct raising *w, struct listener *l)
 	int r;
 
 	lua_rawgeti(L, LUA_REGISTRYINDEX, w->s->events->streamed_step);
-	lua_pushlightuserdata(L, &st);
+	script_push_pointer(w->s, &st);
 	w->s->where = l->stats.where;
 	r = script_call(w->s, 1, 0, w->base, &err);
 	w->s->where = where;
@@ -482,10 +482,10 @@ void script_stream_forget(struct script *s, const void *stream)
 	lua_State *L = s->L;
 
 	push_key(L, &key_streams);
-	lua_pushlightuserdata(L, (void *)(uintptr_t)stream);
+	script_push_pointer(s, stream);
 	lua_rawget(L, -2);
 	if (!lua_isnil(L, -1)) { /* the key is there: nothing is allocated */
-		lua_pushlightuserdata(L, (void *)(uintptr_t)stream);
+		script_push_pointer(s, stream);
 		lua_pushnil(L);
 		lua_rawset(L, -4);
 	}

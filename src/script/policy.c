@@ -440,7 +440,7 @@ static unsigned in_lua(struct script *s, struct deciding *w)
 
 	s->where = w->entry->where;
 	lua_rawgeti(s->L, LUA_REGISTRYINDEX, s->run_actions);
-	lua_pushlightuserdata(s->L, w);
+	script_push_pointer(s, w);
 	r = script_pcall(s, 1, 0, &err);
 	s->where = where;
 	if (r == 0)

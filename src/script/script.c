@@ -150,7 +150,17 @@ static int leave(struct script *s, int status, struct script_error *err)
 	return r;
 }
 
-/* lua_pcall with the handler below the function. */
+/* An error may have left a coroutine behind as the one that runs. */
+static int call_at(struct script *s, int nargs, int nresults, int handler)
+{
+	lua_State *L = s->L;
+	int status = lua_pcall(L, nargs, nresults, handler);
+
+	s->L = L;
+	return status;
+}
+
+/* The same with the handler below the function. */
 static int call(struct script *s, int nargs, int nresults)
 {
 	lua_State *L = s->L;
@@ -159,7 +169,7 @@ static int call(struct script *s, int nargs, int nresults)
 
 	lua_rawgeti(L, LUA_REGISTRYINDEX, s->on_error);
 	lua_insert(L, handler);
-	status = lua_pcall(L, nargs, nresults, handler);
+	status = call_at(s, nargs, nresults, handler);
 	lua_remove(L, handler);
 	return status;
 }
@@ -167,7 +177,7 @@ static int call(struct script *s, int nargs, int nresults)
 int script_call(struct script *s, int nargs, int nresults, int handler, struct script_error *err)
 {
 	enter(s);
-	return leave(s, lua_pcall(s->L, nargs, nresults, handler), err);
+	return leave(s, call_at(s, nargs, nresults, handler), err);
 }
 
 int script_pcall(struct script *s, int nargs, int nresults, struct script_error *err)
@@ -178,8 +188,13 @@ int script_pcall(struct script *s, int nargs, int nresults, struct script_error 
 
 int script_protect(struct script *s, lua_CFunction fn, void *ud, struct script_error *err)
 {
+	lua_State *L = s->L;
+	int status;
+
 	enter(s);
-	return leave(s, lua_cpcall(s->L, fn, ud), err);
+	status = lua_cpcall(L, fn, ud);
+	s->L = L;
+	return leave(s, status, err);
 }
 
 void script_rethrow(lua_State *L, int idx)
@@ -237,6 +252,15 @@ int script_run_file(struct script *s, const char *path, struct script_error *err
 	r = script_run_text(s, name, span_of(text, n), err);
 	free(text);
 	return r;
+}
+
+void script_push_pointer(struct script *s, const void *p)
+{
+	bool before = s->reserve;
+
+	s->reserve = true;
+	lua_pushlightuserdata(s->L, (void *)(uintptr_t)p);
+	s->reserve = before;
 }
 
 void script_push_haka(lua_State *L)

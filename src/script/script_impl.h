@@ -112,6 +112,11 @@ int script_open_regexp(lua_State *L);
 /* The module color. */
 int script_open_color(lua_State *L);
 
+/*
+ * lua_pushlightuserdata outside of a protected call: LuaJIT notes the upper half of a pointer when
+ * it sees a new one, which must not fail for want of memory.
+ */
+void script_push_pointer(struct script *s, const void *p);
 /* Pushes the table `haka`. */
 void script_push_haka(lua_State *L);
 /* Loads text as a function onto the stack: a lua_load status. */

@@ -40,7 +40,9 @@ static bool search_next(lua_State *L, struct search *s, size_t from, size_t *ret
                         size_t *ret_end)
 {
 	const struct script *script = script_of(L);
-	uint64_t steps = script->depth ? (uint64_t)script->left : UINT64_MAX / 2;
+	uint64_t steps = !script->depth     ? UINT64_MAX / 2
+	                 : script->left > 0 ? (uint64_t)script->left
+	                                    : 1;
 	bool found;
 
 	s->m.steps = steps;

@@ -203,6 +203,9 @@ static bool is_arp(const struct cscn_effect *k, const char *w)
 
 	if (!eth_read(&r, &eth) || !arp_read(&r, &a) || !v || ip_parse(v + 1, strlen(v + 1), &want) < 0)
 		return false;
+	/* a station is asked alone */
+	if (strncmp(w, "ask=", 4) == 0)
+		return a.op == ARP_REQUEST && a.spa && a.spa != want && a.tpa == want && !eth_is_group(eth.dst);
 	return (strncmp(w, "probe=", 6) == 0 && a.spa == 0 && a.tpa == want) ||
 	       (strncmp(w, "announce=", 9) == 0 && a.spa == want && a.tpa == want);
 }

@@ -144,14 +144,26 @@ static void test_env_hostile(void **state)
 		job.now = a_lease();
 		option(&job.now, 12, bad[i], strlen(bad[i]));
 		option(&job.now, 15, bad[i], strlen(bad[i]));
+		option(&job.now, 17, bad[i], strlen(bad[i]));
+		option(&job.now, 67, bad[i], strlen(bad[i]));
 		option(&job.now, 56, bad[i], strlen(bad[i]));
 		build();
+		assert_true(!get("bootfile") || strcmp(bad[i], "..") == 0);
+		assert_true(!get("new_root_path") || strcmp(bad[i], "..") == 0);
 		assert_null(get("hostname"));
 		assert_null(get("new_domain_name"));
 		if (get("message"))
 			assert_int_equal(strspn(get("message"), "abcdefghijklmnopqrstuvwxyz_.-:/"), strlen(get("message")));
 		assert_true(!get("message") || get("message")[0] != '-');
 	}
+	job.now = a_lease();
+	option(&job.now, 17, "10.0.0.1:/srv/root,v4", 22);	/* with its NUL */
+	option(&job.now, 66, "https://[2001:db8::1]/", 22);
+	option(&job.now, 67, "http://boot.example/a-b_c.ipxe", 30);
+	build();
+	assert_string_equal(get("rootpath"), "10.0.0.1:/srv/root,v4");
+	assert_string_equal(get("new_bootfile_name"), "http://boot.example/a-b_c.ipxe");
+	assert_null(get("tftp"));
 	for (size_t i = 0; i < sizeof(all); i++)
 		all[i] = (uint8_t)(255 - i);
 	/* every code, every length: clean lines, nothing torn */
@@ -404,10 +416,10 @@ static void test_split(void **state)
 	assert_int_equal(privsep_wait(&p), 0);
 	assert_int_equal(told_n, 1);
 	assert_int_equal(told_result, 0);
-	fd = privsep_socket(&p, APPLY_OPEN_UDP, 0);
+	fd = privsep_socket(&p, APPLY_OPEN_UDP, 0, 0);
 	assert_true(fd >= 0);
 	(void)close(fd);
-	assert_int_equal(privsep_socket(&p, APPLY_OPEN_UDP, 1), -EINVAL);
+	assert_int_equal(privsep_socket(&p, APPLY_OPEN_UDP, 1, 0), -EINVAL);
 	/* garbage is answered, not obeyed */
 	assert_int_equal(send(p.fd, "garbage", 7, 0), 7);
 	p.pending++;

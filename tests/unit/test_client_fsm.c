@@ -92,27 +92,6 @@ static void test_names(void **state)
 	assert_true(client_notice_sentence(CLIENT_NOTICE_BOUND)[0]);
 }
 
-/* transition TO */
-static void test_command_to(void **state)
-{
-	enum client_event e;
-
-	(void)state;
-	assert_int_equal(client_command_to(CLIENT_BOUND, CLIENT_RENEWING, &e), 0);
-	assert_int_equal(e, CLIENT_EV_RENEW);
-	assert_int_equal(client_command_to(CLIENT_BOUND, CLIENT_REBINDING, &e), 0);
-	assert_int_equal(e, CLIENT_EV_REBIND);
-	assert_int_equal(client_command_to(CLIENT_BOUND, CLIENT_RELEASED, &e), 0);
-	assert_int_equal(e, CLIENT_EV_RELEASE);
-	assert_int_equal(client_command_to(CLIENT_BOUND, CLIENT_INIT, &e), 0);
-	assert_int_equal(e, CLIENT_EV_RESTART);
-	assert_int_equal(client_command_to(CLIENT_RELEASED, CLIENT_SELECTING, &e), 0);
-	assert_int_equal(e, CLIENT_EV_RENEW);
-	assert_int_equal(client_command_to(CLIENT_SELECTING, CLIENT_BOUND, &e), -USHER_E_UNSUPPORTED);
-	assert_int_equal(client_command_to(CLIENT_BOUND, CLIENT_REBOOTING, &e), -USHER_E_UNSUPPORTED);
-	assert_int_equal(client_command_to(CLIENT_SELECTING, CLIENT_RENEWING, &e), -USHER_E_UNSUPPORTED);
-}
-
 /* --- waiting ------------------------------------------------------------------------------------ */
 
 static void between(int64_t ns, double low_s, double high_s)
@@ -184,7 +163,6 @@ int main(void)
 		cmocka_unit_test(test_always),
 		cmocka_unit_test(test_reachable),
 		cmocka_unit_test(test_names),
-		cmocka_unit_test(test_command_to),
 		cmocka_unit_test(test_backoff),
 		cmocka_unit_test(test_other_waits),
 		cmocka_unit_test(test_reacquire),

@@ -163,11 +163,14 @@ static void test_arp(void **state)
 	need_net();
 	ifindex = (int)if_nametoindex("v0");
 	peer = peer_open();
-	fd = client_sock_open_arp(ifindex, ADDRESS);
+	fd = client_sock_open_arp(ifindex, ADDRESS, 0xc0000207);
 	assert_true(fd >= 0);
 	send_arp(peer, ADDRESS + 1, ADDRESS);		/* somebody asks who has it */
 	send_arp(peer, 0, ADDRESS + 1);			/* a probe for another one */
 	assert_false(readable(fd, 50));
+	send_arp(peer, 0xc0000207, ADDRESS);		/* the station that was asked */
+	assert_true(readable(fd, 1000));
+	assert_int_equal(client_sock_recv_arp(fd, buf, sizeof(buf)), 60);
 	send_arp(peer, ADDRESS, ADDRESS);		/* claims it */
 	assert_true(readable(fd, 1000));
 	assert_int_equal(client_sock_recv_arp(fd, buf, sizeof(buf)), 60);
@@ -287,6 +290,51 @@ static void test_watch(void **state)
 	link_watch_close(&w);
 }
 
+/* Row 80: a queue that holds next to nothing. What was lost is known all the same. */
+static void test_80_enobufs(void **state)
+{
+	static const uint8_t mac[6] = {2, 0, 0, 0, 0, 0x78};
+	const int small = 1;
+	struct link_watch w;
+	struct link_events ev;
+	unsigned removed = 0;
+
+	(void)state;
+	need_net();
+	assert_true(run("ip link add w0 type veth peer name w1 && ip addr add 192.0.2.9/24 dev w0"));
+	assert_int_equal(link_watch_open(&w, "w0"), 0);
+	assert_int_equal(setsockopt(w.nl.fd, SOL_SOCKET, SO_RCVBUF, &small, sizeof(small)), 0);
+	w.address = 0xc0000209;
+	assert_true(run("for i in 1 2 3 4 5 6 7 8; do ip link set w1 up; ip link set w1 down; done"));
+	assert_true(run("ip link set w0 address 02:00:00:00:00:78; ip link set w0 up; ip link set w1 up"));
+	look(&w, &ev);
+	assert_true(ev.lost);
+	assert_true(ev.changed);
+	assert_memory_equal(w.now.mac, mac, 6);
+	for (int i = 0; i < 50 && !link_is_up(&w.now); i++)
+		if (readable(w.nl.fd, 20))
+			assert_int_equal(link_watch_read(&w, &ev), 0);
+	assert_true(link_is_up(&w.now));
+	assert_int_equal(ev.n_removed, 0);	/* the address is there */
+	assert_int_equal(w.dump_seq, 0);
+	assert_true(run("for i in 1 2 3 4 5 6 7 8; do ip link set w1 up; ip link set w1 down; done"));
+	assert_true(run("ip addr del 192.0.2.9/24 dev w0"));
+	look(&w, &ev);
+	assert_true(ev.lost);
+	for (size_t i = 0; i < ev.n_removed; i++)
+		removed += ev.removed[i] == w.address;
+	assert_true(removed > 0);
+	/* more addresses go than are told one by one */
+	assert_true(run("for i in 1 2 3 4 5 6 7 8 9; do ip addr add 198.51.100.$i/32 dev w0; done; ip addr add 192.0.2.9/24 dev w0"));
+	while (readable(w.nl.fd, 50))
+		assert_int_equal(link_watch_read(&w, &ev), 0);
+	assert_true(run("ip addr flush dev w0"));
+	assert_int_equal(link_watch_read(&w, &ev), 0);
+	assert_true(ev.lost);
+	link_watch_close(&w);
+	assert_true(run("ip link del w0"));
+}
+
 static void test_enslaved(void **state)
 {
 	struct link_watch w;
@@ -336,6 +384,11 @@ static void test_address(void **state)
 	assert_true(shows("-4 addr show v0", "192.0.2.6/24"));
 	assert_int_equal(link_first_address(c.ifindex, &first), 0);
 	assert_int_equal(first, 0xc6336401);
+	/* row 30 */
+	assert_int_equal(netconf_elsewhere(&c, a.address), 0);
+	assert_true(run("ip addr add 192.0.2.6/32 dev v1"));
+	assert_int_equal(netconf_elsewhere(&c, a.address), (int)if_nametoindex("v1"));
+	assert_true(run("ip addr del 192.0.2.6/32 dev v1"));
 	assert_int_equal(netconf_del_address(&c), 0);
 	assert_int_equal(netconf_del_address(&c), 0);
 	assert_false(shows("-4 addr show v0", "192.0.2."));
@@ -412,7 +465,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_raw), cmocka_unit_test(test_arp), cmocka_unit_test(test_udp),
-		cmocka_unit_test(test_broken), cmocka_unit_test(test_watch), cmocka_unit_test(test_enslaved),
+		cmocka_unit_test(test_broken), cmocka_unit_test(test_watch), cmocka_unit_test(test_80_enobufs),
+		cmocka_unit_test(test_enslaved),
 		cmocka_unit_test(test_address), cmocka_unit_test(test_routes), cmocka_unit_test(test_netlink_bounds),
 	};
 

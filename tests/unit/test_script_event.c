@@ -63,7 +63,10 @@ static int parse_port(const char *text, uint64_t *ret)
 }
 
 static const struct script_filter_field fields[] = {
-        {"src", get_src, NULL, NULL}, {"dstport", get_port, has_port, parse_port}, {0}};
+        {.name = "src", .get = get_src},
+        {.name = "dstport", .get = get_port, .present = has_port, .parse = parse_port},
+        {0},
+};
 
 static int push_packet(lua_State *L, void *ctx, bool streamed)
 {

@@ -191,6 +191,23 @@ static void test_time_is_the_net(void **state)
 	script_free(s);
 }
 
+/* Wherever in a resume the limit strikes, the state knows which coroutine runs. */
+static void test_limits_strike_anywhere(void **state)
+{
+	(void)state;
+	for (uint64_t n = 1000; n < 1200; n++) {
+		struct script *s = fresh((struct script_opts){.instructions = n});
+
+		fails(s,
+		      "local co = coroutine.create(print) while true do coroutine.resume(co) end",
+		      SCRIPT_E_BUDGET, "");
+		fails(s, "while true do coroutine.wrap(pcall)(coroutine.wrap, nil) end",
+		      SCRIPT_E_BUDGET, "");
+		assert_int_equal(lua_gettop(script_lua(s)), 0);
+		script_free(s);
+	}
+}
+
 static const char *const eaters[] = {
         "local t = {} while true do t[#t + 1] = {1, 2, 3} end",
         "local s = 'x' while true do s = s .. s end",
@@ -506,6 +523,7 @@ int main(void)
 	        cmocka_unit_test(test_what_is_not_there),
 	        cmocka_unit_test(test_no_script_runs_on),
 	        cmocka_unit_test(test_budget_is_per_call),
+	        cmocka_unit_test(test_limits_strike_anywhere),
 	        cmocka_unit_test(test_time_is_the_net),
 	        cmocka_unit_test(test_memory_has_a_cap),
 	        cmocka_unit_test(test_memory_that_stays_full),

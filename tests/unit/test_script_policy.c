@@ -207,7 +207,7 @@ static void test_the_last_that_matches_wins(void **state)
 	assert_int_equal(apply(w), SCRIPT_POLICY_MATCHED);
 	assert_int_equal(w->drops, 1);
 	ok(w, "haka.policy{" ON ", name = 'web', port = 80, action = {haka.policy.accept, "
-	                        "haka.dissectors.http.install}}");
+	      "haka.dissectors.http.install}}");
 	w->port = 80;
 	assert_int_equal(apply(w), SCRIPT_POLICY_MATCHED);
 	assert_int_equal(w->drops, 0);

@@ -131,13 +131,15 @@ class _Running:
 
     def poll(self):
         """None while it runs, else (reason or None, log)."""
+        # asked in this order: what it says last is said before it ends
+        ended = not self.proc.is_alive()
         if self.rx.poll(0):
             try:
                 result = self.rx.recv()
             except EOFError:
                 result = ("the test process died", "")
             self.proc.join(10)
-        elif not self.proc.is_alive():
+        elif ended:
             result = ("the test process died with %s" % self.proc.exitcode, "")
         elif time.monotonic() - self.began > self.limit:
             self.proc.kill()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MPL-2.0
-"""usher-client as a process of a test: its files, its control channel, what it left on the interface."""
+"""usher-client under test: its process, its files, its control channel, what it leaves on the interface."""
 
 import json
 import os
@@ -8,6 +8,7 @@ import signal
 import socket
 import struct
 import subprocess
+import time
 
 from lib.netns import wait_for
 from lib.server import slack
@@ -16,10 +17,10 @@ _HOOK = "#!/bin/sh\necho \"$1 $reason ${ip:-none} ${new_ip_address:-none} ${old_
 
 
 class UsherClient:
-    """One usher-client on cli0 of ns."""
+    """One usher-client on ifname of ns. hook: with a script, which notes in hook.log what it was run for."""
 
-    def __init__(self, t, ns, name="client"):
-        self.t, self.ns = t, ns
+    def __init__(self, t, ns, name="client", hook=True, ifname="cli0"):
+        self.t, self.ns, self.ifname = t, ns, ifname
         self.binary = os.path.join(os.path.dirname(t.binary), "usher-client")
         self.dir = t.lab.path(name)
         os.makedirs(self.dir)
@@ -28,21 +29,24 @@ class UsherClient:
         self.hook_log = os.path.join(self.dir, "hook.log")
         self.log_path = os.path.join(self.dir, "log")
         self.proc = None
-        self.set_hook()
+        self.hook = os.path.join(self.dir, "hook") if hook else None
+        if hook:
+            self.set_hook()
 
     def set_hook(self, more=""):
-        path = os.path.join(self.dir, "hook")
-        with open(path, "w", encoding="utf-8") as f:
+        with open(self.hook, "w", encoding="utf-8") as f:
             f.write(_HOOK % (self.hook_log, more))
-        os.chmod(path, 0o755)
+        os.chmod(self.hook, 0o755)
 
     def args(self, *args):
-        return [self.binary, "-i", "cli0", "--state-dir", self.dir, "--socket", self.socket,
-                "--script", os.path.join(self.dir, "hook"), *args]
+        script = ["--script", self.hook] if self.hook else []
+        return [self.binary, "-i", self.ifname, "--state-dir", self.dir, "--socket", self.socket, *script, *args]
 
-    def start(self, *args):
+    def start(self, *args, wrap=()):
+        """wrap: a command in front, such as prlimit."""
         with open(self.log_path, "ab") as log:
-            self.proc = self.t.lab.popen(self.ns, self.args(*args), stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+            self.proc = self.t.lab.popen(self.ns, [*wrap, *self.args(*args)], stdin=subprocess.DEVNULL, stdout=log,
+                                         stderr=log)
         return self
 
     def output(self):
@@ -57,7 +61,7 @@ class UsherClient:
             return []
 
     def addresses(self):
-        return re.findall(r"inet (\S+)", self.ns.ip("-4", "addr", "show", "cli0", check=False))
+        return re.findall(r"inet (\S+)", self.ns.ip("-4", "addr", "show", self.ifname, check=False))
 
     def address(self):
         a = self.addresses()
@@ -91,6 +95,38 @@ class UsherClient:
     def daemon_pid(self):
         with open(self.pid_file, encoding="utf-8") as f:
             return int(f.read())
+
+    def stats(self):
+        return self.command("statistics")["arguments"]
+
+    def errors(self):
+        """What failed, oldest first, as "what: cause"."""
+        return ["%s: %s" % (e["what"], e["cause"]) for e in self.command("errors")["arguments"]["errors"]]
+
+    def wait_error(self, text, timeout=5):
+        wait_for("the error '%s'" % text, lambda: any(text in e for e in self.errors()), slack(timeout))
+
+    # --- the process -------------------------------------------------------------------------------------
+
+    def helper_pid(self):
+        """The privileged half."""
+        with open("/proc/%d/task/%d/children" % (self.proc.pid, self.proc.pid), encoding="utf-8") as f:
+            return int(f.read())
+
+    def n_fds(self):
+        return len(os.listdir("/proc/%d/fd" % self.proc.pid))
+
+    def cpu_seconds(self):
+        with open("/proc/%d/stat" % self.proc.pid, encoding="utf-8") as f:
+            v = f.read().rsplit(")", 1)[1].split()
+        return (int(v[11]) + int(v[12])) / os.sysconf("SC_CLK_TCK")
+
+    def pages(self):
+        """Of address space: an answer that is being sent has some of its own, so the least of a few looks."""
+        def look():
+            with open("/proc/%d/statm" % self.proc.pid, encoding="utf-8") as f:
+                return int(f.read().split()[0])
+        return min(look() for _ in range(10) if not time.sleep(0.005))
 
 
 class Configured:

@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * For lua_doc_test.py: prints every name that a rule file finds in a RESTRICTED state, one a line:
+ * globals and what is in them, modules, methods of objects. With arguments ("address.packed") it
+ * prints those that are not there.
+ */
+#include "script/script.h"
+
+#include <lauxlib.h>
+#include <stdio.h>
+#include <string.h>
+
+/* The table of methods of an object, if its class has one; nil if a function looks them up. */
+static int methods(lua_State *L)
+{
+	if (!luaL_getmetafield(L, 1, "__index") || !lua_istable(L, -1))
+		lua_pushnil(L);
+	return 1;
+}
+
+static const char names[] =
+        "local seen = {[_G] = true}\n"
+        "local function walk(prefix, t) seen[t] = true for k, v in pairs(t) do if type(k) == "
+        "'string' then\n"
+        " print(prefix .. k) if type(v) == 'table' and not seen[v] then walk(prefix .. k .. '.', "
+        "v) end end end end\n"
+        "walk('', _G)\n"
+        "local ipv4, re = require('protocol/ipv4'), require('regexp/pcre').re\n"
+        "for _, m in ipairs{'check', 'class', 'color', 'list', 'protocol/ipv4', 'regexp/pcre'} do\n"
+        " walk(m .. '.', require(m)) end\n"
+        "local C = require('class').class('c')\n"
+        "OBJECTS = {address = ipv4.addr(1), network = ipv4.network('1.0.0.0/8'), time = "
+        "haka.time(1), alert = haka.alert{},\n"
+        " policy = haka.policy.new('p'), regexp = re:compile('a'), sink = "
+        "re:compile('a'):create_sink(), set = re:set{'a'},\n"
+        " ['set sink'] = re:set{'a'}:create_sink(), group = haka.rule_group{on = "
+        "haka.events.started}, object = C:new()}\n"
+        "for kind, o in pairs(OBJECTS) do local m = haka.methods(o) if m then for k in pairs(m) do "
+        "print(kind .. ':' .. k) end end end\n";
+
+static const char probe[] =
+        "local kind, name = NAME:match('^(.-)[.:]([%w_]+)$')\n"
+        "if not OBJECTS[kind] or OBJECTS[kind][name] == nil then print(NAME) end\n";
+
+static bool quiet;
+
+static void print_line(void *ctx, struct span line)
+{
+	(void)ctx;
+	if (!quiet)
+		(void)printf("%.*s\n", (int)line.n, (const char *)line.p);
+}
+
+int main(int argc, char **argv)
+{
+	struct script_opts o = {.print = print_line};
+	struct script_error err = {0};
+	struct script *s;
+
+	quiet = argc > 1;
+	if (script_new(&o, &s) < 0 || script_haka_function(s, "methods", methods, NULL) < 0 ||
+	    script_run_text(s, "@names", span_str(names), &err) < 0) {
+		(void)fprintf(stderr, "%s\n", err.text);
+		return 1;
+	}
+	quiet = false;
+	for (int i = 1; i < argc; i++) {
+		lua_pushstring(script_lua(s), argv[i]);
+		lua_setglobal(script_lua(s), "NAME");
+		if (script_run_text(s, "@probe", span_str(probe), &err) < 0)
+			(void)fprintf(stderr, "%s\n", err.text);
+	}
+	script_free(s);
+	return 0;
+}
