@@ -21,6 +21,16 @@ struct gt {
 	struct frame last;
 };
 
+/* The usual options, with as little memory as tests need. */
+static inline void gt_opts(struct gate_opts *o)
+{
+	gate_opts_default(o);
+	o->flows.max_flows = 64;
+	o->max_held = 128;
+	o->max_streams = 8;
+	o->defrag.max_datagrams = 16;
+}
+
 static inline void gt_open(struct gt *t, struct gate_opts *o, enum gate_dissector d)
 {
 	assert_int_equal(frames_memory_open(FRAME_ETHERNET, &t->f), 0);

@@ -18,7 +18,7 @@ static int setup(void **state)
 	struct gate_opts o;
 
 	(void)state;
-	gate_opts_default(&o);
+	gt_opts(&o);
 	gt_open(&t, &o, DISSECT_UDP_CONNECTION);
 	return 0;
 }
@@ -35,7 +35,7 @@ static void reopen(bool pass_through, bool fail_open)
 	struct gate_opts o;
 
 	gt_close(&t);
-	gate_opts_default(&o);
+	gt_opts(&o);
 	o.pass_through = pass_through;
 	o.fail_open = fail_open;
 	o.defrag.timeout_ns = 10;
@@ -220,7 +220,7 @@ static void test_damage_stays(void **state)
 
 	(void)state;
 	gt_close(&t);
-	gate_opts_default(&o);
+	gt_opts(&o);
 	gt_open(&t, &o, DISSECT_UDP);
 	assert_int_equal(gate_listen(t.g, EVENT_UDP_receive_packet, write_ttl, ttl), 0);
 	gt_push(&t, buf, len, 1);

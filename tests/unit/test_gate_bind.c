@@ -32,7 +32,7 @@ static void open_with(bool pass_through, bool fail_open, uint64_t instructions)
 	struct script_opts so = {.print = say, .instructions = instructions};
 	struct gate_opts o;
 
-	gate_opts_default(&o);
+	gt_opts(&o);
 	o.pass_through = pass_through;
 	o.fail_open = fail_open;
 	gt_open(&t, &o, DISSECT_RAW);
