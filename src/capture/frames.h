@@ -26,6 +26,7 @@ enum frame_flag {
 	/* the TCP or UDP checksum is left to hardware: its field holds the pseudo header's sum, or nothing */
 	FRAME_CSUM_NOT_READY = 1,
 	FRAME_TRUNCATED = 2,	  /* the source holds less of it than was on the wire */
+	FRAME_WRITTEN = 4,	  /* set by its user: the octets lent were written to */
 };
 
 /* What the kernel leaves to hardware, and takes back from those that send (virtio's words). */
@@ -109,6 +110,18 @@ struct frames_link_opts {
 	int rcvbuf;			/* octets; 0: default */
 };
 int frames_link_open(const struct frames_link_opts *o, struct frames **ret, unsigned *ret_bad) must_check;
+
+/*
+ * Packets of netfilter queue number `queue` (the xt target NFQUEUE), IPv4 only. What is injected carries `mark`, so that
+ * the rules that fill the queue can let it pass. 0, or -errno: -EPERM without the right, -EBUSY if somebody else has
+ * the queue.
+ */
+struct frames_nfqueue_opts {
+	uint16_t queue;
+	uint32_t mark;
+	int rcvbuf;	/* octets; 0: default */
+};
+int frames_nfqueue_open(const struct frames_nfqueue_opts *o, struct frames **ret) must_check;
 
 /* The test double: frames pushed are received, frames accepted or injected are popped. */
 int frames_memory_open(enum frame_link link, struct frames **ret) must_check;

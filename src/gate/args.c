@@ -198,6 +198,8 @@ static int fits_together(struct gate_args *o, char *err, size_t cap)
 		why = "-w goes with -r";
 	else if (o->queue_rules && o->queue == GATE_NO_QUEUE)
 		why = "--queue-rules goes with -q";
+	else if (o->queue + o->workers - 1 > UINT16_MAX)
+		why = "-q and -j: queue numbers end at 65535";
 	else if (o->workers > 1 && o->in)
 		why = "-j goes with -i and -q: a file is read by one worker";
 	if (why)

@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "gate/bind.h"
 #include "gate/gate.h"
+#include "gate/queue_rules.h"
 #include "gate/rules.h"
 
 #include <errno.h>
@@ -21,7 +22,7 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
-enum { IDLE_MS = 100 };
+enum { IDLE_MS = 100, RCVBUF = 16 << 20 };
 
 struct live_worker {
 	struct live *live;
@@ -38,6 +39,8 @@ struct live {
 	int stop_fd;	/* readable: everybody ends */
 	_Atomic bool stop;
 	struct gate_rules rules;
+	struct queue_rules queue_rules;
+	bool has_rules;
 	unsigned n;
 	struct live_worker *workers;
 };
@@ -76,6 +79,20 @@ static void *work(void *arg)
 	return NULL;
 }
 
+static int open_queue(struct live *l, unsigned worker, struct frames **ret)
+{
+	struct frames_nfqueue_opts o = {
+		.queue = (uint16_t)(l->a->queue + worker),
+		.mark = QUEUE_MARK,
+		.rcvbuf = RCVBUF,
+	};
+	int r = frames_nfqueue_open(&o, ret);
+
+	if (r < 0)
+		(void)fprintf(stderr, "usher-gate: queue %u: %s\n", o.queue, usher_strerror(r));
+	return r;
+}
+
 static int open_source(struct live *l, unsigned worker, struct frames **ret)
 {
 	struct frames_link_opts o = {
@@ -84,11 +101,14 @@ static int open_source(struct live *l, unsigned worker, struct frames **ret)
 		.worker = worker,
 		.n_workers = l->n,
 		.group = (int)(getpid() & 0xfff) | 1,
-		.rcvbuf = 16 << 20,
+		.rcvbuf = RCVBUF,
 	};
 	unsigned bad = 0;
-	int r = frames_link_open(&o, ret, &bad);
+	int r;
 
+	if (l->a->queue != GATE_NO_QUEUE)
+		return open_queue(l, worker, ret);
+	r = frames_link_open(&o, ret, &bad);
 	if (r < 0)
 		(void)fprintf(stderr, "usher-gate: %s: %s\n", l->a->ifnames[bad], usher_strerror(r));
 	return r;
@@ -123,16 +143,20 @@ static int start(struct live *l, const struct gate_opts *o)
 		r = -pthread_create(&l->workers[i].thread, NULL, work, &l->workers[i]);
 		l->workers[i].runs = r == 0;
 	}
+	/* packets come to the queues when everybody is there to take them */
+	if (r == 0 && l->a->queue_rules) {
+		r = queue_rules_add(&l->queue_rules);
+		l->has_rules = r == 0;
+	}
 	return r;
 }
 
-static int wait_for_end(struct live *l, int signal_fd)
+static int wait_for_end(const struct live *l, int signal_fd)
 {
 	struct pollfd pfd[2] = {{.fd = signal_fd, .events = POLLIN}, {.fd = l->stop_fd, .events = POLLIN}};
 
 	while (poll(pfd, 2, -1) < 0 && errno == EINTR)
 		;
-	wake_all(l);
 	return 0;
 }
 
@@ -179,6 +203,8 @@ int gate_live(const struct gate_args *a, const struct gate_opts *o, struct gate_
 	int signal_fd = signals_open();
 	int code = 1;
 
+	l.queue_rules = (struct queue_rules){(uint16_t)a->queue, l.n, o->fail_open};
+
 	l.workers = calloc(l.n, sizeof(*l.workers));
 	if (gate_rules_init(&l.rules, a, o->log) == 0 && l.workers && l.stop_fd >= 0 && signal_fd >= 0 &&
 	    start(&l, o) == 0) {
@@ -186,6 +212,9 @@ int gate_live(const struct gate_args *a, const struct gate_opts *o, struct gate_
 			(void)fprintf(stderr, "usher-gate: started\n");
 		code = wait_for_end(&l, signal_fd);
 	}
+	/* nothing new comes; what is queued still gets its verdict */
+	if (l.has_rules)
+		queue_rules_remove(&l.queue_rules);
 	wake_all(&l);
 	if (l.workers)
 		code |= finish(&l, ret_sums);

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * The netfilter rules that send packets to our queues (--queue-rules): put in at the start, taken out at the end.
+ */
+#pragma once
+
+#include "base/attr.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* What we send ourselves carries this mark, and is not queued again. */
+enum { QUEUE_MARK = 0x757367 };
+
+struct queue_rules {
+	uint16_t first;
+	unsigned n;		/* queues first … first + n - 1; both directions of a flow come to the same */
+	bool bypass;		/* without a gate, packets pass */
+};
+
+/* 0, or -errno: the reason is on stderr, and nothing is left behind. */
+int queue_rules_add(const struct queue_rules *r) must_check;
+void queue_rules_remove(const struct queue_rules *r);
