@@ -16,7 +16,8 @@ sys.dont_write_bytecode = True
 from lib import runner  # noqa: E402
 
 TOOLS = ("ip", "ethtool", "mount", "umount", "prlimit", "unshare", "busybox", "dhclient", "dhcpcd", "dhcrelay",
-         "perfdhcp", "kea-dhcp4", "dhcpd", "dnsmasq", "sysctl", "valgrind", "chattr", "mkfs.ext4", "setpriv", "bash", "dash")
+         "perfdhcp", "kea-dhcp4", "dhcpd", "dnsmasq", "sysctl", "valgrind", "chattr", "mkfs.ext4", "setpriv", "bash", "dash",
+         "iptables-legacy", "ping")
 
 
 def main():

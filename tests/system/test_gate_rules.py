@@ -1,0 +1,175 @@
+# SPDX-License-Identifier: MPL-2.0
+"""Rules in Lua between real hosts: what they drop, change and break is what the hosts see."""
+
+import socket
+import threading
+
+from lib.gate import Gate, cable, router
+from lib.runner import test
+from lib.server import slack
+
+_TEXT = b"abcdefghijklmnopqrstuvwxyz0123456789" * 40 + b"\n"
+
+# Every `k` becomes `KKK`, both ways; each _EVERYth segment is lost on its way to the gate.
+_EDIT = """
+local n, every = 0, %d
+haka.rule{
+	on = haka.dissectors.tcp.events.receive_packet,
+	eval = function (pkt)
+		n = n + 1
+		if every > 0 and n %% every == 0 then pkt:drop() end
+	end
+}
+haka.rule{
+	on = haka.dissectors.tcp_connection.events.receive_data,
+	eval = function (flow, data, direction)
+		local text = data:asstring()
+		local new = text:gsub("k", "KKK")
+		if new ~= text then data:setstring(new) end
+	end
+}
+"""
+
+
+def _ping(ns, addr, *args, count=3):
+    """How many of count were answered."""
+    out = ns.run("ping", "-c", count, "-i", "0.1", "-W", "1", *args, addr, check=False, timeout=slack(20))
+    return int(out.split(" received")[0].rsplit(" ", 1)[1]) if " received" in out else 0
+
+
+class _Sink(threading.Thread):
+    """Reads one connection to its end and says goodbye."""
+
+    def __init__(self, ns, addr, port):
+        super().__init__(daemon=True)
+        with ns:
+            self.listener = socket.create_server((addr, port))
+        self.got = bytearray()
+        self.start()
+
+    def run(self):
+        c, _ = self.listener.accept()
+        with c:
+            while True:
+                data = c.recv(65536)
+                if not data:
+                    break
+                self.got += data
+            c.sendall(b"thanks, ok")
+
+
+def _transfer(a, b, size):
+    """a sends size octets to b: what b got, and what a was told."""
+    sink = _Sink(b, "10.70.0.2", 9000)
+    with a:
+        s = socket.socket()
+    s.settimeout(slack(60))
+    with s:
+        s.connect(("10.70.0.2", 9000))
+        s.sendall(_TEXT * (size // len(_TEXT)))
+        s.shutdown(socket.SHUT_WR)
+        told = b""
+        while True:
+            data = s.recv(100)
+            if not data:
+                break
+            told += data
+    sink.join(slack(10))
+    return bytes(sink.got), told
+
+
+@test(timeout=120, tags=("asan",), cases={"whole": (0, True, 2000000), "cut": (0, False, 1000000), "lossy": (37, True, 300000),
+                          "lossy_cut": (37, False, 300000)})
+def test_gate_changes_a_stream(t, arg):
+    """A stream grows on its way; segments are lost and come again; both ends agree on what was said."""
+    every, offload, size = arg
+    a, b, g = cable(t, offload)
+    gate = Gate(t, g, _EDIT % every).start("-i", "ga", "-i", "gb")
+    got, told = _transfer(a, b, size)
+    want = (_TEXT * (size // len(_TEXT))).replace(b"k", b"KKK")
+    assert got == want, "got %d octets, expected %d" % (len(got), len(want))
+    assert told == b"thanKKKs, oKKK", told
+    s = gate.end()
+    assert s["modified"] > 0 and (s["drops"].get("drop-rule", 0) > 0) == (every > 0), s
+
+
+@test(tags=("asan",))
+def test_gate_rule_verdicts(t):
+    """Dropped by address, dropped by content, changed; a failing rule and an endless one cost their packets only."""
+    a, b, g = cable(t)
+    gate = Gate(t, g, """
+local ipv4 = require('protocol/ipv4')
+local icmp = haka.dissectors.icmp.events.receive_packet
+haka.rule{ on = icmp, when = {len = 14 + 20 + 8 + 100}, eval = function (p) p:drop() end }
+haka.rule{ on = icmp, when = {len = 14 + 20 + 8 + 101}, eval = function (p) error("on purpose") end }
+haka.rule{ on = icmp, when = {len = 14 + 20 + 8 + 102}, eval = function (p) while true do end end }
+haka.rule{ on = haka.dissectors.ipv4.events.receive_packet, when = {dst = ipv4.addr("10.70.0.9")},
+	eval = function (p) p.dst = ipv4.addr("10.70.0.2") end }
+""").start("-i", "ga", "-i", "gb", "--instructions", "100000")
+    assert _ping(a, "10.70.0.2") == 3
+    for size in (100, 101, 102):
+        assert _ping(a, "10.70.0.2", "-s", size, count=2) == 0, size
+        assert _ping(a, "10.70.0.2", count=1) == 1
+    s = gate.end()
+    assert s["drops"]["drop-rule"] == 2 and s["drops"]["drop-rule-failed"] == 4, s
+    assert "on purpose" in gate.said() and ".lua:" in gate.said(), gate.said()
+
+
+@test()
+def test_gate_ends_and_begins(t):
+    """Without a gate nothing passes; a new one takes up what is there if it is told to."""
+    a, b, g = cable(t)
+    gate = Gate(t, g).start("-i", "ga", "-i", "gb")
+    assert _ping(a, "10.70.0.2", count=1) == 1
+    gate.kill()
+    assert _ping(a, "10.70.0.2", count=1) == 0
+    gate = Gate(t, g, name="gate2").start("-i", "ga", "-i", "gb", "-j", "2")
+    assert _ping(a, "10.70.0.2", count=1) == 1
+    gate.end()
+
+
+@test(tags=("asan",))
+def test_gate_bad_start(t):
+    """What is wrong is said, with file and line, and nothing starts."""
+    g = t.lab.ns("gate")
+    for rules, args, why in (("local x = \n", ("-i", "lo"), "gate.lua:"),
+                             ("haka.rule{ on = haka.dissectors.udp.events.nothing, eval = print }", ("-i", "lo"), "nothing"),
+                             ("", ("-i", "nosuch0"), "nosuch0"), ("", ("-i", "lo", "-q", "1"), "only one of"),
+                             ("", ("-r", "/nonexistent.pcap"), "/nonexistent.pcap"), ("", ("-j", "0", "-i", "lo"), "--workers")):
+        gate = Gate(t, g, rules)
+        p = g.run(gate.binary, gate.rules, *args, check=False)
+        assert why in p, "%s: %s" % (args, p)
+
+
+@test(tags=("asan",))
+def test_gate_queue(t):
+    """netfilter's queues: rules set up and removed, packets dropped and changed, two workers."""
+    a, b, g = router(t)
+    gate = Gate(t, g, """
+haka.rule{ on = haka.dissectors.udp.events.receive_packet, when = {dstport = 5001}, eval = function (p) p:drop() end }
+haka.rule{ on = haka.dissectors.udp.events.receive_packet, when = {dstport = 5002},
+	eval = function (p) p.payload:setstring("changed to something longer") end }
+""").start("-q", "40", "-j", "2", "--queue-rules")
+    assert _ping(a, "10.71.0.2") == 3
+    with b:
+        r = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        r2 = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    r.bind(("", 5001))
+    r2.bind(("", 5002))
+    r.settimeout(slack(0.5))
+    r2.settimeout(slack(5))
+    with a:
+        s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    s.sendto(b"to be dropped", ("10.71.0.2", 5001))
+    s.sendto(b"short", ("10.71.0.2", 5002))
+    assert r2.recv(100) == b"changed to something longer"
+    try:
+        assert not r.recv(100), "was not dropped"
+    except socket.timeout:
+        pass
+    rules = g.run("iptables-legacy", "-t", "raw", "-S")
+    assert rules.count("NFQUEUE") == 2, rules
+    summary = gate.end()
+    assert summary["drops"] == {"drop-rule": 1} and summary["modified"] == 1, summary
+    assert "NFQUEUE" not in g.run("iptables-legacy", "-t", "raw", "-S")
+    assert _ping(a, "10.71.0.2") == 3
