@@ -209,7 +209,7 @@ static int fits_together(struct gate_args *o, char *err, size_t cap)
 
 int gate_args_parse(int argc, char **argv, struct gate_args *ret, char *err, size_t err_cap)
 {
-	struct gate_args o = {.queue = GATE_NO_QUEUE, .workers = 1, .max_flows = 1 << 20, .max_held = 8192, .instructions = 10000000, .memory_mb = 64};
+	struct gate_args o = {.queue = GATE_NO_QUEUE, .workers = 1, .max_flows = 1 << 20, .max_held = 8192, .instructions = 10000000, .memory_mb = 64, .socket = GATE_SOCKET};
 	struct option longs[N_ARGS + 1];
 	char letters[LETTERS_LEN];
 	int c;

@@ -10,6 +10,7 @@
 #include <stdio.h>
 
 enum { GATE_NO_QUEUE = -1 };
+#define GATE_SOCKET "/run/usher/gate.sock"
 
 struct gate_args {
 	const char *rules;	/* NULL: none */
@@ -19,6 +20,7 @@ struct gate_args {
 	int64_t queue;		/* GATE_NO_QUEUE: none */
 	bool queue_rules;
 	bool pass_through, fail_open, ignore_checksums, midstream, trusted, json, quiet, debug;
+	const char *socket;	/* "none": without */
 	const char *alert;	/* NULL: standard output */
 	unsigned alert_format;	/* pretty, oneline, json */
 	int64_t instructions, memory_mb;

@@ -1,85 +1,64 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Workers share nothing but the wish to stop. All sources are open before the first packet is read, so
- * that the kernel deals flows to all of them from the start.
+ * The main thread of a live gate: workers, signals, the control channel. All sources are open before the first packet
+ * is read, so that the kernel deals flows to all workers from the start.
  */
 #include "gate/live.h"
 
-#include "base/clock.h"
 #include "base/error.h"
-#include "gate/bind.h"
+#include "control/channel.h"
 #include "gate/gate.h"
 #include "gate/queue_rules.h"
 #include "gate/rules.h"
+#include "gate/worker.h"
+#include "runtime/loop.h"
 
 #include <errno.h>
-#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
-#include <stdatomic.h>
 #include <stdlib.h>
+#include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/signalfd.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
-enum { IDLE_MS = 100, RCVBUF = 16 << 20 };
-
-struct live_worker {
-	struct live *live;
-	struct frames *frames;
-	struct gate *g;
-	struct gate_bind *bind;
-	pthread_t thread;
-	bool runs;
-	int broken;	/* -errno of its source */
-};
+enum { RCVBUF = 16 << 20, SOCKET_MODE = 0600, DIR_MODE = 0755 };
 
 struct live {
 	const struct gate_args *a;
+	const struct gate_opts *opts;
 	int stop_fd;	/* readable: everybody ends */
-	_Atomic bool stop;
+	int signal_fd;
+	struct loop *loop;
+	struct loop_source *stop_source, *signal_source;
+	struct channel *channel;
+	struct gate_commands commands;
 	struct gate_rules rules;
 	struct queue_rules queue_rules;
 	bool has_rules;
 	unsigned n;
-	struct live_worker *workers;
+	struct gate_worker **workers;
 };
 
-static void wake_all(struct live *l)
+static void stop(void *ctx)
 {
+	struct live *l = ctx;
 	uint64_t one = 1;
 
-	atomic_store(&l->stop, true);
 	(void)!write(l->stop_fd, &one, sizeof(one));
 }
 
-static void *work(void *arg)
+static bool ask(void *ctx, unsigned i, gate_worker_fn fn, void *arg)
 {
-	struct live_worker *w = arg;
-	struct pollfd pfd[2] = {
-		{.fd = frames_fd(w->frames), .events = POLLIN},
-		{.fd = w->live->stop_fd, .events = POLLIN},
-	};
+	struct live *l = ctx;
 
-	while (!atomic_load_explicit(&w->live->stop, memory_order_relaxed)) {
-		int r = gate_turn(w->g);
-
-		if (r < 0) {
-			w->broken = r;
-			wake_all(w->live);
-			break;
-		}
-		if (r > 0)
-			continue;
-		/* time-outs go on while nothing comes */
-		if (poll(pfd, 2, IDLE_MS) <= 0)
-			gate_tick(w->g, clock_wall_ns(&clock_system));
-	}
-	gate_release_held(w->g);
-	return NULL;
+	return gate_worker_ask(l->workers[i], fn, arg);
 }
 
-static int open_queue(struct live *l, unsigned worker, struct frames **ret)
+/* --- Sources ---------------------------------------------------------------------------------------------- */
+
+static int open_queue(const struct live *l, unsigned worker, struct frames **ret)
 {
 	struct frames_nfqueue_opts o = {
 		.queue = (uint16_t)(l->a->queue + worker),
@@ -93,7 +72,7 @@ static int open_queue(struct live *l, unsigned worker, struct frames **ret)
 	return r;
 }
 
-static int open_source(struct live *l, unsigned worker, struct frames **ret)
+static int open_links(const struct live *l, unsigned worker, struct frames **ret)
 {
 	struct frames_link_opts o = {
 		.ifnames = l->a->ifnames,
@@ -104,45 +83,36 @@ static int open_source(struct live *l, unsigned worker, struct frames **ret)
 		.rcvbuf = RCVBUF,
 	};
 	unsigned bad = 0;
-	int r;
+	int r = frames_link_open(&o, ret, &bad);
 
-	if (l->a->queue != GATE_NO_QUEUE)
-		return open_queue(l, worker, ret);
-	r = frames_link_open(&o, ret, &bad);
 	if (r < 0)
 		(void)fprintf(stderr, "usher-gate: %s: %s\n", l->a->ifnames[bad], usher_strerror(r));
 	return r;
 }
 
-static int worker_open(struct live *l, unsigned i, const struct gate_opts *opts)
+static int open_worker(struct live *l, unsigned i)
 {
-	struct live_worker *w = &l->workers[i];
-	struct gate_opts o = *opts;
-	int r;
+	struct gate_worker_opts o = {
+		.number = i,
+		.gate = l->opts,
+		.rules = &l->rules,
+		.stop_fd = l->stop_fd,
+		.broken = stop,
+		.ctx = l,
+	};
+	int r = l->a->queue != GATE_NO_QUEUE ? open_queue(l, i, &o.frames) : open_links(l, i, &o.frames);
 
-	w->live = l;
-	r = open_source(l, i, &w->frames);
-	if (r < 0)
-		return r;
-	o.frames = w->frames;
-	r = gate_new(&o, &w->g);
-	if (r < 0) {
-		(void)fprintf(stderr, "usher-gate: worker %u: %s\n", i, usher_strerror(r));
-		return r;
-	}
-	return gate_rules_load(&l->rules, w->g, i, &w->bind);
+	return r < 0 ? r : gate_worker_new(&o, &l->workers[i]);
 }
 
-static int start(struct live *l, const struct gate_opts *o)
+static int start(struct live *l)
 {
 	int r = 0;
 
 	for (unsigned i = 0; i < l->n && r == 0; i++)
-		r = worker_open(l, i, o);
-	for (unsigned i = 0; i < l->n && r == 0; i++) {
-		r = -pthread_create(&l->workers[i].thread, NULL, work, &l->workers[i]);
-		l->workers[i].runs = r == 0;
-	}
+		r = open_worker(l, i);
+	for (unsigned i = 0; i < l->n && r == 0; i++)
+		r = gate_worker_start(l->workers[i]);
 	/* packets come to the queues when everybody is there to take them */
 	if (r == 0 && l->a->queue_rules) {
 		r = queue_rules_add(&l->queue_rules);
@@ -151,40 +121,17 @@ static int start(struct live *l, const struct gate_opts *o)
 	return r;
 }
 
-static int wait_for_end(const struct live *l, int signal_fd)
-{
-	struct pollfd pfd[2] = {{.fd = signal_fd, .events = POLLIN}, {.fd = l->stop_fd, .events = POLLIN}};
+/* --- The main loop ------------------------------------------------------------------------------------------- */
 
-	while (poll(pfd, 2, -1) < 0 && errno == EINTR)
-		;
-	return 0;
+static void on_end(void *ctx, uint32_t events)
+{
+	struct live *l = ctx;
+
+	(void)events;
+	loop_stop(l->loop);
 }
 
-static int finish(struct live *l, struct gate_sums *sums)
-{
-	int code = 0;
-
-	for (unsigned i = 0; i < l->n; i++) {
-		struct live_worker *w = &l->workers[i];
-
-		if (w->runs)
-			(void)pthread_join(w->thread, NULL);
-		if (w->broken) {
-			(void)fprintf(stderr, "usher-gate: worker %u: %s\n", i, usher_strerror(w->broken));
-			code = 1;
-		}
-		if (w->g) {
-			gate_sums_gate(sums, w->g);
-			gate_sums_frames(sums, w->frames);
-		}
-		gate_bind_free(w->bind);
-		gate_free(w->g);
-		frames_close(w->frames);
-	}
-	return code;
-}
-
-static int signals_open(void)
+static int open_signals(struct live *l)
 {
 	sigset_t set;
 
@@ -192,37 +139,122 @@ static int signals_open(void)
 	(void)sigaddset(&set, SIGTERM);
 	(void)sigaddset(&set, SIGINT);
 	(void)signal(SIGPIPE, SIG_IGN);
+	/* before the workers are there: they inherit it */
 	if (pthread_sigmask(SIG_BLOCK, &set, NULL) != 0)
-		return -1;
-	return signalfd(-1, &set, SFD_CLOEXEC);
+		return -EINVAL;
+	l->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	l->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	return l->signal_fd < 0 || l->stop_fd < 0 ? -errno : 0;
+}
+
+static int open_loop(struct live *l)
+{
+	int r = open_signals(l);
+
+	if (r == 0)
+		r = loop_new(&l->loop);
+	if (r == 0)
+		r = loop_add(l->loop, l->signal_fd, EPOLLIN, on_end, l, &l->signal_source);
+	if (r == 0)
+		r = loop_add(l->loop, l->stop_fd, EPOLLIN, on_end, l, &l->stop_source);
+	if (r < 0)
+		(void)fprintf(stderr, "usher-gate: %s\n", usher_strerror(r));
+	return r;
+}
+
+static int open_channel(struct live *l)
+{
+	struct channel_opts o = {
+		.path = l->a->socket,
+		.mode = SOCKET_MODE,
+		.log = l->opts->log,
+		.handle = gate_command,
+		.ctx = &l->commands,
+	};
+	int r;
+
+	if (strcmp(o.path, "none") == 0)
+		return 0;
+	if (strcmp(o.path, GATE_SOCKET) == 0)
+		(void)mkdir("/run/usher", DIR_MODE);
+	r = channel_open(l->loop, &o, &l->channel);
+	if (r < 0)
+		(void)fprintf(stderr, "usher-gate: --socket: %s: %s\n", o.path, usher_strerror(r));
+	return r;
+}
+
+static int begin(struct live *l)
+{
+	int r = open_loop(l);
+
+	if (r == 0)
+		r = gate_rules_init(&l->rules, l->a, l->opts->log);
+	l->commands = (struct gate_commands){l->n, ask, stop, l, l->rules.ring};
+	if (r == 0)
+		r = start(l);
+	if (r == 0)
+		r = open_channel(l);
+	return r;
+}
+
+static int finish(struct live *l, struct gate_sums *sums)
+{
+	int code = 0;
+
+	/* nothing new comes; what is queued still gets its verdict */
+	if (l->has_rules)
+		queue_rules_remove(&l->queue_rules);
+	channel_close(l->channel);
+	if (l->stop_fd >= 0)
+		stop(l);
+	for (unsigned i = 0; i < l->n; i++) {
+		int broken = l->workers[i] ? gate_worker_join(l->workers[i]) : 0;
+
+		if (broken) {
+			(void)fprintf(stderr, "usher-gate: worker %u: %s\n", i, usher_strerror(broken));
+			code = 1;
+		}
+		if (l->workers[i])
+			(void)gate_worker_ask(l->workers[i], gate_sums_worker, sums);
+		gate_worker_free(l->workers[i]);
+	}
+	return code;
+}
+
+static void close_loop(struct live *l)
+{
+	loop_remove(l->signal_source);
+	loop_remove(l->stop_source);
+	if (l->loop)
+		loop_free(l->loop);
+	if (l->signal_fd >= 0)
+		(void)close(l->signal_fd);
+	if (l->stop_fd >= 0)
+		(void)close(l->stop_fd);
 }
 
 int gate_live(const struct gate_args *a, const struct gate_opts *o, struct gate_sums *ret_sums)
 {
-	struct live l = {.a = a, .n = (unsigned)a->workers, .stop_fd = eventfd(0, EFD_CLOEXEC)};
-	int signal_fd = signals_open();
+	struct live l = {
+		.a = a,
+		.opts = o,
+		.stop_fd = -1,
+		.signal_fd = -1,
+		.n = (unsigned)a->workers,
+		.queue_rules = {(uint16_t)a->queue, (unsigned)a->workers, o->fail_open},
+	};
 	int code = 1;
 
-	l.queue_rules = (struct queue_rules){(uint16_t)a->queue, l.n, o->fail_open};
-
 	l.workers = calloc(l.n, sizeof(*l.workers));
-	if (gate_rules_init(&l.rules, a, o->log) == 0 && l.workers && l.stop_fd >= 0 && signal_fd >= 0 &&
-	    start(&l, o) == 0) {
+	if (l.workers && begin(&l) == 0) {
 		if (!a->quiet)
 			(void)fprintf(stderr, "usher-gate: started\n");
-		code = wait_for_end(&l, signal_fd);
+		code = loop_run(l.loop) < 0;
 	}
-	/* nothing new comes; what is queued still gets its verdict */
-	if (l.has_rules)
-		queue_rules_remove(&l.queue_rules);
-	wake_all(&l);
 	if (l.workers)
 		code |= finish(&l, ret_sums);
 	gate_rules_fini(&l.rules);
 	free(l.workers);
-	if (l.stop_fd >= 0)
-		(void)close(l.stop_fd);
-	if (signal_fd >= 0)
-		(void)close(signal_fd);
+	close_loop(&l);
 	return code;
 }

@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "gate/bind.h"
+#include "gate/command.h"
 #include "gate/gate.h"
 #include "script/alert.h"
 
@@ -18,6 +19,9 @@ int gate_rules_init(struct gate_rules *r, const struct gate_args *a, struct log 
 	int e;
 
 	*r = (struct gate_rules){.args = a, .log = log};
+	e = alert_ring_new(&r->ring);
+	if (e < 0)
+		return e;
 	if (path && strcmp(path, "syslog") == 0) {
 		r->syslog = true;
 		return 0;
@@ -32,6 +36,8 @@ int gate_rules_init(struct gate_rules *r, const struct gate_args *a, struct log 
 
 void gate_rules_fini(struct gate_rules *r)
 {
+	alert_ring_free(r->ring);
+	r->ring = NULL;
 	alert_file_close(r->alerts);
 	r->alerts = NULL;
 }
@@ -39,8 +45,10 @@ void gate_rules_fini(struct gate_rules *r)
 static int add_sinks(struct gate_rules *r, struct script *s)
 {
 	struct script_alert_sink sink = r->syslog ? alert_syslog_sink() : alert_file_sink(r->alerts);
+	struct script_alert_sink ring = alert_ring_sink(r->ring);
+	int e = script_alert_sink(s, &ring);
 
-	return script_alert_sink(s, &sink);
+	return e < 0 ? e : script_alert_sink(s, &sink);
 }
 
 int gate_rules_load(struct gate_rules *r, struct gate *g, unsigned worker, struct gate_bind **ret)

@@ -7,6 +7,7 @@
 #include "gate/args.h"
 
 struct alert_file;
+struct alert_ring;
 struct gate;
 struct gate_bind;
 struct log;
@@ -16,6 +17,7 @@ struct gate_rules {
 	struct log *log;
 	struct alert_file *alerts;	/* shared by all workers; NULL: none are asked for */
 	bool syslog;
+	struct alert_ring *ring;	/* the last ones, for the control channel */
 };
 
 /* Opens where alerts go. 0, or negative: said on stderr. */

@@ -4,6 +4,8 @@
  */
 #include "gate/summary.h"
 
+#include "gate/command.h"
+
 void gate_sums_frames(struct gate_sums *s, const struct frames *f)
 {
 	struct frames_stats fs;
@@ -35,6 +37,12 @@ void gate_sums_gate(struct gate_sums *s, struct gate *g)
 	s->flows.added += ls.added;
 	s->flows.evicted += ls.evicted;
 	s->flows.expired += ls.expired;
+}
+
+void gate_sums_worker(void *sums, const struct gate_worker_view *v)
+{
+	gate_sums_gate(sums, v->g);
+	gate_sums_frames(sums, v->frames);
 }
 
 static void print_json(const struct gate_sums *s, double seconds, FILE *to)

@@ -9,6 +9,8 @@
 
 #include <stdio.h>
 
+struct gate_worker_view;
+
 struct gate_sums {
 	struct gate_counters gate;
 	struct frames_stats frames;
@@ -18,5 +20,7 @@ struct gate_sums {
 /* Adds what an engine, or a source, counted. */
 void gate_sums_gate(struct gate_sums *s, struct gate *g);
 void gate_sums_frames(struct gate_sums *s, const struct frames *f);
+/* Both, of a worker: a gate_worker_fn. */
+void gate_sums_worker(void *sums, const struct gate_worker_view *v);
 /* seconds: of the CPU; 0: leave speed out. */
 void gate_sums_print(const struct gate_sums *s, double seconds, bool json, FILE *to);

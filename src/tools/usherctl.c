@@ -19,7 +19,7 @@
 #include <sys/un.h>
 
 static const char usage[] =
-	"usage: usherctl [server|client] [-s SOCKET] [--json] COMMAND [ARGUMENTS]\n"
+	"usage: usherctl [server|client|gate] [-s SOCKET] [--json] COMMAND [ARGUMENTS]\n"
 	"\n"
 	"ARGUMENTS is a JSON map, or name=value words:\n"
 	"  usherctl -s /run/kea/kea4-ctrl-socket lease4-get ip-address=192.0.2.10\n"
@@ -28,7 +28,8 @@ static const char usage[] =
 	"  usherctl client transition RENEWING\n"
 	"\n"
 	"  -s, --socket PATH  the command channel (else $USHER_CONTROL_SOCKET, else\n"
-	"                     /run/kea/kea4-ctrl-socket; of a client /run/usher/client-eth0.sock)\n"
+	"                     /run/kea/kea4-ctrl-socket; of a client /run/usher/client-eth0.sock, of a\n"
+	"                     gate /run/usher/gate.sock)\n"
 	"  -i, --interface I  the client of this interface\n"
 	"  -j, --json         the answer as it came\n"
 	"  -t, --timeout S    seconds to wait (10)\n"
@@ -37,7 +38,7 @@ static const char usage[] =
 struct ctl {
 	const char *socket;
 	char path[sizeof(((const struct sockaddr_un *)0)->sun_path)];	/* of a client's interface */
-	bool client;
+	bool client, gate;
 	const char *command;
 	bool json;
 	int timeout;
@@ -236,9 +237,10 @@ static int call(struct ctl *c, struct json *args)
 /* A word that names the program to talk to. True: it was one. */
 static bool take_program(struct ctl *c, const char *word)
 {
-	if (!word || (strcmp(word, "server") != 0 && strcmp(word, "client") != 0))
+	if (!word || (strcmp(word, "server") != 0 && strcmp(word, "client") != 0 && strcmp(word, "gate") != 0))
 		return false;
 	c->client = word[0] == 'c';
+	c->gate = word[0] == 'g';
 	return true;
 }
 
@@ -248,6 +250,8 @@ static const char *default_socket(struct ctl *c, const char *iface)
 
 	if (env && env[0] && !iface)
 		return env;
+	if (c->gate)
+		return "/run/usher/gate.sock";
 	if (!c->client)
 		return "/run/kea/kea4-ctrl-socket";
 	(void)snprintf(c->path, sizeof(c->path), "/run/usher/client-%s.sock", iface ? iface : "eth0");

@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: MPL-2.0
 """Rules in Lua between real hosts: what they drop, change and break is what the hosts see."""
 
+import os
 import socket
 import threading
 
 from lib.gate import Gate, cable, router
+from lib.netns import sh
 from lib.runner import test
 from lib.server import slack
 
@@ -173,3 +175,35 @@ haka.rule{ on = haka.dissectors.udp.events.receive_packet, when = {dstport = 500
     assert summary["drops"] == {"drop-rule": 1} and summary["modified"] == 1, summary
     assert "NFQUEUE" not in g.run("iptables-legacy", "-t", "raw", "-S")
     assert _ping(a, "10.71.0.2") == 3
+
+
+@test(tags=("asan", "tsan"))
+def test_gate_control(t):
+    """usherctl gate: statistics, flows, rules, alerts; while traffic runs through two workers."""
+    a, _, g = cable(t)
+    gate = Gate(t, g, """
+haka.rule{ name = "greeting", on = haka.dissectors.udp_connection.events.new_connection, eval = function (flow, pkt)
+	haka.alert{ description = "a flow", severity = "low", sources = { haka.alert.address(flow.srcip) } }
+end }
+haka.rule{ on = haka.dissectors.icmp.events.receive_packet, when = {len = 1}, eval = function () end }
+""").start("-i", "ga", "-i", "gb", "-j", "2")
+    with a:
+        s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    for port in (5001, 5002, 5002):
+        s.sendto(b"hello", ("10.70.0.2", port))
+    assert _ping(a, "10.70.0.2") == 3
+    st = gate.ctl("statistics")
+    assert st["flows"] == 2 and st["accepted"] >= 9 and st["dissectors"]["icmp"] >= 6, st
+    flows = gate.ctl("flows")["flows"]
+    assert sorted((f["server"], f["packets-up"]) for f in flows) == [("10.70.0.2:5001", 1), ("10.70.0.2:5002", 2)], flows
+    assert len(gate.ctl("flows", "limit=1")["flows"]) == 1
+    assert gate.ctl("flows", "address=192.0.2.1")["flows"] == []
+    rules = gate.ctl("rules")["rules"]
+    assert rules[0]["name"] == "greeting" and rules[0]["calls"] == 2 and ":2" in rules[0]["where"], rules
+    assert rules[1]["calls"] == 0 and rules[1]["skipped"] >= 6, rules
+    alerts = gate.ctl("alerts")
+    assert alerts["total"] == 2 and alerts["alerts"][0]["description"] == "a flow", alerts
+    for bad in (("flows", "limit=0"), ("flows", "address=x"), ("nonsense",)):
+        out = sh(os.path.join(os.path.dirname(gate.binary), "usherctl"), "gate", "-s", gate.socket, *bad, check=False)
+        assert "expected" in out or "no command" in out, out
+    assert gate.end()["packets"] >= 9

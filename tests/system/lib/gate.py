@@ -6,7 +6,7 @@ import os
 import signal
 import subprocess
 
-from lib.netns import wait_for
+from lib.netns import sh, wait_for
 from lib.server import slack
 
 
@@ -18,6 +18,7 @@ class Gate:
         self.binary = os.path.join(os.path.dirname(t.binary), "usher-gate")
         self.log_path = t.lab.path(name + ".log")
         self.out_path = t.lab.path(name + ".out")
+        self.socket = t.lab.path(name + ".sock")
         self.rules = None
         self.proc = None
         if rules is not None:
@@ -27,7 +28,7 @@ class Gate:
 
     def start(self, *args):
         cmd = [self.binary, *([self.rules] if self.rules else []), "--json", "--alert", self.t.lab.path(self.name + ".alerts"),
-               *args]
+               "--socket", self.socket, *args]
         with open(self.log_path, "ab") as log, open(self.out_path, "wb") as out:
             self.proc = self.t.lab.popen(self.ns, cmd, stdin=subprocess.DEVNULL, stdout=out, stderr=log)
         wait_for("the gate to start", lambda: "started" in self.log() or self.proc.poll() is not None, slack(10))
@@ -41,6 +42,13 @@ class Gate:
     def said(self):
         with open(self.out_path, encoding="utf-8", errors="replace") as f:
             return f.read()
+
+    def ctl(self, command, *words):
+        """usherctl gate: the answer's arguments."""
+        out = sh(os.path.join(os.path.dirname(self.binary), "usherctl"), "gate", "-s", self.socket, "--json", command, *words)
+        answer = json.loads(out)
+        assert answer["result"] == 0, answer
+        return answer["arguments"]
 
     def end(self):
         """Asks it to end; its summary."""

@@ -1,0 +1,316 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * Commands by their table. Bounded answers: at most so many flows and alerts.
+ */
+#include "gate/command.h"
+
+#include "base/clock.h"
+#include "base/ip.h"
+#include "config/json.h"
+#include "control/channel.h"
+#include "gate/bind.h"
+#include "gate/gate.h"
+#include "gate/summary.h"
+#include "gate/tcp_conn.h"
+#include "script/alert.h"
+#include "script/event.h"
+#include "wire/ipv4.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+
+enum { LIMIT = 100, LIMIT_MAX = 10000, RULES_MAX = 256, RING = 256 };
+
+/* --- The last alerts -------------------------------------------------------------------------------------- */
+
+struct alert_ring {
+	pthread_mutex_t lock;
+	char *text[RING];	/* one line of JSON each */
+	uint64_t n;		/* ever */
+};
+
+int alert_ring_new(struct alert_ring **ret)
+{
+	struct alert_ring *r = calloc(1, sizeof(*r));
+
+	if (!r)
+		return -ENOMEM;
+	(void)pthread_mutex_init(&r->lock, NULL);
+	*ret = r;
+	return 0;
+}
+
+void alert_ring_free(struct alert_ring *r)
+{
+	if (!r)
+		return;
+	for (size_t i = 0; i < RING; i++)
+		free(r->text[i]);
+	(void)pthread_mutex_destroy(&r->lock);
+	free(r);
+}
+
+static void ring_write(void *ctx, const struct script_alert *a)
+{
+	struct alert_ring *r = ctx;
+	struct buf b;
+	char *text;
+
+	buf_init(&b);
+	alert_text(a, ALERT_JSON, &b);
+	text = buf_take(&b);
+	if (!text)
+		return;
+	(void)pthread_mutex_lock(&r->lock);
+	free(r->text[r->n % RING]);
+	r->text[r->n++ % RING] = text;
+	(void)pthread_mutex_unlock(&r->lock);
+}
+
+struct script_alert_sink alert_ring_sink(struct alert_ring *r)
+{
+	return (struct script_alert_sink){ring_write, r};
+}
+
+/* --- Commands ------------------------------------------------------------------------------------------------ */
+
+struct call {
+	const struct gate_commands *c;
+	const struct json *args;	/* NULL: none */
+	struct arena *a;
+};
+
+static struct json *done(const struct call *k, struct json *args, uint64_t n, const char *what)
+{
+	struct json *m = control_answer(k->a, CONTROL_OK, "%llu %s", (unsigned long long)n, what);
+
+	(void)json_add(k->a, m, "arguments", args);
+	return m;
+}
+
+/* The argument `limit`. False: it is none, and *ret_answer says so. */
+static bool limit_of(const struct call *k, uint32_t *ret, struct json **ret_answer)
+{
+	const struct json *v = k->args ? json_get(k->args, "limit") : NULL;
+
+	*ret = LIMIT;
+	if (!v)
+		return true;
+	if (v->type == JSON_INT && v->i >= 1 && v->i <= LIMIT_MAX) {
+		*ret = (uint32_t)v->i;
+		return true;
+	}
+	*ret_answer = control_answer(k->a, CONTROL_ERROR, "'limit': expected a number from 1 to %d", LIMIT_MAX);
+	return false;
+}
+
+static struct json *no_answer(const struct call *k, unsigned worker)
+{
+	return control_answer(k->a, CONTROL_ERROR, "worker %u does not answer", worker);
+}
+
+static void put(const struct call *k, struct json *to, const char *name, uint64_t v)
+{
+	(void)json_add(k->a, to, name, json_int(k->a, (int64_t)v));
+}
+
+static struct json *command_statistics(const struct call *k)
+{
+	struct json *m = json_map(k->a), *drops, *seen;
+	struct gate_sums s = {0};
+
+	for (unsigned i = 0; i < k->c->n_workers; i++)
+		if (!k->c->ask(k->c->ctx, i, gate_sums_worker, &s))
+			return no_answer(k, i);
+	put(k, m, "packets", s.gate.packets);
+	put(k, m, "octets", s.frames.octets);
+	put(k, m, "accepted", s.gate.accepted);
+	put(k, m, "modified", s.gate.modified);
+	put(k, m, "dropped", s.gate.dropped);
+	put(k, m, "held", s.gate.held);
+	put(k, m, "injected", s.frames.injected);
+	put(k, m, "failed-open", s.gate.failed_open);
+	put(k, m, "send-errors", s.frames.send_errors);
+	put(k, m, "source-drops", s.frames.source_drops);
+	put(k, m, "flows", s.flows.live);
+	put(k, m, "flows-added", s.flows.added);
+	put(k, m, "flows-expired", s.flows.expired);
+	put(k, m, "flows-evicted", s.flows.evicted);
+	drops = json_add(k->a, m, "drops", json_map(k->a));
+	for (unsigned i = 1; i < GATE_DROP_N; i++)
+		put(k, drops, gate_drop_info((enum gate_drop)i)->name, s.gate.drops[i]);
+	seen = json_add(k->a, m, "dissectors", json_map(k->a));
+	for (unsigned i = 0; i < DISSECT_N; i++)
+		put(k, seen, gate_dissector_name((enum gate_dissector)i), s.gate.seen[i]);
+	return done(k, m, s.gate.packets, "packets");
+}
+
+struct flow_search {
+	const struct call *k;
+	struct json *list;
+	uint32_t limit, n;
+	uint32_t address;	/* 0: any */
+};
+
+static void flow_json(const struct flow_search *q, const struct flow *f, int64_t now_ns)
+{
+	struct json *m = json_map(q->k->a);
+	char text[IP_TEXT_LEN];
+	const struct tcp_conn *c = f->key.proto == IPV4_PROTO_TCP ? f->transport : NULL;
+
+	(void)json_add(q->k->a, m, "protocol", json_str(q->k->a, f->key.proto == IPV4_PROTO_TCP ? "tcp" : "udp"));
+	(void)json_add(q->k->a, m, "client", json_printf(q->k->a, "%s:%u", ip_text(f->key.src, text), f->key.sport));
+	(void)json_add(q->k->a, m, "server", json_printf(q->k->a, "%s:%u", ip_text(f->key.dst, text), f->key.dport));
+	(void)json_add(q->k->a, m, "state", json_str(q->k->a, f->dropped ? "dropped" : c ? tcp_state_name(c->track.state) : "open"));
+	put(q->k, m, "packets-up", f->packets[GATE_UP]);
+	put(q->k, m, "packets-down", f->packets[GATE_DOWN]);
+	put(q->k, m, "octets-up", f->octets[GATE_UP]);
+	put(q->k, m, "octets-down", f->octets[GATE_DOWN]);
+	put(q->k, m, "idle-ms", (uint64_t)((now_ns - f->last_ns) / NS_PER_MS));
+	put(q->k, m, "id", f->id);
+	(void)json_add(q->k->a, q->list, NULL, m);
+}
+
+static void find_flows(void *ctx, const struct gate_worker_view *v)
+{
+	struct flow_search *q = ctx;
+	struct flow *f;
+	uint32_t at = 0;
+
+	while (q->n < q->limit && (f = flow_each(gate_flows(v->g), &at)) != NULL) {
+		if (q->address && f->key.src != q->address && f->key.dst != q->address)
+			continue;
+		flow_json(q, f, clock_wall_ns(gate_clock(v->g)));
+		q->n++;
+	}
+}
+
+static struct json *command_flows(const struct call *k)
+{
+	struct flow_search q = {.k = k, .list = json_list(k->a)};
+	const struct json *address = k->args ? json_get(k->args, "address") : NULL;
+	struct json *m, *answer;
+
+	if (!limit_of(k, &q.limit, &answer))
+		return answer;
+	if (address && (address->type != JSON_STRING || ip_parse(address->s, address->n, &q.address) < 0))
+		return control_answer(k->a, CONTROL_ERROR, "'address': expected an address such as 192.0.2.7");
+	for (unsigned i = 0; i < k->c->n_workers && q.n < q.limit; i++)
+		if (!k->c->ask(k->c->ctx, i, find_flows, &q))
+			return no_answer(k, i);
+	m = json_map(k->a);
+	(void)json_add(k->a, m, "flows", q.list);
+	return done(k, m, q.n, "flows");
+}
+
+struct rule_search {
+	size_t n;
+	struct script_rule *rules;	/* [RULES_MAX], sums over workers */
+};
+
+static void find_rules(void *ctx, const struct gate_worker_view *v)
+{
+	struct rule_search *q = ctx;
+	struct script_rule *mine = v->bind ? calloc(RULES_MAX, sizeof(*mine)) : NULL;
+	size_t n = mine ? script_rules(gate_bind_script(v->bind), mine, RULES_MAX) : 0;
+
+	n = n < RULES_MAX ? n : RULES_MAX;
+	for (size_t i = 0; i < n; i++) {
+		uint64_t calls = q->rules[i].calls, faults = q->rules[i].faults, skipped = q->rules[i].skipped;
+
+		/* all workers run the same file: the same rules in the same order */
+		q->rules[i] = mine[i];
+		q->rules[i].calls += calls;
+		q->rules[i].faults += faults;
+		q->rules[i].skipped += skipped;
+	}
+	q->n = n > q->n ? n : q->n;
+	free(mine);
+}
+
+static struct json *command_rules(const struct call *k)
+{
+	struct rule_search q = {.rules = arena_array(k->a, struct script_rule, RULES_MAX)};
+	struct json *m = json_map(k->a), *list = json_add(k->a, m, "rules", json_list(k->a));
+
+	if (!q.rules)
+		return control_answer(k->a, CONTROL_ERROR, "out of memory");
+	for (unsigned i = 0; i < k->c->n_workers; i++)
+		if (!k->c->ask(k->c->ctx, i, find_rules, &q))
+			return no_answer(k, i);
+	for (size_t i = 0; i < q.n; i++) {
+		struct json *r = json_add(k->a, list, NULL, json_map(k->a));
+
+		(void)json_add(k->a, r, "event", json_str(k->a, q.rules[i].event));
+		(void)json_add(k->a, r, "name", json_str(k->a, q.rules[i].name));
+		(void)json_add(k->a, r, "where", json_str(k->a, q.rules[i].where));
+		put(k, r, "calls", q.rules[i].calls);
+		put(k, r, "skipped", q.rules[i].skipped);
+		put(k, r, "faults", q.rules[i].faults);
+	}
+	return done(k, m, q.n, "rules");
+}
+
+static struct json *command_alerts(const struct call *k)
+{
+	struct json *m = json_map(k->a), *list = json_add(k->a, m, "alerts", json_list(k->a)), *answer, *one;
+	struct json_opts jo = {.file = ""};
+	struct config_error err;
+	uint32_t limit;
+	uint64_t n, from;
+
+	if (!limit_of(k, &limit, &answer))
+		return answer;
+	(void)pthread_mutex_lock(&k->c->alerts->lock);
+	n = k->c->alerts->n;
+	from = n > RING ? n - RING : 0;
+	from = n - from > limit ? n - limit : from;
+	for (uint64_t i = from; i < n; i++)
+		if (json_parse(span_str(k->c->alerts->text[i % RING]), &jo, k->a, &one, &err) == 0)
+			(void)json_add(k->a, list, NULL, one);
+	(void)pthread_mutex_unlock(&k->c->alerts->lock);
+	put(k, m, "total", n);
+	return done(k, m, n, "alerts since the start");
+}
+
+static struct json *command_list(const struct call *k);
+
+static struct json *command_stop(const struct call *k)
+{
+	k->c->stop(k->c->ctx);
+	return control_answer(k->a, CONTROL_OK, "ending");
+}
+
+static const struct {
+	const char *name;
+	struct json *(*run)(const struct call *k);
+} commands[] = {
+#define K(name, function, what) {name, function},
+#include "gate/commands.def"
+#undef K
+};
+
+static struct json *command_list(const struct call *k)
+{
+	struct json *list = json_list(k->a);
+
+	for (size_t i = 0; i < ARRAY_LEN(commands); i++)
+		(void)json_add(k->a, list, NULL, json_str(k->a, commands[i].name));
+	return done(k, list, ARRAY_LEN(commands), "commands");
+}
+
+struct json *gate_command(void *ctx, const struct json *request, struct arena *a)
+{
+	const struct json *name = json_get(request, "command"), *args = json_get(request, "arguments");
+	struct call k = {.c = ctx, .args = args, .a = a};
+
+	if (!name || name->type != JSON_STRING)
+		return control_answer(a, CONTROL_ERROR, "'command' is missing or no string");
+	if (args && args->type != JSON_MAP)
+		return control_answer(a, CONTROL_ERROR, "'arguments': expected a map");
+	for (size_t i = 0; i < ARRAY_LEN(commands); i++)
+		if (strcmp(commands[i].name, name->s) == 0)
+			return commands[i].run(&k);
+	return control_answer(a, CONTROL_UNSUPPORTED, "'%s' is no command of the gate; see list-commands", name->s);
+}
