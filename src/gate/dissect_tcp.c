@@ -6,6 +6,7 @@
  * only, and its segments go on in any order.
  */
 #include "base/error.h"
+#include "base/pages.h"
 #include "gate/tcp_conn.h"
 #include "gate/verdict.h"
 #include "wire/ipv4.h"
@@ -25,7 +26,7 @@ struct tcp_conn *gate_tcp(const struct flow *f)
 int gate_tcp_new(struct gate *g, uint32_t max_flows, uint32_t max_streams)
 {
 	g->n_conns = max_flows;
-	g->conns = calloc(max_flows, sizeof(*g->conns)); /* pages are taken as connections come */
+	g->conns = pages_new(max_flows, sizeof(*g->conns));
 	if (!g->conns)
 		return -ENOMEM;
 	return tcp_pool_new(max_streams, g->held, &g->tcp_pool);
@@ -34,7 +35,7 @@ int gate_tcp_new(struct gate *g, uint32_t max_flows, uint32_t max_streams)
 void gate_tcp_free(struct gate *g)
 {
 	tcp_pool_free(g->tcp_pool);
-	free(g->conns);
+	pages_free(g->conns, g->n_conns, sizeof(*g->conns));
 }
 
 static struct tcp_conn *conn_take(struct gate *g)

@@ -5,6 +5,7 @@
  */
 #include "gate/flow.h"
 
+#include "base/pages.h"
 #include "gate/gate_packet.h"
 
 #include <errno.h>
@@ -249,9 +250,8 @@ int flow_table_new(const struct flow_limits *l, const struct hash_key *key, flow
 	t->end = end;
 	t->ctx = ctx;
 	memcpy(t->timeout_ns, l->timeout_ns, sizeof(t->timeout_ns));
-	/* pages are taken as flows come */
-	t->flows = calloc((size_t)t->n + 1, sizeof(*t->flows));
-	t->buckets = calloc(n_buckets, sizeof(*t->buckets));
+	t->flows = pages_new((size_t)t->n + 1, sizeof(*t->flows));
+	t->buckets = pages_new(n_buckets, sizeof(*t->buckets));
 	if (!t->flows || !t->buckets) {
 		flow_table_free(t);
 		return -ENOMEM;
@@ -267,7 +267,7 @@ void flow_table_free(struct flow_table *t)
 	for (int q = 0; q < FLOW_N_QUEUES && t->flows; q++)
 		while (t->queues[q].oldest)
 			end_flow(t, &t->flows[t->queues[q].oldest], false);
-	free(t->flows);
-	free(t->buckets);
+	pages_free(t->flows, (size_t)t->n + 1, sizeof(*t->flows));
+	pages_free(t->buckets, (size_t)t->mask + 1, sizeof(*t->buckets));
 	free(t);
 }

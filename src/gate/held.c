@@ -4,6 +4,7 @@
  */
 #include "gate/held.h"
 
+#include "base/pages.h"
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +14,7 @@ enum { SMALL_LEN = 2048 };
 struct places {
 	uint8_t *memory;
 	struct held *free;
+	size_t n, step, fresh;	/* fresh: from here on none was ever taken */
 };
 
 struct held_pool {
@@ -23,18 +25,21 @@ struct held_pool {
 
 static int places_init(struct places *p, uint32_t n, size_t data_len)
 {
-	size_t step = (sizeof(struct held) + data_len + 15) & ~(size_t)15;
+	p->n = n ? n : 1;
+	p->step = (sizeof(struct held) + data_len + 15) & ~(size_t)15;
+	p->memory = pages_new(p->n, p->step);
+	return p->memory ? 0 : -ENOMEM;
+}
 
-	p->memory = calloc(n ? n : 1, step);
-	if (!p->memory)
-		return -ENOMEM;
-	for (uint32_t i = n; i > 0; i--) {
-		struct held *h = (struct held *)(void *)(p->memory + (i - 1) * step);
+static struct held *place_take(struct places *p)
+{
+	struct held *h = p->free;
 
-		h->next = p->free;
-		p->free = h;
-	}
-	return 0;
+	if (h)
+		p->free = h->next;
+	else if (p->fresh < p->n)
+		h = (struct held *)(void *)(p->memory + p->step * p->fresh++);
+	return h;
 }
 
 int held_pool_new(uint32_t n_small, uint32_t n_large, bool owed, struct held_pool **ret)
@@ -56,20 +61,21 @@ void held_pool_free(struct held_pool *p)
 {
 	if (!p)
 		return;
-	free(p->small.memory);
-	free(p->large.memory);
+	pages_free(p->small.memory, p->small.n, p->small.step);
+	pages_free(p->large.memory, p->large.n, p->large.step);
 	free(p);
 }
 
 struct held *held_take(struct held_pool *p, const struct frame *f)
 {
-	struct places *from = f->len <= SMALL_LEN && p->small.free ? &p->small : &p->large;
-	struct held *h = from->free;
+	struct held *h = f->len <= SMALL_LEN ? place_take(&p->small) : NULL;
+	bool small = h != NULL;
 
-	if (!h || f->len > FRAME_MAX_LEN)
+	if (!h && f->len <= FRAME_MAX_LEN)
+		h = place_take(&p->large);
+	if (!h)
 		return NULL;
-	from->free = h->next;
-	*h = (struct held){.frame = *f, .owed = p->owed, .small = from == &p->small};
+	*h = (struct held){.frame = *f, .owed = p->owed, .small = small};
 	memcpy(h->data, f->data, f->len);
 	h->frame.data = h->data;
 	p->n++;

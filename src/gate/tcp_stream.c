@@ -6,6 +6,7 @@
 #include "gate/tcp_stream.h"
 
 #include "base/error.h"
+#include "base/pages.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -31,9 +32,8 @@ int tcp_pool_new(uint32_t n, struct held_pool *held, struct tcp_pool **ret)
 	if (!p)
 		return -ENOMEM;
 	*p = (struct tcp_pool){.held = held, .n = n};
-	/* pages are taken when they are used first */
-	p->memory = calloc(n ? n : 1, BUFFER_LEN);
-	if (!p->memory) {
+	p->memory = n ? pages_new(n, BUFFER_LEN) : NULL;
+	if (n && !p->memory) {
 		free(p);
 		return -ENOMEM;
 	}
@@ -45,7 +45,7 @@ void tcp_pool_free(struct tcp_pool *p)
 {
 	if (!p)
 		return;
-	free(p->memory);
+	pages_free(p->memory, p->n, BUFFER_LEN);
 	free(p);
 }
 
