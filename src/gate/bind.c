@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "gate/bind_class.h"
+#include "gate/bind_impl.h"
 #include "gate/tcp_conn.h"
 #include "script/event.h"
 #include "wire/ipv4.h"
@@ -28,6 +29,7 @@ struct gate_bind {
 	struct gate *g;
 	struct script *script;
 	struct hearing events[EVENT_N];
+	unsigned policies[BIND_POLICIES];
 };
 
 static const struct {
@@ -47,6 +49,11 @@ static const struct {
 };
 
 static const char engine_key;
+
+unsigned *bind_policy_ids(struct gate_bind *b)
+{
+	return b->policies;
+}
 
 struct gate *bind_gate_of(lua_State *L)
 {
@@ -301,6 +308,8 @@ int gate_bind_new(struct gate *g, const struct script_opts *so, struct gate_bind
 		r = define_events(b);
 	if (r == 0)
 		r = define_classes(b);
+	if (r == 0)
+		r = bind_policies_define(b, err);
 	if (r < 0) {
 		if (b)
 			script_free(b->script);
@@ -346,6 +355,8 @@ static int begin(struct gate_bind *b, int r, struct script_error *err)
 {
 	if (r == 0)
 		r = listen(b);
+	if (r == 0)
+		bind_policies_begin(b, b->g);
 	if (r == 0 && script_started(b->script) & SCRIPT_RAISE_FAULT) {
 		*err = (struct script_error){.fault = SCRIPT_E_RUNTIME, .text = "a rule on haka.events.started failed"};
 		r = -USHER_E_SCRIPT;

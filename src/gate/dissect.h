@@ -46,6 +46,11 @@ struct gate {
 	uint8_t *scratch;		/* [FRAME_MAX_LEN]: a packet that grew, or was in pieces */
 	uint8_t *octets;		/* [TCP_GROWN_MAX]: data on its way into packets */
 	uint8_t *piece;			/* [FRAME_MAX_LEN]: a fragment of one that was changed */
+	/* Policies; NULL: there are none. The first may name another dissector, or an end of the walk. The second
+	 * decides on what the dissectors cannot; false: it does not. */
+	int (*on_next)(void *ctx, struct gate *g, struct gate_packet *p, enum gate_dissector from, int next);
+	bool (*on_undecided)(void *ctx, struct gate *g, struct gate_packet *p, enum gate_drop why, int *ret_how);
+	void *policy_ctx;
 	struct gate_listeners listeners[EVENT_N];
 	struct frame batch[FRAMES_BATCH];
 };

@@ -88,6 +88,10 @@ void gate_drop(struct gate_packet *p, enum gate_drop why)
 
 int gate_undecided(struct gate *g, struct gate_packet *p, enum gate_drop why)
 {
+	int how;
+
+	if (g->on_undecided && g->on_undecided(g->policy_ctx, g, p, why, &how))
+		return how;
 	if (g->fail_open) {
 		g->counters.failed_open++;
 		g->counters.drops[why]++;
@@ -108,12 +112,15 @@ struct rd gate_rd(const struct gate_packet *p, uint32_t off)
 
 static int walk_down(struct gate *g, struct gate_packet *p)
 {
-	int d = DISSECT_RAW;
+	int d = DISSECT_RAW, next;
 
 	while (d >= 0 && p->depth < GATE_MAX_DEPTH) {
 		g->counters.seen[d]++;
 		p->stack[p->depth++] = (uint8_t)d;
-		d = dissectors[d].receive(g, p);
+		next = dissectors[d].receive(g, p);
+		if (unlikely(g->on_next) && next >= GATE_ACCEPT)
+			next = g->on_next(g->policy_ctx, g, p, (enum gate_dissector)d, next);
+		d = next;
 	}
 	return d < 0 ? d : GATE_ACCEPT;
 }

@@ -279,6 +279,30 @@ static void test_flow_drop(void **state)
 	assert_int_equal(gt_drops(&t, GATE_DROP_FLOW_DROPPED), 1);
 }
 
+static void test_policies(void **state)
+{
+	(void)state;
+	/* the last entry that matches wins; without one the dissectors decide */
+	rules("haka.policy{on = haka.dissectors.ipv4.policies.next_dissector, proto = 17, action = haka.policy.drop}\n"
+	      "haka.policy{on = haka.dissectors.ipv4.policies.next_dissector, proto = 17,\n"
+	      " dst = require('protocol/ipv4').addr('10.0.0.2'), action = haka.policy.accept}\n"
+	      "haka.rule{on = haka.dissectors.udp.events.receive_packet, eval = function(p) print('udp') end}");
+	assert_int_equal(ask("x"), GT_PAYLOAD + 1);
+	assert_string_equal(said, "");
+	gt_push(&t, buf, gt_udp(buf, CLIENT, 1000, 0x0a000003, 53, "x"), 1);
+	gt_run(&t);
+	assert_int_equal(gt_pop(&t), 0);
+	assert_int_equal(gt_drops(&t, GATE_DROP_POLICY), 1);
+	again(false, false, 0);
+	rules("local called = 0\n"
+	      "haka.policy{on = haka.dissectors.udp.policies.next_dissector, dstport = haka.policy.range(50, 60),\n"
+	      " action = {function(policy, ctx, values) print(values.dstport, ctx.srcport) end,\n"
+	      "           haka.dissectors.udp_connection.install}}");
+	assert_int_equal(ask("x"), GT_PAYLOAD + 1);
+	assert_string_equal(said, "53\t1000\n");
+	assert_int_equal(gate_counters(t.g)->seen[DISSECT_UDP_CONNECTION], 1);
+}
+
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -286,6 +310,7 @@ int main(void)
 		T(test_fields_read), T(test_fields_written), T(test_bad_writes),  T(test_octets),
 		T(test_verdicts),    T(test_when),	     T(test_failing_rule), T(test_endless_rule),
 		T(test_kept_packet), T(test_pass_through),   T(test_flows),	  T(test_flow_drop),
+		T(test_policies),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

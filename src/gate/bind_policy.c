@@ -1,0 +1,226 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * Policies in Lua: which dissector is next, and what happens to TCP segments that fit to no connection. The engine
+ * asks in two places (gate.c): between two dissectors, and where it would drop what it cannot decide.
+ */
+#include "gate/bind_class.h"
+#include "gate/bind_impl.h"
+#include "script/alert.h"
+#include "script/policy.h"
+
+#include <lauxlib.h>
+
+/* One decision. */
+struct choice {
+	struct gate *g;
+	struct gate_packet *p;
+	int next;
+	bool dropped;
+};
+
+#define FIELD(name, value)                                                                         \
+	static uint64_t get_##name(const void *ctx)                                                \
+	{                                                                                          \
+		const struct gate_packet *p = ((const struct choice *)ctx)->p;                     \
+		return (value);                                                                    \
+	}
+FIELD(eth_type, p->eth_type)
+FIELD(vlan, p->p.vlan_id)
+FIELD(iface, p->frame.port)
+FIELD(proto, p->proto)
+FIELD(src, p->p.src)
+FIELD(dst, p->p.dst)
+FIELD(sport, p->p.sport)
+FIELD(dport, p->p.dport)
+FIELD(server_port, p->flow ? p->flow->key.dport : p->p.dport)
+#undef FIELD
+
+static const struct script_filter_field fields_LINK[] = {
+	{.name = "proto", .get = get_eth_type},
+	{.name = "vlan", .get = get_vlan},
+	{.name = "iface", .get = get_iface},
+	{0},
+};
+static const struct script_filter_field fields_NET[] = {
+	{.name = "proto", .get = get_proto},
+	{.name = "src", .get = get_src, .kind = SCRIPT_FIELD_ADDRESS},
+	{.name = "dst", .get = get_dst, .kind = SCRIPT_FIELD_ADDRESS},
+	{0},
+};
+static const struct script_filter_field fields_PORTS[] = {
+	{.name = "srcport", .get = get_sport},
+	{.name = "dstport", .get = get_dport},
+	{.name = "srcip", .get = get_src, .kind = SCRIPT_FIELD_ADDRESS},
+	{.name = "dstip", .get = get_dst, .kind = SCRIPT_FIELD_ADDRESS},
+	{0},
+};
+static const struct script_filter_field fields_FLOW[] = {
+	{.name = "port", .get = get_server_port},
+	{.name = "srcport", .get = get_sport},
+	{.name = "dstport", .get = get_dport},
+	{.name = "srcip", .get = get_src, .kind = SCRIPT_FIELD_ADDRESS},
+	{.name = "dstip", .get = get_dst, .kind = SCRIPT_FIELD_ADDRESS},
+	{0},
+};
+
+enum policy {
+#define Y(dissector, name, fields) POLICY_##dissector##_##name,
+#include "gate/policies.def"
+#undef Y
+	POLICY_N
+};
+
+static const struct {
+	enum gate_dissector dissector;
+	const char *name;
+	const struct script_filter_field *fields;
+} policies[POLICY_N] = {
+#define Y(dissector, name, fields) {DISSECT_##dissector, #name, fields_##fields},
+#include "gate/policies.def"
+#undef Y
+};
+
+/* Which policy is about the dissector behind a dissector, plus one. */
+static const uint8_t next_policy[DISSECT_N] = {
+	[DISSECT_RAW] = POLICY_RAW_next_dissector + 1,
+	[DISSECT_ETHERNET] = POLICY_ETHERNET_next_dissector + 1,
+	[DISSECT_VLAN] = POLICY_VLAN_next_dissector + 1,
+	[DISSECT_IPV4] = POLICY_IPV4_next_dissector + 1,
+	[DISSECT_UDP] = POLICY_UDP_next_dissector + 1,
+	[DISSECT_TCP] = POLICY_TCP_next_dissector + 1,
+	[DISSECT_UDP_CONNECTION] = POLICY_UDP_CONNECTION_next_dissector + 1,
+	[DISSECT_TCP_CONNECTION] = POLICY_TCP_CONNECTION_next_dissector + 1,
+};
+
+/* And which is about what would be dropped for a reason, plus one. */
+static const uint8_t drop_policy[GATE_DROP_N] = {
+	[GATE_DROP_TCP_NO_CONNECTION] = POLICY_TCP_CONNECTION_no_connection_found + 1,
+	[GATE_DROP_TCP_HANDSHAKE] = POLICY_TCP_CONNECTION_invalid_handshake + 1,
+	[GATE_DROP_TCP_FLAGS] = POLICY_TCP_CONNECTION_unexpected_packet + 1,
+	[GATE_DROP_TCP_WINDOW] = POLICY_TCP_CONNECTION_unexpected_packet + 1,
+	[GATE_DROP_TCP_ACK] = POLICY_TCP_CONNECTION_unexpected_packet + 1,
+	[GATE_DROP_TCP_RESET] = POLICY_TCP_CONNECTION_unexpected_packet + 1,
+};
+
+/* --- Deciding --------------------------------------------------------------------------------------------- */
+
+static void drop(void *ctx)
+{
+	struct choice *c = ctx;
+
+	c->dropped = true;
+	gate_drop(c->p, GATE_DROP_POLICY);
+}
+
+static void push_packet(lua_State *L, void *ctx)
+{
+	struct choice *c = ctx;
+	enum gate_dissector d = (enum gate_dissector)(c->p->depth ? c->p->stack[c->p->depth - 1] : DISSECT_RAW);
+
+	if (!bind_packet_class(d))
+		d = d == DISSECT_UDP_CONNECTION ? DISSECT_UDP : DISSECT_TCP;
+	script_push(L, bind_packet_class(d), c->p, &c->p->generation);
+}
+
+static void fault(void *ctx, const struct script_error *err)
+{
+	struct choice *c = ctx;
+
+	(void)err;
+	if (!c->g->fail_open)
+		gate_drop(c->p, GATE_DROP_RULE_FAILED);
+}
+
+/* False: no entry matched. Else how the walk goes on is in *c. */
+static bool decide(struct gate_bind *b, unsigned policy, struct choice *c)
+{
+	struct script_decision d = {.ctx = c, .drop = drop, .push = push_packet, .on_fault = fault};
+	unsigned id = bind_policy_ids(b)[policy];
+	unsigned r;
+
+	if (!script_policy_any(gate_bind_script(b), id))
+		return false;
+	r = script_policy_apply(gate_bind_script(b), id, &d);
+	if (r & SCRIPT_POLICY_ABORTED)
+		gate_drop(c->p, GATE_DROP_RULE);
+	return r;
+}
+
+static int on_next(void *ctx, struct gate *g, struct gate_packet *p, enum gate_dissector from, int next)
+{
+	struct choice c = {.g = g, .p = p, .next = GATE_ACCEPT};
+
+	if (!next_policy[from] || !decide(ctx, next_policy[from] - 1U, &c))
+		return next;
+	return p->stopped ? GATE_DROP : c.next;
+}
+
+static bool on_undecided(void *ctx, struct gate *g, struct gate_packet *p, enum gate_drop why, int *ret_how)
+{
+	struct choice c = {.g = g, .p = p, .next = GATE_ACCEPT};
+
+	if (!drop_policy[why] || !decide(ctx, drop_policy[why] - 1U, &c))
+		return false;
+	*ret_how = p->stopped ? GATE_DROP : GATE_ACCEPT;
+	return true;
+}
+
+/* --- haka.dissectors.x.install ------------------------------------------------------------------------------- */
+
+static void install(void *ctx, void *data)
+{
+	struct choice *c = ctx;
+	enum gate_dissector d = *(const enum gate_dissector *)data;
+
+	gate_load(c->g, d);
+	c->next = (int)d;
+}
+
+static const enum gate_dissector dissector_ids[DISSECT_N] = {
+#define D(symbol, name, parents, receive, send, what) [DISSECT_##symbol] = DISSECT_##symbol,
+#include "gate/dissectors.def"
+#undef D
+};
+
+static const struct script_action installs[DISSECT_N] = {
+#define D(symbol, name, parents, receive, send, what)                                              \
+	[DISSECT_##symbol] = {name ".install", install, (void *)(uintptr_t)&dissector_ids[DISSECT_##symbol], NULL},
+#include "gate/dissectors.def"
+#undef D
+};
+
+static int push_installs(lua_State *L)
+{
+	for (unsigned i = 0; i < DISSECT_N; i++) {
+		script_push_dissector(L, gate_dissector_name((enum gate_dissector)i));
+		script_push_action(L, &installs[i]);
+		lua_setfield(L, -2, "install");
+		lua_pop(L, 1);
+	}
+	return 0;
+}
+
+_Static_assert(POLICY_N <= BIND_POLICIES, "room for their numbers");
+
+int bind_policies_define(struct gate_bind *b, struct script_error *err)
+{
+	struct script *s = gate_bind_script(b);
+	int r = 0;
+
+	for (unsigned i = 0; i < POLICY_N && r == 0; i++)
+		r = script_policy_define(s, gate_dissector_name(policies[i].dissector), policies[i].name, policies[i].fields,
+					 &bind_policy_ids(b)[i]);
+	return r == 0 ? script_protect(s, push_installs, NULL, err) : r;
+}
+
+void bind_policies_begin(struct gate_bind *b, struct gate *g)
+{
+	for (unsigned i = 0; i < POLICY_N; i++) {
+		if (!script_policy_any(gate_bind_script(b), bind_policy_ids(b)[i]))
+			continue;
+		gate_load(g, policies[i].dissector);
+		g->on_next = on_next;
+		g->on_undecided = on_undecided;
+		g->policy_ctx = b;
+	}
+}
