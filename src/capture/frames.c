@@ -51,6 +51,13 @@ int frames_flush(struct frames *f)
 	return f->ops->flush ? f->ops->flush(f) : 0;
 }
 
+int frames_finish(struct frames *f)
+{
+	int r = frames_flush(f);
+
+	return r == 0 && f->ops->finish ? f->ops->finish(f) : r;
+}
+
 int frames_fd(const struct frames *f)
 {
 	return f->ops->fd ? f->ops->fd(f) : -1;

@@ -73,6 +73,8 @@ int frames_verdict(struct frames *f, const struct frame *fr, enum frame_verdict 
 int frames_inject(struct frames *f, const struct frame *like, struct span data);
 /* Lets go of what verdicts lent: after each batch. */
 int frames_flush(struct frames *f);
+/* At the end: everything that went on has reached the system. 0 or -errno (a full disk). */
+int frames_finish(struct frames *f) must_check;
 /* To poll for reading; -1: always ready (files, memory). */
 int frames_fd(const struct frames *f);
 bool frames_ended(const struct frames *f);

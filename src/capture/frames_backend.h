@@ -14,6 +14,7 @@ struct frames_ops {
 	int (*send)(struct frames *f, const struct frame *fr, struct span data, bool injected);
 	void (*drop)(struct frames *f, const struct frame *fr);	/* NULL: nothing to do */
 	int (*flush)(struct frames *f);				/* NULL: nothing to do */
+	int (*finish)(struct frames *f);			/* NULL: nothing to do */
 	int (*fd)(const struct frames *f);			/* NULL: none to poll */
 	bool (*ended)(const struct frames *f);			/* NULL: never */
 	const char *(*port_name)(const struct frames *f, unsigned port);

@@ -20,6 +20,7 @@ struct frames_pcap {
 	struct frames base;
 	pcap_t *in, *out_link;
 	pcap_dumper_t *out;	/* NULL: what is accepted is only counted */
+	int out_error;		/* -errno of the first write that failed */
 	bool ended;
 	uint8_t link;
 	int broken;		/* -errno for the next call: the frames before it come first */
@@ -98,15 +99,28 @@ static int pcap_send(struct frames *f, const struct frame *fr, struct span data,
 	(void)injected;
 	if (!p->out)
 		return 0;
+	errno = 0;
 	pcap_dump((u_char *)p->out, &h, data.p);
-	return ferror(pcap_dump_file(p->out)) ? -EIO : 0;
+	if (ferror(pcap_dump_file(p->out)) && !p->out_error)
+		p->out_error = errno ? -errno : -EIO;
+	return p->out_error;
 }
 
 static int pcap_flush_out(struct frames *f)
 {
 	struct frames_pcap *p = self(f);
 
-	return p->out && ferror(pcap_dump_file(p->out)) ? -EIO : 0;
+	return p->out_error;
+}
+
+static int pcap_finish(struct frames *f)
+{
+	struct frames_pcap *p = self(f);
+
+	errno = 0;
+	if (!p->out || p->out_error || pcap_dump_flush(p->out) == 0)
+		return p->out_error;
+	return errno ? -errno : -EIO;
 }
 
 static bool pcap_ended(const struct frames *f)
@@ -146,6 +160,7 @@ static const struct frames_ops pcap_ops = {
 	.recv = pcap_recv,
 	.send = pcap_send,
 	.flush = pcap_flush_out,
+	.finish = pcap_finish,
 	.ended = pcap_ended,
 	.port_name = pcap_port_name,
 	.progress = pcap_progress,

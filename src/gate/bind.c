@@ -229,6 +229,24 @@ static bool hear(void *ctx, struct gate *g, struct gate_packet *p, struct flow *
 	return !p || !p->stopped;
 }
 
+static bool is_end(unsigned event)
+{
+	return event == EVENT_UDP_CONNECTION_end_connection || event == EVENT_TCP_CONNECTION_end_connection;
+}
+
+/* A flow is gone, and with it what scripts kept in it. */
+static bool hear_end(void *ctx, struct gate *g, struct gate_packet *p, struct flow *f)
+{
+	const struct hearing *h = ctx;
+
+	if (script_event_any(h->bind->script, h->id))
+		(void)hear(ctx, g, p, f);
+	if (f->script)
+		script_forget(h->bind->script, &bind_class_flow, f);
+	f->script = 0;
+	return true;
+}
+
 /* --- Modules: require('protocol/tcp') loads the dissector ----------------------------------------------------- */
 
 static int open_protocol(lua_State *L)
@@ -324,6 +342,10 @@ void gate_bind_free(struct gate_bind *b)
 {
 	if (!b)
 		return;
+	gate_end_flows(b->g);
+	for (unsigned i = 0; i < EVENT_N; i++)
+		if (b->events[i].listens)
+			gate_unlisten(b->g, b->events[i].event, is_end(i) ? hear_end : hear, &b->events[i]);
 	(void)script_exiting(b->script);
 	script_free(b->script);
 	free(b);
@@ -334,18 +356,20 @@ struct script *gate_bind_script(const struct gate_bind *b)
 	return b->script;
 }
 
-/* Listens where rules do. */
+/* Listens where rules do, and always where flows end. */
 static int listen(struct gate_bind *b)
 {
 	int r = 0;
 
 	for (unsigned i = 0; i < EVENT_N && r == 0; i++) {
 		struct hearing *h = &b->events[i];
+		bool any = script_event_any(b->script, h->id);
 
-		if (h->listens || !script_event_any(b->script, h->id))
+		if (any)
+			gate_load(b->g, events[i].dissector);
+		if (h->listens || (!any && !is_end(i)))
 			continue;
-		gate_load(b->g, events[i].dissector);
-		r = gate_listen(b->g, h->event, hear, h);
+		r = gate_listen(b->g, h->event, is_end(i) ? hear_end : hear, h);
 		h->listens = r == 0;
 	}
 	return r;

@@ -14,7 +14,8 @@ struct gate_bind;
 /* A state with all of the gate in it, for engine g, which outlives it. `so`: profile, limits, paths, log. 0,
  * -ENOMEM, or -USHER_E_SCRIPT with *err. */
 int gate_bind_new(struct gate *g, const struct script_opts *so, struct gate_bind **ret, struct script_error *err) must_check;
-/* haka.events.exiting, then the state goes; before the engine. */
+/* Ends the flows, which rules are told; then haka.events.exiting, and the state goes. Before the engine, and while
+ * its source is open. */
 void gate_bind_free(struct gate_bind *b);
 struct script *gate_bind_script(const struct gate_bind *b);
 /* Runs a rule file, loads the dissectors its rules listen to, and begins to listen. 0, or negative with *err. */

@@ -200,7 +200,7 @@ static int push_installs(lua_State *L)
 	return 0;
 }
 
-_Static_assert(POLICY_N <= BIND_POLICIES, "room for their numbers");
+_Static_assert((int)POLICY_N <= (int)BIND_POLICIES, "room for their numbers");
 
 int bind_policies_define(struct gate_bind *b, struct script_error *err)
 {

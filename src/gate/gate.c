@@ -69,6 +69,18 @@ int gate_listen(struct gate *g, enum gate_event e, gate_listener_fn fn, void *ct
 	return 0;
 }
 
+void gate_unlisten(struct gate *g, enum gate_event e, gate_listener_fn fn, void *ctx)
+{
+	struct gate_listeners *l = &g->listeners[e];
+
+	for (uint32_t i = 0; i < l->n; i++)
+		if (l->at[i].fn == fn && l->at[i].ctx == ctx) {
+			memmove(&l->at[i], &l->at[i + 1], (l->n - i - 1) * sizeof(l->at[0]));
+			l->n--;
+			return;
+		}
+}
+
 bool gate_raise_slow(struct gate *g, enum gate_event e, struct gate_packet *p, struct flow *f)
 {
 	const struct gate_listeners *l = &g->listeners[e];
@@ -285,6 +297,16 @@ void gate_release_held(struct gate *g)
 	(void)frames_flush(g->frames);
 }
 
+void gate_end_flows(struct gate *g)
+{
+	struct flow *f;
+	uint32_t at = 0;
+
+	while ((f = flow_each(g->flows, &at)) != NULL)
+		flow_end(g->flows, f);
+	(void)frames_flush(g->frames);
+}
+
 /* --- Life ------------------------------------------------------------------------------------------ */
 
 const struct gate_counters *gate_counters(const struct gate *g)
@@ -357,7 +379,8 @@ int gate_new(const struct gate_opts *o, struct gate **ret)
 		g->frames = o->frames;
 		g->clock = (struct clock_src){packet_time, packet_time, g};
 		g->log = o->log;
-		g->pass_through = o->pass_through;
+		/* what only looks on can hold nothing back */
+		g->pass_through = o->pass_through || (o->frames && frames_passive(o->frames));
 		g->fail_open = o->fail_open;
 		g->ignore_checksums = o->ignore_checksums;
 		g->midstream = o->midstream;

@@ -77,5 +77,9 @@ const struct clock_src *gate_clock(const struct gate *g);
 /* A listener in C. p is NULL at end_connection, f outside of flows. False: the walk stops, and it has set p->drop. */
 typedef bool (*gate_listener_fn)(void *ctx, struct gate *g, struct gate_packet *p, struct flow *f);
 int gate_listen(struct gate *g, enum gate_event e, gate_listener_fn fn, void *ctx) must_check;
+/* It hears no more. */
+void gate_unlisten(struct gate *g, enum gate_event e, gate_listener_fn fn, void *ctx);
+/* All flows are over, as far as the gate is concerned. */
+void gate_end_flows(struct gate *g);
 /* For listeners: the packet goes no further. */
 void gate_drop(struct gate_packet *p, enum gate_drop why);

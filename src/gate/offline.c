@@ -23,6 +23,7 @@ struct offline {
 	struct gate *g;
 	struct gate_rules rules;
 	struct gate_bind *bind;
+	struct frames *last;	/* open until the engine has another */
 	struct dirent **entries;
 	int n;
 	bool bar;
@@ -76,6 +77,8 @@ static int run_file(struct offline *o, const char *in, const char *out, int file
 		return 1;
 	}
 	gate_source(o->g, f);
+	frames_close(o->last);
+	o->last = f;
 	do {
 		r = gate_turn(o->g);
 		if (o->bar)
@@ -85,8 +88,10 @@ static int run_file(struct offline *o, const char *in, const char *out, int file
 	if (o->bar)
 		draw(o, file, 1, in);
 	gate_sums_frames(sums, f);
-	frames_close(f);
-	return r < 0 ? complain(in, r) : 0;
+	if (r < 0)
+		return complain(in, r);
+	r = frames_finish(f);
+	return r < 0 ? complain(out, r) : 0;
 }
 
 static int is_capture(const struct dirent *e)
@@ -136,6 +141,7 @@ int gate_offline(const struct gate_args *a, const struct gate_opts *opts, struct
 		gate_sums_gate(ret_sums, o.g);
 	gate_bind_free(o.bind);
 	gate_free(o.g);
+	frames_close(o.last);
 	gate_rules_fini(&o.rules);
 	for (int i = 0; i < o.n && o.entries; i++)
 		free(o.entries[i]);

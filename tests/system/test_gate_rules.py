@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: MPL-2.0
 """Rules in Lua between real hosts: what they drop, change and break is what the hosts see."""
 
+import json
 import os
 import socket
+import struct
 import threading
 
 from lib.gate import Gate, cable, router
@@ -207,3 +209,51 @@ haka.rule{ on = haka.dissectors.icmp.events.receive_packet, when = {len = 1}, ev
         out = sh(os.path.join(os.path.dirname(gate.binary), "usherctl"), "gate", "-s", gate.socket, *bad, check=False)
         assert "expected" in out or "no command" in out, out
     assert gate.end()["packets"] >= 9
+
+
+@test(tags=("asan",))
+def test_gate_files(t):
+    """A file, a directory, a file that is cut off, a full disk: what comes out, and what is said."""
+    g = t.lab.ns("gate")
+    head = struct.pack("<IHHiIII", 0xa1b2c3d4, 2, 4, 0, 0, 65535, 1)
+
+    def record(n, port):
+        payload = b"x" * 20
+        udp = struct.pack("!HHHH", 1000, port, 28, 0) + payload
+        ip = struct.pack("!BBHHHBBHII", 0x45, 0, 48, 0, 0, 64, 17, 0, 0x0a000001, 0x0a000002)
+        total = sum(struct.unpack("!10H", ip))
+        total = (total & 0xffff) + (total >> 16)
+        ip = ip[:10] + struct.pack("!H", ~(total + (total >> 16)) & 0xffff) + ip[12:]
+        frame = bytes(6) + bytes(6) + b"\x08\x00" + ip + udp
+        return struct.pack("<IIII", 1000 + n, 0, len(frame), len(frame)) + frame
+
+    def write(name, data):
+        path = t.lab.path(name)
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        with open(path, "wb") as f:
+            f.write(data)
+        return path
+
+    a = write("in/a.pcap", head + record(1, 53) + record(2, 69))
+    write("in/b.pcap", head + record(3, 69) + record(4, 53))
+    write("in/notes.txt", b"no capture")
+    gate = Gate(t, g, "local n = 0\n"
+                "haka.rule{ on = haka.dissectors.udp.events.receive_packet, when = {dstport = 69}, eval = function (p) p:drop() end }\n")
+    out = g.run(gate.binary, gate.rules, "-r", a, "-w", t.lab.path("one.pcap"))
+    assert "2 packets: 1 accepted" in out and "a rule dropped it" in out, out
+    out = g.run(gate.binary, gate.rules, "-r", t.lab.path("in"), "-w", t.lab.path("out"), "--json")
+    assert json.loads(out)["drops"] == {"drop-rule": 2}, out
+    assert sorted(os.listdir(t.lab.path("out"))) == ["a.pcap", "b.pcap"]
+    for name, n in (("out/a.pcap", 1), ("out/b.pcap", 4)):
+        with open(t.lab.path(name), "rb") as f:
+            data = f.read()
+        want = record(n, 53)
+        assert len(data) == 24 + len(want) and data[40:] == want[16:], name
+        assert struct.unpack("<I", data[24:28])[0] == 1000 + n, name
+    cut = write("cut.pcap", head + record(1, 53) + record(2, 53)[:30])
+    out = g.run(gate.binary, "-r", cut, "-w", t.lab.path("cut.out"), check=False)
+    assert "ends before" in out and "1 packets: 1 accepted" in out, out
+    assert "breaks its format" in g.run(gate.binary, "-r", write("text", b"no capture at all"), check=False)
+    big = write("big.pcap", head + b"".join(record(i, 53) for i in range(2000)))
+    out = g.run(gate.binary, "-r", big, "-w", "/dev/full", check=False)
+    assert "/dev/full" in out and "space" in out, out

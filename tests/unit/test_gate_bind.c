@@ -279,6 +279,21 @@ static void test_flow_drop(void **state)
 	assert_int_equal(gt_drops(&t, GATE_DROP_FLOW_DROPPED), 1);
 }
 
+/* What is still open when the gate ends is told to rules, and costs nothing afterwards. */
+static void test_end(void **state)
+{
+	(void)state;
+	rules("haka.rule{on = haka.dissectors.udp_connection.events.new_connection, eval = function(f) f.mark = 'm' end}\n"
+	      "haka.rule{on = haka.dissectors.udp_connection.events.end_connection, eval = function(f) print('end', f.mark) end}\n"
+	      "haka.rule{on = haka.events.exiting, eval = function() print('exiting') end}");
+	assert_int_equal(ask("x"), GT_PAYLOAD + 1);
+	gate_bind_free(bind);
+	bind = NULL;
+	assert_string_equal(said, "end\tm\nexiting\n");
+	/* the engine goes on without rules */
+	assert_int_equal(ask("x"), GT_PAYLOAD + 1);
+}
+
 static void test_policies(void **state)
 {
 	(void)state;
@@ -310,7 +325,7 @@ int main(void)
 		T(test_fields_read), T(test_fields_written), T(test_bad_writes),  T(test_octets),
 		T(test_verdicts),    T(test_when),	     T(test_failing_rule), T(test_endless_rule),
 		T(test_kept_packet), T(test_pass_through),   T(test_flows),	  T(test_flow_drop),
-		T(test_policies),
+		T(test_end), T(test_policies),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
