@@ -355,8 +355,11 @@ static int in_order(struct gate *g, struct gate_packet *p, struct tcp_conn *c, u
 	if (p->flow->dropped)
 		return finish(g, p);
 	if (!s->segments && (go >= v.n || v.end)) {
-		translate(g, p, c);
-		return GATE_ACCEPT;
+		/* those that waited for this one are to leave behind it, unless there is no room to wait for that */
+		if (!s->ahead || keep_this(g, p, c, skip) < 0) {
+			translate(g, p, c);
+			return GATE_ACCEPT;
+		}
 	}
 	if (!s->segments && keep_this(g, p, c, skip) < 0)
 		return gate_undecided(g, p, GATE_DROP_TCP_LIMIT);

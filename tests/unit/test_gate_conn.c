@@ -1,0 +1,406 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * tcp_connection in the engine, segment by segment: what goes on, what waits, what is dropped by which name, and
+ * that the octets and numbers that come out are right.
+ */
+#include "unit.h"
+
+#include "gate_util.h"
+
+#include "gate/tcp_conn.h"
+#include "gate/verdict.h"
+#include "wire/tcp.h"
+
+enum {
+	CLIENT = 0x0a000001,
+	SERVER = 0x0a000002,
+	APP = 54,
+	S = TCP_SYN,
+	A = TCP_ACK,
+	F = TCP_FIN,
+	R = TCP_RST,
+};
+
+static struct gt t;
+static uint8_t buf[GT_CAP];
+static char shown[4096];	/* what a listener saw, both ways */
+static const char *from, *to;	/* each `from` in the data becomes `to` */
+
+static bool show(void *ctx, struct gate *g, struct gate_packet *p, struct flow *f)
+{
+	size_t at = strlen(shown);
+
+	(void)ctx;
+	(void)p;
+	(void)f;
+	assert_true(at + g->view->n + 2 < sizeof(shown));
+	memcpy(shown + at, g->view->octets, g->view->n);
+	shown[at + g->view->n] = g->view->end ? '$' : '|';
+	shown[at + g->view->n + 1] = '\0';
+	for (uint32_t i = 0; from && i + strlen(from) <= g->view->n; i++)
+		if (memcmp(g->view->octets + i, from, strlen(from)) == 0) {
+			assert_int_equal(gate_stream_edit(g, g->view, i, (uint32_t)strlen(from), span_str(to)), 0);
+			i += (uint32_t)strlen(to);
+		}
+	return true;
+}
+
+static void open_with(bool inspected, bool midstream, bool fail_open)
+{
+	struct gate_opts o;
+
+	gt_opts(&o);
+	o.midstream = midstream;
+	o.fail_open = fail_open;
+	gt_open(&t, &o, DISSECT_TCP_CONNECTION);
+	if (inspected)
+		assert_int_equal(gate_listen(t.g, EVENT_TCP_CONNECTION_receive_data, show, NULL), 0);
+	shown[0] = '\0';
+	from = to = NULL;
+}
+
+static int setup(void **state)
+{
+	(void)state;
+	open_with(true, false, false);
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	gt_close(&t);
+	return 0;
+}
+
+static void again_with(bool inspected, bool midstream, bool fail_open)
+{
+	gt_close(&t);
+	open_with(inspected, midstream, fail_open);
+}
+
+static void fix_checksum(uint8_t *frame, size_t len, bool up)
+{
+	uint32_t sum = checksum_pseudo(up ? CLIENT : SERVER, up ? SERVER : CLIENT, IPV4_PROTO_TCP, len - GT_UDP);
+	uint16_t c;
+
+	frame[GT_UDP + 16] = frame[GT_UDP + 17] = 0;
+	c = checksum_fold(checksum_add(sum, span_of(frame + GT_UDP, len - GT_UDP)));
+	frame[GT_UDP + 16] = (uint8_t)(c >> 8);
+	frame[GT_UDP + 17] = (uint8_t)c;
+}
+
+/* A segment between the two; its length. */
+static size_t segment(bool up, uint8_t flags, uint32_t seq, uint32_t ack, const char *data)
+{
+	struct eth_hdr eth = {.dst = {2, 0, 0, 0, 0, up ? 2 : 1}, .src = {2, 0, 0, 0, 0, up ? 1 : 2}, .type = ETH_TYPE_IPV4};
+	struct ipv4_hdr ip = {
+		.ttl = 64,
+		.proto = IPV4_PROTO_TCP,
+		.total_len = (uint16_t)(40 + strlen(data)),
+		.src = up ? CLIENT : SERVER,
+		.dst = up ? SERVER : CLIENT,
+	};
+	struct tcp_hdr h = {
+		.sport = up ? 1000 : 80,
+		.dport = up ? 80 : 1000,
+		.seq = seq,
+		.ack = flags & TCP_ACK ? ack : 0,
+		.flags = flags,
+		.wnd = 8000,
+	};
+	struct wr w = wr_init(buf, sizeof(buf));
+
+	eth_write(&w, &eth);
+	ipv4_write(&w, &ip);
+	tcp_write(&w, &h);
+	wr_bytes(&w, data, strlen(data));
+	assert_true(wr_ok(&w));
+	fix_checksum(buf, w.len, up);
+	return w.len;
+}
+
+static void send_segment(bool up, uint8_t flags, uint32_t seq, uint32_t ack, const char *data)
+{
+	gt_push(&t, buf, segment(up, flags, seq, ack, data), NS_PER_S);
+	gt_run(&t);
+}
+
+/* The next segment that comes out is this one, with right checksums. */
+static void expect(bool up, uint8_t flags, uint32_t seq, uint32_t ack, const char *data)
+{
+	size_t len = gt_pop(&t), want = segment(up, flags, seq, ack, data);
+	struct rd r = rd_init(span_of(t.out + GT_IP, len > GT_IP ? len - GT_IP : 0));
+	struct ipv4_hdr ip;
+	struct tcp_hdr h;
+
+	assert_int_equal(len, want);
+	assert_int_equal(ipv4_read(&r, &ip), 0);
+	assert_true(ip.csum_ok);
+	assert_true(tcp_csum_ok(ip.src, ip.dst, span_of(t.out + GT_UDP, len - GT_UDP)));
+	assert_int_equal(tcp_read(&r, &h), 0);
+	assert_int_equal(h.seq, seq);
+	assert_int_equal(h.flags, flags);
+	if (flags & TCP_ACK)
+		assert_int_equal(h.ack, ack);
+	assert_memory_equal(t.out + APP, data, strlen(data));
+	assert_int_equal(ip.src, up ? CLIENT : SERVER);
+}
+
+static void nothing(void)
+{
+	assert_int_equal(gt_pop(&t), 0);
+}
+
+/* Goes in, and comes out the same. */
+static void pass(bool up, uint8_t flags, uint32_t seq, uint32_t ack, const char *data)
+{
+	send_segment(up, flags, seq, ack, data);
+	expect(up, flags, seq, ack, data);
+	nothing();
+}
+
+static void refused(bool up, uint8_t flags, uint32_t seq, uint32_t ack, const char *data, enum gate_drop why)
+{
+	uint64_t before = gt_drops(&t, why);
+
+	send_segment(up, flags, seq, ack, data);
+	nothing();
+	assert_int_equal(gt_drops(&t, why), before + 1);
+}
+
+/* Numbers of the data begin at 101 and 901. */
+static void handshake(void)
+{
+	pass(true, S, 100, 0, "");
+	pass(false, S | A, 900, 101, "");
+	pass(true, A, 101, 901, "");
+}
+
+static void test_conversation(void **state)
+{
+	(void)state;
+	handshake();
+	pass(true, A, 101, 901, "GET");
+	pass(false, A, 901, 104, "answer");
+	pass(true, A | F, 104, 907, "");
+	pass(false, A | F, 907, 105, "bye");
+	pass(true, A, 105, 911, "");
+	assert_string_equal(shown, "GET|answer|$bye$");
+	assert_int_equal(gate_counters(t.g)->dropped, 0);
+}
+
+static void test_order(void **state)
+{
+	(void)state;
+	handshake();
+	send_segment(true, A, 107, 901, "three");
+	send_segment(true, A | F, 112, 901, "");
+	send_segment(true, A, 104, 901, "two");
+	nothing();
+	assert_int_equal(gate_counters(t.g)->held, 3);
+	send_segment(true, A, 101, 901, "one");
+	expect(true, A, 101, 901, "one");
+	expect(true, A, 104, 901, "two");
+	expect(true, A, 107, 901, "three");
+	expect(true, A | F, 112, 901, "");
+	nothing();
+	assert_string_equal(shown, "one|two|three|$");
+	assert_int_equal(gate_counters(t.g)->held, 0);
+}
+
+static void test_not_inspected(void **state)
+{
+	(void)state;
+	again_with(false, false, false);
+	handshake();
+	pass(true, A, 107, 901, "three");
+	pass(true, A, 101, 901, "one");
+	pass(true, A, 101, 901, "one");
+}
+
+/* What came first counts, and comes again as it was. */
+static void test_again_and_overlap(void **state)
+{
+	(void)state;
+	handshake();
+	pass(true, A, 101, 901, "first");
+	pass(true, A, 101, 901, "first");
+	pass(true, A, 105, 901, "");	/* keep-alive */
+	send_segment(true, A, 101, 901, "FIRSTsecond");
+	expect(true, A, 101, 901, "FIRST");
+	expect(true, A, 106, 901, "second");
+	nothing();
+	assert_string_equal(shown, "first|second|");
+}
+
+static void test_edits(void **state)
+{
+	(void)state;
+	from = "cat";
+	to = "elephant";
+	handshake();
+	send_segment(true, A, 101, 901, "a cat!");
+	expect(true, A, 101, 901, "a elephant!");
+	/* five octets more: all numbers behind move, both ways */
+	send_segment(true, A, 107, 901, "next");
+	expect(true, A, 112, 901, "next");
+	send_segment(false, A, 901, 116, "ok");
+	expect(false, A, 901, 111, "ok");
+	/* what the receiver has acknowledged is forgotten: if it comes again, it is behind where the receiver is */
+	send_segment(true, A, 101, 903, "a cat!");
+	expect(true, A, 106, 903, "a cat!");
+	nothing();
+}
+
+static void test_edit_again_before_it_is_acknowledged(void **state)
+{
+	(void)state;
+	from = "cat";
+	to = "elephant";
+	handshake();
+	send_segment(true, A, 101, 901, "a cat!");
+	expect(true, A, 101, 901, "a elephant!");
+	send_segment(true, A, 101, 901, "a cat!");
+	expect(true, A, 101, 901, "a elephant!");
+	send_segment(true, A, 104, 901, "at!more");
+	/* within the change: all of it, then what is new */
+	expect(true, A, 103, 901, "elephant!");
+	expect(true, A, 112, 901, "more");
+	nothing();
+	/* an acknowledgement of half an elephant acknowledges no cat */
+	send_segment(false, A, 901, 105, "");
+	expect(false, A, 901, 103, "");
+	send_segment(false, A, 901, 112, "");
+	expect(false, A, 901, 107, "");
+	assert_string_equal(shown, "a cat!|more|");
+}
+
+static void test_refused(void **state)
+{
+	(void)state;
+	refused(true, A, 500, 600, "x", GATE_DROP_TCP_NO_CONNECTION);
+	handshake();
+	refused(true, S | F, 101, 0, "", GATE_DROP_TCP_FLAGS);
+	refused(true, A, 101, 999, "", GATE_DROP_TCP_ACK);
+	refused(true, A, 90000, 901, "x", GATE_DROP_TCP_WINDOW);
+	refused(true, R, 90000, 0, "", GATE_DROP_TCP_RESET);
+	refused(false, S, 5, 0, "", GATE_DROP_TCP_HANDSHAKE);
+	gt_push(&t, buf, segment(true, A, 101, 901, "x"), NS_PER_S);
+	buf[APP]++;
+	gt_push(&t, buf, APP + 1, NS_PER_S);
+	buf[GT_UDP + 12] = 0x40;
+	fix_checksum(buf, APP + 1, true);
+	gt_push(&t, buf, APP + 1, NS_PER_S);
+	gt_run(&t);
+	expect(true, A, 101, 901, "x");
+	nothing();
+	assert_int_equal(gt_drops(&t, GATE_DROP_TCP_CHECKSUM), 1);
+	assert_int_equal(gt_drops(&t, GATE_DROP_TCP_HEADER), 1);
+	/* a reset that fits ends it, and a new one may begin */
+	pass(true, R | A, 102, 901, "");
+	pass(true, S, 7000, 0, "");
+}
+
+static void test_midstream(void **state)
+{
+	(void)state;
+	again_with(true, true, false);
+	pass(true, A, 5000, 6000, "hello");
+	pass(false, A, 6000, 5005, "world");
+	pass(true, A, 5005, 6005, "more");
+	assert_string_equal(shown, "hello|world|more|");
+}
+
+static void test_fail_open(void **state)
+{
+	(void)state;
+	again_with(true, false, true);
+	pass(true, A, 500, 600, "x");
+	assert_int_equal(gt_drops(&t, GATE_DROP_TCP_NO_CONNECTION), 1);
+	assert_int_equal(gate_counters(t.g)->failed_open, 1);
+}
+
+/* There is no room to hold more: the sender has to come again, and is looked at then. */
+static void test_no_room(void **state)
+{
+	unsigned n = 0;
+
+	(void)state;
+	handshake();
+	for (uint32_t i = 0; i < 300 && gt_drops(&t, GATE_DROP_TCP_LIMIT) == 0; i++, n++)
+		send_segment(true, A, 102 + 2 * i, 901, "x");
+	assert_true(n > 100 && gt_drops(&t, GATE_DROP_TCP_LIMIT) == 1);
+	nothing();
+	send_segment(true, A, 101, 901, "y");
+	expect(true, A, 101, 901, "y");
+	assert_int_equal(gate_counters(t.g)->held, n - 2);
+}
+
+static bool reset_it(void *ctx, struct gate *g, struct gate_packet *p, struct flow *f)
+{
+	(void)ctx;
+	if (p->p.app_len == 0)
+		return true;
+	gate_tcp_reset(g, f);
+	f->dropped = true;
+	gate_drop(p, GATE_DROP_RULE);
+	return false;
+}
+
+static void test_reset(void **state)
+{
+	(void)state;
+	handshake();
+	assert_int_equal(gate_listen(t.g, EVENT_TCP_CONNECTION_receive_packet, reset_it, NULL), 0);
+	send_segment(true, A, 101, 901, "bad word");
+	expect(true, R | A, 101, 901, "");
+	expect(false, R | A, 901, 101, "");
+	nothing();
+	refused(true, A, 101, 901, "x", GATE_DROP_FLOW_DROPPED);
+	refused(false, A, 901, 101, "x", GATE_DROP_FLOW_DROPPED);
+}
+
+static void test_limits_of_flows(void **state)
+{
+	struct flow_stats st;
+
+	(void)state;
+	/* half-open ones go first: a flood does not end what is established */
+	handshake();
+	for (unsigned i = 0; i < 200; i++) {
+		size_t len = segment(true, S, 100, 0, "");
+
+		buf[GT_UDP] = (uint8_t)(0x80 + (i >> 8));
+		buf[GT_UDP + 1] = (uint8_t)i;
+		fix_checksum(buf, len, true);
+		gt_push(&t, buf, len, NS_PER_S);
+		gt_run(&t);
+		assert_int_equal(gt_pop(&t), len);
+	}
+	pass(true, A, 101, 901, "still here");
+	flow_stats(gate_flows(t.g), &st);
+	assert_int_equal(st.live, 64);
+	assert_int_equal(st.evicted, 201 - 64);
+}
+
+int main(void)
+{
+#define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+	const struct CMUnitTest tests[] = {
+		T(test_conversation),
+		T(test_order),
+		T(test_not_inspected),
+		T(test_again_and_overlap),
+		T(test_edits),
+		T(test_edit_again_before_it_is_acknowledged),
+		T(test_refused),
+		T(test_midstream),
+		T(test_fail_open),
+		T(test_no_room),
+		T(test_reset),
+		T(test_limits_of_flows),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
