@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * What dhcp.c and dhcp_options.c share.
+ */
+#pragma once
+
+#include "script/dhcp.h"
+
+extern const struct script_class dhcp_options_class;
+
+/* Something was written. */
+void dhcp_touch(struct script_dhcp *d);
+/* Raises "<what>: no room left in the packet" unless r is 0. */
+void dhcp_check_room(lua_State *L, int r, const char *what);
