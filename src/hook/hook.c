@@ -110,8 +110,16 @@ static void *lib_symbol(struct usher_lib *lib, const char *name)
 	return lib->handle ? dlsym(lib->handle, name) : NULL;
 }
 
+static const struct hook_builtin *find_builtin(const struct hook_registry_opts *o, const char *name)
+{
+	for (const struct hook_builtin *b = o->builtins; b && b->name; b++)
+		if (strcmp(b->name, name) == 0)
+			return b;
+	return NULL;
+}
+
 /* Opens the object, checks the version, lets it register. */
-static int lib_load(struct usher_lib *lib, const struct json_pos *pos, struct config_error *err)
+static int lib_open(struct usher_lib *lib, const struct json_pos *pos, struct config_error *err)
 {
 	int (*version)(void);
 	int (*load)(usher_lib *);
@@ -137,6 +145,24 @@ static int lib_load(struct usher_lib *lib, const struct json_pos *pos, struct co
 	if (r < 0)
 		return config_error_set(err, pos, -USHER_E_HOOK, "hook library %s: usher_hook_load failed: %s",
 					lib->path, usher_strerror(r));
+	return 0;
+}
+
+static int lib_load(struct usher_lib *lib, const struct hook_registry_opts *o,
+		    const struct config_hook_library *conf, struct config_error *err)
+{
+	int r;
+
+	lib->builtin = find_builtin(o, lib->path);
+	if (lib->builtin) {
+		lib->loading = true;
+		r = lib->builtin->load(lib, o, conf, err);
+		lib->loading = false;
+	} else {
+		r = lib_open(lib, &conf->pos, err);
+	}
+	if (r < 0)
+		return r;
 	lib->loaded = true;
 	log_msg(lib->log, LOG_HOOKS_LIBRARY_LOADED, "hook library %s loaded", lib->path);
 	return 0;
@@ -149,6 +175,8 @@ static void lib_unload(struct usher_lib *lib)
 	*(void **)&unload = lib_symbol(lib, "usher_hook_unload");
 	if (lib->loaded && unload)
 		unload(lib);
+	else if (lib->loaded && lib->builtin)
+		lib->builtin->unload(lib);
 	if (lib->loaded)
 		log_msg(lib->log, LOG_HOOKS_LIBRARY_UNLOADED, "hook library %s unloaded", lib->path);
 	if (lib->handle)
@@ -175,8 +203,10 @@ static int lib_parameters(struct usher_lib *lib, const struct json *params)
 	return 0;
 }
 
-static int registry_fill(struct hook_registry *r, const struct config *cfg, struct config_error *err)
+static int registry_fill(struct hook_registry *r, const struct hook_registry_opts *o, struct config_error *err)
 {
+	const struct config *cfg = o->cfg;
+
 	for (size_t i = 0; i < cfg->n_hooks; i++) {
 		const struct config_hook_library *h = &cfg->hooks[i];
 		struct usher_lib *lib = lib_new(r, h->library);
@@ -187,15 +217,14 @@ static int registry_fill(struct hook_registry *r, const struct config *cfg, stru
 						"at most %d hook libraries", HOOK_MAX_LIBS);
 		e = lib_parameters(lib, h->parameters);
 		if (e == 0)
-			e = lib_load(lib, &h->pos, err);
+			e = lib_load(lib, o, h, err);
 		if (e < 0)
 			return e;
 	}
 	return 0;
 }
 
-int hook_registry_new(const struct config *cfg, struct log *log, struct hook_registry **ret,
-		      struct config_error *err)
+int hook_registry_new(const struct hook_registry_opts *o, struct hook_registry **ret, struct config_error *err)
 {
 	struct hook_registry *r = calloc(1, sizeof(*r));
 	int e;
@@ -203,8 +232,9 @@ int hook_registry_new(const struct config *cfg, struct log *log, struct hook_reg
 	if (!r)
 		return -ENOMEM;
 	r->refs = 1;
-	r->log = log;
-	e = registry_fill(r, cfg, err);
+	r->log = o->log;
+	r->failures = o->failures;
+	e = registry_fill(r, o, err);
 	if (e < 0) {
 		hook_registry_unref(r);
 		return e;
@@ -227,6 +257,21 @@ void hook_registry_unref(struct hook_registry *r)
 	for (unsigned i = r->n_libs; i > 0; i--)
 		lib_unload(&r->libs[i - 1]);
 	free(r);
+}
+
+bool hook_registry_has_builtin(const struct hook_registry *r)
+{
+	for (unsigned i = 0; r && i < r->n_libs; i++)
+		if (r->libs[i].builtin)
+			return true;
+	return false;
+}
+
+void hook_registry_retire(struct hook_registry *r)
+{
+	for (unsigned i = 0; r && i < r->n_libs; i++)
+		if (r->libs[i].builtin && r->libs[i].builtin->retire)
+			r->libs[i].builtin->retire(&r->libs[i]);
 }
 
 enum usher_next_step hook_call(struct hook_registry *r, struct usher_call *call)

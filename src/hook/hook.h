@@ -13,8 +13,10 @@
 #include <stdatomic.h>
 
 struct arena;
+struct clock_src;
 struct config;
 struct config_error;
+struct config_hook_library;
 struct config_subnet;
 struct json;
 struct log;
@@ -86,10 +88,41 @@ struct hook_points {
 };
 _Static_assert(HOOK_N_POINTS < 64, "a bit a point, and one for none");
 
+struct hook_registry_opts;
+
+/*
+ * A library that is in the program: "library" names it, without a slash. It registers callouts as any
+ * other does, and may be told more than the ABI tells.
+ */
+struct hook_builtin {
+	const char *name;
+	/* 0, or negative with *err, as for any mistake in a configuration. Then unload is not called. */
+	int (*load)(struct usher_lib *lib, const struct hook_registry_opts *o,
+		    const struct config_hook_library *conf, struct config_error *err);
+	/* Another registry has taken over. Packets may still come for a moment, but nothing new may be
+	 * parked, and what is has to go on: it holds this registry. NULL: nothing is to be done. */
+	void (*retire)(struct usher_lib *lib);
+	void (*unload)(struct usher_lib *lib);
+};
+
+struct hook_registry_opts {
+	const struct config *cfg;
+	struct log *log;
+	const struct hook_builtin *builtins; /* ends with an empty name; NULL: none */
+	const struct clock_src *clock;
+	const char *config_file;	/* built-in libraries' relative paths begin at its directory */
+	unsigned n_threads;		/* how many workers call callouts at the same time */
+	uint64_t failures;		/* where hook_failures() begins */
+};
+
 /* Loads the libraries of a configuration. 0, or -USHER_E_HOOK with *err naming library and reason;
  * then nothing stays loaded. */
-int hook_registry_new(const struct config *cfg, struct log *log, struct hook_registry **ret,
+int hook_registry_new(const struct hook_registry_opts *o, struct hook_registry **ret,
 		      struct config_error *err) must_check;
+/* Is there a built-in library in it? Those read files of their own: every reload loads them again. */
+bool hook_registry_has_builtin(const struct hook_registry *r);
+/* Another registry is in effect: tells the built-in libraries. */
+void hook_registry_retire(struct hook_registry *r);
 struct hook_registry *hook_registry_ref(struct hook_registry *r);
 /* The last reference unloads the libraries. */
 void hook_registry_unref(struct hook_registry *r);

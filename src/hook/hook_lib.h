@@ -7,6 +7,7 @@
 #include "base/arena.h"
 #include "usher/hook.h"
 
+struct hook_builtin;
 struct hook_registry;
 struct json;
 struct log;
@@ -16,6 +17,7 @@ struct usher_lib {
 	unsigned index;		/* slot in a packet's data */
 	char *path;
 	void *handle;		/* of dlopen; NULL: built in */
+	const struct hook_builtin *builtin; /* NULL: dlopened, or callouts alone */
 	bool loading, loaded;
 	char *parameters;	/* JSON text */
 	struct json *params;

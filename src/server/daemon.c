@@ -268,18 +268,9 @@ static void ifaces_changed(void *ctx)
 	daemon_sync_ports(ctx);
 }
 
-static unsigned worker_count(const struct config *cfg)
-{
-	long n = cfg->multi_threading ? (long)cfg->thread_pool_size : 1;
-
-	if (n == 0)
-		n = sysconf(_SC_NPROCESSORS_ONLN);
-	return n < 1 ? 1 : n > SERVER_MAX_WORKERS ? SERVER_MAX_WORKERS : (unsigned)n;
-}
-
 static int start_workers(struct server_daemon *d, const struct config *cfg)
 {
-	unsigned n = worker_count(cfg);
+	unsigned n = server_worker_count(cfg);
 
 	for (unsigned i = 0; i < n; i++) {
 		struct worker_opts o = {.index = i, .n_slots = SLOTS_PER_WORKER};
@@ -341,7 +332,8 @@ int daemon_start(struct server_daemon *d, const struct daemon_opts *o)
 	struct config_load_opts lo = {.warn = warn, .ctx = d};
 	struct config_error err = {0};
 	struct server_opts so = {.clock = clock_coarse, .server_port = o->server_port,
-				 .client_port = o->client_port};
+				 .client_port = o->client_port, .builtins = o->builtins,
+				 .config_file = o->config_file};
 	struct config *cfg = NULL;
 	int r;
 

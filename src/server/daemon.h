@@ -11,6 +11,7 @@ struct arena;
 struct channel;
 struct config;
 struct config_error;
+struct hook_builtin;
 struct iface_monitor;
 struct json;
 struct loop;
@@ -23,6 +24,7 @@ struct daemon_opts {
 	const char *config_file;
 	bool debug;		/* -d */
 	uint16_t server_port, client_port;
+	const struct hook_builtin *builtins; /* hook libraries in the program */
 };
 
 /* One served interface and address. */

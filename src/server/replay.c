@@ -148,7 +148,8 @@ int replay_run(const struct replay_opts *o)
 	struct config_error err = {0};
 	struct replay r = {.o = o};
 	struct server_opts so = {.seed = REPLAY_SEED, .server_port = o->server_port,
-				 .client_port = o->client_port};
+				 .client_port = o->client_port, .builtins = o->builtins,
+				 .config_file = o->config_file};
 	struct config *cfg;
 	struct buf b;
 	int e;

@@ -10,11 +10,14 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+struct hook_builtin;
+
 struct replay_opts {
 	const char *config_file;
 	const char *in, *out;	/* out may be NULL */
 	bool debug;
 	uint16_t server_port, client_port;
+	const struct hook_builtin *builtins; /* hook libraries in the program */
 };
 
 /* The exit code. */

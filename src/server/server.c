@@ -20,6 +20,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static void seed_key(struct server *srv, uint64_t seed)
 {
@@ -42,6 +43,8 @@ int server_init(struct server *srv, const struct server_opts *o)
 	srv->log = o->log;
 	srv->server_port = o->server_port ? o->server_port : DHCP4_SERVER_PORT;
 	srv->client_port = o->client_port ? o->client_port : DHCP4_CLIENT_PORT;
+	srv->builtins = o->builtins;
+	srv->config_file = o->config_file;
 	srv->started_ns = clock_wall_ns(&o->clock);
 	srv->reloaded_ns = srv->started_ns;
 	(void)pthread_mutex_init(&srv->lock, NULL);
@@ -92,6 +95,15 @@ void server_fini(struct server *srv)
 	memset(srv, 0, sizeof(*srv));
 }
 
+unsigned server_worker_count(const struct config *cfg)
+{
+	long n = cfg->multi_threading ? (long)cfg->thread_pool_size : 1;
+
+	if (n == 0)
+		n = sysconf(_SC_NPROCESSORS_ONLN);
+	return n < 1 ? 1 : n > SERVER_MAX_WORKERS ? SERVER_MAX_WORKERS : (unsigned)n;
+}
+
 void server_publish_snapshot(struct server *srv, struct snapshot *s)
 {
 	struct snapshot *old;
@@ -104,6 +116,8 @@ void server_publish_snapshot(struct server *srv, struct snapshot *s)
 	server_free_retired(srv);
 	if (!old)
 		return;
+	if (old->hooks != s->hooks)
+		hook_registry_retire(old->hooks);
 	old->next_retired = srv->retired;
 	srv->retired = old;
 }

@@ -13,7 +13,9 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+struct config;
 struct exchange;
+struct hook_builtin;
 struct iface_table;
 struct lease_db;
 struct lease_store;
@@ -43,6 +45,8 @@ struct server {
 	struct same_client *same_client;
 	struct tracer *tracer;
 	uint16_t server_port, client_port;
+	const struct hook_builtin *builtins; /* hook libraries in the program; NULL: none */
+	const char *config_file;	/* borrowed; NULL: none */
 
 	pthread_mutex_t lock;		/* of the three below */
 	struct snapshot *snap;
@@ -68,11 +72,15 @@ struct server_opts {
 	uint64_t seed;			/* 0: from the system */
 	uint16_t server_port, client_port; /* 0: 67, 68 */
 	uint32_t offer_hold_s;
+	const struct hook_builtin *builtins; /* borrowed; ends with an empty name. NULL: none */
+	const char *config_file;	/* borrowed; what their relative paths begin at. NULL: here */
 };
 
 int server_init(struct server *srv, const struct server_opts *o) must_check;
 void server_fini(struct server *srv);
 
+/* How many workers a configuration asks for. */
+unsigned server_worker_count(const struct config *cfg);
 /* Publishes; takes the reference. */
 void server_publish_snapshot(struct server *srv, struct snapshot *s);
 /* Frees the snapshots before, once no worker has them: a large one takes milliseconds, which are not to

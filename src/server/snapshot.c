@@ -72,11 +72,21 @@ static bool hooks_same(const struct config *a, const struct config *b)
 static int build_hooks(struct server *srv, struct snapshot *s, const struct config *cfg,
 		       const struct snapshot *prev, struct config_error *err)
 {
-	if (prev && hooks_same(prev->cfg, cfg)) {
+	struct hook_registry_opts o = {
+		.cfg = cfg,
+		.log = srv->log,
+		.builtins = srv->builtins,
+		.clock = &srv->clock,
+		.config_file = srv->config_file,
+		.n_threads = srv->n_workers ? srv->n_workers : server_worker_count(cfg),
+		.failures = prev ? hook_failures(prev->hooks) : 0,
+	};
+
+	if (prev && hooks_same(prev->cfg, cfg) && !hook_registry_has_builtin(prev->hooks)) {
 		s->hooks = hook_registry_ref(prev->hooks);
 		return 0;
 	}
-	return hook_registry_new(cfg, srv->log, &s->hooks, err);
+	return hook_registry_new(&o, &s->hooks, err);
 }
 
 static int cmp_u32(const void *a, const void *b)

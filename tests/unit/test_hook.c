@@ -350,7 +350,7 @@ static void test_registry(void **state)
 
 	(void)state;
 	assert_false(hook_any(NULL, HOOK_PKT4_RECEIVE));
-	assert_int_equal(hook_registry_new(&w.cfg, NULL, &r, &err), 0);
+	assert_int_equal(hook_registry_new(&(struct hook_registry_opts){.cfg = &w.cfg}, &r, &err), 0);
 	assert_false(hook_any(r, HOOK_PKT4_RECEIVE));
 	assert_int_equal(hook_register_builtin(r, "a", HOOK_PKT4_RECEIVE, says, &drop), 0);
 	assert_int_equal(hook_register_builtin(r, "b", HOOK_PKT4_RECEIVE, fails, NULL), 0);
@@ -368,12 +368,40 @@ static void test_registry(void **state)
 	hook_registry_unref(r);
 }
 
+/* --- libraries in the program ------------------------------------------------------------------------------ */
+
+static unsigned n_retired, n_unloaded;
+
+static int inside_load(struct usher_lib *lib, const struct hook_registry_opts *o,
+		       const struct config_hook_library *conf, struct config_error *err)
+{
+	(void)o;
+	if (conf->parameters)
+		return config_error_set(err, &conf->pos, -USHER_E_HOOK, "takes no parameters");
+	return usher_register(lib, "pkt4_receive", fails, NULL);
+}
+
+static void inside_retire(struct usher_lib *lib)
+{
+	(void)lib;
+	n_retired++;
+}
+
+static void inside_unload(struct usher_lib *lib)
+{
+	(void)lib;
+	n_unloaded++;
+}
+
+static const struct hook_builtin builtins[] = {{"inside", inside_load, inside_retire, inside_unload}, {0}};
+
 static int load(const char *path, struct hook_registry **ret, struct config_error *err)
 {
 	struct config_hook_library h = {.library = path};
 	struct config cfg = {.hooks = &h, .n_hooks = 1};
 
-	return hook_registry_new(&cfg, NULL, ret, err);
+	return hook_registry_new(&(struct hook_registry_opts){.cfg = &cfg, .builtins = builtins, .failures = 3}, ret,
+				 err);
 }
 
 static void test_load(void **state)
@@ -395,6 +423,33 @@ static void test_load(void **state)
 	note("usher_hook_version");
 	note("usher_hook_load");
 	note("usher_hook_unload");
+}
+
+static void test_builtin(void **state)
+{
+	static const struct json params = {.type = JSON_MAP};
+	struct config_hook_library h = {.library = "inside", .parameters = &params};
+	struct config cfg = {.hooks = &h, .n_hooks = 1};
+	struct usher_call c = call_at(HOOK_PKT4_RECEIVE);
+	struct config_error err = {0};
+	struct hook_registry *r = NULL;
+
+	(void)state;
+	n_retired = n_unloaded = 0;
+	assert_int_equal(hook_registry_new(&(struct hook_registry_opts){.cfg = &cfg, .builtins = builtins}, &r, &err),
+			 -USHER_E_HOOK);
+	assert_non_null(strstr(err.text, "takes no parameters"));
+	assert_int_equal(n_unloaded, 0);
+	assert_int_equal(load("inside", &r, &err), 0);
+	assert_true(hook_registry_has_builtin(r));
+	assert_false(hook_registry_has_builtin(NULL));
+	assert_int_equal(hook_call(r, &c), USHER_CONTINUE);
+	assert_int_equal(hook_failures(r), 4);
+	hook_registry_retire(NULL);
+	hook_registry_retire(r);
+	assert_int_equal(n_retired, 1);
+	hook_registry_unref(r);
+	assert_int_equal(n_unloaded, 1);
 }
 
 /* --- the header -------------------------------------------------------------------------------------------- */
@@ -443,6 +498,7 @@ int main(void)
 		cmocka_unit_test_setup(test_library, setup),
 		cmocka_unit_test_setup(test_registry, setup),
 		cmocka_unit_test_setup(test_load, setup),
+		cmocka_unit_test_setup(test_builtin, setup),
 		cmocka_unit_test(test_every_function_was_called),
 	};
 
