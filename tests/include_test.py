@@ -20,7 +20,7 @@ MAY_USE = {
     "hook": "base wire packet config lease",
     "script": "base wire packet config hook",
     "control": "base config runtime",
-    "server": "base wire packet capture runtime config lease hook control",
+    "server": "base wire packet capture runtime config lease hook script control",
     "client": "base wire packet capture runtime config control",
     "gate": "base wire packet capture runtime config hook control script",
     "tools": "base wire packet capture config lease control",

@@ -4,6 +4,7 @@
  * globals and what is in them, modules, methods of objects. With arguments ("address.packed") it
  * prints those that are not there.
  */
+#include "script/dhcp.h"
 #include "script/script.h"
 
 #include <lauxlib.h>
@@ -15,6 +16,16 @@ static int methods(lua_State *L)
 {
 	if (!luaL_getmetafield(L, 1, "__index") || !lua_istable(L, -1))
 		lua_pushnil(L);
+	return 1;
+}
+
+static struct arena arena;
+static struct dhcp4_msg msg;
+static struct script_dhcp dhcp = {.msg = &msg};
+
+static int message(lua_State *L)
+{
+	script_dhcp_push(L, &dhcp);
 	return 1;
 }
 
@@ -34,7 +45,8 @@ static const char names[] =
         " policy = haka.policy.new('p'), regexp = re:compile('a'), sink = "
         "re:compile('a'):create_sink(), set = re:set{'a'},\n"
         " ['set sink'] = re:set{'a'}:create_sink(), group = haka.rule_group{on = "
-        "haka.events.started}, object = C:new()}\n"
+        "haka.events.started}, object = C:new(), msg = haka.message(), options = "
+        "haka.message().options}\n"
         "for kind, o in pairs(OBJECTS) do local m = haka.methods(o) if m then for k in pairs(m) do "
         "print(kind .. ':' .. k) end end end\n";
 
@@ -58,7 +70,11 @@ int main(int argc, char **argv)
 	struct script *s;
 
 	quiet = argc > 1;
-	if (script_new(&o, &s) < 0 || script_haka_function(s, "methods", methods, NULL) < 0 ||
+	arena_init(&arena);
+	dhcp4_init(&msg, &arena);
+	if (dhcp4_opt_set_u8(&msg, 53, DHCP4_DISCOVER) < 0 || script_new(&o, &s) < 0 ||
+	    script_dhcp_register(s) < 0 || script_haka_function(s, "methods", methods, NULL) < 0 ||
+	    script_haka_function(s, "message", message, NULL) < 0 ||
 	    script_run_text(s, "@names", span_str(names), &err) < 0) {
 		(void)fprintf(stderr, "%s\n", err.text);
 		return 1;
@@ -71,5 +87,7 @@ int main(int argc, char **argv)
 			(void)fprintf(stderr, "%s\n", err.text);
 	}
 	script_free(s);
+	script_dhcp_fini(&dhcp);
+	arena_fini(&arena);
 	return 0;
 }

@@ -7,8 +7,8 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "config/config.h"
-#include "hook/hook.h"
 #include "lease/lease_db.h"
+#include "server/builtins.h"
 #include "server/daemon.h"
 #include "server/replay.h"
 #include "server/snapshot.h"
@@ -52,9 +52,9 @@ static void warn(void *ctx, const struct config_error *w)
 }
 
 /* -T: what applying would do, short of opening sockets and leases. */
-static int check_deeper(struct config *cfg, struct config_error *err)
+static int check_deeper(const char *path, struct config *cfg, struct config_error *err)
 {
-	struct server_opts so = {.clock = clock_system};
+	struct server_opts so = {.clock = clock_system, .builtins = server_builtins, .config_file = path};
 	struct snapshot *s = NULL;
 	struct server srv;
 	int r;
@@ -82,7 +82,7 @@ static int check(const char *path, bool deeper)
 	int r = config_load_file(path, &lo, &cfg, &err);
 
 	if (r == 0 && deeper)
-		r = check_deeper(cfg, &err);
+		r = check_deeper(path, cfg, &err);
 	else if (r == 0)
 		config_free(cfg);
 	if (r == 0) {
@@ -155,7 +155,7 @@ static int parse(int argc, char **argv, struct args *a)
 static int serve(const struct args *a)
 {
 	struct daemon_opts o = {.config_file = a->config, .debug = a->debug, .server_port = a->server_port,
-				.client_port = a->client_port};
+				.client_port = a->client_port, .builtins = server_builtins};
 	struct server_daemon *d = calloc(1, sizeof(*d));
 	int code = 1;
 
@@ -196,7 +196,8 @@ int main(int argc, char **argv)
 	}
 	if (a.in) {
 		struct replay_opts o = {.config_file = a.config, .in = a.in, .out = a.out, .debug = a.debug,
-					.server_port = a.server_port, .client_port = a.client_port};
+					.server_port = a.server_port, .client_port = a.client_port,
+					.builtins = server_builtins};
 
 		return replay_run(&o);
 	}

@@ -66,6 +66,7 @@ static const struct {
 	{"unpark", do_unpark},
 	{"wait", do_wait},
 	{"with", do_with},
+	{"write", do_write},
 };
 
 static int run_line(struct scn *s)

@@ -86,6 +86,7 @@ struct scn {
 	const char *rest;	/* the line behind its first word, variables put in */
 	char *line_copy, *line_words;
 	char tmp[64];		/* directory of the case */
+	char config_file[96];	/* in it: where a configuration file would be */
 	struct { char name[32]; char *value; } var[SCN_VARS];
 	size_t n_vars;
 
@@ -161,6 +162,7 @@ int scn_advance(struct scn *s, int64_t ns) must_check;
 int do_iface(struct scn *s);
 int do_config(struct scn *s);
 int do_with(struct scn *s);
+int do_write(struct scn *s);
 int do_at(struct scn *s);
 int do_disk(struct scn *s);
 int do_leases(struct scn *s);

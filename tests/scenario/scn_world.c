@@ -14,12 +14,14 @@
 #include "lease/lease_db.h"
 #include "lease/lease_store_backend.h"
 #include "runtime/loop.h"
+#include "server/builtins.h"
 #include "server/snapshot.h"
 #include "server/worker.h"
 
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -43,7 +45,9 @@ void scn_world_init(struct scn *s)
 	(void)snprintf(s->tmp, sizeof(s->tmp), "/tmp/usher-scenario-XXXXXX");
 	if (!mkdtemp(s->tmp))
 		abort();
+	(void)snprintf(s->config_file, sizeof(s->config_file), "%s/scenario.json", s->tmp);
 	scn_let(s, "TMP", s->tmp);
+	scn_let(s, "MODULES", getenv("USHER_MODULES") ? getenv("USHER_MODULES") : "modules");
 	scn_let(s, "EXAMPLE", getenv("USHER_EXAMPLE") ? getenv("USHER_EXAMPLE") : "usher_hook_example.so");
 }
 
@@ -74,6 +78,26 @@ void scn_world_fini(struct scn *s)
 	s->config = NULL;
 	s->answer = NULL;
 	s->has_reply = false;
+}
+
+/* write NAME <<END: a file of the case's directory, where the configuration file would be */
+int do_write(struct scn *s)
+{
+	const char *name = s->n_words > 1 ? s->word[1] : "";
+	char path[sizeof(s->tmp) + NAME_MAX + 2];
+	const char *text;
+	FILE *f;
+	int r;
+
+	if (!name[0] || strchr(name, '/') || strlen(name) > NAME_MAX)
+		return scn_fail(s, "write NAME <<END");
+	(void)snprintf(path, sizeof(path), "%s/%s", s->tmp, name);
+	text = scn_text(s);
+	f = text ? fopen(path, "we") : NULL;
+	r = f ? fputs(text, f) : EOF;
+	if (f && fclose(f) == EOF)
+		r = EOF;
+	return r == EOF ? scn_fail(s, "%s cannot be written", path) : 0;
 }
 
 /* Logs go nowhere unless USHER_SCENARIO_DEBUG asks for them, whatever a configuration says. */
@@ -116,7 +140,8 @@ static int open_journal(struct scn *s)
 
 static int start(struct scn *s, struct config_error *err)
 {
-	struct server_opts so = {.clock = s->clock.src, .seed = SEED};
+	struct server_opts so = {.clock = s->clock.src, .seed = SEED, .builtins = server_builtins,
+				 .config_file = s->config_file};
 	struct worker_opts wo = {.n_slots = SLOTS};
 	struct config_load_opts lo = {0};
 	struct config *cfg = NULL;
