@@ -58,6 +58,8 @@ def check_layers(root):
                     problems.append("%s: %s: only hook and server know the ABI" % (name, inc))
             elif "/" not in inc:
                 problems.append("%s: \"%s\": includes name their layer" % (name, inc))
+            elif layer == "server" and top == "script" and not os.path.basename(path).startswith("lua_"):
+                problems.append("%s: \"%s\": of the server only lua_*, its hook library, knows scripts" % (name, inc))
             elif top not in allowed:
                 problems.append("%s: \"%s\": %s may use: %s" % (name, inc, layer, " ".join(sorted(allowed))))
     for path in c_files(root, "include"):
