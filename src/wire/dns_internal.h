@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * What the reader and the writer of DNS messages share: of what the rdata of a form consists.
+ */
+#pragma once
+
+#include "wire/dns.h"
+
+/* Fixed octets, strings, names, fixed octets; or anything. */
+struct dns_shape {
+	uint8_t lead, strings, names, tail;
+	bool open;
+};
+
+const struct dns_shape *dns_shape_of(uint8_t form);
+/* May senders compress the names in its rdata? */
+bool dns_type_compresses(uint16_t type);

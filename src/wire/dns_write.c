@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * Writing DNS messages. Compression is the simple kind: of a name, the longest end that stands somewhere
+ * already, octet by octet the same, is left out for a pointer; the first few hundred names are remembered.
+ */
+#include "base/error.h"
+#include "wire/dns.h"
+#include "wire/dns_internal.h"
+
+#include <assert.h>
+
+enum { POINTER_MAX = 0x3fff, POINTER = 0xc000, COUNTS_OFF = 4 };
+
+void dns_write_begin(struct dns_writer *d, void *buf, size_t cap, uint16_t id, uint16_t flags)
+{
+	*d = (struct dns_writer){.w = wr_init(buf, cap < DNS_MSG_MAX ? cap : DNS_MSG_MAX)};
+	wr_be16(&d->w, id);
+	wr_be16(&d->w, flags);
+	wr_zero(&d->w, DNS_HDR_LEN - COUNTS_OFF);
+}
+
+/* Does the end of a name stand at this offset? */
+static bool stands_at(const struct dns_writer *d, uint16_t at, struct span end)
+{
+	struct dns_name there;
+
+	return dns_name_read(span_of(d->w.base, d->w.len), at, &there, NULL) == 0 &&
+	       span_eq(span_of(there.octets, there.len), end);
+}
+
+/* Offset of a name or an end of one that was written; 0: none. */
+static uint16_t find(const struct dns_writer *d, struct span end)
+{
+	for (unsigned i = 0; d->compress && i < d->n_known; i++)
+		if (stands_at(d, d->known[i], end))
+			return d->known[i];
+	return 0;
+}
+
+static void put_name(struct dns_writer *d, const struct dns_name *n, bool compress)
+{
+	struct rd r = rd_init(span_of(n->octets, n->len));
+
+	while (rd_left(&r) > 1) {
+		struct span end = span_of(r.p, rd_left(&r));
+		uint16_t at = compress ? find(d, end) : 0;
+
+		if (at) {
+			wr_be16(&d->w, (uint16_t)(POINTER | at));
+			return;
+		}
+		if (d->compress && d->n_known < DNS_MAX_KNOWN && d->w.len <= POINTER_MAX)
+			d->known[d->n_known++] = (uint16_t)d->w.len;
+		wr_span(&d->w, span_sub(end, 0, 1U + rd_u8(&r)));
+		(void)rd_bytes(&r, end.p[0]);
+	}
+	wr_u8(&d->w, 0);
+}
+
+static void count(struct dns_writer *d, enum dns_section s)
+{
+	assert(s >= d->section);
+	d->section = (uint8_t)s;
+	if (d->count[s] == UINT16_MAX)
+		d->w.bad = true;
+	d->count[s]++;
+}
+
+void dns_write_question(struct dns_writer *d, const struct dns_name *name, uint16_t type, uint16_t cls)
+{
+	count(d, DNS_QUESTION);
+	put_name(d, name, true);
+	wr_be16(&d->w, type);
+	wr_be16(&d->w, cls);
+}
+
+/* Everything before the rdata; the offset of its length, to be filled in. */
+static size_t put_fixed(struct dns_writer *d, const struct dns_new_rr *rr)
+{
+	put_name(d, rr->owner, true);
+	wr_be16(&d->w, rr->type);
+	wr_be16(&d->w, rr->cls);
+	wr_be32(&d->w, rr->ttl);
+	wr_be16(&d->w, 0);
+	return d->w.len - 2;
+}
+
+static void end_rdata(struct dns_writer *d, size_t len_at)
+{
+	if (wr_ok(&d->w))
+		wr_patch_be16(&d->w, len_at, (uint16_t)(d->w.len - len_at - 2));
+}
+
+void dns_write_rr(struct dns_writer *d, enum dns_section s, const struct dns_new_rr *rr)
+{
+	size_t at;
+
+	assert(s != DNS_QUESTION);
+	count(d, s);
+	at = put_fixed(d, rr);
+	wr_span(&d->w, rr->rdata);
+	end_rdata(d, at);
+}
+
+/* Rdata with its names put together, or others in their place. */
+static void copy_rdata(struct dns_writer *d, const struct dns_msg *m, const struct dns_rr *rr, const struct dns_change *c)
+{
+	const struct dns_shape *s = dns_shape_of(rr->form);
+	struct span all = dns_rdata(m, rr);
+	size_t before = rr->n_names ? (size_t)(rr->name[0] - rr->rdata) : all.n;
+	struct dns_name name;
+
+	wr_span(&d->w, span_sub(all, 0, before));
+	for (unsigned i = 0; i < rr->n_names; i++) {
+		const struct dns_name *other = c ? c->rdata[i] : NULL;
+
+		if (!other && !dns_rdata_name(m, rr, i, &name)) {
+			d->w.bad = true;
+			return;
+		}
+		put_name(d, other ? other : &name, dns_type_compresses(rr->type));
+	}
+	if (rr->n_names)
+		wr_span(&d->w, span_sub(all, all.n - s->tail, s->tail));
+}
+
+void dns_write_copy(struct dns_writer *d, const struct dns_msg *m, const struct dns_rr *rr, const struct dns_change *c)
+{
+	struct dns_new_rr head = {
+		.owner = c ? c->owner : NULL,
+		.type = rr->type,
+		.cls = rr->cls,
+		.ttl = c && c->ttl ? *c->ttl : rr->ttl,
+	};
+	struct dns_name owner;
+	size_t at;
+
+	if (!head.owner) {
+		if (!dns_owner(m, rr, &owner)) {
+			d->w.bad = true;
+			return;
+		}
+		head.owner = &owner;
+	}
+	if (rr->section == DNS_QUESTION) {
+		dns_write_question(d, head.owner, rr->type, rr->cls);
+		return;
+	}
+	count(d, (enum dns_section)rr->section);
+	at = put_fixed(d, &head);
+	copy_rdata(d, m, rr, c);
+	end_rdata(d, at);
+}
+
+int dns_write_end(struct dns_writer *d, size_t *ret_len)
+{
+	for (int s = 0; s < DNS_N_SECTIONS; s++)
+		wr_patch_be16(&d->w, (size_t)COUNTS_OFF + 2U * (unsigned)s, d->count[s]);
+	if (!wr_ok(&d->w))
+		return -USHER_E_NOSPACE;
+	*ret_len = d->w.len;
+	return 0;
+}
