@@ -66,8 +66,41 @@ def dns_seeds():
         put("dns", n, data)
 
 
+# --- HTTP -----------------------------------------------------------------------------------------
+
+LENIENT, STRICT, TO_HEAD, TO_CONNECT = b"\3", b"\0", b"\x43", b"\x83"
+GET = b"GET /index.html?a=b HTTP/1.1\r\nHost: www.example.com\r\nUser-Agent: seed/1\r\nAccept: */*\r\n\r\n"
+OK = b"HTTP/1.1 200 OK\r\nServer: seed\r\nContent-Type: text/plain\r\nContent-Length: 5\r\n\r\nhello"
+CHUNKED = (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nConnection: keep-alive\r\n\r\n"
+           b"5\r\nhello\r\nA;x=y\r\n0123456789\r\n0\r\nTrailer: z\r\n\r\n")
+CLOSE = b"HTTP/1.0 200 OK\r\nServer: seed\r\n\r\nuntil the end"
+
+
+def http_seeds():
+    for n, data in {
+        "get": LENIENT + GET,
+        "pipelined": STRICT + GET + b"\r\n" + GET + b"HEAD / HTTP/1.0\r\n\r\n",
+        "post": STRICT + b"POST /f HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\na=1&b=two" + GET,
+        "post-chunked": STRICT + b"PUT / HTTP/1.1\r\nTransfer-Encoding: gzip, chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n",
+        "connect": LENIENT + b"CONNECT a:443 HTTP/1.1\r\nHost: a:443\r\n\r\n",
+        "lf": LENIENT + GET.replace(b"\r", b""),
+        "fold": LENIENT + b"GET / HTTP/1.1\r\nA: b\r\n c\r\n\t d\r\nB:\r\n e\r\n\r\n",
+        "both": STRICT + b"POST / HTTP/1.1\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+        "ok": LENIENT + OK + OK,
+        "chunked": STRICT + CHUNKED + OK,
+        "close": STRICT + CLOSE,
+        "continue": STRICT + b"HTTP/1.1 100 Continue\r\n\r\n" + OK,
+        "upgrade": STRICT + b"HTTP/1.1 101 x\r\nUpgrade: websocket\r\n\r\n\x81\5hello",
+        "to-head": TO_HEAD + OK[:-5] + OK[:-5],
+        "to-connect": TO_CONNECT + b"HTTP/1.1 200 Established\r\n\r\n\x16\x03\x01",
+        "not-http": LENIENT + b"SSH-2.0-OpenSSH_9.2\r\n",
+    }.items():
+        put("http", n, data)
+
+
 def main():
     dns_seeds()
+    http_seeds()
 
 
 if __name__ == "__main__":
