@@ -11,7 +11,7 @@
 #include "gate/gate.h"
 #include "wire/tcp.h"
 
-enum { GATE_MAX_LISTENERS = 16 };
+enum { GATE_MAX_LISTENERS = 16, GATE_MAX_PORTS = 32 };
 
 struct gate_listeners {
 	uint32_t n;
@@ -39,6 +39,12 @@ struct gate {
 	uint32_t n_conns, conn_fresh;		/* conn_fresh: from here on none was ever used */
 	struct tcp_pool *tcp_pool;
 	struct gate_view *view;			/* what is shown to listeners of receive_data */
+	void *apps[DISSECT_N];			/* of the dissectors of applications, their own */
+	uint32_t n_ports;			/* where else their servers are (app.h) */
+	struct {
+		uint16_t port;
+		uint8_t dissector;
+	} ports[GATE_MAX_PORTS];
 	bool midstream;				/* connections whose beginning was not seen are taken up */
 	struct gate_packet pkt;
 	struct gate_counters counters;

@@ -2,7 +2,7 @@
 /*
  * From stateless to stateful for datagrams: udp_connection. The client is who sent first.
  */
-#include "gate/dissect.h"
+#include "gate/app.h"
 
 void gate_flow_key(const struct gate_packet *p, struct flow_key *k)
 {
@@ -23,10 +23,12 @@ static int begin_flow(struct gate *g, struct gate_packet *p, const struct flow_k
 	p->direction = GATE_UP;
 	if (!p->flow)
 		return gate_undecided(g, p, GATE_DROP_FLOW_LIMIT);
-	if (gate_raise(g, EVENT_UDP_CONNECTION_new_connection, p, p->flow))
-		return GATE_ACCEPT;
-	p->flow->dropped = true;
-	return GATE_DROP;
+	if (!gate_raise(g, EVENT_UDP_CONNECTION_new_connection, p, p->flow)) {
+		p->flow->dropped = true;
+		return GATE_DROP;
+	}
+	gate_app_begin(g, p->flow);
+	return GATE_ACCEPT;
 }
 
 int receive_udp_connection(struct gate *g, struct gate_packet *p)
@@ -55,5 +57,5 @@ int receive_udp_connection(struct gate *g, struct gate_packet *p)
 	if (!gate_raise(g, EVENT_UDP_CONNECTION_receive_packet, p, f) ||
 	    !gate_raise(g, EVENT_UDP_CONNECTION_receive_data, p, f))
 		return GATE_DROP;
-	return GATE_ACCEPT;
+	return gate_next_dissector(g, (enum gate_dissector)f->app);
 }

@@ -7,7 +7,7 @@
  */
 #include "base/error.h"
 #include "base/pages.h"
-#include "gate/tcp_conn.h"
+#include "gate/app.h"
 #include "gate/verdict.h"
 #include "wire/ipv4.h"
 
@@ -226,32 +226,61 @@ int gate_stream_edit(struct gate *g, struct gate_view *v, uint32_t off, uint32_t
 {
 	struct tcp_conn *c = v->flow->transport;
 	struct tcp_stream *s = &c->stream[v->direction];
+	struct gate_view *all = v->whole ? v->whole : v;
 	int r = 0;
 
 	if (g->pass_through)
 		return -EROFS;
+	if (off > v->n || n > v->n - off)
+		return -ERANGE;
+	if (v->fixed && with.n != n)
+		return -EPERM;
 	/* what was looked at where it lies has to be held now */
 	if (!s->segments)
-		r = v->n ? keep_this(g, &g->pkt, c, g->pkt.p.app_len - v->n) : -ERANGE;
+		r = all->n ? keep_this(g, &g->pkt, c, g->pkt.p.app_len - all->n) : -ERANGE;
 	if (r == 0)
-		r = tcp_stream_edit(s, g->tcp_pool, off, n, with);
-	v->octets = s->segments ? s->pending : v->octets;
-	v->n = s->segments ? s->n : v->n;
+		r = tcp_stream_edit(s, g->tcp_pool, v->base + off, n, with);
+	all->octets = s->segments ? s->pending : all->octets;
+	all->n = s->segments ? s->n : all->n;
+	if (v != all) {
+		v->octets = all->octets + v->base;
+		v->n += r == 0 ? (uint32_t)(with.n - n) : 0;
+	}
 	return r;
 }
 
-/* The listeners see all of it, and let all of it go; a dissector of an application may keep some. */
-static uint32_t show(struct gate *g, struct gate_view *v)
+/* The listeners see what is new. False: it goes no further. */
+static bool show_listeners(struct gate *g, struct gate_view *v)
 {
-	struct gate_view *before = g->view;
+	uint32_t seen = gate_tcp(v->flow)->shown[v->direction];
+	struct gate_view *before = g->view, part = *v;
 	bool ok;
 
-	g->view = v;
+	part.whole = v;
+	part.base = seen;
+	part.octets = v->octets + seen;
+	part.n = v->n - seen;
+	g->view = &part;
 	ok = gate_raise(g, EVENT_TCP_CONNECTION_receive_data, &g->pkt, v->flow);
 	g->view = before;
 	if (!ok)
 		v->flow->dropped = true;
-	return v->n;
+	return !v->flow->dropped;
+}
+
+/* Listeners let all of it go; the dissector of an application may keep some. How much may go. */
+static uint32_t show(struct gate *g, struct gate_view *v)
+{
+	uint32_t go;
+
+	if (g->listeners[EVENT_TCP_CONNECTION_receive_data].n && !show_listeners(g, v))
+		return 0;
+	if (v->flow->app == DISSECT_N)
+		return v->n;
+	go = gate_app((enum gate_dissector)v->flow->app)->data(g, v);
+	if (!v->flow->dropped)
+		gate_tcp(v->flow)->shown[v->direction] = v->n - go;
+	return go;
 }
 
 /* Shows what is pending and lets go of what may go. */
@@ -273,6 +302,7 @@ static int finish(struct gate *g, struct gate_packet *p)
 {
 	if (p->flow->dropped) {
 		gate_tcp_end(g, p->flow);
+		gate_app_end(g, p->flow);
 		p->drop = p->drop ? p->drop : GATE_DROP_FLOW_DROPPED;
 		return GATE_DROP;
 	}
@@ -606,11 +636,14 @@ static int begin(struct gate *g, struct gate_packet *p, const struct flow_key *k
 	}
 	p->flow->transport = c;
 	(void)tcp_track_begin(&c->track, &g->tcp, p->p.app_len);
-	c->inspected = g->listeners[EVENT_TCP_CONNECTION_receive_data].n != 0;
 	if (!gate_raise(g, EVENT_TCP_CONNECTION_new_connection, p, p->flow)) {
 		p->flow->dropped = true;
 		return GATE_DROP;
 	}
+	/* where a stream is in the middle of something no dissector of it can begin */
+	if (!c->track.midstream)
+		gate_app_begin(g, p->flow);
+	c->inspected = g->listeners[EVENT_TCP_CONNECTION_receive_data].n || p->flow->app != DISSECT_N;
 	return c->inspected && p->p.app_len ? inspect(g, p, c, TCP_SEG_OK) : GATE_ACCEPT;
 }
 
@@ -671,5 +704,5 @@ int receive_tcp_connection(struct gate *g, struct gate_packet *p)
 	r = p->flow ? known(g, p, &key) : begin(g, p, &key);
 	if (p->flow)
 		count(g, p);
-	return r;
+	return r == GATE_ACCEPT && p->flow ? gate_next_dissector(g, (enum gate_dissector)p->flow->app) : r;
 }

@@ -8,7 +8,7 @@
 
 #include "base/cleanup.h"
 #include "base/clock.h"
-#include "gate/tcp_conn.h"
+#include "gate/app.h"
 #include "wire/ipv4.h"
 
 #include <errno.h>
@@ -354,9 +354,11 @@ static void flow_ended(void *ctx, struct flow *f, bool evicted)
 	(void)evicted;
 	if (f->key.proto == IPV4_PROTO_UDP) {
 		(void)gate_raise(g, EVENT_UDP_CONNECTION_end_connection, NULL, f);
+		gate_app_end(g, f);
 		return;
 	}
 	(void)gate_raise(g, EVENT_TCP_CONNECTION_end_connection, NULL, f);
+	gate_app_end(g, f);
 	gate_tcp_end(g, f);
 }
 
@@ -398,6 +400,8 @@ int gate_new(const struct gate_opts *o, struct gate **ret)
 	if (r == 0)
 		r = gate_tcp_new(g, o->flows.max_flows, o->max_streams);
 	if (r == 0)
+		r = gate_apps_new(g, o->flows.max_flows);
+	if (r == 0)
 		r = defrag_new(&o->defrag, g->held, fragment_lost, g, &g->defrag);
 	if (r < 0) {
 		free(arena);
@@ -413,6 +417,7 @@ void gate_free(struct gate *g)
 	if (!g)
 		return;
 	flow_table_free(g->flows);
+	gate_apps_free(g);
 	gate_tcp_free(g);
 	defrag_free(g->defrag);
 	held_pool_free(g->held);

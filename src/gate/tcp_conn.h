@@ -12,6 +12,7 @@ struct tcp_conn {
 	struct tcp_conn *next;		/* free ones */
 	struct tcp_track track;
 	struct tcp_stream stream[2];	/* by enum gate_direction */
+	uint32_t shown[2];		/* octets of what is pending that listeners of receive_data have seen */
 	bool inspected;			/* somebody wants its data: segments are put in order */
 };
 
@@ -25,13 +26,17 @@ struct gate_view {
 	const uint8_t *octets;
 	uint32_t n;
 	bool end;		/* no more will come */
+	bool fixed;		/* its length may not change */
+	struct gate_view *whole;	/* it is a part of that; NULL: it is all there is */
+	uint32_t base;		/* offset in it */
 };
 
 /* Shows a dissector what there is; how many octets may go on (of view->n as it is then). A dissector that ends the
  * flow sets flow->dropped. */
 typedef uint32_t (*gate_stream_fn)(struct gate *g, struct gate_view *v);
 
-/* Puts `with` in the place of n octets at off of what is shown. 0; -EROFS: pass-through; -ERANGE; -USHER_E_LIMIT. */
+/* Puts `with` in the place of n octets at off of what is shown. 0; -EROFS: pass-through; -EPERM: its length may not
+ * change; -ERANGE; -USHER_E_LIMIT. */
 int gate_stream_edit(struct gate *g, struct gate_view *v, uint32_t off, uint32_t n, struct span with) must_check;
 /* RST to both ends: the connection is over for them too. */
 void gate_tcp_reset(struct gate *g, struct flow *f);

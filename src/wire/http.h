@@ -10,7 +10,7 @@
 #include "base/attr.h"
 #include "base/span.h"
 
-enum { HTTP_PORT = 80, HTTP_HEAD_MAX = 60 * 1024, HTTP_MAX_FIELDS = 128 };
+enum { HTTP_PORT = 80, HTTP_HEAD_MAX = 60 * 1024, HTTP_MAX_FIELDS = 128, HTTP_METHOD_MAX = 32 };
 
 enum http_fault {
 	HTTP_FAULT_NONE,

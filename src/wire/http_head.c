@@ -8,7 +8,7 @@
 
 #include <strings.h>
 
-enum { TAB = '\t', VERSION_LEN = 8, METHOD_MAX = 32, MAX_DIGITS = 18 };
+enum { TAB = '\t', VERSION_LEN = 8, MAX_DIGITS = 18 };
 
 static const char *const fault_texts[HTTP_N_FAULTS] = {
 	"",
@@ -127,12 +127,12 @@ static bool line_next(struct span in, uint32_t at, struct line *ret)
 /* Can a start line begin like this? It may be cut off. */
 static bool begins_well(struct span s, bool response)
 {
-	const uint8_t *space = memchr(s.p, ' ', s.n < METHOD_MAX + 1 ? s.n : METHOD_MAX + 1);
+	const uint8_t *space = memchr(s.p, ' ', s.n < HTTP_METHOD_MAX + 1 ? s.n : HTTP_METHOD_MAX + 1);
 
 	if (response)
 		return memcmp(s.p, "HTTP/", s.n < 5 ? s.n : 5) == 0;
 	if (!space)
-		return s.n <= METHOD_MAX && http_is_token(s);
+		return s.n <= HTTP_METHOD_MAX && http_is_token(s);
 	return http_is_token(span_of(s.p, (size_t)(space - s.p)));
 }
 

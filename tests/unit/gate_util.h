@@ -46,7 +46,7 @@ static inline void gt_close(struct gt *t)
 }
 
 /* A UDP datagram in a frame; its length. */
-static inline size_t gt_udp(uint8_t *buf, uint32_t src, uint16_t sport, uint32_t dst, uint16_t dport, const char *text)
+static inline size_t gt_udp_span(uint8_t *buf, uint32_t src, uint16_t sport, uint32_t dst, uint16_t dport, struct span payload)
 {
 	struct udp_frame f = {
 		.dst_mac = {2, 0, 0, 0, 0, 2},
@@ -55,13 +55,18 @@ static inline size_t gt_udp(uint8_t *buf, uint32_t src, uint16_t sport, uint32_t
 		.dst = dst,
 		.sport = sport,
 		.dport = dport,
-		.payload = span_str(text),
+		.payload = payload,
 	};
 	struct wr w = wr_init(buf, GT_CAP);
 
 	udp_frame_write(&w, &f);
 	assert_true(wr_ok(&w));
 	return w.len;
+}
+
+static inline size_t gt_udp(uint8_t *buf, uint32_t src, uint16_t sport, uint32_t dst, uint16_t dport, const char *text)
+{
+	return gt_udp_span(buf, src, sport, dst, dport, span_str(text));
 }
 
 static inline void gt_ip_checksum(uint8_t *frame)

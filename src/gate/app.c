@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * The table of applications, and which flow speaks what.
+ */
+#include "gate/app.h"
+
+#include "gate/dissect_dns.h"
+#include "gate/dissect_http.h"
+#include "wire/ipv4.h"
+
+#include <errno.h>
+
+static const struct gate_app apps[DISSECT_N] = {
+#define A(symbol, transport, server, prefix, stream)                                               \
+	[DISSECT_##symbol] = {                                                                     \
+		.proto = IPV4_PROTO_##transport,                                                   \
+		.port = (server),                                                                  \
+		.new = prefix##_new,                                                               \
+		.free = prefix##_free,                                                             \
+		.begin = prefix##_begin,                                                           \
+		.end = prefix##_end,                                                               \
+		.data = (stream),                                                                  \
+	},
+#include "gate/apps.def"
+#undef A
+};
+
+const struct gate_app *gate_app(enum gate_dissector d)
+{
+	return &apps[d];
+}
+
+int gate_apps_new(struct gate *g, uint32_t max_flows)
+{
+	int r = 0;
+
+	for (unsigned d = 0; d < DISSECT_N && r == 0; d++)
+		if (apps[d].proto)
+			r = apps[d].new(g, max_flows);
+	return r;
+}
+
+void gate_apps_free(struct gate *g)
+{
+	for (unsigned d = 0; d < DISSECT_N; d++)
+		if (apps[d].proto)
+			apps[d].free(g);
+}
+
+int gate_app_port(struct gate *g, enum gate_dissector d, uint16_t port)
+{
+	if ((unsigned)d >= DISSECT_N || !apps[d].proto)
+		return -EINVAL;
+	if (g->n_ports == GATE_MAX_PORTS)
+		return -ENOSPC;
+	g->ports[g->n_ports].dissector = (uint8_t)d;
+	g->ports[g->n_ports++].port = port;
+	return 0;
+}
+
+/* DISSECT_N: nobody's. */
+static enum gate_dissector by_port(const struct gate *g, uint8_t proto, uint16_t port)
+{
+	for (uint32_t i = 0; i < g->n_ports; i++) {
+		enum gate_dissector d = (enum gate_dissector)g->ports[i].dissector;
+
+		if (g->ports[i].port == port && apps[d].proto == proto && gate_loaded(g, d))
+			return d;
+	}
+	for (unsigned d = 0; d < DISSECT_N; d++)
+		if (apps[d].proto == proto && apps[d].port == port && gate_loaded(g, (enum gate_dissector)d))
+			return (enum gate_dissector)d;
+	return DISSECT_N;
+}
+
+int gate_app_choose(struct gate *g, struct flow *f, enum gate_dissector d)
+{
+	if ((unsigned)d >= DISSECT_N || apps[d].proto != f->key.proto)
+		return -EINVAL;
+	gate_app_end(g, f);
+	gate_load(g, d);
+	f->app = (uint8_t)d;
+	apps[d].begin(g, f);
+	return 0;
+}
+
+void gate_app_begin(struct gate *g, struct flow *f)
+{
+	enum gate_dissector d;
+
+	if (f->app != DISSECT_N)
+		return;
+	d = by_port(g, f->key.proto, f->key.dport);
+	/* the question was not seen: an answer comes first */
+	if (d == DISSECT_N && f->key.proto == IPV4_PROTO_UDP)
+		d = by_port(g, f->key.proto, f->key.sport);
+	if (d != DISSECT_N) {
+		f->app = (uint8_t)d;
+		apps[d].begin(g, f);
+	}
+}
+
+void gate_app_end(struct gate *g, struct flow *f)
+{
+	if (f->app != DISSECT_N)
+		apps[f->app].end(g, f);
+	f->app = DISSECT_N;
+}

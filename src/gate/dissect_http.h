@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * http in the engine: what listeners of its events see of the message at hand, and what they may change. A head
+ * waits until it is complete and the listeners have seen it; bodies go on as they come. Writers change exactly the
+ * octets that are meant, in the stream. They give -EROFS under pass-through, -EINVAL outside of request and
+ * response or for what cannot stand there, -USHER_E_LIMIT; what was read before a write is void after it.
+ */
+#pragma once
+
+#include "gate/tcp_conn.h"
+#include "wire/http.h"
+
+/* The head at hand, during request and response, and the octets that its offsets are in; NULL outside. */
+const struct http_head *gate_http_head(const struct gate *g, struct span *ret_octets);
+/* Octets of the body at hand, during request_data and response_data. They may be changed, their number may not. */
+struct gate_view *gate_http_body(const struct gate *g);
+/* During response and response_data: the head of the request that is answered, as it went on, in *h. False: it
+ * was too long to be kept, came behind others that were not answered, or nobody listened to response. */
+bool gate_http_request(const struct gate *g, const struct flow *f, struct http_head *ret, struct span *ret_octets);
+
+/* A part of the start line; p == NULL: this kind of message has none. */
+struct span gate_http_part(const struct gate *g, enum http_part part);
+int gate_http_set_part(struct gate *g, enum http_part part, struct span with) must_check;
+/* The first field's value; p == NULL: there is none. */
+struct span gate_http_field(const struct gate *g, struct span name);
+/* In the place of the first one, and the others go; or behind all fields. -EPERM: Content-Length and
+ * Transfer-Encoding say where the body ends, which does not change. */
+int gate_http_set_field(struct gate *g, struct span name, struct span value) must_check;
+/* All of that name; how many. */
+int gate_http_remove_field(struct gate *g, struct span name) must_check;
+
+int gate_http_new(struct gate *g, uint32_t max_flows) must_check;
+void gate_http_free(struct gate *g);
+void gate_http_begin(struct gate *g, struct flow *f);
+void gate_http_end(struct gate *g, struct flow *f);
+uint32_t gate_http_data(struct gate *g, struct gate_view *v);
