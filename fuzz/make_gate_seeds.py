@@ -3,6 +3,7 @@
 """Writes the seed inputs of the fuzz targets of what the gate reads into corpus/. Always the same
 bytes."""
 import os
+import random
 import struct
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -98,9 +99,88 @@ def http_seeds():
         put("http", n, data)
 
 
+# --- The gate -------------------------------------------------------------------------------------
+# Records of fuzz_gate_util.c.
+
+IN_ORDER, SYN, FIN, RST, AHEAD, AGAIN, OVERLAP, ANYWHERE = range(8)
+UP, DOWN = 0, 1
+
+
+def record(kind, data=b""):
+    return bytes([kind]) + struct.pack("!H", len(data)) + data
+
+
+def tcp(d, wrong=IN_ORDER, data=b"", conn=0):
+    return record(1 | d << 2 | conn << 3 | wrong << 5, data)
+
+
+def udp(d, data, conn=0):
+    return record(2 | d << 2 | conn << 3, data)
+
+
+def handshake(conn=0):
+    return tcp(UP, SYN, conn=conn) + tcp(DOWN, SYN, conn=conn) + tcp(UP, conn=conn)
+
+
+def pieces(rng, d, data, conn):
+    """Cut anywhere; some come again, overlap, or are out of order."""
+    out = b""
+    while data:
+        n = rng.randint(1, min(len(data), 60))
+        out += tcp(d, IN_ORDER, data[:n], conn)
+        if rng.random() < 0.2:
+            out += tcp(d, AGAIN, data[:n], conn)
+        if rng.random() < 0.1 and len(data) > 2 * n:
+            out += tcp(d, AHEAD, data[2 * n:3 * n], conn)
+        data = data[n:]
+    return out
+
+
+def checksum(data):
+    total = sum(struct.unpack("!%dH" % (len(data) // 2), data))
+    total = (total & 0xFFFF) + (total >> 16)
+    return ~((total & 0xFFFF) + (total >> 16)) & 0xFFFF
+
+
+def frame(payload, proto=17, frag=0, total=None):
+    ip = struct.pack("!BBHHHBBH4s4s", 0x45, 0, total or 20 + len(payload), 7, frag, 64, proto, 0,
+                     bytes([10, 0, 0, 1]), bytes([10, 0, 0, 2]))
+    ip = ip[:10] + struct.pack("!H", checksum(ip)) + ip[12:]
+    return bytes(12) + b"\x08\0" + ip + payload
+
+
+def gate_seeds():
+    rng = random.Random(1)
+    close = tcp(UP, FIN) + tcp(DOWN, FIN) + tcp(UP)
+    for n, messages in {
+        "plain": ((UP, GET), (DOWN, OK)),
+        "chunked": ((UP, GET), (DOWN, CHUNKED)),
+        "close": ((UP, GET), (DOWN, CLOSE)),
+        "pipelined": ((UP, GET + GET), (DOWN, OK + CHUNKED)),
+        "post": ((UP, b"POST / HTTP/1.1\r\nContent-Length: 3\r\n\r\nabc"), (DOWN, OK)),
+        "connect": ((UP, b"CONNECT a:1 HTTP/1.1\r\n\r\n"), (DOWN, b"HTTP/1.1 200 x\r\n\r\n"), (UP, b"\x16\3\1")),
+        "not-http": ((UP, b"EHLO x\r\n"), (DOWN, b"220 y\r\n")),
+    }.items():
+        whole = handshake() + b"".join(tcp(d, data=m) for d, m in messages) + close
+        cut = handshake() + b"".join(pieces(rng, d, m, 0) for d, m in messages) + close
+        for options in (0, 2, 8, 1, 8 | 64, 16):
+            put("gate", "http-%s-%d" % (n, options), bytes([options]) + (cut if options & 8 else whole))
+    put("gate", "two", b"\x08" + handshake() + handshake(1) + tcp(UP, data=GET) + tcp(UP, data=GET, conn=1) +
+        tcp(DOWN, data=OK, conn=1) + tcp(DOWN, data=OK) + tcp(UP, RST))
+    for options in (0, 1, 2, 8):
+        put("gate", "dns-%d" % options, bytes([options]) + udp(UP, QUERY) + udp(DOWN, ANSWER) + udp(DOWN, ANSWER) +
+            record(0x83) + udp(UP, b"nonsense", 1))
+    datagram = struct.pack("!HHHH", 2000, 53, 8 + len(QUERY), 0) + QUERY
+    put("gate", "fragments", b"\0" + record(0, frame(datagram[24:], frag=3)) + record(0, frame(datagram[:24], frag=0x2000)) +
+        record(0, frame(datagram[:16], frag=0x2000)) + record(0xff))
+    put("gate", "raw", b"\0" + record(0, frame(datagram)) + record(0x10, frame(datagram)) + record(0, b"short") +
+        record(0, frame(bytes(8), 1)) + record(0, bytes(12) + b"\x81\0\0\5\x08\6" + bytes(28)))
+
+
 def main():
     dns_seeds()
     http_seeds()
+    gate_seeds()
 
 
 if __name__ == "__main__":

@@ -298,15 +298,20 @@ static void advance(struct gate *g, struct flow *f, enum gate_direction d, bool 
 
 /* --- The segment at hand ---------------------------------------------------------------------------------------- */
 
-static int finish(struct gate *g, struct gate_packet *p)
+/* The flow was dropped. kept: the packet at hand is held, so its verdict is that of the copy. */
+static int finish(struct gate *g, struct gate_packet *p, bool kept)
 {
-	if (p->flow->dropped) {
-		gate_tcp_end(g, p->flow);
-		gate_app_end(g, p->flow);
-		p->drop = p->drop ? p->drop : GATE_DROP_FLOW_DROPPED;
-		return GATE_DROP;
-	}
-	return GATE_ACCEPT;
+	struct tcp_conn *c = p->flow->transport;
+	struct held *last = c && kept ? c->stream[p->direction].segments : NULL;
+
+	p->drop = p->drop ? p->drop : GATE_DROP_FLOW_DROPPED;
+	while (last && last->next)
+		last = last->next;
+	if (last)
+		gate_release(g, last, GATE_DROP, p->drop);
+	gate_tcp_end(g, p->flow);
+	gate_app_end(g, p->flow);
+	return kept ? GATE_HOLD : GATE_DROP;
 }
 
 /* A segment that waited for others, as if it came now. */
@@ -378,12 +383,12 @@ static int in_order(struct gate *g, struct gate_packet *p, struct tcp_conn *c, u
 		if (keep_this(g, p, c, skip) < 0)
 			return gate_undecided(g, p, GATE_DROP_TCP_LIMIT);
 		advance(g, p->flow, d, v.end);
-		return p->flow->dropped ? finish(g, p) : GATE_HOLD;
+		return p->flow->dropped ? finish(g, p, true) : GATE_HOLD;
 	}
 	/* nothing waits: it is looked at where it lies */
 	go = show(g, &v);
 	if (p->flow->dropped)
-		return finish(g, p);
+		return finish(g, p, s->segments != NULL);
 	if (!s->segments && (go >= v.n || v.end)) {
 		/* those that waited for this one are to leave behind it, unless there is no room to wait for that */
 		if (!s->ahead || keep_this(g, p, c, skip) < 0) {
@@ -517,7 +522,7 @@ static int inspect(struct gate *g, struct gate_packet *p, struct tcp_conn *c, en
 		c->track = before;
 	else if (p->flow->transport && !p->flow->dropped)
 		follow(g, p, c);
-	return p->flow->dropped && r != GATE_DROP ? finish(g, p) : r;
+	return p->flow->dropped && r != GATE_DROP ? finish(g, p, r == GATE_HOLD) : r;
 }
 
 /* --- Ending it ----------------------------------------------------------------------------------------------- */
