@@ -84,20 +84,38 @@ int gate_app_choose(struct gate *g, struct flow *f, enum gate_dissector d)
 	return 0;
 }
 
-void gate_app_begin(struct gate *g, struct flow *f)
+static enum gate_dissector by_ports(const struct gate *g, const struct flow_key *k)
 {
-	enum gate_dissector d;
+	enum gate_dissector d = by_port(g, k->proto, k->dport);
+
+	/* the question was not seen: an answer comes first */
+	return d == DISSECT_N && k->proto == IPV4_PROTO_UDP ? by_port(g, k->proto, k->sport) : d;
+}
+
+int gate_app_begin(struct gate *g, struct gate_packet *p, bool by_itself)
+{
+	struct flow *f = p->flow;
+	bool udp = f->key.proto == IPV4_PROTO_UDP;
+	int next;
 
 	if (f->app != DISSECT_N)
-		return;
-	d = by_port(g, f->key.proto, f->key.dport);
-	/* the question was not seen: an answer comes first */
-	if (d == DISSECT_N && f->key.proto == IPV4_PROTO_UDP)
-		d = by_port(g, f->key.proto, f->key.sport);
-	if (d != DISSECT_N) {
-		f->app = (uint8_t)d;
-		apps[d].begin(g, f);
+		return GATE_ACCEPT;
+	next = gate_next_dissector(g, by_itself ? by_ports(g, &f->key) : DISSECT_N);
+	if (g->on_next)
+		next = g->on_next(g->policy_ctx, g, p, udp ? DISSECT_UDP_CONNECTION : DISSECT_TCP_CONNECTION, next);
+	if (next >= 0 && apps[next].proto == f->key.proto) {
+		f->app = (uint8_t)next;
+		apps[next].begin(g, f);
 	}
+	return next == GATE_DROP ? GATE_DROP : GATE_ACCEPT;
+}
+
+bool gate_app_is(struct gate_packet *p, enum gate_dissector d)
+{
+	if (p->flow && p->flow->app == d)
+		return true;
+	gate_drop(p, GATE_DROP_RULE_FAILED);
+	return false;
 }
 
 void gate_app_end(struct gate *g, struct flow *f)

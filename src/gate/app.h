@@ -27,7 +27,10 @@ void gate_apps_free(struct gate *g);
 int gate_app_port(struct gate *g, enum gate_dissector d, uint16_t port) must_check;
 /* This flow speaks that; for listeners of new_connection. -EINVAL: it cannot, over its transport. */
 int gate_app_choose(struct gate *g, struct flow *f, enum gate_dissector d) must_check;
-/* A flow begins: if nothing was chosen, its port tells. */
-void gate_app_begin(struct gate *g, struct flow *f);
+/* A packet's flow begins: if nothing was chosen its port tells, should it tell by itself, and a policy may know
+ * better. GATE_ACCEPT, or GATE_DROP: a policy does not want it. */
+int gate_app_begin(struct gate *g, struct gate_packet *p, bool by_itself);
+/* Is the packet of a flow that speaks that? Else a policy has sent it where it cannot be read: it is dropped. */
+bool gate_app_is(struct gate_packet *p, enum gate_dissector d);
 /* Nothing of it will be shown any more. */
 void gate_app_end(struct gate *g, struct flow *f);

@@ -103,11 +103,14 @@ static int read_message(const struct gate *g, struct dns_msg *ret)
 
 int receive_dns(struct gate *g, struct gate_packet *p)
 {
-	struct dns_flow *s = p->flow->state;
-	struct gate_dns *d = self(g);
 	unsigned who = p->direction, at = 0;
+	struct gate_dns *d = self(g);
+	struct dns_flow *s;
 	bool answer, ok;
 
+	if (!gate_app_is(p, DISSECT_DNS))
+		return GATE_DROP;
+	s = p->flow->state;
 	if (read_message(g, &d->msg) < 0)
 		return gate_undecided(g, p, GATE_DROP_DNS_MESSAGE);
 	answer = d->msg.flags & DNS_QR;

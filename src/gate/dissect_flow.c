@@ -23,12 +23,10 @@ static int begin_flow(struct gate *g, struct gate_packet *p, const struct flow_k
 	p->direction = GATE_UP;
 	if (!p->flow)
 		return gate_undecided(g, p, GATE_DROP_FLOW_LIMIT);
-	if (!gate_raise(g, EVENT_UDP_CONNECTION_new_connection, p, p->flow)) {
-		p->flow->dropped = true;
-		return GATE_DROP;
-	}
-	gate_app_begin(g, p->flow);
-	return GATE_ACCEPT;
+	if (gate_raise(g, EVENT_UDP_CONNECTION_new_connection, p, p->flow) && gate_app_begin(g, p, true) == GATE_ACCEPT)
+		return GATE_ACCEPT;
+	p->flow->dropped = true;
+	return GATE_DROP;
 }
 
 int receive_udp_connection(struct gate *g, struct gate_packet *p)

@@ -6,6 +6,7 @@
  */
 #include "gate/dissect_http.h"
 
+#include "gate/app.h"
 #include "gate/http_impl.h"
 
 #include <assert.h>
@@ -72,8 +73,7 @@ void gate_http_end(struct gate *g, struct flow *f)
 int receive_http(struct gate *g, struct gate_packet *p)
 {
 	(void)g;
-	(void)p;
-	return GATE_ACCEPT;
+	return gate_app_is(p, DISSECT_HTTP) ? GATE_ACCEPT : GATE_DROP;
 }
 
 /* --- Endings ------------------------------------------------------------------------------------------- */

@@ -641,13 +641,12 @@ static int begin(struct gate *g, struct gate_packet *p, const struct flow_key *k
 	}
 	p->flow->transport = c;
 	(void)tcp_track_begin(&c->track, &g->tcp, p->p.app_len);
-	if (!gate_raise(g, EVENT_TCP_CONNECTION_new_connection, p, p->flow)) {
+	/* where a stream is in the middle of something no dissector of it can begin */
+	if (!gate_raise(g, EVENT_TCP_CONNECTION_new_connection, p, p->flow) ||
+	    gate_app_begin(g, p, !c->track.midstream) == GATE_DROP) {
 		p->flow->dropped = true;
 		return GATE_DROP;
 	}
-	/* where a stream is in the middle of something no dissector of it can begin */
-	if (!c->track.midstream)
-		gate_app_begin(g, p->flow);
 	c->inspected = g->listeners[EVENT_TCP_CONNECTION_receive_data].n || p->flow->app != DISSECT_N;
 	return c->inspected && p->p.app_len ? inspect(g, p, c, TCP_SEG_OK) : GATE_ACCEPT;
 }

@@ -130,7 +130,8 @@ static int walk_down(struct gate *g, struct gate_packet *p)
 		g->counters.seen[d]++;
 		p->stack[p->depth++] = (uint8_t)d;
 		next = dissectors[d].receive(g, p);
-		if (unlikely(g->on_next) && next >= GATE_ACCEPT)
+		/* what a flow speaks is decided once, when it begins (app.c) */
+		if (unlikely(g->on_next) && next >= GATE_ACCEPT && d != DISSECT_UDP_CONNECTION && d != DISSECT_TCP_CONNECTION)
 			next = g->on_next(g->policy_ctx, g, p, (enum gate_dissector)d, next);
 		d = next;
 	}

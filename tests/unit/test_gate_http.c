@@ -518,6 +518,54 @@ static void test_other_ports(void **state)
 	assert_over(GATE_DROP_HTTP_START_LINE);
 }
 
+static int policy(void *ctx, struct gate *g, struct gate_packet *p, enum gate_dissector from, int next)
+{
+	(void)g;
+	if (from == DISSECT_UDP)
+		return DISSECT_DNS;
+	if (from != DISSECT_TCP_CONNECTION)
+		return next;
+	++*(unsigned *)ctx;
+	assert_int_equal(next, p->flow->key.dport == 80 ? (int)DISSECT_HTTP : (int)GATE_ACCEPT);
+	if (p->flow->key.dport == 80)
+		return GATE_ACCEPT;
+	if (p->flow->key.dport == 8080)
+		return DISSECT_HTTP;
+	gate_drop(p, GATE_DROP_POLICY);
+	return GATE_DROP;
+}
+
+/* What a flow speaks is asked once. */
+static void test_policies(void **state)
+{
+	static uint8_t buf[GT_CAP];
+	unsigned asked = 0;
+
+	(void)state;
+	t.g->on_next = policy;
+	t.g->policy_ctx = &asked;
+	gt_conn_open(&c, &t, 1000, 80);
+	say(GATE_UP, "\001anything");
+	assert_arrived(GATE_UP, "\001anything");
+	gt_conn_open(&c, &t, 1001, 8080);
+	assert_int_equal(asked, 2);
+	say(GATE_UP, "\001anything");
+	assert_arrived(GATE_UP, "");
+	assert_over(GATE_DROP_HTTP_START_LINE);
+	c.dport = 99;
+	c.sport = 1002;
+	gt_conn_segment(&c, GATE_UP, TCP_SYN, 1, SPAN_NULL);
+	gt_conn_segment(&c, GATE_UP, TCP_SYN, 1, SPAN_NULL);
+	assert_int_equal(gt_drops(&t, GATE_DROP_POLICY), 1);
+	assert_int_equal(asked, 3);
+	/* no flow, no DNS */
+	gate_load(t.g, DISSECT_UDP);
+	gt_push(&t, buf, gt_udp(buf, GT_CLIENT, 5, GT_SERVER, 53, "x"), 1);
+	gt_run(&t);
+	assert_int_equal(gt_pop(&t), 0);
+	assert_int_equal(gt_drops(&t, GATE_DROP_RULE_FAILED), 1);
+}
+
 /* As many connections as there is room for, again and again. */
 static void test_many_connections(void **state)
 {
@@ -554,6 +602,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_tunnels, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_bodies, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_other_ports, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_policies, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_many_connections, setup, teardown),
 	};
 
