@@ -52,6 +52,7 @@ struct out_batch {
 struct port {
 	int fd;
 	char name[IFNAMSIZ];
+	bool down;		/* the kernel said so, and nothing came since */
 	uint64_t kernel_drops;
 	struct out_batch out;
 };
@@ -160,6 +161,21 @@ static void fill(struct frames_link *l, size_t i, unsigned port, struct frame *r
 		switch_learn(&l->macs, span_of(ret->data, ret->len), ret->port, ret->ts_ns);
 }
 
+/* Nothing came. 0; -ENODEV: the interface is gone. One that is down may come up again, and the socket with it. */
+static int nothing_came(struct port *p, int error)
+{
+	struct sockaddr_ll a = {0};
+	socklen_t len = sizeof(a);
+
+	if (error == ENETDOWN)
+		p->down = true;
+	else if (error != EAGAIN && error != EINTR)
+		return -error;
+	if (!p->down || getsockname(p->fd, (struct sockaddr *)&a, &len) < 0)
+		return 0;
+	return a.sll_ifindex > 0 ? 0 : -ENODEV;
+}
+
 static int recv_port(struct frames_link *l, unsigned port, struct frame *ret, size_t n)
 {
 	int got;
@@ -167,7 +183,8 @@ static int recv_port(struct frames_link *l, unsigned port, struct frame *ret, si
 	batch_in_init(&l->in, n);
 	got = recvmmsg(l->ports[port].fd, l->in.msg, (unsigned)n, MSG_DONTWAIT, NULL);
 	if (got < 0)
-		return errno == EAGAIN || errno == EINTR ? 0 : -errno;
+		return nothing_came(&l->ports[port], errno);
+	l->ports[port].down = false;
 	for (int i = 0; i < got; i++)
 		fill(l, (size_t)i, port, &ret[i]);
 	return got;

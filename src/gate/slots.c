@@ -4,20 +4,21 @@
  */
 #include "gate/slots.h"
 
+#include "base/pages.h"
+
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 
 int slots_init(struct slots *s, uint32_t n, size_t size)
 {
 	size = (size + sizeof(void *) - 1) / sizeof(void *) * sizeof(void *);
-	*s = (struct slots){.memory = calloc(n ? n : 1, size), .size = size, .n = n};
+	*s = (struct slots){.memory = pages_new(n, size), .size = size, .n = n};
 	return s->memory ? 0 : -ENOMEM;
 }
 
 void slots_fini(struct slots *s)
 {
-	free(s->memory);
+	pages_free(s->memory, s->n, s->size);
 	*s = (struct slots){0};
 }
 

@@ -1,0 +1,256 @@
+# SPDX-License-Identifier: MPL-2.0
+"""usher-gate as a cable between two hosts, with its dissectors of HTTP and DNS: what is said properly passes
+unchanged, whatever programs say it; what is not has a name."""
+
+import hashlib
+import http.server
+import os
+import socket
+import subprocess
+import threading
+import time
+
+from lib.gate import Gate, cable
+from lib.netns import wait_for
+from lib.runner import test
+from lib.server import slack
+
+_LOAD = ("--load", "http", "--load", "dns", "-i", "ga", "-i", "gb")
+_LARGE = hashlib.sha256(b"seed").digest() * 300000  # 9.6 MB
+
+
+class _Pages(http.server.BaseHTTPRequestHandler):
+    """One page for each way in which a body can end."""
+
+    protocol_version = "HTTP/1.1"
+
+    def _head(self, status, **fields):
+        self.send_response(status)
+        for k, v in fields.items():
+            self.send_header(k.replace("_", "-"), v)
+        self.end_headers()
+
+    def _body(self, body):
+        self._head(200, Content_Length=str(len(body)), Content_Type="text/plain")
+        if self.command != "HEAD":
+            self.wfile.write(body)
+
+    def do_GET(self):
+        if self.path == "/chunked":
+            self._head(200, Transfer_Encoding="chunked")
+            for i in range(50):
+                piece = b"piece %d, " % i * (i + 1)
+                self.wfile.write(b"%x\r\n%s\r\n" % (len(piece), piece))
+            self.wfile.write(b"0\r\nX-Trailer: end\r\n\r\n")
+        elif self.path == "/until-close":
+            self.protocol_version = "HTTP/1.0"
+            self._head(200, Server_Says="no length")
+            self.wfile.write(b"until the connection ends " * 1000)
+            self.close_connection = True
+        elif self.path == "/nothing":
+            self._head(204)
+        elif self.path == "/large":
+            self._body(_LARGE)
+        else:
+            self._body(b"page " + self.path.encode())
+
+    do_HEAD = do_GET
+
+    def do_POST(self):
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        self._body(b"%d octets, %s" % (len(body), hashlib.sha256(body).hexdigest().encode()))
+
+    def log_message(self, format, *args):
+        pass
+
+
+def _serve(t, ns):
+    with ns:
+        s = http.server.ThreadingHTTPServer(("10.70.0.2", 80), _Pages)
+    s.daemon_threads = True
+    threading.Thread(target=s.serve_forever, daemon=True).start()
+    t.lab.closers.append(s.server_close)
+    t.lab.closers.append(s.shutdown)
+
+
+def _drops(gate):
+    return {k: v for k, v in gate.ctl("statistics")["drops"].items() if v}
+
+
+def _curl(ns, *args):
+    return ns.run("curl", "-sS", "--max-time", slack(20), *args, timeout=slack(30))
+
+
+@test(tags=("asan",), timeout=120, cases={"plain": False, "offloaded": True})
+def test_gate_http(t, offloaded):
+    """curl and a server: lengths, chunks, until close, none; many requests on one connection; a large download."""
+    a, b, g = cable(t)
+    if offloaded:
+        for ns, ifname in ((a, "a0"), (b, "b0")):
+            ns.run("ethtool", "-K", ifname, "tx", "on", "tso", "on", "gso", "on", "gro", "on")
+    _serve(t, b)
+    gate = Gate(t, g).start(*_LOAD)
+    url = "http://10.70.0.2"
+    assert _curl(a, url + "/one", url + "/two", url + "/three") == "page /onepage /twopage /three"
+    chunks = "".join("piece %d, " % i * (i + 1) for i in range(50))
+    assert _curl(a, url + "/chunked", url + "/x") == chunks + "page /x"
+    assert _curl(a, url + "/until-close") == "until the connection ends " * 1000
+    assert _curl(a, url + "/nothing", url + "/x") == "page /x"
+    assert "204" in _curl(a, "-i", url + "/nothing")
+    assert "Content-Length: %d" % len(_LARGE) in _curl(a, "-I", url + "/large", url + "/large")
+    path = t.lab.path("upload")
+    with open(path, "wb") as f:
+        f.write(_LARGE[:3000000])
+    want = "3000000 octets, " + hashlib.sha256(_LARGE[:3000000]).hexdigest()
+    assert _curl(a, "--data-binary", "@" + path, url + "/p", url + "/p") == want * 2  # with Expect: 100-continue
+    path = t.lab.path("download")
+    _curl(a, "-o", path, url + "/large")
+    with open(path, "rb") as f:
+        assert f.read() == _LARGE
+    s = gate.end()
+    assert s["drops"] == {} and s["modified"] == 0 and s["dissectors"]["http"] > 100, s
+
+
+@test(tags=("asan",))
+def test_gate_not_http(t):
+    """Another protocol on HTTP's port, and requests that can be read in two ways: nothing arrives, and it has a name."""
+    a, b, g = cable(t)
+    _serve(t, b)
+    gate = Gate(t, g).start(*_LOAD)
+    for text in (b"SSH-2.0-OpenSSH_9.2\r\n",
+                 b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+                 b"GET / HTTP/1.1\r\nHost: x\r\nHost: y\r\n\r\n"):
+        with a:
+            s = socket.create_connection(("10.70.0.2", 80), timeout=slack(5))
+        s.settimeout(0.5)
+        s.sendall(text)
+        try:
+            assert not s.recv(100), "answered"
+            raise AssertionError("closed, not silent")
+        except socket.timeout:
+            pass
+        s.close()
+    assert _curl(a, "http://10.70.0.2/x") == "page /x"
+    drops = gate.end()["drops"]
+    assert {k for k in drops if k.startswith("drop-http")} == {"drop-http-start-line", "drop-http-both", "drop-http-host"}, drops
+
+
+def _dnsmasq(t, ns):
+    """A server that knows a few names, and one with more text than a datagram has room for."""
+    text = ["--txt-record=large.test,%s" % ("%03d" % i * 80) for i in range(20)]
+    ns_log = open(t.lab.path("dnsmasq.log"), "wb")
+    t.lab.popen(ns, ["dnsmasq", "-k", "-C", "/dev/null", "--no-resolv", "--no-hosts", "--local=/test/", "--user=root",
+                     "--pid-file=" + t.lab.path("dnsmasq.pid"), "--listen-address=10.70.0.2", "--bind-interfaces",
+                     "--host-record=www.test,192.0.2.1,2001:db8::1", "--cname=alias.test,www.test", "--auth-ttl=60",
+                     "--mx-host=test,www.test,10", "--srv-host=_s._tcp.test,www.test,80,1,2",
+                     "--ptr-record=1.2.0.192.in-addr.arpa,www.test", "--txt-record=t.test,one,two", *text],
+                stdin=subprocess.DEVNULL, stdout=ns_log, stderr=ns_log)
+    ns_log.close()
+
+
+def _dig(ns, *args):
+    return ns.run("dig", "+short", "+time=2", "+tries=2", "@10.70.0.2", *args, check=False, timeout=slack(20)).split("\n")[:-1]
+
+
+@test(tags=("asan",))
+def test_gate_dns(t):
+    """dig and dnsmasq: every type, names that are not, an answer too large for UDP; a question that is none."""
+    a, b, g = cable(t)
+    _dnsmasq(t, b)
+    gate = Gate(t, g).start(*_LOAD)
+    wait_for("the DNS server", lambda: _dig(a, "www.test") == ["192.0.2.1"], slack(10))
+    assert _dig(a, "www.test", "AAAA") == ["2001:db8::1"]
+    assert _dig(a, "alias.test") == ["www.test.", "192.0.2.1"]
+    assert _dig(a, "test", "MX") == ["10 www.test."]
+    assert _dig(a, "_s._tcp.test", "SRV") == ["1 2 80 www.test."]
+    assert _dig(a, "-x", "192.0.2.1") == ["www.test."]
+    assert _dig(a, "t.test", "TXT") == ['"one" "two"']
+    assert _dig(a, "+noedns", "no.such.test") == []
+    assert len(_dig(a, "large.test", "TXT")) == 20  # truncated, then by TCP
+    assert len(_dig(a, "+tcp", "www.test")) == 1
+    with a:
+        s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    # a question that is none
+    s.sendto(b"not DNS", ("10.70.0.2", 53))
+    wait_for("the drop", lambda: _drops(gate) == {"drop-dns-message": 1}, slack(5))
+    summary = gate.end()
+    assert summary["dissectors"]["dns"] >= 18, summary
+
+
+@test(tags=("asan",))
+def test_gate_unasked_answer(t):
+    """An answer to a question of another id, and one without any."""
+    a, b, g = cable(t)
+    with b:
+        s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    s.bind(("10.70.0.2", 53))
+    s.settimeout(slack(5))
+    with a:
+        r = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    r.bind(("10.70.0.1", 5353))
+    r.settimeout(slack(5))
+    gate = Gate(t, g).start(*_LOAD)
+    question = bytes.fromhex("12340100000100000000000003777777047465737400" "00010001")
+    answer = bytearray(question)
+    answer[2] |= 0x80
+    s.sendto(answer, ("10.70.0.1", 5353))
+    r.sendto(question, ("10.70.0.2", 53))
+    assert s.recv(100) == question
+    wrong = bytearray(answer)
+    wrong[1] ^= 1
+    for a_or_b in (wrong, answer, answer):
+        s.sendto(a_or_b, ("10.70.0.1", 5353))
+    assert r.recv(100) == answer
+    wait_for("three drops", lambda: _drops(gate) == {"drop-dns-unasked": 3}, slack(5))
+    r.settimeout(0.2)
+    try:
+        assert not r.recv(100), "one came through"
+    except socket.timeout:
+        pass
+    gate.end()
+
+
+@test(tags=("asan",))
+def test_gate_other_traffic(t):
+    """ping, UDP and TCP of other ports; the cable is cut and mended; SIGTERM while it is cut."""
+    a, b, g = cable(t)
+    gate = Gate(t, g).start(*_LOAD)
+    out = a.run("ping", "-c", "5", "-i", "0.1", "-s", "3000", "10.70.0.2", timeout=slack(20))
+    assert "5 received" in out, out
+    with b:
+        u = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        listener = socket.create_server(("10.70.0.2", 7000))
+    u.bind(("10.70.0.2", 7000))
+    u.settimeout(slack(5))
+    with a:
+        s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        c = socket.create_connection(("10.70.0.2", 7000), timeout=slack(5))
+    peer, _ = listener.accept()
+    peer.settimeout(slack(20))
+    for size in (0, 1, 1400, 20000):
+        data = os.urandom(size)
+        s.sendto(data, ("10.70.0.2", 7000))
+        assert u.recv(65535) == data
+    for n in range(2):
+        threading.Thread(target=c.sendall, args=(_LARGE[:1000000],), daemon=True).start()
+        got = b""
+        while len(got) < 1000000:
+            got += peer.recv(65536)
+        assert got == _LARGE[:1000000]
+        g.ip("link", "set", "gb", "down")
+        time.sleep(0.3)
+        if n == 0:
+            g.ip("link", "set", "gb", "up")
+            wait_for("the cable", lambda: "1 received" in a.run("ping", "-c", "1", "-W", "1", "10.70.0.2", check=False),
+                     slack(10))
+    assert gate.end()["drops"] == {}
+
+
+@test()
+def test_gate_interface_gone(t):
+    """An interface that is no more does not come back: the gate says so and ends."""
+    _, b, g = cable(t)
+    gate = Gate(t, g).start(*_LOAD)
+    b.ip("link", "del", "b0")
+    assert gate.proc.wait(slack(10)) == 1
+    assert "No such device" in gate.log(), gate.log()
