@@ -162,6 +162,8 @@ static bool walk_up(struct gate *g, struct gate_packet *p)
 			return false;
 		if (dissectors[d].send && (p->dirty || unready))
 			dissectors[d].send(g, p);
+		if (unlikely(p->stopped))
+			return false;
 	}
 	return true;
 }
