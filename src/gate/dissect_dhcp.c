@@ -16,6 +16,8 @@ int receive_dhcp(struct gate *g, struct gate_packet *p)
 	int r;
 
 	g->dhcp_changed = false;
+	/* what cannot be read and goes on is no message: not the one before either */
+	dhcp4_init(&g->dhcp, &p->p.arena);
 	if (gate_checksum(g, p) == CHECKSUM_BAD)
 		return gate_undecided(g, p, GATE_DROP_UDP_CHECKSUM);
 	r = dhcp4_decode(octets, DHCP4_LENIENT, &p->p.arena, &g->dhcp);
