@@ -40,7 +40,7 @@ static inline void gu_init(struct gu *u)
 {
 	memset(u, 0, sizeof(*u));
 	guard_opts_default(&u->o);
-	gate_opts_default(&u->go);
+	gt_opts(&u->go);
 	u->o.n_ports = 1;
 	(void)strcpy(u->o.ports[0].name, "memory0");
 	u->o.ports[0].role = GUARD_TRUSTED;

@@ -20,7 +20,7 @@ static void open_gate(bool pass_through, bool fail_open)
 {
 	struct gate_opts o;
 
-	gate_opts_default(&o);
+	gt_opts(&o);
 	o.pass_through = pass_through;
 	o.fail_open = fail_open;
 	gt_open(&t, &o, DISSECT_DHCP);
