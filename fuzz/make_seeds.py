@@ -167,7 +167,59 @@ def client_apply_seeds():
         put("client_apply", name, data)
 
 
+def guard_seeds():
+    """Frames on ports: see fuzz_guard.c."""
+    server, pool = bytes([10, 0, 0, 1]), bytes([10, 0, 0, 100])
+
+    def mac(n):
+        return bytes([2, 0, 0, 0, 0, n])
+
+    def dhcp(n, mtype, op=1, src=bytes(4), opts=b"", yiaddr=bytes(4), ciaddr=bytes(4), eth=None, ports=None, extra=b""):
+        m = bytearray(message(op, (opt(53, bytes([mtype])) if mtype else b"") + opts + b"\xff"))
+        m[12:16], m[16:20], m[28:34] = ciaddr, yiaddr, mac(n)
+        sport, dport = ports or ((67, 68) if op == 2 else (68, 67))
+        return ip(src, b"\xff" * 4, 17, struct.pack("!HHHH", sport, dport, 8 + len(m), 0) + bytes(m), eth or mac(n)) + extra
+
+    def ip(src, dst, proto, data, eth, frag=0):
+        h = struct.pack("!BBHHHBBH", 0x45, 0, 20 + len(data), 7, frag, 64, proto, 0) + src + dst
+        return b"\xff" * 6 + eth + b"\x08\0" + h + data
+
+    def arp(eth, op, sha, spa):
+        return b"\xff" * 6 + eth + b"\x08\6" + struct.pack("!HHBBH", 1, 0x0800, 6, 4, op) + sha + spa + bytes(6) + server
+
+    def records(bits, *steps):
+        return bytes([bits]) + b"".join(struct.pack("!BBH", port | 0x80, pause, len(f)) + f for port, pause, f in steps)
+    given = opt(54, server) + opt(51, b"\0\0\0\x3c")
+    ask = (1, 0, dhcp(9, 3, opts=opt(50, pool)))
+    ack = (0, 0, dhcp(9, 5, 2, server, given, pool, eth=mac(1)))
+    rogue = dhcp(9, 2, 2, bytes([10, 0, 0, 66]), given, pool, eth=mac(66))
+    mine = ip(pool, server, 17, struct.pack("!HHHH", 1, 2, 12, 0) + b"data", mac(9))
+    long_offer = dhcp(9, 2, 2, server, given + opt(43, bytes(255)), pool, eth=mac(66))
+    pieces = [ip(server, b"\xff" * 4, 17, long_offer[34:34 + 256], mac(66), 0x2000),
+              ip(server, b"\xff" * 4, 17, long_offer[34 + 256:], mac(66), 32)]
+    for name, data in {
+        "lease": records(0, (1, 0, dhcp(9, 1)), (0, 0, dhcp(9, 2, 2, server, given, pool, eth=mac(1))), ask, ack, (1, 0, mine), (2, 0, mine)),
+        "rogue": records(0, ask, (2, 0, rogue), (2, 0, dhcp(9, 0, 2, ports=(67, 67))), (2, 0, dhcp(9, 1, 1, ports=(68, 68)))),
+        "fail-open": records(1, (2, 0, rogue[:-40]), (2, 0, rogue), (3, 0, pieces[0]), (3, 1, pieces[1])),
+        "pieces": records(0, (2, 0, pieces[0]), (2, 0, pieces[1]), (0, 0, pieces[1]), (0, 0, pieces[0])),
+        "renew": records(2, ask, ack, (1, 200, dhcp(9, 3, src=pool, ciaddr=pool)), ack, (1, 0, mine)),
+        "move": records(0, ask, ack, (2, 60, ask[2]), ack, (2, 0, mine), (1, 0, mine)),
+        "release": records(0, ask, ack, (1, 10, dhcp(9, 7, src=pool, ciaddr=pool)), (1, 0, mine), ask, ack,
+                           (1, 10, dhcp(9, 4, opts=opt(50, pool)))),
+        "expire": records(0, ask, ack, (1, 255, mine), (1, 255, mine), (1, 255, mine)),
+        "agent": records(6, (1, 0, dhcp(9, 1, opts=opt(82, b"\1\1a"))),
+                         (0, 0, dhcp(9, 5, 2, server, given + opt(82, b"\1\7memory1\2\6\2m\0\0\0\0"), pool, eth=mac(1)))),
+        "arp": records(0, ask, ack, (1, 0, arp(mac(9), 2, mac(9), pool)), (2, 0, arp(mac(8), 2, mac(8), pool)),
+                       (2, 0, arp(mac(8), 1, mac(9), pool)), (2, 0, arp(mac(8), 1, mac(8), bytes(4)))),
+        "static": records(8, (2, 0, ip(bytes([10, 0, 0, 7]), server, 6, bytes(20), mac(7))), (1, 0, dhcp(7, 3))),
+        "clients": records(0, *[(3, 1, dhcp(n, 1)) for n in range(20, 30)]),
+        "tagged": records(0, (1, 0, ask[2][:12] + b"\x81\0\0\5" + ask[2][12:]), (2, 0, rogue[:12] + b"\x81\0\0\5" * 3 + rogue[12:])),
+    }.items():
+        put("guard", name, data)
+
+
 def main():
+    guard_seeds()
     discover = opt(53, b"\1") + opt(61, b"\1\2\0\0\0\0\1") + opt(55, bytes([1, 3, 6, 15, 51, 119, 121])) + opt(12, b"host")
     agent = opt(82, opt(1, b"circuit") + opt(2, b"remote"))
     messages = {

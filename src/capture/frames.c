@@ -83,6 +83,11 @@ const char *frames_port_name(const struct frames *f, unsigned port)
 	return f->ops->port_name(f, port);
 }
 
+bool frames_port_mac(const struct frames *f, unsigned port, uint8_t ret[6])
+{
+	return f->ops->port_mac && f->ops->port_mac(f, port, ret);
+}
+
 void frames_stats(const struct frames *f, struct frames_stats *ret)
 {
 	*ret = f->stats;

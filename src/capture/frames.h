@@ -44,6 +44,7 @@ struct frame {
 	uint16_t port;	/* which interface of the source it came in by: 0, 1, … */
 	uint8_t link;	/* enum frame_link */
 	uint8_t flags;	/* enum frame_flag */
+	uint32_t not_to; /* ports (a bit each) that it must not leave by; whoever gives the verdict sets it */
 	int64_t ts_ns;	/* wall clock at capture */
 	uint64_t id;	/* the source's own */
 	struct frame_offload offload;
@@ -84,6 +85,8 @@ bool frames_passive(const struct frames *f);
 bool frames_offload(const struct frames *f);
 /* Name of a port ("eth0", "in.pcap"); "" beyond. */
 const char *frames_port_name(const struct frames *f, unsigned port);
+/* Its hardware address; false: it has none. */
+bool frames_port_mac(const struct frames *f, unsigned port, uint8_t ret[6]);
 void frames_stats(const struct frames *f, struct frames_stats *ret);
 /* How far a file has been read, 0 to 1; negative: no end is known. */
 double frames_progress(const struct frames *f);
@@ -99,7 +102,7 @@ int frames_pcap_open(const char *in_path, const char *out_path, struct frames **
 
 /*
  * Network interfaces, frame by frame (AF_PACKET, promiscuous). One: it only looks on. Two: what comes in by one
- * goes out by the other. More: a learning switch. A worker of several opens its own, with the same group: both
+ * goes out by the other. More: a learning switch, which learns from what is accepted only. A worker of several opens its own, with the same group: both
  * directions between two addresses, fragments too, come to the same one. 0, -errno (-ENODEV: *ret_bad is the
  * index of the interface that is not there; -EPROTONOSUPPORT: that has no Ethernet).
  */

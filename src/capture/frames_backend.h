@@ -18,6 +18,7 @@ struct frames_ops {
 	int (*fd)(const struct frames *f);			/* NULL: none to poll */
 	bool (*ended)(const struct frames *f);			/* NULL: never */
 	const char *(*port_name)(const struct frames *f, unsigned port);
+	bool (*port_mac)(const struct frames *f, unsigned port, uint8_t ret[6]); /* NULL: none has any */
 	double (*progress)(const struct frames *f);		/* NULL: not known */
 	uint64_t (*source_drops)(const struct frames *f);	/* NULL: not known */
 	void (*close)(struct frames *f);

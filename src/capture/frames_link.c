@@ -53,6 +53,7 @@ struct port {
 	int fd;
 	char name[IFNAMSIZ];
 	bool down;		/* the kernel said so, and nothing came since */
+	uint8_t mac[6];
 	uint64_t kernel_drops;
 	struct out_batch out;
 };
@@ -157,8 +158,6 @@ static void fill(struct frames_link *l, size_t i, unsigned port, struct frame *r
 	};
 	if (aux.tp_status & TP_STATUS_VLAN_VALID)
 		put_tag(ret, &aux);
-	if (l->n > 2)
-		switch_learn(&l->macs, span_of(ret->data, ret->len), ret->port, ret->ts_ns);
 }
 
 /* Nothing came. 0; -ENODEV: the interface is gone. One that is down may come up again, and the socket with it. */
@@ -276,11 +275,15 @@ static int link_send(struct frames *f, const struct frame *fr, struct span data,
 
 	if (f->passive)
 		return 0;
+	/* a frame that was dropped teaches nothing: its sender's address may be another's */
+	if (l->n > 2 && !injected)
+		switch_learn(&l->macs, data, fr->port, fr->ts_ns);
 	if (injected && fr->port & FRAME_BACK)
 		to = UINT32_C(1) << (fr->port & ~FRAME_BACK);
 	else
 		to = l->n == 2 ? UINT32_C(2) >> fr->port
 			       : switch_ports(&l->macs, data, fr->port, l->n, fr->ts_ns);
+	to &= ~fr->not_to;
 	for (unsigned i = 0; i < l->n; i++)
 		if (to & UINT32_C(1) << i)
 			queue(l, &l->ports[i], fr, data);
@@ -297,6 +300,14 @@ static int link_fd(const struct frames *f)
 static const char *link_port_name(const struct frames *f, unsigned port)
 {
 	return port < self_const(f)->n ? self_const(f)->ports[port].name : "";
+}
+
+static bool link_port_mac(const struct frames *f, unsigned port, uint8_t ret[6])
+{
+	if (port >= self_const(f)->n)
+		return false;
+	memcpy(ret, self_const(f)->ports[port].mac, 6);
+	return true;
 }
 
 static uint64_t link_source_drops(const struct frames *f)
@@ -328,11 +339,12 @@ static const struct frames_ops link_ops = {
 	.flush = link_flush,
 	.fd = link_fd,
 	.port_name = link_port_name,
+	.port_mac = link_port_mac,
 	.source_drops = link_source_drops,
 	.close = link_close,
 };
 
-static int interface_of(int fd, const char *name, int *ret_index)
+static int interface_of(int fd, const char *name, int *ret_index, uint8_t ret_mac[6])
 {
 	struct ifreq req = {0};
 
@@ -343,6 +355,7 @@ static int interface_of(int fd, const char *name, int *ret_index)
 		return -errno;
 	if (req.ifr_hwaddr.sa_family != ARPHRD_ETHER && req.ifr_hwaddr.sa_family != ARPHRD_LOOPBACK)
 		return -EPROTONOSUPPORT;
+	memcpy(ret_mac, req.ifr_hwaddr.sa_data, 6);
 	*ret_index = (int)if_nametoindex(name);
 	return *ret_index ? 0 : -ENODEV;
 }
@@ -372,7 +385,7 @@ static int join_group(int fd, const struct frames_link_opts *o, unsigned port)
 static int port_configure(struct port *p, const struct frames_link_opts *o, unsigned i)
 {
 	struct sockaddr_ll a = {.sll_family = AF_PACKET, .sll_protocol = htons(ETH_P_ALL)};
-	int r = interface_of(p->fd, o->ifnames[i], &a.sll_ifindex);
+	int r = interface_of(p->fd, o->ifnames[i], &a.sll_ifindex, p->mac);
 
 	if (r == 0)
 		r = sock_set_int(p->fd, SOL_PACKET, PACKET_VNET_HDR, 1);

@@ -94,8 +94,18 @@ static bool memory_ended(const struct frames *f)
 
 static const char *memory_port_name(const struct frames *f, unsigned port)
 {
+	static const char *const names[] = {"memory0", "memory1", "memory2", "memory3"};
+
 	(void)f;
-	return port == 0 ? "memory0" : port == 1 ? "memory1" : "";
+	return port < ARRAY_LEN(names) ? names[port] : "";
+}
+
+static bool memory_port_mac(const struct frames *f, unsigned port, uint8_t ret[6])
+{
+	const uint8_t mac[6] = {2, 0x6d, 0, 0, 0, (uint8_t)port};
+
+	memcpy(ret, mac, sizeof(mac));
+	return *memory_port_name(f, port) != '\0';
 }
 
 static void memory_close(struct frames *f)
@@ -114,6 +124,7 @@ static const struct frames_ops memory_ops = {
 	.send = memory_send,
 	.ended = memory_ended,
 	.port_name = memory_port_name,
+	.port_mac = memory_port_mac,
 	.close = memory_close,
 };
 

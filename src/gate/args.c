@@ -202,6 +202,10 @@ static int fits_together(struct gate_args *o, char *err, size_t cap)
 		why = "-q and -j: queue numbers end at 65535";
 	else if (o->workers > 1 && o->in)
 		why = "-j goes with -i and -q: a file is read by one worker";
+	else if (o->guard && o->queue != GATE_NO_QUEUE)
+		why = "--guard goes with -i and -r: a queue does not say which port a packet came by";
+	else if (o->guard && o->workers > 1)
+		why = "--guard goes with one worker: request and answer have to meet";
 	if (why)
 		(void)snprintf(err, cap, "%s", why);
 	return why ? -1 : 0;

@@ -14,6 +14,7 @@ enum { GATE_NO_QUEUE = -1 };
 
 struct gate_args {
 	const char *rules;	/* NULL: none */
+	const char *guard;	/* NULL: none */
 	const char *in, *out;
 	const char *ifnames[FRAMES_MAX_PORTS];
 	unsigned n_ifnames;

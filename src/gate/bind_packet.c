@@ -458,11 +458,8 @@ static const struct script_field udp_fields[] = {
 	{0},
 };
 static const struct script_method transport_methods[] = {{"verify_checksum", method_verify}, {0}};
-static const struct script_class class_udp = {.name = "udp",
-					      .fields = udp_fields,
-					      .methods = transport_methods,
-					      .parent = &class_ipv4,
-					      .to_parent = same};
+const struct script_class bind_class_udp = {
+	.name = "udp", .fields = udp_fields, .methods = transport_methods, .parent = &class_ipv4, .to_parent = same};
 
 NUMBER(tcp_seq, "tcp.seq", l4, 4, 4)
 NUMBER(tcp_ack, "tcp.ack_seq", l4, 8, 4)
@@ -527,7 +524,7 @@ const struct script_class *bind_packet_class(enum gate_dissector d)
 	static const struct script_class *const classes[DISSECT_N] = {
 		[DISSECT_RAW] = &class_raw,   [DISSECT_ETHERNET] = &class_ethernet, [DISSECT_VLAN] = &class_vlan,
 		[DISSECT_ARP] = &class_arp,   [DISSECT_IPV4] = &class_ipv4,	    [DISSECT_ICMP] = &class_icmp,
-		[DISSECT_UDP] = &class_udp,   [DISSECT_TCP] = &class_tcp,
+		[DISSECT_UDP] = &bind_class_udp, [DISSECT_TCP] = &class_tcp,	    [DISSECT_DHCP] = &bind_class_dhcp,
 	};
 
 	return classes[d];

@@ -11,6 +11,7 @@
 struct arena;
 struct gate;
 struct gate_bind;
+struct guard;
 struct frames;
 struct json;
 struct script_alert_sink;
@@ -19,6 +20,7 @@ struct script_alert_sink;
 struct gate_worker_view {
 	struct gate *g;
 	struct gate_bind *bind;	/* NULL: no rules */
+	const struct guard *guard;	/* NULL: none */
 	const struct frames *frames;
 	unsigned number;
 };

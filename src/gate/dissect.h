@@ -9,6 +9,7 @@
 #include "base/cursor.h"
 #include "gate/defrag.h"
 #include "gate/gate.h"
+#include "wire/dhcp4.h"
 #include "wire/tcp.h"
 
 enum { GATE_MAX_LISTENERS = 16, GATE_MAX_PORTS = 32 };
@@ -49,6 +50,8 @@ struct gate {
 	struct gate_packet pkt;
 	struct gate_counters counters;
 	struct tcp_hdr tcp;		/* of the packet at hand */
+	struct dhcp4_msg dhcp;		/* the same; listeners of pkt4_receive and pkt4_send may look */
+	bool dhcp_changed;		/* gate_dhcp_change */
 	uint8_t *scratch;		/* [FRAME_MAX_LEN]: a packet that grew, or was in pieces */
 	uint8_t *octets;		/* [TCP_GROWN_MAX]: data on its way into packets */
 	uint8_t *piece;			/* [FRAME_MAX_LEN]: a fragment of one that was changed */
@@ -90,6 +93,10 @@ enum gate_checksum gate_checksum(const struct gate *g, struct gate_packet *p);
 /* A cursor from octet `off` to the end of the frame, or of the datagram behind the IPv4 header. */
 struct rd gate_rd(const struct gate_packet *p, uint32_t off);
 
+/* For listeners of DHCP's events, before they change g->dhcp: it is encoded anew when the packet goes on.
+ * -EROFS: pass-through. */
+int gate_dhcp_change(struct gate *g, struct gate_packet *p) must_check;
+
 #define D(symbol, name, parents, receive, send, what) int receive(struct gate *g, struct gate_packet *p);
 #include "gate/dissectors.def"
 #undef D
@@ -97,5 +104,6 @@ struct rd gate_rd(const struct gate_packet *p, uint32_t off);
 void gate_flow_key(const struct gate_packet *p, struct flow_key *k);
 void send_ipv4(struct gate *g, struct gate_packet *p);
 void send_icmp(struct gate *g, struct gate_packet *p);
+void send_dhcp(struct gate *g, struct gate_packet *p);
 void send_udp(struct gate *g, struct gate_packet *p);
 void send_tcp(struct gate *g, struct gate_packet *p);

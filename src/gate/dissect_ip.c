@@ -145,6 +145,8 @@ int receive_udp(struct gate *g, struct gate_packet *p)
 	p->p.app_len = (uint16_t)(udp.len - UDP_HDR_LEN);
 	if (!gate_raise(g, EVENT_UDP_receive_packet, p, NULL))
 		return GATE_DROP;
+	if (gate_loaded(g, DISSECT_DHCP) && (udp.dport == DHCP4_SERVER_PORT || udp.dport == DHCP4_CLIENT_PORT))
+		return DISSECT_DHCP;
 	return gate_next_dissector(g, DISSECT_UDP_CONNECTION);
 }
 

@@ -142,6 +142,8 @@ static void release_changed(struct gate *g, struct gate_packet *p)
 
 void gate_release_fragments(struct gate *g, struct gate_packet *p, int how)
 {
+	for (struct held *h = p->fragments; h; h = h->next)
+		h->frame.not_to = g->pass_through ? 0 : p->frame.not_to;
 	if (how == GATE_ACCEPT && p->dirty && !g->pass_through) {
 		release_changed(g, p);
 		return;

@@ -163,6 +163,8 @@ static bool walk_up(struct gate *g, struct gate_packet *p)
 			return false;
 		if (dissectors[d].send && (p->dirty || unready))
 			dissectors[d].send(g, p);
+		if (unlikely(p->stopped))
+			return false;
 	}
 	return true;
 }
@@ -240,6 +242,7 @@ static void verdict(struct gate *g, struct gate_packet *p, int how)
 	g->counters.modified += p->dirty != 0;
 	if (p->dirty)
 		p->frame.flags |= FRAME_WRITTEN;
+	p->frame.not_to = g->pass_through ? 0 : p->frame.not_to;
 	data = g->pass_through ? span_of(p->frame.data, p->frame.len) : span_of(p->p.data, p->p.len);
 	if (frames_verdict(g->frames, &p->frame, FRAME_ACCEPT, data) < 0)
 		g->counters.drops[GATE_DROP_SEND_FAILED]++;

@@ -216,7 +216,7 @@ static int finish(struct live *l, struct gate_sums *sums)
 		}
 		if (l->workers[i])
 			(void)gate_worker_ask(l->workers[i], gate_sums_worker, sums);
-		gate_worker_free(l->workers[i]);
+		code |= gate_worker_free(l->workers[i]) < 0;
 	}
 	return code;
 }

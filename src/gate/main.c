@@ -40,6 +40,20 @@ static void options_of(const struct gate_args *a, struct log *log, struct gate_o
 	o->hash_key = (struct hash_key){rng_u64(&rng), rng_u64(&rng)};
 }
 
+/* Results go to stdout, the log to stderr. */
+static struct log *log_open(bool debug)
+{
+	const struct log_output out = {.kind = LOG_SINK_STDERR};
+	const struct log_rule rule = {"kea-dhcp4", debug ? LOG_SEV_DEBUG : LOG_SEV_INFO, &out, 1};
+	struct log *log = log_new(&clock_system);
+
+	if (log && log_configure(log, &rule, 1, false) < 0) {
+		log_free(log);
+		return NULL;
+	}
+	return log;
+}
+
 int main(int argc, char **argv)
 {
 	struct gate_sums sums = {0};
@@ -56,7 +70,7 @@ int main(int argc, char **argv)
 	}
 	if (a.done)
 		return 0;
-	log = log_new(&clock_system);
+	log = log_open(a.debug);
 	options_of(&a, log, &o);
 	began = cpu_seconds();
 	code = a.in ? gate_offline(&a, &o, &sums) : gate_live(&a, &o, &sums);

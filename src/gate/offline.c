@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "gate/bind.h"
 #include "gate/gate.h"
+#include "gate/guard_run.h"
 #include "gate/rules.h"
 
 #include <dirent.h>
@@ -23,6 +24,7 @@ struct offline {
 	struct gate *g;
 	struct gate_rules rules;
 	struct gate_bind *bind;
+	struct guard_run *guard;
 	struct frames *last;	/* open until the engine has another */
 	struct dirent **entries;
 	int n;
@@ -51,13 +53,30 @@ static int complain(const char *path, int r)
 	return 1;
 }
 
+static void end(struct offline *o)
+{
+	gate_bind_free(o->bind);
+	gate_free(o->g);
+	(void)guard_run_close(o->guard, 0);
+	o->bind = NULL;
+	o->g = NULL;
+	o->guard = NULL;
+}
+
 static int begin(struct offline *o, const struct gate_opts *go)
 {
 	int r = gate_new(go, &o->g);
 
 	if (r < 0)
 		(void)complain(o->a->in, r);
-	return r < 0 ? r : gate_rules_load(&o->rules, o->g, 0, &o->bind);
+	/* what is kept is of live networks: a recorded one neither knows it nor changes it */
+	if (r == 0)
+		r = guard_run_open(&o->rules, o->g, &go->hash_key, false, &o->guard);
+	if (r == 0)
+		r = gate_rules_load(&o->rules, o->g, 0, &o->bind);
+	if (r < 0)
+		end(o);
+	return r;
 }
 
 /* One capture through the engine. */
@@ -139,8 +158,8 @@ int gate_offline(const struct gate_args *a, const struct gate_opts *opts, struct
 	code = S_ISDIR(st.st_mode) ? run_directory(&o, &go, ret_sums) : run_file(&o, a->in, a->out, 0, &go, ret_sums);
 	if (o.g)
 		gate_sums_gate(ret_sums, o.g);
-	gate_bind_free(o.bind);
-	gate_free(o.g);
+	gate_sums_guard(ret_sums, guard_run_guard(o.guard));
+	end(&o);
 	frames_close(o.last);
 	gate_rules_fini(&o.rules);
 	for (int i = 0; i < o.n && o.entries; i++)

@@ -42,13 +42,22 @@ void gate_rules_fini(struct gate_rules *r)
 	r->alerts = NULL;
 }
 
+unsigned gate_rules_sinks(struct gate_rules *r, struct script_alert_sink *ret)
+{
+	ret[0] = alert_ring_sink(r->ring);
+	ret[1] = r->syslog ? alert_syslog_sink() : alert_file_sink(r->alerts);
+	return GATE_ALERT_SINKS;
+}
+
 static int add_sinks(struct gate_rules *r, struct script *s)
 {
-	struct script_alert_sink sink = r->syslog ? alert_syslog_sink() : alert_file_sink(r->alerts);
-	struct script_alert_sink ring = alert_ring_sink(r->ring);
-	int e = script_alert_sink(s, &ring);
+	struct script_alert_sink sinks[GATE_ALERT_SINKS];
+	unsigned n = gate_rules_sinks(r, sinks);
+	int e = 0;
 
-	return e < 0 ? e : script_alert_sink(s, &sink);
+	for (unsigned i = 0; i < n && e == 0; i++)
+		e = script_alert_sink(s, &sinks[i]);
+	return e;
 }
 
 int gate_rules_load(struct gate_rules *r, struct gate *g, unsigned worker, struct gate_bind **ret)

@@ -11,6 +11,9 @@ struct alert_ring;
 struct gate;
 struct gate_bind;
 struct log;
+struct script_alert_sink;
+
+enum { GATE_ALERT_SINKS = 2 };
 
 struct gate_rules {
 	const struct gate_args *args;
@@ -23,6 +26,8 @@ struct gate_rules {
 /* Opens where alerts go. 0, or negative: said on stderr. */
 int gate_rules_init(struct gate_rules *r, const struct gate_args *a, struct log *log) must_check;
 void gate_rules_fini(struct gate_rules *r);
+/* Where alerts go, to ret[GATE_ALERT_SINKS]; how many. */
+unsigned gate_rules_sinks(struct gate_rules *r, struct script_alert_sink *ret);
 /* Loads the dissectors of --load, and the rule file into a state of its own, for worker number `worker`; *ret is
  * NULL without a rule file. 0, or negative: said on stderr. */
 int gate_rules_load(struct gate_rules *r, struct gate *g, unsigned worker, struct gate_bind **ret) must_check;

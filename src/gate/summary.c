@@ -43,6 +43,35 @@ void gate_sums_worker(void *sums, const struct gate_worker_view *v)
 {
 	gate_sums_gate(sums, v->g);
 	gate_sums_frames(sums, v->frames);
+	gate_sums_guard(sums, v->guard);
+}
+
+void gate_sums_guard(struct gate_sums *s, const struct guard *gd)
+{
+	if (!gd)
+		return;
+	guard_counters(gd, &s->guard);
+	s->guarded = true;
+}
+
+static void print_guard_json(const struct gate_sums *s, FILE *to)
+{
+	(void)fprintf(to, ", \"guard\": {\"bindings\": %u", s->guard.bindings);
+	for (unsigned i = 0; i < GUARD_N_COUNTERS; i++)
+		(void)fprintf(to, ", \"%s\": %llu", guard_counter_name((enum guard_counter)i),
+			      (unsigned long long)s->guard.n[i]);
+	(void)fputc('}', to);
+}
+
+static void print_guard(const struct gate_sums *s, FILE *to)
+{
+	const uint64_t *n = s->guard.n;
+
+	(void)fprintf(to, "guard: %u bindings (%llu learned, %llu moved, %llu released, %llu ended), %llu requests, %llu answers, %llu alerts\n",
+		      s->guard.bindings, (unsigned long long)n[GUARD_COUNT_LEARNED], (unsigned long long)n[GUARD_COUNT_MOVED],
+		      (unsigned long long)n[GUARD_COUNT_RELEASED], (unsigned long long)n[GUARD_COUNT_EXPIRED],
+		      (unsigned long long)n[GUARD_COUNT_REQUESTS], (unsigned long long)n[GUARD_COUNT_REPLIES],
+		      (unsigned long long)n[GUARD_COUNT_ALERTS]);
 }
 
 static void print_json(const struct gate_sums *s, double seconds, FILE *to)
@@ -66,7 +95,10 @@ static void print_json(const struct gate_sums *s, double seconds, FILE *to)
 		if (s->gate.drops[i])
 			(void)fprintf(to, "%s\"%s\": %llu", n++ ? ", " : "", gate_drop_info((enum gate_drop)i)->name,
 				      (unsigned long long)s->gate.drops[i]);
-	(void)fputs("}}\n", to);
+	(void)fputc('}', to);
+	if (s->guarded)
+		print_guard_json(s, to);
+	(void)fputs("}\n", to);
 }
 
 void gate_sums_print(const struct gate_sums *s, double seconds, bool json, FILE *to)
@@ -83,6 +115,8 @@ void gate_sums_print(const struct gate_sums *s, double seconds, bool json, FILE 
 		(void)fprintf(to, "%.3f s of CPU, %.0f packets/s, %.0f ns a packet\n", seconds,
 			      (double)s->gate.packets / seconds,
 			      seconds * 1e9 / (double)(s->gate.packets ? s->gate.packets : 1));
+	if (s->guarded)
+		print_guard(s, to);
 	for (unsigned i = 1; i < GATE_DROP_N; i++)
 		if (s->gate.drops[i])
 			(void)fprintf(to, "  %10llu %s\n", (unsigned long long)s->gate.drops[i],

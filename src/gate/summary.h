@@ -6,6 +6,7 @@
 
 #include "capture/frames.h"
 #include "gate/gate.h"
+#include "gate/guard/guard.h"
 
 #include <stdio.h>
 
@@ -15,12 +16,16 @@ struct gate_sums {
 	struct gate_counters gate;
 	struct frames_stats frames;
 	struct flow_stats flows;
+	struct guard_counters guard;
+	bool guarded;
 };
 
 /* Adds what an engine, or a source, counted. */
 void gate_sums_gate(struct gate_sums *s, struct gate *g);
+/* NULL: nothing. */
+void gate_sums_guard(struct gate_sums *s, const struct guard *gd);
 void gate_sums_frames(struct gate_sums *s, const struct frames *f);
-/* Both, of a worker: a gate_worker_fn. */
+/* All, of a worker: a gate_worker_fn. */
 void gate_sums_worker(void *sums, const struct gate_worker_view *v);
 /* seconds: of the CPU; 0: leave speed out. */
 void gate_sums_print(const struct gate_sums *s, double seconds, bool json, FILE *to);

@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "gate/bind.h"
+#include "gate/guard_run.h"
 #include "gate/rules.h"
 
 #include <errno.h>
@@ -23,6 +24,7 @@ struct gate_worker {
 	struct gate_worker_opts o;
 	struct gate_worker_view view;
 	struct gate_bind *bind;
+	struct guard_run *guard;
 	struct gate *g;
 	pthread_t thread;
 	bool runs;
@@ -81,6 +83,7 @@ static void *work(void *arg)
 	while (!atomic_load_explicit(&w->stop, memory_order_relaxed)) {
 		int r = gate_turn(w->g);
 
+		guard_run_tick(w->guard, clock_wall_ns(&clock_coarse));
 		if (atomic_load_explicit(&w->asked, memory_order_acquire))
 			answer(w);
 		if (r < 0) {
@@ -156,26 +159,32 @@ int gate_worker_new(const struct gate_worker_opts *o, struct gate_worker **ret)
 	if (r < 0)
 		(void)fprintf(stderr, "usher-gate: worker %u: %s\n", o->number, usher_strerror(r));
 	else
+		r = guard_run_open(o->rules, w->g, &go.hash_key, true, &w->guard);
+	if (r == 0)
 		r = gate_rules_load(o->rules, w->g, o->number, &w->bind);
 	if (r < 0) {
-		gate_worker_free(w);
+		(void)gate_worker_free(w);
 		return r;
 	}
-	w->view = (struct gate_worker_view){w->g, w->bind, o->frames, o->number};
+	w->view = (struct gate_worker_view){w->g, w->bind, guard_run_guard(w->guard), o->frames, o->number};
 	*ret = w;
 	return 0;
 }
 
-void gate_worker_free(struct gate_worker *w)
+int gate_worker_free(struct gate_worker *w)
 {
+	int r;
+
 	if (!w)
-		return;
+		return 0;
 	gate_bind_free(w->bind);
 	gate_free(w->g);
+	r = guard_run_close(w->guard, clock_wall_ns(&clock_system));
 	frames_close(w->o.frames);
 	if (w->wake_fd >= 0)
 		(void)close(w->wake_fd);
 	(void)pthread_cond_destroy(&w->answered);
 	(void)pthread_mutex_destroy(&w->lock);
 	free(w);
+	return r;
 }

@@ -26,6 +26,7 @@ int gate_worker_new(const struct gate_worker_opts *o, struct gate_worker **ret) 
 int gate_worker_start(struct gate_worker *w) must_check;
 /* Waits for its thread, which has been told to stop. 0, or -errno of its source. */
 int gate_worker_join(struct gate_worker *w);
-void gate_worker_free(struct gate_worker *w);
+/* 0, or negative: what was to be kept was not, said on stderr. */
+int gate_worker_free(struct gate_worker *w);
 /* Runs fn in its thread between two batches, or here if the thread does not run. False: no answer in five seconds. */
 bool gate_worker_ask(struct gate_worker *w, gate_worker_fn fn, void *arg);

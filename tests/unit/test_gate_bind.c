@@ -5,7 +5,7 @@
  */
 #include "unit.h"
 
-#include "gate_util.h"
+#include "gate_dhcp_util.h"
 
 #include "gate/bind.h"
 
@@ -318,6 +318,24 @@ static void test_policies(void **state)
 	assert_int_equal(gate_counters(t.g)->seen[DISSECT_UDP_CONNECTION], 1);
 }
 
+static void test_dhcp(void **state)
+{
+	static const struct gd q = {.type = DHCP4_REQUEST, .mac = {2, 0, 0, 0, 0, 9}, .xid = 7, .ciaddr = CLIENT};
+	size_t len = gd_frame(buf, &q);
+
+	(void)state;
+	rules("haka.rule{on = haka.dissectors.dhcp.events.pkt4_receive, eval = function(m)\n"
+	      " print(m.message_type, m.op, m.xid, m.ciaddr, #m.chaddr, m.chaddr:byte(6), m:option(53):byte(), m:option(82), m.srcport)\n"
+	      " print(pcall(m.option, m, 255))\n"
+	      " if m.message_type == 3 then m:drop() end end}");
+	gt_push(&t, buf, len, 1);
+	gt_run(&t);
+	assert_int_equal(gt_pop(&t), 0);
+	assert_int_equal(gt_drops(&t, GATE_DROP_RULE), 1);
+	assert_non_null(strstr(said, "3\t1\t7\t10.0.0.1\t6\t9\t3\tnil\t68\n"));
+	assert_non_null(strstr(said, "an option's code is 1 to 254"));
+}
+
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -325,7 +343,7 @@ int main(void)
 		T(test_fields_read), T(test_fields_written), T(test_bad_writes),  T(test_octets),
 		T(test_verdicts),    T(test_when),	     T(test_failing_rule), T(test_endless_rule),
 		T(test_kept_packet), T(test_pass_through),   T(test_flows),	  T(test_flow_drop),
-		T(test_end), T(test_policies),
+		T(test_end), T(test_policies), T(test_dhcp),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * The guard of a program: its configuration, and its alerts in the form and to the places of the rules' alerts.
+ */
+#pragma once
+
+#include "gate/guard/guard.h"
+
+struct gate_rules;
+struct guard_run;
+struct script_alert_sink;
+
+/*
+ * As the command line has it; *ret is NULL without --guard. keep: bindings are read and saved. It listens before the
+ * rules do if it is opened before them. Negative: said on stderr.
+ */
+int guard_run_open(struct gate_rules *r, struct gate *g, const struct hash_key *key, bool keep, struct guard_run **ret) must_check;
+/* Of NULL: nothing. */
+void guard_run_tick(struct guard_run *run, int64_t now_ns);
+const struct guard *guard_run_guard(const struct guard_run *run);
+/* Saves what is to be kept. 0, or negative: said on stderr. The gate is gone by then. */
+int guard_run_close(struct guard_run *run, int64_t now_ns);
+
+/* Tells n sinks of an alert of the guard; number: of the alert. */
+void guard_tell(const struct guard_alert *a, uint64_t number, const struct script_alert_sink *sinks, unsigned n);
