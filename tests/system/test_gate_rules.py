@@ -116,7 +116,7 @@ haka.rule{ on = haka.dissectors.ipv4.events.receive_packet, when = {dst = ipv4.a
         assert _ping(a, "10.70.0.2", count=1) == 1
     s = gate.end()
     assert s["drops"]["drop-rule"] == 2 and s["drops"]["drop-rule-failed"] == 4, s
-    assert "on purpose" in gate.said() and ".lua:" in gate.said(), gate.said()
+    assert ".lua:5: on purpose" in gate.log() and "instructions" in gate.log(), gate.log()
 
 
 @test()
