@@ -7,8 +7,12 @@
 #include "gate/dissect_http.h"
 #include "gate/slots.h"
 
-/* KEPT_LEN: of a request's head, until it is answered. */
-enum { HTTP_MAX_ASKED = 64, HTTP_KEPT_LEN = 2048, HTTP_MAX_KEPT = 16384, HTTP_GATE_FLAGS = HTTP_ALLOW_LF | HTTP_ALLOW_FOLD };
+enum {
+	HTTP_MAX_ASKED = 64,
+	HTTP_KEPT_LEN = 2048,	/* of a request's head, until it is answered */
+	HTTP_MAX_KEPT = 16384,	/* of those, in all */
+	HTTP_GATE_FLAGS = HTTP_ALLOW_LF | HTTP_ALLOW_FOLD,
+};
 
 struct http_flow {
 	struct http_parser parser[2];	/* by enum gate_direction */

@@ -261,7 +261,8 @@ static void connection_field(struct span value, struct http_head *h)
 }
 
 /* A field that is all there. hosts: how many there were. */
-static enum http_fault field_meaning(struct span name, struct span value, bool folded, struct http_head *h, unsigned *hosts)
+static enum http_fault field_meaning(struct span name, struct span value, bool folded, struct http_head *h,
+				     unsigned *hosts)
 {
 	switch (name.n) {
 	case sizeof("Host") - 1:

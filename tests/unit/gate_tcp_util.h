@@ -23,7 +23,8 @@ struct gt_conn {
 	unsigned frames[2];
 };
 
-static inline size_t gt_tcp(const struct gt_conn *c, uint8_t *buf, unsigned d, uint8_t flags, uint32_t seq, struct span data)
+static inline size_t gt_tcp(const struct gt_conn *c, uint8_t *buf, unsigned d, uint8_t flags, uint32_t seq,
+			    struct span data)
 {
 	static const uint8_t options[] = {2, 4, GT_MSS >> 8, GT_MSS & 0xff};
 	struct tcp_hdr h = {
@@ -104,7 +105,7 @@ static inline void gt_conn_run(struct gt_conn *c)
 		gt_tcp_arrives(c, span_of(c->t->out, n));
 }
 
-/* Octets [off, off + data.n) of what d sends, behind what was acknowledged as sent by gt_conn_sent. */
+/* A segment of what d sends, with any number. */
 static inline void gt_conn_segment(struct gt_conn *c, unsigned d, uint8_t flags, uint32_t seq, struct span data)
 {
 	static uint8_t buf[GT_CAP];
