@@ -70,7 +70,6 @@ struct gate_packet {
 	uint8_t dirty;		/* enum gate_dirty */
 	uint8_t checksum;	/* enum gate_checksum */
 	bool stopped;		/* a rule dropped it */
-	bool created;		/* made by a rule: no frame was received */
 	bool keep_fragments;	/* a rule wants fragments as they are */
 	enum gate_drop drop;
 	struct flow *flow;

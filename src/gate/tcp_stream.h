@@ -25,8 +25,6 @@ struct tcp_stream {
 	uint32_t out;		/* number of the first pending octet, as the receiver counts */
 	uint8_t *pending;	/* [TCP_GROWN_MAX] what was not, as it stands now; NULL: nothing */
 	uint32_t n;		/* octets of it */
-	bool finished;		/* the pending octets are the last */
-	bool stuck;		/* a dissector wants more than there may be */
 	struct held *segments;	/* of the pending octets, in order: from and to are in numbers */
 	struct held *ahead;	/* behind a gap, by number */
 	uint32_t n_ahead;

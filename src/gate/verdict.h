@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * The only place that writes a packet's octets. Writers mark what they touched; the dissectors' send
- * functions make lengths and checksums right, each for its own header.
+ * Where a packet's octets are written (frames made anew: fragment.c, dissect_tcp.c). Writers mark what they
+ * touched; the dissectors' send functions make lengths and checksums right, each for its own header.
  */
 #pragma once
 

@@ -310,7 +310,7 @@ static bool on_leaving(void *ctx, struct gate *g, struct gate_packet *p, struct 
 
 	(void)g;
 	(void)f;
-	if (seen || p->created || p->frame.link != FRAME_ETHERNET || guard_role_of(gd, p) == GUARD_TRUSTED)
+	if (seen || p->frame.link != FRAME_ETHERNET || guard_role_of(gd, p) == GUARD_TRUSTED)
 		return true;
 	return guard_refuse(gd, p, GATE_DROP_GUARD_UNREADABLE);
 }
