@@ -192,6 +192,8 @@ static int push(lua_State *L, void *ctx, bool streamed)
 		push_packet(L, o);
 		return 1;
 	}
+	if (events[o->event].dissector == DISSECT_DNS)
+		return bind_push_dns(L, o->g, o->f, o->event);
 	bind_push_flow(L, o->f);
 	n++;
 	if (!o->p)
@@ -302,6 +304,8 @@ static int define_classes(struct gate_bind *b)
 		r = script_class_register(b->script, &bind_class_flow);
 	for (unsigned i = 0; bind_flag_classes[i] && r == 0; i++)
 		r = script_class_register(b->script, bind_flag_classes[i]);
+	for (unsigned i = 0; bind_dns_classes[i] && r == 0; i++)
+		r = script_class_register(b->script, bind_dns_classes[i]);
 	for (unsigned i = 0; i < DISSECT_N && r == 0; i++) {
 		if (bind_packet_class((enum gate_dissector)i))
 			r = script_class_register(b->script, bind_packet_class((enum gate_dissector)i));

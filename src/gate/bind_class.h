@@ -19,6 +19,8 @@ struct gate_octets {
 extern const struct script_class bind_class_octets, bind_class_flow, bind_class_udp, bind_class_dhcp;
 /* The classes of pkt.flags; ends with NULL. */
 extern const struct script_class *const bind_flag_classes[];
+/* Of applications: what their events' listeners get. End with NULL. */
+extern const struct script_class *const bind_dns_classes[];
 /* By dissector; NULL: it has no packets of its own. */
 const struct script_class *bind_packet_class(enum gate_dissector d);
 
@@ -33,5 +35,7 @@ struct gate *bind_gate_of(lua_State *L);
 /* Pushes n octets at off of the packet, or of what is shown. */
 void bind_push_octets(lua_State *L, struct gate *g, struct gate_view *view, uint32_t off, uint32_t len);
 void bind_push_flow(lua_State *L, struct flow *f);
+/* The arguments of query and response: how many. */
+int bind_push_dns(lua_State *L, struct gate *g, struct flow *f, enum gate_event e);
 /* Raises the error of a write that failed; 0 returns. */
 void bind_check_write(lua_State *L, int result, const char *what);
