@@ -194,6 +194,12 @@ static int push(lua_State *L, void *ctx, bool streamed)
 	}
 	if (events[o->event].dissector == DISSECT_DNS)
 		return bind_push_dns(L, o->g, o->f, o->event);
+	if (events[o->event].dissector == DISSECT_HTTP) {
+		n = bind_push_http(L, o->f, o->event);
+		if (n == 1)
+			bind_push_octets(L, o->g, o->g->view, 0, o->g->view->n);
+		return 2;
+	}
 	bind_push_flow(L, o->f);
 	n++;
 	if (!o->p)
@@ -306,6 +312,8 @@ static int define_classes(struct gate_bind *b)
 		r = script_class_register(b->script, bind_flag_classes[i]);
 	for (unsigned i = 0; bind_dns_classes[i] && r == 0; i++)
 		r = script_class_register(b->script, bind_dns_classes[i]);
+	for (unsigned i = 0; bind_http_classes[i] && r == 0; i++)
+		r = script_class_register(b->script, bind_http_classes[i]);
 	for (unsigned i = 0; i < DISSECT_N && r == 0; i++) {
 		if (bind_packet_class((enum gate_dissector)i))
 			r = script_class_register(b->script, bind_packet_class((enum gate_dissector)i));
@@ -332,6 +340,8 @@ int gate_bind_new(struct gate *g, const struct script_opts *so, struct gate_bind
 		r = define_classes(b);
 	if (r == 0)
 		r = bind_policies_define(b, err);
+	if (r == 0)
+		r = script_protect(b->script, bind_open_apps, NULL, err);
 	if (r < 0) {
 		if (b)
 			script_free(b->script);

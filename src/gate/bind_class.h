@@ -20,7 +20,7 @@ extern const struct script_class bind_class_octets, bind_class_flow, bind_class_
 /* The classes of pkt.flags; ends with NULL. */
 extern const struct script_class *const bind_flag_classes[];
 /* Of applications: what their events' listeners get. End with NULL. */
-extern const struct script_class *const bind_dns_classes[];
+extern const struct script_class *const bind_dns_classes[], *const bind_http_classes[];
 /* By dissector; NULL: it has no packets of its own. */
 const struct script_class *bind_packet_class(enum gate_dissector d);
 
@@ -37,5 +37,9 @@ void bind_push_octets(lua_State *L, struct gate *g, struct gate_view *view, uint
 void bind_push_flow(lua_State *L, struct flow *f);
 /* The arguments of query and response: how many. */
 int bind_push_dns(lua_State *L, struct gate *g, struct flow *f, enum gate_event e);
+/* The first arguments of http's events: the connection, and the head if the event is about it. */
+int bind_push_http(lua_State *L, struct flow *f, enum gate_event e);
+/* haka.dissectors.http.uri, .cookies, .install_tcp_rule; haka.dissectors.dns.install_udp_rule. In a protected call. */
+int bind_open_apps(lua_State *L);
 /* Raises the error of a write that failed; 0 returns. */
 void bind_check_write(lua_State *L, int result, const char *what);

@@ -520,8 +520,16 @@ static void *same(void *obj)
 	return obj;
 }
 
+static int get_flow_name(lua_State *L, void *obj)
+{
+	(void)obj;
+	lua_pushliteral(L, "dns");
+	return 1;
+}
+
+static const struct script_field dns_fields[] = {{"name", get_flow_name, NULL}, {0}};
 static const struct script_class class_dns = {
-	.name = "dns", .parent = &bind_class_flow, .to_parent = same, .flags = SCRIPT_CLASS_EXTENSIBLE};
+	.name = "dns", .fields = dns_fields, .parent = &bind_class_flow, .to_parent = same, .flags = SCRIPT_CLASS_EXTENSIBLE};
 
 const struct script_class *const bind_dns_classes[] = {&class_dns,  &class_message, &class_query, &class_list,
 						       &class_record, &class_question,	     NULL};

@@ -233,6 +233,9 @@ static int next_field(lua_State *L)
 		if (n && lua_isnil(L, -1))
 			n = 0;
 	}
+	if (n)
+		lua_insert(L, 3);
+	lua_settop(L, n ? 3 : 1);
 	lua_pushinteger(L, i);
 	lua_replace(L, lua_upvalueindex(1));
 	return n ? 2 : 0;
