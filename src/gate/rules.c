@@ -9,10 +9,11 @@
 #include "gate/command.h"
 #include "gate/gate.h"
 #include "script/alert.h"
+#include "script/shared.h"
 
 #include <errno.h>
 
-int gate_rules_init(struct gate_rules *r, const struct gate_args *a, struct log *log)
+int gate_rules_init(struct gate_rules *r, const struct gate_args *a, struct log *log, const struct hash_key *key)
 {
 	static const enum alert_format formats[] = {ALERT_PRETTY, ALERT_ONELINE, ALERT_JSON};
 	const char *path = a->alert;
@@ -20,6 +21,8 @@ int gate_rules_init(struct gate_rules *r, const struct gate_args *a, struct log 
 
 	*r = (struct gate_rules){.args = a, .log = log};
 	e = alert_ring_new(&r->ring);
+	if (e == 0)
+		e = shared_store_new(0, key, &r->shared);
 	if (e < 0)
 		return e;
 	if (path && strcmp(path, "syslog") == 0) {
@@ -36,6 +39,8 @@ int gate_rules_init(struct gate_rules *r, const struct gate_args *a, struct log 
 
 void gate_rules_fini(struct gate_rules *r)
 {
+	shared_store_free(r->shared);
+	r->shared = NULL;
 	alert_ring_free(r->ring);
 	r->ring = NULL;
 	alert_file_close(r->alerts);
@@ -69,6 +74,7 @@ int gate_rules_load(struct gate_rules *r, struct gate *g, unsigned worker, struc
 		.thread = worker,
 		.log = r->log,
 		.clock = gate_clock(g),
+		.shared = r->shared,
 	};
 	struct script_error err = {0};
 	int e;

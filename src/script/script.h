@@ -22,6 +22,7 @@
 
 struct log;
 struct script;
+struct shared_store;
 
 enum script_profile { SCRIPT_RESTRICTED, SCRIPT_TRUSTED };
 
@@ -70,6 +71,9 @@ struct script_opts {
 	 * own threshold moves */
 	void (*log_level)(void *ctx, const char *level, const char *section);
 	void *ctx; /* of the three above */
+	/* Tables of haka.shared(), borrowed: the same for the states of all workers. NULL: one of the
+	 * state's own */
+	struct shared_store *shared;
 };
 
 /* 0, or -ENOMEM. */

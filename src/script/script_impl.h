@@ -8,6 +8,7 @@
 #include "script/alert.h"
 #include "script/event.h"
 #include "script/script.h"
+#include "script/shared.h"
 
 #include <stdatomic.h>
 
@@ -67,6 +68,8 @@ struct script {
 	uint64_t alert_id;
 	_Atomic uint64_t alerts;
 	bool color;
+	struct shared_store *shared, *own_shared; /* own: where the host has none */
+	struct buf shared_text;                   /* what is copied out, kept for its memory */
 
 	_Atomic uint64_t calls;
 	_Atomic uint64_t aborts;
@@ -109,6 +112,7 @@ int script_policies_new(struct script *s);
 void script_open_regexp_kinds(lua_State *L);
 /* The module regexp/pcre. */
 int script_open_regexp(lua_State *L);
+int script_open_shared(struct script *s) must_check;
 /* The module color. */
 int script_open_color(lua_State *L);
 
