@@ -5,7 +5,6 @@
  * read, as it went.
  */
 #include "base/error.h"
-#include "gate/app.h"
 #include "gate/bind_class.h"
 #include "gate/dissect_http.h"
 #include "script/event.h"
@@ -377,27 +376,6 @@ int bind_push_http(lua_State *L, struct flow *f, enum gate_event e)
 
 /* --- The module ----------------------------------------------------------------------------------------------------- */
 
-static int install_port(lua_State *L)
-{
-	enum gate_dissector d = (enum gate_dissector)lua_tointeger(L, lua_upvalueindex(1));
-	uint64_t port = script_check_uint(L, 1, UINT16_MAX, "install rule: port");
-	struct gate *g = bind_gate_of(L);
-
-	if (gate_app_port(g, d, (uint16_t)port) < 0)
-		return luaL_error(L, "install rule: no more ports");
-	gate_load(g, d);
-	return 0;
-}
-
-static void add_install(lua_State *L, enum gate_dissector d, const char *name)
-{
-	script_push_dissector(L, gate_dissector_name(d));
-	lua_pushinteger(L, (lua_Integer)d);
-	lua_pushcclosure(L, install_port, 1);
-	lua_setfield(L, -2, name);
-	lua_pop(L, 1);
-}
-
 static void load_module(lua_State *L, const char *name, const char *key)
 {
 	lua_pushlightuserdata(L, (void *)(uintptr_t)key);
@@ -411,14 +389,12 @@ static void load_module(lua_State *L, const char *name, const char *key)
 	lua_rawset(L, LUA_REGISTRYINDEX);
 }
 
-int bind_open_apps(lua_State *L)
+int bind_open_http(lua_State *L)
 {
 	load_module(L, "uri", &key_uri);
 	load_module(L, "cookies", &key_cookies);
 	lua_pushlightuserdata(L, (void *)(uintptr_t)&key_splits);
 	lua_newtable(L);
 	lua_rawset(L, LUA_REGISTRYINDEX);
-	add_install(L, DISSECT_HTTP, "install_tcp_rule");
-	add_install(L, DISSECT_DNS, "install_udp_rule");
 	return 0;
 }

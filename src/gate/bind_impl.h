@@ -8,7 +8,7 @@
 #include "script/dhcp.h"
 #include "script/event.h"
 
-enum { BIND_POLICIES = 16 };
+enum { BIND_POLICIES = 32 };
 
 /* What an event is about: the context of its conditions. */
 struct bind_occasion {
@@ -24,6 +24,11 @@ extern const struct script_filter_field bind_when[], bind_when_dhcp[];
 
 struct script_dhcp *bind_dhcp(struct gate_bind *b);
 int bind_dhcp_open(struct gate_bind *b, struct script *s, struct gate *g) must_check;
+
+/* require('protocol/...'). */
+int bind_modules(struct script *s) must_check;
+/* What they have besides. In a protected call. */
+int bind_open_modules(lua_State *L);
 
 /* The state's numbers of the policies. */
 unsigned *bind_policy_ids(struct gate_bind *b);

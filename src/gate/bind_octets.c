@@ -26,8 +26,8 @@ static struct gate_octets *check(lua_State *L)
 /* The octets as they are now; an error if the packet shrank away from under them. */
 static struct span octets_of(lua_State *L, const struct gate_octets *o)
 {
-	uint32_t all = o->view ? o->view->n : o->g->pkt.p.len;
-	const uint8_t *p = o->view ? o->view->octets : o->g->pkt.p.data;
+	uint32_t all = o->view ? o->view->n : o->p->p.len;
+	const uint8_t *p = o->view ? o->view->octets : o->p->p.data;
 
 	if (o->off > all || o->len > all - o->off)
 		(void)luaL_error(L, "octets: they are not there any more");
@@ -37,7 +37,7 @@ static struct span octets_of(lua_State *L, const struct gate_octets *o)
 /* n octets at off (of these) become others. */
 static void replace(lua_State *L, struct gate_octets *o, uint32_t off, uint32_t n, struct span with, const char *what)
 {
-	struct gate_packet *p = &o->g->pkt;
+	struct gate_packet *p = o->p;
 	int r;
 
 	if (o->view)
@@ -50,15 +50,25 @@ static void replace(lua_State *L, struct gate_octets *o, uint32_t off, uint32_t 
 	o->len = (uint32_t)(o->len - n + with.n);
 }
 
-void bind_push_octets(lua_State *L, struct gate *g, struct gate_view *view, uint32_t off, uint32_t len)
+static void push_octets(lua_State *L, const struct gate_octets *as)
 {
-	struct gate_octets *o = arena_new(&g->pkt.p.arena, struct gate_octets);
+	struct gate_octets *o = arena_new(&as->g->pkt.p.arena, struct gate_octets);
 
 	if (!o)
 		(void)luaL_error(L, "octets: too many handles on one packet");
 	else
-		*o = (struct gate_octets){g, view, off, len};
-	script_push(L, &bind_class_octets, o, &g->pkt.generation);
+		*o = *as;
+	script_push(L, &bind_class_octets, o, &as->p->generation);
+}
+
+void bind_push_payload(lua_State *L, struct gate_packet *p, uint32_t off, uint32_t len)
+{
+	push_octets(L, &(struct gate_octets){p->g, p, NULL, off, len});
+}
+
+void bind_push_octets(lua_State *L, struct gate *g, struct gate_view *view, uint32_t off, uint32_t len)
+{
+	push_octets(L, &(struct gate_octets){g, &g->pkt, view, off, len});
 }
 
 static uint32_t check_offset(lua_State *L, int idx, uint32_t max, const char *what)
@@ -73,7 +83,8 @@ static int method_sub(lua_State *L)
 	uint32_t off = lua_isnoneornil(L, 2) ? 0 : check_offset(L, 2, o->len, "sub: offset");
 	bool all = lua_isnoneornil(L, 3) || (lua_type(L, 3) == LUA_TSTRING && strcmp(lua_tostring(L, 3), "all") == 0);
 
-	bind_push_octets(L, o->g, o->view, o->off + off, all ? o->len - off : check_offset(L, 3, o->len - off, "sub: length"));
+	push_octets(L, &(struct gate_octets){o->g, o->p, o->view, o->off + off,
+					     all ? o->len - off : check_offset(L, 3, o->len - off, "sub: length")});
 	return 1;
 }
 

@@ -194,7 +194,7 @@ int receive_dns(struct gate *g, struct gate_packet *p)
 	if (read_message(g) < 0)
 		return gate_undecided(g, p, GATE_DROP_DNS_MESSAGE);
 	if (!(d->msg.flags & DNS_QR)) {
-		if (!tell(g, p, EVENT_DNS_query, NULL))
+		if (!tell(g, p, EVENT_DNS_query, NULL) && !p->given)
 			return GATE_DROP;
 		remember(g, s, who);
 		return GATE_ACCEPT;
@@ -203,7 +203,7 @@ int receive_dns(struct gate *g, struct gate_packet *p)
 	at = find(s, who, d->msg.id);
 	if (at == s->n[who])
 		return gate_undecided(g, p, GATE_DROP_DNS_UNASKED);
-	if (!tell(g, p, EVENT_DNS_response, *find_kept(s, who, d->msg.id)))
+	if (!tell(g, p, EVENT_DNS_response, *find_kept(s, who, d->msg.id)) && !p->given)
 		return GATE_DROP;
 	forget(d, s, who, at);
 	return GATE_ACCEPT;

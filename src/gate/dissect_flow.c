@@ -23,9 +23,9 @@ static int begin_flow(struct gate *g, struct gate_packet *p, const struct flow_k
 	p->direction = GATE_UP;
 	if (!p->flow)
 		return gate_undecided(g, p, GATE_DROP_FLOW_LIMIT);
-	if (gate_raise(g, EVENT_UDP_CONNECTION_new_connection, p, p->flow) && gate_app_begin(g, p, true) == GATE_ACCEPT)
+	if (gate_raise_new(g, EVENT_UDP_CONNECTION_new_connection, p) && gate_app_begin(g, p, true) == GATE_ACCEPT)
 		return GATE_ACCEPT;
-	p->flow->dropped = true;
+	p->flow->dropped = !p->given;
 	return GATE_DROP;
 }
 

@@ -568,15 +568,19 @@ static void send_reset(struct gate *g, const struct gate_packet *p, struct tcp_c
 	(void)frames_flush(g->frames);
 }
 
-void gate_tcp_reset(struct gate *g, struct flow *f)
+void gate_tcp_reset_to(struct gate *g, struct flow *f, enum gate_direction d)
 {
 	struct gate_packet *p = &g->pkt;
 
 	/* the frames are made from one of the connection's: that is at hand whenever a rule runs */
-	if (g->pass_through || p->flow != f || !f->transport)
-		return;
-	send_reset(g, p, f->transport, GATE_UP);
-	send_reset(g, p, f->transport, GATE_DOWN);
+	if (!g->pass_through && p->flow == f && f->transport)
+		send_reset(g, p, f->transport, d);
+}
+
+void gate_tcp_reset(struct gate *g, struct flow *f)
+{
+	gate_tcp_reset_to(g, f, GATE_UP);
+	gate_tcp_reset_to(g, f, GATE_DOWN);
 }
 
 /* --- The connection --------------------------------------------------------------------------------------------- */
@@ -642,7 +646,7 @@ static int begin(struct gate *g, struct gate_packet *p, const struct flow_key *k
 	p->flow->transport = c;
 	(void)tcp_track_begin(&c->track, &g->tcp, p->p.app_len);
 	/* where a stream is in the middle of something no dissector of it can begin */
-	if (!gate_raise(g, EVENT_TCP_CONNECTION_new_connection, p, p->flow) ||
+	if (!gate_raise_new(g, EVENT_TCP_CONNECTION_new_connection, p) ||
 	    gate_app_begin(g, p, !c->track.midstream) == GATE_DROP) {
 		p->flow->dropped = true;
 		return GATE_DROP;

@@ -67,6 +67,7 @@ struct gate_counters {
 	uint64_t accepted, dropped, modified;
 	uint64_t held;				/* now */
 	uint64_t failed_open;			/* could not be decided and went on */
+	uint64_t forged, injected;		/* made by rules: sent; come in, which are among the packets */
 	uint64_t drops[GATE_DROP_N];
 };
 const struct gate_counters *gate_counters(const struct gate *g);
