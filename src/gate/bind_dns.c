@@ -477,6 +477,13 @@ static int get_question(lua_State *L, void *obj)
 	return 1;
 }
 
+static int get_dissector(lua_State *L, void *obj)
+{
+	(void)obj;
+	lua_pushliteral(L, "dns");
+	return 1;
+}
+
 #define SECTION(field, section)                                                                    \
 	static int get_##field(lua_State *L, void *obj)                                            \
 	{                                                                                          \
@@ -489,7 +496,7 @@ SECTION(authority, DNS_AUTHORITY)
 SECTION(additional, DNS_ADDITIONAL)
 
 static const struct script_field message_fields[] = {
-	{"id", get_id, set_id},		  {"qr", get_qr, NULL},		  {"opcode", get_opcode, set_opcode},
+	{"name", get_dissector, NULL},	  {"id", get_id, set_id},	  {"qr", get_qr, NULL},		  {"opcode", get_opcode, set_opcode},
 	{"aa", get_aa, set_aa},		  {"tc", get_tc, set_tc},	  {"rd", get_rd, set_rd},
 	{"ra", get_ra, set_ra},		  {"ad", get_ad, set_ad},	  {"cd", get_cd, set_cd},
 	{"rcode", get_rcode, set_rcode},  {"qdcount", get_qdcount, NULL}, {"ancount", get_ancount, NULL},
@@ -520,14 +527,7 @@ static void *same(void *obj)
 	return obj;
 }
 
-static int get_flow_name(lua_State *L, void *obj)
-{
-	(void)obj;
-	lua_pushliteral(L, "dns");
-	return 1;
-}
-
-static const struct script_field dns_fields[] = {{"name", get_flow_name, NULL}, {0}};
+static const struct script_field dns_fields[] = {{"name", get_dissector, NULL}, {0}};
 static const struct script_class class_dns = {
 	.name = "dns", .fields = dns_fields, .parent = &bind_class_flow, .to_parent = same, .flags = SCRIPT_CLASS_EXTENSIBLE};
 

@@ -5,9 +5,11 @@
  */
 #include "gate/bind_class.h"
 #include "gate/verdict.h"
+#include "script/moment.h"
 #include "wire/checksum.h"
 #include "wire/eth.h"
 #include "wire/ipv4.h"
+#include "wire/udp.h"
 
 #include <lauxlib.h>
 
@@ -169,15 +171,27 @@ static int get_iface(lua_State *L, void *obj)
 
 static int get_timestamp(lua_State *L, void *obj)
 {
-	lua_pushnumber(L, (lua_Number)((const struct gate_packet *)obj)->frame.ts_ns / 1e9);
+	script_push_time(L, ((const struct gate_packet *)obj)->frame.ts_ns);
 	return 1;
 }
 
+static bool is_of_packets(const struct script_class *cls)
+{
+	for (unsigned d = 0; d < DISSECT_N; d++)
+		if (bind_packet_class((enum gate_dissector)d) == cls)
+			return true;
+	return false;
+}
+
+/* Of the dissector as which it is looked at. */
 static int get_name(lua_State *L, void *obj)
 {
-	const struct gate_packet *p = obj;
+	const struct script_class *cls = script_class_of(L, 1);
 
-	lua_pushstring(L, gate_dissector_name((enum gate_dissector)(p->depth ? p->stack[p->depth - 1] : DISSECT_RAW)));
+	(void)obj;
+	while (cls && !is_of_packets(cls))
+		cls = cls->parent;
+	lua_pushstring(L, cls ? cls->name : "packet");
 	return 1;
 }
 
@@ -408,12 +422,36 @@ static int get_payload(lua_State *L, void *obj)
 	return 1;
 }
 
+/* As it came; or, once it was written, as it stands. */
 static int method_verify(lua_State *L)
 {
 	struct gate_packet *p = script_check(L, 1, &class_ipv4);
+	struct span s = span_of(p->p.data + p->p.l4, (size_t)p->l4_len + p->p.app_len);
+	bool good;
 
-	lua_pushboolean(L, gate_checksum(bind_gate(p), p) == CHECKSUM_GOOD);
+	if (!p->dirty)
+		good = gate_checksum(bind_gate(p), p) == CHECKSUM_GOOD;
+	else
+		good = p->proto == IPV4_PROTO_UDP ? udp_csum_ok(p->p.src, p->p.dst, s) : tcp_csum_ok(p->p.src, p->p.dst, s);
+	lua_pushboolean(L, good);
 	return 1;
+}
+
+/* The rule takes the packet as it is, and what it says is to be right. */
+static int method_compute(lua_State *L)
+{
+	struct gate_packet *p = script_check(L, 1, &class_ipv4);
+	struct gate *g = bind_gate(p);
+
+	bind_check_write(L, verdict_write(g, p, p->p.l4, p->p.data + p->p.l4, 1), "compute_checksum");
+	p->checksum = CHECKSUM_GOOD;
+	if (p->proto == IPV4_PROTO_ICMP)
+		send_icmp(g, p);
+	else if (p->proto == IPV4_PROTO_UDP)
+		send_udp(g, p);
+	else
+		send_tcp(g, p);
+	return 0;
 }
 
 NUMBER(icmp_type, "icmp.type", l4, 0, 1)
@@ -434,7 +472,8 @@ static int method_icmp_verify(lua_State *L)
 	return 1;
 }
 
-static const struct script_method icmp_methods[] = {{"verify_checksum", method_icmp_verify}, {0}};
+static const struct script_method icmp_methods[] = {
+	{"verify_checksum", method_icmp_verify}, {"compute_checksum", method_compute}, {0}};
 static const struct script_class class_icmp = {
 	.name = "icmp", .fields = icmp_fields, .methods = icmp_methods, .parent = &class_ipv4, .to_parent = same};
 
@@ -470,7 +509,8 @@ static const struct script_field udp_fields[] = {
 	{"payload", get_payload, NULL},
 	{0},
 };
-static const struct script_method transport_methods[] = {{"verify_checksum", method_verify}, {0}};
+static const struct script_method transport_methods[] = {
+	{"verify_checksum", method_verify}, {"compute_checksum", method_compute}, {0}};
 const struct script_class bind_class_udp = {
 	.name = "udp", .fields = udp_fields, .methods = transport_methods, .parent = &class_ipv4, .to_parent = same};
 

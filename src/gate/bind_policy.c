@@ -130,7 +130,7 @@ static void push_packet(lua_State *L, void *ctx)
 		return;
 	}
 	if (!bind_packet_class(d))
-		d = c->p->flow->key.proto == IPV4_PROTO_UDP ? DISSECT_UDP : DISSECT_TCP;
+		d = c->p->proto == IPV4_PROTO_UDP ? DISSECT_UDP : DISSECT_TCP;
 	script_push(L, bind_packet_class(d), c->p, &c->p->generation);
 }
 

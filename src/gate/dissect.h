@@ -54,6 +54,7 @@ struct gate {
 	struct gate_forge *forge;
 	uint32_t n_forged;		/* places of its that are in use */
 	enum gate_drop error;		/* that listeners of protocol_error are told of */
+	bool taken;			/* the segment at hand is among what its connection has seen */
 	struct gate_counters counters;
 	struct tcp_hdr tcp;		/* of the packet at hand */
 	struct dhcp4_msg dhcp;		/* the same; listeners of pkt4_receive and pkt4_send may look */

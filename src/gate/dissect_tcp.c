@@ -235,6 +235,8 @@ int gate_stream_edit(struct gate *g, struct gate_view *v, uint32_t off, uint32_t
 		return -ERANGE;
 	if (v->fixed && with.n != n)
 		return -EPERM;
+	if (n == 0 && with.n == 0)
+		return 0;
 	/* what was looked at where it lies has to be held now */
 	if (!s->segments)
 		r = all->n ? keep_this(g, &g->pkt, c, g->pkt.p.app_len - all->n) : -ERANGE;
@@ -507,6 +509,7 @@ static int inspect(struct gate *g, struct gate_packet *p, struct tcp_conn *c, en
 	int r;
 
 	tcp_track_take(&c->track, (enum gate_direction)p->direction, &g->tcp, len, kind != TCP_SEG_AHEAD);
+	g->taken = kind == TCP_SEG_OK || kind == TCP_SEG_OVERLAP;
 	if (kind == TCP_SEG_AGAIN)
 		return again(g, p, c, len);
 	if (kind == TCP_SEG_AHEAD)
@@ -527,6 +530,16 @@ static int inspect(struct gate *g, struct gate_packet *p, struct tcp_conn *c, en
 
 /* --- Ending it ----------------------------------------------------------------------------------------------- */
 
+/* The number that whom direction d sends to waits for: what is held, or at hand, does not reach it any more. */
+static uint32_t next_out(const struct gate *g, const struct gate_packet *p, const struct tcp_conn *c, enum gate_direction d)
+{
+	const struct tcp_stream *s = &c->stream[d];
+
+	if (s->segments)
+		return s->out;
+	return tcp_edits_out(&s->edits, d == p->direction && g->taken ? g->tcp.seq : c->track.half[d].next, false);
+}
+
 /* RST for whom direction d sends to, made from the headers of the packet at hand. */
 static void send_reset(struct gate *g, const struct gate_packet *p, struct tcp_conn *c, enum gate_direction d)
 {
@@ -535,7 +548,7 @@ static void send_reset(struct gate *g, const struct gate_packet *p, struct tcp_c
 	struct tcp_hdr h = {
 		.sport = back ? p->p.dport : p->p.sport,
 		.dport = back ? p->p.sport : p->p.dport,
-		.seq = tcp_edits_out(&c->stream[d].edits, c->track.half[d].next, false),
+		.seq = next_out(g, p, c, d),
 		.ack = c->track.half[!d].next,
 		.flags = TCP_RST | TCP_ACK,
 	};
@@ -703,6 +716,7 @@ int receive_tcp_connection(struct gate *g, struct gate_packet *p)
 	if (gate_checksum(g, p) == CHECKSUM_BAD)
 		return gate_undecided(g, p, GATE_DROP_TCP_CHECKSUM);
 	gate_flow_key(p, &key);
+	g->taken = false;
 	p->flow = flow_find(g->flows, &key, &p->direction);
 	if (p->flow && (p->flow->dropped || !p->flow->transport)) {
 		count(g, p);

@@ -296,8 +296,8 @@ static void test_parent(void **state)
 		     " dns:parent(1):parent().dstport, dns:parent('udp_connection').in_pkts, q:parent().name, dns:parent(8)) end}");
 	gt_push(&b.t, b.buf, gt_udp_span(b.buf, CLIENT, 1000, SERVER, 53, span_of("\0\7\1\0\0\0\0\0\0\0\0\0", 12)), NS_PER_S);
 	gt_run(&b.t);
-	gb_said(&b, "20\t2048\t1000\t02:00:00:00:00:01\t02:00:00:00:00:02\tudp\t54\tnil\tnil\n"
-		    "udp_connection\t1000\t64\ttrue\t53\t1\tdns\tnil\n");
+	gb_said(&b, "20\t2048\t1000\t02:00:00:00:00:01\t02:00:00:00:00:02\tpacket\t54\tnil\tnil\n"
+		    "udp_connection\t1000\t64\ttrue\t53\t1\tipv4\tnil\n");
 	memcpy(b.buf + GT_UDP, "\x08\0\xf7\xff", 4);
 	b.buf[GT_IP + 9] = 1;
 	gt_ip_checksum(b.buf);
@@ -340,8 +340,8 @@ static void test_protocol_error(void **state)
 	b.buf[GT_IP] = 0x44;
 	gt_push(&b.t, b.buf, len, 2);
 	gt_run(&b.t);
-	gb_said(&b, "packet\traw\n10.0.0.1\tUDP checksum is wrong\tdrop-udp-checksum\n"
-		    "packet\traw\n29\tIPv4 header is malformed\n");
+	gb_said(&b, "packet\tpacket\n10.0.0.1\tUDP checksum is wrong\tdrop-udp-checksum\n"
+		    "packet\tpacket\n29\tIPv4 header is malformed\n");
 	assert_int_equal(gt_drops(&b.t, GATE_DROP_UDP_CHECKSUM), 1);
 	assert_int_equal(gt_drops(&b.t, GATE_DROP_IPV4_HEADER), 1);
 }
