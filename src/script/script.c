@@ -365,6 +365,8 @@ static int opts_take(struct script *s, const struct script_opts *o)
 	s->print = o->print;
 	s->exit = o->exit;
 	s->log_level = o->log_level;
+	s->prompt = o->prompt;
+	buf_init(&s->line);
 	s->ctx = o->ctx;
 	s->shared = o->shared;
 	buf_init(&s->shared_text);
@@ -409,7 +411,7 @@ int script_new(const struct script_opts *opts, struct script **ret)
 	if (script_module(s, "protocol/ipv4", script_open_ipv4) < 0 ||
 	    script_module(s, "color", script_open_color) < 0 ||
 	    script_module(s, "regexp/pcre", script_open_regexp) < 0 ||
-	    script_open_shared(s) < 0 ||
+	    script_open_shared(s) < 0 || script_open_console(s) < 0 ||
 	    script_event_define(s, NULL, "started", 0, &s->events->started) < 0 ||
 	    script_event_define(s, NULL, "exiting", 0, &s->events->exiting) < 0)
 		goto no_memory;
@@ -434,6 +436,7 @@ void script_free(struct script *s)
 	free(s->paths);
 	shared_store_free(s->own_shared);
 	buf_fini(&s->shared_text);
+	buf_fini(&s->line);
 	regexp_lib_free(s->regexp);
 	free(s->policies);
 	free(s->events);
