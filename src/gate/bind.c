@@ -10,6 +10,7 @@
 #include "gate/bind_class.h"
 #include "gate/bind_impl.h"
 #include "gate/tcp_conn.h"
+#include "script/console.h"
 #include "script/event.h"
 #include "wire/ipv4.h"
 
@@ -370,4 +371,16 @@ int gate_bind_run(struct gate_bind *b, const char *path, struct script_error *er
 int gate_bind_run_text(struct gate_bind *b, struct span text, struct script_error *err)
 {
 	return begin(b, script_run_text(b->script, "rules", text, err), err);
+}
+
+int gate_bind_eval(struct gate_bind *b, struct span text, struct buf *out, struct script_error *err)
+{
+	int r = script_eval(b->script, text, out, err), heard = listen(b);
+
+	bind_policies_begin(b, b->g);
+	if (r == 0 && heard < 0) {
+		*err = (struct script_error){.fault = SCRIPT_E_RUNTIME, .text = "too many listeners"};
+		return -USHER_E_SCRIPT;
+	}
+	return r;
 }
