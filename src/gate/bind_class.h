@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
  * The classes of bind_*.c, and what they share. Objects: a packet is its struct gate_packet, whatever the
- * dissector that is asked; a flow is its struct flow; octets are a struct gate_octets.
+ * dissector that is asked; a flow is its struct flow.
  */
 #pragma once
 
@@ -9,15 +9,7 @@
 #include "script/addr.h"
 #include "script/class.h"
 
-/* A run of octets of the packet at hand, or of what a stream shows: Haka's sub-buffer. Lives in the packet's arena. */
-struct gate_octets {
-	struct gate *g;
-	struct gate_packet *p;
-	struct gate_view *view;	/* NULL: of the packet */
-	uint32_t off, len;	/* in the packet, or in what is shown */
-};
-
-extern const struct script_class bind_class_octets, bind_class_flow, bind_class_udp;
+extern const struct script_class bind_class_flow, bind_class_udp;
 /* The classes of pkt.flags; ends with NULL. */
 extern const struct script_class *const bind_flag_classes[];
 /* Of applications: what their events' listeners get. End with NULL. */
@@ -33,9 +25,8 @@ static inline struct gate *bind_gate(const struct gate_packet *p)
 
 /* The engine of a state. */
 struct gate *bind_gate_of(lua_State *L);
-/* Pushes len octets at off of a packet; of what is shown. */
+/* Pushes len octets at off of a packet, as a vbuffer. */
 void bind_push_payload(lua_State *L, struct gate_packet *p, uint32_t off, uint32_t len);
-void bind_push_octets(lua_State *L, struct gate *g, struct gate_view *view, uint32_t off, uint32_t len);
 
 /* --- bind_create.c: packets that rules make, and where packets go --------------------------------------------- */
 

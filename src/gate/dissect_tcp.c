@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "base/pages.h"
 #include "gate/app.h"
+#include "gate/tcp_show.h"
 #include "gate/verdict.h"
 #include "wire/ipv4.h"
 
@@ -25,16 +26,20 @@ struct tcp_conn *gate_tcp(const struct flow *f)
 
 int gate_tcp_new(struct gate *g, uint32_t max_flows, uint32_t max_streams)
 {
+	int r;
+
 	g->n_conns = max_flows;
 	g->conns = pages_new(max_flows, sizeof(*g->conns));
 	if (!g->conns)
 		return -ENOMEM;
-	return tcp_pool_new(max_streams, g->held, &g->tcp_pool);
+	r = tcp_pool_new(max_streams, g->held, &g->tcp_pool);
+	return r < 0 ? r : tcp_pool_new(max_streams, g->held, &g->history_pool);
 }
 
 void gate_tcp_free(struct gate *g)
 {
 	tcp_pool_free(g->tcp_pool);
+	tcp_pool_free(g->history_pool);
 	pages_free(g->conns, g->n_conns, sizeof(*g->conns));
 }
 
@@ -64,9 +69,14 @@ void gate_tcp_end(struct gate *g, struct flow *f)
 
 	if (!c)
 		return;
+	for (int d = GATE_UP; d <= GATE_DOWN; d++)
+		if (c->script[d])
+			g->stream_ops->ended(g->stream_ctx, g, f, (enum gate_direction)d);
 	f->transport = NULL;
 	tcp_stream_end(&c->stream[GATE_UP], g->tcp_pool, lost, g);
 	tcp_stream_end(&c->stream[GATE_DOWN], g->tcp_pool, lost, g);
+	tcp_history_end(&c->history[GATE_UP], g->history_pool);
+	tcp_history_end(&c->history[GATE_DOWN], g->history_pool);
 	c->next = g->conn_free;
 	g->conn_free = c;
 }
@@ -169,7 +179,7 @@ static void emit(void *ctx, struct held *h, uint32_t out, struct span octets, bo
 	(void)frames_flush(g->frames);
 }
 
-static uint32_t longest(const struct tcp_conn *c, enum gate_direction d)
+uint32_t gate_tcp_mss(const struct tcp_conn *c, enum gate_direction d)
 {
 	uint16_t mss = c->track.half[!d].mss;
 
@@ -214,7 +224,7 @@ static int keep(struct gate *g, struct gate_packet *p, struct tcp_conn *c, uint3
 }
 
 /* The segment at hand. */
-static int keep_this(struct gate *g, struct gate_packet *p, struct tcp_conn *c, uint32_t skip)
+int gate_tcp_keep(struct gate *g, struct gate_packet *p, struct tcp_conn *c, uint32_t skip)
 {
 	uint32_t from = g->tcp.seq + !!(g->tcp.flags & TCP_SYN) + skip;
 
@@ -222,80 +232,17 @@ static int keep_this(struct gate *g, struct gate_packet *p, struct tcp_conn *c, 
 	return keep(g, p, c, from, span_of(p->p.data + p->p.app + skip, p->p.app_len - skip));
 }
 
-int gate_stream_edit(struct gate *g, struct gate_view *v, uint32_t off, uint32_t n, struct span with)
-{
-	struct tcp_conn *c = v->flow->transport;
-	struct tcp_stream *s = &c->stream[v->direction];
-	struct gate_view *all = v->whole ? v->whole : v;
-	int r = 0;
-
-	if (g->pass_through)
-		return -EROFS;
-	if (off > v->n || n > v->n - off)
-		return -ERANGE;
-	if (v->fixed && with.n != n)
-		return -EPERM;
-	if (n == 0 && with.n == 0)
-		return 0;
-	/* what was looked at where it lies has to be held now */
-	if (!s->segments)
-		r = all->n ? keep_this(g, &g->pkt, c, g->pkt.p.app_len - all->n) : -ERANGE;
-	if (r == 0)
-		r = tcp_stream_edit(s, g->tcp_pool, v->base + off, n, with);
-	all->octets = s->segments ? s->pending : all->octets;
-	all->n = s->segments ? s->n : all->n;
-	if (v != all) {
-		v->octets = all->octets + v->base;
-		v->n += r == 0 ? (uint32_t)(with.n - n) : 0;
-	}
-	return r;
-}
-
-/* The listeners see what is new. False: it goes no further. */
-static bool show_listeners(struct gate *g, struct gate_view *v)
-{
-	uint32_t seen = gate_tcp(v->flow)->shown[v->direction];
-	struct gate_view *before = g->view, part = *v;
-	bool ok;
-
-	part.whole = v;
-	part.base = seen;
-	part.octets = v->octets + seen;
-	part.n = v->n - seen;
-	g->view = &part;
-	ok = gate_raise(g, EVENT_TCP_CONNECTION_receive_data, &g->pkt, v->flow);
-	g->view = before;
-	if (!ok)
-		v->flow->dropped = true;
-	return !v->flow->dropped;
-}
-
-/* Listeners let all of it go; the dissector of an application may keep some. How much may go. */
-static uint32_t show(struct gate *g, struct gate_view *v)
-{
-	uint32_t go;
-
-	if (g->listeners[EVENT_TCP_CONNECTION_receive_data].n && !show_listeners(g, v))
-		return 0;
-	if (v->flow->app == DISSECT_N)
-		return v->n;
-	go = gate_app((enum gate_dissector)v->flow->app)->data(g, v);
-	if (!v->flow->dropped)
-		gate_tcp(v->flow)->shown[v->direction] = v->n - go;
-	return go;
-}
-
 /* Shows what is pending and lets go of what may go. */
 static void advance(struct gate *g, struct flow *f, enum gate_direction d, bool end)
 {
 	struct tcp_conn *c = f->transport;
 	struct tcp_stream *s = &c->stream[d];
-	struct gate_view v = {.flow = f, .direction = d, .octets = s->pending, .n = s->n, .end = end};
+	struct gate_view v = {.flow = f, .direction = d, .octets = s->pending, .n = s->n, .out = s->out, .end = end};
 	struct emission e = {g, c, d};
-	uint32_t go = show(g, &v);
+	uint32_t go = gate_tcp_show(g, &v);
 
 	if (!f->dropped)
-		tcp_stream_release(s, g->tcp_pool, end || go > s->n ? s->n : go, longest(c, d), emit, &e);
+		tcp_stream_release(s, g->tcp_pool, end || go > s->n ? s->n : go, gate_tcp_mss(c, d), emit, &e);
 }
 
 /* --- The segment at hand ---------------------------------------------------------------------------------------- */
@@ -338,6 +285,8 @@ static void resume(struct gate *g, const struct gate_packet *p, struct tcp_conn 
 	/* its verdict is that of the copy */
 	g->counters.held -= h->owed;
 	h->owed = false;
+	tcp_history_note(&c->history[d], g->history_pool, h->from + skip,
+			 span_of(h->data + h->app + skip, len - skip));
 	tcp_track_next(&c->track, d, h->to);
 	advance(g, p->flow, d, fin);
 }
@@ -366,41 +315,43 @@ static int in_order(struct gate *g, struct gate_packet *p, struct tcp_conn *c, u
 {
 	enum gate_direction d = (enum gate_direction)p->direction;
 	struct tcp_stream *s = &c->stream[d];
+	uint32_t from = g->tcp.seq + !!(g->tcp.flags & TCP_SYN) + skip, go;
 	struct gate_view v = {
 		.flow = p->flow,
 		.direction = d,
 		.octets = p->p.data + p->p.app + skip,
 		.n = p->p.app_len - skip,
+		.out = tcp_edits_out(&s->edits, from, false),
 		.end = g->tcp.flags & TCP_FIN,
 	};
 	struct emission e = {g, c, d};
-	uint32_t go;
 
 	/* its sender takes it for lost, and sends less at a time */
 	if (tcp_edits_crowded(&s->edits)) {
 		p->drop = GATE_DROP_TCP_CROWDED;
 		return GATE_DROP;
 	}
+	tcp_history_note(&c->history[d], g->history_pool, from, span_of(v.octets, v.n));
 	if (s->segments) {
-		if (keep_this(g, p, c, skip) < 0)
+		if (gate_tcp_keep(g, p, c, skip) < 0)
 			return gate_undecided(g, p, GATE_DROP_TCP_LIMIT);
 		advance(g, p->flow, d, v.end);
 		return p->flow->dropped ? finish(g, p, true) : GATE_HOLD;
 	}
 	/* nothing waits: it is looked at where it lies */
-	go = show(g, &v);
+	go = gate_tcp_show(g, &v);
 	if (p->flow->dropped)
 		return finish(g, p, s->segments != NULL);
 	if (!s->segments && (go >= v.n || v.end)) {
 		/* those that waited for this one are to leave behind it, unless there is no room to wait for that */
-		if (!s->ahead || keep_this(g, p, c, skip) < 0) {
+		if (!s->ahead || gate_tcp_keep(g, p, c, skip) < 0) {
 			translate(g, p, c);
 			return GATE_ACCEPT;
 		}
 	}
-	if (!s->segments && keep_this(g, p, c, skip) < 0)
+	if (!s->segments && gate_tcp_keep(g, p, c, skip) < 0)
 		return gate_undecided(g, p, GATE_DROP_TCP_LIMIT);
-	tcp_stream_release(s, g->tcp_pool, v.end || go > s->n ? s->n : go, longest(c, d), emit, &e);
+	tcp_stream_release(s, g->tcp_pool, v.end || go > s->n ? s->n : go, gate_tcp_mss(c, d), emit, &e);
 	return GATE_HOLD;
 }
 
@@ -424,7 +375,7 @@ static int ahead(struct gate *g, struct gate_packet *p, struct tcp_conn *c)
 /* How long a segment like this one may be. */
 static uint32_t room_of(const struct gate_packet *p, const struct tcp_conn *c)
 {
-	uint32_t most = longest(c, (enum gate_direction)p->direction), options = p->l4_len - (uint32_t)TCP_HDR_LEN;
+	uint32_t most = gate_tcp_mss(c, (enum gate_direction)p->direction), options = p->l4_len - (uint32_t)TCP_HDR_LEN;
 	uint32_t room = most > options ? most - options : 1;
 
 	return p->p.app_len > room ? p->p.app_len : room;
@@ -455,14 +406,35 @@ static int send_ahead(struct gate *g, const struct gate_packet *p, struct tcp_co
 	return (int)done;
 }
 
+/* The first n octets of the segment have been seen before: what came first counts. GATE_ACCEPT: they are as they were. */
+static int correct(struct gate *g, struct gate_packet *p, const struct tcp_conn *c, uint32_t n)
+{
+	const struct tcp_history *h = &c->history[p->direction];
+	uint32_t from = g->tcp.seq + !!(g->tcp.flags & TCP_SYN);
+
+	if (n == 0)
+		return GATE_ACCEPT;
+	g->counters.unverified += tcp_history_unknown(h, from, n, c->track.half[p->direction].acked) > 0;
+	memcpy(g->octets, p->p.data + p->p.app, n);
+	if (!tcp_history_correct(h, from, g->octets, n))
+		return GATE_ACCEPT;
+	if (g->drop_overlaps)
+		return gate_undecided(g, p, GATE_DROP_TCP_OVERLAP);
+	g->counters.overlaps++;
+	return g->pass_through || verdict_write(g, p, p->p.app, g->octets, n) == 0 ? GATE_ACCEPT
+										   : gate_undecided(g, p, GATE_DROP_TCP_LIMIT);
+}
+
 /* The same octets once more: they go on as they went the first time. */
 static int again(struct gate *g, struct gate_packet *p, struct tcp_conn *c, uint32_t n)
 {
 	const struct tcp_stream *s = &c->stream[p->direction];
 	struct wr w = wr_init(g->octets, TCP_GROWN_MAX);
 	uint32_t out;
-	int done;
+	int done = correct(g, p, c, n);
 
+	if (done != GATE_ACCEPT)
+		return done;
 	if (n == 0 || g->pass_through || (tcp_edits_none(&s->edits) && !s->segments)) {
 		translate(g, p, c);
 		return GATE_ACCEPT;
@@ -488,7 +460,11 @@ static int overlap(struct gate *g, struct gate_packet *p, struct tcp_conn *c, ui
 	uint32_t old = before - g->tcp.seq;
 	struct wr w = wr_init(g->octets, TCP_GROWN_MAX);
 	uint32_t out;
+	int r;
 
+	r = correct(g, p, c, old < p->p.app_len ? old : p->p.app_len);
+	if (r != GATE_ACCEPT)
+		return r;
 	/* only FIN is new, or nothing is changed anyway */
 	if (old >= p->p.app_len || g->pass_through)
 		return in_order(g, p, c, old < p->p.app_len ? old : p->p.app_len);
@@ -510,6 +486,7 @@ static int inspect(struct gate *g, struct gate_packet *p, struct tcp_conn *c, en
 
 	tcp_track_take(&c->track, (enum gate_direction)p->direction, &g->tcp, len, kind != TCP_SEG_AHEAD);
 	g->taken = kind == TCP_SEG_OK || kind == TCP_SEG_OVERLAP;
+	tcp_history_acked(&c->history[!p->direction], g->history_pool, c->track.half[!p->direction].acked);
 	if (kind == TCP_SEG_AGAIN)
 		return again(g, p, c, len);
 	if (kind == TCP_SEG_AHEAD)
@@ -521,10 +498,13 @@ static int inspect(struct gate *g, struct gate_packet *p, struct tcp_conn *c, en
 	else
 		return (translate(g, p, c), GATE_ACCEPT);
 	/* there was no room for it: when it comes again it is looked at as if for the first time */
-	if (r == GATE_DROP && p->flow->transport)
+	if (r == GATE_DROP && p->flow->transport) {
 		c->track = before;
-	else if (p->flow->transport && !p->flow->dropped)
+		tcp_history_cut(&c->history[p->direction], g->history_pool, before.half[p->direction].next);
+	}
+	else if (p->flow->transport && !p->flow->dropped) {
 		follow(g, p, c);
+	}
 	return p->flow->dropped && r != GATE_DROP ? finish(g, p, r == GATE_HOLD) : r;
 }
 

@@ -100,6 +100,16 @@ struct gate_packet *gate_forge(struct gate *g, uint32_t len)
 	return &f->p;
 }
 
+struct gate_packet *gate_forged_at(struct gate *g, unsigned i)
+{
+	return &g->forge->at[i].p;
+}
+
+unsigned gate_forged_index(const struct gate_packet *p)
+{
+	return (unsigned)(container_of((struct gate_packet *)(uintptr_t)p, struct forged, p) - p->g->forge->at);
+}
+
 /* --- Headers -------------------------------------------------------------------------------------------------- */
 
 /* n octets of value 0 before what is at off. */

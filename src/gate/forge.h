@@ -18,6 +18,9 @@ struct gate_packet *gate_forge(struct gate *g, uint32_t len) must_check;
 /* Puts a header of that dissector before what it carries so far. -EINVAL: it cannot stand there; -ENOENT: there is no
  * packet at hand to take the link's header from; -EMSGSIZE. */
 int gate_forge_header(struct gate *g, struct gate_packet *p, enum gate_dissector d) must_check;
+/* The places, 0 to FORGED_MAX - 1, and which one a packet has. */
+struct gate_packet *gate_forged_at(struct gate *g, unsigned i);
+unsigned gate_forged_index(const struct gate_packet *p);
 /* It leaves by that port. */
 void gate_forged_by(struct gate_packet *p, unsigned port);
 /* Lengths and checksums are made, and it is gone. -EROFS: the gate only looks on; others: the source refused it. */

@@ -4,6 +4,7 @@
  */
 #include "gate/rules.h"
 
+#include "base/buf.h"
 #include "base/error.h"
 #include "gate/bind.h"
 #include "gate/command.h"
@@ -12,6 +13,7 @@
 #include "script/shared.h"
 
 #include <errno.h>
+#include <unistd.h>
 
 int gate_rules_init(struct gate_rules *r, const struct gate_args *a, struct log *log, const struct hash_key *key)
 {
@@ -65,6 +67,22 @@ static int add_sinks(struct gate_rules *r, struct script *s)
 	return e;
 }
 
+/* haka.interactive_rule(): a line of standard input. */
+static bool ask_person(void *ctx, const char *prompt, struct buf *line)
+{
+	int c;
+
+	(void)ctx;
+	(void)fflush(stdout);
+	if (isatty(STDIN_FILENO)) {
+		(void)fputs(prompt, stderr);
+		(void)fflush(stderr);
+	}
+	while ((c = getchar()) != EOF && c != '\n')
+		buf_char(line, (char)c);
+	return c != EOF || line->len > 0;
+}
+
 int gate_rules_load(struct gate_rules *r, struct gate *g, unsigned worker, struct gate_bind **ret)
 {
 	struct script_opts so = {
@@ -75,6 +93,7 @@ int gate_rules_load(struct gate_rules *r, struct gate *g, unsigned worker, struc
 		.log = r->log,
 		.clock = gate_clock(g),
 		.shared = r->shared,
+		.prompt = r->interactive ? ask_person : NULL,
 	};
 	struct script_error err = {0};
 	int e;

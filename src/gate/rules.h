@@ -22,6 +22,7 @@ struct gate_rules {
 	struct log *log;
 	struct alert_file *alerts;	/* shared by all workers; NULL: none are asked for */
 	bool syslog;
+	bool interactive;	/* somebody may be asked, on standard input: one recorded capture, one worker */
 	struct shared_store *shared;	/* of haka.shared() */
 	struct alert_ring *ring;	/* the last ones, for the control channel */
 };

@@ -13,13 +13,16 @@
 struct tcp_stream;
 struct tcp_pool;
 
-/* Octets that may wait, unless one segment alone is longer; and what they may grow to. */
+/* Octets that may wait before one more segment; and what they may grow to, with it and with what is inserted. */
 enum { TCP_PENDING_MAX = 64 * 1024, TCP_GROWN_MAX = 128 * 1024 };
 
 /* Room for n streams that have something pending, or edits. 0, -ENOMEM. */
 int tcp_pool_new(uint32_t n, struct held_pool *held, struct tcp_pool **ret) must_check;
 void tcp_pool_free(struct tcp_pool *p);
 uint32_t tcp_pool_used(const struct tcp_pool *p);
+/* A buffer of TCP_GROWN_MAX octets; NULL: none is left. Given back, *at becomes NULL; of NULL nothing. */
+uint8_t *tcp_pool_take(struct tcp_pool *p);
+void tcp_pool_give(struct tcp_pool *p, uint8_t **at);
 
 struct tcp_stream {
 	uint32_t out;		/* number of the first pending octet, as the receiver counts */

@@ -4,6 +4,7 @@
  * the limits when it is the outermost call, classifies what went wrong, and makes room when memory
  * was out. Nothing here raises: what may run out of memory is done inside a protected call.
  */
+#include "script/buffer_impl.h"
 #include "script/event_impl.h"
 #include "script/regexp_impl.h"
 
@@ -351,6 +352,13 @@ static int open_all(lua_State *L)
 	return 0;
 }
 
+static int open_buffers(lua_State *L)
+{
+	buffer_open_memory(L);
+	buffer_open_iters(L);
+	return 0;
+}
+
 static int opts_take(struct script *s, const struct script_opts *o)
 {
 	s->profile = o->profile;
@@ -365,6 +373,8 @@ static int opts_take(struct script *s, const struct script_opts *o)
 	s->print = o->print;
 	s->exit = o->exit;
 	s->log_level = o->log_level;
+	s->prompt = o->prompt;
+	buf_init(&s->line);
 	s->ctx = o->ctx;
 	s->shared = o->shared;
 	buf_init(&s->shared_text);
@@ -393,6 +403,7 @@ static int opts_take(struct script *s, const struct script_opts *o)
 int script_new(const struct script_opts *opts, struct script **ret)
 {
 	struct script *s = calloc(1, sizeof(*s));
+	struct script_error err;
 
 	if (!s || opts_take(s, opts) < 0)
 		goto no_memory;
@@ -406,10 +417,13 @@ int script_new(const struct script_opts *opts, struct script **ret)
 	(void)lua_atpanic(s->L, on_panic);
 	if (lua_cpcall(s->L, open_all, NULL) != 0)
 		goto no_memory;
+	if (script_class_register(s, &script_class_vbuffer) < 0 || script_class_register(s, &script_class_blocking) < 0 ||
+	    script_protect(s, open_buffers, NULL, &err) < 0)
+		goto no_memory;
 	if (script_module(s, "protocol/ipv4", script_open_ipv4) < 0 ||
 	    script_module(s, "color", script_open_color) < 0 ||
 	    script_module(s, "regexp/pcre", script_open_regexp) < 0 ||
-	    script_open_shared(s) < 0 ||
+	    script_open_shared(s) < 0 || script_open_console(s) < 0 ||
 	    script_event_define(s, NULL, "started", 0, &s->events->started) < 0 ||
 	    script_event_define(s, NULL, "exiting", 0, &s->events->exiting) < 0)
 		goto no_memory;
@@ -434,6 +448,7 @@ void script_free(struct script *s)
 	free(s->paths);
 	shared_store_free(s->own_shared);
 	buf_fini(&s->shared_text);
+	buf_fini(&s->line);
 	regexp_lib_free(s->regexp);
 	free(s->policies);
 	free(s->events);
