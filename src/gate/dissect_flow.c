@@ -38,7 +38,7 @@ int receive_udp_connection(struct gate *g, struct gate_packet *p)
 	if (gate_checksum(g, p) == CHECKSUM_BAD)
 		return gate_undecided(g, p, GATE_DROP_UDP_CHECKSUM);
 	gate_flow_key(p, &key);
-	p->flow = flow_find(g->flows, &key, &p->direction);
+	p->flow = flow_find_at(g->flows, &key, g->now_ns, &p->direction);
 	if (!p->flow) {
 		r = begin_flow(g, p, &key);
 		if (r == GATE_DROP || !p->flow)

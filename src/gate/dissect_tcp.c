@@ -697,7 +697,7 @@ int receive_tcp_connection(struct gate *g, struct gate_packet *p)
 		return gate_undecided(g, p, GATE_DROP_TCP_CHECKSUM);
 	gate_flow_key(p, &key);
 	g->taken = false;
-	p->flow = flow_find(g->flows, &key, &p->direction);
+	p->flow = flow_find_at(g->flows, &key, g->now_ns, &p->direction);
 	if (p->flow && (p->flow->dropped || !p->flow->transport)) {
 		count(g, p);
 		p->drop = GATE_DROP_FLOW_DROPPED;
