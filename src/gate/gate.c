@@ -268,8 +268,13 @@ int gate_turn(struct gate *g)
 {
 	int n = frames_recv(g->frames, g->batch, FRAMES_BATCH);
 
-	for (int i = 0; i < n; i++)
+	if (n > 1)
+		gate_expect_flows(g, (uint32_t)n);
+	for (int i = 0; i < n; i++) {
+		g->at = (uint32_t)i;
 		one(g, &g->batch[i]);
+	}
+	g->hinted = false;
 	(void)frames_flush(g->frames);
 	gate_tick(g, g->now_ns);
 	return n;
