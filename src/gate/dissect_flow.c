@@ -82,9 +82,9 @@ static int begin_flow(struct gate *g, struct gate_packet *p, const struct flow_k
 	p->direction = GATE_UP;
 	if (!p->flow)
 		return gate_undecided(g, p, GATE_DROP_FLOW_LIMIT);
-	if (gate_raise(g, EVENT_UDP_CONNECTION_new_connection, p, p->flow) && gate_app_begin(g, p, true) == GATE_ACCEPT)
+	if (gate_raise_new(g, EVENT_UDP_CONNECTION_new_connection, p) && gate_app_begin(g, p, true) == GATE_ACCEPT)
 		return GATE_ACCEPT;
-	p->flow->dropped = true;
+	p->flow->dropped = !p->given;
 	return GATE_DROP;
 }
 
@@ -97,7 +97,7 @@ int receive_udp_connection(struct gate *g, struct gate_packet *p)
 	if (gate_checksum(g, p) == CHECKSUM_BAD)
 		return gate_undecided(g, p, GATE_DROP_UDP_CHECKSUM);
 	gate_flow_key(p, &key);
-	p->flow = flow_find(g->flows, gate_flow_bucket(g, &key), &key, &p->direction);
+	p->flow = flow_find_at(g->flows, gate_flow_bucket(g, &key), &key, g->now_ns, &p->direction);
 	if (!p->flow) {
 		r = begin_flow(g, p, &key);
 		if (r == GATE_DROP || !p->flow)

@@ -177,6 +177,18 @@ void flow_end(struct flow_table *t, struct flow *f)
 	end_flow(t, f, false);
 }
 
+struct flow *flow_find_at(struct flow_table *t, uint32_t bucket, const struct flow_key *key, int64_t now_ns,
+			  uint8_t *ret_direction)
+{
+	struct flow *f = flow_find(t, bucket, key, ret_direction);
+
+	if (!f || now_ns - f->last_ns < t->timeout_ns[f->queue])
+		return f;
+	end_flow(t, f, false);
+	t->stats.expired++;
+	return NULL;
+}
+
 static bool evict(struct flow_table *t)
 {
 	for (int q = 0; q < FLOW_N_QUEUES; q++)

@@ -72,6 +72,9 @@ bool flow_is_large(const struct flow_table *t);
 void flow_expect(const struct flow_table *t, const uint32_t *buckets, uint32_t n);
 /* The flow between these ends, either way round, and which way it is; NULL: none. */
 struct flow *flow_find(struct flow_table *t, uint32_t bucket, const struct flow_key *key, uint8_t *ret_direction);
+/* The same at a time: one that is over by then ends, and there is none. */
+struct flow *flow_find_at(struct flow_table *t, uint32_t bucket, const struct flow_key *key, int64_t now_ns,
+			  uint8_t *ret_direction);
 /* Makes room if it has to; NULL only if a flow that is being ended holds the last place. */
 struct flow *flow_add(struct flow_table *t, uint32_t bucket, const struct flow_key *key, int64_t now_ns);
 /* It was used: it is the youngest of the queue. */
