@@ -51,6 +51,8 @@ class _Pages(http.server.BaseHTTPRequestHandler):
             self._head(204)
         elif self.path == "/large":
             self._body(_LARGE)
+        elif self.path == "/medium":
+            self._body(_LARGE[:400000])
         else:
             self._body(b"page " + self.path.encode())
 
@@ -68,6 +70,7 @@ def _serve(t, ns):
     with ns:
         s = http.server.ThreadingHTTPServer(("10.70.0.2", 80), _Pages)
     s.daemon_threads = True
+    s.handle_error = lambda *_: None  # a connection that a gate resets
     threading.Thread(target=s.serve_forever, daemon=True).start()
     t.lab.closers.append(s.server_close)
     t.lab.closers.append(s.shutdown)
@@ -254,3 +257,163 @@ def test_gate_interface_gone(t):
     b.ip("link", "del", "b0")
     assert gate.proc.wait(slack(10)) == 1
     assert "No such device" in gate.log(), gate.log()
+
+
+# --- Rules in Lua on HTTP and DNS -------------------------------------------------------------------------
+
+_HTTP_RULES = """
+haka.rule{ on = haka.dissectors.http.events.request, eval = function (http, request)
+	if request.uri == "/forbidden" then http:reset() end
+	if request.uri == "/old" then request.uri = "/new" end
+	http:enable_data_modification()
+end }
+haka.rule{ on = haka.dissectors.http.events.response, eval = function (http, response)
+	response.headers["X-Gate"] = "seen " .. http.request.method .. " from " .. tostring(http.srcip)
+	response.headers.Server = nil
+	http:enable_data_modification()
+end }
+haka.rule{ on = haka.dissectors.http.events.request_data, eval = function (http, sub)
+	sub:setstring((sub:asstring():gsub("a", "aaaa")))
+end }
+haka.rule{ on = haka.dissectors.http.events.response_data, eval = function (http, sub)
+	if http.request.uri == "/empty" then sub:erase() return end
+	sub:setstring((sub:asstring():gsub("e", "EEE")))
+end }
+"""
+
+
+@test(tags=("asan",), timeout=120)
+def test_gate_http_rules(t):
+    """Headers that a rule writes and bodies whose length it changes, as curl and a server see them."""
+    a, b, g = cable(t)
+    _serve(t, b)
+    gate = Gate(t, g, _HTTP_RULES).start("-i", "ga", "-i", "gb")
+    url = "http://10.70.0.2"
+    head = _curl(a, "-i", url + "/old")
+    assert "X-Gate: seen GET from 10.70.0.1" in head and "Transfer-Encoding: chunked" in head, head
+    assert "Server:" not in head and "Content-Length" not in head and head.endswith("\npagEEE /nEEEw"), head
+    # one connection: lengths, chunks with a trailer, nothing, something again
+    chunks = "".join("piEEEcEEE %d, " % i * (i + 1) for i in range(50))
+    assert _curl(a, url + "/one", url + "/chunked", url + "/nothing", url + "/empty", url + "/two") == \
+        "pagEEE /onEEE" + chunks + "pagEEE /two"
+    assert _curl(a, url + "/until-close") == "until thEEE connEEEction EEEnds " * 1000
+    assert _curl(a, "-0", url + "/zero") == "pagEEE /zEEEro"
+    assert "Content-Length: %d" % len(_LARGE) in _curl(a, "-I", url + "/large")
+    path = t.lab.path("upload")
+    with open(path, "wb") as f:
+        f.write(_LARGE[:300000])
+    # the server of this test takes no chunks: 411 would be its answer, so the upload is seen by another one
+    got = {}
+
+    def sink():
+        with b:
+            s = socket.create_server(("10.70.0.2", 8080))
+        c, _ = s.accept()
+        with c, c.makefile("rb") as f:
+            got["head"] = b"".join(iter(f.readline, b"\r\n"))
+            body = b""
+            size = int(f.readline(), 16)
+            while size:
+                body += f.read(size)
+                f.readline()
+                size = int(f.readline(), 16)
+            got["body"] = body
+            c.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\nConnection: close\r\n\r\ndone")
+
+    gate.end()
+    gate = Gate(t, g, _HTTP_RULES + "require('protocol/http').install_tcp_rule(8080)\n", name="gate2").start("-i", "ga", "-i", "gb")
+    thread = threading.Thread(target=sink, daemon=True)
+    thread.start()
+    time.sleep(0.2)
+    assert _curl(a, "--data-binary", "@" + path, "http://10.70.0.2:8080/p") == "donEEE"
+    thread.join(slack(10))
+    assert got["body"] == _LARGE[:300000].replace(b"a", b"aaaa") and b"Content-Length" not in got["head"], got.get("head")
+    # more than a window of it through a rule, and one that is refused
+    _curl(a, "-o", path, url + "/medium")
+    with open(path, "rb") as f:
+        assert f.read() == _LARGE[:400000].replace(b"e", b"EEE")
+    assert "eset" in a.run("curl", "-sS", "--max-time", slack(5), url + "/forbidden", check=False, timeout=slack(10))
+    s = gate.end()
+    assert s["modified"] > 0 and not [k for k in s["drops"] if k.startswith(("drop-http", "drop-rule-failed"))], s
+
+
+@test(tags=("asan",))
+def test_gate_dns_rules(t):
+    """An answer that a rule changes, a question that it drops, one that it answers itself: as dig sees them."""
+    a, b, g = cable(t)
+    _dnsmasq(t, b)
+    gate = Gate(t, g, """
+local d = haka.dissectors
+haka.rule{ on = d.dns.events.query, eval = function (dns, q)
+	if q.question.name == "dropped.test." then q:drop() end
+	if q.question.name == "made.test." then
+		-- the same question with an answer behind it: name, A, IN, 60 s, 198.51.100.9
+		local raw = d.raw.create{iface = q.iface}
+		local udp = d.udp.create(d.ipv4.create(raw, {src = q.dst, dst = q.src}), {srcport = q.dstport, dstport = q.srcport})
+		local m = q.payload:asstring()
+		local asked = m:sub(13, 12 + #q.question.name + 1 + 4)
+		udp.payload:setstring(m:sub(1, 2) .. "\\129\\128\\0\\1\\0\\1\\0\\0\\0\\0" .. asked ..
+			"\\192\\12\\0\\1\\0\\1\\0\\0\\0\\60\\0\\4\\198\\51\\100\\9")
+		udp:send()
+		q:drop()
+	end
+end }
+haka.rule{ on = d.dns.events.response, eval = function (dns, r, q)
+	for _, record in ipairs(r.answer) do
+		if record.type == "A" then record.ip = "198.51.100.1" end
+		if record.type == "CNAME" then record.rdata_name = "a.longer.name.than.before.test" end
+	end
+end }
+""").start("-i", "ga", "-i", "gb")
+    wait_for("the DNS server", lambda: _dig(a, "www.test") == ["198.51.100.1"], slack(10))
+    assert _dig(a, "alias.test") == ["a.longer.name.than.before.test.", "198.51.100.1"]
+    assert _dig(a, "www.test", "AAAA") == ["2001:db8::1"]
+    assert "timed out" in "\n".join(_dig(a, "+tries=1", "+time=1", "dropped.test"))
+    assert _dig(a, "made.test") == ["198.51.100.9"]
+    s = gate.end()
+    assert s["drops"] == {"drop-rule": 2} and s["forged"] == 1, s
+
+
+@test(tags=("asan",))
+def test_gate_made_packets(t):
+    """What a rule makes reaches real hosts: an echo request to each side, which both answer; a datagram that comes in."""
+    a, b, g = cable(t)
+    gate = Gate(t, g, """
+local d = haka.dissectors
+haka.rule{ on = d.icmp.events.receive_packet, eval = function (p)
+	local text = p.payload:asstring()
+	if p.type == 8 and p.payload[1] ~= 99 then
+		for _, back in ipairs{false, true} do
+			local ip = d.ipv4.create(d.raw.create(), {src = back and p.dst or p.src, dst = back and p.src or p.dst})
+			local i = d.icmp.create(ip, {type = 8, code = 0})
+			if back then i.iface = p.iface end
+			i.payload:setstring("\\99\\1\\0\\1" .. "made by a rule")
+			i:send()
+		end
+	elseif p.type == 0 and p.payload[1] == 99 then
+		haka.alert{ description = p.iface .. " " .. text:sub(5) }
+	end
+end }
+haka.rule{ on = d.udp.events.receive_packet, when = {dstport = 5001}, eval = function (p)
+	local u = d.udp.create(d.ipv4.create(d.raw.create(), {src = p.src, dst = p.dst}), {srcport = p.srcport, dstport = 5002})
+	u.payload:setstring(p.payload:asstring() .. ", again")
+	u:inject()
+end }
+""").start("-i", "ga", "-i", "gb")
+    a.run("ping", "-c", "1", "-W", "2", "10.70.0.2", timeout=slack(10))
+
+    def alerts():
+        with open(t.lab.path("gate.alerts"), encoding="utf-8") as f:
+            return f.read()
+
+    wait_for("both answers", lambda: "ga made by a rule" in alerts() and "gb made by a rule" in alerts(), slack(5))
+    with b:
+        r = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    r.bind(("", 5002))
+    r.settimeout(slack(5))
+    with a:
+        s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    s.sendto(b"once", ("10.70.0.2", 5001))
+    assert r.recv(100) == b"once, again"
+    s = gate.end()
+    assert s["forged"] == 2 and s["forged-in"] == 1 and s["drops"] == {}, s
