@@ -37,6 +37,12 @@ struct gate_stream_ops {
 	void (*ended)(void *ctx, struct gate *g, struct flow *f, enum gate_direction d);
 };
 
+/* Where a frame's flow will be looked for, found out before its turn. */
+struct gate_hint {
+	struct flow_key key;		/* proto 0: not known */
+	uint32_t bucket;
+};
+
 struct tcp_conn;
 struct tcp_pool;
 
@@ -87,6 +93,9 @@ struct gate {
 	void *policy_ctx;
 	struct gate_listeners listeners[EVENT_N];
 	struct frame batch[FRAMES_BATCH];
+	struct gate_hint hints[FRAMES_BATCH];	/* of the batch; only while `hinted` */
+	bool hinted;
+	uint32_t at;			/* of the batch, the one at hand */
 };
 
 /* Tells the listeners. False: one of them ended the walk, receive gives GATE_DROP. */
@@ -133,6 +142,10 @@ int gate_dhcp_change(struct gate *g, struct gate_packet *p) must_check;
 #undef D
 /* One direction's key, as the packet has it. */
 void gate_flow_key(const struct gate_packet *p, struct flow_key *k);
+/* Of the packet at hand. */
+uint32_t gate_flow_bucket(const struct gate *g, const struct flow_key *k);
+/* The first n frames of the batch will be walked: their flows come to the cache. */
+void gate_expect_flows(struct gate *g, uint32_t n);
 void send_ipv4(struct gate *g, struct gate_packet *p);
 void send_icmp(struct gate *g, struct gate_packet *p);
 void send_dhcp(struct gate *g, struct gate_packet *p);

@@ -29,7 +29,7 @@ int gate_tcp_new(struct gate *g, uint32_t max_flows, uint32_t max_streams)
 	int r;
 
 	g->n_conns = max_flows;
-	g->conns = pages_new(max_flows, sizeof(*g->conns));
+	g->conns = pages_new_huge(max_flows, sizeof(*g->conns));
 	if (!g->conns)
 		return -ENOMEM;
 	r = tcp_pool_new(max_streams, g->held, &g->tcp_pool);
@@ -628,7 +628,7 @@ static int begin(struct gate *g, struct gate_packet *p, const struct flow_key *k
 	p->direction = GATE_UP;
 	if (!syn && !g->midstream)
 		return gate_undecided(g, p, GATE_DROP_TCP_NO_CONNECTION);
-	p->flow = flow_add(g->flows, key, g->now_ns);
+	p->flow = flow_add(g->flows, gate_flow_bucket(g, key), key, g->now_ns);
 	c = p->flow ? conn_take(g) : NULL;
 	if (!c) {
 		if (p->flow)
@@ -697,7 +697,7 @@ int receive_tcp_connection(struct gate *g, struct gate_packet *p)
 		return gate_undecided(g, p, GATE_DROP_TCP_CHECKSUM);
 	gate_flow_key(p, &key);
 	g->taken = false;
-	p->flow = flow_find_at(g->flows, &key, g->now_ns, &p->direction);
+	p->flow = flow_find_at(g->flows, gate_flow_bucket(g, &key), &key, g->now_ns, &p->direction);
 	if (p->flow && (p->flow->dropped || !p->flow->transport)) {
 		count(g, p);
 		p->drop = GATE_DROP_FLOW_DROPPED;

@@ -338,11 +338,15 @@ int gate_turn(struct gate *g)
 {
 	int n = frames_recv(g->frames, g->batch, FRAMES_BATCH);
 
+	if (n > 1)
+		gate_expect_flows(g, (uint32_t)n);
 	for (int i = 0; i < n; i++) {
+		g->at = (uint32_t)i;
 		one(g, &g->batch[i]);
 		if (unlikely(g->n_forged))
 			come_in(g);
 	}
+	g->hinted = false;
 	(void)frames_flush(g->frames);
 	gate_tick(g, g->now_ns);
 	return n;
