@@ -35,6 +35,16 @@ struct script *script_of(lua_State *L)
 	return ud;
 }
 
+void script_set_host(struct script *s, void *host)
+{
+	s->host = host;
+}
+
+void *script_host(lua_State *L)
+{
+	return script_of(L)->host;
+}
+
 lua_State *script_lua(struct script *s)
 {
 	return s->L;

@@ -19,8 +19,11 @@ struct script_keys {
 };
 extern const struct script_keys script_keys;
 
+enum { SCRIPT_CLASSES = 256 }; /* a power of two; three quarters may be used */
+
 struct event_table;
 struct policy_table;
+struct script_class;
 struct regexp_lib;
 
 struct script {
@@ -60,6 +63,13 @@ struct script {
 	const char *where; /* what is being run, for faults that have no line of their own */
 	char limit_text[SCRIPT_TEXT_LEN]; /* which limit was exceeded, and where */
 	int on_error;                     /* registry reference of the message handler */
+
+	struct {
+		const struct script_class *cls; /* NULL: free */
+		int ref;                        /* of its metatable */
+	} classes[SCRIPT_CLASSES]; /* by hash of the address */
+	unsigned n_classes;
+	void *host;
 
 	struct event_table *events;
 	struct policy_table *policies;
