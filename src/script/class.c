@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Handles are full userdata {class, object, generation}. A class has a metatable, in the
- * registry; __index and __newindex hold as their first upvalue the flattened map
- * from names to entries (own fields first, then each parent's), an entry being a lightuserdata, a
- * method the function itself. An object that lives in its handle lies behind it. Scripts never see a lightuserdata, and cannot get at a metatable.
+ * Handles are full userdata {class, object, generation}. A class has a metatable, in the registry;
+ * __index and __newindex hold as their first upvalue the flattened map from names to entries (own
+ * fields first, then each parent's), an entry being a lightuserdata, a method the function itself.
+ * An object that lives in its handle lies behind it. Scripts never see a lightuserdata, and cannot
+ * get at a metatable.
  */
 #include "script/class.h"
 
@@ -120,11 +121,12 @@ static void push_own(lua_State *L, const struct handle *h, bool make)
 	/* those of an object that was in this place before */
 	if (!lua_isnil(L, -1) && is_of_generation(L, h))
 		return;
-	lua_pop(L, 1);
 	if (!make) {
 		lua_pushnil(L);
 		return;
 	}
+	script_of(L)->n_own += lua_isnil(L, -1);
+	lua_pop(L, 1);
 	lua_newtable(L);
 	lua_pushlightuserdata(L, (void *)(uintptr_t)&key_generation);
 	lua_pushnumber(L, h->value);
@@ -511,6 +513,8 @@ void script_forget(struct script *s, const struct script_class *cls, void *obj)
 	lua_State *L = s->L;
 	int top = lua_gettop(L);
 
+	if (!s->n_own)
+		return;
 	push_metatable(L, cls);
 	if (lua_istable(L, -1)) {
 		lua_rawgeti(L, -1, MT_OWN);
@@ -520,6 +524,7 @@ void script_forget(struct script *s, const struct script_class *cls, void *obj)
 			push_object(L, obj);
 			lua_pushnil(L);
 			lua_rawset(L, -4);
+			s->n_own--;
 		}
 	}
 	lua_settop(L, top);

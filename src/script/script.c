@@ -453,6 +453,7 @@ void script_free(struct script *s)
 		s->reserve = true;
 		lua_close(s->main);
 	}
+	script_alloc_fini(s);
 	for (size_t i = 0; i < s->n_paths; i++)
 		free(s->paths[i]);
 	free(s->paths);
