@@ -30,7 +30,7 @@ static int message(lua_State *L)
 }
 
 static const char names[] =
-        "local seen = {[_G] = true}\n"
+        "local _ = haka.state_machine local seen = {[_G] = true}\n"
         "local function walk(prefix, t) seen[t] = true for k, v in pairs(t) do if type(k) == "
         "'string' then\n"
         " print(prefix .. k) if type(v) == 'table' and not seen[v] then walk(prefix .. k .. '.', "
@@ -39,12 +39,13 @@ static const char names[] =
         "local ipv4, re = require('protocol/ipv4'), require('regexp/pcre').re\n"
         "for _, m in ipairs{'check', 'class', 'color', 'list', 'protocol/ipv4', 'regexp/pcre'} do\n"
         " walk(m .. '.', require(m)) end\n"
+        "MACHINE = haka.state_machine.new('m', function () s = state() initial(s) end)\n"
         "local C = require('class').class('c')\n"
         "OBJECTS = {address = ipv4.addr(1), network = ipv4.network('1.0.0.0/8'), time = "
         "haka.time(1), alert = haka.alert{},\n"
         " policy = haka.policy.new('p'), regexp = re:compile('a'), sink = "
         "re:compile('a'):create_sink(), set = re:set{'a'},\n"
-        " ['set sink'] = re:set{'a'}:create_sink(), group = haka.rule_group{on = "
+        " machine = MACHINE, instance = MACHINE:instanciate(1), ['set sink'] = re:set{'a'}:create_sink(), group = haka.rule_group{on = "
         "haka.events.started}, object = C:new(), msg = haka.message(), options = "
         "haka.message().options}\n"
         "for kind, o in pairs(OBJECTS) do local m = haka.methods(o) if m then for k in pairs(m) do "

@@ -10,6 +10,7 @@
 #include "gate/bind_impl.h"
 #include "gate/tcp_conn.h"
 #include "script/event.h"
+#include "script/timer.h"
 #include "wire/ipv4.h"
 
 #include <errno.h>
@@ -312,16 +313,55 @@ static int define_classes(struct gate_bind *b)
 	return r;
 }
 
+/* Timers are fired in the order of time, each with the clock at its own. Should more of one be due than anybody can
+ * have meant, they are skipped. */
+static void on_alarm(void *ctx, struct gate *g, int64_t until_ns)
+{
+	enum { CATCH_UP = 256, AT_ONCE = 4096 };
+	struct script *s = ((const struct gate_bind *)ctx)->script;
+	const int64_t *due = script_timer_due(s);
+
+	for (unsigned n = 0; n < AT_ONCE && *due <= until_ns; n++) {
+		if (*due > g->now_ns)
+			g->now_ns = *due;
+		(void)script_timer_fire(s, n < CATCH_UP ? *due : until_ns);
+	}
+}
+
+static int new_script(struct gate_bind *b, const struct script_opts *so)
+{
+	struct script_opts o = *so;
+	int r;
+
+	o.timers = true;
+	r = script_new(&o, &b->script);
+	if (r < 0)
+		return r;
+	gate_alarm(b->g, script_timer_due(b->script), on_alarm, b);
+	return 0;
+}
+
+static void free_script(struct gate_bind *b)
+{
+	if (!b || !b->script)
+		return;
+	if (b->g->alarm_ctx == b)
+		gate_alarm(b->g, NULL, NULL, NULL);
+	script_free(b->script);
+}
+
 int gate_bind_new(struct gate *g, const struct script_opts *so, struct gate_bind **ret, struct script_error *err)
 {
 	struct gate_bind *b = calloc(1, sizeof(*b));
-	int r = b ? script_new(so, &b->script) : -ENOMEM;
+	int r = -ENOMEM;
 
 	*err = (struct script_error){.fault = SCRIPT_E_MEMORY, .text = "no memory for a script"};
-	if (r == 0) {
+	if (b) {
 		b->g = g;
-		r = script_protect(b->script, set_engine, b, err);
+		r = new_script(b, so);
 	}
+	if (r == 0)
+		r = script_protect(b->script, set_engine, b, err);
 	if (r == 0)
 		r = define_events(b);
 	if (r == 0)
@@ -329,8 +369,7 @@ int gate_bind_new(struct gate *g, const struct script_opts *so, struct gate_bind
 	if (r == 0)
 		r = bind_policies_define(b, err);
 	if (r < 0) {
-		if (b)
-			script_free(b->script);
+		free_script(b);
 		free(b);
 		return r;
 	}
@@ -347,7 +386,7 @@ void gate_bind_free(struct gate_bind *b)
 		if (b->events[i].listens)
 			gate_unlisten(b->g, b->events[i].event, is_end(i) ? hear_end : hear, &b->events[i]);
 	(void)script_exiting(b->script);
-	script_free(b->script);
+	free_script(b);
 	free(b);
 }
 

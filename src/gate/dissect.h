@@ -26,6 +26,8 @@ struct gate_view;
 struct tcp_conn;
 struct tcp_pool;
 
+typedef void (*gate_alarm_fn)(void *ctx, struct gate *g, int64_t until_ns);
+
 struct gate {
 	struct frames *frames;
 	struct log *log;
@@ -60,6 +62,9 @@ struct gate {
 	int (*on_next)(void *ctx, struct gate *g, struct gate_packet *p, enum gate_dissector from, int next);
 	bool (*on_undecided)(void *ctx, struct gate *g, struct gate_packet *p, enum gate_drop why, int *ret_how);
 	void *policy_ctx;
+	const int64_t *alarm_ns;		/* gate_alarm() */
+	gate_alarm_fn on_alarm;
+	void *alarm_ctx;
 	struct gate_listeners listeners[EVENT_N];
 	struct frame batch[FRAMES_BATCH];
 };
@@ -71,6 +76,10 @@ static inline bool gate_raise(struct gate *g, enum gate_event e, struct gate_pac
 {
 	return likely(!g->listeners[e].n) || gate_raise_slow(g, e, p, f);
 }
+
+/* Timers of somebody else: *due_ns is when the first is due. He is told before a packet of that time or a later one
+ * is looked at, and when time goes on without. due_ns NULL: no more. */
+void gate_alarm(struct gate *g, const int64_t *due_ns, gate_alarm_fn fn, void *ctx);
 
 /* The same with the verdict of the walk: GATE_DROP, or what was to come. */
 static inline int gate_next_dissector(const struct gate *g, enum gate_dissector d)

@@ -264,12 +264,20 @@ static void one(struct gate *g, const struct frame *f)
 	p->generation++;
 }
 
+static inline void fire_alarm(struct gate *g, int64_t until_ns)
+{
+	if (unlikely(*g->alarm_ns <= until_ns))
+		g->on_alarm(g->alarm_ctx, g, until_ns);
+}
+
 int gate_turn(struct gate *g)
 {
 	int n = frames_recv(g->frames, g->batch, FRAMES_BATCH);
 
-	for (int i = 0; i < n; i++)
+	for (int i = 0; i < n; i++) {
+		fire_alarm(g, g->batch[i].ts_ns);
 		one(g, &g->batch[i]);
+	}
 	(void)frames_flush(g->frames);
 	gate_tick(g, g->now_ns);
 	return n;
@@ -277,6 +285,7 @@ int gate_turn(struct gate *g)
 
 void gate_tick(struct gate *g, int64_t now_ns)
 {
+	fire_alarm(g, now_ns);
 	if (now_ns > g->now_ns)
 		g->now_ns = now_ns;
 	defrag_expire(g->defrag, g->now_ns);
@@ -375,6 +384,15 @@ static void fragment_lost(void *ctx, struct held *h)
 	(void)frames_flush(g->frames);
 }
 
+void gate_alarm(struct gate *g, const int64_t *due_ns, gate_alarm_fn fn, void *ctx)
+{
+	static const int64_t never = INT64_MAX;
+
+	g->alarm_ns = due_ns ? due_ns : &never;
+	g->on_alarm = fn;
+	g->alarm_ctx = ctx;
+}
+
 int gate_new(const struct gate_opts *o, struct gate **ret)
 {
 	struct gate *g = calloc(1, sizeof(*g));
@@ -385,6 +403,7 @@ int gate_new(const struct gate_opts *o, struct gate **ret)
 		g->frames = o->frames;
 		g->clock = (struct clock_src){packet_time, packet_time, g};
 		g->log = o->log;
+		gate_alarm(g, NULL, NULL, NULL);
 		/* what only looks on can hold nothing back */
 		g->pass_through = o->pass_through || (o->frames && frames_passive(o->frames));
 		g->fail_open = o->fail_open;

@@ -6,6 +6,7 @@
  */
 #include "script/event_impl.h"
 #include "script/regexp_impl.h"
+#include "script/timer_impl.h"
 
 #include "base/error.h"
 #include "base/log.h"
@@ -347,6 +348,8 @@ static int open_all(lua_State *L)
 	script_open_alert(L);
 	script_open_regexp_kinds(L);
 	script_open_policy(L);
+	script_open_timers(L);
+	script_open_languages(L);
 	return 0;
 }
 
@@ -359,6 +362,7 @@ static int opts_take(struct script *s, const struct script_opts *o)
 	s->call_ms = o->call_ms ? o->call_ms : SCRIPT_CALL_MS;
 	s->thread = o->thread;
 	s->color = o->color;
+	s->has_timers = o->timers;
 	s->log = o->log;
 	s->clock = o->clock ? *o->clock : clock_system;
 	s->print = o->print;
@@ -384,7 +388,7 @@ int script_new(const struct script_opts *opts, struct script **ret)
 	if (!s || opts_take(s, opts) < 0)
 		goto no_memory;
 	s->events = calloc(1, sizeof(*s->events));
-	if (!s->events || script_policies_new(s) < 0)
+	if (!s->events || script_policies_new(s) < 0 || script_timers_new(s) < 0)
 		goto no_memory;
 	s->L = lua_newstate(script_alloc, s);
 	s->main = s->L;
@@ -419,6 +423,7 @@ void script_free(struct script *s)
 		free(s->paths[i]);
 	free(s->paths);
 	regexp_lib_free(s->regexp);
+	script_timers_free(s);
 	free(s->policies);
 	free(s->events);
 	free(s);

@@ -60,6 +60,7 @@ struct script_opts {
 	        *paths; /* where require() looks, behind the directory of the file that is run */
 	size_t n_paths;
 	bool color;                    /* does somebody see colours of require('color')? */
+	bool timers;                   /* the host fires timers (timer.h); else scripts have none */
 	unsigned thread;               /* what haka.current_thread() says */
 	struct log *log;               /* borrowed; NULL: nothing is written */
 	const struct clock_src *clock; /* what haka.network_time() says; NULL: the machine's */

@@ -20,6 +20,7 @@ extern const struct script_keys script_keys;
 struct event_table;
 struct policy_table;
 struct regexp_lib;
+struct timer_table;
 
 struct script {
 	struct script_head head; /* first: event.h reads it inline */
@@ -62,6 +63,8 @@ struct script {
 	struct policy_table *policies;
 	int run_actions;           /* of policies: a C function, made once */
 	struct regexp_lib *regexp; /* made when first asked for */
+	struct timer_table *timers;
+	bool has_timers; /* the host fires them */
 	struct script_alert_sink sinks[SCRIPT_ALERT_SINKS];
 	size_t n_sinks;
 	uint64_t alert_id;
@@ -109,6 +112,9 @@ int script_policies_new(struct script *s);
 void script_open_regexp_kinds(lua_State *L);
 /* The module regexp/pcre. */
 int script_open_regexp(lua_State *L);
+void script_open_languages(lua_State *L);
+/* Pushes two functions for Lua of our own: with_environment(function, table), part(name, ...). */
+void script_push_language_tools(lua_State *L);
 /* The module color. */
 int script_open_color(lua_State *L);
 
