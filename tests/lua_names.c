@@ -48,12 +48,14 @@ static const char names[] =
         " machine = MACHINE, instance = MACHINE:instanciate(1), ['set sink'] = re:set{'a'}:create_sink(), group = haka.rule_group{on = "
         "haka.events.started}, object = C:new(), msg = haka.message(), options = "
         "haka.message().options}\n"
+        "OBJECTS.vbuffer = haka.vbuffer_from('x') OBJECTS.sub = OBJECTS.vbuffer:sub() OBJECTS.iterator = OBJECTS.vbuffer:pos(0)\n"
         "for kind, o in pairs(OBJECTS) do local m = haka.methods(o) if m then for k in pairs(m) do "
         "print(kind .. ':' .. k) end end end\n";
 
 static const char probe[] =
         "local kind, name = NAME:match('^(.-)[.:]([%w_]+)$')\n"
-        "if not OBJECTS[kind] or OBJECTS[kind][name] == nil then print(NAME) end\n";
+        "local ok, value = pcall(function() return OBJECTS[kind][name] end)\n"
+        "if not ok or value == nil then print(NAME) end\n";
 
 static bool quiet;
 

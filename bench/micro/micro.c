@@ -128,7 +128,7 @@ static int bring_up(struct micro *m)
 	}
 	m->d.o.config_file = m->config_file;
 	m->d.signal_fd = m->d.pid_fd = m->d.lock_fd = -1;
-	so.log = log_new(&m->clock.src);
+	so.log = log_new(&m->clock.src, "kea-dhcp4");
 	so.offer_hold_s = cfg->offer_hold_s;
 	r = so.log ? server_init(&m->d.srv, &so) : -ENOMEM;
 	if (r == 0)

@@ -40,6 +40,7 @@ struct route {
 
 struct log {
 	struct clock_src clock;
+	const char *root;		/* of the names of loggers */
 	pthread_mutex_t lock;
 	_Atomic uint32_t on[LOG_N_IDS];	/* bit set of sinks; 0: off */
 	struct sink sinks[LOG_MAX_SINKS];
@@ -105,11 +106,10 @@ static int sink_open(struct sink *s, const struct log_output *o)
 	return -EINVAL;
 }
 
-/* Does a rule for `rule` ("kea-dhcp4.leases") cover the logger "kea-dhcp4.<name>"? */
-static bool rule_covers(const char *rule, const char *name)
+/* Does a rule for `rule` ("kea-dhcp4.leases") cover the logger "<root>.<name>"? */
+static bool rule_covers(const char *root, const char *rule, const char *name)
 {
-	static const char root[] = "kea-dhcp4";
-	size_t n = sizeof(root) - 1;
+	size_t n = strlen(root);
 
 	if (strncmp(rule, root, n) != 0)
 		return false;
@@ -118,7 +118,7 @@ static bool rule_covers(const char *rule, const char *name)
 	return rule[n] == '.' && strcmp(rule + n + 1, name) == 0;
 }
 
-static void route_ids(struct route *routes, const struct log_rule *rules, size_t n,
+static void route_ids(const char *root, struct route *routes, const struct log_rule *rules, size_t n,
 		      const uint16_t *rule_sinks, bool debug)
 {
 	for (size_t id = 0; id < LOG_N_IDS; id++) {
@@ -128,7 +128,7 @@ static void route_ids(struct route *routes, const struct log_rule *rules, size_t
 		for (size_t r = 0; r < n; r++) {
 			size_t len = strlen(rules[r].logger);
 
-			if (rule_covers(rules[r].logger, ids[id].logger) && len >= best) {
+			if (rule_covers(root, rules[r].logger, ids[id].logger) && len >= best) {
 				best = len;
 				routes[id].severity = (uint8_t)rules[r].severity;
 				routes[id].sinks = rule_sinks[r] ? rule_sinks[r] : 1;
@@ -170,7 +170,7 @@ int log_configure(struct log *log, const struct log_rule *rules, size_t n, bool 
 		sinks_close(fresh, n_fresh);
 		return r;
 	}
-	route_ids(routes, rules, n, rule_sinks, debug);
+	route_ids(log->root, routes, rules, n, rule_sinks, debug);
 	(void)pthread_mutex_lock(&log->lock);
 	sinks_close(log->sinks, log->n_sinks);
 	memcpy(log->sinks, fresh, sizeof(fresh));
@@ -187,18 +187,19 @@ static void heads_make(struct log *log)
 	int pid = (int)getpid();
 
 	for (unsigned i = 0; i < LOG_N_IDS; i++)
-		(void)snprintf(log->head[i], sizeof(log->head[i]), "%-5s [kea-dhcp4%s%s/%d] %s ",
-			       severity_names[ids[i].severity], ids[i].logger[0] ? "." : "", ids[i].logger, pid,
+		(void)snprintf(log->head[i], sizeof(log->head[i]), "%-5s [%s%s%s/%d] %s ",
+			       severity_names[ids[i].severity], log->root, ids[i].logger[0] ? "." : "", ids[i].logger, pid,
 			       ids[i].name);
 }
 
-struct log *log_new(const struct clock_src *clock)
+struct log *log_new(const struct clock_src *clock, const char *root)
 {
 	struct log *log = calloc(1, sizeof(*log));
 
 	if (!log)
 		return NULL;
 	log->clock = *clock;
+	log->root = root;
 	(void)pthread_mutex_init(&log->lock, NULL);
 	heads_make(log);
 	if (log_configure(log, NULL, 0, false) < 0) {

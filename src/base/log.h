@@ -44,7 +44,7 @@ struct log_output {
 };
 
 struct log_rule {
-	const char *logger;	/* "kea-dhcp4" or "kea-dhcp4.leases" */
+	const char *logger;	/* the root's name, or "kea-dhcp4.leases" */
 	enum log_severity severity;
 	const struct log_output *outputs;
 	size_t n_outputs;
@@ -52,8 +52,9 @@ struct log_rule {
 
 struct log;
 
-/* A log that writes INFO and above to stdout. NULL when memory is out. */
-struct log *log_new(const struct clock_src *clock);
+/* A log that writes INFO and above to stdout. root: the name that all loggers' names begin with, borrowed: "kea-dhcp4"
+ * in the server, for its configuration names them so. NULL when memory is out. */
+struct log *log_new(const struct clock_src *clock, const char *root);
 void log_free(struct log *log);
 /*
  * Replaces the rules: the longest matching logger name decides. debug: everything at DEBUG to

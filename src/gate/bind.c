@@ -10,7 +10,6 @@
 #include "gate/bind_impl.h"
 #include "gate/tcp_conn.h"
 #include "script/event.h"
-#include "script/timer.h"
 #include "wire/ipv4.h"
 
 #include <errno.h>
@@ -30,6 +29,7 @@ struct gate_bind {
 	struct gate *g;
 	struct script *script;
 	struct hearing events[EVENT_N];
+	struct script_dhcp dhcp;	/* the message at hand */
 	unsigned policies[BIND_POLICIES];
 };
 
@@ -50,6 +50,11 @@ static const struct {
 };
 
 static const char engine_key;
+
+struct script_dhcp *bind_dhcp(struct gate_bind *b)
+{
+	return &b->dhcp;
+}
 
 unsigned *bind_policy_ids(struct gate_bind *b)
 {
@@ -76,96 +81,6 @@ void bind_check_write(lua_State *L, int result, const char *what)
 	(void)luaL_error(L, "%s: %s", what, usher_strerror(result));
 }
 
-/* --- What `when` can ask --------------------------------------------------------------------------------- */
-
-struct occasion {
-	struct gate *g;
-	struct gate_packet *p;	/* NULL: a flow ends */
-	struct flow *f;
-	enum gate_event event;
-};
-
-static const struct packet *packet_of(const void *ctx)
-{
-	const struct occasion *o = ctx;
-
-	return &o->g->pkt.p;
-}
-
-#define FIELD(name, value)                                                                         \
-	static uint64_t when_##name(const void *ctx)                                               \
-	{                                                                                          \
-		return (value);                                                                    \
-	}
-FIELD(src, packet_of(ctx)->src)
-FIELD(dst, packet_of(ctx)->dst)
-FIELD(srcport, packet_of(ctx)->sport)
-FIELD(dstport, packet_of(ctx)->dport)
-FIELD(vlan, packet_of(ctx)->vlan_id)
-FIELD(len, packet_of(ctx)->len)
-FIELD(proto, ((const struct occasion *)ctx)->g->pkt.proto)
-FIELD(port, ((const struct occasion *)ctx)->g->pkt.frame.port)
-FIELD(direction, ((const struct occasion *)ctx)->g->pkt.direction)
-FIELD(flow_srcip, ((const struct occasion *)ctx)->f->key.src)
-FIELD(flow_dstip, ((const struct occasion *)ctx)->f->key.dst)
-FIELD(flow_srcport, ((const struct occasion *)ctx)->f->key.sport)
-FIELD(flow_dstport, ((const struct occasion *)ctx)->f->key.dport)
-#undef FIELD
-
-static bool has_packet(const void *ctx)
-{
-	return ((const struct occasion *)ctx)->p != NULL;
-}
-
-static bool has_l3(const void *ctx)
-{
-	const struct occasion *o = ctx;
-
-	return o->p && o->p->p.l4 != PACKET_NO_LAYER;
-}
-
-static bool has_l4(const void *ctx)
-{
-	const struct occasion *o = ctx;
-
-	return o->p && o->p->p.app != PACKET_NO_LAYER;
-}
-
-static bool has_flow(const void *ctx)
-{
-	return ((const struct occasion *)ctx)->f != NULL;
-}
-
-static int parse_direction(const char *text, uint64_t *ret)
-{
-	if (strcmp(text, "up") != 0 && strcmp(text, "down") != 0)
-		return -USHER_E_UNKNOWN;
-	*ret = text[0] == 'u' ? GATE_UP : GATE_DOWN;
-	return 0;
-}
-
-static const char *direction_text(uint64_t v)
-{
-	return v == GATE_UP ? "up" : "down";
-}
-
-static const struct script_filter_field when_fields[] = {
-	{"src", when_src, has_l3, NULL, SCRIPT_FIELD_ADDRESS, NULL},
-	{"dst", when_dst, has_l3, NULL, SCRIPT_FIELD_ADDRESS, NULL},
-	{"proto", when_proto, has_l3, NULL, SCRIPT_FIELD_NUMBER, NULL},
-	{"srcport", when_srcport, has_l4, NULL, SCRIPT_FIELD_NUMBER, NULL},
-	{"dstport", when_dstport, has_l4, NULL, SCRIPT_FIELD_NUMBER, NULL},
-	{"vlan", when_vlan, has_packet, NULL, SCRIPT_FIELD_NUMBER, NULL},
-	{"len", when_len, has_packet, NULL, SCRIPT_FIELD_NUMBER, NULL},
-	{"port", when_port, has_packet, NULL, SCRIPT_FIELD_NUMBER, NULL},
-	{"direction", when_direction, has_flow, parse_direction, SCRIPT_FIELD_TEXT, direction_text},
-	{"client", when_flow_srcip, has_flow, NULL, SCRIPT_FIELD_ADDRESS, NULL},
-	{"server", when_flow_dstip, has_flow, NULL, SCRIPT_FIELD_ADDRESS, NULL},
-	{"client_port", when_flow_srcport, has_flow, NULL, SCRIPT_FIELD_NUMBER, NULL},
-	{"server_port", when_flow_dstport, has_flow, NULL, SCRIPT_FIELD_NUMBER, NULL},
-	{0},
-};
-
 /* --- Raising ------------------------------------------------------------------------------------------------ */
 
 static bool of_flow(enum gate_dissector d)
@@ -173,7 +88,7 @@ static bool of_flow(enum gate_dissector d)
 	return bind_packet_class(d) == NULL;
 }
 
-static void push_packet(lua_State *L, const struct occasion *o)
+static void push_packet(lua_State *L, const struct bind_occasion *o)
 {
 	/* a flow's packet is seen as its transport's */
 	enum gate_dissector d = events[o->event].dissector;
@@ -185,10 +100,15 @@ static void push_packet(lua_State *L, const struct occasion *o)
 
 static int push(lua_State *L, void *ctx, bool streamed)
 {
-	const struct occasion *o = ctx;
+	const struct bind_occasion *o = ctx;
 	int n = 0;
 
 	(void)streamed;
+	if (events[o->event].dissector == DISSECT_DHCP) {
+		script_dhcp_push(L, bind_dhcp(o->bind));
+		push_packet(L, o);
+		return 2;
+	}
 	if (!of_flow(events[o->event].dissector)) {
 		push_packet(L, o);
 		return 1;
@@ -207,7 +127,7 @@ static int push(lua_State *L, void *ctx, bool streamed)
 
 static bool stopped(void *ctx)
 {
-	const struct occasion *o = ctx;
+	const struct bind_occasion *o = ctx;
 
 	return (o->p && o->p->stopped) || (o->f && o->f->dropped);
 }
@@ -215,10 +135,16 @@ static bool stopped(void *ctx)
 static bool hear(void *ctx, struct gate *g, struct gate_packet *p, struct flow *f)
 {
 	const struct hearing *h = ctx;
-	struct occasion o = {g, p, f, h->event};
+	struct bind_occasion o = {h->bind, g, p, f, h->event};
+	bool dhcp = events[h->event].dissector == DISSECT_DHCP;
 	struct script_raise r = {.ctx = &o, .push = push, .stopped = stopped};
-	unsigned what = script_raise(h->bind->script, h->id, &r);
+	unsigned what;
 
+	if (dhcp)
+		script_dhcp_begin(&h->bind->dhcp, &g->dhcp);
+	what = script_raise(h->bind->script, h->id, &r);
+	if (dhcp)
+		script_dhcp_end(&h->bind->dhcp);
 	if (what & SCRIPT_RAISE_FAULT && p && !g->fail_open)
 		gate_drop(p, GATE_DROP_RULE_FAILED);
 	else if (what & SCRIPT_RAISE_FAULT)
@@ -289,7 +215,7 @@ static int define_events(struct gate_bind *b)
 		r = script_event_define(b->script, gate_dissector_name(events[i].dissector), events[i].name,
 					events[i].streamed ? SCRIPT_EVENT_STREAMED : 0, &h->id);
 		if (r == 0)
-			script_event_fields(b->script, h->id, when_fields);
+			script_event_fields(b->script, h->id, events[i].dissector == DISSECT_DHCP ? bind_when_dhcp : bind_when);
 	}
 	return r;
 }
@@ -313,53 +239,23 @@ static int define_classes(struct gate_bind *b)
 	return r;
 }
 
-/* Timers are fired in the order of time, each with the clock at its own. Should more of one be due than anybody can
- * have meant, they are skipped. */
-static void on_alarm(void *ctx, struct gate *g, int64_t until_ns)
+static void release(struct gate_bind *b)
 {
-	enum { CATCH_UP = 256, AT_ONCE = 4096 };
-	struct script *s = ((const struct gate_bind *)ctx)->script;
-	const int64_t *due = script_timer_due(s);
-
-	for (unsigned n = 0; n < AT_ONCE && *due <= until_ns; n++) {
-		if (*due > g->now_ns)
-			g->now_ns = *due;
-		(void)script_timer_fire(s, n < CATCH_UP ? *due : until_ns);
-	}
-}
-
-static int new_script(struct gate_bind *b, const struct script_opts *so)
-{
-	struct script_opts o = *so;
-	int r;
-
-	o.timers = true;
-	r = script_new(&o, &b->script);
-	if (r < 0)
-		return r;
-	gate_alarm(b->g, script_timer_due(b->script), on_alarm, b);
-	return 0;
-}
-
-static void free_script(struct gate_bind *b)
-{
-	if (!b || !b->script)
+	if (!b)
 		return;
-	if (b->g->alarm_ctx == b)
-		gate_alarm(b->g, NULL, NULL, NULL);
-	script_free(b->script);
+	bind_script_free(b->g, b->script);
+	script_dhcp_fini(&b->dhcp);
+	free(b);
 }
 
 int gate_bind_new(struct gate *g, const struct script_opts *so, struct gate_bind **ret, struct script_error *err)
 {
 	struct gate_bind *b = calloc(1, sizeof(*b));
-	int r = -ENOMEM;
+	int r = b ? bind_script_new(g, so, &b->script) : -ENOMEM;
 
 	*err = (struct script_error){.fault = SCRIPT_E_MEMORY, .text = "no memory for a script"};
-	if (b) {
+	if (b)
 		b->g = g;
-		r = new_script(b, so);
-	}
 	if (r == 0)
 		r = script_protect(b->script, set_engine, b, err);
 	if (r == 0)
@@ -367,10 +263,11 @@ int gate_bind_new(struct gate *g, const struct script_opts *so, struct gate_bind
 	if (r == 0)
 		r = define_classes(b);
 	if (r == 0)
+		r = bind_dhcp_open(b, b->script, g);
+	if (r == 0)
 		r = bind_policies_define(b, err);
 	if (r < 0) {
-		free_script(b);
-		free(b);
+		release(b);
 		return r;
 	}
 	*ret = b;
@@ -386,8 +283,7 @@ void gate_bind_free(struct gate_bind *b)
 		if (b->events[i].listens)
 			gate_unlisten(b->g, b->events[i].event, is_end(i) ? hear_end : hear, &b->events[i]);
 	(void)script_exiting(b->script);
-	free_script(b);
-	free(b);
+	release(b);
 }
 
 struct script *gate_bind_script(const struct gate_bind *b)

@@ -16,10 +16,10 @@ struct gate_octets {
 	uint32_t off, len;	/* in the packet, or in what is shown */
 };
 
-extern const struct script_class bind_class_octets, bind_class_flow, bind_class_udp, bind_class_dhcp;
+extern const struct script_class bind_class_octets, bind_class_flow, bind_class_udp;
 /* The classes of pkt.flags; ends with NULL. */
 extern const struct script_class *const bind_flag_classes[];
-/* By dissector; NULL: it has no packets of its own. */
+/* By dissector (dhcp: what the message came in); NULL: it has no packets of its own. */
 const struct script_class *bind_packet_class(enum gate_dissector d);
 
 /* The engine whose packet p is. */

@@ -1,79 +1,31 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * DHCP messages as rules see them: the fields of RFC 2131 2 by their names, options by code. To read; the rest of
- * the packet is that of udp.
+ * DHCP messages in rules: the object that scripts see in every program (script/dhcp.h), over the message that the
+ * dissector decoded. It is encoded anew when the packet goes on, if a rule wrote to it.
  */
-#include "gate/bind_class.h"
+#include "gate/bind_impl.h"
 
-#include <lauxlib.h>
+#include "gate/dissect.h"
 
-#define FIELD(name)                                                                                                    \
-	static int get_##name(lua_State *L, void *obj)                                                                 \
-	{                                                                                                              \
-		lua_pushnumber(L, bind_gate(obj)->dhcp.name);                                                          \
-		return 1;                                                                                              \
-	}
-#define ADDRESS(name)                                                                                                  \
-	static int get_##name(lua_State *L, void *obj)                                                                 \
-	{                                                                                                              \
-		script_push_addr(L, bind_gate(obj)->dhcp.name);                                                        \
-		return 1;                                                                                              \
-	}
-
-FIELD(op)
-FIELD(htype)
-FIELD(hlen)
-FIELD(hops)
-FIELD(xid)
-FIELD(secs)
-FIELD(flags)
-ADDRESS(ciaddr)
-ADDRESS(yiaddr)
-ADDRESS(siaddr)
-ADDRESS(giaddr)
-
-static int get_chaddr(lua_State *L, void *obj)
+static struct gate *gate_of(const struct script_dhcp *d)
 {
-	const struct dhcp4_msg *m = &bind_gate(obj)->dhcp;
-
-	lua_pushlstring(L, (const char *)m->chaddr, m->hlen);
-	return 1;
+	return d->ctx;
 }
 
-static int get_type(lua_State *L, void *obj)
+static void drop(struct script_dhcp *d)
 {
-	lua_pushnumber(L, dhcp4_msg_type(&bind_gate(obj)->dhcp));
-	return 1;
+	gate_drop(&gate_of(d)->pkt, GATE_DROP_RULE);
 }
 
-static const struct script_field fields[] = {
-	{"op", get_op, NULL},	      {"htype", get_htype, NULL},   {"hlen", get_hlen, NULL},
-	{"hops", get_hops, NULL},     {"xid", get_xid, NULL},	    {"secs", get_secs, NULL},
-	{"bootp_flags", get_flags, NULL},
-	{"ciaddr", get_ciaddr, NULL}, {"yiaddr", get_yiaddr, NULL}, {"siaddr", get_siaddr, NULL},
-	{"giaddr", get_giaddr, NULL}, {"chaddr", get_chaddr, NULL}, {"message_type", get_type, NULL},
-	{0},
-};
-
-static int method_option(lua_State *L)
+static int before(struct script_dhcp *d)
 {
-	struct gate_packet *p = script_check(L, 1, &bind_class_dhcp);
-	lua_Integer code = luaL_checkinteger(L, 2);
-	const struct dhcp4_option *o;
-
-	luaL_argcheck(L, code > 0 && code < 255, 2, "an option's code is 1 to 254");
-	o = dhcp4_opt(&bind_gate(p)->dhcp, (uint8_t)code);
-	if (!o)
-		return 0;
-	lua_pushlstring(L, o->data.n ? (const char *)o->data.p : "", o->data.n);
-	return 1;
+	return gate_dhcp_change(gate_of(d), &gate_of(d)->pkt);
 }
 
-static void *same(void *obj)
-{
-	return obj;
-}
+static const struct script_dhcp_host host = {.drop = drop, .before = before};
 
-static const struct script_method methods[] = {{"option", method_option}, {0}};
-const struct script_class bind_class_dhcp = {
-	.name = "dhcp", .fields = fields, .methods = methods, .parent = &bind_class_udp, .to_parent = same};
+int bind_dhcp_open(struct gate_bind *b, struct script *s, struct gate *g)
+{
+	script_dhcp_init(bind_dhcp(b), &host, g);
+	return script_dhcp_register(s);
+}

@@ -524,7 +524,7 @@ const struct script_class *bind_packet_class(enum gate_dissector d)
 	static const struct script_class *const classes[DISSECT_N] = {
 		[DISSECT_RAW] = &class_raw,   [DISSECT_ETHERNET] = &class_ethernet, [DISSECT_VLAN] = &class_vlan,
 		[DISSECT_ARP] = &class_arp,   [DISSECT_IPV4] = &class_ipv4,	    [DISSECT_ICMP] = &class_icmp,
-		[DISSECT_UDP] = &bind_class_udp, [DISSECT_TCP] = &class_tcp,	    [DISSECT_DHCP] = &bind_class_dhcp,
+		[DISSECT_UDP] = &bind_class_udp, [DISSECT_TCP] = &class_tcp,	    [DISSECT_DHCP] = &bind_class_udp,
 	};
 
 	return classes[d];

@@ -6,9 +6,8 @@
 
 #include "base/clock.h"
 #include "base/ip.h"
-#include "config/json.h"
-#include "control/channel.h"
 #include "gate/bind.h"
+#include "gate/command_impl.h"
 #include "gate/gate.h"
 #include "gate/summary.h"
 #include "gate/tcp_conn.h"
@@ -75,13 +74,7 @@ struct script_alert_sink alert_ring_sink(struct alert_ring *r)
 
 /* --- Commands ------------------------------------------------------------------------------------------------ */
 
-struct call {
-	const struct gate_commands *c;
-	const struct json *args;	/* NULL: none */
-	struct arena *a;
-};
-
-static struct json *done(const struct call *k, struct json *args, uint64_t n, const char *what)
+struct json *command_done(const struct command_call *k, struct json *args, uint64_t n, const char *what)
 {
 	struct json *m = control_answer(k->a, CONTROL_OK, "%llu %s", (unsigned long long)n, what);
 
@@ -89,8 +82,7 @@ static struct json *done(const struct call *k, struct json *args, uint64_t n, co
 	return m;
 }
 
-/* The argument `limit`. False: it is none, and *ret_answer says so. */
-static bool limit_of(const struct call *k, uint32_t *ret, struct json **ret_answer)
+bool command_limit(const struct command_call *k, uint32_t *ret, struct json **ret_answer)
 {
 	const struct json *v = k->args ? json_get(k->args, "limit") : NULL;
 
@@ -105,49 +97,60 @@ static bool limit_of(const struct call *k, uint32_t *ret, struct json **ret_answ
 	return false;
 }
 
-static struct json *no_answer(const struct call *k, unsigned worker)
+bool command_address(const struct command_call *k, uint32_t *ret, struct json **ret_answer)
+{
+	const struct json *v = k->args ? json_get(k->args, "address") : NULL;
+
+	*ret = 0;
+	if (!v || (v->type == JSON_STRING && ip_parse(v->s, v->n, ret) == 0))
+		return true;
+	*ret_answer = control_answer(k->a, CONTROL_ERROR, "'address': expected an address such as 192.0.2.7");
+	return false;
+}
+
+struct json *command_no_answer(const struct command_call *k, unsigned worker)
 {
 	return control_answer(k->a, CONTROL_ERROR, "worker %u does not answer", worker);
 }
 
-static void put(const struct call *k, struct json *to, const char *name, uint64_t v)
+void command_put(const struct command_call *k, struct json *to, const char *name, uint64_t v)
 {
 	(void)json_add(k->a, to, name, json_int(k->a, (int64_t)v));
 }
 
-static struct json *command_statistics(const struct call *k)
+struct json *command_statistics(const struct command_call *k)
 {
 	struct json *m = json_map(k->a), *drops, *seen;
 	struct gate_sums s = {0};
 
 	for (unsigned i = 0; i < k->c->n_workers; i++)
 		if (!k->c->ask(k->c->ctx, i, gate_sums_worker, &s))
-			return no_answer(k, i);
-	put(k, m, "packets", s.gate.packets);
-	put(k, m, "octets", s.frames.octets);
-	put(k, m, "accepted", s.gate.accepted);
-	put(k, m, "modified", s.gate.modified);
-	put(k, m, "dropped", s.gate.dropped);
-	put(k, m, "held", s.gate.held);
-	put(k, m, "injected", s.frames.injected);
-	put(k, m, "failed-open", s.gate.failed_open);
-	put(k, m, "send-errors", s.frames.send_errors);
-	put(k, m, "source-drops", s.frames.source_drops);
-	put(k, m, "flows", s.flows.live);
-	put(k, m, "flows-added", s.flows.added);
-	put(k, m, "flows-expired", s.flows.expired);
-	put(k, m, "flows-evicted", s.flows.evicted);
+			return command_no_answer(k, i);
+	command_put(k, m, "packets", s.gate.packets);
+	command_put(k, m, "octets", s.frames.octets);
+	command_put(k, m, "accepted", s.gate.accepted);
+	command_put(k, m, "modified", s.gate.modified);
+	command_put(k, m, "dropped", s.gate.dropped);
+	command_put(k, m, "held", s.gate.held);
+	command_put(k, m, "injected", s.frames.injected);
+	command_put(k, m, "failed-open", s.gate.failed_open);
+	command_put(k, m, "send-errors", s.frames.send_errors);
+	command_put(k, m, "source-drops", s.frames.source_drops);
+	command_put(k, m, "flows", s.flows.live);
+	command_put(k, m, "flows-added", s.flows.added);
+	command_put(k, m, "flows-expired", s.flows.expired);
+	command_put(k, m, "flows-evicted", s.flows.evicted);
 	drops = json_add(k->a, m, "drops", json_map(k->a));
 	for (unsigned i = 1; i < GATE_DROP_N; i++)
-		put(k, drops, gate_drop_info((enum gate_drop)i)->name, s.gate.drops[i]);
+		command_put(k, drops, gate_drop_info((enum gate_drop)i)->name, s.gate.drops[i]);
 	seen = json_add(k->a, m, "dissectors", json_map(k->a));
 	for (unsigned i = 0; i < DISSECT_N; i++)
-		put(k, seen, gate_dissector_name((enum gate_dissector)i), s.gate.seen[i]);
-	return done(k, m, s.gate.packets, "packets");
+		command_put(k, seen, gate_dissector_name((enum gate_dissector)i), s.gate.seen[i]);
+	return command_done(k, m, s.gate.packets, "packets");
 }
 
 struct flow_search {
-	const struct call *k;
+	const struct command_call *k;
 	struct json *list;
 	uint32_t limit, n;
 	uint32_t address;	/* 0: any */
@@ -163,12 +166,12 @@ static void flow_json(const struct flow_search *q, const struct flow *f, int64_t
 	(void)json_add(q->k->a, m, "client", json_printf(q->k->a, "%s:%u", ip_text(f->key.src, text), f->key.sport));
 	(void)json_add(q->k->a, m, "server", json_printf(q->k->a, "%s:%u", ip_text(f->key.dst, text), f->key.dport));
 	(void)json_add(q->k->a, m, "state", json_str(q->k->a, f->dropped ? "dropped" : c ? tcp_state_name(c->track.state) : "open"));
-	put(q->k, m, "packets-up", f->packets[GATE_UP]);
-	put(q->k, m, "packets-down", f->packets[GATE_DOWN]);
-	put(q->k, m, "octets-up", f->octets[GATE_UP]);
-	put(q->k, m, "octets-down", f->octets[GATE_DOWN]);
-	put(q->k, m, "idle-ms", (uint64_t)((now_ns - f->last_ns) / NS_PER_MS));
-	put(q->k, m, "id", f->id);
+	command_put(q->k, m, "packets-up", f->packets[GATE_UP]);
+	command_put(q->k, m, "packets-down", f->packets[GATE_DOWN]);
+	command_put(q->k, m, "octets-up", f->octets[GATE_UP]);
+	command_put(q->k, m, "octets-down", f->octets[GATE_DOWN]);
+	command_put(q->k, m, "idle-ms", (uint64_t)((now_ns - f->last_ns) / NS_PER_MS));
+	command_put(q->k, m, "id", f->id);
 	(void)json_add(q->k->a, q->list, NULL, m);
 }
 
@@ -186,22 +189,19 @@ static void find_flows(void *ctx, const struct gate_worker_view *v)
 	}
 }
 
-static struct json *command_flows(const struct call *k)
+struct json *command_flows(const struct command_call *k)
 {
 	struct flow_search q = {.k = k, .list = json_list(k->a)};
-	const struct json *address = k->args ? json_get(k->args, "address") : NULL;
 	struct json *m, *answer;
 
-	if (!limit_of(k, &q.limit, &answer))
+	if (!command_limit(k, &q.limit, &answer) || !command_address(k, &q.address, &answer))
 		return answer;
-	if (address && (address->type != JSON_STRING || ip_parse(address->s, address->n, &q.address) < 0))
-		return control_answer(k->a, CONTROL_ERROR, "'address': expected an address such as 192.0.2.7");
 	for (unsigned i = 0; i < k->c->n_workers && q.n < q.limit; i++)
 		if (!k->c->ask(k->c->ctx, i, find_flows, &q))
-			return no_answer(k, i);
+			return command_no_answer(k, i);
 	m = json_map(k->a);
 	(void)json_add(k->a, m, "flows", q.list);
-	return done(k, m, q.n, "flows");
+	return command_done(k, m, q.n, "flows");
 }
 
 struct rule_search {
@@ -229,7 +229,7 @@ static void find_rules(void *ctx, const struct gate_worker_view *v)
 	free(mine);
 }
 
-static struct json *command_rules(const struct call *k)
+struct json *command_rules(const struct command_call *k)
 {
 	struct rule_search q = {.rules = arena_array(k->a, struct script_rule, RULES_MAX)};
 	struct json *m = json_map(k->a), *list = json_add(k->a, m, "rules", json_list(k->a));
@@ -238,21 +238,21 @@ static struct json *command_rules(const struct call *k)
 		return control_answer(k->a, CONTROL_ERROR, "out of memory");
 	for (unsigned i = 0; i < k->c->n_workers; i++)
 		if (!k->c->ask(k->c->ctx, i, find_rules, &q))
-			return no_answer(k, i);
+			return command_no_answer(k, i);
 	for (size_t i = 0; i < q.n; i++) {
 		struct json *r = json_add(k->a, list, NULL, json_map(k->a));
 
 		(void)json_add(k->a, r, "event", json_str(k->a, q.rules[i].event));
 		(void)json_add(k->a, r, "name", json_str(k->a, q.rules[i].name));
 		(void)json_add(k->a, r, "where", json_str(k->a, q.rules[i].where));
-		put(k, r, "calls", q.rules[i].calls);
-		put(k, r, "skipped", q.rules[i].skipped);
-		put(k, r, "faults", q.rules[i].faults);
+		command_put(k, r, "calls", q.rules[i].calls);
+		command_put(k, r, "skipped", q.rules[i].skipped);
+		command_put(k, r, "faults", q.rules[i].faults);
 	}
-	return done(k, m, q.n, "rules");
+	return command_done(k, m, q.n, "rules");
 }
 
-static struct json *command_alerts(const struct call *k)
+struct json *command_alerts(const struct command_call *k)
 {
 	struct json *m = json_map(k->a), *list = json_add(k->a, m, "alerts", json_list(k->a)), *answer, *one;
 	struct json_opts jo = {.file = ""};
@@ -260,7 +260,7 @@ static struct json *command_alerts(const struct call *k)
 	uint32_t limit;
 	uint64_t n, from;
 
-	if (!limit_of(k, &limit, &answer))
+	if (!command_limit(k, &limit, &answer))
 		return answer;
 	(void)pthread_mutex_lock(&k->c->alerts->lock);
 	n = k->c->alerts->n;
@@ -270,13 +270,11 @@ static struct json *command_alerts(const struct call *k)
 		if (json_parse(span_str(k->c->alerts->text[i % RING]), &jo, k->a, &one, &err) == 0)
 			(void)json_add(k->a, list, NULL, one);
 	(void)pthread_mutex_unlock(&k->c->alerts->lock);
-	put(k, m, "total", n);
-	return done(k, m, n, "alerts since the start");
+	command_put(k, m, "total", n);
+	return command_done(k, m, n, "alerts since the start");
 }
 
-static struct json *command_list(const struct call *k);
-
-static struct json *command_stop(const struct call *k)
+struct json *command_stop(const struct command_call *k)
 {
 	k->c->stop(k->c->ctx);
 	return control_answer(k->a, CONTROL_OK, "ending");
@@ -284,26 +282,26 @@ static struct json *command_stop(const struct call *k)
 
 static const struct {
 	const char *name;
-	struct json *(*run)(const struct call *k);
+	struct json *(*run)(const struct command_call *k);
 } commands[] = {
 #define K(name, function, what) {name, function},
 #include "gate/commands.def"
 #undef K
 };
 
-static struct json *command_list(const struct call *k)
+struct json *command_list(const struct command_call *k)
 {
 	struct json *list = json_list(k->a);
 
 	for (size_t i = 0; i < ARRAY_LEN(commands); i++)
 		(void)json_add(k->a, list, NULL, json_str(k->a, commands[i].name));
-	return done(k, list, ARRAY_LEN(commands), "commands");
+	return command_done(k, list, ARRAY_LEN(commands), "commands");
 }
 
 struct json *gate_command(void *ctx, const struct json *request, struct arena *a)
 {
 	const struct json *name = json_get(request, "command"), *args = json_get(request, "arguments");
-	struct call k = {.c = ctx, .args = args, .a = a};
+	struct command_call k = {.c = ctx, .args = args, .a = a};
 
 	if (!name || name->type != JSON_STRING)
 		return control_answer(a, CONTROL_ERROR, "'command' is missing or no string");

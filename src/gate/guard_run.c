@@ -142,7 +142,7 @@ int guard_run_open(struct gate_rules *rules, struct gate *g, const struct hash_k
 	run->config.opts.alert = on_alert;
 	run->config.opts.alert_ctx = run;
 	if (!keep)
-		run->config.opts.file[0] = '\0';
+		run->config.opts.file[0] = run->config.opts.server[0] = '\0';
 	return begin(run, g);
 }
 

@@ -3,7 +3,7 @@
  * Handles are full userdata {class, object, generation}. A class has a metatable, in the registry
  * under the class's address; __index and __newindex hold as their first upvalue the flattened map
  * from names to entries (own fields first, then each parent's), an entry being a lightuserdata, a
- * method the function itself. Scripts never see a lightuserdata, and cannot get at a metatable.
+ * method the function itself. An object that lives in its handle lies behind it. Scripts never see a lightuserdata, and cannot get at a metatable.
  */
 #include "script/class.h"
 
@@ -15,7 +15,7 @@
 
 #define HANDLE_MAGIC 0x9d1c5a70e5b3f24bULL
 
-enum { MT_HANDLES = 1, MT_ENTRIES = 2 };
+enum { MT_HANDLES = 1, MT_ENTRIES = 2, MT_MAP = 3 };
 
 struct handle {
 	uint64_t magic;
@@ -252,6 +252,8 @@ static int register_class(lua_State *L)
 	lua_rawseti(L, mt, MT_ENTRIES);
 	lua_newtable(L);
 	lua_rawseti(L, mt, MT_HANDLES);
+	lua_pushvalue(L, map);
+	lua_rawseti(L, mt, MT_MAP);
 	set_closure(L, mt, map, "__index", handle_index);
 	set_closure(L, mt, map, "__newindex", handle_newindex);
 	lua_pushcfunction(L, handle_tostring);
@@ -334,11 +336,35 @@ void script_push(lua_State *L, const struct script_class *cls, void *obj,
 	lua_remove(L, -2);
 }
 
+void *script_push_object(lua_State *L, const struct script_class *cls, size_t size,
+                         const uint32_t *generation)
+{
+	struct handle *h = lua_newuserdata(L, sizeof(*h) + size);
+
+	*h = (struct handle){HANDLE_MAGIC, cls, h + 1, generation, generation ? *generation : 0,
+	                     false};
+	memset(h->obj, 0, size);
+	push_metatable(L, cls);
+	if (lua_isnil(L, -1))
+		luaL_error(L, "class %s is not registered", cls->name);
+	(void)lua_setmetatable(L, -2);
+	return h->obj;
+}
+
+void script_class_method(lua_State *L, const struct script_class *cls, const char *name)
+{
+	push_metatable(L, cls);
+	lua_rawgeti(L, -1, MT_MAP);
+	lua_pushvalue(L, -3);
+	lua_setfield(L, -2, name);
+	lua_pop(L, 3);
+}
+
 static const struct handle *to_handle(lua_State *L, int idx)
 {
 	const struct handle *h = lua_type(L, idx) == LUA_TUSERDATA ? lua_touserdata(L, idx) : NULL;
 
-	return h && lua_objlen(L, idx) == sizeof(*h) && h->magic == HANDLE_MAGIC ? h : NULL;
+	return h && lua_objlen(L, idx) >= sizeof(*h) && h->magic == HANDLE_MAGIC ? h : NULL;
 }
 
 void *script_test(lua_State *L, int idx, const struct script_class *cls)

@@ -61,6 +61,12 @@ int script_class_register(struct script *s, const struct script_class *cls) must
 /* Pushes a handle; nil if obj is NULL. generation may be NULL: the object outlives the state. */
 void script_push(lua_State *L, const struct script_class *cls, void *obj,
                  const uint32_t *generation);
+/* Pushes a handle that holds its object itself: `size` octets, which are zero, for the caller to fill. It lives as long
+ * as scripts refer to it, or until the generation changes. */
+void *script_push_object(lua_State *L, const struct script_class *cls, size_t size,
+                         const uint32_t *generation);
+/* The function at the top, which is taken, becomes a method of a class that is registered. */
+void script_class_method(lua_State *L, const struct script_class *cls, const char *name);
 /* A metamethod for `meta`, {"__pairs", script_pairs_fields}: pairs() and debug.pprint() see the
  * class's own fields. */
 int script_pairs_fields(lua_State *L);

@@ -16,6 +16,16 @@
 
 enum { CHADDR_TEXT_LEN = 3 * DHCP4_CHADDR_LEN, ETHER_LEN = 6 };
 
+struct script_dhcp *dhcp_write(lua_State *L, void *obj)
+{
+	struct script_dhcp *d = obj;
+	int r = d->host && d->host->before ? d->host->before(d) : 0;
+
+	if (r < 0)
+		luaL_error(L, "dhcp: it cannot be changed here: %s", usher_strerror(r));
+	return d;
+}
+
 void dhcp_touch(struct script_dhcp *d)
 {
 	d->changed = true;
@@ -37,7 +47,7 @@ void dhcp_check_room(lua_State *L, int r, const char *what)
 	}                                                                                          \
 	static void set_##name(lua_State *L, void *obj, int idx)                                   \
 	{                                                                                          \
-		struct script_dhcp *d = obj;                                                       \
+		struct script_dhcp *d = dhcp_write(L, obj);                                        \
                                                                                                    \
 		d->msg->name = (type)script_check_uint(L, idx, max, "dhcp." #name);                \
 		dhcp_touch(d);                                                                     \
@@ -50,7 +60,7 @@ void dhcp_check_room(lua_State *L, int r, const char *what)
 	}                                                                                          \
 	static void set_##name(lua_State *L, void *obj, int idx)                                   \
 	{                                                                                          \
-		struct script_dhcp *d = obj;                                                       \
+		struct script_dhcp *d = dhcp_write(L, obj);                                        \
                                                                                                    \
 		d->msg->name = script_check_addr(L, idx, "dhcp." #name);                           \
 		dhcp_touch(d);                                                                     \
@@ -67,7 +77,7 @@ void dhcp_check_room(lua_State *L, int r, const char *what)
 	}                                                                                          \
 	static void set_##name(lua_State *L, void *obj, int idx)                                   \
 	{                                                                                          \
-		struct script_dhcp *d = obj;                                                       \
+		struct script_dhcp *d = dhcp_write(L, obj);                                        \
                                                                                                    \
 		set_text(L, d->msg->name, sizeof(d->msg->name), idx, "dhcp." #name);               \
 		dhcp_touch(d);                                                                     \
@@ -116,7 +126,7 @@ static int get_chaddr(lua_State *L, void *obj)
 
 static void set_chaddr(lua_State *L, void *obj, int idx)
 {
-	struct script_dhcp *d = obj;
+	struct script_dhcp *d = dhcp_write(L, obj);
 	struct span s = script_check_span(L, idx, "dhcp.chaddr");
 	uint8_t octets[DHCP4_CHADDR_LEN] = {0};
 	int n = s.n ? hex_parse((const char *)s.p, s.n, octets, sizeof(octets)) : 0;
@@ -137,7 +147,7 @@ static int get_type(lua_State *L, void *obj)
 
 static void set_type(lua_State *L, void *obj, int idx)
 {
-	struct script_dhcp *d = obj;
+	struct script_dhcp *d = dhcp_write(L, obj);
 	uint64_t type = 0;
 
 	if (lua_type(L, idx) != LUA_TSTRING)

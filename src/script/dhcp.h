@@ -19,6 +19,8 @@ struct script_dhcp;
 struct script_dhcp_host {
 	/* msg:drop(). NULL: refused with an error. */
 	void (*drop)(struct script_dhcp *d);
+	/* Before each write. Negative: it is refused, for this reason. NULL: all are welcome. */
+	int (*before)(struct script_dhcp *d);
 	/* After each write, beside `changed`. NULL: nobody asks. */
 	void (*changed)(struct script_dhcp *d);
 	/* Options that an operator defined; NULL: the standard ones only. name is Kea's. */

@@ -8,6 +8,8 @@
 
 extern const struct script_class dhcp_options_class;
 
+/* Something is to be written; raises if the host refuses. */
+struct script_dhcp *dhcp_write(lua_State *L, void *obj);
 /* Something was written. */
 void dhcp_touch(struct script_dhcp *d);
 /* Raises "<what>: no room left in the packet" unless r is 0. */

@@ -315,7 +315,7 @@ static void set(lua_State *L, struct script_dhcp *d, uint8_t code, struct span d
 
 static bool options_newindex(lua_State *L, void *obj)
 {
-	struct script_dhcp *d = obj;
+	struct script_dhcp *d = dhcp_write(L, obj);
 	const struct option_def *def;
 	char what[WHAT_LEN];
 	uint8_t code = check_code(L, d, 2, &def);
@@ -338,6 +338,7 @@ static int options_raw(lua_State *L)
 	uint8_t code = check_code(L, d, 2, &def);
 
 	if (!lua_isnoneornil(L, 3)) {
+		(void)dhcp_write(L, d);
 		data = script_check_span(L, 3, what_of(code, what));
 		set(L, d, code, keep(L, d->msg, data, what));
 		return 0;

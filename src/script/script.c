@@ -4,6 +4,7 @@
  * the limits when it is the outermost call, classifies what went wrong, and makes room when memory
  * was out. Nothing here raises: what may run out of memory is done inside a protected call.
  */
+#include "script/buffer_impl.h"
 #include "script/event_impl.h"
 #include "script/regexp_impl.h"
 #include "script/timer_impl.h"
@@ -353,6 +354,13 @@ static int open_all(lua_State *L)
 	return 0;
 }
 
+static int open_buffers(lua_State *L)
+{
+	buffer_open_memory(L);
+	buffer_open_iters(L);
+	return 0;
+}
+
 static int opts_take(struct script *s, const struct script_opts *o)
 {
 	s->profile = o->profile;
@@ -384,6 +392,7 @@ static int opts_take(struct script *s, const struct script_opts *o)
 int script_new(const struct script_opts *opts, struct script **ret)
 {
 	struct script *s = calloc(1, sizeof(*s));
+	struct script_error err;
 
 	if (!s || opts_take(s, opts) < 0)
 		goto no_memory;
@@ -396,6 +405,9 @@ int script_new(const struct script_opts *opts, struct script **ret)
 		goto no_memory;
 	(void)lua_atpanic(s->L, on_panic);
 	if (lua_cpcall(s->L, open_all, NULL) != 0)
+		goto no_memory;
+	if (script_class_register(s, &script_class_vbuffer) < 0 || script_class_register(s, &script_class_blocking) < 0 ||
+	    script_protect(s, open_buffers, NULL, &err) < 0)
 		goto no_memory;
 	if (script_module(s, "protocol/ipv4", script_open_ipv4) < 0 ||
 	    script_module(s, "color", script_open_color) < 0 ||

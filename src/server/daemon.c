@@ -343,7 +343,7 @@ int daemon_start(struct server_daemon *d, const struct daemon_opts *o)
 	d->pid_fd = -1;
 	d->lock_fd = -1;
 	d->leases_fd = -1;
-	so.log = log_new(&clock_system);
+	so.log = log_new(&clock_system, "kea-dhcp4");
 	if (!so.log)
 		return -ENOMEM;
 	if (o->debug)

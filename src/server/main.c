@@ -59,7 +59,7 @@ static int check_deeper(const char *path, struct config *cfg, struct config_erro
 	struct server srv;
 	int r;
 
-	so.log = log_new(&clock_system);
+	so.log = log_new(&clock_system, "kea-dhcp4");
 	r = so.log ? server_init(&srv, &so) : -USHER_E_NOMEM;
 	if (r == 0) {
 		r = snapshot_build(&srv, cfg, NULL, &s, err);

@@ -156,7 +156,7 @@ int replay_run(const struct replay_opts *o)
 
 	virtual_clock_init(&r.clock, 0);
 	so.clock = r.clock.src;
-	so.log = log_new(&r.clock.src);
+	so.log = log_new(&r.clock.src, "kea-dhcp4");
 	e = so.log ? config_load_file(o->config_file, &lo, &cfg, &err) : -USHER_E_NOMEM;
 	if (e == 0 && log_configure(so.log, (struct log_rule[]){{"kea-dhcp4", LOG_SEV_NONE, NULL, 0}}, 1,
 				    o->debug) == 0) {

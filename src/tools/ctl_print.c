@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Printing answers. Three shapes are tables: a list of maps that all describe leases, the result-set of
- * stat-lease4-get, and statistics. Everything else is shown as indented "name: value" lines.
+ * Printing answers. Tables are: a list of maps that all describe leases, the result-set of stat-lease4-get, statistics,
+ * and lists of maps that hold nothing but single values. Everything else is shown as indented "name: value" lines.
  */
 #include "tools/ctl_print.h"
 
@@ -163,6 +163,50 @@ static void print_statistics(const struct json *m, FILE *out)
 	}
 }
 
+/* --- lists of flat maps ------------------------------------------------------------------------------- */
+
+static bool is_branch(const struct json *v)
+{
+	return (v->type == JSON_MAP || v->type == JSON_LIST) && v->first;
+}
+
+/* A list of maps that hold nothing but single values, of one kind: rows of a table. */
+static bool is_rows(const struct json *list)
+{
+	if (list->type != JSON_LIST || !list->first)
+		return false;
+	for (const struct json *row = list->first; row; row = row->next) {
+		if (row->type != JSON_MAP)
+			return false;
+		for (const struct json *v = row->first; v; v = v->next)
+			if (is_branch(v) || !json_get(list->first, v->key))
+				return false;
+	}
+	return true;
+}
+
+static void print_rows(const struct json *list, FILE *out)
+{
+	struct table t = {.n = 0};
+	char cell[CELL_MAX];
+
+	for (const struct json *v = list->first->first; v && t.n < COLS_MAX; v = v->next)
+		table_add(&t, v->key);
+	for (const struct json *row = list->first; row; row = row->next) {
+		for (size_t i = 0; i < t.n; i++) {
+			cell_text(json_get(row, t.head[i]), cell, sizeof(cell));
+			table_widen(&t, i, cell);
+		}
+	}
+	table_head(&t, out);
+	for (const struct json *row = list->first; row; row = row->next) {
+		for (size_t i = 0; i < t.n; i++) {
+			cell_text(json_get(row, t.head[i]), cell, sizeof(cell));
+			table_cell(&t, i, cell, out);
+		}
+	}
+}
+
 /* --- the rest ----------------------------------------------------------------------------------------- */
 
 static void print_leaf(const struct json *v, FILE *out)
@@ -181,10 +225,12 @@ static void print_leaf(const struct json *v, FILE *out)
 static void print_tree(const struct json *v, int depth, FILE *out)
 {
 	for (const struct json *k = v->first; k; k = k->next) {
-		bool branch = (k->type == JSON_MAP || k->type == JSON_LIST) && k->first;
-
+		if (is_rows(k)) {
+			print_rows(k, out);
+			continue;
+		}
 		(void)fprintf(out, "%*s%s%s", depth * 2, "", k->key ? k->key : "-", k->key ? ":" : "");
-		if (branch) {
+		if (is_branch(k)) {
 			(void)fprintf(out, "\n");
 			print_tree(k, depth + 1, out);
 			continue;

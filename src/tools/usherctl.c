@@ -9,6 +9,7 @@
 #include "base/cleanup.h"
 #include "base/error.h"
 #include "config/json.h"
+#include "control/request.h"
 #include "tools/ctl_print.h"
 
 #include <errno.h>
@@ -34,6 +35,9 @@ static const char usage[] =
 	"  -j, --json         the answer as it came\n"
 	"  -t, --timeout S    seconds to wait (10)\n"
 	"  list-commands      what the other end knows\n";
+
+/* Of an answer: a configuration, a page of leases. */
+#define ANSWER_BYTES ((size_t)1 << 30)
 
 struct ctl {
 	const char *socket;
@@ -112,47 +116,6 @@ static int arguments(struct ctl *c, char **words, int n, struct json **ret)
 	return 0;
 }
 
-static int connect_to(const struct ctl *c)
-{
-	struct sockaddr_un sa = {.sun_family = AF_UNIX};
-	struct timeval tv = {.tv_sec = c->timeout};
-	int fd;
-
-	if (strlen(c->socket) >= sizeof(sa.sun_path))
-		return -ENAMETOOLONG;
-	(void)snprintf(sa.sun_path, sizeof(sa.sun_path), "%s", c->socket);
-	fd = socket(AF_UNIX, (c->client ? SOCK_SEQPACKET : SOCK_STREAM) | SOCK_CLOEXEC, 0);
-	if (fd < 0)
-		return -errno;
-	(void)setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &tv, sizeof(tv));
-	(void)setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &tv, sizeof(tv));
-	if (connect(fd, (const struct sockaddr *)&sa, sizeof(sa)) < 0) {
-		int e = -errno;
-
-		(void)close(fd);
-		return e;
-	}
-	return fd;
-}
-
-static int transfer(int fd, const struct buf *out, struct buf *in)
-{
-	char chunk[8192];
-	size_t sent = 0;
-	ssize_t n;
-
-	while (sent < out->len) {
-		n = send(fd, out->p + sent, out->len - sent, MSG_NOSIGNAL);
-		if (n < 0)
-			return -errno;
-		sent += (size_t)n;
-	}
-	(void)shutdown(fd, SHUT_WR);
-	while ((n = recv(fd, chunk, sizeof(chunk), 0)) > 0)
-		buf_add(in, chunk, (size_t)n);
-	return n < 0 ? -errno : in->failed ? -ENOMEM : 0;
-}
-
 /* One request, one answer, each a message. */
 static int transfer_message(int fd, const struct buf *out, struct buf *in)
 {
@@ -212,7 +175,7 @@ static int show(const struct ctl *c, const struct buf *in)
 static int call(struct ctl *c, struct json *args)
 {
 	struct json *request = json_map(&c->arena);
-	auto_close int fd = connect_to(c);
+	auto_close int fd = control_connect(c->socket, c->client ? SOCK_SEQPACKET : SOCK_STREAM, c->timeout);
 	struct buf out;
 	struct buf in;
 	int r;
@@ -225,7 +188,7 @@ static int call(struct ctl *c, struct json *args)
 	buf_init(&out);
 	buf_init(&in);
 	json_write(request, false, &out);
-	r = out.failed ? -ENOMEM : c->client ? transfer_message(fd, &out, &in) : transfer(fd, &out, &in);
+	r = out.failed ? -ENOMEM : c->client ? transfer_message(fd, &out, &in) : control_transfer(fd, &out, ANSWER_BYTES, &in);
 	r = r < 0 ? fail(c->socket, usher_strerror(r)) : show(c, &in);
 	if (r == 0 && c->client && strcmp(c->command, "events") == 0)
 		r = follow(fd);

@@ -152,7 +152,7 @@ static int start(struct scn *s, struct config_error *err)
 	memset(&s->d, 0, sizeof(s->d));
 	s->d.o.config_file = "scenario.json";
 	s->d.signal_fd = s->d.pid_fd = s->d.lock_fd = -1;
-	so.log = log_new(&s->clock.src);
+	so.log = log_new(&s->clock.src, "kea-dhcp4");
 	so.offer_hold_s = cfg->offer_hold_s;
 	r = server_init(&s->d.srv, &so);
 	s->running = r == 0;

@@ -106,12 +106,18 @@ def test_client_79_address_was_there(t):
     seen = t.lab.path("monitor")
     with open(seen, "wb") as out:
         t.lab.popen(s.cli, ["ip", "-4", "monitor", "address"], stdout=out)
-        _first(s)
-        s.cli.ip("addr", "add", "10.9.9.9/32", "dev", "lo")
 
         def said():
             with open(seen, encoding="utf-8") as f:
                 return f.read()
+
+        def listening():
+            # nothing tells when it has its socket: changes are made until it tells of one
+            s.cli.ip("addr", "replace", "10.9.9.8/32", "dev", "lo")
+            return "10.9.9.8" in said()
+        wait_for("the monitor to listen", listening, slack(5))
+        _first(s)
+        s.cli.ip("addr", "add", "10.9.9.9/32", "dev", "lo")
         wait_for("the monitor", lambda: "10.9.9.9" in said(), slack(5))
     assert "Deleted" not in said(), said()
     assert "valid_lft 3600sec" in said(), said()

@@ -296,6 +296,47 @@ def test_guard_moves_and_restarts(t):
     ear.close()
 
 
+@test(timeout=90, tags=("asan", "tsan"))
+def test_guard_reads_the_servers_leases(t):
+    """A gate that saw nothing of how addresses were given asks the server, and goes on asking."""
+    lan = _Lan(t).start(guarded=False, name="plain")
+    s = t.server()
+    here, there = lan.station("one"), lan.station("two")
+    c = Client(here, mac_of(1))
+    c.dora()
+    lan.gate.end()
+    lan.config["bindings"] = {"server": s.socket_path, "server-interval": 1}
+    lan.start()
+    ear = _listener(lan.srv, _SERVER)
+    server = lan.mac("srv")
+
+    def gets_through(port):
+        port.send_frame(_datagram(c.mac, server, c.addr, _SERVER))
+        return _heard(ear) is not None
+
+    def row():
+        rows = lan.gate.ctl("bindings", "address=" + c.addr)["bindings"]
+        return rows[0] if rows else None
+    assert row()["port"] == "any" and row()["hw-address"] == c.mac.hex(":")
+    assert gets_through(here) and not gets_through(there)
+    assert row()["port"] == "p1" and row()["kind"] == "leased"
+    assert lan.gate.ctl("bindings", "port=p2")["bindings"] == []
+    assert len(lan.gate.ctl("bindings", "hw-address=" + c.mac.hex(":"))["bindings"]) == 1
+    # the server's leases go and come without a packet
+    s.command("lease4-del", {"ip-address": c.addr})
+    wait_for("the binding to go", lambda: row() is None, slack(10))
+    assert not gets_through(here)
+    c.dora()
+    assert gets_through(here) and row()["port"] == "p1"
+    # no server, no change
+    s.kill()
+    wait_for("the gate to notice", lambda: "asked again and again" in lan.gate.log(), slack(10))
+    assert gets_through(here) and not gets_through(there)
+    said = lan.gate.end()["guard"]
+    assert said["bindings-read"] == 1 and said["bindings-withdrawn"] == 1 and said["server-reads-failed"] >= 1, said
+    ear.close()
+
+
 @test()
 def test_guard_refused_configurations(t):
     lan = _Lan(t)

@@ -6,6 +6,7 @@ import os
 import time
 
 from lib.client import Client, Ledger, Load, mac_of
+from lib.gate import Gate, cable
 from lib.netns import wait_for
 from lib.runner import test
 from lib.server import SANITIZED, slack, subnet
@@ -96,3 +97,35 @@ def test_lua_runaway_rule(t):
     assert "rules.lua:16" in s.log() and "instructions" in s.log(), s.tail()
     assert bad.offer(timeout=slack(1), tries=1) is None, "answered"
     assert Client(port, mac_of(1)).offer(), "others are not answered"
+
+
+# The example that ships, as it ships.
+POLICY = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "modules", "lua", "policy.lua")
+VENDOR_CLASS = 60
+
+
+def _policy_holds(port):
+    """The blocked vendor class gets no offer, another does, and so does a client that names none."""
+    blocked = Client(port, mac_of(1), options=[(VENDOR_CLASS, b"acme-camera")])
+    assert blocked.offer(timeout=slack(0.5), tries=2) is None, "a blocked vendor class got an offer"
+    Client(port, mac_of(2), options=[(VENDOR_CLASS, b"acme-phone")]).dora()
+    Client(port, mac_of(3)).dora()
+
+
+@test(timeout=60, tags=("asan",))
+def test_lua_one_script_in_both_programs(t):
+    """modules/lua/policy.lua, unchanged: as the server's hook library, and as the rules of a gate before a server
+    that knows nothing of it."""
+    port = t.wire()
+    s = t.server(**{"hooks-libraries": [{"library": "lua", "parameters": {"script": POLICY}}]})
+    _policy_holds(port)
+    assert s.ok("status-get")["hook-failures"] == 0, s.tail()
+    s.term()
+    a, b, g = cable(t)
+    gate = Gate(t, g)
+    gate.rules = POLICY
+    gate.start("-i", "ga", "-i", "gb")
+    t.server(ns=b, name="behind", interfaces=("b0",), subnets=[subnet("10.70.0.0/24", "10.70.0.100 - 10.70.0.150")])
+    _policy_holds(t.raw_port(a, "a0", b, "b0", "10.70.0.2"))
+    said = gate.end()
+    assert said["drops"] == {"drop-rule": 2}, said

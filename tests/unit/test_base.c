@@ -268,7 +268,7 @@ static void test_log_rotation(void **state)
 	char path[64];
 	struct log_output o = {LOG_SINK_FILE, path, 1000, 2};
 	struct log_rule rule = {"kea-dhcp4", LOG_SEV_INFO, &o, 1};
-	struct log *log = log_new(&clock_system);
+	struct log *log = log_new(&clock_system, "kea-dhcp4");
 
 	(void)state;
 	assert_non_null(log);

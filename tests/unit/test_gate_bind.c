@@ -324,16 +324,58 @@ static void test_dhcp(void **state)
 	size_t len = gd_frame(buf, &q);
 
 	(void)state;
-	rules("haka.rule{on = haka.dissectors.dhcp.events.pkt4_receive, eval = function(m)\n"
-	      " print(m.message_type, m.op, m.xid, m.ciaddr, #m.chaddr, m.chaddr:byte(6), m:option(53):byte(), m:option(82), m.srcport)\n"
-	      " print(pcall(m.option, m, 255))\n"
-	      " if m.message_type == 3 then m:drop() end end}");
+	rules("haka.rule{on = haka.dissectors.dhcp.events.pkt4_receive, when = {type = 'request', srcport = 68}, eval = function(m, p)\n"
+	      " print(m.type, m.type_name, m.op, m.xid, m.ciaddr, m.chaddr, m.options[53], m.options[82], p.srcport)\n"
+	      " print(pcall(function() return m.options[256] end))\n"
+	      " if m.type_name == 'REQUEST' then m:drop() end end}");
 	gt_push(&t, buf, len, 1);
 	gt_run(&t);
 	assert_int_equal(gt_pop(&t), 0);
 	assert_int_equal(gt_drops(&t, GATE_DROP_RULE), 1);
-	assert_non_null(strstr(said, "3\t1\t7\t10.0.0.1\t6\t9\t3\tnil\t68\n"));
-	assert_non_null(strstr(said, "an option's code is 1 to 254"));
+	assert_non_null(strstr(said, "3\tREQUEST\t1\t7\t10.0.0.1\t02:00:00:00:00:09\t3\tnil\t68\n"));
+	assert_non_null(strstr(said, "false\t"));
+}
+
+/* What was written is encoded anew, with right lengths; a kept message is refused; others' conditions do not hold. */
+static void test_dhcp_written(void **state)
+{
+	static const struct gd q = {.type = DHCP4_DISCOVER, .mac = {2, 0, 0, 0, 0, 9}, .xid = 7};
+	size_t len = gd_frame(buf, &q);
+	struct dhcp4_msg m;
+	uint8_t memory[8192];
+	struct arena a;
+
+	(void)state;
+	rules("local dhcp, kept = haka.dissectors.dhcp.events, nil\n"
+	      "haka.rule{on = dhcp.pkt4_receive, when = {chaddr = '02:00:00:00:00:08'}, eval = function(m) m:drop() end}\n"
+	      "haka.rule{on = dhcp.pkt4_receive, when = {chaddr = '02:00:00:00:00:09'}, eval = function(m)\n"
+	      " m.giaddr = '192.0.2.1' m.hops = 3 m.options['host-name'] = 'named' m.options[60] = nil m.options:raw(224, 'raw')\n"
+	      " kept = m end}\n"
+	      "haka.rule{on = dhcp.pkt4_send, eval = function(m) print(pcall(function() return kept.op end))\n"
+	      " m.options.host_name = m.options.host_name .. ' again' end}");
+	gt_push(&t, buf, len, 1);
+	gt_run(&t);
+	len = gt_pop(&t);
+	assert_true(len > 0);
+	assert_non_null(strstr(said, "false\t"));
+	arena_init_fixed(&a, memory, sizeof(memory));
+	assert_int_equal(dhcp4_decode(span_of(t.out + GT_PAYLOAD, len - GT_PAYLOAD), DHCP4_LENIENT, &a, &m), 0);
+	assert_int_equal(m.giaddr, 0xc0000201);
+	assert_int_equal(m.hops, 3);
+	assert_true(span_eq(dhcp4_opt_data(&m, 12), span_str("named again")));
+	assert_true(span_eq(dhcp4_opt_data(&m, 224), span_str("raw")));
+	/* looking on only */
+	again(true, false, 0);
+	rules("haka.rule{on = haka.dissectors.dhcp.events.pkt4_receive, eval = function(m)\n"
+	      " for _, f in ipairs{function() m.hops = 1 end, function() m.options[12] = 'x' end, function() m.options:raw(12, 'x') end,\n"
+	      "  function() m.type = 3 end, function() m.chaddr = '02:00:00:00:00:01' end, function() m.sname = 'x' end,\n"
+	      "  function() m.ciaddr = '192.0.2.1' end} do print(pcall(f)) end end}");
+	gt_push(&t, buf, gd_frame(buf, &q), 1);
+	gt_run(&t);
+	assert_true(gt_pop(&t) > 0);
+	for (const char *at = said; *at; at = strchr(at, '\n') + 1)
+		assert_memory_equal(at, "false\t", 6);
+	assert_non_null(strstr(said, "it cannot be changed here"));
 }
 
 int main(void)
@@ -343,7 +385,7 @@ int main(void)
 		T(test_fields_read), T(test_fields_written), T(test_bad_writes),  T(test_octets),
 		T(test_verdicts),    T(test_when),	     T(test_failing_rule), T(test_endless_rule),
 		T(test_kept_packet), T(test_pass_through),   T(test_flows),	  T(test_flow_drop),
-		T(test_end), T(test_policies), T(test_dhcp),
+		T(test_end), T(test_policies), T(test_dhcp), T(test_dhcp_written),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

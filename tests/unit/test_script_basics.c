@@ -73,7 +73,7 @@ static int setup(void **state)
 	assert_int_equal(setenv("TZ", "UTC", 1), 0);
 	memset(w, 0, sizeof(*w));
 	virtual_clock_init(&w->clock, 1700000000LL * NS_PER_S + 123456789);
-	w->log = log_new(&w->clock.src);
+	w->log = log_new(&w->clock.src, "kea-dhcp4");
 	(void)strcpy(w->log_path, "/tmp/usher-script-log-XXXXXX");
 	fd = mkstemp(w->log_path);
 	assert_true(fd >= 0);

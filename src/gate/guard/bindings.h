@@ -31,6 +31,8 @@ struct guard_binding {
 	struct guard_id id;
 	int64_t end_ns;		/* INT64_MAX: never; by guard_bindings_end only */
 	int64_t seen_ns;	/* its client sent something */
+	int64_t since_ns;	/* an acknowledgement said so; 0: a file or the server's list did */
+	uint32_t server_round;	/* the last list of the server's that it was on; 0: none */
 	uint32_t next[2];	/* in its bucket, by address and by hardware address */
 	uint32_t heap_at;
 };

@@ -40,6 +40,7 @@ void guard_opts_default(struct guard_opts *o)
 		.pending_ns = 60 * NS_PER_S,
 		.alert_ns = 60 * NS_PER_S,
 		.save_ns = 30 * NS_PER_S,
+		.server_ns = 30 * NS_PER_S,
 	};
 }
 
@@ -369,7 +370,13 @@ int guard_attach(struct guard *gd, struct gate *g, int64_t now_ns, char *err, si
 		(void)snprintf(err, err_cap, "%s", usher_strerror(r));
 		return r;
 	}
-	return gd->store ? guard_store_load(gd, now_ns, err, err_cap) : 0;
+	r = gd->store ? guard_store_load(gd, now_ns, err, err_cap) : 0;
+	if (r == 0 && gd->server) {
+		r = guard_server_start(gd, now_ns);
+		if (r < 0)
+			(void)snprintf(err, err_cap, "bindings: %s", usher_strerror(r));
+	}
+	return r;
 }
 
 int guard_new(const struct guard_opts *o, struct guard **ret)
@@ -388,6 +395,8 @@ int guard_new(const struct guard_opts *o, struct guard **ret)
 		r = guard_offenders_new(o->max_buckets / 8 + 1, &gd->offenders);
 	if (r == 0 && *o->file)
 		r = guard_store_new(gd, &gd->store);
+	if (r == 0 && *o->server)
+		r = guard_server_new(gd, &gd->server);
 	if (r < 0) {
 		guard_free(gd);
 		return r;
@@ -400,6 +409,7 @@ void guard_free(struct guard *gd)
 {
 	if (!gd)
 		return;
+	guard_server_free(gd->server);
 	guard_store_free(gd->store);
 	guard_offenders_free(gd->offenders);
 	guard_buckets_free(gd->buckets);
@@ -413,6 +423,8 @@ void guard_tick(struct guard *gd, int64_t now_ns)
 	expire(gd, now_ns);
 	if (gd->store)
 		guard_store_tick(gd, now_ns);
+	if (gd->server)
+		guard_server_tick(gd, now_ns);
 }
 
 int guard_save(struct guard *gd, int64_t now_ns)
@@ -424,9 +436,21 @@ void guard_counters(const struct guard *gd, struct guard_counters *ret)
 {
 	memcpy(ret->n, gd->n, sizeof(ret->n));
 	ret->bindings = guard_bindings_count(gd->bindings);
+	if (gd->server)
+		guard_server_counters(gd->server, &ret->n[GUARD_COUNT_SERVER_READS], &ret->n[GUARD_COUNT_SERVER_FAILED]);
 }
 
 const struct guard_binding *guard_find(const struct guard *gd, uint16_t vlan, uint32_t address)
 {
 	return guard_bindings_find(gd->bindings, vlan, address);
+}
+
+const struct guard_binding *guard_each(const struct guard *gd, uint32_t *at)
+{
+	return guard_bindings_each(gd->bindings, at);
+}
+
+const char *guard_port_name(const struct guard *gd, uint16_t port)
+{
+	return port < gd->n_ports ? gd->ports[port].name : "any";
 }

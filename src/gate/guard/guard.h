@@ -82,6 +82,9 @@ struct guard_opts {
 	int64_t alert_ns;		/* at least so long between two alerts of the same */
 	char file[GUARD_PATH_LEN];	/* of bindings; "": none */
 	int64_t save_ns;
+	char server[GUARD_PATH_LEN];	/* control socket of the server whose leases are bindings; "": none */
+	int64_t server_ns;		/* how often they are read */
+	uint32_t server_vlan;		/* where they are */
 	bool refuse_damaged;		/* a damaged file is an error; else it is put aside, and no binding is known */
 	const struct file_ops *files;	/* NULL: the system's */
 	struct hash_key hash_key;
@@ -119,3 +122,7 @@ const char *guard_counter_name(enum guard_counter c);
 const char *guard_severity_name(enum guard_severity s);
 /* To look at. */
 const struct guard_binding *guard_find(const struct guard *gd, uint16_t vlan, uint32_t address);
+/* Walks over all, as guard_bindings_each(). */
+const struct guard_binding *guard_each(const struct guard *gd, uint32_t *at);
+/* Of a binding's port; "any": it has none. */
+const char *guard_port_name(const struct guard *gd, uint16_t port);

@@ -9,6 +9,7 @@
 #include "gate/guard/guard.h"
 #include "gate/guard/pending.h"
 
+struct guard_server;
 struct guard_store;
 
 struct guard_port {
@@ -33,6 +34,7 @@ struct guard {
 	struct guard_buckets *buckets;
 	struct guard_offenders *offenders;
 	struct guard_store *store;	/* NULL: no file */
+	struct guard_server *server;	/* NULL: none is asked */
 	uint8_t remote_id[GUARD_NAME_LEN];
 	size_t remote_id_len;
 	uint32_t judged, seen_frame, seen_ipv4; /* generations of the packets whose message, frame, datagram was */
@@ -84,3 +86,11 @@ void guard_store_free(struct guard_store *s);
 int guard_store_load(struct guard *gd, int64_t now_ns, char *err, size_t err_cap) must_check;
 void guard_store_tick(struct guard *gd, int64_t now_ns);
 int guard_store_save(struct guard *gd, int64_t now_ns) must_check;
+
+/* The server's list of leases (guard_server.c). */
+int guard_server_new(struct guard *gd, struct guard_server **ret) must_check;
+void guard_server_free(struct guard_server *s);
+/* Reads it once, and waits for that; then a thread does, now and then. 0, -errno of the thread. */
+int guard_server_start(struct guard *gd, int64_t now_ns) must_check;
+void guard_server_tick(struct guard *gd, int64_t now_ns);
+void guard_server_counters(struct guard_server *s, uint64_t *ret_reads, uint64_t *ret_failures);

@@ -59,7 +59,7 @@ static void bind(struct guard *gd, const struct guard_pending *c, struct guard_b
 		guard_set_port(gd, b, c->port);
 	}
 	b->id = c->id;
-	b->seen_ns = gd->gate->now_ns;
+	b->seen_ns = b->since_ns = gd->gate->now_ns;
 	guard_bindings_end(gd->bindings, b, end_ns);
 	drop_others(gd, b);
 	gd->changes++;
@@ -73,6 +73,7 @@ static void unmatched(struct guard *gd, const struct dhcp4_msg *m, struct guard_
 		return;
 	}
 	guard_bindings_end(gd->bindings, b, end_ns);
+	b->since_ns = gd->gate->now_ns;
 	guard_count(gd, GUARD_COUNT_RENEWED);
 	gd->changes++;
 }

@@ -1,0 +1,22 @@
+-- SPDX-License-Identifier: MPL-2.0
+-- capture: datagrams
+-- covers: rule eval udp ipv4_addresses
+-- Rules run in their order; one that drops ends it.
+local udp = haka.dissectors.udp.events
+
+haka.rule{
+	name = "first",
+	on = udp.receive_packet,
+	eval = function (pkt)
+		print("first", pkt.src, pkt.dst, pkt.srcport, pkt.dstport, pkt.payload:asstring())
+		if pkt.dstport == 9001 then pkt:drop() end
+	end
+}
+
+haka.rule{
+	hook = udp.receive_packet,
+	eval = function (pkt)
+		print("second", pkt.dstport)
+		if pkt.srcport == 9000 then pkt.payload:setstring("changed answer") end
+	end
+}
