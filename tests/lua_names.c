@@ -30,7 +30,7 @@ static int message(lua_State *L)
 }
 
 static const char names[] =
-        "local _ = haka.state_machine local seen = {[_G] = true}\n"
+        "local _, _ = haka.state_machine, haka.grammar local seen = {[_G] = true}\n"
         "local function walk(prefix, t) seen[t] = true for k, v in pairs(t) do if type(k) == "
         "'string' then\n"
         " print(prefix .. k) if type(v) == 'table' and not seen[v] then walk(prefix .. k .. '.', "
@@ -40,12 +40,18 @@ static const char names[] =
         "for _, m in ipairs{'check', 'class', 'color', 'list', 'protocol/ipv4', 'regexp/pcre'} do\n"
         " walk(m .. '.', require(m)) end\n"
         "MACHINE = haka.state_machine.new('m', function () s = state() initial(s) end)\n"
+        "local WORDS, OPTIONS = {}, nil\n"
+        "GRAMMAR = haka.grammar.new('g', function () r = array(number(8)) export(r) OPTIONS = r\n"
+        " for n, e in pairs{number = number, flag = flag, token = token, raw_token = raw_token, bytes = bytes,\n"
+        "  text = text, field = field, record = record, sequence = sequence, array = array, branch = branch,\n"
+        "  optional = optional, union = union, try = try, execute = execute, verify = verify, fail = fail,\n"
+        "  empty = empty, align = align} do WORDS[n] = e end end)\n"
         "local C = require('class').class('c')\n"
         "OBJECTS = {address = ipv4.addr(1), network = ipv4.network('1.0.0.0/8'), time = "
         "haka.time(1), alert = haka.alert{},\n"
         " policy = haka.policy.new('p'), regexp = re:compile('a'), sink = "
         "re:compile('a'):create_sink(), set = re:set{'a'},\n"
-        " machine = MACHINE, instance = MACHINE:instanciate(1), ['set sink'] = re:set{'a'}:create_sink(), group = haka.rule_group{on = "
+        " element = WORDS, option = OPTIONS, machine = MACHINE, rule = GRAMMAR.r, array = GRAMMAR.r:parse(haka.vbuffer_from('a'):pos('begin')), instance = MACHINE:instanciate(1), ['set sink'] = re:set{'a'}:create_sink(), group = haka.rule_group{on = "
         "haka.events.started}, object = C:new(), msg = haka.message(), options = "
         "haka.message().options}\n"
         "OBJECTS.vbuffer = haka.vbuffer_from('x') OBJECTS.sub = OBJECTS.vbuffer:sub() OBJECTS.iterator = OBJECTS.vbuffer:pos(0)\n"

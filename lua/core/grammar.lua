@@ -2,7 +2,7 @@
 -- haka.grammar: what a grammar is made of, and the environment in which one is defined. An entity is a table that is
 -- not changed any more once it is made: options give changed copies. grammar_parse.lua reads octets by it,
 -- grammar_write.lua writes them.
-local with_environment, part = ...
+local with_environment, part, narrow = ...
 local type, pairs, ipairs, error, tostring, tonumber, next = type, pairs, ipairs, error, tostring, tonumber, next
 local setmetatable, getmetatable = setmetatable, getmetatable
 local format, floor = string.format, math.floor
@@ -92,7 +92,7 @@ end
 
 for _, name in ipairs{'untilcond', 'whilecond', 'chunked', 'creation', 'validate', 'apply'} do
 	Entity[name] = function(self, f)
-		return with(option(self, name), name, expect(f, 'function', name))
+		return with(option(self, name), name .. '_f', expect(f, 'function', name))
 	end
 end
 
@@ -339,7 +339,7 @@ local function inherit(e, rules, overridden)
 end
 
 local secrets = setmetatable({}, {__mode = 'k'})	-- of grammars: rules and exports
-local Export = part('core/grammar_parse', with)
+local Export = part('core/grammar_parse', with, narrow)
 local create = part('core/grammar_write', Export)
 
 function Export.method:create(iter, init, result)

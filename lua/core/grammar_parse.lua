@@ -2,7 +2,7 @@
 -- Reading octets by a grammar. One function a kind of entity: it moves ctx.iter and says whether it succeeded; what
 -- went wrong is in ctx.err. Results are objects whose fields are properties over octets: to read one asks the buffer,
 -- to write one changes it. On an iterator that waits, so does the reader; a record holds its octets back meanwhile.
-local with = ...
+local with, narrow = ...
 local type, pairs, ipairs, error, tostring = type, pairs, ipairs, error, tostring
 local setmetatable, getmetatable, rawget, rawset = setmetatable, getmetatable, rawget, rawset
 local format, floor, ceil, min = string.format, math.floor, math.ceil, math.min
@@ -70,6 +70,11 @@ end
 -- Values
 
 local result_class = class.class('result')
+local result_meta = getmetatable(result_class:new())
+
+local function new_result(e)
+	return e.class and e.class:new() or setmetatable({__class = result_class}, result_meta)
+end
 
 local function value_of(e, sub, off)
 	local v = sub
@@ -141,7 +146,8 @@ local function property(e, name)
 		local memo = e.memo and part_of(o, '__memo')
 		local v = memo and memo[name]
 		if v == nil then
-			v = value_of(e, o.__octets[name], part_of(o, '__bits')[name])
+			local bits = rawget(o, '__bits')
+			v = value_of(e, o.__octets[name], bits and bits[name])
 			if memo then
 				memo[name] = v
 			end
@@ -150,13 +156,16 @@ local function property(e, name)
 	end
 	function p.set(o, v)
 		if v == nil then
-			if not e.validate then
+			if not e.validate_f then
 				error(format("field '%s': it has no validate() that would compute it", name), 3)
 			end
-			return e.validate(o)
+			return e.validate_f(o)
 		end
-		put(e, name, o.__octets[name], part_of(o, '__bits')[name], v)
-		part_of(o, '__memo')[name] = nil
+		local bits, memo = rawget(o, '__bits'), rawget(o, '__memo')
+		put(e, name, o.__octets[name], bits and bits[name], v)
+		if memo then
+			memo[name] = nil
+		end
 	end
 	e.properties[name] = p
 	return p
@@ -176,11 +185,15 @@ local function set(ctx, t, key, v)
 end
 
 local function set_field(ctx, result, name, e, sub, off)
-	set(ctx, result, name, nil)
+	if rawget(result, name) ~= nil then
+		set(ctx, result, name, nil)
+	end
 	set(ctx, part_of(result, '__property'), name, property(e, name))
 	set(ctx, part_of(result, '__octets'), name, sub)
-	set(ctx, part_of(result, '__bits'), name, off)
-	if e.memo then
+	if off or rawget(result, '__bits') then
+		set(ctx, part_of(result, '__bits'), name, off)
+	end
+	if rawget(result, '__memo') then
 		set(ctx, part_of(result, '__memo'), name, nil)
 	end
 end
@@ -242,13 +255,13 @@ end
 function List:append(init)
 	local e = self.__entity
 	local at = end_of(self)
-	if e.creation then
-		local buffer, elem = e.creation(e.of, init)
-		self.__subs[#self + 1], self.__offs[#self + 1] = at:insert(buffer), false
+	if e.creation_f then
+		local buffer, elem = e.creation_f(e.of, init)
+		self.__subs[#self + 1], self.__offs[#self + 1] = narrow(at:insert(buffer)), false
 		rawset(self, #self + 1, elem)
 		return
 	end
-	local sub = at:insert(self.__create(e.of, init))
+	local sub = narrow(at:insert(self.__create(e.of, init)))
 	local holder = {}
 	local ok, err = self.__parse(e.of, sub:pos('begin'), holder, self.__user)
 	if not ok then
@@ -278,7 +291,7 @@ end
 -- A value is read: check it, keep it, tell it.
 local function store(e, ctx, result, name, list, sub, off)
 	local v
-	if e.fixed ~= nil or e.apply or list then
+	if e.fixed ~= nil or e.apply_f or list then
 		v = value_of(e, sub, off)
 	end
 	if e.fixed ~= nil then
@@ -293,14 +306,15 @@ local function store(e, ctx, result, name, list, sub, off)
 			return fail(ctx, e, name, "'%s' expected, got '%s'", safe_string(tostring(want)), safe_string(tostring(have)))
 		end
 	end
+	narrow(sub)
 	if list then
 		set(ctx, list, #list + 1, v)
 		ctx.leaf, ctx.leaf_bit = sub, off or false
 	elseif name then
 		set_field(ctx, result, name, e, sub, off)
 	end
-	if e.apply then
-		local _, ok = ask(ctx, e, e.apply, v, result, ctx)
+	if e.apply_f then
+		local _, ok = ask(ctx, e, e.apply_f, v, result, ctx)
 		return ok
 	end
 	return true
@@ -392,13 +406,13 @@ local function read_chunks(e, ctx, result, name, n)
 		local size = it:available()
 		size = n and min(n, size) or size
 		n = n and n - size
-		local _, ok = ask(ctx, e, e.chunked, result, it:sub(size), n == 0, ctx)
+		local _, ok = ask(ctx, e, e.chunked_f, result, it:sub(size), n == 0, ctx)
 		if not ok then
 			return false
 		end
 	end
 	if not n or n == 0 and e.n == 0 then
-		local _, ok = ask(ctx, e, e.chunked, result, nil, true, ctx)
+		local _, ok = ask(ctx, e, e.chunked_f, result, nil, true, ctx)
 		return ok
 	end
 	return true
@@ -418,7 +432,7 @@ function read.bytes(e, ctx, result, name, list)
 			return fail(ctx, e, name, 'its end was not found')
 		end
 	end
-	if e.chunked then
+	if e.chunked_f then
 		return read_chunks(e, ctx, result, name, n)
 	end
 	if n and not ctx.iter:check_available(n) then
@@ -436,7 +450,7 @@ local function open(e, ctx, result, name, list)
 	if not name and not list then
 		return result, false
 	end
-	local r = e.class and e.class:new() or result_class:new()
+	local r = new_result(e)
 	if list then
 		set(ctx, list, #list + 1, r)
 	else
@@ -454,8 +468,8 @@ local function close(e, ctx, result, r, own)
 	if own then
 		ctx.results[#ctx.results] = nil
 	end
-	if e.apply then
-		local _, ok = ask(ctx, e, e.apply, r, result, ctx)
+	if e.apply_f then
+		local _, ok = ask(ctx, e, e.apply_f, r, result, ctx)
 		return ok
 	end
 	return true
@@ -653,11 +667,11 @@ local function is_over(e, ctx, list, n, elem)
 	if n and #list >= n then
 		return true
 	end
-	if e.untilcond then
-		return (ask(ctx, e, e.untilcond, elem, ctx))
+	if e.untilcond_f then
+		return (ask(ctx, e, e.untilcond_f, elem, ctx))
 	end
-	if e.whilecond then
-		return not ask(ctx, e, e.whilecond, elem, ctx)
+	if e.whilecond_f then
+		return not ask(ctx, e, e.whilecond_f, elem, ctx)
 	end
 	if e.stop then
 		return scan(ctx, e.stop, true) ~= nil
@@ -677,7 +691,7 @@ end
 local function note_octets(ctx, list, begin)
 	local i, it = #list, ctx.iter
 	local whole = begin.bit == 0 and ctx.bit == 0
-	set(ctx, list.__subs, i, whole and begin.iter:sub(it.meter - begin.meter) or false)
+	set(ctx, list.__subs, i, whole and narrow(begin.iter:sub(it.meter - begin.meter)) or false)
 	set(ctx, list.__offs, i, ctx.leaf and ctx.leaf_bit or false)
 	if not whole then
 		set(ctx, list.__bits, i, ctx.leaf)
@@ -732,13 +746,13 @@ end
 -- One entity into a list: its only element is the result.
 function parse_one(e, iter, holder, user)
 	local ctx = new_context(e, e.rule or '<' .. e.kind .. '>', iter, nil, user)
-	return step(e, ctx, result_class:new(), nil, holder), ctx.err
+	return step(e, ctx, new_result(e), nil, holder), ctx.err
 end
 
 -- A table becomes a result; objects of a class are.
 local function to_result(e, result)
 	if result == nil then
-		return e.class and e.class:new() or result_class:new()
+		return new_result(e)
 	end
 	if type(result) ~= 'table' then
 		error('parse: result: table expected, got ' .. type(result), 3)
@@ -748,7 +762,7 @@ local function to_result(e, result)
 			error('parse: result: a table without metatable, or an object of a class expected', 3)
 		end
 		rawset(result, '__class', result_class)
-		setmetatable(result, getmetatable(result_class:new()))
+		setmetatable(result, result_meta)
 	end
 	return result
 end

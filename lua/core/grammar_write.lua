@@ -80,6 +80,15 @@ local function given(init, name, own)
 	return name ~= nil and type(init) == 'table' and init[name] or nil
 end
 
+-- What is not given but can be computed (validate): asked for once all others are there, then written again.
+local function computed(e, w, view, name)
+	w.k = w.k + 1
+	if w.computed then
+		return w.computed[w.k]
+	end
+	w.to_compute[w.k] = {e.validate_f, view, name}
+end
+
 -- False counts as a value, too.
 local function value_of(e, w, init, view, name, own)
 	local v
@@ -94,7 +103,25 @@ local function value_of(e, w, init, view, name, own)
 			v = v(view, w.ctx)
 		end
 	end
+	if v == nil and e.validate_f and name ~= nil then
+		v = computed(e, w, view, name)
+	end
 	return v
+end
+
+-- What a function of the grammar says; nothing if it needs octets, which are not there yet.
+local function guess(f, view, w)
+	local ok, v = pcall(f, view, w.ctx)
+	if ok then
+		return v
+	end
+end
+
+local function check_count(e, w, view, name, n)
+	local want = w.computed and type(e.n) == 'function' and guess(e.n, view, w)
+	if want and want ~= n then
+		error(format("'%s': %d where %s would be read", name or 'element', n, tostring(want)), 0)
+	end
 end
 
 local function show(view, name, v)
@@ -145,6 +172,7 @@ function write.bytes(e, w, init, view, name, own)
 		end
 		text = text .. rep('\0', n - #text)
 	end
+	check_count(e, w, view, name, #text)
 	show(view, name, v == nil and text or v)
 	put_text(w, text)
 end
@@ -232,7 +260,13 @@ function write.branch(e, w, init, view, name, own)
 end
 
 function write.optional(e, w, init, view, name, own)
-	if own or (type(init) == 'table' and score(e.of, init) > 0) or e.present(view, w.ctx) then
+	local there = guess(e.present, view, w)
+	local wanted = own and own[1] ~= nil or name and given(init, name) ~= nil or
+		type(init) == 'table' and score(e.of, init) > 0
+	if wanted and w.computed and there == false then
+		error(format("'%s' is given, but would not be read", name or e.of.name or 'element'), 0)
+	end
+	if wanted or there then
 		step(e.of, w, init, view, name, own)
 	end
 end
@@ -255,11 +289,13 @@ function write.array(e, w, init, view, name, own)
 	if #list > n then
 		error(format("'%s': %d elements where there are %d", name or 'element', #list, n), 0)
 	end
+	check_count(e, w, view, name, n)
 	show(view, name, inner)
 	w.ctx.results[#w.ctx.results + 1] = inner
 	for i = 1, n do
-		inner[i] = {}
-		step(e.of, w, nil, inner[i], nil, {list[i]})
+		local seen = {}
+		inner[i] = list[i] == nil and seen or list[i]
+		step(e.of, w, nil, seen, nil, {list[i]})
 	end
 	w.ctx.results[#w.ctx.results] = nil
 end
@@ -282,9 +318,9 @@ end
 write.execute, write.verify = write.empty, write.empty
 
 -- The text of an entity, and whether its last octet is only begun.
-local function text_of(e, init, own)
+local function text_once(e, init, own, done)
 	local view = {}
-	local w = {parts = {}, size = 0, bit = 0, begun = 0, depth = 0}
+	local w = {parts = {}, size = 0, bit = 0, begun = 0, depth = 0, k = 0, to_compute = {}, computed = done}
 	w.ctx = setmetatable({results = {view}}, context_meta)
 	step(e, w, init, view, nil, own)
 	local begun = w.bit ~= 0
@@ -292,7 +328,19 @@ local function text_of(e, init, own)
 		w.bit = 0
 		put_text(w, char(w.begun))
 	end
-	return concat(w.parts), begun
+	return concat(w.parts), begun, w.to_compute
+end
+
+local function text_of(e, init, own)
+	local _, _, to_compute = text_once(e, init, own)
+	local done = {}
+	for i = #to_compute, 1, -1 do
+		local f, view, name = to_compute[i][1], to_compute[i][2], to_compute[i][3]
+		if pcall(f, view) then
+			done[i] = view[name]
+		end
+	end
+	return text_once(e, init, own, done)
 end
 
 -- What was not given and can be computed is, from the inner fields to the outer ones.
@@ -313,7 +361,7 @@ local function complete(e, result, init)
 	end
 	for _, of in pairs(e.list or {}) do
 		local name, properties = of.name, rawget(result, '__property')
-		if name and of.validate and properties and properties[name] and (type(init) ~= 'table' or init[name] == nil) then
+		if name and of.validate_f and properties and properties[name] and (type(init) ~= 'table' or init[name] == nil) then
 			result[name] = nil
 		end
 	end

@@ -4,6 +4,7 @@
  * are written in Lua (lua/core/) and loaded when a script first asks for them: most do not, and a server has many
  * states. Here is what Lua cannot do in a restricted profile: give a function its environment.
  */
+#include "script/buffer.h"
 #include "script/lua_sources.h"
 #include "script/script_impl.h"
 #include "script/timer_impl.h"
@@ -57,10 +58,21 @@ static int part(lua_State *L)
 	return lua_gettop(L);
 }
 
+
+/* narrow(sub) -> the same: what others insert where it ends or begins is not its. The fields of a grammar's result lie
+ * side by side. */
+static int narrow(lua_State *L)
+{
+	((struct script_sub *)script_check(L, 1, &script_class_sub))->narrow = true;
+	lua_settop(L, 1);
+	return 1;
+}
+
 void script_push_language_tools(lua_State *L)
 {
 	lua_pushcfunction(L, with_environment);
 	lua_pushcfunction(L, part);
+	lua_pushcfunction(L, narrow);
 }
 
 static int load_part(lua_State *L, const char *name)
@@ -72,9 +84,9 @@ static int load_part(lua_State *L, const char *name)
 	script_push_language_tools(L);
 	if (s->has_timers) {
 		script_push_timer_functions(L);
-		lua_call(L, 5, 1);
+		lua_call(L, 6, 1);
 	} else {
-		lua_call(L, 3, 1);
+		lua_call(L, 4, 1);
 	}
 	return 1;
 }

@@ -113,7 +113,7 @@ void script_open_regexp_kinds(lua_State *L);
 /* The module regexp/pcre. */
 int script_open_regexp(lua_State *L);
 void script_open_languages(lua_State *L);
-/* Pushes two functions for Lua of our own: with_environment(function, table), part(name, ...). */
+/* Pushes three functions for Lua of our own (language.c): with_environment, part, narrow. */
 void script_push_language_tools(lua_State *L);
 /* The module color. */
 int script_open_color(lua_State *L);
