@@ -53,7 +53,7 @@ static const char names[] =
         "re:compile('a'):create_sink(), set = re:set{'a'},\n"
         " element = WORDS, option = OPTIONS, machine = MACHINE, rule = GRAMMAR.r, array = GRAMMAR.r:parse(haka.vbuffer_from('a'):pos('begin')), instance = MACHINE:instanciate(1), ['set sink'] = re:set{'a'}:create_sink(), group = haka.rule_group{on = "
         "haka.events.started}, object = C:new(), msg = haka.message(), options = "
-        "haka.message().options}\n"
+        "haka.message().options, shared = haka.shared('s')}\n"
         "OBJECTS.vbuffer = haka.vbuffer_from('x') OBJECTS.sub = OBJECTS.vbuffer:sub() OBJECTS.iterator = OBJECTS.vbuffer:pos(0)\n"
         "for kind, o in pairs(OBJECTS) do local m = haka.methods(o) if m then for k in pairs(m) do "
         "print(kind .. ':' .. k) end end end\n";

@@ -6,9 +6,11 @@
 #include "gate/bind.h"
 
 #include "base/error.h"
+#include "base/log.h"
 #include "gate/bind_class.h"
 #include "gate/bind_impl.h"
 #include "gate/tcp_conn.h"
+#include "script/console.h"
 #include "script/event.h"
 #include "wire/ipv4.h"
 
@@ -16,22 +18,6 @@
 #include <lauxlib.h>
 #include <stdio.h>
 #include <stdlib.h>
-
-/* One listener of the engine: an event of this state. */
-struct hearing {
-	struct gate_bind *bind;
-	enum gate_event event;
-	unsigned id;	/* the state's */
-	bool listens;
-};
-
-struct gate_bind {
-	struct gate *g;
-	struct script *script;
-	struct hearing events[EVENT_N];
-	struct script_dhcp dhcp;	/* the message at hand */
-	unsigned policies[BIND_POLICIES];
-};
 
 static const struct {
 	enum gate_dissector dissector;
@@ -61,15 +47,20 @@ unsigned *bind_policy_ids(struct gate_bind *b)
 	return b->policies;
 }
 
-struct gate *bind_gate_of(lua_State *L)
+struct gate_bind *bind_of(lua_State *L)
 {
-	struct gate *g;
+	struct gate_bind *b;
 
 	lua_pushlightuserdata(L, (void *)(uintptr_t)&engine_key);
 	lua_rawget(L, LUA_REGISTRYINDEX);
-	g = lua_touserdata(L, -1);
+	b = lua_touserdata(L, -1);
 	lua_pop(L, 1);
-	return g;
+	return b;
+}
+
+struct gate *bind_gate_of(lua_State *L)
+{
+	return bind_of(L)->g;
 }
 
 void bind_check_write(lua_State *L, int result, const char *what)
@@ -103,7 +94,6 @@ static int push(lua_State *L, void *ctx, bool streamed)
 	const struct bind_occasion *o = ctx;
 	int n = 0;
 
-	(void)streamed;
 	if (events[o->event].dissector == DISSECT_DHCP) {
 		script_dhcp_push(L, bind_dhcp(o->bind));
 		push_packet(L, o);
@@ -117,8 +107,10 @@ static int push(lua_State *L, void *ctx, bool streamed)
 	n++;
 	if (!o->p)
 		return n;
-	if (o->g->view)
-		bind_push_octets(L, o->g, o->g->view, 0, o->g->view->n);
+	if (o->stream)
+		bind_push_stream(L, o->stream, o->g->view, streamed);
+	else if (o->g->view)
+		bind_push_shown(L);
 	else
 		push_packet(L, o);
 	lua_pushstring(L, o->p->direction == GATE_UP ? "up" : "down");
@@ -132,19 +124,9 @@ static bool stopped(void *ctx)
 	return (o->p && o->p->stopped) || (o->f && o->f->dropped);
 }
 
-static bool hear(void *ctx, struct gate *g, struct gate_packet *p, struct flow *f)
+/* What a raise leaves behind. False: the walk stops. */
+static bool outcome(struct gate *g, struct gate_packet *p, struct flow *f, unsigned what)
 {
-	const struct hearing *h = ctx;
-	struct bind_occasion o = {h->bind, g, p, f, h->event};
-	bool dhcp = events[h->event].dissector == DISSECT_DHCP;
-	struct script_raise r = {.ctx = &o, .push = push, .stopped = stopped};
-	unsigned what;
-
-	if (dhcp)
-		script_dhcp_begin(&h->bind->dhcp, &g->dhcp);
-	what = script_raise(h->bind->script, h->id, &r);
-	if (dhcp)
-		script_dhcp_end(&h->bind->dhcp);
 	if (what & SCRIPT_RAISE_FAULT && p && !g->fail_open)
 		gate_drop(p, GATE_DROP_RULE_FAILED);
 	else if (what & SCRIPT_RAISE_FAULT)
@@ -154,6 +136,58 @@ static bool hear(void *ctx, struct gate *g, struct gate_packet *p, struct flow *
 	if (f && f->dropped && p)
 		gate_drop(p, GATE_DROP_FLOW_DROPPED);
 	return !p || !p->stopped;
+}
+
+bool bind_fault(struct gate_bind *b, struct gate *g, struct flow *f, const char *why)
+{
+	log_msg(script_log(b->script), LOG_USHER_SCRIPT_FAULT, "%s", why);
+	return outcome(g, &g->pkt, f, SCRIPT_RAISE_FAULT);
+}
+
+bool bind_resume(struct gate_bind *b, struct gate *g, struct flow *f, struct bind_stream *st, bool ends)
+{
+	struct bind_occasion o = {b, g, ends ? NULL : &g->pkt, f, EVENT_TCP_CONNECTION_receive_data, NULL};
+	struct script_raise r = {.ctx = &o, .push = push, .stopped = stopped, .stream = st, .resume = true};
+
+	return outcome(g, o.p, f, script_raise(b->script, b->events[EVENT_TCP_CONNECTION_receive_data].id, &r));
+}
+
+/* What is shown of a stream, from now on. 0, or what the raise comes to without it. */
+static unsigned show(const struct hearing *h, struct bind_occasion *o, struct script_raise *r)
+{
+	struct script_error err;
+
+	if (!o->g->view)
+		return 0;
+	bind_shown_begin(h->bind, o->g->view);
+	if (!events[h->event].streamed || !script_event_streamed(h->bind->script, h->id))
+		return 0;
+	r->stream = o->stream = bind_stream_begin(h->bind, o->g->view, &err);
+	if (o->stream)
+		return 0;
+	log_msg(script_log(h->bind->script), LOG_USHER_SCRIPT_FAULT, "%s", err.text);
+	return SCRIPT_RAISE_FAULT;
+}
+
+static bool hear(void *ctx, struct gate *g, struct gate_packet *p, struct flow *f)
+{
+	const struct hearing *h = ctx;
+	struct bind_occasion o = {h->bind, g, p, f, h->event, NULL};
+	bool dhcp = events[h->event].dissector == DISSECT_DHCP;
+	struct script_raise r = {.ctx = &o, .push = push, .stopped = stopped};
+	unsigned what = show(h, &o, &r);
+
+	if (dhcp)
+		script_dhcp_begin(&h->bind->dhcp, &g->dhcp);
+	if (what == 0)
+		what = script_raise(h->bind->script, h->id, &r);
+	if (dhcp)
+		script_dhcp_end(&h->bind->dhcp);
+	if (g->view)
+		bind_shown_end(h->bind);
+	if (o.stream)
+		bind_stream_shown(o.stream);
+	return outcome(g, p, f, what);
 }
 
 static bool is_end(unsigned event)
@@ -166,6 +200,7 @@ static bool hear_end(void *ctx, struct gate *g, struct gate_packet *p, struct fl
 {
 	const struct hearing *h = ctx;
 
+	bind_streams_end(h->bind, f);
 	if (script_event_any(h->bind->script, h->id))
 		(void)hear(ctx, g, p, f);
 	if (f->script)
@@ -199,7 +234,7 @@ static int set_engine(lua_State *L)
 	struct gate_bind *b = lua_touserdata(L, 1);
 
 	lua_pushlightuserdata(L, (void *)(uintptr_t)&engine_key);
-	lua_pushlightuserdata(L, b->g);
+	lua_pushlightuserdata(L, b);
 	lua_rawset(L, LUA_REGISTRYINDEX);
 	return 0;
 }
@@ -222,11 +257,9 @@ static int define_events(struct gate_bind *b)
 
 static int define_classes(struct gate_bind *b)
 {
-	int r = script_class_register(b->script, &bind_class_octets);
+	int r = script_class_register(b->script, &bind_class_flow);
 	char name[64];
 
-	if (r == 0)
-		r = script_class_register(b->script, &bind_class_flow);
 	for (unsigned i = 0; bind_flag_classes[i] && r == 0; i++)
 		r = script_class_register(b->script, bind_flag_classes[i]);
 	for (unsigned i = 0; i < DISSECT_N && r == 0; i++) {
@@ -243,6 +276,10 @@ static void release(struct gate_bind *b)
 {
 	if (!b)
 		return;
+	if (b->script) {
+		bind_buffers_fini(b);
+		bind_streams_close(b);
+	}
 	bind_script_free(b->g, b->script);
 	script_dhcp_fini(&b->dhcp);
 	free(b);
@@ -256,8 +293,12 @@ int gate_bind_new(struct gate *g, const struct script_opts *so, struct gate_bind
 	*err = (struct script_error){.fault = SCRIPT_E_MEMORY, .text = "no memory for a script"};
 	if (b)
 		b->g = g;
-	if (r == 0)
+	if (r == 0) {
+		bind_buffers_init(b);
 		r = script_protect(b->script, set_engine, b, err);
+	}
+	if (r == 0)
+		r = bind_streams_open(b, err);
 	if (r == 0)
 		r = define_events(b);
 	if (r == 0)
@@ -331,4 +372,16 @@ int gate_bind_run(struct gate_bind *b, const char *path, struct script_error *er
 int gate_bind_run_text(struct gate_bind *b, struct span text, struct script_error *err)
 {
 	return begin(b, script_run_text(b->script, "rules", text, err), err);
+}
+
+int gate_bind_eval(struct gate_bind *b, struct span text, struct buf *out, struct script_error *err)
+{
+	int r = script_eval(b->script, text, out, err), heard = listen(b);
+
+	bind_policies_begin(b, b->g);
+	if (r == 0 && heard < 0) {
+		*err = (struct script_error){.fault = SCRIPT_E_RUNTIME, .text = "too many listeners"};
+		return -USHER_E_SCRIPT;
+	}
+	return r;
 }

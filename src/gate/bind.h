@@ -20,5 +20,7 @@ void gate_bind_free(struct gate_bind *b);
 struct script *gate_bind_script(const struct gate_bind *b);
 /* Runs a rule file, loads the dissectors its rules listen to, and begins to listen. 0, or negative with *err. */
 int gate_bind_run(struct gate_bind *b, const char *path, struct script_error *err) must_check;
+/* Runs what a person typed, between two packets (script_eval()): rules that it makes are listened to. */
+int gate_bind_eval(struct gate_bind *b, struct span text, struct buf *out, struct script_error *err) must_check;
 /* The same with text, for tests. */
 int gate_bind_run_text(struct gate_bind *b, struct span text, struct script_error *err) must_check;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
  * The classes of bind_*.c, and what they share. Objects: a packet is its struct gate_packet, whatever the
- * dissector that is asked; a flow is its struct flow; octets are a struct gate_octets.
+ * dissector that is asked; a flow is its struct flow.
  */
 #pragma once
 
@@ -9,14 +9,7 @@
 #include "script/addr.h"
 #include "script/class.h"
 
-/* A run of octets of the packet at hand, or of what a stream shows: Haka's sub-buffer. Lives in the packet's arena. */
-struct gate_octets {
-	struct gate *g;
-	struct gate_view *view;	/* NULL: of the packet */
-	uint32_t off, len;	/* in the packet, or in what is shown */
-};
-
-extern const struct script_class bind_class_octets, bind_class_flow, bind_class_udp;
+extern const struct script_class bind_class_flow, bind_class_udp;
 /* The classes of pkt.flags; ends with NULL. */
 extern const struct script_class *const bind_flag_classes[];
 /* By dissector (dhcp: what the message came in); NULL: it has no packets of its own. */
@@ -30,8 +23,8 @@ static inline struct gate *bind_gate(struct gate_packet *p)
 
 /* The engine of a state. */
 struct gate *bind_gate_of(lua_State *L);
-/* Pushes n octets at off of the packet, or of what is shown. */
-void bind_push_octets(lua_State *L, struct gate *g, struct gate_view *view, uint32_t off, uint32_t len);
+/* Pushes len octets at off of the packet, as a vbuffer. */
+void bind_push_payload(lua_State *L, struct gate *g, uint32_t off, uint32_t len);
 void bind_push_flow(lua_State *L, struct flow *f);
 /* Raises the error of a write that failed; 0 returns. */
 void bind_check_write(lua_State *L, int result, const char *what);

@@ -1,14 +1,39 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * What the bind_*.c tell each other.
+ * What the files of bind_* tell each other.
  */
 #pragma once
 
 #include "gate/bind.h"
+#include "script/buffer.h"
 #include "script/dhcp.h"
 #include "script/event.h"
 
 enum { BIND_POLICIES = 16 };
+
+struct bind_stream;
+struct flow;
+struct gate_view;
+
+/* One listener of the engine: an event of this state. */
+struct hearing {
+	struct gate_bind *bind;
+	enum gate_event event;
+	unsigned id;	/* the state's */
+	bool listens;
+};
+
+struct gate_bind {
+	struct gate *g;
+	struct script *script;
+	struct hearing events[EVENT_N];
+	struct script_dhcp dhcp;	/* the message at hand */
+	unsigned policies[BIND_POLICIES];
+	/* bind_buffer.c */
+	struct script_buffer packet, shown;
+	uint32_t packet_generation, shown_generation;
+	struct gate_view *shown_view;	/* NULL: nothing is shown */
+};
 
 /* What an event is about: the context of its conditions. */
 struct bind_occasion {
@@ -17,6 +42,7 @@ struct bind_occasion {
 	struct gate_packet *p;	/* NULL: a flow ends */
 	struct flow *f;
 	enum gate_event event;
+	struct bind_stream *stream;	/* that coroutines follow; NULL: there is none */
 };
 
 /* Of every event; of dhcp's. */
@@ -24,6 +50,9 @@ extern const struct script_filter_field bind_when[], bind_when_dhcp[];
 
 struct script_dhcp *bind_dhcp(struct gate_bind *b);
 int bind_dhcp_open(struct gate_bind *b, struct script *s, struct gate *g) must_check;
+
+/* Of a state. */
+struct gate_bind *bind_of(lua_State *L);
 
 /* The state's numbers of the policies. */
 unsigned *bind_policy_ids(struct gate_bind *b);
@@ -34,3 +63,32 @@ void bind_policies_begin(struct gate_bind *b, struct gate *g);
 /* The state with its timers, which the engine fires; and the end of both. script may be NULL. */
 int bind_script_new(struct gate *g, const struct script_opts *so, struct script **ret) must_check;
 void bind_script_free(struct gate *g, struct script *script);
+
+/* --- bind_buffer.c ----------------------------------------------------------------------------------------- */
+
+void bind_buffers_init(struct gate_bind *b);
+void bind_buffers_fini(struct gate_bind *b);
+/* What is shown of a stream to listeners that do not follow it; during one raise. */
+void bind_shown_begin(struct gate_bind *b, struct gate_view *v);
+void bind_shown_end(struct gate_bind *b);
+void bind_push_shown(lua_State *L);
+
+/* --- bind_stream.c: streams that coroutines follow ------------------------------------------------------------- */
+
+int bind_streams_open(struct gate_bind *b, struct script_error *err) must_check;
+void bind_streams_close(struct gate_bind *b);
+/* The stream of what is shown, made if it is the first time, until bind_stream_shown(). NULL: no memory. */
+struct bind_stream *bind_stream_begin(struct gate_bind *b, struct gate_view *v, struct script_error *err);
+void bind_stream_shown(struct bind_stream *st);
+/* An iterator that waits, at the first octet of what is shown; or a sub of that. */
+void bind_push_stream(lua_State *L, struct bind_stream *st, const struct gate_view *part, bool blocking);
+/* A flow ends: its coroutines see it. */
+void bind_streams_end(struct gate_bind *b, struct flow *f);
+
+/* --- bind.c ------------------------------------------------------------------------------------------------------- */
+
+/* The coroutines of a stream go on, without new data: it ends, beside the packet at hand; or no more can be held back. False: the packet
+ * is dropped. */
+bool bind_resume(struct gate_bind *b, struct gate *g, struct flow *f, struct bind_stream *st, bool ends);
+/* What becomes of packet and flow where rules fail: false, or true under fail_open. `why` goes to the log. */
+bool bind_fault(struct gate_bind *b, struct gate *g, struct flow *f, const char *why);

@@ -186,7 +186,7 @@ static int get_raw_payload(lua_State *L, void *obj)
 	struct gate_packet *p = obj;
 	uint32_t off = p->p.l3 == PACKET_NO_LAYER ? 0 : p->p.l3;
 
-	bind_push_octets(L, bind_gate(p), NULL, off, p->p.len - off);
+	bind_push_payload(L, bind_gate(p), off, p->p.len - off);
 	return 1;
 }
 
@@ -297,7 +297,7 @@ static int get_ip_payload(lua_State *L, void *obj)
 {
 	struct gate_packet *p = obj;
 
-	bind_push_octets(L, bind_gate(p), NULL, p->p.l4, p->end - p->p.l4);
+	bind_push_payload(L, bind_gate(p), p->p.l4, p->end - p->p.l4);
 	return 1;
 }
 
@@ -400,7 +400,7 @@ static int get_payload(lua_State *L, void *obj)
 {
 	struct gate_packet *p = obj;
 
-	bind_push_octets(L, bind_gate(p), NULL, p->p.app, p->p.app_len);
+	bind_push_payload(L, bind_gate(p), p->p.app, p->p.app_len);
 	return 1;
 }
 

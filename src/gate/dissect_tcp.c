@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "base/pages.h"
 #include "gate/app.h"
+#include "gate/tcp_show.h"
 #include "gate/verdict.h"
 #include "wire/ipv4.h"
 
@@ -64,6 +65,9 @@ void gate_tcp_end(struct gate *g, struct flow *f)
 
 	if (!c)
 		return;
+	for (int d = GATE_UP; d <= GATE_DOWN; d++)
+		if (c->script[d])
+			g->stream_ops->ended(g->stream_ctx, g, f, (enum gate_direction)d);
 	f->transport = NULL;
 	tcp_stream_end(&c->stream[GATE_UP], g->tcp_pool, lost, g);
 	tcp_stream_end(&c->stream[GATE_DOWN], g->tcp_pool, lost, g);
@@ -169,7 +173,7 @@ static void emit(void *ctx, struct held *h, uint32_t out, struct span octets, bo
 	(void)frames_flush(g->frames);
 }
 
-static uint32_t longest(const struct tcp_conn *c, enum gate_direction d)
+uint32_t gate_tcp_mss(const struct tcp_conn *c, enum gate_direction d)
 {
 	uint16_t mss = c->track.half[!d].mss;
 
@@ -214,7 +218,7 @@ static int keep(struct gate *g, struct gate_packet *p, struct tcp_conn *c, uint3
 }
 
 /* The segment at hand. */
-static int keep_this(struct gate *g, struct gate_packet *p, struct tcp_conn *c, uint32_t skip)
+int gate_tcp_keep(struct gate *g, struct gate_packet *p, struct tcp_conn *c, uint32_t skip)
 {
 	uint32_t from = g->tcp.seq + !!(g->tcp.flags & TCP_SYN) + skip;
 
@@ -222,78 +226,17 @@ static int keep_this(struct gate *g, struct gate_packet *p, struct tcp_conn *c, 
 	return keep(g, p, c, from, span_of(p->p.data + p->p.app + skip, p->p.app_len - skip));
 }
 
-int gate_stream_edit(struct gate *g, struct gate_view *v, uint32_t off, uint32_t n, struct span with)
-{
-	struct tcp_conn *c = v->flow->transport;
-	struct tcp_stream *s = &c->stream[v->direction];
-	struct gate_view *all = v->whole ? v->whole : v;
-	int r = 0;
-
-	if (g->pass_through)
-		return -EROFS;
-	if (off > v->n || n > v->n - off)
-		return -ERANGE;
-	if (v->fixed && with.n != n)
-		return -EPERM;
-	/* what was looked at where it lies has to be held now */
-	if (!s->segments)
-		r = all->n ? keep_this(g, &g->pkt, c, g->pkt.p.app_len - all->n) : -ERANGE;
-	if (r == 0)
-		r = tcp_stream_edit(s, g->tcp_pool, v->base + off, n, with);
-	all->octets = s->segments ? s->pending : all->octets;
-	all->n = s->segments ? s->n : all->n;
-	if (v != all) {
-		v->octets = all->octets + v->base;
-		v->n += r == 0 ? (uint32_t)(with.n - n) : 0;
-	}
-	return r;
-}
-
-/* The listeners see what is new. False: it goes no further. */
-static bool show_listeners(struct gate *g, struct gate_view *v)
-{
-	uint32_t seen = gate_tcp(v->flow)->shown[v->direction];
-	struct gate_view *before = g->view, part = *v;
-	bool ok;
-
-	part.whole = v;
-	part.base = seen;
-	part.octets = v->octets + seen;
-	part.n = v->n - seen;
-	g->view = &part;
-	ok = gate_raise(g, EVENT_TCP_CONNECTION_receive_data, &g->pkt, v->flow);
-	g->view = before;
-	if (!ok)
-		v->flow->dropped = true;
-	return !v->flow->dropped;
-}
-
-/* Listeners let all of it go; the dissector of an application may keep some. How much may go. */
-static uint32_t show(struct gate *g, struct gate_view *v)
-{
-	uint32_t go;
-
-	if (g->listeners[EVENT_TCP_CONNECTION_receive_data].n && !show_listeners(g, v))
-		return 0;
-	if (v->flow->app == DISSECT_N)
-		return v->n;
-	go = gate_app((enum gate_dissector)v->flow->app)->data(g, v);
-	if (!v->flow->dropped)
-		gate_tcp(v->flow)->shown[v->direction] = v->n - go;
-	return go;
-}
-
 /* Shows what is pending and lets go of what may go. */
 static void advance(struct gate *g, struct flow *f, enum gate_direction d, bool end)
 {
 	struct tcp_conn *c = f->transport;
 	struct tcp_stream *s = &c->stream[d];
-	struct gate_view v = {.flow = f, .direction = d, .octets = s->pending, .n = s->n, .end = end};
+	struct gate_view v = {.flow = f, .direction = d, .octets = s->pending, .n = s->n, .out = s->out, .end = end};
 	struct emission e = {g, c, d};
-	uint32_t go = show(g, &v);
+	uint32_t go = gate_tcp_show(g, &v);
 
 	if (!f->dropped)
-		tcp_stream_release(s, g->tcp_pool, end || go > s->n ? s->n : go, longest(c, d), emit, &e);
+		tcp_stream_release(s, g->tcp_pool, end || go > s->n ? s->n : go, gate_tcp_mss(c, d), emit, &e);
 }
 
 /* --- The segment at hand ---------------------------------------------------------------------------------------- */
@@ -369,6 +312,7 @@ static int in_order(struct gate *g, struct gate_packet *p, struct tcp_conn *c, u
 		.direction = d,
 		.octets = p->p.data + p->p.app + skip,
 		.n = p->p.app_len - skip,
+		.out = tcp_edits_out(&s->edits, g->tcp.seq + !!(g->tcp.flags & TCP_SYN) + skip, false),
 		.end = g->tcp.flags & TCP_FIN,
 	};
 	struct emission e = {g, c, d};
@@ -380,25 +324,25 @@ static int in_order(struct gate *g, struct gate_packet *p, struct tcp_conn *c, u
 		return GATE_DROP;
 	}
 	if (s->segments) {
-		if (keep_this(g, p, c, skip) < 0)
+		if (gate_tcp_keep(g, p, c, skip) < 0)
 			return gate_undecided(g, p, GATE_DROP_TCP_LIMIT);
 		advance(g, p->flow, d, v.end);
 		return p->flow->dropped ? finish(g, p, true) : GATE_HOLD;
 	}
 	/* nothing waits: it is looked at where it lies */
-	go = show(g, &v);
+	go = gate_tcp_show(g, &v);
 	if (p->flow->dropped)
 		return finish(g, p, s->segments != NULL);
 	if (!s->segments && (go >= v.n || v.end)) {
 		/* those that waited for this one are to leave behind it, unless there is no room to wait for that */
-		if (!s->ahead || keep_this(g, p, c, skip) < 0) {
+		if (!s->ahead || gate_tcp_keep(g, p, c, skip) < 0) {
 			translate(g, p, c);
 			return GATE_ACCEPT;
 		}
 	}
-	if (!s->segments && keep_this(g, p, c, skip) < 0)
+	if (!s->segments && gate_tcp_keep(g, p, c, skip) < 0)
 		return gate_undecided(g, p, GATE_DROP_TCP_LIMIT);
-	tcp_stream_release(s, g->tcp_pool, v.end || go > s->n ? s->n : go, longest(c, d), emit, &e);
+	tcp_stream_release(s, g->tcp_pool, v.end || go > s->n ? s->n : go, gate_tcp_mss(c, d), emit, &e);
 	return GATE_HOLD;
 }
 
@@ -422,7 +366,7 @@ static int ahead(struct gate *g, struct gate_packet *p, struct tcp_conn *c)
 /* How long a segment like this one may be. */
 static uint32_t room_of(const struct gate_packet *p, const struct tcp_conn *c)
 {
-	uint32_t most = longest(c, (enum gate_direction)p->direction), options = p->l4_len - (uint32_t)TCP_HDR_LEN;
+	uint32_t most = gate_tcp_mss(c, (enum gate_direction)p->direction), options = p->l4_len - (uint32_t)TCP_HDR_LEN;
 	uint32_t room = most > options ? most - options : 1;
 
 	return p->p.app_len > room ? p->p.app_len : room;

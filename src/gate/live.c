@@ -188,7 +188,7 @@ static int begin(struct live *l)
 	int r = open_loop(l);
 
 	if (r == 0)
-		r = gate_rules_init(&l->rules, l->a, l->opts->log);
+		r = gate_rules_init(&l->rules, l->a, l->opts->log, &l->opts->hash_key);
 	l->commands = (struct gate_commands){l->n, ask, stop, l, l->rules.ring};
 	if (r == 0)
 		r = start(l);

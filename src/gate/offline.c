@@ -153,8 +153,9 @@ int gate_offline(const struct gate_args *a, const struct gate_opts *opts, struct
 
 	if (stat(a->in, &st) < 0)
 		return complain(a->in, -errno);
-	if (gate_rules_init(&o.rules, a, opts->log) < 0)
+	if (gate_rules_init(&o.rules, a, opts->log, &opts->hash_key) < 0)
 		return 1;
+	o.rules.interactive = true;
 	code = S_ISDIR(st.st_mode) ? run_directory(&o, &go, ret_sums) : run_file(&o, a->in, a->out, 0, &go, ret_sums);
 	if (o.g)
 		gate_sums_gate(ret_sums, o.g);

@@ -4,15 +4,18 @@
  */
 #include "gate/rules.h"
 
+#include "base/buf.h"
 #include "base/error.h"
 #include "gate/bind.h"
 #include "gate/command.h"
 #include "gate/gate.h"
 #include "script/alert.h"
+#include "script/shared.h"
 
 #include <errno.h>
+#include <unistd.h>
 
-int gate_rules_init(struct gate_rules *r, const struct gate_args *a, struct log *log)
+int gate_rules_init(struct gate_rules *r, const struct gate_args *a, struct log *log, const struct hash_key *key)
 {
 	static const enum alert_format formats[] = {ALERT_PRETTY, ALERT_ONELINE, ALERT_JSON};
 	const char *path = a->alert;
@@ -20,6 +23,8 @@ int gate_rules_init(struct gate_rules *r, const struct gate_args *a, struct log 
 
 	*r = (struct gate_rules){.args = a, .log = log};
 	e = alert_ring_new(&r->ring);
+	if (e == 0)
+		e = shared_store_new(0, key, &r->shared);
 	if (e < 0)
 		return e;
 	if (path && strcmp(path, "syslog") == 0) {
@@ -36,6 +41,8 @@ int gate_rules_init(struct gate_rules *r, const struct gate_args *a, struct log 
 
 void gate_rules_fini(struct gate_rules *r)
 {
+	shared_store_free(r->shared);
+	r->shared = NULL;
 	alert_ring_free(r->ring);
 	r->ring = NULL;
 	alert_file_close(r->alerts);
@@ -60,6 +67,22 @@ static int add_sinks(struct gate_rules *r, struct script *s)
 	return e;
 }
 
+/* haka.interactive_rule(): a line of standard input. */
+static bool ask_person(void *ctx, const char *prompt, struct buf *line)
+{
+	int c;
+
+	(void)ctx;
+	(void)fflush(stdout);
+	if (isatty(STDIN_FILENO)) {
+		(void)fputs(prompt, stderr);
+		(void)fflush(stderr);
+	}
+	while ((c = getchar()) != EOF && c != '\n')
+		buf_char(line, (char)c);
+	return c != EOF || line->len > 0;
+}
+
 int gate_rules_load(struct gate_rules *r, struct gate *g, unsigned worker, struct gate_bind **ret)
 {
 	struct script_opts so = {
@@ -69,6 +92,8 @@ int gate_rules_load(struct gate_rules *r, struct gate *g, unsigned worker, struc
 		.thread = worker,
 		.log = r->log,
 		.clock = gate_clock(g),
+		.shared = r->shared,
+		.prompt = r->interactive ? ask_person : NULL,
 	};
 	struct script_error err = {0};
 	int e;

@@ -13,6 +13,8 @@ struct tcp_conn {
 	struct tcp_track track;
 	struct tcp_stream stream[2];	/* by enum gate_direction */
 	uint32_t shown[2];		/* octets of what is pending that listeners of receive_data have seen */
+	void *script[2];		/* of who follows them (dissect.h); NULL: nobody */
+	struct gate_view *showing[2];	/* all that is pending, while it is shown */
 	bool inspected;			/* somebody wants its data: segments are put in order */
 };
 
@@ -25,6 +27,7 @@ struct gate_view {
 	enum gate_direction direction;
 	const uint8_t *octets;
 	uint32_t n;
+	uint32_t out;		/* the receiver's number of the first of them; of what is no part only */
 	bool end;		/* no more will come */
 	bool fixed;		/* its length may not change */
 	struct gate_view *whole;	/* it is a part of that; NULL: it is all there is */

@@ -88,7 +88,7 @@ int tcp_stream_append(struct tcp_stream *s, struct tcp_pool *p, const struct fra
 
 	if (!s->pending)
 		s->pending = buffer_take(p);
-	if (!s->pending || s->n + data.n > (s->n ? TCP_PENDING_MAX : TCP_GROWN_MAX))
+	if (!s->pending || s->n > TCP_PENDING_MAX || s->n + data.n > TCP_GROWN_MAX)
 		return -USHER_E_LIMIT;
 	h = held_take(p->held, f);
 	if (!h)

@@ -13,7 +13,7 @@
 struct tcp_stream;
 struct tcp_pool;
 
-/* Octets that may wait, unless one segment alone is longer; and what they may grow to. */
+/* Octets that may wait before one more segment; and what they may grow to, with it and with what is inserted. */
 enum { TCP_PENDING_MAX = 64 * 1024, TCP_GROWN_MAX = 128 * 1024 };
 
 /* Room for n streams that have something pending, or edits. 0, -ENOMEM. */

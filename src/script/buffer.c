@@ -65,6 +65,13 @@ void script_buffer_init(struct script_buffer *b, struct script *s,
 	        .ops = ops, .script = s, .ctx = ctx, .generation = generation, .finished = true};
 }
 
+void script_buffer_reset(struct script_buffer *b)
+{
+	b->base = b->seq = 0;
+	b->log_n = b->marks_n = 0;
+	b->modified = b->read_only = b->full = false;
+}
+
 void script_buffer_fini(struct script_buffer *b)
 {
 	if (b->log)
@@ -322,7 +329,10 @@ static void keep(lua_State *L, int of, const struct script_buffer *b)
 {
 	if (of == 0 || b->generation)
 		return;
-	lua_getfenv(L, of);
+	if (lua_istable(L, of))
+		lua_pushvalue(L, of);
+	else
+		lua_getfenv(L, of);
 	(void)lua_setfenv(L, -2);
 }
 

@@ -55,6 +55,8 @@ enum { SCRIPT_BUFFER_LOG = 4096, SCRIPT_BUFFER_MARKS = 256 };
 /* A buffer of a host's; generation as above. */
 void script_buffer_init(struct script_buffer *b, struct script *s,
                         const struct script_buffer_ops *ops, void *ctx, const uint32_t *generation);
+/* Another thing is in its place: as new. All handles must be void by their generation. */
+void script_buffer_reset(struct script_buffer *b);
 /* Lets go of log and marks. */
 void script_buffer_fini(struct script_buffer *b);
 /* Octets [at, at + gone) became `came` others: handles and marks follow. */

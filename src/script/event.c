@@ -187,6 +187,7 @@ void event_attach(struct script *s, unsigned id, struct listener *l)
 
 	*e->end = l;
 	e->end = &l->next;
+	e->streamed = e->streamed || l->streamed;
 	if (s->head.listeners[id] < UINT16_MAX)
 		s->head.listeners[id]++;
 	if (l->kind == LISTENER_RULE)
@@ -455,20 +456,57 @@ static void run_listener(struct raising *w, struct listener *l)
 		(void)call_lua(w, l->eval, &l->stats, 0, 0);
 }
 
+bool script_event_streamed(const struct script *s, unsigned id)
+{
+	return s->events->events[id].streamed;
+}
+
+/* Has the listener a coroutine for the stream, which waits? Allocates nothing. */
+static bool follows(struct script *s, const struct listener *l, const void *stream)
+{
+	lua_State *L = s->L;
+	int top = lua_gettop(L);
+	bool is;
+
+	if (!l->streamed || !stream)
+		return false;
+	push_key(L, &key_streams);
+	script_push_pointer(s, stream);
+	lua_rawget(L, -2);
+	if (lua_istable(L, -1))
+		lua_rawgeti(L, -1, l->self);
+	is = lua_isthread(L, -1);
+	lua_settop(L, top);
+	return is;
+}
+
+/* Whether a listener is called: one that follows the stream is, whatever it says in `when`. */
+static bool wants(const struct raising *w, struct listener *l)
+{
+	const struct script_raise *r = w->r;
+
+	if (r->resume || (l->streamed && r->stream && l->filter))
+		if (follows(w->s, l, r->stream))
+			return true;
+	if (r->resume)
+		return false;
+	if (!l->filter || script_filter_match(l->filter, r->filter_ctx ? r->filter_ctx : r->ctx))
+		return true;
+	script_count(&l->stats.skipped);
+	return false;
+}
+
 unsigned script_raise(struct script *s, unsigned id, const struct script_raise *r)
 {
 	struct raising w = {.s = s, .r = r, .n_args = -1};
 	lua_State *L = s->L;
 	int top = lua_gettop(L);
-	const void *ctx = r->filter_ctx ? r->filter_ctx : r->ctx;
 
 	if (s->depth) /* else the state's own stack has room */
 		luaL_checkstack(L, 3 * SCRIPT_ARGS, "event");
 	for (struct listener *l = s->events->events[id].first; l && !w.over; l = l->next) {
-		if (l->filter && !script_filter_match(l->filter, ctx)) {
-			script_count(&l->stats.skipped);
+		if (!wants(&w, l))
 			continue;
-		}
 		run_listener(&w, l);
 		if (!w.over)
 			(void)stopped(&w);

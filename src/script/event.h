@@ -63,6 +63,9 @@ static inline bool script_event_any(const struct script *s, unsigned id)
 	return ((const struct script_head *)(const void *)s)->listeners[id] != 0;
 }
 
+/* Is one of them a streamed rule? */
+bool script_event_streamed(const struct script *s, unsigned id);
+
 struct script_raise {
 	void *ctx;              /* of all functions here */
 	const void *filter_ctx; /* of the fields' get; NULL: ctx */
@@ -80,6 +83,8 @@ struct script_raise {
 	/* What identifies the stream of a streamed event; each streamed rule has one coroutine for
 	 * it. */
 	const void *stream;
+	/* Only coroutines of that stream that wait are called: to see that it ends, or that no more can be held. */
+	bool resume;
 };
 
 enum { SCRIPT_RAISE_FAULT = 1, SCRIPT_RAISE_ABORTED = 2 };

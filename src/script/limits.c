@@ -166,6 +166,12 @@ void script_arm(struct script *s)
 	s->stack = __builtin_frame_address(0);
 }
 
+void script_arm_again(struct script *s)
+{
+	s->left = (int64_t)s->budget + s->slice;
+	s->deadline_ns = 0;
+}
+
 static int collect(lua_State *L)
 {
 	(void)lua_gc(L, LUA_GCCOLLECT, 0);

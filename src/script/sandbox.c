@@ -13,6 +13,8 @@
 #include <lualib.h>
 #include <stdio.h>
 
+enum { CAPTURED_MAX = 4 << 20 };
+
 static const struct library {
 	const char *name;
 	lua_CFunction open;
@@ -141,7 +143,11 @@ static int base_print(lua_State *L)
 	}
 	lua_concat(L, lua_gettop(L) - n - 1);
 	line = lua_tolstring(L, -1, &len);
-	if (s->print)
+	if (s->captured && s->captured->len + len > CAPTURED_MAX)
+		return luaL_error(L, "print: more than %d octets", CAPTURED_MAX);
+	if (s->captured)
+		buf_printf(s->captured, "%.*s\n", (int)len, line);
+	else if (s->print)
 		s->print(s->ctx, span_of(line, len));
 	else
 		(void)printf("%.*s\n", (int)len, line);

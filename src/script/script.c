@@ -11,6 +11,7 @@
 
 #include "base/error.h"
 #include "base/log.h"
+#include "base/rng.h"
 
 #include <errno.h>
 #include <lauxlib.h>
@@ -376,7 +377,21 @@ static int opts_take(struct script *s, const struct script_opts *o)
 	s->print = o->print;
 	s->exit = o->exit;
 	s->log_level = o->log_level;
+	s->prompt = o->prompt;
+	buf_init(&s->line);
 	s->ctx = o->ctx;
+	s->shared = o->shared;
+	buf_init(&s->shared_text);
+	if (!s->shared) {
+		struct hash_key key;
+		struct rng rng;
+
+		rng_seed_system(&rng);
+		key = (struct hash_key){rng_u64(&rng), rng_u64(&rng)};
+		if (shared_store_new(0, &key, &s->own_shared) < 0)
+			return -ENOMEM;
+		s->shared = s->own_shared;
+	}
 	s->paths = calloc(o->n_paths + 1, sizeof(*s->paths));
 	if (!s->paths)
 		return -ENOMEM;
@@ -412,6 +427,7 @@ int script_new(const struct script_opts *opts, struct script **ret)
 	if (script_module(s, "protocol/ipv4", script_open_ipv4) < 0 ||
 	    script_module(s, "color", script_open_color) < 0 ||
 	    script_module(s, "regexp/pcre", script_open_regexp) < 0 ||
+	    script_open_shared(s) < 0 || script_open_console(s) < 0 ||
 	    script_event_define(s, NULL, "started", 0, &s->events->started) < 0 ||
 	    script_event_define(s, NULL, "exiting", 0, &s->events->exiting) < 0)
 		goto no_memory;
@@ -434,6 +450,9 @@ void script_free(struct script *s)
 	for (size_t i = 0; i < s->n_paths; i++)
 		free(s->paths[i]);
 	free(s->paths);
+	shared_store_free(s->own_shared);
+	buf_fini(&s->shared_text);
+	buf_fini(&s->line);
 	regexp_lib_free(s->regexp);
 	script_timers_free(s);
 	free(s->policies);

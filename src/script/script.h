@@ -20,8 +20,10 @@
 
 #include <lua.h>
 
+struct buf;
 struct log;
 struct script;
+struct shared_store;
 
 enum script_profile { SCRIPT_RESTRICTED, SCRIPT_TRUSTED };
 
@@ -70,7 +72,13 @@ struct script_opts {
 	/* haka.setloglevel(): level "debug" .. "fatal", section or NULL. NULL: only the script's
 	 * own threshold moves */
 	void (*log_level)(void *ctx, const char *level, const char *section);
-	void *ctx; /* of the three above */
+	/* Asks a person for a line, for haka.interactive_rule(). False: the end of input. NULL: there is
+	 * nobody to ask */
+	bool (*prompt)(void *ctx, const char *prompt, struct buf *line);
+	void *ctx; /* of the four above */
+	/* Tables of haka.shared(), borrowed: the same for the states of all workers. NULL: one of the
+	 * state's own */
+	struct shared_store *shared;
 };
 
 /* 0, or -ENOMEM. */

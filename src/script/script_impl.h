@@ -6,8 +6,10 @@
 #pragma once
 
 #include "script/alert.h"
+#include "script/console.h"
 #include "script/event.h"
 #include "script/script.h"
+#include "script/shared.h"
 
 #include <stdatomic.h>
 
@@ -34,6 +36,7 @@ struct script {
 	void (*print)(void *ctx, struct span);
 	void (*exit)(void *ctx);
 	void (*log_level)(void *ctx, const char *level, const char *section);
+	bool (*prompt)(void *ctx, const char *prompt, struct buf *line);
 	void *ctx;
 	char **paths; /* [0] is the directory of the file that was run, or NULL */
 	size_t n_paths;
@@ -70,6 +73,10 @@ struct script {
 	uint64_t alert_id;
 	_Atomic uint64_t alerts;
 	bool color;
+	struct shared_store *shared, *own_shared; /* own: where the host has none */
+	struct buf *captured; /* where print() goes; NULL: as the host has it */
+	struct buf line;      /* the last one a person typed */
+	struct buf shared_text;                   /* what is copied out, kept for its memory */
 
 	_Atomic uint64_t calls;
 	_Atomic uint64_t aborts;
@@ -90,6 +97,8 @@ int script_call(struct script *s, int nargs, int nresults, int handler, struct s
 void *script_alloc(void *ud, void *p, size_t old, size_t n);
 void script_limits_on(struct script *s);
 void script_arm(struct script *s);
+/* In the middle of a call that waited for a person: all of it once more. */
+void script_arm_again(struct script *s);
 /* When the outermost call has ended: collects if memory is full. */
 void script_make_room(struct script *s);
 /* Raises if no pcall may hold this error up: a spent budget, no memory, haka.abort(). The error is
@@ -115,6 +124,7 @@ int script_open_regexp(lua_State *L);
 void script_open_languages(lua_State *L);
 /* Pushes three functions for Lua of our own (language.c): with_environment, part, narrow. */
 void script_push_language_tools(lua_State *L);
+int script_open_shared(struct script *s) must_check;
 /* The module color. */
 int script_open_color(lua_State *L);
 

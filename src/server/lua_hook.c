@@ -9,7 +9,9 @@
 
 #include "base/error.h"
 #include "base/log.h"
+#include "base/rng.h"
 #include "config/config.h"
+#include "script/shared.h"
 #include "server/builtins.h"
 
 #include <errno.h>
@@ -242,9 +244,21 @@ static void hook_free(struct lua_hook *h)
 {
 	for (unsigned i = 0; i < h->n_states; i++)
 		state_close(&h->states[i]);
+	shared_store_free(h->tables);
 	(void)pthread_mutex_destroy(&h->shared);
 	(void)pthread_mutex_destroy(&h->park_lock);
 	free(h);
+}
+
+/* Those of haka.shared(): fresh ones with every configuration, as the states are. */
+static int tables_new(struct lua_hook *h)
+{
+	struct hash_key key;
+	struct rng rng;
+
+	rng_seed_system(&rng);
+	key = (struct hash_key){rng_u64(&rng), rng_u64(&rng)};
+	return shared_store_new(0, &key, &h->tables);
 }
 
 static int open_states(struct lua_hook *h, const struct hook_registry_opts *o, const struct config_hook_library *conf,
@@ -259,6 +273,8 @@ static int open_states(struct lua_hook *h, const struct hook_registry_opts *o, c
 		return r;
 	script_path(path, o->config_file, p.script);
 	h->drop_on_error = p.drop_on_error;
+	if (tables_new(h) < 0)
+		return bad(err, &conf->pos, "not enough memory");
 	while (h->n_states <= workers) {
 		struct lua_state *st = &h->states[h->n_states];
 		struct script_opts so = {
@@ -270,6 +286,7 @@ static int open_states(struct lua_hook *h, const struct hook_registry_opts *o, c
 			.clock = o->clock,
 			.print = print,
 			.ctx = h,
+			.shared = h->tables,
 		};
 
 		if (state_open(st, h, &so) < 0)

@@ -56,6 +56,7 @@ struct lua_hook {
 	struct lua_point points[HOOK_N_POINTS];
 	struct lua_state states[SERVER_MAX_WORKERS + 1];
 	unsigned n_states;	    /* the last one is shared, under the lock */
+	struct shared_store *tables; /* of haka.shared(), of all states */
 	pthread_mutex_t shared;
 
 	pthread_mutex_t park_lock;  /* of what is below, and of handles' insides */

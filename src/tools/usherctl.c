@@ -34,7 +34,8 @@ static const char usage[] =
 	"  -i, --interface I  the client of this interface\n"
 	"  -j, --json         the answer as it came\n"
 	"  -t, --timeout S    seconds to wait (10)\n"
-	"  list-commands      what the other end knows\n";
+	"  list-commands      what the other end knows\n"
+	"  console            of a gate: every line is Lua that its workers run\n";
 
 /* Of an answer: a configuration, a page of leases. */
 #define ANSWER_BYTES ((size_t)1 << 30)
@@ -45,6 +46,7 @@ struct ctl {
 	bool client, gate;
 	const char *command;
 	bool json;
+	void (*show)(const struct json *answer);	/* NULL: ctl_print() */
 	int timeout;
 	struct arena arena;
 };
@@ -166,6 +168,8 @@ static int show(const struct ctl *c, const struct buf *in)
 	(void)json_get_int(answer, "result", &result);
 	if (c->json)
 		(void)printf("%s", in->p);
+	else if (c->show)
+		c->show(answer);
 	else
 		ctl_print(c->command, answer, stdout);
 	arena_fini(&a);
@@ -195,6 +199,68 @@ static int call(struct ctl *c, struct json *args)
 	buf_fini(&out);
 	buf_fini(&in);
 	return r;
+}
+
+/* --- usherctl gate console: each line is run by the workers' rules ------------------------------------------ */
+
+static void show_workers(const struct json *answer)
+{
+	const struct json *args = json_get(answer, "arguments"), *list = args ? json_get(args, "workers") : NULL;
+	bool many = list && list->first && list->first->next;
+
+	for (const struct json *w = list ? list->first : NULL; w; w = w->next) {
+		const char *printed = json_get_str(w, "printed"), *error = json_get_str(w, "error");
+		int64_t n = 0;
+
+		(void)json_get_int(w, "worker", &n);
+		if (many && ((printed && *printed) || error))
+			(void)printf("worker %d:\n", (int)n);
+		(void)fputs(printed ? printed : "", stdout);
+		if (error)
+			(void)printf("error: %s\n", error);
+	}
+	if (!list)
+		(void)printf("error: %s\n", json_get_str(answer, "text") ? json_get_str(answer, "text") : "?");
+	(void)fflush(stdout);
+}
+
+/* One line. Exit code. */
+static int run_line(struct ctl *c, const char *line)
+{
+	struct json *args;
+
+	arena_reset(&c->arena);
+	args = json_map(&c->arena);
+	c->command = "run";
+	(void)json_add(&c->arena, args, "code", json_str(&c->arena, line));
+	return call(c, args);
+}
+
+static int console(struct ctl *c)
+{
+	bool person = isatty(STDIN_FILENO);
+	auto_free char *line = NULL;
+	size_t cap = 0;
+	ssize_t n;
+	int code = 0;
+
+	if (!c->gate)
+		return fail("console", "of a gate only: usherctl gate console");
+	c->show = show_workers;
+	for (;;) {
+		if (person)
+			(void)fputs("gate> ", stdout);
+		(void)fflush(stdout);
+		n = getline(&line, &cap, stdin);
+		if (n < 0)
+			break;
+		line[strcspn(line, "\n")] = '\0';
+		if (line[0])
+			code |= run_line(c, line);
+	}
+	if (person)
+		(void)putchar('\n');
+	return code;
 }
 
 /* A word that names the program to talk to. True: it was one. */
@@ -270,7 +336,10 @@ int main(int argc, char **argv)
 		return 2;
 	}
 	arena_init(&c.arena);
-	r = arguments(&c, argv + optind, argc - optind, &args) < 0 ? 2 : call(&c, args);
+	if (strcmp(c.command, "console") == 0)
+		r = console(&c);
+	else
+		r = arguments(&c, argv + optind, argc - optind, &args) < 0 ? 2 : call(&c, args);
 	arena_fini(&c.arena);
 	return r;
 }

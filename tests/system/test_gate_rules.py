@@ -5,6 +5,7 @@ import json
 import os
 import socket
 import struct
+import subprocess
 import threading
 
 from lib.gate import Gate, cable, router
@@ -257,3 +258,31 @@ def test_gate_files(t):
     big = write("big.pcap", head + b"".join(record(i, 53) for i in range(2000)))
     out = g.run(gate.binary, "-r", big, "-w", "/dev/full", check=False)
     assert "/dev/full" in out and "space" in out, out
+
+
+@test(timeout=60, tags=("asan", "tsan"))
+def test_gate_console(t):
+    """Lua typed into a running gate: values come back, a rule made so drops from then on in both workers, one
+    without end ends by itself, and a table that workers share counts for all."""
+    a, _b, g = cable(t)
+    gate = Gate(t, g, """
+local seen = haka.shared("seen")
+haka.rule{ on = haka.dissectors.icmp.events.receive_packet, eval = function (pkt) seen:add("pings") end }
+""").start("-i", "ga", "-i", "gb", "-j", "2")
+    assert _ping(a, "10.70.0.2") == 3
+
+    def run(code, **more):
+        return gate.ctl("run", json.dumps({"code": code, **more}))["workers"]
+    said = run("haka.shared('seen'):get('pings'), haka.current_thread()")
+    assert [w["printed"] for w in said] == ["6\t0\n", "6\t1\n"], said
+    assert "more than" in run("while true do end", worker=1)[0]["error"]
+    assert "typed:1" in run("this is no Lua", worker=0)[0]["error"]
+    run("haka.rule{ on = haka.dissectors.icmp.events.receive_packet, eval = function (pkt) pkt:drop() end }")
+    assert _ping(a, "10.70.0.2", count=1) == 0
+    ctl = os.path.join(os.path.dirname(gate.binary), "usherctl")
+    p = subprocess.run([ctl, "gate", "-s", gate.socket, "console"], input="1 + 1\nprint('x') error('y')\n", text=True,
+                       stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=slack(20), check=False)
+    assert p.stdout == "worker 0:\n2\nworker 1:\n2\nworker 0:\nx\nerror: typed:1: y\nworker 1:\nx\nerror: typed:1: y\n", p.stdout
+    assert p.returncode == 0, p.stderr
+    said = gate.end()
+    assert said["drops"]["drop-rule"] >= 1, said

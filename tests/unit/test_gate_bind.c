@@ -163,7 +163,7 @@ static void test_octets(void **state)
 	      " local b = p.payload\n"
 	      " print(b:sub(1, 2):asstring(), b:sub(3):asstring(), b:sub(0, 4):asnumber(), b:sub(0, 2):asnumber('little'))\n"
 	      " print(b:asbits(0, 4), b:asbits(4, 12), b:size(), b[0], b[6])\n"
-	      " b:sub(0, 2):setnumber(0x4142); b:setbits(16, 8, 67); b:insert(3, '<>'); b:sub(6, 1):erase()\n"
+	      " b:sub(0, 2):setnumber(0x4142); b:setbits(16, 8, 67); b:pos(3):insert('<>'); b:sub(6, 1):erase()\n"
 	      "end}");
 	assert_int_equal(ask("hello"), GT_PAYLOAD + 6);
 	assert_memory_equal(t.out + GT_PAYLOAD, "ABC<>l", 6);

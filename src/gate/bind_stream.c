@@ -1,0 +1,240 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * Streams that rules follow as coroutines: one buffer for each direction of a connection, from the first showing to its end. Positions
+ * count from its first octet. What marks hold back the engine holds back; what is let go cannot be seen any more. The end, whatever it
+ * comes from, is seen by coroutines that wait, unless a rule dropped the connection: then they are let go of.
+ */
+#include "gate/bind_class.h"
+#include "gate/bind_impl.h"
+#include "gate/tcp_conn.h"
+#include "wire/ipv4.h"
+
+#include <errno.h>
+#include <lauxlib.h>
+
+struct bind_stream {
+	struct script_buffer b;
+	struct gate_bind *bind;
+	struct flow *f;		/* NULL: it is over */
+	enum gate_direction d;
+	int ref;		/* of the table that keeps it alive */
+	bool shown;		/* to the listeners of receive_data, now */
+	uint32_t out, end;	/* the receiver's number of the octet at b.base, and of that behind the last one there was */
+};
+
+static const char key_meta;
+
+/* --- The buffer ---------------------------------------------------------------------------------------- */
+
+/* The first octet that is there has this number. */
+static void begins_at(struct bind_stream *st, uint32_t out)
+{
+	st->b.base += out - st->out;
+	st->out = out;
+}
+
+static const char *stream_octets(struct script_buffer *b, struct span *ret)
+{
+	struct bind_stream *st = container_of(b, struct bind_stream, b);
+	const struct tcp_stream *s = st->f ? &gate_tcp(st->f)->stream[st->d] : NULL;
+	const struct gate_view *view = s ? gate_tcp(st->f)->showing[st->d] : NULL;
+
+	*ret = SPAN_NULL;
+	if (!s)
+		return "of a stream that is over";
+	if (view) {
+		begins_at(st, view->out);
+		*ret = span_of(view->octets, view->n);
+	} else if (s->segments) {
+		begins_at(st, s->out);
+		*ret = span_of(s->pending, s->n);
+	} else {
+		begins_at(st, st->end);
+	}
+	return NULL;
+}
+
+static int stream_replace(lua_State *L, int idx, struct script_buffer *b, size_t off, size_t n, struct span with)
+{
+	struct bind_stream *st = container_of(b, struct bind_stream, b);
+	struct tcp_conn *c = gate_tcp(st->f);
+	struct tcp_stream *s = &c->stream[st->d];
+	struct gate_view pending = {.flow = st->f, .direction = st->d, .octets = s->pending, .n = s->n, .out = s->out};
+
+	(void)idx;
+	if (c->showing[st->d] && !st->shown)
+		return luaL_error(L, "read only buffer: another dissector is reading it");
+	if (!c->showing[st->d] && !s->segments)
+		return -ERANGE;
+	return gate_stream_edit(st->bind->g, st->shown ? c->showing[st->d] : &pending, (uint32_t)off, (uint32_t)n, with);
+}
+
+static const struct script_buffer_ops stream_ops = {stream_octets, stream_replace};
+
+static int stream_gc(lua_State *L)
+{
+	script_buffer_fini(&((struct bind_stream *)lua_touserdata(L, 1))->b);
+	return 0;
+}
+
+/* --- Beginning ----------------------------------------------------------------------------------------- */
+
+struct making {
+	struct gate_bind *bind;
+	const struct gate_view *view;	/* all that is pending */
+	struct bind_stream *ret;
+};
+
+static int make(lua_State *L)
+{
+	struct making *m = lua_touserdata(L, 1);
+	struct bind_stream *st;
+
+	lua_createtable(L, 1, 0);
+	st = lua_newuserdata(L, sizeof(*st));
+	*st = (struct bind_stream){.bind = m->bind, .f = m->view->flow, .d = m->view->direction, .out = m->view->out};
+	script_buffer_init(&st->b, m->bind->script, &stream_ops, NULL, NULL);
+	st->b.finished = false;
+	st->b.logs = true;
+	lua_pushlightuserdata(L, (void *)(uintptr_t)&key_meta);
+	lua_rawget(L, LUA_REGISTRYINDEX);
+	(void)lua_setmetatable(L, -2);
+	lua_rawseti(L, -2, 1);
+	st->ref = luaL_ref(L, LUA_REGISTRYINDEX);
+	m->ret = st;
+	return 0;
+}
+
+struct bind_stream *bind_stream_begin(struct gate_bind *b, struct gate_view *v, struct script_error *err)
+{
+	struct tcp_conn *c = gate_tcp(v->flow);
+	struct bind_stream *st;
+	struct making m;
+
+	while (v->whole)
+		v = v->whole;
+	m = (struct making){.bind = b, .view = v};
+	if (!c->script[v->direction] && script_protect(b->script, make, &m, err) < 0)
+		return NULL;
+	if (!c->script[v->direction])
+		c->script[v->direction] = m.ret;
+	st = c->script[v->direction];
+	st->shown = true;
+	st->b.finished = v->end;
+	begins_at(st, v->out);
+	return st;
+}
+
+void bind_stream_shown(struct bind_stream *st)
+{
+	const struct gate_view *view = st->f ? gate_tcp(st->f)->showing[st->d] : NULL;
+
+	if (view)
+		st->end = view->out + view->n;
+	st->shown = false;
+}
+
+/* Octets of what is shown begin at `at` of all that is pending. */
+static void push_table(lua_State *L, const struct bind_stream *st)
+{
+	lua_rawgeti(L, LUA_REGISTRYINDEX, st->ref);
+}
+
+void bind_push_stream(lua_State *L, struct bind_stream *st, const struct gate_view *part, bool blocking)
+{
+	uint64_t at = st->b.base + (part->whole ? part->base : 0);
+	int table;
+
+	push_table(L, st);
+	table = lua_gettop(L);
+	if (blocking)
+		script_push_iter(L, table, &st->b, at, SCRIPT_BUFFER_END, true);
+	else
+		script_push_sub(L, table, &st->b, at, at + part->n);
+	lua_remove(L, table);
+}
+
+/* --- What the engine tells --------------------------------------------------------------------------------- */
+
+static void changed(void *stream, const struct gate_view *all, uint32_t off, uint32_t gone, uint32_t came)
+{
+	struct bind_stream *st = stream;
+
+	begins_at(st, all->out);
+	st->end += came - gone;
+	script_buffer_changed(&st->b, st->b.base + off, gone, came);
+}
+
+static uint32_t may_go(void *stream, const struct gate_view *all)
+{
+	struct bind_stream *st = stream;
+	uint64_t held = script_buffer_held(&st->b);
+
+	begins_at(st, all->out);
+	st->end = all->out + all->n;
+	if (held <= st->b.base)
+		return 0;
+	return held - st->b.base < all->n ? (uint32_t)(held - st->b.base) : all->n;
+}
+
+static bool full(void *ctx, struct gate *g, struct flow *f, enum gate_direction d)
+{
+	struct bind_stream *st = gate_tcp(f)->script[d];
+	bool ok;
+
+	st->b.full = st->shown = true;
+	ok = bind_resume(ctx, g, f, st, false);
+	st->b.full = st->shown = false;
+	/* a mark that nobody waits with would hold it back for ever */
+	if (ok && st->b.marks_n)
+		ok = bind_fault(ctx, g, f, "a stream is held back by a mark, beyond what there is room for");
+	st->b.marks_n = 0;
+	return ok;
+}
+
+static void ended(void *ctx, struct gate *g, struct flow *f, enum gate_direction d)
+{
+	struct gate_bind *b = ctx;
+	struct bind_stream *st = gate_tcp(f)->script[d];
+
+	st->b.finished = true;
+	if (!f->dropped)
+		(void)bind_resume(b, g, f, st, true);
+	gate_tcp(f)->script[d] = NULL;
+	st->f = NULL;
+	st->b.marks_n = 0;
+	script_stream_forget(b->script, st);
+	luaL_unref(script_lua(b->script), LUA_REGISTRYINDEX, st->ref);
+}
+
+static const struct gate_stream_ops gate_ops = {changed, may_go, full, ended};
+
+static int open_meta(lua_State *L)
+{
+	lua_pushlightuserdata(L, (void *)(uintptr_t)&key_meta);
+	lua_createtable(L, 0, 1);
+	lua_pushcfunction(L, stream_gc);
+	lua_setfield(L, -2, "__gc");
+	lua_rawset(L, LUA_REGISTRYINDEX);
+	return 0;
+}
+
+int bind_streams_open(struct gate_bind *b, struct script_error *err)
+{
+	b->g->stream_ops = &gate_ops;
+	b->g->stream_ctx = b;
+	return script_protect(b->script, open_meta, NULL, err);
+}
+
+void bind_streams_close(struct gate_bind *b)
+{
+	if (b->g->stream_ctx == b)
+		b->g->stream_ops = NULL;
+}
+
+void bind_streams_end(struct gate_bind *b, struct flow *f)
+{
+	for (int d = GATE_UP; d <= GATE_DOWN; d++)
+		if (f->transport && f->key.proto == IPV4_PROTO_TCP && gate_tcp(f)->script[d])
+			ended(b, b->g, f, (enum gate_direction)d);
+}

@@ -1,0 +1,439 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * Streamed rules on connections: what a coroutine sees and when, what it holds back and changes, how it sees the end, and what happens
+ * where it fails or holds too much.
+ */
+#include "unit.h"
+
+#include "gate_rules_util.h"
+
+enum { D_UP = GATE_UP, D_DOWN = GATE_DOWN };
+
+#define ON "haka.rule{on = haka.dissectors.tcp_connection.events.receive_data, options = {streamed = true}, eval = function(flow, iter, dir)\n"
+
+static int setup(void **state)
+{
+	(void)state;
+	open_gate((struct open_opts){0});
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	close_gate();
+	return 0;
+}
+
+static void again(struct open_opts how)
+{
+	close_gate();
+	open_gate(how);
+}
+
+static void begin(const char *text)
+{
+	rules(text);
+	gt_conn_open(&c, &t, 1000, 9000);
+}
+
+static void up(const char *text)
+{
+	gt_conn_say(&c, D_UP, span_str(text));
+}
+
+static void down(const char *text)
+{
+	gt_conn_say(&c, D_DOWN, span_str(text));
+}
+
+static void arrived(unsigned d, const char *text)
+{
+	assert_string_equal(gt_conn_text(&c, d), text);
+}
+
+static void said_is(const char *text)
+{
+	assert_string_equal(heard(), text);
+}
+
+static void test_pieces(void **state)
+{
+	(void)state;
+	begin(ON " print('begin', dir, flow.dstport, getmetatable(iter)) for s in iter:foreach_available() do print(dir, s:asstring()) end\n"
+	      " print('end', dir, iter.iseof, iter.meter, iter:wait(), iter:sub(3), #iter:sub(0)) end}");
+	up("one");
+	down("answer");
+	up("two");
+	said_is("begin\tup\t9000\tvbuffer_iterator_blocking\nup\tone\nbegin\tdown\t9000\tvbuffer_iterator_blocking\ndown\tanswer\nup\ttwo\n");
+	gt_conn_fin(&c, D_UP);
+	said_is("end\tup\ttrue\t6\tfalse\tnil\t0\n");
+	/* a connection of its own has coroutines of its own */
+	gt_conn_open(&c, &t, 1001, 9000);
+	up("three");
+	said_is("begin\tup\t9000\tvbuffer_iterator_blocking\nup\tthree\n");
+	assert_int_equal(gate_counters(t.g)->held, 0);
+}
+
+/* What is to be one piece is held until it is whole. */
+static void test_held(void **state)
+{
+	(void)state;
+	begin(ON " if dir == 'down' then return end while iter:wait() do local s = iter:sub(6) print(s:asstring(), iter.meter) end end}");
+	up("abcd");
+	arrived(D_UP, "");
+	said_is("");
+	up("efgh");
+	arrived(D_UP, "abcdef");
+	said_is("abcdef\t6\n");
+	down("not held");
+	arrived(D_DOWN, "not held");
+	/* the end ends the waiting, and takes all along */
+	gt_conn_fin(&c, D_UP);
+	arrived(D_UP, "abcdefgh");
+	said_is("gh\t8\n");
+	assert_true(c.fin[D_UP]);
+}
+
+static void test_waiting(void **state)
+{
+	(void)state;
+	begin(ON " if dir == 'down' then return end print(iter:check_available(3, true)) print(iter:check_available(3)) print(iter:advance(2))\n"
+	      " print(iter:advance('available'), iter:available()) print(iter:wait()) print(iter:advance(4)) print(iter:sub('all'):asstring())\n"
+	      " print(iter:advance('all'), iter:advance(1), iter.meter) end}");
+	up("ab");
+	said_is("false\t2\n");
+	arrived(D_UP, "");
+	up("cd");
+	said_is("true\t4\n2\n2\t0\n");
+	arrived(D_UP, "abcd");
+	up("e");
+	said_is("true\n");
+	/* what is only passed over is not held */
+	arrived(D_UP, "abcde");
+	up("fghi");
+	said_is("4\n");
+	/* all: to the end */
+	arrived(D_UP, "abcdefgh");
+	up("j");
+	arrived(D_UP, "abcdefgh");
+	gt_conn_fin(&c, D_UP);
+	said_is("ij\n0\t0\t10\n");
+	arrived(D_UP, "abcdefghij");
+}
+
+static void test_marks(void **state)
+{
+	(void)state;
+	begin(ON " if dir == 'down' then return end iter:advance(1) iter:mark() local from = iter:copy() iter:advance(5) print('have', iter.meter)\n"
+	      " from:sub(2):setstring('<held>') iter:advance(1) iter:unmark() iter:wait() print(pcall(function() from:available() end)) end}");
+	up("abc");
+	arrived(D_UP, "a");
+	up("de");
+	arrived(D_UP, "a");
+	up("f");
+	said_is("have\t6\n");
+	arrived(D_UP, "a");
+	up("g");
+	said_is("");
+	arrived(D_UP, "a<held>defg");
+	up("h");
+	assert_non_null(strstr(heard(), "available: invalid buffer iterator: what it points to is not there any more"));
+}
+
+/* Changes over the border of two segments, and both come again: cut otherwise, edited alike. */
+static void test_edits(void **state)
+{
+	uint32_t seq;
+
+	(void)state;
+	begin(ON " if dir == 'down' then return end local s = iter:sub(8) s:sub(2, 4):setstring('<elephant>') print(s:asstring())\n"
+	      " iter:insert(haka.vbuffer_from('!')) for p in iter:foreach_available() do if p[1] == 120 then p:erase() else p[1] = 46 end end end}");
+	seq = c.next[D_UP];
+	up("abcd");
+	arrived(D_UP, "");
+	up("efgh");
+	arrived(D_UP, "ab<elephant>gh!");
+	said_is("ab<elephant>gh\n");
+	gt_conn_segment(&c, D_UP, TCP_ACK, seq, span_str("abcdefgh"));
+	gt_conn_segment(&c, D_UP, TCP_ACK, seq + 3, span_str("def"));
+	arrived(D_UP, "ab<elephant>gh!");
+	up("xyz");
+	up("more");
+	arrived(D_UP, "ab<elephant>gh!.ore");
+	gt_conn_fin(&c, D_UP);
+	assert_true(c.fin[D_UP]);
+	/* the other side's numbers agree: it acknowledges what it got, and the sender hears of what it sent */
+	down("thanks");
+	arrived(D_DOWN, "thanks");
+	assert_int_equal(gate_counters(t.g)->held, 0);
+}
+
+/* A segment before the others is lost on the way to the gate: order is kept, each octet is seen once. */
+static void test_order(void **state)
+{
+	uint32_t seq;
+
+	(void)state;
+	begin(ON " if dir == 'down' then return end while true do local s = iter:sub(3) if not s then break end print(s:asstring()) end print('end') end}");
+	seq = c.next[D_UP];
+	gt_conn_segment(&c, D_UP, TCP_ACK, seq + 4, span_str("ef"));
+	gt_conn_segment(&c, D_UP, TCP_ACK, seq + 2, span_str("cd"));
+	said_is("");
+	gt_conn_segment(&c, D_UP, TCP_ACK, seq, span_str("ab"));
+	said_is("abc\ndef\n");
+	gt_conn_segment(&c, D_UP, TCP_ACK, seq, span_str("abcd"));
+	gt_conn_segment(&c, D_UP, TCP_ACK, seq + 5, span_str("fgh"));
+	arrived(D_UP, "abcdef");
+	gt_conn_segment(&c, D_UP, TCP_ACK | TCP_FIN, seq + 8, SPAN_NULL);
+	said_is("gh\nend\n");
+	arrived(D_UP, "abcdefgh");
+}
+
+/* However a connection ends, its coroutines see it: unless a rule dropped it. */
+static void test_ends(void **state)
+{
+	static const char rule[] = ON " print('begin', dir) print('got', iter:sub(9):asstring()) print('end', dir, iter:wait(), iter.iseof) end}\n"
+				   "haka.rule{on = haka.dissectors.tcp_connection.events.end_connection, eval = function() print('over') end}";
+
+	(void)state;
+	begin(rule);
+	up("ab");
+	down("cd");
+	gt_conn_segment(&c, D_UP, TCP_RST, c.next[D_UP], SPAN_NULL);
+	said_is("begin\tup\nbegin\tdown\n");
+	gate_tick(t.g, 100 * NS_PER_S);
+	said_is("got\tab\nend\tup\tfalse\ttrue\ngot\tcd\nend\tdown\tfalse\ttrue\nover\n");
+	/* at the end of a capture */
+	again((struct open_opts){0});
+	begin(rule);
+	up("ab");
+	gate_release_held(t.g);
+	said_is("begin\tup\ngot\tab\nend\tup\tfalse\ttrue\n");
+	assert_int_equal(gate_counters(t.g)->held, 0);
+	/* dropped by a rule while the coroutine waits: it hears nothing more */
+	again((struct open_opts){0});
+	begin(ON " flow.seen = true print(iter:sub(9)) end}\n"
+	      "haka.rule{on = haka.dissectors.tcp_connection.events.receive_data, eval = function(flow, sub) if sub[1] == 120 then flow:drop() end end}");
+	up("ab");
+	up("x");
+	up("yz");
+	said_is("");
+	assert_int_equal(gt_drops(&t, GATE_DROP_FLOW_DROPPED), 1);
+	gate_tick(t.g, 100000 * NS_PER_S);
+	said_is("");
+	assert_int_equal(gate_counters(t.g)->held, 0);
+}
+
+static void test_dropping(void **state)
+{
+	(void)state;
+	begin(ON " local s = iter:sub(4) if s:asstring() == 'evil' then flow:drop() end print('waits') iter:wait() print('never') end}");
+	up("ev");
+	arrived(D_UP, "");
+	up("il");
+	said_is("waits\n");
+	up("more");
+	said_is("");
+	arrived(D_UP, "");
+	assert_int_equal(gt_drops(&t, GATE_DROP_RULE), 1);
+	assert_int_equal(gt_drops(&t, GATE_DROP_FLOW_DROPPED), 1);
+	assert_int_equal(gate_counters(t.g)->held, 0);
+	again((struct open_opts){0});
+	begin(ON " iter:sub(4) haka.abort() end}");
+	up("ev");
+	up("il");
+	arrived(D_UP, "");
+	assert_int_equal(gt_drops(&t, GATE_DROP_RULE), 1);
+}
+
+/* A coroutine that fails: its packet and its connection are dropped, or go on unlooked at. */
+static void test_failing(void **state)
+{
+	static const char *const bad[] = {
+		" iter:wait() iter:sub(2) local x = nil + 1",
+		" while true do pcall(function() while true do end end) end",
+		" local t = {} while true do t[#t + 1] = ('x'):rep(1e6) end",
+		" iter:sub('some')",
+		" iter:advance(-1)",
+	};
+	static char text[1024];
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+		for (int open = 0; open < 2; open++) {
+			again((struct open_opts){.fail_open = open, .instructions = 200000});
+			(void)snprintf(text, sizeof(text), ON "%s end}", bad[i]);
+			begin(text);
+			up("a");
+			up("b");
+			if (open) {
+				arrived(D_UP, "ab");
+				assert_true(gate_counters(t.g)->failed_open > 0);
+				up("more");
+				arrived(D_UP, "abmore");
+			} else {
+				assert_int_equal(gt_drops(&t, GATE_DROP_RULE_FAILED), 1);
+				up("more");
+				assert_int_equal(c.n[D_UP] < 2, true);
+			}
+			assert_int_equal(gate_counters(t.g)->held, 0);
+		}
+	}
+}
+
+/* Each time it goes on a coroutine has the whole budget. */
+static void test_budget(void **state)
+{
+	(void)state;
+	again((struct open_opts){.instructions = 100000});
+	begin(ON " while iter:wait() do iter:advance(1) for i = 1, 15000 do end end print('done') end}");
+	for (int i = 0; i < 20; i++)
+		up("x");
+	gt_conn_fin(&c, D_UP);
+	said_is("done\n");
+	assert_int_equal(c.n[D_UP], 20);
+}
+
+static void fill(uint32_t n)
+{
+	static uint8_t piece[GT_MSS];
+
+	memset(piece, 'x', sizeof(piece));
+	while (n) {
+		uint32_t k = n < GT_MSS ? n : GT_MSS;
+
+		gt_conn_say(&c, D_UP, span_of(piece, k));
+		n -= k;
+	}
+}
+
+/* What may be held back has a bound, and who holds more is told so. */
+static void test_bound(void **state)
+{
+	(void)state;
+	begin(ON " if dir == 'up' then print(iter:sub('all')) end end}");
+	fill(63000);
+	assert_int_equal(c.n[D_UP], 0);
+	fill(1000);
+	assert_int_equal(gt_drops(&t, GATE_DROP_RULE_FAILED), 1);
+	assert_int_equal(gate_counters(t.g)->held, 0);
+	said_is("");
+	/* under fail-open all of it goes on, and what comes */
+	again((struct open_opts){.fail_open = true});
+	begin(ON " if dir == 'up' then print(pcall(function() iter:sub('all') end)) print(iter:wait(), iter.meter) end end}");
+	fill(63000);
+	assert_int_equal(c.n[D_UP], 0);
+	fill(1000);
+	assert_int_equal(c.n[D_UP], 64000);
+	assert_non_null(strstr(heard(), "more octets of a stream would be held back than there is room for"));
+	again((struct open_opts){.fail_open = true});
+	begin(ON " if dir == 'up' then iter:sub('all') end end}");
+	fill(64000);
+	assert_int_equal(c.n[D_UP], 64000);
+	assert_int_equal(gate_counters(t.g)->failed_open, 1);
+	/* a mark that nobody takes away */
+	again((struct open_opts){0});
+	begin(ON " if dir == 'up' then iter:mark() end end}");
+	fill(63000);
+	assert_int_equal(c.n[D_UP], 0);
+	fill(1000);
+	assert_int_equal(gt_drops(&t, GATE_DROP_RULE_FAILED), 1);
+	/* who only waits holds nothing */
+	again((struct open_opts){0});
+	begin(ON " local n = 0 for s in iter:foreach_available() do n = n + #s end print(n) end}");
+	fill(40000);
+	gt_conn_segment(&c, D_DOWN, TCP_ACK, c.next[D_DOWN], SPAN_NULL);
+	fill(30000);
+	gt_conn_fin(&c, D_UP);
+	said_is("70000\n");
+	assert_int_equal(c.n[D_UP], 70000);
+}
+
+/* Two streamed rules and one that is not: each sees everything, what the first changes the others see, and the last to let go lets go. */
+static void test_together(void **state)
+{
+	(void)state;
+	begin(ON " if dir == 'down' then return end while true do local s = iter:sub(4) if not s then break end s:setstring('(' .. s:asstring() .. ')') end end}\n"
+	      ON " if dir == 'down' then return end local s = iter:sub(10) print(s:asstring(), iter.meter) end}\n"
+	      "haka.rule{on = haka.dissectors.tcp_connection.events.receive_data, eval = function(flow, sub, dir)\n"
+	      " if dir == 'up' then print('new', sub:asstring()) end end}");
+	up("ab");
+	said_is("new\tab\n");
+	up("cde");
+	/* what was changed together with something new is new */
+	said_is("new\t(abcd)e\n");
+	arrived(D_UP, "");
+	up("fgh");
+	/* the first has changed what the second waited for */
+	said_is("(abcd)(efg\t10\nnew\t(efgh)\n");
+	arrived(D_UP, "(abcd)(efgh)");
+}
+
+/* The conditions of `when` decide where a coroutine begins, not where it goes on. */
+static void test_when(void **state)
+{
+	(void)state;
+	begin("haka.rule{on = haka.dissectors.tcp_connection.events.receive_data, options = {streamed = true}, when = {len = 57, direction = 'up'},\n"
+	      " eval = function(flow, iter) for s in iter:foreach_available() do print(s:asstring()) end print('end') end}");
+	up("no");
+	up("yes");
+	up("goes on");
+	down("yes");
+	gt_conn_fin(&c, D_UP);
+	said_is("yes\ngoes on\nend\n");
+	assert_int_equal(c.n[D_UP], 12);
+}
+
+/* The application's dissector sees what listeners let go. */
+static void test_before_http(void **state)
+{
+	(void)state;
+	rules(ON " if dir == 'up' then local s = iter:sub(40) s:sub(0, 3):setstring('HEAD') end end}\n"
+	      "haka.rule{on = haka.dissectors.http.events.request, eval = function(flow) print('request') end}");
+	gt_conn_open(&c, &t, 1000, 80);
+	up("GET / HTTP/1.1\r\nHost: a\r\n");
+	up("X: 1\r\n\r\n");
+	said_is("");
+	gt_conn_fin(&c, D_UP);
+	said_is("request\n");
+	arrived(D_UP, "HEAD / HTTP/1.1\r\nHost: a\r\nX: 1\r\n\r\n");
+}
+
+static void test_looking_on(void **state)
+{
+	(void)state;
+	again((struct open_opts){.pass_through = true});
+	begin(ON " if dir == 'up' then local s = iter:sub(4) print(s:asstring(), pcall(function() s:erase() end)) end end}");
+	up("ab");
+	arrived(D_UP, "ab");
+	up("cd");
+	arrived(D_UP, "abcd");
+	assert_non_null(strstr(heard(), "abcd\tfalse"));
+}
+
+/* What went on, or is over, cannot be looked at; and only coroutines wait. */
+static void test_too_late(void **state)
+{
+	(void)state;
+	begin(ON " if dir == 'down' then return end local a, p = iter:sub(2), iter:copy() iter:advance(1) iter:wait() iter:advance(1) iter:wait()\n"
+	      " print(pcall(function() a:asstring() end)) print(pcall(function() p:sub(1) end)) kept = iter end}\n"
+	      "haka.rule{on = haka.dissectors.udp.events.receive_packet, eval = function() print(pcall(function() kept:sub(9) end)) end}");
+	up("abc");
+	up("d");
+	up("e");
+	assert_non_null(strstr(said, "asstring: the octets are not there any more"));
+	assert_non_null(strstr(said, "sub: invalid buffer iterator: what it points to is not there any more"));
+}
+
+int main(void)
+{
+#define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+	const struct CMUnitTest tests[] = {
+		T(test_pieces),	  T(test_held),	    T(test_waiting), T(test_marks),	T(test_edits),
+		T(test_order),	  T(test_ends),	    T(test_dropping), T(test_failing),	T(test_budget),	      T(test_bound),
+		T(test_together), T(test_when),	    T(test_before_http), T(test_looking_on), T(test_too_late),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
