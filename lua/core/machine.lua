@@ -4,6 +4,7 @@
 -- then the machine jumps. Time-outs are timers of the host (src/script/timer.c), armed when a state is entered.
 local with_environment, _, _, arm, disarm = ...
 local type, pairs, ipairs, error, tostring, pcall = type, pairs, ipairs, error, tostring, pcall
+local select, unpack = select, unpack
 local setmetatable, getmetatable, rawget = setmetatable, getmetatable, rawget
 local format = string.format
 local warning = haka.log.warning
@@ -112,6 +113,19 @@ local function grammar_of(inst, rule)
 	return rule
 end
 
+-- The machine's own answer; the owner, a dissector, is told whether there is one.
+local function failed(inst, err, name, ...)
+	local args, n = {...}, select('#', ...)
+	local function handle()
+		return inst:trigger(name, unpack(args, 1, n))
+	end
+	local owner = inst.owner
+	if type(owner) == 'table' and owner.parse_failed then
+		return owner:parse_failed(err, handle)
+	end
+	handle()
+end
+
 local bidirectional = new_type('BidirectionalState', {
 	name = 'BidirectionalState',
 	events = {'up', 'down', 'parse_error', 'missing_grammar'},
@@ -121,11 +135,11 @@ local bidirectional = new_type('BidirectionalState', {
 		end
 		local rule = grammar_of(inst, state.rules[direction])
 		if not rule then
-			return inst:trigger('missing_grammar', direction, iter, ...)
+			return failed(inst, nil, 'missing_grammar', direction, iter, ...)
 		end
 		local result, err = rule:parse(iter, nil, inst.owner)
 		if err then
-			return inst:trigger('parse_error', err, direction, ...)
+			return failed(inst, err, 'parse_error', err, direction, ...)
 		end
 		return inst:trigger(direction, result, ...)
 	end,
@@ -345,11 +359,12 @@ local function nested(inst, f, ...)
 		error(format("state machine '%s': more than %d transitions inside of each other", inst.machine.name, MAX_NESTED), 0)
 	end
 	inst.depth = inst.depth + 1
-	local ok, err = pcall(f, inst, ...)
+	local ok, result = pcall(f, inst, ...)
 	inst.depth = inst.depth - 1
 	if not ok then
-		error(err, 0)
+		error(result, 0)
 	end
+	return result
 end
 
 local jump
@@ -365,9 +380,10 @@ local function run(inst, name, ...)
 			if a.jump and inst.state then
 				jump(inst, a.jump)
 			end
-			return
+			return true
 		end
 	end
+	return false
 end
 
 local function disarm_all(inst)
@@ -448,7 +464,7 @@ function Instance:trigger(name, ...)
 	if type(name) ~= 'string' or not has_event(self.state.type, name) then
 		error(format("trigger: state '%s' has no event '%s'", self.current, tostring(name)), 2)
 	end
-	nested(self, run, name, ...)
+	return nested(self, run, name, ...)
 end
 
 function Instance:update(...)

@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "gate/bind_class.h"
+#include "gate/bind_dissect.h"
 #include "gate/bind_impl.h"
 #include "gate/tcp_conn.h"
 #include "script/console.h"
@@ -277,6 +278,7 @@ static void release(struct gate_bind *b)
 	if (!b)
 		return;
 	if (b->script) {
+		bind_dissect_close(b);
 		bind_buffers_fini(b);
 		bind_streams_close(b);
 	}
@@ -307,6 +309,8 @@ int gate_bind_new(struct gate *g, const struct script_opts *so, struct gate_bind
 		r = bind_dhcp_open(b, b->script, g);
 	if (r == 0)
 		r = bind_policies_define(b, err);
+	if (r == 0)
+		r = bind_dissect_open(b, err);
 	if (r < 0) {
 		release(b);
 		return r;

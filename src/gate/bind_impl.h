@@ -82,6 +82,8 @@ struct bind_stream *bind_stream_begin(struct gate_bind *b, struct gate_view *v, 
 void bind_stream_shown(struct bind_stream *st);
 /* An iterator that waits, at the first octet of what is shown; or a sub of that. */
 void bind_push_stream(lua_State *L, struct bind_stream *st, const struct gate_view *part, bool blocking);
+/* How much of all that is pending may go on, as far as marks are concerned; while it is shown. */
+uint32_t bind_stream_go(struct bind_stream *st);
 /* A flow ends: its coroutines see it. */
 void bind_streams_end(struct gate_bind *b, struct flow *f);
 

@@ -22,6 +22,7 @@ struct gate_listeners {
 	} at[GATE_MAX_LISTENERS];
 };
 
+struct gate_plug;
 struct gate_view;
 
 /* For who follows streams (bind_stream.c); `stream` is what tcp_conn.script has for a direction. */
@@ -58,6 +59,7 @@ struct gate {
 	void *stream_ctx;
 	struct gate_view *view;			/* what is shown to listeners of receive_data */
 	void *apps[DISSECT_N];			/* of the dissectors of applications, their own */
+	struct gate_plug *plugs;		/* dissectors that were registered at run time (plug.h) */
 	uint32_t n_ports;			/* where else their servers are (app.h) */
 	struct {
 		uint16_t port;
@@ -99,6 +101,8 @@ void gate_alarm(struct gate *g, const int64_t *due_ns, gate_alarm_fn fn, void *c
 /* The same with the verdict of the walk: GATE_DROP, or what was to come. */
 static inline int gate_next_dissector(const struct gate *g, enum gate_dissector d)
 {
+	if (unlikely((int)d > DISSECT_N)) /* of plug.h: they are loaded when they are registered */
+		return (int)d;
 	return d != DISSECT_N && (g->loaded & UINT32_C(1) << d) ? (int)d : GATE_ACCEPT;
 }
 

@@ -9,6 +9,7 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "gate/app.h"
+#include "gate/plug.h"
 #include "wire/ipv4.h"
 
 #include <errno.h>
@@ -45,7 +46,8 @@ enum gate_dissector gate_dissector_find(const char *name)
 
 void gate_load(struct gate *g, enum gate_dissector d)
 {
-	if (g->loaded & UINT32_C(1) << d)
+	/* those of plug.h have loaded what they stand on */
+	if ((unsigned)d >= DISSECT_N || g->loaded & UINT32_C(1) << d)
 		return;
 	g->loaded |= UINT32_C(1) << d;
 	for (unsigned i = 0; i < DISSECT_N; i++)
@@ -127,8 +129,12 @@ static int walk_down(struct gate *g, struct gate_packet *p)
 	int d = DISSECT_RAW, next;
 
 	while (d >= 0 && p->depth < GATE_MAX_DEPTH) {
-		g->counters.seen[d]++;
 		p->stack[p->depth++] = (uint8_t)d;
+		if (unlikely(d > DISSECT_N)) {
+			d = gate_plug_receive(g, p, d);
+			continue;
+		}
+		g->counters.seen[d]++;
 		next = dissectors[d].receive(g, p);
 		/* what a flow speaks is decided once, when it begins (app.c) */
 		if (unlikely(g->on_next) && next >= GATE_ACCEPT && d != DISSECT_UDP_CONNECTION && d != DISSECT_TCP_CONNECTION)
@@ -159,6 +165,11 @@ static bool walk_up(struct gate *g, struct gate_packet *p)
 	for (unsigned i = p->depth; i > 0; i--) {
 		unsigned d = p->stack[i - 1];
 
+		if (unlikely(d > DISSECT_N)) {
+			if (!gate_plug_send(g, p, (int)d) || p->stopped)
+				return false;
+			continue;
+		}
 		if (send_events[d] && !gate_raise(g, (enum gate_event)(send_events[d] - 1), p, p->flow))
 			return false;
 		if (dissectors[d].send && (p->dirty || unready))
@@ -425,6 +436,8 @@ int gate_new(const struct gate_opts *o, struct gate **ret)
 	if (r == 0)
 		r = gate_apps_new(g, o->flows.max_flows);
 	if (r == 0)
+		r = gate_plugs_new(g);
+	if (r == 0)
 		r = defrag_new(&o->defrag, g->held, fragment_lost, g, &g->defrag);
 	if (r < 0) {
 		free(arena);
@@ -441,6 +454,7 @@ void gate_free(struct gate *g)
 		return;
 	flow_table_free(g->flows);
 	gate_apps_free(g);
+	gate_plugs_free(g);
 	gate_tcp_free(g);
 	defrag_free(g->defrag);
 	held_pool_free(g->held);

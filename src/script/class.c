@@ -381,6 +381,13 @@ void *script_test(lua_State *L, int idx, const struct script_class *cls)
 	return object_up(h, up);
 }
 
+const struct script_class *script_class_of(lua_State *L, int idx)
+{
+	const struct handle *h = to_handle(L, idx);
+
+	return h ? h->cls : NULL;
+}
+
 static bool is_below(const struct script_class *c, const struct script_class *cls)
 {
 	while (c && c != cls)

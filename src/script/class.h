@@ -74,6 +74,8 @@ int script_pairs_fields(lua_State *L);
 void *script_check(lua_State *L, int idx, const struct script_class *cls);
 /* The same, but NULL if it is something else. Raises if the object has been destroyed. */
 void *script_test(lua_State *L, int idx, const struct script_class *cls);
+/* The class of a handle; NULL if it is none. */
+const struct script_class *script_class_of(lua_State *L, int idx);
 /* An extensible object is gone: its handle and fields are let go of. */
 void script_forget(struct script *s, const struct script_class *cls, void *obj);
 

@@ -91,6 +91,34 @@ static int load_part(lua_State *L, const char *name)
 	return 1;
 }
 
+void script_run_part(lua_State *L, const char *name, int nargs, int nresults)
+{
+	const struct lua_source *source = lua_source_find(name);
+
+	script_check_stack(L, name);
+	if (!source || script_load(L, source->text, "=[usher]") != 0)
+		(void)lua_error(L);
+	lua_insert(L, -1 - nargs);
+	lua_call(L, nargs, nresults);
+}
+
+static const char key_lazy;
+
+static void push_lazy(lua_State *L)
+{
+	lua_pushlightuserdata(L, (void *)(uintptr_t)&key_lazy);
+	lua_rawget(L, LUA_REGISTRYINDEX);
+}
+
+void script_lazy(lua_State *L, const char *name, lua_CFunction fn)
+{
+	push_lazy(L);
+	lua_pushstring(L, name);
+	lua_pushcclosure(L, fn, 1);
+	lua_setfield(L, -2, name);
+	lua_pop(L, 1);
+}
+
 /* haka.<name>: what is there only when it is asked for. */
 static int haka_index(lua_State *L)
 {
@@ -109,11 +137,23 @@ static int haka_index(lua_State *L)
 		lua_rawset(L, 1);
 		return 1;
 	}
-	return 0;
+	push_lazy(L);
+	lua_pushvalue(L, 2);
+	lua_rawget(L, -2);
+	if (lua_isnil(L, -1))
+		return 0;
+	lua_call(L, 0, 1);
+	lua_pushvalue(L, 2);
+	lua_pushvalue(L, -2);
+	lua_rawset(L, 1);
+	return 1;
 }
 
 void script_open_languages(lua_State *L)
 {
+	lua_pushlightuserdata(L, (void *)(uintptr_t)&key_lazy);
+	lua_newtable(L);
+	lua_rawset(L, LUA_REGISTRYINDEX);
 	script_push_haka(L);
 	lua_createtable(L, 0, 2);
 	lua_pushcfunction(L, haka_index);

@@ -128,6 +128,14 @@ int script_module_text(struct script *s, const char *name, struct span text) mus
 /* A function haka.<name>, with ud as upvalue 1 (lightuserdata). */
 int script_haka_function(struct script *s, const char *name, lua_CFunction fn, void *ud) must_check;
 
+/*
+ * For hosts with Lua of their own, inside of protected calls. Pushes the table `haka`; makes haka.<name> something that fn gives
+ * when a script first asks for it (fn has the name as upvalue 1); runs lua/<name>.lua with nargs values of the stack.
+ */
+void script_push_haka(lua_State *L);
+void script_lazy(lua_State *L, const char *name, lua_CFunction fn);
+void script_run_part(lua_State *L, const char *name, int nargs, int nresults);
+
 struct script_stats {
 	uint64_t calls; /* outermost */
 	uint64_t faults[SCRIPT_N_FAULTS];

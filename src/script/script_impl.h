@@ -133,8 +133,6 @@ int script_open_color(lua_State *L);
  * it sees a new one, which must not fail for want of memory.
  */
 void script_push_pointer(struct script *s, const void *p);
-/* Pushes the table `haka`. */
-void script_push_haka(lua_State *L);
 /* Loads text as a function onto the stack: a lua_load status. */
 int script_load(lua_State *L, struct span text, const char *chunkname);
 /* The text of a file, to be freed, without byte order mark. NULL with *ret_why. */
