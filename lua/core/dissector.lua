@@ -9,6 +9,15 @@ local class = require('class')
 local new_policy, abort, alert, log_error = haka.policy.new, haka.abort, haka.alert, haka.log.error
 local sub = string.sub
 
+-- Calls the host; what it refuses is the script's mistake, not one here.
+local function blame(level, f, ...)
+	local ok, a, b = pcall(f, ...)
+	if not ok then
+		error(type(a) == 'string' and a:gsub('^%[usher%]:%d+: ', '') or a, level + 1)
+	end
+	return a, b
+end
+
 local classes = {}	-- by number
 local flows = {}	-- objects by the flow's id, with the coroutines of both directions
 local packets = {}	-- the objects of the packet at hand, by number
@@ -126,7 +135,7 @@ local function register_event(cls, name, streamed, continue)
 	if not dissector then
 		error('register_event: a class made by haka.dissector.new expected', 3)
 	end
-	cls.event_ids[name] = {id = host.define_event(dissector, name, streamed), streamed = streamed, continue = continue}
+	cls.event_ids[name] = {id = blame(3, host.define_event, dissector, name, streamed), streamed = streamed, continue = continue}
 end
 
 local function trigger(self, name, ...)
@@ -440,7 +449,7 @@ function dissector.new(t)
 	if t.type == FlowDissector then	-- to derive from: it is of no transport
 		return cls
 	end
-	local number, entry = host.register(t.name, kind)
+	local number, entry = blame(2, host.register, t.name, kind)
 	classes[number] = cls
 	entry.number = number
 	cls.next_policy = new_policy(t.name .. '.next_dissector')

@@ -376,13 +376,13 @@ end)
 return function(rule, iter, init, result)
 	local e = rule.entity
 	if type(iter) ~= 'userdata' or not iter.meter then
-		error(format('%s:create: iterator expected, got %s', rule.name, type(iter)), 3)
+		error(format('%s:create: iterator expected, got %s', rule.name, type(iter)), 2)
 	end
 	local target = e.kind == 'ref' and resolve(e) or e
 	local own = alone[target.kind] and not target.name and {init} or nil
 	local ok, text, begun = pcall(text_of, e, init, own)
 	if not ok then
-		error(format('%s:create: %s', rule.name, tostring(text)), 3)
+		error(format('%s:create: %s', rule.name, tostring(text)), 2)
 	end
 	local sub = iter:insert(text)
 	local reader = sub:pos('begin')
@@ -391,7 +391,7 @@ return function(rule, iter, init, result)
 	local left = #text - reader.meter - (begun and 1 or 0)
 	if err or left ~= 0 then
 		sub:erase()
-		error(format('%s:create: %s', rule.name, tostring(err or left .. ' octets were written that are not read')), 3)
+		error(format('%s:create: %s', rule.name, tostring(err or left .. ' octets were written that are not read')), 2)
 	end
 	complete(e, result, init)
 	return result

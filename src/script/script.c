@@ -68,7 +68,8 @@ static void place_of(lua_State *L, char *out, size_t n)
 	lua_Debug ar;
 
 	for (int level = 1; lua_getstack(L, level, &ar); level++) {
-		if (lua_getinfo(L, "Sl", &ar) && ar.currentline > 0) {
+		/* not in Lua of our own: the script has called it */
+		if (lua_getinfo(L, "Sl", &ar) && ar.currentline > 0 && strcmp(ar.short_src, "[usher]") != 0) {
 			(void)snprintf(out, n, "%s:%d", ar.short_src, ar.currentline);
 			return;
 		}
