@@ -31,6 +31,7 @@ int bind_script_new(struct gate *g, const struct script_opts *so, struct script 
 	int r;
 
 	o.timers = true;
+	o.clock = gate_clock(g); /* which they are armed by */
 	r = script_new(&o, ret);
 	if (r == 0)
 		gate_alarm(g, script_timer_due(*ret), on_alarm, *ret);
