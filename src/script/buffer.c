@@ -218,6 +218,18 @@ struct span script_iter_octets(lua_State *L, struct script_iter *it, const char 
 	return it->at < end && s.n ? span_of(s.p + (it->at - b->base), end - it->at) : SPAN_NULL;
 }
 
+struct span script_check_octets(lua_State *L, int idx, const char *what)
+{
+	struct script_sub *s;
+
+	if (lua_type(L, idx) == LUA_TSTRING)
+		return script_check_span(L, idx, what);
+	s = script_test(L, idx, &script_class_sub);
+	if (!s)
+		script_expected(L, idx, what, "string or sub");
+	return script_sub_octets(L, s, what);
+}
+
 bool script_iter_ended(lua_State *L, struct script_iter *it)
 {
 	return script_iter_octets(L, it, "iterator").n == 0 &&
@@ -254,6 +266,14 @@ void buffer_unmark(struct script_buffer *b, uint32_t id)
 			b->marks[i] = b->marks[--b->marks_n];
 			return;
 		}
+}
+
+uint64_t buffer_mark_at(const struct script_buffer *b, uint32_t id)
+{
+	for (uint32_t i = 0; i < b->marks_n; i++)
+		if (b->marks[i].id == id)
+			return b->marks[i].at;
+	return 0;
 }
 
 bool buffer_marked_by(lua_State *L, const struct script_buffer *b)

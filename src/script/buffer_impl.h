@@ -18,6 +18,8 @@ struct span buffer_octets(lua_State *L, struct script_buffer *b, const char *wha
 /* Octets are held back from a position on, for the coroutine that asks: the mark's number. */
 uint32_t buffer_mark(lua_State *L, struct script_buffer *b, uint64_t at);
 void buffer_unmark(struct script_buffer *b, uint32_t id);
+/* Where it is now; 0: there is none of that number. */
+uint64_t buffer_mark_at(const struct script_buffer *b, uint32_t id);
 /* Does the coroutine that asks hold anything back? */
 bool buffer_marked_by(lua_State *L, const struct script_buffer *b);
 /* Raises, at the place in the script that called, not in Lua of our own. */
