@@ -50,7 +50,7 @@ struct script_buffer {
 	uint64_t seq; /* changes ever made */
 };
 
-enum { SCRIPT_BUFFER_LOG = 4096, SCRIPT_BUFFER_MARKS = 256 };
+enum { SCRIPT_BUFFER_LOG = 4096, SCRIPT_BUFFER_MARKS = 1024 };
 
 /* A buffer of a host's; generation as above. */
 void script_buffer_init(struct script_buffer *b, struct script *s,
@@ -80,6 +80,7 @@ struct script_iter {
 	uint64_t seq;
 	uint64_t meter;      /* octets it advanced */
 	uint64_t hold_meter; /* where what is held for regexp:match begins */
+	bool behind;         /* what others insert where it is comes before it */
 	uint32_t mark, hold; /* numbers of marks; 0: none */
 	bool gone;
 };
