@@ -45,6 +45,7 @@ struct gate {
 	uint32_t loaded;		/* a bit a dissector */
 	bool pass_through, fail_open, ignore_checksums;
 	int64_t now_ns;			/* of the packet at hand */
+	int64_t ticked_ns;		/* when it was last looked for what is over */
 	struct clock_src clock;		/* which tells it */
 	struct flow_table *flows;
 	struct held_pool *held;

@@ -256,6 +256,9 @@ static void one(struct gate *g, const struct frame *f)
 	struct gate_packet *p = &g->pkt;
 	int how;
 
+	/* in a capture hours may lie between two packets of one batch */
+	if (f->ts_ns - g->ticked_ns >= NS_PER_S)
+		gate_tick(g, f->ts_ns);
 	begin(g, p, f);
 	how = walk_down(g, p);
 	if (how == GATE_ACCEPT && !walk_up(g, p))
@@ -279,6 +282,7 @@ void gate_tick(struct gate *g, int64_t now_ns)
 {
 	if (now_ns > g->now_ns)
 		g->now_ns = now_ns;
+	g->ticked_ns = g->now_ns;
 	defrag_expire(g->defrag, g->now_ns);
 	(void)flow_expire(g->flows, g->now_ns, EXPIRE_A_TURN);
 }
