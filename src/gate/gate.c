@@ -394,6 +394,7 @@ int gate_new(const struct gate_opts *o, struct gate **ret)
 		g->fail_open = o->fail_open;
 		g->ignore_checksums = o->ignore_checksums;
 		g->midstream = o->midstream;
+		g->drop_overlaps = o->drop_overlaps;
 		g->scratch = malloc(FRAME_MAX_LEN);
 		g->piece = malloc(FRAME_MAX_LEN);
 		g->octets = malloc(TCP_GROWN_MAX);
