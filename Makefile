@@ -5,7 +5,7 @@
 BUILD = build
 TIME ?= 60
 
-.PHONY: all deps build run check fuzz prove bench bench-client clean
+.PHONY: all deps build run check fuzz prove bench bench-client bench-gate clean
 
 all: build
 
@@ -49,6 +49,12 @@ bench-client:
 	tools/deps.sh build lab bench
 	$(MAKE) build
 	bench/client/run.py $(if $(QUICK),--quick) $(if $(ONLY),--only $(ONLY))
+
+# usher-gate on captures of a million packets, beside other programs, six minutes. QUICK, ONLY as above. Writes doc/performance.md.
+bench-gate:
+	tools/deps.sh build bench
+	$(MAKE) build
+	bench/gate/run.py $(if $(QUICK),--quick) $(if $(ONLY),--only $(ONLY))
 
 clean:
 	rm -rf $(BUILD) $(BUILD)-asan $(BUILD)-tsan $(BUILD)-fuzz

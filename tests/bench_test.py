@@ -13,6 +13,7 @@ sys.path[:0] = [ROOT, os.path.join(ROOT, "tests", "system")]
 sys.dont_write_bytecode = True
 
 from bench.client import clients, rows as client_rows, run as client_run  # noqa: E402
+from bench.gate import rows as gate_rows  # noqa: E402
 from bench.lib import configs, numbers, rows  # noqa: E402
 from bench.micro import run as micro  # noqa: E402
 
@@ -199,6 +200,29 @@ class ClientDocument(unittest.TestCase):
                     if a.startswith(d) and os.path.basename(a) in ("hook", "conf"):
                         self.assertTrue(os.path.exists(a), a)
         self.assertEqual(len({c.name for c in clients.ALL}), len(clients.ALL))
+
+
+class GateDocument(unittest.TestCase):
+    FACTS = {"date": "2026-01-02", "cpu": "cpu", "cores": 2, "kernel": "6.1"}
+
+    def result(self, rate, flat):
+        names = ("no rule: every frame is accepted", "a rule on every packet", "a rule on every HTTP request",
+                 "a rule on every DNS query")
+        table = {"columns": ["a"], "lines": [["b"]]}
+        return {"engine": {**table, "values": dict.fromkeys(names, rate)}, "flows": {**table, "values": {"1": 100, "1000000": flat}}}
+
+    def test_goals(self):
+        self.assertEqual([met for _t, _v, met in gate_rows.goals(self.result(6e6, 150))], [True] * 5)
+        self.assertEqual([met for _t, _v, met in gate_rows.goals(self.result(9e5, 300))], [False] * 5)
+        self.assertEqual([met for _t, _v, met in gate_rows.goals({})], [None] * 5)
+
+    def test_every_table_is_in_the_document(self):
+        text = gate_rows.document({"facts": self.FACTS, "quick": False, "versions": [None, "tshark 4"],
+                                   "results": self.result(6e6, 150)})
+        for name in ("engine", "flows"):
+            self.assertIn("`ONLY=%s`" % name, text)
+        self.assertIn("tshark 4", text)
+        self.assertNotIn("**no**", text)
 
 
 class Configs(unittest.TestCase):

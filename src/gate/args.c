@@ -11,7 +11,7 @@
 #include <stddef.h>
 #include <stdlib.h>
 
-enum kind { KIND_HEADING, KIND_FLAG, KIND_TEXT, KIND_PORT, KIND_INT, KIND_LOAD, KIND_FORMAT, KIND_VERSION, KIND_HELP };
+enum kind { KIND_HEADING, KIND_FLAG, KIND_TEXT, KIND_PORT, KIND_INT, KIND_LOAD, KIND_FORMAT, KIND_OVERLAP, KIND_VERSION, KIND_HELP };
 
 static const struct arg {
 	char letter;
@@ -123,6 +123,14 @@ static int take_format(const struct parse *p, const char *s)
 	return bad(p, "pretty, oneline or json", s);
 }
 
+static int take_overlap(const struct parse *p, const char *s)
+{
+	if (strcmp(s, "first") != 0 && strcmp(s, "drop") != 0)
+		return bad(p, "first or drop", s);
+	p->o->drop_overlaps = s[0] == 'd';
+	return 0;
+}
+
 static int take(const struct parse *p, const char *value)
 {
 	switch (p->arg->kind) {
@@ -138,6 +146,8 @@ static int take(const struct parse *p, const char *value)
 		return take_int(p, value);
 	case KIND_LOAD:
 		return take_load(p, value);
+	case KIND_OVERLAP:
+		return take_overlap(p, value);
 	case KIND_FORMAT:
 		return take_format(p, value);
 	case KIND_VERSION:

@@ -160,6 +160,8 @@ static unsigned show(const struct hearing *h, struct bind_occasion *o, struct sc
 
 	if (!o->g->view)
 		return 0;
+	/* an end without data is for those who wait for it */
+	r->resume = o->g->view->n == 0;
 	bind_shown_begin(h->bind, o->g->view);
 	if (!events[h->event].streamed || !script_event_streamed(h->bind->script, h->id))
 		return 0;

@@ -48,13 +48,15 @@ struct gate {
 	uint32_t loaded;		/* a bit a dissector */
 	bool pass_through, fail_open, ignore_checksums;
 	int64_t now_ns;			/* of the packet at hand */
+	int64_t ticked_ns;		/* when it was last looked for what is over */
 	struct clock_src clock;		/* which tells it */
 	struct flow_table *flows;
 	struct held_pool *held;
 	struct defrag *defrag;
 	struct tcp_conn *conns, *conn_free;	/* [max_flows] */
 	uint32_t n_conns, conn_fresh;		/* conn_fresh: from here on none was ever used */
-	struct tcp_pool *tcp_pool;
+	struct tcp_pool *tcp_pool, *history_pool;
+	bool drop_overlaps;		/* data that comes again differently is dropped, not made right */
 	const struct gate_stream_ops *stream_ops;
 	void *stream_ctx;
 	struct gate_view *view;			/* what is shown to listeners of receive_data */

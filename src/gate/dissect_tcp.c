@@ -26,16 +26,20 @@ struct tcp_conn *gate_tcp(const struct flow *f)
 
 int gate_tcp_new(struct gate *g, uint32_t max_flows, uint32_t max_streams)
 {
+	int r;
+
 	g->n_conns = max_flows;
 	g->conns = pages_new(max_flows, sizeof(*g->conns));
 	if (!g->conns)
 		return -ENOMEM;
-	return tcp_pool_new(max_streams, g->held, &g->tcp_pool);
+	r = tcp_pool_new(max_streams, g->held, &g->tcp_pool);
+	return r < 0 ? r : tcp_pool_new(max_streams, g->held, &g->history_pool);
 }
 
 void gate_tcp_free(struct gate *g)
 {
 	tcp_pool_free(g->tcp_pool);
+	tcp_pool_free(g->history_pool);
 	pages_free(g->conns, g->n_conns, sizeof(*g->conns));
 }
 
@@ -71,6 +75,8 @@ void gate_tcp_end(struct gate *g, struct flow *f)
 	f->transport = NULL;
 	tcp_stream_end(&c->stream[GATE_UP], g->tcp_pool, lost, g);
 	tcp_stream_end(&c->stream[GATE_DOWN], g->tcp_pool, lost, g);
+	tcp_history_end(&c->history[GATE_UP], g->history_pool);
+	tcp_history_end(&c->history[GATE_DOWN], g->history_pool);
 	c->next = g->conn_free;
 	g->conn_free = c;
 }
@@ -279,6 +285,8 @@ static void resume(struct gate *g, const struct gate_packet *p, struct tcp_conn 
 	/* its verdict is that of the copy */
 	g->counters.held -= h->owed;
 	h->owed = false;
+	tcp_history_note(&c->history[d], g->history_pool, h->from + skip,
+			 span_of(h->data + h->app + skip, len - skip));
 	tcp_track_next(&c->track, d, h->to);
 	advance(g, p->flow, d, fin);
 }
@@ -307,22 +315,23 @@ static int in_order(struct gate *g, struct gate_packet *p, struct tcp_conn *c, u
 {
 	enum gate_direction d = (enum gate_direction)p->direction;
 	struct tcp_stream *s = &c->stream[d];
+	uint32_t from = g->tcp.seq + !!(g->tcp.flags & TCP_SYN) + skip, go;
 	struct gate_view v = {
 		.flow = p->flow,
 		.direction = d,
 		.octets = p->p.data + p->p.app + skip,
 		.n = p->p.app_len - skip,
-		.out = tcp_edits_out(&s->edits, g->tcp.seq + !!(g->tcp.flags & TCP_SYN) + skip, false),
+		.out = tcp_edits_out(&s->edits, from, false),
 		.end = g->tcp.flags & TCP_FIN,
 	};
 	struct emission e = {g, c, d};
-	uint32_t go;
 
 	/* its sender takes it for lost, and sends less at a time */
 	if (tcp_edits_crowded(&s->edits)) {
 		p->drop = GATE_DROP_TCP_CROWDED;
 		return GATE_DROP;
 	}
+	tcp_history_note(&c->history[d], g->history_pool, from, span_of(v.octets, v.n));
 	if (s->segments) {
 		if (gate_tcp_keep(g, p, c, skip) < 0)
 			return gate_undecided(g, p, GATE_DROP_TCP_LIMIT);
@@ -397,14 +406,35 @@ static int send_ahead(struct gate *g, const struct gate_packet *p, struct tcp_co
 	return (int)done;
 }
 
+/* The first n octets of the segment have been seen before: what came first counts. GATE_ACCEPT: they are as they were. */
+static int correct(struct gate *g, struct gate_packet *p, const struct tcp_conn *c, uint32_t n)
+{
+	const struct tcp_history *h = &c->history[p->direction];
+	uint32_t from = g->tcp.seq + !!(g->tcp.flags & TCP_SYN);
+
+	if (n == 0)
+		return GATE_ACCEPT;
+	g->counters.unverified += tcp_history_unknown(h, from, n, c->track.half[p->direction].acked) > 0;
+	memcpy(g->octets, p->p.data + p->p.app, n);
+	if (!tcp_history_correct(h, from, g->octets, n))
+		return GATE_ACCEPT;
+	if (g->drop_overlaps)
+		return gate_undecided(g, p, GATE_DROP_TCP_OVERLAP);
+	g->counters.overlaps++;
+	return g->pass_through || verdict_write(g, p, p->p.app, g->octets, n) == 0 ? GATE_ACCEPT
+										   : gate_undecided(g, p, GATE_DROP_TCP_LIMIT);
+}
+
 /* The same octets once more: they go on as they went the first time. */
 static int again(struct gate *g, struct gate_packet *p, struct tcp_conn *c, uint32_t n)
 {
 	const struct tcp_stream *s = &c->stream[p->direction];
 	struct wr w = wr_init(g->octets, TCP_GROWN_MAX);
 	uint32_t out;
-	int done;
+	int done = correct(g, p, c, n);
 
+	if (done != GATE_ACCEPT)
+		return done;
 	if (n == 0 || g->pass_through || (tcp_edits_none(&s->edits) && !s->segments)) {
 		translate(g, p, c);
 		return GATE_ACCEPT;
@@ -430,7 +460,11 @@ static int overlap(struct gate *g, struct gate_packet *p, struct tcp_conn *c, ui
 	uint32_t old = before - g->tcp.seq;
 	struct wr w = wr_init(g->octets, TCP_GROWN_MAX);
 	uint32_t out;
+	int r;
 
+	r = correct(g, p, c, old < p->p.app_len ? old : p->p.app_len);
+	if (r != GATE_ACCEPT)
+		return r;
 	/* only FIN is new, or nothing is changed anyway */
 	if (old >= p->p.app_len || g->pass_through)
 		return in_order(g, p, c, old < p->p.app_len ? old : p->p.app_len);
@@ -451,6 +485,7 @@ static int inspect(struct gate *g, struct gate_packet *p, struct tcp_conn *c, en
 	int r;
 
 	tcp_track_take(&c->track, (enum gate_direction)p->direction, &g->tcp, len, kind != TCP_SEG_AHEAD);
+	tcp_history_acked(&c->history[!p->direction], g->history_pool, c->track.half[!p->direction].acked);
 	if (kind == TCP_SEG_AGAIN)
 		return again(g, p, c, len);
 	if (kind == TCP_SEG_AHEAD)
@@ -462,10 +497,13 @@ static int inspect(struct gate *g, struct gate_packet *p, struct tcp_conn *c, en
 	else
 		return (translate(g, p, c), GATE_ACCEPT);
 	/* there was no room for it: when it comes again it is looked at as if for the first time */
-	if (r == GATE_DROP && p->flow->transport)
+	if (r == GATE_DROP && p->flow->transport) {
 		c->track = before;
-	else if (p->flow->transport && !p->flow->dropped)
+		tcp_history_cut(&c->history[p->direction], g->history_pool, before.half[p->direction].next);
+	}
+	else if (p->flow->transport && !p->flow->dropped) {
 		follow(g, p, c);
+	}
 	return p->flow->dropped && r != GATE_DROP ? finish(g, p, r == GATE_HOLD) : r;
 }
 

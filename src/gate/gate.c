@@ -267,6 +267,9 @@ static void one(struct gate *g, const struct frame *f)
 	struct gate_packet *p = &g->pkt;
 	int how;
 
+	/* in a capture hours may lie between two packets of one batch */
+	if (f->ts_ns - g->ticked_ns >= NS_PER_S)
+		gate_tick(g, f->ts_ns);
 	begin(g, p, f);
 	how = walk_down(g, p);
 	if (how == GATE_ACCEPT && !walk_up(g, p))
@@ -299,6 +302,7 @@ void gate_tick(struct gate *g, int64_t now_ns)
 	fire_alarm(g, now_ns);
 	if (now_ns > g->now_ns)
 		g->now_ns = now_ns;
+	g->ticked_ns = g->now_ns;
 	defrag_expire(g->defrag, g->now_ns);
 	(void)flow_expire(g->flows, g->now_ns, EXPIRE_A_TURN);
 }
@@ -420,6 +424,7 @@ int gate_new(const struct gate_opts *o, struct gate **ret)
 		g->fail_open = o->fail_open;
 		g->ignore_checksums = o->ignore_checksums;
 		g->midstream = o->midstream;
+		g->drop_overlaps = o->drop_overlaps;
 		g->scratch = malloc(FRAME_MAX_LEN);
 		g->piece = malloc(FRAME_MAX_LEN);
 		g->octets = malloc(TCP_GROWN_MAX);

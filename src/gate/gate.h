@@ -28,7 +28,8 @@ struct gate_opts {
 	bool fail_open;			/* what cannot be decided goes on */
 	bool ignore_checksums;		/* of UDP and TCP */
 	bool midstream;			/* TCP connections whose beginning was not seen are taken up */
-	uint32_t max_streams;		/* TCP streams with data that waits, or was changed */
+	bool drop_overlaps;		/* TCP data that comes again differently is dropped; else what came first counts */
+	uint32_t max_streams;		/* TCP streams with data that waits, or was changed; as many with data on its way */
 	struct flow_limits flows;
 	uint32_t max_held;		/* frames that wait for others */
 	struct defrag_limits defrag;
@@ -66,6 +67,8 @@ struct gate_counters {
 	uint64_t seen[DISSECT_N];		/* reached the dissector */
 	uint64_t accepted, dropped, modified;
 	uint64_t held;				/* now */
+	uint64_t overlaps;			/* TCP segments that came again differently, and were made right */
+	uint64_t unverified;			/* that came again, and what came first is not known any more */
 	uint64_t failed_open;			/* could not be decided and went on */
 	uint64_t drops[GATE_DROP_N];
 };

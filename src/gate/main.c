@@ -34,6 +34,7 @@ static void options_of(const struct gate_args *a, struct log *log, struct gate_o
 	o->fail_open = a->fail_open;
 	o->ignore_checksums = a->ignore_checksums;
 	o->midstream = a->midstream;
+	o->drop_overlaps = a->drop_overlaps;
 	o->flows.max_flows = (uint32_t)a->max_flows;
 	o->max_held = (uint32_t)a->max_held;
 	rng_seed_system(&rng);

@@ -29,6 +29,8 @@ void gate_sums_gate(struct gate_sums *s, struct gate *g)
 	s->gate.modified += c->modified;
 	s->gate.held += c->held;
 	s->gate.failed_open += c->failed_open;
+	s->gate.overlaps += c->overlaps;
+	s->gate.unverified += c->unverified;
 	for (unsigned i = 0; i < DISSECT_N; i++)
 		s->gate.seen[i] += c->seen[i];
 	for (unsigned i = 0; i < GATE_DROP_N; i++)
@@ -78,12 +80,13 @@ static void print_json(const struct gate_sums *s, double seconds, FILE *to)
 {
 	(void)fprintf(to,
 		      "{\"packets\": %llu, \"octets\": %llu, \"accepted\": %llu, \"dropped\": %llu, \"modified\": %llu, "
-		      "\"injected\": %llu, \"failed-open\": %llu, \"source-drops\": %llu, \"send-errors\": %llu, "
+		      "\"injected\": %llu, \"failed-open\": %llu, \"tcp-overlaps\": %llu, \"tcp-unverified\": %llu, \"source-drops\": %llu, \"send-errors\": %llu, "
 		      "\"flows\": %llu, \"flows-evicted\": %llu, \"cpu-seconds\": %.6f",
 		      (unsigned long long)s->gate.packets, (unsigned long long)s->frames.octets,
 		      (unsigned long long)s->gate.accepted, (unsigned long long)s->gate.dropped,
 		      (unsigned long long)s->gate.modified, (unsigned long long)s->frames.injected,
-		      (unsigned long long)s->gate.failed_open, (unsigned long long)s->frames.source_drops,
+		      (unsigned long long)s->gate.failed_open, (unsigned long long)s->gate.overlaps,
+		      (unsigned long long)s->gate.unverified, (unsigned long long)s->frames.source_drops,
 		      (unsigned long long)s->frames.send_errors, (unsigned long long)s->flows.added,
 		      (unsigned long long)s->flows.evicted, seconds);
 	(void)fputs(", \"dissectors\": {", to);
@@ -123,6 +126,10 @@ void gate_sums_print(const struct gate_sums *s, double seconds, bool json, FILE 
 				      gate_drop_info((enum gate_drop)i)->sentence);
 	if (s->gate.failed_open)
 		(void)fprintf(to, "  %10llu of these went on (--fail-open)\n", (unsigned long long)s->gate.failed_open);
+	if (s->gate.overlaps)
+		(void)fprintf(to, "  %10llu TCP segments came again differently; what came first counted\n", (unsigned long long)s->gate.overlaps);
+	if (s->gate.unverified)
+		(void)fprintf(to, "  %10llu TCP segments came again, and what came first was not known any more\n", (unsigned long long)s->gate.unverified);
 	if (s->frames.source_drops)
 		(void)fprintf(to, "  %10llu lost before they were seen\n", (unsigned long long)s->frames.source_drops);
 }

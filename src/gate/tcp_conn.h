@@ -5,6 +5,7 @@
 #pragma once
 
 #include "gate/dissect.h"
+#include "gate/tcp_history.h"
 #include "gate/tcp_stream.h"
 #include "gate/tcp_track.h"
 
@@ -12,6 +13,7 @@ struct tcp_conn {
 	struct tcp_conn *next;		/* free ones */
 	struct tcp_track track;
 	struct tcp_stream stream[2];	/* by enum gate_direction */
+	struct tcp_history history[2];	/* of streams that somebody looks at */
 	uint32_t shown[2];		/* octets of what is pending that listeners of receive_data have seen */
 	void *script[2];		/* of who follows them (dissect.h); NULL: nobody */
 	struct gate_view *showing[2];	/* all that is pending, while it is shown */

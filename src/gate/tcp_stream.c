@@ -54,7 +54,7 @@ uint32_t tcp_pool_used(const struct tcp_pool *p)
 	return p->used;
 }
 
-static uint8_t *buffer_take(struct tcp_pool *p)
+uint8_t *tcp_pool_take(struct tcp_pool *p)
 {
 	struct buffer *b = p->free;
 
@@ -67,7 +67,7 @@ static uint8_t *buffer_take(struct tcp_pool *p)
 	return (uint8_t *)b;
 }
 
-static void buffer_give(struct tcp_pool *p, uint8_t **at)
+void tcp_pool_give(struct tcp_pool *p, uint8_t **at)
 {
 	struct buffer *b = (struct buffer *)(void *)*at;
 
@@ -87,7 +87,7 @@ int tcp_stream_append(struct tcp_stream *s, struct tcp_pool *p, const struct fra
 	struct held *h;
 
 	if (!s->pending)
-		s->pending = buffer_take(p);
+		s->pending = tcp_pool_take(p);
 	if (!s->pending || s->n > TCP_PENDING_MAX || s->n + data.n > TCP_GROWN_MAX)
 		return -USHER_E_LIMIT;
 	h = held_take(p->held, f);
@@ -142,7 +142,7 @@ struct held *tcp_stream_follow(struct tcp_stream *s, uint32_t next, struct held 
 
 static bool store_take(struct tcp_stream *s, struct tcp_pool *p)
 {
-	s->edits.store = (struct tcp_edit_store *)(void *)buffer_take(p);
+	s->edits.store = (struct tcp_edit_store *)(void *)tcp_pool_take(p);
 	if (s->edits.store)
 		s->edits.store->used = 0;
 	return s->edits.store != NULL;
@@ -152,7 +152,7 @@ static void store_give(struct tcp_stream *s, struct tcp_pool *p)
 {
 	uint8_t *at = (uint8_t *)s->edits.store;
 
-	buffer_give(p, &at);
+	tcp_pool_give(p, &at);
 	s->edits.store = NULL;
 }
 
@@ -205,12 +205,12 @@ int tcp_stream_edit(struct tcp_stream *s, struct tcp_pool *p, uint32_t off, uint
 	if (!s->edits.store && !store_take(s, p))
 		return -USHER_E_LIMIT;
 	if (!n)
-		text = buffer_take(p);
+		text = tcp_pool_take(p);
 	if (!n && !text)
 		r = -USHER_E_LIMIT;
 	else if (widen(s, &off, &n, text, &with))
 		r = put(s, off, n, with);
-	buffer_give(p, &text);
+	tcp_pool_give(p, &text);
 	if (!s->edits.n)
 		store_give(s, p);
 	return r;
@@ -233,13 +233,24 @@ static void emit_segment(struct tcp_stream *s, struct held *h, uint32_t from, ui
 	} while (tcp_before(from, to));
 }
 
+/* Where a pending segment ends, in what is pending. */
+static uint32_t end_of(const struct tcp_stream *s, const struct held *h)
+{
+	uint32_t out = tcp_edits_out(&s->edits, h->to, true);
+
+	if (!h->next)
+		return s->n;
+	/* within a change of which all was sent, acknowledged and forgotten: nothing of it is left */
+	return tcp_before(out, s->out) ? 0 : out - s->out;
+}
+
 void tcp_stream_release(struct tcp_stream *s, struct tcp_pool *p, uint32_t n, uint32_t max, tcp_emit_fn emit, void *ctx)
 {
 	uint32_t at = 0;
 
 	while (s->segments && (at < n || n == s->n)) {
 		struct held *h = s->segments;
-		uint32_t to = h->next ? tcp_edits_out(&s->edits, h->to, true) - s->out : s->n;
+		uint32_t to = end_of(s, h);
 		bool whole = to <= n;
 
 		to = whole ? to : n;
@@ -254,7 +265,7 @@ void tcp_stream_release(struct tcp_stream *s, struct tcp_pool *p, uint32_t n, ui
 	s->n -= n;
 	s->out += n;
 	if (!s->segments)
-		buffer_give(p, &s->pending);
+		tcp_pool_give(p, &s->pending);
 }
 
 bool tcp_stream_again(const struct tcp_stream *s, uint32_t from, struct span octets, struct wr *w, uint32_t *ret_out)
@@ -293,6 +304,6 @@ void tcp_stream_end(struct tcp_stream *s, struct tcp_pool *p, void (*lost)(void 
 	lose_all(p, &s->ahead, lost, ctx);
 	s->n_ahead = 0;
 	s->n = 0;
-	buffer_give(p, &s->pending);
+	tcp_pool_give(p, &s->pending);
 	store_give(s, p);
 }

@@ -20,6 +20,9 @@ enum { TCP_PENDING_MAX = 64 * 1024, TCP_GROWN_MAX = 128 * 1024 };
 int tcp_pool_new(uint32_t n, struct held_pool *held, struct tcp_pool **ret) must_check;
 void tcp_pool_free(struct tcp_pool *p);
 uint32_t tcp_pool_used(const struct tcp_pool *p);
+/* A buffer of TCP_GROWN_MAX octets; NULL: none is left. Given back, *at becomes NULL; of NULL nothing. */
+uint8_t *tcp_pool_take(struct tcp_pool *p);
+void tcp_pool_give(struct tcp_pool *p, uint8_t **at);
 
 struct tcp_stream {
 	uint32_t out;		/* number of the first pending octet, as the receiver counts */

@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -91,6 +92,9 @@ static void write_alert(void *ctx, const struct script_alert *a)
 	(void)pthread_mutex_lock(&f->lock);
 	buf_reset(&f->text);
 	alert_text(a, f->format, &f->text);
+	/* behind what rules have printed so far */
+	if (!f->path)
+		(void)fflush(stdout);
 	while (!f->text.failed && done < f->text.len) {
 		n = write(f->fd, f->text.p + done, f->text.len - done);
 		if (n < 0 && errno == EINTR)

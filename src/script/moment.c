@@ -45,7 +45,8 @@ static int64_t from_seconds(lua_State *L, double seconds, const char *what)
 {
 	if (!(fabs(seconds) < 9e9)) /* nanoseconds must fit; not a number does not */
 		luaL_error(L, "%s: %f seconds is out of range", what, seconds);
-	return (int64_t)llround(seconds * 1e9);
+	/* whole seconds apart: together they have more digits than a double */
+	return (int64_t)floor(seconds) * NS_PER_S + (int64_t)llround((seconds - floor(seconds)) * 1e9);
 }
 
 int64_t script_check_time(lua_State *L, int idx, const char *what)

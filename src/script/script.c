@@ -360,6 +360,7 @@ static int open_buffers(lua_State *L)
 {
 	buffer_open_memory(L);
 	buffer_open_iters(L);
+	buffer_open_stream(L);
 	return 0;
 }
 
@@ -423,6 +424,7 @@ int script_new(const struct script_opts *opts, struct script **ret)
 	if (lua_cpcall(s->L, open_all, NULL) != 0)
 		goto no_memory;
 	if (script_class_register(s, &script_class_vbuffer) < 0 || script_class_register(s, &script_class_blocking) < 0 ||
+	    buffer_register_stream(s) < 0 ||
 	    script_protect(s, open_buffers, NULL, &err) < 0)
 		goto no_memory;
 	if (script_module(s, "protocol/ipv4", script_open_ipv4) < 0 ||

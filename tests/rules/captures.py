@@ -168,6 +168,31 @@ def retransmission(net):
 
 
 @capture
+def pieces(net, *cuts):
+    """A connection whose client says "GET /secret/plans HTTP/1.0", cut at the given places, the second half of the first piece once
+    more; an answer in two pieces; an end."""
+    text, at = b"GET /secret/plans HTTP/1.0\r\n\r\n", [0, *map(int, cuts)]
+    c = Tcp(net, dport=7).open()
+    for i, start in enumerate(at):
+        c.up(text[start:at[i + 1] if i + 1 < len(at) else None])
+        if i == 1:
+            c.up(text[at[1] // 2:at[1]], seq=1001 + at[1] // 2, count=False)
+    c.down(b"no such ")
+    c.down(b"thing\n")
+    c.close()
+
+
+@capture
+def idle(net):
+    """A connection that says a line, is silent for three hours, and says another."""
+    c = Tcp(net, dport=7).open()
+    c.up(b"first line\n")
+    c.down(flags=ACK)
+    net.wait(3 * 3600)
+    c.up(b"second line\n")
+
+
+@capture
 def reordered(net):
     """The second line comes before the first."""
     c = Tcp(net, dport=7).open()

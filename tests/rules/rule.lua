@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: MPL-2.0
 -- capture: datagrams
--- covers: rule eval udp ipv4_addresses
--- Rules run in their order; one that drops ends it.
+-- covers: rule eval
+-- Rules run in their order; one that drops ends it; eval gets what the event is about.
 local udp = haka.dissectors.udp.events
 
 haka.rule{
@@ -19,4 +19,10 @@ haka.rule{
 		print("second", pkt.dstport)
 		if pkt.srcport == 9000 then pkt.payload:setstring("changed answer") end
 	end
+}
+
+haka.rule{
+	on = udp.receive_packet,
+	when = { dstport = haka.range(9001, 9005) },
+	eval = function () error("dropped before") end
 }

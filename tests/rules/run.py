@@ -56,9 +56,9 @@ def run(gate, path, work):
     sums = json.loads(printed.pop()) if printed and printed[-1].startswith("{") else None
     if p.returncode:
         result += ["== exit %d" % p.returncode]
-    result += ["== printed", *printed] if printed else []
-    log = [line.replace(os.path.dirname(path) + "/", "") for line in log_lines(p.stderr.decode("utf-8", "backslashreplace"))]
-    result += ["== log", *log] if log else []
+    log = log_lines(p.stderr.decode("utf-8", "backslashreplace"))
+    for what, lines in (("== printed", printed), ("== log", log)):
+        result += [what, *(line.replace(os.path.dirname(path) + "/", "") for line in lines)] if lines else []
     if sums:
         counts = ["%s %s" % (k, sums[k]) for k in ("packets", "accepted", "modified", "injected") if sums[k]]
         result += ["== counts", *counts, *("%s %s" % x for x in sums["drops"].items())]

@@ -228,10 +228,85 @@ static void test_again_and_overlap(void **state)
 	pass(true, A, 101, 901, "first");
 	pass(true, A, 105, 901, "");	/* keep-alive */
 	send_segment(true, A, 101, 901, "FIRSTsecond");
-	expect(true, A, 101, 901, "FIRST");
+	expect(true, A, 101, 901, "first");
 	expect(true, A, 106, 901, "second");
 	nothing();
 	assert_string_equal(shown, "first|second|");
+	/* cut as it pleases, in part as it was */
+	send_segment(true, A, 103, 901, "rstSEC");
+	expect(true, A, 103, 901, "rstsec");
+	nothing();
+	assert_int_equal(gate_counters(t.g)->overlaps, 2);
+	assert_int_equal(gate_counters(t.g)->unverified, 0);
+	/* what the receiver has is its affair */
+	pass(false, A, 901, 106, "");
+	pass(true, A, 101, 901, "FIRST");
+	send_segment(true, A, 104, 901, "STSEcond");
+	expect(true, A, 104, 901, "STsecond");
+	nothing();
+	assert_int_equal(gate_counters(t.g)->overlaps, 3);
+	assert_int_equal(gate_counters(t.g)->unverified, 0);
+}
+
+/* Segments that waited are remembered as well; what was changed is what comes again. */
+static void test_overlap_of_what_waited(void **state)
+{
+	(void)state;
+	from = "two";
+	to = "2";
+	handshake();
+	send_segment(true, A, 104, 901, "two");
+	send_segment(true, A, 101, 901, "one");
+	expect(true, A, 101, 901, "one");
+	expect(true, A, 104, 901, "2");
+	send_segment(true, A, 101, 901, "ONETWO");
+	expect(true, A, 101, 901, "one2");
+	nothing();
+	assert_string_equal(shown, "one|two|");
+	assert_int_equal(gate_counters(t.g)->overlaps, 1);
+}
+
+static void test_overlap_dropped(void **state)
+{
+	struct gate_opts o;
+
+	(void)state;
+	gt_close(&t);
+	gt_opts(&o);
+	o.drop_overlaps = true;
+	gt_open(&t, &o, DISSECT_TCP_CONNECTION);
+	assert_int_equal(gate_listen(t.g, EVENT_TCP_CONNECTION_receive_data, show, NULL), 0);
+	shown[0] = '\0';
+	from = to = NULL;
+	handshake();
+	pass(true, A, 101, 901, "first");
+	pass(true, A, 101, 901, "first");
+	refused(true, A, 101, 901, "FIRST", GATE_DROP_TCP_OVERLAP);
+	refused(true, A, 101, 901, "FIRSTsecond", GATE_DROP_TCP_OVERLAP);
+	pass(true, A, 106, 901, "second");
+	assert_string_equal(shown, "first|second|");
+}
+
+/* Streams with data on their way for which there is no buffer: said, and passed. */
+static void test_overlap_unverified(void **state)
+{
+	struct gate_opts o;
+
+	(void)state;
+	gt_close(&t);
+	gt_opts(&o);
+	o.max_streams = 0;
+	gt_open(&t, &o, DISSECT_TCP_CONNECTION);
+	assert_int_equal(gate_listen(t.g, EVENT_TCP_CONNECTION_receive_data, show, NULL), 0);
+	shown[0] = '\0';
+	from = to = NULL;
+	handshake();
+	pass(true, A, 101, 901, "first");
+	pass(true, A, 101, 901, "FIRST");
+	assert_int_equal(gate_counters(t.g)->unverified, 1);
+	pass(false, A, 901, 106, "");
+	pass(true, A, 101, 901, "FIRST");
+	assert_int_equal(gate_counters(t.g)->unverified, 1);
 }
 
 static void test_edits(void **state)
@@ -392,6 +467,9 @@ int main(void)
 		T(test_order),
 		T(test_not_inspected),
 		T(test_again_and_overlap),
+		T(test_overlap_of_what_waited),
+		T(test_overlap_dropped),
+		T(test_overlap_unverified),
 		T(test_edits),
 		T(test_edit_again_before_it_is_acknowledged),
 		T(test_refused),

@@ -6,6 +6,7 @@
 #include "unit.h"
 
 #include "base/rng.h"
+#include "gate/tcp_history.h"
 #include "gate/tcp_stream.h"
 #include "gate/tcp_track.h"
 
@@ -30,6 +31,10 @@ struct world {
 	uint32_t n_got;
 	unsigned loss;	/* percent */
 	unsigned edits;
+	/* a sender that lies: what it sends again is something else, where the receiver may not have it yet */
+	struct tcp_pool *histories;
+	struct tcp_history history;
+	unsigned lies;
 };
 
 static struct world w;
@@ -89,6 +94,25 @@ static void dissect(bool end)
 	tcp_stream_release(&w.s, w.pool, let_go, MSS, emit, NULL);
 }
 
+/* The first n octets at `from` came before: with lies in them, the history knows better. */
+static struct span told_again(uint32_t from, struct span data, uint32_t n)
+{
+	static uint8_t copy[8192];
+	bool lied = false;
+
+	memcpy(copy, data.p, data.n);
+	for (uint32_t i = 0; i < n; i++) {
+		if (tcp_before(from + i, w.acked) || rng_below(&w.rng, 16))
+			continue;
+		copy[i] ^= 0x20;
+		lied = true;
+	}
+	w.lies += lied;
+	assert_int_equal(tcp_history_unknown(&w.history, from, n, w.acked), 0);
+	assert_int_equal(tcp_history_correct(&w.history, from, copy, n), lied);
+	return span_of(copy, data.n);
+}
+
 /* The segment comes to the gate. */
 static void gate(uint32_t from, struct span data)
 {
@@ -104,6 +128,7 @@ static void gate(uint32_t from, struct span data)
 		uint8_t buf[8192];
 		struct wr wr = wr_init(buf, sizeof(buf));
 
+		data = told_again(from, data, n);
 		assert_true(tcp_stream_again(&w.s, from, span_sub(data, 0, n), &wr, &out));
 		if (!lost())
 			receive(out, span_of(buf, wr.len));
@@ -112,8 +137,10 @@ static void gate(uint32_t from, struct span data)
 		data = span_sub(data, w.seen - from, data.n);
 		from = w.seen;
 	}
+	tcp_history_note(&w.history, w.histories, from, data);
 	if (tcp_stream_append(&w.s, w.pool, &f, from, data) < 0) {
 		/* no room: everything has to go */
+		tcp_history_cut(&w.history, w.histories, w.seen);
 		dissect(true);
 		return;
 	}
@@ -132,6 +159,7 @@ static void acknowledge(void)
 	assert_false(tcp_before(w.seen, ack));
 	if (tcp_before(w.acked, ack))
 		w.acked = ack;
+	tcp_history_acked(&w.history, w.histories, w.acked);
 }
 
 static void send_some(void)
@@ -198,6 +226,7 @@ static void run(uint64_t seed, unsigned loss)
 		w.isn = w.acked = w.next = w.seen = (uint32_t)-5000; /* wraps */
 	assert_int_equal(held_pool_new(300, 4, true, &w.held), 0);
 	assert_int_equal(tcp_pool_new(4, w.held, &w.pool), 0);
+	assert_int_equal(tcp_pool_new(1, w.held, &w.histories), 0);
 	for (size_t i = 0; i < TEXT_LEN; i++)
 		w.text[i] = (uint8_t)('a' + i % 26);
 	while (w.acked - w.isn != TEXT_LEN && steps++ < STEPS_MAX) {
@@ -210,21 +239,75 @@ static void run(uint64_t seed, unsigned loss)
 	assert_int_equal(w.s.n, 0);
 	tcp_stream_end(&w.s, w.pool, nothing_lost, NULL);
 	assert_int_equal(tcp_pool_used(w.pool), 0);
+	assert_int_equal(tcp_pool_used(w.histories), 0);
 	assert_int_equal(held_count(w.held), 0);
+	tcp_pool_free(w.histories);
 	tcp_pool_free(w.pool);
 	held_pool_free(w.held);
 }
 
 static void test_edited_streams(void **state)
 {
-	unsigned edits = 0;
+	unsigned edits = 0, lies = 0;
 
 	(void)state;
-	for (uint64_t seed = 1; seed <= 4000; seed++) {
+	for (uint64_t seed = 1; seed <= 12000; seed++) {
 		run(seed, (unsigned)(seed % 5) * 8);
 		edits += w.edits;
+		lies += w.lies;
 	}
 	assert_true(edits > 100000);
+	assert_true(lies > 10000);
+}
+
+/* More on its way than is remembered; two who need the one buffer. */
+static void test_history_limits(void **state)
+{
+	static uint8_t text[3 * TCP_HISTORY_LEN], copy[3 * TCP_HISTORY_LEN];
+	struct tcp_history h = {0}, other = {0};
+	struct held_pool *held;
+	struct tcp_pool *pool;
+	uint32_t isn = (uint32_t)-1000;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(text); i++)
+		text[i] = (uint8_t)(i * 7 + i / 251);
+	assert_int_equal(held_pool_new(4, 1, true, &held), 0);
+	assert_int_equal(tcp_pool_new(1, held, &pool), 0);
+	for (uint32_t at = 0; at < sizeof(text); at += 1000) {
+		uint32_t n = sizeof(text) - at < 1000 ? (uint32_t)sizeof(text) - at : 1000;
+
+		tcp_history_note(&h, pool, isn + at, span_of(text + at, n));
+	}
+	tcp_history_note(&other, pool, 5, span_str("no room"));
+	assert_null(other.ring);
+	assert_int_equal(tcp_history_unknown(&other, 5, 7, 5), 7);
+	assert_int_equal(tcp_history_unknown(&other, 5, 7, 12), 0);
+	/* the oldest are gone, the others are right */
+	assert_int_equal(tcp_history_unknown(&h, isn, sizeof(text), isn), sizeof(text) - TCP_HISTORY_LEN);
+	memset(copy, 0, sizeof(copy));
+	assert_true(tcp_history_correct(&h, isn, copy, sizeof(copy)));
+	assert_memory_equal(copy + sizeof(text) - TCP_HISTORY_LEN, text + sizeof(text) - TCP_HISTORY_LEN, TCP_HISTORY_LEN);
+	assert_int_equal(copy[sizeof(text) - TCP_HISTORY_LEN - 1], 0);
+	/* one segment longer than all of it */
+	tcp_history_note(&h, pool, isn + (uint32_t)sizeof(text), span_of(text, sizeof(text)));
+	assert_int_equal(h.n, TCP_HISTORY_LEN);
+	/* a hole: begins anew */
+	tcp_history_note(&h, pool, 77, span_str("behind"));
+	assert_int_equal(h.n, 6);
+	tcp_history_cut(&h, pool, 79);
+	assert_int_equal(h.n, 2);
+	tcp_history_acked(&h, pool, 78);
+	assert_int_equal(h.n, 1);
+	tcp_history_acked(&h, pool, 500);
+	assert_null(h.ring);
+	tcp_history_note(&other, pool, 5, span_str("room"));
+	assert_non_null(other.ring);
+	tcp_history_end(&other, pool);
+	tcp_history_end(&other, pool);
+	assert_int_equal(tcp_pool_used(pool), 0);
+	tcp_pool_free(pool);
+	held_pool_free(held);
 }
 
 /* --- The connection ------------------------------------------------------------------------------------- */
@@ -334,6 +417,7 @@ static void test_midstream(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_history_limits),
 		cmocka_unit_test(test_edited_streams),
 		cmocka_unit_test(test_many_edits),
 		cmocka_unit_test(test_life),

@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * A ring by sequence number: its length divides 2^32, so numbers that wrap stay where they are.
+ */
+#include "gate/tcp_history.h"
+
+_Static_assert((TCP_HISTORY_LEN & (TCP_HISTORY_LEN - 1)) == 0, "numbers wrap");
+
+static uint32_t end_of(const struct tcp_history *h)
+{
+	return h->from + h->n;
+}
+
+static void forget(struct tcp_history *h, struct tcp_pool *p)
+{
+	if (h->n == 0)
+		tcp_pool_give(p, &h->ring);
+}
+
+/* Numbers [from, from + n) of the ring, which are at most two runs. */
+static void put(struct tcp_history *h, uint32_t from, const uint8_t *octets, uint32_t n)
+{
+	uint32_t at = from % TCP_HISTORY_LEN, first = n < TCP_HISTORY_LEN - at ? n : TCP_HISTORY_LEN - at;
+
+	memcpy(h->ring + at, octets, first);
+	memcpy(h->ring, octets + first, n - first);
+}
+
+void tcp_history_note(struct tcp_history *h, struct tcp_pool *p, uint32_t from, struct span octets)
+{
+	uint32_t n = (uint32_t)octets.n, skip = n > TCP_HISTORY_LEN ? n - TCP_HISTORY_LEN : 0;
+
+	if (n == 0)
+		return;
+	if (!h->ring)
+		h->ring = tcp_pool_take(p);
+	if (!h->ring)
+		return;
+	/* some before were not remembered */
+	if (h->n == 0 || end_of(h) != from) {
+		h->from = from;
+		h->n = 0;
+	}
+	put(h, from + skip, octets.p + skip, n - skip);
+	h->n += n;
+	if (h->n > TCP_HISTORY_LEN) {
+		h->from += h->n - TCP_HISTORY_LEN;
+		h->n = TCP_HISTORY_LEN;
+	}
+}
+
+void tcp_history_acked(struct tcp_history *h, struct tcp_pool *p, uint32_t next)
+{
+	if (!h->ring || !tcp_before(h->from, next))
+		return;
+	h->n = tcp_before(next, end_of(h)) ? end_of(h) - next : 0;
+	h->from = next;
+	forget(h, p);
+}
+
+void tcp_history_cut(struct tcp_history *h, struct tcp_pool *p, uint32_t end)
+{
+	if (!h->ring || !tcp_before(end, end_of(h)))
+		return;
+	h->n = tcp_before(h->from, end) ? end - h->from : 0;
+	forget(h, p);
+}
+
+bool tcp_history_correct(const struct tcp_history *h, uint32_t from, uint8_t *octets, uint32_t n)
+{
+	bool differ = false;
+
+	if (!h->ring)
+		return false;
+	for (uint32_t i = 0; i < n;) {
+		uint32_t number = from + i, at = number % TCP_HISTORY_LEN, run = n - i;
+
+		if (tcp_before(number, h->from)) {
+			i += h->from - number < run ? h->from - number : run;
+			continue;
+		}
+		if (!tcp_before(number, end_of(h)))
+			break;
+		run = end_of(h) - number < run ? end_of(h) - number : run;
+		run = TCP_HISTORY_LEN - at < run ? TCP_HISTORY_LEN - at : run;
+		differ |= memcmp(octets + i, h->ring + at, run) != 0;
+		memcpy(octets + i, h->ring + at, run);
+		i += run;
+	}
+	return differ;
+}
+
+uint32_t tcp_history_unknown(const struct tcp_history *h, uint32_t from, uint32_t n, uint32_t acked)
+{
+	uint32_t end = from + n;
+
+	if (tcp_before(from, acked))
+		from = acked;
+	if (h->ring && tcp_before(h->from, end))
+		end = h->from;
+	return tcp_before(from, end) ? end - from : 0;
+}
+
+void tcp_history_end(struct tcp_history *h, struct tcp_pool *p)
+{
+	h->n = 0;
+	tcp_pool_give(p, &h->ring);
+}

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * What one direction of a connection was seen to send and its receiver has not acknowledged: the octets as they came, by the
+ * sender's numbers. Rules have looked at these and decided; so what comes again has to be the same. A receiver that
+ * missed the first copy would else get something that nobody looked at. Pure but for buffers, which come from a pool and
+ * are held only while something is on its way.
+ */
+#pragma once
+
+#include "gate/tcp_stream.h"
+
+enum { TCP_HISTORY_LEN = TCP_GROWN_MAX }; /* octets that are remembered; the oldest go first */
+
+struct tcp_history {
+	uint8_t *ring;	/* [TCP_HISTORY_LEN] octet number x is at x % LEN; NULL: nothing is remembered */
+	uint32_t from;	/* the first */
+	uint32_t n;
+};
+
+/* Octets [from, from + octets.n) were seen, behind all others. Without a buffer they are not remembered. */
+void tcp_history_note(struct tcp_history *h, struct tcp_pool *p, uint32_t from, struct span octets);
+/* The receiver has everything before `next`. */
+void tcp_history_acked(struct tcp_history *h, struct tcp_pool *p, uint32_t next);
+/* Nothing from `end` on was seen after all. */
+void tcp_history_cut(struct tcp_history *h, struct tcp_pool *p, uint32_t end);
+/*
+ * Octets [from, from + n) come again: those of them that are remembered are written over `octets`, which are a copy. True: they
+ * differed.
+ */
+bool tcp_history_correct(const struct tcp_history *h, uint32_t from, uint8_t *octets, uint32_t n);
+/* How many of [from, from + n), of which the receiver has everything before `acked`, cannot be told. */
+uint32_t tcp_history_unknown(const struct tcp_history *h, uint32_t from, uint32_t n, uint32_t acked);
+void tcp_history_end(struct tcp_history *h, struct tcp_pool *p);
