@@ -11,6 +11,7 @@
 #include "gate/app.h"
 #include "gate/bind_class.h"
 #include "gate/bind_impl.h"
+#include "gate/forge.h"
 #include "gate/plug.h"
 #include "wire/ipv4.h"
 
@@ -76,7 +77,7 @@ static int enter(lua_State *L)
 			bind_push_stream(L, c->st, c->view, true);
 	} else if (c->f && c->p) {
 		script_push(L, &bind_class_udp, c->p, &c->p->generation);
-		bind_push_payload(L, c->g, c->p->p.app, c->p->p.app_len);
+		bind_push_payload(L, c->p, c->p->p.app, c->p->p.app_len);
 		push_direction(L, (enum gate_direction)c->p->direction);
 	} else if (c->number) {
 		lua_pushinteger(L, c->number);
@@ -358,13 +359,10 @@ static int host_drop(lua_State *L)
 	}
 	if (f)
 		f->dropped = true;
-	if (p)
+	if (p && p->forged)
+		gate_forged_drop(p);
+	else if (p)
 		gate_drop(p, why);
-	else if (!f) { /* one that the script made */
-		lua_getfield(L, 1, "drop");
-		lua_pushvalue(L, 1);
-		lua_call(L, 1, 0);
-	}
 	lua_pushboolean(L, 0);
 	return 1;
 }

@@ -22,6 +22,7 @@ struct gate_listeners {
 	} at[GATE_MAX_LISTENERS];
 };
 
+struct gate_forge;
 struct gate_plug;
 struct gate_view;
 
@@ -35,6 +36,12 @@ struct gate_stream_ops {
 	bool (*full)(void *ctx, struct gate *g, struct flow *f, enum gate_direction d);
 	/* It is over: afterwards there is no stream. */
 	void (*ended)(void *ctx, struct gate *g, struct flow *f, enum gate_direction d);
+};
+
+/* Where a frame's flow will be looked for, found out before its turn. */
+struct gate_hint {
+	struct flow_key key;		/* proto 0: not known */
+	uint32_t bucket;
 };
 
 struct tcp_conn;
@@ -69,6 +76,12 @@ struct gate {
 	} ports[GATE_MAX_PORTS];
 	bool midstream;				/* connections whose beginning was not seen are taken up */
 	struct gate_packet pkt;
+	bool at_hand;			/* there is one */
+	uint8_t hops;			/* of the next one (forge.h) */
+	struct gate_forge *forge;
+	uint32_t n_forged;		/* places of its that are in use */
+	enum gate_drop error;		/* that listeners of protocol_error are told of */
+	bool taken;			/* the segment at hand is among what its connection has seen */
 	struct gate_counters counters;
 	struct tcp_hdr tcp;		/* of the packet at hand */
 	struct dhcp4_msg dhcp;		/* the same; listeners of pkt4_receive and pkt4_send may look */
@@ -80,12 +93,17 @@ struct gate {
 	 * decides on what the dissectors cannot; false: it does not. */
 	int (*on_next)(void *ctx, struct gate *g, struct gate_packet *p, enum gate_dissector from, int next);
 	bool (*on_undecided)(void *ctx, struct gate *g, struct gate_packet *p, enum gate_drop why, int *ret_how);
+	/* May a flow begin, that no listener refused? NULL: it may. */
+	bool (*on_new)(void *ctx, struct gate *g, struct gate_packet *p);
 	void *policy_ctx;
 	const int64_t *alarm_ns;		/* gate_alarm() */
 	gate_alarm_fn on_alarm;
 	void *alarm_ctx;
 	struct gate_listeners listeners[EVENT_N];
 	struct frame batch[FRAMES_BATCH];
+	struct gate_hint hints[FRAMES_BATCH];	/* of the batch; only while `hinted` */
+	bool hinted;
+	uint32_t at;			/* of the batch, the one at hand */
 };
 
 /* Tells the listeners. False: one of them ended the walk, receive gives GATE_DROP. */
@@ -99,6 +117,12 @@ static inline bool gate_raise(struct gate *g, enum gate_event e, struct gate_pac
 /* Timers of somebody else: *due_ns is when the first is due. He is told before a packet of that time or a later one
  * is looked at, and when time goes on without. due_ns NULL: no more. */
 void gate_alarm(struct gate *g, const int64_t *due_ns, gate_alarm_fn fn, void *ctx);
+
+/* A flow begins with this packet: do listeners and policies want it? */
+static inline bool gate_raise_new(struct gate *g, enum gate_event e, struct gate_packet *p)
+{
+	return gate_raise(g, e, p, p->flow) && (likely(!g->on_new) || g->on_new(g->policy_ctx, g, p));
+}
 
 /* The same with the verdict of the walk: GATE_DROP, or what was to come. */
 static inline int gate_next_dissector(const struct gate *g, enum gate_dissector d)
@@ -132,6 +156,10 @@ int gate_dhcp_change(struct gate *g, struct gate_packet *p) must_check;
 #undef D
 /* One direction's key, as the packet has it. */
 void gate_flow_key(const struct gate_packet *p, struct flow_key *k);
+/* Of the packet at hand. */
+uint32_t gate_flow_bucket(const struct gate *g, const struct flow_key *k);
+/* The first n frames of the batch will be walked: their flows come to the cache. */
+void gate_expect_flows(struct gate *g, uint32_t n);
 void send_ipv4(struct gate *g, struct gate_packet *p);
 void send_icmp(struct gate *g, struct gate_packet *p);
 void send_dhcp(struct gate *g, struct gate_packet *p);

@@ -183,7 +183,7 @@ def pieces(net, *cuts):
 
 
 @capture
-def idle(net):
+def silent(net):
     """A connection that says a line, is silent for three hours, and says another."""
     c = Tcp(net, dport=7).open()
     c.up(b"first line\n")
@@ -317,6 +317,24 @@ def labels(net, port="5000"):
     net.udp(b"\x22\x02\x00\x03raw", 1000, port)
     net.udp(b"\x31\x01\x00\x05\x00\x07abc", 1000, port)
     net.udp(b"\x21", 1000, port)
+
+
+@capture
+def names_in_circles(net):
+    """A question whose name points to itself, one that points to its end, one that is fine."""
+    head = struct.pack("!6H", 3, 0x0100, 1, 0, 0, 0)
+    for name in (b"\xc0\x0c", b"\1a\xc0\x0e", b"\1a\0"):
+        net.udp(head + name + struct.pack("!HH", 1, 1), 5000, 53)
+
+
+@capture
+def idle(net):
+    """A connection that nobody says anything on for three hours, then a datagram, then a segment of the connection."""
+    c = Tcp(net, dport=7).open()
+    c.up(b"first line\n")
+    net.wait(3 * 3600)
+    net.udp(b"later", 1000, 9000)
+    c.up(b"second line\n")
 
 
 def listing():
