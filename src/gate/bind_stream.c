@@ -5,6 +5,7 @@
  * comes from, is seen by coroutines that wait, unless a rule dropped the connection: then they are let go of.
  */
 #include "gate/bind_class.h"
+#include "gate/bind_dissect.h"
 #include "gate/bind_impl.h"
 #include "gate/tcp_conn.h"
 #include "wire/ipv4.h"
@@ -177,13 +178,20 @@ static uint32_t may_go(void *stream, const struct gate_view *all)
 	return held - st->b.base < all->n ? (uint32_t)(held - st->b.base) : all->n;
 }
 
+uint32_t bind_stream_go(struct bind_stream *st)
+{
+	const struct gate_view *all = gate_tcp(st->f)->showing[st->d];
+
+	return all->end ? all->n : may_go(st, all);
+}
+
 static bool full(void *ctx, struct gate *g, struct flow *f, enum gate_direction d)
 {
 	struct bind_stream *st = gate_tcp(f)->script[d];
 	bool ok;
 
 	st->b.full = st->shown = true;
-	ok = bind_resume(ctx, g, f, st, false);
+	ok = bind_resume(ctx, g, f, st, false) && bind_dissect_resume(ctx, g, f, st, d);
 	st->b.full = st->shown = false;
 	/* a mark that nobody waits with would hold it back for ever */
 	if (ok && st->b.marks_n)
@@ -200,6 +208,8 @@ static void ended(void *ctx, struct gate *g, struct flow *f, enum gate_direction
 	st->b.finished = true;
 	if (!f->dropped)
 		(void)bind_resume(b, g, f, st, true);
+	if (!f->dropped)
+		(void)bind_dissect_resume(b, g, f, st, d);
 	gate_tcp(f)->script[d] = NULL;
 	st->f = NULL;
 	st->b.marks_n = 0;

@@ -19,7 +19,7 @@ struct script_change {
 struct script_mark {
 	uint64_t at;
 	const lua_State *owner;
-	uint32_t id;
+	uint32_t id; /* 0: a border of pieces, which holds nothing */
 };
 
 enum { FIRST_CAP = 8, TEXT_LEN = 256 };
@@ -153,8 +153,12 @@ static void follow_sub(lua_State *L, struct script_sub *s, const char *what)
 
 	if (n > b->log_n)
 		s->gone = true;
-	for (uint64_t i = b->log_n - (s->gone ? 0 : n); i < b->log_n && !s->gone; i++)
-		s->gone = !move(&s->from, &b->log[i], true) || !move(&s->to, &b->log[i], false);
+	for (uint64_t i = b->log_n - (s->gone ? 0 : n); i < b->log_n && !s->gone; i++) {
+		s->gone = !move(&s->from, &b->log[i], !s->narrow) ||
+		          !move(&s->to, &b->log[i], s->narrow);
+		if (s->from > s->to) /* narrow, and nothing in it */
+			s->to = s->from;
+	}
 	s->seq = b->seq;
 	if (s->gone)
 		(void)buffer_error(L, "%s: invalid sub buffer: an end of it was erased", what);
@@ -168,7 +172,7 @@ static void follow_iter(lua_State *L, struct script_iter *it, const char *what)
 	if (n > b->log_n)
 		it->gone = true;
 	for (uint64_t i = b->log_n - (it->gone ? 0 : n); i < b->log_n && !it->gone; i++) {
-		it->gone = !move(&it->at, &b->log[i], true);
+		it->gone = !move(&it->at, &b->log[i], !it->behind);
 		if (!move(&it->end, &b->log[i], false))
 			it->end = b->log[i].at;
 	}
@@ -218,6 +222,18 @@ struct span script_iter_octets(lua_State *L, struct script_iter *it, const char 
 	return it->at < end && s.n ? span_of(s.p + (it->at - b->base), end - it->at) : SPAN_NULL;
 }
 
+struct span script_check_octets(lua_State *L, int idx, const char *what)
+{
+	struct script_sub *s;
+
+	if (lua_type(L, idx) == LUA_TSTRING)
+		return script_check_span(L, idx, what);
+	s = script_test(L, idx, &script_class_sub);
+	if (!s)
+		script_expected(L, idx, what, "string or sub");
+	return script_sub_octets(L, s, what);
+}
+
 bool script_iter_ended(lua_State *L, struct script_iter *it)
 {
 	return script_iter_octets(L, it, "iterator").n == 0 &&
@@ -227,33 +243,95 @@ bool script_iter_ended(lua_State *L, struct script_iter *it)
 /* --- Marks
  * --------------------------------------------------------------------------------------------- */
 
-uint32_t buffer_mark(lua_State *L, struct script_buffer *b, uint64_t at)
+static int add_mark(lua_State *L, struct script_buffer *b, struct script_mark mark)
 {
-	if (b->marks_n == SCRIPT_BUFFER_MARKS)
-		return (uint32_t)buffer_error(L, "mark: more than %d marks on one buffer",
-		                              SCRIPT_BUFFER_MARKS);
-	if (b->marks_n == b->marks_cap) {
-		uint32_t cap = b->marks_cap ? 2 * b->marks_cap : FIRST_CAP;
-		struct script_mark *p = script_alloc(b->script, b->marks, b->marks_cap * sizeof(*p),
-		                                     cap * sizeof(*p));
+	uint32_t cap = b->marks_cap ? 2 * b->marks_cap : FIRST_CAP;
+	struct script_mark *p;
 
+	if (b->marks_n == SCRIPT_BUFFER_MARKS)
+		return buffer_error(L, "more than %d marks on one buffer", SCRIPT_BUFFER_MARKS);
+	if (b->marks_n == b->marks_cap) {
+		p = script_alloc(b->script, b->marks, b->marks_cap * sizeof(*p), cap * sizeof(*p));
 		if (!p)
-			return (uint32_t)buffer_error(L, "mark: not enough memory");
+			return buffer_error(L, "mark: not enough memory");
 		b->marks = p;
 		b->marks_cap = cap;
 	}
+	b->marks[b->marks_n++] = mark;
+	return 0;
+}
+
+uint32_t buffer_mark(lua_State *L, struct script_buffer *b, uint64_t at)
+{
 	b->mark_id = b->mark_id == UINT32_MAX ? 1 : b->mark_id + 1;
-	b->marks[b->marks_n++] = (struct script_mark){at, L, b->mark_id};
+	(void)add_mark(L, b, (struct script_mark){at, L, b->mark_id});
 	return b->mark_id;
+}
+
+void buffer_border(lua_State *L, struct script_buffer *b, uint64_t at)
+{
+	(void)add_mark(L, b, (struct script_mark){at, NULL, 0});
+}
+
+/* Its index; marks_n: there is none. Borders are in the order in which they were made. */
+static uint32_t first_border(const struct script_buffer *b)
+{
+	uint32_t i = 0;
+
+	while (i < b->marks_n && b->marks[i].id)
+		i++;
+	return i;
+}
+
+bool buffer_first_border(const struct script_buffer *b, uint64_t *ret)
+{
+	uint32_t i = first_border(b);
+
+	if (i == b->marks_n)
+		return false;
+	*ret = b->marks[i].at;
+	return true;
+}
+
+static void remove_mark(struct script_buffer *b, uint32_t i)
+{
+	b->marks_n--;
+	memmove(&b->marks[i], &b->marks[i + 1], (b->marks_n - i) * sizeof(*b->marks));
+}
+
+void buffer_move_border(struct script_buffer *b, uint64_t at)
+{
+	uint32_t i = b->marks_n;
+
+	while (i > 0 && b->marks[i - 1].id)
+		i--;
+	if (i > 0)
+		b->marks[i - 1].at = at;
+}
+
+void buffer_drop_border(struct script_buffer *b)
+{
+	uint32_t i = first_border(b);
+
+	if (i < b->marks_n)
+		remove_mark(b, i);
 }
 
 void buffer_unmark(struct script_buffer *b, uint32_t id)
 {
 	for (uint32_t i = 0; i < b->marks_n; i++)
 		if (b->marks[i].id == id) {
-			b->marks[i] = b->marks[--b->marks_n];
+			remove_mark(b, i);
 			return;
 		}
+}
+
+uint64_t buffer_mark_at(const struct script_buffer *b, uint32_t id)
+{
+	for (uint32_t i = 0; i < b->marks_n; i++)
+		if (b->marks[i].id == id)
+			return b->marks[i].at;
+	return 0;
 }
 
 bool buffer_marked_by(lua_State *L, const struct script_buffer *b)
@@ -269,7 +347,7 @@ uint64_t script_buffer_held(const struct script_buffer *b)
 	uint64_t at = UINT64_MAX;
 
 	for (uint32_t i = 0; i < b->marks_n; i++)
-		at = b->marks[i].at < at ? b->marks[i].at : at;
+		at = b->marks[i].id && b->marks[i].at < at ? b->marks[i].at : at;
 	return at;
 }
 
@@ -302,8 +380,19 @@ void buffer_replace(lua_State *L, int idx, struct script_buffer *b, size_t off, 
 void script_sub_replace(lua_State *L, int idx, struct script_sub *sub, size_t off, size_t n,
                         struct span with, const char *what)
 {
+	const struct script_buffer *b = sub->buffer;
+	uint64_t seq = b->seq;
+	struct script_sub before;
+
 	(void)script_sub_octets(L, sub, what);
-	buffer_replace(L, idx, sub->buffer, sub->from - sub->buffer->base + off, n, with, what);
+	before = *sub;
+	buffer_replace(L, idx, sub->buffer, sub->from - b->base + off, n, with, what);
+	if (!sub->narrow || b->seq != seq + 1 || b->log_n == 0)
+		return;
+	/* what it inserts itself is its own */
+	*sub = before;
+	sub->to = sub->to == SCRIPT_BUFFER_END ? sub->to : sub->to - n + with.n;
+	sub->seq = b->seq;
 }
 
 /* --- Handles

@@ -50,7 +50,7 @@ struct script_buffer {
 	uint64_t seq; /* changes ever made */
 };
 
-enum { SCRIPT_BUFFER_LOG = 4096, SCRIPT_BUFFER_MARKS = 256 };
+enum { SCRIPT_BUFFER_LOG = 4096, SCRIPT_BUFFER_MARKS = 1024 };
 
 /* A buffer of a host's; generation as above. */
 void script_buffer_init(struct script_buffer *b, struct script *s,
@@ -72,6 +72,7 @@ struct script_sub {
 	uint64_t from, to;
 	uint64_t seq; /* of the buffer, when these were right */
 	bool gone;
+	bool narrow; /* what others insert at an end does not belong to it */
 };
 
 struct script_iter {
@@ -79,6 +80,8 @@ struct script_iter {
 	uint64_t at, end; /* it goes no further than there; SCRIPT_BUFFER_END: than the buffer */
 	uint64_t seq;
 	uint64_t meter;      /* octets it advanced */
+	uint64_t hold_meter; /* where what is held for regexp:match begins */
+	bool behind;         /* what others insert where it is comes before it */
 	uint32_t mark, hold; /* numbers of marks; 0: none */
 	bool gone;
 };
@@ -97,6 +100,8 @@ void script_push_memory(lua_State *L, struct span with);
 
 /* The octets of a vbuffer or vbuffer_sub, now. */
 struct span script_sub_octets(lua_State *L, struct script_sub *sub, const char *what);
+/* An argument that is text, or a vbuffer or vbuffer_sub. Void after the next change. */
+struct span script_check_octets(lua_State *L, int idx, const char *what);
 /* From where an iterator is to its end, or to what is there. */
 struct span script_iter_octets(lua_State *L, struct script_iter *it, const char *what);
 /* n octets at off of a sub become others; idx is its handle. */

@@ -18,6 +18,17 @@ struct span buffer_octets(lua_State *L, struct script_buffer *b, const char *wha
 /* Octets are held back from a position on, for the coroutine that asks: the mark's number. */
 uint32_t buffer_mark(lua_State *L, struct script_buffer *b, uint64_t at);
 void buffer_unmark(struct script_buffer *b, uint32_t id);
+/* Where it is now; 0: there is none of that number. */
+uint64_t buffer_mark_at(const struct script_buffer *b, uint32_t id);
+/* Ends of pieces, which move as marks do and hold nothing: made at the end only, taken away at the
+ * front. */
+void buffer_border(lua_State *L, struct script_buffer *b, uint64_t at);
+bool buffer_first_border(const struct script_buffer *b, uint64_t *ret);
+/* The newest. */
+void buffer_move_border(struct script_buffer *b, uint64_t at);
+void buffer_drop_border(struct script_buffer *b);
+/* The first n octets of a buffer in memory are let go. */
+void buffer_memory_take(struct script_buffer *b, size_t n);
 /* Does the coroutine that asks hold anything back? */
 bool buffer_marked_by(lua_State *L, const struct script_buffer *b);
 /* Raises, at the place in the script that called, not in Lua of our own. */
@@ -44,3 +55,5 @@ bool buffer_sub_newindex(lua_State *L, void *obj);
 
 void buffer_open_memory(lua_State *L);
 void buffer_open_iters(lua_State *L);
+int buffer_register_stream(struct script *s) must_check;
+void buffer_open_stream(lua_State *L);

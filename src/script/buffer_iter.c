@@ -78,10 +78,13 @@ static int iter_sub(lua_State *L)
 
 static void put(lua_State *L, struct script_iter *it, struct span with, const char *what)
 {
+	uint64_t at;
+
 	(void)script_iter_octets(L, it, what);
-	buffer_replace(L, 1, it->buffer, it->at - it->buffer->base, 0, with, what);
+	at = it->at;
+	buffer_replace(L, 1, it->buffer, at - it->buffer->base, 0, with, what);
 	(void)script_iter_octets(L, it, what);
-	it->at += with.n;
+	it->at = at + with.n;
 }
 
 /* insert(buffer or text) -> what was inserted; the iterator is behind it, a buffer is emptied */

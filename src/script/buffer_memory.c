@@ -60,6 +60,15 @@ static int memory_replace(lua_State *L, int idx, struct script_buffer *b, size_t
 	return 0;
 }
 
+void buffer_memory_take(struct script_buffer *b, size_t n)
+{
+	struct memory *m = container_of(b, struct memory, b);
+
+	m->n -= n;
+	memmove(m->octets, m->octets + n, m->n);
+	b->base += n;
+}
+
 static const struct script_buffer_ops memory_ops = {memory_octets, memory_replace};
 
 static int memory_gc(lua_State *L)

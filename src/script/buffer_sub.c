@@ -265,6 +265,9 @@ static int sub_select(lua_State *L)
 
 	lua_settop(L, 1);
 	script_push_iter(L, 1, s->buffer, s->from, s->to, false);
+	/* what stood before these octets may grow, and others that were taken out there come back
+	 * first */
+	((struct script_iter *)script_check(L, -1, &script_class_iter))->behind = true;
 	script_push_memory(L, octets);
 	script_sub_replace(L, 1, s, 0, octets.n, SPAN_NULL, "select");
 	return 2;

@@ -86,15 +86,6 @@ int regexp_set_feed(struct regexp_set_sink *k, struct span piece, bool eof, uint
 /* "vectorscan" or "pcre2" */
 const char *regexp_set_engine(const struct regexp_set *set);
 
-/*
- * What a host's buffers need: regexp:match(x) and sink:feed(x) with an x that is no string ask the
- * host, which answers with how many results it pushed, or -1: x is none of its own. Both may raise.
- */
-struct script_regexp_host {
-	int (*match)(lua_State *L, const struct regexp *re, int idx);
-	int (*feed)(lua_State *L, struct regexp_sink *k, int idx, bool eof);
-};
-void script_regexp_host(struct script *s, const struct script_regexp_host *host);
 /* Turns a negative result into a raised error; charges for a match over n octets. */
 void script_regexp_charge(lua_State *L, size_t n, int result);
 /* How many steps a match may take now. */

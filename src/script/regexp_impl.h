@@ -18,7 +18,6 @@ struct regexp_lib {
 	pcre2_match_data *data;
 	pcre2_jit_stack *stack;
 	unsigned n_patterns;
-	struct script_regexp_host host;
 };
 
 /* Accounted memory: NULL when the state's cap is reached. */
@@ -27,6 +26,12 @@ void regexp_release(struct regexp_lib *lib, void *p);
 void regexp_lib_free(struct regexp_lib *lib);
 /* "%d" to "\d": into out, which has room for the pattern's length. Returns the length. */
 size_t regexp_translate(struct span pattern, char *out);
+
+/* Matches the sub or iterator at idx, which is moved: what is to be returned to Lua. -1: it is neither. */
+int regexp_match_buffer(lua_State *L, const struct regexp *re, int idx, bool createsub);
+/* Feeds the next piece of the iterator at idx, which waits. *seq: changes of its buffer that the sink knows. Pushes what there is to be
+ * returned; true: it is final. */
+bool regexp_step(lua_State *L, int idx, struct regexp_sink *k, uint64_t *seq, bool createsub);
 
 /* An engine that scans for many patterns at once. Patterns are translated, ended by NUL. */
 struct scan;

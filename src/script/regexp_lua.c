@@ -6,7 +6,8 @@
  */
 #include "script/regexp.h"
 
-#include "script/class.h"
+#include "script/buffer.h"
+#include "script/lua_sources.h"
 #include "script/regexp_impl.h"
 #include "script/script_impl.h"
 
@@ -24,6 +25,7 @@ enum kind { KIND_REGEXP, KIND_SINK, KIND_SET, KIND_SET_SINK, N_KINDS };
 struct object {
 	uint64_t magic;
 	enum kind kind;
+	uint64_t seq; /* of a sink: regexp_step() */
 	union {
 		struct regexp *re;
 		struct regexp_sink sink;
@@ -34,6 +36,7 @@ struct object {
 
 static const char *const kind_names[] = {"regexp", "regexp sink", "regexp set", "regexp set sink"};
 static const char key_meta[N_KINDS];
+static const char key_re_match;
 
 static struct object *push_object(lua_State *L, enum kind kind)
 {
@@ -183,19 +186,16 @@ static int re_compile(lua_State *L)
 }
 
 /* Matches the subject at idx. Strings: text, first, last. */
-static int match(lua_State *L, const struct regexp *re, int idx, const char *what)
+static int match(lua_State *L, const struct regexp *re, int idx, bool createsub, const char *what)
 {
-	const struct regexp_lib *lib = check_lib(L);
 	struct regexp_result where = {0};
 	struct span subject;
-	int r = -1;
+	int r;
 
 	if (lua_type(L, idx) != LUA_TSTRING) {
-		if (lib->host.match)
-			r = lib->host.match(L, re, idx);
+		r = regexp_match_buffer(L, re, idx, createsub);
 		if (r < 0)
-			script_expected(L, idx, what,
-			                lib->host.match ? "string, sub or iterator" : "string");
+			script_expected(L, idx, what, "string, sub or iterator");
 		return r;
 	}
 	subject = script_check_span(L, idx, what);
@@ -211,25 +211,42 @@ static int match(lua_State *L, const struct regexp *re, int idx, const char *wha
 	return 3;
 }
 
-/* re:match(pattern, subject [, options ...]) */
+/* re:match(pattern, subject [, options [, createsub]]) */
 static int re_match(lua_State *L)
 {
-	bool options = lua_type(L, 4) == LUA_TSTRING || lua_type(L, 4) == LUA_TNUMBER;
 	const struct object *o;
-	int n;
 
-	o = compile(L, 2, options ? check_options(L, 4, "re:match: options") : 0,
-	            "re:match: pattern");
-	lua_insert(L, 1); /* alive while it matches */
-	if (options)
-		lua_remove(L, 5);
-	n = match(L, o->re, 4, "re:match");
-	return n;
+	lua_settop(L, 5);
+	o = compile(L, 2, check_options(L, 4, "re:match: options"), "re:match: pattern");
+	return match(L, o->re, 3, lua_toboolean(L, 5), "re:match");
 }
 
+/* regexp:match(subject [, createsub [, readonly]]); the last says nothing here */
 static int regexp_match_lua(lua_State *L)
 {
-	return match(L, check_object(L, KIND_REGEXP, "regexp:match")->re, 2, "regexp:match");
+	const struct object *o = check_object(L, KIND_REGEXP, "regexp:match");
+
+	return match(L, o->re, 2, lua_toboolean(L, 3), "regexp:match");
+}
+
+/* step(sink, iterator, createsub) -> is that all?, result */
+static int match_step(lua_State *L)
+{
+	struct object *o = check_object(L, KIND_SINK, "regexp:match");
+	bool done = regexp_step(L, 2, &o->sink, &o->seq, lua_toboolean(L, 3));
+
+	lua_pushboolean(L, done);
+	lua_insert(L, -2);
+	return 2;
+}
+
+/* waits(regexp or nil, subject): is it an iterator that waits? */
+static int match_waits(lua_State *L)
+{
+	if (!lua_isnil(L, 1))
+		(void)check_object(L, KIND_REGEXP, "regexp:match");
+	lua_pushboolean(L, script_test(L, 2, &script_class_blocking) != NULL);
+	return 1;
 }
 
 static int regexp_create_sink(lua_State *L)
@@ -252,18 +269,12 @@ static int regexp_result_new(lua_State *L)
 static int sink_feed(lua_State *L)
 {
 	struct object *o = check_object(L, KIND_SINK, "sink:feed");
-	const struct regexp_lib *lib = check_lib(L);
 	struct regexp_result where = {0};
 	struct span piece;
-	int r = -1;
+	int r;
 
 	lua_settop(L, 4);
-	if (lua_type(L, 2) != LUA_TSTRING && lib->host.feed) {
-		r = lib->host.feed(L, &o->sink, 2, lua_toboolean(L, 3));
-		if (r >= 0)
-			return r;
-	}
-	piece = script_check_span(L, 2, "sink:feed");
+	piece = script_check_octets(L, 2, "sink:feed");
 	r = regexp_feed(&o->sink, piece, lua_toboolean(L, 3), script_regexp_steps(L), &where);
 	script_regexp_charge(L, piece.n + o->sink.len, r);
 	lua_pushboolean(L, r);
@@ -346,7 +357,7 @@ static int push_hits(lua_State *L, const bool *hits, size_t n, int found)
 static int set_match(lua_State *L)
 {
 	struct object *o = check_object(L, KIND_SET, "set:match");
-	struct span subject = script_check_span(L, 2, "set:match");
+	struct span subject = script_check_octets(L, 2, "set:match");
 	size_t n = regexp_set_size(o->set);
 	bool *hits = lua_newuserdata(L, n);
 	int r;
@@ -379,7 +390,7 @@ static int set_engine(lua_State *L)
 static int set_sink_feed(lua_State *L)
 {
 	struct object *o = check_object(L, KIND_SET_SINK, "sink:feed");
-	struct span piece = script_check_span(L, 2, "sink:feed");
+	struct span piece = script_check_octets(L, 2, "sink:feed");
 	size_t n = regexp_set_sink_size(o->set_sink);
 	bool *hits;
 	int r;
@@ -389,14 +400,6 @@ static int set_sink_feed(lua_State *L)
 	r = regexp_set_feed(o->set_sink, piece, lua_toboolean(L, 3), script_regexp_steps(L), hits);
 	script_regexp_charge(L, piece.n, r);
 	return push_hits(L, hits, n, r);
-}
-
-void script_regexp_host(struct script *s, const struct script_regexp_host *host)
-{
-	struct regexp_lib *lib = regexp_lib_of(s);
-
-	if (lib)
-		lib->host = *host;
 }
 
 static void new_kind(lua_State *L, enum kind kind, const luaL_Reg *methods)
@@ -425,21 +428,47 @@ static void set_constants(lua_State *L)
 int script_open_regexp(lua_State *L)
 {
 	static const luaL_Reg functions[] = {
-	        {"compile", re_compile}, {"match", re_match}, {"set", re_set}, {NULL, NULL}};
+	        {"compile", re_compile}, {"set", re_set}, {NULL, NULL}};
 
 	lua_newtable(L);
 	set_constants(L);
 	lua_newtable(L);
 	luaL_setfuncs(L, functions, 0);
+	lua_pushlightuserdata(L, (void *)(uintptr_t)&key_re_match);
+	lua_rawget(L, LUA_REGISTRYINDEX);
+	lua_setfield(L, -2, "match");
 	set_constants(L);
 	lua_setfield(L, -2, "re");
 	return 1;
 }
 
+/* The two `match`, which wait where they have to. */
+static void open_match(lua_State *L)
+{
+	if (script_load(L, lua_source_find("core/regexp")->text, "=[usher]") != 0)
+		(void)lua_error(L);
+	lua_pushcfunction(L, regexp_match_lua);
+	lua_pushcfunction(L, re_compile);
+	lua_pushcfunction(L, re_match);
+	lua_pushcfunction(L, regexp_create_sink);
+	lua_pushcfunction(L, match_step);
+	lua_pushcfunction(L, match_waits);
+	lua_call(L, 6, 2);
+	lua_pushlightuserdata(L, (void *)(uintptr_t)&key_re_match);
+	lua_insert(L, -2);
+	lua_rawset(L, LUA_REGISTRYINDEX);
+	lua_pushlightuserdata(L, (void *)(uintptr_t)&key_meta[KIND_REGEXP]);
+	lua_rawget(L, LUA_REGISTRYINDEX);
+	lua_getfield(L, -1, "__index");
+	lua_pushvalue(L, -3);
+	lua_setfield(L, -2, "match");
+	lua_pop(L, 3);
+}
+
 void script_open_regexp_kinds(lua_State *L)
 {
 	static const luaL_Reg regexp[] = {
-	        {"match", regexp_match_lua}, {"create_sink", regexp_create_sink}, {NULL, NULL}};
+	        {"create_sink", regexp_create_sink}, {NULL, NULL}};
 	static const luaL_Reg sink[] = {{"feed", sink_feed},
 	                                {"ispartial", sink_ispartial},
 	                                {"truncated", sink_truncated},
@@ -454,6 +483,7 @@ void script_open_regexp_kinds(lua_State *L)
 	new_kind(L, KIND_SINK, sink);
 	new_kind(L, KIND_SET, set);
 	new_kind(L, KIND_SET_SINK, set_sink);
+	open_match(L);
 	script_push_haka(L);
 	lua_pushcfunction(L, regexp_result_new);
 	lua_setfield(L, -2, "regexp_result");

@@ -10,10 +10,11 @@ import subprocess
 import threading
 import time
 
-from lib.gate import Gate, cable
+from lib.client import Client, mac_of
+from lib.gate import Gate, cable, router
 from lib.netns import wait_for
 from lib.runner import test
-from lib.server import slack
+from lib.server import slack, subnet
 
 _LOAD = ("--load", "http", "--load", "dns", "-i", "ga", "-i", "gb")
 _LARGE = hashlib.sha256(b"seed").digest() * 300000  # 9.6 MB
@@ -66,9 +67,9 @@ class _Pages(http.server.BaseHTTPRequestHandler):
         pass
 
 
-def _serve(t, ns):
+def _serve(t, ns, addr="10.70.0.2"):
     with ns:
-        s = http.server.ThreadingHTTPServer(("10.70.0.2", 80), _Pages)
+        s = http.server.ThreadingHTTPServer((addr, 80), _Pages)
     s.daemon_threads = True
     s.handle_error = lambda *_: None  # a connection that a gate resets
     threading.Thread(target=s.serve_forever, daemon=True).start()
@@ -138,12 +139,12 @@ def test_gate_not_http(t):
     assert {k for k in drops if k.startswith("drop-http")} == {"drop-http-start-line", "drop-http-both", "drop-http-host"}, drops
 
 
-def _dnsmasq(t, ns):
+def _dnsmasq(t, ns, addr="10.70.0.2"):
     """A server that knows a few names, and one with more text than a datagram has room for."""
     text = ["--txt-record=large.test,%s" % ("%03d" % i * 80) for i in range(20)]
     ns_log = open(t.lab.path("dnsmasq.log"), "wb")
     t.lab.popen(ns, ["dnsmasq", "-k", "-C", "/dev/null", "--no-resolv", "--no-hosts", "--local=/test/", "--user=root",
-                     "--pid-file=" + t.lab.path("dnsmasq.pid"), "--listen-address=10.70.0.2", "--bind-interfaces",
+                     "--pid-file=" + t.lab.path("dnsmasq.pid"), "--listen-address=" + addr, "--bind-interfaces",
                      "--host-record=www.test,192.0.2.1,2001:db8::1", "--cname=alias.test,www.test", "--auth-ttl=60",
                      "--mx-host=test,www.test,10", "--srv-host=_s._tcp.test,www.test,80,1,2",
                      "--ptr-record=1.2.0.192.in-addr.arpa,www.test", "--txt-record=t.test,one,two", *text],
@@ -151,8 +152,8 @@ def _dnsmasq(t, ns):
     ns_log.close()
 
 
-def _dig(ns, *args):
-    return ns.run("dig", "+short", "+time=2", "+tries=2", "@10.70.0.2", *args, check=False, timeout=slack(20)).split("\n")[:-1]
+def _dig(ns, *args, addr="10.70.0.2"):
+    return ns.run("dig", "+short", "+time=2", "+tries=2", "@" + addr, *args, check=False, timeout=slack(20)).split("\n")[:-1]
 
 
 @test(tags=("asan",))
@@ -417,3 +418,41 @@ end }
     assert r.recv(100) == b"once, again"
     s = gate.end()
     assert s["forged"] == 2 and s["forged-in"] == 1 and s["drops"] == {}, s
+
+
+@test(tags=("asan",), timeout=120)
+def test_gate_queue_protocols(t):
+    """A router's netfilter queues: ping, HTTP, DNS and relayed DHCP through rules that change a header, an address and an
+    option; a rule without end costs its packet."""
+    a, b, g = router(t)
+    addr = "10.71.0.2"
+    _serve(t, b, addr)
+    _dnsmasq(t, b, addr)
+    t.server(ns=b, subnets=[subnet("10.70.0.0/24", "10.70.0.100 - 10.70.0.120")],
+             **{"interfaces-config": {"interfaces": ["b0"], "dhcp-socket-type": "udp"}})
+    b.ip("route", "replace", "10.70.0.0/24", "via", "10.71.0.254")
+    gate = Gate(t, g, """
+local d = haka.dissectors
+haka.rule{ on = d.http.events.response, eval = function (http, response) response.headers["X-Gate"] = "queue" end }
+haka.rule{ on = d.dns.events.response, eval = function (dns, r)
+	for _, record in ipairs(r.answer) do if record.type == "A" then record.ip = "198.51.100.1" end end
+end }
+haka.rule{ on = d.dhcp.events.pkt4_receive, when = { type = "offer" }, eval = function (msg)
+	msg.options["domain-name"] = "changed.test"
+end }
+haka.rule{ on = d.udp.events.receive_packet, when = { dstport = 7 }, eval = function () while true do end end }
+""").start("-q", "60", "-j", "2", "--queue-rules")
+    assert "2 received" in a.run("ping", "-c", "2", "-i", "0.1", "-W", "2", addr, timeout=slack(10))
+    head = _curl(a, "-i", "http://%s/one" % addr, "http://%s/chunked" % addr)
+    assert head.count("X-Gate: queue") == 2 and "page /one" in head and "piece 49, " in head, head[:500]
+    wait_for("the DNS server", lambda: _dig(a, "www.test", addr=addr) == ["198.51.100.1"], slack(10))
+    relay = t.relay_port(a, "10.70.0.1", addr)
+    offer = Client(relay, mac_of(5)).offer()
+    assert offer and offer.get(15) == b"changed.test", offer
+    with a:
+        s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    s.sendto(b"never", (addr, 7))
+    wait_for("the endless rule to end", lambda: gate.ctl("statistics")["drops"]["drop-rule-failed"] == 1, slack(10))
+    assert "2 received" in a.run("ping", "-c", "2", "-i", "0.1", "-W", "2", addr, timeout=slack(10))
+    s = gate.end()
+    assert s["drops"] == {"drop-rule-failed": 1} and s["modified"] >= 4, s

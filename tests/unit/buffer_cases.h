@@ -111,6 +111,18 @@ static const struct buffer_case buffer_cases[] = {
 	{"chunks", "0123",
 	 "local n, text = 0, '' for s in b:pos(1):foreach_available() do n = n + 1 text = text .. s:asstring() end is(n, 1) is(text, '123')",
 	 "0123"},
+	{"regexps", "GET /index.html HTTP/1.1",
+	 "local re = require('regexp/pcre').re local r = re:compile('%/[a-z]+') local s = r:match(b:sub()) is(s:asstring(), '/index')"
+	 " is(re:match('nothing', b:sub()), nil) is(re:match('get', b:sub(), 'i'):asstring(), 'GET') is(re:match('^index', b:sub(5)):asstring(), 'index')"
+	 " local p = b:pos(0) is(r:match(p), true) is(p.meter, 10) is(p:sub(5):asstring(), '.html') is(r:match(p), false) is(p:available(), 0)"
+	 " p = b:pos(4) local t = r:match(p, true) is(t:asstring(), '/index') is(p:available(), 14) is(r:match(p, true), nil) is(p:available(), 0)"
+	 " p = b:pos(0) is(re:match('HTTP', p, nil, true):asstring(), 'HTTP') is(p:sub('all'):asstring(), '/1.1')"
+	 " is(re:match('http', b:pos(0), 'i'), true) local k = re:compile('index'):create_sink() is(k:feed(b:sub(0, 8)), false)"
+	 " is(k:ispartial(), true) local ok, where = k:feed(b:sub(8), true) is(ok, true) is(where.first, 5) is(where.last, 10)"
+	 " local set = re:set{'GET', 'POST', 'HTTP'} is(#set:match(b:sub()), 2) is(set:create_sink():feed(b:sub(0, 4))[1], 1)"
+	 " fails(function() r:match(5) end, 'regexp:match: string, sub or iterator expected, got number')"
+	 " fails(function() k:feed(b:pos(0)) end, 'sink:feed: string or sub expected') s:setstring('*') t = re:match('HTTP.*', b:sub()) t:erase()",
+	 "GET *.html "},
 	{"many changes", "0123456789",
 	 "local last = b:pos(10) for i = 1, 300 do b:pos(5):insert('x') b:sub(5, 1):erase() end is(last:available(), 0)"
 	 " is(b:sub(5):asstring(), '56789')",

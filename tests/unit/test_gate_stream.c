@@ -52,6 +52,19 @@ static void arrived(unsigned d, const char *text)
 	assert_string_equal(gt_conn_text(&c, d), text);
 }
 
+static void fill(uint32_t n)
+{
+	static uint8_t piece[GT_MSS];
+
+	memset(piece, 'x', sizeof(piece));
+	while (n) {
+		uint32_t k = n < GT_MSS ? n : GT_MSS;
+
+		gt_conn_say(&c, D_UP, span_of(piece, k));
+		n -= k;
+	}
+}
+
 static void said_is(const char *text)
 {
 	assert_string_equal(heard(), text);
@@ -166,6 +179,49 @@ static void test_edits(void **state)
 	/* the other side's numbers agree: it acknowledges what it got, and the sender hears of what it sent */
 	down("thanks");
 	arrived(D_DOWN, "thanks");
+	assert_int_equal(gate_counters(t.g)->held, 0);
+}
+
+/* A match over the border of packets: held back if it is wanted as a sub, else it is only found. */
+static void test_regexps(void **state)
+{
+	(void)state;
+	begin(ON " if dir == 'down' then return end local re = require('regexp/pcre').re local r = re:compile('e+vil')\n"
+	      " local s = r:match(iter, true) print(s:asstring(), iter.meter) s:setstring('nice') print(iter:sub(2):asstring())\n"
+	      " print(re:match('b.d', iter), iter.meter, iter:available()) print(r:match(iter, true), r:match(iter), iter.iseof) end}");
+	up("no e");
+	/* it may have begun */
+	arrived(D_UP, "no ");
+	up("e");
+	arrived(D_UP, "no ");
+	up("x ev");
+	arrived(D_UP, "no eex ");
+	up("i");
+	up("l!?ba");
+	said_is("evil\t11\n!?\n");
+	arrived(D_UP, "no eex nice!?ba");
+	up("d.");
+	said_is("true\t16\t1\n");
+	up("ee");
+	arrived(D_UP, "no eex nice!?bad.");
+	gt_conn_fin(&c, D_UP);
+	said_is("nil\tfalse\ttrue\n");
+	arrived(D_UP, "no eex nice!?bad.ee");
+	/* what another rule does to what is held is matched, too */
+	again((struct open_opts){0});
+	begin(ON " if dir == 'up' then local s = iter:sub(4) s:sub(0, 2):setstring('evi') end end}\n"
+	      ON " if dir == 'up' then local s = require('regexp/pcre').re:match('evil+s', iter, nil, true) print(s:asstring(), iter.meter) s:erase() end end}");
+	up("ev");
+	up("ll");
+	arrived(D_UP, "");
+	up("s.");
+	said_is("evills\t6\n");
+	arrived(D_UP, ".");
+	/* and there is a bound */
+	again((struct open_opts){0});
+	begin(ON " if dir == 'up' then require('regexp/pcre').re:match('x+y', iter, nil, true) end end}");
+	fill(64000);
+	assert_int_equal(gt_drops(&t, GATE_DROP_RULE_FAILED), 1);
 	assert_int_equal(gate_counters(t.g)->held, 0);
 }
 
@@ -295,19 +351,6 @@ static void test_budget(void **state)
 	assert_int_equal(c.n[D_UP], 20);
 }
 
-static void fill(uint32_t n)
-{
-	static uint8_t piece[GT_MSS];
-
-	memset(piece, 'x', sizeof(piece));
-	while (n) {
-		uint32_t k = n < GT_MSS ? n : GT_MSS;
-
-		gt_conn_say(&c, D_UP, span_of(piece, k));
-		n -= k;
-	}
-}
-
 /* What may be held back has a bound, and who holds more is told so. */
 static void test_bound(void **state)
 {
@@ -430,7 +473,7 @@ int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		T(test_pieces),	  T(test_held),	    T(test_waiting), T(test_marks),	T(test_edits),
+		T(test_pieces),	  T(test_held),	    T(test_waiting), T(test_marks),	T(test_edits), T(test_regexps),
 		T(test_order),	  T(test_ends),	    T(test_dropping), T(test_failing),	T(test_budget),	      T(test_bound),
 		T(test_together), T(test_when),	    T(test_before_http), T(test_looking_on), T(test_too_late),
 	};

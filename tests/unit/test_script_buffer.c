@@ -34,7 +34,7 @@ static void ok(const char *text)
 	struct script_error err = {0};
 
 	if (script_run_text(s, "@t.lua", span_str(text), &err) != 0) {
-		print_error("%s\n%s\n", text, err.text);
+		print_error("%s\n%.700s\n", err.text, text);
 		fail();
 	}
 }
@@ -118,7 +118,7 @@ static void test_bounds(void **state)
 	ok("local b = haka.vbuffer_from('0123456789') local old, used = b:pos(9), b:pos(9)\n"
 	   "for i = 1, 5000 do b:sub(0, 1):setstring('ab') b:sub(0, 2):setstring('a') used:available() end\n"
 	   "is(used:sub(1):asstring(), '9') fails(function() old:available() end, 'invalid buffer iterator')");
-	ok("local b = haka.vbuffer_from('x') for i = 1, 256 do b:pos(0):mark() end fails(function() b:pos(0):mark() end, 'more than 256 marks')");
+	ok("local b = haka.vbuffer_from('x') for i = 1, 1024 do b:pos(0):mark() end fails(function() b:pos(0):mark() end, 'more than 1024 marks')");
 	script_stats(s, &st);
 	assert_true(st.memory_peak <= 9 << 20);
 }
@@ -135,10 +135,46 @@ static void test_blocking(void **state)
 	   "fails(function() haka.vbuffer_iterator_blocking(b) end, 'iterator expected, got')");
 }
 
+static void test_streams(void **state)
+{
+	(void)state;
+	ok("local s = haka.vbuffer_stream() is(s:pop(), nil) is(s.isfinished, false) local one = haka.vbuffer_from('one') local p = s:push(one) is(#one, 0)\n"
+	   "is(p:available(), 3) local q = s:push(haka.vbuffer_from('two')) is(p:available(), 6) is(q:sub(1):asstring(), 't') is(p:copy():sub('all'):asstring(), 'onetwo')\n"
+	   "is(s.data:sub():asstring(), 'onetwo') is(#s.data, 6) is(p.iseof, false) p:sub(2):setstring('<on>') is(s:pop():sub():asstring(), '<on>e')\n"
+	   "is(s.data:sub():asstring(), 'two') is(q:sub(2):asstring(), 'wo') p = s.data:pos(0) p:mark()\n"
+	   "is(s:pop(), nil) p:unmark() s:push('three') is(s:pop():sub():asstring(), 'two') s:push(haka.vbuffer_from('four'))\n"
+	   "s.data:sub(4, 2):erase() is(s:pop():sub():asstring(), 'thre') is(s:pop():sub():asstring(), 'our') is(s:pop(), nil)\n"
+	   "s:finish() is(s.isfinished, true) is(s.data:pos('end').iseof, true) fails(function() s:push('x') end, 'the stream is finished')\n"
+	   "fails(function() q:sub(1) end, 'invalid buffer iterator') fails(function() s:push(5) end, 'vbuffer expected') fails(function() s.data = 1 end, 'read-only')");
+	/* iterators that wait, in coroutines of the script's own */
+	ok("local out, s = {}, haka.vbuffer_stream()\n"
+	   "local co = coroutine.wrap(function(iter) iter = haka.vbuffer_iterator_blocking(iter) while true do local x = iter:sub(10) if not x then break end\n"
+	   " out[#out + 1] = x:asstring() end out[#out + 1] = 'end' end)\n"
+	   "for i = 1, 9 do local at = s:push(haka.vbuffer_from('Haka')) if i == 9 then s:finish() end co(at) end\n"
+	   "is(table.concat(out, ' '), 'HakaHakaHa kaHakaHaka HakaHakaHa kaHaka end')\n"
+	   "fails(function() haka.vbuffer_iterator_blocking(haka.vbuffer_stream().data:pos(0)):wait() end, 'only a coroutine')");
+	ok("local re, s, found = require('regexp/pcre').re, haka.vbuffer_stream()\n"
+	   "local co = coroutine.wrap(function(iter) found = re:match('a+b', haka.vbuffer_iterator_blocking(iter), nil, true):asstring() end)\n"
+	   "co(s:push('xxa')) is(s:pop(), nil) co(s:push('aa')) co(s:push('abx')) is(found, 'aaaab') is(s:pop():sub():asstring(), 'xxa')");
+	/* of octets that lie elsewhere */
+	ok("local b, s = haka.vbuffer_from('headBODYtail'), haka.vbuffer_sub_stream() local p = s:push(b:sub(4, 2)) is(b:sub():asstring(), 'headDYtail')\n"
+	   "local q = s:push(b:sub(4, 2)) is(s.data:sub():asstring(), 'BODY') is(p:sub('all'):asstring(), 'BODY') s.data:sub(1, 1):setstring('ooo')\n"
+	   "local x = s:pop() is(x:asstring(), 'Booo') is(s:pop():asstring(), 'DY') is(b:sub():asstring(), 'headBoooDYtail') is(s:pop(), nil)\n"
+	   "is(s.isfinished, false) s:finish() is(s.isfinished, true)");
+	ok("local m, s, got = haka.vbuffer_stream_comanager:new(), haka.vbuffer_stream(), {} is(m:has('a'), false)\n"
+	   "local function follow(name) return function(iter) for x in iter:foreach_available() do got[#got + 1] = name .. x:asstring() end got[#got + 1] = name end end\n"
+	   "m:start('a', follow('a')) m:process_all(s:push('1')) m:start('b', follow('b')) m:process('a', s:push('2')) m:process('b', s.data:pos(1)) is(m:has('a'), true)\n"
+	   "s:finish() m:process_all(s.data:pos('end')) m:process_all(s.data:pos('end')) table.sort(got) is(table.concat(got, ' '), 'a a1 a2 b b2')\n"
+	   "fails(function() m:process('c', s.data:pos(0)) end, 'nothing was started') fails(function() m:start('d') end, 'a function expected')\n"
+	   "m:start('e', function() error('oops') end) fails(function() m:process('e', s.data:pos('end')) end, 'oops') is(m:has('e'), true)");
+	fails("local m, s = haka.vbuffer_stream_comanager:new(), haka.vbuffer_stream() m:start(1, function() while true do end end) m:process(1, s:push('x'))",
+	      SCRIPT_E_BUDGET, "");
+}
+
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
-	const struct CMUnitTest tests[] = {T(test_cases), T(test_whole), T(test_bounds), T(test_blocking)};
+	const struct CMUnitTest tests[] = {T(test_cases), T(test_whole), T(test_bounds), T(test_blocking), T(test_streams)};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

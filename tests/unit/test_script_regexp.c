@@ -76,7 +76,7 @@ static void test_match(void **state)
 	      "t.lua:1: re:compile: options: no option 'q' (i, x)");
 	fails("re:compile('a', 8)", SCRIPT_E_RUNTIME, "8 is no whole number from 0 to 3");
 	fails("re:compile('a'):match({})", SCRIPT_E_RUNTIME,
-	      "t.lua:1: regexp:match: string expected, got table");
+	      "t.lua:1: regexp:match: string, sub or iterator expected, got table");
 	fails("re.compile('a').match('a')", SCRIPT_E_RUNTIME,
 	      "re:compile: string expected, got nothing");
 	fails("re:compile('a').match('a', 'b')", SCRIPT_E_RUNTIME,
@@ -101,7 +101,7 @@ static void test_sinks(void **state)
 	   "'45', 'x'} do"
 	   " if k:feed(p) then n = n + 1 end end assert(n == 3, n)");
 	fails("re:compile('a'):create_sink():feed(5)", SCRIPT_E_RUNTIME,
-	      "t.lua:1: sink:feed: string expected, got number");
+	      "t.lua:1: sink:feed: string or sub expected, got number");
 	/* a match that has begun is kept for so long */
 	ok("local k = re:compile('a.*z'):create_sink() local p = ('x'):rep(10000) k:feed('a') for "
 	   "i = 1, 50 do k:feed(p) end"
