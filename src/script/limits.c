@@ -21,11 +21,14 @@
 enum { SLICE = 1000, OCTETS_PER_INSTRUCTION = 16, RESERVE = 1 << 20, C_STACK = 512 * 1024, SIZE_STEP = 16 };
 
 /* Of each size. AddressSanitizer is to see what is used after it was freed. */
-#if defined(__SANITIZE_ADDRESS__)
-enum { KEPT_OCTETS = 0 };
+#if defined(__has_feature) /* clang's word for it */
+#define SANITIZED __has_feature(address_sanitizer)
+#elif defined(__SANITIZE_ADDRESS__)
+#define SANITIZED 1
 #else
-enum { KEPT_OCTETS = 256 * 1024 };
+#define SANITIZED 0
 #endif
+enum { KEPT_OCTETS = SANITIZED ? 0 : 256 * 1024 };
 
 static size_t memory_now(const struct script *s)
 {

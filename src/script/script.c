@@ -460,7 +460,6 @@ void script_free(struct script *s)
 		s->reserve = true;
 		lua_close(s->main);
 	}
-	script_alloc_fini(s);
 	for (size_t i = 0; i < s->n_paths; i++)
 		free(s->paths[i]);
 	free(s->paths);
@@ -471,5 +470,6 @@ void script_free(struct script *s)
 	script_timers_free(s);
 	free(s->policies);
 	free(s->events);
+	script_alloc_fini(s);
 	free(s);
 }

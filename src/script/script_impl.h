@@ -111,7 +111,7 @@ int script_call(struct script *s, int nargs, int nresults, int handler, struct s
 
 /* limits.c: the allocator, the hook, the arming */
 void *script_alloc(void *ud, void *p, size_t old, size_t n);
-/* Behind lua_close(). */
+/* Last of all: what was kept goes. */
 void script_alloc_fini(struct script *s);
 void script_limits_on(struct script *s);
 void script_arm(struct script *s);
