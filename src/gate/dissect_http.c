@@ -49,6 +49,7 @@ void gate_http_begin(struct gate *g, struct flow *f)
 	assert(s);
 	s->first = s->n = 0;
 	s->kept = NULL;
+	s->script[GATE_UP] = s->script[GATE_DOWN] = NULL;
 	http_init(&s->parser[GATE_UP], false, HTTP_GATE_FLAGS);
 	http_init(&s->parser[GATE_DOWN], true, HTTP_GATE_FLAGS);
 	f->state = s;
@@ -60,9 +61,30 @@ static void forget_kept(struct gate_http *h, struct http_flow *s)
 	s->kept = NULL;
 }
 
+void **gate_http_script(const struct flow *f, enum gate_direction d)
+{
+	return &((struct http_flow *)f->state)->script[d];
+}
+
+/* Those who follow the body see its end. False: the flow is over, too. */
+static bool body_over(struct gate *g, struct flow *f, enum gate_direction d)
+{
+	void **script = gate_http_script(f, d);
+
+	if (*script)
+		g->stream_ops->ended(*script);
+	*script = NULL;
+	if (g->pkt.stopped && g->pkt.flow == f)
+		f->dropped = true;
+	return !f->dropped;
+}
+
 void gate_http_end(struct gate *g, struct flow *f)
 {
 	struct http_flow *s = f->state;
+
+	(void)body_over(g, f, GATE_UP);
+	(void)body_over(g, f, GATE_DOWN);
 
 	forget_kept(gate_http_of(g), s);
 	slots_give(&gate_http_of(g)->flows, s);
@@ -226,6 +248,8 @@ static bool carry(struct gate *g, struct gate_view *v, struct http_step step, ui
 	case HTTP_DATA:
 		return tell_data(g, v, at, step.n);
 	case HTTP_END:
+		if (!body_over(g, v->flow, v->direction))
+			return false;
 		if (v->direction == GATE_DOWN && !s->parser[GATE_DOWN].interim)
 			answered(g, s);
 		break;

@@ -17,6 +17,7 @@ enum {
 struct http_flow {
 	struct http_parser parser[2];	/* by enum gate_direction */
 	uint8_t asked[HTTP_MAX_ASKED];	/* enum http_method of requests without an answer, a ring */
+	void *script[2];		/* gate_http_script() */
 	uint8_t first, n;
 	uint16_t kept_len;
 	uint8_t *kept;			/* head of the first of them; NULL: not kept */

@@ -124,7 +124,7 @@ uint32_t gate_tcp_show(struct gate *g, struct gate_view *v)
 
 	c->showing[d] = v;
 	if (!g->listeners[EVENT_TCP_CONNECTION_receive_data].n || show_listeners(g, v)) {
-		if (v->n - let_go(g, v) > most_held(c, d) && !g->stream_ops->full(g->stream_ctx, g, v->flow, d))
+		if (v->n - let_go(g, v) > most_held(c, d) && !g->stream_ops->full(c->script[d]))
 			v->flow->dropped = true;
 		go = v->flow->dropped ? 0 : show_app(g, v);
 	}
