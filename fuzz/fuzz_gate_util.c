@@ -2,14 +2,16 @@
 /*
  * Records are: bits 0 and 1 of the kind: a raw frame, a TCP segment, a datagram of port 53, or time that passes;
  * bit 2: from the server; bits 3 and 4: which conversation; bits 5 to 7: what is wrong with the segment. Rules
- * listen and change what they can.
+ * in C, or in Lua, listen and change what they can.
  */
 #include "fuzz_gate.h"
+#include "fuzz_gate_rules.h"
 
 #include "base/clock.h"
 #include "base/cursor.h"
 #include "capture/frames.h"
 #include "gate/app.h"
+#include "gate/bind.h"
 #include "gate/dissect_dns.h"
 #include "gate/dissect_http.h"
 #include "wire/checksum.h"
@@ -18,7 +20,7 @@
 
 enum { CONNS = 4, CLIENT = 0x0a000001, SERVER = 0x0a000002, MAX_DATA = 1400, MAX_RECORDS = 64 };
 
-enum option { PASS_THROUGH = 1, FAIL_OPEN = 2, CHECKSUMS = 4, CHANGES = 8, DROPS = 16, MIDSTREAM = 32, LOOKS_ON = 64 };
+enum option { PASS_THROUGH = 1, FAIL_OPEN = 2, CHECKSUMS = 4, CHANGES = 8, DROPS = 16, MIDSTREAM = 32, LOOKS_ON = 64, IN_LUA = 128 };
 
 /* What is done to a segment. */
 enum wrong { IN_ORDER, SYN, FIN, RST, AHEAD, AGAIN, OVERLAP, ANYWHERE };
@@ -31,6 +33,7 @@ struct conn {
 struct world {
 	struct gate *g;
 	struct frames *f;
+	struct gate_bind *bind;	/* IN_LUA */
 	uint8_t options;
 	int64_t now_ns;
 	struct conn conns[CONNS];
@@ -93,6 +96,33 @@ static bool rule_stream(void *ctx, struct gate *g, struct gate_packet *p, struct
 	return true;
 }
 
+static void no_line(void *ctx, struct span line)
+{
+	(void)ctx;
+	(void)line;
+}
+
+static void load_rules(struct world *w)
+{
+	static const struct script_opts so = {.instructions = 200000, .memory = 8 << 20, .print = no_line};
+	struct script_error err;
+
+	fuzz_check(gate_bind_new(w->g, &so, &w->bind, &err) == 0);
+	if (w->options & CHANGES)
+		fuzz_check(gate_bind_run_text(w->bind, span_str("CHANGES = true"), &err) == 0);
+	if (w->options & DROPS)
+		fuzz_check(gate_bind_run_text(w->bind, span_str("DROPS = true"), &err) == 0);
+	fuzz_check(gate_bind_run_text(w->bind, span_str(fuzz_gate_rules), &err) == 0);
+}
+
+static void listen(struct world *w)
+{
+	fuzz_check(gate_listen(w->g, EVENT_HTTP_request, rule_http, w) == 0);
+	fuzz_check(gate_listen(w->g, EVENT_HTTP_response, rule_http, w) == 0);
+	fuzz_check(gate_listen(w->g, EVENT_HTTP_response_data, rule_http, w) == 0);
+	fuzz_check(gate_listen(w->g, EVENT_DNS_response, rule_dns, w) == 0);
+}
+
 static void set_up(struct world *w)
 {
 	struct gate_opts o;
@@ -111,10 +141,10 @@ static void set_up(struct world *w)
 	fuzz_check(gate_new(&o, &w->g) == 0);
 	for (unsigned d = 0; d < DISSECT_N; d++)
 		gate_load(w->g, (enum gate_dissector)d);
-	fuzz_check(gate_listen(w->g, EVENT_HTTP_request, rule_http, w) == 0);
-	fuzz_check(gate_listen(w->g, EVENT_HTTP_response, rule_http, w) == 0);
-	fuzz_check(gate_listen(w->g, EVENT_HTTP_response_data, rule_http, w) == 0);
-	fuzz_check(gate_listen(w->g, EVENT_DNS_response, rule_dns, w) == 0);
+	if (w->options & IN_LUA)
+		load_rules(w);
+	else
+		listen(w);
 	if (w->options & LOOKS_ON)
 		fuzz_check(gate_listen(w->g, EVENT_TCP_CONNECTION_receive_data, rule_stream, w) == 0);
 }
@@ -232,8 +262,9 @@ static void tear_down(struct world *w)
 	struct frames_stats fs;
 	uint64_t drops = 0;
 
-	fuzz_check(c->packets == w->pushed && c->accepted + c->dropped + c->held == c->packets);
+	fuzz_check(c->packets == w->pushed + c->injected && c->accepted + c->dropped + c->held == c->packets);
 	gate_release_held(w->g);
+	gate_bind_free(w->bind);
 	fuzz_check(c->held == 0 && c->accepted + c->dropped == c->packets);
 	for (unsigned i = 0; i < GATE_DROP_N; i++)
 		drops += c->drops[i];
@@ -243,7 +274,8 @@ static void tear_down(struct world *w)
 		fuzz_check(!c->dropped && !c->modified);
 	frames_stats(w->f, &fs);
 	fuzz_check(fs.received == w->pushed && fs.accepted + fs.dropped == fs.received);
-	fuzz_check(fs.accepted == c->accepted && fs.dropped == c->dropped);
+	if (!c->injected)
+		fuzz_check(fs.accepted == c->accepted && fs.dropped == c->dropped);
 	gate_free(w->g);
 	frames_close(w->f);
 }

@@ -149,6 +149,9 @@ def frame(payload, proto=17, frag=0, total=None):
     return bytes(12) + b"\x08\0" + ip + payload
 
 
+LUA = 128   # the option: rules in Lua
+
+
 def gate_seeds():
     rng = random.Random(1)
     close = tcp(UP, FIN) + tcp(DOWN, FIN) + tcp(UP)
@@ -163,14 +166,17 @@ def gate_seeds():
     }.items():
         whole = handshake() + b"".join(tcp(d, data=m) for d, m in messages) + close
         cut = handshake() + b"".join(pieces(rng, d, m, 0) for d, m in messages) + close
-        for options in (0, 2, 8, 1, 8 | 64, 16):
+        for options in (0, 2, 8, 1, 8 | 64, 16, LUA, LUA | 8, LUA | 8 | 16, LUA | 8 | 2):
             put("gate", "http-%s-%d" % (n, options), bytes([options]) + (cut if options & 8 else whole))
     put("gate", "two", b"\x08" + handshake() + handshake(1) + tcp(UP, data=GET) + tcp(UP, data=GET, conn=1) +
         tcp(DOWN, data=OK, conn=1) + tcp(DOWN, data=OK) + tcp(UP, RST))
-    for options in (0, 1, 2, 8):
+    for options in (0, 1, 2, 8, LUA, LUA | 1, LUA | 8, LUA | 8 | 16):
         put("gate", "dns-%d" % options, bytes([options]) + udp(UP, QUERY) + udp(DOWN, ANSWER) + udp(DOWN, ANSWER) +
             record(0x83) + udp(UP, b"nonsense", 1))
     datagram = struct.pack("!HHHH", 2000, 53, 8 + len(QUERY), 0) + QUERY
+    full = dns(0x8580, [question(WWW, 255)], [rr(AT, t, d) for t, d in (
+        (1, bytes(4)), (28, bytes(16)), (2, AT), (15, b"\0\5" + AT), (16, b"\3abc\0\1x"), (33, bytes(6) + WWW), (6, AT + DOMAIN + bytes(20)))])
+    put("gate", "dns-lua-full", bytes([LUA | 8]) + b"".join((udp(UP, QUERY, i) + udp(DOWN, full, i)) * 2 for i in range(4)))
     put("gate", "fragments", b"\0" + record(0, frame(datagram[24:], frag=3)) + record(0, frame(datagram[:24], frag=0x2000)) +
         record(0, frame(datagram[:16], frag=0x2000)) + record(0xff))
     put("gate", "raw", b"\0" + record(0, frame(datagram)) + record(0x10, frame(datagram)) + record(0, b"short") +

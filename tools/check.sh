@@ -15,6 +15,7 @@ if [ "$(id -u)" -ne 0 ]; then
 fi
 passed=0 failed=0 skipped=0
 summary=()
+again=() # tests that passed the second time only
 began=$SECONDS
 
 # note NAME PASSED FAILED SKIPPED
@@ -71,6 +72,7 @@ counted_tests() {
 	echo "== $title"
 	"${prefix[@]}" python3 "$@" 2>&1 | tee "$log"
 	last=$(tail -1 "$log")
+	mapfile -t -O "${#again[@]}" again < <(grep '^AGAIN ' "$log")
 	if [[ $last =~ ^([0-9]+)\ passed,\ ([0-9]+)\ failed,\ ([0-9]+)\ skipped$ ]]; then
 		note "$title" "${BASH_REMATCH[1]}" "${BASH_REMATCH[2]}" "${BASH_REMATCH[3]}"
 	else
@@ -81,7 +83,7 @@ counted_tests() {
 
 # system_tests TITLE ARGS...
 system_tests() {
-	counted_tests "$1" tests/system/run.py "${@:2}"
+	counted_tests "$1" tests/system/run.py --again "${@:2}"
 }
 
 prefix=()
@@ -109,6 +111,6 @@ fi
 
 echo
 echo "== summary, $((SECONDS - began)) s"
-printf '%s\n' "${summary[@]}"
+printf '%s\n' "${summary[@]}" "${again[@]}"
 echo "$passed passed, $failed failed, $skipped skipped"
 [ "$failed" -eq 0 ]

@@ -17,6 +17,16 @@ void *pages_new(size_t count, size_t size)
 	return p == MAP_FAILED ? NULL : p;
 }
 
+void *pages_new_huge(size_t count, size_t size)
+{
+	void *p = pages_new(count, size);
+
+	/* a wish: without it everything works */
+	if (p)
+		(void)madvise(p, count * size, MADV_HUGEPAGE);
+	return p;
+}
+
 void pages_free(void *p, size_t count, size_t size)
 {
 	if (p)

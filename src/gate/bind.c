@@ -22,15 +22,17 @@
 static const struct {
 	enum gate_dissector dissector;
 	const char *name;
-	bool streamed;
+	bool streamed, error;
 } events[EVENT_N] = {
-#define OTHER    false
-#define SEND     false
-#define STREAMED true
+#define OTHER    false, false
+#define SEND     false, false
+#define ERROR    false, true
+#define STREAMED true, false
 #define E(d, name, kind) [EVENT_##d##_##name] = {DISSECT_##d, #name, kind},
 #include "gate/events.def"
 #undef E
 #undef STREAMED
+#undef ERROR
 #undef SEND
 #undef OTHER
 };
@@ -98,6 +100,18 @@ static void push_data(lua_State *L, const struct bind_occasion *o, bool streamed
 		bind_push_shown(L);
 }
 
+/* What protocol_error says: {description =, name =}. */
+static void push_error(lua_State *L, const struct gate *g)
+{
+	const struct gate_drop_info *i = gate_drop_info(g->error);
+
+	lua_createtable(L, 0, 2);
+	lua_pushstring(L, i->sentence);
+	lua_setfield(L, -2, "description");
+	lua_pushstring(L, i->name);
+	lua_setfield(L, -2, "name");
+}
+
 static int push(lua_State *L, void *ctx, bool streamed)
 {
 	const struct bind_occasion *o = ctx;
@@ -110,7 +124,18 @@ static int push(lua_State *L, void *ctx, bool streamed)
 	}
 	if (!of_flow(events[o->event].dissector)) {
 		push_packet(L, o);
-		return 1;
+		if (!events[o->event].error)
+			return 1;
+		push_error(L, o->g);
+		return 2;
+	}
+	if (events[o->event].dissector == DISSECT_DNS)
+		return bind_push_dns(L, o->g, o->f, o->event);
+	if (events[o->event].dissector == DISSECT_HTTP) {
+		n = bind_push_http(L, o->f, o->event);
+		if (n == 1)
+			push_data(L, o, streamed);
+		return 2;
 	}
 	bind_push_flow(L, o->f);
 	n++;
@@ -227,24 +252,6 @@ static bool hear_end(void *ctx, struct gate *g, struct gate_packet *p, struct fl
 	return true;
 }
 
-/* --- Modules: require('protocol/tcp') loads the dissector ----------------------------------------------------- */
-
-static int open_protocol(lua_State *L)
-{
-	const char *name = luaL_checkstring(L, 1);
-	const char *last = strrchr(name, '/');
-	enum gate_dissector d = gate_dissector_find(last ? last + 1 : name);
-
-	if (d == DISSECT_N)
-		return luaL_error(L, "%s: no such protocol", name);
-	gate_load(bind_gate_of(L), d);
-	if (d == DISSECT_IPV4)
-		script_push_ipv4(L);
-	else
-		script_push_dissector(L, gate_dissector_name(d));
-	return 1;
-}
-
 /* --- Life ------------------------------------------------------------------------------------------------------- */
 
 static int set_engine(lua_State *L)
@@ -276,18 +283,18 @@ static int define_events(struct gate_bind *b)
 static int define_classes(struct gate_bind *b)
 {
 	int r = script_class_register(b->script, &bind_class_flow);
-	char name[64];
 
 	for (unsigned i = 0; bind_flag_classes[i] && r == 0; i++)
 		r = script_class_register(b->script, bind_flag_classes[i]);
+	for (unsigned i = 0; bind_dns_classes[i] && r == 0; i++)
+		r = script_class_register(b->script, bind_dns_classes[i]);
+	for (unsigned i = 0; bind_http_classes[i] && r == 0; i++)
+		r = script_class_register(b->script, bind_http_classes[i]);
 	for (unsigned i = 0; i < DISSECT_N && r == 0; i++) {
 		if (bind_packet_class((enum gate_dissector)i))
 			r = script_class_register(b->script, bind_packet_class((enum gate_dissector)i));
-		(void)snprintf(name, sizeof(name), "protocol/%s", gate_dissector_name((enum gate_dissector)i));
-		if (r == 0)
-			r = script_module(b->script, name, open_protocol);
 	}
-	return r;
+	return r == 0 ? bind_modules(b->script) : r;
 }
 
 static void release(struct gate_bind *b)
@@ -324,6 +331,12 @@ int gate_bind_new(struct gate *g, const struct script_opts *so, struct gate_bind
 		r = bind_dhcp_open(b, b->script, g);
 	if (r == 0)
 		r = bind_policies_define(b, err);
+	if (r == 0)
+		r = script_protect(b->script, bind_open_http, NULL, err);
+	if (r == 0)
+		r = script_protect(b->script, bind_open_create, NULL, err);
+	if (r == 0)
+		r = script_protect(b->script, bind_open_modules, NULL, err);
 	if (r < 0) {
 		release(b);
 		return r;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Buffers of the packet at hand, and of what is shown of a stream to a listener that does not follow it (those that do: bind_stream.c).
+ * Buffers of the packet at hand and of those that rules made, and of what is shown of a stream to a listener that does not follow it (those that do: bind_stream.c).
  * One buffer each, used again for every packet and every showing: handles of the ones before are void.
  */
 #include "gate/bind_class.h"
@@ -10,21 +10,21 @@
 
 static const char *packet_octets(struct script_buffer *b, struct span *ret)
 {
-	const struct gate *g = b->ctx;
+	const struct gate_packet *p = b->ctx;
 
-	*ret = span_of(g->pkt.p.data, g->pkt.p.len);
+	*ret = span_of(p->p.data, p->p.len);
 	return NULL;
 }
 
 static int packet_replace(lua_State *L, int idx, struct script_buffer *b, size_t off, size_t n, struct span with)
 {
-	struct gate *g = b->ctx;
+	struct gate_packet *p = b->ctx;
 
 	(void)L;
 	(void)idx;
 	if (with.n == n)
-		return verdict_write(g, &g->pkt, (uint32_t)off, with.p, n);
-	return verdict_splice(g, &g->pkt, (uint32_t)off, n, with);
+		return verdict_write(p->g, p, (uint32_t)off, with.p, n);
+	return verdict_splice(p->g, p, (uint32_t)off, n, with);
 }
 
 static const struct script_buffer_ops packet_ops = {packet_octets, packet_replace};
@@ -50,25 +50,31 @@ static const struct script_buffer_ops shown_ops = {shown_octets, shown_replace};
 
 void bind_buffers_init(struct gate_bind *b)
 {
-	script_buffer_init(&b->packet, b->script, &packet_ops, b->g, &b->g->pkt.generation);
+	for (unsigned i = 0; i < ARRAY_LEN(b->packets); i++) {
+		struct gate_packet *p = i ? gate_forged_at(b->g, i - 1) : &b->g->pkt;
+
+		script_buffer_init(&b->packets[i].b, b->script, &packet_ops, p, &p->generation);
+	}
 	script_buffer_init(&b->shown, b->script, &shown_ops, b, &b->shown_generation);
 }
 
 void bind_buffers_fini(struct gate_bind *b)
 {
-	script_buffer_fini(&b->packet);
+	for (unsigned i = 0; i < ARRAY_LEN(b->packets); i++)
+		script_buffer_fini(&b->packets[i].b);
 	script_buffer_fini(&b->shown);
 }
 
-void bind_push_payload(lua_State *L, struct gate *g, uint32_t off, uint32_t len)
+void bind_push_payload(lua_State *L, struct gate_packet *p, uint32_t off, uint32_t len)
 {
 	struct gate_bind *b = bind_of(L);
+	struct bind_packet *of = &b->packets[p->forged ? 1 + gate_forged_index(p) : 0];
 
-	if (b->packet_generation != g->pkt.generation) {
-		script_buffer_reset(&b->packet);
-		b->packet_generation = g->pkt.generation;
+	if (of->generation != p->generation) {
+		script_buffer_reset(&of->b);
+		of->generation = p->generation;
 	}
-	script_push_vbuffer(L, 0, &b->packet, off, (uint64_t)off + len);
+	script_push_vbuffer(L, 0, &of->b, off, (uint64_t)off + len);
 }
 
 void bind_shown_begin(struct gate_bind *b, struct gate_view *v)

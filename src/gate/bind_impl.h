@@ -5,11 +5,12 @@
 #pragma once
 
 #include "gate/bind.h"
+#include "gate/forge.h"
 #include "script/buffer.h"
 #include "script/dhcp.h"
 #include "script/event.h"
 
-enum { BIND_POLICIES = 16 };
+enum { BIND_POLICIES = 32 };
 
 struct bind_stream;
 struct flow;
@@ -23,6 +24,12 @@ struct hearing {
 	bool listens;
 };
 
+/* The octets of a packet as a buffer. */
+struct bind_packet {
+	struct script_buffer b;
+	uint32_t generation;	/* of the packet that the handles are of */
+};
+
 struct gate_bind {
 	struct gate *g;
 	struct script *script;
@@ -30,8 +37,9 @@ struct gate_bind {
 	struct script_dhcp dhcp;	/* the message at hand */
 	unsigned policies[BIND_POLICIES];
 	/* bind_buffer.c */
-	struct script_buffer packet, shown;
-	uint32_t packet_generation, shown_generation;
+	struct bind_packet packets[1 + FORGED_MAX];	/* the one at hand, and those that rules made */
+	struct script_buffer shown;
+	uint32_t shown_generation;
 	struct gate_view *shown_view;	/* NULL: nothing is shown */
 };
 
@@ -50,6 +58,11 @@ extern const struct script_filter_field bind_when[], bind_when_dhcp[];
 
 struct script_dhcp *bind_dhcp(struct gate_bind *b);
 int bind_dhcp_open(struct gate_bind *b, struct script *s, struct gate *g) must_check;
+
+/* require('protocol/...'). */
+int bind_modules(struct script *s) must_check;
+/* What they have besides. In a protected call. */
+int bind_open_modules(lua_State *L);
 
 /* What coroutines follow. */
 struct bind_stream {

@@ -5,8 +5,11 @@
  */
 #include "gate/bind_class.h"
 #include "gate/verdict.h"
+#include "script/moment.h"
+#include "wire/checksum.h"
 #include "wire/eth.h"
 #include "wire/ipv4.h"
+#include "wire/udp.h"
 
 #include <lauxlib.h>
 
@@ -162,21 +165,33 @@ static int get_iface(lua_State *L, void *obj)
 {
 	struct gate_packet *p = obj;
 
-	lua_pushstring(L, frames_port_name(bind_gate(p)->frames, p->frame.port));
+	lua_pushstring(L, frames_port_name(bind_gate(p)->frames, p->frame.port & ~(unsigned)FRAME_BACK));
 	return 1;
 }
 
 static int get_timestamp(lua_State *L, void *obj)
 {
-	lua_pushnumber(L, (lua_Number)((const struct gate_packet *)obj)->frame.ts_ns / 1e9);
+	script_push_time(L, ((const struct gate_packet *)obj)->frame.ts_ns);
 	return 1;
 }
 
+static bool is_of_packets(const struct script_class *cls)
+{
+	for (unsigned d = 0; d < DISSECT_N; d++)
+		if (bind_packet_class((enum gate_dissector)d) == cls)
+			return true;
+	return false;
+}
+
+/* Of the dissector as which it is looked at. */
 static int get_name(lua_State *L, void *obj)
 {
-	const struct gate_packet *p = obj;
+	const struct script_class *cls = script_class_of(L, 1);
 
-	lua_pushstring(L, gate_dissector_name((enum gate_dissector)(p->depth ? p->stack[p->depth - 1] : DISSECT_RAW)));
+	(void)obj;
+	while (cls && !is_of_packets(cls))
+		cls = cls->parent;
+	lua_pushstring(L, cls ? cls->name : "packet");
 	return 1;
 }
 
@@ -186,25 +201,17 @@ static int get_raw_payload(lua_State *L, void *obj)
 	struct gate_packet *p = obj;
 	uint32_t off = p->p.l3 == PACKET_NO_LAYER ? 0 : p->p.l3;
 
-	bind_push_payload(L, bind_gate(p), off, p->p.len - off);
+	bind_push_payload(L, p, off, p->p.len - off);
 	return 1;
 }
 
-static int method_drop(lua_State *L);
-
 static const struct script_field raw_fields[] = {
-	{"len", get_len, NULL},	      {"id", get_id, NULL},	{"iface", get_iface, NULL},
+	{"len", get_len, NULL},	      {"id", get_id, NULL},	{"iface", get_iface, bind_set_iface},
 	{"timestamp", get_timestamp, NULL}, {"name", get_name, NULL}, {"payload", get_raw_payload, NULL},
+	{"state", bind_get_state, NULL},
 	{0},
 };
-static const struct script_method raw_methods[] = {{"drop", method_drop}, {0}};
-static const struct script_class class_raw = {.name = "packet", .fields = raw_fields, .methods = raw_methods};
-
-static int method_drop(lua_State *L)
-{
-	gate_drop(script_check(L, 1, &class_raw), GATE_DROP_RULE);
-	return 0;
-}
+static const struct script_class class_raw = {.name = "packet", .fields = raw_fields, .methods = bind_verbs};
 
 static void *same(void *obj)
 {
@@ -217,6 +224,17 @@ static int get_eth_type(lua_State *L, void *obj)
 	return 1;
 }
 
+static void set_eth_type(lua_State *L, void *obj, int idx)
+{
+	uint64_t type = script_check_uint(L, idx, UINT16_MAX, "ethernet.type");
+	struct gate_packet *p = obj;
+
+	if (p->p.l2 == PACKET_NO_LAYER)
+		(void)luaL_error(L, "ethernet.type: there is no such header");
+	write_be(L, p, p->p.l3 - 2U, 2, type, "ethernet.type");
+	p->eth_type = (uint16_t)type;
+}
+
 MAC(eth_src, "ethernet.src", at_src)
 MAC(eth_dst, "ethernet.dst", at_dst)
 static const struct script_field ethernet_fields[] = {
@@ -224,7 +242,7 @@ static const struct script_field ethernet_fields[] = {
 	{"dst", get_eth_dst, set_eth_dst},
 	{"src_mac", get_eth_src, set_eth_src},
 	{"dst_mac", get_eth_dst, set_eth_dst},
-	{"type", get_eth_type, NULL},
+	{"type", get_eth_type, set_eth_type},
 	{0},
 };
 static const struct script_class class_ethernet = {
@@ -297,7 +315,7 @@ static int get_ip_payload(lua_State *L, void *obj)
 {
 	struct gate_packet *p = obj;
 
-	bind_push_payload(L, bind_gate(p), p->p.l4, p->end - p->p.l4);
+	bind_push_payload(L, p, p->p.l4, p->end - p->p.l4);
 	return 1;
 }
 
@@ -400,16 +418,40 @@ static int get_payload(lua_State *L, void *obj)
 {
 	struct gate_packet *p = obj;
 
-	bind_push_payload(L, bind_gate(p), p->p.app, p->p.app_len);
+	bind_push_payload(L, p, p->p.app, p->p.app_len);
 	return 1;
 }
 
+/* As it came; or, once it was written, as it stands. */
 static int method_verify(lua_State *L)
 {
 	struct gate_packet *p = script_check(L, 1, &class_ipv4);
+	struct span s = span_of(p->p.data + p->p.l4, (size_t)p->l4_len + p->p.app_len);
+	bool good;
 
-	lua_pushboolean(L, gate_checksum(bind_gate(p), p) == CHECKSUM_GOOD);
+	if (!p->dirty)
+		good = gate_checksum(bind_gate(p), p) == CHECKSUM_GOOD;
+	else
+		good = p->proto == IPV4_PROTO_UDP ? udp_csum_ok(p->p.src, p->p.dst, s) : tcp_csum_ok(p->p.src, p->p.dst, s);
+	lua_pushboolean(L, good);
 	return 1;
+}
+
+/* The rule takes the packet as it is, and what it says is to be right. */
+static int method_compute(lua_State *L)
+{
+	struct gate_packet *p = script_check(L, 1, &class_ipv4);
+	struct gate *g = bind_gate(p);
+
+	bind_check_write(L, verdict_write(g, p, p->p.l4, p->p.data + p->p.l4, 1), "compute_checksum");
+	p->checksum = CHECKSUM_GOOD;
+	if (p->proto == IPV4_PROTO_ICMP)
+		send_icmp(g, p);
+	else if (p->proto == IPV4_PROTO_UDP)
+		send_udp(g, p);
+	else
+		send_tcp(g, p);
+	return 0;
 }
 
 NUMBER(icmp_type, "icmp.type", l4, 0, 1)
@@ -422,8 +464,18 @@ static const struct script_field icmp_fields[] = {
 	{"payload", get_payload, NULL},
 	{0},
 };
+static int method_icmp_verify(lua_State *L)
+{
+	const struct gate_packet *p = script_check(L, 1, &class_ipv4);
+
+	lua_pushboolean(L, checksum_fold(checksum_add(0, span_of(p->p.data + p->p.l4, p->end - p->p.l4))) == 0);
+	return 1;
+}
+
+static const struct script_method icmp_methods[] = {
+	{"verify_checksum", method_icmp_verify}, {"compute_checksum", method_compute}, {0}};
 static const struct script_class class_icmp = {
-	.name = "icmp", .fields = icmp_fields, .parent = &class_ipv4, .to_parent = same};
+	.name = "icmp", .fields = icmp_fields, .methods = icmp_methods, .parent = &class_ipv4, .to_parent = same};
 
 /* Ports are kept beside the octets: a flow is looked up by them. */
 static void note_ports(struct gate_packet *p)
@@ -457,7 +509,8 @@ static const struct script_field udp_fields[] = {
 	{"payload", get_payload, NULL},
 	{0},
 };
-static const struct script_method transport_methods[] = {{"verify_checksum", method_verify}, {0}};
+static const struct script_method transport_methods[] = {
+	{"verify_checksum", method_verify}, {"compute_checksum", method_compute}, {0}};
 const struct script_class bind_class_udp = {
 	.name = "udp", .fields = udp_fields, .methods = transport_methods, .parent = &class_ipv4, .to_parent = same};
 

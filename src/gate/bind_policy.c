@@ -6,7 +6,9 @@
 #include "gate/bind_class.h"
 #include "gate/bind_impl.h"
 #include "script/alert.h"
+#include "gate/flow.h"
 #include "script/policy.h"
+#include "wire/ipv4.h"
 
 #include <lauxlib.h>
 
@@ -16,6 +18,7 @@ struct choice {
 	struct gate_packet *p;
 	int next;
 	bool dropped;
+	bool flow;	/* actions get the flow, not the packet */
 };
 
 #define FIELD(name, value)                                                                         \
@@ -85,8 +88,13 @@ static const uint8_t next_policy[DISSECT_N] = {
 	[DISSECT_RAW] = POLICY_RAW_next_dissector + 1,
 	[DISSECT_ETHERNET] = POLICY_ETHERNET_next_dissector + 1,
 	[DISSECT_VLAN] = POLICY_VLAN_next_dissector + 1,
+	[DISSECT_ARP] = POLICY_ARP_next_dissector + 1,
 	[DISSECT_IPV4] = POLICY_IPV4_next_dissector + 1,
+	[DISSECT_ICMP] = POLICY_ICMP_next_dissector + 1,
 	[DISSECT_UDP] = POLICY_UDP_next_dissector + 1,
+	[DISSECT_DHCP] = POLICY_DHCP_next_dissector + 1,
+	[DISSECT_DNS] = POLICY_DNS_next_dissector + 1,
+	[DISSECT_HTTP] = POLICY_HTTP_next_dissector + 1,
 	[DISSECT_TCP] = POLICY_TCP_next_dissector + 1,
 	[DISSECT_UDP_CONNECTION] = POLICY_UDP_CONNECTION_next_dissector + 1,
 	[DISSECT_TCP_CONNECTION] = POLICY_TCP_CONNECTION_next_dissector + 1,
@@ -117,8 +125,12 @@ static void push_packet(lua_State *L, void *ctx)
 	struct choice *c = ctx;
 	enum gate_dissector d = (enum gate_dissector)(c->p->depth ? c->p->stack[c->p->depth - 1] : DISSECT_RAW);
 
+	if (c->flow) {
+		bind_push_flow(L, c->p->flow);
+		return;
+	}
 	if (!bind_packet_class(d))
-		d = d == DISSECT_UDP_CONNECTION ? DISSECT_UDP : DISSECT_TCP;
+		d = c->p->proto == IPV4_PROTO_UDP ? DISSECT_UDP : DISSECT_TCP;
 	script_push(L, bind_packet_class(d), c->p, &c->p->generation);
 }
 
@@ -153,6 +165,15 @@ static int on_next(void *ctx, struct gate *g, struct gate_packet *p, enum gate_d
 	if (!next_policy[from] || !decide(ctx, next_policy[from] - 1U, &c))
 		return next;
 	return p->stopped ? GATE_DROP : c.next;
+}
+
+static bool on_new(void *ctx, struct gate *g, struct gate_packet *p)
+{
+	bool udp = p->flow->key.proto == IPV4_PROTO_UDP;
+	struct choice c = {.g = g, .p = p, .next = GATE_ACCEPT, .flow = true};
+
+	(void)decide(ctx, udp ? POLICY_UDP_CONNECTION_new_connection : POLICY_TCP_CONNECTION_new_connection, &c);
+	return !p->stopped && !p->flow->dropped;
 }
 
 static bool on_undecided(void *ctx, struct gate *g, struct gate_packet *p, enum gate_drop why, int *ret_how)
@@ -221,6 +242,7 @@ void bind_policies_begin(struct gate_bind *b, struct gate *g)
 		gate_load(g, policies[i].dissector);
 		g->on_next = on_next;
 		g->on_undecided = on_undecided;
+		g->on_new = on_new;
 		g->policy_ctx = b;
 	}
 }

@@ -22,6 +22,7 @@ struct gate_listeners {
 	} at[GATE_MAX_LISTENERS];
 };
 
+struct gate_forge;
 struct gate_view;
 
 /* For who follows streams (bind_stream.c); `stream` is what tcp_conn.script or gate_http_script() has for a direction. */
@@ -34,6 +35,12 @@ struct gate_stream_ops {
 	bool (*full)(void *stream);
 	/* It is over: afterwards there is no stream. */
 	void (*ended)(void *stream);
+};
+
+/* Where a frame's flow will be looked for, found out before its turn. */
+struct gate_hint {
+	struct flow_key key;		/* proto 0: not known */
+	uint32_t bucket;
 };
 
 struct tcp_conn;
@@ -64,6 +71,12 @@ struct gate {
 	} ports[GATE_MAX_PORTS];
 	bool midstream;				/* connections whose beginning was not seen are taken up */
 	struct gate_packet pkt;
+	bool at_hand;			/* there is one */
+	uint8_t hops;			/* of the next one (forge.h) */
+	struct gate_forge *forge;
+	uint32_t n_forged;		/* places of its that are in use */
+	enum gate_drop error;		/* that listeners of protocol_error are told of */
+	bool taken;			/* the segment at hand is among what its connection has seen */
 	struct gate_counters counters;
 	struct tcp_hdr tcp;		/* of the packet at hand */
 	struct dhcp4_msg dhcp;		/* the same; listeners of pkt4_receive and pkt4_send may look */
@@ -75,9 +88,14 @@ struct gate {
 	 * decides on what the dissectors cannot; false: it does not. */
 	int (*on_next)(void *ctx, struct gate *g, struct gate_packet *p, enum gate_dissector from, int next);
 	bool (*on_undecided)(void *ctx, struct gate *g, struct gate_packet *p, enum gate_drop why, int *ret_how);
+	/* May a flow begin, that no listener refused? NULL: it may. */
+	bool (*on_new)(void *ctx, struct gate *g, struct gate_packet *p);
 	void *policy_ctx;
 	struct gate_listeners listeners[EVENT_N];
 	struct frame batch[FRAMES_BATCH];
+	struct gate_hint hints[FRAMES_BATCH];	/* of the batch; only while `hinted` */
+	bool hinted;
+	uint32_t at;			/* of the batch, the one at hand */
 };
 
 /* Tells the listeners. False: one of them ended the walk, receive gives GATE_DROP. */
@@ -86,6 +104,12 @@ bool gate_raise_slow(struct gate *g, enum gate_event e, struct gate_packet *p, s
 static inline bool gate_raise(struct gate *g, enum gate_event e, struct gate_packet *p, struct flow *f)
 {
 	return likely(!g->listeners[e].n) || gate_raise_slow(g, e, p, f);
+}
+
+/* A flow begins with this packet: do listeners and policies want it? */
+static inline bool gate_raise_new(struct gate *g, enum gate_event e, struct gate_packet *p)
+{
+	return gate_raise(g, e, p, p->flow) && (likely(!g->on_new) || g->on_new(g->policy_ctx, g, p));
 }
 
 /* The same with the verdict of the walk: GATE_DROP, or what was to come. */
@@ -118,6 +142,10 @@ int gate_dhcp_change(struct gate *g, struct gate_packet *p) must_check;
 #undef D
 /* One direction's key, as the packet has it. */
 void gate_flow_key(const struct gate_packet *p, struct flow_key *k);
+/* Of the packet at hand. */
+uint32_t gate_flow_bucket(const struct gate *g, const struct flow_key *k);
+/* The first n frames of the batch will be walked: their flows come to the cache. */
+void gate_expect_flows(struct gate *g, uint32_t n);
 void send_ipv4(struct gate *g, struct gate_packet *p);
 void send_icmp(struct gate *g, struct gate_packet *p);
 void send_dhcp(struct gate *g, struct gate_packet *p);

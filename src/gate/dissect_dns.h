@@ -10,11 +10,23 @@
 
 /* During query and response; NULL outside. Borrowed until the listener returns. */
 const struct dns_msg *gate_dns_msg(const struct gate *g);
+/* During response: what was asked, as it went on. NULL: it was longer than 512 octets, there was no room to keep it,
+ * or nobody listened to response then. */
+const struct dns_msg *gate_dns_query(struct gate *g);
+/* Another number for each message that is shown. */
+const uint32_t *gate_dns_generation(const struct gate *g);
+/* Record i of a section of one of the two; *ret_steps: how many were read for that. To go on from one to the next is
+ * one step. False: there is none. */
+bool gate_dns_record(struct gate *g, const struct dns_msg *m, enum dns_section s, uint16_t i, struct dns_rr *ret,
+		     uint32_t *ret_steps);
 
+int gate_dns_set_id(struct gate *g, uint16_t id) must_check;
 /* All but QR, which the direction decides: -EPERM. */
 int gate_dns_set_flags(struct gate *g, uint16_t flags) must_check;
 /* Above 15 only with an OPT record to hold the rest: -ERANGE. */
 int gate_dns_set_rcode(struct gate *g, uint16_t rcode) must_check;
+/* Of a question: what a record has depends on them. */
+int gate_dns_set_question(struct gate *g, const struct dns_rr *rr, uint16_t type, uint16_t cls) must_check;
 /* Of a record; a question has none, an OPT's is something else: -EINVAL. */
 int gate_dns_set_ttl(struct gate *g, const struct dns_rr *rr, uint32_t ttl) must_check;
 /* -EINVAL: no such record. Host order; 16 octets. */

@@ -12,10 +12,22 @@
 
 /* The head at hand, during request and response, and the octets that its offsets are in; NULL outside. */
 const struct http_head *gate_http_head(const struct gate *g, struct span *ret_octets);
-/* Octets of the body at hand, during request_data and response_data. They may be changed, their number may not. */
+/* Octets of the body at hand, during request_data and response_data. They may be changed; their number only behind
+ * gate_http_free_length(). */
 struct gate_view *gate_http_body(const struct gate *g);
-/* During response and response_data: the head of the request that is answered, as it went on, in *h. False: it
- * was too long to be kept, came behind others that were not answered, or nobody listened to response. */
+/* During request and response: the body's length may change. It goes on in chunks (RFC 9112 7.1), or to an end of
+ * HTTP/1.0 until the connection closes, and the head says so. 1; 0: there is no body; -EPROTONOSUPPORT: HTTP/1.0 and
+ * the connection stays open, or its request has a body; -EROFS, -EINVAL, -USHER_E_LIMIT. */
+int gate_http_free_length(struct gate *g) must_check;
+/* The request or response of a flow's exchange at hand, and the octets that its offsets are in: during its event
+ * itself (*ret_live: it can be written), later as it went on. NULL: there is none at this time, or it was longer than
+ * 2 KiB, or there was no room to keep it, or nobody listened to what came behind it. */
+const struct http_head *gate_http_message(struct gate *g, const struct flow *f, bool response, struct span *ret_octets,
+					  bool *ret_live);
+/* Another number for each event that is told. */
+const uint32_t *gate_http_generation(const struct gate *g);
+/* During response and response_data: the head of the request that is answered, as it went on, in *ret. False: it was
+ * not kept. */
 bool gate_http_request(const struct gate *g, const struct flow *f, struct http_head *ret, struct span *ret_octets);
 
 /* Of who follows the body of a direction (dissect.h), until it ends. NULL: nobody. */

@@ -29,7 +29,7 @@ int gate_tcp_new(struct gate *g, uint32_t max_flows, uint32_t max_streams)
 	int r;
 
 	g->n_conns = max_flows;
-	g->conns = pages_new(max_flows, sizeof(*g->conns));
+	g->conns = pages_new_huge(max_flows, sizeof(*g->conns));
 	if (!g->conns)
 		return -ENOMEM;
 	r = tcp_pool_new(max_streams, g->held, &g->tcp_pool);
@@ -494,6 +494,7 @@ static int inspect(struct gate *g, struct gate_packet *p, struct tcp_conn *c, en
 	int r;
 
 	tcp_track_take(&c->track, (enum gate_direction)p->direction, &g->tcp, len, kind != TCP_SEG_AHEAD);
+	g->taken = kind == TCP_SEG_OK || kind == TCP_SEG_OVERLAP;
 	tcp_history_acked(&c->history[!p->direction], g->history_pool, c->track.half[!p->direction].acked);
 	if (kind == TCP_SEG_AGAIN)
 		return again(g, p, c, len);
@@ -518,6 +519,16 @@ static int inspect(struct gate *g, struct gate_packet *p, struct tcp_conn *c, en
 
 /* --- Ending it ----------------------------------------------------------------------------------------------- */
 
+/* The number that whom direction d sends to waits for: what is held, or at hand, does not reach it any more. */
+static uint32_t next_out(const struct gate *g, const struct gate_packet *p, const struct tcp_conn *c, enum gate_direction d)
+{
+	const struct tcp_stream *s = &c->stream[d];
+
+	if (s->segments)
+		return s->out;
+	return tcp_edits_out(&s->edits, d == p->direction && g->taken ? g->tcp.seq : c->track.half[d].next, false);
+}
+
 /* RST for whom direction d sends to, made from the headers of the packet at hand. */
 static void send_reset(struct gate *g, const struct gate_packet *p, struct tcp_conn *c, enum gate_direction d)
 {
@@ -526,7 +537,7 @@ static void send_reset(struct gate *g, const struct gate_packet *p, struct tcp_c
 	struct tcp_hdr h = {
 		.sport = back ? p->p.dport : p->p.sport,
 		.dport = back ? p->p.sport : p->p.dport,
-		.seq = tcp_edits_out(&c->stream[d].edits, c->track.half[d].next, false),
+		.seq = next_out(g, p, c, d),
 		.ack = c->track.half[!d].next,
 		.flags = TCP_RST | TCP_ACK,
 	};
@@ -559,15 +570,19 @@ static void send_reset(struct gate *g, const struct gate_packet *p, struct tcp_c
 	(void)frames_flush(g->frames);
 }
 
-void gate_tcp_reset(struct gate *g, struct flow *f)
+void gate_tcp_reset_to(struct gate *g, struct flow *f, enum gate_direction d)
 {
 	struct gate_packet *p = &g->pkt;
 
 	/* the frames are made from one of the connection's: that is at hand whenever a rule runs */
-	if (g->pass_through || p->flow != f || !f->transport)
-		return;
-	send_reset(g, p, f->transport, GATE_UP);
-	send_reset(g, p, f->transport, GATE_DOWN);
+	if (!g->pass_through && p->flow == f && f->transport)
+		send_reset(g, p, f->transport, d);
+}
+
+void gate_tcp_reset(struct gate *g, struct flow *f)
+{
+	gate_tcp_reset_to(g, f, GATE_UP);
+	gate_tcp_reset_to(g, f, GATE_DOWN);
 }
 
 /* --- The connection --------------------------------------------------------------------------------------------- */
@@ -622,7 +637,7 @@ static int begin(struct gate *g, struct gate_packet *p, const struct flow_key *k
 	p->direction = GATE_UP;
 	if (!syn && !g->midstream)
 		return gate_undecided(g, p, GATE_DROP_TCP_NO_CONNECTION);
-	p->flow = flow_add(g->flows, key, g->now_ns);
+	p->flow = flow_add(g->flows, gate_flow_bucket(g, key), key, g->now_ns);
 	c = p->flow ? conn_take(g) : NULL;
 	if (!c) {
 		if (p->flow)
@@ -633,7 +648,7 @@ static int begin(struct gate *g, struct gate_packet *p, const struct flow_key *k
 	p->flow->transport = c;
 	(void)tcp_track_begin(&c->track, &g->tcp, p->p.app_len);
 	/* where a stream is in the middle of something no dissector of it can begin */
-	if (!gate_raise(g, EVENT_TCP_CONNECTION_new_connection, p, p->flow) ||
+	if (!gate_raise_new(g, EVENT_TCP_CONNECTION_new_connection, p) ||
 	    gate_app_begin(g, p, !c->track.midstream) == GATE_DROP) {
 		p->flow->dropped = true;
 		return GATE_DROP;
@@ -690,7 +705,8 @@ int receive_tcp_connection(struct gate *g, struct gate_packet *p)
 	if (gate_checksum(g, p) == CHECKSUM_BAD)
 		return gate_undecided(g, p, GATE_DROP_TCP_CHECKSUM);
 	gate_flow_key(p, &key);
-	p->flow = flow_find(g->flows, &key, &p->direction);
+	g->taken = false;
+	p->flow = flow_find_at(g->flows, gate_flow_bucket(g, &key), &key, g->now_ns, &p->direction);
 	if (p->flow && (p->flow->dropped || !p->flow->transport)) {
 		count(g, p);
 		p->drop = GATE_DROP_FLOW_DROPPED;

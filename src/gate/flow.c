@@ -12,7 +12,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { NOBODY = 0 };
+enum { NOBODY = 0, LARGE = 2048 };
+
+_Static_assert(sizeof(struct flow) == 2 * FLOW_ALIGN, "two lines");
 
 struct queue {
 	uint32_t oldest, newest;
@@ -39,7 +41,7 @@ static uint32_t index_of(const struct flow_table *t, const struct flow *f)
 }
 
 /* The same for both directions. */
-static uint32_t bucket_of(const struct flow_table *t, const struct flow_key *k)
+uint32_t flow_bucket(const struct flow_table *t, const struct flow_key *k)
 {
 	bool turned = k->src > k->dst || (k->src == k->dst && k->sport > k->dport);
 	uint32_t a[4] = {
@@ -62,9 +64,35 @@ static bool other_way(const struct flow_key *a, const struct flow_key *b)
 	return a->src == b->dst && a->dst == b->src && a->sport == b->dport && a->dport == b->sport;
 }
 
-struct flow *flow_find(struct flow_table *t, const struct flow_key *key, uint8_t *ret_direction)
+bool flow_is_large(const struct flow_table *t)
 {
-	for (uint32_t i = t->buckets[bucket_of(t, key)]; i != NOBODY; i = t->flows[i].next) {
+	return t->stats.live >= LARGE;
+}
+
+/* Neighbours in the queues, too: they are written when a flow becomes the youngest. */
+void flow_expect(const struct flow_table *t, const uint32_t *buckets, uint32_t n)
+{
+	for (uint32_t i = 0; i < n; i++)
+		__builtin_prefetch(&t->buckets[buckets[i]]);
+	for (uint32_t i = 0; i < n; i++) {
+		const struct flow *f = &t->flows[t->buckets[buckets[i]]];
+
+		__builtin_prefetch(f, 1);
+		__builtin_prefetch(&f->first_ns, 1);
+	}
+	for (uint32_t i = 0; i < n; i++) {
+		const struct flow *f = &t->flows[t->buckets[buckets[i]]];
+
+		__builtin_prefetch(&t->flows[f->older], 1);
+		__builtin_prefetch(&t->flows[f->newer], 1);
+		__builtin_prefetch(&t->flows[f->next]);
+		__builtin_prefetch(f->transport, 1);
+	}
+}
+
+struct flow *flow_find(struct flow_table *t, uint32_t bucket, const struct flow_key *key, uint8_t *ret_direction)
+{
+	for (uint32_t i = t->buckets[bucket]; i != NOBODY; i = t->flows[i].next) {
 		struct flow *f = &t->flows[i];
 
 		if (f->key.proto != key->proto || f->key.vlan != key->vlan)
@@ -149,6 +177,18 @@ void flow_end(struct flow_table *t, struct flow *f)
 	end_flow(t, f, false);
 }
 
+struct flow *flow_find_at(struct flow_table *t, uint32_t bucket, const struct flow_key *key, int64_t now_ns,
+			  uint8_t *ret_direction)
+{
+	struct flow *f = flow_find(t, bucket, key, ret_direction);
+
+	if (!f || now_ns - f->last_ns < t->timeout_ns[f->queue])
+		return f;
+	end_flow(t, f, false);
+	t->stats.expired++;
+	return NULL;
+}
+
 static bool evict(struct flow_table *t)
 {
 	for (int q = 0; q < FLOW_N_QUEUES; q++)
@@ -171,7 +211,7 @@ static struct flow *take_place(struct flow_table *t)
 	return t->fresh <= t->n ? &t->flows[t->fresh++] : NULL;
 }
 
-struct flow *flow_add(struct flow_table *t, const struct flow_key *key, int64_t now_ns)
+struct flow *flow_add(struct flow_table *t, uint32_t bucket, const struct flow_key *key, int64_t now_ns)
 {
 	struct flow *f = take_place(t);
 	uint32_t generation;
@@ -188,7 +228,7 @@ struct flow *flow_add(struct flow_table *t, const struct flow_key *key, int64_t 
 		.id = ++t->next_id,
 		.first_ns = now_ns,
 		.last_ns = now_ns,
-		.bucket = bucket_of(t, key),
+		.bucket = bucket,
 		.app = DISSECT_N,
 	};
 	f->next = t->buckets[f->bucket];
@@ -250,8 +290,8 @@ int flow_table_new(const struct flow_limits *l, const struct hash_key *key, flow
 	t->end = end;
 	t->ctx = ctx;
 	memcpy(t->timeout_ns, l->timeout_ns, sizeof(t->timeout_ns));
-	t->flows = pages_new((size_t)t->n + 1, sizeof(*t->flows));
-	t->buckets = pages_new(n_buckets, sizeof(*t->buckets));
+	t->flows = pages_new_huge((size_t)t->n + 1, sizeof(*t->flows));
+	t->buckets = pages_new_huge(n_buckets, sizeof(*t->buckets));
 	if (!t->flows || !t->buckets) {
 		flow_table_free(t);
 		return -ENOMEM;

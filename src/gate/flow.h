@@ -13,6 +13,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+enum { FLOW_ALIGN = 64 };
+
 /* Time-outs; the first to be given up for a new flow come first. */
 enum flow_queue {
 	FLOW_NEW,		/* nothing came back yet */
@@ -30,18 +32,20 @@ struct flow_key {
 	uint8_t proto;
 };
 
+/* Two lines of the cache: what every look-up and packet needs, and what is counted. */
 struct flow {
-	struct flow_key key;
+	_Alignas(FLOW_ALIGN) struct flow_key key;
 	uint32_t next, newer, older;	/* in its bucket and queue */
 	uint32_t bucket;
 	uint32_t generation;		/* another one for each flow in this place */
 	uint8_t queue;			/* enum flow_queue */
 	uint8_t app;			/* enum gate_dissector that gets its data */
 	bool live, dropped;
-	uint64_t id;
-	int64_t first_ns, last_ns;
-	uint64_t packets[2], octets[2];	/* by enum gate_direction */
+	int64_t last_ns;
 	void *transport, *state;	/* of the connection's and the application's dissector */
+	uint64_t id;
+	int64_t first_ns;
+	uint64_t packets[2], octets[2];	/* by enum gate_direction */
 	int script;			/* of scripts: a reference, 0: none */
 };
 
@@ -60,10 +64,19 @@ int flow_table_new(const struct flow_limits *l, const struct hash_key *key, flow
 /* Ends all flows. */
 void flow_table_free(struct flow_table *t);
 
+/* Which chain a key is in, either way round: for the functions below. */
+uint32_t flow_bucket(const struct flow_table *t, const struct flow_key *key);
+/* Is the table so large that it pays to know before which chains are asked for? */
+bool flow_is_large(const struct flow_table *t);
+/* These chains will be asked for: what stands there comes to the cache, all at the same time. */
+void flow_expect(const struct flow_table *t, const uint32_t *buckets, uint32_t n);
 /* The flow between these ends, either way round, and which way it is; NULL: none. */
-struct flow *flow_find(struct flow_table *t, const struct flow_key *key, uint8_t *ret_direction);
+struct flow *flow_find(struct flow_table *t, uint32_t bucket, const struct flow_key *key, uint8_t *ret_direction);
+/* The same at a time: one that is over by then ends, and there is none. */
+struct flow *flow_find_at(struct flow_table *t, uint32_t bucket, const struct flow_key *key, int64_t now_ns,
+			  uint8_t *ret_direction);
 /* Makes room if it has to; NULL only if a flow that is being ended holds the last place. */
-struct flow *flow_add(struct flow_table *t, const struct flow_key *key, int64_t now_ns);
+struct flow *flow_add(struct flow_table *t, uint32_t bucket, const struct flow_key *key, int64_t now_ns);
 /* It was used: it is the youngest of the queue. */
 void flow_touch(struct flow_table *t, struct flow *f, enum flow_queue q, int64_t now_ns);
 void flow_end(struct flow_table *t, struct flow *f);

@@ -9,6 +9,7 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "gate/app.h"
+#include "gate/forge.h"
 #include "wire/ipv4.h"
 
 #include <errno.h>
@@ -98,10 +99,40 @@ void gate_drop(struct gate_packet *p, enum gate_drop why)
 		p->drop = why;
 }
 
+/* The same of what cannot be read. Who puts packets into flows reads them for who is below. */
+static const int error_events[DISSECT_N] = {
+#define SEND(d, name)
+#define ERROR(d, name) [DISSECT_##d] = EVENT_##d##_##name + 1,
+#define OTHER(d, name)
+#define STREAMED(d, name)
+#define E(d, name, kind) kind(d, name)
+#include "gate/events.def"
+#undef E
+#undef STREAMED
+#undef OTHER
+#undef ERROR
+#undef SEND
+	[DISSECT_UDP_CONNECTION] = EVENT_UDP_protocol_error + 1,
+	[DISSECT_TCP_CONNECTION] = EVENT_TCP_protocol_error + 1,
+};
+
+/* False: a listener dropped it. */
+static bool tell_error(struct gate *g, struct gate_packet *p, enum gate_drop why)
+{
+	int e = p->depth ? error_events[p->stack[p->depth - 1]] : 0;
+
+	if (!e || gate_drop_info(why)->kind != GATE_KIND_MALFORMED)
+		return true;
+	g->error = why;
+	return gate_raise(g, (enum gate_event)(e - 1), p, p->flow);
+}
+
 int gate_undecided(struct gate *g, struct gate_packet *p, enum gate_drop why)
 {
 	int how;
 
+	if (!tell_error(g, p, why))
+		return GATE_DROP;
 	if (g->on_undecided && g->on_undecided(g->policy_ctx, g, p, why, &how))
 		return how;
 	if (g->fail_open) {
@@ -141,6 +172,7 @@ static int walk_down(struct gate *g, struct gate_packet *p)
 /* Which event a dissector raises on the way up, plus one; 0: none. */
 static const int send_events[DISSECT_N] = {
 #define SEND(d, name) [DISSECT_##d] = EVENT_##d##_##name + 1,
+#define ERROR(d, name)
 #define OTHER(d, name)
 #define STREAMED(d, name)
 #define E(d, name, kind) kind(d, name)
@@ -148,6 +180,7 @@ static const int send_events[DISSECT_N] = {
 #undef E
 #undef STREAMED
 #undef OTHER
+#undef ERROR
 #undef SEND
 };
 
@@ -156,6 +189,7 @@ static bool walk_up(struct gate *g, struct gate_packet *p)
 {
 	bool unready = p->frame.flags & FRAME_CSUM_NOT_READY && !frames_offload(g->frames);
 
+	p->sending = true;
 	for (unsigned i = p->depth; i > 0; i--) {
 		unsigned d = p->stack[i - 1];
 
@@ -167,6 +201,13 @@ static bool walk_up(struct gate *g, struct gate_packet *p)
 			return false;
 	}
 	return true;
+}
+
+void gate_make_right(struct gate *g, struct gate_packet *p)
+{
+	for (unsigned i = p->depth; i > 0; i--)
+		if (dissectors[p->stack[i - 1]].send)
+			dissectors[p->stack[i - 1]].send(g, p);
 }
 
 static void begin(struct gate *g, struct gate_packet *p, const struct frame *f)
@@ -186,8 +227,10 @@ static void begin(struct gate *g, struct gate_packet *p, const struct frame *f)
 			.ts_ns = f->ts_ns,
 			.arena = arena,
 		},
+		.g = g,
 		.frame = *f,
 		.generation = generation,
+		.hops = g->hops,
 	};
 	if (f->flags & FRAME_CSUM_NOT_READY)
 		p->p.flags |= PACKET_CSUM_NOT_READY;
@@ -260,19 +303,53 @@ static void one(struct gate *g, const struct frame *f)
 	if (f->ts_ns - g->ticked_ns >= NS_PER_S)
 		gate_tick(g, f->ts_ns);
 	begin(g, p, f);
+	g->at_hand = true;
 	how = walk_down(g, p);
-	if (how == GATE_ACCEPT && !walk_up(g, p))
+	if (how == GATE_ACCEPT && !p->given && !walk_up(g, p))
 		how = GATE_DROP;
-	verdict(g, p, how);
+	if (likely(!p->given))
+		verdict(g, p, how);
+	g->at_hand = false;
 	p->generation++;
+}
+
+int gate_send_now(struct gate *g, struct gate_packet *p)
+{
+	bool of_connection = p->flow && p->flow->key.proto == IPV4_PROTO_TCP;
+
+	if (p->sending || p->stopped || of_connection)
+		return -EPERM;
+	verdict(g, p, walk_up(g, p) ? GATE_ACCEPT : GATE_DROP);
+	(void)frames_flush(g->frames);
+	p->given = p->stopped = true;
+	p->generation++;
+	return 0;
+}
+
+/* What rules made comes in, behind the packet that they made it for. */
+static void come_in(struct gate *g)
+{
+	const struct frame *f;
+
+	while ((f = gate_forged_next(g)) != NULL) {
+		one(g, f);
+		(void)frames_flush(g->frames);
+	}
 }
 
 int gate_turn(struct gate *g)
 {
 	int n = frames_recv(g->frames, g->batch, FRAMES_BATCH);
 
-	for (int i = 0; i < n; i++)
+	if (n > 1)
+		gate_expect_flows(g, (uint32_t)n);
+	for (int i = 0; i < n; i++) {
+		g->at = (uint32_t)i;
 		one(g, &g->batch[i]);
+		if (unlikely(g->n_forged))
+			come_in(g);
+	}
+	g->hinted = false;
 	(void)frames_flush(g->frames);
 	gate_tick(g, g->now_ns);
 	return n;
@@ -285,6 +362,8 @@ void gate_tick(struct gate *g, int64_t now_ns)
 	g->ticked_ns = g->now_ns;
 	defrag_expire(g->defrag, g->now_ns);
 	(void)flow_expire(g->flows, g->now_ns, EXPIRE_A_TURN);
+	if (unlikely(g->n_forged))
+		come_in(g);
 }
 
 void gate_source(struct gate *g, struct frames *f)
@@ -411,6 +490,8 @@ int gate_new(const struct gate_opts *o, struct gate **ret)
 	if (r == 0)
 		r = gate_apps_new(g, o->flows.max_flows);
 	if (r == 0)
+		r = gate_forge_new(g);
+	if (r == 0)
 		r = defrag_new(&o->defrag, g->held, fragment_lost, g, &g->defrag);
 	if (r < 0) {
 		free(arena);
@@ -427,6 +508,7 @@ void gate_free(struct gate *g)
 		return;
 	flow_table_free(g->flows);
 	gate_apps_free(g);
+	gate_forge_free(g);
 	gate_tcp_free(g);
 	defrag_free(g->defrag);
 	held_pool_free(g->held);

@@ -70,6 +70,7 @@ struct gate_counters {
 	uint64_t overlaps;			/* TCP segments that came again differently, and were made right */
 	uint64_t unverified;			/* that came again, and what came first is not known any more */
 	uint64_t failed_open;			/* could not be decided and went on */
+	uint64_t forged, injected;		/* made by rules: sent; come in, which are among the packets */
 	uint64_t drops[GATE_DROP_N];
 };
 const struct gate_counters *gate_counters(const struct gate *g);

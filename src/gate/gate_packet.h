@@ -10,6 +10,7 @@
 #include "packet/packet.h"
 
 struct flow;
+struct gate;
 struct held;
 
 enum gate_dissector {
@@ -57,6 +58,7 @@ enum { GATE_MAX_DEPTH = 8 };
 
 struct gate_packet {
 	struct packet p;
+	struct gate *g;		/* whose it is */
 	struct frame frame;	/* as lent by the source; its octets are p.data until they grow */
 	uint32_t generation;	/* another one for each packet: handles of scripts know by it */
 	uint16_t eth_type;	/* behind the tags; 0: no Ethernet */
@@ -71,6 +73,10 @@ struct gate_packet {
 	uint8_t checksum;	/* enum gate_checksum */
 	bool stopped;		/* a rule dropped it */
 	bool keep_fragments;	/* a rule wants fragments as they are */
+	bool forged;		/* made by a rule (forge.h) */
+	bool sending;		/* on the way back up */
+	bool given;		/* its verdict was given before the walk was over */
+	uint8_t hops;		/* came in as one that was made, so often */
 	enum gate_drop drop;
 	struct flow *flow;
 	struct held *fragments;	/* of a datagram that was put together: the frames it came in */

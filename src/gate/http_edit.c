@@ -33,12 +33,55 @@ struct gate_view *gate_http_body(const struct gate *g)
 bool gate_http_request(const struct gate *g, const struct flow *f, struct http_head *ret, struct span *ret_octets)
 {
 	const struct http_flow *s = f->app == DISSECT_HTTP ? f->state : NULL;
+	const struct http_kept *k = s ? http_kept_first(s) : NULL;
 
 	(void)g;
-	if (!s || !s->kept)
+	if (!k)
 		return false;
-	*ret_octets = span_of(s->kept, s->kept_len);
+	*ret_octets = span_of(k->octets, k->len);
 	return http_head_read(*ret_octets, false, HTTP_GATE_FLAGS, ret) == HTTP_FAULT_NONE;
+}
+
+/* The request whose body is on its way. */
+static const struct http_kept *kept_last(const struct http_flow *s)
+{
+	uint8_t last = (uint8_t)((s->first + s->n - 1) % HTTP_MAX_ASKED);
+	const struct http_kept *k = s->kept;
+
+	while (k && k->slot != last)
+		k = k->next;
+	return s->n ? k : NULL;
+}
+
+const struct http_head *gate_http_message(struct gate *g, const struct flow *f, bool response, struct span *ret_octets,
+					  bool *ret_live)
+{
+	struct gate_http *h = gate_http_of(g);
+	const struct http_flow *s = f->app == DISSECT_HTTP ? f->state : NULL;
+	bool up = h->body && h->body->flow == f && h->body->direction == GATE_UP;
+	const struct http_kept *k = NULL;
+	struct http_old *old = &h->old[response];
+
+	*ret_live = h->view && h->view->flow == f && h->head.response == response;
+	if (*ret_live) {
+		*ret_octets = octets_of(h);
+		return &h->head;
+	}
+	if (s && !(h->view && h->view->flow == f && !h->head.response))
+		k = !response ? (up ? kept_last(s) : http_kept_first(s)) : up ? NULL : s->answer;
+	if (!k)
+		return NULL;
+	*ret_octets = span_of(k->octets, k->len);
+	if (old->kept != k || old->generation != h->generation)
+		old->good = http_head_read(*ret_octets, response, HTTP_GATE_FLAGS, &old->head) == HTTP_FAULT_NONE;
+	old->kept = k;
+	old->generation = h->generation;
+	return old->good ? &old->head : NULL;
+}
+
+const uint32_t *gate_http_generation(const struct gate *g)
+{
+	return &gate_http_of(g)->generation;
 }
 
 struct span gate_http_part(const struct gate *g, enum http_part part)
@@ -217,4 +260,19 @@ int gate_http_set_field(struct gate *g, struct span name, struct span value)
 	if (r == 0)
 		r = remove_from(g, name, (uint16_t)(i + 1));
 	return r < 0 ? r : 0;
+}
+
+/* --- Where the body ends ----------------------------------------------------------------------------------- */
+
+int http_edit_length(struct gate *g, bool chunks)
+{
+	const struct gate_http *h = gate_http_of(g);
+	static const char chunked[] = "Transfer-Encoding: chunked\r\n";
+	struct span with = span_of(chunked, chunks ? sizeof(chunked) - 1 : 0), name = span_str("Content-Length");
+	uint16_t i = http_find(&h->head, octets_of(h), name, 0);
+	int r = remove_from(g, name, (uint16_t)(i + 1));
+
+	if (r < 0)
+		return r;
+	return edit(g, h->head.field[i].name.at, h->head.field[i].end - (uint32_t)h->head.field[i].name.at, with);
 }

@@ -29,6 +29,8 @@ void gate_sums_gate(struct gate_sums *s, struct gate *g)
 	s->gate.modified += c->modified;
 	s->gate.held += c->held;
 	s->gate.failed_open += c->failed_open;
+	s->gate.forged += c->forged;
+	s->gate.injected += c->injected;
 	s->gate.overlaps += c->overlaps;
 	s->gate.unverified += c->unverified;
 	for (unsigned i = 0; i < DISSECT_N; i++)
@@ -80,11 +82,13 @@ static void print_json(const struct gate_sums *s, double seconds, FILE *to)
 {
 	(void)fprintf(to,
 		      "{\"packets\": %llu, \"octets\": %llu, \"accepted\": %llu, \"dropped\": %llu, \"modified\": %llu, "
-		      "\"injected\": %llu, \"failed-open\": %llu, \"tcp-overlaps\": %llu, \"tcp-unverified\": %llu, \"source-drops\": %llu, \"send-errors\": %llu, "
+		      "\"injected\": %llu, \"forged\": %llu, \"forged-in\": %llu, \"failed-open\": %llu, \"tcp-overlaps\": %llu, "
+		      "\"tcp-unverified\": %llu, \"source-drops\": %llu, \"send-errors\": %llu, "
 		      "\"flows\": %llu, \"flows-evicted\": %llu, \"cpu-seconds\": %.6f",
 		      (unsigned long long)s->gate.packets, (unsigned long long)s->frames.octets,
 		      (unsigned long long)s->gate.accepted, (unsigned long long)s->gate.dropped,
 		      (unsigned long long)s->gate.modified, (unsigned long long)s->frames.injected,
+		      (unsigned long long)s->gate.forged, (unsigned long long)s->gate.injected,
 		      (unsigned long long)s->gate.failed_open, (unsigned long long)s->gate.overlaps,
 		      (unsigned long long)s->gate.unverified, (unsigned long long)s->frames.source_drops,
 		      (unsigned long long)s->frames.send_errors, (unsigned long long)s->flows.added,

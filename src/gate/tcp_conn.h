@@ -45,6 +45,8 @@ typedef uint32_t (*gate_stream_fn)(struct gate *g, struct gate_view *v);
 int gate_stream_edit(struct gate *g, struct gate_view *v, uint32_t off, uint32_t n, struct span with) must_check;
 /* RST to both ends: the connection is over for them too. */
 void gate_tcp_reset(struct gate *g, struct flow *f);
+/* RST to whom direction d sends to. */
+void gate_tcp_reset_to(struct gate *g, struct flow *f, enum gate_direction d);
 struct tcp_conn *gate_tcp(const struct flow *f);
 
 /* The connections' own memory; of gate_new and gate_free. */

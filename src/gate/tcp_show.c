@@ -49,6 +49,8 @@ int gate_stream_edit(struct gate *g, struct gate_view *v, uint32_t off, uint32_t
 		return -ERANGE;
 	if (v->fixed && with.n != n)
 		return -EPERM;
+	if (n == 0 && with.n == 0)
+		return 0;
 	for (; all->whole; all = all->whole)
 		at += all->base;
 	/* what was looked at where it lies has to be held now */

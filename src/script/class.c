@@ -15,7 +15,10 @@
 
 #define HANDLE_MAGIC 0x9d1c5a70e5b3f24bULL
 
-enum { MT_HANDLES = 1, MT_ENTRIES = 2, MT_MAP = 3 };
+/* Of an extensible class: handles by object, weak; and fields that scripts wrote, by object. */
+enum { MT_HANDLES = 1, MT_ENTRIES = 2, MT_MAP = 3, MT_OWN = 4 };
+
+static const char key_generation;
 
 struct handle {
 	uint64_t magic;
@@ -23,7 +26,6 @@ struct handle {
 	void *obj;
 	const uint32_t *generation;
 	uint32_t value;
-	bool has_data; /* its environment is the table of the script's own fields */
 };
 
 struct entry {
@@ -49,12 +51,75 @@ static void *object_up(const struct handle *h, uint32_t up)
 	return obj;
 }
 
+static void push_metatable(lua_State *L, const struct script_class *cls)
+{
+	lua_pushlightuserdata(L, (void *)(uintptr_t)cls);
+	lua_rawget(L, LUA_REGISTRYINDEX);
+}
+
+/* The class that has the script's own fields of what cls is below, and the steps to it; NULL: none. */
+static const struct script_class *extensible(const struct script_class *cls, uint32_t *ret_up)
+{
+	const struct script_class *found = NULL;
+
+	for (uint32_t up = 0; cls; cls = cls->parent, up++) {
+		if (!(cls->flags & SCRIPT_CLASS_EXTENSIBLE))
+			continue;
+		found = cls;
+		*ret_up = up;
+	}
+	return found;
+}
+
+static bool is_of_generation(lua_State *L, const struct handle *h)
+{
+	bool same;
+
+	lua_pushlightuserdata(L, (void *)(uintptr_t)&key_generation);
+	lua_rawget(L, -2);
+	same = lua_tonumber(L, -1) == h->value;
+	lua_pop(L, 1);
+	return same;
+}
+
+/* Pushes the table of the fields that scripts wrote; or nil, if there are none and make is not set. */
+static void push_own(lua_State *L, const struct handle *h, bool make)
+{
+	uint32_t up = 0;
+	const struct script_class *cls = extensible(h->cls, &up);
+	void *obj = object_up(h, up);
+
+	push_metatable(L, cls);
+	lua_rawgeti(L, -1, MT_OWN);
+	lua_pushlightuserdata(L, obj);
+	lua_rawget(L, -2);
+	/* those of an object that was in this place before */
+	if (!lua_isnil(L, -1) && is_of_generation(L, h))
+		return;
+	lua_pop(L, 1);
+	if (!make) {
+		lua_pushnil(L);
+		return;
+	}
+	lua_newtable(L);
+	lua_pushlightuserdata(L, (void *)(uintptr_t)&key_generation);
+	lua_pushnumber(L, h->value);
+	lua_rawset(L, -3);
+	lua_pushlightuserdata(L, obj);
+	lua_pushvalue(L, -2);
+	lua_rawset(L, -4);
+}
+
 static int index_missing(lua_State *L, const struct handle *h)
 {
-	if (h->has_data) {
-		lua_getfenv(L, 1);
-		lua_pushvalue(L, 2);
-		lua_rawget(L, -2);
+	uint32_t up;
+
+	if (extensible(h->cls, &up)) {
+		push_own(L, h, false);
+		if (!lua_isnil(L, -1)) {
+			lua_pushvalue(L, 2);
+			lua_rawget(L, -2);
+		}
 		if (!lua_isnil(L, -1))
 			return 1;
 	}
@@ -84,14 +149,9 @@ static int handle_index(lua_State *L)
 	}
 }
 
-static void set_own(lua_State *L, struct handle *h)
+static void set_own(lua_State *L, const struct handle *h)
 {
-	if (!h->has_data) {
-		lua_newtable(L);
-		(void)lua_setfenv(L, 1);
-		h->has_data = true;
-	}
-	lua_getfenv(L, 1);
+	push_own(L, h, true);
 	lua_pushvalue(L, 2);
 	lua_pushvalue(L, 3);
 	lua_rawset(L, -3);
@@ -104,8 +164,9 @@ static const char *key_text(lua_State *L)
 
 static int handle_newindex(lua_State *L)
 {
-	struct handle *h = lua_touserdata(L, 1);
+	const struct handle *h = lua_touserdata(L, 1);
 	const struct entry *e;
+	uint32_t up;
 	void *obj;
 
 	check_alive(L, h);
@@ -120,7 +181,7 @@ static int handle_newindex(lua_State *L)
 	if (!e) {
 		if (h->cls->newindex && h->cls->newindex(L, h->obj))
 			return 0;
-		if (!(h->cls->flags & SCRIPT_CLASS_EXTENSIBLE) || lua_isnil(L, 2))
+		if (!extensible(h->cls, &up) || lua_isnil(L, 2))
 			return luaL_error(L, "%s has no field '%s'", h->cls->name, key_text(L));
 		set_own(L, h);
 		return 0;
@@ -161,14 +222,23 @@ static int next_field(lua_State *L)
 	const struct handle *h = lua_touserdata(L, 1);
 	lua_Integer i = lua_tointeger(L, lua_upvalueindex(1));
 	const struct script_field *f = h->cls->fields ? &h->cls->fields[i] : NULL;
+	int n = 0;
 
 	check_alive(L, h);
-	if (!f || !f->name)
-		return 0;
-	lua_pushinteger(L, i + 1);
+	for (; n == 0 && f && f->name; f++, i++) {
+		lua_settop(L, 1);
+		lua_pushstring(L, f->name);
+		/* what it has not is left out */
+		n = f->get(L, h->obj);
+		if (n && lua_isnil(L, -1))
+			n = 0;
+	}
+	if (n)
+		lua_insert(L, 3);
+	lua_settop(L, n ? 3 : 1);
+	lua_pushinteger(L, i);
 	lua_replace(L, lua_upvalueindex(1));
-	lua_pushstring(L, f->name);
-	return 1 + f->get(L, h->obj);
+	return n ? 2 : 0;
 }
 
 int script_pairs_fields(lua_State *L)
@@ -223,12 +293,6 @@ static void push_map(lua_State *L, const struct script_class *cls, struct entry 
 	}
 }
 
-static void push_metatable(lua_State *L, const struct script_class *cls)
-{
-	lua_pushlightuserdata(L, (void *)(uintptr_t)cls);
-	lua_rawget(L, LUA_REGISTRYINDEX);
-}
-
 static void set_closure(lua_State *L, int mt, int map, const char *name, lua_CFunction fn)
 {
 	lua_pushvalue(L, map);
@@ -251,7 +315,13 @@ static int register_class(lua_State *L)
 	lua_pushvalue(L, 3);
 	lua_rawseti(L, mt, MT_ENTRIES);
 	lua_newtable(L);
+	lua_createtable(L, 0, 1);
+	lua_pushliteral(L, "v");
+	lua_setfield(L, -2, "__mode");
+	(void)lua_setmetatable(L, -2);
 	lua_rawseti(L, mt, MT_HANDLES);
+	lua_newtable(L);
+	lua_rawseti(L, mt, MT_OWN);
 	lua_pushvalue(L, map);
 	lua_rawseti(L, mt, MT_MAP);
 	set_closure(L, mt, map, "__index", handle_index);
@@ -327,8 +397,7 @@ void script_push(lua_State *L, const struct script_class *cls, void *obj,
 	if (kept && push_kept(L, obj, generation))
 		return;
 	h = lua_newuserdata(L, sizeof(*h));
-	*h = (struct handle){HANDLE_MAGIC, cls, obj, generation, generation ? *generation : 0,
-	                     false};
+	*h = (struct handle){HANDLE_MAGIC, cls, obj, generation, generation ? *generation : 0};
 	lua_pushvalue(L, -2);
 	(void)lua_setmetatable(L, -2);
 	if (kept)
@@ -341,8 +410,7 @@ void *script_push_object(lua_State *L, const struct script_class *cls, size_t si
 {
 	struct handle *h = lua_newuserdata(L, sizeof(*h) + size);
 
-	*h = (struct handle){HANDLE_MAGIC, cls, h + 1, generation, generation ? *generation : 0,
-	                     false};
+	*h = (struct handle){HANDLE_MAGIC, cls, h + 1, generation, generation ? *generation : 0};
 	memset(h->obj, 0, size);
 	push_metatable(L, cls);
 	if (lua_isnil(L, -1))
@@ -365,6 +433,13 @@ static const struct handle *to_handle(lua_State *L, int idx)
 	const struct handle *h = lua_type(L, idx) == LUA_TUSERDATA ? lua_touserdata(L, idx) : NULL;
 
 	return h && lua_objlen(L, idx) >= sizeof(*h) && h->magic == HANDLE_MAGIC ? h : NULL;
+}
+
+const struct script_class *script_class_of(lua_State *L, int idx)
+{
+	const struct handle *h = to_handle(L, idx);
+
+	return h ? h->cls : NULL;
 }
 
 void *script_test(lua_State *L, int idx, const struct script_class *cls)
@@ -410,7 +485,7 @@ void script_forget(struct script *s, const struct script_class *cls, void *obj)
 
 	push_metatable(L, cls);
 	if (lua_istable(L, -1)) {
-		lua_rawgeti(L, -1, MT_HANDLES);
+		lua_rawgeti(L, -1, MT_OWN);
 		script_push_pointer(s, obj);
 		lua_rawget(L, -2);
 		if (!lua_isnil(L, -1)) { /* the key is there: nothing is allocated */

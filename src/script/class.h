@@ -30,10 +30,10 @@ struct script_method {
 
 enum {
 	/*
-	 * Scripts may write fields of their own (`flow.user_field = 1`), and an object has one
-	 * handle: so it is identical to itself and may be a table key. Handle and fields live until
-	 * script_forget(), or until an object at the same address is pushed with another
-	 * generation.
+	 * Scripts may write fields of their own (`flow.user_field = 1`), which live until
+	 * script_forget(), or until an object at the same address has another generation. As long
+	 * as a script refers to it an object has one handle: so it is identical to itself and may
+	 * be a table key. Classes below one share its fields.
 	 */
 	SCRIPT_CLASS_EXTENSIBLE = 1,
 };
@@ -74,7 +74,9 @@ int script_pairs_fields(lua_State *L);
 void *script_check(lua_State *L, int idx, const struct script_class *cls);
 /* The same, but NULL if it is something else. Raises if the object has been destroyed. */
 void *script_test(lua_State *L, int idx, const struct script_class *cls);
-/* An extensible object is gone: its handle and fields are let go of. */
+/* Of the handle at idx; NULL: it is none. */
+const struct script_class *script_class_of(lua_State *L, int idx);
+/* An extensible object is gone: its fields are let go of. cls is where they are: the last extensible one upwards. */
 void script_forget(struct script *s, const struct script_class *cls, void *obj);
 
 /* Values for setters and arguments; `what` ("ipv4.ttl") opens the message. */

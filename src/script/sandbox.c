@@ -3,8 +3,8 @@
  * The globals of a state. A RESTRICTED one gets the libraries that touch nothing but values, and of
  * those the names on the list below; the functions that can catch an error come from
  * lua/core/sandbox.lua, which lets no limit be caught. Both profiles get what Debian's LuaJIT lacks
- * of Lua 5.2: pairs() with __pairs, table.pack and table.unpack. `#` of a table cannot be taught:
- * without 5.2 compatibility LuaJIT never asks __len of a table.
+ * of Lua 5.2: pairs() with __pairs, ipairs() of lists of ours, table.pack and table.unpack. `#` of
+ * a table cannot be taught: without 5.2 compatibility LuaJIT never asks __len of a table.
  */
 #include "script/lua_sources.h"
 #include "script/script_impl.h"
@@ -107,6 +107,32 @@ static int base_pairs(lua_State *L)
 	lua_pushvalue(L, lua_upvalueindex(1));
 	lua_pushvalue(L, 1);
 	lua_pushnil(L);
+	return 3;
+}
+
+static int next_index(lua_State *L)
+{
+	lua_Integer i = luaL_checkinteger(L, 2) + 1;
+
+	lua_settop(L, 1);
+	lua_pushinteger(L, i);
+	lua_pushinteger(L, i);
+	lua_gettable(L, 1);
+	return lua_isnil(L, -1) ? 0 : 2;
+}
+
+/* Upvalue 1: LuaJIT's, which takes tables only. Objects of ours that are lists have a length. */
+static int base_ipairs(lua_State *L)
+{
+	if (lua_type(L, 1) == LUA_TUSERDATA && luaL_getmetafield(L, 1, "__len")) {
+		lua_pushcfunction(L, next_index);
+		lua_pushvalue(L, 1);
+		lua_pushinteger(L, 0);
+		return 3;
+	}
+	lua_pushvalue(L, lua_upvalueindex(1));
+	lua_insert(L, 1);
+	lua_call(L, lua_gettop(L) - 1, 3);
 	return 3;
 }
 
@@ -250,6 +276,9 @@ void script_open_sandbox(lua_State *L)
 	lua_getglobal(L, "next");
 	lua_pushcclosure(L, base_pairs, 1);
 	lua_setglobal(L, "pairs");
+	lua_getglobal(L, "ipairs");
+	lua_pushcclosure(L, base_ipairs, 1);
+	lua_setglobal(L, "ipairs");
 	lua_pushcfunction(L, base_print);
 	lua_setglobal(L, "print");
 	lua_getglobal(L, "table");

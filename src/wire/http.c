@@ -211,6 +211,10 @@ static struct http_step framing(struct http_parser *p, struct span in)
 	while (n < in.n && p->state != HTTP_AT_CHUNK && p->state != HTTP_AT_END) {
 		struct http_parser before = *p;
 
+		/* the trailer is a step of its own */
+		if (n && before.state == HTTP_AT_TRAILER && !p->scanned)
+			break;
+
 		if (!framing_octet(p, in.p[n])) {
 			*p = before;
 			return n ? step(HTTP_FRAMING, n) : bad(HTTP_FAULT_CHUNK);

@@ -253,6 +253,24 @@ def names(net):
     net.udp(dns(9, 0x8180, "www.example.com", [(1, bytes([203, 0, 113, 9]))]), 53, 5000, SERVER, CLIENT)
 
 
+@capture
+def names_in_circles(net):
+    """A question whose name points to itself, one that points to its end, one that is fine."""
+    head = struct.pack("!6H", 3, 0x0100, 1, 0, 0, 0)
+    for name in (b"\xc0\x0c", b"\1a\xc0\x0e", b"\1a\0"):
+        net.udp(head + name + struct.pack("!HH", 1, 1), 5000, 53)
+
+
+@capture
+def idle(net):
+    """A connection that nobody says anything on for three hours, then a datagram, then a segment of the connection."""
+    c = Tcp(net, dport=7).open()
+    c.up(b"first line\n")
+    net.wait(3 * 3600)
+    net.udp(b"later", 1000, 9000)
+    c.up(b"second line\n")
+
+
 def listing():
     """What there is, for README.md."""
     return ["%s: %s" % (n, inspect.getdoc(f)) for n, f in captures.items()]

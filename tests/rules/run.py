@@ -61,7 +61,7 @@ def run(gate, path, work):
     if sums:
         counts = ["%s %s" % (k, sums[k]) for k in ("packets", "accepted", "modified", "injected") if sums[k]]
         result += ["== counts", *counts, *("%s %s" % x for x in sums["drops"].items())]
-    if os.path.exists(out):
+    if os.path.exists(out) and os.path.getsize(out):
         result += ["== out", *("%.3f %s" % (at, frames.tell(data)) for at, data in frames.read_pcap(out))]
         os.unlink(out)
     return "\n".join(result) + "\n"

@@ -30,6 +30,7 @@ def main():
     a.add_argument("--long", action="store_true", help="the long loops (50 kills instead of 10, …)")
     a.add_argument("--list", action="store_true", help="names only")
     a.add_argument("--keep", help="keep the files of failed tests in this directory")
+    a.add_argument("--again", action="store_true", help="what failed runs once more at the end, alone (two tests at most)")
     a.add_argument("--verbose", action="store_true", help="tracebacks")
     o = a.parse_args()
     cases = runner.collect(HERE, o)

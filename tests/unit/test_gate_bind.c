@@ -94,7 +94,7 @@ static void test_fields_read(void **state)
 	rules("haka.rule{on = haka.dissectors.udp.events.receive_packet, eval = function(p)\n"
 	      " print(p.src, p.dst, p.srcport, p.dstport, p.length, p.ttl, p.proto, p.len, p.id, p.version, p.hdr_len)\n"
 	      " print(p.flags.df, p.flags.mf, p.flags.all, p.frag_offset, p.tos, p.src_mac, p.dst_mac, p.type, p.iface)\n"
-	      " print(p.name, p.payload:asstring(), #p.payload, p.payload[1], p:verify_checksum(), p.timestamp)\n"
+	      " print(p.name, p.payload:asstring(), #p.payload, p.payload[1], p:verify_checksum(), p.timestamp.seconds)\n"
 	      "end}");
 	assert_int_equal(ask("hello"), GT_PAYLOAD + 5);
 	assert_string_equal(said, "10.0.0.1\t10.0.0.2\t1000\t53\t13\t64\t17\t33\t0\t4\t20\n"

@@ -95,13 +95,13 @@ static void test_against_model(void **state)
 		now += rng_below(&rng, 8);
 		(void)flow_expire(t, now, CAP);
 		check_order(model, now, &l);
-		f = flow_find(t, &asked, &direction);
+		f = flow_find(t, flow_bucket(t, &asked), &asked, &direction);
 		assert_int_equal(f != NULL, model[i].id != 0);
 		if (f) {
 			assert_int_equal(f->id, model[i].id);
 			assert_int_equal(direction, turn ? GATE_DOWN : GATE_UP);
 		} else {
-			f = flow_add(t, &k, now);
+			f = flow_add(t, flow_bucket(t, &k), &k, now);
 			assert_non_null(f);
 			model[i] = (struct model){f->id, now, FLOW_NEW};
 		}
@@ -136,15 +136,15 @@ static void test_eviction(void **state)
 	(void)state;
 	assert_int_equal(flow_table_new(&l, &hk, on_end, NULL, &t), 0);
 	for (unsigned i = 0; i < 3; i++) {
-		struct flow *f = flow_add(t, &k[i], i);
+		struct flow *f = flow_add(t, flow_bucket(t, &k[i]), &k[i], i);
 
 		model[i].id = f->id;
 		flow_touch(t, f, i == 0 ? FLOW_ESTABLISHED : FLOW_DATAGRAMS, i);
 	}
-	model[3].id = flow_add(t, &k[3], 3)->id;
-	assert_non_null(flow_find(t, &k[0], &d));
-	assert_null(flow_find(t, &k[1], &d));
-	assert_non_null(flow_find(t, &k[2], &d));
+	model[3].id = flow_add(t, flow_bucket(t, &k[3]), &k[3], 3)->id;
+	assert_non_null(flow_find(t, flow_bucket(t, &k[0]), &k[0], &d));
+	assert_null(flow_find(t, flow_bucket(t, &k[1]), &k[1], &d));
+	assert_non_null(flow_find(t, flow_bucket(t, &k[2]), &k[2], &d));
 	flow_table_free(t);
 }
 

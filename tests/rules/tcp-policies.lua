@@ -1,0 +1,12 @@
+-- SPDX-License-Identifier: MPL-2.0
+-- capture: midstream
+-- covers: tcp_policies next_dissector
+-- What no connection is known of is dropped by the dissector; a policy knows better, by direction.
+local tcp = haka.dissectors.tcp_connection.policies
+haka.policy{
+	on = tcp.no_connection_found, dstport = 7,
+	action = {function (policy, ctx, values) print(policy.name, ctx.name, values.srcip, values.srcport, values.dstip, values.dstport) end,
+		haka.policy.accept},
+}
+haka.policy{ on = tcp.unexpected_packet, action = haka.policy.accept }
+haka.policy{ on = tcp.invalid_handshake, action = haka.policy.accept }
