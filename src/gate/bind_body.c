@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Bodies of HTTP that rules follow as coroutines: one buffer for each body, from its first octets to its end, whatever chunks it comes
- * in. Nothing of it is held back in the stream, where chunk sizes stand between the pieces: what coroutines wait for is remembered
- * here, to be read; what came with the packet at hand can be written.
+ * Bodies of HTTP that rules follow as coroutines: one buffer for each body, from its first octets
+ * to its end, whatever chunks it comes in. Nothing of it is held back in the stream, where chunk
+ * sizes stand between the pieces: what coroutines wait for is remembered here, to be read; what
+ * came with the packet at hand can be written.
  */
 #include "gate/bind_class.h"
 #include "gate/bind_impl.h"
@@ -52,7 +53,8 @@ static const char *body_octets(struct script_buffer *b, struct span *ret)
 	return NULL;
 }
 
-static int body_replace(lua_State *L, int idx, struct script_buffer *b, size_t off, size_t n, struct span with)
+static int body_replace(lua_State *L, int idx, struct script_buffer *b, size_t off, size_t n,
+                        struct span with)
 {
 	struct bind_stream *st = container_of(b, struct bind_stream, b);
 	int r;
@@ -62,7 +64,8 @@ static int body_replace(lua_State *L, int idx, struct script_buffer *b, size_t o
 		return luaL_error(L, "read only buffer: these octets of the body have gone on");
 	if (st->kept_n && !reserve(st, st->kept_n + st->body->n - n + with.n))
 		return -USHER_E_LIMIT;
-	r = gate_stream_edit(st->bind->g, st->body, (uint32_t)(off - st->kept_n), (uint32_t)n, with);
+	r = gate_stream_edit(st->bind->g, st->body, (uint32_t)(off - st->kept_n), (uint32_t)n,
+	                     with);
 	if (r == 0 && st->kept_n)
 		memcpy(st->kept + st->kept_n, st->body->octets, st->body->n);
 	return r;
@@ -70,7 +73,8 @@ static int body_replace(lua_State *L, int idx, struct script_buffer *b, size_t o
 
 static const struct script_buffer_ops body_ops = {body_octets, body_replace};
 
-struct bind_stream *bind_body_begin(struct gate_bind *b, struct gate_view *v, enum gate_event event, struct script_error *err)
+struct bind_stream *bind_body_begin(struct gate_bind *b, struct gate_view *v, enum gate_event event,
+                                    struct script_error *err)
 {
 	void **at = gate_http_script(v->flow, v->direction);
 	struct bind_stream *st = *at;
@@ -80,7 +84,8 @@ struct bind_stream *bind_body_begin(struct gate_bind *b, struct gate_view *v, en
 	if (!st)
 		return NULL;
 	if (st->kept_n && !reserve(st, (size_t)st->kept_n + v->n)) {
-		*err = (struct script_error){.fault = SCRIPT_E_MEMORY, .text = "no memory to remember a body in"};
+		*err = (struct script_error){.fault = SCRIPT_E_MEMORY,
+		                             .text = "no memory to remember a body in"};
 		return NULL;
 	}
 	st->body = v;

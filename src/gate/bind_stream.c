@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Streams that rules follow as coroutines: one buffer for each direction of a connection, from the first showing to its end. Positions
- * count from its first octet. What marks hold back the engine holds back; what is let go cannot be seen any more. The end, whatever it
- * comes from, is seen by coroutines that wait, unless a rule dropped the connection: then they are let go of.
+ * Streams that rules follow as coroutines: one buffer for each direction of a connection, from the
+ * first showing to its end. Positions count from its first octet. What marks hold back the engine
+ * holds back; what is let go cannot be seen any more. The end, whatever it comes from, is seen by
+ * coroutines that wait, unless a rule dropped the connection: then they are let go of.
  */
 #include "gate/bind_class.h"
 #include "gate/bind_impl.h"
@@ -14,7 +15,8 @@
 
 static const char key_meta;
 
-/* --- The buffer ---------------------------------------------------------------------------------------- */
+/* --- The buffer
+ * ---------------------------------------------------------------------------------------- */
 
 /* The first octet that is there has this number. */
 static void begins_at(struct bind_stream *st, uint32_t out)
@@ -44,19 +46,22 @@ static const char *stream_octets(struct script_buffer *b, struct span *ret)
 	return NULL;
 }
 
-static int stream_replace(lua_State *L, int idx, struct script_buffer *b, size_t off, size_t n, struct span with)
+static int stream_replace(lua_State *L, int idx, struct script_buffer *b, size_t off, size_t n,
+                          struct span with)
 {
 	struct bind_stream *st = container_of(b, struct bind_stream, b);
 	struct tcp_conn *c = gate_tcp(st->f);
 	struct tcp_stream *s = &c->stream[st->d];
-	struct gate_view pending = {.flow = st->f, .direction = st->d, .octets = s->pending, .n = s->n, .out = s->out};
+	struct gate_view pending = {
+	        .flow = st->f, .direction = st->d, .octets = s->pending, .n = s->n, .out = s->out};
 
 	(void)idx;
 	if (c->showing[st->d] && !st->shown)
 		return luaL_error(L, "read only buffer: another dissector is reading it");
 	if (!c->showing[st->d] && !s->segments)
 		return -ERANGE;
-	return gate_stream_edit(st->bind->g, st->shown ? c->showing[st->d] : &pending, (uint32_t)off, (uint32_t)n, with);
+	return gate_stream_edit(st->bind->g, st->shown ? c->showing[st->d] : &pending,
+	                        (uint32_t)off, (uint32_t)n, with);
 }
 
 static const struct script_buffer_ops stream_ops = {stream_octets, stream_replace};
@@ -70,7 +75,8 @@ static int stream_gc(lua_State *L)
 	return 0;
 }
 
-/* --- Beginning ----------------------------------------------------------------------------------------- */
+/* --- Beginning
+ * ----------------------------------------------------------------------------------------- */
 
 struct making {
 	struct bind_stream begun, *ret;
@@ -96,15 +102,18 @@ static int make(lua_State *L)
 	return 0;
 }
 
-struct bind_stream *bind_stream_new(struct gate_bind *b, const struct script_buffer_ops *ops, const struct gate_view *v,
-				    enum gate_event event, struct script_error *err)
+struct bind_stream *bind_stream_new(struct gate_bind *b, const struct script_buffer_ops *ops,
+                                    const struct gate_view *v, enum gate_event event,
+                                    struct script_error *err)
 {
-	struct making m = {.begun = {.bind = b, .f = v->flow, .d = v->direction, .event = event}, .ops = ops};
+	struct making m = {.begun = {.bind = b, .f = v->flow, .d = v->direction, .event = event},
+	                   .ops = ops};
 
 	return script_protect(b->script, make, &m, err) < 0 ? NULL : m.ret;
 }
 
-struct bind_stream *bind_stream_begin(struct gate_bind *b, struct gate_view *v, struct script_error *err)
+struct bind_stream *bind_stream_begin(struct gate_bind *b, struct gate_view *v,
+                                      struct script_error *err)
 {
 	void **at = &gate_tcp(v->flow)->script[v->direction];
 	struct bind_stream *st;
@@ -112,7 +121,8 @@ struct bind_stream *bind_stream_begin(struct gate_bind *b, struct gate_view *v, 
 	while (v->whole)
 		v = v->whole;
 	if (!*at) {
-		st = *at = bind_stream_new(b, &stream_ops, v, EVENT_TCP_CONNECTION_receive_data, err);
+		st = *at =
+		        bind_stream_new(b, &stream_ops, v, EVENT_TCP_CONNECTION_receive_data, err);
 		if (!st)
 			return NULL;
 		st->out = v->out;
@@ -140,9 +150,11 @@ static void push_table(lua_State *L, const struct bind_stream *st)
 	lua_rawgeti(L, LUA_REGISTRYINDEX, st->ref);
 }
 
-void bind_push_stream(lua_State *L, struct bind_stream *st, const struct gate_view *part, bool blocking)
+void bind_push_stream(lua_State *L, struct bind_stream *st, const struct gate_view *part,
+                      bool blocking)
 {
-	uint64_t at = st->b.base + (st->event == EVENT_TCP_CONNECTION_receive_data ? part->base : st->kept_n);
+	uint64_t at = st->b.base +
+	              (st->event == EVENT_TCP_CONNECTION_receive_data ? part->base : st->kept_n);
 	int table;
 
 	push_table(L, st);
@@ -154,9 +166,11 @@ void bind_push_stream(lua_State *L, struct bind_stream *st, const struct gate_vi
 	lua_remove(L, table);
 }
 
-/* --- What the engine tells --------------------------------------------------------------------------------- */
+/* --- What the engine tells
+ * --------------------------------------------------------------------------------- */
 
-static void changed(void *stream, const struct gate_view *all, uint32_t off, uint32_t gone, uint32_t came)
+static void changed(void *stream, const struct gate_view *all, uint32_t off, uint32_t gone,
+                    uint32_t came)
 {
 	struct bind_stream *st = stream;
 
@@ -188,7 +202,8 @@ bool bind_stream_full(struct bind_stream *st)
 	st->b.full = false;
 	/* a mark that nobody waits with would hold it back for ever */
 	if (ok && st->b.marks_n)
-		ok = bind_fault(b, b->g, f, "a stream is held back by a mark, beyond what there is room for");
+		ok = bind_fault(b, b->g, f,
+		                "a stream is held back by a mark, beyond what there is room for");
 	st->b.marks_n = 0;
 	return ok;
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * What is pending of a stream, shown to those who want to look: the listeners of receive_data first, each octet once; then the
- * application's dissector, as much as the listeners let go. Either may hold the rest back, and change what is there.
+ * What is pending of a stream, shown to those who want to look: the listeners of receive_data
+ * first, each octet once; then the application's dissector, as much as the listeners let go. Either
+ * may hold the rest back, and change what is there.
  */
 #include "gate/app.h"
 #include "gate/tcp_show.h"
@@ -20,8 +21,8 @@ static void refresh(struct gate_view *v, uint32_t grown)
 	v->n += grown;
 }
 
-/* What is shown is a part of what another way was found to: n octets at `at` of the whole became `came`. A change over its beginning is
- * shown with it. */
+/* What is shown is a part of what another way was found to: n octets at `at` of the whole became
+ * `came`. A change over its beginning is shown with it. */
 static void move(struct gate_view *part, uint32_t at, uint32_t n, uint32_t came)
 {
 	uint32_t end = part->base + part->n;
@@ -35,7 +36,8 @@ static void move(struct gate_view *part, uint32_t at, uint32_t n, uint32_t came)
 	part->octets = part->whole->octets + part->base;
 }
 
-int gate_stream_edit(struct gate *g, struct gate_view *v, uint32_t off, uint32_t n, struct span with)
+int gate_stream_edit(struct gate *g, struct gate_view *v, uint32_t off, uint32_t n,
+                     struct span with)
 {
 	struct tcp_conn *c = v->flow->transport;
 	struct tcp_stream *s = &c->stream[v->direction];
@@ -110,10 +112,12 @@ static uint32_t show_app(struct gate *g, struct gate_view *v)
 	return go;
 }
 
-/* How much listeners may hold back: more has no room here, or none in the window of the receiver, so that no more would come. */
+/* How much listeners may hold back: more has no room here, or none in the window of the receiver,
+ * so that no more would come. */
 static uint32_t most_held(const struct tcp_conn *c, enum gate_direction d)
 {
-	uint32_t window = c->track.half[d].max_window, mss = gate_tcp_mss(c, d), room = window > mss ? window - mss : 0;
+	uint32_t window = c->track.half[d].max_window, mss = gate_tcp_mss(c, d),
+	         room = window > mss ? window - mss : 0;
 
 	return window && room < TCP_PENDING_MAX ? room : TCP_PENDING_MAX;
 }
