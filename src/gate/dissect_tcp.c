@@ -63,15 +63,24 @@ static void lost(void *ctx, struct held *h)
 	gate_release(g, h, GATE_DROP, GATE_DROP_TCP_ENDED);
 }
 
+void gate_tcp_streams_end(struct gate *g, struct flow *f)
+{
+	struct tcp_conn *c = f->key.proto == IPV4_PROTO_TCP ? f->transport : NULL;
+
+	for (int d = GATE_UP; c && d <= GATE_DOWN; d++) {
+		if (c->script[d])
+			g->stream_ops->ended(c->script[d]);
+		c->script[d] = NULL;
+	}
+}
+
 void gate_tcp_end(struct gate *g, struct flow *f)
 {
 	struct tcp_conn *c = f->transport;
 
 	if (!c)
 		return;
-	for (int d = GATE_UP; d <= GATE_DOWN; d++)
-		if (c->script[d])
-			g->stream_ops->ended(g->stream_ctx, g, f, (enum gate_direction)d);
+	gate_tcp_streams_end(g, f);
 	f->transport = NULL;
 	tcp_stream_end(&c->stream[GATE_UP], g->tcp_pool, lost, g);
 	tcp_stream_end(&c->stream[GATE_DOWN], g->tcp_pool, lost, g);
