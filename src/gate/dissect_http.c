@@ -143,7 +143,7 @@ static void keep_request(struct gate *g, struct http_flow *s, struct span head)
 
 static uint8_t asked_first(const struct http_flow *s)
 {
-	return s->n ? s->asked[s->first] & (uint8_t)~HTTP_ASKED_OLD : HTTP_METHOD_OTHER;
+	return s->n ? s->asked[s->first] & HTTP_ASKED_METHOD : HTTP_METHOD_OTHER;
 }
 
 struct http_kept *http_kept_first(const struct http_flow *s)
@@ -221,7 +221,7 @@ static bool request(struct gate *g, struct gate_view *v, uint32_t at)
 {
 	struct http_flow *s = v->flow->state;
 	struct gate_http *h = gate_http_of(g);
-	uint8_t old = h->head.minor == 0 ? HTTP_ASKED_OLD : 0;
+	uint8_t how = (h->head.minor == 0 ? HTTP_ASKED_OLD : 0) | (h->head.close ? HTTP_ASKED_CLOSE : 0);
 
 	if (s->n == HTTP_MAX_ASKED)
 		return refuse(g, v, GATE_DROP_HTTP_PIPELINE);
@@ -229,7 +229,7 @@ static bool request(struct gate *g, struct gate_view *v, uint32_t at)
 	if (!tell_head(g, v, at, EVENT_HTTP_request))
 		return false;
 	keep_request(g, s, span_of(v->octets + at, h->head.len));
-	s->asked[(s->first + s->n++) % HTTP_MAX_ASKED] = h->head.method | old;
+	s->asked[(s->first + s->n++) % HTTP_MAX_ASKED] = h->head.method | how;
 	return true;
 }
 

@@ -22,6 +22,12 @@ static bool knows_chunks(const struct http_flow *s, const struct http_head *h)
 	return h->minor > 0 && !(h->response && s->n && s->asked[s->first] & HTTP_ASKED_OLD);
 }
 
+/* RFC 9112 9.3 */
+static bool closes_behind(const struct http_flow *s, const struct http_head *h)
+{
+	return h->response && (h->close || (s->n && s->asked[s->first] & HTTP_ASKED_CLOSE));
+}
+
 static int length_to_chunks(struct gate *g, struct http_flow *s)
 {
 	const struct gate_http *h = gate_http_of(g);
@@ -29,7 +35,7 @@ static int length_to_chunks(struct gate *g, struct http_flow *s)
 	bool chunks = knows_chunks(s, &h->head);
 	int r;
 
-	if (!chunks && !(h->head.response && h->head.close))
+	if (!chunks && !closes_behind(s, &h->head))
 		return -EPROTONOSUPPORT;
 	r = http_edit_length(g, chunks);
 	if (r < 0)

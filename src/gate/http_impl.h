@@ -13,7 +13,9 @@ enum {
 	HTTP_MAX_KEPT = 16384,	/* of those, in all */
 	HTTP_MAX_PIPED = 4,	/* of requests of one connection */
 	HTTP_GATE_FLAGS = HTTP_ALLOW_LF | HTTP_ALLOW_FOLD,
-	HTTP_ASKED_OLD = 0x80,	/* with the method: by HTTP/1.0 */
+	HTTP_ASKED_OLD = 0x80,	/* with the method: by HTTP/1.0, ... */
+	HTTP_ASKED_CLOSE = 0x40, /* ... and the connection closes behind the answer */
+	HTTP_ASKED_METHOD = 0x3f,
 };
 
 /* What becomes of a body whose length may change. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * A ring by sequence number: its length divides 2^32, so numbers that wrap stay where they are.
+ * A ring by sequence number: its length divides 2^32, so numbers that wrap stay where they are. One that was empty begins at
+ * its beginning again: little is on its way most of the time, and stays in the cache.
  */
 #include "gate/tcp_history.h"
 
@@ -17,10 +18,15 @@ static void forget(struct tcp_history *h, struct tcp_pool *p)
 		tcp_pool_give(p, &h->ring);
 }
 
+static uint32_t place(const struct tcp_history *h, uint32_t number)
+{
+	return (number - h->base) % TCP_HISTORY_LEN;
+}
+
 /* Numbers [from, from + n) of the ring, which are at most two runs. */
 static void put(struct tcp_history *h, uint32_t from, const uint8_t *octets, uint32_t n)
 {
-	uint32_t at = from % TCP_HISTORY_LEN, first = n < TCP_HISTORY_LEN - at ? n : TCP_HISTORY_LEN - at;
+	uint32_t at = place(h, from), first = n < TCP_HISTORY_LEN - at ? n : TCP_HISTORY_LEN - at;
 
 	memcpy(h->ring + at, octets, first);
 	memcpy(h->ring, octets + first, n - first);
@@ -38,7 +44,7 @@ void tcp_history_note(struct tcp_history *h, struct tcp_pool *p, uint32_t from, 
 		return;
 	/* some before were not remembered */
 	if (h->n == 0 || end_of(h) != from) {
-		h->from = from;
+		h->from = h->base = from;
 		h->n = 0;
 	}
 	put(h, from + skip, octets.p + skip, n - skip);
@@ -73,7 +79,7 @@ bool tcp_history_correct(const struct tcp_history *h, uint32_t from, uint8_t *oc
 	if (!h->ring)
 		return false;
 	for (uint32_t i = 0; i < n;) {
-		uint32_t number = from + i, at = number % TCP_HISTORY_LEN, run = n - i;
+		uint32_t number = from + i, at = place(h, number), run = n - i;
 
 		if (tcp_before(number, h->from)) {
 			i += h->from - number < run ? h->from - number : run;

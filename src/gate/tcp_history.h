@@ -12,7 +12,8 @@
 enum { TCP_HISTORY_LEN = TCP_GROWN_MAX }; /* octets that are remembered; the oldest go first */
 
 struct tcp_history {
-	uint8_t *ring;	/* [TCP_HISTORY_LEN] octet number x is at x % LEN; NULL: nothing is remembered */
+	uint8_t *ring;	/* [TCP_HISTORY_LEN] octet number x is at (x - base) % LEN; NULL: nothing is remembered */
+	uint32_t base;
 	uint32_t from;	/* the first */
 	uint32_t n;
 };

@@ -10,10 +10,11 @@ import subprocess
 import threading
 import time
 
-from lib.gate import Gate, cable
+from lib.client import Client, mac_of
+from lib.gate import Gate, cable, router
 from lib.netns import wait_for
 from lib.runner import test
-from lib.server import slack
+from lib.server import slack, subnet
 
 _LOAD = ("--load", "http", "--load", "dns", "-i", "ga", "-i", "gb")
 _LARGE = hashlib.sha256(b"seed").digest() * 300000  # 9.6 MB
@@ -51,6 +52,8 @@ class _Pages(http.server.BaseHTTPRequestHandler):
             self._head(204)
         elif self.path == "/large":
             self._body(_LARGE)
+        elif self.path == "/medium":
+            self._body(_LARGE[:400000])
         else:
             self._body(b"page " + self.path.encode())
 
@@ -64,10 +67,11 @@ class _Pages(http.server.BaseHTTPRequestHandler):
         pass
 
 
-def _serve(t, ns):
+def _serve(t, ns, addr="10.70.0.2"):
     with ns:
-        s = http.server.ThreadingHTTPServer(("10.70.0.2", 80), _Pages)
+        s = http.server.ThreadingHTTPServer((addr, 80), _Pages)
     s.daemon_threads = True
+    s.handle_error = lambda *_: None  # a connection that a gate resets
     threading.Thread(target=s.serve_forever, daemon=True).start()
     t.lab.closers.append(s.server_close)
     t.lab.closers.append(s.shutdown)
@@ -135,12 +139,12 @@ def test_gate_not_http(t):
     assert {k for k in drops if k.startswith("drop-http")} == {"drop-http-start-line", "drop-http-both", "drop-http-host"}, drops
 
 
-def _dnsmasq(t, ns):
+def _dnsmasq(t, ns, addr="10.70.0.2"):
     """A server that knows a few names, and one with more text than a datagram has room for."""
     text = ["--txt-record=large.test,%s" % ("%03d" % i * 80) for i in range(20)]
     ns_log = open(t.lab.path("dnsmasq.log"), "wb")
     t.lab.popen(ns, ["dnsmasq", "-k", "-C", "/dev/null", "--no-resolv", "--no-hosts", "--local=/test/", "--user=root",
-                     "--pid-file=" + t.lab.path("dnsmasq.pid"), "--listen-address=10.70.0.2", "--bind-interfaces",
+                     "--pid-file=" + t.lab.path("dnsmasq.pid"), "--listen-address=" + addr, "--bind-interfaces",
                      "--host-record=www.test,192.0.2.1,2001:db8::1", "--cname=alias.test,www.test", "--auth-ttl=60",
                      "--mx-host=test,www.test,10", "--srv-host=_s._tcp.test,www.test,80,1,2",
                      "--ptr-record=1.2.0.192.in-addr.arpa,www.test", "--txt-record=t.test,one,two", *text],
@@ -148,8 +152,8 @@ def _dnsmasq(t, ns):
     ns_log.close()
 
 
-def _dig(ns, *args):
-    return ns.run("dig", "+short", "+time=2", "+tries=2", "@10.70.0.2", *args, check=False, timeout=slack(20)).split("\n")[:-1]
+def _dig(ns, *args, addr="10.70.0.2"):
+    return ns.run("dig", "+short", "+time=2", "+tries=2", "@" + addr, *args, check=False, timeout=slack(20)).split("\n")[:-1]
 
 
 @test(tags=("asan",))
@@ -254,3 +258,201 @@ def test_gate_interface_gone(t):
     b.ip("link", "del", "b0")
     assert gate.proc.wait(slack(10)) == 1
     assert "No such device" in gate.log(), gate.log()
+
+
+# --- Rules in Lua on HTTP and DNS -------------------------------------------------------------------------
+
+_HTTP_RULES = """
+haka.rule{ on = haka.dissectors.http.events.request, eval = function (http, request)
+	if request.uri == "/forbidden" then http:reset() end
+	if request.uri == "/old" then request.uri = "/new" end
+	http:enable_data_modification()
+end }
+haka.rule{ on = haka.dissectors.http.events.response, eval = function (http, response)
+	response.headers["X-Gate"] = "seen " .. http.request.method .. " from " .. tostring(http.srcip)
+	response.headers.Server = nil
+	http:enable_data_modification()
+end }
+haka.rule{ on = haka.dissectors.http.events.request_data, eval = function (http, sub)
+	sub:setstring((sub:asstring():gsub("a", "aaaa")))
+end }
+haka.rule{ on = haka.dissectors.http.events.response_data, eval = function (http, sub)
+	if http.request.uri == "/empty" then sub:erase() return end
+	sub:setstring((sub:asstring():gsub("e", "EEE")))
+end }
+"""
+
+
+@test(tags=("asan",), timeout=120)
+def test_gate_http_rules(t):
+    """Headers that a rule writes and bodies whose length it changes, as curl and a server see them."""
+    a, b, g = cable(t)
+    _serve(t, b)
+    gate = Gate(t, g, _HTTP_RULES).start("-i", "ga", "-i", "gb")
+    url = "http://10.70.0.2"
+    head = _curl(a, "-i", url + "/old")
+    assert "X-Gate: seen GET from 10.70.0.1" in head and "Transfer-Encoding: chunked" in head, head
+    assert "Server:" not in head and "Content-Length" not in head and head.endswith("\npagEEE /nEEEw"), head
+    # one connection: lengths, chunks with a trailer, nothing, something again
+    chunks = "".join("piEEEcEEE %d, " % i * (i + 1) for i in range(50))
+    assert _curl(a, url + "/one", url + "/chunked", url + "/nothing", url + "/empty", url + "/two") == \
+        "pagEEE /onEEE" + chunks + "pagEEE /two"
+    assert _curl(a, url + "/until-close") == "until thEEE connEEEction EEEnds " * 1000
+    assert _curl(a, "-0", url + "/zero") == "pagEEE /zEEEro"
+    assert "Content-Length: %d" % len(_LARGE) in _curl(a, "-I", url + "/large")
+    path = t.lab.path("upload")
+    with open(path, "wb") as f:
+        f.write(_LARGE[:300000])
+    # the server of this test takes no chunks: 411 would be its answer, so the upload is seen by another one
+    got = {}
+
+    def sink():
+        with b:
+            s = socket.create_server(("10.70.0.2", 8080))
+        c, _ = s.accept()
+        with c, c.makefile("rb") as f:
+            got["head"] = b"".join(iter(f.readline, b"\r\n"))
+            body = b""
+            size = int(f.readline(), 16)
+            while size:
+                body += f.read(size)
+                f.readline()
+                size = int(f.readline(), 16)
+            got["body"] = body
+            c.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\nConnection: close\r\n\r\ndone")
+
+    gate.end()
+    gate = Gate(t, g, _HTTP_RULES + "require('protocol/http').install_tcp_rule(8080)\n", name="gate2").start("-i", "ga", "-i", "gb")
+    thread = threading.Thread(target=sink, daemon=True)
+    thread.start()
+    time.sleep(0.2)
+    assert _curl(a, "--data-binary", "@" + path, "http://10.70.0.2:8080/p") == "donEEE"
+    thread.join(slack(10))
+    assert got["body"] == _LARGE[:300000].replace(b"a", b"aaaa") and b"Content-Length" not in got["head"], got.get("head")
+    # more than a window of it through a rule, and one that is refused
+    _curl(a, "-o", path, url + "/medium")
+    with open(path, "rb") as f:
+        assert f.read() == _LARGE[:400000].replace(b"e", b"EEE")
+    assert "eset" in a.run("curl", "-sS", "--max-time", slack(5), url + "/forbidden", check=False, timeout=slack(10))
+    s = gate.end()
+    assert s["modified"] > 0 and not [k for k in s["drops"] if k.startswith(("drop-http", "drop-rule-failed"))], s
+
+
+@test(tags=("asan",))
+def test_gate_dns_rules(t):
+    """An answer that a rule changes, a question that it drops, one that it answers itself: as dig sees them."""
+    a, b, g = cable(t)
+    _dnsmasq(t, b)
+    gate = Gate(t, g, """
+local d = haka.dissectors
+haka.rule{ on = d.dns.events.query, eval = function (dns, q)
+	if q.question.name == "dropped.test." then q:drop() end
+	if q.question.name == "made.test." then
+		-- the same question with an answer behind it: name, A, IN, 60 s, 198.51.100.9
+		local raw = d.raw.create{iface = q.iface}
+		local udp = d.udp.create(d.ipv4.create(raw, {src = q.dst, dst = q.src}), {srcport = q.dstport, dstport = q.srcport})
+		local m = q.payload:asstring()
+		local asked = m:sub(13, 12 + #q.question.name + 1 + 4)
+		udp.payload:setstring(m:sub(1, 2) .. "\\129\\128\\0\\1\\0\\1\\0\\0\\0\\0" .. asked ..
+			"\\192\\12\\0\\1\\0\\1\\0\\0\\0\\60\\0\\4\\198\\51\\100\\9")
+		udp:send()
+		q:drop()
+	end
+end }
+haka.rule{ on = d.dns.events.response, eval = function (dns, r, q)
+	for _, record in ipairs(r.answer) do
+		if record.type == "A" then record.ip = "198.51.100.1" end
+		if record.type == "CNAME" then record.rdata_name = "a.longer.name.than.before.test" end
+	end
+end }
+""").start("-i", "ga", "-i", "gb")
+    wait_for("the DNS server", lambda: _dig(a, "www.test") == ["198.51.100.1"], slack(10))
+    assert _dig(a, "alias.test") == ["a.longer.name.than.before.test.", "198.51.100.1"]
+    assert _dig(a, "www.test", "AAAA") == ["2001:db8::1"]
+    assert "timed out" in "\n".join(_dig(a, "+tries=1", "+time=1", "dropped.test"))
+    assert _dig(a, "made.test") == ["198.51.100.9"]
+    s = gate.end()
+    assert s["drops"] == {"drop-rule": 2} and s["forged"] == 1, s
+
+
+@test(tags=("asan",))
+def test_gate_made_packets(t):
+    """What a rule makes reaches real hosts: an echo request to each side, which both answer; a datagram that comes in."""
+    a, b, g = cable(t)
+    gate = Gate(t, g, """
+local d = haka.dissectors
+haka.rule{ on = d.icmp.events.receive_packet, eval = function (p)
+	local text = p.payload:asstring()
+	if p.type == 8 and p.payload[1] ~= 99 then
+		for _, back in ipairs{false, true} do
+			local ip = d.ipv4.create(d.raw.create(), {src = back and p.dst or p.src, dst = back and p.src or p.dst})
+			local i = d.icmp.create(ip, {type = 8, code = 0})
+			if back then i.iface = p.iface end
+			i.payload:setstring("\\99\\1\\0\\1" .. "made by a rule")
+			i:send()
+		end
+	elseif p.type == 0 and p.payload[1] == 99 then
+		haka.alert{ description = p.iface .. " " .. text:sub(5) }
+	end
+end }
+haka.rule{ on = d.udp.events.receive_packet, when = {dstport = 5001}, eval = function (p)
+	local u = d.udp.create(d.ipv4.create(d.raw.create(), {src = p.src, dst = p.dst}), {srcport = p.srcport, dstport = 5002})
+	u.payload:setstring(p.payload:asstring() .. ", again")
+	u:inject()
+end }
+""").start("-i", "ga", "-i", "gb")
+    a.run("ping", "-c", "1", "-W", "2", "10.70.0.2", timeout=slack(10))
+
+    def alerts():
+        with open(t.lab.path("gate.alerts"), encoding="utf-8") as f:
+            return f.read()
+
+    wait_for("both answers", lambda: "ga made by a rule" in alerts() and "gb made by a rule" in alerts(), slack(5))
+    with b:
+        r = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    r.bind(("", 5002))
+    r.settimeout(slack(5))
+    with a:
+        s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    s.sendto(b"once", ("10.70.0.2", 5001))
+    assert r.recv(100) == b"once, again"
+    s = gate.end()
+    assert s["forged"] == 2 and s["forged-in"] == 1 and s["drops"] == {}, s
+
+
+@test(tags=("asan",), timeout=120)
+def test_gate_queue_protocols(t):
+    """A router's netfilter queues: ping, HTTP, DNS and relayed DHCP through rules that change a header, an address and an
+    option; a rule without end costs its packet."""
+    a, b, g = router(t)
+    addr = "10.71.0.2"
+    _serve(t, b, addr)
+    _dnsmasq(t, b, addr)
+    t.server(ns=b, subnets=[subnet("10.70.0.0/24", "10.70.0.100 - 10.70.0.120")],
+             **{"interfaces-config": {"interfaces": ["b0"], "dhcp-socket-type": "udp"}})
+    b.ip("route", "replace", "10.70.0.0/24", "via", "10.71.0.254")
+    gate = Gate(t, g, """
+local d = haka.dissectors
+haka.rule{ on = d.http.events.response, eval = function (http, response) response.headers["X-Gate"] = "queue" end }
+haka.rule{ on = d.dns.events.response, eval = function (dns, r)
+	for _, record in ipairs(r.answer) do if record.type == "A" then record.ip = "198.51.100.1" end end
+end }
+haka.rule{ on = d.dhcp.events.pkt4_receive, when = { type = "offer" }, eval = function (msg)
+	msg.options["domain-name"] = "changed.test"
+end }
+haka.rule{ on = d.udp.events.receive_packet, when = { dstport = 7 }, eval = function () while true do end end }
+""").start("-q", "60", "-j", "2", "--queue-rules")
+    assert "2 received" in a.run("ping", "-c", "2", "-i", "0.1", "-W", "2", addr, timeout=slack(10))
+    head = _curl(a, "-i", "http://%s/one" % addr, "http://%s/chunked" % addr)
+    assert head.count("X-Gate: queue") == 2 and "page /one" in head and "piece 49, " in head, head[:500]
+    wait_for("the DNS server", lambda: _dig(a, "www.test", addr=addr) == ["198.51.100.1"], slack(10))
+    relay = t.relay_port(a, "10.70.0.1", addr)
+    offer = Client(relay, mac_of(5)).offer()
+    assert offer and offer.get(15) == b"changed.test", offer
+    with a:
+        s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    s.sendto(b"never", (addr, 7))
+    wait_for("the endless rule to end", lambda: gate.ctl("statistics")["drops"]["drop-rule-failed"] == 1, slack(10))
+    assert "2 received" in a.run("ping", "-c", "2", "-i", "0.1", "-W", "2", addr, timeout=slack(10))
+    s = gate.end()
+    assert s["drops"] == {"drop-rule-failed": 1} and s["modified"] >= 4, s

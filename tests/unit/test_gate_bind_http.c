@@ -307,6 +307,10 @@ static void test_body_old(void **state)
 	assert_arrived(GATE_DOWN, "HTTP/1.1 200 OK\r\nConnection: close\r\n\r\nanother");
 	assert_true(c.fin[GATE_DOWN]);
 	again(rules);
+	say(GATE_UP, "GET / HTTP/1.0\r\n\r\n");
+	say(GATE_DOWN, "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello");
+	assert_arrived(GATE_DOWN, "HTTP/1.1 200 OK\r\n\r\nanother");
+	again(rules);
 	say(GATE_UP, "GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n");
 	say(GATE_DOWN, "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello");
 	gb_said_with(&b, "false\nfalse\t");
