@@ -459,17 +459,15 @@ function dissector.new(t)
 	local number, entry = blame(2, host.register, t.name, kind)
 	classes[number] = cls
 	entry.number = number
-	cls.next_policy = new_policy(t.name .. '.next_dissector')
-	entry.policies = {next_dissector = cls.next_policy}
-	entry.create = function(parent, init)
-		return create_packet(cls, parent, init)
-	end
 	register_event(cls, 'protocol_error', false)
 	if kind == 'packet' then
+		cls.next_policy = new_policy(t.name .. '.next_dissector')
+		entry.policies = {next_dissector = cls.next_policy}
+		entry.create = function(parent, init)
+			return create_packet(cls, parent, init)
+		end
 		register_event(cls, 'receive_packet', false)
 		register_event(cls, 'send_packet', false)
-	else
-		entry.create = nil
 	end
 	return cls
 end
