@@ -455,6 +455,101 @@ static void test_looking_on(void **state)
 	assert_non_null(strstr(heard(), "abcd\tfalse"));
 }
 
+#define BODY(what, code)                                                                           \
+	"haka.rule{on = haka.dissectors.http.events." what ", options = {streamed = true}, eval = function(http, iter)\n" code " end}\n"
+
+static void ask(const char *head)
+{
+	up(head);
+	(void)heard();
+}
+
+/* Bodies of HTTP: one coroutine each, whatever pieces and chunks they come in. */
+static void test_bodies(void **state)
+{
+	(void)state;
+	rules(BODY("response_data", " local s = iter:sub(5) print(s:asstring(), iter.meter) for p in iter:foreach_available() do print('+', p:asstring()) end\n"
+				    " print('end', iter.meter, iter.iseof)"));
+	gt_conn_open(&c, &t, 1000, 80);
+	ask("GET /1 HTTP/1.1\r\n\r\nGET /2 HTTP/1.1\r\n\r\nGET /3 HTTP/1.1\r\n\r\n");
+	down("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nabc");
+	/* it is remembered, not held back */
+	arrived(D_DOWN, "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nabc");
+	said_is("");
+	down("de");
+	said_is("abcde\t5\n");
+	down("fghiHTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\none\r\n1\r\nt\r\n2\r\nwo\r\n");
+	said_is("+\tfghi\nend\t9\ttrue\nonetw\t5\n+\to\n");
+	down("0\r\n\r\n");
+	said_is("end\t6\ttrue\n");
+	/* one that ends with the connection, before there is what is waited for */
+	down("HTTP/1.1 200 OK\r\n\r\nx");
+	gt_conn_fin(&c, D_DOWN);
+	said_is("x\t1\nend\t1\ttrue\n");
+	assert_true(c.fin[D_DOWN]);
+}
+
+static void test_bodies_written(void **state)
+{
+	(void)state;
+	rules(BODY("request_data", " local re = require('regexp/pcre').re local s = re:match('bad', iter, nil, true) print(s:asstring())\n"
+				   " print(pcall(s.setstring, s, 'goo')) s:sub(1):setstring('**') iter:wait() iter:sub(1):setstring('!')\n"
+				   " print(pcall(function() iter:copy():insert('more') end))"));
+	gt_conn_open(&c, &t, 1000, 80);
+	up("POST / HTTP/1.1\r\nContent-Length: 9\r\n\r\nnot b");
+	up("ad.");
+	assert_non_null(strstr(said, "bad\nfalse"));
+	assert_non_null(strstr(said, "read only buffer: these octets of the body have gone on"));
+	assert_non_null(strstr(said, "the length of these octets may not change"));
+	up("?");
+	arrived(D_UP, "POST / HTTP/1.1\r\nContent-Length: 9\r\n\r\nnot b**!?");
+	/* and dropped, in the middle or at the end */
+	again((struct open_opts){0});
+	rules(BODY("request_data", " local n = 0 for s in iter:foreach_available() do n = n + #s end if n == 4 then http:drop() end"));
+	gt_conn_open(&c, &t, 1000, 80);
+	up("POST / HTTP/1.1\r\nContent-Length: 3\r\n\r\nabcPOST / HTTP/1.1\r\nContent-Length: 4\r\n\r\nab");
+	up("cd");
+	assert_int_equal(gt_drops(&t, GATE_DROP_RULE), 1);
+	up("GET / HTTP/1.1\r\n\r\n");
+	assert_int_equal(gt_drops(&t, GATE_DROP_FLOW_DROPPED), 1);
+	assert_int_equal(gate_counters(t.g)->held, 0);
+}
+
+/* What is remembered has the same bound; who fails is dropped; a connection that ends ends its bodies. */
+static void test_bodies_fail(void **state)
+{
+	(void)state;
+	rules(BODY("request_data", " iter:sub('all')"));
+	gt_conn_open(&c, &t, 1000, 80);
+	up("POST / HTTP/1.1\r\nContent-Length: 90000\r\n\r\n");
+	fill(30000);
+	gt_conn_segment(&c, D_DOWN, TCP_ACK, c.next[D_DOWN], SPAN_NULL);
+	fill(30000);
+	gt_conn_segment(&c, D_DOWN, TCP_ACK, c.next[D_DOWN], SPAN_NULL);
+	assert_int_equal(gt_drops(&t, GATE_DROP_RULE_FAILED), 0);
+	fill(6000);
+	assert_int_equal(gt_drops(&t, GATE_DROP_RULE_FAILED), 1);
+	for (int at_end = 0; at_end < 2; at_end++) {
+		again((struct open_opts){0});
+		rules(at_end ? BODY("request_data", " iter:sub('all') error('oops')") : BODY("request_data", " error('oops')"));
+		gt_conn_open(&c, &t, 1000, 80);
+		up("POST / HTTP/1.1\r\nContent-Length: 2\r\n\r\na");
+		up("b");
+		assert_int_equal(gt_drops(&t, GATE_DROP_RULE_FAILED), 1);
+		assert_true(c.n[D_UP] == 0 || at_end);
+	}
+	again((struct open_opts){0});
+	rules(BODY("request_data", " print(iter:sub('all'):asstring(), iter.iseof) kept = iter")
+	      "haka.rule{on = haka.dissectors.tcp_connection.events.end_connection, eval = function() print(pcall(function() kept:sub(1) end)) end}");
+	gt_conn_open(&c, &t, 1000, 80);
+	up("POST / HTTP/1.1\r\nContent-Length: 9\r\n\r\nab");
+	up("cd");
+	gt_conn_segment(&c, D_UP, TCP_RST, c.next[D_UP], SPAN_NULL);
+	gate_tick(t.g, 1000 * NS_PER_S);
+	gate_end_flows(t.g);
+	assert_non_null(strstr(said, "abcd\ttrue\n"));
+}
+
 /* What went on, or is over, cannot be looked at; and only coroutines wait. */
 static void test_too_late(void **state)
 {
@@ -476,6 +571,7 @@ int main(void)
 		T(test_pieces),	  T(test_held),	    T(test_waiting), T(test_marks),	T(test_edits), T(test_regexps),
 		T(test_order),	  T(test_ends),	    T(test_dropping), T(test_failing),	T(test_budget),	      T(test_bound),
 		T(test_together), T(test_when),	    T(test_before_http), T(test_looking_on), T(test_too_late),
+		T(test_bodies),	  T(test_bodies_written), T(test_bodies_fail),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
