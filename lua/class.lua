@@ -4,7 +4,8 @@
 -- and properties of its class, then of each class above. Methods named like metamethods (__tostring, __eq, __call ...)
 -- work as such; __index and __newindex are asked last. `class.super(c).f(self)` reaches f of the class above.
 local rawget, rawset, type, pairs, next = rawget, rawset, type, pairs, next
-local setmetatable, getmetatable, error, format = setmetatable, getmetatable, error, string.format
+local setmetatable, getmetatable, error = setmetatable, getmetatable, error
+local format, byte = string.format, string.byte
 
 local class = {}
 local base = {name = 'BaseClass', method = {}, property = {}}
@@ -75,7 +76,7 @@ local function each(object)
 	local seen = {}
 	local all = {}
 	for k, v in next, object do
-		if k ~= '__class' and k ~= '__property' then
+		if type(k) ~= 'string' or byte(k, 1) ~= 95 or byte(k, 2) ~= 95 then	-- '__...' is of our own
 			all[k], seen[k] = v, true
 		end
 	end

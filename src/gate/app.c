@@ -6,6 +6,7 @@
 
 #include "gate/dissect_dns.h"
 #include "gate/dissect_http.h"
+#include "gate/plug.h"
 #include "wire/ipv4.h"
 
 #include <errno.h>
@@ -25,9 +26,30 @@ static const struct gate_app apps[DISSECT_N] = {
 #undef A
 };
 
-const struct gate_app *gate_app(enum gate_dissector d)
+/* Of IPv4; 0: it is nobody that a flow can speak. */
+static uint8_t proto_of(const struct gate *g, int d)
 {
-	return &apps[d];
+	const struct gate_plug *x = gate_plug(g, d);
+
+	if (x)
+		return x->proto;
+	return d >= 0 && d < DISSECT_N ? apps[d].proto : 0;
+}
+
+static void begin(struct gate *g, struct flow *f, int d)
+{
+	f->app = (uint8_t)d;
+	if (d < DISSECT_N)
+		apps[d].begin(g, f);
+	else
+		gate_plug_begin(g, f);
+}
+
+uint32_t gate_app_data(struct gate *g, struct gate_view *v)
+{
+	const struct gate_plug *x = gate_plug(g, v->flow->app);
+
+	return x ? x->data(x->ctx, g, v) : apps[v->flow->app].data(g, v);
 }
 
 int gate_apps_new(struct gate *g, uint32_t max_flows)
@@ -61,6 +83,8 @@ int gate_app_port(struct gate *g, enum gate_dissector d, uint16_t port)
 /* DISSECT_N: nobody's. */
 static enum gate_dissector by_port(const struct gate *g, uint8_t proto, uint16_t port)
 {
+	int plug;
+
 	for (uint32_t i = 0; i < g->n_ports; i++) {
 		enum gate_dissector d = (enum gate_dissector)g->ports[i].dissector;
 
@@ -70,17 +94,17 @@ static enum gate_dissector by_port(const struct gate *g, uint8_t proto, uint16_t
 	for (unsigned d = 0; d < DISSECT_N; d++)
 		if (apps[d].proto == proto && apps[d].port == port && gate_loaded(g, (enum gate_dissector)d))
 			return (enum gate_dissector)d;
-	return DISSECT_N;
+	plug = gate_plug_by_port(g, proto, port);
+	return plug >= 0 ? (enum gate_dissector)plug : DISSECT_N;
 }
 
 int gate_app_choose(struct gate *g, struct flow *f, enum gate_dissector d)
 {
-	if ((unsigned)d >= DISSECT_N || apps[d].proto != f->key.proto)
+	if (proto_of(g, (int)d) != f->key.proto)
 		return -EINVAL;
 	gate_app_end(g, f);
 	gate_load(g, d);
-	f->app = (uint8_t)d;
-	apps[d].begin(g, f);
+	begin(g, f, (int)d);
 	return 0;
 }
 
@@ -103,10 +127,8 @@ int gate_app_begin(struct gate *g, struct gate_packet *p, bool by_itself)
 	next = gate_next_dissector(g, by_itself ? by_ports(g, &f->key) : DISSECT_N);
 	if (g->on_next)
 		next = g->on_next(g->policy_ctx, g, p, udp ? DISSECT_UDP_CONNECTION : DISSECT_TCP_CONNECTION, next);
-	if (next >= 0 && apps[next].proto == f->key.proto) {
-		f->app = (uint8_t)next;
-		apps[next].begin(g, f);
-	}
+	if (next >= 0 && proto_of(g, next) == f->key.proto)
+		begin(g, f, next);
 	return next == GATE_DROP ? GATE_DROP : GATE_ACCEPT;
 }
 
@@ -120,7 +142,9 @@ bool gate_app_is(struct gate_packet *p, enum gate_dissector d)
 
 void gate_app_end(struct gate *g, struct flow *f)
 {
-	if (f->app != DISSECT_N)
+	if (f->app < DISSECT_N)
 		apps[f->app].end(g, f);
+	else if (f->app > DISSECT_N)
+		gate_plug_end(g, f);
 	f->app = DISSECT_N;
 }

@@ -18,7 +18,8 @@ struct gate_app {
 	gate_stream_fn data;		/* NULL: over UDP */
 };
 
-const struct gate_app *gate_app(enum gate_dissector d);
+/* Shows what is there of a flow to who speaks it: how much may go on. */
+uint32_t gate_app_data(struct gate *g, struct gate_view *v);
 
 int gate_apps_new(struct gate *g, uint32_t max_flows) must_check;
 void gate_apps_free(struct gate *g);

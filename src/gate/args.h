@@ -23,6 +23,7 @@ struct gate_args {
 	bool pass_through, fail_open, ignore_checksums, midstream, drop_overlaps, trusted, json, quiet, debug;
 	const char *socket;	/* "none": without */
 	const char *alert;	/* NULL: standard output */
+	const char *modules;	/* NULL: none */
 	unsigned alert_format;	/* pretty, oneline, json */
 	int64_t instructions, memory_mb;
 	int64_t workers, max_flows, max_held;

@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "gate/bind_class.h"
+#include "gate/bind_dissect.h"
 #include "gate/bind_impl.h"
 #include "gate/tcp_conn.h"
 #include "script/console.h"
@@ -301,11 +302,12 @@ static void release(struct gate_bind *b)
 {
 	if (!b)
 		return;
-	if (b->g) {
+	if (b->script) {
+		bind_dissect_close(b);
 		bind_buffers_fini(b);
 		bind_streams_close(b);
 	}
-	script_free(b->script);
+	bind_script_free(b->g, b->script);
 	script_dhcp_fini(&b->dhcp);
 	free(b);
 }
@@ -313,11 +315,12 @@ static void release(struct gate_bind *b)
 int gate_bind_new(struct gate *g, const struct script_opts *so, struct gate_bind **ret, struct script_error *err)
 {
 	struct gate_bind *b = calloc(1, sizeof(*b));
-	int r = b ? script_new(so, &b->script) : -ENOMEM;
+	int r = b ? bind_script_new(g, so, &b->script) : -ENOMEM;
 
 	*err = (struct script_error){.fault = SCRIPT_E_MEMORY, .text = "no memory for a script"};
-	if (r == 0) {
+	if (b)
 		b->g = g;
+	if (r == 0) {
 		bind_buffers_init(b);
 		r = script_protect(b->script, set_engine, b, err);
 	}
@@ -337,6 +340,8 @@ int gate_bind_new(struct gate *g, const struct script_opts *so, struct gate_bind
 		r = script_protect(b->script, bind_open_create, NULL, err);
 	if (r == 0)
 		r = script_protect(b->script, bind_open_modules, NULL, err);
+	if (r == 0)
+		r = bind_dissect_open(b, err);
 	if (r < 0) {
 		release(b);
 		return r;

@@ -90,6 +90,10 @@ int bind_policies_define(struct gate_bind *b, struct script_error *err) must_che
 /* After a rule file: the engine asks where there are entries. */
 void bind_policies_begin(struct gate_bind *b, struct gate *g);
 
+/* The state with its timers, which the engine fires; and the end of both. script may be NULL. */
+int bind_script_new(struct gate *g, const struct script_opts *so, struct script **ret) must_check;
+void bind_script_free(struct gate *g, struct script *script);
+
 /* --- bind_buffer.c ----------------------------------------------------------------------------------------- */
 
 void bind_buffers_init(struct gate_bind *b);
@@ -110,6 +114,8 @@ struct bind_stream *bind_stream_begin(struct gate_bind *b, struct gate_view *v, 
 void bind_stream_shown(struct bind_stream *st);
 /* An iterator that waits, at the first octet of what is shown; or a sub of that. */
 void bind_push_stream(lua_State *L, struct bind_stream *st, const struct gate_view *part, bool blocking);
+/* How much of all that is pending may go on, as far as marks are concerned; while it is shown. */
+uint32_t bind_stream_go(struct bind_stream *st);
 /* More would be held back than there is room for: who does is told. False: the packet is dropped. */
 bool bind_stream_full(struct bind_stream *st);
 

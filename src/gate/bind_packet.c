@@ -580,7 +580,7 @@ const struct script_class *bind_packet_class(enum gate_dissector d)
 		[DISSECT_UDP] = &bind_class_udp, [DISSECT_TCP] = &class_tcp,	    [DISSECT_DHCP] = &bind_class_udp,
 	};
 
-	return classes[d];
+	return d < DISSECT_N ? classes[d] : NULL;
 }
 
 const struct script_class *const bind_flag_classes[] = {&class_ip_flags, &class_tcp_flags, NULL};

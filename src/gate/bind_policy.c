@@ -4,6 +4,7 @@
  * asks in two places (gate.c): between two dissectors, and where it would drop what it cannot decide.
  */
 #include "gate/bind_class.h"
+#include "gate/bind_dissect.h"
 #include "gate/bind_impl.h"
 #include "script/alert.h"
 #include "gate/flow.h"
@@ -195,6 +196,23 @@ static void install(void *ctx, void *data)
 
 	gate_load(c->g, d);
 	c->next = (int)d;
+}
+
+/* For policies in Lua, as next_dissector of dissectors in Lua: (policy, object, values, desc, number). */
+static int call_install(lua_State *L)
+{
+	const int *number = lua_touserdata(L, -1);
+
+	if (!lua_istable(L, 2))
+		return luaL_error(L, "install: the packet of a dissector of the script expected");
+	lua_pushinteger(L, *number);
+	lua_setfield(L, 2, "_next");
+	return 0;
+}
+
+struct script_action bind_install_action(const char *name, const int *number)
+{
+	return (struct script_action){name, install, (void *)(uintptr_t)number, call_install};
 }
 
 static const enum gate_dissector dissector_ids[DISSECT_N] = {

@@ -6,6 +6,7 @@
  * coroutines that wait, unless a rule dropped the connection: then they are let go of.
  */
 #include "gate/bind_class.h"
+#include "gate/bind_dissect.h"
 #include "gate/bind_impl.h"
 #include "gate/tcp_conn.h"
 #include "wire/ipv4.h"
@@ -154,7 +155,9 @@ void bind_push_stream(lua_State *L, struct bind_stream *st, const struct gate_vi
                       bool blocking)
 {
 	uint64_t at = st->b.base +
-	              (st->event == EVENT_TCP_CONNECTION_receive_data ? part->base : st->kept_n);
+	              (st->event != EVENT_TCP_CONNECTION_receive_data ? st->kept_n
+	               : part->whole                                  ? part->base
+	                                                              : 0);
 	int table;
 
 	push_table(L, st);
@@ -191,6 +194,23 @@ static uint32_t may_go(void *stream, const struct gate_view *all)
 	return held - st->b.base < all->n ? (uint32_t)(held - st->b.base) : all->n;
 }
 
+uint32_t bind_stream_go(struct bind_stream *st)
+{
+	const struct gate_view *all = gate_tcp(st->f)->showing[st->d];
+
+	return all->end ? all->n : may_go(st, all);
+}
+
+/* Who waits for it goes on: rules, then the dissector in Lua. False: the packet is dropped. */
+static bool resume(struct bind_stream *st, bool ends)
+{
+	bool ok = bind_resume(st, ends);
+
+	if (st->event != EVENT_TCP_CONNECTION_receive_data || st->f->dropped)
+		return ok;
+	return ok && bind_dissect_resume(st->bind, st->bind->g, st->f, st, st->d);
+}
+
 bool bind_stream_full(struct bind_stream *st)
 {
 	struct gate_bind *b = st->bind;
@@ -198,7 +218,7 @@ bool bind_stream_full(struct bind_stream *st)
 	bool ok;
 
 	st->b.full = true;
-	ok = bind_resume(st, false);
+	ok = resume(st, false);
 	st->b.full = false;
 	/* a mark that nobody waits with would hold it back for ever */
 	if (ok && st->b.marks_n)
@@ -226,7 +246,7 @@ static void ended(void *stream)
 
 	st->b.finished = true;
 	if (!st->f->dropped)
-		(void)bind_resume(st, true);
+		(void)resume(st, true);
 	st->f = NULL;
 	st->b.marks_n = 0;
 	script_stream_forget(s, st);

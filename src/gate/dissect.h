@@ -23,6 +23,7 @@ struct gate_listeners {
 };
 
 struct gate_forge;
+struct gate_plug;
 struct gate_view;
 
 /* For who follows streams (bind_stream.c); `stream` is what tcp_conn.script or gate_http_script() has for a direction. */
@@ -46,6 +47,8 @@ struct gate_hint {
 struct tcp_conn;
 struct tcp_pool;
 
+typedef void (*gate_alarm_fn)(void *ctx, struct gate *g, int64_t until_ns);
+
 struct gate {
 	struct frames *frames;
 	struct log *log;
@@ -64,6 +67,7 @@ struct gate {
 	const struct gate_stream_ops *stream_ops;
 	struct gate_view *view;			/* what is shown to listeners of receive_data */
 	void *apps[DISSECT_N];			/* of the dissectors of applications, their own */
+	struct gate_plug *plugs;		/* dissectors that were registered at run time (plug.h) */
 	uint32_t n_ports;			/* where else their servers are (app.h) */
 	struct {
 		uint16_t port;
@@ -91,6 +95,9 @@ struct gate {
 	/* May a flow begin, that no listener refused? NULL: it may. */
 	bool (*on_new)(void *ctx, struct gate *g, struct gate_packet *p);
 	void *policy_ctx;
+	const int64_t *alarm_ns;		/* gate_alarm() */
+	gate_alarm_fn on_alarm;
+	void *alarm_ctx;
 	struct gate_listeners listeners[EVENT_N];
 	struct frame batch[FRAMES_BATCH];
 	struct gate_hint hints[FRAMES_BATCH];	/* of the batch; only while `hinted` */
@@ -106,6 +113,10 @@ static inline bool gate_raise(struct gate *g, enum gate_event e, struct gate_pac
 	return likely(!g->listeners[e].n) || gate_raise_slow(g, e, p, f);
 }
 
+/* Timers of somebody else: *due_ns is when the first is due. He is told before a packet of that time or a later one
+ * is looked at, and when time goes on without. due_ns NULL: no more. */
+void gate_alarm(struct gate *g, const int64_t *due_ns, gate_alarm_fn fn, void *ctx);
+
 /* A flow begins with this packet: do listeners and policies want it? */
 static inline bool gate_raise_new(struct gate *g, enum gate_event e, struct gate_packet *p)
 {
@@ -115,6 +126,8 @@ static inline bool gate_raise_new(struct gate *g, enum gate_event e, struct gate
 /* The same with the verdict of the walk: GATE_DROP, or what was to come. */
 static inline int gate_next_dissector(const struct gate *g, enum gate_dissector d)
 {
+	if (unlikely((int)d > DISSECT_N)) /* of plug.h: they are loaded when they are registered */
+		return (int)d;
 	return d != DISSECT_N && (g->loaded & UINT32_C(1) << d) ? (int)d : GATE_ACCEPT;
 }
 

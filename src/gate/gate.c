@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "gate/app.h"
 #include "gate/forge.h"
+#include "gate/plug.h"
 #include "wire/ipv4.h"
 
 #include <errno.h>
@@ -46,7 +47,8 @@ enum gate_dissector gate_dissector_find(const char *name)
 
 void gate_load(struct gate *g, enum gate_dissector d)
 {
-	if (g->loaded & UINT32_C(1) << d)
+	/* those of plug.h have loaded what they stand on */
+	if ((unsigned)d >= DISSECT_N || g->loaded & UINT32_C(1) << d)
 		return;
 	g->loaded |= UINT32_C(1) << d;
 	for (unsigned i = 0; i < DISSECT_N; i++)
@@ -119,7 +121,8 @@ static const int error_events[DISSECT_N] = {
 /* False: a listener dropped it. */
 static bool tell_error(struct gate *g, struct gate_packet *p, enum gate_drop why)
 {
-	int e = p->depth ? error_events[p->stack[p->depth - 1]] : 0;
+	unsigned d = p->depth ? p->stack[p->depth - 1] : DISSECT_RAW;
+	int e = d < DISSECT_N ? error_events[d] : 0; /* those of plug.h tell it themselves */
 
 	if (!e || gate_drop_info(why)->kind != GATE_KIND_MALFORMED)
 		return true;
@@ -158,8 +161,12 @@ static int walk_down(struct gate *g, struct gate_packet *p)
 	int d = DISSECT_RAW, next;
 
 	while (d >= 0 && p->depth < GATE_MAX_DEPTH) {
-		g->counters.seen[d]++;
 		p->stack[p->depth++] = (uint8_t)d;
+		if (unlikely(d > DISSECT_N)) {
+			d = gate_plug_receive(g, p, d);
+			continue;
+		}
+		g->counters.seen[d]++;
 		next = dissectors[d].receive(g, p);
 		/* what a flow speaks is decided once, when it begins (app.c) */
 		if (unlikely(g->on_next) && next >= GATE_ACCEPT && d != DISSECT_UDP_CONNECTION && d != DISSECT_TCP_CONNECTION)
@@ -193,6 +200,11 @@ static bool walk_up(struct gate *g, struct gate_packet *p)
 	for (unsigned i = p->depth; i > 0; i--) {
 		unsigned d = p->stack[i - 1];
 
+		if (unlikely(d > DISSECT_N)) {
+			if (!gate_plug_send(g, p, (int)d) || p->stopped)
+				return false;
+			continue;
+		}
 		if (send_events[d] && !gate_raise(g, (enum gate_event)(send_events[d] - 1), p, p->flow))
 			return false;
 		if (dissectors[d].send && (p->dirty || unready))
@@ -206,7 +218,7 @@ static bool walk_up(struct gate *g, struct gate_packet *p)
 void gate_make_right(struct gate *g, struct gate_packet *p)
 {
 	for (unsigned i = p->depth; i > 0; i--)
-		if (dissectors[p->stack[i - 1]].send)
+		if (p->stack[i - 1] < DISSECT_N && dissectors[p->stack[i - 1]].send)
 			dissectors[p->stack[i - 1]].send(g, p);
 }
 
@@ -313,6 +325,12 @@ static void one(struct gate *g, const struct frame *f)
 	p->generation++;
 }
 
+static inline void fire_alarm(struct gate *g, int64_t until_ns)
+{
+	if (unlikely(*g->alarm_ns <= until_ns))
+		g->on_alarm(g->alarm_ctx, g, until_ns);
+}
+
 int gate_send_now(struct gate *g, struct gate_packet *p)
 {
 	bool of_connection = p->flow && p->flow->key.proto == IPV4_PROTO_TCP;
@@ -345,6 +363,7 @@ int gate_turn(struct gate *g)
 		gate_expect_flows(g, (uint32_t)n);
 	for (int i = 0; i < n; i++) {
 		g->at = (uint32_t)i;
+		fire_alarm(g, g->batch[i].ts_ns);
 		one(g, &g->batch[i]);
 		if (unlikely(g->n_forged))
 			come_in(g);
@@ -357,6 +376,7 @@ int gate_turn(struct gate *g)
 
 void gate_tick(struct gate *g, int64_t now_ns)
 {
+	fire_alarm(g, now_ns);
 	if (now_ns > g->now_ns)
 		g->now_ns = now_ns;
 	g->ticked_ns = g->now_ns;
@@ -458,6 +478,15 @@ static void fragment_lost(void *ctx, struct held *h)
 	(void)frames_flush(g->frames);
 }
 
+void gate_alarm(struct gate *g, const int64_t *due_ns, gate_alarm_fn fn, void *ctx)
+{
+	static const int64_t never = INT64_MAX;
+
+	g->alarm_ns = due_ns ? due_ns : &never;
+	g->on_alarm = fn;
+	g->alarm_ctx = ctx;
+}
+
 int gate_new(const struct gate_opts *o, struct gate **ret)
 {
 	struct gate *g = calloc(1, sizeof(*g));
@@ -468,6 +497,7 @@ int gate_new(const struct gate_opts *o, struct gate **ret)
 		g->frames = o->frames;
 		g->clock = (struct clock_src){packet_time, packet_time, g};
 		g->log = o->log;
+		gate_alarm(g, NULL, NULL, NULL);
 		/* what only looks on can hold nothing back */
 		g->pass_through = o->pass_through || (o->frames && frames_passive(o->frames));
 		g->fail_open = o->fail_open;
@@ -490,6 +520,8 @@ int gate_new(const struct gate_opts *o, struct gate **ret)
 	if (r == 0)
 		r = gate_apps_new(g, o->flows.max_flows);
 	if (r == 0)
+		r = gate_plugs_new(g);
+	if (r == 0)
 		r = gate_forge_new(g);
 	if (r == 0)
 		r = defrag_new(&o->defrag, g->held, fragment_lost, g, &g->defrag);
@@ -508,6 +540,7 @@ void gate_free(struct gate *g)
 		return;
 	flow_table_free(g->flows);
 	gate_apps_free(g);
+	gate_plugs_free(g);
 	gate_forge_free(g);
 	gate_tcp_free(g);
 	defrag_free(g->defrag);

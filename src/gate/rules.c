@@ -95,10 +95,15 @@ int gate_rules_load(struct gate_rules *r, struct gate *g, unsigned worker, struc
 		.shared = r->shared,
 		.prompt = r->interactive ? ask_person : NULL,
 	};
+	const char *paths[2];
 	struct script_error err = {0};
 	int e;
 
 	*ret = NULL;
+	if (r->args->modules)
+		paths[so.n_paths++] = r->args->modules;
+	paths[so.n_paths++] = USHER_GATE_MODULES;
+	so.paths = paths;
 	for (unsigned i = 0; i < DISSECT_N; i++)
 		if (r->args->loaded & UINT32_C(1) << i)
 			gate_load(g, (enum gate_dissector)i);

@@ -5,6 +5,7 @@
  * may hold the rest back, and change what is there.
  */
 #include "gate/app.h"
+#include "gate/plug.h"
 #include "gate/tcp_show.h"
 
 #include "base/error.h"
@@ -97,6 +98,14 @@ static uint32_t let_go(const struct gate *g, const struct gate_view *v)
 	return script && !v->end ? g->stream_ops->may_go(script, v) : v->n;
 }
 
+/* How much listeners may hold back: more has no room here, or none in the window of the receiver, so that no more would come. */
+static uint32_t most_held(const struct tcp_conn *c, enum gate_direction d)
+{
+	uint32_t window = c->track.half[d].max_window, mss = gate_tcp_mss(c, d), room = window > mss ? window - mss : 0;
+
+	return window && room < TCP_PENDING_MAX ? room : TCP_PENDING_MAX;
+}
+
 static uint32_t show_app(struct gate *g, struct gate_view *v)
 {
 	struct gate_view part = *v;
@@ -106,20 +115,17 @@ static uint32_t show_app(struct gate *g, struct gate_view *v)
 	part.whole = v;
 	part.base = 0;
 	if (v->flow->app != DISSECT_N)
-		go = gate_app((enum gate_dissector)v->flow->app)->data(g, &part);
+		go = gate_app_data(g, &part);
+	/* those of plug.h hold back by marks, too */
+	if (gate_plug(g, v->flow->app) && !v->flow->dropped && v->n - go > most_held(gate_tcp(v->flow), v->direction) &&
+	    gate_tcp(v->flow)->script[v->direction]) {
+		if (!g->stream_ops->full(gate_tcp(v->flow)->script[v->direction]))
+			v->flow->dropped = true;
+		go = v->flow->dropped ? 0 : let_go(g, v);
+	}
 	if (!v->flow->dropped)
 		gate_tcp(v->flow)->shown[v->direction] = v->n - go;
 	return go;
-}
-
-/* How much listeners may hold back: more has no room here, or none in the window of the receiver,
- * so that no more would come. */
-static uint32_t most_held(const struct tcp_conn *c, enum gate_direction d)
-{
-	uint32_t window = c->track.half[d].max_window, mss = gate_tcp_mss(c, d),
-	         room = window > mss ? window - mss : 0;
-
-	return window && room < TCP_PENDING_MAX ? room : TCP_PENDING_MAX;
 }
 
 uint32_t gate_tcp_show(struct gate *g, struct gate_view *v)

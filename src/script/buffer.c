@@ -153,8 +153,12 @@ static void follow_sub(lua_State *L, struct script_sub *s, const char *what)
 
 	if (n > b->log_n)
 		s->gone = true;
-	for (uint64_t i = b->log_n - (s->gone ? 0 : n); i < b->log_n && !s->gone; i++)
-		s->gone = !move(&s->from, &b->log[i], true) || !move(&s->to, &b->log[i], false);
+	for (uint64_t i = b->log_n - (s->gone ? 0 : n); i < b->log_n && !s->gone; i++) {
+		s->gone = !move(&s->from, &b->log[i], !s->narrow) ||
+		          !move(&s->to, &b->log[i], s->narrow);
+		if (s->from > s->to) /* narrow, and nothing in it */
+			s->to = s->from;
+	}
 	s->seq = b->seq;
 	if (s->gone)
 		(void)buffer_error(L, "%s: invalid sub buffer: an end of it was erased", what);
@@ -376,8 +380,19 @@ void buffer_replace(lua_State *L, int idx, struct script_buffer *b, size_t off, 
 void script_sub_replace(lua_State *L, int idx, struct script_sub *sub, size_t off, size_t n,
                         struct span with, const char *what)
 {
+	const struct script_buffer *b = sub->buffer;
+	uint64_t seq = b->seq;
+	struct script_sub before;
+
 	(void)script_sub_octets(L, sub, what);
-	buffer_replace(L, idx, sub->buffer, sub->from - sub->buffer->base + off, n, with, what);
+	before = *sub;
+	buffer_replace(L, idx, sub->buffer, sub->from - b->base + off, n, with, what);
+	if (!sub->narrow || b->seq != seq + 1 || b->log_n == 0)
+		return;
+	/* what it inserts itself is its own */
+	*sub = before;
+	sub->to = sub->to == SCRIPT_BUFFER_END ? sub->to : sub->to - n + with.n;
+	sub->seq = b->seq;
 }
 
 /* --- Handles

@@ -72,6 +72,7 @@ struct script_sub {
 	uint64_t from, to;
 	uint64_t seq; /* of the buffer, when these were right */
 	bool gone;
+	bool narrow; /* what others insert at an end does not belong to it */
 };
 
 struct script_iter {

@@ -435,13 +435,6 @@ static const struct handle *to_handle(lua_State *L, int idx)
 	return h && lua_objlen(L, idx) >= sizeof(*h) && h->magic == HANDLE_MAGIC ? h : NULL;
 }
 
-const struct script_class *script_class_of(lua_State *L, int idx)
-{
-	const struct handle *h = to_handle(L, idx);
-
-	return h ? h->cls : NULL;
-}
-
 void *script_test(lua_State *L, int idx, const struct script_class *cls)
 {
 	const struct handle *h = to_handle(L, idx);
@@ -454,6 +447,13 @@ void *script_test(lua_State *L, int idx, const struct script_class *cls)
 		return NULL;
 	check_alive(L, h);
 	return object_up(h, up);
+}
+
+const struct script_class *script_class_of(lua_State *L, int idx)
+{
+	const struct handle *h = to_handle(L, idx);
+
+	return h ? h->cls : NULL;
 }
 
 static bool is_below(const struct script_class *c, const struct script_class *cls)

@@ -110,6 +110,7 @@ static int action_call(lua_State *L)
 	}
 	if (!a->call)
 		return luaL_error(L, "%s: an action can only be given to haka.policy", a->name);
+	lua_pushlightuserdata(L, a->data);
 	return a->call(L);
 }
 

@@ -26,7 +26,7 @@ struct script_action {
 	void (*run)(void *ctx, void *data); /* ctx is that of the decision */
 	void *data;
 	lua_CFunction
-	        call; /* called by a script as action(policy, ctx, values, desc); NULL: refused */
+	        call; /* called by a script as action(policy, ctx, values, desc), with data behind those; NULL: refused */
 };
 void script_push_action(lua_State *L, const struct script_action *action);
 

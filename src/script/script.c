@@ -7,6 +7,7 @@
 #include "script/buffer_impl.h"
 #include "script/event_impl.h"
 #include "script/regexp_impl.h"
+#include "script/timer_impl.h"
 
 #include "base/error.h"
 #include "base/log.h"
@@ -67,7 +68,8 @@ static void place_of(lua_State *L, char *out, size_t n)
 	lua_Debug ar;
 
 	for (int level = 1; lua_getstack(L, level, &ar); level++) {
-		if (lua_getinfo(L, "Sl", &ar) && ar.currentline > 0) {
+		/* not in Lua of our own: the script has called it */
+		if (lua_getinfo(L, "Sl", &ar) && ar.currentline > 0 && strcmp(ar.short_src, "[usher]") != 0) {
 			(void)snprintf(out, n, "%s:%d", ar.short_src, ar.currentline);
 			return;
 		}
@@ -349,6 +351,8 @@ static int open_all(lua_State *L)
 	script_open_alert(L);
 	script_open_regexp_kinds(L);
 	script_open_policy(L);
+	script_open_timers(L);
+	script_open_languages(L);
 	return 0;
 }
 
@@ -369,6 +373,7 @@ static int opts_take(struct script *s, const struct script_opts *o)
 	s->call_ms = o->call_ms ? o->call_ms : SCRIPT_CALL_MS;
 	s->thread = o->thread;
 	s->color = o->color;
+	s->has_timers = o->timers;
 	s->log = o->log;
 	s->clock = o->clock ? *o->clock : clock_system;
 	s->print = o->print;
@@ -409,7 +414,7 @@ int script_new(const struct script_opts *opts, struct script **ret)
 	if (!s || opts_take(s, opts) < 0)
 		goto no_memory;
 	s->events = calloc(1, sizeof(*s->events));
-	if (!s->events || script_policies_new(s) < 0)
+	if (!s->events || script_policies_new(s) < 0 || script_timers_new(s) < 0)
 		goto no_memory;
 	s->L = lua_newstate(script_alloc, s);
 	s->main = s->L;
@@ -452,6 +457,7 @@ void script_free(struct script *s)
 	buf_fini(&s->shared_text);
 	buf_fini(&s->line);
 	regexp_lib_free(s->regexp);
+	script_timers_free(s);
 	free(s->policies);
 	free(s->events);
 	free(s);

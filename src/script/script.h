@@ -62,6 +62,7 @@ struct script_opts {
 	        *paths; /* where require() looks, behind the directory of the file that is run */
 	size_t n_paths;
 	bool color;                    /* does somebody see colours of require('color')? */
+	bool timers;                   /* the host fires timers (timer.h); else scripts have none */
 	unsigned thread;               /* what haka.current_thread() says */
 	struct log *log;               /* borrowed; NULL: nothing is written */
 	const struct clock_src *clock; /* what haka.network_time() says; NULL: the machine's */
@@ -130,6 +131,14 @@ int script_module(struct script *s, const char *name, lua_CFunction fn) must_che
 int script_module_text(struct script *s, const char *name, struct span text) must_check;
 /* A function haka.<name>, with ud as upvalue 1 (lightuserdata). */
 int script_haka_function(struct script *s, const char *name, lua_CFunction fn, void *ud) must_check;
+
+/*
+ * For hosts with Lua of their own, inside of protected calls. Pushes the table `haka`; makes haka.<name> something that fn gives
+ * when a script first asks for it (fn has the name as upvalue 1); runs lua/<name>.lua with nargs values of the stack.
+ */
+void script_push_haka(lua_State *L);
+void script_lazy(lua_State *L, const char *name, lua_CFunction fn);
+void script_run_part(lua_State *L, const char *name, int nargs, int nresults);
 
 struct script_stats {
 	uint64_t calls; /* outermost */

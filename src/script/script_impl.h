@@ -22,6 +22,7 @@ extern const struct script_keys script_keys;
 struct event_table;
 struct policy_table;
 struct regexp_lib;
+struct timer_table;
 
 struct script {
 	struct script_head head; /* first: event.h reads it inline */
@@ -65,6 +66,8 @@ struct script {
 	struct policy_table *policies;
 	int run_actions;           /* of policies: a C function, made once */
 	struct regexp_lib *regexp; /* made when first asked for */
+	struct timer_table *timers;
+	bool has_timers; /* the host fires them */
 	struct script_alert_sink sinks[SCRIPT_ALERT_SINKS];
 	size_t n_sinks;
 	uint64_t alert_id;
@@ -118,6 +121,9 @@ int script_policies_new(struct script *s);
 void script_open_regexp_kinds(lua_State *L);
 /* The module regexp/pcre. */
 int script_open_regexp(lua_State *L);
+void script_open_languages(lua_State *L);
+/* Pushes three functions for Lua of our own (language.c): with_environment, part, narrow. */
+void script_push_language_tools(lua_State *L);
 int script_open_shared(struct script *s) must_check;
 /* The module color. */
 int script_open_color(lua_State *L);
@@ -127,8 +133,6 @@ int script_open_color(lua_State *L);
  * it sees a new one, which must not fail for want of memory.
  */
 void script_push_pointer(struct script *s, const void *p);
-/* Pushes the table `haka`. */
-void script_push_haka(lua_State *L);
 /* Loads text as a function onto the stack: a lua_load status. */
 int script_load(lua_State *L, struct span text, const char *chunkname);
 /* The text of a file, to be freed, without byte order mark. NULL with *ret_why. */

@@ -254,6 +254,72 @@ def names(net):
 
 
 @capture
+def tftp(net, port="69"):
+    """A file is asked for with an option, two blocks and their acknowledgements, a request that nobody can read, a failure."""
+    port = int(port)
+    net.udp(b"\0\1boot.img\0octet\0blksize\x001024\0", 2000, port)
+    net.udp(b"\0\3\0\1first", port, 2000, SERVER, CLIENT)
+    net.udp(b"\0\4\0\1", 2000, port)
+    net.udp(b"\0\3\0\2second", port, 2000, SERVER, CLIENT)
+    net.udp(b"\0\4\0\2", 2000, port)
+    net.udp(b"\0\x09nonsense", 2001, port)
+    net.udp(b"\0\1none.img\0octet\0x\0y\0", 2002, port)
+    net.udp(b"\0\5\0\1not found\0", port, 2002, SERVER, CLIENT)
+
+
+@capture
+def smtp(net, port="25"):
+    """A mail, its commands in a group, lines cut between segments."""
+    c = Tcp(net, dport=int(port)).open()
+    c.down(b"220 mail.exam")
+    c.down(b"ple ready\r\n")
+    c.up(b"EHLO client.example\r\n")
+    c.down(b"250-mail.example\r\n250-PIPELINING\r\n")
+    c.down(b"250 SIZE 1000\r\n")
+    c.up(b"MAIL FROM:<a@client.example>\r\nRCPT TO:<b@mail.example>\r\nDATA\r\n")
+    c.down(b"250 fine\r\n250 fine\r\n354 go on\r\n")
+    c.up(b"Subject: hello\r\n\r\nsec")
+    c.up(b"ret text\r\n.")
+    c.up(b"\r\n")
+    c.down(b"250 taken\r\n")
+    c.up(b"QUIT\r\n")
+    c.down(b"221 bye\r\n")
+    c.close()
+
+
+@capture
+def smtp_broken(net):
+    """A server that says what is no answer."""
+    c = Tcp(net, dport=25).open()
+    c.down(b"HTTP/1.1 200 OK\r\n")
+    c.up(b"EHLO x\r\n")
+
+
+@capture
+def lines(net, port="7000"):
+    """Messages of a made-up protocol: a number of two digits and so many octets; an answer to each; then silence for a while."""
+    c = Tcp(net, dport=int(port)).open()
+    c.up(b"05hel")
+    c.up(b"lo03")
+    c.down(b"02ok")
+    c.up(b"abc")
+    c.down(b"02no")
+    net.wait(30)
+    c.up(b"04late")
+    c.close()
+
+
+@capture
+def labels(net, port="5000"):
+    """Datagrams of a made-up tunnel: version and label in one octet, type, length, and an inner message of number and text."""
+    port = int(port)
+    net.udp(b"\x21\x01\x00\x05\x00\x07abc", 1000, port)
+    net.udp(b"\x22\x02\x00\x03raw", 1000, port)
+    net.udp(b"\x31\x01\x00\x05\x00\x07abc", 1000, port)
+    net.udp(b"\x21", 1000, port)
+
+
+@capture
 def names_in_circles(net):
     """A question whose name points to itself, one that points to its end, one that is fine."""
     head = struct.pack("!6H", 3, 0x0100, 1, 0, 0, 0)

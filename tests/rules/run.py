@@ -22,6 +22,7 @@ sys.path.insert(0, HERE)
 import captures  # noqa: E402
 import frames  # noqa: E402
 
+MODULES = os.path.join(HERE, "../../modules/gate")  # "@modules@" in options
 KEYS = ("capture", "options", "covers")
 
 
@@ -48,7 +49,7 @@ def run(gate, path, work):
     head = header(path)
     cap, out = os.path.join(work, "in.pcap"), os.path.join(work, "out.pcap")
     frames.write_pcap(cap, captures.make(head["capture"]))
-    cmd = [gate, path, "-r", cap, "-w", out, "--json", *head["options"].split()]
+    cmd = [gate, path, "-r", cap, "-w", out, "--json", *head["options"].replace("@modules@", MODULES).split()]
     p = subprocess.run(cmd, cwd=work, capture_output=True, timeout=60, env={**os.environ, "TZ": "UTC"}, check=False)
     printed = p.stdout.decode("utf-8", "backslashreplace").splitlines()
     result = []

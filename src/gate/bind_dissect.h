@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * Dissectors in Lua, as the other files of bind_* see them.
+ */
+#pragma once
+
+#include "gate/gate.h"
+#include "script/policy.h"
+#include "script/script.h"
+
+struct bind_stream;
+struct gate_bind;
+
+/* haka.dissector and what belongs to it; loaded when a script asks. */
+int bind_dissect_open(struct gate_bind *b, struct script_error *err) must_check;
+/* The engine's flows have ended. */
+void bind_dissect_close(struct gate_bind *b);
+/* The coroutine of a direction goes on, without new data. False: the packet is dropped. */
+bool bind_dissect_resume(struct gate_bind *b, struct gate *g, struct flow *f, struct bind_stream *st, enum gate_direction d);
+
+/* bind_policy.c: the action haka.dissectors.<name>.install. Both are borrowed. */
+struct script_action bind_install_action(const char *name, const int *number);
