@@ -564,6 +564,72 @@ static void test_too_late(void **state)
 	assert_non_null(strstr(said, "sub: invalid buffer iterator: what it points to is not there any more"));
 }
 
+/* What waits of one direction can be read and changed by a rule of the other. */
+static void test_other_direction(void **state)
+{
+	(void)state;
+	begin(ON " if dir == 'up' then flow.held = iter:copy() iter:sub(4) iter:wait() return end\n"
+	      " for s in iter:foreach_available() do local h = flow.held print(h:available(), h:copy():sub('all'):asstring())\n"
+	      "  h:copy():sub(1):setstring('<' .. s:asstring() .. '>') end end}\n");
+	down("early");
+	assert_int_equal(gt_drops(&t, GATE_DROP_RULE_FAILED), 1); /* there is nothing yet */
+	gt_conn_open(&c, &t, 1001, 9000);
+	up("abc");
+	(void)heard();
+	down("x");
+	said_is("3\tabc\n");
+	arrived(D_DOWN, "x");
+	/* it goes on with what comes next */
+	arrived(D_UP, "");
+	up("d");
+	arrived(D_UP, "<x>bcd");
+	gt_conn_fin(&c, D_UP);
+	assert_true(c.fin[D_UP]);
+}
+
+/* No room to hold what was shown: it comes again, and is the same to who waits for more of it. */
+static void test_no_room(void **state)
+{
+	uint32_t seq;
+
+	(void)state;
+	rules(ON " if dir == 'up' then print(iter:advance(2), iter:sub(4):asstring(), iter.meter) end end}\n");
+	/* as many as there can be streams that wait */
+	for (unsigned i = 0; i < 8; i++) {
+		gt_conn_open(&c, &t, (uint16_t)(1000 + i), 9000);
+		up("abc");
+	}
+	gt_conn_open(&c, &t, 2000, 9000);
+	seq = c.next[D_UP];
+	up("abc");
+	assert_int_equal(gt_drops(&t, GATE_DROP_TCP_LIMIT), 1);
+	gate_tick(t.g, 40 * NS_PER_S);
+	gt_conn_segment(&c, D_UP, TCP_ACK, seq, span_str("abc"));
+	assert_int_equal(gt_drops(&t, GATE_DROP_TCP_LIMIT), 2);
+	gt_conn_segment(&c, D_UP, TCP_ACK, seq, span_str("abcdefg"));
+	said_is("2\tcdef\t6\n");
+	arrived(D_UP, "abcdefg");
+	assert_int_equal(gt_drops(&t, GATE_DROP_RULE_FAILED), 0);
+}
+
+/* Thousands of connections, each with coroutines that wait, through a table of 64: what is over is let go of. */
+static void test_many(void **state)
+{
+	struct script_stats st;
+
+	(void)state;
+	rules(ON " local p = iter:sub(9) ENDED = (ENDED or 0) + 1 end}\n");
+	for (unsigned i = 0; i < 4000; i++) {
+		gt_conn_open(&c, &t, (uint16_t)(2000 + i), 9000);
+		up("abc");
+	}
+	gate_end_flows(t.g);
+	rules("assert(ENDED == 4000, ENDED)");
+	script_stats(gate_bind_script(bind), &st);
+	assert_true(st.memory_peak < 8 << 20);
+	assert_int_equal(gate_counters(t.g)->held, 0);
+}
+
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -571,7 +637,7 @@ int main(void)
 		T(test_pieces),	  T(test_held),	    T(test_waiting), T(test_marks),	T(test_edits), T(test_regexps),
 		T(test_order),	  T(test_ends),	    T(test_dropping), T(test_failing),	T(test_budget),	      T(test_bound),
 		T(test_together), T(test_when),	    T(test_before_http), T(test_looking_on), T(test_too_late),
-		T(test_bodies),	  T(test_bodies_written), T(test_bodies_fail),
+		T(test_other_direction), T(test_no_room), T(test_many),	T(test_bodies),	  T(test_bodies_written), T(test_bodies_fail),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
