@@ -477,18 +477,18 @@ static int again(struct gate *g, struct gate_packet *p, struct tcp_conn *c, uint
  * ones had come. What came first counts. */
 static int overlap(struct gate *g, struct gate_packet *p, struct tcp_conn *c, uint32_t before)
 {
-	uint32_t old = before - g->tcp.seq;
+	const struct tcp_stream *s = &c->stream[p->direction];
+	uint32_t old = before - g->tcp.seq < p->p.app_len ? before - g->tcp.seq : p->p.app_len;
 	struct wr w = wr_init(g->octets, TCP_GROWN_MAX);
 	uint32_t out;
-	int r;
+	int r = correct(g, p, c, old);
 
-	r = correct(g, p, c, old < p->p.app_len ? old : p->p.app_len);
 	if (r != GATE_ACCEPT)
 		return r;
-	/* only FIN is new, or nothing is changed anyway */
-	if (old >= p->p.app_len || g->pass_through)
-		return in_order(g, p, c, old < p->p.app_len ? old : p->p.app_len);
-	if (tcp_stream_again(&c->stream[p->direction], g->tcp.seq, span_of(p->p.data + p->p.app, old), &w, &out) &&
+	/* only FIN is new, and the octets before it are as they came; or nothing is changed anyway */
+	if (g->pass_through || (old == p->p.app_len && tcp_edits_none(&s->edits) && !s->segments))
+		return in_order(g, p, c, old);
+	if (tcp_stream_again(s, g->tcp.seq, span_of(p->p.data + p->p.app, old), &w, &out) &&
 	    send_ahead(g, p, c, out, span_of(g->octets, w.len), 0) < 0)
 		return gate_undecided(g, p, GATE_DROP_TCP_LIMIT);
 	if (verdict_splice(g, p, p->p.app, old, SPAN_NULL) < 0)

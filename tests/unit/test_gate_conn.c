@@ -266,6 +266,32 @@ static void test_overlap_of_what_waited(void **state)
 	assert_int_equal(gate_counters(t.g)->overlaps, 1);
 }
 
+/* What was changed comes again with a FIN behind it: the change, then the FIN where the receiver expects it. */
+static void test_edit_again_with_fin(void **state)
+{
+	(void)state;
+	from = "cat";
+	to = "elephant";
+	handshake();
+	send_segment(true, A, 101, 901, "a cat!");
+	expect(true, A, 101, 901, "a elephant!");
+	send_segment(true, A | F, 101, 901, "a cat!");
+	expect(true, A, 101, 901, "a elephant!");
+	expect(true, A | F, 112, 901, "");
+	nothing();
+	/* all of it once more */
+	send_segment(true, A | F, 101, 901, "a cat!");
+	expect(true, A | F, 101, 901, "a elephant!");
+	nothing();
+	/* without a change there is nothing to be done */
+	send_segment(false, A, 901, 113, "dog");
+	expect(false, A, 901, 108, "dog");
+	send_segment(false, A | F, 901, 113, "dog");
+	expect(false, A | F, 901, 108, "dog");
+	nothing();
+	assert_string_equal(shown, "a cat!|$dog|$");
+}
+
 static void test_overlap_dropped(void **state)
 {
 	struct gate_opts o;
@@ -468,6 +494,7 @@ int main(void)
 		T(test_not_inspected),
 		T(test_again_and_overlap),
 		T(test_overlap_of_what_waited),
+		T(test_edit_again_with_fin),
 		T(test_overlap_dropped),
 		T(test_overlap_unverified),
 		T(test_edits),
