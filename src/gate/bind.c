@@ -154,7 +154,7 @@ static bool outcome(struct gate *g, struct gate_packet *p, struct flow *f, unsig
 {
 	if (what & SCRIPT_RAISE_FAULT && p && !g->fail_open)
 		gate_drop(p, GATE_DROP_RULE_FAILED);
-	else if (what & SCRIPT_RAISE_FAULT)
+	else if (what & SCRIPT_RAISE_FAULT && g->fail_open)
 		g->counters.failed_open++;
 	if (what & SCRIPT_RAISE_ABORTED && p)
 		gate_drop(p, GATE_DROP_RULE);

@@ -325,6 +325,17 @@ static void follow(struct gate *g, const struct gate_packet *p, struct tcp_conn 
 	} while ((h || stale) && !p->flow->dropped);
 }
 
+/* What was shown cannot be held: it may come again. */
+static int no_room(struct gate *g, struct gate_packet *p, const struct tcp_conn *c, uint32_t out)
+{
+	void *script = c->script[p->direction];
+	int r = gate_undecided(g, p, GATE_DROP_TCP_LIMIT);
+
+	if (r == GATE_DROP && script)
+		g->stream_ops->lost(script, out);
+	return r;
+}
+
 /* Data in order, behind `skip` octets that were there already. */
 static int in_order(struct gate *g, struct gate_packet *p, struct tcp_conn *c, uint32_t skip)
 {
@@ -365,7 +376,7 @@ static int in_order(struct gate *g, struct gate_packet *p, struct tcp_conn *c, u
 		}
 	}
 	if (!s->segments && gate_tcp_keep(g, p, c, skip) < 0)
-		return gate_undecided(g, p, GATE_DROP_TCP_LIMIT);
+		return no_room(g, p, c, v.out);
 	tcp_stream_release(s, g->tcp_pool, v.end || go > s->n ? s->n : go, gate_tcp_mss(c, d), emit, &e);
 	return GATE_HOLD;
 }
