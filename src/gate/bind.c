@@ -84,6 +84,15 @@ static void push_packet(lua_State *L, const struct bind_occasion *o)
 	script_push(L, bind_packet_class(d), o->p, o->p ? &o->p->generation : NULL);
 }
 
+/* What is shown of a stream. */
+static void push_data(lua_State *L, const struct bind_occasion *o, bool streamed)
+{
+	if (o->stream)
+		bind_push_stream(L, o->stream, o->g->view, streamed);
+	else
+		bind_push_shown(L);
+}
+
 /* What protocol_error says: {description =, name =}. */
 static void push_error(lua_State *L, const struct gate *g)
 {
@@ -118,17 +127,15 @@ static int push(lua_State *L, void *ctx, bool streamed)
 	if (events[o->event].dissector == DISSECT_HTTP) {
 		n = bind_push_http(L, o->f, o->event);
 		if (n == 1)
-			bind_push_shown(L);
+			push_data(L, o, streamed);
 		return 2;
 	}
 	bind_push_flow(L, o->f);
 	n++;
 	if (!o->p)
 		return n;
-	if (o->stream)
-		bind_push_stream(L, o->stream, o->g->view, streamed);
-	else if (o->g->view)
-		bind_push_shown(L);
+	if (o->g->view)
+		push_data(L, o, streamed);
 	else
 		push_packet(L, o);
 	lua_pushstring(L, o->p->direction == GATE_UP ? "up" : "down");
@@ -147,7 +154,7 @@ static bool outcome(struct gate *g, struct gate_packet *p, struct flow *f, unsig
 {
 	if (what & SCRIPT_RAISE_FAULT && p && !g->fail_open)
 		gate_drop(p, GATE_DROP_RULE_FAILED);
-	else if (what & SCRIPT_RAISE_FAULT)
+	else if (what & SCRIPT_RAISE_FAULT && g->fail_open)
 		g->counters.failed_open++;
 	if (what & SCRIPT_RAISE_ABORTED && p)
 		gate_drop(p, GATE_DROP_RULE);
@@ -162,12 +169,15 @@ bool bind_fault(struct gate_bind *b, struct gate *g, struct flow *f, const char 
 	return outcome(g, &g->pkt, f, SCRIPT_RAISE_FAULT);
 }
 
-bool bind_resume(struct gate_bind *b, struct gate *g, struct flow *f, struct bind_stream *st, bool ends)
+bool bind_resume(struct bind_stream *st, bool ends)
 {
-	struct bind_occasion o = {b, g, ends ? NULL : &g->pkt, f, EVENT_TCP_CONNECTION_receive_data, NULL};
+	struct gate *g = st->bind->g;
+	/* the end may come beside a packet that has nothing to do with it */
+	struct gate_packet *p = !ends || g->pkt.flow == st->f ? &g->pkt : NULL;
+	struct bind_occasion o = {st->bind, g, p, st->f, st->event, NULL};
 	struct script_raise r = {.ctx = &o, .push = push, .stopped = stopped, .stream = st, .resume = true};
 
-	return outcome(g, o.p, f, script_raise(b->script, b->events[EVENT_TCP_CONNECTION_receive_data].id, &r));
+	return outcome(g, p, st->f, script_raise(st->bind->script, st->bind->events[st->event].id, &r));
 }
 
 /* What is shown of a stream, from now on. 0, or what the raise comes to without it. */
@@ -182,7 +192,11 @@ static unsigned show(const struct hearing *h, struct bind_occasion *o, struct sc
 	bind_shown_begin(h->bind, o->g->view);
 	if (!events[h->event].streamed || !script_event_streamed(h->bind->script, h->id))
 		return 0;
-	r->stream = o->stream = bind_stream_begin(h->bind, o->g->view, &err);
+	if (events[h->event].dissector == DISSECT_HTTP)
+		o->stream = bind_body_begin(h->bind, o->g->view, h->event, &err);
+	else
+		o->stream = bind_stream_begin(h->bind, o->g->view, &err);
+	r->stream = o->stream;
 	if (o->stream)
 		return 0;
 	log_msg(script_log(h->bind->script), LOG_USHER_SCRIPT_FAULT, "%s", err.text);
@@ -205,6 +219,8 @@ static bool hear(void *ctx, struct gate *g, struct gate_packet *p, struct flow *
 		script_dhcp_end(&h->bind->dhcp);
 	if (g->view)
 		bind_shown_end(h->bind);
+	if (o.stream && o.stream->body)
+		return bind_body_shown(o.stream) && outcome(g, p, f, what);
 	if (o.stream)
 		bind_stream_shown(o.stream);
 	return outcome(g, p, f, what);
@@ -220,7 +236,7 @@ static bool hear_end(void *ctx, struct gate *g, struct gate_packet *p, struct fl
 {
 	const struct hearing *h = ctx;
 
-	bind_streams_end(h->bind, f);
+	gate_tcp_streams_end(g, f);
 	if (script_event_any(h->bind->script, h->id))
 		(void)hear(ctx, g, p, f);
 	if (f->script)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Buffers of the packet at hand and of those that rules made, and of what is shown of a stream to a listener that does not follow it (those that do: bind_stream.c).
- * One buffer each, used again for every packet and every showing: handles of the ones before are void.
+ * Buffers of the packet at hand and of those that rules made, and of what is shown of a stream to a
+ * listener that does not follow it (those that do: bind_stream.c). One buffer each, used again for
+ * every packet and every showing: handles of the ones before are void.
  */
 #include "gate/bind_class.h"
 #include "gate/bind_impl.h"
@@ -16,7 +17,8 @@ static const char *packet_octets(struct script_buffer *b, struct span *ret)
 	return NULL;
 }
 
-static int packet_replace(lua_State *L, int idx, struct script_buffer *b, size_t off, size_t n, struct span with)
+static int packet_replace(lua_State *L, int idx, struct script_buffer *b, size_t off, size_t n,
+                          struct span with)
 {
 	struct gate_packet *p = b->ctx;
 
@@ -33,11 +35,13 @@ static const char *shown_octets(struct script_buffer *b, struct span *ret)
 {
 	const struct gate_bind *bind = b->ctx;
 
-	*ret = bind->shown_view ? span_of(bind->shown_view->octets, bind->shown_view->n) : SPAN_NULL;
+	*ret = bind->shown_view ? span_of(bind->shown_view->octets, bind->shown_view->n)
+	                        : SPAN_NULL;
 	return bind->shown_view ? NULL : "of a stream that is not shown any more";
 }
 
-static int shown_replace(lua_State *L, int idx, struct script_buffer *b, size_t off, size_t n, struct span with)
+static int shown_replace(lua_State *L, int idx, struct script_buffer *b, size_t off, size_t n,
+                         struct span with)
 {
 	const struct gate_bind *bind = b->ctx;
 

@@ -63,6 +63,24 @@ int bind_dhcp_open(struct gate_bind *b, struct script *s, struct gate *g) must_c
 int bind_modules(struct script *s) must_check;
 /* What they have besides. In a protected call. */
 int bind_open_modules(lua_State *L);
+
+/* What coroutines follow. */
+struct bind_stream {
+	struct script_buffer b;
+	struct gate_bind *bind;
+	struct flow *f;		/* NULL: it is over */
+	enum gate_direction d;
+	enum gate_event event;	/* that tells of it */
+	int ref;		/* of the table that keeps it alive */
+	/* a connection's */
+	bool shown;		/* to the listeners of receive_data, now */
+	uint32_t out, end;	/* the receiver's number of the octet at b.base, and of that behind the last one there was */
+	/* a body's */
+	struct gate_view *body;	/* what came with the packet at hand */
+	uint8_t *kept;		/* what is remembered of before, kept_n octets, and a copy of that behind it */
+	uint32_t kept_n, kept_cap;
+};
+
 /* Of a state. */
 struct gate_bind *bind_of(lua_State *L);
 
@@ -89,6 +107,8 @@ void bind_push_shown(lua_State *L);
 
 int bind_streams_open(struct gate_bind *b, struct script_error *err) must_check;
 void bind_streams_close(struct gate_bind *b);
+struct bind_stream *bind_stream_new(struct gate_bind *b, const struct script_buffer_ops *ops, const struct gate_view *v,
+				    enum gate_event event, struct script_error *err);
 /* The stream of what is shown, made if it is the first time, until bind_stream_shown(). NULL: no memory. */
 struct bind_stream *bind_stream_begin(struct gate_bind *b, struct gate_view *v, struct script_error *err);
 void bind_stream_shown(struct bind_stream *st);
@@ -96,13 +116,20 @@ void bind_stream_shown(struct bind_stream *st);
 void bind_push_stream(lua_State *L, struct bind_stream *st, const struct gate_view *part, bool blocking);
 /* How much of all that is pending may go on, as far as marks are concerned; while it is shown. */
 uint32_t bind_stream_go(struct bind_stream *st);
-/* A flow ends: its coroutines see it. */
-void bind_streams_end(struct gate_bind *b, struct flow *f);
+/* More would be held back than there is room for: who does is told. False: the packet is dropped. */
+bool bind_stream_full(struct bind_stream *st);
+
+/* --- bind_body.c: the same for bodies of HTTP ------------------------------------------------------------------- */
+
+struct bind_stream *bind_body_begin(struct gate_bind *b, struct gate_view *v, enum gate_event event, struct script_error *err);
+/* False: the packet is dropped. */
+bool bind_body_shown(struct bind_stream *st);
+void bind_body_fini(struct bind_stream *st);
 
 /* --- bind.c ------------------------------------------------------------------------------------------------------- */
 
 /* The coroutines of a stream go on, without new data: it ends, beside the packet at hand; or no more can be held back. False: the packet
  * is dropped. */
-bool bind_resume(struct gate_bind *b, struct gate *g, struct flow *f, struct bind_stream *st, bool ends);
+bool bind_resume(struct bind_stream *st, bool ends);
 /* What becomes of packet and flow where rules fail: false, or true under fail_open. `why` goes to the log. */
 bool bind_fault(struct gate_bind *b, struct gate *g, struct flow *f, const char *why);

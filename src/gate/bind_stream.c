@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Streams that rules follow as coroutines: one buffer for each direction of a connection, from the first showing to its end. Positions
- * count from its first octet. What marks hold back the engine holds back; what is let go cannot be seen any more. The end, whatever it
- * comes from, is seen by coroutines that wait, unless a rule dropped the connection: then they are let go of.
+ * Streams that rules follow as coroutines: one buffer for each direction of a connection, from the
+ * first showing to its end. Positions count from its first octet. What marks hold back the engine
+ * holds back; what is let go cannot be seen any more. The end, whatever it comes from, is seen by
+ * coroutines that wait, unless a rule dropped the connection: then they are let go of.
  */
 #include "gate/bind_class.h"
 #include "gate/bind_dissect.h"
@@ -13,24 +14,16 @@
 #include <errno.h>
 #include <lauxlib.h>
 
-struct bind_stream {
-	struct script_buffer b;
-	struct gate_bind *bind;
-	struct flow *f;		/* NULL: it is over */
-	enum gate_direction d;
-	int ref;		/* of the table that keeps it alive */
-	bool shown;		/* to the listeners of receive_data, now */
-	uint32_t out, end;	/* the receiver's number of the octet at b.base, and of that behind the last one there was */
-};
-
 static const char key_meta;
 
-/* --- The buffer ---------------------------------------------------------------------------------------- */
+/* --- The buffer
+ * ---------------------------------------------------------------------------------------- */
 
 /* The first octet that is there has this number. */
 static void begins_at(struct bind_stream *st, uint32_t out)
 {
-	st->b.base += out - st->out;
+	/* it may be one that was seen before, and comes again because there was no room for it */
+	st->b.base += (uint64_t)(int64_t)(int32_t)(out - st->out);
 	st->out = out;
 }
 
@@ -55,35 +48,41 @@ static const char *stream_octets(struct script_buffer *b, struct span *ret)
 	return NULL;
 }
 
-static int stream_replace(lua_State *L, int idx, struct script_buffer *b, size_t off, size_t n, struct span with)
+static int stream_replace(lua_State *L, int idx, struct script_buffer *b, size_t off, size_t n,
+                          struct span with)
 {
 	struct bind_stream *st = container_of(b, struct bind_stream, b);
 	struct tcp_conn *c = gate_tcp(st->f);
 	struct tcp_stream *s = &c->stream[st->d];
-	struct gate_view pending = {.flow = st->f, .direction = st->d, .octets = s->pending, .n = s->n, .out = s->out};
+	struct gate_view pending = {
+	        .flow = st->f, .direction = st->d, .octets = s->pending, .n = s->n, .out = s->out};
 
 	(void)idx;
 	if (c->showing[st->d] && !st->shown)
 		return luaL_error(L, "read only buffer: another dissector is reading it");
 	if (!c->showing[st->d] && !s->segments)
 		return -ERANGE;
-	return gate_stream_edit(st->bind->g, st->shown ? c->showing[st->d] : &pending, (uint32_t)off, (uint32_t)n, with);
+	return gate_stream_edit(st->bind->g, st->shown ? c->showing[st->d] : &pending,
+	                        (uint32_t)off, (uint32_t)n, with);
 }
 
 static const struct script_buffer_ops stream_ops = {stream_octets, stream_replace};
 
 static int stream_gc(lua_State *L)
 {
-	script_buffer_fini(&((struct bind_stream *)lua_touserdata(L, 1))->b);
+	struct bind_stream *st = lua_touserdata(L, 1);
+
+	script_buffer_fini(&st->b);
+	bind_body_fini(st);
 	return 0;
 }
 
-/* --- Beginning ----------------------------------------------------------------------------------------- */
+/* --- Beginning
+ * ----------------------------------------------------------------------------------------- */
 
 struct making {
-	struct gate_bind *bind;
-	const struct gate_view *view;	/* all that is pending */
-	struct bind_stream *ret;
+	struct bind_stream begun, *ret;
+	const struct script_buffer_ops *ops;
 };
 
 static int make(lua_State *L)
@@ -93,10 +92,9 @@ static int make(lua_State *L)
 
 	lua_createtable(L, 1, 0);
 	st = lua_newuserdata(L, sizeof(*st));
-	*st = (struct bind_stream){.bind = m->bind, .f = m->view->flow, .d = m->view->direction, .out = m->view->out};
-	script_buffer_init(&st->b, m->bind->script, &stream_ops, NULL, NULL);
+	*st = m->begun;
+	script_buffer_init(&st->b, st->bind->script, m->ops, NULL, NULL);
 	st->b.finished = false;
-	st->b.logs = true;
 	lua_pushlightuserdata(L, (void *)(uintptr_t)&key_meta);
 	lua_rawget(L, LUA_REGISTRYINDEX);
 	(void)lua_setmetatable(L, -2);
@@ -106,20 +104,33 @@ static int make(lua_State *L)
 	return 0;
 }
 
-struct bind_stream *bind_stream_begin(struct gate_bind *b, struct gate_view *v, struct script_error *err)
+struct bind_stream *bind_stream_new(struct gate_bind *b, const struct script_buffer_ops *ops,
+                                    const struct gate_view *v, enum gate_event event,
+                                    struct script_error *err)
 {
-	struct tcp_conn *c = gate_tcp(v->flow);
+	struct making m = {.begun = {.bind = b, .f = v->flow, .d = v->direction, .event = event},
+	                   .ops = ops};
+
+	return script_protect(b->script, make, &m, err) < 0 ? NULL : m.ret;
+}
+
+struct bind_stream *bind_stream_begin(struct gate_bind *b, struct gate_view *v,
+                                      struct script_error *err)
+{
+	void **at = &gate_tcp(v->flow)->script[v->direction];
 	struct bind_stream *st;
-	struct making m;
 
 	while (v->whole)
 		v = v->whole;
-	m = (struct making){.bind = b, .view = v};
-	if (!c->script[v->direction] && script_protect(b->script, make, &m, err) < 0)
-		return NULL;
-	if (!c->script[v->direction])
-		c->script[v->direction] = m.ret;
-	st = c->script[v->direction];
+	if (!*at) {
+		st = *at =
+		        bind_stream_new(b, &stream_ops, v, EVENT_TCP_CONNECTION_receive_data, err);
+		if (!st)
+			return NULL;
+		st->out = v->out;
+		st->b.logs = true;
+	}
+	st = *at;
 	st->shown = true;
 	st->b.finished = v->end;
 	begins_at(st, v->out);
@@ -141,9 +152,13 @@ static void push_table(lua_State *L, const struct bind_stream *st)
 	lua_rawgeti(L, LUA_REGISTRYINDEX, st->ref);
 }
 
-void bind_push_stream(lua_State *L, struct bind_stream *st, const struct gate_view *part, bool blocking)
+void bind_push_stream(lua_State *L, struct bind_stream *st, const struct gate_view *part,
+                      bool blocking)
 {
-	uint64_t at = st->b.base + (part->whole ? part->base : 0);
+	uint64_t at = st->b.base +
+	              (st->event != EVENT_TCP_CONNECTION_receive_data ? st->kept_n
+	               : part->whole                                  ? part->base
+	                                                              : 0);
 	int table;
 
 	push_table(L, st);
@@ -155,9 +170,11 @@ void bind_push_stream(lua_State *L, struct bind_stream *st, const struct gate_vi
 	lua_remove(L, table);
 }
 
-/* --- What the engine tells --------------------------------------------------------------------------------- */
+/* --- What the engine tells
+ * --------------------------------------------------------------------------------- */
 
-static void changed(void *stream, const struct gate_view *all, uint32_t off, uint32_t gone, uint32_t came)
+static void changed(void *stream, const struct gate_view *all, uint32_t off, uint32_t gone,
+                    uint32_t came)
 {
 	struct bind_stream *st = stream;
 
@@ -185,39 +202,64 @@ uint32_t bind_stream_go(struct bind_stream *st)
 	return all->end ? all->n : may_go(st, all);
 }
 
-static bool full(void *ctx, struct gate *g, struct flow *f, enum gate_direction d)
+/* Who waits for it goes on: rules, then the dissector in Lua. False: the packet is dropped. */
+static bool resume(struct bind_stream *st, bool ends)
 {
-	struct bind_stream *st = gate_tcp(f)->script[d];
+	bool ok = bind_resume(st, ends);
+
+	if (st->event != EVENT_TCP_CONNECTION_receive_data || st->f->dropped)
+		return ok;
+	return ok && bind_dissect_resume(st->bind, st->bind->g, st->f, st, st->d);
+}
+
+bool bind_stream_full(struct bind_stream *st)
+{
+	struct gate_bind *b = st->bind;
+	struct flow *f = st->f;
 	bool ok;
 
-	st->b.full = st->shown = true;
-	ok = bind_resume(ctx, g, f, st, false) && bind_dissect_resume(ctx, g, f, st, d);
-	st->b.full = st->shown = false;
+	st->b.full = true;
+	ok = resume(st, false);
+	st->b.full = false;
 	/* a mark that nobody waits with would hold it back for ever */
 	if (ok && st->b.marks_n)
-		ok = bind_fault(ctx, g, f, "a stream is held back by a mark, beyond what there is room for");
+		ok = bind_fault(b, b->g, f,
+		                "a stream is held back by a mark, beyond what there is room for");
 	st->b.marks_n = 0;
 	return ok;
 }
 
-static void ended(void *ctx, struct gate *g, struct flow *f, enum gate_direction d)
+static bool full(void *stream)
 {
-	struct gate_bind *b = ctx;
-	struct bind_stream *st = gate_tcp(f)->script[d];
+	struct bind_stream *st = stream;
+	bool ok;
 
-	st->b.finished = true;
-	if (!f->dropped)
-		(void)bind_resume(b, g, f, st, true);
-	if (!f->dropped)
-		(void)bind_dissect_resume(b, g, f, st, d);
-	gate_tcp(f)->script[d] = NULL;
-	st->f = NULL;
-	st->b.marks_n = 0;
-	script_stream_forget(b->script, st);
-	luaL_unref(script_lua(b->script), LUA_REGISTRYINDEX, st->ref);
+	st->shown = true;
+	ok = bind_stream_full(st);
+	st->shown = false;
+	return ok;
 }
 
-static const struct gate_stream_ops gate_ops = {changed, may_go, full, ended};
+static void ended(void *stream)
+{
+	struct bind_stream *st = stream;
+	struct script *s = st->bind->script;
+
+	st->b.finished = true;
+	if (!st->f->dropped)
+		(void)resume(st, true);
+	st->f = NULL;
+	st->b.marks_n = 0;
+	script_stream_forget(s, st);
+	luaL_unref(script_lua(s), LUA_REGISTRYINDEX, st->ref);
+}
+
+static void lost(void *stream, uint32_t out)
+{
+	((struct bind_stream *)stream)->end = out;
+}
+
+static const struct gate_stream_ops gate_ops = {changed, may_go, lost, full, ended};
 
 static int open_meta(lua_State *L)
 {
@@ -232,19 +274,10 @@ static int open_meta(lua_State *L)
 int bind_streams_open(struct gate_bind *b, struct script_error *err)
 {
 	b->g->stream_ops = &gate_ops;
-	b->g->stream_ctx = b;
 	return script_protect(b->script, open_meta, NULL, err);
 }
 
 void bind_streams_close(struct gate_bind *b)
 {
-	if (b->g->stream_ctx == b)
-		b->g->stream_ops = NULL;
-}
-
-void bind_streams_end(struct gate_bind *b, struct flow *f)
-{
-	for (int d = GATE_UP; d <= GATE_DOWN; d++)
-		if (f->transport && f->key.proto == IPV4_PROTO_TCP && gate_tcp(f)->script[d])
-			ended(b, b->g, f, (enum gate_direction)d);
+	b->g->stream_ops = NULL;
 }

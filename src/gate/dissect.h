@@ -26,16 +26,18 @@ struct gate_forge;
 struct gate_plug;
 struct gate_view;
 
-/* For who follows streams (bind_stream.c); `stream` is what tcp_conn.script has for a direction. */
+/* For who follows streams (bind_stream.c); `stream` is what tcp_conn.script or gate_http_script() has for a direction. */
 struct gate_stream_ops {
 	/* Octets [off, off + gone) of all that is pending became `came` others. */
 	void (*changed)(void *stream, const struct gate_view *all, uint32_t off, uint32_t gone, uint32_t came);
 	/* How many octets of all that is pending may go on. */
 	uint32_t (*may_go)(void *stream, const struct gate_view *all);
+	/* There is no room for what was shown from this number on: it will come again. */
+	void (*lost)(void *stream, uint32_t out);
 	/* No more can be held back. False: the flow is dropped. */
-	bool (*full)(void *ctx, struct gate *g, struct flow *f, enum gate_direction d);
+	bool (*full)(void *stream);
 	/* It is over: afterwards there is no stream. */
-	void (*ended)(void *ctx, struct gate *g, struct flow *f, enum gate_direction d);
+	void (*ended)(void *stream);
 };
 
 /* Where a frame's flow will be looked for, found out before its turn. */
@@ -65,7 +67,6 @@ struct gate {
 	struct tcp_pool *tcp_pool, *history_pool;
 	bool drop_overlaps;		/* data that comes again differently is dropped, not made right */
 	const struct gate_stream_ops *stream_ops;
-	void *stream_ctx;
 	struct gate_view *view;			/* what is shown to listeners of receive_data */
 	void *apps[DISSECT_N];			/* of the dissectors of applications, their own */
 	struct gate_plug *plugs;		/* dissectors that were registered at run time (plug.h) */

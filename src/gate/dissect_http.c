@@ -50,6 +50,7 @@ void gate_http_begin(struct gate *g, struct flow *f)
 	s->first = s->n = s->n_kept = 0;
 	s->body[GATE_UP] = s->body[GATE_DOWN] = HTTP_BODY_FIXED;
 	s->kept = s->answer = NULL;
+	s->script[GATE_UP] = s->script[GATE_DOWN] = NULL;
 	http_init(&s->parser[GATE_UP], false, HTTP_GATE_FLAGS);
 	http_init(&s->parser[GATE_DOWN], true, HTTP_GATE_FLAGS);
 	f->state = s;
@@ -65,11 +66,31 @@ static void forget(struct gate_http *h, struct http_kept **at)
 	slots_give(&h->kept, k);
 }
 
+void **gate_http_script(const struct flow *f, enum gate_direction d)
+{
+	return &((struct http_flow *)f->state)->script[d];
+}
+
+/* Those who follow the body see its end. False: the flow is over, too. */
+static bool body_over(struct gate *g, struct flow *f, enum gate_direction d)
+{
+	void **script = gate_http_script(f, d);
+
+	if (*script)
+		g->stream_ops->ended(*script);
+	*script = NULL;
+	if (g->pkt.stopped && g->pkt.flow == f)
+		f->dropped = true;
+	return !f->dropped;
+}
+
 void gate_http_end(struct gate *g, struct flow *f)
 {
 	struct gate_http *h = gate_http_of(g);
 	struct http_flow *s = f->state;
 
+	(void)body_over(g, f, GATE_UP);
+	(void)body_over(g, f, GATE_DOWN);
 	while (s->kept)
 		forget(h, &s->kept);
 	forget(h, &s->answer);
@@ -277,6 +298,8 @@ static bool carry(struct gate *g, struct gate_view *v, uint8_t from, struct http
 	case HTTP_FRAMING:
 		return http_body_framing(g, v, at, step.n, is_trailer(from), n);
 	case HTTP_END:
+		if (!body_over(g, v->flow, v->direction))
+			return false;
 		s->body[v->direction] = HTTP_BODY_FIXED;
 		if (v->direction == GATE_DOWN && !s->parser[GATE_DOWN].interim)
 			answered(g, s);

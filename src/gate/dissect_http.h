@@ -30,6 +30,9 @@ const uint32_t *gate_http_generation(const struct gate *g);
  * not kept. */
 bool gate_http_request(const struct gate *g, const struct flow *f, struct http_head *ret, struct span *ret_octets);
 
+/* Of who follows the body of a direction (dissect.h), until it ends. NULL: nobody. */
+void **gate_http_script(const struct flow *f, enum gate_direction d);
+
 /* A part of the start line; p == NULL: this kind of message has none. */
 struct span gate_http_part(const struct gate *g, enum http_part part);
 int gate_http_set_part(struct gate *g, enum http_part part, struct span with) must_check;

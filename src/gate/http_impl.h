@@ -36,6 +36,7 @@ struct http_kept {
 struct http_flow {
 	struct http_parser parser[2];	/* by enum gate_direction */
 	uint8_t asked[HTTP_MAX_ASKED];	/* enum http_method of requests without an answer, a ring */
+	void *script[2];		/* gate_http_script() */
 	uint8_t first, n, n_kept;
 	uint8_t body[2];		/* enum http_body */
 	struct http_kept *kept;		/* heads of those requests, the first one first */

@@ -52,5 +52,7 @@ struct tcp_conn *gate_tcp(const struct flow *f);
 /* The connections' own memory; of gate_new and gate_free. */
 int gate_tcp_new(struct gate *g, uint32_t max_flows, uint32_t max_streams) must_check;
 void gate_tcp_free(struct gate *g);
+/* Those who follow its streams see the end. */
+void gate_tcp_streams_end(struct gate *g, struct flow *f);
 /* A flow ends: what it holds gets its verdict. */
 void gate_tcp_end(struct gate *g, struct flow *f);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * What is pending of a stream, shown to those who want to look: the listeners of receive_data first, each octet once; then the
- * application's dissector, as much as the listeners let go. Either may hold the rest back, and change what is there.
+ * What is pending of a stream, shown to those who want to look: the listeners of receive_data
+ * first, each octet once; then the application's dissector, as much as the listeners let go. Either
+ * may hold the rest back, and change what is there.
  */
 #include "gate/app.h"
 #include "gate/plug.h"
@@ -21,8 +22,8 @@ static void refresh(struct gate_view *v, uint32_t grown)
 	v->n += grown;
 }
 
-/* What is shown is a part of what another way was found to: n octets at `at` of the whole became `came`. A change over its beginning is
- * shown with it. */
+/* What is shown is a part of what another way was found to: n octets at `at` of the whole became
+ * `came`. A change over its beginning is shown with it. */
 static void move(struct gate_view *part, uint32_t at, uint32_t n, uint32_t came)
 {
 	uint32_t end = part->base + part->n;
@@ -36,7 +37,8 @@ static void move(struct gate_view *part, uint32_t at, uint32_t n, uint32_t came)
 	part->octets = part->whole->octets + part->base;
 }
 
-int gate_stream_edit(struct gate *g, struct gate_view *v, uint32_t off, uint32_t n, struct span with)
+int gate_stream_edit(struct gate *g, struct gate_view *v, uint32_t off, uint32_t n,
+                     struct span with)
 {
 	struct tcp_conn *c = v->flow->transport;
 	struct tcp_stream *s = &c->stream[v->direction];
@@ -117,7 +119,7 @@ static uint32_t show_app(struct gate *g, struct gate_view *v)
 	/* those of plug.h hold back by marks, too */
 	if (gate_plug(g, v->flow->app) && !v->flow->dropped && v->n - go > most_held(gate_tcp(v->flow), v->direction) &&
 	    gate_tcp(v->flow)->script[v->direction]) {
-		if (!g->stream_ops->full(g->stream_ctx, g, v->flow, v->direction))
+		if (!g->stream_ops->full(gate_tcp(v->flow)->script[v->direction]))
 			v->flow->dropped = true;
 		go = v->flow->dropped ? 0 : let_go(g, v);
 	}
@@ -134,7 +136,7 @@ uint32_t gate_tcp_show(struct gate *g, struct gate_view *v)
 
 	c->showing[d] = v;
 	if (!g->listeners[EVENT_TCP_CONNECTION_receive_data].n || show_listeners(g, v)) {
-		if (v->n - let_go(g, v) > most_held(c, d) && !g->stream_ops->full(g->stream_ctx, g, v->flow, d))
+		if (v->n - let_go(g, v) > most_held(c, d) && !g->stream_ops->full(c->script[d]))
 			v->flow->dropped = true;
 		go = v->flow->dropped ? 0 : show_app(g, v);
 	}

@@ -6,9 +6,11 @@
 
 #include "gate/tcp_conn.h"
 
-/* Shows what there is; how much of it may go on. It may be more or less than before, and v says where it is. The flow may be dropped. */
+/* Shows what there is; how much of it may go on. It may be more or less than before, and v says
+ * where it is. The flow may be dropped. */
 uint32_t gate_tcp_show(struct gate *g, struct gate_view *v);
 /* The longest segment that the receiver of d takes, as far as is known. */
 uint32_t gate_tcp_mss(const struct tcp_conn *c, enum gate_direction d);
 /* Keeps the data of the segment at hand, behind `skip` octets. 0; -USHER_E_LIMIT: no room. */
-int gate_tcp_keep(struct gate *g, struct gate_packet *p, struct tcp_conn *c, uint32_t skip) must_check;
+int gate_tcp_keep(struct gate *g, struct gate_packet *p, struct tcp_conn *c,
+                  uint32_t skip) must_check;

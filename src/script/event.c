@@ -23,7 +23,6 @@ struct event_object {
 };
 
 static const char key_dissectors;
-static const char key_streams;
 static const char key_event_meta;
 
 static void push_key(lua_State *L, const char *key)
@@ -396,72 +395,11 @@ static void run_group(struct raising *w, struct listener *l)
 		(void)call_lua(w, l->final, &l->stats, 0, 0);
 }
 
-/* A streamed rule's next step: starts its coroutine, or goes on with it. */
-struct step {
-	struct script *s;
-	const struct script_raise *r;
-	const struct listener *l;
-};
-
-/* Pushes the coroutine of (stream, listener): a thread, false when it has ended, nil when there is
- * none. */
-static void push_coroutine(lua_State *L, const struct step *st)
-{
-	push_key(L, &key_streams);
-	lua_pushlightuserdata(L, (void *)(uintptr_t)st->r->stream);
-	lua_rawget(L, -2);
-	if (lua_isnil(L, -1)) {
-		lua_pop(L, 1);
-		lua_newtable(L);
-		lua_pushlightuserdata(L, (void *)(uintptr_t)st->r->stream);
-		lua_pushvalue(L, -2);
-		lua_rawset(L, -4);
-	}
-	lua_replace(L, -2);
-	lua_rawgeti(L, -1, st->l->self);
-}
-
-/* Argument 1: struct step. */
-static int streamed_step(lua_State *L)
-{
-	const struct step *st = lua_touserdata(L, 1);
-	lua_State *co;
-	int n = 0;
-	int status;
-
-	push_coroutine(L, st); /* 2: the stream's table, 3 */
-	if (lua_isboolean(L, 3))
-		return 0;
-	if (lua_isnil(L, 3)) {
-		lua_settop(L, 2);
-		co = lua_newthread(L);
-		lua_pushvalue(L, 3);
-		lua_rawseti(L, 2, st->l->self);
-		lua_rawgeti(co, LUA_REGISTRYINDEX, st->l->eval);
-		n = st->r->push ? st->r->push(L, st->r->ctx, true) : 0;
-		lua_xmove(L, co, n);
-	}
-	co = lua_tothread(L, 3);
-	st->s->L = co;
-	status = lua_resume(co, n);
-	st->s->L = L;
-	if (status == LUA_YIELD) {
-		lua_settop(co, 0);
-		return 0;
-	}
-	lua_pushboolean(L, 0);
-	lua_rawseti(L, 2, st->l->self);
-	if (status == 0)
-		return 0;
-	lua_xmove(co, L, 1);
-	return lua_error(L);
-}
-
 static void run_streamed(struct raising *w, struct listener *l)
 {
 	lua_State *L = w->s->L;
 	const char *where = w->s->where;
-	struct step st = {w->s, w->r, l};
+	struct event_step st = {w->s, w->r, l};
 	struct script_error err;
 	int r;
 
@@ -505,32 +443,13 @@ bool script_event_streamed(const struct script *s, unsigned id)
 	return s->events->events[id].streamed;
 }
 
-/* Has the listener a coroutine for the stream, which waits? Allocates nothing. */
-static bool follows(struct script *s, const struct listener *l, const void *stream)
-{
-	lua_State *L = s->L;
-	int top = lua_gettop(L);
-	bool is;
-
-	if (!l->streamed || !stream)
-		return false;
-	push_key(L, &key_streams);
-	script_push_pointer(s, stream);
-	lua_rawget(L, -2);
-	if (lua_istable(L, -1))
-		lua_rawgeti(L, -1, l->self);
-	is = lua_isthread(L, -1);
-	lua_settop(L, top);
-	return is;
-}
-
 /* Whether a listener is called: one that follows the stream is, whatever it says in `when`. */
 static bool wants(const struct raising *w, struct listener *l)
 {
 	const struct script_raise *r = w->r;
 
 	if (r->resume || (l->streamed && r->stream && l->filter))
-		if (follows(w->s, l, r->stream))
+		if (event_follows(w->s, l, r->stream))
 			return true;
 	if (r->resume)
 		return false;
@@ -557,21 +476,6 @@ unsigned script_raise(struct script *s, unsigned id, const struct script_raise *
 	}
 	lua_settop(L, top);
 	return w.result;
-}
-
-void script_stream_forget(struct script *s, const void *stream)
-{
-	lua_State *L = s->L;
-
-	push_key(L, &key_streams);
-	script_push_pointer(s, stream);
-	lua_rawget(L, -2);
-	if (!lua_isnil(L, -1)) { /* the key is there: nothing is allocated */
-		script_push_pointer(s, stream);
-		lua_pushnil(L);
-		lua_rawset(L, -4);
-	}
-	lua_pop(L, 2);
 }
 
 unsigned script_started(struct script *s)
@@ -614,7 +518,7 @@ void script_open_events(lua_State *L)
 
 	t->stats_end = &t->stats;
 	new_key(L, &key_dissectors);
-	new_key(L, &key_streams);
+	event_streams_open(L);
 	new_key(L, &key_event_meta);
 	push_key(L, &key_event_meta);
 	lua_pushcfunction(L, event_tostring);
@@ -632,7 +536,5 @@ void script_open_events(lua_State *L)
 	t->call_only = luaL_ref(L, LUA_REGISTRYINDEX);
 	lua_pushcfunction(L, push_args);
 	t->push_args = luaL_ref(L, LUA_REGISTRYINDEX);
-	lua_pushcfunction(L, streamed_step);
-	t->streamed_step = luaL_ref(L, LUA_REGISTRYINDEX);
 	lua_settop(L, 0);
 }

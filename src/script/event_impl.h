@@ -64,6 +64,16 @@ struct event_table {
 	struct event events[SCRIPT_EVENTS];
 };
 
+/* A streamed rule's next step: starts its coroutine, or goes on with it (event_table.streamed_step). */
+struct event_step {
+	struct script *s;
+	const struct script_raise *r;
+	const struct listener *l;
+};
+/* Has the listener a coroutine for the stream, which waits? Allocates nothing. */
+bool event_follows(struct script *s, const struct listener *l, const void *stream);
+void event_streams_open(lua_State *L);
+
 /* "dissector.name" or "haka.name" */
 const char *event_text(const struct event *e, char out[2 * SCRIPT_NAME_LEN]);
 /* The event object at idx; NULL if it is something else. */

@@ -141,6 +141,11 @@ void *script_alloc(void *ud, void *p, size_t old, size_t n)
 	return fresh;
 }
 
+void *script_memory(struct script *s, void *p, size_t old, size_t n)
+{
+	return script_alloc(s, p, old, n);
+}
+
 static int64_t coarse_ns(void)
 {
 	struct timespec ts;

@@ -124,6 +124,10 @@ void script_charge(lua_State *L, uint64_t n);
  * deeply"). */
 void script_check_stack(lua_State *L, const char *what);
 
+/* Memory of the state, for what a host keeps for it: as realloc(), with the old length; n = 0 frees. NULL: its limit is
+ * reached. */
+void *script_memory(struct script *s, void *p, size_t old, size_t n);
+
 /* A module for require(): fn is called once, with the name, and returns it. name is copied. */
 int script_module(struct script *s, const char *name, lua_CFunction fn) must_check;
 /* The same as Lua text, which is borrowed for the life of the state. */

@@ -183,7 +183,7 @@ def pieces(net, *cuts):
 
 
 @capture
-def silent(net):
+def silence(net):
     """A connection that says a line, is silent for three hours, and says another."""
     c = Tcp(net, dport=7).open()
     c.up(b"first line\n")

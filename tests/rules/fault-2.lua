@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: MPL-2.0
--- capture: silent
+-- capture: silence
 -- covers: fault_2
 -- A connection that is silent for too long ends, and a coroutine that waits for its data sees the end.
 local tcp = haka.dissectors.tcp_connection.events
