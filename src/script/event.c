@@ -147,7 +147,7 @@ int script_event_define(struct script *s, const char *dissector, const char *nam
                         unsigned *ret_id)
 {
 	struct event_table *t = s->events;
-	struct script_error err;
+	struct script_error err uninit;
 	struct event *e = &t->events[t->n];
 	int r;
 
@@ -212,7 +212,7 @@ static int attach_c(lua_State *L)
 
 int script_event_listen_c(struct script *s, unsigned id, script_event_fn fn, void *ctx)
 {
-	struct script_error err;
+	struct script_error err uninit;
 
 	return script_protect(s, attach_c, &(struct listening){fn, ctx, id}, &err);
 }
@@ -265,7 +265,7 @@ static int push_args(lua_State *L)
 static bool have_args(struct raising *w)
 {
 	lua_State *L = w->s->L;
-	struct script_error err;
+	struct script_error err uninit;
 	int r;
 
 	if (w->n_args >= 0)
@@ -303,7 +303,7 @@ static bool call_lua(struct raising *w, int function, struct rule_stats *stats, 
 	lua_State *L = w->s->L;
 	const char *where = w->s->where;
 	uint64_t start = w->s->events->timing ? now_ns() : 0;
-	struct script_error err;
+	struct script_error err uninit;
 	int r;
 
 	lua_rawgeti(L, LUA_REGISTRYINDEX, function);
@@ -346,7 +346,7 @@ static void run_only(struct raising *w, struct listener *l)
 	const char *where = w->s->where;
 	uint64_t start = w->s->events->timing ? now_ns() : 0;
 	struct only o = {w->r, l->eval};
-	struct script_error err;
+	struct script_error err uninit;
 	int r;
 
 	lua_rawgeti(w->s->L, LUA_REGISTRYINDEX, w->s->events->call_only);
@@ -400,7 +400,7 @@ static void run_streamed(struct raising *w, struct listener *l)
 	lua_State *L = w->s->L;
 	const char *where = w->s->where;
 	struct event_step st = {w->s, w->r, l};
-	struct script_error err;
+	struct script_error err uninit;
 	int r;
 
 	lua_rawgeti(L, LUA_REGISTRYINDEX, w->s->events->streamed_step);
