@@ -9,6 +9,7 @@ import threading
 from lib.gate import Gate, cable
 from lib.runner import test
 from lib.server import slack
+from test_gate_rules import _Sink
 
 _MODULES = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../modules/gate")
 
@@ -116,3 +117,44 @@ def test_gate_lua_mail(t):
         len(server.mails), [len(m) for m in server.mails], len(want))
     assert s["drops"].get("drop-script-dissector") == 1, s
     assert s["dissectors"]["smtp"] == 2, s
+
+
+# Each third line is another: many more changes are on their way at a time than there is room for, and a line that is cut at the end of
+# a segment is held back.
+_LINES = """
+local g = haka.grammar.new('lines', function () line = record{ field('text', raw_token('[^%n]*%n')) } export(line) end)
+haka.rule{
+	on = haka.dissectors.tcp_connection.events.receive_data,
+	options = { streamed = true },
+	eval = function (flow, iter, direction)
+		local n = 0
+		while iter:wait() do
+			local line, err = g.line:parse(iter)
+			if err then return end
+			n = n + 1
+			if n % 3 == 0 and direction == 'up' then line.text = 'changed line' .. string.char(10) end
+		end
+	end
+}
+"""
+
+
+@test(timeout=60, tags=("asan",))
+def test_gate_lua_lines(t):
+    """15,000 lines, each third of which is changed by a reader that waits for whole lines."""
+    a, b, g = cable(t)
+    gate = Gate(t, g, _LINES).start("-i", "ga", "-i", "gb")
+    sink = _Sink(b, "10.70.0.2", 9000)
+    lines = [b"line %d is a line\n" % i for i in range(15000)]
+    with a:
+        s = socket.socket()
+    s.settimeout(slack(30))
+    with s:
+        s.connect(("10.70.0.2", 9000))
+        s.sendall(b"".join(lines))
+        s.shutdown(socket.SHUT_WR)
+        s.recv(100)
+    sink.join(slack(10))
+    want = b"".join(b"changed line\n" if i % 3 == 2 else line for i, line in enumerate(lines))
+    assert bytes(sink.got) == want, "%d octets, expected %d" % (len(sink.got), len(want))
+    gate.end()
