@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* Rules in Lua for fuzz_gate_util.c: they read all there is of what comes by, and write what can be written. CHANGES and DROPS are globals. */
+/* Rules in Lua for fuzz_gate_util.c: they read all there is of what comes by, and write what can be written. CHANGES, DROPS
+ * and STREAMS are globals; BROKEN becomes true if something is not as it must be. */
 #pragma once
 
 static const char fuzz_gate_rules[] =
@@ -62,4 +63,32 @@ static const char fuzz_gate_rules[] =
 	"haka.rule{on = d.http.events.response_data, eval = data}\n"
 	"haka.rule{on = d.tcp_connection.events.end_connection, eval = function(f) tostring(f.mine) all(f) end}\n"
 	"haka.rule{on = d.udp_connection.events.end_connection, eval = function(f) tostring(f.n) end}\n"
-	"haka.policy{on = d.tcp_connection.policies.new_connection, dstport = 7, action = haka.policy.drop}\n";
+	"haka.policy{on = d.tcp_connection.policies.new_connection, dstport = 7, action = haka.policy.drop}\n"
+	"if not STREAMS then return end\n"
+	"local re, one = require('regexp/pcre').re, {streamed = true}\n"
+	"local function check(ok, what) BROKEN = BROKEN or not ok and what end\n"
+	"local function change(s, text) local ok = try(s.setstring, s, text) if ok then check(s:asstring() == text, 'setstring') end end\n"
+	"local function follow(o, iter)\n"
+	" local mark, met\n"
+	" while iter:wait() do\n"
+	"  n = n + 1\n"
+	"  local s = n % 7 == 0 and re:match('[a-m]+[^a-m]', iter, nil, true) or iter:sub(1 + n % 9)\n"
+	"  if s then\n"
+	"   check(#s:asstring() == #s and #s > 0, 'sub')\n"
+	"   if n % 3 == 0 then check(s:pos('end'):copy():available() == 0, 'end') end\n"
+	"   if CHANGES and n % 4 == 0 then change(s, '') elseif CHANGES and n % 4 == 1 then change(s, s:asstring() .. '++') end\n"
+	"   if CHANGES and n % 5 == 0 then try(iter.insert, iter, haka.vbuffer_from('inserted')) end\n"
+	"  end\n"
+	"  if mark then try(mark.unmark, mark) mark = nil elseif n % 6 == 0 then mark = iter:copy() mark:mark() end\n"
+	"  check(not met or iter.meter >= met, 'meter') met = iter.meter\n"
+	"  if DROPS and n % 17 == 0 then o:drop() end\n"
+	"  if n % 41 == 0 then error('failed') end\n"
+	" end\n"
+	" check(iter.iseof, 'eof')\n"
+	"end\n"
+	"haka.rule{on = d.tcp_connection.events.receive_data, options = one, eval = follow}\n"
+	"haka.rule{on = d.tcp_connection.events.receive_data, options = one, eval = function(o, iter)\n"
+	" for s in iter:foreach_available() do tostring(s:asstring()) if CHANGES and #s % 5 == 2 then s:sub(1):erase() end end end}\n"
+	"haka.rule{on = d.tcp_connection.events.receive_data, eval = function(o, s) if CHANGES and #s % 3 == 1 then s[1] = 46 end end}\n"
+	"haka.rule{on = d.http.events.request_data, options = one, eval = follow}\n"
+	"haka.rule{on = d.http.events.response_data, options = one, eval = follow}\n";

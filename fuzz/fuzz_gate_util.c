@@ -110,6 +110,8 @@ static void load_rules(struct world *w)
 	fuzz_check(gate_bind_new(w->g, &so, &w->bind, &err) == 0);
 	if (w->options & CHANGES)
 		fuzz_check(gate_bind_run_text(w->bind, span_str("CHANGES = true"), &err) == 0);
+	if (w->options & LOOKS_ON)
+		fuzz_check(gate_bind_run_text(w->bind, span_str("STREAMS = true"), &err) == 0);
 	if (w->options & DROPS)
 		fuzz_check(gate_bind_run_text(w->bind, span_str("DROPS = true"), &err) == 0);
 	fuzz_check(gate_bind_run_text(w->bind, span_str(fuzz_gate_rules), &err) == 0);
@@ -259,11 +261,14 @@ static void record(struct world *w, uint8_t kind, struct span data)
 static void tear_down(struct world *w)
 {
 	const struct gate_counters *c = gate_counters(w->g);
+	struct script_error err;
 	struct frames_stats fs;
 	uint64_t drops = 0;
 
 	fuzz_check(c->packets == w->pushed + c->injected && c->accepted + c->dropped + c->held == c->packets);
 	gate_release_held(w->g);
+	if (w->bind)
+		fuzz_check(gate_bind_run_text(w->bind, span_str("assert(not BROKEN, BROKEN)"), &err) == 0);
 	gate_bind_free(w->bind);
 	fuzz_check(c->held == 0 && c->accepted + c->dropped == c->packets);
 	for (unsigned i = 0; i < GATE_DROP_N; i++)

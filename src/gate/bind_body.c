@@ -84,6 +84,9 @@ struct bind_stream *bind_body_begin(struct gate_bind *b, struct gate_view *v, en
 	if (!st)
 		return NULL;
 	if (st->kept_n && !reserve(st, (size_t)st->kept_n + v->n)) {
+		/* who waits finds that what it waits with is gone */
+		st->b.base += st->kept_n + v->n;
+		st->kept_n = 0;
 		*err = (struct script_error){.fault = SCRIPT_E_MEMORY,
 		                             .text = "no memory to remember a body in"};
 		return NULL;
@@ -104,7 +107,7 @@ static bool remember(struct bind_stream *st, uint32_t from)
 		memmove(st->kept, st->kept + from, n);
 	else if (n && (ok = reserve(st, n)))
 		memcpy(st->kept, st->body->octets + from, n);
-	st->b.base += from;
+	st->b.base += ok ? from : from + n;
 	st->kept_n = ok ? n : 0;
 	st->body = NULL;
 	return ok;

@@ -22,7 +22,8 @@ static const char key_meta;
 /* The first octet that is there has this number. */
 static void begins_at(struct bind_stream *st, uint32_t out)
 {
-	st->b.base += out - st->out;
+	/* it may be one that was seen before, and comes again because there was no room for it */
+	st->b.base += (uint64_t)(int64_t)(int32_t)(out - st->out);
 	st->out = out;
 }
 
@@ -253,7 +254,12 @@ static void ended(void *stream)
 	luaL_unref(script_lua(s), LUA_REGISTRYINDEX, st->ref);
 }
 
-static const struct gate_stream_ops gate_ops = {changed, may_go, full, ended};
+static void lost(void *stream, uint32_t out)
+{
+	((struct bind_stream *)stream)->end = out;
+}
+
+static const struct gate_stream_ops gate_ops = {changed, may_go, lost, full, ended};
 
 static int open_meta(lua_State *L)
 {

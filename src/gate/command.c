@@ -133,6 +133,8 @@ struct json *command_statistics(const struct command_call *k)
 	command_put(k, m, "dropped", s.gate.dropped);
 	command_put(k, m, "held", s.gate.held);
 	command_put(k, m, "injected", s.frames.injected);
+	command_put(k, m, "forged", s.gate.forged);
+	command_put(k, m, "forged-in", s.gate.injected);
 	command_put(k, m, "failed-open", s.gate.failed_open);
 	command_put(k, m, "tcp-overlaps", s.gate.overlaps);
 	command_put(k, m, "tcp-unverified", s.gate.unverified);

@@ -149,6 +149,9 @@ void gate_release_fragments(struct gate *g, struct gate_packet *p, int how)
 		return;
 	}
 	release_all(g, p->fragments, g->pass_through ? GATE_ACCEPT : how, p->drop);
-	if (g->pass_through)
-		(void)frames_verdict(g->frames, &p->frame, FRAME_ACCEPT, span_of(p->frame.data, p->frame.len));
+	if (!g->pass_through)
+		return;
+	/* the last one is no copy */
+	g->counters.accepted++;
+	(void)frames_verdict(g->frames, &p->frame, FRAME_ACCEPT, span_of(p->frame.data, p->frame.len));
 }

@@ -173,6 +173,12 @@ static void follow_iter(lua_State *L, struct script_iter *it, const char *what)
 		it->gone = true;
 	for (uint64_t i = b->log_n - (it->gone ? 0 : n); i < b->log_n && !it->gone; i++) {
 		it->gone = !move(&it->at, &b->log[i], !it->behind);
+		/* it waits, and can do nothing about what another rule does: it goes on behind that
+		 */
+		if (it->gone && it->waits) {
+			it->at = b->log[i].at + b->log[i].came;
+			it->gone = false;
+		}
 		if (!move(&it->end, &b->log[i], false))
 			it->end = b->log[i].at;
 	}
@@ -436,7 +442,8 @@ void script_push_iter(lua_State *L, int of, struct script_buffer *b, uint64_t at
 	        script_push_object(L, blocking ? &script_class_blocking : &script_class_iter,
 	                           sizeof(*it), b->generation);
 
-	*it = (struct script_iter){.buffer = b, .at = at, .end = end, .seq = b->seq};
+	*it = (struct script_iter){
+	        .buffer = b, .at = at, .end = end, .seq = b->seq, .waits = blocking};
 	keep(L, of, b);
 }
 

@@ -81,6 +81,7 @@ struct script_iter {
 	uint64_t seq;
 	uint64_t meter;      /* octets it advanced */
 	uint64_t hold_meter; /* where what is held for regexp:match begins */
+	bool waits;          /* in a coroutine: its place may change, but is never gone */
 	bool behind;         /* what others insert where it is comes before it */
 	uint32_t mark, hold; /* numbers of marks; 0: none */
 	bool gone;

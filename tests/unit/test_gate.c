@@ -422,6 +422,7 @@ static void test_fragments_pass_through(void **state)
 	}
 	assert_int_equal(n, 1);
 	assert_int_equal(gt_pop(&t), 0);
+	assert_int_equal(gate_counters(t.g)->accepted, 4);
 }
 
 /* --- Flows ------------------------------------------------------------------------------------------- */

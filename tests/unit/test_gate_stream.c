@@ -5,6 +5,7 @@
  */
 #include "unit.h"
 
+#include "base/rng.h"
 #include "gate_rules_util.h"
 
 enum { D_UP = GATE_UP, D_DOWN = GATE_DOWN };
@@ -564,6 +565,140 @@ static void test_too_late(void **state)
 	assert_non_null(strstr(said, "sub: invalid buffer iterator: what it points to is not there any more"));
 }
 
+/* What waits of one direction can be read and changed by a rule of the other. */
+static void test_other_direction(void **state)
+{
+	(void)state;
+	begin(ON " if dir == 'up' then flow.held = iter:copy() iter:sub(4) iter:wait() return end\n"
+	      " for s in iter:foreach_available() do local h = flow.held print(h:available(), h:copy():sub('all'):asstring())\n"
+	      "  h:copy():sub(1):setstring('<' .. s:asstring() .. '>') end end}\n");
+	down("early");
+	assert_int_equal(gt_drops(&t, GATE_DROP_RULE_FAILED), 1); /* there is nothing yet */
+	gt_conn_open(&c, &t, 1001, 9000);
+	up("abc");
+	(void)heard();
+	down("x");
+	said_is("3\tabc\n");
+	arrived(D_DOWN, "x");
+	/* it goes on with what comes next */
+	arrived(D_UP, "");
+	up("d");
+	arrived(D_UP, "<x>bcd");
+	gt_conn_fin(&c, D_UP);
+	assert_true(c.fin[D_UP]);
+}
+
+/* No room to hold what was shown: it comes again, and is the same to who waits for more of it. */
+static void test_no_room(void **state)
+{
+	uint32_t seq;
+
+	(void)state;
+	rules(ON " if dir == 'up' then print(iter:advance(2), iter:sub(4):asstring(), iter.meter) end end}\n");
+	/* as many as there can be streams that wait */
+	for (unsigned i = 0; i < 8; i++) {
+		gt_conn_open(&c, &t, (uint16_t)(1000 + i), 9000);
+		up("abc");
+	}
+	gt_conn_open(&c, &t, 2000, 9000);
+	seq = c.next[D_UP];
+	up("abc");
+	assert_int_equal(gt_drops(&t, GATE_DROP_TCP_LIMIT), 1);
+	gate_tick(t.g, 40 * NS_PER_S);
+	gt_conn_segment(&c, D_UP, TCP_ACK, seq, span_str("abc"));
+	assert_int_equal(gt_drops(&t, GATE_DROP_TCP_LIMIT), 2);
+	gt_conn_segment(&c, D_UP, TCP_ACK, seq, span_str("abcdefg"));
+	said_is("2\tcdef\t6\n");
+	arrived(D_UP, "abcdefg");
+	assert_int_equal(gt_drops(&t, GATE_DROP_RULE_FAILED), 0);
+}
+
+enum { TEXT_MAX = 4000 };
+
+/* A text in which there are cats, and the same with elephants. */
+static uint32_t write_cats(struct rng *rng, char *text, char *want)
+{
+	static const char *const words[] = {"cat", "ca", "cacat", " at", "\n", "t"};
+	uint32_t n = 0;
+	char *to = want;
+
+	for (text[0] = '\0'; n < TEXT_MAX - 10; n = (uint32_t)strlen(text))
+		(void)strcat(text, words[rng_below(rng, ARRAY_LEN(words))]);
+	for (const char *at = text; *at;) {
+		bool cat = strncmp(at, "cat", 3) == 0;
+
+		to += snprintf(to, 9, "%.*s", cat ? 8 : 1, cat ? "elephant" : at);
+		at += cat ? 3 : 1;
+	}
+	return n;
+}
+
+/* A rule that looks for a word in a stream and changes it, while segments are cut, lost and repeated as they like: the receiver has
+ * each word changed, and nothing twice. */
+static void test_any_cut(void **state)
+{
+	static char text[TEXT_MAX], want[4 * TEXT_MAX];
+	static bool sent[TEXT_MAX];
+	struct rng rng;
+
+	(void)state;
+	rng_seed(&rng, 42);
+	rules("local cat = require('regexp/pcre').re:compile('cat')\n" ON
+	      " if dir == 'up' then repeat local s = cat:match(iter, true) if s then s:setstring('elephant') end until not s end end}\n" ON
+	      " if dir == 'up' then repeat local s = iter:sub(20) until not s end end}");
+	for (uint16_t round = 0; round < 30; round++) {
+		uint32_t n = write_cats(&rng, text, want), at = 0, acked = 0, first;
+
+		memset(sent, 0, sizeof(sent));
+		gt_conn_open(&c, &t, (uint16_t)(3000 + round), 9000);
+		first = c.next[D_UP];
+		while (at < n) {
+			/* it may begin among what was sent, or a little ahead */
+			uint32_t back = rng_below(&rng, 4) == 0 ? rng_below(&rng, at - acked + 1) : 0;
+			uint32_t ahead = rng_below(&rng, 6) == 0 ? rng_below(&rng, 30) : 0, from = at - back + ahead;
+			uint32_t len = 1 + rng_below(&rng, 80);
+
+			if (from >= n)
+				from = at;
+			len = len < n - from ? len : n - from;
+			c.next[D_UP] = first + n;
+			gt_conn_segment(&c, D_UP, TCP_ACK, first + from, span_of((const uint8_t *)text + from, len));
+			memset(sent + from, true, len);
+			while (at < n && sent[at])
+				at++;
+			if (rng_below(&rng, 8) != 0)
+				continue;
+			gt_conn_segment(&c, D_DOWN, TCP_ACK, c.next[D_DOWN], SPAN_NULL);
+			acked = at; /* at most: nobody sends again what was acknowledged */
+		}
+		gt_conn_fin(&c, D_UP);
+		arrived(D_UP, want);
+		assert_true(c.fin[D_UP]);
+		/* what was changed may be forgotten */
+		gt_conn_segment(&c, D_DOWN, TCP_ACK, c.next[D_DOWN], SPAN_NULL);
+	}
+	assert_int_equal(gt_drops(&t, GATE_DROP_RULE_FAILED), 0);
+	assert_int_equal(gate_counters(t.g)->held, 0);
+}
+
+/* Thousands of connections, each with coroutines that wait, through a table of 64: what is over is let go of. */
+static void test_many(void **state)
+{
+	struct script_stats st;
+
+	(void)state;
+	rules(ON " local p = iter:sub(9) ENDED = (ENDED or 0) + 1 end}\n");
+	for (unsigned i = 0; i < 4000; i++) {
+		gt_conn_open(&c, &t, (uint16_t)(2000 + i), 9000);
+		up("abc");
+	}
+	gate_end_flows(t.g);
+	rules("assert(ENDED == 4000, ENDED)");
+	script_stats(gate_bind_script(bind), &st);
+	assert_true(st.memory_peak < 8 << 20);
+	assert_int_equal(gate_counters(t.g)->held, 0);
+}
+
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -571,7 +706,7 @@ int main(void)
 		T(test_pieces),	  T(test_held),	    T(test_waiting), T(test_marks),	T(test_edits), T(test_regexps),
 		T(test_order),	  T(test_ends),	    T(test_dropping), T(test_failing),	T(test_budget),	      T(test_bound),
 		T(test_together), T(test_when),	    T(test_before_http), T(test_looking_on), T(test_too_late),
-		T(test_bodies),	  T(test_bodies_written), T(test_bodies_fail),
+		T(test_other_direction), T(test_no_room), T(test_any_cut), T(test_many),	T(test_bodies),	  T(test_bodies_written), T(test_bodies_fail),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
