@@ -97,7 +97,7 @@ function Dissector.method:send()
 end
 
 function Dissector.method:inject()
-	self:forge()
+	self:forge(true)
 	rawget(self, '_parent'):inject()
 end
 
@@ -212,12 +212,19 @@ end
 function PacketDissector.method.forge_payload()
 end
 
-function PacketDissector.method:forge()
+-- Once, on the way out. injected: it comes in again first, where it is told then.
+function PacketDissector.method:forge(injected)
 	local parent = rawget(self, '_parent')
-	if not rawget(self, '_sent') then
-		rawset(self, '_sent', true)
+	if rawget(self, '_sent') then
+		return
+	end
+	rawset(self, '_sent', true)
+	if not injected then
 		trigger(self, 'send_packet')
-		self:forge_payload(parent, parent.payload)
+	end
+	self:forge_payload(parent, parent.payload)
+	if type(parent) == 'table' then
+		parent:forge(injected)
 	end
 end
 
@@ -423,7 +430,7 @@ local function create_packet(cls, parent, init)
 		error(format('haka.dissectors.%s.create: what it is on top of expected', cls.dissector_name), 3)
 	end
 	local object = cls:new(parent)
-	object:create_payload(parent, parent.payload, init or {})
+	blame(3, object.create_payload, object, parent, parent.payload, init or {})
 	return object
 end
 
@@ -452,17 +459,15 @@ function dissector.new(t)
 	local number, entry = blame(2, host.register, t.name, kind)
 	classes[number] = cls
 	entry.number = number
-	cls.next_policy = new_policy(t.name .. '.next_dissector')
-	entry.policies = {next_dissector = cls.next_policy}
-	entry.create = function(parent, init)
-		return create_packet(cls, parent, init)
-	end
 	register_event(cls, 'protocol_error', false)
 	if kind == 'packet' then
+		cls.next_policy = new_policy(t.name .. '.next_dissector')
+		entry.policies = {next_dissector = cls.next_policy}
+		entry.create = function(parent, init)
+			return create_packet(cls, parent, init)
+		end
 		register_event(cls, 'receive_packet', false)
 		register_event(cls, 'send_packet', false)
-	else
-		entry.create = nil
 	end
 	return cls
 end

@@ -339,7 +339,7 @@ local function inherit(e, rules, overridden)
 end
 
 local secrets = setmetatable({}, {__mode = 'k'})	-- of grammars: rules and exports
-local Export = part('core/grammar_parse', with, narrow)
+local Export = part('core/grammar_parse', with, narrow, part)
 local create = part('core/grammar_write', Export)
 
 function Export.method:create(iter, init, result)

@@ -1,280 +1,21 @@
 -- SPDX-License-Identifier: MPL-2.0
 -- Reading octets by a grammar. One function a kind of entity: it moves ctx.iter and says whether it succeeded; what
--- went wrong is in ctx.err. Results are objects whose fields are properties over octets: to read one asks the buffer,
--- to write one changes it. On an iterator that waits, so does the reader; a record holds its octets back meanwhile.
-local with, narrow = ...
+-- went wrong is in ctx.err. On an iterator that waits, so does the reader; a record holds its octets back meanwhile.
+local with, narrow, part = ...
 local type, pairs, ipairs, error, tostring = type, pairs, ipairs, error, tostring
 local setmetatable, getmetatable, rawget, rawset = setmetatable, getmetatable, rawget, rawset
 local format, floor, ceil, min = string.format, math.floor, math.ceil, math.min
 local safe_string = safe_string
 local class = require('class')
+local value = part('core/grammar_value', narrow)
+local fail, ask, set, set_field, part_of = value.fail, value.ask, value.set, value.set_field, value.part_of
+local value_of, new_result, new_list = value.value_of, value.new_result, value.new_list
 
 local MAX_DEPTH = 10		-- of rules inside of themselves
 local COUNT_MAX = 0xffffffff
 local FIRST_PIECE = 64		-- octets looked at for a token; more each time
 
--- What went wrong
-
-local error_meta = {__metatable = 'parse error'}
-
-function error_meta.__tostring(e)
-	return format('parse error at byte %d for field %s in %s: %s', e.position, e.field.name, e.field.rule, e.description)
-end
-
-local function fail(ctx, e, name, fmt, ...)
-	if not ctx.err then
-		ctx.err = setmetatable({
-			field = {name = name or e.name or '<' .. e.kind .. '>', rule = ctx.rule},
-			position = ctx.iter.meter - ctx.start,
-			iterator = ctx.iter:copy(),
-			description = format(fmt, ...),
-		}, error_meta)
-	end
-	return false
-end
-
--- What functions of a grammar get
-
-local Context = {}
-local context_meta = {__index = Context, __metatable = 'parse context'}
-
-function Context:result(i)
-	i = i or 1
-	return self.results[i > 0 and i or #self.results + 1 + i]
-end
-
--- The next octet, or -1.
-function Context:lookahead()
-	if not self.iter:check_available(1) then
-		return -1
-	end
-	return self.iter:copy():sub(1):asnumber()
-end
-
-function Context:error(fmt, ...)
-	if type(fmt) ~= 'string' then
-		error('ctx:error: string expected, got ' .. type(fmt), 2)
-	end
-	fail(self, self.entity or self.top, nil, fmt, ...)
-end
-
--- A function that the grammar was given. What it gives, and whether the parse goes on.
-local function ask(ctx, e, f, ...)
-	local before = ctx.entity
-	ctx.entity = e
-	local v = f(...)
-	ctx.entity = before
-	return v, not ctx.err
-end
-
--- Values
-
-local result_class = class.class('result')
-local result_meta = getmetatable(result_class:new())
-
-local function new_result(e)
-	return e.class and e.class:new() or setmetatable({__class = result_class}, result_meta)
-end
-
-local function value_of(e, sub, off)
-	local v = sub
-	if e.kind == 'number' then
-		if off then
-			v = sub:asbits(off, e.bits, e.endian)
-		else
-			v = sub:asnumber(e.endian)
-		end
-	end
-	local list = e.converters
-	for i = 1, list and #list or 0 do
-		v = list[i].get(v)
-	end
-	return v
-end
-
--- What stands in the octets for a value.
-local function raw_of(e, name, v)
-	local list = e.converters
-	for i = list and #list or 0, 1, -1 do
-		if not list[i].set then
-			error(format("field '%s' is read-only: its converter has no set", name), 3)
-		end
-		v = list[i].set(v)
-	end
-	if e.kind == 'number' then
-		if type(v) ~= 'number' then
-			error(format("field '%s': number expected, got %s", name, type(v)), 3)
-		end
-	elseif type(v) ~= 'string' then
-		if type(v) ~= 'userdata' then
-			error(format("field '%s': string or buffer expected, got %s", name, type(v)), 3)
-		end
-		v = v:asstring()
-	end
-	return v
-end
-
-local function put(e, name, sub, off, v)
-	v = raw_of(e, name, v)
-	if e.kind ~= 'number' then
-		sub:setstring(v)
-	elseif off then
-		sub:setbits(off, e.bits, v, e.endian)
-	else
-		sub:setnumber(v, e.endian)
-	end
-end
-
-local function part_of(o, key)
-	local t = rawget(o, key)
-	if not t then
-		t = {}
-		rawset(o, key, t)
-	end
-	return t
-end
-
--- The property that a field is in its result, the same for all results.
-local function property(e, name)
-	e.properties = e.properties or {}
-	local p = e.properties[name]
-	if p then
-		return p
-	end
-	p = {}
-	function p.get(o)
-		local memo = e.memo and part_of(o, '__memo')
-		local v = memo and memo[name]
-		if v == nil then
-			local bits = rawget(o, '__bits')
-			v = value_of(e, o.__octets[name], bits and bits[name])
-			if memo then
-				memo[name] = v
-			end
-		end
-		return v
-	end
-	function p.set(o, v)
-		if v == nil then
-			if not e.validate_f then
-				error(format("field '%s': it has no validate() that would compute it", name), 3)
-			end
-			return e.validate_f(o)
-		end
-		local bits, memo = rawget(o, '__bits'), rawget(o, '__memo')
-		put(e, name, o.__octets[name], bits and bits[name], v)
-		if memo then
-			memo[name] = nil
-		end
-	end
-	e.properties[name] = p
-	return p
-end
-
--- What was set is taken back if an alternative fails (try).
-local function note(ctx, t, key)
-	local undo = ctx.undo
-	if undo then
-		undo[#undo + 1] = {t, key, rawget(t, key)}
-	end
-end
-
-local function set(ctx, t, key, v)
-	note(ctx, t, key)
-	rawset(t, key, v)
-end
-
-local function set_field(ctx, result, name, e, sub, off)
-	if rawget(result, name) ~= nil then
-		set(ctx, result, name, nil)
-	end
-	set(ctx, part_of(result, '__property'), name, property(e, name))
-	set(ctx, part_of(result, '__octets'), name, sub)
-	if off or rawget(result, '__bits') then
-		set(ctx, part_of(result, '__bits'), name, off)
-	end
-	if rawget(result, '__memo') then
-		set(ctx, part_of(result, '__memo'), name, nil)
-	end
-end
-
--- Lists
-
-local List = {}
-local list_meta = {__index = List, __metatable = 'grammar array'}
-
-function list_meta.__pairs(list)
-	return ipairs(list)
-end
-
-local function index_of(list, what)
-	if type(what) == 'number' then
-		return list[what] ~= nil and what or nil
-	end
-	for i, elem in ipairs(list) do
-		if elem == what then
-			return i
-		end
-	end
-end
-
-function List:remove(what)
-	local i = index_of(self, what)
-	if not i then
-		error(format('remove: there is no element %s', tostring(what)), 2)
-	end
-	if not self.__subs[i] then
-		error('remove: the element is not made of whole octets', 2)
-	end
-	self.__subs[i]:erase()
-	table.remove(self.__subs, i)
-	table.remove(self.__offs, i)
-	table.remove(self, i)
-end
-
--- Writes an element that is a number, a token or bytes: list[i] = v could not be told from the value that is there.
-function List:set(i, v)
-	local e = self.__entity.of
-	if self[i] == nil then
-		error(format('set: there is no element %s', tostring(i)), 2)
-	end
-	if e.kind ~= 'number' and e.kind ~= 'bytes' and e.kind ~= 'token' then
-		error('set: the elements have fields that can be set', 2)
-	end
-	local off = self.__offs[i] or nil
-	put(e, 'element', self.__subs[i] or self.__bits[i], off, v)
-	rawset(self, i, value_of(e, self.__subs[i] or self.__bits[i], off))
-end
-
--- The octets behind the last element.
-local function end_of(list)
-	local last = list.__subs[#list]
-	return last and last:pos('end') or list.__begin:copy()
-end
-
-function List:append(init)
-	local e = self.__entity
-	local at = end_of(self)
-	if e.creation_f then
-		local buffer, elem = e.creation_f(e.of, init)
-		self.__subs[#self + 1], self.__offs[#self + 1] = narrow(at:insert(buffer)), false
-		rawset(self, #self + 1, elem)
-		return
-	end
-	local sub = narrow(at:insert(self.__create(e.of, init)))
-	local holder = {}
-	local ok, err = self.__parse(e.of, sub:pos('begin'), holder, self.__user)
-	if not ok then
-		sub:erase()
-		error('append: ' .. tostring(err), 2)
-	end
-	self.__subs[#self + 1], self.__offs[#self + 1] = sub, false
-	rawset(self, #self + 1, holder[1])
-end
-
--- Reading
-
-local read, create_octets = {}, nil
+local read = {}
 
 local function step(e, ctx, result, name, list)
 	local rule = ctx.rule
@@ -679,14 +420,6 @@ local function is_over(e, ctx, list, n, elem)
 	return not n and ctx.bit == 0 and not ctx.iter:check_available(1)
 end
 
-local parse_one
-
-local function new_list(e, ctx)
-	local list = {__subs = {}, __offs = {}, __bits = {}, __entity = e, __begin = ctx.iter:copy(), __user = ctx.user,
-		__create = create_octets, __parse = parse_one}
-	return setmetatable(list, list_meta)
-end
-
 -- The octets of the element that was just read, for list:remove() and list:set().
 local function note_octets(ctx, list, begin)
 	local i, it = #list, ctx.iter
@@ -740,11 +473,11 @@ end
 
 local function new_context(e, rule, iter, result, user)
 	return setmetatable({iter = iter, user = user, start = iter.meter, bit = 0, rule = rule, depth = 0, top = e,
-		results = {result}}, context_meta)
+		results = {result}}, value.context_meta)
 end
 
 -- One entity into a list: its only element is the result.
-function parse_one(e, iter, holder, user)
+function value.hooks.parse(e, iter, holder, user)
 	local ctx = new_context(e, e.rule or '<' .. e.kind .. '>', iter, nil, user)
 	return step(e, ctx, new_result(e), nil, holder), ctx.err
 end
@@ -761,8 +494,8 @@ local function to_result(e, result)
 		if getmetatable(result) ~= nil then
 			error('parse: result: a table without metatable, or an object of a class expected', 3)
 		end
-		rawset(result, '__class', result_class)
-		setmetatable(result, result_meta)
+		rawset(result, '__class', value.result_class)
+		setmetatable(result, value.result_meta)
 	end
 	return result
 end
@@ -799,9 +532,9 @@ function Export.method:parse(iter, result, user)
 	return result, ctx.err
 end
 
-Export.raw_of, Export.resolve = raw_of, resolve
+Export.raw_of, Export.resolve = value.raw_of, resolve
 function Export.set_create(f)
-	create_octets = f
+	value.hooks.create = f
 end
 
 return Export

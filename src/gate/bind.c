@@ -38,8 +38,6 @@ static const struct {
 #undef OTHER
 };
 
-static const char engine_key;
-
 struct script_dhcp *bind_dhcp(struct gate_bind *b)
 {
 	return &b->dhcp;
@@ -52,13 +50,7 @@ unsigned *bind_policy_ids(struct gate_bind *b)
 
 struct gate_bind *bind_of(lua_State *L)
 {
-	struct gate_bind *b;
-
-	lua_pushlightuserdata(L, (void *)(uintptr_t)&engine_key);
-	lua_rawget(L, LUA_REGISTRYINDEX);
-	b = lua_touserdata(L, -1);
-	lua_pop(L, 1);
-	return b;
+	return script_host(L);
 }
 
 struct gate *bind_gate_of(lua_State *L)
@@ -255,16 +247,6 @@ static bool hear_end(void *ctx, struct gate *g, struct gate_packet *p, struct fl
 
 /* --- Life ------------------------------------------------------------------------------------------------------- */
 
-static int set_engine(lua_State *L)
-{
-	struct gate_bind *b = lua_touserdata(L, 1);
-
-	lua_pushlightuserdata(L, (void *)(uintptr_t)&engine_key);
-	lua_pushlightuserdata(L, b);
-	lua_rawset(L, LUA_REGISTRYINDEX);
-	return 0;
-}
-
 static int define_events(struct gate_bind *b)
 {
 	int r = 0;
@@ -322,7 +304,7 @@ int gate_bind_new(struct gate *g, const struct script_opts *so, struct gate_bind
 		b->g = g;
 	if (r == 0) {
 		bind_buffers_init(b);
-		r = script_protect(b->script, set_engine, b, err);
+		script_set_host(b->script, b);
 	}
 	if (r == 0)
 		r = bind_streams_open(b, err);

@@ -73,6 +73,7 @@ static int method_inject(lua_State *L)
 
 	if (!p->forged)
 		return luaL_error(L, "inject: only a packet that was made (create) can come in");
+	bind_check_write(L, p->g->pass_through ? -EROFS : 0, "inject");
 	gate_forged_inject(p->g, p);
 	return 0;
 }

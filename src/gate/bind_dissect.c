@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Dissectors in Lua: haka.dissector.new{} registers one with the engine (plug.h), whose calls are handed to
- * lua/core/dissector.lua. Each call is an outermost one of its own, with the limits of a rule's; what fails ends the flow or packet
- * as the gate's fallback says.
+ * Dissectors in Lua: haka.dissector.new{} registers one with the engine (plug.h), whose calls are
+ * handed to lua/core/dissector.lua. Each call is an outermost one of its own, with the limits of a
+ * rule's; what fails ends the flow or packet as the gate's fallback says.
  */
 #include "gate/bind_dissect.h"
 
@@ -11,7 +11,6 @@
 #include "gate/app.h"
 #include "gate/bind_class.h"
 #include "gate/bind_impl.h"
-#include "gate/forge.h"
 #include "gate/plug.h"
 #include "wire/ipv4.h"
 
@@ -31,8 +30,8 @@ struct call {
 	struct bind_stream *st;
 	const struct gate_view *view;
 	enum gate_direction d;
-	int number;	/* of the dissector */
-	int next;	/* what it gives */
+	int number; /* of the dissector */
+	int next;   /* what it gives */
 };
 
 static void push_engine(lua_State *L, const char *name)
@@ -104,7 +103,8 @@ static bool run(struct call *c)
 	if (r == SCRIPT_ABORTED) {
 		gate_drop(&c->g->pkt, GATE_DROP_RULE);
 	} else if (r < 0) {
-		(void)snprintf(text, sizeof(text), "dissector '%s': %s", x ? x->name : "?", err.text);
+		(void)snprintf(text, sizeof(text), "dissector '%s': %s", x ? x->name : "?",
+		               err.text);
 		(void)bind_fault(c->b, c->g, c->f, text);
 		if (c->f && !c->g->fail_open)
 			c->f->dropped = true;
@@ -112,7 +112,8 @@ static bool run(struct call *c)
 	return r == 0 || (r < 0 && c->g->fail_open);
 }
 
-/* --- What the engine calls ------------------------------------------------------------------------------------------ */
+/* --- What the engine calls
+ * ------------------------------------------------------------------------------------------ */
 
 static void begins(void *ctx, struct gate *g, struct flow *f)
 {
@@ -132,7 +133,13 @@ static uint32_t data(void *ctx, struct gate *g, struct gate_view *v)
 {
 	struct script_error err;
 	struct bind_stream *st = bind_stream_begin(ctx, v, &err);
-	struct call c = {.b = ctx, .name = "data", .g = g, .f = v->flow, .st = st, .view = v, .d = v->direction};
+	struct call c = {.b = ctx,
+	                 .name = "data",
+	                 .g = g,
+	                 .f = v->flow,
+	                 .st = st,
+	                 .view = v,
+	                 .d = v->direction};
 	bool ok = st ? run(&c) : bind_fault(ctx, g, v->flow, err.text);
 
 	if (st)
@@ -142,7 +149,8 @@ static uint32_t data(void *ctx, struct gate *g, struct gate_view *v)
 	return ok && st ? bind_stream_go(st) : v->n;
 }
 
-bool bind_dissect_resume(struct gate_bind *b, struct gate *g, struct flow *f, struct bind_stream *st, enum gate_direction d)
+bool bind_dissect_resume(struct gate_bind *b, struct gate *g, struct flow *f,
+                         struct bind_stream *st, enum gate_direction d)
 {
 	const struct gate_plug *x = gate_plug(g, f->app);
 	struct call c = {.b = b, .name = "data", .g = g, .f = f, .st = st, .d = d};
@@ -162,7 +170,8 @@ static int datagram(void *ctx, struct gate *g, struct gate_packet *p)
 
 static int packet(void *ctx, struct gate *g, struct gate_packet *p)
 {
-	struct call c = {.b = ctx, .name = "packet", .g = g, .p = p, .number = p->stack[p->depth - 1]};
+	struct call c = {
+	        .b = ctx, .name = "packet", .g = g, .p = p, .number = p->stack[p->depth - 1]};
 	bool ok = run(&c);
 
 	if (!ok || p->stopped)
@@ -177,7 +186,8 @@ static bool packet_leaves(void *ctx, struct gate *g, struct gate_packet *p, int 
 	return run(&c) && !p->stopped;
 }
 
-/* --- What dissector.lua calls ------------------------------------------------------------------------------------------ */
+/* --- What dissector.lua calls
+ * ------------------------------------------------------------------------------------------ */
 
 static int host_register(lua_State *L)
 {
@@ -205,7 +215,7 @@ static int host_register(lua_State *L)
 		return luaL_error(L, "haka.dissector.new: there is a dissector '%s' already", name);
 	if (d < 0)
 		return luaL_error(L, "haka.dissector.new: '%s': %s", name,
-				  d == -ENOSPC ? "more than 32 dissectors" : "it cannot be");
+		                  d == -ENOSPC ? "more than 32 dissectors" : "it cannot be");
 	*number = d;
 	*install = bind_install_action(name, number);
 	(void)luaL_ref(L, LUA_REGISTRYINDEX); /* both live as long as the state */
@@ -217,200 +227,9 @@ static int host_register(lua_State *L)
 	return 2;
 }
 
-/* define_event(dissector, name, streamed): its number */
-static int host_define_event(lua_State *L)
-{
-	unsigned id = 0;
-	int r = script_event_define(script_of(L), luaL_checkstring(L, 1), luaL_checkstring(L, 2),
-				    lua_toboolean(L, 3) ? SCRIPT_EVENT_STREAMED : 0, &id);
-
-	if (r == -USHER_E_EXISTS)
-		return luaL_error(L, "register_event: dissector '%s' has an event '%s' already", lua_tostring(L, 1),
-				  lua_tostring(L, 2));
-	if (r < 0)
-		return luaL_error(L, "register_event: '%s': %s", lua_tostring(L, 2),
-				  r == -USHER_E_LIMIT ? "too many events, or its name is too long" : usher_strerror(r));
-	lua_pushinteger(L, (lua_Integer)id);
-	return 1;
-}
-
-/* A raise from Lua: the arguments are tables of the registry. */
-struct raising {
-	struct gate *g;
-	int args, streamed_args, n;
-};
-
-static int push_args(lua_State *L, void *ctx, bool streamed)
-{
-	const struct raising *r = ctx;
-	int table;
-
-	lua_rawgeti(L, LUA_REGISTRYINDEX, streamed ? r->streamed_args : r->args);
-	table = lua_gettop(L);
-	for (int i = 1; i <= r->n; i++)
-		lua_rawgeti(L, table, i);
-	lua_remove(L, table);
-	return r->n;
-}
-
-static bool is_stopped(void *ctx)
-{
-	const struct gate *g = ((const struct raising *)ctx)->g;
-
-	return g->pkt.stopped || (g->pkt.flow && g->pkt.flow->dropped);
-}
-
-/* raise(number, {arguments}, n, [{arguments of coroutines}, stream]): nil, "abort", "fault" */
-static int host_raise(lua_State *L)
-{
-	struct script *s = script_of(L);
-	unsigned id = (unsigned)luaL_checkint(L, 1);
-	struct raising w = {.g = bind_gate_of(L), .streamed_args = LUA_NOREF, .n = luaL_checkint(L, 3)};
-	struct script_raise r = {.ctx = &w, .push = push_args, .stopped = is_stopped};
-	unsigned what;
-
-	if (!script_event_any(s, id))
-		return 0;
-	if (w.n > SCRIPT_ARGS)
-		return luaL_error(L, "trigger: an event has at most %d arguments", (int)SCRIPT_ARGS);
-	if (lua_isuserdata(L, 5))
-		r.stream = lua_touserdata(L, 5);
-	lua_settop(L, 4);
-	if (lua_istable(L, 4))
-		w.streamed_args = luaL_ref(L, LUA_REGISTRYINDEX);
-	lua_settop(L, 2);
-	w.args = luaL_ref(L, LUA_REGISTRYINDEX);
-	what = script_raise(s, id, &r);
-	luaL_unref(L, LUA_REGISTRYINDEX, w.args);
-	luaL_unref(L, LUA_REGISTRYINDEX, w.streamed_args);
-	if (what == 0)
-		return 0;
-	lua_pushstring(L, what & SCRIPT_RAISE_FAULT ? "fault" : "abort");
-	return 1;
-}
-
-/* The next piece of a streamed event, put behind those before: piece(pieces, name, sub or nil) -> an iterator that waits. Rules that
- * follow it see copies, which they cannot write. */
-static int host_piece(lua_State *L)
-{
-	struct script_sub *piece = lua_isnoneornil(L, 3) ? NULL : script_check(L, 3, &script_class_sub);
-	struct script_buffer *b;
-	struct span there;
-	uint64_t held;
-
-	lua_settop(L, 3);
-	lua_pushvalue(L, 2);
-	lua_rawget(L, 1);
-	if (lua_isnil(L, 4)) {
-		lua_settop(L, 3);
-		script_push_memory(L, SPAN_NULL);
-		lua_pushvalue(L, 2);
-		lua_pushvalue(L, 4);
-		lua_rawset(L, 1);
-	}
-	b = ((struct script_sub *)script_check(L, 4, &script_class_vbuffer))->buffer;
-	b->finished = piece == NULL;
-	held = script_buffer_held(b);
-	(void)b->ops->octets(b, &there);
-	held = held - b->base < there.n ? held - b->base : there.n;
-	/* nobody waits for what was there before, but with a mark */
-	if (held && b->ops->replace(L, 4, b, 0, held, SPAN_NULL) == 0)
-		script_buffer_changed(b, b->base, held, 0);
-	(void)b->ops->octets(b, &there);
-	if (piece) {
-		struct span with = script_sub_octets(L, piece, "trigger");
-
-		if (b->ops->replace(L, 4, b, there.n, 0, with) == 0)
-			script_buffer_changed(b, b->base + there.n, 0, with.n);
-	}
-	b->read_only = true;
-	script_push_iter(L, 4, b, b->base + there.n, SCRIPT_BUFFER_END, true);
-	return 1;
-}
-
-/* forget(stream): its coroutines are let go of */
-static int host_forget(lua_State *L)
-{
-	if (lua_isuserdata(L, 1))
-		script_stream_forget(script_of(L), lua_touserdata(L, 1));
-	return 0;
-}
-
-static struct gate_packet *test_packet(lua_State *L, int idx)
-{
-	return script_test(L, idx, bind_packet_class(DISSECT_RAW));
-}
-
-/* drop(flow or packet, "rule", "failed" or "parse"): may it go on all the same? */
-static int host_drop(lua_State *L)
-{
-	struct gate *g = bind_gate_of(L);
-	struct flow *f = script_test(L, 1, &bind_class_flow);
-	struct gate_packet *p = f ? (g->pkt.flow == f ? &g->pkt : NULL) : test_packet(L, 1);
-	const char *how = luaL_checkstring(L, 2);
-	enum gate_drop why = how[0] == 'r' ? GATE_DROP_SCRIPT_DISSECTOR :
-			     how[0] == 'f' ? GATE_DROP_RULE_FAILED : GATE_DROP_SCRIPT_PARSE;
-
-	if (how[0] != 'r' && g->fail_open) {
-		g->counters.failed_open++;
-		g->counters.drops[why]++;
-		lua_pushboolean(L, 1);
-		return 1;
-	}
-	if (f)
-		f->dropped = true;
-	if (p && p->forged)
-		gate_forged_drop(p);
-	else if (p)
-		gate_drop(p, why);
-	lua_pushboolean(L, 0);
-	return 1;
-}
-
-/* is_gone(flow or packet) */
-static int host_is_gone(lua_State *L)
-{
-	const struct gate *g = bind_gate_of(L);
-	const struct flow *f = script_test(L, 1, &bind_class_flow);
-	const struct gate_packet *p = f ? (g->pkt.flow == f ? &g->pkt : NULL) : test_packet(L, 1);
-
-	lua_pushboolean(L, (f && f->dropped) || (p && p->stopped));
-	return 1;
-}
-
-/* below(flow or packet, steps or name): the packet so many layers down, or of that layer */
-static int host_below(lua_State *L)
-{
-	struct gate *g = bind_gate_of(L);
-	struct flow *f = script_test(L, 1, &bind_class_flow);
-	struct gate_packet *p = f && g->pkt.flow == f ? &g->pkt : f ? NULL : test_packet(L, 1);
-	const char *name = lua_type(L, 2) == LUA_TSTRING ? lua_tostring(L, 2) : NULL;
-	lua_Integer n = name ? 1 : luaL_checkint(L, 2);
-	const struct script_class *c = &bind_class_udp;
-
-	if (f)
-		c = bind_packet_class(f->key.proto == IPV4_PROTO_UDP ? DISSECT_UDP : DISSECT_TCP);
-	else if (p)
-		c = script_class_of(L, 1);
-	if (f)
-		n--;
-	if (name && f && strcmp(name, f->key.proto == IPV4_PROTO_UDP ? "udp_connection" : "tcp_connection") == 0) {
-		lua_pushvalue(L, 1);
-		return 1;
-	}
-	while (p && c && (name ? strcmp(c->name, name) != 0 : n-- > 0))
-		c = c->parent;
-	if (!p || !c)
-		return 0;
-	script_push(L, c, p, &p->generation);
-	return 1;
-}
-
-static const luaL_Reg host[] = {
-	{"register", host_register}, {"define_event", host_define_event}, {"raise", host_raise}, {"piece", host_piece},
-	{"forget", host_forget}, {"drop", host_drop}, {"is_gone", host_is_gone}, {"below", host_below}, {NULL, NULL}};
-
-/* --- Loading -------------------------------------------------------------------------------------------------------- */
+/* --- Loading
+ * --------------------------------------------------------------------------------------------------------
+ */
 
 static void set_helper(lua_State *L, const char *dissector, const char *name)
 {
@@ -428,7 +247,9 @@ static void load(lua_State *L)
 	int top = lua_gettop(L);
 
 	lua_createtable(L, 0, 8);
-	luaL_setfuncs(L, host, 0);
+	bind_dissect_host(L);
+	lua_pushcfunction(L, host_register);
+	lua_setfield(L, -2, "register");
 	script_run_part(L, "core/dissector", 1, 5);
 	set_helper(L, "udp_connection", "UdpFlowDissector");
 	set_helper(L, "tcp_connection", "TcpFlowDissector");

@@ -16,7 +16,11 @@ int bind_dissect_open(struct gate_bind *b, struct script_error *err) must_check;
 /* The engine's flows have ended. */
 void bind_dissect_close(struct gate_bind *b);
 /* The coroutine of a direction goes on, without new data. False: the packet is dropped. */
-bool bind_dissect_resume(struct gate_bind *b, struct gate *g, struct flow *f, struct bind_stream *st, enum gate_direction d);
+bool bind_dissect_resume(struct gate_bind *b, struct gate *g, struct flow *f,
+                         struct bind_stream *st, enum gate_direction d);
+
+/* bind_dissect_host.c: puts its functions for dissector.lua into the table at the top. */
+void bind_dissect_host(lua_State *L);
 
 /* bind_policy.c: the action haka.dissectors.<name>.install. Both are borrowed. */
 struct script_action bind_install_action(const char *name, const int *number);

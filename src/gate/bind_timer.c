@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * A state whose timers run on the time of packets: the engine says when the first of them is due, before it looks at
- * the next packet.
+ * A state whose timers run on the time of packets: the engine says when the first of them is due,
+ * before it looks at the next packet.
  */
 #include "gate/bind_impl.h"
 #include "gate/dissect.h"
 #include "script/timer.h"
 
-/* Timers are fired in the order of time, each with the clock at its own. Should more be due than anybody can have
- * meant, repetitions are skipped. */
+/* Timers are fired in the order of time, each with the clock at its own. Should more be due than
+ * anybody can have meant, repetitions are skipped. */
 static void on_alarm(void *ctx, struct gate *g, int64_t until_ns)
 {
 	enum { CATCH_UP = 256, AT_ONCE = 4096 };

@@ -222,8 +222,14 @@ static int keep(struct gate *g, struct gate_packet *p, struct tcp_conn *c, uint3
 	struct tcp_stream *s = &c->stream[p->direction];
 	struct frame f = frame_of(p);
 	struct held *h;
-	int r = tcp_stream_append(s, g->tcp_pool, &f, from, data);
+	int r;
 
+	/* what is ahead will come again; what is in order is to be looked at now */
+	while (held_full(g->held, f.len) && (h = tcp_stream_give_up(s)) != NULL) {
+		gate_release(g, h, GATE_DROP, GATE_DROP_TCP_LIMIT);
+		held_give(g->held, h);
+	}
+	r = tcp_stream_append(s, g->tcp_pool, &f, from, data);
 	if (r < 0)
 		return r;
 	for (h = s->segments; h->next; h = h->next)
@@ -381,10 +387,16 @@ static int ahead(struct gate *g, struct gate_packet *p, struct tcp_conn *c)
 	struct tcp_stream *s = &c->stream[p->direction];
 	struct frame f;
 	uint32_t from = g->tcp.seq;
+	int r;
 
 	translate_ack(g, p, c);
 	f = frame_of(p);
-	if (tcp_stream_ahead(s, g->tcp_pool, &f, from, from + p->p.app_len + !!(g->tcp.flags & TCP_FIN)) < 0)
+	r = tcp_stream_ahead(s, g->tcp_pool, &f, from, from + p->p.app_len + !!(g->tcp.flags & TCP_FIN));
+	if (r == -USHER_E_EXISTS) {
+		p->drop = GATE_DROP_TCP_PENDING;
+		return GATE_DROP;
+	}
+	if (r < 0)
 		return gate_undecided(g, p, GATE_DROP_TCP_LIMIT);
 	for (struct held *h = s->ahead; h; h = h->next)
 		if (!h->app)
@@ -488,6 +500,7 @@ static int overlap(struct gate *g, struct gate_packet *p, struct tcp_conn *c, ui
 	/* only FIN is new, and the octets before it are as they came; or nothing is changed anyway */
 	if (g->pass_through || (old == p->p.app_len && tcp_edits_none(&s->edits) && !s->segments))
 		return in_order(g, p, c, old);
+	translate_ack(g, p, c);
 	if (tcp_stream_again(s, g->tcp.seq, span_of(p->p.data + p->p.app, old), &w, &out) &&
 	    send_ahead(g, p, c, out, span_of(g->octets, w.len), 0) < 0)
 		return gate_undecided(g, p, GATE_DROP_TCP_LIMIT);

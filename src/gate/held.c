@@ -91,6 +91,16 @@ void held_give(struct held_pool *p, struct held *h)
 	p->n--;
 }
 
+static bool places_full(const struct places *p)
+{
+	return !p->free && p->fresh == p->n;
+}
+
+bool held_full(const struct held_pool *p, uint32_t len)
+{
+	return places_full(&p->large) && (len > SMALL_LEN || places_full(&p->small));
+}
+
 uint32_t held_count(const struct held_pool *p)
 {
 	return p->n;

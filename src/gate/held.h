@@ -27,5 +27,7 @@ void held_pool_free(struct held_pool *p);
 /* Copies a frame; NULL: no room. */
 struct held *held_take(struct held_pool *p, const struct frame *f) must_check;
 void held_give(struct held_pool *p, struct held *h);
+/* Is there no room for a frame of len octets? */
+bool held_full(const struct held_pool *p, uint32_t len);
 /* Frames that are held now. */
 uint32_t held_count(const struct held_pool *p);

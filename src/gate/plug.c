@@ -13,14 +13,16 @@ static struct gate_plug *find(struct gate *g, int d)
 {
 	unsigned i = (unsigned)(d - GATE_FIRST_PLUG);
 
-	return d >= GATE_FIRST_PLUG && i < GATE_MAX_PLUGS && g->plugs[i].name[0] ? &g->plugs[i] : NULL;
+	return d >= GATE_FIRST_PLUG && i < GATE_MAX_PLUGS && g->plugs[i].name[0] ? &g->plugs[i]
+	                                                                         : NULL;
 }
 
 const struct gate_plug *gate_plug(const struct gate *g, int d)
 {
 	unsigned i = (unsigned)(d - GATE_FIRST_PLUG);
 
-	return d >= GATE_FIRST_PLUG && i < GATE_MAX_PLUGS && g->plugs[i].name[0] ? &g->plugs[i] : NULL;
+	return d >= GATE_FIRST_PLUG && i < GATE_MAX_PLUGS && g->plugs[i].name[0] ? &g->plugs[i]
+	                                                                         : NULL;
 }
 
 static bool complete(const struct gate_plug *d)
@@ -50,7 +52,8 @@ int gate_plug_add(struct gate *g, const struct gate_plug *d)
 	g->plugs[free] = *d;
 	g->plugs[free].seen = 0;
 	if (d->proto)
-		gate_load(g, d->proto == IPV4_PROTO_TCP ? DISSECT_TCP_CONNECTION : DISSECT_UDP_CONNECTION);
+		gate_load(g, d->proto == IPV4_PROTO_TCP ? DISSECT_TCP_CONNECTION
+		                                        : DISSECT_UDP_CONNECTION);
 	return GATE_FIRST_PLUG + free;
 }
 
@@ -76,7 +79,8 @@ void gate_plugs_free(struct gate *g)
 int gate_plug_by_port(const struct gate *g, uint8_t proto, uint16_t port)
 {
 	for (int i = 0; i < GATE_MAX_PLUGS; i++)
-		if (g->plugs[i].name[0] && g->plugs[i].proto == proto && g->plugs[i].port == port && port)
+		if (g->plugs[i].name[0] && g->plugs[i].proto == proto && g->plugs[i].port == port &&
+		    port)
 			return GATE_FIRST_PLUG + i;
 	return -1;
 }
@@ -107,7 +111,8 @@ int gate_plug_receive(struct gate *g, struct gate_packet *p, int d)
 	/* over TCP its packets have been seen to when they come by here */
 	if (!x || !x->receive)
 		return GATE_ACCEPT;
-	if (x->proto && !(p->flow && p->flow->app == d)) { /* a policy has sent it where it cannot be read */
+	if (x->proto &&
+	    !(p->flow && p->flow->app == d)) { /* a policy has sent it where it cannot be read */
 		gate_drop(p, GATE_DROP_RULE_FAILED);
 		return GATE_DROP;
 	}

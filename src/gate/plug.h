@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Dissectors that are registered while the program runs, beside those of dissectors.def: of what is spoken over a flow (as in
- * app.h), or of packets, which a policy sends there. The engine knows no more of them than these functions; Lua's are made in
- * bind_dissect.c. Their numbers are beyond DISSECT_N.
+ * Dissectors that are registered while the program runs, beside those of dissectors.def: of what is
+ * spoken over a flow (as in app.h), or of packets, which a policy sends there. The engine knows no
+ * more of them than these functions; Lua's are made in bind_dissect.c. Their numbers are beyond
+ * DISSECT_N.
  */
 #pragma once
 
@@ -12,30 +13,32 @@ enum { GATE_MAX_PLUGS = 32, GATE_PLUG_NAME_LEN = 64, GATE_FIRST_PLUG = DISSECT_N
 
 struct gate_plug {
 	char name[GATE_PLUG_NAME_LEN];
-	uint8_t proto;		/* of IPv4, of the flows that speak it; 0: it is of packets */
-	uint16_t port;		/* where its servers are; 0: only a policy or a listener tells */
+	uint8_t proto; /* of IPv4, of the flows that speak it; 0: it is of packets */
+	uint16_t port; /* where its servers are; 0: only a policy or a listener tells */
 	/* A flow speaks it, or does so no more: flow->state is theirs. NULL: nothing to do. */
 	void (*begin)(void *ctx, struct gate *g, struct flow *f);
 	void (*end)(void *ctx, struct gate *g, struct flow *f);
 	/* Over TCP: as gate_stream_fn, shown each direction. */
 	uint32_t (*data)(void *ctx, struct gate *g, struct gate_view *v);
-	/* Of packets, and over UDP each datagram: as a dissector's receive; its number is at the top of p->stack. */
+	/* Of packets, and over UDP each datagram: as a dissector's receive; its number is at the
+	 * top of p->stack. */
 	int (*receive)(void *ctx, struct gate *g, struct gate_packet *p);
 	/* Of packets, on the way back up: false, it is stopped. */
 	bool (*send)(void *ctx, struct gate *g, struct gate_packet *p, int number);
 	void *ctx;
-	uint64_t seen;		/* flows that began, or packets */
+	uint64_t seen; /* flows that began, or packets */
 };
 
-/* Its number (an enum gate_dissector), loaded with what it stands on; -EEXIST: a dissector has that name; -ENOSPC; -EINVAL:
- * functions are missing, or it is over neither TCP nor UDP. d is copied. */
+/* Its number (an enum gate_dissector), loaded with what it stands on; -EEXIST: a dissector has that
+ * name; -ENOSPC; -EINVAL: functions are missing, or it is over neither TCP nor UDP. d is copied. */
 int gate_plug_add(struct gate *g, const struct gate_plug *d) must_check;
 /* All with this context are no more; flows that speak them must have ended. */
 void gate_plug_remove(struct gate *g, const void *ctx);
 /* NULL: no such number. */
 const struct gate_plug *gate_plug(const struct gate *g, int d);
 
-/* --- For the engine ---------------------------------------------------------------------------------------------- */
+/* --- For the engine
+ * ---------------------------------------------------------------------------------------------- */
 
 int gate_plugs_new(struct gate *g) must_check;
 void gate_plugs_free(struct gate *g);

@@ -17,6 +17,20 @@ void gate_sums_frames(struct gate_sums *s, const struct frames *f)
 	s->frames.send_errors += fs.send_errors;
 }
 
+/* The same name is the same dissector, in whichever worker. */
+static void add_plug(struct gate_sums *s, const struct gate_plug *x)
+{
+	uint32_t i = 0;
+
+	while (i < s->n_plugs && strcmp(s->plugs[i].name, x->name) != 0)
+		i++;
+	if (i == GATE_MAX_PLUGS)
+		return;
+	if (i == s->n_plugs)
+		memcpy(s->plugs[s->n_plugs++].name, x->name, sizeof(x->name));
+	s->plugs[i].seen += x->seen;
+}
+
 void gate_sums_gate(struct gate_sums *s, struct gate *g)
 {
 	const struct gate_counters *c = gate_counters(g);
@@ -37,6 +51,9 @@ void gate_sums_gate(struct gate_sums *s, struct gate *g)
 		s->gate.seen[i] += c->seen[i];
 	for (unsigned i = 0; i < GATE_DROP_N; i++)
 		s->gate.drops[i] += c->drops[i];
+	for (int i = 0; i < GATE_MAX_PLUGS; i++)
+		if (gate_plug(g, GATE_FIRST_PLUG + i))
+			add_plug(s, gate_plug(g, GATE_FIRST_PLUG + i));
 	s->flows.live += ls.live;
 	s->flows.added += ls.added;
 	s->flows.evicted += ls.evicted;
@@ -97,6 +114,8 @@ static void print_json(const struct gate_sums *s, double seconds, FILE *to)
 	for (unsigned i = 0; i < DISSECT_N; i++)
 		(void)fprintf(to, "%s\"%s\": %llu", i ? ", " : "", gate_dissector_name((enum gate_dissector)i),
 			      (unsigned long long)s->gate.seen[i]);
+	for (uint32_t i = 0; i < s->n_plugs; i++)
+		(void)fprintf(to, ", \"%s\": %llu", s->plugs[i].name, (unsigned long long)s->plugs[i].seen);
 	(void)fputs("}, \"drops\": {", to);
 	for (unsigned i = 1, n = 0; i < GATE_DROP_N; i++)
 		if (s->gate.drops[i])

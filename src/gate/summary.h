@@ -7,6 +7,7 @@
 #include "capture/frames.h"
 #include "gate/gate.h"
 #include "gate/guard/guard.h"
+#include "gate/plug.h"
 
 #include <stdio.h>
 
@@ -18,6 +19,11 @@ struct gate_sums {
 	struct flow_stats flows;
 	struct guard_counters guard;
 	bool guarded;
+	uint32_t n_plugs;
+	struct gate_plug_seen {
+		char name[GATE_PLUG_NAME_LEN];
+		uint64_t seen;
+	} plugs[GATE_MAX_PLUGS];	/* dissectors that were registered at run time */
 };
 
 /* Adds what an engine, or a source, counted. */

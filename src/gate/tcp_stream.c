@@ -108,8 +108,13 @@ int tcp_stream_append(struct tcp_stream *s, struct tcp_pool *p, const struct fra
 int tcp_stream_ahead(struct tcp_stream *s, struct tcp_pool *p, const struct frame *f, uint32_t from, uint32_t to)
 {
 	struct held **at = &s->ahead;
-	struct held *h = s->n_ahead < MAX_AHEAD ? held_take(p->held, f) : NULL;
+	struct held *h = s->ahead;
 
+	while (h && (tcp_before(from, h->from) || tcp_before(h->to, to)))
+		h = h->next;
+	if (h)
+		return -USHER_E_EXISTS;
+	h = s->n_ahead < MAX_AHEAD ? held_take(p->held, f) : NULL;
 	if (!h)
 		return -USHER_E_LIMIT;
 	h->from = from;
@@ -120,6 +125,18 @@ int tcp_stream_ahead(struct tcp_stream *s, struct tcp_pool *p, const struct fram
 	*at = h;
 	s->n_ahead++;
 	return 0;
+}
+
+struct held *tcp_stream_give_up(struct tcp_stream *s)
+{
+	struct held **at = &s->ahead, *h;
+
+	while (*at && (*at)->next)
+		at = &(*at)->next;
+	h = *at;
+	*at = NULL;
+	s->n_ahead -= h != NULL;
+	return h;
 }
 
 struct held *tcp_stream_follow(struct tcp_stream *s, uint32_t next, struct held **ret_stale)

@@ -42,8 +42,10 @@ typedef void (*tcp_emit_fn)(void *ctx, struct held *frame, uint32_t out, struct 
 
 /* Keeps a segment's data behind what is pending: octets [from, from + data.n). -USHER_E_LIMIT: no room. */
 int tcp_stream_append(struct tcp_stream *s, struct tcp_pool *p, const struct frame *f, uint32_t from, struct span data) must_check;
-/* Keeps a segment that others come before. -USHER_E_LIMIT: no room. */
+/* Keeps a segment that others come before. -USHER_E_EXISTS: one that is kept has all of it; -USHER_E_LIMIT: no room. */
 int tcp_stream_ahead(struct tcp_stream *s, struct tcp_pool *p, const struct frame *f, uint32_t from, uint32_t to) must_check;
+/* The segment that is furthest ahead, taken out; NULL: none. */
+struct held *tcp_stream_give_up(struct tcp_stream *s);
 /* The segment ahead that covers `next`, taken out; NULL: none. Those that bring nothing new any more are given to
  * `stale`, one by one, first. */
 struct held *tcp_stream_follow(struct tcp_stream *s, uint32_t next, struct held **ret_stale);

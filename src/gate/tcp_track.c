@@ -241,7 +241,8 @@ void tcp_track_take(struct tcp_track *t, enum gate_direction d, const struct tcp
 		me->right = end + WINDOW_LEAST;
 	}
 	me->last = seq_max(me->last, end);
-	if (in_order)
+	/* an acknowledgement from behind a gap brings nothing: what is missing is still to come */
+	if (in_order && end != h->seq)
 		me->next = seq_max(me->next, end);
 	take_ack(t, d, h);
 	if (h->flags & TCP_RST)

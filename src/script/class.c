@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Handles are full userdata {class, object, generation}. A class has a metatable, in the registry
- * under the class's address; __index and __newindex hold as their first upvalue the flattened map
- * from names to entries (own fields first, then each parent's), an entry being a lightuserdata, a
- * method the function itself. An object that lives in its handle lies behind it. Scripts never see a lightuserdata, and cannot get at a metatable.
+ * Handles are full userdata {class, object, generation}. A class has a metatable, in the registry;
+ * __index and __newindex hold as their first upvalue the flattened map from names to entries (own
+ * fields first, then each parent's), an entry being a lightuserdata, a method the function itself.
+ * An object that lives in its handle lies behind it. Scripts never see a lightuserdata, and cannot
+ * get at a metatable.
  */
 #include "script/class.h"
 
@@ -51,10 +52,26 @@ static void *object_up(const struct handle *h, uint32_t up)
 	return obj;
 }
 
+/* Where a class is, or would be. (LuaJIT's own hash of addresses is slow: those of constants lie in a row.) */
+static unsigned place_of(const struct script *s, const struct script_class *cls)
+{
+	unsigned i = (unsigned)((uintptr_t)cls >> 3) * 0x9e3779b1U >> 16;
+
+	while (s->classes[i % SCRIPT_CLASSES].cls && s->classes[i % SCRIPT_CLASSES].cls != cls)
+		i++;
+	return i % SCRIPT_CLASSES;
+}
+
+/* Nil: it is not registered. */
 static void push_metatable(lua_State *L, const struct script_class *cls)
 {
-	lua_pushlightuserdata(L, (void *)(uintptr_t)cls);
-	lua_rawget(L, LUA_REGISTRYINDEX);
+	const struct script *s = script_of(L);
+	unsigned i = place_of(s, cls);
+
+	if (s->classes[i].cls)
+		lua_rawgeti(L, LUA_REGISTRYINDEX, s->classes[i].ref);
+	else
+		lua_pushnil(L);
 }
 
 /* The class that has the script's own fields of what cls is below, and the steps to it; NULL: none. */
@@ -69,6 +86,14 @@ static const struct script_class *extensible(const struct script_class *cls, uin
 		*ret_up = up;
 	}
 	return found;
+}
+
+/* An object as a key, one to one. Addresses themselves fill LuaJIT's tables with long chains. */
+static void push_object(lua_State *L, const void *obj)
+{
+	uint64_t x = (uintptr_t)obj * UINT64_C(0x9e3779b97f4a7c15) & ((UINT64_C(1) << 48) - 1);
+
+	lua_pushnumber(L, (lua_Number)(x ^ x >> 24));
 }
 
 static bool is_of_generation(lua_State *L, const struct handle *h)
@@ -91,21 +116,22 @@ static void push_own(lua_State *L, const struct handle *h, bool make)
 
 	push_metatable(L, cls);
 	lua_rawgeti(L, -1, MT_OWN);
-	lua_pushlightuserdata(L, obj);
+	push_object(L, obj);
 	lua_rawget(L, -2);
 	/* those of an object that was in this place before */
 	if (!lua_isnil(L, -1) && is_of_generation(L, h))
 		return;
-	lua_pop(L, 1);
 	if (!make) {
 		lua_pushnil(L);
 		return;
 	}
+	script_of(L)->n_own += lua_isnil(L, -1);
+	lua_pop(L, 1);
 	lua_newtable(L);
 	lua_pushlightuserdata(L, (void *)(uintptr_t)&key_generation);
 	lua_pushnumber(L, h->value);
 	lua_rawset(L, -3);
-	lua_pushlightuserdata(L, obj);
+	push_object(L, obj);
 	lua_pushvalue(L, -2);
 	lua_rawset(L, -4);
 }
@@ -303,12 +329,15 @@ static void set_closure(lua_State *L, int mt, int map, const char *name, lua_CFu
 static int register_class(lua_State *L)
 {
 	const struct script_class *cls = lua_touserdata(L, 1);
+	struct script *s = script_of(L);
+	unsigned place = place_of(s, cls);
 	int mt = 2;
 	int map = 4;
 
-	push_metatable(L, cls);
-	if (!lua_isnil(L, -1))
+	if (s->classes[place].cls)
 		return 0;
+	if (s->n_classes >= SCRIPT_CLASSES / 4 * 3)
+		return luaL_error(L, "more than %d classes", SCRIPT_CLASSES / 4 * 3);
 	lua_settop(L, 1);
 	lua_newtable(L);
 	push_map(L, cls, lua_newuserdata(L, (n_fields(cls) + 1) * sizeof(struct entry)));
@@ -337,9 +366,10 @@ static int register_class(lua_State *L)
 		lua_pushcfunction(L, r->func);
 		lua_setfield(L, mt, r->name);
 	}
-	lua_pushlightuserdata(L, (void *)(uintptr_t)cls);
 	lua_pushvalue(L, mt);
-	lua_rawset(L, LUA_REGISTRYINDEX);
+	s->classes[place].ref = luaL_ref(L, LUA_REGISTRYINDEX);
+	s->classes[place].cls = cls;
+	s->n_classes++;
 	return 0;
 }
 
@@ -360,7 +390,7 @@ static bool push_kept(lua_State *L, void *obj, const uint32_t *generation)
 	const struct handle *h;
 
 	lua_rawgeti(L, -1, MT_HANDLES);
-	lua_pushlightuserdata(L, obj);
+	push_object(L, obj);
 	lua_rawget(L, -2);
 	h = lua_touserdata(L, -1);
 	if (h && h->generation == generation && (!generation || h->value == *generation)) {
@@ -375,7 +405,7 @@ static bool push_kept(lua_State *L, void *obj, const uint32_t *generation)
 static void keep(lua_State *L, void *obj)
 {
 	lua_rawgeti(L, -2, MT_HANDLES);
-	lua_pushlightuserdata(L, obj);
+	push_object(L, obj);
 	lua_pushvalue(L, -3);
 	lua_rawset(L, -3);
 	lua_pop(L, 1);
@@ -483,61 +513,19 @@ void script_forget(struct script *s, const struct script_class *cls, void *obj)
 	lua_State *L = s->L;
 	int top = lua_gettop(L);
 
+	if (!s->n_own)
+		return;
 	push_metatable(L, cls);
 	if (lua_istable(L, -1)) {
 		lua_rawgeti(L, -1, MT_OWN);
-		script_push_pointer(s, obj);
+		push_object(L, obj);
 		lua_rawget(L, -2);
 		if (!lua_isnil(L, -1)) { /* the key is there: nothing is allocated */
-			script_push_pointer(s, obj);
+			push_object(L, obj);
 			lua_pushnil(L);
 			lua_rawset(L, -4);
+			s->n_own--;
 		}
 	}
 	lua_settop(L, top);
-}
-
-void script_expected(lua_State *L, int idx, const char *what, const char *expected)
-{
-	luaL_error(L, "%s: %s expected, got %s", what, expected,
-	           lua_isnoneornil(L, idx) ? "nothing" : luaL_typename(L, idx));
-	__builtin_unreachable();
-}
-
-double script_check_number(lua_State *L, int idx, const char *what)
-{
-	if (lua_type(L, idx) != LUA_TNUMBER)
-		script_expected(L, idx, what, "number");
-	return lua_tonumber(L, idx);
-}
-
-uint64_t script_check_uint(lua_State *L, int idx, uint64_t max, const char *what)
-{
-	double n = script_check_number(L, idx, what);
-	char text[160];
-
-	/* not a number fails each comparison */
-	if (n >= 0 && n < 18446744073709551616.0 && (uint64_t)n <= max && (double)(uint64_t)n == n)
-		return (uint64_t)n;
-	(void)snprintf(text, sizeof(text), "%s: %.14g is no whole number from 0 to %" PRIu64, what,
-	               n, max);
-	return (uint64_t)luaL_error(L, "%s", text);
-}
-
-bool script_check_bool(lua_State *L, int idx, const char *what)
-{
-	if (lua_type(L, idx) != LUA_TBOOLEAN)
-		script_expected(L, idx, what, "boolean");
-	return lua_toboolean(L, idx);
-}
-
-struct span script_check_span(lua_State *L, int idx, const char *what)
-{
-	size_t n;
-	const char *s;
-
-	if (lua_type(L, idx) != LUA_TSTRING)
-		script_expected(L, idx, what, "string");
-	s = lua_tolstring(L, idx, &n);
-	return span_of(s, n);
 }

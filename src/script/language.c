@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * haka.grammar and haka.state_machine: languages made of Lua functions that run in an environment of their own. They
- * are written in Lua (lua/core/) and loaded when a script first asks for them: most do not, and a server has many
- * states. Here is what Lua cannot do in a restricted profile: give a function its environment.
+ * haka.grammar and haka.state_machine: languages made of Lua functions that run in an environment
+ * of their own. They are written in Lua (lua/core/) and loaded when a script first asks for them:
+ * most do not, and a server has many states. Here is what Lua cannot do in a restricted profile:
+ * give a function its environment.
  */
 #include "script/buffer.h"
 #include "script/lua_sources.h"
@@ -13,8 +14,9 @@
 #include <string.h>
 
 /*
- * with_environment(function, table): calls the function, which sees the table as its globals meanwhile. The function
- * has its own again afterwards, whatever happened; what it made keeps the table.
+ * with_environment(function, table): calls the function, which sees the table as its globals
+ * meanwhile. The function has its own again afterwards, whatever happened; what it made keeps the
+ * table.
  */
 static int with_environment(lua_State *L)
 {
@@ -58,9 +60,8 @@ static int part(lua_State *L)
 	return lua_gettop(L);
 }
 
-
-/* narrow(sub) -> the same: what others insert where it ends or begins is not its. The fields of a grammar's result lie
- * side by side. */
+/* narrow(sub) -> the same: what others insert where it ends or begins is not its. The fields of a
+ * grammar's result lie side by side. */
 static int narrow(lua_State *L)
 {
 	((struct script_sub *)script_check(L, 1, &script_class_sub))->narrow = true;

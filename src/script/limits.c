@@ -14,10 +14,21 @@
 #include <luajit.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/param.h>
 #include <time.h>
 
-enum { SLICE = 1000, OCTETS_PER_INSTRUCTION = 16, RESERVE = 1 << 20, C_STACK = 512 * 1024 };
+enum { SLICE = 1000, OCTETS_PER_INSTRUCTION = 16, RESERVE = 1 << 20, C_STACK = 512 * 1024, SIZE_STEP = 16 };
+
+/* Of each size. AddressSanitizer is to see what is used after it was freed. */
+#if defined(__has_feature) /* clang's word for it */
+#define SANITIZED __has_feature(address_sanitizer)
+#elif defined(__SANITIZE_ADDRESS__)
+#define SANITIZED 1
+#else
+#define SANITIZED 0
+#endif
+enum { KEPT_OCTETS = SANITIZED ? 0 : 256 * 1024 };
 
 static size_t memory_now(const struct script *s)
 {
@@ -43,6 +54,65 @@ static bool may_grow(struct script *s, size_t old, size_t n)
 	return false;
 }
 
+/* --- Small objects, which come and go by the million: a few of each size are kept ------------------ */
+
+/* Steps of 16 octets; 0: too large to be kept. */
+static unsigned size_class(size_t n)
+{
+	return n <= (size_t)SCRIPT_SIZES * SIZE_STEP ? (unsigned)((n + SIZE_STEP - 1) / SIZE_STEP) : 0;
+}
+
+static void *take(struct script *s, size_t n)
+{
+	unsigned c = size_class(n);
+	void *p = c ? s->kept[c - 1].first : NULL;
+
+	if (!p)
+		return malloc(c ? (size_t)c * SIZE_STEP : n);
+	memcpy(&s->kept[c - 1].first, p, sizeof(p));
+	s->kept[c - 1].n--;
+	return p;
+}
+
+static void give(struct script *s, void *p, size_t n)
+{
+	unsigned c = size_class(n);
+
+	if (!p || !c || s->kept[c - 1].n >= KEPT_OCTETS / SIZE_STEP / c) {
+		free(p);
+		return;
+	}
+	memcpy(p, &s->kept[c - 1].first, sizeof(p));
+	s->kept[c - 1].first = p;
+	s->kept[c - 1].n++;
+}
+
+static void *resize(struct script *s, void *p, size_t old, size_t n)
+{
+	unsigned from = size_class(old), to = size_class(n);
+	void *fresh;
+
+	if (!p)
+		return take(s, n);
+	if (!from && !to)
+		return realloc(p, n);
+	if (from == to)
+		return p;
+	fresh = take(s, n);
+	if (fresh) {
+		memcpy(fresh, p, old < n ? old : n);
+		give(s, p, old);
+	}
+	return fresh;
+}
+
+void script_alloc_fini(struct script *s)
+{
+	for (unsigned c = 1; c <= SCRIPT_SIZES; c++)
+		while (s->kept[c - 1].first)
+			free(take(s, (size_t)c * SIZE_STEP));
+}
+
 void *script_alloc(void *ud, void *p, size_t old, size_t n)
 {
 	struct script *s = ud;
@@ -52,13 +122,13 @@ void *script_alloc(void *ud, void *p, size_t old, size_t n)
 	if (!p)
 		old = 0;
 	if (n == 0) {
-		free(p);
+		give(s, p, old);
 		atomic_store_explicit(&s->memory, memory_now(s) - old, memory_order_relaxed);
 		return NULL;
 	}
 	if (n > old && !may_grow(s, old, n))
 		return NULL;
-	fresh = realloc(p, n);
+	fresh = resize(s, p, old, n);
 	if (!fresh) {
 		s->out_of_memory = true;
 		return n <= old ? p : NULL;

@@ -36,6 +36,16 @@ struct script *script_of(lua_State *L)
 	return ud;
 }
 
+void script_set_host(struct script *s, void *host)
+{
+	s->host = host;
+}
+
+void *script_host(lua_State *L)
+{
+	return script_of(L)->host;
+}
+
 lua_State *script_lua(struct script *s)
 {
 	return s->L;
@@ -460,5 +470,6 @@ void script_free(struct script *s)
 	script_timers_free(s);
 	free(s->policies);
 	free(s->events);
+	script_alloc_fini(s);
 	free(s);
 }

@@ -91,6 +91,9 @@ lua_State *script_lua(struct script *s);
 /* The script a Lua state belongs to. */
 struct script *script_of(lua_State *L);
 enum script_profile script_profile(const struct script *s);
+/* The host's own, for its C functions that get a Lua state. */
+void script_set_host(struct script *s, void *host);
+void *script_host(lua_State *L);
 struct log *script_log(const struct script *s);
 
 /*

@@ -19,8 +19,12 @@ struct script_keys {
 };
 extern const struct script_keys script_keys;
 
+enum { SCRIPT_SIZES = 16 };
+enum { SCRIPT_CLASSES = 256 }; /* a power of two; three quarters may be used */
+
 struct event_table;
 struct policy_table;
+struct script_class;
 struct regexp_lib;
 struct timer_table;
 
@@ -42,6 +46,10 @@ struct script {
 	size_t n_paths;
 
 	/* limits.c */
+	struct {
+		void *first;
+		unsigned n;
+	} kept[SCRIPT_SIZES]; /* free memory by size */
 	size_t memory_max;
 	size_t object_max; /* a single allocation: bounds what one instruction can compare or copy
 	                    */
@@ -61,6 +69,14 @@ struct script {
 	const char *where; /* what is being run, for faults that have no line of their own */
 	char limit_text[SCRIPT_TEXT_LEN]; /* which limit was exceeded, and where */
 	int on_error;                     /* registry reference of the message handler */
+
+	struct {
+		const struct script_class *cls; /* NULL: free */
+		int ref;                        /* of its metatable */
+	} classes[SCRIPT_CLASSES]; /* by hash of the address */
+	unsigned n_classes;
+	uint32_t n_own; /* objects that scripts wrote fields of */
+	void *host;
 
 	struct event_table *events;
 	struct policy_table *policies;
@@ -95,6 +111,8 @@ int script_call(struct script *s, int nargs, int nresults, int handler, struct s
 
 /* limits.c: the allocator, the hook, the arming */
 void *script_alloc(void *ud, void *p, size_t old, size_t n);
+/* Last of all: what was kept goes. */
+void script_alloc_fini(struct script *s);
 void script_limits_on(struct script *s);
 void script_arm(struct script *s);
 /* In the middle of a call that waited for a person: all of it once more. */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * A heap of slots, ordered by due time, then by when they were armed: equal times fire in that order. Lua knows a
- * timer by a number made of slot and generation, so that one that has fired cannot be mistaken for another.
+ * A heap of slots, ordered by due time, then by when they were armed: equal times fire in that
+ * order. Lua knows a timer by a number made of slot and generation, so that one that has fired
+ * cannot be mistaken for another.
  */
 #include "script/timer.h"
 
@@ -20,16 +21,16 @@ enum { FIRST_SLOTS = 64, NONE = UINT32_MAX };
 #define SECONDS_MAX 1e9
 
 struct timer {
-	int64_t due_ns, period_ns;	/* period 0: once */
+	int64_t due_ns, period_ns; /* period 0: once */
 	uint64_t order;
-	uint32_t at;			/* in the heap; of free slots: the next one */
+	uint32_t at; /* in the heap; of free slots: the next one */
 	uint32_t generation;
 };
 
 struct timer_table {
 	struct timer *slots;
 	uint32_t *heap;
-	uint32_t n, cap, fresh, free;	/* fresh: from here on none was ever used */
+	uint32_t n, cap, fresh, free; /* fresh: from here on none was ever used */
 	uint64_t order;
 	int64_t due_ns;
 };
@@ -111,7 +112,8 @@ static bool grow(struct script *s)
 {
 	struct timer_table *t = s->timers;
 	uint32_t cap = t->cap ? 2 * t->cap : FIRST_SLOTS;
-	struct timer *slots = script_alloc(s, t->slots, t->cap * sizeof(*slots), cap * sizeof(*slots));
+	struct timer *slots =
+	        script_alloc(s, t->slots, t->cap * sizeof(*slots), cap * sizeof(*slots));
 	uint32_t *heap;
 
 	if (!slots)
@@ -166,7 +168,9 @@ static int timer_arm(lua_State *L)
 
 	luaL_checktype(L, 2, LUA_TFUNCTION);
 	if (!(seconds >= 1e-6 && seconds <= SECONDS_MAX))
-		return luaL_error(L, "timer: %f seconds are not between a microsecond and a billion", seconds);
+		return luaL_error(L,
+		                  "timer: %f seconds are not between a microsecond and a billion",
+		                  seconds);
 	if (t->n >= SCRIPT_TIMERS)
 		return luaL_error(L, "timer: more than %d are armed", (int)SCRIPT_TIMERS);
 	push_functions(L);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Timers as the files of this layer see them: made with the state, and two functions for lua/core/machine.lua.
+ * Timers as the files of this layer see them: made with the state, and two functions for
+ * lua/core/machine.lua.
  */
 #pragma once
 

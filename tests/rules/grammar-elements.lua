@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MPL-2.0
 -- capture: ping
--- covers: elements_more element_options converters grammar_context fault_5
+-- covers: elements_more array_options element_options converters grammar_context fault_5
 -- Every element and option of a grammar, on octets in memory.
 local class = require('class')
 local function parse(rule, text, user)
@@ -75,6 +75,7 @@ local h = haka.grammar.new('options', function ()
 	local some = all:whilecond(function (elem) return elem ~= 0 end)	-- a copy: `all` stays what it is (fault 5)
 	whole = record{ field('list', all) }
 	till = record{ field('list', some), field('rest', bytes()) }
+	cond = record{ field('list', all:untilcond(function (elem) return elem == 0 end)), field('rest', bytes()) }
 	lines = record{ field('list', array(token('[a-z]+,?')):untiltoken('%.')), bytes() }
 	main = record{
 		field('magic', bytes():count(2)):const('OK'),
@@ -91,9 +92,10 @@ local h = haka.grammar.new('options', function ()
 		local buffer = haka.vbuffer_from(init)
 		return buffer, init
 	end)) }
-	export(whole, till, lines, main, grown)
+	export(whole, till, cond, lines, main, grown)
 end)
 print(#parse(h.whole, '\1\0\2').list, #parse(h.till, '\1\0\2').list, #parse(h.till, '\1\0\2').rest)
+print(#parse(h.cond, '\1\0\2').list, #parse(h.cond, '\1\0\2').rest)
 print(#parse(h.lines, 'ab,cd.ef').list)
 r, err, b = parse(h.main, 'OK\2\1\5name\r\n\3\4\0xyz')
 print(err, r.magic:asstring(), r.scaled, r.yes, r.mine, r.mine, asked, r.name, r.pair:sum(), r.sum)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * A dissector in C, complete: the example of HACKING.md. Daytime (RFC 867) over UDP: a question is any datagram, an answer one
- * line of printable text. It counts both, and lets no other answer pass.
+ * A dissector in C, complete: the example of HACKING.md. Daytime (RFC 867) over UDP: a question is
+ * any datagram, an answer one line of printable text. It counts both, and lets no other answer
+ * pass.
  */
 #pragma once
 

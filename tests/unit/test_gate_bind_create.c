@@ -275,10 +275,11 @@ static void test_pass_through(void **state)
 {
 	(void)state;
 	again(true);
-	gb_rules(&b, D ON_UDP(COPY "print(haka.capture_mode(), pcall(u.send, u))"));
+	gb_rules(&b, D ON_UDP(COPY "print(pcall(u.inject, u)) print(haka.capture_mode(), pcall(u.send, u))"));
 	assert_int_equal(ask("x"), GT_PAYLOAD + 1);
 	assert_int_equal(gt_pop(&b.t), 0);
 	assert_non_null(strstr(b.said, "passthrough\tfalse\t"));
+	assert_non_null(strstr(b.said, "inject: read only"));
 	gb_said_with(&b, "read only");
 	again(false);
 	gb_rules(&b, "print(haka.capture_mode())");

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Dissectors in Lua through the engine: what holds a stream back and for how long, what becomes of flows whose dissector fails or
- * cannot read them, with each fallback, and what is left when they end.
+ * Dissectors in Lua through the engine: what holds a stream back and for how long, what becomes of
+ * flows whose dissector fails or cannot read them, with each fallback, and what is left when they
+ * end.
  */
 #include "unit.h"
 
@@ -73,28 +74,33 @@ static void expect(const char *text)
 
 /* Messages: one octet of length, then text. x:dropped, x:failed are words that do so. */
 static const char messages[] =
-	"local tcp = require('protocol/tcp_connection')\n"
-	"D = haka.dissector.new{type = tcp.helper.TcpFlowDissector, name = 'messages'}\n"
-	"D:register_event('message')\n"
-	"D.grammar = haka.grammar.new('m', function () message = record{ field('len', number(8)):validate(function (r) r.len = #r.text end),\n"
-	" field('text', text:count(function (r) return r.len end)), verify(function (r) return r.text ~= 'bad' end, 'it is bad') } export(message) end)\n"
-	"function D.method:receive_streamed(iter, dir)\n"
-	" while iter:wait() do\n"
-	"  local m, e = D.grammar.message:parse(iter)\n"
-	"  if e then return self:protocol_error(e) end\n"
-	"  self:trigger('message', m, dir)\n"
-	"  if m.text == 'drop' then self:drop() end\n"
-	"  if m.text == 'fail' then error('as asked') end\n"
-	"  if m.text == 'loop' then while true do end end\n"
-	"  self:continue()\n"
-	" end\n"
-	" print('end', dir)\n"
-	"end\n"
-	"function D.method:finished() print('finished') end\n"
-	"haka.policy{on = tcp.policies.next_dissector, port = 77, action = haka.dissectors.messages.install}\n"
-	"haka.rule{on = haka.dissectors.messages.events.message, eval = function (d, m, dir) print(dir, m.text) if m.text == 'grow' then\n"
-	" m.text = 'longer' m.len = nil end end}\n"
-	"haka.rule{on = haka.dissectors.messages.events.protocol_error, eval = function (d, e) print(e) end}\n";
+        "local tcp = require('protocol/tcp_connection')\n"
+        "D = haka.dissector.new{type = tcp.helper.TcpFlowDissector, name = 'messages'}\n"
+        "D:register_event('message')\n"
+        "D.grammar = haka.grammar.new('m', function () message = record{ field('len', "
+        "number(8)):validate(function (r) r.len = #r.text end),\n"
+        " field('text', text:count(function (r) return r.len end)), verify(function (r) return "
+        "r.text ~= 'bad' end, 'it is bad') } export(message) end)\n"
+        "function D.method:receive_streamed(iter, dir)\n"
+        " while iter:wait() do\n"
+        "  local m, e = D.grammar.message:parse(iter)\n"
+        "  if e then return self:protocol_error(e) end\n"
+        "  self:trigger('message', m, dir)\n"
+        "  if m.text == 'drop' then self:drop() end\n"
+        "  if m.text == 'fail' then error('as asked') end\n"
+        "  if m.text == 'loop' then while true do end end\n"
+        "  self:continue()\n"
+        " end\n"
+        " print('end', dir)\n"
+        "end\n"
+        "function D.method:finished() print('finished') end\n"
+        "haka.policy{on = tcp.policies.next_dissector, port = 77, action = "
+        "haka.dissectors.messages.install}\n"
+        "haka.rule{on = haka.dissectors.messages.events.message, eval = function (d, m, dir) "
+        "print(dir, m.text) if m.text == 'grow' then\n"
+        " m.text = 'longer' m.len = nil end end}\n"
+        "haka.rule{on = haka.dissectors.messages.events.protocol_error, eval = function (d, e) "
+        "print(e) end}\n";
 
 static void holds_back(void **state)
 {
@@ -126,10 +132,11 @@ static void ends_flows(void **state)
 		enum gate_drop why;
 		const char *said;
 	} rows[] = {
-		{"\4drop", GATE_DROP_SCRIPT_DISSECTOR, "up\tdrop\n"},
-		{"\4fail", GATE_DROP_RULE_FAILED, "up\tfail\n"},
-		{"\4loop", GATE_DROP_RULE_FAILED, "up\tloop\n"},
-		{"\3bad", GATE_DROP_SCRIPT_PARSE, "parse error at byte 4 for field <verify> in message: it is bad\n"},
+	        {"\4drop", GATE_DROP_SCRIPT_DISSECTOR, "up\tdrop\n"},
+	        {"\4fail", GATE_DROP_RULE_FAILED, "up\tfail\n"},
+	        {"\4loop", GATE_DROP_RULE_FAILED, "up\tloop\n"},
+	        {"\3bad", GATE_DROP_SCRIPT_PARSE,
+	         "parse error at byte 4 for field <verify> in message: it is bad\n"},
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
@@ -191,9 +198,11 @@ static void bounded(void **state)
 	memset(long_text, 'x', sizeof(long_text));
 	rules("local tcp = require('protocol/tcp_connection')\n"
 	      "D = haka.dissector.new{type = tcp.helper.TcpFlowDissector, name = 'all'}\n"
-	      "D.grammar = haka.grammar.new('m', function () all = record{ field('x', bytes():count(2^30)) } export(all) end)\n"
+	      "D.grammar = haka.grammar.new('m', function () all = record{ field('x', "
+	      "bytes():count(2^30)) } export(all) end)\n"
 	      "function D.method:receive_streamed(iter) D.grammar.all:parse(iter) end\n"
-	      "haka.policy{on = tcp.policies.next_dissector, port = 77, action = haka.dissectors.all.install}\n");
+	      "haka.policy{on = tcp.policies.next_dissector, port = 77, action = "
+	      "haka.dissectors.all.install}\n");
 	gt_conn_open(&c, &t, 1000, 77);
 	for (int i = 0; i < 60 && !gt_drops(&t, GATE_DROP_RULE_FAILED); i++)
 		gt_conn_say(&c, GATE_UP, span_of(long_text, sizeof(long_text)));
@@ -210,7 +219,8 @@ static void ends_early(void **state)
 	gt_conn_open(&c, &t, 1000, 77);
 	gt_conn_say(&c, GATE_UP, span_str("\11not all"));
 	gt_conn_fin(&c, GATE_UP);
-	expect("parse error at byte 1 for field text in message: not enough data: 9 octets expected\nfinished\n");
+	expect("parse error at byte 1 for field text in message: not enough data: 9 octets "
+	       "expected\nfinished\n");
 	assert_int_equal(c.n[GATE_UP], 0);
 	/* and when it is reset */
 	gt_conn_open(&c, &t, 1001, 77);
@@ -221,7 +231,8 @@ static void ends_early(void **state)
 	assert_non_null(strstr(said, "finished\n"));
 }
 
-static void udp(uint32_t src, uint16_t sport, uint32_t dst, uint16_t dport, const char *text, int64_t ns)
+static void udp(uint32_t src, uint16_t sport, uint32_t dst, uint16_t dport, const char *text,
+                int64_t ns)
 {
 	gt_push(&t, buf, gt_udp(buf, src, sport, dst, dport, text), ns);
 	gt_run(&t);
@@ -233,15 +244,21 @@ static void datagrams(void **state)
 	(void)state;
 	rules("local udp = require('protocol/udp_connection')\n"
 	      "D = haka.dissector.new{type = udp.helper.UdpFlowDissector, name = 'turns'}\n"
-	      "D.grammar = haka.grammar.new('g', function () q = record{ field('t', token('[a-z]+')) } export(q) end)\n"
-	      "D.state_machine = haka.state_machine.new('turns', function () state_type(BidirectionalState)\n"
+	      "D.grammar = haka.grammar.new('g', function () q = record{ field('t', "
+	      "token('[a-z]+')) } export(q) end)\n"
+	      "D.state_machine = haka.state_machine.new('turns', function () "
+	      "state_type(BidirectionalState)\n"
 	      " ask = state('q', nil) answer = state(nil, 'q')\n"
-	      " ask:on{event = events.up, execute = function (self, q, pkt) print('q', q.t, pkt.srcport) end, jump = answer}\n"
-	      " answer:on{event = events.down, execute = function (self, q) print('a', q.t) end, jump = ask}\n"
-	      " answer:on{event = events.timeout(5), execute = function (self) print('late', haka.network_time().seconds) end, jump = ask}\n"
+	      " ask:on{event = events.up, execute = function (self, q, pkt) print('q', q.t, "
+	      "pkt.srcport) end, jump = answer}\n"
+	      " answer:on{event = events.down, execute = function (self, q) print('a', q.t) end, "
+	      "jump = ask}\n"
+	      " answer:on{event = events.timeout(5), execute = function (self) print('late', "
+	      "haka.network_time().seconds) end, jump = ask}\n"
 	      " any:on{event = events.finish, execute = function () print('finish') end}\n"
 	      " initial(ask) end)\n"
-	      "haka.policy{on = udp.policies.next_dissector, port = 99, action = haka.dissectors.turns.install}\n");
+	      "haka.policy{on = udp.policies.next_dissector, port = 99, action = "
+	      "haka.dissectors.turns.install}\n");
 	udp(GT_CLIENT, 1000, GT_SERVER, 99, "one", 1000000000);
 	assert_int_equal(gt_pop(&t) > 0, true);
 	udp(GT_SERVER, 99, GT_CLIENT, 1000, "two", 2000000000);
@@ -274,8 +291,10 @@ static void protected_calls(void **state)
 	(void)state;
 	rules("local udp = require('protocol/udp_connection')\n"
 	      "D = haka.dissector.new{type = udp.helper.UdpFlowDissector, name = 'p'}\n"
-	      "function D.method:receive(pkt, payload) haka.dissector.pcall(self, function () if #payload == 3 then error('three') end end) end\n"
-	      "haka.policy{on = udp.policies.next_dissector, port = 99, action = haka.dissectors.p.install}\n");
+	      "function D.method:receive(pkt, payload) haka.dissector.pcall(self, function () if "
+	      "#payload == 3 then error('three') end end) end\n"
+	      "haka.policy{on = udp.policies.next_dissector, port = 99, action = "
+	      "haka.dissectors.p.install}\n");
 	udp(GT_CLIENT, 1000, GT_SERVER, 99, "four", 1);
 	assert_int_equal(gt_pop(&t) > 0, true);
 	udp(GT_CLIENT, 1000, GT_SERVER, 99, "abc", 2);
@@ -298,8 +317,8 @@ int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	static const struct CMUnitTest tests[] = {
-		T(holds_back), T(ends_flows), T(fails_open), T(passes_through), T(bounded), T(ends_early), T(datagrams),
-		T(protected_calls), T(again),
+	        T(holds_back), T(ends_flows), T(fails_open),      T(passes_through), T(bounded),
+	        T(ends_early), T(datagrams),  T(protected_calls), T(again),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Dissectors that are registered at run time: the example of HACKING.md, what may not be registered, streams over TCP, packets,
- * and that policies find them.
+ * Dissectors that are registered at run time: the example of HACKING.md, what may not be
+ * registered, streams over TCP, packets, and that policies find them.
  */
 #include "unit.h"
 
@@ -71,7 +71,8 @@ static void example_fails_open(void **state)
 	gt_close(&t);
 }
 
-/* --- What may be registered ---------------------------------------------------------------------------------- */
+/* --- What may be registered
+ * ---------------------------------------------------------------------------------- */
 
 static int nothing(void *ctx, struct gate *g, struct gate_packet *p)
 {
@@ -87,7 +88,8 @@ static uint32_t all(void *ctx, struct gate *g, struct gate_view *v)
 
 static void registers(void **state)
 {
-	struct gate_plug x = {.name = "x", .proto = IPV4_PROTO_UDP, .receive = nothing, .ctx = &t}, y = x;
+	struct gate_plug x = {.name = "x", .proto = IPV4_PROTO_UDP, .receive = nothing, .ctx = &t},
+	                 y = x;
 	int first, number;
 
 	(void)state;
@@ -126,7 +128,9 @@ static void registers(void **state)
 	gt_close(&t);
 }
 
-/* --- Over TCP -------------------------------------------------------------------------------------------------- */
+/* --- Over TCP
+ * --------------------------------------------------------------------------------------------------
+ */
 
 struct counting {
 	unsigned begun, ended;
@@ -155,7 +159,8 @@ static uint32_t tcp_data(void *ctx, struct gate *g, struct gate_view *v)
 		n--;
 	if (n == 0 || v->direction == GATE_DOWN)
 		return v->direction == GATE_DOWN ? v->n : 0;
-	(void)snprintf(c->up + strlen(c->up), sizeof(c->up) - strlen(c->up), "%.*s", (int)n, (const char *)v->octets);
+	(void)snprintf(c->up + strlen(c->up), sizeof(c->up) - strlen(c->up), "%.*s", (int)n,
+	               (const char *)v->octets);
 	if (n >= 4 && memcmp(v->octets, "quit", 4) == 0) {
 		v->flow->dropped = true;
 		gate_drop(&g->pkt, GATE_DROP_SCRIPT_DISSECTOR);
@@ -168,8 +173,13 @@ static uint32_t tcp_data(void *ctx, struct gate *g, struct gate_view *v)
 static void streams(void **state)
 {
 	struct counting n = {0};
-	struct gate_plug x = {
-		.name = "lines", .proto = IPV4_PROTO_TCP, .port = 77, .begin = tcp_begin, .end = tcp_end, .data = tcp_data, .ctx = &n};
+	struct gate_plug x = {.name = "lines",
+	                      .proto = IPV4_PROTO_TCP,
+	                      .port = 77,
+	                      .begin = tcp_begin,
+	                      .end = tcp_end,
+	                      .data = tcp_data,
+	                      .ctx = &n};
 	static struct gt_conn c;
 
 	(void)state;
@@ -193,7 +203,8 @@ static void streams(void **state)
 	assert_int_equal(n.ended, 1);
 }
 
-/* --- Of packets, and chosen by others ------------------------------------------------------------------------------ */
+/* --- Of packets, and chosen by others
+ * ------------------------------------------------------------------------------ */
 
 static int seen_packet(void *ctx, struct gate *g, struct gate_packet *p)
 {
@@ -208,7 +219,8 @@ static bool stops_z(void *ctx, struct gate *g, struct gate_packet *p, int number
 	return p->p.data[p->p.app] != 'z';
 }
 
-static int to_packet_plug(void *ctx, struct gate *g, struct gate_packet *p, enum gate_dissector from, int next)
+static int to_packet_plug(void *ctx, struct gate *g, struct gate_packet *p,
+                          enum gate_dissector from, int next)
 {
 	(void)ctx, (void)g;
 	return from == DISSECT_UDP && p->p.dport == 99 ? GATE_FIRST_PLUG : next;
@@ -247,7 +259,8 @@ static void chosen_by_a_listener(void **state)
 	(void)state;
 	open_gate(false);
 	number = (enum gate_dissector)daytime_register(&d, t.g);
-	assert_int_equal(gate_listen(t.g, EVENT_UDP_CONNECTION_new_connection, choose_daytime, &number), 0);
+	assert_int_equal(
+	        gate_listen(t.g, EVENT_UDP_CONNECTION_new_connection, choose_daytime, &number), 0);
 	assert_true(passes(CLIENT, 1, SERVER, 5000, "?"));
 	assert_false(passes(SERVER, 5000, CLIENT, 1, "\x02"));
 	assert_int_equal(d.refused, 1);
@@ -257,8 +270,9 @@ static void chosen_by_a_listener(void **state)
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-		cmocka_unit_test(example), cmocka_unit_test(example_fails_open), cmocka_unit_test(registers),
-		cmocka_unit_test(streams), cmocka_unit_test(packets), cmocka_unit_test(chosen_by_a_listener),
+	        cmocka_unit_test(example),   cmocka_unit_test(example_fails_open),
+	        cmocka_unit_test(registers), cmocka_unit_test(streams),
+	        cmocka_unit_test(packets),   cmocka_unit_test(chosen_by_a_listener),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * State machines in Lua: what a definition may say, what events do, time-outs on a clock of the test's own, and
- * what is refused; and the timers below them.
+ * State machines in Lua: what a definition may say, what events do, time-outs on a clock of the
+ * test's own, and what is refused; and the timers below them.
  */
 #include "unit.h"
 
@@ -96,16 +96,19 @@ static void walks(void **state)
 	run("M = haka.state_machine.new('door', function ()\n"
 	    " state_type{events = {'push', 'pull'}}\n"
 	    " closed = state() opened = state()\n"
-	    " local function tell(what) return function (self, arg) print(self.name, what, arg or '-') end end\n"
+	    " local function tell(what) return function (self, arg) print(self.name, what, arg or "
+	    "'-') end end\n"
 	    " any:on{event = events.init, execute = tell('init')}\n"
 	    " any:on{event = events.enter, execute = tell('enter')}\n"
 	    " any:on{event = events.leave, execute = tell('leave')}\n"
 	    " any:on{event = events.finish, execute = tell('finish')}\n"
 	    " any:on{event = events.fail, execute = tell('fail')}\n"
 	    " any:on{event = events.pull, execute = tell('any pull')}\n"
-	    " closed:on{event = events.push, when = function (self, n) return n > 1 end, execute = tell('push'), jump = opened}\n"
+	    " closed:on{event = events.push, when = function (self, n) return n > 1 end, execute = "
+	    "tell('push'), jump = opened}\n"
 	    " closed:on{event = events.push, execute = tell('weak')}\n"
-	    " opened:on{events = {events.push, events.pull}, execute = tell('own'), jump = closed}\n"
+	    " opened:on{events = {events.push, events.pull}, execute = tell('own'), jump = "
+	    "closed}\n"
 	    " opened:on{event = events.push, execute = tell('never')}\n"
 	    " initial(closed)\n"
 	    "end)\n"
@@ -135,7 +138,8 @@ static void ends(void **state)
 	    " a:on{event = events.bad, jump = fail}\n"
 	    " a:on{event = events.good, jump = finish}\n"
 	    " a:on{event = events.timeout(1), execute = function () print('late') end}\n"
-	    " for _, e in ipairs{'leave', 'fail', 'finish'} do any:on{event = events[e], execute = function () print(e) end} end\n"
+	    " for _, e in ipairs{'leave', 'fail', 'finish'} do any:on{event = events[e], execute = "
+	    "function () print(e) end} end\n"
 	    " initial(a)\n"
 	    "end)\n"
 	    "i = M:instanciate() i:trigger('bad') print(i.current)\n"
@@ -150,11 +154,13 @@ static void times_out(void **state)
 	run("M = haka.state_machine.new('m', function ()\n"
 	    " state_type{events = {'again', 'go'}}\n"
 	    " a = state() b = state()\n"
-	    " a:on{event = events.timeout(10), execute = function (self) print('a', haka.network_time().seconds) end}\n"
+	    " a:on{event = events.timeout(10), execute = function (self) print('a', "
+	    "haka.network_time().seconds) end}\n"
 	    " a:on{event = events.again, jump = a}\n"
 	    " a:on{event = events.go, jump = b}\n"
 	    " b:on{event = events.timeout(2.5), jump = finish}\n"
-	    " any:on{event = events.timeout(60), execute = function () print('any', haka.network_time().seconds) end}\n"
+	    " any:on{event = events.timeout(60), execute = function () print('any', "
+	    "haka.network_time().seconds) end}\n"
 	    " initial(a)\n"
 	    "end)\n"
 	    "i = M:instanciate()");
@@ -181,7 +187,8 @@ static void time_out_fails(void **state)
 {
 	(void)state;
 	run("M = haka.state_machine.new('m', function () a = state()\n"
-	    " a:on{event = events.timeout(1), execute = function () error('boom') end} initial(a) end)\n"
+	    " a:on{event = events.timeout(1), execute = function () error('boom') end} initial(a) "
+	    "end)\n"
 	    "owner = {error = function () print('told') end} M:instanciate(owner)");
 	now_ns = *script_timer_due(s);
 	assert_false(script_timer_fire(s, now_ns));
@@ -191,9 +198,11 @@ static void time_out_fails(void **state)
 static void types(void **state)
 {
 	(void)state;
-	run("local T = haka.state_machine.new_state_type{name = 'T', events = {'data'}, update = function (state, inst, n)\n"
+	run("local T = haka.state_machine.new_state_type{name = 'T', events = {'data'}, update = "
+	    "function (state, inst, n)\n"
 	    " print('T', state.name, n) inst:trigger('data', n) end}\n"
-	    "local U = haka.state_machine.new_state_type{name = 'U', parent = T, events = {'more'}}\n"
+	    "local U = haka.state_machine.new_state_type{name = 'U', parent = T, events = "
+	    "{'more'}}\n"
 	    "M = haka.state_machine.new('m', function ()\n"
 	    " state_type(T) a = state() state_type(U) b = state()\n"
 	    " a:on{event = events.data, jump = b}\n"
@@ -209,24 +218,29 @@ static void directions(void **state)
 {
 	(void)state;
 	run("local function rule(name) return {parse = function (self, iter, result, user)\n"
-	    " if iter == 'bad' then return nil, name .. ' bad' end return name .. ' ' .. iter .. ' of ' .. user.name end} end\n"
+	    " if iter == 'bad' then return nil, name .. ' bad' end return name .. ' ' .. iter .. ' "
+	    "of ' .. user.name end} end\n"
 	    "M = haka.state_machine.new('m', function ()\n"
 	    " state_type(BidirectionalState)\n"
 	    " a = state(rule('u'), nil) b = state(nil, 'named')\n"
 	    " a:on{event = events.up, execute = function (self, r) print(r) end, jump = b}\n"
 	    " b:on{event = events.down, execute = function (self, r) print(r) end, jump = a}\n"
-	    " any:on{event = events.missing_grammar, execute = function (self, dir, payload) print('missing', dir, payload) end}\n"
-	    " any:on{event = events.parse_error, execute = function (self, e) print(e) end, jump = fail}\n"
+	    " any:on{event = events.missing_grammar, execute = function (self, dir, payload) "
+	    "print('missing', dir, payload) end}\n"
+	    " any:on{event = events.parse_error, execute = function (self, e) print(e) end, jump = "
+	    "fail}\n"
 	    " initial(a)\n"
 	    "end)\n"
 	    "i = M:instanciate{name = 'o', grammar = {named = rule('d')}}\n"
-	    "i:update('x', 'down') i:update('x', 'up') i:update('y', 'down') i:update('bad', 'up') print(i.current)");
+	    "i:update('x', 'down') i:update('x', 'up') i:update('y', 'down') i:update('bad', 'up') "
+	    "print(i.current)");
 	expect("missing\tdown\tx u x of o d y of o u bad fail ");
 	run("i = M:instanciate{name = 'n'}");
 	refused("i:update('x', 'sideways')", "direction 'up' or 'down' expected");
 	run("i:update('x', 'up')");
 	expect("u x of n ");
-	refused("i:update('x', 'down')", "state machine 'm': there is no grammar to find 'named' in");
+	refused("i:update('x', 'down')",
+	        "state machine 'm': there is no grammar to find 'named' in");
 }
 
 static void refuses(void **state)
@@ -234,32 +248,65 @@ static void refuses(void **state)
 	static const struct {
 		const char *text, *why;
 	} rows[] = {
-		{"haka.state_machine.new(1, print)", "haka.state_machine.new: string expected, got number"},
-		{"haka.state_machine.new('m', 1)", "haka.state_machine.new: function expected, got number"},
-		{"haka.state_machine.new('m', print)", "a function written in Lua expected"},
-		{"haka.state_machine.new('m', function () end)", "'m' has no initial state"},
-		{"haka.state_machine.new('m', function () initial(3) end)", "initial: state expected, got number"},
-		{"haka.state_machine.new('m', function () initial(any) end)", "initial: a state of this machine expected"},
-		{"haka.state_machine.new('m', function () a = state() a:on{event = events.up} end)", "on: a State has no event 'up'"},
-		{"haka.state_machine.new('m', function () a = state() a:on{event = 'up'} end)", "on: event expected, got string"},
-		{"haka.state_machine.new('m', function () a = state() a:on{} end)", "either 'event' or 'events'"},
-		{"haka.state_machine.new('m', function () a = state() a:on{event = events.enter, jump = 'a'} end)", "on: jump: state expected, got string"},
-		{"haka.state_machine.new('m', function () a = state() a:on{event = events.enter, jump = any} end)", "no state to be in"},
-		{"haka.state_machine.new('m', function () a = state() a:on{event = events.enter, exec = print} end)", "on: unknown key 'exec'"},
-		{"haka.state_machine.new('m', function () a = state() a:on{event = events.enter, execute = 1} end)", "on: execute: function expected"},
-		{"haka.state_machine.new('m', function () a = state() a:on{event = events.timeout(0)} end)", "no number of seconds"},
-		{"haka.state_machine.new('m', function () a = state() a:on{event = events.timeout('x')} end)", "events.timeout: number expected"},
-		{"haka.state_machine.new('m', function () state = 1 end)", "'state' is a word of the language"},
-		{"haka.state_machine.new('m', function () a = state() any:on{event = events.up} initial(a) end)", "any: a State has no event 'up'"},
-		{"haka.state_machine.new('m', function () state_type(BidirectionalState) a = state(1) end)", "a rule that a grammar exports"},
-		{"haka.state_machine.new('m', function () state_type(1) end)", "state_type: table expected, got number"},
-		{"haka.state_machine.new('m', function () state_type{event = {}} end)", "unknown key 'event'"},
-		{"haka.state_machine.new('m', function () a = state() initial(a) end):instanciate():update()", "has no update"},
-		{"haka.state_machine.new('m', function () a = state() initial(a) end):instanciate():trigger('x')", "state 'a' has no event 'x'"},
-		{"local x haka.state_machine.new('m', function () x = state() initial(x) end)\n"
-		 "haka.state_machine.new('m', function () a = state() a:on{event = events.enter, jump = x} end)", "a state of another machine"},
-		{"haka.state_machine.new('m', function () a = state() a:on{event = events.enter, jump = a} initial(a) end):instanciate()",
-		 "more than 32 transitions inside of each other"},
+	        {"haka.state_machine.new(1, print)",
+	         "haka.state_machine.new: string expected, got number"},
+	        {"haka.state_machine.new('m', 1)",
+	         "haka.state_machine.new: function expected, got number"},
+	        {"haka.state_machine.new('m', print)", "a function written in Lua expected"},
+	        {"haka.state_machine.new('m', function () end)", "'m' has no initial state"},
+	        {"haka.state_machine.new('m', function () initial(3) end)",
+	         "initial: state expected, got number"},
+	        {"haka.state_machine.new('m', function () initial(any) end)",
+	         "initial: a state of this machine expected"},
+	        {"haka.state_machine.new('m', function () a = state() a:on{event = events.up} end)",
+	         "on: a State has no event 'up'"},
+	        {"haka.state_machine.new('m', function () a = state() a:on{event = 'up'} end)",
+	         "on: event expected, got string"},
+	        {"haka.state_machine.new('m', function () a = state() a:on{} end)",
+	         "either 'event' or 'events'"},
+	        {"haka.state_machine.new('m', function () a = state() a:on{event = events.enter, "
+	         "jump = 'a'} end)",
+	         "on: jump: state expected, got string"},
+	        {"haka.state_machine.new('m', function () a = state() a:on{event = events.enter, "
+	         "jump = any} end)",
+	         "no state to be in"},
+	        {"haka.state_machine.new('m', function () a = state() a:on{event = events.enter, "
+	         "exec = print} end)",
+	         "on: unknown key 'exec'"},
+	        {"haka.state_machine.new('m', function () a = state() a:on{event = events.enter, "
+	         "execute = 1} end)",
+	         "on: execute: function expected"},
+	        {"haka.state_machine.new('m', function () a = state() a:on{event = "
+	         "events.timeout(0)} end)",
+	         "no number of seconds"},
+	        {"haka.state_machine.new('m', function () a = state() a:on{event = "
+	         "events.timeout('x')} end)",
+	         "events.timeout: number expected"},
+	        {"haka.state_machine.new('m', function () state = 1 end)",
+	         "'state' is a word of the language"},
+	        {"haka.state_machine.new('m', function () a = state() any:on{event = events.up} "
+	         "initial(a) end)",
+	         "any: a State has no event 'up'"},
+	        {"haka.state_machine.new('m', function () state_type(BidirectionalState) a = "
+	         "state(1) end)",
+	         "a rule that a grammar exports"},
+	        {"haka.state_machine.new('m', function () state_type(1) end)",
+	         "state_type: table expected, got number"},
+	        {"haka.state_machine.new('m', function () state_type{event = {}} end)",
+	         "unknown key 'event'"},
+	        {"haka.state_machine.new('m', function () a = state() initial(a) "
+	         "end):instanciate():update()",
+	         "has no update"},
+	        {"haka.state_machine.new('m', function () a = state() initial(a) "
+	         "end):instanciate():trigger('x')",
+	         "state 'a' has no event 'x'"},
+	        {"local x haka.state_machine.new('m', function () x = state() initial(x) end)\n"
+	         "haka.state_machine.new('m', function () a = state() a:on{event = events.enter, "
+	         "jump = x} end)",
+	         "a state of another machine"},
+	        {"haka.state_machine.new('m', function () a = state() a:on{event = events.enter, "
+	         "jump = a} initial(a) end):instanciate()",
+	         "more than 32 transitions inside of each other"},
 	};
 
 	(void)state;
@@ -273,7 +320,8 @@ static void environment(void **state)
 {
 	(void)state;
 	run("count = 0\n"
-	    "local function f() a = state() a:on{event = events.enter, execute = function () count = count + 1 fresh = 'g' end}\n"
+	    "local function f() a = state() a:on{event = events.enter, execute = function () count "
+	    "= count + 1 fresh = 'g' end}\n"
 	    " initial(a) end\n"
 	    "haka.state_machine.new('m', f):instanciate() print(count, fresh, a)\n"
 	    "print(pcall(f))");
@@ -288,9 +336,11 @@ static void without_timers(void **state)
 {
 	(void)teardown(state);
 	open_with(false, 0);
-	refused("haka.state_machine.new('m', function () a = state() a:on{event = events.timeout(1)} end)",
-		"events.timeout: this program has no timers");
-	run("haka.state_machine.new('m', function () a = state() initial(a) end):instanciate() print(1)");
+	refused("haka.state_machine.new('m', function () a = state() a:on{event = "
+	        "events.timeout(1)} end)",
+	        "events.timeout: this program has no timers");
+	run("haka.state_machine.new('m', function () a = state() initial(a) end):instanciate() "
+	    "print(1)");
 	expect("1 ");
 }
 
@@ -298,13 +348,16 @@ static void many_timers(void **state)
 {
 	(void)teardown(state);
 	open_with(true, 64 << 20);
-	run("M = haka.state_machine.new('m', function () a = state() a:on{event = events.timeout(5), execute = function (self)\n"
-	    " n = n + 1 if haka.network_time().seconds ~= self.t then print('wrong') end end, jump = finish}\n"
+	run("M = haka.state_machine.new('m', function () a = state() a:on{event = "
+	    "events.timeout(5), execute = function (self)\n"
+	    " n = n + 1 if haka.network_time().seconds ~= self.t then print('wrong') end end, jump "
+	    "= finish}\n"
 	    " initial(a) end) n = 0 all = {}");
 	/* in no order, some at the same time, every third is let go of */
 	for (int i = 0; i < 6; i++) {
 		now_ns = (i * 7 % 6) * INT64_C(1000000000);
-		run("for i = 1, 2000 do local i = M:instanciate{t = haka.network_time().seconds + 5} all[#all + 1] = i end");
+		run("for i = 1, 2000 do local i = M:instanciate{t = haka.network_time().seconds + "
+		    "5} all[#all + 1] = i end");
 	}
 	assert_int_equal(script_timers_armed(s), 12000);
 	run("for i = 1, #all, 3 do all[i]:finish() end");
@@ -331,7 +384,8 @@ static void timers_are_bounded(void **state)
 static void missed(void **state)
 {
 	(void)state;
-	run("haka.state_machine.new('m', function () a = state() a:on{event = events.timeout(1), execute = function () print('x') end}\n"
+	run("haka.state_machine.new('m', function () a = state() a:on{event = events.timeout(1), "
+	    "execute = function () print('x') end}\n"
 	    " initial(a) end):instanciate()");
 	now_ns = INT64_C(1000500000000);
 	assert_true(script_timer_fire(s, now_ns));
@@ -342,18 +396,18 @@ static void missed(void **state)
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(walks, setup, teardown),
-		cmocka_unit_test_setup_teardown(ends, setup, teardown),
-		cmocka_unit_test_setup_teardown(times_out, setup, teardown),
-		cmocka_unit_test_setup_teardown(time_out_fails, setup, teardown),
-		cmocka_unit_test_setup_teardown(types, setup, teardown),
-		cmocka_unit_test_setup_teardown(directions, setup, teardown),
-		cmocka_unit_test_setup_teardown(refuses, setup, teardown),
-		cmocka_unit_test_setup_teardown(environment, setup, teardown),
-		cmocka_unit_test_setup_teardown(without_timers, setup, teardown),
-		cmocka_unit_test_setup_teardown(many_timers, setup, teardown),
-		cmocka_unit_test_setup_teardown(timers_are_bounded, setup, teardown),
-		cmocka_unit_test_setup_teardown(missed, setup, teardown),
+	        cmocka_unit_test_setup_teardown(walks, setup, teardown),
+	        cmocka_unit_test_setup_teardown(ends, setup, teardown),
+	        cmocka_unit_test_setup_teardown(times_out, setup, teardown),
+	        cmocka_unit_test_setup_teardown(time_out_fails, setup, teardown),
+	        cmocka_unit_test_setup_teardown(types, setup, teardown),
+	        cmocka_unit_test_setup_teardown(directions, setup, teardown),
+	        cmocka_unit_test_setup_teardown(refuses, setup, teardown),
+	        cmocka_unit_test_setup_teardown(environment, setup, teardown),
+	        cmocka_unit_test_setup_teardown(without_timers, setup, teardown),
+	        cmocka_unit_test_setup_teardown(many_timers, setup, teardown),
+	        cmocka_unit_test_setup_teardown(timers_are_bounded, setup, teardown),
+	        cmocka_unit_test_setup_teardown(missed, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
