@@ -352,11 +352,6 @@ static int in_order(struct gate *g, struct gate_packet *p, struct tcp_conn *c, u
 	};
 	struct emission e = {g, c, d};
 
-	/* its sender takes it for lost, and sends less at a time */
-	if (tcp_edits_crowded(&s->edits)) {
-		p->drop = GATE_DROP_TCP_CROWDED;
-		return GATE_DROP;
-	}
 	tcp_history_note(&c->history[d], g->history_pool, from, span_of(v.octets, v.n));
 	if (s->segments) {
 		if (gate_tcp_keep(g, p, c, skip) < 0)
@@ -511,6 +506,18 @@ static int overlap(struct gate *g, struct gate_packet *p, struct tcp_conn *c, ui
 	return in_order(g, p, c, 0);
 }
 
+/* The packet at hand may have acknowledged changes of the other direction that segments there waited for. */
+static void follow_other(struct gate *g, struct gate_packet *p, struct tcp_conn *c)
+{
+	uint8_t d = p->direction;
+
+	if (!c->stream[!d].ahead)
+		return;
+	p->direction = !d;
+	follow(g, p, c);
+	p->direction = d;
+}
+
 static int inspect(struct gate *g, struct gate_packet *p, struct tcp_conn *c, enum tcp_segment kind)
 {
 	const struct tcp_stream *s = &c->stream[p->direction];
@@ -518,9 +525,8 @@ static int inspect(struct gate *g, struct gate_packet *p, struct tcp_conn *c, en
 	struct tcp_track before = c->track;
 	int r;
 
-	/* Dropped, it would not come again: what is held back before it is not acknowledged, and that is all its sender
-	 * repeats. It waits, and is looked at when that comes. */
-	if (kind != TCP_SEG_AGAIN && (len || g->tcp.flags & TCP_FIN) && s->segments && tcp_edits_crowded(&s->edits))
+	/* it waits until the receiver has acknowledged some of the changes that are on their way */
+	if (kind != TCP_SEG_AGAIN && (len || g->tcp.flags & TCP_FIN) && tcp_edits_crowded(&s->edits))
 		kind = TCP_SEG_AHEAD;
 	tcp_track_take(&c->track, (enum gate_direction)p->direction, &g->tcp, len, kind != TCP_SEG_AHEAD);
 	g->taken = kind == TCP_SEG_OK || kind == TCP_SEG_OVERLAP;
@@ -724,10 +730,12 @@ static int known(struct gate *g, struct gate_packet *p, const struct flow_key *k
 		return gate_undecided(g, p, drop_of(kind));
 	if (!gate_raise(g, EVENT_TCP_CONNECTION_receive_packet, p, p->flow))
 		return GATE_DROP;
-	if (c->inspected)
-		return inspect(g, p, c, kind);
-	tcp_track_take(&c->track, d, &g->tcp, p->p.app_len, true);
-	return GATE_ACCEPT;
+	if (!c->inspected) {
+		tcp_track_take(&c->track, d, &g->tcp, p->p.app_len, true);
+		return GATE_ACCEPT;
+	}
+	follow_other(g, p, c);
+	return p->flow->dropped ? finish(g, p, false) : inspect(g, p, c, kind);
 }
 
 int receive_tcp_connection(struct gate *g, struct gate_packet *p)

@@ -311,6 +311,50 @@ static void test_gap_behind_an_acknowledgement(void **state)
 	assert_string_equal(shown, "one|two|three|");
 }
 
+/* Octets of data in what came out. */
+static size_t drain(void)
+{
+	size_t n, sum = 0;
+
+	while ((n = gt_pop(&t)) != 0)
+		sum += n - APP;
+	return sum;
+}
+
+/* More changes on their way than are remembered: what comes then waits for acknowledgements, and nothing is lost. */
+static void test_crowded(void **state)
+{
+	static char much[30001];
+
+	(void)state;
+	memset(much, 'z', sizeof(much) - 1);
+	from = "x";
+	to = much;
+	handshake();
+	send_segment(true, A, 101, 901, "x");
+	assert_int_equal(drain(), 30000);
+	send_segment(true, A, 102, 901, "x");
+	assert_int_equal(drain(), 30000);
+	send_segment(true, A, 103, 901, "x");
+	send_segment(true, A, 104, 901, "y");
+	send_segment(true, A | F, 105, 901, "");
+	assert_int_equal(drain(), 0);
+	assert_string_equal(shown, "x|x|");
+	/* half of the first: nothing is forgotten */
+	send_segment(false, A, 901, 15101, "");
+	assert_int_equal(drain(), 0);
+	/* all of it, beside data of the other direction, which is changed as well; then there is as much on its way as before */
+	send_segment(false, A, 901, 30101, "x");
+	assert_int_equal(drain(), 30000 + 30000);
+	assert_string_equal(shown, "x|x|x|x|");
+	send_segment(false, A, 902, 60101, "");
+	assert_int_equal(drain(), 1);
+	assert_string_equal(shown, "x|x|x|x|y|$");
+	assert_int_equal(gate_counters(t.g)->dropped, 0);
+	assert_int_equal(gate_counters(t.g)->held, 0);
+	assert_int_equal(gate_counters(t.g)->packets, 3 + 8);
+}
+
 static void test_overlap_dropped(void **state)
 {
 	struct gate_opts o;
@@ -517,6 +561,7 @@ int main(void)
 		T(test_overlap_of_what_waited),
 		T(test_edit_again_with_fin),
 		T(test_gap_behind_an_acknowledgement),
+		T(test_crowded),
 		T(test_overlap_dropped),
 		T(test_overlap_unverified),
 		T(test_edits),

@@ -218,7 +218,6 @@ static void crowded(void **state)
 {
 	enum { MESSAGES = 280 };
 	static char text[MESSAGES * 5 + 3];
-	uint32_t held;
 
 	(void)state;
 	rules(messages);
@@ -227,16 +226,13 @@ static void crowded(void **state)
 		memcpy(text + 5 * i, "\4grow", 5);
 	memcpy(text + 5 * MESSAGES, "\4on", 3);
 	gt_conn_say(&c, GATE_UP, span_of(text, sizeof(text)));
-	held = c.next[GATE_UP] - 3;
 	assert_int_equal(c.n[GATE_UP], MESSAGES * 7);
 	gt_conn_say(&c, GATE_UP, span_str("e!\2ok"));
 	assert_int_equal(c.n[GATE_UP], MESSAGES * 7);
-	assert_int_equal(gt_drops(&t, GATE_DROP_TCP_CROWDED), 0);
+	assert_int_equal(gate_counters(t.g)->dropped, 0);
 	said[0] = '\0';
-	/* the receiver has it; the sender repeats what nobody acknowledged */
+	/* the receiver has it */
 	gt_conn_segment(&c, GATE_DOWN, TCP_ACK, c.next[GATE_DOWN], SPAN_NULL);
-	gt_conn_segment(&c, GATE_UP, TCP_ACK | TCP_PSH, held, span_str("\4on"));
-	assert_int_equal(gt_drops(&t, GATE_DROP_TCP_PENDING), 1);
 	expect("up\tone!\nup\tok\n");
 	assert_int_equal(c.n[GATE_UP], MESSAGES * 7 + 8);
 	assert_int_equal(gate_counters(t.g)->held, 0);
