@@ -98,24 +98,18 @@ static bool apply(enum op op, size_t i, size_t o, size_t a, size_t n, struct spa
 		return false;
 	switch (op) {
 	case SUB:
-		if (a > m.n || n > m.n - a)
-			return false;
-		*s = iter_of(a, a + n, false);
+		a = min(a, m.n);
+		*s = iter_of(a, a + min(n, m.n - a), false);
 		break;
 	case SUB_SUB:
-		if (a > so->to - so->from || n > so->to - so->from - a)
-			return false;
-		*s = iter_of(so->from + a, so->from + a + n, false);
+		a = min(so->from + a, so->to);
+		*s = iter_of(a, a + min(n, so->to - a), false);
 		break;
 	case POS:
-		if (a > m.n)
-			return false;
-		*it = iter_of(a, 0, true);
+		*it = iter_of(min(a, m.n), 0, true);
 		break;
 	case SUB_POS:
-		if (a > so->to - so->from)
-			return false;
-		*it = iter_of(so->from + a, so->to, false);
+		*it = iter_of(min(so->from + a, so->to), so->to, false);
 		break;
 	case SETSTRING:
 		change(s->from, s->to - s->from, text);

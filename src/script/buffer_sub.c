@@ -13,6 +13,14 @@ static struct script_sub *check(lua_State *L)
 	return script_check(L, 1, &script_class_sub);
 }
 
+/* A number, of which no more counts than there is. */
+static size_t up_to(lua_State *L, int idx, size_t there, const char *what)
+{
+	size_t n = buffer_check_uint(L, idx, UINT32_MAX, what);
+
+	return n < there ? n : there;
+}
+
 /* n or 'all' of what is left behind off. */
 static size_t check_length(lua_State *L, int idx, size_t left, const char *what)
 {
@@ -20,16 +28,17 @@ static size_t check_length(lua_State *L, int idx, size_t left, const char *what)
 	    (lua_type(L, idx) == LUA_TSTRING && strcmp(lua_tostring(L, idx), "all") == 0))
 		return left;
 	if (lua_type(L, idx) != LUA_TNUMBER)
-		script_expected(L, idx, what, "number or 'all'");
-	return buffer_check_uint(L, idx, left, what);
+		(void)buffer_error(L, "%s: number or 'all' expected, got %s", what,
+		                   luaL_typename(L, idx));
+	return up_to(L, idx, left, what);
 }
 
-/* sub([off], [len | 'all']) */
+/* sub([off], [len | 'all']): as much of it as there is */
 static int sub_sub(lua_State *L)
 {
 	struct script_sub *s = check(L);
 	struct span octets = script_sub_octets(L, s, "sub");
-	size_t off = lua_isnoneornil(L, 2) ? 0 : buffer_check_uint(L, 2, octets.n, "sub: offset");
+	size_t off = lua_isnoneornil(L, 2) ? 0 : up_to(L, 2, octets.n, "sub: offset");
 	size_t n = check_length(L, 3, octets.n - off, "sub: length");
 
 	script_push_sub(L, 1, s->buffer, s->from + off, s->from + off + n);
@@ -48,7 +57,7 @@ static int sub_pos(lua_State *L)
 	else if (name && strcmp(name, "begin") != 0)
 		return buffer_error(L, "pos: 'begin', 'end' or number expected, got '%s'", name);
 	else if (!name && !lua_isnoneornil(L, 2))
-		off = buffer_check_uint(L, 2, n, "pos");
+		off = up_to(L, 2, n, "pos");
 	script_push_iter(L, 1, s->buffer, s->from + off, s->to, false);
 	return 1;
 }

@@ -13,7 +13,7 @@ local ways = {
 	function (b) -- read
 		print(#b, b[1], b[#b], b[99], b:sub(0, 4):asstring(), b:sub(5, 'all'):asstring(), b:pos(9):available())
 		print(b:sub(0, 2):asnumber(), b:sub(0, 2):asnumber('little'), b:asbits(0, 4), b:asbits(4, 8), b:asbits(4, 8, 'little'))
-		print(fails(b.sub, b, 99), b.modified)
+		print(#b:sub(99), b:sub(8, 99):asstring(), b.modified)
 	end,
 	function (b) -- written, keeping the length
 		b[1] = 68

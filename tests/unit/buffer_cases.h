@@ -23,10 +23,11 @@ static const struct buffer_case buffer_cases[] = {
 	 " is(b:isflat(), true) b:flatten() is(b:sub(1, 2)[2], 108)",
 	 "hello"},
 	{"reading beyond", "abc",
-	 "fails(function() b:sub(4) end, 'sub: offset: 4 is no whole number from 0 to 3')"
-	 " fails(function() b:sub(1, 3) end, 'sub: length: 3 is no whole number from 0 to 2')"
-	 " fails(function() b:sub('x') end, 'sub: offset: number expected, got string')"
-	 " fails(function() b:pos(4) end, 'pos: 4 is no whole number') fails(function() b:pos('middle') end, \"'begin', 'end' or number\")"
+	 "is(#b:sub(4), 0) is(#b:sub(9, 9), 0) is(b:sub(1, 3):asstring(), 'bc') is(b:sub(0, 2):sub(1, 9):asstring(), 'b')"
+	 " is(b:pos(4):available(), 0) is(b:sub(0, 2):pos(5):available(), 0)"
+	 " fails(function() b:sub('x') end, 'sub: offset: number expected, got string') fails(function() b:sub(0, 'x') end, \"number or 'all'\")"
+	 " fails(function() b:sub(-1) end, 'sub: offset: -1 is no whole number') fails(function() b:sub(0, 0.5) end, 'sub: length: 0.5')"
+	 " fails(function() b:pos(-1) end, 'pos: -1') fails(function() b:pos('middle') end, \"'begin', 'end' or number\")"
 	 " fails(function() b[4] = 1 end, 'index 4 is not within 1 and 3') fails(function() b[0] = 1 end, 'index 0')"
 	 " fails(function() b[1] = 256 end, 'octet: 256 is no whole number from 0 to 255') fails(function() return b.nonsense end, 'nonsense')",
 	 "abc"},

@@ -134,7 +134,7 @@ static void test_bad_writes(void **state)
 		{"p.ttl = 256", "ttl"},		  {"p.ttl = -1", "ttl"},	    {"p.srcport = 70000", "srcport"},
 		{"p.hdr_len = 3", "hdr_len"},	  {"p.nonsense = 1", "nonsense"},   {"p.flags.df = 3", "flags.df"},
 		{"p.frag_offset = 7", "frag_offset"}, {"p.src = 'x.y'", "src"},	    {"p.src_mac = 'zz'", "src"},
-		{"p.payload[99] = 1", "index"},	  {"p.payload:sub(9)", "offset"},   {"p.payload:sub(0,2):setnumber(70000)", "setnumber"},
+		{"p.payload[99] = 1", "index"},	  {"p.payload:sub(-1)", "offset"},   {"p.payload:sub(0,2):setnumber(70000)", "setnumber"},
 		{"p.payload:asbits(0, 65)", "bits"}, {"local x = p.payload:sub(1,2):setfixedstring('abc')", "fit"},
 	};
 	char text[512];
