@@ -32,7 +32,7 @@ static struct bind_dns_at own_record(lua_State *L, const void *obj, struct dns_r
 
 static int push_name(lua_State *L, const struct dns_name *name)
 {
-	char text[DNS_TEXT_MAX];
+	char text[DNS_TEXT_MAX] uninit;
 	size_t n = dns_name_text(name, text);
 
 	lua_pushlstring(L, text, n);
@@ -43,7 +43,7 @@ static int push_rdata_name(lua_State *L, void *obj, enum dns_form form, unsigned
 {
 	struct dns_rr rr;
 	struct bind_dns_at a = record(L, obj, &rr);
-	struct dns_name name;
+	struct dns_name name uninit;
 
 	if ((form != DNS_N_FORMS && rr.form != form) || !dns_rdata_name(a.msg, &rr, i, &name))
 		return 0;
@@ -61,7 +61,7 @@ static void set_rdata_name(lua_State *L, void *obj, int idx, enum dns_form form,
 	struct dns_rr rr;
 	struct bind_dns_at a = own_record(L, obj, &rr, what);
 	struct dns_change c = {0};
-	struct dns_name name;
+	struct dns_name name uninit;
 
 	if ((form != DNS_N_FORMS && rr.form != form) || i >= rr.n_names)
 		(void)luaL_error(L, "%s: a record of type %d has none", what, (int)rr.type);
@@ -74,7 +74,7 @@ static int get_name(lua_State *L, void *obj)
 {
 	struct dns_rr rr;
 	struct bind_dns_at a = record(L, obj, &rr);
-	struct dns_name name;
+	struct dns_name name uninit;
 
 	return dns_owner(a.msg, &rr, &name) ? push_name(L, &name) : 0;
 }
@@ -83,7 +83,7 @@ static void set_name(lua_State *L, void *obj, int idx)
 {
 	struct dns_rr rr;
 	struct bind_dns_at a = own_record(L, obj, &rr, "dns.name");
-	struct dns_name name;
+	struct dns_name name uninit;
 
 	check_name(L, idx, &name, "dns.name");
 	bind_check_write(L, gate_dns_change(a.g, &rr, &(struct dns_change){.owner = &name}), "dns.name");

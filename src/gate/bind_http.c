@@ -104,15 +104,10 @@ static bool is_response(lua_State *L, int idx)
 }
 
 /* Lines that were folded are one (RFC 9112 5.2). */
-static void push_value(lua_State *L, const struct at *a, const struct http_field *f)
+static void push_unfolded(lua_State *L, struct span s)
 {
-	struct span s = http_text(a->octets, f->value);
-	luaL_Buffer b;
+	luaL_Buffer b uninit;
 
-	if (!f->folded) {
-		push_span(L, s);
-		return;
-	}
 	luaL_buffinit(L, &b);
 	for (size_t i = 0; i < s.n; i++) {
 		if (s.p[i] == '\n')
@@ -121,6 +116,16 @@ static void push_value(lua_State *L, const struct at *a, const struct http_field
 			luaL_addchar(&b, (char)s.p[i]);
 	}
 	luaL_pushresult(&b);
+}
+
+static void push_value(lua_State *L, const struct at *a, const struct http_field *f)
+{
+	struct span s = http_text(a->octets, f->value);
+
+	if (f->folded)
+		push_unfolded(L, s);
+	else
+		push_span(L, s);
 }
 
 static int field_index(lua_State *L, void *obj)

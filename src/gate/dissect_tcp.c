@@ -531,15 +531,24 @@ static int overlap(struct gate *g, struct gate_packet *p, struct tcp_conn *c, ui
 
 static int inspect(struct gate *g, struct gate_packet *p, struct tcp_conn *c, enum tcp_segment kind)
 {
+	const struct tcp_stream *s = &c->stream[p->direction];
 	uint32_t len = p->p.app_len;
 	struct tcp_track before = c->track;
 	int r;
 
+	/* Dropped, it would not come again: what is held back before it is not acknowledged, and that is all its sender
+	 * repeats. It waits, and is looked at when that comes. */
+	if (kind != TCP_SEG_AGAIN && (len || g->tcp.flags & TCP_FIN) && s->segments && tcp_edits_crowded(&s->edits))
+		kind = TCP_SEG_AHEAD;
 	tcp_track_take(&c->track, (enum gate_direction)p->direction, &g->tcp, len, kind != TCP_SEG_AHEAD);
 	g->taken = kind == TCP_SEG_OK || kind == TCP_SEG_OVERLAP;
 	tcp_history_acked(&c->history[!p->direction], g->history_pool, c->track.half[!p->direction].acked);
-	if (kind == TCP_SEG_AGAIN)
-		return again(g, p, c, len);
+	if (kind == TCP_SEG_AGAIN) {
+		r = again(g, p, c, len);
+		if (s->ahead)
+			follow(g, p, c);
+		return p->flow->dropped && r != GATE_DROP ? finish(g, p, false) : r;
+	}
 	if (kind == TCP_SEG_AHEAD)
 		return ahead(g, p, c);
 	if (kind == TCP_SEG_OVERLAP)

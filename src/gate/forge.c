@@ -115,7 +115,9 @@ unsigned gate_forged_index(const struct gate_packet *p)
 /* n octets of value 0 before what is at off. */
 static bool insert(struct gate_packet *p, uint32_t off, uint32_t n)
 {
-	if (p->p.len + n > FRAME_MAX_LEN)
+	uint32_t datagram = p->p.l3 == PACKET_NO_LAYER ? 0 : p->p.len - p->p.l3;
+
+	if (p->p.len + n > FRAME_MAX_LEN || datagram + n > IP_MAX_LEN)
 		return false;
 	memmove(p->p.data + off + n, p->p.data + off, p->p.len - off);
 	memset(p->p.data + off, 0, n);

@@ -147,7 +147,7 @@ int script_event_define(struct script *s, const char *dissector, const char *nam
                         unsigned *ret_id)
 {
 	struct event_table *t = s->events;
-	struct script_error err;
+	struct script_error err uninit;
 	struct event *e = &t->events[t->n];
 	int r;
 
@@ -212,7 +212,7 @@ static int attach_c(lua_State *L)
 
 int script_event_listen_c(struct script *s, unsigned id, script_event_fn fn, void *ctx)
 {
-	struct script_error err;
+	struct script_error err uninit;
 
 	return script_protect(s, attach_c, &(struct listening){fn, ctx, id}, &err);
 }
@@ -265,7 +265,7 @@ static int push_args(lua_State *L)
 static bool have_args(struct raising *w)
 {
 	lua_State *L = w->s->L;
-	struct script_error err;
+	struct script_error err uninit;
 	int r;
 
 	if (w->n_args >= 0)
@@ -303,7 +303,7 @@ static bool call_lua(struct raising *w, int function, struct rule_stats *stats, 
 	lua_State *L = w->s->L;
 	const char *where = w->s->where;
 	uint64_t start = w->s->events->timing ? now_ns() : 0;
-	struct script_error err;
+	struct script_error err uninit;
 	int r;
 
 	lua_rawgeti(L, LUA_REGISTRYINDEX, function);
@@ -318,6 +318,46 @@ static bool call_lua(struct raising *w, int function, struct rule_stats *stats, 
 	if (w->s->events->timing)
 		add(&stats->ns, now_ns() - start);
 	return done(w, stats, r, &err);
+}
+
+/* The only listener of an event: its arguments are pushed in the call that it gets. */
+struct only {
+	const struct script_raise *r;
+	int eval;
+};
+
+/* Argument 1: struct only. In a protected call. */
+static int call_only(lua_State *L)
+{
+	const struct only *o = lua_touserdata(L, 1);
+	int n;
+
+	lua_settop(L, 0);
+	lua_rawgeti(L, LUA_REGISTRYINDEX, o->eval);
+	n = o->r->push ? o->r->push(L, o->r->ctx, false) : 0;
+	if (n > SCRIPT_ARGS)
+		return luaL_error(L, "an event has %d arguments", n);
+	lua_call(L, n, 0);
+	return 0;
+}
+
+static void run_only(struct raising *w, struct listener *l)
+{
+	const char *where = w->s->where;
+	uint64_t start = w->s->events->timing ? now_ns() : 0;
+	struct only o = {w->r, l->eval};
+	struct script_error err uninit;
+	int r;
+
+	lua_rawgeti(w->s->L, LUA_REGISTRYINDEX, w->s->events->call_only);
+	script_push_pointer(w->s, &o);
+	w->s->where = l->stats.where;
+	r = script_call(w->s, 1, 0, w->base, &err);
+	w->s->where = where;
+	script_count(&l->stats.calls);
+	if (w->s->events->timing)
+		add(&l->stats.ns, now_ns() - start);
+	(void)done(w, &l->stats, r, &err);
 }
 
 static bool stopped(struct raising *w)
@@ -360,7 +400,7 @@ static void run_streamed(struct raising *w, struct listener *l)
 	lua_State *L = w->s->L;
 	const char *where = w->s->where;
 	struct event_step st = {w->s, w->r, l};
-	struct script_error err;
+	struct script_error err uninit;
 	int r;
 
 	lua_rawgeti(L, LUA_REGISTRYINDEX, w->s->events->streamed_step);
@@ -384,6 +424,10 @@ static void run_listener(struct raising *w, struct listener *l)
 	}
 	if (l->streamed && w->r->stream) {
 		run_streamed(w, l);
+		return;
+	}
+	if (w->n_args < 0 && !l->next && l->kind == LISTENER_RULE) {
+		run_only(w, l);
 		return;
 	}
 	if (!have_args(w))
@@ -488,6 +532,8 @@ void script_open_events(lua_State *L)
 	lua_newtable(L);
 	set_index(L, events_index, NULL);
 	lua_setfield(L, -2, "events");
+	lua_pushcfunction(L, call_only);
+	t->call_only = luaL_ref(L, LUA_REGISTRYINDEX);
 	lua_pushcfunction(L, push_args);
 	t->push_args = luaL_ref(L, LUA_REGISTRYINDEX);
 	lua_settop(L, 0);

@@ -58,7 +58,7 @@ struct event_table {
 	unsigned n;
 	unsigned started, exiting;
 	bool timing;
-	int push_args, streamed_step; /* C functions, made once */
+	int push_args, call_only, streamed_step; /* C functions, made once */
 	struct rule_stats *stats;
 	struct rule_stats **stats_end;
 	struct event events[SCRIPT_EVENTS];

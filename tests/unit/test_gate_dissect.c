@@ -211,6 +211,37 @@ static void bounded(void **state)
 	assert_int_equal(gate_counters(t.g)->held, 0);
 }
 
+/* More changes than there is room for, and a message that is cut: what comes next waits until the
+ * receiver has what was changed. It is not dropped, for all that its sender would repeat is the
+ * piece that is held back. */
+static void crowded(void **state)
+{
+	enum { MESSAGES = 280 };
+	static char text[MESSAGES * 5 + 3];
+	uint32_t held;
+
+	(void)state;
+	rules(messages);
+	gt_conn_open(&c, &t, 1000, 77);
+	for (size_t i = 0; i < MESSAGES; i++)
+		memcpy(text + 5 * i, "\4grow", 5);
+	memcpy(text + 5 * MESSAGES, "\4on", 3);
+	gt_conn_say(&c, GATE_UP, span_of(text, sizeof(text)));
+	held = c.next[GATE_UP] - 3;
+	assert_int_equal(c.n[GATE_UP], MESSAGES * 7);
+	gt_conn_say(&c, GATE_UP, span_str("e!\2ok"));
+	assert_int_equal(c.n[GATE_UP], MESSAGES * 7);
+	assert_int_equal(gt_drops(&t, GATE_DROP_TCP_CROWDED), 0);
+	said[0] = '\0';
+	/* the receiver has it; the sender repeats what nobody acknowledged */
+	gt_conn_segment(&c, GATE_DOWN, TCP_ACK, c.next[GATE_DOWN], SPAN_NULL);
+	gt_conn_segment(&c, GATE_UP, TCP_ACK | TCP_PSH, held, span_str("\4on"));
+	assert_int_equal(gt_drops(&t, GATE_DROP_TCP_PENDING), 1);
+	expect("up\tone!\nup\tok\n");
+	assert_int_equal(c.n[GATE_UP], MESSAGES * 7 + 8);
+	assert_int_equal(gate_counters(t.g)->held, 0);
+}
+
 /* Data that waits when the connection ends is seen to end. */
 static void ends_early(void **state)
 {
@@ -317,8 +348,8 @@ int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	static const struct CMUnitTest tests[] = {
-	        T(holds_back), T(ends_flows), T(fails_open),      T(passes_through), T(bounded),
-	        T(ends_early), T(datagrams),  T(protected_calls), T(again),
+	        T(holds_back), T(ends_flows), T(fails_open), T(passes_through),  T(bounded),
+	        T(crowded),    T(ends_early), T(datagrams),  T(protected_calls), T(again),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

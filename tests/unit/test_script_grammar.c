@@ -247,6 +247,14 @@ static void options(void **state)
 	refused("r.twice = 3", "property 'twice' is read-only");
 	run("print(select(2, p(g.a, 'XX')))");
 	expect("parse error at byte 2 for field magic in a: 'MG' expected, got 'XX'\n");
+	/* a value that is kept, until the field is written */
+	run("m = G(function () a = record{ field('x', number(8)):memoize(), field('y', number(8)) "
+	    "} "
+	    "export(a) end)\n"
+	    "r = p(m.a, '\\1\\2') local x = r.x B:sub(0, 2):setnumber(0x0506) print(r.x, r.y) r.x "
+	    "= 9 "
+	    "print(r.x)");
+	expect("1\t6\n9\n");
 	/* octets that are not kept, piece by piece */
 	run("h = G(function () a = record{ field('n', number(8)), bytes():count(function (r) "
 	    "return r.n end):chunked(\n"

@@ -1,0 +1,160 @@
+# SPDX-License-Identifier: MPL-2.0
+"""Dissectors in Lua between real hosts: what rules on their events change or drop is what the hosts see."""
+
+import os
+import smtplib
+import socket
+import threading
+
+from lib.gate import Gate, cable
+from lib.runner import test
+from lib.server import slack
+from test_gate_rules import _Sink
+
+_MODULES = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../modules/gate")
+
+# A recipient and words of the content change, and grow; one recipient may not be written to.
+_MAIL = """
+require('smtp')
+local events = haka.dissectors.smtp.events
+haka.rule{
+	on = events.command,
+	eval = function (smtp, command)
+		if command.verb:upper() ~= 'RCPT' then return end
+		if command.parameter:find('enemy', 1, true) then return smtp:drop() end
+		command.parameter = command.parameter:gsub('b@', 'somebody.else@')
+	end
+}
+haka.rule{
+	on = events.mail_content,
+	eval = function (smtp, line)
+		if not line then return end
+		local text = line:asstring()
+		local new = text:gsub('secret', 'nothing to see')
+		if new ~= text then line:setstring(new) end
+	end
+}
+haka.rule{
+	on = events.response,
+	eval = function (smtp, response, verb) print(verb, #response.lines, response.lines[1].code) end
+}
+"""
+
+
+class _MailServer(threading.Thread):
+    """As much of SMTP as a client needs, for so many connections; what it was told, as lines."""
+
+    def __init__(self, ns, addr, connections=1):
+        super().__init__(daemon=True)
+        with ns:
+            self.listener = socket.create_server((addr, 25))
+        self.connections, self.commands, self.mails, self.ended = connections, [], [], 0
+        self.start()
+
+    def run(self):
+        for _ in range(self.connections):
+            c, _ = self.listener.accept()
+            c.settimeout(slack(30))
+            try:
+                with c, c.makefile("rb") as lines:
+                    self.serve(c, lines)
+            except OSError:
+                pass
+            self.ended += 1
+
+    def serve(self, c, lines):
+        c.sendall(b"220 mail.example\r\n")
+        for line in lines:
+            self.commands.append(line.decode().strip())
+            verb = line[:4].upper()
+            if verb == b"EHLO":
+                c.sendall(b"250-mail.example\r\n")
+                c.sendall(b"250 8BITMIME\r\n")
+            elif verb == b"DATA":
+                c.sendall(b"354 go on\r\n")
+                mail = []
+                for text in lines:
+                    if text == b".\r\n":
+                        break
+                    mail.append(text)
+                self.mails.append(b"".join(mail))
+                c.sendall(b"250 taken\r\n")
+            elif verb == b"QUIT":
+                c.sendall(b"221 bye\r\n")
+                return
+            else:
+                c.sendall(b"250 fine\r\n")
+
+
+@test(timeout=60, tags=("asan",))
+def test_gate_lua_mail(t):
+    """A mail of 300 KB: its recipient and some lines are changed on the way, the others are not."""
+    a, b, g = cable(t)
+    server = _MailServer(b, "10.70.0.2", connections=2)
+    gate = Gate(t, g, _MAIL).start("-i", "ga", "-i", "gb", "--modules", _MODULES)
+    text = "".join("line %d is %s\r\n" % (i, "a secret" if i % 100 == 0 else "for all") for i in range(15000))
+    with a:
+        client = smtplib.SMTP("10.70.0.2", 25, local_hostname="client.example", timeout=slack(30))
+    try:
+        client.sendmail("a@client.example", ["b@mail.example"], "Subject: hello\r\n\r\n" + text)
+    except smtplib.SMTPException as e:
+        raise AssertionError("%s; %s; %s" % (e, gate.log(), gate.end())) from e
+    client.quit()
+    # to the one that may not be written to: the connection is dead
+    with a:
+        client = smtplib.SMTP("10.70.0.2", 25, local_hostname="client.example", timeout=3)
+    refused = False
+    try:
+        client.sendmail("a@client.example", ["enemy@mail.example"], "Subject: hello\r\n\r\ntext")
+    except (OSError, smtplib.SMTPException):
+        refused = True
+    client.close()
+    s = gate.end()
+    assert refused and not any("enemy" in c for c in server.commands), server.commands
+    assert any(c.upper() == "RCPT TO:<SOMEBODY.ELSE@MAIL.EXAMPLE>" for c in server.commands), server.commands
+    want = ("Subject: hello\r\n\r\n" + text.replace("secret", "nothing to see")).encode()
+    assert server.mails == [want], "%d mails, %s octets, expected %d" % (
+        len(server.mails), [len(m) for m in server.mails], len(want))
+    assert s["drops"].get("drop-script-dissector") == 1, s
+    assert s["dissectors"]["smtp"] == 2, s
+
+
+# Each third line is another: many more changes are on their way at a time than there is room for, and a line that is cut at the end of
+# a segment is held back.
+_LINES = """
+local g = haka.grammar.new('lines', function () line = record{ field('text', raw_token('[^%n]*%n')) } export(line) end)
+haka.rule{
+	on = haka.dissectors.tcp_connection.events.receive_data,
+	options = { streamed = true },
+	eval = function (flow, iter, direction)
+		local n = 0
+		while iter:wait() do
+			local line, err = g.line:parse(iter)
+			if err then return end
+			n = n + 1
+			if n % 3 == 0 and direction == 'up' then line.text = 'changed line' .. string.char(10) end
+		end
+	end
+}
+"""
+
+
+@test(timeout=60, tags=("asan",))
+def test_gate_lua_lines(t):
+    """15,000 lines, each third of which is changed by a reader that waits for whole lines."""
+    a, b, g = cable(t)
+    gate = Gate(t, g, _LINES).start("-i", "ga", "-i", "gb")
+    sink = _Sink(b, "10.70.0.2", 9000)
+    lines = [b"line %d is a line\n" % i for i in range(15000)]
+    with a:
+        s = socket.socket()
+    s.settimeout(slack(30))
+    with s:
+        s.connect(("10.70.0.2", 9000))
+        s.sendall(b"".join(lines))
+        s.shutdown(socket.SHUT_WR)
+        s.recv(100)
+    sink.join(slack(10))
+    want = b"".join(b"changed line\n" if i % 3 == 2 else line for i, line in enumerate(lines))
+    assert bytes(sink.got) == want, "%d octets, expected %d" % (len(sink.got), len(want))
+    gate.end()
