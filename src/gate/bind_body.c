@@ -16,7 +16,7 @@
 #include <sys/param.h>
 
 /* Room for n octets that are remembered, those of the packet at hand behind them. */
-static bool reserve(struct bind_stream *st, size_t n)
+bool bind_body_reserve(struct bind_stream *st, size_t n)
 {
 	size_t cap = MAX(n, 2 * (size_t)st->kept_cap);
 	uint8_t *p;
@@ -62,7 +62,7 @@ static int body_replace(lua_State *L, int idx, struct script_buffer *b, size_t o
 	(void)idx;
 	if (!st->body || off < st->kept_n)
 		return luaL_error(L, "read only buffer: these octets of the body have gone on");
-	if (st->kept_n && !reserve(st, st->kept_n + st->body->n - n + with.n))
+	if (st->kept_n && !bind_body_reserve(st, st->kept_n + st->body->n - n + with.n))
 		return -USHER_E_LIMIT;
 	r = gate_stream_edit(st->bind->g, st->body, (uint32_t)(off - st->kept_n), (uint32_t)n,
 	                     with);
@@ -83,7 +83,7 @@ struct bind_stream *bind_body_begin(struct gate_bind *b, struct gate_view *v, en
 		st = *at = bind_stream_new(b, &body_ops, v, event, err);
 	if (!st)
 		return NULL;
-	if (st->kept_n && !reserve(st, (size_t)st->kept_n + v->n)) {
+	if (st->kept_n && !bind_body_reserve(st, (size_t)st->kept_n + v->n)) {
 		/* who waits finds that what it waits with is gone */
 		st->b.base += st->kept_n + v->n;
 		st->kept_n = 0;
@@ -105,7 +105,7 @@ static bool remember(struct bind_stream *st, uint32_t from)
 
 	if (st->kept_n)
 		memmove(st->kept, st->kept + from, n);
-	else if (n && (ok = reserve(st, n)))
+	else if (n && (ok = bind_body_reserve(st, n)))
 		memcpy(st->kept, st->body->octets + from, n);
 	st->b.base += ok ? from : from + n;
 	st->kept_n = ok ? n : 0;

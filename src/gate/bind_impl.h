@@ -74,10 +74,13 @@ struct bind_stream {
 	int ref;		/* of the table that keeps it alive */
 	/* a connection's */
 	bool shown;		/* to the listeners of receive_data, now */
-	uint32_t out, end;	/* the receiver's number of the octet at b.base, and of that behind the last one there was */
+	bool remembers;		/* what is waited with went on, for its sender waits, too */
+	uint64_t at;		/* position of the first octet that is pending */
+	uint32_t out, end;	/* the receiver's number of that, and of the one behind the last there was */
 	/* a body's */
 	struct gate_view *body;	/* what came with the packet at hand */
-	uint8_t *kept;		/* what is remembered of before, kept_n octets, and a copy of that behind it */
+	/* what is remembered of before, kept_n octets from b.base on, and a copy of what is behind it */
+	uint8_t *kept;
 	uint32_t kept_n, kept_cap;
 };
 
@@ -125,6 +128,8 @@ struct bind_stream *bind_body_begin(struct gate_bind *b, struct gate_view *v, en
 /* False: the packet is dropped. */
 bool bind_body_shown(struct bind_stream *st);
 void bind_body_fini(struct bind_stream *st);
+/* Room for n octets to be remembered. */
+bool bind_body_reserve(struct bind_stream *st, size_t n);
 
 /* --- bind.c ------------------------------------------------------------------------------------------------------- */
 

@@ -19,32 +19,47 @@ static const char key_meta;
 /* --- The buffer
  * ---------------------------------------------------------------------------------------- */
 
-/* The first octet that is there has this number. */
+/* The first octet that is pending has this number. It may be one that was seen before, and comes
+ * again because there was no room for it. */
 static void begins_at(struct bind_stream *st, uint32_t out)
 {
-	/* it may be one that was seen before, and comes again because there was no room for it */
-	st->b.base += (uint64_t)(int64_t)(int32_t)(out - st->out);
+	st->at += (uint64_t)(int64_t)(int32_t)(out - st->out);
 	st->out = out;
+	if (st->b.base + st->kept_n > st->at && st->at >= st->b.base)
+		st->kept_n = (uint32_t)(st->at - st->b.base);
+	else if (st->b.base + st->kept_n != st->at)
+		st->kept_n = 0;
+	if (st->kept_n == 0)
+		st->b.base = st->at;
+}
+
+/* What is pending. */
+static struct span pending(struct bind_stream *st)
+{
+	const struct tcp_stream *s = &gate_tcp(st->f)->stream[st->d];
+	const struct gate_view *view = gate_tcp(st->f)->showing[st->d];
+
+	begins_at(st, view ? view->out : s->segments ? s->out : st->end);
+	if (view)
+		return span_of(view->octets, view->n);
+	return s->segments ? span_of(s->pending, s->n) : SPAN_NULL;
 }
 
 static const char *stream_octets(struct script_buffer *b, struct span *ret)
 {
 	struct bind_stream *st = container_of(b, struct bind_stream, b);
-	const struct tcp_stream *s = st->f ? &gate_tcp(st->f)->stream[st->d] : NULL;
-	const struct gate_view *view = s ? gate_tcp(st->f)->showing[st->d] : NULL;
 
 	*ret = SPAN_NULL;
-	if (!s)
+	if (!st->f)
 		return "of a stream that is over";
-	if (view) {
-		begins_at(st, view->out);
-		*ret = span_of(view->octets, view->n);
-	} else if (s->segments) {
-		begins_at(st, s->out);
-		*ret = span_of(s->pending, s->n);
-	} else {
-		begins_at(st, st->end);
-	}
+	*ret = pending(st);
+	if (!st->kept_n)
+		return NULL;
+	if (!bind_body_reserve(st, st->kept_n + ret->n))
+		return "no memory to remember a stream in";
+	if (ret->n)
+		memcpy(st->kept + st->kept_n, ret->p, ret->n);
+	*ret = span_of(st->kept, st->kept_n + ret->n);
 	return NULL;
 }
 
@@ -54,16 +69,19 @@ static int stream_replace(lua_State *L, int idx, struct script_buffer *b, size_t
 	struct bind_stream *st = container_of(b, struct bind_stream, b);
 	struct tcp_conn *c = gate_tcp(st->f);
 	struct tcp_stream *s = &c->stream[st->d];
-	struct gate_view pending = {
+	struct gate_view pend = {
 	        .flow = st->f, .direction = st->d, .octets = s->pending, .n = s->n, .out = s->out};
 
 	(void)idx;
+	if (off < st->kept_n)
+		return luaL_error(L, "read only buffer: these octets have gone on, for their "
+		                     "sender waited for that");
 	if (c->showing[st->d] && !st->shown)
 		return luaL_error(L, "read only buffer: another dissector is reading it");
 	if (!c->showing[st->d] && !s->segments)
 		return -ERANGE;
-	return gate_stream_edit(st->bind->g, st->shown ? c->showing[st->d] : &pending,
-	                        (uint32_t)off, (uint32_t)n, with);
+	return gate_stream_edit(st->bind->g, st->shown ? c->showing[st->d] : &pend,
+	                        (uint32_t)(off - st->kept_n), (uint32_t)n, with);
 }
 
 static const struct script_buffer_ops stream_ops = {stream_octets, stream_replace};
@@ -155,10 +173,9 @@ static void push_table(lua_State *L, const struct bind_stream *st)
 void bind_push_stream(lua_State *L, struct bind_stream *st, const struct gate_view *part,
                       bool blocking)
 {
-	uint64_t at = st->b.base +
-	              (st->event != EVENT_TCP_CONNECTION_receive_data ? st->kept_n
-	               : part->whole                                  ? part->base
-	                                                              : 0);
+	uint64_t at = st->event != EVENT_TCP_CONNECTION_receive_data
+	                      ? st->b.base + st->kept_n
+	                      : st->at + (part->whole ? part->base : 0);
 	int table;
 
 	push_table(L, st);
@@ -180,7 +197,24 @@ static void changed(void *stream, const struct gate_view *all, uint32_t off, uin
 
 	begins_at(st, all->out);
 	st->end += came - gone;
-	script_buffer_changed(&st->b, st->b.base + off, gone, came);
+	script_buffer_changed(&st->b, st->at + off, gone, came);
+}
+
+/* All of it goes on; what is held is remembered. False: there is no memory for that. */
+static bool remember(struct bind_stream *st, const struct gate_view *all, uint64_t held)
+{
+	uint32_t n = st->kept_n + all->n,
+	         from = held > st->b.base ? (uint32_t)(held - st->b.base) : 0;
+
+	if (!bind_body_reserve(st, n))
+		return false;
+	if (all->n)
+		memcpy(st->kept + st->kept_n, all->octets, all->n);
+	from = from < n ? from : n;
+	memmove(st->kept, st->kept + from, n - from);
+	st->b.base += from;
+	st->kept_n = n - from;
+	return true;
 }
 
 static uint32_t may_go(void *stream, const struct gate_view *all)
@@ -190,9 +224,22 @@ static uint32_t may_go(void *stream, const struct gate_view *all)
 
 	begins_at(st, all->out);
 	st->end = all->out + all->n;
-	if (held <= st->b.base)
+	if (held >= st->at + all->n)
+		st->remembers = false;
+	if (st->remembers && st->kept_n + all->n <= TCP_PENDING_MAX && remember(st, all, held))
+		return all->n;
+	if (held <= st->at)
 		return 0;
-	return held - st->b.base < all->n ? (uint32_t)(held - st->b.base) : all->n;
+	return held - st->at < all->n ? (uint32_t)(held - st->at) : all->n;
+}
+
+static bool repeated(void *stream, const struct gate_view *all)
+{
+	struct bind_stream *st = stream;
+
+	begins_at(st, all->out);
+	st->remembers = true;
+	return st->kept_n + all->n <= TCP_PENDING_MAX || bind_stream_full(st);
 }
 
 uint32_t bind_stream_go(struct bind_stream *st)
@@ -259,7 +306,7 @@ static void lost(void *stream, uint32_t out)
 	((struct bind_stream *)stream)->end = out;
 }
 
-static const struct gate_stream_ops gate_ops = {changed, may_go, lost, full, ended};
+static const struct gate_stream_ops gate_ops = {changed, may_go, repeated, lost, full, ended};
 
 static int open_meta(lua_State *L)
 {

@@ -32,6 +32,8 @@ struct gate_stream_ops {
 	void (*changed)(void *stream, const struct gate_view *all, uint32_t off, uint32_t gone, uint32_t came);
 	/* How many octets of all that is pending may go on. */
 	uint32_t (*may_go)(void *stream, const struct gate_view *all);
+	/* What is held back comes again, its sender is stuck: all of it is to go on. False: the flow is dropped. */
+	bool (*repeated)(void *stream, const struct gate_view *all);
 	/* There is no room for what was shown from this number on: it will come again. */
 	void (*lost)(void *stream, uint32_t out);
 	/* No more can be held back. False: the flow is dropped. */

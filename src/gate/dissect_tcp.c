@@ -452,6 +452,22 @@ static int correct(struct gate *g, struct gate_packet *p, const struct tcp_conn 
 										   : gate_undecided(g, p, GATE_DROP_TCP_LIMIT);
 }
 
+/* Octets that are pending come again: if that is because they are, they go on. False: the flow is dropped. */
+static bool unstick(struct gate *g, struct gate_packet *p, struct tcp_conn *c, uint32_t n)
+{
+	enum gate_direction d = (enum gate_direction)p->direction;
+	struct tcp_stream *s = &c->stream[d];
+	struct emission e = {g, c, d};
+	uint32_t go;
+
+	if (n == 0 || !s->segments || !tcp_before(s->out, tcp_edits_out(&s->edits, g->tcp.seq + n, true)))
+		return true;
+	go = gate_tcp_repeated(g, p->flow, d);
+	if (go && !p->flow->dropped)
+		tcp_stream_release(s, g->tcp_pool, go, gate_tcp_mss(c, d), emit, &e);
+	return !p->flow->dropped;
+}
+
 /* The same octets once more: they go on as they went the first time. */
 static int again(struct gate *g, struct gate_packet *p, struct tcp_conn *c, uint32_t n)
 {
@@ -462,6 +478,8 @@ static int again(struct gate *g, struct gate_packet *p, struct tcp_conn *c, uint
 
 	if (done != GATE_ACCEPT)
 		return done;
+	if (!unstick(g, p, c, n))
+		return finish(g, p, false);
 	if (n == 0 || g->pass_through || (tcp_edits_none(&s->edits) && !s->segments)) {
 		translate(g, p, c);
 		return GATE_ACCEPT;

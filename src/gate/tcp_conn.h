@@ -16,6 +16,7 @@ struct tcp_conn {
 	struct tcp_history history[2];	/* of streams that somebody looks at */
 	uint32_t shown[2];		/* octets of what is pending that listeners of receive_data have seen */
 	void *script[2];		/* of who follows them (dissect.h); NULL: nobody */
+	int64_t shown_ns[2];		/* when something new was shown */
 	struct gate_view *showing[2];	/* all that is pending, while it is shown */
 	bool inspected;			/* somebody wants its data: segments are put in order */
 };

@@ -12,6 +12,9 @@
 
 #include <errno.h>
 
+/* What TCP waits at least before it sends again: a fifth of a second, in most systems. */
+#define RTO_LEAST_NS (NS_PER_S / 5)
+
 /* Views of the same octets, from the outermost on. */
 static void refresh(struct gate_view *v, uint32_t grown)
 {
@@ -98,10 +101,12 @@ static uint32_t let_go(const struct gate *g, const struct gate_view *v)
 	return script && !v->end ? g->stream_ops->may_go(script, v) : v->n;
 }
 
-/* How much listeners may hold back: more has no room here, or none in the window of the receiver, so that no more would come. */
+/* How much listeners may hold back: more has no room here, or none in the window of the receiver,
+ * so that no more would come. */
 static uint32_t most_held(const struct tcp_conn *c, enum gate_direction d)
 {
-	uint32_t window = c->track.half[d].max_window, mss = gate_tcp_mss(c, d), room = window > mss ? window - mss : 0;
+	uint32_t window = c->track.half[d].max_window, mss = gate_tcp_mss(c, d),
+	         room = window > mss ? window - mss : 0;
 
 	return window && room < TCP_PENDING_MAX ? room : TCP_PENDING_MAX;
 }
@@ -117,7 +122,8 @@ static uint32_t show_app(struct gate *g, struct gate_view *v)
 	if (v->flow->app != DISSECT_N)
 		go = gate_app_data(g, &part);
 	/* those of plug.h hold back by marks, too */
-	if (gate_plug(g, v->flow->app) && !v->flow->dropped && v->n - go > most_held(gate_tcp(v->flow), v->direction) &&
+	if (gate_plug(g, v->flow->app) && !v->flow->dropped &&
+	    v->n - go > most_held(gate_tcp(v->flow), v->direction) &&
 	    gate_tcp(v->flow)->script[v->direction]) {
 		if (!g->stream_ops->full(gate_tcp(v->flow)->script[v->direction]))
 			v->flow->dropped = true;
@@ -134,12 +140,32 @@ uint32_t gate_tcp_show(struct gate *g, struct gate_view *v)
 	enum gate_direction d = v->direction;
 	uint32_t go = 0;
 
+	c->shown_ns[d] = g->now_ns;
 	c->showing[d] = v;
 	if (!g->listeners[EVENT_TCP_CONNECTION_receive_data].n || show_listeners(g, v)) {
 		if (v->n - let_go(g, v) > most_held(c, d) && !g->stream_ops->full(c->script[d]))
 			v->flow->dropped = true;
 		go = v->flow->dropped ? 0 : show_app(g, v);
 	}
+	c->showing[d] = NULL;
+	return go;
+}
+
+uint32_t gate_tcp_repeated(struct gate *g, struct flow *f, enum gate_direction d)
+{
+	struct tcp_conn *c = f->transport;
+	struct tcp_stream *s = &c->stream[d];
+	struct gate_view v = {
+	        .flow = f, .direction = d, .octets = s->pending, .n = s->n, .out = s->out};
+	uint32_t go;
+
+	/* sooner it is not the sender's clock that has run out, but an octet that was lost */
+	if (!c->script[d] || g->now_ns - c->shown_ns[d] < RTO_LEAST_NS || let_go(g, &v) == v.n)
+		return 0;
+	c->showing[d] = &v;
+	if (!g->stream_ops->repeated(c->script[d], &v))
+		f->dropped = true;
+	go = f->dropped ? 0 : show_app(g, &v);
 	c->showing[d] = NULL;
 	return go;
 }

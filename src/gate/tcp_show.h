@@ -9,6 +9,9 @@
 /* Shows what there is; how much of it may go on. It may be more or less than before, and v says
  * where it is. The flow may be dropped. */
 uint32_t gate_tcp_show(struct gate *g, struct gate_view *v);
+/* What is pending comes again. If its sender is stuck because listeners hold it back, so much of it may go on; 0: nothing changes. The
+ * flow may be dropped. */
+uint32_t gate_tcp_repeated(struct gate *g, struct flow *f, enum gate_direction d);
 /* The longest segment that the receiver of d takes, as far as is known. */
 uint32_t gate_tcp_mss(const struct tcp_conn *c, enum gate_direction d);
 /* Keeps the data of the segment at hand, behind `skip` octets. 0; -USHER_E_LIMIT: no room. */

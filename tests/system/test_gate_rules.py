@@ -35,6 +35,41 @@ haka.rule{
 }
 """
 
+# Read as if it were a file: pieces of a fixed length, and words, wherever segments begin and end. What is waited for is held back
+# until its sender is stuck for it.
+_READ = """
+local n, every = 0, %d
+haka.rule{
+	on = haka.dissectors.tcp.events.receive_packet,
+	eval = function (pkt)
+		n = n + 1
+		if every > 0 and n %% every == 0 then pkt:drop() end
+	end
+}
+haka.rule{
+	on = haka.dissectors.tcp_connection.events.receive_data,
+	options = { streamed = true },
+	eval = function (flow, iter, direction)
+		local count, piece = 0, nil
+		repeat
+			piece = iter:sub(7000)
+			if piece then count = count + select(2, piece:asstring():gsub("k", "")) end
+		until not piece
+		print("pieces", direction, count, iter.meter)
+	end
+}
+local word = require("regexp/pcre").re:compile("jklm")
+haka.rule{
+	on = haka.dissectors.tcp_connection.events.receive_data,
+	options = { streamed = true },
+	eval = function (flow, iter, direction)
+		local count = 0
+		while word:match(iter, true) do count = count + 1 end
+		print("words", direction, count)
+	end
+}
+"""
+
 
 def _ping(ns, addr, *args, count=3):
     """How many of count were answered."""
@@ -96,6 +131,24 @@ def test_gate_changes_a_stream(t, arg):
     assert told == b"thanKKKs, oKKK", told
     s = gate.end()
     assert s["modified"] > 0 and (s["drops"].get("drop-rule", 0) > 0) == (every > 0), s
+
+
+@test(timeout=120, tags=("asan",), cases={"whole": (0, True, 1000000), "cut": (0, False, 500000), "lossy": (37, True, 300000),
+                          "lossy_cut": (37, False, 200000)})
+def test_gate_reads_a_stream(t, arg):
+    """Rules that follow a stream see all of it once and in order, and do not stop it."""
+    every, offload, size = arg
+    a, b, g = cable(t, offload)
+    gate = Gate(t, g, _READ % every).start("-i", "ga", "-i", "gb")
+    got, told = _transfer(a, b, size)
+    want = _TEXT * (size // len(_TEXT))
+    assert got == want, "got %d octets, expected %d" % (len(got), len(want))
+    assert told == b"thanks, ok", told
+    s = gate.end()
+    said = gate.said()
+    assert s["drops"].get("drop-rule-failed", 0) == 0, (s, gate.log())
+    assert "pieces\tup\t%d\t%d\n" % (want.count(b"k"), len(want)) in said and "pieces\tdown\t2\t10\n" in said, said
+    assert "words\tup\t%d\n" % want.count(b"jklm") in said, said
 
 
 @test(tags=("asan",))

@@ -588,6 +588,45 @@ static void test_other_direction(void **state)
 	assert_true(c.fin[D_UP]);
 }
 
+/* A sender that gets no answer sends only the same again: what is held goes on then, and is remembered. It can be read, and its
+ * connection be dropped; it cannot be changed any more. */
+static void test_stuck(void **state)
+{
+	uint32_t seq;
+
+	(void)state;
+	begin(ON " if dir == 'down' then return end local s = iter:sub(6) print(s:asstring(), iter.meter, pcall(s.setstring, s, 'new'))\n"
+	      " iter:sub(1):setstring('*') local w = require('regexp/pcre').re:match('e+vil', iter, nil, true) print(w:asstring()) flow:drop() end}");
+	seq = c.next[D_UP];
+	up("abc");
+	arrived(D_UP, "");
+	/* at once it may be for another reason */
+	gt_conn_segment(&c, D_UP, TCP_ACK, seq, span_str("abc"));
+	arrived(D_UP, "");
+	gate_tick(t.g, NS_PER_S);
+	gt_conn_segment(&c, D_UP, TCP_ACK, seq, span_str("abc"));
+	arrived(D_UP, "abc");
+	up("de");
+	/* from now on nothing of it is held */
+	arrived(D_UP, "abcde");
+	said_is("");
+	up("fgh");
+	assert_non_null(strstr(said, "abcdef\t6\tfalse"));
+	assert_non_null(strstr(heard(), "these octets have gone on"));
+	arrived(D_UP, "abcdef*h");
+	/* another that waits holds again, until that is stuck, too */
+	up(" ev");
+	arrived(D_UP, "abcdef*h ");
+	gate_tick(t.g, 2 * NS_PER_S);
+	gt_conn_segment(&c, D_UP, TCP_ACK, c.next[D_UP] - 3, span_str(" ev"));
+	arrived(D_UP, "abcdef*h ev");
+	up("il");
+	said_is("evil\n");
+	arrived(D_UP, "abcdef*h ev");
+	assert_int_equal(gt_drops(&t, GATE_DROP_RULE), 1);
+	assert_int_equal(gate_counters(t.g)->held, 0);
+}
+
 /* No room to hold what was shown: it comes again, and is the same to who waits for more of it. */
 static void test_no_room(void **state)
 {
@@ -706,7 +745,7 @@ int main(void)
 		T(test_pieces),	  T(test_held),	    T(test_waiting), T(test_marks),	T(test_edits), T(test_regexps),
 		T(test_order),	  T(test_ends),	    T(test_dropping), T(test_failing),	T(test_budget),	      T(test_bound),
 		T(test_together), T(test_when),	    T(test_before_http), T(test_looking_on), T(test_too_late),
-		T(test_other_direction), T(test_no_room), T(test_any_cut), T(test_many),	T(test_bodies),	  T(test_bodies_written), T(test_bodies_fail),
+		T(test_other_direction), T(test_stuck), T(test_no_room), T(test_any_cut), T(test_many),	T(test_bodies),	  T(test_bodies_written), T(test_bodies_fail),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
