@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "base/pages.h"
 #include "gate/app.h"
+#include "gate/tcp_reply.h"
 #include "gate/tcp_show.h"
 #include "gate/verdict.h"
 #include "wire/ipv4.h"
@@ -387,6 +388,8 @@ static int ahead(struct gate *g, struct gate_packet *p, struct tcp_conn *c)
 	translate_ack(g, p, c);
 	f = frame_of(p);
 	r = tcp_stream_ahead(s, g->tcp_pool, &f, from, from + p->p.app_len + !!(g->tcp.flags & TCP_FIN));
+	if (tcp_before(c->track.half[p->direction].next, from))
+		gate_tcp_tell_missing(g, p, c);
 	if (r == -USHER_E_EXISTS) {
 		p->drop = GATE_DROP_TCP_PENDING;
 		return GATE_DROP;
@@ -487,6 +490,8 @@ static int again(struct gate *g, struct gate_packet *p, struct tcp_conn *c, uint
 	if (!tcp_stream_again(s, g->tcp.seq, span_of(p->p.data + p->p.app, n), &w, &out))
 		return gate_undecided(g, p, GATE_DROP_TOO_LONG);
 	if (w.len == 0) {
+		if (s->ahead)
+			gate_tcp_tell_missing(g, p, c);
 		p->drop = GATE_DROP_TCP_PENDING;
 		return GATE_DROP;
 	}
@@ -536,6 +541,15 @@ static void follow_other(struct gate *g, struct gate_packet *p, struct tcp_conn 
 	p->direction = d;
 }
 
+static void note_stamp(const struct gate *g, const struct gate_packet *p, struct tcp_conn *c)
+{
+	struct span stamp = g->tcp.options.n ? tcp_option(&g->tcp, TCP_OPT_TIMESTAMPS) : SPAN_NULL;
+	struct rd r = rd_init(stamp);
+
+	c->stamped[p->direction] = stamp.n > 0;
+	c->stamp[p->direction] = rd_be32(&r);
+}
+
 static int inspect(struct gate *g, struct gate_packet *p, struct tcp_conn *c, enum tcp_segment kind)
 {
 	const struct tcp_stream *s = &c->stream[p->direction];
@@ -547,6 +561,7 @@ static int inspect(struct gate *g, struct gate_packet *p, struct tcp_conn *c, en
 	if (kind != TCP_SEG_AGAIN && (len || g->tcp.flags & TCP_FIN) && tcp_edits_crowded(&s->edits))
 		kind = TCP_SEG_AHEAD;
 	tcp_track_take(&c->track, (enum gate_direction)p->direction, &g->tcp, len, kind != TCP_SEG_AHEAD);
+	note_stamp(g, p, c);
 	g->taken = kind == TCP_SEG_OK || kind == TCP_SEG_OVERLAP;
 	tcp_history_acked(&c->history[!p->direction], g->history_pool, c->track.half[!p->direction].acked);
 	if (kind == TCP_SEG_AGAIN) {
@@ -572,74 +587,6 @@ static int inspect(struct gate *g, struct gate_packet *p, struct tcp_conn *c, en
 		follow(g, p, c);
 	}
 	return p->flow->dropped && r != GATE_DROP ? finish(g, p, r == GATE_HOLD) : r;
-}
-
-/* --- Ending it ----------------------------------------------------------------------------------------------- */
-
-/* The number that whom direction d sends to waits for: what is held, or at hand, does not reach it any more. */
-static uint32_t next_out(const struct gate *g, const struct gate_packet *p, const struct tcp_conn *c, enum gate_direction d)
-{
-	const struct tcp_stream *s = &c->stream[d];
-
-	if (s->segments)
-		return s->out;
-	return tcp_edits_out(&s->edits, d == p->direction && g->taken ? g->tcp.seq : c->track.half[d].next, false);
-}
-
-/* RST for whom direction d sends to, made from the headers of the packet at hand. */
-static void send_reset(struct gate *g, const struct gate_packet *p, struct tcp_conn *c, enum gate_direction d)
-{
-	bool back = d != p->direction;
-	uint32_t l3 = p->p.l3, l4 = p->p.l4;
-	struct tcp_hdr h = {
-		.sport = back ? p->p.dport : p->p.sport,
-		.dport = back ? p->p.sport : p->p.dport,
-		.seq = next_out(g, p, c, d),
-		.ack = c->track.half[!d].next,
-		.flags = TCP_RST | TCP_ACK,
-	};
-	struct gate_packet q = {.frame = p->frame, .proto = IPV4_PROTO_TCP};
-	struct wr w = wr_init(g->piece, FRAME_MAX_LEN);
-
-	wr_bytes(&w, p->p.data, l4);
-	tcp_write(&w, &h);
-	q.p = (struct packet){.data = g->piece, .len = (uint32_t)w.len, .l3 = p->p.l3, .l4 = p->p.l4};
-	q.p.src = back ? p->p.dst : p->p.src;
-	q.p.dst = back ? p->p.src : p->p.dst;
-	q.l3_len = p->l3_len;
-	q.l4_len = TCP_HDR_LEN;
-	q.end = (uint32_t)w.len;
-	q.dirty = DIRTY_L3 | DIRTY_L4 | DIRTY_LENGTH;
-	q.frame.flags = 0;
-	q.frame.offload = (struct frame_offload){0};
-	verdict_be32(&q, l3 + (uint32_t)IP_SRC_OFF, q.p.src);
-	verdict_be32(&q, l3 + (uint32_t)IP_SRC_OFF + 4, q.p.dst);
-	if (back && p->p.l2 != PACKET_NO_LAYER) {
-		memcpy(g->piece, p->p.l2_src, sizeof(p->p.l2_src));
-		memcpy(g->piece + sizeof(p->p.l2_src), p->p.l2_dst, sizeof(p->p.l2_dst));
-	}
-	if (back)
-		q.frame.port |= FRAME_BACK;
-	send_tcp(g, &q);
-	send_ipv4(g, &q);
-	if (frames_inject(g->frames, &q.frame, span_of(g->piece, w.len)) < 0)
-		g->counters.drops[GATE_DROP_SEND_FAILED]++;
-	(void)frames_flush(g->frames);
-}
-
-void gate_tcp_reset_to(struct gate *g, struct flow *f, enum gate_direction d)
-{
-	struct gate_packet *p = &g->pkt;
-
-	/* the frames are made from one of the connection's: that is at hand whenever a rule runs */
-	if (!g->pass_through && p->flow == f && f->transport)
-		send_reset(g, p, f->transport, d);
-}
-
-void gate_tcp_reset(struct gate *g, struct flow *f)
-{
-	gate_tcp_reset_to(g, f, GATE_UP);
-	gate_tcp_reset_to(g, f, GATE_DOWN);
 }
 
 /* --- The connection --------------------------------------------------------------------------------------------- */

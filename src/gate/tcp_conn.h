@@ -18,6 +18,8 @@ struct tcp_conn {
 	void *script[2];		/* of who follows them (dissect.h); NULL: nobody */
 	int64_t shown_ns[2];		/* when something new was shown */
 	struct gate_view *showing[2];	/* all that is pending, while it is shown */
+	uint32_t stamp[2];		/* the last time stamp of each direction (RFC 7323), if stamped; of those inspected */
+	bool stamped[2];
 	bool inspected;			/* somebody wants its data: segments are put in order */
 };
 

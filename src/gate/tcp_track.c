@@ -75,6 +75,7 @@ static void read_options(struct tcp_half *me, const struct tcp_hdr *h)
 	if (ws.n == 1)
 		me->wscale = ws.p[0] < MAX_WSCALE ? ws.p[0] : MAX_WSCALE;
 	me->mss = mss.n == 2 ? rd_be16(&r) : 0;
+	me->sack = tcp_option(h, TCP_OPT_SACK_PERMITTED).p != NULL;
 }
 
 static void begin_half(struct tcp_half *me, const struct tcp_hdr *h, uint32_t len)
@@ -241,6 +242,7 @@ void tcp_track_take(struct tcp_track *t, enum gate_direction d, const struct tcp
 		me->right = end + WINDOW_LEAST;
 	}
 	me->last = seq_max(me->last, end);
+	me->wnd = h->wnd;
 	/* an acknowledgement from behind a gap brings nothing: what is missing is still to come */
 	if (in_order && end != h->seq)
 		me->next = seq_max(me->next, end);

@@ -28,7 +28,9 @@ struct tcp_half {
 	bool fin;		/* FIN seen, at fin_seq */
 	bool fin_acked;
 	uint8_t wscale;		/* of what it advertises; 0xff: none offered */
+	bool sack;		/* it takes selective acknowledgements */
 	uint16_t mss;		/* longest segment it takes; 0: not said */
+	uint16_t wnd;		/* of its last segment, as it stood there */
 	uint32_t isn;
 	uint32_t next;		/* behind the last octet (and SYN, FIN) that came in order */
 	uint32_t last;		/* behind the furthest octet seen */

@@ -25,6 +25,7 @@ static struct gt t;
 static uint8_t buf[GT_CAP];
 static char shown[4096];	/* what a listener saw, both ways */
 static const char *from, *to;	/* each `from` in the data becomes `to` */
+static struct span options;	/* of the segments that are made */
 
 static bool show(void *ctx, struct gate *g, struct gate_packet *p, struct flow *f)
 {
@@ -57,6 +58,7 @@ static void open_with(bool inspected, bool midstream, bool fail_open)
 		assert_int_equal(gate_listen(t.g, EVENT_TCP_CONNECTION_receive_data, show, NULL), 0);
 	shown[0] = '\0';
 	from = to = NULL;
+	options = SPAN_NULL;
 }
 
 static int setup(void **state)
@@ -97,7 +99,7 @@ static size_t segment(bool up, uint8_t flags, uint32_t seq, uint32_t ack, const 
 	struct ipv4_hdr ip = {
 		.ttl = 64,
 		.proto = IPV4_PROTO_TCP,
-		.total_len = (uint16_t)(40 + strlen(data)),
+		.total_len = (uint16_t)(40 + options.n + strlen(data)),
 		.src = up ? CLIENT : SERVER,
 		.dst = up ? SERVER : CLIENT,
 	};
@@ -108,6 +110,7 @@ static size_t segment(bool up, uint8_t flags, uint32_t seq, uint32_t ack, const 
 		.ack = flags & TCP_ACK ? ack : 0,
 		.flags = flags,
 		.wnd = 8000,
+		.options = options,
 	};
 	struct wr w = wr_init(buf, sizeof(buf));
 
@@ -194,10 +197,17 @@ static void test_order(void **state)
 {
 	(void)state;
 	handshake();
+	/* each time the sender is told what is missing */
 	send_segment(true, A, 107, 901, "three");
+	expect(false, A, 901, 101, "");
 	send_segment(true, A | F, 112, 901, "");
+	expect(false, A, 901, 101, "");
 	send_segment(true, A, 104, 901, "two");
+	expect(false, A, 901, 101, "");
+	send_segment(true, A, 104, 901, "two");
+	expect(false, A, 901, 101, "");
 	nothing();
+	assert_int_equal(gt_drops(&t, GATE_DROP_TCP_PENDING), 1);
 	assert_int_equal(gate_counters(t.g)->held, 3);
 	send_segment(true, A, 101, 901, "one");
 	expect(true, A, 101, 901, "one");
@@ -256,6 +266,7 @@ static void test_overlap_of_what_waited(void **state)
 	to = "2";
 	handshake();
 	send_segment(true, A, 104, 901, "two");
+	expect(false, A, 901, 101, "");
 	send_segment(true, A, 101, 901, "one");
 	expect(true, A, 101, 901, "one");
 	expect(true, A, 104, 901, "2");
@@ -303,7 +314,7 @@ static void test_gap_behind_an_acknowledgement(void **state)
 	/* "two" is lost on its way to the gate */
 	pass(true, A, 107, 901, "");
 	send_segment(true, A, 107, 901, "three");
-	nothing();
+	expect(false, A, 901, 101, "");
 	send_segment(true, A, 104, 901, "two");
 	expect(true, A, 104, 901, "2");
 	expect(true, A, 105, 901, "three");
@@ -353,6 +364,64 @@ static void test_crowded(void **state)
 	assert_int_equal(gate_counters(t.g)->dropped, 0);
 	assert_int_equal(gate_counters(t.g)->held, 0);
 	assert_int_equal(gate_counters(t.g)->packets, 3 + 8);
+}
+
+/* What the sender is told, with selective acknowledgements and time stamps: the runs behind the gap, that of the segment at
+ * hand first; what the receiver last said about room and time. */
+static void told(uint32_t ack, uint32_t stamp, uint32_t echo, unsigned n, const uint32_t *numbers)
+{
+	size_t len = gt_pop(&t);
+	struct rd r = rd_init(span_of(t.out + GT_UDP, len > GT_UDP ? len - GT_UDP : 0)), o;
+	struct tcp_hdr h;
+
+	assert_true(tcp_csum_ok(SERVER, CLIENT, span_of(t.out + GT_UDP, len - GT_UDP)));
+	assert_int_equal(tcp_read(&r, &h), 0);
+	assert_int_equal(rd_left(&r), 0);
+	assert_int_equal(h.ack, ack);
+	assert_int_equal(h.seq, 901);
+	assert_int_equal(h.wnd, 8000);
+	o = rd_init(tcp_option(&h, TCP_OPT_TIMESTAMPS));
+	assert_int_equal(rd_be32(&o), stamp);
+	assert_int_equal(rd_be32(&o), echo);
+	o = rd_init(tcp_option(&h, TCP_OPT_SACK));
+	assert_int_equal(rd_left(&o), 8 * n);
+	for (unsigned i = 0; i < 2 * n; i++)
+		assert_int_equal(rd_be32(&o), numbers[i]);
+}
+
+static void test_told_what_is_missing(void **state)
+{
+	static const uint8_t syn[] = {4, 2, 8, 10, 0, 0, 0, 1, 0, 0, 0, 0};
+	static uint8_t stamps[] = {1, 1, 8, 10, 0, 0, 0, 2, 0, 0, 0, 3};
+
+	(void)state;
+	options = span_of(syn, sizeof(syn));
+	send_segment(true, S, 100, 0, "");
+	send_segment(false, S | A, 900, 101, "");
+	options = span_of(stamps, sizeof(stamps));
+	send_segment(true, A, 101, 901, "");
+	stamps[7] = 77;
+	send_segment(false, A, 901, 101, "");
+	while (gt_pop(&t))
+		;
+	stamps[7] = 5;
+	send_segment(true, A, 111, 901, "aaaaa");
+	told(101, 77, 5, 1, (const uint32_t[]){111, 116});
+	stamps[7] = 6;
+	send_segment(true, A, 131, 901, "bbbbb");
+	told(101, 77, 6, 2, (const uint32_t[]){131, 136, 111, 116});
+	/* both runs grow together; a third */
+	send_segment(true, A, 116, 901, "ccccccccccccccc");
+	told(101, 77, 6, 1, (const uint32_t[]){111, 136});
+	send_segment(true, A, 201, 901, "d");
+	told(101, 77, 6, 2, (const uint32_t[]){201, 202, 111, 136});
+	send_segment(true, A, 211, 901, "d");
+	told(101, 77, 6, 3, (const uint32_t[]){211, 212, 111, 136, 201, 202});
+	/* no more than fit beside the time stamps */
+	send_segment(true, A, 221, 901, "d");
+	told(101, 77, 6, 3, (const uint32_t[]){221, 222, 111, 136, 201, 202});
+	nothing();
+	options = SPAN_NULL;
 }
 
 static void test_overlap_dropped(void **state)
@@ -495,6 +564,8 @@ static void test_no_room(void **state)
 	for (uint32_t i = 0; i < 300 && gt_drops(&t, GATE_DROP_TCP_LIMIT) == 0; i++, n++)
 		send_segment(true, A, 102 + 2 * i, 901, "x");
 	assert_true(n > 100 && gt_drops(&t, GATE_DROP_TCP_LIMIT) == 1);
+	for (unsigned i = 0; i < n; i++)
+		expect(false, A, 901, 101, "");
 	nothing();
 	send_segment(true, A, 101, 901, "y");
 	expect(true, A, 101, 901, "y");
@@ -562,6 +633,7 @@ int main(void)
 		T(test_edit_again_with_fin),
 		T(test_gap_behind_an_acknowledgement),
 		T(test_crowded),
+		T(test_told_what_is_missing),
 		T(test_overlap_dropped),
 		T(test_overlap_unverified),
 		T(test_edits),
