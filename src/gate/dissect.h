@@ -23,6 +23,7 @@ struct gate_listeners {
 };
 
 struct gate_forge;
+struct gate_vouches;
 struct gate_plug;
 struct gate_view;
 
@@ -32,7 +33,7 @@ struct gate_stream_ops {
 	void (*changed)(void *stream, const struct gate_view *all, uint32_t off, uint32_t gone, uint32_t came);
 	/* How many octets of all that is pending may go on. */
 	uint32_t (*may_go)(void *stream, const struct gate_view *all);
-	/* What is held back comes again, its sender is stuck: all of it is to go on. False: the flow is dropped. */
+	/* The sender of what is held back is stuck: all of it is to go on. False: the flow is dropped. */
 	bool (*repeated)(void *stream, const struct gate_view *all);
 	/* There is no room for what was shown from this number on: it will come again. */
 	void (*lost)(void *stream, uint32_t out);
@@ -68,6 +69,7 @@ struct gate {
 	uint32_t n_conns, conn_fresh;		/* conn_fresh: from here on none was ever used */
 	struct tcp_pool *tcp_pool, *history_pool;
 	bool drop_overlaps;		/* data that comes again differently is dropped, not made right */
+	struct gate_vouches *vouches;	/* octets that are acknowledged in the receiver's place */
 	const struct gate_stream_ops *stream_ops;
 	struct gate_view *view;			/* what is shown to listeners of receive_data */
 	void *apps[DISSECT_N];			/* of the dissectors of applications, their own */

@@ -10,13 +10,14 @@
 #include "gate/app.h"
 #include "gate/tcp_reply.h"
 #include "gate/tcp_show.h"
+#include "gate/tcp_vouch.h"
 #include "gate/verdict.h"
 #include "wire/ipv4.h"
 
 #include <errno.h>
 #include <stdlib.h>
 
-enum { SEQ_OFF = 4, ACK_OFF = 8, FLAGS_OFF = 13, MSS_LEAST = 536, IP_SRC_OFF = 12, NOP = 1 };
+enum { SEQ_OFF = 4, ACK_OFF = 8, FLAGS_OFF = 13, MSS_LEAST = 536, IP_SRC_OFF = 12, NOP = 1, STAMPS_LEN = 10 };
 
 struct tcp_conn *gate_tcp(const struct flow *f)
 {
@@ -34,13 +35,16 @@ int gate_tcp_new(struct gate *g, uint32_t max_flows, uint32_t max_streams)
 	if (!g->conns)
 		return -ENOMEM;
 	r = tcp_pool_new(max_streams, g->held, &g->tcp_pool);
-	return r < 0 ? r : tcp_pool_new(max_streams, g->held, &g->history_pool);
+	if (r == 0)
+		r = tcp_pool_new(max_streams, g->held, &g->history_pool);
+	return r < 0 ? r : gate_tcp_vouches_new(g);
 }
 
 void gate_tcp_free(struct gate *g)
 {
 	tcp_pool_free(g->tcp_pool);
 	tcp_pool_free(g->history_pool);
+	gate_tcp_vouches_free(g);
 	pages_free(g->conns, g->n_conns, sizeof(*g->conns));
 }
 
@@ -107,6 +111,24 @@ static void blank_sack(uint8_t *options, size_t n)
 	}
 }
 
+/* Others may have gone on meanwhile, and a time stamp older than theirs would be taken for that of an old segment (RFC 7323 5). */
+static void renew_stamps(uint8_t *options, size_t n, const struct tcp_conn *c, enum gate_direction d)
+{
+	for (size_t i = 0; i + 1 < n && options[i] != 0;) {
+		size_t len = options[i] == NOP ? 1 : options[i + 1];
+		struct wr w;
+
+		if (len == 0 || len > n - i)
+			break;
+		if (options[i] == TCP_OPT_TIMESTAMPS && len == STAMPS_LEN) {
+			w = wr_init(options + i + 2, STAMPS_LEN - 2);
+			wr_be32(&w, c->stamp[d]);
+			wr_be32(&w, c->stamp[!d]);
+		}
+		i += len;
+	}
+}
+
 /* What the header at hand acknowledges, in the numbers of whom it goes to. */
 static void translate_ack(const struct gate *g, struct gate_packet *p, const struct tcp_conn *c)
 {
@@ -152,6 +174,8 @@ static uint32_t compose(const struct emission *e, const struct held *h, uint32_t
 		memcpy(g->piece + h->app, octets.p, octets.n);
 	p.p.data = g->piece;
 	verdict_be32(&p, h->l4 + (uint32_t)SEQ_OFF, out);
+	if (e->conn->stamped[e->direction])
+		renew_stamps(g->piece + h->l4 + TCP_HDR_LEN, h->app - h->l4 - (size_t)TCP_HDR_LEN, e->conn, e->direction);
 	if (!last)
 		g->piece[h->l4 + FLAGS_OFF] &= (uint8_t)~(TCP_FIN | TCP_PSH);
 	p.p.l3 = h->l3;
@@ -187,6 +211,15 @@ static void emit(void *ctx, struct held *h, uint32_t out, struct span octets, bo
 		g->counters.drops[GATE_DROP_SEND_FAILED]++;
 	}
 	(void)frames_flush(g->frames);
+}
+
+void gate_tcp_emit(struct gate *g, struct tcp_conn *c, enum gate_direction d, struct held *h, uint32_t out, struct span octets,
+		   uint32_t room)
+{
+	struct emission e = {g, c, d};
+
+	for (uint32_t done = 0; done < octets.n; done += room)
+		emit(&e, h, out + done, span_sub(octets, done, room), false);
 }
 
 uint32_t gate_tcp_mss(const struct tcp_conn *c, enum gate_direction d)
@@ -455,20 +488,25 @@ static int correct(struct gate *g, struct gate_packet *p, const struct tcp_conn 
 										   : gate_undecided(g, p, GATE_DROP_TCP_LIMIT);
 }
 
-/* Octets that are pending come again: if that is because they are, they go on. False: the flow is dropped. */
-static bool unstick(struct gate *g, struct gate_packet *p, struct tcp_conn *c, uint32_t n)
+bool gate_tcp_unstick(struct gate *g, struct flow *f, enum gate_direction d)
 {
-	enum gate_direction d = (enum gate_direction)p->direction;
-	struct tcp_stream *s = &c->stream[d];
+	struct tcp_conn *c = f->transport;
 	struct emission e = {g, c, d};
-	uint32_t go;
+	uint32_t go = gate_tcp_repeated(g, f, d);
+
+	if (go && !f->dropped)
+		tcp_stream_release(&c->stream[d], g->tcp_pool, go, gate_tcp_mss(c, d), emit, &e);
+	return !f->dropped;
+}
+
+/* Octets that are pending come again, and perhaps because they are. False: the flow is dropped. */
+static bool come_again(struct gate *g, struct gate_packet *p, struct tcp_conn *c, uint32_t n)
+{
+	const struct tcp_stream *s = &c->stream[p->direction];
 
 	if (n == 0 || !s->segments || !tcp_before(s->out, tcp_edits_out(&s->edits, g->tcp.seq + n, true)))
 		return true;
-	go = gate_tcp_repeated(g, p->flow, d);
-	if (go && !p->flow->dropped)
-		tcp_stream_release(s, g->tcp_pool, go, gate_tcp_mss(c, d), emit, &e);
-	return !p->flow->dropped;
+	return gate_tcp_unstick(g, p->flow, (enum gate_direction)p->direction);
 }
 
 /* The same octets once more: they go on as they went the first time. */
@@ -481,7 +519,11 @@ static int again(struct gate *g, struct gate_packet *p, struct tcp_conn *c, uint
 
 	if (done != GATE_ACCEPT)
 		return done;
-	if (!unstick(g, p, c, n))
+	if (s->segments && n && !tcp_before(tcp_edits_out(&s->edits, g->tcp.seq, false), s->out) && gate_tcp_vouch(g, p, c)) {
+		p->drop = GATE_DROP_TCP_PENDING;
+		return GATE_DROP;
+	}
+	if (!come_again(g, p, c, n))
 		return finish(g, p, false);
 	if (n == 0 || g->pass_through || (tcp_edits_none(&s->edits) && !s->segments)) {
 		translate(g, p, c);
@@ -564,6 +606,10 @@ static int inspect(struct gate *g, struct gate_packet *p, struct tcp_conn *c, en
 	note_stamp(g, p, c);
 	g->taken = kind == TCP_SEG_OK || kind == TCP_SEG_OVERLAP;
 	tcp_history_acked(&c->history[!p->direction], g->history_pool, c->track.half[!p->direction].acked);
+	if (c->vouching[!p->direction])
+		gate_tcp_vouched_acked(g, p->flow, (enum gate_direction)!p->direction, len == 0);
+	if (p->flow->dropped)
+		return finish(g, p, false);
 	if (kind == TCP_SEG_AGAIN) {
 		r = again(g, p, c, len);
 		if (s->ahead)

@@ -10,6 +10,7 @@
 #include "gate/app.h"
 #include "gate/forge.h"
 #include "gate/plug.h"
+#include "gate/tcp_vouch.h"
 #include "wire/ipv4.h"
 
 #include <errno.h>
@@ -379,6 +380,7 @@ void gate_tick(struct gate *g, int64_t now_ns)
 		g->now_ns = now_ns;
 	g->ticked_ns = g->now_ns;
 	defrag_expire(g->defrag, g->now_ns);
+	gate_tcp_vouch_tick(g, g->now_ns);
 	(void)flow_expire(g->flows, g->now_ns, EXPIRE_A_TURN);
 	if (unlikely(g->n_forged))
 		come_in(g);

@@ -20,6 +20,8 @@ struct tcp_conn {
 	struct gate_view *showing[2];	/* all that is pending, while it is shown */
 	uint32_t stamp[2];		/* the last time stamp of each direction (RFC 7323), if stamped; of those inspected */
 	bool stamped[2];
+	uint32_t vouched[2];		/* up to here the gate has acknowledged, if vouching (tcp_vouch.h) */
+	bool vouching[2];
 	bool inspected;			/* somebody wants its data: segments are put in order */
 };
 

@@ -137,12 +137,13 @@ void gate_tcp_tell_missing(struct gate *g, const struct gate_packet *p, struct t
 	uint8_t options[TCP_MAX_HDR_LEN - TCP_HDR_LEN];
 	struct wr w = wr_init(options, sizeof(options));
 	struct block blocks[BLOCKS_MAX];
-	struct tcp_hdr h = {.flags = TCP_ACK, .wnd = c->track.half[to].wnd};
+	struct tcp_hdr h = {.flags = TCP_ACK};
 
 	if (g->pass_through || c->track.state < TCP_ESTABLISHED || c->track.state > TCP_CLOSING)
 		return;
 	h.seq = next_out(g, p, c, to);
-	h.ack = c->track.half[d].acked;
+	h.ack = c->vouching[d] ? c->vouched[d] : c->track.half[d].acked;
+	h.wnd = tcp_track_window(&c->track, to, h.ack);
 	write_options(&w, g, c, to, blocks, blocks_of(&c->stream[d], g->tcp.seq, blocks));
 	h.options = span_of(options, w.len);
 	send_made(g, p, to, &h);

@@ -253,6 +253,15 @@ void tcp_track_take(struct tcp_track *t, enum gate_direction d, const struct tcp
 		take_fin(t, d, h, len);
 }
 
+uint16_t tcp_track_window(const struct tcp_track *t, enum gate_direction d, uint32_t ack)
+{
+	const struct tcp_half *me = &t->half[d], *other = &t->half[!d];
+	bool scaled = me->wscale != NO_WSCALE && other->wscale != NO_WSCALE && !t->midstream;
+	uint32_t less = (ack - other->acked) >> (scaled ? me->wscale : 0);
+
+	return less < me->wnd ? (uint16_t)(me->wnd - less) : 0;
+}
+
 void tcp_track_next(struct tcp_track *t, enum gate_direction d, uint32_t seq)
 {
 	t->half[d].next = seq_max(t->half[d].next, seq);

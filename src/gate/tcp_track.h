@@ -66,6 +66,8 @@ enum tcp_segment tcp_track_begin(struct tcp_track *t, const struct tcp_hdr *h, u
 enum tcp_segment tcp_track_check(const struct tcp_track *t, enum gate_direction d, const struct tcp_hdr *h, uint32_t len);
 /* It goes on (or is held, to go on): state and numbers move. in_order: its data follows on what was there. */
 void tcp_track_take(struct tcp_track *t, enum gate_direction d, const struct tcp_hdr *h, uint32_t len, bool in_order);
+/* What d would say about its window if it acknowledged `ack`: it ends where d last said. */
+uint16_t tcp_track_window(const struct tcp_track *t, enum gate_direction d, uint32_t ack);
 /* Held data came into order: up to seq. */
 void tcp_track_next(struct tcp_track *t, enum gate_direction d, uint32_t seq);
 

@@ -1,17 +1,20 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Two hosts that talk through the whole engine while a rule changes what they say: segments are lost before and behind
- * the gate, overtake each other, come again cut anew, with a FIN, or with other octets in them. Each host must get what the
- * other said, changed in every place, once, and its end where it belongs; and no acknowledgement of what it did not say.
+ * Two hosts that talk through the whole engine while a rule changes what they say and a dissector keeps what is no whole
+ * line yet: segments are lost before and behind the gate, overtake each other, come again cut anew, with a FIN, or with other
+ * octets in them. Each host must get what the other said, changed in every place, once, and its end where it belongs; and no
+ * acknowledgement of what it did not say.
  */
 #include "unit.h"
 
 #include "gate_tcp_util.h"
 
 #include "base/rng.h"
+#include "gate/plug.h"
 #include "gate/tcp_conn.h"
+#include "wire/ipv4.h"
 
-enum { TEXT = 3000, OUT = 3 * TEXT + 1, MSS = 300, WINDOW = 2000, STEPS = 60000, SEEDS = 1500, QUEUE = 8 };
+enum { TEXT = 3000, OUT = 3 * TEXT + 1, MSS = 300, WINDOW = 2000, STEPS = 60000, SEEDS = 1500, QUEUE = 8, STEP_MS = 20 };
 
 /* One direction: who sends, and what has arrived at the other end. */
 struct way {
@@ -31,7 +34,8 @@ static struct world {
 	struct rng rng;
 	struct way way[2];
 	unsigned loss;			/* percent */
-	bool lies;
+	bool lies, patient;		/* patient: a host repeats the first octets only, as after a time-out */
+	int64_t now;
 	/* frames behind the gate that may overtake each other */
 	uint8_t queue[QUEUE][GT_CAP];
 	size_t len[QUEUE];
@@ -54,6 +58,18 @@ static bool change(void *ctx, struct gate *g, struct gate_packet *p, struct flow
 			i += 2;
 		}
 	return true;
+}
+
+/* Lines end with z. */
+static uint32_t whole_lines(void *ctx, struct gate *g, struct gate_view *v)
+{
+	uint32_t n = v->n;
+
+	(void)ctx;
+	(void)g;
+	while (!v->end && n && v->octets[n - 1] != 'z')
+		n--;
+	return n;
 }
 
 static uint32_t end_of(const struct way *y)
@@ -146,7 +162,7 @@ static void push(unsigned d, uint8_t flags, uint32_t seq, struct span data)
 	c.fin[!d] = all_there(back);
 	if (chance(w.loss))
 		return;
-	gt_push(&w.t, buf, gt_tcp(&c, buf, d, flags, seq, data), NS_PER_S);
+	gt_push(&w.t, buf, gt_tcp(&c, buf, d, flags, seq, data), w.now);
 	gt_run(&w.t);
 	while ((len = gt_pop(&w.t)) != 0)
 		behind_the_gate(span_of(w.t.out, len));
@@ -182,13 +198,14 @@ static void step(unsigned d)
 	struct way *y = &w.way[d];
 	uint32_t end = end_of(y), seq = y->next, n;
 
+	w.now += STEP_MS * NS_PER_MS;
 	/* FIN has a number, too */
 	if (tcp_before(end, y->una) || chance(10)) {
 		push(d, TCP_ACK, y->next + y->fin_sent, SPAN_NULL);
 		return;
 	}
 	if (chance(50) || seq - y->una > WINDOW || seq == end)
-		seq = y->una + (y->next != y->una && chance(60) ? rng_below(&w.rng, y->next - y->una) : 0);
+		seq = y->una + (y->next != y->una && !w.patient && chance(60) ? rng_below(&w.rng, y->next - y->una) : 0);
 	n = rng_below(&w.rng, MSS) + 1;
 	n = end - seq < n ? end - seq : n;
 	if (n || seq == end)
@@ -199,6 +216,7 @@ static void step(unsigned d)
 
 static void begin(uint64_t seed)
 {
+	const struct gate_plug lines = {.name = "lines", .proto = IPV4_PROTO_TCP, .port = 80, .data = whole_lines};
 	struct gate_opts o;
 
 	memset(&w.way, 0, sizeof(w.way));
@@ -206,8 +224,12 @@ static void begin(uint64_t seed)
 	rng_seed(&w.rng, seed);
 	w.loss = (unsigned)(seed % 4) * 10;
 	w.lies = seed % 3 == 0;
+	w.patient = seed % 8 >= 4;
+	w.now = NS_PER_S;
 	gt_opts(&o);
 	gt_open(&w.t, &o, DISSECT_TCP_CONNECTION);
+	if (seed % 2 == 0)
+		assert_true(gate_plug_add(w.t.g, &lines) >= 0);
 	assert_int_equal(gate_listen(w.t.g, EVENT_TCP_CONNECTION_receive_data, change, NULL), 0);
 	for (unsigned d = GATE_UP; d <= GATE_DOWN; d++) {
 		struct way *y = &w.way[d];
