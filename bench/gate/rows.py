@@ -4,7 +4,6 @@ a whole process on a file that is in memory: its CPU time, user and system, over
 
 import os
 import random
-import shutil
 import subprocess
 
 from bench.lib import numbers
@@ -221,18 +220,11 @@ def goals(res):
     ]
 
 
-def version(tool, *args):
-    if not shutil.which(tool):
-        return None
-    out = subprocess.run([tool, *args], capture_output=True, text=True, check=False)
-    return ((out.stdout or out.stderr).strip().splitlines() or [tool])[0]
-
-
 def document(run):
     """The block of doc/performance.md."""
     f = run["facts"]
-    out = ["Measured on %s: %s, %d cores, Linux %s; one core is used. %s" % (
-        f["date"], f["cpu"], f["cores"], f["kernel"], "; ".join(v for v in run["versions"] if v)),
+    out = ["Measured on %s: %s, %d cores, Linux %s; one core is used. %s." % (
+        f["date"], f["cpu"], f["cores"], f["kernel"], ", ".join(v for v in run["versions"] if v)),
         "Repeat it: `sudo make bench-gate`%s; a single table: `ONLY=` with the name below it. CPU time of whole processes, user "
         "and system, on captures that `bench/gate/gen.c` makes; medians, in brackets the least and the most." % (
             " QUICK=1" if run["quick"] else ""),

@@ -91,8 +91,7 @@ def main():
             results[name] = fn(ctx)
             print(numbers.table(results[name]["columns"], results[name]["lines"]) + "\n", flush=True)
     keep(o, {"facts": measure.facts(), "quick": o.quick, "results": results,
-             "versions": [rows.version("tshark", "--version"), rows.version("tcpdump", "--version"), rows.version("ngrep", "-V"),
-                          rows.version("ndpiReader", "-h")]})
+             "versions": [measure.package(shutil.which(t) or t) for t in TOOLS]})
     for f in ctx.failures:
         print("FAIL " + f)
     print("%d s" % (time.monotonic() - began))

@@ -274,12 +274,14 @@ def facts():
             "memory_gb": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9, 1), "filesystem": fs}
 
 
-def version(peer):
-    """The Debian package of a peer, and its version."""
-    p = subprocess.run(["dpkg-query", "-S", peer.binary], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
-                       check=False)
+def package(binary):
+    """The Debian package that a program is from, and its version; None: no program, or no package."""
+    p = subprocess.run(["dpkg-query", "-S", binary], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, check=False)
     if not p.stdout:
         return None
-    name = p.stdout.split(":")[0]
-    return subprocess.run(["dpkg-query", "-W", "-f", "${Package} ${Version}", name], stdout=subprocess.PIPE, text=True,
-                          check=False).stdout
+    return subprocess.run(["dpkg-query", "-W", "-f", "${Package} ${Version}", p.stdout.split(":")[0]], stdout=subprocess.PIPE,
+                          text=True, check=False).stdout
+
+
+def version(peer):
+    return package(peer.binary)
