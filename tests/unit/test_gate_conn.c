@@ -146,7 +146,7 @@ static void expect(bool up, uint8_t flags, uint32_t seq, uint32_t ack, const cha
 	assert_int_equal(h.flags, flags);
 	if (flags & TCP_ACK)
 		assert_int_equal(h.ack, ack);
-	assert_memory_equal(t.out + APP, data, strlen(data));
+	assert_memory_equal(t.out + APP + options.n, data, strlen(data));
 	assert_int_equal(ip.src, up ? CLIENT : SERVER);
 }
 
@@ -387,6 +387,48 @@ static void told(uint32_t ack, uint32_t stamp, uint32_t echo, unsigned n, const 
 	assert_int_equal(rd_left(&o), 8 * n);
 	for (unsigned i = 0; i < 2 * n; i++)
 		assert_int_equal(rd_be32(&o), numbers[i]);
+}
+
+/* Of the segment that came out last. */
+static void stamped(uint32_t stamp, uint32_t echo)
+{
+	struct rd r = rd_init(span_of(t.out + GT_UDP, 60)), o;
+	struct tcp_hdr h;
+
+	assert_int_equal(tcp_read(&r, &h), 0);
+	o = rd_init(tcp_option(&h, TCP_OPT_TIMESTAMPS));
+	assert_int_equal(rd_be32(&o), stamp);
+	assert_int_equal(rd_be32(&o), echo);
+}
+
+/* A segment that waited goes on behind others: with the time of those, or it would be taken for an old one (RFC 7323 5). */
+static void test_stamps_of_what_waited(void **state)
+{
+	static const uint8_t syn[] = {1, 1, 8, 10, 0, 0, 0, 1, 0, 0, 0, 0};
+	static uint8_t stamps[] = {1, 1, 8, 10, 0, 0, 0, 2, 0, 0, 0, 3};
+
+	(void)state;
+	options = span_of(syn, sizeof(syn));
+	send_segment(true, S, 100, 0, "");
+	send_segment(false, S | A, 900, 101, "");
+	options = span_of(stamps, sizeof(stamps));
+	send_segment(true, A, 101, 901, "");
+	while (gt_pop(&t))
+		;
+	stamps[7] = 5;
+	send_segment(true, A, 106, 901, "world");
+	assert_true(gt_pop(&t) > 0); /* told what is missing */
+	nothing();
+	stamps[7] = 70;
+	pass(false, A, 901, 101, "");
+	stamps[7] = 9;
+	stamps[11] = 70;
+	send_segment(true, A, 101, 901, "hello");
+	expect(true, A, 101, 901, "hello");
+	stamped(9, 70);
+	expect(true, A, 106, 901, "world");
+	stamped(9, 70);
+	nothing();
 }
 
 static void test_told_what_is_missing(void **state)
@@ -633,6 +675,7 @@ int main(void)
 		T(test_edit_again_with_fin),
 		T(test_gap_behind_an_acknowledgement),
 		T(test_crowded),
+		T(test_stamps_of_what_waited),
 		T(test_told_what_is_missing),
 		T(test_overlap_dropped),
 		T(test_overlap_unverified),
