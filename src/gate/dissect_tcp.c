@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "base/pages.h"
 #include "gate/app.h"
+#include "gate/tcp_emit.h"
 #include "gate/tcp_reply.h"
 #include "gate/tcp_show.h"
 #include "gate/tcp_vouch.h"
@@ -17,7 +18,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-enum { SEQ_OFF = 4, ACK_OFF = 8, FLAGS_OFF = 13, MSS_LEAST = 536, IP_SRC_OFF = 12, NOP = 1, STAMPS_LEN = 10 };
+enum { SEQ_OFF = 4, FLAGS_OFF = 13 };
 
 struct tcp_conn *gate_tcp(const struct flow *f)
 {
@@ -95,140 +96,6 @@ void gate_tcp_end(struct gate *g, struct flow *f)
 	g->conn_free = c;
 }
 
-/* --- Numbers --------------------------------------------------------------------------------------------- */
-
-/* SACK blocks (RFC 2018) speak of numbers that the sender does not know: it has to do without. */
-static void blank_sack(uint8_t *options, size_t n)
-{
-	for (size_t i = 0; i + 1 < n && options[i] != 0;) {
-		size_t len = options[i] == NOP ? 1 : options[i + 1];
-
-		if (len == 0 || len > n - i)
-			break;
-		if (options[i] == TCP_OPT_SACK)
-			memset(options + i, NOP, len);
-		i += len;
-	}
-}
-
-/* Others may have gone on meanwhile, and a time stamp older than theirs would be taken for that of an old segment (RFC 7323 5). */
-static void renew_stamps(uint8_t *options, size_t n, const struct tcp_conn *c, enum gate_direction d)
-{
-	for (size_t i = 0; i + 1 < n && options[i] != 0;) {
-		size_t len = options[i] == NOP ? 1 : options[i + 1];
-		struct wr w;
-
-		if (len == 0 || len > n - i)
-			break;
-		if (options[i] == TCP_OPT_TIMESTAMPS && len == STAMPS_LEN) {
-			w = wr_init(options + i + 2, STAMPS_LEN - 2);
-			wr_be32(&w, c->stamp[d]);
-			wr_be32(&w, c->stamp[!d]);
-		}
-		i += len;
-	}
-}
-
-/* What the header at hand acknowledges, in the numbers of whom it goes to. */
-static void translate_ack(const struct gate *g, struct gate_packet *p, const struct tcp_conn *c)
-{
-	if (tcp_edits_none(&c->stream[!p->direction].edits))
-		return;
-	if (g->tcp.flags & TCP_ACK)
-		verdict_be32(p, p->p.l4 + (uint32_t)ACK_OFF, g->tcp.ack);
-	blank_sack(p->p.data + p->p.l4 + TCP_HDR_LEN, p->l4_len - (size_t)TCP_HDR_LEN);
-}
-
-/* The segment at hand, in the numbers of whom it goes to. */
-static void translate(struct gate *g, struct gate_packet *p, const struct tcp_conn *c)
-{
-	const struct tcp_edits *mine = &c->stream[p->direction].edits, *theirs = &c->stream[!p->direction].edits;
-
-	if ((tcp_edits_none(mine) && tcp_edits_none(theirs)) || g->pass_through)
-		return;
-	(void)gate_checksum(g, p);
-	verdict_be32(p, p->p.l4 + (uint32_t)SEQ_OFF, tcp_edits_out(mine, g->tcp.seq, false));
-	translate_ack(g, p, c);
-	p->dirty |= DIRTY_L4;
-}
-
-/* --- Segments that waited ------------------------------------------------------------------------------------ */
-
-struct emission {
-	struct gate *g;
-	struct tcp_conn *conn;
-	enum gate_direction direction;
-};
-
-/* Makes a frame from a held one's headers and other octets: its length. */
-static uint32_t compose(const struct emission *e, const struct held *h, uint32_t out, struct span octets, bool last)
-{
-	struct gate *g = e->g;
-	struct gate_packet p = {.frame = h->frame, .proto = IPV4_PROTO_TCP};
-	struct rd r = rd_init(span_of(h->data + h->l3 + IP_SRC_OFF, 8));
-
-	p.p.src = rd_be32(&r);
-	p.p.dst = rd_be32(&r);
-	memcpy(g->piece, h->data, h->app);
-	if (octets.n)
-		memcpy(g->piece + h->app, octets.p, octets.n);
-	p.p.data = g->piece;
-	verdict_be32(&p, h->l4 + (uint32_t)SEQ_OFF, out);
-	if (e->conn->stamped[e->direction])
-		renew_stamps(g->piece + h->l4 + TCP_HDR_LEN, h->app - h->l4 - (size_t)TCP_HDR_LEN, e->conn, e->direction);
-	if (!last)
-		g->piece[h->l4 + FLAGS_OFF] &= (uint8_t)~(TCP_FIN | TCP_PSH);
-	p.p.l3 = h->l3;
-	p.p.l4 = h->l4;
-	p.p.app_len = (uint16_t)octets.n;
-	p.l3_len = (uint8_t)(h->l4 - h->l3);
-	p.l4_len = (uint8_t)(h->app - h->l4);
-	p.end = (uint32_t)(h->app + octets.n);
-	p.dirty = DIRTY_L3 | DIRTY_L4 | DIRTY_LENGTH;
-	send_tcp(g, &p);
-	send_ipv4(g, &p);
-	return p.end;
-}
-
-static void emit(void *ctx, struct held *h, uint32_t out, struct span octets, bool last)
-{
-	const struct emission *e = ctx;
-	struct gate *g = e->g;
-	struct span s;
-
-	if (!h->owed)
-		return;
-	s = span_of(g->piece, compose(e, h, out, octets, last));
-	/* what fits into a packet is not to be cut any more */
-	if (octets.n <= h->frame.offload.gso_size)
-		h->frame.offload.gso_type = 0;
-	if (last) {
-		h->owed = false;
-		g->counters.held--;
-		g->counters.modified += !tcp_edits_none(&e->conn->stream[e->direction].edits);
-		gate_release_as(g, h, s);
-	} else if (frames_inject(g->frames, &h->frame, s) < 0) {
-		g->counters.drops[GATE_DROP_SEND_FAILED]++;
-	}
-	(void)frames_flush(g->frames);
-}
-
-void gate_tcp_emit(struct gate *g, struct tcp_conn *c, enum gate_direction d, struct held *h, uint32_t out, struct span octets,
-		   uint32_t room)
-{
-	struct emission e = {g, c, d};
-
-	for (uint32_t done = 0; done < octets.n; done += room)
-		emit(&e, h, out + done, span_sub(octets, done, room), false);
-}
-
-uint32_t gate_tcp_mss(const struct tcp_conn *c, enum gate_direction d)
-{
-	uint16_t mss = c->track.half[!d].mss;
-
-	return mss ? mss : MSS_LEAST;
-}
-
 /* --- What dissectors see --------------------------------------------------------------------------------------- */
 
 /* What has to be known of a frame to send it later. */
@@ -277,7 +144,7 @@ int gate_tcp_keep(struct gate *g, struct gate_packet *p, struct tcp_conn *c, uin
 {
 	uint32_t from = g->tcp.seq + !!(g->tcp.flags & TCP_SYN) + skip;
 
-	translate_ack(g, p, c);
+	gate_tcp_translate_ack(g, p, c);
 	return keep(g, p, c, from, span_of(p->p.data + p->p.app + skip, p->p.app_len - skip));
 }
 
@@ -287,11 +154,10 @@ static void advance(struct gate *g, struct flow *f, enum gate_direction d, bool 
 	struct tcp_conn *c = f->transport;
 	struct tcp_stream *s = &c->stream[d];
 	struct gate_view v = {.flow = f, .direction = d, .octets = s->pending, .n = s->n, .out = s->out, .end = end};
-	struct emission e = {g, c, d};
 	uint32_t go = gate_tcp_show(g, &v);
 
 	if (!f->dropped)
-		tcp_stream_release(s, g->tcp_pool, end || go > s->n ? s->n : go, gate_tcp_mss(c, d), emit, &e);
+		gate_tcp_let_go(g, c, d, end ? s->n : go);
 }
 
 /* --- The segment at hand ---------------------------------------------------------------------------------------- */
@@ -384,7 +250,6 @@ static int in_order(struct gate *g, struct gate_packet *p, struct tcp_conn *c, u
 		.out = tcp_edits_out(&s->edits, from, false),
 		.end = g->tcp.flags & TCP_FIN,
 	};
-	struct emission e = {g, c, d};
 
 	tcp_history_note(&c->history[d], g->history_pool, from, span_of(v.octets, v.n));
 	if (s->segments) {
@@ -400,13 +265,13 @@ static int in_order(struct gate *g, struct gate_packet *p, struct tcp_conn *c, u
 	if (!s->segments && (go >= v.n || v.end)) {
 		/* those that waited for this one are to leave behind it, unless there is no room to wait for that */
 		if (!s->ahead || gate_tcp_keep(g, p, c, skip) < 0) {
-			translate(g, p, c);
+			gate_tcp_translate(g, p, c);
 			return GATE_ACCEPT;
 		}
 	}
 	if (!s->segments && gate_tcp_keep(g, p, c, skip) < 0)
 		return no_room(g, p, c, v.out);
-	tcp_stream_release(s, g->tcp_pool, v.end || go > s->n ? s->n : go, gate_tcp_mss(c, d), emit, &e);
+	gate_tcp_let_go(g, c, d, v.end ? s->n : go);
 	return GATE_HOLD;
 }
 
@@ -418,7 +283,7 @@ static int ahead(struct gate *g, struct gate_packet *p, struct tcp_conn *c)
 	uint32_t from = g->tcp.seq;
 	int r;
 
-	translate_ack(g, p, c);
+	gate_tcp_translate_ack(g, p, c);
 	f = frame_of(p);
 	r = tcp_stream_ahead(s, g->tcp_pool, &f, from, from + p->p.app_len + !!(g->tcp.flags & TCP_FIN));
 	if (tcp_before(c->track.half[p->direction].next, from))
@@ -449,8 +314,7 @@ static uint32_t room_of(const struct gate_packet *p, const struct tcp_conn *c)
 static int send_ahead(struct gate *g, const struct gate_packet *p, struct tcp_conn *c, uint32_t out, struct span octets,
 		      uint32_t keep_len)
 {
-	struct emission e = {g, c, (enum gate_direction)p->direction};
-	uint32_t room = room_of(p, c), done = 0;
+	uint32_t room = room_of(p, c), n = (uint32_t)octets.n, done = 0;
 	struct frame f = frame_of(p);
 	struct held *copy = held_take(g->held, &f);
 
@@ -459,12 +323,9 @@ static int send_ahead(struct gate *g, const struct gate_packet *p, struct tcp_co
 	copy->l3 = p->p.l3;
 	copy->l4 = p->p.l4;
 	copy->app = p->p.app;
-	while (octets.n - done > keep_len) {
-		uint32_t left = (uint32_t)octets.n - done, n = left < room ? left : room;
-
-		emit(&e, copy, out + done, span_sub(octets, done, n), false);
-		done += n;
-	}
+	while (n - done > keep_len)
+		done += n - done < room ? n - done : room;
+	gate_tcp_emit(g, c, (enum gate_direction)p->direction, copy, out, span_sub(octets, 0, done), room);
 	held_give(g->held, copy);
 	return (int)done;
 }
@@ -491,11 +352,10 @@ static int correct(struct gate *g, struct gate_packet *p, const struct tcp_conn 
 bool gate_tcp_unstick(struct gate *g, struct flow *f, enum gate_direction d)
 {
 	struct tcp_conn *c = f->transport;
-	struct emission e = {g, c, d};
 	uint32_t go = gate_tcp_repeated(g, f, d);
 
 	if (go && !f->dropped)
-		tcp_stream_release(&c->stream[d], g->tcp_pool, go, gate_tcp_mss(c, d), emit, &e);
+		gate_tcp_let_go(g, c, d, go);
 	return !f->dropped;
 }
 
@@ -526,7 +386,7 @@ static int again(struct gate *g, struct gate_packet *p, struct tcp_conn *c, uint
 	if (!come_again(g, p, c, n))
 		return finish(g, p, false);
 	if (n == 0 || g->pass_through || (tcp_edits_none(&s->edits) && !s->segments)) {
-		translate(g, p, c);
+		gate_tcp_translate(g, p, c);
 		return GATE_ACCEPT;
 	}
 	if (!tcp_stream_again(s, g->tcp.seq, span_of(p->p.data + p->p.app, n), &w, &out))
@@ -537,7 +397,7 @@ static int again(struct gate *g, struct gate_packet *p, struct tcp_conn *c, uint
 		p->drop = GATE_DROP_TCP_PENDING;
 		return GATE_DROP;
 	}
-	translate(g, p, c);
+	gate_tcp_translate(g, p, c);
 	done = send_ahead(g, p, c, out, span_of(g->octets, w.len), room_of(p, c));
 	if (done < 0 || verdict_splice(g, p, p->p.app, p->p.app_len, span_of(g->octets + done, w.len - (size_t)done)) < 0)
 		return gate_undecided(g, p, GATE_DROP_TCP_LIMIT);
@@ -560,7 +420,7 @@ static int overlap(struct gate *g, struct gate_packet *p, struct tcp_conn *c, ui
 	/* only FIN is new, and the octets before it are as they came; or nothing is changed anyway */
 	if (g->pass_through || (old == p->p.app_len && tcp_edits_none(&s->edits) && !s->segments))
 		return in_order(g, p, c, old);
-	translate_ack(g, p, c);
+	gate_tcp_translate_ack(g, p, c);
 	if (tcp_stream_again(s, g->tcp.seq, span_of(p->p.data + p->p.app, old), &w, &out) &&
 	    send_ahead(g, p, c, out, span_of(g->octets, w.len), 0) < 0)
 		return gate_undecided(g, p, GATE_DROP_TCP_LIMIT);
@@ -623,7 +483,7 @@ static int inspect(struct gate *g, struct gate_packet *p, struct tcp_conn *c, en
 	else if (len || g->tcp.flags & TCP_FIN)
 		r = in_order(g, p, c, 0);
 	else
-		return (translate(g, p, c), GATE_ACCEPT);
+		return (gate_tcp_translate(g, p, c), GATE_ACCEPT);
 	/* there was no room for it: when it comes again it is looked at as if for the first time */
 	if (r == GATE_DROP && p->flow->transport) {
 		c->track = before;

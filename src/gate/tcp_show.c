@@ -6,6 +6,7 @@
  */
 #include "gate/app.h"
 #include "gate/plug.h"
+#include "gate/tcp_emit.h"
 #include "gate/tcp_show.h"
 
 #include "base/error.h"

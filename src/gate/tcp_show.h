@@ -14,11 +14,6 @@ uint32_t gate_tcp_show(struct gate *g, struct gate_view *v);
 uint32_t gate_tcp_repeated(struct gate *g, struct flow *f, enum gate_direction d);
 /* The same, and it goes on. False: the flow is dropped. */
 bool gate_tcp_unstick(struct gate *g, struct flow *f, enum gate_direction d);
-/* The longest segment that the receiver of d takes, as far as is known. */
-uint32_t gate_tcp_mss(const struct tcp_conn *c, enum gate_direction d);
-/* Sends octets from a number on, in segments of at most `room`, made from the headers of h. */
-void gate_tcp_emit(struct gate *g, struct tcp_conn *c, enum gate_direction d, struct held *h, uint32_t out, struct span octets,
-                   uint32_t room);
 /* Keeps the data of the segment at hand, behind `skip` octets. 0; -USHER_E_LIMIT: no room. */
 int gate_tcp_keep(struct gate *g, struct gate_packet *p, struct tcp_conn *c,
                   uint32_t skip) must_check;

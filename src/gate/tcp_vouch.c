@@ -6,6 +6,7 @@
 #include "gate/tcp_vouch.h"
 
 #include "gate/app.h"
+#include "gate/tcp_emit.h"
 #include "gate/tcp_reply.h"
 #include "gate/tcp_show.h"
 #include "gate/verdict.h"

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * For dissect_tcp.c: segments on their way out, in the numbers of whom they go to.
+ */
+#pragma once
+
+#include "gate/tcp_conn.h"
+
+/* The longest segment that the receiver of d takes, as far as is known. */
+uint32_t gate_tcp_mss(const struct tcp_conn *c, enum gate_direction d);
+/* What the header at hand acknowledges, in the numbers of whom it goes to. */
+void gate_tcp_translate_ack(const struct gate *g, struct gate_packet *p, const struct tcp_conn *c);
+/* The segment at hand, the same. */
+void gate_tcp_translate(struct gate *g, struct gate_packet *p, const struct tcp_conn *c);
+/* The first n octets that are pending go on (all, if there are no more), in segments that were held for them. */
+void gate_tcp_let_go(struct gate *g, struct tcp_conn *c, enum gate_direction d, uint32_t n);
+/* Sends octets from a number on, in segments of at most `room`, made from the headers of h. */
+void gate_tcp_emit(struct gate *g, struct tcp_conn *c, enum gate_direction d, struct held *h, uint32_t out, struct span octets,
+		   uint32_t room);
