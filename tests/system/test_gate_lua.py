@@ -168,3 +168,44 @@ def test_gate_lua_lines(t, more):
     want = b"".join(b"changed line\n" if i % 3 == 2 else line for i, line in enumerate(lines))
     assert bytes(sink.got) == want, "%d octets, expected %d" % (len(sink.got), len(want))
     gate.end()
+
+
+_WAITS = """
+haka.rule{
+	on = haka.dissectors.tcp_connection.events.receive_data,
+	options = { streamed = true },
+	eval = function (flow, iter, direction)
+		if direction == 'down' then return end
+		local s = iter:sub(6)
+		print(s:asstring(), pcall(s.setstring, s, 'other!'))
+	end
+}
+"""
+
+
+@test(timeout=60, tags=("asan",))
+def test_gate_lua_waits(t):
+    """A rule waits for more than a client says before it has its answer: a second later that goes on, and the rule is told
+    that it came too late to change it."""
+    a, b, g = cable(t)
+    gate = Gate(t, g, _WAITS).start("-i", "ga", "-i", "gb")
+    with b:
+        listener = socket.create_server(("10.70.0.2", 9000))
+    with a:
+        s = socket.socket()
+    with listener, s:
+        s.settimeout(slack(20))
+        listener.settimeout(slack(20))
+        s.connect(("10.70.0.2", 9000))
+        c, _ = listener.accept()
+        with c:
+            c.settimeout(slack(20))
+            for said, answer in ((b"one", b"yes"), (b"two", b"bye")):
+                s.sendall(said)
+                got = c.recv(3)
+                assert got == said, got
+                c.sendall(answer)
+                got = s.recv(3)
+                assert got == answer, got
+    gate.end()
+    assert "onetwo\tfalse\t" in gate.said(), gate.said()
