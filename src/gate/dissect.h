@@ -81,7 +81,7 @@ struct gate {
 	} ports[GATE_MAX_PORTS];
 	bool midstream;				/* connections whose beginning was not seen are taken up */
 	struct gate_packet pkt;
-	bool at_hand;			/* there is one */
+	bool at_hand;			/* there is one; else pkt.flow is NULL */
 	uint8_t hops;			/* of the next one (forge.h) */
 	struct gate_forge *forge;
 	uint32_t n_forged;		/* places of its that are in use */

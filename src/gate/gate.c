@@ -133,9 +133,10 @@ int gate_undecided(struct gate *g, struct gate_packet *p, enum gate_drop why)
 {
 	int how;
 
-	if (!tell_error(g, p, why))
+	/* between packets there is none to show */
+	if (g->at_hand && !tell_error(g, p, why))
 		return GATE_DROP;
-	if (g->on_undecided && g->on_undecided(g->policy_ctx, g, p, why, &how))
+	if (g->at_hand && g->on_undecided && g->on_undecided(g->policy_ctx, g, p, why, &how))
 		return how;
 	if (g->fail_open) {
 		g->counters.failed_open++;
@@ -322,6 +323,9 @@ static void one(struct gate *g, const struct frame *f)
 		verdict(g, p, how);
 	g->at_hand = false;
 	p->generation++;
+	/* what happens between packets (timers, ends, octets that go on) is not this one's affair */
+	p->flow = NULL;
+	p->stopped = false;
 }
 
 static inline void fire_alarm(struct gate *g, int64_t until_ns)

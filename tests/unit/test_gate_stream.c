@@ -632,6 +632,39 @@ static void test_stuck(void **state)
 	assert_int_equal(gate_counters(t.g)->held, 0);
 }
 
+/* What is let go between packets: the application sees it as if it had just come, whatever became of the last packet. */
+static void test_stuck_before_http(void **state)
+{
+	static const char *const texts[] = {"GET / HTTP/1.1\r\nHost: a\r\n\r\n", "GET /\1 HTTP/1.1\r\n\r\n"};
+	static struct gt_conn other;
+
+	(void)state;
+	rules(ON " if dir == 'up' then iter:sub(4000) end end}\n"
+	      "haka.rule{on = haka.dissectors.http.events.request, eval = function(http) print('request', http:parent().name, http:parent(2)) end}\n"
+	      "haka.rule{on = haka.dissectors.tcp.events.receive_packet, eval = function(pkt) if pkt.srcport == 2000 then pkt:drop() end end}");
+	for (unsigned i = 0; i < ARRAY_LEN(texts); i++) {
+		uint32_t seq;
+
+		gt_conn_open(&c, &t, (uint16_t)(1000 + i), 80);
+		seq = c.next[D_UP];
+		up(texts[i]);
+		gt_conn_segment(&c, D_UP, TCP_ACK, seq, span_str(texts[i]));
+		arrived(D_UP, "");
+		other = c;
+		other.sport = 2000;
+		gt_conn_segment(&other, D_UP, TCP_SYN, 1, SPAN_NULL);
+		assert_int_equal(gt_drops(&t, GATE_DROP_RULE), i + 1);
+		gate_tick(t.g, (2 + i) * NS_PER_S);
+		gt_conn_run(&c);
+		arrived(D_UP, i ? "" : texts[i]);
+		said_is(i ? "" : "request\ttcp_connection\tnil\n");
+		/* or it would be sent once more */
+		gt_conn_segment(&c, D_DOWN, TCP_ACK, c.next[D_DOWN], SPAN_NULL);
+	}
+	assert_int_equal(gate_counters(t.g)->held, 0);
+	assert_int_equal(gt_drops(&t, GATE_DROP_TCP_ENDED), 1);
+}
+
 /* No room to hold what was shown: it comes again, and is the same to who waits for more of it. */
 static void test_no_room(void **state)
 {
@@ -666,8 +699,8 @@ static uint32_t write_cats(struct rng *rng, char *text, char *want)
 	uint32_t n = 0;
 	char *to = want;
 
-	for (text[0] = '\0'; n < TEXT_MAX - 10; n = (uint32_t)strlen(text))
-		(void)strcat(text, words[rng_below(rng, ARRAY_LEN(words))]);
+	while (n < TEXT_MAX - 10)
+		n += (uint32_t)snprintf(text + n, TEXT_MAX - n, "%s", words[rng_below(rng, ARRAY_LEN(words))]);
 	for (const char *at = text; *at;) {
 		bool cat = strncmp(at, "cat", 3) == 0;
 
@@ -750,7 +783,7 @@ int main(void)
 		T(test_pieces),	  T(test_held),	    T(test_waiting), T(test_marks),	T(test_edits), T(test_regexps),
 		T(test_order),	  T(test_ends),	    T(test_dropping), T(test_failing),	T(test_budget),	      T(test_bound),
 		T(test_together), T(test_when),	    T(test_before_http), T(test_looking_on), T(test_too_late),
-		T(test_other_direction), T(test_stuck), T(test_no_room), T(test_any_cut), T(test_many),	T(test_bodies),	  T(test_bodies_written), T(test_bodies_fail),
+		T(test_other_direction), T(test_stuck), T(test_stuck_before_http), T(test_no_room), T(test_any_cut), T(test_many),	T(test_bodies),	  T(test_bodies_written), T(test_bodies_fail),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
