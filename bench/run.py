@@ -8,7 +8,6 @@ there: the rest comes from the file of the run before).
 The last line is `N rows, N failures`; the exit code is 1 when there were failures."""
 
 import argparse
-import json
 import os
 import shutil
 import signal
@@ -20,11 +19,9 @@ ROOT = os.path.dirname(HERE)
 sys.path[:0] = [ROOT, os.path.join(ROOT, "tests", "system")]
 sys.dont_write_bytecode = True
 
-from bench.lib import measure, numbers, rows  # noqa: E402
+from bench.lib import measure, numbers, record, rows  # noqa: E402
 from bench.lib.peers import Dhcpd, Dnsmasq, Kea  # noqa: E402
 
-RESULTS = os.path.join(HERE, "results")
-DOC = os.path.join(ROOT, "doc", "performance.md")
 TOOLS = ("ip", "ethtool", "taskset", "strace", Kea.binary, Dhcpd.binary, Dnsmasq.binary)
 
 
@@ -50,34 +47,11 @@ def problem(o, generator, server):
     return "missing: " + " ".join(missing) if missing else None
 
 
-def load_json(path, otherwise):
-    try:
-        with open(path, encoding="utf-8") as f:
-            return json.load(f)
-    except FileNotFoundError:
-        return otherwise
-
-
 def keep(o, run):
-    """Into the file of the results, and the document; rows not measured now stay as they were."""
-    os.makedirs(RESULTS, exist_ok=True)
-    path = os.path.join(RESULTS, o.name + ".json")
-    old = load_json(path, {}).get("results", {})
-    merged = {**old, **run["results"]}
-    run["results"] = {name: merged[name] for name in rows.ROWS if name in merged}
-    with open(path + ".new", "w", encoding="utf-8") as f:
-        json.dump(run, f, indent=1)
-        f.write("\n")
-    os.replace(path + ".new", path)
-    print("numbers: " + os.path.relpath(path, ROOT))
-    if o.no_doc:
-        return
-    micro = load_json(os.path.join(HERE, "micro", "baseline.json"), {}).get("instructions", {})
-    with open(DOC, encoding="utf-8") as f:
-        text = numbers.replace_block(f.read(), rows.document(run, micro))
-    with open(DOC, "w", encoding="utf-8") as f:
-        f.write(text)
-    print("tables: " + os.path.relpath(DOC, ROOT))
+    record.keep(o.name, run, rows.ROWS)
+    if not o.no_doc:
+        micro = record.load_json(os.path.join(HERE, "micro", "baseline.json"), {}).get("instructions", {})
+        record.write_block(os.path.join("doc", "performance.md"), rows.document(run, micro))
 
 
 def main():

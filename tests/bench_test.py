@@ -3,6 +3,8 @@
 """What the benchmarks compute: reading other programs' output, statistics, verdicts, the table of
 doc/performance.md. No process is started."""
 
+import contextlib
+import io
 import os
 import sys
 import tempfile
@@ -14,7 +16,7 @@ sys.dont_write_bytecode = True
 
 from bench.client import clients, rows as client_rows, run as client_run  # noqa: E402
 from bench.gate import rows as gate_rows  # noqa: E402
-from bench.lib import configs, numbers, rows  # noqa: E402
+from bench.lib import configs, numbers, record, rows  # noqa: E402
 from bench.micro import run as micro  # noqa: E402
 
 
@@ -50,6 +52,17 @@ class Judge(unittest.TestCase):
     def test_every_row_has_a_kept_number_and_none_is_left_over(self):
         kept = micro.load(micro.BASELINE)["instructions"]
         self.assertEqual(sorted(kept), sorted(r.name for r in micro.ROWS))
+
+
+class Record(unittest.TestCase):
+    def test_rows_that_were_not_measured_stay(self):
+        with tempfile.TemporaryDirectory() as d, contextlib.redirect_stdout(io.StringIO()):
+            record.keep("x", {"results": {"b": 1, "gone": 2}}, ("a", "b", "gone"), d)
+            run = {"results": {"a": 3}}
+            record.keep("x", run, ("a", "b"), d)
+            self.assertEqual(list(run["results"].items()), [("a", 3), ("b", 1)])
+            self.assertEqual(record.load_json(os.path.join(d, "x.json"), None), run)
+            self.assertEqual(os.listdir(d), ["x.json"])
 
 
 class Reading(unittest.TestCase):

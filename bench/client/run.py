@@ -8,7 +8,6 @@ not measured now come from the file of the run before).
 The last line is `N rows, N failures`; the exit code is 1 when there were failures."""
 
 import argparse
-import json
 import os
 import shutil
 import signal
@@ -21,9 +20,8 @@ sys.path[:0] = [ROOT, os.path.join(ROOT, "tests", "system")]
 sys.dont_write_bytecode = True
 
 from bench.client import rows, world  # noqa: E402
-from bench.lib import measure, numbers  # noqa: E402
+from bench.lib import measure, numbers, record  # noqa: E402
 
-RESULTS = os.path.join(ROOT, "bench", "results")
 MARKERS = "<!-- bench-client:begin -->", "<!-- bench-client:end -->"
 TOOLS = ("ip", "ethtool", "unshare", "strace", "strip", "kea-dhcp4", "busybox", "dhclient", "dhcpcd")
 
@@ -50,33 +48,11 @@ def problem(o):
     return "missing: " + " ".join(missing) if missing else None
 
 
-def write_block(name, block):
-    path = os.path.join(ROOT, name)
-    with open(path, encoding="utf-8") as f:
-        text = numbers.replace_block(f.read(), block, *MARKERS)
-    with open(path, "w", encoding="utf-8") as f:
-        f.write(text)
-    print("tables: " + name)
-
-
 def keep(o, run):
-    """Into the file of the results, and the documents; rows not measured now stay as they were."""
-    os.makedirs(RESULTS, exist_ok=True)
-    path = os.path.join(RESULTS, o.name + "-client.json")
-    old = {}
-    if os.path.exists(path):
-        with open(path, encoding="utf-8") as f:
-            old = json.load(f).get("results", {})
-    merged = {**old, **run["results"]}
-    run["results"] = {name: merged[name] for name in rows.ROWS if name in merged}
-    with open(path + ".new", "w", encoding="utf-8") as f:
-        json.dump(run, f, indent=1)
-        f.write("\n")
-    os.replace(path + ".new", path)
-    print("numbers: " + os.path.relpath(path, ROOT))
+    record.keep(o.name + "-client", run, rows.ROWS)
     if not o.no_doc:
-        write_block(os.path.join("doc", "performance.md"), rows.document(run))
-        write_block("README.md", rows.short(run))
+        record.write_block(os.path.join("doc", "performance.md"), rows.document(run), *MARKERS)
+        record.write_block("README.md", rows.short(run), *MARKERS)
 
 
 def main():

@@ -8,7 +8,6 @@ the file of the run before).
 The last line is `N rows, N failures`; the exit code is 1 when there were failures."""
 
 import argparse
-import json
 import os
 import shutil
 import sys
@@ -21,9 +20,8 @@ sys.path[:0] = [ROOT, os.path.join(ROOT, "tests", "system")]
 sys.dont_write_bytecode = True
 
 from bench.gate import rows  # noqa: E402
-from bench.lib import measure, numbers  # noqa: E402
+from bench.lib import measure, numbers, record  # noqa: E402
 
-RESULTS = os.path.join(ROOT, "bench", "results")
 MARKERS = "<!-- bench-gate:begin -->", "<!-- bench-gate:end -->"
 TOOLS = ("tcpdump", "tshark", "ngrep", "ndpiReader")
 
@@ -49,27 +47,9 @@ def problem(o):
 
 
 def keep(o, run):
-    """Into the file of the results, and the document; rows not measured now stay as they were."""
-    os.makedirs(RESULTS, exist_ok=True)
-    path = os.path.join(RESULTS, o.name + "-gate.json")
-    old = {}
-    if os.path.exists(path):
-        with open(path, encoding="utf-8") as f:
-            old = json.load(f).get("results", {})
-    merged = {**old, **run["results"]}
-    run["results"] = {name: merged[name] for name in rows.ROWS if name in merged}
-    with open(path + ".new", "w", encoding="utf-8") as f:
-        json.dump(run, f, indent=1)
-        f.write("\n")
-    os.replace(path + ".new", path)
-    print("numbers: " + os.path.relpath(path, ROOT))
-    if o.no_doc:
-        return
-    path = os.path.join(ROOT, "doc", "performance.md")
-    with open(path, encoding="utf-8") as f:
-        text = numbers.replace_block(f.read(), rows.document(run), *MARKERS)
-    with open(path, "w", encoding="utf-8") as f:
-        f.write(text)
+    record.keep(o.name + "-gate", run, rows.ROWS)
+    if not o.no_doc:
+        record.write_block(os.path.join("doc", "performance.md"), rows.document(run), *MARKERS)
 
 
 def main():

@@ -6,7 +6,7 @@ import smtplib
 import socket
 import threading
 
-from lib.gate import Gate, cable
+from lib.gate import Gate, cable, lossy
 from lib.runner import test
 from lib.server import slack
 from test_gate_rules import _Sink
@@ -139,21 +139,12 @@ haka.rule{
 """
 
 
-_LOSSY = """
-local n = 0
-haka.rule{ on = haka.dissectors.tcp.events.receive_packet, eval = function (pkt)
-	n = n + 1
-	if n % 31 == 0 then pkt:drop() end
-end }
-"""
-
-
-@test(timeout=60, tags=("asan",), cases={"whole": "", "lossy": _LOSSY})
-def test_gate_lua_lines(t, more):
+@test(timeout=60, tags=("asan",), cases={"whole": 0, "lossy": 31})
+def test_gate_lua_lines(t, every):
     """15,000 lines, each third of which is changed by a reader that waits for whole lines; also where each 31st segment is
     lost on its way to it."""
     a, b, g = cable(t)
-    gate = Gate(t, g, more + _LINES).start("-i", "ga", "-i", "gb")
+    gate = Gate(t, g, lossy(every) + _LINES).start("-i", "ga", "-i", "gb")
     sink = _Sink(b, "10.70.0.2", 9000)
     lines = [b"line %d is a line\n" % i for i in range(15000)]
     with a:

@@ -8,23 +8,15 @@ import struct
 import subprocess
 import threading
 
-from lib.gate import Gate, cable, router
+from lib.gate import Gate, cable, lossy, router
 from lib.netns import sh
 from lib.runner import test
 from lib.server import slack
 
 _TEXT = b"abcdefghijklmnopqrstuvwxyz0123456789" * 40 + b"\n"
 
-# Every `k` becomes `KKK`, both ways; each _EVERYth segment is lost on its way to the gate.
+# Every `k` becomes `KKK`, both ways.
 _EDIT = """
-local n, every = 0, %d
-haka.rule{
-	on = haka.dissectors.tcp.events.receive_packet,
-	eval = function (pkt)
-		n = n + 1
-		if every > 0 and n %% every == 0 then pkt:drop() end
-	end
-}
 haka.rule{
 	on = haka.dissectors.tcp_connection.events.receive_data,
 	eval = function (flow, data, direction)
@@ -38,14 +30,6 @@ haka.rule{
 # Read as if it were a file: pieces of a fixed length, and words, wherever segments begin and end. What is waited for is held back
 # until its sender is stuck for it.
 _READ = """
-local n, every = 0, %d
-haka.rule{
-	on = haka.dissectors.tcp.events.receive_packet,
-	eval = function (pkt)
-		n = n + 1
-		if every > 0 and n %% every == 0 then pkt:drop() end
-	end
-}
 haka.rule{
 	on = haka.dissectors.tcp_connection.events.receive_data,
 	options = { streamed = true },
@@ -124,7 +108,7 @@ def test_gate_changes_a_stream(t, arg):
     """A stream grows on its way; segments are lost and come again; both ends agree on what was said."""
     every, offload, size = arg
     a, b, g = cable(t, offload)
-    gate = Gate(t, g, _EDIT % every).start("-i", "ga", "-i", "gb")
+    gate = Gate(t, g, lossy(every) + _EDIT).start("-i", "ga", "-i", "gb")
     got, told = _transfer(a, b, size)
     want = (_TEXT * (size // len(_TEXT))).replace(b"k", b"KKK")
     assert got == want, "got %d octets, expected %d" % (len(got), len(want))
@@ -139,7 +123,7 @@ def test_gate_reads_a_stream(t, arg):
     """Rules that follow a stream see all of it once and in order, and do not stop it."""
     every, offload, size = arg
     a, b, g = cable(t, offload)
-    gate = Gate(t, g, _READ % every).start("-i", "ga", "-i", "gb")
+    gate = Gate(t, g, lossy(every) + _READ).start("-i", "ga", "-i", "gb")
     got, told = _transfer(a, b, size)
     want = _TEXT * (size // len(_TEXT))
     assert got == want, "got %d octets, expected %d" % (len(got), len(want))

@@ -62,6 +62,17 @@ class Gate:
         self.proc.wait(slack(5))
 
 
+def lossy(every):
+    """A rule that loses each `every`th TCP segment on its way to the others; 0: none."""
+    return """
+local segments = 0
+haka.rule{ on = haka.dissectors.tcp.events.receive_packet, eval = function (pkt)
+	segments = segments + 1
+	if segments %% %d == 0 then pkt:drop() end
+end }
+""" % every if every else ""
+
+
 def cable(t, offload=True):
     """Hosts `a` (10.70.0.1) and `b` (10.70.0.2), and between them `gate` with interfaces ga and gb."""
     a, b, g = t.lab.ns("a"), t.lab.ns("b"), t.lab.ns("gate")

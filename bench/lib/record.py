@@ -1,0 +1,42 @@
+# SPDX-License-Identifier: MPL-2.0
+"""What was measured, kept: a file of numbers, and the blocks of documents that show them."""
+
+import json
+import os
+
+from bench.lib import numbers
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+RESULTS = os.path.join(ROOT, "bench", "results")
+
+
+def load_json(path, otherwise):
+    try:
+        with open(path, encoding="utf-8") as f:
+            return json.load(f)
+    except FileNotFoundError:
+        return otherwise
+
+
+def keep(name, run, rows, where=RESULTS):
+    """Into the file of that name. run["results"] gets the rows that were not measured now from what the file had, in the
+    order of `rows`."""
+    os.makedirs(where, exist_ok=True)
+    path = os.path.join(where, name + ".json")
+    merged = {**load_json(path, {}).get("results", {}), **run["results"]}
+    run["results"] = {row: merged[row] for row in rows if row in merged}
+    with open(path + ".new", "w", encoding="utf-8") as f:
+        json.dump(run, f, indent=1)
+        f.write("\n")
+    os.replace(path + ".new", path)
+    print("numbers: " + os.path.relpath(path, ROOT))
+
+
+def write_block(name, block, *markers):
+    """Into the document `name`, between its markers."""
+    path = os.path.join(ROOT, name)
+    with open(path, encoding="utf-8") as f:
+        text = numbers.replace_block(f.read(), block, *markers)
+    with open(path, "w", encoding="utf-8") as f:
+        f.write(text)
+    print("tables: " + name)
