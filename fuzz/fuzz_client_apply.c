@@ -95,6 +95,7 @@ static void check_passed(const struct apply_request *r)
 	switch ((enum apply_kind)r->kind) {
 	case APPLY_OPEN_RAW: break;
 	case APPLY_OPEN_ARP: fuzz_check(is_host(r->arp.address) && (!r->arp.node || is_host(r->arp.node))); break;
+	case APPLY_DEL_ADDRESS:
 	case APPLY_SET_ADDRESS: check_address(&r->addr); break;
 	case APPLY_SET_ROUTES: check_routes(&r->routes); break;
 	case APPLY_SAVE_LEASE: fuzz_check(r->file.len <= sizeof(r->file.data)); break;
@@ -107,7 +108,7 @@ static void check_passed(const struct apply_request *r)
 		check_environment(&r->job);
 		break;
 	case APPLY_OPEN_UDP:
-	case APPLY_DEL_ADDRESS:
+	case APPLY_DETACH:
 	case APPLY_DEL_ROUTES:
 	case APPLY_DELETE_LEASE: fuzz_check(r->none == 0); break;
 	case APPLY_N_KINDS: fuzz_check(false); break;

@@ -12,6 +12,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	char *text = malloc(size + 1), *argv[WORDS] = {text}, err[300] = "";
 	struct client_opts o = {0};
 	uint32_t address = 0;
+	bool keep_lease;
 	int argc = 1;
 
 	fuzz_check(text != NULL);
@@ -25,7 +26,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	else
 		fuzz_check(o.iface[0] && o.timeout_s && o.n_prl <= CLIENT_PRL_MAX &&
 			   (!o.request_given || client_address_is_unicast(o.request_address)));
-	if (client_opts_manifest(span_of(data, size), "m", &address, err, sizeof(err)) == 0)
+	if (client_opts_manifest(span_of(data, size), "m", &address, &keep_lease, err, sizeof(err)) == 0)
 		fuzz_check(!address || client_address_is_unicast(address));
 	free(text);
 	return 0;

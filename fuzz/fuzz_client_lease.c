@@ -9,9 +9,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct client_lease_context ctx = {.iface = "eth0", .mac = {2, 0, 0, 0, 0, 1}, .boot_id = {'a'},
 					   .boot_ns = INT64_MAX / 4, .wall_ns = INT64_MAX / 2};
-	uint8_t file[CLIENT_LEASE_FILE_MAX], again[CLIENT_LEASE_FILE_MAX];
+	static uint8_t file[CLIENT_LEASE_FILE_MAX], again[CLIENT_LEASE_FILE_MAX];
 	enum client_kept kept;
-	struct client_lease a, b;
+	static struct client_lease a, b;
 	struct sha256 h;
 	int n;
 

@@ -10,7 +10,7 @@
 #include "wire/dhcp4_scan.h"
 #include "wire/option_codes.h"
 
-enum { HTYPE_ETHERNET = 1, ID_MAC_LEN = 7, V6ONLY_MIN_S = 300 };
+enum { HTYPE_ETHERNET = 1, ID_MAC_LEN = 7, V6ONLY_MIN_S = 300, V6ONLY_MAX_S = 86400 };
 
 struct span client_identifier(const struct client *c, uint8_t buf[ID_MAC_LEN])
 {
@@ -109,7 +109,7 @@ static bool asked_for(const struct client *c, uint8_t code)
 	return false;
 }
 
-/* RFC 8925 3.2: only if it was asked for, and at least five minutes. */
+/* RFC 8925 3.2: only if it was asked for, and at least five minutes; a day at most, or one forged OFFER would last. */
 static bool is_v6only(const struct client *c, struct client_msg *msg)
 {
 	uint32_t s;
@@ -117,7 +117,7 @@ static bool is_v6only(const struct client *c, struct client_msg *msg)
 	if (!asked_for(c, DHCP4_OPT_V6_ONLY_PREFERRED) ||
 	    !dhcp4_opt_u32(&msg->m, DHCP4_OPT_V6_ONLY_PREFERRED, &s))
 		return false;
-	msg->v6only_s = s < V6ONLY_MIN_S ? V6ONLY_MIN_S : s;
+	msg->v6only_s = s < V6ONLY_MIN_S ? V6ONLY_MIN_S : s > V6ONLY_MAX_S ? V6ONLY_MAX_S : s;
 	return true;
 }
 

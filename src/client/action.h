@@ -36,7 +36,7 @@ client_action action_probe_tick, action_note_probe_ok, action_note_conflict, act
 	action_announce_again;
 /* action_link.c: the interface, sockets, addresses */
 client_action action_wait_for_link, action_lose_link, action_vanish, action_socket_failed,
-	action_reopen, action_mark_removed, action_restore_address;
+	action_reopen, action_mark_removed, action_restore_address, action_yield_address;
 /* action_inform.c: options without a lease */
 client_action action_send_inform, action_inform_again, action_take_options, action_merge_options;
 
@@ -59,10 +59,12 @@ void step_new_xact(struct client_step *s, struct client_xact *x);
 uint32_t step_random(struct client_step *s);
 /* Gives the address back to the system: removes what is configured. Keeps the lease itself. */
 void step_unconfigure(struct client_step *s);
+/* Removes the address and routes of a kept lease, which an earlier run may have left. */
+void step_remove_leftovers(struct client_step *s);
 /* INIT again: at once, or after a pause. */
 void step_begin_after(struct client_step *s, int64_t after_ns);
-/* The lease is in use: address and routes as it says. was: what was configured before; NULL: nothing. */
-void step_configure(struct client_step *s, const struct client_lease *was);
+/* The lease is in use: address and routes as it says. */
+void step_configure(struct client_step *s);
 /* What was asked for is there: -q ends, and without -f the background is due. */
 void step_ready(struct client_step *s);
 /* The lease is over for good: off the interface, off the disk. GIVE_UP goes on. */

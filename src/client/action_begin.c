@@ -36,6 +36,12 @@ void action_begin(struct client_step *s)
 
 	step_timer_off(s, CLIENT_TIMER_RETRY);
 	step_timer_off(s, CLIENT_TIMER_LINK_GRACE);
+	/* RFC 2131 3.1.5: a link that flaps does not shorten the pause after a DECLINE; a command does */
+	if (s->event == CLIENT_EV_LINK_UP && s->now < c->pause_end_ns) {
+		step_timer_at(s, CLIENT_TIMER_RETRY, c->pause_end_ns);
+		return;
+	}
+	c->pause_end_ns = 0;
 	if (s->from == CLIENT_OFF)
 		step_script(s, CLIENT_REASON_PREINIT, NULL, NULL);
 	if (!c->failed && !c->deadline[CLIENT_TIMER_GIVE_UP])

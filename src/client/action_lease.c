@@ -10,8 +10,6 @@
 
 enum { COMMAND_PHASE_S = 240 };
 
-static const uint32_t everybody = 0xffffffffU;
-
 static void save(struct client_step *s)
 {
 	if (!s->c->opts->dry_run)
@@ -45,6 +43,12 @@ void action_take_lease(struct client_step *s)
 		s->raise = CLIENT_EV_PROBE_OK;
 }
 
+static void note_routes(struct client_step *s)
+{
+	if (s->c->lease.n_left_out)
+		step_notify(s, CLIENT_NOTICE_ROUTES_LEFT_OUT);
+}
+
 void action_bind(struct client_step *s)
 {
 	struct client *c = s->c;
@@ -57,11 +61,11 @@ void action_bind(struct client_step *s)
 	c->lease = c->offer;
 	c->kept = CLIENT_KEPT_VALID;
 	c->confirm = false;
-	c->refusals = c->restored = c->reopens = 0;
+	c->refusals = c->reopens = 0;
 	c->defended_ns = 0;
 	c->probe_end_ns = 0;
 	step_timer_off(s, CLIENT_TIMER_PROBE);
-	step_configure(s, had ? &c->old : NULL);
+	step_configure(s);
 	step_remember_node(s);
 	step_announce(s);
 	step_lease_timers(s);
@@ -69,6 +73,9 @@ void action_bind(struct client_step *s)
 	step_script(s, c->reboot ? CLIENT_REASON_REBOOT : CLIENT_REASON_BOUND, &c->lease,
 		    had ? &c->old : NULL);
 	step_notify(s, CLIENT_NOTICE_BOUND);
+	if (c->opts->request_given && c->lease.address != c->opts->request_address)
+		step_notify(s, CLIENT_NOTICE_NOT_GRANTED);
+	note_routes(s);
 	step_ready(s);
 }
 
@@ -109,26 +116,37 @@ void action_renew_again(struct client_step *s)
 	send_renew(s);
 }
 
-/* No route to the server, or it is refused (relay, failover): everybody is asked instead, once a try. */
+/*
+ * This host has no route to the server, its neighbour does not answer, or the UDP port is another program's:
+ * every server is asked by a frame instead, once a try. The socket is opened again for the next datagram.
+ */
 void action_note_send_failed(struct client_step *s)
 {
 	struct client *c = s->c;
 
-	if (c->state == CLIENT_RENEWING && c->xact.fell_back)
+	if (c->udp)
+		(void)effects_add(s->fx, EFFECT_CLOSE_UDP);
+	c->udp = false;
+	if (c->state == CLIENT_REBINDING || (c->state == CLIENT_RENEWING && c->xact.fell_back))
 		return;
 	step_notify(s, CLIENT_NOTICE_SEND_FAILED);
-	if (c->state != CLIENT_RENEWING)
+	if (c->state != CLIENT_RENEWING || !c->xact.active)
 		return;
 	c->xact.fell_back = true;
-	step_send_udp(s, CLIENT_MSG_REBIND, &c->lease, &c->xact, c->lease.address, everybody);
+	step_send_raw(s, CLIENT_MSG_REBIND, &c->lease);
 }
 
+/*
+ * By a packet socket: broadcast answers pass no host firewall that knows connections only, and the UDP port may
+ * be another program's. The UDP socket is open beside it, or the kernel would answer a unicast ACK with ICMP.
+ */
 static void send_rebind(struct client_step *s)
 {
 	struct client *c = s->c;
 
 	c->xact.tries++;
-	step_send_udp(s, CLIENT_MSG_REBIND, &c->lease, &c->xact, c->lease.address, everybody);
+	step_listen_udp(s);
+	step_send_raw(s, CLIENT_MSG_REBIND, &c->lease);
 	step_timer(s, CLIENT_TIMER_RETRY,
 		   client_reacquire_ns(c->xact.tries, s->now, phase_end(s, c->lease.lease_s)));
 }
@@ -160,14 +178,13 @@ void action_extend(struct client_step *s)
 	c->xact.active = false;
 	c->declines = c->refusals = c->reopens = 0;
 	step_timer_off(s, CLIENT_TIMER_RETRY);
-	/* an address that an administrator took off twice stays off */
-	if (c->configured)
-		step_configure(s, &c->old);
+	step_configure(s);
 	step_lease_timers(s);
 	save(s);
 	step_script(s, s->from == CLIENT_RENEWING ? CLIENT_REASON_RENEW : CLIENT_REASON_REBIND,
 		    &c->lease, &c->old);
 	step_notify(s, CLIENT_NOTICE_RENEWED);
+	note_routes(s);
 }
 
 /* --- losing ------------------------------------------------------------------------------------- */
@@ -192,8 +209,10 @@ void action_refused(struct client_step *s)
 	if (c->configured && s->from != CLIENT_REQUESTING)
 		step_script(s, CLIENT_REASON_EXPIRE, NULL, &c->lease);
 	/* a NAK to an offer says nothing about the lease that we may still hold */
-	if (s->from != CLIENT_REQUESTING)
+	if (s->from != CLIENT_REQUESTING) {
+		step_remove_leftovers(s);
 		step_forget(s);
+	}
 	c->xact.active = false;
 	step_timer_off(s, CLIENT_TIMER_PROBE);
 	c->probe_end_ns = 0;
@@ -261,28 +280,36 @@ void action_decline(struct client_step *s)
 	step_forget(s);
 	c->probe_end_ns = 0;
 	c->declines++;
-	step_timer(s, CLIENT_TIMER_RETRY, client_decline_wait_ns(c->declines));
+	c->pause_end_ns = s->now + client_decline_wait_ns(c->declines);
+	step_timer_at(s, CLIENT_TIMER_RETRY, c->pause_end_ns);
 }
 
 /* --- giving back -------------------------------------------------------------------------------- */
 
-static void send_release(struct client_step *s)
+/*
+ * Returns whether the RELEASE was sent. A frame goes to the station that the lease came through, where that is
+ * the server or the router: a datagram could wait for ARP until the address is gone.
+ */
+static bool send_release(struct client_step *s)
 {
 	struct client *c = s->c;
 
 	if (!c->configured || !c->link.up)
-		return;
+		return false;
 	step_new_xact(s, &c->xact);
-	step_send_udp(s, CLIENT_MSG_RELEASE, &c->lease, &c->xact, c->lease.address,
-		      c->lease.server_id);
+	if (c->node && (c->node == c->lease.server_id || c->node == client_lease_router(&c->lease)))
+		step_send_raw(s, CLIENT_MSG_RELEASE, &c->lease);
+	else
+		step_send_udp(s, CLIENT_MSG_RELEASE, &c->lease, &c->xact, c->lease.address, c->lease.server_id);
 	step_notify(s, CLIENT_NOTICE_RELEASED);
+	return true;
 }
 
 void action_release(struct client_step *s)
 {
 	struct client *c = s->c;
 
-	send_release(s);
+	(void)send_release(s);
 	step_script(s, CLIENT_REASON_RELEASE, NULL, c->configured ? &c->lease : NULL);
 	step_forget(s);
 	step_timer_off(s, CLIENT_TIMER_GIVE_UP);
@@ -295,15 +322,16 @@ void action_forget(struct client_step *s)
 	step_forget(s);
 }
 
+/* The end gives the lease back, unless it is to be kept; one that cannot be given back now is kept. */
 void action_stop(struct client_step *s)
 {
 	struct client *c = s->c;
+	bool keep = c->opts->keep_lease || c->opts->keep_address;
+	bool released = !keep && !c->opts->dry_run && send_release(s);
 
-	if (c->opts->release)
-		send_release(s);
-	if (!c->opts->keep_address || c->opts->release)
+	if (!c->opts->keep_address)
 		step_script(s, CLIENT_REASON_STOP, NULL, c->configured ? &c->lease : NULL);
-	if (c->opts->release)
+	if (released)
 		step_forget(s);
 	else if (!c->opts->keep_address)
 		step_unconfigure(s);

@@ -5,11 +5,11 @@
 #include "client/action.h"
 #include "client/timing.h"
 
-enum { LINK_GRACE_S = 5 };
+enum { LINK_GRACE_S = 5, RESTORES_MAX = 3, RESTORE_WINDOW_S = 60 };
 
 void action_wait_for_link(struct client_step *s)
 {
-	step_notify(s, CLIENT_NOTICE_LINK_DOWN);
+	step_notify(s, CLIENT_NOTICE_NO_LINK);
 }
 
 /* A link that comes back at once costs nothing: the address stays for a moment, and is confirmed then. */
@@ -76,30 +76,50 @@ void action_reopen(struct client_step *s)
 		step_listen_arp(s, c->lease.address);
 	if (c->inform.active || (bound && c->xact.active))
 		step_listen_udp(s);
-	else if (!bound && c->xact.active)
+	if (c->xact.active && (!bound || c->state == CLIENT_REBINDING || c->xact.fell_back))
 		step_listen_raw(s);
 }
 
 void action_mark_removed(struct client_step *s)
 {
+	if (s->c->configured)
+		step_notify(s, CLIENT_NOTICE_ADDRESS_REMOVED);
 	s->c->configured = false;
 	step_timer_off(s, CLIENT_TIMER_LINK_GRACE);
 }
 
-/* Put back once: it may have been a mistake. The second time it is a wish. */
+/*
+ * Puts the address back: its removal may have been a mistake. After some removals in a short time it is
+ * somebody's wish, and the state changes (ADDRESS_LOST).
+ */
 void action_restore_address(struct client_step *s)
 {
 	struct client *c = s->c;
 
 	if (!c->configured)
 		return;
-	if (c->restored++ == 0) {
-		step_configure(s, NULL);
-		step_notify(s, CLIENT_NOTICE_ADDRESS_RESTORED);
+	if (!c->restore_ns || s->now - c->restore_ns >= RESTORE_WINDOW_S * NS_PER_S) {
+		c->restore_ns = s->now;
+		c->restored = 0;
+	}
+	if (c->restored++ == RESTORES_MAX) {
+		s->raise = CLIENT_EV_ADDRESS_LOST;
 		return;
 	}
-	c->configured = false;
-	if (!c->opts->dry_run)
-		(void)effects_add(s->fx, EFFECT_DEL_ROUTES);
-	step_notify(s, CLIENT_NOTICE_ADDRESS_REMOVED);
+	step_configure(s);
+	step_notify(s, CLIENT_NOTICE_ADDRESS_RESTORED);
+}
+
+/* The lease is kept, to be confirmed after a pause. */
+void action_yield_address(struct client_step *s)
+{
+	struct client *c = s->c;
+
+	step_notify(s, CLIENT_NOTICE_ADDRESS_LOST);
+	step_script(s, CLIENT_REASON_EXPIRE, NULL, &c->lease);
+	step_unconfigure(s);
+	step_timers_off(s);
+	c->xact.active = c->inform.active = false;
+	c->confirm = c->kept == CLIENT_KEPT_VALID;
+	step_begin_after(s, RESTORE_WINDOW_S * NS_PER_S);
 }

@@ -14,6 +14,7 @@
 #include <stddef.h>
 #include <stdio.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #define MEMBER_END(member)                                                                                   \
 	(offsetof(struct apply_request, member) + sizeof(((const struct apply_request *)0)->member))
@@ -74,11 +75,11 @@ static bool broadcast_ok(const struct netconf_address *a, uint32_t mask)
 	return mask < 0xfffffffeU && (a->broadcast == (a->address | ~mask) || a->broadcast == (a->address & mask));
 }
 
-static int check_address(const struct netconf_address *a)
+static int check_address(const struct netconf_address *a, bool set)
 {
 	uint32_t mask;
 
-	if (a->prefix_len < 1 || a->prefix_len > 32 || !a->valid_s)
+	if (a->prefix_len < 1 || a->prefix_len > 32 || (a->valid_s != 0) != set)
 		return -EINVAL;
 	mask = 0xffffffffU << (32 - a->prefix_len);
 	return client_address_check(a->address, mask) == CLIENT_DROP_NONE && broadcast_ok(a, mask) ? 0 : -EINVAL;
@@ -134,7 +135,9 @@ int apply_check(const struct apply_request *r, size_t len)
 			       ? 0
 			       : -EINVAL;
 	case APPLY_SET_ADDRESS:
-		return check_address(&r->addr);
+		return check_address(&r->addr, true);
+	case APPLY_DEL_ADDRESS:
+		return check_address(&r->addr, false);
 	case APPLY_SET_ROUTES:
 		return check_routes(&r->routes);
 	case APPLY_SAVE_LEASE:
@@ -142,9 +145,9 @@ int apply_check(const struct apply_request *r, size_t len)
 	case APPLY_SCRIPT:
 		return check_job(&r->job);
 	case APPLY_OPEN_UDP:
-	case APPLY_DEL_ADDRESS:
 	case APPLY_DEL_ROUTES:
 	case APPLY_DELETE_LEASE:
+	case APPLY_DETACH:
 		return r->none ? -EINVAL : 0;
 	case APPLY_N_KINDS:
 		break;
@@ -212,13 +215,27 @@ static int open_socket(const struct apply *a, const struct apply_request *r)
 /* A host with an address on two interfaces is somebody's mistake, but not one that a lease is refused for. */
 static int set_address(struct apply *a, const struct netconf_address *want, struct apply_reply *ret)
 {
-	bool is_new = a->net.address != want->address;
-	int r = netconf_set_address(&a->net, want);
+	bool is_new = false;
+	int r = netconf_set_address(&a->net, want, &is_new);
 	int other = r == 0 && is_new ? netconf_elsewhere(&a->net, want->address) : 0;
 
 	_Static_assert(sizeof(ret->elsewhere) == IF_NAMESIZE, "holds a name");
 	if (other > 0 && !if_indextoname((unsigned)other, ret->elsewhere))
 		ret->elsewhere[0] = '\0';
+	return r;
+}
+
+/* Gives the caller's output back: a process that reads it to its end need not wait for the client's. */
+static int detach(void)
+{
+	int fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+	int r = fd < 0 ? -errno : 0;
+
+	for (int i = 0; r == 0 && i <= STDERR_FILENO; i++)
+		if (i != fd && dup2(fd, i) < 0)
+			r = -errno;
+	if (fd > STDERR_FILENO)
+		(void)close(fd);
 	return r;
 }
 
@@ -238,7 +255,6 @@ int apply_do(struct apply *a, const struct apply_request *r, size_t len, struct 
 {
 	int result = apply_check(r, len), n = 0;
 	struct apply_reply dropped;
-	uint32_t removed = a->net.n_removed;
 	size_t failed = 0;
 
 	*ret = (struct apply_reply){.kind = r->kind, .seq = r->seq};
@@ -252,16 +268,17 @@ int apply_do(struct apply *a, const struct apply_request *r, size_t len, struct 
 			*ret_fd = result;
 			break;
 		case APPLY_SET_ADDRESS: result = set_address(a, &r->addr, ret); break;
-		case APPLY_DEL_ADDRESS: result = netconf_del_address(&a->net); break;
+		case APPLY_DEL_ADDRESS: result = netconf_del_address(&a->net, r->addr.address, r->addr.prefix_len); break;
 		case APPLY_SET_ROUTES: result = netconf_set_routes(&a->net, &r->routes, &failed); break;
 		case APPLY_DEL_ROUTES: result = netconf_del_routes(&a->net); break;
 		case APPLY_SAVE_LEASE: result = save_lease(a, span_of(r->file.data, r->file.len)); break;
 		case APPLY_DELETE_LEASE: result = delete_lease(a); break;
 		case APPLY_SCRIPT: result = run_script(a, r, ret_dropped ? ret_dropped : &dropped, &n); break;
+		case APPLY_DETACH: result = detach(); break;
 		case APPLY_N_KINDS: break;
 		}
 	ret->result = result < 0 ? result : 0;
-	ret->detail = r->kind == APPLY_SET_ROUTES ? (uint32_t)failed : a->net.n_removed - removed;
+	ret->detail = (uint32_t)failed;
 	return n;
 }
 

@@ -18,7 +18,7 @@ enum apply_kind {
 	APPLY_N_KINDS
 };
 
-enum { APPLY_FILE_MAX = 4096, APPLY_PATH_MAX = 256 };
+enum { APPLY_FILE_MAX = 8192, APPLY_PATH_MAX = 256 };
 
 struct apply_file {
 	uint32_t len;
@@ -50,8 +50,7 @@ struct apply_reply {
 	uint32_t kind, seq;
 	int32_t result;		/* 0 or more, or -errno; of a script that is done: struct script_result */
 	uint32_t done;		/* 1: a script ended */
-	/* SET_ROUTES: which route was refused first; SET_ADDRESS, DEL_ADDRESS: addresses removed */
-	uint32_t detail;
+	uint32_t detail;	/* SET_ROUTES: the number of the route that was refused first */
 	char elsewhere[16];	/* SET_ADDRESS of a new one: another interface that has it already; "": none */
 };
 

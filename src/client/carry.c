@@ -9,6 +9,8 @@
 #include "base/error.h"
 #include "client/sock.h"
 #include "runtime/loop.h"
+#include "wire/arp.h"
+#include "wire/eth.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -56,7 +58,12 @@ static void listen_on(struct driver *d, struct driver_sock *s, enum apply_kind k
 		if (fd >= 0)
 			(void)close(fd);
 		driver_error(d, apply_kind_name(kind), r);
-		d->socket_failed = true;
+		d->denied |= kind != APPLY_OPEN_UDP && (r == -EPERM || r == -EACCES);
+		/* the port of UDP may be another program's: there are frames instead */
+		if (kind == APPLY_OPEN_UDP && !client_sock_broken(r))
+			d->send_failed = true;
+		else
+			d->socket_failed = true;
 		return;
 	}
 	s->fd = fd;
@@ -118,15 +125,25 @@ static void set_address(struct driver *d, const struct effect *e)
 	ask(d);
 }
 
-static void set_routes(struct driver *d, const struct client_lease *l)
+static void del_address(struct driver *d, const struct effect *e)
 {
-	struct netconf_routes *r = &request(d, APPLY_SET_ROUTES)->routes;
+	request(d, APPLY_DEL_ADDRESS)->addr =
+		(struct netconf_address){.address = e->addr.address, .prefix_len = e->addr.prefix_len};
+	ask(d);
+}
 
-	r->address = l->address;
-	r->mask = l->mask;
-	r->mtu = l->mtu;
-	r->n = l->n_routes;
-	memcpy(r->route, l->route, sizeof(r->route));
+void driver_routes_of(const struct client_lease *l, struct netconf_routes *ret)
+{
+	ret->address = l->address;
+	ret->mask = l->mask;
+	ret->mtu = l->mtu;
+	ret->n = l->n_routes;
+	memcpy(ret->route, l->route, sizeof(ret->route[0]) * l->n_routes);
+}
+
+void driver_set_routes(struct driver *d, const struct client_lease *l)
+{
+	driver_routes_of(l, &request(d, APPLY_SET_ROUTES)->routes);
 	ask(d);
 }
 
@@ -168,8 +185,12 @@ void driver_told(void *ctx, const struct apply_reply *r)
 	struct driver *d = ctx;
 	char text[64];
 
-	if (r->kind == APPLY_DEL_ADDRESS || r->kind == APPLY_SET_ADDRESS)
-		d->own_removals += r->detail;
+	if (r->kind == APPLY_SET_ADDRESS) {
+		d->configure_failed = r->result < 0;
+		d->denied |= r->result == -EPERM || r->result == -EACCES;
+		/* the comparison finds it absent: the machine tries again, then yields */
+		d->reconcile.due |= d->configure_failed && r->result != -ENODEV;
+	}
 	if (r->kind == APPLY_SET_ADDRESS && r->elsewhere[0]) {
 		(void)snprintf(text, sizeof(text), "interface %.15s has the address, too", r->elsewhere);
 		driver_error_text(d, "set-address", text);
@@ -194,6 +215,15 @@ static void arm(struct driver *d, int64_t deadline_ns)
 	(void)timerfd_settime(d->timer.fd, TFD_TIMER_ABSTIME, &t, NULL);
 }
 
+/* What was refused for want of a privilege is refused again: the client ends and says so. */
+static void end_denied(struct driver *d)
+{
+	driver_error_text(d, "privileges", "CAP_NET_RAW and CAP_NET_ADMIN are needed");
+	d->exiting = true;
+	d->exit_code = DRIVER_EXIT_FAILED;
+	loop_stop(d->loop);
+}
+
 /* Ready means that address and routes are there: whoever waits for us is told behind the answers. */
 static void settle(struct driver *d)
 {
@@ -208,7 +238,15 @@ static void go_background(struct driver *d)
 	uint8_t ok = 0;
 
 	settle(d);
+	/* an address that could not be set is no success: the end tells the process that waits */
+	if (d->configure_failed) {
+		d->exiting = true;
+		loop_stop(d->loop);
+		return;
+	}
 	d->background = true;
+	plain(d, APPLY_DETACH);
+	settle(d);
 	if (d->ready_fd < 0)
 		return;
 	driver_flush(d);
@@ -225,7 +263,7 @@ static void do_exit(struct driver *d, int code)
 {
 	settle(d);
 	d->exiting = true;
-	d->exit_code = code;
+	d->exit_code = code == CLIENT_EXIT_OK && d->opts->quit && d->configure_failed ? DRIVER_EXIT_FAILED : code;
 	loop_stop(d->loop);
 }
 
@@ -245,8 +283,8 @@ static void carry_one(struct driver *d, const struct effect *e)
 	case EFFECT_CLOSE_ARP: close_later(d, &d->arp); break;
 	case EFFECT_ARM: arm(d, e->deadline_ns); break;
 	case EFFECT_SET_ADDRESS: set_address(d, e); break;
-	case EFFECT_DEL_ADDRESS: plain(d, APPLY_DEL_ADDRESS); break;
-	case EFFECT_SET_ROUTES: set_routes(d, e->lease); break;
+	case EFFECT_DEL_ADDRESS: del_address(d, e); break;
+	case EFFECT_SET_ROUTES: driver_set_routes(d, e->lease); break;
 	case EFFECT_DEL_ROUTES: plain(d, APPLY_DEL_ROUTES); break;
 	case EFFECT_SAVE_LEASE: save_lease(d, e->lease); break;
 	case EFFECT_DELETE_LEASE: plain(d, APPLY_DELETE_LEASE); break;
@@ -267,6 +305,13 @@ static void carry_list(struct driver *d)
 		(void)close(d->closing[--d->n_closing]);
 }
 
+void driver_settled(struct driver *d)
+{
+	if (d->denied && !d->exiting)
+		end_denied(d);
+	reconcile_run(d);
+}
+
 void driver_carry(struct driver *d)
 {
 	carry_list(d);
@@ -279,6 +324,7 @@ void driver_carry(struct driver *d)
 			carry_list(d);
 	}
 	d->socket_failed = d->send_failed = false;
+	driver_settled(d);
 }
 
 bool driver_event(struct driver *d, enum client_event e)
@@ -307,11 +353,13 @@ static void read_packets(struct driver *d, const struct driver_sock *s, bool udp
 		int r;
 
 		packet_reset(&d->packet);
-		r = client_sock_recv(fd, udp, d->watch.now.ifindex, &d->packet);
+		r = client_sock_recv(fd, udp, d->watch.now.ifindex, d->client.lease.address, &d->packet);
 		if (r == 0)
 			return;
 		if (r < 0) {
-			if (udp && !client_sock_broken(r)) /* what ICMP said of a datagram */
+			if (r == -EREMOTEIO)
+				d->n_icmp_ignored++;
+			else if (udp && !client_sock_broken(r)) /* this host's own word about a datagram */
 				(void)driver_event(d, CLIENT_EV_SEND_FAILED);
 			else
 				failed(d, udp ? "udp" : "raw", r);
@@ -338,6 +386,20 @@ static void udp_readable(void *ctx, uint32_t events)
 	read_packets(d, &d->udp, true);
 }
 
+/*
+ * Returns whether the sender of an ARP packet is another interface of this host: on one segment with two of them
+ * the kernel answers on either. RFC 5227 2.1.1, 2.4 exempt all of a host's own hardware addresses.
+ */
+static bool is_own_arp(struct driver *d, struct span frame)
+{
+	struct rd r = rd_init(frame);
+	struct arp_packet a;
+	struct eth_hdr eth;
+
+	return eth_read(&r, &eth) && eth.type == ETH_TYPE_ARP && arp_read(&r, &a) &&
+	       memcmp(a.sha, d->link.mac, sizeof(a.sha)) != 0 && reconcile_is_own_mac(&d->reconcile, a.sha);
+}
+
 static void arp_readable(void *ctx, uint32_t events)
 {
 	struct driver *d = ctx;
@@ -352,6 +414,10 @@ static void arp_readable(void *ctx, uint32_t events)
 		if (n < 0) {
 			failed(d, "arp", n);
 			return;
+		}
+		if (is_own_arp(d, span_of(d->packet_data, (size_t)n))) {
+			d->n_own_arp++;
+			continue;
 		}
 		(void)client_receive_arp(&d->client, span_of(d->packet_data, (size_t)n), driver_now(), &d->fx, NULL);
 		driver_carry(d);

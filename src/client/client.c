@@ -42,11 +42,13 @@ void client_set_link(struct client *c, const struct client_link *link)
 
 /* --- sockets that a state has no use for -------------------------------------------------------- */
 
-static bool keeps_raw(enum client_state s)
+static bool keeps_raw(const struct client *c)
 {
+	enum client_state s = c->state;
+
 	/* INIT pauses for a moment only; closing would cost more than it saves (client of the peers: 8 to 20 ms) */
-	return s == CLIENT_INIT || s == CLIENT_SELECTING || s == CLIENT_REQUESTING ||
-	       s == CLIENT_REBOOTING || s == CLIENT_PROBING;
+	return s == CLIENT_INIT || s == CLIENT_SELECTING || s == CLIENT_REQUESTING || s == CLIENT_REBOOTING ||
+	       s == CLIENT_PROBING || s == CLIENT_REBINDING || (s == CLIENT_RENEWING && c->xact.fell_back);
 }
 
 static bool keeps_udp(const struct client *c)
@@ -73,7 +75,7 @@ static void close_sockets(struct client *c, struct effects *fx)
 		c->udp = false;
 		(void)effects_add(fx, EFFECT_CLOSE_UDP);
 	}
-	if (c->raw && !keeps_raw(c->state)) {
+	if (c->raw && !keeps_raw(c)) {
 		c->raw = false;
 		(void)effects_add(fx, EFFECT_CLOSE_RAW);
 	}

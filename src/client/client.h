@@ -106,7 +106,9 @@ struct client {
 	int64_t defended_ns;		/* last ARP conflict while bound; 0: none */
 	unsigned declines;		/* in a row: the back-off */
 	unsigned refusals;		/* NAKs in a row */
-	unsigned restored;		/* how often the address was put back */
+	unsigned restored;		/* how often the address was put back since restore_ns */
+	int64_t restore_ns;		/* 0: never */
+	int64_t pause_end_ns;		/* no exchange begins before, after a DECLINE; 0: at once */
 	unsigned reopens;
 
 	bool raw, udp, arp;		/* sockets that are to be open */

@@ -294,6 +294,10 @@ static struct json *command_statistics(struct driver *d, const struct json *args
 	add_int(a, rx, "ARP", s->arp_received);
 	add_drops(a, m, s);
 	add_int(a, m, "odd-source-port", s->odd_source_port);
+	add_int(a, m, "icmp-ignored", d->n_icmp_ignored);
+	add_int(a, m, "own-arp-ignored", d->n_own_arp);
+	add_int(a, m, "kernel-compared", d->reconcile.n_compared);
+	add_int(a, m, "routes-repaired", d->reconcile.n_repaired);
 	states = json_add(a, m, "states-entered", json_map(a));
 	for (unsigned i = 0; i < CLIENT_N_STATES; i++)
 		if (s->enter[i])

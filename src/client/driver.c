@@ -79,8 +79,10 @@ static void line_readable(void *ctx, uint32_t events)
 	int r = privsep_read(&d->privsep);
 
 	(void)events;
-	if (r >= 0)
+	if (r >= 0) {
+		driver_settled(d);
 		return;
+	}
 	/* without it nothing can be configured, and nothing removed */
 	driver_error(d, "privileged process", r);
 	d->exiting = true;
@@ -121,23 +123,15 @@ static void netlink_readable(void *ctx, uint32_t events)
 	int r;
 
 	(void)events;
-	d->watch.address = d->client.configured ? d->client.lease.address : 0;
 	r = link_watch_read(&d->watch, &ev);
 	if (r < 0)
 		driver_error(d, "netlink", r);
-	/* what told of our own removals may be among what was lost */
-	if (ev.lost)
-		d->own_removals = 0;
-	for (size_t i = 0; i < ev.n_removed && !d->exiting; i++) {
-		/* the answer to our own removal comes before or after the kernel's word of it */
-		line_readable(d, 0);
-		if (d->own_removals)
-			d->own_removals--;
-		else if (d->client.configured && ev.removed[i] == d->client.lease.address)
-			(void)driver_event(d, CLIENT_EV_ADDRESS_REMOVED);
-	}
+	d->reconcile.due |= ev.touched || ev.changed;
 	if (ev.changed && !d->exiting)
 		link_changed(d);
+	/* an answer that is here already ends its request */
+	if (!d->exiting)
+		line_readable(d, 0);
 }
 
 /* --- start -------------------------------------------------------------------------------------- */
@@ -173,6 +167,8 @@ int driver_open(struct driver *d, const struct client_opts *o, struct apply *app
 	d->raw.fd = d->udp.fd = d->arp.fd = d->timer.fd = d->signals.fd = d->line.fd = d->netlink.fd = -1;
 	packet_init(&d->packet, d->packet_data, sizeof(d->packet_data), d->packet_arena, sizeof(d->packet_arena));
 	privsep_init(&d->privsep, apply, driver_told, d);
+	if (r == 0)
+		r = reconcile_open(d);
 	if (r == 0)
 		r = watch_fd(d, &d->timer, timerfd_create(CLOCK_BOOTTIME, TFD_CLOEXEC | TFD_NONBLOCK), timer_due);
 	if (r == 0)
@@ -226,6 +222,7 @@ void driver_close(struct driver *d)
 	}
 	loop_remove(d->netlink.source);
 	link_watch_close(&d->watch);
+	reconcile_close(&d->reconcile);
 	privsep_close(&d->privsep);
 	loop_free(d->loop);
 }

@@ -11,6 +11,7 @@
 #include "client/lease_file.h"
 #include "client/link.h"
 #include "client/privsep.h"
+#include "client/reconcile.h"
 
 struct control;
 struct loop;
@@ -39,6 +40,7 @@ struct driver {
 	struct effects fx;
 	struct history history;
 	struct link_watch watch;
+	struct reconcile reconcile;
 	struct client_link link;	/* as the machine knows it */
 	struct privsep privsep;
 	struct apply_request request;	/* the one being put together */
@@ -50,7 +52,9 @@ struct driver {
 	size_t n_closing;
 	/* what carrying out a step gave rise to */
 	bool socket_failed, send_failed;
-	unsigned own_removals;		/* RTM_DELADDR to come that we asked for */
+	uint64_t n_icmp_ignored, n_own_arp;
+	bool configure_failed;		/* the last SET_ADDRESS was refused */
+	bool denied;			/* a socket or an address was refused for want of a privilege */
 	struct driver_text out, err;
 	int ready_fd;			/* to the process that waits in the foreground; -1 */
 	int null_fd;
@@ -74,8 +78,14 @@ void driver_lease_context(const struct driver *d, struct client_lease_context *r
 /* --- carry.c --- */
 /* Carries out d->fx, and what comes of it. */
 void driver_carry(struct driver *d);
+/* Acts on answers that have come: ends a client without privileges, compares with the kernel. */
+void driver_settled(struct driver *d);
 /* An event into the machine, and its effects. False: the state ignores it. */
 bool driver_event(struct driver *d, enum client_event e);
+/* The routes of a lease as a request of the privileged half. */
+void driver_routes_of(const struct client_lease *l, struct netconf_routes *ret);
+/* Asks the privileged half for exactly the routes of a lease. */
+void driver_set_routes(struct driver *d, const struct client_lease *l);
 /* Answers of the privileged half. */
 void driver_told(void *ctx, const struct apply_reply *r);
 int64_t driver_now(void);	/* CLOCK_BOOTTIME */

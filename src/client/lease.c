@@ -62,11 +62,21 @@ bool client_address_is_unicast(uint32_t a)
 
 /* --- routes ------------------------------------------------------------------------------------- */
 
+/*
+ * Appends a route. One without a place, or to loopback or multicast destinations, is counted and left out; the
+ * default route takes the place of the last one then.
+ */
 static void route_add(struct client_lease *l, uint32_t dest, unsigned len, uint32_t gateway)
 {
-	if (l->n_routes == CLIENT_LEASE_ROUTES)
+	struct client_route r = {dest & ip_mask(len), gateway, (uint8_t)len};
+	bool full = l->n_routes == CLIENT_LEASE_ROUTES;
+
+	if ((len >= 8 && r.dest >> 24 == 127) || r.dest >> 29 == 7 || (full && len)) {
+		l->n_left_out++;
 		return;
-	l->route[l->n_routes++] = (struct client_route){dest & ip_mask(len), gateway, (uint8_t)len};
+	}
+	l->n_left_out += full;
+	l->route[full ? l->n_routes - 1 : l->n_routes++] = r;
 }
 
 static bool on_link(const struct client_lease *l, uint32_t a)
@@ -83,14 +93,24 @@ static bool on_link(const struct client_lease *l, uint32_t a)
 /* A gateway outside of the subnet (a /32 lease) is on the link: that is said by a route of its own first. */
 static void route_via(struct client_lease *l, uint32_t dest, unsigned len, uint32_t gateway)
 {
-	if (gateway && (!client_address_is_unicast(gateway) || gateway == l->address))
+	if (gateway && !client_address_is_unicast(gateway)) {
+		l->n_left_out++;
 		return;
-	if (gateway && !on_link(l, gateway)) {
-		if (l->n_routes + 2 > CLIENT_LEASE_ROUTES)
-			return;
-		route_add(l, gateway, 32, 0);
 	}
+	/* the host itself as router: everything is on the link (proxy ARP) */
+	if (gateway == l->address)
+		gateway = 0;
+	if (gateway && !on_link(l, gateway))
+		route_add(l, gateway, 32, 0);
 	route_add(l, dest, len, gateway);
+}
+
+uint32_t client_lease_router(const struct client_lease *l)
+{
+	for (size_t i = 0; i < l->n_routes; i++)
+		if (!l->route[i].len && l->route[i].gateway)
+			return l->route[i].gateway;
+	return 0;
 }
 
 /* RFC 3442: the entries up to the first that is broken. */
@@ -155,7 +175,7 @@ static void routes_read(struct client_lease *l)
 	struct span classless = client_lease_option(l, DHCP4_OPT_CLASSLESS_STATIC_ROUTE);
 	uint32_t router = first_router(l);
 
-	l->n_routes = 0;
+	l->n_routes = l->n_left_out = 0;
 	/* RFC 3442: with this option the other two are ignored, even where it is broken */
 	if (classless.p) {
 		routes_classless(l, classless);
@@ -265,8 +285,6 @@ enum client_drop client_lease_check(const struct client_lease *l)
 		return CLIENT_DROP_BAD_SERVER_ID;
 	if (l->address == l->server_id)
 		return CLIENT_DROP_ADDRESS_SERVER;
-	if (l->address == first_router(l))
-		return CLIENT_DROP_ADDRESS_ROUTER;
 	return CLIENT_DROP_NONE;
 }
 

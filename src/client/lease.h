@@ -14,7 +14,7 @@ struct dhcp4_msg;
 
 enum {
 	CLIENT_LEASE_OPTIONS = 2304,	/* whatever a packet slot can hold, and a length of 16 bits each */
-	CLIENT_LEASE_ROUTES = 32,
+	CLIENT_LEASE_ROUTES = 256,	/* whatever a message of 1,500 octets can name */
 	CLIENT_MTU_MIN = 576,		/* RFC 2132 5.1 says 68; nothing works with that */
 };
 
@@ -35,6 +35,7 @@ struct client_lease {
 	int64_t start_ns;		/* CLOCK_BOOTTIME when the REQUEST was sent */
 	uint16_t mtu;			/* 0: the link's */
 	uint16_t n_routes, options_len;
+	uint16_t n_left_out;		/* routes of the message that are not used */
 	struct client_route route[CLIENT_LEASE_ROUTES];	/* in the order to be added */
 	uint8_t options[CLIENT_LEASE_OPTIONS];	/* code, length (16 bit), data; joined (RFC 3396) */
 };
@@ -69,5 +70,7 @@ enum client_drop client_lease_check(const struct client_lease *l) must_check;
  * RFC 2131 4.4.5.
  */
 void client_lease_times(struct client_lease *l, uint8_t fuzz);
+/* The gateway of the default route; 0: there is none. */
+uint32_t client_lease_router(const struct client_lease *l);
 /* An option's octets; empty if it is not there (p NULL then). Borrowed from l. */
 struct span client_lease_option(const struct client_lease *l, uint8_t code);

@@ -9,7 +9,7 @@
 #include "base/attr.h"
 #include "client/client.h"
 
-enum { CLIENT_LEASE_FILE_MAX = 4096, CLIENT_BOOT_ID_LEN = 16, CLIENT_LEASE_FILE_VERSION = 1 };
+enum { CLIENT_LEASE_FILE_MAX = 8192, CLIENT_BOOT_ID_LEN = 16, CLIENT_LEASE_FILE_VERSION = 1 };
 
 /* Who and when: what a file is written under, and held against when it is read. */
 struct client_lease_context {

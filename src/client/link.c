@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * One question (RTM_GETLINK by name), then the notifications of links and IPv4 addresses; those of other
- * interfaces are passed over. After a lost notification the question is asked again, by index, and the list of
- * addresses is asked for on the same socket, so that it stands between the notifications at its place.
+ * One question (RTM_GETLINK by name), then the notifications of links, IPv4 addresses and removed routes;
+ * those of other interfaces are passed over. After a lost notification the question is asked again, by index,
+ * and the caller is told that addresses and routes may have changed.
  */
 #include "client/link.h"
 
+#include "capture/filter.h"
+
+#include <arpa/inet.h>
 #include <errno.h>
 #include <linux/if.h>
 #include <linux/if_arp.h>
@@ -90,44 +93,19 @@ static void read_link(struct link_state *s, const struct nlmsghdr *h)
 	read_attrs(s, h);
 }
 
-/* More than fit are looked for in the list. */
-static void note_removed(struct link_watch *w, struct link_events *ev, uint32_t address)
+/* Returns whether an address of the interface was added or removed. */
+static bool is_own_address(const struct link_watch *w, const struct nlmsghdr *h)
 {
-	if (ev->n_removed < ARRAY_LEN(ev->removed))
-		ev->removed[ev->n_removed++] = address;
-	else
-		w->stale = true;
+	struct nl_address a;
+
+	return nl_read_address(h, &a) && a.ifindex == w->now.ifindex;
 }
 
-static void read_deladdr(struct link_watch *w, const struct nlmsghdr *h, struct link_events *ev)
+static bool is_own_route(const struct link_watch *w, const struct nlmsghdr *h)
 {
-	struct ifaddrmsg ifa;
-	const struct rtattr *a;
-	size_t pos = 0;
+	struct nl_route r;
 
-	if (h->nlmsg_len < NLMSG_LENGTH(sizeof(ifa)))
-		return;
-	memcpy(&ifa, NLMSG_DATA(h), sizeof(ifa));
-	if ((int)ifa.ifa_index != w->now.ifindex || ifa.ifa_family != AF_INET)
-		return;
-	while ((a = nl_attr(h, sizeof(ifa), &pos)))
-		if (a->rta_type == IFA_LOCAL)
-			note_removed(w, ev, nl_be32(a));
-}
-
-/* An address of the list that was asked for. */
-static void read_listed(struct link_watch *w, const struct nlmsghdr *h)
-{
-	struct ifaddrmsg ifa;
-	const struct rtattr *a;
-	size_t pos = 0;
-
-	if (h->nlmsg_seq != w->dump_seq || h->nlmsg_len < NLMSG_LENGTH(sizeof(ifa)))
-		return;
-	memcpy(&ifa, NLMSG_DATA(h), sizeof(ifa));
-	while ((int)ifa.ifa_index == w->now.ifindex && (a = nl_attr(h, sizeof(ifa), &pos)))
-		if (a->rta_type == IFA_LOCAL && nl_be32(a) == w->address)
-			w->seen = true;
+	return nl_read_route(h, &r) && r.oif == w->now.ifindex;
 }
 
 static int ask(struct link_watch *w, const char *name)
@@ -142,41 +120,11 @@ static int ask(struct link_watch *w, const char *name)
 	return send(w->nl.fd, b.buf, b.len, 0) < 0 ? -errno : 0;
 }
 
-/* The list, one at a time: the kernel makes no second one beside it. */
-static int ask_addresses(struct link_watch *w)
-{
-	struct ifaddrmsg ifa = {.ifa_family = AF_INET};
-	struct nl_batch b uninit;
-
-	if (w->dump_seq) {
-		w->again = true;
-		return 0;
-	}
-	w->seen = false;
-	nl_batch_init(&b);
-	nl_begin(&b, &w->nl, RTM_GETADDR, NLM_F_DUMP, &ifa, sizeof(ifa));
-	w->dump_seq = w->nl.seq;
-	return send(w->nl.fd, b.buf, b.len, 0) < 0 ? -errno : 0;
-}
-
-/* The list is complete. */
-static void end_list(struct link_watch *w, struct link_events *ev)
-{
-	w->dump_seq = 0;
-	if (w->address && !w->seen)
-		note_removed(w, ev, w->address);
-	w->stale |= w->again;
-	w->again = false;
-}
-
-/* An acknowledgement, or the end of the list. */
-static void read_answer(struct link_watch *w, const struct nlmsghdr *h, struct link_events *ev, int *ret_answer)
+static void read_answer(const struct nlmsghdr *h, int *ret_answer)
 {
 	struct nlmsgerr e;
 
-	if (w->dump_seq && h->nlmsg_seq == w->dump_seq) {
-		end_list(w, ev);
-	} else if (h->nlmsg_type == NLMSG_ERROR && h->nlmsg_len >= NLMSG_LENGTH(sizeof(e))) {
+	if (h->nlmsg_type == NLMSG_ERROR && h->nlmsg_len >= NLMSG_LENGTH(sizeof(e))) {
 		memcpy(&e, NLMSG_DATA(h), sizeof(e));
 		*ret_answer = e.error;
 	}
@@ -195,14 +143,38 @@ static int take(struct link_watch *w, struct link_events *ev, int *ret_answer)
 	while ((h = nl_msg(span_of(in.buf, (size_t)n), &pos))) {
 		if (h->nlmsg_type == RTM_NEWLINK || h->nlmsg_type == RTM_DELLINK)
 			read_link(&w->now, h);
-		else if (h->nlmsg_type == RTM_DELADDR)
-			read_deladdr(w, h, ev);
-		else if (h->nlmsg_type == RTM_NEWADDR && w->dump_seq)
-			read_listed(w, h);
-		else if (h->nlmsg_type == NLMSG_ERROR || h->nlmsg_type == NLMSG_DONE)
-			read_answer(w, h, ev, ret_answer);
+		else if (h->nlmsg_type == RTM_NEWADDR || h->nlmsg_type == RTM_DELADDR)
+			ev->touched |= is_own_address(w, h);
+		else if (h->nlmsg_type == RTM_DELROUTE)
+			ev->touched |= is_own_route(w, h);
+		else
+			read_answer(h, ret_answer);
 	}
 	return 1;
+}
+
+/*
+ * Lets notifications of routes in only if they are about a removed route of protocol dhcp or kernel: a router
+ * may have thousands of changes a second. The fields are in the host's order, the filter loads big-endian.
+ */
+static int filter_routes(int fd)
+{
+	enum { TYPE_AT = 4, PROTOCOL_AT = 16 + 5 };
+	struct filter f = {.n = 0};
+	const struct sock_filter insns[] = {
+		BPF_STMT(BPF_LD | BPF_H | BPF_ABS, TYPE_AT),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, htons(RTM_NEWROUTE), 5, 0),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, htons(RTM_DELROUTE), 0, 3),
+		BPF_STMT(BPF_LD | BPF_B | BPF_ABS, PROTOCOL_AT),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, RTPROT_DHCP, 1, 0),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, RTPROT_KERNEL, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, UINT32_MAX),
+		BPF_STMT(BPF_RET | BPF_K, 0),
+	};
+
+	for (; f.n < ARRAY_LEN(insns); f.n++)
+		f.insns[f.n] = insns[f.n];
+	return filter_attach(fd, SO_ATTACH_FILTER, &f);
 }
 
 int link_watch_open(struct link_watch *w, const char *name)
@@ -214,7 +186,9 @@ int link_watch_open(struct link_watch *w, const char *name)
 	*w = (struct link_watch){.nl = {.fd = -1}};
 	if (strlen(name) >= LINK_NAME_LEN)
 		return -ENODEV;
-	r = nl_open(&w->nl, RTMGRP_LINK | RTMGRP_IPV4_IFADDR);
+	r = nl_open(&w->nl, RTMGRP_LINK | RTMGRP_IPV4_IFADDR | RTMGRP_IPV4_ROUTE);
+	if (r == 0)
+		r = filter_routes(w->nl.fd);
 	if (r == 0)
 		r = ask(w, name);
 	p = (struct pollfd){.fd = w->nl.fd, .events = POLLIN};
@@ -237,14 +211,6 @@ void link_watch_close(struct link_watch *w)
 	nl_close(&w->nl);
 }
 
-/* The link first: it is told between two parts of the list. */
-static int resync(struct link_watch *w)
-{
-	int r = ask(w, NULL);
-
-	return r < 0 ? r : ask_addresses(w);
-}
-
 /*
  * The queue is emptied before anything is asked, or there would be no room for the answer. Whoever keeps
  * flooding it is left with what there is, until the next time.
@@ -264,8 +230,8 @@ int link_watch_read(struct link_watch *w, struct link_events *ret)
 		if (r < 0 || !w->stale || asked++ == RESYNCS)
 			break;
 		w->stale = false;
-		ret->lost = true;
-		r = resync(w);
+		ret->lost = ret->touched = true;
+		r = ask(w, NULL);
 		if (r < 0)
 			break;
 	}
@@ -289,12 +255,13 @@ struct first {
 	uint32_t address;
 };
 
-static bool take_first(void *ctx, int ifindex, uint32_t address)
+static bool take_first(void *ctx, const struct nlmsghdr *h)
 {
 	struct first *f = ctx;
+	struct nl_address a;
 
-	if (ifindex == f->ifindex)
-		f->address = address;
+	if (nl_read_address(h, &a) && a.ifindex == f->ifindex)
+		f->address = a.address;
 	return !f->address;
 }
 

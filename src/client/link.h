@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
  * Watches one interface by netlink: its state, and every change of it as an event. Keyed by the index, so
- * a rename is followed. Needs no privileges. What was lost (ENOBUFS) is asked for again: the link, and
- * whether the address that counts is still there.
+ * a rename is followed. Needs no privileges. After a lost notification (ENOBUFS) the link's state is read again.
  */
 #pragma once
 
@@ -29,19 +28,14 @@ static inline bool link_is_up(const struct link_state *s)
 struct link_watch {
 	struct nl nl;
 	struct link_state now;
-	uint32_t address;		/* of ours, set by the caller: its loss must not be missed; 0: none */
-	uint32_t dump_seq;		/* the list of addresses that is being read; 0: none is */
-	bool seen;			/* address is in it */
-	bool again;			/* something was lost since it was asked for */
 	bool stale;			/* something was lost, and not asked for yet */
 };
 
 /* What may have happened since the last look. */
 struct link_events {
 	bool changed;			/* anything in the state */
-	bool lost;			/* notifications were lost: those of our own removals, perhaps */
-	unsigned n_removed;		/* addresses that went away */
-	uint32_t removed[8];
+	bool lost;			/* notifications were lost */
+	bool touched;			/* addresses or routes of the interface may be others than before */
 };
 
 /* Opens, and reads the state. 0; -ENODEV: no such interface; -errno. */

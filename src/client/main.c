@@ -15,9 +15,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <stdio.h>
 #include <sys/epoll.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -79,10 +81,10 @@ static int read_manifest(struct client_opts *o)
 	const char *path = o->manifest ? o->manifest : DEFAULT_MANIFEST;
 	static uint8_t text[MANIFEST_MAX];
 	char err[TEXT_MAX] = "";
+	uint32_t address = 0;
+	bool keep = false;
 	int n;
 
-	if (o->request_address)
-		return 0;
 	n = read_file(path, text, sizeof(text));
 	if (n == -ENOENT && !o->manifest)
 		return 0;
@@ -90,10 +92,13 @@ static int read_manifest(struct client_opts *o)
 		complain(path, n < 0 ? usher_strerror(n) : "is too long");
 		return -1;
 	}
-	if (client_opts_manifest(span_of(text, (size_t)n), path, &o->request_address, err, sizeof(err)) < 0) {
+	if (client_opts_manifest(span_of(text, (size_t)n), path, &address, &keep, err, sizeof(err)) < 0) {
 		complain(err, "");
 		return -1;
 	}
+	if (!o->request_given && !o->inform)
+		o->request_address = address;
+	o->keep_lease |= keep && !o->release;
 	return 0;
 }
 
@@ -227,17 +232,67 @@ static int open_control(struct driver *d, const struct client_opts *o, char path
 	return 0;
 }
 
+/* Returns whether a file may be replaced by a pid file: a regular one that holds digits only. */
+static bool is_pid_file(int fd)
+{
+	char text[32];
+	struct stat st;
+	ssize_t n = fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) ? -1 : pread(fd, text, sizeof(text), 0);
+
+	for (ssize_t i = 0; i < n; i++)
+		if ((text[i] < '0' || text[i] > '9') && text[i] != '\n')
+			return false;
+	return n >= 0 && n < (ssize_t)sizeof(text);
+}
+
+/* A symbolic link is not followed, and no file with other contents is overwritten. 0 or -errno. */
 static int write_pid(const char *path)
 {
 	char text[16];
 	int n = snprintf(text, sizeof(text), "%d\n", (int)getpid());
-	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+	int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0644);
 
 	if (fd < 0)
 		return -errno;
-	n = write(fd, text, (size_t)n) == n ? 0 : -EIO;
+	if (!is_pid_file(fd) || ftruncate(fd, 0) < 0)
+		n = -EEXIST;
+	else
+		n = write(fd, text, (size_t)n) == n ? 0 : -EIO;
 	(void)close(fd);
 	return n;
+}
+
+/* What is wrong with the script is told before the first event; an interface can do without it. */
+static void check_script(const char *path)
+{
+	if (path && access(path, X_OK) < 0)
+		complain(path, errno == ENOENT ? "the script does not exist" : "the script cannot be run");
+}
+
+/* --- privileges --------------------------------------------------------------------------------- */
+
+/* Returns whether the process has the capabilities that it needs; says which one is missing. capabilities(7). */
+static bool may_do(const struct client_opts *o)
+{
+	struct __user_cap_header_struct head = {.version = _LINUX_CAPABILITY_VERSION_3};
+	struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3] = {0};
+	const struct {
+		unsigned bit;
+		const char *text;
+		bool needed;
+	} caps[] = {
+		{CAP_NET_RAW, "CAP_NET_RAW is missing: packets cannot be sent", !o->inform},
+		{CAP_NET_ADMIN, "CAP_NET_ADMIN is missing: the interface cannot be configured", !o->inform && !o->dry_run},
+	};
+
+	if (syscall(SYS_capget, &head, data) < 0)
+		return true; /* the first use tells */
+	for (size_t i = 0; i < ARRAY_LEN(caps); i++)
+		if (caps[i].needed && !(data[0].effective & 1U << caps[i].bit)) {
+			complain("privileges", caps[i].text);
+			return false;
+		}
+	return true;
 }
 
 /* --- the order ---------------------------------------------------------------------------------- */
@@ -254,7 +309,8 @@ static int check_interface(struct driver *d, const struct client_opts *o)
 }
 
 /* 0, or an exit code. */
-static int prepare(struct driver *d, struct apply *a, const struct client_opts *o, char socket_path[TEXT_MAX])
+static int prepare(struct driver *d, struct apply *a, const struct client_opts *o, char socket_path[TEXT_MAX],
+		   bool *ret_pid_file)
 {
 	const char *state_dir = o->dry_run ? NULL : o->state_dir ? o->state_dir : DEFAULT_STATE_DIR;
 	int r = apply_open(a, d->watch.now.ifindex, o->iface, state_dir, o->script);
@@ -277,8 +333,9 @@ static int prepare(struct driver *d, struct apply *a, const struct client_opts *
 		return DRIVER_EXIT_FAILED;
 	r = o->pid_file ? write_pid(o->pid_file) : 0;
 	if (r < 0)
-		complain(o->pid_file, usher_strerror(r));
-	return r < 0 ? DRIVER_EXIT_FAILED : 0;
+		complain(o->pid_file, r == -EEXIST ? "is not a pid file; it is left alone" : usher_strerror(r));
+	*ret_pid_file = r == 0;
+	return 0;
 }
 
 /* Two halves; the one that stays has nothing left but the network. */
@@ -306,15 +363,28 @@ static int run(struct driver *d, struct apply *a, const struct client_opts *o)
 {
 	struct privsep_files files = {.pid_file = o->pid_file};
 	char socket_path[TEXT_MAX] = "";
+	bool background, has_pid_file;
 	int code;
 
 	if (check_interface(d, o) < 0)
 		return CLIENT_EXIT_LINK_GONE;
-	if (!o->foreground && !o->quit && !o->dry_run && leave_foreground(d) < 0)
+	if (o->dry_run && !d->watch.now.admin_up) {
+		complain(o->iface, "the interface is down, and --dry-run does not set it up");
 		return DRIVER_EXIT_FAILED;
-	code = prepare(d, a, o, socket_path);
+	}
+	if (!may_do(o))
+		return DRIVER_EXIT_FAILED;
+	check_script(o->script);
+	/* -q ends with the lease, but -b does not wait for it here */
+	background = !o->foreground && !o->dry_run && (!o->quit || o->background);
+	if (background && leave_foreground(d) < 0)
+		return DRIVER_EXIT_FAILED;
+	code = prepare(d, a, o, socket_path, &has_pid_file);
 	if (code)
 		return code;
+	a->script.quiet = background;
+	if (!has_pid_file)
+		files.pid_file = NULL;
 	files.socket = socket_path[0] ? socket_path : NULL;
 	if (driver_start(d) == 0 && divide(d, &files) < 0)
 		code = DRIVER_EXIT_FAILED;
@@ -341,6 +411,10 @@ int main(int argc, char **argv)
 	}
 	if (opts.help)
 		return help();
+	if (opts.version) {
+		say(STDOUT_FILENO, "usher-client " USHER_VERSION, "", "");
+		return CLIENT_EXIT_OK;
+	}
 	if (read_manifest(&opts) < 0)
 		return CLIENT_EXIT_USAGE;
 	return run(d, &apply_state, &opts);

@@ -175,6 +175,13 @@ void step_send_raw(struct client_step *s, enum client_form f, const struct clien
 	struct wr w;
 
 	step_listen_raw(s);
+	/* RFC 2131 4.1: whoever has an address sends from it */
+	if (forms[f].has & HAS_CIADDR)
+		frame.src = about->address;
+	if (f == CLIENT_MSG_RELEASE) {
+		memcpy(frame.dst_mac, c->node_mac, sizeof(frame.dst_mac));
+		frame.dst = about->server_id;
+	}
 	frame.payload = client_message(c, f, about, &c->xact, s->now, s->fx);
 	memcpy(frame.src_mac, c->link.mac, sizeof(frame.src_mac));
 	w = wr_init(s->fx->data + s->fx->data_len, sizeof(s->fx->data) - s->fx->data_len);

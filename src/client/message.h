@@ -24,7 +24,10 @@ enum client_form {
  */
 struct span client_message(struct client *c, enum client_form f, const struct client_lease *about,
 			   const struct client_xact *x, int64_t now_ns, struct effects *fx);
-/* Builds and sends: counts it, opens what is needed. Raw: in a broadcast frame from 0.0.0.0. */
+/*
+ * Builds and sends a message: counts it, opens the socket. In a broadcast frame, from 0.0.0.0 or, in a form
+ * with ciaddr, from the lease's address; a RELEASE in a frame to the station that the lease came through.
+ */
 void step_send_raw(struct client_step *s, enum client_form f, const struct client_lease *about);
 /* From the lease's address (or that of --inform) to dst. */
 void step_send_udp(struct client_step *s, enum client_form f, const struct client_lease *about,

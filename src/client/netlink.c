@@ -21,10 +21,14 @@ int nl_open(struct nl *nl, uint32_t groups)
 {
 	struct sockaddr_nl a = {.nl_family = AF_NETLINK, .nl_groups = groups};
 
+	const int on = 1;
+
 	nl->seq = 0;
 	nl->fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_ROUTE);
 	if (nl->fd < 0)
 		return -errno;
+	/* lists are filtered by the kernel, since 4.20: a router may have a million routes */
+	(void)setsockopt(nl->fd, SOL_NETLINK, NETLINK_GET_STRICT_CHK, &on, sizeof(on));
 	if (bind(nl->fd, (const struct sockaddr *)&a, sizeof(a)) < 0) {
 		int e = -errno;
 
@@ -182,69 +186,149 @@ int nl_talk(struct nl *nl, struct nl_batch *b, int *ret, size_t n_ret)
 	return n < 0 ? -errno : wait_acks(nl, b->n, ret, b->n);
 }
 
-/* --- addresses ---------------------------------------------------------------------------------- */
+/* --- lists -------------------------------------------------------------------------------------- */
 
-struct addresses {
-	nl_address_fn *tell;
+struct dump {
+	nl_message_fn *take;
 	void *ctx;
 	uint32_t seq;
+	uint16_t type;		/* of the messages of the list */
 	bool enough;
 };
 
-static void tell_address(struct addresses *x, const struct nlmsghdr *h)
+/* Takes one datagram of a list. Returns 1: more will come; 0: this was the end; -errno. */
+static int take_dump(struct dump *d, struct span in)
+{
+	const struct nlmsghdr *h;
+	struct nlmsgerr e;
+	size_t pos = 0;
+
+	while ((h = nl_msg(in, &pos))) {
+		if (h->nlmsg_seq != d->seq)
+			continue;
+		if (h->nlmsg_type == NLMSG_DONE)
+			return 0;
+		if (h->nlmsg_type == NLMSG_ERROR) {
+			if (h->nlmsg_len < NLMSG_LENGTH(sizeof(e)))
+				return -EBADMSG;
+			memcpy(&e, NLMSG_DATA(h), sizeof(e));
+			return e.error;
+		}
+		if (h->nlmsg_type == d->type && !d->enough)
+			d->enough = !d->take(d->ctx, h);
+	}
+	return 1;
+}
+
+/* Reads a list to its end, even when the reader has enough: the rest would be taken for the next answer. */
+static int nl_dump(struct nl *nl, struct nl_batch *b, uint16_t type, nl_message_fn *take, void *ctx)
+{
+	union {
+		struct nlmsghdr align;
+		uint8_t buf[8192];
+	} in uninit;
+	struct dump d = {.take = take, .ctx = ctx, .seq = nl->seq, .type = type};
+	struct pollfd p = {.fd = nl->fd, .events = POLLIN};
+	int r = send(nl->fd, b->buf, b->len, 0) < 0 ? -errno : 1;
+
+	while (r > 0) {
+		ssize_t n = recv(nl->fd, in.buf, sizeof(in.buf), MSG_DONTWAIT);
+
+		if (n > 0)
+			r = take_dump(&d, span_of(in.buf, (size_t)n));
+		else if (n < 0 && errno == EAGAIN)
+			r = poll(&p, 1, ANSWER_MS) == 0 ? -ETIMEDOUT : 1;
+		else if (n < 0 && errno != EINTR)
+			r = -errno;
+	}
+	return r;
+}
+
+int nl_addresses(struct nl *nl, nl_message_fn *take, void *ctx)
+{
+	struct ifaddrmsg ifa = {.ifa_family = AF_INET};
+	struct nl_batch b uninit;
+
+	nl_batch_init(&b);
+	nl_begin(&b, nl, RTM_GETADDR, NLM_F_DUMP, &ifa, sizeof(ifa));
+	return nl_dump(nl, &b, RTM_NEWADDR, take, ctx);
+}
+
+int nl_routes(struct nl *nl, int ifindex, nl_message_fn *take, void *ctx)
+{
+	struct rtmsg rt = {.rtm_family = AF_INET, .rtm_table = RT_TABLE_MAIN};
+	struct nl_batch b uninit;
+
+	nl_batch_init(&b);
+	nl_begin(&b, nl, RTM_GETROUTE, NLM_F_DUMP, &rt, sizeof(rt));
+	nl_put_u32(&b, RTA_OIF, (uint32_t)ifindex);
+	return nl_dump(nl, &b, RTM_NEWROUTE, take, ctx);
+}
+
+int nl_links(struct nl *nl, nl_message_fn *take, void *ctx)
+{
+	struct ifinfomsg ifi = {.ifi_family = AF_UNSPEC};
+	struct nl_batch b uninit;
+
+	nl_batch_init(&b);
+	nl_begin(&b, nl, RTM_GETLINK, NLM_F_DUMP, &ifi, sizeof(ifi));
+	return nl_dump(nl, &b, RTM_NEWLINK, take, ctx);
+}
+
+bool nl_read_address(const struct nlmsghdr *h, struct nl_address *ret)
 {
 	const struct rtattr *a;
 	struct ifaddrmsg ifa;
 	size_t pos = 0;
 
 	if (h->nlmsg_len < NLMSG_LENGTH(sizeof(ifa)))
-		return;
+		return false;
 	memcpy(&ifa, NLMSG_DATA(h), sizeof(ifa));
-	while (!x->enough && ifa.ifa_family == AF_INET && (a = nl_attr(h, sizeof(ifa), &pos)))
+	*ret = (struct nl_address){.ifindex = (int)ifa.ifa_index, .prefix_len = ifa.ifa_prefixlen};
+	while ((a = nl_attr(h, sizeof(ifa), &pos))) {
 		if (a->rta_type == IFA_LOCAL)
-			x->enough = !x->tell(x->ctx, (int)ifa.ifa_index, nl_be32(a));
+			ret->address = nl_be32(a);
+		else if (a->rta_type == NL_IFA_PROTO && nl_data(a).n == 1)
+			ret->proto = nl_data(a).p[0];
+	}
+	return ifa.ifa_family == AF_INET && ret->address;
 }
 
-/* One datagram of the dump. 1: more to come; 0: that was the end. */
-static int take_addresses(struct addresses *x, struct span in)
+static uint32_t read_mtu(const struct rtattr *metrics)
 {
-	const struct nlmsghdr *h;
+	const struct rtattr *a;
+	uint32_t mtu = 0;
 	size_t pos = 0;
 
-	while ((h = nl_msg(in, &pos))) {
-		if (h->nlmsg_seq != x->seq)
-			continue;
-		if (h->nlmsg_type == NLMSG_DONE || h->nlmsg_type == NLMSG_ERROR)
-			return 0;
-		if (h->nlmsg_type == RTM_NEWADDR)
-			tell_address(x, h);
-	}
-	return 1;
+	while ((a = nl_nested(metrics, &pos)))
+		if ((a->rta_type & NLA_TYPE_MASK) == RTAX_MTU)
+			mtu = nl_u32(a);
+	return mtu;
 }
 
-/* To the end even when there was enough, or the rest would be the next answer. */
-int nl_addresses(struct nl *nl, nl_address_fn *tell, void *ctx)
+bool nl_read_route(const struct nlmsghdr *h, struct nl_route *ret)
 {
-	union {
-		struct nlmsghdr align;
-		uint8_t buf[8192];
-	} in uninit;
-	struct ifaddrmsg ifa = {.ifa_family = AF_INET};
-	struct addresses x = {.tell = tell, .ctx = ctx};
-	struct pollfd p = {.fd = nl->fd, .events = POLLIN};
-	struct nl_batch b uninit;
-	int r;
+	const struct rtattr *a;
+	struct rtmsg rt;
+	size_t pos = 0;
 
-	nl_batch_init(&b);
-	nl_begin(&b, nl, RTM_GETADDR, NLM_F_DUMP, &ifa, sizeof(ifa));
-	x.seq = nl->seq;
-	r = send(nl->fd, b.buf, b.len, 0) < 0 ? -errno : 1;
-	while (r > 0) {
-		ssize_t n = poll(&p, 1, ANSWER_MS) > 0 ? recv(nl->fd, in.buf, sizeof(in.buf), 0) : -1;
-
-		r = n < 0 ? -ETIMEDOUT : take_addresses(&x, span_of(in.buf, (size_t)n));
-	}
-	return r;
+	if (h->nlmsg_len < NLMSG_LENGTH(sizeof(rt)))
+		return false;
+	memcpy(&rt, NLMSG_DATA(h), sizeof(rt));
+	*ret = (struct nl_route){.len = rt.rtm_dst_len, .protocol = rt.rtm_protocol, .table = rt.rtm_table,
+				 .type = rt.rtm_type, .tos = rt.rtm_tos};
+	while ((a = nl_attr(h, sizeof(rt), &pos)))
+		switch (a->rta_type & NLA_TYPE_MASK) {
+		case RTA_DST: ret->dest = nl_be32(a); break;
+		case RTA_GATEWAY: ret->gateway = nl_be32(a); break;
+		case RTA_OIF: ret->oif = (int)nl_u32(a); break;
+		case RTA_PREFSRC: ret->src = nl_be32(a); break;
+		case RTA_PRIORITY: ret->priority = nl_u32(a); break;
+		case RTA_TABLE: ret->table = nl_u32(a); break;
+		case RTA_METRICS: ret->mtu = read_mtu(a); break;
+		default: break;
+		}
+	return rt.rtm_family == AF_INET;
 }
 
 /* --- reading ------------------------------------------------------------------------------------ */

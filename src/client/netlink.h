@@ -48,9 +48,42 @@ void nl_nest_end(struct nl_batch *b, size_t at);
  * of the kernel is immediate; one that does not come within a second is -ETIMEDOUT. 0 or -errno.
  */
 int nl_talk(struct nl *nl, struct nl_batch *b, int *ret, size_t n_ret) must_check;
-/* Tells each IPv4 address of the host, until one is not to be followed by more (false). 0 or -errno. */
-typedef bool nl_address_fn(void *ctx, int ifindex, uint32_t address);
-int nl_addresses(struct nl *nl, nl_address_fn *tell, void *ctx) must_check;
+
+/* --- lists --- */
+
+/* An IPv4 address of the host, host order. */
+struct nl_address {
+	int ifindex;
+	uint32_t address;
+	uint8_t prefix_len;
+	uint8_t proto;		/* IFA_PROTO: who added it; 0 where the kernel (before 5.18) does not keep it */
+};
+
+/* An IPv4 route, host order; 0 for each part that it does not have. */
+struct nl_route {
+	uint32_t dest, gateway, src, priority, mtu, table;
+	int oif;
+	uint8_t len, protocol, type, tos;
+};
+
+/* IFA_PROTO of linux/if_addr.h, which older headers lack. */
+enum { NL_IFA_PROTO = 11 };
+
+/* Takes one message of a list. Returns false when it has enough. */
+typedef bool nl_message_fn(void *ctx, const struct nlmsghdr *h);
+/*
+ * Each reads a list from the kernel: the IPv4 addresses of the host, the IPv4 routes of table main (of the
+ * interface, where the kernel filters; the caller checks), the links. Returns 0 or -errno (-ETIMEDOUT after
+ * one second without an answer). rtnetlink(7).
+ */
+int nl_addresses(struct nl *nl, nl_message_fn *take, void *ctx) must_check;
+int nl_routes(struct nl *nl, int ifindex, nl_message_fn *take, void *ctx) must_check;
+int nl_links(struct nl *nl, nl_message_fn *take, void *ctx) must_check;
+/* Read a message of a list or a notification. Return false for another family or a message that is too short. */
+bool nl_read_address(const struct nlmsghdr *h, struct nl_address *ret) must_check;
+bool nl_read_route(const struct nlmsghdr *h, struct nl_route *ret) must_check;
+
+/* --- attributes --- */
 
 /* The next attribute of a message behind its family header; NULL at the end. *pos begins at 0. */
 const struct rtattr *nl_attr(const struct nlmsghdr *h, size_t head_len, size_t *pos);

@@ -160,7 +160,10 @@ static int take_id(const struct parse *p, const char *s)
 	return 0;
 }
 
-/* RFC 952, RFC 1123 2.1: labels of letters, digits and inner hyphens. */
+/*
+ * RFC 952, RFC 1123 2.1: labels of letters, digits and inner hyphens; hosts have underscores in their names all
+ * the same, and servers accept them.
+ */
 static bool is_name(const char *s, size_t max)
 {
 	size_t n = strlen(s);
@@ -175,7 +178,7 @@ static bool is_name(const char *s, size_t max)
 			label = 0;
 			continue;
 		}
-		if (!isalnum((unsigned char)s[i]) && (s[i] != '-' || label == 0))
+		if (!isalnum((unsigned char)s[i]) && s[i] != '_' && (s[i] != '-' || label == 0))
 			return false;
 		label++;
 	}
@@ -186,7 +189,7 @@ static int take_host(struct parse *p, const char *s)
 {
 	if (!is_name(s, CLIENT_NAME_MAX - 1))
 		return bad(p, -USHER_E_SYNTAX,
-			   "letters, digits, inner hyphens and dots, labels of at most 63", s);
+			   "letters, digits, underscores, inner hyphens and dots, labels of at most 63", s);
 	if (p->host_set && strcmp(p->o->hostname, s) != 0)
 		return bad(p, -USHER_E_EXISTS, "one host name (-H and -h mean the same)", s);
 	p->host_set = true;
@@ -453,8 +456,8 @@ static const char *problem(const struct client_opts *o)
 		       "stays";
 	if (o->foreground && o->background)
 		return "-f and -b exclude each other";
-	if (o->release && o->keep_address)
-		return "--release and --keep-address exclude each other";
+	if (o->release && (o->keep_address || o->keep_lease))
+		return "--release and --keep-address or --keep-lease exclude each other";
 	if (o->inform && o->request_address)
 		return "--inform takes the interface's address, not -r";
 	return NULL;
@@ -468,7 +471,7 @@ int client_opts_parse(int argc, char *const *argv, struct client_opts *ret, char
 	const char *why;
 
 	client_opts_init(&o);
-	for (int i = 1; i < argc && !o.help; i++) {
+	for (int i = 1; i < argc && !o.help && !o.version; i++) {
 		const char *a = argv[i];
 		int r;
 
@@ -481,7 +484,7 @@ int client_opts_parse(int argc, char *const *argv, struct client_opts *ret, char
 		if (r < 0)
 			return r;
 	}
-	why = o.help ? NULL : problem(&o);
+	why = o.help || o.version ? NULL : problem(&o);
 	if (why) {
 		(void)snprintf(err, err_cap, "%s", why);
 		return -USHER_E_EXISTS;
@@ -533,7 +536,19 @@ static int manifest_address(const struct json *root, const char *file, uint32_t 
 	return 0;
 }
 
-int client_opts_manifest(struct span text, const char *file, uint32_t *ret_address, char *err,
+static int manifest_keep_lease(const struct json *root, const char *file, bool *ret, char *err, size_t cap)
+{
+	const struct json *v = json_get(root, "keep_lease");
+
+	*ret = v && v->type == JSON_BOOL && v->b;
+	if (!v || v->type == JSON_BOOL)
+		return 0;
+	(void)snprintf(err, cap, "%s:%u:%u: keep_lease: expected true or false, got %s", file, v->pos.line, v->pos.col,
+		       json_type_name(v->type));
+	return -USHER_E_TYPE;
+}
+
+int client_opts_manifest(struct span text, const char *file, uint32_t *ret_address, bool *ret_keep_lease, char *err,
 			 size_t err_cap)
 {
 	struct json_opts o = {.file = file};
@@ -546,12 +561,14 @@ int client_opts_manifest(struct span text, const char *file, uint32_t *ret_addre
 	r = json_parse(text, &o, &arena, &root, &e);
 	if (r < 0)
 		(void)snprintf(err, err_cap, "%s:%u:%u: %s", file, e.pos.line, e.pos.col, e.text);
-	else if (root->type != JSON_MAP)
+	if (r == 0 && root->type != JSON_MAP) {
 		r = -USHER_E_TYPE;
-	if (r == -USHER_E_TYPE)
 		(void)snprintf(err, err_cap, "%s: expected a map", file);
+	}
 	if (r == 0)
 		r = manifest_address(root, file, ret_address, err, err_cap);
+	if (r == 0)
+		r = manifest_keep_lease(root, file, ret_keep_lease, err, err_cap);
 	arena_fini(&arena);
 	return r;
 }

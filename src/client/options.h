@@ -34,8 +34,8 @@ struct client_opts {
 	enum client_broadcast broadcast;
 	uint32_t timeout_s;			/* what "at once" means for -n and -b */
 	bool foreground, background, now, quit;	/* -f -b -n -q */
-	bool release, keep_address;		/* on STOP */
-	bool inform, json, dry_run, help;
+	bool release, keep_lease, keep_address;	/* on STOP; RELEASE is the default */
+	bool inform, json, dry_run, help, version;
 	const char *pid_file, *script, *state_dir, *socket, *manifest;	/* NULL: default or none */
 };
 
@@ -48,10 +48,11 @@ void client_opts_init(struct client_opts *o);
 int client_opts_parse(int argc, char *const *argv, struct client_opts *ret, char *err,
 		      size_t err_cap) must_check;
 /*
- * The requested address from the text of a manifest.json: its key default_ip. 0, also if there is no such
- * key (*ret is 0.0.0.0 then); -USHER_E_SYNTAX, -USHER_E_TYPE, -USHER_E_RANGE with the reason in err.
+ * Reads the text of a manifest.json: the requested address from its key default_ip (0.0.0.0 if there is none)
+ * and keep_lease (false if there is none). Returns 0, or -USHER_E_SYNTAX, -USHER_E_TYPE, -USHER_E_RANGE with
+ * place and reason in err.
  */
-int client_opts_manifest(struct span text, const char *file, uint32_t *ret_address, char *err,
+int client_opts_manifest(struct span text, const char *file, uint32_t *ret_address, bool *ret_keep_lease, char *err,
 			 size_t err_cap) must_check;
 /* The text of --help. Walks args.def: NULL at the end. */
 const char *client_opts_help_line(size_t i, char *buf, size_t cap);

@@ -167,13 +167,23 @@ int privsep_split(struct privsep *p, const struct privsep_files *files)
 
 /* --- the other half ----------------------------------------------------------------------------- */
 
+/* EPERM, EINVAL: not ours to change, or not mapped in this user namespace. */
+static int unless_denied(long result)
+{
+	return result < 0 && errno != EPERM && errno != EINVAL ? -errno : 0;
+}
+
+/*
+ * The library's own setgroups() and setuid() change all threads; there is one. Each call is made whatever became
+ * of the others: a user namespace may forbid setgroups only.
+ */
 static int drop_user(void)
 {
-	/* the library's own setgroups() and setuid() speak to all threads; there is one. EPERM: not ours to change */
-	if (syscall(SYS_setgroups, 0, NULL) < 0 || syscall(SYS_setresgid, NOBODY, NOBODY, NOBODY) < 0 ||
-	    syscall(SYS_setresuid, NOBODY, NOBODY, NOBODY) < 0)
-		return errno == EPERM || errno == EINVAL ? 0 : -errno;
-	return 0;
+	int groups = unless_denied(syscall(SYS_setgroups, 0, NULL));
+	int gid = unless_denied(syscall(SYS_setresgid, NOBODY, NOBODY, NOBODY));
+	int uid = unless_denied(syscall(SYS_setresuid, NOBODY, NOBODY, NOBODY));
+
+	return groups < 0 ? groups : gid < 0 ? gid : uid;
 }
 
 static int drop_capabilities(void)
@@ -220,7 +230,7 @@ static int read_one(struct privsep *p, struct apply_reply *ret, int *ret_fd)
 	if (n == 0)
 		return -EPIPE;
 	*ret_fd = take_fd(&h);
-	if (n != sizeof(*ret))
+	if (n != sizeof(*ret) || h.msg_flags & (MSG_TRUNC | MSG_CTRUNC))
 		return -EBADMSG;
 	if (!ret->done)
 		p->pending--;

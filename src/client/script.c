@@ -53,9 +53,9 @@ static _Noreturn void become(const struct script *s, const struct script_job *jo
 	null = open("/dev/null", O_RDWR);
 	if (null > 0)
 		(void)dup2(null, STDIN_FILENO);
-	if (fcntl(STDOUT_FILENO, F_GETFD) < 0)
+	if (s->quiet || fcntl(STDOUT_FILENO, F_GETFD) < 0)
 		(void)dup2(null, STDOUT_FILENO);
-	if (fcntl(STDERR_FILENO, F_GETFD) < 0)
+	if (s->quiet || fcntl(STDERR_FILENO, F_GETFD) < 0)
 		(void)dup2(null, STDERR_FILENO);
 	(void)syscall(SYS_close_range, 3U, ~0U, 0U);
 	(void)if_indextoname((unsigned)s->ifindex, iface);

@@ -18,7 +18,9 @@
 
 #include <sys/types.h>
 
-enum { SCRIPT_QUEUE = 4, SCRIPT_ENV_MAX = 192, SCRIPT_TEXT_MAX = 16384, SCRIPT_DEADLINE_S = 30 };
+enum { SCRIPT_QUEUE = 4, SCRIPT_ENV_MAX = 192, SCRIPT_TEXT_MAX = 65536,
+	SCRIPT_VALUE_MAX = 12288,	/* the routes of the longest lease, the hex text of the longest option */
+	SCRIPT_DEADLINE_S = 30 };
 
 /* One run. Without pointers, so that it can go from process to process. */
 struct script_job {
@@ -36,6 +38,7 @@ struct script {
 	int pidfd;			/* readable when it ended; -1 */
 	int64_t end_ns;			/* CLOCK_BOOTTIME: then it is killed */
 	bool killed;
+	bool quiet;			/* its output goes to /dev/null: the caller may wait for the end of its own */
 	unsigned n;			/* queued, without the running one */
 	uint32_t running_id;
 	struct script_job job[SCRIPT_QUEUE];
@@ -68,6 +71,7 @@ struct script_env {
 	char *var[SCRIPT_ENV_MAX + 1];
 	size_t n, len;
 	char text[SCRIPT_TEXT_MAX];
+	char value[SCRIPT_VALUE_MAX];	/* the one being written */
 	bool full;			/* something was left out */
 };
 

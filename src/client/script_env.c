@@ -12,8 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum kind { KIND_IPS, KIND_NAME, KIND_NAMES, KIND_TEXT, KIND_WORD, KIND_U8, KIND_U16, KIND_I32 };
-enum { VALUE_MAX = 1400 };
+enum kind { KIND_IPS, KIND_NAME, KIND_DOMAIN, KIND_NAMES, KIND_TEXT, KIND_WORD, KIND_U8, KIND_U16, KIND_I32 };
 
 static const struct var {
 	uint8_t code;
@@ -27,16 +26,24 @@ static const struct var {
 
 /* A value being written. */
 struct text {
-	char s[VALUE_MAX];
-	size_t n;
+	char *s;
+	size_t cap, n;
 	bool bad;
 };
+
+enum { SMALL_MAX = 320 };	/* a word, a number, an address, a name */
+
+static struct text text_in(char *s, size_t cap)
+{
+	s[0] = '\0';
+	return (struct text){.s = s, .cap = cap};
+}
 
 static void text_add(struct text *t, const char *s)
 {
 	size_t n = strlen(s);
 
-	if (t->bad || n >= sizeof(t->s) - t->n) {
+	if (t->bad || n >= t->cap - t->n) {
 		t->bad = true;
 		return;
 	}
@@ -85,7 +92,8 @@ static void put(struct script_env *e, const char *prefix, const char *name, cons
 
 static void put_str(struct script_env *e, const char *prefix, const char *name, const char *value)
 {
-	struct text t = {0};
+	char small[SMALL_MAX];
+	struct text t = text_in(small, sizeof(small));
 
 	text_add(&t, value);
 	put(e, prefix, name, &t);
@@ -93,7 +101,8 @@ static void put_str(struct script_env *e, const char *prefix, const char *name, 
 
 static void put_ip(struct script_env *e, const char *prefix, const char *name, uint32_t a)
 {
-	struct text t = {0};
+	char small[SMALL_MAX];
+	struct text t = text_in(small, sizeof(small));
 
 	if (a)
 		text_ip(&t, a);
@@ -102,7 +111,8 @@ static void put_ip(struct script_env *e, const char *prefix, const char *name, u
 
 static void put_num(struct script_env *e, const char *prefix, const char *name, long long v)
 {
-	struct text t = {0};
+	char small[SMALL_MAX];
+	struct text t = text_in(small, sizeof(small));
 
 	text_num(&t, v);
 	put(e, prefix, name, &t);
@@ -138,6 +148,23 @@ static void text_name(struct text *t, struct span d)
 		if (!is_name_char(d.p[i]))
 			t->bad = true;
 		text_add(t, c);
+	}
+}
+
+/* Names with blanks between: option 15 is one name by RFC 2132, but servers put the search list there. */
+static void text_domain(struct text *t, struct span d)
+{
+	d = without_nul(d);
+	t->bad = !d.n;
+	for (size_t i = 0; i < d.n && !t->bad; i++) {
+		size_t from = i;
+
+		while (i < d.n && d.p[i] != ' ')
+			i++;
+		if (i == from)
+			continue;
+		text_blank(t);
+		text_name(t, span_sub(d, from, i - from));
 	}
 }
 
@@ -190,7 +217,8 @@ static void text_names(struct text *t, struct span d)
 
 	buf_init(&b);
 	while (off < d.n && fqdn_read(d, &off, false, &b)) {
-		struct text one = {0};
+		char small[SMALL_MAX];
+		struct text one = text_in(small, sizeof(small));
 
 		if (b.len > 1 && b.p[b.len - 1] == '.')
 			b.len--;
@@ -221,6 +249,7 @@ static void text_option(struct text *t, enum kind k, struct span d)
 	switch (k) {
 	case KIND_IPS: text_ips(t, d); break;
 	case KIND_NAME: text_name(t, d); break;
+	case KIND_DOMAIN: text_domain(t, d); break;
 	case KIND_NAMES: text_names(t, d); break;
 	case KIND_TEXT: text_free(t, d); break;
 	case KIND_WORD: text_word(t, d); break;
@@ -230,35 +259,45 @@ static void text_option(struct text *t, enum kind k, struct span d)
 	}
 }
 
-/* udhcpc: "10.0.0.0/8 192.0.2.1 ..."; dhclient: "8 10 192 0 2 1 ...", only the octets that count. */
+/* "10.0.0.0/8 192.0.2.1" */
+static void text_route_udhcpc(struct text *t, const struct client_route *r)
+{
+	char part[48], ip[IP_TEXT_LEN];
+
+	(void)snprintf(part, sizeof(part), "%s/%u ", ip_text(r->dest, ip), r->len);
+	text_add(t, part);
+	text_ip(t, r->gateway);
+}
+
+/* "8 10 192 0 2 1", only the octets that count. */
+static void text_route_dhclient(struct text *t, const struct client_route *r)
+{
+	char part[48];
+
+	text_num(t, r->len);
+	for (unsigned k = 0; k < (r->len + 7U) / 8; k++) {
+		(void)snprintf(part, sizeof(part), " %u", r->dest >> (24 - 8 * k) & 255);
+		text_add(t, part);
+	}
+	(void)snprintf(part, sizeof(part), " %u %u %u %u", r->gateway >> 24, r->gateway >> 16 & 255, r->gateway >> 8 & 255,
+		       r->gateway & 255);
+	text_add(t, part);
+}
+
 static void put_routes(struct script_env *e, const char *prefix, const struct client_lease *l, bool udhcpc)
 {
-	struct text u = {0}, d = {0};
+	struct text t = text_in(e->value, sizeof(e->value));
 
-	for (size_t i = 0; i < l->n_routes; i++) {
-		const struct client_route *r = &l->route[i];
-		char part[48], ip[IP_TEXT_LEN];
-
-		(void)snprintf(part, sizeof(part), "%s/%u ", ip_text(r->dest, ip), r->len);
-		text_blank(&u);
-		text_add(&u, part);
-		text_ip(&u, r->gateway);
-		text_blank(&d);
-		text_num(&d, r->len);
-		for (unsigned k = 0; k < (r->len + 7U) / 8; k++) {
-			(void)snprintf(part, sizeof(part), " %u", r->dest >> (24 - 8 * k) & 255);
-			text_add(&d, part);
-		}
-		(void)snprintf(part, sizeof(part), " %u %u %u %u", r->gateway >> 24, r->gateway >> 16 & 255,
-			       r->gateway >> 8 & 255, r->gateway & 255);
-		text_add(&d, part);
-	}
 	if (!client_lease_option(l, 121).p)
 		return;
-	if (udhcpc)
-		put(e, "", "staticroutes", &u);
-	else
-		put(e, prefix, "rfc3442_classless_static_routes", &d);
+	for (size_t i = 0; i < l->n_routes; i++) {
+		text_blank(&t);
+		if (udhcpc)
+			text_route_udhcpc(&t, &l->route[i]);
+		else
+			text_route_dhclient(&t, &l->route[i]);
+	}
+	put(e, prefix, udhcpc ? "staticroutes" : "rfc3442_classless_static_routes", &t);
 }
 
 static const struct var *var_of(uint8_t code)
@@ -272,7 +311,7 @@ static const struct var *var_of(uint8_t code)
 static void put_option(struct script_env *e, const char *prefix, uint8_t code, struct span d, bool udhcpc)
 {
 	const struct var *v = var_of(code);
-	struct text t = {0};
+	struct text t = text_in(e->value, sizeof(e->value));
 	char name[8], hex[3];
 
 	if (v) {

@@ -162,8 +162,24 @@ static void pktinfo_of(struct msghdr *h, struct packet *p)
 	}
 }
 
-/* Empties the queue of errors, which keeps the socket readable: 0: there was none; -errno: the last one. */
-static int recv_error(int fd)
+/* Returns whether the error was found by this host: a neighbour that does not answer, not a message of another. */
+static bool is_local(const struct sock_extended_err *e, const struct cmsghdr *c, uint32_t own)
+{
+	struct sockaddr_in from = {0};
+
+	if (e->ee_origin == SO_EE_ORIGIN_LOCAL)
+		return true;
+	if (c->cmsg_len < CMSG_LEN(sizeof(*e) + sizeof(from)))
+		return false;
+	memcpy(&from, CMSG_DATA(c) + sizeof(*e), sizeof(from)); /* SO_EE_OFFENDER */
+	return from.sin_family == AF_INET && ntohl(from.sin_addr.s_addr) == own;
+}
+
+/*
+ * Empties the queue of errors, which keeps the socket readable. Returns 0: there was none; -errno: the last one;
+ * -EREMOTEIO: ICMP of other hosts only, which anybody can forge, and which changes nothing therefore.
+ */
+static int recv_error(int fd, uint32_t own)
 {
 	int r = 0;
 
@@ -179,13 +195,16 @@ static int recv_error(int fd)
 			    c->cmsg_len < CMSG_LEN(sizeof(e)))
 				continue;
 			memcpy(&e, CMSG_DATA(c), sizeof(e));
-			r = e.ee_errno ? -(int)e.ee_errno : r;
+			if (is_local(&e, c, own))
+				r = e.ee_errno ? -(int)e.ee_errno : r;
+			else
+				r = r ? r : -EREMOTEIO;
 		}
 	}
 	return r;
 }
 
-static int recv_datagram(int fd, struct packet *p)
+static int recv_datagram(int fd, uint32_t own, struct packet *p)
 {
 	struct sockaddr_in from = {0};
 	union sock_ctrl ctrl;
@@ -196,10 +215,12 @@ static int recv_datagram(int fd, struct packet *p)
 
 	if (n < 0) {
 		int e = errno == EAGAIN || errno == EINTR ? 0 : -errno;
-		int queued = recv_error(fd);
+		int queued = recv_error(fd, own);
 
-		return e < 0 ? e : queued;
+		return queued ? queued : e;
 	}
+	if (h.msg_flags & MSG_CTRUNC)
+		return -EBADMSG;
 	p->len = (size_t)n < p->cap ? (uint32_t)n : p->cap;
 	p->flags = (uint16_t)(PACKET_NO_L2 | ((size_t)n > p->cap ? PACKET_TRUNCATED : 0));
 	p->src = ntohl(from.sin_addr.s_addr);
@@ -211,9 +232,9 @@ static int recv_datagram(int fd, struct packet *p)
 	return 1;
 }
 
-int client_sock_recv(int fd, bool udp, int ifindex, struct packet *p)
+int client_sock_recv(int fd, bool udp, int ifindex, uint32_t own, struct packet *p)
 {
-	return udp ? recv_datagram(fd, p) : recv_frame(fd, ifindex, p);
+	return udp ? recv_datagram(fd, own, p) : recv_frame(fd, ifindex, p);
 }
 
 int client_sock_recv_arp(int fd, uint8_t *buf, size_t cap)

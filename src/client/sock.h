@@ -22,10 +22,12 @@ int client_sock_open_arp(int ifindex, uint32_t address, uint32_t node) must_chec
 int client_sock_open_udp(int ifindex) must_check;
 
 /*
- * One packet into a reset slot, of the packet socket (udp false: frame and flags of the kernel) or the
- * UDP socket (payload and addresses). 1; 0: none is there now; -errno of a broken socket.
+ * Receives one packet into a reset slot, of the packet socket (udp false: frame and flags of the kernel) or the
+ * UDP socket (payload and addresses). own: this host's address, which tells its errors from those that other
+ * hosts report. Returns 1; 0: none is there now; -EREMOTEIO: ICMP of other hosts; -EBADMSG: the kernel's control
+ * data did not fit; -errno of a broken socket, or of a datagram that this host could not send.
  */
-int client_sock_recv(int fd, bool udp, int ifindex, struct packet *p) must_check;
+int client_sock_recv(int fd, bool udp, int ifindex, uint32_t own, struct packet *p) must_check;
 /* An ARP frame: its length; 0: none (our own are left out); -errno. */
 int client_sock_recv_arp(int fd, uint8_t *buf, size_t cap) must_check;
 /* A frame with its Ethernet header. 0 or -errno. */

@@ -72,6 +72,9 @@ int client_link_recv(int fd, uint8_t *buf, size_t cap, struct client_frame_meta 
 
 	if (n < 0)
 		return errno == EAGAIN || errno == EINTR ? 0 : -errno;
+	/* a frame whose VLAN tag may be lost belongs to nobody */
+	if (h.msg_flags & MSG_CTRUNC)
+		return -EBADMSG;
 	*ret = (struct client_frame_meta){
 		.outgoing = from.sll_pkttype == PACKET_OUTGOING,
 		.otherhost = from.sll_pkttype == PACKET_OTHERHOST,

@@ -159,7 +159,7 @@ static void del_address(struct client_step *s, const struct client_lease *l)
 	e->addr.prefix_len = (uint8_t)client_prefix_len(l->mask);
 }
 
-void step_configure(struct client_step *s, const struct client_lease *was)
+void step_configure(struct client_step *s)
 {
 	struct client *c = s->c;
 	struct effect *e;
@@ -172,9 +172,6 @@ void step_configure(struct client_step *s, const struct client_lease *was)
 	e->addr.broadcast = c->lease.broadcast;
 	e->addr.prefix_len = (uint8_t)client_prefix_len(c->lease.mask);
 	e->addr.valid_s = valid_s(s);
-	/* to the kernel the same address with another mask is another one; connections stay if it goes second */
-	if (was && was->address == c->lease.address && was->mask != c->lease.mask)
-		del_address(s, was);
 	effects_add(s->fx, EFFECT_SET_ROUTES)->lease = &c->lease;
 }
 
@@ -188,6 +185,16 @@ void step_unconfigure(struct client_step *s)
 		return;
 	c->configured = false;
 	if (c->opts->dry_run)
+		return;
+	(void)effects_add(s->fx, EFFECT_DEL_ROUTES);
+	del_address(s, &c->lease);
+}
+
+void step_remove_leftovers(struct client_step *s)
+{
+	struct client *c = s->c;
+
+	if (c->configured || c->kept == CLIENT_KEPT_NONE || c->opts->dry_run)
 		return;
 	(void)effects_add(s->fx, EFFECT_DEL_ROUTES);
 	del_address(s, &c->lease);

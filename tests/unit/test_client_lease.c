@@ -162,24 +162,50 @@ static void test_broadcast_address(void **state)
 
 static void test_many_routes(void **state)
 {
-	uint8_t routes[8 * 60];
+	enum { N = CLIENT_LEASE_ROUTES + 10 };
+	static uint8_t routes[8 * N + 5];
 
 	(void)state;
+	for (size_t i = 0; i < N; i++)
+		memcpy(routes + 8 * i, (const uint8_t[]){24, 10, (uint8_t)(i >> 8), (uint8_t)i, 192, 0, 2, 1}, 8);
+	memcpy(routes + 8 * N, (const uint8_t[]){0, 192, 0, 2, 1}, 5);
 	good();
-	for (size_t i = 0; i < 60; i++)
-		memcpy(routes + 8 * i, (const uint8_t[]){24, 10, (uint8_t)i, 0, 192, 0, 2, 1}, 8);
+	opt(DHCP4_OPT_CLASSLESS_STATIC_ROUTE, routes, 8 * 60);
+	assert_int_equal(client_lease_read(&m, &terms, &l), CLIENT_DROP_NONE);
+	assert_int_equal(l.n_routes, 60);
+	assert_int_equal(l.n_left_out, 0);
+	good();
 	opt(DHCP4_OPT_CLASSLESS_STATIC_ROUTE, routes, sizeof(routes));
 	assert_int_equal(client_lease_read(&m, &terms, &l), CLIENT_DROP_NONE);
 	assert_int_equal(l.n_routes, CLIENT_LEASE_ROUTES);
-	/* gateways off the link take two each, and no half of a pair is left over */
+	assert_int_equal(l.n_left_out, 11);
+	assert_int_equal(client_lease_router(&l), 0xc0000201);
+	/* gateways off the link take two each */
 	for (size_t i = 0; i < 60; i++)
 		memcpy(routes + 8 * i, (const uint8_t[]){24, 10, (uint8_t)i, 0, 172, 16, (uint8_t)i, 1}, 8);
 	good();
-	opt(DHCP4_OPT_CLASSLESS_STATIC_ROUTE, routes, sizeof(routes));
+	opt(DHCP4_OPT_CLASSLESS_STATIC_ROUTE, routes, 8 * 60);
 	assert_int_equal(client_lease_read(&m, &terms, &l), CLIENT_DROP_NONE);
-	assert_int_equal(l.n_routes, CLIENT_LEASE_ROUTES);
-	assert_int_equal(l.route[CLIENT_LEASE_ROUTES - 2].len, 32);
-	assert_int_equal(l.route[CLIENT_LEASE_ROUTES - 1].gateway, l.route[CLIENT_LEASE_ROUTES - 2].dest);
+	assert_int_equal(l.n_routes, 120);
+}
+
+/* Destinations and gateways that are no hosts are counted and left out; the rest is used. */
+static void test_odd_routes(void **state)
+{
+	static const uint8_t odd[] = {
+		8, 127, 192, 0, 2, 1,			32, 127, 0, 0, 1, 192, 0, 2, 1,
+		4, 224, 192, 0, 2, 1,			24, 239, 1, 2, 192, 0, 2, 1,
+		32, 255, 255, 255, 255, 192, 0, 2, 1,	8, 10, 224, 0, 0, 1,
+		8, 11, 127, 0, 0, 1,			1, 128, 192, 0, 2, 1,
+		1, 0, 192, 0, 2, 1,
+	};
+
+	(void)state;
+	good();
+	opt(DHCP4_OPT_CLASSLESS_STATIC_ROUTE, odd, sizeof(odd));
+	assert_int_equal(client_lease_read(&m, &terms, &l), CLIENT_DROP_NONE);
+	assert_int_equal(l.n_routes, 2);
+	assert_int_equal(l.n_left_out, 7);
 }
 
 static void test_too_many_options(void **state)
@@ -419,6 +445,7 @@ int main(void)
 		cmocka_unit_test(test_lengths),
 		cmocka_unit_test(test_broadcast_address),
 		cmocka_unit_test(test_many_routes),
+		cmocka_unit_test(test_odd_routes),
 		cmocka_unit_test(test_too_many_options),
 		cmocka_unit_test(test_times),
 		cmocka_unit_test(test_default_times),

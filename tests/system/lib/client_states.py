@@ -125,7 +125,7 @@ def _init_reboot(s):
 
 
 def _rebooting(s):
-    s.start()
+    s.start("--keep-lease")
     s.wait("BOUND")
     wait_for("the lease file", lambda: os.path.exists(os.path.join(s.client.dir, "client-cli0.lease")), slack(5))
     assert s.client.end() == 0
