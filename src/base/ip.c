@@ -59,7 +59,7 @@ static int hex_digit(char c)
 }
 
 /* With separators: groups of one or two digits. */
-static int hex_parse_groups(const char *s, size_t n, uint8_t *out, size_t cap)
+static int hex_parse_groups(const char *s, size_t n, char sep, uint8_t *out, size_t cap)
 {
 	size_t len = 0;
 	size_t i = 0;
@@ -69,14 +69,14 @@ static int hex_parse_groups(const char *s, size_t n, uint8_t *out, size_t cap)
 
 		if (v < 0)
 			return -USHER_E_SYNTAX;
-		if (i < n && s[i] != ':') {
+		if (i < n && s[i] != sep) {
 			int lo = hex_digit(s[i++]);
 
 			if (lo < 0)
 				return -USHER_E_SYNTAX;
 			v = v << 4 | lo;
 		}
-		if (i < n && (s[i++] != ':' || i == n))
+		if (i < n && (s[i++] != sep || i == n))
 			return -USHER_E_SYNTAX;
 		if (len == cap)
 			return -USHER_E_NOSPACE;
@@ -95,7 +95,9 @@ int hex_parse(const char *s, size_t n, uint8_t *out, size_t cap)
 		n -= 2;
 	}
 	if (n && memchr(s, ':', n))
-		return hex_parse_groups(s, n, out, cap);
+		return hex_parse_groups(s, n, ':', out, cap);
+	if (n && memchr(s, ' ', n))
+		return hex_parse_groups(s, n, ' ', out, cap);
 	/* an odd count of digits has a zero put in front, as Kea reads it */
 	if (n % 2) {
 		int v = hex_digit(s[i++]);

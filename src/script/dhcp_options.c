@@ -258,7 +258,7 @@ static struct span encode_text(lua_State *L, struct dhcp4_msg *m, const struct o
 	const char *why = NULL;
 	struct span data;
 
-	if (option_encode_text(def, lua_tostring(L, idx), true, m->arena, &data, &why) < 0)
+	if (option_encode_text(def, lua_tostring(L, idx), true, m->arena, &data, &why) < 0 || why)
 		luaL_error(L, "%s (%s): '%s': %s", what, def->name, lua_tostring(L, idx),
 		           why ? why : "no memory");
 	return data;

@@ -36,13 +36,14 @@ enum { OPTION_RECORD_MAX = 16 };
 
 enum option_flag {
 	OPTION_F_ARRAY = 1,	 /* the value (or the record's last field) repeats */
-	OPTION_F_SERVER_SET = 2, /* computed by the server or client-only: option-data may not set it */
+	OPTION_F_SERVER_SET = 2, /* computed by the server, or sent by clients only */
 };
 
 /* Spaces are named; the built-in ones: */
 #define OPTION_SPACE_DHCP4  "dhcp4"
 #define OPTION_SPACE_RAI    "dhcp-agent-options-space"
 #define OPTION_SPACE_VENDOR "vendor-encapsulated-options-space"
+#define OPTION_SPACE_DOCSIS "vendor-4491"
 
 struct option_def {
 	uint32_t code;
@@ -68,12 +69,16 @@ const char *option_type_name(enum option_type t);
 
 /*
  * Text to bytes by definition. csv: comma separated fields ("\," is a comma in a string), as
- * Kea's csv-format true; otherwise hex ("0a0b", "0x0a0b", "0a:0b") or a 'quoted' string.
- * The bytes lie in arena. On failure *ret_why (in arena) says what was expected.
+ * Kea's csv-format true; otherwise hex ("0a0b", "0x0a0b", "0a:0b", "0a 0b") or a 'quoted' string.
+ * The bytes lie in arena. On failure *ret_why (in arena) says what was expected; on success it is NULL, or
+ * says which part of the text has no effect (values beyond those that the type has).
  * 0 or -USHER_E_SYNTAX, -USHER_E_RANGE, -USHER_E_NOMEM.
  */
 int option_encode_text(const struct option_def *def, const char *text, bool csv, struct arena *arena,
 		       struct span *ret, const char **ret_why) must_check;
+
+/* Octets by hex or a 'quoted' string, whatever the option is; results as of option_encode_text(). */
+int option_encode_raw(const char *text, struct arena *arena, struct span *ret, const char **ret_why) must_check;
 
 /* Do these bytes fit the definition (length rules of RFC 2132 and the type)? */
 bool option_data_valid(const struct option_def *def, struct span data);

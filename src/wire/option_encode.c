@@ -76,11 +76,13 @@ char *option_text_split(struct arena *a, const char **text, char sep)
 int option_enc_number(struct option_enc *e, const char *s, int64_t min, int64_t max, int64_t *ret)
 {
 	const char *digits = s[0] == '-' || s[0] == '+' ? s + 1 : s;
-	bool hex = digits[0] == '0' && (digits[1] == 'x' || digits[1] == 'X');
+	bool prefix = digits[0] == '0' && (digits[1] == 'x' || digits[1] == 'X');
+	/* Kea: decimal, and what is not decimal is hexadecimal */
+	bool hex = prefix || digits[strspn(digits, "0123456789")];
 	char *end;
 	long long v;
 
-	if (!isdigit((unsigned char)digits[0]) || (hex && !isxdigit((unsigned char)digits[2])))
+	if (!isxdigit((unsigned char)digits[0]) || (prefix && !isxdigit((unsigned char)digits[2])))
 		return option_enc_fail(e, -USHER_E_SYNTAX, "'%.100s' is not a number", s);
 	errno = 0;
 	v = strtoll(s, &end, hex ? 16 : 10);
@@ -270,6 +272,31 @@ static int field_encode(struct option_enc *e, const struct option_def *def, enum
 	return option_enc_fail(e, -USHER_E_SYNTAX, "has no text form");
 }
 
+/*
+ * Takes the next value of a list, as Kea's lists are split: empty values are left out, a backslash keeps a
+ * comma or a backslash, and otherwise stands for itself. NULL: *text is used up.
+ */
+static char *take_value(struct arena *a, const char **text)
+{
+	const char *s = *text;
+	size_t len = 0;
+	char *out;
+
+	while (*s == ',')
+		s++;
+	out = *s ? arena_alloc(a, strlen(s) + 1) : NULL;
+	if (!out)
+		return NULL;
+	for (; *s && *s != ','; s++) {
+		if (s[0] == '\\' && (s[1] == ',' || s[1] == '\\'))
+			s++;
+		out[len++] = *s;
+	}
+	out[len] = '\0';
+	*text = s;
+	return trim(out);
+}
+
 /* Comma separated fields; the last type repeats if the definition says so. */
 static int csv_encode(struct option_enc *e, const struct option_def *def, const char *text)
 {
@@ -278,20 +305,22 @@ static int csv_encode(struct option_enc *e, const struct option_def *def, const 
 	size_t n = 0;
 	char *s;
 
-	while ((s = option_text_split(e->arena, &text, ',')) != NULL) {
+	while ((s = take_value(e->arena, &text)) != NULL) {
 		size_t at = n < n_types ? n : n_types - 1;
 		int r;
 
-		if (n >= n_types && !(def->flags & OPTION_F_ARRAY))
-			return option_enc_fail(e, -USHER_E_SYNTAX,
-					       "more than %zu value%s (a comma inside one is \"\\,\")",
-					       n_types, n_types == 1 ? "" : "s");
+		if (n >= n_types && !(def->flags & OPTION_F_ARRAY)) {
+			e->unused = arena_printf(e->arena,
+						 "only the first %zu value%s of the list counts (a comma inside one is \"\\\\,\")",
+						 n_types, n_types == 1 ? "" : "s");
+			break;
+		}
 		r = field_encode(e, def, record ? (enum option_type)def->record[at] : def->type, s);
 		if (r < 0)
 			return r;
 		n++;
 	}
-	if (n < n_types)
+	if (n < n_types && def->type != OPTION_EMPTY)
 		return option_enc_fail(e, -USHER_E_SYNTAX, "%zu values expected, %zu given",
 				       n_types, n);
 	return 0;
@@ -342,6 +371,7 @@ int option_encode_text(const struct option_def *def, const char *text, bool csv,
 	void *copy = NULL;
 	int r = text_encode(&e, def, text, csv);
 
+	*ret_why = NULL;
 	if (r == 0 && !e.out.failed)
 		copy = arena_memdup(arena, e.out.p, e.out.len);
 	if (r == 0 && !copy)
@@ -349,10 +379,20 @@ int option_encode_text(const struct option_def *def, const char *text, bool csv,
 	if (r == 0 && !option_data_valid(def, span_of(copy, e.out.len)))
 		r = option_enc_fail(&e, -USHER_E_RANGE, "%zu octets do not fit type %s", e.out.len,
 				    option_type_name(def->type));
-	if (r == 0)
+	if (r == 0) {
 		*ret = span_of(copy, e.out.len);
-	else
+		*ret_why = e.unused;
+	} else {
 		*ret_why = e.why ? e.why : usher_strerror(r);
+	}
 	buf_fini(&e.out);
 	return r;
+}
+
+int option_encode_raw(const char *text, struct arena *arena, struct span *ret, const char **ret_why)
+{
+	static const struct option_def binary = {
+		.name = "", .space = "", .type = OPTION_BINARY, .encapsulate = "", .rfc = ""};
+
+	return option_encode_text(&binary, text, false, arena, ret, ret_why);
 }

@@ -37,6 +37,8 @@ int option_route_encode(struct option_enc *e, const char *text)
 		char *router = option_text_split(e->arena, &rest, '-');
 		int r;
 
+		if (!*route)
+			continue; /* Kea leaves empty entries out */
 		if (!dest || !router || rest)
 			return option_enc_fail(e, -USHER_E_SYNTAX,
 					       "'%.100s' is not \"address/length - router\"", route);

@@ -165,8 +165,8 @@ static bool field_read(struct rd *r, const struct option_def *def, enum option_t
 	case OPTION_BINARY:
 		return bytes_read(r, rd_left(r), true, out);
 	case OPTION_STRING:
-		/* RFC 2132 2: the minimum length of a text is 1 */
-		return rd_left(r) > 0 && bytes_read(r, rd_left(r), false, out);
+		/* RFC 2132 2: the minimum length of a text is 1; RFC 2610 4: not so behind other fields */
+		return (rd_left(r) > 0 || def->type == OPTION_RECORD) && bytes_read(r, rd_left(r), false, out);
 	case OPTION_BOOLEAN:
 		return boolean_read(r, out);
 	case OPTION_INT8:
