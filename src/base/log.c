@@ -163,6 +163,10 @@ int log_configure(struct log *log, const struct log_rule *rules, size_t n, bool 
 			}
 			r = sink_open(&fresh[n_fresh], &rules[i].outputs[j]);
 			rule_sinks[i] |= (uint16_t)(1U << n_fresh);
+			if (r < 0 && fresh[n_fresh].path) {
+				rule_sinks[i] |= 1; /* until log_reopen() can open it */
+				r = 0;
+			}
 			n_fresh++;
 		}
 	}

@@ -58,8 +58,8 @@ struct log *log_new(const struct clock_src *clock, const char *root);
 void log_free(struct log *log);
 /*
  * Replaces the rules: the longest matching logger name decides. debug: everything at DEBUG to
- * stdout, whatever the rules say (-d). 0, or -errno of a file that cannot be opened; then the
- * old rules stay.
+ * stdout, whatever the rules say (-d). Lines for a file that cannot be opened go to stdout; log_reopen()
+ * tries again. 0, or -errno; then the old rules stay.
  */
 int log_configure(struct log *log, const struct log_rule *rules, size_t n, bool debug) must_check;
 /* Closes and opens again the files, after a rotation from outside. */
