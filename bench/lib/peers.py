@@ -131,7 +131,7 @@ class Usher(Kea):
         d["multi-threading"] = {"enable-multi-threading": True, "thread-pool-size": self.threads}
         d["control-socket"] = {"socket-type": "unix", "socket-name": os.path.join(directory, "ctl")}
         if self.durability:
-            d["lease-database"]["user-context"] = {"usher": {"durability": self.durability}}
+            d["user-context"] = {"usher": {"durability": self.durability}}
         d.update(setup.more)
         return c
 

@@ -44,6 +44,7 @@ struct config_option {
 	const struct option_def *def;	/* may be NULL (code only) */
 	struct span data;	/* encoded; may exceed 255 octets */
 	bool always_send, never_send;
+	bool no_value;		/* hides the option of outer scopes and is not sent */
 	uint8_t outer;		/* top-level code it is sent in: its own, or its container's; 0: none */
 	struct config_class_list classes; /* only for members of one of them; empty: all */
 };
@@ -62,6 +63,9 @@ static inline void code_set_add(struct code_set *s, uint8_t code)
 {
 	s->bits[code / 64] |= 1ULL << (code % 64);
 }
+
+/* How deep option spaces may stand in one another. */
+enum { OPTION_DEPTH_MAX = 8 };
 
 struct config_options {
 	const struct config_option *items; /* sorted by space, then code; equals as they were written */
@@ -153,6 +157,7 @@ struct config_subnet {
 	uint32_t prefix;	/* network address */
 	uint8_t prefix_len;
 	const char *text;	/* "192.0.2.0/24" */
+	bool refused;		/* while loading: its prefix is not known */
 	const struct config_network *network;	/* NULL: alone */
 	const char *interface;	/* "" : any (network's inherited) */
 	const uint32_t *relays;	/* own relay.ip-addresses */
@@ -219,7 +224,7 @@ struct config_logger {
 };
 
 struct config_hook_library {
-	const char *library;
+	const char *library;		/* of this server; Kea's that are built in are left out */
 	const struct json *parameters;	/* NULL: none */
 	struct json_pos pos;
 };
@@ -309,17 +314,25 @@ struct config {
 };
 
 struct config_load_opts {
-	/* Warnings (trailing comma, duplicate reservation, …); may be NULL. */
+	/* Called for each warning (trailing comma, a key without effect, …); may be NULL. */
 	void (*warn)(void *ctx, const struct config_error *w);
+	/* Called for each problem; may be NULL. Loading goes on to find all of them, whoever listens. */
+	void (*problem)(void *ctx, const struct config_error *e);
 	void *ctx;
+	bool ignore_unknown_hooks; /* Kea's libraries that are not built in: a warning instead of a problem */
 };
 
-/* From a file, or from a parsed {"Dhcp4": …}. 0, or negative with *err filled; nothing is kept. */
+/* From a file, or from a parsed {"Dhcp4": …}. 0, or negative with *err, the first problem; nothing is kept. */
 int config_load_file(const char *path, const struct config_load_opts *o, struct config **ret,
 		     struct config_error *err) must_check;
 int config_load_json(const struct json *root, const struct config_load_opts *o, struct config **ret,
 		     struct config_error *err) must_check;
 void config_free(struct config *c);
+
+/* The directories that names without one belong to, and the environment moves: $USHER_x, else Kea's $KEA_x. */
+enum config_dir_kind { CONFIG_DIR_DATA, CONFIG_DIR_SOCKETS, CONFIG_DIR_LOGS, CONFIG_DIR_HOOKS };
+const char *config_dir(enum config_dir_kind kind);
+
 
 /* Subnets whose prefix contains addr, in order of id: start with prev == NULL; NULL at the end. */
 const struct config_subnet *config_subnet_containing(const struct config *c, uint32_t addr,

@@ -69,12 +69,12 @@ int load_class_list(struct load *l, const struct json *map, const char *key,
 	if (!ids)
 		return load_no_memory(l);
 	for (const struct json *v = list->first; v; v = v->next) {
-		int id = v->n ? load_class_id(l, v->s) : -USHER_E_CONFIG;
+		int id = load_class_id(l, v->s);
 
-		if (!v->n)
-			return load_fail(l, v, "a class name in '%s' is empty", key);
 		if (id < 0)
 			return id;
+		if (!v->n)
+			load_warn(l, v, "a class name in '%s' is empty: no packet is in that class", key);
 		ids[n++] = (uint32_t)id;
 	}
 	*ret = (struct config_class_list){ids, n};
@@ -106,6 +106,7 @@ static bool class_late(void *ctx, const char *name)
 static int compile(struct load *l, const struct json *text, bool want_bool, const struct expr **ret)
 {
 	struct expr_opts o = {l->defs, class_known, class_late, l};
+	struct config_error err = {0};
 	struct json_pos at;
 	struct expr *e;
 	int r;
@@ -114,9 +115,13 @@ static int compile(struct load *l, const struct json *text, bool want_bool, cons
 		return 0;
 	at = text->pos;
 	at.col++; /* behind the quote */
-	r = expr_compile(span_of(text->s, text->n), want_bool, &o, &at, l->a, &e, l->err);
+	if (text->refused)
+		return -USHER_E_CONFIG;
+	r = expr_compile(span_of(text->s, text->n), want_bool, &o, &at, l->a, &e, &err);
+	if (r == -USHER_E_NOMEM)
+		return load_no_memory(l);
 	if (r < 0)
-		return r;
+		return load_report(l, &err);
 	*ret = e;
 	return 0;
 }
@@ -136,8 +141,7 @@ static int class_tests(struct load *l, const struct json *node, struct config_cl
 	if (test && cls->id <= CLASS_UNKNOWN)
 		return load_fail(l, test, "class '%s' is built in and cannot have a test", cls->name);
 	r = compile(l, test, true, &cls->test);
-	if (r == 0)
-		r = compile(l, spawn, false, &cls->template_test);
+	r = load_both(r, compile(l, spawn, false, &cls->template_test));
 	cls->late = (cls->test && expr_is_late(cls->test)) ||
 		    (cls->template_test && expr_is_late(cls->template_test));
 	return r;
@@ -164,17 +168,15 @@ static int class_values(struct load *l, const struct json *node, struct config_c
 	int64_t offer;
 	int r = load_class_defs(l, node, cls);
 
-	if (r < 0)
+	if (load_fatal(r))
 		return r;
 	l->own_defs = cls->defs;
 	l->n_own_defs = cls->n_defs;
-	r = load_options(l, node, &cls->options);
+	r = load_both(r, load_options(l, node, &cls->options));
 	l->n_own_defs = 0;
-	if (r == 0)
-		r = load_boot_fields(l, node, &cls->has_next_server, &cls->next_server,
-				     &cls->server_hostname, &cls->boot_file_name);
-	if (r == 0)
-		r = load_triplet(l, node, &cls->valid_lifetime);
+	r = load_both(r, load_boot_fields(l, node, &cls->has_next_server, &cls->next_server,
+					  &cls->server_hostname, &cls->boot_file_name));
+	r = load_both(r, load_triplet(l, node, &cls->valid_lifetime));
 	cls->only_additional = load_bool(node, "only-in-additional-list");
 	cls->has_offer_lifetime = json_get_int(node, "offer-lifetime", &offer);
 	cls->offer_lifetime = cls->has_offer_lifetime ? (uint32_t)offer : 0;
@@ -184,22 +186,26 @@ static int class_values(struct load *l, const struct json *node, struct config_c
 static int build_class(struct load *l, const struct json *node, struct config_class *cls)
 {
 	int r = class_name(l, node, cls);
+	int bad;
 
-	if (r == 0)
-		r = class_tests(l, node, cls);
-	if (r == 0)
-		r = class_values(l, node, cls);
-	if (r < 0)
+	if (load_fatal(r))
 		return r;
+	bad = load_both(class_tests(l, node, cls), class_values(l, node, cls));
+	if (r < 0 || load_fatal(bad)) {
+		*cls = (struct config_class){0};
+		return load_both(r, bad);
+	}
+	/* defined even if it is bad: expressions may ask for it */
 	l->class_late[cls->id] = cls->late;
 	l->class_defined[cls->id] = (uint32_t)++l->c->n_classes;
-	return 0;
+	return bad;
 }
 
 int load_classes(struct load *l)
 {
 	const struct json *list = json_get(l->dhcp4, "client-classes");
 	struct config_class *classes = arena_array(l->a, struct config_class, list->count);
+	int bad = 0;
 
 	if (!classes)
 		return load_no_memory(l);
@@ -210,8 +216,9 @@ int load_classes(struct load *l)
 	for (const struct json *n = list->first; n; n = n->next) {
 		int r = build_class(l, n, &classes[l->c->n_classes]);
 
-		if (r < 0)
+		if (load_fatal(r))
 			return r;
+		bad = load_both(bad, r);
 	}
-	return 0;
+	return bad;
 }

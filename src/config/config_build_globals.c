@@ -36,40 +36,37 @@ int load_triplet(struct load *l, const struct json *map, struct config_triplet *
 	return 0;
 }
 
-static int text_fits(struct load *l, const struct json *map, const char *key, size_t max)
+/* Given here, not inherited: what is filled in has the map's own place. */
+static bool is_own(const struct json *map, const struct json *v)
+{
+	return v && (v->key_pos.line != map->pos.line || v->key_pos.col != map->pos.col);
+}
+
+/* The text of a boot field; "" where there is none, or it does not fit into the message. */
+static const char *boot_text(struct load *l, const struct json *map, const char *key, size_t max)
 {
 	const struct json *v = json_get(map, key);
 
-	if (v && v->n > max)
-		return load_fail(l, v, "'%s' has %zu octets, at most %zu fit into the message", key, v->n, max);
-	return 0;
-}
-
-static int check_boot_fields(struct load *l, const struct json *map)
-{
-	int r = text_fits(l, map, "server-hostname", SNAME_MAX);
-
-	return r < 0 ? r : text_fits(l, map, "boot-file-name", FILE_NAME_MAX);
+	if (!v || v->n <= max)
+		return v ? v->s : "";
+	if (is_own(map, v))
+		load_warn(l, v, "'%s' has %zu octets, at most %zu fit into the message: it is not sent", key, v->n,
+			  max);
+	return "";
 }
 
 int load_boot_fields(struct load *l, const struct json *map, bool *ret_has, uint32_t *ret_next,
 		     const char **ret_host, const char **ret_file)
 {
-	const char *host = load_str(map, "server-hostname", "");
-	const char *file = load_str(map, "boot-file-name", "");
+	const char *host = boot_text(l, map, "server-hostname", SNAME_MAX);
+	const char *file = boot_text(l, map, "boot-file-name", FILE_NAME_MAX);
 
 	/* the empty values say "not given", as in Kea */
 	*ret_next = load_addr(map, "next-server");
 	*ret_has = *ret_next != 0;
 	*ret_host = *host ? host : NULL;
 	*ret_file = *file ? file : NULL;
-	return check_boot_fields(l, map);
-}
-
-/* Given here, not inherited: what is filled in has the map's own place. */
-static bool is_own(const struct json *map, const struct json *v)
-{
-	return v && (v->key_pos.line != map->pos.line || v->key_pos.col != map->pos.col);
+	return 0;
 }
 
 static int load_timers(struct load *l, const struct json *map, struct config_params *p)
@@ -88,15 +85,16 @@ static int load_timers(struct load *l, const struct json *map, struct config_par
 	p->t1_percent = load_real(map, "t1-percent");
 	p->t2_percent = load_real(map, "t2-percent");
 	if (p->calculate_tee_times && p->t1_percent >= p->t2_percent)
-		return load_fail(l, json_get(map, "t1-percent"), "t1-percent %g is not less than t2-percent %g",
-				 p->t1_percent, p->t2_percent);
+		load_warn(l, json_get(map, "t1-percent"),
+			  "t1-percent %g is not less than t2-percent %g: clients are not told T1", p->t1_percent,
+			  p->t2_percent);
 	return 0;
 }
 
 static enum config_allocator allocator_of(const struct json *map)
 {
 	return (enum config_allocator)schema_word("iterative|random|flq",
-						  load_str(map, "allocator", "iterative"), false);
+						  load_str(map, "allocator", "iterative"));
 }
 
 /* Out of pool is a promise about the subnet's own reservations. */
@@ -105,7 +103,7 @@ static int check_modes(struct load *l, const struct json *map, const struct conf
 	const struct json *v = json_get(map, "reservations-out-of-pool");
 
 	if (p->reservations_out_of_pool && !p->reservations_in_subnet && is_own(map, v))
-		return load_fail(l, v, "'reservations-out-of-pool' needs 'reservations-in-subnet'");
+		load_warn(l, v, "'reservations-out-of-pool' has no effect without 'reservations-in-subnet'");
 	return 0;
 }
 
@@ -148,10 +146,7 @@ int load_params(struct load *l, const struct json *map, struct config_params *p)
 {
 	int r = load_triplet(l, map, &p->valid_lifetime);
 
-	if (r == 0)
-		r = load_timers(l, map, p);
-	if (r == 0)
-		r = check_boot_fields(l, map);
+	r = load_both(r, load_timers(l, map, p));
 	p->offer_lifetime = load_u32(map, "offer-lifetime", 0);
 	p->cache_threshold = load_real(map, "cache-threshold");
 	p->has_cache_max_age = json_get(map, "cache-max-age") != NULL;
@@ -160,8 +155,8 @@ int load_params(struct load *l, const struct json *map, struct config_params *p)
 	p->authoritative = load_bool(map, "authoritative");
 	p->match_client_id = load_bool(map, "match-client-id");
 	p->next_server = load_addr(map, "next-server");
-	p->server_hostname = load_str(map, "server-hostname", "");
-	p->boot_file_name = load_str(map, "boot-file-name", "");
+	p->server_hostname = boot_text(l, map, "server-hostname", SNAME_MAX);
+	p->boot_file_name = boot_text(l, map, "boot-file-name", FILE_NAME_MAX);
 	p->allocator = allocator_of(map);
 	p->adaptive_lease_time_threshold = load_real(map, "adaptive-lease-time-threshold");
 	p->reservations_global = load_bool(map, "reservations-global");
@@ -169,9 +164,8 @@ int load_params(struct load *l, const struct json *map, struct config_params *p)
 	p->reservations_out_of_pool = load_bool(map, "reservations-out-of-pool");
 	p->hostname_char_set = load_str(map, "hostname-char-set", "");
 	p->hostname_char_replacement = load_str(map, "hostname-char-replacement", "");
-	if (r == 0)
-		r = load_char_set(l, map, p);
-	return r < 0 ? r : check_modes(l, map, p);
+	r = load_both(r, load_char_set(l, map, p));
+	return load_both(r, check_modes(l, map, p));
 }
 
 /* --- global --------------------------------------------------------------------------------- */
@@ -189,39 +183,50 @@ static void load_reclaim(struct load *l)
 	c->unwarned_reclaim_cycles = load_u32(m, "unwarned-reclaim-cycles", 0);
 	m = json_get(l->dhcp4, "sanity-checks");
 	c->lease_checks = (enum config_lease_checks)schema_word("none|warn|fix|fix-del|del",
-								load_str(m, "lease-checks", "warn"), false);
+								load_str(m, "lease-checks", "warn"));
 }
 
-/* usher.x of lease-database, else of the whole. */
-static const struct json *usher_value(const struct load *l, const char *key)
+const struct json *load_usher_value(struct load *l, const char *key)
 {
-	const struct json *db = json_get(l->dhcp4, "lease-database");
-	const struct json *v = json_get(json_get(json_get(db, "user-context"), "usher"), key);
+	static const char *const older[] = {"lease-database", "interfaces-config"};
+	const struct json *usher = json_get(json_get(l->dhcp4, "user-context"), "usher");
+	const struct json *v = json_get(usher, key);
 
-	return v ? v : json_get(json_get(json_get(l->dhcp4, "user-context"), "usher"), key);
+	for (size_t i = 0; i < ARRAY_LEN(older); i++) {
+		const struct json *map = json_get(l->dhcp4, older[i]);
+		const struct json *old = json_get(json_get(json_get(map, "user-context"), "usher"), key);
+
+		if (!old)
+			continue;
+		load_warn(l, old, "'%s' stands in user-context.usher of %s, it belongs into user-context.usher of Dhcp4%s",
+			  key, older[i], v ? ", where it is given and counts" : "");
+		v = v ? v : old;
+	}
+	return v;
 }
 
 static int load_lease_db(struct load *l)
 {
 	const struct json *m = json_get(l->dhcp4, "lease-database");
 	const struct json *type = json_get(m, "type");
-	const struct json *durability = usher_value(l, "durability");
-	const struct json *interval = usher_value(l, "interval-ms");
-	const struct json *delay = usher_value(l, "max-delay-us");
-	const struct json *hold = usher_value(l, "offer-hold-time");
+	const struct json *durability = load_usher_value(l, "durability");
+	const struct json *interval = load_usher_value(l, "interval-ms");
+	const struct json *delay = load_usher_value(l, "max-delay-us");
+	const struct json *hold = load_usher_value(l, "offer-hold-time");
 	struct config *c = l->c;
 
 	if (strcmp(type->s, "memfile") != 0)
 		return load_fail(l, type, "lease-database type '%s' is not supported, expected memfile",
 				 type->s);
 	c->persist = load_bool(m, "persist");
-	c->lease_file = load_str(m, "name", "");
+	c->lease_file = load_file_name(l, CONFIG_DIR_DATA, load_str(m, "name", ""));
+	if (!c->lease_file)
+		return load_no_memory(l);
 	c->lfc_interval = load_u32(m, "lfc-interval", 0);
 	c->max_row_errors = load_u32(m, "max-row-errors", 0);
 	c->durability = DURABILITY_COMMIT;
 	if (durability)
-		c->durability = (enum config_durability)schema_word("commit|interval|none", durability->s,
-								    false);
+		c->durability = (enum config_durability)schema_word("commit|interval|none", durability->s);
 	c->sync_interval_ms = interval ? (uint32_t)interval->i : 1000;
 	c->max_delay_us = delay ? (uint32_t)delay->i : 2000;
 	c->offer_hold_s = hold ? (uint32_t)hold->i : 10;
@@ -233,24 +238,26 @@ static int load_host_ids(struct load *l)
 	const struct json *list = json_get(l->dhcp4, "host-reservation-identifiers");
 	uint8_t *ids = arena_array(l->a, uint8_t, HOST_ID_N);
 	size_t n = 0;
+	int bad = 0;
 
 	if (!ids)
 		return load_no_memory(l);
 	if (!list->count)
 		return load_fail(l, list, "'host-reservation-identifiers' is empty");
 	for (const struct json *v = list->first; v; v = v->next) {
-		int id = schema_word("hw-address|duid|circuit-id|client-id|flex-id", v->s, false);
+		int id = schema_word("hw-address|duid|circuit-id|client-id|flex-id", v->s);
 
 		if (id < 0)
-			return load_fail(l, v, "unknown identifier '%.32s', expected one of hw-address, duid, circuit-id, client-id, flex-id",
-					 v->s);
-		if (n && memchr(ids, id, n))
-			return load_fail(l, v, "identifier '%s' is given twice", v->s);
-		ids[n++] = (uint8_t)id;
+			bad = load_fail(l, v, "unknown identifier '%.32s', expected one of hw-address, duid, circuit-id, client-id, flex-id",
+					v->s);
+		else if (n && memchr(ids, id, n))
+			bad = load_fail(l, v, "identifier '%s' is given twice", v->s);
+		else
+			ids[n++] = (uint8_t)id;
 	}
 	l->c->host_ids = ids;
 	l->c->n_host_ids = n;
-	return 0;
+	return bad;
 }
 
 static int refuse(struct load *l)
@@ -258,11 +265,13 @@ static int refuse(struct load *l)
 	const struct json *hosts = json_get(l->dhcp4, "hosts-databases");
 	const struct json *control = json_get(l->dhcp4, "config-control");
 
+	int r = 0;
+
 	if (hosts && hosts->count)
-		return load_fail(l, hosts, "'hosts-databases' is not supported: reservations are read from this configuration");
-	if (control)
-		return load_fail(l, control, "'config-control' is not supported: there is no configuration backend");
-	return 0;
+		r = load_fail(l, hosts, "'hosts-databases' is not supported: reservations are read from this configuration");
+	if (control && load_count(control, "config-databases"))
+		r = load_fail(l, control, "'config-control' is not supported: there is no configuration backend");
+	return r;
 }
 
 static void load_behaviour(struct load *l)
@@ -295,11 +304,8 @@ int load_globals(struct load *l)
 
 	load_reclaim(l);
 	load_behaviour(l);
-	if (r == 0)
-		r = load_lease_db(l);
-	if (r == 0)
-		r = load_host_ids(l);
-	if (r == 0)
-		r = load_params(l, l->dhcp4, &l->c->params);
-	return r < 0 ? r : load_options(l, l->dhcp4, &l->c->options);
+	r = load_both(r, load_lease_db(l));
+	r = load_both(r, load_host_ids(l));
+	r = load_both(r, load_params(l, l->dhcp4, &l->c->params));
+	return load_both(r, load_options(l, l->dhcp4, &l->c->options));
 }

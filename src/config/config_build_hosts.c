@@ -102,7 +102,7 @@ static int check_addr(struct load *l, const struct config_host *h, const struct 
 
 	if (v && !h->addr)
 		return load_fail(l, v, "0.0.0.0 cannot be reserved");
-	if (v && s && (h->addr & ip_mask(s->prefix_len)) != s->prefix)
+	if (v && s && !s->refused && (h->addr & ip_mask(s->prefix_len)) != s->prefix)
 		return load_fail(l, v, "address %s is not in subnet %s", v->s, s->text);
 	return 0;
 }
@@ -117,31 +117,31 @@ static int build_host(struct load *l, const struct json *node, const struct conf
 	h->addr = load_addr(node, "ip-address");
 	h->hostname = load_str(node, "hostname", "");
 	r = find_id(l, node, h);
-	if (r == 0)
-		r = check_addr(l, h, s);
-	if (r == 0)
-		r = load_class_list(l, node, "client-classes", &h->classes);
-	if (r == 0)
-		r = load_boot_fields(l, node, &h->has_next_server, &h->next_server, &h->server_hostname,
-				     &h->boot_file_name);
-	return r < 0 ? r : load_options(l, node, &h->options);
+	r = load_both(r, check_addr(l, h, s));
+	r = load_both(r, load_class_list(l, node, "client-classes", &h->classes));
+	r = load_both(r, load_boot_fields(l, node, &h->has_next_server, &h->next_server, &h->server_hostname,
+					  &h->boot_file_name));
+	return load_both(r, load_options(l, node, &h->options));
 }
 
 static int build_list(struct load *l, const struct json *list, const struct config_subnet *s)
 {
+	int bad = 0;
+
 	for (const struct json *v = list->first; v; v = v->next) {
 		uint32_t index = l->n_hosts++;
 		struct config_host *h = &l->hosts[index];
 		int r = build_host(l, v, s, h);
 
-		if (r == 0)
-			r = note_id(l, h, index);
-		if (r == 0)
-			r = note_addr(l, h, index);
-		if (r < 0)
+		if (!load_fatal(r) && h->id.n)
+			r = load_both(r, note_id(l, h, index));
+		if (!load_fatal(r))
+			r = load_both(r, note_addr(l, h, index));
+		if (load_fatal(r))
 			return r;
+		bad = load_both(bad, r);
 	}
-	return 0;
+	return bad;
 }
 
 int load_hosts(struct load *l)
@@ -156,8 +156,8 @@ int load_hosts(struct load *l)
 	if (!l->hosts)
 		return load_no_memory(l);
 	r = build_list(l, json_get(l->dhcp4, "reservations"), NULL);
-	for (size_t i = 0; i < c->n_subnets && r == 0; i++)
-		r = build_list(l, json_get(c->subnets[i].node, "reservations"), &c->subnets[i]);
+	for (size_t i = 0; i < c->n_subnets && !load_fatal(r); i++)
+		r = load_both(r, build_list(l, json_get(c->subnets[i].node, "reservations"), &c->subnets[i]));
 	c->hosts = l->hosts;
 	c->n_hosts = l->n_hosts;
 	return r;

@@ -53,30 +53,43 @@ static const struct option_def *find_by_name(const struct load *l, const char *s
 	return d ? d : option_defs_by_name(l->defs, space, name);
 }
 
+/* A space nobody defines is kept, as Kea keeps it: nothing says in which option it is sent. */
 static int check_space(struct load *l, const struct json *node, struct config_option *o)
 {
 	const struct json *space = json_get(node, "space");
 
 	o->space = space->s;
+	if (strcmp(o->space, "docsis3-v4") == 0)
+		o->space = OPTION_SPACE_DOCSIS; /* Kea's name for the definitions of that enterprise */
 	if (strcmp(o->space, OPTION_SPACE_DHCP4) == 0 || vendor_space(o->space, &o->vendor_id) ||
 	    option_defs_has_space(l->defs, o->space))
 		return 0;
-	return load_fail(l, space, "unknown option space '%.64s'", o->space);
+	if (!option_name_valid(o->space) || strcmp(o->space, "dhcp6") == 0)
+		return load_fail(l, space, "'%.64s' is not the name of an option space of DHCPv4", o->space);
+	if (!space->refused)
+		load_warn(l, space, "no option encapsulates the option space '%.64s': its options are never sent",
+			  o->space);
+	return 0;
 }
 
 /*
- * Kea computes 12 and 81 from host names, 58 and 59 from timers and 54 from the socket, yet an
- * operator may set them;
- * options that only the server or only a client can know are refused.
+ * Options that a server never sends, whatever is configured (RFC 2131 table 3), and those that it always
+ * works out itself. Kea loads them, so they load.
  */
-static bool may_set(const struct option_def *d)
+static void warn_computed(struct load *l, const struct json *at, const struct config_option *o)
 {
-	static const uint8_t anyway[] = {12, 54, 58, 59, 81};
+	static const uint8_t never[] = {DHCP4_OPT_REQUESTED_ADDRESS, DHCP4_OPT_LEASE_TIME,
+					DHCP4_OPT_OVERLOAD, DHCP4_OPT_MESSAGE_TYPE,
+					DHCP4_OPT_PARAMETER_REQUEST_LIST, DHCP4_OPT_MAX_MESSAGE_SIZE,
+					DHCP4_OPT_CLIENT_ID, DHCP4_OPT_AGENT_OPTIONS};
 
-	if (!(d->flags & OPTION_F_SERVER_SET))
-		return true;
-	return strcmp(d->space, OPTION_SPACE_DHCP4) == 0 && d->code < 256 &&
-	       memchr(anyway, (int)d->code, sizeof(anyway)) != NULL;
+	if (strcmp(o->space, OPTION_SPACE_DHCP4) != 0)
+		return;
+	if (memchr(never, (int)o->code, sizeof(never)))
+		load_warn(l, at, "option %u is accepted and has no effect: the server works it out, or only clients send it",
+			  o->code);
+	else if (o->code == DHCP4_OPT_SUBNET_MASK)
+		load_warn(l, at, "option 1 is accepted and has no effect: the mask of the subnet is sent");
 }
 
 static int find_def(struct load *l, const struct json *node, struct config_option *o)
@@ -86,6 +99,8 @@ static int find_def(struct load *l, const struct json *node, struct config_optio
 
 	if (!code && !name)
 		return load_fail(l, node, "an option needs 'name' or 'code'");
+	if ((code && code->refused) || (name && name->refused))
+		return -USHER_E_CONFIG;
 	if (code) {
 		o->code = (uint32_t)code->i;
 		o->def = find_by_code(l, o->space, o->code);
@@ -94,40 +109,102 @@ static int find_def(struct load *l, const struct json *node, struct config_optio
 					 name->s);
 	} else {
 		o->def = find_by_name(l, o->space, name->s);
+		if (!o->def && option_defs_refused(l->defs, o->space, name->s, 0))
+			return -USHER_E_CONFIG;
 		if (!o->def)
 			return load_fail(l, name, "unknown option '%.64s' in space '%s'", name->s, o->space);
 		o->code = o->def->code;
 	}
-	if (o->code == 0 || (o->code == 255 && strcmp(o->space, OPTION_SPACE_DHCP4) == 0))
-		return load_fail(l, code, "option code %u is reserved", o->code);
-	if (o->def && !may_set(o->def))
-		return load_fail(l, code ? code : name, "option %u (%s) is set by the server and cannot be configured",
-				 o->code, o->def->name);
+	if ((o->code == 0 || o->code == 255) && strcmp(o->space, OPTION_SPACE_DHCP4) == 0)
+		return load_fail(l, code ? code : name, "option code %u is reserved", o->code);
+	warn_computed(l, code ? code : name, o);
 	return 0;
+}
+
+static int fail_data(struct load *l, const struct json *at, const struct config_option *o, const char *why)
+{
+	return load_fail(l, at, "option %u%s%s: %s", o->code, o->def ? " " : "", o->def ? o->def->name : "", why);
+}
+
+/* Is the form of the data the option's own business, so that octets given raw are taken as they are? */
+static bool is_structured(const struct option_def *def)
+{
+	return *def->encapsulate || def->type == OPTION_INTERNAL || def->type == OPTION_RECORD ||
+	       def->type == OPTION_TUPLE || def->type == OPTION_FQDN;
+}
+
+/* Octets given raw: they are sent as they are, but for those that Kea refuses. */
+static int encode_raw(struct load *l, const struct json *at, const char *text, struct config_option *o)
+{
+	const char *why = NULL;
+	int r = option_encode_raw(text, l->a, &o->data, &why);
+
+	if (r < 0)
+		return fail_data(l, at, o, why);
+	if (!o->def || option_data_valid(o->def, o->data))
+		return 0;
+	if (!is_structured(o->def))
+		return load_fail(l, at, "option %u %s: the data does not fit its type %s", o->code, o->def->name,
+				 option_type_name(o->def->type));
+	load_warn(l, at, "option %u %s: the data does not have the form of its type; it is sent as it is", o->code,
+		  o->def->name);
+	return 0;
+}
+
+/* Values in text. Lists of addresses are taken as Kea takes them, in pairs or not. */
+static int encode_csv(struct load *l, const struct json *at, const char *text, struct config_option *o)
+{
+	struct option_def def = *o->def;
+	const char *why = NULL;
+	int r;
+
+	if (def.type == OPTION_IPV4)
+		def.code = 0;
+	r = option_encode_text(&def, text, true, l->a, &o->data, &why);
+	if (r < 0)
+		return fail_data(l, at, o, why ? why : usher_strerror(r));
+	if (why)
+		load_warn(l, at, "option %u %s: %s", o->code, o->def->name, why);
+	if (!option_data_valid(o->def, o->data))
+		load_warn(l, at, "option %u %s: %zu octets are not what its RFC demands", o->code, o->def->name,
+			  o->data.n);
+	return 0;
+}
+
+/* An option without a value: whether it may be so. */
+static int encode_nothing(struct load *l, const struct json *at, bool csv, struct config_option *o)
+{
+	const struct option_def *def = o->def;
+
+	/* what only hides an option, or only holds sub-options, needs no value */
+	if (o->never_send || !def || *def->encapsulate || def->type == OPTION_EMPTY || def->type == OPTION_BINARY)
+		return 0;
+	if (def->type == OPTION_UINT32 && o->code == DHCP4_OPT_VIVSO_SUBOPTIONS)
+		return 0;
+	if (!csv || !(def->flags & OPTION_F_ARRAY) || def->type == OPTION_FQDN || def->type == OPTION_RECORD)
+		return fail_data(l, at, o, "it has no value");
+	load_warn(l, at, "option %u %s has no value: it is not sent, and hides the one of outer scopes", o->code,
+		  def->name);
+	o->no_value = true;
+	return 0;
+}
+
+static bool is_blank(const char *s)
+{
+	return !s[strspn(s, " \t")];
 }
 
 static int encode(struct load *l, const struct json *node, const struct json *data, bool csv,
 		  struct config_option *o)
 {
-	static const struct option_def binary = {
-		.name = "", .space = "", .type = OPTION_BINARY, .encapsulate = "", .rfc = ""};
-	const struct option_def *def = o->def ? o->def : &binary;
 	const struct json *at = data ? data : node;
 	const char *text = data ? data->s : "";
-	const char *why = NULL;
-	int r;
 
-	/* what only hides an option, or only holds sub-options, needs no value */
-	if (!*text && (o->never_send || !o->def || *def->encapsulate || def->type == OPTION_EMPTY))
-		return 0;
-	r = option_encode_text(def, text, csv, l->a, &o->data, &why);
-	if (r < 0)
-		return load_fail(l, at, "option %u%s%s: %s", o->code, o->def ? " " : "",
-				 o->def ? o->def->name : "", why ? why : usher_strerror(r));
-	if (!csv && o->def && !option_data_valid(o->def, o->data))
-		return load_fail(l, at, "option %u %s: the data does not fit its type %s", o->code,
-				 o->def->name, option_type_name(o->def->type));
-	return 0;
+	if (data && data->refused)
+		return -USHER_E_CONFIG;
+	if (is_blank(text))
+		return encode_nothing(l, at, csv, o);
+	return csv && o->def ? encode_csv(l, at, text, o) : encode_raw(l, at, text, o);
 }
 
 /* A value that was worked out: its place is the map's. */
@@ -163,6 +240,8 @@ static int build_option(struct load *l, struct json *node, struct config_option 
 	if (r < 0)
 		return r;
 	csv = csv_node ? csv_node->b : o->def != NULL;
+	if (csv && !o->def && option_defs_refused(l->defs, o->space, NULL, o->code))
+		return -USHER_E_CONFIG;
 	if (csv && !o->def)
 		return load_fail(l, csv_node, "option %u has no definition: its data must be hexadecimal, with 'csv-format' false",
 				 o->code);
@@ -205,18 +284,47 @@ static int sort_options(struct load *l, struct config_option *items, size_t n, s
 	return 0;
 }
 
-/* The option of the top level that encapsulates a space; 0: none. */
+/* The option that encapsulates a space, the operator's definition first. */
+static const struct option_def *container_def(const struct load *l, const char *space)
+{
+	const struct option_def *d;
+
+	for (size_t i = 0; i < l->n_own_defs; i++)
+		if (strcmp(l->own_defs[i].encapsulate, space) == 0)
+			return &l->own_defs[i];
+	for (size_t i = 0; i < l->defs->n; i++)
+		if (strcmp(l->defs->items[i].encapsulate, space) == 0)
+			return &l->defs->items[i];
+	for (size_t i = 0; (d = option_def_at(i)) != NULL; i++)
+		if (strcmp(d->encapsulate, space) == 0)
+			return d;
+	return NULL;
+}
+
+/* The option of the top level that holds a space, at whatever depth; 0: none. */
 static uint8_t container_of_space(struct load *l, const char *space)
 {
+	const char *inner = space;
+	uint32_t vendor;
+
 	if (l->last_space && strcmp(l->last_space, space) == 0)
 		return l->last_outer;
 	l->last_space = space;
 	l->last_outer = 0;
-	for (uint32_t c = 1; c < 255 && !l->last_outer; c++) {
-		const struct option_def *d = option_defs_by_code(l->defs, OPTION_SPACE_DHCP4, c);
+	for (unsigned depth = 0; depth < OPTION_DEPTH_MAX; depth++) {
+		const struct option_def *d = container_def(l, inner);
 
-		if (d && d->encapsulate && strcmp(d->encapsulate, space) == 0)
-			l->last_outer = (uint8_t)c;
+		if (!d)
+			break;
+		if (strcmp(d->space, OPTION_SPACE_DHCP4) == 0) {
+			l->last_outer = (uint8_t)d->code;
+			break;
+		}
+		if (vendor_space(d->space, &vendor)) {
+			l->last_outer = DHCP4_OPT_VIVSO_SUBOPTIONS;
+			break;
+		}
+		inner = d->space;
 	}
 	return l->last_outer;
 }
@@ -248,6 +356,7 @@ int load_options(struct load *l, const struct json *map, struct config_options *
 	const struct json *list = json_get(map, "option-data");
 	struct config_option *items;
 	size_t n = 0;
+	int bad = 0;
 
 	*ret = (struct config_options){0};
 	if (!list || !list->count)
@@ -256,10 +365,15 @@ int load_options(struct load *l, const struct json *map, struct config_options *
 	if (!items)
 		return load_no_memory(l);
 	for (struct json *node = list->first; node; node = node->next) {
-		int r = build_option(l, node, &items[n++]);
+		int r = build_option(l, node, &items[n]);
 
-		if (r < 0)
+		if (load_fatal(r))
 			return r;
+		bad = load_both(bad, r);
+		if (r == 0)
+			n++;
+		else
+			items[n] = (struct config_option){0};
 	}
 	*ret = (struct config_options){.items = items, .n = n};
 	if (n > 1) {
@@ -270,7 +384,7 @@ int load_options(struct load *l, const struct json *map, struct config_options *
 	}
 	/* ours until the configuration is handed out */
 	index_options(l, (struct config_option *)(uintptr_t)ret->items, ret);
-	return 0;
+	return bad;
 }
 
 static bool is_top(const char *space)

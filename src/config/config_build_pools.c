@@ -54,13 +54,21 @@ static int parse_range(struct load *l, const struct json *v, struct config_pool 
 	return load_fail(l, v, "'%.64s' is not a pool, expected 'first - last' or 'prefix/length'", v->s);
 }
 
-static int check_range(struct load *l, const struct json *v, const struct config_pool *p,
+static int check_range(struct load *l, const struct json *v, struct config_pool *p,
 		       const struct config_subnet *s)
 {
 	uint32_t last = s->prefix | ~ip_mask(s->prefix_len);
 
 	if (p->first > p->last)
 		return load_fail(l, v, "pool '%s' ends before it begins", v->s);
+	if (s->refused)
+		return 0;
+	if (strchr(v->s, '/') && p->first <= s->prefix && p->last >= last) {
+		if (p->first != s->prefix || p->last != last)
+			load_warn(l, v, "pool '%s' is larger than subnet %s, which is used", v->s, s->text);
+		p->first = s->prefix;
+		p->last = last;
+	}
 	if (p->first < s->prefix || p->last > last)
 		return load_fail(l, v, "pool '%s' is not inside subnet %s", v->s, s->text);
 	return 0;
@@ -74,13 +82,13 @@ static int build_pool(struct load *l, const struct json *node, const struct conf
 
 	if (r == 0)
 		r = check_range(l, v, p, s);
+	if (r < 0)
+		p->first = p->last = 0;
 	p->node = node;
 	p->pool_id = load_u32(node, "pool-id", 0);
-	if (r == 0)
-		r = load_class_list(l, node, "client-classes", &p->classes);
-	if (r == 0)
-		r = load_class_list(l, node, "evaluate-additional-classes", &p->additional);
-	return r < 0 ? r : load_options(l, node, &p->options);
+	r = load_both(r, load_class_list(l, node, "client-classes", &p->classes));
+	r = load_both(r, load_class_list(l, node, "evaluate-additional-classes", &p->additional));
+	return load_both(r, load_options(l, node, &p->options));
 }
 
 static int by_first(const void *a, const void *b)
@@ -97,6 +105,7 @@ static int check_overlap(struct load *l, const struct config_pool *pools, size_t
 {
 	const struct config_pool **refs = arena_array(l->a, const struct config_pool *, n);
 	const struct config_pool *widest;
+	int r = 0;
 
 	if (!refs)
 		return load_no_memory(l);
@@ -108,13 +117,14 @@ static int check_overlap(struct load *l, const struct config_pool *pools, size_t
 		const struct config_pool *second = refs[i] > widest ? refs[i] : widest;
 		const struct config_pool *first = refs[i] > widest ? widest : refs[i];
 
-		if (refs[i]->first <= widest->last)
-			return load_fail(l, json_get(second->node, "pool"), "pool '%s' overlaps pool '%s' at %s",
-					 load_str(second->node, "pool", ""), load_str(first->node, "pool", ""),
-					 load_place(l, json_get(first->node, "pool")));
-		widest = refs[i];
+		if (refs[i]->first <= widest->last && widest->last)
+			r = load_fail(l, json_get(second->node, "pool"), "pool '%s' overlaps pool '%s' at %s",
+				      load_str(second->node, "pool", ""), load_str(first->node, "pool", ""),
+				      load_place(l, json_get(first->node, "pool")));
+		if (refs[i]->last >= widest->last)
+			widest = refs[i];
 	}
-	return 0;
+	return r;
 }
 
 /* The numbered list doubles when its size reaches a power of two. */
@@ -149,16 +159,16 @@ int load_pools(struct load *l, struct config_subnet *s)
 	struct config_pool *pools = arena_array(l->a, struct config_pool, list->count);
 	int r = pools ? 0 : load_no_memory(l);
 
-	for (const struct json *v = list->first; v && r == 0; v = v->next) {
+	for (const struct json *v = list->first; v && !load_fatal(r); v = v->next) {
 		struct config_pool *p = &pools[s->n_pools++];
 
-		r = build_pool(l, v, s, p);
-		if (r == 0)
-			r = number_pool(l, p, s);
+		r = load_both(r, build_pool(l, v, s, p));
+		if (!load_fatal(r))
+			r = load_both(r, number_pool(l, p, s));
 	}
 	s->pools = pools;
 	l->c->pools = l->pools;
 	l->c->pool_subnets = l->pool_subnets;
 	l->c->n_pools = l->n_pools;
-	return r < 0 ? r : check_overlap(l, pools, s->n_pools);
+	return load_fatal(r) ? r : load_both(r, check_overlap(l, pools, s->n_pools));
 }

@@ -3,12 +3,15 @@
  * What the server opens: interfaces, control sockets, hook libraries, loggers.
  */
 #include "config/config_load.h"
+#include "config/kea_hooks.h"
 
 #include "base/error.h"
 #include "base/ip.h"
 
+#include <errno.h>
 #include <net/if.h>
 #include <sys/un.h>
+#include <unistd.h>
 
 /* --- interfaces ----------------------------------------------------------------------------- */
 
@@ -33,31 +36,35 @@ static int load_interface_list(struct load *l, const struct json *list)
 	struct config_interface *items = arena_array(l->a, struct config_interface, list->count);
 	struct config_map seen = {0};
 	size_t n = 0;
+	int bad = 0;
 
 	if (!items)
 		return load_no_memory(l);
 	for (const struct json *v = list->first; v; v = v->next) {
 		uint32_t old;
-		int r = build_interface(l, v, &items[n++]);
+		int r = build_interface(l, v, &items[n]);
 
-		if (r < 0)
+		if (load_fatal(r))
 			return r;
+		bad = load_both(bad, r);
+		if (r < 0)
+			continue;
 		r = config_map_put(&seen, l->a, span_of(v->s, v->n), 0, &old);
 		if (r == 0)
-			return load_fail(l, v, "interface '%s' is given twice", v->s);
+			bad = load_fail(l, v, "interface '%s' is given twice", v->s);
 		if (r < 0)
 			return load_no_memory(l);
+		n++;
 	}
 	l->c->interfaces = items;
 	l->c->n_interfaces = n;
-	return 0;
+	return bad;
 }
 
 static int load_interfaces(struct load *l)
 {
 	const struct json *m = json_get(l->dhcp4, "interfaces-config");
-	const struct json *usher = json_get(json_get(m, "user-context"), "usher");
-	const struct json *offload = json_get(usher, "udp-offload");
+	const struct json *offload = load_usher_value(l, "udp-offload");
 	struct config *c = l->c;
 
 	c->socket_udp = strcmp(load_str(m, "dhcp-socket-type", ""), "udp") == 0;
@@ -72,56 +79,121 @@ static int load_interfaces(struct load *l)
 
 /* --- control sockets ------------------------------------------------------------------------ */
 
+/* A socket that can be opened: 1; one that is left out: 0. */
+static int build_socket(struct load *l, const struct json *v, struct config_control_socket *ret)
+{
+	const struct json *type = json_get(v, "socket-type");
+	const struct json *name = json_get(v, "socket-name");
+	const char *path;
+
+	if (type->refused)
+		return -USHER_E_CONFIG;
+	if (strcmp(type->s, "unix") != 0) {
+		load_warn(l, type, "control sockets of type '%s' are not supported yet: this one is not opened",
+			  type->s);
+		return 0;
+	}
+	if (!name || !name->n)
+		return load_fail(l, name ? name : v, "a unix control socket needs 'socket-name'");
+	path = load_file_name(l, CONFIG_DIR_SOCKETS, name->s);
+	if (!path)
+		return load_no_memory(l);
+	if (strlen(path) >= sizeof(((struct sockaddr_un *)NULL)->sun_path))
+		return load_fail(l, name, "the path of a unix socket has at most %zu octets",
+				 sizeof(((struct sockaddr_un *)NULL)->sun_path) - 1);
+	*ret = (struct config_control_socket){type->s, path, v};
+	return 1;
+}
+
 static int load_sockets(struct load *l)
 {
 	const struct json *list = json_get(l->dhcp4, "control-sockets");
 	struct config_control_socket *items = arena_array(l->a, struct config_control_socket, list->count);
 	size_t n = 0;
+	int bad = 0;
 
 	if (!items)
 		return load_no_memory(l);
 	for (const struct json *v = list->first; v; v = v->next) {
-		const struct json *type = json_get(v, "socket-type");
-		const struct json *name = json_get(v, "socket-name");
+		int r = build_socket(l, v, &items[n]);
 
-		if (strcmp(type->s, "unix") != 0)
-			return load_fail(l, type, "control socket type '%s' is not supported, expected unix",
-					 type->s);
-		if (!name || !name->n)
-			return load_fail(l, v, "a unix control socket needs 'socket-name'");
-		if (name->n >= sizeof(((struct sockaddr_un *)NULL)->sun_path))
-			return load_fail(l, name, "the path of a unix socket has at most %zu octets",
-					 sizeof(((struct sockaddr_un *)NULL)->sun_path) - 1);
-		items[n++] = (struct config_control_socket){type->s, name->s, v};
+		if (load_fatal(r))
+			return r;
+		bad = load_both(bad, r < 0 ? r : 0);
+		n += r == 1;
 	}
 	l->c->control_sockets = items;
 	l->c->n_control_sockets = n;
-	return 0;
+	return bad;
 }
 
 /* --- hooks ---------------------------------------------------------------------------------- */
+
+/* Is the library to be loaded? 1 yes, 0 no: it is built in, or ignored by the operator's wish. */
+static int check_hook(struct load *l, const struct json *library)
+{
+	switch (kea_hook_kind(library->s)) {
+	case KEA_HOOK_BUILT_IN:
+		return 0;
+	case KEA_HOOK_UNSUPPORTED:
+		if (!l->o || !l->o->ignore_unknown_hooks)
+			return load_fail(l, library, "Kea's hook library %s is not supported yet", library->s);
+		load_warn(l, library, "Kea's hook library %s is not supported yet: the server runs without it",
+			  library->s);
+		return 0;
+	case KEA_HOOK_NOT_KEAS:
+		break;
+	}
+	return 1;
+}
+
+/* Names of built-in libraries have no dot; files have one. */
+static const char *library_path(struct load *l, const char *name)
+{
+	return strchr(name, '.') ? load_file_name(l, CONFIG_DIR_HOOKS, name) : name;
+}
 
 static int load_hooks(struct load *l)
 {
 	const struct json *list = json_get(l->dhcp4, "hooks-libraries");
 	struct config_hook_library *items = arena_array(l->a, struct config_hook_library, list->count);
 	size_t n = 0;
+	int bad = 0;
 
 	if (!items)
 		return load_no_memory(l);
 	for (const struct json *v = list->first; v; v = v->next) {
-		items[n].library = load_str(v, "library", "");
+		const struct json *library = json_get(v, "library");
+		int r = library->refused ? -USHER_E_CONFIG : check_hook(l, library);
+
+		bad = load_both(bad, r < 0 ? r : 0);
+		if (r <= 0)
+			continue;
+		items[n].library = library_path(l, library->s);
+		if (!items[n].library)
+			return load_no_memory(l);
 		items[n].parameters = json_get(v, "parameters");
-		items[n++].pos = v->pos;
+		items[n++].pos = library->pos;
 	}
 	l->c->hooks = items;
 	l->c->n_hooks = n;
-	return 0;
+	return bad;
 }
 
 /* --- loggers -------------------------------------------------------------------------------- */
 
 enum { MAXSIZE_MIN = 204800 };
+
+/* Kea starts where a log cannot be written, and so do we; but it is said. */
+static void warn_directory(struct load *l, const struct json *at, const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	const char *dir = slash ? arena_strndup(l->a, path, slash > path ? (size_t)(slash - path) : 1) : ".";
+
+	if (dir && access(dir, W_OK | X_OK) < 0)
+		load_warn(l, at, "log file %s cannot be written: %s; its lines go to stdout", path,
+			  usher_strerror(-errno));
+}
 
 static int build_output(struct load *l, const struct json *node, struct log_output *o)
 {
@@ -142,11 +214,20 @@ static int build_output(struct load *l, const struct json *node, struct log_outp
 			o->kind = kinds[i].kind;
 	if (strncmp(name, "syslog:", 7) == 0)
 		o->kind = LOG_SINK_SYSLOG;
-	if (maxsize->i && maxsize->i < MAXSIZE_MIN)
-		return load_fail(l, maxsize, "'maxsize' is %lld, expected at least %d, or 0 for no rotation",
-				 (long long)maxsize->i, MAXSIZE_MIN);
+	o->path = o->kind == LOG_SINK_FILE ? load_file_name(l, CONFIG_DIR_LOGS, name) : name;
+	if (!o->path)
+		return load_no_memory(l);
+	if (o->kind == LOG_SINK_FILE)
+		warn_directory(l, json_get(node, "output"), o->path);
 	o->maxsize = (uint64_t)maxsize->i;
+	if (maxsize->i > 0 && maxsize->i < MAXSIZE_MIN) {
+		load_warn(l, maxsize, "'maxsize' is %lld, the least is %d, which is used", (long long)maxsize->i,
+			  MAXSIZE_MIN);
+		o->maxsize = MAXSIZE_MIN;
+	}
 	o->maxver = load_u32(node, "maxver", 1);
+	if (!o->maxver)
+		o->maxver = 1;
 	return 0;
 }
 
@@ -154,7 +235,7 @@ static enum log_severity severity_of(const struct json *node)
 {
 	static const enum log_severity order[] = {LOG_SEV_FATAL, LOG_SEV_ERROR, LOG_SEV_WARN,
 						  LOG_SEV_INFO,	 LOG_SEV_DEBUG, LOG_SEV_NONE};
-	int i = schema_word("FATAL|ERROR|WARN|INFO|DEBUG|NONE", load_str(node, "severity", "INFO"), false);
+	int i = schema_word("FATAL|ERROR|WARN|INFO|DEBUG|NONE", load_str(node, "severity", "INFO"));
 
 	return order[i];
 }
@@ -185,34 +266,27 @@ static int load_loggers(struct load *l)
 {
 	const struct json *list = json_get(l->dhcp4, "loggers");
 	struct config_logger *items = arena_array(l->a, struct config_logger, list->count);
-	struct config_map seen = {0};
+	int bad = 0;
 
 	if (!items)
 		return load_no_memory(l);
 	l->c->loggers = items;
 	for (const struct json *v = list->first; v; v = v->next) {
 		struct config_logger *g = &items[l->c->n_loggers++];
-		uint32_t old;
 		int r = build_logger(l, v, g);
 
-		if (r < 0)
+		if (load_fatal(r))
 			return r;
-		r = config_map_put(&seen, l->a, span_str(g->name), 0, &old);
-		if (r == 0)
-			return load_fail(l, json_get(v, "name"), "logger '%s' is given twice", g->name);
-		if (r < 0)
-			return load_no_memory(l);
+		bad = load_both(bad, r);
 	}
-	return 0;
+	return bad;
 }
 
 int load_services(struct load *l)
 {
 	int r = load_interfaces(l);
 
-	if (r == 0)
-		r = load_sockets(l);
-	if (r == 0)
-		r = load_hooks(l);
-	return r < 0 ? r : load_loggers(l);
+	r = load_both(r, load_sockets(l));
+	r = load_both(r, load_hooks(l));
+	return load_both(r, load_loggers(l));
 }

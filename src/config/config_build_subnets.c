@@ -39,13 +39,21 @@ static int load_relays(struct load *l, const struct json *map, const uint32_t **
 
 /* --- subnets -------------------------------------------------------------------------------- */
 
+/* "192.0.2.0/24", with blanks where Kea takes them. */
 static int parse_prefix(struct load *l, const struct json *v, uint32_t *ret_prefix, uint8_t *ret_len)
 {
-	const char *slash = strchr(v->s, '/');
+	char text[64];
+	size_t n = 0;
 	unsigned len = 0;
+	const char *slash;
 	size_t i = 1;
 
-	if (!slash || ip_parse(v->s, (size_t)(slash - v->s), ret_prefix) < 0)
+	for (const char *s = v->s; *s && n < sizeof(text) - 1; s++)
+		if (*s != ' ' && *s != '\t')
+			text[n++] = *s;
+	text[n] = '\0';
+	slash = strchr(text, '/');
+	if (!slash || ip_parse(text, (size_t)(slash - text), ret_prefix) < 0)
 		return load_fail(l, v, "'%.64s' is not a subnet, expected one like 192.0.2.0/24", v->s);
 	for (; slash[i] >= '0' && slash[i] <= '9' && i < 4; i++)
 		len = len * 10 + (unsigned)(slash[i] - '0');
@@ -61,8 +69,11 @@ static int build_prefix(struct load *l, const struct json *node, struct config_s
 	char text[IP_TEXT_LEN];
 	int r = parse_prefix(l, v, &s->prefix, &s->prefix_len);
 
-	if (r < 0)
+	if (r < 0) {
+		s->prefix = 0;
+		s->text = "";
 		return r;
+	}
 	if (s->prefix & ~ip_mask(s->prefix_len))
 		load_warn(l, v, "'%s' has bits behind its prefix, which are ignored", v->s);
 	s->prefix &= ip_mask(s->prefix_len);
@@ -80,17 +91,13 @@ static int build_subnet(struct load *l, const struct subnet_ref *ref, struct con
 	s->network = ref->network;
 	s->interface = load_str(node, "interface", "");
 	r = build_prefix(l, node, s);
-	if (r == 0)
-		r = load_relays(l, node, &s->relays, &s->n_relays);
-	if (r == 0)
-		r = load_class_list(l, node, "client-classes", &s->classes);
-	if (r == 0)
-		r = load_class_list(l, node, "evaluate-additional-classes", &s->additional);
-	if (r == 0)
-		r = load_params(l, node, &s->params);
-	if (r == 0)
-		r = load_options(l, node, &s->options);
-	return r < 0 ? r : load_pools(l, s);
+	s->refused = r < 0;
+	r = load_both(r, load_relays(l, node, &s->relays, &s->n_relays));
+	r = load_both(r, load_class_list(l, node, "client-classes", &s->classes));
+	r = load_both(r, load_class_list(l, node, "evaluate-additional-classes", &s->additional));
+	r = load_both(r, load_params(l, node, &s->params));
+	r = load_both(r, load_options(l, node, &s->options));
+	return load_both(r, load_pools(l, s));
 }
 
 static int by_id(const void *a, const void *b)
@@ -108,11 +115,13 @@ static int by_id(const void *a, const void *b)
 
 static int check_ids(struct load *l, const struct subnet_ref *refs, size_t n)
 {
+	int r = 0;
+
 	for (size_t i = 1; i < n; i++)
 		if (refs[i].id == refs[i - 1].id)
-			return load_fail(l, json_get(refs[i].node, "id"), "subnet id %u is already used at %s",
-					 refs[i].id, load_place(l, json_get(refs[i - 1].node, "id")));
-	return 0;
+			r = load_fail(l, json_get(refs[i].node, "id"), "subnet id %u is already used at %s",
+				      refs[i].id, load_place(l, json_get(refs[i - 1].node, "id")));
+	return r;
 }
 
 static int check_prefix(struct load *l, struct config_map *seen, const struct config_subnet *s,
@@ -140,11 +149,11 @@ static int build_subnets(struct load *l, struct subnet_ref *refs, size_t n)
 		return load_no_memory(l);
 	qsort(refs, n, sizeof(*refs), by_id);
 	r = check_ids(l, refs, n);
-	for (size_t i = 0; i < n && r == 0; i++) {
+	for (size_t i = 0; i < n && !load_fatal(r); i++) {
 		subnets[i].index = (uint32_t)i;
-		r = build_subnet(l, &refs[i], &subnets[i]);
-		if (r == 0)
-			r = check_prefix(l, &seen, &subnets[i], subnets);
+		r = load_both(r, build_subnet(l, &refs[i], &subnets[i]));
+		if (!subnets[i].refused && !load_fatal(r))
+			r = load_both(r, check_prefix(l, &seen, &subnets[i], subnets));
 	}
 	l->c->subnets = subnets;
 	l->c->n_subnets = n;
@@ -161,13 +170,10 @@ static int build_network(struct load *l, const struct json *node, struct config_
 	n->name = load_str(node, "name", "");
 	n->interface = load_str(node, "interface", "");
 	r = load_relays(l, node, &n->relays, &n->n_relays);
-	if (r == 0)
-		r = load_class_list(l, node, "client-classes", &n->classes);
-	if (r == 0)
-		r = load_class_list(l, node, "evaluate-additional-classes", &n->additional);
-	if (r == 0)
-		r = load_params(l, node, &n->params);
-	return r < 0 ? r : load_options(l, node, &n->options);
+	r = load_both(r, load_class_list(l, node, "client-classes", &n->classes));
+	r = load_both(r, load_class_list(l, node, "evaluate-additional-classes", &n->additional));
+	r = load_both(r, load_params(l, node, &n->params));
+	return load_both(r, load_options(l, node, &n->options));
 }
 
 static int build_networks(struct load *l, const struct json *list)
@@ -175,6 +181,7 @@ static int build_networks(struct load *l, const struct json *list)
 	struct config_network *networks = arena_array(l->a, struct config_network, list->count);
 	struct config_map seen = {0};
 	uint32_t i = 0;
+	int bad = 0;
 
 	if (!networks)
 		return load_no_memory(l);
@@ -182,18 +189,19 @@ static int build_networks(struct load *l, const struct json *list)
 		uint32_t old;
 		int r = build_network(l, v, &networks[i]);
 
-		if (r < 0)
+		if (load_fatal(r))
 			return r;
+		bad = load_both(bad, r);
 		r = config_map_put(&seen, l->a, span_str(networks[i].name), i, &old);
 		if (r == 0)
-			return load_fail(l, json_get(v, "name"), "shared network '%s' is already defined at %s",
+			bad = load_fail(l, json_get(v, "name"), "shared network '%s' is already defined at %s",
 					 networks[i].name, load_place(l, json_get(networks[old].node, "name")));
 		if (r < 0)
 			return load_no_memory(l);
 	}
 	l->c->networks = networks;
 	l->c->n_networks = list->count;
-	return 0;
+	return bad;
 }
 
 /* The subnets of each network, by id. A relation of the finished subnets. */
@@ -248,7 +256,7 @@ int load_subnets(struct load *l)
 	n = collect(alone, NULL, refs);
 	for (const struct json *v = networks->first; v; v = v->next)
 		n += collect(json_get(v, "subnet4"), l->c->networks ? &l->c->networks[i++] : NULL, refs + n);
-	if (r == 0)
-		r = build_subnets(l, refs, n);
-	return r < 0 ? r : link_networks(l);
+	if (!load_fatal(r))
+		r = load_both(r, build_subnets(l, refs, n));
+	return load_fatal(r) ? r : load_both(r, link_networks(l));
 }

@@ -14,18 +14,52 @@
 #include <stdio.h>
 
 static int check_map(struct load *l, enum schema_ctx ctx, const struct json *in, struct json **ret);
+static int default_map(struct load *l, const struct schema_key *k, const struct json *at, struct json **ret);
 
 /* --- errors --------------------------------------------------------------------------------- */
 
+int load_report(struct load *l, const struct config_error *e)
+{
+	if (l->n_problems++ == 0 && l->err)
+		*l->err = *e;
+	if (l->o && l->o->problem)
+		l->o->problem(l->o->ctx, e);
+	return -USHER_E_CONFIG;
+}
+
+static int printf_like(3, 0)
+report_at(struct load *l, const struct json_pos *pos, const char *fmt, va_list ap)
+{
+	struct config_error e;
+	char text[480];
+
+	(void)vsnprintf(text, sizeof(text), fmt, ap);
+	(void)config_error_set(&e, pos, 0, "%s", text);
+	return load_report(l, &e);
+}
+
 int load_fail(struct load *l, const struct json *at, const char *fmt, ...)
 {
-	char text[480];
 	va_list ap;
+	int r;
+
+	if (at && at->refused)
+		return -USHER_E_CONFIG;
+	va_start(ap, fmt);
+	r = report_at(l, at ? &at->pos : NULL, fmt, ap);
+	va_end(ap);
+	return r;
+}
+
+int load_fail_key(struct load *l, const struct json *m, const char *fmt, ...)
+{
+	va_list ap;
+	int r;
 
 	va_start(ap, fmt);
-	(void)vsnprintf(text, sizeof(text), fmt, ap);
+	r = report_at(l, m->key ? &m->key_pos : &m->pos, fmt, ap);
 	va_end(ap);
-	return config_error_set(l->err, at ? &at->pos : NULL, -USHER_E_CONFIG, "%s", text);
+	return r;
 }
 
 int load_no_memory(struct load *l)
@@ -54,20 +88,6 @@ const char *load_place(struct load *l, const struct json *at)
 				     at->pos.line, at->pos.col);
 
 	return s ? s : "";
-}
-
-/* A key that is wrong by itself: the place is the key's. */
-static int fail_key(struct load *l, const struct json *m, const char *fmt, ...)
-	printf_like(3, 4);
-static int fail_key(struct load *l, const struct json *m, const char *fmt, ...)
-{
-	char text[480];
-	va_list ap;
-
-	va_start(ap, fmt);
-	(void)vsnprintf(text, sizeof(text), fmt, ap);
-	va_end(ap);
-	return config_error_set(l->err, m->key ? &m->key_pos : &m->pos, -USHER_E_CONFIG, "%s", text);
 }
 
 /* --- nodes ---------------------------------------------------------------------------------- */
@@ -195,7 +215,7 @@ static int check_enum(struct load *l, const struct schema_key *k, const struct j
 
 	if (in->type != JSON_STRING)
 		return wrong_type(l, k, in, "a string");
-	i = schema_word(k->words, in->s, k->flags & SCHEMA_NOCASE);
+	i = schema_word(k->words, in->s);
 	if (i < 0)
 		return load_fail(l, in, "'%s' is '%.64s', expected one of %s", k->name, in->s, k->words);
 	while (i--)
@@ -210,6 +230,10 @@ static int check_addr(struct load *l, const struct schema_key *k, const struct j
 
 	if (in->type != JSON_STRING)
 		return wrong_type(l, k, in, "an IPv4 address");
+	if (in->n == 0 && k->flags & SCHEMA_INH) {
+		*ret = NULL; /* Kea: as if it were not given */
+		return 0;
+	}
 	if (ip_parse(in->s, in->n, &addr) < 0)
 		return load_fail(l, in, "'%s' is '%.64s', expected an IPv4 address", k->name, in->s);
 	*ret = json_strn(l->a, in->s, in->n);
@@ -236,7 +260,7 @@ static int check_list(struct load *l, const struct schema_key *k, const struct j
 			r = check_text(l, k, m, &v);
 		if (r == 0)
 			r = load_put(l, list, NULL, keep_place(l, v, m));
-		if (r < 0)
+		if (load_fatal(r))
 			return r;
 	}
 	*ret = list;
@@ -274,6 +298,39 @@ static int check_submap(struct load *l, const struct schema_key *k, const struct
 	return in->type == JSON_MAP ? check_map(l, k->sub, in, ret) : wrong_type(l, k, in, "a map");
 }
 
+/* Is a key without a default missed where it is not given? Then a refused value needs a stand-in. */
+static bool is_missed(const struct schema_key *k)
+{
+	return k->flags & SCHEMA_REQ || k->type == SCHEMA_TEXT || k->maps & (1u << SCHEMA_OPTION_DATA);
+}
+
+/* What stands for a value that was refused: the default, or an empty value; NULL: nothing. */
+static int stand_in(struct load *l, const struct schema_key *k, const struct json *in, struct json **ret)
+{
+	const struct json *dflt = load_default(l, k);
+	struct json *v = NULL;
+
+	if (k->type == SCHEMA_MAP)
+		return default_map(l, k, in, ret);
+	if (dflt)
+		v = json_copy(l->a, dflt);
+	else if (!is_missed(k))
+		return 0;
+	else if (k->type == SCHEMA_BOOL)
+		v = json_bool(l->a, false);
+	else if (k->type == SCHEMA_INT)
+		v = json_int(l->a, k->min);
+	else if (k->type == SCHEMA_ENUM)
+		v = json_strn(l->a, k->words, strcspn(k->words, "|"));
+	else
+		v = json_str(l->a, "");
+	if (!v)
+		return load_no_memory(l);
+	v->refused = true;
+	*ret = v;
+	return 0;
+}
+
 static int check_value(struct load *l, const struct schema_key *k, const struct json *in, struct json **ret)
 {
 	static int (*const checks[])(struct load *, const struct schema_key *, const struct json *,
@@ -283,9 +340,11 @@ static int check_value(struct load *l, const struct schema_key *k, const struct 
 		[SCHEMA_STRINGS] = check_list, [SCHEMA_ADDRS] = check_list, [SCHEMA_MAP] = check_submap,
 		[SCHEMA_MAPS] = check_list,    [SCHEMA_ANY] = check_any,
 	};
-	int r = checks[k->type](l, k, in, ret);
+	int r = in->refused ? -USHER_E_CONFIG : checks[k->type](l, k, in, ret);
 
-	if (r == 0 && !keep_place(l, *ret, in))
+	if (r == -USHER_E_CONFIG)
+		r = stand_in(l, k, in, ret);
+	if (r == 0 && *ret && !keep_place(l, *ret, in))
 		return load_no_memory(l);
 	return r;
 }
@@ -324,13 +383,13 @@ static int check_reservation_mode(struct load *l, const struct json *in, struct 
 		{false, false, false}, {false, false, false}, {false, true, true},
 		{false, true, false},  {true, false, false},
 	};
-	int i = schema_word("disabled|off|out-of-pool|all|global", in->s, false);
+	int i = schema_word("disabled|off|out-of-pool|all|global", in->s);
 
 	for (size_t k = 0; k < ARRAY_LEN(keys); k++) {
 		int r;
 
 		if (json_get(out, keys[k]) || i < 0)
-			return fail_key(l, in, "'reservation-mode' and '%s' exclude one another", keys[k]);
+			return load_fail_key(l, in, "'reservation-mode' and '%s' exclude one another", keys[k]);
 		r = load_put(l, out, keys[k], keep_place(l, json_bool(l->a, modes[i][k]), in));
 		if (r < 0)
 			return r;
@@ -338,14 +397,30 @@ static int check_reservation_mode(struct load *l, const struct json *in, struct 
 	return 0;
 }
 
-static int unknown_key(struct load *l, enum schema_ctx ctx, const struct json *m)
+/* A required key that is misspelled is not missing as well. */
+static int note_misspelled(struct load *l, enum schema_ctx ctx, const char *near, const struct json *m,
+			   struct json *out)
+{
+	const struct schema_key *k = schema_find(ctx, near);
+	struct json *v = NULL;
+	int r;
+
+	if (!k || !(k->flags & SCHEMA_REQ) || json_get(out, near))
+		return 0;
+	r = stand_in(l, k, m, &v);
+	return r < 0 || !v ? r : load_put(l, out, k->name, keep_place(l, v, m));
+}
+
+static int unknown_key(struct load *l, enum schema_ctx ctx, const struct json *m, struct json *out)
 {
 	const char *near = schema_suggest(ctx, m->key);
 
-	if (near)
-		return fail_key(l, m, "unknown keyword '%.64s' in %s, did you mean '%s'?", m->key,
-				schema_ctx_name(ctx), near);
-	return fail_key(l, m, "unknown keyword '%.64s' in %s", m->key, schema_ctx_name(ctx));
+	if (!near)
+		return load_fail_key(l, m, "unknown keyword '%.64s' in %s", m->key, schema_ctx_name(ctx));
+	(void)load_fail_key(l, m, "unknown keyword '%.64s' in %s, did you mean '%s'?", m->key, schema_ctx_name(ctx),
+			    near);
+	out->refused = true; /* what seems to be missing may be this */
+	return note_misspelled(l, ctx, near, m, out);
 }
 
 /* A single value of an older spelling as a list of one. */
@@ -354,33 +429,11 @@ static int wrap_old(struct load *l, const struct schema_key *k, const struct jso
 	struct json *one = keep_any(l, m);
 	struct json *list = keep_place(l, json_list(l->a), m);
 
+	if (m->type == JSON_STRING && m->n == 0)
+		return 0; /* "client-class": "" says that there is none */
 	if (!one || !list || load_put(l, list, NULL, one) < 0)
 		return load_no_memory(l);
 	return check_value(l, k, list, ret);
-}
-
-static int check_member(struct load *l, enum schema_ctx ctx, const struct json *m, struct json *out)
-{
-	const struct schema_old *old = schema_find_old(ctx, m->key);
-	const struct schema_key *k = schema_find(ctx, old ? old->name : m->key);
-	struct json *v = NULL;
-	int r;
-
-	if (!k)
-		return unknown_key(l, ctx, m);
-	if (json_get(out, k->name))
-		return fail_key(l, m, "'%s' is given twice, by an older name and by its own", k->name);
-	if (old && old->wrap && m->type != JSON_LIST)
-		r = wrap_old(l, k, m, &v);
-	else
-		r = check_value(l, k, m, &v);
-	if (r < 0)
-		return r;
-	if (k->flags & SCHEMA_NOP)
-		warn_no_effect(l, ctx, k, m);
-	if (strcmp(k->name, "reservation-mode") == 0)
-		return check_reservation_mode(l, m, out);
-	return load_put(l, out, k->name, v);
 }
 
 static void unlink_key(struct json *map, const char *key)
@@ -401,6 +454,33 @@ static void unlink_key(struct json *map, const char *key)
 	}
 }
 
+static int check_member(struct load *l, enum schema_ctx ctx, const struct json *m, struct json *out)
+{
+	const struct schema_old *old = schema_find_old(ctx, m->key);
+	const struct schema_key *k = schema_find(ctx, old ? old->name : m->key);
+	struct json *v = NULL;
+	int r;
+
+	if (!k)
+		return unknown_key(l, ctx, m, out);
+	if (json_get(out, k->name) && !json_get(out, k->name)->refused)
+		return load_fail_key(l, m, "'%s' is given twice, by an older name and by its own", k->name);
+	unlink_key(out, k->name);
+	if (old && old->wrap && m->type != JSON_LIST)
+		r = wrap_old(l, k, m, &v);
+	else
+		r = check_value(l, k, m, &v);
+	if (r < 0 || !v)
+		return r;
+	if (k->flags & SCHEMA_NOP && !v->refused)
+		warn_no_effect(l, ctx, k, m);
+	if (ctx == SCHEMA_SUBNET && strcmp(k->name, "id") == 0 && v->i == 0)
+		return 0; /* Kea 2.2: to be numbered */
+	if (strcmp(k->name, "reservation-mode") == 0)
+		return v->refused ? 0 : check_reservation_mode(l, m, out);
+	return load_put(l, out, k->name, v);
+}
+
 /* "comment" becomes a member of user-context. */
 static int fold_comment(struct load *l, struct json *out)
 {
@@ -412,7 +492,7 @@ static int fold_comment(struct load *l, struct json *out)
 		return 0;
 	unlink_key(out, "comment");
 	if (context && json_get(context, "comment"))
-		return fail_key(l, comment, "'comment' is given here and in user-context");
+		return load_fail_key(l, comment, "'comment' is given here and in user-context");
 	if (!context) {
 		context = keep_place(l, json_map(l->a), comment);
 		r = load_put(l, out, "user-context", context);
@@ -446,8 +526,15 @@ static int fill_map(struct load *l, enum schema_ctx ctx, struct json *out)
 		if (!(k->maps >> ctx & 1) || (!k->dflt && !(k->flags & SCHEMA_REQ)) ||
 		    json_get(out, k->name))
 			continue;
-		if (k->flags & SCHEMA_REQ)
-			return load_fail(l, out, "%s needs '%s'", schema_ctx_name(ctx), k->name);
+		if (k->flags & SCHEMA_REQ) {
+			r = load_fail(l, out, "%s needs '%s'", schema_ctx_name(ctx), k->name);
+			r = load_both(r, stand_in(l, k, out, &v));
+			if (!load_fatal(r))
+				r = load_put(l, out, k->name, keep_place(l, v, out));
+			if (load_fatal(r))
+				return r;
+			continue;
+		}
 		if (k->flags & SCHEMA_NOP || (k->flags & SCHEMA_INH && ctx != SCHEMA_GLOBAL))
 			continue;
 		if (k->type == SCHEMA_MAP)
@@ -462,20 +549,59 @@ static int fill_map(struct load *l, enum schema_ctx ctx, struct json *out)
 	return 0;
 }
 
+/* Keys that Kea 2.2 had in a map of Dhcp4, and has in Dhcp4 itself now; what stands there counts. */
+static int move_keys(struct load *l, struct json *out)
+{
+	for (size_t i = 0; i < schema_n_moved; i++) {
+		const struct schema_moved *m = &schema_moved[i];
+		struct json *map = json_get(out, schema_ctx_name(m->from));
+		struct json *v = json_get(map, m->old);
+		int r;
+
+		if (!v)
+			continue;
+		if (!v->refused)
+			load_warn(l, v, "'%s' in %s is the older name of '%s' in Dhcp4%s", m->old,
+				  schema_ctx_name(m->from), m->name,
+				  json_get(out, m->name) ? ", which is given and counts" : "");
+		unlink_key(map, m->old);
+		r = json_get(out, m->name) ? 0 : load_put(l, out, m->name, v);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
 static int check_map(struct load *l, enum schema_ctx ctx, const struct json *in, struct json **ret)
 {
 	struct json *out = keep_place(l, json_map(l->a), in);
 	int r = out ? 0 : load_no_memory(l);
 
-	for (const struct json *m = in->first; m && r == 0; m = m->next)
+	for (const struct json *m = in->first; m && !load_fatal(r); m = m->next)
 		r = check_member(l, ctx, m, out);
-	if (r == 0)
+	if (!load_fatal(r))
 		r = fold_comment(l, out);
-	if (r == 0)
+	if (!load_fatal(r) && ctx == SCHEMA_GLOBAL)
+		r = move_keys(l, out);
+	if (!load_fatal(r))
 		r = fill_map(l, ctx, out);
-	if (r == 0)
-		*ret = out;
-	return r;
+	if (load_fatal(r))
+		return r;
+	*ret = out;
+	return 0;
+}
+
+/* What stood beside "Dhcp4" in Kea 1.x, and what belongs to other programs' files. */
+static int beside_dhcp4(struct load *l, const struct json *m)
+{
+	if (strcmp(m->key, "Logging") == 0)
+		return load_fail_key(l, m, "'Logging' was removed in Kea 1.8: move its list 'loggers' into 'Dhcp4'");
+	if (strcmp(m->key, "Dhcp6") == 0 || strcmp(m->key, "DhcpDdns") == 0 || strcmp(m->key, "Control-agent") == 0 ||
+	    strcmp(m->key, "Netconf") == 0)
+		return load_fail_key(l, m, "'%s' belongs into a file of its own: it configures another program", m->key);
+	if (schema_find(SCHEMA_GLOBAL, m->key) || schema_find_old(SCHEMA_GLOBAL, m->key))
+		return load_fail_key(l, m, "'%s' stands beside 'Dhcp4', it belongs inside", m->key);
+	return load_fail_key(l, m, "unknown keyword '%.64s' beside 'Dhcp4'", m->key);
 }
 
 int load_normalise(struct load *l, const struct json *root)
@@ -487,9 +613,9 @@ int load_normalise(struct load *l, const struct json *root)
 				 json_type_name(root->type));
 	for (const struct json *m = root->first; m; m = m->next)
 		if (strcmp(m->key, "Dhcp4") != 0)
-			return fail_key(l, m, "unknown keyword '%.64s' beside 'Dhcp4'", m->key);
+			(void)beside_dhcp4(l, m);
 	if (!dhcp4)
-		return load_fail(l, root, "there is no key 'Dhcp4'");
+		return l->n_problems ? -USHER_E_CONFIG : load_fail(l, root, "there is no key 'Dhcp4'");
 	if (dhcp4->type != JSON_MAP)
 		return load_fail(l, dhcp4, "'Dhcp4' is %s, expected a map", json_type_name(dhcp4->type));
 	return check_map(l, SCHEMA_GLOBAL, dhcp4, &l->dhcp4);

@@ -9,7 +9,7 @@
 
 #include <ctype.h>
 
-enum { SPACE_MAX = 64, KEY_MAX = SPACE_MAX + 80 };
+enum { SPACE_MAX = 128, KEY_MAX = 2 * SPACE_MAX + 8 };
 
 /* space NUL code, or space NUL name; too long ones are found nowhere. */
 static struct span make_key(const char *space, const void *rest, size_t n, uint8_t out[KEY_MAX])
@@ -63,7 +63,7 @@ bool option_defs_has_space(const struct option_defs *d, const char *space)
 
 /* --- one definition ------------------------------------------------------------------------- */
 
-static bool good_name(const char *s)
+bool option_name_valid(const char *s)
 {
 	size_t n = strlen(s);
 
@@ -84,7 +84,7 @@ static int check_names(struct load *l, const struct json *node)
 
 		if (v->n == 0 && i == 2)
 			continue;
-		if (!good_name(v->s))
+		if (!option_name_valid(v->s))
 			return load_fail(l, v, "'%s' is '%.64s', expected letters, digits, '-' and '_'",
 					 keys[i], v->s);
 	}
@@ -171,7 +171,7 @@ static int build_def(struct load *l, const struct json *node, struct option_def 
 		.encapsulate = load_str(node, "encapsulate", ""),
 		.rfc = "",
 	};
-	if (d->code == 0 || (d->code == 255 && strcmp(d->space, OPTION_SPACE_DHCP4) == 0))
+	if ((d->code == 0 || d->code == 255) && strcmp(d->space, OPTION_SPACE_DHCP4) == 0)
 		return load_fail(l, code, "option code %u is reserved", d->code);
 	r = parse_type(l, type, type->s, &d->type);
 	if (r == 0 && d->type == OPTION_RECORD)
@@ -185,6 +185,14 @@ static int build_def(struct load *l, const struct json *node, struct option_def 
 
 /* --- global --------------------------------------------------------------------------------- */
 
+/* Standard options of which Kea 2.2 or 2.4 has no definition, so that configurations have their own. */
+static bool is_recent(uint32_t code)
+{
+	static const uint8_t recent[] = {121, 122, 143, 151, 152, 153, 154, 155, 156, 157, 162};
+
+	return code < 256 && memchr(recent, (int)code, sizeof(recent)) != NULL;
+}
+
 /* The operator may redefine 43 and the site's own 224 to 254; other standard options stand. */
 static bool may_define(uint32_t code)
 {
@@ -197,11 +205,11 @@ static int check_standard(struct load *l, const struct json *node, const struct 
 
 	if (strcmp(d->space, OPTION_SPACE_DHCP4) != 0)
 		return 0;
-	if (std && !may_define(d->code))
+	if (std && !may_define(d->code) && !is_recent(d->code))
 		return load_fail(l, json_get(node, "code"), "option %u is defined by the standard as '%s'",
 				 d->code, std->name);
 	std = option_def_by_name(d->space, d->name);
-	if (std && std->code != d->code)
+	if (std && std->code != d->code && !is_recent(std->code))
 		return load_fail(l, json_get(node, "name"), "'%s' is the standard name of option %u",
 				 d->name, std->code);
 	return 0;
@@ -230,10 +238,36 @@ static int index_def(struct load *l, const struct json *node, struct option_defs
 	return r < 0 ? load_no_memory(l) : 0;
 }
 
+/* Remembers a definition that was refused, so that nobody complains about options that need it. */
+static int note_refused(struct load *l, const struct json *node, struct option_defs *defs)
+{
+	const char *space = load_str(node, "space", "");
+	const char *name = load_str(node, "name", "");
+	uint8_t key[KEY_MAX];
+	uint32_t old;
+
+	if (config_map_put(&defs->refused, l->a, make_key(space, name, strlen(name), key), 0, &old) < 0 ||
+	    config_map_put(&defs->refused, l->a, code_key(space, load_u32(node, "code", 0), key), 0, &old) < 0 ||
+	    config_map_put(&defs->spaces, l->a, span_str(space), 0, &old) < 0 ||
+	    config_map_put(&defs->spaces, l->a, span_str(load_str(node, "encapsulate", "")), 0, &old) < 0)
+		return load_no_memory(l);
+	return 0;
+}
+
+bool option_defs_refused(const struct option_defs *d, const char *space, const char *name, uint32_t code)
+{
+	uint8_t key[KEY_MAX];
+	uint32_t i;
+
+	return config_map_get(&d->refused, name ? make_key(space, name, strlen(name), key)
+						: code_key(space, code, key), &i);
+}
+
 int load_defs(struct load *l)
 {
 	const struct json *list = json_get(l->dhcp4, "option-def");
 	struct option_defs *defs = arena_new(l->a, struct option_defs);
+	int bad = 0;
 
 	if (!defs)
 		return load_no_memory(l);
@@ -253,10 +287,15 @@ int load_defs(struct load *l)
 			r = check_standard(l, n, &defs->items[i]);
 		if (r == 0)
 			r = index_def(l, n, defs, i);
-		if (r < 0)
+		if (r == -USHER_E_CONFIG)
+			r = load_both(r, note_refused(l, n, defs));
+		if (load_fatal(r))
 			return r;
+		bad = load_both(bad, r);
+		if (r < 0)
+			defs->n--;
 	}
-	return 0;
+	return bad;
 }
 
 /* --- of a class ----------------------------------------------------------------------------- */

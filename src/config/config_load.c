@@ -86,7 +86,7 @@ struct span load_host_key(uint32_t subnet_id, enum config_host_id type, struct s
 
 static int (*const steps[])(struct load *l) = {
 	load_fill, load_defs, load_classes, load_globals, load_services,
-	load_subnets, load_hosts, load_index, load_hash,
+	load_subnets, load_hosts,
 };
 
 static int load_all(struct load *l, const struct json *root)
@@ -98,16 +98,24 @@ static int load_all(struct load *l, const struct json *root)
 	if (!l->default_of || !l->warned)
 		return load_no_memory(l);
 	r = load_normalise(l, root);
-	for (size_t i = 0; i < ARRAY_LEN(steps) && r == 0; i++)
-		r = steps[i](l);
-	return r;
+	if (!l->dhcp4)
+		return r;
+	for (size_t i = 0; i < ARRAY_LEN(steps) && !load_fatal(r); i++)
+		r = load_both(r, steps[i](l));
+	if (load_fatal(r))
+		return r;
+	if (r < 0 || l->n_problems)
+		return -USHER_E_CONFIG;
+	r = load_index(l);
+	return r < 0 ? r : load_hash(l);
 }
 
+/* n_before: problems of the text, reported before there was a tree. */
 static int load_root(const struct json *root, const char *file, const struct config_load_opts *o,
-		     struct config **ret, struct config_error *err)
+		     size_t n_before, struct config **ret, struct config_error *err)
 {
 	struct config *c = calloc(1, sizeof(*c));
-	struct load l = {.c = c, .o = o, .err = err};
+	struct load l = {.c = c, .o = o, .err = err, .n_problems = n_before};
 	int r;
 
 	if (!c)
@@ -126,25 +134,63 @@ static int load_root(const struct json *root, const char *file, const struct con
 int config_load_json(const struct json *root, const struct config_load_opts *o, struct config **ret,
 		     struct config_error *err)
 {
-	return load_root(root, "", o, ret, err);
+	return load_root(root, "", o, 0, ret, err);
+}
+
+/* What the parser reports, on its way to the caller. */
+struct text_problems {
+	const struct config_load_opts *o;
+	struct config_error *first;
+	struct json_pos last;	/* of the latest: an error that follows from it has the same */
+	size_t n;
+};
+
+static void on_text_warning(void *ctx, const struct config_error *w)
+{
+	const struct text_problems *t = ctx;
+
+	if (t->o && t->o->warn)
+		t->o->warn(t->o->ctx, w);
+}
+
+static void on_text_problem(void *ctx, const struct config_error *e)
+{
+	struct text_problems *t = ctx;
+
+	if (t->n && t->last.line == e->pos.line && t->last.col == e->pos.col)
+		return;
+	t->last = e->pos;
+	if (t->n++ == 0 && t->first)
+		*t->first = *e;
+	if (t->o && t->o->problem)
+		t->o->problem(t->o->ctx, e);
+}
+
+static int load_text(const char *path, const struct config_load_opts *o, struct arena *arena,
+		     struct config **ret, struct config_error *err)
+{
+	struct text_problems t = {.o = o, .first = err};
+	struct json_opts jo = {.file = path, .dialect = true, .warn = on_text_warning,
+			       .problem = on_text_problem, .ctx = &t};
+	struct config_error last = {0};
+	struct json *root;
+	int r = json_parse_file(path, &jo, arena, &root, &last);
+
+	if (r < 0) {
+		on_text_problem(&t, &last);
+		return r;
+	}
+	return load_root(root, path, o, t.n, ret, err);
 }
 
 int config_load_file(const char *path, const struct config_load_opts *o, struct config **ret,
 		     struct config_error *err)
 {
-	struct json_opts jo = {.file = path, .dialect = true};
 	struct arena arena;
-	struct json *root;
 	int r;
 
-	if (o) {
-		jo.warn = o->warn;
-		jo.ctx = o->ctx;
-	}
 	arena_init(&arena);
-	r = json_parse_file(path, &jo, &arena, &root, err);
-	if (r == 0)
-		r = load_root(root, path, o, ret, err);
+	r = load_text(path, o, &arena, ret, err);
 	arena_fini(&arena);
 	return r;
 }

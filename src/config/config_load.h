@@ -7,6 +7,7 @@
  */
 #pragma once
 
+#include "base/error.h"
 #include "config/config.h"
 #include "config/config_map.h"
 #include "config/config_schema.h"
@@ -15,7 +16,8 @@ struct load {
 	struct config *c;
 	struct arena *a;	/* &c->arena */
 	const struct config_load_opts *o;
-	struct config_error *err;
+	struct config_error *err;	/* the first problem */
+	size_t n_problems;
 	struct json *dhcp4;	/* the effective map while it is being made */
 	const char *last_file, *last_copy; /* names of files, copied once */
 	const struct json **default_of; /* parsed defaults by row; NULL: not yet */
@@ -43,8 +45,26 @@ struct load {
 	uint32_t n_pools;
 };
 
-/* --- errors (config_check.c) --- */
+/*
+ * --- errors (config_check.c) ---
+ * A problem is reported and loading goes on with the next value, so that one run finds all of them. Functions
+ * that reported one return -USHER_E_CONFIG; only a result for which load_fatal() holds ends the load.
+ */
+/* Reports a problem at a value, unless the value stands in for one that was refused. -USHER_E_CONFIG. */
 int load_fail(struct load *l, const struct json *at, const char *fmt, ...) printf_like(3, 4);
+/* Reports a problem at the key of a value. -USHER_E_CONFIG. */
+int load_fail_key(struct load *l, const struct json *m, const char *fmt, ...) printf_like(3, 4);
+/* Reports a problem that another module described. -USHER_E_CONFIG. */
+int load_report(struct load *l, const struct config_error *e);
+static inline bool load_fatal(int r)
+{
+	return r < 0 && r != -USHER_E_CONFIG;
+}
+/* The first that is fatal of two results, else the first that is bad. */
+static inline int load_both(int a, int b)
+{
+	return load_fatal(a) || (a < 0 && !load_fatal(b)) ? a : b;
+}
 int load_no_memory(struct load *l);
 void load_warn(struct load *l, const struct json *at, const char *fmt, ...) printf_like(3, 4);
 /* A place as text, for "first given at …". In the arena; never NULL. */
@@ -58,6 +78,10 @@ const struct json *load_default(struct load *l, const struct schema_key *k);
 int load_normalise(struct load *l, const struct json *root) must_check;
 int load_fill(struct load *l) must_check;
 int load_hash(struct load *l) must_check;
+
+/* --- names of files --- */
+/* Puts the directory of its kind before a name without one. NULL when memory is out. */
+const char *load_file_name(struct load *l, enum config_dir_kind kind, const char *name);
 
 /* --- values of the effective tree, present and of the right type --- */
 const char *load_str(const struct json *map, const char *key, const char *dflt);
@@ -83,6 +107,8 @@ int load_triplet(struct load *l, const struct json *map, struct config_triplet *
 /* next-server, server-hostname, boot-file-name of a class or host. */
 int load_boot_fields(struct load *l, const struct json *map, bool *ret_has, uint32_t *ret_next,
 		     const char **ret_host, const char **ret_file) must_check;
+/* A key of Usher's own: of Dhcp4's user-context.usher, or (with a warning) of where it used to be. */
+const struct json *load_usher_value(struct load *l, const char *key);
 int load_services(struct load *l) must_check;
 int load_subnets(struct load *l) must_check;
 int load_pools(struct load *l, struct config_subnet *s) must_check;

@@ -21,7 +21,6 @@ enum { NAME_MAX_LEN = 48 };
 #define REQ	 SCHEMA_REQ
 #define INH	 SCHEMA_INH
 #define NOP	 SCHEMA_NOP
-#define NOCASE	 SCHEMA_NOCASE
 
 #define ROW(maps, name, type, sub, min, max, dflt, words, flags)                                   \
 	{maps, name, SCHEMA_##type, sub, min, max, dflt, words, flags},
@@ -57,6 +56,13 @@ static const struct schema_old olds[] = {
 #include "config/config_schema.def"
 #undef OLD
 };
+
+const struct schema_moved schema_moved[] = {
+#define MOVED(from, old, name) {SCHEMA_##from, old, name},
+#include "config/config_schema.def"
+#undef MOVED
+};
+const size_t schema_n_moved = sizeof(schema_moved) / sizeof(schema_moved[0]);
 
 static const char *const ctx_names[] = {
 #define CTX(sym, name) name,
@@ -134,7 +140,7 @@ const char *schema_suggest(enum schema_ctx ctx, const char *name)
 	return found;
 }
 
-int schema_word(const char *words, const char *s, bool nocase)
+int schema_word(const char *words, const char *s)
 {
 	size_t n = strlen(s);
 	int i = 0;
@@ -142,7 +148,7 @@ int schema_word(const char *words, const char *s, bool nocase)
 	for (const char *w = words;; i++) {
 		size_t len = strcspn(w, "|");
 
-		if (len == n && (nocase ? strncasecmp(w, s, n) : strncmp(w, s, n)) == 0)
+		if (len == n && strncasecmp(w, s, n) == 0)
 			return i;
 		w += len;
 		if (!*w++)

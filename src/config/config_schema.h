@@ -32,7 +32,6 @@ enum schema_flag {
 	SCHEMA_REQ = 1,
 	SCHEMA_INH = 2,
 	SCHEMA_NOP = 4,
-	SCHEMA_NOCASE = 8,
 };
 
 struct schema_key {
@@ -52,6 +51,14 @@ struct schema_old {
 	bool wrap;
 };
 
+/* A key that stood in a map inside of Dhcp4 and belongs to Dhcp4 itself. */
+struct schema_moved {
+	enum schema_ctx from;
+	const char *old, *name;
+};
+
+extern const struct schema_moved schema_moved[];
+extern const size_t schema_n_moved;
 extern const struct schema_key schema_keys[];
 extern const size_t schema_n_keys;
 
@@ -61,5 +68,5 @@ const struct schema_key *schema_find(enum schema_ctx ctx, const char *name);
 const struct schema_old *schema_find_old(enum schema_ctx ctx, const char *name);
 /* The key most like name, or NULL if none is near. */
 const char *schema_suggest(enum schema_ctx ctx, const char *name);
-/* The word of "a|b|c" equal to s, as its place in the list; -1: none. */
-int schema_word(const char *words, const char *s, bool nocase);
+/* The word of "a|b|c" equal to s but for case, as its place in the list; -1: none. */
+int schema_word(const char *words, const char *s);

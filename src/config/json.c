@@ -119,14 +119,27 @@ static int by_key(const void *a, const void *b)
 
 static int duplicate(struct json_lex *x, const struct json *first, const struct json *second)
 {
-	return config_error_set(x->err, &second->key_pos, -USHER_E_EXISTS,
+	return json_lex_problem(x, &second->key_pos, -USHER_E_EXISTS,
 				"duplicate key '%s', first given at %s%s%u:%u", second->key,
 				first->key_pos.file, first->key_pos.file[0] ? ":" : "",
 				first->key_pos.line, first->key_pos.col);
 }
 
+/* Takes v, which is not the first of its map, out of it. */
+static void drop_member(struct json *map, const struct json *v)
+{
+	struct json *prev = map->first;
+
+	while (prev->next != v)
+		prev = prev->next;
+	prev->next = v->next;
+	if (map->last == v)
+		map->last = prev;
+	map->count--;
+}
+
 /* Many keys: sorted, so that a hostile request cannot make this quadratic. */
-static int check_many_keys(struct json_lex *x, const struct json *map)
+static int check_many_keys(struct json_lex *x, struct json *map)
 {
 	auto_free const struct json **v = calloc(map->count, sizeof(const struct json *));
 	size_t n = 0;
@@ -136,20 +149,42 @@ static int check_many_keys(struct json_lex *x, const struct json *map)
 	for (const struct json *m = map->first; m; m = m->next)
 		v[n++] = m;
 	qsort(v, n, sizeof(const struct json *), by_key);
-	for (size_t i = 1; i < n; i++)
-		if (strcmp(v[i - 1]->key, v[i]->key) == 0)
-			return duplicate(x, v[i - 1], v[i]);
+	for (size_t i = 1, first = 0; i < n; i++) {
+		if (strcmp(v[first]->key, v[i]->key) != 0) {
+			first = i;
+			continue;
+		}
+		if (duplicate(x, v[first], v[i]) < 0)
+			return -USHER_E_EXISTS;
+		drop_member(map, v[i]);
+	}
 	return 0;
 }
 
-static int check_keys(struct json_lex *x, const struct json *map)
+static const struct json *same_key_before(const struct json *map, const struct json *v)
 {
+	for (const struct json *a = map->first; a != v; a = a->next)
+		if (strcmp(a->key, v->key) == 0)
+			return a;
+	return NULL;
+}
+
+static int check_keys(struct json_lex *x, struct json *map)
+{
+	struct json *next;
+
 	if (map->count > FEW_KEYS)
 		return check_many_keys(x, map);
-	for (const struct json *b = map->first; b; b = b->next)
-		for (const struct json *a = map->first; a != b; a = a->next)
-			if (strcmp(a->key, b->key) == 0)
-				return duplicate(x, a, b);
+	for (struct json *b = map->first; b; b = next) {
+		const struct json *a = same_key_before(map, b);
+
+		next = b->next;
+		if (!a)
+			continue;
+		if (duplicate(x, a, b) < 0)
+			return -USHER_E_EXISTS;
+		drop_member(map, b);
+	}
 	return 0;
 }
 
@@ -169,13 +204,17 @@ static void append(struct json *to, struct json *v)
 
 static void warn_comma(struct json_lex *x, const struct json_pos *pos)
 {
-	struct config_error w;
+	json_lex_warn(x, pos, json_lex_peek(x) == ']' ? "extra comma at the end of the list"
+						      : "extra comma at the end of the map");
+}
 
-	if (!x->o->warn)
-		return;
-	(void)config_error_set(&w, pos, 0, "extra comma at the end of the %s",
-			       json_lex_peek(x) == ']' ? "list" : "map");
-	x->o->warn(x->o->ctx, &w);
+/* Is the cursor at something that begins a value or a key? Then only the comma before it is missing. */
+static bool at_element(const struct json_lex *x)
+{
+	int c = json_lex_peek(x);
+
+	return c == '"' || c == '{' || c == '[' || c == '-' || (c >= '0' && c <= '9') || c == 't' || c == 'f' ||
+	       c == 'n';
 }
 
 /* Behind an element: 1 another follows, 0 the end (consumed). */
@@ -190,8 +229,12 @@ static int parse_separator(struct json_lex *x, int close, const char *expected)
 		x->stack[x->n - 1].p++;
 		return 0;
 	}
-	if (json_lex_peek(x) != ',')
-		return json_lex_expected(x, expected);
+	if (json_lex_peek(x) != ',') {
+		if (!at_element(x))
+			return json_lex_expected(x, expected);
+		r = json_lex_unexpected(x, expected);
+		return r < 0 ? r : 1;
+	}
 	comma = json_lex_pos(x);
 	x->stack[x->n - 1].p++;
 	r = json_lex_skip(x);
@@ -220,9 +263,14 @@ static int parse_member(struct json_lex *x, unsigned depth, struct json **ret)
 	r = json_lex_skip(x);
 	if (r < 0)
 		return r;
-	if (json_lex_peek(x) != ':')
-		return json_lex_expected(x, "':' after the key");
-	x->stack[x->n - 1].p++;
+	if (json_lex_peek(x) == ':') {
+		x->stack[x->n - 1].p++;
+	} else {
+		r = at_element(x) ? json_lex_unexpected(x, "':' after the key")
+				  : json_lex_expected(x, "':' after the key");
+		if (r < 0)
+			return r;
+	}
 	r = parse_value(x, depth, ret);
 	if (r < 0)
 		return r;
@@ -271,6 +319,19 @@ static const struct {
 	{"null", JSON_NULL, false},
 };
 
+/* Not a value: reports it and steps over the word, at least if there is more text on its line. */
+static int refuse_word(struct json_lex *x, struct json *v)
+{
+	struct json_source *s = &x->stack[x->n - 1];
+	int r = s->p == s->end ? json_lex_expected(x, "a value") : json_lex_unexpected(x, "a value");
+
+	v->type = JSON_NULL;
+	v->refused = true;
+	while (s->p < s->end && !strchr(",]}:\n", *s->p))
+		s->p++;
+	return r;
+}
+
 static int parse_word(struct json_lex *x, struct json *v)
 {
 	struct json_source *s = &x->stack[x->n - 1];
@@ -286,7 +347,7 @@ static int parse_word(struct json_lex *x, struct json *v)
 		s->p += n;
 		return 0;
 	}
-	return json_lex_expected(x, "a value");
+	return refuse_word(x, v);
 }
 
 static int parse_string(struct json_lex *x, struct json *v)
@@ -313,7 +374,7 @@ static int parse_value(struct json_lex *x, unsigned depth, struct json **ret)
 		r = parse_container(x, depth, v);
 	} else if (c == '"') {
 		r = parse_string(x, v);
-	} else if (c == '-' || (c >= '0' && c <= '9')) {
+	} else if (c == '-' || (c >= '0' && c <= '9') || (c == '.' && x->o->dialect)) {
 		r = json_lex_number(x, v);
 	} else {
 		r = parse_word(x, v);

@@ -19,6 +19,7 @@ struct json_pos {
 
 struct json {
 	enum json_type type;
+	bool refused;		/* a stand-in for a value that was refused: complaints about it say nothing new */
 	struct json_pos pos;	/* of the value */
 	struct json_pos key_pos;
 	const char *key;	/* in a map; NULL elsewhere */
@@ -57,12 +58,17 @@ struct json_opts {
 	bool comments;		/* comments only (control requests, as Kea's) */
 	unsigned max_depth;	/* 0: 64 */
 	void (*warn)(void *ctx, const struct config_error *w);
+	/*
+	 * Called for an error that the parser can step over; parsing goes on, and the caller counts. NULL: the
+	 * first error ends the parse.
+	 */
+	void (*problem)(void *ctx, const struct config_error *e);
 	void *ctx;
 };
 
 enum { JSON_MAX_DEPTH = 64, JSON_MAX_INCLUDES = 10 };
 
-/* 0 and a tree; -USHER_E_SYNTAX, -USHER_E_DEPTH, -USHER_E_EXISTS (duplicate key), -errno. */
+/* 0 and a tree (with stand-ins where a problem was reported); -USHER_E_SYNTAX, -USHER_E_DEPTH, -USHER_E_EXISTS (duplicate key), -errno. */
 int json_parse(struct span text, const struct json_opts *o, struct arena *arena, struct json **ret,
 	       struct config_error *err) must_check;
 int json_parse_file(const char *path, const struct json_opts *o, struct arena *arena,

@@ -11,10 +11,11 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <math.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <sys/stat.h>
 
-enum { FILE_MAX = 512 << 20 };
+enum { FILE_MAX = 512 << 20, PROBLEMS_MAX = 1000 };
 
 static struct json_source *top(struct json_lex *x)
 {
@@ -35,11 +36,39 @@ int json_lex_peek(const struct json_lex *x)
 	return s->p < s->end ? (unsigned char)*s->p : -1;
 }
 
+int json_lex_problem(struct json_lex *x, const struct json_pos *pos, int result, const char *fmt, ...)
+{
+	struct config_error e;
+	char text[480];
+	va_list ap;
+
+	va_start(ap, fmt);
+	(void)vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	if (!x->o->problem || x->n_problems == PROBLEMS_MAX)
+		return config_error_set(x->err, pos, result, "%s", text);
+	(void)config_error_set(&e, pos, result, "%s", text);
+	x->n_problems++;
+	x->o->problem(x->o->ctx, &e);
+	return 0;
+}
+
+void json_lex_warn(struct json_lex *x, const struct json_pos *pos, const char *text)
+{
+	struct config_error w;
+
+	if (!x->o->warn)
+		return;
+	(void)config_error_set(&w, pos, 0, "%s", text);
+	x->o->warn(x->o->ctx, &w);
+}
+
+/* Reports an error at the cursor that can be stepped over. */
 static int fail(struct json_lex *x, const char *text)
 {
 	struct json_pos pos = json_lex_pos(x);
 
-	return config_error_set(x->err, &pos, -USHER_E_SYNTAX, "%s", text);
+	return json_lex_problem(x, &pos, -USHER_E_SYNTAX, "%s", text);
 }
 
 /* A word or a character, as it is named in "found …". */
@@ -70,6 +99,15 @@ int json_lex_expected(struct json_lex *x, const char *what)
 
 	name_found(top(x), found, sizeof(found));
 	return config_error_set(x->err, &pos, -USHER_E_SYNTAX, "found %s, expected %s", found, what);
+}
+
+int json_lex_unexpected(struct json_lex *x, const char *wanted)
+{
+	struct json_pos pos = json_lex_pos(x);
+	char found[48];
+
+	name_found(top(x), found, sizeof(found));
+	return json_lex_problem(x, &pos, -USHER_E_SYNTAX, "found %s, expected %s", found, wanted);
 }
 
 /* --- files ---------------------------------------------------------------------------------- */
@@ -171,12 +209,10 @@ static const char *include_path(struct json_lex *x, const char *path)
 static int include_fail(struct json_lex *x, const struct json_pos *pos, const char *path, int r)
 {
 	if (r == -ELOOP)
-		return config_error_set(x->err, pos, -USHER_E_SYNTAX,
-					"'%s' is included from within itself", path);
+		return json_lex_problem(x, pos, -USHER_E_SYNTAX, "'%s' is included from within itself", path);
 	if (r == -USHER_E_DEPTH)
-		return config_error_set(x->err, pos, r, "includes are nested more than %d deep",
-					JSON_MAX_INCLUDES);
-	return config_error_set(x->err, pos, r, "cannot include '%s': %s", path, usher_strerror(r));
+		return json_lex_problem(x, pos, r, "includes are nested more than %d deep", JSON_MAX_INCLUDES);
+	return json_lex_problem(x, pos, r, "cannot include '%s': %s", path, usher_strerror(r));
 }
 
 static void skip_blanks(struct json_source *s)
@@ -210,8 +246,10 @@ static int lex_include(struct json_lex *x)
 	s->p += 2;
 	path = strlen(raw) == n && n ? include_path(x, raw) : NULL;
 	if (!path)
-		return config_error_set(x->err, &pos, -USHER_E_SYNTAX, "the include names no file");
+		return json_lex_problem(x, &pos, -USHER_E_SYNTAX, "the include names no file");
 	r = json_lex_open(x, path);
+	if (r == -ENOENT && path != raw && json_lex_open(x, raw) == 0)
+		return 0; /* Kea: relative to the working directory */
 	return r < 0 ? include_fail(x, &pos, path, r) : 0;
 }
 
@@ -376,12 +414,15 @@ static int lex_unicode(struct json_lex *x, char *out, size_t *n)
 	int hi = hex4(s->p + 1, s->end);
 	int lo;
 
-	if (hi < 0)
-		return fail(x, "\\u is not followed by four hexadecimal digits");
-	if (hi == 0) /* names, paths and option texts end at a NUL everywhere else */
-		return fail(x, "\\u0000 cannot stand in a string");
-	if (hi >= 0xdc00 && hi <= 0xdfff)
-		return fail(x, "\\u escape is the second half of a pair without the first");
+	if (hi <= 0 || (hi >= 0xdc00 && hi <= 0xdfff)) {
+		/* names, paths and option texts end at a NUL everywhere else */
+		int r = fail(x, hi < 0	  ? "\\u is not followed by four hexadecimal digits"
+				: hi == 0 ? "\\u0000 cannot stand in a string"
+					  : "\\u escape is the second half of a pair without the first");
+
+		s->p += hi < 0 ? 1 : 5;
+		return r;
+	}
 	s->p += 5;
 	if (hi < 0xd800 || hi > 0xdbff) {
 		*n += utf8_put(out + *n, (uint32_t)hi);
@@ -405,12 +446,12 @@ static int lex_escape(struct json_lex *x, char *out, size_t *n)
 
 	s->p++;
 	if (s->p == s->end)
-		return fail(x, "the text ends inside a string");
+		return json_lex_expected(x, "the rest of a string");
 	if (*s->p == 'u')
 		return lex_unicode(x, out, n);
 	at = *s->p ? strchr(from, *s->p) : NULL;
 	if (!at)
-		return json_lex_expected(x, "one of \" \\ / b f n r t u after a backslash");
+		return json_lex_unexpected(x, "one of \" \\ / b f n r t u after a backslash");
 	out[(*n)++] = to[at - from];
 	s->p++;
 	return 0;
@@ -420,14 +461,24 @@ static int lex_escape(struct json_lex *x, char *out, size_t *n)
 static int lex_char(struct json_lex *x, char *out, size_t *n)
 {
 	struct json_source *s = top(x);
+	struct json_pos pos;
 	size_t len;
 
 	if (*s->p == '\\')
 		return lex_escape(x, out, n);
-	if ((unsigned char)*s->p < 0x20)
-		return fail(x, *s->p == '\n' ? "the string is not closed on its line"
-					     : "a control character in a string must be escaped");
+	if (*s->p == '\n') {
+		pos = json_lex_pos(x);
+		return config_error_set(x->err, &pos, -USHER_E_SYNTAX, "the string is not closed on its line");
+	}
+	if ((unsigned char)*s->p < 0x20) {
+		int r = fail(x, "a control character in a string must be escaped");
+
+		s->p++;
+		return r;
+	}
 	len = utf8_len(s->p, s->end);
+	if (!len && x->o->dialect)
+		len = 1; /* Kea takes any octet */
 	if (!len)
 		return fail(x, "the string is not valid UTF-8");
 	memcpy(out + *n, s->p, len);
@@ -486,24 +537,32 @@ static size_t digits(const char *p, const char *end)
 	return n;
 }
 
-/* Length of the number at p by RFC 8259 section 6, 0 if it is none; sets *ret_real. */
-static size_t number_len(const char *p, const char *end, bool *ret_real)
+/*
+ * Length of the number at p by RFC 8259 section 6, 0 if it is none; sets *ret_real. Kea's dialect also
+ * has leading zeros, ".5" and "5.".
+ */
+static size_t number_len(const char *p, const char *end, bool dialect, bool *ret_real)
 {
 	const char *q = p + (p < end && *p == '-');
-	size_t n = digits(q, end);
+	size_t whole = digits(q, end);
+	size_t part = 0;
 
 	*ret_real = false;
-	if (!n || (n > 1 && *q == '0'))
+	if (!dialect && (!whole || (whole > 1 && *q == '0')))
 		return 0;
-	q += n;
+	q += whole;
 	if (q < end && *q == '.') {
-		n = digits(q + 1, end);
-		if (!n)
+		part = digits(q + 1, end);
+		if (!part && !dialect)
 			return 0;
-		q += n + 1;
+		q += part + 1;
 		*ret_real = true;
 	}
+	if (!whole && !part)
+		return 0;
 	if (q < end && (*q == 'e' || *q == 'E')) {
+		size_t n;
+
 		q++;
 		q += q < end && (*q == '+' || *q == '-');
 		n = digits(q, end);
@@ -530,30 +589,57 @@ static bool parse_int(const char *p, size_t n, int64_t *ret)
 	return true;
 }
 
+/* Steps over a number that was refused. */
+static int refuse_number(struct json_lex *x, struct json *ret, const char *text)
+{
+	struct json_source *s = top(x);
+	int r = fail(x, text);
+
+	ret->type = JSON_NULL;
+	ret->refused = true;
+	while (s->p < s->end && *s->p && strchr("0123456789.eE+-", *s->p))
+		s->p++;
+	return r;
+}
+
+/* Kea takes "010" for ten, with a warning. */
+static void warn_zeros(struct json_lex *x, const char *p, size_t n)
+{
+	struct json_pos pos = json_lex_pos(x);
+
+	if (n && *p == '-') {
+		p++;
+		n--;
+	}
+	if (n > 1 && p[0] == '0' && p[1] >= '0' && p[1] <= '9')
+		json_lex_warn(x, &pos, "leading zeros of a number are ignored: it is decimal");
+}
+
 int json_lex_number(struct json_lex *x, struct json *ret)
 {
 	struct json_source *s = top(x);
 	bool real;
-	size_t n = number_len(s->p, s->end, &real);
+	size_t n = number_len(s->p, s->end, x->o->dialect, &real);
 	char text[400];
 
 	if (!n)
-		return fail(x, "a number is written like 0, -12, 1.5 or 1e3");
+		return refuse_number(x, ret, "a number is written like 0, -12, 1.5 or 1e3");
+	warn_zeros(x, s->p, n);
 	if (!real) {
 		ret->type = JSON_INT;
 		if (!parse_int(s->p, n, &ret->i))
-			return fail(x, "the integer does not fit into 64 bits");
+			return refuse_number(x, ret, "the integer does not fit into 64 bits");
 		s->p += n;
 		return 0;
 	}
 	if (n >= sizeof(text))
-		return fail(x, "the number has too many digits");
+		return refuse_number(x, ret, "the number has too many digits");
 	memcpy(text, s->p, n);
 	text[n] = '\0';
 	ret->type = JSON_REAL;
 	ret->r = strtod(text, NULL);
 	if (!isfinite(ret->r))
-		return fail(x, "the number is out of range");
+		return refuse_number(x, ret, "the number is out of range");
 	s->p += n;
 	return 0;
 }

@@ -25,6 +25,7 @@ struct json_lex {
 	struct json_source stack[JSON_MAX_INCLUDES + 1];
 	unsigned n;		/* sources on the stack, at least 1 */
 	unsigned max_depth;
+	unsigned n_problems;	/* reported and stepped over */
 };
 
 int json_lex_open(struct json_lex *x, const char *path);
@@ -36,6 +37,12 @@ int json_lex_peek(const struct json_lex *x);
 struct json_pos json_lex_pos(const struct json_lex *x);
 /* "found …, expected <what>" at the cursor. */
 int json_lex_expected(struct json_lex *x, const char *what) must_check;
+/* Reports an error that can be stepped over: 0; the result if nobody listens or there are too many. */
+int json_lex_problem(struct json_lex *x, const struct json_pos *pos, int result, const char *fmt, ...) must_check
+	printf_like(4, 5);
+/* Reports "found …, expected <wanted>" at the cursor, as json_lex_problem() does. */
+int json_lex_unexpected(struct json_lex *x, const char *wanted) must_check;
+void json_lex_warn(struct json_lex *x, const struct json_pos *pos, const char *text);
 /* The string at the cursor (which is at its quote), decoded. */
 int json_lex_string(struct json_lex *x, const char **ret, size_t *ret_n) must_check;
 /* The number at the cursor. */

@@ -17,14 +17,45 @@
 #include <stdio.h>
 #include <string.h>
 
-static struct json *fail_at(struct command *c, const char *what, const struct config_error *err)
+/* {"errors": [{"file", "line", "column", "text"}, …]}: for programs. */
+static struct json *list_problems(struct command *c, const struct config_problems *p)
 {
-	struct buf b;
-	struct json *answer;
+	struct json *m = json_map(c->arena);
+	struct json *list = json_add(c->arena, m, "errors", json_list(c->arena));
 
+	for (size_t i = 0; i < p->n; i++) {
+		const struct config_error *e = &p->items[i];
+		struct json *v = json_add(c->arena, list, NULL, json_map(c->arena));
+
+		if (e->file[0])
+			(void)json_add(c->arena, v, "file", json_str(c->arena, e->file));
+		if (e->pos.line) {
+			(void)json_add(c->arena, v, "line", json_int(c->arena, e->pos.line));
+			(void)json_add(c->arena, v, "column", json_int(c->arena, e->pos.col));
+		}
+		(void)json_add(c->arena, v, "text", json_str(c->arena, e->text));
+	}
+	return m;
+}
+
+/* A refusal with all problems, one a line: those of the daemon's list, at least err. */
+static struct json *refuse_config(struct command *c, const struct config_error *err)
+{
+	struct config_problems *p = &c->d->problems;
+	struct json *answer;
+	struct buf b;
+
+	if (!p->n)
+		config_problems_add(p, err);
+	config_problems_sort(p);
 	buf_init(&b);
-	config_error_text(err, &b);
-	answer = command_fail(c, "%s: %s", what, b.failed ? "out of memory" : b.p);
+	for (size_t i = 0; i < p->n; i++) {
+		if (i)
+			buf_char(&b, '\n');
+		config_error_text(&p->items[i], &b);
+	}
+	answer = command_fail(c, "configuration refused: %s", b.failed ? "out of memory" : b.p);
+	(void)json_add(c->arena, answer, "arguments", list_problems(c, p));
 	buf_fini(&b);
 	return answer;
 }
@@ -73,39 +104,46 @@ static const struct json *config_arg(struct command *c)
 /* A configuration to be built aside. */
 struct building {
 	const struct json *root;
+	struct config_load_opts opts;
 	struct config **ret;
 	struct config_error *err;
 };
 
 static int build_config(void *ctx)
 {
-	static const struct config_load_opts opts = {0};
 	const struct building *b = ctx;
 
-	return config_load_json(b->root, &opts, b->ret, b->err);
+	return config_load_json(b->root, &b->opts, b->ret, b->err);
 }
 
 static struct json *load_arg(struct command *c, struct config **ret)
 {
 	struct config_error err = {0};
-	struct building b = {NULL, ret, &err};
+	struct building b = {NULL,
+			     {.problem = daemon_on_problem, .ctx = c->d,
+			      .ignore_unknown_hooks = c->d->o.ignore_unknown_hooks},
+			     ret, &err};
 
 	if (!json_get(c->args, "Dhcp4"))
 		return command_fail(c, "'arguments' must hold the map 'Dhcp4'");
 	b.root = config_arg(c);
-	if (aside_run(build_config, &b) < 0)
-		return fail_at(c, "configuration refused", &err);
-	return NULL;
+	config_problems_fini(&c->d->problems);
+	return aside_run(build_config, &b) < 0 ? refuse_config(c, &err) : NULL;
 }
 
 struct json *command_config_test(struct command *c)
 {
+	struct snapshot *prev = server_snapshot(&c->d->srv);
+	struct config_error err = {0};
 	struct config *cfg = NULL;
 	struct json *bad = load_arg(c, &cfg);
 
+	if (!bad && snapshot_check(&c->d->srv, cfg, prev, &err) < 0)
+		bad = refuse_config(c, &err);
+	config_free(cfg);
+	snapshot_unref(prev);
 	if (bad)
 		return bad;
-	config_free(cfg);
 	return command_ok(c, NULL, "Configuration seems sane. Control-socket, hook-libraries, and D2 "
 				   "configuration were sanity checked, but not applied.");
 }
@@ -122,7 +160,7 @@ struct json *command_config_set(struct command *c)
 		return bad;
 	if (daemon_apply(c->d, cfg, &err) < 0) {
 		config_free(cfg);
-		return fail_at(c, "configuration refused", &err);
+		return refuse_config(c, &err);
 	}
 	s = server_snapshot(&c->d->srv);
 	m = hash_arg(c, s);
@@ -137,7 +175,7 @@ struct json *command_config_reload(struct command *c)
 	struct json *m;
 
 	if (daemon_reload(c->d, &err) < 0)
-		return fail_at(c, "configuration refused", &err);
+		return refuse_config(c, &err);
 	s = server_snapshot(&c->d->srv);
 	m = hash_arg(c, s);
 	snapshot_unref(s);

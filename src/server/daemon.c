@@ -47,6 +47,23 @@ static void warn(void *ctx, const struct config_error *w)
 	log_config_error(ctx, LOG_DHCP4_CONFIG_WARNING, w);
 }
 
+void daemon_on_problem(void *ctx, const struct config_error *e)
+{
+	struct server_daemon *d = ctx;
+
+	config_problems_add(&d->problems, e);
+}
+
+/* Logs all that is wrong with the configuration that was read; at least err. */
+static void log_problems(struct server_daemon *d, enum log_id id, const struct config_error *err)
+{
+	config_problems_sort(&d->problems);
+	if (!d->problems.n)
+		log_config_error(d, id, err);
+	for (size_t i = 0; i < d->problems.n; i++)
+		log_config_error(d, id, &d->problems.items[i]);
+}
+
 /* --- applying a configuration ----------------------------------------------------------------------- */
 
 static int apply_log(struct server_daemon *d, const struct config *cfg, struct config_error *err)
@@ -189,18 +206,24 @@ static int read_config(void *ctx)
 int daemon_reload(struct server_daemon *d, struct config_error *err)
 {
 	struct config *cfg = NULL;
-	struct reading reading = {d->o.config_file, {.warn = warn, .ctx = d}, &cfg, err};
+	struct reading reading = {d->o.config_file,
+				  {.warn = warn, .problem = daemon_on_problem, .ctx = d,
+				   .ignore_unknown_hooks = d->o.ignore_unknown_hooks},
+				  &cfg, err};
 	int r;
 
+	config_problems_fini(&d->problems);
 	log_msg(d->srv.log, LOG_DHCP4_DYNAMIC_RECONFIGURATION, "reading %s", d->o.config_file);
 	r = aside_run(read_config, &reading);
 	if (r == 0) {
 		r = daemon_apply(d, cfg, err);
-		if (r < 0)
+		if (r < 0) {
 			config_free(cfg);
+			daemon_on_problem(d, err);
+		}
 	}
 	if (r < 0)
-		log_config_error(d, LOG_DHCP4_DYNAMIC_RECONFIGURATION_FAIL, err);
+		log_problems(d, LOG_DHCP4_DYNAMIC_RECONFIGURATION_FAIL, err);
 	else
 		log_msg(d->srv.log, LOG_DHCP4_CONFIG_COMPLETE, "configuration of %s is in effect",
 			d->o.config_file);
@@ -329,7 +352,8 @@ static int bring_up(struct server_daemon *d, struct config *cfg)
 
 int daemon_start(struct server_daemon *d, const struct daemon_opts *o)
 {
-	struct config_load_opts lo = {.warn = warn, .ctx = d};
+	struct config_load_opts lo = {.warn = warn, .problem = daemon_on_problem, .ctx = d,
+				      .ignore_unknown_hooks = o->ignore_unknown_hooks};
 	struct config_error err = {0};
 	struct server_opts so = {.clock = clock_coarse, .server_port = o->server_port,
 				 .client_port = o->client_port, .builtins = o->builtins,
@@ -351,7 +375,7 @@ int daemon_start(struct server_daemon *d, const struct daemon_opts *o)
 	d->srv.log = so.log;
 	r = config_load_file(o->config_file, &lo, &cfg, &err);
 	if (r < 0) {
-		log_config_error(d, LOG_DHCP4_CONFIG_LOAD_FAIL, &err);
+		log_problems(d, LOG_DHCP4_CONFIG_LOAD_FAIL, &err);
 		return r;
 	}
 	log_msg(so.log, LOG_DHCP4_STARTING, "usher-server %s is starting, pid %d", usher_version(), (int)getpid());
@@ -416,5 +440,6 @@ void daemon_stop(struct server_daemon *d)
 	if (d->lock_fd >= 0)
 		(void)close(d->lock_fd);
 	log_free(log);
+	config_problems_fini(&d->problems);
 	memset(d, 0, sizeof(*d));
 }

@@ -5,6 +5,7 @@
  */
 #pragma once
 
+#include "config/problems.h"
 #include "server/server.h"
 
 struct arena;
@@ -25,6 +26,7 @@ struct daemon_opts {
 	bool debug;		/* -d */
 	uint16_t server_port, client_port;
 	const struct hook_builtin *builtins; /* hook libraries in the program */
+	bool ignore_unknown_hooks; /* start without those of Kea's libraries that are not built in */
 };
 
 /* One served interface and address. */
@@ -57,6 +59,7 @@ struct server_daemon {
 	struct loop_source *leases_source;
 	int exit_code;
 	bool ready;
+	struct config_problems problems; /* of the configuration that was read last */
 };
 
 /* Everything up to serving: configuration, leases, sockets, channels, workers. 0, or negative with the
@@ -67,6 +70,8 @@ int daemon_run(struct server_daemon *d);
 /* Also of a daemon that did not start. */
 void daemon_stop(struct server_daemon *d);
 
+/* Appends a problem to the list of the configuration that is being read; ctx is the daemon. */
+void daemon_on_problem(void *ctx, const struct config_error *e);
 /* Puts a configuration to work; takes cfg on success. On failure nothing changed. */
 int daemon_apply(struct server_daemon *d, struct config *cfg, struct config_error *err) must_check;
 /* SIGHUP, config-reload: reads the file anew. */

@@ -37,8 +37,7 @@ const char *daemon_lease_path(const struct config *cfg, struct arena *arena)
 {
 	if (cfg->lease_file && cfg->lease_file[0])
 		return cfg->lease_file;
-	return arena_printf(arena, "%s/kea-leases4.csv",
-			    daemon_env_dir("USHER_DATA_DIR", "KEA_DHCP_DATA_DIR", "/var/lib/kea"));
+	return arena_printf(arena, "%s/kea-leases4.csv", config_dir(CONFIG_DIR_DATA));
 }
 
 /* 0; -EADDRINUSE: another server has it. */

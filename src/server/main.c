@@ -7,12 +7,14 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "config/config.h"
+#include "config/problems.h"
 #include "lease/lease_db.h"
 #include "server/builtins.h"
 #include "server/daemon.h"
 #include "server/replay.h"
 #include "server/snapshot.h"
 
+#include <getopt.h>
 #include <malloc.h>
 #include <stdio.h>
 #include <string.h>
@@ -26,17 +28,18 @@ static const char usage[] =
 	"\n"
 	"  -c FILE   serve with this configuration (Kea's), in the foreground\n"
 	"  -d        debug log and packet traces on stdout\n"
-	"  -t FILE   check a configuration\n"
-	"  -T FILE   check it, load hook libraries and build its pools as well\n"
+	"  -t FILE   check a configuration as a start would, hook libraries included\n"
+	"  -T FILE   the same (Kea has two depths)\n"
 	"  -p PORT   server port (67)\n"
 	"  -P PORT   client port (68)\n"
 	"  -r, -w    answer a recorded capture on its own clock\n"
 	"  -X        accepted and without effect: any path may be used\n"
+	"  --ignore-unknown-hooks  start without those of Kea's hook libraries that are not built in\n"
 	"  -v -V -W  version, extended version, build report\n";
 
 struct args {
-	const char *config, *check, *check_all, *in, *out;
-	bool debug;
+	const char *config, *check, *in, *out;
+	bool debug, ignore_unknown_hooks;
 	uint16_t server_port, client_port;
 };
 
@@ -51,7 +54,7 @@ static void warn(void *ctx, const struct config_error *w)
 	buf_fini(&b);
 }
 
-/* -T: what applying would do, short of opening sockets and leases. */
+/* What applying would do, short of opening sockets, logs and leases. */
 static int check_deeper(const char *path, struct config *cfg, struct config_error *err)
 {
 	struct server_opts so = {.clock = clock_system, .builtins = server_builtins, .config_file = path};
@@ -73,27 +76,42 @@ static int check_deeper(const char *path, struct config *cfg, struct config_erro
 	return r;
 }
 
-static int check(const char *path, bool deeper)
+static void print_problems(struct config_problems *p)
 {
-	struct config_load_opts lo = {.warn = warn};
+	config_problems_sort(p);
+	for (size_t i = 0; i < p->n; i++) {
+		struct buf b;
+
+		buf_init(&b);
+		config_error_text(&p->items[i], &b);
+		(void)fprintf(stderr, "%s\n", b.p ? b.p : "out of memory");
+		buf_fini(&b);
+	}
+	if (p->n + p->lost > 1)
+		(void)fprintf(stderr, "%zu problems\n", p->n + p->lost);
+}
+
+/* Both -t and -T: a configuration that is good here is one that the server starts with. */
+static int check(const char *path, const struct args *a)
+{
+	struct config_problems problems = {0};
+	struct config_load_opts lo = {.warn = warn, .problem = config_problems_add, .ctx = &problems,
+				      .ignore_unknown_hooks = a->ignore_unknown_hooks};
 	struct config_error err = {0};
 	struct config *cfg;
-	struct buf b;
 	int r = config_load_file(path, &lo, &cfg, &err);
 
-	if (r == 0 && deeper)
-		r = check_deeper(path, cfg, &err);
-	else if (r == 0)
-		config_free(cfg);
 	if (r == 0) {
-		(void)printf("%s is a good configuration\n", path);
-		return 0;
+		r = check_deeper(path, cfg, &err);
+		if (r < 0)
+			config_problems_add(&problems, &err);
 	}
-	buf_init(&b);
-	config_error_text(&err, &b);
-	(void)fprintf(stderr, "%s\n", b.p ? b.p : usher_strerror(r));
-	buf_fini(&b);
-	return 1;
+	if (r == 0)
+		(void)printf("%s is a good configuration\n", path);
+	else
+		print_problems(&problems);
+	config_problems_fini(&problems);
+	return r < 0;
 }
 
 static bool parse_port(const char *s, uint16_t *ret)
@@ -109,17 +127,27 @@ static bool parse_port(const char *s, uint16_t *ret)
 	return true;
 }
 
+enum { OPT_IGNORE_HOOKS = 256 };
+
+static const struct option long_options[] = {
+	{"ignore-unknown-hooks", no_argument, NULL, OPT_IGNORE_HOOKS},
+	{"help", no_argument, NULL, 'h'},
+	{"version", no_argument, NULL, 'v'},
+	{NULL, 0, NULL, 0},
+};
+
 /* -1: go on; else the exit code. */
 static int parse(int argc, char **argv, struct args *a)
 {
 	int c;
 
-	while ((c = getopt(argc, argv, "c:dt:T:p:P:r:w:XvVWh")) >= 0) {
+	while ((c = getopt_long(argc, argv, "c:dt:T:p:P:r:w:XvVWh", long_options, NULL)) >= 0) {
 		switch (c) {
 		case 'c': a->config = optarg; break;
 		case 'd': a->debug = true; break;
-		case 't': a->check = optarg; break;
-		case 'T': a->check_all = optarg; break;
+		case 't':
+		case 'T': a->check = optarg; break;
+		case OPT_IGNORE_HOOKS: a->ignore_unknown_hooks = true; break;
 		case 'r': a->in = optarg; break;
 		case 'w': a->out = optarg; break;
 		case 'X': break;
@@ -155,7 +183,8 @@ static int parse(int argc, char **argv, struct args *a)
 static int serve(const struct args *a)
 {
 	struct daemon_opts o = {.config_file = a->config, .debug = a->debug, .server_port = a->server_port,
-				.client_port = a->client_port, .builtins = server_builtins};
+				.client_port = a->client_port, .builtins = server_builtins,
+				.ignore_unknown_hooks = a->ignore_unknown_hooks};
 	struct server_daemon *d = calloc(1, sizeof(*d));
 	int code = 1;
 
@@ -187,9 +216,7 @@ int main(int argc, char **argv)
 	if (code >= 0)
 		return code;
 	if (a.check)
-		return check(a.check, false);
-	if (a.check_all)
-		return check(a.check_all, true);
+		return check(a.check, &a);
 	if (!a.config) {
 		(void)fprintf(stderr, "usher-server: a configuration file is needed (-c FILE)\n%s", usage);
 		return 1;
@@ -197,7 +224,8 @@ int main(int argc, char **argv)
 	if (a.in) {
 		struct replay_opts o = {.config_file = a.config, .in = a.in, .out = a.out, .debug = a.debug,
 					.server_port = a.server_port, .client_port = a.client_port,
-					.builtins = server_builtins};
+					.builtins = server_builtins,
+					.ignore_unknown_hooks = a.ignore_unknown_hooks};
 
 		return replay_run(&o);
 	}

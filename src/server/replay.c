@@ -144,7 +144,7 @@ static int replay_all(struct replay *r, struct config *cfg, struct config_error 
 
 int replay_run(const struct replay_opts *o)
 {
-	struct config_load_opts lo = {0};
+	struct config_load_opts lo = {.ignore_unknown_hooks = o->ignore_unknown_hooks};
 	struct config_error err = {0};
 	struct replay r = {.o = o};
 	struct server_opts so = {.seed = REPLAY_SEED, .server_port = o->server_port,

@@ -18,6 +18,7 @@ struct replay_opts {
 	bool debug;
 	uint16_t server_port, client_port;
 	const struct hook_builtin *builtins; /* hook libraries in the program */
+	bool ignore_unknown_hooks; /* start without those of Kea's libraries that are not built in */
 };
 
 /* The exit code. */

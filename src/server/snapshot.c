@@ -235,6 +235,18 @@ static int check_networks(const struct config *cfg, struct config_error *err)
 	return 0;
 }
 
+int snapshot_check(struct server *srv, const struct config *cfg, const struct snapshot *prev,
+		   struct config_error *err)
+{
+	struct snapshot s = {0};
+	int r = check_networks(cfg, err);
+
+	if (r == 0)
+		r = build_hooks(srv, &s, cfg, prev, err);
+	hook_registry_unref(s.hooks);
+	return r;
+}
+
 int snapshot_build(struct server *srv, struct config *cfg, const struct snapshot *prev, struct snapshot **ret,
 		   struct config_error *err)
 {

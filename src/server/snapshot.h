@@ -34,6 +34,12 @@ struct snapshot {
 	struct snapshot *next_retired;
 };
 
+/*
+ * Would snapshot_build() take this configuration? Loads its hook libraries and forgets them again. 0, or
+ * negative with err filled.
+ */
+int snapshot_check(struct server *srv, const struct config *cfg, const struct snapshot *prev,
+		   struct config_error *err) must_check;
 /* Builds from cfg, which it takes over on success only. prev (may be NULL) lends what is unchanged. */
 int snapshot_build(struct server *srv, struct config *cfg, const struct snapshot *prev,
 		   struct snapshot **ret, struct config_error *err) must_check;

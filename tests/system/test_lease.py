@@ -246,7 +246,7 @@ def test_INV_16_acknowledged_means_on_disk(t):
 
 
 def _durability(s, mode, **more):
-    s.conf["lease-database"].setdefault("user-context", {})["usher"] = {"durability": mode, **more}
+    s.conf.setdefault("user-context", {})["usher"] = {"durability": mode, **more}
 
 
 def _kill_in_mode(t, mode, **more):

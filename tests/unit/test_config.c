@@ -8,6 +8,7 @@
 #include "base/cleanup.h"
 #include "base/error.h"
 #include "config/config.h"
+#include "config/problems.h"
 
 #include <dirent.h>
 #include <stdio.h>
@@ -138,8 +139,9 @@ static void check_tier_a_globals(const struct config *c)
 	assert_string_equal(c->params.boot_file_name, "pxelinux.0");
 	assert_true(c->params.reservations_global && c->params.reservations_out_of_pool);
 	assert_int_equal(c->reclaim_timer_wait_s, 11);
-	assert_int_equal(c->n_hooks, 2);
-	assert_non_null(json_get(c->hooks[1].parameters, "high-availability"));
+	assert_int_equal(c->n_hooks, 1); /* lease_cmds is built in */
+	assert_string_equal(c->hooks[0].library, "/usr/lib/usher/other.so");
+	assert_non_null(json_get(c->hooks[0].parameters, "list"));
 	assert_int_equal(c->loggers[0].severity, LOG_SEV_DEBUG);
 	assert_int_equal(c->loggers[0].outputs[0].maxver, 4);
 	assert_int_equal(c->loggers[0].outputs[1].kind, LOG_SINK_SYSLOG);
@@ -381,11 +383,133 @@ static void test_comment(void **state)
 	config_free(c);
 }
 
+/* --- files that Kea loads and we once did not ------------------------------------------------- */
+
+static bool read_expectation(const char *path, const char *word, unsigned *line, unsigned *col, char *text,
+			     size_t cap);
+
+static struct config_error warnings_seen[64];
+static size_t n_warnings_seen;
+
+static void on_warning_seen(void *ctx, const struct config_error *w)
+{
+	(void)ctx;
+	if (n_warnings_seen < ARRAY_LEN(warnings_seen))
+		warnings_seen[n_warnings_seen++] = *w;
+}
+
+static void check_accepted(const char *path)
+{
+	struct config_load_opts o = {.warn = on_warning_seen};
+	struct config_error e = {0};
+	struct config *c = NULL;
+	bool found = false;
+	unsigned line;
+	unsigned col;
+	char text[600];
+
+	n_warnings_seen = 0;
+	if (config_load_file(path, &o, &c, &e) < 0)
+		fail_msg("%s: %u:%u: %s", path, e.pos.line, e.pos.col, e.text);
+	check_fixpoint(c);
+	config_free(c);
+	if (!read_expectation(path, "warns", &line, &col, text, sizeof(text)))
+		return;
+	for (size_t i = 0; i < n_warnings_seen; i++)
+		found |= warnings_seen[i].pos.line == line && warnings_seen[i].pos.col == col &&
+			 strstr(warnings_seen[i].text, text);
+	if (!found)
+		fail_msg("%s: no warning %u:%u %s", path, line, col, text);
+}
+
+static void each_file(const char *name, void (*check)(const char *path), int at_least)
+{
+	char path[600];
+	struct dirent *entry;
+	int n = 0;
+	DIR *d;
+
+	(void)snprintf(path, sizeof(path), "%s/%s", USHER_TEST_DATA, name);
+	d = opendir(path);
+	assert_non_null(d);
+	while ((entry = readdir(d)) != NULL) {
+		if (!strstr(entry->d_name, ".json"))
+			continue;
+		(void)snprintf(path, sizeof(path), "%s/%s/%s", USHER_TEST_DATA, name, entry->d_name);
+		check(path);
+		n++;
+	}
+	(void)closedir(d);
+	assert_true(n >= at_least);
+}
+
+static void test_accepted(void **state)
+{
+	(void)state;
+	each_file("accepted", check_accepted, 8);
+}
+
+/* --- all problems of a file in one run -------------------------------------------------------- */
+
+/* Takes the problem that a marker in the text announces out of the list. */
+static void take_problem(struct config_problems *p, unsigned line, const char *marker)
+{
+	unsigned col = 0;
+	int at = 0;
+	char text[200];
+
+	assert_int_equal(sscanf(marker, "// problem: %u %n", &col, &at), 1);
+	(void)snprintf(text, sizeof(text), "%s", marker + at);
+	text[strcspn(text, "\n")] = '\0';
+	if (strstr(text, " // problem"))
+		*strstr(text, " // problem") = '\0';
+	for (size_t i = 0; i < p->n; i++) {
+		if (p->items[i].pos.line != line || p->items[i].pos.col != col || !strstr(p->items[i].text, text))
+			continue;
+		p->items[i].pos.line = 0;
+		return;
+	}
+	fail_msg("no problem %u:%u: %s", line, col, text);
+}
+
+static void test_problems(void **state)
+{
+	struct config_problems p = {0};
+	struct config_load_opts o = {.problem = config_problems_add, .ctx = &p};
+	const char *path = USHER_TEST_DATA "/problems.json";
+	struct config_error e = {0};
+	struct config *c = NULL;
+	unsigned line = 0;
+	char text[500];
+	FILE *f;
+
+	(void)state;
+	assert_int_equal(config_load_file(path, &o, &c, &e), -USHER_E_CONFIG);
+	assert_int_equal(p.n, 39);
+	config_problems_sort(&p);
+	for (size_t i = 1; i < p.n; i++)
+		assert_true(p.items[i].pos.line >= p.items[i - 1].pos.line);
+	f = fopen(path, "r");
+	assert_non_null(f);
+	while (fgets(text, sizeof(text), f)) {
+		line++;
+		for (const char *m = strstr(text, "// problem:"); m; m = strstr(m + 1, "// problem:"))
+			take_problem(&p, line, m);
+	}
+	(void)fclose(f);
+	for (size_t i = 0; i < p.n; i++)
+		if (p.items[i].pos.line)
+			fail_msg("%u:%u: %s", p.items[i].pos.line, p.items[i].pos.col, p.items[i].text);
+	config_problems_fini(&p);
+}
+
 /* --- broken files --------------------------------------------------------------------------- */
 
-static bool read_expectation(const char *path, unsigned *line, unsigned *col, char *text, size_t cap)
+static bool read_expectation(const char *path, const char *word, unsigned *line, unsigned *col, char *text,
+			     size_t cap)
 {
 	char first[600] = "";
+	char form[40];
 	FILE *f = fopen(path, "r");
 	int at = 0;
 
@@ -395,9 +519,11 @@ static bool read_expectation(const char *path, unsigned *line, unsigned *col, ch
 		first[0] = '\0';
 	(void)fclose(f);
 	first[strcspn(first, "\n")] = '\0';
-	if (sscanf(first, "// expect: %u:%u %n", line, col, &at) != 2)
+	(void)snprintf(form, sizeof(form), "// %s: ", word);
+	if (strncmp(first, form, strlen(form)) != 0 ||
+	    sscanf(first + strlen(form), "%u:%u %n", line, col, &at) != 2)
 		return false;
-	(void)snprintf(text, cap, "%s", first + at);
+	(void)snprintf(text, cap, "%s", first + strlen(form) + at);
 	return true;
 }
 
@@ -409,7 +535,7 @@ static void check_broken(const char *path)
 	unsigned col;
 	char text[600];
 
-	if (!read_expectation(path, &line, &col, text, sizeof(text)))
+	if (!read_expectation(path, "expect", &line, &col, text, sizeof(text)))
 		fail_msg("%s: no expectation", path);
 	if (config_load_file(path, NULL, &c, &e) == 0)
 		fail_msg("%s: loads", path);
@@ -419,22 +545,8 @@ static void check_broken(const char *path)
 
 static void test_broken(void **state)
 {
-	DIR *d = opendir(USHER_TEST_DATA "/broken");
-	struct dirent *entry;
-	char path[600];
-	int n = 0;
-
 	(void)state;
-	assert_non_null(d);
-	while ((entry = readdir(d)) != NULL) {
-		if (!strstr(entry->d_name, ".json"))
-			continue;
-		(void)snprintf(path, sizeof(path), "%s/broken/%s", USHER_TEST_DATA, entry->d_name);
-		check_broken(path);
-		n++;
-	}
-	(void)closedir(d);
-	assert_true(n >= 40);
+	each_file("broken", check_broken, 40);
 }
 
 int main(void)
@@ -444,7 +556,8 @@ int main(void)
 		cmocka_unit_test(test_tier_b),		cmocka_unit_test(test_older_spellings),
 		cmocka_unit_test(test_overlapping_subnets), cmocka_unit_test(test_comment),
 		cmocka_unit_test(test_effective_option),	cmocka_unit_test(test_scale),
-		cmocka_unit_test(test_broken),
+		cmocka_unit_test(test_broken),		cmocka_unit_test(test_accepted),
+		cmocka_unit_test(test_problems),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

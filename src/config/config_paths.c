@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * Where files without a directory belong, as in Kea 3: lease files, control sockets, logs and hook
+ * libraries each have a directory, which the environment can move. A name with a slash stays as it is.
+ */
+#include "config/config_load.h"
+
+#include <stdlib.h>
+
+static const struct {
+	const char *ours, *kea, *fallback;
+} dirs[] = {
+	[CONFIG_DIR_DATA] = {"USHER_DATA_DIR", "KEA_DHCP_DATA_DIR", "/var/lib/kea"},
+	[CONFIG_DIR_SOCKETS] = {"USHER_CONTROL_SOCKET_DIR", "KEA_CONTROL_SOCKET_DIR", "/run/kea"},
+	[CONFIG_DIR_LOGS] = {"USHER_LOG_FILE_DIR", "KEA_LOG_FILE_DIR", "/var/log/kea"},
+	[CONFIG_DIR_HOOKS] = {"USHER_HOOKS_PATH", "KEA_HOOKS_PATH", USHER_LIBDIR "/usher"},
+};
+
+const char *config_dir(enum config_dir_kind kind)
+{
+	const char *dir = getenv(dirs[kind].ours);
+
+	if (!dir || !dir[0])
+		dir = getenv(dirs[kind].kea);
+	return dir && dir[0] ? dir : dirs[kind].fallback;
+}
+
+const char *load_file_name(struct load *l, enum config_dir_kind kind, const char *name)
+{
+	if (!name[0] || strchr(name, '/'))
+		return name;
+	return arena_printf(l->a, "%s/%s", config_dir(kind), name);
+}

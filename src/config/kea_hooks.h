@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * Which of Kea's hook libraries this server has built in. Constant; any thread.
+ */
+#pragma once
+
+enum kea_hook {
+	KEA_HOOK_NOT_KEAS,	/* a library for this server, or of somebody else */
+	KEA_HOOK_BUILT_IN,	/* its effect is there without loading anything */
+	KEA_HOOK_UNSUPPORTED,
+};
+
+/* Says what a library of "hooks-libraries" is, by the name of its file; the directory does not matter. */
+enum kea_hook kea_hook_kind(const char *path);

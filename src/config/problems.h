@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * A list of everything that is wrong with a configuration, in the order of the text. Its functions are
+ * shaped as the callbacks of json_opts and config_load_opts. Owned by the caller; one thread.
+ */
+#pragma once
+
+#include "config/json.h"
+
+struct config_problems {
+	struct config_error *items;
+	size_t n, cap;
+	size_t lost; /* beyond CONFIG_PROBLEMS_MAX, or for want of memory */
+};
+
+enum { CONFIG_PROBLEMS_MAX = 1000 };
+
+/* Appends e, unless it is there already. ctx is a struct config_problems. */
+void config_problems_add(void *ctx, const struct config_error *e);
+/* Sorts by file, line and column; entries without a position come last. */
+void config_problems_sort(struct config_problems *p);
+void config_problems_fini(struct config_problems *p);
