@@ -136,6 +136,8 @@ static const struct option long_options[] = {
 	{NULL, 0, NULL, 0},
 };
 
+enum { EXIT_USAGE = 2 };
+
 /* -1: go on; else the exit code. */
 static int parse(int argc, char **argv, struct args *a)
 {
@@ -154,7 +156,7 @@ static int parse(int argc, char **argv, struct args *a)
 		case 'p':
 		case 'P':
 			if (!parse_port(optarg, c == 'p' ? &a->server_port : &a->client_port))
-				return 1;
+				return EXIT_USAGE;
 			break;
 		case 'v':
 			(void)printf("%s\n", usher_version());
@@ -170,12 +172,12 @@ static int parse(int argc, char **argv, struct args *a)
 			return 0;
 		default:
 			(void)fputs(usage, stderr);
-			return 1;
+			return EXIT_USAGE;
 		}
 	}
 	if (optind < argc) {
 		(void)fprintf(stderr, "usher-server: '%s' is not understood\n%s", argv[optind], usage);
-		return 1;
+		return EXIT_USAGE;
 	}
 	return -1;
 }
@@ -219,7 +221,7 @@ int main(int argc, char **argv)
 		return check(a.check, &a);
 	if (!a.config) {
 		(void)fprintf(stderr, "usher-server: a configuration file is needed (-c FILE)\n%s", usage);
-		return 1;
+		return EXIT_USAGE;
 	}
 	if (a.in) {
 		struct replay_opts o = {.config_file = a.config, .in = a.in, .out = a.out, .debug = a.debug,

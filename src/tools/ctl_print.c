@@ -12,7 +12,7 @@
 #include <string.h>
 #include <time.h>
 
-enum { COLS_MAX = 16, CELL_MAX = 96 };
+enum { COLS_MAX = 16, CELL_MAX = 96, MANY_COUNTERS = 12 };
 
 static void cell_text(const struct json *v, char *out, size_t cap)
 {
@@ -149,9 +149,11 @@ static bool is_statistics(const struct json *m)
 	return m->type == JSON_MAP && m->first && sample_value(m->first);
 }
 
+/* One that was asked for by name is printed whatever its value. */
 static void print_statistics(const struct json *m, FILE *out)
 {
-	size_t width = 0;
+	bool many = m->first->next != NULL;
+	size_t width = 0, n_zero = 0;
 	char cell[CELL_MAX];
 
 	for (const struct json *s = m->first; s; s = s->next)
@@ -159,8 +161,14 @@ static void print_statistics(const struct json *m, FILE *out)
 			width = strlen(s->key);
 	for (const struct json *s = m->first; s; s = s->next) {
 		cell_text(sample_value(s), cell, sizeof(cell));
+		if (many && strcmp(cell, "0") == 0) {
+			n_zero++;
+			continue;
+		}
 		(void)fprintf(out, "%-*s  %s\n", (int)width, s->key, cell);
 	}
+	if (n_zero)
+		(void)fprintf(out, "(%zu more are 0; --json has them)\n", n_zero);
 }
 
 /* --- lists of flat maps ------------------------------------------------------------------------------- */
@@ -224,7 +232,14 @@ static void print_leaf(const struct json *v, FILE *out)
 
 static void print_tree(const struct json *v, int depth, FILE *out)
 {
+	size_t n_zero = 0;
+
 	for (const struct json *k = v->first; k; k = k->next) {
+		/* counters by the dozen */
+		if (k->type == JSON_INT && k->i == 0 && v->count > MANY_COUNTERS) {
+			n_zero++;
+			continue;
+		}
 		if (is_rows(k)) {
 			print_rows(k, out);
 			continue;
@@ -237,6 +252,8 @@ static void print_tree(const struct json *v, int depth, FILE *out)
 		}
 		print_leaf(k, out);
 	}
+	if (n_zero)
+		(void)fprintf(out, "%*s(%zu more are 0; --json has them)\n", depth * 2, "", n_zero);
 }
 
 static bool whole_json(const char *command)

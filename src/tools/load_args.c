@@ -332,7 +332,7 @@ int load_args_parse(int argc, char **argv, bool progress, struct load_opts *ret,
 		if (take(&p, optarg ? optarg : "") < 0)
 			return -1;
 	}
-	if (ret->help)
+	if (ret->help || ret->version)
 		return 0;
 	if (optind < argc) {
 		(void)snprintf(err, err_cap, "%s: no such argument", argv[optind]);

@@ -32,7 +32,7 @@ enum load_lie {
 };
 
 struct load_opts {
-	bool relayed, direct, responder, help;
+	bool relayed, direct, responder, help, version;
 	uint32_t bind[LOAD_BINDS_MAX];	/* host order */
 	unsigned n_bind;
 	uint32_t server;

@@ -157,6 +157,10 @@ int main(int argc, char **argv)
 		(void)fprintf(stderr, "usher-load: %s (--help lists the options)\n", err);
 		return EXIT_USAGE;
 	}
+	if (o.version) {
+		(void)puts("usher-load " USHER_VERSION);
+		return 0;
+	}
 	if (o.help) {
 		load_args_help();
 		return 0;

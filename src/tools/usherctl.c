@@ -2,14 +2,16 @@
 /*
  * usherctl: talks to the command channel of the server (a stream, closed behind the answer) or of a client
  * (whole messages, and after `events` more of them until one of us ends). One command a call; the answer
- * as a table for people, as JSON with --json. Exit code: 0 done, 1 refused or failed, 2 wrong usage, 3
- * nothing found.
+ * as a table for people, as JSON with --json. The exit code is the answer's result: 0 done, 1 failed, 2 wrong
+ * usage or unknown command, 3 nothing found, 4 a conflict, or not in this state.
  */
 #include "base/buf.h"
 #include "base/cleanup.h"
 #include "base/error.h"
 #include "config/json.h"
+#include "control/channel.h"
 #include "control/request.h"
+#include "tools/ctl_help.h"
 #include "tools/ctl_print.h"
 
 #include <errno.h>
@@ -21,6 +23,7 @@
 
 static const char usage[] =
 	"usage: usherctl [server|client|gate] [-s SOCKET] [--json] COMMAND [ARGUMENTS]\n"
+	"       usherctl [server|client|gate] help [COMMAND]\n"
 	"\n"
 	"ARGUMENTS is a JSON map, or name=value words:\n"
 	"  usherctl -s /run/kea/kea4-ctrl-socket lease4-get ip-address=192.0.2.10\n"
@@ -34,7 +37,9 @@ static const char usage[] =
 	"  -i, --interface I  the client of this interface\n"
 	"  -j, --json         the answer as it came\n"
 	"  -t, --timeout S    seconds to wait (10)\n"
-	"  list-commands      what the other end knows\n"
+	"  -V, --version      the version\n"
+	"  help               the commands of the server, or of the program named; help COMMAND: one\n"
+	"  list-commands      the commands that the other end has\n"
 	"  console            of a gate: every line is Lua that its workers run\n";
 
 /* Of an answer: a configuration, a page of leases. */
@@ -43,6 +48,7 @@ static const char usage[] =
 struct ctl {
 	const char *socket;
 	char path[sizeof(((const struct sockaddr_un *)0)->sun_path)];	/* of a client's interface */
+	enum ctl_program program;
 	bool client, gate;
 	const char *command;
 	bool json;
@@ -166,6 +172,8 @@ static int show(const struct ctl *c, const struct buf *in)
 		return fail("the answer is no JSON", err.text);
 	}
 	(void)json_get_int(answer, "result", &result);
+	if (result == CONTROL_UNSUPPORTED && !c->json && ctl_nearest(c->program, c->command))
+		(void)fprintf(stderr, "usherctl: did you mean %s?\n", ctl_nearest(c->program, c->command));
 	if (c->json)
 		(void)printf("%s", in->p);
 	else if (c->show)
@@ -174,6 +182,13 @@ static int show(const struct ctl *c, const struct buf *in)
 		ctl_print(c->command, answer, stdout);
 	arena_fini(&a);
 	return (int)result;
+}
+
+static int not_connected(const struct ctl *c, int err)
+{
+	(void)fprintf(stderr, "usherctl: cannot connect to %s: %s; is %s running? (-s PATH names another socket)\n", c->socket,
+		      usher_strerror(err), ctl_program_name(c->program));
+	return 1;
 }
 
 static int call(struct ctl *c, struct json *args)
@@ -185,7 +200,7 @@ static int call(struct ctl *c, struct json *args)
 	int r;
 
 	if (fd < 0)
-		return fail(c->socket, usher_strerror(fd));
+		return not_connected(c, fd);
 	(void)json_add(&c->arena, request, "command", json_str(&c->arena, c->command));
 	if (args)
 		(void)json_add(&c->arena, request, "arguments", args);
@@ -270,6 +285,7 @@ static bool take_program(struct ctl *c, const char *word)
 		return false;
 	c->client = word[0] == 'c';
 	c->gate = word[0] == 'g';
+	c->program = c->client ? CTL_CLIENT : c->gate ? CTL_GATE : CTL_SERVER;
 	return true;
 }
 
@@ -287,13 +303,22 @@ static const char *default_socket(struct ctl *c, const char *iface)
 	return c->path;
 }
 
-/* First word may name the program to talk to. */
+/* 1 to 86400, else 0. */
+static int seconds(const char *s)
+{
+	char *end;
+	long v = strtol(s, &end, 10);
+
+	return *s && !*end && v >= 1 && v <= 86400 ? (int)v : 0;
+}
+
+/* First word may name the program to talk to; options may stand anywhere. */
 static int parse(struct ctl *c, int argc, char **argv)
 {
 	static const struct option longs[] = {
 		{"socket", required_argument, NULL, 's'}, {"json", no_argument, NULL, 'j'},
 		{"timeout", required_argument, NULL, 't'}, {"interface", required_argument, NULL, 'i'},
-		{"help", no_argument, NULL, 'h'}, {0},
+		{"help", no_argument, NULL, 'h'}, {"version", no_argument, NULL, 'V'}, {0},
 	};
 	bool named = take_program(c, argc > 1 ? argv[1] : NULL);
 	const char *iface = NULL;
@@ -302,12 +327,17 @@ static int parse(struct ctl *c, int argc, char **argv)
 	c->timeout = 10;
 	if (named)
 		optind = 2;
-	while ((o = getopt_long(argc, argv, "+s:jt:i:h", longs, NULL)) >= 0) {
+	while ((o = getopt_long(argc, argv, "s:jt:i:hV", longs, NULL)) >= 0) {
 		switch (o) {
 		case 's': c->socket = optarg; break;
 		case 'i': iface = optarg; break;
 		case 'j': c->json = true; break;
-		case 't': c->timeout = (int)strtol(optarg, NULL, 10); break;
+		case 't':
+			c->timeout = seconds(optarg);
+			break;
+		case 'V':
+			(void)puts("usherctl " USHER_VERSION);
+			exit(0);
 		case 'h':
 			(void)fputs(usage, stdout);
 			exit(0);
@@ -325,6 +355,18 @@ static int parse(struct ctl *c, int argc, char **argv)
 	return 0;
 }
 
+/* Exit code. */
+static int help(const struct ctl *c, const char *command)
+{
+	if (ctl_help(c->program, command, stdout))
+		return 0;
+	(void)fprintf(stderr, "usherctl: %s has no command %s", ctl_program_name(c->program), command);
+	if (ctl_nearest(c->program, command))
+		(void)fprintf(stderr, "; did you mean %s?", ctl_nearest(c->program, command));
+	(void)fputc('\n', stderr);
+	return 2;
+}
+
 int main(int argc, char **argv)
 {
 	struct ctl c = {0};
@@ -335,6 +377,8 @@ int main(int argc, char **argv)
 		(void)fputs(usage, stderr);
 		return 2;
 	}
+	if (strcmp(c.command, "help") == 0)
+		return help(&c, optind < argc ? argv[optind] : NULL);
 	arena_init(&c.arena);
 	if (strcmp(c.command, "console") == 0)
 		r = console(&c);

@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * The distance of two names is Levenshtein's: characters to insert, remove or replace. A name is near when at most
+ * a third of it differs.
+ */
+#include "tools/ctl_help.h"
+
+#include <stdint.h>
+#include <string.h>
+
+struct row {
+	const char *name, *what, *arguments;
+};
+
+static const struct row server_rows[] = {
+#define K(name, function, what, arguments) {name, what, arguments},
+#include "server/commands.def"
+#undef K
+};
+
+static const struct row client_rows[] = {
+#define C(symbol, name, what) {name, what, ""},
+#include "client/command.def"
+#undef C
+};
+
+static const struct row gate_rows[] = {
+#define K(name, function, what) {name, what, ""},
+#include "gate/commands.def"
+#undef K
+	{"console", "reads lines of Lua and has each run by the rules of every worker", ""},
+};
+
+static const struct {
+	const char *name;
+	const struct row *rows;
+	size_t n;
+} programs[] = {
+	[CTL_SERVER] = {"usher-server", server_rows, ARRAY_LEN(server_rows)},
+	[CTL_CLIENT] = {"usher-client", client_rows, ARRAY_LEN(client_rows)},
+	[CTL_GATE] = {"usher-gate", gate_rows, ARRAY_LEN(gate_rows)},
+};
+
+enum { NAME_MAX_LEN = 64 };
+
+const char *ctl_program_name(enum ctl_program p)
+{
+	return programs[p].name;
+}
+
+bool ctl_help(enum ctl_program p, const char *name, FILE *out)
+{
+	bool found = false;
+	int width = 0;
+
+	for (size_t i = 0; i < programs[p].n; i++)
+		if ((int)strlen(programs[p].rows[i].name) > width)
+			width = (int)strlen(programs[p].rows[i].name);
+	for (size_t i = 0; i < programs[p].n; i++) {
+		const struct row *r = &programs[p].rows[i];
+
+		if (name && strcmp(r->name, name) != 0)
+			continue;
+		found = true;
+		(void)fprintf(out, "%-*s  %s\n", name ? 0 : width, r->name, r->what);
+		if (r->arguments[0] && name)
+			(void)fprintf(out, "arguments: %s\n", r->arguments);
+	}
+	return found;
+}
+
+static size_t least(size_t a, size_t b)
+{
+	return a < b ? a : b;
+}
+
+static size_t distance(const char *a, const char *b)
+{
+	size_t n = strlen(b), row[NAME_MAX_LEN + 1];
+
+	if (n > NAME_MAX_LEN)
+		return SIZE_MAX;
+	for (size_t j = 0; j <= n; j++)
+		row[j] = j;
+	for (size_t i = 0; a[i]; i++) {
+		size_t diagonal = row[0];
+
+		row[0] = i + 1;
+		for (size_t j = 0; j < n; j++) {
+			size_t replaced = diagonal + (a[i] != b[j]);
+
+			diagonal = row[j + 1];
+			row[j + 1] = least(replaced, least(row[j], diagonal) + 1);
+		}
+	}
+	return row[n];
+}
+
+const char *ctl_nearest(enum ctl_program p, const char *name)
+{
+	const char *best = NULL;
+	size_t best_at = strlen(name) / 3 + 1;
+
+	for (size_t i = 0; i < programs[p].n && strlen(name) <= NAME_MAX_LEN; i++) {
+		size_t at = distance(name, programs[p].rows[i].name);
+
+		if (at < best_at) {
+			best_at = at;
+			best = programs[p].rows[i].name;
+		}
+	}
+	return best;
+}
