@@ -271,6 +271,10 @@ def test_client_without_capabilities(t):
         s.c.start(*flags, *_SERVE, wrap=("setpriv", "--bounding-set", "-" + cap, "--inh-caps", "-" + cap))
         assert s.c.proc.wait(slack(5)) == 4
         assert "CAP_" + cap.upper() in s.c.output() and not s.c.addresses()
+    # a user namespace has every capability, but not over this network namespace
+    for flags in (("-q", "-n"), ("-f",)):
+        s.c.start(*flags, *_SERVE, wrap=("unshare", "-U", "-r"))
+        assert s.c.proc.wait(slack(5)) == 4 and "are needed" in s.c.output()
     s.server.close()
 
 
