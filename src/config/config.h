@@ -91,6 +91,20 @@ struct config_triplet {		/* seconds */
 	bool set;		/* of a class: given at all? */
 };
 
+enum config_replace_name {	/* ddns-replace-client-name */
+	REPLACE_NAME_NEVER,
+	REPLACE_NAME_ALWAYS,
+	REPLACE_NAME_WHEN_PRESENT,
+	REPLACE_NAME_WHEN_NOT_PRESENT
+};
+
+struct config_names {		/* what becomes of clients' names */
+	enum config_replace_name replace;
+	const char *generated_prefix, *qualifying_suffix;
+	const char *char_set, *char_replacement;
+	const uint8_t *bad;	/* 256 bits: octets that match char_set */
+};
+
 struct config_params {
 	struct config_triplet valid_lifetime;
 	bool has_renew_timer, has_rebind_timer;
@@ -110,8 +124,7 @@ struct config_params {
 	enum config_allocator allocator;
 	double adaptive_lease_time_threshold; /* 1.0: off */
 	bool reservations_global, reservations_in_subnet, reservations_out_of_pool;
-	const char *hostname_char_set, *hostname_char_replacement;
-	const uint8_t *hostname_bad;	/* 256 bits: octets that match hostname-char-set */
+	struct config_names names;
 };
 
 /* --- topology ----------------------------------------------------------------------------------- */
@@ -146,6 +159,7 @@ struct config_pool {
 	struct config_options options;
 	struct config_class_list classes;	/* guard */
 	struct config_class_list additional;	/* evaluate-additional-classes */
+	const struct config_names *names;	/* NULL: those of the subnet */
 	const struct json *node;
 };
 

@@ -111,7 +111,7 @@ static int check_modes(struct load *l, const struct json *map, const struct conf
  * hostname-char-set is a pattern for one character: each octet is tried once, here, so that a packet
  * only looks at a bit.
  */
-static int load_char_set(struct load *l, const struct json *map, struct config_params *p)
+static int load_char_set(struct load *l, const struct json *map, struct config_names *p)
 {
 	const struct json *v = json_get(map, "hostname-char-set");
 	const struct expr_regex *re;
@@ -119,15 +119,15 @@ static int load_char_set(struct load *l, const struct json *map, struct config_p
 	uint8_t *bits;
 	size_t at;
 
-	if (l->char_set && strcmp(l->char_set, p->hostname_char_set) == 0) {
-		p->hostname_bad = l->char_set_bits;
+	if (l->char_set && strcmp(l->char_set, p->char_set) == 0) {
+		p->bad = l->char_set_bits;
 		return 0;
 	}
 	bits = arena_zalloc(l->a, 32);
 	if (!bits)
 		return load_no_memory(l);
-	if (*p->hostname_char_set) {
-		if (expr_regex_compile(span_str(p->hostname_char_set), l->a, &re, &at, &why) < 0)
+	if (*p->char_set) {
+		if (expr_regex_compile(span_str(p->char_set), l->a, &re, &at, &why) < 0)
 			return load_fail(l, v, "hostname-char-set: %s at character %zu", why, at + 1);
 		for (unsigned c = 0; c < 256; c++) {
 			uint8_t octet = (uint8_t)c;
@@ -136,13 +136,31 @@ static int load_char_set(struct load *l, const struct json *map, struct config_p
 				bits[c / 8] |= (uint8_t)(1U << (c % 8));
 		}
 	}
-	l->char_set = p->hostname_char_set;
+	l->char_set = p->char_set;
 	l->char_set_bits = bits;
-	p->hostname_bad = bits;
+	p->bad = bits;
 	return 0;
 }
 
-int load_params(struct load *l, const struct json *map, struct config_params *p)
+int load_names(struct load *l, const struct json *map, const struct config_names *outer, struct config_names *ret)
+{
+	static const struct config_names none = {.generated_prefix = "myhost", .qualifying_suffix = "",
+						 .char_set = "", .char_replacement = ""};
+	const char *replace = json_get_str(map, "ddns-replace-client-name");
+
+	*ret = outer ? *outer : none;
+	if (replace)
+		ret->replace = (enum config_replace_name)schema_word("never|always|when-present|when-not-present",
+								     replace);
+	ret->generated_prefix = load_str(map, "ddns-generated-prefix", ret->generated_prefix);
+	ret->qualifying_suffix = load_str(map, "ddns-qualifying-suffix", ret->qualifying_suffix);
+	ret->char_set = load_str(map, "hostname-char-set", ret->char_set);
+	ret->char_replacement = load_str(map, "hostname-char-replacement", ret->char_replacement);
+	return load_char_set(l, map, ret);
+}
+
+int load_params(struct load *l, const struct json *map, const struct config_params *outer,
+		struct config_params *p)
 {
 	int r = load_triplet(l, map, &p->valid_lifetime);
 
@@ -162,9 +180,7 @@ int load_params(struct load *l, const struct json *map, struct config_params *p)
 	p->reservations_global = load_bool(map, "reservations-global");
 	p->reservations_in_subnet = load_bool(map, "reservations-in-subnet");
 	p->reservations_out_of_pool = load_bool(map, "reservations-out-of-pool");
-	p->hostname_char_set = load_str(map, "hostname-char-set", "");
-	p->hostname_char_replacement = load_str(map, "hostname-char-replacement", "");
-	r = load_both(r, load_char_set(l, map, p));
+	r = load_both(r, load_names(l, map, outer ? &outer->names : NULL, &p->names));
 	return load_both(r, check_modes(l, map, p));
 }
 
@@ -306,6 +322,6 @@ int load_globals(struct load *l)
 	load_behaviour(l);
 	r = load_both(r, load_lease_db(l));
 	r = load_both(r, load_host_ids(l));
-	r = load_both(r, load_params(l, l->dhcp4, &l->c->params));
+	r = load_both(r, load_params(l, l->dhcp4, NULL, &l->c->params));
 	return load_both(r, load_options(l, l->dhcp4, &l->c->options));
 }

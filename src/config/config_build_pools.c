@@ -74,6 +74,26 @@ static int check_range(struct load *l, const struct json *v, struct config_pool 
 	return 0;
 }
 
+/* Rules of its own for clients' names, if it has one of the keys. */
+static int pool_names(struct load *l, const struct json *node, const struct config_subnet *s, struct config_pool *p)
+{
+	static const char *const keys[] = {"ddns-replace-client-name", "ddns-generated-prefix",
+					   "ddns-qualifying-suffix", "hostname-char-set",
+					   "hostname-char-replacement"};
+	struct config_names *names;
+	bool own = false;
+
+	for (size_t i = 0; i < ARRAY_LEN(keys); i++)
+		own |= json_get(node, keys[i]) != NULL;
+	if (!own)
+		return 0;
+	names = arena_new(l->a, struct config_names);
+	if (!names)
+		return load_no_memory(l);
+	p->names = names;
+	return load_names(l, node, &s->params.names, names);
+}
+
 static int build_pool(struct load *l, const struct json *node, const struct config_subnet *s,
 		      struct config_pool *p)
 {
@@ -86,6 +106,7 @@ static int build_pool(struct load *l, const struct json *node, const struct conf
 		p->first = p->last = 0;
 	p->node = node;
 	p->pool_id = load_u32(node, "pool-id", 0);
+	r = load_both(r, pool_names(l, node, s, p));
 	r = load_both(r, load_class_list(l, node, "client-classes", &p->classes));
 	r = load_both(r, load_class_list(l, node, "evaluate-additional-classes", &p->additional));
 	return load_both(r, load_options(l, node, &p->options));

@@ -95,7 +95,7 @@ static int build_subnet(struct load *l, const struct subnet_ref *ref, struct con
 	r = load_both(r, load_relays(l, node, &s->relays, &s->n_relays));
 	r = load_both(r, load_class_list(l, node, "client-classes", &s->classes));
 	r = load_both(r, load_class_list(l, node, "evaluate-additional-classes", &s->additional));
-	r = load_both(r, load_params(l, node, &s->params));
+	r = load_both(r, load_params(l, node, ref->network ? &ref->network->params : &l->c->params, &s->params));
 	r = load_both(r, load_options(l, node, &s->options));
 	return load_both(r, load_pools(l, s));
 }
@@ -172,7 +172,7 @@ static int build_network(struct load *l, const struct json *node, struct config_
 	r = load_relays(l, node, &n->relays, &n->n_relays);
 	r = load_both(r, load_class_list(l, node, "client-classes", &n->classes));
 	r = load_both(r, load_class_list(l, node, "evaluate-additional-classes", &n->additional));
-	r = load_both(r, load_params(l, node, &n->params));
+	r = load_both(r, load_params(l, node, &l->c->params, &n->params));
 	return load_both(r, load_options(l, node, &n->options));
 }
 

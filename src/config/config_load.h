@@ -101,7 +101,12 @@ int load_class_id(struct load *l, const char *name) must_check;
 int load_class_list(struct load *l, const struct json *map, const char *key,
 		    struct config_class_list *ret) must_check;
 int load_globals(struct load *l) must_check;
-int load_params(struct load *l, const struct json *map, struct config_params *ret) must_check;
+/* outer: of the scope around, or NULL. */
+int load_params(struct load *l, const struct json *map, const struct config_params *outer,
+		struct config_params *ret) must_check;
+/* What becomes of clients' names in a scope; outer: of the scope around, or NULL. */
+int load_names(struct load *l, const struct json *map, const struct config_names *outer,
+	       struct config_names *ret) must_check;
 /* valid-lifetime with its bounds, of a scope that has all three, or (classes) some. */
 int load_triplet(struct load *l, const struct json *map, struct config_triplet *ret) must_check;
 /* next-server, server-hostname, boot-file-name of a class or host. */

@@ -14,6 +14,7 @@
 #include "lease/lease_db.h"
 #include "server/pipeline.h"
 #include "server/server.h"
+#include "server/response.h"
 #include "server/snapshot.h"
 #include "server/trace.h"
 #include "server/worker.h"
@@ -212,6 +213,7 @@ struct lease *alloc_lease(struct exchange *x, const struct candidate *c, const s
 	l->state = LEASE_ASSIGNED;
 	l->cltt = clock_wall_s(&exchange_server(x)->clock);
 	l->valid_lft = alloc_lifetime(x, c);
+	client_name(x, addr);
 	if (x->hostname)
 		memcpy(l->hostname, x->hostname, strnlen(x->hostname, sizeof(l->hostname) - 1));
 	if (c->subnet->params.store_extended_info && x->rai.n)

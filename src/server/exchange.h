@@ -109,7 +109,8 @@ struct exchange {
 	bool waiting;		   /* for durability */
 	bool offer_parked;	   /* by lease4_offer: COMMIT hears how the probe went */
 	const char *nak_reason;
-	const char *hostname;	   /* for the lease and option 12; NULL: none */
+	const char *hostname;	   /* for the lease, options 12 and 81; NULL: none */
+	bool answer_fqdn;	   /* the name came by option 81, or is answered by it */
 
 	/* answer */
 	uint32_t dst;

@@ -38,13 +38,20 @@ void fill_sources(const struct exchange *x, struct fill_sources *s)
 	add(s, &x->cfg->options);
 }
 
-/* Of a scope: the first behind o whose class tag fits. */
+/* Of a scope: the first from o on with a class tag that fits, in whatever order they stand; else the last
+ * without a tag, as in Kea. */
 static const struct config_option *fitting(const struct exchange *x, const struct config_options *scope,
 					   const struct config_option *o)
 {
-	while (o && !exchange_class_ok(x, &o->classes))
-		o = config_option_next(scope, o);
-	return o;
+	const struct config_option *untagged = NULL;
+
+	for (; o; o = config_option_next(scope, o)) {
+		if (!o->classes.n)
+			untagged = o;
+		else if (exchange_class_ok(x, &o->classes))
+			return o;
+	}
+	return untagged;
 }
 
 /* Goes from scope to scope, the innermost first. False: a scope forbids the option. */

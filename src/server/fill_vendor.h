@@ -18,3 +18,5 @@ bool fill_vendor_option(struct exchange *x, const struct fill_sources *s, uint8_
 			const struct config_option *own, struct span *ret);
 /* Option 82 as it goes back: RFC 6607 3: without sub-option 152, which we do not support. */
 struct span fill_rai_echo(struct exchange *x);
+/* Codes of the sub-options that a DOCSIS client asks for: sub-option 1 of its 125. */
+struct span fill_docsis_oro(const struct exchange *x);

@@ -11,7 +11,10 @@
 int response_start(struct exchange *x, enum dhcp4_type type) must_check;
 /* A NAK with a reason the operator and the client can read (option 56). */
 enum verdict response_nak(struct exchange *x, const char *reason);
-/* The host name for the lease: reservation, FQDN (81), host name (12), cleaned. RFC 4702, 2132 3.14 */
-void process_hostname(struct exchange *x);
+/*
+ * Sets hostname and answer_fqdn of the exchange from the reservation or the query, by the rules of the pool or subnet
+ * that is chosen. addr: the address of the lease, which generated names are made of; 0: not known yet.
+ */
+void client_name(struct exchange *x, uint32_t addr);
 /* Does the client's parameter request list name the option? */
 bool query_requests(const struct exchange *x, uint8_t code);

@@ -27,11 +27,8 @@ static const bool computed[256] = {
 	[DHCP4_OPT_SERVER_ID] = true,
 	[DHCP4_OPT_PARAMETER_REQUEST_LIST] = true,
 	[DHCP4_OPT_MAX_MESSAGE_SIZE] = true,
-	[DHCP4_OPT_RENEWAL_TIME] = true,
-	[DHCP4_OPT_REBINDING_TIME] = true,
 	[DHCP4_OPT_CLIENT_ID] = true,
 	[DHCP4_OPT_AGENT_OPTIONS] = true,
-	[DHCP4_OPT_CLIENT_FQDN] = true,
 };
 
 struct fill {
@@ -111,7 +108,23 @@ static void fill_lease_options(struct fill *f)
 		set_u32(f, DHCP4_OPT_SUBNET_MASK, s->prefix_len ? 0xffffffffU << (32 - s->prefix_len) : 0);
 }
 
-/* RFC 4702 4: who updates DNS is answered: nobody does. The name is the lease's. */
+/* Labels as on the wire; a name with a dot at its end is complete. */
+static void put_labels(struct wr *w, const char *name)
+{
+	while (*name) {
+		const char *dot = strchrnul(name, '.');
+		size_t n = (size_t)(dot - name);
+
+		if (n) {
+			wr_u8(w, (uint8_t)n);
+			wr_bytes(w, name, n);
+		}
+		name = *dot ? dot + 1 : dot;
+	}
+	wr_u8(w, 0);
+}
+
+/* RFC 4702 4: the answer to option 81 says that nobody updates DNS. The name is the lease's. */
 static void fill_fqdn(struct fill *f)
 {
 	struct span q = dhcp4_opt_data(&f->x->query, DHCP4_OPT_CLIENT_FQDN);
@@ -120,42 +133,23 @@ static void fill_fqdn(struct fill *f)
 	struct wr w = wr_init(out, sizeof(out));
 	uint8_t in = q.n ? q.p[0] : 0;
 
-	if (q.n < 3)
-		return;
 	/* E copied; S refused: N, and O when that overrides what the client wanted */
 	wr_u8(&w, (uint8_t)((in & 4) | 8 | (in & 1 ? 2 : 0)));
 	wr_be16(&w, 0xffff); /* RCODE1, RCODE2 */
-	if (in & 4) {
-		while (*name) {
-			const char *dot = strchrnul(name, '.');
-			size_t n = (size_t)(dot - name);
-
-			if (n > 63)
-				return;
-			if (n) {
-				wr_u8(&w, (uint8_t)n);
-				wr_bytes(&w, name, n);
-			}
-			name = *dot ? dot + 1 : dot;
-		}
-		if (w.len > 3)
-			wr_u8(&w, 0);
-	} else {
+	if (in & 4 && *name)
+		put_labels(&w, name);
+	else
 		wr_bytes(&w, name, strlen(name));
-	}
 	if (wr_ok(&w) && f->err == 0 && !dhcp4_opt(&f->x->response, DHCP4_OPT_CLIENT_FQDN))
 		f->err = dhcp4_opt_set(&f->x->response, DHCP4_OPT_CLIENT_FQDN, span_of(out, w.len));
 }
 
-/* The name a reservation gives goes to who sent one or asks for one; else the client's own, cleaned. */
+/* One of both: 81 for a client that sent it, else 12, also for a client that did not ask for a name. */
 static void fill_host_name(struct fill *f)
 {
-	bool sent = dhcp4_opt(&f->x->query, DHCP4_OPT_HOST_NAME) != NULL;
-	bool reserved = f->x->host && f->x->host->hostname[0];
-
-	if (dhcp4_opt(&f->x->query, DHCP4_OPT_CLIENT_FQDN))
+	if (f->x->answer_fqdn)
 		fill_fqdn(f);
-	else if (f->x->hostname && (sent || (reserved && query_requests(f->x, DHCP4_OPT_HOST_NAME))))
+	else if (f->x->hostname)
 		set(f, DHCP4_OPT_HOST_NAME, span_str(f->x->hostname));
 }
 
@@ -169,8 +163,8 @@ static void fill_one(struct fill *f, uint8_t code)
 	o = fill_top_option(f->x, &f->src, code);
 	if (code_set_has(&f->x->cfg->containers, code) && fill_vendor_option(f->x, &f->src, code, o, &data))
 		set(f, code, data);
-	else if (o && code != DHCP4_OPT_VIVSO_SUBOPTIONS)
-		/* RFC 3925 4: of 125 only blocks of enterprises that the client named */
+	else if (o && !o->no_value && code != DHCP4_OPT_VIVSO_SUBOPTIONS)
+		/* RFC 3925 4: 125 without a block is none */
 		set(f, code, o->data);
 }
 
@@ -290,6 +284,8 @@ static void fill_ack_or_offer(struct fill *f)
 	if (f->x->type == DHCP4_DISCOVER && !f->x->lease &&
 	    dhcp4_opt(&f->x->query, DHCP4_OPT_AUTO_CONFIG))
 		fill_one(f, DHCP4_OPT_AUTO_CONFIG); /* RFC 2563 2.3 */
+	if (fill_docsis_oro(f->x).n)
+		fill_one(f, DHCP4_OPT_VIVSO_SUBOPTIONS); /* the client's list within 125 asks for it */
 	fill_basic(f);
 	fill_always(f);
 	fill_boot_fields(f->x);

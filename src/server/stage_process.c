@@ -30,7 +30,7 @@ enum verdict stage_process(struct exchange *x)
 		return exchange_drop(x, DROP_LEASES_LOADING);
 	if (x->type != DHCP4_INFORM && store_down(x))
 		return exchange_drop(x, DROP_STORE_DOWN);
-	process_hostname(x);
+	client_name(x, 0);
 	switch ((int)x->type) {
 	case DHCP4_DISCOVER:
 		return process_discover(x);

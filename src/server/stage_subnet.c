@@ -48,9 +48,9 @@ static bool selector_address(const struct exchange *x, uint32_t *ret)
 	struct span sub;
 
 	if (!x->cfg->ignore_rai_link_selection && dhcp4_subopt(x->rai, RAI_LINK_SELECTION, &sub) &&
-	    span_be32(sub, ret))
-		return true;
-	return dhcp4_opt_u32(&x->query, DHCP4_OPT_SUBNET_SELECTION, ret);
+	    span_be32(sub, ret) && *ret)
+		return true; /* 0.0.0.0 selects nothing, as in Kea */
+	return dhcp4_opt_u32(&x->query, DHCP4_OPT_SUBNET_SELECTION, ret) && *ret;
 }
 
 static const struct config_subnet *by_interface(const struct exchange *x)

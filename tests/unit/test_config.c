@@ -91,7 +91,7 @@ static void test_defaults(void **state)
 	assert_true(c->params.match_client_id && !c->params.authoritative);
 	assert_true(c->params.reservations_in_subnet && !c->params.reservations_global);
 	assert_int_equal(c->params.allocator, ALLOCATOR_ITERATIVE);
-	assert_string_equal(c->params.hostname_char_set, "[^A-Za-z0-9.-]");
+	assert_string_equal(c->params.names.char_set, "[^A-Za-z0-9.-]");
 	assert_true(c->persist && c->multi_threading && c->echo_client_id && c->ip_reservations_unique);
 	assert_int_equal(c->lfc_interval, 3600);
 	assert_int_equal(c->packet_queue_size, 64);
