@@ -221,6 +221,7 @@ struct config_class {
 struct config_interface {
 	const char *name;	/* "*" : all */
 	uint32_t addr;		/* 0: any */
+	struct json_pos pos;
 };
 
 struct config_control_socket {

@@ -27,6 +27,7 @@ static int build_interface(struct load *l, const struct json *v, struct config_i
 		return load_fail(l, v, "'%.64s' is not an IPv4 address", slash + 1);
 	if (slash && n == 1 && v->s[0] == '*')
 		return load_fail(l, v, "'*' cannot have an address");
+	i->pos = v->pos;
 	i->name = arena_strndup(l->a, v->s, n);
 	return i->name ? 0 : load_no_memory(l);
 }

@@ -54,7 +54,8 @@ int config_error_set(struct config_error *e, const struct json_pos *pos, int res
 
 struct json_opts {
 	const char *file;	/* name for positions; includes are relative to its directory */
-	bool dialect;		/* comments, includes, trailing commas */
+	bool dialect;		/* comments, includes, trailing commas, Kea's spellings of numbers */
+	bool no_include;	/* the dialect without includes (control requests) */
 	bool comments;		/* comments only (control requests, as Kea's) */
 	unsigned max_depth;	/* 0: 64 */
 	void (*warn)(void *ctx, const struct config_error *w);

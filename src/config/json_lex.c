@@ -299,7 +299,7 @@ static int skip_extra(struct json_lex *x)
 	}
 	if (*s->p == '/' && next == '*')
 		return skip_block(x) < 0 ? -USHER_E_SYNTAX : 1;
-	if (x->o->dialect && *s->p == '<') {
+	if (x->o->dialect && !x->o->no_include && *s->p == '<') {
 		int r = lex_include(x);
 
 		return r < 0 ? r : 1;

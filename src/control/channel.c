@@ -123,7 +123,8 @@ static void conn_refuse(struct conn *c, const char *why)
 /* The request is whole: parse, handle, answer. */
 static void conn_request(struct conn *c)
 {
-	struct json_opts jo = {.file = "", .comments = true, .max_depth = c->ch->o.max_depth};
+	struct json_opts jo = {.file = "", .dialect = true, .no_include = true, .comments = true,
+			       .max_depth = c->ch->o.max_depth};
 	struct config_error err = {0};
 	struct json *request;
 	struct channel *ch = c->ch;

@@ -10,6 +10,8 @@
 #include "config/config.h"
 #include "hook/hook.h"
 #include "lease/lease_store.h"
+#include "runtime/iface.h"
+#include "server/absent.h"
 #include "server/snapshot.h"
 #include "server/worker.h"
 #include "server/trace.h"
@@ -288,6 +290,37 @@ static struct json *status_store(struct command *c)
 	return m;
 }
 
+struct missing {
+	struct arena *arena;
+	struct json *list;
+};
+
+static void list_absent(void *ctx, const struct json_pos *at, const char *text)
+{
+	enum { MISSING_MAX = 100 };
+	struct missing *m = ctx;
+
+	if (m->list && m->list->count < MISSING_MAX)
+		(void)json_add(m->arena, m->list, NULL,
+			       json_printf(m->arena, "%s%s%u:%u: %s", at->file, at->file[0] ? ":" : "", at->line,
+					   at->col, text));
+}
+
+/* What the configuration names and the machine does not have now. */
+static struct json *status_missing(struct command *c, const struct snapshot *s)
+{
+	struct iface_table *t = server_ifaces(&c->d->srv);
+	struct missing m = {c->arena, json_list(c->arena)};
+
+	if (t)
+		(void)absent_each(s->cfg, t, list_absent, &m);
+	if (c->d->channels_missing)
+		(void)json_add(c->arena, m.list, NULL,
+			       json_printf(c->arena, "%u control sockets cannot be opened", c->d->channels_missing));
+	iface_table_unref(t);
+	return m.list;
+}
+
 struct json *command_status(struct command *c)
 {
 	struct json *m = json_map(c->arena);
@@ -309,6 +342,7 @@ struct json *command_status(struct command *c)
 	(void)json_add(c->arena, m, "dhcp-state", status_dhcp_state(c));
 	(void)json_add(c->arena, m, "csv-lease-file", json_str(c->arena, lease_store_path(c->d->srv.store)));
 	(void)json_add(c->arena, m, "lease-store", status_store(c));
+	(void)json_add(c->arena, m, "missing", status_missing(c, s));
 	snapshot_unref(s);
 	return command_ok(c, m, "%s", "");
 }

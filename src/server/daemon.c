@@ -10,7 +10,6 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "config/config.h"
-#include "control/channel.h"
 #include "hook/hook.h"
 #include "lease/lease_db.h"
 #include "lease/lease_store.h"
@@ -79,63 +78,6 @@ static int apply_log(struct server_daemon *d, const struct config *cfg, struct c
 	return r < 0 ? config_error_set(err, NULL, r, "log output cannot be opened: %s", usher_strerror(r)) : 0;
 }
 
-static struct channel *channel_find(const struct server_daemon *d, const char *path)
-{
-	for (unsigned i = 0; i < d->n_channels; i++)
-		if (strcmp(channel_path(d->channels[i]), path) == 0)
-			return d->channels[i];
-	return NULL;
-}
-
-static bool channel_wanted(const struct config *cfg, const char *path)
-{
-	for (size_t i = 0; i < cfg->n_control_sockets; i++)
-		if (strcmp(cfg->control_sockets[i].path, path) == 0)
-			return true;
-	return false;
-}
-
-static void channel_drop(struct server_daemon *d, unsigned i)
-{
-	channel_close(d->channels[i]);
-	d->channels[i] = d->channels[--d->n_channels];
-}
-
-/* Opens those that are new; on failure closes those it opened. *ret_old: how many there were before. */
-static int apply_channels_open(struct server_daemon *d, const struct config *cfg, struct config_error *err,
-			       unsigned *ret_old)
-{
-	*ret_old = d->n_channels;
-	for (size_t i = 0; i < cfg->n_control_sockets; i++) {
-		const struct config_control_socket *s = &cfg->control_sockets[i];
-		struct channel_opts o = {
-			.path = s->path, .mode = 0660, .log = d->srv.log, .handle = command_handle, .ctx = d,
-		};
-		int r;
-
-		if (channel_find(d, s->path))
-			continue;
-		r = d->n_channels == DAEMON_MAX_CHANNELS ? -USHER_E_LIMIT
-							 : channel_open(d->loop, &o, &d->channels[d->n_channels]);
-		if (r < 0) {
-			while (d->n_channels > *ret_old)
-				channel_drop(d, d->n_channels - 1);
-			return config_error_set(err, s->node ? &s->node->pos : NULL, r,
-						"control socket %s cannot be opened: %s", s->path,
-						usher_strerror(r));
-		}
-		d->n_channels++;
-	}
-	return 0;
-}
-
-static void apply_channels_close(struct server_daemon *d, const struct config *cfg)
-{
-	for (unsigned i = d->n_channels; i > 0; i--)
-		if (!channel_wanted(cfg, channel_path(d->channels[i - 1])))
-			channel_drop(d, i - 1);
-}
-
 /* What a running server cannot change: said, not silently ignored. */
 static void warn_fixed(struct server_daemon *d, const struct config *old, const struct config *cfg)
 {
@@ -162,11 +104,11 @@ int daemon_apply(struct server_daemon *d, struct config *cfg, struct config_erro
 
 	r = snapshot_build(&d->srv, cfg, prev, &s, err);
 	if (r == 0)
-		r = apply_channels_open(d, cfg, err, &n_old);
+		r = daemon_channels_open(d, cfg, err, &n_old);
 	if (r == 0) {
 		r = apply_log(d, cfg, err);
-		while (r < 0 && d->n_channels > n_old)
-			channel_drop(d, d->n_channels - 1);
+		if (r < 0)
+			daemon_channels_drop(d, n_old);
 	}
 	if (r < 0) {
 		if (s)
@@ -177,13 +119,14 @@ int daemon_apply(struct server_daemon *d, struct config *cfg, struct config_erro
 	}
 	if (prev)
 		warn_fixed(d, prev->cfg, cfg);
-	apply_channels_close(d, cfg);
+	daemon_channels_close(d, cfg);
 	server_publish_snapshot(&d->srv, s);
 	snapshot_unref(prev);
 	d->srv.reloaded_ns = clock_wall_ns(&d->srv.clock);
 	if (d->ready) {
 		daemon_timers(d);
 		daemon_sync_ports(d);
+		daemon_absent_check(d, true);
 	}
 	return 0;
 }
@@ -342,6 +285,7 @@ static int bring_up(struct server_daemon *d, struct config *cfg)
 	}
 	daemon_timers(d); /* before the ports: a failed one is tried again by a timer */
 	daemon_sync_ports(d);
+	daemon_absent_check(d, true);
 	if (cfg->sockets_require_all && d->socket_errors) {
 		log_msg(d->srv.log, LOG_DHCP4_INIT_FAIL,
 			"service-sockets-require-all: %u sockets cannot be opened", d->socket_errors);
@@ -421,8 +365,7 @@ void daemon_stop(struct server_daemon *d)
 
 	for (unsigned i = 0; i < d->srv.n_workers; i++)
 		worker_stop(d->srv.workers[i]);
-	while (d->n_channels)
-		channel_drop(d, 0);
+	daemon_channels_drop(d, 0);
 	iface_monitor_close(d->monitor);
 	loop_remove(d->signal_source);
 	daemon_watch_leases_end(d);

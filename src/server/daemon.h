@@ -57,6 +57,8 @@ struct server_daemon {
 	int lock_fd;
 	int leases_fd;		/* while leases are loaded: says that the store moved */
 	struct loop_source *leases_source;
+	unsigned channels_missing; /* control sockets that cannot be opened yet */
+	int64_t channels_tried_s, absent_logged_s;
 	int exit_code;
 	bool ready;
 	struct config_problems problems; /* of the configuration that was read last */
@@ -76,6 +78,17 @@ void daemon_on_problem(void *ctx, const struct config_error *e);
 int daemon_apply(struct server_daemon *d, struct config *cfg, struct config_error *err) must_check;
 /* SIGHUP, config-reload: reads the file anew. */
 int daemon_reload(struct server_daemon *d, struct config_error *err) must_check;
+/*
+ * Control sockets: opens those that are new (0, or a refusal; *ret_old: how many there were before), closes those
+ * of another configuration, closes all but the first n, tries those again that could not be opened.
+ */
+int daemon_channels_open(struct server_daemon *d, const struct config *cfg, struct config_error *err,
+			 unsigned *ret_old) must_check;
+void daemon_channels_close(struct server_daemon *d, const struct config *cfg);
+void daemon_channels_drop(struct server_daemon *d, unsigned n);
+void daemon_channels_retry(struct server_daemon *d, const struct config *cfg);
+/* Logs what the configuration names and the machine lacks: now, or if it is time to repeat it. */
+void daemon_absent_check(struct server_daemon *d, bool now);
 /* Opens and closes sockets so that they fit configuration and interfaces. */
 void daemon_sync_ports(struct server_daemon *d);
 /* Arms the timers from the current configuration. */

@@ -80,6 +80,7 @@ static void on_second(void *ctx)
 			(unsigned long long)(lost - d->log_lost_seen));
 		d->log_lost_seen = lost;
 	}
+	daemon_absent_check(d, false);
 	loop_timer_set(d->second, NS_PER_S);
 }
 

@@ -9,6 +9,8 @@
 #include "config/config.h"
 #include "config/problems.h"
 #include "lease/lease_db.h"
+#include "runtime/iface.h"
+#include "server/absent.h"
 #include "server/builtins.h"
 #include "server/daemon.h"
 #include "server/replay.h"
@@ -76,6 +78,22 @@ static int check_deeper(const char *path, struct config *cfg, struct config_erro
 	return r;
 }
 
+static void warn_absent(void *ctx, const struct json_pos *at, const char *text)
+{
+	(void)ctx;
+	(void)fprintf(stderr, "warning: %s:%u:%u: %s\n", at->file, at->line, at->col, text);
+}
+
+/* Of a good configuration: what this machine lacks of it. */
+static void warn_machine(const struct config *cfg)
+{
+	struct iface_table *t = NULL;
+
+	if (iface_table_read(&t) == 0)
+		(void)absent_each(cfg, t, warn_absent, NULL);
+	iface_table_unref(t);
+}
+
 static void print_problems(struct config_problems *p)
 {
 	config_problems_sort(p);
@@ -102,6 +120,7 @@ static int check(const char *path, const struct args *a)
 	int r = config_load_file(path, &lo, &cfg, &err);
 
 	if (r == 0) {
+		warn_machine(cfg);
 		r = check_deeper(path, cfg, &err);
 		if (r < 0)
 			config_problems_add(&problems, &err);

@@ -54,6 +54,9 @@ struct ctl {
 	bool json;
 	void (*show)(const struct json *answer);	/* NULL: ctl_print() */
 	int timeout;
+	const char *file;	/* whose text is sent as it is, so that the server's positions are those of it */
+	struct buf text;
+	unsigned n_problems;	/* of that text, found before it is sent */
 	struct arena arena;
 };
 
@@ -78,9 +81,44 @@ static struct json *word_value(struct arena *a, const char *s)
 	return json_str(a, s);
 }
 
+/* All of a file that includes no other: then its text can be sent as it is. */
+static bool take_text(struct ctl *c, const char *path)
+{
+	FILE *f = fopen(path, "re");
+	char part[4096];
+	size_t n;
+
+	if (!f)
+		return false;
+	while ((n = fread(part, 1, sizeof(part), f)) > 0)
+		buf_add(&c->text, part, n);
+	buf_char(&c->text, '\0');
+	(void)fclose(f);
+	if (c->text.failed || strstr(c->text.p, "<?include"))
+		return false;
+	c->text.len--;
+	c->file = path;
+	return true;
+}
+
+static int print_problem(const char *file, int64_t line, int64_t column, const char *text)
+{
+	return fprintf(stderr, "%s:%lld:%lld: %s\n", file, (long long)line, (long long)column, text) < 0;
+}
+
+static void on_problem(void *ctx, const struct config_error *e)
+{
+	struct ctl *c = ctx;
+
+	c->n_problems++;
+	(void)print_problem(e->file, e->pos.line, e->pos.col, e->text);
+}
+
 static int parse_text(struct ctl *c, const char *text, struct json **ret)
 {
-	struct json_opts o = {.file = text[0] == '@' ? text + 1 : "argument", .dialect = true};
+	bool config = strncmp(c->command, "config-", 7) == 0 && !c->client;
+	struct json_opts o = {.file = text[0] == '@' ? text + 1 : "argument", .dialect = true,
+			      .problem = on_problem, .ctx = c};
 	struct config_error err = {0};
 	struct buf b;
 	int r;
@@ -89,6 +127,10 @@ static int parse_text(struct ctl *c, const char *text, struct json **ret)
 		r = json_parse_file(text + 1, &o, &c->arena, ret, &err);
 	else
 		r = json_parse(span_str(text), &o, &c->arena, ret, &err);
+	if (r == 0 && c->n_problems)
+		return -USHER_E_SYNTAX;
+	if (r == 0 && text[0] == '@' && config)
+		(void)take_text(c, text + 1);
 	if (r < 0) {
 		buf_init(&b);
 		config_error_text(&err, &b);
@@ -158,6 +200,42 @@ static int follow(int fd)
 	return n < 0 ? -errno : 0;
 }
 
+/* The problems of a configuration, with the name and the lines of its file. False: the answer has none. */
+static bool show_problems(const struct ctl *c, const struct json *answer)
+{
+	const struct json *list = json_get(json_get(answer, "arguments"), "errors");
+
+	if (!c->file || !list || list->type != JSON_LIST)
+		return false;
+	for (const struct json *e = list->first; e; e = e->next) {
+		int64_t line = 0, column = 0;
+
+		(void)json_get_int(e, "line", &line);
+		(void)json_get_int(e, "column", &column);
+		/* the request's first line stands before the text */
+		(void)print_problem(c->file, line ? line - 1 : 0, column,
+				    json_get_str(e, "text") ? json_get_str(e, "text") : "?");
+	}
+	return true;
+}
+
+/* {"command": …, "arguments": …}; the text of a file begins on the second line. */
+static void write_request(struct ctl *c, struct json *args, struct buf *out)
+{
+	struct json *request = json_map(&c->arena);
+
+	(void)json_add(&c->arena, request, "command", json_str(&c->arena, c->command));
+	if (args && !c->file)
+		(void)json_add(&c->arena, request, "arguments", args);
+	json_write(request, false, out);
+	if (!c->file || out->failed)
+		return;
+	out->len--; /* the closing brace */
+	buf_str(out, ", \"arguments\":\n");
+	buf_add(out, c->text.p, c->text.len);
+	buf_str(out, "\n}");
+}
+
 static int show(const struct ctl *c, const struct buf *in)
 {
 	struct json_opts o = {.file = "answer", .max_depth = 128};
@@ -176,6 +254,8 @@ static int show(const struct ctl *c, const struct buf *in)
 		(void)fprintf(stderr, "usherctl: did you mean %s?\n", ctl_nearest(c->program, c->command));
 	if (c->json)
 		(void)printf("%s", in->p);
+	else if (show_problems(c, answer))
+		;
 	else if (c->show)
 		c->show(answer);
 	else
@@ -193,7 +273,6 @@ static int not_connected(const struct ctl *c, int err)
 
 static int call(struct ctl *c, struct json *args)
 {
-	struct json *request = json_map(&c->arena);
 	auto_close int fd = control_connect(c->socket, c->client ? SOCK_SEQPACKET : SOCK_STREAM, c->timeout);
 	struct buf out;
 	struct buf in;
@@ -201,12 +280,9 @@ static int call(struct ctl *c, struct json *args)
 
 	if (fd < 0)
 		return not_connected(c, fd);
-	(void)json_add(&c->arena, request, "command", json_str(&c->arena, c->command));
-	if (args)
-		(void)json_add(&c->arena, request, "arguments", args);
 	buf_init(&out);
 	buf_init(&in);
-	json_write(request, false, &out);
+	write_request(c, args, &out);
 	r = out.failed ? -ENOMEM : c->client ? transfer_message(fd, &out, &in) : control_transfer(fd, &out, ANSWER_BYTES, &in);
 	r = r < 0 ? fail(c->socket, usher_strerror(r)) : show(c, &in);
 	if (r == 0 && c->client && strcmp(c->command, "events") == 0)
@@ -384,6 +460,7 @@ int main(int argc, char **argv)
 		r = console(&c);
 	else
 		r = arguments(&c, argv + optind, argc - optind, &args) < 0 ? 2 : call(&c, args);
+	buf_fini(&c.text);
 	arena_fini(&c.arena);
 	return r;
 }

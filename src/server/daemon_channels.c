@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * The control sockets follow the configuration. One that cannot be opened (its directory is missing) does not
+ * keep the server from serving: it is tried again, and the sockets of the configuration before stay until it
+ * is open, so that nobody is locked out. A socket that another process answers on is a refusal.
+ */
+#include "base/error.h"
+#include "base/log.h"
+#include "config/config.h"
+#include "control/channel.h"
+#include "server/daemon.h"
+
+#include <errno.h>
+#include <string.h>
+
+static struct channel *channel_find(const struct server_daemon *d, const char *path)
+{
+	for (unsigned i = 0; i < d->n_channels; i++)
+		if (strcmp(channel_path(d->channels[i]), path) == 0)
+			return d->channels[i];
+	return NULL;
+}
+
+static bool channel_wanted(const struct config *cfg, const char *path)
+{
+	for (size_t i = 0; i < cfg->n_control_sockets; i++)
+		if (strcmp(cfg->control_sockets[i].path, path) == 0)
+			return true;
+	return false;
+}
+
+void daemon_channels_drop(struct server_daemon *d, unsigned n)
+{
+	while (d->n_channels > n)
+		channel_close(d->channels[--d->n_channels]);
+}
+
+static int open_one(struct server_daemon *d, const char *path)
+{
+	struct channel_opts o = {
+		.path = path, .mode = 0660, .log = d->srv.log, .handle = command_handle, .ctx = d,
+	};
+	int r = d->n_channels == DAEMON_MAX_CHANNELS ? -USHER_E_LIMIT
+						     : channel_open(d->loop, &o, &d->channels[d->n_channels]);
+
+	if (r == 0)
+		d->n_channels++;
+	return r;
+}
+
+static bool is_missing(int r)
+{
+	return r == -ENOENT || r == -ENOTDIR || r == -EACCES || r == -EROFS || r == -EPERM;
+}
+
+static void warn_missing(struct server_daemon *d, const struct config_control_socket *s, int r)
+{
+	const struct json_pos *at = &s->node->pos;
+
+	log_msg(d->srv.log, LOG_DHCP4_CONFIG_WARNING,
+		"%s%s%u:%u: control socket %s cannot be opened: %s; it is tried again", at->file,
+		at->file[0] ? ":" : "", at->line, at->col, s->path, usher_strerror(r));
+}
+
+int daemon_channels_open(struct server_daemon *d, const struct config *cfg, struct config_error *err,
+			 unsigned *ret_old)
+{
+	unsigned missing = 0;
+
+	*ret_old = d->n_channels;
+	for (size_t i = 0; i < cfg->n_control_sockets; i++) {
+		const struct config_control_socket *s = &cfg->control_sockets[i];
+		int r = channel_find(d, s->path) ? 0 : open_one(d, s->path);
+
+		if (is_missing(r)) {
+			warn_missing(d, s, r);
+			missing++;
+		} else if (r < 0) {
+			daemon_channels_drop(d, *ret_old);
+			return config_error_set(err, &s->node->pos, r, "control socket %s cannot be opened: %s",
+						s->path, usher_strerror(r));
+		}
+	}
+	d->channels_missing = missing;
+	return 0;
+}
+
+void daemon_channels_close(struct server_daemon *d, const struct config *cfg)
+{
+	for (unsigned i = d->n_channels; i > 0 && !d->channels_missing; i--) {
+		if (channel_wanted(cfg, channel_path(d->channels[i - 1])))
+			continue;
+		channel_close(d->channels[i - 1]);
+		d->channels[i - 1] = d->channels[--d->n_channels];
+	}
+}
+
+void daemon_channels_retry(struct server_daemon *d, const struct config *cfg)
+{
+	unsigned missing = 0;
+
+	for (size_t i = 0; i < cfg->n_control_sockets; i++)
+		if (!channel_find(d, cfg->control_sockets[i].path) &&
+		    open_one(d, cfg->control_sockets[i].path) < 0)
+			missing++;
+	d->channels_missing = missing;
+	daemon_channels_close(d, cfg);
+}

@@ -1,0 +1,275 @@
+# SPDX-License-Identifier: MPL-2.0
+"""Configurations as other programs write them, and every way to have one checked: the verdicts of -t, -T, a start,
+config-test and config-set agree, and all of them name file, line and column."""
+
+import json
+import os
+import shutil
+import subprocess
+
+from lib import dhcp
+from lib.client import Client, mac_of
+from lib.netns import wait_for
+from lib.runner import test
+from lib.server import slack, subnet
+
+DATA = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "data", "config")
+KEA = shutil.which("kea-dhcp4", path="/usr/sbin:/sbin:/usr/bin") or "/usr/sbin/kea-dhcp4"
+
+
+def _ctl(t):
+    return os.path.join(os.path.dirname(t.binary), "usherctl")
+
+
+def _appliance(t, name):
+    """The Dhcp4 map of an appliance, with this test's interface and files."""
+    with open(os.path.join(DATA, "appliances", name + ".json"), encoding="utf-8") as f:
+        conf = json.load(f)["Dhcp4"]
+    s = t.server(start=False)
+    conf["interfaces-config"]["interfaces"] = ["srv0"]
+    conf["lease-database"]["name"] = s.lease_path
+    for c in [conf.get("control-socket")] + conf.get("control-sockets", []):
+        if c and c["socket-type"] == "unix":
+            c["socket-name"] = s.socket_path
+    conf["loggers"] = s.conf["loggers"]
+    s.conf = conf
+    return s
+
+
+@test(timeout=60, cases={"vyos": ("vyos", "192.168.1.1/24", "192.168.1.10", b"printer.lan.example", (15, b"lan.example")),
+                         "opnsense": ("opnsense", "192.168.1.1/24", "192.168.1.20", b"nas", (42, bytes([192, 168, 1, 1]))),
+                         "pfsense": ("pfsense", "192.168.1.1/24", "192.168.1.50", b"desk.home.arpa",
+                                     (95, b"ldap://ldap.home.arpa/dc=home,dc=arpa")),
+                         "sonic": ("sonic", "192.168.0.254/21", None, None, (147, bytes([192, 168, 0, 5])))})
+def test_B1_appliances_load_and_serve(t, case):
+    name, addr, reserved, hostname, option = case
+    port = t.wire(addr)
+    s = _appliance(t, name)
+    s.start()
+    c = Client(port, bytes.fromhex("525400000001"), options=[(55, bytes([1, 3, 6, 15, option[0]]))])
+    ack = c.dora()
+    assert reserved in (None, ack.yiaddr), "%s instead of %s" % (ack.yiaddr, reserved)
+    assert ack.get(option[0]) == option[1], ack.options
+    assert hostname is None or ack.get(dhcp.HOSTNAME) == hostname, ack.options
+    other = Client(port, mac_of(1))
+    assert other.dora().yiaddr != ack.yiaddr
+    # the commands of the libraries that the configuration names
+    assert s.ok("lease4-get", {"ip-address": ack.yiaddr})["hw-address"] == "52:54:00:00:00:01"
+    assert s.ok("stat-lease4-get")["result-set"]["rows"]
+    names = s.ok("list-commands")
+    assert "lease4-wipe" in names and "stat-lease4-get" in names
+    libraries = [h["library"] for h in s.ok("config-get")["Dhcp4"]["hooks-libraries"]]
+    assert len(libraries) == 2 and libraries[0].endswith("libdhcp_lease_cmds.so"), libraries
+
+
+def _verdicts(t, s, conf):
+    """What each way says: {way: is it good}. s runs with another configuration."""
+    path = os.path.join(s.dir, "checked.conf")
+    other = os.path.join(s.dir, "other")
+    os.makedirs(other, exist_ok=True)
+    with open(path, "w", encoding="utf-8") as f:
+        json.dump({"Dhcp4": conf}, f, indent=1)
+    good = {}
+    for flag in ("-t", "-T"):
+        good[flag] = subprocess.run([t.binary, flag, path], capture_output=True, check=False).returncode == 0
+    good["config-test"] = s.command("config-test", {"Dhcp4": conf})["result"] == 0
+    good["config-set"] = s.command("config-set", {"Dhcp4": conf})["result"] == 0
+    mine = json.loads(json.dumps(conf))
+    mine["lease-database"]["name"] = os.path.join(other, "leases.csv")
+    twin = t.server(start=False, name="twin%d" % len(t.servers))
+    if "control-socket" in mine and mine["control-socket"]["socket-name"] == s.socket_path:
+        mine["control-socket"]["socket-name"] = twin.socket_path
+    twin.conf = mine
+    twin.write_conf()
+    p = subprocess.Popen([t.binary, "-c", twin.conf_path], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                         env=dict(os.environ, **twin.env))
+    started = False
+    for line in p.stdout:
+        if "DHCP4_STARTED" in line:
+            started = True
+            p.terminate()
+    p.wait(slack(10))
+    good["-c"] = started
+    return good
+
+
+@test(timeout=90)
+def test_A5_every_check_has_the_same_verdict(t):
+    t.wire()
+    s = t.server()
+    missing = os.path.join(s.dir, "no", "such")
+    cases = [
+        (True, {}),
+        (True, {"hooks-libraries": [{"library": "libdhcp_lease_cmds.so"}, {"library": "/x/libdhcp_stat_cmds.so"}]}),
+        (False, {"hooks-libraries": [{"library": "/usr/lib/x86_64-linux-gnu/kea/hooks/libdhcp_ha.so"}]}),
+        (False, {"hooks-libraries": [{"library": os.path.join(missing, "own.so")}]}),
+        (True, {"loggers": [{"name": "kea-dhcp4", "output_options": [{"output": os.path.join(missing, "log")},
+                                                                     {"output": "stdout"}]}]}),
+        (True, {"interfaces-config": {"interfaces": ["srv0", "nosuch0"]}}),
+        (True, {"subnet4": [subnet(interface="nosuch1")]}),
+        (False, {"valid-lifetme": 5}),
+        (False, {"option-data": [{"name": "nonsense", "data": "1"}]}),
+        (True, {"control-socket": {"socket-type": "unix", "socket-name": os.path.join(missing, "ctl")}}),
+    ]
+    for expected, change in cases:
+        good = _verdicts(t, s, dict(s.conf, **change))
+        assert set(good.values()) == {expected}, "%s: %s" % (change, good)
+        assert s.command("config-set", {"Dhcp4": s.conf})["result"] == 0
+
+
+@test(timeout=30)
+def test_A6_a_log_that_cannot_be_written_is_named_with_its_place(t):
+    t.wire()
+    s = t.server(loggers=[{"name": "kea-dhcp4", "output_options": [{"output": "/no/such/dir/kea.log"}]}])
+    with open(s.conf_path, encoding="utf-8") as f:
+        lines = f.read().splitlines()
+    n = next(i for i, line in enumerate(lines) if "kea.log" in line) + 1
+    where = "%s:%d:%d: " % (s.conf_path, n, lines[n - 1].index(": ") + 3)
+    line = next(x for x in s.log().splitlines() if "/no/such/dir/kea.log" in x)
+    assert where in line, line
+    out = subprocess.run([t.binary, "-t", s.conf_path], capture_output=True, text=True, check=False)
+    assert out.returncode == 0 and where in out.stderr, out
+
+
+@test(timeout=30)
+def test_A7_a_refused_start_and_reload_log_every_problem(t):
+    t.wire()
+    s = t.server(start=False)
+    path = os.path.join(DATA, "problems.json")
+    out = subprocess.run([t.binary, "-c", path], capture_output=True, text=True, check=False, env=dict(os.environ, **s.env))
+    assert out.returncode != 0 and out.stdout.count("DHCP4_CONFIG_LOAD_FAIL") == 39, out.stdout
+    s.start()
+    with open(path, encoding="utf-8") as f:
+        text = f.read()
+    with open(s.conf_path, "w", encoding="utf-8") as f:
+        f.write(text)
+    s.hup()
+    wait_for("the refusals", lambda: s.log().count("DHCP4_DYNAMIC_RECONFIGURATION_FAIL") == 39)
+    r = s.command("config-reload")
+    assert r["result"] == 1 and len(r["arguments"]["errors"]) == 39, r
+    assert {"line", "column", "text", "file"} <= set(r["arguments"]["errors"][0])
+
+
+@test(timeout=30)
+def test_A3_names_without_a_directory(t):
+    port = t.wire()
+    s = t.server(start=False)
+    s.conf["lease-database"]["name"] = "own.csv"
+    s.conf["control-socket"]["socket-name"] = "own.sock"
+    s.conf["loggers"] = [{"name": "kea-dhcp4", "output_options": [{"output": "own.log"}, {"output": "stdout"}]}]
+    dirs = {}
+    for what in ("KEA_DHCP_DATA_DIR", "KEA_CONTROL_SOCKET_DIR", "KEA_LOG_FILE_DIR"):
+        dirs[what] = os.path.join(s.dir, what)
+        os.mkdir(dirs[what], 0o750)
+    s.env.update(dirs)
+    s.socket_path = os.path.join(dirs["KEA_CONTROL_SOCKET_DIR"], "own.sock")
+    s.lease_path = os.path.join(dirs["KEA_DHCP_DATA_DIR"], "own.csv")
+    with open(s.lease_path, "w", encoding="utf-8") as f:
+        f.write("address,hwaddr,client_id,valid_lifetime,expire,subnet_id,fqdn_fwd,fqdn_rev,hostname,state,user_context\n"
+                "10.77.0.99,02:00:00:00:00:99,,3600,4000000000,1,0,0,,0,\n")
+    s.start()
+    assert s.ok("lease4-get", {"ip-address": "10.77.0.99"})["hw-address"] == "02:00:00:00:00:99"
+    Client(port, mac_of(1)).dora()
+    assert os.path.getsize(os.path.join(dirs["KEA_LOG_FILE_DIR"], "own.log")) > 0
+
+
+@test(timeout=30)
+def test_A4_rows_that_cannot_be_read_do_not_keep_the_server_from_starting(t):
+    t.wire()
+    s = t.server(start=False)
+    with open(s.lease_path, "w", encoding="utf-8") as f:
+        f.write("address,hwaddr,client_id,valid_lifetime,expire,subnet_id,fqdn_fwd,fqdn_rev,hostname,state,user_context\n")
+        f.write("nonsense,02:00:00:00:00:01,,3600,4000000000,1,0,0,,0,\n" * 150)
+        f.write("10.77.0.99,02:00:00:00:00:99,,3600,4000000000,1,0,0,,0,\n")
+    s.start()
+    assert s.ok("lease4-get", {"ip-address": "10.77.0.99"})["hw-address"] == "02:00:00:00:00:99"
+
+
+@test(timeout=30)
+def test_A8_an_interface_that_does_not_exist_is_reported(t):
+    t.wire()
+    s = t.server(interfaces=("srv0", "nosuch0"), subnets=[subnet(interface="nosuch1")])
+    missing = s.ok("status-get")["missing"]
+    assert len(missing) == 2 and "nosuch0" in missing[0] and "nosuch1" in missing[1], missing
+    assert s.conf_path in missing[0], missing
+    wait_for("both log lines", lambda: s.log().count("does not exist") == 2)
+    other = t.lab.ns("other")
+    t.lab.veth(s.ns, "nosuch0", other, "x0")
+    s.ns.addr("nosuch0", "10.78.0.1/24")
+    wait_for("the interface to be seen", lambda: len(s.ok("status-get")["missing"]) == 1)
+
+
+@test(timeout=30)
+def test_a_control_socket_without_directory_comes_when_the_directory_does(t):
+    port = t.wire()
+    s = t.server(start=False)
+    where = os.path.join(s.dir, "later")
+    s.socket_path = os.path.join(where, "ctl")
+    s.conf["control-socket"]["socket-name"] = s.socket_path
+    s.start(wait=False)
+    Client(port, mac_of(1)).dora(tries=5)
+    wait_for("the warning", lambda: "cannot be opened" in s.log())
+    os.mkdir(where, 0o750)
+    s.wait_ready()
+    # a configuration whose socket cannot be opened does not lock the operator out
+    r = s.command("config-set", {"Dhcp4": dict(s.conf, **{"control-socket": {
+        "socket-type": "unix", "socket-name": os.path.join(s.dir, "no", "ctl")}})})
+    assert r["result"] == 0, r
+    assert "1 control sockets" in s.ok("status-get")["missing"][0]
+
+
+@test(timeout=30)
+def test_I1_own_settings_stand_where_kea_accepts_them(t):
+    t.wire()
+    s = t.server(**{"user-context": {"usher": {"offer-hold-time": 20, "durability": "interval", "interval-ms": 50,
+                                               "udp-offload": False}}})
+    assert "user-context" not in [w for w in s.log().splitlines() if "CONFIG_WARNING" in w]
+    p = s.lab.popen(s.ns, [KEA, "-t", s.conf_path], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                    env=dict(os.environ, **s.env))
+    out, _ = p.communicate(timeout=slack(20))
+    assert p.returncode == 0, out
+    conf = json.loads(json.dumps(s.conf))
+    own = conf.pop("user-context")
+    conf["lease-database"]["user-context"] = own
+    assert s.command("config-set", {"Dhcp4": conf})["result"] == 0
+    bad = s.command("config-test", {"Dhcp4": dict(s.conf, **{"user-context": {"usher": {"durabilty": "none"}}})})
+    assert bad["result"] == 1 and "did you mean 'durability'" in bad["text"], bad
+
+
+@test(timeout=30)
+def test_I8_usherctl_names_the_file_and_its_lines(t):
+    t.wire()
+    s = t.server()
+    path = os.path.join(s.dir, "new.conf")
+    with open(path, "w", encoding="utf-8") as f:
+        f.write("// a comment, and spellings of Kea's\n{ \"Dhcp4\": {\n\t\"t1-percent\": .5,\n\t\"valid-lifetime\": 010,\n"
+                "\t\"renew-timer\": \"x\",\n\t\"nonsense\": 1,\n\t\"loggers\": [],\n} }\n")
+    out = subprocess.run([_ctl(t), "-s", s.socket_path, "config-test", "@" + path], capture_output=True, text=True, check=False)
+    assert out.returncode == 1, out
+    lines = (out.stdout + out.stderr).splitlines()
+    assert any(x.startswith("%s:5:17: 'renew-timer'" % path) for x in lines), lines
+    assert any(x.startswith("%s:6:2: unknown keyword 'nonsense'" % path) for x in lines), lines
+    with open(path, "w", encoding="utf-8") as f:
+        f.write("{ \"Dhcp4\": {\n\t\"valid-lifetime\": 5000\n\t\"renew-timer\": 50 true\n} }\n")
+    out = subprocess.run([_ctl(t), "-s", s.socket_path, "config-test", "@" + path], capture_output=True, text=True, check=False)
+    lines = (out.stdout + out.stderr).splitlines()
+    assert any(x.startswith(path + ":3:2: found") for x in lines), lines
+    assert any(x.startswith(path + ":3:20: found") for x in lines), lines
+    good = s.conf_path
+    out = subprocess.run([_ctl(t), "-s", s.socket_path, "config-test", "@" + good], capture_output=True, text=True, check=False)
+    assert out.returncode == 0, out
+
+
+@test(timeout=30)
+def test_B1_a_trial_without_keas_libraries(t):
+    port = t.wire()
+    s = t.server(start=False, **{"hooks-libraries": [{"library": "/usr/lib/kea/hooks/libdhcp_ha.so", "parameters": {}},
+                                                     {"library": "libdhcp_lease_cmds.so"}]})
+    s.write_conf()
+    out = subprocess.run([t.binary, "-t", s.conf_path], capture_output=True, text=True, check=False)
+    assert out.returncode == 1 and "libdhcp_ha.so is not supported yet" in out.stderr, out
+    out = subprocess.run([t.binary, "-t", s.conf_path, "--ignore-unknown-hooks"], capture_output=True, text=True, check=False)
+    assert out.returncode == 0 and "runs without it" in out.stderr, out
+    s.start(args=("--ignore-unknown-hooks",))
+    Client(port, mac_of(1)).dora()
+    assert s.command("config-test", {"Dhcp4": s.conf})["result"] == 0
