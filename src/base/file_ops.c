@@ -8,9 +8,13 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 static int sys_open(void *ctx, const char *path, int flags, mode_t mode)
@@ -109,6 +113,68 @@ static int sys_sync_dir(void *ctx, const char *path)
 	return fsync(fd) < 0 ? -errno : 0;
 }
 
+static void info_fill(const struct stat *st, struct file_info *ret)
+{
+	*ret = (struct file_info){.dev = st->st_dev, .ino = st->st_ino, .nlink = st->st_nlink,
+				  .size = st->st_size, .regular = S_ISREG(st->st_mode),
+				  .symlink = S_ISLNK(st->st_mode)};
+}
+
+static int sys_stat(void *ctx, const char *path, struct file_info *ret)
+{
+	struct stat st;
+
+	(void)ctx;
+	if (lstat(path, &st) < 0)
+		return -errno;
+	info_fill(&st, ret);
+	return 0;
+}
+
+static int sys_fstat(void *ctx, int fd, struct file_info *ret)
+{
+	struct stat st;
+
+	(void)ctx;
+	if (fstat(fd, &st) < 0)
+		return -errno;
+	info_fill(&st, ret);
+	return 0;
+}
+
+static int sys_lock(void *ctx, int fd)
+{
+	(void)ctx;
+	return flock(fd, LOCK_EX | LOCK_NB) < 0 ? -errno : 0;
+}
+
+static int64_t sys_room(void *ctx, const char *path)
+{
+	auto_free char *dir = strdup(path);
+	struct statvfs st;
+	char *slash;
+
+	(void)ctx;
+	if (!dir)
+		return -ENOMEM;
+	slash = strrchr(dir, '/');
+	if (slash)
+		slash[slash == dir] = '\0';
+	if (statvfs(slash ? dir : ".", &st) < 0)
+		return -errno;
+	return (int64_t)(st.f_bavail * st.f_frsize);
+}
+
+static int sys_resolve(void *ctx, const char *path, char *ret, size_t cap)
+{
+	auto_free char *real = realpath(path, NULL);
+
+	(void)ctx;
+	if (!real)
+		return -errno;
+	return snprintf(ret, cap, "%s", real) < (int)cap ? 0 : -ENAMETOOLONG;
+}
+
 const struct file_ops file_ops_system = {
 	.open = sys_open,
 	.write = sys_write,
@@ -121,4 +187,9 @@ const struct file_ops file_ops_system = {
 	.rename = sys_rename,
 	.unlink = sys_unlink,
 	.sync_dir = sys_sync_dir,
+	.stat = sys_stat,
+	.fstat = sys_fstat,
+	.lock = sys_lock,
+	.room = sys_room,
+	.resolve = sys_resolve,
 };

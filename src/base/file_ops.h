@@ -5,9 +5,17 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
+
+struct file_info {
+	uint64_t dev, ino;
+	uint64_t nlink;
+	int64_t size;
+	bool regular, symlink;
+};
 
 struct file_ops {
 	int (*open)(void *ctx, const char *path, int flags, mode_t mode);
@@ -24,6 +32,15 @@ struct file_ops {
 	int (*unlink)(void *ctx, const char *path);
 	/* Makes renames and creations in the directory of path durable. */
 	int (*sync_dir)(void *ctx, const char *path);
+	/* Describes a name without following a symbolic link, or an open file. */
+	int (*stat)(void *ctx, const char *path, struct file_info *ret);
+	int (*fstat)(void *ctx, int fd, struct file_info *ret);
+	/* Locks the open file's inode for this process: 0, or -EWOULDBLOCK when another one has it. */
+	int (*lock)(void *ctx, int fd);
+	/* Octets that may still be written to the file system of path. */
+	int64_t (*room)(void *ctx, const char *path);
+	/* Replaces a path that ends in a symbolic link by the name of the file it leads to. -ENOENT: to none. */
+	int (*resolve)(void *ctx, const char *path, char *ret, size_t cap);
 	void *ctx;
 };
 

@@ -4,9 +4,12 @@
  * that has gathered, writes and syncs it once, and moves `durable`. While one group syncs the
  * next one gathers, so the size of groups follows the load by itself.
  *
- * A failed write is cut off and tried again. A failed sync is final for the file (the kernel
- * marks the pages clean): the store is rebuilt from the table on a fresh file. Until then it is
- * down, and says so: up, epoch, and everybody who waits.
+ * A failed write is cut off and tried again. After a failed sync the kernel marks the pages clean, so a
+ * second sync proves nothing: rows that are in memory are written again (journal_retail), others (of an
+ * interval) make the store be rebuilt from the table on a fresh file. So does a live file that another
+ * program moved, removed or changed: before a group is acknowledged, and four times a second, its name
+ * must still lead to the file that is open, and its length be ours. Until then the store is down, and
+ * says so: up, epoch, and everybody who waits.
  */
 #include "lease/journal_impl.h"
 
@@ -19,8 +22,10 @@
 #include <time.h>
 #include <unistd.h>
 
-static const int64_t retry_min_ns = 200 * NS_PER_MS;
+/* A disk that has room again is noticed within this; what takes long is tried less often. */
+static const int64_t retry_min_ns = 100 * NS_PER_MS;
 static const int64_t retry_max_ns = NS_PER_S;
+enum { WATCH_MS = 250, TAIL_TRIES = 3 };
 
 int journal_write_all(struct journal *j, int fd, const char *p, size_t n)
 {
@@ -94,10 +99,10 @@ static void journal_wake(struct lease_store *s)
 static void go_down(struct journal *j, int why)
 {
 	/* what was acknowledged before the disk went bad keeps its term */
-	if (!j->need_fresh)
+	if (!j->need_fresh && !j->changed)
 		(void)!journal_sync(j);
 	(void)pthread_mutex_lock(&j->mu);
-	j->need_fresh = j->need_fresh || j->lost;
+	j->need_fresh = j->need_fresh || j->lost || j->changed;
 	if (j->need_fresh) {
 		rows_forget(j);
 		buf_reset(&j->batch);
@@ -105,10 +110,11 @@ static void go_down(struct journal *j, int why)
 	j->store.epoch++;
 	j->store.up = false;
 	j->stats.errors++;
-	j->backoff_ns = retry_min_ns;
+	j->backoff_ns = j->changed ? 0 : retry_min_ns;
 	j->retry_ns = clock_mono_ns(j->o.clock) + j->backoff_ns;
 	(void)pthread_cond_broadcast(&j->moved);
 	(void)pthread_mutex_unlock(&j->mu);
+	j->down_why = why;
 	log_msg(j->o.log, LOG_DHCPSRV_MEMFILE_STORE_DOWN, "%s cannot be written: %s", j->path,
 		usher_strerror(why));
 	lease_store_moved(&j->store);
@@ -139,13 +145,15 @@ static int group_write(struct journal *j)
 
 	if (r < 0) {
 		if (f->ftruncate(f->ctx, j->fd, j->good) < 0)
-			j->need_fresh = true;
+			j->need_tail = true;
 		return r;
 	}
 	if (j->unsynced == 0 && j->o.durability == LEASE_SYNC_INTERVAL)
 		j->sync_ns = clock_mono_ns(j->o.clock) + j->o.interval_ms * NS_PER_MS;
 	j->unsynced += j->batch_rows;
-	return j->o.durability == LEASE_SYNC_COMMIT ? journal_sync(j) : 0;
+	if (j->o.durability == LEASE_SYNC_COMMIT)
+		r = journal_sync(j);
+	return r < 0 ? r : journal_watch(j, j->good + (off_t)j->batch.len);
 }
 
 int journal_sync(struct journal *j)
@@ -156,7 +164,13 @@ int journal_sync(struct journal *j)
 		return 0;
 	r = j->files->fdatasync(j->files->ctx, j->fd);
 	if (r < 0) {
-		j->need_fresh = true;
+		/* what an interval has acknowledged and not synced is in the table only */
+		if (j->o.durability == LEASE_SYNC_COMMIT) {
+			j->need_tail = true;
+			j->unsynced = 0;
+		} else {
+			j->need_fresh = true;
+		}
 		return r;
 	}
 	j->unsynced = 0;
@@ -277,15 +291,25 @@ static int come_back_fresh(struct journal *j)
 	return r;
 }
 
+/* Where rewriting the tail fails again and again, and there is room, a copy of the table may do. */
+static void give_up_tail(struct journal *j)
+{
+	if (j->need_tail && ++j->tail_tries % (TAIL_TRIES + 1) == 0 && journal_has_room(j))
+		j->need_fresh = true;
+}
+
 static int come_back(struct journal *j)
 {
 	int r = 0;
 
 	lfc_take_back(j);
+	give_up_tail(j);
 	if (is_lost(j))
 		j->need_fresh = true;
 	if (j->need_fresh)
 		r = come_back_fresh(j);
+	else if (j->need_tail)
+		r = journal_retail(j);
 	if (r == 0 && is_lost(j))
 		r = -ENOMEM;
 	if (r == 0)
@@ -298,22 +322,54 @@ static int come_back(struct journal *j)
 	return r;
 }
 
+/* Quick failures are tried again soon: a full disk has room the moment that a file is removed. */
+static int64_t next_backoff(const struct journal *j, int64_t took_ns)
+{
+	int64_t twice = j->backoff_ns * 2 < retry_max_ns ? j->backoff_ns * 2 : retry_max_ns;
+
+	return took_ns < retry_min_ns / 2 || twice < retry_min_ns ? retry_min_ns : twice;
+}
+
 static void try_again(struct journal *j)
 {
+	int64_t start = clock_mono_ns(j->o.clock);
 	int r = come_back(j);
 
 	if (r < 0) {
 		(void)pthread_mutex_lock(&j->mu);
 		j->stats.errors++;
 		(void)pthread_mutex_unlock(&j->mu);
-		j->backoff_ns = j->backoff_ns * 2 < retry_max_ns ? j->backoff_ns * 2 : retry_max_ns;
+		j->backoff_ns = next_backoff(j, clock_mono_ns(j->o.clock) - start);
 		j->retry_ns = clock_mono_ns(j->o.clock) + j->backoff_ns;
+		if (r != j->down_why)
+			log_msg(j->o.log, LOG_DHCPSRV_MEMFILE_STORE_DOWN, "%s still cannot be written: %s", j->path,
+				usher_strerror(r));
+		j->down_why = r;
 		return;
 	}
-	j->need_fresh = false;
+	j->need_fresh = j->need_tail = false;
+	j->tail_tries = 0;
 	j->store.up = true;
 	group_done(j);
 	log_msg(j->o.log, LOG_DHCPSRV_MEMFILE_STORE_UP, "%s is written again", j->path);
+}
+
+/* --- watching ---------------------------------------------------------------------------------------- */
+
+static bool watch_is_due(const struct journal *j)
+{
+	return clock_mono_ns(j->o.clock) >= j->watch_ns;
+}
+
+static void watch_now(struct journal *j)
+{
+	int r = journal_watch(j, j->good);
+
+	j->watch_ns = clock_mono_ns(j->o.clock) + WATCH_MS * NS_PER_MS;
+	if (r == 0)
+		return;
+	go_down(j, r);
+	try_again(j);
 }
 
 /* --- threads ---------------------------------------------------------------------------------------- */
@@ -323,7 +379,17 @@ static bool has_work(const struct journal *j)
 {
 	if (!j->store.up)
 		return clock_mono_ns(j->o.clock) >= j->retry_ns;
-	return j->pending.len || j->lost || j->rotate_wanted || sync_is_due(j);
+	return j->pending.len || j->lost || j->rotate_wanted || sync_is_due(j) || watch_is_due(j);
+}
+
+/* Nanoseconds until the live file is to be synced or looked at. */
+static int64_t until_due(const struct journal *j)
+{
+	int64_t due = j->watch_ns;
+
+	if (j->o.durability == LEASE_SYNC_INTERVAL && j->unsynced && j->sync_ns < due)
+		due = j->sync_ns;
+	return due - clock_mono_ns(j->o.clock);
 }
 
 static void turn(struct journal *j)
@@ -338,6 +404,8 @@ static void turn(struct journal *j)
 	commit(j);
 	if (j->store.up && sync_is_due(j))
 		sync_now(j);
+	if (j->store.up && watch_is_due(j))
+		watch_now(j);
 	(void)pthread_mutex_lock(&j->mu);
 	want = j->rotate_wanted && j->store.up;
 	(void)pthread_mutex_unlock(&j->mu);
@@ -361,12 +429,7 @@ static void wait_for_work(struct journal *j)
 {
 	while (!j->stop && !has_work(j)) {
 		j->store.idle = true;
-		if (!j->store.up)
-			journal_wait_for(j, &j->work, 50 * NS_PER_MS);
-		else if (j->o.durability == LEASE_SYNC_INTERVAL && j->unsynced)
-			journal_wait_for(j, &j->work, j->sync_ns - clock_mono_ns(j->o.clock));
-		else
-			(void)pthread_cond_wait(&j->work, &j->mu);
+		journal_wait_for(j, &j->work, j->store.up ? until_due(j) : 50 * NS_PER_MS);
 	}
 	j->store.idle = false;
 }

@@ -48,12 +48,18 @@ struct journal {
 	bool has_threads;
 	/* committer */
 	int fd;			/* the live file; -1: none */
+	struct file_info live;	/* its inode, once it is open */
 	off_t good;		/* its length up to the last whole group */
 	struct buf batch;
 	uint64_t batch_seq, batch_rows;
 	uint64_t unsynced;	/* rows written to the live file since its last sync */
 	int64_t sync_ns;	/* when to sync them at the latest */
-	bool need_fresh;	/* the live file cannot be trusted any more */
+	bool need_fresh;	/* the live file cannot be trusted any more, and only the table has its rows */
+	bool need_tail;		/* the live file can be trusted up to `good`; the group after it is in memory */
+	bool changed;		/* another program moved, removed or changed the live file */
+	unsigned tail_tries;	/* since the last good group */
+	int down_why;		/* what was logged last */
+	int64_t watch_ns;	/* when to look at the live file again */
 	int64_t retry_ns;	/* when to try again while down, and how long to wait then */
 	int64_t backoff_ns;
 	struct lfc lfc;
@@ -87,6 +93,29 @@ void journal_free(struct journal *j);
 /* Loads in the committer's thread. False: it could not be, or is no longer wanted. */
 bool journal_open_late(struct journal *j);
 
+/* --- journal_files.c --- */
+/* Renames name + suffix to a new name (.aside-1 ...) and logs it. */
+int journal_aside(struct journal *j, const char *suffix, const char *why) must_check;
+/* Removes what an interrupted clean-up left under the name; a file of another kind is set aside. */
+int journal_clear(struct journal *j, const char *suffix) must_check;
+/* Is this all of a lease file whose header was being written when the power went? */
+bool journal_torn_header(const char *p, size_t n);
+/* -USHER_E_FOREIGN: there is something of the name that is no regular file. */
+int journal_check_kind(struct journal *j, const char *suffix) must_check;
+/* May the file be cut without harm to anything but the name? */
+bool journal_may_shrink(struct journal *j, const char *suffix);
+/* Locks the inode of the live file and remembers it. -EADDRINUSE: another server has it. */
+int journal_adopt(struct journal *j) must_check;
+/* -USHER_E_CHANGED: the name is no longer this file's, or the file has another length. */
+int journal_watch(struct journal *j, off_t expected) must_check;
+/* Renames what others have put under the live file's name. -EADDRINUSE: another server serves from it. */
+int journal_make_way(struct journal *j) must_check;
+/* Follows a symbolic link: the journal's files are then beside the link's target. */
+int journal_resolve(struct journal *j) must_check;
+/* Does a kea-lfc run on these files? */
+bool journal_kea_cleans(struct journal *j);
+bool journal_completed_whole(struct journal *j);
+
 /* --- journal_cleaner.c --- */
 /* As lfc_step, with the rotation. */
 int cleaner_step(struct journal *j) must_check;
@@ -111,9 +140,16 @@ void lfc_abort(struct journal *j);
 int journal_snapshot(struct journal *j) must_check;
 /* Brings a down store back on a fresh file. Leaves fd and good right. */
 int journal_recover(struct journal *j) must_check;
+/* Is there room for a copy of the table? */
+bool journal_has_room(struct journal *j);
+/* Makes the live file right again behind its last good group, for rows that are in memory. */
+int journal_retail(struct journal *j) must_check;
 
 /* --- journal_load.c --- */
-/* Reads every file there is into the table; *ret_end: where to cut the live file;
- * *ret_old_header: the live file has fewer columns than ours. */
-int journal_load(struct journal *j, struct journal_load_stats *st, off_t *ret_end,
-		 bool *ret_old_header) must_check;
+struct journal_loaded {
+	off_t end;		/* of the live file: where to cut it */
+	bool newline;		/* its last row lacks a newline */
+	bool other_header;	/* it has other columns than ours */
+};
+/* Reads every file there is into the table; rows that cannot be read are in .rejected, synced. */
+int journal_load(struct journal *j, struct journal_load_stats *st, struct journal_loaded *ret) must_check;

@@ -69,10 +69,13 @@ int journal_create(struct journal *j, const char *suffix)
 {
 	const struct file_ops *f = j->files;
 	char name[PATH_CAP];
-	int fd = f->open(f->ctx, journal_name(j, suffix, name),
-			 O_WRONLY | O_CREAT | O_TRUNC | O_APPEND, 0640);
-	int r;
+	int r = journal_clear(j, suffix);
+	int fd;
 
+	if (r < 0)
+		return r;
+	fd = f->open(f->ctx, journal_name(j, suffix, name), O_WRONLY | O_CREAT | O_EXCL | O_APPEND | O_NOFOLLOW,
+		     0640);
 	if (fd < 0)
 		return fd;
 	r = journal_write_all(j, fd, LEASE_CSV_HEADER "\n", sizeof(LEASE_CSV_HEADER));
@@ -89,6 +92,7 @@ int journal_rotate(struct journal *j, int next_fd)
 {
 	/* what the interval still allows to be lost must not be lost for longer */
 	int r = j->fd >= 0 && !j->need_fresh ? journal_sync(j) : 0;
+	int old = j->fd;
 
 	/* first, lest a rename of an earlier clean-up be undone behind this one */
 	if (r >= 0)
@@ -109,18 +113,26 @@ int journal_rotate(struct journal *j, int next_fd)
 		(void)j->files->close(j->files->ctx, next_fd);
 		return r;
 	}
-	if (j->fd >= 0)
-		(void)j->files->close(j->files->ctx, j->fd);
 	j->fd = next_fd;
 	j->good = sizeof(LEASE_CSV_HEADER);
 	j->unsynced = 0;
-	return 0;
+	r = journal_adopt(j);
+	if (old >= 0)
+		(void)j->files->close(j->files->ctx, old);
+	return r;
 }
 
 int journal_finish(struct journal *j)
 {
-	int r = sync_dir(j);
+	char name[PATH_CAP];
+	int fd = j->files->open(j->files->ctx, journal_name(j, ".completed", name), O_RDONLY, 0);
+	int r;
 
+	/* the old files go only when the new one is seen: an error is no sign that it is there */
+	if (fd < 0)
+		return fd == -ENOENT ? 0 : fd;
+	(void)j->files->close(j->files->ctx, fd);
+	r = sync_dir(j);
 	if (r >= 0)
 		r = unlink_maybe(j, ".1");
 	if (r >= 0)
@@ -219,7 +231,12 @@ static void old_shrink(struct journal *j)
 	char name[PATH_CAP];
 
 	if (l->fd < 0 && l->old < ARRAY_LEN(old)) {
-		l->fd = f->open(f->ctx, journal_name(j, old[l->old++], name), O_WRONLY, 0);
+		const char *suffix = old[l->old++];
+
+		/* other names of the file keep their content, and so does the target of a link */
+		l->fd = journal_may_shrink(j, suffix)
+				? f->open(f->ctx, journal_name(j, suffix, name), O_WRONLY | O_NOFOLLOW, 0)
+				: -ENOENT;
 		l->old_left = l->fd < 0 ? 0 : f->size(f->ctx, l->fd);
 	}
 	if (l->fd >= 0) {
@@ -291,11 +308,51 @@ int journal_snapshot(struct journal *j)
 	return r;
 }
 
+/* A header and the rows of the table: what a new copy of it may need. */
+static int check_room(struct journal *j)
+{
+	enum { ROW_BYTES = 100, SPARE_BYTES = 64 << 10 };
+	const struct file_ops *f = j->files;
+	int64_t room = f->room ? f->room(f->ctx, j->path) : INT64_MAX;
+
+	if (room < 0)
+		return (int)room;
+	return (uint64_t)room < lease_db_size(j->db) * ROW_BYTES + SPARE_BYTES ? -ENOSPC : 0;
+}
+
+bool journal_has_room(struct journal *j)
+{
+	return check_room(j) == 0;
+}
+
+/* A copy of the table first, so that the start after a crash has it; then a new live file. */
+static int recover_changed(struct journal *j)
+{
+	int r = journal_snapshot(j);
+	int fd;
+
+	if (r == 0)
+		r = journal_make_way(j);
+	if (r < 0)
+		return r;
+	fd = journal_create(j, ".next");
+	if (fd < 0)
+		return fd;
+	r = journal_rotate(j, fd);
+	if (r == 0)
+		j->changed = false;
+	return r;
+}
+
 int journal_recover(struct journal *j)
 {
 	int fd;
-	int r = 0;
+	int r = check_room(j);
 
+	if (r < 0)
+		return r;
+	if (j->changed)
+		return recover_changed(j);
 	if (j->fd >= 0)
 		(void)j->files->close(j->files->ctx, j->fd);
 	j->fd = -1;
@@ -312,4 +369,27 @@ int journal_recover(struct journal *j)
 		return fd;
 	r = journal_rotate(j, fd);
 	return r < 0 ? r : journal_snapshot(j);
+}
+
+/*
+ * What was synced is on disk, whatever became of a sync since; only the group behind it is in doubt,
+ * and it is in memory. It goes to a new live file, or, when a clean-up has not come to its end and
+ * the names are taken, over its own place: pages that are written again are written out again. Neither
+ * needs room for more than those rows.
+ */
+int journal_retail(struct journal *j)
+{
+	const struct file_ops *f = j->files;
+	int fd;
+	int r = f->ftruncate(f->ctx, j->fd, j->good);
+
+	if (journal_exists(j, ".1") || journal_exists(j, ".completed"))
+		return r < 0 ? r : 0;
+	fd = journal_create(j, ".next");
+	if (fd < 0)
+		return r < 0 ? r : 0;
+	r = journal_rotate(j, fd);
+	if (r < 0)
+		j->need_fresh = true; /* which of the names is the live file's is not known */
+	return r;
 }

@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Reading the lease files at start, line by line out of one big buffer. A row that cannot be
- * read is skipped and reported; if nothing follows it, it is the torn end of the file. What lies
- * behind a hole of zeroes is taken for a row only if the hole does not end where disk sectors
- * do: there, it may be the rest of a row whose beginning was lost.
+ * Reading the lease files at start, line by line out of one big buffer. A file that does not begin with
+ * the header of a DHCPv4 lease file is refused. A row that cannot be read is reported and copied to
+ * .rejected. Torn is only what a crash leaves behind the last row: a line without its newline, and
+ * blocks of zeroes. What lies behind a hole of zeroes is taken for a row only if the hole does not end
+ * where disk sectors do: there, it may be the rest of a row whose beginning was lost.
  */
 #include "lease/journal_impl.h"
 
 #include "base/error.h"
 #include "base/log.h"
+#include "lease/journal_reject.h"
 #include "lease/journal_rows.h"
 #include "lease/lease_csv.h"
 #include "lease/lease_load.h"
@@ -23,96 +25,190 @@ enum { READ_CHUNK = 1 << 20, LINE_MAX_LEN = 4 << 20, LOG_ROWS_MAX = 20, SECTOR =
 struct loader {
 	struct journal *j;
 	struct rows *rows;
+	struct reject *reject;
 	struct journal_load_stats *st;
+	const char *suffix;
 	char name[PATH_CAP];
 	int fd;
 	char *buf;		/* cap + 1 octets */
 	size_t cap, len;
+	struct buf copy;	/* of a row that is read with care, which writes to it */
 	off_t at;		/* file position of the current line */
 	uint64_t line;
 	int columns;
-	off_t end;		/* behind the last good line */
-	/* a bad row, until it is known whether anything follows */
-	const char *bad_why;
-	uint64_t bad_line;
-	off_t bad_at;
+	off_t end;		/* behind the last line that is not torn */
+	bool newline;		/* the row before `end` lacks its newline */
+	bool no_header;		/* zeroes are in its place */
+	bool cut_short;		/* the rest of a line that is too long follows */
+	/* a line with zeroes, until it is known whether anything follows */
+	uint64_t torn_line;
+	off_t torn_at;
 	struct lease row;
 	int result;
 };
 
-static int report_bad(struct loader *l)
+static void note_line(struct journal_load_stats *st, const char *suffix, uint64_t line)
+{
+	struct journal_bad_range *last = st->n_bad ? &st->bad[st->n_bad - 1] : NULL;
+
+	if (last && strcmp(last->suffix, suffix) == 0 && last->last + 1 == line) {
+		last->last = line;
+	} else if (st->n_bad < JOURNAL_BAD_RANGES) {
+		last = &st->bad[st->n_bad++];
+		*last = (struct journal_bad_range){.first = line, .last = line};
+		(void)snprintf(last->suffix, sizeof(last->suffix), "%s", suffix);
+	}
+}
+
+static int count_bad(struct loader *l, uint64_t line, off_t at, const char *why)
 {
 	struct journal_load_stats *st = l->st;
 
-	if (!l->bad_why)
-		return 0;
 	if (st->bad_rows++ == 0) {
-		st->first_bad_line = l->bad_line;
+		st->first_bad_line = line;
 		(void)snprintf(st->first_bad_file, sizeof(st->first_bad_file), "%.255s", l->name);
-		(void)snprintf(st->first_bad_why, sizeof(st->first_bad_why), "octet %lld: %s",
-			       (long long)l->bad_at, l->bad_why);
+		(void)snprintf(st->first_bad_why, sizeof(st->first_bad_why), "octet %lld: %s", (long long)at, why);
 	}
+	note_line(st, l->suffix, line);
 	if (st->bad_rows <= LOG_ROWS_MAX)
-		log_msg(l->j->o.log, LOG_DHCPSRV_MEMFILE_LEASE_LOAD_ROW_ERROR,
-			"%s: line %llu, octet %lld: %s", l->name, (unsigned long long)l->bad_line,
-			(long long)l->bad_at, l->bad_why);
-	l->bad_why = NULL;
+		log_msg(l->j->o.log, LOG_DHCPSRV_MEMFILE_LEASE_LOAD_ROW_ERROR, "%s: line %llu, octet %lld: %s",
+			l->name, (unsigned long long)line, (long long)at, why);
 	if (l->j->o.max_row_errors && st->bad_rows > l->j->o.max_row_errors)
 		return -USHER_E_LIMIT;
 	return 0;
 }
 
-static int bad_row(struct loader *l, const char *why)
+/* Something that is not torn follows: zeroes before it are a bad row. */
+static int end_torn(struct loader *l)
 {
-	int r = report_bad(l);
+	uint64_t line = l->torn_line;
 
-	l->bad_why = why;
-	l->bad_line = l->line;
-	l->bad_at = l->at;
-	return r;
+	l->torn_line = 0;
+	return line ? count_bad(l, line, l->torn_at, "zeroes") : 0;
 }
 
-static int take_row(struct loader *l, char *p, size_t n)
+static int refuse(struct loader *l, const char *p, size_t n)
+{
+	static const char v6[] = "address,duid";
+	const char *why = "line 1 is not the header of a DHCPv4 lease file";
+
+	if (n >= sizeof(v6) - 1 && memcmp(p, v6, sizeof(v6) - 1) == 0)
+		why = "it is a DHCPv6 lease file";
+	l->st->first_bad_line = 1;
+	(void)snprintf(l->st->first_bad_file, sizeof(l->st->first_bad_file), "%.255s", l->name);
+	(void)snprintf(l->st->first_bad_why, sizeof(l->st->first_bad_why), "%s", why);
+	log_msg(l->j->o.log, LOG_DHCPSRV_MEMFILE_LEASE_LOAD_ROW_ERROR, "%s: %s; the file is left as it is", l->name, why);
+	return -USHER_E_FOREIGN;
+}
+
+static int bad_row(struct loader *l, const char *p, size_t n, const char *why)
+{
+	int r = l->no_header ? refuse(l, p, n) : end_torn(l);
+
+	if (r == 0)
+		r = count_bad(l, l->line, l->at, why);
+	return r == 0 ? reject_row(l->reject, p, n) : r;
+}
+
+/* A line with zeroes: the end of the file, or a bad row when anything follows. */
+static int zero_row(struct loader *l, const char *p, size_t n)
+{
+	int r = end_torn(l);
+
+	l->torn_line = l->line;
+	l->torn_at = l->at;
+	return r == 0 ? reject_row(l->reject, p, n) : r;
+}
+
+/* Reads a row out of p[n], which a newline follows. *ret_why is set if it cannot be. */
+static int parse_row(struct loader *l, const char *p, size_t n, const char **ret_why)
+{
+	if (lease_csv_scan((const uint8_t *)p, (const uint8_t *)p + n, &l->row))
+		return 0;
+	buf_reset(&l->copy);
+	buf_add(&l->copy, p, n);
+	buf_char(&l->copy, '\n');
+	if (l->copy.failed)
+		return -ENOMEM;
+	return lease_csv_parse_any(l->copy.p, n, l->columns, &l->row, ret_why);
+}
+
+/* Are there columns beyond ours with anything in them? */
+static bool has_more(const char *p, size_t n)
+{
+	const char *end = p + n;
+
+	for (int k = 0; k < LEASE_CSV_COLUMNS; k++) {
+		p = memchr(p, ',', (size_t)(end - p));
+		if (!p)
+			return false;
+		p++;
+	}
+	while (p < end && (*p == ',' || *p == '\r'))
+		p++;
+	return p < end;
+}
+
+static int take_row(struct loader *l, const char *p, size_t n)
 {
 	const char *why = NULL;
+	const char *whole = p;
+	size_t whole_n = n;
 	size_t hole = 0;
 	int r;
 
 	while (hole < n && p[hole] == '\0')
 		hole++;
 	if (hole && (l->at + (off_t)hole) % SECTOR != 0) {
-		r = bad_row(l, "zeroes");
-		if (r < 0)
-			return r;
 		p += hole;
 		n -= hole;
 	}
-	if (lease_csv_parse(p, n, l->columns, &l->row, &why) < 0)
-		return bad_row(l, why);
-	r = report_bad(l);
+	r = parse_row(l, p, n, &why);
+	if (r < 0)
+		return !why ? r : memchr(whole, '\0', whole_n) ? zero_row(l, whole, whole_n) : bad_row(l, whole, whole_n, why);
+	r = end_torn(l);
+	if (r == 0 && p != whole)
+		r = count_bad(l, l->line, l->at, "zeroes");
+	if (r == 0 && l->columns > LEASE_CSV_COLUMNS && has_more(p, n))
+		r = reject_row(l->reject, p, n);
 	if (r == 0)
 		r = rows_push(l->rows, &l->row);
 	l->st->rows++;
 	return r;
 }
 
-static int take_line(struct loader *l, char *p, size_t n)
+static int take_header(struct loader *l, const char *p, size_t n)
+{
+	/* a header whose block did not reach the disk: rows below it are ours, or it is another file */
+	if (p[0] == '\0' && n > 1) {
+		l->columns = LEASE_CSV_COLUMNS;
+		l->no_header = true;
+		return take_row(l, p, n);
+	}
+	l->columns = lease_csv_header(p, n);
+	if (l->columns < 0)
+		return refuse(l, p, n);
+	if (l->columns > LEASE_CSV_COLUMNS)
+		log_msg(l->j->o.log, LOG_DHCPSRV_MEMFILE_NEWER_COLUMNS,
+			"%s has %d columns, of which the first %d are used; rows that fill the others are kept in %s.rejected",
+			l->name, l->columns, LEASE_CSV_COLUMNS, l->j->path);
+	return 0;
+}
+
+static int take_line(struct loader *l, const char *p, size_t n)
 {
 	int r = 0;
 
 	l->line++;
-	if (n == 0 || (n == 1 && p[0] == '\r')) {
-		r = 0;
-	} else if (l->line == 1 && (l->columns = lease_csv_header(p, n)) > 0) {
-		r = 0;
-	} else {
-		/* without a header it is read as our own */
-		if (l->columns <= 0)
-			l->columns = LEASE_CSV_COLUMNS;
+	if (l->line == 1)
+		r = take_header(l, p, n);
+	else if (l->cut_short)
+		r = reject_row(l->reject, p, n);
+	else if (n != 0 && (n != 1 || p[0] != '\r'))
 		r = take_row(l, p, n);
-	}
+	l->cut_short = false;
 	l->at += (off_t)n + 1;
-	if (!l->bad_why)
+	if (!l->torn_line)
 		l->end = l->at;
 	return r;
 }
@@ -136,18 +232,36 @@ static int take_lines(struct loader *l)
 	return r;
 }
 
+/* A line that is too long goes aside piece by piece. */
+static int take_piece(struct loader *l)
+{
+	size_t n = l->len;
+	int r = 0;
+
+	if (l->line == 0)
+		return refuse(l, l->buf, n);
+	if (!l->cut_short) {
+		l->line++;
+		r = bad_row(l, l->buf, n, "row is too long");
+		l->line--; /* its end counts it again */
+	} else {
+		r = reject_row(l->reject, l->buf, n);
+	}
+	l->cut_short = true;
+	l->at += (off_t)n;
+	l->len = 0;
+	return r;
+}
+
 static int make_room(struct loader *l)
 {
 	char *p;
 
 	if (l->cap - l->len >= READ_CHUNK / 2)
 		return 0;
-	/* nothing of ours is that long: keep the start, which cannot be parsed either */
-	if (l->cap >= LINE_MAX_LEN) {
-		l->at += (off_t)l->len;
-		l->len = 0;
-		return bad_row(l, "row is too long");
-	}
+	/* nothing of ours is that long */
+	if (l->cap >= LINE_MAX_LEN)
+		return take_piece(l);
 	p = realloc(l->buf, l->cap * 2 + 1);
 	if (!p)
 		return -ENOMEM;
@@ -187,13 +301,43 @@ static int read_lines(struct loader *l)
 	return r;
 }
 
-static void report_torn(struct loader *l)
+/* A last row that only lacks its newline is a row: it gets one. */
+static int take_last(struct loader *l)
 {
-	uint64_t line = l->bad_why ? l->bad_line : l->line + 1;
+	const char *why = NULL;
+	int r;
+
+	if (l->len == 0 || l->line == 0 || l->torn_line || l->cut_short)
+		return 0;
+	/* the last column is never empty */
+	if (l->columns >= LEASE_CSV_COLUMNS && l->buf[l->len - 1] == ',')
+		return 0;
+	l->buf[l->len] = '\n';
+	r = parse_row(l, l->buf, l->len, &why);
+	if (r < 0)
+		return why ? 0 : r;
+	r = rows_push(l->rows, &l->row);
+	l->st->rows++;
+	l->line++;
+	l->at += (off_t)l->len;
+	l->len = 0;
+	l->end = l->at;
+	l->newline = true;
+	return r;
+}
+
+static int take_torn(struct loader *l)
+{
+	uint64_t line = l->torn_line ? l->torn_line : l->line + 1;
 	off_t total = l->at + (off_t)l->len;
 
+	if (l->line == 0 && !journal_torn_header(l->buf, l->len))
+		return refuse(l, l->buf, l->len);
 	if (l->end == total)
-		return;
+		return 0;
+	/* it was never acknowledged: a disk that is full must not keep the server from starting */
+	if (l->line)
+		(void)!reject_row(l->reject, l->buf, l->len);
 	l->st->torn_bytes += (uint64_t)(total - l->end);
 	log_msg(l->j->o.log, LOG_DHCPSRV_MEMFILE_TORN_TAIL,
 		"%s: line %llu, octet %lld: the last %lld octets are no whole row", l->name,
@@ -204,6 +348,7 @@ static void report_torn(struct loader *l)
 		(void)snprintf(l->st->first_bad_why, sizeof(l->st->first_bad_why),
 			       "octet %lld: torn row", (long long)l->end);
 	}
+	return 0;
 }
 
 /* 1: there is no such file. */
@@ -212,8 +357,17 @@ static int load_file(struct loader *l, const char *suffix)
 	struct journal *j = l->j;
 	int r;
 
-	*l = (struct loader){.j = j, .rows = l->rows, .st = l->st, .cap = READ_CHUNK};
-	l->fd = j->files->open(j->files->ctx, journal_name(j, suffix, l->name), O_RDONLY, 0);
+	buf_fini(&l->copy);
+	*l = (struct loader){.j = j, .rows = l->rows, .reject = l->reject, .st = l->st, .suffix = suffix,
+			     .cap = READ_CHUNK};
+	buf_init(&l->copy);
+	r = journal_check_kind(j, suffix);
+	(void)journal_name(j, suffix, l->name);
+	if (r < 0) {
+		(void)snprintf(l->st->first_bad_why, sizeof(l->st->first_bad_why), "no regular file");
+		return r;
+	}
+	l->fd = j->files->open(j->files->ctx, l->name, O_RDONLY | O_NONBLOCK, 0);
 	if (l->fd == -ENOENT)
 		return 1;
 	if (l->fd < 0)
@@ -221,8 +375,11 @@ static int load_file(struct loader *l, const char *suffix)
 	l->buf = malloc(l->cap + 1);
 	r = l->buf ? read_lines(l) : -ENOMEM;
 	if (r == 0)
-		report_torn(l);
+		r = take_last(l);
+	if (r == 0)
+		r = take_torn(l);
 	free(l->buf);
+	l->buf = NULL;
 	(void)j->files->close(j->files->ctx, l->fd);
 	if (r == 0)
 		log_msg(j->o.log, LOG_DHCPSRV_MEMFILE_LEASE_FILE_LOAD, "%s: %llu lines", l->name,
@@ -230,12 +387,20 @@ static int load_file(struct loader *l, const char *suffix)
 	return r;
 }
 
-/* Every file, in its order. */
+/*
+ * Every file, in its order. A .completed that is not whole, beside the file it was made from, is
+ * the work of a kea-lfc that a power cut took back.
+ */
 static int load_files(struct loader *l)
 {
-	int r = load_file(l, ".completed");
+	struct journal *j = l->j;
 	int end;
+	int r = 0;
 
+	if (journal_exists(j, ".completed") && journal_exists(j, ".1") && !journal_completed_whole(j))
+		r = journal_aside(j, ".completed", "not complete");
+	if (r == 0)
+		r = load_file(l, ".completed");
 	if (r == 1) {
 		r = load_file(l, ".2");
 		if (r >= 0)
@@ -268,8 +433,37 @@ static int load_threaded(struct loader *l)
 	return r < 0 ? r : l->result;
 }
 
-int journal_load(struct journal *j, struct journal_load_stats *st, off_t *ret_end,
-		 bool *ret_old_header)
+/* What was set aside is on disk before anything is changed; of what was torn this is not asked for. */
+static int end_reject(struct loader *l)
+{
+	char text[512];
+	int r = reject_end(l->reject);
+
+	if (l->st->bad_rows == 0)
+		return 0;
+	journal_bad_text(l->st, l->j->path, text, sizeof(text));
+	if (r < 0)
+		log_msg(l->j->o.log, LOG_DHCPSRV_MEMFILE_ROWS_SET_ASIDE, "%s.rejected cannot be written: %s",
+			l->j->path, usher_strerror(r));
+	else
+		log_msg(l->j->o.log, LOG_DHCPSRV_MEMFILE_ROWS_SET_ASIDE,
+			"%llu rows cannot be read and are kept in %s.rejected: %s",
+			(unsigned long long)l->st->bad_rows, l->j->path, text);
+	return r;
+}
+
+static int load_all(struct loader *l)
+{
+	int r = reject_new(l->j, &l->reject);
+
+	if (r == 0)
+		r = rows_new(l->j->db, l->j->o.threads, &l->rows);
+	if (r == 0)
+		r = l->j->o.threads ? load_threaded(l) : load_files(l);
+	return r == 0 || r == -USHER_E_LIMIT ? (r < 0 ? r : end_reject(l)) : r;
+}
+
+int journal_load(struct journal *j, struct journal_load_stats *st, struct journal_loaded *ret)
 {
 	struct loader *l = calloc(1, sizeof(*l));
 	int end;
@@ -279,15 +473,39 @@ int journal_load(struct journal *j, struct journal_load_stats *st, off_t *ret_en
 		return -ENOMEM;
 	l->j = j;
 	l->st = st;
-	r = rows_new(j->db, j->o.threads, &l->rows);
+	r = load_all(l);
 	if (r == 0)
-		r = j->o.threads ? load_threaded(l) : load_files(l);
-	if (r == 0) {
-		*ret_end = l->end;
-		*ret_old_header = l->columns > 0 && l->columns < LEASE_CSV_COLUMNS;
-	}
+		*ret = (struct journal_loaded){.end = l->end, .newline = l->newline,
+					       .other_header = l->columns > 0 && l->end &&
+							(l->no_header || l->columns != LEASE_CSV_COLUMNS)};
 	rows_free(l->rows);
+	reject_free(l->reject);
+	buf_fini(&l->copy);
 	end = lease_db_load_end(j->db, j->o.threads);
 	free(l);
 	return r < 0 ? r : end;
+}
+
+void journal_bad_text(const struct journal_load_stats *st, const char *name, char *out, size_t cap)
+{
+	const char *suffix = NULL;
+	struct buf b;
+
+	buf_init(&b);
+	for (unsigned i = 0; i < st->n_bad; i++) {
+		const struct journal_bad_range *r = &st->bad[i];
+
+		if (!suffix || strcmp(suffix, r->suffix) != 0)
+			buf_printf(&b, "%s%s%s, line ", suffix ? "; " : "", name, r->suffix);
+		else
+			buf_str(&b, ", ");
+		suffix = r->suffix;
+		buf_printf(&b, "%llu", (unsigned long long)r->first);
+		if (r->last != r->first)
+			buf_printf(&b, "-%llu", (unsigned long long)r->last);
+	}
+	if (st->n_bad == JOURNAL_BAD_RANGES)
+		buf_str(&b, " and more");
+	(void)snprintf(out, cap, "%s", b.p && !b.failed ? b.p : "");
+	buf_fini(&b);
 }

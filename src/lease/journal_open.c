@@ -11,17 +11,26 @@
 #include <fcntl.h>
 #include <stdlib.h>
 
-/* The live file as it should be: cut, with a header, synced, open for appending. */
-static int open_live(struct journal *j, off_t end)
+/* Opens the live file for appending and locks it, before anything is read. */
+static int open_live(struct journal *j)
 {
 	const struct file_ops *f = j->files;
-	int64_t size;
+	int r = journal_check_kind(j, "");
+
+	if (r < 0)
+		return r;
+	j->fd = f->open(f->ctx, j->path, O_WRONLY | O_CREAT | O_APPEND | O_NONBLOCK, 0640);
+	return j->fd < 0 ? j->fd : journal_adopt(j);
+}
+
+/* Cuts what is torn, writes a header if there is none, syncs. */
+static int repair_live(struct journal *j, const struct journal_loaded *loaded)
+{
+	const struct file_ops *f = j->files;
+	int64_t size = f->size(f->ctx, j->fd);
+	off_t end = loaded->end;
 	int r = 0;
 
-	j->fd = f->open(f->ctx, j->path, O_WRONLY | O_CREAT | O_APPEND, 0640);
-	if (j->fd < 0)
-		return j->fd;
-	size = f->size(f->ctx, j->fd);
 	if (size < 0)
 		return (int)size;
 	if (size != end)
@@ -29,6 +38,9 @@ static int open_live(struct journal *j, off_t end)
 	if (r >= 0 && end == 0) {
 		r = journal_write_all(j, j->fd, LEASE_CSV_HEADER "\n", sizeof(LEASE_CSV_HEADER));
 		end = sizeof(LEASE_CSV_HEADER);
+	} else if (r >= 0 && loaded->newline) {
+		r = journal_write_all(j, j->fd, "\n", 1);
+		end++;
 	}
 	/* also what a killed process wrote and did not sync: it is served from now on */
 	if (r >= 0)
@@ -40,16 +52,13 @@ static int open_live(struct journal *j, off_t end)
 }
 
 /* Ends what an interrupted clean-up left. */
-static int repair(struct journal *j)
+static int end_cleanup(struct journal *j)
 {
-	const struct file_ops *f = j->files;
-	char name[PATH_CAP];
-	int r;
+	int r = journal_clear(j, ".output");
 
-	r = f->unlink(f->ctx, journal_name(j, ".output", name));
-	if (r >= 0 || r == -ENOENT)
-		r = f->unlink(f->ctx, journal_name(j, ".next", name));
-	if (r < 0 && r != -ENOENT)
+	if (r >= 0)
+		r = journal_clear(j, ".next");
+	if (r < 0)
 		return r;
 	return journal_exists(j, ".completed") ? journal_finish(j) : 0;
 }
@@ -88,16 +97,19 @@ static int journal_new(const struct journal_opts *o, struct lease_db *db, struct
 
 static int open_files(struct journal *j, struct journal_load_stats *st)
 {
-	bool old_header = false;
-	off_t end = 0;
-	int r = journal_load(j, st, &end, &old_header);
+	struct journal_loaded loaded = {0};
+	int r = journal_kea_cleans(j) ? -EBUSY : 0;
 
 	if (r == 0)
-		r = open_live(j, end);
+		r = open_live(j);
 	if (r == 0)
-		r = repair(j);
-	/* rows of ours below fewer columns would be refused by Kea: a new file */
-	if (r == 0 && old_header)
+		r = journal_load(j, st, &loaded);
+	if (r == 0)
+		r = repair_live(j, &loaded);
+	if (r == 0)
+		r = end_cleanup(j);
+	/* rows of ours below other columns would be refused by Kea: a new file */
+	if (r == 0 && loaded.other_header)
 		r = journal_recover(j);
 	return r;
 }
@@ -178,6 +190,11 @@ int journal_open(const struct journal_opts *o, struct lease_db *db, struct lease
 		r = journal_new(o, db, &j);
 	if (r < 0)
 		return r;
+	r = o->persist ? journal_resolve(j) : 0;
+	if (r < 0) {
+		journal_free(j);
+		return r;
+	}
 	j->store.opening = late;
 	/* what the committer loads may start clean-ups for the cleaner; loaded here, they are passed on */
 	j->has_threads = late;

@@ -160,15 +160,22 @@ void lease_csv_format(const struct lease *l, bool deleted, struct buf *out)
 int lease_csv_header(const char *line, size_t n)
 {
 	static const char full[] = LEASE_CSV_HEADER;
+	size_t known = sizeof(full) - 1;
 	int columns = 1;
 
 	if (n > 0 && line[n - 1] == '\r')
 		n--;
-	if (n > sizeof(full) - 1 || n == 0 || memcmp(line, full, n) != 0 ||
-	    (full[n] != ',' && full[n] != '\0'))
+	known = n < known ? n : known;
+	if (n == 0 || memcmp(line, full, known) != 0)
 		return -USHER_E_SYNTAX;
-	for (size_t i = 0; i < n; i++)
+	/* fewer columns end where one of ours does; more begin behind our last one */
+	if (n <= sizeof(full) - 1 ? full[n] != ',' && full[n] != '\0' : line[known] != ',')
+		return -USHER_E_SYNTAX;
+	for (size_t i = 0; i < n; i++) {
+		if ((unsigned char)line[i] < ' ' || line[i] == 0x7f)
+			return -USHER_E_SYNTAX;
 		columns += line[i] == ',';
+	}
 	return columns >= LEASE_CSV_MIN_COLUMNS ? columns : -USHER_E_SYNTAX;
 }
 
@@ -295,22 +302,28 @@ static const char *get_texts(char *line, const struct span *f, struct lease *l)
 	return NULL;
 }
 
-/* The fields; their number, or one more than there are columns. */
+/* The fields that we know, and the number of all there are. */
 static int split(char *line, size_t n, struct span *f)
 {
-	int k = 0;
 	char *end = line + n;
 
-	for (;;) {
+	for (int k = 0;; k++) {
 		char *comma = memchr(line, ',', (size_t)(end - line));
 
-		f[k++] = span_of(line, (size_t)((comma ? comma : end) - line));
+		if (k < LEASE_CSV_COLUMNS)
+			f[k] = span_of(line, (size_t)((comma ? comma : end) - line));
 		if (!comma)
-			return k;
-		if (k == LEASE_CSV_COLUMNS)
 			return k + 1;
 		line = comma + 1;
 	}
+}
+
+/* As Kea reads them: a row may have what the header has, what we have, and anything between. */
+static bool is_row_length(int k, int columns)
+{
+	if (columns < LEASE_CSV_COLUMNS)
+		return k >= columns && k <= LEASE_CSV_COLUMNS;
+	return k >= LEASE_CSV_COLUMNS && k <= columns;
 }
 
 int lease_csv_parse_any(char *line, size_t n, int columns, struct lease *ret, const char **ret_why)
@@ -322,8 +335,7 @@ int lease_csv_parse_any(char *line, size_t n, int columns, struct lease *ret, co
 	if (n > 0 && line[n - 1] == '\r')
 		n--;
 	k = split(line, n, f);
-	/* our rows below an older header are whole rows all the same */
-	if (k != columns && k != LEASE_CSV_COLUMNS)
+	if (!is_row_length(k, columns))
 		why = "wrong number of columns";
 	if (!why)
 		why = get_identity(f, ret);

@@ -16,7 +16,8 @@ enum { LEASE_CSV_COLUMNS = 12, LEASE_CSV_MIN_COLUMNS = 9 };
 
 /* Appends the row with its newline. deleted: as Kea deletes, with a lifetime of 0. */
 void lease_csv_format(const struct lease *l, bool deleted, struct buf *out);
-/* The number of columns a header line names; -USHER_E_SYNTAX: it is none of Kea's. */
+/* The number of columns a header line names, more than LEASE_CSV_COLUMNS in a file of a newer Kea;
+ * -USHER_E_SYNTAX: it is none of Kea's. */
 int lease_csv_header(const char *line, size_t n) must_check;
 /*
  * Parses line[n], which must be followed by one writable octet and is written to: user_context

@@ -90,19 +90,32 @@ struct journal_opts {
 	struct log *log;
 };
 
+enum { JOURNAL_BAD_RANGES = 32 };
+
 struct journal_load_stats {
 	uint64_t rows, bad_rows, leases;
 	uint64_t torn_bytes;	/* cut off at the end */
 	uint64_t first_bad_line;
 	char first_bad_file[256];
 	char first_bad_why[128];
+	/* the lines that were set aside in <name>.rejected; more than fit are counted in bad_rows only */
+	unsigned n_bad;
+	struct journal_bad_range {
+		char suffix[12];	/* of the file: "" the live file, ".1", ".2", ".completed" */
+		uint64_t first, last;
+	} bad[JOURNAL_BAD_RANGES];
 };
+
+/* "lease-file lines 3-5, 9; lease-file.2 line 7" into out, for the log and status-get. */
+void journal_bad_text(const struct journal_load_stats *st, const char *name, char *out, size_t cap);
 
 /*
  * Opens Kea's lease file: loads .completed, else .2, .1, then the live file into db (last row of an
- * address wins, valid_lft 0 deletes), cuts off a torn last row, repairs left-overs of an
- * interrupted clean-up, attaches itself to db. 0, -USHER_E_LIMIT (more than max_row_errors bad
- * rows), -errno.
+ * address wins, valid_lft 0 deletes), sets rows aside that cannot be read (<name>.rejected), cuts off a
+ * torn last row, repairs left-overs of an interrupted clean-up, attaches itself to db. A torn row is an
+ * incomplete last line or zeroes. 0; -USHER_E_LIMIT (more than max_row_errors bad rows);
+ * -USHER_E_FOREIGN: a file of these names is no DHCPv4 lease file, and nothing was changed;
+ * -EADDRINUSE: another server has the file; -EBUSY: kea-lfc cleans it up; -errno.
  * In the background: the store is not up, and not attached, until lease_store_opening() is 0.
  */
 int journal_open(const struct journal_opts *o, struct lease_db *db, struct lease_store **ret,

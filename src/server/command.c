@@ -265,6 +265,23 @@ static struct json *status_dhcp_state(struct command *c)
 	return m;
 }
 
+/* What the lease file's reading could not read: where it is now, and which lines it was. */
+static void put_rejected(struct command *c, struct json *m)
+{
+	const struct journal_load_stats *st = &c->d->loaded;
+	const char *path = lease_store_path(c->d->srv.store);
+	char text[512];
+
+	(void)json_add(c->arena, m, "rejected-rows", json_int(c->arena, (int64_t)st->bad_rows));
+	(void)json_add(c->arena, m, "torn-octets", json_int(c->arena, (int64_t)st->torn_bytes));
+	if (!st->bad_rows)
+		return;
+	journal_bad_text(st, path, text, sizeof(text));
+	(void)json_add(c->arena, m, "rejected-file",
+		       json_str(c->arena, arena_printf(c->arena, "%s.rejected", path)));
+	(void)json_add(c->arena, m, "rejected-lines", json_str(c->arena, arena_printf(c->arena, "%s", text)));
+}
+
 static struct json *status_store(struct command *c)
 {
 	static const char *const durability[] = {
@@ -287,6 +304,7 @@ static struct json *status_store(struct command *c)
 	(void)json_add(c->arena, m, "largest-commit", json_int(c->arena, (int64_t)st.max_batch));
 	(void)json_add(c->arena, m, "pending", json_int(c->arena, (int64_t)st.pending));
 	(void)json_add(c->arena, m, "unsynced", json_int(c->arena, (int64_t)st.unsynced));
+	put_rejected(c, m);
 	return m;
 }
 

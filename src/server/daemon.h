@@ -6,6 +6,7 @@
 #pragma once
 
 #include "config/problems.h"
+#include "lease/lease_store.h"
 #include "server/server.h"
 
 struct arena;
@@ -59,6 +60,7 @@ struct server_daemon {
 	struct loop_source *leases_source;
 	unsigned channels_missing; /* control sockets that cannot be opened yet */
 	int64_t channels_tried_s, absent_logged_s;
+	struct journal_load_stats loaded; /* what the lease file's reading found */
 	int exit_code;
 	bool ready;
 	struct config_problems problems; /* of the configuration that was read last */

@@ -20,6 +20,7 @@
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static const int64_t load_wait_ns = 200 * NS_PER_MS;
@@ -40,24 +41,52 @@ const char *daemon_lease_path(const struct config *cfg, struct arena *arena)
 	return arena_printf(arena, "%s/kea-leases4.csv", config_dir(CONFIG_DIR_DATA));
 }
 
-/* 0; -EADDRINUSE: another server has it. */
+/*
+ * 0; -EADDRINUSE: another server has it. The name is locked here, so that two servers do not even begin
+ * to read; the journal locks the inode, which may have other names.
+ */
 static int take_lock(struct server_daemon *d, const char *path, struct arena *a)
 {
 	char *lock = arena_printf(a, "%s.lock", path);
+	struct stat st;
 
-	d->lock_fd = lock ? open(lock, O_RDWR | O_CREAT | O_CLOEXEC, 0640) : -1;
-	if (d->lock_fd < 0 || flock(d->lock_fd, LOCK_EX | LOCK_NB) == 0)
+	if (!lock)
+		return -ENOMEM;
+	d->lock_fd = open(lock, O_RDWR | O_CREAT | O_CLOEXEC | O_NONBLOCK | O_NOFOLLOW, 0640);
+	if (d->lock_fd < 0 || fstat(d->lock_fd, &st) < 0 || !S_ISREG(st.st_mode)) {
+		int r = d->lock_fd < 0 ? -errno : -EINVAL;
+
+		log_msg(d->srv.log, LOG_DHCP4_INIT_FAIL, "%s cannot be opened, so the lease file cannot be locked: %s",
+			lock, usher_strerror(r));
+		return r;
+	}
+	if (flock(d->lock_fd, LOCK_EX | LOCK_NB) == 0)
 		return 0;
 	log_msg(d->srv.log, LOG_DHCP4_INIT_FAIL, "lease file %s is in use by another usher-server", path);
 	return -EADDRINUSE;
 }
 
+static const char *reason(int r, const struct journal_load_stats *st)
+{
+	if (r == -EADDRINUSE)
+		return "another server has it open";
+	if (r == -EBUSY)
+		return "kea-lfc is cleaning it up; start again when it has ended";
+	if (r == -EMLINK)
+		return "it is a symbolic link, and there are files of a clean-up beside the link: move them beside its target";
+	if (r == -ENOENT)
+		return "the symbolic link or the directory leads to nothing";
+	return st->first_bad_why[0] ? st->first_bad_why : usher_strerror(r);
+}
+
 /* r: as journal_opened() said. */
 static void report(struct server_daemon *d, const char *path, int r, const struct journal_load_stats *st)
 {
+	if (r != 1)
+		d->loaded = *st;
 	if (r < 0)
-		log_msg(d->srv.log, LOG_DHCP4_INIT_FAIL, "lease file %s cannot be opened: %s%s%s", path,
-			usher_strerror(r), st->first_bad_why[0] ? ": " : "", st->first_bad_why);
+		log_msg(d->srv.log, LOG_DHCP4_INIT_FAIL, "lease file %s cannot be opened: %s: %s", path,
+			usher_strerror(r), reason(r, st));
 	else if (r == 0)
 		log_msg(d->srv.log, LOG_DHCPSRV_MEMFILE_DB, "%s: %llu leases from %llu rows",
 			path[0] ? path : "(not persistent)", (unsigned long long)st->leases,

@@ -96,6 +96,8 @@ static int fake_open(void *ctx, const char *path, int flags, mode_t mode)
 		return r;
 	if (i < 0 && !(flags & O_CREAT))
 		return -ENOENT;
+	if (i >= 0 && flags & O_EXCL)
+		return -EEXIST;
 	ino = i < 0 ? new_ino(f) : f->dir[i].ino;
 	if (i < 0) {
 		set_name(f, path, ino);
@@ -249,13 +251,58 @@ static int fake_sync_dir(void *ctx, const char *path)
 	return r;
 }
 
+static void fill_info(const struct fake_files *f, int ino, struct file_info *ret)
+{
+	*ret = (struct file_info){.dev = 1, .ino = (uint64_t)ino + 1, .size = (int64_t)f->ino[ino].len,
+				  .regular = true};
+	for (int i = 0; i < FAKE_NAMES; i++)
+		ret->nlink += f->dir[i].name[0] && f->dir[i].ino == ino;
+}
+
+static int fake_stat(void *ctx, const char *path, struct file_info *ret)
+{
+	struct fake_files *f = ctx;
+	int r = fails(f, FAKE_CALL_OTHER);
+	int i = find(f, path);
+
+	if (r < 0 || i < 0)
+		return r < 0 ? r : -ENOENT;
+	fill_info(f, f->dir[i].ino, ret);
+	return 0;
+}
+
+static int fake_fstat(void *ctx, int fd, struct file_info *ret)
+{
+	struct fake_files *f = ctx;
+	int r = fails(f, FAKE_CALL_OTHER);
+
+	if (r == 0)
+		fill_info(f, f->fd[fd].ino, ret);
+	return r;
+}
+
+static int fake_lock(void *ctx, int fd)
+{
+	(void)ctx, (void)fd;
+	return 0;
+}
+
+static int64_t fake_room(void *ctx, const char *path)
+{
+	const struct fake_files *f = ctx;
+
+	(void)path;
+	return f->room ? f->room : INT64_MAX;
+}
+
 void fake_files_init(struct fake_files *f)
 {
 	*f = (struct fake_files){.ops = {
 		.open = fake_open, .write = fake_write, .read = fake_read,
 		.fdatasync = fake_fdatasync, .write_out = fake_write_out, .ftruncate = fake_ftruncate, .size = fake_size,
 		.close = fake_close, .rename = fake_rename, .unlink = fake_unlink,
-		.sync_dir = fake_sync_dir, .ctx = f,
+		.sync_dir = fake_sync_dir, .stat = fake_stat, .fstat = fake_fstat, .lock = fake_lock,
+		.room = fake_room, .ctx = f,
 	}, .mask = FAKE_CALL_ANY, .err = EIO};
 }
 

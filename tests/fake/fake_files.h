@@ -49,6 +49,7 @@ struct fake_files {
 	unsigned mask;
 	int err;
 	bool short_writes;
+	int64_t room;		/* that the disk says it has; 0: any */
 };
 
 enum fake_loss { FAKE_LOSE_NOTHING, FAKE_LOSE_UNSYNCED, FAKE_LOSE_SOME };

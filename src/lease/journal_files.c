@@ -1,0 +1,255 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * The journal's files as objects that others can touch: which inode is ours, what is set aside, what
+ * may be removed. Nothing is overwritten or removed that was not written by a lease journal (ours or
+ * Kea's); it gets a new name instead: <name>.aside-1 and so on.
+ */
+#include "lease/journal_impl.h"
+
+#include "base/error.h"
+#include "base/log.h"
+#include "lease/lease_csv.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { ASIDE_MAX = 10000, PID_TEXT = 32 };
+
+/* The description of a file; no calls of that kind: a regular one. */
+static int describe(const struct journal *j, const char *name, struct file_info *ret)
+{
+	*ret = (struct file_info){.nlink = 1, .regular = true};
+	return j->files->stat ? j->files->stat(j->files->ctx, name, ret) : 0;
+}
+
+int journal_aside(struct journal *j, const char *suffix, const char *why)
+{
+	const struct file_ops *f = j->files;
+	char from[PATH_CAP];
+	char to[PATH_CAP + 32];
+	struct file_info info;
+	int r = -EEXIST;
+
+	(void)journal_name(j, suffix, from);
+	for (int n = 1; n < ASIDE_MAX; n++) {
+		(void)snprintf(to, sizeof(to), "%s.aside-%d", from, n);
+		r = f->stat(f->ctx, to, &info);
+		if (r < 0)
+			break;
+		r = -EEXIST;
+	}
+	if (r == -ENOENT)
+		r = f->rename(f->ctx, from, to);
+	if (r >= 0)
+		r = f->sync_dir(f->ctx, to);
+	if (r >= 0)
+		log_msg(j->o.log, LOG_DHCPSRV_MEMFILE_FILE_SET_ASIDE, "%s is %s: it is kept as %s", from, why, to);
+	return r < 0 ? r : 0;
+}
+
+/* Could the file be what a lease journal wrote, or began to write? */
+static bool is_ours(struct journal *j, const char *name)
+{
+	const struct file_ops *f = j->files;
+	char head[sizeof(LEASE_CSV_HEADER)];
+	size_t n = 0;
+	ssize_t got;
+	int fd = f->open(f->ctx, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK, 0);
+
+	if (fd < 0)
+		return false;
+	while (n < sizeof(head) && (got = f->read(f->ctx, fd, head + n, sizeof(head) - n)) > 0)
+		n += (size_t)got;
+	(void)f->close(f->ctx, fd);
+	return journal_torn_header(head, n) ||
+	       (memchr(head, '\n', n) && lease_csv_header(head, (size_t)((char *)memchr(head, '\n', n) - head)) > 0);
+}
+
+bool journal_torn_header(const char *p, size_t n)
+{
+	static const char full[] = LEASE_CSV_HEADER "\n";
+	size_t i = 0;
+
+	while (i < n && i < sizeof(full) - 1 && p[i] == full[i])
+		i++;
+	/* a prefix of it, or nothing, and then only what a power cut leaves */
+	while (i < n && p[i] == '\0')
+		i++;
+	return i == n;
+}
+
+int journal_clear(struct journal *j, const char *suffix)
+{
+	const struct file_ops *f = j->files;
+	char name[PATH_CAP];
+	struct file_info info;
+	int r = describe(j, journal_name(j, suffix, name), &info);
+
+	if (r == -ENOENT)
+		return 0;
+	if (r < 0)
+		return r;
+	if (!info.symlink && !(info.regular && is_ours(j, name)))
+		return journal_aside(j, suffix, "no file of a clean-up");
+	r = f->unlink(f->ctx, name);
+	return r == -ENOENT ? 0 : r;
+}
+
+int journal_check_kind(struct journal *j, const char *suffix)
+{
+	char name[PATH_CAP];
+	struct file_info info;
+	int r = describe(j, journal_name(j, suffix, name), &info);
+
+	if (r < 0)
+		return r == -ENOENT ? 0 : r;
+	return info.regular || info.symlink ? 0 : -USHER_E_FOREIGN;
+}
+
+bool journal_may_shrink(struct journal *j, const char *suffix)
+{
+	char name[PATH_CAP];
+	struct file_info info;
+
+	return describe(j, journal_name(j, suffix, name), &info) == 0 && info.regular && info.nlink == 1;
+}
+
+/* --- the live file --------------------------------------------------------------------------------- */
+
+int journal_adopt(struct journal *j)
+{
+	const struct file_ops *f = j->files;
+	int r = f->lock ? f->lock(f->ctx, j->fd) : 0;
+
+	if (r == -EWOULDBLOCK)
+		return -EADDRINUSE;
+	if (!f->fstat)
+		return 0;
+	r = f->fstat(f->ctx, j->fd, &j->live);
+	if (r == 0 && !j->live.regular)
+		r = -USHER_E_FOREIGN;
+	return r;
+}
+
+int journal_watch(struct journal *j, off_t expected)
+{
+	const struct file_ops *f = j->files;
+	struct file_info open, named;
+	int r;
+
+	if (!f->fstat || j->fd < 0)
+		return 0;
+	r = f->fstat(f->ctx, j->fd, &open);
+	if (r == 0)
+		r = f->stat(f->ctx, j->path, &named);
+	if (r < 0 && r != -ENOENT)
+		return 0; /* cannot be told: nothing is concluded from it */
+	if (r == 0 && open.size == (int64_t)expected && named.ino == j->live.ino && named.dev == j->live.dev)
+		return 0;
+	j->changed = true;
+	return -USHER_E_CHANGED;
+}
+
+/* Another server's live file stays; anything else in its place gets another name. */
+int journal_make_way(struct journal *j)
+{
+	const struct file_ops *f = j->files;
+	struct file_info named;
+	int r = f->stat(f->ctx, j->path, &named);
+	int fd;
+
+	if (r == -ENOENT)
+		return 0;
+	if (r < 0)
+		return r;
+	if (named.regular && (named.ino != j->live.ino || named.dev != j->live.dev)) {
+		fd = f->open(f->ctx, j->path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK, 0);
+		r = fd < 0 ? fd : f->lock(f->ctx, fd);
+		if (fd >= 0)
+			(void)f->close(f->ctx, fd);
+		if (r == -EWOULDBLOCK)
+			return -EADDRINUSE;
+	}
+	return journal_aside(j, "", "not the lease file that the server wrote");
+}
+
+/* --- before anything is read --------------------------------------------------------------------------- */
+
+int journal_resolve(struct journal *j)
+{
+	static const char *const companions[] = {".completed", ".2", ".1"};
+	const struct file_ops *f = j->files;
+	struct file_info info;
+	char real[PATH_CAP];
+	int r;
+
+	if (!f->resolve || f->stat(f->ctx, j->path, &info) < 0 || !info.symlink)
+		return 0;
+	r = f->resolve(f->ctx, j->path, real, sizeof(real) - 16);
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < ARRAY_LEN(companions); i++)
+		if (journal_exists(j, companions[i]))
+			return -EMLINK; /* leases of the link's name and of the target's: which are they? */
+	free(j->path);
+	j->path = strdup(real);
+	return j->path ? 0 : -ENOMEM;
+}
+
+bool journal_kea_cleans(struct journal *j)
+{
+	const struct file_ops *f = j->files;
+	char name[PATH_CAP];
+	char text[PID_TEXT + 1] = "";
+	char comm[64];
+	int fd = f->open(f->ctx, journal_name(j, ".pid", name), O_RDONLY | O_NONBLOCK, 0);
+	ssize_t n;
+	FILE *proc;
+	long pid;
+
+	if (fd < 0)
+		return false;
+	n = f->read(f->ctx, fd, text, PID_TEXT);
+	(void)f->close(f->ctx, fd);
+	pid = n > 0 ? strtol(text, NULL, 10) : 0;
+	if (pid <= 1)
+		return false;
+	(void)snprintf(comm, sizeof(comm), "/proc/%ld/comm", pid);
+	proc = fopen(comm, "re");
+	if (!proc)
+		return false;
+	n = (ssize_t)fread(text, 1, PID_TEXT, proc);
+	(void)fclose(proc);
+	return n >= 7 && memcmp(text, "kea-lfc", 7) == 0;
+}
+
+/* Is .completed whole? Kea does not sync it, so a power cut can leave any part of it. */
+bool journal_completed_whole(struct journal *j)
+{
+	const struct file_ops *f = j->files;
+	char name[PATH_CAP];
+	char buf[4096];
+	char head[sizeof(LEASE_CSV_HEADER)];
+	size_t head_len = 0;
+	char last = '\0';
+	bool nul = false;
+	ssize_t n = 0;
+	int fd = f->open(f->ctx, journal_name(j, ".completed", name), O_RDONLY | O_NONBLOCK, 0);
+
+	if (fd < 0)
+		return true; /* the loader says what is wrong with it */
+	while ((n = f->read(f->ctx, fd, buf, sizeof(buf))) > 0) {
+		size_t take = sizeof(head) - head_len < (size_t)n ? sizeof(head) - head_len : (size_t)n;
+
+		memcpy(head + head_len, buf, take);
+		head_len += take;
+		last = buf[n - 1];
+		nul = nul || memchr(buf, '\0', (size_t)n);
+	}
+	(void)f->close(f->ctx, fd);
+	return n == 0 && last == '\n' && !nul && memchr(head, '\n', head_len);
+}
