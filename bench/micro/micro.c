@@ -78,7 +78,7 @@ static int fill(struct micro *m)
 		int r;
 
 		memcpy(l.hw + 2, &(uint32_t){i}, 4);
-		r = lease_db_put(m->d.srv.db, &l, LEASE_PUT_ADD, &ch);
+		r = lease_db_put(m->d.srv.db, &l, LEASE_PUT_ADD, lease_expect_any(), &ch);
 		if (r < 0)
 			return r;
 	}

@@ -45,6 +45,7 @@ static void blocks_free(struct arena_block *b)
 void arena_reset(struct arena *a)
 {
 	a->used = 0;
+	a->failed = false;
 	if (!a->grows)
 		return;
 	blocks_free(a->blocks);
@@ -86,8 +87,10 @@ void *arena_alloc(struct arena *a, size_t n)
 		n = 1; /* nothing still has an address: NULL means failure only */
 	n = (n + ARENA_ALIGN - 1) & ~(size_t)(ARENA_ALIGN - 1);
 	if (unlikely(n > a->cap - a->used)) {
-		if (!a->grows || !arena_grow(a, n))
+		if (!a->grows || !arena_grow(a, n)) {
+			a->failed = true;
 			return NULL;
+		}
 	}
 	p = a->base + a->used;
 	a->used += n;
@@ -101,6 +104,17 @@ void arena_trim(struct arena *a, void *p, size_t n)
 	n = (n + ARENA_ALIGN - 1) & ~(size_t)(ARENA_ALIGN - 1);
 	if (at + n < a->used)
 		a->used = at + n;
+}
+
+void *arena_keep(struct arena *a, size_t mark, const void *p, size_t n)
+{
+	void *q;
+
+	arena_rewind(a, mark);
+	q = arena_alloc(a, n);
+	if (q)
+		memmove(q, p, n);
+	return q;
 }
 
 void *arena_zalloc(struct arena *a, size_t n)

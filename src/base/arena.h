@@ -17,6 +17,7 @@ struct arena {
 	size_t cap;
 	size_t used;
 	bool grows;
+	bool failed;	/* of a fixed arena: an allocation was refused since the last reset */
 	struct arena_block *blocks;	/* of a growing arena, newest first */
 };
 
@@ -29,10 +30,24 @@ void arena_reset(struct arena *a);
 /* Frees the blocks of a growing arena. Accepts zeroed objects. */
 void arena_fini(struct arena *a);
 
+/* A place in a fixed arena, to give back all that is allocated behind it. */
+static inline size_t arena_mark(const struct arena *a)
+{
+	return a->used;
+}
+
+static inline void arena_rewind(struct arena *a, size_t mark)
+{
+	if (!a->grows)
+		a->used = mark;
+}
+
 /* n octets aligned for any type, not cleared. NULL when a fixed arena is full or memory is out. */
 void *arena_alloc(struct arena *a, size_t n) must_check;
 /* Gives back all but the first n octets of the newest allocation, which p is. */
 void arena_trim(struct arena *a, void *p, size_t n);
+/* Rewinds to mark and moves p[n], which lies behind it, there. */
+void *arena_keep(struct arena *a, size_t mark, const void *p, size_t n) must_check;
 /* The same as arena_alloc, cleared. */
 void *arena_zalloc(struct arena *a, size_t n) must_check;
 /* count * size, cleared, with the multiplication checked. */

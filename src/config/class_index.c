@@ -330,6 +330,7 @@ static void subject_look_up(const struct class_index *x, uint32_t number, const 
 {
 	const struct subject *s = &x->subjects[number];
 	uint8_t key[VALUE_MAX + 4] uninit;
+	size_t mark = arena_mark(c->scratch);
 	struct span value;
 	uint32_t set;
 
@@ -339,10 +340,10 @@ static void subject_look_up(const struct class_index *x, uint32_t number, const 
 			ret_set[w] = x->pass[0][w] | x->pass[1][w];
 		return;
 	}
-	if (!subject_may_want(s, value) || !config_map_get(&x->values, value_key(number, value, key), &set))
-		return;
-	for (size_t w = 0; w < x->n_words; w++)
-		ret_set[w] |= x->sets[set][w];
+	if (subject_may_want(s, value) && config_map_get(&x->values, value_key(number, value, key), &set))
+		for (size_t w = 0; w < x->n_words; w++)
+			ret_set[w] |= x->sets[set][w];
+	arena_rewind(c->scratch, mark);
 }
 
 void class_index_candidates(const struct class_index *x, const struct expr_ctx *c, bool late, uint64_t *ret_set)

@@ -46,6 +46,8 @@ int expr_compile(struct span text, bool want_bool, const struct expr_opts *o, co
 		 struct arena *arena, struct expr **ret, struct config_error *err) must_check;
 /* Does it depend on KNOWN or UNKNOWN (second pass)? */
 bool expr_is_late(const struct expr *e);
+/* Scratch memory that its patterns need; strings, which depend on the packet, come on top. */
+size_t expr_memory(const struct expr *e);
 /* 0, or -USHER_E_EVAL with a reason in ret_why (static or scratch). */
 int expr_bool(const struct expr *e, const struct expr_ctx *c, bool *ret, const char **ret_why) must_check;
 int expr_string(const struct expr *e, const struct expr_ctx *c, struct span *ret,

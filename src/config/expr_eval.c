@@ -27,15 +27,18 @@ static int no_memory(struct eval *v)
 
 static int eval_equal(struct eval *v, const struct expr_node *e, bool *ret)
 {
+	size_t mark = arena_mark(v->c->scratch);
 	struct span a;
 	struct span b;
 	int r = eval_string(v, e->first, &a);
 
 	if (r == 0)
 		r = eval_string(v, e->first->next, &b);
-	if (r == 0)
-		*ret = span_eq(a, b);
-	return r;
+	if (r < 0)
+		return r; /* the reason may be in the scratch memory */
+	*ret = span_eq(a, b);
+	arena_rewind(v->c->scratch, mark);
+	return 0;
 }
 
 /* and, sand: all true; or, sor: any. */
@@ -62,6 +65,7 @@ static int eval_chain(struct eval *v, const struct expr_node *e, bool *ret)
 
 static int eval_match(struct eval *v, const struct expr_node *e, bool *ret)
 {
+	size_t mark = arena_mark(v->c->scratch);
 	struct span s;
 	int r = eval_string(v, e->first, &s);
 
@@ -70,6 +74,7 @@ static int eval_match(struct eval *v, const struct expr_node *e, bool *ret)
 	r = expr_regex_match(e->regex, s, v->c->scratch);
 	if (r < 0)
 		return no_memory(v);
+	arena_rewind(v->c->scratch, mark);
 	*ret = r;
 	return 0;
 }
@@ -236,6 +241,23 @@ static int eval_string(struct eval *v, const struct expr_node *e, struct span *r
 bool expr_is_late(const struct expr *e)
 {
 	return e->late;
+}
+
+static size_t node_memory(const struct expr_node *e)
+{
+	size_t most = e->op == OP_MATCH ? expr_regex_memory(e->regex) : 0;
+
+	for (const struct expr_node *o = e->op == OP_LITERAL || e->op == OP_PATH ? NULL : e->first; o; o = o->next) {
+		size_t n = node_memory(o);
+
+		most = n > most ? n : most;
+	}
+	return most;
+}
+
+size_t expr_memory(const struct expr *e)
+{
+	return node_memory(e->root);
 }
 
 int expr_bool(const struct expr *e, const struct expr_ctx *c, bool *ret, const char **ret_why)

@@ -70,6 +70,8 @@ int expr_subject(const struct expr_node *e, const struct expr_ctx *c, struct spa
 /* expr_regex.c: whole-string match by patterns. *ret_at: the offending octet; *ret_why: static. */
 int expr_regex_compile(struct span pattern, struct arena *arena, const struct expr_regex **ret,
 		       size_t *ret_at, const char **ret_why) must_check;
+/* Scratch memory that a match takes. */
+size_t expr_regex_memory(const struct expr_regex *re);
 /* 1, 0, or -USHER_E_NOMEM. */
 int expr_regex_match(const struct expr_regex *re, struct span s, struct arena *scratch) must_check;
 

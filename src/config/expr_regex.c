@@ -537,6 +537,14 @@ static void run_step(struct re_run *run, const struct re_threads *now, struct re
 	}
 }
 
+size_t expr_regex_memory(const struct expr_regex *re)
+{
+	enum { ALIGNMENT = 4 * 16 };
+
+	return re->n * (2 * sizeof(uint16_t) + sizeof(uint32_t) + 2 * sizeof(uint16_t)) + 2 * sizeof(uint16_t) +
+	       ALIGNMENT;
+}
+
 int expr_regex_match(const struct expr_regex *re, struct span s, struct arena *scratch)
 {
 	struct re_run run = {.re = re, .bol = true, .eol = s.n == 0, .round = 1};

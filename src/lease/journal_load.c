@@ -381,7 +381,7 @@ static int load_file(struct loader *l, const char *suffix)
 	free(l->buf);
 	l->buf = NULL;
 	(void)j->files->close(j->files->ctx, l->fd);
-	if (r == 0)
+	if (r == 0 && l->line)
 		log_msg(j->o.log, LOG_DHCPSRV_MEMFILE_LEASE_FILE_LOAD, "%s: %llu lines", l->name,
 			(unsigned long long)l->line);
 	return r;

@@ -36,6 +36,7 @@ struct lease {
 	uint16_t client_id_len; /* 0: no client identifier */
 	uint8_t client_id[LEASE_CLIENT_ID_MAX];
 	char hostname[LEASE_HOSTNAME_MAX + 1];
+	uint64_t row;		/* number of the row it was read at; set by the table, not read by it */
 	const char *user_context; /* JSON on one line, or NULL; borrowed: from an arena or the caller */
 };
 

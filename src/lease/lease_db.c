@@ -94,8 +94,13 @@ int lease_db_get(struct lease_db *db, uint32_t addr, struct arena *arena, struct
 	return idx ? 0 : -USHER_E_NOTFOUND;
 }
 
-/* So many records of one identity are looked at, the newest: who has more asks at nobody's expense. */
-enum { SEEN_MAX = 64 };
+/*
+ * The 64 newest records of an identity are looked at for the best one. A client that has none of them in its
+ * subnets may have roamed, or its identity is a cloned one: its records are sought further down, as far as
+ * one record in each of so many subnets can go. Records of one hardware address with all kinds of client
+ * identifiers have no such bound, and are not: who makes them asks at nobody's expense.
+ */
+enum { SEEN_MAX = 64, ROAMED_MAX = 8192 };
 
 /* Candidates of one lease_db_find, best first. */
 struct finding {
@@ -172,8 +177,11 @@ static void consider(struct finding *f, uint32_t idx)
 static void consider_chain(struct finding *f, const struct client_index *ix, struct span key, bool kind)
 {
 	uint32_t idx = client_index_first(f->db, ix, key, kind);
+	unsigned n = 0;
 
-	for (unsigned n = 0; idx && n < SEEN_MAX; idx = client_index_next(f->db, ix, idx), n++)
+	for (; idx && n < SEEN_MAX; idx = client_index_next(f->db, ix, idx), n++)
+		consider(f, idx);
+	for (; idx && n < ROAMED_MAX && !kind && f->n == 0; idx = client_index_next(f->db, ix, idx), n++)
 		consider(f, idx);
 }
 
@@ -425,8 +433,13 @@ static bool puts_assigned(const struct lease *l, const struct lease_change *ch)
 		 (ch->old.state == LEASE_ASSIGNED || ch->old.state == LEASE_DECLINED));
 }
 
+static bool is_expected(const struct lease_db *db, uint32_t idx, struct lease_expect expect)
+{
+	return expect.any || rec_at(db, idx)->seq == expect.row;
+}
+
 static int put_locked(struct lease_db *db, const struct lease *l, enum lease_put mode,
-		      struct lease_change *ch)
+		      struct lease_expect expect, struct lease_change *ch)
 {
 	struct rec_pair p = rec_lookup(db, l->addr);
 	uint32_t idx;
@@ -436,6 +449,8 @@ static int put_locked(struct lease_db *db, const struct lease *l, enum lease_put
 		return -USHER_E_EXISTS;
 	if (mode == LEASE_PUT_UPDATE && !p.main)
 		return -USHER_E_NOTFOUND;
+	if (p.main && !is_expected(db, p.main, expect))
+		return -USHER_E_CHANGED;
 	note_old(db, p.main, ch);
 	r = rec_store(db, l, l->state, &idx);
 	if (r < 0)
@@ -447,7 +462,7 @@ static int put_locked(struct lease_db *db, const struct lease *l, enum lease_put
 	return 0;
 }
 
-int lease_db_put(struct lease_db *db, const struct lease *l, enum lease_put mode,
+int lease_db_put(struct lease_db *db, const struct lease *l, enum lease_put mode, struct lease_expect expect,
 		 struct lease_change *ret)
 {
 	struct lease_change ch = {.seq = 0};
@@ -457,14 +472,14 @@ int lease_db_put(struct lease_db *db, const struct lease *l, enum lease_put mode
 	    (!l->hw_len && !l->client_id_len && l->state != LEASE_DECLINED))
 		return -USHER_E_RANGE;
 	db_lock(db);
-	r = put_locked(db, l, mode, &ch);
+	r = put_locked(db, l, mode, expect, &ch);
 	db_unlock(db);
 	if (r == 0)
 		*ret = ch;
 	return r;
 }
 
-int lease_db_del(struct lease_db *db, uint32_t addr, struct lease_change *ret)
+int lease_db_del(struct lease_db *db, uint32_t addr, struct lease_expect expect, struct lease_change *ret)
 {
 	struct lease_change ch = {.seq = 0};
 	struct rec_pair p;
@@ -474,6 +489,8 @@ int lease_db_del(struct lease_db *db, uint32_t addr, struct lease_change *ret)
 	p = rec_lookup(db, addr);
 	if (db->loading) {
 		r = -EBUSY;
+	} else if (p.main && !is_expected(db, p.main, expect)) {
+		r = -USHER_E_CHANGED;
 	} else if (p.main) {
 		note_old(db, p.main, &ch);
 		ch.seq = rec_log(db, p.main, true);

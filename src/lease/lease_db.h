@@ -69,7 +69,7 @@ int lease_db_get(struct lease_db *db, uint32_t addr, struct arena *arena, struct
 /*
  * The client's records in any of the subnets, best first: ASSIGNED before OFFERED before kept;
  * by client_id before by hw; later cltt first. At most n. Count. Of each identity the 64 newest
- * records are looked at.
+ * records are looked at, and more of them (8,192) when none of those is in the subnets.
  */
 size_t lease_db_find(struct lease_db *db, const struct lease_client *c, const uint32_t *subnet_ids,
 		     size_t n_subnets, struct arena *arena, struct lease *ret, size_t n);
@@ -130,13 +130,36 @@ int lease_db_release(struct lease_db *db, uint32_t addr, const struct lease_clie
 int lease_db_decline(struct lease_db *db, uint32_t addr, const struct lease_client *who,
 		     uint32_t probation_s, struct lease_change *ret) must_check;
 
-/* --- administration: no ownership check ----------------------------------------------------- */
+/* --- administration, and changes of what was read before --------------------------------------- */
+
+/*
+ * Which record a change expects at its address. Between the reading of a record and its change others
+ * may change it: who has read one says so by its row, and nothing happens if it is another row now.
+ * Only an administrator, who named the address himself, takes any record.
+ */
+struct lease_expect {
+	bool any;
+	uint64_t row;
+};
+static inline struct lease_expect lease_expect_any(void)
+{
+	return (struct lease_expect){.any = true};
+}
+
+/* The record as it was when the table gave it. */
+static inline struct lease_expect lease_expect_row(const struct lease *read)
+{
+	return (struct lease_expect){.row = read->row};
+}
 
 enum lease_put { LEASE_PUT_ADD, LEASE_PUT_UPDATE, LEASE_PUT_FORCE };
-/* ADD: -USHER_E_EXISTS; UPDATE: -USHER_E_NOTFOUND; FORCE: neither. */
-int lease_db_put(struct lease_db *db, const struct lease *l, enum lease_put mode,
+/* ADD: -USHER_E_EXISTS; UPDATE: -USHER_E_NOTFOUND; FORCE: neither. -USHER_E_CHANGED: there is a record, and
+ * not the expected one. */
+int lease_db_put(struct lease_db *db, const struct lease *l, enum lease_put mode, struct lease_expect expect,
 		 struct lease_change *ret) must_check;
-int lease_db_del(struct lease_db *db, uint32_t addr, struct lease_change *ret) must_check;
+/* -USHER_E_NOTFOUND, -USHER_E_CHANGED. */
+int lease_db_del(struct lease_db *db, uint32_t addr, struct lease_expect expect, struct lease_change *ret)
+	must_check;
 /* Deletes every lease of the subnet (0: all). Count. */
 uint64_t lease_db_wipe(struct lease_db *db, uint32_t subnet_id, uint64_t *ret_seq);
 

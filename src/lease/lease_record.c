@@ -47,6 +47,7 @@ void rec_view(const struct rec *r, struct lease *ret)
 	ret->valid_lft = r->valid_lft;
 	ret->cltt = r->cltt;
 	ret->state = r->state;
+	ret->row = r->seq;
 	ret->fqdn_fwd = r->flags & REC_FWD;
 	ret->fqdn_rev = r->flags & REC_REV;
 	ret->hw_len = r->hw_len;

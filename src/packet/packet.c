@@ -37,6 +37,11 @@ void packet_init(struct packet *p, uint8_t *data, size_t data_cap, void *arena_m
 	packet_reset(p);
 }
 
+void packet_set_arena(struct packet *p, void *arena_mem, size_t arena_cap)
+{
+	arena_init_fixed(&p->arena, arena_mem, arena_cap);
+}
+
 void packet_reset(struct packet *p)
 {
 	struct arena arena = p->arena;

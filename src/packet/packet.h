@@ -55,6 +55,8 @@ struct packet {
 
 /* Lays a packet over one slot's memory: data[PACKET_DATA_LEN] and arena memory. */
 void packet_init(struct packet *p, uint8_t *data, size_t data_cap, void *arena_mem, size_t arena_cap);
+/* Other memory for the arena of a slot that holds no packet yet. */
+void packet_set_arena(struct packet *p, void *arena_mem, size_t arena_cap);
 /* Ready for the next packet. */
 void packet_reset(struct packet *p);
 

@@ -145,7 +145,7 @@ size_t alloc_own(struct exchange *x, struct lease **ret)
 
 	*ret = own;
 	if (!own || !ids)
-		return 0;
+		return 0; /* the pipeline drops the packet: its arena has failed */
 	for (uint32_t i = 0; i < x->n_candidates; i++)
 		ids[i] = x->candidates[i].subnet->id;
 	n = lease_db_find(exchange_server(x)->db, &who, ids, x->n_candidates, NULL, own, OWN_MAX);
@@ -371,6 +371,9 @@ int alloc_offer(struct exchange *x, struct lease **ret_lease)
 
 	if (!l)
 		l = try_own(x);
+	/* who is not found for want of memory is not new */
+	if (!l && x->pkt.arena.failed)
+		return -USHER_E_NOMEM;
 	if (!l)
 		l = try_requested(x);
 	if (!l)

@@ -109,7 +109,7 @@ int lease_arg_hex(struct command *c, const char *name, uint8_t *out, size_t cap)
 }
 
 /* By identifier: hw-address or client-id, in a subnet. */
-static struct json *find_by_identifier(struct command *c, uint32_t *ret)
+static struct json *find_by_identifier(struct command *c, uint32_t *ret, struct lease_expect *ret_expect)
 {
 	const char *type = command_str(c, "identifier-type");
 	uint8_t id[LEASE_CLIENT_ID_MAX];
@@ -133,13 +133,15 @@ static struct json *find_by_identifier(struct command *c, uint32_t *ret)
 	if (!lease_db_page(c->d->srv.db, 0, &f, NULL, &l, 1))
 		return control_answer(c->arena, CONTROL_EMPTY, "Lease not found.");
 	*ret = l.addr;
+	*ret_expect = lease_expect_row(&l);
 	return NULL;
 }
 
-struct json *lease_which(struct command *c, uint32_t *ret)
+struct json *lease_which(struct command *c, uint32_t *ret, struct lease_expect *ret_expect)
 {
+	*ret_expect = lease_expect_any();
 	if (!json_get(c->args, "ip-address"))
-		return find_by_identifier(c, ret);
+		return find_by_identifier(c, ret, ret_expect);
 	if (lease_arg_addr(c, "ip-address", ret) < 0)
 		return command_fail(c, "'ip-address' must be an IPv4 address");
 	return NULL;
@@ -147,9 +149,10 @@ struct json *lease_which(struct command *c, uint32_t *ret)
 
 struct json *command_lease4_get(struct command *c)
 {
+	struct lease_expect expect;
 	struct lease l;
 	uint32_t addr;
-	struct json *bad = lease_which(c, &addr);
+	struct json *bad = lease_which(c, &addr, &expect);
 
 	if (bad)
 		return bad;

@@ -153,7 +153,7 @@ static struct json *edit_put(struct command *c, enum lease_put mode, const char 
 
 	if (bad)
 		return bad;
-	r = lease_db_put(c->d->srv.db, &l, mode, &change);
+	r = lease_db_put(c->d->srv.db, &l, mode, lease_expect_any(), &change);
 	if (r == -USHER_E_EXISTS)
 		return command_fail(c, "IPv4 lease already exists.");
 	if (r == -USHER_E_NOTFOUND)
@@ -182,12 +182,13 @@ struct json *command_lease4_update(struct command *c)
 struct json *command_lease4_del(struct command *c)
 {
 	struct lease_change change = {0};
+	struct lease_expect expect;
 	uint32_t addr;
-	struct json *bad = lease_which(c, &addr);
+	struct json *bad = lease_which(c, &addr, &expect);
 
 	if (bad)
 		return bad;
-	if (lease_db_del(c->d->srv.db, addr, &change) < 0)
+	if (lease_db_del(c->d->srv.db, addr, expect, &change) < 0)
 		return control_answer(c->arena, CONTROL_EMPTY, "IPv4 lease not found.");
 	bad = command_durable(c, change.seq);
 	return bad ? bad : command_ok(c, NULL, "IPv4 lease deleted.");

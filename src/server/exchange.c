@@ -121,7 +121,7 @@ static bool class_room(struct exchange *x)
 	if (x->class_bits)
 		return true;
 	x->class_bits = arena_calloc(&x->pkt.arena, class_words(x), sizeof(uint64_t));
-	x->class_order = arena_calloc(&x->pkt.arena, x->cfg->n_class_names, sizeof(uint32_t));
+	x->class_order = arena_alloc(&x->pkt.arena, x->cfg->n_class_names * sizeof(uint32_t));
 	if (!x->class_bits || !x->class_order) {
 		x->class_bits = NULL;
 		return false;
@@ -140,6 +140,19 @@ void exchange_add_class(struct exchange *x, uint32_t id)
 		return;
 	x->class_bits[id / 64] |= 1ULL << (id % 64);
 	x->class_order[x->n_class_order++] = id;
+}
+
+void exchange_remove_class(struct exchange *x, uint32_t id)
+{
+	uint32_t n = 0;
+
+	if (!exchange_has_class(x, id))
+		return;
+	x->class_bits[id / 64] &= ~(1ULL << (id % 64));
+	for (uint32_t i = 0; i < x->n_class_order; i++)
+		if (x->class_order[i] != id)
+			x->class_order[n++] = x->class_order[i];
+	x->n_class_order = n;
 }
 
 bool exchange_has_class_name(const struct exchange *x, const char *name)

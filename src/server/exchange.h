@@ -52,6 +52,7 @@ struct exchange {
 	struct worker *w;
 	struct packet pkt;
 	uint8_t *out;		   /* EXCHANGE_OUT_LEN octets */
+	void *big;		   /* memory of an arena that needs more than the slot has; NULL: none */
 	bool fresh;		   /* free, and nothing was put into it since the last reset */
 
 	/* zero when a packet comes in: everything from here to query */
@@ -79,6 +80,7 @@ struct exchange {
 
 	/* classes: bit set over the configuration's names, and the order they came in */
 	uint64_t *class_bits;
+	uint64_t *class_may;	   /* CLASSIFY's own: which classes are to be evaluated */
 	uint32_t *class_order;
 	uint32_t n_class_order;
 	const char **extra_classes; /* names the configuration never mentions (VENDOR_CLASS_x) */
@@ -91,6 +93,7 @@ struct exchange {
 	const struct config_subnet *subnet;
 	const struct config_pool *pool; /* of the lease; NULL: reservation outside pools */
 	const struct config_host *host; /* reservation that applies */
+	bool known;		   /* it has a reservation in one of the subnets, or a global one */
 	struct candidate *candidates; /* permitted subnets of the network, the selected one first */
 	uint32_t n_candidates;
 	struct span flex_id;
@@ -172,6 +175,7 @@ bool exchange_has_class(const struct exchange *x, uint32_t id);
 bool exchange_has_class_name(const struct exchange *x, const char *name);
 void exchange_add_class(struct exchange *x, uint32_t id);
 void exchange_add_class_name(struct exchange *x, const char *name);
+void exchange_remove_class(struct exchange *x, uint32_t id);
 
 /* Is the guard (any-of list, empty: all) open for this packet? */
 struct config_class_list;

@@ -10,4 +10,4 @@
 struct config_option;
 
 /* The value for this exchange; NULL: not configured, or never-send somewhere. */
-const struct config_option *fill_find_option(const struct exchange *x, const char *space, uint32_t code);
+const struct config_option *fill_find_option(struct exchange *x, const char *space, uint32_t code);

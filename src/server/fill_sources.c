@@ -8,7 +8,7 @@
 
 static void add(struct fill_sources *s, const struct config_options *o)
 {
-	if (!o->n || s->n == FILL_SOURCES_MAX)
+	if (!o->n || s->n == s->cap)
 		return;
 	s->scope[s->n++] = o;
 	s->always |= o->always;
@@ -16,9 +16,26 @@ static void add(struct fill_sources *s, const struct config_options *o)
 		s->codes.bits[i] |= o->codes.bits[i];
 }
 
-void fill_sources(const struct exchange *x, struct fill_sources *s)
+/* Classes with options among those the exchange is in. */
+static size_t count_class_scopes(const struct exchange *x)
+{
+	size_t n = 0;
+
+	for (uint32_t i = 0; i < x->n_class_order; i++) {
+		const struct config_class *c = x->cfg->class_by_id[x->class_order[i]];
+
+		n += c && c->options.n;
+	}
+	return n;
+}
+
+void fill_sources(struct exchange *x, struct fill_sources *s)
 {
 	s->n = 0;
+	s->cap = FILL_SOURCES_FIXED + count_class_scopes(x);
+	s->scope = arena_alloc(&x->pkt.arena, s->cap * sizeof(*s->scope));
+	if (!s->scope)
+		s->cap = 0;
 	s->codes = x->cfg->containers;
 	s->always = false;
 	if (x->host)
@@ -87,10 +104,14 @@ const struct config_option *fill_top_option(const struct exchange *x, const stru
 	return found;
 }
 
-const struct config_option *fill_find_option(const struct exchange *x, const char *space, uint32_t code)
+const struct config_option *fill_find_option(struct exchange *x, const char *space, uint32_t code)
 {
+	size_t mark = arena_mark(&x->pkt.arena);
+	const struct config_option *o;
 	struct fill_sources s;
 
 	fill_sources(x, &s);
-	return fill_source_option(x, &s, space, code);
+	o = fill_source_option(x, &s, space, code);
+	arena_rewind(&x->pkt.arena, mark);
+	return o;
 }

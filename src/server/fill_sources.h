@@ -7,16 +7,18 @@
 #include "config/config.h"
 #include "server/exchange.h"
 
-enum { FILL_SOURCES_MAX = 48 };
+/* Reservation, pool, subnet, network, global. */
+enum { FILL_SOURCES_FIXED = 5 };
 
 struct fill_sources {
-	const struct config_options *scope[FILL_SOURCES_MAX];
-	size_t n;
+	const struct config_options **scope;
+	size_t n, cap;
 	struct code_set codes;	/* top-level codes that one of them has, or that may hold sub-options */
 	bool always;		/* one of them has an always-send option */
 };
 
-void fill_sources(const struct exchange *x, struct fill_sources *s);
+/* In the packet's arena. */
+void fill_sources(struct exchange *x, struct fill_sources *s);
 /* The first value whose class tag fits; NULL if there is none or any scope says never-send. */
 const struct config_option *fill_source_option(const struct exchange *x, const struct fill_sources *s,
 					       const char *space, uint32_t code);

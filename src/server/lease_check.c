@@ -32,11 +32,12 @@ static const char *treat(struct server *srv, const struct config *cfg, const str
 	struct lease moved = *l;
 
 	if (mode == CHECKS_DEL || (mode == CHECKS_FIX_DEL && !home))
-		return lease_db_del(srv->db, l->addr, &change) == 0 ? "deleted" : "not deleted";
+		return lease_db_del(srv->db, l->addr, lease_expect_row(l), &change) == 0 ? "deleted" : "not deleted";
 	if ((mode == CHECKS_FIX || mode == CHECKS_FIX_DEL) && home) {
 		moved.subnet_id = home->id;
-		return lease_db_put(srv->db, &moved, LEASE_PUT_UPDATE, &change) == 0 ? "moved to its subnet"
-										    : "not moved";
+		return lease_db_put(srv->db, &moved, LEASE_PUT_UPDATE, lease_expect_row(l), &change) == 0
+			       ? "moved to its subnet"
+			       : "not moved";
 	}
 	return "kept as it is";
 }

@@ -261,6 +261,8 @@ enum verdict pipeline_run_to(struct exchange *x, enum stage end)
 		const struct row *row = &rows[x->stage++];
 
 		v = hooked ? row_run_hooked(x, row) : row->fn(x);
+		if (unlikely(x->pkt.arena.failed) && (v == VERDICT_CONTINUE || v == VERDICT_DROP))
+			v = exchange_drop(x, DROP_PROCESSING_FAILED);
 		if (v == VERDICT_PARK)
 			break; /* whoever resumes it owns it now */
 		TRACE(x, "%s: %s", row->name,

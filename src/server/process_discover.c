@@ -18,16 +18,23 @@
 #include "server/trace.h"
 #include "wire/option_codes.h"
 
-/* RFC 8925 3.2: a client that lists 108 in a network that configures it needs no address. */
+/* RFC 8925 3.2: a client that lists 108 in a network that configures it needs no address. The answer is
+ * of the subnet that has the option. */
 static bool wants_v6_only(struct exchange *x)
 {
+	const struct config_subnet *selected = x->candidates[0].subnet;
+
+	x->subnet = selected;
 	if (!query_requests(x, DHCP4_OPT_V6_ONLY_PREFERRED))
 		return false;
 	for (uint32_t i = 0; i < x->n_candidates; i++) {
 		x->subnet = x->candidates[i].subnet;
+		x->host = x->candidates[i].host;
 		if (fill_find_option(x, OPTION_SPACE_DHCP4, DHCP4_OPT_V6_ONLY_PREFERRED))
 			return true;
 	}
+	x->subnet = selected;
+	x->host = x->candidates[0].host;
 	return false;
 }
 
@@ -83,7 +90,6 @@ enum verdict process_discover(struct exchange *x)
 	if (exchange_has_class(x, CLASS_REJECT))
 		return exchange_drop(x, DROP_CLASS_REJECT);
 	v6_only = wants_v6_only(x);
-	x->subnet = x->candidates[0].subnet;
 	r = v6_only ? 0 : alloc_offer(x, &l);
 	if (r < 0 && !(r == -USHER_E_EXHAUSTED && wants_auto_config(x)))
 		return exchange_drop(x, DROP_NO_LEASE);

@@ -191,7 +191,7 @@ static void drop_others(struct exchange *x, const struct request *q)
 			lease_db_unhold(srv->db, q->own[i].addr, &who);
 			continue;
 		}
-		if (q->own[i].state != LEASE_ASSIGNED || lease_db_del(srv->db, q->own[i].addr, &gone) < 0)
+		if (q->own[i].state != LEASE_ASSIGNED || lease_db_del(srv->db, q->own[i].addr, lease_expect_row(&q->own[i]), &gone) < 0)
 			continue;
 		if (gone.seq > x->wait_seq)
 			x->wait_seq = gone.seq;
@@ -245,13 +245,13 @@ static const struct lease *own_at(struct exchange *x, const struct request *q, c
 	return l;
 }
 
-/* Where the lease as it is stands in the file: who is told of it again waits for that. */
-static uint64_t row_of(const struct exchange *x, uint32_t addr)
+/* Is the record still the one that was read? A callout may have taken its time. */
+static bool is_unchanged(const struct exchange *x, const struct lease *read)
 {
-	uint64_t seq = 0;
-	struct lease l;
+	struct lease l uninit;
 
-	return lease_db_get(exchange_server(x)->db, addr, NULL, &l, &seq) == 0 ? seq : 0;
+	return lease_db_get(exchange_server(x)->db, read->addr, NULL, &l, NULL) == 0 && l.state == read->state &&
+	       l.row == read->row;
 }
 
 static enum verdict request_assign(struct exchange *x, struct request *q)
@@ -270,13 +270,15 @@ static enum verdict request_assign(struct exchange *x, struct request *q)
 	if (old && (old->state != LEASE_ASSIGNED || alloc_expired(x, old)))
 		old = NULL; /* not a renewal */
 	if (old && lease_cached(x, old, l, &left))
-		return request_reuse(x, l, row_of(x, q->addr), left);
+		return request_reuse(x, l, old->row, left);
 	if (!request_hook(x, l, old != NULL)) {
 		if (!old)
 			return response_nak(x, "a callout refused the lease");
+		if (!is_unchanged(x, old) || alloc_expired(x, old))
+			return response_nak(x, "the lease ended meanwhile");
 		*l = *old; /* lease4_renew SKIP: as it was, and the client is told so */
 		left = (uint32_t)(lease_expire(old) - clock_wall_s(&srv->clock));
-		x->wait_seq = row_of(x, q->addr);
+		x->wait_seq = old->row;
 		return granted(x, l, old->valid_lft == LEASE_INFINITE ? LEASE_INFINITE : left);
 	}
 	if (lease_db_assign(srv->db, l, &who, &change) < 0)
@@ -302,6 +304,8 @@ enum verdict process_request(struct exchange *x)
 	if (!x->subnet || !x->n_candidates)
 		return without_subnet(x, &q);
 	q.n_own = alloc_own(x, &q.own);
+	if (x->pkt.arena.failed)
+		return exchange_drop(x, DROP_PROCESSING_FAILED);
 	request_place(x, &q);
 	v = request_check(x, &q);
 	if (v != VERDICT_CONTINUE || x->has_response)

@@ -11,9 +11,11 @@
 #include "base/log.h"
 #include "base/cursor.h"
 #include "config/config.h"
+#include "config/expr.h"
 #include "hook/hook.h"
 #include "lease/lease_db.h"
 #include "server/exchange.h"
+#include "server/fill_sources.h"
 #include "server/server.h"
 #include "wire/option_codes.h"
 
@@ -222,6 +224,31 @@ static int call_configured(struct snapshot *s, const struct config *cfg, struct 
 	return 0;
 }
 
+/*
+ * What a packet's arena must have room for: the message, the lease, the answer and the strings of one
+ * expression, which the packet bounds; and what the configuration adds.
+ */
+static size_t packet_memory(const struct config *cfg)
+{
+	enum { BASE = 20 * 1024, SPAWNED = 600, ALIGNED = 64 };
+	size_t pattern = 0;
+	size_t network = 1;
+	size_t spawned = 0;
+
+	for (size_t i = 0; i < cfg->n_classes; i++) {
+		const struct config_class *c = &cfg->classes[i];
+		size_t n = c->test ? expr_memory(c->test) : c->template_test ? expr_memory(c->template_test) : 0;
+
+		pattern = n > pattern ? n : pattern;
+		spawned += c->template_test != NULL;
+	}
+	for (size_t i = 0; i < cfg->n_networks; i++)
+		network = cfg->networks[i].n_subnets > network ? cfg->networks[i].n_subnets : network;
+	return BASE + pattern + spawned * SPAWNED + ALIGNED + network * (sizeof(struct candidate) + sizeof(uint32_t)) +
+	       cfg->n_class_names * sizeof(uint32_t) + 2 * (cfg->n_class_names / 8 + ALIGNED) +
+	       (cfg->n_class_names + FILL_SOURCES_FIXED) * sizeof(void *);
+}
+
 static int check_networks(const struct config *cfg, struct config_error *err)
 {
 	for (size_t i = 0; i < cfg->n_networks; i++) {
@@ -278,6 +305,7 @@ int snapshot_build(struct server *srv, struct config *cfg, const struct snapshot
 		return r;
 	}
 	s->cfg = cfg;
+	s->packet_memory = packet_memory(cfg);
 	*ret = s;
 	return 0;
 }

@@ -29,6 +29,7 @@ struct snapshot {
 	struct subnet_stats **subnet_stats; /* index = config_subnet.index */
 	uint32_t *server_ids;		/* option 54 values configured anywhere, sorted */
 	size_t n_server_ids;
+	size_t packet_memory;		/* that the classes, patterns and networks of cfg need in a packet's arena */
 	bool affinity;			/* released and expired leases are kept for their clients */
 	uint64_t generation;
 	struct snapshot *next_retired;

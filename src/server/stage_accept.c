@@ -3,7 +3,9 @@
  * ACCEPT: is this a message that a server answers, and is it meant for this server.
  * RFC 2131 4.3, table 5; RFC 5107 (server identifier override); RFC 4390 (hlen 0 needs an identifier).
  */
+#include "base/cursor.h"
 #include "config/config.h"
+#include "hook/hook.h"
 #include "runtime/iface.h"
 #include "server/snapshot.h"
 #include "server/stages.h"
@@ -38,8 +40,12 @@ static bool relay_overrides(const struct exchange *x, uint32_t id)
 {
 	struct span sub;
 
-	return dhcp4_subopt(x->rai, RAI_SERVER_ID_OVERRIDE, &sub) && sub.n == 4 &&
-	       (uint32_t)(sub.p[0] << 24 | sub.p[1] << 16 | sub.p[2] << 8 | sub.p[3]) == id;
+	struct rd r;
+
+	if (!dhcp4_subopt(x->rai, RAI_SERVER_ID_OVERRIDE, &sub) || sub.n != 4)
+		return false;
+	r = rd_init(sub);
+	return rd_be32(&r) == id;
 }
 
 static enum drop check_server_id(struct exchange *x)
@@ -72,6 +78,17 @@ static enum drop check(struct exchange *x)
 	if (!x->client_id.n && !x->hw.n)
 		return DROP_NO_IDENTITY;
 	return check_server_id(x);
+}
+
+/* A callout may have changed options 53, 61, 82 and the fields: what was taken from them is taken again. */
+enum verdict accept_again(struct exchange *x)
+{
+	enum drop d;
+
+	unpack_identity(x);
+	x->server_id_seen = false;
+	d = check(x);
+	return d == DROP_NONE ? VERDICT_CONTINUE : exchange_drop(x, d);
 }
 
 enum verdict stage_accept(struct exchange *x)

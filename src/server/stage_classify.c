@@ -44,6 +44,7 @@ static void eval_failed(struct exchange *x, const struct config_class *c, const 
 /* SPAWN_<name>_<value> of a template class, and the class itself. */
 static void classify_template(struct exchange *x, const struct config_class *c, const struct expr_ctx *ctx)
 {
+	size_t mark = arena_mark(&x->pkt.arena);
 	const char *why = "";
 	struct span v;
 	char *name;
@@ -55,37 +56,51 @@ static void classify_template(struct exchange *x, const struct config_class *c, 
 	if (!v.n)
 		return;
 	name = arena_printf(&x->pkt.arena, "SPAWN_%s_%.*s", c->name, (int)v.n, (const char *)v.p);
+	name = name ? arena_keep(&x->pkt.arena, mark, name, strlen(name) + 1) : NULL;
 	if (name)
 		exchange_add_class_name(x, name);
 	exchange_add_class(x, c->id);
 }
 
+/* What an expression allocated is of no use behind it. */
+static void classify_test(struct exchange *x, const struct config_class *c, const struct expr_ctx *ctx)
+{
+	size_t mark = arena_mark(&x->pkt.arena);
+	const char *why = "";
+	bool yes = false;
+	int r = expr_bool(c->test, ctx, &yes, &why);
+
+	if (r < 0)
+		eval_failed(x, c, why);
+	TRACE(x, "class %s: %s", c->name, yes ? "yes" : "no");
+	arena_rewind(&x->pkt.arena, mark);
+	if (yes)
+		exchange_add_class(x, c->id);
+}
+
 static void classify_one(struct exchange *x, const struct config_class *c)
 {
 	struct expr_ctx ctx = expr_context(x);
-	const char *why = "";
-	bool yes = false;
 
-	if (c->template_test) {
+	if (c->template_test)
 		classify_template(x, c, &ctx);
-		return;
-	}
-	if (!c->test)
-		return;
-	if (expr_bool(c->test, &ctx, &yes, &why) < 0)
-		eval_failed(x, c, why);
-	else if (yes)
-		exchange_add_class(x, c->id);
-	TRACE(x, "class %s: %s", c->name, yes ? "yes" : "no");
+	else if (c->test)
+		classify_test(x, c, &ctx);
 }
 
 void classify_pass(struct exchange *x, bool late)
 {
 	const struct class_index *index = x->cfg->class_index;
 	size_t n = class_index_words(index);
-	uint64_t *may = x->cfg->n_classes ? arena_calloc(&x->pkt.arena, n, sizeof(*may)) : NULL;
 	struct expr_ctx ctx = expr_context(x);
+	uint64_t *may;
 
+	if (!x->cfg->n_classes)
+		return;
+	/* one set for all passes: what later ones find stays behind it in the arena */
+	if (!x->class_may)
+		x->class_may = arena_alloc(&x->pkt.arena, n * sizeof(*may));
+	may = x->class_may;
 	if (!may)
 		return;
 	if (x->trace)
@@ -95,6 +110,16 @@ void classify_pass(struct exchange *x, bool late)
 	for (size_t w = 0; w < n; w++)
 		for (uint64_t bits = may[w]; bits; bits &= bits - 1)
 			classify_one(x, &x->cfg->classes[w * 64 + (size_t)__builtin_ctzll(bits)]);
+}
+
+void classify_again(struct exchange *x)
+{
+	for (size_t i = 0; i < x->cfg->n_classes; i++) {
+		const struct config_class *c = &x->cfg->classes[i];
+
+		if (c->test || c->template_test)
+			exchange_remove_class(x, c->id);
+	}
 }
 
 /* A listed class without a test is simply given; one with a test is evaluated now. */
@@ -149,6 +174,8 @@ enum verdict stage_classify(struct exchange *x)
 
 enum verdict stage_drop_class(struct exchange *x)
 {
+	if (hook_any(x->snap->hooks, HOOK_PKT4_RECEIVE) && accept_again(x) != VERDICT_CONTINUE)
+		return VERDICT_DROP;
 	if (exchange_has_class(x, CLASS_DROP))
 		return exchange_drop(x, DROP_CLASS_DROP);
 	return VERDICT_CONTINUE;

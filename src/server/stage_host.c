@@ -97,10 +97,39 @@ static bool candidates_build(struct exchange *x)
 			x->candidates[x->n_candidates++].subnet = n->subnets[i];
 	for (uint32_t i = 0; x->cfg->n_hosts && i < x->n_candidates; i++) {
 		x->candidates[i].host = host_in_subnet(x, x->candidates[i].subnet);
-		if (x->candidates[i].host && !x->host)
-			x->host = x->candidates[i].host;
+		x->known |= x->candidates[i].host != NULL;
 	}
+	x->host = x->candidates[0].host;
 	return true;
+}
+
+static void add_classes(struct exchange *x, const struct config_host *h)
+{
+	for (size_t i = 0; i < h->classes.n; i++)
+		exchange_add_class(x, h->classes.ids[i]);
+}
+
+/*
+ * Classes of the reservation take part in the choice of the pool. In a shared network those of a subnet's
+ * own reservation do not: which subnet it will be is not known yet.
+ */
+static bool classes_apply(const struct exchange *x, const struct config_host *h)
+{
+	return h && h->classes.n && (h->subnet_id == 0 || !x->subnet->network);
+}
+
+void host_late_classes(struct exchange *x)
+{
+	if (x->host && x->subnet && x->subnet->network && x->host->subnet_id != 0)
+		add_classes(x, x->host);
+}
+
+/* Classes that depend on reserved ones were evaluated without those. */
+static void apply_classes(struct exchange *x, const struct config_host *h)
+{
+	classify_again(x);
+	add_classes(x, h);
+	classify_pass(x, false);
 }
 
 /* Subnets whose guard stays closed after all classes are known fall out. */
@@ -130,13 +159,12 @@ enum verdict stage_host(struct exchange *x)
 		(void)pipeline_hook(x, HOOK_HOST4_IDENTIFIER, NULL, NULL);
 	if (x->subnet && !candidates_build(x))
 		return exchange_drop(x, DROP_PROCESSING_FAILED);
-	if (x->host) {
+	if (x->host)
 		TRACE(x, "reservation: address %u.%u.%u.%u", x->host->addr >> 24, x->host->addr >> 16 & 255,
 		      x->host->addr >> 8 & 255, x->host->addr & 255);
-		for (size_t i = 0; i < x->host->classes.n; i++)
-			exchange_add_class(x, x->host->classes.ids[i]);
-	}
-	exchange_add_class(x, x->host ? CLASS_KNOWN : CLASS_UNKNOWN);
+	if (classes_apply(x, x->host))
+		apply_classes(x, x->host);
+	exchange_add_class(x, x->known ? CLASS_KNOWN : CLASS_UNKNOWN);
 	classify_pass(x, true);
 	candidates_filter(x);
 	if (exchange_has_class(x, CLASS_DROP))

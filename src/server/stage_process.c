@@ -24,13 +24,8 @@ static bool still_loading(const struct exchange *x)
 	return s && lease_store_opening(s) != 0;
 }
 
-enum verdict stage_process(struct exchange *x)
+static enum verdict process_by_type(struct exchange *x)
 {
-	if (x->type != DHCP4_INFORM && still_loading(x))
-		return exchange_drop(x, DROP_LEASES_LOADING);
-	if (x->type != DHCP4_INFORM && store_down(x))
-		return exchange_drop(x, DROP_STORE_DOWN);
-	client_name(x, 0);
 	switch ((int)x->type) {
 	case DHCP4_DISCOVER:
 		return process_discover(x);
@@ -45,4 +40,19 @@ enum verdict stage_process(struct exchange *x)
 	default:
 		return exchange_drop(x, DROP_BAD_TYPE);
 	}
+}
+
+enum verdict stage_process(struct exchange *x)
+{
+	enum verdict v;
+
+	if (x->type != DHCP4_INFORM && still_loading(x))
+		return exchange_drop(x, DROP_LEASES_LOADING);
+	if (x->type != DHCP4_INFORM && store_down(x))
+		return exchange_drop(x, DROP_STORE_DOWN);
+	client_name(x, 0);
+	v = process_by_type(x);
+	if (v == VERDICT_CONTINUE)
+		host_late_classes(x);
+	return v;
 }

@@ -96,8 +96,11 @@ static bool early_lookup(struct exchange *x)
 
 	if (!h)
 		return true;
+	if (h->classes.n)
+		classify_again(x);
 	for (size_t i = 0; i < h->classes.n; i++)
 		exchange_add_class(x, h->classes.ids[i]);
+	x->known = true;
 	exchange_add_class(x, CLASS_KNOWN);
 	classify_pass(x, false);
 	classify_pass(x, true);

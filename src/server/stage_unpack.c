@@ -47,13 +47,18 @@ int unpack_bytes(struct exchange *x)
 }
 
 /* What the pipeline keeps beside the message. Also after a callout unpacked or changed it. */
-void unpack_derive(struct exchange *x)
+void unpack_identity(struct exchange *x)
 {
-	x->unpacked = true; /* also by a callout that built the message itself */
 	x->type = dhcp4_msg_type(&x->query);
 	x->client_id = identity(dhcp4_opt_data(&x->query, DHCP4_OPT_CLIENT_ID));
 	x->hw = span_of(x->query.chaddr, x->query.hlen);
 	x->rai = dhcp4_opt_data(&x->query, DHCP4_OPT_AGENT_OPTIONS);
+}
+
+void unpack_derive(struct exchange *x)
+{
+	x->unpacked = true; /* also by a callout that built the message itself */
+	unpack_identity(x);
 	count_type(x);
 }
 

@@ -289,12 +289,29 @@ static struct exchange *exchange_of(struct packet *p)
 	return container_of(p, struct exchange, pkt);
 }
 
+/* A configuration with more classes, longer patterns or larger networks than ever: a larger arena, once. */
+static cold_fn void slot_grow(struct exchange *x)
+{
+	size_t n = x->snap->packet_memory;
+	void *mem = malloc(n);
+
+	if (!mem) {
+		x->pkt.arena.failed = true; /* the first row of the pipeline drops it, by name */
+		return;
+	}
+	free(x->big);
+	x->big = mem;
+	packet_set_arena(&x->pkt, mem, n);
+}
+
 static void begin(struct worker *w, struct exchange *x, struct capture *c, int port_ifindex)
 {
 	x->capture = c;
 	x->port_ifindex = port_ifindex;
 	x->snap = w->hold->snap;
 	x->cfg = x->snap->cfg;
+	if (unlikely(x->pkt.arena.cap < x->snap->packet_memory))
+		slot_grow(x);
 	if (w->srv->replay_clock)
 		virtual_clock_set(w->srv->replay_clock, x->pkt.ts_ns);
 }
@@ -523,6 +540,8 @@ void worker_free(struct worker *w)
 	if (w->wake >= 0)
 		(void)close(w->wake);
 	iface_table_unref(w->ifaces);
+	for (unsigned i = 0; w->slots && i < w->n_slots; i++)
+		free(w->slots[i].big);
 	free(w->slots);
 	if (w->slot_mem)
 		(void)munmap(w->slot_mem, w->slot_mem_len);

@@ -131,7 +131,7 @@ static int act(usher_call *c, const char *w)
 	if ((v = scn_arg(w, "set")) != NULL)
 		return set_option(c, v);
 	if ((v = scn_arg(w, "del")) != NULL)
-		return usher_msg_del_option(usher_response(c), (uint8_t)atoi(v));
+		return usher_msg_del_option(usher_response(c) ? usher_response(c) : usher_query(c), (uint8_t)atoi(v));
 	if ((v = scn_arg(w, "class")) != NULL)
 		return usher_class_add(c, v);
 	if ((v = scn_arg(w, "subnet")) != NULL)

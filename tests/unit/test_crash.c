@@ -137,7 +137,7 @@ static void random_change(struct world *w)
 		(void)!lease_db_decline(w->db, l.addr, &c, 30, &ch);
 		break;
 	case 2:
-		(void)!lease_db_del(w->db, l.addr, &ch);
+		(void)!lease_db_del(w->db, l.addr, lease_expect_any(), &ch);
 		break;
 	case 3:
 		(void)lease_db_reclaim(w->db, &ro, &more);
