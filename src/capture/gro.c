@@ -62,7 +62,7 @@ static void take(struct gro *g, struct packet *p)
 		len = g->segment;
 	p->ts_ns = g->ts_ns;
 	p->len = (uint32_t)(len < p->cap ? len : p->cap);
-	if (len > p->cap || g->batch.msg[g->cur].msg_hdr.msg_flags & MSG_TRUNC)
+	if (len > p->cap || g->batch.msg[g->cur].msg_hdr.msg_flags & (MSG_TRUNC | MSG_CTRUNC))
 		p->flags |= PACKET_TRUNCATED;
 	memcpy(p->data, g->mem + g->cur * GRO_STRIDE + g->off, p->len);
 	g->off += len;

@@ -31,6 +31,13 @@ int sock_set_rcvbuf(int fd, int octets)
 	return r == -EPERM ? sock_set_int(fd, SOL_SOCKET, SO_RCVBUF, octets) : r;
 }
 
+int sock_set_sndbuf(int fd, int octets)
+{
+	int r = sock_set_int(fd, SOL_SOCKET, SO_SNDBUFFORCE, octets);
+
+	return r == -EPERM ? sock_set_int(fd, SOL_SOCKET, SO_SNDBUF, octets) : r;
+}
+
 static int udp_configure(int fd, const struct sock_udp_opts *o)
 {
 	struct filter none;
@@ -42,6 +49,8 @@ static int udp_configure(int fd, const struct sock_udp_opts *o)
 		r = sock_set_int(fd, SOL_SOCKET, SO_BROADCAST, 1);
 	if (r == 0)
 		r = sock_set_int(fd, IPPROTO_IP, IP_PKTINFO, 1);
+	if (r == 0)
+		r = sock_set_sndbuf(fd, SOCK_SNDBUF);
 	if (r == 0 && o->rcvbuf > 0)
 		r = sock_set_rcvbuf(fd, o->rcvbuf);
 	if (r == 0 && o->ifname &&
@@ -107,7 +116,8 @@ int sock_recv(int fd, struct sock_batch *b, struct packet **pkts, size_t n)
 	for (int i = 0; i < got; i++) {
 		pkts[i]->len = b->msg[i].msg_len;
 		pkts[i]->ts_ns = now;
-		if (b->msg[i].msg_hdr.msg_flags & MSG_TRUNC)
+		/* without its control messages nothing is known of tags, checksums and addresses */
+		if (b->msg[i].msg_hdr.msg_flags & (MSG_TRUNC | MSG_CTRUNC))
 			pkts[i]->flags |= PACKET_TRUNCATED;
 	}
 	return got;

@@ -363,7 +363,7 @@ static void count_failure(struct exchange *x, const struct pick_tally *t)
 		     t->closed);
 }
 
-int alloc_offer(struct exchange *x, struct lease **ret_lease)
+struct lease *alloc_any(struct exchange *x)
 {
 	const struct config_subnet *selected = x->subnet;
 	struct pick_tally tally = {0};
@@ -373,7 +373,7 @@ int alloc_offer(struct exchange *x, struct lease **ret_lease)
 		l = try_own(x);
 	/* who is not found for want of memory is not new */
 	if (!l && x->pkt.arena.failed)
-		return -USHER_E_NOMEM;
+		return NULL;
 	if (!l)
 		l = try_requested(x);
 	if (!l)
@@ -381,8 +381,16 @@ int alloc_offer(struct exchange *x, struct lease **ret_lease)
 	if (!l) {
 		x->subnet = selected;
 		count_failure(x, &tally);
-		return -USHER_E_EXHAUSTED;
 	}
+	return l;
+}
+
+int alloc_offer(struct exchange *x, struct lease **ret_lease)
+{
+	struct lease *l = alloc_any(x);
+
+	if (!l)
+		return x->pkt.arena.failed ? -USHER_E_NOMEM : -USHER_E_EXHAUSTED;
 	x->fake_allocation = true;
 	if (pipeline_hook(x, HOOK_LEASE4_SELECT, l, NULL) == USHER_SKIP) {
 		struct lease_client who = exchange_client(x, x->subnet);

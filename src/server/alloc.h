@@ -36,3 +36,6 @@ void alloc_reclaimed(struct exchange *x, const struct lease_change *change);
  * SKIP).
  */
 int alloc_offer(struct exchange *x, struct lease **ret_lease) must_check;
+/* Finds and holds an address for the client as for a DISCOVER, without the callouts; NULL: there is none, which
+ * is counted and logged, or no memory. */
+struct lease *alloc_any(struct exchange *x);

@@ -85,6 +85,18 @@ static void request_place(struct exchange *x, struct request *q)
 			q->c = &x->candidates[i];
 }
 
+/* SELECTING, and the client names no address and has none: any that a DISCOVER could get. */
+static bool request_choose(struct exchange *x, struct request *q)
+{
+	struct lease *l = alloc_any(x);
+
+	if (!l)
+		return false;
+	q->addr = l->addr;
+	request_place(x, q);
+	return q->c != NULL;
+}
+
 static bool reserved_address_free(struct exchange *x, const struct candidate *c)
 {
 	struct lease_client who = exchange_client(x, c->subnet);
@@ -297,16 +309,21 @@ enum verdict process_request(struct exchange *x)
 	enum verdict v;
 
 	x->committed_hook = true; /* also for a NAK, with no leases */
-	if (!request_parse(x, &q))
+	/* kea-dhcp4 takes a REQUEST to it for one of the offered address, or of any */
+	if (!request_parse(x, &q) && q.state != REQUEST_SELECTING)
 		return exchange_drop(x, DROP_NO_REQUESTED_ADDRESS);
 	TRACE(x, "REQUEST in state %s",
 	      (const char *const[]){"SELECTING", "INIT-REBOOT", "RENEWING", "REBINDING"}[q.state]);
 	if (!x->subnet || !x->n_candidates)
 		return without_subnet(x, &q);
 	q.n_own = alloc_own(x, &q.own);
+	if (!q.addr && q.n_own)
+		q.addr = q.own[0].addr;
 	if (x->pkt.arena.failed)
 		return exchange_drop(x, DROP_PROCESSING_FAILED);
 	request_place(x, &q);
+	if (!q.addr && !request_choose(x, &q))
+		return response_nak(x, "there is no address for the client");
 	v = request_check(x, &q);
 	if (v != VERDICT_CONTINUE || x->has_response)
 		return v;

@@ -46,6 +46,9 @@ enum verdict stage_receive(struct exchange *x)
 	if (x->pkt.flags & PACKET_OTHERHOST)
 		return exchange_drop(x, DROP_NOT_OUR_FRAME);
 	x->iface = iface_by_index(worker_ifaces(x->w), x->pkt.ifindex);
+	/* 802.1Q: a tag with a VLAN is of the interface of that VLAN, which gets the frame too, without it */
+	if (x->pkt.vlan_id && !(x->iface && x->iface->accept_any))
+		return exchange_drop(x, DROP_OTHER_VLAN);
 	if (!find_local_addr(x))
 		return exchange_drop(x, DROP_NOT_OUR_ADDRESS);
 	if (x->pkt.dst == IP_BROADCAST || (x->iface && iface_is_broadcast(x->iface, x->pkt.dst)))

@@ -35,16 +35,51 @@ static bool relay_port(const struct exchange *x)
 	return dhcp4_subopt(x->rai, RAI_RELAY_PORT, &sub) && sub.n == 0;
 }
 
+static bool is_station(const uint8_t mac[6])
+{
+	static const uint8_t zero[6];
+
+	return !(mac[0] & 1) && memcmp(mac, zero, sizeof(zero)) != 0;
+}
+
+/*
+ * The station that the query came from, a relay's or the last router's, knows the way back, and the answer
+ * needs neither a route of ours nor ARP: a destination that does not answer ARP holds up nobody. As Kea
+ * does with raw sockets and outbound-interface "same-as-inbound".
+ */
+static bool can_return(const struct exchange *x)
+{
+	return !(x->pkt.flags & PACKET_NO_L2) && !x->cfg->socket_udp && !x->cfg->use_routing &&
+	       is_station(x->pkt.l2_src);
+}
+
+static void to_sender(struct exchange *x, uint32_t addr)
+{
+	x->dst = addr;
+	x->to_mac = true;
+	memcpy(x->dst_mac, x->pkt.l2_src, sizeof(x->dst_mac));
+	x->out_ifindex = x->pkt.ifindex;
+}
+
+static void to_host(struct exchange *x, uint32_t addr)
+{
+	if (can_return(x))
+		to_sender(x, addr);
+	else
+		to_address(x, addr);
+}
+
 static void to_relay(struct exchange *x)
 {
-	to_address(x, x->query.giaddr);
+	to_host(x, x->query.giaddr);
 	x->dst_port = relay_port(x) ? x->pkt.sport : exchange_server(x)->server_port;
 }
 
 /* A frame to the client's own hardware address can be built. */
 static bool can_frame(const struct exchange *x)
 {
-	return x->query.htype == ARPHRD_ETHERNET && x->query.hlen == 6 && !x->cfg->socket_udp;
+	return x->query.htype == ARPHRD_ETHERNET && x->query.hlen == 6 && !x->cfg->socket_udp &&
+	       is_station(x->query.chaddr);
 }
 
 static bool can_unicast(const struct exchange *x)
@@ -62,7 +97,7 @@ static void to_frame(struct exchange *x, uint32_t addr)
 
 /*
  * A client with an address. Its own frame proves that it is on this link: no ARP, which could go
- * unanswered, stands between it and its ACK. Behind a router the routes know the way.
+ * unanswered, stands between it and its ACK. Behind a router that one knows the way.
  */
 static void to_bound(struct exchange *x, uint32_t addr)
 {
@@ -70,7 +105,7 @@ static void to_bound(struct exchange *x, uint32_t addr)
 	    memcmp(x->pkt.l2_src, x->query.chaddr, sizeof(x->pkt.l2_src)) == 0)
 		to_frame(x, addr);
 	else
-		to_address(x, addr);
+		to_host(x, addr);
 }
 
 /* Direct clients. A NAK is broadcast whatever ciaddr says: the address is what is wrong. */
