@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Log lines to stdout, stderr, syslog and files. One mutex keeps lines whole; a sink that is not
- * ready (poll says so) loses the line and lost is counted, so a full pipe never blocks a packet.
+ * Log lines to stdout, stderr, syslog and files. One mutex keeps lines whole, and is held for no write: each
+ * sink has a queue and a thread of its own (log_queue.h), where log_start_threads() was called. Without, a sink
+ * that is not ready (poll says so) loses the line. Lost lines are counted.
  * route[id] is the rule of each message, worked out when configured, so log_on() is one load.
  */
 #include "base/log.h"
 
 #include "base/cleanup.h"
+#include "base/log_queue.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -27,6 +29,8 @@ enum { STAMP_LEN = 24, HEAD_LEN = 128, LOG_LINE = 4096, LOG_MAX_SINKS = 16, LOG_
 struct sink {
 	enum log_sink_kind kind;
 	int fd;			/* -1: syslog */
+	struct log_queue *queue; /* NULL: whoever logs writes */
+	_Atomic bool reopen;
 	char *path;
 	uint64_t maxsize;
 	uint64_t size;
@@ -43,8 +47,9 @@ struct log {
 	const char *root;		/* of the names of loggers */
 	pthread_mutex_t lock;
 	_Atomic uint32_t on[LOG_N_IDS];	/* bit set of sinks; 0: off */
-	struct sink sinks[LOG_MAX_SINKS];
+	struct sink *sinks[LOG_MAX_SINKS];
 	size_t n_sinks;
+	bool threaded;
 	_Atomic uint64_t lost;
 	char head[LOG_N_IDS][HEAD_LEN]; /* of each id's lines, behind the time */
 	time_t stamp_sec;		/* what stamp says; under lock */
@@ -67,12 +72,26 @@ static const struct {
 
 static const char *const severity_names[] = {"DEBUG", "INFO", "WARN", "ERROR", "FATAL", "NONE"};
 
-static void sinks_close(struct sink *s, size_t n)
+/* So long the end of a server may wait for its outputs. */
+static const int64_t close_wait_ns = 300 * NS_PER_MS;
+
+static void sink_free(void *sink)
+{
+	struct sink *s = sink;
+
+	if (s->kind == LOG_SINK_FILE && s->fd >= 0)
+		(void)close(s->fd);
+	free(s->path);
+	free(s);
+}
+
+static void sinks_close(struct sink *const *s, size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
-		if (s[i].kind == LOG_SINK_FILE && s[i].fd >= 0)
-			(void)close(s[i].fd);
-		free(s[i].path);
+		if (s[i]->queue)
+			log_queue_close(s[i]->queue, sink_free, close_wait_ns);
+		else
+			sink_free(s[i]);
 	}
 }
 
@@ -80,7 +99,8 @@ static int sink_open_file(struct sink *s)
 {
 	struct stat st;
 
-	s->fd = open(s->path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0640);
+	/* a FIFO without a reader is refused, and one whose reader sleeps takes no line: nobody waits for it */
+	s->fd = open(s->path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NONBLOCK | O_NOCTTY, 0640);
 	if (s->fd < 0)
 		return -errno;
 	s->size = fstat(s->fd, &st) == 0 ? (uint64_t)st.st_size : 0;
@@ -89,7 +109,10 @@ static int sink_open_file(struct sink *s)
 
 static int sink_open(struct sink *s, const struct log_output *o)
 {
-	*s = (struct sink){.kind = o->kind, .fd = -1, .maxsize = o->maxsize, .maxver = o->maxver};
+	s->kind = o->kind;
+	s->fd = -1;
+	s->maxsize = o->maxsize;
+	s->maxver = o->maxver;
 	switch (o->kind) {
 	case LOG_SINK_STDOUT:
 		s->fd = STDOUT_FILENO;
@@ -141,48 +164,152 @@ static void route_ids(const char *root, struct route *routes, const struct log_r
 	}
 }
 
+static void sink_rotate(struct sink *s)
+{
+	char from[4096];
+	char to[4096];
+
+	for (unsigned v = s->maxver; v > 0; v--) {
+		(void)snprintf(to, sizeof(to), "%s.%u", s->path, v);
+		if (v > 1)
+			(void)snprintf(from, sizeof(from), "%s.%u", s->path, v - 1);
+		else
+			(void)snprintf(from, sizeof(from), "%s", s->path);
+		(void)rename(from, to);
+	}
+	(void)close(s->fd);
+	(void)sink_open_file(s);
+}
+
+/* True if all went out. A partial write on a pipe counts as lost. */
+static bool sink_write(struct sink *s, const char *line, size_t n)
+{
+	struct pollfd p = {.fd = s->fd, .events = POLLOUT};
+
+	if (atomic_exchange(&s->reopen, false)) {
+		if (s->fd >= 0)
+			(void)close(s->fd);
+		(void)sink_open_file(s);
+	}
+	if (!n)
+		return true;
+
+	if (s->kind == LOG_SINK_FILE) {
+		if (s->maxsize && s->size + n > s->maxsize && s->maxver)
+			sink_rotate(s);
+		s->size += n;
+		return s->fd >= 0 && write(s->fd, line, n) == (ssize_t)n;
+	}
+	if (poll(&p, 1, 0) != 1 || !(p.revents & POLLOUT))
+		return false;
+	return write(s->fd, line, n) == (ssize_t)n;
+}
+
+static int syslog_priority(uint8_t severity)
+{
+	static const int prio[] = {LOG_DEBUG, LOG_INFO, LOG_WARNING, LOG_ERR, LOG_CRIT, LOG_DEBUG};
+
+	return prio[severity];
+}
+
+/* The threads' way to a sink. */
+static bool sink_write_queued(void *ctx, uint8_t severity, const char *lines, size_t n)
+{
+	struct sink *s = ctx;
+
+	if (s->kind != LOG_SINK_SYSLOG)
+		return sink_write(s, lines, n);
+	if (n)
+		syslog(syslog_priority(severity), "%.*s", (int)n - 1, lines);
+	return true;
+}
+
+/* A sink whose thread cannot be had is written to by whoever logs. */
+static void sinks_start(struct sink *const *sinks, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (!sinks[i]->queue)
+			sinks[i]->queue = log_queue_new(sinks[i]->kind == LOG_SINK_SYSLOG, sink_write_queued, sinks[i]);
+}
+
+/* The sink of an output among those there are: two loggers with one file write to it through one descriptor, and
+ * rotate it once. */
+static int sink_index(struct sink *const *sinks, size_t n, const struct log_output *o)
+{
+	for (size_t i = 0; i < n; i++)
+		if (sinks[i]->kind == o->kind && (o->kind != LOG_SINK_FILE || strcmp(sinks[i]->path, o->path) == 0))
+			return (int)i;
+	return -1;
+}
+
+/* Index of a new or known sink, or -errno. */
+static int sink_add(struct sink **sinks, size_t *n, const struct log_output *o)
+{
+	int i = sink_index(sinks, *n, o);
+	int r;
+
+	if (i >= 0)
+		return i;
+	if (*n == LOG_MAX_SINKS)
+		return -E2BIG;
+	sinks[*n] = calloc(1, sizeof(*sinks[0]));
+	if (!sinks[*n])
+		return -ENOMEM;
+	r = sink_open(sinks[*n], o);
+	if (r < 0 && !sinks[*n]->path) {
+		sink_free(sinks[*n]);
+		return r;
+	}
+	return (int)(*n)++;
+}
+
 int log_configure(struct log *log, const struct log_rule *rules, size_t n, bool debug)
 {
-	struct sink fresh[LOG_MAX_SINKS] = {{.kind = LOG_SINK_STDOUT, .fd = STDOUT_FILENO}};
+	static const struct log_output standard = {.kind = LOG_SINK_STDOUT};
+	struct sink *fresh[LOG_MAX_SINKS];
+	struct sink *old[LOG_MAX_SINKS];
 	struct route routes[LOG_N_IDS];
 	uint16_t rule_sinks[64] = {0};
-	size_t n_fresh = 1; /* sink 0 is always stdout: the default and -d */
-	int r = 0;
+	size_t n_fresh = 0, n_old;
+	int r;
 
 	if (n > ARRAY_LEN(rule_sinks))
 		return -E2BIG;
-	for (size_t i = 0; i < n && r == 0; i++) {
-		for (size_t j = 0; j < rules[i].n_outputs && r == 0; j++) {
-			if (rules[i].outputs[j].kind == LOG_SINK_STDOUT) {
-				rule_sinks[i] |= 1; /* there already: a line is written once */
-				continue;
-			}
-			if (n_fresh == LOG_MAX_SINKS) {
-				r = -E2BIG;
-				break;
-			}
-			r = sink_open(&fresh[n_fresh], &rules[i].outputs[j]);
-			rule_sinks[i] |= (uint16_t)(1U << n_fresh);
-			if (r < 0 && fresh[n_fresh].path) {
+	r = sink_add(fresh, &n_fresh, &standard); /* sink 0 is always stdout: the default and -d */
+	for (size_t i = 0; i < n && r >= 0; i++) {
+		for (size_t j = 0; j < rules[i].n_outputs && r >= 0; j++) {
+			r = sink_add(fresh, &n_fresh, &rules[i].outputs[j]);
+			if (r >= 0)
+				rule_sinks[i] |= (uint16_t)(1U << r);
+			if (r >= 0 && fresh[r]->path && fresh[r]->fd < 0)
 				rule_sinks[i] |= 1; /* until log_reopen() can open it */
-				r = 0;
-			}
-			n_fresh++;
 		}
 	}
 	if (r < 0) {
 		sinks_close(fresh, n_fresh);
 		return r;
 	}
+	if (log->threaded)
+		sinks_start(fresh, n_fresh);
 	route_ids(log->root, routes, rules, n, rule_sinks, debug);
 	(void)pthread_mutex_lock(&log->lock);
-	sinks_close(log->sinks, log->n_sinks);
-	memcpy(log->sinks, fresh, sizeof(fresh));
+	memcpy(old, log->sinks, sizeof(old));
+	n_old = log->n_sinks;
+	memcpy(log->sinks, fresh, n_fresh * sizeof(fresh[0]));
 	log->n_sinks = n_fresh;
 	for (size_t id = 0; id < LOG_N_IDS; id++)
 		log->on[id] = ids[id].severity >= routes[id].severity ? routes[id].sinks : 0;
 	(void)pthread_mutex_unlock(&log->lock);
+	sinks_close(old, n_old);
 	return 0;
+}
+
+void log_start_threads(struct log *log)
+{
+	(void)pthread_mutex_lock(&log->lock);
+	log->threaded = true;
+	sinks_start(log->sinks, log->n_sinks);
+	(void)pthread_mutex_unlock(&log->lock);
 }
 
 /* What stands behind the time in every line of an id. */
@@ -226,14 +353,25 @@ void log_reopen(struct log *log)
 {
 	(void)pthread_mutex_lock(&log->lock);
 	for (size_t i = 0; i < log->n_sinks; i++) {
-		struct sink *s = &log->sinks[i];
+		struct sink *s = log->sinks[i];
 
 		if (s->kind != LOG_SINK_FILE)
 			continue;
-		if (s->fd >= 0)
-			(void)close(s->fd);
-		(void)sink_open_file(s);
+		s->reopen = true;
+		if (!s->queue)
+			(void)sink_write(s, "", 0);
+		else
+			(void)!log_queue_put(s->queue, LOG_SEV_INFO, "", 0);
 	}
+	(void)pthread_mutex_unlock(&log->lock);
+}
+
+void log_flush(struct log *log, int64_t timeout_ns)
+{
+	(void)pthread_mutex_lock(&log->lock);
+	for (size_t i = 0; i < log->n_sinks; i++)
+		if (log->sinks[i]->queue)
+			log_queue_flush(log->sinks[i]->queue, timeout_ns);
 	(void)pthread_mutex_unlock(&log->lock);
 }
 
@@ -242,54 +380,19 @@ bool log_on(const struct log *log, enum log_id id)
 	return log && atomic_load_explicit(&log->on[id], memory_order_relaxed) != 0;
 }
 
-uint64_t log_lost(const struct log *log)
+uint64_t log_lost(struct log *log)
 {
+	(void)pthread_mutex_lock(&log->lock);
+	for (size_t i = 0; i < log->n_sinks; i++)
+		if (log->sinks[i]->queue)
+			(void)atomic_fetch_add(&log->lost, log_queue_lost(log->sinks[i]->queue));
+	(void)pthread_mutex_unlock(&log->lock);
 	return atomic_load_explicit(&log->lost, memory_order_relaxed);
 }
 
 const char *log_id_name(enum log_id id)
 {
 	return ids[id].name;
-}
-
-static void sink_rotate(struct sink *s)
-{
-	char from[4096];
-	char to[4096];
-
-	for (unsigned v = s->maxver; v > 0; v--) {
-		(void)snprintf(to, sizeof(to), "%s.%u", s->path, v);
-		if (v > 1)
-			(void)snprintf(from, sizeof(from), "%s.%u", s->path, v - 1);
-		else
-			(void)snprintf(from, sizeof(from), "%s", s->path);
-		(void)rename(from, to);
-	}
-	(void)close(s->fd);
-	(void)sink_open_file(s);
-}
-
-/* True if the whole line went out. A partial write on a pipe counts as lost. */
-static bool sink_write(struct sink *s, const char *line, size_t n)
-{
-	struct pollfd p = {.fd = s->fd, .events = POLLOUT};
-
-	if (s->kind == LOG_SINK_FILE) {
-		if (s->maxsize && s->size + n > s->maxsize && s->maxver)
-			sink_rotate(s);
-		s->size += n;
-		return s->fd >= 0 && write(s->fd, line, n) == (ssize_t)n;
-	}
-	if (poll(&p, 1, 0) != 1 || !(p.revents & POLLOUT))
-		return false;
-	return write(s->fd, line, n) == (ssize_t)n;
-}
-
-static int syslog_priority(uint8_t severity)
-{
-	static const int prio[] = {LOG_DEBUG, LOG_INFO, LOG_WARNING, LOG_ERR, LOG_CRIT, LOG_DEBUG};
-
-	return prio[severity];
 }
 
 /* Control characters in what strangers sent must not make two lines of one. */
@@ -362,18 +465,22 @@ bool log_wants(struct log *log, enum log_id id)
 	return false;
 }
 
+static bool sink_put(struct sink *s, enum log_id id, const char *line, size_t n, size_t head)
+{
+	size_t skip = s->kind == LOG_SINK_SYSLOG ? head : 0;
+
+	if (s->queue)
+		return log_queue_put(s->queue, ids[id].severity, line + skip, n - skip);
+	return sink_write_queued(s, ids[id].severity, line + skip, n - skip);
+}
+
 static void sinks_write(struct log *log, enum log_id id, const char *line, size_t n, size_t head)
 {
 	uint32_t on = log->on[id];
 
-	for (size_t i = 0; i < log->n_sinks; i++) {
-		if (!(on & 1U << i))
-			continue;
-		if (log->sinks[i].kind == LOG_SINK_SYSLOG)
-			syslog(syslog_priority(ids[id].severity), "%s", line + head);
-		else if (!sink_write(&log->sinks[i], line, n))
+	for (size_t i = 0; i < log->n_sinks; i++)
+		if (on & 1U << i && !sink_put(log->sinks[i], id, line, n, head))
 			(void)atomic_fetch_add(&log->lost, 1);
-	}
 }
 
 void log_msg(struct log *log, enum log_id id, const char *fmt, ...)

@@ -3,8 +3,8 @@
  * Logging. A message is an id of log_ids.def and a text; the id fixes the logger and the
  * severity. The line has the form monitoring of Kea knows:
  *   2026-11-20 12:00:00.123 INFO  [kea-dhcp4.leases/4711] DHCP4_LEASE_ALLOC text
- * Any thread may log. A sink that cannot take a line at once loses it, and the loss is counted
- * and reported: logging never blocks a packet. A warning or error about packets or leases that repeats is written at most
+ * Any thread may log. A sink that cannot take lines as fast as they come loses some, and the loss is
+ * counted and reported: logging never blocks a packet. A warning or error about packets or leases that repeats is written at most
  * LOG_REPEATS times a second; the rest is counted and told with the next one that is written.
  * log_on() is cheap; ask it before formatting.
  */
@@ -70,6 +70,10 @@ bool log_on(const struct log *log, enum log_id id);
  * many packets may meet the same fault. */
 bool log_wants(struct log *log, enum log_id id);
 void log_msg(struct log *log, enum log_id id, const char *fmt, ...) printf_like(3, 4);
+/* From now on each output is written by a thread of its own. Threads inherit the caller's signal mask. */
+void log_start_threads(struct log *log);
+/* Waits, so long at most, until what was logged is written; not for an output that hangs. */
+void log_flush(struct log *log, int64_t timeout_ns);
 /* Lines lost because a sink was blocked. */
-uint64_t log_lost(const struct log *log);
+uint64_t log_lost(struct log *log);
 const char *log_id_name(enum log_id id);

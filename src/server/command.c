@@ -125,7 +125,7 @@ static struct json *refused(struct command *c, const char *name)
 	return NULL;
 }
 
-struct json *command_handle(void *daemon, const struct json *request, struct arena *arena)
+static struct json *handle(void *daemon, const struct json *request, struct arena *arena)
 {
 	struct server_daemon *d = daemon;
 	struct command c = {.d = d, .args = json_get(request, "arguments"), .arena = arena};
@@ -151,6 +151,16 @@ struct json *command_handle(void *daemon, const struct json *request, struct are
 		return call_processed(&c, name, answer);
 	}
 	return control_answer(arena, CONTROL_UNSUPPORTED, "'%s' command not supported", name);
+}
+
+/* What a command logged is written when its answer comes, unless an output hangs. */
+struct json *command_handle(void *daemon, const struct json *request, struct arena *arena)
+{
+	struct server_daemon *d = daemon;
+	struct json *answer = handle(daemon, request, arena);
+
+	log_flush(d->srv.log, 20 * NS_PER_MS);
+	return answer;
 }
 
 struct json *command_list(struct command *c)

@@ -26,7 +26,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/signalfd.h>
 #include <sys/stat.h>
 
 enum { SLOTS_PER_WORKER = 4096 };
@@ -196,37 +195,18 @@ static void pid_file(struct server_daemon *d)
 static void on_signal(void *ctx, uint32_t events)
 {
 	struct server_daemon *d = ctx;
-	struct signalfd_siginfo si;
 	struct config_error err = {0};
+	uint8_t signo;
 
 	(void)events;
-	if (read(d->signal_fd, &si, sizeof(si)) != sizeof(si))
+	if (read(d->signal_fd, &signo, 1) != 1)
 		return;
-	if (si.ssi_signo == SIGHUP)
+	if (signo == SIGHUP)
 		(void)!daemon_reload(d, &err);
-	else if (si.ssi_signo == SIGUSR1)
+	else if (signo == SIGUSR1)
 		log_reopen(d->srv.log);
 	else
 		daemon_shutdown(d, 0);
-}
-
-/* Signals come through a descriptor; blocked before any thread starts, so that threads inherit it. */
-static int open_signals(struct server_daemon *d)
-{
-	sigset_t set;
-
-	(void)signal(SIGPIPE, SIG_IGN);
-	(void)sigemptyset(&set);
-	(void)sigaddset(&set, SIGHUP);
-	(void)sigaddset(&set, SIGTERM);
-	(void)sigaddset(&set, SIGINT);
-	(void)sigaddset(&set, SIGUSR1);
-	if (pthread_sigmask(SIG_BLOCK, &set, NULL) != 0)
-		return -EINVAL;
-	d->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-	if (d->signal_fd < 0)
-		return -errno;
-	return loop_add(d->loop, d->signal_fd, EPOLLIN, on_signal, d, &d->signal_source);
 }
 
 static void ifaces_changed(void *ctx)
@@ -314,6 +294,12 @@ int daemon_start(struct server_daemon *d, const struct daemon_opts *o)
 	so.log = log_new(&clock_system, "kea-dhcp4");
 	if (!so.log)
 		return -ENOMEM;
+	d->srv.log = so.log;
+	/* before any thread starts: they inherit the mask */
+	r = daemon_block_signals(&d->signal_fd);
+	if (r < 0)
+		return r;
+	log_start_threads(so.log);
 	if (o->debug)
 		(void)!log_configure(so.log, NULL, 0, true);
 	d->srv.log = so.log;
@@ -329,7 +315,7 @@ int daemon_start(struct server_daemon *d, const struct daemon_opts *o)
 	if (r == 0)
 		r = loop_new(&d->loop);
 	if (r == 0)
-		r = open_signals(d);
+		r = loop_add(d->loop, d->signal_fd, EPOLLIN, on_signal, d, &d->signal_source);
 	if (r < 0) {
 		config_free(cfg);
 		return r;
@@ -384,5 +370,6 @@ void daemon_stop(struct server_daemon *d)
 		(void)close(d->lock_fd);
 	log_free(log);
 	config_problems_fini(&d->problems);
+	daemon_signals_ended();
 	memset(d, 0, sizeof(*d));
 }

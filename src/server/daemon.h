@@ -112,6 +112,12 @@ int daemon_open_leases(struct server_daemon *d, const struct config *cfg) must_c
 int daemon_watch_leases(struct server_daemon *d) must_check;
 void daemon_watch_leases_end(struct server_daemon *d);
 
+/* Hands SIGHUP, SIGTERM, SIGINT and SIGUSR1 to *ret_fd, one octet each; others change nothing. SIGTERM and SIGINT end
+ * the process within a second, whatever its threads do. */
+int daemon_block_signals(int *ret_fd) must_check;
+/* Everything is put away: the process may take its time to end. */
+void daemon_signals_ended(void);
+
 /* A directory from the environment: ours, Kea's, else the fallback. */
 const char *daemon_env_dir(const char *ours, const char *kea, const char *fallback);
 /* Where the lease file is: configured, or in the data directory. In arena. */

@@ -1,0 +1,123 @@
+# SPDX-License-Identifier: MPL-2.0
+"""What one host, one client of the control channel, one output or one signal can do to everybody else's service:
+nothing. Each queue that several parties share has its bound (ARCHITECTURE.md)."""
+
+import json
+import os
+import signal
+import socket
+import struct
+import threading
+import time
+
+from lib import dhcp
+from lib.client import Client, mac_of, new_xid
+from lib.netns import wait_for
+from lib.runner import test
+from lib.server import slack, subnet
+
+
+def _ends(s):
+    """Seconds until SIGTERM has ended the process."""
+    start = time.monotonic()
+    s.term()
+    return time.monotonic() - start
+
+
+def _served(port, n):
+    try:
+        return Client(port, mac_of(n)).dora(tries=1, timeout=0.5)
+    except AssertionError:
+        return None
+
+
+@test()
+def test_H7_a_fifo_that_nobody_reads(t):
+    """A log output that takes nothing: answers go on, and so does SIGTERM."""
+    port = t.wire()
+    fifo = t.lab.path("fifo.log")
+    os.mkfifo(fifo)
+    reader = os.open(fifo, os.O_RDONLY | os.O_NONBLOCK)
+    s = t.server(loggers=[{"name": "kea-dhcp4", "severity": "DEBUG", "debuglevel": 99,
+                           "output-options": [{"output": fifo}]}], start=False)
+    s.start(wait=False)
+    wait_for("the server to answer", lambda: _served(port, 1), slack(10))
+    for n in range(2, 400):
+        Client(port, mac_of(n % 200)).dora()
+    assert _ends(s) < slack(1.0)
+    os.close(reader)
+
+
+@test()
+def test_H12_signals_that_mean_nothing(t):
+    port = t.wire()
+    s = t.server()
+    for sig in (signal.SIGUSR2, signal.SIGQUIT, signal.SIGALRM, signal.SIGVTALRM, signal.SIGPROF, signal.SIGIO,
+                signal.SIGPWR, signal.SIGPIPE, signal.SIGRTMIN + 3):
+        s.proc.send_signal(sig)
+        time.sleep(0.02)
+    Client(port, mac_of(1)).dora()
+    assert s.alive()
+    assert _ends(s) < slack(1.0)
+
+
+@test(cases={"raw": "raw", "udp": "udp"})
+def test_H1_hosts_that_do_not_answer_arp(t, mode):
+    """300 queries a second for hosts and relays that are not there cost nobody his renewals."""
+    subnets = None if mode == "raw" else [subnet(relay={"ip-addresses": ["10.77.0.1"] + ["10.99.0.%d" % n for n in range(200, 203)]})]
+    port = t.wire() if mode == "raw" else t.relay_net()
+    s = t.server(**{"interfaces-config": {"interfaces": ["srv0"], "dhcp-socket-type": mode}}, subnets=subnets)
+    clients = [Client(port, mac_of(n)) for n in range(20)]
+    for c in clients:
+        c.dora()
+    stop = threading.Event()
+
+    def flood():
+        n = 0
+        while not stop.is_set():
+            m = dhcp.Message(dhcp.INFORM, mac_of(n % 50, 0x66), new_xid())
+            if mode == "raw":
+                m.ciaddr = "10.77.0.%d" % (251 + n % 3)
+                m.unicast = True
+                port.send(m)
+            else:
+                m = dhcp.Message(dhcp.DISCOVER, mac_of(n % 50, 0x66), new_xid())
+                m.giaddr, m.hops = "10.99.0.%d" % (200 + n % 3), 1
+                port.send_payload(m.encode() + b"")
+            n += 1
+            time.sleep(1 / 300)
+
+    thread = threading.Thread(target=flood)
+    thread.start()
+    try:
+        good = total = 0
+        end = time.monotonic() + 4
+        while time.monotonic() < end:
+            for c in clients:
+                total += 1
+                good += c.renew(unicast=False) is not None
+    finally:
+        stop.set()
+        thread.join()
+    assert good >= 0.99 * total, "%d of %d renewals answered" % (good, total)
+    assert s.stat("drop-send-failed") == 0
+
+
+def _vlan_frame(frame, *tags):
+    head = b"".join(struct.pack("!HH", tpid, tci) for tpid, tci in tags)
+    return frame[:12] + head + frame[12:]
+
+
+@test()
+def test_G5_tagged_frames_on_the_parent(t):
+    """Frames of a VLAN that come to the trunk's interface are not of the trunk's subnet."""
+    port = t.wire()
+    s = t.server()
+    m = dhcp.Message(dhcp.DISCOVER, mac_of(1), new_xid())
+    frame = dhcp.frame(m.encode(), eth_src=mac_of(1))
+    before = s.stat("drop-other-vlan")
+    for tags in (((0x8100, 7),), ((0x8100, 0x6000 | 7),), ((0x88A8, 7), (0x8100, 8)), ((0x8100, 0), (0x8100, 7))):
+        port.send_frame(_vlan_frame(frame, *tags))
+    wait_for("four drops", lambda: s.stat("drop-other-vlan") >= before + 4, slack(3))
+    port.send_frame(_vlan_frame(frame, (0x8100, 0x6000)))
+    wait_for("an answer to a priority tag", lambda: s.stat("pkt4-offer-sent") == 1, slack(3))
