@@ -170,6 +170,8 @@ struct dns_writer {
 	uint8_t section;
 	uint16_t count[DNS_N_SECTIONS];
 	uint16_t n_known, known[DNS_MAX_KNOWN];	/* offsets of names that pointers can lead to */
+	uint32_t hash[DNS_MAX_KNOWN];		/* of each, with all that is behind it */
+	uint16_t slot[2 * DNS_MAX_KNOWN];	/* by hash: number in `known` plus one; 0: free */
 };
 
 /* What is to be another one in a record that is copied; NULL: as it was. */

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
  * Writing DNS messages. Compression is the simple kind: of a name, the longest end that stands somewhere
- * already, octet by octet the same, is left out for a pointer; the first few hundred names are remembered.
+ * already, octet by octet the same, is left out for a pointer; the first few hundred names are remembered, by hash, so that a name costs
+ * its length, whatever was written before.
  */
 #include "base/error.h"
+#include "base/hash.h"
 #include "wire/dns.h"
 #include "wire/dns_internal.h"
 
@@ -28,31 +30,55 @@ static bool stands_at(const struct dns_writer *d, uint16_t at, struct span end)
 	       span_eq(span_of(there.octets, there.len), end);
 }
 
-/* Offset of a name or an end of one that was written; 0: none. */
-static uint16_t find(const struct dns_writer *d, struct span end)
+/* Where the entry of a hash stands, or would: entries are never taken out, and there is always a free one. */
+static uint32_t slot_of(const struct dns_writer *d, uint32_t hash, struct span end)
 {
-	for (unsigned i = 0; d->compress && i < d->n_known; i++)
-		if (stands_at(d, d->known[i], end))
-			return d->known[i];
-	return 0;
+	uint32_t i = hash % ARRAY_LEN(d->slot);
+
+	while (d->slot[i] && (d->hash[d->slot[i] - 1] != hash || !stands_at(d, d->known[d->slot[i] - 1], end)))
+		i = (i + 1) % ARRAY_LEN(d->slot);
+	return i;
+}
+
+enum { LABELS_MAX = 128 };
+
+/* Offsets of a name's labels in it, and the hash of each with all that is behind. How many. */
+static unsigned hash_labels(const struct dns_name *n, uint8_t at[LABELS_MAX], uint32_t hash[LABELS_MAX])
+{
+	unsigned labels = 0;
+	uint32_t h = 0;
+
+	for (unsigned off = 0; off < n->len && n->octets[off] && labels < LABELS_MAX; off += 1U + n->octets[off])
+		at[labels++] = (uint8_t)off;
+	for (unsigned i = labels; i > 0; i--) {
+		for (unsigned k = 0; k <= n->octets[at[i - 1]]; k++)
+			h = hash_u32(h ^ n->octets[at[i - 1] + k]);
+		hash[i - 1] = h;
+	}
+	return labels;
 }
 
 static void put_name(struct dns_writer *d, const struct dns_name *n, bool compress)
 {
-	struct rd r = rd_init(span_of(n->octets, n->len));
+	uint8_t at[LABELS_MAX];
+	uint32_t hash[LABELS_MAX];
+	unsigned labels = hash_labels(n, at, hash);
 
-	while (rd_left(&r) > 1) {
-		struct span end = span_of(r.p, rd_left(&r));
-		uint16_t at = compress ? find(d, end) : 0;
+	for (unsigned i = 0; i < labels; i++) {
+		struct span end = span_of(n->octets + at[i], (size_t)n->len - at[i]);
+		uint32_t slot = d->compress ? slot_of(d, hash[i], end) : 0;
+		bool known = d->compress && d->slot[slot];
 
-		if (at) {
-			wr_be16(&d->w, (uint16_t)(POINTER | at));
+		if (known && compress) {
+			wr_be16(&d->w, (uint16_t)(POINTER | d->known[d->slot[slot] - 1]));
 			return;
 		}
-		if (d->compress && d->n_known < DNS_MAX_KNOWN && d->w.len <= POINTER_MAX)
+		if (d->compress && !known && d->n_known < DNS_MAX_KNOWN && d->w.len <= POINTER_MAX) {
+			d->hash[d->n_known] = hash[i];
 			d->known[d->n_known++] = (uint16_t)d->w.len;
-		wr_span(&d->w, span_sub(end, 0, 1U + rd_u8(&r)));
-		(void)rd_bytes(&r, end.p[0]);
+			d->slot[slot] = d->n_known;
+		}
+		wr_span(&d->w, span_sub(end, 0, 1U + end.p[0]));
 	}
 	wr_u8(&d->w, 0);
 }
