@@ -13,7 +13,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-enum { STATUS_TIMEOUT = 408 };
+enum { STATUS_SWITCHING = 101, STATUS_TIMEOUT = 408 };
 
 /* --- Memory -------------------------------------------------------------------------------------------- */
 
@@ -244,6 +244,8 @@ static bool request(struct gate *g, struct gate_view *v, uint32_t at)
 	struct gate_http *h = gate_http_of(g);
 	uint8_t how = (h->head.minor == 0 ? HTTP_ASKED_OLD : 0) | (h->head.close ? HTTP_ASKED_CLOSE : 0);
 
+	if (http_find(&h->head, span_sub(span_of(v->octets, v->n), at, h->head.len), span_str("Upgrade"), 0) < h->head.n_fields)
+		how |= HTTP_ASKED_UPGRADE;
 	if (s->n == HTTP_MAX_ASKED)
 		return refuse(g, v, GATE_DROP_HTTP_PIPELINE);
 	s->body[GATE_UP] = HTTP_BODY_FIXED;
@@ -262,6 +264,9 @@ static bool response(struct gate *g, struct gate_view *v, uint32_t at)
 
 	/* RFC 9110 15.5.9: a server may say that it waited in vain */
 	if (!s->n && h->status != STATUS_TIMEOUT)
+		return refuse(g, v, GATE_DROP_HTTP_UNASKED);
+	/* RFC 9110 15.2.2: behind it nothing is read as HTTP any more */
+	if (h->status == STATUS_SWITCHING && !(s->n && s->asked[s->first] & HTTP_ASKED_UPGRADE))
 		return refuse(g, v, GATE_DROP_HTTP_UNASKED);
 	s->body[GATE_DOWN] = HTTP_BODY_FIXED;
 	if (!tell_head(g, v, at, EVENT_HTTP_response))

@@ -15,7 +15,8 @@ enum {
 	HTTP_GATE_FLAGS = HTTP_ALLOW_LF | HTTP_ALLOW_FOLD,
 	HTTP_ASKED_OLD = 0x80,	/* with the method: by HTTP/1.0, ... */
 	HTTP_ASKED_CLOSE = 0x40, /* ... and the connection closes behind the answer */
-	HTTP_ASKED_METHOD = 0x3f,
+	HTTP_ASKED_UPGRADE = 0x20, /* ... or goes on in another protocol (RFC 9110 7.8) */
+	HTTP_ASKED_METHOD = 0x1f,
 };
 
 /* What becomes of a body whose length may change. */

@@ -28,6 +28,7 @@ static void open_gate(bool pass_through, bool fail_open)
 	gt_opts(&o);
 	o.pass_through = pass_through;
 	o.fail_open = fail_open;
+	o.max_streams = 64; /* both directions of each flow may have octets on their way */
 	gt_open(&t, &o, DISSECT_HTTP);
 	told[0] = '\0';
 }
@@ -463,6 +464,18 @@ static void test_pass_through(void **state)
 
 /* --- What is no HTTP any more ------------------------------------------------------------------------------- */
 
+/* An answer must not switch the inspection off by itself. */
+static void test_tunnel_unasked(void **state)
+{
+	(void)state;
+	listen_to_all();
+	gt_conn_open(&c, &t, 1000, 80);
+	say(GATE_UP, "GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+	say(GATE_DOWN, "HTTP/1.1 101 Switching Protocols\r\n\r\nnobody reads this");
+	assert_arrived(GATE_DOWN, "");
+	assert_int_equal(gt_drops(&t, GATE_DROP_HTTP_UNASKED), 1);
+}
+
 static void test_tunnels(void **state)
 {
 	(void)state;
@@ -608,6 +621,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_fail_open, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_pass_through, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_tunnels, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_tunnel_unasked, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_bodies, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_other_ports, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_policies, setup, teardown),
