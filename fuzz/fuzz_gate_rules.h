@@ -47,7 +47,7 @@ static const char fuzz_gate_rules[] =
 	" tostring(m.split_cookies) if m.uri then tostring(m.split_uri) m.split_uri:normalize() end\n"
 	" if not CHANGES then return end\n"
 	" try(http.enable_data_modification, http)\n"
-	" for k, v in pairs{uri = '/new', method = 'PUT', status = 404, reason = 'Other', version = 'HTTP/1.1'} do try(function() m[k] = v end) end\n"
+	" for k, v in pairs{uri = '/new', method = 'PUT', status = 404, reason = 'Other', version = '1.1'} do try(function() m[k] = v end) end\n"
 	" try(function() m.headers['X-New'] = 'new' end) try(function() m.headers.Host = nil end) try(function() m.headers.Cookie = 'a=b' end)\n"
 	" all(m)\n"
 	"end\n"

@@ -15,7 +15,7 @@ end
 
 function check.assert(holds, message, level)
 	if not holds then
-		wrong(message, level)
+		wrong(message == nil and 'assertion failed' or message, level)
 	end
 end
 

@@ -68,17 +68,22 @@ static int host_raise(lua_State *L)
 	struct script_raise r = {.ctx = &w, .push = push_args, .stopped = is_stopped};
 	unsigned what;
 
+	luaL_checktype(L, 2, LUA_TTABLE);
+	if (!script_event_known(s, id))
+		return luaL_error(L, "trigger: there is no such event");
 	if (!script_event_any(s, id))
 		return 0;
-	if (w.n > SCRIPT_ARGS)
+	if (w.n < 0 || w.n > SCRIPT_ARGS)
 		return luaL_error(L, "trigger: an event has at most %d arguments",
 		                  (int)SCRIPT_ARGS);
+	lua_settop(L, 5); /* all of it stays alive meanwhile */
 	if (lua_isuserdata(L, 5))
 		r.stream = lua_touserdata(L, 5);
-	lua_settop(L, 4);
-	if (lua_istable(L, 4))
+	if (lua_istable(L, 4)) {
+		lua_pushvalue(L, 4);
 		w.streamed_args = luaL_ref(L, LUA_REGISTRYINDEX);
-	lua_settop(L, 2);
+	}
+	lua_pushvalue(L, 2);
 	w.args = luaL_ref(L, LUA_REGISTRYINDEX);
 	what = script_raise(s, id, &r);
 	luaL_unref(L, LUA_REGISTRYINDEX, w.args);
@@ -99,6 +104,8 @@ static int host_piece(lua_State *L)
 	struct span there;
 	uint64_t held;
 
+	luaL_checktype(L, 1, LUA_TTABLE);
+	luaL_checkany(L, 2);
 	lua_settop(L, 3);
 	lua_pushvalue(L, 2);
 	lua_rawget(L, 1);
@@ -110,6 +117,8 @@ static int host_piece(lua_State *L)
 		lua_rawset(L, 1);
 	}
 	b = ((struct script_sub *)script_check(L, 4, &script_class_vbuffer))->buffer;
+	if (!script_buffer_is_memory(b))
+		return luaL_error(L, "trigger: '_pieces' is the dissector's own");
 	b->finished = piece == NULL;
 	held = script_buffer_held(b);
 	(void)b->ops->octets(b, &there);

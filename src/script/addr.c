@@ -42,6 +42,13 @@ static const struct value *to_value(lua_State *L, int idx, enum kind kind)
 	               : NULL;
 }
 
+static const struct value *any_value(lua_State *L, int idx)
+{
+	const struct value *v = to_value(L, idx, KIND_ADDR);
+
+	return v ? v : to_value(L, idx, KIND_NETWORK);
+}
+
 static double number_of(const struct value *v)
 {
 	return v->kind == KIND_ADDR ? (double)(int)v->addr
@@ -165,9 +172,11 @@ static int network_new(lua_State *L)
 
 static int value_tostring(lua_State *L)
 {
-	const struct value *v = lua_touserdata(L, 1);
+	const struct value *v = any_value(L, 1);
 	char text[IP_TEXT_LEN];
 
+	if (!v)
+		script_expected(L, 1, "tostring", "IPv4 address or network");
 	if (v->kind == KIND_ADDR)
 		lua_pushstring(L, ip_text(v->addr, text));
 	else
@@ -177,10 +186,10 @@ static int value_tostring(lua_State *L)
 
 static int value_eq(lua_State *L)
 {
-	const struct value *a = lua_touserdata(L, 1);
-	const struct value *b = lua_touserdata(L, 2);
+	const struct value *a = any_value(L, 1);
+	const struct value *b = any_value(L, 2);
 
-	lua_pushboolean(L, a && b && a->magic == b->magic && number_of(a) == number_of(b));
+	lua_pushboolean(L, a && b && number_of(a) == number_of(b));
 	return 1;
 }
 
@@ -207,9 +216,11 @@ static int addr_le(lua_State *L)
 
 static int addr_index(lua_State *L)
 {
-	const struct value *v = lua_touserdata(L, 1);
+	const struct value *v = to_value(L, 1, KIND_ADDR);
 	const char *key = lua_type(L, 2) == LUA_TSTRING ? lua_tostring(L, 2) : "";
 
+	if (!v)
+		script_expected(L, 1, "index", "IPv4 address");
 	if (strcmp(key, "packed") != 0)
 		return 0;
 	lua_pushnumber(L, v->addr);
@@ -230,15 +241,17 @@ static int network_contains(lua_State *L)
 
 static int network_index(lua_State *L)
 {
-	const struct value *v = lua_touserdata(L, 1);
+	const struct value *v = to_value(L, 1, KIND_NETWORK);
 	const char *key = lua_type(L, 2) == LUA_TSTRING ? lua_tostring(L, 2) : "";
 
+	if (!v)
+		script_expected(L, 1, "index", "IPv4 network");
 	if (strcmp(key, "contains") == 0)
 		lua_pushcfunction(L, network_contains);
 	else if (strcmp(key, "net") == 0)
 		script_push_addr(L, v->addr);
 	else if (strcmp(key, "mask") == 0)
-		script_push_addr(L, ip_mask(v->bits));
+		lua_pushinteger(L, v->bits); /* as in Haka: how many bits it has */
 	else if (strcmp(key, "bits") == 0)
 		lua_pushinteger(L, v->bits);
 	else

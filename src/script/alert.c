@@ -164,6 +164,17 @@ static int new_node(lua_State *L, bool service)
 	return 1;
 }
 
+void script_push_alert_node(lua_State *L, bool service, const char *text)
+{
+	lua_createtable(L, 1, 1);
+	lua_pushstring(L, text);
+	lua_rawseti(L, -2, 1);
+	lua_pushboolean(L, service);
+	lua_setfield(L, -2, "service");
+	push_key(L, &key_node_meta);
+	(void)lua_setmetatable(L, -2);
+}
+
 static int alert_address(lua_State *L)
 {
 	return new_node(L, false);
@@ -428,8 +439,11 @@ static int alert_update(lua_State *L)
 
 static int alert_tostring(lua_State *L)
 {
-	const struct alert_object *o = lua_touserdata(L, 1);
+	const struct alert_object *o = to_alert(L, 1);
 	char text[32];
+
+	if (!o)
+		script_expected(L, 1, "tostring", "alert");
 
 	(void)snprintf(text, sizeof(text), "alert %llu", (unsigned long long)o->id);
 	lua_pushstring(L, text);

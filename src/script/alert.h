@@ -51,6 +51,8 @@ enum { SCRIPT_ALERT_SINKS = 8 };
 
 /* Without a sink alerts go to the log, one line each. 0, or -USHER_E_LIMIT. */
 int script_alert_sink(struct script *s, const struct script_alert_sink *sink) must_check;
+/* Pushes a node of an alert: haka.alert.address(text), or haka.alert.service(text). */
+void script_push_alert_node(lua_State *L, bool service, const char *text);
 /* Raises an alert from C; id 0 gets a new one. Returns its id. */
 uint64_t script_alert(struct script *s, const struct script_alert *a);
 /* How many were raised, updates included. */

@@ -98,6 +98,8 @@ void script_push_iter(lua_State *L, int of, struct script_buffer *b, uint64_t at
                       bool blocking);
 /* A buffer in the state's memory. `with` is copied; with.p may be NULL: octets of value 0. */
 void script_push_memory(lua_State *L, struct span with);
+/* Is it one of script_push_memory()? */
+bool script_buffer_is_memory(const struct script_buffer *b);
 
 /* The octets of a vbuffer or vbuffer_sub, now. */
 struct span script_sub_octets(lua_State *L, struct script_sub *sub, const char *what);

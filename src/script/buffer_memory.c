@@ -73,8 +73,16 @@ static const struct script_buffer_ops memory_ops = {memory_octets, memory_replac
 
 static int memory_gc(lua_State *L)
 {
-	script_buffer_fini(&((struct memory *)lua_touserdata(L, 1))->b);
+	lua_pushlightuserdata(L, (void *)(uintptr_t)&key_meta);
+	lua_rawget(L, LUA_REGISTRYINDEX);
+	if (lua_isuserdata(L, 1) && lua_getmetatable(L, 1) && lua_rawequal(L, -1, -2))
+		script_buffer_fini(&((struct memory *)lua_touserdata(L, 1))->b);
 	return 0;
+}
+
+bool script_buffer_is_memory(const struct script_buffer *b)
+{
+	return b->ops == &memory_ops;
 }
 
 void script_push_memory(lua_State *L, struct span with)

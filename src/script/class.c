@@ -34,6 +34,13 @@ struct entry {
 	uint32_t up; /* steps to the parent that has it */
 };
 
+static const struct handle *to_handle(lua_State *L, int idx)
+{
+	const struct handle *h = lua_type(L, idx) == LUA_TUSERDATA ? lua_touserdata(L, idx) : NULL;
+
+	return h && lua_objlen(L, idx) >= sizeof(*h) && h->magic == HANDLE_MAGIC ? h : NULL;
+}
+
 static void check_alive(lua_State *L, const struct handle *h)
 {
 	if (h->generation && *h->generation != h->value)
@@ -136,6 +143,17 @@ static void push_own(lua_State *L, const struct handle *h, bool make)
 	lua_rawset(L, -4);
 }
 
+/* Argument 1 of a metamethod, which is the class's of upvalue 2: metamethods may be called with anything. */
+static const struct handle *check_self(lua_State *L)
+{
+	const struct handle *h = to_handle(L, 1);
+
+	if (!h || h->cls != lua_touserdata(L, lua_upvalueindex(2)))
+		luaL_error(L, "an object of another class");
+	check_alive(L, h);
+	return h;
+}
+
 static int index_missing(lua_State *L, const struct handle *h)
 {
 	uint32_t up;
@@ -156,11 +174,10 @@ static int index_missing(lua_State *L, const struct handle *h)
 /* Upvalue 1: the map. */
 static int handle_index(lua_State *L)
 {
-	const struct handle *h = lua_touserdata(L, 1);
+	const struct handle *h = check_self(L);
 	const struct entry *e;
 	void *obj;
 
-	check_alive(L, h);
 	lua_pushvalue(L, 2);
 	lua_rawget(L, lua_upvalueindex(1));
 	switch (lua_type(L, -1)) {
@@ -190,12 +207,11 @@ static const char *key_text(lua_State *L)
 
 static int handle_newindex(lua_State *L)
 {
-	const struct handle *h = lua_touserdata(L, 1);
+	const struct handle *h = check_self(L);
 	const struct entry *e;
 	uint32_t up;
 	void *obj;
 
-	check_alive(L, h);
 	lua_settop(L, 3);
 	lua_pushvalue(L, 2);
 	lua_rawget(L, lua_upvalueindex(1));
@@ -223,9 +239,8 @@ static int handle_newindex(lua_State *L)
 
 static int handle_tostring(lua_State *L)
 {
-	const struct handle *h = lua_touserdata(L, 1);
+	const struct handle *h = check_self(L);
 
-	check_alive(L, h);
 	if (h->cls->tostring)
 		return h->cls->tostring(L, h->obj);
 	lua_pushfstring(L, "<%s>", h->cls->name);
@@ -234,23 +249,25 @@ static int handle_tostring(lua_State *L)
 
 static int handle_eq(lua_State *L)
 {
-	const struct handle *a = lua_touserdata(L, 1);
-	const struct handle *b = lua_touserdata(L, 2);
+	const struct handle *a = to_handle(L, 1);
+	const struct handle *b = to_handle(L, 2);
 
-	lua_pushboolean(L, a && b && a->magic == b->magic && a->cls == b->cls && a->obj == b->obj &&
+	lua_pushboolean(L, a && b && a->cls == b->cls && a->obj == b->obj &&
 	                           a->generation == b->generation && a->value == b->value);
 	return 1;
 }
 
-/* Argument 1: the handle; upvalue 1: the number of the next field. */
+/* Upvalues: the number of the next field; the handle, whatever the caller gives. */
 static int next_field(lua_State *L)
 {
-	const struct handle *h = lua_touserdata(L, 1);
+	const struct handle *h = lua_touserdata(L, lua_upvalueindex(2));
 	lua_Integer i = lua_tointeger(L, lua_upvalueindex(1));
 	const struct script_field *f = h->cls->fields ? &h->cls->fields[i] : NULL;
 	int n = 0;
 
 	check_alive(L, h);
+	lua_settop(L, 0);
+	lua_pushvalue(L, lua_upvalueindex(2));
 	for (; n == 0 && f && f->name; f++, i++) {
 		lua_settop(L, 1);
 		lua_pushstring(L, f->name);
@@ -269,8 +286,11 @@ static int next_field(lua_State *L)
 
 int script_pairs_fields(lua_State *L)
 {
+	if (!to_handle(L, 1))
+		return luaL_error(L, "pairs: an object expected, got %s", luaL_typename(L, 1));
 	lua_pushinteger(L, 0);
-	lua_pushcclosure(L, next_field, 1);
+	lua_pushvalue(L, 1);
+	lua_pushcclosure(L, next_field, 2);
 	lua_pushvalue(L, 1);
 	return 2;
 }
@@ -322,7 +342,8 @@ static void push_map(lua_State *L, const struct script_class *cls, struct entry 
 static void set_closure(lua_State *L, int mt, int map, const char *name, lua_CFunction fn)
 {
 	lua_pushvalue(L, map);
-	lua_pushcclosure(L, fn, 1);
+	lua_pushvalue(L, 1); /* the class */
+	lua_pushcclosure(L, fn, 2);
 	lua_setfield(L, mt, name);
 }
 
@@ -355,8 +376,7 @@ static int register_class(lua_State *L)
 	lua_rawseti(L, mt, MT_MAP);
 	set_closure(L, mt, map, "__index", handle_index);
 	set_closure(L, mt, map, "__newindex", handle_newindex);
-	lua_pushcfunction(L, handle_tostring);
-	lua_setfield(L, mt, "__tostring");
+	set_closure(L, mt, map, "__tostring", handle_tostring);
 	lua_pushcfunction(L, handle_eq);
 	lua_setfield(L, mt, "__eq");
 	lua_pushstring(L, cls->name);
@@ -456,13 +476,6 @@ void script_class_method(lua_State *L, const struct script_class *cls, const cha
 	lua_pushvalue(L, -3);
 	lua_setfield(L, -2, name);
 	lua_pop(L, 3);
-}
-
-static const struct handle *to_handle(lua_State *L, int idx)
-{
-	const struct handle *h = lua_type(L, idx) == LUA_TUSERDATA ? lua_touserdata(L, idx) : NULL;
-
-	return h && lua_objlen(L, idx) >= sizeof(*h) && h->magic == HANDLE_MAGIC ? h : NULL;
 }
 
 void *script_test(lua_State *L, int idx, const struct script_class *cls)

@@ -23,6 +23,7 @@ struct event_object {
 };
 
 static const char key_dissectors;
+static const char key_events; /* of each dissector, where scripts cannot put anything else */
 static const char key_event_meta;
 
 static void push_key(lua_State *L, const char *key)
@@ -103,18 +104,34 @@ static void set_index(lua_State *L, lua_CFunction fn, const char *upvalue)
 	(void)lua_setmetatable(L, -2);
 }
 
+/* The table of a dissector's events; "": that of haka.events. */
+static void push_events(lua_State *L, const char *dissector)
+{
+	push_key(L, &key_events);
+	lua_pushstring(L, dissector);
+	lua_rawget(L, -2);
+	if (lua_isnil(L, -1)) {
+		lua_pop(L, 1);
+		lua_newtable(L);
+		set_index(L, events_index, dissector[0] ? dissector : NULL);
+		lua_pushstring(L, dissector);
+		lua_pushvalue(L, -2);
+		lua_rawset(L, -4);
+	}
+	lua_remove(L, -2);
+}
+
 void script_push_dissector(lua_State *L, const char *name)
 {
 	push_key(L, &key_dissectors);
 	lua_pushstring(L, name);
 	lua_rawget(L, -2);
-	if (lua_isnil(L, -1)) {
+	if (!lua_istable(L, -1)) {
 		lua_pop(L, 1);
 		lua_createtable(L, 0, 4);
 		lua_pushstring(L, name);
 		lua_setfield(L, -2, "name");
-		lua_newtable(L);
-		set_index(L, events_index, name);
+		push_events(L, name);
 		lua_setfield(L, -2, "events");
 		lua_pushstring(L, name);
 		lua_pushvalue(L, -2);
@@ -131,9 +148,7 @@ static int publish(lua_State *L)
 
 	if (e->dissector[0])
 		script_push_dissector(L, e->dissector);
-	else
-		script_push_haka(L);
-	lua_getfield(L, -1, "events");
+	push_events(L, e->dissector);
 	lua_pushstring(L, e->name);
 	o = lua_newuserdata(L, sizeof(*o));
 	*o = (struct event_object){EVENT_MAGIC, (unsigned)(e - script_of(L)->events->events)};
@@ -438,6 +453,11 @@ static void run_listener(struct raising *w, struct listener *l)
 		(void)call_lua(w, l->eval, &l->stats, 0, 0);
 }
 
+bool script_event_known(const struct script *s, unsigned id)
+{
+	return id < s->events->n;
+}
+
 bool script_event_streamed(const struct script *s, unsigned id)
 {
 	return s->events->events[id].streamed;
@@ -518,6 +538,7 @@ void script_open_events(lua_State *L)
 
 	t->stats_end = &t->stats;
 	new_key(L, &key_dissectors);
+	new_key(L, &key_events);
 	event_streams_open(L);
 	new_key(L, &key_event_meta);
 	push_key(L, &key_event_meta);
@@ -529,8 +550,7 @@ void script_open_events(lua_State *L)
 	push_key(L, &key_dissectors);
 	set_index(L, dissectors_index, NULL);
 	lua_setfield(L, -2, "dissectors");
-	lua_newtable(L);
-	set_index(L, events_index, NULL);
+	push_events(L, "");
 	lua_setfield(L, -2, "events");
 	lua_pushcfunction(L, call_only);
 	t->call_only = luaL_ref(L, LUA_REGISTRYINDEX);

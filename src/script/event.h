@@ -57,6 +57,8 @@ void script_event_fields(struct script *s, unsigned id, const struct script_filt
 /* Pushes the table haka.dissectors.<name>, made if there is none. May raise. */
 void script_push_dissector(lua_State *L, const char *name);
 
+/* Is there an event of this number? */
+bool script_event_known(const struct script *s, unsigned id);
 /* Does anybody listen? */
 static inline bool script_event_any(const struct script *s, unsigned id)
 {

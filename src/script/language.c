@@ -128,6 +128,7 @@ static int haka_index(lua_State *L)
 	} parts[] = {{"grammar", "core/grammar"}, {"state_machine", "core/machine"}};
 	const char *name = lua_type(L, 2) == LUA_TSTRING ? lua_tostring(L, 2) : "";
 
+	luaL_checktype(L, 1, LUA_TTABLE);
 	for (size_t i = 0; i < ARRAY_LEN(parts); i++) {
 		if (strcmp(parts[i].name, name) != 0)
 			continue;

@@ -79,7 +79,7 @@ static int64_t floor_s(int64_t ns)
 
 static int time_index(lua_State *L)
 {
-	int64_t ns = ((const struct moment *)lua_touserdata(L, 1))->ns;
+	int64_t ns = script_check_time(L, 1, "time");
 	const char *key = lua_type(L, 2) == LUA_TSTRING ? lua_tostring(L, 2) : "";
 
 	if (strcmp(key, "secs") == 0)
@@ -100,7 +100,7 @@ static int time_newindex(lua_State *L)
 
 static int time_tostring(lua_State *L)
 {
-	time_t s = (time_t)floor_s(((const struct moment *)lua_touserdata(L, 1))->ns);
+	time_t s = (time_t)floor_s(script_check_time(L, 1, "time"));
 	char text[64];
 	struct tm tm;
 

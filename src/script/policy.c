@@ -96,9 +96,10 @@ static const struct script_action *to_action(lua_State *L, int idx)
 /* action(policy, ctx, values, desc), by a script */
 static int action_call(lua_State *L)
 {
-	const struct script_action *a =
-	        ((const struct action_object *)lua_touserdata(L, 1))->action;
+	const struct script_action *a = to_action(L, 1);
 
+	if (!a)
+		script_expected(L, 1, "action", "action of a policy");
 	lua_remove(L, 1);
 	if (a == &accept_action)
 		return 0;
@@ -116,9 +117,11 @@ static int action_call(lua_State *L)
 
 static int action_tostring(lua_State *L)
 {
-	const struct action_object *o = lua_touserdata(L, 1);
+	const struct script_action *a = to_action(L, 1);
 
-	lua_pushfstring(L, "action %s", o->action->name);
+	if (!a)
+		script_expected(L, 1, "tostring", "action of a policy");
+	lua_pushfstring(L, "action %s", a->name);
 	return 1;
 }
 
@@ -544,10 +547,12 @@ static int policy_apply(lua_State *L)
 
 static int policy_index(lua_State *L)
 {
-	const struct policy_object *o = lua_touserdata(L, 1);
-	const struct policy *p = &script_of(L)->policies->policies[o->id];
+	unsigned id;
+	const struct policy *p = policy_at(L, 1, &id);
 	const char *key = key_text(L, 2);
 
+	if (!p)
+		script_expected(L, 1, "index", "policy");
 	if (strcmp(key, "name") == 0)
 		lua_pushstring(L, p->name);
 	else if (strcmp(key, "apply") == 0)
@@ -559,9 +564,11 @@ static int policy_index(lua_State *L)
 
 static int policy_tostring(lua_State *L)
 {
-	const struct policy_object *o = lua_touserdata(L, 1);
-	const struct policy *p = &script_of(L)->policies->policies[o->id];
+	unsigned id;
+	const struct policy *p = policy_at(L, 1, &id);
 
+	if (!p)
+		script_expected(L, 1, "tostring", "policy");
 	lua_pushfstring(L, "policy %s%s%s", p->dissector, p->dissector[0] ? "." : "", p->name);
 	return 1;
 }

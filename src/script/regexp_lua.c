@@ -76,8 +76,10 @@ static void keep_alive(lua_State *L, int idx)
 
 static int object_gc(lua_State *L)
 {
-	struct object *o = lua_touserdata(L, 1);
+	struct object *o = to_object(L, 1);
 
+	if (!o)
+		return 0;
 	switch (o->kind) {
 	case KIND_REGEXP:
 		regexp_free(o->re);

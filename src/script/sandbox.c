@@ -172,11 +172,11 @@ static int base_print(lua_State *L)
 	if (s->captured && s->captured->len + len > CAPTURED_MAX)
 		return luaL_error(L, "print: more than %d octets", CAPTURED_MAX);
 	if (s->captured)
-		buf_printf(s->captured, "%.*s\n", (int)len, line);
+		(buf_add(s->captured, line, len), buf_char(s->captured, '\n'));
 	else if (s->print)
 		s->print(s->ctx, span_of(line, len));
 	else
-		(void)printf("%.*s\n", (int)len, line);
+		(void)(fwrite(line, 1, len, stdout) == len && putchar('\n'));
 	return 0;
 }
 
@@ -223,9 +223,12 @@ static void read_pieces(lua_State *L)
 static int base_load(lua_State *L)
 {
 	struct span text;
-	int env = lua_gettop(L) >= 4 ? 4 : 0;
+	int env = lua_isnoneornil(L, 4) ? 0 : 4;
 
 	lua_settop(L, 4);
+	/* LuaJIT's lua_setfenv takes whatever it is given for a table */
+	if (env)
+		luaL_checktype(L, env, LUA_TTABLE);
 	if (lua_type(L, 1) == LUA_TFUNCTION)
 		read_pieces(L);
 	text.p = (const uint8_t *)luaL_checklstring(L, 1, &text.n);

@@ -25,7 +25,6 @@ static const struct level {
 
 /* Section to least level; [""] is everybody's. */
 static const char key_thresholds;
-static const char key_log_meta;
 
 static void push_key(lua_State *L, const char *key)
 {
@@ -62,6 +61,8 @@ static int say(lua_State *L, const char *section, size_t level, int first)
 	for (int i = first; i <= top; i++)
 		lua_pushvalue(L, i);
 	lua_call(L, top - first + 1, 1);
+	if (!lua_isstring(L, -1))
+		return luaL_error(L, "haka.log: string.format gave no text");
 	log_msg(s->log, levels[level].id, "%s: %s", section, lua_tostring(L, -1));
 	return 0;
 }
@@ -73,29 +74,27 @@ static int log_at(lua_State *L)
 	           (size_t)lua_tointeger(L, lua_upvalueindex(2)), 1);
 }
 
-/* log(fmt, ...): the table itself comes first. */
+/* log(fmt, ...): the table itself comes first. Upvalue: the section. */
 static int log_call(lua_State *L)
 {
-	const char *section;
-
-	lua_rawgeti(L, 1, 1);
-	section = lua_tostring(L, -1);
-	lua_replace(L, 1); /* keeps the text alive */
-	return say(L, section, 1, 2);
+	return say(L, lua_tostring(L, lua_upvalueindex(1)), 1, 2);
 }
 
 static void push_section(lua_State *L, const char *section)
 {
-	lua_createtable(L, 1, ARRAY_LEN(levels));
-	lua_pushstring(L, section);
-	lua_rawseti(L, -2, 1);
+	lua_createtable(L, 0, ARRAY_LEN(levels));
 	for (size_t i = 0; i < ARRAY_LEN(levels); i++) {
 		lua_pushstring(L, section);
 		lua_pushinteger(L, (lua_Integer)i);
 		lua_pushcclosure(L, log_at, 2);
 		lua_setfield(L, -2, levels[i].name);
 	}
-	push_key(L, &key_log_meta);
+	lua_createtable(L, 0, 2);
+	lua_pushstring(L, section);
+	lua_pushcclosure(L, log_call, 1);
+	lua_setfield(L, -2, "__call");
+	lua_pushliteral(L, "log");
+	lua_setfield(L, -2, "__metatable");
 	(void)lua_setmetatable(L, -2);
 }
 
@@ -181,11 +180,6 @@ void script_open_say(lua_State *L)
 	lua_newtable(L);
 	lua_pushinteger(L, 0);
 	lua_setfield(L, -2, "");
-	lua_rawset(L, LUA_REGISTRYINDEX);
-	lua_pushlightuserdata(L, (void *)(uintptr_t)&key_log_meta);
-	lua_newtable(L);
-	lua_pushcfunction(L, log_call);
-	lua_setfield(L, -2, "__call");
 	lua_rawset(L, LUA_REGISTRYINDEX);
 	script_push_haka(L);
 	luaL_setfuncs(L, functions, 0);

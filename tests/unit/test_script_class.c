@@ -352,13 +352,13 @@ static void test_addresses(void **state)
 	      "pkt.src = '1.2.3.4' assert(t[pkt.src] == 2 and pkt.src == ipv4.addr('1.2.3.4'))");
 	ok(w, "n = ipv4.network('192.168.3.4/22') assert(tostring(n) == '192.168.0.0/22' and "
 	      "n.bits == 22)");
-	ok(w, "assert(n.net == ipv4.addr('192.168.0.0') and n.mask == ipv4.addr('255.255.252.0'))");
+	ok(w, "assert(n.net == ipv4.addr('192.168.0.0') and n.mask == 22)");
 	ok(w, "assert(n:contains(a) and n:contains('192.168.3.255') and not "
 	      "n:contains('192.168.4.0'))");
 	ok(w, "assert(n == ipv4.network(a, 22) and rawequal(n, ipv4.network('192.168.1.1', 22)) "
 	      "and n ~= a)");
 	ok(w, "assert(ipv4.network('0.0.0.0/0'):contains(a) and "
-	      "ipv4.network('1.1.1.1/32').mask.packed == 2^32 - 1)");
+	      "ipv4.network('1.1.1.1/32').mask == 32)");
 	ok(w, "for i = 1, 200000 do local x = ipv4.addr(i) end"); /* nobody holds them */
 	fails(w, "ipv4.addr('1.2.3')", "t.lua:1: ipv4.addr: '1.2.3' is no IPv4 address");
 	fails(w, "ipv4.addr(1, 2, 3)", "t.lua:1: ipv4.addr: number expected, got nothing");
