@@ -32,18 +32,18 @@ static void add_ip_block(struct filter *f, uint32_t off, uint16_t port)
 	add(f, BPF_RET | BPF_K, 0, 0, 0);
 }
 
-enum { IP_BLOCK_LEN = 9 };
+enum { IP_BLOCK_LEN = 9, FILTER_MAX_TAGS = 2 };
 
 void filter_udp_port(struct filter *f, uint16_t port)
 {
 	f->n = 0;
-	for (uint32_t tags = 0; tags <= ETH_MAX_TAGS; tags++) {
+	for (uint32_t tags = 0; tags <= FILTER_MAX_TAGS; tags++) {
 		uint32_t type_off = TYPE_OFF + tags * ETH_TAG_LEN;
 
 		add(f, BPF_LD | BPF_H | BPF_ABS, 0, 0, type_off);
 		add(f, BPF_JMP | BPF_JEQ | BPF_K, 0, IP_BLOCK_LEN, ETH_TYPE_IPV4);
 		add_ip_block(f, type_off + 2, port);
-		if (tags == ETH_MAX_TAGS)
+		if (tags == FILTER_MAX_TAGS)
 			break;
 		add(f, BPF_JMP | BPF_JEQ | BPF_K, 3, 0, ETH_TYPE_VLAN);
 		add(f, BPF_JMP | BPF_JEQ | BPF_K, 2, 0, ETH_TYPE_QINQ);

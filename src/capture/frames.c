@@ -80,6 +80,11 @@ bool frames_offload(const struct frames *f)
 	return f->offload;
 }
 
+bool frames_recorded(const struct frames *f)
+{
+	return f->recorded;
+}
+
 const char *frames_port_name(const struct frames *f, unsigned port)
 {
 	return f->ops->port_name(f, port);

@@ -11,7 +11,7 @@
 
 struct frames;
 
-enum { FRAMES_BATCH = 64, FRAME_MAX_LEN = 65535 + 18 + 8 };
+enum { FRAMES_BATCH = 64, FRAME_MAX_LEN = 65535 + 14 + 8 * 4 };
 
 /* What a frame begins with. */
 enum frame_link {
@@ -28,6 +28,7 @@ enum frame_flag {
 	FRAME_TRUNCATED = 2,	  /* the source holds less of it than was on the wire */
 	FRAME_WRITTEN = 4,	  /* set by its user: the octets lent were written to */
 	FRAME_FORGED = 8,	  /* its user's own: no source lent it, so accepted it is injected */
+	FRAME_DAMAGED = 16,	  /* not as it was on the wire (octets or a VLAN tag were lost): it must not go on */
 };
 
 /* What the kernel leaves to hardware, and takes back from those that send (virtio's words). */
@@ -42,12 +43,14 @@ struct frame_offload {
 struct frame {
 	uint8_t *data;
 	uint32_t len;
+	uint32_t wire_len;	/* with FRAME_TRUNCATED: what it was on the wire */
 	uint16_t port;	/* which interface of the source it came in by: 0, 1, … */
 	uint8_t link;	/* enum frame_link */
 	uint8_t flags;	/* enum frame_flag */
 	uint32_t not_to; /* ports (a bit each) that it must not leave by; whoever gives the verdict sets it */
 	int64_t ts_ns;	/* wall clock at capture */
 	uint64_t id;	/* the source's own */
+	uint32_t side;	/* the interface it came in by, which tells the directions of a flow apart; 0: not known */
 	struct frame_offload offload;
 };
 
@@ -84,6 +87,9 @@ bool frames_ended(const struct frames *f);
 bool frames_passive(const struct frames *f);
 /* Does it send frames whose checksum is not ready, as they are? If not they are to be made whole before. */
 bool frames_offload(const struct frames *f);
+/* Were its frames recorded before? Their receivers have answered what was sent then, not what goes on now, and the machine that
+ * recorded them may have left checksums to its hardware. */
+bool frames_recorded(const struct frames *f);
 /* Name of a port ("eth0", "in.pcap"); "" beyond. */
 const char *frames_port_name(const struct frames *f, unsigned port);
 /* Its hardware address; false: it has none. */
@@ -100,6 +106,9 @@ void frames_close(struct frames *f);
  * file that is cut off: -USHER_E_TRUNCATED.
  */
 int frames_pcap_open(const char *in_path, const char *out_path, struct frames **ret) must_check;
+
+/* The link type of a capture file as libpcap names it ("IEEE802_11"); its number where it has no name. */
+void frames_pcap_link(const char *path, char *ret, size_t cap);
 
 /*
  * Network interfaces, frame by frame (AF_PACKET, promiscuous). One: it only looks on. Two: what comes in by one
@@ -131,6 +140,7 @@ int frames_nfqueue_open(const struct frames_nfqueue_opts *o, struct frames **ret
 
 /* The test double: frames pushed are received, frames accepted or injected are popped. */
 int frames_memory_open(enum frame_link link, struct frames **ret) must_check;
+/* Pushes a frame; port 1 and above are sides of a flow (frame.side), port 0 is not. */
 int frames_memory_push(struct frames *f, struct span data, uint16_t port, int64_t ts_ns, unsigned flags) must_check;
 /* Takes the oldest frame that went on into buf: its length, 0: none. */
 size_t frames_memory_pop(struct frames *f, uint8_t *buf, size_t cap, struct frame *ret);

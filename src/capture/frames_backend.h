@@ -28,5 +28,6 @@ struct frames {
 	const struct frames_ops *ops;
 	bool passive;
 	bool offload;
+	bool recorded;	/* a capture file */
 	struct frames_stats stats;
 };

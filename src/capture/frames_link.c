@@ -29,7 +29,7 @@ enum {
 	MACS_LEN = 12,
 	TAG_LEN = 4,
 	RECV_CAP = FRAME_MAX_LEN + TAG_LEN,
-	CTRL_LEN = 64,
+	CTRL_LEN = CMSG_SPACE(sizeof(struct tpacket_auxdata)) + CMSG_SPACE(sizeof(struct timespec)),
 	OUT_MAX = FRAMES_BATCH,
 	GROUP_STEP = FRAMES_MAX_PORTS, /* fanout groups: one a port */
 };
@@ -38,7 +38,10 @@ struct in_batch {
 	struct mmsghdr msg[FRAMES_BATCH];
 	struct iovec iov[FRAMES_BATCH][2];
 	struct virtio_net_hdr hdr[FRAMES_BATCH];
-	uint8_t ctrl[FRAMES_BATCH][CTRL_LEN];
+	union {
+		struct cmsghdr align;
+		uint8_t octets[CTRL_LEN];
+	} ctrl[FRAMES_BATCH];
 	uint8_t data[FRAMES_BATCH][RECV_CAP];
 };
 
@@ -90,7 +93,7 @@ static void batch_in_init(struct in_batch *b, size_t n)
 		b->msg[i].msg_hdr = (struct msghdr){
 			.msg_iov = b->iov[i],
 			.msg_iovlen = 2,
-			.msg_control = b->ctrl[i],
+			.msg_control = b->ctrl[i].octets,
 			.msg_controllen = CTRL_LEN,
 		};
 	}
@@ -135,6 +138,18 @@ static int64_t time_of(const struct cmsghdr *c)
 	return (int64_t)ts.tv_sec * NS_PER_S + ts.tv_nsec;
 }
 
+static unsigned flags_of(const struct msghdr *m, const struct virtio_net_hdr *h, bool has_aux)
+{
+	unsigned flags = h->flags & VIRTIO_NET_HDR_F_NEEDS_CSUM ? FRAME_CSUM_NOT_READY : 0;
+
+	if (m->msg_flags & MSG_TRUNC)
+		flags |= FRAME_TRUNCATED | FRAME_DAMAGED;
+	/* without the kernel's word about it the frame may lack its tag */
+	if (m->msg_flags & MSG_CTRUNC || !has_aux)
+		flags |= FRAME_DAMAGED;
+	return flags;
+}
+
 static void fill(struct frames_link *l, size_t i, unsigned port, struct frame *ret)
 {
 	struct msghdr *m = &l->in.msg[i].msg_hdr;
@@ -149,9 +164,9 @@ static void fill(struct frames_link *l, size_t i, unsigned port, struct frame *r
 		.data = l->in.data[i] + TAG_LEN,
 		.len = (uint32_t)len,
 		.port = (uint16_t)port,
+		.side = l->n > 1 ? port + 1 : 0, /* a tap sees both directions by one port */
 		.link = FRAME_ETHERNET,
-		.flags = (uint8_t)((h->flags & VIRTIO_NET_HDR_F_NEEDS_CSUM ? FRAME_CSUM_NOT_READY : 0) |
-				   (m->msg_flags & MSG_TRUNC ? FRAME_TRUNCATED : 0)),
+		.flags = (uint8_t)flags_of(m, h, c != NULL),
 		.ts_ns = time_of(control_of(m, SOL_SOCKET, SCM_TIMESTAMPNS)),
 		.id = l->next_id++,
 		.offload = {h->flags, h->gso_type, h->hdr_len, h->gso_size, h->csum_start, h->csum_offset},

@@ -146,7 +146,7 @@ int frames_memory_open(enum frame_link link, struct frames **ret)
 int frames_memory_push(struct frames *f, struct span data, uint16_t port, int64_t ts_ns, unsigned flags)
 {
 	struct frames_memory *m = self(f);
-	struct frame fr = {.port = port, .link = m->link, .flags = (uint8_t)flags, .ts_ns = ts_ns};
+	struct frame fr = {.port = port, .side = port, .link = m->link, .flags = (uint8_t)flags, .ts_ns = ts_ns};
 
 	return queue_put(&m->in, &fr, data);
 }

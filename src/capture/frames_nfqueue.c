@@ -26,7 +26,11 @@ enum {
 	VERDICT_LEN = 128,		/* of one without octets */
 	QUEUE_LEN = 16384,		/* packets the kernel keeps for us */
 	NAME_LEN = 32,
+	PAYLOAD_MAX = UINT16_MAX - MNL_ATTR_HDRLEN, /* an attribute counts its octets in 16 bits */
 };
+
+/* The side of packets that this host made. */
+#define FROM_HERE UINT32_MAX
 
 struct frames_nfqueue {
 	struct frames base;
@@ -69,6 +73,7 @@ static int parse(struct nlmsghdr *h, struct frame *ret)
 		.len = mnl_attr_get_payload_len(attr[NFQA_PAYLOAD]),
 		.link = FRAME_IPV4,
 		.ts_ns = clock_wall_ns(&clock_system),
+		.side = attr[NFQA_IFINDEX_INDEV] ? ntohl(mnl_attr_get_u32(attr[NFQA_IFINDEX_INDEV])) : FROM_HERE,
 		.id = ntohl(ph->packet_id),
 	};
 	/* the kernel cut it to what we asked for: there is more */
@@ -98,7 +103,7 @@ static int nfqueue_recv(struct frames *f, struct frame *ret, size_t n)
 		struct nlmsghdr *h = (struct nlmsghdr *)(void *)(q->in + (size_t)i * MSG_LEN);
 		int len = (int)q->msg[i].msg_len;
 
-		if (mnl_nlmsg_ok(h, len))
+		if (!(q->msg[i].msg_hdr.msg_flags & MSG_TRUNC) && mnl_nlmsg_ok(h, len))
 			filled += parse(h, &ret[filled]);
 	}
 	return filled;
@@ -121,8 +126,11 @@ static int put_verdict(struct frames_nfqueue *q, const struct frame *fr, int ver
 {
 	struct nlmsghdr *h;
 
-	if (data.n > FRAME_MAX_LEN)
+	/* the kernel waits for a verdict in any case */
+	if (data.n > PAYLOAD_MAX) {
+		(void)put_verdict(q, fr, NF_DROP, SPAN_NULL);
 		return -EMSGSIZE;
+	}
 	if (q->out_len + VERDICT_LEN + data.n > OUT_LEN)
 		(void)nfqueue_flush(&q->base);
 	h = nfq_nlmsg_put((char *)q->out + q->out_len, NFQNL_MSG_VERDICT, q->queue);
@@ -227,7 +235,7 @@ static int bind_queue(struct frames_nfqueue *q)
 	if (r < 0)
 		return r;
 	h = nfq_nlmsg_put(buf, NFQNL_MSG_CONFIG, q->queue);
-	nfq_nlmsg_cfg_put_params(h, NFQNL_COPY_PACKET, FRAME_MAX_LEN);
+	nfq_nlmsg_cfg_put_params(h, NFQNL_COPY_PACKET, PAYLOAD_MAX);
 	mnl_attr_put_u32(h, NFQA_CFG_QUEUE_MAXLEN, htonl(QUEUE_LEN));
 	return configure(q, h);
 }

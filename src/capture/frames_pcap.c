@@ -60,6 +60,7 @@ static int recv_one(struct frames_pcap *p, size_t *used, struct frame *ret)
 		.len = len,
 		.link = p->link,
 		.flags = len < h->len ? FRAME_TRUNCATED : 0,
+		.wire_len = h->len,
 		/* opened with nanosecond precision: tv_usec holds nanoseconds */
 		.ts_ns = (int64_t)h->ts.tv_sec * NS_PER_S + h->ts.tv_usec,
 		.id = p->next_id++,
@@ -93,7 +94,8 @@ static int pcap_send(struct frames *f, const struct frame *fr, struct span data,
 	struct pcap_pkthdr h = {
 		.ts = {fr->ts_ns / NS_PER_S, fr->ts_ns % NS_PER_S},
 		.caplen = (bpf_u_int32)data.n,
-		.len = (bpf_u_int32)data.n,
+		/* of one that goes on as it was recorded, what was on the wire */
+		.len = data.p == fr->data && data.n == fr->len && fr->wire_len > data.n ? fr->wire_len : (bpf_u_int32)data.n,
 	};
 
 	(void)injected;
@@ -232,6 +234,7 @@ int frames_pcap_open(const char *in_path, const char *out_path, struct frames **
 	if (!p)
 		return -ENOMEM;
 	p->base.ops = &pcap_ops;
+	p->base.recorded = true;
 	p->name = strdup(in_path);
 	r = p->name ? open_in(p, in_path) : -ENOMEM;
 	if (r == 0 && out_path)
@@ -242,4 +245,18 @@ int frames_pcap_open(const char *in_path, const char *out_path, struct frames **
 	}
 	*ret = &p->base;
 	return 0;
+}
+
+void frames_pcap_link(const char *path, char *ret, size_t cap)
+{
+	char why[PCAP_ERRBUF_SIZE];
+	pcap_t *p = pcap_open_offline(path, why);
+	const char *name = p ? pcap_datalink_val_to_name(pcap_datalink(p)) : NULL;
+
+	if (name)
+		(void)snprintf(ret, cap, "%s", name);
+	else
+		(void)snprintf(ret, cap, "%d", p ? pcap_datalink(p) : -1);
+	if (p)
+		pcap_close(p);
 }

@@ -12,20 +12,23 @@
 #define GET_ADDR(name, field)                                                                      \
 	static int get_##name(lua_State *L, void *obj)                                             \
 	{                                                                                          \
-		script_push_addr(L, ((const struct flow *)obj)->field);                            \
+		script_push_addr(L, (((const struct flow *)obj)->field));                            \
 		return 1;                                                                          \
 	}
+/* of the outermost tag (gate_packet.vlans) */
+enum { VLAN_IDS = 4096 };
+
 #define GET_NUMBER(name, field)                                                                    \
 	static int get_##name(lua_State *L, void *obj)                                             \
 	{                                                                                          \
-		lua_pushnumber(L, (lua_Number)((const struct flow *)obj)->field);                  \
+		lua_pushnumber(L, (lua_Number)(((const struct flow *)obj)->field));                  \
 		return 1;                                                                          \
 	}
 GET_ADDR(srcip, key.src)
 GET_ADDR(dstip, key.dst)
 GET_NUMBER(srcport, key.sport)
 GET_NUMBER(dstport, key.dport)
-GET_NUMBER(vlan, key.vlan)
+GET_NUMBER(vlan, key.vlan % VLAN_IDS)
 GET_NUMBER(id, id)
 GET_NUMBER(in_pkts, packets[GATE_UP])
 GET_NUMBER(out_pkts, packets[GATE_DOWN])

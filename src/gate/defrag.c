@@ -18,7 +18,8 @@ struct datagram {
 	struct datagram *next;		/* in its bucket, or free */
 	struct datagram *newer, *older;	/* by age */
 	uint32_t src, dst, bucket;
-	uint16_t id, vlan, port;
+	uint32_t vlans;
+	uint16_t id, port;
 	uint8_t proto;
 	uint32_t n, octets, total;	/* total: length of the payload; 0: not known yet */
 	int64_t first_ns;
@@ -45,7 +46,7 @@ static struct datagram *find(struct defrag *d, const struct defrag_fragment *f)
 	struct datagram *g = d->buckets[bucket_of(f)];
 
 	while (g && (g->src != f->src || g->dst != f->dst || g->id != f->id || g->proto != f->proto ||
-		     g->vlan != f->vlan || g->port != f->port))
+		     g->vlans != f->vlans || g->port != f->port))
 		g = g->next;
 	return g;
 }
@@ -99,7 +100,7 @@ static struct datagram *begin(struct defrag *d, const struct defrag_fragment *f,
 		.src = f->src,
 		.dst = f->dst,
 		.id = f->id,
-		.vlan = f->vlan,
+		.vlans = f->vlans,
 		.port = f->port,
 		.proto = f->proto,
 		.bucket = bucket_of(f),
@@ -151,6 +152,8 @@ static enum defrag_result keep(struct defrag *d, struct datagram *g, const struc
 		return DEFRAG_LIMIT;
 	h->from = f->offset;
 	h->to = to;
+	h->l3 = f->l3;
+	h->l4 = f->l4;
 	*g->end = h;
 	g->end = &h->next;
 	g->n++;
@@ -198,10 +201,10 @@ void defrag_expire(struct defrag *d, int64_t now_ns)
 		lose(d, d->oldest);
 }
 
-uint32_t defrag_join(const struct held *fragments, uint16_t l3, uint8_t *buf, uint32_t cap)
+uint32_t defrag_join(const struct held *fragments, uint8_t *buf, uint32_t cap, uint16_t *ret_l3)
 {
 	const struct held *first = fragments;
-	uint32_t total = 0, l4;
+	uint32_t total = 0, l3, l4;
 	struct wr w = wr_init(buf, cap);
 
 	if (!fragments)
@@ -211,19 +214,18 @@ uint32_t defrag_join(const struct held *fragments, uint16_t l3, uint8_t *buf, ui
 		if (h->from == 0)
 			first = h;
 	}
-	l4 = l3 + (uint32_t)(first->data[l3] & 0x0f) * 4;
+	l3 = first->l3;
+	l4 = first->l4;
 	if (l4 - l3 + total > UINT16_MAX || !wr_room(&w, l4 + total))
 		return 0;
 	memcpy(buf, first->data, l4);
-	for (const struct held *h = fragments; h; h = h->next) {
-		uint32_t at = l3 + (uint32_t)(h->data[l3] & 0x0f) * 4;
-
-		memcpy(buf + l4 + h->from, h->data + at, h->to - h->from);
-	}
+	for (const struct held *h = fragments; h; h = h->next)
+		memcpy(buf + l4 + h->from, h->data + h->l4, h->to - h->from);
 	wr_patch_be16(&w, l3 + (size_t)LEN_OFF, (uint16_t)(l4 - l3 + total));
 	wr_patch_be16(&w, l3 + (size_t)FRAG_OFF, 0);
 	wr_patch_be16(&w, l3 + (size_t)CSUM_OFF, 0);
 	wr_patch_be16(&w, l3 + (size_t)CSUM_OFF, checksum_fold(checksum_add(0, span_of(buf + l3, l4 - l3))));
+	*ret_l3 = first->l3;
 	return l4 + total;
 }
 

@@ -20,7 +20,8 @@ struct defrag_limits {
 struct defrag_fragment {
 	const struct frame *frame;
 	uint32_t src, dst;
-	uint16_t id, vlan, port;
+	uint32_t vlans;		/* gate_packet.vlans */
+	uint16_t id, port;
 	uint8_t proto;
 	bool more;		/* MF */
 	uint32_t offset;	/* of its payload in the datagram's, octets */
@@ -52,8 +53,8 @@ enum defrag_result defrag_add(struct defrag *d, const struct defrag_fragment *f,
 void defrag_expire(struct defrag *d, int64_t now_ns);
 /*
  * Writes the datagram of a complete list to buf: the link header and IPv4 header of its first part, with
- * flags, offset, length and checksum made right, and the whole payload. Its length; 0: longer than
- * 65,535 octets or cap.
+ * flags, offset, length and checksum made right, and the whole payload. Link headers may differ in length: each
+ * fragment's own counts. Its length, with the offset of the IPv4 header in *ret_l3; 0: longer than 65,535 octets or cap.
  */
-uint32_t defrag_join(const struct held *fragments, uint16_t l3, uint8_t *buf, uint32_t cap);
+uint32_t defrag_join(const struct held *fragments, uint8_t *buf, uint32_t cap, uint16_t *ret_l3);
 uint32_t defrag_count(const struct defrag *d);

@@ -59,6 +59,8 @@ struct gate {
 	struct log *log;
 	uint32_t loaded;		/* a bit a dissector */
 	bool pass_through, fail_open, ignore_checksums;
+	bool keep_snapped;		/* recorded frames that are cut off go on */
+	bool recorded;			/* the source is a capture file (frames_recorded) */
 	int64_t now_ns;			/* of the packet at hand */
 	int64_t ticked_ns;		/* when it was last looked for what is over */
 	struct clock_src clock;		/* which tells it */
@@ -94,6 +96,7 @@ struct gate {
 	uint8_t *scratch;		/* [FRAME_MAX_LEN]: a packet that grew, or was in pieces */
 	uint8_t *octets;		/* [TCP_GROWN_MAX]: data on its way into packets */
 	uint8_t *piece;			/* [FRAME_MAX_LEN]: a fragment of one that was changed */
+	uint8_t *whole;			/* [FRAME_MAX_LEN]: a made segment before it is cut into fragments; octets of one that is repeated */
 	/* Policies; NULL: there are none. The first may name another dissector, or an end of the walk. The second
 	 * decides on what the dissectors cannot; false: it does not. */
 	int (*on_next)(void *ctx, struct gate *g, struct gate_packet *p, enum gate_dissector from, int next);
@@ -161,6 +164,12 @@ int gate_dhcp_change(struct gate *g, struct gate_packet *p) must_check;
 #undef D
 /* One direction's key, as the packet has it. */
 void gate_flow_key(const struct gate_packet *p, struct flow_key *k);
+/*
+ * Does the packet come by the interface of its end of the flow (RFC 9293 says nothing of interfaces: an acknowledgement that the
+ * other end made up must not count as the receiver's)? The first packet of each end says which that is. followed: a dissector
+ * relies on the flow, so that an end cannot move to a third interface.
+ */
+bool gate_flow_side(struct gate_packet *p, bool followed);
 /* Of the packet at hand. */
 uint32_t gate_flow_bucket(const struct gate *g, const struct flow_key *k);
 /* The first n frames of the batch will be walked: their flows come to the cache. */

@@ -13,7 +13,7 @@ void gate_flow_key(const struct gate_packet *p, struct flow_key *k)
 		.dst = p->p.dst,
 		.sport = p->p.sport,
 		.dport = p->p.dport,
-		.vlan = p->p.vlan_id,
+		.vlan = p->vlans & 0xffffff,
 		.proto = p->proto,
 	};
 }
@@ -73,6 +73,31 @@ uint32_t gate_flow_bucket(const struct gate *g, const struct flow_key *k)
 	return flow_bucket(g->flows, k);
 }
 
+/* --- Sides ------------------------------------------------------------------------------------------------------ */
+
+/* Addresses that several hosts use, or that nobody answers from. */
+static bool is_shared(const struct flow_key *k)
+{
+	return k->src == 0 || k->dst >= UINT32_C(0xe0000000);
+}
+
+bool gate_flow_side(struct gate_packet *p, bool followed)
+{
+	struct flow *f = p->flow;
+	uint32_t side = p->frame.side, *mine = &f->side[p->direction], other = f->side[!p->direction];
+	/* behind a router's one interface both ends may be */
+	bool bridged = p->frame.link == FRAME_ETHERNET;
+
+	if (!side || *mine == side || p->forged || p->hops || is_shared(&f->key))
+		return true;
+	if (side == other && (bridged || *mine))
+		return false;
+	if (*mine && bridged && followed)
+		return false;
+	*mine = side;
+	return true;
+}
+
 /* --- Datagrams -------------------------------------------------------------------------------------------------- */
 
 /* GATE_ACCEPT: go on with p->flow. */
@@ -104,6 +129,8 @@ int receive_udp_connection(struct gate *g, struct gate_packet *p)
 			return r;
 	}
 	f = p->flow;
+	if (!gate_flow_side(p, f->app != DISSECT_N))
+		return gate_undecided(g, p, GATE_DROP_FLOW_SIDE);
 	flow_touch(g->flows, f, p->direction == GATE_DOWN || f->packets[GATE_DOWN] ? FLOW_DATAGRAMS : FLOW_NEW, g->now_ns);
 	f->packets[p->direction]++;
 	f->octets[p->direction] += p->p.len;

@@ -42,7 +42,7 @@ static int read_ipv4(struct gate *g, struct gate_packet *p, struct ipv4_hdr *ip)
 
 	if (e < 0)
 		return gate_undecided(g, p, GATE_DROP_IPV4_HEADER);
-	if (!ip->csum_ok && !(p->frame.flags & FRAME_CSUM_NOT_READY))
+	if (!ip->csum_ok && !g->ignore_checksums && !(p->frame.flags & FRAME_CSUM_NOT_READY))
 		return gate_undecided(g, p, GATE_DROP_IPV4_CHECKSUM);
 	if (ip->total_len > p->p.len - p->p.l3)
 		return gate_undecided(g, p, GATE_DROP_IPV4_LENGTH);
@@ -102,8 +102,8 @@ void send_icmp(struct gate *g, struct gate_packet *p)
 		verdict_checksum(p, p->p.l4 + (uint32_t)ICMP_CSUM_OFF, 0, p->p.l4, p->end - p->p.l4);
 }
 
-/* The sum over the pseudo header only: where hardware was to make the checksum, captures made on the sending
- * machine show it. */
+/* The sum over the pseudo header only: where hardware was to make the checksum, captures made on the sending machine show it. On
+ * a wire it is wrong, and no receiver takes it. */
 static bool left_to_hardware(const struct gate_packet *p, struct span datagram, uint32_t csum_off)
 {
 	struct rd r = rd_init(span_sub(datagram, csum_off, 2));
@@ -123,7 +123,7 @@ enum gate_checksum gate_checksum(const struct gate *g, struct gate_packet *p)
 		return (enum gate_checksum)p->checksum;
 	if (g->ignore_checksums || p->frame.flags & FRAME_CSUM_NOT_READY ||
 	    (tcp ? tcp_csum_ok(p->p.src, p->p.dst, datagram) : udp_csum_ok(p->p.src, p->p.dst, datagram)) ||
-	    left_to_hardware(p, datagram, tcp ? TCP_CSUM_OFF : UDP_CSUM_OFF))
+	    (g->recorded && left_to_hardware(p, datagram, tcp ? TCP_CSUM_OFF : UDP_CSUM_OFF)))
 		p->checksum = CHECKSUM_GOOD;
 	else
 		p->checksum = CHECKSUM_BAD;

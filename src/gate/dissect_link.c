@@ -48,6 +48,10 @@ static uint16_t cooked_type(const struct gate_packet *p)
 
 int receive_raw(struct gate *g, struct gate_packet *p)
 {
+	if (p->frame.flags & FRAME_TRUNCATED && g->keep_snapped && g->recorded) {
+		g->counters.snapped++;
+		return GATE_ACCEPT;
+	}
 	if (p->frame.flags & FRAME_TRUNCATED)
 		return gate_undecided(g, p, GATE_DROP_FRAME_CUT);
 	if (!gate_raise(g, EVENT_RAW_receive_packet, p, NULL))
@@ -64,6 +68,22 @@ int receive_raw(struct gate *g, struct gate_packet *p)
 	}
 }
 
+/* Tags of VLAN 0 have a priority only, and hosts take any number of them off. False: more than two VLANs. */
+static bool read_vlans(struct gate_packet *p, const struct eth_hdr *eth)
+{
+	unsigned n = 0;
+
+	for (size_t i = 0; i < eth->n_tags; i++) {
+		uint32_t id = eth_vlan_id(eth->tci[i]);
+
+		if (id)
+			p->vlans |= n < 2 ? id << (n * 12) : 0;
+		n += id != 0;
+	}
+	p->p.vlan_id = p->vlans & 0xfff;
+	return n <= 2;
+}
+
 int receive_ethernet(struct gate *g, struct gate_packet *p)
 {
 	struct rd r = gate_rd(p, 0);
@@ -77,13 +97,13 @@ int receive_ethernet(struct gate *g, struct gate_packet *p)
 	p->n_tags = eth.n_tags;
 	memcpy(p->p.l2_src, eth.src, ETH_ADDR_LEN);
 	memcpy(p->p.l2_dst, eth.dst, ETH_ADDR_LEN);
-	/* the outermost tag that names a VLAN */
-	for (size_t i = 0; i < eth.n_tags && !p->p.vlan_id; i++)
-		p->p.vlan_id = eth_vlan_id(eth.tci[i]);
 	if (eth_is_group(eth.dst))
 		p->p.flags |= PACKET_BROADCAST;
+	p->many_tags = !read_vlans(p, &eth) || eth_is_tag(eth.type);
 	if (!gate_raise(g, EVENT_ETHERNET_receive_packet, p, NULL))
 		return GATE_DROP;
+	if (p->many_tags)
+		return gate_undecided(g, p, GATE_DROP_VLAN_TAGS);
 	return eth.n_tags && gate_loaded(g, DISSECT_VLAN) ? DISSECT_VLAN : next_of_type(g, p->eth_type);
 }
 

@@ -8,7 +8,10 @@
 #include "base/error.h"
 #include "base/pages.h"
 #include "gate/app.h"
+#include "gate/fragment.h"
+#include "gate/tcp_clean.h"
 #include "gate/tcp_emit.h"
+#include "gate/tcp_gap.h"
 #include "gate/tcp_reply.h"
 #include "gate/tcp_show.h"
 #include "gate/tcp_vouch.h"
@@ -35,9 +38,9 @@ int gate_tcp_new(struct gate *g, uint32_t max_flows, uint32_t max_streams)
 	g->conns = pages_new_huge(max_flows, sizeof(*g->conns));
 	if (!g->conns)
 		return -ENOMEM;
-	r = tcp_pool_new(max_streams, g->held, &g->tcp_pool);
+	r = tcp_pool_new(max_streams, TCP_GROWN_MAX, g->held, &g->tcp_pool);
 	if (r == 0)
-		r = tcp_pool_new(max_streams, g->held, &g->history_pool);
+		r = tcp_pool_new(2 * max_streams, TCP_HISTORY_LEN, g->held, &g->history_pool);
 	return r < 0 ? r : gate_tcp_vouches_new(g);
 }
 
@@ -104,6 +107,7 @@ static void remember(struct gate *g, const struct gate_packet *p, struct held *h
 	h->l3 = p->p.l3;
 	h->l4 = p->p.l4;
 	h->app = p->p.app;
+	h->fragment = p->fragments ? (uint16_t)gate_fragment_len(p->fragments) : 0;
 	g->counters.held += h->owed;
 }
 
@@ -114,6 +118,9 @@ static struct frame frame_of(const struct gate_packet *p)
 
 	f.data = p->p.data;
 	f.len = p->end;
+	/* the frames that it came in get their verdicts, and the copy is the gate's own */
+	if (p->fragments)
+		f.flags |= FRAME_FORGED;
 	return f;
 }
 
@@ -148,8 +155,7 @@ int gate_tcp_keep(struct gate *g, struct gate_packet *p, struct tcp_conn *c, uin
 	return keep(g, p, c, from, span_of(p->p.data + p->p.app + skip, p->p.app_len - skip));
 }
 
-/* Shows what is pending and lets go of what may go. */
-static void advance(struct gate *g, struct flow *f, enum gate_direction d, bool end)
+void gate_tcp_advance(struct gate *g, struct flow *f, enum gate_direction d, bool end)
 {
 	struct tcp_conn *c = f->transport;
 	struct tcp_stream *s = &c->stream[d];
@@ -178,6 +184,23 @@ static int finish(struct gate *g, struct gate_packet *p, bool kept)
 	return kept ? GATE_HOLD : GATE_DROP;
 }
 
+/* Octets that are about to be shown: what comes again later is held against them. A gate that only looks on has nothing to hold
+ * back, and who answered in a recording has answered. */
+static int remember_octets(struct gate *g, struct tcp_conn *c, enum gate_direction d, uint32_t from, struct span octets)
+{
+	return tcp_history_note(&c->history[d], g->history_pool, from, octets, g->pass_through || g->recorded);
+}
+
+/* The copy that was kept last came in the same pieces as h. */
+static void copy_origin(struct tcp_stream *s, const struct held *h)
+{
+	struct held *last = s->segments;
+
+	while (last->next)
+		last = last->next;
+	last->fragment = h->fragment;
+}
+
 /* A segment that waited for others, as if it came now. */
 static void resume(struct gate *g, const struct gate_packet *p, struct tcp_conn *c, struct held *h)
 {
@@ -193,21 +216,24 @@ static void resume(struct gate *g, const struct gate_packet *p, struct tcp_conn 
 	q.p.app = h->app;
 	q.end = h->app + len;
 	skip = skip < len ? skip : len;
-	if (keep(g, &q, c, h->from + skip, span_of(h->data + h->app + skip, len - skip)) < 0) {
+	if (remember_octets(g, c, d, h->from + skip, span_of(h->data + h->app + skip, len - skip)) < 0) {
 		gate_release(g, h, GATE_DROP, GATE_DROP_TCP_LIMIT);
 		return;
 	}
+	if (keep(g, &q, c, h->from + skip, span_of(h->data + h->app + skip, len - skip)) < 0) {
+		tcp_history_cut(&c->history[d], g->history_pool, h->from + skip);
+		gate_release(g, h, GATE_DROP, GATE_DROP_TCP_LIMIT);
+		return;
+	}
+	copy_origin(&c->stream[d], h);
 	/* its verdict is that of the copy */
 	g->counters.held -= h->owed;
 	h->owed = false;
-	tcp_history_note(&c->history[d], g->history_pool, h->from + skip,
-			 span_of(h->data + h->app + skip, len - skip));
 	tcp_track_next(&c->track, d, h->to);
-	advance(g, p->flow, d, fin);
+	gate_tcp_advance(g, p->flow, d, fin);
 }
 
-/* Segments that came ahead, now that what was before them is there. */
-static void follow(struct gate *g, const struct gate_packet *p, struct tcp_conn *c)
+void gate_tcp_follow(struct gate *g, const struct gate_packet *p, struct tcp_conn *c)
 {
 	enum gate_direction d = (enum gate_direction)p->direction;
 	struct held *stale, *h;
@@ -225,14 +251,23 @@ static void follow(struct gate *g, const struct gate_packet *p, struct tcp_conn 
 	} while ((h || stale) && !p->flow->dropped);
 }
 
-/* What was shown cannot be held: it may come again. */
-static int no_room(struct gate *g, struct gate_packet *p, const struct tcp_conn *c, uint32_t out)
+/*
+ * There is no room for the segment at hand. When it comes again it is looked at as if for the first time. Under fail-open it goes on,
+ * behind what is pending, and with the receiver's numbers: else its octets would stand in another place.
+ */
+static int no_room(struct gate *g, struct gate_packet *p, struct tcp_conn *c, uint32_t out)
 {
-	void *script = c->script[p->direction];
+	enum gate_direction d = (enum gate_direction)p->direction;
+	void *script = c->script[d];
 	int r = gate_undecided(g, p, GATE_DROP_TCP_LIMIT);
 
 	if (r == GATE_DROP && script)
 		g->stream_ops->lost(script, out);
+	if (r == GATE_ACCEPT) {
+		gate_tcp_let_go(g, c, d, c->stream[d].n);
+		gate_tcp_translate(g, p, c);
+	}
+	c->shown[d] = r == GATE_DROP ? c->shown[d] : 0;
 	return r;
 }
 
@@ -251,11 +286,12 @@ static int in_order(struct gate *g, struct gate_packet *p, struct tcp_conn *c, u
 		.end = g->tcp.flags & TCP_FIN,
 	};
 
-	tcp_history_note(&c->history[d], g->history_pool, from, span_of(v.octets, v.n));
+	if (remember_octets(g, c, d, from, span_of(v.octets, v.n)) < 0)
+		return no_room(g, p, c, v.out);
 	if (s->segments) {
 		if (gate_tcp_keep(g, p, c, skip) < 0)
-			return gate_undecided(g, p, GATE_DROP_TCP_LIMIT);
-		advance(g, p->flow, d, v.end);
+			return no_room(g, p, c, v.out);
+		gate_tcp_advance(g, p->flow, d, v.end);
 		return p->flow->dropped ? finish(g, p, true) : GATE_HOLD;
 	}
 	/* nothing waits: it is looked at where it lies */
@@ -304,9 +340,10 @@ static int ahead(struct gate *g, struct gate_packet *p, struct tcp_conn *c)
 static uint32_t room_of(const struct gate_packet *p, const struct tcp_conn *c)
 {
 	uint32_t most = gate_tcp_mss(c, (enum gate_direction)p->direction), options = p->l4_len - (uint32_t)TCP_HDR_LEN;
-	uint32_t room = most > options ? most - options : 1;
+	uint32_t room = most > options ? most - options : 1, headers = (uint32_t)(p->p.app - p->p.l3);
 
-	return p->p.app_len > room ? p->p.app_len : room;
+	room = p->p.app_len > room ? p->p.app_len : room;
+	return room > UINT16_MAX - headers ? UINT16_MAX - headers : room;
 }
 
 /* Sends octets in segments of their own, with the headers of the one at hand, until no more than `keep` are left:
@@ -323,6 +360,7 @@ static int send_ahead(struct gate *g, const struct gate_packet *p, struct tcp_co
 	copy->l3 = p->p.l3;
 	copy->l4 = p->p.l4;
 	copy->app = p->p.app;
+	copy->fragment = p->fragments ? (uint16_t)gate_fragment_len(p->fragments) : 0;
 	while (n - done > keep_len)
 		done += n - done < room ? n - done : room;
 	gate_tcp_emit(g, c, (enum gate_direction)p->direction, copy, out, span_sub(octets, 0, done), room);
@@ -330,15 +368,20 @@ static int send_ahead(struct gate *g, const struct gate_packet *p, struct tcp_co
 	return (int)done;
 }
 
-/* The first n octets of the segment have been seen before: what came first counts. GATE_ACCEPT: they are as they were. */
+/* The first n octets of the segment have been seen before: what came first counts. GATE_ACCEPT: they are as they were. Octets that
+ * are not remembered, and that the receiver has not acknowledged, go no further: it may read them, and nobody has seen them. */
 static int correct(struct gate *g, struct gate_packet *p, const struct tcp_conn *c, uint32_t n)
 {
 	const struct tcp_history *h = &c->history[p->direction];
+	const struct tcp_half *half = &c->track.half[p->direction];
 	uint32_t from = g->tcp.seq + !!(g->tcp.flags & TCP_SYN);
 
 	if (n == 0)
 		return GATE_ACCEPT;
-	g->counters.unverified += tcp_history_unknown(h, from, n, c->track.half[p->direction].acked) > 0;
+	if (tcp_history_unknown(h, from, n, half->acked, half->heard)) {
+		g->counters.unverified++;
+		return gate_undecided(g, p, GATE_DROP_TCP_UNVERIFIED);
+	}
 	memcpy(g->octets, p->p.data + p->p.app, n);
 	if (!tcp_history_correct(h, from, g->octets, n))
 		return GATE_ACCEPT;
@@ -439,7 +482,7 @@ static void follow_other(struct gate *g, struct gate_packet *p, struct tcp_conn 
 	if (!c->stream[!d].ahead)
 		return;
 	p->direction = !d;
-	follow(g, p, c);
+	gate_tcp_follow(g, p, c);
 	p->direction = d;
 }
 
@@ -457,12 +500,15 @@ static int inspect(struct gate *g, struct gate_packet *p, struct tcp_conn *c, en
 	const struct tcp_stream *s = &c->stream[p->direction];
 	uint32_t len = p->p.app_len;
 	struct tcp_track before = c->track;
+	uint32_t shown = c->shown[p->direction];
 	int r;
 
 	/* it waits until the receiver has acknowledged some of the changes that are on their way */
 	if (kind != TCP_SEG_AGAIN && (len || g->tcp.flags & TCP_FIN) && tcp_edits_crowded(&s->edits))
 		kind = TCP_SEG_AHEAD;
 	tcp_track_take(&c->track, (enum gate_direction)p->direction, &g->tcp, len, kind != TCP_SEG_AHEAD);
+	if (g->tcp.flags & TCP_RST)
+		return (gate_tcp_translate(g, p, c), GATE_ACCEPT);
 	note_stamp(g, p, c);
 	g->taken = kind == TCP_SEG_OK || kind == TCP_SEG_OVERLAP;
 	tcp_history_acked(&c->history[!p->direction], g->history_pool, c->track.half[!p->direction].acked);
@@ -473,7 +519,7 @@ static int inspect(struct gate *g, struct gate_packet *p, struct tcp_conn *c, en
 	if (kind == TCP_SEG_AGAIN) {
 		r = again(g, p, c, len);
 		if (s->ahead)
-			follow(g, p, c);
+			gate_tcp_follow(g, p, c);
 		return p->flow->dropped && r != GATE_DROP ? finish(g, p, false) : r;
 	}
 	if (kind == TCP_SEG_AHEAD)
@@ -487,10 +533,11 @@ static int inspect(struct gate *g, struct gate_packet *p, struct tcp_conn *c, en
 	/* there was no room for it: when it comes again it is looked at as if for the first time */
 	if (r == GATE_DROP && p->flow->transport) {
 		c->track = before;
+		c->shown[p->direction] = shown < s->n ? shown : s->n;
 		tcp_history_cut(&c->history[p->direction], g->history_pool, before.half[p->direction].next);
 	}
 	else if (p->flow->transport && !p->flow->dropped) {
-		follow(g, p, c);
+		gate_tcp_follow(g, p, c);
 	}
 	return p->flow->dropped && r != GATE_DROP ? finish(g, p, r == GATE_HOLD) : r;
 }
@@ -538,6 +585,22 @@ static enum gate_drop drop_of(enum tcp_segment s)
 	return GATE_DROP_NONE;
 }
 
+/* The client's share of the buffers counts, whoever of both fills them. */
+static void own_buffers(const struct gate *g, struct tcp_conn *c, const struct flow_key *key)
+{
+	const struct flow_key client = {.src = key->src};
+	uint16_t owner = (uint16_t)(flow_hash(g->flows, &client) % TCP_POOL_OWNERS);
+
+	for (int d = GATE_UP; d <= GATE_DOWN; d++)
+		c->stream[d].owner = c->history[d].owner = owner;
+}
+
+static void begin_track(const struct gate *g, const struct gate_packet *p, struct tcp_conn *c)
+{
+	(void)tcp_track_begin(&c->track, &g->tcp, p->p.app_len);
+	c->track.recorded = g->recorded;
+}
+
 /* GATE_ACCEPT: p->flow is there, or the packet goes on without one. */
 static int begin(struct gate *g, struct gate_packet *p, const struct flow_key *key)
 {
@@ -556,7 +619,9 @@ static int begin(struct gate *g, struct gate_packet *p, const struct flow_key *k
 		return gate_undecided(g, p, GATE_DROP_FLOW_LIMIT);
 	}
 	p->flow->transport = c;
-	(void)tcp_track_begin(&c->track, &g->tcp, p->p.app_len);
+	own_buffers(g, c, key);
+	(void)gate_flow_side(p, false);
+	begin_track(g, p, c);
 	/* where a stream is in the middle of something no dissector of it can begin */
 	if (!gate_raise_new(g, EVENT_TCP_CONNECTION_new_connection, p) ||
 	    gate_app_begin(g, p, !c->track.midstream) == GATE_DROP) {
@@ -564,6 +629,9 @@ static int begin(struct gate *g, struct gate_packet *p, const struct flow_key *k
 		return GATE_DROP;
 	}
 	c->inspected = g->listeners[EVENT_TCP_CONNECTION_receive_data].n || p->flow->app != DISSECT_N;
+	if (c->inspected && gate_tcp_clean(g, p) < 0)
+		return gate_undecided(g, p, GATE_DROP_TOO_LONG);
+	begin_track(g, p, c);
 	return c->inspected && p->p.app_len ? inspect(g, p, c, TCP_SEG_OK) : GATE_ACCEPT;
 }
 
@@ -577,21 +645,80 @@ static void count(struct gate *g, struct gate_packet *p)
 	flow_touch(g->flows, f, c ? queue_of(&c->track) : FLOW_CLOSING, g->now_ns);
 }
 
+/*
+ * What the segment at hand acknowledges, in the sender's numbers; *ret_out as it came. False: octets that are pending here, or were
+ * never in order, so that their receiver cannot have them. A recording has the sender's numbers already.
+ */
+static bool read_ack(struct gate *g, const struct gate_packet *p, const struct tcp_conn *c, uint32_t *ret_out)
+{
+	const struct tcp_stream *s = &c->stream[!p->direction];
+	const struct tcp_half *half = &c->track.half[!p->direction];
+
+	*ret_out = g->tcp.ack;
+	if (!(g->tcp.flags & TCP_ACK) || !c->inspected || g->recorded)
+		return true;
+	if (!tcp_edits_none(&s->edits))
+		g->tcp.ack = tcp_edits_in(&s->edits, *ret_out, false);
+	if (s->segments)
+		return !tcp_before(s->out, *ret_out);
+	return !half->begun || g->fail_open || g->pass_through || !tcp_before(half->next, g->tcp.ack);
+}
+
+/* The receiver has everything before `out`: edits of it are forgotten. */
+static void forget_edits(struct gate *g, const struct gate_packet *p, struct tcp_conn *c, uint32_t out)
+{
+	struct tcp_stream *s = &c->stream[!p->direction];
+
+	if (!(g->tcp.flags & TCP_ACK) || tcp_edits_none(&s->edits))
+		return;
+	if (g->recorded)
+		out = tcp_edits_out(&s->edits, out, false);
+	/* not those that are still to be sent */
+	if (s->segments && tcp_before(s->out, out))
+		out = s->out;
+	tcp_stream_acked(s, g->tcp_pool, out);
+}
+
+/* The segment fits: it goes on, or its data does. */
+static int take_segment(struct gate *g, struct gate_packet *p, struct tcp_conn *c, enum tcp_segment kind, uint32_t acked)
+{
+	if (!gate_raise(g, EVENT_TCP_CONNECTION_receive_packet, p, p->flow))
+		return GATE_DROP;
+	if (!c->inspected) {
+		tcp_track_take(&c->track, (enum gate_direction)p->direction, &g->tcp, p->p.app_len, true);
+		return GATE_ACCEPT;
+	}
+	forget_edits(g, p, c, acked);
+	follow_other(g, p, c);
+	if (g->recorded && !p->flow->dropped)
+		gate_tcp_fill_gaps(g, p, c);
+	return p->flow->dropped ? finish(g, p, false) : inspect(g, p, c, kind);
+}
+
+/* An answer to the SYN from two interfaces: one of them is made up, and nobody knows which. Any other segment is just refused. */
+static int wrong_side(struct gate *g, struct gate_packet *p, const struct tcp_conn *c)
+{
+	int r = gate_undecided(g, p, GATE_DROP_FLOW_SIDE);
+
+	if (r != GATE_DROP || !tcp_track_is_answer(&c->track, (enum gate_direction)p->direction, &g->tcp))
+		return r;
+	p->flow->dropped = true;
+	return finish(g, p, false);
+}
+
 /* A segment of a connection that is known. */
 static int known(struct gate *g, struct gate_packet *p, const struct flow_key *key)
 {
 	struct tcp_conn *c = p->flow->transport;
-	enum gate_direction d = (enum gate_direction)p->direction;
-	struct tcp_stream *other = &c->stream[!d];
 	enum tcp_segment kind;
+	uint32_t acked;
 
-	if (g->tcp.flags & TCP_ACK && !tcp_edits_none(&other->edits)) {
-		uint32_t out = g->tcp.ack;
-
-		g->tcp.ack = tcp_edits_in(&other->edits, out, false);
-		tcp_stream_acked(other, g->tcp_pool, out);
-	}
-	kind = tcp_track_check(&c->track, d, &g->tcp, p->p.app_len);
+	if (!gate_flow_side(p, c->inspected))
+		return wrong_side(g, p, c);
+	if (c->inspected && gate_tcp_clean(g, p) < 0)
+		return gate_undecided(g, p, GATE_DROP_TOO_LONG);
+	kind = read_ack(g, p, c, &acked) ? tcp_track_check(&c->track, (enum gate_direction)p->direction, &g->tcp, p->p.app_len)
+					 : TCP_SEG_BAD_ACK;
 	if (kind == TCP_SEG_RESTART) {
 		flow_end(g->flows, p->flow);
 		p->flow = NULL;
@@ -599,14 +726,7 @@ static int known(struct gate *g, struct gate_packet *p, const struct flow_key *k
 	}
 	if (drop_of(kind) != GATE_DROP_NONE)
 		return gate_undecided(g, p, drop_of(kind));
-	if (!gate_raise(g, EVENT_TCP_CONNECTION_receive_packet, p, p->flow))
-		return GATE_DROP;
-	if (!c->inspected) {
-		tcp_track_take(&c->track, d, &g->tcp, p->p.app_len, true);
-		return GATE_ACCEPT;
-	}
-	follow_other(g, p, c);
-	return p->flow->dropped ? finish(g, p, false) : inspect(g, p, c, kind);
+	return take_segment(g, p, c, kind, acked);
 }
 
 int receive_tcp_connection(struct gate *g, struct gate_packet *p)

@@ -28,8 +28,8 @@ enum flow_queue {
 struct flow_key {
 	uint32_t src, dst;
 	uint16_t sport, dport;
-	uint16_t vlan;
-	uint8_t proto;
+	uint32_t vlan : 24;		/* gate_packet.vlans */
+	uint32_t proto : 8;
 };
 
 /* Two lines of the cache: what every look-up and packet needs, and what is counted. */
@@ -47,6 +47,7 @@ struct flow {
 	int64_t first_ns;
 	uint64_t packets[2], octets[2];	/* by enum gate_direction */
 	int script;			/* of scripts: a reference, 0: none */
+	uint32_t side[2];		/* frame.side of what each end sends, by enum gate_direction; 0: not known */
 };
 
 struct flow_table;
@@ -64,7 +65,8 @@ int flow_table_new(const struct flow_limits *l, const struct hash_key *key, flow
 /* Ends all flows. */
 void flow_table_free(struct flow_table *t);
 
-/* Which chain a key is in, either way round: for the functions below. */
+/* The keyed hash of a key, the same either way round; and which chain it is in, either way round: for the functions below. */
+uint32_t flow_hash(const struct flow_table *t, const struct flow_key *key);
 uint32_t flow_bucket(const struct flow_table *t, const struct flow_key *key);
 /* Is the table so large that it pays to know before which chains are asked for? */
 bool flow_is_large(const struct flow_table *t);

@@ -196,6 +196,7 @@ static int put_link(struct gate *g, struct gate_packet *p)
 	p->p.l2 = like->p.l2;
 	p->p.l3 = like->p.l3;
 	p->p.vlan_id = like->p.vlan_id;
+	p->vlans = like->vlans;
 	p->n_tags = like->n_tags;
 	self(p)->as_at_hand = true;
 	if (p->p.l2 != PACKET_NO_LAYER)

@@ -6,6 +6,7 @@
 #include "gate/fragment.h"
 
 #include "gate/verdict.h"
+#include "wire/eth.h"
 #include "wire/ipv4.h"
 
 enum { LEN_OFF = 2, FRAG_OFF = 6, CSUM_OFF = 10 };
@@ -30,15 +31,29 @@ static int refuse(struct gate *g, struct gate_packet *p, struct held *list, enum
 	return how;
 }
 
+/* The link header is the first fragment's now, and may have other tags in front than the one that came last. */
+static void read_link(struct gate_packet *p)
+{
+	struct rd r = rd_init(span_of(p->p.data, p->p.l3));
+	struct eth_hdr eth;
+
+	if (p->p.l2 == PACKET_NO_LAYER || !eth_read(&r, &eth))
+		return;
+	p->n_tags = eth.n_tags;
+	memcpy(p->p.l2_src, eth.src, ETH_ADDR_LEN);
+	memcpy(p->p.l2_dst, eth.dst, ETH_ADDR_LEN);
+}
+
 static int joined(struct gate *g, struct gate_packet *p, struct held *list)
 {
 	uint32_t len;
 
 	p->fragments = list;
-	len = defrag_join(list, p->p.l3, g->scratch, FRAME_MAX_LEN);
+	len = defrag_join(list, g->scratch, FRAME_MAX_LEN, &p->p.l3);
 	if (!len)
 		return gate_undecided(g, p, GATE_DROP_TOO_LONG);
 	p->p.data = g->scratch;
+	read_link(p);
 	p->p.cap = FRAME_MAX_LEN;
 	p->p.len = p->end = len;
 	p->l3_len = (uint8_t)((g->scratch[p->p.l3] & 0x0f) * 4);
@@ -55,7 +70,7 @@ int gate_reassemble(struct gate *g, struct gate_packet *p, const struct ipv4_hdr
 		.src = p->p.src,
 		.dst = p->p.dst,
 		.id = ip->id,
-		.vlan = p->p.vlan_id,
+		.vlans = p->vlans,
 		.port = p->frame.port,
 		.proto = p->proto,
 		.more = ip->frag & IPV4_MF,
@@ -105,21 +120,42 @@ static uint32_t cut(const struct gate *g, const struct gate_packet *p, uint32_t 
 	return p->p.l4 + n;
 }
 
-static uint32_t first_len(const struct held *list)
+uint32_t gate_fragment_len(const struct held *list)
 {
+	uint32_t longest = 8;
+
 	for (const struct held *h = list; h; h = h->next)
-		if (h->from == 0)
-			return h->to & ~UINT32_C(7);
-	return 8;
+		if (h->to - h->from > longest)
+			longest = h->to - h->from;
+	return longest & ~UINT32_C(7);
+}
+
+void gate_inject_fragments(struct gate *g, const struct frame *like, struct span datagram, uint16_t l3, uint16_t l4, uint32_t step)
+{
+	struct gate_packet p = {.l3_len = (uint8_t)(l4 - l3)};
+	uint32_t total = (uint32_t)datagram.n - l4;
+
+	/* cut() reads what it copies from */
+	p.p.data = g->whole;
+	memcpy(g->whole, datagram.p, datagram.n);
+	p.p.l3 = l3;
+	p.p.l4 = l4;
+	for (uint32_t off = 0; off < total; off += step) {
+		uint32_t n = total - off < step ? total - off : step;
+		struct span s = span_of(g->piece, cut(g, &p, off, n, off + n == total));
+
+		if (frames_inject(g->frames, like, s) < 0)
+			g->counters.drops[GATE_DROP_SEND_FAILED]++;
+		(void)frames_flush(g->frames);
+	}
 }
 
 static void release_changed(struct gate *g, struct gate_packet *p)
 {
-	uint32_t total = p->end - p->p.l4, step = first_len(p->fragments), off = 0;
+	uint32_t total = p->end - p->p.l4, step = gate_fragment_len(p->fragments), off = 0;
 	struct held *h = p->fragments;
 	struct frame like = p->frame;
 
-	step = step ? step : 8;
 	do {
 		uint32_t n = total - off < step ? total - off : step;
 		struct span s = span_of(g->piece, cut(g, p, off, n, off + n == total));
@@ -148,7 +184,11 @@ void gate_release_fragments(struct gate *g, struct gate_packet *p, int how)
 		release_changed(g, p);
 		return;
 	}
-	release_all(g, p->fragments, g->pass_through ? GATE_ACCEPT : how, p->drop);
+	/* kept, as one: its pieces carry nothing any more */
+	if (how == GATE_HOLD && !g->pass_through)
+		release_all(g, p->fragments, GATE_DROP, GATE_DROP_CONSUMED);
+	else
+		release_all(g, p->fragments, g->pass_through ? GATE_ACCEPT : how, p->drop);
 	if (!g->pass_through)
 		return;
 	/* the last one is no copy */

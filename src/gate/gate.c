@@ -306,6 +306,14 @@ static void verdict(struct gate *g, struct gate_packet *p, int how)
 		(void)frames_flush(g->frames);
 }
 
+/* It is not what was sent: it goes on in no case, not even where nothing is to be changed. */
+static void refuse_damaged(struct gate *g, struct gate_packet *p)
+{
+	g->counters.dropped++;
+	g->counters.drops[GATE_DROP_FRAME_DAMAGED]++;
+	(void)frames_verdict(g->frames, &p->frame, FRAME_DROP, SPAN_NULL);
+}
+
 static void one(struct gate *g, const struct frame *f)
 {
 	struct gate_packet *p = &g->pkt;
@@ -316,11 +324,15 @@ static void one(struct gate *g, const struct frame *f)
 		gate_tick(g, f->ts_ns);
 	begin(g, p, f);
 	g->at_hand = true;
-	how = walk_down(g, p);
-	if (how == GATE_ACCEPT && !p->given && !walk_up(g, p))
-		how = GATE_DROP;
-	if (likely(!p->given))
-		verdict(g, p, how);
+	if (unlikely(f->flags & FRAME_DAMAGED)) {
+		refuse_damaged(g, p);
+	} else {
+		how = walk_down(g, p);
+		if (how == GATE_ACCEPT && !p->given && !walk_up(g, p))
+			how = GATE_DROP;
+		if (likely(!p->given))
+			verdict(g, p, how);
+	}
 	g->at_hand = false;
 	p->generation++;
 	/* what happens between packets (timers, ends, octets that go on) is not this one's affair */
@@ -393,6 +405,7 @@ void gate_tick(struct gate *g, int64_t now_ns)
 void gate_source(struct gate *g, struct frames *f)
 {
 	g->frames = f;
+	g->recorded = frames_recorded(f);
 }
 
 void gate_release_held(struct gate *g)

@@ -28,6 +28,7 @@ struct gate_opts {
 	bool fail_open;			/* what cannot be decided goes on */
 	bool ignore_checksums;		/* of UDP and TCP */
 	bool midstream;			/* TCP connections whose beginning was not seen are taken up */
+	bool keep_snapped;		/* a recorded frame that is cut off goes on as it is, looked at by nobody */
 	bool drop_overlaps;		/* TCP data that comes again differently is dropped; else what came first counts */
 	uint32_t max_streams;		/* TCP streams with data that waits, or was changed; as many with data on its way */
 	struct flow_limits flows;
@@ -69,6 +70,8 @@ struct gate_counters {
 	uint64_t held;				/* now */
 	uint64_t overlaps;			/* TCP segments that came again differently, and were made right */
 	uint64_t unverified;			/* that came again, and what came first is not known any more */
+	uint64_t snapped;			/* frames that a recording holds a part of, and that went on (keep_snapped) */
+	uint64_t gaps;				/* places where a recording lacks TCP octets that segments waited for */
 	uint64_t failed_open;			/* could not be decided and went on */
 	uint64_t forged, injected;		/* made by rules: sent; come in, which are among the packets */
 	uint64_t drops[GATE_DROP_N];

@@ -100,16 +100,19 @@ int gate_new(const struct gate_opts *o, struct gate **ret)
 		gate_alarm(g, NULL, NULL, NULL);
 		/* what only looks on can hold nothing back */
 		g->pass_through = o->pass_through || (o->frames && frames_passive(o->frames));
+		g->recorded = o->frames && frames_recorded(o->frames);
 		g->fail_open = o->fail_open;
+		g->keep_snapped = o->keep_snapped;
 		g->ignore_checksums = o->ignore_checksums;
 		g->midstream = o->midstream;
 		g->drop_overlaps = o->drop_overlaps;
 		g->scratch = malloc(FRAME_MAX_LEN);
 		g->piece = malloc(FRAME_MAX_LEN);
+		g->whole = malloc(FRAME_MAX_LEN);
 		g->octets = malloc(TCP_GROWN_MAX);
 		arena_init_fixed(&g->pkt.p.arena, TAKE(arena), ARENA_LEN);
 		gate_load(g, DISSECT_RAW);
-		r = g->scratch && g->piece && g->octets ? 0 : -ENOMEM;
+		r = g->scratch && g->piece && g->whole && g->octets ? 0 : -ENOMEM;
 	}
 	if (r == 0)
 		r = flow_table_new(&o->flows, &o->hash_key, flow_ended, g, &g->flows);
@@ -148,6 +151,7 @@ void gate_free(struct gate *g)
 	free(g->pkt.p.arena.base);
 	free(g->scratch);
 	free(g->piece);
+	free(g->whole);
 	free(g->octets);
 	free(g);
 }

@@ -62,11 +62,13 @@ struct gate_packet {
 	struct frame frame;	/* as lent by the source; its octets are p.data until they grow */
 	uint32_t generation;	/* another one for each packet: handles of scripts know by it */
 	uint16_t eth_type;	/* behind the tags; 0: no Ethernet */
+	uint32_t vlans;		/* identities in its tags, but for 0: the outermost, and << 12 the second */
 	uint32_t end;		/* octet behind the IPv4 datagram: what follows is padding */
 	uint8_t proto;
 	uint8_t l3_len;		/* IPv4 header, options included */
 	uint8_t l4_len;		/* TCP, UDP, ICMP header */
 	uint8_t n_tags;
+	bool many_tags;		/* more than can be looked behind */
 	uint8_t depth, stack[GATE_MAX_DEPTH];
 	uint8_t direction;	/* enum gate_direction, with a flow */
 	uint8_t dirty;		/* enum gate_dirty */

@@ -15,6 +15,8 @@ struct held {
 	struct frame frame;	/* frame.data is the copy */
 	uint32_t from, to;	/* the holder's: the octets it covers */
 	uint16_t l3, l4, app;	/* the holder's: offsets in the copy */
+	uint16_t fragment;	/* it came in pieces of so many octets of payload; 0: whole */
+	bool begun;		/* a part of it was sent */
 	bool owed;		/* its verdict was not given yet */
 	bool small;
 	uint8_t data[];

@@ -9,6 +9,12 @@
 #include "gate/tcp_stream.h"
 #include "gate/tcp_track.h"
 
+/* Octets that a capture file lacks, as long as segments behind them wait. */
+struct tcp_gap {
+	uint32_t packets;	/* of the connection since then */
+	int64_t since_ns;
+};
+
 struct tcp_conn {
 	struct tcp_conn *next;		/* free ones */
 	struct tcp_track track;
@@ -23,6 +29,7 @@ struct tcp_conn {
 	uint32_t vouched[2];		/* up to here the gate has acknowledged, if vouching (tcp_vouch.h) */
 	bool vouching[2];
 	bool inspected;			/* somebody wants its data: segments are put in order */
+	struct tcp_gap gap[2];		/* of a recording (tcp_gap.h) */
 };
 
 /*

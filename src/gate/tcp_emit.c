@@ -5,16 +5,18 @@
  */
 #include "gate/tcp_emit.h"
 
+#include "gate/fragment.h"
 #include "gate/verdict.h"
 #include "wire/ipv4.h"
 
-enum { SEQ_OFF = 4, ACK_OFF = 8, FLAGS_OFF = 13, MSS_LEAST = 536, IP_SRC_OFF = 12, NOP = 1, STAMPS_LEN = 10 };
+enum { SEQ_OFF = 4, ACK_OFF = 8, FLAGS_OFF = 13, MSS_DEFAULT = 536, MSS_LEAST = 64, IP_SRC_OFF = 12, NOP = 1, STAMPS_LEN = 10 };
 
 uint32_t gate_tcp_mss(const struct tcp_conn *c, enum gate_direction d)
 {
 	uint16_t mss = c->track.half[!d].mss;
 
-	return mss ? mss : MSS_LEAST;
+	/* a smaller one is nothing but work */
+	return mss == 0 ? MSS_DEFAULT : mss < MSS_LEAST ? MSS_LEAST : mss;
 }
 
 /* --- Numbers --------------------------------------------------------------------------------------------- */
@@ -62,8 +64,10 @@ void gate_tcp_translate_ack(const struct gate *g, struct gate_packet *p, const s
 {
 	if (tcp_edits_none(&c->stream[!p->direction].edits))
 		return;
+	/* on a wire it was in the receiver's numbers, and is to be in the sender's; a recording has the sender's already */
 	if (g->tcp.flags & TCP_ACK)
-		verdict_be32(p, p->p.l4 + (uint32_t)ACK_OFF, g->tcp.ack);
+		verdict_be32(p, p->p.l4 + (uint32_t)ACK_OFF,
+			     g->recorded ? tcp_edits_out(&c->stream[!p->direction].edits, g->tcp.ack, false) : g->tcp.ack);
 	blank_sack(p->p.data + p->p.l4 + TCP_HDR_LEN, p->l4_len - (size_t)TCP_HDR_LEN);
 }
 
@@ -87,6 +91,17 @@ struct emission {
 	enum gate_direction direction;
 };
 
+/* A SYN has the number before its data, and goes with the first of that only. */
+static void place_syn(struct gate *g, const struct held *h, uint32_t *out)
+{
+	uint8_t *flags = &g->piece[h->l4 + FLAGS_OFF];
+
+	if (*flags & TCP_SYN && !h->begun)
+		(*out)--;
+	else
+		*flags &= (uint8_t)~TCP_SYN;
+}
+
 /* Makes a frame from a held one's headers and other octets: its length. */
 static uint32_t compose(const struct emission *e, const struct held *h, uint32_t out, struct span octets, bool last)
 {
@@ -100,6 +115,7 @@ static uint32_t compose(const struct emission *e, const struct held *h, uint32_t
 	if (octets.n)
 		memcpy(g->piece + h->app, octets.p, octets.n);
 	p.p.data = g->piece;
+	place_syn(g, h, &out);
 	verdict_be32(&p, h->l4 + (uint32_t)SEQ_OFF, out);
 	if (e->conn->stamped[e->direction])
 		renew_stamps(g->piece + h->l4 + TCP_HDR_LEN, h->app - h->l4 - (size_t)TCP_HDR_LEN, e->conn, e->direction);
@@ -126,6 +142,7 @@ static void emit(void *ctx, struct held *h, uint32_t out, struct span octets, bo
 	if (!h->owed)
 		return;
 	s = span_of(g->piece, compose(e, h, out, octets, last));
+	h->begun = true;
 	/* what fits into a packet is not to be cut any more */
 	if (octets.n <= h->frame.offload.gso_size)
 		h->frame.offload.gso_type = 0;
@@ -133,6 +150,11 @@ static void emit(void *ctx, struct held *h, uint32_t out, struct span octets, bo
 		h->owed = false;
 		g->counters.held--;
 		g->counters.modified += !tcp_edits_none(&e->conn->stream[e->direction].edits);
+	}
+	if (h->fragment && s.n - h->l4 > h->fragment) {
+		g->counters.accepted += last;
+		gate_inject_fragments(g, &h->frame, s, h->l3, h->l4, h->fragment);
+	} else if (last) {
 		gate_release_as(g, h, s);
 	} else if (frames_inject(g->frames, &h->frame, s) < 0) {
 		g->counters.drops[GATE_DROP_SEND_FAILED]++;

@@ -5,6 +5,8 @@
  */
 #include "gate/tcp_history.h"
 
+#include "base/error.h"
+
 _Static_assert((TCP_HISTORY_LEN & (TCP_HISTORY_LEN - 1)) == 0, "numbers wrap");
 
 static uint32_t end_of(const struct tcp_history *h)
@@ -12,7 +14,7 @@ static uint32_t end_of(const struct tcp_history *h)
 	return h->from + h->n;
 }
 
-static void forget(struct tcp_history *h, struct tcp_pool *p)
+static void release_ring(struct tcp_history *h, struct tcp_pool *p)
 {
 	if (h->n == 0)
 		tcp_pool_give(p, &h->ring);
@@ -32,18 +34,21 @@ static void put(struct tcp_history *h, uint32_t from, const uint8_t *octets, uin
 	memcpy(h->ring, octets + first, n - first);
 }
 
-void tcp_history_note(struct tcp_history *h, struct tcp_pool *p, uint32_t from, struct span octets)
+int tcp_history_note(struct tcp_history *h, struct tcp_pool *p, uint32_t from, struct span octets, bool forget)
 {
 	uint32_t n = (uint32_t)octets.n, skip = n > TCP_HISTORY_LEN ? n - TCP_HISTORY_LEN : 0;
+	bool follows = h->n && end_of(h) == from;
 
 	if (n == 0)
-		return;
+		return 0;
+	if (!forget && n + (follows ? h->n : 0) > TCP_HISTORY_LEN)
+		return -USHER_E_LIMIT;
 	if (!h->ring)
-		h->ring = tcp_pool_take(p);
+		h->ring = tcp_pool_take(p, h->owner);
 	if (!h->ring)
-		return;
+		return forget ? 0 : -USHER_E_LIMIT;
 	/* some before were not remembered */
-	if (h->n == 0 || end_of(h) != from) {
+	if (!follows) {
 		h->from = h->base = from;
 		h->n = 0;
 	}
@@ -53,6 +58,7 @@ void tcp_history_note(struct tcp_history *h, struct tcp_pool *p, uint32_t from, 
 		h->from += h->n - TCP_HISTORY_LEN;
 		h->n = TCP_HISTORY_LEN;
 	}
+	return 0;
 }
 
 void tcp_history_acked(struct tcp_history *h, struct tcp_pool *p, uint32_t next)
@@ -61,7 +67,7 @@ void tcp_history_acked(struct tcp_history *h, struct tcp_pool *p, uint32_t next)
 		return;
 	h->n = tcp_before(next, end_of(h)) ? end_of(h) - next : 0;
 	h->from = next;
-	forget(h, p);
+	release_ring(h, p);
 }
 
 void tcp_history_cut(struct tcp_history *h, struct tcp_pool *p, uint32_t end)
@@ -69,7 +75,7 @@ void tcp_history_cut(struct tcp_history *h, struct tcp_pool *p, uint32_t end)
 	if (!h->ring || !tcp_before(end, end_of(h)))
 		return;
 	h->n = tcp_before(h->from, end) ? end - h->from : 0;
-	forget(h, p);
+	release_ring(h, p);
 }
 
 bool tcp_history_correct(const struct tcp_history *h, uint32_t from, uint8_t *octets, uint32_t n)
@@ -96,15 +102,22 @@ bool tcp_history_correct(const struct tcp_history *h, uint32_t from, uint8_t *oc
 	return differ;
 }
 
-uint32_t tcp_history_unknown(const struct tcp_history *h, uint32_t from, uint32_t n, uint32_t acked)
+uint32_t tcp_history_unknown(const struct tcp_history *h, uint32_t from, uint32_t n, uint32_t acked, bool heard)
 {
-	uint32_t end = from + n;
+	uint32_t end = from + n, known_to = h->ring ? end_of(h) : from, unknown = 0;
+	uint32_t known_from = h->ring ? h->from : from;
 
-	if (tcp_before(from, acked))
+	if (heard && tcp_before(from, acked))
 		from = acked;
-	if (h->ring && tcp_before(h->from, end))
-		end = h->from;
-	return tcp_before(from, end) ? end - from : 0;
+	if (!tcp_before(from, end))
+		return 0;
+	if (!tcp_before(from, known_to) || !tcp_before(known_from, end))
+		return end - from;
+	if (tcp_before(from, known_from))
+		unknown += known_from - from;
+	if (tcp_before(known_to, end))
+		unknown += end - known_to;
+	return unknown;
 }
 
 void tcp_history_end(struct tcp_history *h, struct tcp_pool *p)

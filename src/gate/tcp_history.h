@@ -9,17 +9,21 @@
 
 #include "gate/tcp_stream.h"
 
-enum { TCP_HISTORY_LEN = TCP_GROWN_MAX }; /* octets that are remembered; the oldest go first */
+enum { TCP_HISTORY_LEN = 512 * 1024 }; /* octets that are remembered */
 
 struct tcp_history {
 	uint8_t *ring;	/* [TCP_HISTORY_LEN] octet number x is at (x - base) % LEN; NULL: nothing is remembered */
 	uint32_t base;
 	uint32_t from;	/* the first */
 	uint32_t n;
+	uint16_t owner;	/* of the buffer */
 };
 
-/* Octets [from, from + octets.n) were seen, behind all others. Without a buffer they are not remembered. */
-void tcp_history_note(struct tcp_history *h, struct tcp_pool *p, uint32_t from, struct span octets);
+/*
+ * Octets [from, from + octets.n) are seen, behind all others. forget: where there is no room for all, the oldest go; else -USHER_E_LIMIT
+ * (more than TCP_HISTORY_LEN octets are on their way, or no buffer is left), and nothing has changed. 0.
+ */
+int tcp_history_note(struct tcp_history *h, struct tcp_pool *p, uint32_t from, struct span octets, bool forget) must_check;
 /* The receiver has everything before `next`. */
 void tcp_history_acked(struct tcp_history *h, struct tcp_pool *p, uint32_t next);
 /* Nothing from `end` on was seen after all. */
@@ -29,6 +33,6 @@ void tcp_history_cut(struct tcp_history *h, struct tcp_pool *p, uint32_t end);
  * differed.
  */
 bool tcp_history_correct(const struct tcp_history *h, uint32_t from, uint8_t *octets, uint32_t n);
-/* How many of [from, from + n), of which the receiver has everything before `acked`, cannot be told. */
-uint32_t tcp_history_unknown(const struct tcp_history *h, uint32_t from, uint32_t n, uint32_t acked);
+/* How many of [from, from + n), of which the receiver has everything before `acked`, cannot be told. heard: the receiver said so. */
+uint32_t tcp_history_unknown(const struct tcp_history *h, uint32_t from, uint32_t n, uint32_t acked, bool heard);
 void tcp_history_end(struct tcp_history *h, struct tcp_pool *p);

@@ -139,7 +139,8 @@ void gate_tcp_tell_missing(struct gate *g, const struct gate_packet *p, struct t
 	struct block blocks[BLOCKS_MAX];
 	struct tcp_hdr h = {.flags = TCP_ACK};
 
-	if (g->pass_through || c->track.state < TCP_ESTABLISHED || c->track.state > TCP_CLOSING)
+	/* nobody hears it in a recording */
+	if (g->pass_through || g->recorded || c->track.state < TCP_ESTABLISHED || c->track.state > TCP_CLOSING)
 		return;
 	h.seq = next_out(g, p, c, to);
 	h.ack = c->vouching[d] ? c->vouched[d] : c->track.half[d].acked;

@@ -18,23 +18,27 @@ struct buffer {
 struct tcp_pool {
 	struct held_pool *held;
 	uint8_t *memory;
+	size_t len;			/* of a buffer */
 	struct buffer *free;
 	uint32_t n, fresh, used;	/* fresh: from here on none was ever taken */
+	uint16_t *owner;		/* [n] of each buffer */
+	uint32_t owned[TCP_POOL_OWNERS];
 };
 
-enum { BUFFER_LEN = TCP_GROWN_MAX, MAX_AHEAD = 256 };
-_Static_assert(BUFFER_LEN >= sizeof(struct tcp_edit_store), "one size of buffer for both");
+enum { MAX_AHEAD = 256, OWNER_SHARE = 8, SHARE_LEAST = 64 };
+_Static_assert(TCP_GROWN_MAX >= sizeof(struct tcp_edit_store), "one size of buffer for both");
 
-int tcp_pool_new(uint32_t n, struct held_pool *held, struct tcp_pool **ret)
+int tcp_pool_new(uint32_t n, size_t len, struct held_pool *held, struct tcp_pool **ret)
 {
 	struct tcp_pool *p = calloc(1, sizeof(*p));
 
 	if (!p)
 		return -ENOMEM;
-	*p = (struct tcp_pool){.held = held, .n = n};
-	p->memory = n ? pages_new(n, BUFFER_LEN) : NULL;
-	if (n && !p->memory) {
-		free(p);
+	*p = (struct tcp_pool){.held = held, .n = n, .len = len};
+	p->memory = n ? pages_new(n, len) : NULL;
+	p->owner = n ? calloc(n, sizeof(*p->owner)) : NULL;
+	if (n && (!p->memory || !p->owner)) {
+		tcp_pool_free(p);
 		return -ENOMEM;
 	}
 	*ret = p;
@@ -45,7 +49,8 @@ void tcp_pool_free(struct tcp_pool *p)
 {
 	if (!p)
 		return;
-	pages_free(p->memory, p->n, BUFFER_LEN);
+	pages_free(p->memory, p->n, p->len);
+	free(p->owner);
 	free(p);
 }
 
@@ -54,17 +59,28 @@ uint32_t tcp_pool_used(const struct tcp_pool *p)
 	return p->used;
 }
 
-uint8_t *tcp_pool_take(struct tcp_pool *p)
+static bool is_greedy(const struct tcp_pool *p, uint16_t owner)
+{
+	uint32_t share = p->n / OWNER_SHARE > SHARE_LEAST ? p->n / OWNER_SHARE : SHARE_LEAST;
+
+	return p->used >= p->n / 2 && p->owned[owner] >= share;
+}
+
+uint8_t *tcp_pool_take(struct tcp_pool *p, uint16_t owner)
 {
 	struct buffer *b = p->free;
+	uint8_t *at = (uint8_t *)b;
 
-	if (!b && p->fresh == p->n)
+	if ((!b && p->fresh == p->n) || is_greedy(p, owner))
 		return NULL;
+	if (b)
+		p->free = b->next;
+	else
+		at = p->memory + (size_t)p->fresh++ * p->len;
 	p->used++;
-	if (!b)
-		return p->memory + (size_t)p->fresh++ * BUFFER_LEN;
-	p->free = b->next;
-	return (uint8_t *)b;
+	p->owned[owner]++;
+	p->owner[(size_t)(at - p->memory) / p->len] = owner;
+	return at;
 }
 
 void tcp_pool_give(struct tcp_pool *p, uint8_t **at)
@@ -73,6 +89,7 @@ void tcp_pool_give(struct tcp_pool *p, uint8_t **at)
 
 	if (!b)
 		return;
+	p->owned[p->owner[(size_t)(*at - p->memory) / p->len]]--;
 	b->next = p->free;
 	p->free = b;
 	p->used--;
@@ -87,7 +104,7 @@ int tcp_stream_append(struct tcp_stream *s, struct tcp_pool *p, const struct fra
 	struct held *h;
 
 	if (!s->pending)
-		s->pending = tcp_pool_take(p);
+		s->pending = tcp_pool_take(p, s->owner);
 	if (!s->pending || s->n > TCP_PENDING_MAX || s->n + data.n > TCP_GROWN_MAX)
 		return -USHER_E_LIMIT;
 	h = held_take(p->held, f);
@@ -159,7 +176,7 @@ struct held *tcp_stream_follow(struct tcp_stream *s, uint32_t next, struct held 
 
 static bool store_take(struct tcp_stream *s, struct tcp_pool *p)
 {
-	s->edits.store = (struct tcp_edit_store *)(void *)tcp_pool_take(p);
+	s->edits.store = (struct tcp_edit_store *)(void *)tcp_pool_take(p, s->owner);
 	if (s->edits.store)
 		s->edits.store->used = 0;
 	return s->edits.store != NULL;
@@ -222,7 +239,7 @@ int tcp_stream_edit(struct tcp_stream *s, struct tcp_pool *p, uint32_t off, uint
 	if (!s->edits.store && !store_take(s, p))
 		return -USHER_E_LIMIT;
 	if (!n)
-		text = tcp_pool_take(p);
+		text = tcp_pool_take(p, s->owner);
 	if (!n && !text)
 		r = -USHER_E_LIMIT;
 	else if (widen(s, &off, &n, text, &with))
@@ -241,6 +258,10 @@ static void emit_segment(struct tcp_stream *s, struct held *h, uint32_t from, ui
 	uint32_t options = h->app - h->l4 > TCP_HDR_LEN ? h->app - h->l4 - (uint32_t)TCP_HDR_LEN : 0;
 	uint32_t room = max > options + 1 ? max - options : 1;
 	uint32_t longest = h->to - h->from > room ? h->to - h->from : room;
+
+	/* whatever the receiver would take: no datagram is longer (RFC 791 3.1) */
+	if (longest > UINT16_MAX - (uint32_t)(h->app - h->l3))
+		longest = UINT16_MAX - (uint32_t)(h->app - h->l3);
 
 	do {
 		uint32_t n = to - from > longest ? longest : to - from;

@@ -16,12 +16,18 @@ struct tcp_pool;
 /* Octets that may wait before one more segment; and what they may grow to, with it and with what is inserted. */
 enum { TCP_PENDING_MAX = 64 * 1024, TCP_GROWN_MAX = 128 * 1024 };
 
-/* Room for n streams that have something pending, or edits. 0, -ENOMEM. */
-int tcp_pool_new(uint32_t n, struct held_pool *held, struct tcp_pool **ret) must_check;
+/* Owners share a pool by number (tcp_pool_owner). */
+enum { TCP_POOL_OWNERS = 1024 };
+
+/* Room for n streams that have something pending, or edits; each with a buffer of `len` octets, TCP_GROWN_MAX at least. 0, -ENOMEM. */
+int tcp_pool_new(uint32_t n, size_t len, struct held_pool *held, struct tcp_pool **ret) must_check;
 void tcp_pool_free(struct tcp_pool *p);
 uint32_t tcp_pool_used(const struct tcp_pool *p);
-/* A buffer of TCP_GROWN_MAX octets; NULL: none is left. Given back, *at becomes NULL; of NULL nothing. */
-uint8_t *tcp_pool_take(struct tcp_pool *p);
+/*
+ * A buffer for an owner (below TCP_POOL_OWNERS). NULL: none is left, or half of all are in use and the owner has an eighth (64 at least): one
+ * host that leaves streams open must not take the room of all others. Given back, *at becomes NULL; of NULL nothing.
+ */
+uint8_t *tcp_pool_take(struct tcp_pool *p, uint16_t owner);
 void tcp_pool_give(struct tcp_pool *p, uint8_t **at);
 
 struct tcp_stream {
@@ -31,6 +37,7 @@ struct tcp_stream {
 	struct held *segments;	/* of the pending octets, in order: from and to are in numbers */
 	struct held *ahead;	/* behind a gap, by number */
 	uint32_t n_ahead;
+	uint16_t owner;		/* of its buffers */
 	struct tcp_edits edits;
 };
 

@@ -6,7 +6,7 @@
  */
 #include "gate/tcp_track.h"
 
-enum { NO_WSCALE = 0xff, MAX_WSCALE = 14, OPT_END = 0, OPT_NOP = 1, WINDOW_LEAST = 65535 };
+enum { NO_WSCALE = 0xff, MAX_WSCALE = 14, OPT_END = 0, OPT_NOP = 1, WINDOW_LEAST = 65535, RECORDED_GAP = 1 << 20 };
 
 static const char *const state_names[TCP_N_STATES] = {
 	[TCP_SYN_SENT] = "syn_sent",	   [TCP_SYN_RECEIVED] = "syn_received",
@@ -83,7 +83,9 @@ static void begin_half(struct tcp_half *me, const struct tcp_hdr *h, uint32_t le
 	me->begun = true;
 	me->isn = h->seq;
 	me->next = me->last = h->seq + span_len(h, len);
+	me->octets = me->next - !!(h->flags & TCP_FIN);
 	me->acked = h->seq;
+	me->heard = h->flags & TCP_SYN;
 	read_options(me, h);
 }
 
@@ -98,110 +100,15 @@ static void take_ack(struct tcp_track *t, enum gate_direction d, const struct tc
 	if (!other->begun) {
 		other->begun = true;
 		other->isn = h->ack - 1;
-		other->next = other->last = other->acked = other->right = h->ack;
+		other->next = other->last = other->octets = other->acked = other->right = h->ack;
 		other->wscale = NO_WSCALE;
 	}
-	other->acked = seq_max(other->acked, h->ack);
+	other->acked = other->heard ? seq_max(other->acked, h->ack) : h->ack;
+	other->heard = true;
 	other->right = seq_max(other->right, h->ack + wnd);
 	other->max_window = wnd > other->max_window ? wnd : other->max_window;
 	if (other->fin && !tcp_before(other->acked, other->fin_seq + 1))
 		other->fin_acked = true;
-}
-
-enum tcp_segment tcp_track_begin(struct tcp_track *t, const struct tcp_hdr *h, uint32_t len)
-{
-	bool syn = (h->flags & (TCP_SYN | TCP_ACK | TCP_RST | TCP_FIN)) == TCP_SYN;
-
-	*t = (struct tcp_track){.state = syn ? TCP_SYN_SENT : TCP_ESTABLISHED, .midstream = !syn};
-	begin_half(&t->half[GATE_UP], h, len);
-	t->half[GATE_UP].right = h->seq + span_len(h, len) + WINDOW_LEAST;
-	if (syn)
-		return TCP_SEG_OK;
-	t->half[GATE_UP].isn = h->seq - 1;
-	take_ack(t, GATE_UP, h);
-	if (h->flags & TCP_RST)
-		t->state = TCP_RESET;
-	return h->flags & TCP_SYN ? TCP_SEG_BAD_HANDSHAKE : TCP_SEG_OK;
-}
-
-/* RFC 9293 3.10.7; SYN with FIN or RST, or none at all, is what port scanners send. */
-static bool bad_flags(const struct tcp_hdr *h)
-{
-	uint8_t f = h->flags & (TCP_SYN | TCP_FIN | TCP_RST | TCP_ACK);
-
-	return f == 0 || f == TCP_FIN || (f & TCP_SYN && f & (TCP_FIN | TCP_RST)) ||
-	       (f & TCP_FIN && f & TCP_RST);
-}
-
-static enum tcp_segment check_syn(const struct tcp_track *t, enum gate_direction d, const struct tcp_hdr *h)
-{
-	const struct tcp_half *me = &t->half[d], *other = &t->half[!d];
-
-	if (t->state == TCP_RESET || t->state == TCP_TIME_WAIT)
-		return h->flags & TCP_ACK ? TCP_SEG_BAD_HANDSHAKE : TCP_SEG_RESTART;
-	/* the same again */
-	if (me->begun && h->seq == me->isn && !t->midstream)
-		return h->flags & TCP_ACK && h->ack != other->isn + 1 ? TCP_SEG_BAD_HANDSHAKE : TCP_SEG_AGAIN;
-	if (t->state == TCP_SYN_SENT && d == GATE_DOWN) {
-		/* its answer, or both at once (RFC 9293 3.5) */
-		if (h->flags & TCP_ACK && (tcp_before(other->last, h->ack) || h->ack == other->isn))
-			return TCP_SEG_BAD_ACK;
-		return TCP_SEG_OK;
-	}
-	/* another try of the same client, from other numbers: the first was never answered */
-	if (t->state == TCP_SYN_SENT && d == GATE_UP && !(h->flags & TCP_ACK))
-		return TCP_SEG_RESTART;
-	return TCP_SEG_BAD_HANDSHAKE;
-}
-
-static enum tcp_segment check_numbers(const struct tcp_track *t, enum gate_direction d, const struct tcp_hdr *h,
-				      uint32_t len)
-{
-	const struct tcp_half *me = &t->half[d], *other = &t->half[!d];
-	uint32_t end = h->seq + span_len(h, len);
-	/* as far back as the receiver could still be behind with its acknowledgements */
-	uint32_t left = me->acked - (me->max_window > WINDOW_LEAST ? me->max_window : WINDOW_LEAST);
-
-	if (h->flags & TCP_ACK && other->begun && tcp_before(other->last, h->ack))
-		return TCP_SEG_BAD_ACK;
-	/* one octet more is a probe of a window that is closed (RFC 9293 3.8.6.1) */
-	if (tcp_before(me->right + 1, end) || tcp_before(h->seq, left))
-		return h->flags & TCP_RST ? TCP_SEG_BAD_RESET : TCP_SEG_OUT_OF_WINDOW;
-	if (h->flags & TCP_RST)
-		return tcp_before(h->seq, me->acked) || tcp_before(me->right, h->seq) ? TCP_SEG_BAD_RESET : TCP_SEG_OK;
-	return TCP_SEG_OK;
-}
-
-static enum tcp_segment place(const struct tcp_half *me, const struct tcp_hdr *h, uint32_t len)
-{
-	uint32_t end = h->seq + span_len(h, len);
-
-	if (h->flags & TCP_RST || h->seq == me->next)
-		return TCP_SEG_OK;
-	if (tcp_before(me->next, h->seq))
-		return end == h->seq ? TCP_SEG_OK : TCP_SEG_AHEAD;
-	return tcp_before(me->next, end) ? TCP_SEG_OVERLAP : TCP_SEG_AGAIN;
-}
-
-enum tcp_segment tcp_track_check(const struct tcp_track *t, enum gate_direction d, const struct tcp_hdr *h, uint32_t len)
-{
-	const struct tcp_half *me = &t->half[d];
-	enum tcp_segment r;
-
-	if (bad_flags(h))
-		return TCP_SEG_BAD_FLAGS;
-	if (h->flags & TCP_SYN)
-		return check_syn(t, d, h);
-	if (t->state == TCP_SYN_SENT) {
-		/* a port that nobody listens on says so; nothing else comes before the answer */
-		if (h->flags & TCP_RST && d == GATE_DOWN)
-			return h->flags & TCP_ACK && h->ack != t->half[GATE_UP].last ? TCP_SEG_BAD_RESET : TCP_SEG_OK;
-		return h->flags & TCP_RST && h->seq == me->next ? TCP_SEG_OK : TCP_SEG_BAD_HANDSHAKE;
-	}
-	if (!me->begun)
-		return t->midstream ? TCP_SEG_OK : TCP_SEG_BAD_HANDSHAKE;
-	r = check_numbers(t, d, h, len);
-	return r == TCP_SEG_OK ? place(me, h, len) : r;
 }
 
 static void take_fin(struct tcp_track *t, enum gate_direction d, const struct tcp_hdr *h, uint32_t len)
@@ -218,6 +125,140 @@ static void take_fin(struct tcp_track *t, enum gate_direction d, const struct tc
 		t->state = TCP_FIN_WAIT;
 }
 
+enum tcp_segment tcp_track_begin(struct tcp_track *t, const struct tcp_hdr *h, uint32_t len)
+{
+	bool syn = (h->flags & (TCP_SYN | TCP_ACK | TCP_RST | TCP_FIN)) == TCP_SYN;
+
+	*t = (struct tcp_track){.state = syn ? TCP_SYN_SENT : TCP_ESTABLISHED, .midstream = !syn};
+	begin_half(&t->half[GATE_UP], h, len);
+	t->half[GATE_UP].right = h->seq + span_len(h, len) + WINDOW_LEAST;
+	if (syn)
+		return TCP_SEG_OK;
+	t->half[GATE_UP].isn = h->seq - 1;
+	if (h->flags & TCP_RST) {
+		t->half[GATE_UP].next = t->half[GATE_UP].last = t->half[GATE_UP].octets = h->seq;
+		t->state = TCP_RESET;
+	}
+	take_ack(t, GATE_UP, h);
+	take_fin(t, GATE_UP, h, len);
+	return h->flags & TCP_SYN ? TCP_SEG_BAD_HANDSHAKE : TCP_SEG_OK;
+}
+
+/* RFC 9293 3.10.7; SYN with FIN or RST, or none at all, is what port scanners send. */
+static bool bad_flags(const struct tcp_hdr *h)
+{
+	uint8_t f = h->flags & (TCP_SYN | TCP_FIN | TCP_RST | TCP_ACK);
+
+	return f == 0 || f == TCP_FIN || (f & TCP_SYN && f & (TCP_FIN | TCP_RST)) ||
+	       (f & TCP_FIN && f & TCP_RST);
+}
+
+static enum tcp_segment place(const struct tcp_half *me, const struct tcp_hdr *h, uint32_t len)
+{
+	uint32_t end = h->seq + span_len(h, len);
+
+	if (h->flags & TCP_RST || h->seq == me->next)
+		return TCP_SEG_OK;
+	if (tcp_before(me->next, h->seq))
+		return end == h->seq ? TCP_SEG_OK : TCP_SEG_AHEAD;
+	return tcp_before(me->next, end) ? TCP_SEG_OVERLAP : TCP_SEG_AGAIN;
+}
+
+/* An answer to the SYN of `other`, and to no other SYN between the same ends: a receiver that counts from another number than
+ * the gate reads other octets than the gate has shown. */
+static bool answers_syn(const struct tcp_half *other, const struct tcp_hdr *h)
+{
+	return !tcp_before(h->ack, other->isn + 1) && !tcp_before(other->last, h->ack);
+}
+
+bool tcp_track_is_answer(const struct tcp_track *t, enum gate_direction d, const struct tcp_hdr *h)
+{
+	return (h->flags & (TCP_SYN | TCP_ACK)) == (TCP_SYN | TCP_ACK) && t->half[!d].begun && answers_syn(&t->half[!d], h);
+}
+
+static enum tcp_segment check_syn(const struct tcp_track *t, enum gate_direction d, const struct tcp_hdr *h, uint32_t len)
+{
+	const struct tcp_half *me = &t->half[d], *other = &t->half[!d];
+
+	if (t->state == TCP_RESET || t->state == TCP_TIME_WAIT)
+		return h->flags & TCP_ACK ? TCP_SEG_BAD_HANDSHAKE : TCP_SEG_RESTART;
+	/* the same again, with data perhaps that it did not have before (RFC 7413) */
+	if (me->begun && h->seq == me->isn && !t->midstream)
+		return h->flags & TCP_ACK && !answers_syn(other, h) ? TCP_SEG_BAD_HANDSHAKE : place(me, h, len);
+	if (t->state == TCP_SYN_SENT && d == GATE_DOWN) {
+		/* its answer, or both at once (RFC 9293 3.5) */
+		if (h->flags & TCP_ACK && !answers_syn(other, h))
+			return TCP_SEG_BAD_ACK;
+		return TCP_SEG_OK;
+	}
+	/* another try of the same client, from other numbers: the first was never answered */
+	if (t->state == TCP_SYN_SENT && d == GATE_UP && !(h->flags & TCP_ACK))
+		return TCP_SEG_RESTART;
+	return TCP_SEG_BAD_HANDSHAKE;
+}
+
+/* How far back the other end may be with what it knows. */
+static uint32_t lag(const struct tcp_half *h)
+{
+	return h->max_window > WINDOW_LEAST ? h->max_window : WINDOW_LEAST;
+}
+
+/* RFC 9293 3.6: behind its FIN a sender has nothing; and the number of a FIN that came first is not moved, neither to later octets,
+ * so that as many are left out, nor before what was sent already. */
+static bool fits_fin(const struct tcp_half *me, const struct tcp_hdr *h, uint32_t end)
+{
+	bool fin = h->flags & TCP_FIN;
+
+	if (me->fin)
+		return !tcp_before(me->fin_seq + 1, end) && (!fin || end == me->fin_seq + 1);
+	return !fin || !tcp_before(end - 1, me->octets);
+}
+
+/* RFC 5961 4: a receiver heeds a reset at the number it expects, which is not before what it has acknowledged. */
+static enum tcp_segment check_reset(const struct tcp_half *me, const struct tcp_hdr *h)
+{
+	return tcp_before(h->seq, me->acked) || tcp_before(me->right, h->seq) ? TCP_SEG_BAD_RESET : TCP_SEG_OK;
+}
+
+static enum tcp_segment check_numbers(const struct tcp_track *t, enum gate_direction d, const struct tcp_hdr *h,
+				      uint32_t len)
+{
+	const struct tcp_half *me = &t->half[d], *other = &t->half[!d];
+	uint32_t end = h->seq + span_len(h, len);
+
+	if (h->flags & TCP_RST)
+		return check_reset(me, h);
+	/* RFC 5961 5.2: of what was not sent, or too old */
+	if (h->flags & TCP_ACK && other->begun &&
+	    (tcp_before(other->last + (t->recorded ? RECORDED_GAP : 0), h->ack) || tcp_before(h->ack, other->acked - lag(other))))
+		return TCP_SEG_BAD_ACK;
+	/* one octet more is a probe of a window that is closed (RFC 9293 3.8.6.1) */
+	if (tcp_before(me->right + 1, end) || tcp_before(h->seq, me->acked - lag(me)) || !fits_fin(me, h, end))
+		return TCP_SEG_OUT_OF_WINDOW;
+	return TCP_SEG_OK;
+}
+
+enum tcp_segment tcp_track_check(const struct tcp_track *t, enum gate_direction d, const struct tcp_hdr *h, uint32_t len)
+{
+	const struct tcp_half *me = &t->half[d];
+	enum tcp_segment r;
+
+	if (bad_flags(h))
+		return TCP_SEG_BAD_FLAGS;
+	if (h->flags & TCP_SYN)
+		return check_syn(t, d, h, len);
+	if (t->state == TCP_SYN_SENT) {
+		/* a port that nobody listens on says so; nothing else comes before the answer */
+		if (h->flags & TCP_RST && d == GATE_DOWN)
+			return h->flags & TCP_ACK && h->ack != t->half[GATE_UP].last ? TCP_SEG_BAD_RESET : TCP_SEG_OK;
+		return h->flags & TCP_RST && h->seq == me->next ? TCP_SEG_OK : TCP_SEG_BAD_HANDSHAKE;
+	}
+	if (!me->begun)
+		return t->midstream ? TCP_SEG_OK : TCP_SEG_BAD_HANDSHAKE;
+	r = check_numbers(t, d, h, len);
+	return r == TCP_SEG_OK ? place(me, h, len) : r;
+}
+
 static void take_handshake(struct tcp_track *t, enum gate_direction d, const struct tcp_hdr *h, uint32_t len)
 {
 	if (h->flags & TCP_SYN && !t->half[d].begun) {
@@ -230,11 +271,25 @@ static void take_handshake(struct tcp_track *t, enum gate_direction d, const str
 		t->state = TCP_ESTABLISHED;
 }
 
+/* A reset moves no numbers, whatever it carries. One at a number that the receiver may expect ends the connection; another one in
+ * the window only makes it ask (RFC 5961 3.2), and the data goes on. */
+static void take_reset(struct tcp_track *t, enum gate_direction d, const struct tcp_hdr *h)
+{
+	const struct tcp_half *me = &t->half[d];
+
+	if (!me->begun || t->state == TCP_SYN_SENT || (!tcp_before(h->seq, me->acked) && !tcp_before(me->next, h->seq)))
+		t->state = TCP_RESET;
+}
+
 void tcp_track_take(struct tcp_track *t, enum gate_direction d, const struct tcp_hdr *h, uint32_t len, bool in_order)
 {
 	struct tcp_half *me = &t->half[d];
 	uint32_t end = h->seq + span_len(h, len);
 
+	if (h->flags & TCP_RST) {
+		take_reset(t, d, h);
+		return;
+	}
 	take_handshake(t, d, h, len);
 	if (!me->begun) { /* midstream: the other direction's first segment */
 		begin_half(me, h, len);
@@ -242,15 +297,14 @@ void tcp_track_take(struct tcp_track *t, enum gate_direction d, const struct tcp
 		me->right = end + WINDOW_LEAST;
 	}
 	me->last = seq_max(me->last, end);
+	if (len)
+		me->octets = seq_max(me->octets, end - !!(h->flags & TCP_FIN));
 	me->wnd = h->wnd;
 	/* an acknowledgement from behind a gap brings nothing: what is missing is still to come */
 	if (in_order && end != h->seq)
 		me->next = seq_max(me->next, end);
 	take_ack(t, d, h);
-	if (h->flags & TCP_RST)
-		t->state = TCP_RESET;
-	else
-		take_fin(t, d, h, len);
+	take_fin(t, d, h, len);
 }
 
 uint16_t tcp_track_window(const struct tcp_track *t, enum gate_direction d, uint32_t ack)

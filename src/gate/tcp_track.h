@@ -27,13 +27,15 @@ struct tcp_half {
 	bool begun;		/* its first sequence number is known */
 	bool fin;		/* FIN seen, at fin_seq */
 	bool fin_acked;
+	bool heard;		/* `acked` is the receiver's word, or nothing was sent before it */
 	uint8_t wscale;		/* of what it advertises; 0xff: none offered */
 	bool sack;		/* it takes selective acknowledgements */
 	uint16_t mss;		/* longest segment it takes; 0: not said */
 	uint16_t wnd;		/* of its last segment, as it stood there */
 	uint32_t isn;
 	uint32_t next;		/* behind the last octet (and SYN, FIN) that came in order */
-	uint32_t last;		/* behind the furthest octet seen */
+	uint32_t last;		/* behind the furthest number seen */
+	uint32_t octets;	/* behind the furthest octet of data seen */
 	uint32_t acked;		/* by the other side */
 	uint32_t right;		/* behind the furthest octet the other side has room for */
 	uint32_t max_window;	/* the largest the other side ever advertised */
@@ -43,6 +45,7 @@ struct tcp_half {
 struct tcp_track {
 	enum tcp_state state;
 	bool midstream;		/* the handshake was not seen */
+	bool recorded;		/* in a capture file, which may lack segments or hold them out of order: numbers may lag behind */
 	struct tcp_half half[2];	/* by enum gate_direction of what they send */
 };
 
@@ -64,6 +67,8 @@ enum tcp_segment {
 enum tcp_segment tcp_track_begin(struct tcp_track *t, const struct tcp_hdr *h, uint32_t len);
 /* What the segment is; changes nothing. len: octets of data. */
 enum tcp_segment tcp_track_check(const struct tcp_track *t, enum gate_direction d, const struct tcp_hdr *h, uint32_t len);
+/* Is it a SYN with an acknowledgement of the other end's SYN? */
+bool tcp_track_is_answer(const struct tcp_track *t, enum gate_direction d, const struct tcp_hdr *h);
 /* It goes on (or is held, to go on): state and numbers move. in_order: its data follows on what was there. */
 void tcp_track_take(struct tcp_track *t, enum gate_direction d, const struct tcp_hdr *h, uint32_t len, bool in_order);
 /* What d would say about its window if it acknowledged `ack`: it ends where d last said. */

@@ -80,8 +80,8 @@ bool gate_tcp_vouch(struct gate *g, const struct gate_packet *p, struct tcp_conn
 	uint32_t to = end_of(h);
 	struct vouch *v = find(g, p->flow, d);
 
-	if (g->pass_through || p->p.app > HEAD_MAX || c->track.midstream || !tcp_before(h->acked, to) ||
-	    tcp_history_unknown(&c->history[d], h->acked, to - h->acked, h->acked))
+	if (g->pass_through || g->recorded || p->p.app > HEAD_MAX || c->track.midstream || !tcp_before(h->acked, to) ||
+	    tcp_history_unknown(&c->history[d], h->acked, to - h->acked, h->acked, true))
 		return false;
 	if (!v && g->vouches->n == VOUCHES_MAX)
 		return false;
@@ -144,10 +144,10 @@ static bool send_again(struct gate *g, const struct vouch *v, struct tcp_conn *c
 	mss = mss > options + 1 ? mss - options : 1;
 	mss = mss < MSS_MAX ? mss : MSS_MAX;
 	n = n < mss ? n : mss;
-	if (tcp_history_unknown(&c->history[d], from, n, from))
+	if (tcp_history_unknown(&c->history[d], from, n, from, true))
 		return false;
-	(void)tcp_history_correct(&c->history[d], from, g->scratch, n);
-	if (!tcp_stream_again(&c->stream[d], from, span_of(g->scratch, n), &w, &out) || w.len == 0)
+	(void)tcp_history_correct(&c->history[d], from, g->whole, n);
+	if (!tcp_stream_again(&c->stream[d], from, span_of(g->whole, n), &w, &out) || w.len == 0)
 		return false;
 	h = pattern(g, v, c);
 	if (h)

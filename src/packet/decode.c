@@ -16,6 +16,9 @@ static uint16_t offset(const struct packet *p, const struct rd *r)
 	return (uint16_t)(p->len - rd_left(r));
 }
 
+/* What the sockets' filter looks behind. */
+enum { TAGS_MAX = 2 };
+
 static enum drop decode_eth(struct packet *p, struct rd *r)
 {
 	struct eth_hdr eth;
@@ -27,6 +30,8 @@ static enum drop decode_eth(struct packet *p, struct rd *r)
 	memcpy(p->l2_dst, eth.dst, sizeof(p->l2_dst));
 	if (eth_is_group(eth.dst))
 		p->flags |= PACKET_BROADCAST;
+	if (eth.n_tags > TAGS_MAX)
+		return DROP_NOT_IPV4;
 	/* the outermost tag that names a VLAN; one the kernel took off is outside of these */
 	for (size_t i = 0; i < eth.n_tags && !p->vlan_id; i++)
 		p->vlan_id = eth_vlan_id(eth.tci[i]);

@@ -4,11 +4,6 @@
  */
 #include "wire/eth.h"
 
-static bool is_tag(uint16_t type)
-{
-	return type == ETH_TYPE_VLAN || type == ETH_TYPE_QINQ || type == ETH_TYPE_QINQ_OLD;
-}
-
 bool eth_read(struct rd *r, struct eth_hdr *ret)
 {
 	struct eth_hdr h = {0};
@@ -16,7 +11,7 @@ bool eth_read(struct rd *r, struct eth_hdr *ret)
 	rd_copy(r, h.dst, sizeof(h.dst));
 	rd_copy(r, h.src, sizeof(h.src));
 	h.type = rd_be16(r);
-	while (rd_ok(r) && is_tag(h.type) && h.n_tags < ETH_MAX_TAGS) {
+	while (rd_ok(r) && eth_is_tag(h.type) && h.n_tags < ETH_MAX_TAGS) {
 		h.tpid[h.n_tags] = h.type;
 		h.tci[h.n_tags++] = rd_be16(r);
 		h.type = rd_be16(r);

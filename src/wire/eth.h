@@ -6,7 +6,7 @@
 
 #include "base/cursor.h"
 
-enum { ETH_ADDR_LEN = 6, ETH_HDR_LEN = 14, ETH_TAG_LEN = 4, ETH_MAX_TAGS = 2 };
+enum { ETH_ADDR_LEN = 6, ETH_HDR_LEN = 14, ETH_TAG_LEN = 4, ETH_MAX_TAGS = 8 };
 
 enum {
 	ETH_TYPE_IPV4 = 0x0800,
@@ -30,11 +30,17 @@ static inline bool eth_is_group(const uint8_t addr[ETH_ADDR_LEN])
 	return addr[0] & 1;
 }
 
+/* Is this the EtherType of a VLAN tag? */
+static inline bool eth_is_tag(uint16_t type)
+{
+	return type == ETH_TYPE_VLAN || type == ETH_TYPE_QINQ || type == ETH_TYPE_QINQ_OLD;
+}
+
 static inline uint16_t eth_vlan_id(uint16_t tci)
 {
 	return tci & 0x0fff;
 }
 
-/* Reads the header and steps over tags; a third tag is left as type. False: too short. */
+/* Reads the header and steps over tags; one more than ETH_MAX_TAGS is left as type (eth_is_tag). False: too short. */
 bool eth_read(struct rd *r, struct eth_hdr *ret) must_check;
 void eth_write(struct wr *w, const struct eth_hdr *h);

@@ -26,6 +26,7 @@ static void say(void *ctx, struct span line)
 struct open_opts {
 	bool pass_through, fail_open;
 	uint64_t instructions;
+	uint32_t max_streams; /* 0: the usual */
 };
 
 static void open_gate(struct open_opts how)
@@ -37,6 +38,7 @@ static void open_gate(struct open_opts how)
 	gt_opts(&o);
 	o.pass_through = how.pass_through;
 	o.fail_open = how.fail_open;
+	o.max_streams = how.max_streams ? how.max_streams : o.max_streams;
 	gt_open(&t, &o, DISSECT_RAW);
 	if (gate_bind_new(t.g, &so, &bind, &err) < 0)
 		fail_msg("%s", err.text);

@@ -7,6 +7,8 @@
 
 #include "gate_util.h"
 
+#include "capture/frames_backend.h"
+
 #include "gate/tcp_conn.h"
 #include "gate/verdict.h"
 #include "wire/tcp.h"
@@ -191,6 +193,45 @@ static void test_conversation(void **state)
 	pass(true, A, 105, 911, "");
 	assert_string_equal(shown, "GET|answer|$bye$");
 	assert_int_equal(gate_counters(t.g)->dropped, 0);
+}
+
+/* What a receiver reads otherwise than in its place: urgent data, data of a SYN, data of a reset. */
+static void test_cleaned(void **state)
+{
+	(void)state;
+	from = NULL;
+	send_segment(true, S, 100, 0, "early");
+	expect(true, S, 100, 0, "");
+	nothing();
+	pass(false, S | A, 900, 101, "");
+	send_segment(true, A | TCP_URG, 101, 901, "ev?il");
+	expect(true, A, 101, 901, "ev?il");
+	/* RFC 5961 3.2: inexact, so the receiver goes on, and its octets are not those of the reset */
+	send_segment(true, TCP_RST, 200, 0, "hidden");
+	expect(true, TCP_RST, 200, 0, "");
+	pass(true, A, 106, 901, "more");
+	assert_string_equal(shown, "ev?il|more|");
+}
+
+/* In a capture: what a SYN brings is shown, octets that it lacks are stood in for, and the gate says nothing of its own. */
+static void test_recorded(void **state)
+{
+	(void)state;
+	from = NULL;
+	t.f->recorded = true;
+	gate_source(t.g, t.f);
+	handshake();
+	pass(true, A, 101, 901, "first");
+	send_segment(true, A, 109, 901, "third");
+	nothing();
+	for (int i = 0; i < 4; i++)
+		send_segment(false, A, 901, 114, "");
+	assert_int_equal(gate_counters(t.g)->gaps, 1);
+	while (gt_pop(&t) != 0)
+		;
+	pass(true, A, 114, 901, "fourth");
+	assert_non_null(strstr(shown, "fourth"));
+	assert_int_equal(gate_counters(t.g)->held, 0);
 }
 
 static void test_order(void **state)
@@ -487,7 +528,7 @@ static void test_overlap_dropped(void **state)
 	assert_string_equal(shown, "first|second|");
 }
 
-/* Streams with data on their way for which there is no buffer: said, and passed. */
+/* Streams with data on their way for which there is no buffer: nothing is let through that could not be checked when it comes again. */
 static void test_overlap_unverified(void **state)
 {
 	struct gate_opts o;
@@ -501,12 +542,34 @@ static void test_overlap_unverified(void **state)
 	shown[0] = '\0';
 	from = to = NULL;
 	handshake();
-	pass(true, A, 101, 901, "first");
-	pass(true, A, 101, 901, "FIRST");
+	send_segment(true, A, 101, 901, "first");
+	send_segment(true, A, 101, 901, "FIRST");
+	assert_int_equal(gt_pop(&t), 0);
+	assert_int_equal(gt_drops(&t, GATE_DROP_TCP_LIMIT), 2);
+	pass(true, A, 101, 901, "");
+}
+
+/* Taken up in the middle: what came before is not known, and may come again until the receiver has it. */
+static void test_overlap_midstream(void **state)
+{
+	struct gate_opts o;
+
+	(void)state;
+	gt_close(&t);
+	gt_opts(&o);
+	o.midstream = true;
+	gt_open(&t, &o, DISSECT_TCP_CONNECTION);
+	assert_int_equal(gate_listen(t.g, EVENT_TCP_CONNECTION_receive_data, show, NULL), 0);
+	shown[0] = '\0';
+	from = to = NULL;
+	pass(true, A, 201, 901, "behind");
+	send_segment(true, A, 191, 901, "before all");
+	assert_int_equal(gt_pop(&t), 0);
+	assert_int_equal(gt_drops(&t, GATE_DROP_TCP_UNVERIFIED), 1);
 	assert_int_equal(gate_counters(t.g)->unverified, 1);
-	pass(false, A, 901, 106, "");
-	pass(true, A, 101, 901, "FIRST");
-	assert_int_equal(gate_counters(t.g)->unverified, 1);
+	pass(false, A, 901, 201, "");
+	pass(true, A, 191, 901, "before all");
+	assert_string_equal(shown, "behind|");
 }
 
 static void test_edits(void **state)
@@ -668,6 +731,8 @@ int main(void)
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
 		T(test_conversation),
+		T(test_cleaned),
+		T(test_recorded),
 		T(test_order),
 		T(test_not_inspected),
 		T(test_again_and_overlap),
@@ -679,6 +744,7 @@ int main(void)
 		T(test_told_what_is_missing),
 		T(test_overlap_dropped),
 		T(test_overlap_unverified),
+		T(test_overlap_midstream),
 		T(test_edits),
 		T(test_edit_again_before_it_is_acknowledged),
 		T(test_refused),

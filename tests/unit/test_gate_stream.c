@@ -764,6 +764,7 @@ static void test_many(void **state)
 	struct script_stats st;
 
 	(void)state;
+	again((struct open_opts){.max_streams = 64});
 	rules(ON " local p = iter:sub(9) ENDED = (ENDED or 0) + 1 end}\n");
 	for (unsigned i = 0; i < 4000; i++) {
 		gt_conn_open(&c, &t, (uint16_t)(2000 + i), 9000);

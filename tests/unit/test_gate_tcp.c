@@ -5,6 +5,8 @@
  */
 #include "unit.h"
 
+#include "base/error.h"
+
 #include "base/rng.h"
 #include "gate/tcp_history.h"
 #include "gate/tcp_stream.h"
@@ -108,7 +110,7 @@ static struct span told_again(uint32_t from, struct span data, uint32_t n)
 		lied = true;
 	}
 	w.lies += lied;
-	assert_int_equal(tcp_history_unknown(&w.history, from, n, w.acked), 0);
+	assert_int_equal(tcp_history_unknown(&w.history, from, n, w.acked, true), 0);
 	assert_int_equal(tcp_history_correct(&w.history, from, copy, n), lied);
 	return span_of(copy, data.n);
 }
@@ -137,7 +139,7 @@ static void gate(uint32_t from, struct span data)
 		data = span_sub(data, w.seen - from, data.n);
 		from = w.seen;
 	}
-	tcp_history_note(&w.history, w.histories, from, data);
+	assert_int_equal(tcp_history_note(&w.history, w.histories, from, data, false), 0);
 	if (tcp_stream_append(&w.s, w.pool, &f, from, data) < 0) {
 		/* no room: everything has to go */
 		tcp_history_cut(&w.history, w.histories, w.seen);
@@ -188,7 +190,7 @@ static void test_many_edits(void **state)
 	(void)state;
 	memset(&w, 0, sizeof(w));
 	assert_int_equal(held_pool_new(4, 1, true, &w.held), 0);
-	assert_int_equal(tcp_pool_new(4, w.held, &w.pool), 0);
+	assert_int_equal(tcp_pool_new(4, TCP_GROWN_MAX, w.held, &w.pool), 0);
 	memset(w.text, 'k', sizeof(w.text));
 	assert_int_equal(tcp_stream_append(&w.s, w.pool, &f, 0, span_of(w.text, 12000)), 0);
 	for (uint32_t at = 0; at + 6 < w.s.n; at += 7, done++)
@@ -225,8 +227,8 @@ static void run(uint64_t seed, unsigned loss)
 	if (seed % 2)
 		w.isn = w.acked = w.next = w.seen = (uint32_t)-5000; /* wraps */
 	assert_int_equal(held_pool_new(300, 4, true, &w.held), 0);
-	assert_int_equal(tcp_pool_new(4, w.held, &w.pool), 0);
-	assert_int_equal(tcp_pool_new(1, w.held, &w.histories), 0);
+	assert_int_equal(tcp_pool_new(4, TCP_GROWN_MAX, w.held, &w.pool), 0);
+	assert_int_equal(tcp_pool_new(1, TCP_HISTORY_LEN, w.held, &w.histories), 0);
 	for (size_t i = 0; i < TEXT_LEN; i++)
 		w.text[i] = (uint8_t)('a' + i % 26);
 	while (w.acked - w.isn != TEXT_LEN && steps++ < STEPS_MAX) {
@@ -273,27 +275,35 @@ static void test_history_limits(void **state)
 	for (size_t i = 0; i < sizeof(text); i++)
 		text[i] = (uint8_t)(i * 7 + i / 251);
 	assert_int_equal(held_pool_new(4, 1, true, &held), 0);
-	assert_int_equal(tcp_pool_new(1, held, &pool), 0);
+	assert_int_equal(tcp_pool_new(1, TCP_HISTORY_LEN, held, &pool), 0);
 	for (uint32_t at = 0; at < sizeof(text); at += 1000) {
 		uint32_t n = sizeof(text) - at < 1000 ? (uint32_t)sizeof(text) - at : 1000;
 
-		tcp_history_note(&h, pool, isn + at, span_of(text + at, n));
+		if (at + n <= TCP_HISTORY_LEN)
+			assert_int_equal(tcp_history_note(&h, pool, isn + at, span_of(text + at, n), false), 0);
+		else /* it would go unchecked when it comes again */
+			assert_int_equal(tcp_history_note(&h, pool, isn + at, span_of(text + at, n), false), -USHER_E_LIMIT);
+		if (at + n > TCP_HISTORY_LEN)
+			assert_int_equal(tcp_history_note(&h, pool, isn + at, span_of(text + at, n), true), 0);
 	}
-	tcp_history_note(&other, pool, 5, span_str("no room"));
+	assert_int_equal(tcp_history_note(&other, pool, 5, span_str("no room"), false), -USHER_E_LIMIT);
+	assert_int_equal(tcp_history_note(&other, pool, 5, span_str("no room"), true), 0);
 	assert_null(other.ring);
-	assert_int_equal(tcp_history_unknown(&other, 5, 7, 5), 7);
-	assert_int_equal(tcp_history_unknown(&other, 5, 7, 12), 0);
+	assert_int_equal(tcp_history_unknown(&other, 5, 7, 5, true), 7);
+	assert_int_equal(tcp_history_unknown(&other, 5, 7, 12, true), 0);
+	/* nobody has said so */
+	assert_int_equal(tcp_history_unknown(&other, 5, 7, 12, false), 7);
 	/* the oldest are gone, the others are right */
-	assert_int_equal(tcp_history_unknown(&h, isn, sizeof(text), isn), sizeof(text) - TCP_HISTORY_LEN);
+	assert_int_equal(tcp_history_unknown(&h, isn, sizeof(text), isn, true), sizeof(text) - TCP_HISTORY_LEN);
 	memset(copy, 0, sizeof(copy));
 	assert_true(tcp_history_correct(&h, isn, copy, sizeof(copy)));
 	assert_memory_equal(copy + sizeof(text) - TCP_HISTORY_LEN, text + sizeof(text) - TCP_HISTORY_LEN, TCP_HISTORY_LEN);
 	assert_int_equal(copy[sizeof(text) - TCP_HISTORY_LEN - 1], 0);
 	/* one segment longer than all of it */
-	tcp_history_note(&h, pool, isn + (uint32_t)sizeof(text), span_of(text, sizeof(text)));
+	assert_int_equal(tcp_history_note(&h, pool, isn + (uint32_t)sizeof(text), span_of(text, sizeof(text)), true), 0);
 	assert_int_equal(h.n, TCP_HISTORY_LEN);
 	/* a hole: begins anew */
-	tcp_history_note(&h, pool, 77, span_str("behind"));
+	assert_int_equal(tcp_history_note(&h, pool, 77, span_str("behind"), false), 0);
 	assert_int_equal(h.n, 6);
 	tcp_history_cut(&h, pool, 79);
 	assert_int_equal(h.n, 2);
@@ -301,7 +311,7 @@ static void test_history_limits(void **state)
 	assert_int_equal(h.n, 1);
 	tcp_history_acked(&h, pool, 500);
 	assert_null(h.ring);
-	tcp_history_note(&other, pool, 5, span_str("room"));
+	assert_int_equal(tcp_history_note(&other, pool, 5, span_str("room"), false), 0);
 	assert_non_null(other.ring);
 	tcp_history_end(&other, pool);
 	tcp_history_end(&other, pool);
@@ -349,12 +359,19 @@ static void test_life(void **state)
 	assert_int_equal(step(GATE_DOWN, A, 901, 201, 10), TCP_SEG_OK);
 	assert_int_equal(step(GATE_UP, A, 200, 911, 1), TCP_SEG_AGAIN); /* keep-alive with an octet */
 	assert_int_equal(step(GATE_UP, A, 200, 911, 0), TCP_SEG_AGAIN); /* and without */
-	assert_int_equal(step(GATE_UP, F | A, 201, 911, 0), TCP_SEG_OK);
+	assert_int_equal(step(GATE_UP, F | A, 201, 911, 0), TCP_SEG_OUT_OF_WINDOW); /* octets behind it came already */
+	assert_int_equal(step(GATE_UP, A, 201, 911, 50), TCP_SEG_OK);
+	assert_int_equal(step(GATE_UP, F | A, 251, 911, 0), TCP_SEG_OK);
 	assert_int_equal(t.state, TCP_FIN_WAIT);
-	assert_int_equal(step(GATE_DOWN, A, 911, 202, 0), TCP_SEG_OK);
-	assert_int_equal(step(GATE_DOWN, F | A, 911, 202, 5), TCP_SEG_OK);
+	assert_int_equal(step(GATE_UP, F | A, 252, 911, 0), TCP_SEG_OUT_OF_WINDOW); /* a second one hides an octet */
+	assert_int_equal(step(GATE_UP, A, 252, 911, 5), TCP_SEG_OUT_OF_WINDOW);
+	assert_int_equal(step(GATE_UP, A, 250, 911, 5), TCP_SEG_OUT_OF_WINDOW);
+	assert_int_equal(step(GATE_UP, F | A, 251, 911, 0), TCP_SEG_AGAIN);
+	assert_int_equal(t.half[GATE_UP].next, 252);
+	assert_int_equal(step(GATE_DOWN, A, 911, 252, 0), TCP_SEG_OK);
+	assert_int_equal(step(GATE_DOWN, F | A, 911, 252, 5), TCP_SEG_OK);
 	assert_int_equal(t.state, TCP_CLOSING);
-	assert_int_equal(step(GATE_UP, A, 202, 917, 0), TCP_SEG_OK);
+	assert_int_equal(step(GATE_UP, A, 252, 917, 0), TCP_SEG_OK);
 	assert_int_equal(t.state, TCP_TIME_WAIT);
 	assert_int_equal(step(GATE_UP, S, 5000, 0, 0), TCP_SEG_RESTART);
 }

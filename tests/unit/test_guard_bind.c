@@ -154,6 +154,24 @@ static void test_moved(void **state)
 	assert_null(guard_find(u.gd, 0, IP_A));
 }
 
+/* Frames that need no lease: none may come from where the sender's hardware address is not, for a switch learns from all. */
+static void test_free_frames(void **state)
+{
+	(void)state;
+	gu_close(&u);
+	gu_init(&u);
+	u.o.allow_link_local = true;
+	gu_open(&u);
+	gu_lease(&u, GU_A, 1, IP_A);
+	assert_true(gu_ip(&u, GU_A, 1, IP_A) > 0);
+	gu_dropped(&u, gu_arp(&u, GU_B, 1, ARP_REQUEST, 0, IP_B), GATE_DROP_GUARD_IN_USE);
+	gu_dropped(&u, gu_arp(&u, GU_B, 1, ARP_REPLY, 0xa9fe0101, IP_B), GATE_DROP_GUARD_IN_USE);
+	gu_dropped(&u, gu_ip(&u, GU_B, 1, 0xa9fe0101), GATE_DROP_GUARD_IN_USE);
+	assert_true(gu_arp(&u, GU_A, 1, ARP_REQUEST, 0, IP_B) > 0);
+	assert_true(gu_ip(&u, GU_A, 1, 0xa9fe0101) > 0);
+	assert_true(gu_arp(&u, GU_B, 2, ARP_REQUEST, 0, IP_B) > 0);
+}
+
 /* What a switch learns from: frames that are neither ARP nor IP. */
 static void test_other_frames(void **state)
 {
@@ -459,7 +477,7 @@ int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		T(test_learn_and_expire), T(test_unmatched), T(test_renew), T(test_moved), T(test_other_frames),
+		T(test_learn_and_expire), T(test_unmatched), T(test_renew), T(test_moved), T(test_other_frames), T(test_free_frames),
 		T(test_another_address), T(test_release), T(test_fixed), T(test_arp), T(test_arp_rate),
 		T(test_source), T(test_switched_off), T(test_hidden), T(test_agent_options), T(test_agent_policies),
 	};

@@ -24,66 +24,12 @@ static bool link_local(const struct guard *gd, uint32_t ip)
 	return gd->o.allow_link_local && (ip & ip_mask(LINK_LOCAL_BITS)) == LINK_LOCAL;
 }
 
-/* Is the address the sender's own? */
-static bool owns(struct guard *gd, const struct gate_packet *p, uint32_t ip)
-{
-	struct guard_binding *b = guard_bindings_find(gd->bindings, p->p.vlan_id, ip);
-
-	if (link_local(gd, ip) || (guard_port_of(gd, p)->role == GUARD_SHARED && guard_is_server_ip(gd, ip)))
-		return true;
-	if (!b || !guard_binding_fits(b, p->p.l2_src, p->frame.port))
-		return false;
-	/* the server's list does not say where a client is: here */
-	if (b->port == GUARD_ANY_PORT && !b->fixed)
-		guard_set_port(gd, b, p->frame.port);
-	b->seen_ns = gd->gate->now_ns;
-	return true;
-}
-
-static bool judge_arp(struct guard *gd, struct gate_packet *p)
-{
-	struct guard_port *port = guard_port_of(gd, p);
-	struct rd r = gate_rd(p, p->p.l3);
-	struct arp_packet arp;
-
-	if (!arp_read(&r, &arp) || (arp.op != ARP_REQUEST && arp.op != ARP_REPLY))
-		return guard_refuse(gd, p, GATE_DROP_GUARD_ARP_FORM);
-	p->p.src = arp.spa;
-	if (!guard_rate_ok(&gd->o.arp, port->arp_paid_ns, gd->gate->now_ns))
-		return guard_refuse(gd, p, GATE_DROP_GUARD_ARP_RATE);
-	guard_rate_take(&gd->o.arp, &port->arp_paid_ns, gd->gate->now_ns);
-	if (memcmp(arp.sha, p->p.l2_src, sizeof(arp.sha)) != 0)
-		return guard_refuse(gd, p, GATE_DROP_GUARD_ARP_MAC);
-	if (!gd->o.check_arp || port->role == GUARD_RELAY)
-		return true;
-	/* RFC 5227 2.1: a probe claims nothing */
-	if (arp.spa == 0 && arp.op == ARP_REQUEST)
-		return true;
-	return owns(gd, p, arp.spa) || guard_refuse(gd, p, GATE_DROP_GUARD_ARP_ADDRESS);
-}
-
-/* IP or ARP where the dissectors do not look for it, and some hosts do. */
-static bool hidden(const struct gate_packet *p)
-{
-	struct rd r = gate_rd(p, p->p.l3);
-	uint16_t type, saps = rd_be16(&r);
-
-	(void)rd_bytes(&r, SNAP_REST);
-	type = rd_be16(&r);
-	return p->eth_type < ETH_TYPE_FIRST && saps == SNAP && rd_ok(&r) && (type == ETH_TYPE_IPV4 || type == ETH_TYPE_ARP);
-}
-
-static bool more_tags(const struct gate_packet *p)
-{
-	return p->n_tags == ETH_MAX_TAGS &&
-	       (p->eth_type == ETH_TYPE_VLAN || p->eth_type == ETH_TYPE_QINQ || p->eth_type == ETH_TYPE_QINQ_OLD);
-}
-
 /*
- * What is neither IPv4 nor ARP says nothing that could be checked, but a switch learns from it where its sender
- * is: that must not draw away the traffic of a client with a lease at another port.
+ * A frame whose sender's address is not checked (what is neither IPv4 nor ARP, ARP probes, reports of groups, link-local
+ * addresses, checks that are off) still tells a switch where its sender is: that must not draw away the traffic of a client
+ * with a lease at another port.
  */
-static bool judge_other(struct guard *gd, struct gate_packet *p)
+static bool judge_station(struct guard *gd, struct gate_packet *p)
 {
 	bool elsewhere = false, in_use = false;
 
@@ -103,19 +49,70 @@ static bool judge_other(struct guard *gd, struct gate_packet *p)
 	return false;
 }
 
+/* Is the address the sender's own? */
+static bool owns(struct guard *gd, const struct gate_packet *p, uint32_t ip)
+{
+	struct guard_binding *b = guard_bindings_find(gd->bindings, p->p.vlan_id, ip);
+
+	if (!b || !guard_binding_fits(b, p->p.l2_src, p->frame.port))
+		return false;
+	/* the server's list does not say where a client is: here */
+	if (b->port == GUARD_ANY_PORT && !b->fixed)
+		guard_set_port(gd, b, p->frame.port);
+	b->seen_ns = gd->gate->now_ns;
+	return true;
+}
+
+/* Addresses that need no lease. */
+static bool is_free(struct guard *gd, const struct gate_packet *p, uint32_t ip)
+{
+	return link_local(gd, ip) || (guard_port_of(gd, p)->role == GUARD_SHARED && guard_is_server_ip(gd, ip));
+}
+
+static bool judge_arp(struct guard *gd, struct gate_packet *p)
+{
+	struct guard_port *port = guard_port_of(gd, p);
+	struct rd r = gate_rd(p, p->p.l3);
+	struct arp_packet arp;
+
+	if (!arp_read(&r, &arp) || (arp.op != ARP_REQUEST && arp.op != ARP_REPLY))
+		return guard_refuse(gd, p, GATE_DROP_GUARD_ARP_FORM);
+	p->p.src = arp.spa;
+	if (!guard_rate_ok(&gd->o.arp, port->arp_paid_ns, gd->gate->now_ns))
+		return guard_refuse(gd, p, GATE_DROP_GUARD_ARP_RATE);
+	guard_rate_take(&gd->o.arp, &port->arp_paid_ns, gd->gate->now_ns);
+	if (memcmp(arp.sha, p->p.l2_src, sizeof(arp.sha)) != 0)
+		return guard_refuse(gd, p, GATE_DROP_GUARD_ARP_MAC);
+	/* RFC 5227 2.1: a probe claims no address */
+	if (!gd->o.check_arp || port->role == GUARD_RELAY || (arp.spa == 0 && arp.op == ARP_REQUEST) || is_free(gd, p, arp.spa))
+		return judge_station(gd, p);
+	return owns(gd, p, arp.spa) || guard_refuse(gd, p, GATE_DROP_GUARD_ARP_ADDRESS);
+}
+
+/* IP or ARP where the dissectors do not look for it, and some hosts do. */
+static bool hidden(const struct gate_packet *p)
+{
+	struct rd r = gate_rd(p, p->p.l3);
+	uint16_t type, saps = rd_be16(&r);
+
+	(void)rd_bytes(&r, SNAP_REST);
+	type = rd_be16(&r);
+	return p->eth_type < ETH_TYPE_FIRST && saps == SNAP && rd_ok(&r) && (type == ETH_TYPE_IPV4 || type == ETH_TYPE_ARP);
+}
+
 bool guard_judge_frame(struct guard *gd, struct gate_packet *p)
 {
 	if (eth_is_group(p->p.l2_src))
 		return guard_refuse(gd, p, GATE_DROP_GUARD_SOURCE_MAC);
 	if (guard_is_server_mac(gd, p->p.l2_src))
 		return guard_refuse(gd, p, GATE_DROP_GUARD_SERVER_MAC);
-	if (more_tags(p))
+	if (p->many_tags)
 		return guard_refuse(gd, p, GATE_DROP_GUARD_TAGS);
 	if (hidden(p))
 		return guard_refuse(gd, p, GATE_DROP_GUARD_SNAP);
 	if (p->eth_type == ETH_TYPE_ARP)
 		return judge_arp(gd, p);
-	return p->eth_type == ETH_TYPE_IPV4 || judge_other(gd, p);
+	return p->eth_type == ETH_TYPE_IPV4 || judge_station(gd, p);
 }
 
 static bool is_fragment(const struct gate_packet *p)
@@ -146,13 +143,13 @@ bool guard_is_message(const struct gate_packet *p)
 
 bool guard_judge_ipv4(struct guard *gd, struct gate_packet *p)
 {
-	if (is_fragment(p) || !gd->o.check_source || guard_port_of(gd, p)->role == GUARD_RELAY)
-		return true;
+	bool report = p->p.src == 0 && p->proto == PROTO_IGMP && (p->p.dst & ip_mask(LOCAL_GROUPS_BITS)) == LOCAL_GROUPS;
+
 	/* judged as messages: a request without a lease yet, a server where none may be */
-	if (guard_is_message(p))
+	if (is_fragment(p) || guard_is_message(p))
 		return true;
 	/* RFC 3376 4.2.13: hosts report their groups before they have an address */
-	if (p->p.src == 0 && p->proto == PROTO_IGMP && (p->p.dst & ip_mask(LOCAL_GROUPS_BITS)) == LOCAL_GROUPS)
-		return true;
+	if (!gd->o.check_source || guard_port_of(gd, p)->role == GUARD_RELAY || report || is_free(gd, p, p->p.src))
+		return judge_station(gd, p);
 	return owns(gd, p, p->p.src) || guard_refuse(gd, p, GATE_DROP_GUARD_ADDRESS);
 }
