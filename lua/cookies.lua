@@ -4,10 +4,12 @@ local type, error, gmatch, match = type, error, string.gmatch, string.match
 
 local M = {}
 
--- {name = value}
+-- {name = value}; of nil, a message without cookies, an empty table
 function M.split(s)
-	if type(s) ~= 'string' then
-		error('cookies.split: string expected, got ' .. (s == nil and 'nothing' or type(s)), 2)
+	if s == nil then
+		return {}
+	elseif type(s) ~= 'string' then
+		error('cookies.split: string expected, got ' .. type(s), 2)
 	end
 	local cookies = {}
 	for pair in gmatch(s, '[^;]+') do

@@ -482,4 +482,4 @@ local function new_grammar(name, define)
 	return g
 end
 
-return {new = new_grammar}
+return {new = new_grammar, converter = converter}

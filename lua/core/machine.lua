@@ -8,6 +8,7 @@ local select, unpack = select, unpack
 local setmetatable, getmetatable, rawget = setmetatable, getmetatable, rawget
 local format = string.format
 local warning = haka.log.warning
+local class = require('class')
 local globals = _G
 
 local MAX_NESTED = 32	-- transitions inside of each other: a machine that jumps in circles ends
@@ -70,6 +71,22 @@ local function new_type(what, t)
 	for _, name in ipairs(t.events or {}) do
 		expect(name, 'string', what .. ': event', 2)
 		new.events[#new.events + 1] = name
+	end
+	return new
+end
+
+-- Haka's other way to make a type: a class below State, with its events in `_events` and a method `update`.
+local StateClass = class.class('State')
+
+local function type_of_class(c)
+	local new = setmetatable({name = c.name, parent = base, events = {}}, type_meta)
+	while c and c ~= StateClass do
+		for _, name in ipairs(rawget(c, '_events') or {}) do
+			expect(name, 'string', 'state_type: _events', 3)
+			new.events[#new.events + 1] = name
+		end
+		new.update = new.update or rawget(c, 'method').update
+		c = rawget(c, 'super')
 	end
 	return new
 end
@@ -238,6 +255,8 @@ local function new_environment(m, home)
 	function offered.state_type(t)
 		if is(t, 'state type') then
 			current = t
+		elseif class.isclass(t) then
+			current = type_of_class(t)
 		else
 			current = new_type('state_type', t)
 		end
@@ -498,4 +517,7 @@ function Machine:instanciate(owner)
 	return inst
 end
 
-return state_machine
+-- The call that Haka's manual shows.
+return setmetatable(state_machine, {__index = {State = StateClass}, __call = function(_, name, define)
+	return state_machine.new(name, define)
+end})

@@ -92,17 +92,10 @@ function safe_string(s)
 	return (gsub(s, '[^\32-\126]', escape))
 end
 
--- format() whose texts are made fit to be shown.
-function string.safe_format(fmt, ...)
-	want(fmt, 'string', 'string.safe_format')
-	local args = {...}
-	local n = select('#', ...)
-	for i = 1, n do
-		if type(args[i]) == 'string' then
-			args[i] = safe_string(args[i])
-		end
-	end
-	return format(fmt, unpack(args, 1, n))
+-- The same, as Haka calls it: s is data, never a format. keep_newlines: ends of lines stay as they are.
+function string.safe_format(s, keep_newlines)
+	want(s, 'string', 'string.safe_format')
+	return (gsub(s, keep_newlines and '[^\32-\126\r\n]' or '[^\32-\126]', escape))
 end
 
 -- debug.pprint

@@ -89,8 +89,51 @@ static struct span text_at(lua_State *L, int idx, const char *what)
 
 PART(method, request, false, HTTP_METHOD)
 PART(uri, request, false, HTTP_URI)
-PART(version, request, false, HTTP_VERSION)
-PART(version, response, true, HTTP_VERSION)
+/* Haka's form of a version has no "HTTP/" in front. */
+enum { VERSION_PREFIX_LEN = 5, VERSION_LEN = 3 };
+
+static int push_version(lua_State *L, void *obj, bool response)
+{
+	struct at a = message(L, obj, response);
+	struct span s = http_text(a.octets, a.head->part[HTTP_VERSION]);
+
+	push_span(L, span_sub(s, VERSION_PREFIX_LEN, s.n));
+	return 1;
+}
+
+static void set_version(lua_State *L, void *obj, int idx, bool response)
+{
+	const char *what = response ? "response.version" : "request.version";
+	struct gate *g = own_message(L, obj, response, what);
+	struct span text = script_check_span(L, idx, what);
+	uint8_t octets[VERSION_PREFIX_LEN + VERSION_LEN] = "HTTP/";
+
+	if (text.n != VERSION_LEN)
+		luaL_error(L, "%s: expected digit.digit, as \"1.1\"", what);
+	memcpy(octets + VERSION_PREFIX_LEN, text.p, VERSION_LEN);
+	check_write(L, gate_http_set_part(g, HTTP_VERSION, span_of(octets, sizeof(octets))), what);
+}
+
+static int get_request_version(lua_State *L, void *obj)
+{
+	return push_version(L, obj, false);
+}
+
+static void set_request_version(lua_State *L, void *obj, int idx)
+{
+	set_version(L, obj, idx, false);
+}
+
+static int get_response_version(lua_State *L, void *obj)
+{
+	return push_version(L, obj, true);
+}
+
+static void set_response_version(lua_State *L, void *obj, int idx)
+{
+	set_version(L, obj, idx, true);
+}
+
 PART(status, response, true, HTTP_STATUS)
 PART(reason, response, true, HTTP_REASON)
 
@@ -261,9 +304,11 @@ static int push_cookies(lua_State *L, const void *obj, bool response, const char
 	struct at a = message(L, obj, response);
 	uint16_t i = http_find(a.head, a.octets, span_str(name), 0);
 
+	/* without any it is an empty object, which is kept like another */
 	if (i == a.head->n_fields)
-		return 0;
-	push_value(L, &a, &a.head->field[i]);
+		lua_pushliteral(L, "");
+	else
+		push_value(L, &a, &a.head->field[i]);
 	return push_split(L, &key_cookies, slot);
 }
 

@@ -3,6 +3,7 @@
  * Policies in Lua: which dissector is next, and what happens to TCP segments that fit to no connection. The engine
  * asks in two places (gate.c): between two dissectors, and where it would drop what it cannot decide.
  */
+#include "base/ip.h"
 #include "gate/bind_class.h"
 #include "gate/bind_dissect.h"
 #include "gate/bind_impl.h"
@@ -12,6 +13,7 @@
 #include "wire/ipv4.h"
 
 #include <lauxlib.h>
+#include <stdio.h>
 
 /* One decision. */
 struct choice {
@@ -20,6 +22,7 @@ struct choice {
 	int next;
 	bool dropped;
 	bool flow;	/* actions get the flow, not the packet */
+	const char *why; /* in an alert; NULL: the policy's name */
 };
 
 #define FIELD(name, value)                                                                         \
@@ -121,6 +124,38 @@ static void drop(void *ctx)
 	gate_drop(c->p, GATE_DROP_POLICY);
 }
 
+/* One end of a packet, as a field of an alert: its address, and where it has one its service. */
+static void describe_end(lua_State *L, const struct gate_packet *p, uint32_t addr, uint16_t port, const char *field)
+{
+	char text[IP_TEXT_LEN], service[16];
+	bool tcp = p->proto == IPV4_PROTO_TCP;
+
+	(void)snprintf(service, sizeof(service), "%s/%u", tcp ? "tcp" : "udp", port);
+	lua_newtable(L);
+	script_push_alert_node(L, false, ip_text(addr, text));
+	lua_rawseti(L, -2, 1);
+	if (tcp || p->proto == IPV4_PROTO_UDP) {
+		script_push_alert_node(L, true, service);
+		lua_rawseti(L, -2, 2);
+	}
+	lua_setfield(L, -2, field);
+}
+
+/* What an alert about it says: sources, targets, and why it was asked. */
+static void describe(lua_State *L, void *ctx)
+{
+	const struct choice *c = ctx;
+	const struct gate_packet *p = c->p;
+
+	/* of next_dissector Haka says nothing */
+	if (!c->why || p->p.l4 == PACKET_NO_LAYER)
+		return;
+	lua_pushstring(L, c->why);
+	lua_setfield(L, -2, "description");
+	describe_end(L, p, p->p.src, p->p.sport, "sources");
+	describe_end(L, p, p->p.dst, p->p.dport, "targets");
+}
+
 static void push_packet(lua_State *L, void *ctx)
 {
 	struct choice *c = ctx;
@@ -147,7 +182,7 @@ static void fault(void *ctx, const struct script_error *err)
 /* False: no entry matched. Else how the walk goes on is in *c. */
 static bool decide(struct gate_bind *b, unsigned policy, struct choice *c)
 {
-	struct script_decision d = {.ctx = c, .drop = drop, .push = push_packet, .on_fault = fault};
+	struct script_decision d = {.ctx = c, .drop = drop, .push = push_packet, .describe = describe, .on_fault = fault};
 	unsigned id = bind_policy_ids(b)[policy];
 	unsigned r;
 
@@ -171,15 +206,23 @@ static int on_next(void *ctx, struct gate *g, struct gate_packet *p, enum gate_d
 static bool on_new(void *ctx, struct gate *g, struct gate_packet *p)
 {
 	bool udp = p->flow->key.proto == IPV4_PROTO_UDP;
-	struct choice c = {.g = g, .p = p, .next = GATE_ACCEPT, .flow = true};
+	struct choice c = {.g = g, .p = p, .next = GATE_ACCEPT, .flow = true, .why = "new connection"};
 
 	(void)decide(ctx, udp ? POLICY_UDP_CONNECTION_new_connection : POLICY_TCP_CONNECTION_new_connection, &c);
 	return !p->stopped && !p->flow->dropped;
 }
 
+/* Haka's words. */
+static const char *policy_text(enum gate_drop why)
+{
+	if (why == GATE_DROP_TCP_NO_CONNECTION)
+		return "no connection found for tcp packet";
+	return why == GATE_DROP_TCP_HANDSHAKE ? "invalid tcp establishement handshake" : "unexpected tcp packet";
+}
+
 static bool on_undecided(void *ctx, struct gate *g, struct gate_packet *p, enum gate_drop why, int *ret_how)
 {
-	struct choice c = {.g = g, .p = p, .next = GATE_ACCEPT};
+	struct choice c = {.g = g, .p = p, .next = GATE_ACCEPT, .why = policy_text(why)};
 
 	if (!drop_policy[why] || !decide(ctx, drop_policy[why] - 1U, &c))
 		return false;

@@ -120,8 +120,8 @@ static int edit(struct gate *g, uint32_t at, uint32_t n, struct span with)
 	r = gate_stream_edit(g, h->view, h->at + at, n, with);
 	if (r < 0)
 		return r;
-	(void)!http_head_read(span_sub(span_of(h->view->octets, h->view->n), h->at, h->view->n), response, HTTP_GATE_FLAGS,
-			      &h->head);
+	(void)!http_head_read(span_sub(span_of(h->view->octets, h->view->n), h->at, h->view->n), response,
+			      HTTP_GATE_FLAGS | HTTP_ALLOW_VERSION, &h->head);
 	return 0;
 }
 
@@ -133,7 +133,7 @@ static bool fits(enum http_part part, struct span with)
 	case HTTP_URI:
 		return http_is_uri(with);
 	case HTTP_VERSION:
-		return http_is_version(with);
+		return http_has_version_form(with);
 	case HTTP_STATUS:
 		return http_is_status(with);
 	case HTTP_REASON:

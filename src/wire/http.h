@@ -62,6 +62,7 @@ struct http_head {
 enum http_flag {
 	HTTP_ALLOW_LF = 1,	/* lines of a head that end with LF alone (RFC 9112 2.2) */
 	HTTP_ALLOW_FOLD = 2,	/* fields over several lines (RFC 9112 5.2); never those that say where a body ends */
+	HTTP_ALLOW_VERSION = 4,	/* any version of the right form: one that a rule wrote */
 };
 
 /* Reads a head that is all there: in ends with it, or goes on behind it. */
@@ -75,6 +76,8 @@ bool http_is_token(struct span s);
 bool http_is_uri(struct span s);
 bool http_is_value(struct span s);
 bool http_is_version(struct span s);
+/* "HTTP/" digit "." digit (RFC 9112 2.3). */
+bool http_has_version_form(struct span s);
 bool http_is_status(struct span s);
 
 /* --- Messages ------------------------------------------------------------------------------------------ */

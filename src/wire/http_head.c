@@ -64,6 +64,16 @@ bool http_is_version(struct span s)
 	       s.p[VERSION_LEN - 1] <= '9';
 }
 
+static bool is_digit(uint8_t c)
+{
+	return c >= '0' && c <= '9';
+}
+
+bool http_has_version_form(struct span s)
+{
+	return s.n == VERSION_LEN && memcmp(s.p, "HTTP/", 5) == 0 && is_digit(s.p[5]) && s.p[6] == '.' && is_digit(s.p[7]);
+}
+
 bool http_is_status(struct span s)
 {
 	return s.n == 3 && s.p[0] >= '1' && s.p[0] <= '9' && s.p[1] >= '0' && s.p[1] <= '9' && s.p[2] >= '0' &&
@@ -136,18 +146,18 @@ static bool begins_well(struct span s, bool response)
 	return http_is_token(span_of(s.p, (size_t)(space - s.p)));
 }
 
-static enum http_fault version_of(struct span in, struct span v, struct http_head *h)
+static enum http_fault version_of(struct span in, struct span v, uint8_t flags, struct http_head *h)
 {
 	if (v.n != VERSION_LEN || memcmp(v.p, "HTTP/", 5) != 0)
 		return HTTP_FAULT_START_LINE;
-	if (!http_is_version(v))
+	if (!http_is_version(v) && !(flags & HTTP_ALLOW_VERSION && http_has_version_form(v)))
 		return HTTP_FAULT_VERSION;
 	h->minor = (uint8_t)(v.p[VERSION_LEN - 1] - '0');
 	h->part[HTTP_VERSION] = text_of(in, v);
 	return HTTP_FAULT_NONE;
 }
 
-static enum http_fault request_line(struct span in, struct span l, struct http_head *h)
+static enum http_fault request_line(struct span in, struct span l, uint8_t flags, struct http_head *h)
 {
 	const uint8_t *first = memchr(l.p, ' ', l.n), *last = memrchr(l.p, ' ', l.n);
 	struct span method, uri;
@@ -157,7 +167,7 @@ static enum http_fault request_line(struct span in, struct span l, struct http_h
 		return HTTP_FAULT_START_LINE;
 	method = span_of(l.p, (size_t)(first - l.p));
 	uri = span_of(first + 1, (size_t)(last - first - 1));
-	f = version_of(in, span_of(last + 1, l.n - (size_t)(last + 1 - l.p)), h);
+	f = version_of(in, span_of(last + 1, l.n - (size_t)(last + 1 - l.p)), flags, h);
 	if (f == HTTP_FAULT_NONE && !http_is_uri(uri))
 		f = HTTP_FAULT_START_LINE;
 	h->part[HTTP_METHOD] = text_of(in, method);
@@ -169,10 +179,10 @@ static enum http_fault request_line(struct span in, struct span l, struct http_h
 	return f;
 }
 
-static enum http_fault status_line(struct span in, struct span l, struct http_head *h)
+static enum http_fault status_line(struct span in, struct span l, uint8_t flags, struct http_head *h)
 {
 	struct span status = span_sub(l, VERSION_LEN + 1, 3), reason = span_sub(l, VERSION_LEN + 5, l.n);
-	enum http_fault f = version_of(in, span_sub(l, 0, VERSION_LEN), h);
+	enum http_fault f = version_of(in, span_sub(l, 0, VERSION_LEN), flags, h);
 
 	if (f != HTTP_FAULT_NONE)
 		return f;
@@ -192,7 +202,7 @@ static enum http_fault start_line(struct span in, const struct line *l, bool res
 
 	if (!begins_well(l->text, response))
 		return HTTP_FAULT_START_LINE;
-	f = response ? status_line(in, l->text, h) : request_line(in, l->text, h);
+	f = response ? status_line(in, l->text, flags, h) : request_line(in, l->text, flags, h);
 	return f == HTTP_FAULT_NONE && !l->crlf && !(flags & HTTP_ALLOW_LF) ? HTTP_FAULT_BARE_LF : f;
 }
 

@@ -11,7 +11,7 @@ haka.rule{
 		request.headers["user-agent"] = "nobody"
 		request.headers["X-New"] = "a text that makes up for what is gone"
 		request.headers.cookie = nil
-		if request.method == "POST" then request.version = "HTTP/1.0" request.method = "PUT" end
+		if request.method == "POST" then request.version = "1.0" request.method = "PUT" end
 	end
 }
 

@@ -326,6 +326,29 @@ static void test_alert_files(void **state)
 	(void)unlink(path);
 }
 
+/* Functions that take whatever they are given: once, each of these read memory that was no table, or no object. */
+static void test_forged_arguments(void **state)
+{
+	static const char *const calls[] = {
+		"load('return 1', 'x', 't', 5)", "load('return 1', 'x', 't', 'text')", "load('return 1', 'x', 't', print)",
+		"getmetatable(haka.log).__call(5, 'x')", "haka.dissectors.udp = 5 haka.dissectors.udp.events = 5",
+		"local f, o = pairs(haka.vbuffer_from('x')) f(5) f(nil) f({}) f(print)",
+		"haka.log[1] = nil haka.log('x')", "string.format = function() end haka.log('x')",
+	};
+	struct world *w = *state;
+
+	for (size_t i = 0; i < sizeof(calls) / sizeof(calls[0]); i++) {
+		struct script_error err = {0};
+
+		/* it may fail, and what comes next runs as if nothing had been */
+		if (script_run_text(w->s, "@t.lua", span_str(calls[i]), &err) < 0)
+			assert_true(err.text[0]);
+		ok(w, "assert(#{1, 2} == 2)");
+	}
+	ok(w, "assert(load('return x', 'n', 't', {x = 7})() == 7)");
+	ok(w, "assert(load('return 3', 'n', 't', nil)() == 3)");
+}
+
 static void test_tables(void **state)
 {
 	struct world *w = *state;
@@ -337,8 +360,8 @@ static void test_tables(void **state)
 	      " assert(table.dict({'a', 'b'}).b and table.invert({a = 'x'}).x == 'a')");
 	ok(w, "local s = '' for k, v in sorted_pairs{b = 2, a = 1, c = 3, [1] = 0} do s = s .. k "
 	      ".. v end assert(s == '10a1b2c3')");
-	ok(w, "assert(string.safe_format('%s %d', 'a\\n\\200', 5) == 'a\\\\x0a\\\\xc8 5', "
-	      "string.safe_format('%s %d', 'a\\n\\200', 5))");
+	ok(w, "assert(string.safe_format('%s a\\n\\200') == '%s a\\\\x0a\\\\xc8' and string.safe_format('a\\n\\200', true) == 'a\\n\\\\xc8', "
+	      "string.safe_format('%s a\\n\\200'))");
 	fails(w, "table.merge({})",
 	      "t.lua:1: table.merge: second argument: table expected, got nothing");
 }
@@ -472,6 +495,7 @@ int main(void)
 	        cmocka_unit_test_setup_teardown(test_alerts_refused, setup, teardown),
 	        cmocka_unit_test_setup_teardown(test_alert_files, setup, teardown),
 	        cmocka_unit_test_setup_teardown(test_tables, setup, teardown),
+	        cmocka_unit_test_setup_teardown(test_forged_arguments, setup, teardown),
 	        cmocka_unit_test_setup_teardown(test_pprint, setup, teardown),
 	        cmocka_unit_test_setup_teardown(test_classes, setup, teardown),
 	        cmocka_unit_test_setup_teardown(test_lists, setup, teardown),
