@@ -202,7 +202,13 @@ static int fits_together(struct gate_args *o, char *err, size_t cap)
 	int sources = (o->in != NULL) + (o->n_ifnames > 0) + (o->queue != GATE_NO_QUEUE);
 	const char *why = NULL;
 
-	if (sources != 1)
+	if (o->check && !o->rules && !o->guard)
+		why = "-t needs a rule file or --guard";
+	else if (o->check)
+		return 0;
+	else if (o->keep_snapped && !o->in)
+		why = "--keep-snapped goes with -r";
+	else if (sources != 1)
 		why = sources ? "only one of -r, -i and -q" : "one of -r, -i and -q says where packets come from; see --help";
 	else if (o->out && !o->in)
 		why = "-w goes with -r";

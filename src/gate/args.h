@@ -20,7 +20,7 @@ struct gate_args {
 	unsigned n_ifnames;
 	int64_t queue;		/* GATE_NO_QUEUE: none */
 	bool queue_rules;
-	bool pass_through, fail_open, ignore_checksums, midstream, drop_overlaps, trusted, json, quiet, debug;
+	bool pass_through, fail_open, ignore_checksums, midstream, drop_overlaps, keep_snapped, check, trusted, json, quiet, debug;
 	const char *socket;	/* "none": without */
 	const char *alert;	/* NULL: standard output */
 	const char *modules;	/* NULL: none */

@@ -5,6 +5,7 @@
 #include "gate/guard_run.h"
 
 #include "base/clock.h"
+#include "gate/dissect.h"
 #include "base/error.h"
 #include "base/ip.h"
 #include "gate/guard/guard_config.h"
@@ -13,6 +14,8 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
 
 enum { ERR_LEN = 512, TEXT_LEN = 256, MAC_TEXT_LEN = 18, SHORT_LEN = 96 };
 /* Above the numbers of the workers, which give the alerts of rules theirs. */
@@ -109,15 +112,60 @@ static int load(struct guard_run *run)
 	return r;
 }
 
+/* Bindings that cannot be saved are gone with the next restart, and clients with them. */
+static int check_directory(const struct guard_run *run)
+{
+	const char *path = run->config.opts.file, *slash = strrchr(path, '/');
+	char dir[GUARD_PATH_LEN + 2], text[ERR_LEN + 2 * GUARD_PATH_LEN];
+	int r;
+
+	if (!*path)
+		return 0;
+	(void)snprintf(dir, sizeof(dir), "%.*s", slash ? (int)(slash - path) + (slash == path) : 1, slash ? path : ".");
+	r = access(dir, W_OK | X_OK) < 0 ? -errno : 0;
+	if (r < 0) {
+		(void)snprintf(text, sizeof(text), "bindings \"%s\": directory %s: %s", path, dir, usher_strerror(r));
+		(void)told(run->path, text, r);
+	}
+	return r;
+}
+
+/* Every answer of a DHCP server is dropped then: it is hardly meant. */
+static void warn_of_trust(const struct guard_run *run, const struct frames *f)
+{
+	const struct guard_opts *o = &run->config.opts;
+	bool any = !*frames_port_name(f, 1); /* a file or a tap has one port, for everybody */
+
+	for (unsigned i = 0; i < o->n_ports; i++)
+		any |= o->ports[i].role == GUARD_TRUSTED || o->ports[i].role == GUARD_SHARED;
+	if (!any)
+		(void)told(run->path, "warning: no port is \"trusted\" or \"shared\": every answer of a DHCP server will be dropped", 0);
+}
+
 static int begin(struct guard_run *run, struct gate *g)
 {
 	char err[ERR_LEN] = "";
-	int r = guard_new(&run->config.opts, &run->guard);
+	int r = check_directory(run);
 
+	if (r < 0)
+		return r;
+	warn_of_trust(run, g->frames);
+	r = guard_new(&run->config.opts, &run->guard);
 	if (r < 0)
 		return told(run->path, usher_strerror(r), r);
 	r = guard_attach(run->guard, g, clock_wall_ns(&clock_system), err, sizeof(err));
 	return r < 0 ? told(run->path, *err ? err : usher_strerror(r), r) : 0;
+}
+
+int guard_run_check(const char *path)
+{
+	struct guard_run run = {.path = path};
+	int r = load(&run);
+
+	if (r == 0)
+		r = check_directory(&run);
+	guard_config_fini(&run.config);
+	return r;
 }
 
 int guard_run_open(struct gate_rules *rules, struct gate *g, const struct hash_key *key, bool keep, struct guard_run **ret)

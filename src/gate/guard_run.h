@@ -14,6 +14,8 @@ struct script_alert_sink;
  * As the command line has it; *ret is NULL without --guard. keep: bindings are read and saved. It listens before the
  * rules do if it is opened before them. Negative: said on stderr.
  */
+/* Reads a configuration and says what is wrong with it. 0, or negative. */
+int guard_run_check(const char *path) must_check;
 int guard_run_open(struct gate_rules *r, struct gate *g, const struct hash_key *key, bool keep, struct guard_run **ret) must_check;
 /* Of NULL: nothing. */
 void guard_run_tick(struct guard_run *run, int64_t now_ns);

@@ -23,7 +23,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { RCVBUF = 16 << 20, SOCKET_MODE = 0600, DIR_MODE = 0755 };
+enum { RCVBUF = 16 << 20, SOCKET_MODE = 0600, DIR_MODE = 0755, PATH_LEN = 256 };
 
 struct live {
 	const struct gate_args *a;
@@ -37,6 +37,7 @@ struct live {
 	struct gate_rules rules;
 	struct queue_rules queue_rules;
 	bool has_rules;
+	int watch_fd;	/* of the process that removes the rules if this one is killed; -1: none */
 	unsigned n;
 	struct gate_worker **workers;
 };
@@ -105,12 +106,47 @@ static int open_worker(struct live *l, unsigned i)
 	return r < 0 ? r : gate_worker_new(&o, &l->workers[i]);
 }
 
+/* A second way round the gate: a kernel that bridges or routes between the ports forwards what the gate drops. */
+static void warn_of_ways(const struct live *l)
+{
+	char path[PATH_LEN], master[PATH_LEN];
+	unsigned routed = 0;
+
+	for (unsigned i = 0; i < l->a->n_ifnames; i++) {
+		const char *name = l->a->ifnames[i];
+		char value = '0';
+		ssize_t n;
+		FILE *f;
+
+		(void)snprintf(path, sizeof(path), "/sys/class/net/%s/master", name);
+		n = readlink(path, master, sizeof(master) - 1);
+		if (n > 0) {
+			master[n] = '\0';
+			(void)fprintf(stderr, "usher-gate: warning: %s is a port of %s, which forwards its frames too: what is dropped here passes there\n",
+				      name, strrchr(master, '/') ? strrchr(master, '/') + 1 : master);
+		}
+		(void)snprintf(path, sizeof(path), "/proc/sys/net/ipv4/conf/%s/forwarding", name);
+		f = fopen(path, "re");
+		if (f && fread(&value, 1, 1, f) == 1)
+			routed += value == '1';
+		if (f)
+			(void)fclose(f);
+	}
+	if (l->a->n_ifnames > 1 && routed == l->a->n_ifnames)
+		(void)fprintf(stderr, "usher-gate: warning: this host routes between its interfaces (net.ipv4.ip_forward): packets to its own hardware addresses pass beside the gate\n");
+}
+
 static int start(struct live *l)
 {
 	int r = 0;
 
+	if (l->a->n_ifnames > 1)
+		warn_of_ways(l);
 	for (unsigned i = 0; i < l->n && r == 0; i++)
 		r = open_worker(l, i);
+	/* before there are threads */
+	if (r == 0 && l->a->queue_rules)
+		r = queue_rules_watch(&l->queue_rules, &l->watch_fd);
 	for (unsigned i = 0; i < l->n && r == 0; i++)
 		r = gate_worker_start(l->workers[i]);
 	/* packets come to the queues when everybody is there to take them */
@@ -133,12 +169,18 @@ static void on_end(void *ctx, uint32_t events)
 
 static int open_signals(struct live *l)
 {
+	static const int ignored[] = {SIGPIPE, SIGUSR1, SIGUSR2, SIGALRM, SIGVTALRM, SIGPROF};
 	sigset_t set;
 
 	(void)sigemptyset(&set);
 	(void)sigaddset(&set, SIGTERM);
 	(void)sigaddset(&set, SIGINT);
-	(void)signal(SIGPIPE, SIG_IGN);
+	/* a terminal that closes, and the keyboard's other way to end: what was set up is taken down */
+	(void)sigaddset(&set, SIGHUP);
+	(void)sigaddset(&set, SIGQUIT);
+	/* nothing is asked by these, and by default they would end the process where it stands */
+	for (size_t i = 0; i < ARRAY_LEN(ignored); i++)
+		(void)signal(ignored[i], SIG_IGN);
 	/* before the workers are there: they inherit it */
 	if (pthread_sigmask(SIG_BLOCK, &set, NULL) != 0)
 		return -EINVAL;
@@ -204,6 +246,7 @@ static int finish(struct live *l, struct gate_sums *sums)
 	/* nothing new comes; what is queued still gets its verdict */
 	if (l->has_rules)
 		queue_rules_remove(&l->queue_rules);
+	queue_rules_unwatch(l->watch_fd);
 	channel_close(l->channel);
 	if (l->stop_fd >= 0)
 		stop(l);
@@ -240,6 +283,7 @@ int gate_live(const struct gate_args *a, const struct gate_opts *o, struct gate_
 		.opts = o,
 		.stop_fd = -1,
 		.signal_fd = -1,
+		.watch_fd = -1,
 		.n = (unsigned)a->workers,
 		.queue_rules = {(uint16_t)a->queue, (unsigned)a->workers, o->fail_open},
 	};

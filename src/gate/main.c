@@ -35,6 +35,7 @@ static void options_of(const struct gate_args *a, struct log *log, struct gate_o
 	o->ignore_checksums = a->ignore_checksums;
 	o->midstream = a->midstream;
 	o->drop_overlaps = a->drop_overlaps;
+	o->keep_snapped = a->keep_snapped;
 	o->flows.max_flows = (uint32_t)a->max_flows;
 	o->max_held = (uint32_t)a->max_held;
 	rng_seed_system(&rng);
@@ -74,6 +75,11 @@ int main(int argc, char **argv)
 	log = log_open(a.debug);
 	options_of(&a, log, &o);
 	began = cpu_seconds();
+	if (a.check) {
+		code = gate_check(&a, &o);
+		log_free(log);
+		return code;
+	}
 	code = a.in ? gate_offline(&a, &o, &sums) : gate_live(&a, &o, &sums);
 	if (!a.quiet)
 		gate_sums_print(&sums, cpu_seconds() - began, a.json, stdout);

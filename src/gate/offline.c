@@ -17,7 +17,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { BAR = 40, PATH_LEN = 4096, BAR_MS = 200 };
+enum { BAR = 40, PATH_LEN = 4096, LINK_LEN = 64, BAR_MS = 200 };
 
 struct offline {
 	const struct gate_args *a;
@@ -84,8 +84,15 @@ static int run_file(struct offline *o, const char *in, const char *out, int file
 		    struct gate_sums *sums)
 {
 	struct frames *f;
+	char link[LINK_LEN];
 	int r = frames_pcap_open(in, out, &f);
 
+	if (r == -USHER_E_UNSUPPORTED) {
+		frames_pcap_link(in, link, sizeof(link));
+		(void)fprintf(stderr, "usher-gate: %s: link type %s: not one that can be read (Ethernet, Linux cooked, BSD loopback, raw IP)\n",
+			      in, link);
+		return 1;
+	}
 	if (r < 0)
 		return complain(out && r != -USHER_E_MALFORMED && access(in, R_OK) == 0 ? out : in, r);
 	go->frames = f;
@@ -167,4 +174,28 @@ int gate_offline(const struct gate_args *a, const struct gate_opts *opts, struct
 		free(o.entries[i]);
 	free(o.entries);
 	return code;
+}
+
+int gate_check(const struct gate_args *a, const struct gate_opts *opts)
+{
+	struct offline o = {.a = a};
+	struct gate_opts go = *opts;
+	struct frames *f = NULL;
+	int r = a->guard ? guard_run_check(a->guard) : 0;
+	int rules = frames_memory_open(FRAME_ETHERNET, &f);
+
+	go.frames = f;
+	if (rules == 0)
+		rules = gate_rules_init(&o.rules, a, opts->log, &opts->hash_key);
+	if (rules == 0)
+		rules = gate_new(&go, &o.g);
+	if (rules == 0)
+		rules = gate_rules_load(&o.rules, o.g, 0, &o.bind);
+	end(&o);
+	gate_rules_fini(&o.rules);
+	if (f)
+		frames_close(f);
+	if (r == 0 && rules == 0 && !a->quiet)
+		(void)printf("usher-gate: good\n");
+	return r < 0 || rules < 0;
 }

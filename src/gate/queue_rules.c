@@ -8,17 +8,21 @@
 #include "base/error.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { ARGS_MAX = 24, TEXT_LEN = 32 };
+enum { ARGS_MAX = 24, TEXT_LEN = 32, LEFT_MAX = 64 };
 
-static int run(const char *program, char *const argv[])
+/* quiet: what it says to stderr is lost. */
+static int run(const char *program, char *const argv[], bool quiet)
 {
+	posix_spawn_file_actions_t files;
 	posix_spawnattr_t attr;
 	sigset_t none;
 	int status = 0, r;
@@ -29,7 +33,11 @@ static int run(const char *program, char *const argv[])
 	(void)posix_spawnattr_init(&attr);
 	(void)posix_spawnattr_setsigmask(&attr, &none);
 	(void)posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETSIGMASK);
-	r = posix_spawnp(&pid, program, NULL, &attr, argv, environ);
+	(void)posix_spawn_file_actions_init(&files);
+	if (quiet)
+		(void)posix_spawn_file_actions_addopen(&files, STDERR_FILENO, "/dev/null", O_WRONLY, 0);
+	r = posix_spawnp(&pid, program, &files, &attr, argv, environ);
+	(void)posix_spawn_file_actions_destroy(&files);
 	(void)posix_spawnattr_destroy(&attr);
 	if (r)
 		return -r;
@@ -59,7 +67,7 @@ static int one(const char *program, const struct queue_rules *q, const char *act
 		args[16] = "--queue-num";
 		(void)snprintf(balance, sizeof(balance), "%u", q->first);
 	}
-	return run(program, (char *const *)(uintptr_t)args);
+	return run(program, (char *const *)(uintptr_t)args, action[1] == 'D');
 }
 
 static int both(const char *program, const struct queue_rules *q)
@@ -75,9 +83,25 @@ static int both(const char *program, const struct queue_rules *q)
 
 static const char *const programs[] = {"iptables-legacy", "iptables"};
 
+/* Rules for these queues that a gate left behind when it was killed: nobody else has the queues. */
+static void remove_left(const struct queue_rules *q)
+{
+	for (unsigned i = 0; i < 4; i++) {
+		struct queue_rules old = {q->first, q->n, i & 1};
+
+		for (unsigned n = 0; n < LEFT_MAX && one(programs[i / 2], &old, "-D", "PREROUTING") == 0; n++)
+			;
+		for (unsigned n = 0; n < LEFT_MAX && one(programs[i / 2], &old, "-D", "OUTPUT") == 0; n++)
+			;
+	}
+}
+
 int queue_rules_add(const struct queue_rules *q)
 {
-	int r = both(programs[0], q);
+	int r;
+
+	remove_left(q);
+	r = both(programs[0], q);
 
 	if (r == -ENOENT)
 		r = both(programs[1], q);
@@ -96,4 +120,59 @@ void queue_rules_remove(const struct queue_rules *q)
 			return;
 		}
 	}
+}
+
+/* --- Rules of a gate that was killed ----------------------------------------------------------------------- */
+
+/* The other process: it has nothing but the pipe, whose end tells that the gate is no more. */
+static void watch(const struct queue_rules *q, int fd)
+{
+	char word;
+	ssize_t n;
+
+	(void)dup2(fd, STDERR_FILENO + 1);
+	(void)close_range(STDERR_FILENO + 2, ~0U, 0);
+	do
+		n = read(STDERR_FILENO + 1, &word, 1);
+	while (n < 0 && errno == EINTR);
+	if (n == 0)
+		queue_rules_remove(q);
+	_exit(0);
+}
+
+int queue_rules_watch(const struct queue_rules *q, int *ret_fd)
+{
+	sigset_t all, before;
+	int ends[2];
+	pid_t pid;
+
+	if (pipe2(ends, O_CLOEXEC) < 0)
+		return -errno;
+	(void)sigfillset(&all);
+	(void)sigprocmask(SIG_BLOCK, &all, &before);
+	pid = fork();
+	if (pid == 0) {
+		(void)close(ends[1]);
+		(void)setsid();
+		(void)prctl(PR_SET_NAME, "usher-gate-rules");
+		watch(q, ends[0]);
+	}
+	(void)sigprocmask(SIG_SETMASK, &before, NULL);
+	(void)close(ends[0]);
+	if (pid < 0) {
+		(void)close(ends[1]);
+		return -errno;
+	}
+	*ret_fd = ends[1];
+	return 0;
+}
+
+void queue_rules_unwatch(int fd)
+{
+	const char word = 'q';
+
+	if (fd < 0)
+		return;
+	(void)!write(fd, &word, 1);
+	(void)close(fd);
 }

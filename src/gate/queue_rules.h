@@ -21,3 +21,10 @@ struct queue_rules {
 /* 0, or -errno: the reason is on stderr, and nothing is left behind. */
 int queue_rules_add(const struct queue_rules *r) must_check;
 void queue_rules_remove(const struct queue_rules *r);
+/*
+ * Forks a process that removes the rules when this one ends without queue_rules_unwatch(), however it ends: rules that send
+ * packets to a queue without a reader block a host. *ret_fd: the end of its pipe. 0, -errno. Called before there are threads.
+ */
+int queue_rules_watch(const struct queue_rules *r, int *ret_fd) must_check;
+/* The rules are removed, or were never set: the other process ends. -1: there is none. */
+void queue_rules_unwatch(int fd);
