@@ -9,7 +9,7 @@
 
 #include "base/error.h"
 
-enum { SNAME_MAX = 63, FILE_NAME_MAX = 127 };
+enum { SNAME_MAX = 63, FILE_NAME_MAX = 127, PACKET_QUEUE_DEFAULT = 64 };
 
 /* --- values of a scope ---------------------------------------------------------------------- */
 
@@ -312,6 +312,9 @@ static void load_behaviour(struct load *l)
 	c->multi_threading = load_bool(m, "enable-multi-threading");
 	c->thread_pool_size = load_u32(m, "thread-pool-size", 0);
 	c->packet_queue_size = load_u32(m, "packet-queue-size", 0);
+	if (c->packet_queue_size != PACKET_QUEUE_DEFAULT)
+		load_warn(l, json_get(m, "packet-queue-size"),
+			  "'packet-queue-size' is accepted and has no effect: the kernel has the queue");
 }
 
 int load_globals(struct load *l)

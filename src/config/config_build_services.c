@@ -213,8 +213,10 @@ static int build_output(struct load *l, const struct json *node, struct log_outp
 	for (size_t i = 0; i < ARRAY_LEN(kinds); i++)
 		if (strcmp(name, kinds[i].word) == 0)
 			o->kind = kinds[i].kind;
-	if (strncmp(name, "syslog:", 7) == 0)
+	if (strncmp(name, "syslog:", 7) == 0) {
 		o->kind = LOG_SINK_SYSLOG;
+		load_warn(l, json_get(node, "output"), "the facility of '%.32s' has no effect", name);
+	}
 	o->path = o->kind == LOG_SINK_FILE ? load_file_name(l, CONFIG_DIR_LOGS, name) : name;
 	if (!o->path)
 		return load_no_memory(l);

@@ -16,6 +16,7 @@
 #include "server/server.h"
 #include "server/response.h"
 #include "server/snapshot.h"
+#include "server/stages.h"
 #include "server/trace.h"
 #include "server/worker.h"
 #include "wire/option_codes.h"
@@ -213,6 +214,7 @@ struct lease *alloc_lease(struct exchange *x, const struct candidate *c, const s
 	l->state = LEASE_ASSIGNED;
 	l->cltt = clock_wall_s(&exchange_server(x)->clock);
 	l->valid_lft = alloc_lifetime(x, c);
+	subnet_adopt_address(x);
 	client_name(x, addr);
 	if (x->hostname)
 		memcpy(l->hostname, x->hostname, strnlen(x->hostname, sizeof(l->hostname) - 1));

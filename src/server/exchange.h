@@ -113,6 +113,7 @@ struct exchange {
 	bool offer_parked;	   /* by lease4_offer: COMMIT hears how the probe went */
 	const char *nak_reason;
 	const char *hostname;	   /* for the lease, options 12 and 81; NULL: none */
+	bool v6_only;		   /* answered with option 108 in the place of an address */
 	bool answer_fqdn;	   /* the name came by option 81, or is answered by it */
 
 	/* answer */

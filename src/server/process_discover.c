@@ -18,23 +18,27 @@
 #include "server/trace.h"
 #include "wire/option_codes.h"
 
-/* RFC 8925 3.2: a client that lists 108 in a network that configures it needs no address. The answer is
- * of the subnet that has the option. */
+/*
+ * RFC 8925 3.2: a client that lists 108 needs no address where a subnet it may be in, or its network,
+ * configures the option; the answer is of that subnet. Elsewhere (pool, class, reservation, global) it is an option
+ * like others, and the client decides (as in Kea). A REQUEST is always answered with its address (RFC 8925 3.3).
+ */
 static bool wants_v6_only(struct exchange *x)
 {
-	const struct config_subnet *selected = x->candidates[0].subnet;
-
-	x->subnet = selected;
+	x->subnet = x->candidates[0].subnet;
 	if (!query_requests(x, DHCP4_OPT_V6_ONLY_PREFERRED))
 		return false;
 	for (uint32_t i = 0; i < x->n_candidates; i++) {
-		x->subnet = x->candidates[i].subnet;
+		const struct config_subnet *s = x->candidates[i].subnet;
+
+		if (!config_option_top(&s->options, DHCP4_OPT_V6_ONLY_PREFERRED) &&
+		    !(s->network && config_option_top(&s->network->options, DHCP4_OPT_V6_ONLY_PREFERRED)))
+			continue;
+		x->subnet = s;
 		x->host = x->candidates[i].host;
-		if (fill_find_option(x, OPTION_SPACE_DHCP4, DHCP4_OPT_V6_ONLY_PREFERRED))
-			return true;
+		x->v6_only = true;
+		return true;
 	}
-	x->subnet = selected;
-	x->host = x->candidates[0].host;
 	return false;
 }
 

@@ -104,7 +104,7 @@ static void fill_lease_options(struct fill *f)
 		set_u32(f, DHCP4_OPT_LEASE_TIME, f->x->lifetime);
 	if (f->x->lease && s)
 		fill_timers(f);
-	if (s && (f->x->lease || query_requests(f->x, DHCP4_OPT_SUBNET_MASK)))
+	if (s && !f->x->v6_only && (f->x->lease || query_requests(f->x, DHCP4_OPT_SUBNET_MASK)))
 		set_u32(f, DHCP4_OPT_SUBNET_MASK, s->prefix_len ? 0xffffffffU << (32 - s->prefix_len) : 0);
 }
 
@@ -303,6 +303,8 @@ enum verdict stage_fill(struct exchange *x)
 		fill_nak(&f);
 	else
 		fill_ack_or_offer(&f);
+	if (x->v6_only && !dhcp4_opt(&x->response, DHCP4_OPT_V6_ONLY_PREFERRED))
+		return exchange_drop(x, DROP_V6_ONLY_MISSING);
 	fill_echo(&f);
 	return f.err < 0 ? exchange_drop(x, DROP_PACK_FAILED) : VERDICT_CONTINUE;
 }

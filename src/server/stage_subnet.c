@@ -107,6 +107,30 @@ static bool early_lookup(struct exchange *x)
 	return !exchange_has_class(x, CLASS_DROP);
 }
 
+/* Does interfaces-config name one address of the interface? Then that is the server's identifier there. */
+static bool has_own_address(const struct exchange *x)
+{
+	for (size_t i = 0; i < x->cfg->n_interfaces; i++)
+		if (x->cfg->interfaces[i].addr && strcmp(x->cfg->interfaces[i].name, x->iface->name) == 0)
+			return true;
+	return false;
+}
+
+void subnet_adopt_address(struct exchange *x)
+{
+	const struct config_subnet *s = x->subnet;
+
+	if (!s || !x->iface || x->query.giaddr || !(x->pkt.flags & PACKET_BROADCAST) ||
+	    (x->local_addr & ip_mask(s->prefix_len)) == s->prefix || has_own_address(x))
+		return;
+	for (size_t i = 0; i < x->iface->n_addrs; i++) {
+		if ((x->iface->addrs[i].addr & ip_mask(s->prefix_len)) == s->prefix) {
+			x->local_addr = x->iface->addrs[i].addr;
+			return;
+		}
+	}
+}
+
 enum verdict stage_subnet(struct exchange *x)
 {
 	if (x->type == DHCP4_RELEASE || x->type == DHCP4_DECLINE)
@@ -114,6 +138,7 @@ enum verdict stage_subnet(struct exchange *x)
 	if (x->cfg->early_global_reservations_lookup && !early_lookup(x))
 		return exchange_drop(x, DROP_CLASS_DROP);
 	x->subnet = select_subnet(x);
+	subnet_adopt_address(x);
 	TRACE(x, "subnet %s", x->subnet ? x->subnet->text : "none");
 	return VERDICT_CONTINUE;
 }

@@ -40,6 +40,8 @@ enum verdict process_request(struct exchange *x);
 enum verdict process_release(struct exchange *x);
 enum verdict process_decline(struct exchange *x);
 enum verdict process_inform(struct exchange *x);
+/* Of several addresses of the interface, a direct client is answered from the one in its subnet. */
+void subnet_adopt_address(struct exchange *x);
 
 /* The kernel took the answer: counts and logs it. */
 void send_done(struct exchange *x);

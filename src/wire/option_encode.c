@@ -311,7 +311,7 @@ static int csv_encode(struct option_enc *e, const struct option_def *def, const 
 
 		if (n >= n_types && !(def->flags & OPTION_F_ARRAY)) {
 			e->unused = arena_printf(e->arena,
-						 "only the first %zu value%s of the list counts (a comma inside one is \"\\\\,\")",
+						 "only the first %zu value%s of the list counts (a comma inside one is \"\\,\")",
 						 n_types, n_types == 1 ? "" : "s");
 			break;
 		}
