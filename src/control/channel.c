@@ -2,8 +2,9 @@
 /*
  * Unix command channel. Each connection reads until framing says the request is whole (or the client
  * shut its side down), answers, writes as the socket takes it, and closes. A connection that has not
- * sent a whole request within idle_ns is closed (dripping octets does not help); one too many is
- * answered with an error and closed.
+ * sent a whole request within idle_ns is closed (dripping octets does not help). When all places are taken
+ * a few more connections get a moment to send their request, so that half-open ones lock nobody out. All
+ * connections together hold a bounded number of octets; long answers are made as they are read.
  */
 #include "control/channel.h"
 
@@ -25,6 +26,10 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+/* Places and time of connections that come when all places are taken. */
+enum { RESERVE = 8 };
+static const int64_t trial_ns = 250 * NS_PER_MS;
+
 struct conn {
 	struct channel *ch;
 	struct conn *next;
@@ -33,8 +38,11 @@ struct conn {
 	struct loop_timer *idle;
 	struct framing framing;
 	struct buf in, out;
-	size_t sent;
+	size_t sent, held;	/* held: what it adds to the channel's */
+	struct control_stream stream; /* more of the answer; next NULL: none */
 	bool answering;
+	bool trial;		/* beyond the places there are: it has a moment to send its request */
+	bool refused;		/* answered, and read to its end so that the reason arrives */
 };
 
 struct channel {
@@ -45,6 +53,7 @@ struct channel {
 	struct loop_source *source;
 	struct conn *conns;
 	unsigned n_conns;
+	size_t held;		/* octets of all connections' requests and answers */
 	bool handling;		/* a request's handler runs */
 	bool closed;		/* by that very handler: freed when it is answered */
 };
@@ -76,6 +85,9 @@ static void conn_close(struct conn *c)
 		}
 	}
 	c->ch->n_conns--;
+	c->ch->held -= c->held;
+	if (c->stream.next)
+		c->stream.fini(c->stream.ctx);
 	loop_remove(c->source);
 	loop_timer_free(c->idle);
 	(void)close(c->fd);
@@ -84,9 +96,45 @@ static void conn_close(struct conn *c)
 	free(c);
 }
 
+/* Brings the channel's count up to date. */
+static void conn_hold(struct conn *c)
+{
+	size_t now = c->in.cap + c->out.cap;
+
+	c->ch->held += now - c->held;
+	c->held = now;
+}
+
+/* The next piece of a streamed answer. False: there is none. */
+static bool conn_refill(struct conn *c)
+{
+	if (!c->stream.next)
+		return false;
+	buf_reset(&c->out);
+	c->sent = 0;
+	if (!c->stream.next(c->stream.ctx, &c->out)) {
+		c->stream.fini(c->stream.ctx);
+		c->stream.next = NULL;
+		buf_char(&c->out, '\n');
+	}
+	conn_hold(c);
+	return c->out.len > 0 && !c->out.failed;
+}
+
+static void conn_event(void *ctx, uint32_t events);
+
+/* Closing with octets unread resets the connection, and the reason is lost on its way. */
+static void conn_drain(struct conn *c)
+{
+	(void)shutdown(c->fd, SHUT_WR);
+	c->refused = true;
+	loop_timer_set(c->idle, NS_PER_S);
+	(void)loop_modify(c->source, EPOLLIN);
+}
+
 static void conn_write(struct conn *c)
 {
-	while (c->sent < c->out.len) {
+	while (c->sent < c->out.len || conn_refill(c)) {
 		ssize_t n = send(c->fd, c->out.p + c->sent, c->out.len - c->sent, MSG_NOSIGNAL | MSG_DONTWAIT);
 
 		if (n < 0 && (errno == EAGAIN || errno == EINTR)) {
@@ -98,7 +146,10 @@ static void conn_write(struct conn *c)
 		c->sent += (size_t)n;
 		loop_timer_set(c->idle, c->ch->o.idle_ns);
 	}
-	conn_close(c);
+	if (c->refused)
+		conn_drain(c);
+	else
+		conn_close(c);
 }
 
 static void conn_answer(struct conn *c, const struct json *answer)
@@ -107,6 +158,17 @@ static void conn_answer(struct conn *c, const struct json *answer)
 	loop_timer_set(c->idle, c->ch->o.idle_ns);
 	json_write(answer, false, &c->out);
 	buf_char(&c->out, '\n');
+	buf_fini(&c->in); /* answered: nobody needs it any more */
+	conn_hold(c);
+	conn_write(c);
+}
+
+static void conn_stream(struct conn *c, const struct control_stream *s)
+{
+	c->answering = true;
+	c->stream = *s;
+	loop_timer_set(c->idle, c->ch->o.idle_ns);
+	buf_fini(&c->in);
 	conn_write(c);
 }
 
@@ -116,6 +178,7 @@ static void conn_refuse(struct conn *c, const char *why)
 
 	arena_init(&a);
 	log_msg(c->ch->o.log, LOG_COMMAND_SOCKET_READ_FAIL, "%s: %s", c->ch->path, why);
+	c->refused = true;
 	conn_answer(c, control_answer(&a, CONTROL_ERROR, "%s", why));
 	arena_fini(&a);
 }
@@ -128,7 +191,9 @@ static void conn_request(struct conn *c)
 	struct config_error err = {0};
 	struct json *request;
 	struct channel *ch = c->ch;
+	struct control_stream stream;
 	struct json *answer;
+	bool streamed = false;
 	struct arena a;
 
 	arena_init(&a);
@@ -142,7 +207,12 @@ static void conn_request(struct conn *c)
 	else
 		answer = ch->o.handle(ch->o.ctx, request, &a);
 	ch->handling = false;
-	conn_answer(c, answer);
+	if (ch->o.take_stream)
+		streamed = ch->o.take_stream(ch->o.ctx, &stream);
+	if (streamed)
+		conn_stream(c, &stream);
+	else
+		conn_answer(c, answer);
 	arena_fini(&a);
 	if (ch->closed)
 		channel_free(ch);
@@ -171,6 +241,12 @@ static void conn_read(struct conn *c)
 		return;
 	}
 	buf_add(&c->in, chunk, (size_t)n);
+	conn_hold(c);
+	if (c->ch->held > c->ch->o.max_held || c->in.failed) {
+		buf_fini(&c->in);
+		conn_refuse(c, "other connections hold too much: try again");
+		return;
+	}
 	r = framing_feed(&c->framing, span_of(chunk, (size_t)n), c->ch->o.max_depth);
 	if (r == FRAMING_TOO_DEEP)
 		conn_refuse(c, "request is nested too deeply");
@@ -183,9 +259,16 @@ static void conn_read(struct conn *c)
 static void conn_event(void *ctx, uint32_t events)
 {
 	struct conn *c = ctx;
+	char chunk[4096];
 
 	if (c->answering && events & (EPOLLERR | EPOLLHUP))
 		conn_close(c);
+	else if (c->refused && c->sent == c->out.len) {
+		ssize_t n = recv(c->fd, chunk, sizeof(chunk), MSG_DONTWAIT);
+
+		if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR))
+			conn_close(c);
+	}
 	else if (c->answering)
 		conn_write(c);
 	else
@@ -199,7 +282,25 @@ static void conn_idle(void *ctx)
 	if (c->answering)
 		conn_close(c);
 	else
-		conn_refuse(c, "timeout: no whole request came in time");
+		conn_refuse(c, c->trial ? "too many connections" : "timeout: no whole request came in time");
+}
+
+/* The oldest connection on trial makes room for one that may have a request. */
+static void end_oldest_trial(struct channel *ch)
+{
+	struct conn *oldest = NULL;
+	unsigned n = 0;
+
+	for (struct conn *c = ch->conns; c; c = c->next) {
+		if (!c->trial)
+			continue;
+		oldest = c;
+		n++;
+	}
+	if (n > RESERVE && oldest->answering)
+		conn_close(oldest);
+	else if (n > RESERVE)
+		conn_refuse(oldest, "too many connections");
 }
 
 static void channel_accept(void *ctx, uint32_t events)
@@ -232,8 +333,12 @@ static void channel_accept(void *ctx, uint32_t events)
 		return;
 	}
 	loop_timer_set(c->idle, ch->o.idle_ns);
-	if (ch->n_conns > ch->o.max_connections)
-		conn_refuse(c, "too many connections");
+	if (ch->n_conns > ch->o.max_connections) {
+		c->trial = true;
+		loop_timer_set(c->idle, trial_ns);
+		end_oldest_trial(ch);
+	}
+	conn_read(c); /* what was sent with the connection is served before others come */
 }
 
 /* Somebody behind the path who answers? Then it is not ours to remove. */
@@ -289,6 +394,7 @@ int channel_open(struct loop *loop, const struct channel_opts *o, struct channel
 		return -ENOMEM;
 	c->o = *o;
 	c->o.max_request = o->max_request ? o->max_request : 32U << 20;
+	c->o.max_held = o->max_held ? o->max_held : 96U << 20;
 	c->o.max_connections = o->max_connections ? o->max_connections : 64;
 	c->o.idle_ns = o->idle_ns ? o->idle_ns : 10 * NS_PER_S;
 	c->o.max_depth = o->max_depth ? o->max_depth : 64;

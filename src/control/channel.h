@@ -8,6 +8,7 @@
 
 #include "base/attr.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
 
@@ -17,16 +18,30 @@ struct json;
 struct log;
 struct loop;
 
+/*
+ * An answer that is made as it is read: next appends some of it, and is called again when that has been sent. False:
+ * that was the end. A client that reads slowly costs a piece of it, not the whole.
+ */
+struct buf;
+struct control_stream {
+	bool (*next)(void *ctx, struct buf *out);
+	void (*fini)(void *ctx);
+	void *ctx;
+};
+
 struct channel_opts {
 	const char *path;
 	mode_t mode;		/* of the socket; Kea's is 0660 */
 	size_t max_request;	/* octets; 0: 32 MiB */
-	unsigned max_connections; /* 0: 64 */
+	unsigned max_connections; /* 0: 64; a few more have a moment to send a request */
+	size_t max_held;	/* octets of requests and answers of all connections; 0: 96 MiB */
 	int64_t idle_ns;	/* for a whole request, then without progress of the answer; 0: 10 s */
 	unsigned max_depth;	/* 0: 64 */
 	struct log *log;
 	/* Answers a request (a map). The answer lives in arena. */
 	struct json *(*handle)(void *ctx, const struct json *request, struct arena *arena);
+	/* NULL, or asked behind handle(): true if the answer is *ret, and not what handle() gave. */
+	bool (*take_stream)(void *ctx, struct control_stream *ret);
 	void *ctx;
 };
 

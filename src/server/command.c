@@ -163,6 +163,15 @@ struct json *command_handle(void *daemon, const struct json *request, struct are
 	return answer;
 }
 
+bool command_take_stream(void *daemon, struct control_stream *ret)
+{
+	struct server_daemon *d = daemon;
+
+	*ret = d->stream;
+	d->stream = (struct control_stream){0};
+	return ret->next != NULL;
+}
+
 struct json *command_list(struct command *c)
 {
 	struct json *l = json_list(c->arena);

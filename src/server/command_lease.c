@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Commands that look leases up. Big answers are built in pages of the table, so that packets are not
- * held up.
+ * Commands that look leases up. Lists are made page by page as the client reads them, so that they cost no memory
+ * and packets are not held up.
  */
 #include "server/command_lease.h"
 
+#include "base/buf.h"
 #include "base/error.h"
 #include "base/ip.h"
 #include "config/config.h"
+#include "hook/hook.h"
 #include "lease/lease_db.h"
 #include "server/command.h"
 #include "server/snapshot.h"
@@ -57,41 +59,135 @@ struct json *lease_json(struct arena *a, const struct lease *l)
 	return m;
 }
 
-/* Every lease that passes the filter, at most `limit`. */
-static struct json *list_leases(struct command *c, uint32_t from, const struct lease_filter *f, size_t limit)
+/* --- lists of leases, made as they are read ------------------------------------------------------------ */
+
+struct lease_list {
+	struct server *srv;
+	uint8_t key[LEASE_CLIENT_ID_MAX];
+	char *hostname;
+	struct lease_filter f;
+	uint32_t from;
+	size_t limit, count;
+	bool page;		/* with the count */
+	uint32_t *subnets;	/* one after the other; NULL: all at once */
+	size_t n_subnets, subnet;
+	bool begun;
+	struct lease *leases;	/* PAGE of them */
+};
+
+static void list_fini(void *ctx)
 {
-	struct json *list = json_list(c->arena);
-	struct lease *page = calloc(PAGE, sizeof(*page));
-	struct arena contexts;
-	size_t n;
+	struct lease_list *l = ctx;
 
-	arena_init(&contexts);
-	do {
-		size_t want = limit - list->count < PAGE ? limit - list->count : PAGE;
-
-		n = page && want ? lease_db_page(c->d->srv.db, from, f, &contexts, page, want) : 0;
-		for (size_t i = 0; i < n; i++)
-			(void)json_add(c->arena, list, NULL, lease_json(c->arena, &page[i]));
-		if (n)
-			from = page[n - 1].addr;
-		arena_reset(&contexts);
-	} while (n);
-	arena_fini(&contexts);
-	free(page);
-	return list;
+	free(l->hostname);
+	free(l->subnets);
+	free(l->leases);
+	free(l);
 }
 
-static struct json *found(struct command *c, struct json *list)
+static struct lease_list *list_new(struct command *c)
 {
-	struct json *m = json_map(c->arena);
-	struct json *answer;
+	struct lease_list *l = calloc(1, sizeof(*l));
 
-	(void)json_add(c->arena, m, "leases", list);
-	if (list->count)
-		return command_ok(c, m, "%zu IPv4 lease(s) found.", list->count);
-	answer = control_answer(c->arena, CONTROL_EMPTY, "0 IPv4 lease(s) found.");
-	(void)json_add(c->arena, answer, "arguments", m);
+	if (!l)
+		return NULL;
+	l->srv = &c->d->srv;
+	l->f.state = -1;
+	l->limit = SIZE_MAX;
+	l->leases = calloc(PAGE, sizeof(*l->leases));
+	if (l->leases)
+		return l;
+	list_fini(l);
+	return NULL;
+}
+
+/* The next leases; 0: there are no more. */
+static size_t list_page(struct lease_list *l, struct arena *contexts)
+{
+	size_t want = l->limit - l->count < PAGE ? l->limit - l->count : PAGE;
+	size_t n = 0;
+
+	while (want && (!l->subnets || l->subnet < l->n_subnets)) {
+		if (l->subnets)
+			l->f.subnet_id = l->subnets[l->subnet];
+		n = lease_db_page(l->srv->db, l->from, &l->f, contexts, l->leases, want);
+		if (n || !l->subnets)
+			break;
+		l->subnet++;
+		l->from = 0;
+	}
+	if (n)
+		l->from = l->leases[n - 1].addr;
+	return n;
+}
+
+static void list_end(struct lease_list *l, struct buf *out)
+{
+	if (!l->begun)
+		buf_str(out, "{\"arguments\":{\"leases\":[");
+	buf_str(out, "]");
+	if (l->page)
+		buf_printf(out, ",\"count\":%zu", l->count);
+	buf_printf(out, "},\"result\":%d,\"text\":\"%zu IPv4 lease(s) found.\"}",
+		   l->count ? CONTROL_OK : CONTROL_EMPTY, l->count);
+}
+
+static bool list_next(void *ctx, struct buf *out)
+{
+	struct lease_list *l = ctx;
+	struct arena a;
+	size_t n;
+
+	arena_init(&a);
+	n = list_page(l, &a);
+	if (!n)
+		list_end(l, out);
+	for (size_t i = 0; i < n; i++) {
+		buf_str(out, l->begun ? "," : "{\"arguments\":{\"leases\":[");
+		l->begun = true;
+		json_write(lease_json(&a, &l->leases[i]), false, out);
+	}
+	l->count += n;
+	arena_fini(&a);
+	return n != 0;
+}
+
+/* Callouts of command_processed see an answer whole. */
+static bool wants_whole(struct command *c)
+{
+	struct snapshot *s = server_snapshot(&c->d->srv);
+	bool whole = s && hook_any(s->hooks, HOOK_COMMAND_PROCESSED);
+
+	snapshot_unref(s);
+	return whole;
+}
+
+static struct json *list_whole(struct command *c, struct lease_list *l)
+{
+	struct json_opts o = {.file = ""};
+	struct config_error err = {0};
+	struct json *answer;
+	struct buf b;
+
+	buf_init(&b);
+	while (list_next(l, &b))
+		continue;
+	/* strings are borrowed from the text */
+	if (b.failed || json_parse(span_str(arena_strndup(c->arena, b.p, b.len)), &o, c->arena, &answer, &err) < 0)
+		answer = command_fail(c, "out of memory");
+	buf_fini(&b);
+	list_fini(l);
 	return answer;
+}
+
+static struct json *list_answer(struct command *c, struct lease_list *l)
+{
+	if (!l)
+		return command_fail(c, "out of memory");
+	if (wants_whole(c))
+		return list_whole(c, l);
+	c->d->stream = (struct control_stream){list_next, list_fini, l};
+	return command_ok(c, NULL, "%s", "");
 }
 
 int lease_arg_addr(struct command *c, const char *name, uint32_t *ret)
@@ -164,79 +260,97 @@ struct json *command_lease4_get(struct command *c)
 struct json *command_lease4_get_all(struct command *c)
 {
 	const struct json *subnets = json_get(c->args, "subnets");
-	struct lease_filter f = {.state = -1};
-	struct json *all;
+	struct lease_list *l;
+	size_t n = 0;
 
-	if (!subnets)
-		return found(c, list_leases(c, 0, &f, SIZE_MAX));
-	if (subnets->type != JSON_LIST)
+	if (subnets && subnets->type != JSON_LIST)
 		return command_fail(c, "'subnets' must be a list of subnet ids");
-	all = json_list(c->arena);
-	for (const struct json *s = subnets->first; s; s = s->next) {
-		struct json *some;
-
+	for (const struct json *s = subnets ? subnets->first : NULL; s; s = s->next)
 		if (s->type != JSON_INT || s->i <= 0 || s->i > UINT32_MAX)
 			return command_fail(c, "'subnets' must be a list of subnet ids");
-		f.subnet_id = (uint32_t)s->i;
-		some = list_leases(c, 0, &f, SIZE_MAX);
-		for (struct json *l = some->first; l;) {
-			struct json *next = l->next;
-
-			l->next = NULL;
-			(void)json_add(c->arena, all, NULL, l);
-			l = next;
-		}
+	l = list_new(c);
+	if (!l || !subnets)
+		return list_answer(c, l);
+	l->subnets = calloc(subnets->count + 1, sizeof(*l->subnets));
+	if (!l->subnets) {
+		list_fini(l);
+		return command_fail(c, "out of memory");
 	}
-	return found(c, all);
+	for (const struct json *s = subnets->first; s; s = s->next)
+		l->subnets[n++] = (uint32_t)s->i;
+	l->n_subnets = n;
+	return list_answer(c, l);
 }
 
 struct json *command_lease4_get_page(struct command *c)
 {
 	const char *from = command_str(c, "from");
-	struct lease_filter f = {.state = -1};
+	struct lease_list *l;
 	uint32_t addr = 0;
 	int64_t limit;
-	struct json *answer;
 
 	if (!from || (strcmp(from, "start") != 0 && ip_parse(from, strlen(from), &addr) < 0))
 		return command_fail(c, "'from' must be \"start\" or an IPv4 address");
 	if (!command_int(c, "limit", &limit) || limit <= 0 || limit > UINT32_MAX)
 		return command_fail(c, "'limit' must be a positive integer");
-	answer = found(c, list_leases(c, addr, &f, (size_t)limit));
-	(void)json_add(c->arena, json_get(answer, "arguments"), "count",
-		       json_int(c->arena, (int64_t)json_get(json_get(answer, "arguments"), "leases")->count));
-	return answer;
+	l = list_new(c);
+	if (l) {
+		l->from = addr;
+		l->limit = (size_t)limit;
+		l->page = true;
+	}
+	return list_answer(c, l);
+}
+
+/* By one identity of n octets in key, which are copied. */
+static struct lease_list *list_of(struct command *c, const uint8_t *key, size_t n)
+{
+	struct lease_list *l = list_new(c);
+
+	if (l)
+		memcpy(l->key, key, n);
+	return l;
 }
 
 struct json *command_lease4_by_hw(struct command *c)
 {
 	uint8_t hw[LEASE_HW_MAX];
 	int n = lease_arg_hex(c, "hw-address", hw, sizeof(hw));
-	struct lease_filter f = {.state = -1};
+	struct lease_list *l;
 
 	if (n <= 0)
 		return command_fail(c, "'hw-address' must be hex octets, as in 00:11:22:33:44:55");
-	f.hw = span_of(hw, (size_t)n);
-	return found(c, list_leases(c, 0, &f, SIZE_MAX));
+	l = list_of(c, hw, (size_t)n);
+	if (l)
+		l->f.hw = span_of(l->key, (size_t)n);
+	return list_answer(c, l);
 }
 
 struct json *command_lease4_by_client_id(struct command *c)
 {
 	uint8_t id[LEASE_CLIENT_ID_MAX];
 	int n = lease_arg_hex(c, "client-id", id, sizeof(id));
-	struct lease_filter f = {.state = -1};
+	struct lease_list *l;
 
 	if (n <= 0)
 		return command_fail(c, "'client-id' must be hex octets");
-	f.client_id = span_of(id, (size_t)n);
-	return found(c, list_leases(c, 0, &f, SIZE_MAX));
+	l = list_of(c, id, (size_t)n);
+	if (l)
+		l->f.client_id = span_of(l->key, (size_t)n);
+	return list_answer(c, l);
 }
 
 struct json *command_lease4_by_hostname(struct command *c)
 {
-	struct lease_filter f = {.state = -1, .hostname = command_str(c, "hostname")};
+	const char *name = command_str(c, "hostname");
+	struct lease_list *l;
 
-	if (!f.hostname || !f.hostname[0])
+	if (!name || !name[0])
 		return command_fail(c, "'hostname' is missing or empty");
-	return found(c, list_leases(c, 0, &f, SIZE_MAX));
+	l = list_new(c);
+	if (l) {
+		l->hostname = strdup(name);
+		l->f.hostname = l->hostname ? l->hostname : "";
+	}
+	return list_answer(c, l);
 }

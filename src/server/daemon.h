@@ -6,6 +6,7 @@
 #pragma once
 
 #include "config/problems.h"
+#include "control/channel.h"
 #include "lease/lease_store.h"
 #include "server/server.h"
 
@@ -63,6 +64,7 @@ struct server_daemon {
 	struct journal_load_stats loaded; /* what the lease file's reading found */
 	int exit_code;
 	bool ready;
+	struct control_stream stream; /* set by the command that was handled last; next NULL: none */
 	struct config_problems problems; /* of the configuration that was read last */
 };
 
@@ -102,6 +104,8 @@ void daemon_shutdown(struct server_daemon *d, int exit_code);
 
 /* Answers a command (commands.def). The answer lives in arena. */
 struct json *command_handle(void *daemon, const struct json *request, struct arena *arena);
+/* The rest of an answer that a command streams. */
+bool command_take_stream(void *daemon, struct control_stream *ret);
 
 /*
  * Opens the lease file, waiting a moment only: a big one goes on loading while the server already has

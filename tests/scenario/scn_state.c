@@ -102,6 +102,26 @@ int do_no_lease(struct scn *s)
 	return r < 0 ? -1 : 0;
 }
 
+/* A streamed answer, read to its end. */
+static struct json *whole_answer(struct scn *s, struct json *answer)
+{
+	struct json_opts o = {.file = ""};
+	struct config_error err = {0};
+	struct control_stream stream;
+	struct buf b;
+
+	if (!command_take_stream(&s->d, &stream))
+		return answer;
+	buf_init(&b);
+	while (stream.next(stream.ctx, &b))
+		continue;
+	stream.fini(stream.ctx);
+	if (json_parse(span_str(arena_strndup(&s->arena, b.p, b.len)), &o, &s->arena, &answer, &err) < 0)
+		(void)scn_fail(s, "streamed answer: %s", err.text);
+	buf_fini(&b);
+	return answer;
+}
+
 static struct json *run_command(struct scn *s, const char *name, const struct json *args)
 {
 	struct json *m = json_map(&s->arena);
@@ -109,7 +129,7 @@ static struct json *run_command(struct scn *s, const char *name, const struct js
 	(void)json_add(&s->arena, m, "command", json_str(&s->arena, name));
 	if (args)
 		(void)json_add(&s->arena, m, "arguments", json_copy(&s->arena, args));
-	return command_handle(&s->d, m, &s->arena);
+	return whole_answer(s, command_handle(&s->d, m, &s->arena));
 }
 
 /* stat NAME VALUE */

@@ -327,6 +327,79 @@ static void test_too_many(void **state)
 	world_close(&w);
 }
 
+/* However many connections are open and say nothing, who asks at once is answered. */
+static void test_half_open(void **state)
+{
+	struct world w;
+	int fd[40];
+
+	(void)state;
+	world_open(&w, (struct channel_opts){.max_connections = 4});
+	for (int i = 0; i < 40; i++) {
+		fd[i] = dial();
+		turn(&w, 2);
+	}
+	for (int i = 0; i < 40; i++)
+		assert_int_equal(ask(&w, "{}", "no"), 0);
+	for (int i = 0; i < 40; i++)
+		(void)close(fd[i]);
+	world_close(&w);
+}
+
+/* An answer of a million pieces costs the memory of one. */
+struct counter {
+	unsigned n, ended;
+	size_t largest;
+};
+
+static bool stream_next(void *ctx, struct buf *out)
+{
+	struct counter *c = ctx;
+
+	buf_printf(out, "%s%u", c->n ? "," : "{\"text\": \"\", \"result\": 0, \"list\": [", c->n);
+	c->largest = out->cap > c->largest ? out->cap : c->largest;
+	if (++c->n < 200000)
+		return true;
+	buf_str(out, "]}");
+	return false;
+}
+
+static void stream_fini(void *ctx)
+{
+	((struct counter *)ctx)->ended++;
+}
+
+static struct counter counter;
+
+static bool take_stream(void *ctx, struct control_stream *ret)
+{
+	(void)ctx;
+	*ret = (struct control_stream){stream_next, stream_fini, &counter};
+	return true;
+}
+
+static void test_stream(void **state)
+{
+	struct world w;
+	int fd;
+
+	(void)state;
+	counter = (struct counter){0};
+	world_open(&w, (struct channel_opts){.take_stream = take_stream});
+	assert_int_equal(ask(&w, "{}", ""), 0);
+	assert_int_equal(counter.n, 200000);
+	assert_int_equal(counter.ended, 1);
+	assert_true(counter.largest < 4096);
+	/* one that goes away in the middle is put away too */
+	counter = (struct counter){0};
+	fd = dial();
+	say(&w, fd, "{}");
+	(void)close(fd);
+	turn(&w, 20);
+	assert_int_equal(counter.ended, 1);
+	world_close(&w);
+}
+
 static void test_mode(void **state)
 {
 	struct world w;
@@ -446,6 +519,7 @@ int main(void)
 		cmocka_unit_test(test_request),	      cmocka_unit_test(test_garbage),
 		cmocka_unit_test(test_idle),	      cmocka_unit_test(test_too_long),
 		cmocka_unit_test(test_too_deep),      cmocka_unit_test(test_too_many),
+		cmocka_unit_test(test_half_open),     cmocka_unit_test(test_stream),
 		cmocka_unit_test(test_mode),	      cmocka_unit_test(test_path),
 		cmocka_unit_test(test_slow_reader),   cmocka_unit_test(test_closed_by_request),
 	};
