@@ -265,6 +265,13 @@ int lease_db_hold(struct lease_db *db, const struct lease *l)
 	return r;
 }
 
+void lease_db_set_hold(struct lease_db *db, uint32_t seconds)
+{
+	db_lock(db);
+	db->o.offer_hold_s = seconds;
+	db_unlock(db);
+}
+
 void lease_db_unhold(struct lease_db *db, uint32_t addr, const struct lease_client *c)
 {
 	struct rec_pair p;

@@ -87,6 +87,8 @@ void lease_db_expect(struct lease_db *db, const struct lease_client *c, size_t n
  * l: addr, subnet_id, pool_id and identity are read. 0, -USHER_E_IN_USE.
  */
 int lease_db_hold(struct lease_db *db, const struct lease *l) must_check;
+/* How long addresses are held from now on. */
+void lease_db_set_hold(struct lease_db *db, uint32_t seconds);
 /* Lets go of a hold, if it is this client's (declined offer, callout said SKIP). */
 void lease_db_unhold(struct lease_db *db, uint32_t addr, const struct lease_client *c);
 

@@ -13,7 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { IFACE_NAME_LEN = 16, IFACE_ADDRS_MAX = 32 };
+enum { IFACE_NAME_LEN = 16, IFACE_ADDRS_MAX = 256 };
 
 struct iface_addr {
 	uint32_t addr;		/* host order */

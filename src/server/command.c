@@ -239,8 +239,7 @@ struct json *command_dhcp_disable(struct command *c)
 	    (!command_int(c, "max-period", &period) || period <= 0 || period > UINT32_MAX))
 		return command_fail(c, "'max-period' must be a positive integer (seconds)");
 	(void)atomic_fetch_or(&c->d->srv.disabled, bit);
-	if (period)
-		daemon_enable_after(c->d, (uint32_t)period);
+	daemon_enable_after(c->d, bit, (uint32_t)period);
 	return period ? command_ok(c, NULL, "DHCPv4 service disabled for %lld seconds", (long long)period)
 		      : command_ok(c, NULL, "DHCPv4 service disabled");
 }
@@ -252,7 +251,7 @@ struct json *command_dhcp_enable(struct command *c)
 	if (origin_bits(c, &bit) < 0)
 		return command_fail(c, "unknown 'origin': user, ha-partner, ha-local are known");
 	(void)atomic_fetch_and(&c->d->srv.disabled, ~bit);
-	daemon_enable_after(c->d, 0);
+	daemon_enable_after(c->d, bit, 0);
 	return command_ok(c, NULL, "DHCP service successfully enabled");
 }
 

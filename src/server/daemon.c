@@ -119,6 +119,7 @@ int daemon_apply(struct server_daemon *d, struct config *cfg, struct config_erro
 	if (prev)
 		warn_fixed(d, prev->cfg, cfg);
 	daemon_channels_close(d, cfg);
+	lease_db_set_hold(d->srv.db, cfg->offer_hold_s);
 	server_publish_snapshot(&d->srv, s);
 	snapshot_unref(prev);
 	d->srv.reloaded_ns = clock_wall_ns(&d->srv.clock);

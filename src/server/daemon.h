@@ -21,7 +21,7 @@ struct loop;
 struct loop_source;
 struct loop_timer;
 
-enum { DAEMON_MAX_CHANNELS = 8, DAEMON_MAX_PORTS = 4096 };
+enum { DAEMON_ORIGINS = 4, DAEMON_MAX_CHANNELS = 8, DAEMON_MAX_PORTS = 4096 };
 
 struct daemon_opts {
 	const char *config_file;
@@ -36,6 +36,7 @@ struct daemon_port {
 	int ifindex;
 	char name[16];
 	uint32_t addr;
+	unsigned mode;		/* socket type and options */
 	bool failed;		/* opening failed, tried again */
 };
 
@@ -51,7 +52,16 @@ struct server_daemon {
 	struct daemon_port *ports;
 	size_t n_ports;
 	unsigned socket_errors;
-	struct loop_timer *reclaim, *flush, *lfc, *retry, *enable, *second;
+	struct daemon_periodic {
+		struct loop_timer *timer;
+		uint32_t period_s;	/* 0: off */
+	} reclaim, flush, lfc;
+	struct loop_timer *retry, *second;
+	struct daemon_enable {
+		struct server_daemon *d;
+		struct loop_timer *timer;
+		unsigned bit;
+	} enable[DAEMON_ORIGINS];	/* the ends of dhcp-disable, one an origin */
 	uint64_t log_lost_seen;
 	uint32_t reclaim_cycles_behind;
 	int pid_fd;
@@ -98,7 +108,7 @@ void daemon_sync_ports(struct server_daemon *d);
 /* Arms the timers from the current configuration. */
 void daemon_timers(struct server_daemon *d);
 /* dhcp-disable with max-period: on again after s seconds (0: stays off). */
-void daemon_enable_after(struct server_daemon *d, uint32_t s);
+void daemon_enable_after(struct server_daemon *d, unsigned origins, uint32_t s);
 /* Ends daemon_run. */
 void daemon_shutdown(struct server_daemon *d, int exit_code);
 

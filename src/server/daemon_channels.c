@@ -38,7 +38,8 @@ void daemon_channels_drop(struct server_daemon *d, unsigned n)
 static int open_one(struct server_daemon *d, const char *path)
 {
 	struct channel_opts o = {
-		.path = path, .mode = 0660, .log = d->srv.log, .handle = command_handle, .take_stream = command_take_stream, .ctx = d,
+		.path = path, .mode = 0660, .log = d->srv.log, .handle = command_handle,
+		.take_stream = command_take_stream, .ctx = d,
 	};
 	int r = d->n_channels == DAEMON_MAX_CHANNELS ? -USHER_E_LIMIT
 						     : channel_open(d->loop, &o, &d->channels[d->n_channels]);

@@ -17,9 +17,12 @@
 #include "server/snapshot.h"
 #include "server/worker.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 enum { RETRY_MS = 500, /* unless service-sockets-retry-wait-time says otherwise */
@@ -76,13 +79,27 @@ static int open_capture(struct server_daemon *d, const struct config *cfg, const
 	return capture_af_packet_open(&o, ret);
 }
 
+/* Descriptors that sockets leave: for the control channel, files and what libraries open. */
+enum { SPARE_FDS = 48 };
+
+static bool fds_left(void)
+{
+	struct rlimit limit;
+	int fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+
+	if (fd < 0)
+		return false;
+	(void)close(fd); /* it was the lowest that is free */
+	return getrlimit(RLIMIT_NOFILE, &limit) < 0 || (rlim_t)fd + SPARE_FDS < limit.rlim_cur;
+}
+
 static bool port_open(struct server_daemon *d, const struct config *cfg, const struct iface *i, uint32_t addr)
 {
 	char ip[IP_TEXT_LEN];
 
 	for (unsigned w = 0; w < d->srv.n_workers; w++) {
 		struct capture *c;
-		int r = open_capture(d, cfg, i, addr, w, &c);
+		int r = fds_left() ? open_capture(d, cfg, i, addr, w, &c) : -EMFILE;
 
 		if (r == 0)
 			r = worker_attach(d->srv.workers[w], c, i->ifindex);
@@ -97,6 +114,12 @@ static bool port_open(struct server_daemon *d, const struct config *cfg, const s
 	log_msg(d->srv.log, LOG_DHCP4_OPEN_SOCKET, "listening on interface %s, address %s, port %u", i->name,
 		ip_text(addr, ip), d->srv.server_port);
 	return true;
+}
+
+/* What a socket is opened with: one that was opened with something else is opened anew. */
+static unsigned socket_mode(const struct config *cfg)
+{
+	return cfg->socket_udp | cfg->use_routing << 1 | cfg->udp_offload << 2;
 }
 
 static struct daemon_port *port_find(struct server_daemon *d, int ifindex)
@@ -123,7 +146,8 @@ static void ports_close_gone(struct server_daemon *d, const struct config *cfg, 
 		struct daemon_port *p = &d->ports[k - 1];
 		const struct iface *i = iface_by_index(t, p->ifindex);
 
-		if (!i || wanted_addr(cfg, i) != p->addr || strcmp(i->name, p->name) != 0 || p->failed)
+		if (!i || wanted_addr(cfg, i) != p->addr || strcmp(i->name, p->name) != 0 || p->failed ||
+		    p->mode != socket_mode(cfg))
 			port_drop(d, p);
 	}
 }
@@ -135,13 +159,20 @@ static void ports_open_new(struct server_daemon *d, const struct config *cfg, co
 		uint32_t addr = wanted_addr(cfg, i);
 		struct daemon_port *grown;
 
-		if (!addr || port_find(d, i->ifindex) || d->n_ports == DAEMON_MAX_PORTS)
+		if (!addr || port_find(d, i->ifindex))
 			continue;
+		if (d->n_ports == DAEMON_MAX_PORTS) {
+			log_msg(d->srv.log, LOG_DHCP4_OPEN_SOCKET_FAIL,
+				"interface %s is not served: there are more than %d interfaces", i->name, DAEMON_MAX_PORTS);
+			d->socket_errors++;
+			continue;
+		}
 		grown = reallocarray(d->ports, d->n_ports + 1, sizeof(*grown));
 		if (!grown)
 			return;
 		d->ports = grown;
-		d->ports[d->n_ports] = (struct daemon_port){.ifindex = i->ifindex, .addr = addr};
+		d->ports[d->n_ports] = (struct daemon_port){.ifindex = i->ifindex, .addr = addr,
+								.mode = socket_mode(cfg)};
 		(void)snprintf(d->ports[d->n_ports].name, sizeof(d->ports[0].name), "%s", i->name);
 		d->ports[d->n_ports].failed = !port_open(d, cfg, i, addr);
 		d->socket_errors += d->ports[d->n_ports].failed;

@@ -12,9 +12,15 @@
 #include "server/snapshot.h"
 #include "server/worker.h"
 
-static void arm(struct loop_timer *t, uint32_t s)
+#include <stdatomic.h>
+
+/* From the last time on; a period that is new begins now. A reload that changes nothing moves nothing. */
+static void arm(struct daemon_periodic *p, uint32_t s, bool fired)
 {
-	loop_timer_set(t, s ? s * NS_PER_S : -1);
+	if (!fired && s == p->period_s)
+		return;
+	p->period_s = s;
+	loop_timer_set(p->timer, s ? s * NS_PER_S : -1);
 }
 
 static void on_reclaim(void *ctx)
@@ -29,7 +35,7 @@ static void on_reclaim(void *ctx)
 		log_msg(d->srv.log, LOG_ALLOC_ENGINE_V4_LEASES_RECLAMATION_SLOW,
 			"expired leases were left over %u times: max-reclaim-leases or max-reclaim-time is too small",
 			d->reclaim_cycles_behind);
-	arm(d->reclaim, s->cfg->reclaim_timer_wait_s);
+	arm(&d->reclaim, s->cfg->reclaim_timer_wait_s, true);
 	snapshot_unref(s);
 }
 
@@ -39,7 +45,7 @@ static void on_flush(void *ctx)
 	struct snapshot *s = server_snapshot(&d->srv);
 
 	server_flush_reclaimed(&d->srv);
-	arm(d->flush, s->cfg->flush_reclaimed_timer_wait_s);
+	arm(&d->flush, s->cfg->flush_reclaimed_timer_wait_s, true);
 	snapshot_unref(s);
 }
 
@@ -50,7 +56,7 @@ static void on_lfc(void *ctx)
 
 	if (d->srv.store && s->cfg->persist)
 		(void)!lease_store_cleanup(d->srv.store);
-	arm(d->lfc, s->cfg->lfc_interval);
+	arm(&d->lfc, s->cfg->lfc_interval, true);
 	snapshot_unref(s);
 }
 
@@ -59,11 +65,12 @@ static void on_retry(void *ctx)
 	daemon_sync_ports(ctx);
 }
 
+/* The time of one origin is over; what others disabled stays so. */
 static void on_enable(void *ctx)
 {
-	struct server_daemon *d = ctx;
+	const struct daemon_enable *e = ctx;
 
-	d->srv.disabled = 0;
+	(void)atomic_fetch_and(&e->d->srv.disabled, ~e->bit);
 }
 
 static void on_second(void *ctx)
@@ -94,20 +101,29 @@ void daemon_timers(struct server_daemon *d)
 {
 	struct snapshot *s = server_snapshot(&d->srv);
 
-	make(d, &d->reclaim, on_reclaim);
-	make(d, &d->flush, on_flush);
-	make(d, &d->lfc, on_lfc);
-	make(d, &d->enable, on_enable);
+	make(d, &d->reclaim.timer, on_reclaim);
+	make(d, &d->flush.timer, on_flush);
+	make(d, &d->lfc.timer, on_lfc);
 	make(d, &d->second, on_second);
-	arm(d->reclaim, s->cfg->reclaim_timer_wait_s);
-	arm(d->flush, s->cfg->flush_reclaimed_timer_wait_s);
-	arm(d->lfc, s->cfg->lfc_interval);
-	arm(d->second, 1);
+	arm(&d->reclaim, s->cfg->reclaim_timer_wait_s, false);
+	arm(&d->flush, s->cfg->flush_reclaimed_timer_wait_s, false);
+	arm(&d->lfc, s->cfg->lfc_interval, false);
+	loop_timer_set(d->second, NS_PER_S);
 	make(d, &d->retry, on_retry);
 	snapshot_unref(s);
 }
 
-void daemon_enable_after(struct server_daemon *d, uint32_t s)
+void daemon_enable_after(struct server_daemon *d, unsigned origins, uint32_t s)
 {
-	arm(d->enable, s);
+	for (unsigned i = 0; i < DAEMON_ORIGINS; i++) {
+		struct daemon_enable *e = &d->enable[i];
+
+		if (!(origins >> i & 1))
+			continue;
+		*e = (struct daemon_enable){d, e->timer, 1U << i};
+		if (!e->timer && s)
+			(void)!loop_timer_new(d->loop, on_enable, e, &e->timer);
+		if (e->timer)
+			loop_timer_set(e->timer, s ? s * NS_PER_S : -1);
+	}
 }

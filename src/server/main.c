@@ -20,6 +20,7 @@
 #include <malloc.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 static const char usage[] =
@@ -228,10 +229,23 @@ static void tune_malloc(void)
 	(void)mallopt(M_TOP_PAD, 4 << 20);
 }
 
+/* Two descriptors an interface and worker: as many as may be. */
+static void raise_descriptors(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+		return;
+	limit.rlim_cur = limit.rlim_max;
+	(void)setrlimit(RLIMIT_NOFILE, &limit);
+}
+
 int main(int argc, char **argv)
 {
 	struct args a = {0};
 	int code = parse(argc, argv, &a);
+
+	raise_descriptors();
 
 	tune_malloc();
 	if (code >= 0)

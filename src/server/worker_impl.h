@@ -5,6 +5,7 @@
  */
 #pragma once
 
+#include "server/daemon.h"
 #include "server/worker.h"
 
 #include <pthread.h>
@@ -12,7 +13,7 @@
 struct loop;
 struct loop_source;
 
-enum { WORKER_CAPTURES = 1024 };
+enum { WORKER_CAPTURES = DAEMON_MAX_PORTS };
 
 struct port {
 	struct worker *w;

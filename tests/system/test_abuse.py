@@ -121,3 +121,91 @@ def test_G5_tagged_frames_on_the_parent(t):
     wait_for("four drops", lambda: s.stat("drop-other-vlan") >= before + 4, slack(3))
     port.send_frame(_vlan_frame(frame, (0x8100, 0x6000)))
     wait_for("an answer to a priority tag", lambda: s.stat("pkt4-offer-sent") == 1, slack(3))
+
+
+@test()
+def test_G7_each_origin_of_dhcp_disable_has_its_end(t):
+    port = t.wire()
+    s = t.server()
+    s.ok("dhcp-disable", {"origin": "user"})
+    s.ok("dhcp-disable", {"origin": "ha-partner", "max-period": 1})
+    time.sleep(1.5)
+    assert s.ok("status-get")["dhcp-state"]["globally-disabled"], "enabled against the user's wish"
+    s.ok("dhcp-disable", {"origin": "ha-partner", "max-period": 1})
+    s.ok("dhcp-enable", {"origin": "user"})
+    wait_for("the other origin's end", lambda: _served(port, 1), slack(5))
+
+
+@test()
+def test_G8_a_reload_changes_the_sockets(t):
+    t.wire()
+    s = t.server()
+    conf = json.loads(json.dumps(s.conf))
+    s.write_conf(conf)
+    before = s.log().count("listening on interface srv0")
+    conf["interfaces-config"] = {"interfaces": ["srv0"], "dhcp-socket-type": "udp"}
+    s.write_conf(conf)
+    s.ok("config-reload")
+    wait_for("a new socket", lambda: s.log().count("listening on interface srv0") == before + 1, slack(3))
+    s.ok("config-reload")
+    time.sleep(0.3)
+    assert s.log().count("listening on interface srv0") == before + 1, "opened again for nothing"
+
+
+@test()
+def test_G9_reloads_do_not_put_housekeeping_off(t):
+    port = t.wire()
+    s = t.server(**{"valid-lifetime": 1, "min-valid-lifetime": 1, "max-valid-lifetime": 1,
+                    "expired-leases-processing": {"reclaim-timer-wait-time": 2, "hold-reclaimed-time": 0,
+                                                  "flush-reclaimed-timer-wait-time": 2}})
+    c = Client(port, mac_of(1))
+    c.dora()
+    end = time.monotonic() + slack(8)
+    while s.stat("reclaimed-leases") == 0 and time.monotonic() < end:
+        s.ok("config-reload")
+        time.sleep(0.4)
+    assert s.stat("reclaimed-leases") == 1
+
+
+@test()
+def test_H9_half_open_connections(t):
+    """200 connections that say nothing: every command is answered."""
+    t.wire()
+    s = t.server()
+    held = []
+    for _ in range(200):
+        held.append(s.connect())
+    for _ in range(50):
+        s.ok("list-commands")
+    for c in held:
+        c.close()
+
+
+@test(timeout=120)
+def test_H5_a_large_answer_costs_no_memory(t):
+    """100,000 leases are listed to ten slow readers."""
+    t.wire("10.64.0.1/12")
+    s = t.server(subnets=[subnet("10.64.0.0/12", "10.65.0.0 - 10.79.255.255")], start=False)
+    with open(os.path.join(s.dir, "leases.csv"), "w") as f:
+        f.write("address,hwaddr,client_id,valid_lifetime,expire,subnet_id,fqdn_fwd,fqdn_rev,hostname,state,"
+                "user_context,pool_id\n")
+        for n in range(100000):
+            f.write("10.%d.%d.%d,02:00:00:%02x:%02x:%02x,,360000,4000000000,1,0,0,host%d,0,,0\n" % (
+                65 + (n >> 16), n >> 8 & 255, n & 255, n >> 16, n >> 8 & 255, n & 255, n))
+    s.start()
+    before = s.rss_kib()
+    slow = []
+    for _ in range(10):
+        c = s.connect()
+        c.sendall(b'{"command": "lease4-get-all"}')
+        slow.append(c)
+    parts = []
+    with s.connect(timeout=slack(30)) as c:
+        c.sendall(b'{"command": "lease4-get-all"}')
+        while part := c.recv(1 << 20):
+            parts.append(part)
+    answer = json.loads(b"".join(parts))
+    assert answer["result"] == 0 and len(answer["arguments"]["leases"]) == 100000
+    assert s.rss_kib() - before < 15000, "%d KiB more" % (s.rss_kib() - before)
+    for c in slow:
+        c.close()
