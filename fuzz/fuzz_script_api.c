@@ -233,9 +233,10 @@ static void quiet(void *ctx, struct span line)
 }
 
 static const char rules[] =
+	"for _, m in ipairs{'ipv4', 'udp', 'tcp', 'tcp_connection', 'dns', 'http'} do require('protocol/' .. m) end\n"
 	"local d = haka.dissectors\n"
 	"local c = {haka.vbuffer_allocate(9), require('protocol/ipv4').addr('192.0.2.1'), require('protocol/ipv4').network('192.0.2.0/24'),\n"
-	" require('regexp/pcre').re:compile('a+'), require('regexp/pcre').re:compile('a'):create_sink(), haka.time and haka.time()}\n"
+	" require('regexp/pcre').re:compile('a+'), require('regexp/pcre').re:compile('a'):create_sink(), haka.time(5)}\n"
 	"haka.rule{on = d.ipv4.events.receive_packet, eval = function(p) haka.probe(p, p.payload, c) end}\n"
 	"haka.rule{on = d.udp.events.receive_packet, eval = function(p) haka.probe(p, p.payload:pos('begin'), p.parent and p:parent(), c) end}\n"
 	"haka.rule{on = d.dns.events.query, eval = function(dns, q) haka.probe(dns, q, q.question, pairs(q)) end}\n"

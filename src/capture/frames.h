@@ -43,7 +43,6 @@ struct frame_offload {
 struct frame {
 	uint8_t *data;
 	uint32_t len;
-	uint32_t wire_len;	/* with FRAME_TRUNCATED: what it was on the wire */
 	uint16_t port;	/* which interface of the source it came in by: 0, 1, … */
 	uint8_t link;	/* enum frame_link */
 	uint8_t flags;	/* enum frame_flag */
@@ -124,6 +123,8 @@ struct frames_link_opts {
 	int group;			/* of this gate: any number of its own, 1 to 4095 */
 	int rcvbuf;			/* octets; 0: default */
 };
+/* The bridge (or bond) that an interface is a port of; false: none, or not known. ret: IF_NAMESIZE octets. */
+bool frames_link_master(const char *ifname, char *ret);
 int frames_link_open(const struct frames_link_opts *o, struct frames **ret, unsigned *ret_bad) must_check;
 
 /*

@@ -25,7 +25,6 @@ struct frames_pcap {
 	uint8_t link;
 	int broken;		/* -errno for the next call: the frames before it come first */
 	uint64_t size;		/* of the input; 0: not a plain file */
-	uint64_t next_id;
 	char *name;
 	uint8_t batch[BATCH_LEN];
 };
@@ -60,10 +59,10 @@ static int recv_one(struct frames_pcap *p, size_t *used, struct frame *ret)
 		.len = len,
 		.link = p->link,
 		.flags = len < h->len ? FRAME_TRUNCATED : 0,
-		.wire_len = h->len,
 		/* opened with nanosecond precision: tv_usec holds nanoseconds */
 		.ts_ns = (int64_t)h->ts.tv_sec * NS_PER_S + h->ts.tv_usec,
-		.id = p->next_id++,
+		/* nobody asks which one it is, but what it was on the wire is written again */
+		.id = h->len,
 	};
 	*used += (len + ALIGN - 1) & ~(size_t)(ALIGN - 1);
 	return 1;
@@ -95,7 +94,7 @@ static int pcap_send(struct frames *f, const struct frame *fr, struct span data,
 		.ts = {fr->ts_ns / NS_PER_S, fr->ts_ns % NS_PER_S},
 		.caplen = (bpf_u_int32)data.n,
 		/* of one that goes on as it was recorded, what was on the wire */
-		.len = data.p == fr->data && data.n == fr->len && fr->wire_len > data.n ? fr->wire_len : (bpf_u_int32)data.n,
+		.len = data.p == fr->data && data.n == fr->len && fr->id > data.n ? (bpf_u_int32)fr->id : (bpf_u_int32)data.n,
 	};
 
 	(void)injected;

@@ -169,7 +169,15 @@ void gate_flow_key(const struct gate_packet *p, struct flow_key *k);
  * other end made up must not count as the receiver's)? The first packet of each end says which that is. followed: a dissector
  * relies on the flow, so that an end cannot move to a third interface.
  */
-bool gate_flow_side(struct gate_packet *p, bool followed);
+bool gate_flow_side_changed(struct gate_packet *p, bool followed);
+
+static inline bool gate_flow_side(struct gate_packet *p, bool followed)
+{
+	uint32_t side = p->frame.side;
+
+	return likely(!side || p->flow->side[p->direction] == side) || gate_flow_side_changed(p, followed);
+}
+
 /* Of the packet at hand. */
 uint32_t gate_flow_bucket(const struct gate *g, const struct flow_key *k);
 /* The first n frames of the batch will be walked: their flows come to the cache. */

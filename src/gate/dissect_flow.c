@@ -81,14 +81,14 @@ static bool is_shared(const struct flow_key *k)
 	return k->src == 0 || k->dst >= UINT32_C(0xe0000000);
 }
 
-bool gate_flow_side(struct gate_packet *p, bool followed)
+bool gate_flow_side_changed(struct gate_packet *p, bool followed)
 {
 	struct flow *f = p->flow;
 	uint32_t side = p->frame.side, *mine = &f->side[p->direction], other = f->side[!p->direction];
 	/* behind a router's one interface both ends may be */
 	bool bridged = p->frame.link == FRAME_ETHERNET;
 
-	if (!side || *mine == side || p->forged || p->hops || is_shared(&f->key))
+	if (p->forged || p->hops || is_shared(&f->key))
 		return true;
 	if (side == other && (bridged || *mine))
 		return false;

@@ -99,7 +99,7 @@ int receive_ethernet(struct gate *g, struct gate_packet *p)
 	memcpy(p->p.l2_dst, eth.dst, ETH_ADDR_LEN);
 	if (eth_is_group(eth.dst))
 		p->p.flags |= PACKET_BROADCAST;
-	p->many_tags = !read_vlans(p, &eth) || eth_is_tag(eth.type);
+	p->many_tags = unlikely(eth.n_tags) && (!read_vlans(p, &eth) || eth_is_tag(eth.type));
 	if (!gate_raise(g, EVENT_ETHERNET_receive_packet, p, NULL))
 		return GATE_DROP;
 	if (p->many_tags)

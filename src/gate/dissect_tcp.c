@@ -690,7 +690,7 @@ static int take_segment(struct gate *g, struct gate_packet *p, struct tcp_conn *
 	}
 	forget_edits(g, p, c, acked);
 	follow_other(g, p, c);
-	if (g->recorded && !p->flow->dropped)
+	if (g->recorded && (c->stream[GATE_UP].ahead || c->stream[GATE_DOWN].ahead) && !p->flow->dropped)
 		gate_tcp_fill_gaps(g, p, c);
 	return p->flow->dropped ? finish(g, p, false) : inspect(g, p, c, kind);
 }
@@ -715,7 +715,7 @@ static int known(struct gate *g, struct gate_packet *p, const struct flow_key *k
 
 	if (!gate_flow_side(p, c->inspected))
 		return wrong_side(g, p, c);
-	if (c->inspected && gate_tcp_clean(g, p) < 0)
+	if (c->inspected && g->tcp.flags & (TCP_URG | TCP_RST | TCP_SYN) && gate_tcp_clean(g, p) < 0)
 		return gate_undecided(g, p, GATE_DROP_TOO_LONG);
 	kind = read_ack(g, p, c, &acked) ? tcp_track_check(&c->track, (enum gate_direction)p->direction, &g->tcp, p->p.app_len)
 					 : TCP_SEG_BAD_ACK;

@@ -15,6 +15,7 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <net/if.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
@@ -109,22 +110,17 @@ static int open_worker(struct live *l, unsigned i)
 /* A second way round the gate: a kernel that bridges or routes between the ports forwards what the gate drops. */
 static void warn_of_ways(const struct live *l)
 {
-	char path[PATH_LEN], master[PATH_LEN];
+	char path[PATH_LEN], master[IF_NAMESIZE];
 	unsigned routed = 0;
 
 	for (unsigned i = 0; i < l->a->n_ifnames; i++) {
 		const char *name = l->a->ifnames[i];
 		char value = '0';
-		ssize_t n;
 		FILE *f;
 
-		(void)snprintf(path, sizeof(path), "/sys/class/net/%s/master", name);
-		n = readlink(path, master, sizeof(master) - 1);
-		if (n > 0) {
-			master[n] = '\0';
+		if (frames_link_master(name, master))
 			(void)fprintf(stderr, "usher-gate: warning: %s is a port of %s, which forwards its frames too: what is dropped here passes there\n",
-				      name, strrchr(master, '/') ? strrchr(master, '/') + 1 : master);
-		}
+				      name, master);
 		(void)snprintf(path, sizeof(path), "/proc/sys/net/ipv4/conf/%s/forwarding", name);
 		f = fopen(path, "re");
 		if (f && fread(&value, 1, 1, f) == 1)

@@ -71,7 +71,7 @@ void gate_tcp_fill_gaps(struct gate *g, const struct gate_packet *p, struct tcp_
 		const struct held *first = c->stream[d].ahead;
 
 		if (!first || !tcp_before(c->track.half[d].next, first->from)) {
-			gap->packets = 0;
+			gap->packets = 0; /* another one, later, counts from its own beginning */
 			continue;
 		}
 		if (gap->packets++ == 0)

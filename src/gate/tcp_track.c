@@ -233,7 +233,8 @@ static enum tcp_segment check_numbers(const struct tcp_track *t, enum gate_direc
 	    (tcp_before(other->last + (t->recorded ? RECORDED_GAP : 0), h->ack) || tcp_before(h->ack, other->acked - lag(other))))
 		return TCP_SEG_BAD_ACK;
 	/* one octet more is a probe of a window that is closed (RFC 9293 3.8.6.1) */
-	if (tcp_before(me->right + 1, end) || tcp_before(h->seq, me->acked - lag(me)) || !fits_fin(me, h, end))
+	if (tcp_before(me->right + 1, end) || tcp_before(h->seq, me->acked - lag(me)) ||
+	    (unlikely(me->fin || h->flags & TCP_FIN) && !fits_fin(me, h, end)))
 		return TCP_SEG_OUT_OF_WINDOW;
 	return TCP_SEG_OK;
 }
@@ -286,7 +287,7 @@ void tcp_track_take(struct tcp_track *t, enum gate_direction d, const struct tcp
 	struct tcp_half *me = &t->half[d];
 	uint32_t end = h->seq + span_len(h, len);
 
-	if (h->flags & TCP_RST) {
+	if (unlikely(h->flags & TCP_RST)) {
 		take_reset(t, d, h);
 		return;
 	}
