@@ -94,7 +94,7 @@ static int pcap_send(struct frames *f, const struct frame *fr, struct span data,
 		.ts = {fr->ts_ns / NS_PER_S, fr->ts_ns % NS_PER_S},
 		.caplen = (bpf_u_int32)data.n,
 		/* of one that goes on as it was recorded, what was on the wire */
-		.len = data.p == fr->data && data.n == fr->len && fr->id > data.n ? (bpf_u_int32)fr->id : (bpf_u_int32)data.n,
+		.len = fr->flags & FRAME_TRUNCATED && data.p == fr->data && fr->id > data.n ? (bpf_u_int32)fr->id : (bpf_u_int32)data.n,
 	};
 
 	(void)injected;

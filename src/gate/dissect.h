@@ -59,6 +59,7 @@ struct gate {
 	struct log *log;
 	uint32_t loaded;		/* a bit a dissector */
 	bool pass_through, fail_open, ignore_checksums;
+	uint32_t seed;			/* nobody knows which addresses share a number (own_buffers) */
 	bool keep_snapped;		/* recorded frames that are cut off go on */
 	bool recorded;			/* the source is a capture file (frames_recorded) */
 	int64_t now_ns;			/* of the packet at hand */

@@ -6,6 +6,7 @@
  * only, and its segments go on in any order.
  */
 #include "base/error.h"
+#include "base/hash.h"
 #include "base/pages.h"
 #include "gate/app.h"
 #include "gate/fragment.h"
@@ -588,8 +589,7 @@ static enum gate_drop drop_of(enum tcp_segment s)
 /* The client's share of the buffers counts, whoever of both fills them. */
 static void own_buffers(const struct gate *g, struct tcp_conn *c, const struct flow_key *key)
 {
-	const struct flow_key client = {.src = key->src};
-	uint16_t owner = (uint16_t)(flow_hash(g->flows, &client) % TCP_POOL_OWNERS);
+	uint16_t owner = (uint16_t)(hash_u32(key->src ^ g->seed) % TCP_POOL_OWNERS);
 
 	for (int d = GATE_UP; d <= GATE_DOWN; d++)
 		c->stream[d].owner = c->history[d].owner = owner;
@@ -629,10 +629,12 @@ static int begin(struct gate *g, struct gate_packet *p, const struct flow_key *k
 		return GATE_DROP;
 	}
 	c->inspected = g->listeners[EVENT_TCP_CONNECTION_receive_data].n || p->flow->app != DISSECT_N;
-	if (c->inspected && gate_tcp_clean(g, p) < 0)
+	if (!c->inspected || !(p->p.app_len || g->tcp.flags & TCP_URG))
+		return GATE_ACCEPT;
+	if (gate_tcp_clean(g, p) < 0)
 		return gate_undecided(g, p, GATE_DROP_TOO_LONG);
 	begin_track(g, p, c);
-	return c->inspected && p->p.app_len ? inspect(g, p, c, TCP_SEG_OK) : GATE_ACCEPT;
+	return p->p.app_len ? inspect(g, p, c, TCP_SEG_OK) : GATE_ACCEPT;
 }
 
 static void count(struct gate *g, struct gate_packet *p)

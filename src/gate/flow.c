@@ -41,7 +41,7 @@ static uint32_t index_of(const struct flow_table *t, const struct flow *f)
 }
 
 /* The same for both directions. */
-uint32_t flow_hash(const struct flow_table *t, const struct flow_key *k)
+uint32_t flow_bucket(const struct flow_table *t, const struct flow_key *k)
 {
 	bool turned = k->src > k->dst || (k->src == k->dst && k->sport > k->dport);
 	uint32_t a[4] = {
@@ -51,12 +51,7 @@ uint32_t flow_hash(const struct flow_table *t, const struct flow_key *k)
 		(uint32_t)k->vlan << 8 | k->proto,
 	};
 
-	return (uint32_t)hash_bytes(&t->key, span_of(a, sizeof(a)));
-}
-
-uint32_t flow_bucket(const struct flow_table *t, const struct flow_key *k)
-{
-	return flow_hash(t, k) & t->mask;
+	return (uint32_t)hash_bytes(&t->key, span_of(a, sizeof(a))) & t->mask;
 }
 
 static bool same_way(const struct flow_key *a, const struct flow_key *b)

@@ -65,8 +65,7 @@ int flow_table_new(const struct flow_limits *l, const struct hash_key *key, flow
 /* Ends all flows. */
 void flow_table_free(struct flow_table *t);
 
-/* The keyed hash of a key, the same either way round; and which chain it is in, either way round: for the functions below. */
-uint32_t flow_hash(const struct flow_table *t, const struct flow_key *key);
+/* Which chain a key is in, either way round: for the functions below. */
 uint32_t flow_bucket(const struct flow_table *t, const struct flow_key *key);
 /* Is the table so large that it pays to know before which chains are asked for? */
 bool flow_is_large(const struct flow_table *t);

@@ -103,6 +103,7 @@ int gate_new(const struct gate_opts *o, struct gate **ret)
 		g->recorded = o->frames && frames_recorded(o->frames);
 		g->fail_open = o->fail_open;
 		g->keep_snapped = o->keep_snapped;
+		g->seed = hash_u32((uint32_t)hash_bytes(&o->hash_key, span_of(&o->max_held, sizeof(o->max_held))));
 		g->ignore_checksums = o->ignore_checksums;
 		g->midstream = o->midstream;
 		g->drop_overlaps = o->drop_overlaps;
