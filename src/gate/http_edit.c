@@ -165,7 +165,7 @@ static bool changes_framing(const struct gate_http *h, enum http_part part, stru
 {
 	/* HTTP/1.0 has no chunks; what HEAD and CONNECT ask is answered otherwise; some statuses have no body */
 	if (part == HTTP_VERSION)
-		return h->head.encoded && with.p[with.n - 1] == '0';
+		return h->head.encoded && span_eq(with, span_str("HTTP/1.0"));
 	if (part == HTTP_METHOD)
 		return h->head.method == HTTP_METHOD_CONNECT || span_eq(with, span_str("CONNECT"));
 	if (part == HTTP_STATUS)
