@@ -9,7 +9,7 @@
 
 #include "gate/tcp_stream.h"
 
-enum { TCP_HISTORY_LEN = 512 * 1024 }; /* octets that are remembered */
+enum { TCP_HISTORY_LEN = 4 << 20 }; /* octets that are remembered */
 
 struct tcp_history {
 	uint8_t *ring;	/* [TCP_HISTORY_LEN] octet number x is at (x - base) % LEN; NULL: nothing is remembered */
