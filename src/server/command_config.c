@@ -15,7 +15,9 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 /* {"errors": [{"file", "line", "column", "text"}, …]}: for programs. */
 static struct json *list_problems(struct command *c, const struct config_problems *p)
@@ -186,13 +188,18 @@ struct json *command_config_reload(struct command *c)
 static int write_file(const char *path, const struct buf *text)
 {
 	char tmp[4096];
+	struct stat st;
 	auto_close int fd = -1;
 
 	if ((size_t)snprintf(tmp, sizeof(tmp), "%s.new", path) >= sizeof(tmp))
 		return -ENAMETOOLONG;
-	fd = open(tmp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0640);
+	(void)unlink(tmp);
+	fd = open(tmp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0640);
 	if (fd < 0)
 		return -errno;
+	/* the owner and mode that the file has */
+	if (stat(path, &st) == 0 && (fchmod(fd, st.st_mode & 07777) < 0 || fchown(fd, st.st_uid, st.st_gid) < 0))
+		errno = 0;
 	if (write(fd, text->p, text->len) != (ssize_t)text->len || fsync(fd) < 0 || rename(tmp, path) < 0) {
 		int e = errno ? -errno : -EIO;
 
@@ -215,13 +222,39 @@ static const char *write_target(struct command *c, const char *name)
 		name += dir;
 	if (!name[0] || name[0] == '.' || strchr(name, '/'))
 		return NULL;
+	for (const char *p = name; *p; p++)
+		if ((unsigned char)*p < 0x20 || *p == 0x7f)
+			return NULL;
 	return arena_printf(c->arena, "%.*s%s", (int)dir, conf, name);
+}
+
+/* May the file be replaced by a configuration: is there none, or one? Never a socket, a lease file, a library. */
+static bool is_replaceable(const char *path)
+{
+	char head[512] = "";
+	struct stat st;
+	auto_close int fd = -1;
+	ssize_t n;
+
+	if (lstat(path, &st) < 0)
+		return errno == ENOENT;
+	fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	if (fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode))
+		return false;
+	n = read(fd, head, sizeof(head) - 1);
+	if (n < 0)
+		return false;
+	for (const char *p = head; *p; p++)
+		if (!strchr(" \t\r\n", *p))
+			return *p == '{' || *p == '/' || *p == '#';
+	return st.st_size == 0 || n == sizeof(head) - 1;
 }
 
 struct json *command_config_write(struct command *c)
 {
 	const char *name = command_str(c, "filename");
 	const char *path = write_target(c, name);
+	auto_free char *real = NULL;
 	struct snapshot *s;
 	struct json *m;
 	struct buf b;
@@ -231,6 +264,11 @@ struct json *command_config_write(struct command *c)
 		return command_fail(c, "'filename' must be a string");
 	if (!path)
 		return command_fail(c, "'filename' must name a file in the directory of %s", c->d->o.config_file);
+	real = realpath(path, NULL); /* a link is written through */
+	if (!is_replaceable(real ? real : path))
+		return command_fail(c, "%s is there, and is no configuration file", path);
+	if (real)
+		path = arena_printf(c->arena, "%s", real);
 	s = server_snapshot(&c->d->srv);
 	buf_init(&b);
 	json_write(s->cfg->effective, true, &b);

@@ -66,12 +66,26 @@ static int fail(const char *what, const char *why)
 	return 1;
 }
 
-/* "12" an integer, "true" a boolean, everything else a string. */
-static struct json *word_value(struct arena *a, const char *s)
+/* Arguments that are text, also when they look like a number: 001122334455 is a hardware address. */
+static bool is_text_argument(const char *name)
+{
+	static const char *const names[] = {"client-id", "filename", "from", "hostname", "hw-address", "identifier",
+					    "identifier-type", "ip-address", "name", "origin"};
+
+	for (size_t i = 0; i < ARRAY_LEN(names); i++)
+		if (strcmp(names[i], name) == 0)
+			return true;
+	return false;
+}
+
+/* "12" an integer, "true" a boolean, everything else a string; so are numbers with zeros in front. */
+static struct json *word_value(struct arena *a, const char *name, const char *s)
 {
 	char *end;
 	long long v;
 
+	if (is_text_argument(name) || (s[0] == '0' && s[1]))
+		return json_str(a, s);
 	if (strcmp(s, "true") == 0 || strcmp(s, "false") == 0)
 		return json_bool(a, s[0] == 't');
 	errno = 0;
@@ -161,7 +175,7 @@ static int arguments(struct ctl *c, char **words, int n, struct json **ret)
 			return -1;
 		}
 		*eq = '\0';
-		(void)json_add(&c->arena, *ret, words[i], word_value(&c->arena, eq + 1));
+		(void)json_add(&c->arena, *ret, words[i], word_value(&c->arena, words[i], eq + 1));
 	}
 	return 0;
 }

@@ -209,3 +209,47 @@ def test_H5_a_large_answer_costs_no_memory(t):
     assert s.rss_kib() - before < 15000, "%d KiB more" % (s.rss_kib() - before)
     for c in slow:
         c.close()
+
+
+@test()
+def test_H10_config_write_replaces_configurations_only(t):
+    t.wire()
+    s = t.server()
+    with open(os.path.join(s.dir, "other.conf"), "w") as f:
+        f.write("# a configuration\n{}\n")
+    os.chmod(os.path.join(s.dir, "other.conf"), 0o600)
+    s.ok("config-write", {"filename": "other.conf"})
+    assert os.stat(os.path.join(s.dir, "other.conf")).st_mode & 0o7777 == 0o600, "the mode changed"
+    s.ok("config-write", {"filename": "new.conf"})
+    with open(os.path.join(s.dir, "lib.so"), "wb") as f:
+        f.write(b"\x7fELF library")
+    for name in ("ctl", "leases.csv", "lib.so", "log", "two\nlines", "../x"):
+        path = os.path.join(s.dir, name)
+        before = open(path, "rb").read() if os.path.isfile(path) and name != "log" else None
+        r = s.command("config-write", {"filename": name})
+        assert r["result"] == 1, "%r was written: %s" % (name, r)
+        if before is not None:
+            assert open(path, "rb").read() == before, "%s changed" % name
+    s.ok("list-commands")
+
+
+@test()
+def test_G16_octets_that_are_no_text(t):
+    """A host name of octets above 127 does not make the answers of commands unreadable."""
+    port = t.wire()
+    s = t.server()
+    c = Client(port, mac_of(1), options=[(12, b"caf\xe9\xff\xc3\xa9")])
+    c.dora()
+    text = s.raw(b'{"command": "lease4-get-all"}').decode("utf-8")
+    assert json.loads(text)["result"] == 0
+
+
+@test()
+def test_G16_usherctl_keeps_addresses_of_digits(t):
+    port = t.wire()
+    s = t.server()
+    c = Client(port, b"\x00\x11\x22\x33\x44\x55")
+    c.dora()
+    r = t.lab.ns("srv").run(os.path.join(os.path.dirname(t.options.binary), "usherctl"), "-s", s.socket_path,
+                            "--json", "lease4-get-by-hw-address", "hw-address=001122334455", check=False)
+    assert c.addr in r, r
