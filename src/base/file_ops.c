@@ -117,7 +117,7 @@ static void info_fill(const struct stat *st, struct file_info *ret)
 {
 	*ret = (struct file_info){.dev = st->st_dev, .ino = st->st_ino, .nlink = st->st_nlink,
 				  .size = st->st_size, .regular = S_ISREG(st->st_mode),
-				  .symlink = S_ISLNK(st->st_mode)};
+				  .symlink = S_ISLNK(st->st_mode), .fifo = S_ISFIFO(st->st_mode)};
 }
 
 static int sys_stat(void *ctx, const char *path, struct file_info *ret)

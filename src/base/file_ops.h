@@ -14,7 +14,7 @@ struct file_info {
 	uint64_t dev, ino;
 	uint64_t nlink;
 	int64_t size;
-	bool regular, symlink;
+	bool regular, symlink, fifo;
 };
 
 struct file_ops {

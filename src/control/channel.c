@@ -297,7 +297,9 @@ static void end_oldest_trial(struct channel *ch)
 		oldest = c;
 		n++;
 	}
-	if (n > RESERVE && oldest->answering)
+	if (ch->n_conns > 2 * ch->o.max_connections && oldest) /* refused ones that do not read the reason */
+		conn_close(oldest);
+	else if (n > RESERVE && oldest->answering)
 		conn_close(oldest);
 	else if (n > RESERVE)
 		conn_refuse(oldest, "too many connections");

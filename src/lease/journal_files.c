@@ -107,7 +107,8 @@ int journal_check_kind(struct journal *j, const char *suffix)
 
 	if (r < 0)
 		return r == -ENOENT ? 0 : r;
-	return info.regular || info.symlink ? 0 : -USHER_E_FOREIGN;
+	/* what is only read may come through a pipe */
+	return info.regular || info.symlink || (info.fifo && suffix[0]) ? info.fifo : -USHER_E_FOREIGN;
 }
 
 bool journal_may_shrink(struct journal *j, const char *suffix)

@@ -100,7 +100,7 @@ int journal_aside(struct journal *j, const char *suffix, const char *why) must_c
 int journal_clear(struct journal *j, const char *suffix) must_check;
 /* Is this all of a lease file whose header was being written when the power went? */
 bool journal_torn_header(const char *p, size_t n);
-/* -USHER_E_FOREIGN: there is something of the name that is no regular file. */
+/* 0: a regular file, or none; 1: a pipe to read from (not for the live file); -USHER_E_FOREIGN: anything else. */
 int journal_check_kind(struct journal *j, const char *suffix) must_check;
 /* May the file be cut without harm to anything but the name? */
 bool journal_may_shrink(struct journal *j, const char *suffix);

@@ -367,7 +367,7 @@ static int load_file(struct loader *l, const char *suffix)
 		(void)snprintf(l->st->first_bad_why, sizeof(l->st->first_bad_why), "no regular file");
 		return r;
 	}
-	l->fd = j->files->open(j->files->ctx, l->name, O_RDONLY | O_NONBLOCK, 0);
+	l->fd = j->files->open(j->files->ctx, l->name, O_RDONLY | (r == 0 ? O_NONBLOCK : 0), 0);
 	if (l->fd == -ENOENT)
 		return 1;
 	if (l->fd < 0)
