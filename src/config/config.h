@@ -44,6 +44,7 @@ struct config_option {
 	const struct option_def *def;	/* may be NULL (code only) */
 	struct span data;	/* encoded; may exceed 255 octets */
 	bool always_send, never_send;
+	bool more;		/* the one behind it in the scope has its space and code, too */
 	bool no_value;		/* hides the option of outer scopes and is not sent */
 	uint8_t outer;		/* top-level code it is sent in: its own, or its container's; 0: none */
 	struct config_class_list classes; /* only for members of one of them; empty: all */
@@ -370,5 +371,7 @@ const struct config_option *config_option_find(const struct config_options *o, c
 /* The same of space dhcp4. */
 const struct config_option *config_option_top(const struct config_options *o, uint8_t code);
 /* The next of the same space and code, or NULL. */
-const struct config_option *config_option_next(const struct config_options *o,
-					       const struct config_option *prev);
+static inline const struct config_option *config_option_next(const struct config_option *prev)
+{
+	return prev->more ? prev + 1 : NULL;
+}

@@ -352,6 +352,13 @@ static void index_options(struct load *l, struct config_option *items, struct co
 	}
 }
 
+/* Marks each option that is followed by another of its space and code. */
+static void note_repeats(struct config_option *items, size_t n)
+{
+	for (size_t i = 0; i + 1 < n; i++)
+		items[i].more = items[i + 1].code == items[i].code && strcmp(items[i + 1].space, items[i].space) == 0;
+}
+
 int load_options(struct load *l, const struct json *map, struct config_options *ret)
 {
 	const struct json *list = json_get(map, "option-data");
@@ -383,6 +390,7 @@ int load_options(struct load *l, const struct json *map, struct config_options *
 		if (r < 0)
 			return r;
 	}
+	note_repeats((struct config_option *)(uintptr_t)ret->items, ret->n);
 	/* ours until the configuration is handed out */
 	index_options(l, (struct config_option *)(uintptr_t)ret->items, ret);
 	return bad;
@@ -424,13 +432,4 @@ const struct config_option *config_option_find(const struct config_options *o, c
 	if (lo < o->n && o->items[lo].code == code && strcmp(o->items[lo].space, space) == 0)
 		return &o->items[lo];
 	return NULL;
-}
-
-const struct config_option *config_option_next(const struct config_options *o, const struct config_option *prev)
-{
-	const struct config_option *next = prev + 1;
-
-	return next < o->items + o->n && next->code == prev->code && strcmp(next->space, prev->space) == 0
-		       ? next
-		       : NULL;
 }

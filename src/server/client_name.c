@@ -12,15 +12,22 @@
 #include "wire/option_codes.h"
 
 #include <stdio.h>
+#include <strings.h>
 
 enum { FQDN_FLAG_E = 4, FQDN_HEAD = 3, LABEL_MAX = 63 };
 
-/* A name being made; once it does not fit it stays bad. */
+/* A name being made, in lower case; once it does not fit it stays bad. */
 struct name {
-	char s[LEASE_HOSTNAME_MAX + 1];
 	size_t n;
 	bool bad;
+	char s[LEASE_HOSTNAME_MAX + 1];
 };
+
+static void init_name(struct name *m)
+{
+	m->n = 0;
+	m->bad = false;
+}
 
 static void put_octet(struct name *m, char c)
 {
@@ -28,7 +35,7 @@ static void put_octet(struct name *m, char c)
 		m->bad = true;
 		return;
 	}
-	m->s[m->n++] = c;
+	m->s[m->n++] = c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
 }
 
 static void put_text(struct name *m, const char *s)
@@ -50,6 +57,9 @@ static int count_labels(const char *s, size_t n)
 	size_t len = 0;
 	int labels = 0;
 
+	/* most names have one label */
+	if (n && !memchr(s, '.', n))
+		return n <= LABEL_MAX ? 1 : -1;
 	for (size_t i = 0; i < n; i++) {
 		if (s[i] != '.') {
 			labels += len == 0;
@@ -64,25 +74,49 @@ static int count_labels(const char *s, size_t n)
 	return labels;
 }
 
+static bool is_bad(const struct config_names *rules, uint8_t c)
+{
+	return rules->bad[c / 8] >> (c % 8) & 1;
+}
+
+static bool is_text(uint8_t c)
+{
+	return c >= 0x20 && c != 0x7f;
+}
+
+/* Appends the octets in front of the first one that cannot stay; how many. Most names have none. */
+static size_t put_good(struct name *m, const struct config_names *rules, const char *s, size_t n)
+{
+	size_t room = LEASE_HOSTNAME_MAX - m->n, most = n < room ? n : room, i = 0;
+	char *to = m->s + m->n;
+
+	for (; i < most && is_text((uint8_t)s[i]) && !is_bad(rules, (uint8_t)s[i]); i++)
+		to[i] = (char)(s[i] | (s[i] >= 'A' && s[i] <= 'Z' ? 0x20 : 0));
+	m->n += i;
+	m->bad |= i == room && n > room;
+	return i;
+}
+
 /*
  * Replaces the octets that hostname-char-set matches. Octets that no name can have (controls, DEL) go
- * whatever the operator allows: they would end up in files and logs.
+ * whatever the operator allows: they would end up in files and logs. Returns whether an octet was one of either.
  */
-static void put_clean(struct name *m, const struct config_names *rules, const char *s, size_t n)
+static bool put_clean(struct name *m, const struct config_names *rules, const char *s, size_t n)
 {
-	for (size_t i = 0; i < n; i++) {
-		uint8_t c = (uint8_t)s[i];
+	size_t i = put_good(m, rules, s, n);
+	bool changed = i < n && !m->bad;
 
-		if (rules->bad[c / 8] >> (c % 8) & 1)
+	for (; i < n && !m->bad; i++)
+		if (is_bad(rules, (uint8_t)s[i]))
 			put_text(m, rules->char_replacement);
-		else if (c >= 0x20 && c != 0x7f)
+		else if (is_text((uint8_t)s[i]))
 			put_octet(m, s[i]);
-	}
+	return changed;
 }
 
 static bool ends_with(const struct name *m, const char *suffix, size_t n)
 {
-	if (m->n < n || memcmp(m->s + m->n - n, suffix, n) != 0)
+	if (m->n < n || strncasecmp(m->s + m->n - n, suffix, n) != 0)
 		return false;
 	return m->n == n || m->s[m->n - n - 1] == '.';
 }
@@ -116,15 +150,12 @@ static void generate(struct name *m, const struct config_names *rules, uint32_t 
 	qualify(m, rules, dot);
 }
 
-/* The lower-case copy that the exchange keeps; none of a name that is empty or too long. */
+/* The copy that the exchange keeps; none of a name that is empty or too long. */
 static void keep_name(struct exchange *x, struct name *m)
 {
 	x->hostname = NULL;
 	if (m->bad || !m->n)
 		return;
-	for (size_t i = 0; i < m->n; i++)
-		if (m->s[i] >= 'A' && m->s[i] <= 'Z')
-			m->s[i] = (char)(m->s[i] - 'A' + 'a');
 	m->s[m->n] = '\0';
 	x->hostname = arena_memdup(&x->pkt.arena, m->s, m->n + 1);
 }
@@ -158,8 +189,8 @@ static bool read_fqdn(const struct exchange *x, struct name *m, bool *ret_full)
 	uint8_t flags = rd_u8(&r);
 	struct span text;
 
-	(void)rd_be16(&r);
 	*ret_full = false;
+	(void)rd_be16(&r);
 	if (!rd_ok(&r))
 		return false;
 	if (flags & FQDN_FLAG_E)
@@ -187,7 +218,7 @@ static bool clean_labels(struct name *to, const struct config_names *rules, cons
 		if (to->n)
 			put_octet(to, '.');
 		before = to->n;
-		put_clean(to, rules, from->s + at, end - at);
+		(void)put_clean(to, rules, from->s + at, end - at);
 		if (to->n == before)
 			return false;
 		at = end + 1;
@@ -198,8 +229,9 @@ static bool clean_labels(struct name *to, const struct config_names *rules, cons
 static void name_by_fqdn(struct exchange *x, const struct config_names *rules, const struct name *given, bool full,
 			 uint32_t addr)
 {
-	struct name m = {.n = 0};
+	struct name m uninit;
 
+	init_name(&m);
 	if (rules->replace == REPLACE_NAME_ALWAYS || rules->replace == REPLACE_NAME_WHEN_PRESENT || !given->n) {
 		if (addr)
 			generate(&m, rules, addr, true);
@@ -220,9 +252,10 @@ static void name_by_host_name(struct exchange *x, const struct config_names *rul
 {
 	const struct dhcp4_option *o = dhcp4_opt(&x->query, DHCP4_OPT_HOST_NAME);
 	struct span s = o ? o->data : SPAN_NULL;
-	struct name m = {.n = 0};
+	struct name m uninit;
 	int labels;
 
+	init_name(&m);
 	while (s.n && (!s.p[s.n - 1] || s.p[s.n - 1] == ' ' || s.p[s.n - 1] == '\t'))
 		s.n--;
 	while (s.n && (*s.p == ' ' || *s.p == '\t'))
@@ -235,8 +268,8 @@ static void name_by_host_name(struct exchange *x, const struct config_names *rul
 		if (addr)
 			generate(&m, rules, addr, false);
 	} else if (o) {
-		put_clean(&m, rules, (const char *)s.p, s.n);
-		labels = count_labels(m.s, m.n);
+		if (put_clean(&m, rules, (const char *)s.p, s.n))
+			labels = count_labels(m.s, m.n);
 		if (labels < 1)
 			return;
 		if (labels == 1)
@@ -248,11 +281,13 @@ static void name_by_host_name(struct exchange *x, const struct config_names *rul
 void client_name(struct exchange *x, uint32_t addr)
 {
 	const struct config_names *rules = rules_of(x);
-	struct name given = {.n = 0};
-	struct name m = {.n = 0};
+	struct name given uninit, m uninit;
 	bool full;
 
+	init_name(&given);
+	init_name(&m);
 	x->hostname = NULL;
+	x->named = true;
 	x->answer_fqdn = read_fqdn(x, &given, &full);
 	if (x->host && x->host->hostname[0]) {
 		put_text(&m, x->host->hostname);

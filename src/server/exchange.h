@@ -114,6 +114,7 @@ struct exchange {
 	const char *nak_reason;
 	const char *hostname;	   /* for the lease, options 12 and 81; NULL: none */
 	bool v6_only;		   /* answered with option 108 in the place of an address */
+	bool named;		   /* hostname and answer_fqdn are worked out (client_name) */
 	bool answer_fqdn;	   /* the name came by option 81, or is answered by it */
 
 	/* answer */

@@ -57,12 +57,11 @@ void fill_sources(struct exchange *x, struct fill_sources *s)
 
 /* Of a scope: the first from o on with a class tag that fits, in whatever order they stand; else the last
  * without a tag, as in Kea. */
-static const struct config_option *fitting(const struct exchange *x, const struct config_options *scope,
-					   const struct config_option *o)
+static const struct config_option *fitting(const struct exchange *x, const struct config_option *o)
 {
 	const struct config_option *untagged = NULL;
 
-	for (; o; o = config_option_next(scope, o)) {
+	for (; o; o = config_option_next(o)) {
 		if (!o->classes.n)
 			untagged = o;
 		else if (exchange_class_ok(x, &o->classes))
@@ -87,7 +86,7 @@ const struct config_option *fill_source_option(const struct exchange *x, const s
 	const struct config_option *found = NULL;
 
 	for (size_t i = 0; i < s->n; i++)
-		if (!consider(fitting(x, s->scope[i], config_option_find(s->scope[i], space, code)), &found))
+		if (!consider(fitting(x, config_option_find(s->scope[i], space, code)), &found))
 			return NULL;
 	return found;
 }
@@ -99,7 +98,7 @@ const struct config_option *fill_top_option(const struct exchange *x, const stru
 	if (!code_set_has(&s->codes, code))
 		return NULL;
 	for (size_t i = 0; i < s->n; i++)
-		if (!consider(fitting(x, s->scope[i], config_option_top(s->scope[i], code)), &found))
+		if (!consider(fitting(x, config_option_top(s->scope[i], code)), &found))
 			return NULL;
 	return found;
 }

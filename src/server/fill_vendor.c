@@ -130,7 +130,7 @@ static void note_configured(const struct exchange *x, const struct fill_sources 
 	for (size_t i = 0; i < s->n; i++) {
 		const struct config_option *o = config_option_top(s->scope[i], code);
 
-		for (; o; o = config_option_next(s->scope[i], o)) {
+		for (; o; o = config_option_next(o)) {
 			struct rd r = rd_init(o->data);
 			uint32_t id = rd_be32(&r);
 
@@ -167,7 +167,7 @@ static bool put_configured(const struct exchange *x, const struct fill_sources *
 	for (size_t i = 0; i < s->n; i++) {
 		const struct config_option *o = config_option_top(s->scope[i], code);
 
-		for (; o; o = config_option_next(s->scope[i], o))
+		for (; o; o = config_option_next(o))
 			if (exchange_class_ok(x, &o->classes) && put_own_blocks(o, id, w))
 				return true;
 	}

@@ -147,6 +147,9 @@ static void fill_fqdn(struct fill *f)
 /* One of both: 81 for a client that sent it, else 12, also for a client that did not ask for a name. */
 static void fill_host_name(struct fill *f)
 {
+	/* an answer without a lease of its own, such as to INFORM */
+	if (!f->x->named)
+		client_name(f->x, 0);
 	if (f->x->answer_fqdn)
 		fill_fqdn(f);
 	else if (f->x->hostname)

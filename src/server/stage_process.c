@@ -50,7 +50,6 @@ enum verdict stage_process(struct exchange *x)
 		return exchange_drop(x, DROP_LEASES_LOADING);
 	if (x->type != DHCP4_INFORM && store_down(x))
 		return exchange_drop(x, DROP_STORE_DOWN);
-	client_name(x, 0);
 	v = process_by_type(x);
 	if (v == VERDICT_CONTINUE)
 		host_late_classes(x);
