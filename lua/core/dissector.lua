@@ -3,7 +3,7 @@
 -- functions that are returned here (src/gate/bind_dissect.c): a flow begins, has data, ends; a packet comes and goes.
 local host = ...
 local type, pairs, ipairs, error, tostring, pcall, next = type, pairs, ipairs, error, tostring, pcall, next
-local rawget, rawset, format, unpack, select = rawget, rawset, string.format, unpack, select
+local rawget, rawset, format, unpack, select, getmetatable = rawget, rawset, string.format, unpack, select, getmetatable
 local create, resume, status = coroutine.create, coroutine.resume, coroutine.status
 local class = require('class')
 local new_policy, abort, alert, log_error = haka.policy.new, haka.abort, haka.alert, haka.log.error
@@ -138,6 +138,36 @@ local function register_event(cls, name, streamed, continue)
 	cls.event_ids[name] = {id = blame(3, host.define_event, dissector, name, streamed), streamed = streamed, continue = continue}
 end
 
+-- Raises a streamed event for its next piece; piece nil: the end. What else is given goes to the listeners behind it.
+local function raise_piece(self, event, name, piece, ...)
+	local pieces = rawget(self, '_pieces') or {}
+	rawset(self, '_pieces', pieces)
+	local iter = host.piece(pieces, name, piece)	-- what coroutines that follow it wait on
+	local fault = host.raise(event.id, {self, piece, ...}, select('#', ...) + 2, {self, iter, ...}, pieces[name])
+	if piece == nil then
+		host.forget(pieces[name])
+		pieces[name] = nil
+	end
+	return fault
+end
+
+local function is_stream(v)
+	local meta = getmetatable(v)
+	return meta == 'vbuffer_stream' or meta == 'vbuffer_sub_stream'
+end
+
+-- Haka's form: the stream, and an iterator at the beginning of its new octets, or nil. A stream that is finished ends the event.
+local function raise_stream(self, event, name, stream, iter, ...)
+	local piece, fault = iter and iter:copy():sub('available')
+	if piece then
+		fault = raise_piece(self, event, name, piece, ...)
+	end
+	if stream.isfinished and not fault then
+		fault = raise_piece(self, event, name, nil, ...)
+	end
+	return fault
+end
+
 local function trigger(self, name, ...)
 	local cls = class.classof(self)
 	local event = event_of(cls, name)
@@ -146,15 +176,7 @@ local function trigger(self, name, ...)
 	end
 	local fault
 	if event.streamed then
-		local current, n = (...), select('#', ...)
-		local pieces = rawget(self, '_pieces') or {}
-		rawset(self, '_pieces', pieces)
-		local iter = host.piece(pieces, name, current)	-- what coroutines that follow it wait on
-		fault = host.raise(event.id, {self, ...}, n + 1, {self, iter, select(2, ...)}, pieces[name])
-		if current == nil then	-- the last
-			host.forget(pieces[name])
-			pieces[name] = nil
-		end
+		fault = (is_stream((...)) and raise_stream or raise_piece)(self, event, name, ...)
 	else
 		fault = host.raise(event.id, {self, ...}, select('#', ...) + 1)
 	end
