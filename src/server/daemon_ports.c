@@ -79,8 +79,11 @@ static int open_capture(struct server_daemon *d, const struct config *cfg, const
 	return capture_af_packet_open(&o, ret);
 }
 
-/* Descriptors that sockets leave: for the control channel, files and what libraries open. */
-enum { SPARE_FDS = 48 };
+/*
+ * Descriptors that sockets leave: for the control channel, files and libraries. Under a small limit none: packets go
+ * before commands.
+ */
+enum { SPARE_FDS = 48, SMALL_LIMIT = 256 };
 
 static bool fds_left(void)
 {
@@ -90,7 +93,8 @@ static bool fds_left(void)
 	if (fd < 0)
 		return false;
 	(void)close(fd); /* it was the lowest that is free */
-	return getrlimit(RLIMIT_NOFILE, &limit) < 0 || (rlim_t)fd + SPARE_FDS < limit.rlim_cur;
+	return getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur < SMALL_LIMIT ||
+	       (rlim_t)fd + SPARE_FDS < limit.rlim_cur;
 }
 
 static bool port_open(struct server_daemon *d, const struct config *cfg, const struct iface *i, uint32_t addr)

@@ -16,6 +16,7 @@
 #include "server/replay.h"
 #include "server/snapshot.h"
 
+#include <fcntl.h>
 #include <getopt.h>
 #include <malloc.h>
 #include <stdio.h>
@@ -240,13 +241,26 @@ static void raise_descriptors(void)
 	(void)setrlimit(RLIMIT_NOFILE, &limit);
 }
 
+/* Descriptors 0 to 2 are open before anything else is: a log line to standard output must not enter a pipe of ours. */
+static void open_standard(void)
+{
+	int fd;
+
+	do
+		fd = open("/dev/null", O_RDWR);
+	while (fd >= 0 && fd <= STDERR_FILENO);
+	if (fd > STDERR_FILENO)
+		(void)close(fd);
+}
+
 int main(int argc, char **argv)
 {
 	struct args a = {0};
-	int code = parse(argc, argv, &a);
+	int code;
 
+	open_standard();
+	code = parse(argc, argv, &a);
 	raise_descriptors();
-
 	tune_malloc();
 	if (code >= 0)
 		return code;
