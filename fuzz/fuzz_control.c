@@ -6,6 +6,29 @@
  */
 #include "fuzz_server_util.h"
 
+#include "control/channel.h"
+
+/* An answer that is made as it is read: all of it, which is valid JSON as well. */
+static void read_stream(struct server_daemon *d)
+{
+	struct control_stream stream;
+	struct config_error err;
+	struct arena a;
+	struct json *v;
+	struct buf b;
+
+	if (!command_take_stream(d, &stream))
+		return;
+	buf_init(&b);
+	arena_init(&a);
+	while (stream.next(stream.ctx, &b))
+		continue;
+	stream.fini(stream.ctx);
+	fuzz_check(json_parse(span_of(b.p, b.len), &(struct json_opts){.file = ""}, &a, &v, &err) == 0);
+	arena_fini(&a);
+	buf_fini(&b);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static struct fuzz_server f;
@@ -22,8 +45,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		n = text.n;
 		arena_init(&a);
 		if (json_parse(text, &(struct json_opts){.file = "", .comments = true, .max_depth = 64}, &a, &v, &err) == 0 &&
-		    v->type == JSON_MAP && fuzz_control_harmless(v))
-			fuzz_check(whole), fuzz_answer_check(command_handle(&f.d, v, &a));
+		    v->type == JSON_MAP && fuzz_control_harmless(v)) {
+			fuzz_check(whole);
+			fuzz_answer_check(command_handle(&f.d, v, &a));
+			read_stream(&f.d);
+		}
 		arena_fini(&a);
 	}
 	fuzz_server_fini(&f);

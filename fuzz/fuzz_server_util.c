@@ -136,6 +136,7 @@ void fuzz_server_fini(struct fuzz_server *f)
 	struct log *log = f->d.srv.log;
 
 	server_fini(&f->d.srv);
+	config_problems_fini(&f->d.problems);
 	loop_free(f->d.loop);
 	capture_close(f->capture);
 	arena_fini(&f->arena);

@@ -201,6 +201,7 @@ void scn_world_stop(struct scn *s)
 		return;
 	s->n_parked = 0;
 	server_fini(&s->d.srv);
+	config_problems_fini(&s->d.problems);
 	loop_free(s->d.loop);
 	log_free(log);
 	memset(&s->d, 0, sizeof(s->d));
