@@ -82,6 +82,10 @@ def test_gate_vlan_tags(t, rules):
             assert got == frame, "%s: %s instead of %s" % (name, got[:30].hex(), frame[:30].hex())
             if rules:
                 out.send(_frame(tags, b"evil " + text))
+    # one behind the last of each direction: the gate has decided those in front of it then
+    for out, come, src, dst in ((*ends, "10.70.0.1", "10.70.0.2"), (*ends[::-1], "10.70.0.2", "10.70.0.1")):
+        out.send(_frame(b"", b"the last", src, dst))
+        _receive(come, b"the last")
     s = gate.end()
     assert s["drops"] == ({"drop-rule": 2 * len(_STACKS)} if rules else {}), s["drops"]
 
