@@ -10,6 +10,9 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
+#include <time.h>
+
+enum { KEA_STEP_MS = 50 };
 
 /* Opens the live file for appending and locks it, before anything is read. */
 static int open_live(struct journal *j)
@@ -95,10 +98,23 @@ static int journal_new(const struct journal_opts *o, struct lease_db *db, struct
 	return 0;
 }
 
+/* Waits for the end of a kea-lfc that Kea left behind. 0 or -EBUSY. */
+static int wait_for_kea(struct journal *j)
+{
+	static const struct timespec step = {.tv_nsec = KEA_STEP_MS * 1000000L};
+
+	for (unsigned waited = 0; journal_kea_cleans(j); waited += KEA_STEP_MS) {
+		if (waited >= j->o.kea_wait_ms)
+			return -EBUSY;
+		(void)nanosleep(&step, NULL);
+	}
+	return 0;
+}
+
 static int open_files(struct journal *j, struct journal_load_stats *st)
 {
 	struct journal_loaded loaded = {0};
-	int r = journal_kea_cleans(j) ? -EBUSY : 0;
+	int r = wait_for_kea(j);
 
 	if (r == 0)
 		r = open_live(j);

@@ -77,6 +77,7 @@ int lease_store_cleanup(struct lease_store *s) must_check;
 void lease_store_close(struct lease_store *s);
 
 struct journal_opts {
+	unsigned kea_wait_ms;	/* for a kea-lfc that is still at work on the file; then -EBUSY */
 	const char *path;	/* the CSV file, e.g. /var/lib/kea/kea-leases4.csv */
 	bool persist;		/* false: keep nothing, everything is "durable" at once */
 	bool threads;		/* committer and clean-up threads; false: lease_store_commit_now() */

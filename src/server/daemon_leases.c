@@ -108,6 +108,7 @@ int daemon_open_leases(struct server_daemon *d, const struct config *cfg)
 		.persist = cfg->persist,
 		.threads = true,
 		.background = true,
+		.kea_wait_ms = 30000,
 		.max_row_errors = cfg->max_row_errors,
 		.durability = durability[cfg->durability],
 		.interval_ms = cfg->sync_interval_ms,
