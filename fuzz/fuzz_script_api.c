@@ -196,7 +196,7 @@ static void one_call(lua_State *L)
 	if (lua_isfunction(L, top + 1) && lua_pcall(L, n, LUA_MULTRET, 0) == 0)
 		for (int i = top + 1; i <= lua_gettop(L) && i < top + 4; i++) {
 			lua_pushvalue(L, i);
-			walk(L, 2); /* what it gave is there for the next calls */
+			walk(L, 2); /* its results are arguments of the next calls */
 			lua_pop(L, 1);
 		}
 	lua_settop(L, top);

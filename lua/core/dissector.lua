@@ -142,7 +142,7 @@ end
 local function raise_piece(self, event, name, piece, ...)
 	local pieces = rawget(self, '_pieces') or {}
 	rawset(self, '_pieces', pieces)
-	local iter = host.piece(pieces, name, piece)	-- what coroutines that follow it wait on
+	local iter = host.piece(pieces, name, piece)	-- the coroutines that follow the event wait on it
 	local fault = host.raise(event.id, {self, piece, ...}, select('#', ...) + 2, {self, iter, ...}, pieces[name])
 	if piece == nil then
 		host.forget(pieces[name])

@@ -72,7 +72,7 @@ bool log_wants(struct log *log, enum log_id id);
 void log_msg(struct log *log, enum log_id id, const char *fmt, ...) printf_like(3, 4);
 /* From now on each output is written by a thread of its own. Threads inherit the caller's signal mask. */
 void log_start_threads(struct log *log);
-/* Waits, so long at most, until what was logged is written; not for an output that hangs. */
+/* Waits until the queued lines are written, at most this long; does not wait for an output that hangs. */
 void log_flush(struct log *log, int64_t timeout_ns);
 /* Lines lost because a sink was blocked. */
 uint64_t log_lost(struct log *log);

@@ -61,7 +61,7 @@ static int recv_one(struct frames_pcap *p, size_t *used, struct frame *ret)
 		.flags = len < h->len ? FRAME_TRUNCATED : 0,
 		/* opened with nanosecond precision: tv_usec holds nanoseconds */
 		.ts_ns = (int64_t)h->ts.tv_sec * NS_PER_S + h->ts.tv_usec,
-		/* nobody asks which one it is, but what it was on the wire is written again */
+		/* the link type has no name of its own here; frames are written with it unchanged */
 		.id = h->len,
 	};
 	*used += (len + ALIGN - 1) & ~(size_t)(ALIGN - 1);
@@ -93,7 +93,7 @@ static int pcap_send(struct frames *f, const struct frame *fr, struct span data,
 	struct pcap_pkthdr h = {
 		.ts = {fr->ts_ns / NS_PER_S, fr->ts_ns % NS_PER_S},
 		.caplen = (bpf_u_int32)data.n,
-		/* of one that goes on as it was recorded, what was on the wire */
+		/* the original length of an unchanged frame */
 		.len = fr->flags & FRAME_TRUNCATED && data.p == fr->data && fr->id > data.n ? (bpf_u_int32)fr->id : (bpf_u_int32)data.n,
 	};
 

@@ -46,7 +46,7 @@ int sock_udp_open(const struct sock_udp_opts *o) must_check;
 int sock_set_int(int fd, int level, int opt, int v) must_check;
 int sock_set_rcvbuf(int fd, int octets) must_check;
 /*
- * Room for what waits for ARP: the kernel charges it to the socket, and drops a neighbour's oldest beyond
+ * Room for packets that wait for ARP: the kernel charges it to the socket, and drops a neighbour's oldest beyond
  * unres_qlen_bytes (208 KiB). So one destination that does not answer holds 1/150 of it.
  */
 enum { SOCK_SNDBUF = 32 << 20 };

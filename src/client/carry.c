@@ -215,7 +215,7 @@ static void arm(struct driver *d, int64_t deadline_ns)
 	(void)timerfd_settime(d->timer.fd, TFD_TIMER_ABSTIME, &t, NULL);
 }
 
-/* What was refused for want of a privilege is refused again: the client ends and says so. */
+/* Ends the client and reports the missing privilege: a second try would be refused, too. */
 static void end_denied(struct driver *d)
 {
 	driver_error_text(d, "privileges", "CAP_NET_RAW and CAP_NET_ADMIN are needed");

@@ -262,7 +262,7 @@ static int write_pid(const char *path)
 	return n;
 }
 
-/* What is wrong with the script is told before the first event; an interface can do without it. */
+/* Reports a script that cannot run before the first event; the client runs without it. */
 static void check_script(const char *path)
 {
 	if (path && access(path, X_OK) < 0)

@@ -116,7 +116,7 @@ int netconf_del_address(struct netconf *c, uint32_t address, uint8_t prefix_len)
 	nl_batch_init(&b);
 	address_head(c, &b, RTM_DELADDR, 0, prefix_len, address);
 	r = talk_one(c, &b);
-	/* somebody else removed it, or the interface is gone: it is absent, which is what counts */
+	/* another program removed it, or the interface is gone: it is absent, as wanted */
 	if (r == -EADDRNOTAVAIL || r == -ENODEV)
 		r = 0;
 	if (r == 0 && c->address == address && c->prefix_len == prefix_len)

@@ -56,7 +56,7 @@ struct nl_address {
 	int ifindex;
 	uint32_t address;
 	uint8_t prefix_len;
-	uint8_t proto;		/* IFA_PROTO: who added it; 0 where the kernel (before 5.18) does not keep it */
+	uint8_t proto;		/* IFA_PROTO: the program that added it; 0 where the kernel (before 5.18) does not keep it */
 };
 
 /* An IPv4 route, host order; 0 for each part that it does not have. */

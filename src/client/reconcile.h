@@ -23,7 +23,7 @@ struct reconcile {
 	uint64_t n_compared, n_repaired;	/* ever */
 };
 
-/* Opens what the comparison needs, in d->reconcile. 0 or -errno. */
+/* Opens the sockets and the timer of the comparison, in d->reconcile. 0 or -errno. */
 int reconcile_open(struct driver *d) must_check;
 void reconcile_close(struct reconcile *r);
 /*

@@ -99,7 +99,7 @@ enum config_replace_name {	/* ddns-replace-client-name */
 	REPLACE_NAME_WHEN_NOT_PRESENT
 };
 
-struct config_names {		/* what becomes of clients' names */
+struct config_names {		/* rules for clients' names */
 	enum config_replace_name replace;
 	const char *generated_prefix, *qualifying_suffix;
 	const char *char_set, *char_replacement;

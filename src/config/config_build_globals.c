@@ -36,7 +36,7 @@ int load_triplet(struct load *l, const struct json *map, struct config_triplet *
 	return 0;
 }
 
-/* Given here, not inherited: what is filled in has the map's own place. */
+/* Returns whether the map itself has the key: inherited values are filled in with the place of the map. */
 static bool is_own(const struct json *map, const struct json *v)
 {
 	return v && (v->key_pos.line != map->pos.line || v->key_pos.col != map->pos.col);

@@ -137,7 +137,7 @@ int config_load_json(const struct json *root, const struct config_load_opts *o, 
 	return load_root(root, "", o, 0, ret, err);
 }
 
-/* What the parser reports, on its way to the caller. */
+/* Passes a problem of the parser to the caller. */
 struct text_problems {
 	const struct config_load_opts *o;
 	struct config_error *first;

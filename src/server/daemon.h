@@ -71,7 +71,7 @@ struct server_daemon {
 	struct loop_source *leases_source;
 	unsigned channels_missing; /* control sockets that cannot be opened yet */
 	int64_t channels_tried_s, absent_logged_s;
-	struct journal_load_stats loaded; /* what the lease file's reading found */
+	struct journal_load_stats loaded; /* result of reading the lease file */
 	int exit_code;
 	bool ready;
 	struct control_stream stream; /* set by the command that was handled last; next NULL: none */
