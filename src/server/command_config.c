@@ -122,7 +122,7 @@ static struct json *load_arg(struct command *c, struct config **ret)
 {
 	struct config_error err = {0};
 	struct building b = {NULL,
-			     {.problem = daemon_on_problem, .ctx = c->d,
+			     {.warn = daemon_on_warning, .problem = daemon_on_problem, .ctx = c->d,
 			      .ignore_unknown_hooks = c->d->o.ignore_unknown_hooks},
 			     ret, &err};
 

@@ -40,7 +40,7 @@ static void log_config_error(struct server_daemon *d, enum log_id id, const stru
 	buf_fini(&b);
 }
 
-static void warn(void *ctx, const struct config_error *w)
+void daemon_on_warning(void *ctx, const struct config_error *w)
 {
 	log_config_error(ctx, LOG_DHCP4_CONFIG_WARNING, w);
 }
@@ -84,13 +84,13 @@ static void warn_fixed(struct server_daemon *d, const struct config *old, const 
 
 	if (old->multi_threading != cfg->multi_threading || old->thread_pool_size != cfg->thread_pool_size) {
 		(void)config_error_set(&w, NULL, 0, "multi-threading takes effect with the next start");
-		warn(d, &w);
+		daemon_on_warning(d, &w);
 	}
 	if (strcmp(old->lease_file, cfg->lease_file) != 0 || old->persist != cfg->persist ||
 	    old->durability != cfg->durability || old->sync_interval_ms != cfg->sync_interval_ms ||
 	    old->max_delay_us != cfg->max_delay_us) {
 		(void)config_error_set(&w, NULL, 0, "lease-database takes effect with the next start");
-		warn(d, &w);
+		daemon_on_warning(d, &w);
 	}
 }
 
@@ -150,7 +150,7 @@ int daemon_reload(struct server_daemon *d, struct config_error *err)
 {
 	struct config *cfg = NULL;
 	struct reading reading = {d->o.config_file,
-				  {.warn = warn, .problem = daemon_on_problem, .ctx = d,
+				  {.warn = daemon_on_warning, .problem = daemon_on_problem, .ctx = d,
 				   .ignore_unknown_hooks = d->o.ignore_unknown_hooks},
 				  &cfg, err};
 	int r;
@@ -277,7 +277,7 @@ static int bring_up(struct server_daemon *d, struct config *cfg)
 
 int daemon_start(struct server_daemon *d, const struct daemon_opts *o)
 {
-	struct config_load_opts lo = {.warn = warn, .problem = daemon_on_problem, .ctx = d,
+	struct config_load_opts lo = {.warn = daemon_on_warning, .problem = daemon_on_problem, .ctx = d,
 				      .ignore_unknown_hooks = o->ignore_unknown_hooks};
 	struct config_error err = {0};
 	struct server_opts so = {.clock = clock_coarse, .server_port = o->server_port,

@@ -88,6 +88,8 @@ void daemon_stop(struct server_daemon *d);
 
 /* Appends a problem to the list of the configuration that is being read; ctx is the daemon. */
 void daemon_on_problem(void *ctx, const struct config_error *e);
+/* Logs a warning about the configuration that is being read; ctx is the daemon. Any thread. */
+void daemon_on_warning(void *ctx, const struct config_error *w);
 /* Puts a configuration to work; takes cfg on success. On failure nothing changed. */
 int daemon_apply(struct server_daemon *d, struct config *cfg, struct config_error *err) must_check;
 /* SIGHUP, config-reload: reads the file anew. */

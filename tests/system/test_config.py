@@ -232,6 +232,7 @@ def test_I1_own_settings_stand_where_kea_accepts_them(t):
     own = conf.pop("user-context")
     conf["lease-database"]["user-context"] = own
     assert s.command("config-set", {"Dhcp4": conf})["result"] == 0
+    wait_for("a warning that names the place that Kea accepts", lambda: "belongs into user-context.usher of Dhcp4" in s.log())
     bad = s.command("config-test", {"Dhcp4": dict(s.conf, **{"user-context": {"usher": {"durabilty": "none"}}})})
     assert bad["result"] == 1 and "did you mean 'durability'" in bad["text"], bad
 
