@@ -110,14 +110,37 @@ static int bad_row(struct loader *l, const char *p, size_t n, const char *why)
 	return r == 0 ? reject_row(l->reject, p, n) : r;
 }
 
+/*
+ * Could p[n] be a line of a lease file that lost its header in a power cut? The zeroes end where the header or a sector ends,
+ * and text follows. Other files may begin with zeroes as well.
+ */
+static bool lost_header(const struct loader *l, const char *p, size_t n)
+{
+	off_t to;
+
+	size_t hole = 0;
+
+	while (hole < n && p[hole] == '\0')
+		hole++;
+	to = l->at + (off_t)hole;
+	if (hole < n && (l->line == 1 || hole) && to != sizeof(LEASE_CSV_HEADER) && (to == 0 || to % SECTOR != 0))
+		return false;
+	for (size_t i = hole; i < n; i++)
+		if ((unsigned char)p[i] < 0x20 && p[i] != '\0' && !(p[i] == '\r' && i + 1 == n))
+			return false;
+	return true;
+}
+
 /* A line with zeroes: the end of the file, or a bad row when anything follows. */
 static int zero_row(struct loader *l, const char *p, size_t n)
 {
-	int r = end_torn(l);
+	int r = l->no_header && !lost_header(l, p, n) ? refuse(l, p, n) : end_torn(l);
 
+	if (r < 0)
+		return r;
 	l->torn_line = l->line;
 	l->torn_at = l->at;
-	return r == 0 ? reject_row(l->reject, p, n) : r;
+	return reject_row(l->reject, p, n);
 }
 
 /* Reads a row out of p[n], which a newline follows. *ret_why is set if it cannot be. */
