@@ -136,10 +136,12 @@ static int take(struct link_watch *w, struct link_events *ev, int *ret_answer)
 	union watch_buf in uninit;
 	const struct nlmsghdr *h;
 	size_t pos = 0;
-	ssize_t n = recv(w->nl.fd, in.buf, sizeof(in.buf), MSG_DONTWAIT);
+	ssize_t n = recv(w->nl.fd, in.buf, sizeof(in.buf), MSG_DONTWAIT | MSG_TRUNC);
 
 	if (n < 0)
 		return errno == EAGAIN ? 0 : errno == EINTR ? 1 : -errno;
+	if (n > (ssize_t)sizeof(in.buf)) /* its rest is lost, like a message for which the queue had no room */
+		return -ENOBUFS;
 	while ((h = nl_msg(span_of(in.buf, (size_t)n), &pos))) {
 		if (h->nlmsg_type == RTM_NEWLINK || h->nlmsg_type == RTM_DELLINK)
 			read_link(&w->now, h);

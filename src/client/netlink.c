@@ -225,16 +225,18 @@ static int nl_dump(struct nl *nl, struct nl_batch *b, uint16_t type, nl_message_
 {
 	union {
 		struct nlmsghdr align;
-		uint8_t buf[8192];
+		uint8_t buf[8192]; /* the kernel fits the datagrams of a dump to it */
 	} in uninit;
 	struct dump d = {.take = take, .ctx = ctx, .seq = nl->seq, .type = type};
 	struct pollfd p = {.fd = nl->fd, .events = POLLIN};
 	int r = send(nl->fd, b->buf, b->len, 0) < 0 ? -errno : 1;
 
 	while (r > 0) {
-		ssize_t n = recv(nl->fd, in.buf, sizeof(in.buf), MSG_DONTWAIT);
+		ssize_t n = recv(nl->fd, in.buf, sizeof(in.buf), MSG_DONTWAIT | MSG_TRUNC);
 
-		if (n > 0)
+		if (n > (ssize_t)sizeof(in.buf))
+			r = -EMSGSIZE;
+		else if (n > 0)
 			r = take_dump(&d, span_of(in.buf, (size_t)n));
 		else if (n < 0 && errno == EAGAIN)
 			r = poll(&p, 1, ANSWER_MS) == 0 ? -ETIMEDOUT : 1;

@@ -190,7 +190,8 @@ static int recv_error(int fd, uint32_t own)
 
 		if (recvmsg(fd, &h, MSG_ERRQUEUE | MSG_DONTWAIT) < 0)
 			return r;
-		for (struct cmsghdr *c = CMSG_FIRSTHDR(&h); c; c = CMSG_NXTHDR(&h, c)) {
+		/* without all of it nobody knows where the error comes from */
+		for (struct cmsghdr *c = h.msg_flags & MSG_CTRUNC ? NULL : CMSG_FIRSTHDR(&h); c; c = CMSG_NXTHDR(&h, c)) {
 			if (c->cmsg_level != IPPROTO_IP || c->cmsg_type != IP_RECVERR ||
 			    c->cmsg_len < CMSG_LEN(sizeof(e)))
 				continue;

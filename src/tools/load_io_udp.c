@@ -245,7 +245,9 @@ static size_t segment_size(struct load_io_udp *u, unsigned i)
 
 static int hand_out(struct load_io_udp *u, unsigned i, load_io_fn fn, void *ctx, int64_t now)
 {
-	struct span all = span_of(u->in_iov[i].iov_base, u->in[i].msg_len);
+	/* a datagram that is not whole holds no answer of a DHCP server */
+	bool whole = !(u->in[i].msg_hdr.msg_flags & (MSG_TRUNC | MSG_CTRUNC));
+	struct span all = span_of(u->in_iov[i].iov_base, whole ? u->in[i].msg_len : 0);
 	size_t seg = segment_size(u, i);
 	int n = 0;
 
