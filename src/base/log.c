@@ -24,11 +24,11 @@
 #include <unistd.h>
 
 /* STAMP_LEN: "2026-11-20 12:00:00.123 " */
-enum { STAMP_LEN = 24, HEAD_LEN = 128, LOG_LINE = 4096, LOG_MAX_SINKS = 16, LOG_REPEATS = 50 };
+enum { STAMP_LEN = 24, HEAD_LEN = 128, LOG_LINE = 4096, LOG_MAX_SINKS = LOG_MAX_FILES + 3, LOG_REPEATS = 50 };
 
 struct sink {
 	enum log_sink_kind kind;
-	int fd;			/* -1: syslog */
+	_Atomic int fd;		/* -1: syslog, or a file that is not open */
 	struct log_queue *queue; /* NULL: whoever logs writes */
 	_Atomic bool reopen;
 	char *path;
@@ -74,6 +74,8 @@ static const char *const severity_names[] = {"DEBUG", "INFO", "WARN", "ERROR", "
 
 /* So long the end of a server may wait for its outputs. */
 static const int64_t close_wait_ns = 300 * NS_PER_MS;
+/* So long a configuration waits for a file that is opened. */
+static const int64_t open_wait_ns = 100 * NS_PER_MS;
 
 static void sink_free(void *sink)
 {
@@ -107,7 +109,8 @@ static int sink_open_file(struct sink *s)
 	return 0;
 }
 
-static int sink_open(struct sink *s, const struct log_output *o)
+/* A file is left to the sink's first write: opening may take as long as a hung disk likes. */
+static int sink_init(struct sink *s, const struct log_output *o)
 {
 	s->kind = o->kind;
 	s->fd = -1;
@@ -124,7 +127,8 @@ static int sink_open(struct sink *s, const struct log_output *o)
 		return 0;
 	case LOG_SINK_FILE:
 		s->path = strdup(o->path);
-		return s->path ? sink_open_file(s) : -ENOMEM;
+		s->reopen = true;
+		return s->path ? 0 : -ENOMEM;
 	}
 	return -EINVAL;
 }
@@ -255,12 +259,30 @@ static int sink_add(struct sink **sinks, size_t *n, const struct log_output *o)
 	sinks[*n] = calloc(1, sizeof(*sinks[0]));
 	if (!sinks[*n])
 		return -ENOMEM;
-	r = sink_open(sinks[*n], o);
-	if (r < 0 && !sinks[*n]->path) {
+	r = sink_init(sinks[*n], o);
+	if (r < 0) {
 		sink_free(sinks[*n]);
 		return r;
 	}
 	return (int)(*n)++;
+}
+
+/* Opens the files. The rules of one that cannot be opened, or not in time, go to stdout as well. */
+static void sinks_open(struct sink *const *sinks, size_t n, uint16_t *rule_sinks, size_t n_rules)
+{
+	for (size_t i = 0; i < n; i++) {
+		struct sink *s = sinks[i];
+
+		if (s->kind != LOG_SINK_FILE)
+			continue;
+		if (!s->queue)
+			(void)sink_write(s, "", 0);
+		else if (log_queue_put(s->queue, LOG_SEV_INFO, "", 0))
+			log_queue_flush(s->queue, open_wait_ns);
+		for (size_t r = 0; r < n_rules && s->fd < 0; r++)
+			if (rule_sinks[r] & 1U << i)
+				rule_sinks[r] |= 1;
+	}
 }
 
 int log_configure(struct log *log, const struct log_rule *rules, size_t n, bool debug)
@@ -269,7 +291,7 @@ int log_configure(struct log *log, const struct log_rule *rules, size_t n, bool 
 	struct sink *fresh[LOG_MAX_SINKS];
 	struct sink *old[LOG_MAX_SINKS];
 	struct route routes[LOG_N_IDS];
-	uint16_t rule_sinks[64] = {0};
+	uint16_t rule_sinks[LOG_MAX_RULES] = {0};
 	size_t n_fresh = 0, n_old;
 	int r;
 
@@ -281,8 +303,6 @@ int log_configure(struct log *log, const struct log_rule *rules, size_t n, bool 
 			r = sink_add(fresh, &n_fresh, &rules[i].outputs[j]);
 			if (r >= 0)
 				rule_sinks[i] |= (uint16_t)(1U << r);
-			if (r >= 0 && fresh[r]->path && fresh[r]->fd < 0)
-				rule_sinks[i] |= 1; /* until log_reopen() can open it */
 		}
 	}
 	if (r < 0) {
@@ -291,6 +311,7 @@ int log_configure(struct log *log, const struct log_rule *rules, size_t n, bool 
 	}
 	if (log->threaded)
 		sinks_start(fresh, n_fresh);
+	sinks_open(fresh, n_fresh, rule_sinks, n);
 	route_ids(log->root, routes, rules, n, rule_sinks, debug);
 	(void)pthread_mutex_lock(&log->lock);
 	memcpy(old, log->sinks, sizeof(old));
@@ -366,13 +387,12 @@ void log_reopen(struct log *log)
 	(void)pthread_mutex_unlock(&log->lock);
 }
 
+/* Without the lock, which whoever logs wants: only the caller's thread changes the list of sinks. */
 void log_flush(struct log *log, int64_t timeout_ns)
 {
-	(void)pthread_mutex_lock(&log->lock);
 	for (size_t i = 0; i < log->n_sinks; i++)
 		if (log->sinks[i]->queue)
 			log_queue_flush(log->sinks[i]->queue, timeout_ns);
-	(void)pthread_mutex_unlock(&log->lock);
 }
 
 bool log_on(const struct log *log, enum log_id id)

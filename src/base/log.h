@@ -52,6 +52,9 @@ struct log_rule {
 
 struct log;
 
+/* How much log_configure() takes: rules, and files that are different. */
+enum { LOG_MAX_RULES = 64, LOG_MAX_FILES = 13 };
+
 /* A log that writes INFO and above to stdout. root: the name that all loggers' names begin with, borrowed: "kea-dhcp4"
  * in the server, for its configuration names them so. NULL when memory is out. */
 struct log *log_new(const struct clock_src *clock, const char *root);
@@ -59,7 +62,7 @@ void log_free(struct log *log);
 /*
  * Replaces the rules: the longest matching logger name decides. debug: everything at DEBUG to
  * stdout, whatever the rules say (-d). Lines for a file that cannot be opened go to stdout; log_reopen()
- * tries again. 0, or -errno; then the old rules stay.
+ * tries again. A file that is not open within 100 ms is opened behind the caller. 0, or -errno; then the old rules stay.
  */
 int log_configure(struct log *log, const struct log_rule *rules, size_t n, bool debug) must_check;
 /* Closes and opens again the files, after a rotation from outside. */
@@ -72,7 +75,8 @@ bool log_wants(struct log *log, enum log_id id);
 void log_msg(struct log *log, enum log_id id, const char *fmt, ...) printf_like(3, 4);
 /* From now on each output is written by a thread of its own. Threads inherit the caller's signal mask. */
 void log_start_threads(struct log *log);
-/* Waits until the queued lines are written, at most this long; does not wait for an output that hangs. */
+/* Waits until the queued lines are written, at most this long; does not wait for an output that hangs. Called by the
+ * thread that configures. */
 void log_flush(struct log *log, int64_t timeout_ns);
 /* Lines lost because a sink was blocked. */
 uint64_t log_lost(struct log *log);

@@ -183,6 +183,15 @@ static void conn_refuse(struct conn *c, const char *why)
 	arena_fini(&a);
 }
 
+/* The user id at the other end when it connected. */
+static uid_t conn_user(const struct conn *c)
+{
+	struct ucred cred;
+	socklen_t len = sizeof(cred);
+
+	return getsockopt(c->fd, SOL_SOCKET, SO_PEERCRED, &cred, &len) == 0 && len == sizeof(cred) ? cred.uid : (uid_t)-1;
+}
+
 /* The request is whole: parse, handle, answer. */
 static void conn_request(struct conn *c)
 {
@@ -204,8 +213,11 @@ static void conn_request(struct conn *c)
 	else if (request->type != JSON_MAP)
 		answer = control_answer(&a, CONTROL_ERROR, "a command is a map, this is %s",
 					json_type_name(request->type));
-	else
+	else {
+		if (ch->o.from)
+			ch->o.from(ch->o.ctx, conn_user(c));
 		answer = ch->o.handle(ch->o.ctx, request, &a);
+	}
 	ch->handling = false;
 	if (ch->o.take_stream)
 		streamed = ch->o.take_stream(ch->o.ctx, &stream);
@@ -343,8 +355,17 @@ static void channel_accept(void *ctx, uint32_t events)
 	conn_read(c); /* what was sent with the connection is served before others come */
 }
 
-/* Somebody behind the path who answers? Then it is not ours to remove. */
-static int path_free(const char *path, const struct sockaddr_un *sa)
+static int path_address(const char *path, struct sockaddr_un *sa)
+{
+	*sa = (struct sockaddr_un){.sun_family = AF_UNIX};
+	if (strlen(path) >= sizeof(sa->sun_path))
+		return -ENAMETOOLONG;
+	(void)snprintf(sa->sun_path, sizeof(sa->sun_path), "%s", path);
+	return 0;
+}
+
+/* Does a server listen at the path? Then it is not ours to remove. 1: there is a socket that nobody answers on. */
+static int path_check(const char *path, const struct sockaddr_un *sa)
 {
 	struct stat st;
 	int fd;
@@ -354,26 +375,44 @@ static int path_free(const char *path, const struct sockaddr_un *sa)
 		return errno == ENOENT ? 0 : -errno;
 	if (!S_ISSOCK(st.st_mode))
 		return -EEXIST;
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0)
 		return -errno;
-	r = connect(fd, (const struct sockaddr *)sa, sizeof(*sa));
+	r = connect(fd, (const struct sockaddr *)sa, sizeof(*sa)) < 0 ? -errno : 0;
 	(void)close(fd);
-	if (r == 0)
-		return -EADDRINUSE;
-	return unlink(path) < 0 ? -errno : 0;
+	/* one whose backlog is full is alive */
+	return r == 0 || r == -EAGAIN ? -EADDRINUSE : 1;
+}
+
+int channel_check(const char *path)
+{
+	char dir[sizeof(((struct sockaddr_un *)NULL)->sun_path)];
+	struct sockaddr_un sa;
+	char *slash;
+	int r = path_address(path, &sa);
+
+	if (r < 0)
+		return r;
+	r = path_check(path, &sa);
+	if (r < 0)
+		return r;
+	(void)snprintf(dir, sizeof(dir), "%s", path);
+	slash = strrchr(dir, '/');
+	if (slash)
+		slash[slash == dir] = '\0';
+	return access(slash ? dir : ".", W_OK | X_OK) < 0 ? -errno : 0;
 }
 
 static int channel_listen(struct channel *c)
 {
-	struct sockaddr_un sa = {.sun_family = AF_UNIX};
+	struct sockaddr_un sa;
 	mode_t old;
-	int r;
+	int r = path_address(c->path, &sa);
 
-	if (strlen(c->path) >= sizeof(sa.sun_path))
-		return -ENAMETOOLONG;
-	(void)snprintf(sa.sun_path, sizeof(sa.sun_path), "%s", c->path);
-	r = path_free(c->path, &sa);
+	if (r == 0)
+		r = path_check(c->path, &sa);
+	if (r == 1 && unlink(c->path) < 0)
+		r = -errno;
 	if (r < 0)
 		return r;
 	c->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);

@@ -40,11 +40,18 @@ struct channel_opts {
 	struct log *log;
 	/* Answers a request (a map). The answer lives in arena. */
 	struct json *(*handle)(void *ctx, const struct json *request, struct arena *arena);
+	/* NULL, or called before handle() with the user at the other end (SO_PEERCRED); (uid_t)-1: unknown. */
+	void (*from)(void *ctx, uid_t uid);
 	/* NULL, or asked behind handle(): true if the answer is *ret, and not what handle() gave. */
 	bool (*take_stream)(void *ctx, struct control_stream *ret);
 	void *ctx;
 };
 
+/*
+ * Could a channel be opened at the path? 0 or -errno: -EADDRINUSE, a living server listens there; -EEXIST, it is no
+ * socket. Changes nothing.
+ */
+int channel_check(const char *path) must_check;
 /* A path that a living server listens on is refused with -EADDRINUSE; a dead one is replaced. */
 int channel_open(struct loop *loop, const struct channel_opts *o, struct channel **ret) must_check;
 const char *channel_path(const struct channel *c);

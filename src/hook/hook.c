@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "config/config.h"
 #include "hook/hook_lib.h"
+#include "hook/object.h"
 
 #include <dlfcn.h>
 #include <errno.h>
@@ -110,12 +111,33 @@ static void *lib_symbol(struct usher_lib *lib, const char *name)
 	return lib->handle ? dlsym(lib->handle, name) : NULL;
 }
 
-static const struct hook_builtin *find_builtin(const struct hook_registry_opts *o, const char *name)
+const struct hook_builtin *hook_builtin_find(const struct hook_builtin *builtins, const char *name)
 {
-	for (const struct hook_builtin *b = o->builtins; b && b->name; b++)
+	for (const struct hook_builtin *b = builtins; b && b->name; b++)
 		if (strcmp(b->name, name) == 0)
 			return b;
 	return NULL;
+}
+
+size_t hook_libraries_check(const struct config *cfg, const struct hook_builtin *builtins,
+			    void (*problem)(void *ctx, const struct config_error *e), void *ctx)
+{
+	static const char *const symbols[] = {"usher_hook_version", "usher_hook_load"};
+	size_t n = 0;
+
+	for (size_t i = 0; i < cfg->n_hooks; i++) {
+		const struct config_hook_library *h = &cfg->hooks[i];
+		struct config_error err = {0};
+		char why[256];
+
+		if (hook_builtin_find(builtins, h->library) ||
+		    hook_object_check(h->library, symbols, ARRAY_LEN(symbols), why, sizeof(why)) == 0)
+			continue;
+		(void)config_error_set(&err, &h->pos, -USHER_E_HOOK, "hook library %s: %s", h->library, why);
+		problem(ctx, &err);
+		n++;
+	}
+	return n;
 }
 
 /* Opens the object, checks the version, lets it register. */
@@ -153,7 +175,7 @@ static int lib_load(struct usher_lib *lib, const struct hook_registry_opts *o,
 {
 	int r;
 
-	lib->builtin = find_builtin(o, lib->path);
+	lib->builtin = hook_builtin_find(o->builtins, lib->path);
 	if (lib->builtin) {
 		lib->loading = true;
 		r = lib->builtin->load(lib, o, conf, err);

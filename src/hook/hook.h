@@ -103,6 +103,8 @@ struct hook_builtin {
 	 * parked, and what is has to go on: it holds this registry. NULL: nothing is to be done. */
 	void (*retire)(struct usher_lib *lib);
 	void (*unload)(struct usher_lib *lib);
+	/* The value that names a file whose text the library runs; NULL, or none: there is no such file. */
+	const struct json *(*file)(const struct config_hook_library *conf);
 };
 
 struct hook_registry_opts {
@@ -119,6 +121,14 @@ struct hook_registry_opts {
  * then nothing stays loaded. */
 int hook_registry_new(const struct hook_registry_opts *o, struct hook_registry **ret,
 		      struct config_error *err) must_check;
+/*
+ * Checks that each library of a configuration is a file that could be loaded, without running code of any. Calls
+ * problem for each that is not. How many those are.
+ */
+size_t hook_libraries_check(const struct config *cfg, const struct hook_builtin *builtins,
+			    void (*problem)(void *ctx, const struct config_error *e), void *ctx);
+/* The library in the program of that name, or NULL. */
+const struct hook_builtin *hook_builtin_find(const struct hook_builtin *builtins, const char *name);
 /* Is there a built-in library in it? Those read files of their own: every reload loads them again. */
 bool hook_registry_has_builtin(const struct hook_registry *r);
 /* Another registry is in effect: tells the built-in libraries. */

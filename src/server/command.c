@@ -163,6 +163,13 @@ struct json *command_handle(void *daemon, const struct json *request, struct are
 	return answer;
 }
 
+void command_from(void *daemon, uid_t uid)
+{
+	struct server_daemon *d = daemon;
+
+	d->untrusted = uid != 0 && uid != geteuid();
+}
+
 bool command_take_stream(void *daemon, struct control_stream *ret)
 {
 	struct server_daemon *d = daemon;

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Start, reload, stop. A configuration is applied in one order, at start and at every reload: build the
- * snapshot (hooks, pools), open what is new (channels, log files), publish, then bring sockets and
- * timers in line. Whatever fails before publishing leaves everything as it was.
+ * Start, reload, stop. A configuration is applied in one order, at start and at every reload: check what it names
+ * outside of itself, build the snapshot (pools, and last the hook libraries, whose code runs), open what is new
+ * (channels, log files), publish, then bring sockets and timers in line. Nothing is refused after the snapshot is built,
+ * and nothing before it leaves a trace.
  */
 #include "server/daemon.h"
 
@@ -40,7 +41,7 @@ static void log_config_error(struct server_daemon *d, enum log_id id, const stru
 	buf_fini(&b);
 }
 
-void daemon_on_warning(void *ctx, const struct config_error *w)
+void daemon_warn(void *ctx, const struct config_error *w)
 {
 	log_config_error(ctx, LOG_DHCP4_CONFIG_WARNING, w);
 }
@@ -64,17 +65,22 @@ static void log_problems(struct server_daemon *d, enum log_id id, const struct c
 
 /* --- applying a configuration ----------------------------------------------------------------------- */
 
-static int apply_log(struct server_daemon *d, const struct config *cfg, struct config_error *err)
+/* The number of loggers and outputs was checked; without memory the old ones stay. */
+static void apply_log(struct server_daemon *d, const struct config *cfg)
 {
-	struct log_rule rules[64];
+	struct log_rule rules[LOG_MAX_RULES];
 	size_t n = cfg->n_loggers < ARRAY_LEN(rules) ? cfg->n_loggers : ARRAY_LEN(rules);
+	struct config_error w = {0};
 	int r;
 
 	for (size_t i = 0; i < n; i++)
 		rules[i] = (struct log_rule){cfg->loggers[i].name, cfg->loggers[i].severity,
 					     cfg->loggers[i].outputs, cfg->loggers[i].n_outputs};
 	r = log_configure(d->srv.log, rules, n, d->o.debug);
-	return r < 0 ? config_error_set(err, NULL, r, "log output cannot be opened: %s", usher_strerror(r)) : 0;
+	if (r < 0)
+		(void)config_error_set(&w, NULL, r, "loggers stay as they were: %s", usher_strerror(r));
+	if (r < 0)
+		daemon_warn(d, &w);
 }
 
 /* What a running server cannot change: said, not silently ignored. */
@@ -84,13 +90,13 @@ static void warn_fixed(struct server_daemon *d, const struct config *old, const 
 
 	if (old->multi_threading != cfg->multi_threading || old->thread_pool_size != cfg->thread_pool_size) {
 		(void)config_error_set(&w, NULL, 0, "multi-threading takes effect with the next start");
-		daemon_on_warning(d, &w);
+		daemon_warn(d, &w);
 	}
 	if (strcmp(old->lease_file, cfg->lease_file) != 0 || old->persist != cfg->persist ||
 	    old->durability != cfg->durability || old->sync_interval_ms != cfg->sync_interval_ms ||
 	    old->max_delay_us != cfg->max_delay_us) {
 		(void)config_error_set(&w, NULL, 0, "lease-database takes effect with the next start");
-		daemon_on_warning(d, &w);
+		daemon_warn(d, &w);
 	}
 }
 
@@ -98,26 +104,18 @@ int daemon_apply(struct server_daemon *d, struct config *cfg, struct config_erro
 {
 	struct snapshot *prev = server_snapshot(&d->srv);
 	struct snapshot *s = NULL;
-	unsigned n_old = 0;
-	int r;
+	int r = daemon_check(d, cfg, err);
 
-	r = snapshot_build(&d->srv, cfg, prev, &s, err);
 	if (r == 0)
-		r = daemon_channels_open(d, cfg, err, &n_old);
-	if (r == 0) {
-		r = apply_log(d, cfg, err);
-		if (r < 0)
-			daemon_channels_drop(d, n_old);
-	}
+		r = snapshot_build(&d->srv, cfg, prev, &s, err);
 	if (r < 0) {
-		if (s)
-			s->cfg = NULL; /* stays the caller's */
-		snapshot_unref(s);
 		snapshot_unref(prev);
 		return r;
 	}
 	if (prev)
 		warn_fixed(d, prev->cfg, cfg);
+	daemon_channels_open(d, cfg);
+	apply_log(d, cfg);
 	daemon_channels_close(d, cfg);
 	lease_db_set_hold(d->srv.db, cfg->offer_hold_s);
 	server_publish_snapshot(&d->srv, s);
@@ -150,7 +148,7 @@ int daemon_reload(struct server_daemon *d, struct config_error *err)
 {
 	struct config *cfg = NULL;
 	struct reading reading = {d->o.config_file,
-				  {.warn = daemon_on_warning, .problem = daemon_on_problem, .ctx = d,
+				  {.warn = daemon_warn, .problem = daemon_on_problem, .ctx = d,
 				   .ignore_unknown_hooks = d->o.ignore_unknown_hooks},
 				  &cfg, err};
 	int r;
@@ -237,8 +235,12 @@ static int start_workers(struct server_daemon *d, const struct config *cfg)
 static int bring_up(struct server_daemon *d, struct config *cfg)
 {
 	struct config_error err = {0};
-	int r = daemon_open_leases(d, cfg);
+	int r = daemon_check(d, cfg, &err);
 
+	if (r < 0)
+		log_problems(d, LOG_DHCP4_CONFIG_LOAD_FAIL, &err);
+	else
+		r = daemon_open_leases(d, cfg);
 	if (r < 0) {
 		config_free(cfg);
 		return r;
@@ -277,7 +279,7 @@ static int bring_up(struct server_daemon *d, struct config *cfg)
 
 int daemon_start(struct server_daemon *d, const struct daemon_opts *o)
 {
-	struct config_load_opts lo = {.warn = daemon_on_warning, .problem = daemon_on_problem, .ctx = d,
+	struct config_load_opts lo = {.warn = daemon_warn, .problem = daemon_on_problem, .ctx = d,
 				      .ignore_unknown_hooks = o->ignore_unknown_hooks};
 	struct config_error err = {0};
 	struct server_opts so = {.clock = clock_coarse, .server_port = o->server_port,

@@ -21,7 +21,7 @@ struct loop;
 struct loop_source;
 struct loop_timer;
 
-enum { DAEMON_ORIGINS = 4, DAEMON_MAX_CHANNELS = 8, DAEMON_MAX_PORTS = 4096 };
+enum { DAEMON_ORIGINS = 4, DAEMON_MAX_CHANNELS = 32, DAEMON_MAX_PORTS = 4096 };
 
 struct daemon_opts {
 	const char *config_file;
@@ -29,6 +29,7 @@ struct daemon_opts {
 	uint16_t server_port, client_port;
 	const struct hook_builtin *builtins; /* hook libraries in the program */
 	bool ignore_unknown_hooks; /* start without those of Kea's libraries that are not built in */
+	bool any_path;		/* -X: names that a requester may not use are warned about */
 };
 
 /* One served interface and address. */
@@ -74,6 +75,7 @@ struct server_daemon {
 	struct journal_load_stats loaded; /* result of reading the lease file */
 	int exit_code;
 	bool ready;
+	bool untrusted;		/* the command in progress is of neither root nor the server's user */
 	struct control_stream stream; /* set by the command that was handled last; next NULL: none */
 	struct config_problems problems; /* of the configuration that was read last */
 };
@@ -88,18 +90,24 @@ void daemon_stop(struct server_daemon *d);
 
 /* Appends a problem to the list of the configuration that is being read; ctx is the daemon. */
 void daemon_on_problem(void *ctx, const struct config_error *e);
-/* Logs a warning about the configuration that is being read; ctx is the daemon. Any thread. */
-void daemon_on_warning(void *ctx, const struct config_error *w);
+/* Logs a warning about a configuration; ctx is the daemon. */
+void daemon_warn(void *ctx, const struct config_error *w);
+/*
+ * Checks what a configuration names outside of itself: files that the requester of the command in progress may name,
+ * hook libraries, control sockets. Changes nothing and runs no code of a library. 0, or negative with the problems in
+ * the daemon's list and the first in *err.
+ */
+int daemon_check(struct server_daemon *d, const struct config *cfg, struct config_error *err) must_check;
 /* Puts a configuration to work; takes cfg on success. On failure nothing changed. */
 int daemon_apply(struct server_daemon *d, struct config *cfg, struct config_error *err) must_check;
 /* SIGHUP, config-reload: reads the file anew. */
 int daemon_reload(struct server_daemon *d, struct config_error *err) must_check;
 /*
- * Control sockets: opens those that are new (0, or a refusal; *ret_old: how many there were before), closes those
- * of another configuration, closes all but the first n, tries those again that could not be opened.
+ * Control sockets: checks that those that are new can be opened (0, or a refusal), opens them, closes those of another
+ * configuration, closes all but the first n, tries those again that could not be opened.
  */
-int daemon_channels_open(struct server_daemon *d, const struct config *cfg, struct config_error *err,
-			 unsigned *ret_old) must_check;
+int daemon_channels_check(const struct server_daemon *d, const struct config *cfg, struct config_error *err) must_check;
+void daemon_channels_open(struct server_daemon *d, const struct config *cfg);
 void daemon_channels_close(struct server_daemon *d, const struct config *cfg);
 void daemon_channels_drop(struct server_daemon *d, unsigned n);
 void daemon_channels_retry(struct server_daemon *d, const struct config *cfg);
@@ -118,6 +126,8 @@ void daemon_shutdown(struct server_daemon *d, int exit_code);
 struct json *command_handle(void *daemon, const struct json *request, struct arena *arena);
 /* The rest of an answer that a command streams. */
 bool command_take_stream(void *daemon, struct control_stream *ret);
+/* Learns the user that the next command is of. */
+void command_from(void *daemon, uid_t uid);
 
 /*
  * Opens the lease file, waiting a moment only: a big one goes on loading while the server already has

@@ -2,7 +2,8 @@
 /*
  * The control sockets follow the configuration. One that cannot be opened (its directory is missing) does not
  * keep the server from serving: it is tried again, and the sockets of the configuration before stay until it
- * is open, so that nobody is locked out. A socket that another process answers on is a refusal.
+ * is open, so that nobody is locked out. A socket that another process answers on is a refusal. Checking comes first and
+ * changes nothing: a socket that nobody answers on is removed when the configuration is in effect.
  */
 #include "base/error.h"
 #include "base/log.h"
@@ -39,7 +40,7 @@ static int open_one(struct server_daemon *d, const char *path)
 {
 	struct channel_opts o = {
 		.path = path, .mode = 0660, .log = d->srv.log, .handle = command_handle,
-		.take_stream = command_take_stream, .ctx = d,
+		.take_stream = command_take_stream, .from = command_from, .ctx = d,
 	};
 	int r = d->n_channels == DAEMON_MAX_CHANNELS ? -USHER_E_LIMIT
 						     : channel_open(d->loop, &o, &d->channels[d->n_channels]);
@@ -63,27 +64,36 @@ static void warn_missing(struct server_daemon *d, const struct config_control_so
 		at->file[0] ? ":" : "", at->line, at->col, s->path, usher_strerror(r));
 }
 
-int daemon_channels_open(struct server_daemon *d, const struct config *cfg, struct config_error *err,
-			 unsigned *ret_old)
+int daemon_channels_check(const struct server_daemon *d, const struct config *cfg, struct config_error *err)
 {
-	unsigned missing = 0;
+	size_t n = d->n_channels;
 
-	*ret_old = d->n_channels;
+	for (size_t i = 0; i < cfg->n_control_sockets; i++) {
+		const struct config_control_socket *s = &cfg->control_sockets[i];
+		int r = channel_find(d, s->path) ? 0 : channel_check(s->path);
+
+		n += !channel_find(d, s->path);
+		if (r == 0 && n > DAEMON_MAX_CHANNELS)
+			r = -USHER_E_LIMIT;
+		if (r < 0 && !is_missing(r))
+			return config_error_set(err, &s->node->pos, r, "control socket %s cannot be opened: %s",
+						s->path, usher_strerror(r));
+	}
+	return 0;
+}
+
+void daemon_channels_open(struct server_daemon *d, const struct config *cfg)
+{
+	d->channels_missing = 0;
 	for (size_t i = 0; i < cfg->n_control_sockets; i++) {
 		const struct config_control_socket *s = &cfg->control_sockets[i];
 		int r = channel_find(d, s->path) ? 0 : open_one(d, s->path);
 
-		if (is_missing(r)) {
+		if (r < 0) {
 			warn_missing(d, s, r);
-			missing++;
-		} else if (r < 0) {
-			daemon_channels_drop(d, *ret_old);
-			return config_error_set(err, &s->node->pos, r, "control socket %s cannot be opened: %s",
-						s->path, usher_strerror(r));
+			d->channels_missing++;
 		}
 	}
-	d->channels_missing = missing;
-	return 0;
 }
 
 void daemon_channels_close(struct server_daemon *d, const struct config *cfg)

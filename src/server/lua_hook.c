@@ -349,7 +349,12 @@ static void hook_unload(struct usher_lib *lib)
 	hook_free(usher_lib_get(lib));
 }
 
+static const struct json *script_value(const struct config_hook_library *conf)
+{
+	return conf->parameters ? json_get(conf->parameters, "script") : NULL;
+}
+
 const struct hook_builtin server_builtins[] = {
-	{.name = "lua", .load = hook_load, .retire = hook_retire, .unload = hook_unload},
+	{.name = "lua", .load = hook_load, .retire = hook_retire, .unload = hook_unload, .file = script_value},
 	{0},
 };

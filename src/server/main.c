@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "config/config.h"
 #include "config/problems.h"
+#include "hook/hook.h"
 #include "lease/lease_db.h"
 #include "runtime/iface.h"
 #include "server/absent.h"
@@ -37,13 +38,13 @@ static const char usage[] =
 	"  -p PORT   server port (67)\n"
 	"  -P PORT   client port (68)\n"
 	"  -r, -w    answer a recorded capture on its own clock\n"
-	"  -X        accepted and without effect: any path may be used\n"
+	"  -X        let every user of the control channel name files anywhere (Kea's)\n"
 	"  --ignore-unknown-hooks  start without those of Kea's hook libraries that are not built in\n"
 	"  -v -V -W  version, extended version, build report\n";
 
 struct args {
 	const char *config, *check, *in, *out;
-	bool debug, ignore_unknown_hooks;
+	bool debug, ignore_unknown_hooks, any_path;
 	uint16_t server_port, client_port;
 };
 
@@ -123,9 +124,14 @@ static int check(const char *path, const struct args *a)
 
 	if (r == 0) {
 		warn_machine(cfg);
-		r = check_deeper(path, cfg, &err);
-		if (r < 0)
-			config_problems_add(&problems, &err);
+		if (hook_libraries_check(cfg, server_builtins, config_problems_add, &problems)) {
+			config_free(cfg);
+			r = -USHER_E_HOOK;
+		} else {
+			r = check_deeper(path, cfg, &err);
+			if (r < 0)
+				config_problems_add(&problems, &err);
+		}
 	}
 	if (r == 0)
 		(void)printf("%s is a good configuration\n", path);
@@ -173,7 +179,7 @@ static int parse(int argc, char **argv, struct args *a)
 		case OPT_IGNORE_HOOKS: a->ignore_unknown_hooks = true; break;
 		case 'r': a->in = optarg; break;
 		case 'w': a->out = optarg; break;
-		case 'X': break;
+		case 'X': a->any_path = true; break;
 		case 'p':
 		case 'P':
 			if (!parse_port(optarg, c == 'p' ? &a->server_port : &a->client_port))
@@ -207,7 +213,7 @@ static int serve(const struct args *a)
 {
 	struct daemon_opts o = {.config_file = a->config, .debug = a->debug, .server_port = a->server_port,
 				.client_port = a->client_port, .builtins = server_builtins,
-				.ignore_unknown_hooks = a->ignore_unknown_hooks};
+				.ignore_unknown_hooks = a->ignore_unknown_hooks, .any_path = a->any_path};
 	struct server_daemon *d = calloc(1, sizeof(*d));
 	int code = 1;
 

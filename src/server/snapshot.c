@@ -262,11 +262,41 @@ static int check_networks(const struct config *cfg, struct config_error *err)
 	return 0;
 }
 
+static int check_loggers(const struct config *cfg, struct config_error *err)
+{
+	const char *files[LOG_MAX_FILES];
+	size_t n = 0;
+
+	if (cfg->n_loggers > LOG_MAX_RULES)
+		return config_error_set(err, NULL, -USHER_E_LIMIT, "at most %d loggers", LOG_MAX_RULES);
+	for (size_t i = 0; i < cfg->n_loggers; i++)
+		for (size_t j = 0; j < cfg->loggers[i].n_outputs; j++) {
+			const struct log_output *o = &cfg->loggers[i].outputs[j];
+			size_t k = o->kind == LOG_SINK_FILE ? 0 : n;
+
+			while (k < n && strcmp(files[k], o->path) != 0)
+				k++;
+			if (k < n || o->kind != LOG_SINK_FILE)
+				continue;
+			if (n == LOG_MAX_FILES)
+				return config_error_set(err, NULL, -USHER_E_LIMIT, "at most %d log files", LOG_MAX_FILES);
+			files[n++] = o->path;
+		}
+	return 0;
+}
+
+int snapshot_limits(const struct config *cfg, struct config_error *err)
+{
+	int r = check_networks(cfg, err);
+
+	return r < 0 ? r : check_loggers(cfg, err);
+}
+
 int snapshot_check(struct server *srv, const struct config *cfg, const struct snapshot *prev,
 		   struct config_error *err)
 {
 	struct snapshot s = {0};
-	int r = check_networks(cfg, err);
+	int r = snapshot_limits(cfg, err);
 
 	if (r == 0)
 		r = build_hooks(srv, &s, cfg, prev, err);
@@ -278,7 +308,7 @@ int snapshot_build(struct server *srv, struct config *cfg, const struct snapshot
 		   struct config_error *err)
 {
 	struct snapshot *s;
-	int r = check_networks(cfg, err);
+	int r = snapshot_limits(cfg, err);
 
 	if (r < 0)
 		return r;
@@ -287,17 +317,16 @@ int snapshot_build(struct server *srv, struct config *cfg, const struct snapshot
 		return config_error_set(err, NULL, -ENOMEM, "out of memory");
 	s->refs = 1;
 	s->affinity = cfg->flush_reclaimed_timer_wait_s && cfg->hold_reclaimed_s;
-	r = build_hooks(srv, s, cfg, prev, err);
-	if (r == 0) {
-		r = build_subnet_stats(srv, s, cfg);
-		if (r == 0)
-			r = build_server_ids(s, cfg);
-		if (r == 0)
-			r = build_pools(srv, s, cfg);
-		if (r < 0)
-			(void)config_error_set(err, NULL, r, "configuration cannot be put to work: %s",
-					       usher_strerror(r));
-	}
+	r = build_subnet_stats(srv, s, cfg);
+	if (r == 0)
+		r = build_server_ids(s, cfg);
+	if (r == 0)
+		r = build_pools(srv, s, cfg);
+	if (r < 0)
+		(void)config_error_set(err, NULL, r, "configuration cannot be put to work: %s", usher_strerror(r));
+	/* the code of libraries runs for a configuration that is good otherwise */
+	if (r == 0)
+		r = build_hooks(srv, s, cfg, prev, err);
 	if (r == 0)
 		r = call_configured(s, cfg, err);
 	if (r < 0) {

@@ -35,8 +35,10 @@ struct snapshot {
 	struct snapshot *next_retired;
 };
 
+/* Is the configuration within the limits of this server? 0, or negative with err filled. */
+int snapshot_limits(const struct config *cfg, struct config_error *err) must_check;
 /*
- * Would snapshot_build() take this configuration? Loads its hook libraries and forgets them again. 0, or
+ * Would snapshot_build() take this configuration? Loads its hook libraries last, and forgets them again. 0, or
  * negative with err filled.
  */
 int snapshot_check(struct server *srv, const struct config *cfg, const struct snapshot *prev,

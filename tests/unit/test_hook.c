@@ -10,6 +10,7 @@
 #include "config/config.h"
 #include "hook/hook.h"
 #include "hook/hook_lib.h"
+#include "hook/object.h"
 #include "lease/lease.h"
 #include "wire/dhcp4.h"
 
@@ -17,6 +18,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 enum { NAMES_MAX = 128, ARENA_LEN = 4096 };
 
@@ -393,7 +395,7 @@ static void inside_unload(struct usher_lib *lib)
 	n_unloaded++;
 }
 
-static const struct hook_builtin builtins[] = {{"inside", inside_load, inside_retire, inside_unload}, {0}};
+static const struct hook_builtin builtins[] = {{"inside", inside_load, inside_retire, inside_unload, NULL}, {0}};
 
 static int load(const char *path, struct hook_registry **ret, struct config_error *err)
 {
@@ -483,6 +485,59 @@ static void test_every_function_was_called(void **state)
 	assert_int_equal(n, n_called);
 }
 
+static size_t read_whole(const char *path, uint8_t **ret)
+{
+	FILE *f = fopen(path, "rb");
+	long n;
+
+	assert_non_null(f);
+	assert_int_equal(fseek(f, 0, SEEK_END), 0);
+	n = ftell(f);
+	rewind(f);
+	*ret = malloc((size_t)n);
+	assert_non_null(*ret);
+	assert_int_equal(fread(*ret, 1, (size_t)n, f), n);
+	(void)fclose(f);
+	return (size_t)n;
+}
+
+/* Looking at libraries: the example is one; cut and changed ones are refused or not, and read within bounds. */
+static void test_object(void **state)
+{
+	static const char *const symbols[] = {"usher_hook_version", "usher_hook_load"};
+	static const char *const others[] = {"usher_hook_version", "no_such_symbol"};
+	const char *example = getenv("USHER_EXAMPLE");
+	char path[] = "/tmp/usher-object-XXXXXX";
+	uint8_t *octets;
+	size_t n;
+	char why[128];
+	int fd = mkstemp(path);
+
+	(void)state;
+	assert_true(fd >= 0);
+	n = read_whole(example, &octets);
+	assert_int_equal(hook_object_check(example, symbols, 2, why, sizeof(why)), 0);
+	assert_int_equal(hook_object_check(example, others, 2, why, sizeof(why)), -USHER_E_HOOK);
+	assert_non_null(strstr(why, "no_such_symbol"));
+	assert_int_equal(hook_object_check("/dev/zero", symbols, 2, why, sizeof(why)), -USHER_E_HOOK);
+	assert_int_equal(hook_object_check("/proc/self/exe", symbols, 2, why, sizeof(why)), -USHER_E_HOOK);
+	srand(7);
+	for (int i = 0; i < 2000; i++) {
+		size_t at = (size_t)rand() % (i % 2 ? 2048 : n);
+		uint8_t was = octets[at];
+		size_t len = i % 4 ? n : (size_t)rand() % n;
+
+		octets[at] = (uint8_t)rand();
+		assert_int_equal(ftruncate(fd, 0), 0);
+		assert_int_equal(pwrite(fd, octets, len, 0), len);
+		(void)!hook_object_check(path, symbols, 2, why, sizeof(why));
+		octets[at] = was;
+	}
+	(void)close(fd);
+	(void)unlink(path);
+	free(octets);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -499,6 +554,7 @@ int main(void)
 		cmocka_unit_test_setup(test_registry, setup),
 		cmocka_unit_test_setup(test_load, setup),
 		cmocka_unit_test_setup(test_builtin, setup),
+		cmocka_unit_test(test_object),
 		cmocka_unit_test(test_every_function_was_called),
 	};
 

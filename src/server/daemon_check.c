@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * Checks of a configuration that need the running server: names of files that its requester may use, hook libraries,
+ * control sockets. They change nothing and come before everything that does, so that a refused configuration leaves no
+ * file behind, removes none, and runs no code of a library.
+ */
+#include "base/error.h"
+#include "config/config.h"
+#include "control/channel.h"
+#include "hook/hook.h"
+#include "server/daemon.h"
+#include "server/paths.h"
+#include "server/snapshot.h"
+
+struct checking {
+	struct server_daemon *d;
+	struct config_error *first;
+	size_t n;
+};
+
+static void on_problem(void *ctx, const struct config_error *e)
+{
+	struct checking *k = ctx;
+
+	if (!k->n++)
+		*k->first = *e;
+	daemon_on_problem(k->d, e);
+}
+
+static void on_path(void *ctx, const struct config_error *e)
+{
+	struct checking *k = ctx;
+
+	if (k->d->o.any_path)
+		daemon_warn(k->d, e);
+	else
+		on_problem(ctx, e);
+}
+
+int daemon_check(struct server_daemon *d, const struct config *cfg, struct config_error *err)
+{
+	struct snapshot *prev = server_snapshot(&d->srv);
+	struct checking k = {d, err, 0};
+	struct paths_check paths = {.cfg = cfg, .in_force = prev ? prev->cfg : NULL, .builtins = d->srv.builtins,
+				    .problem = on_path, .ctx = &k};
+	int r;
+
+	if (d->untrusted && !cfg->file[0])
+		(void)paths_check(&paths);
+	/* a library that may not be named is not looked at either */
+	if (!k.n)
+		(void)hook_libraries_check(cfg, d->srv.builtins, on_problem, &k);
+	r = k.n ? -USHER_E_CONFIG : daemon_channels_check(d, cfg, err);
+	snapshot_unref(prev);
+	return r;
+}

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * Which files a configuration may name that came over the control channel from a requester who is neither root nor the
+ * server's own user: with the server's rights he would load libraries and write files anywhere.
+ */
+#pragma once
+
+#include "base/attr.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct config;
+struct config_error;
+struct hook_builtin;
+
+struct paths_check {
+	const struct config *cfg;	/* the requester's */
+	const struct config *in_force;	/* its names may be used again; NULL: none */
+	const struct hook_builtin *builtins;
+	/* Called for each name that is not allowed. */
+	void (*problem)(void *ctx, const struct config_error *e);
+	void *ctx;
+};
+
+/*
+ * Checks the names of hook libraries and scripts, log files, control sockets and the lease file: each must lie below
+ * its directory (config_dir()) or be in force already. How many are not allowed. Source: Kea 3.0's path rules.
+ */
+size_t paths_check(const struct paths_check *c);
+/* Does the path name a file below dir, its links followed? Neither "." nor ".." may be in it. */
+bool paths_below(const char *path, const char *dir);
