@@ -260,7 +260,7 @@ int lease_db_hold(struct lease_db *db, const struct lease *l)
 
 	db_lock(db);
 	if (may_have(db, rec_lookup(db, l->addr), &who, clock_wall_s(db->o.clock)))
-		r = hold_set(db, l);
+		r = hold_set(db, l, NULL);
 	db_unlock(db);
 	return r;
 }
@@ -309,6 +309,9 @@ static int assign_locked(struct lease_db *db, const struct lease *l, const struc
 	uint32_t idx;
 	int r;
 
+	/* an address that was offered twice is the first one's who asks for it */
+	if (p.hold && rec_at(db, p.hold)->flags & REC_REOFFERED)
+		p.hold = 0;
 	if (!may_have(db, p, who, now))
 		return -USHER_E_IN_USE;
 	note_old(db, p.main, ch);

@@ -98,6 +98,12 @@ void lease_db_unhold(struct lease_db *db, uint32_t addr, const struct lease_clie
  * l: identity is read; addr, subnet_id, pool_id are set. 0, -USHER_E_EXHAUSTED.
  */
 int lease_db_pick(struct lease_db *db, struct lease_pools *p, size_t i, struct lease *l) must_check;
+/*
+ * As lease_db_pick(); where the pool has nothing to give, takes the address whose hold is oldest from its client, if the
+ * pool has eight holds or it is two seconds old. Both were offered it then, and lease_db_assign() gives it to the first that asks. An offer promises nothing (RFC 2131
+ * 3.1), and a flood of DISCOVERs must not use up a pool.
+ */
+int lease_db_pick_held(struct lease_db *db, struct lease_pools *p, size_t i, struct lease *l) must_check;
 /* Which pool has the address, counting from start; -USHER_E_NOTFOUND. */
 int lease_pools_find(const struct lease_pools *p, uint32_t addr, size_t start) must_check;
 

@@ -164,6 +164,47 @@ void lru_update(struct lease_db *db, uint32_t idx)
 	publish(p);
 }
 
+/* --- holds of a pool ---------------------------------------------------------------------------- */
+
+void pool_hold_add(struct lease_db *db, struct pool *p, uint32_t idx)
+{
+	struct rec *r = rec_at(db, idx);
+
+	if (!p)
+		p = home_of(db, r);
+	if (!p)
+		return;
+	r->home = p->number;
+	r->heap_pos = p->youngest_hold;
+	r->hold = 0;
+	if (p->youngest_hold)
+		rec_at(db, p->youngest_hold)->hold = idx;
+	else
+		p->oldest_hold = idx;
+	p->youngest_hold = idx;
+	p->n_holds++;
+}
+
+void pool_hold_del(struct lease_db *db, uint32_t idx)
+{
+	struct rec *r = rec_at(db, idx);
+	struct pool *p;
+
+	if (!r->home)
+		return;
+	p = db->by_number[r->home];
+	if (r->heap_pos)
+		rec_at(db, r->heap_pos)->hold = r->hold;
+	else
+		p->oldest_hold = r->hold;
+	if (r->hold)
+		rec_at(db, r->hold)->heap_pos = r->heap_pos;
+	else
+		p->youngest_hold = r->heap_pos;
+	r->home = r->heap_pos = r->hold = 0;
+	p->n_holds--;
+}
+
 /* --- making and ending a pool ------------------------------------------------------------------ */
 
 static void registry_sort(struct lease_db *db)
@@ -374,6 +415,16 @@ void pool_unref(struct lease_db *db, struct pool *p)
 	/* its records go home elsewhere; refs == 0 keeps home_of from choosing it again */
 	for (unsigned k = 1; p->lru.head; k++) {
 		lru_update(db, p->lru.head);
+		if (k % LOCK_STRETCH == 0) {
+			db_unlock(db);
+			db_lock(db);
+		}
+	}
+	for (unsigned k = 1; p->oldest_hold; k++) {
+		uint32_t idx = p->oldest_hold;
+
+		pool_hold_del(db, idx);
+		pool_hold_add(db, NULL, idx);
 		if (k % LOCK_STRETCH == 0) {
 			db_unlock(db);
 			db_lock(db);

@@ -203,7 +203,26 @@ static int64_t pick(struct lease_db *db, struct pool *p)
 	return addr >= 0 ? addr : pick_lapsed(db, p, now);
 }
 
-int lease_db_pick(struct lease_db *db, struct lease_pools *ps, size_t i, struct lease *l)
+/*
+ * The address that was offered first and not asked for since. A few offers are as many as honest clients have open at
+ * once: they are kept for OFFER_S seconds. More are a flood, or a pool that is too small.
+ */
+enum { OFFERS_FEW = 8, OFFER_S = 2 };
+
+static int64_t pick_held(struct lease_db *db, const struct pool *p)
+{
+	const struct rec *r = rec_at(db, p->oldest_hold);
+	int64_t age;
+
+	if (!p->oldest_hold)
+		return -1;
+	age = clock_mono_ns(db->o.clock) - ((int64_t)r->seq - db->o.offer_hold_s * NS_PER_S);
+	if (p->n_holds < OFFERS_FEW && age < OFFER_S * NS_PER_S)
+		return -1;
+	return r->addr;
+}
+
+static int pick_and_hold(struct lease_db *db, struct lease_pools *ps, size_t i, bool reoffer, struct lease *l)
 {
 	int r = -USHER_E_EXHAUSTED;
 	struct pool *p;
@@ -215,12 +234,27 @@ int lease_db_pick(struct lease_db *db, struct lease_pools *ps, size_t i, struct 
 	db_lock(db);
 	holds_expire(db, 64);
 	addr = pick(db, p);
+	reoffer = reoffer && addr < 0;
+	if (reoffer)
+		addr = pick_held(db, p);
 	if (addr >= 0) {
 		l->addr = (uint32_t)addr;
 		l->subnet_id = p->def.subnet_id;
 		l->pool_id = p->def.pool_id;
-		r = hold_set(db, l);
+		r = hold_set(db, l, p);
 	}
+	if (r == 0 && reoffer)
+		rec_at(db, p->youngest_hold)->flags |= REC_REOFFERED;
 	db_unlock(db);
 	return r;
+}
+
+int lease_db_pick(struct lease_db *db, struct lease_pools *ps, size_t i, struct lease *l)
+{
+	return pick_and_hold(db, ps, i, false, l);
+}
+
+int lease_db_pick_held(struct lease_db *db, struct lease_pools *ps, size_t i, struct lease *l)
+{
+	return pick_and_hold(db, ps, i, true, l);
 }

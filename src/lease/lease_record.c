@@ -184,6 +184,7 @@ static int rec_open(struct lease_db *db, const struct lease *l, uint32_t idx, bo
 		return 0;
 	if (!indexed)
 		return main_new(db, l->addr, ret_idx);
+	pool_hold_del(db, idx);
 	list_del(db, &db->holds, idx);
 	rec_at(db, idx)->seq = 0;
 	db->n_main++;
@@ -332,7 +333,14 @@ static bool hold_renew(struct lease_db *db, const struct lease *l, uint32_t idx)
 	return true;
 }
 
-int hold_set(struct lease_db *db, const struct lease *l)
+static bool is_nobodys(const struct lease_db *db, uint32_t main_idx)
+{
+	const struct rec *r = rec_at(db, main_idx);
+
+	return !main_idx || rec_is_kept(r) || rec_over(r, clock_wall_s(db->o.clock));
+}
+
+int hold_set(struct lease_db *db, const struct lease *l, struct pool *p)
 {
 	uint32_t main_idx = main_of(db, l->addr);
 	uint32_t old = main_idx ? rec_at(db, main_idx)->hold : addr_get(&db->addrs, l->addr);
@@ -355,6 +363,9 @@ int hold_set(struct lease_db *db, const struct lease *l)
 	h->valid_lft = db->o.offer_hold_s;
 	h->seq = (uint64_t)(clock_mono_ns(db->o.clock) + db->o.offer_hold_s * NS_PER_S);
 	list_push(db, &db->holds, idx, false);
+	pool_hold_del(db, idx);
+	if (is_nobodys(db, main_idx))
+		pool_hold_add(db, p, idx);
 	if (main_idx)
 		lru_update(db, main_idx);
 	return 0;
@@ -365,6 +376,7 @@ void hold_drop(struct lease_db *db, uint32_t idx)
 	uint32_t addr = rec_at(db, idx)->addr;
 	uint32_t main_idx = main_of(db, addr);
 
+	pool_hold_del(db, idx);
 	list_del(db, &db->holds, idx);
 	if (main_idx)
 		rec_at(db, main_idx)->hold = 0;

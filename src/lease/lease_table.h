@@ -26,7 +26,8 @@ struct rec_ext {
 	char data[];
 };
 
-enum rec_flags { REC_FWD = 1, REC_REV = 2, REC_CID_EXT = 4 };
+/* REOFFERED: a hold that was another client's, who may still ask for the address */
+enum rec_flags { REC_FWD = 1, REC_REV = 2, REC_CID_EXT = 4, REC_REOFFERED = 8 };
 /* Which heap a record waits in. LAPSED: over by the clock, not yet reclaimed. */
 enum rec_heap { HEAP_NONE, HEAP_RUNNING, HEAP_LAPSED, HEAP_KEPT, HEAP_N };
 /* While loading: the record was given back. */
@@ -43,10 +44,10 @@ struct rec {
 	struct rec_ext *ext;
 	uint32_t addr, subnet_id, pool_id, valid_lft;
 	struct rec_link by_cid, by_hw;
-	uint32_t heap_pos;
-	uint32_t hold;
+	uint32_t heap_pos;	/* of a hold: the older one of its pool */
+	uint32_t hold;		/* of a hold: the younger one of its pool */
 	uint32_t prev, next;	/* LRU list of its home pool; of a hold: the queue of holds */
-	uint32_t home;		/* number of that pool, 0: in none */
+	uint32_t home;		/* number of that pool, 0: in none; of a hold: of the pool that lists it */
 	uint8_t state;
 	uint8_t flags : 4, heap : 4;
 	uint8_t hw_len, cid_len;
@@ -101,6 +102,7 @@ struct pool {
 	struct lease_pool_def def; /* def.reserved owned */
 	struct bitmap free;	/* set: no record, no hold, may be picked */
 	struct rec_list lru;	/* kept and lapsed, oldest first */
+	uint32_t oldest_hold, youngest_hold, n_holds; /* of addresses that nobody has */
 	uint32_t cursor;
 	_Atomic uint64_t n_free; /* bits set plus lru.n */
 };
@@ -275,7 +277,8 @@ void rec_delete(struct lease_db *db, uint32_t idx);
 void rec_settle(struct lease_db *db, uint32_t idx);
 /* Appends its row; whoever let go of the lock by db_unlock() kicks the store. */
 uint64_t rec_log(struct lease_db *db, uint32_t idx, bool deleted);
-int hold_set(struct lease_db *db, const struct lease *l) must_check;
+/* p: the pool that gave the address; NULL: whichever has it. */
+int hold_set(struct lease_db *db, const struct lease *l, struct pool *p) must_check;
 void hold_drop(struct lease_db *db, uint32_t idx);
 void holds_expire(struct lease_db *db, unsigned max);
 /* Moves leases that are over to the LRU lists, in so many steps. False: there may be more. */
@@ -291,6 +294,9 @@ void counts_bump(struct lease_db *db, const struct rec *r, enum count_what what)
 /* Sets the bit of addr right in every pool that has it. */
 void pools_refresh(struct lease_db *db, uint32_t addr);
 void lru_update(struct lease_db *db, uint32_t idx);
+/* Puts a hold behind the others of its pool (NULL: the one that is home to its address), takes it out. */
+void pool_hold_add(struct lease_db *db, struct pool *p, uint32_t idx);
+void pool_hold_del(struct lease_db *db, uint32_t idx);
 /* Lists that were filled in the order of the file become oldest first. */
 void pools_sort(struct lease_db *db);
 void pools_fini(struct lease_db *db);

@@ -312,35 +312,52 @@ struct pick_tally {
 	unsigned pools, closed;
 };
 
-static struct lease *pick_from_subnet(struct exchange *x, const struct candidate *c, struct pick_tally *t)
+/* held: an address that was offered to another client. */
+static struct lease *pick_from_pool(struct exchange *x, const struct candidate *c, const struct config_pool *p,
+				    bool held)
+{
+	struct lease_db *db = exchange_server(x)->db;
+	struct lease key = hold_key(x, c, p, 0);
+	int r = held ? lease_db_pick_held(db, x->snap->pools, p->index, &key)
+		     : lease_db_pick(db, x->snap->pools, p->index, &key);
+
+	if (r < 0)
+		return NULL;
+	TRACE(x, held ? "picked the address of the pool's oldest offer" : "picked from the pool");
+	return alloc_lease(x, c, p, key.addr);
+}
+
+static struct lease *pick_from_subnet(struct exchange *x, const struct candidate *c, bool held, struct pick_tally *t)
 {
 	for (size_t i = 0; i < c->subnet->n_pools; i++) {
 		const struct config_pool *p = &c->subnet->pools[i];
-		struct lease key;
+		struct lease *l;
 
 		t->pools++;
 		if (!exchange_class_ok(x, &p->classes)) {
 			t->closed++;
 			continue;
 		}
-		key = hold_key(x, c, p, 0);
-		if (lease_db_pick(exchange_server(x)->db, x->snap->pools, p->index, &key) == 0) {
-			TRACE(x, "picked from the pool");
-			return alloc_lease(x, c, p, key.addr);
-		}
-	}
-	return NULL;
-}
-
-static struct lease *try_pools(struct exchange *x, struct pick_tally *t)
-{
-	for (uint32_t i = 0; i < x->n_candidates; i++) {
-		struct lease *l = pick_from_subnet(x, &x->candidates[i], t);
-
+		l = pick_from_pool(x, c, p, held);
 		if (l)
 			return l;
 	}
 	return NULL;
+}
+
+/* Offers to other clients are withdrawn when no pool has anything else. */
+static struct lease *try_pools(struct exchange *x, struct pick_tally *t)
+{
+	struct lease *l = NULL;
+
+	for (uint32_t i = 0; !l && i < x->n_candidates; i++)
+		l = pick_from_subnet(x, &x->candidates[i], false, t);
+	if (l || t->pools == t->closed)
+		return l;
+	*t = (struct pick_tally){0};
+	for (uint32_t i = 0; !l && i < x->n_candidates; i++)
+		l = pick_from_subnet(x, &x->candidates[i], true, t);
+	return l;
 }
 
 /* The five counters of kea.md 9, and one log line that says which case it was. */

@@ -130,6 +130,7 @@ static bool number_word(struct scn_build *b, const char *w)
 		{"vlan-id", &b->vlan_id}, {"proto", &b->proto}, {"ethertype", &b->ethertype}, {"udp-len", &b->udp_len},
 		{"ip-len", &b->ip_len}, {"ihl", &b->ihl}, {"pad", &b->pad}, {"cut", &b->cut},
 		{"cut-frame", &b->cut_frame}, {"times", &b->count},
+		{"strangers", &b->strangers},
 	};
 	const char *v;
 

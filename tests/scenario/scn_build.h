@@ -24,7 +24,7 @@ struct scn_build {
 	bool end, no_type;
 	/* damage */
 	bool bad_ip_csum, bad_udp_csum, no_udp_csum, fragment, vlan, qinq, ip_options;
-	unsigned vlan_id, proto, ethertype, udp_len, ip_len, ihl, pad, cut, cut_frame, flags, count;
+	unsigned vlan_id, proto, ethertype, udp_len, ip_len, ihl, pad, cut, cut_frame, flags, count, strangers;
 	uint8_t tail[1200];
 	size_t tail_len;	/* behind END */
 	uint8_t trailer[256];

@@ -80,6 +80,15 @@ static int begin(struct scn_build *b, size_t at, const char *type)
 	return scn_build_words(b, at);
 }
 
+/* Another hardware address and transaction. */
+static void become_stranger(struct scn_build *b, unsigned i)
+{
+	b->smac[1] = 0x5f;
+	scn_put_be(b->smac + 2, 4, i);
+	memcpy(b->head + 28, b->smac, 6);
+	scn_put_be(b->head + 4, 4, b->s->next_xid++);
+}
+
 static int push_all(struct scn_build *b, const struct iface *iface, bool run)
 {
 	struct scn *s = b->s;
@@ -87,7 +96,14 @@ static int push_all(struct scn_build *b, const struct iface *iface, bool run)
 
 	for (unsigned d = 0; d < DROP_N && run; d++)
 		s->drops[d] = server_drop_count(&s->d.srv, (enum drop)d);
-	for (unsigned i = 0; r == 0 && i < b->count; i++)
+	for (unsigned i = 0; r == 0 && i < b->strangers; i++) {
+		become_stranger(b, i);
+		r = push(b, iface);
+		scn_world_run(s);
+		while (scn_reply_next(s, &s->reply))
+			s->has_reply = false;
+	}
+	for (unsigned i = 0; r == 0 && i < b->count && !b->strangers; i++)
 		r = push(b, iface);
 	if (r == 0 && run)
 		scn_world_run(s);

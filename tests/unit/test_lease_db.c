@@ -408,6 +408,70 @@ static void test_rebuild(void **state)
 	lease_pools_unref(q);
 }
 
+enum { OFFER_POOL = 40, OFFER_STEPS = 20000, OFFER_CLIENTS = 100 };
+
+/* Any order of offers, withdrawn offers, requests, ends and reloads: an address that is leased is its client's. */
+static void test_offers_again(void **state)
+{
+	struct fix *f = *state;
+	struct lease_pools *p = pool(f, OFFER_POOL, LEASE_ALLOC_ITERATIVE);
+	uint32_t owner[OFFER_POOL] = {0};	/* client + 1 */
+	uint32_t again = 0;
+	uint32_t leased = 0;
+
+	srand(11);
+	for (int i = 0; i < OFFER_STEPS; i++) {
+		uint32_t n = (uint32_t)rand() % OFFER_CLIENTS;
+		uint32_t a = (uint32_t)rand() % OFFER_POOL;
+		struct lease l = client(n);
+		struct lease_change ch;
+
+		switch (rand() % 16) {
+		case 0:
+			if (owner[a] && lease_db_del(f->db, BASE + a, lease_expect_any(), &ch) == 0)
+				owner[a] = 0;
+			break;
+		case 1:
+			lease_db_unhold(f->db, BASE + a, &(struct lease_client){.hw = lease_hw(&l)});
+			break;
+		case 2: {
+			struct lease_pools *q = pool(f, i % 3 ? OFFER_POOL : OFFER_POOL / 2, LEASE_ALLOC_ITERATIVE);
+
+			lease_pools_unref(p);
+			p = q;
+			break;
+		}
+		case 3:
+		case 4:
+			if (assign(f, BASE + a, n, &ch) == 0) {
+				assert_true(!owner[a] || owner[a] == n + 1);
+				owner[a] = n + 1;
+			}
+			break;
+		case 5:
+			l.addr = BASE + a;
+			l.subnet_id = 1;
+			(void)!lease_db_hold(f->db, &l);
+			break;
+		default:
+			again += lease_db_pick(f->db, p, 0, &l) < 0;
+			if (lease_db_pick_held(f->db, p, 0, &l) == 0)
+				assert_int_equal(owner[l.addr - BASE], 0);
+		}
+	}
+	assert_true(again > OFFER_STEPS / 20);
+	for (uint32_t a = 0; a < OFFER_POOL; a++) {
+		assert_int_equal(state_of(f, BASE + a) == LEASE_ASSIGNED, owner[a] != 0);
+		leased += owner[a] != 0;
+	}
+	lease_pools_unref(p);
+	p = pool(f, OFFER_POOL, LEASE_ALLOC_ITERATIVE);
+	at(f, 12); /* no lease has ended */
+	lease_db_expire_holds(f->db);
+	assert_int_equal(lease_pool_free(p, 0), OFFER_POOL - leased);
+	lease_pools_unref(p);
+}
+
 /* --- threads ---------------------------------------------------------------------------------- */
 
 enum { N_THREADS = 4, N_CLAIMS = 3000, N_CLAIMED = 64 };
@@ -786,7 +850,8 @@ int main(void)
 		T(test_allocators), T(test_reserved), T(test_oldest_first), T(test_holds),
 		T(test_ownership), T(test_expiry), T(test_clock_steps), T(test_find_order),
 		T(test_clones), T(test_cloned_identity), T(test_expected_row), T(test_many_clients), T(test_hold_becomes_lease), T(test_all_end_at_once),
-		T(test_pages), T(test_rebuild), T(test_threads), T(test_memory), T(test_pick_before_clock), T(test_big_pool),
+		T(test_pages), T(test_rebuild), T(test_threads), T(test_offers_again), T(test_memory), T(test_pick_before_clock),
+		T(test_big_pool),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
