@@ -207,20 +207,21 @@ void pool_hold_del(struct lease_db *db, uint32_t idx)
 
 /* --- making and ending a pool ------------------------------------------------------------------ */
 
-static void registry_sort(struct lease_db *db)
+/* What max_last says of the registered pools from one on. */
+static void registry_measure(struct lease_db *db, size_t from)
 {
-	uint32_t max = 0;
+	uint32_t max = from ? db->max_last[from - 1] : 0;
 
-	for (size_t i = 0; i < db->n_pools; i++) {
+	for (size_t i = from; i < db->n_pools; i++) {
 		if (db->pools[i]->def.last > max)
 			max = db->pools[i]->def.last;
 		db->max_last[i] = max;
 	}
 }
 
-static int registry_reserve(struct lease_db *db)
+static int registry_reserve(struct lease_db *db, size_t more)
 {
-	size_t n = db->n_pools + 1;
+	size_t n = db->n_pools + more;
 	struct pool **pools = reallocarray(db->pools, n, sizeof(*pools));
 	uint32_t *max_last;
 	struct pool **numbers;
@@ -232,32 +233,63 @@ static int registry_reserve(struct lease_db *db)
 	if (!max_last)
 		return -ENOMEM;
 	db->max_last = max_last;
-	numbers = reallocarray(db->by_number, db->n_numbers + 2, sizeof(*numbers));
+	numbers = reallocarray(db->by_number, db->n_numbers + more + 1, sizeof(*numbers));
 	if (!numbers)
 		return -ENOMEM;
 	db->by_number = numbers;
 	return 0;
 }
 
-static int pool_register(struct lease_db *db, struct pool *p)
+/* Gives a pool the lowest number from *from on that no pool has. */
+static void registry_number(struct lease_db *db, struct pool *p, size_t *from)
 {
-	size_t at = pools_below(db, p->def.first);
-	int r = registry_reserve(db);
+	if (db->n_numbers == 0)
+		db->by_number[db->n_numbers++] = NULL;
+	while (*from < db->n_numbers && db->by_number[*from])
+		++*from;
+	if (*from == db->n_numbers)
+		db->n_numbers++;
+	p->number = (uint32_t)*from;
+	db->by_number[p->number] = p;
+}
+
+/* Registers pools, which are in the order of their first addresses, from the end of the list on: one pass. */
+static int registry_merge(struct lease_db *db, struct pool *const *p, size_t n)
+{
+	size_t old = db->n_pools;
+	size_t from = 1;
+	int r = registry_reserve(db, n);
 
 	if (r < 0)
 		return r;
-	memmove(db->pools + at + 1, db->pools + at, (db->n_pools - at) * sizeof(*db->pools));
-	db->pools[at] = p;
-	db->n_pools++;
-	registry_sort(db);
-	if (db->n_numbers == 0)
-		db->by_number[db->n_numbers++] = NULL;
-	for (p->number = 1; p->number < db->n_numbers && db->by_number[p->number]; p->number++)
-		continue;
-	if (p->number == db->n_numbers)
-		db->n_numbers++;
-	db->by_number[p->number] = p;
+	for (size_t i = 0; i < n; i++)
+		registry_number(db, p[i], &from);
+	db->n_pools += n;
+	for (size_t to = db->n_pools; n > 0;) {
+		if (old > 0 && db->pools[old - 1]->def.first > p[n - 1]->def.first)
+			db->pools[--to] = db->pools[--old];
+		else
+			db->pools[--to] = p[--n];
+	}
+	registry_measure(db, old);
 	return 0;
+}
+
+/* Takes out of the registry the pools that nobody refers to and whose records have left: one pass. */
+static void registry_sweep(struct lease_db *db)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < db->n_pools; i++) {
+		struct pool *p = db->pools[i];
+
+		if (p->ended)
+			db->by_number[p->number] = NULL;
+		else
+			db->pools[n++] = p;
+	}
+	db->n_pools = n;
+	registry_measure(db, 0);
 }
 
 static void pool_free(struct pool *p)
@@ -267,44 +299,6 @@ static void pool_free(struct pool *p)
 	bitmap_fini(&p->free);
 	free((void *)(uintptr_t)reserved);
 	free(p);
-}
-
-static void pool_unregister(struct lease_db *db, struct pool *p)
-{
-	size_t i = 0;
-
-	while (db->pools[i] != p)
-		i++;
-	memmove(db->pools + i, db->pools + i + 1, (db->n_pools - i - 1) * sizeof(*db->pools));
-	db->n_pools--;
-	registry_sort(db);
-	db->by_number[p->number] = NULL;
-}
-
-static struct pool *pool_alloc(const struct lease_pool_def *d)
-{
-	struct pool *p = calloc(1, sizeof(*p));
-	uint32_t *reserved = NULL;
-
-	if (!p)
-		return NULL;
-	p->def = *d;
-	p->cursor = d->first;
-	p->def.reserved = NULL;
-	if (d->n_reserved) {
-		reserved = reallocarray(NULL, d->n_reserved, sizeof(*reserved));
-		if (!reserved)
-			goto fail;
-		memcpy(reserved, d->reserved, d->n_reserved * sizeof(*reserved));
-		p->def.reserved = reserved;
-	}
-	if (bitmap_init(&p->free, (uint64_t)d->last - d->first + 1) < 0)
-		goto fail;
-	return p;
-fail:
-	free(reserved);
-	free(p);
-	return NULL;
 }
 
 static void pool_bar_all(struct pool *p)
@@ -329,6 +323,35 @@ static void pool_bar_all(struct pool *p)
 		bitmap_put(&p->free, p->def.last - p->def.first, false);
 	if ((p->def.last & ~255U) >= p->def.first)
 		bitmap_put(&p->free, (p->def.last & ~255U) - p->def.first, false);
+}
+
+struct pool *pool_new(const struct lease_pool_def *d)
+{
+	struct pool *p = calloc(1, sizeof(*p));
+	uint32_t *reserved = NULL;
+
+	if (!p)
+		return NULL;
+	p->refs = 1;
+	p->def = *d;
+	p->cursor = d->first;
+	p->def.reserved = NULL;
+	if (d->n_reserved) {
+		reserved = reallocarray(NULL, d->n_reserved, sizeof(*reserved));
+		if (!reserved)
+			goto fail;
+		memcpy(reserved, d->reserved, d->n_reserved * sizeof(*reserved));
+		p->def.reserved = reserved;
+	}
+	if (bitmap_init(&p->free, (uint64_t)d->last - d->first + 1) < 0)
+		goto fail;
+	pool_bar_all(p);
+	publish(p);
+	return p;
+fail:
+	free(reserved);
+	free(p);
+	return NULL;
 }
 
 struct kept {
@@ -405,68 +428,80 @@ static void pool_adopt(struct lease_db *db, const struct kept_list *kept)
 	}
 }
 
-void pool_unref(struct lease_db *db, struct pool *p)
+/* The records and holds of a pool that nobody refers to go home elsewhere; refs == 0 keeps home_of from choosing it. */
+static void pool_empty(struct lease_db *db, struct pool *p)
 {
-	db_lock(db);
-	if (--p->refs > 0) {
-		db_unlock(db);
-		return;
-	}
-	/* its records go home elsewhere; refs == 0 keeps home_of from choosing it again */
-	for (unsigned k = 1; p->lru.head; k++) {
-		lru_update(db, p->lru.head);
-		if (k % LOCK_STRETCH == 0) {
-			db_unlock(db);
-			db_lock(db);
-		}
-	}
-	for (unsigned k = 1; p->oldest_hold; k++) {
-		uint32_t idx = p->oldest_hold;
+	for (unsigned k = 1; p->lru.head || p->oldest_hold; k++) {
+		uint32_t hold = p->oldest_hold;
 
-		pool_hold_del(db, idx);
-		pool_hold_add(db, NULL, idx);
+		if (p->lru.head)
+			lru_update(db, p->lru.head);
+		if (hold) {
+			pool_hold_del(db, hold);
+			pool_hold_add(db, NULL, hold);
+		}
 		if (k % LOCK_STRETCH == 0) {
 			db_unlock(db);
 			db_lock(db);
 		}
 	}
-	pool_unregister(db, p);
-	db_unlock(db);
-	pool_free(p);
+	p->ended = true;
 }
 
-int pool_make(struct lease_db *db, const struct lease_pool_def *d, struct pool **ret)
+void pools_unref(struct lease_db *db, struct pool *const *pools, size_t n)
+{
+	struct pool *ended = NULL;
+
+	db_lock(db);
+	for (size_t i = 0; i < n; i++) {
+		struct pool *p = pools[i];
+
+		if (--p->refs > 0)
+			continue;
+		pool_empty(db, p);
+		p->next_ended = ended;
+		ended = p;
+		if (i % LOCK_STRETCH == LOCK_STRETCH - 1) {
+			db_unlock(db);
+			db_lock(db);
+		}
+	}
+	if (ended)
+		registry_sweep(db);
+	db_unlock(db);
+	while (ended) {
+		struct pool *p = ended;
+
+		ended = p->next_ended;
+		pool_free(p);
+	}
+}
+
+static int pool_join(struct lease_db *db, struct pool *p)
 {
 	struct kept_list kept = {0};
-	struct pool *p;
-	int r;
+	int r = pool_fill(db, p, &kept);
 
-	if (d->first > d->last)
-		return -USHER_E_RANGE;
-	p = pool_alloc(d);
-	if (!p)
-		return -ENOMEM;
-	pool_bar_all(p);
-	publish(p);
-	db_lock(db);
-	p->generation = db->generation;
-	p->refs = 1;
-	r = pool_register(db, p);
-	db_unlock(db);
-	if (r < 0) {
-		pool_free(p);
-		return r;
-	}
-	r = pool_fill(db, p, &kept);
-	if (r < 0) {
-		pool_unref(db, p);
-	} else {
+	if (r == 0) {
 		if (kept.n)
 			qsort(kept.k, kept.n, sizeof(*kept.k), kept_cmp);
 		pool_adopt(db, &kept);
-		*ret = p;
 	}
 	free(kept.k);
+	return r;
+}
+
+int pools_register(struct lease_db *db, struct pool *const *pools, size_t n)
+{
+	int r;
+
+	db_lock(db);
+	for (size_t i = 0; i < n; i++)
+		pools[i]->generation = db->generation;
+	r = registry_merge(db, pools, n);
+	db_unlock(db);
+	for (size_t i = 0; i < n && r == 0; i++)
+		r = pool_join(db, pools[i]);
 	return r;
 }
 
@@ -483,14 +518,11 @@ static bool same_def(const struct lease_pool_def *a, const struct lease_pool_def
 struct pool *pool_reuse(struct lease_db *db, const struct lease_pool_def *d)
 {
 	struct pool *found = NULL;
-	struct pool *p;
-	size_t i;
 
 	db_lock(db);
-	i = pools_below(db, d->first);
-	while (!found && (p = pool_having(db, d->first, &i)))
-		if (p->refs > 0 && same_def(&p->def, d))
-			found = p;
+	for (size_t i = pools_below(db, d->first); !found && i > 0 && db->pools[i - 1]->def.first == d->first; i--)
+		if (db->pools[i - 1]->refs > 0 && same_def(&db->pools[i - 1]->def, d))
+			found = db->pools[i - 1];
 	if (found)
 		found->refs++;
 	db_unlock(db);

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
  * Sets of pools, one a configuration, and picking an address. Pools are named by their index in
- * the set; sets share the pools that did not change between them. Every allocator costs the
- * same: a bit of the bitmap, else the head of the list. FLQ therefore is what iterative is.
+ * the set; sets share the pools that did not change between them, and are made and ended in one pass over the
+ * registry. Every allocator costs the same: a bit of the bitmap, else the head of the list. FLQ therefore is what
+ * iterative is.
  */
 #include "lease/lease_table.h"
 
+#include "base/cleanup.h"
 #include "base/error.h"
 
 #include <errno.h>
@@ -45,14 +47,48 @@ static void pools_order(struct lease_pools *p)
 	}
 }
 
+static int first_cmp(const void *a, const void *b)
+{
+	uint32_t x = (*(struct pool *const *)a)->def.first;
+	uint32_t y = (*(struct pool *const *)b)->def.first;
+
+	return (x > y) - (x < y);
+}
+
+/* Takes what there is, and makes the rest; *ret_fresh are those, by address, not registered yet. */
+static int pools_find_or_make(struct lease_pools *p, const struct lease_pool_def *defs, size_t n,
+			      struct pool **fresh, size_t *ret_fresh)
+{
+	for (; p->n < n; p->n++) {
+		const struct lease_pool_def *d = &defs[p->n];
+
+		if (d->first > d->last)
+			return -USHER_E_RANGE;
+		p->pool[p->n] = pool_reuse(p->db, d);
+		if (p->pool[p->n])
+			continue;
+		p->pool[p->n] = pool_new(d);
+		if (!p->pool[p->n])
+			return -ENOMEM;
+		fresh[(*ret_fresh)++] = p->pool[p->n];
+	}
+	if (*ret_fresh)
+		qsort(fresh, *ret_fresh, sizeof(*fresh), first_cmp);
+	return 0;
+}
+
 int lease_pools_build(struct lease_db *db, const struct lease_pool_def *defs, size_t n,
 		      struct lease_pools **ret)
 {
 	struct lease_pools *p = calloc(1, sizeof(*p));
+	auto_free struct pool **fresh = calloc(n + 1, sizeof(*fresh));
+	size_t n_fresh = 0;
 	int r = 0;
 
-	if (!p)
+	if (!p || !fresh) {
+		free(p);
 		return -ENOMEM;
+	}
 	p->db = db;
 	p->refs = 1;
 	p->pool = calloc(n + 1, sizeof(struct pool *));
@@ -63,11 +99,10 @@ int lease_pools_build(struct lease_db *db, const struct lease_pool_def *defs, si
 	db_lock(db);
 	db->generation++;
 	db_unlock(db);
-	for (; r == 0 && p->n < n; p->n += r == 0) {
-		p->pool[p->n] = pool_reuse(db, &defs[p->n]);
-		if (!p->pool[p->n])
-			r = pool_make(db, &defs[p->n], &p->pool[p->n]);
-	}
+	if (r == 0)
+		r = pools_find_or_make(p, defs, n, fresh, &n_fresh);
+	if (r == 0 && n_fresh)
+		r = pools_register(db, fresh, n_fresh);
 	if (r < 0) {
 		lease_pools_unref(p);
 		return r;
@@ -87,8 +122,8 @@ void lease_pools_unref(struct lease_pools *p)
 {
 	if (!p || --p->refs > 0)
 		return;
-	for (size_t i = 0; i < p->n; i++)
-		pool_unref(p->db, p->pool[i]);
+	if (p->n)
+		pools_unref(p->db, p->pool, p->n);
 	free(p->pool);
 	free(p->order);
 	free(p->max_last);

@@ -97,6 +97,8 @@ struct rec_list {
 
 struct pool {
 	unsigned refs;
+	bool ended;		/* its records have left, nobody refers to it */
+	struct pool *next_ended;
 	uint32_t number;	/* index into db->by_number */
 	uint64_t generation;
 	struct lease_pool_def def; /* def.reserved owned */
@@ -300,10 +302,15 @@ void pool_hold_del(struct lease_db *db, uint32_t idx);
 /* Lists that were filled in the order of the file become oldest first. */
 void pools_sort(struct lease_db *db);
 void pools_fini(struct lease_db *db);
-/* These three take the lock themselves, in bounded stretches. */
-int pool_make(struct lease_db *db, const struct lease_pool_def *d, struct pool **ret) must_check;
+/* A pool with one reference that is not registered yet; NULL: memory is out. */
+struct pool *pool_new(const struct lease_pool_def *d);
+/*
+ * These three take the lock themselves, in bounded stretches. Registers new pools, in the order of their first
+ * addresses, and lets them learn what there is in their ranges. On failure pools_unref() takes them back.
+ */
+int pools_register(struct lease_db *db, struct pool *const *pools, size_t n) must_check;
 /* A living pool of just these settings, with one more reference; NULL: none. */
 struct pool *pool_reuse(struct lease_db *db, const struct lease_pool_def *d);
-void pool_unref(struct lease_db *db, struct pool *p);
+void pools_unref(struct lease_db *db, struct pool *const *pools, size_t n);
 void list_push(struct lease_db *db, struct rec_list *l, uint32_t idx, bool front);
 void list_del(struct lease_db *db, struct rec_list *l, uint32_t idx);

@@ -171,25 +171,28 @@ struct iface_table *server_ifaces(struct server *srv)
 	return t;
 }
 
-struct subnet_stats *server_subnet_stats(struct server *srv, uint32_t subnet_id)
+int server_subnet_stats(struct server *srv, const uint32_t *ids, size_t n, struct subnet_stats **ret)
 {
-	struct subnet_stats **p;
-	struct subnet_stats *s;
+	struct subnet_stats **p = &srv->subnet_stats;
+	size_t i;
 
 	(void)pthread_mutex_lock(&srv->lock);
-	for (p = &srv->subnet_stats; *p && (*p)->subnet_id < subnet_id; p = &(*p)->next)
-		;
-	s = *p;
-	if (!s || s->subnet_id != subnet_id) {
-		s = calloc(1, sizeof(*s));
-		if (s) {
-			s->subnet_id = subnet_id;
+	for (i = 0; i < n; i++) {
+		while (*p && (*p)->subnet_id < ids[i])
+			p = &(*p)->next;
+		if (!*p || (*p)->subnet_id != ids[i]) {
+			struct subnet_stats *s = calloc(1, sizeof(*s));
+
+			if (!s)
+				break;
+			s->subnet_id = ids[i];
 			s->next = *p;
 			*p = s;
 		}
+		ret[i] = *p;
 	}
 	(void)pthread_mutex_unlock(&srv->lock);
-	return s;
+	return i < n ? -ENOMEM : 0;
 }
 
 static uint64_t relaxed(const _Atomic uint64_t *v)

@@ -90,8 +90,8 @@ void server_publish_ifaces(struct server *srv, struct iface_table *t);
 /* References to what is current. */
 struct snapshot *server_snapshot(struct server *srv);
 struct iface_table *server_ifaces(struct server *srv);
-/* The counters of a subnet id, made when new. NULL when memory is out. */
-struct subnet_stats *server_subnet_stats(struct server *srv, uint32_t subnet_id);
+/* The counters of n subnets by their ids, which ascend; new ones are made. 0, -ENOMEM. */
+int server_subnet_stats(struct server *srv, const uint32_t *ids, size_t n, struct subnet_stats **ret) must_check;
 /* Sums over the workers, less what was reset. */
 uint64_t server_metric(struct server *srv, enum metric m);
 uint64_t server_drop_count(struct server *srv, enum drop d);

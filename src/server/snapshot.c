@@ -7,6 +7,7 @@
 #include "server/snapshot.h"
 
 #include "base/buf.h"
+#include "base/cleanup.h"
 #include "base/error.h"
 #include "base/log.h"
 #include "base/cursor.h"
@@ -174,16 +175,34 @@ static int build_pools(struct server *srv, struct snapshot *s, const struct conf
 	return r;
 }
 
+struct subnet_order {
+	uint32_t id, index;
+};
+
+static int order_by_id(const void *a, const void *b)
+{
+	return cmp_u32(&((const struct subnet_order *)a)->id, &((const struct subnet_order *)b)->id);
+}
+
 static int build_subnet_stats(struct server *srv, struct snapshot *s, const struct config *cfg)
 {
-	s->subnet_stats = calloc(cfg->n_subnets ? cfg->n_subnets : 1, sizeof(struct subnet_stats *));
-	if (!s->subnet_stats)
+	size_t n = cfg->n_subnets;
+	auto_free struct subnet_order *order = calloc(n + 1, sizeof(*order));
+	auto_free uint32_t *ids = calloc(n + 1, sizeof(*ids));
+	auto_free struct subnet_stats **stats = calloc(n + 1, sizeof(struct subnet_stats *));
+
+	s->subnet_stats = calloc(n + 1, sizeof(struct subnet_stats *));
+	if (!s->subnet_stats || !order || !ids || !stats)
 		return -ENOMEM;
-	for (size_t i = 0; i < cfg->n_subnets; i++) {
-		s->subnet_stats[i] = server_subnet_stats(srv, cfg->subnets[i].id);
-		if (!s->subnet_stats[i])
-			return -ENOMEM;
-	}
+	for (size_t i = 0; i < n; i++)
+		order[i] = (struct subnet_order){cfg->subnets[i].id, (uint32_t)i};
+	qsort(order, n, sizeof(*order), order_by_id);
+	for (size_t i = 0; i < n; i++)
+		ids[i] = order[i].id;
+	if (server_subnet_stats(srv, ids, n, stats) < 0)
+		return -ENOMEM;
+	for (size_t i = 0; i < n; i++)
+		s->subnet_stats[order[i].index] = stats[i];
 	return 0;
 }
 

@@ -167,17 +167,22 @@ static void test_stats_names(void **state)
 
 static void test_subnet_stats(void **state)
 {
-	struct subnet_stats *a = server_subnet_stats(&srv, 7);
-	struct subnet_stats *b = server_subnet_stats(&srv, 3);
+	static const uint32_t ids[] = {3, 7};
+	static const uint32_t more[] = {2, 5, 7, 9};
+	struct subnet_stats *s[2];
+	struct subnet_stats *later[4];
 
 	(void)state;
-	assert_non_null(a);
-	assert_ptr_not_equal(a, b);
-	subnet_stats_add(a, SUBNET_LEASE_REUSES);
+	assert_int_equal(server_subnet_stats(&srv, ids, 2, s), 0);
+	assert_ptr_not_equal(s[0], s[1]);
+	subnet_stats_add(s[1], SUBNET_LEASE_REUSES);
 	subnet_stats_add(NULL, SUBNET_LEASE_REUSES);
-	assert_ptr_equal(server_subnet_stats(&srv, 7), a); /* they outlive a configuration */
-	assert_int_equal(a->c[SUBNET_LEASE_REUSES], 1);
-	assert_int_equal(b->c[SUBNET_LEASE_REUSES], 0);
+	assert_int_equal(server_subnet_stats(&srv, more, 4, later), 0);
+	assert_ptr_equal(later[2], s[1]); /* they outlive a configuration */
+	assert_int_equal(s[1]->c[SUBNET_LEASE_REUSES], 1);
+	assert_int_equal(s[0]->c[SUBNET_LEASE_REUSES], 0);
+	for (size_t i = 0; i < 4; i++)
+		assert_int_equal(later[i]->subnet_id, more[i]);
 }
 
 /* --- snapshots ---------------------------------------------------------------------------------------------- */
