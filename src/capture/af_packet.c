@@ -121,6 +121,11 @@ static int af_packet_fd(const struct capture *c)
 	return self_const(c)->fd;
 }
 
+static unsigned af_packet_backlog(const struct capture *c)
+{
+	return sock_backlog(af_packet_fd(c));
+}
+
 static void af_packet_stats(const struct capture *c, struct capture_stats *ret)
 {
 	ret->kernel_drops = sock_drops(af_packet_fd(c));
@@ -142,6 +147,7 @@ static const struct capture_ops af_packet_ops = {
 	.recv = af_packet_recv,
 	.send = af_packet_send,
 	.fd = af_packet_fd,
+	.backlog = af_packet_backlog,
 	.stats = af_packet_stats,
 	.close = af_packet_close,
 };

@@ -32,6 +32,11 @@ bool capture_pending(const struct capture *c)
 	return c->ops->pending && c->ops->pending(c);
 }
 
+unsigned capture_backlog(const struct capture *c)
+{
+	return c->ops->backlog ? c->ops->backlog(c) : 0;
+}
+
 int capture_fd(const struct capture *c)
 {
 	return c->ops->fd ? c->ops->fd(c) : -1;

@@ -37,6 +37,8 @@ int capture_recv(struct capture *c, struct packet **pkts, size_t n) must_check;
 int capture_send(struct capture *c, struct capture_tx *tx, size_t n);
 /* Packets are there that capture_fd() does not tell of: call capture_recv() again before polling. */
 bool capture_pending(const struct capture *c);
+/* How full its receive queue is, in thousandths; 0 where the back end does not know. A system call. */
+unsigned capture_backlog(const struct capture *c);
 /* To poll for reading; -1 if the capture is always ready (files, memory). */
 int capture_fd(const struct capture *c);
 bool capture_ended(const struct capture *c);
@@ -87,5 +89,7 @@ struct capture_memory_frame {
 int capture_memory_push(struct capture *c, const struct capture_memory_frame *f) must_check;
 /* Takes the oldest sent frame (Ethernet) into buf: its length, 0 if there is none. */
 size_t capture_memory_pop(struct capture *c, uint8_t *buf, size_t cap, struct capture_tx *ret_tx);
+/* How many received frames are a full queue to capture_backlog(); 0: never full. */
+void capture_memory_limit(struct capture *c, size_t n);
 /* The next n sends fail with -err. */
 void capture_memory_fail_sends(struct capture *c, unsigned n, int err);

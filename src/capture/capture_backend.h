@@ -14,6 +14,7 @@ struct capture_ops {
 	int (*send)(struct capture *c, struct capture_tx *tx, size_t n);
 	int (*fd)(const struct capture *c);	/* NULL: none to poll */
 	bool (*pending)(const struct capture *c); /* NULL: never */
+	unsigned (*backlog)(const struct capture *c); /* NULL: unknown */
 	bool (*ended)(const struct capture *c);	/* NULL: never */
 	/* adds what only the back end knows; NULL: nothing. capture.c counts the rest */
 	void (*stats)(const struct capture *c, struct capture_stats *ret);

@@ -27,6 +27,7 @@ struct queue {
 struct capture_memory {
 	struct capture base;
 	struct queue rx, sent;
+	size_t n_rx, limit;
 	unsigned n_fail;
 	int fail_err;
 };
@@ -77,6 +78,7 @@ static int memory_recv(struct capture *c, struct packet **pkts, size_t n)
 		pkts[got]->flags |= f->in.flags;
 		free(f);
 		got++;
+		self(c)->n_rx--;
 	}
 	return (int)got;
 }
@@ -114,6 +116,13 @@ static int memory_send(struct capture *c, struct capture_tx *tx, size_t n)
 	return sent;
 }
 
+static unsigned memory_backlog(const struct capture *c)
+{
+	const struct capture_memory *m = self((struct capture *)(uintptr_t)c);
+
+	return m->limit ? (unsigned)(m->n_rx * 1000 / m->limit) : 0;
+}
+
 static void memory_close(struct capture *c)
 {
 	struct capture_memory *m = self(c);
@@ -130,6 +139,7 @@ static const struct capture_ops memory_ops = {
 	.name = "memory",
 	.recv = memory_recv,
 	.send = memory_send,
+	.backlog = memory_backlog,
 	.close = memory_close,
 };
 
@@ -157,6 +167,7 @@ int capture_memory_push(struct capture *c, const struct capture_memory_frame *f)
 	if (f->frame.n)
 		memcpy(n->data, f->frame.p, f->frame.n);
 	queue_push(&self(c)->rx, n);
+	self(c)->n_rx++;
 	return 0;
 }
 
@@ -181,4 +192,9 @@ void capture_memory_fail_sends(struct capture *c, unsigned n, int err)
 {
 	self(c)->n_fail = n;
 	self(c)->fail_err = err;
+}
+
+void capture_memory_limit(struct capture *c, size_t n)
+{
+	self(c)->limit = n;
 }

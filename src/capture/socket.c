@@ -11,6 +11,7 @@
 
 #include <errno.h>
 #include <linux/sock_diag.h>
+#include <linux/sock_diag.h>
 #include <netinet/udp.h>
 #include <unistd.h>
 
@@ -311,6 +312,16 @@ int sock_flush(int fd, struct sock_batch *b)
 	}
 	b->n = b->n_tx = 0;
 	return sent;
+}
+
+unsigned sock_backlog(int fd)
+{
+	uint32_t info[SK_MEMINFO_VARS];
+	socklen_t len = sizeof(info);
+
+	if (getsockopt(fd, SOL_SOCKET, SO_MEMINFO, info, &len) < 0 || !info[SK_MEMINFO_RCVBUF])
+		return 0;
+	return (unsigned)((uint64_t)info[SK_MEMINFO_RMEM_ALLOC] * 1000 / info[SK_MEMINFO_RCVBUF]);
 }
 
 uint64_t sock_drops(int fd)

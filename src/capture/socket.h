@@ -67,6 +67,8 @@ int sock_send_udp(int fd, struct sock_batch *b, struct capture_tx *const *tx, si
 /* Appends octets to the address at addr[n], which the caller has set. */
 void sock_batch_raw(struct sock_batch *b, struct capture_tx *tx, uint8_t *p, size_t n,
 		    socklen_t addr_len);
+/* How full a socket's receive queue is, in thousandths of its limit (SO_MEMINFO); 0: unknown. */
+unsigned sock_backlog(int fd);
 /* Sends the batch and empties it; results are set. Count of those that went out. */
 int sock_flush(int fd, struct sock_batch *b);
 uint64_t sock_drops(int fd);

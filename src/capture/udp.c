@@ -106,6 +106,11 @@ static int udp_fd(const struct capture *c)
 	return self_const(c)->fd;
 }
 
+static unsigned udp_backlog(const struct capture *c)
+{
+	return sock_backlog(udp_fd(c));
+}
+
 static void udp_stats(const struct capture *c, struct capture_stats *ret)
 {
 	ret->kernel_drops = sock_drops(udp_fd(c));
@@ -125,6 +130,7 @@ static const struct capture_ops udp_ops = {
 	.send = udp_send,
 	.fd = udp_fd,
 	.pending = udp_pending,
+	.backlog = udp_backlog,
 	.stats = udp_stats,
 	.close = udp_close,
 };

@@ -343,7 +343,7 @@ static void run_some(struct worker *w, struct exchange *const *xs, size_t n)
 		run(rest[i]);
 }
 
-int worker_receive_batch(struct worker *w, struct capture *c, int port_ifindex, unsigned max)
+static int receive_batch(struct worker *w, struct capture *c, int port_ifindex, unsigned max)
 {
 	struct packet *pkts[WORKER_BATCH];
 	unsigned n = w->n_free < max ? w->n_free : max;
@@ -375,6 +375,52 @@ int worker_receive_batch(struct worker *w, struct capture *c, int port_ifindex, 
 	return got;
 }
 
+/* --- overload ---------------------------------------------------------------------------------------- */
+
+enum shed worker_shed(const struct worker *w)
+{
+	return w->shed;
+}
+
+/*
+ * Looks at the receive queue of a port now and then, where batch after batch does not empty it. Dropping costs a tenth
+ * of answering, so the queue stays short, and what comes for leases is not lost behind it.
+ */
+static cold_fn void port_measure(struct port *p)
+{
+	enum { BEGIN = 500, END = 375, WORSE = 875 }; /* thousandths */
+	unsigned full = capture_backlog(p->c);
+	bool was = p->shed != SHED_NOTHING;
+
+	if (full >= WORSE)
+		p->shed = SHED_UNBOUND;
+	else if (full >= BEGIN)
+		p->shed = SHED_NEW;
+	else if (full < END)
+		p->shed = SHED_NOTHING;
+	if (!was && p->shed != SHED_NOTHING)
+		log_msg(p->w->srv->log, LOG_DHCP4_PACKET_QUEUE_FULL,
+			"interface %d: more packets come than can be answered, DISCOVERs are dropped", p->ifindex);
+}
+
+static int port_receive(struct port *p)
+{
+	enum { MEASURE_EVERY = 4 };
+	struct worker *w = p->w;
+	int n;
+
+	w->shed = p->shed;
+	n = receive_batch(w, p->c, p->ifindex, WORKER_BATCH);
+	w->shed = SHED_NOTHING;
+	if (likely(n < WORKER_BATCH && w->n_free)) {
+		p->n_full = 0;
+		p->shed = SHED_NOTHING;
+	} else if (++p->n_full % MEASURE_EVERY == 0) {
+		port_measure(p);
+	}
+	return n;
+}
+
 static void resume_durable(struct worker *w);
 
 void worker_read_port(struct port *p)
@@ -383,7 +429,7 @@ void worker_read_port(struct port *p)
 	int n;
 
 	do {
-		n = worker_receive_batch(w, p->c, p->ifindex, WORKER_BATCH);
+		n = port_receive(p);
 		if (n < 0 && n != -EAGAIN)
 			log_msg(w->srv->log, LOG_DHCP4_BUFFER_RECEIVE_FAIL, "receive on interface %d: %s",
 				p->ifindex, usher_strerror(n));
@@ -394,7 +440,7 @@ void worker_read_port(struct port *p)
 
 int worker_receive(struct worker *w, struct capture *c)
 {
-	return worker_receive_batch(w, c, -1, 1);
+	return receive_batch(w, c, -1, 1);
 }
 
 /* --- waiting for the disk ---------------------------------------------------------------------------- */
@@ -472,7 +518,7 @@ size_t worker_run_once(struct worker *w)
 
 	refresh(w);
 	for (unsigned i = 0; i < w->n_ports; i++) {
-		int got = worker_receive_batch(w, w->ports[i]->c, w->ports[i]->ifindex, WORKER_BATCH);
+		int got = port_receive(w->ports[i]);
 
 		n += got > 0 ? (size_t)got : 0;
 	}

@@ -12,6 +12,12 @@
 
 enum { WORKER_BATCH = 64 };
 
+/*
+ * What an interface drops unanswered while packets come faster than they can be answered, so that clients which have a
+ * lease keep it: nothing; all but REQUEST, RELEASE and DECLINE; also REQUESTs without a ciaddr.
+ */
+enum shed { SHED_NOTHING, SHED_NEW, SHED_UNBOUND };
+
 struct worker_opts {
 	unsigned index;
 	unsigned n_slots;	/* exchanges in flight, parked ones included */
@@ -49,6 +55,8 @@ void worker_wait_durable(struct exchange *x);
 /* Puts an answer into the batch. Called by SEND. */
 void worker_queue_tx(struct exchange *x, const struct capture_tx *tx);
 
+/* What the interface that is being read sheds. */
+enum shed worker_shed(const struct worker *w);
 /* Exchanges that wait: for the disk, a callout, another packet of their client. Any thread. */
 uint64_t worker_parked(const struct worker *w);
 struct stats *worker_stats(struct worker *w);

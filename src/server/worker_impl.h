@@ -21,6 +21,8 @@ struct port {
 	int ifindex;
 	struct loop_source *source;
 	bool paused;
+	unsigned n_full;	/* batches in a row that did not empty the queue */
+	enum shed shed;
 };
 
 /*
@@ -66,6 +68,7 @@ struct worker {
 	unsigned n_ports;
 	uint64_t closed_drops;	/* by the kernel, on captures that are closed */
 	bool paused;		/* no free slot: captures are not read */
+	enum shed shed;		/* of the port that is read */
 
 	uint64_t generation;
 	struct snap_hold *hold;	/* the current snapshot; NULL: none yet */
@@ -82,8 +85,6 @@ struct worker {
 void worker_wake(struct worker *w);
 /* Reads what is there: a batch, and what the capture had read with it. */
 void worker_read_port(struct port *p);
-/* Takes a batch from a capture. Count, or -errno. */
-int worker_receive_batch(struct worker *w, struct capture *c, int port_ifindex, unsigned max);
 /* Goes on with an exchange that waited. */
 void worker_run_resumed(struct exchange *x);
 void worker_tx_flush(struct worker *w);

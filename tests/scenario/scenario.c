@@ -55,6 +55,7 @@ static const struct {
 	{"let", do_let},
 	{"no-lease", do_no_lease},
 	{"queue", do_queue},
+	{"receive-queue", do_receive_queue},
 	{"reload", do_reload},
 	{"reload-refused", do_reload},
 	{"restart", do_restart},

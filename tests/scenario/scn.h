@@ -175,6 +175,7 @@ int do_send(struct scn *s);
 int do_queue(struct scn *s);
 int do_run(struct scn *s);
 int do_fail_send(struct scn *s);
+int do_receive_queue(struct scn *s);
 int scn_send_words(struct scn *s, size_t from, const char *type, bool run, bool *ret_sent);
 
 /* scn_reply.c */

@@ -99,6 +99,8 @@ static int push_all(struct scn_build *b, const struct iface *iface, bool run)
 	for (unsigned i = 0; r == 0 && i < b->strangers; i++) {
 		become_stranger(b, i);
 		r = push(b, iface);
+		if (!run)
+			continue;
 		scn_world_run(s);
 		while (scn_reply_next(s, &s->reply))
 			s->has_reply = false;
@@ -162,5 +164,14 @@ int do_fail_send(struct scn *s)
 	if (s->n_words != 3 || scn_world_need(s) < 0)
 		return scn_fail(s, "fail-send COUNT ERRNO");
 	capture_memory_fail_sends(s->capture[0], (unsigned)atoi(s->word[1]), atoi(s->word[2]));
+	return 0;
+}
+
+/* receive-queue FRAMES */
+int do_receive_queue(struct scn *s)
+{
+	if (s->n_words != 2 || scn_world_need(s) < 0)
+		return scn_fail(s, "receive-queue FRAMES");
+	capture_memory_limit(s->capture[0], (size_t)atoi(s->word[1]));
 	return 0;
 }

@@ -214,7 +214,8 @@ void scn_world_stop(struct scn *s)
 void scn_world_run(struct scn *s)
 {
 	for (int i = 0; i < RUN_TURNS; i++)
-		(void)worker_run_once(s->d.srv.workers[0]);
+		while (worker_run_once(s->d.srv.workers[0]))
+			continue;
 }
 
 /* --- time ---------------------------------------------------------------------------------------- */

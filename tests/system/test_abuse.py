@@ -259,3 +259,46 @@ def test_G16_usherctl_keeps_addresses_of_digits(t):
     r = t.lab.ns("srv").run(os.path.join(os.path.dirname(t.options.binary), "usherctl"), "-s", s.socket_path,
                             "--json", "lease4-get-by-hw-address", "hw-address=001122334455", check=False)
     assert c.addr in r, r
+
+
+def _queued(s):
+    """Octets in the fullest receive queue of a packet socket of the server."""
+    with open("/proc/%d/net/packet" % s.proc.pid, encoding="utf-8") as f:
+        return max(int(line.split()[6]) for line in f.readlines()[1:])
+
+
+@test()
+def test_H13_clients_with_leases_first(t):
+    """A server that was held up finds its queue more than half full of DISCOVERs: those are dropped by name, and all
+    that ask for their leases behind them are answered."""
+    port = t.wire("10.64.0.1/12")
+    s = t.server(subnets=[subnet("10.64.0.0/12", "10.65.0.0 - 10.79.255.255")],
+                 loggers=[{"name": "kea-dhcp4", "severity": "WARN", "output-options": [{"output": "stdout"}]}],
+                 **{"multi-threading": {"enable-multi-threading": True, "thread-pool-size": 1}})
+    clients = [Client(port, mac_of(n)) for n in range(20)]
+    for c in clients:
+        c.dora()
+    frames = [dhcp.frame(dhcp.Message(dhcp.DISCOVER, mac_of(n, 0x44), new_xid()).encode(), eth_src=mac_of(n, 0x44))
+              for n in range(200)]
+    s.proc.send_signal(signal.SIGSTOP)
+    n = 0
+    while _queued(s) < 9 << 20:  # of 16 MiB
+        for _ in range(500):
+            port.send_frame(frames[n % 200])
+            n += 1
+        assert n < 60000, "the queue holds %d octets" % _queued(s)
+    port.drain()
+    for c in clients:
+        c.xid = new_xid()
+        port.send(c.message(dhcp.REQUEST, ciaddr=c.addr))
+    s.proc.send_signal(signal.SIGCONT)
+    waiting = {c.xid for c in clients}
+    end = time.monotonic() + slack(10)
+    while waiting and time.monotonic() < end:
+        m = port.recv(0.1)
+        if m and m.msg.type == dhcp.ACK:
+            waiting.discard(m.msg.xid)
+    assert not waiting, "%d of %d renewals were lost" % (len(waiting), len(clients))
+    assert s.stat("drop-overload") > 0
+    assert s.stat("drop-overload") < n, "not one DISCOVER was served"
+    assert "DHCP4_PACKET_QUEUE_FULL" in s.log()
