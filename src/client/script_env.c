@@ -212,11 +212,12 @@ static void text_ips(struct text *t, struct span d)
 /* RFC 3397. A name that is not clean is passed over; the others stay. */
 static void text_names(struct text *t, struct span d)
 {
+	size_t left = fqdn_budget(d);
 	size_t off = 0;
 	struct buf b;
 
 	buf_init(&b);
-	while (off < d.n && fqdn_read(d, &off, false, &b)) {
+	while (off < d.n && fqdn_read_within(d, &off, false, &left, &b)) {
 		char small[SMALL_MAX];
 		struct text one = text_in(small, sizeof(small));
 

@@ -2,7 +2,7 @@
 /*
  * Domain names: RFC 1035 3.1, 4.1.4 (compression), 5.1 (text). Reading is bounded twice: every
  * pointer leads before the place where the labels it continues began, and a name has 255 octets at
- * most.
+ * most. All names of an option share a third bound.
  */
 #include "wire/fqdn.h"
 
@@ -86,7 +86,8 @@ static void label_text(struct buf *out, struct span label)
 		if (isgraph((unsigned char)c) && !strchr(".,\\|", c))
 			buf_char(out, c);
 		else
-			buf_printf(out, "\\%03u", (unsigned)label.p[i]);
+			buf_add(out, (const char[]){'\\', (char)('0' + label.p[i] / 100),
+						    (char)('0' + label.p[i] / 10 % 10), (char)('0' + label.p[i] % 10)}, 4);
 	}
 }
 
@@ -98,7 +99,16 @@ struct walk {
 	size_t end;	 /* behind the name in the data; known once it ends or first jumps */
 	size_t wire_len; /* of the name without compression */
 	bool jumped;
+	size_t *left;	 /* octets and pointers that may still be read */
 };
+
+static bool walk_spend(const struct walk *w, size_t n)
+{
+	if (*w->left < n)
+		return false;
+	*w->left -= n;
+	return true;
+}
 
 static size_t walk_off(const struct walk *w)
 {
@@ -109,7 +119,7 @@ static bool walk_pointer(struct walk *w, uint8_t high)
 {
 	size_t to = (size_t)(high & ~POINTER_BITS) << 8 | rd_u8(&w->r);
 
-	if (!rd_ok(&w->r) || to >= w->start)
+	if (!rd_ok(&w->r) || to >= w->start || !walk_spend(w, 1))
 		return false;
 	if (!w->jumped)
 		w->end = walk_off(w);
@@ -131,12 +141,20 @@ static bool walk_label(struct walk *w, struct span *ret)
 	}
 	w->wire_len += (size_t)len + 1;
 	*ret = rd_bytes(&w->r, len);
-	return rd_ok(&w->r) && len <= FQDN_LABEL_MAX && w->wire_len <= FQDN_WIRE_MAX;
+	return rd_ok(&w->r) && len <= FQDN_LABEL_MAX && w->wire_len <= FQDN_WIRE_MAX &&
+	       walk_spend(w, (size_t)len + 1);
 }
 
 bool fqdn_read(struct span whole, size_t *off, bool partial, struct buf *out)
 {
-	struct walk w = {.whole = whole, .start = *off};
+	size_t left = fqdn_budget(whole);
+
+	return fqdn_read_within(whole, off, partial, &left, out);
+}
+
+bool fqdn_read_within(struct span whole, size_t *off, bool partial, size_t *left, struct buf *out)
+{
+	struct walk w = {.whole = whole, .start = *off, .left = left};
 	struct span label = SPAN_NULL;
 	bool first = true;
 

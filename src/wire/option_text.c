@@ -17,6 +17,12 @@
 
 enum { FQDN_FLAG_E = 0x04 };
 
+/* The option that names may point back into, and what reading them may still cost. */
+struct names {
+	struct span whole;
+	size_t left;
+};
+
 void option_put(struct buf *out, const char *fmt, ...)
 {
 	char text[64];
@@ -144,20 +150,19 @@ static bool ipv4_read(struct rd *r, struct buf *out)
 	return true;
 }
 
-/* Names may point back into the whole option. */
-static bool name_read(struct rd *r, struct span whole, bool partial, struct buf *out)
+static bool name_read(struct rd *r, struct names *names, bool partial, struct buf *out)
 {
-	size_t off = whole.n - rd_left(r);
+	size_t off = names->whole.n - rd_left(r);
 	size_t start = off;
 
-	if (!rd_ok(r) || !fqdn_read(whole, &off, partial, out))
+	if (!rd_ok(r) || !fqdn_read_within(names->whole, &off, partial, &names->left, out))
 		return false;
 	(void)rd_bytes(r, off - start);
 	return true;
 }
 
 static bool field_read(struct rd *r, const struct option_def *def, enum option_type t,
-		       struct span whole, struct buf *out)
+		       struct names *names, struct buf *out)
 {
 	switch (t) {
 	case OPTION_EMPTY:
@@ -189,7 +194,7 @@ static bool field_read(struct rd *r, const struct option_def *def, enum option_t
 		return bytes_read(r, is_dhcp4(def, DHCP4_OPT_V4_SZTP_REDIRECT) ? rd_be16(r) : rd_u8(r),
 				  false, out);
 	case OPTION_FQDN:
-		return name_read(r, whole, false, out);
+		return name_read(r, names, false, out);
 	case OPTION_INTERNAL:
 		if (is_dhcp4(def, DHCP4_OPT_CLASSLESS_STATIC_ROUTE))
 			return option_route_read(r, out);
@@ -202,7 +207,7 @@ static bool field_read(struct rd *r, const struct option_def *def, enum option_t
 }
 
 /* RFC 4702 2: three octets, then labels (E set; may be partial) or text. */
-static bool client_fqdn_read(struct rd *r, struct span whole, struct buf *out)
+static bool client_fqdn_read(struct rd *r, struct names *names, struct buf *out)
 {
 	unsigned flags = rd_u8(r);
 	unsigned rcode1 = rd_u8(r);
@@ -215,11 +220,11 @@ static bool client_fqdn_read(struct rd *r, struct span whole, struct buf *out)
 		return true;
 	if (!(flags & FQDN_FLAG_E))
 		return bytes_read(r, rd_left(r), false, out);
-	return name_read(r, whole, true, out);
+	return name_read(r, names, true, out);
 }
 
 /* The fields in turn; the last repeats while there is data, if the definition says so. */
-static bool fields_read(struct rd *r, const struct option_def *def, struct span whole,
+static bool fields_read(struct rd *r, const struct option_def *def, struct names *names,
 			struct buf *out)
 {
 	bool record = def->type == OPTION_RECORD;
@@ -230,13 +235,13 @@ static bool fields_read(struct rd *r, const struct option_def *def, struct span 
 
 		if (i)
 			option_put(out, ", ");
-		if (!field_read(r, def, t, whole, out))
+		if (!field_read(r, def, t, names, out))
 			return false;
 		while (i == n - 1 && def->flags & OPTION_F_ARRAY && rd_left(r)) {
 			size_t left = rd_left(r);
 
 			option_put(out, ", ");
-			if (!field_read(r, def, t, whole, out) || rd_left(r) == left)
+			if (!field_read(r, def, t, names, out) || rd_left(r) == left)
 				return false;
 		}
 	}
@@ -275,13 +280,14 @@ static bool rest_read(struct rd *r, const struct option_def *def, struct buf *ou
 
 static bool option_read(const struct option_def *def, struct span data, struct buf *out)
 {
+	struct names names = {data, fqdn_budget(data)};
 	struct rd r = rd_init(data);
 
 	if (!length_fits(def, data.n))
 		return false;
 	if (is_dhcp4(def, DHCP4_OPT_CLIENT_FQDN))
-		return client_fqdn_read(&r, data, out) && !rd_left(&r);
-	return fields_read(&r, def, data, out) && rest_read(&r, def, out);
+		return client_fqdn_read(&r, &names, out) && !rd_left(&r);
+	return fields_read(&r, def, &names, out) && rest_read(&r, def, out);
 }
 
 bool option_data_valid(const struct option_def *def, struct span data)

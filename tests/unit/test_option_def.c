@@ -11,6 +11,7 @@
 #include "wire/option_def.h"
 
 #include <stdlib.h>
+#include <time.h>
 
 static void test_table(void **state)
 {
@@ -251,6 +252,100 @@ static void test_any_data(void **state)
 	}
 }
 
+/* Data that costs as much as it can: kinds of compressed names, and one octet all the way. */
+static void fill_hostile(uint8_t *data, size_t n, int kind)
+{
+	memset(data, kind == 0 ? 0 : kind == 1 ? 0xff : 1, n);
+	if (kind < 3)
+		return;
+	data[0] = 0;
+	for (size_t i = 1; i + 1 < n; i += 2) {	/* each name points to the one before */
+		size_t to = i == 1 ? 0 : kind == 3 ? i - 2 : 0;
+
+		data[i] = (uint8_t)(0xc0 | (to >> 8 & 0x3f));
+		data[i + 1] = (uint8_t)to;
+	}
+	if (kind == 5) { /* one long name, then pointers to it */
+		for (size_t i = 0; i < 4; i++) {
+			data[i * 63] = 62;
+			memset(data + i * 63 + 1, 7, 62);
+		}
+		data[252] = 0;
+		for (size_t i = 253; i + 1 < n; i += 2)
+			data[i] = 0xc0, data[i + 1] = 0;
+	}
+}
+
+/* CPU time of one text, the least of three. */
+static double text_cost(const struct option_def *def, const uint8_t *data, size_t n)
+{
+	double best = 1e9;
+
+	for (int round = 0; round < 3; round++) {
+		clock_t start = clock();
+		double s;
+
+		for (int i = 0; i < 16; i++) {
+			struct buf b = {0};
+
+			option_text(def, span_of(data, n), &b);
+			buf_fini(&b);
+		}
+		s = (double)(clock() - start) / CLOCKS_PER_SEC / 16;
+		best = s < best ? s : best;
+	}
+	return best;
+}
+
+/* The text of an option costs no more than its octets: four times as many, four times as much. */
+static void test_text_is_linear(void **state)
+{
+	enum { SMALL = 1024, LARGE = 4096, KINDS = 6 };
+	uint8_t data[LARGE];
+
+	(void)state;
+	for (size_t i = 0; option_def_at(i); i++) {
+		for (int kind = 0; kind < KINDS; kind++) {
+			double small;
+			double large;
+
+			fill_hostile(data, LARGE, kind);
+			large = text_cost(option_def_at(i), data, LARGE);
+			if (large < 100e-6)
+				continue;
+			fill_hostile(data, SMALL, kind);
+			small = text_cost(option_def_at(i), data, SMALL);
+			if (large > 8 * small)
+				fail_msg("%s, kind %d: %.0f us, %.0f us for four times as much", option_def_at(i)->name, kind,
+					 small * 1e6, large * 1e6);
+		}
+	}
+}
+
+/* A search list as DHCP servers send it is read whole; one that stands for far more than it says is not. */
+static void test_many_names(void **state)
+{
+	const struct option_def *def = option_def_by_code(OPTION_SPACE_DHCP4, 119);
+	uint8_t data[2048];
+	size_t n = 0;
+	struct buf b = {0};
+
+	(void)state;
+	n += (size_t)fqdn_parse("a0.department.of.a.quite.long.company.name.example", 50, data);
+	for (int i = 1; i < 60; i++) {
+		data[n++] = 2;
+		data[n++] = (uint8_t)('a' + i % 26);
+		data[n++] = (uint8_t)('0' + i / 26);
+		data[n++] = 0xc0;
+		data[n++] = 3; /* behind the first label */
+	}
+	option_text(def, span_of(data, n), &b);
+	assert_non_null(strstr(b.p, "h2.department.of.a.quite.long.company.name.example"));
+	buf_fini(&b);
+	fill_hostile(data, sizeof(data), 5);
+	assert_false(option_data_valid(def, span_of(data, sizeof(data))));
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -261,6 +356,8 @@ int main(void)
 		cmocka_unit_test(test_own_types),
 		cmocka_unit_test(test_names),
 		cmocka_unit_test(test_any_data),
+		cmocka_unit_test(test_text_is_linear),
+		cmocka_unit_test(test_many_names),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
