@@ -276,6 +276,8 @@ struct config {
 	uint32_t thread_pool_size;	/* 0: cores */
 	uint32_t packet_queue_size;
 	uint32_t parked_packet_limit;	/* 0: none */
+	uint32_t sample_count;		/* of a statistic; 0: those of the last sample_age_s */
+	uint32_t sample_age_s;
 
 	/* lease-database */
 	bool persist;

@@ -308,6 +308,8 @@ static void load_behaviour(struct load *l)
 	c->stash_agent_options = load_bool(d, "stash-agent-options");
 	c->server_tag = load_str(d, "server-tag", "");
 	c->parked_packet_limit = load_u32(d, "parked-packet-limit", 0);
+	c->sample_count = load_u32(d, "statistic-default-sample-count", 0);
+	c->sample_age_s = load_u32(d, "statistic-default-sample-age", 0);
 	m = json_get(d, "multi-threading");
 	c->multi_threading = load_bool(m, "enable-multi-threading");
 	c->thread_pool_size = load_u32(m, "thread-pool-size", 0);

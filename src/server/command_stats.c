@@ -1,154 +1,74 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Commands about statistics. A statistic is [[value, "time"]]: the sample taken when it is asked for.
- * Names are Kea's; every drop reason has a statistic of its own besides ("drop-…").
+ * Commands about statistics. A statistic is [[value, "time"], ...], newest sample first (samples.h). Names are Kea's;
+ * every drop reason has a statistic of its own besides ("drop-..."). Answers and errors are Kea's.
  */
+#include "base/clock.h"
 #include "config/config.h"
 #include "lease/lease_db.h"
 #include "server/command.h"
 #include "server/snapshot.h"
+#include "server/stat_walk.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
-/* The counters that come from the lease table, of a subnet or of all. */
-static const struct {
-	const char *name;
-	size_t offset;
-} lease_metrics[] = {
-	{"assigned-addresses", offsetof(struct lease_counts, assigned)},
-	{"cumulative-assigned-addresses", offsetof(struct lease_counts, cumulative_assigned)},
-	{"declined-addresses", offsetof(struct lease_counts, declined)},
-	{"reclaimed-declined-addresses", offsetof(struct lease_counts, reclaimed_declined)},
-	{"reclaimed-leases", offsetof(struct lease_counts, reclaimed)},
-};
-
-static uint64_t count_at(const struct lease_counts *n, size_t i)
-{
-	uint64_t v;
-
-	memcpy(&v, (const char *)n + lease_metrics[i].offset, sizeof(v));
-	return v;
-}
-
 struct collect {
 	struct command *c;
 	struct json *out;
+	struct json *list;	/* samples of the statistic at work */
 	const char *only;	/* NULL: all */
-	char when[40];
+	int64_t now_ns;
+	bool found;
+	struct stat_now at;	/* the one that was asked for */
 };
 
-static void stamp(struct collect *k)
+static const char *time_text(int64_t ns, char out[40])
 {
-	int64_t now = clock_wall_ns(&k->c->d->srv.clock);
-	time_t s = (time_t)(now / NS_PER_S);
+	time_t s = (time_t)(ns / NS_PER_S);
 	struct tm tm;
 	size_t n;
 
 	(void)localtime_r(&s, &tm);
-	n = strftime(k->when, sizeof(k->when), "%Y-%m-%d %H:%M:%S", &tm);
-	(void)snprintf(k->when + n, sizeof(k->when) - n, ".%06d", (int)(now % NS_PER_S / 1000));
+	n = strftime(out, 40, "%Y-%m-%d %H:%M:%S", &tm);
+	(void)snprintf(out + n, 40 - n, ".%06d", (int)(ns % NS_PER_S / 1000));
+	return out;
 }
 
-static void put(struct collect *k, const char *name, uint64_t value)
+static void put_sample(void *ctx, const struct sample *v)
 {
+	struct collect *k = ctx;
 	struct arena *a = k->c->arena;
-	struct json *sample;
-	struct json *samples;
+	struct json *pair = json_list(a);
+	char when[40];
 
+	(void)json_add(a, pair, NULL, json_int(a, v->value));
+	(void)json_add(a, pair, NULL, json_str(a, time_text(v->when_ns, when)));
+	(void)json_add(a, k->list, NULL, pair);
+}
+
+/* Takes a sample of a statistic and puts its history into the answer, if it exists. */
+static void put(void *ctx, const struct stat_now *v)
+{
+	struct collect *k = ctx;
+	struct samples *s = k->c->d->srv.samples;
+	char name[STAT_NAME_LEN];
+
+	(void)stat_name(&v->key, name);
 	if (k->only && strcmp(k->only, name) != 0)
 		return;
-	sample = json_list(a);
-	(void)json_add(a, sample, NULL, json_int(a, (int64_t)value));
-	(void)json_add(a, sample, NULL, json_str(a, k->when));
-	samples = json_list(a);
-	(void)json_add(a, samples, NULL, sample);
-	(void)json_add(a, k->out, name, samples);
-}
-
-static void put_counts(struct collect *k, const char *prefix, const struct lease_counts *n)
-{
-	char name[160];
-
-	for (size_t i = 0; i < ARRAY_LEN(lease_metrics); i++) {
-		(void)snprintf(name, sizeof(name), "%s%s", prefix, lease_metrics[i].name);
-		put(k, name, count_at(n, i));
-	}
-}
-
-static void put_global(struct collect *k)
-{
-	struct server *srv = &k->c->d->srv;
-	struct lease_counts n;
-
-	for (unsigned m = 0; m < METRIC_N; m++)
-		put(k, metric_name((enum metric)m), server_metric(srv, (enum metric)m));
-	for (unsigned d = 1; d < DROP_N; d++)
-		put(k, drop_info((enum drop)d)->name, server_drop_count(srv, (enum drop)d));
-	lease_db_counts(srv->db, 0, LEASE_ALL_POOLS, &n);
-	put_counts(k, "", &n);
-}
-
-static uint64_t pool_size(const struct config_pool *p)
-{
-	return (uint64_t)p->last - p->first + 1;
-}
-
-static void put_pools(struct collect *k, const struct config_subnet *s)
-{
-	struct lease_counts n;
-	char prefix[96];
-	char name[160];
-
-	for (size_t i = 0; i < s->n_pools; i++) {
-		uint64_t total = 0;
-		bool seen = false;
-
-		/* pools that share a pool-id are one statistic */
-		for (size_t j = 0; j < s->n_pools; j++) {
-			if (s->pools[j].pool_id != s->pools[i].pool_id)
-				continue;
-			seen |= j < i;
-			total += pool_size(&s->pools[j]);
-		}
-		if (seen)
-			continue;
-		(void)snprintf(prefix, sizeof(prefix), "subnet[%u].pool[%u].", s->id, s->pools[i].pool_id);
-		(void)snprintf(name, sizeof(name), "%stotal-addresses", prefix);
-		put(k, name, total);
-		lease_db_counts(k->c->d->srv.db, s->id, s->pools[i].pool_id, &n);
-		put_counts(k, prefix, &n);
-	}
-}
-
-static uint64_t subnet_total(const struct config_subnet *s)
-{
-	uint64_t total = 0;
-
-	for (size_t i = 0; i < s->n_pools; i++)
-		total += pool_size(&s->pools[i]);
-	return total;
-}
-
-static void put_subnet(struct collect *k, const struct snapshot *snap, const struct config_subnet *s)
-{
-	struct lease_counts n;
-	char prefix[64];
-	char name[160];
-
-	(void)snprintf(prefix, sizeof(prefix), "subnet[%u].", s->id);
-	(void)snprintf(name, sizeof(name), "%stotal-addresses", prefix);
-	put(k, name, subnet_total(s));
-	lease_db_counts(k->c->d->srv.db, s->id, LEASE_ALL_POOLS, &n);
-	put_counts(k, prefix, &n);
-	for (unsigned m = 0; m < SUBNET_METRIC_N; m++) {
-		(void)snprintf(name, sizeof(name), "%s%s", prefix,
-			       metric_name(subnet_metric_global((enum subnet_metric)m)));
-		put(k, name, snap->subnet_stats[s->index]->c[m]);
-	}
-	put_pools(k, s);
+	(void)samples_see(s, v, k->now_ns);
+	if (!samples_exist(s, v))
+		return;
+	k->found = true;
+	k->at = *v;
+	if (!k->out)
+		return;
+	k->list = json_list(k->c->arena);
+	samples_each(s, v, put_sample, k);
+	(void)json_add(k->c->arena, k->out, name, k->list);
 }
 
 /* Only the subnet that is asked for: ten thousand subnets must not make one name slow. */
@@ -161,68 +81,189 @@ static bool subnet_asked(const struct collect *k, const struct config_subnet *s)
 	return strtoul(k->only + 7, NULL, 10) == s->id;
 }
 
-static void collect(struct collect *k)
+static void walk_all(struct collect *k, stat_fn fn)
 {
-	struct snapshot *snap = server_snapshot(&k->c->d->srv);
+	struct server *srv = &k->c->d->srv;
+	struct snapshot *snap = server_snapshot(srv);
 
-	stamp(k);
-	k->out = json_map(k->c->arena);
-	put_global(k);
+	k->now_ns = clock_wall_ns(&srv->clock);
+	stat_walk_server(srv, fn, k);
 	for (size_t i = 0; i < snap->cfg->n_subnets; i++)
 		if (subnet_asked(k, &snap->cfg->subnets[i]))
-			put_subnet(k, snap, &snap->cfg->subnets[i]);
+			stat_walk_subnet(srv, snap, &snap->cfg->subnets[i], fn, k);
 	snapshot_unref(snap);
+}
+
+/* The name that a command is about; NULL, with the answer in *ret_refusal. */
+static const char *name_argument(struct command *c, struct json **ret_refusal)
+{
+	const struct json *v = json_get(c->args, "name");
+
+	*ret_refusal = NULL;
+	if (v && v->type == JSON_STRING)
+		return v->s;
+	*ret_refusal = v ? command_fail(c, "'name' parameter expected to be a string.")
+			 : command_fail(c, "Missing mandatory 'name' parameter.");
+	return NULL;
+}
+
+/* A non-negative integer, NULL; or the answer that refuses. */
+static struct json *number_argument(struct command *c, const char *key, uint32_t *ret)
+{
+	const struct json *v = json_get(c->args, key);
+
+	if (!v)
+		return command_fail(c, "Missing mandatory '%s' parameter.", key);
+	if (v->type != JSON_INT)
+		return command_fail(c, "'%s' parameter expected to be an integer.", key);
+	if (v->i < 0 || v->i > UINT32_MAX)
+		return command_fail(c, "'%s' parameter must be from 0 to %u", key, UINT32_MAX);
+	*ret = (uint32_t)v->i;
+	return NULL;
 }
 
 struct json *command_statistic_get_all(struct command *c)
 {
-	struct collect k = {.c = c};
+	struct collect k = {.c = c, .out = json_map(c->arena)};
 
-	collect(&k);
+	walk_all(&k, put);
+	return command_ok(c, k.out, "%s", "");
+}
+
+struct json *command_statistic_global_get_all(struct command *c)
+{
+	struct collect k = {.c = c, .out = json_map(c->arena), .now_ns = clock_wall_ns(&c->d->srv.clock)};
+
+	stat_walk_server(&c->d->srv, put, &k);
 	return command_ok(c, k.out, "%s", "");
 }
 
 struct json *command_statistic_get(struct command *c)
 {
-	struct collect k = {.c = c, .only = command_str(c, "name")};
+	struct json *refusal;
+	struct collect k = {.c = c, .out = json_map(c->arena), .only = name_argument(c, &refusal)};
 
 	if (!k.only)
-		return command_fail(c, "'name' (of a statistic) is missing");
-	collect(&k);
+		return refusal;
+	walk_all(&k, put);
 	return command_ok(c, k.out, "%s", "");
+}
+
+/* --- commands that change histories -------------------------------------------------------------------- */
+
+/* Finds the statistic of `name`. NULL, or the answer that refuses. */
+static struct json *find(struct command *c, struct collect *k)
+{
+	struct json *refusal;
+
+	*k = (struct collect){.c = c, .only = name_argument(c, &refusal)};
+	if (!k->only)
+		return refusal;
+	walk_all(k, put);
+	return k->found ? NULL : command_fail(c, "No '%s' statistic found", k->only);
+}
+
+static struct json *changed(const struct collect *k, bool done, const char *what)
+{
+	return done ? command_ok(k->c, NULL, "Statistic '%s' %s", k->only, what) : command_fail(k->c, "out of memory");
 }
 
 struct json *command_statistic_reset(struct command *c)
 {
-	const char *name = command_str(c, "name");
-	struct server *srv = &c->d->srv;
-	enum metric m;
+	struct collect k;
+	struct json *refusal = find(c, &k);
 
-	if (!name)
-		return command_fail(c, "'name' (of a statistic) is missing");
-	m = metric_by_name(name);
-	if (m != METRIC_N) {
-		server_metric_reset(srv, m);
-		return command_ok(c, NULL, "Statistic '%s' reset.", name);
-	}
-	for (unsigned d = 1; d < DROP_N; d++) {
-		if (strcmp(drop_info((enum drop)d)->name, name) == 0) {
-			server_drop_reset(srv, (enum drop)d);
-			return command_ok(c, NULL, "Statistic '%s' reset.", name);
-		}
-	}
-	return command_fail(c, "No '%s' statistic found that can be reset", name);
+	return refusal ? refusal : changed(&k, samples_reset(c->d->srv.samples, &k.at, k.now_ns), "reset.");
+}
+
+struct json *command_statistic_remove(struct command *c)
+{
+	struct collect k;
+	struct json *refusal = find(c, &k);
+
+	return refusal ? refusal : changed(&k, samples_remove(c->d->srv.samples, &k.at, k.now_ns), "removed.");
+}
+
+/* Sizes of pools have no history unless a command makes one. */
+static void reset_size(void *ctx, const struct stat_now *v)
+{
+	struct collect *k = ctx;
+	struct samples *s = k->c->d->srv.samples;
+
+	if (v->kind == STAT_SIZE)
+		(void)!samples_reset(s, v, k->now_ns);
+	else
+		(void)samples_see(s, v, k->now_ns);
 }
 
 struct json *command_statistic_reset_all(struct command *c)
 {
-	struct server *srv = &c->d->srv;
+	struct collect k = {.c = c};
 
-	for (unsigned m = 0; m < METRIC_N; m++)
-		server_metric_reset(srv, (enum metric)m);
-	for (unsigned d = 1; d < DROP_N; d++)
-		server_drop_reset(srv, (enum drop)d);
+	walk_all(&k, reset_size);
+	samples_reset_all(c->d->srv.samples, k.now_ns);
 	return command_ok(c, NULL, "All statistics reset to neutral values.");
+}
+
+struct json *command_statistic_remove_all(struct command *c)
+{
+	struct collect k = {.c = c};
+
+	walk_all(&k, put);
+	samples_remove_all(c->d->srv.samples);
+	return command_ok(c, NULL, "Warning: statistic-remove-all command is deprecated. All statistics removed.");
+}
+
+static struct json *limit_one(struct command *c, const char *key, bool by_age, const char *what)
+{
+	struct collect k;
+	struct sample_limit l = {.by_age = by_age};
+	struct json *refusal = NULL;
+
+	if (!name_argument(c, &refusal))
+		return refusal;
+	refusal = number_argument(c, key, &l.n);
+	if (!refusal && !by_age && l.n == 0)
+		refusal = command_fail(c, "'max-samples' parameter must not be zero");
+	if (!refusal)
+		refusal = find(c, &k);
+	if (refusal)
+		return refusal;
+	return changed(&k, samples_limit(c->d->srv.samples, &k.at, l, k.now_ns), what);
+}
+
+struct json *command_statistic_sample_age(struct command *c)
+{
+	return limit_one(c, "duration", true, "duration limit is set.");
+}
+
+struct json *command_statistic_sample_count(struct command *c)
+{
+	return limit_one(c, "max-samples", false, "count limit is set.");
+}
+
+struct json *command_statistic_sample_age_all(struct command *c)
+{
+	struct sample_limit l = {.by_age = true};
+	struct json *refusal = number_argument(c, "duration", &l.n);
+
+	if (refusal)
+		return refusal;
+	samples_limit_all(c->d->srv.samples, l);
+	return command_ok(c, NULL, "All statistics duration limit are set.");
+}
+
+struct json *command_statistic_sample_count_all(struct command *c)
+{
+	struct sample_limit l = {.by_age = false};
+	struct json *refusal = number_argument(c, "max-samples", &l.n);
+
+	if (!refusal && l.n == 0)
+		refusal = command_fail(c, "'max-samples' parameter must not be zero");
+	if (refusal)
+		return refusal;
+	samples_limit_all(c->d->srv.samples, l);
+	return command_ok(c, NULL, "All statistics count limit are set.");
 }
 
 /* --- stat-lease4-get ------------------------------------------------------------------------------- */
@@ -234,7 +275,7 @@ static void stat_row(struct command *c, struct json *rows, const struct config_s
 
 	lease_db_counts(c->d->srv.db, s->id, LEASE_ALL_POOLS, &n);
 	(void)json_add(c->arena, row, NULL, json_int(c->arena, s->id));
-	(void)json_add(c->arena, row, NULL, json_int(c->arena, (int64_t)subnet_total(s)));
+	(void)json_add(c->arena, row, NULL, json_int(c->arena, (int64_t)stat_subnet_size(s)));
 	(void)json_add(c->arena, row, NULL, json_int(c->arena, (int64_t)n.cumulative_assigned));
 	(void)json_add(c->arena, row, NULL, json_int(c->arena, (int64_t)n.assigned));
 	(void)json_add(c->arena, row, NULL, json_int(c->arena, (int64_t)n.declined));
@@ -271,7 +312,7 @@ struct json *command_stat_lease4(struct command *c)
 	struct json *cols = json_list(a);
 	struct json *set = json_map(a);
 	struct json *args = json_map(a);
-	struct collect k = {.c = c};
+	char when[40];
 	struct snapshot *s;
 	struct json *bad;
 	int64_t first;
@@ -287,10 +328,9 @@ struct json *command_stat_lease4(struct command *c)
 		if (s->cfg->subnets[i].id >= first && s->cfg->subnets[i].id <= last)
 			stat_row(c, rows, &s->cfg->subnets[i]);
 	snapshot_unref(s);
-	stamp(&k);
 	(void)json_add(a, set, "columns", cols);
 	(void)json_add(a, set, "rows", rows);
-	(void)json_add(a, set, "timestamp", json_str(a, k.when));
+	(void)json_add(a, set, "timestamp", json_str(a, time_text(clock_wall_ns(&c->d->srv.clock), when)));
 	(void)json_add(a, args, "result-set", set);
 	if (!rows->count) {
 		struct json *m = control_answer(a, CONTROL_EMPTY, "stat-lease4-get: 0 rows found");

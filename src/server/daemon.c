@@ -19,6 +19,7 @@
 #include "runtime/loop.h"
 #include "server/lease_check.h"
 #include "server/snapshot.h"
+#include "server/stat_walk.h"
 #include "server/worker.h"
 
 #include <errno.h>
@@ -121,6 +122,7 @@ int daemon_apply(struct server_daemon *d, struct config *cfg, struct config_erro
 	server_publish_snapshot(&d->srv, s);
 	snapshot_unref(prev);
 	d->srv.reloaded_ns = clock_wall_ns(&d->srv.clock);
+	stat_walk_configured(&d->srv, d->srv.reloaded_ns);
 	if (d->ready) {
 		daemon_timers(d);
 		daemon_sync_ports(d);
@@ -266,6 +268,11 @@ static int bring_up(struct server_daemon *d, struct config *cfg)
 		log_msg(d->srv.log, LOG_DHCP4_INIT_FAIL, "cannot start: %s", usher_strerror(r));
 		return r;
 	}
+	r = daemon_samples_begin(d);
+	if (r < 0) {
+		log_msg(d->srv.log, LOG_DHCP4_INIT_FAIL, "cannot start: %s", usher_strerror(r));
+		return r;
+	}
 	daemon_timers(d); /* before the ports: a failed one is tried again by a timer */
 	daemon_sync_ports(d);
 	daemon_absent_check(d, true);
@@ -358,6 +365,7 @@ void daemon_stop(struct server_daemon *d)
 	iface_monitor_close(d->monitor);
 	loop_remove(d->signal_source);
 	daemon_watch_leases_end(d);
+	daemon_samples_end(d);
 	if (d->signal_fd >= 0)
 		(void)close(d->signal_fd);
 	if (d->srv.db)

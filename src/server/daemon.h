@@ -58,6 +58,12 @@ struct server_daemon {
 		uint32_t period_s;	/* 0: off */
 	} reclaim, flush, lfc;
 	struct loop_timer *retry, *second;
+	struct daemon_sampling {
+		struct loop_source *source;	/* of srv.sample_fd */
+		struct loop_timer *timer;
+		size_t next_subnet;
+		uint64_t received;
+	} sampling;
 	struct daemon_enable {
 		struct server_daemon *d;
 		struct loop_timer *timer;
@@ -117,6 +123,9 @@ void daemon_absent_check(struct server_daemon *d, bool now);
 void daemon_sync_ports(struct server_daemon *d);
 /* Arms the timers from the current configuration. */
 void daemon_timers(struct server_daemon *d);
+/* Takes samples of statistics while packets come. */
+int daemon_samples_begin(struct server_daemon *d) must_check;
+void daemon_samples_end(struct server_daemon *d);
 /* dhcp-disable with max-period: on again after s seconds (0: stays off). */
 void daemon_enable_after(struct server_daemon *d, unsigned origins, uint32_t s);
 /* Ends daemon_run. */

@@ -13,6 +13,7 @@
 #include "runtime/loop.h"
 #include "server/lease_check.h"
 #include "server/snapshot.h"
+#include "server/stat_walk.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -166,6 +167,7 @@ static void on_moved(void *ctx, uint32_t events)
 	s = server_snapshot(&d->srv);
 	(void)lease_check(&d->srv, s->cfg);
 	snapshot_unref(s);
+	stat_walk_configured(&d->srv, clock_wall_ns(&d->srv.clock));
 }
 
 int daemon_watch_leases(struct server_daemon *d)

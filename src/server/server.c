@@ -13,6 +13,7 @@
 #include "lease/lease_store.h"
 #include "runtime/iface.h"
 #include "server/same_client.h"
+#include "server/samples.h"
 #include "server/snapshot.h"
 #include "server/trace.h"
 #include "server/worker.h"
@@ -59,6 +60,10 @@ int server_init(struct server *srv, const struct server_opts *o)
 		r = same_client_new(&srv->hash_key, &srv->same_client);
 	if (r == 0)
 		r = tracer_new(&srv->tracer);
+	if (r == 0) {
+		srv->samples = samples_new(srv->started_ns);
+		r = srv->samples ? 0 : -ENOMEM;
+	}
 	if (r < 0)
 		server_fini(srv);
 	return r;
@@ -85,6 +90,7 @@ void server_fini(struct server *srv)
 	lease_db_free(srv->db);
 	same_client_free(srv->same_client);
 	tracer_free(srv->tracer);
+	samples_free(srv->samples);
 	while (srv->subnet_stats) {
 		struct subnet_stats *next = srv->subnet_stats->next;
 
@@ -200,7 +206,7 @@ static uint64_t relaxed(const _Atomic uint64_t *v)
 	return atomic_load_explicit(v, memory_order_relaxed);
 }
 
-static uint64_t metric_sum(struct server *srv, enum metric m)
+uint64_t server_metric(struct server *srv, enum metric m)
 {
 	uint64_t n = relaxed(&srv->mgmt_stats.metric[m]);
 
@@ -209,17 +215,7 @@ static uint64_t metric_sum(struct server *srv, enum metric m)
 	return n;
 }
 
-uint64_t server_metric(struct server *srv, enum metric m)
-{
-	return metric_sum(srv, m) - relaxed(&srv->reset_metric[m]);
-}
-
-void server_metric_reset(struct server *srv, enum metric m)
-{
-	srv->reset_metric[m] = metric_sum(srv, m);
-}
-
-static uint64_t drop_sum(struct server *srv, enum drop d)
+uint64_t server_drop_count(struct server *srv, enum drop d)
 {
 	uint64_t n = relaxed(&srv->mgmt_stats.drop[d]);
 
@@ -228,14 +224,14 @@ static uint64_t drop_sum(struct server *srv, enum drop d)
 	return n;
 }
 
-uint64_t server_drop_count(struct server *srv, enum drop d)
+void server_sample_soon(struct server *srv)
 {
-	return drop_sum(srv, d) - relaxed(&srv->reset_drop[d]);
-}
+	uint64_t one = 1;
 
-void server_drop_reset(struct server *srv, enum drop d)
-{
-	srv->reset_drop[d] = drop_sum(srv, d);
+	if (!atomic_load_explicit(&srv->sample_wanted, memory_order_relaxed) ||
+	    !atomic_exchange(&srv->sample_wanted, false))
+		return;
+	(void)!write(srv->sample_fd, &one, sizeof(one));
 }
 
 /* --- expired leases ------------------------------------------------------------------------------ */

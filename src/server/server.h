@@ -21,6 +21,7 @@ struct lease_db;
 struct lease_store;
 struct log;
 struct same_client;
+struct samples;
 struct snapshot;
 struct tracer;
 struct worker;
@@ -62,7 +63,9 @@ struct server {
 	unsigned n_workers;
 	uint8_t drop_cause[DROP_N];	/* behind stats.cause of every worker */
 	struct stats mgmt_stats;	/* counted outside of workers */
-	_Atomic uint64_t reset_metric[METRIC_N], reset_drop[DROP_N];
+	struct samples *samples;	/* histories of statistics; the management thread's */
+	_Atomic bool sample_wanted;	/* a worker that handled packets writes to sample_fd, once */
+	int sample_fd;
 	int64_t started_ns, reloaded_ns; /* wall clock */
 };
 
@@ -92,11 +95,11 @@ struct snapshot *server_snapshot(struct server *srv);
 struct iface_table *server_ifaces(struct server *srv);
 /* The counters of n subnets by their ids, which ascend; new ones are made. 0, -ENOMEM. */
 int server_subnet_stats(struct server *srv, const uint32_t *ids, size_t n, struct subnet_stats **ret) must_check;
-/* Sums over the workers, less what was reset. */
+/* Sums over the workers since the start. */
 uint64_t server_metric(struct server *srv, enum metric m);
 uint64_t server_drop_count(struct server *srv, enum drop d);
-void server_metric_reset(struct server *srv, enum metric m);
-void server_drop_reset(struct server *srv, enum drop d);
+/* Wakes the management thread to take samples of statistics, if it waits for that. Any thread. */
+void server_sample_soon(struct server *srv);
 /* Reclaims, flushes, ends holds: one run of expired-leases-processing. */
 /* True: more leases are due than the limits let through. */
 bool server_reclaim(struct server *srv, bool remove, uint32_t max_leases, uint32_t max_ms);

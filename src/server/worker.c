@@ -504,6 +504,7 @@ static void turned(void *ctx, bool idle)
 {
 	struct worker *w = ctx;
 
+	server_sample_soon(w->srv);
 	if (!w->srv->store)
 		return;
 	if (idle)

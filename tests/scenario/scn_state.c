@@ -198,15 +198,19 @@ static void json_text(const struct json *j, struct buf *b)
 		buf_str(b, "(absent)");
 }
 
-/* result=0 text~part /arguments/leases/0/hw-address=… */
+/* result=0 text~part text="a sentence" /arguments/leases/0/hw-address=… */
 static int answer_word(struct scn *s, const char *w)
 {
 	char path[256];
+	char want[512];
 	size_t n = strcspn(w, "=~");
-	const char *want = w + n + 1;
+	size_t quote = w[n] && w[n + 1] == '"';
 	struct buf b;
 	bool ok;
 
+	(void)snprintf(want, sizeof(want), "%s", w[n] ? w + n + 1 + quote : "");
+	if (quote && want[0])
+		want[strlen(want) - 1] = '\0';
 	(void)snprintf(path, sizeof(path), "%s%.*s", w[0] == '/' ? "" : "/", (int)n, w);
 	buf_init(&b);
 	json_text(at_path(s->answer, path), &b);

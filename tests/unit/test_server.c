@@ -130,10 +130,8 @@ static void test_stats(void **state)
 	stats_add(s, METRIC_RECEIVED, 3);
 	stats_add(&srv.mgmt_stats, METRIC_RECEIVED, 1);
 	assert_int_equal(server_metric(&srv, METRIC_RECEIVED), 4); /* the sum over workers */
-	server_metric_reset(&srv, METRIC_RECEIVED);
-	assert_int_equal(server_metric(&srv, METRIC_RECEIVED), 0);
 	stats_add(s, METRIC_RECEIVED, 1);
-	assert_int_equal(server_metric(&srv, METRIC_RECEIVED), 1);
+	assert_int_equal(server_metric(&srv, METRIC_RECEIVED), 5);
 
 	stats_drop(s, DROP_PARSE_FAILED); /* Kea has a cause for it */
 	stats_drop(s, DROP_NO_LEASE);	  /* and none for this */
@@ -141,8 +139,6 @@ static void test_stats(void **state)
 	assert_int_equal(server_metric(&srv, METRIC_PARSE_FAILED), 1);
 	assert_int_equal(server_drop_count(&srv, DROP_NO_LEASE), 1);
 	assert_int_equal(server_metric(&srv, METRIC_RECEIVE_DROP), 1);
-	server_drop_reset(&srv, DROP_NO_LEASE);
-	assert_int_equal(server_drop_count(&srv, DROP_NO_LEASE), 0);
 }
 
 /* Names lead back to what they name; the cause of every drop is a statistic; no name is there twice. */

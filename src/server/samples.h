@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * The history of statistics: samples of each one, newest first, bounded by their number or by their age, as Kea keeps
+ * them. The caller shows the value of a statistic now and then (samples_see); a changed value is a new sample. A
+ * statistic that never moved takes no memory. Used by the management thread alone.
+ */
+#pragma once
+
+#include "base/attr.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct samples;
+
+enum { SAMPLES_DEFAULT = 20, SAMPLES_TOTAL_MAX = 1 << 20 };
+
+/* subnet 0: of the server. pool LEASE_ALL_POOLS: of the whole subnet. */
+struct stat_key {
+	uint32_t subnet, pool, what;
+};
+
+/* How a statistic begins, and what a new configuration does to it. */
+enum stat_kind {
+	STAT_COUNTER,	/* begins at 0, goes on */
+	STAT_LAZY,	/* the same, but does not exist before its first change */
+	STAT_RECOUNTED,	/* of a subnet: begins with its value, at each configuration anew */
+	STAT_RESTARTED,	/* of a subnet: begins at 0, at each configuration anew */
+	STAT_SIZE,	/* of a subnet: set by the configuration */
+};
+
+struct stat_now {
+	struct stat_key key;
+	enum stat_kind kind;
+	int64_t raw;	/* the value of its source, which no command moves */
+};
+
+struct sample {
+	int64_t value, when_ns;
+};
+
+/* At most n samples, or samples of the last n seconds. */
+struct sample_limit {
+	bool by_age;
+	uint32_t n;
+};
+
+/* now_ns: wall clock; when the statistics of the server begin. NULL when memory is out. */
+struct samples *samples_new(int64_t now_ns);
+void samples_free(struct samples *s);
+
+/* Adds a sample if the value changed. True: it did. */
+bool samples_see(struct samples *s, const struct stat_now *v, int64_t now_ns);
+/* Does the statistic exist: neither removed nor still to come? */
+bool samples_exist(const struct samples *s, const struct stat_now *v);
+typedef void (*sample_fn)(void *ctx, const struct sample *sample);
+/* The samples, newest first; at least one if it exists. */
+void samples_each(const struct samples *s, const struct stat_now *v, sample_fn fn, void *ctx);
+
+/* A configuration is in effect. Then samples_restart() for each statistic of its subnets. */
+void samples_configured(struct samples *s, int64_t now_ns);
+void samples_restart(struct samples *s, const struct stat_now *v, int64_t now_ns);
+
+/* Commands. False: there is no such statistic, or no memory. */
+bool samples_reset(struct samples *s, const struct stat_now *v, int64_t now_ns) must_check;
+bool samples_remove(struct samples *s, const struct stat_now *v, int64_t now_ns) must_check;
+bool samples_limit(struct samples *s, const struct stat_now *v, struct sample_limit l, int64_t now_ns) must_check;
+/* All that exist, each of which was shown before. */
+void samples_reset_all(struct samples *s, int64_t now_ns);
+void samples_remove_all(struct samples *s);
+/* All, and those to come. */
+void samples_limit_all(struct samples *s, struct sample_limit l);
