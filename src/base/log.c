@@ -8,10 +8,12 @@
 #include "base/log.h"
 
 #include "base/cleanup.h"
+#include "base/log_pattern.h"
 #include "base/log_queue.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdarg.h>
@@ -26,8 +28,13 @@
 /* STAMP_LEN: "2026-11-20 12:00:00.123 " */
 enum { STAMP_LEN = 24, HEAD_LEN = 128, LOG_LINE = 4096, LOG_MAX_SINKS = LOG_MAX_FILES + 3, LOG_REPEATS = 50 };
 
+/* Two outputs to one file or stream with different patterns are two sinks, of which the second writes through `to`. */
 struct sink {
 	enum log_sink_kind kind;
+	struct sink *to;	/* NULL: itself */
+	struct log_pattern *pattern;
+	char *pattern_text;	/* "": none */
+	int facility;
 	_Atomic int fd;		/* -1: syslog, or a file that is not open */
 	struct log_queue *queue; /* NULL: whoever logs writes */
 	_Atomic bool reopen;
@@ -39,12 +46,14 @@ struct sink {
 
 struct route {
 	uint8_t severity;	/* the least that is written */
+	int debuglevel;
 	uint16_t sinks;		/* bit set */
 };
 
 struct log {
 	struct clock_src clock;
 	const char *root;		/* of the names of loggers */
+	int64_t start_ns;
 	pthread_mutex_t lock;
 	_Atomic uint32_t on[LOG_N_IDS];	/* bit set of sinks; 0: off */
 	struct sink *sinks[LOG_MAX_SINKS];
@@ -52,6 +61,7 @@ struct log {
 	bool threaded;
 	_Atomic uint64_t lost;
 	char head[LOG_N_IDS][HEAD_LEN]; /* of each id's lines, behind the time */
+	char logger[LOG_N_IDS][HEAD_LEN]; /* "kea-dhcp4.leases" */
 	time_t stamp_sec;		/* what stamp says; under lock */
 	char stamp[32];
 	struct repeats {
@@ -70,6 +80,18 @@ static const struct {
 #undef L
 };
 
+/* Kea's debug levels of its messages; the others of severity DEBUG have level 0. */
+static int debug_level(enum log_id id)
+{
+	enum { HANDLING = 15, BASIC = 40, DETAIL = 50 };
+
+	if (ids[id].severity != LOG_SEV_DEBUG)
+		return 0;
+	if (id == LOG_DHCP4_PACKET_DROP)
+		return HANDLING;
+	return id == LOG_DHCP4_PACKET_TRACE ? DETAIL : BASIC;
+}
+
 static const char *const severity_names[] = {"DEBUG", "INFO", "WARN", "ERROR", "FATAL", "NONE"};
 
 /* So long the end of a server may wait for its outputs. */
@@ -83,6 +105,8 @@ static void sink_free(void *sink)
 
 	if (s->kind == LOG_SINK_FILE && s->fd >= 0)
 		(void)close(s->fd);
+	log_pattern_free(s->pattern);
+	free(s->pattern_text);
 	free(s->path);
 	free(s);
 }
@@ -114,6 +138,15 @@ static int sink_init(struct sink *s, const struct log_output *o)
 {
 	s->kind = o->kind;
 	s->fd = -1;
+	s->facility = o->facility ? o->facility : LOG_LOCAL0;
+	s->pattern_text = strdup(o->pattern ? o->pattern : "");
+	if (!s->pattern_text)
+		return -ENOMEM;
+	if (s->pattern_text[0]) {
+		s->pattern = log_pattern_new(s->pattern_text);
+		if (!s->pattern)
+			return -ENOMEM;
+	}
 	s->maxsize = o->maxsize;
 	s->maxver = o->maxver;
 	switch (o->kind) {
@@ -127,11 +160,14 @@ static int sink_init(struct sink *s, const struct log_output *o)
 		return 0;
 	case LOG_SINK_FILE:
 		s->path = strdup(o->path);
-		s->reopen = true;
+		s->reopen = !s->to;
 		return s->path ? 0 : -ENOMEM;
 	}
 	return -EINVAL;
 }
+
+/* The messages about the daemon itself, which Kea logs as "kea-dhcp4.dhcp4". */
+static const char own_logger[] = "dhcp4";
 
 /* Does a rule for `rule` ("kea-dhcp4.leases") cover the logger "<root>.<name>"? */
 static bool rule_covers(const char *root, const char *rule, const char *name)
@@ -142,7 +178,7 @@ static bool rule_covers(const char *root, const char *rule, const char *name)
 		return false;
 	if (rule[n] == '\0')
 		return true;
-	return rule[n] == '.' && strcmp(rule + n + 1, name) == 0;
+	return rule[n] == '.' && strcmp(rule + n + 1, name[0] ? name : own_logger) == 0;
 }
 
 static void route_ids(const char *root, struct route *routes, const struct log_rule *rules, size_t n,
@@ -151,18 +187,20 @@ static void route_ids(const char *root, struct route *routes, const struct log_r
 	for (size_t id = 0; id < LOG_N_IDS; id++) {
 		size_t best = 0;
 
-		routes[id] = (struct route){LOG_SEV_INFO, 1};
+		routes[id] = (struct route){.severity = LOG_SEV_INFO, .sinks = 1};
 		for (size_t r = 0; r < n; r++) {
 			size_t len = strlen(rules[r].logger);
 
 			if (rule_covers(root, rules[r].logger, ids[id].logger) && len >= best) {
 				best = len;
 				routes[id].severity = (uint8_t)rules[r].severity;
+				routes[id].debuglevel = rules[r].debuglevel;
 				routes[id].sinks = rule_sinks[r] ? rule_sinks[r] : 1;
 			}
 		}
 		if (debug) {
 			routes[id].severity = LOG_SEV_DEBUG;
+			routes[id].debuglevel = INT_MAX;
 			routes[id].sinks |= 1;
 		}
 	}
@@ -209,22 +247,22 @@ static bool sink_write(struct sink *s, const char *line, size_t n)
 	return write(s->fd, line, n) == (ssize_t)n;
 }
 
-static int syslog_priority(uint8_t severity)
+static int syslog_severity(uint8_t severity)
 {
 	static const int prio[] = {LOG_DEBUG, LOG_INFO, LOG_WARNING, LOG_ERR, LOG_CRIT, LOG_DEBUG};
 
 	return prio[severity];
 }
 
-/* The threads' way to a sink. */
-static bool sink_write_queued(void *ctx, uint8_t severity, const char *lines, size_t n)
+/* The threads' way to a sink. priority: severity, of syslog the facility besides. */
+static bool sink_write_queued(void *ctx, uint8_t priority, const char *lines, size_t n)
 {
 	struct sink *s = ctx;
 
 	if (s->kind != LOG_SINK_SYSLOG)
 		return sink_write(s, lines, n);
 	if (n)
-		syslog(syslog_priority(severity), "%.*s", (int)n - 1, lines);
+		syslog(priority, "%.*s", (int)n - 1, lines);
 	return true;
 }
 
@@ -232,24 +270,32 @@ static bool sink_write_queued(void *ctx, uint8_t severity, const char *lines, si
 static void sinks_start(struct sink *const *sinks, size_t n)
 {
 	for (size_t i = 0; i < n; i++)
-		if (!sinks[i]->queue)
+		if (!sinks[i]->queue && !sinks[i]->to)
 			sinks[i]->queue = log_queue_new(sinks[i]->kind == LOG_SINK_SYSLOG, sink_write_queued, sinks[i]);
 }
 
 /* The sink of an output among those there are: two loggers with one file write to it through one descriptor, and
- * rotate it once. */
-static int sink_index(struct sink *const *sinks, size_t n, const struct log_output *o)
+ * rotate it once. form: with the same pattern and facility, too. */
+static int sink_index(struct sink *const *sinks, size_t n, const struct log_output *o, bool form)
 {
-	for (size_t i = 0; i < n; i++)
-		if (sinks[i]->kind == o->kind && (o->kind != LOG_SINK_FILE || strcmp(sinks[i]->path, o->path) == 0))
+	int facility = o->facility ? o->facility : LOG_LOCAL0;
+
+	for (size_t i = 0; i < n; i++) {
+		if (sinks[i]->kind != o->kind || (o->kind == LOG_SINK_FILE && strcmp(sinks[i]->path, o->path) != 0))
+			continue;
+		if (!form ? !sinks[i]->to
+			  : strcmp(sinks[i]->pattern_text, o->pattern ? o->pattern : "") == 0 &&
+				    (o->kind != LOG_SINK_SYSLOG || sinks[i]->facility == facility))
 			return (int)i;
+	}
 	return -1;
 }
 
 /* Index of a new or known sink, or -errno. */
 static int sink_add(struct sink **sinks, size_t *n, const struct log_output *o)
 {
-	int i = sink_index(sinks, *n, o);
+	int i = sink_index(sinks, *n, o, true);
+	int base;
 	int r;
 
 	if (i >= 0)
@@ -259,12 +305,20 @@ static int sink_add(struct sink **sinks, size_t *n, const struct log_output *o)
 	sinks[*n] = calloc(1, sizeof(*sinks[0]));
 	if (!sinks[*n])
 		return -ENOMEM;
+	base = sink_index(sinks, *n, o, false);
+	sinks[*n]->to = base >= 0 ? sinks[base] : NULL;
 	r = sink_init(sinks[*n], o);
 	if (r < 0) {
 		sink_free(sinks[*n]);
 		return r;
 	}
 	return (int)(*n)++;
+}
+
+/* A file that is not open. */
+static bool sink_absent(const struct sink *s)
+{
+	return s->path && (s->to ? s->to->fd : s->fd) < 0;
 }
 
 /* Opens the files. The rules of one that cannot be opened, or not in time, go to stdout as well. */
@@ -275,14 +329,21 @@ static void sinks_open(struct sink *const *sinks, size_t n, uint16_t *rule_sinks
 
 		if (s->kind != LOG_SINK_FILE)
 			continue;
-		if (!s->queue)
+		if (!s->queue && !s->to)
 			(void)sink_write(s, "", 0);
-		else if (log_queue_put(s->queue, LOG_SEV_INFO, "", 0))
+		else if (!s->to && log_queue_put(s->queue, LOG_SEV_INFO, "", 0))
 			log_queue_flush(s->queue, open_wait_ns);
-		for (size_t r = 0; r < n_rules && s->fd < 0; r++)
+		for (size_t r = 0; r < n_rules && sink_absent(s); r++)
 			if (rule_sinks[r] & 1U << i)
 				rule_sinks[r] |= 1;
 	}
+}
+
+static bool routed(const struct route *r, enum log_id id)
+{
+	if (ids[id].severity < r->severity)
+		return false;
+	return ids[id].severity != LOG_SEV_DEBUG || debug_level(id) <= r->debuglevel;
 }
 
 int log_configure(struct log *log, const struct log_rule *rules, size_t n, bool debug)
@@ -319,7 +380,7 @@ int log_configure(struct log *log, const struct log_rule *rules, size_t n, bool 
 	memcpy(log->sinks, fresh, n_fresh * sizeof(fresh[0]));
 	log->n_sinks = n_fresh;
 	for (size_t id = 0; id < LOG_N_IDS; id++)
-		log->on[id] = ids[id].severity >= routes[id].severity ? routes[id].sinks : 0;
+		log->on[id] = routed(&routes[id], (enum log_id)id) ? routes[id].sinks : 0;
 	(void)pthread_mutex_unlock(&log->lock);
 	sinks_close(old, n_old);
 	return 0;
@@ -336,12 +397,16 @@ void log_start_threads(struct log *log)
 /* What stands behind the time in every line of an id. */
 static void heads_make(struct log *log)
 {
+	bool server = strcmp(log->root, "kea-dhcp4") == 0;
 	int pid = (int)getpid();
 
-	for (unsigned i = 0; i < LOG_N_IDS; i++)
-		(void)snprintf(log->head[i], sizeof(log->head[i]), "%-5s [%s%s%s/%d] %s ",
-			       severity_names[ids[i].severity], log->root, ids[i].logger[0] ? "." : "", ids[i].logger, pid,
-			       ids[i].name);
+	for (unsigned i = 0; i < LOG_N_IDS; i++) {
+		const char *name = !ids[i].logger[0] && server ? own_logger : ids[i].logger;
+
+		(void)snprintf(log->logger[i], sizeof(log->logger[i]), "%s%s%s", log->root, name[0] ? "." : "", name);
+		(void)snprintf(log->head[i], sizeof(log->head[i]), "%-5s [%.80s/%d] %s ",
+			       severity_names[ids[i].severity], log->logger[i], pid, ids[i].name);
+	}
 }
 
 struct log *log_new(const struct clock_src *clock, const char *root)
@@ -352,6 +417,8 @@ struct log *log_new(const struct clock_src *clock, const char *root)
 		return NULL;
 	log->clock = *clock;
 	log->root = root;
+	log->start_ns = clock_wall_ns(clock);
+	openlog(root, 0, LOG_LOCAL0);
 	(void)pthread_mutex_init(&log->lock, NULL);
 	heads_make(log);
 	if (log_configure(log, NULL, 0, false) < 0) {
@@ -376,7 +443,7 @@ void log_reopen(struct log *log)
 	for (size_t i = 0; i < log->n_sinks; i++) {
 		struct sink *s = log->sinks[i];
 
-		if (s->kind != LOG_SINK_FILE)
+		if (s->kind != LOG_SINK_FILE || s->to)
 			continue;
 		s->reopen = true;
 		if (!s->queue)
@@ -410,6 +477,36 @@ uint64_t log_lost(struct log *log)
 	return atomic_load_explicit(&log->lost, memory_order_relaxed);
 }
 
+int log_least_debuglevel(void)
+{
+	int least = INT_MAX;
+
+	for (unsigned i = 0; i < LOG_N_IDS; i++)
+		if (ids[i].severity == LOG_SEV_DEBUG && debug_level((enum log_id)i) < least)
+			least = debug_level((enum log_id)i);
+	return least;
+}
+
+int log_facility(const char *name)
+{
+	static const struct {
+		const char *name;
+		int facility;
+	} rows[] = {
+		{"kern", LOG_KERN},	  {"user", LOG_USER},	  {"mail", LOG_MAIL},	  {"daemon", LOG_DAEMON},
+		{"auth", LOG_AUTH},	  {"syslog", LOG_SYSLOG}, {"lpr", LOG_LPR},	  {"news", LOG_NEWS},
+		{"uucp", LOG_UUCP},	  {"cron", LOG_CRON},	  {"authpriv", LOG_AUTHPRIV}, {"ftp", LOG_FTP},
+		{"local0", LOG_LOCAL0},	  {"local1", LOG_LOCAL1}, {"local2", LOG_LOCAL2}, {"local3", LOG_LOCAL3},
+		{"local4", LOG_LOCAL4},	  {"local5", LOG_LOCAL5}, {"local6", LOG_LOCAL6}, {"local7", LOG_LOCAL7},
+		{"security", LOG_AUTH},
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++)
+		if (strcasecmp(rows[i].name, name) == 0)
+			return rows[i].facility;
+	return -1;
+}
+
 const char *log_id_name(enum log_id id)
 {
 	return ids[id].name;
@@ -424,9 +521,8 @@ static void line_clean(char *s)
 }
 
 /* "2026-11-20 12:00:00.123 " into out; the second is rendered when it changes. With lock. */
-static void stamp_put(struct log *log, char out[STAMP_LEN])
+static void stamp_put(struct log *log, int64_t now, char out[STAMP_LEN])
 {
-	int64_t now = clock_wall_ns(&log->clock);
 	time_t sec = (time_t)(now / NS_PER_S);
 	unsigned ms = (unsigned)(now % NS_PER_S / NS_PER_MS);
 	struct tm tm;
@@ -485,48 +581,87 @@ bool log_wants(struct log *log, enum log_id id)
 	return false;
 }
 
-static bool sink_put(struct sink *s, enum log_id id, const char *line, size_t n, size_t head)
-{
-	size_t skip = s->kind == LOG_SINK_SYSLOG ? head : 0;
+/* A message on its way to the sinks: its line in the default form, and what patterns need. */
+struct message {
+	enum log_id id;
+	const char *line;
+	size_t n, head;		/* head: octets before the text */
+	struct log_record record;
+};
 
-	if (s->queue)
-		return log_queue_put(s->queue, ids[id].severity, line + skip, n - skip);
-	return sink_write_queued(s, ids[id].severity, line + skip, n - skip);
+/* The line of a sink; *ret: its octets, in `buf` if it has a pattern. */
+static size_t sink_line(struct sink *s, const struct message *m, char *buf, const char **ret)
+{
+	if (s->pattern) {
+		*ret = buf;
+		return log_pattern_line(s->pattern, &m->record, buf, LOG_LINE);
+	}
+	*ret = s->kind == LOG_SINK_SYSLOG ? m->line + STAMP_LEN : m->line;
+	return (size_t)(m->line + m->n - *ret);
 }
 
-static void sinks_write(struct log *log, enum log_id id, const char *line, size_t n, size_t head)
+static bool sink_put(struct sink *s, const struct message *m, char *buf)
 {
-	uint32_t on = log->on[id];
+	struct sink *to = s->to ? s->to : s;
+	uint8_t severity = ids[m->id].severity;
+	int priority = s->kind == LOG_SINK_SYSLOG ? s->facility | syslog_severity(severity) : severity;
+	const char *line;
+	size_t n = sink_line(s, m, buf, &line);
+
+	if (to->queue)
+		return log_queue_put(to->queue, (uint8_t)priority, line, n);
+	return sink_write_queued(to, (uint8_t)priority, line, n);
+}
+
+static void sinks_write(struct log *log, const struct message *m)
+{
+	char buf[LOG_LINE] uninit;
+	uint32_t on = log->on[m->id];
 
 	for (size_t i = 0; i < log->n_sinks; i++)
-		if (on & 1U << i && !sink_put(log->sinks[i], id, line, n, head))
+		if (on & 1U << i && !sink_put(log->sinks[i], m, buf))
 			(void)atomic_fetch_add(&log->lost, 1);
+}
+
+/* Completes a message and writes it. With lock. */
+static void write_message(struct log *log, char line[LOG_LINE], struct message *m, uint32_t before)
+{
+	int64_t now = clock_wall_ns(&log->clock);
+
+	stamp_put(log, now, line);
+	if (before)
+		m->n += (size_t)snprintf(line + m->n, LOG_LINE - m->n - 1, " (%u like it held back)", before);
+	m->record = (struct log_record){
+		.wall_ns = now,
+		.since_start_ns = now - log->start_ns,
+		.severity = severity_names[ids[m->id].severity],
+		.logger = log->logger[m->id],
+		.id = ids[m->id].name,
+		.text = line + m->head,
+		.text_len = m->n - m->head,
+	};
+	line[m->n++] = '\n';
+	line[m->n] = '\0';
+	sinks_write(log, m);
 }
 
 void log_msg(struct log *log, enum log_id id, const char *fmt, ...)
 {
 	char line[LOG_LINE] uninit;
-	size_t head = strlen(log ? log->head[id] : "") + STAMP_LEN;
-	size_t n;
+	struct message m = {.id = id, .line = line, .head = strlen(log ? log->head[id] : "") + STAMP_LEN};
 	va_list ap;
 	uint32_t before;
 
 	if (!log_on(log, id))
 		return;
-	memcpy(line + STAMP_LEN, log->head[id], head - STAMP_LEN);
+	memcpy(line + STAMP_LEN, log->head[id], m.head - STAMP_LEN);
 	va_start(ap, fmt);
-	(void)vsnprintf(line + head, sizeof(line) - head - 64, fmt, ap);
+	(void)vsnprintf(line + m.head, sizeof(line) - m.head - 64, fmt, ap);
 	va_end(ap);
-	line_clean(line + head);
-	n = head + strlen(line + head);
+	line_clean(line + m.head);
+	m.n = m.head + strlen(line + m.head);
 	(void)pthread_mutex_lock(&log->lock);
-	if (repeat_ok(log, id, &before)) {
-		stamp_put(log, line);
-		if (before)
-			n += (size_t)snprintf(line + n, sizeof(line) - n - 1, " (%u like it held back)", before);
-		line[n++] = '\n';
-		line[n] = '\0';
-		sinks_write(log, id, line, n, head);
-	}
+	if (repeat_ok(log, id, &before))
+		write_message(log, line, &m, before);
 	(void)pthread_mutex_unlock(&log->lock);
 }

@@ -3,6 +3,7 @@
  * Logging. A message is an id of log_ids.def and a text; the id fixes the logger and the
  * severity. The line has the form monitoring of Kea knows:
  *   2026-11-20 12:00:00.123 INFO  [kea-dhcp4.leases/4711] DHCP4_LEASE_ALLOC text
+ * unless an output has a pattern of its own.
  * Any thread may log. A sink that cannot take lines as fast as they come loses some, and the loss is
  * counted and reported: logging never blocks a packet. A warning or error about packets or leases that repeats is written at most
  * LOG_REPEATS times a second; the rest is counted and told with the next one that is written.
@@ -41,6 +42,8 @@ struct log_output {
 	const char *path;	/* of LOG_SINK_FILE */
 	uint64_t maxsize;	/* octets before rotation; 0: never */
 	unsigned maxver;	/* rotated files kept */
+	const char *pattern;	/* of the lines (log_pattern.h); NULL: the form above, without time for syslog */
+	int facility;		/* of LOG_SINK_SYSLOG, as in syslog(3); 0: LOG_LOCAL0, as in Kea */
 };
 
 struct log_rule {
@@ -48,6 +51,7 @@ struct log_rule {
 	enum log_severity severity;
 	const struct log_output *outputs;
 	size_t n_outputs;
+	int debuglevel;		/* of LOG_SEV_DEBUG: messages up to this level, 0 to 99 */
 };
 
 struct log;
@@ -81,3 +85,7 @@ void log_flush(struct log *log, int64_t timeout_ns);
 /* Lines lost because a sink was blocked. */
 uint64_t log_lost(struct log *log);
 const char *log_id_name(enum log_id id);
+/* The least debuglevel that shows any message of severity DEBUG. */
+int log_least_debuglevel(void);
+/* The number of a facility's name ("local0"), -1: unknown. */
+int log_facility(const char *name);

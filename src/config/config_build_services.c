@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "base/ip.h"
+#include "base/log_pattern.h"
 
 #include <errno.h>
 #include <net/if.h>
@@ -196,6 +197,45 @@ static void warn_directory(struct load *l, const struct json *at, const char *pa
 			  usher_strerror(-errno));
 }
 
+static int facility_of(struct load *l, const struct json *at, const char *word)
+{
+	int facility = log_facility(word);
+
+	if (facility >= 0)
+		return facility;
+	load_warn(l, at, "unknown syslog facility '%.32s': 'user' is used, as in Kea", word);
+	return log_facility("user");
+}
+
+struct pattern_warning {
+	struct load *l;
+	const struct json *at;
+};
+
+static void warn_conversion(void *ctx, char conversion)
+{
+	const struct pattern_warning *w = ctx;
+
+	if (conversion)
+		load_warn(w->l, w->at, "'%%%c' in a log pattern has no meaning here", conversion);
+	else
+		load_warn(w->l, w->at, "the log pattern ends within a conversion");
+}
+
+/* NULL: the default form. */
+static const char *pattern_of(struct load *l, const struct json *node)
+{
+	const struct json *v = json_get(node, "pattern");
+	struct pattern_warning w = {l, v};
+
+	if (!v || !v->n)
+		return NULL;
+	log_pattern_unknown(v->s, warn_conversion, &w);
+	if (!log_pattern_has(v->s, 'm'))
+		load_warn(l, v, "the log pattern has no '%%m': its lines do not contain the message");
+	return v->s;
+}
+
 static int build_output(struct load *l, const struct json *node, struct log_output *o)
 {
 	static const struct {
@@ -215,8 +255,9 @@ static int build_output(struct load *l, const struct json *node, struct log_outp
 			o->kind = kinds[i].kind;
 	if (strncmp(name, "syslog:", 7) == 0) {
 		o->kind = LOG_SINK_SYSLOG;
-		load_warn(l, json_get(node, "output"), "the facility of '%.32s' has no effect", name);
+		o->facility = facility_of(l, json_get(node, "output"), name + 7);
 	}
+	o->pattern = pattern_of(l, node);
 	o->path = o->kind == LOG_SINK_FILE ? load_file_name(l, CONFIG_DIR_LOGS, name) : name;
 	if (!o->path)
 		return load_no_memory(l);
@@ -256,6 +297,9 @@ static int build_logger(struct load *l, const struct json *node, struct config_l
 		.debuglevel = (int)load_u32(node, "debuglevel", 0),
 		.outputs = outputs,
 	};
+	if (g->severity == LOG_SEV_DEBUG && g->debuglevel < log_least_debuglevel())
+		load_warn(l, json_get(node, "severity"),
+			  "severity DEBUG with a debuglevel below %d logs no more than INFO", log_least_debuglevel());
 	for (const struct json *v = list->first; v; v = v->next) {
 		int r = build_output(l, v, &outputs[g->n_outputs++]);
 

@@ -46,7 +46,7 @@ static void options_of(const struct gate_args *a, struct log *log, struct gate_o
 static struct log *log_open(bool debug)
 {
 	const struct log_output out = {.kind = LOG_SINK_STDERR};
-	const struct log_rule rule = {"usher-gate", debug ? LOG_SEV_DEBUG : LOG_SEV_INFO, &out, 1};
+	const struct log_rule rule = {"usher-gate", debug ? LOG_SEV_DEBUG : LOG_SEV_INFO, &out, 1, 99};
 	struct log *log = log_new(&clock_system, "usher-gate");
 
 	if (log && log_configure(log, &rule, 1, false) < 0) {

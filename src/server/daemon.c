@@ -76,12 +76,35 @@ static void apply_log(struct server_daemon *d, const struct config *cfg)
 
 	for (size_t i = 0; i < n; i++)
 		rules[i] = (struct log_rule){cfg->loggers[i].name, cfg->loggers[i].severity,
-					     cfg->loggers[i].outputs, cfg->loggers[i].n_outputs};
+					     cfg->loggers[i].outputs, cfg->loggers[i].n_outputs,
+					     cfg->loggers[i].debuglevel};
 	r = log_configure(d->srv.log, rules, n, d->o.debug);
 	if (r < 0)
 		(void)config_error_set(&w, NULL, r, "loggers stay as they were: %s", usher_strerror(r));
 	if (r < 0)
 		daemon_warn(d, &w);
+}
+
+/* Reports what a configuration serves. A long list of subnets is cut: the queue of a log output is bounded. */
+static void report_config(struct server_daemon *d, const struct config *cfg)
+{
+	enum { SUBNETS_MAX = 64 };
+	struct log *log = d->srv.log;
+	size_t n = cfg->n_subnets < SUBNETS_MAX ? cfg->n_subnets : SUBNETS_MAX;
+
+	for (size_t i = 0; i < cfg->n_interfaces; i++)
+		log_msg(log, LOG_DHCPSRV_CFGMGR_ADD_IFACE, "listening on interface %s", cfg->interfaces[i].name);
+	log_msg(log, LOG_DHCPSRV_CFGMGR_SOCKET_TYPE_SELECT, "using socket type %s", cfg->socket_udp ? "udp" : "raw");
+	for (size_t i = 0; i < n; i++) {
+		const struct config_subnet *s = &cfg->subnets[i];
+
+		log_msg(log, LOG_DHCPSRV_CFGMGR_NEW_SUBNET4, "subnet %u: %s with %zu pools, valid-lifetime=%u", s->id,
+			s->text, s->n_pools, s->params.valid_lifetime.value);
+	}
+	if (cfg->n_subnets > n)
+		log_msg(log, LOG_DHCPSRV_CFGMGR_NEW_SUBNET4, "and %zu more subnets", cfg->n_subnets - n);
+	log_msg(log, LOG_DHCP4_CONFIG_COMPLETE, "configuration is in effect: added IPv4 subnets: %zu; DDNS: disabled",
+		cfg->n_subnets);
 }
 
 /* What a running server cannot change: said, not silently ignored. */
@@ -123,6 +146,7 @@ int daemon_apply(struct server_daemon *d, struct config *cfg, struct config_erro
 	snapshot_unref(prev);
 	d->srv.reloaded_ns = clock_wall_ns(&d->srv.clock);
 	stat_walk_configured(&d->srv, d->srv.reloaded_ns);
+	report_config(d, cfg);
 	if (d->ready) {
 		daemon_timers(d);
 		daemon_sync_ports(d);
@@ -168,8 +192,8 @@ int daemon_reload(struct server_daemon *d, struct config_error *err)
 	if (r < 0)
 		log_problems(d, LOG_DHCP4_DYNAMIC_RECONFIGURATION_FAIL, err);
 	else
-		log_msg(d->srv.log, LOG_DHCP4_CONFIG_COMPLETE, "configuration of %s is in effect",
-			d->o.config_file);
+		log_msg(d->srv.log, LOG_DHCP4_DYNAMIC_RECONFIGURATION_SUCCESS,
+			"dynamic server reconfiguration succeeded with file: %s", d->o.config_file);
 	return r;
 }
 
@@ -263,6 +287,11 @@ static int bring_up(struct server_daemon *d, struct config *cfg)
 		return r;
 	}
 	d->ready = true;
+	log_msg(d->srv.log, LOG_DHCP4_MULTI_THREADING_INFO, "enabled: %s, number of threads: %u",
+		cfg->multi_threading ? "yes" : "no", d->srv.n_workers);
+	if (cfg->persist)
+		log_msg(d->srv.log, LOG_DHCPSRV_MEMFILE_LFC_SETUP, "clean-up of the lease file every %u seconds",
+			cfg->lfc_interval);
 	r = daemon_watch_leases(d);
 	if (r < 0) {
 		log_msg(d->srv.log, LOG_DHCP4_INIT_FAIL, "cannot start: %s", usher_strerror(r));
@@ -316,6 +345,13 @@ int daemon_start(struct server_daemon *d, const struct daemon_opts *o)
 	r = config_load_file(o->config_file, &lo, &cfg, &err);
 	if (r < 0) {
 		log_problems(d, LOG_DHCP4_CONFIG_LOAD_FAIL, &err);
+		return r;
+	}
+	/* what the start logs belongs where the configuration says */
+	r = apply_log(d, cfg, &err);
+	if (r < 0) {
+		log_config_error(d, LOG_DHCP4_CONFIG_LOAD_FAIL, &err);
+		config_free(cfg);
 		return r;
 	}
 	log_msg(so.log, LOG_DHCP4_STARTING, "usher-server %s is starting, pid %d", usher_version(), (int)getpid());

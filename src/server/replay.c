@@ -158,7 +158,7 @@ int replay_run(const struct replay_opts *o)
 	so.clock = r.clock.src;
 	so.log = log_new(&r.clock.src, "kea-dhcp4");
 	e = so.log ? config_load_file(o->config_file, &lo, &cfg, &err) : -USHER_E_NOMEM;
-	if (e == 0 && log_configure(so.log, (struct log_rule[]){{"kea-dhcp4", LOG_SEV_NONE, NULL, 0}}, 1,
+	if (e == 0 && log_configure(so.log, (struct log_rule[]){{.logger = "kea-dhcp4", .severity = LOG_SEV_NONE}}, 1,
 				    o->debug) == 0) {
 		so.offer_hold_s = cfg->offer_hold_s;
 		e = server_init(&r.srv, &so);

@@ -103,7 +103,7 @@ int do_write(struct scn *s)
 /* Logs go nowhere unless USHER_SCENARIO_DEBUG asks for them, whatever a configuration says. */
 static void quiet(struct scn *s)
 {
-	static const struct log_rule none = {"kea-dhcp4", LOG_SEV_NONE, NULL, 0};
+	static const struct log_rule none = {.logger = "kea-dhcp4", .severity = LOG_SEV_NONE};
 
 	if (s->d.srv.log && !getenv("USHER_SCENARIO_DEBUG"))
 		(void)!log_configure(s->d.srv.log, &none, 1, false);

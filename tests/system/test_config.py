@@ -4,8 +4,11 @@ config-test and config-set agree, and all of them name file, line and column."""
 
 import json
 import os
+import re
 import shutil
+import socket
 import subprocess
+import time
 
 from lib import dhcp
 from lib.client import Client, mac_of
@@ -274,3 +277,65 @@ def test_B1_a_trial_without_keas_libraries(t):
     s.start(args=("--ignore-unknown-hooks",))
     Client(port, mac_of(1)).dora()
     assert s.command("config-test", {"Dhcp4": s.conf})["result"] == 0
+
+
+def _lines_of(t, binary, pattern):
+    """Lines of a start and an end with this pattern, from a log file."""
+    s = t.server(start=False, name=os.path.basename(binary), binary=binary)
+    path = os.path.join(s.dir, "pattern.log")
+    s.conf["loggers"] += [{"name": "kea-dhcp4.dhcp4", "severity": "INFO",
+                            "output_options": [{"output": path, "pattern": pattern}]}]
+    s.start()
+    s.term()
+    with open(path, encoding="utf-8") as f:
+        return f.read().splitlines()
+
+
+@test(timeout=60)
+def test_B11_lines_have_the_form_of_the_pattern_in_kea_too(t):
+    """Both programs write their DHCP4_STARTED line in the same form; process, thread and time differ."""
+    t.wire()
+    pattern = "%D{%Y-%m-%d %H:%M:%S.%q}|%d{%s.%Q}|%-8p|%8.2p|%c|%-10c{1}|%i|%%|%h|%.7m|%m%n"
+    shape = (r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3}\|\d{10}\.\d{3}\.\d{3}\|INFO    \|      FO\|kea-dhcp4\.dhcp4\|dhcp4     \|"
+             r"\d+\|%\|" + re.escape(socket.gethostname()) + r"\|.{7}\|DHCP4_STARTED .*")
+    for binary in (KEA, t.binary):
+        lines = _lines_of(t, binary, pattern)
+        started = [line for line in lines if "DHCP4_STARTED" in line]
+        assert len(started) == 1 and re.fullmatch(shape, started[0]), "%s: %s" % (binary, lines)
+
+
+@test(timeout=60)
+def test_B11_the_log_file_has_what_the_start_says_about_leases(t):
+    t.wire()
+    s = t.server(start=False)
+    path = os.path.join(s.dir, "usher.log")
+    s.conf["loggers"][0]["output_options"] = [{"output": path}]
+    s.start()
+    s.term()
+    with open(path, encoding="utf-8") as f:
+        log = f.read()
+    for word in ("DHCP4_STARTING", "DHCPSRV_MEMFILE_DB", "DHCPSRV_CFGMGR_NEW_SUBNET4", "DHCP4_CONFIG_COMPLETE",
+                 "[kea-dhcp4.dhcp4/", "DHCP4_STARTED"):
+        assert word in log, log
+
+
+def _history(s, name):
+    return [v for v, _when in s.ok("statistic-get", {"name": name})[name]]
+
+
+@test(timeout=60)
+def test_C6_samples_are_taken_at_changes_not_when_they_are_read(t):
+    port = t.wire()
+    s = t.server()
+    c = Client(port, mac_of(1))
+
+    def three_in_a_row():
+        """Under load two packets may share a sample; then another try."""
+        c.dora()
+        time.sleep(0.2)
+        history = _history(s, "pkt4-received")
+        return history if history[:3] == list(range(history[0], history[0] - 3, -1)) else None
+    history = wait_for("a sample of each packet", three_in_a_row, slack(20))
+    assert len(history) <= 20
+    s.ok("statistic-sample-count-set-all", {"max-samples": 2})
+    assert len(_history(s, "pkt4-received")) == 2

@@ -267,8 +267,8 @@ static void test_log_rotation(void **state)
 {
 	char dir[] = "/tmp/usher-unit-XXXXXX";
 	char path[64];
-	struct log_output o = {LOG_SINK_FILE, path, 1000, 2};
-	struct log_rule rule = {"kea-dhcp4", LOG_SEV_INFO, &o, 1};
+	struct log_output o = {.kind = LOG_SINK_FILE, .path = path, .maxsize = 1000, .maxver = 2};
+	struct log_rule rule = {"kea-dhcp4", LOG_SEV_INFO, &o, 1, 0};
 	struct log *log = log_new(&clock_system, "kea-dhcp4");
 
 	(void)state;
@@ -296,8 +296,8 @@ static void test_log_missing_directory(void **state)
 	char dir[] = "/tmp/usher-unit-XXXXXX";
 	char sub[64];
 	char path[80];
-	struct log_output o = {LOG_SINK_FILE, path, 0, 1};
-	struct log_rule rule = {"kea-dhcp4", LOG_SEV_INFO, &o, 1};
+	struct log_output o = {.kind = LOG_SINK_FILE, .path = path, .maxver = 1};
+	struct log_rule rule = {"kea-dhcp4", LOG_SEV_INFO, &o, 1, 0};
 	struct log *log = log_new(&clock_system, "kea-dhcp4");
 
 	(void)state;

@@ -246,7 +246,7 @@ static void test_tier_a(void **state)
 	struct config *c = load_data("tier-a.json");
 
 	(void)state;
-	assert_int_equal(n_warnings, 3); /* debuglevel, packet-queue-size, the facility of syslog */
+	assert_int_equal(n_warnings, 2); /* packet-queue-size, the facility of syslog */
 	check_tier_a_globals(c);
 	check_tier_a_options(c);
 	check_tier_a_classes(c);

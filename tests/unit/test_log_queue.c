@@ -96,7 +96,7 @@ static void test_fifo(void **state)
 	char dir[] = "/tmp/usher-log-XXXXXX";
 	char path[64], cmd[96];
 	struct log_output o = {.kind = LOG_SINK_FILE, .path = path};
-	struct log_rule rule = {"kea-dhcp4", LOG_SEV_DEBUG, &o, 1};
+	struct log_rule rule = {"kea-dhcp4", LOG_SEV_DEBUG, &o, 1, 99};
 	struct log *log = log_new(&clock_system, "kea-dhcp4");
 	int64_t start;
 	int fd;
@@ -141,7 +141,7 @@ static void test_shared_file(void **state)
 	char dir[] = "/tmp/usher-log-XXXXXX";
 	char path[64], old[80], cmd[96];
 	struct log_output o = {.kind = LOG_SINK_FILE, .path = path, .maxsize = 20000, .maxver = 9};
-	struct log_rule rules[] = {{"kea-dhcp4", LOG_SEV_INFO, &o, 1}, {"kea-dhcp4.leases", LOG_SEV_INFO, &o, 1}};
+	struct log_rule rules[] = {{"kea-dhcp4", LOG_SEV_INFO, &o, 1, 0}, {"kea-dhcp4.leases", LOG_SEV_INFO, &o, 1, 0}};
 	struct log *log = log_new(&clock_system, "kea-dhcp4");
 	size_t n;
 

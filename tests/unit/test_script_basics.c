@@ -79,7 +79,7 @@ static int setup(void **state)
 	assert_true(fd >= 0);
 	(void)close(fd);
 	out = (struct log_output){.kind = LOG_SINK_FILE, .path = w->log_path};
-	rule = (struct log_rule){"kea-dhcp4", LOG_SEV_DEBUG, &out, 1};
+	rule = (struct log_rule){"kea-dhcp4", LOG_SEV_DEBUG, &out, 1, 99};
 	assert_int_equal(log_configure(w->log, &rule, 1, false), 0);
 	o = (struct script_opts){.log = w->log,
 	                         .clock = &w->clock.src,
