@@ -140,7 +140,13 @@ static struct conversion scan(const char *s)
 	return c;
 }
 
-static const char known[] = "DdpcmniItTrhHxXE%";
+/* "%5%" is no conversion of log4cplus, "%%" is. */
+static bool is_known(const struct conversion *c)
+{
+	static const char known[] = "DdpcmnitTrhHxXE%";
+
+	return c->kind && strchr(known, c->kind) && (c->kind != '%' || (!c->left && !c->min && !c->max));
+}
 
 /* Text that is the same in every line. NULL: it is not. */
 static const char *fixed_text(const struct conversion *c, char buf[256])
@@ -178,7 +184,7 @@ static void add_conversion(struct log_pattern *p, const char *s, const struct co
 	const char *fixed = fixed_text(c, buf);
 	struct part *t;
 
-	if (!c->kind || !strchr(known, c->kind)) {
+	if (!is_known(c)) {
 		set_text(p, add_part(p, 0), s, (size_t)(c->end - s));
 		return;
 	}
@@ -239,7 +245,7 @@ void log_pattern_unknown(const char *text, log_pattern_fn fn, void *ctx)
 	while ((text = strchr(text, '%')) != NULL) {
 		struct conversion c = scan(text);
 
-		if (!c.kind || !strchr(known, c.kind) || strchr("xX", c.kind))
+		if (!is_known(&c) || strchr("xX", c.kind))
 			fn(ctx, c.kind);
 		text = c.end;
 	}
@@ -343,7 +349,7 @@ static void put_field(struct out *o, struct part *t, const struct log_record *r)
 	put(o, s, strlen(s));
 }
 
-/* Widths as in log4cplus: too long a field keeps its end, too short a one is filled with blanks. */
+/* Widths as in log4cplus: too long a field keeps its end and is not filled, too short a one is filled with blanks. */
 static void fit(struct out *o, size_t from, const struct part *t)
 {
 	size_t n = o->n - from;
@@ -352,7 +358,7 @@ static void fit(struct out *o, size_t from, const struct part *t)
 	if (t->max && n > t->max) {
 		memmove(o->p + from, o->p + o->n - t->max, t->max);
 		o->n = from + t->max;
-		n = t->max;
+		return;
 	}
 	fill = n < t->min ? t->min - n : 0;
 	if (fill > o->cap - o->n)
