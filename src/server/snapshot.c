@@ -92,38 +92,41 @@ static int build_hooks(struct server *srv, struct snapshot *s, const struct conf
 	return hook_registry_new(&o, &s->hooks, err);
 }
 
-static int cmp_u32(const void *a, const void *b)
-{
-	uint32_t x = *(const uint32_t *)a;
-	uint32_t y = *(const uint32_t *)b;
+/* A reserved address and the subnet whose pools it concerns, 0: of every subnet that looks at global reservations. */
+struct reserved {
+	uint32_t addr, subnet_id;
+};
 
-	return x < y ? -1 : x > y;
+static int cmp_reserved(const void *a, const void *b)
+{
+	const struct reserved *x = a;
+	const struct reserved *y = b;
+
+	return x->addr < y->addr ? -1 : x->addr > y->addr;
 }
 
-/* Addresses that are reserved inside each pool: sorted once, then a slice a pool. Only where the
- * subnet looks inside its pools for reservations at all. */
-static uint32_t *reserved_addresses(const struct config *cfg, size_t *ret_n)
+static struct reserved *reserved_addresses(const struct config *cfg, size_t *ret_n)
 {
-	uint32_t *a = calloc(cfg->n_hosts ? cfg->n_hosts : 1, sizeof(*a));
+	struct reserved *r = calloc(cfg->n_hosts ? cfg->n_hosts : 1, sizeof(*r));
 	size_t n = 0;
 
-	for (size_t i = 0; a && i < cfg->n_hosts; i++)
+	for (size_t i = 0; r && i < cfg->n_hosts; i++)
 		if (cfg->hosts[i].addr)
-			a[n++] = cfg->hosts[i].addr;
-	if (a)
-		qsort(a, n, sizeof(*a), cmp_u32);
+			r[n++] = (struct reserved){cfg->hosts[i].addr, cfg->hosts[i].subnet_id};
+	if (r)
+		qsort(r, n, sizeof(*r), cmp_reserved);
 	*ret_n = n;
-	return a;
+	return r;
 }
 
-static size_t lower_bound(const uint32_t *a, size_t n, uint32_t v)
+static size_t lower_bound(const struct reserved *r, size_t n, uint32_t v)
 {
 	size_t lo = 0;
 
 	while (n) {
 		size_t half = n / 2;
 
-		if (a[lo + half] < v) {
+		if (r[lo + half].addr < v) {
 			lo += half + 1;
 			n -= half + 1;
 		} else {
@@ -133,16 +136,42 @@ static size_t lower_bound(const uint32_t *a, size_t n, uint32_t v)
 	return lo;
 }
 
-static void pool_def(const struct config *cfg, size_t i, const uint32_t *reserved, size_t n_reserved,
-		     struct lease_pool_def *d)
+/* Does the allocator of a subnet's pools leave this address to its reservation? */
+static bool bars(const struct config_subnet *s, const struct reserved *r)
+{
+	if (s->params.reservations_out_of_pool)
+		return false; /* none is in a pool */
+	return r->subnet_id ? r->subnet_id == s->id && s->params.reservations_in_subnet : s->params.reservations_global;
+}
+
+/* The addresses of a pool that are reserved, each once; in arena. */
+static int pool_reserved(struct lease_pool_def *d, const struct config_subnet *s, const struct reserved *r, size_t n,
+			 struct arena *arena)
+{
+	size_t from = lower_bound(r, n, d->first);
+	size_t to = from;
+	uint32_t *a;
+
+	while (to < n && r[to].addr <= d->last)
+		to++;
+	if (to == from)
+		return 0;
+	a = arena_calloc(arena, to - from, sizeof(*a));
+	if (!a)
+		return -ENOMEM;
+	for (size_t i = from; i < to; i++)
+		if (bars(s, &r[i]) && (!d->n_reserved || a[d->n_reserved - 1] != r[i].addr))
+			a[d->n_reserved++] = r[i].addr;
+	d->reserved = d->n_reserved ? a : NULL;
+	return 0;
+}
+
+static int pool_def(const struct config *cfg, size_t i, const struct reserved *reserved, size_t n_reserved,
+		    struct arena *arena, struct lease_pool_def *d)
 {
 	const struct config_pool *p = cfg->pools[i];
 	const struct config_subnet *s = cfg->pool_subnets[i];
-	size_t from = lower_bound(reserved, n_reserved, p->first);
-	size_t to = from;
 
-	while (to < n_reserved && reserved[to] <= p->last)
-		to++;
 	*d = (struct lease_pool_def){
 		.first = p->first,
 		.last = p->last,
@@ -151,25 +180,23 @@ static void pool_def(const struct config *cfg, size_t i, const uint32_t *reserve
 		.allocator = (enum lease_allocator)s->params.allocator,
 		.exclude_first_last_24 = cfg->exclude_first_last_24 && s->prefix_len <= 24,
 	};
-	if ((s->params.reservations_in_subnet || s->params.reservations_global) &&
-	    !s->params.reservations_out_of_pool) {
-		d->reserved = reserved + from;
-		d->n_reserved = to - from;
-	}
+	return pool_reserved(d, s, reserved, n_reserved, arena);
 }
 
 static int build_pools(struct server *srv, struct snapshot *s, const struct config *cfg)
 {
 	struct lease_pool_def *defs = calloc(cfg->n_pools ? cfg->n_pools : 1, sizeof(*defs));
 	size_t n_reserved = 0;
-	uint32_t *reserved = reserved_addresses(cfg, &n_reserved);
-	int r = -ENOMEM;
+	struct reserved *reserved = reserved_addresses(cfg, &n_reserved);
+	struct arena arena;
+	int r = defs && reserved ? 0 : -ENOMEM;
 
-	if (defs && reserved) {
-		for (size_t i = 0; i < cfg->n_pools; i++)
-			pool_def(cfg, i, reserved, n_reserved, &defs[i]);
+	arena_init(&arena);
+	for (size_t i = 0; r == 0 && i < cfg->n_pools; i++)
+		r = pool_def(cfg, i, reserved, n_reserved, &arena, &defs[i]);
+	if (r == 0)
 		r = lease_pools_build(srv->db, defs, cfg->n_pools, &s->pools);
-	}
+	arena_fini(&arena);
 	free(defs);
 	free(reserved);
 	return r;

@@ -111,3 +111,18 @@ const char *ctl_nearest(enum ctl_program p, const char *name)
 	}
 	return best;
 }
+
+enum ctl_argument ctl_argument_kind(const char *name)
+{
+	static const char *const ints[] = {"duration", "exit-value", "expire", "limit", "max-period", "max-samples", "origin-id",
+					   "packets", "pool-id", "state", "subnet-id", "valid-lft", "worker"};
+	static const char *const bools[] = {"clear", "force-create", "fqdn-fwd", "fqdn-rev", "remove"};
+
+	for (size_t i = 0; i < ARRAY_LEN(ints); i++)
+		if (strcmp(ints[i], name) == 0)
+			return CTL_INT;
+	for (size_t i = 0; i < ARRAY_LEN(bools); i++)
+		if (strcmp(bools[i], name) == 0)
+			return CTL_BOOL;
+	return CTL_TEXT;
+}

@@ -18,3 +18,8 @@ const char *ctl_program_name(enum ctl_program p);
 bool ctl_help(enum ctl_program p, const char *name, FILE *out);
 /* Returns the command whose name is nearest to a misspelled one, or NULL when none is near. */
 const char *ctl_nearest(enum ctl_program p, const char *name);
+
+enum ctl_argument { CTL_TEXT, CTL_INT, CTL_BOOL };
+
+/* The type of the argument NAME of any command: text unless it is known to be something else. */
+enum ctl_argument ctl_argument_kind(const char *name) must_check;

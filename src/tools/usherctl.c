@@ -66,32 +66,27 @@ static int fail(const char *what, const char *why)
 	return 1;
 }
 
-/* Arguments that are text, also when they look like a number: 001122334455 is a hardware address. */
-static bool is_text_argument(const char *name)
-{
-	static const char *const names[] = {"client-id", "filename", "from", "hostname", "hw-address", "identifier",
-					    "identifier-type", "ip-address", "name", "origin"};
-
-	for (size_t i = 0; i < ARRAY_LEN(names); i++)
-		if (strcmp(names[i], name) == 0)
-			return true;
-	return false;
-}
-
-/* "12" an integer, "true" a boolean, everything else a string; so are numbers with zeros in front. */
+/* "12" an integer and "true" a boolean where the command's row says that the argument is one; everything else is text: a
+ * host name may be 123, and 001122334455 is a hardware address. */
 static struct json *word_value(struct arena *a, const char *name, const char *s)
 {
 	char *end;
 	long long v;
 
-	if (is_text_argument(name) || (s[0] == '0' && s[1]))
-		return json_str(a, s);
-	if (strcmp(s, "true") == 0 || strcmp(s, "false") == 0)
-		return json_bool(a, s[0] == 't');
-	errno = 0;
-	v = strtoll(s, &end, 10);
-	if (*s && !*end && errno == 0)
-		return json_int(a, v);
+	switch (ctl_argument_kind(name)) {
+	case CTL_BOOL:
+		if (strcmp(s, "true") == 0 || strcmp(s, "false") == 0)
+			return json_bool(a, s[0] == 't');
+		break;
+	case CTL_INT:
+		errno = 0;
+		v = strtoll(s, &end, 10);
+		if (*s && !*end && errno == 0)
+			return json_int(a, v);
+		break;
+	case CTL_TEXT:
+		break;
+	}
 	return json_str(a, s);
 }
 

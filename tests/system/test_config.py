@@ -296,7 +296,7 @@ def test_B11_lines_have_the_form_of_the_pattern_in_kea_too(t):
     """Both programs write their DHCP4_STARTED line in the same form; process, thread and time differ."""
     t.wire()
     pattern = "%D{%Y-%m-%d %H:%M:%S.%q}|%d{%s.%Q}|%-8p|%8.2p|%c|%-10c{1}|%i|%%|%h|%.7m|%m%n"
-    shape = (r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3}\|\d{10}\.\d{3}\.\d{3}\|INFO    \|      FO\|kea-dhcp4\.dhcp4\|dhcp4     \|"
+    shape = (r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3}\|\d{10}\.\d{3}\.\d{3}\|INFO    \|FO\|kea-dhcp4\.dhcp4\|dhcp4     \|"
              r"\d+\|%\|" + re.escape(socket.gethostname()) + r"\|.{7}\|DHCP4_STARTED .*")
     for binary in (KEA, t.binary):
         lines = _lines_of(t, binary, pattern)
@@ -339,3 +339,26 @@ def test_C6_samples_are_taken_at_changes_not_when_they_are_read(t):
     assert len(history) <= 20
     s.ok("statistic-sample-count-set-all", {"max-samples": 2})
     assert len(_history(s, "pkt4-received")) == 2
+
+
+@test(timeout=60)
+def test_G16_words_of_digits_are_text_where_the_argument_is(t):
+    port = t.wire()
+    s = t.server()
+    c = Client(port, mac_of(1), cid=b"\x01\x02", options=[(dhcp.HOSTNAME, b"123")])
+    c.dora()
+
+    def ctl(*words):
+        return json.loads(subprocess.run([_ctl(t), "-s", s.socket_path, *words, "--json"], capture_output=True, text=True,
+                                         check=False).stdout)
+    assert len(ctl("lease4-get-by-hostname", "hostname=123")["arguments"]["leases"]) == 1
+    assert len(ctl("lease4-get-by-client-id", "client-id=0102")["arguments"]["leases"]) == 1
+    for words in (("statistic-get", "name=123"), ("statistic-get", "name=true")):
+        assert ctl(*words)["result"] == 0, words
+    # an argument of another command's, and those that are numbers
+    assert ctl("lease4-add", "ip-address=10.77.0.99", "hw-address=020000000099", "hostname=99", "subnet-id=1",
+               "valid-lft=600", "fqdn-fwd=false")["result"] == 0
+    assert s.ok("lease4-get", {"ip-address": "10.77.0.99"})["hostname"] == "99"
+    assert ctl("statistic-sample-count-set", "name=pkt4-sent", "max-samples=2")["result"] == 0
+    assert ctl("lease4-get-page", "from=start", "limit=5")["result"] == 0
+    assert ctl("packet-trace-start", "hw-address=020000000001", "packets=5")["result"] == 0
