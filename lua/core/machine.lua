@@ -388,7 +388,8 @@ end
 
 local jump
 
-local function run(inst, name, ...)
+-- Executes the action of an event. Returns whether there is one, and the state it jumps to.
+local function act(inst, name, ...)
 	local list = inst.state.on_event[name]
 	for i = 1, list and #list or 0 do
 		local a = list[i]
@@ -396,13 +397,24 @@ local function run(inst, name, ...)
 			if a.execute then
 				a.execute(inst.owner, ...)
 			end
-			if a.jump and inst.state then
-				jump(inst, a.jump)
-			end
-			return true
+			return true, a.jump
 		end
 	end
 	return false
+end
+
+local function run(inst, name, ...)
+	local found, to = act(inst, name, ...)
+	if to and inst.state then
+		jump(inst, to)
+	end
+	return found
+end
+
+-- Returns the state that the action of `leave` jumps to.
+local function leave(inst)
+	local _, to = act(inst, 'leave')
+	return to
 end
 
 local function disarm_all(inst)
@@ -438,34 +450,38 @@ local function enter(inst, state)
 	end
 end
 
--- `fail` and `finish` are told while the state before is still there.
-local function stop(inst, how)
+-- Raises fail, leave and finish while the state before is still there; their actions cannot jump any more.
+local function stop(inst, how, left)
 	local state = inst.state
 	disarm_all(inst)
 	inst.ending = true
 	if how == 'fail' then
-		nested(inst, run, 'fail')
+		nested(inst, act, 'fail')
 	end
-	nested(inst, run, 'finish')
+	if not left then
+		nested(inst, act, 'leave')
+	end
+	nested(inst, act, 'finish')
 	if inst.state == state then
 		inst.state, inst.current = nil, how
 	end
 end
 
+-- A jump of the action of `leave` replaces this one: the state is left once.
 function jump(inst, to)
 	if inst.ending then
 		return
 	end
 	if not to.type then
-		nested(inst, run, 'leave')
-		if inst.state and not inst.ending then
-			stop(inst, to.name)
-		end
-		return
+		return stop(inst, to.name)
 	end
-	nested(inst, run, 'leave')
+	local other = nested(inst, leave)
 	if not inst.state or inst.ending then
 		return
+	end
+	to = other or to
+	if not to.type then
+		return stop(inst, to.name, true)
 	end
 	disarm_all(inst)
 	enter(inst, to)
@@ -510,9 +526,9 @@ end
 function Machine:instanciate(owner)
 	local inst = setmetatable({machine = self, owner = owner, timers = {}, depth = 0}, instance_meta)
 	enter(inst, self.first)
-	nested(inst, run, 'init')
+	nested(inst, run, 'enter')
 	if inst.state == self.first then
-		nested(inst, run, 'enter')
+		nested(inst, run, 'init')
 	end
 	return inst
 end

@@ -113,7 +113,7 @@ static void walks(void **state)
 	    " initial(closed)\n"
 	    "end)\n"
 	    "i = M:instanciate{name = 'a'} print(i.current)");
-	expect("a\tinit\t- a\tenter\t- closed ");
+	expect("a\tenter\t- a\tinit\t- closed ");
 	run("i:trigger('push', 1) print(i.current)");
 	expect("a\tweak\t1 closed ");
 	run("i:trigger('push', 2) print(i.current)");
@@ -121,7 +121,7 @@ static void walks(void **state)
 	run("i:trigger('pull', 3) print(i.current) i:trigger('pull', 4)");
 	expect("a\town\t3 a\tleave\t- a\tenter\t- closed a\tany pull\t4 ");
 	run("i:finish() print(i.current, i:ended()) i:finish()");
-	expect("a\tfinish\t- finish\ttrue ");
+	expect("a\tleave\t- a\tfinish\t- finish\ttrue ");
 	refused("i:trigger('push')", "state machine 'door' has ended (finish)");
 	refused("i:update('push')", "has ended");
 	/* nothing of a definition is a global */
@@ -144,8 +144,31 @@ static void ends(void **state)
 	    "end)\n"
 	    "i = M:instanciate() i:trigger('bad') print(i.current)\n"
 	    "j = M:instanciate() j:trigger('good') print(j.current)");
-	expect("leave fail finish fail leave finish finish ");
+	expect("fail leave finish fail leave finish finish ");
 	assert_int_equal(script_timers_armed(s), 0);
+}
+
+/* A jump of the action of leave replaces the one that is on its way; the state is left once. */
+static void leave_jumps(void **state)
+{
+	(void)state;
+	run("M = haka.state_machine.new('m', function ()\n"
+	    " state_type{events = {'go', 'out'}}\n"
+	    " a = state() b = state() c = state() d = state()\n"
+	    " for _, e in ipairs{'leave', 'fail', 'finish', 'enter'} do any:on{event = events[e], "
+	    "execute = function (self) print(e, self.i and self.i.current) end} end\n"
+	    " a:on{event = events.go, jump = b}\n"
+	    " a:on{event = events.out, jump = finish}\n"
+	    " a:on{event = events.leave, execute = function () print('other way') end, jump = c}\n"
+	    " c:on{event = events.go, jump = d}\n"
+	    " c:on{event = events.leave, jump = fail}\n"
+	    " initial(a)\n"
+	    "end)\n"
+	    "o = {} o.i = M:instanciate(o) o.i:trigger('go') print(o.i.current)\n"
+	    "o.i:trigger('go') print(o.i.current)");
+	expect("enter\tnil other way enter\tc c fail\tc finish\tc fail ");
+	run("o = {} o.i = M:instanciate(o) o.i:trigger('out') print(o.i.current)");
+	expect("enter\tnil other way finish\ta finish ");
 }
 
 static void times_out(void **state)
@@ -398,6 +421,7 @@ int main(void)
 	static const struct CMUnitTest tests[] = {
 	        cmocka_unit_test_setup_teardown(walks, setup, teardown),
 	        cmocka_unit_test_setup_teardown(ends, setup, teardown),
+	        cmocka_unit_test_setup_teardown(leave_jumps, setup, teardown),
 	        cmocka_unit_test_setup_teardown(times_out, setup, teardown),
 	        cmocka_unit_test_setup_teardown(time_out_fails, setup, teardown),
 	        cmocka_unit_test_setup_teardown(types, setup, teardown),
