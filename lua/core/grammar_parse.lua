@@ -134,7 +134,31 @@ local function count_of(e, ctx, result, name)
 	return n, true
 end
 
--- Octets are told as they come, and kept by nobody. n nil: to the end; then the last call has no octets.
+-- Calls the function of chunked() with the next `size` octets. It may change them, also take them out and put others in: the
+-- iterator ends behind what is there then.
+local function give_chunk(e, ctx, result, size, last)
+	local it = ctx.iter
+	local begin, meter = it:copy(), it.meter
+	local sub = it:sub(size)
+	local left = it:available()
+	local _, ok = ask(ctx, e, e.chunked_f, result, sub, last, ctx)
+	if not ok then
+		return false
+	end
+	it:move_to(begin)
+	size = it:available() - left
+	it:advance(size)
+	it.meter = meter + size
+	return true
+end
+
+-- Calls it without octets: the end.
+local function give_end(e, ctx, result)
+	local _, ok = ask(ctx, e, e.chunked_f, result, nil, true, ctx)
+	return ok
+end
+
+-- Passes octets on as they come and keeps none. n nil: to the end; then the last call has no octets.
 local function read_chunks(e, ctx, result, name, n)
 	local it = ctx.iter
 	while n ~= 0 do
@@ -147,15 +171,38 @@ local function read_chunks(e, ctx, result, name, n)
 		local size = it:available()
 		size = n and min(n, size) or size
 		n = n and n - size
-		local _, ok = ask(ctx, e, e.chunked_f, result, it:sub(size), n == 0, ctx)
-		if not ok then
+		if not give_chunk(e, ctx, result, size, n == 0) then
 			return false
 		end
 	end
-	if not n or n == 0 and e.n == 0 then
-		local _, ok = ask(ctx, e, e.chunked_f, result, nil, true, ctx)
-		return ok
-	end
+	return (n and (n > 0 or e.n ~= 0)) or give_end(e, ctx, result)
+end
+
+-- Passes octets on as they come, up to a match of the pattern, where the iterator stays. Octets that a match may begin with
+-- wait for what follows. The last call has no octets if the match begins where a piece did; neither has the end of a stream
+-- without a match.
+local function read_chunks_until(e, ctx, result)
+	local it = ctx.iter
+	local sink, fed, given = e.stop:create_sink(), 0, 0
+	repeat
+		local begin, meter = it:copy(), it.meter
+		begin:mark()
+		it:advance(fed - given)
+		local more = it:check_available(1)
+		local octets = more and it:sub(it:available()):asstring() or ''
+		local found, where = sink:feed(octets, not more)
+		fed = fed + #octets
+		it:move_to(begin)
+		it.meter = meter
+		begin:unmark()
+		local upto = found and where.first or more and sink:partial() or fed
+		if upto > given and not give_chunk(e, ctx, result, upto - given, found) then
+			return false
+		elseif upto == given and found or not found and not more then
+			return give_end(e, ctx, result)
+		end
+		given = upto
+	until found
 	return true
 end
 
@@ -166,6 +213,9 @@ function read.bytes(e, ctx, result, name, list)
 	local n, ok = count_of(e, ctx, result, name)
 	if not ok then
 		return false
+	end
+	if e.stop and e.chunked_f then
+		return read_chunks_until(e, ctx, result)
 	end
 	if e.stop then
 		n = scan(ctx, e.stop, false)

@@ -246,14 +246,61 @@ local function end_of(list)
 	return last and last:pos('end') or list.__begin:copy()
 end
 
+-- Reads one element: the element, or nil and the error.
+local function read_one(hooks, e, iter, user)
+	local holder = {}
+	local ok, err = hooks.parse(e, iter, holder, user)
+	if not ok then
+		return nil, err
+	end
+	return holder[1]
+end
+
+-- The element as the function of creation() gets it: create(iter, init) writes what init says over the octets that are
+-- there, and inserts what has no room; parse(iter, [user]) reads. Both return the element.
+local function element_of(list)
+	local hooks, of = list.__hooks, list.__entity.of
+	local element = {}
+	function element:parse(iter, user)
+		return read_one(hooks, of, iter, user)
+	end
+	function element:create(iter, init)
+		local text = hooks.create(of, init)
+		local begin = iter:copy()
+		local there = begin:copy():sub(#text)
+		if there and #there == #text then
+			there:setfixedstring(text)
+		else
+			if there then
+				there:erase()
+			end
+			begin:copy():insert(text)
+		end
+		local elem, err = read_one(hooks, of, begin)
+		if elem == nil then
+			error('create: ' .. tostring(err), 2)
+		end
+		return elem
+	end
+	return element
+end
+
+-- What element:create() returned reads the octets of a buffer that is empty now: it is read anew where they are.
+local function append_created(list, at, init)
+	local buffer, elem = list.__entity.creation_f(element_of(list), init)
+	local sub, i = narrow(at:insert(buffer)), #list + 1
+	if class.classof(elem) == result_class or type(elem) == 'userdata' then
+		elem = read_one(list.__hooks, list.__entity.of, sub:pos('begin'), list.__user) or elem
+	end
+	list.__subs[i], list.__offs[i] = sub, false
+	rawset(list, i, elem)
+end
+
 function List:append(init)
 	local e = self.__entity
 	local at = end_of(self)
 	if e.creation_f then
-		local buffer, elem = e.creation_f(e.of, init)
-		self.__subs[#self + 1], self.__offs[#self + 1] = narrow(at:insert(buffer)), false
-		rawset(self, #self + 1, elem)
-		return
+		return append_created(self, at, init)
 	end
 	local sub = narrow(at:insert(self.__hooks.create(e.of, init)))
 	local holder = {}

@@ -294,6 +294,17 @@ static int sink_feed(lua_State *L)
 	return 2;
 }
 
+/* sink:partial(): the position in the stream where a match may have begun; nil if none has. */
+static int sink_partial(lua_State *L)
+{
+	const struct regexp_sink *k = &check_object(L, KIND_SINK, "sink:partial")->sink;
+
+	if (!k->partial)
+		return 0;
+	lua_pushnumber(L, (double)(k->base + k->from));
+	return 1;
+}
+
 static int sink_ispartial(lua_State *L)
 {
 	lua_pushboolean(L, check_object(L, KIND_SINK, "sink:ispartial")->sink.partial);
@@ -473,6 +484,7 @@ void script_open_regexp_kinds(lua_State *L)
 	        {"create_sink", regexp_create_sink}, {NULL, NULL}};
 	static const luaL_Reg sink[] = {{"feed", sink_feed},
 	                                {"ispartial", sink_ispartial},
+	                                {"partial", sink_partial},
 	                                {"truncated", sink_truncated},
 	                                {NULL, NULL}};
 	static const luaL_Reg set[] = {{"match", set_match},

@@ -120,6 +120,44 @@ static void tokens_and_bytes(void **state)
 	expect("nil\t1000\tz\nparse error at byte 0 for field body in a: its end was not found\n");
 }
 
+/* bytes():untiltoken():chunked(): octets go on as they come, the iterator stays at the token; a function that takes them
+ * out and puts others in does not move it. */
+static void chunks_until_token(void **state)
+{
+	(void)state;
+	run("g = G(function () a = record{ bytes():untiltoken('%r?%n%.%r?%n'):chunked(function (r, sub, last) print('c', sub and "
+	    "sub:asstring():safe_format(), last and true or false) if change and sub then change(sub) end end),\n"
+	    " raw_token('%r?%n%.%r?%n'), field('x', bytes():count(1)) } export(a) end)\n"
+	    "function pieces(...) local s, m, list = haka.vbuffer_stream(), haka.vbuffer_stream_comanager:new(), {...}\n"
+	    " m:start(1, function (iter) local r, e = g.a:parse(iter) print('end', e, not e and r.x:asstring()) end)\n"
+	    " for i, d in ipairs(list) do local at = s:push(haka.vbuffer_from(d)) if i == #list then s:finish() end "
+	    "m:process_all(at) print(i) end end\n"
+	    "pieces('ab', 'c\\r\\n', '.', '\\nxyz')");
+	expect("c\tab\tfalse\n1\nc\tc\tfalse\n2\n3\nc\tnil\ttrue\nend\tnil\tx\n4\n");
+	run("pieces('ab\\n.', '.c\\n', '.\\nx')");
+	expect("c\tab\tfalse\n1\nc\t\\x0a..c\tfalse\n2\nc\tnil\ttrue\nend\tnil\tx\n3\n");
+	run("change = function (sub) local place, octets = sub:select() place:insert(haka.vbuffer_from('longer than it was')) end\n"
+	    "pieces('ab', 'cd\\n.\\nx')");
+	expect("c\tab\tfalse\n1\nc\tcd\ttrue\nend\tnil\tx\n2\n");
+	run("change = nil pieces('ab', 'c\\n')");
+	expect("c\tab\tfalse\n1\nc\tc\tfalse\nc\t\\x0a\tfalse\nc\tnil\ttrue\n"
+	       "end\tparse error at byte 4 for field <token> in a: no match for '%r?%n%.%r?%n'\tfalse\n2\n");
+}
+
+/* creation(): the entity writes over octets that are there, inserts others, and reads. */
+static void entity_creates(void **state)
+{
+	(void)state;
+	run("g = G(function () e = record{ field('a', number(8)), field('b', number(8)) }\n"
+	    " l = record{ field('list', array(e):count(1):creation(function (entity, init)\n"
+	    "  local buf = haka.vbuffer_allocate(room) local made = entity:create(buf:pos('begin'), init)\n"
+	    "  print(made.b, entity:parse(buf:pos('begin')).a, #buf) return buf, made end)), field('rest', bytes()) } export(l) end)\n"
+	    "for _, n in ipairs{2, 0, 1} do room = n r, err = p(g.l, 'ABrest') r.list:append{a = 0x43, b = 0x44}\n"
+	    " r.list[2].b = 0x45 show() print(#r.list, r.list[2].b) end");
+	expect("68\t67\t2\nABCErest\n2\t69\n68\t67\t2\nABCErest\n2\t69\n68\t67\t2\nABCErest\n2\t69\n");
+	refused("r.list:append{a = 300}", "");
+}
+
 static void composed(void **state)
 {
 	(void)state;
@@ -491,6 +529,8 @@ int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	static const struct CMUnitTest tests[] = {
+	        T(numbers), T(tokens_and_bytes), T(chunks_until_token),     T(arrays),
+	        T(numbers), T(tokens_and_bytes), T(entity_creates),     T(arrays),
 	        T(numbers), T(tokens_and_bytes), T(composed),     T(arrays),
 	        T(options), T(context),          T(recursion),    T(inherits),
 	        T(creates), T(refuses),          T(options_copy), T(limits),
