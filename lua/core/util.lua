@@ -132,6 +132,17 @@ local function entries(value)
 	return own
 end
 
+-- Haka has these in C, and prints them as userdata.
+local in_c = {packet = true, ethernet = true, vlan = true, arp = true, ipv4 = true, tcp = true, vbuffer = true}
+
+local function title_of(value)
+	if type(value) == 'table' then
+		return kind_of(value)
+	end
+	local name = tostring(getmetatable(value))
+	return (in_c[name] and 'userdata ' or 'class ') .. name
+end
+
 local function iterable(value)
 	return type(value) == 'table' or type(value) == 'userdata' and (pcall(pairs, value))
 end
@@ -150,11 +161,11 @@ local function show(out, indent, head, value, opts, depth, seen)
 	elseif not iterable(value) then
 		out(indent .. head .. kind)
 	else
-		local name = kind == 'table' and kind_of(value) or 'class ' .. tostring(getmetatable(value))
+		local name = title_of(value)
 		if seen[value] then
 			out(indent .. head .. name .. ' { recursive }')
 		elseif depth == 0 then
-			out(indent .. head .. name .. ' { ... }')
+			out(indent .. head .. name)
 		else
 			seen[value] = true
 			out(indent .. head .. name .. ' {')

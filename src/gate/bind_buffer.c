@@ -9,6 +9,8 @@
 #include "gate/tcp_conn.h"
 #include "gate/verdict.h"
 
+#include <lauxlib.h>
+
 static const char *packet_octets(struct script_buffer *b, struct span *ret)
 {
 	const struct gate_packet *p = b->ctx;
@@ -79,6 +81,24 @@ void bind_push_payload(lua_State *L, struct gate_packet *p, uint32_t off, uint32
 		of->generation = p->generation;
 	}
 	script_push_vbuffer(L, 0, &of->b, off, (uint64_t)off + len);
+}
+
+void bind_push_data(lua_State *L, const struct gate_packet *p)
+{
+	struct gate_bind *b = bind_of(L);
+	struct bind_packet *of = &b->packets[p->forged ? 1 + gate_forged_index(p) : 0];
+
+	if (of->data_ref && of->data_generation == p->generation) {
+		lua_rawgeti(L, LUA_REGISTRYINDEX, of->data_ref);
+		return;
+	}
+	lua_newtable(L);
+	lua_pushvalue(L, -1);
+	if (of->data_ref)
+		lua_rawseti(L, LUA_REGISTRYINDEX, of->data_ref);
+	else
+		of->data_ref = luaL_ref(L, LUA_REGISTRYINDEX);
+	of->data_generation = p->generation;
 }
 
 void bind_shown_begin(struct gate_bind *b, struct gate_view *v)

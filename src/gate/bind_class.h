@@ -31,6 +31,10 @@ void bind_push_payload(lua_State *L, struct gate_packet *p, uint32_t off, uint32
 /* --- bind_create.c: packets that rules make, and where packets go --------------------------------------------- */
 
 int bind_get_state(lua_State *L, void *obj);
+/* The field `name`: of the dissector as which the packet is looked at. */
+int bind_get_name(lua_State *L, void *obj);
+/* Pushes the table packet.data. */
+void bind_push_data(lua_State *L, const struct gate_packet *p);
 void bind_set_iface(lua_State *L, void *obj, int idx);
 /* pkt:drop(), send(), inject(), parent(). */
 extern const struct script_method bind_verbs[];

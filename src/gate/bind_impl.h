@@ -28,6 +28,8 @@ struct hearing {
 struct bind_packet {
 	struct script_buffer b;
 	uint32_t generation;	/* of the packet that the handles are of */
+	uint32_t data_generation;
+	int data_ref;		/* the table packet.data; 0: none was made */
 };
 
 struct gate_bind {

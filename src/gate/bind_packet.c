@@ -106,9 +106,10 @@ static int get_len(lua_State *L, void *obj)
 	return 1;
 }
 
+/* Its number in the order of arrival. (frame.id is the source's own.) */
 static int get_id(lua_State *L, void *obj)
 {
-	lua_pushnumber(L, (lua_Number)((const struct gate_packet *)obj)->frame.id);
+	lua_pushnumber(L, (lua_Number)bind_gate(obj)->counters.packets);
 	return 1;
 }
 
@@ -135,7 +136,7 @@ static bool is_of_packets(const struct script_class *cls)
 }
 
 /* Of the dissector as which it is looked at. */
-static int get_name(lua_State *L, void *obj)
+int bind_get_name(lua_State *L, void *obj)
 {
 	const struct script_class *cls = script_class_of(L, 1);
 
@@ -156,10 +157,17 @@ static int get_raw_payload(lua_State *L, void *obj)
 	return 1;
 }
 
+/* A table of the script's own, as long as the packet is there. */
+static int get_data(lua_State *L, void *obj)
+{
+	bind_push_data(L, obj);
+	return 1;
+}
+
 static const struct script_field raw_fields[] = {
 	{"len", get_len, NULL},	      {"id", get_id, NULL},	{"iface", get_iface, bind_set_iface},
-	{"timestamp", get_timestamp, NULL}, {"name", get_name, NULL}, {"payload", get_raw_payload, NULL},
-	{"state", bind_get_state, NULL},
+	{"timestamp", get_timestamp, NULL}, {"name", bind_get_name, NULL}, {"payload", get_raw_payload, NULL},
+	{"state", bind_get_state, NULL},	    {"data", get_data, NULL},
 	{0},
 };
 static const struct script_class class_raw = {.name = "packet", .fields = raw_fields, .methods = bind_verbs};
@@ -336,6 +344,7 @@ static const struct script_field ipv4_fields[] = {
 	{"flags", get_ip_flags, NULL},
 	{"payload", get_ip_payload, NULL},
 	{"dont_reassemble", get_keep_fragments, set_keep_fragments},
+	{"name", bind_get_name, NULL},
 	{0},
 };
 static const struct script_method ipv4_methods[] = {

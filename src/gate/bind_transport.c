@@ -58,6 +58,7 @@ static const struct script_field icmp_fields[] = {
 	{"code", get_icmp_code, set_icmp_code},
 	{"checksum", get_icmp_checksum, set_icmp_checksum},
 	{"payload", get_payload, NULL},
+	{"name", bind_get_name, NULL},
 	{0},
 };
 static int method_icmp_verify(lua_State *L)
@@ -103,6 +104,7 @@ static const struct script_field udp_fields[] = {
 	{"length", get_udp_length, set_udp_length},
 	{"checksum", get_udp_checksum, set_udp_checksum},
 	{"payload", get_payload, NULL},
+	{"name", bind_get_name, NULL},
 	{0},
 };
 static const struct script_method transport_methods[] = {
@@ -160,6 +162,7 @@ static const struct script_field tcp_fields[] = {
 	{"checksum", get_tcp_checksum, set_tcp_checksum},
 	{"urgent_pointer", get_tcp_urgent, set_tcp_urgent},
 	{"payload", get_payload, NULL},
+	{"name", bind_get_name, NULL},
 	{0},
 };
 const struct script_class bind_class_tcp = {.name = "tcp",

@@ -170,6 +170,14 @@ static const struct script_method methods[] = {
         {"append", vbuffer_append}, {"clone", vbuffer_clone}, {0}};
 static const struct script_field fields[] = {{"modified", get_modified, NULL}, {0}};
 
+static int length(lua_State *L)
+{
+	lua_pushnumber(L, (lua_Number)script_sub_octets(L, script_check(L, 1, &script_class_sub), "#").n);
+	return 1;
+}
+
+static const luaL_Reg meta[] = {{"__len", length}, {"__pairs", script_pairs_fields}, {NULL, NULL}};
+
 const struct script_class script_class_vbuffer = {
         .name = "vbuffer",
         .fields = fields,
@@ -179,7 +187,7 @@ const struct script_class script_class_vbuffer = {
         .index = buffer_sub_index,
         .newindex = buffer_sub_newindex,
         .tostring = tostring,
-        .meta = buffer_sub_meta,
+        .meta = meta,
 };
 
 void buffer_open_memory(lua_State *L)

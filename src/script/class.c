@@ -382,6 +382,10 @@ static int register_class(lua_State *L)
 	lua_pushstring(L, cls->name);
 	lua_setfield(L, mt,
 	             "__metatable"); /* what getmetatable() gives, and setmetatable() is refused */
+	if (cls->fields && !cls->tostring) { /* for pairs() and debug.pprint() */
+		lua_pushcfunction(L, script_pairs_fields);
+		lua_setfield(L, mt, "__pairs");
+	}
 	for (const luaL_Reg *r = cls->meta; r && r->name; r++) {
 		lua_pushcfunction(L, r->func);
 		lua_setfield(L, mt, r->name);

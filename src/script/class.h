@@ -67,8 +67,8 @@ void *script_push_object(lua_State *L, const struct script_class *cls, size_t si
                          const uint32_t *generation);
 /* The function at the top, which is taken, becomes a method of a class that is registered. */
 void script_class_method(lua_State *L, const struct script_class *cls, const char *name);
-/* A metamethod for `meta`, {"__pairs", script_pairs_fields}: pairs() and debug.pprint() see the
- * class's own fields. */
+/* The metamethod __pairs of classes with fields and without a text of their own: pairs() and debug.pprint() list the
+ * class's own fields. Other classes name it in `meta`. */
 int script_pairs_fields(lua_State *L);
 /* The object of a handle of this class or one below it, or an argument error. */
 void *script_check(lua_State *L, int idx, const struct script_class *cls);

@@ -11,4 +11,9 @@ debug.pprint({ 1 }, { out = function (s) table.insert(lines, s) end })
 print(#lines > 0, table.concat(lines, "|"))
 haka.rule{ on = haka.dissectors.udp.events.receive_packet, when = { dstport = 9001 }, eval = function (pkt)
 	debug.pprint(pkt.flags)
+	pkt.data.note = 'kept as long as the packet'
+	debug.pprint(pkt:parent('ipv4'), { depth = 1 })
+	debug.pprint(pkt:parent('packet'), { hide = function (name) return name == 'iface' end })
+	debug.pprint(pkt)
+	print(pkt.id, pkt.data.note)
 end }

@@ -409,7 +409,7 @@ static void test_pprint(void **state)
 	ok(w, "debug.pprint({1, {2, {3}}}, {depth = 2}) local t = {} t.t = t debug.pprint(t)");
 	assert_string_equal(
 	        w->said,
-	        "table {\n  1 : 1\n  2 : table {\n    1 : 2\n    2 : table { ... }\n  }\n}\n"
+	        "table {\n  1 : 1\n  2 : table {\n    1 : 2\n    2 : table\n  }\n}\n"
 	        "table {\n  t : table { recursive }\n}\n");
 	ok(w, "debug.pprint('x') debug.pprint(nil) debug.pprint(print) debug.pprint({a = 1, _b = "
 	      "2}, {hide = function(k) return k == 'a' end,"
