@@ -66,6 +66,7 @@ static int sub_asstring(lua_State *L)
 {
 	struct span s = script_sub_octets(L, check(L), "asstring");
 
+	script_charge(L, s.n / 16);
 	lua_pushlstring(L, s.n ? (const char *)s.p : "", s.n);
 	return 1;
 }

@@ -5,7 +5,8 @@
  * The count hook runs every `slice` instructions; with the compiler off it always runs. It cannot
  * interrupt C functions, so those that can do much charge for it, the allocator charges for octets
  * (one instruction for 16), and no allocation may be larger than a quarter of the memory: that
- * bounds what one instruction can copy or compare. LuaJIT collects only when its own threshold says
+ * bounds what one instruction can copy or compare. As long as there are objects of 256 KiB and more
+ * the hook runs more often, because an instruction may compare or convert all of one. LuaJIT collects only when its own threshold says
  * so; near the cap the hook collects earlier, at a price.
  */
 #include "script/script_impl.h"
@@ -18,7 +19,7 @@
 #include <sys/param.h>
 #include <time.h>
 
-enum { SLICE = 1000, OCTETS_PER_INSTRUCTION = 16, RESERVE = 1 << 20, C_STACK = 512 * 1024, SIZE_STEP = 16 };
+enum { SLICE = 1000, SLICE_MIN = 4, LARGE_BITS = 18, OCTETS_PER_INSTRUCTION = 16, RESERVE = 1 << 20, C_STACK = 512 * 1024, SIZE_STEP = 16 };
 
 /* Of each size. AddressSanitizer is to see what is used after it was freed. */
 #if defined(__has_feature) /* clang's word for it */
@@ -113,6 +114,38 @@ void script_alloc_fini(struct script *s)
 			free(take(s, (size_t)c * SIZE_STEP));
 }
 
+static void on_count(lua_State *L, lua_Debug *ar);
+
+/* Sizes from 2^18 on: 0 for 256 to 512 KiB. -1: a smaller one. */
+static int large_class(size_t n)
+{
+	int c = n >> LARGE_BITS ? (int)(sizeof(n) * 8) - 1 - __builtin_clzl(n) - LARGE_BITS : -1;
+
+	return c < SCRIPT_LARGE ? c : SCRIPT_LARGE - 1;
+}
+
+/* Large objects came or went: instructions from hook to hook by the largest that is left. */
+static void note_large(struct script *s, size_t old, size_t n)
+{
+	int from = large_class(old), to = large_class(n), c = SCRIPT_LARGE;
+	unsigned slice;
+
+	if (from == to || !s->slice)
+		return;
+	if (from >= 0)
+		s->n_large[from]--;
+	if (to >= 0)
+		s->n_large[to]++;
+	while (c > 0 && s->n_large[c - 1] == 0)
+		c--;
+	slice = MAX(s->slice_max >> c, SLICE_MIN);
+	if (slice == s->slice)
+		return;
+	s->left -= s->slice; /* the count begins anew */
+	s->slice = slice;
+	(void)lua_sethook(s->L, on_count, LUA_MASKCOUNT, (int)slice);
+}
+
 void *script_alloc(void *ud, void *p, size_t old, size_t n)
 {
 	struct script *s = ud;
@@ -122,6 +155,7 @@ void *script_alloc(void *ud, void *p, size_t old, size_t n)
 	if (!p)
 		old = 0;
 	if (n == 0) {
+		note_large(s, old, 0);
 		give(s, p, old);
 		atomic_store_explicit(&s->memory, memory_now(s) - old, memory_order_relaxed);
 		return NULL;
@@ -133,6 +167,7 @@ void *script_alloc(void *ud, void *p, size_t old, size_t n)
 		s->out_of_memory = true;
 		return n <= old ? p : NULL;
 	}
+	note_large(s, old, n);
 	s->allocated += n > old ? n - old : 0;
 	now = memory_now(s) - old + n;
 	atomic_store_explicit(&s->memory, now, memory_order_relaxed);
@@ -224,7 +259,8 @@ void script_limits_on(struct script *s)
 		(void)lua_gc(s->L, LUA_GCSETPAUSE, 150);
 		return;
 	}
-	s->slice = s->budget < 8 * SLICE ? (unsigned)(s->budget / 8) + 1 : SLICE;
+	s->slice_max = s->budget < 8 * SLICE ? (unsigned)(s->budget / 8) + 1 : SLICE;
+	s->slice = s->slice_max;
 	(void)luaJIT_setmode(s->L, 0, LUAJIT_MODE_ENGINE | LUAJIT_MODE_OFF);
 	(void)lua_sethook(s->L, on_count, LUA_MASKCOUNT, (int)s->slice);
 }

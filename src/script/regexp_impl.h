@@ -33,6 +33,9 @@ int regexp_match_buffer(lua_State *L, const struct regexp *re, int idx, bool cre
  * returned; true: it is final. */
 bool regexp_step(lua_State *L, int idx, struct regexp_sink *k, uint64_t *seq, bool createsub);
 
+/* Estimates the states of an automaton for a pattern, translated or not: atoms, times their repetitions; at most 2^20. */
+size_t regexp_weight(const char *pattern);
+
 /* An engine that scans for many patterns at once. Patterns are translated, ended by NUL. */
 struct scan;
 struct scan_stream;

@@ -17,6 +17,7 @@
 #include <lauxlib.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/param.h>
 
 enum kind { KIND_REGEXP, KIND_SINK, KIND_SET, KIND_SET_SINK, N_KINDS };
 
@@ -338,7 +339,8 @@ static int re_set(lua_State *L)
 	for (size_t i = 0; i < n; i++) {
 		lua_rawgeti(L, 2, (int)i + 1);
 		patterns[i] = script_check_span(L, -1, "re:set: pattern"); /* the table keeps it */
-		script_charge(L, 1000 + patterns[i].n * 16);
+		script_charge(L, 1000 + patterns[i].n * 16 +
+		                         100 * MIN(regexp_weight((const char *)patterns[i].p), 64));
 		lua_pop(L, 1);
 	}
 	o = push_object(L, KIND_SET);

@@ -11,7 +11,14 @@
 #include <errno.h>
 #include <stdlib.h>
 
-enum { SCAN_FROM = 2 }; /* patterns; a single one PCRE2 has done sooner */
+enum {
+	SCAN_FROM = 2, /* patterns; a single one PCRE2 has done sooner */
+	/* Weight that the scanner takes, of a pattern and of all: it compiles for seconds and minutes what is heavier. */
+	SCAN_WEIGHT = 64,
+	SCAN_WEIGHT_ALL = 40000,
+	WEIGHT_MAX = 1 << 20,
+	WEIGHT_DEPTH = 64,
+};
 
 struct regexp_set {
 	struct regexp_lib *lib;
@@ -59,25 +66,90 @@ static char *translated(struct regexp_lib *lib, struct span pattern)
 	return text;
 }
 
+/* Reads {m}, {m,} or {m,n} at text[*i]: the larger number, 0: it is no quantifier. */
+static size_t repeats(const char *text, size_t *i)
+{
+	char *end;
+	size_t n;
+
+	if (text[*i] != '{' || text[*i + 1] < '0' || text[*i + 1] > '9')
+		return 0;
+	n = strtoul(text + *i + 1, &end, 10);
+	if (*end == ',' && end[1] >= '0' && end[1] <= '9')
+		n = strtoul(end + 1, &end, 10);
+	else if (*end == ',')
+		end++;
+	if (*end != '}')
+		return 0;
+	*i = (size_t)(end - text) + 1;
+	return n ? n : 1;
+}
+
+static bool is_escape(char c)
+{
+	return c == '\\' || c == '%';
+}
+
+/* Behind the class that begins at text[i]. */
+static size_t behind_class(const char *text, size_t i)
+{
+	size_t k = i + 1;
+
+	k += text[k] == '^';
+	k += text[k] == ']';
+	for (; text[k] && text[k] != ']'; k++)
+		k += is_escape(text[k]) && text[k + 1];
+	return text[k] ? k + 1 : k;
+}
+
+size_t regexp_weight(const char *text)
+{
+	size_t sums[WEIGHT_DEPTH] = {0}, last = 0, n = 0, i = 0;
+	unsigned depth = 0;
+
+	while (text[i]) {
+		size_t times = repeats(text, &i);
+
+		if (times) {
+			sums[depth] += last * (times - 1);
+			last *= times;
+		} else if (text[i] == '(' && depth + 1 < WEIGHT_DEPTH) {
+			sums[++depth] = 0, i++;
+		} else if (text[i] == ')' && depth > 0) {
+			last = sums[depth--] + 1, sums[depth] += last, i++;
+		} else {
+			i = text[i] == '[' ? behind_class(text, i) : i + 1 + (is_escape(text[i]) && text[i + 1]);
+			last = 1, sums[depth]++;
+		}
+		if (sums[depth] > WEIGHT_MAX || last > WEIGHT_MAX)
+			return WEIGHT_MAX;
+	}
+	for (unsigned d = 0; d <= depth; d++)
+		n += sums[d];
+	return n < WEIGHT_MAX ? n : WEIGHT_MAX;
+}
+
 /* Gives the scanner what it takes; those patterns are freed from the loop, but stay checked by
  * PCRE2's compiler. */
 static int scan_make(struct regexp_set *set, const struct span *patterns, unsigned options)
 {
 	const char **texts = calloc(set->n, sizeof(*texts));
 	unsigned *ids = calloc(set->n, sizeof(*ids));
+	size_t weight = 0, left = SCAN_WEIGHT_ALL;
 	unsigned n = 0;
 	int r = texts && ids ? 0 : -ENOMEM;
 
 	for (size_t i = 0; r == 0 && i < set->n; i++) {
 		char *text = translated(set->lib, patterns[i]);
 
+		weight = regexp_weight((const char *)patterns[i].p);
 		if (!text)
 			r = -ENOMEM;
 		else if (strlen(text) == 0 || memchr(patterns[i].p, 0, patterns[i].n) ||
-		         !scan_takes(text, options))
+		         weight > SCAN_WEIGHT || left < weight || !scan_takes(text, options))
 			regexp_release(set->lib, text);
 		else
-			texts[n] = text, ids[n++] = (unsigned)i;
+			texts[n] = text, ids[n++] = (unsigned)i, left -= weight;
 	}
 	if (r == 0 && n >= SCAN_FROM)
 		set->scan = scan_new(texts, ids, n, options);

@@ -458,6 +458,7 @@ void script_free(struct script *s)
 		return;
 	if (s->main) {
 		s->reserve = true;
+		s->slice = 0; /* no hook any more */
 		lua_close(s->main);
 	}
 	for (size_t i = 0; i < s->n_paths; i++)

@@ -19,7 +19,7 @@ struct script_keys {
 };
 extern const struct script_keys script_keys;
 
-enum { SCRIPT_SIZES = 16 };
+enum { SCRIPT_SIZES = 16, SCRIPT_LARGE = 8 };
 enum { SCRIPT_CLASSES = 256 }; /* a power of two; three quarters may be used */
 
 struct event_table;
@@ -57,7 +57,9 @@ struct script {
 	_Atomic size_t memory_peak;
 	uint64_t budget;
 	int64_t left;   /* instructions of this outermost call */
-	unsigned slice; /* instructions from hook to hook */
+	unsigned slice; /* instructions from hook to hook; 0: there is no hook */
+	unsigned slice_max;              /* without large objects */
+	unsigned n_large[SCRIPT_LARGE]; /* objects of 2^18 octets and more, by the power of two */
 	unsigned call_ms;
 	int64_t deadline_ns; /* 0: not asked yet */
 	bool spent;          /* beyond instructions or time */

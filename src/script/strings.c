@@ -9,7 +9,8 @@
 
 #include <lauxlib.h>
 
-enum { COPIED = 16 }; /* octets that count as an instruction */
+/* Octets or elements that count as an instruction. */
+enum { COPIED = 16, CONVERTED = 4, MOVED = 2 };
 
 static struct span check_span(lua_State *L, int idx)
 {
@@ -80,9 +81,11 @@ static size_t start_at(lua_State *L, int idx, size_t n)
 {
 	lua_Integer i = luaL_optinteger(L, idx, 1);
 
+	size_t back = 0 - (size_t)i; /* also of the smallest number */
+
 	if (i > 0)
 		return (size_t)i - 1;
-	return i < 0 && (size_t)-i <= n ? n - (size_t)-i : 0;
+	return i < 0 && back <= n ? n - back : 0;
 }
 
 static int find_plain(lua_State *L, struct span subject, struct span what, size_t from)
@@ -255,6 +258,7 @@ static int string_gsub(lua_State *L)
 	while (n < most && at <= subject.n && search_next(L, &s, at, &start, &end)) {
 		luaL_addlstring(&b, (const char *)subject.p + at, start - at);
 		n++;
+		script_charge(L, 2);
 		gsub_one(L, &b, &s, start, end);
 		at = end;
 		if (end == start) { /* an empty match: one octet on */
@@ -281,18 +285,19 @@ static int call_original(lua_State *L)
 	return lua_gettop(L);
 }
 
-/* What works through its first argument, a string. */
+/* Functions that work through their arguments that are strings. */
 static int charge_text(lua_State *L)
 {
-	if (lua_type(L, 1) == LUA_TSTRING)
-		script_charge(L, lua_objlen(L, 1) / COPIED);
+	for (int i = lua_gettop(L); i > 0; i--)
+		if (lua_type(L, i) == LUA_TSTRING)
+			script_charge(L, lua_objlen(L, i) / COPIED);
 	script_check_stack(L, "string");
 	return call_original(L);
 }
 
 static int charge_rep(lua_State *L)
 {
-	size_t n = check_span(L, 1).n;
+	size_t n = check_span(L, 1).n + (lua_isstring(L, 3) ? check_span(L, 3).n : 0);
 	lua_Number times = luaL_checknumber(L, 2);
 
 	if (times > 0)
@@ -312,6 +317,27 @@ static int charge_concat(lua_State *L)
 	if (lua_type(L, -1) == LUA_TSTRING)
 		script_charge(L, lua_objlen(L, -1) / COPIED);
 	return n;
+}
+
+/* tonumber(text [, base]) reads all of a text. */
+static int charge_tonumber(lua_State *L)
+{
+	if (lua_type(L, 1) == LUA_TSTRING)
+		script_charge(L, lua_objlen(L, 1) / CONVERTED);
+	return call_original(L);
+}
+
+/* insert(table, position, value) moves the elements behind; maxn() walks through all. */
+static int charge_elements(lua_State *L)
+{
+	if (lua_type(L, 1) == LUA_TTABLE)
+		script_charge(L, lua_objlen(L, 1) / MOVED);
+	return call_original(L);
+}
+
+static int charge_insert(lua_State *L)
+{
+	return lua_gettop(L) > 2 ? charge_elements(L) : call_original(L);
 }
 
 static int charge_sort(lua_State *L)
@@ -353,5 +379,9 @@ void script_open_strings(lua_State *L)
 	lua_getglobal(L, "table");
 	wrap(L, "concat", charge_concat);
 	wrap(L, "sort", charge_sort);
-	lua_pop(L, 2);
+	wrap(L, "insert", charge_insert);
+	wrap(L, "maxn", charge_elements);
+	lua_pushvalue(L, LUA_GLOBALSINDEX);
+	wrap(L, "tonumber", charge_tonumber);
+	lua_pop(L, 3);
 }
