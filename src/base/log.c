@@ -26,7 +26,7 @@
 #include <unistd.h>
 
 /* STAMP_LEN: "2026-11-20 12:00:00.123 " */
-enum { STAMP_LEN = 24, HEAD_LEN = 128, LOG_LINE = 4096, LOG_MAX_SINKS = LOG_MAX_FILES + 3, LOG_REPEATS = 50 };
+enum { STAMP_LEN = 24, HEAD_LEN = 128, LOG_LINE = 4096, LOG_MAX_SINKS = LOG_MAX_OUTPUTS + 1, LOG_REPEATS = 50 };
 
 /* Two outputs to one file or stream with different patterns are two sinks, of which the second writes through `to`. */
 struct sink {
@@ -274,20 +274,30 @@ static void sinks_start(struct sink *const *sinks, size_t n)
 			sinks[i]->queue = log_queue_new(sinks[i]->kind == LOG_SINK_SYSLOG, sink_write_queued, sinks[i]);
 }
 
+static bool same_target(enum log_sink_kind kind, const char *path, const struct log_output *o)
+{
+	return kind == o->kind && (kind != LOG_SINK_FILE || strcmp(path, o->path) == 0);
+}
+
+static bool same_form(const char *pattern, int facility, const struct log_output *o)
+{
+	return strcmp(pattern ? pattern : "", o->pattern ? o->pattern : "") == 0 &&
+	       (o->kind != LOG_SINK_SYSLOG || facility == (o->facility ? o->facility : LOG_LOCAL0));
+}
+
+bool log_output_same(const struct log_output *a, const struct log_output *b)
+{
+	return same_target(a->kind, a->path, b) && same_form(a->pattern, a->facility ? a->facility : LOG_LOCAL0, b);
+}
+
 /* The sink of an output among those there are: two loggers with one file write to it through one descriptor, and
  * rotate it once. form: with the same pattern and facility, too. */
 static int sink_index(struct sink *const *sinks, size_t n, const struct log_output *o, bool form)
 {
-	int facility = o->facility ? o->facility : LOG_LOCAL0;
-
-	for (size_t i = 0; i < n; i++) {
-		if (sinks[i]->kind != o->kind || (o->kind == LOG_SINK_FILE && strcmp(sinks[i]->path, o->path) != 0))
-			continue;
-		if (!form ? !sinks[i]->to
-			  : strcmp(sinks[i]->pattern_text, o->pattern ? o->pattern : "") == 0 &&
-				    (o->kind != LOG_SINK_SYSLOG || sinks[i]->facility == facility))
+	for (size_t i = 0; i < n; i++)
+		if (same_target(sinks[i]->kind, sinks[i]->path, o) &&
+		    (form ? same_form(sinks[i]->pattern_text, sinks[i]->facility, o) : !sinks[i]->to))
 			return (int)i;
-	}
 	return -1;
 }
 

@@ -56,8 +56,11 @@ struct log_rule {
 
 struct log;
 
-/* How much log_configure() takes: rules, and files that are different. */
-enum { LOG_MAX_RULES = 64, LOG_MAX_FILES = 13 };
+/* How much log_configure() takes: rules, and outputs that are different. */
+enum { LOG_MAX_RULES = 64, LOG_MAX_OUTPUTS = 15 };
+
+/* Returns whether two outputs have the same target and form: they count as one. */
+bool log_output_same(const struct log_output *a, const struct log_output *b);
 
 /* A log that writes INFO and above to stdout. root: the name that all loggers' names begin with, borrowed: "kea-dhcp4"
  * in the server, for its configuration names them so. NULL when memory is out. */

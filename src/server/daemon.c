@@ -348,12 +348,7 @@ int daemon_start(struct server_daemon *d, const struct daemon_opts *o)
 		return r;
 	}
 	/* what the start logs belongs where the configuration says */
-	r = apply_log(d, cfg, &err);
-	if (r < 0) {
-		log_config_error(d, LOG_DHCP4_CONFIG_LOAD_FAIL, &err);
-		config_free(cfg);
-		return r;
-	}
+	apply_log(d, cfg);
 	log_msg(so.log, LOG_DHCP4_STARTING, "usher-server %s is starting, pid %d", usher_version(), (int)getpid());
 	so.offer_hold_s = cfg->offer_hold_s;
 	r = server_init(&d->srv, &so);

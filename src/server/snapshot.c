@@ -208,7 +208,10 @@ struct subnet_order {
 
 static int order_by_id(const void *a, const void *b)
 {
-	return cmp_u32(&((const struct subnet_order *)a)->id, &((const struct subnet_order *)b)->id);
+	uint32_t x = ((const struct subnet_order *)a)->id;
+	uint32_t y = ((const struct subnet_order *)b)->id;
+
+	return (x > y) - (x < y);
 }
 
 static int build_subnet_stats(struct server *srv, struct snapshot *s, const struct config *cfg)
@@ -310,7 +313,7 @@ static int check_networks(const struct config *cfg, struct config_error *err)
 
 static int check_loggers(const struct config *cfg, struct config_error *err)
 {
-	const char *files[LOG_MAX_FILES];
+	const struct log_output *outputs[LOG_MAX_OUTPUTS];
 	size_t n = 0;
 
 	if (cfg->n_loggers > LOG_MAX_RULES)
@@ -318,15 +321,16 @@ static int check_loggers(const struct config *cfg, struct config_error *err)
 	for (size_t i = 0; i < cfg->n_loggers; i++)
 		for (size_t j = 0; j < cfg->loggers[i].n_outputs; j++) {
 			const struct log_output *o = &cfg->loggers[i].outputs[j];
-			size_t k = o->kind == LOG_SINK_FILE ? 0 : n;
+			size_t k = 0;
 
-			while (k < n && strcmp(files[k], o->path) != 0)
+			while (k < n && !log_output_same(outputs[k], o))
 				k++;
-			if (k < n || o->kind != LOG_SINK_FILE)
+			if (k < n)
 				continue;
-			if (n == LOG_MAX_FILES)
-				return config_error_set(err, NULL, -USHER_E_LIMIT, "at most %d log files", LOG_MAX_FILES);
-			files[n++] = o->path;
+			if (n == LOG_MAX_OUTPUTS)
+				return config_error_set(err, NULL, -USHER_E_LIMIT, "at most %d different log outputs",
+							LOG_MAX_OUTPUTS);
+			outputs[n++] = o;
 		}
 	return 0;
 }
