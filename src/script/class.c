@@ -36,8 +36,9 @@ struct entry {
 
 static const struct handle *to_handle(lua_State *L, int idx)
 {
-	const struct handle *h = lua_type(L, idx) == LUA_TUSERDATA ? lua_touserdata(L, idx) : NULL;
+	const struct handle *h = lua_touserdata(L, idx);
 
+	/* a light userdata has no length */
 	return h && lua_objlen(L, idx) >= sizeof(*h) && h->magic == HANDLE_MAGIC ? h : NULL;
 }
 

@@ -155,7 +155,8 @@ void *script_alloc(void *ud, void *p, size_t old, size_t n)
 	if (!p)
 		old = 0;
 	if (n == 0) {
-		note_large(s, old, 0);
+		if (unlikely(old >> LARGE_BITS))
+			note_large(s, old, 0);
 		give(s, p, old);
 		atomic_store_explicit(&s->memory, memory_now(s) - old, memory_order_relaxed);
 		return NULL;
@@ -167,7 +168,8 @@ void *script_alloc(void *ud, void *p, size_t old, size_t n)
 		s->out_of_memory = true;
 		return n <= old ? p : NULL;
 	}
-	note_large(s, old, n);
+	if (unlikely((old | n) >> LARGE_BITS))
+		note_large(s, old, n);
 	s->allocated += n > old ? n - old : 0;
 	now = memory_now(s) - old + n;
 	atomic_store_explicit(&s->memory, now, memory_order_relaxed);

@@ -6,20 +6,18 @@
 
 bool eth_read(struct rd *r, struct eth_hdr *ret)
 {
-	struct eth_hdr h = {0};
+	unsigned n = 0;
 
-	rd_copy(r, h.dst, sizeof(h.dst));
-	rd_copy(r, h.src, sizeof(h.src));
-	h.type = rd_be16(r);
-	while (rd_ok(r) && eth_is_tag(h.type) && h.n_tags < ETH_MAX_TAGS) {
-		h.tpid[h.n_tags] = h.type;
-		h.tci[h.n_tags++] = rd_be16(r);
-		h.type = rd_be16(r);
+	rd_copy(r, ret->dst, sizeof(ret->dst));
+	rd_copy(r, ret->src, sizeof(ret->src));
+	ret->type = rd_be16(r);
+	while (unlikely(eth_is_tag(ret->type)) && rd_ok(r) && n < ETH_MAX_TAGS) {
+		ret->tpid[n] = ret->type;
+		ret->tci[n++] = rd_be16(r);
+		ret->type = rd_be16(r);
 	}
-	if (!rd_ok(r))
-		return false;
-	*ret = h;
-	return true;
+	ret->n_tags = (uint8_t)n;
+	return rd_ok(r);
 }
 
 void eth_write(struct wr *w, const struct eth_hdr *h)

@@ -41,6 +41,7 @@ static inline uint16_t eth_vlan_id(uint16_t tci)
 	return tci & 0x0fff;
 }
 
-/* Reads the header and steps over tags; one more than ETH_MAX_TAGS is left as type (eth_is_tag). False: too short. */
+/* Reads the header and steps over tags; one more than ETH_MAX_TAGS is left as type (eth_is_tag). Tags from n_tags on are
+ * not set. False: too short, and nothing of *ret counts. */
 bool eth_read(struct rd *r, struct eth_hdr *ret) must_check;
 void eth_write(struct wr *w, const struct eth_hdr *h);
