@@ -138,6 +138,7 @@ struct json *command_statistics(const struct command_call *k)
 	command_put(k, m, "failed-open", s.gate.failed_open);
 	command_put(k, m, "tcp-overlaps", s.gate.overlaps);
 	command_put(k, m, "tcp-unverified", s.gate.unverified);
+	command_put(k, m, "tcp-trimmed", s.gate.trimmed);
 	command_put(k, m, "send-errors", s.frames.send_errors);
 	command_put(k, m, "source-drops", s.frames.source_drops);
 	command_put(k, m, "flows", s.flows.live);

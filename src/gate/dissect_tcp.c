@@ -42,7 +42,10 @@ int gate_tcp_new(struct gate *g, uint32_t max_flows, uint32_t max_streams)
 	r = tcp_pool_new(max_streams, TCP_GROWN_MAX, g->held, &g->tcp_pool);
 	if (r == 0)
 		r = tcp_pool_new(2 * max_streams, TCP_HISTORY_LEN, g->held, &g->history_pool);
-	return r < 0 ? r : gate_tcp_vouches_new(g);
+	if (r < 0)
+		return r;
+	tcp_pool_limit(g->history_pool, TCP_HISTORY_ALL);
+	return gate_tcp_vouches_new(g);
 }
 
 void gate_tcp_free(struct gate *g)
@@ -718,6 +721,8 @@ static int known(struct gate *g, struct gate_packet *p, const struct flow_key *k
 	if (!gate_flow_side(p, c->inspected))
 		return wrong_side(g, p, c);
 	if (c->inspected && g->tcp.flags & (TCP_URG | TCP_RST | TCP_SYN) && gate_tcp_clean(g, p) < 0)
+		return gate_undecided(g, p, GATE_DROP_TOO_LONG);
+	if (c->inspected && gate_tcp_trim(g, p, c) < 0)
 		return gate_undecided(g, p, GATE_DROP_TOO_LONG);
 	kind = read_ack(g, p, c, &acked) ? tcp_track_check(&c->track, (enum gate_direction)p->direction, &g->tcp, p->p.app_len)
 					 : TCP_SEG_BAD_ACK;

@@ -69,6 +69,7 @@ struct gate_counters {
 	uint64_t accepted, dropped, modified;
 	uint64_t held;				/* now */
 	uint64_t overlaps;			/* TCP segments that came again differently, and were made right */
+	uint64_t trimmed;			/* TCP segments without the octets that their receiver had acknowledged */
 	uint64_t unverified;			/* that came again, and what came first is not known any more */
 	uint64_t snapped;			/* frames that a recording holds a part of, and that went on (keep_snapped) */
 	uint64_t gaps;				/* places where a recording lacks TCP octets that segments waited for */

@@ -47,6 +47,7 @@ void gate_sums_gate(struct gate_sums *s, struct gate *g)
 	s->gate.injected += c->injected;
 	s->gate.overlaps += c->overlaps;
 	s->gate.unverified += c->unverified;
+	s->gate.trimmed += c->trimmed;
 	s->gate.gaps += c->gaps;
 	s->gate.snapped += c->snapped;
 	for (unsigned i = 0; i < DISSECT_N; i++)
@@ -102,14 +103,15 @@ static void print_json(const struct gate_sums *s, double seconds, FILE *to)
 	(void)fprintf(to,
 		      "{\"packets\": %llu, \"octets\": %llu, \"accepted\": %llu, \"dropped\": %llu, \"modified\": %llu, "
 		      "\"injected\": %llu, \"forged\": %llu, \"forged-in\": %llu, \"failed-open\": %llu, \"tcp-overlaps\": %llu, "
-		      "\"tcp-unverified\": %llu, \"tcp-gaps\": %llu, \"snapped\": %llu, \"source-drops\": %llu, \"send-errors\": %llu, "
+		      "\"tcp-unverified\": %llu, \"tcp-trimmed\": %llu, \"tcp-gaps\": %llu, \"snapped\": %llu, \"source-drops\": %llu, \"send-errors\": %llu, "
 		      "\"flows-added\": %llu, \"flows-evicted\": %llu, \"cpu-seconds\": %.6f",
 		      (unsigned long long)s->gate.packets, (unsigned long long)s->frames.octets,
 		      (unsigned long long)s->gate.accepted, (unsigned long long)s->gate.dropped,
 		      (unsigned long long)s->gate.modified, (unsigned long long)s->frames.injected,
 		      (unsigned long long)s->gate.forged, (unsigned long long)s->gate.injected,
 		      (unsigned long long)s->gate.failed_open, (unsigned long long)s->gate.overlaps,
-		      (unsigned long long)s->gate.unverified, (unsigned long long)s->gate.gaps, (unsigned long long)s->gate.snapped,
+		      (unsigned long long)s->gate.unverified, (unsigned long long)s->gate.trimmed,
+		      (unsigned long long)s->gate.gaps, (unsigned long long)s->gate.snapped,
 		      (unsigned long long)s->frames.source_drops,
 		      (unsigned long long)s->frames.send_errors, (unsigned long long)s->flows.added,
 		      (unsigned long long)s->flows.evicted, seconds);
@@ -160,6 +162,8 @@ void gate_sums_print(const struct gate_sums *s, double seconds, bool json, FILE 
 		(void)fprintf(to, "  %10llu frames were cut off by the capture and went on as they are (--keep-snapped)\n", (unsigned long long)s->gate.snapped);
 	if (s->gate.unverified)
 		(void)fprintf(to, "  %10llu TCP segments came again, and what came first was not known any more: dropped\n", (unsigned long long)s->gate.unverified);
+	if (s->gate.trimmed)
+		(void)fprintf(to, "  %10llu TCP segments went on without octets that their receiver has acknowledged\n", (unsigned long long)s->gate.trimmed);
 	if (s->frames.source_drops)
 		(void)fprintf(to, "  %10llu lost before they were seen\n", (unsigned long long)s->frames.source_drops);
 }

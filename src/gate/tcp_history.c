@@ -1,11 +1,15 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
  * A ring by sequence number: its length divides 2^32, so numbers that wrap stay where they are. One that was empty begins at
- * its beginning again: little is on its way most of the time, and stays in the cache.
+ * its beginning again: little is on its way most of the time, and stays in the cache. One that is never empty is moved to the
+ * beginning whenever it has moved on by its own length, and by MOVE_FROM at least: it needs no more memory than twice what is
+ * remembered. What a large one needed goes back to the system with the buffer.
  */
 #include "gate/tcp_history.h"
 
 #include "base/error.h"
+
+#include <sys/mman.h>
 
 _Static_assert((TCP_HISTORY_LEN & (TCP_HISTORY_LEN - 1)) == 0, "numbers wrap");
 
@@ -14,10 +18,23 @@ static uint32_t end_of(const struct tcp_history *h)
 	return h->from + h->n;
 }
 
-static void release_ring(struct tcp_history *h, struct tcp_pool *p)
+enum { MOVE_FROM = 64 * 1024, KEPT = 256 * 1024 };
+
+static void give_ring(struct tcp_history *h, struct tcp_pool *p)
 {
-	if (h->n == 0)
-		tcp_pool_give(p, &h->ring);
+	if (h->ring && h->touched > KEPT)
+		(void)madvise(h->ring + KEPT, TCP_HISTORY_LEN - KEPT, MADV_DONTNEED);
+	h->touched = 0;
+	tcp_pool_give(p, &h->ring);
+}
+
+/* Fewer octets than before. */
+static void shrink(struct tcp_history *h, struct tcp_pool *p, uint32_t n)
+{
+	(void)tcp_pool_count(p, h->owner, h->n, n);
+	h->n = n;
+	if (n == 0)
+		give_ring(h, p);
 }
 
 static uint32_t place(const struct tcp_history *h, uint32_t number)
@@ -32,11 +49,32 @@ static void put(struct tcp_history *h, uint32_t from, const uint8_t *octets, uin
 
 	memcpy(h->ring + at, octets, first);
 	memcpy(h->ring, octets + first, n - first);
+	at = first < n ? TCP_HISTORY_LEN : at + n;
+	h->touched = h->touched < at ? at : h->touched;
+}
+
+static void move_to_beginning(struct tcp_history *h)
+{
+	uint32_t at = place(h, h->from);
+
+	if (at < MOVE_FROM || at < h->n || at + h->n > TCP_HISTORY_LEN)
+		return;
+	memcpy(h->ring, h->ring + at, h->n);
+	h->base = h->from;
+}
+
+/* There is no room among all connections: the oldest are forgotten with the others. */
+static int give_up(struct tcp_history *h, struct tcp_pool *p, bool forget)
+{
+	if (!forget)
+		return -USHER_E_LIMIT;
+	shrink(h, p, 0);
+	return 0;
 }
 
 int tcp_history_note(struct tcp_history *h, struct tcp_pool *p, uint32_t from, struct span octets, bool forget)
 {
-	uint32_t n = (uint32_t)octets.n, skip = n > TCP_HISTORY_LEN ? n - TCP_HISTORY_LEN : 0;
+	uint32_t n = (uint32_t)octets.n, skip = n > TCP_HISTORY_LEN ? n - TCP_HISTORY_LEN : 0, sum;
 	bool follows = h->n && end_of(h) == from;
 
 	if (n == 0)
@@ -47,17 +85,20 @@ int tcp_history_note(struct tcp_history *h, struct tcp_pool *p, uint32_t from, s
 		h->ring = tcp_pool_take(p, h->owner);
 	if (!h->ring)
 		return forget ? 0 : -USHER_E_LIMIT;
+	sum = n + (follows ? h->n : 0);
+	if (!tcp_pool_count(p, h->owner, h->n, sum < TCP_HISTORY_LEN ? sum : TCP_HISTORY_LEN)) {
+		if (h->n == 0)
+			give_ring(h, p);
+		return give_up(h, p, forget);
+	}
 	/* some before were not remembered */
-	if (!follows) {
+	if (!follows)
 		h->from = h->base = from;
-		h->n = 0;
-	}
+	else
+		move_to_beginning(h);
 	put(h, from + skip, octets.p + skip, n - skip);
-	h->n += n;
-	if (h->n > TCP_HISTORY_LEN) {
-		h->from += h->n - TCP_HISTORY_LEN;
-		h->n = TCP_HISTORY_LEN;
-	}
+	h->n = sum < TCP_HISTORY_LEN ? sum : TCP_HISTORY_LEN;
+	h->from += sum - h->n;
 	return 0;
 }
 
@@ -65,17 +106,15 @@ void tcp_history_acked(struct tcp_history *h, struct tcp_pool *p, uint32_t next)
 {
 	if (!h->ring || !tcp_before(h->from, next))
 		return;
-	h->n = tcp_before(next, end_of(h)) ? end_of(h) - next : 0;
+	shrink(h, p, tcp_before(next, end_of(h)) ? end_of(h) - next : 0);
 	h->from = next;
-	release_ring(h, p);
 }
 
 void tcp_history_cut(struct tcp_history *h, struct tcp_pool *p, uint32_t end)
 {
 	if (!h->ring || !tcp_before(end, end_of(h)))
 		return;
-	h->n = tcp_before(h->from, end) ? end - h->from : 0;
-	release_ring(h, p);
+	shrink(h, p, tcp_before(h->from, end) ? end - h->from : 0);
 }
 
 bool tcp_history_correct(const struct tcp_history *h, uint32_t from, uint8_t *octets, uint32_t n)
@@ -122,6 +161,5 @@ uint32_t tcp_history_unknown(const struct tcp_history *h, uint32_t from, uint32_
 
 void tcp_history_end(struct tcp_history *h, struct tcp_pool *p)
 {
-	h->n = 0;
-	tcp_pool_give(p, &h->ring);
+	shrink(h, p, 0);
 }

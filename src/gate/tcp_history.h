@@ -9,19 +9,24 @@
 
 #include "gate/tcp_stream.h"
 
-enum { TCP_HISTORY_LEN = 4 << 20 }; /* octets that are remembered */
+enum {
+	TCP_HISTORY_LEN = 4 << 20,   /* octets of a direction that are remembered */
+	TCP_HISTORY_ALL = 256 << 20, /* and of all connections of a worker */
+};
 
 struct tcp_history {
 	uint8_t *ring;	/* [TCP_HISTORY_LEN] octet number x is at (x - base) % LEN; NULL: nothing is remembered */
 	uint32_t base;
 	uint32_t from;	/* the first */
 	uint32_t n;
+	uint32_t touched; /* octets of the ring that memory was needed for */
 	uint16_t owner;	/* of the buffer */
 };
 
 /*
  * Octets [from, from + octets.n) are seen, behind all others. forget: where there is no room for all, the oldest go; else -USHER_E_LIMIT
- * (more than TCP_HISTORY_LEN octets are on their way, or no buffer is left), and nothing has changed. 0.
+ * (more than TCP_HISTORY_LEN octets are on their way, no buffer is left, or the limit of all connections is reached), and nothing has
+ * changed. 0.
  */
 int tcp_history_note(struct tcp_history *h, struct tcp_pool *p, uint32_t from, struct span octets, bool forget) must_check;
 /* The receiver has everything before `next`. */

@@ -23,6 +23,8 @@ struct tcp_pool {
 	uint32_t n, fresh, used;	/* fresh: from here on none was ever taken */
 	uint16_t *owner;		/* [n] of each buffer */
 	uint32_t owned[TCP_POOL_OWNERS];
+	size_t octets, max_octets;	/* as counted by the users; 0: no limit */
+	size_t owned_octets[TCP_POOL_OWNERS];
 };
 
 enum { MAX_AHEAD = 256, OWNER_SHARE = 8, SHARE_LEAST = 64 };
@@ -52,6 +54,23 @@ void tcp_pool_free(struct tcp_pool *p)
 	pages_free(p->memory, p->n, p->len);
 	free(p->owner);
 	free(p);
+}
+
+void tcp_pool_limit(struct tcp_pool *p, size_t octets)
+{
+	p->max_octets = octets;
+}
+
+bool tcp_pool_count(struct tcp_pool *p, uint16_t owner, size_t old, size_t n)
+{
+	size_t all = p->octets - old + n, own = p->owned_octets[owner] - old + n;
+
+	if (n > old && p->max_octets &&
+	    (all > p->max_octets || (all > p->max_octets / 2 && own > p->max_octets / OWNER_SHARE)))
+		return false;
+	p->octets = all;
+	p->owned_octets[owner] = own;
+	return true;
 }
 
 uint32_t tcp_pool_used(const struct tcp_pool *p)

@@ -21,6 +21,13 @@ enum { TCP_POOL_OWNERS = 1024 };
 
 /* Room for n streams that have something pending, or edits; each with a buffer of `len` octets, TCP_GROWN_MAX at least. 0, -ENOMEM. */
 int tcp_pool_new(uint32_t n, size_t len, struct held_pool *held, struct tcp_pool **ret) must_check;
+/* Sets a limit of all octets in buffers, which their users count by tcp_pool_count(). There is none before. */
+void tcp_pool_limit(struct tcp_pool *p, size_t octets);
+/*
+ * An owner has n octets in a buffer in the place of `old`. False: all owners together have the limit, or half of it and this one an eighth;
+ * nothing has changed. Fewer octets never fail.
+ */
+bool tcp_pool_count(struct tcp_pool *p, uint16_t owner, size_t old, size_t n);
 void tcp_pool_free(struct tcp_pool *p);
 uint32_t tcp_pool_used(const struct tcp_pool *p);
 /*

@@ -27,6 +27,12 @@ struct rx {
 	bool last_wins;		/* of octets out of order that come twice */
 	bool new_syn_wins;	/* before the handshake is over (RFC 9293 3.10.7.4; SYN cookies) */
 	bool fast_open;		/* takes data of a SYN */
+	bool has_key;		/* drops segments with a signature (RFC 2385), which it has no key for */
+	bool paws;		/* timestamps, if its peer has them (RFC 7323) */
+	bool reuses;		/* takes a SYN for a new connection when it has all of the one before (RFC 9293 3.6.1, 6191) */
+	uint32_t wnd;		/* octets behind the next that it takes; 0: the window is closed */
+	bool has_ts;
+	uint32_t ts_recent;
 	enum rx_state state;
 	uint32_t isn, peer_isn;
 	uint32_t n;		/* octets in order */
@@ -58,7 +64,7 @@ static inline void rx_say(struct rx *r, uint8_t flags)
 		.seq = r->isn + !(flags & TCP_SYN),
 		.ack = flags & TCP_ACK ? r->peer_isn + 1 + r->n + (r->fin_known && r->n == r->fin_at) : 0,
 		.flags = flags,
-		.wnd = RX_WINDOW,
+		.wnd = (uint16_t)r->wnd,
 	};
 }
 
@@ -75,19 +81,56 @@ static inline void rx_data(struct rx *r, uint32_t at, struct span data, bool fin
 	for (size_t i = 0; i < data.n; i++) {
 		uint32_t off = (uint32_t)(at + i);
 
-		if ((int32_t)(off - r->n) < 0 || off - r->n >= RX_WINDOW || off >= RX_TEXT || (r->fin_known && off >= r->fin_at))
+		if ((int32_t)(off - r->n) < 0 || off - r->n >= r->wnd || off >= RX_TEXT || (r->fin_known && off >= r->fin_at))
 			continue;
 		if (r->has[off] && !r->last_wins)
 			continue;
 		r->has[off] = true;
 		r->text[off] = data.p[i];
 	}
-	if (fin && !r->fin_known && (int32_t)(at + (uint32_t)data.n - r->n) >= 0 && at + data.n - r->n < RX_WINDOW) {
+	if (fin && !r->fin_known && (int32_t)(at + (uint32_t)data.n - r->n) >= 0 && at + data.n - r->n < r->wnd) {
 		r->fin_known = true;
 		r->fin_at = (uint32_t)(at + data.n);
 	}
 	while (r->n < RX_TEXT && r->has[r->n] && !(r->fin_known && r->n >= r->fin_at))
 		r->n++;
+}
+
+/* The option of a kind and length: its octets behind both; NULL: there is none. */
+static inline const uint8_t *rx_option(const struct tcp_hdr *h, uint8_t kind, uint8_t len)
+{
+	for (size_t i = 0; i + 1 < h->options.n && h->options.p[i] != 0;) {
+		uint8_t n = h->options.p[i] == 1 ? 1 : h->options.p[i + 1];
+
+		if (h->options.p[i] == kind && n == len && i + n <= h->options.n)
+			return h->options.p + i + 2;
+		if (n == 0 || (n == 1 && h->options.p[i] != 1))
+			break;
+		i += n;
+	}
+	return NULL;
+}
+
+/* Is the segment dropped for its options? RFC 7323 5.3; a timestamp that is taken moves ts_recent. */
+static inline bool rx_refuses(struct rx *r, const struct tcp_hdr *h)
+{
+	const uint8_t *p = rx_option(h, 8, 10);
+	uint32_t ts = p ? (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3] : 0;
+
+	if (r->has_key && rx_option(h, 19, 18))
+		return true;
+	if (h->flags & TCP_SYN && (r->state == RX_LISTEN || r->state == RX_SYN_SENT)) {
+		r->has_ts = r->paws && p;
+		r->ts_recent = ts;
+		return false;
+	}
+	if (!r->has_ts || h->flags & TCP_RST)
+		return false;
+	if (!p || (int32_t)(ts - r->ts_recent) < 0)
+		return true;
+	if ((int32_t)(h->seq - (r->peer_isn + 1 + r->n)) <= 0)
+		r->ts_recent = ts;
+	return false;
 }
 
 /* RFC 9293 3.10.7.2 and 3.10.7.3 */
@@ -114,7 +157,7 @@ static inline void rx_begin(struct rx *r, const struct tcp_hdr *h, struct span d
 static inline void rx_segment(struct rx *r, const struct tcp_hdr *h, struct span data)
 {
 	uint32_t next = r->peer_isn + 1 + r->n;
-	bool in_window = h->seq - next < RX_WINDOW;
+	bool in_window = h->seq - next < r->wnd;
 
 	if (h->flags & TCP_RST) {
 		if (h->seq == next)
@@ -124,6 +167,12 @@ static inline void rx_segment(struct rx *r, const struct tcp_hdr *h, struct span
 		return;
 	}
 	if (h->flags & TCP_SYN) {
+		if (r->reuses && r->fin_known && r->n == r->fin_at && !(h->flags & TCP_ACK) && (int32_t)(h->seq - next) > 0) {
+			r->isn += 70001;
+			r->state = RX_LISTEN;
+			rx_begin(r, h, data);
+			return;
+		}
 		if (r->state == RX_SYN_RECEIVED && r->new_syn_wins && !(h->flags & TCP_ACK) && h->seq != r->peer_isn) {
 			rx_forget(r, h->seq);
 			if (r->fast_open)
@@ -160,6 +209,8 @@ static inline void rx_transport(struct rx *r, const struct ipv4_hdr *ip, struct 
 	}
 	if (ip->proto != IPV4_PROTO_TCP || !tcp_csum_ok(ip->src, ip->dst, datagram) || tcp_read(&rd, &h) < 0 ||
 	    h.dport != r->port || h.sport != r->peer_port)
+		return;
+	if (r->state != RX_CLOSED && rx_refuses(r, &h))
 		return;
 	if (r->state == RX_LISTEN || r->state == RX_SYN_SENT)
 		rx_begin(r, &h, rd_bytes(&rd, rd_left(&rd)));

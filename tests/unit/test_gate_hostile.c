@@ -31,6 +31,8 @@ static struct world {
 	unsigned current;
 	uint32_t furthest;	/* octets that it sent of the current one */
 	uint16_t ip_id;
+	uint32_t ts;
+	bool stamps, overlaps, keeps;
 	/* the rules' view of what it sends */
 	uint64_t flow;
 	uint32_t shown_isn;
@@ -141,6 +143,60 @@ static size_t put_tags(uint8_t *f, size_t len, unsigned n)
 
 static void put_in(const uint8_t *f, size_t len, uint16_t port);
 
+/* Options of the IPv4 header: nothing, a route to record, the router alert. */
+static size_t put_ip_options(uint8_t *f, size_t len)
+{
+	static const uint8_t options[3][8] = {{1, 1, 1, 0}, {7, 7, 4, 0, 0, 0, 0, 0}, {148, 4, 0, 0}};
+	unsigned kind = rng_below(&w.rng, 3), n = kind == 1 ? 8 : 4;
+	uint16_t total;
+
+	memmove(f + GT_TCP + n, f + GT_TCP, len - GT_TCP);
+	memcpy(f + GT_TCP, options[kind], n);
+	len += n;
+	total = (uint16_t)(len - GT_IP);
+	f[GT_IP] = (uint8_t)(0x45 + n / 4);
+	f[GT_IP + 2] = (uint8_t)(total >> 8);
+	f[GT_IP + 3] = (uint8_t)total;
+	gt_ip_checksum(f);
+	return len;
+}
+
+/* Options of TCP in front of those that are there. */
+static size_t put_tcp_options(uint8_t *f, size_t len, const uint8_t *options, size_t n)
+{
+	uint16_t total = (uint16_t)(len + n - GT_IP);
+
+	if ((f[GT_TCP + 12] >> 4) * 4U + n > 60)
+		return len;
+	memmove(f + GT_TCP + 20 + n, f + GT_TCP + 20, len - GT_TCP - 20);
+	memcpy(f + GT_TCP + 20, options, n);
+	f[GT_TCP + 12] = (uint8_t)(f[GT_TCP + 12] + (n / 4 << 4));
+	f[GT_IP + 2] = (uint8_t)(total >> 8);
+	f[GT_IP + 3] = (uint8_t)total;
+	return len + n;
+}
+
+/* Timestamps, most of them rising; a window scale; signatures; reserved bits. */
+static size_t decorate(uint8_t *f, size_t len, uint8_t flags)
+{
+	uint8_t stamp[12] = {1, 1, 8, 10}, sign[20] = {1, 1, 19, 18};
+	uint32_t ts = w.ts += rng_below(&w.rng, 3);
+	struct wr wr = wr_init(stamp + 4, 4);
+
+	if (chance(15))
+		ts -= rng_below(&w.rng, 20);
+	wr_be32(&wr, ts);
+	if (flags & TCP_SYN && chance(50))
+		len = put_tcp_options(f, len, (const uint8_t[]){1, 3, 3, (uint8_t)rng_below(&w.rng, 20)}, 4);
+	if (w.stamps && chance(95))
+		len = put_tcp_options(f, len, stamp, sizeof(stamp));
+	if (chance(4))
+		len = put_tcp_options(f, len, sign, sizeof(sign));
+	if (chance(5))
+		f[GT_TCP + 12] |= (uint8_t)rng_below(&w.rng, 16);
+	return len;
+}
+
 /* Pieces of a datagram behind link headers of their own; at times one comes twice, with other octets. */
 static void put_fragments(const uint8_t *whole, size_t len, uint16_t port)
 {
@@ -158,6 +214,9 @@ static void put_fragments(const uint8_t *whole, size_t len, uint16_t port)
 	for (size_t i = 0; i < n; i++) {
 		size_t off = order[i], m = payload - off < step ? payload - off : step, l;
 
+		/* some overlap those behind them */
+		if (w.overlaps && chance(30))
+			m = payload - off < m + 8 ? payload - off : m + 8;
 		l = gt_fragment(buf, whole, off, m, off + m < payload);
 		put_in(buf, put_tags(buf, l, chance(40) ? rng_below(&w.rng, 4) : 0), port);
 		if (chance(5)) {
@@ -267,13 +326,18 @@ static void send_segment(const struct say *s)
 	buf[GT_IP + 4] = (uint8_t)(w.ip_id >> 8);
 	buf[GT_IP + 5] = (uint8_t)w.ip_id;
 	buf[GT_IP + 6] = buf[GT_IP + 7] = 0;
+	if (!s->forged)
+		len = decorate(buf, len, s->flags);
 	gt_ip_checksum(buf);
 	fix_sums(buf, len);
 	spoil(buf, len);
-	if (chance(10))
+	if (chance(5))
+		len = put_ip_options(buf, len);
+	else if (chance(10)) {
 		put_fragments(buf, len, ATTACKER_PORT);
-	else
-		put_in(buf, put_tags(buf, len, chance(5) ? rng_below(&w.rng, 12) : 0), s->forged && !w.midstream && chance(50) ? THIRD_PORT : ATTACKER_PORT);
+		return;
+	}
+	put_in(buf, put_tags(buf, len, chance(5) ? rng_below(&w.rng, 12) : 0), s->forged && !w.midstream && chance(50) ? THIRD_PORT : ATTACKER_PORT);
 }
 
 static uint32_t some_number(uint32_t base)
@@ -302,7 +366,7 @@ static void hostile_syn(void)
 	if (chance(30))
 		w.current = rng_below(&w.rng, N_ISN);
 	s.seq = w.isn[w.current];
-	if (!w.server || chance(10))
+	if (w.server ? chance(10) : chance(80)) /* without: both open at a time */
 		s.flags |= TCP_ACK;
 	if (chance(25))
 		s.data = span_of(data, 1 + rng_below(&w.rng, sizeof(data)));
@@ -333,6 +397,16 @@ static void hostile_data(void)
 		s.flags = (uint8_t)(TCP_RST | (chance(50) ? TCP_ACK : 0));
 	if (chance(1))
 		s.flags = (uint8_t)rng_below(&w.rng, 256);
+	if (chance(8))
+		s.flags |= (uint8_t)(rng_below(&w.rng, 4) << 6); /* ECE, CWR */
+	/* probes of a window that is closed, and keep-alives: one octet that is there already, or the next */
+	if (chance(8) && w.rx.n) {
+		at = w.rx.n - rng_below(&w.rng, 2);
+		n = 1;
+		s.seq = w.rx.peer_isn + 1 + at;
+		s.data = span_of(data, n);
+		first = w.rx.peer_isn + 1;
+	}
 	/* a stream that its receiver has room for */
 	if (at + n > RX_TEXT / 2)
 		return;
@@ -369,6 +443,16 @@ static void hostile_datagram(void)
 	buf[GT_IP + 4] = (uint8_t)(w.ip_id >> 8);
 	buf[GT_IP + 5] = (uint8_t)w.ip_id;
 	gt_ip_checksum(buf);
+	/* a length that is not the datagram's; no checksum */
+	if (chance(10)) {
+		uint16_t ulen = (uint16_t)(8 + n + rng_below(&w.rng, 40) - 20);
+
+		buf[GT_UDP + 4] = (uint8_t)(ulen >> 8);
+		buf[GT_UDP + 5] = (uint8_t)ulen;
+		buf[GT_UDP + 6] = buf[GT_UDP + 7] = 0;
+	}
+	if (chance(10))
+		buf[GT_UDP + 6] = buf[GT_UDP + 7] = 0;
 	if (chance(5)) {
 		uint16_t sum = (uint16_t)~checksum_fold(checksum_pseudo_udp(w.rx.peer, w.rx.ip, len - GT_UDP));
 
@@ -379,6 +463,22 @@ static void hostile_datagram(void)
 		put_fragments(buf, len, ATTACKER_PORT);
 	else
 		put_in(buf, put_tags(buf, len, rng_below(&w.rng, 5)), ATTACKER_PORT);
+}
+
+/* The honest host begins anew: it resets the connection, or forgets it and says nothing, and has another number. */
+static void begin_anew(void)
+{
+	if (w.rx.state == RX_OPEN && chance(60)) {
+		rx_say(&w.rx, TCP_RST | TCP_ACK);
+		reply_of_honest();
+	}
+	w.rx.state = w.server ? RX_LISTEN : RX_SYN_SENT;
+	w.rx.isn = chance(50) ? w.rx.isn + 1 + rng_below(&w.rng, 100000) : (uint32_t)rng_u64(&w.rng);
+	rx_forget(&w.rx, 0);
+	/* the hostile host's next connection may begin in the numbers of the last */
+	w.isn[0] = w.isn[w.current] + (chance(70) ? rng_below(&w.rng, w.furthest + 2) : w.furthest + rng_below(&w.rng, 100000));
+	w.furthest = 0;
+	w.current = 0;
 }
 
 /* Streams of others that take up the room. */
@@ -428,9 +528,16 @@ static void begin(uint64_t seed, bool *edits)
 		.last_wins = chance(50),
 		.new_syn_wins = chance(50),
 		.fast_open = chance(50),
+		.has_key = chance(50),
+		.paws = chance(50),
+		.reuses = chance(50),
+		.wnd = RX_WINDOW,
 		.state = w.server ? RX_LISTEN : RX_SYN_SENT,
 		.isn = (uint32_t)rng_u64(&w.rng),
 	};
+	w.stamps = chance(50);
+	w.overlaps = chance(30);
+	w.keeps = chance(50);
 	w.isn[0] = chance(50) ? (uint32_t)-200 : (uint32_t)rng_u64(&w.rng);
 	w.isn[1] = w.isn[0] + 1 + rng_below(&w.rng, 1000);
 	w.isn[2] = w.isn[0] - 1 - rng_below(&w.rng, 60000);
@@ -443,6 +550,10 @@ static void step(void)
 	w.now += (int64_t)(1 + rng_below(&w.rng, 100)) * NS_PER_MS;
 	if (chance(1) && chance(20))
 		w.now += 40 * NS_PER_S;
+	if (chance(5))
+		w.rx.wnd = chance(30) ? 0 : chance(50) ? RX_WINDOW : rng_below(&w.rng, RX_WINDOW);
+	if (w.keeps ? w.rx.state == RX_CLOSED && chance(30) : chance(2))
+		begin_anew();
 	if (w.rx.state == RX_LISTEN || w.rx.state == RX_SYN_SENT ? k < 60 : k < 3)
 		hostile_syn();
 	else if (k < 80)

@@ -262,6 +262,50 @@ static void test_edited_streams(void **state)
 	assert_true(lies > 10000);
 }
 
+static uint8_t lots[1 << 20];
+
+/* A limit of all connections, and the share of one client; memory that a long connection needs. */
+static void test_history_budget(void **state)
+{
+	struct tcp_history h[4] = {{.owner = 1}, {.owner = 1}, {.owner = 2}, {.owner = 3}};
+	struct held_pool *held;
+	struct tcp_pool *pool;
+	uint32_t next = 7;
+
+	(void)state;
+	assert_int_equal(held_pool_new(4, 1, true, &held), 0);
+	assert_int_equal(tcp_pool_new(64, TCP_HISTORY_LEN, held, &pool), 0);
+	tcp_pool_limit(pool, 8000);
+	assert_int_equal(tcp_history_note(&h[0], pool, 7, span_of(lots, 3000), false), 0);
+	assert_int_equal(tcp_history_note(&h[1], pool, 7, span_of(lots, 900), false), 0);
+	/* more than half of all in use: the client has more than an eighth */
+	assert_int_equal(tcp_history_note(&h[1], pool, 907, span_of(lots, 200), false), -USHER_E_LIMIT);
+	assert_int_equal(h[1].n, 900);
+	assert_int_equal(tcp_history_note(&h[2], pool, 7, span_of(lots, 1000), false), 0);
+	assert_int_equal(tcp_history_note(&h[3], pool, 7, span_of(lots, 1001), false), -USHER_E_LIMIT);
+	assert_null(h[3].ring);
+	/* a recording goes on without what there is no room for */
+	assert_int_equal(tcp_history_note(&h[1], pool, 907, span_of(lots, 200), true), 0);
+	assert_int_equal(h[1].n, 0);
+	assert_null(h[1].ring);
+	tcp_history_acked(&h[0], pool, 3007);
+	assert_int_equal(tcp_history_note(&h[3], pool, 7, span_of(lots, 1001), false), 0);
+	for (unsigned i = 0; i < 4; i++)
+		tcp_history_end(&h[i], pool);
+	/* never empty, never much: it needs no more than a little of the ring */
+	tcp_pool_limit(pool, 0);
+	for (unsigned i = 0; i < 20000; i++, next += 1000) {
+		memset(lots, (int)i, 1000);
+		assert_int_equal(tcp_history_note(&h[0], pool, next, span_of(lots, 1000), false), 0);
+		tcp_history_acked(&h[0], pool, next - 20000 + 1);
+		assert_false(tcp_history_correct(&h[0], next, lots, 1000));
+	}
+	assert_in_range(h[0].touched, 20000, 200000);
+	tcp_history_end(&h[0], pool);
+	tcp_pool_free(pool);
+	held_pool_free(held);
+}
+
 /* More on its way than is remembered; two who need the one buffer. */
 static void test_history_limits(void **state)
 {
@@ -434,7 +478,7 @@ static void test_midstream(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_history_limits),
+		cmocka_unit_test(test_history_limits), cmocka_unit_test(test_history_budget),
 		cmocka_unit_test(test_edited_streams),
 		cmocka_unit_test(test_many_edits),
 		cmocka_unit_test(test_life),
