@@ -2,6 +2,7 @@
 /*
  * What all frame sources have in common: counting.
  */
+#include "base/clock.h"
 #include "capture/frames_backend.h"
 
 #include <errno.h>
@@ -78,6 +79,17 @@ bool frames_passive(const struct frames *f)
 bool frames_offload(const struct frames *f)
 {
 	return f->offload;
+}
+
+void frames_live(struct frames *f, const struct clock_src *clock)
+{
+	f->clock = clock;
+	f->epoch_ns = clock_wall_ns(clock) - clock_mono_ns(clock);
+}
+
+int64_t frames_now(const struct frames *f)
+{
+	return f->clock ? f->epoch_ns + clock_mono_ns(f->clock) : 0;
 }
 
 bool frames_recorded(const struct frames *f)

@@ -31,6 +31,8 @@ enum frame_flag {
 	FRAME_DAMAGED = 16,	  /* not as it was on the wire (octets or a VLAN tag were lost): it must not go on */
 };
 
+enum { FRAME_OFFLOAD_CSUM = 1 }; /* flags: csum_start and csum_offset say which checksum is still to be made */
+
 /* What the kernel leaves to hardware, and takes back from those that send (virtio's words). */
 struct frame_offload {
 	uint8_t flags, gso_type;	/* gso_type: not 0: longer than the link takes, to be cut */
@@ -86,6 +88,9 @@ bool frames_ended(const struct frames *f);
 bool frames_passive(const struct frames *f);
 /* Does it send frames whose checksum is not ready, as they are? If not they are to be made whole before. */
 bool frames_offload(const struct frames *f);
+/* Nanoseconds since the epoch that never step: the wall clock when a live source was opened and the monotonic time since. Of other
+ * sources 0: their time is that of their frames. */
+int64_t frames_now(const struct frames *f);
 /* Were its frames recorded before? Their receivers have answered what was sent then, not what goes on now, and the machine that
  * recorded them may have left checksums to its hardware. */
 bool frames_recorded(const struct frames *f);
@@ -142,6 +147,8 @@ int frames_nfqueue_open(const struct frames_nfqueue_opts *o, struct frames **ret
 /* The test double: frames pushed are received, frames accepted or injected are popped. */
 int frames_memory_open(enum frame_link link, struct frames **ret) must_check;
 /* Pushes a frame; port 1 and above are sides of a flow (frame.side), port 0 is not. */
+/* Octets as a source would lend them with all that `like` says beside them. 0, -ENOMEM. */
+int frames_memory_push_as(struct frames *f, struct span data, const struct frame *like) must_check;
 int frames_memory_push(struct frames *f, struct span data, uint16_t port, int64_t ts_ns, unsigned flags) must_check;
 /* Takes the oldest frame that went on into buf: its length, 0: none. */
 size_t frames_memory_pop(struct frames *f, uint8_t *buf, size_t cap, struct frame *ret);

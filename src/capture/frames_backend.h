@@ -24,10 +24,18 @@ struct frames_ops {
 	void (*close)(struct frames *f);
 };
 
+struct clock_src;
+
 struct frames {
 	const struct frames_ops *ops;
 	bool passive;
 	bool offload;
 	bool recorded;	/* a capture file */
+	/* Of a live source: time-outs run on its monotonic time, and a step of the wall clock neither stops them nor ends everything. NULL:
+	 * time is that of the frames. */
+	const struct clock_src *clock;
+	int64_t epoch_ns; /* wall minus monotonic time when it was opened */
 	struct frames_stats stats;
 };
+/* Makes a source live, with a clock. */
+void frames_live(struct frames *f, const struct clock_src *clock);

@@ -456,6 +456,7 @@ int frames_link_open(const struct frames_link_opts *o, struct frames **ret, unsi
 	if (!l)
 		return -ENOMEM;
 	l->base = (struct frames){.ops = &link_ops, .passive = o->n == 1, .offload = true};
+	frames_live(&l->base, &clock_system);
 	l->epoll = epoll_create1(EPOLL_CLOEXEC);
 	if (l->epoll < 0)
 		r = -errno;

@@ -143,6 +143,11 @@ int frames_memory_open(enum frame_link link, struct frames **ret)
 	return 0;
 }
 
+int frames_memory_push_as(struct frames *f, struct span data, const struct frame *like)
+{
+	return queue_put(&self(f)->in, like, data);
+}
+
 int frames_memory_push(struct frames *f, struct span data, uint16_t port, int64_t ts_ns, unsigned flags)
 {
 	struct frames_memory *m = self(f);

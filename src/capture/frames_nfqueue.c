@@ -277,6 +277,7 @@ int frames_nfqueue_open(const struct frames_nfqueue_opts *o, struct frames **ret
 	if (!q)
 		return -ENOMEM;
 	q->base.ops = &nfqueue_ops;
+	frames_live(&q->base, &clock_system);
 	q->queue = o->queue;
 	q->raw_fd = -1;
 	q->in = calloc(FRAMES_BATCH, MSG_LEN);

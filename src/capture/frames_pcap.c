@@ -16,12 +16,15 @@
 
 enum { BATCH_LEN = 1 << 20, ALIGN = 8 };
 
+#define LAST_S (INT64_MAX / NS_PER_S / 2) /* since the epoch: in the year 2116 */
+
 struct frames_pcap {
 	struct frames base;
 	pcap_t *in, *out_link;
 	pcap_dumper_t *out;	/* NULL: what is accepted is only counted */
 	int out_error;		/* -errno of the first write that failed */
 	bool ended;
+	int64_t last_ns;	/* time of the frame before */
 	uint8_t link;
 	int broken;		/* -errno for the next call: the frames before it come first */
 	uint64_t size;		/* of the input; 0: not a plain file */
@@ -52,6 +55,9 @@ static int recv_one(struct frames_pcap *p, size_t *used, struct frame *ret)
 		p->ended = true;
 		return r == PCAP_ERROR_BREAK ? 0 : -USHER_E_TRUNCATED;
 	}
+	/* times that cannot be: 64 bits of seconds do not fit, and time-outs are added. The frame has that of the one before. */
+	if (h->ts.tv_sec >= 0 && h->ts.tv_sec <= LAST_S)
+		p->last_ns = (int64_t)h->ts.tv_sec * NS_PER_S + h->ts.tv_usec;
 	len = h->caplen < FRAME_MAX_LEN ? h->caplen : FRAME_MAX_LEN;
 	memcpy(p->batch + *used, data, len);
 	*ret = (struct frame){
@@ -60,7 +66,7 @@ static int recv_one(struct frames_pcap *p, size_t *used, struct frame *ret)
 		.link = p->link,
 		.flags = len < h->len ? FRAME_TRUNCATED : 0,
 		/* opened with nanosecond precision: tv_usec holds nanoseconds */
-		.ts_ns = (int64_t)h->ts.tv_sec * NS_PER_S + h->ts.tv_usec,
+		.ts_ns = p->last_ns,
 		/* the link type has no name of its own here; frames are written with it unchanged */
 		.id = h->len,
 	};

@@ -63,6 +63,7 @@ struct gate {
 	bool keep_snapped;		/* recorded frames that are cut off go on */
 	bool recorded;			/* the source is a capture file (frames_recorded) */
 	int64_t now_ns;			/* of the packet at hand */
+	int64_t live_ns;		/* of this turn, by the source's clock; 0: the frames have the time */
 	int64_t ticked_ns;		/* when it was last looked for what is over */
 	struct clock_src clock;		/* which tells it */
 	struct flow_table *flows;

@@ -35,6 +35,31 @@ static int next_of_proto(const struct gate *g, uint8_t proto)
 	}
 }
 
+/*
+ * A frame of which a checksum is still to be made: is it that of the datagram's transport? Another one would be written over octets
+ * that rules have seen, in a tunnel or where a guest says so: it is made here, before. False: it cannot be, of one that is to be cut.
+ */
+static bool finish_checksum(struct gate_packet *p, const struct ipv4_hdr *ip)
+{
+	const struct frame_offload *o = &p->frame.offload;
+	uint32_t at = (uint32_t)o->csum_start + o->csum_offset;
+	bool known = (p->proto == IPV4_PROTO_TCP && o->csum_offset == TCP_CSUM_OFF) ||
+		     (p->proto == IPV4_PROTO_UDP && o->csum_offset == UDP_CSUM_OFF);
+	uint16_t sum;
+
+	if (!(o->flags & FRAME_OFFLOAD_CSUM) || (known && o->csum_start == p->p.l4 && !ipv4_is_fragment(ip)))
+		return true;
+	if (o->gso_type || at + 2 > p->p.len)
+		return false;
+	sum = checksum_fold(checksum_add(0, span_of(p->p.data + o->csum_start, p->p.len - o->csum_start)));
+	p->p.data[at] = (uint8_t)(sum >> 8);
+	p->p.data[at + 1] = (uint8_t)sum;
+	p->frame.flags &= (uint8_t)~FRAME_CSUM_NOT_READY;
+	p->p.flags &= (uint8_t)~PACKET_CSUM_NOT_READY;
+	p->frame.offload.flags = 0;
+	return true;
+}
+
 static int read_ipv4(struct gate *g, struct gate_packet *p, struct ipv4_hdr *ip)
 {
 	struct rd r = gate_rd(p, p->p.l3);
@@ -52,6 +77,8 @@ static int read_ipv4(struct gate *g, struct gate_packet *p, struct ipv4_hdr *ip)
 	p->proto = ip->proto;
 	p->p.src = ip->src;
 	p->p.dst = ip->dst;
+	if (p->frame.flags & FRAME_CSUM_NOT_READY && !finish_checksum(p, ip))
+		return gate_undecided(g, p, p->proto == IPV4_PROTO_TCP ? GATE_DROP_TCP_CHECKSUM : GATE_DROP_UDP_CHECKSUM);
 	return DISSECT_IPV4;
 }
 

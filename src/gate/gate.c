@@ -222,6 +222,12 @@ void gate_make_right(struct gate *g, struct gate_packet *p)
 			dissectors[p->stack[i - 1]].send(g, p);
 }
 
+/* When a frame came, in the time that time-outs run on. */
+static int64_t time_of(const struct gate *g, const struct frame *f)
+{
+	return g->live_ns ? g->live_ns : f->ts_ns;
+}
+
 static void begin(struct gate *g, struct gate_packet *p, const struct frame *f)
 {
 	struct arena arena = p->p.arena;
@@ -249,9 +255,9 @@ static void begin(struct gate *g, struct gate_packet *p, const struct frame *f)
 	if (f->flags & FRAME_TRUNCATED)
 		p->p.flags |= PACKET_TRUNCATED;
 	arena_reset(&p->p.arena);
-	/* time does not run backwards because two interfaces are read in turn */
-	if (f->ts_ns > g->now_ns)
-		g->now_ns = f->ts_ns;
+	/* time does not run backwards because two files are read in turn */
+	if (time_of(g, f) > g->now_ns)
+		g->now_ns = time_of(g, f);
 	g->counters.packets++;
 }
 
@@ -320,8 +326,8 @@ static void one(struct gate *g, const struct frame *f)
 	int how;
 
 	/* in a capture hours may lie between two packets of one batch */
-	if (f->ts_ns - g->ticked_ns >= NS_PER_S)
-		gate_tick(g, f->ts_ns);
+	if (time_of(g, f) - g->ticked_ns >= NS_PER_S)
+		gate_tick(g, time_of(g, f));
 	begin(g, p, f);
 	g->at_hand = true;
 	if (unlikely(f->flags & FRAME_DAMAGED)) {
@@ -374,11 +380,12 @@ int gate_turn(struct gate *g)
 {
 	int n = frames_recv(g->frames, g->batch, FRAMES_BATCH);
 
+	g->live_ns = frames_now(g->frames);
 	if (n > 1)
 		gate_expect_flows(g, (uint32_t)n);
 	for (int i = 0; i < n; i++) {
 		g->at = (uint32_t)i;
-		fire_alarm(g, g->batch[i].ts_ns);
+		fire_alarm(g, time_of(g, &g->batch[i]));
 		one(g, &g->batch[i]);
 		if (unlikely(g->n_forged))
 			come_in(g);

@@ -59,7 +59,7 @@ static void wait_for_something(struct gate_worker *w)
 
 	/* time-outs go on while nothing comes */
 	if (poll(pfd, 3, IDLE_MS) <= 0)
-		gate_tick(w->g, clock_wall_ns(&clock_system));
+		gate_tick(w->g, frames_now(w->o.frames));
 	if (pfd[1].revents)
 		atomic_store(&w->stop, true);
 	if (pfd[2].revents)
@@ -83,7 +83,7 @@ static void *work(void *arg)
 	while (!atomic_load_explicit(&w->stop, memory_order_relaxed)) {
 		int r = gate_turn(w->g);
 
-		guard_run_tick(w->guard, clock_wall_ns(&clock_coarse));
+		guard_run_tick(w->guard, clock_wall_ns(gate_clock(w->g)));
 		if (atomic_load_explicit(&w->asked, memory_order_acquire))
 			answer(w);
 		if (r < 0) {
@@ -179,7 +179,7 @@ int gate_worker_free(struct gate_worker *w)
 		return 0;
 	gate_bind_free(w->bind);
 	gate_free(w->g);
-	r = guard_run_close(w->guard, clock_wall_ns(&clock_system));
+	r = guard_run_close(w->guard, frames_now(w->o.frames));
 	frames_close(w->o.frames);
 	if (w->wake_fd >= 0)
 		(void)close(w->wake_fd);

@@ -137,6 +137,44 @@ static void test_checksum_left_to_hardware(void **state)
 	assert_true(udp_csum_ok(CLIENT, SERVER, span_of(t.out + GT_UDP, len - GT_UDP)));
 }
 
+static void push_partial(uint8_t *frame, size_t len, uint16_t start, uint16_t offset, uint8_t gso)
+{
+	struct frame like = {.link = FRAME_ETHERNET, .flags = FRAME_CSUM_NOT_READY, .ts_ns = 1,
+			     .offload = {.flags = FRAME_OFFLOAD_CSUM, .gso_type = gso, .csum_start = start, .csum_offset = offset}};
+
+	assert_int_equal(frames_memory_push_as(t.f, span_of(frame, len), &like), 0);
+	gt_run(&t);
+}
+
+/* The checksum that is still to be made is not the datagram's: it would be written over octets that a rule has seen. */
+static void test_checksum_elsewhere(void **state)
+{
+	size_t len = gt_udp(buf, CLIENT, 1000, SERVER, 4789, "a datagram in a tunnel");
+	uint16_t inner = (uint16_t)(GT_UDP + 8 + 4);
+	uint8_t want[2];
+	uint16_t sum;
+
+	(void)state;
+	buf[GT_UDP + 6] = buf[GT_UDP + 7] = 0; /* none of its own */
+	sum = checksum_fold(checksum_add(0, span_of(buf + inner, len - inner)));
+	want[0] = (uint8_t)(sum >> 8);
+	want[1] = (uint8_t)sum;
+	push_partial(buf, len, inner, 6, 0);
+	assert_int_equal(gt_pop(&t), len);
+	assert_int_equal(t.last.offload.flags, 0);
+	assert_memory_equal(t.out + inner + 6, want, 2);
+	assert_memory_equal(t.out, buf, inner + 6U);
+	/* to be cut as well: nobody does that with tunnels; and behind the end */
+	push_partial(buf, len, inner, 6, 1);
+	assert_int_equal(gt_pop(&t), 0);
+	push_partial(buf, len, (uint16_t)len, 0, 0);
+	assert_int_equal(gt_pop(&t), 0);
+	assert_int_equal(gt_drops(&t, GATE_DROP_UDP_CHECKSUM), 2);
+	/* its own */
+	push_partial(buf, len, GT_UDP, 6, 0);
+	assert_int_equal(gt_pop(&t), len);
+}
+
 static bool drop_it(void *ctx, struct gate *g, struct gate_packet *p, struct flow *f)
 {
 	(void)g;
@@ -480,6 +518,47 @@ static bool refuse_flow(void *ctx, struct gate *g, struct gate_packet *p, struct
 	return drop_it(ctx, g, p, f);
 }
 
+static uint32_t n_flows(void)
+{
+	struct flow_stats s;
+
+	flow_stats(gate_flows(t.g), &s);
+	return s.live;
+}
+
+/* The wall clock is set back by an hour, and on by a day: flows of a live source end by the time that passes. */
+static void test_wall_clock_steps(void **state)
+{
+	struct virtual_clock clock;
+	size_t len = gt_udp(buf, CLIENT, 1000, SERVER, 9000, "question");
+	int64_t wall = 100000 * NS_PER_S;
+
+	(void)state;
+	gate_load(t.g, DISSECT_UDP_CONNECTION);
+	virtual_clock_init(&clock, wall);
+	frames_live(t.f, &clock.src);
+	gate_source(t.g, t.f);
+	gt_push(&t, buf, len, wall);
+	gt_run(&t);
+	assert_int_equal(n_flows(), 1);
+	clock.wall -= 3600 * NS_PER_S;
+	clock.mono += 10 * NS_PER_S;
+	gt_push(&t, buf, len, clock.wall);
+	gt_run(&t);
+	assert_int_equal(n_flows(), 1);
+	clock.wall += 86400 * NS_PER_S;
+	gt_push(&t, buf, len, clock.wall);
+	gt_run(&t);
+	gate_tick(t.g, frames_now(t.f));
+	assert_int_equal(n_flows(), 1);
+	clock.wall -= 2 * 86400 * NS_PER_S;
+	for (int i = 0; i < 2; i++) { /* it ends, and then its entry goes */
+		clock.mono += 3600 * NS_PER_S;
+		gate_tick(t.g, frames_now(t.f));
+	}
+	assert_int_equal(n_flows(), 0);
+}
+
 static void test_flow_dropped(void **state)
 {
 	size_t len = gt_udp(buf, CLIENT, 1000, SERVER, 53, "question");
@@ -501,6 +580,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_malformed, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_fail_open, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_checksum_left_to_hardware, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_checksum_elsewhere, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_wall_clock_steps, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_listeners, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_changed_length, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_damage_stays, setup, teardown),
