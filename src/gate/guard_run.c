@@ -73,7 +73,10 @@ void guard_tell(const struct guard_alert *a, uint64_t number, const struct scrip
 
 	(void)snprintf(mac, sizeof(mac), "%02x:%02x:%02x:%02x:%02x:%02x", m[0], m[1], m[2], m[3], m[4], m[5]);
 	(void)snprintf(port, sizeof(port), "port %s", a->port_name);
-	(void)snprintf(vlan, sizeof(vlan), "vlan %u", a->vlan);
+	if (a->vlan > 0xfff) /* two tags */
+		(void)snprintf(vlan, sizeof(vlan), "vlan %u.%u", a->vlan & 0xfff, a->vlan >> 12);
+	else
+		(void)snprintf(vlan, sizeof(vlan), "vlan %u", a->vlan);
 	hosts[0] = span_str(mac);
 	hosts[1] = span_str(ip_text(a->ip, ip));
 	places[0] = span_str(port);

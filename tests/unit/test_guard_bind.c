@@ -377,6 +377,39 @@ static void test_switched_off(void **state)
 }
 
 /* Tags and encapsulations that the dissectors do not look behind. */
+/* A message of a client behind two tags. */
+static size_t send_stacked(uint16_t port, const struct gd *d, uint16_t inner, uint16_t outer)
+{
+	size_t len = gd_frame(u.buf, d);
+
+	len = gd_tag(u.buf, gd_tag(u.buf, len, inner), outer);
+	return gu_frame(&u, port, u.buf, len);
+}
+
+static void lease_stacked(uint16_t port, uint8_t n, uint16_t inner)
+{
+	struct gd q = gu_request(n, DHCP4_DISCOVER, 0), a = gu_reply(&q, DHCP4_OFFER, 0xc000020a);
+
+	assert_true(send_stacked(port, &q, inner, 100) > 0);
+	assert_true(send_stacked(0, &a, inner, 100) > 0);
+	q = gu_request(n, DHCP4_REQUEST, 0xc000020a);
+	a = gu_reply(&q, DHCP4_ACK, 0xc000020a);
+	assert_true(send_stacked(port, &q, inner, 100) > 0);
+	assert_true(send_stacked(0, &a, inner, 100) > 0);
+}
+
+/* Two customers under one outer tag have the same address: the bindings are of both tags. */
+static void test_stacked(void **state)
+{
+	(void)state;
+	gu_open(&u);
+	lease_stacked(GU_A, 1, 20);
+	lease_stacked(GU_B, 2, 30);
+	assert_null(guard_find(u.gd, 100, 0xc000020a));
+	assert_int_equal(guard_find(u.gd, 100 | 20 << 12, 0xc000020a)->port, GU_A);
+	assert_int_equal(guard_find(u.gd, 100 | 30 << 12, 0xc000020a)->port, GU_B);
+}
+
 static void test_hidden(void **state)
 {
 	static const uint8_t snap[] = {0xaa, 0xaa, 3, 0, 0, 0, 8, 6};
@@ -479,7 +512,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T(test_learn_and_expire), T(test_unmatched), T(test_renew), T(test_moved), T(test_other_frames), T(test_free_frames),
 		T(test_another_address), T(test_release), T(test_fixed), T(test_arp), T(test_arp_rate),
-		T(test_source), T(test_switched_off), T(test_hidden), T(test_agent_options), T(test_agent_policies),
+		T(test_source), T(test_switched_off), T(test_stacked), T(test_hidden), T(test_agent_options), T(test_agent_policies),
 	};
 #undef T
 

@@ -10,7 +10,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-enum { BY_ADDRESS, BY_MAC, N_INDEXES, KEY_LEN = 8 };
+enum { BY_ADDRESS, BY_MAC, N_INDEXES, KEY_LEN = 9 };
 
 struct guard_bindings {
 	struct hash_key key;
@@ -45,12 +45,12 @@ bool guard_id_eq(const struct guard_id *a, const struct guard_id *b)
 
 /* --- Hash chains ---------------------------------------------------------------------------------- */
 
-static uint32_t *bucket(struct guard_bindings *t, int by, uint16_t vlan, const void *key, size_t n)
+static uint32_t *bucket(struct guard_bindings *t, int by, uint32_t vlan, const void *key, size_t n)
 {
-	uint8_t octets[KEY_LEN] = {(uint8_t)(vlan >> 8), (uint8_t)vlan};
+	uint8_t octets[KEY_LEN] = {(uint8_t)(vlan >> 16), (uint8_t)(vlan >> 8), (uint8_t)vlan};
 
-	memcpy(octets + 2, key, n);
-	return &t->buckets[by][hash_bytes(&t->key, span_of(octets, 2 + n)) & (t->n_buckets - 1)];
+	memcpy(octets + 3, key, n);
+	return &t->buckets[by][hash_bytes(&t->key, span_of(octets, 3 + n)) & (t->n_buckets - 1)];
 }
 
 static uint32_t *bucket_of(struct guard_bindings *t, int by, const struct guard_binding *b)
@@ -73,7 +73,7 @@ static void unchain(struct guard_bindings *t, int by, const struct guard_binding
 	*at = b->next[by];
 }
 
-struct guard_binding *guard_bindings_find(struct guard_bindings *t, uint16_t vlan, uint32_t address)
+struct guard_binding *guard_bindings_find(struct guard_bindings *t, uint32_t vlan, uint32_t address)
 {
 	uint32_t i = *bucket(t, BY_ADDRESS, vlan, &address, sizeof(address));
 
@@ -82,7 +82,7 @@ struct guard_binding *guard_bindings_find(struct guard_bindings *t, uint16_t vla
 	return i ? &t->at[i - 1] : NULL;
 }
 
-struct guard_binding *guard_bindings_of(struct guard_bindings *t, uint16_t vlan, const uint8_t mac[6],
+struct guard_binding *guard_bindings_of(struct guard_bindings *t, uint32_t vlan, const uint8_t mac[6],
 					const struct guard_binding *after)
 {
 	uint32_t i = after ? after->next[BY_MAC] : *bucket(t, BY_MAC, vlan, mac, 6);
@@ -139,7 +139,7 @@ struct guard_binding *guard_bindings_over(struct guard_bindings *t, int64_t now_
 
 /* --- Records ---------------------------------------------------------------------------------------- */
 
-struct guard_binding *guard_bindings_add(struct guard_bindings *t, uint16_t vlan, uint32_t address, const uint8_t mac[6])
+struct guard_binding *guard_bindings_add(struct guard_bindings *t, uint32_t vlan, uint32_t address, const uint8_t mac[6])
 {
 	uint32_t i = t->free ? t->free : t->fresh < t->max ? ++t->fresh : 0;
 	struct guard_binding *b;

@@ -24,7 +24,7 @@ bool guard_id_eq(const struct guard_id *a, const struct guard_id *b);
 struct guard_binding {
 	uint32_t address;
 	uint8_t mac[6];
-	uint16_t vlan;
+	uint32_t vlan;
 	uint16_t port;		/* GUARD_ANY_PORT: a fixed one without a port */
 	bool fixed;		/* by configuration: nothing that passes changes it */
 	bool live;
@@ -42,12 +42,12 @@ struct guard_bindings;
 int guard_bindings_new(uint32_t max, const struct hash_key *key, struct guard_bindings **ret) must_check;
 void guard_bindings_free(struct guard_bindings *t);
 
-struct guard_binding *guard_bindings_find(struct guard_bindings *t, uint16_t vlan, uint32_t address);
+struct guard_binding *guard_bindings_find(struct guard_bindings *t, uint32_t vlan, uint32_t address);
 /* The bindings of a hardware address, one after the other: after NULL the first. NULL: no more. */
-struct guard_binding *guard_bindings_of(struct guard_bindings *t, uint16_t vlan, const uint8_t mac[6],
+struct guard_binding *guard_bindings_of(struct guard_bindings *t, uint32_t vlan, const uint8_t mac[6],
 					const struct guard_binding *after);
 /* A new one, without an end and a port, of an address that has none. NULL: the table is full. */
-struct guard_binding *guard_bindings_add(struct guard_bindings *t, uint16_t vlan, uint32_t address, const uint8_t mac[6]);
+struct guard_binding *guard_bindings_add(struct guard_bindings *t, uint32_t vlan, uint32_t address, const uint8_t mac[6]);
 void guard_bindings_end(struct guard_bindings *t, struct guard_binding *b, int64_t end_ns);
 void guard_bindings_remove(struct guard_bindings *t, struct guard_binding *b);
 /* One whose end has come; NULL: none. */

@@ -440,7 +440,7 @@ void guard_counters(const struct guard *gd, struct guard_counters *ret)
 		guard_server_counters(gd->server, &ret->n[GUARD_COUNT_SERVER_READS], &ret->n[GUARD_COUNT_SERVER_FAILED]);
 }
 
-const struct guard_binding *guard_find(const struct guard *gd, uint16_t vlan, uint32_t address)
+const struct guard_binding *guard_find(const struct guard *gd, uint32_t vlan, uint32_t address)
 {
 	return guard_bindings_find(gd->bindings, vlan, address);
 }

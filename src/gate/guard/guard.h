@@ -39,7 +39,7 @@ struct guard_port_opts {
 /* A binding by configuration. port "": any. */
 struct guard_fixed {
 	uint8_t mac[6];
-	uint16_t vlan;
+	uint32_t vlan;
 	uint32_t address;
 	char port[GUARD_NAME_LEN];
 };
@@ -51,7 +51,8 @@ struct guard_alert {
 	enum guard_severity severity;
 	const uint8_t *mac;		/* [6] the frame's source */
 	uint32_t ip, server_id;		/* 0: none */
-	uint16_t port, vlan;
+	uint16_t port;
+	uint32_t vlan;			/* gate_packet.vlans: the outer identity, the inner one << 12 */
 	const char *port_name, *text;
 	int64_t time_ns, first_ns;	/* now; the first time */
 	uint64_t count;			/* so far */
@@ -121,7 +122,7 @@ void guard_counters(const struct guard *gd, struct guard_counters *ret);
 const char *guard_counter_name(enum guard_counter c);
 const char *guard_severity_name(enum guard_severity s);
 /* To look at. */
-const struct guard_binding *guard_find(const struct guard *gd, uint16_t vlan, uint32_t address);
+const struct guard_binding *guard_find(const struct guard *gd, uint32_t vlan, uint32_t address);
 /* Walks over all, as guard_bindings_each(). */
 const struct guard_binding *guard_each(const struct guard *gd, uint32_t *at);
 /* Of a binding's port; "any": it has none. */

@@ -91,7 +91,7 @@ void guard_alert(struct guard *gd, const struct gate_packet *p, enum gate_drop w
 		.ip = p->p.src,
 		.server_id = gd->server_id,
 		.port = p->frame.port,
-		.vlan = p->p.vlan_id,
+		.vlan = p->vlans,
 		.port_name = port->name,
 		.text = gate_drop_info(why)->sentence,
 		.time_ns = now,

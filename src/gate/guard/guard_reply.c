@@ -78,7 +78,7 @@ static void unmatched(struct guard *gd, const struct dhcp4_msg *m, struct guard_
 	gd->changes++;
 }
 
-static void learn(struct guard *gd, uint16_t vlan, const struct dhcp4_msg *m, struct guard_pending *c, int64_t end_ns)
+static void learn(struct guard *gd, uint32_t vlan, const struct dhcp4_msg *m, struct guard_pending *c, int64_t end_ns)
 {
 	struct guard_binding *b = guard_bindings_find(gd->bindings, vlan, m->yiaddr);
 
@@ -115,13 +115,13 @@ bool guard_judge_reply(struct guard *gd, struct gate_packet *p)
 		return guard_refuse(gd, p, GATE_DROP_GUARD_ROGUE_SERVER);
 	if (!listed(gd, p))
 		return guard_refuse(gd, p, GATE_DROP_GUARD_UNKNOWN_SERVER);
-	c = guard_pendings_answered(gd->pendings, p->p.vlan_id, m->chaddr, m->xid);
+	c = guard_pendings_answered(gd->pendings, p->vlans, m->chaddr, m->xid);
 	/* one that goes to everybody is only its client's affair */
 	if (c)
 		p->frame.not_to |= ~(UINT32_C(1) << c->port);
 	guard_count(gd, GUARD_COUNT_REPLIES);
 	if (end_ns)
-		learn(gd, p->p.vlan_id, m, c, end_ns);
+		learn(gd, p->vlans, m, c, end_ns);
 	guard_agent_remove(gd, p);
 	return true;
 }

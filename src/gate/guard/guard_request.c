@@ -48,7 +48,7 @@ static enum gate_drop bad_form(const struct request *q)
 
 static bool anothers(const struct request *q, uint32_t ip)
 {
-	const struct guard_binding *b = ip ? guard_bindings_find(q->gd->bindings, q->p->p.vlan_id, ip) : NULL;
+	const struct guard_binding *b = ip ? guard_bindings_find(q->gd->bindings, q->p->vlans, ip) : NULL;
 
 	return b && memcmp(b->mac, q->p->p.l2_src, MAC_LEN) != 0;
 }
@@ -60,7 +60,7 @@ static bool in_use(const struct request *q)
 	bool used = false;
 
 	for (const struct guard_binding *b = NULL;
-	     (b = guard_bindings_of(gd->bindings, q->p->p.vlan_id, q->p->p.l2_src, b)) != NULL;) {
+	     (b = guard_bindings_of(gd->bindings, q->p->vlans, q->p->p.l2_src, b)) != NULL;) {
 		if (b->port == q->p->frame.port || b->port == GUARD_ANY_PORT)
 			return false;
 		used |= b->fixed || gd->gate->now_ns - b->seen_ns < gd->o.in_use_ns;
@@ -76,7 +76,7 @@ static struct guard_binding *given_back(const struct request *q)
 
 	if (q->type == DHCP4_DECLINE && !dhcp4_opt_u32(q->m, DHCP4_OPT_REQUESTED_ADDRESS, &ip))
 		return NULL;
-	b = guard_bindings_find(q->gd->bindings, q->p->p.vlan_id, ip);
+	b = guard_bindings_find(q->gd->bindings, q->p->vlans, ip);
 	return b && guard_binding_fits(b, q->p->p.l2_src, q->p->frame.port) ? b : NULL;
 }
 
@@ -100,12 +100,12 @@ static enum gate_drop bad_claim(const struct request *q)
 
 static uint64_t key_of(const struct request *q, uint8_t kind, struct span s)
 {
-	uint8_t octets[1 + 2 + 512] = {kind, (uint8_t)(q->p->p.vlan_id >> 8), (uint8_t)q->p->p.vlan_id};
-	size_t n = s.n < sizeof(octets) - 3 ? s.n : sizeof(octets) - 3;
+	uint8_t octets[1 + 3 + 512] = {kind, (uint8_t)(q->p->vlans >> 16), (uint8_t)(q->p->vlans >> 8), (uint8_t)q->p->vlans};
+	size_t n = s.n < sizeof(octets) - 4 ? s.n : sizeof(octets) - 4;
 
 	if (n)
-		memcpy(octets + 3, s.p, n);
-	return hash_bytes(&q->gd->o.hash_key, span_of(octets, 3 + n));
+		memcpy(octets + 4, s.p, n);
+	return hash_bytes(&q->gd->o.hash_key, span_of(octets, 4 + n));
 }
 
 /* By what a client is known: its hardware address, its identifier, and, from a relay, the line it is on. */
@@ -148,7 +148,7 @@ static bool bound_here(const struct request *q)
 	const struct guard_binding *b = NULL;
 
 	do
-		b = guard_bindings_of(q->gd->bindings, q->p->p.vlan_id, q->p->p.l2_src, b);
+		b = guard_bindings_of(q->gd->bindings, q->p->vlans, q->p->p.l2_src, b);
 	while (b && (b->port != q->p->frame.port || !guard_id_eq(&b->id, &q->id)));
 	return b != NULL;
 }
@@ -157,7 +157,7 @@ static enum gate_drop remember(const struct request *q)
 {
 	struct guard *gd = q->gd;
 	const uint8_t *mac = q->p->p.l2_src;
-	struct guard_pending *c = guard_pendings_asking(gd->pendings, q->p->p.vlan_id, mac, q->p->frame.port, &q->id);
+	struct guard_pending *c = guard_pendings_asking(gd->pendings, q->p->vlans, mac, q->p->frame.port, &q->id);
 	bool fresh = !c && !bound_here(q);
 
 	if (fresh && q->port->n_bindings + q->port->n_fresh >= q->port->max_clients)
@@ -165,7 +165,7 @@ static enum gate_drop remember(const struct request *q)
 	if (fresh && guard_bindings_full(gd->bindings))
 		return GATE_DROP_GUARD_TABLE_FULL;
 	if (!c) {
-		c = guard_pendings_add(gd->pendings, q->p->p.vlan_id, mac, q->p->frame.port, &q->id);
+		c = guard_pendings_add(gd->pendings, q->p->vlans, mac, q->p->frame.port, &q->id);
 		if (!c)
 			return GATE_DROP_GUARD_TABLE_FULL;
 		c->fresh = fresh;

@@ -92,7 +92,7 @@ static int row_of(const struct json *lease, struct lease_row *ret)
 		return 0;
 	n = id && id->type == JSON_STRING && id->n ? hex_parse(id->s, id->n, octets, sizeof(octets)) : 0;
 	guard_id_of(span_of(octets, n > 0 ? (size_t)n : 0), &ret->id);
-	ret->end_ns = lft == LFT_INFINITE ? INT64_MAX : (cltt + lft) * NS_PER_S;
+	ret->end_ns = lft == LFT_INFINITE || cltt + lft > INT64_MAX / NS_PER_S ? INT64_MAX : (cltt + lft) * NS_PER_S;
 	return 1;
 }
 
@@ -222,7 +222,7 @@ static void *asker(void *arg)
 static void take_row(struct guard *gd, const struct lease_row *row, int64_t now_ns)
 {
 	struct guard_server *s = gd->server;
-	uint16_t vlan = (uint16_t)gd->o.server_vlan;
+	uint32_t vlan = gd->o.server_vlan;
 	struct guard_binding *b = guard_bindings_find(gd->bindings, vlan, row->address);
 
 	if (row->end_ns <= now_ns || (b && (b->fixed || b->since_ns >= s->asked_ns)))

@@ -34,7 +34,7 @@ static bool judge_station(struct guard *gd, struct gate_packet *p)
 	bool elsewhere = false, in_use = false;
 
 	for (const struct guard_binding *b = NULL;
-	     (b = guard_bindings_of(gd->bindings, p->p.vlan_id, p->p.l2_src, b)) != NULL;) {
+	     (b = guard_bindings_of(gd->bindings, p->vlans, p->p.l2_src, b)) != NULL;) {
 		if (b->port == p->frame.port || b->port == GUARD_ANY_PORT)
 			return true;
 		elsewhere = true;
@@ -52,7 +52,7 @@ static bool judge_station(struct guard *gd, struct gate_packet *p)
 /* Is the address the sender's own? */
 static bool owns(struct guard *gd, const struct gate_packet *p, uint32_t ip)
 {
-	struct guard_binding *b = guard_bindings_find(gd->bindings, p->p.vlan_id, ip);
+	struct guard_binding *b = guard_bindings_find(gd->bindings, p->vlans, ip);
 
 	if (!b || !guard_binding_fits(b, p->p.l2_src, p->frame.port))
 		return false;

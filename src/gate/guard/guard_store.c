@@ -22,7 +22,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { N_FIELDS = 6, MAX_FILE = 256 << 20, READ_STEP = 1 << 16, SUM_LEN = 7 + 2 * SHA256_LEN + 1 };
+enum { N_FIELDS = 6, MAX_FILE = 256 << 20, READ_STEP = 1 << 16, VLAN_BITS = 12, VLAN_MAX = 4095, SUM_LEN = 7 + 2 * SHA256_LEN + 1 };
 
 #define HEAD "usher-guard 1\n"
 
@@ -46,7 +46,10 @@ static void write_row(struct buf *out, const struct guard *gd, const struct guar
 
 	buf_printf(out, "%s ", ip_text(b->address, ip));
 	buf_hex(out, span_of(b->mac, sizeof(b->mac)), ':');
-	buf_printf(out, " %s %u ", gd->ports[b->port].name, b->vlan);
+	buf_printf(out, " %s %u", gd->ports[b->port].name, b->vlan & VLAN_MAX);
+	if (b->vlan > VLAN_MAX)
+		buf_printf(out, ".%u", b->vlan >> VLAN_BITS);
+	buf_char(out, ' ');
 	if (b->end_ns == INT64_MAX)
 		buf_str(out, "never ");
 	else
@@ -216,10 +219,24 @@ static int fields_of(const struct reading *in, char *line, char *ret[N_FIELDS])
 	return n == N_FIELDS ? 0 : damaged(in, "address, hardware address, port, VLAN, end and client identifier", line);
 }
 
+/* "100"; "100.20": two tags, the outer one first */
+static bool vlan_of(char *text, uint32_t *ret)
+{
+	char *dot = strchr(text, '.');
+	int64_t outer, inner = 0;
+
+	if (dot)
+		*dot = '\0';
+	if (!number(text, VLAN_MAX, &outer) || (dot && !number(dot + 1, VLAN_MAX, &inner)))
+		return false;
+	*ret = (uint32_t)(outer | inner << VLAN_BITS);
+	return true;
+}
+
 static int parse_row(const struct reading *in, char *line, struct row *ret)
 {
 	struct row row = {0};
-	int64_t vlan, end_s = INT64_MAX / NS_PER_S;
+	int64_t end_s = INT64_MAX / NS_PER_S;
 	char *f[N_FIELDS];
 	int n, r = fields_of(in, line, f);
 
@@ -229,7 +246,7 @@ static int parse_row(const struct reading *in, char *line, struct row *ret)
 		return damaged(in, "an address", f[0]);
 	if (hex_parse(f[1], strlen(f[1]), row.b.mac, sizeof(row.b.mac)) != (int)sizeof(row.b.mac))
 		return damaged(in, "a hardware address", f[1]);
-	if (!number(f[3], 4095, &vlan))
+	if (!vlan_of(f[3], &row.b.vlan))
 		return damaged(in, "a VLAN", f[3]);
 	if (strcmp(f[4], "never") != 0 && !number(f[4], INT64_MAX / NS_PER_S, &end_s))
 		return damaged(in, "the end in seconds, or \"never\"", f[4]);
@@ -237,7 +254,6 @@ static int parse_row(const struct reading *in, char *line, struct row *ret)
 	if (n < 0)
 		return damaged(in, "a client identifier in hex, or \"-\"", f[5]);
 	row.b.id.n = (uint8_t)n;
-	row.b.vlan = (uint16_t)vlan;
 	row.b.end_ns = strcmp(f[4], "never") == 0 ? INT64_MAX : end_s * NS_PER_S;
 	row.port = f[2];
 	*ret = row;

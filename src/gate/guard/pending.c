@@ -17,22 +17,22 @@ struct guard_pendings {
 	struct guard_pending *at;
 };
 
-static uint32_t bucket_of(const struct guard_pendings *t, uint16_t vlan, const uint8_t mac[6])
+static uint32_t bucket_of(const struct guard_pendings *t, uint32_t vlan, const uint8_t mac[6])
 {
-	uint8_t octets[8] = {(uint8_t)(vlan >> 8), (uint8_t)vlan};
+	uint8_t octets[9] = {(uint8_t)(vlan >> 16), (uint8_t)(vlan >> 8), (uint8_t)vlan};
 
-	memcpy(octets + 2, mac, 6);
+	memcpy(octets + 3, mac, 6);
 	return (uint32_t)hash_bytes(&t->key, span_of(octets, sizeof(octets))) & (t->n_buckets - 1);
 }
 
-static struct guard_pending *next_of_station(const struct guard_pendings *t, uint32_t i, uint16_t vlan, const uint8_t mac[6])
+static struct guard_pending *next_of_station(const struct guard_pendings *t, uint32_t i, uint32_t vlan, const uint8_t mac[6])
 {
 	while (i && (t->at[i - 1].vlan != vlan || memcmp(t->at[i - 1].mac, mac, 6) != 0))
 		i = t->at[i - 1].next;
 	return i ? &t->at[i - 1] : NULL;
 }
 
-struct guard_pending *guard_pendings_asking(struct guard_pendings *t, uint16_t vlan, const uint8_t mac[6], uint16_t port,
+struct guard_pending *guard_pendings_asking(struct guard_pendings *t, uint32_t vlan, const uint8_t mac[6], uint16_t port,
 					    const struct guard_id *id)
 {
 	struct guard_pending *p = next_of_station(t, t->buckets[bucket_of(t, vlan, mac)], vlan, mac);
@@ -42,7 +42,7 @@ struct guard_pending *guard_pendings_asking(struct guard_pendings *t, uint16_t v
 	return p;
 }
 
-struct guard_pending *guard_pendings_answered(struct guard_pendings *t, uint16_t vlan, const uint8_t mac[6], uint32_t xid)
+struct guard_pending *guard_pendings_answered(struct guard_pendings *t, uint32_t vlan, const uint8_t mac[6], uint32_t xid)
 {
 	struct guard_pending *p = next_of_station(t, t->buckets[bucket_of(t, vlan, mac)], vlan, mac);
 
@@ -67,7 +67,7 @@ static void queue_add(struct guard_pendings *t, struct guard_pending *p)
 	t->newest = i;
 }
 
-struct guard_pending *guard_pendings_add(struct guard_pendings *t, uint16_t vlan, const uint8_t mac[6], uint16_t port,
+struct guard_pending *guard_pendings_add(struct guard_pendings *t, uint32_t vlan, const uint8_t mac[6], uint16_t port,
 					 const struct guard_id *id)
 {
 	uint32_t i = t->free ? t->free : t->fresh < t->max ? ++t->fresh : 0;

@@ -9,7 +9,8 @@
 
 struct guard_pending {
 	uint8_t mac[6];
-	uint16_t vlan, port;
+	uint32_t vlan;
+	uint16_t port;
 	bool fresh;		/* it had no binding at this port when it began to ask */
 	uint32_t xid;
 	struct guard_id id;
@@ -26,12 +27,12 @@ int guard_pendings_new(uint32_t max, const struct hash_key *key, guard_pending_g
 		       struct guard_pendings **ret) must_check;
 void guard_pendings_free(struct guard_pendings *t);
 /* Who asks with this identifier at this port; NULL: nobody. */
-struct guard_pending *guard_pendings_asking(struct guard_pendings *t, uint16_t vlan, const uint8_t mac[6], uint16_t port,
+struct guard_pending *guard_pendings_asking(struct guard_pendings *t, uint32_t vlan, const uint8_t mac[6], uint16_t port,
 					    const struct guard_id *id);
 /* Whose request an answer belongs to; NULL: nobody's. */
-struct guard_pending *guard_pendings_answered(struct guard_pendings *t, uint16_t vlan, const uint8_t mac[6], uint32_t xid);
+struct guard_pending *guard_pendings_answered(struct guard_pendings *t, uint32_t vlan, const uint8_t mac[6], uint32_t xid);
 /* NULL: no room. */
-struct guard_pending *guard_pendings_add(struct guard_pendings *t, uint16_t vlan, const uint8_t mac[6], uint16_t port,
+struct guard_pending *guard_pendings_add(struct guard_pendings *t, uint32_t vlan, const uint8_t mac[6], uint16_t port,
 					 const struct guard_id *id);
 /* It asked again. */
 void guard_pendings_touch(struct guard_pendings *t, struct guard_pending *p, uint32_t xid, int64_t now_ns);
