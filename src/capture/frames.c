@@ -87,6 +87,11 @@ void frames_live(struct frames *f, const struct clock_src *clock)
 	f->epoch_ns = clock_wall_ns(clock) - clock_mono_ns(clock);
 }
 
+const char *frames_why(const struct frames *f)
+{
+	return f->why;
+}
+
 int64_t frames_now(const struct frames *f)
 {
 	return f->clock ? f->epoch_ns + clock_mono_ns(f->clock) : 0;

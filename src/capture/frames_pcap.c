@@ -25,6 +25,8 @@ struct frames_pcap {
 	int out_error;		/* -errno of the first write that failed */
 	bool ended;
 	int64_t last_ns;	/* time of the frame before */
+	uint64_t records;
+	char why[300];
 	uint8_t link;
 	int broken;		/* -errno for the next call: the frames before it come first */
 	uint64_t size;		/* of the input; 0: not a plain file */
@@ -53,8 +55,14 @@ static int recv_one(struct frames_pcap *p, size_t *used, struct frame *ret)
 
 	if (r != 1) {
 		p->ended = true;
-		return r == PCAP_ERROR_BREAK ? 0 : -USHER_E_TRUNCATED;
+		if (r == PCAP_ERROR_BREAK)
+			return 0;
+		(void)snprintf(p->why, sizeof(p->why), "record %llu, which ends at octet %ld: %s", (unsigned long long)p->records + 1,
+			       ftell(pcap_file(p->in)), pcap_geterr(p->in));
+		p->base.why = p->why;
+		return -USHER_E_TRUNCATED;
 	}
+	p->records++;
 	/* times that cannot be: 64 bits of seconds do not fit, and time-outs are added. The frame has that of the one before. */
 	if (h->ts.tv_sec >= 0 && h->ts.tv_sec <= LAST_S)
 		p->last_ns = (int64_t)h->ts.tv_sec * NS_PER_S + h->ts.tv_usec;

@@ -114,8 +114,10 @@ static int run_file(struct offline *o, const char *in, const char *out, int file
 	if (o->bar)
 		draw(o, file, 1, in);
 	gate_sums_frames(sums, f);
+	if (r < 0 && frames_why(f))
+		(void)fprintf(stderr, "usher-gate: %s: %s\n", in, frames_why(f));
 	if (r < 0)
-		return complain(in, r);
+		return frames_why(f) ? 1 : complain(in, r);
 	r = frames_finish(f);
 	return r < 0 ? complain(out, r) : 0;
 }
