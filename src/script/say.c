@@ -63,7 +63,7 @@ static int say(lua_State *L, const char *section, size_t level, int first)
 	lua_call(L, top - first + 1, 1);
 	if (!lua_isstring(L, -1))
 		return luaL_error(L, "haka.log: string.format gave no text");
-	log_msg(s->log, levels[level].id, "%s: %s", section, lua_tostring(L, -1));
+	log_msg(s->log, levels[level].id, "%s: %s", section, script_visible(L));
 	return 0;
 }
 

@@ -87,6 +87,27 @@ static void place_of(lua_State *L, char *out, size_t n)
 	(void)snprintf(out, n, "%s", s->where ? s->where : "?:0");
 }
 
+const char *script_visible(lua_State *L)
+{
+	size_t n;
+	const char *text = lua_tolstring(L, -1, &n), *zero;
+	luaL_Buffer b uninit;
+
+	if (!memchr(text, 0, n))
+		return text;
+	luaL_buffinit(L, &b);
+	while ((zero = memchr(text, 0, n)) != NULL) {
+		luaL_addlstring(&b, text, (size_t)(zero - text));
+		luaL_addlstring(&b, "\\x00", 4);
+		n -= (size_t)(zero - text) + 1;
+		text = zero + 1;
+	}
+	luaL_addlstring(&b, text, n);
+	luaL_pushresult(&b);
+	lua_replace(L, -2);
+	return lua_tostring(L, -1);
+}
+
 /* The message handler: gives every message a place while the stack still stands. Runs no Lua. */
 static int on_error(lua_State *L)
 {
@@ -94,6 +115,9 @@ static int on_error(lua_State *L)
 
 	if (lua_type(L, 1) == LUA_TLIGHTUSERDATA)
 		return 1;
+	lua_settop(L, 1);
+	if (lua_isstring(L, 1))
+		(void)script_visible(L);
 	if (!lua_isstring(L, 1)) {
 		place_of(L, place, sizeof(place));
 		lua_pushfstring(L, "%s: (the error is a %s)", place, luaL_typename(L, 1));

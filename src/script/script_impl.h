@@ -155,6 +155,8 @@ int script_open_color(lua_State *L);
 void script_push_pointer(struct script *s, const void *p);
 /* Loads text as a function onto the stack: a lua_load status. */
 int script_load(lua_State *L, struct span text, const char *chunkname);
+/* The text at the top of the stack, which is replaced if it has octets of value 0: they become "\\x00". */
+const char *script_visible(lua_State *L);
 /* The text of a file, to be freed, without byte order mark. NULL with *ret_why. */
 char *script_read_file(const char *path, size_t *ret_len, const char **ret_why);
 /* The first of the search path. */

@@ -134,6 +134,17 @@ def mixed(net):
 
 
 @capture
+def unsummed(net):
+    """As a machine captures what it sends: IPv4 headers without checksum, before a datagram, a ping and a connection."""
+    def zero(data):
+        data = bytearray(frames.eth(data))
+        data[24:26] = b"\0\0"
+        net.frame(bytes(data))
+    zero(frames.ip(frames.udp(b"datagram", CLIENT, SERVER, 1000, 9000), frames.UDP, CLIENT, SERVER))
+    zero(frames.ip(frames.icmp(8, 0, b"\0\1\0\1hello"), frames.ICMP, CLIENT, SERVER))
+
+
+@capture
 def damaged(net):
     """A good datagram, one with a wrong UDP checksum, one whose IP header is cut off."""
     net.udp(b"good", 1000, 9000)
