@@ -12,7 +12,9 @@
 
 #include <inttypes.h>
 #include <lauxlib.h>
+#include <limits.h>
 #include <stdio.h>
+#include <sys/param.h>
 
 #define HANDLE_MAGIC 0x9d1c5a70e5b3f24bULL
 
@@ -155,6 +157,77 @@ static const struct handle *check_self(lua_State *L)
 	return h;
 }
 
+enum { NAME_MAX_LEN = 31, NEAR = 2 };
+
+/* Levenshtein's distance of two names; the longer ones are far from all. */
+static unsigned distance_of(const char *a, const char *b)
+{
+	unsigned row[NAME_MAX_LEN + 1], n = (unsigned)strlen(b);
+
+	if (n > NAME_MAX_LEN)
+		return UINT_MAX;
+	for (unsigned j = 0; j <= n; j++)
+		row[j] = j;
+	for (unsigned i = 0; a[i]; i++) {
+		unsigned corner = row[0];
+
+		row[0] = i + 1;
+		for (unsigned j = 0; j < n; j++) {
+			unsigned swap = corner + (a[i] != b[j]);
+
+			corner = row[j + 1];
+			row[j + 1] = MIN(MIN(row[j + 1], row[j]) + 1, swap);
+		}
+	}
+	return row[n];
+}
+
+static void take_nearer(const char *name, const char *candidate, unsigned *best, const char **ret)
+{
+	unsigned d = distance_of(name, candidate);
+
+	if (d < *best) {
+		*best = d;
+		*ret = candidate;
+	}
+}
+
+/* The field or method of the class or one above it that is meant perhaps; NULL: none is near. */
+static const char *nearest_name(const struct script_class *cls, const char *name)
+{
+	unsigned best = MIN(NEAR, (unsigned)strlen(name) / 2) + 1;
+	const char *found = NULL;
+
+	for (; cls; cls = cls->parent) {
+		for (const struct script_field *f = cls->fields; f && f->name; f++)
+			take_nearer(name, f->name, &best, &found);
+		for (const struct script_method *m = cls->methods; m && m->name; m++)
+			take_nearer(name, m->name, &best, &found);
+	}
+	return found;
+}
+
+void script_push_missed(lua_State *L, const struct script_class *cls, const char *name)
+{
+	const char *near = nearest_name(cls, name);
+
+	if (near)
+		lua_pushfstring(L, "%s has no field '%s' (did you mean '%s'?)", cls->name, name, near);
+	else
+		lua_pushfstring(L, "%s has no field '%s'", cls->name, name);
+}
+
+/* The name at 2 gives nil: if it is called, the error can say what it was asked of. */
+static void note_missed(lua_State *L, const struct script_class *cls)
+{
+	struct script *s = script_of(L);
+
+	if (lua_type(L, 2) != LUA_TSTRING)
+		return;
+	s->missed = cls;
+	(void)snprintf(s->missed_name, sizeof(s->missed_name), "%s", lua_tostring(L, 2));
+}
+
 static int index_missing(lua_State *L, const struct handle *h)
 {
 	uint32_t up;
@@ -169,7 +242,10 @@ static int index_missing(lua_State *L, const struct handle *h)
 			return 1;
 	}
 	lua_settop(L, 2);
-	return h->cls->index ? h->cls->index(L, h->obj) : 0;
+	if (h->cls->index)
+		return h->cls->index(L, h->obj);
+	note_missed(L, h->cls);
+	return 0;
 }
 
 /* Upvalue 1: the map. */
@@ -206,6 +282,12 @@ static const char *key_text(lua_State *L)
 	return lua_type(L, 2) == LUA_TSTRING ? lua_tostring(L, 2) : luaL_typename(L, 2);
 }
 
+static int refuse_name(lua_State *L, const struct script_class *cls)
+{
+	script_push_missed(L, cls, key_text(L));
+	return luaL_error(L, "%s", lua_tostring(L, -1));
+}
+
 static int handle_newindex(lua_State *L)
 {
 	const struct handle *h = check_self(L);
@@ -225,7 +307,7 @@ static int handle_newindex(lua_State *L)
 		if (h->cls->newindex && h->cls->newindex(L, h->obj))
 			return 0;
 		if (!extensible(h->cls, &up) || lua_isnil(L, 2))
-			return luaL_error(L, "%s has no field '%s'", h->cls->name, key_text(L));
+			return refuse_name(L, h->cls);
 		set_own(L, h);
 		return 0;
 	}

@@ -108,6 +108,23 @@ const char *script_visible(lua_State *L)
 	return lua_tostring(L, -1);
 }
 
+/* "attempt to call method 'drp' (a nil value)": says what the method was asked of, and which one was meant perhaps. */
+static void explain_missed(lua_State *L)
+{
+	const struct script *s = script_of(L);
+	const char *text = lua_tostring(L, -1);
+	char quoted[sizeof(s->missed_name) + 2];
+
+	if (!s->missed || !strstr(text, "attempt to ") || !strstr(text, "a nil value"))
+		return;
+	(void)snprintf(quoted, sizeof(quoted), "'%s'", s->missed_name);
+	if (!strstr(text, quoted))
+		return;
+	lua_pushliteral(L, ": ");
+	script_push_missed(L, s->missed, s->missed_name);
+	lua_concat(L, 3);
+}
+
 /* The message handler: gives every message a place while the stack still stands. Runs no Lua. */
 static int on_error(lua_State *L)
 {
@@ -117,7 +134,7 @@ static int on_error(lua_State *L)
 		return 1;
 	lua_settop(L, 1);
 	if (lua_isstring(L, 1))
-		(void)script_visible(L);
+		(void)(script_visible(L), explain_missed(L));
 	if (!lua_isstring(L, 1)) {
 		place_of(L, place, sizeof(place));
 		lua_pushfstring(L, "%s: (the error is a %s)", place, luaL_typename(L, 1));

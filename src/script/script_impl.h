@@ -78,6 +78,9 @@ struct script {
 	} classes[SCRIPT_CLASSES]; /* by hash of the address */
 	unsigned n_classes;
 	uint32_t n_own; /* objects that scripts wrote fields of */
+	/* the last name that an object was asked for and has not: its class, the name */
+	const struct script_class *missed;
+	char missed_name[32];
 	void *host;
 
 	struct event_table *events;
@@ -155,6 +158,8 @@ int script_open_color(lua_State *L);
 void script_push_pointer(struct script *s, const void *p);
 /* Loads text as a function onto the stack: a lua_load status. */
 int script_load(lua_State *L, struct span text, const char *chunkname);
+/* Pushes what a message says of a name that a class has not: "ipv4 has no 'drp'; did you mean 'drop'?" */
+void script_push_missed(lua_State *L, const struct script_class *cls, const char *name);
 /* The text at the top of the stack, which is replaced if it has octets of value 0: they become "\\x00". */
 const char *script_visible(lua_State *L);
 /* The text of a file, to be freed, without byte order mark. NULL with *ret_why. */

@@ -282,7 +282,10 @@ static void test_refusals(void **state)
 	fails(w, "pkt.src = 'x'", "t.lua:1: ipv4.src: 'x' is no IPv4 address");
 	fails(w, "pkt.src = {}", "t.lua:1: ipv4.src: IPv4 address expected, got table");
 	fails(w, "pkt.len = 1", "t.lua:1: tcp.len is read-only");
-	fails(w, "pkt.dsport = 1", "t.lua:1: tcp has no field 'dsport'");
+	fails(w, "pkt.dsport = 1", "t.lua:1: tcp has no field 'dsport' (did you mean 'dstport'?)");
+	fails(w, "pkt.nothing_like_it = 1", "t.lua:1: tcp has no field 'nothing_like_it'");
+	fails(w, "pkt.dsport()", "t.lua:1: attempt to call field 'dsport' (a nil value): tcp has no field 'dsport' (did you mean 'dstport'?)");
+	fails(w, "local t = {} t.other()", "t.lua:1: attempt to call field 'other' (a nil value)");
 	fails(w, "pkt[1] = 1", "t.lua:1: tcp has no field 'number'");
 	fails(w, "pkt.drop = 1", "t.lua:1: tcp.drop is a method and cannot be set");
 	fails(w, "pkt.drop(ip)", "t.lua:1: bad argument #1 to 'drop' (tcp expected, got ipv4)");
