@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MPL-2.0
 """Capture files that end anywhere, with times that cannot be, of link types that are not read."""
 
+import json
 import os
 import struct
 import subprocess
@@ -89,3 +90,15 @@ def test_gate_snapped(t):
     snapped = struct.pack("<IIII", 1, 1, len(_FRAME), 999) + _FRAME
     assert _run(t, head + snapped)[:2] == (0, 0)
     assert _run(t, head + snapped, "--keep-snapped")[:2] == (0, 1)
+
+
+@test(tags=("asan",))
+def test_gate_summary_keys(t):
+    """The summary counts flows that were added, by the name that statistics have for it; "flows" means those alive there."""
+    path = t.lab.path("in.pcap")
+    with open(path, "wb") as f:
+        f.write(b"".join(_pcap("<", False)))
+    gate = os.path.join(os.path.dirname(t.binary), "usher-gate")
+    p = subprocess.run([gate, "-r", path, "--json"], capture_output=True, check=True, timeout=60)
+    keys = json.loads(p.stdout or p.stderr)
+    assert keys["flows-added"] == 0 and "flows" not in keys and keys["packets"] == _N, keys
