@@ -55,49 +55,108 @@ static int addr_cmp(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-static size_t chain_gather(const struct lease_db *db, uint32_t from, const struct lease_filter *f,
-			   uint32_t *out, size_t cap)
+/* A walk along the records of one client, with the lock let go in between. */
+struct chain_walk {
+	const struct lease_filter *f;
+	uint32_t from;		/* addresses above it */
+	bool kind;
+	uint32_t idx, addr;	/* the record to go on with; idx 0: the first */
+	unsigned n_seen;
+	uint32_t *addrs;
+	size_t n, cap;
+};
+
+/* Is there still the record of the client that the walk stopped at? */
+static bool is_there(const struct lease_db *db, const struct chain_walk *w)
 {
-	const struct client_index *ix = f->client_id.n ? &db->by_cid : &db->by_hw;
-	struct span key = f->client_id.n ? f->client_id : f->hw;
+	struct rec_pair p = rec_lookup(db, w->addr);
+	const struct rec *r = rec_at(db, w->idx);
+
+	return (p.main == w->idx || p.hold == w->idx) &&
+	       (w->f->client_id.n ? span_eq(rec_cid(r), w->f->client_id)
+				  : span_eq(rec_hw(r), w->f->hw) && (r->cid_len > 0) == w->kind);
+}
+
+/* The next stretch of records, newest first. False: that was the last. A record that ended meanwhile begins it anew. */
+static bool chain_stretch(struct lease_db *db, struct chain_walk *w)
+{
+	const struct client_index *ix = w->f->client_id.n ? &db->by_cid : &db->by_hw;
+	struct span key = w->f->client_id.n ? w->f->client_id : w->f->hw;
+	uint32_t idx = w->idx;
+
+	if (!idx || !is_there(db, w))
+		idx = client_index_first(db, ix, key, w->kind);
+	for (unsigned k = 0; idx && k < STRETCH; k++, idx = client_index_next(db, ix, idx)) {
+		const struct rec *r = rec_at(db, idx);
+
+		if (r->state != LEASE_OFFERED && r->addr > w->from && passes(r, w->f))
+			w->addrs[w->n++] = r->addr;
+	}
+	w->n_seen += STRETCH;
+	w->idx = idx;
+	w->addr = idx ? rec_at(db, idx)->addr : 0;
+	return idx != 0;
+}
+
+static bool chain_room(struct chain_walk *w)
+{
+	uint32_t *p;
+
+	if (w->cap - w->n >= STRETCH)
+		return true;
+	p = reallocarray(w->addrs, w->cap * 2 + STRETCH, sizeof(*p));
+	if (!p)
+		return false;
+	w->addrs = p;
+	w->cap = w->cap * 2 + STRETCH;
+	return true;
+}
+
+/* All addresses of the client, in order, each once. */
+static void chain_gather(struct lease_db *db, struct chain_walk *w)
+{
+	enum { AGAIN_MAX = 4 };	/* so often as many as there are leases: others change the chain faster */
+	uint64_t end = (lease_db_size(db) + STRETCH) * AGAIN_MAX;
 	size_t n = 0;
 
-	for (int kind = 0; kind <= ix->by_hw; kind++) {
-		uint32_t idx = client_index_first(db, ix, key, kind);
+	for (int kind = 0; kind <= (w->f->client_id.n == 0); kind++) {
+		bool more = true;
 
-		for (; idx; idx = client_index_next(db, ix, idx)) {
-			const struct rec *r = rec_at(db, idx);
-
-			if (r->state == LEASE_OFFERED || r->addr <= from || !passes(r, f))
-				continue;
-			if (n < cap)
-				out[n] = r->addr;
-			n++;
+		w->kind = kind;
+		w->idx = w->n_seen = 0;
+		while (more && w->n_seen < end && chain_room(w)) {
+			db_lock(db);
+			more = chain_stretch(db, w);
+			db_unlock(db);
 		}
 	}
-	return n;
+	if (w->n)
+		qsort(w->addrs, w->n, sizeof(*w->addrs), addr_cmp);
+	for (size_t i = 0; i < w->n; i++)
+		if (i == 0 || w->addrs[i] != w->addrs[i - 1])
+			w->addrs[n++] = w->addrs[i];
+	w->n = n;
 }
 
 /* By an index: all addresses of the client first, then the n lowest of them. */
 static size_t page_client(struct lease_db *db, uint32_t from, const struct lease_filter *f,
 			  struct arena *arena, struct lease *ret, size_t n)
 {
-	uint32_t *addrs = NULL;
-	size_t have = 0;
+	struct chain_walk w = {.f = f, .from = from};
 	size_t got = 0;
 
-	db_lock(db);
-	have = chain_gather(db, from, f, NULL, 0);
-	if (have)
-		addrs = reallocarray(NULL, have, sizeof(*addrs));
-	if (addrs) {
-		(void)chain_gather(db, from, f, addrs, have);
-		qsort(addrs, have, sizeof(*addrs), addr_cmp);
-		for (; got < have && got < n; got++)
-			rec_copy(rec_at(db, rec_lookup(db, addrs[got]).main), arena, &ret[got]);
+	chain_gather(db, &w);
+	for (size_t i = 0; i < w.n && got < n;) {
+		db_lock(db);
+		for (unsigned k = 0; k < STRETCH && i < w.n && got < n; k++, i++) {
+			uint32_t idx = rec_lookup(db, w.addrs[i]).main;
+
+			if (idx && passes(rec_at(db, idx), f))
+				rec_copy(rec_at(db, idx), arena, &ret[got++]);
+		}
+		db_unlock(db);
 	}
-	db_unlock(db);
-	free(addrs);
+	free(w.addrs);
 	return got;
 }
 

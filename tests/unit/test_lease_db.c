@@ -569,6 +569,53 @@ static void test_threads(void **state)
 	lease_pools_unref(p);
 }
 
+enum { N_CLONES = 200000, OTHERS_MIN = 8, PAGES_MAX = 50 };
+
+struct beside {
+	struct lease_db *db;
+	_Atomic uint64_t n;
+	_Atomic bool stop;
+};
+
+static void *look_beside(void *ctx)
+{
+	struct beside *b = ctx;
+
+	while (!b->stop) {
+		(void)lease_db_size(b->db);
+		b->n++;
+	}
+	return NULL;
+}
+
+/* Very many leases of one hardware address: others have their turn while they are listed. */
+static void test_pages_of_a_clone(void **state)
+{
+	struct fix *f = *state;
+	struct lease key = client(7);
+	struct lease_filter filter = {.state = -1, .hw = lease_hw(&key)};
+	struct beside b = {.db = f->db};
+	uint64_t most = 0;
+	struct lease page[16];
+	struct lease_change ch;
+	pthread_t t;
+
+	for (uint32_t i = 0; i < N_CLONES; i++)
+		assert_int_equal(assign(f, BASE + i, 7, &ch), 0);
+	assert_int_equal(pthread_create(&t, NULL, look_beside, &b), 0);
+	for (int i = 0; i < PAGES_MAX && most < OTHERS_MIN; i++) {
+		uint64_t before = b.n;
+
+		assert_int_equal(lease_db_page(f->db, BASE + N_CLONES / 2, &filter, NULL, page, 16), 16);
+		assert_int_equal(page[0].addr, BASE + N_CLONES / 2 + 1);
+		assert_int_equal(page[15].addr, BASE + N_CLONES / 2 + 16);
+		most = b.n - before > most ? b.n - before : most;
+	}
+	b.stop = true;
+	assert_int_equal(pthread_join(t, NULL), 0);
+	assert_true(most >= OTHERS_MIN);
+}
+
 /* --- cost ------------------------------------------------------------------------------------- */
 
 static uint64_t resident(void)
@@ -896,7 +943,8 @@ int main(void)
 		T(test_allocators), T(test_reserved), T(test_oldest_first), T(test_holds),
 		T(test_ownership), T(test_expiry), T(test_clock_steps), T(test_find_order),
 		T(test_clones), T(test_cloned_identity), T(test_expected_row), T(test_many_clients), T(test_hold_becomes_lease), T(test_all_end_at_once),
-		T(test_pages), T(test_rebuild), T(test_threads), T(test_offers_again), T(test_memory), T(test_pick_before_clock),
+		T(test_pages), T(test_rebuild), T(test_threads), T(test_offers_again), T(test_pages_of_a_clone),
+		T(test_memory), T(test_pick_before_clock),
 		T(test_many_pools), T(test_big_pool),
 	};
 
