@@ -54,11 +54,12 @@ struct channel {
 	struct conn *conns;
 	unsigned n_conns;
 	size_t held;		/* octets of all connections' requests and answers */
-	bool handling;		/* a request's handler runs */
-	bool closed;		/* by that very handler: freed when it is answered */
+	unsigned busy;		/* callbacks that are running */
+	bool closed;		/* freed by the last callback, or with the last connection */
+	struct channel *next_closing;
 };
 
-static void channel_free(struct channel *c);
+static void channel_leave(struct channel *c);
 
 struct json *control_answer(struct arena *a, int result, const char *fmt, ...)
 {
@@ -206,7 +207,6 @@ static void conn_request(struct conn *c)
 	struct arena a;
 
 	arena_init(&a);
-	ch->handling = true;
 	if (json_parse(span_of(c->in.p, c->in.len), &jo, &a, &request, &err) < 0)
 		answer = control_answer(&a, CONTROL_ERROR, "invalid JSON at line %u, column %u: %s", err.pos.line,
 					err.pos.col, err.text);
@@ -218,7 +218,6 @@ static void conn_request(struct conn *c)
 			ch->o.from(ch->o.ctx, conn_user(c));
 		answer = ch->o.handle(ch->o.ctx, request, &a);
 	}
-	ch->handling = false;
 	if (ch->o.take_stream)
 		streamed = ch->o.take_stream(ch->o.ctx, &stream);
 	if (streamed)
@@ -226,8 +225,6 @@ static void conn_request(struct conn *c)
 	else
 		conn_answer(c, answer);
 	arena_fini(&a);
-	if (ch->closed)
-		channel_free(ch);
 }
 
 static void conn_read(struct conn *c)
@@ -268,9 +265,8 @@ static void conn_read(struct conn *c)
 		conn_request(c);
 }
 
-static void conn_event(void *ctx, uint32_t events)
+static void conn_step(struct conn *c, uint32_t events)
 {
-	struct conn *c = ctx;
 	char chunk[4096];
 
 	if (c->answering && events & (EPOLLERR | EPOLLHUP))
@@ -287,14 +283,27 @@ static void conn_event(void *ctx, uint32_t events)
 		conn_read(c);
 }
 
+static void conn_event(void *ctx, uint32_t events)
+{
+	struct conn *c = ctx;
+	struct channel *ch = c->ch;
+
+	ch->busy++;
+	conn_step(c, events);
+	channel_leave(ch);
+}
+
 static void conn_idle(void *ctx)
 {
 	struct conn *c = ctx;
+	struct channel *ch = c->ch;
 
+	ch->busy++;
 	if (c->answering)
 		conn_close(c);
 	else
 		conn_refuse(c, c->trial ? "too many connections" : "timeout: no whole request came in time");
+	channel_leave(ch);
 }
 
 /* The oldest connection on trial makes room for one that may have a request. */
@@ -317,25 +326,24 @@ static void end_oldest_trial(struct channel *ch)
 		conn_refuse(oldest, "too many connections");
 }
 
-static void channel_accept(void *ctx, uint32_t events)
+/* The next connection; NULL: there is none, or it cannot be taken. */
+static struct conn *conn_accept(struct channel *ch)
 {
-	struct channel *ch = ctx;
 	int fd = accept4(ch->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 	struct conn *c;
 
-	(void)events;
 	if (fd < 0) {
 		if (errno != EAGAIN && errno != ECONNABORTED)
 			log_msg(ch->o.log, LOG_COMMAND_SOCKET_ACCEPT_FAIL, "%s: %s", ch->path, strerror(errno));
 		if (errno == EMFILE || errno == ENFILE)
 			(void)usleep(10000); /* the backlog stays readable: do not spin */
-		return;
+		return NULL;
 	}
 	c = calloc(1, sizeof(*c));
 	if (!c || loop_add(ch->loop, fd, EPOLLIN, conn_event, c, &c->source) < 0) {
 		free(c);
 		(void)close(fd);
-		return;
+		return NULL;
 	}
 	c->ch = ch;
 	c->fd = fd;
@@ -344,15 +352,28 @@ static void channel_accept(void *ctx, uint32_t events)
 	ch->n_conns++;
 	if (loop_timer_new(ch->loop, conn_idle, c, &c->idle) < 0) {
 		conn_close(c);
-		return;
+		return NULL;
 	}
 	loop_timer_set(c->idle, ch->o.idle_ns);
-	if (ch->n_conns > ch->o.max_connections) {
+	return c;
+}
+
+static void channel_accept(void *ctx, uint32_t events)
+{
+	struct channel *ch = ctx;
+	struct conn *c;
+
+	(void)events;
+	ch->busy++;
+	c = conn_accept(ch);
+	if (c && ch->n_conns > ch->o.max_connections) {
 		c->trial = true;
 		loop_timer_set(c->idle, trial_ns);
 		end_oldest_trial(ch);
 	}
-	conn_read(c); /* what was sent with the connection is served before others come */
+	if (c)
+		conn_read(c); /* what was sent with the connection is served before others come */
+	channel_leave(ch);
 }
 
 static int path_address(const char *path, struct sockaddr_un *sa)
@@ -462,21 +483,48 @@ const char *channel_path(const struct channel *c)
 
 static void channel_free(struct channel *c)
 {
+	for (struct channel **p = c->o.closing; p && *p; p = &(*p)->next_closing) {
+		if (*p == c) {
+			*p = c->next_closing;
+			break;
+		}
+	}
 	while (c->conns)
 		conn_close(c->conns);
 	free(c->path);
 	free(c);
 }
 
-/* A command may close the channel it came by (config-set): its answer still goes out. */
+/* The end of a callback. */
+static void channel_leave(struct channel *c)
+{
+	if (--c->busy == 0 && c->closed && (!c->o.closing || !c->conns))
+		channel_free(c);
+}
+
 void channel_close(struct channel *c)
 {
+	enum { BACKLOG = 128 };
+
 	if (!c)
 		return;
+	c->busy++;
+	/* who has connected is served; its request is read by the loop */
+	for (int i = 0; c->o.closing && i < BACKLOG && conn_accept(c); i++)
+		continue;
 	loop_remove(c->source);
 	(void)close(c->fd);
 	(void)unlink(c->path);
 	c->closed = true;
-	if (!c->handling)
-		channel_free(c);
+	if (c->o.closing) {
+		c->next_closing = *c->o.closing;
+		*c->o.closing = c;
+	}
+	channel_leave(c);
+}
+
+void channel_end_closing(struct channel **closing)
+{
+	while (*closing)
+		channel_free(*closing);
 }

@@ -45,6 +45,8 @@ struct channel_opts {
 	/* NULL, or asked behind handle(): true if the answer is *ret, and not what handle() gave. */
 	bool (*take_stream)(void *ctx, struct control_stream *ret);
 	void *ctx;
+	/* NULL, or the caller's list of channels that are closed and still have connections to finish. */
+	struct channel **closing;
 };
 
 /*
@@ -55,8 +57,13 @@ int channel_check(const char *path) must_check;
 /* A path that a living server listens on is refused with -EADDRINUSE; a dead one is replaced. */
 int channel_open(struct loop *loop, const struct channel_opts *o, struct channel **ret) must_check;
 const char *channel_path(const struct channel *c);
-/* Also from within handle(): the request is still answered. */
+/*
+ * Removes the socket. Without a list of closing channels all connections end; with one, those that are there are served
+ * to their end, and then the channel goes. Also from within handle(): the request is still answered.
+ */
 void channel_close(struct channel *c);
+/* Ends all connections of closed channels. */
+void channel_end_closing(struct channel **closing);
 
 /* {"result": …, "text": …} */
 struct json *control_answer(struct arena *a, int result, const char *fmt, ...) printf_like(3, 4);

@@ -393,6 +393,7 @@ void daemon_stop(struct server_daemon *d)
 	for (unsigned i = 0; i < d->srv.n_workers; i++)
 		worker_stop(d->srv.workers[i]);
 	daemon_channels_drop(d, 0);
+	channel_end_closing(&d->closing);
 	iface_monitor_close(d->monitor);
 	loop_remove(d->signal_source);
 	daemon_watch_leases_end(d);

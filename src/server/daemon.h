@@ -50,6 +50,7 @@ struct server_daemon {
 	struct iface_monitor *monitor;
 	struct channel *channels[DAEMON_MAX_CHANNELS];
 	unsigned n_channels;
+	struct channel *closing;	/* of a configuration before, with connections to finish */
 	struct daemon_port *ports;
 	size_t n_ports;
 	unsigned socket_errors;

@@ -40,7 +40,7 @@ static int open_one(struct server_daemon *d, const char *path)
 {
 	struct channel_opts o = {
 		.path = path, .mode = 0660, .log = d->srv.log, .handle = command_handle,
-		.take_stream = command_take_stream, .from = command_from, .ctx = d,
+		.take_stream = command_take_stream, .from = command_from, .ctx = d, .closing = &d->closing,
 	};
 	int r = d->n_channels == DAEMON_MAX_CHANNELS ? -USHER_E_LIMIT
 						     : channel_open(d->loop, &o, &d->channels[d->n_channels]);

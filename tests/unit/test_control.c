@@ -445,6 +445,65 @@ static void test_path(void **state)
 	loop_free(w.loop);
 }
 
+/* A channel that is closed serves those who are there to their end: one that reads, one that has sent half of its
+ * request, one that was not even accepted. Without a list of closing channels all of them are cut off. */
+static void test_close_in_between(void **state)
+{
+	struct channel *closing = NULL;
+	struct buf b = {0};
+	struct world w;
+	int reads, half, fresh;
+
+	(void)state;
+	world_open(&w, (struct channel_opts){.closing = &closing});
+	w.answer_len = 4U << 20;
+	reads = dial();
+	say(&w, reads, "{}");
+	turn(&w, 10);
+	w.answer_len = 0;
+	half = dial();
+	say(&w, half, "{ \"command\":");
+	fresh = dial();
+	channel_close(w.ch);
+	assert_int_equal(access(path, F_OK), -1);
+	assert_non_null(closing);
+	say(&w, fresh, "{ \"command\": \"x\" }");
+	assert_int_equal(answer_of(&w, fresh, "yes"), 0);
+	say(&w, half, "\"x\" }");
+	assert_int_equal(answer_of(&w, half, "yes"), 0);
+	assert_true(listen_to(&w, reads, &b, 32768));
+	assert_in_range(b.len, 4U << 20, (4U << 20) + 100);
+	turn(&w, 4);
+	assert_null(closing); /* it has gone by itself */
+	buf_fini(&b);
+	(void)close(reads);
+	loop_free(w.loop);
+
+	world_open(&w, (struct channel_opts){.closing = &closing});
+	w.answer_len = 4U << 20;
+	w.close_inside = true; /* by the request that is answered, which is as long */
+	reads = dial();
+	say(&w, reads, "{}");
+	assert_true(listen_to(&w, reads, &b, 32768));
+	assert_in_range(b.len, 4U << 20, (4U << 20) + 100);
+	turn(&w, 4);
+	assert_null(closing);
+	buf_fini(&b);
+	(void)close(reads);
+	loop_free(w.loop);
+
+	world_open(&w, (struct channel_opts){.closing = &closing});
+	half = dial();
+	say(&w, half, "{");
+	channel_close(w.ch);
+	channel_end_closing(&closing);
+	assert_null(closing);
+	assert_true(listen_to(&w, half, &b, 100));
+	buf_fini(&b);
+	(void)close(half);
+	loop_free(w.loop);
+}
+
 /* 4 MiB do not fit into a socket; the reader takes its time, and another is served meanwhile. */
 static void test_slow_reader(void **state)
 {
@@ -521,7 +580,9 @@ int main(void)
 		cmocka_unit_test(test_too_deep),      cmocka_unit_test(test_too_many),
 		cmocka_unit_test(test_half_open),     cmocka_unit_test(test_stream),
 		cmocka_unit_test(test_mode),	      cmocka_unit_test(test_path),
-		cmocka_unit_test(test_slow_reader),   cmocka_unit_test(test_closed_by_request),
+		cmocka_unit_test(test_close_in_between),
+		cmocka_unit_test(test_close_in_between), cmocka_unit_test(test_slow_reader),
+		cmocka_unit_test(test_closed_by_request),
 	};
 
 	return cmocka_run_group_tests(tests, group_setup, group_teardown);
