@@ -11,7 +11,7 @@ import threading
 import time
 
 from lib import dhcp
-from lib.client import Client, mac_of, new_xid
+from lib.client import Client, RawPort, mac_of, new_xid
 from lib.netns import wait_for
 from lib.runner import test
 from lib.server import slack, subnet
@@ -302,3 +302,56 @@ def test_H13_clients_with_leases_first(t):
     assert s.stat("drop-overload") > 0
     assert s.stat("drop-overload") < n, "not one DISCOVER was served"
     assert "DHCP4_PACKET_QUEUE_FULL" in s.log()
+
+
+@test(cases={"configuration": "configuration", "script": "script", "library": "library", "log": "log"})
+def test_H7_a_file_that_does_not_open(t, kind):
+    """A reload meets a FIFO, as long as nobody is at its other end a file that hangs: packets are answered, and SIGTERM
+    ends the server in time."""
+    port = t.wire()
+    s = t.server()
+    fifo = t.lab.path("fifo.so")
+    os.mkfifo(fifo)
+    conf = json.loads(json.dumps(s.conf))
+    if kind == "configuration":
+        os.rename(s.conf_path, s.conf_path + ".old")
+        os.mkfifo(s.conf_path)
+    elif kind == "script":
+        conf["hooks-libraries"] = [{"library": "lua", "parameters": {"script": fifo}}]
+    elif kind == "library":
+        conf["hooks-libraries"] = [{"library": fifo}]
+    else:
+        conf["loggers"] = [{"name": "kea-dhcp4", "severity": "INFO", "output-options": [{"output": fifo}]}]
+    if kind != "configuration":
+        s.write_conf(conf)
+    s.hup()
+    time.sleep(0.2)  # it is in the middle of it, or has refused it
+    for n in range(5):
+        Client(port, mac_of(n)).dora()
+    assert _ends(s) < slack(1.0)
+
+
+@test(timeout=90, alone=True)
+def test_G6_a_thousand_interfaces(t):
+    """1,000 interfaces with two workers: all are served, the control channel answers, and a client on the last one gets
+    a lease."""
+    pairs = 500
+    ns = t.lab.ns("srv")
+    batch = t.lab.path("links")
+    with open(batch, "w", encoding="utf-8") as f:
+        for n in range(pairs):
+            f.write("link add a%d type veth peer name b%d\n" % (n, n))
+        for n in range(pairs):
+            for end, third in (("a", n // 250), ("b", 8 + n // 250)):
+                f.write("addr add 10.%d.%d.1/24 dev %s%d\n" % (100 + third, n % 250, end, n))
+                f.write("link set %s%d up\n" % (end, n))
+    ns.run("ip", "-batch", batch, timeout=60)
+    s = t.server(interfaces=("*",), subnets=[subnet("10.109.249.0/24", "10.109.249.10 - 10.109.249.20")])
+    wait_for("all interfaces", lambda: s.log().count("listening on interface") >= 2 * pairs, slack(30))
+    status = s.ok("status-get")
+    assert status["sockets"] == {"status": "ready"}, status["sockets"]
+    port = RawPort(ns, "a%d" % (pairs - 1))
+    try:
+        Client(port, mac_of(1)).dora()
+    finally:
+        port.close()
