@@ -133,6 +133,23 @@ static bool is_structured(const struct option_def *def)
 	       def->type == OPTION_TUPLE || def->type == OPTION_FQDN;
 }
 
+/* Octets behind the only value of an option are not sent, as in Kea. */
+static bool cut_to_value(struct load *l, const struct json *at, struct config_option *o)
+{
+	struct span cut = o->data;
+
+	if (o->def->flags & OPTION_F_ARRAY)
+		return false;
+	while (cut.n > 1 && !option_data_valid(o->def, cut))
+		cut.n--;
+	if (!option_data_valid(o->def, cut))
+		return false;
+	load_warn(l, at, "option %u %s: of %zu octets the first %zu are sent, which are a value of its type", o->code,
+		  o->def->name, o->data.n, cut.n);
+	o->data = cut;
+	return true;
+}
+
 /* Octets given raw: they are sent as they are, but for those that Kea refuses. */
 static int encode_raw(struct load *l, const struct json *at, const char *text, struct config_option *o)
 {
@@ -142,6 +159,8 @@ static int encode_raw(struct load *l, const struct json *at, const char *text, s
 	if (r < 0)
 		return fail_data(l, at, o, why);
 	if (!o->def || option_data_valid(o->def, o->data))
+		return 0;
+	if (!is_structured(o->def) && cut_to_value(l, at, o))
 		return 0;
 	if (!is_structured(o->def))
 		return load_fail(l, at, "option %u %s: the data does not fit its type %s", o->code, o->def->name,

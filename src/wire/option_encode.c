@@ -190,9 +190,10 @@ static int psid_encode(struct option_enc *e, const char *s)
 
 static int boolean_encode(struct option_enc *e, const char *s)
 {
-	bool yes = strcasecmp(s, "true") == 0 || strcmp(s, "1") == 0;
+	const char *digit = s + strspn(s, "0"); /* "01" is a boolean in Kea, too */
+	bool yes = strcasecmp(s, "true") == 0 || strcmp(digit, "1") == 0;
 
-	if (!yes && strcasecmp(s, "false") != 0 && strcmp(s, "0") != 0)
+	if (!yes && strcasecmp(s, "false") != 0 && (digit == s || *digit))
 		return option_enc_fail(e, -USHER_E_SYNTAX, "'%.100s' is not true or false", s);
 	option_enc_be(e, yes, 1);
 	return 0;
