@@ -130,7 +130,8 @@ static int fail_data(struct load *l, const struct json *at, const struct config_
 static bool is_structured(const struct option_def *def)
 {
 	return *def->encapsulate || def->type == OPTION_INTERNAL || def->type == OPTION_RECORD ||
-	       def->type == OPTION_TUPLE || def->type == OPTION_FQDN;
+	       def->type == OPTION_TUPLE || def->type == OPTION_FQDN ||
+	       (def->type == OPTION_BOOLEAN && def->flags & OPTION_F_ARRAY);
 }
 
 /* Octets behind the only value of an option are not sent, as in Kea. */
@@ -140,9 +141,11 @@ static bool cut_to_value(struct load *l, const struct json *at, struct config_op
 
 	if (o->def->flags & OPTION_F_ARRAY)
 		return false;
-	while (cut.n > 1 && !option_data_valid(o->def, cut))
+	while (cut.n && !option_data_valid(o->def, cut))
 		cut.n--;
-	if (!option_data_valid(o->def, cut))
+	if (o->def->type == OPTION_BOOLEAN)
+		cut.n = 1; /* any octet */
+	else if (!option_data_valid(o->def, cut))
 		return false;
 	load_warn(l, at, "option %u %s: of %zu octets the first %zu are sent, which are a value of its type", o->code,
 		  o->def->name, o->data.n, cut.n);

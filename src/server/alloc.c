@@ -380,6 +380,8 @@ static void count_failure(struct exchange *x, const struct pick_tally *t)
 		     "no address in %s %s: %u pools, %u closed to the client",
 		     network ? "shared network" : "subnet", network ? s->network->name : s->text, t->pools,
 		     t->closed);
+	TRACE(x, "no address in %s %s: %u pools, %u closed to the client", network ? "shared network" : "subnet",
+	      network ? s->network->name : s->text, t->pools, t->closed);
 }
 
 struct lease *alloc_any(struct exchange *x)

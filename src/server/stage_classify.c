@@ -4,6 +4,7 @@
  * message alone decides; classes that depend on KNOWN or UNKNOWN wait for the reservations (HOST);
  * the additional ones wait for the lease. An expression that fails leaves its class out.
  */
+#include "base/ip.h"
 #include "base/log.h"
 #include "config/class_index.h"
 #include "config/config.h"
@@ -158,6 +159,20 @@ static void classify_vendor(struct exchange *x)
 		exchange_add_class_name(x, name);
 }
 
+/* The addresses that the message names. */
+static void trace_addresses(struct exchange *x)
+{
+	char ip[IP_TEXT_LEN];
+	uint32_t addr;
+
+	if (dhcp4_opt_u32(&x->query, DHCP4_OPT_REQUESTED_ADDRESS, &addr))
+		trace_note(x, "requests %s", ip_text(addr, ip));
+	if (x->query.ciaddr)
+		trace_note(x, "ciaddr %s", ip_text(x->query.ciaddr, ip));
+	if (x->query.giaddr)
+		trace_note(x, "giaddr %s", ip_text(x->query.giaddr, ip));
+}
+
 enum verdict stage_classify(struct exchange *x)
 {
 	unpack_derive(x);
@@ -165,6 +180,8 @@ enum verdict stage_classify(struct exchange *x)
 	EXCHANGE_LOG(x, LOG_DHCP4_PACKET_RECEIVED, "%s received on interface %s", dhcp4_type_name(x->type),
 		     exchange_iface_name(x));
 	TRACE(x, "%s from %s", dhcp4_type_name(x->type), exchange_label(x));
+	if (unlikely(x->trace != NULL))
+		trace_addresses(x);
 	exchange_add_class(x, CLASS_ALL);
 	if (x->cfg->names_vendor_classes || hook_any_at_all(x->snap->hooks) || x->trace)
 		classify_vendor(x);

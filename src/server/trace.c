@@ -7,6 +7,7 @@
 #include "server/trace.h"
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/log.h"
 #include "config/json.h"
 #include "server/exchange.h"
@@ -18,11 +19,13 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 
-enum { TRACE_TEXT = 3072, TRACE_RING = 128 };
+enum { TRACE_TEXT = 3072, TRACE_RING = 128, STAMP_CAP = 48 };
 
 struct trace {
 	size_t n;
+	bool noted;	/* there is more than the time */
 	char text[TRACE_TEXT];
 };
 
@@ -115,6 +118,23 @@ static bool wanted(struct tracer *t, const struct exchange *x)
 	return yes;
 }
 
+/* "2026-11-20T12:00:00.123+01:00 ", the time at which the packet is looked at: ISO 8601. */
+static size_t stamp_put(struct exchange *x, char *out)
+{
+	int64_t now = clock_wall_ns(&exchange_server(x)->clock);
+	time_t s = (time_t)(now / NS_PER_S);
+	struct tm tm = {0};
+	char zone[8] = "";
+	size_t n;
+
+	(void)localtime_r(&s, &tm);
+	n = strftime(out, STAMP_CAP, "%Y-%m-%dT%H:%M:%S", &tm);
+	(void)strftime(zone, sizeof(zone), "%z", &tm);
+	n += (size_t)snprintf(out + n, STAMP_CAP - n, ".%03d%.3s:%.2s ", (int)(now % NS_PER_S / NS_PER_MS), zone,
+			      zone[0] ? zone + 3 : "");
+	return n;
+}
+
 void trace_begin(struct exchange *x)
 {
 	if (x->trace || !(log_on(exchange_log(x), LOG_DHCP4_PACKET_TRACE) ||
@@ -123,8 +143,8 @@ void trace_begin(struct exchange *x)
 	x->trace = arena_alloc(&x->pkt.arena, sizeof(*x->trace));
 	if (!x->trace)
 		return;
-	x->trace->n = 0;
-	x->trace->text[0] = '\0';
+	x->trace->noted = false;
+	x->trace->n = stamp_put(x, x->trace->text);
 }
 
 void trace_note(struct exchange *x, const char *fmt, ...)
@@ -133,12 +153,13 @@ void trace_note(struct exchange *x, const char *fmt, ...)
 	va_list ap;
 	int n;
 
-	if (t->n)
+	if (t->n && t->noted)
 		t->n += (size_t)snprintf(t->text + t->n, TRACE_TEXT - t->n, "; ");
 	if (t->n >= TRACE_TEXT - 1) {
 		t->n = TRACE_TEXT - 1;
 		return;
 	}
+	t->noted = true;
 	va_start(ap, fmt);
 	n = vsnprintf(t->text + t->n, TRACE_TEXT - t->n, fmt, ap);
 	va_end(ap);

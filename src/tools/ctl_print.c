@@ -71,6 +71,21 @@ static void table_cell(const struct table *t, size_t i, const char *cell, FILE *
 static const char *const lease_cols[] = {"ip-address", "hw-address", "client-id", "state", "expires",
 					 "subnet-id", "hostname"};
 
+/* ISO 8601, local time with its offset: the form of all times that people read. */
+static void time_cell(time_t at, char *out, size_t cap)
+{
+	struct tm tm;
+	char zone[8] = "";
+	char date[40] = "";
+
+	if (!localtime_r(&at, &tm) || !strftime(date, sizeof(date), "%Y-%m-%dT%H:%M:%S", &tm)) {
+		(void)snprintf(out, cap, "%lld", (long long)at);
+		return;
+	}
+	(void)strftime(zone, sizeof(zone), "%z", &tm);
+	(void)snprintf(out, cap, "%s%.3s:%s", date, zone, zone[0] ? zone + 3 : "");
+}
+
 static void lease_cell(const struct json *lease, const char *col, char *out, size_t cap)
 {
 	static const char *const states[] = {"assigned", "declined", "reclaimed", "released"};
@@ -78,7 +93,6 @@ static void lease_cell(const struct json *lease, const char *col, char *out, siz
 	int64_t lft;
 	int64_t state;
 	time_t end;
-	struct tm tm;
 
 	if (strcmp(col, "state") == 0 && json_get_int(lease, "state", &state) && state >= 0 && state < 4) {
 		(void)snprintf(out, cap, "%s", states[state]);
@@ -87,8 +101,8 @@ static void lease_cell(const struct json *lease, const char *col, char *out, siz
 		end = (time_t)(cltt + lft);
 		if (lft == 0xffffffffLL)
 			(void)snprintf(out, cap, "never");
-		else if (!localtime_r(&end, &tm) || !strftime(out, cap, "%Y-%m-%d %H:%M:%S", &tm))
-			(void)snprintf(out, cap, "%lld", (long long)end);
+		else
+			time_cell(end, out, cap);
 	} else {
 		cell_text(json_get(lease, col), out, cap);
 	}
@@ -136,6 +150,8 @@ static void print_result_set(const struct json *set, FILE *out)
 			table_cell(&t, i++, cell, out);
 		}
 	}
+	if (rows)
+		(void)fprintf(out, "(%zu %s)\n", rows->count, rows->count == 1 ? "row" : "rows");
 }
 
 /* [[value, "time"], …]: the newest sample. */
@@ -149,7 +165,19 @@ static bool is_statistics(const struct json *m)
 	return m->type == JSON_MAP && m->first && sample_value(m->first);
 }
 
-/* One that was asked for by name is printed whatever its value. */
+/* The samples of one statistic, newest first. */
+static void print_samples(const struct json *samples, FILE *out)
+{
+	char value[CELL_MAX], when[CELL_MAX];
+
+	for (const struct json *s = samples->first; s; s = s->next) {
+		cell_text(s->first, value, sizeof(value));
+		cell_text(s->first ? s->first->next : NULL, when, sizeof(when));
+		(void)fprintf(out, "  %-12s  %s\n", value, when);
+	}
+}
+
+/* One that was asked for by name is printed whatever its value, with its samples. */
 static void print_statistics(const struct json *m, FILE *out)
 {
 	bool many = m->first->next != NULL;
@@ -166,6 +194,8 @@ static void print_statistics(const struct json *m, FILE *out)
 			continue;
 		}
 		(void)fprintf(out, "%-*s  %s\n", (int)width, s->key, cell);
+		if (!many && s->count > 1)
+			print_samples(s, out);
 	}
 	if (n_zero)
 		(void)fprintf(out, "(%zu more are 0; --json has them)\n", n_zero);
@@ -318,6 +348,7 @@ void ctl_print(const char *command, const struct json *answer, FILE *out)
 	(void)json_get_int(answer, "result", &result);
 	if (args && (args->type == JSON_MAP || args->type == JSON_LIST) && args->first)
 		print_arguments(command, args, out);
-	if (text && text[0])
+	/* the table says how many rows there are */
+	if (text && text[0] && !json_get(args, "result-set"))
 		(void)fprintf(result == 0 || result == 3 ? out : stderr, "%s\n", text);
 }
