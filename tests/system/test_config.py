@@ -362,3 +362,38 @@ def test_G16_words_of_digits_are_text_where_the_argument_is(t):
     assert ctl("statistic-sample-count-set", "name=pkt4-sent", "max-samples=2")["result"] == 0
     assert ctl("lease4-get-page", "from=start", "limit=5")["result"] == 0
     assert ctl("packet-trace-start", "hw-address=020000000001", "packets=5")["result"] == 0
+
+
+# Definitions and data of one option each: code, type, "array", data, raw?
+_FORMS = [("uint8", False, "0102", True), ("uint16", False, "0102FF", True), ("boolean", False, "05", True),
+          ("boolean", False, "01", False), ("boolean", True, "0102", True), ("empty", False, "0102", True),
+          ("psid", False, "04C00002", True), ("ipv4-address", False, "C000020102", True), ("int8", False, "-1", False),
+          ("uint16", True, "1, 0x20,3", False), ("string", False, "a, b", False), ("fqdn", False, "A.example.ORG", False),
+          ("record", False, "7, word, more", False), ("tuple", False, "word", False), ("binary", False, "0a0b", False),
+          ("uint32", False, "7, 8", False), ("ipv4-address", True, "192.0.2.1 ,192.0.2.2", False)]
+
+
+@test(timeout=60)
+def test_B7_both_programs_send_the_same_octets(t):
+    """Answers of Kea and of this server to one client, option by option. Sent unasked: the list of a Client has none of them."""
+    port = t.wire()
+    defs, data = [], []
+    for i, (kind, array, text, raw) in enumerate(_FORMS):
+        d = {"name": "o%d" % i, "code": 224 + i, "type": kind, "array": array}
+        if kind == "record":
+            d["record-types"] = "uint8,string"
+        defs.append(d)
+        data.append({"code": 224 + i, "name": "o%d" % i, "csv-format": not raw, "data": text,
+                     "always-send": True})
+    codes = [224 + i for i in range(len(_FORMS))]
+    answers = {}
+    for binary in (KEA, t.binary):
+        s = t.server(start=False, name=os.path.basename(binary), binary=binary)
+        s.conf.update({"option-def": defs, "option-data": data})
+        s.start()
+        offer = Client(port, mac_of(1), options=[(55, bytes(codes))]).dora()
+        answers[binary] = {c: offer.get(c) for c in codes}
+        s.term()
+    different = {(c, _FORMS[c - 224]): (answers[KEA][c], answers[t.binary][c]) for c in codes
+                 if answers[KEA][c] != answers[t.binary][c]}
+    assert not different, "Kea, and here: %s" % different
