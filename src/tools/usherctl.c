@@ -13,6 +13,7 @@
 #include "control/request.h"
 #include "tools/ctl_help.h"
 #include "tools/ctl_print.h"
+#include "tools/ctl_text.h"
 
 #include <errno.h>
 #include <getopt.h>
@@ -56,6 +57,8 @@ struct ctl {
 	int timeout;
 	const char *file;	/* whose text is sent as it is, so that the server's positions are those of it */
 	struct buf text;
+	bool included;		/* the text was made from several files, `made` knows their lines */
+	struct ctl_text made;
 	unsigned n_problems;	/* of that text, found before it is sent */
 	struct arena arena;
 };
@@ -110,6 +113,16 @@ static bool take_text(struct ctl *c, const char *path)
 	return true;
 }
 
+/* A file that includes others: a text is made of the tree. */
+static int make_text(struct ctl *c, const char *path, const struct json *tree)
+{
+	int r = ctl_text_write(&c->made, tree);
+
+	c->file = path;
+	c->included = true;
+	return r;
+}
+
 static int print_problem(const char *file, int64_t line, int64_t column, const char *text)
 {
 	return fprintf(stderr, "%s:%lld:%lld: %s\n", file, (long long)line, (long long)column, text) < 0;
@@ -138,8 +151,8 @@ static int parse_text(struct ctl *c, const char *text, struct json **ret)
 		r = json_parse(span_str(text), &o, &c->arena, ret, &err);
 	if (r == 0 && c->n_problems)
 		return -USHER_E_SYNTAX;
-	if (r == 0 && text[0] == '@' && config)
-		(void)take_text(c, text + 1);
+	if (r == 0 && text[0] == '@' && config && !take_text(c, text + 1))
+		r = make_text(c, text + 1, *ret);
 	if (r < 0) {
 		buf_init(&b);
 		config_error_text(&err, &b);
@@ -219,11 +232,17 @@ static bool show_problems(const struct ctl *c, const struct json *answer)
 	for (const struct json *e = list->first; e; e = e->next) {
 		int64_t line = 0, column = 0;
 
+		const struct json_pos *at;
+		const char *text = json_get_str(e, "text");
+
 		(void)json_get_int(e, "line", &line);
 		(void)json_get_int(e, "column", &column);
-		/* the request's first line stands before the text */
-		(void)print_problem(c->file, line ? line - 1 : 0, column,
-				    json_get_str(e, "text") ? json_get_str(e, "text") : "?");
+		line -= line > 0; /* the request's first line stands before the text */
+		at = c->included ? ctl_text_place(&c->made, line, column) : NULL;
+		if (at)
+			(void)print_problem(at->file, at->line, at->col, text ? text : "?");
+		else
+			(void)print_problem(c->file, line, column, text ? text : "?");
 	}
 	return true;
 }
@@ -241,7 +260,10 @@ static void write_request(struct ctl *c, struct json *args, struct buf *out)
 		return;
 	out->len--; /* the closing brace */
 	buf_str(out, ", \"arguments\":\n");
-	buf_add(out, c->text.p, c->text.len);
+	if (c->included)
+		buf_add(out, c->made.text.p, c->made.text.len);
+	else
+		buf_add(out, c->text.p, c->text.len);
 	buf_str(out, "\n}");
 }
 
@@ -470,6 +492,7 @@ int main(int argc, char **argv)
 	else
 		r = arguments(&c, argv + optind, argc - optind, &args) < 0 ? 2 : call(&c, args);
 	buf_fini(&c.text);
+	ctl_text_fini(&c.made);
 	arena_fini(&c.arena);
 	return r;
 }

@@ -259,6 +259,16 @@ def test_I8_usherctl_names_the_file_and_its_lines(t):
     lines = (out.stdout + out.stderr).splitlines()
     assert any(x.startswith(path + ":3:2: found") for x in lines), lines
     assert any(x.startswith(path + ":3:20: found") for x in lines), lines
+    # problems in a file that is included have its name and lines
+    part = os.path.join(s.dir, "part.json")
+    with open(part, "w", encoding="utf-8") as f:
+        f.write("[ // subnets\n  { \"id\": 1,\n    \"subnet\": \"10.77.0.0/24\",\n    \"nonsense\": 1, \"renew-timer\": \"x\" } ]\n")
+    with open(path, "w", encoding="utf-8") as f:
+        f.write("{ \"Dhcp4\": {\n\t\"subnet4\": <?include \"part.json\"?>,\n\t\"rebind-timer\": \"y\" } }\n")
+    out = subprocess.run([_ctl(t), "-s", s.socket_path, "config-test", "@" + path], capture_output=True, text=True, check=False)
+    lines = (out.stdout + out.stderr).splitlines()
+    for want in (part + ":4:5: unknown keyword 'nonsense'", part + ":4:35: 'renew-timer'", path + ":3:18: 'rebind-timer'"):
+        assert any(x.startswith(want) for x in lines), (want, lines)
     good = s.conf_path
     out = subprocess.run([_ctl(t), "-s", s.socket_path, "config-test", "@" + good], capture_output=True, text=True, check=False)
     assert out.returncode == 0, out
