@@ -22,7 +22,7 @@ enum { MOVE_FROM = 64 * 1024, KEPT = 256 * 1024 };
 
 static void give_ring(struct tcp_history *h, struct tcp_pool *p)
 {
-	if (h->ring && h->touched > KEPT)
+	if (h->ring && h->len == TCP_HISTORY_LEN && h->touched > KEPT)
 		(void)madvise(h->ring + KEPT, TCP_HISTORY_LEN - KEPT, MADV_DONTNEED);
 	h->touched = 0;
 	tcp_pool_give(p, &h->ring);
@@ -39,17 +39,17 @@ static void shrink(struct tcp_history *h, struct tcp_pool *p, uint32_t n)
 
 static uint32_t place(const struct tcp_history *h, uint32_t number)
 {
-	return (number - h->base) % TCP_HISTORY_LEN;
+	return (number - h->base) & (h->len - 1);
 }
 
 /* Numbers [from, from + n) of the ring, which are at most two runs. */
 static void put(struct tcp_history *h, uint32_t from, const uint8_t *octets, uint32_t n)
 {
-	uint32_t at = place(h, from), first = n < TCP_HISTORY_LEN - at ? n : TCP_HISTORY_LEN - at;
+	uint32_t at = place(h, from), first = n < h->len - at ? n : h->len - at;
 
 	memcpy(h->ring + at, octets, first);
 	memcpy(h->ring, octets + first, n - first);
-	at = first < n ? TCP_HISTORY_LEN : at + n;
+	at = first < n ? h->len : at + n;
 	h->touched = h->touched < at ? at : h->touched;
 }
 
@@ -57,10 +57,24 @@ static void move_to_beginning(struct tcp_history *h)
 {
 	uint32_t at = place(h, h->from);
 
-	if (at < MOVE_FROM || at < h->n || at + h->n > TCP_HISTORY_LEN)
+	if (at < MOVE_FROM || at < h->n || at + h->n > h->len)
 		return;
 	memcpy(h->ring, h->ring + at, h->n);
 	h->base = h->from;
+}
+
+/* Moves the octets to where there is room for TCP_HISTORY_LEN. */
+static void grow(struct tcp_history *h, struct tcp_pool *p)
+{
+	uint8_t *large = tcp_pool_large(p, h->ring);
+	uint32_t at = place(h, h->from), first = h->n < h->len - at ? h->n : h->len - at;
+
+	memcpy(large, h->ring + at, first);
+	memcpy(large + first, h->ring, h->n - first);
+	h->ring = large;
+	h->len = TCP_HISTORY_LEN;
+	h->base = h->from;
+	h->touched = h->n;
 }
 
 /* There is no room among all connections: the oldest are forgotten with the others. */
@@ -81,8 +95,10 @@ int tcp_history_note(struct tcp_history *h, struct tcp_pool *p, uint32_t from, s
 		return 0;
 	if (!forget && n + (follows ? h->n : 0) > TCP_HISTORY_LEN)
 		return -USHER_E_LIMIT;
-	if (!h->ring)
+	if (!h->ring) {
 		h->ring = tcp_pool_take(p, h->owner);
+		h->len = TCP_POOL_FIRST;
+	}
 	if (!h->ring)
 		return forget ? 0 : -USHER_E_LIMIT;
 	sum = n + (follows ? h->n : 0);
@@ -96,6 +112,8 @@ int tcp_history_note(struct tcp_history *h, struct tcp_pool *p, uint32_t from, s
 		h->from = h->base = from;
 	else
 		move_to_beginning(h);
+	if (sum > h->len && h->len < TCP_HISTORY_LEN)
+		grow(h, p);
 	put(h, from + skip, octets.p + skip, n - skip);
 	h->n = sum < TCP_HISTORY_LEN ? sum : TCP_HISTORY_LEN;
 	h->from += sum - h->n;
@@ -133,7 +151,7 @@ bool tcp_history_correct(const struct tcp_history *h, uint32_t from, uint8_t *oc
 		if (!tcp_before(number, end_of(h)))
 			break;
 		run = end_of(h) - number < run ? end_of(h) - number : run;
-		run = TCP_HISTORY_LEN - at < run ? TCP_HISTORY_LEN - at : run;
+		run = h->len - at < run ? h->len - at : run;
 		differ |= memcmp(octets + i, h->ring + at, run) != 0;
 		memcpy(octets + i, h->ring + at, run);
 		i += run;

@@ -15,7 +15,8 @@ enum {
 };
 
 struct tcp_history {
-	uint8_t *ring;	/* [TCP_HISTORY_LEN] octet number x is at (x - base) % LEN; NULL: nothing is remembered */
+	uint8_t *ring;	/* [len] octet number x is at (x - base) % len; NULL: nothing is remembered */
+	uint32_t len;	/* TCP_POOL_FIRST until that is too little, then TCP_HISTORY_LEN */
 	uint32_t base;
 	uint32_t from;	/* the first */
 	uint32_t n;

@@ -17,8 +17,9 @@ struct buffer {
 
 struct tcp_pool {
 	struct held_pool *held;
-	uint8_t *memory;
-	size_t len;			/* of a buffer */
+	uint8_t *memory;		/* [n][first] */
+	uint8_t *large;			/* [n][len]; NULL: first is len */
+	size_t first, len;		/* powers of two */
 	struct buffer *free;
 	uint32_t n, fresh, used;	/* fresh: from here on none was ever taken */
 	uint16_t *owner;		/* [n] of each buffer */
@@ -36,10 +37,11 @@ int tcp_pool_new(uint32_t n, size_t len, struct held_pool *held, struct tcp_pool
 
 	if (!p)
 		return -ENOMEM;
-	*p = (struct tcp_pool){.held = held, .n = n, .len = len};
-	p->memory = n ? pages_new(n, len) : NULL;
+	*p = (struct tcp_pool){.held = held, .n = n, .len = len, .first = len > TCP_GROWN_MAX ? TCP_POOL_FIRST : len};
+	p->memory = n ? pages_new(n, p->first) : NULL;
+	p->large = n && p->first < len ? pages_new(n, len) : NULL;
 	p->owner = n ? calloc(n, sizeof(*p->owner)) : NULL;
-	if (n && (!p->memory || !p->owner)) {
+	if (n && (!p->memory || !p->owner || (p->first < len && !p->large))) {
 		tcp_pool_free(p);
 		return -ENOMEM;
 	}
@@ -51,7 +53,8 @@ void tcp_pool_free(struct tcp_pool *p)
 {
 	if (!p)
 		return;
-	pages_free(p->memory, p->n, p->len);
+	pages_free(p->memory, p->n, p->first);
+	pages_free(p->large, p->n, p->len);
 	free(p->owner);
 	free(p);
 }
@@ -85,6 +88,14 @@ static bool is_greedy(const struct tcp_pool *p, uint16_t owner)
 	return p->used >= p->n / 2 && p->owned[owner] >= share;
 }
 
+/* Returns the number of the buffer that begins at `at`, in either of its places. */
+static size_t buffer_of(const struct tcp_pool *p, const uint8_t *at)
+{
+	if (p->large && at >= p->large && at < p->large + (size_t)p->n * p->len)
+		return (size_t)(at - p->large) >> __builtin_ctzl(p->len);
+	return (size_t)(at - p->memory) >> __builtin_ctzl(p->first);
+}
+
 uint8_t *tcp_pool_take(struct tcp_pool *p, uint16_t owner)
 {
 	struct buffer *b = p->free;
@@ -95,20 +106,28 @@ uint8_t *tcp_pool_take(struct tcp_pool *p, uint16_t owner)
 	if (b)
 		p->free = b->next;
 	else
-		at = p->memory + (size_t)p->fresh++ * p->len;
+		at = p->memory + (size_t)p->fresh++ * p->first;
 	p->used++;
 	p->owned[owner]++;
-	p->owner[(size_t)(at - p->memory) / p->len] = owner;
+	p->owner[buffer_of(p, at)] = owner;
 	return at;
+}
+
+uint8_t *tcp_pool_large(struct tcp_pool *p, const uint8_t *at)
+{
+	return p->large + buffer_of(p, at) * p->len;
 }
 
 void tcp_pool_give(struct tcp_pool *p, uint8_t **at)
 {
-	struct buffer *b = (struct buffer *)(void *)*at;
+	struct buffer *b;
+	size_t i;
 
-	if (!b)
+	if (!*at)
 		return;
-	p->owned[p->owner[(size_t)(*at - p->memory) / p->len]]--;
+	i = buffer_of(p, *at);
+	b = (struct buffer *)(void *)(p->memory + i * p->first);
+	p->owned[p->owner[i]]--;
 	b->next = p->free;
 	p->free = b;
 	p->used--;

@@ -17,9 +17,12 @@ struct tcp_pool;
 enum { TCP_PENDING_MAX = 64 * 1024, TCP_GROWN_MAX = 128 * 1024 };
 
 /* Owners share a pool by number (tcp_pool_owner). */
-enum { TCP_POOL_OWNERS = 1024 };
+enum { TCP_POOL_OWNERS = 1024, TCP_POOL_FIRST = 64 * 1024 };
 
-/* Room for n streams that have something pending, or edits; each with a buffer of `len` octets, TCP_GROWN_MAX at least. 0, -ENOMEM. */
+/*
+ * Makes room for n streams, each with a buffer of `len` octets, a power of two and TCP_GROWN_MAX at least. A buffer longer than that
+ * begins with TCP_POOL_FIRST octets, which lie close to those of others, until tcp_pool_large(). 0, -ENOMEM.
+ */
 int tcp_pool_new(uint32_t n, size_t len, struct held_pool *held, struct tcp_pool **ret) must_check;
 /* Sets a limit of all octets in buffers, which their users count by tcp_pool_count(). There is none before. */
 void tcp_pool_limit(struct tcp_pool *p, size_t octets);
@@ -36,6 +39,8 @@ uint32_t tcp_pool_used(const struct tcp_pool *p);
  */
 uint8_t *tcp_pool_take(struct tcp_pool *p, uint16_t owner);
 void tcp_pool_give(struct tcp_pool *p, uint8_t **at);
+/* Returns the place of a buffer's `len` octets. Nothing is copied, and tcp_pool_give() takes either place. */
+uint8_t *tcp_pool_large(struct tcp_pool *p, const uint8_t *at);
 
 struct tcp_stream {
 	uint32_t out;		/* number of the first pending octet, as the receiver counts */
