@@ -12,12 +12,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { ASIDE_MAX = 10000, PID_TEXT = 32 };
+enum { ASIDE_MAX = 10000 };
 
 /* The description of a file; no calls of that kind: a regular one. */
 static int describe(const struct journal *j, const char *name, struct file_info *ret)
@@ -199,33 +198,6 @@ int journal_resolve(struct journal *j)
 	free(j->path);
 	j->path = strdup(real);
 	return j->path ? 0 : -ENOMEM;
-}
-
-bool journal_kea_cleans(struct journal *j)
-{
-	const struct file_ops *f = j->files;
-	char name[PATH_CAP];
-	char text[PID_TEXT + 1] = "";
-	char comm[64];
-	int fd = f->open(f->ctx, journal_name(j, ".pid", name), O_RDONLY | O_NONBLOCK, 0);
-	ssize_t n;
-	FILE *proc;
-	long pid;
-
-	if (fd < 0)
-		return false;
-	n = f->read(f->ctx, fd, text, PID_TEXT);
-	(void)f->close(f->ctx, fd);
-	pid = n > 0 ? strtol(text, NULL, 10) : 0;
-	if (pid <= 1)
-		return false;
-	(void)snprintf(comm, sizeof(comm), "/proc/%ld/comm", pid);
-	proc = fopen(comm, "re");
-	if (!proc)
-		return false;
-	n = (ssize_t)fread(text, 1, PID_TEXT, proc);
-	(void)fclose(proc);
-	return n >= 7 && memcmp(text, "kea-lfc", 7) == 0;
 }
 
 /* Is .completed whole? Kea does not sync it, so a power cut can leave any part of it. */

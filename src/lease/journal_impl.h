@@ -44,6 +44,7 @@ struct journal {
 	const struct file_ops *files;
 	struct lease_db *db;
 	char *path;		/* owns o.path */
+	bool completed_aside;	/* the load set a .completed aside */
 	pthread_t committer, cleaner;
 	bool has_threads;
 	/* committer */
@@ -112,8 +113,16 @@ int journal_watch(struct journal *j, off_t expected) must_check;
 int journal_make_way(struct journal *j) must_check;
 /* Follows a symbolic link: the journal's files are then beside the link's target. */
 int journal_resolve(struct journal *j) must_check;
-/* Does a kea-lfc run on these files? */
+/* Returns whether a kea-lfc runs on these files. */
 bool journal_kea_cleans(struct journal *j);
+
+/* The files that a kea-lfc renames and removes: .completed, .2, .1; all zeroes: not there. */
+struct journal_kea_files {
+	struct file_info file[3];
+};
+
+void journal_kea_look(struct journal *j, struct journal_kea_files *ret);
+bool journal_kea_same(const struct journal_kea_files *a, const struct journal_kea_files *b);
 bool journal_completed_whole(struct journal *j);
 
 /* --- journal_cleaner.c --- */

@@ -420,8 +420,10 @@ static int load_files(struct loader *l)
 	int end;
 	int r = 0;
 
-	if (journal_exists(j, ".completed") && journal_exists(j, ".1") && !journal_completed_whole(j))
+	if (journal_exists(j, ".completed") && journal_exists(j, ".1") && !journal_completed_whole(j)) {
 		r = journal_aside(j, ".completed", "not complete");
+		j->completed_aside = r == 0;
+	}
 	if (r == 0)
 		r = load_file(l, ".completed");
 	if (r == 1) {

@@ -114,12 +114,20 @@ static int wait_for_kea(struct journal *j)
 static int open_files(struct journal *j, struct journal_load_stats *st)
 {
 	struct journal_loaded loaded = {0};
+	struct journal_kea_files before, after;
 	int r = wait_for_kea(j);
 
+	journal_kea_look(j, &before);
 	if (r == 0)
 		r = open_live(j);
 	if (r == 0)
 		r = journal_load(j, st, &loaded);
+	/* files that are renamed while others are read hide rows */
+	journal_kea_look(j, &after);
+	if (j->completed_aside)
+		before.file[0] = after.file[0];
+	if (r == 0 && (journal_kea_cleans(j) || !journal_kea_same(&before, &after)))
+		r = -EBUSY;
 	if (r == 0)
 		r = repair_live(j, &loaded);
 	if (r == 0)

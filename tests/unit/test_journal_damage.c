@@ -398,6 +398,35 @@ static void test_kea_lfc_runs(void **state)
 	for (int i = 0; i < 100 && open_it(f) == -EBUSY; i++)
 		(void)usleep(20000);
 	assert_non_null(f->store);
+	close_it(f);
+}
+
+/* A kea-lfc that has not written its pid file yet is known by its arguments. */
+static void test_kea_lfc_begins(void **state)
+{
+	struct fix *f = *state;
+	char cmd[700];
+	FILE *p;
+	int pid = 0;
+
+	put(f, "", HEAD, strlen(HEAD));
+	/* a process of that name which lives on: a copy of tail */
+	put(f, ".other", "", 0);
+	(void)snprintf(cmd, sizeof(cmd), "cp /usr/bin/tail %s/kea-lfc && { %s/kea-lfc -f %s.other >&- 2>&- & echo $!; }", f->dir,
+		       f->dir, f->path);
+	p = popen(cmd, "re");
+	assert_non_null(p);
+	assert_int_equal(fscanf(p, "%d", &pid), 1);
+	(void)pclose(p);
+	for (int i = 0; i < 100 && open_it(f) == 0; i++) {
+		close_it(f);
+		(void)usleep(20000);
+	}
+	assert_int_equal(open_it(f), -EBUSY);
+	assert_int_equal(kill(pid, SIGKILL), 0);
+	for (int i = 0; i < 100 && open_it(f) == -EBUSY; i++)
+		(void)usleep(20000);
+	assert_non_null(f->store);
 }
 
 /* --- links and locks -------------------------------------------------------------------------------------- */
@@ -764,7 +793,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T(test_foreign), T(test_not_regular), T(test_foreign_output), T(test_bad_rows_kept),
 		T(test_limit_changes_nothing), T(test_last_newline), T(test_long_row), T(test_versions),
-		T(test_completed_torn), T(test_kea_lfc_runs), T(test_symlink), T(test_hard_link), T(test_two_servers),
+		T(test_completed_torn), T(test_kea_lfc_runs), T(test_kea_lfc_begins), T(test_symlink), T(test_hard_link), T(test_two_servers),
 		T(test_meddling), T(test_restored), T(test_replaced_by_server), T(test_random_damage),
 	};
 
