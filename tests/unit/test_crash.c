@@ -259,7 +259,13 @@ static void maybe_break(struct world *w)
 
 static void random_crashes(enum lease_durability durability)
 {
-	for (uint64_t seed = 1; seed <= 30; seed++) {
+#ifdef __SANITIZE_ADDRESS__
+	enum { SEEDS = 10 };
+#else
+	enum { SEEDS = 30 };
+#endif
+
+	for (uint64_t seed = 1; seed <= SEEDS; seed++) {
 		struct world w;
 
 		world_init(&w, seed, durability);
@@ -299,7 +305,7 @@ static void test_random_crashes_none(void **state)
 static size_t stride(size_t since)
 {
 #ifdef __SANITIZE_ADDRESS__
-	enum { EACH = 6, THEN = 15 };
+	enum { EACH = 4, THEN = 30 };
 #else
 	enum { EACH = 24, THEN = 5 };
 #endif
