@@ -83,7 +83,7 @@ counted_tests() {
 
 # system_tests TITLE ARGS...
 system_tests() {
-	counted_tests "$1" tests/system/run.py --again "${@:2}"
+	counted_tests "$1" tests/system/run.py --again --jobs 3 "${@:2}"
 }
 
 prefix=()
