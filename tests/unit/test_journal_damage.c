@@ -412,7 +412,7 @@ static void test_kea_lfc_begins(void **state)
 	put(f, "", HEAD, strlen(HEAD));
 	/* a process of that name which lives on: a copy of tail */
 	put(f, ".other", "", 0);
-	(void)snprintf(cmd, sizeof(cmd), "cp /usr/bin/tail %s/kea-lfc && { %s/kea-lfc -f %s.other >&- 2>&- & echo $!; }", f->dir,
+	(void)snprintf(cmd, sizeof(cmd), "cp /usr/bin/tail %s/kea-lfc && { %s/kea-lfc -f %s.other >/dev/null 2>&1 </dev/null & echo $!; }", f->dir,
 		       f->dir, f->path);
 	p = popen(cmd, "re");
 	assert_non_null(p);
