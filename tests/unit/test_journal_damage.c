@@ -371,26 +371,31 @@ static void test_completed_torn(void **state)
 	}
 }
 
-static void test_kea_lfc_runs(void **state)
+/* Runs a copy of a program by the name of kea-lfc; its pid. */
+static int run_lfc(const struct fix *f, const char *program, const char *args)
 {
-	struct fix *f = *state;
-	char link[128], cmd[400];
+	char cmd[700];
 	FILE *p;
 	int pid = 0;
 
-	/* a process of that name: a copy of sleep */
-	(void)snprintf(link, sizeof(link), "%s/kea-lfc", f->dir);
-	(void)snprintf(cmd, sizeof(cmd), "cp /bin/sleep %s && { %s 30 >&- 2>&- & echo $!; }", link, link);
+	(void)snprintf(cmd, sizeof(cmd), "cp %s %s/kea-lfc && { %s/kea-lfc %s >/dev/null 2>&1 </dev/null & echo $!; }", program,
+		       f->dir, f->dir, args);
 	p = popen(cmd, "re");
 	assert_non_null(p);
 	assert_int_equal(fscanf(p, "%d", &pid), 1);
 	(void)pclose(p);
+	return pid;
+}
+
+/* A start is refused as long as the process runs, once it has become kea-lfc. named: its pid file is there. */
+static void refused_until_end(struct fix *f, int pid, bool named)
+{
 	for (int i = 0; i < 100 && open_it(f) == 0; i++) {
 		char text[16];
 
-		/* until it has become kea-lfc */
 		close_it(f);
-		put(f, ".pid", text, (size_t)snprintf(text, sizeof(text), "%d\n", pid));
+		if (named)
+			put(f, ".pid", text, (size_t)snprintf(text, sizeof(text), "%d\n", pid));
 		(void)usleep(20000);
 	}
 	assert_int_equal(open_it(f), -EBUSY);
@@ -401,32 +406,20 @@ static void test_kea_lfc_runs(void **state)
 	close_it(f);
 }
 
+static void test_kea_lfc_runs(void **state)
+{
+	refused_until_end(*state, run_lfc(*state, "/bin/sleep", "30"), true);
+}
+
 /* A kea-lfc that has not written its pid file yet is known by its arguments. */
 static void test_kea_lfc_begins(void **state)
 {
 	struct fix *f = *state;
-	char cmd[700];
-	FILE *p;
-	int pid = 0;
+	char args[200];
 
-	put(f, "", HEAD, strlen(HEAD));
-	/* a process of that name which lives on: a copy of tail */
 	put(f, ".other", "", 0);
-	(void)snprintf(cmd, sizeof(cmd), "cp /usr/bin/tail %s/kea-lfc && { %s/kea-lfc -f %s.other >/dev/null 2>&1 </dev/null & echo $!; }", f->dir,
-		       f->dir, f->path);
-	p = popen(cmd, "re");
-	assert_non_null(p);
-	assert_int_equal(fscanf(p, "%d", &pid), 1);
-	(void)pclose(p);
-	for (int i = 0; i < 100 && open_it(f) == 0; i++) {
-		close_it(f);
-		(void)usleep(20000);
-	}
-	assert_int_equal(open_it(f), -EBUSY);
-	assert_int_equal(kill(pid, SIGKILL), 0);
-	for (int i = 0; i < 100 && open_it(f) == -EBUSY; i++)
-		(void)usleep(20000);
-	assert_non_null(f->store);
+	(void)snprintf(args, sizeof(args), "-f %s.other", f->path);
+	refused_until_end(f, run_lfc(f, "/usr/bin/tail", args), false);
 }
 
 /* --- links and locks -------------------------------------------------------------------------------------- */
