@@ -135,7 +135,7 @@ local function count_of(e, ctx, result, name)
 end
 
 -- Calls the function of chunked() with the next `size` octets. It may change them, also take them out and put others in: the
--- iterator ends behind what is there then.
+-- iterator ends behind the last octet that has arrived then.
 local function give_chunk(e, ctx, result, size, last)
 	local it = ctx.iter
 	local begin, meter = it:copy(), it.meter

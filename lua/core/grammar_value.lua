@@ -257,7 +257,7 @@ local function read_one(hooks, e, iter, user)
 end
 
 -- The element as the function of creation() gets it: create(iter, init) writes what init says over the octets that are
--- there, and inserts what has no room; parse(iter, [user]) reads. Both return the element.
+-- there, and inserts octets that have no room; parse(iter, [user]) reads. Both return the element.
 local function element_of(list)
 	local hooks, of = list.__hooks, list.__entity.of
 	local element = {}

@@ -97,7 +97,7 @@ static void set_time(struct log_pattern *p, struct part *t, const char *s, size_
 	}
 }
 
-/* What begins with % at s: where it ends, and its parts. */
+/* Reads the conversion that begins with % at s: its end and its parts. */
 struct conversion {
 	bool left;
 	size_t min, max;

@@ -88,7 +88,7 @@ bool frames_ended(const struct frames *f);
 bool frames_passive(const struct frames *f);
 /* Does it send frames whose checksum is not ready, as they are? If not they are to be made whole before. */
 bool frames_offload(const struct frames *f);
-/* What a source that returned an error is broken by, and where; NULL: nothing more is known. */
+/* Returns the reason why a source returned an error, with the place; NULL: nothing more is known. */
 const char *frames_why(const struct frames *f);
 /* Nanoseconds since the epoch that never step: the wall clock when a live source was opened and the monotonic time since. Of other
  * sources 0: their time is that of their frames. */

@@ -34,7 +34,7 @@ struct frames {
 	/* Of a live source: time-outs run on its monotonic time, and a step of the wall clock neither stops them nor ends everything. NULL:
 	 * time is that of the frames. */
 	const struct clock_src *clock;
-	const char *why;  /* what a broken source is broken by, and where; NULL: no more is known than the error */
+	const char *why;  /* reason and place of a format error; NULL: no more is known than the error */
 	int64_t epoch_ns; /* wall minus monotonic time when it was opened */
 	struct frames_stats stats;
 };

@@ -5,9 +5,10 @@
  */
 #include "config/config_schema.h"
 
+#include "base/nearest.h"
+
 #include <strings.h>
 
-enum { NAME_MAX_LEN = 48 };
 
 #define X(sym)	 (1u << SCHEMA_##sym)
 #define G	 X(GLOBAL)
@@ -92,46 +93,19 @@ const struct schema_old *schema_find_old(enum schema_ctx ctx, const char *name)
 	return NULL;
 }
 
-/* Levenshtein's distance of two short names. */
-static unsigned distance(const char *a, const char *b)
-{
-	unsigned row[NAME_MAX_LEN + 1];
-	size_t nb = strlen(b);
-
-	if (nb > NAME_MAX_LEN)
-		return NAME_MAX_LEN;
-	for (size_t j = 0; j <= nb; j++)
-		row[j] = (unsigned)j;
-	for (size_t i = 0; a[i]; i++) {
-		unsigned diagonal = row[0];
-
-		row[0] = (unsigned)i + 1;
-		for (size_t j = 0; j < nb; j++) {
-			unsigned up = row[j + 1];
-			unsigned best = diagonal + (a[i] != b[j]);
-
-			best = up + 1 < best ? up + 1 : best;
-			best = row[j] + 1 < best ? row[j] + 1 : best;
-			row[j + 1] = best;
-			diagonal = up;
-		}
-	}
-	return row[nb];
-}
-
 const char *schema_suggest(enum schema_ctx ctx, const char *name)
 {
 	unsigned best = (unsigned)strlen(name) / 3 + 1;
 	const char *found = NULL;
 
-	if (strlen(name) > NAME_MAX_LEN)
+	if (strlen(name) > NEAREST_NAME_MAX)
 		return NULL;
 	for (size_t i = 0; i < schema_n_keys; i++) {
 		unsigned d;
 
 		if (!(schema_keys[i].maps >> ctx & 1))
 			continue;
-		d = distance(name, schema_keys[i].name);
+		d = name_distance(name, schema_keys[i].name);
 		if (d < best || (d == best && !found)) {
 			best = d;
 			found = schema_keys[i].name;

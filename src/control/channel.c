@@ -372,7 +372,7 @@ static void channel_accept(void *ctx, uint32_t events)
 		end_oldest_trial(ch);
 	}
 	if (c)
-		conn_read(c); /* what was sent with the connection is served before others come */
+		conn_read(c); /* a request that came with the connection is served before others */
 	channel_leave(ch);
 }
 
@@ -509,7 +509,7 @@ void channel_close(struct channel *c)
 	if (!c)
 		return;
 	c->busy++;
-	/* who has connected is served; its request is read by the loop */
+	/* each client that has connected is served; the loop reads its request */
 	for (int i = 0; c->o.closing && i < BACKLOG && conn_accept(c); i++)
 		continue;
 	loop_remove(c->source);

@@ -2,8 +2,8 @@
 /*
  * A ring by sequence number: its length divides 2^32, so numbers that wrap stay where they are. One that was empty begins at
  * its beginning again: little is on its way most of the time, and stays in the cache. One that is never empty is moved to the
- * beginning whenever it has moved on by its own length, and by MOVE_FROM at least: it needs no more memory than twice what is
- * remembered. What a large one needed goes back to the system with the buffer.
+ * beginning whenever it has moved on by its own length, and by MOVE_FROM at least: it needs no more memory than twice
+ * the octets that are remembered. The memory of a large one goes back to the system with the buffer.
  */
 #include "gate/tcp_history.h"
 

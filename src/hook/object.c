@@ -23,7 +23,7 @@
 
 enum { PHDRS_MAX = 256, TABLE_MAX = 64 << 20, DYN_MAX = 4096 };
 
-/* The program's own header, by the linker: what it is built for. */
+/* The program's own ELF header, which the linker names: the class and machine that a library must have. */
 extern const ElfW(Ehdr) __ehdr_start __attribute__((visibility("hidden")));
 
 struct object {

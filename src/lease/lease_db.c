@@ -309,7 +309,7 @@ static int assign_locked(struct lease_db *db, const struct lease *l, const struc
 	uint32_t idx;
 	int r;
 
-	/* an address that was offered twice is the first one's who asks for it */
+	/* an address that was offered twice is given to the first client that asks for it */
 	if (p.hold && rec_at(db, p.hold)->flags & REC_REOFFERED)
 		p.hold = 0;
 	if (!may_have(db, p, who, now))

@@ -207,7 +207,7 @@ void pool_hold_del(struct lease_db *db, uint32_t idx)
 
 /* --- making and ending a pool ------------------------------------------------------------------ */
 
-/* What max_last says of the registered pools from one on. */
+/* Computes max_last of the registered pools from one on. */
 static void registry_measure(struct lease_db *db, size_t from)
 {
 	uint32_t max = from ? db->max_last[from - 1] : 0;

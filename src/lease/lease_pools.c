@@ -55,7 +55,7 @@ static int first_cmp(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-/* Takes what there is, and makes the rest; *ret_fresh are those, by address, not registered yet. */
+/* Takes the pools that exist, and makes the rest; *ret_fresh are those, by address, not registered yet. */
 static int pools_find_or_make(struct lease_pools *p, const struct lease_pool_def *defs, size_t n,
 			      struct pool **fresh, size_t *ret_fresh)
 {

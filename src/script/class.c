@@ -10,6 +10,8 @@
 
 #include "script/script_impl.h"
 
+#include "base/nearest.h"
+
 #include <inttypes.h>
 #include <lauxlib.h>
 #include <limits.h>
@@ -157,34 +159,11 @@ static const struct handle *check_self(lua_State *L)
 	return h;
 }
 
-enum { NAME_MAX_LEN = 31, NEAR = 2 };
-
-/* Levenshtein's distance of two names; the longer ones are far from all. */
-static unsigned distance_of(const char *a, const char *b)
-{
-	unsigned row[NAME_MAX_LEN + 1], n = (unsigned)strlen(b);
-
-	if (n > NAME_MAX_LEN)
-		return UINT_MAX;
-	for (unsigned j = 0; j <= n; j++)
-		row[j] = j;
-	for (unsigned i = 0; a[i]; i++) {
-		unsigned corner = row[0];
-
-		row[0] = i + 1;
-		for (unsigned j = 0; j < n; j++) {
-			unsigned swap = corner + (a[i] != b[j]);
-
-			corner = row[j + 1];
-			row[j + 1] = MIN(MIN(row[j + 1], row[j]) + 1, swap);
-		}
-	}
-	return row[n];
-}
+enum { NEAR = 2 };
 
 static void take_nearer(const char *name, const char *candidate, unsigned *best, const char **ret)
 {
-	unsigned d = distance_of(name, candidate);
+	unsigned d = name_distance(name, candidate);
 
 	if (d < *best) {
 		*best = d;
@@ -217,7 +196,7 @@ void script_push_missed(lua_State *L, const struct script_class *cls, const char
 		lua_pushfstring(L, "%s has no field '%s'", cls->name, name);
 }
 
-/* The name at 2 gives nil: if it is called, the error can say what it was asked of. */
+/* Notes that the name at 2 gives nil: the error of a call can then name the class. */
 static void note_missed(lua_State *L, const struct script_class *cls)
 {
 	struct script *s = script_of(L);

@@ -13,7 +13,7 @@
 
 enum {
 	SCAN_FROM = 2, /* patterns; a single one PCRE2 has done sooner */
-	/* Weight that the scanner takes, of a pattern and of all: it compiles for seconds and minutes what is heavier. */
+	/* Weight that the scanner takes, of a pattern and of all: heavier ones compile for seconds or minutes. */
 	SCAN_WEIGHT = 64,
 	SCAN_WEIGHT_ALL = 40000,
 	WEIGHT_MAX = 1 << 20,

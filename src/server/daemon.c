@@ -85,7 +85,7 @@ static void apply_log(struct server_daemon *d, const struct config *cfg)
 		daemon_warn(d, &w);
 }
 
-/* Reports what a configuration serves. A long list of subnets is cut: the queue of a log output is bounded. */
+/* Reports the interfaces and subnets of a configuration. A long list of subnets is cut: the queue of a log output is bounded. */
 static void report_config(struct server_daemon *d, const struct config *cfg)
 {
 	enum { SUBNETS_MAX = 64 };
@@ -347,7 +347,7 @@ int daemon_start(struct server_daemon *d, const struct daemon_opts *o)
 		log_problems(d, LOG_DHCP4_CONFIG_LOAD_FAIL, &err);
 		return r;
 	}
-	/* what the start logs belongs where the configuration says */
+	/* the lines of a start go to the outputs of the configuration */
 	apply_log(d, cfg);
 	log_msg(so.log, LOG_DHCP4_STARTING, "usher-server %s is starting, pid %d", usher_version(), (int)getpid());
 	so.offer_hold_s = cfg->offer_hold_s;

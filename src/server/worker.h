@@ -55,7 +55,7 @@ void worker_wait_durable(struct exchange *x);
 /* Puts an answer into the batch. Called by SEND. */
 void worker_queue_tx(struct exchange *x, const struct capture_tx *tx);
 
-/* What the interface that is being read sheds. */
+/* The kinds of messages that the interface being read drops. */
 enum shed worker_shed(const struct worker *w);
 /* Exchanges that wait: for the disk, a callout, another packet of their client. Any thread. */
 uint64_t worker_parked(const struct worker *w);

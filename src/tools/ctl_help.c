@@ -5,6 +5,8 @@
  */
 #include "tools/ctl_help.h"
 
+#include "base/nearest.h"
+
 #include <stdint.h>
 #include <string.h>
 
@@ -41,7 +43,6 @@ static const struct {
 	[CTL_GATE] = {"usher-gate", gate_rows, ARRAY_LEN(gate_rows)},
 };
 
-enum { NAME_MAX_LEN = 64 };
 
 const char *ctl_program_name(enum ctl_program p)
 {
@@ -69,40 +70,13 @@ bool ctl_help(enum ctl_program p, const char *name, FILE *out)
 	return found;
 }
 
-static size_t least(size_t a, size_t b)
-{
-	return a < b ? a : b;
-}
-
-static size_t distance(const char *a, const char *b)
-{
-	size_t n = strlen(b), row[NAME_MAX_LEN + 1];
-
-	if (n > NAME_MAX_LEN)
-		return SIZE_MAX;
-	for (size_t j = 0; j <= n; j++)
-		row[j] = j;
-	for (size_t i = 0; a[i]; i++) {
-		size_t diagonal = row[0];
-
-		row[0] = i + 1;
-		for (size_t j = 0; j < n; j++) {
-			size_t replaced = diagonal + (a[i] != b[j]);
-
-			diagonal = row[j + 1];
-			row[j + 1] = least(replaced, least(row[j], diagonal) + 1);
-		}
-	}
-	return row[n];
-}
-
 const char *ctl_nearest(enum ctl_program p, const char *name)
 {
 	const char *best = NULL;
 	size_t best_at = strlen(name) / 3 + 1;
 
-	for (size_t i = 0; i < programs[p].n && strlen(name) <= NAME_MAX_LEN; i++) {
-		size_t at = distance(name, programs[p].rows[i].name);
+	for (size_t i = 0; i < programs[p].n && strlen(name) <= NEAREST_NAME_MAX; i++) {
+		size_t at = name_distance(name, programs[p].rows[i].name);
 
 		if (at < best_at) {
 			best_at = at;

@@ -1,0 +1,10 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * How far apart two names are: for suggestions after a misspelled key, command or method.
+ */
+#pragma once
+
+enum { NEAREST_NAME_MAX = 64 };
+
+/* Returns Levenshtein's distance of two names; UINT_MAX if b has more than NEAREST_NAME_MAX octets. */
+unsigned name_distance(const char *a, const char *b);
