@@ -242,10 +242,9 @@ static bool request(struct gate *g, struct gate_view *v, uint32_t at)
 {
 	struct http_flow *s = v->flow->state;
 	struct gate_http *h = gate_http_of(g);
-	uint8_t how = (h->head.minor == 0 ? HTTP_ASKED_OLD : 0) | (h->head.close ? HTTP_ASKED_CLOSE : 0);
+	uint8_t how = (h->head.minor == 0 ? HTTP_ASKED_OLD : 0) | (h->head.close ? HTTP_ASKED_CLOSE : 0) |
+		      (h->head.upgrade ? HTTP_ASKED_UPGRADE : 0);
 
-	if (http_find(&h->head, span_sub(span_of(v->octets, v->n), at, h->head.len), span_str("Upgrade"), 0) < h->head.n_fields)
-		how |= HTTP_ASKED_UPGRADE;
 	if (s->n == HTTP_MAX_ASKED)
 		return refuse(g, v, GATE_DROP_HTTP_PIPELINE);
 	s->body[GATE_UP] = HTTP_BODY_FIXED;

@@ -540,7 +540,7 @@ static int inspect(struct gate *g, struct gate_packet *p, struct tcp_conn *c, en
 		c->shown[p->direction] = shown < s->n ? shown : s->n;
 		tcp_history_cut(&c->history[p->direction], g->history_pool, before.half[p->direction].next);
 	}
-	else if (p->flow->transport && !p->flow->dropped) {
+	else if (s->ahead && p->flow->transport && !p->flow->dropped) {
 		gate_tcp_follow(g, p, c);
 	}
 	return p->flow->dropped && r != GATE_DROP ? finish(g, p, r == GATE_HOLD) : r;
@@ -722,7 +722,7 @@ static int known(struct gate *g, struct gate_packet *p, const struct flow_key *k
 		return wrong_side(g, p, c);
 	if (c->inspected && g->tcp.flags & (TCP_URG | TCP_RST | TCP_SYN) && gate_tcp_clean(g, p) < 0)
 		return gate_undecided(g, p, GATE_DROP_TOO_LONG);
-	if (c->inspected && gate_tcp_trim(g, p, c) < 0)
+	if (c->inspected && unlikely(tcp_before(g->tcp.seq, c->track.half[p->direction].acked)) && gate_tcp_trim(g, p, c) < 0)
 		return gate_undecided(g, p, GATE_DROP_TOO_LONG);
 	kind = read_ack(g, p, c, &acked) ? tcp_track_check(&c->track, (enum gate_direction)p->direction, &g->tcp, p->p.app_len)
 					 : TCP_SEG_BAD_ACK;

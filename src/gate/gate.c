@@ -228,7 +228,7 @@ static int64_t time_of(const struct gate *g, const struct frame *f)
 	return g->live_ns ? g->live_ns : f->ts_ns;
 }
 
-static void begin(struct gate *g, struct gate_packet *p, const struct frame *f)
+static void begin(struct gate *g, struct gate_packet *p, const struct frame *f, int64_t now_ns)
 {
 	struct arena arena = p->p.arena;
 	uint32_t generation = p->generation + 1;
@@ -256,8 +256,8 @@ static void begin(struct gate *g, struct gate_packet *p, const struct frame *f)
 		p->p.flags |= PACKET_TRUNCATED;
 	arena_reset(&p->p.arena);
 	/* time does not run backwards because two files are read in turn */
-	if (time_of(g, f) > g->now_ns)
-		g->now_ns = time_of(g, f);
+	if (now_ns > g->now_ns)
+		g->now_ns = now_ns;
 	g->counters.packets++;
 }
 
@@ -323,12 +323,13 @@ static void refuse_damaged(struct gate *g, struct gate_packet *p)
 static void one(struct gate *g, const struct frame *f)
 {
 	struct gate_packet *p = &g->pkt;
+	int64_t now_ns = time_of(g, f);
 	int how;
 
 	/* in a capture hours may lie between two packets of one batch */
-	if (time_of(g, f) - g->ticked_ns >= NS_PER_S)
-		gate_tick(g, time_of(g, f));
-	begin(g, p, f);
+	if (now_ns - g->ticked_ns >= NS_PER_S)
+		gate_tick(g, now_ns);
+	begin(g, p, f, now_ns);
 	g->at_hand = true;
 	if (unlikely(f->flags & FRAME_DAMAGED)) {
 		refuse_damaged(g, p);

@@ -31,7 +31,7 @@ static void give_ring(struct tcp_history *h, struct tcp_pool *p)
 /* Fewer octets than before. */
 static void shrink(struct tcp_history *h, struct tcp_pool *p, uint32_t n)
 {
-	(void)tcp_pool_count(p, h->owner, h->n, n);
+	tcp_pool_less(p, h->owner, h->n - n);
 	h->n = n;
 	if (n == 0)
 		give_ring(h, p);
@@ -45,12 +45,15 @@ static uint32_t place(const struct tcp_history *h, uint32_t number)
 /* Numbers [from, from + n) of the ring, which are at most two runs. */
 static void put(struct tcp_history *h, uint32_t from, const uint8_t *octets, uint32_t n)
 {
-	uint32_t at = place(h, from), first = n < h->len - at ? n : h->len - at;
+	uint32_t at = place(h, from), end = at + n, first = n;
 
+	if (unlikely(end > h->len)) {
+		first = h->len - at;
+		memcpy(h->ring, octets + first, n - first);
+		end = h->len;
+	}
 	memcpy(h->ring + at, octets, first);
-	memcpy(h->ring, octets + first, n - first);
-	at = first < n ? h->len : at + n;
-	h->touched = h->touched < at ? at : h->touched;
+	h->touched = h->touched < end ? end : h->touched;
 }
 
 static void move_to_beginning(struct tcp_history *h)
@@ -88,12 +91,13 @@ static int give_up(struct tcp_history *h, struct tcp_pool *p, bool forget)
 
 int tcp_history_note(struct tcp_history *h, struct tcp_pool *p, uint32_t from, struct span octets, bool forget)
 {
-	uint32_t n = (uint32_t)octets.n, skip = n > TCP_HISTORY_LEN ? n - TCP_HISTORY_LEN : 0, sum;
+	uint32_t n = (uint32_t)octets.n, skip = n > TCP_HISTORY_LEN ? n - TCP_HISTORY_LEN : 0;
 	bool follows = h->n && end_of(h) == from;
+	uint32_t sum = n + (follows ? h->n : 0), kept = sum < TCP_HISTORY_LEN ? sum : TCP_HISTORY_LEN;
 
 	if (n == 0)
 		return 0;
-	if (!forget && n + (follows ? h->n : 0) > TCP_HISTORY_LEN)
+	if (!forget && sum > TCP_HISTORY_LEN)
 		return -USHER_E_LIMIT;
 	if (!h->ring) {
 		h->ring = tcp_pool_take(p, h->owner);
@@ -101,13 +105,14 @@ int tcp_history_note(struct tcp_history *h, struct tcp_pool *p, uint32_t from, s
 	}
 	if (!h->ring)
 		return forget ? 0 : -USHER_E_LIMIT;
-	sum = n + (follows ? h->n : 0);
-	if (!tcp_pool_count(p, h->owner, h->n, sum < TCP_HISTORY_LEN ? sum : TCP_HISTORY_LEN)) {
+	if (kept > h->n && !tcp_pool_more(p, h->owner, kept - h->n)) {
 		if (h->n == 0)
 			give_ring(h, p);
 		return give_up(h, p, forget);
 	}
 	/* some before were not remembered */
+	if (kept < h->n)
+		tcp_pool_less(p, h->owner, h->n - kept);
 	if (!follows)
 		h->from = h->base = from;
 	else
@@ -115,8 +120,8 @@ int tcp_history_note(struct tcp_history *h, struct tcp_pool *p, uint32_t from, s
 	if (sum > h->len && h->len < TCP_HISTORY_LEN)
 		grow(h, p);
 	put(h, from + skip, octets.p + skip, n - skip);
-	h->n = sum < TCP_HISTORY_LEN ? sum : TCP_HISTORY_LEN;
-	h->from += sum - h->n;
+	h->n = kept;
+	h->from += sum - kept;
 	return 0;
 }
 

@@ -64,16 +64,22 @@ void tcp_pool_limit(struct tcp_pool *p, size_t octets)
 	p->max_octets = octets;
 }
 
-bool tcp_pool_count(struct tcp_pool *p, uint16_t owner, size_t old, size_t n)
+bool tcp_pool_more(struct tcp_pool *p, uint16_t owner, size_t n)
 {
-	size_t all = p->octets - old + n, own = p->owned_octets[owner] - old + n;
+	size_t all = p->octets + n, own = p->owned_octets[owner] + n;
 
-	if (n > old && p->max_octets &&
-	    (all > p->max_octets || (all > p->max_octets / 2 && own > p->max_octets / OWNER_SHARE)))
+	if (unlikely(all > p->max_octets / 2) && p->max_octets &&
+	    (all > p->max_octets || own > p->max_octets / OWNER_SHARE))
 		return false;
 	p->octets = all;
 	p->owned_octets[owner] = own;
 	return true;
+}
+
+void tcp_pool_less(struct tcp_pool *p, uint16_t owner, size_t n)
+{
+	p->octets -= n;
+	p->owned_octets[owner] -= n;
 }
 
 uint32_t tcp_pool_used(const struct tcp_pool *p)

@@ -24,13 +24,15 @@ enum { TCP_POOL_OWNERS = 1024, TCP_POOL_FIRST = 64 * 1024 };
  * begins with TCP_POOL_FIRST octets, which lie close to those of others, until tcp_pool_large(). 0, -ENOMEM.
  */
 int tcp_pool_new(uint32_t n, size_t len, struct held_pool *held, struct tcp_pool **ret) must_check;
-/* Sets a limit of all octets in buffers, which their users count by tcp_pool_count(). There is none before. */
+/* Sets a limit of all octets in buffers, which their users count by tcp_pool_more() and tcp_pool_less(). There is none before. */
 void tcp_pool_limit(struct tcp_pool *p, size_t octets);
 /*
- * An owner has n octets in a buffer in the place of `old`. False: all owners together have the limit, or half of it and this one an eighth;
- * nothing has changed. Fewer octets never fail.
+ * Counts n more octets of an owner. False: all owners together have the limit, or half of it and this one an eighth; nothing has
+ * changed.
  */
-bool tcp_pool_count(struct tcp_pool *p, uint16_t owner, size_t old, size_t n);
+bool tcp_pool_more(struct tcp_pool *p, uint16_t owner, size_t n);
+/* Counts n octets of an owner less. */
+void tcp_pool_less(struct tcp_pool *p, uint16_t owner, size_t n);
 void tcp_pool_free(struct tcp_pool *p);
 uint32_t tcp_pool_used(const struct tcp_pool *p);
 /*

@@ -35,7 +35,8 @@ struct handle {
 
 struct entry {
 	const struct script_field *field;
-	uint32_t up; /* steps to the parent that has it */
+	const struct script_class *cls; /* of the map */
+	uint32_t up;                    /* steps to the parent that has it */
 };
 
 static const struct handle *to_handle(lua_State *L, int idx)
@@ -148,14 +149,20 @@ static void push_own(lua_State *L, const struct handle *h, bool make)
 	lua_rawset(L, -4);
 }
 
-/* Argument 1 of a metamethod, which is the class's of upvalue 2: metamethods may be called with anything. */
+/* Checks argument 1 of a metamethod of class `cls`: metamethods may be called with anything. */
+static void check_class(lua_State *L, const struct handle *h, const struct script_class *cls)
+{
+	if (!h || h->cls != cls)
+		luaL_error(L, "an object of another class");
+	check_alive(L, h);
+}
+
+/* Returns argument 1 of a metamethod, checked. Upvalue 2: the class. */
 static const struct handle *check_self(lua_State *L)
 {
 	const struct handle *h = to_handle(L, 1);
 
-	if (!h || h->cls != lua_touserdata(L, lua_upvalueindex(2)))
-		luaL_error(L, "an object of another class");
-	check_alive(L, h);
+	check_class(L, h, lua_touserdata(L, lua_upvalueindex(2)));
 	return h;
 }
 
@@ -227,10 +234,10 @@ static int index_missing(lua_State *L, const struct handle *h)
 	return 0;
 }
 
-/* Upvalue 1: the map. */
+/* Upvalue 1: the map. (A field is the frequent case: its entry knows the class, so that upvalue 2 is not read.) */
 static int handle_index(lua_State *L)
 {
-	const struct handle *h = check_self(L);
+	const struct handle *h = to_handle(L, 1);
 	const struct entry *e;
 	void *obj;
 
@@ -239,11 +246,13 @@ static int handle_index(lua_State *L)
 	switch (lua_type(L, -1)) {
 	case LUA_TLIGHTUSERDATA:
 		e = lua_touserdata(L, -1);
+		check_class(L, h, e->cls);
 		obj = e->up ? object_up(h, e->up) : h->obj;
 		return obj ? e->field->get(L, obj) : 0;
 	case LUA_TNIL:
-		return index_missing(L, h);
+		return index_missing(L, check_self(L));
 	default:
+		(void)check_self(L);
 		return 1;
 	}
 }
@@ -381,6 +390,7 @@ static bool map_takes(lua_State *L, const char *name, uint32_t up)
 /* Pushes the map; the entries it points to are in the userdata below. */
 static void push_map(lua_State *L, const struct script_class *cls, struct entry *entries)
 {
+	const struct script_class *own = cls;
 	uint32_t up = 0;
 
 	lua_newtable(L);
@@ -388,7 +398,7 @@ static void push_map(lua_State *L, const struct script_class *cls, struct entry 
 		for (const struct script_field *f = cls->fields; f && f->name; f++) {
 			if (!map_takes(L, f->name, up))
 				continue;
-			*entries = (struct entry){f, up};
+			*entries = (struct entry){f, own, up};
 			lua_pushlightuserdata(L, entries++);
 			lua_setfield(L, -2, f->name);
 		}

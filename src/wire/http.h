@@ -52,6 +52,7 @@ struct http_head {
 	bool has_length, chunked;
 	bool encoded;			/* Transfer-Encoding is there */
 	bool close;			/* its sender closes the connection behind the message */
+	bool upgrade;			/* it has a field Upgrade (RFC 9110 7.8) */
 	uint64_t length;
 	struct http_text part[HTTP_N_PARTS];
 	uint16_t n_fields;

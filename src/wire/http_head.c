@@ -277,6 +277,9 @@ static enum http_fault field_meaning(struct span name, struct span value, bool f
 	switch (name.n) {
 	case sizeof("Host") - 1:
 		return SAME(name, "Host") && (*hosts)++ && !h->response ? HTTP_FAULT_HOST : HTTP_FAULT_NONE;
+	case sizeof("Upgrade") - 1:
+		h->upgrade |= SAME(name, "Upgrade");
+		return HTTP_FAULT_NONE;
 	case sizeof("Connection") - 1:
 		if (SAME(name, "Connection"))
 			connection_field(value, h);
