@@ -13,7 +13,7 @@ enum { OPTS = 5, FIELD = 2 };
 static uint8_t msg[DHCP4_MIN_LEN + OPTS];
 
 /*
- * What arena.c promises: memory of its own for each call, just as long as asked, or NULL. Each piece
+ * The contract of arena.c: memory of its own for each call, just as long as asked, or NULL. Each piece
  * ends where its pool does, so that an octet behind it is outside.
  */
 enum { POOLS = 6, POOL = 8192 };

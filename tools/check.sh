@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MPL-2.0
 # Everything that has to hold, counted: three builds (release; ASan and UBSan; TSan) with their unit,
 # scenario and fuzz-regression tests, and the system tests on all three, the whole of them on the
-# release build; instructions an exchange against the kept numbers. Goes on after a failure, sums up at the end; the last line is always
+# release build; instructions an exchange against the kept numbers. Continues after a failure, sums up at the end; the last line is always
 # `N passed, N failed, N skipped` and the exit code is 1 when something failed.
 # LONG=1: the long loops.
 set -u

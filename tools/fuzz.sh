@@ -5,7 +5,7 @@
 #   TIME=60    seconds a target
 #   KEEP=0     1: put the minimised corpus back into fuzz/corpus (KEEP_MAX files a target at most)
 #   BUILD=build-fuzz
-# Starts from fuzz/corpus/<target> and what earlier runs found (build-fuzz/corpus/<target>, minimised
+# Starts from fuzz/corpus/<target> and the inputs of earlier runs (build-fuzz/corpus/<target>, minimised
 # after each run). A finding is left in build-fuzz/findings and makes the script fail; minimise it,
 # name it after the bug and put it into fuzz/regress/<target>/, where the ordinary tests replay it.
 set -eu
@@ -50,7 +50,7 @@ words() {
 	esac | sort -u
 }
 
-# What the corpus covers in fewest files; into fuzz/corpus when asked, the small ones first.
+# Reduces the corpus to the fewest files of equal coverage; into fuzz/corpus when asked, the small ones first.
 minimise() {
 	rm -rf "$work.min"
 	mkdir -p "$work.min"

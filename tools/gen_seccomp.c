@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Writes the system call filter of usher-client as rows of struct sock_filter: what the half that reads
- * the network may call, and death for all else. Run when the client is built: gen_seccomp OUTPUT.
+ * Writes the system call filter of usher-client as rows of struct sock_filter: the calls allowed to the half that reads
+ * the network, and death for all else. Run when the client is built: gen_seccomp OUTPUT.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -25,7 +25,7 @@ static const int calls[] = {
 	SCMP_SYS(gettid), SCMP_SYS(getpid), SCMP_SYS(tgkill), SCMP_SYS(exit_group),
 };
 
-/* No memory that can be run, whatever is written to it. */
+/* Allows a memory call unless it asks for executable memory. */
 static int allow(scmp_filter_ctx ctx, int call)
 {
 	if (call == SCMP_SYS(mmap))

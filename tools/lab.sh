@@ -4,7 +4,7 @@
 # one, busybox udhcpc in the other; shows the exchange step by step and the lease row on disk, then
 # keeps serving until Ctrl-C, or with ONCE=1 ends by itself, with 0 only if everything worked. No
 # packet leaves the two namespaces. With IFACE=eth1 [CONFIG=file]: serves on that interface, in the
-# foreground. Whatever way it ends, everything it made is removed.
+# foreground. Everything it made is removed at its end, also after an error or a signal.
 set -u
 
 root=$(cd "$(dirname "$0")/.." && pwd)

@@ -14,8 +14,8 @@ if ! command -v frama-c >/dev/null; then
 	apt-get install -y -qq --no-install-recommends frama-c-base >/dev/null
 fi
 
-# The code that is analysed is the code of src/, but for comments: behind a read of the cursor Eva is
-# told to go on apart for each length. That is a hint about precision, which Eva checks, not a premise.
+# The code that is analysed is the code of src/, but for comments: behind a read of the cursor Eva gets
+# the hint to continue separately for each length. That is a hint about precision, which Eva checks, not a premise.
 rm -rf "$OUT"
 mkdir -p "$OUT/base"
 awk '

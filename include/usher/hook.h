@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
  * The C hook ABI of Usher: the only installed header. A hook library is a shared object that
- * exports the three functions of "What a library exports" below and may call the usher_* functions
- * declared here. It sees opaque handles only, so it goes on working when the server's insides change.
+ * exports the three functions of "Exports of a library" below and may call the usher_* functions
+ * declared here. It sees opaque handles only, so it keeps working when the server's internals change.
  *
  * Threads: a callout runs in the worker that owns the packet; callouts of different packets run at
  * the same time in different workers. Handles are valid until the callout returns, except
  * usher_parked, which lives until it is unparked or dropped. Callouts must not block: park instead.
  *
- * Hook points, their arguments and what each next step means: doc/hooks.md.
+ * Hook points, their arguments and the meaning of each next step: doc/hooks.md.
  */
 #ifndef USHER_HOOK_H
 #define USHER_HOOK_H
@@ -32,7 +32,7 @@ typedef struct dhcp4_msg usher_msg;	  /* a DHCPv4 message */
 typedef struct lease usher_lease;	  /* a lease */
 typedef struct hook_parked usher_parked; /* a packet that waits */
 
-/* What happens after the callouts of a hook point. */
+/* The next step after the callouts of a hook point. */
 enum usher_next_step {
 	USHER_CONTINUE = 0,
 	USHER_SKIP = 1,
@@ -43,18 +43,18 @@ enum usher_next_step {
 enum usher_severity { USHER_LOG_DEBUG, USHER_LOG_INFO, USHER_LOG_WARN, USHER_LOG_ERROR };
 
 /*
- * A callout. 0, or a negative errno: the failure is logged and counted, the packet goes on.
+ * A callout. Returns 0, or a negative errno: the failure is logged and counted, and processing of the packet continues.
  * The next step is set with usher_set_status; a later callout may override it.
  */
 typedef int (*usher_callout)(usher_call *call, void *ctx);
 
-/* --- What a library exports ------------------------------------------------------------------- */
+/* --- Exports of a library --------------------------------------------------------------------- */
 
 /* Must return USHER_HOOK_ABI as the library was compiled with. */
 USHER_API int usher_hook_version(void);
 /* Registers callouts. 0, or a negative errno: the configuration is refused. */
 USHER_API int usher_hook_load(usher_lib *lib);
-/* Frees what load made. Optional. No callout runs any more; the library's threads must have ended when
+/* Frees the memory that load allocated. Optional. No callout runs any more; the library's threads must have ended when
  * it returns. Handles of parked packets may be given back here, or forgotten. */
 USHER_API void usher_hook_unload(usher_lib *lib);
 
@@ -138,7 +138,7 @@ USHER_API int usher_msg_del_option(usher_msg *m, uint8_t code);
 /* lease4_select, lease4_renew, lease4_release, lease4_decline, lease4_expire, lease4_recover: the lease
  * in question. leases4_committed, lease4_offer: the first of the new ones. NULL: none. */
 USHER_API usher_lease *usher_lease4(usher_call *call);
-/* leases4_committed: what was removed; NULL: nothing. */
+/* leases4_committed: the removed lease; NULL: none. */
 USHER_API const usher_lease *usher_deleted_lease4(const usher_call *call);
 /* lease4_select: an OFFER is being made, nothing will be stored. */
 USHER_API bool usher_fake_allocation(const usher_call *call);
@@ -154,13 +154,13 @@ USHER_API const uint8_t *usher_lease_client_id(const usher_lease *l, size_t *ret
 /* --- Parking ---------------------------------------------------------------------------------------------- */
 
 /*
- * Keeps the packet: take a handle, then set USHER_PARK and return. The packet goes on when every
+ * Parks the packet: take a handle, then set USHER_PARK and return. The packet is resumed when every
  * handle taken has been given back; a handle keeps it even if a later callout sets another step. subnet4_select, leases4_committed and lease4_offer may park.
  * NULL where parking is not allowed. The handle may be given back from any thread, also before the
  * callout has returned.
  */
 USHER_API usher_parked *usher_park(usher_call *call);
-/* Gives the handle back; the last one lets the packet go on. */
+/* Gives the handle back; the last one resumes the packet. */
 USHER_API void usher_unpark(usher_parked *p);
 /* The same, but the packet is dropped (DROP_PARKED_DROPPED). */
 USHER_API void usher_unpark_drop(usher_parked *p);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * The worked example of a hook library (example.md): copy it and take out what you do not need. It
- * uses the installed header alone. One struct a library; what callouts of several workers change is
+ * The worked example of a hook library (example.md): copy it and remove the parts that you do not need. It
+ * uses the installed header alone. One struct a library; data that callouts of several workers change is
  * atomic or under the lock. A thread of its own replicates leases to a file: the answer to the client
  * is parked until its line is written.
  */
@@ -35,7 +35,7 @@ struct example {
 
 	FILE *replica;		/* NULL: leases are not replicated */
 	pthread_t thread;
-	pthread_mutex_t lock;	/* of what follows */
+	pthread_mutex_t lock;	/* of the members below */
 	pthread_cond_t work;
 	struct job *head, **tail;
 	bool stop;
@@ -48,7 +48,7 @@ static int on_buffer4_receive(usher_call *call, void *ctx)
 	(void)ctx;
 	/* bytes of a private framing would be taken off here, with usher_raw and usher_set_raw */
 	if (usher_unpack(call) < 0)
-		return 0; /* CONTINUE: the server tries too, and counts what it cannot parse */
+		return 0; /* CONTINUE: the server parses the packet itself, and counts it when it cannot */
 	usher_set_status(call, USHER_SKIP);
 	return 0;
 }
@@ -298,7 +298,7 @@ static void example_free(struct example *e)
 		e->stop = true;
 		(void)pthread_cond_signal(&e->work);
 		(void)pthread_mutex_unlock(&e->lock);
-		(void)pthread_join(e->thread, NULL); /* it finishes what waits */
+		(void)pthread_join(e->thread, NULL); /* it writes the lines that wait first */
 		(void)fclose(e->replica);
 	}
 	(void)snprintf(text, sizeof(text), "%llu messages, %llu octets sent", (unsigned long long)e->messages_sent,

@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: MPL-2.0
--- SMTP (RFC 5321) as a dissector of a connection: a grammar for its lines, a state machine for who may say what. Commands
+-- SMTP (RFC 5321) as a dissector of a connection: a grammar for its lines, a state machine for the order of commands and replies. Commands
 -- may come in groups (RFC 2920), so each waits in a list for its answer. Servers are at port 25, elsewhere a policy says
 -- where: action = haka.dissectors.smtp.install.
 --

@@ -18,7 +18,7 @@ struct buf {
 };
 
 void buf_init(struct buf *b);
-/* The same, over memory of the caller's (cap > 0) as long as that is enough: no malloc for what is short. */
+/* Initialises the buffer over memory of the caller (cap > 0), used as long as it is enough: short texts need no malloc. */
 void buf_init_over(struct buf *b, char *mem, size_t cap);
 void buf_fini(struct buf *b);
 void buf_reset(struct buf *b);			/* keeps the memory */

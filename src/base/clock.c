@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
  * The system clock and the virtual one. CLOCK_BOOTTIME, not MONOTONIC: a suspended machine's
- * holds and time-outs go on counting.
+ * holds and time-outs keep counting.
  */
 #include "base/clock.h"
 

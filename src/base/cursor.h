@@ -3,8 +3,8 @@
  * Bounded cursors over octets, the only place that indexes packet data.
  *
  * struct rd reads: once a read would pass the end the cursor is `bad`, every later read gives
- * zeros or empty spans, and the caller checks once at the end. struct wr writes likewise: what
- * does not fit sets `bad` and writes nothing. Neither allocates; both borrow the buffer.
+ * zeros or empty spans, and the caller checks once at the end. struct wr writes likewise: a write
+ * that does not fit sets `bad` and writes nothing. Neither allocates; both borrow the buffer.
  */
 #pragma once
 

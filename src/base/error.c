@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Texts of error codes. The table is error.def; what is not in it is an errno.
+ * Texts of error codes. The table is error.def; any other code is an errno.
  */
 #include "base/error.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
  * Results are ints: 0 or more is good, negative is bad: either -errno or -USHER_E_x.
- * Our codes start above every errno, so one int holds both. Verdicts (what happens to a
+ * Our codes start above every errno, so one int holds both. Verdicts (the fate of a
  * packet) are never carried in such an int.
  */
 #pragma once

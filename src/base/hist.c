@@ -51,7 +51,7 @@ uint64_t hist_percentile(const struct hist *h, double p)
 		rank++;
 	for (unsigned i = 0; i < HIST_BUCKETS && h->n; i++) {
 		seen += h->count[i];
-		/* the last bucket also holds what was too long for it */
+		/* the last bucket also holds values beyond its range */
 		if (seen >= rank && i < HIST_BUCKETS - 1)
 			return bucket_end(i) < h->max ? bucket_end(i) : h->max;
 	}

@@ -2,7 +2,7 @@
 /*
  * Histogram of durations with a relative error below 1 %: values below HIST_SUB are counted
  * exactly, above that every power of two is cut into HIST_SUB / 2 equal parts. Nanoseconds up to
- * 2^HIST_BITS - 1 (137 s); what is longer counts as that. Recording neither allocates nor branches
+ * 2^HIST_BITS - 1 (137 s); longer ones count as that. Recording neither allocates nor branches
  * on data beyond one comparison. One thread at a time.
  */
 #pragma once

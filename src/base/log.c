@@ -36,7 +36,7 @@ struct sink {
 	char *pattern_text;	/* "": none */
 	int facility;
 	_Atomic int fd;		/* -1: syslog, or a file that is not open */
-	struct log_queue *queue; /* NULL: whoever logs writes */
+	struct log_queue *queue; /* NULL: the logging thread writes */
 	_Atomic bool reopen;
 	char *path;
 	uint64_t maxsize;
@@ -62,7 +62,7 @@ struct log {
 	_Atomic uint64_t lost;
 	char head[LOG_N_IDS][HEAD_LEN]; /* of each id's lines, behind the time */
 	char logger[LOG_N_IDS][HEAD_LEN]; /* "kea-dhcp4.leases" */
-	time_t stamp_sec;		/* what stamp says; under lock */
+	time_t stamp_sec;		/* the second of stamp; under lock */
 	char stamp[32];
 	struct repeats {
 		_Atomic int64_t second;
@@ -266,7 +266,7 @@ static bool sink_write_queued(void *ctx, uint8_t priority, const char *lines, si
 	return true;
 }
 
-/* A sink whose thread cannot be had is written to by whoever logs. */
+/* Starts the sinks' threads. A sink without one is written to by the logging threads. */
 static void sinks_start(struct sink *const *sinks, size_t n)
 {
 	for (size_t i = 0; i < n; i++)
@@ -404,7 +404,7 @@ void log_start_threads(struct log *log)
 	(void)pthread_mutex_unlock(&log->lock);
 }
 
-/* What stands behind the time in every line of an id. */
+/* Makes the fixed text behind the time in the lines of each id. */
 static void heads_make(struct log *log)
 {
 	bool server = strcmp(log->root, "kea-dhcp4") == 0;
@@ -522,7 +522,7 @@ const char *log_id_name(enum log_id id)
 	return ids[id].name;
 }
 
-/* Control characters in what strangers sent must not make two lines of one. */
+/* Replaces control characters: text of strangers must not make two lines of one. */
 static void line_clean(char *s)
 {
 	for (; *s; s++)
@@ -591,7 +591,7 @@ bool log_wants(struct log *log, enum log_id id)
 	return false;
 }
 
-/* A message on its way to the sinks: its line in the default form, and what patterns need. */
+/* A message on its way to the sinks: its line in the default form, and the fields that patterns need. */
 struct message {
 	enum log_id id;
 	const char *line;

@@ -68,7 +68,7 @@ struct log *log_new(const struct clock_src *clock, const char *root);
 void log_free(struct log *log);
 /*
  * Replaces the rules: the longest matching logger name decides. debug: everything at DEBUG to
- * stdout, whatever the rules say (-d). Lines for a file that cannot be opened go to stdout; log_reopen()
+ * stdout, in place of the rules (-d). Lines for a file that cannot be opened go to stdout; log_reopen()
  * tries again. A file that is not open within 100 ms is opened behind the caller. 0, or -errno; then the old rules stay.
  */
 int log_configure(struct log *log, const struct log_rule *rules, size_t n, bool debug) must_check;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Lines on their way to one output of the log: a bounded buffer and a thread that writes. Whoever logs waits
+ * Lines on their way to one output of the log: a bounded buffer and a thread that writes. A logging thread waits
  * for neither disk nor reader; a line that finds no room is refused. One output that hangs holds up no other.
  */
 #pragma once

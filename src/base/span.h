@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * struct span: a borrowed, read-only run of octets. It owns nothing; whoever hands one out
- * says for how long the octets live. An empty span may have p == NULL.
+ * struct span: a borrowed, read-only run of octets. It owns nothing; the function that returns one
+ * states how long the octets live. An empty span may have p == NULL.
  */
 #pragma once
 
@@ -32,7 +32,7 @@ static inline bool span_eq(struct span a, struct span b)
 	return a.n == b.n && (a.n == 0 || memcmp(a.p, b.p, a.n) == 0);
 }
 
-/* Sub-span of at most n octets from off; clipped to what is there. */
+/* Returns the sub-span of at most n octets from off, clipped to the octets of s. */
 static inline struct span span_sub(struct span s, size_t off, size_t n)
 {
 	if (off >= s.n)

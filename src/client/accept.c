@@ -23,7 +23,7 @@ struct span client_identifier(const struct client *c, uint8_t buf[ID_MAC_LEN])
 	return span_of(buf, ID_MAC_LEN);
 }
 
-/* The first instance of an option in the options field; it is what counts where a code may stand once only. */
+/* Returns the first instance of an option in the options field: the valid one of a code that may stand once only. */
 static struct span first_instance(struct span msg, uint8_t code)
 {
 	struct rd r = rd_init(span_sub(msg, DHCP4_MIN_LEN, msg.n));
@@ -198,7 +198,7 @@ static enum client_drop read_lease(const struct client *c, struct client_msg *ms
 	msg->lease = l;
 	if (msg->event == CLIENT_EV_INFORM_ACK)
 		return client_lease_read_options(&msg->m, c->link.mtu, l);
-	/* what is renewed keeps its mask if the server does not repeat it */
+	/* a renewed lease keeps its mask if the server does not repeat it */
 	if (!t.mask && (c->state == CLIENT_RENEWING || c->state == CLIENT_REBINDING))
 		t.mask = c->lease.mask;
 	return client_lease_read(&msg->m, &t, l);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * The checks of a received packet, each with its name in drop.def: whose it is, what it is, whether it is
- * expected, and whether what it offers may ever be configured. Pure: the client is only read.
+ * The checks of a received packet, each with its name in drop.def: addressee, message type, whether it is
+ * expected, and whether the offered values may ever be configured. Pure: the client is only read.
  */
 #pragma once
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Actions: what a row of fsm.def does. An action changes the client and appends effects; the state is
- * the row's `next` already when it runs. It may raise one event, which runs in the same step. Which file
- * has which action stands beside the groups below. Only fsm.c, client.c and the action files include this.
+ * Actions of the rows of fsm.def. An action changes the client and appends effects; the state is
+ * the row's `next` already when it runs. It may raise one event, which runs in the same step. The groups
+ * below name the file of each action. Only fsm.c, client.c and the action files include this.
  */
 #pragma once
 
@@ -49,7 +49,7 @@ void step_timers_off(struct client_step *s);	/* all but GIVE_UP */
 void step_notify(struct client_step *s, enum client_notice n);
 void step_script(struct client_step *s, enum client_reason r, const struct client_lease *now,
 		 const struct client_lease *old);
-/* The one socket event that must come before what is sent through it. */
+/* Opens the raw socket: the one socket effect that must precede the packets sent through it. */
 void step_listen_raw(struct client_step *s);
 void step_listen_udp(struct client_step *s);
 void step_listen_arp(struct client_step *s, uint32_t address);
@@ -57,7 +57,7 @@ void step_listen_arp(struct client_step *s, uint32_t address);
 void step_new_xact(struct client_step *s, struct client_xact *x);
 /* A 32-bit number from the client's randomness. */
 uint32_t step_random(struct client_step *s);
-/* Gives the address back to the system: removes what is configured. Keeps the lease itself. */
+/* Removes the address and the routes from the interface. Keeps the lease itself. */
 void step_unconfigure(struct client_step *s);
 /* Removes the address and routes of a kept lease, which an earlier run may have left. */
 void step_remove_leftovers(struct client_step *s);
@@ -65,9 +65,9 @@ void step_remove_leftovers(struct client_step *s);
 void step_begin_after(struct client_step *s, int64_t after_ns);
 /* The lease is in use: address and routes as it says. */
 void step_configure(struct client_step *s);
-/* What was asked for is there: -q ends, and without -f the background is due. */
+/* Called when the wanted state is reached: -q ends, and without -f the client moves to the background. */
 void step_ready(struct client_step *s);
-/* The lease is over for good: off the interface, off the disk. GIVE_UP goes on. */
+/* Removes an ended lease from the interface and from the disk, and raises GIVE_UP. */
 void step_forget(struct client_step *s);
 /* All timers off but GIVE_UP, and the end of a lease whose address is on the interface. */
 void step_timers_held(struct client_step *s);

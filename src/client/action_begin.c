@@ -8,7 +8,7 @@
 #include "client/message.h"
 #include "client/timing.h"
 
-/* What INIT goes on with. */
+/* Returns the event that follows INIT. */
 static enum client_event beginning(const struct client_step *s)
 {
 	struct client *c = s->c;
@@ -221,7 +221,7 @@ void action_give_up(struct client_step *s)
 	c->failed = true;
 	step_script(s, CLIENT_REASON_FAIL, NULL, NULL);
 	step_notify(s, CLIENT_NOTICE_NO_LEASE);
-	/* later outages are what a daemon is there to sit through */
+	/* a daemon waits through later outages */
 	if (c->opts->now && !c->succeeded) {
 		s->exit = true;
 		s->exit_code = CLIENT_EXIT_NO_LEASE;

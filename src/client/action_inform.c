@@ -62,7 +62,7 @@ void action_take_options(struct client_step *s)
 	step_ready(s);
 }
 
-/* What an INFORM's answer has no say in: the lease's own terms. */
+/* Returns whether an option is a term of the lease itself, which the answer to an INFORM does not change. */
 static bool of_lease(uint8_t code)
 {
 	return code == DHCP4_OPT_LEASE_TIME || code == DHCP4_OPT_RENEWAL_TIME ||

@@ -189,7 +189,7 @@ void action_extend(struct client_step *s)
 
 /* --- losing ------------------------------------------------------------------------------------- */
 
-/* RFC 2132 9.9: the reason, for whoever reads our log; what is not printable ASCII becomes a question mark. */
+/* Keeps the reason of a NAK for the log (RFC 2132 9.9); octets that are not printable ASCII become question marks. */
 static void keep_reason(struct client *c, struct span text)
 {
 	size_t n = text.n < sizeof(c->said) ? text.n : sizeof(c->said) - 1;
@@ -272,7 +272,7 @@ void action_decline(struct client_step *s)
 	const struct client_lease *l = s->from == CLIENT_PROBING ? &c->offer : &c->lease;
 
 	step_notify(s, CLIENT_NOTICE_CONFLICT);
-	/* nobody answers it: what is open need not listen for it */
+	/* it has no answer: open sockets need not listen for one */
 	c->xact = (struct client_xact){.xid = step_random(s), .start_ns = s->now};
 	step_send_raw(s, CLIENT_MSG_DECLINE, l);
 	if (c->configured)

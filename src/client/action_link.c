@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * What happens to the interface under the client, to its sockets and to its address.
+ * Changes of the client's interface, its sockets and its address.
  */
 #include "client/action.h"
 #include "client/timing.h"
@@ -63,7 +63,7 @@ void action_socket_failed(struct client_step *s)
 	step_notify(s, CLIENT_NOTICE_SOCKET_FAILED);
 }
 
-/* What the state listens on; what it waits for is asked again by its own timer. */
+/* Opens the sockets of the state again. Its own timer repeats the pending request. */
 void action_reopen(struct client_step *s)
 {
 	struct client *c = s->c;

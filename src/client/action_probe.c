@@ -64,7 +64,7 @@ void step_probe_start(struct client_step *s, uint32_t address)
 	c->probe_conflict = false;
 	c->probe_end_ns = 0;
 	step_timer_off(s, CLIENT_TIMER_PROBE);
-	/* what is on the interface already is known to be ours */
+	/* an address that is on the interface already is known to be ours */
 	c->probe_ok = c->opts->probe == CLIENT_PROBE_OFF ||
 		      (c->configured && c->lease.address == address);
 	if (c->probe_ok)
@@ -80,8 +80,8 @@ void step_probe_start(struct client_step *s, uint32_t address)
 /* --- are we still there? RFC 4436 --------------------------------------------------------------- */
 
 /*
- * Whoever the ACK came through is on our link: the server or its relay, which mostly is the gateway. A server
- * that seems to be elsewhere was relayed by the default gateway, if by anybody.
+ * Remembers the node that sent the ACK on our link: the server or its relay, which mostly is the gateway. A server
+ * on another network was probably relayed by the default gateway.
  */
 void step_remember_node(struct client_step *s)
 {

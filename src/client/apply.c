@@ -159,7 +159,7 @@ int apply_check(const struct apply_request *r, size_t len)
 
 static int write_synced(const struct file_ops *f, const char *path, struct span data)
 {
-	/* O_EXCL: whoever put a link there does not choose what we write to */
+	/* O_EXCL: a link in this place must not choose the file that we write */
 	int fd = f->open(f->ctx, path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 	ssize_t n;
 	int r;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
  * The privileged half of the client: opens sockets, configures the interface, keeps the lease file, runs
- * the script. What it is asked comes as messages of fixed size from a process that reads the network,
- * and which may therefore be somebody else's by now: every field of every message is checked, and nothing
- * in it names an interface, a file or a program. Before the two are parted, and in tests, the same
+ * the script. Its requests are messages of fixed size from a process that reads the network,
+ * which an attacker may therefore control: every field of every message is checked, and no field
+ * names an interface, a file or a program. Before the two are parted, and in tests, the same
  * messages are given by a call. One thread.
  */
 #pragma once
@@ -72,8 +72,8 @@ const char *apply_kind_name(uint32_t kind);
 /* Is the request whole and sane? 0, -EBADMSG (length, kind), -EINVAL (a value). Pure. */
 int apply_check(const struct apply_request *r, size_t len) must_check;
 /*
- * Checks and does it. The reply is always filled; *ret_fd is a new descriptor, or -1. A script that had to
- * give way to this one is told in *ret_dropped (NULL: not wanted), and 1 returned; else 0.
+ * Checks and carries out a request. The reply is always filled; *ret_fd is a new descriptor, or -1. Returns 1, with the
+ * event in *ret_dropped (NULL: not wanted), when a script run was dropped in favour of this one; else 0.
  */
 int apply_do(struct apply *a, const struct apply_request *r, size_t len, struct apply_reply *ret, int *ret_fd,
 	     struct apply_reply *ret_dropped);

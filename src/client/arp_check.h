@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * What an ARP packet says about our address (RFC 5227 2.1.1, 2.4). Pure.
+ * Conflicts of our address in ARP packets (RFC 5227 2.1.1, 2.4). Pure.
  */
 #pragma once
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Carries out the effects of a step, in order, one function a kind. What fails becomes an event, which is
- * told to the machine when the list is done: so no step is nested in another. Sockets are closed last,
+ * Carries out the effects of a step, in order, one function a kind. A failure becomes an event, which is
+ * passed to the machine when the list is done: so no step is nested in another. Sockets are closed last,
  * because closing a packet socket waits for the kernel, and nothing useful should wait with it.
  */
 #include "client/driver.h"
@@ -95,7 +95,7 @@ static void send_udp(struct driver *d, const struct effect *e)
 		     e->udp.dst != UINT32_MAX);
 }
 
-/* --- what the privileged half does -------------------------------------------------------------- */
+/* --- requests to the privileged half ------------------------------------------------------------ */
 
 static struct apply_request *request(struct driver *d, enum apply_kind kind)
 {
@@ -224,7 +224,7 @@ static void end_denied(struct driver *d)
 	loop_stop(d->loop);
 }
 
-/* Ready means that address and routes are there: whoever waits for us is told behind the answers. */
+/* Reports readiness, behind the answers of the privileged half: ready means that address and routes are there. */
 static void settle(struct driver *d)
 {
 	int r = privsep_wait(&d->privsep);
@@ -315,7 +315,7 @@ void driver_settled(struct driver *d)
 void driver_carry(struct driver *d)
 {
 	carry_list(d);
-	/* each is told once a step; the machine backs off by itself */
+	/* each failure is reported once a step; the machine backs off by itself */
 	for (int i = 0; i < 4 && (d->socket_failed || d->send_failed) && !d->exiting; i++) {
 		enum client_event e = d->socket_failed ? CLIENT_EV_SOCKET_FAILED : CLIENT_EV_SEND_FAILED;
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * The doors of the machine: commands, packets, ARP frames and time come in here, each becomes an event,
- * the table says what happens, effects go out. The state is stored before its action runs, and nothing
- * is carried out before the step is over, so nobody can re-enter. RFC 2131 4.4.
+ * The entries of the machine: commands, packets, ARP frames and time come in here, each becomes an event,
+ * the table gives the action, effects go out. The state is stored before its action runs, and effects
+ * are carried out after the step, so no step is entered twice. RFC 2131 4.4.
  */
 #include "client/client.h"
 
@@ -119,7 +119,7 @@ static void tell_state(struct client_step *s)
 	e->notice.event = s->event;
 }
 
-/* Runs an event and what it raises. False: this state ignores it. */
+/* Runs an event and the events that it raises. Returns false if this state ignores it. */
 static bool run(struct client *c, enum client_event e, int64_t now, const struct client_msg *msg,
 		struct effects *fx)
 {
@@ -153,7 +153,7 @@ bool client_event(struct client *c, enum client_event e, int64_t now_ns, struct 
 	return run(c, e, now_ns, NULL, fx);
 }
 
-/* --- what would happen -------------------------------------------------------------------------- */
+/* --- commands on trial -------------------------------------------------------------------------- */
 
 static uint32_t no_random(void *ctx)
 {
@@ -284,8 +284,8 @@ void client_tick(struct client *c, int64_t now_ns, struct effects *fx)
 	effects_reset(fx);
 	c->armed_ns = 0; /* a timer that fired is not set any more */
 	/*
-	 * The first that is due, in the order of the enum: what a later one would have done may be
-	 * moot by then (expiry stops T1). Those still due come with the next tick, for which the
+	 * The first that is due, in the order of the enum: it may stop a later one
+	 * (expiry stops T1). Those still due come with the next tick, for which the
 	 * timer is set to the past.
 	 */
 	for (size_t t = 0; t < CLIENT_N_TIMERS; t++) {

@@ -2,7 +2,7 @@
 /*
  * The client for one interface, as a pure machine: (client, event, time, randomness) -> (client, effects).
  * It makes no system call, reads no clock and allocates nothing; the same inputs give the same effects.
- * The driver owns the struct, calls one of the functions below for whatever happens, and carries out the
+ * The driver owns the struct, calls one of the functions below for each input, and carries out the
  * effects of each call before the next. One thread.
  *
  * Times are CLOCK_BOOTTIME in nanoseconds (suspend counts). One timer is enough: EFFECT_ARM has the
@@ -80,10 +80,10 @@ struct client {
 	struct client_link link;
 	enum client_state state;
 	int64_t deadline[CLIENT_N_TIMERS];	/* 0: not running */
-	int64_t armed_ns;			/* what the last EFFECT_ARM said */
+	int64_t armed_ns;			/* deadline of the last EFFECT_ARM */
 	struct client_xact xact, inform;
 
-	enum client_kept kept;		/* what lease is worth: HINT: only its address */
+	enum client_kept kept;		/* validity of lease; HINT: only its address counts */
 	bool configured;		/* lease.address is on the interface */
 	bool confirm;			/* lease is VALID, and to be confirmed by INIT-REBOOT first */
 	bool reboot;			/* the exchange that runs began at INIT-REBOOT */
@@ -113,7 +113,7 @@ struct client {
 
 	bool raw, udp, arp;		/* sockets that are to be open */
 	int64_t told_ns;		/* last DROPPED notice: one a second is enough */
-	bool failed;			/* GIVE_UP was told */
+	bool failed;			/* GIVE_UP was reported */
 	bool succeeded;			/* there was a lease: -n is over */
 	bool in_background;
 	struct client_stats stats;
@@ -129,11 +129,11 @@ void client_init(struct client *c, const struct client_opts *opts, const struct 
 		 const struct client_random *random);
 void client_keep(struct client *c, const struct client_lease *lease, enum client_kept kept);
 
-/* Each of these runs one step (and what it raises), and replaces fx. */
+/* Each of these runs one step (and the events that it raises), and replaces fx. */
 
 /* A command or a link event. False: the state ignores it (a command is to be refused). */
 bool client_event(struct client *c, enum client_event e, int64_t now_ns, struct effects *fx);
-/* What the link is now; to be set before LINK_UP, MAC_CHANGED or an MTU change is told. */
+/* Sets the present state of the link; call it before the event LINK_UP, MAC_CHANGED or an MTU change. */
 void client_set_link(struct client *c, const struct client_link *link);
 /*
  * A packet from a socket, with its Ethernet header, or (PACKET_NO_L2) the payload of the UDP socket with app,
@@ -146,13 +146,13 @@ int client_receive(struct client *c, struct packet *p, int64_t now_ns, struct ef
 /* A frame from the ARP socket, with its Ethernet header. As client_receive. */
 int client_receive_arp(struct client *c, struct span frame, int64_t now_ns, struct effects *fx,
 		       enum client_drop *ret_drop);
-/* Runs what is due. Early calls do no harm. */
+/* Runs the timers that are due. Early calls do no harm. */
 void client_tick(struct client *c, int64_t now_ns, struct effects *fx);
 
 /*
  * The command that leads from here to another state now (`transition TO` of the control channel): tried on a
- * copy, *scratch, so that it is what would happen, with this link and this lease. INIT is reached where a row
- * leads there, though it goes on at once. 0, or -USHER_E_UNSUPPORTED: none does, or it is the state already.
+ * copy, *scratch, with this link and this lease. INIT counts as reached where a row
+ * leads there, although it is left at once. 0, or -USHER_E_UNSUPPORTED: none does, or it is the state already.
  */
 int client_way_to(const struct client *c, enum client_state to, int64_t now_ns, struct client *scratch,
 		  struct effects *fx, enum client_event *ret) must_check;

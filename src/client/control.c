@@ -35,7 +35,7 @@ struct control {
 
 static void accept_one(void *ctx, uint32_t events);
 
-/* Watches the door; not while there is no descriptor for who knocks, or it would never be quiet. */
+/* Watches the listening socket; not while there is no descriptor for a new connection, or it would stay readable. */
 static int watch_door(struct control *c)
 {
 	return c->source ? 0 : loop_add(c->loop, c->fd, EPOLLIN, accept_one, c, &c->source);

@@ -2,8 +2,8 @@
 /*
  * The control channel: a unix socket of whole messages (SOCK_SEQPACKET, mode 0600). One JSON request a
  * message, {"command": NAME, "arguments": {…}}, one JSON answer, {"result": 0, "text": …, "arguments": …};
- * a connection may ask many. After `events` it gets a message for each event. Nobody is waited for: who
- * does not take an answer or an event at once loses the connection.
+ * a connection may ask many. After `events` it gets a message for each event. The client waits for no peer: a peer
+ * that does not take an answer or an event at once loses its connection.
  */
 #pragma once
 

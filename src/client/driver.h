@@ -50,7 +50,7 @@ struct driver {
 	struct control *control;
 	int closing[DRIVER_CLOSING];	/* sockets to be closed when all else of the step is done */
 	size_t n_closing;
-	/* what carrying out a step gave rise to */
+	/* results of carrying out a step */
 	bool socket_failed, send_failed;
 	uint64_t n_icmp_ignored, n_own_arp;
 	bool configure_failed;		/* the last SET_ADDRESS was refused */
@@ -72,11 +72,11 @@ int driver_start(struct driver *d) must_check;
 /* Until the end: the exit code. */
 int driver_run(struct driver *d);
 void driver_close(struct driver *d);
-/* Who and when, for the lease file. */
+/* Returns interface, identity and times for the lease file. */
 void driver_lease_context(const struct driver *d, struct client_lease_context *ret);
 
 /* --- carry.c --- */
-/* Carries out d->fx, and what comes of it. */
+/* Carries out d->fx, and the steps that follow from it. */
 void driver_carry(struct driver *d);
 /* Acts on answers that have come: ends a client without privileges, compares with the kernel. */
 void driver_settled(struct driver *d);
@@ -94,8 +94,8 @@ int64_t driver_now(void);	/* CLOCK_BOOTTIME */
 struct effect;
 /* A notice: to the log or, with --json, to standard output; to subscribers; into the history. */
 void driver_notice(struct driver *d, const struct effect *e);
-/* Writes what was told. */
+/* Writes the reports that wait. */
 void driver_flush(struct driver *d);
-/* An error outside of the machine: what failed, and -errno or our code. */
+/* Reports an error outside of the machine: the failed operation, and -errno or our code. */
 void driver_error(struct driver *d, const char *what, int err);
 void driver_error_text(struct driver *d, const char *what, const char *cause);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * The list of effects, and the names of what is in it, drawn from effect.def and notice.def.
+ * The list of effects, and the names of its members, drawn from effect.def and notice.def.
  */
 #include "client/effects.h"
 

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * What a step of the state machine asks to be done, in order. The machine itself does nothing: whoever
- * drives it carries the list out after the step (the new state is stored by then), and feeds what comes
- * of it back as events. A list and the octets it refers to belong to the driver; pointers to leases are
+ * Effects: the operations that a step of the state machine requests, in order. The machine itself performs none: its
+ * driver carries the list out after the step (the new state is stored by then), and feeds the results
+ * back as events. A list and the octets it refers to belong to the driver; pointers to leases are
  * into struct client and hold until the next step. One thread; nothing here allocates.
  *
- * Sockets. LISTEN_x of a socket that is open changes what it listens for; CLOSE_x of a closed one is
- * nothing. Raw: AF_PACKET made with protocol 0, filter (IPv4, UDP, no fragment, port 68, op 2, the xid),
+ * Sockets. LISTEN_x of a socket that is open changes its filter; CLOSE_x of a closed one has
+ * no effect. Raw: AF_PACKET made with protocol 0, filter (IPv4, UDP, no fragment, port 68, op 2, the xid),
  * PACKET_AUXDATA, lock, bind; where the filter is locked, another xid takes a new socket, and the old one
  * is closed last (closing takes 8 to 20 ms). UDP: bound to the interface and 0.0.0.0:68, because a NAK is
  * broadcast; the source address goes with each datagram (IP_PKTINFO). ARP: packets that name the address
@@ -95,7 +95,7 @@ enum { EFFECTS_MAX = 48, EFFECTS_DATA = 6144 };
 struct effects {
 	struct effect item[EFFECTS_MAX];
 	size_t n;
-	uint8_t data[EFFECTS_DATA];	/* what frames and payloads lie in */
+	uint8_t data[EFFECTS_DATA];	/* memory of frames and payloads */
 	size_t data_len;
 	bool overflow;			/* a step asked for more than fits: a programmer's error, tested */
 };

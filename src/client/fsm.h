@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
  * States and events of the client, and the table between them (fsm.def). Only client.c runs the table;
- * others ask what it says.
+ * other files read it.
  */
 #pragma once
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * What the control channel tells of the past: the last errors, and who served us. Fixed size.
+ * The past, for the control channel: the last errors, and the servers of earlier leases. Fixed size.
  */
 #pragma once
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * From a message to a lease, and the rules for what may be configured. Options of a wrong length count as
- * absent (what is required is then missing); everything is bounded by the message, nothing by trust.
+ * From a message to a lease, and the rules for values that may be configured. Options of a wrong length count as
+ * absent (a required one is then missing); everything is bounded by the message, nothing by trust.
  * RFC 2131 4.4.1, 4.4.5; RFC 2132; RFC 3442 (routes); RFC 3021 (/31); RFC 1122 3.2.1.3 (addresses).
  */
 #include "client/lease.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * A lease as the client holds it: a value without pointers, checked before it exists. What is to be
- * configured is worked out (mask, routes, MTU, times); all options as the server sent them lie beside
+ * A lease as the client holds it: a value without pointers, checked before it exists. The values to be
+ * configured are derived (mask, routes, MTU, times); all options as the server sent them lie beside
  * it for scripts and the control channel. Pure.
  */
 #pragma once
@@ -13,8 +13,8 @@
 struct dhcp4_msg;
 
 enum {
-	CLIENT_LEASE_OPTIONS = 2304,	/* whatever a packet slot can hold, and a length of 16 bits each */
-	CLIENT_LEASE_ROUTES = 256,	/* whatever a message of 1,500 octets can name */
+	CLIENT_LEASE_OPTIONS = 2304,	/* the capacity of a packet slot, and a length of 16 bits each */
+	CLIENT_LEASE_ROUTES = 256,	/* the most that a message of 1,500 octets can name */
 	CLIENT_MTU_MIN = 576,		/* RFC 2132 5.1 says 68; nothing works with that */
 };
 
@@ -40,7 +40,7 @@ struct client_lease {
 	uint8_t options[CLIENT_LEASE_OPTIONS];	/* code, length (16 bit), data; joined (RFC 3396) */
 };
 
-/* What a message may say to be a lease for us. */
+/* Terms that a message must meet to be a lease for us. */
 struct client_lease_terms {
 	uint32_t want;		/* the address it must be about; 0: any (an OFFER) */
 	uint32_t mask;		/* if it names none; 0: refuse */
@@ -54,7 +54,7 @@ static inline unsigned client_prefix_len(uint32_t mask)
 
 /* May a host have this address under this mask? CLIENT_DROP_NONE, or why not. RFC 1122 3.2.1.3, RFC 3021. */
 enum client_drop client_address_check(uint32_t address, uint32_t mask) must_check;
-/* An address that one host may have at all, whatever the mask. */
+/* Returns whether one host may have the address at all, with any mask. */
 bool client_address_is_unicast(uint32_t address);
 
 /* An OFFER or ACK to a lease (times as they were sent, see client_lease_times). CLIENT_DROP_NONE, or why not. */

@@ -96,7 +96,7 @@ int client_lease_encode(const struct client_lease *l, const struct client_lease_
 
 /* --- reading ------------------------------------------------------------------------------------ */
 
-/* Magic, version, length, digest. On 0 *r is over what lies between head and digest. */
+/* Checks magic, version, length, digest. On 0 *r covers the octets between head and digest. */
 static int open_file(struct span file, struct rd *r)
 {
 	struct rd head = rd_init(file);

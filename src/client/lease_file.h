@@ -11,7 +11,7 @@
 
 enum { CLIENT_LEASE_FILE_MAX = 8192, CLIENT_BOOT_ID_LEN = 16, CLIENT_LEASE_FILE_VERSION = 1 };
 
-/* Who and when: what a file is written under, and held against when it is read. */
+/* Interface, identity and times: written into a file, and compared when it is read. */
 struct client_lease_context {
 	char iface[CLIENT_IFACE_MAX];
 	uint8_t mac[6];
@@ -24,8 +24,8 @@ struct client_lease_context {
 int client_lease_encode(const struct client_lease *l, const struct client_lease_context *ctx,
 			uint8_t *buf, size_t cap) must_check;
 /*
- * A lease, and what it is worth now: VALID with start_ns in this boot's time, or HINT where it ran out or
- * the wall clock went backwards across a reboot (nobody can say then how old it is).
+ * Decodes a lease and its validity: VALID with start_ns in this boot's time, or HINT where it ran out or
+ * the wall clock went backwards across a reboot (its age is unknown then).
  * 0, or -USHER_E_TRUNCATED, -USHER_E_MALFORMED (magic, lengths, a lease that fails its checks),
  * -USHER_E_UNSUPPORTED (version), -USHER_E_CHECKSUM, -USHER_E_NOT_OWNER (other interface, hardware
  * address or client identifier).

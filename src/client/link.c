@@ -2,7 +2,7 @@
 /*
  * One question (RTM_GETLINK by name), then the notifications of links, IPv4 addresses and removed routes;
  * those of other interfaces are passed over. After a lost notification the question is asked again, by index,
- * and the caller is told that addresses and routes may have changed.
+ * and the caller learns that addresses and routes may have changed.
  */
 #include "client/link.h"
 
@@ -214,8 +214,8 @@ void link_watch_close(struct link_watch *w)
 }
 
 /*
- * The queue is emptied before anything is asked, or there would be no room for the answer. Whoever keeps
- * flooding it is left with what there is, until the next time.
+ * Empties the queue before the question is asked, or there would be no room for the answer. Under a flood of
+ * notifications the rest is read at the next call.
  */
 int link_watch_read(struct link_watch *w, struct link_events *ret)
 {

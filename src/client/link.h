@@ -31,7 +31,7 @@ struct link_watch {
 	bool stale;			/* something was lost, and not asked for yet */
 };
 
-/* What may have happened since the last look. */
+/* Events that may have occurred since the last call. */
 struct link_events {
 	bool changed;			/* anything in the state */
 	bool lost;			/* notifications were lost */
@@ -41,7 +41,7 @@ struct link_events {
 /* Opens, and reads the state. 0; -ENODEV: no such interface; -errno. */
 int link_watch_open(struct link_watch *w, const char *name) must_check;
 void link_watch_close(struct link_watch *w);
-/* Takes what has come in; w->now is the state then. Never blocks. 0 or -errno of a broken socket. */
+/* Reads the notifications that have arrived; w->now is the state then. Never blocks. 0 or -errno of a broken socket. */
 int link_watch_read(struct link_watch *w, struct link_events *ret) must_check;
 /* Can a client run on it? 0; -ENODEV (gone), -EPROTONOSUPPORT: not Ethernet, or without ARP. */
 int link_usable(const struct link_state *s) must_check;

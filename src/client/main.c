@@ -2,7 +2,7 @@
 /*
  * usher-client: options, and the order of start and end.
  *   1. options, manifest, interface   2. to the background (a process stays and waits for the word)
- *   3. what the privileged half has   4. kept lease, control channel, pid file
+ *   3. the privileged half's part     4. kept lease, control channel, pid file
  *   5. the first step: the first packet leaves   6. two halves, confinement   7. the loop
  * Nothing of the network is read before 7. Exit codes: enum client_exit, DRIVER_EXIT_FAILED.
  */
@@ -102,7 +102,7 @@ static int read_manifest(struct client_opts *o)
 	return 0;
 }
 
-/* Descriptors 0 to 2 are open, whatever our parent thought of them: no socket may become one of them. */
+/* Opens descriptors 0 to 2 where the parent left them closed: no socket may become one of them. */
 static int open_standard(void)
 {
 	int fd;
@@ -148,7 +148,7 @@ static int leave_foreground(struct driver *d)
 	return 0;
 }
 
-/* Nobody waits any more: whoever started us gave up. */
+/* Called when the starting process has ended: no process waits any more. */
 static void waiter_gone(void *ctx, uint32_t events)
 {
 	struct driver *d = ctx;
@@ -350,7 +350,7 @@ static int divide(struct driver *d, const struct privsep_files *files)
 	return r;
 }
 
-/* What the privileged half does at its end, where there never was one. */
+/* Removes the files that the privileged half would remove, where there never was one. */
 static void remove_files(const struct privsep_files *files)
 {
 	if (files->pid_file)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * What goes into which message stands in one table, as RFC 2131 4.3.6, 4.4.1 and 4.4.4 (tables 4 and 5)
+ * One table holds the fields and options of each message, as RFC 2131 4.3.6, 4.4.1 and 4.4.4 (tables 4 and 5)
  * have it. The option request list is the same in all that ask (RFC 2131 4.4.1).
  */
 #include "client/message.h"
@@ -64,7 +64,7 @@ static void put_name(struct dhcp4_msg *m, const struct client_opts *o)
 {
 	uint8_t buf[3 + sizeof(o->fqdn)] = {FQDN_FLAG_S | FQDN_FLAG_E, 0, 0};
 
-	/* RFC 4702 3.1: who sends 81 does not send 12 */
+	/* RFC 4702 3.1: a client that sends 81 does not send 12 */
 	if (o->fqdn_len) {
 		memcpy(buf + 3, o->fqdn, o->fqdn_len);
 		put(m, DHCP4_OPT_CLIENT_FQDN, buf, 3U + o->fqdn_len);
@@ -96,7 +96,7 @@ static void put_wishes(struct dhcp4_msg *m, const struct client *c)
 	put_user_class(m, c->opts);
 }
 
-/* Seconds since we began; never 0, because some relays and servers drop what seems to have just begun. */
+/* Returns the seconds since we began; never 0, because some relays and servers drop requests that have just begun. */
 static uint16_t secs(const struct client_xact *x, int64_t now_ns)
 {
 	int64_t s = (now_ns - x->start_ns) / NS_PER_S;
@@ -122,7 +122,7 @@ static uint32_t hint(const struct client *c)
 {
 	if (c->kept != CLIENT_KEPT_NONE)
 		return c->lease.address;
-	/* what was wanted and is in use elsewhere is not asked for again and again */
+	/* a wanted address that is in use elsewhere is not requested again and again */
 	return c->declines ? 0 : c->opts->request_address;
 }
 
@@ -175,7 +175,7 @@ void step_send_raw(struct client_step *s, enum client_form f, const struct clien
 	struct wr w;
 
 	step_listen_raw(s);
-	/* RFC 2131 4.1: whoever has an address sends from it */
+	/* RFC 2131 4.1: a client with an address sends from it */
 	if (forms[f].has & HAS_CIADDR)
 		frame.src = about->address;
 	if (f == CLIENT_MSG_RELEASE) {

@@ -2,7 +2,7 @@
 /*
  * As much rtnetlink as the client needs: requests put together in a buffer and acknowledged one by one,
  * attributes of a message, walked. libmnl is not used, because the program is static and has musl for its C
- * library (meson.build says why), and Debian's libmnl is neither. Bounded: what does not fit sets `bad`.
+ * library (meson.build says why), and Debian's libmnl is neither. Bounded: an attribute that does not fit sets `bad`.
  */
 #pragma once
 
@@ -93,5 +93,5 @@ struct span nl_data(const struct rtattr *a);
 /* Zero if the length is another. */
 uint32_t nl_u32(const struct rtattr *a);
 uint32_t nl_be32(const struct rtattr *a);
-/* The next whole message of what was received; NULL at the end. */
+/* Returns the next whole message of the received octets; NULL at the end. */
 const struct nlmsghdr *nl_msg(struct span in, size_t *pos);

@@ -150,7 +150,7 @@ static int take_id(const struct parse *p, const char *s)
 		o->client_id_len = (uint8_t)octets;
 		return 0;
 	}
-	/* RFC 2132 9.14: type 0, then what is not a hardware address */
+	/* RFC 2132 9.14: type 0, then an identifier that is not a hardware address */
 	if (n == 0 || n > CLIENT_ID_MAX - 1 || !printable(s))
 		return bad(p, -USHER_E_SYNTAX,
 			   "1 to 254 printable characters, or hex octets 01:aa:...", s);
@@ -448,7 +448,7 @@ static int short_options(struct parse *p, int argc, char *const *argv, int *i)
 	return 0;
 }
 
-/* What is wrong with the whole, or NULL. */
+/* Returns the problem of the options as a whole, or NULL. */
 static const char *problem(const struct client_opts *o)
 {
 	if (o->now && o->background)

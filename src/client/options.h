@@ -32,7 +32,7 @@ struct client_opts {
 	uint32_t default_mask;			/* for servers that send none; 0: refuse them */
 	enum client_probe probe;
 	enum client_broadcast broadcast;
-	uint32_t timeout_s;			/* what "at once" means for -n and -b */
+	uint32_t timeout_s;			/* time that -n and -b wait for a lease */
 	bool foreground, background, now, quit;	/* -f -b -n -q */
 	bool release, keep_lease, keep_address;	/* on STOP; RELEASE is the default */
 	bool inform, json, dry_run, help, version;

@@ -98,8 +98,8 @@ static int serve_timeout(const struct apply *a)
 }
 
 /*
- * The files go before the line does: who waits for our end of it (privsep_close()) may be started again at
- * once, and a script of ours that takes its time must not cost the next run its files.
+ * Removes the files before the line closes: a process that waits for the end of the line (privsep_close()) may start the
+ * client again at once, and a slow script of this run must not remove the files of the next.
  */
 static void end_line(int fd, const struct privsep_files *files)
 {
@@ -174,8 +174,8 @@ static int unless_denied(long result)
 }
 
 /*
- * The library's own setgroups() and setuid() change all threads; there is one. Each call is made whatever became
- * of the others: a user namespace may forbid setgroups only.
+ * The library's own setgroups() and setuid() change all threads; there is one. Each call is made also after the
+ * others failed: a user namespace may forbid setgroups only.
  */
 static int drop_user(void)
 {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * What happened, told to people (standard error), programs (--json, subscribers) and the history. Lines
- * are put together from numbers and our own words, so nothing in them needs escaping. Nobody who does
- * not read is waited for.
+ * Reports events to people (standard error), programs (--json, subscribers) and the history. Lines
+ * are made of numbers and our own words, so no part of them needs escaping. The client waits for no
+ * reader.
  */
 #include "client/driver.h"
 
@@ -36,7 +36,7 @@ static void add(struct line *l, const char *fmt, ...)
 		l->n = l->n + (size_t)n < sizeof(l->s) ? l->n + (size_t)n : sizeof(l->s) - 1;
 }
 
-/* A pipe that nobody empties must not hold us: this is less than what a writable pipe takes. */
+/* A pipe that nobody empties must not hold us: this is less than the room of a writable pipe. */
 static void write_text(int fd, struct driver_text *t)
 {
 	struct pollfd p = {.fd = fd, .events = POLLOUT};

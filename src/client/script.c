@@ -60,7 +60,7 @@ static _Noreturn void become(const struct script *s, const struct script_job *jo
 	(void)syscall(SYS_close_range, 3U, ~0U, 0U);
 	(void)if_indextoname((unsigned)s->ifindex, iface);
 	script_env_build(&env, job, iface);
-	/* execve does not write to what it is given */
+	/* execve does not write to its arguments */
 	argv[0] = (char *)(uintptr_t)s->path;
 	argv[1] = (char *)(uintptr_t)client_reason_udhcpc((enum client_reason)job->reason);
 	argv[2] = NULL;
@@ -76,7 +76,7 @@ static int start(struct script *s, int64_t now_ns)
 		return -errno;
 	if (pid == 0)
 		become(s, &s->job[0]);
-	(void)setpgid(pid, pid); /* whoever is first: nobody kills a group that is not there yet */
+	(void)setpgid(pid, pid); /* parent and child both call it: the group must exist before it can be killed */
 	s->pid = pid;
 	s->pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
 	s->end_ns = now_ns + s->deadline_ns;

@@ -2,7 +2,7 @@
 /*
  * The hook script: one program, run for each change, one at a time, in the order of the changes, without
  * a shell between. Its only argument is udhcpc's word; the rest is in the environment, in udhcpc's and in
- * dhclient-script's names. Nothing waits for it: what it does comes back through script_poll(), and a
+ * dhclient-script's names. The client does not wait for it: results come back through script_poll(), and a
  * script that is not done at its deadline is killed with all of its process group.
  *
  * Values from the network. Numbers and addresses are written by us. Names have letters, digits, dot, hyphen
@@ -55,7 +55,7 @@ void script_init(struct script *s, const char *path, int ifindex);
 /* Queues a run. A full queue drops its oldest: *ret_dropped is filled and 1 returned; else 0. */
 int script_add(struct script *s, const struct script_job *job, struct script_result *ret_dropped);
 /*
- * Goes on: ends what is over, kills what is late, starts the next. To be called when pidfd is readable,
+ * Ends finished runs, kills late ones, starts the next. To be called when pidfd is readable,
  * when script_due() is reached, after script_add. 1: a run ended, and is in *ret (call again); 0.
  */
 int script_poll(struct script *s, int64_t now_ns, struct script_result *ret) must_check;

@@ -183,7 +183,7 @@ static void text_word(struct text *t, struct span d)
 	}
 }
 
-/* What people read. */
+/* Writes text for people. */
 static void text_free(struct text *t, struct span d)
 {
 	d = without_nul(d);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * The filters, the UDP socket, and packets out of what was received. A NAK is broadcast to a host whose
+ * The filters, the UDP socket, and packets from received frames. A NAK is broadcast to a host whose
  * address is in doubt, so the UDP socket is bound to no address; each datagram names its source.
  */
 #include "client/sock.h"
@@ -34,7 +34,7 @@ static void add(struct filter *f, unsigned code, unsigned jt, unsigned jf, uint3
 	f->insns[f->n++] = (struct sock_filter){(uint16_t)code, (uint8_t)jt, (uint8_t)jf, k};
 }
 
-/* Drops what is not k: jumps over `left` instructions to the last one. */
+/* Drops packets whose value is not k: jumps over `left` instructions to the last one. */
 static void want(struct filter *f, uint32_t k, unsigned left)
 {
 	add(f, BPF_JMP | BPF_JEQ | BPF_K, 0, left, k);
@@ -103,7 +103,7 @@ static int udp_configure(int fd, int ifindex)
 		r = sock_set_int(fd, SOL_SOCKET, SO_BROADCAST, 1);
 	if (r == 0)
 		r = sock_set_int(fd, IPPROTO_IP, IP_PKTINFO, 1);
-	/* what ICMP says of our datagrams: a socket that is not connected is not told otherwise */
+	/* ICMP errors of our datagrams: a socket that is not connected gets none otherwise */
 	if (r == 0)
 		r = sock_set_int(fd, IPPROTO_IP, IP_RECVERR, 1);
 	if (r == 0 && bind(fd, (const struct sockaddr *)&a, sizeof(a)) < 0)
@@ -259,7 +259,7 @@ int client_sock_send_udp(int fd, int ifindex, uint32_t src, uint32_t dst, struct
 	struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons(SERVER_PORT), .sin_addr = {htonl(dst)}};
 	struct in_pktinfo info = {.ipi_ifindex = ifindex, .ipi_spec_dst = {htonl(src)}};
 	union sock_ctrl ctrl = {0};
-	/* sendmsg does not write to what it is given */
+	/* sendmsg does not write to its arguments */
 	struct iovec iov = {(void *)(uintptr_t)payload.p, payload.n};
 	struct msghdr h = {.msg_name = &to, .msg_namelen = sizeof(to), .msg_iov = &iov, .msg_iovlen = 1,
 			   .msg_control = &ctrl, .msg_controllen = CMSG_SPACE(sizeof(info))};
@@ -270,7 +270,7 @@ int client_sock_send_udp(int fd, int ifindex, uint32_t src, uint32_t dst, struct
 	c->cmsg_type = IP_PKTINFO;
 	c->cmsg_len = CMSG_LEN(sizeof(info));
 	memcpy(CMSG_DATA(c), &info, sizeof(info));
-	/* an error of the datagram before is told once, instead of sending */
+	/* an error of the datagram before is returned once, instead of sending */
 	for (int i = 0; i < 2; i++) {
 		do
 			n = sendmsg(fd, &h, MSG_DONTWAIT);

@@ -16,7 +16,7 @@ struct packet;
 
 /* Frames to UDP port 68 with op 2 and this xid; no fragments. Descriptor or -errno. */
 int client_sock_open_raw(int ifindex, uint32_t xid) must_check;
-/* ARP about this address: whoever claims it, and probes for it; and what node says (0: none). Descriptor or -errno. */
+/* Opens a socket for ARP about this address: claims and probes; and for ARP from node (0: none). Descriptor or -errno. */
 int client_sock_open_arp(int ifindex, uint32_t address, uint32_t node) must_check;
 /* 0.0.0.0:68. Descriptor or -errno. */
 int client_sock_open_udp(int ifindex) must_check;

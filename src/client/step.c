@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * What several actions do: timers, sockets, notices, the address on the interface.
+ * Operations that several actions share: timers, sockets, notices, the address on the interface.
  */
 #include "client/action.h"
 
@@ -132,7 +132,7 @@ void step_new_xact(struct client_step *s, struct client_xact *x)
 		.start_ns = s->now,
 		.broadcast = s->c->opts->broadcast == CLIENT_BROADCAST_ALWAYS,
 	};
-	/* what is open listens for the old one */
+	/* open sockets listen for the old one */
 	if (raw)
 		effects_add(s->fx, EFFECT_LISTEN_RAW)->xid = x->xid;
 }

@@ -18,7 +18,7 @@ int64_t client_backoff_ns(unsigned n, uint32_t random);
 /* After the n-th REQUEST for a lease we had: both together at most two seconds. */
 int64_t client_reboot_wait_ns(unsigned n, uint32_t random);
 /*
- * After the n-th REQUEST of RENEWING or REBINDING: half of what is left of the phase, at least a minute
+ * Returns the wait after the n-th REQUEST of RENEWING or REBINDING: half of the rest of the phase, at least a minute
  * (RFC 2131 4.4.5); in a phase that is too short for that there is one more try in its middle.
  */
 int64_t client_reacquire_ns(unsigned n, int64_t now_ns, int64_t phase_end_ns);

@@ -38,7 +38,7 @@ struct conn {
 	struct loop_timer *idle;
 	struct framing framing;
 	struct buf in, out;
-	size_t sent, held;	/* held: what it adds to the channel's */
+	size_t sent, held;	/* held: octets counted in the channel's sum */
 	struct control_stream stream; /* more of the answer; next NULL: none */
 	bool answering;
 	bool trial;		/* beyond the places there are: it has a moment to send its request */
@@ -240,7 +240,7 @@ static void conn_read(struct conn *c)
 	}
 	if (n == 0) {
 		if (c->in.len)
-			conn_request(c); /* its side is shut: what is there must be all */
+			conn_request(c); /* the peer has shut down its side: the octets received are the whole request */
 		else
 			conn_close(c);
 		return;

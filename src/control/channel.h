@@ -42,7 +42,7 @@ struct channel_opts {
 	struct json *(*handle)(void *ctx, const struct json *request, struct arena *arena);
 	/* NULL, or called before handle() with the user at the other end (SO_PEERCRED); (uid_t)-1: unknown. */
 	void (*from)(void *ctx, uid_t uid);
-	/* NULL, or asked behind handle(): true if the answer is *ret, and not what handle() gave. */
+	/* NULL, or called after handle(): true if the answer is *ret, and not the result of handle(). */
 	bool (*take_stream)(void *ctx, struct control_stream *ret);
 	void *ctx;
 	/* NULL, or the caller's list of channels that are closed and still have connections to finish. */

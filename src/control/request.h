@@ -14,6 +14,6 @@ struct buf;
 /* A connection to the socket at `path`; type: SOCK_STREAM, or SOCK_SEQPACKET for whole messages. A descriptor, or
  * -errno. */
 int control_connect(const char *path, int type, int timeout_s) must_check;
-/* Sends `out`, then reads all that comes until the other end closes, at most `max` octets, behind what is in *in. 0; -errno;
- * -EMSGSIZE: it is longer. */
+/* Sends `out`, then appends the peer's answer to *in until the peer closes, at most `max` octets. 0; -errno;
+ * -EMSGSIZE: the answer is longer. */
 int control_transfer(int fd, const struct buf *out, size_t max, struct buf *in) must_check;

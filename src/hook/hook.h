@@ -36,7 +36,7 @@ bool hook_point_parks(enum hook_point p);
 
 /*
  * A parked packet. refs counts the handles callouts took, plus one that the pipeline holds while the
- * callouts run; whoever gives back the last one resumes the packet through resume().
+ * callouts run; giving back the last one resumes the packet through resume().
  */
 struct hook_parked {
 	_Atomic int refs;
@@ -50,7 +50,7 @@ struct usher_call {
 	enum hook_point point;
 	enum usher_next_step status;
 	struct dhcp4_msg *query, *response;
-	struct span raw;	/* what usher_raw gives; replaced by usher_set_raw */
+	struct span raw;	/* result of usher_raw; replaced by usher_set_raw */
 	size_t raw_cap;		/* how much a replacement may hold; 0: may not be replaced */
 	bool raw_replaced;
 	const char *iface;
@@ -91,16 +91,16 @@ _Static_assert(HOOK_N_POINTS < 64, "a bit a point, and one for none");
 struct hook_registry_opts;
 
 /*
- * A library that is in the program: "library" names it, without a slash. It registers callouts as any
- * other does, and may be told more than the ABI tells.
+ * A library that is built into the program: "library" names it, without a slash. It registers callouts as any
+ * other does, and may have more access than the ABI gives.
  */
 struct hook_builtin {
 	const char *name;
 	/* 0, or negative with *err, as for any mistake in a configuration. Then unload is not called. */
 	int (*load)(struct usher_lib *lib, const struct hook_registry_opts *o,
 		    const struct config_hook_library *conf, struct config_error *err);
-	/* Another registry has taken over. Packets may still come for a moment, but nothing new may be
-	 * parked, and what is has to go on: it holds this registry. NULL: nothing is to be done. */
+	/* Called when another registry has taken over. Packets may still arrive for a moment, but no packet may be
+	 * parked any more, and parked ones must be resumed: they hold this registry. NULL: no action is needed. */
 	void (*retire)(struct usher_lib *lib);
 	void (*unload)(struct usher_lib *lib);
 	/* The value that names a file whose text the library runs; NULL, or none: there is no such file. */

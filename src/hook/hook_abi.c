@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * The functions of include/usher/hook.h, over the server's own objects. Thin on purpose: what a
- * callout may do is decided by what the pipeline put into struct usher_call.
+ * The functions of include/usher/hook.h, over the server's own objects. Thin on purpose: the
+ * contents of struct usher_call, which the pipeline fills, decide a callout's rights.
  */
 #include "base/buf.h"
 #include "base/error.h"

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
  * Ethernet to UDP. Every length comes from the octets themselves and is checked against the one
- * around it: frame >= IP total length >= UDP length. What the frame has behind the IP datagram is
- * padding (RFC 1122 3.2.1), what the datagram has behind the UDP length is not looked at.
+ * around it: frame >= IP total length >= UDP length. Octets of the frame behind the IP datagram are
+ * padding (RFC 1122 3.2.1); octets of the datagram behind the UDP length are ignored.
  */
 #include "packet/packet.h"
 
@@ -16,7 +16,7 @@ static uint16_t offset(const struct packet *p, const struct rd *r)
 	return (uint16_t)(p->len - rd_left(r));
 }
 
-/* What the sockets' filter looks behind. */
+/* VLAN tags that the sockets' filter skips. */
 enum { TAGS_MAX = 2 };
 
 static enum drop decode_eth(struct packet *p, struct rd *r)

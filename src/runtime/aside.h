@@ -5,6 +5,6 @@
  */
 #pragma once
 
-/* Runs fn(ctx) in a thread of its own and waits for it. fn's result. fn must take no lock that workers
- * take: whoever has the lowest priority keeps it for long. */
+/* Runs fn(ctx) in a thread of its own, at the lowest priority, and waits for it. Returns fn's result. fn must take no
+ * lock that workers take: a thread of low priority holds it for long. */
 int aside_run(int (*fn)(void *ctx), void *ctx);

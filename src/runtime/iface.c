@@ -215,7 +215,7 @@ struct iface_monitor {
 	void *ctx;
 };
 
-/* What the events say does not matter; that they came does. ENOBUFS means some were lost. */
+/* Called when a notification came. Its contents do not matter: everything is read again. ENOBUFS: some were lost. */
 static void monitor_readable(void *ctx, uint32_t events)
 {
 	struct iface_monitor *m = ctx;

@@ -163,7 +163,7 @@ static int timers_wait(const struct loop *l, int limit)
 	return limit < 0 || left < limit ? (int)left : limit;
 }
 
-/* Fires what is due. A callback may free timers, so the search starts over after each. */
+/* Fires the timers that are due. A callback may free timers, so the search starts over after each. */
 static void timers_fire(struct loop *l)
 {
 	int64_t now = clock_mono_ns(&clock_system);
