@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
  * Packets of one interface as Ethernet frames. Frames to a hardware address go out by the PF_PACKET
- * socket; what the kernel can route goes out by a UDP socket that lets nothing in (so its queue never
- * fills, and the kernel sends no ICMP port unreachable for what we answer ourselves).
+ * socket; packets that the kernel can route go out by a UDP socket that receives nothing (so its queue never
+ * fills, and the kernel sends no ICMP port unreachable for packets that we answer ourselves).
  */
 #include "capture/link.h"
 #include "capture/socket.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * The thin side of captures: dispatch to the back end, and what all back ends share. The counters
+ * The thin side of captures: dispatch to the back end, and code that all back ends share. The counters
  * are kept here, so that every back end counts alike.
  */
 #include "capture/capture.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Packets in and out, whatever they come from. Users see this header; a back end implements
+ * Packets in and out, from any source. Users see this header; a back end implements
  * capture_backend.h. A capture belongs to one thread. Receive and send work on batches, never block
  * and never allocate.
  */
@@ -12,7 +12,7 @@
 struct capture;
 struct packet;
 
-/* One datagram to send. The back end builds what it needs below the payload. */
+/* One datagram to send. The back end builds the headers below the payload. */
 struct capture_tx {
 	struct span payload;	/* DHCP message; borrowed until capture_send returns */
 	uint32_t src, dst;	/* host order */
@@ -78,7 +78,7 @@ int capture_udp_open(const struct capture_udp_opts *o, struct capture **ret) mus
  * -USHER_E_UNSUPPORTED (not Ethernet); reading a file that is cut off: -USHER_E_TRUNCATED. */
 int capture_pcap_open(const char *in_path, const char *out_path, struct capture **ret) must_check;
 
-/* The test double: queues in memory. Frames are copied in; what was sent is copied out. */
+/* The test double: queues in memory. Frames are copied in; sent ones are copied out. */
 int capture_memory_new(struct capture **ret) must_check;
 struct capture_memory_frame {
 	struct span frame;	/* Ethernet frame */

@@ -16,7 +16,7 @@ struct capture_ops {
 	bool (*pending)(const struct capture *c); /* NULL: never */
 	unsigned (*backlog)(const struct capture *c); /* NULL: unknown */
 	bool (*ended)(const struct capture *c);	/* NULL: never */
-	/* adds what only the back end knows; NULL: nothing. capture.c counts the rest */
+	/* adds the counters of the back end; NULL: none. capture.c counts the rest */
 	void (*stats)(const struct capture *c, struct capture_stats *ret);
 	void (*close)(struct capture *c);
 };
@@ -28,7 +28,7 @@ struct capture {
 
 enum { CAPTURE_BATCH = 64 };
 
-/* Puts a frame into a reset packet; what its slot cannot hold is cut off and flagged. */
+/* Puts a frame into a reset packet; octets beyond its slot are cut off, and the packet is flagged. */
 void capture_fill(struct packet *p, struct span frame, int ifindex, int64_t ts_ns);
 /*
  * The Ethernet frame of tx: to tx->dst_mac if to_mac, to everybody for the limited broadcast, else

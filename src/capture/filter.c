@@ -84,7 +84,7 @@ void filter_fanout_chaddr(struct filter *f)
 void filter_fanout_pair(struct filter *f, unsigned members)
 {
 	f->n = 0;
-	/* what is not IPv4 stays with the first */
+	/* frames other than IPv4 stay with the first */
 	add(f, BPF_LD | BPF_H | BPF_ABS, 0, 0, (uint32_t)(SKF_AD_OFF + SKF_AD_PROTOCOL));
 	add(f, BPF_JMP | BPF_JEQ | BPF_K, 1, 0, ETH_TYPE_IPV4);
 	add(f, BPF_RET | BPF_K, 0, 0, 0);

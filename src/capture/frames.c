@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * What all frame sources have in common: counting.
+ * The common part of all frame sources: counting.
  */
 #include "base/clock.h"
 #include "capture/frames_backend.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Whole frames in and out, each of them owed one verdict: what the gate stands on. Users see this
+ * Whole frames in and out, each of them owed one verdict: the base of the gate. Users see this
  * header; a back end implements frames_backend.h. A source of frames belongs to one thread; nothing
  * here blocks, and nothing allocates after open.
  */
@@ -13,7 +13,7 @@ struct frames;
 
 enum { FRAMES_BATCH = 64, FRAME_MAX_LEN = 65535 + 14 + 8 * 4 };
 
-/* What a frame begins with. */
+/* The header that a frame begins with. */
 enum frame_link {
 	FRAME_ETHERNET,
 	FRAME_IPV4,	/* the IPv4 header */
@@ -28,12 +28,12 @@ enum frame_flag {
 	FRAME_TRUNCATED = 2,	  /* the source holds less of it than was on the wire */
 	FRAME_WRITTEN = 4,	  /* set by its user: the octets lent were written to */
 	FRAME_FORGED = 8,	  /* its user's own: no source lent it, so accepted it is injected */
-	FRAME_DAMAGED = 16,	  /* not as it was on the wire (octets or a VLAN tag were lost): it must not go on */
+	FRAME_DAMAGED = 16,	  /* not as it was on the wire (octets or a VLAN tag were lost): it must not be forwarded */
 };
 
 enum { FRAME_OFFLOAD_CSUM = 1 }; /* flags: csum_start and csum_offset say which checksum is still to be made */
 
-/* What the kernel leaves to hardware, and takes back from those that send (virtio's words). */
+/* Work that the kernel leaves to hardware, and accepts back from senders (virtio's terms). */
 struct frame_offload {
 	uint8_t flags, gso_type;	/* gso_type: not 0: longer than the link takes, to be cut */
 	uint16_t hdr_len, gso_size;
@@ -48,7 +48,7 @@ struct frame {
 	uint16_t port;	/* which interface of the source it came in by: 0, 1, … */
 	uint8_t link;	/* enum frame_link */
 	uint8_t flags;	/* enum frame_flag */
-	uint32_t not_to; /* ports (a bit each) that it must not leave by; whoever gives the verdict sets it */
+	uint32_t not_to; /* ports (a bit each) that it must not leave by; set with the verdict */
 	int64_t ts_ns;	/* wall clock at capture */
 	uint64_t id;	/* the source's own */
 	uint32_t side;	/* the interface it came in by, which tells the directions of a flow apart; 0: not known */
@@ -71,15 +71,15 @@ struct frames_stats {
  * frames_ended() tells the end of a file. */
 int frames_recv(struct frames *f, struct frame *ret, size_t n) must_check;
 /*
- * The one verdict of a frame. Accepted, `data` goes on its way: the frame's own octets or others;
- * borrowed until frames_flush(). 0, or -errno: it could not go on (counted).
+ * Gives the one verdict of a frame. FRAME_ACCEPT forwards `data`: the frame's own octets or others;
+ * borrowed until frames_flush(). 0, or -errno: it could not be forwarded (counted).
  */
 int frames_verdict(struct frames *f, const struct frame *fr, enum frame_verdict v, struct span data);
 /* Sends a frame that was never received, as if `like` had been accepted; borrowed until frames_flush(). */
 int frames_inject(struct frames *f, const struct frame *like, struct span data);
-/* Lets go of what verdicts lent: after each batch. */
+/* Releases the octets that verdicts borrowed: after each batch. */
 int frames_flush(struct frames *f);
-/* At the end: everything that went on has reached the system. 0 or -errno (a full disk). */
+/* Called at the end: all forwarded frames have reached the system. 0 or -errno (a full disk). */
 int frames_finish(struct frames *f) must_check;
 /* To poll for reading; -1: always ready (files, memory). */
 int frames_fd(const struct frames *f);
@@ -93,8 +93,8 @@ const char *frames_why(const struct frames *f);
 /* Nanoseconds since the epoch that never step: the wall clock when a live source was opened and the monotonic time since. Of other
  * sources 0: their time is that of their frames. */
 int64_t frames_now(const struct frames *f);
-/* Were its frames recorded before? Their receivers have answered what was sent then, not what goes on now, and the machine that
- * recorded them may have left checksums to its hardware. */
+/* Returns whether the frames come from a recording. Their receivers have answered the recorded octets, not the forwarded ones, and the
+ * machine that recorded them may have left checksums to its hardware. */
 bool frames_recorded(const struct frames *f);
 /* Name of a port ("eth0", "in.pcap"); "" beyond. */
 const char *frames_port_name(const struct frames *f, unsigned port);
@@ -106,8 +106,8 @@ double frames_progress(const struct frames *f);
 void frames_close(struct frames *f);
 
 /*
- * Reads a capture file (pcap, pcapng; Ethernet, Linux cooked, BSD loopback, raw IP), writes what is
- * accepted or injected to out_path (NULL: nowhere) with the time stamps it was received with. 0,
+ * Reads a capture file (pcap, pcapng; Ethernet, Linux cooked, BSD loopback, raw IP), writes accepted
+ * and injected frames to out_path (NULL: nowhere) with the time stamps it was received with. 0,
  * -errno, -USHER_E_MALFORMED (no capture file), -USHER_E_UNSUPPORTED (another link type); reading a
  * file that is cut off: -USHER_E_TRUNCATED.
  */
@@ -117,8 +117,8 @@ int frames_pcap_open(const char *in_path, const char *out_path, struct frames **
 void frames_pcap_link(const char *path, char *ret, size_t cap);
 
 /*
- * Network interfaces, frame by frame (AF_PACKET, promiscuous). One: it only looks on. Two: what comes in by one
- * goes out by the other. More: a learning switch, which learns from what is accepted only. A worker of several opens its own, with the same group: both
+ * Network interfaces, frame by frame (AF_PACKET, promiscuous). One: it only watches. Two: frames received by one
+ * are sent by the other. More: a learning switch, which learns from accepted frames only. A worker of several opens its own, with the same group: both
  * directions between two addresses, fragments too, come to the same one. 0, -errno (-ENODEV: *ret_bad is the
  * index of the interface that is not there; -EPROTONOSUPPORT: that has no Ethernet).
  */
@@ -135,8 +135,8 @@ bool frames_link_master(const char *ifname, char *ret);
 int frames_link_open(const struct frames_link_opts *o, struct frames **ret, unsigned *ret_bad) must_check;
 
 /*
- * Packets of netfilter queue number `queue` (the xt target NFQUEUE), IPv4 only. What is injected carries `mark`, so that
- * the rules that fill the queue can let it pass. 0, or -errno: -EPERM without the right, -EBUSY if somebody else has
+ * Packets of netfilter queue number `queue` (the xt target NFQUEUE), IPv4 only. Injected packets carry `mark`, so that
+ * the rules that fill the queue can let them pass. 0, or -errno: -EPERM without the right, -EBUSY if another program has
  * the queue.
  */
 struct frames_nfqueue_opts {
@@ -152,5 +152,5 @@ int frames_memory_open(enum frame_link link, struct frames **ret) must_check;
 /* Octets as a source would lend them with all that `like` says beside them. 0, -ENOMEM. */
 int frames_memory_push_as(struct frames *f, struct span data, const struct frame *like) must_check;
 int frames_memory_push(struct frames *f, struct span data, uint16_t port, int64_t ts_ns, unsigned flags) must_check;
-/* Takes the oldest frame that went on into buf: its length, 0: none. */
+/* Moves the oldest forwarded frame into buf: its length, 0: none. */
 size_t frames_memory_pop(struct frames *f, uint8_t *buf, size_t cap, struct frame *ret);

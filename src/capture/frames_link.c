@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Frames of network interfaces. The kernel's virtio header travels with each frame: what it left to
- * hardware (checksums, cutting of long segments) it takes back on the way out, so a frame nobody
- * changed costs no more than copying. A tag the kernel took off is put back before anybody looks.
+ * Frames of network interfaces. The kernel's virtio header travels with each frame: work that the kernel left to
+ * hardware (checksums, cutting of long segments) is handed back to it on the way out, so an unchanged
+ * frame costs no more than copying. A tag that the kernel removed is put back before the frame is read.
  * packet(7).
  */
 #include "base/clock.h"
@@ -473,7 +473,7 @@ int frames_link_open(const struct frames_link_opts *o, struct frames **ret, unsi
 	return 0;
 }
 
-/* --- Who else has the interface ------------------------------------------------------------------------ */
+/* --- Other users of the interface ---------------------------------------------------------------------- */
 
 static int take_master(const struct nlattr *a, void *ctx)
 {

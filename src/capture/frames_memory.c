@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * The frame source of tests: what is pushed is received, what goes on is popped. It may allocate.
+ * The frame source of tests: pushed frames are received, forwarded ones are popped. It may allocate.
  */
 #include "capture/frames_backend.h"
 

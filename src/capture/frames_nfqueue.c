@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
  * Packets that netfilter hands over, and their verdicts: IPv4 datagrams of one queue. Verdicts of a batch leave in
- * one system call. Long segments and unfinished checksums the kernel makes ready before we see them. What a raw
- * socket on this host reads netfilter does not see: such a gate stands on a hop between.
+ * one system call. Long segments and unfinished checksums the kernel makes ready before we see them. Netfilter does not see the packets of a raw
+ * socket on this host: a gate for those stands on another host in the path.
  */
 #include "base/clock.h"
 #include "base/cursor.h"
@@ -76,7 +76,7 @@ static int parse(struct nlmsghdr *h, struct frame *ret)
 		.side = attr[NFQA_IFINDEX_INDEV] ? ntohl(mnl_attr_get_u32(attr[NFQA_IFINDEX_INDEV])) : FROM_HERE,
 		.id = ntohl(ph->packet_id),
 	};
-	/* the kernel cut it to what we asked for: there is more */
+	/* the kernel cut the packet to the requested length: it is longer */
 	if (attr[NFQA_CAP_LEN] && ntohl(mnl_attr_get_u32(attr[NFQA_CAP_LEN])) > ret->len)
 		ret->flags = FRAME_TRUNCATED;
 	return 1;
@@ -158,7 +158,7 @@ static int nfqueue_send(struct frames *f, const struct frame *fr, struct span da
 
 	if (injected)
 		return inject(self(f), data);
-	/* as it came: the kernel still has it. (What was written where it lay has to go back, too; who does so says it.) */
+	/* unchanged: the kernel still has it. (Octets written in place have to be handed back, too: FRAME_WRITTEN.) */
 	return put_verdict(self(f), fr, NF_ACCEPT, same && !(fr->flags & FRAME_WRITTEN) ? SPAN_NULL : data);
 }
 
@@ -261,7 +261,7 @@ static int open_socket(struct frames_nfqueue *q, const struct frames_nfqueue_opt
 	r = bind_queue(q);
 	if (r < 0)
 		return r;
-	/* verdicts are not acknowledged, and a full queue is told by a count */
+	/* verdicts are not acknowledged, and a full queue is reported by a count */
 	(void)mnl_socket_setsockopt(q->nl, NETLINK_NO_ENOBUFS, &one, sizeof(one));
 	if (o->rcvbuf > 0)
 		r = sock_set_rcvbuf(mnl_socket_get_fd(q->nl), o->rcvbuf);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Capture files as a source of frames. Nothing in what is written depends on the machine or the time
+ * Capture files as a source of frames. The written file does not depend on the machine or the time
  * of the run. A batch is copied once, packed one behind the other, so that small frames stay in the
  * cache while they are worked on.
  */
@@ -21,7 +21,7 @@ enum { BATCH_LEN = 1 << 20, ALIGN = 8 };
 struct frames_pcap {
 	struct frames base;
 	pcap_t *in, *out_link;
-	pcap_dumper_t *out;	/* NULL: what is accepted is only counted */
+	pcap_dumper_t *out;	/* NULL: accepted frames are only counted */
 	int out_error;		/* -errno of the first write that failed */
 	bool ended;
 	int64_t last_ns;	/* time of the frame before */

@@ -8,7 +8,7 @@
 
 #include "capture/socket.h"
 
-/* Messages a system call, and what one can hold. Buffers do not start on the same cache sets. */
+/* Messages a system call, and the length of one. Buffers do not start on the same cache sets. */
 enum { GRO_MESSAGES = 8, GRO_MESSAGE_LEN = 65536, GRO_STRIDE = GRO_MESSAGE_LEN + 4096 + 256 };
 
 struct gro {

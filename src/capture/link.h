@@ -18,7 +18,7 @@ struct link_opts {
 /* Opened, filtered, then bound: the descriptor or -errno; the interface's hardware address. */
 int link_open(const struct link_opts *o, uint8_t ret_mac[6]) must_check;
 
-/* What the kernel says of a received frame beside its octets. */
+/* Ancillary data of a received frame. */
 struct link_meta {
 	bool outgoing, otherhost, broadcast;
 	bool csum_not_ready;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * The capture that tests and simulation use: two queues of frames on the heap. What is pushed is
- * received in order; what is sent is popped in order, as the Ethernet frame it would have been.
+ * The capture that tests and simulation use: two queues of frames on the heap. Pushed frames are
+ * received in order; sent packets are popped in order, as Ethernet frames.
  * Unlike other back ends it allocates: it is never on a live packet path.
  */
 #include "capture/capture_backend.h"

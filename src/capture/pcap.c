@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Capture files in and out, so that every program runs on a recording. Nothing in what is written
- * depends on the machine or the time of the run: time stamps are those of the last packet read, our
+ * Capture files in and out, so that every program runs on a recording. The written file does not
+ * depend on the machine or the time of the run: time stamps are those of the last packet read, our
  * hardware address is fixed, and the receiver's is the one its IP address was last seen with.
  */
 #include "base/clock.h"
@@ -100,7 +100,7 @@ static int capture_pcap_recv(struct capture *c, struct packet **pkts, size_t n)
 	while (got < n && !p->ended) {
 		int r = pcap_recv_one(p, pkts[got]);
 
-		/* what came before the damage is still worth having */
+		/* the packets before the damage are still of use */
 		if (r < 0 && got == 0)
 			return r;
 		got += r > 0;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
  * Batches over sockets. A message that cannot be sent does not stop those behind it: sendmmsg stops
- * there, its error is taken from the next call, and sending goes on with the next message.
+ * there, its error is taken from the next call, and sending continues with the next message.
  */
 #include "capture/socket.h"
 
@@ -15,8 +15,8 @@
 #include <netinet/udp.h>
 #include <unistd.h>
 
-/* What the kernel takes as one message to be cut: octets of a datagram that need not be fragmented
- * (on Ethernet), and of all. */
+/* Limits of one message that the kernel cuts: octets of a datagram that need not be fragmented
+ * (on Ethernet), and of all datagrams together. */
 enum { SEGMENT_MAX = 1472, SEGMENTS_OCTETS = 65000 };
 
 int sock_set_int(int fd, int level, int opt, int v)
@@ -24,7 +24,7 @@ int sock_set_int(int fd, int level, int opt, int v)
 	return setsockopt(fd, level, opt, &v, sizeof(v)) < 0 ? -errno : 0;
 }
 
-/* As root past net.core.rmem_max, which would make the buffer forget a burst; else what is allowed. */
+/* Sets the buffer's size: as root past net.core.rmem_max, which is too small for a burst; else up to it. */
 int sock_set_rcvbuf(int fd, int octets)
 {
 	int r = sock_set_int(fd, SOL_SOCKET, SO_RCVBUFFORCE, octets);
@@ -193,7 +193,7 @@ static void udp_message(struct sock_batch *b, const struct capture_tx *tx, size_
 		(void)ctrl_add(&b->ctrl[i], h, IPPROTO_UDP, UDP_SEGMENT, &segment, sizeof(segment));
 }
 
-/* Order by destination and length: what is equal can leave as one message. */
+/* Orders by destination and length: equal ones can leave as one message. */
 static int tx_cmp(const struct capture_tx *a, const struct capture_tx *b)
 {
 	if (a->dst != b->dst)
@@ -246,7 +246,7 @@ int sock_send_udp(int fd, struct sock_batch *b, struct capture_tx *const *tx, si
 	if (b->segment)
 		tx_sort(b->tx, n);
 	for (size_t i = 0; i < n; i++)
-		/* sendmsg does not write to what it is given */
+		/* sendmsg does not write to its arguments */
 		b->iov[i] = (struct iovec){(void *)(uintptr_t)b->tx[i]->payload.p, b->tx[i]->payload.n};
 	for (size_t i = 0; i < n;) {
 		size_t run = run_len(b, i);
@@ -257,7 +257,7 @@ int sock_send_udp(int fd, struct sock_batch *b, struct capture_tx *const *tx, si
 	return sock_flush(fd, b);
 }
 
-/* Datagram by datagram, what the kernel would not cut: too long for the path, no offload there. */
+/* Sends datagram by datagram a message that the kernel would not cut: too long for the path, no offload there. */
 static int send_apart(int fd, struct sock_batch *b, size_t msg, size_t first)
 {
 	struct msghdr h = b->msg[msg].msg_hdr;

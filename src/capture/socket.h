@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * What the two socket back ends share: batches of messages for recvmmsg and sendmmsg, opening the
+ * The shared part of the two socket back ends: batches of messages for recvmmsg and sendmmsg, opening the
  * UDP socket, sending datagrams with a chosen source. A batch belongs to one capture.
  */
 #pragma once

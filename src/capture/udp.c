@@ -2,8 +2,8 @@
 /*
  * Packets through a UDP socket: the kernel has taken off and checked the lower layers, so packets
  * hold the payload only (PACKET_NO_L2). A client without an address cannot be reached by its
- * hardware address here; it is answered by broadcast. With offload, what one relay sent or is sent
- * passes the kernel's stack as one message.
+ * hardware address here; it is answered by broadcast. With offload, the packets from or to one relay
+ * pass the kernel's stack as one message.
  */
 #include "capture/filter.h"
 #include "capture/gro.h"

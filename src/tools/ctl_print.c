@@ -177,7 +177,7 @@ static void print_samples(const struct json *samples, FILE *out)
 	}
 }
 
-/* One that was asked for by name is printed whatever its value, with its samples. */
+/* Prints the statistics. One that was requested by name is printed with its samples, also when it is zero. */
 static void print_statistics(const struct json *m, FILE *out)
 {
 	bool many = m->first->next != NULL;

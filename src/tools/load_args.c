@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * The command line of usher-load: values by the table, then what has to fit together.
+ * The command line of usher-load: values by the table, then the checks across options.
  */
 #include "tools/load_args.h"
 
@@ -216,7 +216,7 @@ static int take(const struct parse *p, const char *s)
 	return -1;
 }
 
-/* What is wrong with the whole, or NULL. */
+/* Returns the problem of the options as a whole, or NULL. */
 static const char *target_problem(const struct load_opts *o)
 {
 	if (o->direct && o->relayed)

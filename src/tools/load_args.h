@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * What usher-load is told to do. The options are the rows of load_args.def.
+ * The options of usher-load, from the rows of load_args.def.
  */
 #pragma once
 
@@ -15,7 +15,7 @@ enum { LOAD_BINDS_MAX = 64, LOAD_WINDOW_MAX = 32768 };
 enum load_profile { LOAD_DORA, LOAD_RENEW, LOAD_RELEASE, LOAD_MIXED };
 enum load_options { LOAD_OPTIONS_MINIMAL, LOAD_OPTIONS_TYPICAL, LOAD_OPTIONS_MIXED };
 enum load_who { LOAD_WHO_YES, LOAD_WHO_NO, LOAD_WHO_MIXED };
-/* What the responder does wrong, for tests of the checker. */
+/* Wrong answers of the responder, for tests of the checker. */
 enum load_lie {
 	LOAD_LIE_NONE,
 	LOAD_LIE_DUPLICATE,

@@ -67,7 +67,7 @@ static bool take_option(const struct dhcp4_option *o, struct load_answer *a, boo
 	}
 }
 
-/* The slow way: overload is resolved, what comes in pieces is joined (RFC 3396). */
+/* Decodes the slow way: resolves overload, joins options that come in pieces (RFC 3396). */
 static bool take_decoded(struct span bytes, struct arena *arena, struct load_answer *a)
 {
 	struct dhcp4_msg m;

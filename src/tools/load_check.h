@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Is an answer right? Pure: octets to the fields that matter, and those against what the client
- * that waits expects. The errors are the rows of load_error.def.
+ * Checks answers. Pure: octets to the fields that matter, and those against the expectation of the client
+ * that waits. The errors are the rows of load_error.def.
  */
 #pragma once
 
@@ -32,12 +32,12 @@ struct load_answer {
 enum { LOAD_ARENA_LEN = 64 * 1024 };
 
 /*
- * LOAD_E_NONE, LOAD_E_MALFORMED or LOAD_E_OP. arena (LOAD_ARENA_LEN, reset here) holds what came in
- * pieces until the next call; the rest points into bytes.
+ * LOAD_E_NONE, LOAD_E_MALFORMED or LOAD_E_OP. arena (LOAD_ARENA_LEN, reset here) holds joined options
+ * until the next call; the rest points into bytes.
  */
 enum load_error load_answer_parse(struct span bytes, struct arena *arena, struct load_answer *ret) must_check;
 
-/* What the next answer has to be. */
+/* The expected answer. */
 struct load_expect {
 	const uint8_t *mac;		/* [6] */
 	uint8_t type;			/* DHCP4_OFFER or DHCP4_ACK */

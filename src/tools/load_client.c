@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Who comes next. A finite number of clients goes round: the one that has been idle longest; none
+ * Selects the next client. A finite number of clients goes round: the one that has been idle longest; none
  * waits twice. Ever new clients are just counted.
  */
 #include "tools/load_engine_impl.h"

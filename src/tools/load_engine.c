@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Phases and pace. A phase is a loop: take what came, give up what is too late, start what the window
+ * Phases and pace. A phase is a loop: take answers, give up late exchanges, start as many as the window
  * and the rate allow, send, wait. The order of phases: bind (profile renew), warm-up, measure (or the
- * steps of a ramp), each followed by waiting for what is still out where its numbers count; then the
+ * steps of a ramp), each followed by waiting for outstanding answers where its numbers count; then the
  * lease file.
  */
 #include "base/clock.h"
@@ -144,7 +144,7 @@ static uint64_t paced_budget(struct load_engine *e)
 
 	if (due <= (double)e->paced)
 		return 0;
-	/* what could not be started in time is not made up for in a burst */
+	/* exchanges that could not be started in time are not made up for in a burst */
 	if (due - (double)e->paced > backlog) {
 		uint64_t lost = (uint64_t)(due - (double)e->paced - backlog);
 
@@ -314,7 +314,7 @@ static int ramp_step(struct load_engine *e, double rate, bool *ret_good)
 		c.drops[i] -= before->drops[i];
 	seconds = res->seconds - seconds;
 	s.drop_ratio = load_drop_ratio(&c);
-	/* what comes while the last ones are waited for was asked for in time */
+	/* answers that arrive during the last wait belong to exchanges that were started in time */
 	s.attained = seconds > 0 ? (double)(c.exchanges + c.drained) / seconds : 0;
 	s.good = load_ramp_good(rate, s.attained, s.drop_ratio, e->o->drop_limit);
 	if (s.good && s.attained > res->ramp_rate)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * The generator: keeps a window of clients waiting, verifies what they get, counts. One thread.
- * Set *stop from a signal handler to end early; what was measured until then is reported.
+ * The generator: keeps a window of clients waiting, verifies their answers, counts. One thread.
+ * Set *stop from a signal handler to end early; the results until then are reported.
  */
 #pragma once
 

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
  * The inside of the generator, shared by its files: load_engine.c (phases, pace), load_exchange.c (the
- * clients that wait and what they get), load_client.c (who comes next).
+ * clients that wait and their answers), load_client.c (choice of the next client).
  *
  * A transaction id is the slot in its low half and the slot's generation in its high half: an answer
- * leads to its client without a search, and one to an earlier exchange is told from a wrong one.
+ * leads to its client without a search, and one to an earlier exchange is distinguished from a wrong one.
  */
 #pragma once
 
@@ -73,7 +73,7 @@ struct load_engine {
 
 	struct load_result result;
 	struct load_counts *counts;	/* of the phase that runs */
-	struct load_counts other;	/* of what is not measured */
+	struct load_counts other;	/* of exchanges that are not measured */
 	bool measuring, draining, binding;
 
 	/* the pace of the phase that runs; rate 0: none */

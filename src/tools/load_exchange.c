@@ -2,7 +2,7 @@
 /*
  * The life of an exchange: DISCOVER, OFFER, REQUEST, ACK (RFC 2131 3.1), or REQUEST and ACK of a
  * client that has a lease (RENEWING: ciaddr, no option 50 and 54; INIT-REBOOT: option 50 only; RFC 2131
- * table 5), then perhaps a RELEASE. Nothing is sent twice: what is lost is counted where it was lost.
+ * table 5), then perhaps a RELEASE. Nothing is sent twice: a lost message is counted where it was lost.
  *
  * Behind a relay agent a renewal goes through it like a rebinding client's broadcast, because its
  * answer must come back to the agent's address, the only one the generator has.
@@ -19,7 +19,7 @@ enum {
 	BROADCAST = 0xffffffffU,
 	LIVE_EVERY_NS = 5 * NS_PER_MS,
 	LIVE_SLACK_S = 2,
-	/* what clients of the mixed profile do, in percent */
+	/* operations of clients of the mixed profile, in percent */
 	MIXED_RELEASE = 10,
 	MIXED_DORA = 10,
 	MIXED_REBOOT = 10,
@@ -196,7 +196,7 @@ void load_exchange_stranger(struct load_engine *e)
 
 /* --- ending ------------------------------------------------------------------------------------------ */
 
-/* A lost ACK may have moved the client to another address: what it had is anybody's then. */
+/* Forgets a client's address: a lost ACK may have moved the client to another one, so the server may give this one away. */
 static void forget_moved(struct load_engine *e, const struct load_slot *s)
 {
 	uint32_t had = e->clients.c ? e->clients.c[s->client].addr : 0;
@@ -345,7 +345,7 @@ static enum load_error check(struct load_engine *e, const struct load_slot *s, c
 	return load_answer_check(a, &x);
 }
 
-/* The slot that waits for the answer; NULL: nobody does, and it is counted as what it is. */
+/* Returns the slot that waits for the answer; NULL: none does, and the answer is counted by its kind. */
 static struct load_slot *slot_of(struct load_engine *e, const struct load_answer *a)
 {
 	uint16_t i = (uint16_t)a->xid;

@@ -42,13 +42,13 @@ struct load_io_opts {
 int load_io_udp_open(const struct load_io_opts *o, struct load_io **ret) must_check;
 int load_io_direct_open(const struct load_io_opts *o, struct load_io **ret) must_check;
 
-/* Room for a message of at most LOAD_IO_MSG_MAX octets to dest. Never NULL; may send what waits. */
+/* Returns room for a message of at most LOAD_IO_MSG_MAX octets to dest. Never NULL; may send the messages that wait. */
 uint8_t *load_io_room(struct load_io *io, const struct load_io_dest *dest);
 /* The message that was written there is complete. */
 void load_io_push(struct load_io *io, size_t len);
 /* Sends all that waits. */
 void load_io_flush(struct load_io *io);
-/* Hands out what has come. Count, 0: nothing; -errno of a broken socket. Does not wait. */
+/* Hands out the received messages. Count, 0: nothing; -errno of a broken socket. Does not wait. */
 int load_io_recv(struct load_io *io, load_io_fn fn, void *ctx) must_check;
 /* Waits until something comes or ns have passed. */
 void load_io_wait(struct load_io *io, int64_t ns);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * UDP sockets with segmentation offload. What goes to one destination is written one message behind
+ * UDP sockets with segmentation offload. The messages for one destination are written one behind
  * the other into that destination's buffer; messages of equal length leave as one datagram that the
  * kernel or the card cuts (UDP_SEGMENT), where that is refused as one sendmmsg. Received datagrams
  * may hold many messages (UDP_GRO) and are walked in place. udp(7).
@@ -343,7 +343,7 @@ static int open_socket(struct load_io_udp *u, const struct load_io_opts *o, uint
 		return fd;
 	u->fd[u->n_fds++] = fd;
 	r = sock_set_int(fd, IPPROTO_IP, IP_PKTINFO, 0);
-	/* as root past the limit; else what is allowed */
+	/* as root past the limit; else up to the limit */
 	if (r == 0 && sock_set_int(fd, SOL_SOCKET, SO_SNDBUFFORCE, LOAD_IO_SOCKET_BUFFER) < 0)
 		r = sock_set_int(fd, SOL_SOCKET, SO_SNDBUF, LOAD_IO_SOCKET_BUFFER);
 	/* kernels before 5.0 have no UDP_GRO, before 4.18 no UDP_SEGMENT (the send tells) */

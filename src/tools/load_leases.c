@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * The order of reading is Kea's: what a clean-up has finished (.completed) replaces .2 and .1; then the
+ * The order of reading is Kea's: the result of a finished clean-up (.completed) replaces .2 and .1; then the
  * current file. The last row of an address is the one that counts. A torn last row is no row.
  */
 #include "tools/load_leases.h"
@@ -66,7 +66,7 @@ static int read_file(const char *path, const char *suffix, row_fn fn, void *ctx)
 	return r < 0 ? r : 1;
 }
 
-/* What a clean-up has left beside path. The number of files, or a negative result. */
+/* Reads the files that a clean-up has left beside path. The number of files, or a negative result. */
 static int read_older(const char *path, row_fn fn, void *ctx)
 {
 	int r = read_file(path, ".completed", fn, ctx);
@@ -196,7 +196,7 @@ static int live_read(struct load_live *l)
 	return r;
 }
 
-/* A clean-up moves the file away and begins a new one: what is left of the old one comes first. */
+/* Follows the file. A clean-up moves it away and begins a new one: the rest of the old one comes first. */
 static int live_follow(struct load_live *l)
 {
 	struct stat mine;

@@ -32,7 +32,7 @@ struct load_live {
 	size_t line_cap;
 };
 
-/* Reads what is there. 0, -errno, or -USHER_E_SYNTAX. */
+/* Opens the file and reads its present rows. 0, -errno, or -USHER_E_SYNTAX. */
 int load_live_open(struct load_live *l, const char *path, uint64_t first_client) must_check;
 void load_live_close(struct load_live *l);
 /*

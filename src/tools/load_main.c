@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
  * usher-load: load generator and checker for DHCPv4 servers. Exit code: 0 good; 1 a check failed;
- * 2 wrong usage (or what it asks for cannot be had); 3 nothing answered, or more drops than allowed.
+ * 2 wrong usage (or a resource is not available); 3 no server answered, or more drops than allowed.
  */
 #include "base/cleanup.h"
 #include "base/error.h"

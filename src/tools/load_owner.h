@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Who has which address, over all of IPv4: the check that no address is given to two clients. Memory
- * is reserved, not taken: it costs what pages the addresses in use lie on, four octets an address, or
+ * The owner of each address, over all of IPv4: the check that no address is given to two clients. Memory
+ * is reserved, not taken: it costs the pages that the addresses in use lie on, four octets an address, or
  * one bit where only the fact counts. One thread at a time.
  */
 #pragma once
@@ -35,7 +35,7 @@ uint32_t load_owners_of(const struct load_owners *o, uint32_t addr);
 /* The next address from *addr on that is taken, with names; false: no more. */
 bool load_owners_next(const struct load_owners *o, uint64_t *addr);
 
-/* Zeroed memory of which only what is touched is taken; NULL: none. */
+/* Returns zeroed memory of which only touched pages are taken; NULL: none. */
 void *load_reserve(size_t len) must_check;
 void load_unreserve(void *p, size_t len);
 /* A bit for every IPv4 address, all clear: NULL when there is no memory. */

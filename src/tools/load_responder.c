@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
  * Relayed messages only (giaddr). The answer is a template with the client's fields copied in, then
- * what has to come back as it was sent: options 61 (RFC 6842) and 82 (RFC 3046). All answers are
+ * the options that are returned unchanged: 61 (RFC 6842) and 82 (RFC 3046). All answers are
  * equally long unless option 82 is a long one, so that they leave in segments.
  */
 #include "tools/load_responder.h"
@@ -20,7 +20,7 @@ enum {
 	GIADDR_OFF = 24,
 };
 
-/* What an answer needs of a query. */
+/* The fields of a query that its answer needs. */
 struct query {
 	uint32_t xid, giaddr;
 	struct span xid_to_flags;	/* 8 octets */

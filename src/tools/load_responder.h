@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
  * A server that stores nothing: OFFER for DISCOVER, ACK for REQUEST, the address computed from chaddr.
- * What the generator is measured against, and, as a liar, what its checks are tested with.
+ * The generator is measured against it; with wrong answers on purpose it tests the generator's checks.
  */
 #pragma once
 

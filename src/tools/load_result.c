@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * What follows from the counters.
+ * Results computed from the counters.
  */
 #include "tools/load_result.h"
 

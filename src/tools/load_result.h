@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * What a run found out: filled by the engine, read by the reports. Counters of the measured phase,
+ * The results of a run: filled by the engine, read by the reports. Counters of the measured phase,
  * errors of the whole run.
  */
 #pragma once
@@ -10,7 +10,7 @@
 #include "tools/load_check.h"
 #include "tools/load_io.h"
 
-/* What a client waits for, and so where an exchange can be lost. */
+/* The answer that a client waits for, and so the step at which an exchange can be lost. */
 enum load_step {
 	LOAD_STEP_FREE,
 	LOAD_STEP_DISCOVER,	/* sent; waits for the OFFER */

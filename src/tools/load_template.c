@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Kinds of clients are rows: what each sends is what such clients are seen to send. A template is
+ * Kinds of clients are rows, with the options that such clients send in practice. A template is
  * encoded by the codec with placeholders in it, and the places are found by walking over the result.
  * A client's number is its hardware address: 02 and five octets; strangers have 06.
  */
@@ -80,7 +80,7 @@ static void add_client_id(struct builder *b)
 	add(b, DHCP4_OPT_CLIENT_ID, span_of(id, sizeof(id)));
 }
 
-/* What the client says of itself in DISCOVER and REQUEST. */
+/* Adds the options that describe the client, in DISCOVER and REQUEST. */
 static void add_descriptive(struct builder *b, const struct kind *k, enum load_msg m)
 {
 	uint8_t size[2] = {(uint8_t)(k->max_size >> 8), (uint8_t)k->max_size};

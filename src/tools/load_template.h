@@ -22,7 +22,7 @@ enum { LOAD_TEMPLATE_MAX = 548, LOAD_KINDS_MAX = 8, LOAD_MAC_LEN = 6, LOAD_SENT_
 
 struct load_template {
 	uint8_t bytes[LOAD_TEMPLATE_MAX];
-	/* offsets of what is patched; 0: not there */
+	/* offsets of the patched fields; 0: absent */
 	uint16_t client_id, requested, server_id, hostname, fqdn, circuit, remote;
 	uint16_t agent, agent_len;	/* data of option 82 */
 };
@@ -58,7 +58,7 @@ struct load_fields {
 /* Writes ts->len octets to out. */
 void load_message(const struct load_templates *ts, const struct load_ident *id, enum load_msg m,
 		  const struct load_fields *f, uint8_t *out);
-/* What a client's messages carry in options 61 and 82, written to buf; empty: nothing. */
+/* Returns the data of option 61 or 82 in a client's messages, written to buf; empty: the option is absent. */
 struct span load_sent_client_id(const struct load_templates *ts, const struct load_ident *id,
 				uint8_t buf[LOAD_SENT_MAX]);
 struct span load_sent_agent(const struct load_templates *ts, const struct load_ident *id,

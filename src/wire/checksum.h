@@ -6,7 +6,7 @@
 
 #include "base/span.h"
 
-/* Adds s to a running sum; s starts at an even offset of what is summed. */
+/* Adds s to a running sum; s starts at an even offset of the summed octets. */
 uint32_t checksum_add(uint32_t sum, struct span s);
 /* Folds and complements: the field's value. Over data that holds its own checksum: 0 if right. */
 uint16_t checksum_fold(uint32_t sum);

@@ -2,7 +2,7 @@
 /*
  * A DHCPv4 message (RFC 2131 section 2, RFC 2132, RFC 3396): decoded from bytes, held as fields
  * and options, encoded to bytes. The same object is the server's query and response, the client's
- * message and what hooks and scripts see.
+ * message and the view of hooks and scripts.
  *
  * A decoded message borrows its option data from the packet where an option came in one piece;
  * joined options lie in the arena. Each code is there at most once (RFC 3396 joins repeats), in
@@ -16,7 +16,7 @@
 enum {
 	DHCP4_HDR_LEN = 236,	  /* before the magic cookie */
 	DHCP4_MIN_LEN = 240,	  /* with the cookie */
-	DHCP4_BOOTP_MIN_LEN = 300, /* RFC 1542 2.1: what relays and old clients expect */
+	DHCP4_BOOTP_MIN_LEN = 300, /* RFC 1542 2.1: the length that relays and old clients expect */
 	DHCP4_MAGIC = 0x63825363,
 	DHCP4_CHADDR_LEN = 16,
 	DHCP4_SNAME_LEN = 64,
@@ -80,8 +80,8 @@ enum dhcp4_leniency { DHCP4_STRICT = 0, DHCP4_LENIENT = 1, DHCP4_TOLERANT = 2 };
  * Bytes to message. Overload (52) is resolved: options, then file, then sname; an overloaded
  * field is zeroed in the result. A missing END is tolerated, PAD skipped, data behind END ignored.
  * DHCP4_LENIENT (Kea's lenient-option-parsing): a truncated last option is kept out instead of refused.
- * DHCP4_TOLERANT (a client, which can only take or leave what servers send): besides, the first 52 of
- * the options field counts, one that says nothing is ignored, and so is any in file or sname.
+ * DHCP4_TOLERANT (a client, which cannot choose its servers): besides, the first 52 of
+ * the options field counts, an invalid one is ignored, and so is any in file or sname.
  * 0, or -USHER_E_TRUNCATED (shorter than 240 octets, or an option runs over its field),
  * -USHER_E_MALFORMED (cookie, op not 1 or 2, hlen over 16, overload 52 of wrong length or value,
  * 52 inside file or sname), -USHER_E_NOMEM. RFC 2131 2, 4.1; RFC 2132 2, 9.3; RFC 3396 5 to 7.
@@ -104,8 +104,8 @@ struct dhcp4_encoded {
 
 /*
  * Message to bytes, options in the order of opts[]. Longer than 255 octets: split (RFC 3396).
- * What does not fit into max_len moves to file, then sname (option 52 is written then), whole
- * options only; 53, 54, 51, 61 and 82 never move. What fits nowhere is left out from the end and
+ * Options that do not fit into max_len move to file, then sname (option 52 is written then), whole
+ * options only; 53, 54, 51, 61 and 82 never move. Options that fit nowhere are left out from the end and
  * counted. 82, where present, is the last option before END (RFC 3046 2.1).
  * 0, or -USHER_E_NOSPACE if cap does not hold the essentials.
  */
@@ -133,7 +133,7 @@ bool dhcp4_opt_u32(const struct dhcp4_msg *m, uint8_t code, uint32_t *ret);
 
 /* Message type (option 53 of length 1), else DHCP4_NOTYPE. */
 enum dhcp4_type dhcp4_msg_type(const struct dhcp4_msg *m);
-/* "DHCPDISCOVER" and so on; "UNKNOWN" for what has no name. */
+/* "DHCPDISCOVER" and so on; "UNKNOWN" for a type without a name. */
 const char *dhcp4_type_name(enum dhcp4_type t);
 
 /* Sets an option: replaces, or appends at the end. The data is copied. 0 or -USHER_E_NOMEM. */

@@ -15,7 +15,7 @@
 
 enum { SNAME_OFF = 44, FILE_OFF = 108, SPARE_OPTS = 8, PLAIN_OPTS = 24 };
 
-/* What the first walk learns. */
+/* Results of the first walk. */
 struct tally {
 	uint32_t len[256];	/* octets of all pieces of a code */
 	uint16_t pieces[256];
@@ -38,7 +38,7 @@ static int tally_field(struct tally *t, struct span field, enum dhcp4_leniency h
 	return rd_ok(&r) || how ? 0 : -USHER_E_TRUNCATED;
 }
 
-/* What the first 52 says, if that is something; a 52 in an overloaded field says nothing. */
+/* Takes the value of the first 52, if it is valid; a 52 in an overloaded field has no meaning. */
 static int tally_tolerant(struct tally *t, const struct dhcp4_msg *m)
 {
 	uint8_t overload = t->overload <= (DHCP4_OVERLOAD_FILE | DHCP4_OVERLOAD_SNAME) ? t->overload : 0;
@@ -51,7 +51,7 @@ static int tally_tolerant(struct tally *t, const struct dhcp4_msg *m)
 	return 0;
 }
 
-/* Walks the options field, then what option 52 there names. */
+/* Walks the options field, then the fields that its option 52 names. */
 static int tally_all(struct tally *t, struct span opts, const struct dhcp4_msg *m, enum dhcp4_leniency how)
 {
 	int r = tally_field(t, opts, how);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
  * Message to bytes. First a plan says in which field each option goes (or that it is left out),
- * then the fields are written from it; so no option is ever cut off, and what is counted as left
- * out is what is missing. An option goes whole into one field; within the field it is split into
+ * then the fields are written from it; so no option is ever cut off, and the options counted as left
+ * out are those that are missing. An option goes whole into one field; within the field it is split into
  * adjacent pieces of at most 255 octets. RFC 2131 4.1, RFC 2132 9.3, RFC 3046 2.1, RFC 3396 5 to 8.
  */
 #include "wire/dhcp4.h"
@@ -107,7 +107,7 @@ static bool plan_make(struct plan *pl, const struct dhcp4_msg *m, size_t room, b
 	if (!plan_essentials(pl, m, &room))
 		return false;
 	left[PLACE_OPTIONS] = room;
-	/* a field with content of its own is not taken, whatever the caller said */
+	/* a field with content of its own is not taken, also when the caller allowed it */
 	if (overload && all_zero(m->file, sizeof(m->file)))
 		left[PLACE_FILE] = DHCP4_FILE_LEN - END_SIZE;
 	if (overload && all_zero(m->sname, sizeof(m->sname)))
@@ -230,7 +230,7 @@ static void plain_write(struct wr *w, const struct dhcp4_msg *m)
 	wr_u8(w, DHCP4_CODE_END);
 }
 
-/* What does not fit is overloaded or left out. -USHER_E_NOSPACE: the essentials do not fit. */
+/* Writes by the plan: options that do not fit are overloaded or left out. -USHER_E_NOSPACE: the essentials do not fit. */
 static int planned_write(struct wr *w, const struct dhcp4_msg *m, const struct dhcp4_encode_opts *o, size_t room,
 			 struct plan *pl)
 {

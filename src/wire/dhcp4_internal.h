@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * What the three files of the dhcp4 codec share and nobody else sees: the codes with a meaning
+ * Shared by the three files of the dhcp4 codec alone: the codes with a meaning
  * for the codec itself, and the growth of the option list.
  */
 #pragma once

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
  * One walk over a field of options, without joining and without memory: for the decoder, and for
- * who needs a few options of very many messages. Pure.
+ * users that need a few options of very many messages. Pure.
  */
 #pragma once
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Reading DNS messages. Decoding walks over everything once, so that what is read afterwards is there.
+ * Reading DNS messages. Decoding walks over everything once, so that later reads cannot fail.
  * A pointer leads to before the labels that it ends (RFC 1035 4.1.4), so following them comes to an end; how
  * much there may be to follow in a message is limited besides, or 64 kB of pointers would be work for long.
  */
@@ -206,7 +206,7 @@ static int check_rdata(struct span msg, struct dns_rr *rr, uint32_t *steps)
 /* How this record's rdata is to be read. */
 static uint8_t form_of(const struct dns_rr *rr, uint8_t opcode)
 {
-	/* RFC 2136 2.4, 2.5: what an update asks for or takes away has none */
+	/* RFC 2136 2.4, 2.5: prerequisites and deletions of an update have none */
 	if (rr->rdata_len == 0 && opcode == DNS_OPCODE_UPDATE)
 		return DNS_FORM_RAW;
 	/* addresses of the other classes are other addresses */

@@ -42,7 +42,7 @@ enum dns_class { DNS_CLASS_IN = 1, DNS_CLASS_CH = 3, DNS_CLASS_HS = 4, DNS_CLASS
 
 enum { DNS_OPCODE_QUERY = 0, DNS_OPCODE_NOTIFY = 4, DNS_OPCODE_UPDATE = 5 };
 
-/* What rdata consists of. */
+/* The parts of rdata. */
 enum dns_form {
 	DNS_FORM_RAW,
 	DNS_FORM_IPV4,
@@ -75,7 +75,7 @@ struct dns_name {
 /* The name at offset `at` of a message, put together; ret_end (may be NULL): the offset behind it.
  * -USHER_E_TRUNCATED, -USHER_E_MALFORMED: too long, or a pointer that does not lead back. */
 int dns_name_read(struct span msg, uint32_t at, struct dns_name *ret, uint32_t *ret_end) must_check;
-/* "www.example.com.", "." the root; what has a meaning is escaped (RFC 1035 5.1). Its length. */
+/* "www.example.com.", "." the root; characters with a meaning are escaped (RFC 1035 5.1). Returns its length. */
 size_t dns_name_text(const struct dns_name *n, char ret[DNS_TEXT_MAX]);
 /* The same backwards; the last dot may be left out. -USHER_E_MALFORMED, -USHER_E_RANGE: a label or all is too long. */
 int dns_name_parse(struct span text, struct dns_name *ret) must_check;
@@ -174,13 +174,13 @@ struct dns_writer {
 	uint16_t slot[2 * DNS_MAX_KNOWN];	/* by hash: number in `known` plus one; 0: free */
 };
 
-/* What is to be another one in a record that is copied; NULL: as it was. */
+/* Replacements in a record that is copied; NULL: unchanged. */
 struct dns_change {
 	const struct dns_name *owner, *rdata[2];
 	const uint32_t *ttl;
 };
 
-/* Sections are written in their order. What does not fit is found by dns_write_end. */
+/* Sections are written in their order. dns_write_end() reports a record that does not fit. */
 void dns_write_begin(struct dns_writer *d, void *buf, size_t cap, uint16_t id, uint16_t flags);
 void dns_write_question(struct dns_writer *d, const struct dns_name *name, uint16_t type, uint16_t cls);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * What the reader and the writer of DNS messages share: of what the rdata of a form consists.
+ * Shared by the reader and the writer of DNS messages: the parts of the rdata of each form.
  */
 #pragma once
 

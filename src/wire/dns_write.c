@@ -2,7 +2,7 @@
 /*
  * Writing DNS messages. Compression is the simple kind: of a name, the longest end that stands somewhere
  * already, octet by octet the same, is left out for a pointer; the first few hundred names are remembered, by hash, so that a name costs
- * its length, whatever was written before.
+ * its length, independent of the names before.
  */
 #include "base/error.h"
 #include "base/hash.h"

@@ -82,7 +82,7 @@ static void label_text(struct buf *out, struct span label)
 	for (size_t i = 0; i < label.n; i++) {
 		char c = (char)label.p[i];
 
-		/* what has a meaning in a name, a list or a DNR text is written as a number */
+		/* characters with a meaning in a name, a list or a DNR text are written as numbers */
 		if (isgraph((unsigned char)c) && !strchr(".,\\|", c))
 			buf_char(out, c);
 		else

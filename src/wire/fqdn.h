@@ -26,7 +26,7 @@ bool fqdn_read(struct span whole, size_t *off, bool partial, struct buf *out) mu
 
 /*
  * As fqdn_read(), for one of several names in one option: a compressed name may stand for 128 times its octets, so all
- * names together spend what fqdn_budget() gives for whole. *left goes down by one for each octet and pointer that is
+ * names together spend the budget that fqdn_budget() gives for whole. *left goes down by one for each octet and pointer that is
  * read; a name that would need more is malformed.
  */
 bool fqdn_read_within(struct span whole, size_t *off, bool partial, size_t *left, struct buf *out) must_check;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * HTTP/1 messages, one after the other (RFC 9112 6, 7, 9). What is said does not depend on how the octets were
- * cut on their way.
+ * HTTP/1 messages, one after the other (RFC 9112 6, 7, 9). The results do not depend on how the octets were
+ * cut into segments.
  */
 #include "wire/http.h"
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
  * HTTP/1 messages (RFC 9110, 9112) of one direction of a connection, as their octets come. Pure, without
- * memory of its own: the user keeps octets that were not consumed and shows them again with what came
- * behind them. Only a head has to be there as a whole; bodies and their framing go octet by octet. What
- * two readers could cut differently is refused, by name.
+ * memory of its own: the user keeps octets that were not consumed and passes them again with the octets
+ * behind them. Only a head has to be complete; bodies and their framing are read octet by octet. Input
+ * that two readers could frame differently is refused, by name.
  */
 #pragma once
 
@@ -36,7 +36,7 @@ struct http_field {
 	bool folded;			/* it has more than one */
 };
 
-/* The methods that change what an answer's body is. */
+/* The methods that change the body of the answer. */
 enum http_method { HTTP_METHOD_OTHER, HTTP_METHOD_HEAD, HTTP_METHOD_CONNECT };
 
 /* A start line's parts: of requests the first three, of responses the last three. */
@@ -59,14 +59,14 @@ struct http_head {
 	struct http_field field[HTTP_MAX_FIELDS];
 };
 
-/* What may be taken although it should not be sent. */
+/* Forms that may be accepted although they should not be sent. */
 enum http_flag {
 	HTTP_ALLOW_LF = 1,	/* lines of a head that end with LF alone (RFC 9112 2.2) */
 	HTTP_ALLOW_FOLD = 2,	/* fields over several lines (RFC 9112 5.2); never those that say where a body ends */
 	HTTP_ALLOW_VERSION = 4,	/* any version of the right form: one that a rule wrote */
 };
 
-/* Reads a head that is all there: in ends with it, or goes on behind it. */
+/* Reads a complete head: in ends with it, or continues behind it. */
 enum http_fault http_head_read(struct span in, bool response, uint8_t flags, struct http_head *ret) must_check;
 struct span http_text(struct span in, struct http_text t);
 /* The first field of that name from index `from` on, letter case aside; n_fields: none. */
@@ -88,17 +88,17 @@ enum http_state {
 	HTTP_AT_LENGTH,		/* body, `left` octets of it to come */
 	HTTP_AT_CLOSE,		/* body, until the connection ends */
 	HTTP_AT_SIZE,		/* chunked: size in hexadecimal, */
-	HTTP_AT_EXTENSION,	/* what may stand behind it, */
+	HTTP_AT_EXTENSION,	/* its extension, if any, */
 	HTTP_AT_SIZE_LF,	/* its LF, */
 	HTTP_AT_CHUNK,		/* `left` octets of a chunk, */
 	HTTP_AT_CHUNK_CR,	/* its end, */
 	HTTP_AT_CHUNK_LF,
 	HTTP_AT_TRAILER,	/* a line behind the last chunk begins, */
-	HTTP_IN_TRAILER,	/* goes on, */
+	HTTP_IN_TRAILER,	/* continues, */
 	HTTP_TRAILER_LF,	/* ends; */
 	HTTP_LAST_LF,		/* of the empty line */
 	HTTP_AT_END,		/* of a message: nothing to be read */
-	HTTP_AT_ANSWER,		/* behind CONNECT: what comes is not known before the answer */
+	HTTP_AT_ANSWER,		/* behind CONNECT: the answer decides the protocol that follows */
 	HTTP_IN_TUNNEL,		/* no HTTP any more */
 };
 
@@ -107,9 +107,9 @@ struct http_parser {
 	uint8_t flags;		/* enum http_flag */
 	uint8_t answers;	/* enum http_method of the request whose answer is to come; the user's */
 	bool responses;		/* this direction carries them */
-	bool begun;		/* the start line at hand was read */
-	bool connect;		/* the request at hand is CONNECT */
-	bool interim;		/* of the message at hand: 1xx, others come behind it */
+	bool begun;		/* the current start line was read */
+	bool connect;		/* the current request is CONNECT */
+	bool interim;		/* of the current message: 1xx, others follow it */
 	uint8_t digits;		/* of a chunk's size */
 	uint32_t scanned;	/* octets of the head, or of a line */
 	uint64_t left;
@@ -132,9 +132,9 @@ struct http_step {
 };
 
 void http_init(struct http_parser *p, bool responses, uint8_t flags);
-/* What the octets at in.p are. The user goes on behind the n that this step is about. end: none come behind in. */
+/* Returns the meaning of the octets at in.p. The user continues behind the n octets of this step. end: none follow in. */
 struct http_step http_next(struct http_parser *p, struct span in, bool end, struct http_head *head) must_check;
-/* What comes is no HTTP any more: the other side agreed to that. */
+/* Ends HTTP in this direction: the other side agreed to another protocol. */
 void http_to_tunnel(struct http_parser *p);
-/* It did not agree to CONNECT: requests go on. */
+/* Continues with requests: the other side did not agree to CONNECT. */
 void http_no_tunnel(struct http_parser *p);

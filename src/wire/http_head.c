@@ -186,7 +186,7 @@ static enum http_fault status_line(struct span in, struct span l, uint8_t flags,
 
 	if (f != HTTP_FAULT_NONE)
 		return f;
-	/* what stands behind the status may be missing, with its space (RFC 9112 4) */
+	/* the reason phrase may be missing, with its space (RFC 9112 4) */
 	if (l.n < VERSION_LEN + 4 || l.p[VERSION_LEN] != ' ' || !http_is_status(status) ||
 	    (l.n > VERSION_LEN + 4 && l.p[VERSION_LEN + 4] != ' ') || !http_is_value(reason))
 		return HTTP_FAULT_START_LINE;
@@ -324,7 +324,7 @@ static enum http_fault field_line(struct span in, const struct line *l, struct h
 	return HTTP_FAULT_NONE;
 }
 
-/* Goes on with the field before. */
+/* Adds a folded line to the field before. */
 static enum http_fault folded_line(struct span in, const struct line *l, uint8_t flags, struct http_head *h)
 {
 	struct http_field *f = &h->field[h->n_fields ? h->n_fields - 1 : 0];
@@ -343,7 +343,7 @@ static enum http_fault folded_line(struct span in, const struct line *l, uint8_t
 	return HTTP_FAULT_NONE;
 }
 
-/* Behind the last field: what all of them mean together. */
+/* Checks the fields together, behind the last one. */
 static enum http_fault framing(const struct http_head *h)
 {
 	if (h->encoded && (h->minor == 0 || (!h->chunked && !h->response)))
@@ -365,7 +365,7 @@ static enum http_fault meaning(struct span in, struct http_head *h)
 	return f == HTTP_FAULT_NONE ? framing(h) : f;
 }
 
-/* All lines. False: the head is not complete, and then it does not matter what is wrong with it. */
+/* Reads all lines. Returns false if the head is not complete; its faults do not matter then. */
 static bool read_fields(struct span in, uint32_t at, uint8_t flags, struct http_head *h, enum http_fault *fault)
 {
 	struct line l;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * What the parser of messages asks of the reader of heads, besides http.h.
+ * Functions of the reader of heads for the parser of messages, besides http.h.
  */
 #pragma once
 

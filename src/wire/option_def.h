@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * What is known of options: code, name, type. The standard ones are the rows of options.def;
+ * Definitions of options: code, name, type. The standard ones are the rows of options.def;
  * an operator defines more (option-def). From a definition follow: the value's text to bytes
  * (configuration), bytes to text (logs, expressions' .text, traces), and the checks of both.
  */
@@ -70,14 +70,14 @@ const char *option_type_name(enum option_type t);
 /*
  * Text to bytes by definition. csv: comma separated fields ("\," is a comma in a string), as
  * Kea's csv-format true; otherwise hex ("0a0b", "0x0a0b", "0a:0b", "0a 0b") or a 'quoted' string.
- * The bytes lie in arena. On failure *ret_why (in arena) says what was expected; on success it is NULL, or
+ * The bytes lie in arena. On failure *ret_why (in arena) names the expectation; on success it is NULL, or
  * says which part of the text has no effect (values beyond those that the type has).
  * 0 or -USHER_E_SYNTAX, -USHER_E_RANGE, -USHER_E_NOMEM.
  */
 int option_encode_text(const struct option_def *def, const char *text, bool csv, struct arena *arena,
 		       struct span *ret, const char **ret_why) must_check;
 
-/* Octets by hex or a 'quoted' string, whatever the option is; results as of option_encode_text(). */
+/* Reads octets as hex or a 'quoted' string, for any option; results as of option_encode_text(). */
 int option_encode_raw(const char *text, struct arena *arena, struct span *ret, const char **ret_why) must_check;
 
 /* Do these bytes fit the definition (length rules of RFC 2132 and the type)? */

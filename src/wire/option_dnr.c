@@ -3,7 +3,7 @@
  * Option 162, encrypted DNS resolvers (RFC 9463 5), as text
  *   100, resolver.example., 192.0.2.1 192.0.2.2, alpn=dot port=853 | 200, other.example.
  * Service parameters are those of RFC 9460 14.3.2; ipv4hint and ipv6hint are forbidden here (RFC 9463
- * 3.1.5), what we have no text for is keyN=hex. Keys ascend strictly, as on the wire.
+ * 3.1.5), a key without a text form is keyN=hex. Keys ascend strictly, as on the wire.
  */
 #include "base/error.h"
 #include "base/ip.h"
@@ -81,7 +81,7 @@ static int value_encode(struct option_enc *e, int64_t key, bool by_number, const
 	return 0;
 }
 
-/* Writes the length of what was appended since at + width into the width octets at at. */
+/* Writes the length of the octets behind at + width into the width octets at `at`. */
 static int length_patch(struct option_enc *e, size_t at, size_t width)
 {
 	struct wr w = wr_init(e->out.p, e->out.len);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
  * Configuration text to option data. It works on the heap (configurations are not the packet path)
- * and moves the finished octets into the arena. What was encoded is checked once more as data, so
- * that nothing can be configured that we would refuse to read.
+ * and moves the finished octets into the arena. The result is checked once more as data, so
+ * that no option can be configured that we would refuse to read.
  */
 #include "wire/option_def.h"
 
@@ -77,7 +77,7 @@ int option_enc_number(struct option_enc *e, const char *s, int64_t min, int64_t 
 {
 	const char *digits = s[0] == '-' || s[0] == '+' ? s + 1 : s;
 	bool prefix = digits[0] == '0' && (digits[1] == 'x' || digits[1] == 'X');
-	/* Kea: decimal, and what is not decimal is hexadecimal */
+	/* Kea: decimal; digits that are not decimal are hexadecimal */
 	bool hex = prefix || digits[strspn(digits, "0123456789")];
 	char *end;
 	long long v;

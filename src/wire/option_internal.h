@@ -14,7 +14,7 @@ struct option_enc {
 	struct buf out;
 	struct arena *arena;
 	const char *why;	/* of the first failure */
-	const char *unused;	/* what has no effect, or NULL */
+	const char *unused;	/* the part without effect, or NULL */
 };
 
 /* Records why and returns e. */

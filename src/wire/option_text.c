@@ -17,7 +17,7 @@
 
 enum { FQDN_FLAG_E = 0x04 };
 
-/* The option that names may point back into, and what reading them may still cost. */
+/* The option that names may point back into, and the rest of the budget for reading them. */
 struct names {
 	struct span whole;
 	size_t left;
@@ -258,7 +258,7 @@ static bool length_fits(const struct option_def *def, size_t n)
 	return true;
 }
 
-/* What stands behind the fields: sub-options, of an option that encapsulates; else nothing. */
+/* Reads the octets behind the fields: sub-options, of an option that encapsulates; else none. */
 static bool rest_read(struct rd *r, const struct option_def *def, struct buf *out)
 {
 	struct span rest = rd_bytes(r, rd_left(r));
@@ -268,7 +268,7 @@ static bool rest_read(struct rd *r, const struct option_def *def, struct buf *ou
 	/* RFC 3925 4: blocks of an enterprise follow the first number */
 	if (!def->encapsulate[0] && !is_dhcp4(def, DHCP4_OPT_VIVSO_SUBOPTIONS))
 		return false;
-	/* RFC 2132 8.4: what is in 43 is the vendor's own affair, often not sub-options */
+	/* RFC 2132 8.4: the vendor defines the contents of 43, often not as sub-options */
 	if (def->type == OPTION_EMPTY && strcmp(def->encapsulate, OPTION_SPACE_VENDOR) != 0 &&
 	    !dhcp4_subopts_valid(rest))
 		return false;

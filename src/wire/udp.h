@@ -27,7 +27,7 @@ struct udp_frame {
 };
 
 /*
- * Ethernet, IPv4 (TTL 64, DF off, id 0: RFC 6864 allows it for what is never fragmented), UDP with
+ * Ethernet, IPv4 (TTL 64, DF off, id 0: RFC 6864 allows it for datagrams that are never fragmented), UDP with
  * checksum. Not padded to Ethernet's minimum: that is the link's affair. Bad if it does not fit,
  * or the payload is over 65,507 octets.
  */
