@@ -20,9 +20,9 @@ esac
 
 @dataclasses.dataclass
 class Client:
-    """binary: what has to be installed. argv: its command on cli0; {dir} is a fresh directory, {usher} the build's
-    client. files: written there before. acd: how it looks whether the address is free, in words; seconds: what a
-    run takes at most. detects: it looks at all."""
+    """binary: the program that must be installed. argv: its command on cli0; {dir} is a fresh directory, {usher} the build's
+    client. files: written there before. acd: how it looks whether the address is free, in words; seconds: the longest
+    duration of a run. detects: it looks at all."""
     name: str
     binary: str
     argv: list
@@ -68,7 +68,7 @@ DHCPCD_BARE = _dhcpcd("dhcpcd --noarp --nodelay", "noarp", "nodelay")
 DHCPCD_NOARP = _dhcpcd("dhcpcd --noarp", "noarp")
 DHCPCD = _dhcpcd("dhcpcd", acd="RFC 5227, starts after 0 to 2 s")
 
-# What any program pays: exec, one netlink call, the kernel's notice.
+# The cost of any program: exec, one netlink call, the kernel's notice.
 FLOOR = Client("busybox ip address add (no DHCP)", "busybox", ["busybox", "ip", "address", "add", "10.77.0.9/24", "dev",
                                                                "cli0"])
 

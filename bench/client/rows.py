@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MPL-2.0
-"""What is measured of the clients: each row gives columns, lines and data; and what README.md and
-doc/performance.md say of them."""
+"""The measurements of the clients: each row gives columns, lines and data; and the blocks of README.md and
+doc/performance.md about them."""
 
 import os
 import random
@@ -156,7 +156,7 @@ def idle(ctx):
             "data": data}
 
 
-# --- what it comes to --------------------------------------------------------------------------------------------
+# --- summary -----------------------------------------------------------------------------------------------------
 
 def _value(results, name, *path):
     v = results.get(name, {}).get("data", {})

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MPL-2.0
 """usher-client beside Debian's udhcpc, dhclient and dhcpcd, in one run, in network namespaces of its own: time,
-memory, system calls, size; and what usher-client does while it waits. As root; about seven minutes, --quick one.
+memory, system calls, size; and the activity of usher-client while it waits. As root; about seven minutes, --quick one.
 The numbers go to bench/results/NAME-client.json, the tables into doc/performance.md and README.md (rows that were
 not measured now come from the file of the run before).
 

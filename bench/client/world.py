@@ -21,7 +21,7 @@ _PRIVATE = ("mount -t tmpfs none /run && for d in /var/lib/dhcpcd /var/lib/dhcp;
 
 
 class Failed(Exception):
-    """A measurement that cannot be made; the others go on."""
+    """A measurement that cannot be made; the others continue."""
 
 
 def _read(path):
@@ -56,7 +56,7 @@ def guard():
 
 
 class Labs:
-    """Numbers them; each `with labs.new() as t` is what a system test gets, and is gone behind it."""
+    """Numbers the labs; each `with labs.new() as t` is the laboratory of a system test, and is removed behind it."""
 
     def __init__(self, build):
         netns.remove_stale()
@@ -92,7 +92,7 @@ class Rig:
         self.t, self.timed, self.usher = t, os.path.join(build, "bench", "client", "usher-timed"), os.path.join(
             build, "usher-client")
         t.wire()
-        t.lab.tmpfs("server", "64m")  # what its disk takes is not the client's
+        t.lab.tmpfs("server", "64m")  # the memory of its disk is not the client's
         SERVERS[server](t, "10.77.0.1", dhcp_servers.Times(3600, 1800, 3150))
         self.ns = t.lab.ns("cli")
 
@@ -137,7 +137,7 @@ class Run:
         self.address, self.route, self.wall = r["address"], r["route"], r["wall"] / 1e9
 
     def pids(self):
-        """The client's processes: all of the namespace but what stands around it."""
+        """The client's processes: all of the namespace but the ones that the laboratory started."""
         return [p for p in self.rig.ns.pids() if p != self.proc.pid and
                 os.path.basename(os.readlink("/proc/%d/exe" % p)) != "strace"]
 

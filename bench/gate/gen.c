@@ -27,7 +27,7 @@ struct talk {
 	uint32_t src, dst;
 	uint16_t sport, dport, id;
 	uint32_t seq[2];
-	unsigned step, requests, left;	/* left: octets of the answer at hand */
+	unsigned step, requests, left;	/* left: octets of the current answer */
 	bool chunked, last;
 };
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MPL-2.0
-"""The rows of the gate's benchmark: captures, rule files, the other programs, and what is taken from them. Each measurement is
+"""The rows of the gate's benchmark: captures, rule files, the other programs, and the figures taken from them. Each measurement is
 a whole process on a file that is in memory: its CPU time, user and system, over the packets it was given."""
 
 import os
@@ -178,7 +178,7 @@ def peers(ctx):
 
 
 def flows(ctx):
-    """First packets make flows, later ones find them: the difference of two files is what a later one costs."""
+    """First packets make flows, later ones find them: the difference of two files is the cost of a later one."""
     gate = ctx.gate("flows", None, "--load", "udp_connection", "--max-flows", "2097152")
     counts = [c for c in (1, 1000, 10000, 100000, MILLION) if c <= ctx.n]
     jobs = []

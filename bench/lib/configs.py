@@ -4,7 +4,7 @@
 import socket
 import struct
 
-# What a site usually hands out; every server that is measured gets the same.
+# The usual options of a site; every measured server gets them.
 OPTIONS = [
     {"name": "routers", "data": "10.0.0.1"},
     {"name": "domain-name-servers", "data": "10.0.0.2, 10.0.0.3"},

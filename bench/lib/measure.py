@@ -22,7 +22,7 @@ CORES = os.cpu_count()
 
 
 class Failed(Exception):
-    """A measurement that cannot be made; the others go on."""
+    """A measurement that cannot be made; the others continue."""
 
 
 def _read(path):
@@ -31,7 +31,7 @@ def _read(path):
 
 
 def cores_of(peer):
-    """For taskset: core 1 for what has one thread, the first n from core 1 on for n, all for 0."""
+    """Cores for taskset: core 1 for a program of one thread, the first n from core 1 on for n, all for 0."""
     if peer.cores == 0 or CORES == 1:
         return "0-%d" % (CORES - 1)
     return ",".join(str((1 + i) % CORES) for i in range(min(peer.cores, CORES)))
@@ -39,7 +39,7 @@ def cores_of(peer):
 
 class CpuLog(threading.Thread):
     """Writes down now and then how much a process has used, so that afterwards the part of a measured
-    phase can be told from the part of what went before it (clients that were bound first)."""
+    phase can be separated from the part before it (clients that were bound first)."""
 
     EVERY = 0.05
 
@@ -148,7 +148,7 @@ class Server:
         return numbers.proc_field(_read("/proc/%d/io" % self.pid), name)
 
     def stop(self):
-        """SIGTERM, as a service manager does; what strace counted then."""
+        """Sends SIGTERM, as a service manager does; returns the counts of strace."""
         if self.proc and self.proc.poll() is None:
             if self.strace:
                 os.kill(self.pid, signal.SIGTERM)
@@ -201,7 +201,7 @@ class World:
         self.lab.close()
 
     def cable(self, fill_checksums):
-        """Who reads frames and checks checksums needs them on the wire; for sockets it is a waste."""
+        """Switches checksums on the cable: readers of frames that check them need them; for sockets they are a waste."""
         if fill_checksums != self.filled:
             for ns, ifname in ((self.srv, "srv0"), (self.gen, "gen0")):
                 (ns.tx_off if fill_checksums else ns.tx_on)(ifname)
@@ -226,7 +226,7 @@ class World:
         return a
 
     def load_begin(self, setup, profile, **o):
-        """The generator, running: for what is done to a server under load."""
+        """Returns the generator, running: for operations on a server under load."""
         return self.lab.popen(self.gen, [self.generator, *self.load_args(setup, profile, o)],
                               stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
@@ -246,12 +246,12 @@ class World:
             raise Failed("generator: exit %s: %s %s" % (proc.returncode, err.strip()[-500:], e)) from e
 
     def load(self, setup, profile, **o):
-        """Runs the generator to its end; what it measured."""
+        """Runs the generator to its end; returns its measurements."""
         return self.load_end(self.load_begin(setup, profile, **o))
 
 
     def measure(self, server, profile, **o):
-        """The same against a server, and what the server used meanwhile: the numbers a table wants."""
+        """Runs the generator against a server; returns its measurements and the server's use of resources."""
         log = CpuLog(server)
         log.start()
         try:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MPL-2.0
-"""Reading what programs and the kernel print, and the statistics of it. Nothing here runs anything."""
+"""Reading the output of programs and of the kernel, and its statistics. No function here runs a program."""
 
 import json
 import re
@@ -88,7 +88,7 @@ def used_since(log, when):
 
 
 def sample(r, user, system):
-    """What a table wants: r the generator's result, user and system the server's seconds meanwhile. CPU of
+    """The numbers of a table: r the generator's result, user and system the server's seconds meanwhile. CPU of
     an exchange is not there when there was none."""
     n = r["exchanges"]
     errors = r.get("errors", {})
@@ -111,7 +111,7 @@ def spread(values):
 
 
 def ratios(pairs):
-    """The spread of first over second, pair by pair: what disturbed the machine disturbed both."""
+    """The spread of first over second, pair by pair: a disturbance of the machine affects both."""
     good = [a / b for a, b in pairs if b]
     return spread(good) if good else None
 
@@ -158,7 +158,7 @@ def table(columns, lines):
 
 
 def replace_block(text, block, begin="<!-- bench:begin -->", end="<!-- bench:end -->"):
-    """text with what stands between the markers replaced. ValueError without them, in that order, once."""
+    """Returns text with the part between the markers replaced. ValueError without them, in that order, once."""
     if text.count(begin) != 1 or text.count(end) != 1 or text.index(begin) > text.index(end):
         raise ValueError("the markers %s and %s are not there once" % (begin, end))
     return text[:text.index(begin) + len(begin)] + "\n" + block.strip("\n") + "\n" + text[text.index(end):]

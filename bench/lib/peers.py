@@ -18,7 +18,7 @@ KEA_HEADER = ("address,hwaddr,client_id,valid_lifetime,expire,subnet_id,fqdn_fwd
 
 @dataclasses.dataclass
 class Setup:
-    """What a run asks of a server. pool None: the server's usual one. leases: so many of strangers are in
+    """The demands of a run on a server. pool None: the server's usual one. leases: so many of strangers are in
     its file, from the pool's (or the address leases_from's) first address on."""
     direct: bool = False
     pool: tuple = None
@@ -47,7 +47,7 @@ def _write(path, head, lines):
 
 
 class Peer:
-    """name: in tables; binary: what has to be installed; cores: how many it may use (0: all);
+    """name: in tables; binary: the program that must be installed; cores: how many it may use (0: all);
     window: at most so many clients at a time (0: as many as the row has)."""
 
     name = binary = None
@@ -67,7 +67,7 @@ class Peer:
         raise NotImplementedError
 
     def prepare(self, directory, setup):
-        """Writes what it needs; the command line."""
+        """Writes the server's files; returns the command line."""
         pool = setup.pool or self.pool
         if setup.leases:
             self.write_leases(self.lease_path(directory), setup, pool)
@@ -174,7 +174,7 @@ class Dhcpd(Peer):
 
 class Dnsmasq(Peer):
     """dnsmasq with its lease file. It holds no offered address, offers one address to several clients that
-    ask at a time and then refuses all but one of them: few at a time is what it does best with."""
+    ask at a time and then refuses all but one of them: it is fastest with few at a time."""
 
     name, binary, window = "dnsmasq", "/usr/sbin/dnsmasq", 4
     reads_frames = False
@@ -197,7 +197,7 @@ class Dnsmasq(Peer):
 
 
 class Responder(Peer):
-    """The generator's other half: answers without state, leases, or disk. What no server goes below."""
+    """The generator's other half: answers without state, leases, or disk. The lower bound of all servers."""
 
     name = "stateless responder"
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MPL-2.0
-"""What was measured, kept: a file of numbers, and the blocks of documents that show them."""
+"""Kept measurements: a file of numbers, and the blocks of documents that show them."""
 
 import json
 import os
@@ -19,7 +19,7 @@ def load_json(path, otherwise):
 
 
 def keep(name, run, rows, where=RESULTS):
-    """Into the file of that name. run["results"] gets the rows that were not measured now from what the file had, in the
+    """Writes the file of that name. run["results"] gets the rows that were not measured now from the old file, in the
     order of `rows`."""
     os.makedirs(where, exist_ok=True)
     path = os.path.join(where, name + ".json")

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MPL-2.0
-"""What is measured: one function a table of doc/performance.md. Servers are compared in pairs, ours and
-then the other, again and again in one run, and a ratio is taken of each pair: what else the machine
-does hits both, so ratios hold where rates do not."""
+"""The measurements: one function a table of doc/performance.md. Servers are compared in pairs, ours and
+then the other, again and again in one run, and a ratio is taken of each pair: other load of the machine
+affects both, so ratios hold where rates do not."""
 
 import os
 import time
@@ -330,7 +330,7 @@ def workers(ctx):
 # --- disturbances ------------------------------------------------------------------------------------------------
 
 def _disturbed(ctx, p, setup, disturb, rate, seconds, **load):
-    """(quiet, disturbed, what disturb(server, until) gave): the same load twice on one server."""
+    """Returns (quiet, disturbed, result of disturb(server, until)): the same load twice on one server."""
     with ctx.world.server(p, setup) as s:
         args = {"time": seconds, "window": 256, "rate": rate, "timeout": 5000, **load}
         quiet = ctx.world.load(setup, "renew", **args)
@@ -454,7 +454,7 @@ def goals(results, instructions):
 
 
 def document(run, instructions):
-    """The block of doc/performance.md: run is what bench/results holds."""
+    """The block of doc/performance.md: run is the contents of a file in bench/results."""
     f = run["facts"]
     out = ["Measured on %s: %s, %d cores, %s GB, Linux %s, files on %s. %s" % (
         f["date"], f["cpu"], f["cores"], f["memory_gb"], f["kernel"], f["filesystem"],

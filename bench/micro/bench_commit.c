@@ -114,7 +114,7 @@ static void reap(struct probe *p)
 		p->took[p->n_took++] = now - p->queue[p->head++].at;
 }
 
-/* Open loop: renewals at the given rate, in bursts of what is due every 50 us. */
+/* Open loop: renewals at the given rate, in bursts of those that are due every 50 us. */
 static void probe(struct probe *p, const char *what)
 {
 	size_t total = (size_t)p->rate * p->seconds;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Loading a lease file at start: time and memory. The file is what a clean-up leaves, rows by
+ * Loading a lease file at start: time and memory. The file is the result of a clean-up, rows by
  * address; it is read from the page cache.
  */
 #include "lease_bench.h"

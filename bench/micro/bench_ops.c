@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
  * One operation at a time on a big table, and picks from pools in every state. The functions named
- * op_* are what callgrind collects; leases are drawn by a stride, so that no two neighbours follow.
+ * op_* are collected by callgrind; leases are drawn by a stride, so that no two neighbours follow.
  */
 #include "lease_bench.h"
 
@@ -120,7 +120,7 @@ OP void op_parse(struct bench *b)
 	b->r = lease_csv_parse(b->row.p, b->row.len - 1, LEASE_CSV_COLUMNS, b->own, &why);
 }
 
-/* Runs op for ROUNDS leases, committing a group now and then outside of what is measured. */
+/* Runs op for ROUNDS leases, committing a group now and then outside of the measured part. */
 static void run(struct bench *b, const char *name, void (*op)(struct bench *), uint32_t from,
 		uint32_t stride)
 {

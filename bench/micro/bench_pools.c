@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Picking an address: what it costs must not depend on how full the pool is, nor on how many kept,
- * lapsed or reserved addresses it has, nor on what its neighbours hold.
+ * Picking an address: the cost must not depend on how full the pool is, nor on how many kept,
+ * lapsed or reserved addresses it has, nor on the leases of its neighbours.
  */
 #include "lease_bench.h"
 
@@ -20,7 +20,7 @@ struct pick {
 	struct lease l;
 	struct lease_client c;
 	uint32_t next;		/* client */
-	bool keep;		/* what was picked stays held: the next one is another */
+	bool keep;		/* a picked address stays held: the next pick gives another one */
 };
 
 /* One function a row, so that callgrind tells them apart. */
@@ -103,7 +103,7 @@ static void reserved(uint32_t size)
 	free(addrs);
 }
 
-/* size leases that were over long ago; state: what they are. */
+/* Puts n leases that ended long ago; state: their lease state. */
 static void put_over(struct pick *p, uint32_t from, uint32_t n, uint8_t state)
 {
 	struct lease_change ch;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * What the lease layer costs. One subcommand a question; each prints one line a figure.
+ * Measures the cost of the lease layer. One subcommand a question; each prints one line a figure.
  *
  *   lease_bench ops [LEASES]             CPU time of each operation on a table of so many leases; under
  *                                        callgrind (bench/micro/lease_ops.py) its instructions

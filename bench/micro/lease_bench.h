@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * What the parts of lease_bench share: leases that are told apart by a number, tables full of them,
+ * Shared by the parts of lease_bench: leases that are distinguished by a number, tables full of them,
  * clocks. Everything ends the program when it fails.
  */
 #pragma once

@@ -5,10 +5,10 @@
  *   valgrind --tool=callgrind --instr-atstart=no --collect-atstart=no usher-micro -c FILE -p PROFILE -n N
  *
  * Reading the configuration, filling pools and making the clients' messages are not counted: counting
- * goes on only while the worker has a batch. So the total over the exchanges is what one costs,
- * lease table, lease file (rows, group write) and log included. run.py has the list of what is measured.
+ * runs only while the worker has a batch. So the total divided by the exchanges is the cost of one,
+ * lease table, lease file (rows, group write) and log included. run.py has the list of measurements.
  *
- *   -p dora|renew|discover|release   what a client does; all but dora and discover bind it first, uncounted
+ *   -p dora|renew|discover|release   a client's exchange; all but dora and discover bind it first, uncounted
  *   -n N        exchanges that are counted (128 more go before them, uncounted, for the caches of the core)
  *   -b N        messages a batch (32)
  *   -d          clients on the link (default: through relays)
@@ -16,7 +16,7 @@
  *   -g ADDR -k STRIDE -S N   relays: of client c, ADDR + c % N * STRIDE
  *   -j N        each second client's number is moved by N
  *   -f ADDR -F N   before all: N leases of strangers from ADDR on, in subnet 1
- *   -a SECONDS  between binding and what is counted
+ *   -a SECONDS  between binding and counting
  */
 #include "micro.h"
 
@@ -160,7 +160,7 @@ static void tear_down(struct micro *m)
 
 /* --- exchanges ----------------------------------------------------------------------------------------- */
 
-/* The worker takes the n messages that were put, and answers; this is what is counted. */
+/* Lets the worker take and answer the n messages that were put: the counted part. */
 static void run(struct micro *m, unsigned n)
 {
 	virtual_clock_set(&m->clock, m->clock.wall + NS_PER_MS);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
  * The two halves of usher-micro: micro.c is the server core and the measuring, micro_frames.c the
- * clients: what they send, and the capture in memory that carries it. Nothing of the second half is
- * inside the measured stretch but the back end's own copying, which a socket would do as well.
+ * clients: their messages, and the capture in memory that carries them. Of the second half only
+ * the back end's own copying is measured, which a socket would do as well.
  */
 #pragma once
 
@@ -24,7 +24,7 @@ struct micro_clients {
 	uint32_t first;		/* number of the first client */
 };
 
-/* What became of the last batch, by place in it. */
+/* The results of the last batch, by place in it. */
 struct micro_answer {
 	uint8_t type;		/* 0: none */
 	uint32_t addr;
@@ -33,7 +33,7 @@ struct micro_answer {
 struct micro_wire;
 
 int micro_wire_new(const struct micro_clients *c, struct micro_wire **ret) must_check;
-/* What the worker is given; it closes it, and with it the wire. */
+/* Returns the capture for the worker, which closes it, and with it the wire. */
 struct capture *micro_wire_capture(struct micro_wire *w);
 /* Client k sends a message of this type at the place `at` of the next batch; addr: the address it asks
  * for (REQUEST after OFFER), or has (renewal: renewing; RELEASE). */

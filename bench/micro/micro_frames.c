@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * The clients of usher-micro. A message is what a usual client sends: host name, parameter request
+ * The clients of usher-micro. A message has the options of a usual client: host name, parameter request
  * list, vendor class, each second one a client identifier; a relay adds option 82. Relayed ones come
  * as a UDP socket would give them, those on the link as whole frames. The place in the batch stands
- * in the xid, so an answer is found whatever the order.
+ * in the xid, so an answer is found in any order.
  */
 #include "micro.h"
 

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MPL-2.0
 """Instructions an exchange costs, counted by callgrind, against the numbers kept in baseline.json.
 
-Counts do not depend on what else the machine does, so 3 % more is a regression and not noise: then
+Counts do not depend on other load of the machine, so 3 % more is a regression and not noise: then
 the exit code is 1. Less is reported. After a change that is meant: bench/micro/run.py --update.
 
 The last line is `N passed, N failed, N skipped`."""
@@ -94,7 +94,7 @@ ROWS = [
 
 def callgrind(binary, row, keep=None):
     """Instructions an exchange. RuntimeError when it fails or not every client was answered as it has
-    to be: what is counted would be something else."""
+    to be: another path would be counted."""
     # in memory: a sync has no instructions of ours, and takes its time on a busy disk
     memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
     directory = tempfile.mkdtemp(prefix="usher-micro-", dir=memory)
@@ -125,14 +125,14 @@ def callgrind(binary, row, keep=None):
 
 
 def compiler(build):
-    """What it was built with: another compiler counts otherwise."""
+    """Returns the compiler of the build: another one gives other counts."""
     p = subprocess.run([os.path.join(build, "usher-server"), "-W"], stdout=subprocess.PIPE, text=True, check=False)
     m = re.search(r"^compiler: (.+)", p.stdout, re.M)
     return m.group(1) if m else "unknown"
 
 
 def judge(name, now, kept, built, kept_built):
-    """(good, what to say) of one row. built, kept_built: compilers."""
+    """Returns (good, message) of one row. built, kept_built: compilers."""
     if kept is None:
         return False, "no kept number; keep this one with bench/micro/run.py --update"
     change = now / kept - 1
