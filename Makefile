@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MPL-2.0
-# Thin targets over Meson and the scripts in tools/. `sudo make run` and `sudo make check` are all a
-# fresh Debian 12 needs: each installs what is missing, builds, and does it.
+# Thin targets over Meson and the scripts in tools/. `sudo make run` and `sudo make check` are enough on a
+# fresh Debian 12: each installs missing packages, builds, and runs.
 
 BUILD = build
 TIME ?= 60

@@ -210,5 +210,5 @@ def short(run):
                           "system calls to the address", "program and libraries, kB"], lines) + (
         "\n\n%s, Linux %s, %s; medians of one run, side by side; calls and memory without conflict\n"
         "detection, except dhcpcd's; dhcpcd's 2 s of random delay left out of the first column. `sudo make bench-client` repeats it;\n"
-        "[doc/performance.md](doc/performance.md#the-client) has the rest, and what each client was told.") % (
+        "[doc/performance.md](doc/performance.md#the-client) has the rest, and the options of each client.") % (
             f["cpu"], f["kernel"], f["date"])
