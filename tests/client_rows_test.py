@@ -13,14 +13,14 @@ import os
 import re
 import sys
 
-HEAD = """# What the client stands
+HEAD = """# Robustness of the client
 
-Packets, servers, interfaces and machines that a DHCPv4 client meets when somebody means it ill, or nothing
-works, what is expected of it, and where that is tested. `tests/client_rows_test.py --write` writes the third
+Behaviour of the client under hostile or broken input (packets, servers, interfaces, machines), with the test of each
+row. `tests/client_rows_test.py --write` writes the third
 column; the test of the same name fails when it is not true, or when a row is neither covered nor left out for
 a reason.
 
-| row | what, and what is expected | tested in | left out |
+| row | input, and expected behaviour | tested in | left out |
 |---|---|---|---|
 """
 LAST = 90

@@ -57,7 +57,7 @@ def client_fsm():
     names = {s: n for s, n, *_ in states}
     parts = [
         "# The client's states\n\nDrawn from src/client/fsm.def by tools/gen_tables.py; do not edit. An *inner* event is "
-        "raised by an action and runs in the same step. What a state does not list it ignores, and says so: such a "
+        "raised by an action and runs in the same step. A state ignores events that it does not list: such a "
         "packet is counted as UNEXPECTED, such a command is refused.",
         "Not drawn: " + ", ".join(EVERYWHERE) + ", which nearly every state has, and rows that stay in their state.",
         client_diagram(states),
