@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MPL-2.0
-"""What the benchmarks compute: reading other programs' output, statistics, verdicts, the table of
+"""Computations of the benchmarks: reading other programs' output, statistics, verdicts, the table of
 doc/performance.md. No process is started."""
 
 import contextlib

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MPL-2.0
-"""doc/client-hostile.md lists what a client must stand, row by row, with what covers it. This test holds the
-list against the scenarios of the client (`case 24b ...`), the rows of test_client_hostile.py (R("24b", ...),
+"""doc/client-hostile.md lists hostile input of a client, row by row, with its tests. This test compares the
+list with the scenarios of the client (`case 24b ...`), the rows of test_client_hostile.py (R("24b", ...),
 A(...), scene(...), frames of ARP), the names of system tests (test_client_24_...) and the names and comments
 of unit tests (test_24_..., "row 24"). A row that nothing covers needs a reason:
 

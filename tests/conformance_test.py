@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MPL-2.0
-"""doc/conformance.md lists every conformance row with what covers it. This test holds the list against
-the scenarios (their `covers` lines, as the runner tells them) and the names of system tests:
+"""doc/conformance.md lists every conformance row with its tests. This test compares the list with
+the scenarios (their `covers` lines, as the runner prints them) and the names of system tests:
 
     conformance_test.py SOURCE_ROOT SCENARIO_RUNNER          fails where the list is not true
     conformance_test.py SOURCE_ROOT SCENARIO_RUNNER --write  writes the list anew; ids and reasons stay

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MPL-2.0
-"""What the programs say about themselves without a server: --version and --help of each, exit code 2 for wrong usage,
+"""Texts of the programs about themselves, without a server: --version and --help of each, exit code 2 for wrong usage,
 usherctl's help from the rows of the commands, its suggestions, options behind the command. ctl_test.py BUILD."""
 
 import os

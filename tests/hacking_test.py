@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MPL-2.0
-"""The examples in HACKING.md are what is compiled and tested: hacking_test.py ROOT [--write]. Each block of code there is the
+"""The examples in HACKING.md are the files that are compiled and tested: hacking_test.py ROOT [--write]. Each block of code there is the
 end of its file, from the line it begins with."""
 
 import os

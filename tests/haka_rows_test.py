@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MPL-2.0
-"""doc/haka.md lists Haka's rule API, row by row, with what tests it. This test holds the list against the `covers` lines of
-tests/rules/*.lua. A row that nothing covers needs a reason:
+"""doc/haka.md lists Haka's rule API, row by row, with its tests. This test compares the list with the `covers` lines of
+tests/rules/*.lua. A row without a test needs a reason:
 
     haka_rows_test.py SOURCE_ROOT          fails where the list is not true
     haka_rows_test.py SOURCE_ROOT --write  writes the list anew; rows, sentences and reasons stay

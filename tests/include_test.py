@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MPL-2.0
 """The shape of the source tree: which layer may include which (the same table stands in
-ARCHITECTURE.md), that every C file names its licence and opens with a comment saying what it is,
+ARCHITECTURE.md), that every C file names its licence and opens with a comment on its purpose,
 and that no file grows beyond 800 lines. include_test.py includes|files ROOT."""
 
 import os

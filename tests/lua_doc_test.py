@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MPL-2.0
-"""doc/lua.md lists what rule files find, and nothing else: lua_doc_test.py NAMES_PROGRAM doc/lua.md; so does doc/lua-gate.md for
-what they find in usher-gate besides. A row begins
+"""doc/lua.md lists the names of rule files, and no others: lua_doc_test.py NAMES_PROGRAM doc/lua.md; so does doc/lua-gate.md for
+the names that usher-gate adds. A row begins
 with its names in backquotes, with or without parameters; `string.` in the first column opens a list of names."""
 import re
 import subprocess
@@ -31,7 +31,7 @@ def main():
     told = documented(doc)
     found = set(subprocess.run([program], check=True, capture_output=True, text=True).stdout.splitlines())
     found -= {"_G", "haka", "haka.methods", "haka.message", "haka.state_machine", "haka.grammar", "OBJECTS", "MACHINE", "GRAMMAR"}
-    # what functions look up cannot be listed, but asked for
+    # names that functions look up cannot be listed, but asked for
     asked = sorted(n for n in told - found if re.match(r"(address|network|machine|instance|element|option|rule|array|time|policy|group|event|object|msg|options|vbuffer|sub|iterator|shared)[.:]\w+$", n))
     absent = set(subprocess.run([program, *asked], check=True, capture_output=True, text=True).stdout.splitlines()) if asked else set()
     problems = ["%s: is there, but not in %s" % (n, doc) for n in sorted(found - told)]

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * For lua_doc_test.py: prints what a rule file of usher-gate finds besides lua_names.c's, one name a line: fields and
- * methods of the classes of packets, flows and messages; what is in haka.dissectors; what the gate adds to modules.
+ * For lua_doc_test.py: prints the names in a rule file of usher-gate besides those of lua_names.c, one a line: fields and
+ * methods of the classes of packets, flows and messages; members of haka.dissectors; additions of the gate to modules.
  */
 #include "gate/bind.h"
 #include "gate/bind_class.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
  * For lua_doc_test.py: prints every name that a rule file finds in a RESTRICTED state, one a line:
- * globals and what is in them, modules, methods of objects. With arguments ("address.packed") it
+ * globals and their members, modules, methods of objects. With arguments ("address.packed") it
  * prints those that are not there.
  */
 #include "script/dhcp.h"

@@ -43,12 +43,10 @@ NOT_YET = {
     "src/lease": (98, 8),
     "src/script": (148, 11),
     "src/server": (119, 31),
-    "tests": (15, 0),
-    "tests/fake": (4, 0),
     "tests/rules": (57, 25),
     "tests/scenario": (52, 4),
     "tests/system": (113, 22),
-    "tests/unit": (273, 62),
+    "tests/unit": (195, 53),
 }
 
 # Commits behind this one are checked.

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * The fake disk. Model of a crash: what a successful fdatasync covered is there; every other
+ * The fake disk. Model of a crash: writes covered by a successful fdatasync are there; every other
  * write is kept, dropped or torn at 512 octets by itself (a dropped one before a kept one leaves
- * zeroes). A failed fdatasync dooms what it was to cover: no later one makes it durable. Names
+ * zeroes). A failed fdatasync dooms its writes: no later one makes them durable. Names
  * not covered by sync_dir are old or new, each by itself.
  */
 #include "fake/fake_files.h"

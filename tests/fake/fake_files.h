@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
  * A disk in memory behind struct file_ops: it records every change, fails calls on demand, and
- * builds what a crash at any moment may leave behind. One thread at a time.
+ * builds each state that a crash at any moment may leave behind. One thread at a time.
  */
 #pragma once
 
@@ -56,7 +56,7 @@ enum fake_loss { FAKE_LOSE_NOTHING, FAKE_LOSE_UNSYNCED, FAKE_LOSE_SOME };
 
 void fake_files_init(struct fake_files *f);
 void fake_files_fini(struct fake_files *f);
-/* What a crash behind the first n_ops recorded changes of f leaves, as a new disk. */
+/* Returns the state after a crash behind the first n_ops recorded changes of f, as a new disk. */
 void fake_files_crash(const struct fake_files *f, size_t n_ops, enum fake_loss loss, struct rng *rng,
 		      struct fake_files *ret);
 /* The content of a name; NULL: none. Borrowed. */

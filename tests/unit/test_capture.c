@@ -156,7 +156,7 @@ static void test_pcap(void **state)
 	pcap_run(in, out);
 	assert_int_equal(read_file(out, b, sizeof(b)), n);
 	assert_memory_equal(a, b, n);
-	/* what was written can be read: to the station the query came from, at its time */
+	/* the written file can be read: to the station the query came from, at its time */
 	(void)setup(NULL);
 	assert_int_equal(capture_pcap_open(out, NULL, &c), 0);
 	assert_int_equal(capture_recv(c, pkts, 4), 1);
@@ -273,7 +273,7 @@ static void assert_all_once(struct capture *c, size_t bite, const bool *expected
 	assert_memory_equal(seen, expected, sizeof(seen));
 }
 
-/* What leaves joined and comes joined is what comes one by one. */
+/* Messages sent and received joined are equal to those sent one by one. */
 static void test_udp_offload(void **state)
 {
 	struct capture_udp_opts o = {.ifindex = 1, .ifname = "lo", .addr = LOOPBACK, .port = 67,

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * The class index against asking every class: random tests of every shape on random messages. What the
- * index leaves out must be what would have given false without an error; what it cannot leave out is
- * still little where classes differ by a value.
+ * The class index against asking every class: random tests of every shape on random messages. Tests that
+ * the index leaves out must give false without an error; the rest must be
+ * few where classes differ by a value.
  */
 #include "unit.h"
 
@@ -60,7 +60,7 @@ static void put_test(struct buf *b, unsigned depth)
 	} else if (kind == 3) {
 		buf_printf(b, "option[%u].exists", 60 + rnd(20));
 	} else if (kind == 4) {
-		/* fails on whatever is not four or sixteen octets */
+		/* fails on a length other than four or sixteen octets */
 		buf_printf(b, "addrtotext(%s) == '10.0.0.1'", subjects[rnd(ARRAY_LEN(subjects))]);
 	} else if (kind == 5) {
 		buf_str(b, "not (");

@@ -131,7 +131,7 @@ static void test_env(void **state)
 	assert_false(env.full);
 }
 
-/* Nothing that a shell, or what it starts, would take for more than a word. */
+/* No value that a shell, or a program started by it, would take for more than a word. */
 static void test_env_hostile(void **state)
 {
 	static const char *const bad[] = {
@@ -435,7 +435,7 @@ static void test_split(void **state)
 		assert_int_equal(privsep_read(&p), 0);
 	}
 	assert_int_equal(told_result, 5);
-	/* the files are gone when the line is, whatever a script still does: the next run may begin */
+	/* the files are gone when the line is, also while a script still runs: the next run may begin */
 	hook("sleep 0.5");
 	assert_int_equal(privsep_ask(&p, &request), 0);
 	assert_int_equal(privsep_wait(&p), 0);
@@ -446,7 +446,7 @@ static void test_split(void **state)
 	assert_true(WIFEXITED(st) && WEXITSTATUS(st) == 0);
 }
 
-/* In a child: what is left after confinement. */
+/* In a child: the rights left after confinement. */
 static void test_confine(void **state)
 {
 	int st;

@@ -2,7 +2,7 @@
 /*
  * The client's control channel without a client at work: every command in every state, where `transition` leads,
  * requests that are none, subscriptions, connections that come, stay and go. The driver has no sockets and no
- * other half: what it is told to do fails, as on a machine where nothing works. Rows 84 and 87 of the hostile list.
+ * other half: its operations fail, as on a machine where nothing works. Rows 84 and 87 of the hostile list.
  */
 #include "unit.h"
 
@@ -155,7 +155,7 @@ static void in_state(enum client_state s, const char *name)
 		assert_int_equal(d.client.state, s);
 		assert_non_null(strstr(json_get_str(answer, "text"), client_state_name(s)));
 	}
-	/* what it left behind can still be asked */
+	/* the state that it left can still be queried */
 	assert_int_equal(run(&a, "{\"command\": \"state\"}", &answer), CONTROL_OK);
 	assert_string_equal(json_get_str(json_get(answer, "arguments"), "state"), client_state_name(d.client.state));
 	arena_fini(&a);
@@ -171,7 +171,7 @@ static void test_every_command_in_every_state(void **state)
 
 /* --- transition --------------------------------------------------------------------------------- */
 
-/* What the table says, by hand: from, to, the state then (INIT goes on at once). All other pairs are refused. */
+/* The table, written by hand: from, to, the state then (INIT is left at once). All other pairs are refused. */
 static const struct {
 	enum client_state from, to, then;
 } ways[] = {
@@ -220,7 +220,7 @@ static void one_way(enum client_state from, enum client_state to)
 	if (r != (then < 0 ? CONTROL_CONFLICT : CONTROL_OK) || (int)d.client.state != (then < 0 ? (int)from : then))
 		fail_msg("%s to %s: %d, %s; now %s", client_state_name(from), client_state_name(to), r,
 			 json_get_str(answer, "text"), client_state_name(d.client.state));
-	/* refused: with what could be instead, and nothing was done */
+	/* refused: with the possible states, and nothing was done */
 	if (then < 0) {
 		assert_int_equal(d.client.kept != CLIENT_KEPT_NONE, d.client.lease.address && d.client.kept);
 		assert_non_null(strstr(json_get_str(answer, "text"), from == to ? "already" : "possible: "));
@@ -236,7 +236,7 @@ static void test_transition(void **state)
 			one_way((enum client_state)from, (enum client_state)to);
 }
 
-/* What the way depends on: the link, and what is kept. */
+/* Conditions of the way: the link, and the kept lease. */
 static void test_transition_depends(void **state)
 {
 	enum client_event e;
@@ -441,7 +441,7 @@ static void test_events(void **state)
 	assert_non_null(memmem(buf, sizeof(buf), "RENEWING", 8));
 	while (recv(reads, buf, sizeof(buf), 0) > 0)
 		continue;
-	/* who does not read is let go when nothing more fits; nobody waits for it */
+	/* a subscriber that does not read is disconnected when its queue is full; the client does not wait for it */
 	for (n = 0; n < 100000; n++) {
 		control_event(control, span_str("{\"event\":\"dropped\"}"));
 		if (recv(reads, buf, sizeof(buf), 0) <= 0)

@@ -22,7 +22,7 @@ static void test_no_hole(void **state)
 					 client_event_name((enum client_event)e));
 }
 
-/* RFC 2131 figure 5, and what every state that runs must have. */
+/* RFC 2131 figure 5, and the events that every running state must have. */
 static void test_always(void **state)
 {
 	(void)state;
@@ -134,7 +134,7 @@ static void test_other_waits(void **state)
 	between(client_reboot_wait_ns(1, 0xffffffff) + client_reboot_wait_ns(2, 0xffffffff), 1.9, 2.0);
 }
 
-/* Whatever the lease: between T1 and the end at most a handful of tries, never two within a second. */
+/* For every lease: between T1 and the end at most a handful of tries, never two within a second. */
 static void test_reacquire(void **state)
 {
 	(void)state;

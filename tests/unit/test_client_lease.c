@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * What may be configured: addresses, times, routes, options; and the kept lease as octets.
+ * Values that may be configured: addresses, times, routes, options; and the kept lease as octets.
  */
 #include "unit.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * The whole machine from a driver's side: what the stories of tests/scenario/client cannot say. Cut and
+ * The whole machine from a driver's side: cases that tests/scenario/client cannot express. Cut and
  * lying packets at every offset, sockets in balance over 1,000 flaps, no memory, fresh transaction ids.
  */
 #include "unit.h"
@@ -211,7 +211,7 @@ static void test_lying_lengths(void **state)
 	}
 }
 
-/* Single octets changed at random: what is bound passed every check. */
+/* Single octets changed at random: a bound lease passed every check. */
 static void test_damaged(void **state)
 {
 	(void)state;
@@ -360,7 +360,7 @@ static void test_xid(void **state)
 
 /* --- messages ----------------------------------------------------------------------------------- */
 
-/* Every form with every option at its longest is whole; CVE-2021-26676: what is not said is zero. */
+/* Every form with every option at its longest is whole; CVE-2021-26676: unset fields are zero. */
 static void test_longest_messages(void **state)
 {
 	struct client_lease about = {.address = 0xc0000232, .server_id = 0xc0000201};

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * The command line of usher-client: what is taken, what is refused, and with which reason.
+ * The command line of usher-client: accepted options, refused ones, and the reasons.
  */
 #include "unit.h"
 

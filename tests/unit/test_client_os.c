@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * The client's sockets, its watch of a link, and what it adds to an interface, against the kernel: a
+ * The client's sockets, its watch of a link, and its additions to an interface, against the kernel: a
  * veth pair in a network namespace of the test's own. Skipped where that is not allowed.
  */
 #include "unit.h"
@@ -303,7 +303,7 @@ static void test_watch(void **state)
 	link_watch_close(&w);
 }
 
-/* Row 80: a queue that holds next to nothing. What was lost is known all the same. */
+/* Row 80: a very small queue. Lost changes are found all the same. */
 static void test_80_enobufs(void **state)
 {
 	static const uint8_t mac[6] = {2, 0, 0, 0, 0, 0x78};
@@ -330,7 +330,7 @@ static void test_80_enobufs(void **state)
 	assert_true(run("ip addr del 192.0.2.9/24 dev w0"));
 	look(&w, &ev);
 	assert_true(ev.lost);
-	assert_true(ev.touched);	/* whatever was lost, the addresses are compared */
+	assert_true(ev.touched);	/* the addresses are compared after any loss */
 	link_watch_close(&w);
 	assert_true(run("ip link del w0"));
 }

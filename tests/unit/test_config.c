@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
  * The configuration: defaults, inheritance, every tier-A key in its typed place, the effective tree
- * as a fixpoint, look-ups, and a directory of broken files whose first line says what is expected.
+ * as a fixpoint, look-ups, and a directory of broken files whose first line names the expected error.
  */
 #include "unit.h"
 
@@ -355,7 +355,7 @@ static void test_scale(void **state)
 	config_free(c);
 }
 
-/* What config-get shows of an option is complete. */
+/* config-get shows an option completely. */
 static void test_effective_option(void **state)
 {
 	struct config *c = load_text("{\"Dhcp4\":{\"option-data\":[{\"name\":\"routers\",\"data\":\"10.0.0.1\"}]}}");

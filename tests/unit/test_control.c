@@ -176,7 +176,7 @@ static void say(struct world *w, int fd, const char *text)
 	turn(w, 4);
 }
 
-/* Reads what comes until the other side closes, running the loop; false: it did not close in 5 s. */
+/* Reads until the other side closes, running the loop; false: it did not close in 5 s. */
 static bool listen_to(struct world *w, int fd, struct buf *out, size_t chunk)
 {
 	int64_t end = clock_mono_ns(&clock_system) + 5 * NS_PER_S;
@@ -327,7 +327,7 @@ static void test_too_many(void **state)
 	world_close(&w);
 }
 
-/* However many connections are open and say nothing, who asks at once is answered. */
+/* Any number of open, silent connections does not delay a request that arrives at once. */
 static void test_half_open(void **state)
 {
 	struct world w;

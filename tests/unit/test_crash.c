@@ -2,10 +2,10 @@
 /*
  * Crash images of the journal. A random load runs over the fake disk; a ledger keeps, for every
  * address, each state it ever had, when it came about and when it was acknowledged (both counted
- * in recorded disk changes). Whatever a crash leaves must load, and every address must be in its
+ * in recorded disk changes). The files after a crash must load, and every address must be in its
  * last acknowledged state or a later one: with "commit" after every crash, with "interval" and "none"
- * when the process was killed. When the machine crashed, "interval" may lose what was acknowledged
- * in the last interval and nothing older, "none" anything, but nobody gets a lease that never was.
+ * when the process was killed. When the machine crashed, "interval" may lose leases acknowledged
+ * in the last interval and no older ones, "none" anything, but nobody gets a lease that never was.
  */
 #include "base/error.h"
 #include "fake/fake_files.h"
@@ -109,7 +109,7 @@ static void note_acks(struct world *w)
 			}
 			if (v->acked != SIZE_MAX && v->safe == SIZE_MAX && st.unsynced == 0)
 				v->safe = w->disk.n_ops;
-			/* the bound of what a crash of the machine may take */
+			/* the bound of a loss by a crash of the machine */
 			if (w->durability != LEASE_SYNC_NONE && lease_store_up(w->store) &&
 			    v->acked != SIZE_MAX && v->safe == SIZE_MAX)
 				assert_true(w->clock.mono - v->acked_ns < INTERVAL_MS * NS_PER_MS);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * The DHCPv4 codec: what conformance demands of it (R2131-4.1-*, R3396-*, R3046-2.2-08, ROB-*).
+ * The DHCPv4 codec: its conformance rows (R2131-4.1-*, R3396-*, R3046-2.2-08, ROB-*).
  */
 #include "unit.h"
 
@@ -230,7 +230,7 @@ static void reply(struct dhcp4_msg *m)
 	assert_int_equal(dhcp4_opt_set_u32(m, 51, 3600), 0);
 }
 
-/* What a client does with overloads that mean nothing, and with those that repeat: the first good one counts. */
+/* Reads overloads without a meaning, and repeated ones, as a client: the first good one counts. */
 static void test_tolerant_overload(void **state)
 {
 	static const struct {

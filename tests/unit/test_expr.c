@@ -151,7 +151,7 @@ static const struct {
 	{"member('in') sor member('in') or member('out') and member('out')", 1},
 	{"not member('out') and member('in')", 1},
 	{"member('out') and member('in') sand member('in') or member('in')", 1},
-	/* what cannot matter is not evaluated, unless it is said so */
+	/* an operand that cannot matter is not evaluated, but for sand and sor */
 	{"member('in') or addrtotext('x') == ''", 1},
 	{"member('out') and addrtotext('x') == ''", 0},
 	{"member('in') sor addrtotext('x') == ''", -1},

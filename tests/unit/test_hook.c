@@ -35,7 +35,7 @@ static void note(const char *name)
 
 #define CALL(fn) (note(#fn), fn)
 
-/* --- what a call has in it ------------------------------------------------------------------------ */
+/* --- members of a call ---------------------------------------------------------------------------- */
 
 struct world {
 	struct arena arena;
@@ -421,7 +421,7 @@ static void test_load(void **state)
 	assert_true(hook_any(r, HOOK_BUFFER4_SEND));
 	assert_false(hook_any(r, HOOK_LEASE4_SELECT));
 	hook_registry_unref(r);
-	/* what libraries export themselves was called by the loader */
+	/* the loader has called the exports of libraries */
 	note("usher_hook_version");
 	note("usher_hook_load");
 	note("usher_hook_unload");

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * The journal: reading what there is (torn, zeroed, damaged, old, half cleaned up), and the real
+ * The journal: reading existing files (torn, zeroed, damaged, old, half cleaned up), and the real
  * disk with its threads.
  */
 #include "base/error.h"
@@ -198,7 +198,7 @@ static void test_stages(void **state)
 	assert_int_equal(hw_at(f, 3), 5);
 	assert_null(fake_files_get(&f->disk, "/l/leases.csv.output"));
 	for (int i = 0; i < 6; i++)
-		lease_store_commit_now(f->store); /* goes on with the clean-up by itself */
+		lease_store_commit_now(f->store); /* continues the clean-up by itself */
 	assert_null(fake_files_get(&f->disk, "/l/leases.csv.1"));
 	assert_null(fake_files_get(&f->disk, "/l/leases.csv.completed"));
 	assert_int_equal(fake_files_get(&f->disk, "/l/leases.csv.2")->len,

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
  * Lease files that are damaged, foreign, linked, or changed by others while the journal runs, on the
- * real file system. Whatever is found at start, no readable row is lost and no octet disappears from
- * the directory; whatever is done to the file later, what was acknowledged is there after a kill.
+ * real file system. At a start with any file no readable row is lost and no octet disappears from
+ * the directory; after any later change of the file the acknowledged rows are there after a kill.
  */
 #include "base/error.h"
 #include "base/rng.h"
@@ -137,7 +137,7 @@ static void shell(const struct fix *f, const char *cmd)
 
 static void clean_up(struct fix *f)
 {
-	/* one that an earlier process left goes on by itself */
+	/* one that an earlier process left continues by itself */
 	(void)!lease_store_cleanup(f->store);
 	for (int i = 0; i < 64; i++)
 		lease_store_commit_now(f->store);
@@ -161,7 +161,7 @@ static int assign(struct fix *f, uint32_t n, struct lease_change *ch)
 	return lease_db_assign(f->db, &l, &c, ch);
 }
 
-/* --- what is no lease file of ours ------------------------------------------------------------------ */
+/* --- files that are no lease files ------------------------------------------------------------------ */
 
 static void refused(struct fix *f, const char *suffix, const char *text, size_t n)
 {
@@ -502,7 +502,7 @@ static void test_two_servers(void **state)
 
 /* --- a file that others change ------------------------------------------------------------------------------ */
 
-/* What a process that is killed now leaves, as another one reads it: a copy, so that no lock matters. */
+/* Checks the files of a process that is killed now, as another one reads them: a copy, so that no lock matters. */
 static void survives(struct fix *f, uint8_t first, uint8_t last)
 {
 	struct fix g = *f;
@@ -573,7 +573,7 @@ static void test_meddling(void **state)
 	}
 }
 
-/* A backup that is put in the file's place is not what the server goes on with, and is not lost. */
+/* The server does not continue with a backup that is put in the file's place, and does not lose it. */
 static void test_restored(void **state)
 {
 	static const char backup[] = HEAD ROW("200", "c8");

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * JSON: what is read, where errors are said to be, includes, and that writing and reading agree.
+ * JSON: accepted texts, places of errors, includes, and that writing and reading agree.
  */
 #include "unit.h"
 

@@ -423,7 +423,7 @@ static struct lease model_lease(uint32_t i, uint8_t hw, uint8_t cid)
 	return l;
 }
 
-/* What lease_db_page gives for one key is what the model has, by address. */
+/* The result of lease_db_page for one key is equal to the model, by address. */
 static void expect_key(struct fix *f, const struct model *m, bool by_hw, uint8_t id)
 {
 	struct lease key = model_lease(0, by_hw ? id : 0, by_hw ? 0 : id);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Loading at start. What a table is after rows were taken over all at once is what it is after they
+ * Loading at start. A table after rows were taken over all at once is equal to one after they
  * were stored one by one, which is how a table takes them that has records already.
  */
 #include "base/error.h"
@@ -265,7 +265,7 @@ static void test_clones(void **state)
 		l.valid_lft = i / N == 1 && i % N % 3 == 0 ? 0 : 100;
 		add(&s, &l, false);
 	}
-	/* who was not deleted has been the same since its first row: it stays where it was */
+	/* a lease that was not deleted has one owner since its first row: it stays in its place */
 	end_side(&s, false, true);
 	assert_int_equal(lease_db_size(s.db), N);
 	assert_int_equal(lease_db_find(s.db, &c, &subnet, 1, NULL, got, 64), 64);
@@ -293,7 +293,7 @@ static void test_nothing(void **state)
 	close_side(&s);
 }
 
-/* Nobody changes what is being loaded. */
+/* Changes of a table that is being loaded are refused. */
 static void test_refused(void **state)
 {
 	struct side s = {.rows = NULL};
@@ -324,7 +324,7 @@ struct beside {
 	_Atomic bool end;
 };
 
-/* What goes on in a server meanwhile: ticks, look-ups, pages, a new configuration. */
+/* Activity of a server meanwhile: ticks, look-ups, pages, a new configuration. */
 static void *look(void *arg)
 {
 	static const uint32_t subnet = 1;

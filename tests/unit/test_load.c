@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * The parts of usher-load: command line, templates, the checks of an answer, who has which address,
+ * The parts of usher-load: command line, templates, the checks of an answer, owners of addresses,
  * lease files, the search of a ramp.
  */
 #include "unit.h"
@@ -72,7 +72,7 @@ static void test_args_good(void **state)
 	assert_true(o.help);
 }
 
-/* Each with a word of the message that has to say what is wrong. */
+/* Each with a word that the error must have. */
 static void test_args_bad(void **state)
 {
 	static const char *const lines[][2] = {
@@ -138,7 +138,7 @@ static void decode(const uint8_t *msg, struct dhcp4_msg *m)
 	assert_int_equal(dhcp4_decode(span_of(msg, ts.len), false, &arena, m), 0);
 }
 
-/* What RFC 2131 table 5 says a message of each kind carries. */
+/* Checks the contents of a message of each kind (RFC 2131 table 5). */
 static void check_message(const struct load_ident *id, enum load_msg kind, bool agent)
 {
 	struct load_fields f = {.xid = 0x12345678, .ciaddr = kind == LOAD_MSG_RENEW ? 0x0a000005 : 0,

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * The generator against the responder, in memory: what is counted, that each fault of a server ends in
+ * The generator against the responder, in memory: counters, that each fault of a server ends in
  * its own error, and the reports.
  */
 #include "unit.h"
@@ -159,7 +159,7 @@ static void done(void)
 	engine = NULL;
 }
 
-/* --- what is counted ----------------------------------------------------------------------------------- */
+/* --- counters ------------------------------------------------------------------------------------------ */
 
 static void test_dora(void **state)
 {
@@ -301,7 +301,7 @@ static void test_pace_and_strangers(void **state)
 	done();
 }
 
-/* --- what is found --------------------------------------------------------------------------------------- */
+/* --- faults ---------------------------------------------------------------------------------------------- */
 
 static void test_each_lie_is_one_error(void **state)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
  * Logging blocks nobody: an output that hangs (here a function that waits, and a FIFO whose reader sleeps) costs
- * its own lines, counted, and neither the time of who logs, nor other outputs, nor the end of the program.
+ * its own lines, counted, and neither the time of the logging thread, nor other outputs, nor the end of the program.
  */
 #include "base/log.h"
 #include "base/log_queue.h"

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
  * The hook library "lua" under threads: a state a worker without locks, a shared one for everybody else,
- * handles of parked packets that are given back exactly once whoever does it, and a bound on what a rule
- * without end costs. The last test prints what rules cost. What rules see of hook points is in tests/scenario/lua.scn.
+ * handles of parked packets that are given back exactly once by any party, and a bound on the cost of a rule
+ * without end. The last test prints the cost of rules. The view of hook points in rules: tests/scenario/lua.scn.
  */
 #include "unit.h"
 
@@ -110,7 +110,7 @@ static void *worker(void *arg)
 		uint32_t xid = (uint32_t)(uintptr_t)arg << 16 | i;
 
 		slot_begin(&s, xid);
-		/* every seventh is dropped, and what the script wrote is this packet's */
+		/* every seventh is dropped, and the values that the script wrote are this packet's */
 		w.bad += call(HOOK_PKT4_RECEIVE, &s) != (xid % 7 == 0 ? USHER_DROP : USHER_CONTINUE);
 		w.bad += s.query.secs != (uint16_t)(xid % 1000) || !dhcp4_opt(&s.query, 12);
 	}
@@ -171,7 +171,7 @@ static void *retire(void *arg)
 	return NULL;
 }
 
-/* Every packet goes on once, whether a rule, the collector or the end of the configuration let it go. */
+/* Every packet is resumed once, whether a rule, the collector or the end of the configuration released it. */
 static void test_parking(void **state)
 {
 	pthread_t t[WORKERS + 1];
@@ -191,7 +191,7 @@ static void test_parking(void **state)
 	assert_true(hook_failures(w.r) > 0);
 }
 
-/* What a state holds when it goes is given back, too. */
+/* Handles that a state holds at its end are given back, too. */
 static void test_parked_at_unload(void **state)
 {
 	static struct slot s;
@@ -228,7 +228,7 @@ static void test_runaway(void **state)
 		     (double)(clock_mono_ns(&clock_system) - start) / (double)NS_PER_MS);
 }
 
-/* What a rule costs that reads two fields, and one whose `when` does not hold. Printed, not judged. */
+/* Prints the cost of a rule that reads two fields, and of one whose `when` does not hold. Not judged. */
 static void test_cost(void **state)
 {
 	static struct slot s;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * The event loop, with callbacks that change what is being walked; interface tables, and, as root, the
+ * The event loop, with callbacks that change the lists being walked; interface tables, and, as root, the
  * monitor in a network namespace of its own.
  */
 #include "unit.h"

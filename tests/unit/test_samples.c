@@ -133,7 +133,7 @@ static void test_lazy(void **state)
 	assert_history(subnet(STAT_LAZY, 2), "2 1");
 }
 
-/* What a configuration does to statistics of subnets; those of the server go on. */
+/* Effect of a configuration on statistics of subnets; those of the server continue. */
 static void test_configured(void **state)
 {
 	static const struct {

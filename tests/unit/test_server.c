@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * What packets share: the same-client guard, statistics, snapshots that lend each other what did not
- * change, the ring of traces. No packets: exchanges are made by hand.
+ * Objects that packets share: the same-client guard, statistics, snapshots that lend each other unchanged
+ * parts, the ring of traces. No packets: exchanges are made by hand.
  */
 #include "unit.h"
 
@@ -141,7 +141,7 @@ static void test_stats(void **state)
 	assert_int_equal(server_metric(&srv, METRIC_RECEIVE_DROP), 1);
 }
 
-/* Names lead back to what they name; the cause of every drop is a statistic; no name is there twice. */
+/* Names lead back to their objects; the cause of every drop is a statistic; no name is there twice. */
 static void test_stats_names(void **state)
 {
 	(void)state;
@@ -216,14 +216,14 @@ static void test_snapshot_shares(void **state)
 
 	(void)state;
 	assert_ptr_equal(a->hooks, b->hooks);		    /* no library is loaded anew */
-	assert_ptr_equal(a->subnet_stats[0], b->subnet_stats[0]); /* counters go on */
+	assert_ptr_equal(a->subnet_stats[0], b->subnet_stats[0]); /* counters continue */
 	assert_int_equal(lease_pool_free(a->pools, 0), 10);
 	assert_int_equal(lease_db_pick(srv.db, a->pools, 0, &l), 0);
 	assert_int_equal(lease_pool_free(b->pools, 0), 9);  /* the unchanged pool is one and the same */
 	l = lease_of(2);
 	assert_int_equal(lease_db_pick(srv.db, a->pools, 1, &l), 0);
 	assert_int_equal(lease_pool_free(b->pools, 1), 19); /* the changed one knows its leases */
-	snapshot_unref(a); /* what b was lent stays */
+	snapshot_unref(a); /* the parts lent to b stay */
 	l = lease_of(3);
 	assert_int_equal(lease_db_pick(srv.db, b->pools, 0, &l), 0);
 	assert_int_equal(lease_pool_free(b->pools, 0), 8);
@@ -244,7 +244,7 @@ static void test_snapshot_publish(void **state)
 	mine = server_snapshot(&srv);
 	assert_ptr_equal(mine, a);
 	server_publish_snapshot(&srv, build("192.0.2.20/31", "", mine));
-	assert_int_equal(mine->cfg->pools[1]->first, 0xc000020a); /* who holds the old one keeps it */
+	assert_int_equal(mine->cfg->pools[1]->first, 0xc000020a); /* holders of the old one keep it */
 	snapshot_unref(mine);
 	mine = server_snapshot(&srv);
 	assert_int_equal(mine->cfg->pools[1]->first, 0xc0000214);
