@@ -75,7 +75,7 @@ uint64_t script_alert(struct script *s, const struct script_alert *a)
 	return copy.id;
 }
 
-/* An alert being read: `keep` is the table that holds what was made. */
+/* An alert being read: `keep` is the table that holds the values made for it. */
 struct reading {
 	lua_State *L;
 	int keep;
@@ -104,7 +104,7 @@ static void *kept_array(const struct reading *r, size_t n, size_t size)
 	return p;
 }
 
-/* The value at the top as text, whatever it is; popped. */
+/* Pops the value at the top, of any type, and returns it as text. */
 static struct span take_text(const struct reading *r)
 {
 	lua_State *L = r->L;

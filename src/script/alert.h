@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Alerts: what haka.alert{} and alert:update{} say, checked and in C, and the sinks of a host that
+ * Alerts: the fields of haka.alert{} and alert:update{}, checked and in C, and the sinks of a host that
  * take them. An alert is borrowed for the call of the sink. C code (the guard) may raise alerts
  * too.
  */
@@ -22,7 +22,7 @@ struct alert_node {
 
 struct script_alert {
 	uint64_t id;
-	bool update; /* of the alert of this id: only what is set is said */
+	bool update; /* of the alert of this id: only the fields that are set count */
 	int64_t time_ns;
 	bool has_start, has_end;
 	int64_t start_ns, end_ns;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
  * Alerts into a file: each is one write() of whole lines to a descriptor opened for appending, so
- * states of several threads, and other programs, can share it. What cannot be written is counted.
+ * states of several threads, and other programs, can share it. Alerts that cannot be written are counted.
  */
 #include "script/alert.h"
 
@@ -92,7 +92,7 @@ static void write_alert(void *ctx, const struct script_alert *a)
 	(void)pthread_mutex_lock(&f->lock);
 	buf_reset(&f->text);
 	alert_text(a, f->format, &f->text);
-	/* behind what rules have printed so far */
+	/* behind the output of rules so far */
 	if (!f->path)
 		(void)fflush(stdout);
 	while (!f->text.failed && done < f->text.len) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Alerts as text: Haka's form on several lines, the same on one, and JSON. What is not set is not
- * said. Values come from packets: they cannot end a line, and JSON stays JSON.
+ * Alerts as text: Haka's form on several lines, Haka's form on one line, and JSON. Fields that are not set
+ * are left out. Values come from packets: they cannot end a line, and JSON stays JSON.
  */
 #include "script/alert.h"
 
@@ -149,7 +149,7 @@ static void written(const struct script_alert *a, bool oneline, struct buf *out)
 	buf_char(out, '\n');
 }
 
-/* A JSON string. What is no ASCII is taken for Latin-1: any octets give valid JSON. */
+/* Writes a JSON string. Octets beyond ASCII are taken as Latin-1: any octets give valid JSON. */
 static void json_string(struct buf *out, struct span s)
 {
 	buf_char(out, '"');
@@ -238,7 +238,7 @@ static void json(const struct script_alert *a, struct buf *out)
 void alert_text(const struct script_alert *a, enum alert_format format, struct buf *out)
 {
 	if (format == ALERT_JSON) {
-		/* pieces look at what stands before them */
+		/* pieces look at the text before them */
 		struct buf own = {0};
 
 		json(a, &own);

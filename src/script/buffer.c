@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * What all buffers have in common: the log of changes and how handles follow it, marks, and the one
+ * The common part of all buffers: the log of changes and how handles follow it, marks, and the one
  * way in which octets are replaced. The log keeps the newest SCRIPT_BUFFER_LOG changes of length; a
  * handle that was not used for longer than that is lost, and says so.
  */
@@ -86,7 +86,7 @@ void script_buffer_fini(struct script_buffer *b)
 /* --- Following changes
  * ------------------------------------------------------------------------------- */
 
-/* Where a position is after a change. stays: at what is inserted there it remains before it. False:
+/* Moves a position by a change. stays: an insertion at exactly this position does not move it. Returns false when
  * the octets around it are gone. */
 static bool move(uint64_t *pos, const struct script_change *c, bool stays)
 {
@@ -173,7 +173,7 @@ static void follow_iter(lua_State *L, struct script_iter *it, const char *what)
 		it->gone = true;
 	for (uint64_t i = b->log_n - (it->gone ? 0 : n); i < b->log_n && !it->gone; i++) {
 		it->gone = !move(&it->at, &b->log[i], !it->behind);
-		/* it waits, and can do nothing about what another rule does: it goes on behind that
+		/* it waits, and another rule has erased its place: it continues behind the erased octets
 		 */
 		if (it->gone && it->waits) {
 			it->at = b->log[i].at + b->log[i].came;
@@ -395,7 +395,7 @@ void script_sub_replace(lua_State *L, int idx, struct script_sub *sub, size_t of
 	buffer_replace(L, idx, sub->buffer, sub->from - b->base + off, n, with, what);
 	if (!sub->narrow || b->seq != seq + 1 || b->log_n == 0)
 		return;
-	/* what it inserts itself is its own */
+	/* octets that it inserts itself belong to it */
 	*sub = before;
 	sub->to = sub->to == SCRIPT_BUFFER_END ? sub->to : sub->to - n + with.n;
 	sub->seq = b->seq;
@@ -404,7 +404,7 @@ void script_sub_replace(lua_State *L, int idx, struct script_sub *sub, size_t of
 /* --- Handles
  * --------------------------------------------------------------------------------------------- */
 
-/* The handle at the top keeps alive what the one at `of` does. */
+/* Makes the handle at the top keep the objects of the handle at `of` alive. */
 static void keep(lua_State *L, int of, const struct script_buffer *b)
 {
 	if (of == 0 || b->generation)
@@ -447,7 +447,7 @@ void script_push_iter(lua_State *L, int of, struct script_buffer *b, uint64_t at
 	keep(L, of, b);
 }
 
-/* --- What is inserted
+/* --- Inserted octets
  * -------------------------------------------------------------------------------------- */
 
 struct buffer_source buffer_take(lua_State *L, int idx, const struct script_buffer *into,

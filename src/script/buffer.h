@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Buffers in Lua: Haka's vbuffer, vbuffer_sub and vbuffer_iterator, over whatever holds octets. A
- * backend says which octets are there now and replaces some by others; all methods are written
- * once, on that. Scripts make buffers in memory of their state; a host pushes those of its own (a
- * packet, what a stream shows).
+ * Buffers in Lua: Haka's vbuffer, vbuffer_sub and vbuffer_iterator, over any holder of octets. A
+ * backend gives the present octets and replaces some by others; all methods are written
+ * once, on top of it. Scripts make buffers in memory of their state; a host pushes those of its own (a
+ * packet, the data of a stream).
  *
- * Positions are counted in the buffer: they go on where octets are let go at the front. What
- * changes a length moves what is behind it: handles follow, by a log of changes that each reads
- * when it is used. A handle between octets that were erased is invalid and says so. What is
- * inserted at an end of a sub belongs to the sub; an iterator stays before what others insert, and
- * is behind what it inserts itself.
+ * Positions are counted in the buffer: they continue where octets are released at the front. A change
+ * of length moves the octets behind it: handles follow, by a log of changes that each reads
+ * when it is used. A handle between octets that were erased is invalid and raises an error. Octets
+ * inserted at an end of a sub belong to the sub; an iterator stays before octets that others insert, and
+ * moves behind those that it inserts itself.
  *
  * All functions but the first four may raise (class.h). One thread.
  */
@@ -61,7 +61,7 @@ void script_buffer_reset(struct script_buffer *b);
 void script_buffer_fini(struct script_buffer *b);
 /* Octets [at, at + gone) became `came` others: handles and marks follow. */
 void script_buffer_changed(struct script_buffer *b, uint64_t at, uint64_t gone, uint64_t came);
-/* Where what is held back begins; UINT64_MAX: nothing is. */
+/* Returns the position at which held octets begin; UINT64_MAX: none are held. */
 uint64_t script_buffer_held(const struct script_buffer *b);
 
 /* Octets [from, to) of a buffer; `to` may be SCRIPT_BUFFER_END, which is wherever it ends. */
@@ -72,7 +72,7 @@ struct script_sub {
 	uint64_t from, to;
 	uint64_t seq; /* of the buffer, when these were right */
 	bool gone;
-	bool narrow; /* what others insert at an end does not belong to it */
+	bool narrow; /* octets that others insert at an end do not belong to it */
 };
 
 struct script_iter {
@@ -80,9 +80,9 @@ struct script_iter {
 	uint64_t at, end; /* it goes no further than there; SCRIPT_BUFFER_END: than the buffer */
 	uint64_t seq;
 	uint64_t meter;      /* octets it advanced */
-	uint64_t hold_meter; /* where what is held for regexp:match begins */
+	uint64_t hold_meter; /* where octets held for regexp:match begin */
 	bool waits;          /* in a coroutine: its place may change, but is never gone */
-	bool behind;         /* what others insert where it is comes before it */
+	bool behind;         /* octets that others insert at its position come before it */
 	uint32_t mark, hold; /* numbers of marks; 0: none */
 	bool gone;
 };
@@ -105,7 +105,7 @@ bool script_buffer_is_memory(const struct script_buffer *b);
 struct span script_sub_octets(lua_State *L, struct script_sub *sub, const char *what);
 /* An argument that is text, or a vbuffer or vbuffer_sub. Void after the next change. */
 struct span script_check_octets(lua_State *L, int idx, const char *what);
-/* From where an iterator is to its end, or to what is there. */
+/* Returns the octets from an iterator's position to its end, or to the end of the buffer. */
 struct span script_iter_octets(lua_State *L, struct script_iter *it, const char *what);
 /* n octets at off of a sub become others; idx is its handle. */
 void script_sub_replace(lua_State *L, int idx, struct script_sub *sub, size_t off, size_t n,

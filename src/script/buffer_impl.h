@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * What the files of buffers share.
+ * Declarations that the files of buffers share.
  */
 #pragma once
 
@@ -9,11 +9,11 @@
 
 #include <lauxlib.h>
 
-/* n octets at off of what is there become others; idx: a handle of the buffer. Charges; raises with
+/* Replaces n octets at off by others; idx: a handle of the buffer. Charges; raises with
  * `what`. */
 void buffer_replace(lua_State *L, int idx, struct script_buffer *b, size_t off, size_t n,
                     struct span with, const char *what);
-/* What is there, or the error. */
+/* Returns the octets of the buffer, or raises. */
 struct span buffer_octets(lua_State *L, struct script_buffer *b, const char *what);
 /* Octets are held back from a position on, for the coroutine that asks: the mark's number. */
 uint32_t buffer_mark(lua_State *L, struct script_buffer *b, uint64_t at);
@@ -48,7 +48,7 @@ struct buffer_source buffer_take(lua_State *L, int idx, const struct script_buff
                                  const char *what);
 void buffer_take_done(lua_State *L, const struct buffer_source *s, const char *what);
 
-/* What vbuffer and vbuffer_sub share beside methods: b[i], #b. */
+/* Metamethods that vbuffer and vbuffer_sub share: b[i], #b. */
 extern const luaL_Reg buffer_sub_meta[];
 int buffer_sub_index(lua_State *L, void *obj);
 bool buffer_sub_newindex(lua_State *L, void *obj);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Iterators. A plain one sees what is there. A blocking one, of a stream, waits for what is not
- * there yet: lua/core/buffer.lua yields until ready() here says that there is enough, or that no
- * more will come. While it waits for octets that are to be one piece, those that are there are held
+ * Iterators. A plain one reads the octets present. A blocking one, of a stream, waits for octets that have
+ * not arrived yet: lua/core/buffer.lua yields until ready() here reports enough of them, or the end of the
+ * stream. While it waits for octets that are to be one piece, the present ones are held
  * back.
  */
 #include "script/buffer_impl.h"
@@ -13,7 +13,7 @@ static struct script_iter *check(lua_State *L)
 	return script_check(L, 1, &script_class_iter);
 }
 
-/* How far: a number, 'all' or 'available', of what is there. */
+/* Returns a count of octets: a number, 'all' or 'available', of those that are there. */
 static size_t check_count(lua_State *L, int idx, size_t there, bool *ret_available,
                           const char *what)
 {
@@ -87,7 +87,7 @@ static void put(lua_State *L, struct script_iter *it, struct span with, const ch
 	it->at = at + with.n;
 }
 
-/* insert(buffer or text) -> what was inserted; the iterator is behind it, a buffer is emptied */
+/* insert(buffer or text) -> the inserted octets; the iterator is behind them, a buffer is emptied */
 static int iter_insert(lua_State *L)
 {
 	struct script_iter *it = check(L);
@@ -100,7 +100,7 @@ static int iter_insert(lua_State *L)
 	return 1;
 }
 
-/* restore(buffer, [clone]): puts back what select() took out; clone: and the buffer keeps it */
+/* restore(buffer, [clone]): puts back the octets that select() took out; clone: the buffer keeps them, too */
 static int iter_restore(lua_State *L)
 {
 	struct script_iter *it = check(L);
@@ -202,8 +202,8 @@ static void unhold(struct script_iter *it)
 	it->hold = 0;
 }
 
-/* Can what is asked for be done now: n octets, 'available' (one), 'all'? If not, what is there is
- * held back, but for 'available' or when the caller does without (third argument). */
+/* Returns whether the request can be met now: n octets, 'available' (one), 'all'. If not, the present octets are
+ * held back, but for 'available' or when the caller does not want it (third argument). */
 static int ready(lua_State *L)
 {
 	struct script_iter *it = check(L);
@@ -242,7 +242,7 @@ static int haka_blocking(lua_State *L)
 	return 1;
 }
 
-/* haka.vbuffer_sub(begin, end): what lies between two iterators */
+/* haka.vbuffer_sub(begin, end): the octets between two iterators */
 static int haka_vbuffer_sub(lua_State *L)
 {
 	static const char what[] = "haka.vbuffer_sub";

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Buffers in memory of the state: haka.vbuffer_from, haka.vbuffer_allocate, and what only a whole
- * buffer can: append, clone. The buffer itself is a userdata; it and its octets are kept in a table
+ * Buffers in memory of the state: haka.vbuffer_from, haka.vbuffer_allocate, and the methods of whole
+ * buffers only: append, clone. The buffer itself is a userdata; it and its octets are kept in a table
  * which is the environment of each of its handles, so they live as long as the last of those.
  */
 #include "script/buffer_impl.h"
@@ -114,7 +114,7 @@ static int haka_vbuffer_from(lua_State *L)
 	return 1;
 }
 
-/* haka.vbuffer_allocate(n, [zero]): what it gives is always zeroed, memory tells no tales. */
+/* haka.vbuffer_allocate(n, [zero]): the memory is always zeroed, so that it shows no old contents. */
 static int haka_vbuffer_allocate(lua_State *L)
 {
 	script_push_memory(

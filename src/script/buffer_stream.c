@@ -2,7 +2,7 @@
 /*
  * haka.vbuffer_stream(): a buffer that is filled at its end and emptied at its front, piece by
  * piece as it was filled, for dissectors that make streams of their own. Marks hold pieces back.
- * What more there is of streams is in lua/core/stream.lua.
+ * The other methods of streams are in lua/core/stream.lua.
  */
 #include "script/buffer_impl.h"
 #include "script/lua_sources.h"

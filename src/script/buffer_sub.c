@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * vbuffer_sub: a run of octets as text, number or bits, read and written; also what a vbuffer has
- * of this. Positions count from 0, single octets (b[1]) from 1, as Haka has it. Numbers are
+ * vbuffer_sub: a run of octets as text, number or bits, read and written; a vbuffer has
+ * these methods, too. Positions count from 0, single octets (b[1]) from 1, as Haka has it. Numbers are
  * unsigned; beyond 2^53 Lua rounds them.
  */
 #include "script/buffer_impl.h"
@@ -21,7 +21,7 @@ static size_t up_to(lua_State *L, int idx, size_t there, const char *what)
 	return n < there ? n : there;
 }
 
-/* n or 'all' of what is left behind off. */
+/* Returns a length: n, or 'all' of the octets behind off. */
 static size_t check_length(lua_State *L, int idx, size_t left, const char *what)
 {
 	if (lua_isnoneornil(L, idx) ||
@@ -275,7 +275,7 @@ static int sub_select(lua_State *L)
 
 	lua_settop(L, 1);
 	script_push_iter(L, 1, s->buffer, s->from, s->to, false);
-	/* what stood before these octets may grow, and others that were taken out there come back
+	/* the octets before these may grow, and others that were taken out there come back
 	 * first */
 	((struct script_iter *)script_check(L, -1, &script_class_iter))->behind = true;
 	script_push_memory(L, octets);

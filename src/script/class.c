@@ -87,7 +87,7 @@ static void push_metatable(lua_State *L, const struct script_class *cls)
 		lua_pushnil(L);
 }
 
-/* The class that has the script's own fields of what cls is below, and the steps to it; NULL: none. */
+/* Returns the extensible class above cls, which holds the script's own fields, and the steps to it; NULL: none. */
 static const struct script_class *extensible(const struct script_class *cls, uint32_t *ret_up)
 {
 	const struct script_class *found = NULL;
@@ -328,7 +328,7 @@ static int handle_eq(lua_State *L)
 	return 1;
 }
 
-/* Upvalues: the number of the next field; the handle, whatever the caller gives. */
+/* Upvalues: the number of the next field; the handle, used in place of the caller's argument. */
 static int next_field(lua_State *L)
 {
 	const struct handle *h = lua_touserdata(L, lua_upvalueindex(2));
@@ -342,7 +342,7 @@ static int next_field(lua_State *L)
 	for (; n == 0 && f && f->name; f++, i++) {
 		lua_settop(L, 1);
 		lua_pushstring(L, f->name);
-		/* what it has not is left out */
+		/* absent fields are left out */
 		n = f->get(L, h->obj);
 		if (n && lua_isnil(L, -1))
 			n = 0;
@@ -453,7 +453,7 @@ static int register_class(lua_State *L)
 	lua_setfield(L, mt, "__eq");
 	lua_pushstring(L, cls->name);
 	lua_setfield(L, mt,
-	             "__metatable"); /* what getmetatable() gives, and setmetatable() is refused */
+	             "__metatable"); /* the result of getmetatable(); setmetatable() is refused */
 	if (cls->fields && !cls->tostring) { /* for pairs() and debug.pprint() */
 		lua_pushcfunction(L, script_pairs_fields);
 		lua_setfield(L, mt, "__pairs");

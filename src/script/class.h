@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Typed handles: what Lua sees of a C object. A class is a constant table of fields and methods,
- * and may have a parent: what it does not have itself is read from and written to the parent's
+ * Typed handles: the view of a C object in Lua. A class is a constant table of fields and methods,
+ * and may have a parent: fields that it lacks are read from and written to the parent's
  * object (Haka's field delegation; names that begin with '_' are not delegated). Reading a field is
  * one table look-up and one C call.
  *
@@ -84,6 +84,6 @@ uint64_t script_check_uint(lua_State *L, int idx, uint64_t max, const char *what
 bool script_check_bool(lua_State *L, int idx, const char *what);
 struct span script_check_span(lua_State *L, int idx, const char *what);
 double script_check_number(lua_State *L, int idx, const char *what);
-/* Raises "<what>: <expected> expected, got <type>". */
+/* Raises "NAME: EXPECTED expected, got TYPE", with `what` as NAME. */
 void __attribute__((noreturn))
 script_expected(lua_State *L, int idx, const char *what, const char *expected);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Values for setters and arguments: what they are to be, or an error that says what was expected.
+ * Values for setters and arguments: converted to the wanted type, or an error that names the expectation.
  */
 #include "script/class.h"
 

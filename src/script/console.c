@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Text is tried as an expression first. At the prompt of an interactive rule a person thinks: what a call may use
- * begins anew with every line, and the rule goes on with the end of input or `continue`.
+ * Text is tried as an expression first. At the prompt of an interactive rule a person thinks: the limits of a call
+ * begin anew with every line, and the rule continues at the end of input or with `continue`.
  */
 #include "script/console.h"
 
@@ -34,7 +34,7 @@ static int load_typed(lua_State *L, struct span text)
 	return script_load(L, text, CHUNK);
 }
 
-/* Prints what is above `base`, as print() does. */
+/* Prints the values above `base`, as print() does. */
 static void print_values(lua_State *L, int base)
 {
 	int n = lua_gettop(L) - base;
@@ -74,7 +74,7 @@ int script_eval(struct script *s, struct span text, struct buf *out, struct scri
 
 /* --- Interactive rules ------------------------------------------------------------------------------------- */
 
-/* Pushes a table that has `inputs` and else what _G has. */
+/* Pushes a table that has `inputs` and, for other names, the values of _G. */
 static void push_environment(lua_State *L, int n_args)
 {
 	lua_createtable(L, 0, 1);
@@ -92,7 +92,7 @@ static void push_environment(lua_State *L, int n_args)
 	(void)lua_setmetatable(L, -2);
 }
 
-/* Runs a line in the environment at idx; what is wrong with it is shown, what passes all bounds is raised. */
+/* Runs a line in the environment at idx; its error is printed, an exceeded limit is raised. */
 static void run_line(lua_State *L, struct span line, int env)
 {
 	int base = lua_gettop(L);
@@ -124,7 +124,7 @@ static int interactive(lua_State *L)
 
 		buf_reset(&s->line);
 		more = s->prompt(s->ctx, prompt, &s->line);
-		/* nobody is held up by what a person thinks */
+		/* the time in which a person thinks is not charged */
 		script_arm_again(s);
 		if (!more || (s->line.len && strcmp(s->line.p, "continue") == 0))
 			break;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * What dhcp.c and dhcp_options.c share.
+ * Declarations that dhcp.c and dhcp_options.c share.
  */
 #pragma once
 
@@ -12,5 +12,5 @@ extern const struct script_class dhcp_options_class;
 struct script_dhcp *dhcp_write(lua_State *L, void *obj);
 /* Something was written. */
 void dhcp_touch(struct script_dhcp *d);
-/* Raises "<what>: no room left in the packet" unless r is 0. */
+/* Raises "NAME: no room left in the packet", with `what` as NAME, unless r is 0. */
 void dhcp_check_room(lua_State *L, int r, const char *what);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * msg.options: by code (1 to 254) or name, which may have '_' for '-'. What a definition says
- * decides what is read: numbers, booleans, addresses, lists of those; text as Kea writes it for
+ * msg.options: by code (1 to 254) or name, which may have '_' for '-'. The definition
+ * decides the value read: numbers, booleans, addresses, lists of those; text as Kea writes it for
  * names and records; octets for binary types, for options nobody defined, and for data that does
  * not fit its type. Written is the same, or text in Kea's form; octets as they are with
  * options:raw(code, octets).
@@ -274,7 +274,7 @@ static struct span keep(lua_State *L, struct dhcp4_msg *m, struct span s, const 
 	return span_of(copy, s.n);
 }
 
-/* What stands for the value in a message, in its arena: the definition's types, or octets. */
+/* Encodes the value at idx for a message, in its arena: by the definition's types, or as octets. */
 static struct span encode(lua_State *L, struct dhcp4_msg *m, const struct option_def *def, int idx,
                           const char *what)
 {
@@ -353,7 +353,7 @@ static int options_raw(lua_State *L)
 /* --- pairs -------------------------------------------------------------------------------------
  */
 
-/* By code, so that a loop may change what it walks. Upvalue 1: the code to look at next. */
+/* Iterates by code, so that a loop may change the options that it walks. Upvalue 1: the next code. */
 static int options_next(lua_State *L)
 {
 	struct script_dhcp *d = script_check(L, 1, &dhcp_options_class);

@@ -254,7 +254,7 @@ static void fault(struct raising *w, struct rule_stats *stats, const struct scri
 		w->r->on_fault(w->r->ctx, err);
 }
 
-/* What became of a call: true if it succeeded. */
+/* Notes the result of a call. Returns true if it succeeded. */
 static bool done(struct raising *w, struct rule_stats *stats, int r, const struct script_error *err)
 {
 	if (r == SCRIPT_ABORTED) {
@@ -463,7 +463,7 @@ bool script_event_streamed(const struct script *s, unsigned id)
 	return s->events->events[id].streamed;
 }
 
-/* Whether a listener is called: one that follows the stream is, whatever it says in `when`. */
+/* Returns whether a listener is called: one that follows the stream is, also against its `when`. */
 static bool wants(const struct raising *w, struct listener *l)
 {
 	const struct script_raise *r = w->r;

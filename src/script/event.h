@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Events that a host raises, and what listens to them: rules in Lua (haka.rule, haka.rule_group)
- * and functions in C, in the order of registration. What a rule says in `when` is compiled into
- * conditions over fields that the host declares, and checked before Lua is entered; an event nobody
- * listens to costs one load.
+ * Events that a host raises, and their listeners: rules in Lua (haka.rule, haka.rule_group)
+ * and functions in C, in the order of registration. A rule's `when` is compiled into
+ * conditions over fields that the host declares, and checked before Lua is entered; an event without
+ * listeners costs one load.
  *
  * Lua sees haka.dissectors.<dissector>.events.<name>; an event without dissector is
  * haka.events.<name>. Each listener is an outermost call of its own: one that exceeds a limit does
@@ -40,10 +40,10 @@ struct script_filter_field {
 	const char *name;
 	uint64_t (*get)(const void *ctx);
 	bool (*present)(
-	        const void *ctx); /* NULL: always. What is absent matches nothing but absent() */
+	        const void *ctx); /* NULL: always. An absent field matches nothing but absent() */
 	int (*parse)(const char *text,
 	             uint64_t *ret); /* a value given as text; negative: unknown. NULL: refused */
-	enum script_field_kind kind; /* what it is in Lua, for policies */
+	enum script_field_kind kind; /* its type in Lua, for policies */
 	const char *(*text)(uint64_t value); /* of SCRIPT_FIELD_TEXT; NULL counts as nil */
 };
 
@@ -51,7 +51,7 @@ struct script_filter_field {
  */
 int script_event_define(struct script *s, const char *dissector, const char *name, unsigned flags,
                         unsigned *ret_id) must_check;
-/* What `when` may name for this event. The table ends with an empty name and is borrowed for the
+/* Sets the fields that `when` may name for this event. The table ends with an empty name and is borrowed for the
  * life of the state. */
 void script_event_fields(struct script *s, unsigned id, const struct script_filter_field *fields);
 /* Pushes the table haka.dissectors.<name>, made if there is none. May raise. */
@@ -82,7 +82,7 @@ struct script_raise {
 	bool (*stopped)(void *ctx);
 	/* Told of each fault, after it was logged and counted. NULL: nobody. */
 	void (*on_fault)(void *ctx, const struct script_error *err);
-	/* What identifies the stream of a streamed event; each streamed rule has one coroutine for
+	/* Identifies the stream of a streamed event; each streamed rule has one coroutine for
 	 * it. */
 	const void *stream;
 	/* Only coroutines of that stream that wait are called: to see that it ends, or that no more can be held. */

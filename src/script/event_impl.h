@@ -64,7 +64,7 @@ struct event_table {
 	struct event events[SCRIPT_EVENTS];
 };
 
-/* A streamed rule's next step: starts its coroutine, or goes on with it (event_table.streamed_step). */
+/* A streamed rule's next step: starts its coroutine, or resumes it (event_table.streamed_step). */
 struct event_step {
 	struct script *s;
 	const struct script_raise *r;

@@ -26,7 +26,7 @@ struct range {
 struct criterion {
 	uint64_t magic;
 	bool outside; /* of the ranges and texts */
-	bool absent;  /* holds for what is not there, and for nothing else */
+	bool absent;  /* holds for an absent field only */
 	uint32_t n;
 	struct range ranges[];
 };
@@ -336,7 +336,7 @@ static uint32_t parse_texts(lua_State *L, const struct script_filter_field *f, c
 	return n;
 }
 
-/* Pushes a table {name = criterion} of what the table at idx says; counts conditions and ranges. */
+/* Pushes a table {name = criterion} of the entries of the table at idx; counts conditions and ranges. */
 static void collect(lua_State *L, int idx, const struct script_filter_field *fields,
                     const char *what, const char *skip, uint32_t *ret_n, uint32_t *ret_ranges)
 {
@@ -447,7 +447,7 @@ static int policy_value(lua_State *L)
 	return 1;
 }
 
-/* present(): outside of nothing. absent(): inside of nothing, but for what is not there. */
+/* present(): outside of the empty set. absent(): inside of the empty set, but it matches an absent field. */
 static int policy_present(lua_State *L)
 {
 	struct maker m = begin(L, 0, "haka.policy.present");

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Conditions: what a rule's `when` and a policy's criteria say, as a value in Lua (a criterion) and
+ * Conditions: a rule's `when` and a policy's criteria, as a value in Lua (a criterion) and
  * compiled over the fields of a host. A criterion is a number, boolean, text, address, network, a
  * list of those, haka.range(a, b), or one of haka.policy's.
  */

@@ -2,8 +2,8 @@
 /*
  * haka.grammar and haka.state_machine: languages made of Lua functions that run in an environment
  * of their own. They are written in Lua (lua/core/) and loaded when a script first asks for them:
- * most do not, and a server has many states. Here is what Lua cannot do in a restricted profile:
- * give a function its environment.
+ * most do not, and a server has many states. This file has the one operation that Lua lacks in a restricted profile:
+ * to give a function its environment.
  */
 #include "script/buffer.h"
 #include "script/lua_sources.h"
@@ -15,7 +15,7 @@
 
 /*
  * with_environment(function, table): calls the function, which sees the table as its globals
- * meanwhile. The function has its own again afterwards, whatever happened; what it made keeps the
+ * meanwhile. The function gets its own back afterwards, also after an error; functions that it made keep the
  * table.
  */
 static int with_environment(lua_State *L)
@@ -60,7 +60,7 @@ static int part(lua_State *L)
 	return lua_gettop(L);
 }
 
-/* narrow(sub) -> the same: what others insert where it ends or begins is not its. The fields of a
+/* narrow(sub) -> sub: octets that others insert at its beginning or end do not belong to it. The fields of a
  * grammar's result lie side by side. */
 static int narrow(lua_State *L)
 {
@@ -120,7 +120,7 @@ void script_lazy(lua_State *L, const char *name, lua_CFunction fn)
 	lua_pop(L, 1);
 }
 
-/* haka.<name>: what is there only when it is asked for. */
+/* haka.<name>: modules that are loaded at their first use. */
 static int haka_index(lua_State *L)
 {
 	static const struct {

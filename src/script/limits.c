@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * What a script may use: octets, instructions, time, C stack.
+ * The limits of a script: octets, instructions, time, C stack.
  *
  * The count hook runs every `slice` instructions; with the compiler off it always runs. It cannot
  * interrupt C functions, so those that can do much charge for it, the allocator charges for octets
  * (one instruction for 16), and no allocation may be larger than a quarter of the memory: that
- * bounds what one instruction can copy or compare. As long as there are objects of 256 KiB and more
+ * bounds the octets that one instruction can copy or compare. As long as there are objects of 256 KiB and more
  * the hook runs more often, because an instruction may compare or convert all of one. LuaJIT collects only when its own threshold says
  * so; near the cap the hook collects earlier, at a price.
  */
@@ -21,7 +21,7 @@
 
 enum { SLICE = 1000, SLICE_MIN = 4, LARGE_BITS = 18, OCTETS_PER_INSTRUCTION = 16, RESERVE = 1 << 20, C_STACK = 512 * 1024, SIZE_STEP = 16 };
 
-/* Of each size. AddressSanitizer is to see what is used after it was freed. */
+/* Of each size. AddressSanitizer must see each use of freed memory. */
 #if defined(__has_feature) /* clang's word for it */
 #define SANITIZED __has_feature(address_sanitizer)
 #elif defined(__SANITIZE_ADDRESS__)
@@ -269,7 +269,7 @@ void script_limits_on(struct script *s)
 
 void script_arm(struct script *s)
 {
-	/* the hook's count goes on from the call before: a slice more, so that nobody gets less
+	/* the hook's count continues from the call before: a slice more, so that no call gets less
 	 * than the budget */
 	s->left = (int64_t)s->budget + s->slice;
 	s->deadline_ns = 0;

@@ -22,7 +22,7 @@ enum kind {
 	K_MATCH
 };
 
-/* Is c of the class, a letter as behind '%'? Of ASCII, whatever the locale. */
+/* Returns whether c is of the class, a letter as behind '%'. Of ASCII, in every locale. */
 static bool in_class(uint8_t letter, uint8_t c)
 {
 	bool upper = c >= 'A' && c <= 'Z';
@@ -86,7 +86,7 @@ struct compiler {
 	uint32_t closed; /* bit set */
 };
 
-/* Reads one member of a set, "%x", "a" or "a-z". NULL or what is wrong. */
+/* Reads one member of a set, "%x", "a" or "a-z". Returns NULL or the error. */
 static const char *set_member(struct compiler *c, uint8_t *set)
 {
 	uint8_t from = c->t.p[c->i++];
@@ -141,7 +141,7 @@ static const char *compile_set(struct compiler *c, uint8_t *ret_set)
 	return NULL;
 }
 
-/* Behind '%'; what is no octet to be matched sets *ret_single to false. */
+/* Compiles the part behind '%'; an item that matches no single octet sets *ret_single to false. */
 static const char *compile_percent(struct compiler *c, struct pattern_item *it, bool *ret_single)
 {
 	uint8_t letter;

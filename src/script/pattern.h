@@ -41,8 +41,8 @@ struct pattern_match {
 	} captures[PATTERN_CAPTURES];
 };
 
-/* The pattern's text is borrowed. anchor: is a '^' at the start an anchor? NULL, or what is wrong
- * with it. */
+/* The pattern's text is borrowed. anchor: is a '^' at the start an anchor? Returns NULL, or the
+ * error. */
 const char *pattern_compile(struct pattern *p, struct span text, bool anchor) must_check;
 /*
  * The first match at or behind octet `from`. m->subject and m->steps are set by the caller. false:

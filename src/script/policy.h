@@ -12,8 +12,8 @@
 enum { SCRIPT_POLICIES = 128 };
 
 /*
- * A policy haka.dissectors.<dissector>.policies.<name>. The fields (event.h) are what entries may
- * name as criteria and actions get as `values`; they end with an empty name and are borrowed. 0,
+ * A policy haka.dissectors.<dissector>.policies.<name>. The fields (event.h) are names for criteria of
+ * entries, and actions get them as `values`; they end with an empty name and are borrowed. 0,
  * -USHER_E_EXISTS, -USHER_E_LIMIT, -USHER_E_SCRIPT.
  */
 int script_policy_define(struct script *s, const char *dissector, const char *name,
@@ -35,15 +35,15 @@ struct script_decision {
 	const void *filter_ctx;  /* of the fields; NULL: ctx */
 	void (*drop)(void *ctx); /* haka.policy.drop */
 	void (*push)(lua_State *L,
-	             void *ctx); /* pushes what actions in Lua get as ctx: one value */
+	             void *ctx); /* pushes the one value that actions in Lua get as ctx */
 	void (*describe)(
 	        lua_State *L,
 	        void *ctx); /* fills the table at the top: fields of an alert. NULL: none */
 	void (*on_fault)(void *ctx, const struct script_error *err);
 };
 
-/* What came of it, a set: nothing matched and the host's default applies, or MATCHED with what else
- * happened. */
+/* The result, a set: empty when no entry matched and the host's default applies, or MATCHED with the
+ * other flags. */
 enum { SCRIPT_POLICY_MATCHED = 1, SCRIPT_POLICY_FAULT = 2, SCRIPT_POLICY_ABORTED = 4 };
 
 /* Are there entries? One load. */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
  * PCRE2 (pcre2api(3), pcre2partial(3)). Its memory comes from the state's allocator, so the cap
- * holds for it; what JIT compiles is bounded by the number of patterns. A stream is matched with
- * PCRE2_PARTIAL_HARD: a match that could go on is waited for.
+ * holds for it; JIT code is bounded by the number of patterns. A stream is matched with
+ * PCRE2_PARTIAL_HARD: a match that could continue waits for more octets.
  */
 #include "script/regexp_impl.h"
 #include "script/script_impl.h"
@@ -154,7 +154,7 @@ int regexp_compile(struct regexp_lib *lib, struct span pattern, unsigned options
 	/* fails where memory may not become executable: then the interpreter matches */
 	(void)pcre2_jit_compile(re->code, PCRE2_JIT_COMPLETE | PCRE2_JIT_PARTIAL_HARD);
 	(void)pcre2_pattern_info(re->code, PCRE2_INFO_MAXLOOKBEHIND, &behind);
-	re->behind = behind ? behind : 1; /* what is before tells '^' that this is not the start */
+	re->behind = behind ? behind : 1; /* an octet before it shows '^' that this is not the start */
 	lib->n_patterns++;
 	*ret = re;
 	return 0;
@@ -242,7 +242,7 @@ static bool append(struct regexp_sink *k, struct span piece)
 	return true;
 }
 
-/* Goes on at `from`; what is so far before it that nobody may look at it is forgotten. */
+/* Moves to `from` and discards octets further back than the longest look-behind. */
 static void go_on(struct regexp_sink *k, size_t from)
 {
 	size_t drop = from > k->re->behind ? from - k->re->behind : 0;

@@ -4,7 +4,7 @@
  * and with bounds: on steps, depth and heap of a match, and on memory, which is the state's. JIT
  * where the system allows it.
  *
- * A sink matches a stream piece by piece: it keeps as much of what it was fed as a match that has
+ * A sink matches a stream piece by piece: it keeps the octets that a match that has
  * begun, or a look-behind, may still need. A set matches many patterns at once (Vectorscan, if
  * built with it). No function here raises but script_regexp_*().
  */
@@ -47,9 +47,9 @@ int regexp_match(const struct regexp *re, struct span subject, size_t from, uint
 struct regexp_sink {
 	const struct regexp *re; /* borrowed; fini does without */
 	struct regexp_lib *lib;
-	uint8_t *tail; /* what may still be needed */
+	uint8_t *tail; /* octets that may still be needed */
 	size_t len, cap;
-	size_t from;    /* where in tail the search goes on */
+	size_t from;    /* where in tail the search continues */
 	uint64_t base;  /* where in the stream tail begins */
 	bool partial;   /* a match may have begun */
 	bool truncated; /* a match that had begun was given up: it was longer than REGEXP_TAIL_MAX
@@ -63,7 +63,7 @@ void regexp_sink_fini(struct regexp_sink *k);
 int regexp_feed(struct regexp_sink *k, struct span piece, bool eof, uint32_t steps,
                 struct regexp_result *ret) must_check;
 
-/* Many patterns at once. loop: PCRE2 one after another, whatever was built in. err->offset is of
+/* Many patterns at once. loop: PCRE2 one after another, also when Vectorscan is built in. err->offset is of
  * pattern *ret_which. */
 int regexp_set_new(struct regexp_lib *lib, const struct span *patterns, size_t n, unsigned options,
                    bool loop, struct regexp_set **ret, struct regexp_error *err,

@@ -27,10 +27,10 @@ void regexp_lib_free(struct regexp_lib *lib);
 /* "%d" to "\d": into out, which has room for the pattern's length. Returns the length. */
 size_t regexp_translate(struct span pattern, char *out);
 
-/* Matches the sub or iterator at idx, which is moved: what is to be returned to Lua. -1: it is neither. */
+/* Matches the sub or iterator at idx, which is moved. Returns the number of results for Lua; -1: it is neither. */
 int regexp_match_buffer(lua_State *L, const struct regexp *re, int idx, bool createsub);
-/* Feeds the next piece of the iterator at idx, which waits. *seq: changes of its buffer that the sink knows. Pushes what there is to be
- * returned; true: it is final. */
+/* Feeds the next piece of the iterator at idx, which waits. *seq: changes of its buffer that the sink knows. Pushes the
+ * result; true: it is final. */
 bool regexp_step(lua_State *L, int idx, struct regexp_sink *k, uint64_t *seq, bool createsub);
 
 /* Estimates the states of an automaton for a pattern, translated or not: atoms, times their repetitions; at most 2^20. */
@@ -41,7 +41,7 @@ struct scan;
 struct scan_stream;
 /* May the engine have this pattern? */
 bool scan_takes(const char *pattern, unsigned options);
-/* ids[i] is what a hit of patterns[i] is reported as. NULL: it cannot. */
+/* A hit of patterns[i] is reported as ids[i]. NULL: it cannot. */
 struct scan *scan_new(const char *const *patterns, const unsigned *ids, unsigned n,
                       unsigned options);
 void scan_free(struct scan *s);

@@ -2,13 +2,13 @@
 /*
  * Regular expressions on buffers: subs, iterators, and iterators that wait for more of a stream. Of
  * the latter each piece is fed to a sink; the octets of a match that has begun are held back if the
- * caller wants them as a sub. If somebody changes the length of what is held meanwhile, it is
- * matched anew from where the match had begun.
+ * caller wants them as a sub. If the length of held octets is changed meanwhile, they are
+ * matched anew from the beginning of the match.
  */
 #include "script/buffer_impl.h"
 #include "script/regexp_impl.h"
 
-/* What lies at [first, last) of octets that begin at `from`: as a sub, or true. */
+/* Pushes the match [first, last) of octets that begin at `from`: as a sub, or true. */
 static void push_found(lua_State *L, int idx, struct script_buffer *b, uint64_t from, uint64_t to,
                        bool sub)
 {
@@ -69,7 +69,7 @@ static void unhold(struct script_iter *it)
 	it->hold = 0;
 }
 
-/* What is held is not what was fed: back to its beginning, with a sink that knows nothing. */
+/* The held octets differ from those that were fed: begins again at their start, with an empty sink. */
 static void begin_again(lua_State *L, struct regexp_sink *k, struct script_iter *it)
 {
 	const struct regexp *re = k->re;
@@ -87,7 +87,7 @@ static int feed(lua_State *L, struct regexp_sink *k, struct script_iter *it, boo
                 struct regexp_result *ret)
 {
 	struct span octets = script_iter_octets(L, it, "regexp:match");
-	uint64_t origin = it->at - (k->base + k->len); /* where what was fed began */
+	uint64_t origin = it->at - (k->base + k->len); /* where the fed octets began */
 	int r = regexp_feed(k, octets, ended, script_regexp_steps(L), ret);
 
 	script_regexp_charge(L, octets.n + k->len, r);

@@ -129,7 +129,7 @@ size_t regexp_weight(const char *text)
 	return n < WEIGHT_MAX ? n : WEIGHT_MAX;
 }
 
-/* Gives the scanner what it takes; those patterns are freed from the loop, but stay checked by
+/* Gives the scanner the patterns that it accepts; those leave the loop, but stay checked by
  * PCRE2's compiler. */
 static int scan_make(struct regexp_set *set, const struct span *patterns, unsigned options)
 {

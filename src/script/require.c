@@ -105,7 +105,7 @@ static bool name_ok(const char *name, size_t n)
 	return true;
 }
 
-/* Loads text that was read as a function onto the stack; frees it. Raises what is wrong with it. */
+/* Loads text that was read as a function onto the stack; frees it. Raises its error. */
 static void load_taken(lua_State *L, char *text, size_t n, const char *path)
 {
 	char chunk[PATH_LEN + 1];

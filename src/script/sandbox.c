@@ -2,8 +2,8 @@
 /*
  * The globals of a state. A RESTRICTED one gets the libraries that touch nothing but values, and of
  * those the names on the list below; the functions that can catch an error come from
- * lua/core/sandbox.lua, which lets no limit be caught. Both profiles get what Debian's LuaJIT lacks
- * of Lua 5.2: pairs() with __pairs, ipairs() of lists of ours, table.pack and table.unpack. `#` of
+ * lua/core/sandbox.lua, which lets no limit be caught. Both profiles get functions of Lua 5.2 that Debian's LuaJIT
+ * lacks: pairs() with __pairs, ipairs() of lists of ours, table.pack and table.unpack. `#` of
  * a table cannot be taught: without 5.2 compatibility LuaJIT never asks __len of a table.
  */
 #include "script/lua_sources.h"
@@ -35,7 +35,7 @@ static const struct library {
          " arshift band bnot bor bswap bxor lshift rol ror rshift tobit tohex "},
 };
 
-/* Removes from the table on top what the list does not name. */
+/* Removes the names that are not in the list from the table on top. */
 static void keep_only(lua_State *L, const char *keep)
 {
 	char word[64];
@@ -60,7 +60,7 @@ static void open_restricted(lua_State *L)
 		lua_pushstring(L, libraries[i].name);
 		lua_call(L, 1, 0);
 	}
-	/* before anything is removed: sandbox.lua takes what it wraps from there */
+	/* before anything is removed: sandbox.lua takes the functions that it wraps from there */
 }
 
 static void strip(lua_State *L)
@@ -219,14 +219,14 @@ static void read_pieces(lua_State *L)
 	lua_replace(L, 1);
 }
 
-/* load(text or function [, name [, mode [, environment]]]): text only, whatever the mode. */
+/* load(text or function [, name [, mode [, environment]]]): text only, in every mode. */
 static int base_load(lua_State *L)
 {
 	struct span text;
 	int env = lua_isnoneornil(L, 4) ? 0 : 4;
 
 	lua_settop(L, 4);
-	/* LuaJIT's lua_setfenv takes whatever it is given for a table */
+	/* LuaJIT's lua_setfenv takes a value of any type for a table */
 	if (env)
 		luaL_checktype(L, env, LUA_TTABLE);
 	if (lua_type(L, 1) == LUA_TFUNCTION)
@@ -246,7 +246,7 @@ static int base_load(lua_State *L)
 	return 1;
 }
 
-/* Runs sandbox.lua with what it wraps. */
+/* Runs sandbox.lua with the functions that it wraps. */
 static void run_wrappers(lua_State *L)
 {
 	const struct lua_source *source = lua_source_find("core/sandbox");

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * What a rule says beside alerts: haka.log(fmt, ...), haka.log.<level>, haka.log_section(name),
+ * Messages of rules beside alerts: haka.log(fmt, ...), haka.log.<level>, haka.log_section(name),
  * haka.setloglevel(); and the small rest of `haka`. A message is formatted only when its level is
  * on, in the section and in the log.
  */

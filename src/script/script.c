@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * The life of a Lua state, and the one door through which it is entered: script_pcall(). It arms
- * the limits when it is the outermost call, classifies what went wrong, and makes room when memory
- * was out. Nothing here raises: what may run out of memory is done inside a protected call.
+ * The life of a Lua state, and its one entry: script_pcall(). It arms
+ * the limits when it is the outermost call, classifies errors, and frees memory when the limit was
+ * reached. No function here raises: operations that may run out of memory run inside a protected call.
  */
 #include "script/buffer_impl.h"
 #include "script/event_impl.h"
@@ -108,7 +108,7 @@ const char *script_visible(lua_State *L)
 	return lua_tostring(L, -1);
 }
 
-/* "attempt to call method 'drp' (a nil value)": says what the method was asked of, and which one was meant perhaps. */
+/* "attempt to call method 'drp' (a nil value)": adds the class of the object, and the nearest name. */
 static void explain_missed(lua_State *L)
 {
 	const struct script *s = script_of(L);

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
  * struct script: one Lua state (LuaJIT) for one worker thread, and its limits. Hosts (the gate, the
- * server's hook library) register what they have; the script layer knows none of them. One thread
+ * server's hook library) register their functions; the script layer knows none of them. One thread
  * at a time.
  *
  * RESTRICTED is the default: interpreter only, no way to files, processes, bytecode or raw memory,
- * and three limits. Instructions, counted per outermost call: what C functions do is charged as
+ * and three limits. Instructions, counted per outermost call: the work of C functions is charged as
  * well (octets allocated, steps of the pattern matcher, entries sorted). Octets of memory. And, as
  * a net below those, time. TRUSTED has the compiler and all libraries; only memory is limited.
  *
@@ -43,7 +43,7 @@ enum { SCRIPT_TEXT_LEN = 512 };
 
 struct script_error {
 	enum script_fault fault;
-	char text[SCRIPT_TEXT_LEN]; /* "file:line: what"; "?" stands for a place that cannot be told
+	char text[SCRIPT_TEXT_LEN]; /* "file:line: text"; "?" stands for an unknown place
 	                             */
 };
 
@@ -63,9 +63,9 @@ struct script_opts {
 	size_t n_paths;
 	bool color;                    /* does somebody see colours of require('color')? */
 	bool timers;                   /* the host fires timers (timer.h); else scripts have none */
-	unsigned thread;               /* what haka.current_thread() says */
+	unsigned thread;               /* result of haka.current_thread() */
 	struct log *log;               /* borrowed; NULL: nothing is written */
-	const struct clock_src *clock; /* what haka.network_time() says; NULL: the machine's */
+	const struct clock_src *clock; /* clock of haka.network_time(); NULL: the machine's */
 	void (*print)(void *ctx,
 	              struct span); /* a line of print(), without its end; NULL: to stdout */
 	void (*exit)(void *ctx);    /* haka.exit(); NULL: refused with an error */
@@ -116,15 +116,15 @@ int script_protect(struct script *s, lua_CFunction fn, void *ud,
                    struct script_error *err) must_check;
 
 /*
- * For C functions that do much for one instruction: charges n instructions, and raises when that is
- * beyond what is left.
+ * For C functions that do much for one instruction: charges n instructions, and raises when fewer
+ * are left.
  */
 void script_charge(lua_State *L, uint64_t n);
-/* For C functions that call back into Lua: raises when the C stack is used up ("what: nested too
- * deeply"). */
+/* For C functions that call back into Lua: raises when the C stack is used up ("NAME: nested too
+ * deeply", with `what` as NAME). */
 void script_check_stack(lua_State *L, const char *what);
 
-/* Memory of the state, for what a host keeps for it: as realloc(), with the old length; n = 0 frees. NULL: its limit is
+/* Memory of the state, for data that a host keeps for it: as realloc(), with the old length; n = 0 frees. NULL: its limit is
  * reached. */
 void *script_memory(struct script *s, void *p, size_t old, size_t n);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * What the files of this layer share and hosts do not see: the state's own record and the doors
+ * Declarations that the files of this layer share and hosts do not see: the state's own record and the interfaces
  * between its parts.
  */
 #pragma once
@@ -51,7 +51,7 @@ struct script {
 		unsigned n;
 	} kept[SCRIPT_SIZES]; /* free memory by size */
 	size_t memory_max;
-	size_t object_max; /* a single allocation: bounds what one instruction can compare or copy
+	size_t object_max; /* a single allocation: bounds the octets that one instruction can compare or copy
 	                    */
 	_Atomic size_t memory;
 	_Atomic size_t memory_peak;
@@ -68,7 +68,7 @@ struct script {
 	unsigned depth; /* of script_pcall */
 	const char *stack; /* where the C stack was at the outermost call */
 	size_t allocated;  /* octets since the last forced collection */
-	const char *where; /* what is being run, for faults that have no line of their own */
+	const char *where; /* the running script, for faults that have no line of their own */
 	char limit_text[SCRIPT_TEXT_LEN]; /* which limit was exceeded, and where */
 	int on_error;                     /* registry reference of the message handler */
 
@@ -97,7 +97,7 @@ struct script {
 	struct shared_store *shared, *own_shared; /* own: where the host has none */
 	struct buf *captured; /* where print() goes; NULL: as the host has it */
 	struct buf line;      /* the last one a person typed */
-	struct buf shared_text;                   /* what is copied out, kept for its memory */
+	struct buf shared_text;                   /* copied texts, kept for their memory */
 
 	_Atomic uint64_t calls;
 	_Atomic uint64_t aborts;
@@ -116,7 +116,7 @@ int script_call(struct script *s, int nargs, int nresults, int handler, struct s
 
 /* limits.c: the allocator, the hook, the arming */
 void *script_alloc(void *ud, void *p, size_t old, size_t n);
-/* Last of all: what was kept goes. */
+/* Frees the kept blocks; called last of all. */
 void script_alloc_fini(struct script *s);
 void script_limits_on(struct script *s);
 void script_arm(struct script *s);
@@ -158,7 +158,7 @@ int script_open_color(lua_State *L);
 void script_push_pointer(struct script *s, const void *p);
 /* Loads text as a function onto the stack: a lua_load status. */
 int script_load(lua_State *L, struct span text, const char *chunkname);
-/* Pushes what a message says of a name that a class has not: "ipv4 has no 'drp'; did you mean 'drop'?" */
+/* Pushes the message about a name that a class has not: "ipv4 has no 'drp'; did you mean 'drop'?" */
 void script_push_missed(lua_State *L, const struct script_class *cls, const char *name);
 /* The text at the top of the stack, which is replaced if it has octets of value 0: they become "\\x00". */
 const char *script_visible(lua_State *L);

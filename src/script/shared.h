@@ -13,7 +13,7 @@
 #include "base/span.h"
 
 enum { SHARED_TABLES = 64, SHARED_NAME_LEN = 64, SHARED_TEXT_MAX = 64 * 1024 };
-enum { SHARED_MEMORY = 64 * 1024 * 1024 }; /* of a store, unless it is told otherwise */
+enum { SHARED_MEMORY = 64 * 1024 * 1024 }; /* of a store, by default */
 
 enum shared_type { SHARED_NIL, SHARED_BOOLEAN, SHARED_NUMBER, SHARED_ADDRESS, SHARED_TEXT };
 
@@ -26,7 +26,7 @@ struct shared_value {
 struct shared_store;
 struct shared_table;
 
-/* What the tables of a store may hold together. 0, -ENOMEM. */
+/* Makes a store; memory: octets that its tables may hold together. 0, -ENOMEM. */
 int shared_store_new(size_t memory, const struct hash_key *key, struct shared_store **ret) must_check;
 void shared_store_free(struct shared_store *s);
 
@@ -46,7 +46,7 @@ int shared_get(struct shared_table *t, const struct shared_value *key, int64_t n
 /* SHARED_NIL removes. 0; -USHER_E_LIMIT: the store is full. */
 int shared_set(struct shared_table *t, const struct shared_value *key, const struct shared_value *v,
                int64_t now_ns) must_check;
-/* Adds n to a number; what is not there counts as 0. 0; -USHER_E_TYPE: it is no number; -USHER_E_LIMIT. */
+/* Adds n to a number; an absent one counts as 0. 0; -USHER_E_TYPE: it is no number; -USHER_E_LIMIT. */
 int shared_add(struct shared_table *t, const struct shared_value *key, double n, int64_t now_ns,
                double *ret) must_check;
 /* Sets v if the key's value is `expected`. 1: it was; 0: it was not; -USHER_E_LIMIT. */

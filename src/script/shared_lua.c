@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * haka.shared(name, [{max =, ttl =}]): tables of script/shared.h in Lua. t[key] and t[key] = value, and what is one step for
- * all workers: t:add(), t:swap(). Keys and values are nil, booleans, numbers, addresses and texts.
+ * haka.shared(name, [{max =, ttl =}]): tables of script/shared.h in Lua. t[key] and t[key] = value, and the operations that are one step
+ * for all workers: t:add(), t:swap(). Keys and values are nil, booleans, numbers, addresses and texts.
  */
 #include "script/addr.h"
 #include "script/class.h"
@@ -153,7 +153,7 @@ static int next_pair(lua_State *L)
 	return 2;
 }
 
-/* pairs(t): what was there at one moment, oldest first. */
+/* pairs(t): the entries at one moment, oldest first. */
 static int pairs(lua_State *L)
 {
 	struct shared_table *t = script_check(L, 1, &class_shared);

@@ -48,7 +48,7 @@ static bool search_next(lua_State *L, struct search *s, size_t from, size_t *ret
 
 	s->m.steps = steps;
 	found = pattern_search(&s->pattern, &s->m, from, ret_start, ret_end);
-	/* what was given up costs all that is left: this raises */
+	/* an aborted match costs all instructions that are left: this raises */
 	script_charge(L, s->m.steps == 0 ? UINT64_MAX : steps - s->m.steps);
 	return found;
 }
@@ -149,7 +149,7 @@ static int string_match(lua_State *L)
 	return find_or_match(L, false);
 }
 
-/* Upvalues: subject, pattern, where to go on. */
+/* Upvalues: subject, pattern, next position. */
 static int gmatch_next(lua_State *L)
 {
 	struct search s uninit;
@@ -201,7 +201,7 @@ static void add_text(lua_State *L, luaL_Buffer *b, const struct search *s, size_
 	}
 }
 
-/* What a table or function says; false and nil keep the match. */
+/* Adds the value of a table or function; false and nil keep the match. */
 static void add_value(lua_State *L, luaL_Buffer *b, const struct search *s, size_t start,
                       size_t end)
 {

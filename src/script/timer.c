@@ -120,7 +120,7 @@ static bool grow(struct script *s)
 		return false;
 	t->slots = slots;
 	heap = script_alloc(s, t->heap, t->cap * sizeof(*heap), cap * sizeof(*heap));
-	if (!heap) { /* the slots go back to what they were, which cannot fail */
+	if (!heap) { /* the slots shrink to their old size, which cannot fail */
 		t->slots = script_alloc(s, slots, cap * sizeof(*slots), t->cap * sizeof(*slots));
 		return false;
 	}
