@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * What the client should have done: effects in order of their kind, state, lease, drops, deadlines.
+ * Expectations of the client: effects in order of their kind, state, lease, drops, deadlines.
  */
 #include "cscn.h"
 
@@ -163,7 +163,7 @@ static bool is_address(const struct cscn_effect *k, const char *w)
 
 	bool del = k->e.kind == EFFECT_DEL_ADDRESS;
 
-	/* where an address goes, its prefix is told only where the line names one */
+	/* of a removed address the prefix is compared only where the line names one */
 	if (k->e.kind == EFFECT_SET_ADDRESS || (del && strchr(w, '/')))
 		(void)snprintf(text, sizeof(text), "%s/%u", ip_text(k->e.addr.address, ip), k->e.addr.prefix_len);
 	else if (del)
@@ -298,7 +298,7 @@ int cdo_expect(struct cscn *x)
 	return is_message(x->s.word[1]) ? expect_message(x) : expect_effect(x, x->s.word[1], 2);
 }
 
-/* Packets and what is done to the interface are never let pass in silence. */
+/* Reports packets and changes of the interface that the script did not expect. */
 int cscn_leftover(struct cscn *x)
 {
 	for (size_t i = 0; i < x->n_effects; i++) {
@@ -375,7 +375,7 @@ static bool lease_word(const struct client_lease *l, const char *w)
 	return n >= 0 && span_eq(client_lease_option(l, (uint8_t)code), span_of(want, (size_t)n));
 }
 
-/* lease ADDRESS words: what is in force */
+/* lease ADDRESS words: the lease in force */
 int cdo_lease(struct cscn *x)
 {
 	const struct client_lease *l = &x->c.lease;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * What happens to the client: command line, link, packets, ARP, commands, time.
+ * Inputs of the client: command line, link, packets, ARP, commands, time.
  */
 #include "cscn.h"
 
@@ -153,7 +153,7 @@ static int event(struct cscn *x, enum client_event e)
 	return keep_all(x);
 }
 
-/* link up|down|mac=M|mtu=N|address=A: what the kernel tells */
+/* link up|down|mac=M|mtu=N|address=A: a notification of the kernel */
 int cdo_link(struct cscn *x)
 {
 	struct client_link was = x->link;
@@ -196,7 +196,7 @@ int cdo_start(struct cscn *x)
 	return event(x, CLIENT_EV_START);
 }
 
-/* event NAME [refused]: a command, or what the driver tells */
+/* event NAME [refused]: a command, or an event from the driver */
 int cdo_event(struct cscn *x)
 {
 	bool refused = x->s.n_words > 2 && strcmp(x->s.word[2], "refused") == 0;
@@ -242,7 +242,7 @@ static void put_default(struct scn_build *b, int code, uint32_t v)
 	scn_build_option(b, code, be, sizeof(be));
 }
 
-/* What a good server says, where the line does not say otherwise. */
+/* Puts the values of a good server where the line has no others. */
 static void put_defaults(struct scn_build *b, int type)
 {
 	bool offer = type == DHCP4_OFFER || type == DHCP4_ACK;

@@ -20,7 +20,7 @@ struct cscn_effect {
 	bool taken;
 	uint8_t frame[CSCN_FRAME];	/* SEND_x, as an Ethernet frame */
 	size_t len;
-	struct client_lease lease, old;	/* what pointers pointed to */
+	struct client_lease lease, old;	/* copies of the objects behind pointers */
 };
 
 struct cscn {

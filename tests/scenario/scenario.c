@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Runs scenario files (README.md): scenario FILE.scn ... Each case of a file gets a new world; what
- * stands before the first case is done again for every one. Other modes: --list-coverage FILES,
+ * Runs scenario files (README.md): scenario FILE.scn ... Each case of a file gets a new world; the
+ * lines before the first case are run again for every one. Other modes: --list-coverage FILES,
  * --check-coverage FILES (every drop and every hook status has its scenario).
  */
 #include "scn.h"

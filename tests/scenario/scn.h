@@ -35,7 +35,7 @@ struct scn_script {
 	size_t n_mem;
 };
 
-/* What was sent, as far as replies are held against it. */
+/* The fields of a sent query that replies are compared with. */
 struct scn_query {
 	uint8_t head[DHCP4_HDR_LEN];
 	uint32_t max_size; /* option 57, at least 576 */
@@ -63,7 +63,7 @@ struct scn_reply {
 
 struct scn;
 
-/* A callout of the test's: what it does, and what it saw when it ran last. */
+/* A callout of the test's: its operations, and its arguments at the last run. */
 struct scn_hook {
 	struct scn *s;
 	bool registered;
@@ -188,7 +188,7 @@ int scn_no_more_replies(struct scn *s);
 void scn_reply_text(const struct scn_reply *r, struct buf *out);
 /* scn_check.c: a word of an expectation. 1 it is so, 0 it is not, -1 no such word */
 int scn_check_word(const struct scn_reply *r, const char *w) must_check;
-/* scn_strict.c: what every reply must be. -1: reported */
+/* scn_strict.c: checks that hold for every reply. -1: reported */
 int scn_reply_decode(struct scn *s, struct scn_reply *r);
 int scn_reply_strict(struct scn *s, const struct scn_reply *r);
 

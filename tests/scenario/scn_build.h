@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
  * Frames from words (README.md, "Packets"), whole or damaged as the words say: for queries to the server
- * and for answers to the client. The caller fills in who usually speaks to whom, then words, then frame.
+ * and for answers to the client. The caller fills in the usual sender and receiver, then words, then frame.
  */
 #pragma once
 
@@ -40,7 +40,7 @@ void scn_put_be(uint8_t *p, unsigned len, uint32_t v);
 /* An empty message with cookie, END last; the caller sets op, ports, addresses. */
 void scn_build_init(struct scn_build *b, struct scn *s);
 void scn_build_option(struct scn_build *b, int code, const uint8_t *p, size_t n);
-/* `from WHO`: 0, or -1 (reported). */
+/* Reads the value of `from`: 0, or -1 (reported). */
 int scn_build_from(struct scn_build *b, const char *who);
 /* The words of the current line from `at` on; iface= is the caller's. -1: reported. */
 int scn_build_words(struct scn_build *b, size_t at);

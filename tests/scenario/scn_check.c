@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * What a scenario may expect of a message, word by word: fields, options, where it goes.
+ * Expectations of a message, word by word: fields, options, destination.
  */
 #include "scn.h"
 
@@ -34,7 +34,7 @@ static bool is_frame(const struct scn_reply *r, const char *v)
 	return scn_mac(v, mac) == 0 && r->tx.to_mac && memcmp(r->pkt.l2_dst, mac, 6) == 0;
 }
 
-/* The codes are there, in this order, whatever is between them. */
+/* Returns whether the codes are there, in this order, with any others between them. */
 static bool is_order(const struct scn_reply *r, const char *v)
 {
 	size_t at = 0;

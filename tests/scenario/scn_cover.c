@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * What the scenarios cover: ids of `covers` lines, drops that an `expect nothing drop=` asserts, and
+ * Coverage of the scenarios: ids of `covers` lines, drops that an `expect nothing drop=` asserts, and
  * hook points with the status a callout gave. Drops are held against drop.def and statuses against
  * hooks.def, so a new row without a scenario fails here.
  */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Callouts that do what the script says and note what they saw, and the packets they keep.
+ * Callouts that run the script's operations and note their arguments, and the packets they keep.
  */
 #include "scn.h"
 
@@ -180,7 +180,7 @@ static int callout(usher_call *c, void *ctx)
 	char *save = NULL;
 	bool at_once = strstr(words, "unpark-now") != NULL;
 	bool fail = strstr(words, "fail") != NULL;
-	bool hold = strstr(words, "hold") != NULL; /* a handle, whatever the status */
+	bool hold = strstr(words, "hold") != NULL; /* a handle, with any status */
 	int r = 0;
 
 	h->calls++;
@@ -233,7 +233,7 @@ int scn_hooks_register(struct scn *s)
 	return r < 0 ? scn_fail(s, "callouts cannot be registered") : 0;
 }
 
-/* hook POINT STATUS|off [what it does ...] */
+/* hook POINT STATUS|off [operations ...] */
 int do_hook(struct scn *s)
 {
 	static const char *const steps[] = {"CONTINUE", "SKIP", "DROP", "PARK"};

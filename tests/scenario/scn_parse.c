@@ -201,7 +201,7 @@ static int open_braces(const char *p)
 	return depth;
 }
 
-/* JSON goes on over as many lines as its braces are open. */
+/* Reads JSON, which continues over lines until its braces are closed. */
 static const char *text_in_braces(struct scn *s)
 {
 	const char *text;

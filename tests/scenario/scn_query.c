@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Queries: what a send directive says goes into a capture.
+ * Queries: puts the packet of a send directive into a capture.
  */
 #include "scn_build.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Replies: taken from the captures, decoded, held against what the script expects.
+ * Replies: taken from the captures, decoded, compared with the script's expectations.
  */
 #include "scn.h"
 

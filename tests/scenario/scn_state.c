@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * What the server holds: leases, statistics, answers to commands.
+ * State of the server: leases, statistics, answers to commands.
  */
 #include "scn.h"
 
@@ -262,7 +262,7 @@ int do_file(struct scn *s)
 	return scn_fail(s, "the line is not in %s", s->word[1]);
 }
 
-/* show reply | answer: for whoever writes a scenario */
+/* show reply | answer: for authors of scenarios */
 int do_show(struct scn *s)
 {
 	struct buf b;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * What every reply must be, whatever a scenario expects of it: a sound frame with right checksums, a
+ * Checks of every reply, besides the expectations of a scenario: a sound frame with right checksums, a
  * message in which nothing is stray, fields copied as RFC 2131 table 3 has it. The decoder is the
  * test's own and strict: it shares nothing with the server's but the frame walk.
  */

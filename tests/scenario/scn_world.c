@@ -100,7 +100,7 @@ int do_write(struct scn *s)
 	return r == EOF ? scn_fail(s, "%s cannot be written", path) : 0;
 }
 
-/* Logs go nowhere unless USHER_SCENARIO_DEBUG asks for them, whatever a configuration says. */
+/* Discards logs unless USHER_SCENARIO_DEBUG asks for them, also when a configuration has loggers. */
 static void quiet(struct scn *s)
 {
 	static const struct log_rule none = {.logger = "kea-dhcp4", .severity = LOG_SEV_NONE};
@@ -387,7 +387,7 @@ int do_with(struct scn *s)
 	return 0;
 }
 
-/* reload {…} must be taken, reload-refused {…} must not; both hold what differs. */
+/* reload {…} must be taken, reload-refused {…} must not; both hold the members that differ. */
 int do_reload(struct scn *s)
 {
 	bool refused = strcmp(s->word[0], "reload-refused") == 0;
@@ -485,7 +485,7 @@ static struct fake_files *settled(const struct fake_files *image)
 	return f;
 }
 
-/* restart: a clean stop. kill: what was written is there. crash: only what was synced is. */
+/* restart: a clean stop. kill: written data is there. crash: only synced data is. */
 int do_restart(struct scn *s)
 {
 	bool clean = strcmp(s->word[0], "restart") == 0;
@@ -509,7 +509,7 @@ int do_restart(struct scn *s)
 	return scn_world_need(s);
 }
 
-/* lease-file <<END: what is on disk before the server starts, or (running) more of it behind its end */
+/* lease-file <<END: the file on disk before the server starts, or (running) more rows behind its end */
 int do_lease_file(struct scn *s)
 {
 	const char *text = scn_text(s);
