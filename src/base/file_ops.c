@@ -36,6 +36,17 @@ static ssize_t sys_write(void *ctx, int fd, const void *p, size_t n)
 	return r < 0 ? -errno : r;
 }
 
+static ssize_t sys_write_at(void *ctx, int fd, const void *p, size_t n, off_t at)
+{
+	ssize_t r;
+
+	(void)ctx;
+	do
+		r = pwrite(fd, p, n, at);
+	while (r < 0 && errno == EINTR);
+	return r < 0 ? -errno : r;
+}
+
 static ssize_t sys_read(void *ctx, int fd, void *p, size_t n)
 {
 	ssize_t r;
@@ -180,6 +191,7 @@ const struct file_ops file_ops_system = {
 	.write = sys_write,
 	.read = sys_read,
 	.fdatasync = sys_fdatasync,
+	.write_at = sys_write_at,
 	.write_out = sys_write_out,
 	.ftruncate = sys_ftruncate,
 	.size = sys_size,

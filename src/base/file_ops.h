@@ -20,6 +20,8 @@ struct file_info {
 struct file_ops {
 	int (*open)(void *ctx, const char *path, int flags, mode_t mode);
 	ssize_t (*write)(void *ctx, int fd, const void *p, size_t n);
+	/* Writes at an offset; the descriptor must not append. */
+	ssize_t (*write_at)(void *ctx, int fd, const void *p, size_t n, off_t at);
 	ssize_t (*read)(void *ctx, int fd, void *p, size_t n);
 	int (*fdatasync)(void *ctx, int fd);
 	/* Has these octets written by now, without making anything durable: a later fdatasync has

@@ -5,9 +5,9 @@
  * next one gathers, so the size of groups follows the load by itself.
  *
  * A failed write is cut off and tried again. After a failed sync the kernel marks the pages clean, so a
- * second sync proves nothing: rows that are in memory are written again (journal_retail), others (of an
- * interval) make the store be rebuilt from the table on a fresh file. So does a live file that another
- * program moved, removed or changed: before a group is acknowledged, and four times a second, its name
+ * second sync proves nothing: the rows behind the last good one are in memory and are written again
+ * (journal_tail.c). Where only the table has them, the store is rebuilt from it on a fresh file. So it is after another
+ * program moved, removed or changed the live file: before a group is acknowledged, and four times a second, its name
  * must still lead to the file that is open, and its length be ours. Until then the store is down, and
  * says so: up, epoch, and everybody who waits.
  */
@@ -25,6 +25,7 @@
 /* A disk that has room again is noticed within this; what takes long is tried less often. */
 static const int64_t retry_min_ns = 100 * NS_PER_MS;
 static const int64_t retry_max_ns = NS_PER_S;
+static const int64_t retry_long_ns = 30 * NS_PER_S;
 enum { WATCH_MS = 250, TAIL_TRIES = 3 };
 
 int journal_write_all(struct journal *j, int fd, const char *p, size_t n)
@@ -164,16 +165,10 @@ int journal_sync(struct journal *j)
 		return 0;
 	r = j->files->fdatasync(j->files->ctx, j->fd);
 	if (r < 0) {
-		/* what an interval has acknowledged and not synced is in the table only */
-		if (j->o.durability == LEASE_SYNC_COMMIT) {
-			j->need_tail = true;
-			j->unsynced = 0;
-		} else {
-			j->need_fresh = true;
-		}
+		journal_tail_doubt(j);
 		return r;
 	}
-	j->unsynced = 0;
+	journal_tail_synced(j);
 	(void)pthread_mutex_lock(&j->mu);
 	j->stats.syncs++;
 	j->stats.unsynced = 0;
@@ -189,6 +184,7 @@ static bool sync_is_due(const struct journal *j)
 
 static void group_done(struct journal *j)
 {
+	journal_tail_keep(j);
 	(void)pthread_mutex_lock(&j->mu);
 	j->good += (off_t)j->batch.len;
 	j->stats.commits++;
@@ -244,10 +240,8 @@ void journal_rotate_now(struct journal *j)
 	int fd = journal_create(j, ".next");
 	int r = fd < 0 ? fd : journal_rotate(j, fd);
 
-	if (fd >= 0 && r < 0) {
-		j->need_fresh = true;
+	if (fd >= 0 && r < 0)
 		go_down(j, r);
-	}
 	(void)pthread_mutex_lock(&j->mu);
 	j->rotate_result = r;
 	j->rotate_wanted = false;
@@ -300,17 +294,21 @@ static void give_up_tail(struct journal *j)
 
 static int come_back(struct journal *j)
 {
-	int r = 0;
+	int r = 0; /* 1: the group is written already */
 
 	lfc_take_back(j);
 	give_up_tail(j);
+	if (j->names_in_doubt && !j->need_fresh)
+		r = journal_settle_names(j);
+	if (r < 0)
+		return r;
 	if (is_lost(j))
 		j->need_fresh = true;
 	if (j->need_fresh)
 		r = come_back_fresh(j);
 	else if (j->need_tail)
 		r = journal_retail(j);
-	if (r == 0 && is_lost(j))
+	if (r >= 0 && is_lost(j))
 		r = -ENOMEM;
 	if (r == 0)
 		r = group_write(j);
@@ -322,11 +320,16 @@ static int come_back(struct journal *j)
 	return r;
 }
 
-/* Quick failures are tried again soon: a full disk has room the moment that a file is removed. */
+/*
+ * Quick failures are tried again soon: a full disk has room the moment that a file is removed. A long one has
+ * written much of a copy: the disk is left alone for nine times as long, lest retries be all its load.
+ */
 static int64_t next_backoff(const struct journal *j, int64_t took_ns)
 {
 	int64_t twice = j->backoff_ns * 2 < retry_max_ns ? j->backoff_ns * 2 : retry_max_ns;
 
+	if (took_ns * 9 > retry_max_ns)
+		return took_ns * 9 < retry_long_ns ? took_ns * 9 : retry_long_ns;
 	return took_ns < retry_min_ns / 2 || twice < retry_min_ns ? retry_min_ns : twice;
 }
 
@@ -560,6 +563,7 @@ void journal_free(struct journal *j)
 	lfc_abort(j);
 	buf_fini(&j->pending);
 	buf_fini(&j->batch);
+	buf_fini(&j->tail);
 	(void)pthread_mutex_destroy(&j->mu);
 	(void)pthread_mutex_destroy(&j->store.notify_mu);
 	(void)pthread_cond_destroy(&j->work);

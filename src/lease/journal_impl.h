@@ -57,6 +57,8 @@ struct journal {
 	int64_t sync_ns;	/* when to sync them at the latest */
 	bool need_fresh;	/* the live file cannot be trusted any more, and only the table has its rows */
 	bool need_tail;		/* the live file can be trusted up to `good`; the group after it is in memory */
+	bool names_in_doubt;	/* a rotation failed: the live file may have the name .1 */
+	struct buf tail;	/* rows that an interval has acknowledged and not synced: the last `unsynced` */
 	bool changed;		/* another program moved, removed or changed the live file */
 	unsigned tail_tries;	/* since the last good group */
 	int down_why;		/* what was logged last */
@@ -138,7 +140,7 @@ bool journal_exists(const struct journal *j, const char *suffix);
 /* A new, synced file that has the header: its descriptor, or -errno. */
 int journal_create(struct journal *j, const char *suffix) must_check;
 /* live -> .1, .next -> live. For the committer, between groups. Takes next_fd. On an error the
- * live file is in doubt. */
+ * names are in doubt. */
 int journal_rotate(struct journal *j, int next_fd) must_check;
 /* What is left to do once .completed is durable. */
 int journal_finish(struct journal *j) must_check;
@@ -151,8 +153,19 @@ int journal_snapshot(struct journal *j) must_check;
 int journal_recover(struct journal *j) must_check;
 /* Is there room for a copy of the table? */
 bool journal_has_room(struct journal *j);
-/* Makes the live file right again behind its last good group, for rows that are in memory. */
+
+/* --- journal_tail.c --- */
+/* Keeps the group that was written, until a sync covers it. */
+void journal_tail_keep(struct journal *j);
+/* All that was written is synced. */
+void journal_tail_synced(struct journal *j);
+/* A sync failed: makes the rows it was to cover the group that is to be written. */
+void journal_tail_doubt(struct journal *j);
+/* Makes the live file right again behind its last good row, for rows that are in memory. 1: the group is in it, synced;
+ * 0: it is still to be written. */
 int journal_retail(struct journal *j) must_check;
+/* Gives the live file its name again after a rotation that failed. */
+int journal_settle_names(struct journal *j) must_check;
 
 /* --- journal_load.c --- */
 struct journal_loaded {

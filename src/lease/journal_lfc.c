@@ -107,18 +107,20 @@ int journal_rotate(struct journal *j, int next_fd)
 		r = sync_dir(j);
 	if (r >= 0)
 		r = rename_to(j, ".next", "");
-	if (r >= 0)
-		r = sync_dir(j);
 	if (r < 0) {
+		j->names_in_doubt = true;
 		(void)j->files->close(j->files->ctx, next_fd);
 		return r;
 	}
 	j->fd = next_fd;
 	j->good = sizeof(LEASE_CSV_HEADER);
-	j->unsynced = 0;
+	journal_tail_synced(j);
 	r = journal_adopt(j);
 	if (old >= 0)
 		(void)j->files->close(j->files->ctx, old);
+	if (r >= 0)
+		r = sync_dir(j);
+	j->names_in_doubt = r < 0;
 	return r;
 }
 
@@ -369,27 +371,4 @@ int journal_recover(struct journal *j)
 		return fd;
 	r = journal_rotate(j, fd);
 	return r < 0 ? r : journal_snapshot(j);
-}
-
-/*
- * What was synced is on disk, whatever became of a sync since; only the group behind it is in doubt,
- * and it is in memory. It goes to a new live file, or, when a clean-up has not come to its end and
- * the names are taken, over its own place: pages that are written again are written out again. Neither
- * needs room for more than those rows.
- */
-int journal_retail(struct journal *j)
-{
-	const struct file_ops *f = j->files;
-	int fd;
-	int r = f->ftruncate(f->ctx, j->fd, j->good);
-
-	if (journal_exists(j, ".1") || journal_exists(j, ".completed"))
-		return r < 0 ? r : 0;
-	fd = journal_create(j, ".next");
-	if (fd < 0)
-		return r < 0 ? r : 0;
-	r = journal_rotate(j, fd);
-	if (r < 0)
-		j->need_fresh = true; /* which of the names is the live file's is not known */
-	return r;
 }

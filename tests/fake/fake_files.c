@@ -143,6 +143,14 @@ static ssize_t fake_write(void *ctx, int fd, const void *p, size_t n)
 	return (ssize_t)n;
 }
 
+static ssize_t fake_write_at(void *ctx, int fd, const void *p, size_t n, off_t at)
+{
+	struct fake_files *f = ctx;
+
+	f->fd[fd].pos = (size_t)at;
+	return fake_write(ctx, fd, p, n);
+}
+
 static ssize_t fake_read(void *ctx, int fd, void *p, size_t n)
 {
 	struct fake_files *f = ctx;
@@ -298,7 +306,7 @@ static int64_t fake_room(void *ctx, const char *path)
 void fake_files_init(struct fake_files *f)
 {
 	*f = (struct fake_files){.ops = {
-		.open = fake_open, .write = fake_write, .read = fake_read,
+		.open = fake_open, .write = fake_write, .write_at = fake_write_at, .read = fake_read,
 		.fdatasync = fake_fdatasync, .write_out = fake_write_out, .ftruncate = fake_ftruncate, .size = fake_size,
 		.close = fake_close, .rename = fake_rename, .unlink = fake_unlink,
 		.sync_dir = fake_sync_dir, .stat = fake_stat, .fstat = fake_fstat, .lock = fake_lock,
