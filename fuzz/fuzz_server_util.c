@@ -121,7 +121,7 @@ void fuzz_server_init(struct fuzz_server *f)
 	fuzz_check(so.log && server_init(srv, &so) == 0 && loop_new(&f->d.loop) == 0);
 	srv->replay_clock = &f->clock;
 	fuzz_check(journal_open(&jo, srv->db, &srv->store, &st) == 0);
-	fuzz_check(snapshot_build(srv, load_config(), NULL, &s, &err) == 0);
+	fuzz_check(snapshot_build(srv, load_config(), NULL, &s, NULL, &err) == 0);
 	publish_iface(srv);
 	server_publish_snapshot(srv, s);
 	daemon_timers(&f->d);

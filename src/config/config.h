@@ -237,6 +237,7 @@ struct config_logger {
 	int debuglevel;
 	const struct log_output *outputs;
 	size_t n_outputs;
+	struct json_pos pos;
 };
 
 struct config_hook_library {
@@ -336,6 +337,11 @@ struct config_load_opts {
 	void (*warn)(void *ctx, const struct config_error *w);
 	/* Called for each problem; may be NULL. Loading goes on to find all of them, whoever listens. */
 	void (*problem)(void *ctx, const struct config_error *e);
+	/*
+	 * Called with a configuration that is refused, as far as it could be built, so that its other parts can be
+	 * checked in the same run; may be NULL. Problems found so go to the caller's own list.
+	 */
+	void (*refused)(void *ctx, const struct config *cfg);
 	void *ctx;
 	bool ignore_unknown_hooks; /* Kea's libraries that are not built in: a warning instead of a problem */
 };

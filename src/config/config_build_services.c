@@ -322,6 +322,7 @@ static int load_loggers(struct load *l)
 		struct config_logger *g = &items[l->c->n_loggers++];
 		int r = build_logger(l, v, g);
 
+		g->pos = v->pos;
 		if (load_fatal(r))
 			return r;
 		bad = load_both(bad, r);

@@ -124,6 +124,8 @@ static int load_root(const struct json *root, const char *file, const struct con
 	l.a = &c->arena;
 	c->file = arena_strdup(l.a, file);
 	r = c->file ? load_all(&l, root) : load_no_memory(&l);
+	if (r == -USHER_E_CONFIG && l.dhcp4 && o && o->refused)
+		o->refused(o->ctx, c);
 	if (r < 0)
 		config_free(c);
 	else

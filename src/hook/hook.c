@@ -130,7 +130,7 @@ size_t hook_libraries_check(const struct config *cfg, const struct hook_builtin 
 		struct config_error err = {0};
 		char why[256];
 
-		if (hook_builtin_find(builtins, h->library) ||
+		if (!h->library || hook_builtin_find(builtins, h->library) ||
 		    hook_object_check(h->library, symbols, ARRAY_LEN(symbols), why, sizeof(why)) == 0)
 			continue;
 		(void)config_error_set(&err, &h->pos, -USHER_E_HOOK, "hook library %s: %s", h->library, why);
@@ -140,19 +140,17 @@ size_t hook_libraries_check(const struct config *cfg, const struct hook_builtin 
 	return n;
 }
 
-/* Opens the object, checks the version, lets it register. */
+/* Opens the object and checks its version. */
 static int lib_open(struct usher_lib *lib, const struct json_pos *pos, struct config_error *err)
 {
 	int (*version)(void);
-	int (*load)(usher_lib *);
 	int r;
 
 	lib->handle = dlopen(lib->path, RTLD_NOW | RTLD_LOCAL);
 	if (!lib->handle)
 		return config_error_set(err, pos, -USHER_E_HOOK, "hook library %s: %s", lib->path, dlerror());
 	*(void **)&version = lib_symbol(lib, "usher_hook_version");
-	*(void **)&load = lib_symbol(lib, "usher_hook_load");
-	if (!version || !load)
+	if (!version || !lib_symbol(lib, "usher_hook_load"))
 		return config_error_set(err, pos, -USHER_E_HOOK,
 					"hook library %s: no usher_hook_version and usher_hook_load in it "
 					"(a C library for Usher is expected)", lib->path);
@@ -161,6 +159,16 @@ static int lib_open(struct usher_lib *lib, const struct json_pos *pos, struct co
 		return config_error_set(err, pos, -USHER_E_HOOK,
 					"hook library %s: built for hook ABI %d, this server has %d",
 					lib->path, r, USHER_HOOK_ABI);
+	return 0;
+}
+
+/* Lets a library register. */
+static int lib_register(struct usher_lib *lib, const struct json_pos *pos, struct config_error *err)
+{
+	int (*load)(usher_lib *);
+	int r;
+
+	*(void **)&load = lib_symbol(lib, "usher_hook_load");
 	lib->loading = true;
 	r = load(lib);
 	lib->loading = false;
@@ -175,13 +183,12 @@ static int lib_load(struct usher_lib *lib, const struct hook_registry_opts *o,
 {
 	int r;
 
-	lib->builtin = hook_builtin_find(o->builtins, lib->path);
 	if (lib->builtin) {
 		lib->loading = true;
 		r = lib->builtin->load(lib, o, conf, err);
 		lib->loading = false;
 	} else {
-		r = lib_open(lib, &conf->pos, err);
+		r = lib_register(lib, &conf->pos, err);
 	}
 	if (r < 0)
 		return r;
@@ -225,25 +232,55 @@ static int lib_parameters(struct usher_lib *lib, const struct json *params)
 	return 0;
 }
 
+/* Reports a library that cannot be loaded; the first one becomes *err. */
+static int library_problem(const struct hook_registry_opts *o, int r, int before, const struct config_error *e,
+			   struct config_error *err)
+{
+	if (o->problem)
+		o->problem(o->ctx, e);
+	if (before < 0)
+		return before;
+	*err = *e;
+	return r;
+}
+
+static int library_begin(struct hook_registry *r, const struct hook_registry_opts *o,
+			 const struct config_hook_library *h, struct config_error *err)
+{
+	struct usher_lib *lib = lib_new(r, h->library);
+	int e;
+
+	if (!lib)
+		return config_error_set(err, &h->pos, -USHER_E_LIMIT, "at most %d hook libraries", HOOK_MAX_LIBS);
+	lib->builtin = hook_builtin_find(o->builtins, lib->path);
+	e = lib_parameters(lib, h->parameters);
+	if (e < 0)
+		return config_error_set(err, &h->pos, e, "out of memory");
+	return lib->builtin ? 0 : lib_open(lib, &h->pos, err);
+}
+
+/* Each of the two passes goes on behind a library that fails, so that one run names all of them. */
 static int registry_fill(struct hook_registry *r, const struct hook_registry_opts *o, struct config_error *err)
 {
 	const struct config *cfg = o->cfg;
+	struct config_error one;
+	bool opened;
+	int all = 0;
 
-	for (size_t i = 0; i < cfg->n_hooks; i++) {
-		const struct config_hook_library *h = &cfg->hooks[i];
-		struct usher_lib *lib = lib_new(r, h->library);
-		int e;
+	for (size_t i = 0; i < cfg->n_hooks && r->n_libs == i; i++) {
+		int e = library_begin(r, o, &cfg->hooks[i], &one);
 
-		if (!lib)
-			return config_error_set(err, &h->pos, -USHER_E_LIMIT,
-						"at most %d hook libraries", HOOK_MAX_LIBS);
-		e = lib_parameters(lib, h->parameters);
-		if (e == 0)
-			e = lib_load(lib, o, h, err);
 		if (e < 0)
-			return e;
+			all = library_problem(o, e, all, &one, err);
 	}
-	return 0;
+	opened = all == 0;
+	for (size_t i = 0; opened && i < r->n_libs; i++) {
+		int e = lib_load(&r->libs[i], o, &cfg->hooks[i], &one);
+
+		if (e < 0)
+			all = library_problem(o, e, all, &one, err);
+	}
+	return all;
 }
 
 int hook_registry_new(const struct hook_registry_opts *o, struct hook_registry **ret, struct config_error *err)

@@ -115,10 +115,13 @@ struct hook_registry_opts {
 	const char *config_file;	/* built-in libraries' relative paths begin at its directory */
 	unsigned n_threads;		/* how many workers call callouts at the same time */
 	uint64_t failures;		/* where hook_failures() begins */
+	/* Called for each library that cannot be loaded; may be NULL. */
+	void (*problem)(void *ctx, const struct config_error *e);
+	void *ctx;
 };
 
-/* Loads the libraries of a configuration. 0, or -USHER_E_HOOK with *err naming library and reason;
- * then nothing stays loaded. */
+/* Loads the libraries of a configuration. 0, or -USHER_E_HOOK with *err naming the first library that cannot be
+ * loaded and the reason; then nothing stays loaded. All objects are opened before any registers. */
 int hook_registry_new(const struct hook_registry_opts *o, struct hook_registry **ret,
 		      struct config_error *err) must_check;
 /*

@@ -122,7 +122,7 @@ static struct json *load_arg(struct command *c, struct config **ret)
 {
 	struct config_error err = {0};
 	struct building b = {NULL,
-			     {.warn = daemon_warn, .problem = daemon_on_problem, .ctx = c->d,
+			     {.warn = daemon_warn, .problem = daemon_on_problem, .refused = daemon_refused, .ctx = c->d,
 			      .ignore_unknown_hooks = c->d->o.ignore_unknown_hooks},
 			     ret, &err};
 
@@ -137,7 +137,7 @@ static struct json *load_arg(struct command *c, struct config **ret)
 static int test_libraries(struct command *c, const struct config *cfg, const struct snapshot *prev,
 			  struct config_error *err)
 {
-	return c->d->untrusted ? snapshot_limits(cfg, err) : snapshot_check(&c->d->srv, cfg, prev, err);
+	return c->d->untrusted ? 0 : snapshot_check(&c->d->srv, cfg, prev, &c->d->problems, err);
 }
 
 struct json *command_config_test(struct command *c)

@@ -131,7 +131,7 @@ int daemon_apply(struct server_daemon *d, struct config *cfg, struct config_erro
 	int r = daemon_check(d, cfg, err);
 
 	if (r == 0)
-		r = snapshot_build(&d->srv, cfg, prev, &s, err);
+		r = snapshot_build(&d->srv, cfg, prev, &s, &d->problems, err);
 	if (r < 0) {
 		snapshot_unref(prev);
 		return r;
@@ -174,7 +174,7 @@ int daemon_reload(struct server_daemon *d, struct config_error *err)
 {
 	struct config *cfg = NULL;
 	struct reading reading = {d->o.config_file,
-				  {.warn = daemon_warn, .problem = daemon_on_problem, .ctx = d,
+				  {.warn = daemon_warn, .problem = daemon_on_problem, .refused = daemon_refused, .ctx = d,
 				   .ignore_unknown_hooks = d->o.ignore_unknown_hooks},
 				  &cfg, err};
 	int r;
@@ -275,7 +275,7 @@ static int bring_up(struct server_daemon *d, struct config *cfg)
 		(void)lease_check(&d->srv, cfg);
 	r = daemon_apply(d, cfg, &err);
 	if (r < 0) {
-		log_config_error(d, LOG_DHCP4_CONFIG_LOAD_FAIL, &err);
+		log_problems(d, LOG_DHCP4_CONFIG_LOAD_FAIL, &err);
 		config_free(cfg);
 		return r;
 	}
@@ -315,8 +315,8 @@ static int bring_up(struct server_daemon *d, struct config *cfg)
 
 int daemon_start(struct server_daemon *d, const struct daemon_opts *o)
 {
-	struct config_load_opts lo = {.warn = daemon_warn, .problem = daemon_on_problem, .ctx = d,
-				      .ignore_unknown_hooks = o->ignore_unknown_hooks};
+	struct config_load_opts lo = {.warn = daemon_warn, .problem = daemon_on_problem, .refused = daemon_refused,
+				      .ctx = d, .ignore_unknown_hooks = o->ignore_unknown_hooks};
 	struct config_error err = {0};
 	struct server_opts so = {.clock = clock_coarse, .server_port = o->server_port,
 				 .client_port = o->client_port, .builtins = o->builtins,

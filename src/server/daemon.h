@@ -105,15 +105,21 @@ void daemon_warn(void *ctx, const struct config_error *w);
  * the daemon's list and the first in *err.
  */
 int daemon_check(struct server_daemon *d, const struct config *cfg, struct config_error *err) must_check;
+/*
+ * Checks the hook libraries, limits and control sockets of a configuration that is refused for another reason already,
+ * for the list of problems; ctx is the daemon. A start calls it before there is a server.
+ */
+void daemon_refused(void *ctx, const struct config *cfg);
 /* Puts a configuration to work; takes cfg on success. On failure nothing changed. */
 int daemon_apply(struct server_daemon *d, struct config *cfg, struct config_error *err) must_check;
 /* SIGHUP, config-reload: reads the file anew. */
 int daemon_reload(struct server_daemon *d, struct config_error *err) must_check;
 /*
- * Control sockets: checks that those that are new can be opened (0, or a refusal), opens them, closes those of another
+ * Control sockets: checks that those that are new can be opened (calls problem for each that cannot), opens them, closes those of another
  * configuration, closes all but the first n, tries those again that could not be opened.
  */
-int daemon_channels_check(const struct server_daemon *d, const struct config *cfg, struct config_error *err) must_check;
+void daemon_channels_check(const struct server_daemon *d, const struct config *cfg,
+			   void (*problem)(void *ctx, const struct config_error *e), void *ctx);
 void daemon_channels_open(struct server_daemon *d, const struct config *cfg);
 void daemon_channels_close(struct server_daemon *d, const struct config *cfg);
 void daemon_channels_drop(struct server_daemon *d, unsigned n);

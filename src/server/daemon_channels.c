@@ -64,8 +64,10 @@ static void warn_missing(struct server_daemon *d, const struct config_control_so
 		at->file[0] ? ":" : "", at->line, at->col, s->path, usher_strerror(r));
 }
 
-int daemon_channels_check(const struct server_daemon *d, const struct config *cfg, struct config_error *err)
+void daemon_channels_check(const struct server_daemon *d, const struct config *cfg,
+			   void (*problem)(void *ctx, const struct config_error *e), void *ctx)
 {
+	struct config_error e;
 	size_t n = d->n_channels;
 
 	for (size_t i = 0; i < cfg->n_control_sockets; i++) {
@@ -75,11 +77,12 @@ int daemon_channels_check(const struct server_daemon *d, const struct config *cf
 		n += !channel_find(d, s->path);
 		if (r == 0 && n > DAEMON_MAX_CHANNELS)
 			r = -USHER_E_LIMIT;
-		if (r < 0 && !is_missing(r))
-			return config_error_set(err, &s->node->pos, r, "control socket %s cannot be opened: %s",
-						s->path, usher_strerror(r));
+		if (r == 0 || is_missing(r))
+			continue;
+		(void)config_error_set(&e, &s->node->pos, r, "control socket %s cannot be opened: %s", s->path,
+				       usher_strerror(r));
+		problem(ctx, &e);
 	}
-	return 0;
 }
 
 void daemon_channels_open(struct server_daemon *d, const struct config *cfg)

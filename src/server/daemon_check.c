@@ -37,20 +37,36 @@ static void on_path(void *ctx, const struct config_error *e)
 		on_problem(ctx, e);
 }
 
+/* Everything but names of files, which depend on the requester. */
+static void check_rest(struct checking *k, const struct config *cfg)
+{
+	(void)hook_libraries_check(cfg, k->d->o.builtins, on_problem, k);
+	(void)snapshot_limits(cfg, on_problem, k);
+	daemon_channels_check(k->d, cfg, on_problem, k);
+}
+
 int daemon_check(struct server_daemon *d, const struct config *cfg, struct config_error *err)
 {
 	struct snapshot *prev = server_snapshot(&d->srv);
 	struct checking k = {d, err, 0};
 	struct paths_check paths = {.cfg = cfg, .in_force = prev ? prev->cfg : NULL, .builtins = d->srv.builtins,
 				    .problem = on_path, .ctx = &k};
-	int r;
 
 	if (d->untrusted && !cfg->file[0])
 		(void)paths_check(&paths);
-	/* a library that may not be named is not looked at either */
+	/* a file that may not be named is not looked at either */
 	if (!k.n)
-		(void)hook_libraries_check(cfg, d->srv.builtins, on_problem, &k);
-	r = k.n ? -USHER_E_CONFIG : daemon_channels_check(d, cfg, err);
+		check_rest(&k, cfg);
 	snapshot_unref(prev);
-	return r;
+	return k.n ? -USHER_E_CONFIG : 0;
+}
+
+void daemon_refused(void *ctx, const struct config *cfg)
+{
+	struct server_daemon *d = ctx;
+	struct config_error first;
+	struct checking k = {d, &first, 0};
+
+	if (!d->untrusted || cfg->file[0])
+		check_rest(&k, cfg);
 }

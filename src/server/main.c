@@ -60,7 +60,7 @@ static void warn(void *ctx, const struct config_error *w)
 }
 
 /* What applying would do, short of opening sockets, logs and leases. */
-static int check_deeper(const char *path, struct config *cfg, struct config_error *err)
+static int check_deeper(const char *path, struct config *cfg, struct config_problems *problems, struct config_error *err)
 {
 	struct server_opts so = {.clock = clock_system, .builtins = server_builtins, .config_file = path};
 	struct snapshot *s = NULL;
@@ -70,7 +70,7 @@ static int check_deeper(const char *path, struct config *cfg, struct config_erro
 	so.log = log_new(&clock_system, "kea-dhcp4");
 	r = so.log ? server_init(&srv, &so) : -USHER_E_NOMEM;
 	if (r == 0) {
-		r = snapshot_build(&srv, cfg, NULL, &s, err);
+		r = snapshot_build(&srv, cfg, NULL, &s, problems, err);
 		if (r == 0)
 			server_publish_snapshot(&srv, s);
 		server_fini(&srv);
@@ -112,11 +112,18 @@ static void print_problems(struct config_problems *p)
 		(void)fprintf(stderr, "%zu problems\n", p->n + p->lost);
 }
 
+/* Checks libraries and limits, also of a configuration that is refused already. */
+static void check_rest(void *problems, const struct config *cfg)
+{
+	(void)hook_libraries_check(cfg, server_builtins, config_problems_add, problems);
+	(void)snapshot_limits(cfg, config_problems_add, problems);
+}
+
 /* Both -t and -T: a configuration that is good here is one that the server starts with. */
 static int check(const char *path, const struct args *a)
 {
 	struct config_problems problems = {0};
-	struct config_load_opts lo = {.warn = warn, .problem = config_problems_add, .ctx = &problems,
+	struct config_load_opts lo = {.warn = warn, .problem = config_problems_add, .refused = check_rest, .ctx = &problems,
 				      .ignore_unknown_hooks = a->ignore_unknown_hooks};
 	struct config_error err = {0};
 	struct config *cfg;
@@ -124,11 +131,12 @@ static int check(const char *path, const struct args *a)
 
 	if (r == 0) {
 		warn_machine(cfg);
-		if (hook_libraries_check(cfg, server_builtins, config_problems_add, &problems)) {
+		check_rest(&problems, cfg);
+		if (problems.n) {
 			config_free(cfg);
-			r = -USHER_E_HOOK;
+			r = -USHER_E_CONFIG;
 		} else {
-			r = check_deeper(path, cfg, &err);
+			r = check_deeper(path, cfg, &problems, &err);
 			if (r < 0)
 				config_problems_add(&problems, &err);
 		}

@@ -66,7 +66,7 @@ static int replay_setup(struct replay *r, struct config *cfg, struct config_erro
 	int e = journal_open(&jo, r->srv.db, &r->srv.store, &st);
 
 	if (e == 0)
-		e = snapshot_build(&r->srv, cfg, NULL, &s, err);
+		e = snapshot_build(&r->srv, cfg, NULL, &s, NULL, err);
 	if (e < 0) {
 		config_free(cfg);
 		return e;

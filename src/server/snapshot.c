@@ -13,6 +13,7 @@
 #include "base/cursor.h"
 #include "config/config.h"
 #include "config/expr.h"
+#include "config/problems.h"
 #include "hook/hook.h"
 #include "lease/lease_db.h"
 #include "server/exchange.h"
@@ -21,6 +22,7 @@
 #include "wire/option_codes.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -72,10 +74,29 @@ static bool hooks_same(const struct config *a, const struct config *b)
 	return true;
 }
 
+/* The first problem, and the list of all of them; either may be NULL. */
+struct problem_sink {
+	struct config_problems *all;
+	struct config_error *first;
+	size_t n;
+};
+
+static void sink_add(void *ctx, const struct config_error *e)
+{
+	struct problem_sink *s = ctx;
+
+	if (!s->n++ && s->first)
+		*s->first = *e;
+	if (s->all)
+		config_problems_add(s->all, e);
+}
+
 static int build_hooks(struct server *srv, struct snapshot *s, const struct config *cfg,
-		       const struct snapshot *prev, struct config_error *err)
+		       const struct snapshot *prev, struct problem_sink *sink)
 {
 	struct hook_registry_opts o = {
+		.problem = sink_add,
+		.ctx = sink,
 		.cfg = cfg,
 		.log = srv->log,
 		.builtins = srv->builtins,
@@ -89,7 +110,7 @@ static int build_hooks(struct server *srv, struct snapshot *s, const struct conf
 		s->hooks = hook_registry_ref(prev->hooks);
 		return 0;
 	}
-	return hook_registry_new(&o, &s->hooks, err);
+	return hook_registry_new(&o, &s->hooks, &(struct config_error){0});
 }
 
 /* A reserved address and the subnet whose pools it concerns, 0: of every subnet that looks at global reservations. */
@@ -264,13 +285,16 @@ static int build_server_ids(struct snapshot *s, const struct config *cfg)
 }
 
 /* dhcp4_srv_configured: the last word on a configuration is a library's, if it says DROP. */
-static int call_configured(struct snapshot *s, const struct config *cfg, struct config_error *err)
+static int call_configured(struct snapshot *s, const struct config *cfg, struct problem_sink *sink)
 {
 	struct usher_call c = {.point = HOOK_DHCP4_SRV_CONFIGURED, .cfg = cfg};
+	struct config_error e = {0};
 
-	if (hook_any(s->hooks, HOOK_DHCP4_SRV_CONFIGURED) && hook_call(s->hooks, &c) == USHER_DROP)
-		return config_error_set(err, NULL, -USHER_E_HOOK, "a hook library refused the configuration");
-	return 0;
+	if (!hook_any(s->hooks, HOOK_DHCP4_SRV_CONFIGURED) || hook_call(s->hooks, &c) != USHER_DROP)
+		return 0;
+	(void)config_error_set(&e, NULL, -USHER_E_HOOK, "a hook library refused the configuration");
+	sink_add(sink, &e);
+	return -USHER_E_HOOK;
 }
 
 /*
@@ -298,87 +322,133 @@ static size_t packet_memory(const struct config *cfg)
 	       (cfg->n_class_names + FILL_SOURCES_FIXED) * sizeof(void *);
 }
 
-static int check_networks(const struct config *cfg, struct config_error *err)
+/* Where limits that are exceeded go. */
+struct limits_check {
+	void (*problem)(void *ctx, const struct config_error *e);
+	void *ctx;
+	size_t n;
+};
+
+static void limit_exceeded(struct limits_check *k, const struct json_pos *at, const char *text)
 {
+	struct config_error e = {0};
+
+	(void)config_error_set(&e, at, -USHER_E_LIMIT, "%s", text);
+	k->problem(k->ctx, &e);
+	k->n++;
+}
+
+static void check_networks(struct limits_check *k, const struct config *cfg)
+{
+	char text[256];
+
 	for (size_t i = 0; i < cfg->n_networks; i++) {
 		const struct config_network *n = &cfg->networks[i];
 
-		if (n->n_subnets > EXCHANGE_CANDIDATES_MAX)
-			return config_error_set(err, n->node ? &n->node->pos : NULL, -USHER_E_LIMIT,
-						"shared network %s has %zu subnets, at most %d are served",
-						n->name, n->n_subnets, EXCHANGE_CANDIDATES_MAX);
+		if (n->n_subnets <= EXCHANGE_CANDIDATES_MAX)
+			continue;
+		(void)snprintf(text, sizeof(text), "shared network %.100s has %zu subnets, at most %d are served", n->name,
+			       n->n_subnets, EXCHANGE_CANDIDATES_MAX);
+		limit_exceeded(k, n->node ? &n->node->pos : NULL, text);
 	}
-	return 0;
 }
 
-static int check_loggers(const struct config *cfg, struct config_error *err)
+static bool has_output(const struct log_output *const *outputs, size_t n, const struct log_output *o)
+{
+	for (size_t i = 0; i < n; i++)
+		if (log_output_same(outputs[i], o))
+			return true;
+	return false;
+}
+
+/* Reports the first logger, and the first output, that is one too many. */
+static void check_loggers(struct limits_check *k, const struct config *cfg)
 {
 	const struct log_output *outputs[LOG_MAX_OUTPUTS];
+	char text[64];
 	size_t n = 0;
 
-	if (cfg->n_loggers > LOG_MAX_RULES)
-		return config_error_set(err, NULL, -USHER_E_LIMIT, "at most %d loggers", LOG_MAX_RULES);
+	if (cfg->n_loggers > LOG_MAX_RULES) {
+		(void)snprintf(text, sizeof(text), "at most %d loggers", LOG_MAX_RULES);
+		limit_exceeded(k, &cfg->loggers[LOG_MAX_RULES].pos, text);
+	}
 	for (size_t i = 0; i < cfg->n_loggers; i++)
 		for (size_t j = 0; j < cfg->loggers[i].n_outputs; j++) {
 			const struct log_output *o = &cfg->loggers[i].outputs[j];
-			size_t k = 0;
 
-			while (k < n && !log_output_same(outputs[k], o))
-				k++;
-			if (k < n)
+			if (has_output(outputs, n, o))
 				continue;
-			if (n == LOG_MAX_OUTPUTS)
-				return config_error_set(err, NULL, -USHER_E_LIMIT, "at most %d different log outputs",
-							LOG_MAX_OUTPUTS);
+			if (n == LOG_MAX_OUTPUTS) {
+				(void)snprintf(text, sizeof(text), "at most %d different log outputs", LOG_MAX_OUTPUTS);
+				limit_exceeded(k, &cfg->loggers[i].pos, text);
+				return;
+			}
 			outputs[n++] = o;
 		}
-	return 0;
 }
 
-int snapshot_limits(const struct config *cfg, struct config_error *err)
+size_t snapshot_limits(const struct config *cfg, void (*problem)(void *ctx, const struct config_error *e), void *ctx)
 {
-	int r = check_networks(cfg, err);
+	struct limits_check k = {problem, ctx, 0};
+	char text[64];
 
-	return r < 0 ? r : check_loggers(cfg, err);
+	check_networks(&k, cfg);
+	check_loggers(&k, cfg);
+	if (cfg->n_hooks > HOOK_MAX_LIBS) {
+		(void)snprintf(text, sizeof(text), "at most %d hook libraries", HOOK_MAX_LIBS);
+		limit_exceeded(&k, &cfg->hooks[HOOK_MAX_LIBS].pos, text);
+	}
+	return k.n;
 }
 
 int snapshot_check(struct server *srv, const struct config *cfg, const struct snapshot *prev,
-		   struct config_error *err)
+		   struct config_problems *problems, struct config_error *err)
 {
+	struct problem_sink sink = {problems, err, 0};
 	struct snapshot s = {0};
-	int r = snapshot_limits(cfg, err);
+	int r = snapshot_limits(cfg, sink_add, &sink) ? -USHER_E_LIMIT : build_hooks(srv, &s, cfg, prev, &sink);
 
-	if (r == 0)
-		r = build_hooks(srv, &s, cfg, prev, err);
 	hook_registry_unref(s.hooks);
 	return r;
 }
 
-int snapshot_build(struct server *srv, struct config *cfg, const struct snapshot *prev, struct snapshot **ret,
-		   struct config_error *err)
+/* Subnets, server identifiers and pools: these fail for want of memory only. */
+static int build_tables(struct server *srv, struct snapshot *s, const struct config *cfg, struct problem_sink *sink)
 {
-	struct snapshot *s;
-	int r = snapshot_limits(cfg, err);
+	struct config_error e = {0};
+	int r = build_subnet_stats(srv, s, cfg);
 
-	if (r < 0)
-		return r;
+	if (r == 0)
+		r = build_server_ids(s, cfg);
+	if (r == 0)
+		r = build_pools(srv, s, cfg);
+	if (r < 0) {
+		(void)config_error_set(&e, NULL, r, "configuration cannot be put to work: %s", usher_strerror(r));
+		sink_add(sink, &e);
+	}
+	return r;
+}
+
+int snapshot_build(struct server *srv, struct config *cfg, const struct snapshot *prev, struct snapshot **ret,
+		   struct config_problems *problems, struct config_error *err)
+{
+	struct problem_sink sink = {problems, err, 0};
+	struct snapshot *s;
+	int r;
+
+	if (snapshot_limits(cfg, sink_add, &sink))
+		return -USHER_E_LIMIT;
 	s = calloc(1, sizeof(*s));
 	if (!s)
 		return config_error_set(err, NULL, -ENOMEM, "out of memory");
 	s->refs = 1;
 	s->affinity = cfg->flush_reclaimed_timer_wait_s && cfg->hold_reclaimed_s;
-	r = build_subnet_stats(srv, s, cfg);
-	if (r == 0)
-		r = build_server_ids(s, cfg);
-	if (r == 0)
-		r = build_pools(srv, s, cfg);
-	if (r < 0)
-		(void)config_error_set(err, NULL, r, "configuration cannot be put to work: %s", usher_strerror(r));
+	r = build_tables(srv, s, cfg, &sink);
 	/* the code of libraries runs for a configuration that is good otherwise */
 	if (r == 0)
-		r = build_hooks(srv, s, cfg, prev, err);
+		r = build_hooks(srv, s, cfg, prev, &sink);
 	if (r == 0)
-		r = call_configured(s, cfg, err);
+		r = call_configured(s, cfg, &sink);
 	if (r < 0) {
 		snapshot_unref(s); /* cfg stays the caller's: it is not in s yet */
 		return r;

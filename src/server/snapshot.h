@@ -15,6 +15,7 @@
 
 struct config;
 struct config_error;
+struct config_problems;
 struct config_subnet;
 struct hook_registry;
 struct lease_pools;
@@ -35,16 +36,22 @@ struct snapshot {
 	struct snapshot *next_retired;
 };
 
-/* Is the configuration within the limits of this server? 0, or negative with err filled. */
-int snapshot_limits(const struct config *cfg, struct config_error *err) must_check;
+/*
+ * Checks that the configuration is within the limits of this server: subnets of a network, loggers, log outputs, hook
+ * libraries. Calls problem for each limit that is exceeded. Returns how many those are.
+ */
+size_t snapshot_limits(const struct config *cfg, void (*problem)(void *ctx, const struct config_error *e), void *ctx);
 /*
  * Would snapshot_build() take this configuration? Loads its hook libraries last, and forgets them again. 0, or
- * negative with err filled.
+ * negative with err filled, and every problem in problems (may be NULL).
  */
 int snapshot_check(struct server *srv, const struct config *cfg, const struct snapshot *prev,
-		   struct config_error *err) must_check;
-/* Builds from cfg, which it takes over on success only. prev (may be NULL) lends what is unchanged. */
-int snapshot_build(struct server *srv, struct config *cfg, const struct snapshot *prev,
-		   struct snapshot **ret, struct config_error *err) must_check;
+		   struct config_problems *problems, struct config_error *err) must_check;
+/*
+ * Builds from cfg, which it takes over on success only. prev (may be NULL) lends what is unchanged. 0, or negative with
+ * the first problem in err, and every one in problems (may be NULL).
+ */
+int snapshot_build(struct server *srv, struct config *cfg, const struct snapshot *prev, struct snapshot **ret,
+		   struct config_problems *problems, struct config_error *err) must_check;
 struct snapshot *snapshot_ref(struct snapshot *s);
 void snapshot_unref(struct snapshot *s);

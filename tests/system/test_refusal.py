@@ -258,3 +258,72 @@ def test_H6_switch_X(t):
     assert _as_nobody(s, "config-set", {"Dhcp4": conf})["result"] == 0
     assert os.path.exists(other + "/x.log")
     assert "may only name files below %s" % logs in s.log()
+
+
+_FAILS = """
+#include <usher/hook.h>
+int usher_hook_version(void) { return USHER_HOOK_ABI + OFF; }
+int usher_hook_load(usher_lib *lib) { (void)lib; return LOAD; }
+"""
+
+
+def _every_way(t, s, conf):
+    """The problems that each way of reading a configuration reports: a list of texts each."""
+    s.write_conf(conf)
+    out = {}
+    for flag in ("-t", "-T"):
+        r = subprocess.run([t.binary, flag, s.conf_path], capture_output=True, text=True, check=False)
+        assert r.returncode == 1, r
+        out[flag] = [x for x in r.stderr.splitlines() if "warning" not in x and not x.endswith("problems")]
+    r = subprocess.run([t.binary, "-c", s.conf_path], capture_output=True, text=True, check=False, timeout=slack(20),
+                       env=dict(os.environ, **s.env))
+    assert r.returncode == 1, r
+    out["-c"] = [x for x in r.stdout.splitlines() if "DHCP4_CONFIG_LOAD_FAIL" in x]
+    for command in ("config-reload", "config-test", "config-set"):
+        r = s.command(command, None if command == "config-reload" else {"Dhcp4": conf})
+        assert r["result"] == 1, r
+        for e in r["arguments"]["errors"]:
+            assert e.get("line") and e.get("column") and e["text"], e
+        out[command] = [e["text"] for e in r["arguments"]["errors"]]
+    return out
+
+
+@test(timeout=120)
+def test_A7_every_library_and_every_limit_in_one_run(t):
+    """Libraries, limits of the server, control sockets and mistakes in keys are named together, by each way of checking."""
+    t.wire()
+    work = t.lab.path("bad")
+    os.makedirs(work)
+    old, new = (_compile(os.path.join(work, n), _FAILS, "-DOFF=%d" % off, "-DLOAD=0") for n, off in (("old.so", -1), ("new.so", 1)))
+    fails, fails2 = (_compile(os.path.join(work, n), _FAILS, "-DOFF=0", "-DLOAD=-1") for n in ("fails.so", "fails2.so"))
+    for name, text in (("one.lua", "x = = 1\n"), ("two.lua", "haka.rule{ on = 7, eval = print }\n")):
+        with open(os.path.join(work, name), "w", encoding="utf-8") as f:
+            f.write(text)
+    s = t.server(start=False)
+    s.env["KEA_LOCKFILE_DIR"] = "none"
+    s.start()
+    # the checks of a start must not meet the lease file and the socket of the server that runs
+    other = {"lease-database": {"type": "memfile", "persist": False},
+             "control-socket": {"socket-type": "unix", "socket-name": os.path.join(work, "ctl")}}
+    nets = [[subnet("10.%d.%d.0/24" % (b + n // 250, n % 250), None, id=1000 * b + n + 1) for n in range(1100)]
+            for b in (1, 11)]
+    files = [{"library": work + "/none.so"}, {"library": work}, {"library": s.conf_path}]
+    logs = [{"name": "kea-dhcp4.l%d" % n, "severity": "INFO", "output_options": [{"output": "%s/%d.log" % (work, n)}]}
+            for n in range(70)]
+    socket_file = {"control-socket": {"socket-type": "unix", "socket-name": s.conf_path}}
+    groups = [
+        # files that are no libraries, two networks, loggers, outputs, a socket, and two mistakes of the text
+        (8 + 2, {"hooks-libraries": files, "loggers": logs, "valid-lifetme": 5, "option-data": [{"name": "nonsense", "data": "1"}],
+                 "shared-networks": [{"name": "a%d" % i, "subnet4": n} for i, n in enumerate(nets)], "subnet4": [],
+                 **socket_file}),
+        (2, {"hooks-libraries": [{"library": old}, {"library": new}]}),
+        (4, {"hooks-libraries": [{"library": fails}, {"library": fails2}] + [
+            {"library": "lua", "parameters": {"script": "%s/%s.lua" % (work, n)}} for n in ("one", "two")]}),
+    ]
+    for n, change in groups:
+        conf = _conf(s, **{**other, **change})
+        for way, found in _every_way(t, s, conf).items():
+            expected = n
+            if "option-data" in change and way in ("-t", "-T"):
+                expected -= 1  # the sockets of a running server are no fault of its file
+            assert len(found) == expected, "%s: %d of %d\n%s" % (way, len(found), expected, "\n".join(found))

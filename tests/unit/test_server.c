@@ -199,7 +199,7 @@ static struct snapshot *build(const char *pool, const char *more, const struct s
 	if (config_load_json(v, NULL, &cfg, &err) < 0)
 		fail_msg("%s", err.text);
 	arena_fini(&a);
-	assert_int_equal(snapshot_build(&srv, cfg, prev, &s, &err), 0);
+	assert_int_equal(snapshot_build(&srv, cfg, prev, &s, NULL, &err), 0);
 	return s;
 }
 
