@@ -7,6 +7,7 @@
  */
 #include "base/log.h"
 
+#include "base/buf.h"
 #include "base/cleanup.h"
 #include "base/log_pattern.h"
 #include "base/log_queue.h"
@@ -59,6 +60,8 @@ struct log {
 	struct sink *sinks[LOG_MAX_SINKS];
 	size_t n_sinks;
 	bool threaded;
+	_Atomic bool holding;
+	struct buf held;		/* under lock: struct held_line and its octets, one behind the other */
 	_Atomic uint64_t lost;
 	char head[LOG_N_IDS][HEAD_LEN]; /* of each id's lines, behind the time */
 	char logger[LOG_N_IDS][HEAD_LEN]; /* "kea-dhcp4.leases" */
@@ -443,6 +446,7 @@ void log_free(struct log *log)
 	if (!log)
 		return;
 	sinks_close(log->sinks, log->n_sinks);
+	buf_fini(&log->held);
 	(void)pthread_mutex_destroy(&log->lock);
 	free(log);
 }
@@ -623,24 +627,42 @@ static bool sink_put(struct sink *s, const struct message *m, char *buf)
 	return sink_write_queued(to, (uint8_t)priority, line, n);
 }
 
-static void sinks_write(struct log *log, const struct message *m)
+static void sinks_write(struct log *log, const struct message *m, bool also_stdout)
 {
 	char buf[LOG_LINE] uninit;
 	uint32_t on = log->on[m->id];
 
 	for (size_t i = 0; i < log->n_sinks; i++)
-		if (on & 1U << i && !sink_put(log->sinks[i], m, buf))
+		if (on & 1U << i && (also_stdout || log->sinks[i]->kind != LOG_SINK_STDOUT) && !sink_put(log->sinks[i], m, buf))
 			(void)atomic_fetch_add(&log->lost, 1);
 }
 
-/* Completes a message and writes it. With lock. */
-static void write_message(struct log *log, char line[LOG_LINE], struct message *m, uint32_t before)
-{
-	int64_t now = clock_wall_ns(&log->clock);
+/* A line that is kept, in front of its octets. */
+struct held_line {
+	int64_t wall_ns;
+	enum log_id id;
+	size_t n, head;
+};
 
+enum { HELD_MAX = 1 << 20 };
+
+/* With lock. */
+static void hold_line(struct log *log, const struct message *m, int64_t now)
+{
+	struct held_line h = {now, m->id, m->n, m->head};
+
+	if (log->held.len > HELD_MAX) {
+		(void)atomic_fetch_add(&log->lost, 1);
+		return;
+	}
+	buf_add(&log->held, &h, sizeof(h));
+	buf_add(&log->held, m->line, m->n);
+}
+
+/* Completes a message and writes it. With lock. */
+static void write_message(struct log *log, char line[LOG_LINE], struct message *m, int64_t now, bool also_stdout)
+{
 	stamp_put(log, now, line);
-	if (before)
-		m->n += (size_t)snprintf(line + m->n, LOG_LINE - m->n - 1, " (%u like it held back)", before);
 	m->record = (struct log_record){
 		.wall_ns = now,
 		.since_start_ns = now - log->start_ns,
@@ -652,7 +674,40 @@ static void write_message(struct log *log, char line[LOG_LINE], struct message *
 	};
 	line[m->n++] = '\n';
 	line[m->n] = '\0';
-	sinks_write(log, m);
+	sinks_write(log, m, also_stdout);
+}
+
+void log_hold(struct log *log)
+{
+	log->holding = true;
+}
+
+void log_forget(struct log *log)
+{
+	(void)pthread_mutex_lock(&log->lock);
+	log->holding = false;
+	buf_fini(&log->held);
+	(void)pthread_mutex_unlock(&log->lock);
+}
+
+void log_release(struct log *log)
+{
+	char line[LOG_LINE] uninit;
+	struct held_line h;
+
+	(void)pthread_mutex_lock(&log->lock);
+	for (size_t at = 0; !log->held.failed && at + sizeof(h) <= log->held.len; at += sizeof(h) + h.n) {
+		struct message m = {.line = line};
+
+		memcpy(&h, log->held.p + at, sizeof(h));
+		memcpy(line, log->held.p + at + sizeof(h), h.n);
+		m.id = h.id;
+		m.n = h.n;
+		m.head = h.head;
+		write_message(log, line, &m, h.wall_ns, false);
+	}
+	(void)pthread_mutex_unlock(&log->lock);
+	log_forget(log);
 }
 
 void log_msg(struct log *log, enum log_id id, const char *fmt, ...)
@@ -662,7 +717,7 @@ void log_msg(struct log *log, enum log_id id, const char *fmt, ...)
 	va_list ap;
 	uint32_t before;
 
-	if (!log_on(log, id))
+	if (!log_on(log, id) && !(log && log->holding))
 		return;
 	memcpy(line + STAMP_LEN, log->head[id], m.head - STAMP_LEN);
 	va_start(ap, fmt);
@@ -671,7 +726,14 @@ void log_msg(struct log *log, enum log_id id, const char *fmt, ...)
 	line_clean(line + m.head);
 	m.n = m.head + strlen(line + m.head);
 	(void)pthread_mutex_lock(&log->lock);
-	if (repeat_ok(log, id, &before))
-		write_message(log, line, &m, before);
+	if (repeat_ok(log, id, &before)) {
+		int64_t now = clock_wall_ns(&log->clock);
+
+		if (before)
+			m.n += (size_t)snprintf(line + m.n, LOG_LINE - m.n - 1, " (%u like it held back)", before);
+		if (log->holding)
+			hold_line(log, &m, now);
+		write_message(log, line, &m, now, true);
+	}
 	(void)pthread_mutex_unlock(&log->lock);
 }

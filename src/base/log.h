@@ -72,6 +72,14 @@ void log_free(struct log *log);
  * tries again. A file that is not open within 100 ms is opened behind the caller. 0, or -errno; then the old rules stay.
  */
 int log_configure(struct log *log, const struct log_rule *rules, size_t n, bool debug) must_check;
+/*
+ * Keeps the lines from now on (1 MiB at most) besides writing them: a start that may still be refused opens no file of its
+ * configuration. log_release() ends it and gives them, with their own times, to the outputs in force then but stdout, which
+ * has them; log_forget() ends it without.
+ */
+void log_hold(struct log *log);
+void log_release(struct log *log);
+void log_forget(struct log *log);
 /* Closes and opens again the files, after a rotation from outside. */
 void log_reopen(struct log *log);
 /* Would a message of this id be written? A NULL log writes nothing. */

@@ -139,7 +139,8 @@ int daemon_apply(struct server_daemon *d, struct config *cfg, struct config_erro
 	if (prev)
 		warn_fixed(d, prev->cfg, cfg);
 	daemon_channels_open(d, cfg);
-	apply_log(d, cfg);
+	if (d->ready)
+		apply_log(d, cfg);
 	daemon_channels_close(d, cfg);
 	lease_db_set_hold(d->srv.db, cfg->offer_hold_s);
 	server_publish_snapshot(&d->srv, s);
@@ -339,6 +340,7 @@ int daemon_start(struct server_daemon *d, const struct daemon_opts *o)
 	if (r < 0)
 		return r;
 	log_start_threads(so.log);
+	log_hold(so.log);
 	if (o->debug)
 		(void)!log_configure(so.log, NULL, 0, true);
 	d->srv.log = so.log;
@@ -347,8 +349,6 @@ int daemon_start(struct server_daemon *d, const struct daemon_opts *o)
 		log_problems(d, LOG_DHCP4_CONFIG_LOAD_FAIL, &err);
 		return r;
 	}
-	/* the lines of a start go to the outputs of the configuration */
-	apply_log(d, cfg);
 	log_msg(so.log, LOG_DHCP4_STARTING, "usher-server %s is starting, pid %d", usher_version(), (int)getpid());
 	so.offer_hold_s = cfg->offer_hold_s;
 	r = server_init(&d->srv, &so);
@@ -362,9 +362,14 @@ int daemon_start(struct server_daemon *d, const struct daemon_opts *o)
 		return r;
 	}
 	r = bring_up(d, cfg);
-	if (r == 0)
-		pid_file(d);
-	return r;
+	if (r < 0)
+		return r;
+	/* no file of a configuration is opened before nothing can be refused any more; then it gets the lines of the start */
+	d->started = true;
+	apply_log(d, cfg);
+	log_release(so.log);
+	pid_file(d);
+	return 0;
 }
 
 int daemon_run(struct server_daemon *d)
@@ -409,8 +414,7 @@ void daemon_stop(struct server_daemon *d)
 	free(d->pid_path);
 	if (d->pid_fd >= 0)
 		(void)close(d->pid_fd);
-	if (d->lock_fd >= 0)
-		(void)close(d->lock_fd);
+	daemon_leases_unlock(d);
 	log_free(log);
 	config_problems_fini(&d->problems);
 	daemon_signals_ended();

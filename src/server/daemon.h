@@ -75,6 +75,8 @@ struct server_daemon {
 	int pid_fd;
 	char *pid_path;
 	int lock_fd;
+	char *lock_made;	/* the lock file, if this start created it */
+	bool started;		/* nothing can refuse the start any more */
 	int leases_fd;		/* while leases are loaded: says that the store moved */
 	struct loop_source *leases_source;
 	unsigned channels_missing; /* control sockets that cannot be opened yet */
@@ -150,6 +152,8 @@ void command_from(void *daemon, uid_t uid);
  * its sockets and answers what needs no lease (stage_process.c). 0, or negative with the reason logged.
  */
 int daemon_open_leases(struct server_daemon *d, const struct config *cfg) must_check;
+/* Gives the lock back, and removes the lock file that a start created which was refused. */
+void daemon_leases_unlock(struct server_daemon *d);
 /* Where it goes on loading: to be told of the end; a file that cannot be loaded ends the server. */
 int daemon_watch_leases(struct server_daemon *d) must_check;
 void daemon_watch_leases_end(struct server_daemon *d);

@@ -53,7 +53,11 @@ static int take_lock(struct server_daemon *d, const char *path, struct arena *a)
 
 	if (!lock)
 		return -ENOMEM;
-	d->lock_fd = open(lock, O_RDWR | O_CREAT | O_CLOEXEC | O_NONBLOCK | O_NOFOLLOW, 0640);
+	d->lock_fd = open(lock, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0640);
+	if (d->lock_fd >= 0)
+		d->lock_made = strdup(lock);
+	else
+		d->lock_fd = open(lock, O_RDWR | O_CREAT | O_CLOEXEC | O_NONBLOCK | O_NOFOLLOW, 0640);
 	if (d->lock_fd < 0 || fstat(d->lock_fd, &st) < 0 || !S_ISREG(st.st_mode)) {
 		int r = d->lock_fd < 0 ? -errno : -EINVAL;
 
@@ -61,8 +65,18 @@ static int take_lock(struct server_daemon *d, const char *path, struct arena *a)
 			lock, usher_strerror(r));
 		return r;
 	}
-	if (flock(d->lock_fd, LOCK_EX | LOCK_NB) == 0)
-		return 0;
+	if (flock(d->lock_fd, LOCK_EX | LOCK_NB) == 0) {
+		if (fstat(d->lock_fd, &st) == 0 && st.st_nlink > 0)
+			return 0;
+		/* a start that was refused has just removed it: nobody else would see this lock */
+		(void)close(d->lock_fd);
+		free(d->lock_made);
+		d->lock_made = NULL;
+		return take_lock(d, path, a);
+	}
+	/* whoever has it keeps it */
+	free(d->lock_made);
+	d->lock_made = NULL;
 	log_msg(d->srv.log, LOG_DHCP4_INIT_FAIL, "lease file %s is in use by another usher-server", path);
 	return -EADDRINUSE;
 }
@@ -134,6 +148,17 @@ int daemon_open_leases(struct server_daemon *d, const struct config *cfg)
 	report(d, o.persist ? o.path : "", r, &st);
 	arena_fini(&a);
 	return r < 0 ? r : 0;
+}
+
+void daemon_leases_unlock(struct server_daemon *d)
+{
+	if (d->lock_made && !d->started)
+		(void)unlink(d->lock_made);
+	free(d->lock_made);
+	if (d->lock_fd >= 0)
+		(void)close(d->lock_fd);
+	d->lock_made = NULL;
+	d->lock_fd = -1;
 }
 
 void daemon_watch_leases_end(struct server_daemon *d)

@@ -260,6 +260,58 @@ def test_H6_switch_X(t):
     assert "may only name files below %s" % logs in s.log()
 
 
+def _refused_starts(s, dirs, library):
+    """What refuses a start at another step each; the last one after the lease file is open."""
+    for kind, wrong in _refusals(s, dirs, library):
+        yield kind, wrong, None
+    bad_rows = {"lease-database": {"type": "memfile", "name": dirs[0] + "/foreign.csv"}}
+    yield "foreign lease file", bad_rows, "not,a,lease\n"
+    yield "library that fails", {"hooks-libraries": [{"library": dirs[2] + "/fails.so"}]}, None
+
+
+@test(timeout=120)
+def test_H11_a_refused_start_leaves_nothing(t):
+    """No log, socket, pid or lock file of a start that is refused, and none is removed; the reason is on standard output."""
+    t.wire()
+    dirs = _open_dirs(t, "logs", "run", "hooks")
+    library, trace = _traced(t, dirs[2])
+    _compile(dirs[2] + "/foreign.so", "int foreign;")
+    _compile(dirs[2] + "/fails.so", _FAILS, "-DOFF=0", "-DLOAD=-1")
+    os.mkfifo(dirs[2] + "/fifo.so")
+    with open(library, "rb") as whole, open(dirs[2] + "/cut.so", "wb") as cut:
+        cut.write(whole.read()[:700])
+    _dead_socket(dirs[1] + "/dead")
+    alive = socket.socket(socket.AF_UNIX)
+    alive.bind(dirs[1] + "/alive")
+    alive.listen(8)
+    s = t.server(start=False)
+    s.env.update(KEA_PIDFILE_DIR=dirs[1])
+    for kind, wrong, leases in _refused_starts(s, dirs, library):
+        conf = _conf(s, **{"loggers": _log_to(dirs[0] + "/new.log"),
+                           "control-sockets": [{"socket-type": "unix", "socket-name": dirs[1] + "/new"}]})
+        del conf["control-socket"]
+        conf["lease-database"] = {"type": "memfile", "persist": True, "name": dirs[0] + "/leases.csv", "lfc-interval": 0}
+        conf.update(wrong)
+        s.write_conf(conf)
+        with open(conf["lease-database"]["name"], "w", encoding="utf-8") as f:
+            f.write(leases or "")
+        before = _listing(*dirs)
+        r = subprocess.run(["ip", "netns", "exec", s.ns.name, t.binary, "-c", s.conf_path], capture_output=True, text=True,
+                           check=False, timeout=slack(20), env=dict(os.environ, **s.env))
+        after = _listing(*dirs)
+        assert r.returncode == 1 and ("_FAIL" in r.stdout), "%s: %s" % (kind, r)
+        before.pop(dirs[0] + "/leases.csv", None), after.pop(dirs[0] + "/leases.csv", None)
+        assert before == after, "%s: %s" % (kind, set(before.items()) ^ set(after.items()))
+    # a start that is not refused has all of its lines in the log file
+    s.conf["loggers"] = _log_to(dirs[0] + "/new.log")
+    s.start()
+    s.term()
+    with open(dirs[0] + "/new.log", encoding="utf-8") as f:
+        log = f.read()
+    assert all(log.count(w) == 1 for w in ("DHCP4_STARTING", "DHCPSRV_MEMFILE_DB", "DHCP4_STARTED", "DHCP4_SHUTDOWN ")), log
+    alive.close()
+
+
 _FAILS = """
 #include <usher/hook.h>
 int usher_hook_version(void) { return USHER_HOOK_ABI + OFF; }
