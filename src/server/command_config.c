@@ -70,10 +70,38 @@ static struct json *hash_arg(struct command *c, const struct snapshot *s)
 	return m;
 }
 
+static void put_running(struct command *c, struct json *dhcp4, const char *key, int64_t v)
+{
+	struct json *old;
+
+	if (v < 0 || !dhcp4)
+		return;
+	for (old = dhcp4->first; old && strcmp(old->key, key) != 0; old = old->next)
+		continue;
+	if (old)
+		old->i = v;
+	else
+		(void)json_add(c->arena, dhcp4, key, json_int(c->arena, v));
+}
+
+/* The configuration in effect, with the values that commands have changed since. */
+static struct json *running_config(struct command *c, const struct snapshot *s)
+{
+	struct json *m = json_copy(c->arena, s->cfg->effective);
+
+	for (struct json *v = m ? m->first : NULL; v; v = v->next) {
+		if (strcmp(v->key, "Dhcp4") != 0)
+			continue;
+		put_running(c, v, "statistic-default-sample-count", c->d->sample_count);
+		put_running(c, v, "statistic-default-sample-age", c->d->sample_age_s);
+	}
+	return m;
+}
+
 struct json *command_config_get(struct command *c)
 {
 	struct snapshot *s = server_snapshot(&c->d->srv);
-	struct json *m = json_copy(c->arena, s->cfg->effective);
+	struct json *m = running_config(c, s);
 
 	(void)json_add(c->arena, m, "hash", json_str(c->arena, s->cfg->hash));
 	snapshot_unref(s);
@@ -278,7 +306,7 @@ struct json *command_config_write(struct command *c)
 		path = arena_printf(c->arena, "%s", real);
 	s = server_snapshot(&c->d->srv);
 	buf_init(&b);
-	json_write(s->cfg->effective, true, &b);
+	json_write(running_config(c, s), true, &b);
 	buf_char(&b, '\n');
 	snapshot_unref(s);
 	r = b.failed ? -ENOMEM : write_file(path, &b);

@@ -250,6 +250,7 @@ struct json *command_statistic_sample_age_all(struct command *c)
 	if (refusal)
 		return refusal;
 	samples_limit_all(c->d->srv.samples, l);
+	c->d->sample_age_s = l.n;
 	return command_ok(c, NULL, "All statistics duration limit are set.");
 }
 
@@ -263,6 +264,7 @@ struct json *command_statistic_sample_count_all(struct command *c)
 	if (refusal)
 		return refusal;
 	samples_limit_all(c->d->srv.samples, l);
+	c->d->sample_count = l.n;
 	return command_ok(c, NULL, "All statistics count limit are set.");
 }
 

@@ -147,6 +147,7 @@ int daemon_apply(struct server_daemon *d, struct config *cfg, struct config_erro
 	snapshot_unref(prev);
 	d->srv.reloaded_ns = clock_wall_ns(&d->srv.clock);
 	stat_walk_configured(&d->srv, d->srv.reloaded_ns);
+	d->sample_count = d->sample_age_s = -1;
 	report_config(d, cfg);
 	if (d->ready) {
 		daemon_timers(d);

@@ -75,6 +75,8 @@ struct server_daemon {
 	int pid_fd;
 	char *pid_path;
 	int lock_fd;
+	/* default limits of samples that commands set since the configuration took effect; -1: none did */
+	int64_t sample_count, sample_age_s;
 	char *lock_made;	/* the lock file, if this start created it */
 	bool started;		/* nothing can refuse the start any more */
 	int leases_fd;		/* while leases are loaded: says that the store moved */

@@ -407,3 +407,24 @@ def test_B7_both_programs_send_the_same_octets(t):
     different = {(c, _FORMS[c - 224]): (answers[KEA][c], answers[t.binary][c]) for c in codes
                  if answers[KEA][c] != answers[t.binary][c]}
     assert not different, "Kea, and here: %s" % different
+
+
+@test(timeout=30)
+def test_C6_config_get_has_the_running_limits_of_samples(t):
+    """As in Kea: what a command sets for all statistics is in config-get and config-write until another configuration."""
+    t.wire()
+    s = t.server()
+
+    def limits():
+        d = s.ok("config-get")["Dhcp4"]
+        return d["statistic-default-sample-count"], d["statistic-default-sample-age"]
+    assert limits() == (20, 0)
+    assert s.command("statistic-sample-count-set-all", {"max-samples": 7})["result"] == 0
+    assert limits() == (7, 0)
+    assert s.command("statistic-sample-count-set-all", {"max-samples": 0})["result"] == 1
+    assert s.command("statistic-sample-age-set-all", {"duration": 90})["result"] == 0
+    assert limits() == (7, 90)
+    with open(s.ok("config-write", {"filename": "written.conf"})["filename"], encoding="utf-8") as f:
+        assert json.load(f)["Dhcp4"]["statistic-default-sample-count"] == 7
+    assert s.command("config-reload")["result"] == 0
+    assert limits() == (20, 0)
