@@ -343,6 +343,7 @@ struct config_load_opts {
 	 */
 	void (*refused)(void *ctx, const struct config *cfg);
 	void *ctx;
+	uint32_t pipe_wait_ms;	/* the longest time that a FIFO may take to be read to its end; 0: any */
 	bool ignore_unknown_hooks; /* Kea's libraries that are not built in: a warning instead of a problem */
 };
 

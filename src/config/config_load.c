@@ -173,7 +173,8 @@ static int load_text(const char *path, const struct config_load_opts *o, struct 
 {
 	struct text_problems t = {.o = o, .first = err};
 	struct json_opts jo = {.file = path, .dialect = true, .warn = on_text_warning,
-			       .problem = on_text_problem, .ctx = &t};
+			       .problem = on_text_problem, .ctx = &t,
+			       .pipe_wait_ms = o ? o->pipe_wait_ms : 0};
 	struct config_error last = {0};
 	struct json *root;
 	int r = json_parse_file(path, &jo, arena, &root, &last);

@@ -58,6 +58,7 @@ struct json_opts {
 	bool no_include;	/* the dialect without includes (control requests) */
 	bool comments;		/* comments only (control requests, as Kea's) */
 	unsigned max_depth;	/* 0: 64 */
+	uint32_t pipe_wait_ms;	/* the longest time that a FIFO may take to be read to its end; 0: any */
 	void (*warn)(void *ctx, const struct config_error *w);
 	/*
 	 * Called for an error that the parser can step over; parsing goes on, and the caller counts. NULL: the

@@ -6,11 +6,14 @@
  */
 #include "config/json_lex.h"
 
+#include "base/buf.h"
+#include "base/clock.h"
 #include "base/error.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <math.h>
+#include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <sys/stat.h>
@@ -139,18 +142,75 @@ static int read_all(int fd, size_t size, char **ret, size_t *ret_n)
 	return 0;
 }
 
-static int source_load(const char *path, struct json_source *s)
+enum { PIPE_MAX = 256 << 20 };
+
+/* Waits until a FIFO has data or its last writer has gone: 0, or -ETIMEDOUT when that takes longer than until end_ns. */
+static int pipe_wait(int fd, int64_t end_ns)
 {
-	auto_close int fd = open(path, O_RDONLY | O_CLOEXEC);
+	struct pollfd p = {.fd = fd, .events = POLLIN};
+
+	for (;;) {
+		int64_t left = end_ns ? end_ns - clock_mono_ns(&clock_system) : 0;
+		int r;
+
+		if (end_ns && left <= 0)
+			return -ETIMEDOUT;
+		r = poll(&p, 1, end_ns ? (int)(left / NS_PER_MS) + 1 : -1);
+		if (r > 0)
+			return 0;
+		if (r < 0 && errno != EINTR)
+			return -errno;
+	}
+}
+
+/* Reads a FIFO to its end, as in `-c <(generate)`. One that nobody writes to must not hold a server that reloads. */
+static int read_pipe(int fd, uint32_t wait_ms, char **ret, size_t *ret_n)
+{
+	int64_t end_ns = wait_ms ? clock_mono_ns(&clock_system) + wait_ms * NS_PER_MS : 0;
+	char piece[8192] uninit;
+	struct buf b;
+	ssize_t n = 1;
+	int r = 0;
+
+	buf_init(&b);
+	while (r == 0 && n != 0) {
+		r = pipe_wait(fd, end_ns);
+		if (r < 0)
+			break;
+		n = read(fd, piece, sizeof(piece));
+		if (n > 0)
+			buf_add(&b, piece, (size_t)n);
+		else if (n < 0 && errno != EINTR && errno != EAGAIN)
+			r = -errno;
+		if (b.len > PIPE_MAX)
+			r = -EFBIG;
+	}
+	*ret_n = b.len;
+	if (r == 0 && b.len == 0)
+		buf_char(&b, '\0');
+	if (r == 0 && b.failed)
+		r = -ENOMEM;
+	if (r < 0)
+		buf_fini(&b);
+	else
+		*ret = buf_take(&b);
+	return r;
+}
+
+static int source_load(const char *path, uint32_t pipe_wait_ms, struct json_source *s)
+{
+	/* not blocking: a FIFO without a writer would hold the caller in open() */
+	auto_close int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 	struct stat st;
 	size_t n = 0;
 	int r;
 
 	if (fd < 0 || fstat(fd, &st) < 0)
 		return -errno;
-	if (!S_ISREG(st.st_mode))
+	if (!S_ISREG(st.st_mode) && !S_ISFIFO(st.st_mode))
 		return S_ISDIR(st.st_mode) ? -EISDIR : -EINVAL;
-	r = read_all(fd, (size_t)st.st_size, &s->owned, &n);
+	r = S_ISFIFO(st.st_mode) ? read_pipe(fd, pipe_wait_ms, &s->owned, &n)
+				 : read_all(fd, (size_t)st.st_size, &s->owned, &n);
 	if (r < 0)
 		return r;
 	s->p = s->line_start = s->owned;
@@ -173,7 +233,7 @@ static int check_loop(struct json_lex *x, const struct json_source *s)
 int json_lex_open(struct json_lex *x, const char *path)
 {
 	struct json_source s = {0};
-	int r = source_load(path, &s);
+	int r = source_load(path, x->o->pipe_wait_ms, &s);
 
 	if (r == 0)
 		r = check_loop(x, &s);

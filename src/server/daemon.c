@@ -30,7 +30,10 @@
 #include <sys/epoll.h>
 #include <sys/stat.h>
 
-enum { SLOTS_PER_WORKER = 4096 };
+enum {
+	SLOTS_PER_WORKER = 4096,
+	PIPE_WAIT_MS = 2000,	/* commands wait while a reload reads a FIFO */
+};
 
 static void log_config_error(struct server_daemon *d, enum log_id id, const struct config_error *err)
 {
@@ -177,7 +180,7 @@ int daemon_reload(struct server_daemon *d, struct config_error *err)
 	struct config *cfg = NULL;
 	struct reading reading = {d->o.config_file,
 				  {.warn = daemon_warn, .problem = daemon_on_problem, .refused = daemon_refused, .ctx = d,
-				   .ignore_unknown_hooks = d->o.ignore_unknown_hooks},
+				   .pipe_wait_ms = PIPE_WAIT_MS, .ignore_unknown_hooks = d->o.ignore_unknown_hooks},
 				  &cfg, err};
 	int r;
 

@@ -19,6 +19,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 enum { MEGABYTE_BITS = 20, MEMORY_MB_MAX = 65536 };
 #define INSTRUCTIONS_MIN 1000
@@ -267,11 +268,15 @@ static int open_states(struct lua_hook *h, const struct hook_registry_opts *o, c
 	unsigned workers = o->n_threads < 1 ? 1 : o->n_threads < SERVER_MAX_WORKERS ? o->n_threads : SERVER_MAX_WORKERS;
 	struct parameters p = {0};
 	char path[PATH_MAX];
+	struct stat info;
 	int r = read_parameters(&p, conf, err);
 
 	if (r < 0)
 		return r;
 	script_path(path, o->config_file, p.script);
+	/* a FIFO without a writer would hold the server, and one state only could read it */
+	if (stat(path, &info) == 0 && !S_ISREG(info.st_mode))
+		return bad(err, &conf->pos, "the script is no regular file");
 	h->drop_on_error = p.drop_on_error;
 	if (tables_new(h) < 0)
 		return bad(err, &conf->pos, "not enough memory");

@@ -428,3 +428,33 @@ def test_C6_config_get_has_the_running_limits_of_samples(t):
         assert json.load(f)["Dhcp4"]["statistic-default-sample-count"] == 7
     assert s.command("config-reload")["result"] == 0
     assert limits() == (20, 0)
+
+
+@test(timeout=60)
+def test_H7_a_configuration_may_be_a_fifo(t):
+    """A start and a check read a FIFO to its end, as from `<(generate)`; a reload of one that nobody writes to, and of a
+    script that is one, is refused by name within a few seconds, and commands are answered then."""
+    port = t.wire()
+    s = t.server(start=False)
+    s.write_conf()
+    os.rename(s.conf_path, s.conf_path + ".text")
+    os.mkfifo(s.conf_path)
+    feed = "cat %s.text > %s" % (s.conf_path, s.conf_path)
+    with subprocess.Popen(["sh", "-c", feed]):
+        assert subprocess.run([t.binary, "-t", s.conf_path], check=False, timeout=slack(10)).returncode == 0
+    with subprocess.Popen(["sh", "-c", feed]):
+        s.start(write=False)
+    Client(port, mac_of(1)).dora()
+    r = s.command("config-reload", timeout=slack(10))
+    assert r["result"] == 1 and s.conf_path in r["text"], r
+    s.hup()
+    wait_for("the refusal", lambda: s.log().count("DHCP4_DYNAMIC_RECONFIGURATION_FAIL") == 2, slack(10))
+    fifo = t.lab.path("rules.lua")
+    os.mkfifo(fifo)
+    conf = dict(s.conf, **{"hooks-libraries": [{"library": "lua", "parameters": {"script": fifo}}]})
+    for command in ("config-test", "config-set"):
+        r = s.command(command, {"Dhcp4": conf}, timeout=slack(10))
+        assert r["result"] == 1 and "no regular file" in r["text"], r
+    with subprocess.Popen(["sh", "-c", feed]):
+        assert s.command("config-reload", timeout=slack(10))["result"] == 0
+    Client(port, mac_of(2)).dora()
