@@ -2,11 +2,11 @@
 /*
  * The tail of the live file: the rows behind its last sync that succeeded. After a failed sync nothing is
  * known about them, so they are kept in memory until a sync covers them: with "commit" they are the group
- * that nobody was answered for; with "interval" (`tail`) they were acknowledged. Both are written again, and
+ * that no client has an answer for; with "interval" (`tail`) they were acknowledged. Both are written again, and
  * neither needs room for more than those rows.
  *
  * Acknowledged rows are never cut off before they are somewhere else: a process that ends meanwhile finds
- * them in the page cache, and a machine that ends finds what its disk took.
+ * them in the page cache, and a machine that ends finds the octets that its disk took.
  */
 #include "lease/journal_impl.h"
 
@@ -54,7 +54,7 @@ void journal_tail_doubt(struct journal *j)
 		}
 	}
 	j->need_tail = true;
-	/* what memory could not keep is in the table only */
+	/* rows that memory could not keep are in the table only */
 	if (j->tail.failed)
 		j->need_fresh = true;
 	else
@@ -66,7 +66,7 @@ static bool names_are_taken(struct journal *j)
 	return journal_exists(j, ".1") || journal_exists(j, ".completed");
 }
 
-/* --- rows that nobody was answered for ------------------------------------------------------------ */
+/* --- rows without an answer to a client ------------------------------------------------------------ */
 
 /*
  * The group goes to a new live file, or, when a clean-up has not come to its end and the names are taken,

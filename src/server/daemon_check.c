@@ -40,7 +40,10 @@ static void on_path(void *ctx, const struct config_error *e)
 /* Everything but names of files, which depend on the requester. */
 static void check_rest(struct checking *k, const struct config *cfg)
 {
-	(void)hook_libraries_check(cfg, k->d->o.builtins, on_problem, k);
+	/* a start reads its configuration before there is a server */
+	const struct hook_builtin *builtins = k->d->o.builtins ? k->d->o.builtins : k->d->srv.builtins;
+
+	(void)hook_libraries_check(cfg, builtins, on_problem, k);
 	(void)snapshot_limits(cfg, on_problem, k);
 	daemon_channels_check(k->d, cfg, on_problem, k);
 }

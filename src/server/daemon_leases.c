@@ -74,7 +74,7 @@ static int take_lock(struct server_daemon *d, const char *path, struct arena *a)
 		d->lock_made = NULL;
 		return take_lock(d, path, a);
 	}
-	/* whoever has it keeps it */
+	/* the other server keeps its lock */
 	free(d->lock_made);
 	d->lock_made = NULL;
 	log_msg(d->srv.log, LOG_DHCP4_INIT_FAIL, "lease file %s is in use by another usher-server", path);
