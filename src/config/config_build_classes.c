@@ -6,6 +6,7 @@
 #include "config/config_load.h"
 
 #include "base/error.h"
+#include "config/config_defs.h"
 
 static const char *const builtin[] = {
 	[CLASS_ALL] = "ALL",	   [CLASS_KNOWN] = "KNOWN", [CLASS_UNKNOWN] = "UNKNOWN",
@@ -88,6 +89,8 @@ static bool class_known(void *ctx, const char *name)
 	struct load *l = ctx;
 	int id;
 
+	if (l->classes_unsure)
+		return true;
 	for (size_t i = 0; i < ARRAY_LEN(made); i++)
 		if (strncmp(name, made[i], strlen(made[i])) == 0)
 			return load_class_id(l, name) >= 0;
@@ -154,6 +157,7 @@ static int class_name(struct load *l, const struct json *node, struct config_cla
 
 	if (id < 0)
 		return id;
+	l->classes_unsure |= name->refused;
 	if (l->class_defined[id])
 		return load_fail(l, name, "class '%s' is already defined at %s", name->s,
 				 load_place(l, l->c->classes[l->class_defined[id] - 1].node));
@@ -166,14 +170,17 @@ static int class_name(struct load *l, const struct json *node, struct config_cla
 static int class_values(struct load *l, const struct json *node, struct config_class *cls)
 {
 	int64_t offer;
+	bool unsure = l->defs->unsure;
 	int r = load_class_defs(l, node, cls);
 
 	if (load_fatal(r))
 		return r;
+	l->defs->unsure |= r < 0; /* the options below may need what was refused */
 	l->own_defs = cls->defs;
 	l->n_own_defs = cls->n_defs;
 	r = load_both(r, load_options(l, node, &cls->options));
 	l->n_own_defs = 0;
+	l->defs->unsure = unsure;
 	r = load_both(r, load_boot_fields(l, node, &cls->has_next_server, &cls->next_server,
 					  &cls->server_hostname, &cls->boot_file_name));
 	r = load_both(r, load_triplet(l, node, &cls->valid_lifetime));

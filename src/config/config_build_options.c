@@ -99,7 +99,7 @@ static int find_def(struct load *l, const struct json *node, struct config_optio
 
 	if (!code && !name)
 		return load_fail(l, node, "an option needs 'name' or 'code'");
-	if ((code && code->refused) || (name && name->refused))
+	if ((code && code->refused) || (name && name->refused) || json_get(node, "space")->refused)
 		return -USHER_E_CONFIG;
 	if (code) {
 		o->code = (uint32_t)code->i;
@@ -261,6 +261,8 @@ static int build_option(struct load *l, struct json *node, struct config_option 
 		r = find_def(l, node, o);
 	if (r < 0)
 		return r;
+	if (csv_node && csv_node->refused)
+		return -USHER_E_CONFIG; /* the data may be of either form */
 	csv = csv_node ? csv_node->b : o->def != NULL;
 	if (csv && !o->def && option_defs_refused(l->defs, o->space, NULL, o->code))
 		return -USHER_E_CONFIG;

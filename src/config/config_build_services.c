@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "base/ip.h"
 #include "base/log_pattern.h"
+#include "base/object.h"
 
 #include <errno.h>
 #include <net/if.h>
@@ -155,6 +156,18 @@ static const char *library_path(struct load *l, const char *name)
 	return strchr(name, '.') ? load_file_name(l, CONFIG_DIR_HOOKS, name) : name;
 }
 
+/* Says whether --ignore-unknown-hooks leaves a library of another origin out: it is missing or not made for Usher. */
+static bool skip_foreign(struct load *l, const struct json *library, const char *path)
+{
+	char why[256];
+
+	if (!l->o || !l->o->ignore_unknown_hooks || !strpbrk(path, "./") ||
+	    object_check(path, hook_symbols, HOOK_SYMBOLS, why, sizeof(why)) == 0)
+		return false;
+	load_warn(l, library, "hook library %s: %s: the server runs without it", path, why);
+	return true;
+}
+
 static int load_hooks(struct load *l)
 {
 	const struct json *list = json_get(l->dhcp4, "hooks-libraries");
@@ -174,6 +187,8 @@ static int load_hooks(struct load *l)
 		items[n].library = library_path(l, library->s);
 		if (!items[n].library)
 			return load_no_memory(l);
+		if (skip_foreign(l, library, items[n].library))
+			continue;
 		items[n].parameters = json_get(v, "parameters");
 		items[n++].pos = library->pos;
 	}

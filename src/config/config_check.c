@@ -67,6 +67,13 @@ int load_no_memory(struct load *l)
 	return config_error_set(l->err, NULL, -USHER_E_NOMEM, "out of memory");
 }
 
+/* Notes that a list of definitions or classes is incomplete: unknown options and classes are no problems then. */
+static void note_unsure(struct load *l, const char *key)
+{
+	l->defs_unsure |= strcmp(key, "option-def") == 0;
+	l->classes_unsure |= strcmp(key, "client-classes") == 0;
+}
+
 void load_warn(struct load *l, const struct json *at, const char *fmt, ...)
 {
 	struct config_error w;
@@ -260,6 +267,8 @@ static int check_list(struct load *l, const struct schema_key *k, const struct j
 			r = check_text(l, k, m, &v);
 		if (r == 0)
 			r = load_put(l, list, NULL, keep_place(l, v, m));
+		else
+			note_unsure(l, k->name);
 		if (load_fatal(r))
 			return r;
 	}
@@ -311,7 +320,7 @@ static int stand_in(struct load *l, const struct schema_key *k, const struct jso
 	struct json *v = NULL;
 
 	if (k->type == SCHEMA_MAP)
-		return default_map(l, k, in, ret);
+		return dflt ? default_map(l, k, in, ret) : 0;
 	if (dflt)
 		v = json_copy(l->a, dflt);
 	else if (!is_missed(k))
@@ -397,7 +406,7 @@ static int check_reservation_mode(struct load *l, const struct json *in, struct 
 	return 0;
 }
 
-/* A required key that is misspelled is not missing as well. */
+/* A required key that is misspelled is not missing as well, and an option or definition is not read without its own. */
 static int note_misspelled(struct load *l, enum schema_ctx ctx, const char *near, const struct json *m,
 			   struct json *out)
 {
@@ -405,7 +414,8 @@ static int note_misspelled(struct load *l, enum schema_ctx ctx, const char *near
 	struct json *v = NULL;
 	int r;
 
-	if (!k || !(k->flags & SCHEMA_REQ) || json_get(out, near))
+	if (!k || !(k->flags & SCHEMA_REQ || k->maps & (1u << SCHEMA_OPTION_DATA | 1u << SCHEMA_OPTION_DEF)) ||
+	    json_get(out, near))
 		return 0;
 	r = stand_in(l, k, m, &v);
 	return r < 0 || !v ? r : load_put(l, out, k->name, keep_place(l, v, m));
@@ -420,6 +430,7 @@ static int unknown_key(struct load *l, enum schema_ctx ctx, const struct json *m
 	(void)load_fail_key(l, m, "unknown keyword '%.64s' in %s, did you mean '%s'?", m->key, schema_ctx_name(ctx),
 			    near);
 	out->refused = true; /* what seems to be missing may be this */
+	note_unsure(l, near);
 	return note_misspelled(l, ctx, near, m, out);
 }
 
@@ -466,6 +477,8 @@ static int check_member(struct load *l, enum schema_ctx ctx, const struct json *
 	if (json_get(out, k->name) && !json_get(out, k->name)->refused)
 		return load_fail_key(l, m, "'%s' is given twice, by an older name and by its own", k->name);
 	unlink_key(out, k->name);
+	if (m->refused || m->incomplete || (k->type == SCHEMA_MAPS && m->type != JSON_LIST))
+		note_unsure(l, k->name);
 	if (old && old->wrap && m->type != JSON_LIST)
 		r = wrap_old(l, k, m, &v);
 	else
@@ -577,6 +590,11 @@ static int check_map(struct load *l, enum schema_ctx ctx, const struct json *in,
 	struct json *out = keep_place(l, json_map(l->a), in);
 	int r = out ? 0 : load_no_memory(l);
 
+	if (r == 0 && in->incomplete) {
+		out->refused = true; /* the missing keys may be in the include */
+		note_unsure(l, "option-def");
+		note_unsure(l, "client-classes");
+	}
 	for (const struct json *m = in->first; m && !load_fatal(r); m = m->next)
 		r = check_member(l, ctx, m, out);
 	if (!load_fatal(r))

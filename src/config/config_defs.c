@@ -246,6 +246,7 @@ static int note_refused(struct load *l, const struct json *node, struct option_d
 	uint8_t key[KEY_MAX];
 	uint32_t old;
 
+	defs->unsure |= node->refused || json_get(node, "space")->refused;
 	if (config_map_put(&defs->refused, l->a, make_key(space, name, strlen(name), key), 0, &old) < 0 ||
 	    config_map_put(&defs->refused, l->a, code_key(space, load_u32(node, "code", 0), key), 0, &old) < 0 ||
 	    config_map_put(&defs->spaces, l->a, span_str(space), 0, &old) < 0 ||
@@ -259,8 +260,11 @@ bool option_defs_refused(const struct option_defs *d, const char *space, const c
 	uint8_t key[KEY_MAX];
 	uint32_t i;
 
-	return config_map_get(&d->refused, name ? make_key(space, name, strlen(name), key)
-						: code_key(space, code, key), &i);
+	if (d->unsure || config_map_get(&d->refused, name ? make_key(space, name, strlen(name), key)
+							  : code_key(space, code, key), &i))
+		return true;
+	/* a definition whose name or code was refused stands for all names or codes of its space */
+	return config_map_get(&d->refused, name ? make_key(space, "", 0, key) : code_key(space, 0, key), &i);
 }
 
 int load_defs(struct load *l)
@@ -273,6 +277,7 @@ int load_defs(struct load *l)
 		return load_no_memory(l);
 	l->defs = defs;
 	l->c->defs = defs;
+	defs->unsure = l->defs_unsure;
 	defs->items = arena_array(l->a, struct option_def, list->count);
 	defs->nodes = arena_array(l->a, const struct json *, list->count);
 	if (!defs->items || !defs->nodes)
@@ -287,7 +292,7 @@ int load_defs(struct load *l)
 			r = check_standard(l, n, &defs->items[i]);
 		if (r == 0)
 			r = index_def(l, n, defs, i);
-		if (r == -USHER_E_CONFIG)
+		if (r == -USHER_E_CONFIG || n->refused)
 			r = load_both(r, note_refused(l, n, defs));
 		if (load_fatal(r))
 			return r;
@@ -300,32 +305,37 @@ int load_defs(struct load *l)
 
 /* --- of a class ----------------------------------------------------------------------------- */
 
+/* One definition, which is the next of its class if it is accepted. */
+static int build_class_def(struct load *l, const struct json *node, struct option_def *defs, struct config_class *cls)
+{
+	struct option_def *d = &defs[cls->n_defs];
+	uint32_t old;
+	int r = build_def(l, node, d);
+
+	if (r < 0)
+		return r;
+	if (strcmp(d->space, OPTION_SPACE_DHCP4) != 0 || !may_define(d->code))
+		return load_fail(l, json_get(node, "code"),
+				 "a class may define options 43 and 224 to 254 of space dhcp4 only");
+	for (size_t i = 0; i < cls->n_defs; i++)
+		if (defs[i].code == d->code || strcmp(defs[i].name, d->name) == 0)
+			return load_fail(l, json_get(node, "code"), "option %u is already defined in this class", d->code);
+	if (*d->encapsulate && config_map_put(&l->defs->spaces, l->a, span_str(d->encapsulate), 0, &old) < 0)
+		return load_no_memory(l);
+	cls->n_defs++;
+	return 0;
+}
+
 int load_class_defs(struct load *l, const struct json *node, struct config_class *cls)
 {
 	const struct json *list = json_get(node, "option-def");
 	struct option_def *defs = arena_array(l->a, struct option_def, list->count);
-	uint32_t old;
+	int bad = 0;
 
 	if (!defs)
 		return load_no_memory(l);
-	for (const struct json *n = list->first; n; n = n->next) {
-		struct option_def *d = &defs[cls->n_defs];
-		int r = build_def(l, n, d);
-
-		if (r < 0)
-			return r;
-		if (strcmp(d->space, OPTION_SPACE_DHCP4) != 0 || !may_define(d->code))
-			return load_fail(l, json_get(n, "code"),
-					 "a class may define options 43 and 224 to 254 of space dhcp4 only");
-		for (size_t i = 0; i < cls->n_defs; i++)
-			if (defs[i].code == d->code || strcmp(defs[i].name, d->name) == 0)
-				return load_fail(l, json_get(n, "code"),
-						 "option %u is already defined in this class", d->code);
-		if (*d->encapsulate &&
-		    config_map_put(&l->defs->spaces, l->a, span_str(d->encapsulate), 0, &old) < 0)
-			return load_no_memory(l);
-		cls->n_defs++;
-	}
+	for (const struct json *n = list->first; n && !load_fatal(bad); n = n->next)
+		bad = load_both(bad, build_class_def(l, n, defs, cls));
 	cls->defs = defs;
-	return 0;
+	return bad;
 }

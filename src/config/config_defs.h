@@ -13,6 +13,7 @@ struct option_defs {
 	size_t n;
 	struct config_map by_code, by_name, spaces;
 	struct config_map refused;	/* names and codes of definitions that were refused */
+	bool unsure;			/* others may be missing: the text that has them was refused */
 };
 
 /* Was a definition refused that this option needs? name may be NULL: by code. */

@@ -25,6 +25,8 @@ struct load {
 	const char *char_set;	/* the last hostname-char-set, and its octets */
 	const uint8_t *char_set_bits;
 
+	bool defs_unsure;	/* definitions may be missing: the text that has them was refused */
+	bool classes_unsure;	/* the same for names of classes */
 	struct option_defs *defs;
 	const struct option_def *own_defs; /* of the class being built */
 	size_t n_own_defs;

@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "config/config.h"
+#include "config/config_defs.h"
 
 /* A code or the name of an option, up to and with ']'. */
 static bool parse_code(struct expr_parser *x, bool names, uint8_t *ret)
@@ -29,12 +30,12 @@ static bool parse_code(struct expr_parser *x, bool names, uint8_t *ret)
 	}
 	def = x->o->defs ? option_defs_by_name(x->o->defs, OPTION_SPACE_DHCP4, name)
 			 : option_def_by_name(OPTION_SPACE_DHCP4, name);
-	if (!def) {
+	if (!def && !(x->o->defs && option_defs_refused(x->o->defs, OPTION_SPACE_DHCP4, name, 0))) {
 		(void)expr_fail(x, w.p, -USHER_E_UNKNOWN, "unknown option '%.64s' in space dhcp4", name);
 		return false;
 	}
 	x->p += w.n;
-	*ret = (uint8_t)def->code;
+	*ret = def ? (uint8_t)def->code : 0;
 	return expr_need(x, ']');
 }
 

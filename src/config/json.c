@@ -217,14 +217,26 @@ static bool at_element(const struct json_lex *x)
 	       c == 'n';
 }
 
+/* Notes that an include before the cursor could not be read: its elements are missing, which is no second problem. */
+static bool take_lost(struct json_lex *x, struct json *into)
+{
+	bool lost = x->lost;
+
+	x->lost = false;
+	into->incomplete |= lost;
+	return lost;
+}
+
 /* Behind an element: 1 another follows, 0 the end (consumed). */
-static int parse_separator(struct json_lex *x, int close, const char *expected)
+static int parse_separator(struct json_lex *x, struct json *into, int close, const char *expected)
 {
 	struct json_pos comma;
+	bool lost;
 	int r = json_lex_skip(x);
 
 	if (r < 0)
 		return r;
+	lost = take_lost(x, into);
 	if (json_lex_peek(x) == close) {
 		x->stack[x->n - 1].p++;
 		return 0;
@@ -232,6 +244,8 @@ static int parse_separator(struct json_lex *x, int close, const char *expected)
 	if (json_lex_peek(x) != ',') {
 		if (!at_element(x))
 			return json_lex_expected(x, expected);
+		if (lost)
+			return 1;
 		r = json_lex_unexpected(x, expected);
 		return r < 0 ? r : 1;
 	}
@@ -242,7 +256,8 @@ static int parse_separator(struct json_lex *x, int close, const char *expected)
 		return r;
 	if (json_lex_peek(x) != close || !x->o->dialect)
 		return 1;
-	warn_comma(x, &comma);
+	if (!take_lost(x, into))
+		warn_comma(x, &comma);
 	x->stack[x->n - 1].p++;
 	return 0;
 }
@@ -279,6 +294,20 @@ static int parse_member(struct json_lex *x, unsigned depth, struct json **ret)
 	return 0;
 }
 
+/* Reads one member or element; reads nothing where a comma follows an include that could not be read. */
+static int parse_element(struct json_lex *x, unsigned depth, struct json *into)
+{
+	struct json *v;
+	int r;
+
+	if (take_lost(x, into) && json_lex_peek(x) == ',')
+		return 0;
+	r = into->type == JSON_MAP ? parse_member(x, depth, &v) : parse_value(x, depth, &v);
+	if (r == 0)
+		append(into, v);
+	return r;
+}
+
 /* Members or elements up to the closing bracket; the opening one is at the cursor. */
 static int parse_container(struct json_lex *x, unsigned depth, struct json *into)
 {
@@ -294,17 +323,14 @@ static int parse_container(struct json_lex *x, unsigned depth, struct json *into
 	if (r < 0)
 		return r;
 	if (json_lex_peek(x) == close) {
+		(void)take_lost(x, into);
 		x->stack[x->n - 1].p++;
 		return 0;
 	}
 	do {
-		struct json *v;
-
-		r = map ? parse_member(x, depth + 1, &v) : parse_value(x, depth + 1, &v);
-		if (r < 0)
-			return r;
-		append(into, v);
-		r = parse_separator(x, close, map ? "',' or '}'" : "',' or ']'");
+		r = parse_element(x, depth + 1, into);
+		if (r == 0)
+			r = parse_separator(x, into, close, map ? "',' or '}'" : "',' or ']'");
 	} while (r > 0);
 	return r < 0 || !map ? r : check_keys(x, into);
 }
@@ -323,10 +349,15 @@ static const struct {
 static int refuse_word(struct json_lex *x, struct json *v)
 {
 	struct json_source *s = &x->stack[x->n - 1];
-	int r = s->p == s->end ? json_lex_expected(x, "a value") : json_lex_unexpected(x, "a value");
+	int r = 0;
 
 	v->type = JSON_NULL;
 	v->refused = true;
+	if (x->lost && s->p < s->end && strchr(",]}", *s->p)) {
+		x->lost = false; /* the include was reported */
+		return 0;
+	}
+	r = s->p == s->end ? json_lex_expected(x, "a value") : json_lex_unexpected(x, "a value");
 	while (s->p < s->end && !strchr(",]}:\n", *s->p))
 		s->p++;
 	return r;

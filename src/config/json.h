@@ -20,6 +20,7 @@ struct json_pos {
 struct json {
 	enum json_type type;
 	bool refused;		/* a stand-in for a value that was refused: complaints about it say nothing new */
+	bool incomplete;	/* a list or map of which a part is in an include that could not be read */
 	struct json_pos pos;	/* of the value */
 	struct json_pos key_pos;
 	const char *key;	/* in a map; NULL elsewhere */

@@ -268,6 +268,7 @@ static const char *include_path(struct json_lex *x, const char *path)
 
 static int include_fail(struct json_lex *x, const struct json_pos *pos, const char *path, int r)
 {
+	x->lost = true;
 	if (r == -ELOOP)
 		return json_lex_problem(x, pos, -USHER_E_SYNTAX, "'%s' is included from within itself", path);
 	if (r == -USHER_E_DEPTH)

@@ -11,7 +11,7 @@
 
 struct json_source {
 	const char *file;
-	const char *p, *end;	/* what is left */
+	const char *p, *end;	/* the rest of the text */
 	const char *line_start;
 	uint32_t line;
 	char *owned;		/* text to free; NULL: borrowed */
@@ -26,6 +26,7 @@ struct json_lex {
 	unsigned n;		/* sources on the stack, at least 1 */
 	unsigned max_depth;
 	unsigned n_problems;	/* reported and stepped over */
+	bool lost;		/* an include before the cursor could not be read */
 };
 
 int json_lex_open(struct json_lex *x, const char *path);

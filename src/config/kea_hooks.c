@@ -7,6 +7,8 @@
 
 #include <string.h>
 
+const char *const hook_symbols[HOOK_SYMBOLS] = {"usher_hook_version", "usher_hook_load"};
+
 static const char *const built_in[] = {"libdhcp_lease_cmds.so", "libdhcp_stat_cmds.so"};
 
 static const char *base_name(const char *path)

@@ -10,5 +10,9 @@ enum kea_hook {
 	KEA_HOOK_UNSUPPORTED,
 };
 
+/* The functions that a library for this server exports (include/usher/hook.h). */
+enum { HOOK_SYMBOLS = 2 };
+extern const char *const hook_symbols[HOOK_SYMBOLS];
+
 /* Says what a library of "hooks-libraries" is, by the name of its file; the directory does not matter. */
 enum kea_hook kea_hook_kind(const char *path);

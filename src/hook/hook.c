@@ -9,9 +9,10 @@
 #include "base/buf.h"
 #include "base/error.h"
 #include "base/log.h"
+#include "base/object.h"
 #include "config/config.h"
+#include "config/kea_hooks.h"
 #include "hook/hook_lib.h"
-#include "hook/object.h"
 
 #include <dlfcn.h>
 #include <errno.h>
@@ -122,7 +123,6 @@ const struct hook_builtin *hook_builtin_find(const struct hook_builtin *builtins
 size_t hook_libraries_check(const struct config *cfg, const struct hook_builtin *builtins,
 			    void (*problem)(void *ctx, const struct config_error *e), void *ctx)
 {
-	static const char *const symbols[] = {"usher_hook_version", "usher_hook_load"};
 	size_t n = 0;
 
 	for (size_t i = 0; i < cfg->n_hooks; i++) {
@@ -131,7 +131,7 @@ size_t hook_libraries_check(const struct config *cfg, const struct hook_builtin 
 		char why[256];
 
 		if (!h->library || hook_builtin_find(builtins, h->library) ||
-		    hook_object_check(h->library, symbols, ARRAY_LEN(symbols), why, sizeof(why)) == 0)
+		    object_check(h->library, hook_symbols, HOOK_SYMBOLS, why, sizeof(why)) == 0)
 			continue;
 		(void)config_error_set(&err, &h->pos, -USHER_E_HOOK, "hook library %s: %s", h->library, why);
 		problem(ctx, &err);

@@ -472,20 +472,20 @@ static void take_problem(struct config_problems *p, unsigned line, const char *m
 	fail_msg("no problem %u:%u: %s", line, col, text);
 }
 
-static void test_problems(void **state)
+/* The problems of a file are those that its markers announce, and no others. The number of them. */
+static size_t check_problems(const char *path)
 {
 	struct config_problems p = {0};
 	struct config_load_opts o = {.problem = config_problems_add, .ctx = &p};
-	const char *path = USHER_TEST_DATA "/problems.json";
 	struct config_error e = {0};
 	struct config *c = NULL;
 	unsigned line = 0;
 	char text[500];
+	size_t n;
 	FILE *f;
 
-	(void)state;
 	assert_int_equal(config_load_file(path, &o, &c, &e), -USHER_E_CONFIG);
-	assert_int_equal(p.n, 39);
+	n = p.n;
 	config_problems_sort(&p);
 	for (size_t i = 1; i < p.n; i++)
 		assert_true(p.items[i].pos.line >= p.items[i - 1].pos.line);
@@ -499,8 +499,27 @@ static void test_problems(void **state)
 	(void)fclose(f);
 	for (size_t i = 0; i < p.n; i++)
 		if (p.items[i].pos.line)
-			fail_msg("%u:%u: %s", p.items[i].pos.line, p.items[i].pos.col, p.items[i].text);
+			fail_msg("%s:%u:%u: %s", path, p.items[i].pos.line, p.items[i].pos.col, p.items[i].text);
 	config_problems_fini(&p);
+	return n;
+}
+
+static void test_problems(void **state)
+{
+	(void)state;
+	assert_int_equal(check_problems(USHER_TEST_DATA "/problems.json"), 39);
+}
+
+static void check_follow_ups(const char *path)
+{
+	assert_true(check_problems(path) > 1);
+}
+
+/* A reference to a refused part is no problem of its own. */
+static void test_follow_ups(void **state)
+{
+	(void)state;
+	each_file("follow-ups", check_follow_ups, 2);
 }
 
 /* --- broken files --------------------------------------------------------------------------- */
@@ -557,7 +576,7 @@ int main(void)
 		cmocka_unit_test(test_overlapping_subnets), cmocka_unit_test(test_comment),
 		cmocka_unit_test(test_effective_option),	cmocka_unit_test(test_scale),
 		cmocka_unit_test(test_broken),		cmocka_unit_test(test_accepted),
-		cmocka_unit_test(test_problems),
+		cmocka_unit_test(test_problems),	cmocka_unit_test(test_follow_ups),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -7,10 +7,10 @@
 
 #include "base/error.h"
 #include "base/log.h"
+#include "base/object.h"
 #include "config/config.h"
 #include "hook/hook.h"
 #include "hook/hook_lib.h"
-#include "hook/object.h"
 #include "lease/lease.h"
 #include "wire/dhcp4.h"
 
@@ -516,11 +516,11 @@ static void test_object(void **state)
 	(void)state;
 	assert_true(fd >= 0);
 	n = read_whole(example, &octets);
-	assert_int_equal(hook_object_check(example, symbols, 2, why, sizeof(why)), 0);
-	assert_int_equal(hook_object_check(example, others, 2, why, sizeof(why)), -USHER_E_HOOK);
+	assert_int_equal(object_check(example, symbols, 2, why, sizeof(why)), 0);
+	assert_int_equal(object_check(example, others, 2, why, sizeof(why)), -USHER_E_HOOK);
 	assert_non_null(strstr(why, "no_such_symbol"));
-	assert_int_equal(hook_object_check("/dev/zero", symbols, 2, why, sizeof(why)), -USHER_E_HOOK);
-	assert_int_equal(hook_object_check("/proc/self/exe", symbols, 2, why, sizeof(why)), -USHER_E_HOOK);
+	assert_int_equal(object_check("/dev/zero", symbols, 2, why, sizeof(why)), -USHER_E_HOOK);
+	assert_int_equal(object_check("/proc/self/exe", symbols, 2, why, sizeof(why)), -USHER_E_HOOK);
 	srand(7);
 	for (int i = 0; i < 2000; i++) {
 		size_t at = (size_t)rand() % (i % 2 ? 2048 : n);
@@ -530,7 +530,7 @@ static void test_object(void **state)
 		octets[at] = (uint8_t)rand();
 		assert_int_equal(ftruncate(fd, 0), 0);
 		assert_int_equal(pwrite(fd, octets, len, 0), len);
-		(void)!hook_object_check(path, symbols, 2, why, sizeof(why));
+		(void)!object_check(path, symbols, 2, why, sizeof(why));
 		octets[at] = was;
 	}
 	(void)close(fd);

@@ -5,7 +5,7 @@
  * dynamic section has no length of the symbol table; it ends where the strings begin, or with its segment, and an entry
  * behind its end can only make the loader look, which has the last word.
  */
-#include "hook/object.h"
+#include "base/object.h"
 
 #include "base/cleanup.h"
 #include "base/error.h"
@@ -143,7 +143,7 @@ static const char *read_object(struct object *o)
 	return bad ? bad : read_symbols(o);
 }
 
-int hook_object_check(const char *path, const char *const *symbols, size_t n, char *why, size_t why_cap)
+int object_check(const char *path, const char *const *symbols, size_t n, char *why, size_t why_cap)
 {
 	auto_close int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 	struct object o = {.fd = fd};
