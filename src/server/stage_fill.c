@@ -147,7 +147,10 @@ static void fill_fqdn(struct fill *f)
 /* One of both: 81 for a client that sent it, else 12, also for a client that did not ask for a name. */
 static void fill_host_name(struct fill *f)
 {
-	/* an answer without a lease of its own, such as to INFORM */
+	/* as in Kea: a name belongs to a lease, and INFORM asks for parameters only */
+	if (f->x->type == DHCP4_INFORM)
+		return;
+	/* an answer without a lease of its own */
 	if (!f->x->named)
 		client_name(f->x, 0);
 	if (f->x->answer_fqdn)
