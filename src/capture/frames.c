@@ -97,9 +97,19 @@ int64_t frames_now(const struct frames *f)
 	return f->clock ? f->epoch_ns + clock_mono_ns(f->clock) : 0;
 }
 
+int64_t frames_wall_ahead(const struct frames *f)
+{
+	return f->clock ? clock_wall_ns(f->clock) - frames_now(f) : 0;
+}
+
 bool frames_recorded(const struct frames *f)
 {
 	return f->recorded;
+}
+
+uint32_t frames_room(struct frames *f, const struct frame *fr, bool tagged)
+{
+	return f->ops->room ? f->ops->room(f, fr, tagged) : UINT32_MAX;
 }
 
 const char *frames_port_name(const struct frames *f, unsigned port)

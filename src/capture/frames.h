@@ -93,11 +93,16 @@ const char *frames_why(const struct frames *f);
 /* Nanoseconds since the epoch that never step: the wall clock when a live source was opened and the monotonic time since. Of other
  * sources 0: their time is that of their frames. */
 int64_t frames_now(const struct frames *f);
+/* Returns how far the wall clock has been set ahead (negative: back) since a live source was opened, compared with frames_now(). */
+int64_t frames_wall_ahead(const struct frames *f);
 /* Returns whether the frames come from a recording. Their receivers have answered the recorded octets, not the forwarded ones, and the
  * machine that recorded them may have left checksums to its hardware. */
 bool frames_recorded(const struct frames *f);
 /* Name of a port ("eth0", "in.pcap"); "" beyond. */
 const char *frames_port_name(const struct frames *f, unsigned port);
+/* Returns the length of the longest frame, link header included, that can leave as an accepted or injected frame `fr` does. tagged: it
+ * begins with an 802.1Q tag, which the MTU does not count. UINT32_MAX: no limit is known. */
+uint32_t frames_room(struct frames *f, const struct frame *fr, bool tagged);
 /* Its hardware address; false: it has none. */
 bool frames_port_mac(const struct frames *f, unsigned port, uint8_t ret[6]);
 void frames_stats(const struct frames *f, struct frames_stats *ret);

@@ -19,6 +19,8 @@ struct frames_ops {
 	bool (*ended)(const struct frames *f);			/* NULL: never */
 	const char *(*port_name)(const struct frames *f, unsigned port);
 	bool (*port_mac)(const struct frames *f, unsigned port, uint8_t ret[6]); /* NULL: none has any */
+	/* The longest frame that can leave as fr does; NULL: not known */
+	uint32_t (*room)(struct frames *f, const struct frame *fr, bool tagged);
 	double (*progress)(const struct frames *f);		/* NULL: not known */
 	uint64_t (*source_drops)(const struct frames *f);	/* NULL: not known */
 	void (*close)(struct frames *f);

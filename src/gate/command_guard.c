@@ -24,13 +24,13 @@ struct binding_search {
 	const char *port;	/* NULL: any */
 };
 
-static struct json *end_text(struct arena *a, const struct guard_binding *b)
+static struct json *end_text(struct arena *a, int64_t end_ns)
 {
-	time_t at = (time_t)(b->end_ns / NS_PER_S);
+	time_t at = (time_t)(end_ns / NS_PER_S);
 	char text[TIME_LEN];
 	struct tm tm;
 
-	if (b->end_ns == INT64_MAX || !gmtime_r(&at, &tm) || !strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%SZ", &tm))
+	if (end_ns == INT64_MAX || !gmtime_r(&at, &tm) || !strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%SZ", &tm))
 		return json_str(a, "never");
 	return json_str(a, text);
 }
@@ -59,7 +59,7 @@ static void binding_json(const struct binding_search *q, const struct gate_worke
 	(void)json_add(a, m, "port", json_str(a, guard_port_name(v->guard, b->port)));
 	command_put(q->k, m, "vlan", b->vlan);
 	(void)json_add(a, m, "kind", json_str(a, b->fixed ? "static" : "leased"));
-	(void)json_add(a, m, "ends", end_text(a, b));
+	(void)json_add(a, m, "ends", end_text(a, guard_end_on_wall(v->guard, b)));
 	command_put(q->k, m, "idle-seconds", b->seen_ns && b->seen_ns < now ? (uint64_t)((now - b->seen_ns) / NS_PER_S) : 0);
 	(void)json_add(a, m, "client-id", hex_json(a, span_of(b->id.octets, b->id.n)));
 }

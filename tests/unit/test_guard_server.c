@@ -6,7 +6,9 @@
 
 #include "guard_util.h"
 
+#include "base/clock.h"
 #include "base/ip.h"
+#include "capture/frames_backend.h"
 #include "config/json.h"
 #include "control/channel.h"
 #include "runtime/loop.h"
@@ -40,7 +42,7 @@ static unsigned n_leases;
 static enum lie lie;
 static _Atomic unsigned asked;
 static _Atomic bool ended;
-static int64_t real_s;
+static int64_t real_s, lft_s;	/* of leases that end */
 
 static void add_lease(struct arena *a, struct json *list, const struct lease *l)
 {
@@ -51,8 +53,8 @@ static void add_lease(struct arena *a, struct json *list, const struct lease *l)
 		(void)json_add(a, m, "ip-address", json_str(a, ip_text(l->address, ip)));
 	(void)json_add(a, m, "hw-address", json_printf(a, "02:00:00:00:01:%02x", l->n));
 	(void)json_add(a, m, "client-id", json_str(a, "01:02:03"));
-	(void)json_add(a, m, "cltt", json_int(a, l->end_s ? l->end_s - 600 : real_s));
-	(void)json_add(a, m, "valid-lft", json_int(a, l->end_s ? 600 : UINT32_MAX));
+	(void)json_add(a, m, "cltt", json_int(a, l->end_s ? l->end_s - lft_s : real_s));
+	(void)json_add(a, m, "valid-lft", json_int(a, !l->end_s ? UINT32_MAX : lft_s));
 	(void)json_add(a, m, "state", json_int(a, l->state));
 }
 
@@ -150,6 +152,7 @@ static int setup(void **state)
 	(void)snprintf(path, sizeof(path), "/tmp/usher-test-%d.sock", (int)getpid());
 	(void)snprintf(u.o.server, sizeof(u.o.server), "%s", path);
 	u.o.server_ns = NS_PER_S / 50;
+	lft_s = 600;
 	real_s = time(NULL);
 	u.now = (real_s - 100) * NS_PER_S;
 	assert_int_equal(loop_new(&loop), 0);
@@ -187,6 +190,43 @@ static void test_known_from_the_start(void **state)
 	assert_int_equal(find(IP_A)->end_ns, (real_s + 600) * NS_PER_S);
 	assert_int_equal(find(IP_A)->id.n, 3);
 	assert_int_equal(find(IP_A)->port, GUARD_ANY_PORT);
+}
+
+/* Ends at the limits of what the numbers hold: right, or never where no number holds them. */
+static void test_lease_times(void **state)
+{
+	const int64_t most_s = INT64_MAX / NS_PER_S;
+	const struct lease l[] = {
+		{IP_A, 1, 0, real_s + 0xfffffffe}, {IP_B, 2, 0, most_s}, {IP_C, 3, 0, most_s + 1}, {IP_D, 4, 0, INT64_C(17000000000)}};
+
+	(void)state;
+	lft_s = 0xfffffffe;
+	list(TRUE_LIST, 4, l);
+	gu_open(&u);
+	assert_int_equal(gu_count(&u, GUARD_COUNT_READ), 4);
+	assert_int_equal(find(IP_A)->end_ns, (real_s + 0xfffffffe) * NS_PER_S);
+	assert_int_equal(find(IP_B)->end_ns, most_s * NS_PER_S);
+	assert_int_equal(find(IP_C)->end_ns, INT64_MAX);
+	assert_int_equal(find(IP_D)->end_ns, INT64_MAX);
+}
+
+/* The wall clock is set ahead by a day: the ends of the server's leases are that clock's. */
+static void test_wall_clock_steps(void **state)
+{
+	struct lease l = {IP_A, 1, 0, real_s + 86400 + 600};
+	struct virtual_clock clock;
+
+	(void)state;
+	virtual_clock_init(&clock, u.now);
+	list(TRUE_LIST, 0, &l);
+	gu_open(&u);
+	frames_live(u.t.f, &clock.src);
+	gate_source(u.t.g, u.t.f);
+	clock.wall += 86400 * NS_PER_S;
+	list(TRUE_LIST, 1, &l);
+	next_round();
+	assert_non_null(find(IP_A));
+	assert_int_equal(find(IP_A)->end_ns, (real_s + 600) * NS_PER_S);
 }
 
 static void test_first_use_tells_the_port(void **state)
@@ -315,6 +355,8 @@ int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_known_from_the_start, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_lease_times, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_wall_clock_steps, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_first_use_tells_the_port, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_pages, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_another_client, setup, teardown),

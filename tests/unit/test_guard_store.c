@@ -8,9 +8,11 @@
 #include "fake/fake_files.h"
 #include "guard_util.h"
 
+#include "base/clock.h"
 #include "base/error.h"
 #include "base/rng.h"
 #include "base/sha256.h"
+#include "capture/frames_backend.h"
 #include "gate/guard/guard_config.h"
 #include "gate/guard/pending.h"
 #include "gate/guard_run.h"
@@ -384,6 +386,112 @@ static void test_rows_refused(void **state)
 	assert_int_equal(guard_find(u.gd, 0, 0x0a000002)->end_ns, INT64_MAX);
 }
 
+/* --- Times --------------------------------------------------------------------------------------- */
+
+/* The END of the first row on disk; -1: never. */
+static int64_t end_on_disk(void)
+{
+	const struct fake_file *f = fake_files_get(&disk, "bindings");
+	char text[256] = "", end[32] = "";
+
+	assert_non_null(f);
+	memcpy(text, f->p, f->len < sizeof(text) - 1 ? f->len : sizeof(text) - 1);
+	assert_int_equal(sscanf(text, "usher-guard 1 %*s %*s %*s %*s %31s", end), 1);
+	return strcmp(end, "never") == 0 ? -1 : strtoll(end, NULL, 10);
+}
+
+/* Begins without a file of bindings. */
+static void begin_anew(void)
+{
+	reopen();
+	(void)disk.ops.unlink(disk.ops.ctx, "bindings");
+}
+
+static void lease_for(uint32_t lease_s)
+{
+	struct gd q = gu_request(1, DHCP4_REQUEST, IP_A), a;
+
+	assert_true(gu_send(&u, GU_A, &q) > 0);
+	a = gu_reply(&q, DHCP4_ACK, IP_A);
+	a.lease_s = lease_s;
+	assert_true(gu_send(&u, 0, &a) > 0);
+}
+
+/* Lease times at the ends of what 32 bits hold, early and late in the gate's time: the end is right, and the same after a restart. */
+static void test_lease_times(void **state)
+{
+	static const uint32_t times[] = {1, 0x7fffffff, 0x80000000, 0xfffffffe, 0xffffffff};
+	static const int64_t starts[] = {1000, INT64_C(4600000000), INT64_C(6000000000)};
+
+	(void)state;
+	gu_open(&u);
+	for (size_t i = 0; i < ARRAY_LEN(times) * ARRAY_LEN(starts); i++) {
+		int64_t now_s = starts[i / ARRAY_LEN(times)], lease_s = times[i % ARRAY_LEN(times)], end_s = now_s + lease_s, end_ns;
+
+		begin_anew();
+		u.now = now_s * NS_PER_S;
+		gu_open(&u);
+		lease_for((uint32_t)lease_s);
+		end_ns = lease_s == UINT32_MAX || end_s > INT64_MAX / NS_PER_S ? INT64_MAX : end_s * NS_PER_S;
+		assert_int_equal(guard_find(u.gd, 0, IP_A)->end_ns, end_ns);
+		gu_wait(&u, 0);
+		assert_int_equal(guard_save(u.gd, u.now), 0);
+		assert_int_equal(end_on_disk(), end_ns == INT64_MAX ? -1 : end_s);
+		reopen();
+		gu_open(&u);
+		assert_int_equal(guard_find(u.gd, 0, IP_A)->end_ns, end_ns);
+	}
+}
+
+/* Opens a guard whose source is live, with a clock; the gate's time begins with the wall clock. */
+static void open_live(struct virtual_clock *clock)
+{
+	gt_open(&u.t, &u.go, DISSECT_UDP_CONNECTION);
+	frames_live(u.t.f, &clock->src);
+	gate_source(u.t.g, u.t.f);
+	u.now = frames_now(u.t.f);
+	gate_tick(u.t.g, u.now);
+	assert_int_equal(guard_new(&u.o, &u.gd), 0);
+	assert_int_equal(guard_attach(u.gd, u.t.g, u.now, u.err, sizeof(u.err)), 0);
+}
+
+/* The wall clock is set ahead or back while the gate runs: a binding keeps what is left of its lease, now and after a restart. */
+static void test_wall_clock_steps(void **state)
+{
+	static const int64_t steps_s[] = {86400, -86400, 3, 0};
+
+	(void)state;
+	gu_open(&u);
+	for (size_t i = 0; i < ARRAY_LEN(steps_s); i++) {
+		struct virtual_clock clock;
+		int64_t began_s = 1700000000;
+
+		begin_anew();
+		virtual_clock_init(&clock, began_s * NS_PER_S);
+		open_live(&clock);
+		lease_for(GD_LEASE_S);
+		assert_int_equal(guard_save(u.gd, u.now), 0);
+		assert_int_equal(end_on_disk(), began_s + GD_LEASE_S);
+		clock.wall += steps_s[i] * NS_PER_S;
+		guard_tick(u.gd, frames_now(u.t.f));
+		assert_int_equal(guard_find(u.gd, 0, IP_A)->end_ns, (began_s + GD_LEASE_S) * NS_PER_S);
+		assert_int_equal(guard_end_on_wall(u.gd, guard_find(u.gd, 0, IP_A)), (began_s + steps_s[i] + GD_LEASE_S) * NS_PER_S);
+		/* nothing else changed, but the file is written anew */
+		assert_int_equal(guard_save(u.gd, u.now), 0);
+		assert_int_equal(end_on_disk(), began_s + steps_s[i] + GD_LEASE_S);
+		reopen();
+		clock.wall += (GD_LEASE_S - 1) * NS_PER_S;
+		clock.mono += (GD_LEASE_S - 1) * NS_PER_S;
+		open_live(&clock);
+		assert_non_null(guard_find(u.gd, 0, IP_A));
+		assert_int_equal(guard_find(u.gd, 0, IP_A)->end_ns, u.now + NS_PER_S);
+		clock.wall += NS_PER_S;
+		clock.mono += NS_PER_S;
+		guard_tick(u.gd, frames_now(u.t.f));
+		assert_null(guard_find(u.gd, 0, IP_A));
+	}
+}
+
 /* --- Configuration ------------------------------------------------------------------------------- */
 
 static void config_bad(const char *text, const char *why)
@@ -528,6 +636,8 @@ int main(void)
 		T(test_crash),
 		T(test_damaged),
 		T(test_rows_refused),
+		T(test_lease_times),
+		T(test_wall_clock_steps),
 		cmocka_unit_test(test_config),
 		cmocka_unit_test(test_config_errors),
 		cmocka_unit_test(test_alert_told),

@@ -348,6 +348,17 @@ static uint32_t most_pending(const struct guard *gd)
 	return n < (uint64_t)2 * gd->o.max_bindings ? (uint32_t)n : 2 * gd->o.max_bindings;
 }
 
+/* A step of the wall clock makes the ends on disk wrong: they are saved anew. Less than a second is no step. */
+static void follow_wall(struct guard *gd)
+{
+	int64_t ahead = frames_wall_ahead(gd->gate->frames), moved = ahead - gd->ahead_ns;
+
+	if (moved > -NS_PER_S && moved < NS_PER_S)
+		return;
+	gd->ahead_ns = ahead;
+	gd->changes++;
+}
+
 int guard_attach(struct guard *gd, struct gate *g, int64_t now_ns, char *err, size_t err_cap)
 {
 	int r = ports_init(gd, g->frames, err, err_cap);
@@ -370,6 +381,7 @@ int guard_attach(struct guard *gd, struct gate *g, int64_t now_ns, char *err, si
 		(void)snprintf(err, err_cap, "%s", usher_strerror(r));
 		return r;
 	}
+	follow_wall(gd);
 	r = gd->store ? guard_store_load(gd, now_ns, err, err_cap) : 0;
 	if (r == 0 && gd->server) {
 		r = guard_server_start(gd, now_ns);
@@ -418,8 +430,16 @@ void guard_free(struct guard *gd)
 	free(gd);
 }
 
+int64_t guard_end_on_wall(const struct guard *gd, const struct guard_binding *b)
+{
+	int64_t r;
+
+	return b->end_ns == INT64_MAX || __builtin_add_overflow(b->end_ns, gd->ahead_ns, &r) ? INT64_MAX : r;
+}
+
 void guard_tick(struct guard *gd, int64_t now_ns)
 {
+	follow_wall(gd);
 	expire(gd, now_ns);
 	if (gd->store)
 		guard_store_tick(gd, now_ns);
@@ -429,6 +449,7 @@ void guard_tick(struct guard *gd, int64_t now_ns)
 
 int guard_save(struct guard *gd, int64_t now_ns)
 {
+	follow_wall(gd);
 	return gd->store ? guard_store_save(gd, now_ns) : 0;
 }
 

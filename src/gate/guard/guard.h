@@ -123,6 +123,8 @@ const char *guard_counter_name(enum guard_counter c);
 const char *guard_severity_name(enum guard_severity s);
 /* To look at. */
 const struct guard_binding *guard_find(const struct guard *gd, uint32_t vlan, uint32_t address);
+/* Returns the end of a binding on the wall clock, in nanoseconds since 1970; INT64_MAX: never. */
+int64_t guard_end_on_wall(const struct guard *gd, const struct guard_binding *b);
 /* Walks over all, as guard_bindings_each(). */
 const struct guard_binding *guard_each(const struct guard *gd, uint32_t *at);
 /* Of a binding's port; "any": it has none. */

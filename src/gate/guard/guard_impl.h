@@ -39,9 +39,20 @@ struct guard {
 	size_t remote_id_len;
 	uint32_t judged, seen_frame, seen_ipv4; /* generations of the packets whose message, frame, datagram was */
 	uint32_t server_id;		/* of the message at hand, for alerts */
+	/* The wall clock less the gate's time, which never steps: ends of bindings are in the gate's time, and in the wall clock's on disk,
+	 * in the server's list and for people. */
+	int64_t ahead_ns;
 	uint64_t changes;		/* of bindings: what makes saving worth while */
 	uint64_t n[GUARD_N_COUNTERS];
 };
+
+/* Converts the end of a lease from the wall clock to the gate's time. An end that no number holds is none: INT64_MAX. */
+static inline int64_t guard_from_wall(const struct guard *gd, int64_t wall_ns)
+{
+	int64_t r;
+
+	return wall_ns == INT64_MAX || __builtin_sub_overflow(wall_ns, gd->ahead_ns, &r) ? INT64_MAX : r;
+}
 
 static inline void guard_count(struct guard *gd, enum guard_counter c)
 {

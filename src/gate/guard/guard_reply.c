@@ -22,6 +22,7 @@ static bool listed(const struct guard *gd, const struct gate_packet *p)
 static int64_t end_of(const struct guard *gd, const struct dhcp4_msg *m)
 {
 	enum dhcp4_type type = dhcp4_msg_type(m);
+	int64_t end;
 	uint32_t s;
 
 	if (m->yiaddr == 0 || m->htype != HTYPE_ETHERNET || m->hlen != MAC_LEN)
@@ -31,7 +32,9 @@ static int64_t end_of(const struct guard *gd, const struct dhcp4_msg *m)
 		return INT64_MAX;
 	if (type != DHCP4_ACK || !dhcp4_opt_u32(m, DHCP4_OPT_LEASE_TIME, &s))
 		return 0;
-	return s == (uint32_t)LEASE_INFINITE ? INT64_MAX : gd->gate->now_ns + s * NS_PER_S;
+	if (s == (uint32_t)LEASE_INFINITE || __builtin_add_overflow(gd->gate->now_ns, s * NS_PER_S, &end))
+		return INT64_MAX;
+	return end;
 }
 
 /* Its other bindings: a client is in one place, and has one address for one identifier. */

@@ -30,7 +30,7 @@ struct lease_row {
 	uint32_t address;
 	uint8_t mac[MAC_LEN];
 	struct guard_id id;
-	int64_t end_ns;
+	int64_t end_ns;		/* on the wall clock */
 };
 
 struct guard_server {
@@ -224,8 +224,9 @@ static void take_row(struct guard *gd, const struct lease_row *row, int64_t now_
 	struct guard_server *s = gd->server;
 	uint32_t vlan = gd->o.server_vlan;
 	struct guard_binding *b = guard_bindings_find(gd->bindings, vlan, row->address);
+	int64_t end = guard_from_wall(gd, row->end_ns);
 
-	if (row->end_ns <= now_ns || (b && (b->fixed || b->since_ns >= s->asked_ns)))
+	if (end <= now_ns || (b && (b->fixed || b->since_ns >= s->asked_ns - gd->ahead_ns)))
 		return;
 	if (b && memcmp(b->mac, row->mac, MAC_LEN) != 0) {
 		guard_unbind(gd, b);
@@ -241,8 +242,8 @@ static void take_row(struct guard *gd, const struct lease_row *row, int64_t now_
 		return;
 	b->id = row->id;
 	b->server_round = s->round;
-	if (b->end_ns != row->end_ns)
-		guard_bindings_end(gd->bindings, b, row->end_ns);
+	if (b->end_ns != end)
+		guard_bindings_end(gd->bindings, b, end);
 }
 
 /* Those that were on a list before and are not on this one: the server has taken the lease back. */
@@ -255,7 +256,7 @@ static bool sweep(struct guard *gd)
 		b = guard_bindings_each(gd->bindings, &s->swept);
 		if (!b)
 			return true;
-		if (!b->fixed && b->server_round && b->server_round != s->round && b->since_ns < s->asked_ns) {
+		if (!b->fixed && b->server_round && b->server_round != s->round && b->since_ns < s->asked_ns - gd->ahead_ns) {
 			guard_unbind(gd, guard_bindings_find(gd->bindings, b->vlan, b->address));
 			guard_count(gd, GUARD_COUNT_WITHDRAWN);
 		}

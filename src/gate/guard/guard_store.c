@@ -42,6 +42,7 @@ struct guard_store {
 
 static void write_row(struct buf *out, const struct guard *gd, const struct guard_binding *b)
 {
+	int64_t end = guard_end_on_wall(gd, b);
 	char ip[IP_TEXT_LEN];
 
 	buf_printf(out, "%s ", ip_text(b->address, ip));
@@ -50,10 +51,10 @@ static void write_row(struct buf *out, const struct guard *gd, const struct guar
 	if (b->vlan > VLAN_MAX)
 		buf_printf(out, ".%u", b->vlan >> VLAN_BITS);
 	buf_char(out, ' ');
-	if (b->end_ns == INT64_MAX)
+	if (end == INT64_MAX)
 		buf_str(out, "never ");
 	else
-		buf_printf(out, "%lld ", (long long)(b->end_ns / NS_PER_S));
+		buf_printf(out, "%lld ", (long long)(end / NS_PER_S));
 	if (b->id.n)
 		buf_hex(out, span_of(b->id.octets, b->id.n), '\0');
 	buf_str(out, b->id.n ? "\n" : "-\n");
@@ -254,7 +255,7 @@ static int parse_row(const struct reading *in, char *line, struct row *ret)
 	if (n < 0)
 		return damaged(in, "a client identifier in hex, or \"-\"", f[5]);
 	row.b.id.n = (uint8_t)n;
-	row.b.end_ns = strcmp(f[4], "never") == 0 ? INT64_MAX : end_s * NS_PER_S;
+	row.b.end_ns = strcmp(f[4], "never") == 0 ? INT64_MAX : guard_from_wall(in->gd, end_s * NS_PER_S);
 	row.port = f[2];
 	*ret = row;
 	return 0;
