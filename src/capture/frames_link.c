@@ -60,6 +60,8 @@ struct port {
 	bool down;		/* the kernel said so, and nothing came since */
 	uint8_t mac[6];
 	uint64_t kernel_drops;
+	uint32_t mtu;
+	int64_t mtu_ns;		/* monotonic time when it was read */
 	struct out_batch out;
 };
 
@@ -307,6 +309,36 @@ static int link_send(struct frames *f, const struct frame *fr, struct span data,
 	return 0;
 }
 
+/* Returns the MTU of a port. An administrator may change it at any time, so it is read anew each second. */
+static uint32_t mtu_of(struct port *p)
+{
+	int64_t now = clock_mono_ns(&clock_system);
+	struct ifreq req = {0};
+
+	if (p->mtu && now - p->mtu_ns < NS_PER_S)
+		return p->mtu;
+	memcpy(req.ifr_name, p->name, sizeof(req.ifr_name));
+	p->mtu = ioctl(p->fd, SIOCGIFMTU, &req) == 0 && req.ifr_mtu > 0 ? (uint32_t)req.ifr_mtu : FRAME_MAX_LEN;
+	p->mtu_ns = now;
+	return p->mtu;
+}
+
+static uint32_t link_room(struct frames *f, const struct frame *fr, bool tagged)
+{
+	struct frames_link *l = self(f);
+	bool back = fr->port & FRAME_BACK;
+	unsigned port = fr->port & ~(unsigned)FRAME_BACK;
+	uint32_t least = FRAME_MAX_LEN;
+
+	for (unsigned i = 0; i < l->n; i++)
+		if ((i == port) == back) {
+			uint32_t mtu = mtu_of(&l->ports[i]);
+
+			least = mtu < least ? mtu : least;
+		}
+	return least + ETH_HLEN + (tagged ? TAG_LEN : 0);
+}
+
 /* --- Life -------------------------------------------------------------------------------------------- */
 
 static int link_fd(const struct frames *f)
@@ -357,6 +389,7 @@ static const struct frames_ops link_ops = {
 	.fd = link_fd,
 	.port_name = link_port_name,
 	.port_mac = link_port_mac,
+	.room = link_room,
 	.source_drops = link_source_drops,
 	.close = link_close,
 };

@@ -82,6 +82,13 @@ static int parse(struct nlmsghdr *h, struct frame *ret)
 	return 1;
 }
 
+/* The kernel acknowledges no verdict, but it says which it refused: one that a packet got before, say. */
+static bool is_refusal(const struct nlmsghdr *h)
+{
+	return h->nlmsg_type == NLMSG_ERROR && mnl_nlmsg_get_payload_len(h) >= sizeof(struct nlmsgerr) &&
+	       ((const struct nlmsgerr *)mnl_nlmsg_get_payload(h))->error < 0;
+}
+
 static int nfqueue_recv(struct frames *f, struct frame *ret, size_t n)
 {
 	struct frames_nfqueue *q = self(f);
@@ -103,8 +110,10 @@ static int nfqueue_recv(struct frames *f, struct frame *ret, size_t n)
 		struct nlmsghdr *h = (struct nlmsghdr *)(void *)(q->in + (size_t)i * MSG_LEN);
 		int len = (int)q->msg[i].msg_len;
 
-		if (!(q->msg[i].msg_hdr.msg_flags & MSG_TRUNC) && mnl_nlmsg_ok(h, len))
-			filled += parse(h, &ret[filled]);
+		if (q->msg[i].msg_hdr.msg_flags & MSG_TRUNC || !mnl_nlmsg_ok(h, len))
+			continue;
+		f->stats.send_errors += is_refusal(h);
+		filled += parse(h, &ret[filled]);
 	}
 	return filled;
 }

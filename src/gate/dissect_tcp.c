@@ -341,9 +341,9 @@ static int ahead(struct gate *g, struct gate_packet *p, struct tcp_conn *c)
 }
 
 /* How long a segment like this one may be. */
-static uint32_t room_of(const struct gate_packet *p, const struct tcp_conn *c)
+static uint32_t room_of(struct gate *g, const struct gate_packet *p, const struct tcp_conn *c)
 {
-	uint32_t most = gate_tcp_mss(c, (enum gate_direction)p->direction), options = p->l4_len - (uint32_t)TCP_HDR_LEN;
+	uint32_t most = gate_tcp_room(g, c, (enum gate_direction)p->direction, &p->frame, p->p.data, p->p.l3, p->p.l4), options = p->l4_len - (uint32_t)TCP_HDR_LEN;
 	uint32_t room = most > options ? most - options : 1, headers = (uint32_t)(p->p.app - p->p.l3);
 
 	room = p->p.app_len > room ? p->p.app_len : room;
@@ -355,7 +355,7 @@ static uint32_t room_of(const struct gate_packet *p, const struct tcp_conn *c)
 static int send_ahead(struct gate *g, const struct gate_packet *p, struct tcp_conn *c, uint32_t out, struct span octets,
 		      uint32_t keep_len)
 {
-	uint32_t room = room_of(p, c), n = (uint32_t)octets.n, done = 0;
+	uint32_t room = room_of(g, p, c), n = (uint32_t)octets.n, done = 0;
 	struct frame f = frame_of(p);
 	struct held *copy = held_take(g->held, &f);
 
@@ -445,7 +445,7 @@ static int again(struct gate *g, struct gate_packet *p, struct tcp_conn *c, uint
 		return GATE_DROP;
 	}
 	gate_tcp_translate(g, p, c);
-	done = send_ahead(g, p, c, out, span_of(g->octets, w.len), room_of(p, c));
+	done = send_ahead(g, p, c, out, span_of(g->octets, w.len), room_of(g, p, c));
 	if (done < 0 || verdict_splice(g, p, p->p.app, p->p.app_len, span_of(g->octets + done, w.len - (size_t)done)) < 0)
 		return gate_undecided(g, p, GATE_DROP_TCP_LIMIT);
 	verdict_be32(p, p->p.l4 + (uint32_t)SEQ_OFF, out + (uint32_t)done);

@@ -6,6 +6,7 @@
 #include "gate/forge.h"
 
 #include "base/pages.h"
+#include "gate/fragment.h"
 #include "gate/verdict.h"
 #include "wire/arp.h"
 #include "wire/eth.h"
@@ -325,12 +326,8 @@ int gate_forged_send(struct gate *g, struct gate_packet *p)
 	if (r == 0) {
 		turn_round(p);
 		gate_make_right(g, p);
-		r = frames_inject(g->frames, &p->frame, span_of(p->p.data, p->p.len));
-		(void)frames_flush(g->frames);
-		if (r < 0)
-			g->counters.drops[GATE_DROP_SEND_FAILED]++;
-		else
-			g->counters.forged++;
+		r = gate_inject_made(g, p);
+		g->counters.forged += r == 0;
 	}
 	release(self(p));
 	return r;

@@ -9,6 +9,8 @@
 #include "wire/eth.h"
 #include "wire/ipv4.h"
 
+#include <errno.h>
+
 enum { LEN_OFF = 2, FRAG_OFF = 6, CSUM_OFF = 10 };
 
 static void release_all(struct gate *g, struct held *list, int how, enum gate_drop why)
@@ -174,6 +176,95 @@ static void release_changed(struct gate *g, struct gate_packet *p)
 	g->counters.modified++;
 	/* fewer pieces than before: the frames that are left carry nothing any more */
 	release_all(g, p->fragments, GATE_DROP, GATE_DROP_CONSUMED);
+}
+
+/* --- Datagrams that grew ------------------------------------------------------------------------------------- */
+
+uint32_t gate_datagram_room(struct gate *g, const struct frame *f, const uint8_t *data, uint32_t l3)
+{
+	struct rd r = rd_init(span_of(data, l3));
+	bool tagged;
+	uint32_t room;
+
+	(void)rd_bytes(&r, 2 * (size_t)ETH_ADDR_LEN);
+	tagged = rd_be16(&r) == ETH_TYPE_VLAN && rd_ok(&r);
+	room = frames_room(g->frames, f, tagged);
+	return room > l3 ? room - l3 : 0;
+}
+
+static bool may_cut(const struct gate_packet *p)
+{
+	struct rd r = rd_init(span_of(p->p.data + p->p.l3 + FRAG_OFF, 2));
+
+	return !(rd_be16(&r) & IPV4_DF);
+}
+
+/* Returns the payload of a piece of a datagram that is longer than the MTU of its way out; 0: it must not be cut; -1: it is not longer. */
+static int64_t step_of(struct gate *g, const struct gate_packet *p)
+{
+	uint32_t room;
+
+	if (p->p.l3 == PACKET_NO_LAYER || p->p.l4 == PACKET_NO_LAYER || p->frame.offload.gso_type)
+		return -1;
+	room = gate_datagram_room(g, &p->frame, p->p.data, p->p.l3);
+	if (p->end - p->p.l3 <= room)
+		return -1;
+	return may_cut(p) && room > p->l3_len ? (room - p->l3_len) & ~UINT32_C(7) : 0;
+}
+
+/* The first piece is the frame's, and the others are the gate's own. */
+static int send_pieces(struct gate *g, const struct gate_packet *p, uint32_t step, bool injected)
+{
+	uint32_t total = p->end - p->p.l4;
+	int failed = 0;
+
+	for (uint32_t off = 0; off < total; off += step) {
+		uint32_t n = total - off < step ? total - off : step;
+		struct span s = span_of(g->piece, cut(g, p, off, n, off + n == total));
+		int r = off || injected ? frames_inject(g->frames, &p->frame, s) : frames_verdict(g->frames, &p->frame, FRAME_ACCEPT, s);
+
+		if (r < 0)
+			g->counters.drops[GATE_DROP_SEND_FAILED]++;
+		failed = failed ? failed : r;
+		(void)frames_flush(g->frames);
+	}
+	return failed;
+}
+
+bool gate_release_longer(struct gate *g, struct gate_packet *p)
+{
+	int64_t step = step_of(g, p);
+
+	if (step < 0)
+		return false;
+	if (step > 0) {
+		g->counters.accepted++;
+		g->counters.modified++;
+		(void)send_pieces(g, p, (uint32_t)step, false);
+		return true;
+	}
+	g->counters.dropped++;
+	g->counters.drops[GATE_DROP_TOO_LONG]++;
+	(void)frames_verdict(g->frames, &p->frame, FRAME_DROP, SPAN_NULL);
+	return true;
+}
+
+int gate_inject_made(struct gate *g, const struct gate_packet *p)
+{
+	int64_t step = step_of(g, p);
+	int r;
+
+	if (step > 0)
+		return send_pieces(g, p, (uint32_t)step, true);
+	if (step == 0) {
+		g->counters.drops[GATE_DROP_TOO_LONG]++;
+		return -EMSGSIZE;
+	}
+	r = frames_inject(g->frames, &p->frame, span_of(p->p.data, p->p.len));
+	(void)frames_flush(g->frames);
+	if (r < 0)
+		g->counters.drops[GATE_DROP_SEND_FAILED]++;
+	return r;
 }
 
 void gate_release_fragments(struct gate *g, struct gate_packet *p, int how)

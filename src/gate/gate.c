@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "gate/app.h"
 #include "gate/forge.h"
+#include "gate/fragment.h"
 #include "gate/plug.h"
 #include "gate/tcp_vouch.h"
 #include "wire/ipv4.h"
@@ -298,6 +299,8 @@ static void verdict(struct gate *g, struct gate_packet *p, int how)
 		return;
 	}
 	if (how == GATE_HOLD && !g->pass_through)
+		return;
+	if (unlikely(p->dirty & DIRTY_LENGTH || p->frame.flags & FRAME_FORGED) && !g->pass_through && gate_release_longer(g, p))
 		return;
 	g->counters.accepted++;
 	g->counters.modified += p->dirty != 0;

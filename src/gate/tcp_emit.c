@@ -19,6 +19,16 @@ uint32_t gate_tcp_mss(const struct tcp_conn *c, enum gate_direction d)
 	return mss == 0 ? MSS_DEFAULT : mss < MSS_LEAST ? MSS_LEAST : mss;
 }
 
+uint32_t gate_tcp_room(struct gate *g, const struct tcp_conn *c, enum gate_direction d, const struct frame *f, const uint8_t *data,
+		       uint32_t l3, uint32_t l4)
+{
+	uint32_t mss = gate_tcp_mss(c, d), headers = l4 - l3 + (uint32_t)TCP_HDR_LEN, room = gate_datagram_room(g, f, data, l3);
+
+	/* the MSS counts no options of the IPv4 header (RFC 6691 2) */
+	room = room > headers + MSS_LEAST ? room - headers : MSS_LEAST;
+	return room < mss ? room : mss;
+}
+
 /* --- Numbers --------------------------------------------------------------------------------------------- */
 
 /* The option at *at of n octets: its kind; *at is behind it then. -1: there is none. */
@@ -175,6 +185,11 @@ void gate_tcp_let_go(struct gate *g, struct tcp_conn *c, enum gate_direction d, 
 {
 	struct emission e = {g, c, d};
 	struct tcp_stream *s = &c->stream[d];
+	const struct held *h = s->segments;
+	uint32_t max = gate_tcp_mss(c, d);
 
-	tcp_stream_release(s, g->tcp_pool, n < s->n ? n : s->n, gate_tcp_mss(c, d), emit, &e);
+	/* segments that nobody changed keep their lengths */
+	if (h && !tcp_edits_none(&s->edits))
+		max = gate_tcp_room(g, c, d, &h->frame, h->data, h->l3, h->l4);
+	tcp_stream_release(s, g->tcp_pool, n < s->n ? n : s->n, max, emit, &e);
 }

@@ -6,6 +6,10 @@
 
 #include "gate/tcp_conn.h"
 
+/* Returns the length of the longest segment, its options included, that leaves with the headers of a frame in direction d: the receiver's MSS, and
+ * what the MTU of the way out leaves for it. data: the frame, whose IPv4 header is at l3 and TCP header at l4. */
+uint32_t gate_tcp_room(struct gate *g, const struct tcp_conn *c, enum gate_direction d, const struct frame *f, const uint8_t *data,
+		       uint32_t l3, uint32_t l4);
 /* The longest segment that the receiver of d takes, as far as is known. */
 uint32_t gate_tcp_mss(const struct tcp_conn *c, enum gate_direction d);
 /* What the header at hand acknowledges, in the numbers of whom it goes to. */
