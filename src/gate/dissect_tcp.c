@@ -548,8 +548,11 @@ static int inspect(struct gate *g, struct gate_packet *p, struct tcp_conn *c, en
 
 /* --- The connection --------------------------------------------------------------------------------------------- */
 
+/* One that was taken up in the middle is as expendable as a SYN until its other end acknowledges something: anybody can make up a segment. */
 static enum flow_queue queue_of(const struct tcp_track *t)
 {
+	if (t->midstream && !t->half[GATE_UP].heard && t->state == TCP_ESTABLISHED)
+		return FLOW_NEW;
 	switch (t->state) {
 	case TCP_SYN_SENT:
 	case TCP_SYN_RECEIVED:

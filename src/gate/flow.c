@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
  * An array of flows, chained by hash. Both directions hash alike because the ends are put in order
- * first; the hash is keyed, for strangers choose ports. Index 0 is nobody.
+ * first; the hash is keyed, for strangers choose ports. Index 0 is nobody. A client that has its share of a full table evicts
+ * flows of its own only.
  */
 #include "gate/flow.h"
 
@@ -12,7 +13,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { NOBODY = 0, LARGE = 2048 };
+enum {
+	NOBODY = 0,
+	LARGE = 2048,
+	OWNERS = 4096,		/* clients are counted by a hash of their address */
+	OWNER_SHARE = 8,	/* of all flows a client has an eighth, ... */
+	SHARE_LEAST = 64,	/* ... or so many */
+	LOOK_AT = 64,		/* flows of a queue, the oldest first, among which one of a client is looked for */
+};
 
 _Static_assert(sizeof(struct flow) == 2 * FLOW_ALIGN, "two lines");
 
@@ -28,6 +36,7 @@ struct flow_table {
 	uint32_t fresh;		/* from here on nobody ever lived */
 	uint64_t next_id;
 	struct queue queues[FLOW_N_QUEUES];
+	uint32_t owned[OWNERS];	/* flows of each client */
 	int64_t timeout_ns[FLOW_N_QUEUES];
 	struct hash_key key;
 	flow_end_fn end;
@@ -38,6 +47,12 @@ struct flow_table {
 static uint32_t index_of(const struct flow_table *t, const struct flow *f)
 {
 	return (uint32_t)(f - t->flows);
+}
+
+/* Returns the place where the flows of a client are counted. */
+static uint32_t owner_of(const struct flow_table *t, const struct flow_key *k)
+{
+	return hash_u32(k->src ^ (uint32_t)t->key.k0) % OWNERS;
 }
 
 /* The same for both directions. */
@@ -164,6 +179,7 @@ static void end_flow(struct flow_table *t, struct flow *f, bool evicted)
 	f->live = false;	/* whoever is told must not end it again */
 	queue_out(t, f);
 	bucket_out(t, f);
+	t->owned[owner_of(t, &f->key)]--;
 	t->end(t->ctx, f, evicted);
 	f->generation++;
 	f->next = t->free;
@@ -189,8 +205,35 @@ struct flow *flow_find_at(struct flow_table *t, uint32_t bucket, const struct fl
 	return NULL;
 }
 
-static bool evict(struct flow_table *t)
+static bool is_greedy(const struct flow_table *t, uint32_t owner)
 {
+	uint32_t share = t->n / OWNER_SHARE > SHARE_LEAST ? t->n / OWNER_SHARE : SHARE_LEAST;
+
+	return t->owned[owner] >= share;
+}
+
+/* One of a client's own flows. False: none is among the oldest of any queue. */
+static bool evict_own(struct flow_table *t, uint32_t owner)
+{
+	for (int q = 0; q < FLOW_N_QUEUES; q++) {
+		uint32_t i = t->queues[q].oldest;
+
+		for (unsigned n = 0; i && n < LOOK_AT; n++, i = t->flows[i].newer)
+			if (owner_of(t, &t->flows[i].key) == owner) {
+				end_flow(t, &t->flows[i], true);
+				t->stats.evicted++;
+				return true;
+			}
+	}
+	return false;
+}
+
+static bool evict(struct flow_table *t, const struct flow_key *key)
+{
+	uint32_t owner = owner_of(t, key);
+
+	if (is_greedy(t, owner))
+		return evict_own(t, owner);
 	for (int q = 0; q < FLOW_N_QUEUES; q++)
 		if (t->queues[q].oldest) {
 			end_flow(t, &t->flows[t->queues[q].oldest], true);
@@ -216,7 +259,7 @@ struct flow *flow_add(struct flow_table *t, uint32_t bucket, const struct flow_k
 	struct flow *f = take_place(t);
 	uint32_t generation;
 
-	if (!f && evict(t))
+	if (!f && evict(t, key))
 		f = take_place(t);
 	if (!f)
 		return NULL;
@@ -234,6 +277,7 @@ struct flow *flow_add(struct flow_table *t, uint32_t bucket, const struct flow_k
 	f->next = t->buckets[f->bucket];
 	t->buckets[f->bucket] = index_of(t, f);
 	queue_in(t, f, FLOW_NEW);
+	t->owned[owner_of(t, key)]++;
 	t->stats.added++;
 	t->stats.live++;
 	return f;

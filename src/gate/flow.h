@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
  * Flows: the two directions of a conversation, found by one look-up. Bounded: memory is taken when the
- * table is made, and when it is full the flow that waited longest in the most expendable queue goes.
+ * table is made, and when it is full the flow that waited longest in the most expendable queue goes; of a client that has an
+ * eighth of all flows (at least 64), one of its own.
  * Time-outs are queues, one a duration, ordered by last use: to touch a flow and to find those that
  * are over costs the same with one flow and with a million. One table a worker, one thread.
  */
@@ -76,7 +77,8 @@ struct flow *flow_find(struct flow_table *t, uint32_t bucket, const struct flow_
 /* The same at a time: one that is over by then ends, and there is none. */
 struct flow *flow_find_at(struct flow_table *t, uint32_t bucket, const struct flow_key *key, int64_t now_ns,
 			  uint8_t *ret_direction);
-/* Makes room if it has to; NULL only if a flow that is being ended holds the last place. */
+/* Makes room if it has to. NULL: a flow that is being ended holds the last place, or the client has its share of a full table and none of
+ * its flows is among the oldest. */
 struct flow *flow_add(struct flow_table *t, uint32_t bucket, const struct flow_key *key, int64_t now_ns);
 /* It was used: it is the youngest of the queue. */
 void flow_touch(struct flow_table *t, struct flow *f, enum flow_queue q, int64_t now_ns);

@@ -4,6 +4,8 @@
  */
 #include "unit.h"
 
+#include "gate_tcp_util.h"
+
 #include "base/clock.h"
 #include "base/rng.h"
 #include "gate/flow.h"
@@ -148,11 +150,79 @@ static void test_eviction(void **state)
 	flow_table_free(t);
 }
 
+static void count_end(void *ctx, struct flow *f, bool by_force)
+{
+	(void)by_force;
+	((unsigned *)ctx)[f->key.src & 1]++;
+}
+
+/* One client opens flows without end: it evicts none of others, in whatever queue those are. */
+static void test_greedy_client(void **state)
+{
+	enum { MANY = 800, OTHERS = 40, GREEDY = 0x0a000101, QUIET = 0x0a000200 };
+	struct flow_limits l = {.max_flows = MANY, .timeout_ns = {INT64_MAX, INT64_MAX, INT64_MAX, INT64_MAX}};
+	struct hash_key hk = {1, 2};
+	unsigned ends[2] = {0};
+	struct flow_table *t;
+	struct flow_stats st;
+
+	(void)state;
+	assert_int_equal(flow_table_new(&l, &hk, count_end, ends, &t), 0);
+	for (unsigned i = 0; i < OTHERS + 20 * MANY; i++) {
+		struct flow_key k = {.src = i < OTHERS ? QUIET + 2 * i : GREEDY, .dst = 9, .sport = (uint16_t)i, .dport = 80, .proto = 6};
+		struct flow *f = flow_add(t, flow_bucket(t, &k), &k, i);
+
+		assert_non_null(f);
+		/* half of the others' wait for an answer; the greedy one's do not */
+		flow_touch(t, f, i < OTHERS && i % 2 ? FLOW_NEW : FLOW_ESTABLISHED, i);
+	}
+	flow_stats(t, &st);
+	assert_int_equal(st.live, MANY);
+	assert_int_equal(ends[0], 0);
+	assert_true(ends[1] > 10 * MANY);
+	flow_table_free(t);
+}
+
+/* Segments of connections that nobody has evict each other, and not a connection that is idle (--midstream). */
+static void test_midstream_junk(void **state)
+{
+	enum { ROOM = 16, JUNK = 500 };
+	static uint8_t frame[GT_CAP];
+	static struct gt_conn c;
+	struct gate_opts o;
+	uint32_t at = 0;
+	static struct gt t;
+	uint64_t id;
+
+	(void)state;
+	gt_opts(&o);
+	o.midstream = true;
+	o.flows.max_flows = ROOM;
+	gt_open(&t, &o, DISSECT_TCP_CONNECTION);
+	gt_conn_open(&c, &t, 1000, 80);
+	id = flow_each(gate_flows(t.g), &at)->id;
+	for (unsigned i = 0; i < JUNK; i++) {
+		const struct gt_conn none = {.sport = (uint16_t)(20000 + i), .dport = 443, .isn = {i, i}};
+
+		gt_push(&t, frame, gt_tcp(&none, frame, GATE_UP, TCP_ACK, i, span_str("junk")), NS_PER_S);
+		gt_run(&t);
+		while (gt_pop(&t))
+			;
+	}
+	at = 0;
+	assert_int_equal(flow_each(gate_flows(t.g), &at)->id, id);
+	gt_conn_say(&c, GATE_UP, span_str("still there"));
+	assert_string_equal(gt_conn_text(&c, GATE_UP), "still there");
+	gt_close(&t);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_against_model),
 		cmocka_unit_test(test_eviction),
+		cmocka_unit_test(test_greedy_client),
+		cmocka_unit_test(test_midstream_junk),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
