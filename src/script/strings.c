@@ -307,12 +307,25 @@ static int charge_rep(lua_State *L)
 	return call_original(L);
 }
 
+/* Returns how many integers there are from one number to another, both included. */
+static uint64_t count_integers(lua_Number from, lua_Number to)
+{
+	lua_Number n = to - from + 1;
+
+	return n > 0 ? n < 1e18 ? (uint64_t)n : UINT64_MAX : 0; /* not a number: 0 */
+}
+
+/* concat(table, separator, from, to) reads elements that the length of the table does not count, too. */
 static int charge_concat(lua_State *L)
 {
+	size_t len;
 	int n;
 
 	luaL_checktype(L, 1, LUA_TTABLE);
-	script_charge(L, lua_objlen(L, 1));
+	len = lua_objlen(L, 1);
+	script_charge(L, len);
+	if (lua_isnumber(L, 3))
+		script_charge(L, count_integers(lua_tonumber(L, 3), lua_isnumber(L, 4) ? lua_tonumber(L, 4) : (lua_Number)len));
 	n = call_original(L);
 	if (lua_type(L, -1) == LUA_TSTRING)
 		script_charge(L, lua_objlen(L, -1) / COPIED);
@@ -327,7 +340,7 @@ static int charge_tonumber(lua_State *L)
 	return call_original(L);
 }
 
-/* insert(table, position, value) moves the elements behind; maxn() walks through all. */
+/* maxn() walks through all. */
 static int charge_elements(lua_State *L)
 {
 	if (lua_type(L, 1) == LUA_TTABLE)
@@ -335,9 +348,12 @@ static int charge_elements(lua_State *L)
 	return call_original(L);
 }
 
+/* insert(table, position, value) moves the elements behind, from the end down to a position that may be far before the first. */
 static int charge_insert(lua_State *L)
 {
-	return lua_gettop(L) > 2 ? charge_elements(L) : call_original(L);
+	if (lua_gettop(L) > 2 && lua_type(L, 1) == LUA_TTABLE && lua_isnumber(L, 2))
+		script_charge(L, count_integers(lua_tonumber(L, 2), (lua_Number)lua_objlen(L, 1)) / MOVED);
+	return call_original(L);
 }
 
 static int charge_sort(lua_State *L)

@@ -127,8 +127,7 @@ static int define_events(struct lua_state *st)
 	return r;
 }
 
-/* A state with all classes and events in it. */
-static int state_open(struct lua_state *st, struct lua_hook *h, const struct script_opts *so)
+int lua_state_open(struct lua_state *st, struct lua_hook *h, const struct script_opts *so)
 {
 	int r = script_new(so, &st->script);
 
@@ -160,7 +159,7 @@ static int state_run(struct lua_state *st, const char *path, const struct config
 	return 0;
 }
 
-static void state_close(struct lua_state *st)
+void lua_state_close(struct lua_state *st)
 {
 	if (st->running)
 		(void)script_exiting(st->script);
@@ -220,19 +219,26 @@ static bool stopped(void *ctx)
 	return usher_status(st->call) == USHER_DROP;
 }
 
+unsigned lua_state_call(struct lua_state *st, enum hook_point point, usher_call *call)
+{
+	struct script_raise r = {.ctx = st, .push = push, .stopped = stopped};
+	unsigned what;
+
+	lua_call_begin(st, call);
+	what = script_raise(st->script, st->events[point], &r);
+	if (what & SCRIPT_RAISE_FAULT)
+		lua_park_undo(st, st->hook->drop_on_error);
+	lua_call_end(st);
+	return what;
+}
+
 static int callout(usher_call *call, void *ctx)
 {
 	const struct lua_point *p = ctx;
 	struct lua_hook *h = p->hook;
 	struct lua_state *st = state_take(h, call);
-	struct script_raise r = {.ctx = st, .push = push, .stopped = stopped};
-	unsigned what;
+	unsigned what = lua_state_call(st, p->point, call);
 
-	lua_call_begin(st, call);
-	what = script_raise(st->script, st->events[p->point], &r);
-	if (what & SCRIPT_RAISE_FAULT)
-		lua_park_undo(st, h->drop_on_error);
-	lua_call_end(st);
 	state_give(h, st);
 	if (what & SCRIPT_RAISE_ABORTED || (what & SCRIPT_RAISE_FAULT && h->drop_on_error))
 		usher_set_status(call, USHER_DROP);
@@ -244,7 +250,7 @@ static int callout(usher_call *call, void *ctx)
 static void hook_free(struct lua_hook *h)
 {
 	for (unsigned i = 0; i < h->n_states; i++)
-		state_close(&h->states[i]);
+		lua_state_close(&h->states[i]);
 	shared_store_free(h->tables);
 	(void)pthread_mutex_destroy(&h->shared);
 	(void)pthread_mutex_destroy(&h->park_lock);
@@ -294,7 +300,7 @@ static int open_states(struct lua_hook *h, const struct hook_registry_opts *o, c
 			.shared = h->tables,
 		};
 
-		if (state_open(st, h, &so) < 0)
+		if (lua_state_open(st, h, &so) < 0)
 			return bad(err, &conf->pos, "not enough memory for a Lua state");
 		r = state_run(st, path, conf, err);
 		if (r < 0)

@@ -65,6 +65,13 @@ struct lua_hook {
 	bool retired;
 };
 
+/* --- lua_hook.c --- */
+/* Opens a state with all classes and events in it. 0, -ENOMEM, -USHER_E_SCRIPT. lua_state_close() also after a failure. */
+int lua_state_open(struct lua_state *st, struct lua_hook *h, const struct script_opts *so) must_check;
+void lua_state_close(struct lua_state *st);
+/* Calls the rules of a state that listen to a hook point. The return values of script_raise(). */
+unsigned lua_state_call(struct lua_state *st, enum hook_point point, usher_call *call);
+
 /* --- lua_call.c --- */
 extern const struct script_class lua_call_class;
 /* What `when` may name. Its context is the state. */

@@ -207,7 +207,7 @@ static int teardown(void **state)
 
 static void test_every_function(void **state)
 {
-	static const char *const arguments[] = {"S", "T", "T, 1, 0", "S, S", "S, 1e9", "'', 1e9", "1e9", "S, S, S",
+	static const char *const arguments[] = {"S", "T", "T, 1, 0", "S, S", "S, 1e9", "'', 1e9", "1e9", "S, S, S", "T, -1e7, 0", "T, '', -1e9, 1e9", "T, -1e9, 1e9",
 						"o", "o, S", "o, T", "o, 1e6", "o, 1e9", "o, B", "o, 0, 1e6", "o, S, S", "o, 'a', S"};
 	char text[512], what[200];
 	bool good = true;
@@ -248,7 +248,11 @@ static void test_calls(void **state)
 		"return S:match('.-.-.-b')",
 		"return S:find(('a'):rep(2000000) .. 'b', 1, true)",
 		"for i = 1, 1000 do table.insert(T, 1, 0) end",
+		"for i = 1, 10 do table.insert({}, -1e7, 0) end",
+		"return table.insert({}, -2147483648, 0)",
 		"for i = 1, 1000 do table.remove(T, 1) end",
+		"for i = 1, 10 do table.remove(T, -2147483648) end",
+		"local t = {} for i = 1, 10000 do t[-i] = '' end for i = 1, 1000 do table.concat(t, '', -10000, -1) end",
 		"return table.sort(T, function (a, b) return false end)",
 		"return table.concat(T, ('x'):rep(40))",
 		"return string.format('%s%s%s', S, S, S)",
