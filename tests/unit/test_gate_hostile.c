@@ -197,6 +197,28 @@ static size_t decorate(uint8_t *f, size_t len, uint8_t flags)
 	return len;
 }
 
+static void set_ttl(uint8_t *f, uint8_t ttl)
+{
+	f[GT_IP + 8] = ttl;
+	gt_ip_checksum(f);
+}
+
+/* First pieces of datagrams that never become whole take up the room for others. */
+static void crowd_fragments(const uint8_t *whole, size_t payload, uint16_t port)
+{
+	static uint8_t buf[GT_CAP];
+	size_t n = payload < 8 ? payload : 8;
+
+	for (unsigned i = 0; i < 12; i++) {
+		size_t l = gt_fragment(buf, whole, 0, n, true);
+
+		buf[GT_IP + 4] = 0xee;
+		buf[GT_IP + 5] = (uint8_t)i;
+		gt_ip_checksum(buf);
+		put_in(buf, l, port);
+	}
+}
+
 /* Pieces of a datagram behind link headers of their own; at times one comes twice, with other octets. */
 static void put_fragments(const uint8_t *whole, size_t len, uint16_t port)
 {
@@ -217,13 +239,24 @@ static void put_fragments(const uint8_t *whole, size_t len, uint16_t port)
 		/* some overlap those behind them */
 		if (w.overlaps && chance(30))
 			m = payload - off < m + 8 ? payload - off : m + 8;
+		/* one that never comes, one that comes after the time for it is over, one from elsewhere */
+		if (chance(2))
+			continue;
+		if (chance(1) && chance(20))
+			w.now += 31 * NS_PER_S;
 		l = gt_fragment(buf, whole, off, m, off + m < payload);
-		put_in(buf, put_tags(buf, l, chance(40) ? rng_below(&w.rng, 4) : 0), port);
-		if (chance(5)) {
-			buf[l - 1] ^= 1;
+		if (chance(10))
+			set_ttl(buf, (uint8_t)(1 + rng_below(&w.rng, 255)));
+		put_in(buf, put_tags(buf, l, chance(40) ? rng_below(&w.rng, 4) : 0), chance(2) && !w.midstream ? THIRD_PORT : port);
+		/* the same again, or other octets in its place */
+		if (chance(8)) {
+			l = gt_fragment(buf, whole, off, m, off + m < payload);
+			buf[l - 1] ^= chance(60);
 			put_in(buf, put_tags(buf, l, chance(40) ? rng_below(&w.rng, 4) : 0), port);
 		}
 	}
+	if (chance(3))
+		crowd_fragments(whole, payload, port);
 }
 
 static void reply_of_honest(void)
@@ -459,10 +492,17 @@ static void hostile_datagram(void)
 		buf[GT_UDP + 6] = (uint8_t)(sum >> 8);
 		buf[GT_UDP + 7] = (uint8_t)sum;
 	}
-	if (chance(60))
+	if (chance(5))
+		buf[GT_UDP + 7] ^= (uint8_t)(1 + rng_below(&w.rng, 255));
+	if (chance(10))
+		set_ttl(buf, (uint8_t)(1 + rng_below(&w.rng, 255)));
+	if (chance(10))
+		len = put_ip_options(buf, len);
+	else if (chance(60)) {
 		put_fragments(buf, len, ATTACKER_PORT);
-	else
-		put_in(buf, put_tags(buf, len, rng_below(&w.rng, 5)), ATTACKER_PORT);
+		return;
+	}
+	put_in(buf, put_tags(buf, len, rng_below(&w.rng, 5)), ATTACKER_PORT);
 }
 
 /* The honest host begins anew: it resets the connection, or forgets it and says nothing, and has another number. */
@@ -513,6 +553,7 @@ static void begin(uint64_t seed, bool *edits)
 	o.max_streams = seed % 5 == 0 ? 2 : 16;
 	o.max_held = seed % 7 == 0 ? 4 : 128;
 	o.flows.max_flows = 64;
+	o.defrag.max_datagrams = seed % 6 == 0 ? 4 : 64;
 	w.midstream = o.midstream = seed % 11 == 0;
 	gt_open(&w.t, &o, DISSECT_TCP_CONNECTION);
 	gate_load(w.t.g, DISSECT_UDP_CONNECTION);
