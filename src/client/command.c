@@ -14,9 +14,10 @@
 
 typedef struct json *command_fn(struct driver *d, const struct json *args, struct arena *a, bool *ret_subscribe);
 
-static struct json *ok(struct arena *a, struct json *args)
+/* An answer with arguments. text: the sentence for people. */
+static struct json *answer_with(struct arena *a, struct json *args, const char *text)
 {
-	struct json *m = control_answer(a, CONTROL_OK, "done");
+	struct json *m = control_answer(a, CONTROL_OK, "%s", text);
 
 	(void)json_add(a, m, "arguments", args);
 	return m;
@@ -140,7 +141,7 @@ static struct json *command_state(struct driver *d, const struct json *args, str
 	if (c->kept != CLIENT_KEPT_NONE)
 		(void)json_add(a, m, "lease", lease_json(a, &c->lease));
 	add_timers(a, m, c);
-	return ok(a, m);
+	return answer_with(a, m, client_state_sentence(c->state));
 }
 
 /* --- events into the machine -------------------------------------------------------------------- */
@@ -240,7 +241,7 @@ static struct json *command_server(struct driver *d, const struct json *args, st
 		add_time(a, o, "first", s->first_wall_ns);
 		add_time(a, o, "last", s->last_wall_ns);
 	}
-	return ok(a, m);
+	return answer_with(a, m, "the servers that acknowledged a lease");
 }
 
 static struct json *command_errors(struct driver *d, const struct json *args, struct arena *a, bool *ret_subscribe)
@@ -259,7 +260,7 @@ static struct json *command_errors(struct driver *d, const struct json *args, st
 		(void)json_add(a, o, "what", json_str(a, e->what));
 		(void)json_add(a, o, "cause", json_str(a, e->cause));
 	}
-	return ok(a, m);
+	return answer_with(a, m, "the last errors, the newest first");
 }
 
 static void add_drops(struct arena *a, struct json *m, const struct client_stats *s)
@@ -304,7 +305,7 @@ static struct json *command_statistics(struct driver *d, const struct json *args
 			add_int(a, states, client_state_name((enum client_state)i), s->enter[i]);
 	add_int(a, m, "discover-to-offer-us", (uint64_t)(s->offer_ns / 1000));
 	add_int(a, m, "request-to-ack-us", (uint64_t)(s->ack_ns / 1000));
-	return ok(a, m);
+	return answer_with(a, m, "counted since the client started");
 }
 
 static struct json *command_events(struct driver *d, const struct json *args, struct arena *a, bool *ret_subscribe)
@@ -335,7 +336,7 @@ static struct json *command_list(struct driver *d, const struct json *args, stru
 	(void)ret_subscribe;
 	for (size_t i = 0; i < ARRAY_LEN(commands); i++)
 		(void)json_add(a, list, NULL, json_str(a, commands[i].name));
-	return ok(a, list);
+	return answer_with(a, list, "the commands of this client");
 }
 
 struct json *command_run(struct driver *d, const struct json *request, struct arena *a, bool *ret_subscribe)

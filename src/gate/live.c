@@ -287,6 +287,7 @@ int gate_live(const struct gate_args *a, const struct gate_opts *o, struct gate_
 
 	l.workers = calloc(l.n, sizeof(*l.workers));
 	if (l.workers && begin(&l) == 0) {
+		ret_sums->began = true;
 		if (!a->quiet)
 			(void)fprintf(stderr, "usher-gate: started\n");
 		code = loop_run(l.loop) < 0;

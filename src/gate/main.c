@@ -81,7 +81,7 @@ int main(int argc, char **argv)
 		return code;
 	}
 	code = a.in ? gate_offline(&a, &o, &sums) : gate_live(&a, &o, &sums);
-	if (!a.quiet)
+	if (!a.quiet && sums.began)
 		gate_sums_print(&sums, cpu_seconds() - began, a.json, stdout);
 	log_free(log);
 	return code;

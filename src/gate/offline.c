@@ -102,6 +102,7 @@ static int run_file(struct offline *o, const char *in, const char *out, int file
 		frames_close(f);
 		return 1;
 	}
+	sums->began = true;
 	gate_source(o->g, f);
 	frames_close(o->last);
 	o->last = f;

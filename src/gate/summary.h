@@ -14,6 +14,7 @@
 struct gate_worker_view;
 
 struct gate_sums {
+	bool began;			/* packets were read; without it there is nothing to print */
 	struct gate_counters gate;
 	struct frames_stats frames;
 	struct flow_stats flows;

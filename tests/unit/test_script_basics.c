@@ -165,7 +165,8 @@ static void test_log(void **state)
 	assert_string_equal(w->level, "warning/-");
 	assert_false(logged(w, "gone"));
 	fails(w, "haka.log.error('%d', 'x')",
-	      "t.lua:1: bad argument #2 to '?' (number expected, got string)");
+	      "t.lua:1: bad argument #2 to 'format' (number expected, got string)");
+	fails(w, "table.insert({}, {}, 2)", "t.lua:1: bad argument #2 to 'insert' (number expected, got table)");
 	fails(w, "haka.log.error()", "t.lua:1: haka.log: format string expected, got nothing");
 	fails(w, "haka.setloglevel('loud')",
 	      "t.lua:1: haka.setloglevel: 'loud' is no level (debug, info, warning, error, fatal)");
