@@ -250,6 +250,8 @@ static void test_calls(void **state)
 		"for i = 1, 1000 do table.insert(T, 1, 0) end",
 		"for i = 1, 10 do table.insert({}, -1e7, 0) end",
 		"return table.insert({}, -2147483648, 0)",
+		"return table.insert({}, 1e300, 0)",
+		"return table.insert({}, 0 / 0, 0)",
 		"for i = 1, 1000 do table.remove(T, 1) end",
 		"for i = 1, 10 do table.remove(T, -2147483648) end",
 		"local t = {} for i = 1, 10000 do t[-i] = '' end for i = 1, 1000 do table.concat(t, '', -10000, -1) end",
