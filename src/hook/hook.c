@@ -259,7 +259,7 @@ static int library_begin(struct hook_registry *r, const struct hook_registry_opt
 	return lib->builtin ? 0 : lib_open(lib, &h->pos, err);
 }
 
-/* Each of the two passes goes on behind a library that fails, so that one run names all of them. */
+/* Each of the two passes continues behind a library that fails, so that one run names all of them. */
 static int registry_fill(struct hook_registry *r, const struct hook_registry_opts *o, struct config_error *err)
 {
 	const struct config *cfg = o->cfg;
