@@ -137,6 +137,9 @@ static int bring_up(struct micro *m)
 		r = loop_new(&m->d.loop);
 	if (r == 0)
 		r = open_store(m, cfg);
+	/* before the first lines of a start, which belong to the counted numbers of no exchange */
+	if (r == 0)
+		daemon_apply_log(&m->d, cfg);
 	if (r == 0)
 		r = daemon_apply(&m->d, cfg, &err);
 	if (r < 0) {

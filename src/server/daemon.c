@@ -69,8 +69,7 @@ static void log_problems(struct server_daemon *d, enum log_id id, const struct c
 
 /* --- applying a configuration ----------------------------------------------------------------------- */
 
-/* The number of loggers and outputs was checked; without memory the old ones stay. */
-static void apply_log(struct server_daemon *d, const struct config *cfg)
+void daemon_apply_log(struct server_daemon *d, const struct config *cfg)
 {
 	struct log_rule rules[LOG_MAX_RULES];
 	size_t n = cfg->n_loggers < ARRAY_LEN(rules) ? cfg->n_loggers : ARRAY_LEN(rules);
@@ -143,7 +142,7 @@ int daemon_apply(struct server_daemon *d, struct config *cfg, struct config_erro
 		warn_fixed(d, prev->cfg, cfg);
 	daemon_channels_open(d, cfg);
 	if (d->ready)
-		apply_log(d, cfg);
+		daemon_apply_log(d, cfg);
 	daemon_channels_close(d, cfg);
 	lease_db_set_hold(d->srv.db, cfg->offer_hold_s);
 	server_publish_snapshot(&d->srv, s);
@@ -370,7 +369,7 @@ int daemon_start(struct server_daemon *d, const struct daemon_opts *o)
 		return r;
 	/* no file of a configuration is opened before nothing can be refused any more; then it gets the lines of the start */
 	d->started = true;
-	apply_log(d, cfg);
+	daemon_apply_log(d, cfg);
 	log_release(so.log);
 	pid_file(d);
 	return 0;

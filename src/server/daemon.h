@@ -116,6 +116,9 @@ int daemon_check(struct server_daemon *d, const struct config *cfg, struct confi
 void daemon_refused(void *ctx, const struct config *cfg);
 /* Puts a configuration to work; takes cfg on success. On failure nothing changed. */
 int daemon_apply(struct server_daemon *d, struct config *cfg, struct config_error *err) must_check;
+/* Applies the loggers of a configuration, whose number was checked; without memory the old ones stay. A start calls it when nothing
+ * can be refused any more. */
+void daemon_apply_log(struct server_daemon *d, const struct config *cfg);
 /* SIGHUP, config-reload: reads the file anew. */
 int daemon_reload(struct server_daemon *d, struct config_error *err) must_check;
 /*
