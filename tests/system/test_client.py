@@ -84,7 +84,7 @@ def test_client_ready_late(t, flags):
     """The half that configures is held up while the lease comes: the process that was started waits for it."""
     t.wire()
     c = UsherClient(t, t.lab.ns("cli")).start("--no-probe", "--timeout", "30", "-p", c_pid := t.lab.path("pid"), *flags)
-    wait_for("a DISCOVER", lambda: os.path.exists(c.socket) and c.state()["state"] == "SELECTING", slack(5))
+    wait_for("a DISCOVER", lambda: c.answers() and c.state()["state"] == "SELECTING", slack(5))
     with open(c_pid, encoding="utf-8") as f:
         pid = int(f.read())
     with open("/proc/%d/task/%d/children" % (pid, pid), encoding="utf-8") as f:
@@ -217,7 +217,7 @@ def test_client_usage(t):
     assert _run(c, "-f", "-i", "nosuch0")[0] == 3
     assert _run(c, "-f", "-i", "lo")[0] == 3
     c.start("-f")
-    wait_for("the first one", lambda: os.path.exists(c.socket), 5)
+    wait_for("the first one", c.answers, 5)
     first = c.proc
     assert _run(c, "-f")[0] == 4, "a second client on the same channel"
     first.send_signal(signal.SIGTERM)

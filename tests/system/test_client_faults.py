@@ -6,6 +6,7 @@ import glob
 import json
 import os
 import random
+import re
 import resource
 import signal
 import socket
@@ -185,7 +186,7 @@ def _after(command):
 def _no_link(s):
     s.srv.ip("link", "set", "srv0", "down")
     s.c.start("-f", *_SERVE)
-    wait_for("the control channel", lambda: os.path.exists(s.c.socket), slack(5))
+    wait_for("the control channel", s.c.answers, slack(5))
 
 
 def _init_reboot(s):
@@ -297,7 +298,8 @@ def test_client_84_second_instance(t):
     assert os.path.exists(c.socket)
     log = len(c.output())
     c.start("-f", *_SERVE)
-    wait_for("the new one", lambda: "for 3600 s" in c.output()[log:], slack(5))
+    # the server may repeat a lease that is a second old
+    wait_for("the new one", lambda: re.search(r"for 3[56]\d\d s", c.output()[log:]), slack(15))
     c.wait_state("BOUND")
     assert c.addresses() == [addr], c.addresses()
     assert c.end() == 0

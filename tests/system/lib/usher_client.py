@@ -84,6 +84,13 @@ class UsherClient:
     def state(self):
         return self.command("state")["arguments"]
 
+    def answers(self):
+        """Whether the control channel answers: its socket exists for a moment before the client listens on it."""
+        try:
+            return bool(self.state())
+        except (FileNotFoundError, ConnectionRefusedError):
+            return False
+
     def wait_state(self, name, timeout=10):
         wait_for("state " + name, lambda: self.state()["state"] == name, slack(timeout))
 
