@@ -14,7 +14,7 @@
 #include <signal.h>
 #include <unistd.h>
 
-enum { END_MS = 850 };
+enum { END_MS = 700 };
 
 static struct {
 	sigset_t set;
