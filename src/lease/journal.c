@@ -22,7 +22,7 @@
 #include <time.h>
 #include <unistd.h>
 
-/* A disk that has room again is noticed within this; what takes long is tried less often. */
+/* A disk that has room again is noticed within this time; attempts that take long are made less often. */
 static const int64_t retry_min_ns = 100 * NS_PER_MS;
 static const int64_t retry_max_ns = NS_PER_S;
 static const int64_t retry_long_ns = 30 * NS_PER_S;
@@ -89,7 +89,7 @@ static void journal_wake(struct lease_store *s)
 {
 	struct journal *j = of(s);
 
-	/* with the lock: who said that it waits does by now */
+	/* with the lock: the committer sets `idle` before it waits, so it is waiting already */
 	(void)pthread_mutex_lock(&j->mu);
 	(void)pthread_cond_signal(&j->work);
 	(void)pthread_mutex_unlock(&j->mu);
@@ -99,7 +99,7 @@ static void journal_wake(struct lease_store *s)
 
 static void go_down(struct journal *j, int why)
 {
-	/* what was acknowledged before the disk went bad keeps its term */
+	/* rows acknowledged before the disk failed keep their term */
 	if (!j->need_fresh && !j->changed)
 		(void)!journal_sync(j);
 	(void)pthread_mutex_lock(&j->mu);
@@ -121,7 +121,7 @@ static void go_down(struct journal *j, int why)
 	lease_store_moved(&j->store);
 }
 
-/* What is pending becomes the group, unless one is still to be written. */
+/* Makes the pending rows the group, unless one is still to be written. */
 static void group_take(struct journal *j)
 {
 	struct buf b;
@@ -134,7 +134,7 @@ static void group_take(struct journal *j)
 		j->batch_seq = j->seq;
 		j->batch_rows = j->pending_rows;
 		j->pending_rows = 0;
-		j->store.hurry = false; /* whoever is in a hurry from here on has rows of the next group */
+		j->store.hurry = false; /* a later hurry is for rows of the next group */
 	}
 	(void)pthread_mutex_unlock(&j->mu);
 }
@@ -438,9 +438,9 @@ static void wait_for_work(struct journal *j)
 }
 
 /*
- * With mu held. While workers are busy a sync (some 90 us of CPU time in the kernel) is shared by what
- * comes within the longest delay; a worker that runs out of packets ends the wait. Only what must be
- * synced is worth waiting for.
+ * Called with mu held. While workers are busy a sync (some 90 us of CPU time in the kernel) is shared by the rows
+ * of the longest delay; a worker that runs out of packets ends the wait. Only rows that must be
+ * synced are worth a wait.
  */
 static void gather(struct journal *j)
 {

@@ -101,8 +101,8 @@ void *journal_cleaner(void *ctx)
 	struct journal *j = ctx;
 
 	/*
-	 * Never in place of who just woke up. Not SCHED_IDLE, nor a lower I/O class: it holds the
-	 * table's lock now and then, and the file system may wait for its pages; who waits for it
+	 * Never runs in place of a thread that just woke up. Not SCHED_IDLE, nor a lower I/O class: it holds the
+	 * table's lock now and then, and the file system may wait for its pages; a thread that waits for it
 	 * would then wait for all others.
 	 */
 	(void)pthread_setschedparam(pthread_self(), SCHED_BATCH, &plain);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * The journal's files as objects that others can touch: which inode is ours, what is set aside, what
+ * The journal's files as objects that others can touch: our inode, files set aside, files that
  * may be removed. Nothing is overwritten or removed that was not written by a lease journal (ours or
  * Kea's); it gets a new name instead: <name>.aside-1 and so on.
  */
@@ -75,7 +75,7 @@ bool journal_torn_header(const char *p, size_t n)
 
 	while (i < n && i < sizeof(full) - 1 && p[i] == full[i])
 		i++;
-	/* a prefix of it, or nothing, and then only what a power cut leaves */
+	/* a prefix of it, or nothing, and then only zeroes, as a power cut leaves them */
 	while (i < n && p[i] == '\0')
 		i++;
 	return i == n;
@@ -106,7 +106,7 @@ int journal_check_kind(struct journal *j, const char *suffix)
 
 	if (r < 0)
 		return r == -ENOENT ? 0 : r;
-	/* what is only read may come through a pipe */
+	/* a file that is only read may be a pipe */
 	return info.regular || info.symlink || (info.fifo && suffix[0]) ? info.fifo : -USHER_E_FOREIGN;
 }
 
@@ -147,7 +147,7 @@ int journal_watch(struct journal *j, off_t expected)
 	if (r == 0)
 		r = f->stat(f->ctx, j->path, &named);
 	if (r < 0 && r != -ENOENT)
-		return 0; /* cannot be told: nothing is concluded from it */
+		return 0; /* unknown: nothing is concluded from it */
 	if (r == 0 && open.size == (int64_t)expected && named.ino == j->live.ino && named.dev == j->live.dev)
 		return 0;
 	j->changed = true;
@@ -214,7 +214,7 @@ bool journal_completed_whole(struct journal *j)
 	int fd = f->open(f->ctx, journal_name(j, ".completed", name), O_RDONLY | O_NONBLOCK, 0);
 
 	if (fd < 0)
-		return true; /* the loader says what is wrong with it */
+		return true; /* the loader reports its error */
 	while ((n = f->read(f->ctx, fd, buf, sizeof(buf))) > 0) {
 		size_t take = sizeof(head) - head_len < (size_t)n ? sizeof(head) - head_len : (size_t)n;
 

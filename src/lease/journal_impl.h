@@ -4,9 +4,9 @@
  * back), journal_cleaner.c and journal_lfc.c (rotation, snapshots, clean-up), journal_open.c and
  * journal_load.c (start).
  *
- * Who touches what: `mu` guards what stands under it. Everything else belongs to the committer,
- * except struct lfc, which belongs to whoever set lfc_busy.
- * Order of locks: table, then journal. Nobody asks the table for anything with mu held.
+ * Ownership: `mu` guards the members under it. Everything else belongs to the committer,
+ * except struct lfc, which belongs to the thread that set lfc_busy.
+ * Order of locks: table, then journal. No function calls the table with mu held.
  */
 #pragma once
 
@@ -31,7 +31,7 @@ struct lfc {
 	int fd;			/* of .output, then of an old file that is made shorter */
 	uint32_t from;		/* addresses up to here are written */
 	off_t written;		/* octets of .output */
-	unsigned old;		/* which old file is next, and what is left of the one before */
+	unsigned old;		/* the next old file, and the rest of the one before */
 	int64_t old_left;
 	struct buf buf;
 };
@@ -61,7 +61,7 @@ struct journal {
 	struct buf tail;	/* rows that an interval has acknowledged and not synced: the last `unsynced` */
 	bool changed;		/* another program moved, removed or changed the live file */
 	unsigned tail_tries;	/* since the last good group */
-	int down_why;		/* what was logged last */
+	int down_why;		/* the reason logged last */
 	int64_t watch_ns;	/* when to look at the live file again */
 	int64_t retry_ns;	/* when to try again while down, and how long to wait then */
 	int64_t backoff_ns;
@@ -83,7 +83,7 @@ struct journal {
 /* --- journal.c --- */
 extern const struct lease_store_ops journal_ops;
 int journal_write_all(struct journal *j, int fd, const char *p, size_t n) must_check;
-/* Syncs what was written and not synced, where the mode asks for syncs: 0 or -errno. */
+/* Syncs the rows that were written and not synced, where the mode asks for syncs: 0 or -errno. */
 int journal_sync(struct journal *j) must_check;
 /* Rotates in the committer's name; the outcome is rotate_result. */
 void journal_rotate_now(struct journal *j);
@@ -99,7 +99,7 @@ bool journal_open_late(struct journal *j);
 /* --- journal_files.c --- */
 /* Renames name + suffix to a new name (.aside-1 ...) and logs it. */
 int journal_aside(struct journal *j, const char *suffix, const char *why) must_check;
-/* Removes what an interrupted clean-up left under the name; a file of another kind is set aside. */
+/* Removes the file that an interrupted clean-up left under the name; a file of another kind is set aside. */
 int journal_clear(struct journal *j, const char *suffix) must_check;
 /* Is this all of a lease file whose header was being written when the power went? */
 bool journal_torn_header(const char *p, size_t n);
@@ -111,7 +111,7 @@ bool journal_may_shrink(struct journal *j, const char *suffix);
 int journal_adopt(struct journal *j) must_check;
 /* -USHER_E_CHANGED: the name is no longer this file's, or the file has another length. */
 int journal_watch(struct journal *j, off_t expected) must_check;
-/* Renames what others have put under the live file's name. -EADDRINUSE: another server serves from it. */
+/* Renames a file that others have put under the live file's name. -EADDRINUSE: another server serves from it. */
 int journal_make_way(struct journal *j) must_check;
 /* Follows a symbolic link: the journal's files are then beside the link's target. */
 int journal_resolve(struct journal *j) must_check;
@@ -142,12 +142,12 @@ int journal_create(struct journal *j, const char *suffix) must_check;
 /* live -> .1, .next -> live. For the committer, between groups. Takes next_fd. On an error the
  * names are in doubt. */
 int journal_rotate(struct journal *j, int next_fd) must_check;
-/* What is left to do once .completed is durable. */
+/* Finishes a clean-up once .completed is durable. */
 int journal_finish(struct journal *j) must_check;
-/* One bounded piece of a clean-up: 1 go on, 0 done, -errno failed (and put away). */
+/* Runs one bounded piece of a clean-up: 1 more to do, 0 done, -errno failed (and put away). */
 int lfc_step(struct journal *j) must_check;
 void lfc_abort(struct journal *j);
-/* All of a snapshot, at once: .1 and .2 are replaced by what the table has. */
+/* Writes a whole snapshot at once: .1 and .2 are replaced by the contents of the table. */
 int journal_snapshot(struct journal *j) must_check;
 /* Brings a down store back on a fresh file. Leaves fd and good right. */
 int journal_recover(struct journal *j) must_check;

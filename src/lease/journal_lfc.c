@@ -6,7 +6,7 @@
  * Why every crash point is right. The snapshot is taken from the table after the live file was
  * put aside, so the new live file has every row since; replaying some of them over a newer
  * snapshot ends in the same state. .1 goes, durably, before .completed becomes .2, because .1
- * over a newer .2 would bring back what the snapshot left behind. The live file is never put
+ * over a newer .2 would bring back rows that the snapshot left out. The live file is never put
  * aside while .completed exists, because .1 is not read beside it.
  */
 #include "lease/journal_impl.h"
@@ -40,7 +40,7 @@ bool journal_exists(const struct journal *j, const char *suffix)
 
 	if (fd >= 0)
 		(void)j->files->close(j->files->ctx, fd);
-	/* what cannot be looked at is there, as far as care goes */
+	/* a file that cannot be examined counts as present, to be safe */
 	return fd != -ENOENT;
 }
 
@@ -90,7 +90,7 @@ int journal_create(struct journal *j, const char *suffix)
 
 int journal_rotate(struct journal *j, int next_fd)
 {
-	/* what the interval still allows to be lost must not be lost for longer */
+	/* rows that the interval allows to be lost must not stay unsynced for longer */
 	int r = j->fd >= 0 && !j->need_fresh ? journal_sync(j) : 0;
 	int old = j->fd;
 
@@ -211,7 +211,7 @@ static int out_copy(struct journal *j)
 	l->fd = -1;
 	if (r >= 0)
 		r = rename_to(j, ".output", ".completed");
-	/* from here on the new file is what a start reads, and the old ones are not needed */
+	/* from here on a start reads the new file, and the old ones are not needed */
 	if (r >= 0)
 		r = sync_dir(j);
 	if (r < 0)
@@ -223,7 +223,7 @@ static int out_copy(struct journal *j)
 
 /*
  * To remove a file of 600 MB in one call held the file system, and with it the committer, for 115 ms:
- * old files lose their end piece by piece before they go. What fails here is left to the removal.
+ * old files lose their end piece by piece before they go. A failure here is left to the removal.
  */
 static void old_shrink(struct journal *j)
 {
@@ -310,7 +310,7 @@ int journal_snapshot(struct journal *j)
 	return r;
 }
 
-/* A header and the rows of the table: what a new copy of it may need. */
+/* Checks the room for a new copy: a header and the rows of the table. */
 static int check_room(struct journal *j)
 {
 	enum { ROW_BYTES = 100, SPARE_BYTES = 64 << 10 };
@@ -360,7 +360,7 @@ int journal_recover(struct journal *j)
 	j->fd = -1;
 	/*
 	 * Rows of the old live file over this snapshot are older than it, but nothing newer was
-	 * acknowledged while the store is down, so what they bring back is what was promised.
+	 * acknowledged while the store is down, so they only bring back acknowledged leases.
 	 */
 	if (journal_exists(j, ".1") || journal_exists(j, ".completed"))
 		r = journal_snapshot(j);

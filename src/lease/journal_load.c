@@ -2,8 +2,8 @@
 /*
  * Reading the lease files at start, line by line out of one big buffer. A file that does not begin with
  * the header of a DHCPv4 lease file is refused. A row that cannot be read is reported and copied to
- * .rejected. Torn is only what a crash leaves behind the last row: a line without its newline, and
- * blocks of zeroes. What lies behind a hole of zeroes is taken for a row only if the hole does not end
+ * .rejected. A torn end is only the rest that a crash leaves behind the last row: a line without its newline, and
+ * blocks of zeroes. Octets behind a hole of zeroes are taken for a row only if the hole does not end
  * where disk sectors do: there, it may be the rest of a row whose beginning was lost.
  */
 #include "lease/journal_impl.h"
@@ -236,7 +236,7 @@ static int take_line(struct loader *l, const char *p, size_t n)
 	return r;
 }
 
-/* All whole lines in the buffer; what is left moves to its front. */
+/* Takes all whole lines of the buffer; the rest moves to its front. */
 static int take_lines(struct loader *l)
 {
 	size_t from = 0;
@@ -458,7 +458,7 @@ static int load_threaded(struct loader *l)
 	return r < 0 ? r : l->result;
 }
 
-/* What was set aside is on disk before anything is changed; of what was torn this is not asked for. */
+/* Syncs the rows that were set aside before any file is changed; a torn end need not be on disk. */
 static int end_reject(struct loader *l)
 {
 	char text[512];

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Opening the journal: load, cut off a torn end, make what was read durable, end what an
- * interrupted clean-up left, start the threads.
+ * Opening the journal: load, cut off a torn end, make the rows that were read durable, end an
+ * interrupted clean-up, start the threads.
  */
 #include "lease/journal_impl.h"
 
@@ -26,7 +26,7 @@ static int open_live(struct journal *j)
 	return j->fd < 0 ? j->fd : journal_adopt(j);
 }
 
-/* Cuts what is torn, writes a header if there is none, syncs. */
+/* Cuts a torn end, writes a header if there is none, syncs. */
 static int repair_live(struct journal *j, const struct journal_loaded *loaded)
 {
 	const struct file_ops *f = j->files;
@@ -45,7 +45,7 @@ static int repair_live(struct journal *j, const struct journal_loaded *loaded)
 		r = journal_write_all(j, j->fd, "\n", 1);
 		end++;
 	}
-	/* also what a killed process wrote and did not sync: it is served from now on */
+	/* also rows that a killed process wrote and did not sync: they are served from now on */
 	if (r >= 0)
 		r = f->fdatasync(f->ctx, j->fd);
 	if (r >= 0)
@@ -54,7 +54,7 @@ static int repair_live(struct journal *j, const struct journal_loaded *loaded)
 	return r < 0 ? r : 0;
 }
 
-/* Ends what an interrupted clean-up left. */
+/* Ends an interrupted clean-up. */
 static int end_cleanup(struct journal *j)
 {
 	int r = journal_clear(j, ".output");
@@ -156,7 +156,7 @@ static int start_threads(struct journal *j)
 	return -r;
 }
 
-/* Load, attach; a clean-up that was interrupted goes on. */
+/* Loads the files, attaches the table; continues an interrupted clean-up. */
 static int open_all(struct journal *j)
 {
 	int r = j->o.persist ? open_files(j, &j->load) : 0;
@@ -164,7 +164,7 @@ static int open_all(struct journal *j)
 	j->load.leases = lease_db_size(j->db);
 	if (r < 0)
 		return r;
-	/* in this order: who sees that it is up may change the table */
+	/* in this order: a thread that sees the store up may change the table */
 	lease_db_attach(j->db, &j->store);
 	j->store.up = true;
 	if (j->o.persist && journal_exists(j, ".1"))
@@ -220,7 +220,7 @@ int journal_open(const struct journal_opts *o, struct lease_db *db, struct lease
 		return r;
 	}
 	j->store.opening = late;
-	/* what the committer loads may start clean-ups for the cleaner; loaded here, they are passed on */
+	/* a load by the committer may start clean-ups for the cleaner; a load here passes them on */
 	j->has_threads = late;
 	if (!late)
 		r = open_all(j);

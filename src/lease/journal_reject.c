@@ -115,7 +115,7 @@ static bool seen_take(struct reject *r, const char *p, size_t n)
 	return true;
 }
 
-/* Counts what an earlier start has put aside; *ret_whole: the file ends with a newline, or is empty. */
+/* Counts the rows that an earlier start has put aside; *ret_whole: the file ends with a newline, or is empty. */
 static int read_seen(struct reject *r, const char *name, bool *ret_whole)
 {
 	const struct file_ops *f = r->j->files;

@@ -4,8 +4,8 @@
  * batches go around between them. Without a second thread the batches are inserted where they are
  * filled. Either way rows reach the table in the order of the files.
  *
- * Which of the two has to wait for the other depends on the machine, its memory most of all. Who
- * does wait has the kernel clear some of the memory that the next records will need.
+ * Which of the two has to wait for the other depends on the machine, its memory most of all. The
+ * waiting one has the kernel clear some of the memory that the next records will need.
  */
 #include "lease/journal_rows.h"
 
@@ -117,7 +117,7 @@ int rows_end(struct rows *r)
 	return result;
 }
 
-/* --- who inserts -------------------------------------------------------------------------------- */
+/* --- inserting ---------------------------------------------------------------------------------- */
 
 /* With mu held: the next memory to be cleared, once there is some. */
 static void look_ahead(struct rows *r)

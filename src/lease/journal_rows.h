@@ -17,5 +17,5 @@ int rows_push(struct rows *r, const struct lease *l) must_check;
 /* No more rows; always to be called. */
 int rows_end(struct rows *r) must_check;
 
-/* Who inserts: until rows_end. */
+/* Inserts batches until rows_end. */
 int rows_insert(struct rows *r) must_check;

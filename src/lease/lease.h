@@ -55,7 +55,7 @@ static inline struct span lease_client_id(const struct lease *l)
 	return span_of(l->client_id, l->client_id_len);
 }
 
-/* Who asks. Either part may be empty, not both. */
+/* The client. Either part may be empty, not both. */
 struct lease_client {
 	struct span client_id;	/* empty: none, or match-client-id is off */
 	struct span hw;

@@ -61,7 +61,7 @@ void bitmap_put(struct bitmap *b, uint64_t i, bool value)
 			*w |= 1ULL << i % 64;
 		else
 			*w &= ~(1ULL << i % 64);
-		/* above, only what went to zero or came from zero is news */
+		/* the level above changes only when a word becomes zero or was zero */
 		if (value ? before != 0 : *w != 0)
 			return;
 		i /= 64;

@@ -6,7 +6,7 @@
  * clones of one identifier cost no more to add or to take out than one.
  *
  * The table grows by one bucket an insertion, so no packet waits for a rehash, and growing reads
- * buckets only: what a bucket's entries hash to stands in it.
+ * buckets only: a bucket holds the hashes of its entries.
  * Invariant: a chain of buckets is full up to its last one.
  */
 #include "lease/lease_table.h"
@@ -31,7 +31,7 @@ struct bucket {
 _Static_assert(sizeof(struct bucket) == 64, "one cache line");
 _Static_assert(IDX_BITS + TAG_BITS == 16 + 32, "tag and index fill their fields");
 
-/* What a bucket keeps of a hash. */
+/* Returns the part of a hash that a bucket keeps. */
 static inline uint32_t tag_of(uint32_t hash)
 {
 	return hash >> FIRST_BITS & ((1U << TAG_BITS) - 1);

@@ -2,8 +2,8 @@
 /*
  * Kea's lease file, schema 3.0 and older: columns were only ever added at the end. Commas are
  * written as &#x2c; so are control characters and an ampersand that would read as an escape,
- * which Kea's reader undoes like any other. A NUL never is in a good row: it is what is left of
- * a block that did not reach the disk.
+ * which Kea's reader undoes like any other. A NUL never is in a good row: it is part
+ * of a block that did not reach the disk.
  */
 #include "lease/lease_csv.h"
 
@@ -318,7 +318,7 @@ static int split(char *line, size_t n, struct span *f)
 	}
 }
 
-/* As Kea reads them: a row may have what the header has, what we have, and anything between. */
+/* Returns whether a row has a valid length, as Kea reads them: the header's columns, ours, or any number between. */
 static bool is_row_length(int k, int columns)
 {
 	if (columns < LEASE_CSV_COLUMNS)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
  * The usual row of a lease file in one pass, as we and Kea write it: twelve columns, octets as pairs
- * in lower case or none, a host name without escapes, no user context. Each function goes on behind
+ * in lower case or none, a host name without escapes, no user context. Each function continues behind
  * the comma, or gives NULL where the row is another one, which lease_csv.c then reads with care.
  * A newline stands behind the row and ends every loop.
  */

@@ -64,7 +64,7 @@ void lease_db_attach(struct lease_db *db, struct lease_store *store)
 
 /* --- look-ups ---------------------------------------------------------------------------------- */
 
-/* What an address is seen as: the hold of another client hides a record that is over. */
+/* Returns the record that counts for an address: the hold of another client hides a record that is over. */
 static uint32_t seen_at(const struct lease_db *db, uint32_t addr)
 {
 	struct rec_pair p = rec_lookup(db, addr);
@@ -98,7 +98,7 @@ int lease_db_get(struct lease_db *db, uint32_t addr, struct arena *arena, struct
  * The 64 newest records of an identity are looked at for the best one. A client that has none of them in its
  * subnets may have roamed, or its identity is a cloned one: its records are sought further down, as far as
  * one record in each of so many subnets can go. Records of one hardware address with all kinds of client
- * identifiers have no such bound, and are not: who makes them asks at nobody's expense.
+ * identifiers have no such bound, and are not sought: a client that makes them up costs only itself.
  */
 enum { SEEN_MAX = 64, ROAMED_MAX = 8192 };
 
@@ -283,7 +283,7 @@ void lease_db_unhold(struct lease_db *db, uint32_t addr, const struct lease_clie
 	db_unlock(db);
 }
 
-/* The hold beside a main record goes: what it was for has happened. */
+/* Removes the hold beside a main record: its purpose is fulfilled. */
 static void hold_end(struct lease_db *db, uint32_t main_idx)
 {
 	uint32_t hold = rec_at(db, main_idx)->hold;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * The lease table: what the server serves from. Thread-safe: every call takes and gives values,
+ * The lease table, from which the server serves. Thread-safe: every call takes and gives values,
  * holds its locks shortly and never across disk or callouts. Every change that must survive is
  * appended to the store in the same critical section; its sequence number comes back.
  *
@@ -76,8 +76,8 @@ size_t lease_db_find(struct lease_db *db, const struct lease_client *c, const ui
 
 enum { LEASE_EXPECT_MAX = 64 };
 /*
- * Clients that will be asked for soon, up to LEASE_EXPECT_MAX: what is needed to find their records is
- * brought to the cache meanwhile. Changes nothing.
+ * Prefetches for clients that will be looked up soon, up to LEASE_EXPECT_MAX: brings the index entries of their
+ * records to the cache. Changes nothing.
  */
 void lease_db_expect(struct lease_db *db, const struct lease_client *c, size_t n);
 
@@ -108,7 +108,7 @@ int lease_db_pick_held(struct lease_db *db, struct lease_pools *p, size_t i, str
 int lease_pools_find(const struct lease_pools *p, uint32_t addr, size_t start) must_check;
 
 /*
- * What a change found in the way, and what it did. Big, and on the packet path, so it is filled in
+ * The record that a change found in the way, and the result of the change. Big, and on the packet path, so it is filled in
  * place: meaningless after an error.
  */
 struct lease_change {
@@ -119,7 +119,7 @@ struct lease_change {
 };
 
 /*
- * What packets do (assign, release, decline) does not wake the store: the worker does, for all the
+ * Changes by packets (assign, release, decline) do not wake the store: the worker does, for all the
  * packets it had (lease_store_kick, lease_store_flush). Everything else below does.
  *
  * Gives the address to l's client (ASSIGNED) in one step, if it is free, held by or assigned to this
@@ -138,12 +138,12 @@ int lease_db_release(struct lease_db *db, uint32_t addr, const struct lease_clie
 int lease_db_decline(struct lease_db *db, uint32_t addr, const struct lease_client *who,
 		     uint32_t probation_s, struct lease_change *ret) must_check;
 
-/* --- administration, and changes of what was read before --------------------------------------- */
+/* --- administration, and changes of records read before ----------------------------------------- */
 
 /*
  * Which record a change expects at its address. Between the reading of a record and its change others
- * may change it: who has read one says so by its row, and nothing happens if it is another row now.
- * Only an administrator, who named the address himself, takes any record.
+ * may change it: a caller that has read one names its row, and nothing happens if it is another row now.
+ * Only an administrator's command, which names the address itself, takes any record.
  */
 struct lease_expect {
 	bool any;

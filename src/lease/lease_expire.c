@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
  * Reclaiming leases that are over. One lease a critical section; the callout is asked without
- * the lock, and what it was asked about is looked at again behind it.
+ * the lock, and the lease is checked again afterwards.
  */
 #include "lease/lease_table.h"
 
@@ -31,7 +31,7 @@ static void reclaim_locked(struct lease_db *db, uint32_t idx, bool remove)
 		(void)rec_log(db, idx, false);
 }
 
-/* Asks the callout, without the lock; 0: the lease is no longer what it was. */
+/* Asks the callout, without the lock; 0: the lease has changed meanwhile. */
 static uint32_t ask_before(struct lease_db *db, const struct lease_reclaim_opts *o, uint32_t idx,
 			   bool *ret_go)
 {
@@ -55,7 +55,7 @@ static uint32_t ask_before(struct lease_db *db, const struct lease_reclaim_opts 
 
 enum { LAPSE_STEPS = 64 };
 
-/* The number reclaimed, 1 or 0 (go on); -1: there are none. */
+/* Returns the number reclaimed, 1 or 0 (call again); -1: there are none. */
 static int reclaim_next(struct lease_db *db, const struct lease_reclaim_opts *o, int64_t now)
 {
 	unsigned steps = LAPSE_STEPS;

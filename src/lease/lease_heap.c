@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Who ends first: three 4-ary heaps on wall-clock seconds (running, lapsed, kept). Chosen over a
+ * Order of ends: three 4-ary heaps on wall-clock seconds (running, lapsed, kept). Chosen over a
  * timing wheel because absolute ends need no care when the clock steps: nothing was filed by
  * "now". Cheap because it is lazy: a renewal only moves the record's end; its key stays early and
  * is put right when it comes to the top. Invariant: a key is never later than the record's end,
- * save in the lapsed heap, where lease_db_reclaim defers what a callout keeps for itself.
+ * save in the lapsed heap, where lease_db_reclaim defers leases that a callout keeps.
  */
 #include "lease/lease_table.h"
 
@@ -40,7 +40,7 @@ bool heap_reserve(struct lease_db *db, uint32_t n)
 	return true;
 }
 
-/* slab_at, with what is known here */
+/* Returns slab_at, with the constants known here. */
 static inline struct heap_ent *ent(const struct heap *h, uint32_t pos)
 {
 	uint32_t idx = pos + FIRST;

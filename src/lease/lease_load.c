@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Loading at start. Into an empty table rows go by address alone; what else a record is in (the
- * indexes by client, heaps, counters) is made of all records at once behind the last row, which
+ * Loading at start. Into an empty table rows go by address alone; the other structures (the
+ * indexes by client, heaps, counters) are made of all records at once behind the last row, which
  * costs a fraction of doing it row by row, and for each index in a thread of its own. Pools, if
  * there are any already, are kept right all along.
  *
@@ -260,7 +260,7 @@ void lease_load_touch(void *p, size_t len)
 
 /* --- behind the last row ------------------------------------------------------------------------- */
 
-/* What is being made, next to the table. */
+/* The structures being made, next to the table. */
 struct build {
 	struct lease_db *db;
 	struct loading *ld;
@@ -370,7 +370,7 @@ static int build_all(struct build *b, bool threads)
 	return 0;
 }
 
-/* What was built takes the place of what is empty. */
+/* Puts the built structures in the place of the empty ones. */
 static int build_install(struct build *b)
 {
 	struct lease_db *db = b->db;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * For stores: putting what was read at start into the table, without writing it again. Rows go in
+ * For stores: putting the rows read at start into the table, without writing them again. Rows go in
  * batches: one thread may fill a batch while another one loads the last.
  *
  * From the first batch to lease_db_load_end a table that was empty only has records by address:

@@ -387,7 +387,7 @@ static int kept_cmp(const void *a, const void *b)
 	return (x->end > y->end) - (x->end < y->end);
 }
 
-/* Marks what exists in the range, in bounded stretches; gathers the records a list wants. */
+/* Marks the records of the range, in bounded stretches; gathers the records a list wants. */
 static int pool_fill(struct lease_db *db, struct pool *p, struct kept_list *kept)
 {
 	uint64_t at = p->def.first;

@@ -2,8 +2,8 @@
 /*
  * Sets of pools, one a configuration, and picking an address. Pools are named by their index in
  * the set; sets share the pools that did not change between them, and are made and ended in one pass over the
- * registry. Every allocator costs the same: a bit of the bitmap, else the head of the list. FLQ therefore is what
- * iterative is.
+ * registry. Every allocator costs the same: a bit of the bitmap, else the head of the list. FLQ therefore is equal
+ * to iterative.
  */
 #include "lease/lease_table.h"
 
@@ -202,7 +202,7 @@ static int64_t pick_kept(struct lease_db *db, struct pool *p, int64_t now)
 /*
  * Leases that are over come to the lists by the clock, which is quick enough mostly; a pool that has
  * nothing to give asks for one more. When very many ended at once, anywhere, this packet does not pay
- * for them all: one packet a millisecond goes on with it, and the clock does.
+ * for them all: one packet a millisecond continues the work, and the clock does.
  */
 static int64_t pick_lapsed(struct lease_db *db, struct pool *p, int64_t now)
 {

@@ -244,7 +244,7 @@ int rec_store(struct lease_db *db, const struct lease *l, enum lease_state state
 	return r;
 }
 
-/* Releases the record itself; what names it must be gone. */
+/* Releases the record itself; all references to it must be gone. */
 static void rec_drop(struct lease_db *db, uint32_t idx)
 {
 	index_del(db, idx);

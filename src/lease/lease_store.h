@@ -15,7 +15,7 @@ struct lease_store;
 struct lease_db;
 struct log;
 
-/* What "durable" asks for. */
+/* The meaning of "durable". */
 enum lease_durability {
 	LEASE_SYNC_COMMIT,	/* written and synced: survives the machine */
 	LEASE_SYNC_INTERVAL,	/* written: survives the process; the machine's crash may lose an interval */
@@ -41,9 +41,9 @@ struct lease_store_stats {
 uint64_t lease_store_append(struct lease_store *s, const struct lease *l, bool deleted);
 
 /*
- * Appending wakes nobody: whoever appends says, once the table's lock is let go, that there are rows
- * (kick: more may follow, they may gather for max_delay_us) or that nobody has more for now (flush:
- * they go at once). A worker kicks while packets keep coming and flushes when it runs out of them, so
+ * Appending wakes no thread: the appending thread reports, once the table's lock is released, that there are rows
+ * (kick: more may follow, they may gather for max_delay_us) or that there are no more for now (flush:
+ * they are written at once). A worker kicks while packets keep coming and flushes when it runs out of them, so
  * light load never waits and heavy load shares a sync.
  */
 void lease_store_kick(struct lease_store *s);
@@ -57,8 +57,8 @@ bool lease_store_up(const struct lease_store *s);
  * cannot be. */
 int lease_store_opening(const struct lease_store *s);
 /*
- * Rows appended while `epoch` was current and not durable when it ended are not coming back as
- * acknowledged: whoever waits for them must not answer. The number grows with each failure.
+ * Rows appended while `epoch` was current and not durable when it ended do not become
+ * durable: an exchange that waits for them must not be answered. The number grows with each failure.
  */
 uint64_t lease_store_epoch(const struct lease_store *s);
 /* Writes to eventfd whenever durable, up, epoch or opening moved. At most 64. 0, or -USHER_E_LIMIT. */
@@ -121,6 +121,6 @@ void journal_bad_text(const struct journal_load_stats *st, const char *name, cha
  */
 int journal_open(const struct journal_opts *o, struct lease_db *db, struct lease_store **ret,
 		 struct journal_load_stats *ret_stats) must_check;
-/* Waits for the end of the loading, and says how it went: 1 when it goes on, else as journal_open. */
+/* Waits for the end of the loading, and returns its result: 1 while it lasts, else as journal_open. */
 int journal_opened(struct lease_store *s, int64_t timeout_ns, struct journal_load_stats *ret_stats)
 	must_check;

@@ -26,7 +26,7 @@ struct lease_store {
 	_Atomic uint64_t epoch;
 	_Atomic bool up;
 	_Atomic uint64_t appended; /* the last row's number */
-	/* what the committer waits for, set with its lock: rows, or for more of them */
+	/* the committer waits, set with its lock: for rows, or for more of them */
 	_Atomic bool idle, gathering;
 	_Atomic bool hurry;	/* the next group shall not gather */
 	_Atomic int opening;	/* 1: the file is still being loaded; 0: it is; negative: why not */

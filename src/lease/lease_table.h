@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
  * The inside of the lease table, shared by the files that make it up (lease_db.c and its
- * neighbours) and by nobody else. Records have a fixed size, live in slabs and are named by a
+ * neighbours) alone. Records have a fixed size, live in slabs and are named by a
  * 32-bit index; 0 is "none". Everything here is called with db->mu held.
  *
- * An address has a slot; the slot names its *main* record (what is in the file) or, where there
+ * An address has a slot; the slot names its *main* record (the one in the file) or, where there
  * is none, its *hold* (state OFFERED, memory only). A main record that is held names the hold.
  */
 #pragma once
@@ -18,7 +18,7 @@
 
 enum { REC_INLINE = 32 };
 
-/* What does not fit: a long client identifier, then host name and, if any, user context, NUL ended. */
+/* Data that does not fit: a long client identifier, then host name and, if any, user context, NUL ended. */
 struct rec_ext {
 	uint32_t ctx_len;
 	uint8_t cid_len, host_len;
@@ -26,7 +26,7 @@ struct rec_ext {
 	char data[];
 };
 
-/* REOFFERED: a hold that was another client's, who may still ask for the address */
+/* REOFFERED: a hold that was another client's, which may still request the address */
 enum rec_flags { REC_FWD = 1, REC_REV = 2, REC_CID_EXT = 4, REC_REOFFERED = 8 };
 /* Which heap a record waits in. LAPSED: over by the clock, not yet reclaimed. */
 enum rec_heap { HEAP_NONE, HEAP_RUNNING, HEAP_LAPSED, HEAP_KEPT, HEAP_N };
@@ -59,7 +59,7 @@ _Static_assert(sizeof(struct rec) == 112, "memory a lease is a goal");
 enum { TEXT_STEP = 16, TEXT_CLASSES = 6 };
 struct texts {
 	struct slab blocks;
-	uint8_t *at;		/* what is left of the newest block */
+	uint8_t *at;		/* the rest of the newest block */
 	size_t left;
 	void *free[TEXT_CLASSES]; /* each begins with the next one */
 	uint64_t n_long;	/* living ones that came from malloc */
@@ -127,7 +127,7 @@ struct lease_db {
 	struct addr_index addrs;
 	struct client_index by_cid, by_hw;
 	struct heap heaps[HEAP_N];
-	int64_t lapse_ns;	/* when a packet may next work off what lapsed all at once */
+	int64_t lapse_ns;	/* when a packet may next process leases that lapsed all at once */
 	struct rec_list holds;	/* by end: every hold lasts equally long */
 	uint64_t n_main;
 	struct count_ent *counts;
@@ -207,7 +207,7 @@ void client_index_del(struct lease_db *db, struct client_index *ix, uint32_t idx
  * The others follow by client_index_next. 0: none. */
 uint32_t client_index_first(const struct lease_db *db, const struct client_index *ix, struct span key,
 			    bool kind);
-/* What a key hashes to; xor CLIENT_KIND: of a hardware address with a client identifier. */
+/* Mixed into the hash of a hardware address of a client that has a client identifier. */
 enum { CLIENT_KIND = 0x1e3779b9 };
 uint32_t client_hash(const struct lease_db *db, struct span key);
 /* Brings the bucket of a hash to the cache; and, once it is there, the record of its key. */
@@ -277,7 +277,7 @@ int rec_store(struct lease_db *db, const struct lease *l, enum lease_state state
 void rec_delete(struct lease_db *db, uint32_t idx);
 /* Puts the record where its state and end belong: heap and LRU list. */
 void rec_settle(struct lease_db *db, uint32_t idx);
-/* Appends its row; whoever let go of the lock by db_unlock() kicks the store. */
+/* Appends its row; the caller kicks the store after db_unlock(). */
 uint64_t rec_log(struct lease_db *db, uint32_t idx, bool deleted);
 /* p: the pool that gave the address; NULL: whichever has it. */
 int hold_set(struct lease_db *db, const struct lease *l, struct pool *p) must_check;
@@ -306,7 +306,7 @@ void pools_fini(struct lease_db *db);
 struct pool *pool_new(const struct lease_pool_def *d);
 /*
  * These three take the lock themselves, in bounded stretches. Registers new pools, in the order of their first
- * addresses, and lets them learn what there is in their ranges. On failure pools_unref() takes them back.
+ * addresses, and marks the records of their ranges in them. On failure pools_unref() takes them back.
  */
 int pools_register(struct lease_db *db, struct pool *const *pools, size_t n) must_check;
 /* A living pool of just these settings, with one more reference; NULL: none. */

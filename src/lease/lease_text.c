@@ -3,8 +3,8 @@
  * The texts of records: long client identifiers, host names, user contexts. Most leases that have
  * any have a host name and nothing else, so texts of up to 96 octets come from memory of the
  * table's own, rounded up to 16, and no packet waits for malloc; a freed one is the next of its
- * class. Memory does not go from one class to another: it is bounded by what each class needed
- * at its most. Longer texts are malloc's.
+ * class. Memory does not go from one class to another: it is bounded by the largest need of each
+ * class. Longer texts are malloc's.
  */
 #include "lease/lease_table.h"
 
@@ -22,7 +22,7 @@ void texts_init(struct texts *t)
 	slab_init(&t->blocks, BLOCK, BLOCK_BITS);
 }
 
-/* What slabs do not free with themselves. */
+/* Frees the texts that slabs do not free. */
 static void free_long(struct lease_db *db)
 {
 	unsigned budget = UINT32_MAX;

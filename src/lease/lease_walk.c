@@ -60,7 +60,7 @@ struct chain_walk {
 	const struct lease_filter *f;
 	uint32_t from;		/* addresses above it */
 	bool kind;
-	uint32_t idx, addr;	/* the record to go on with; idx 0: the first */
+	uint32_t idx, addr;	/* the next record; idx 0: the first */
 	unsigned n_seen;
 	uint32_t *addrs;
 	size_t n, cap;
