@@ -150,7 +150,7 @@ size_t alloc_own(struct exchange *x, struct lease **ret)
 	for (uint32_t i = 0; i < x->n_candidates; i++)
 		ids[i] = x->candidates[i].subnet->id;
 	n = lease_db_find(exchange_server(x)->db, &who, ids, x->n_candidates, NULL, own, OWN_MAX);
-	arena_trim(&x->pkt.arena, own, n * sizeof(*own)); /* what follows stays near */
+	arena_trim(&x->pkt.arena, own, n * sizeof(*own)); /* later data stays near */
 	return n;
 }
 
@@ -223,7 +223,7 @@ struct lease *alloc_lease(struct exchange *x, const struct candidate *c, const s
 	return l;
 }
 
-/* What the table compares ownership by: no client identifier where it does not count. On the stack: a
+/* Returns the identity for the comparison of owners: without a client identifier where it does not count. On the stack: a
  * full network of many pools is tried without a lease in the arena for each. */
 static struct lease hold_key(const struct exchange *x, const struct candidate *c,
 			     const struct config_pool *pool, uint32_t addr)
@@ -392,7 +392,7 @@ struct lease *alloc_any(struct exchange *x)
 
 	if (!l)
 		l = try_own(x);
-	/* who is not found for want of memory is not new */
+	/* a client that is not found for want of memory is not new */
 	if (!l && x->pkt.arena.failed)
 		return NULL;
 	if (!l)

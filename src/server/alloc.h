@@ -25,7 +25,7 @@ size_t alloc_own(struct exchange *x, struct lease **ret);
 /* Is the lease over at this moment? */
 bool alloc_expired(const struct exchange *x, const struct lease *l);
 
-/* An assignment that took over another client's lease which was over: its end is told to lease4_expire
+/* An assignment that took over another client's lease which was over: its end is passed to lease4_expire
  * (lease4_recover for a declined one), whose status comes too late to matter. */
 struct lease_change;
 void alloc_reclaimed(struct exchange *x, const struct lease_change *change);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * The client's name: what its lease keeps and options 12 and 81 answer. A reserved name comes first, then
+ * The client's name, in its lease and in the options 12 and 81 of answers. A reserved name comes first, then
  * option 81, then option 12; the rules are those of the pool, else of the subnet (hostname-char-set,
  * ddns-qualifying-suffix, ddns-replace-client-name, ddns-generated-prefix). They apply whether DNS is
  * updated or not. Names are lower case; those of option 81 end with a dot, those of option 12 do not.
@@ -98,8 +98,8 @@ static size_t put_good(struct name *m, const struct config_names *rules, const c
 }
 
 /*
- * Replaces the octets that hostname-char-set matches. Octets that no name can have (controls, DEL) go
- * whatever the operator allows: they would end up in files and logs. Returns whether an octet was one of either.
+ * Replaces the octets that hostname-char-set matches. Octets that no name can have (controls, DEL) are
+ * replaced in every case: they would end up in files and logs. Returns whether an octet was one of either.
  */
 static bool put_clean(struct name *m, const struct config_names *rules, const char *s, size_t n)
 {

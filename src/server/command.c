@@ -153,7 +153,7 @@ static struct json *handle(void *daemon, const struct json *request, struct aren
 	return control_answer(arena, CONTROL_UNSUPPORTED, "'%s' command not supported", name);
 }
 
-/* What a command logged is written when its answer comes, unless an output hangs. */
+/* Handles a command. Its log lines are written before its answer, unless an output hangs. */
 struct json *command_handle(void *daemon, const struct json *request, struct arena *arena)
 {
 	struct server_daemon *d = daemon;
@@ -290,7 +290,7 @@ static struct json *status_dhcp_state(struct command *c)
 	return m;
 }
 
-/* What the lease file's reading could not read: where it is now, and which lines it was. */
+/* Puts the rows of the lease file that could not be read: their file, and their line numbers. */
 static void put_rejected(struct command *c, struct json *m)
 {
 	const struct journal_load_stats *st = &c->d->loaded;
@@ -349,7 +349,7 @@ static void list_absent(void *ctx, const struct json_pos *at, const char *text)
 					   at->col, text));
 }
 
-/* What the configuration names and the machine does not have now. */
+/* Returns the names of the configuration that the machine lacks now. */
 static struct json *status_missing(struct command *c, const struct snapshot *s)
 {
 	struct iface_table *t = server_ifaces(&c->d->srv);

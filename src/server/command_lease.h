@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * What the commands on leases share.
+ * Functions that the commands on leases share.
  */
 #pragma once
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Start, reload, stop. A configuration is applied in one order, at start and at every reload: check what it names
- * outside of itself, build the snapshot (pools, and last the hook libraries, whose code runs), open what is new
- * (channels, log files), publish, then bring sockets and timers in line. Nothing is refused after the snapshot is built,
+ * Start, reload, stop. A configuration is applied in one order, at start and at every reload: check the files that it
+ * names, build the snapshot (pools, and last the hook libraries, whose code runs), open new
+ * channels and log files, publish, then bring sockets and timers in line. Nothing is refused after the snapshot is built,
  * and nothing before it leaves a trace.
  */
 #include "server/daemon.h"
@@ -109,7 +109,7 @@ static void report_config(struct server_daemon *d, const struct config *cfg)
 		cfg->n_subnets);
 }
 
-/* What a running server cannot change: said, not silently ignored. */
+/* Warns of changes that a running server cannot apply. */
 static void warn_fixed(struct server_daemon *d, const struct config *old, const struct config *cfg)
 {
 	struct config_error w = {0};

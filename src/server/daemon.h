@@ -104,7 +104,7 @@ void daemon_on_problem(void *ctx, const struct config_error *e);
 /* Logs a warning about a configuration; ctx is the daemon. */
 void daemon_warn(void *ctx, const struct config_error *w);
 /*
- * Checks what a configuration names outside of itself: files that the requester of the command in progress may name,
+ * Checks the names outside of a configuration: files that the requester of the command in progress may name,
  * hook libraries, control sockets. Changes nothing and runs no code of a library. 0, or negative with the problems in
  * the daemon's list and the first in *err.
  */
@@ -131,7 +131,7 @@ void daemon_channels_open(struct server_daemon *d, const struct config *cfg);
 void daemon_channels_close(struct server_daemon *d, const struct config *cfg);
 void daemon_channels_drop(struct server_daemon *d, unsigned n);
 void daemon_channels_retry(struct server_daemon *d, const struct config *cfg);
-/* Logs what the configuration names and the machine lacks: now, or if it is time to repeat it. */
+/* Logs the names of the configuration that the machine lacks: now, or when the log line is due again. */
 void daemon_absent_check(struct server_daemon *d, bool now);
 /* Opens and closes sockets so that they fit configuration and interfaces. */
 void daemon_sync_ports(struct server_daemon *d);
@@ -153,18 +153,18 @@ bool command_take_stream(void *daemon, struct control_stream *ret);
 void command_from(void *daemon, uid_t uid);
 
 /*
- * Opens the lease file, waiting a moment only: a big one goes on loading while the server already has
- * its sockets and answers what needs no lease (stage_process.c). 0, or negative with the reason logged.
+ * Opens the lease file, waiting a moment only: a big one is loaded while the server already has
+ * its sockets and answers queries that need no lease (stage_process.c). 0, or negative with the reason logged.
  */
 int daemon_open_leases(struct server_daemon *d, const struct config *cfg) must_check;
 /* Gives the lock back, and removes the lock file that a start created which was refused. */
 void daemon_leases_unlock(struct server_daemon *d);
-/* Where it goes on loading: to be told of the end; a file that cannot be loaded ends the server. */
+/* Watches for the end of a load in the background; a file that cannot be loaded ends the server. */
 int daemon_watch_leases(struct server_daemon *d) must_check;
 void daemon_watch_leases_end(struct server_daemon *d);
 
 /* Hands SIGHUP, SIGTERM, SIGINT and SIGUSR1 to *ret_fd, one octet each; others change nothing. SIGTERM and SIGINT end
- * the process within a second, whatever its threads do. */
+ * the process within a second, also when its threads hang. */
 int daemon_block_signals(int *ret_fd) must_check;
 /* Everything is put away: the process may take its time to end. */
 void daemon_signals_ended(void);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * What the configuration names and the machine does not have (now): interfaces, and directories of control
+ * Names of the configuration that the machine lacks (now): interfaces, and directories of control
  * sockets. The server runs without them. That is logged when a configuration takes effect and every ten
  * minutes while it lasts; status-get lists it.
  */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * The lease file at start. Up to LOAD_WAIT_NS the server waits for it; a bigger one goes on loading in
+ * The lease file at start. Up to LOAD_WAIT_NS the server waits for it; a bigger one is loaded in
  * the background. Until it is complete no lease may be promised, changed or shown: PROCESS drops all but
  * INFORM (LEASES_LOADING), the commands that touch leases are refused, and nothing is reclaimed.
  */

@@ -120,7 +120,7 @@ static bool port_open(struct server_daemon *d, const struct config *cfg, const s
 	return true;
 }
 
-/* What a socket is opened with: one that was opened with something else is opened anew. */
+/* Returns the mode to open a socket with: a socket of another mode is opened anew. */
 static unsigned socket_mode(const struct config *cfg)
 {
 	return cfg->socket_udp | cfg->use_routing << 1 | cfg->udp_offload << 2;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * When samples of statistics are taken. Kea takes one at every change, on the packet path. Here the management thread
- * sleeps until a worker that handled packets wakes it, looks at the counters, and goes on every 10 ms while few packets
+ * Times of the samples of statistics. Kea takes one at every change, on the packet path. Here the management thread
+ * sleeps until a worker that handled packets wakes it, looks at the counters, and repeats that every 10 ms while few packets
  * come, every second while many do. It looks at 256 subnets at a time. A worker pays one load a round.
  */
 #include "base/clock.h"

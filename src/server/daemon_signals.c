@@ -2,7 +2,7 @@
 /*
  * Signals. They are blocked in every thread but one, which hands them to the main loop through a pipe. That thread
  * also sees to it that SIGTERM ends the process when the main thread hangs, in a library or on a disk that does not
- * answer: what was acknowledged is on disk, so nothing is lost by it.
+ * answer: acknowledged leases are on disk, so none is lost by it.
  */
 #include "server/daemon.h"
 

@@ -65,7 +65,7 @@ static void on_retry(void *ctx)
 	daemon_sync_ports(ctx);
 }
 
-/* The time of one origin is over; what others disabled stays so. */
+/* Called when the time of one origin is over; service that others disabled stays disabled. */
 static void on_enable(void *ctx)
 {
 	const struct daemon_enable *e = ctx;

@@ -2,7 +2,7 @@
 /*
  * struct exchange: one query and its response on their way through the pipeline, in one slot of a
  * worker. Everything derived lives in the packet's arena and is gone when the slot is reset. A parked
- * exchange keeps its slot; the worker goes on with another.
+ * exchange keeps its slot; the worker continues with another.
  */
 #pragma once
 
@@ -25,11 +25,11 @@ struct snapshot;
 struct trace;
 struct worker;
 
-/* What a stage says. Never mixed with int results. */
+/* The result of a stage. Never mixed with int results. */
 enum verdict {
 	VERDICT_CONTINUE,
 	VERDICT_DROP,	/* exchange.drop says why */
-	VERDICT_PARK,	/* goes on with the next row when resumed */
+	VERDICT_PARK,	/* continues with the next row when resumed */
 	VERDICT_DONE,	/* sent */
 };
 
@@ -40,7 +40,7 @@ enum stage {
 	STAGE_N
 };
 
-/* CANDIDATES: subnets of a shared network; what a packet's arena has room for beside the rest. */
+/* CANDIDATES: subnets of a shared network; a packet's arena has room for so many beside the rest. */
 enum { EXCHANGE_OUT_LEN = 1500, EXCHANGE_CLASS_WORDS_MIN = 1, EXCHANGE_CANDIDATES_MAX = 512 };
 
 /* Which of the four forms a REQUEST has (RFC 2131 table 4). */
@@ -69,7 +69,7 @@ struct exchange {
 	uint8_t lot;		   /* parking lot it is in, +1; 0: none */
 
 	/* query */
-	struct span raw;	   /* the message's bytes: the packet's, or what a callout put there */
+	struct span raw;	   /* the message's bytes: the packet's, or those of a callout */
 	bool unpacked;
 	enum dhcp4_type type;
 	uint32_t local_addr;	   /* ours: server identifier and source of the answer */
@@ -89,7 +89,7 @@ struct exchange {
 	/* same-client guard */
 	struct client_guard *guard; /* held; NULL: none */
 
-	/* where and who */
+	/* subnet and client */
 	const struct config_subnet *subnet;
 	const struct config_pool *pool; /* of the lease; NULL: reservation outside pools */
 	const struct config_host *host; /* reservation that applies */
@@ -102,7 +102,7 @@ struct exchange {
 	bool has_response;
 	enum drop silent;	   /* why there will be no response, when there is none */
 	struct lease *lease;	   /* in the arena: granted or offered */
-	struct lease *deleted;	   /* in the arena: what it replaced */
+	struct lease *deleted;	   /* in the arena: the replaced lease */
 	uint32_t lifetime;	   /* to tell the client */
 	bool fake_allocation;	   /* an OFFER: nothing was stored */
 	bool lease_reused;	   /* lease caching: no row was written */
@@ -142,7 +142,7 @@ static inline enum verdict exchange_drop(struct exchange *x, enum drop d)
 
 /* Ready for a new packet. */
 void exchange_reset(struct exchange *x);
-/* It will go on soon: what FILL and PACK read of it is brought to the cache. */
+/* Prefetches the members that FILL and PACK read: the exchange will be resumed soon. */
 static inline void exchange_expect(const struct exchange *x)
 {
 	for (const uint8_t *p = (const uint8_t *)x; p < (const uint8_t *)(x + 1); p += 64)

@@ -55,7 +55,7 @@ void fill_sources(struct exchange *x, struct fill_sources *s)
 	add(s, &x->cfg->options);
 }
 
-/* Of a scope: the first from o on with a class tag that fits, in whatever order they stand; else the last
+/* Of a scope: the first from o on with a class tag that fits, in any order; else the last
  * without a tag, as in Kea. */
 static const struct config_option *fitting(const struct exchange *x, const struct config_option *o)
 {

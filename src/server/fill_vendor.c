@@ -160,7 +160,7 @@ static bool put_own_blocks(const struct config_option *o, uint32_t id, struct wr
 	return found;
 }
 
-/* What is configured as a whole for an enterprise: the innermost scope that has it. */
+/* Puts the data configured as a whole for an enterprise, of the innermost scope that has it. */
 static bool put_configured(const struct exchange *x, const struct fill_sources *s, uint8_t code, uint32_t id,
 			   struct wr *w)
 {
@@ -174,7 +174,7 @@ static bool put_configured(const struct exchange *x, const struct fill_sources *
 	return false;
 }
 
-/* How much of a list of sub-options fits into one block; 255 octets of what is no such list. */
+/* Returns the length of a list of sub-options that fits into one block; 255 octets of other data. */
 static size_t block_size(struct span data)
 {
 	size_t n = 0;

@@ -11,7 +11,7 @@ struct config_option;
 struct fill_sources;
 
 /*
- * The value of an option that is made of sub-options (of codes in config.containers); own: what is
+ * The value of an option that is made of sub-options (of codes in config.containers); own: the data
  * configured for the code itself, or NULL. False: it is an ordinary one.
  */
 bool fill_vendor_option(struct exchange *x, const struct fill_sources *s, uint8_t code,

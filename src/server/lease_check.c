@@ -23,7 +23,7 @@ static bool fits(const struct config *cfg, const struct lease *l)
 	return s && (l->addr & ip_mask(s->prefix_len)) == s->prefix;
 }
 
-/* What became of it, for the log. */
+/* Treats a lease that does not fit. Returns the action, for the log. */
 static const char *treat(struct server *srv, const struct config *cfg, const struct lease *l)
 {
 	const struct config_subnet *home = config_subnet_containing(cfg, l->addr, NULL);

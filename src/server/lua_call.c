@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * What rules see of a call: the object `call` with the arguments of its hook point (include/usher/hook.h,
- * doc/hooks.md), leases, classes, and the fields of `when`. What a hook point does not have reads as nil;
- * what may not be set there is an error.
+ * The view of a call in rules: the object `call` with the arguments of its hook point (include/usher/hook.h,
+ * doc/hooks.md), leases, classes, and the fields of `when`. An argument that a hook point lacks reads as nil;
+ * setting one that may not be set there is an error.
  */
 #include "server/lua_hook.h"
 
@@ -17,7 +17,7 @@
 
 static const char *const steps[] = {"continue", "skip", "drop", "park"};
 
-/* Raises what the hook ABI refused; 0 returns. */
+/* Raises an error of the hook ABI; 0 returns. */
 static void check(lua_State *L, const struct lua_state *st, int r, const char *what)
 {
 	if (r == -EINVAL)

@@ -3,7 +3,7 @@
  * The hook library "lua": runs a script in every state when the configuration is loaded, and raises
  * haka.dissectors.dhcp.events.<hook point> for the hook points that its rules listen to. A rule that
  * fails or overruns its limits is logged with file and line, counted as a failed callout, and its
- * packet goes on or is dropped, as "on-error" says.
+ * packet continues or is dropped, as "on-error" says.
  */
 #include "server/lua_hook.h"
 
@@ -309,7 +309,7 @@ static int open_states(struct lua_hook *h, const struct hook_registry_opts *o, c
 	return 0;
 }
 
-/* A point is registered if rules of any state listen to it; what a script adds later is not heard. */
+/* A point is registered if rules of any state listen to it; a listener that a script adds later is not called. */
 static int listen(struct lua_hook *h)
 {
 	int r = 0;

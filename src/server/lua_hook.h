@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
  * The hook library "lua" from the inside, shared by its own files: lua_hook.c (parameters, states,
- * callouts), lua_call.c (what rules see of a call), lua_park.c (handles of parked packets).
+ * callouts), lua_call.c (the view of a call in rules), lua_park.c (handles of parked packets).
  *
  * There is one Lua state a worker, and one more. A worker's thread claims one when it first calls and
  * keeps it, so no lock is taken for packets. The last is everybody else's, one at a time: the
@@ -27,7 +27,7 @@ struct lua_lease {
 	bool fixed;	     /* may not be changed here */
 };
 
-/* One state. What a call has in it is set for its time; generation moves when it ends. */
+/* One state. The members of a call are set for its duration; generation moves when it ends. */
 struct lua_state {
 	struct lua_hook *hook;
 	struct script *script;
@@ -43,7 +43,7 @@ struct lua_state {
 	struct lua_lease lease, deleted;
 };
 
-/* What the callout of a hook point is registered with. */
+/* The context of the callout of a hook point. */
 struct lua_point {
 	struct lua_hook *hook;
 	enum hook_point point;
@@ -59,7 +59,7 @@ struct lua_hook {
 	struct shared_store *tables; /* of haka.shared(), of all states */
 	pthread_mutex_t shared;
 
-	pthread_mutex_t park_lock;  /* of what is below, and of handles' insides */
+	pthread_mutex_t park_lock;  /* of the members below, and of handles' insides */
 	struct lua_parked *parked;
 	struct lua_parked **parked_end;
 	bool retired;
@@ -74,7 +74,7 @@ unsigned lua_state_call(struct lua_state *st, enum hook_point point, usher_call 
 
 /* --- lua_call.c --- */
 extern const struct script_class lua_call_class;
-/* What `when` may name. Its context is the state. */
+/* The fields that `when` may name. Their context is the state. */
 extern const struct script_filter_field lua_when_fields[];
 int lua_call_register(struct lua_state *st) must_check;
 /* Lets the state show a call; ends that. */
@@ -85,7 +85,7 @@ void lua_call_end(struct lua_state *st);
 int lua_park_register(struct lua_state *st) must_check;
 /* call:park() */
 int lua_call_park(lua_State *L);
-/* Gives back what this state took for the call at hand: its rule failed. */
+/* Gives back the handles that this state took for the current call: its rule failed. */
 void lua_park_undo(struct lua_state *st, bool drop);
 /* Gives back all handles; from now on none is given out. Any thread. */
 void lua_park_retire(struct lua_hook *h);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
  * call:park() and its handle. The handle is Lua's own memory, in a list of the library's, because it must
- * be given back whatever becomes of the script: it is, when the rule that took it fails, when nobody
- * holds it any more, and when another configuration takes over. A parked packet holds the registry, so
- * that without the last of these neither would ever go.
+ * be given back in every case: when the rule that took it fails, when no reference
+ * to it is left, and when another configuration takes over. A parked packet holds the registry, so
+ * that without the last of these neither would ever be freed.
  */
 #include "server/lua_hook.h"
 
@@ -93,7 +93,7 @@ static int handle_gc(lua_State *L)
 	return 0;
 }
 
-/* At the end: in the order they came, packets go on. Under the lock. */
+/* Appends a handle: packets are resumed in the order of their arrival. Called under the lock. */
 static void put(struct lua_hook *h, struct lua_parked *p)
 {
 	p->next = NULL;
@@ -123,7 +123,7 @@ int lua_call_park(lua_State *L)
 		put(h, p);
 	}
 	(void)pthread_mutex_unlock(&h->park_lock);
-	if (!retired) /* else the handle is one that was given back: the packet goes on */
+	if (!retired) /* else the handle was given back already: the packet is not parked */
 		usher_set_status(st->call, USHER_PARK);
 	return 1;
 }

@@ -59,7 +59,7 @@ static void warn(void *ctx, const struct config_error *w)
 	buf_fini(&b);
 }
 
-/* What applying would do, short of opening sockets, logs and leases. */
+/* Makes the checks of applying a configuration, without opening sockets, logs and leases. */
 static int check_deeper(const char *path, struct config *cfg, struct config_problems *problems, struct config_error *err)
 {
 	struct server_opts so = {.clock = clock_system, .builtins = server_builtins, .config_file = path};
@@ -87,7 +87,7 @@ static void warn_absent(void *ctx, const struct json_pos *at, const char *text)
 	(void)fprintf(stderr, "warning: %s:%u:%u: %s\n", at->file, at->line, at->col, text);
 }
 
-/* Of a good configuration: what this machine lacks of it. */
+/* Warns of names in a good configuration that this machine lacks. */
 static void warn_machine(const struct config *cfg)
 {
 	struct iface_table *t = NULL;
@@ -173,7 +173,7 @@ static const struct option long_options[] = {
 
 enum { EXIT_USAGE = 2 };
 
-/* -1: go on; else the exit code. */
+/* Returns -1 to continue; else the exit code. */
 static int parse(int argc, char **argv, struct args *a)
 {
 	int c;
@@ -235,7 +235,7 @@ static int serve(const struct args *a)
 }
 
 /*
- * What is allocated while packets run (texts of leases) is small and stays. A thread's own heap would
+ * Memory that is allocated while packets run (texts of leases) is small and stays. A thread's own heap would
  * grow page by page, with a system call each.
  */
 static void tune_malloc(void)

@@ -89,7 +89,7 @@ static void refuse_path(struct place *p, const struct json_pos *pos, const char 
 	p->n++;
 }
 
-/* --- what is in force ------------------------------------------------------------------------------- */
+/* --- rules in force --------------------------------------------------------------------------------- */
 
 static bool log_in_force(const struct config *cfg, const char *path)
 {

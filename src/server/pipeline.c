@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
  * Walks an exchange down stages.def. The order is in the table; here is only how a row is run: the
- * hook before it, its function, the hook behind it, and what a verdict does. An exchange that
+ * hook before it, its function, the hook behind it, and the effect of a verdict. An exchange that
  * resumes starts at exchange.stage, which always names the next row.
  */
 #include "server/pipeline.h"
@@ -93,14 +93,14 @@ static void call_fill(struct exchange *x, struct usher_call *c, enum hook_point 
 		c->raw_cap = PACKET_DATA_LEN;
 		c->unpack = call_unpack;
 	} else if (sending || p == HOOK_PKT4_SEND) {
-		c->raw_cap = EXCHANGE_OUT_LEN; /* pkt4_send: what SKIP sends instead of our packing */
+		c->raw_cap = EXCHANGE_OUT_LEN; /* pkt4_send: the bytes that SKIP sends in place of our packing */
 		c->raw = sending ? c->raw : SPAN_NULL;
 	} else {
 		c->raw = SPAN_NULL;
 	}
 }
 
-/* Takes back what callouts may change. */
+/* Copies back the members that callouts may change. */
 static void call_apply(struct exchange *x, const struct usher_call *c)
 {
 	if (c->raw_replaced && c->point == HOOK_BUFFER4_RECEIVE)
@@ -173,7 +173,7 @@ enum usher_next_step pipeline_hook_parking(struct exchange *x, enum hook_point p
 	call_apply(x, &c);
 	if (p == HOOK_LEASE4_OFFER && c.address_in_use)
 		x->parked.in_use = true;
-	/* a handle is out: the slot must not go before it is back, whatever later callouts said */
+	/* a handle is out: the slot must not be freed before it is back, also when a later callout set DROP */
 	if (c.took_handle && c.status == USHER_DROP)
 		x->parked.dropped = true;
 	if (c.took_handle)
@@ -195,7 +195,7 @@ enum usher_next_step pipeline_hook_parking(struct exchange *x, enum hook_point p
 	return c.status;
 }
 
-/* The hook of a row. CONTINUE goes on; *ret_skip: the callouts said SKIP. */
+/* Calls the hook of a row. CONTINUE: the row runs; *ret_skip: the callouts set SKIP. */
 static enum verdict row_hook(struct exchange *x, const struct row *row, bool *ret_skip)
 {
 	enum usher_next_step step;
@@ -264,7 +264,7 @@ enum verdict pipeline_run_to(struct exchange *x, enum stage end)
 		if (unlikely(x->pkt.arena.failed) && (v == VERDICT_CONTINUE || v == VERDICT_DROP))
 			v = exchange_drop(x, DROP_PROCESSING_FAILED);
 		if (v == VERDICT_PARK)
-			break; /* whoever resumes it owns it now */
+			break; /* the resuming thread owns it now */
 		TRACE(x, "%s: %s", row->name,
 		      (const char *const[]){"done", "drop", "parked", "sent"}[v & 3]);
 	}

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
  * DHCPDISCOVER (RFC 2131 4.3.1): an address is chosen and held for a moment, nothing is stored unless
- * offer-lifetime asks for it. Also what a DISCOVER may get instead of an address: option 108 (RFC 8925),
+ * offer-lifetime asks for it. Also the answers to a DISCOVER without an address: option 108 (RFC 8925),
  * option 116 (RFC 2563). And DHCPINFORM (4.3.5), which gets parameters only.
  */
 #include "base/error.h"

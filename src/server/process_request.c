@@ -136,7 +136,7 @@ static enum verdict check_init_reboot(struct exchange *x, const struct request *
 	return response_nak(x, "client has another address");
 }
 
-/* Decides all that needs no change of the table. CONTINUE without a response: go on and assign. */
+/* Decides all that needs no change of the table. CONTINUE without a response: the lease is to be assigned. */
 static enum verdict request_check(struct exchange *x, struct request *q)
 {
 	enum verdict v;
@@ -158,7 +158,7 @@ static enum verdict request_check(struct exchange *x, struct request *q)
 		      "address is not on the client's network");
 }
 
-/* Would the stored lease say anything new? What lease caching must not hide. */
+/* Returns whether two leases agree in the members that lease caching must not hide. */
 static bool lease_same(const struct lease *a, const struct lease *b)
 {
 	return a->valid_lft == b->valid_lft && a->subnet_id == b->subnet_id && a->pool_id == b->pool_id &&
@@ -166,7 +166,7 @@ static bool lease_same(const struct lease *a, const struct lease *b)
 	       strcmp(a->hostname, b->hostname) == 0;
 }
 
-/* cache-threshold, cache-max-age: an early renewal changes nothing and gets what is left. */
+/* cache-threshold, cache-max-age: an early renewal changes nothing and gets the rest of the lifetime. */
 static bool lease_cached(const struct exchange *x, const struct lease *old, const struct lease *new,
 			 uint32_t *ret_left)
 {
@@ -237,7 +237,7 @@ static enum verdict request_reuse(struct exchange *x, struct lease *l, uint64_t 
 	return granted(x, l, left);
 }
 
-/* lease4_select for a lease that is new, lease4_renew for one that goes on. False: SKIP. */
+/* Calls lease4_select for a new lease, lease4_renew for one that is extended. False: SKIP. */
 static bool request_hook(struct exchange *x, struct lease *l, bool renewal)
 {
 	return pipeline_hook(x, renewal ? HOOK_LEASE4_RENEW : HOOK_LEASE4_SELECT, l, NULL) != USHER_SKIP;
@@ -288,7 +288,7 @@ static enum verdict request_assign(struct exchange *x, struct request *q)
 			return response_nak(x, "a callout refused the lease");
 		if (!is_unchanged(x, old) || alloc_expired(x, old))
 			return response_nak(x, "the lease ended meanwhile");
-		*l = *old; /* lease4_renew SKIP: as it was, and the client is told so */
+		*l = *old; /* lease4_renew SKIP: unchanged, and the answer says so */
 		left = (uint32_t)(lease_expire(old) - clock_wall_s(&srv->clock));
 		x->wait_seq = old->row;
 		return granted(x, l, old->valid_lft == LEASE_INFINITE ? LEASE_INFINITE : left);

@@ -80,7 +80,7 @@ static int replay_setup(struct replay *r, struct config *cfg, struct config_erro
 	return e;
 }
 
-/* What timers would have done up to now. */
+/* Does the work of the timers up to now. */
 static void replay_housekeeping(struct replay *r, const struct config *cfg)
 {
 	int64_t now = r->clock.wall;

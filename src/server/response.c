@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * What the message types share while they are processed: the response's start, the NAK, the client's
+ * Shared by the message types while they are processed: the response's start, the NAK, the client's
  * host name.
  */
 #include "server/response.h"
@@ -34,7 +34,7 @@ enum verdict response_nak(struct exchange *x, const char *reason)
 		return exchange_drop(x, DROP_PROCESSING_FAILED);
 	x->nak_reason = reason;
 	x->lease = NULL;
-	/* RFC 2131 4.3.2: through a relay, the client must be told even without an address */
+	/* RFC 2131 4.3.2: through a relay, the NAK must reach a client even without an address */
 	if (x->query.giaddr)
 		x->response.flags |= DHCP4_FLAG_BROADCAST;
 	TRACE(x, "NAK: %s", reason);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * What the message types share while they are processed: the response's start, the name of the
+ * Shared by the message types while they are processed: the response's start, the name of the
  * client, the NAK.
  */
 #pragma once

@@ -21,9 +21,9 @@ struct stat_key {
 	uint32_t subnet, pool, what;
 };
 
-/* How a statistic begins, and what a new configuration does to it. */
+/* How a statistic begins, and the effect of a new configuration on it. */
 enum stat_kind {
-	STAT_COUNTER,	/* begins at 0, goes on */
+	STAT_COUNTER,	/* begins at 0, continues */
 	STAT_LAZY,	/* the same, but does not exist before its first change */
 	STAT_RECOUNTED,	/* of a subnet: begins with its value, at each configuration anew */
 	STAT_RESTARTED,	/* of a subnet: begins at 0, at each configuration anew */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * What workers and management share: publishing of snapshots and interface tables, sums of
+ * Shared by workers and management: publishing of snapshots and interface tables, sums of
  * statistics, and the housekeeping of expired leases.
  */
 #include "server/server.h"

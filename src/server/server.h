@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * struct server: what all workers and the management thread share. The current configuration and
+ * struct server: shared by all workers and the management thread. The current configuration and
  * interface table are published under `lock` with a generation number that workers compare once a
  * batch; everything else is either immutable, atomic or has its own lock.
  */
@@ -76,7 +76,7 @@ struct server_opts {
 	uint16_t server_port, client_port; /* 0: 67, 68 */
 	uint32_t offer_hold_s;
 	const struct hook_builtin *builtins; /* borrowed; ends with an empty name. NULL: none */
-	const char *config_file;	/* borrowed; what their relative paths begin at. NULL: here */
+	const char *config_file;	/* borrowed; relative paths begin at its directory. NULL: at the working directory */
 };
 
 int server_init(struct server *srv, const struct server_opts *o) must_check;
@@ -90,7 +90,7 @@ void server_publish_snapshot(struct server *srv, struct snapshot *s);
  * be a packet's. The management thread's, now and then. */
 void server_free_retired(struct server *srv);
 void server_publish_ifaces(struct server *srv, struct iface_table *t);
-/* References to what is current. */
+/* Return references to the current snapshot and tables. */
 struct snapshot *server_snapshot(struct server *srv);
 struct iface_table *server_ifaces(struct server *srv);
 /* The counters of n subnets by their ids, which ascend; new ones are made. 0, -ENOMEM. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Building a snapshot: hook libraries, pools of the lease table, counters, server identifiers. What
- * the previous snapshot has and the new configuration does not change is shared, so that a reload
+ * Building a snapshot: hook libraries, pools of the lease table, counters, server identifiers. Parts of
+ * the previous snapshot that the new configuration does not change are shared, so that a reload
  * neither reloads libraries nor walks leases without need.
  */
 #include "server/snapshot.h"
@@ -298,8 +298,8 @@ static int call_configured(struct snapshot *s, const struct config *cfg, struct 
 }
 
 /*
- * What a packet's arena must have room for: the message, the lease, the answer and the strings of one
- * expression, which the packet bounds; and what the configuration adds.
+ * Returns the size of a packet's arena: the message, the lease, the answer and the strings of one
+ * expression, which the packet bounds; and the additions of the configuration.
  */
 static size_t packet_memory(const struct config *cfg)
 {

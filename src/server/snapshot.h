@@ -48,7 +48,7 @@ size_t snapshot_limits(const struct config *cfg, void (*problem)(void *ctx, cons
 int snapshot_check(struct server *srv, const struct config *cfg, const struct snapshot *prev,
 		   struct config_problems *problems, struct config_error *err) must_check;
 /*
- * Builds from cfg, which it takes over on success only. prev (may be NULL) lends what is unchanged. 0, or negative with
+ * Builds from cfg, which it takes over on success only. prev (may be NULL) lends the unchanged parts. 0, or negative with
  * the first problem in err, and every one in problems (may be NULL).
  */
 int snapshot_build(struct server *srv, struct config *cfg, const struct snapshot *prev, struct snapshot **ret,

@@ -80,7 +80,7 @@ static enum drop check(struct exchange *x)
 	return check_server_id(x);
 }
 
-/* A callout may have changed options 53, 61, 82 and the fields: what was taken from them is taken again. */
+/* Repeats the checks and the derived members: a callout may have changed options 53, 61, 82 and the fields. */
 enum verdict accept_again(struct exchange *x)
 {
 	enum drop d;

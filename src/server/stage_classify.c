@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * CLASSIFY and DROP_CLASS: which client classes a packet belongs to. Pass one evaluates what the
+ * CLASSIFY and DROP_CLASS: which client classes a packet belongs to. Pass one evaluates the classes that the
  * message alone decides; classes that depend on KNOWN or UNKNOWN wait for the reservations (HOST);
  * the additional ones wait for the lease. An expression that fails leaves its class out.
  */
@@ -63,7 +63,7 @@ static void classify_template(struct exchange *x, const struct config_class *c, 
 	exchange_add_class(x, c->id);
 }
 
-/* What an expression allocated is of no use behind it. */
+/* Evaluates one test. The memory of its expression is freed behind it. */
 static void classify_test(struct exchange *x, const struct config_class *c, const struct expr_ctx *ctx)
 {
 	size_t mark = arena_mark(&x->pkt.arena);
@@ -98,14 +98,14 @@ void classify_pass(struct exchange *x, bool late)
 
 	if (!x->cfg->n_classes)
 		return;
-	/* one set for all passes: what later ones find stays behind it in the arena */
+	/* one set for all passes: the results of later ones stay behind it in the arena */
 	if (!x->class_may)
 		x->class_may = arena_alloc(&x->pkt.arena, n * sizeof(*may));
 	may = x->class_may;
 	if (!may)
 		return;
 	if (x->trace)
-		class_index_all(index, late, may); /* who traces wants to see them say no */
+		class_index_all(index, late, may); /* a trace shows the tests that do not hold, too */
 	else
 		class_index_candidates(index, &ctx, late, may);
 	for (size_t w = 0; w < n; w++)
@@ -146,7 +146,7 @@ void classify_additional(struct exchange *x)
 		classify_list(x, &x->subnet->network->additional);
 }
 
-/* VENDOR_CLASS_<option 60>: for whom the configuration or a callout may ask. */
+/* Sets VENDOR_CLASS_<option 60>, which the configuration or a callout may test. */
 static void classify_vendor(struct exchange *x)
 {
 	struct span vendor = dhcp4_opt_data(&x->query, DHCP4_OPT_VENDOR_CLASS_ID);

@@ -15,7 +15,7 @@
 #include "server/trace.h"
 #include "server/worker.h"
 
-/* The probe (or whatever the callout did) found a stranger at the address: quarantine. */
+/* Declines an address at which the callout, a probe for example, found another host: quarantine. */
 static enum verdict server_decline(struct exchange *x)
 {
 	struct lease_client who = exchange_client(x, x->subnet);

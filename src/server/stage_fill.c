@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * FILL: the response's options and boot fields. Lease options first, then what the client asked for in
- * its order (RFC 2132 9.8), then what is always sent; 61 and 82 are echoed, 82 last (RFC 3046 2.2).
+ * FILL: the response's options and boot fields. Lease options first, then the requested ones in
+ * the client's order (RFC 2132 9.8), then those with always-send; 61 and 82 are echoed, 82 last (RFC 3046 2.2).
  * An option that is there already (a callout put it there) is left alone.
  */
 #include "base/log.h"
@@ -16,7 +16,7 @@
 #include "server/worker.h"
 #include "wire/option_codes.h"
 
-/* What a reply never takes from the configuration, whoever asks (RFC 2131 table 3; computed here). */
+/* Options that a reply never takes from the configuration (RFC 2131 table 3; computed here). */
 static const bool computed[256] = {
 	[0] = true,   /* PAD */
 	[255] = true, /* END */
@@ -133,7 +133,7 @@ static void fill_fqdn(struct fill *f)
 	struct wr w = wr_init(out, sizeof(out));
 	uint8_t in = q.n ? q.p[0] : 0;
 
-	/* E copied; S refused: N, and O when that overrides what the client wanted */
+	/* E copied; S refused: N, and O when that overrides the client's wish */
 	wr_u8(&w, (uint8_t)((in & 4) | 8 | (in & 1 ? 2 : 0)));
 	wr_be16(&w, 0xffff); /* RCODE1, RCODE2 */
 	if (in & 4 && *name)
@@ -203,7 +203,7 @@ static void fill_always(struct fill *f)
 	}
 }
 
-/* What of the boot fields a class or a reservation says. */
+/* The boot fields of a class or a reservation. */
 struct boot {
 	bool has_siaddr;
 	uint32_t siaddr;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * HOST: the client's reservations, what follows from having one (KNOWN) or none (UNKNOWN), and the
+ * HOST: the client's reservations, the class KNOWN or UNKNOWN, and the
  * classes that depend on it. Builds the list of subnets the client may be served from: the selected
  * one first, then the others of its shared network, each with the reservation there.
  */

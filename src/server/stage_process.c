@@ -15,8 +15,8 @@ static bool store_down(const struct exchange *x)
 	return s && !lease_store_up(s);
 }
 
-/* While the table is not complete, nobody's address is known: who has a lease would be offered another
- * one, or somebody else's. */
+/* Returns whether the table is not complete yet: a client with a lease would be offered another
+ * address, or another client's. */
 static bool still_loading(const struct exchange *x)
 {
 	const struct lease_store *s = exchange_server(x)->store;

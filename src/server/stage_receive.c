@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
  * RECEIVE and SERVICE: is the packet whole, is it for us, are we in service.
- * A raw socket sees what an IP stack would have refused, so the checks of a stack are made here:
+ * A raw socket sees packets that an IP stack would have refused, so the checks of a stack are made here:
  * checksums and lengths (packet_decode), other stations' frames, other hosts' addresses.
  */
 #include "base/cursor.h"

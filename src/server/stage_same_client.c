@@ -16,7 +16,7 @@ enum verdict stage_same_client(struct exchange *x)
 
 	if (x->type == DHCP4_INFORM)
 		return VERDICT_CONTINUE;
-	x->stage--; /* who waits comes back to this row */
+	x->stage--; /* a waiting exchange comes back to this row */
 	if (same_client_take(exchange_server(x)->same_client, x, &replaced) == SAME_CLIENT_MINE) {
 		x->stage++;
 		return VERDICT_CONTINUE;

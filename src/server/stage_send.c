@@ -108,7 +108,7 @@ static void to_bound(struct exchange *x, uint32_t addr)
 		to_host(x, addr);
 }
 
-/* Direct clients. A NAK is broadcast whatever ciaddr says: the address is what is wrong. */
+/* Sets the destination for direct clients. A NAK is broadcast, with any ciaddr: that address is the wrong one. */
 static void to_client(struct exchange *x)
 {
 	x->dst_port = exchange_server(x)->client_port;
@@ -127,7 +127,7 @@ static void to_client(struct exchange *x)
 
 enum verdict stage_send_check(struct exchange *x)
 {
-	/* RFC 2131 4.3.5: an INFORM's answer goes to the client itself where it says who it is */
+	/* RFC 2131 4.3.5: an INFORM's answer goes to the client itself where it gives its address */
 	if (x->query.giaddr && !(x->type == DHCP4_INFORM && x->query.ciaddr))
 		to_relay(x);
 	else

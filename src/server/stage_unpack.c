@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * UNPACK: bytes to message, and what follows from the message alone: type, client identifier,
+ * UNPACK: bytes to message, and members derived from the message alone: type, client identifier,
  * hardware address, relay agent information.
  */
 #include "config/config.h"
@@ -46,7 +46,7 @@ int unpack_bytes(struct exchange *x)
 	return 0;
 }
 
-/* What the pipeline keeps beside the message. Also after a callout unpacked or changed it. */
+/* Derives the members that the pipeline keeps beside the message. Also after a callout unpacked or changed it. */
 void unpack_identity(struct exchange *x)
 {
 	x->type = dhcp4_msg_type(&x->query);

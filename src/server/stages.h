@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * The functions of stages.def, one a row. Each takes an exchange and says how it goes on.
+ * The functions of stages.def, one a row. Each takes an exchange and returns the next step.
  */
 #pragma once
 
@@ -12,9 +12,9 @@
 
 /* Parts of stages that other stages call too. */
 
-/* Decodes exchange.raw into the query and what follows from it. 0 or negative. */
+/* Decodes exchange.raw into the query and the members derived from it. 0 or negative. */
 int unpack_bytes(struct exchange *x);
-/* What the pipeline keeps beside the message: type, identity, relay information. Counts the type. */
+/* Derives the members beside the message: type, identity, relay information. Counts the type. */
 void unpack_derive(struct exchange *x);
 /* That without the counting, for a message that callouts may have changed. */
 void unpack_identity(struct exchange *x);
@@ -23,7 +23,7 @@ enum verdict accept_again(struct exchange *x);
 
 /* Classes whose test does not depend on KNOWN (late false), or does (late true). */
 void classify_pass(struct exchange *x, bool late);
-/* Takes back what the tests of classes gave, before they are evaluated with a reservation's classes: classes that
+/* Removes the classes that tests gave, before they are evaluated with a reservation's classes: classes that
  * depend on those would be wrong. Classes that a callout or a reservation gave stay. */
 void classify_again(struct exchange *x);
 /* evaluate-additional-classes of the lease's pool, subnet and network. */
@@ -48,5 +48,5 @@ void send_done(struct exchange *x);
 
 /* Ends the exclusion of other packets of this client; wakes the one that waits. */
 void same_client_release(struct exchange *x);
-/* A REQUEST that names another server frees what we offered. */
+/* Frees our offer when a REQUEST names another server. */
 void same_client_chose_another(struct exchange *x);

@@ -25,7 +25,7 @@ const char *stat_name(const struct stat_key *k, char out[STAT_NAME_LEN]);
 /* The number of addresses in a subnet's pools. */
 uint64_t stat_subnet_size(const struct config_subnet *s);
 
-/* Takes samples of what changed: all statistics of the server, and of some subnets beginning with index *from, which
+/* Takes samples of changed statistics: all of the server, and of some subnets beginning with index *from, which
  * moves on. True: something changed. */
 bool stat_walk_sample(struct server *srv, size_t *from, size_t n_subnets, int64_t now_ns);
 /* Begins the statistics of subnets anew, because a configuration is in effect or the lease file was read. */

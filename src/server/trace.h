@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * The packet trace: for one client (or every packet, with -d) the stages it went through, what each
- * found, and why it ended as it did. Finished traces are kept in a small ring for the command
+ * The packet trace: for one client (or every packet, with -d) the stages it went through, their
+ * findings, and the reason of its end. Finished traces are kept in a small ring for the command
  * packet-trace-get. When nobody looks, it costs one test of a pointer.
  */
 #pragma once

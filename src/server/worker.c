@@ -26,7 +26,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-/* Packets whose data the first level of cache holds together with what they need. */
+/* Packets whose data fits the first level of cache together with their leases. */
 enum { RUN_TOGETHER = 16 };
 
 struct stats *worker_stats(struct worker *w)
@@ -119,7 +119,7 @@ static void slot_give(struct worker *w, struct exchange *x)
 
 /* --- snapshots ------------------------------------------------------------------------------------ */
 
-/* Lets go of what neither the worker nor a parked exchange needs any more. */
+/* Releases a snapshot that neither the worker nor a parked exchange needs any more. */
 static void hold_check(struct worker *w, struct snap_hold *h)
 {
 	if (!h || h->users || h == w->hold)
@@ -159,7 +159,7 @@ uint64_t worker_parked(const struct worker *w)
 	return atomic_load_explicit(&w->n_parked, memory_order_relaxed);
 }
 
-/* The exchange is over, whatever it came to. */
+/* Ends an exchange with any outcome. */
 static void finish(struct exchange *x, const char *outcome)
 {
 	struct worker *w = x->w;
@@ -250,7 +250,7 @@ static struct capture *port_capture(const struct worker *w, int ifindex)
 	return NULL;
 }
 
-/* What it borrowed from the worker may have changed while it was parked. */
+/* Resumes an exchange. Objects borrowed from the worker may have changed while it was parked. */
 void worker_run_resumed(struct exchange *x)
 {
 	struct worker *w = x->w;
@@ -272,7 +272,7 @@ static void refresh(struct worker *w)
 		return;
 	fresh = malloc(sizeof(*fresh));
 	if (!fresh)
-		return; /* goes on with the one before, and tries again */
+		return; /* keeps the one before, and tries again */
 	*fresh = (struct snap_hold){.snap = server_snapshot(w->srv)};
 	w->hold = fresh->snap ? fresh : NULL;
 	if (!w->hold)
@@ -317,8 +317,8 @@ static void begin(struct worker *w, struct exchange *x, struct capture *c, int p
 }
 
 /*
- * Some packets, in two goes: who is asking first, for all of them, so that what the lease table needs
- * comes to the cache while the others are read; then the rest. Nothing before SAME_CLIENT depends on
+ * Runs some packets, in two passes: first the clients of all of them, so that their index entries of the lease
+ * table come to the cache while the others are read; then the rest. Nothing before SAME_CLIENT depends on
  * another packet.
  */
 static void run_some(struct worker *w, struct exchange *const *xs, size_t n)
@@ -384,7 +384,7 @@ enum shed worker_shed(const struct worker *w)
 
 /*
  * Looks at the receive queue of a port now and then, where batch after batch does not empty it. Dropping costs a tenth
- * of answering, so the queue stays short, and what comes for leases is not lost behind it.
+ * of answering, so the queue stays short, and renewals are not lost behind it.
  */
 static cold_fn void port_measure(struct port *p)
 {
@@ -434,7 +434,7 @@ void worker_read_port(struct port *p)
 			log_msg(w->srv->log, LOG_DHCP4_BUFFER_RECEIVE_FAIL, "receive on interface %d: %s",
 				p->ifindex, usher_strerror(n));
 		if (n > 0 && w->srv->store)
-			resume_durable(w); /* who waited for the disk does not wait for strangers */
+			resume_durable(w); /* exchanges that waited for the disk do not wait for new packets */
 	} while (n > 0 && capture_pending(p->c));
 }
 
@@ -553,7 +553,7 @@ int worker_new(struct server *srv, const struct worker_opts *o, struct worker **
 	return 0;
 }
 
-/* Whoever is still waiting or parked is dropped: its client will ask again. */
+/* Drops the exchanges that still wait or are parked: their clients will retransmit. */
 static void drop_parked(struct worker *w)
 {
 	for (unsigned i = 0; i < w->n_slots; i++) {

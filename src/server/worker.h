@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * A worker: a thread (or, in replay and scenarios, whoever calls) that owns a ring of exchange slots,
+ * A worker: a thread (or, in replay and scenarios, the caller) that owns a ring of exchange slots,
  * its captures and its counters. It takes a batch from a capture, runs the pipeline for each packet,
- * sends the batch of answers, and resumes parked exchanges that may go on. It never blocks but in its
+ * sends the batch of answers, and resumes parked exchanges that are ready. It never blocks but in its
  * event loop.
  */
 #pragma once
@@ -13,7 +13,7 @@
 enum { WORKER_BATCH = 64 };
 
 /*
- * What an interface drops unanswered while packets come faster than they can be answered, so that clients which have a
+ * Packets that an interface drops unanswered while packets come faster than they can be answered, so that clients which have a
  * lease keep it: nothing; all but REQUEST, RELEASE and DECLINE; also REQUESTs without a ciaddr.
  */
 enum shed { SHED_NOTHING, SHED_NEW, SHED_UNBOUND };
@@ -24,7 +24,7 @@ struct worker_opts {
 };
 
 int worker_new(struct server *srv, const struct worker_opts *o, struct worker **ret) must_check;
-/* Ends what is parked and lets go of the configuration, so that the last one to do so unloads the hook
+/* Ends parked exchanges and releases the configuration, so that the last one to do so unloads the hook
  * libraries. Their threads may still give handles back until then: the slots stay. The thread of the
  * worker must have ended. */
 void worker_let_go(struct worker *w);
@@ -40,7 +40,7 @@ void worker_detach(struct worker *w, int ifindex);
 int worker_start(struct worker *w) must_check;
 void worker_stop(struct worker *w);
 
-/* Has the worker read what its sockets lost (usher-kernel-drops). From the management thread. */
+/* Has the worker read the losses of its sockets (usher-kernel-drops). From the management thread. */
 void worker_ask_drops(struct worker *w);
 
 /* Without a thread: everything that can be done now. Returns how many packets were received. */

@@ -26,7 +26,7 @@ struct port {
 };
 
 /*
- * A worker's one reference to a snapshot, and how many of its parked exchanges go on with it. Counted
+ * A worker's one reference to a snapshot, and the number of its parked exchanges that use it. Counted
  * here and not in the snapshot: that would be a line of memory which all workers write for each packet.
  */
 struct snap_hold {
@@ -83,16 +83,16 @@ struct worker {
 /* --- worker.c --- */
 /* Wakes the thread: mailbox, durability, stop. */
 void worker_wake(struct worker *w);
-/* Reads what is there: a batch, and what the capture had read with it. */
+/* Reads the present packets: a batch, and those that the capture had read with it. */
 void worker_read_port(struct port *p);
-/* Goes on with an exchange that waited. */
+/* Resumes an exchange that waited. */
 void worker_run_resumed(struct exchange *x);
 void worker_tx_flush(struct worker *w);
 
 /* --- worker_mail.c --- */
-/* Everything in the mailbox: captures to open and close, exchanges to go on. */
+/* Everything in the mailbox: captures to open and close, exchanges to resume. */
 void worker_mailbox(struct worker *w);
-/* Publishes what full socket buffers lost, as the kernel counts it. */
+/* Publishes the losses of full socket buffers, as the kernel counts them. */
 void worker_count_kernel_drops(struct worker *w);
-/* Closes what is open and what was still to be opened. */
+/* Closes open ports and drops those still to be opened. */
 void worker_close_ports(struct worker *w);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * A worker's mailbox: what other threads ask of it. Exchanges that may go on, captures to take over or
+ * A worker's mailbox, with the requests of other threads: exchanges to resume, captures to take over or
  * to close. The sender only appends under the lock; everything is done by the worker itself.
  */
 #include "server/worker_impl.h"
