@@ -30,6 +30,10 @@ struct rx {
 	bool has_key;		/* drops segments with a signature (RFC 2385), which it has no key for */
 	bool paws;		/* timestamps, if its peer has them (RFC 7323) */
 	bool reuses;		/* takes a SYN for a new connection when it has all of the one before (RFC 9293 3.6.1, 6191) */
+	bool scales;		/* windows, by `shift`, if its peer does (RFC 7323 2.2; more than 14 counts as 14) */
+	uint8_t shift;
+	bool peer_scales;
+	bool hard_errors;	/* an ICMP error with a number of the connection ends it (RFC 1122 4.2.3.9, 5927 4.1) */
 	uint32_t wnd;		/* octets behind the next that it takes; 0: the window is closed */
 	bool has_ts;
 	uint32_t ts_recent;
@@ -66,6 +70,8 @@ static inline void rx_say(struct rx *r, uint8_t flags)
 		.flags = flags,
 		.wnd = (uint16_t)r->wnd,
 	};
+	if (!(flags & TCP_SYN) && r->scales && r->peer_scales)
+		r->reply.wnd = (uint16_t)(r->wnd >> (r->shift < 14 ? r->shift : 14));
 }
 
 static inline void rx_forget(struct rx *r, uint32_t peer_isn)
@@ -120,6 +126,7 @@ static inline bool rx_refuses(struct rx *r, const struct tcp_hdr *h)
 	if (r->has_key && rx_option(h, 19, 18))
 		return true;
 	if (h->flags & TCP_SYN && (r->state == RX_LISTEN || r->state == RX_SYN_SENT)) {
+		r->peer_scales = rx_option(h, 3, 3) != NULL;
 		r->has_ts = r->paws && p;
 		r->ts_recent = ts;
 		return false;
@@ -196,12 +203,31 @@ static inline void rx_segment(struct rx *r, const struct tcp_hdr *h, struct span
 		rx_say(r, TCP_ACK);
 }
 
+/* RFC 792: the header and eight octets of the datagram that the error is about lie behind eight octets. */
+static inline void rx_icmp(struct rx *r, struct span message)
+{
+	struct rd rd = rd_init(message);
+	uint8_t type = rd_u8(&rd), code = rd_u8(&rd);
+	struct ipv4_hdr ip;
+
+	(void)rd_bytes(&rd, 6);
+	if (checksum_fold(checksum_add(0, message)) != 0 || type != 3 || code > 3 || ipv4_read(&rd, &ip) < 0 ||
+	    ip.src != r->ip ||
+	    ip.dst != r->peer || rd_be16(&rd) != r->port || rd_be16(&rd) != r->peer_port || !rd_ok(&rd))
+		return;
+	/* it has sent its SYN only, of which all is acknowledged once the connection is open */
+	if (r->hard_errors && (r->state == RX_SYN_SENT || r->state == RX_SYN_RECEIVED) && rd_be32(&rd) == r->isn)
+		r->state = RX_CLOSED;
+}
+
 static inline void rx_transport(struct rx *r, const struct ipv4_hdr *ip, struct span datagram)
 {
 	struct rd rd = rd_init(datagram);
 	struct tcp_hdr h;
 	struct udp_hdr u;
 
+	if (ip->proto == IPV4_PROTO_ICMP)
+		rx_icmp(r, datagram);
 	if (ip->proto == IPV4_PROTO_UDP) {
 		if (udp_csum_ok(ip->src, ip->dst, datagram) && udp_read(&rd, &u) && u.len >= UDP_HDR_LEN && u.len <= datagram.n)
 			r->datagram = span_of(datagram.p + UDP_HDR_LEN, u.len - (size_t)UDP_HDR_LEN);

@@ -185,6 +185,8 @@ static size_t decorate(uint8_t *f, size_t len, uint8_t flags)
 
 	if (chance(15))
 		ts -= rng_below(&w.rng, 20);
+	if (chance(2))
+		ts += (uint32_t)INT32_MAX + rng_below(&w.rng, 3); /* RFC 7323 5.2: the far end of the window */
 	wr_be32(&wr, ts);
 	if (flags & TCP_SYN && chance(50))
 		len = put_tcp_options(f, len, (const uint8_t[]){1, 3, 3, (uint8_t)rng_below(&w.rng, 20)}, 4);
@@ -201,6 +203,22 @@ static void set_ttl(uint8_t *f, uint8_t ttl)
 {
 	f[GT_IP + 8] = ttl;
 	gt_ip_checksum(f);
+}
+
+/* Octets of the frame behind the datagram, as short frames have them; or a total length that is not the frame's. */
+static size_t put_trailer(uint8_t *f, size_t len)
+{
+	uint16_t total = (uint16_t)(len - GT_IP);
+
+	if (chance(60)) {
+		memset(f + len, 'T', 40);
+		return len + 1 + rng_below(&w.rng, 40);
+	}
+	total = (uint16_t)(total + rng_below(&w.rng, 9) - 4);
+	f[GT_IP + 2] = (uint8_t)(total >> 8);
+	f[GT_IP + 3] = (uint8_t)total;
+	gt_ip_checksum(f);
+	return len;
 }
 
 /* First pieces of datagrams that never become whole take up the room for others. */
@@ -269,6 +287,10 @@ static void reply_of_honest(void)
 	wr_be32(&wr, w.rx.reply.ack);
 	wr = wr_init(buf + GT_TCP + 14, 2);
 	wr_be16(&wr, w.rx.reply.wnd);
+	if (w.rx.reply.flags & TCP_SYN && w.rx.scales && (!(w.rx.reply.flags & TCP_ACK) || w.rx.peer_scales)) {
+		len = put_tcp_options(buf, len, (const uint8_t[]){1, 3, 3, w.rx.shift}, 4);
+		gt_ip_checksum(buf);
+	}
 	fix_sums(buf, len);
 	put_in(buf, len, HONEST_PORT);
 }
@@ -364,8 +386,12 @@ static void send_segment(const struct say *s)
 	gt_ip_checksum(buf);
 	fix_sums(buf, len);
 	spoil(buf, len);
+	if (chance(4))
+		set_ttl(buf, (uint8_t)rng_below(&w.rng, 256));
 	if (chance(5))
 		len = put_ip_options(buf, len);
+	else if (chance(4))
+		len = put_trailer(buf, len);
 	else if (chance(10)) {
 		put_fragments(buf, len, ATTACKER_PORT);
 		return;
@@ -408,6 +434,10 @@ static void hostile_syn(void)
 
 static void hostile_data(void)
 {
+	/* flags that exclude each other, or none at all */
+	static const uint8_t pairs[] = {TCP_RST | TCP_FIN, TCP_RST | TCP_FIN | TCP_ACK, TCP_SYN | TCP_FIN, TCP_SYN | TCP_RST,
+					TCP_SYN | TCP_RST | TCP_ACK,
+					TCP_SYN | TCP_FIN | TCP_ACK, TCP_FIN, TCP_PSH, 0};
 	uint8_t data[300];
 	uint32_t n = chance(10) ? 0 : 1 + rng_below(&w.rng, sizeof(data)), first = w.isn[w.current] + 1, at = w.furthest;
 	struct say s = {.flags = TCP_ACK, .ack = chance(90) ? w.rx.isn + 1 : some_number(w.rx.isn + 1), .data = span_of(data, n)};
@@ -428,6 +458,8 @@ static void hostile_data(void)
 	s.urgent = (uint16_t)rng_below(&w.rng, 300);
 	if (chance(5))
 		s.flags = (uint8_t)(TCP_RST | (chance(50) ? TCP_ACK : 0));
+	if (chance(3))
+		s.flags = pairs[rng_below(&w.rng, sizeof(pairs))];
 	if (chance(1))
 		s.flags = (uint8_t)rng_below(&w.rng, 256);
 	if (chance(8))
@@ -460,6 +492,36 @@ static void hostile_forgery(void)
 	};
 
 	send_segment(&s);
+}
+
+/* An ICMP error about a segment of the honest host, whose number may be its own (RFC 5927): it can end the connection, or
+ * ask for a smaller MTU. The hostile host, or a router at the third port, is the sender. */
+static void hostile_icmp(void)
+{
+	static const uint8_t codes[][2] = {{3, 1}, {3, 2}, {3, 3}, {3, 4}, {4, 0}, {11, 0}, {11, 1}, {12, 0}, {5, 1}};
+	static uint8_t buf[GT_CAP];
+	const uint8_t *code = codes[rng_below(&w.rng, sizeof(codes) / sizeof(codes[0]))];
+	struct ipv4_hdr ip = {.ttl = 64, .proto = IPV4_PROTO_ICMP, .src = w.rx.peer, .dst = w.rx.ip, .total_len = 56};
+	struct ipv4_hdr inner = {.ttl = 63, .proto = IPV4_PROTO_TCP, .src = w.rx.ip, .dst = w.rx.peer, .total_len = 40};
+	struct wr wr = wr_init(buf, GT_CAP);
+	uint16_t sum;
+
+	wr_zero(&wr, 12);
+	wr_be16(&wr, 0x0800);
+	ipv4_write(&wr, &ip);
+	wr_u8(&wr, code[0]);
+	wr_u8(&wr, code[1]);
+	wr_be32(&wr, 0);
+	wr_be16(&wr, (uint16_t)(chance(50) ? 68 : rng_below(&w.rng, 1500)));
+	ipv4_write(&wr, &inner);
+	wr_be16(&wr, w.rx.port);
+	wr_be16(&wr, w.rx.peer_port);
+	wr_be32(&wr, some_number(w.rx.isn));
+	sum = checksum_fold(checksum_add(0, span_of(buf + GT_TCP, wr.len - GT_TCP)));
+	buf[GT_TCP + 2] = (uint8_t)(sum >> 8);
+	buf[GT_TCP + 3] = (uint8_t)sum;
+	put_in(buf, put_tags(buf, wr.len, chance(10) ? rng_below(&w.rng, 3) : 0),
+	       chance(30) && !w.midstream ? THIRD_PORT : ATTACKER_PORT);
 }
 
 static void hostile_datagram(void)
@@ -572,6 +634,9 @@ static void begin(uint64_t seed, bool *edits)
 		.has_key = chance(50),
 		.paws = chance(50),
 		.reuses = chance(50),
+		.scales = chance(50),
+		.shift = (uint8_t)(chance(30) ? 14 + rng_below(&w.rng, 6) : rng_below(&w.rng, 15)),
+		.hard_errors = chance(50),
 		.wnd = RX_WINDOW,
 		.state = w.server ? RX_LISTEN : RX_SYN_SENT,
 		.isn = (uint32_t)rng_u64(&w.rng),
@@ -601,8 +666,10 @@ static void step(void)
 		hostile_data();
 	else if (k < 92)
 		hostile_forgery();
-	else if (k < 98)
+	else if (k < 97)
 		hostile_datagram();
+	else if (k < 98)
+		hostile_icmp();
 	else
 		crowd();
 	if (w.rx.state == RX_SYN_SENT && chance(30)) {
