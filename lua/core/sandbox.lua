@@ -1,42 +1,41 @@
 -- SPDX-License-Identifier: MPL-2.0
--- The functions that catch errors, so that no script holds up one that is not its own: rethrow(err) raises again
--- what exceeded a limit or is haka.abort(). begins and ended tell the C side which coroutine runs.
--- xpcall's handler runs behind the call, not inside it: in a handler that LuaJIT calls for an error of the count
--- hook, that hook sleeps, and a loop would never end.
+-- The functions that catch errors, so that no script holds up one that is not its own: rethrow(err, f) raises again the
+-- error of an exceeded limit or of haka.abort(), and returns others with names added; f: the function called. begins and
+-- ended inform the C side which coroutine runs. xpcall's handler runs behind the call, not inside it: in a handler that
+-- LuaJIT calls for an error of the count hook, that hook sleeps, and a loop would never end.
 local rethrow, begins, ended = ...
 local pcall_, resume_, create = pcall, coroutine.resume, coroutine.create
 local error, select = error, select
 
-local function finish(ok, ...)
+local function finish(f, ok, ...)
 	if not ok then
-		rethrow((...))
+		return false, (rethrow((...), f))
 	end
 	return ok, ...
 end
 
 function pcall(f, ...)
-	return finish(pcall_(f, ...))
+	return finish(f, pcall_(f, ...))
 end
 
 local function failed(...)
-	return false, select(2, finish(...))
+	return false, select(2, finish(nil, ...))
 end
 
-local function handle(handler, ok, ...)
+local function handle(f, handler, ok, ...)
 	if ok then
 		return ok, ...
 	end
-	rethrow((...))
-	return failed(pcall_(handler, ...))
+	return failed(pcall_(handler, (rethrow((...), f))))
 end
 
 function xpcall(f, handler, ...)
-	return handle(handler, pcall_(f, ...))
+	return handle(f, handler, pcall_(f, ...))
 end
 
 local function resumed(...)
 	ended()
-	return finish(...)
+	return finish(nil, ...)
 end
 
 function coroutine.resume(co, ...)

@@ -166,31 +166,18 @@ static const struct handle *check_self(lua_State *L)
 	return h;
 }
 
-enum { NEAR = 2 };
-
-static void take_nearer(const char *name, const char *candidate, unsigned *best, const char **ret)
-{
-	unsigned d = name_distance(name, candidate);
-
-	if (d < *best) {
-		*best = d;
-		*ret = candidate;
-	}
-}
-
 /* The field or method of the class or one above it that is meant perhaps; NULL: none is near. */
 static const char *nearest_name(const struct script_class *cls, const char *name)
 {
-	unsigned best = MIN(NEAR, (unsigned)strlen(name) / 2) + 1;
-	const char *found = NULL;
+	struct nearest near = nearest_init(name);
 
 	for (; cls; cls = cls->parent) {
 		for (const struct script_field *f = cls->fields; f && f->name; f++)
-			take_nearer(name, f->name, &best, &found);
+			nearest_take(&near, f->name);
 		for (const struct script_method *m = cls->methods; m && m->name; m++)
-			take_nearer(name, m->name, &best, &found);
+			nearest_take(&near, m->name);
 	}
-	return found;
+	return near.found;
 }
 
 void script_push_missed(lua_State *L, const struct script_class *cls, const char *name)

@@ -123,6 +123,8 @@ static void push_events(lua_State *L, const char *dissector)
 
 void script_push_dissector(lua_State *L, const char *name)
 {
+	char path[SCRIPT_NAME_LEN + 20];
+
 	push_key(L, &key_dissectors);
 	lua_pushstring(L, name);
 	lua_rawget(L, -2);
@@ -133,6 +135,8 @@ void script_push_dissector(lua_State *L, const char *name)
 		lua_setfield(L, -2, "name");
 		push_events(L, name);
 		lua_setfield(L, -2, "events");
+		(void)snprintf(path, sizeof(path), "haka.dissectors.%s", name);
+		script_watch_table(L, path);
 		lua_pushstring(L, name);
 		lua_pushvalue(L, -2);
 		lua_rawset(L, -4);

@@ -143,7 +143,7 @@ static int haka_index(lua_State *L)
 	lua_pushvalue(L, 2);
 	lua_rawget(L, -2);
 	if (lua_isnil(L, -1))
-		return 0;
+		return script_table_missed(L);
 	lua_call(L, 0, 1);
 	lua_pushvalue(L, 2);
 	lua_pushvalue(L, -2);

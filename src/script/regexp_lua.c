@@ -453,6 +453,7 @@ int script_open_regexp(lua_State *L)
 	lua_rawget(L, LUA_REGISTRYINDEX);
 	lua_setfield(L, -2, "match");
 	set_constants(L);
+	script_watch_table(L, "re");
 	lua_setfield(L, -2, "re");
 	return 1;
 }

@@ -156,8 +156,8 @@ static bool load_file(lua_State *L, const char *name, luaL_Buffer *tried)
 	return false;
 }
 
-/* The function that makes a module, on the stack. Raises when there is none. */
-static void push_loader(lua_State *L, const char *name)
+/* The function that makes a module, on the stack. Raises when there is none. True: it is one of ours. */
+static bool push_loader(lua_State *L, const char *name)
 {
 	luaL_Buffer tried uninit;
 
@@ -169,23 +169,24 @@ static void push_loader(lua_State *L, const char *name)
 	push_key(L, &script_keys.modules);
 	lua_getfield(L, -1, name);
 	if (lua_isfunction(L, -1))
-		return;
+		return true;
 	text = lua_isuserdata(L, -1) ? lua_touserdata(L, -1) : source ? &source->text : NULL;
 	if (text) {
 		(void)snprintf(chunk, sizeof(chunk), "=[%s]", name);
 		if (script_load(L, *text, chunk) != 0)
 			(void)lua_error(L);
-		return;
+		return true;
 	}
 	luaL_buffinit(L, &tried);
 	if (load_file(L, name, &tried))
-		return;
+		return false;
 	if (lua_isfunction(L, lua_upvalueindex(1))) {
 		lua_pushvalue(L, lua_upvalueindex(1));
-		return;
+		return false;
 	}
 	luaL_pushresult(&tried);
 	luaL_error(L, "module '%s' not found:%s", name, lua_tostring(L, -1));
+	return false;
 }
 
 /* Upvalue 1: LuaJIT's require, or nil. */
@@ -193,6 +194,7 @@ static int base_require(lua_State *L)
 {
 	size_t n;
 	const char *name = luaL_checklstring(L, 1, &n);
+	bool ours;
 
 	if (!name_ok(name, n))
 		return luaL_error(L,
@@ -207,7 +209,7 @@ static int base_require(lua_State *L)
 	if (!lua_isnil(L, -1))
 		return 1;
 	script_check_stack(L, "require");
-	push_loader(L, name);
+	ours = push_loader(L, name);
 	lua_replace(L, 3);
 	lua_settop(L, 3);
 	/* while it loads: a mark, which no Lua sees */
@@ -223,6 +225,8 @@ static int base_require(lua_State *L)
 		lua_pop(L, 1);
 		lua_pushboolean(L, 1);
 	}
+	if (ours && lua_istable(L, -1))
+		script_watch_table(L, name);
 	lua_pushvalue(L, -1);
 	lua_setfield(L, 2, name);
 	return 1;

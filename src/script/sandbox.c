@@ -180,10 +180,16 @@ static int base_print(lua_State *L)
 	return 0;
 }
 
+/* rethrow(error [, function]): raises an error that no script may catch again; returns others with names added. */
 static int rethrow(lua_State *L)
 {
+	bool function = lua_type(L, 2) == LUA_TFUNCTION;
+
 	script_rethrow(L, 1);
-	return 0;
+	lua_settop(L, 2);
+	lua_pushvalue(L, 1);
+	script_charge(L, script_explain(L, function ? 2 : 0));
+	return 1;
 }
 
 /* A coroutine is about to run: C functions that it calls enter Lua on its stack. */

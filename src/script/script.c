@@ -108,33 +108,24 @@ const char *script_visible(lua_State *L)
 	return lua_tostring(L, -1);
 }
 
-/* "attempt to call method 'drp' (a nil value)": adds the class of the object, and the nearest name. */
-static void explain_missed(lua_State *L)
-{
-	const struct script *s = script_of(L);
-	const char *text = lua_tostring(L, -1);
-	char quoted[sizeof(s->missed_name) + 2];
-
-	if (!s->missed || !strstr(text, "attempt to ") || !strstr(text, "a nil value"))
-		return;
-	(void)snprintf(quoted, sizeof(quoted), "'%s'", s->missed_name);
-	if (!strstr(text, quoted))
-		return;
-	lua_pushliteral(L, ": ");
-	script_push_missed(L, s->missed, s->missed_name);
-	lua_concat(L, 3);
-}
-
 /* The message handler: gives every message a place while the stack still stands. Runs no Lua. */
 static int on_error(lua_State *L)
 {
 	char place[128];
+	lua_Debug ar;
 
 	if (lua_type(L, 1) == LUA_TLIGHTUSERDATA)
 		return 1;
 	lua_settop(L, 1);
-	if (lua_isstring(L, 1))
-		(void)(script_visible(L), explain_missed(L));
+	if (lua_isstring(L, 1)) {
+		(void)script_visible(L);
+		/* the function that raised the error is below this one */
+		if (lua_getstack(L, 1, &ar) && lua_getinfo(L, "f", &ar))
+			lua_insert(L, 1);
+		(void)script_explain(L, lua_gettop(L) > 1 ? 1 : 0);
+		lua_replace(L, 1);
+		lua_settop(L, 1);
+	}
 	if (!lua_isstring(L, 1)) {
 		place_of(L, place, sizeof(place));
 		lua_pushfstring(L, "%s: (the error is a %s)", place, luaL_typename(L, 1));
@@ -404,6 +395,7 @@ static int open_all(lua_State *L)
 	script_open_policy(L);
 	script_open_timers(L);
 	script_open_languages(L);
+	script_open_missed(L);
 	return 0;
 }
 

@@ -78,7 +78,7 @@ struct script {
 	} classes[SCRIPT_CLASSES]; /* by hash of the address */
 	unsigned n_classes;
 	uint32_t n_own; /* objects that scripts wrote fields of */
-	/* the last name that an object was asked for and has not: its class, the name */
+	/* the last name that an object or table has not: its class (NULL: a table, missed.c), the name */
 	const struct script_class *missed;
 	char missed_name[32];
 	void *host;
@@ -158,6 +158,16 @@ int script_open_color(lua_State *L);
 void script_push_pointer(struct script *s, const void *p);
 /* Loads text as a function onto the stack: a lua_load status. */
 int script_load(lua_State *L, struct span text, const char *chunkname);
+/* missed.c: the table at the top, which stays, is named in errors about members that it has not. */
+void script_watch_table(lua_State *L, const char *name);
+void script_open_missed(lua_State *L);
+/* An __index that notes the name, for the table at 1. */
+int script_table_missed(lua_State *L);
+/* Adds names to the error at the top: those near to the member that is nil; that of the function at an index (0:
+ * unknown). Returns how many names were compared. */
+unsigned script_explain(lua_State *L, int function);
+/* Writes the name of a function into "bad argument #1 to '?'" at the top; other texts stay as they are. */
+void script_name_function(lua_State *L, const char *name);
 /* Pushes the message about a name that a class has not: "ipv4 has no 'drp'; did you mean 'drop'?" */
 void script_push_missed(lua_State *L, const struct script_class *cls, const char *name);
 /* The text at the top of the stack, which is replaced if it has octets of value 0: they become "\\x00". */

@@ -276,27 +276,14 @@ static int string_gsub(lua_State *L)
 	return 2;
 }
 
-/* The error at the top says "bad argument #1 to '?'", because LuaJIT's function was not called by the script itself: puts in the name,
- * upvalue 2. Other errors stay as they are. */
-static void name_function(lua_State *L)
-{
-	const char *text = lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1) : NULL;
-	const char *at = text ? strstr(text, " to '?' (") : NULL;
-
-	if (!at || !strstr(text, "bad argument #"))
-		return;
-	lua_pushlstring(L, text, (size_t)(at - text));
-	lua_pushfstring(L, " to '%s'%s", lua_tostring(L, lua_upvalueindex(2)), at + sizeof(" to '?'") - 1);
-	lua_concat(L, 2);
-}
-
 /* LuaJIT's function, upvalue 1, with all arguments. */
 static int call_original(lua_State *L)
 {
 	lua_pushvalue(L, lua_upvalueindex(1));
 	lua_insert(L, 1);
 	if (lua_pcall(L, lua_gettop(L) - 1, LUA_MULTRET, 0) != 0) {
-		name_function(L);
+		if (lua_type(L, -1) == LUA_TSTRING)
+			script_name_function(L, lua_tostring(L, lua_upvalueindex(2)));
 		return lua_error(L);
 	}
 	return lua_gettop(L);

@@ -167,6 +167,14 @@ static void test_log(void **state)
 	fails(w, "haka.log.error('%d', 'x')",
 	      "t.lua:1: bad argument #2 to 'format' (number expected, got string)");
 	fails(w, "table.insert({}, {}, 2)", "t.lua:1: bad argument #2 to 'insert' (number expected, got table)");
+	/* functions that pcall and xpcall call, which LuaJIT has no names for */
+	ok(w, "for name, f in pairs{floor = math.floor, byte = string.byte, setmetatable = setmetatable,\n"
+	      " require = require, rep = string.rep, tobit = bit.tobit, remove = table.remove, ipairs = ipairs} do\n"
+	      " local good, text = pcall(f)\n"
+	      " assert(not good and text:find(\"bad argument #1 to '\" .. name .. \"'\", 1, true), text)\n"
+	      " good, text = xpcall(f, function(m) return 'X' .. m end)\n"
+	      " assert(not good and text:find(\"^Xbad argument #1 to '\" .. name .. \"'\"), text)\n"
+	      "end");
 	fails(w, "haka.log.error()", "t.lua:1: haka.log: format string expected, got nothing");
 	fails(w, "haka.setloglevel('loud')",
 	      "t.lua:1: haka.setloglevel: 'loud' is no level (debug, info, warning, error, fatal)");
@@ -487,6 +495,48 @@ static void test_lists(void **state)
 	        "id  | bytes | \nc   | 3.00M | \na   | 1.50k | \nb   | 2     | \nsum | 3.00M | \n");
 }
 
+/* Members that a table of ours, a module or a library has not, and globals: the nearest name, also in caught errors. */
+static void test_missed_members(void **state)
+{
+	static const struct {
+		const char *text, *with;
+	} rows[] = {
+		{"haka.logg('x')", "call field 'logg' (a nil value): haka has no 'logg' (did you mean 'log'?)"},
+		{"haka.log.inf('x')", "call field 'inf' (a nil value): haka.log has no 'inf' (did you mean 'info'?)"},
+		{"haka.policy.acept()", "call field 'acept' (a nil value): haka.policy has no 'acept' "
+					 "(did you mean 'accept'?)"},
+		{"haka.alert.adress()", "call field 'adress' (a nil value): haka.alert has no 'adress' "
+					 "(did you mean 'address'?)"},
+		{"string.fnd('x')", "call field 'fnd' (a nil value): string has no 'fnd' (did you mean 'find'?)"},
+		{"('x'):uper()", "call method 'uper' (a nil value): string has no 'uper' (did you mean 'upper'?)"},
+		{"require('protocol/ipv4').adr('x')", "call field 'adr' (a nil value): protocol/ipv4 has no 'adr' "
+						     "(did you mean 'addr'?)"},
+		{"require('regexp/pcre').re:compil('x')", "call method 'compil' (a nil value): re has no 'compil' "
+							 "(did you mean 'compile'?)"},
+		{"local x = haka.logs.info",
+		 "index field 'logs' (a nil value): haka has no 'logs' (did you mean 'log'?)"},
+		{"math.nothing_like_it()", "call field 'nothing_like_it' (a nil value): math has no 'nothing_like_it'"},
+		{"prin('x')", "call global 'prin' (a nil value) (did you mean 'print'?)"},
+		{"nothing_like_it('x')", "call global 'nothing_like_it' (a nil value)"},
+		/* a table of the script's own, after another table was asked */
+		{"local x = haka.logg local t = {} t.other()", "call field 'other' (a nil value)"},
+	};
+	struct world *w = *state;
+	char expected[256];
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		(void)snprintf(expected, sizeof(expected), "t.lua:1: attempt to %s", rows[i].with);
+		fails(w, rows[i].text, expected);
+	}
+	ok(w, "assert(haka.logg == nil and string.fnd == nil and rawget(haka, 'logg') == nil)\n"
+	      "local good, text = pcall(function() haka.logg('x') end)\n"
+	      "assert(text:find(\"did you mean 'log'\", 1, true))\n"
+	      "good, text = pcall(error, text, 0) assert(select(2, text:gsub('did you mean', '')) == 1)\n"
+	      "haka.own = function() return 7 end assert(haka.own() == 7)\n"
+	      "good, text = pcall(error, {5}) assert(not good and text[1] == 5)\n"
+	      "good, text = pcall(error) assert(not good and text == nil)");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -500,6 +550,7 @@ int main(void)
 	        cmocka_unit_test_setup_teardown(test_pprint, setup, teardown),
 	        cmocka_unit_test_setup_teardown(test_classes, setup, teardown),
 	        cmocka_unit_test_setup_teardown(test_lists, setup, teardown),
+	        cmocka_unit_test_setup_teardown(test_missed_members, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
