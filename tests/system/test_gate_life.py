@@ -97,6 +97,27 @@ def test_gate_check(t):
 
 
 @test()
+def test_gate_failed_start(t):
+    """A start that fails ends with its error as the last line, exit code 1 and no summary; a good one has a summary."""
+    rule, capture = t.lab.path("rule.lua"), t.lab.path("empty.pcap")
+    with open(capture, "wb") as f:
+        f.write(bytes.fromhex("d4c3b2a1020004000000000000000000ffff000001000000"))
+    with open(rule, "w", encoding="utf-8") as f:
+        f.write("haka.logg('x')\n")
+    for args, says in ((("-r", capture, rule), "haka has no 'logg' (did you mean 'log'?)"),
+                       (("-r", capture, t.lab.path("none.lua")), "none.lua"),
+                       (("-r", t.lab.path("none.pcap")), "none.pcap"),
+                       (("-r", capture, "-w", t.lab.path("none/out.pcap")), "out.pcap"),
+                       (("-i", "no-such-if0", "-i", "no-such-if1"), "no-such-if0")):
+        code, text = _check(t, *args)
+        lines = text.splitlines()
+        assert code == 1 and says in lines[-1], (args, code, text)
+        assert "packets" not in text and "accepted" not in text, (args, text)
+    code, text = _check(t, "-r", capture)
+    assert code == 0 and "accepted" in text, text
+
+
+@test()
 def test_guard_where_bindings_cannot_be(t):
     """Bindings in a directory that is not there are refused at the start; a guard that trusts no port says so."""
     _, _, g = cable(t)

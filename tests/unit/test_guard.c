@@ -93,6 +93,51 @@ static void test_rogue_in_pieces(void **state)
 	assert_true(gt_pop(&u.t) > 0);
 }
 
+/* A rogue's answer in three pieces; order: as digits. overlap: pieces reach that many octets into those behind them. */
+static void send_pieces(const uint8_t *whole, size_t len, const char *order, size_t overlap, unsigned tags)
+{
+	static uint8_t piece[GT_CAP];
+	const size_t at[] = {0, 8, 160, len - GT_UDP};
+
+	for (; *order; order++) {
+		size_t i = (size_t)(*order - '1'), end = at[i + 1] + overlap < at[3] ? at[i + 1] + overlap : at[3];
+		size_t n = gt_fragment(piece, whole, at[i], end - at[i], end < at[3]);
+
+		for (unsigned k = 0; k < tags; k++)
+			n = gd_tag(piece, n, k || tags > 1 ? 0 : 5);
+		assert_int_equal(frames_memory_push(u.t.f, span_of(piece, n), GU_B, u.now, 0), 0);
+	}
+	gt_run(&u.t);
+	assert_int_equal(gt_pop(&u.t), 0);
+}
+
+/* No piece of it leaves, in any order of its pieces, with overlaps, repeated, never complete, or behind tags. */
+static void test_rogue_in_any_pieces(void **state)
+{
+	static const char *const orders[] = {"123", "132", "213", "231", "312", "321", "1123", "3321",
+					     "12", "23", "13", "31", "3", "2"};
+	static uint8_t whole[4096];
+	struct gd q = gu_request(1, DHCP4_DISCOVER, 0), bad = gu_reply(&q, DHCP4_OFFER, IP_A);
+	uint16_t id = 1;
+	size_t len;
+
+	(void)state;
+	gu_open(&u);
+	gu_lease(&u, GU_B, 9, IP_B);
+	memcpy(bad.mac, (const uint8_t[6]){2, 0, 0, 0, 1, 9}, 6);
+	bad.src = IP_B;
+	len = gd_frame(whole, &bad);
+	for (size_t i = 0; i < sizeof(orders) / sizeof(orders[0]); i++)
+		for (size_t overlap = 0; overlap <= 16; overlap += 8)
+			for (unsigned tags = 0; tags <= 3; tags++) {
+				whole[GT_IP + 4] = (uint8_t)(id >> 8);
+				whole[GT_IP + 5] = (uint8_t)id++;
+				send_pieces(whole, len, orders[i], overlap, tags);
+				gu_wait(&u, i % 3 ? 1 : 40000);
+			}
+	assert_true(gt_drops(&u.t, GATE_DROP_GUARD_ROGUE_SERVER) > 0);
+}
+
 static void test_alert_again(void **state)
 {
 	struct gd q = gu_request(1, DHCP4_DISCOVER, 0), bad = gu_reply(&q, DHCP4_OFFER, IP_A);
@@ -556,7 +601,8 @@ int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		T(test_rogue_server), T(test_rogue_in_pieces), T(test_alert_again), T(test_alert_rate),
+		T(test_rogue_server), T(test_rogue_in_pieces), T(test_rogue_in_any_pieces), T(test_alert_again),
+		T(test_alert_rate),
 		T(test_listed_servers), T(test_shared_port), T(test_fail_open), T(test_policies_do_not_pass_by),
 		T(test_fragments_kept_by_a_rule), T(test_pass_through), T(test_ports_of_messages), T(test_hw_address),
 		T(test_message_types), T(test_relayed), T(test_relayed_allowed), T(test_line_rate),
