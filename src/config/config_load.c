@@ -136,7 +136,7 @@ static int load_root(const struct json *root, const char *file, const struct con
 int config_load_json(const struct json *root, const struct config_load_opts *o, struct config **ret,
 		     struct config_error *err)
 {
-	return load_root(root, "", o, 0, ret, err);
+	return load_root(root, "", o, o ? o->n_before : 0, ret, err);
 }
 
 /* Passes a problem of the parser to the caller. */

@@ -61,3 +61,23 @@ void config_problems_fini(struct config_problems *p)
 	free(p->items);
 	*p = (struct config_problems){0};
 }
+
+struct json *config_problems_list(const struct config_problems *p, struct arena *arena)
+{
+	struct json *m = json_map(arena);
+	struct json *list = json_add(arena, m, "errors", json_list(arena));
+
+	for (size_t i = 0; i < p->n; i++) {
+		const struct config_error *e = &p->items[i];
+		struct json *v = json_add(arena, list, NULL, json_map(arena));
+
+		if (e->file[0])
+			(void)json_add(arena, v, "file", json_str(arena, e->file));
+		if (e->pos.line) {
+			(void)json_add(arena, v, "line", json_int(arena, e->pos.line));
+			(void)json_add(arena, v, "column", json_int(arena, e->pos.col));
+		}
+		(void)json_add(arena, v, "text", json_str(arena, e->text));
+	}
+	return m;
+}

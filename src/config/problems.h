@@ -7,6 +7,8 @@
 
 #include "config/json.h"
 
+struct arena;
+
 struct config_problems {
 	struct config_error *items;
 	size_t n, cap;
@@ -20,3 +22,5 @@ void config_problems_add(void *ctx, const struct config_error *e);
 /* Sorts by file, line and column; entries without a position come last. */
 void config_problems_sort(struct config_problems *p);
 void config_problems_fini(struct config_problems *p);
+/* Returns {"errors": [{"file", "line", "column", "text"}, …]} for programs. */
+struct json *config_problems_list(const struct config_problems *p, struct arena *arena);

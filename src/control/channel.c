@@ -13,6 +13,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "config/json.h"
+#include "config/problems.h"
 #include "control/framing.h"
 #include "runtime/loop.h"
 
@@ -193,23 +194,81 @@ static uid_t conn_user(const struct conn *c)
 	return getsockopt(c->fd, SOL_SOCKET, SO_PEERCRED, &cred, &len) == 0 && len == sizeof(cred) ? cred.uid : (uid_t)-1;
 }
 
+static void on_problem(void *problems, const struct config_error *e)
+{
+	const struct config_problems *p = problems;
+
+	/* an error that follows from the one before it has the same place */
+	if (!p->n || p->items[p->n - 1].pos.line != e->pos.line || p->items[p->n - 1].pos.col != e->pos.col)
+		config_problems_add(problems, e);
+}
+
+/* Parses the octets received so far. Returns the request, or NULL when the text ends the parser; appends to *problems. */
+static struct json *conn_parse(struct conn *c, struct arena *a, struct config_problems *problems)
+{
+	struct json_opts jo = {.file = "", .dialect = true, .no_include = true, .comments = true,
+			       .max_depth = c->ch->o.max_depth, .problem = on_problem, .ctx = problems};
+	struct config_error err = {0};
+	struct json *request;
+
+	if (json_parse(span_of(c->in.p, c->in.len), &jo, a, &request, &err) == 0)
+		return request;
+	on_problem(problems, &err);
+	return NULL;
+}
+
+/* Returns the answer that lists *problems behind `why`. */
+static struct json *list_problems(struct arena *a, const struct config_problems *problems, const char *why)
+{
+	struct json *answer = json_map(a);
+	struct buf b;
+
+	buf_init(&b);
+	buf_str(&b, why);
+	for (size_t i = 0; i < problems->n; i++) {
+		const struct config_error *e = &problems->items[i];
+
+		buf_printf(&b, "%sline %u, column %u: %s", i ? "\n" : "", e->pos.line, e->pos.col, e->text);
+	}
+	(void)json_add(a, answer, "result", json_int(a, CONTROL_ERROR));
+	(void)json_add(a, answer, "text", json_str(a, b.failed ? why : b.p));
+	(void)json_add(a, answer, "arguments", config_problems_list(problems, a));
+	buf_fini(&b);
+	return answer;
+}
+
+/* Answers a request whose text has problems; more of it may follow, which is read and ignored. */
+static struct json *answer_invalid(struct conn *c, const struct json *request, struct config_problems *problems,
+				   struct arena *a)
+{
+	struct channel *ch = c->ch;
+	struct json *answer = NULL;
+
+	c->refused = true;
+	config_problems_sort(problems);
+	if (request && request->type == JSON_MAP && ch->o.invalid) {
+		if (ch->o.from)
+			ch->o.from(ch->o.ctx, conn_user(c));
+		answer = ch->o.invalid(ch->o.ctx, request, problems, a);
+	}
+	return answer ? answer : list_problems(a, problems, "invalid JSON at ");
+}
+
 /* The request is whole: parse, handle, answer. */
 static void conn_request(struct conn *c)
 {
-	struct json_opts jo = {.file = "", .dialect = true, .no_include = true, .comments = true,
-			       .max_depth = c->ch->o.max_depth};
-	struct config_error err = {0};
-	struct json *request;
+	struct config_problems problems = {0};
 	struct channel *ch = c->ch;
 	struct control_stream stream;
+	struct json *request;
 	struct json *answer;
 	bool streamed = false;
 	struct arena a;
 
 	arena_init(&a);
-	if (json_parse(span_of(c->in.p, c->in.len), &jo, &a, &request, &err) < 0)
-		answer = control_answer(&a, CONTROL_ERROR, "invalid JSON at line %u, column %u: %s", err.pos.line,
-					err.pos.col, err.text);
+	request = conn_parse(c, &a, &problems);
+	if (!request || problems.n)
+		answer = answer_invalid(c, request, &problems, &a);
 	else if (request->type != JSON_MAP)
 		answer = control_answer(&a, CONTROL_ERROR, "a command is a map, this is %s",
 					json_type_name(request->type));
@@ -224,7 +283,42 @@ static void conn_request(struct conn *c)
 		conn_stream(c, &stream);
 	else
 		conn_answer(c, answer);
+	config_problems_fini(&problems);
 	arena_fini(&a);
+}
+
+/* Answers a request that was not whole in time, with the problems of the octets that came. */
+static void conn_late(struct conn *c, const char *why)
+{
+	struct config_problems problems = {0};
+	struct arena a;
+	char text[128];
+
+	arena_init(&a);
+	if (c->in.len)
+		(void)conn_parse(c, &a, &problems);
+	if (!problems.n) {
+		conn_refuse(c, why);
+	} else {
+		log_msg(c->ch->o.log, LOG_COMMAND_SOCKET_READ_FAIL, "%s: %s", c->ch->path, why);
+		config_problems_sort(&problems);
+		(void)snprintf(text, sizeof(text), "%s: ", why);
+		c->refused = true;
+		conn_answer(c, list_problems(&a, &problems, text));
+	}
+	config_problems_fini(&problems);
+	arena_fini(&a);
+}
+
+/* Takes the octets that have come behind the closing brace, so that the verdict does not depend on how the octets were cut. */
+static void conn_read_rest(struct conn *c)
+{
+	char chunk[2048];
+	ssize_t n;
+
+	while (c->in.len < c->ch->o.max_request && (n = recv(c->fd, chunk, sizeof(chunk), MSG_DONTWAIT)) > 0)
+		buf_add(&c->in, chunk, (size_t)n);
+	conn_hold(c);
 }
 
 static void conn_read(struct conn *c)
@@ -261,8 +355,10 @@ static void conn_read(struct conn *c)
 		conn_refuse(c, "request is nested too deeply");
 	else if (r == FRAMING_NOT_JSON)
 		conn_refuse(c, "invalid JSON: a command is a map");
-	else if (r == FRAMING_WHOLE)
+	else if (r == FRAMING_WHOLE) {
+		conn_read_rest(c);
 		conn_request(c);
+	}
 }
 
 static void conn_step(struct conn *c, uint32_t events)
@@ -302,7 +398,7 @@ static void conn_idle(void *ctx)
 	if (c->answering)
 		conn_close(c);
 	else
-		conn_refuse(c, c->trial ? "too many connections" : "timeout: no whole request came in time");
+		conn_late(c, c->trial ? "too many connections" : "timeout: no whole request came in time");
 	channel_leave(ch);
 }
 

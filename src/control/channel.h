@@ -14,6 +14,7 @@
 
 struct arena;
 struct channel;
+struct config_problems;
 struct json;
 struct log;
 struct loop;
@@ -40,7 +41,13 @@ struct channel_opts {
 	struct log *log;
 	/* Answers a request (a map). The answer lives in arena. */
 	struct json *(*handle)(void *ctx, const struct json *request, struct arena *arena);
-	/* NULL, or called before handle() with the user at the other end (SO_PEERCRED); (uid_t)-1: unknown. */
+	/*
+	 * NULL, or called for a request whose text has problems that the parser stepped over. Returns the answer, which
+	 * lives in arena, or NULL: a list of these problems will do.
+	 */
+	struct json *(*invalid)(void *ctx, const struct json *request, const struct config_problems *problems,
+				struct arena *arena);
+	/* NULL, or called before handle() or invalid() with the user at the other end (SO_PEERCRED); (uid_t)-1: unknown. */
 	void (*from)(void *ctx, uid_t uid);
 	/* NULL, or called after handle(): true if the answer is *ret, and not the result of handle(). */
 	bool (*take_stream)(void *ctx, struct control_stream *ret);

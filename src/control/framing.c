@@ -59,6 +59,8 @@ enum framing_result framing_feed(struct framing *f, struct span octets, unsigned
 
 		if (in_comment(f, c))
 			continue;
+		if (f->in_string && c == '\n')
+			return FRAMING_WHOLE;
 		if (f->started && in_string(f, c))
 			continue;
 		if (comment_begins(f, c) || is_space(c))

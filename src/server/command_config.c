@@ -19,45 +19,27 @@
 #include <string.h>
 #include <sys/stat.h>
 
-/* {"errors": [{"file", "line", "column", "text"}, …]}: for programs. */
-static struct json *list_problems(struct command *c, const struct config_problems *p)
-{
-	struct json *m = json_map(c->arena);
-	struct json *list = json_add(c->arena, m, "errors", json_list(c->arena));
-
-	for (size_t i = 0; i < p->n; i++) {
-		const struct config_error *e = &p->items[i];
-		struct json *v = json_add(c->arena, list, NULL, json_map(c->arena));
-
-		if (e->file[0])
-			(void)json_add(c->arena, v, "file", json_str(c->arena, e->file));
-		if (e->pos.line) {
-			(void)json_add(c->arena, v, "line", json_int(c->arena, e->pos.line));
-			(void)json_add(c->arena, v, "column", json_int(c->arena, e->pos.col));
-		}
-		(void)json_add(c->arena, v, "text", json_str(c->arena, e->text));
-	}
-	return m;
-}
-
 /* A refusal with all problems, one a line: those of the daemon's list, at least err. */
 static struct json *refuse_config(struct command *c, const struct config_error *err)
 {
 	struct config_problems *p = &c->d->problems;
-	struct json *answer;
+	struct json *answer = json_map(c->arena);
 	struct buf b;
 
 	if (!p->n)
 		config_problems_add(p, err);
 	config_problems_sort(p);
 	buf_init(&b);
+	buf_str(&b, "configuration refused: ");
 	for (size_t i = 0; i < p->n; i++) {
 		if (i)
 			buf_char(&b, '\n');
 		config_error_text(&p->items[i], &b);
 	}
-	answer = command_fail(c, "configuration refused: %s", b.failed ? "out of memory" : b.p);
-	(void)json_add(c->arena, answer, "arguments", list_problems(c, p));
+	(void)json_add(c->arena, answer, "result", json_int(c->arena, CONTROL_ERROR));
+	(void)json_add(c->arena, answer, "text",
+		       json_str(c->arena, b.failed ? "configuration refused: out of memory" : b.p));
+	(void)json_add(c->arena, answer, "arguments", config_problems_list(p, c->arena));
 	buf_fini(&b);
 	return answer;
 }
@@ -146,19 +128,35 @@ static int build_config(void *ctx)
 	return config_load_json(b->root, &b->opts, b->ret, b->err);
 }
 
+/* Loads the arguments, whose text had the problems that are in the daemon's list. */
 static struct json *load_arg(struct command *c, struct config **ret)
 {
+	struct config_problems *p = &c->d->problems;
 	struct config_error err = {0};
 	struct building b = {NULL,
 			     {.warn = daemon_warn, .problem = daemon_on_problem, .refused = daemon_refused, .ctx = c->d,
-			      .ignore_unknown_hooks = c->d->o.ignore_unknown_hooks},
+			      .n_before = p->n, .ignore_unknown_hooks = c->d->o.ignore_unknown_hooks},
 			     ret, &err};
 
 	if (!json_get(c->args, "Dhcp4"))
 		return command_fail(c, "'arguments' must hold the map 'Dhcp4'");
 	b.root = config_arg(c);
-	config_problems_fini(&c->d->problems);
 	return aside_run(build_config, &b) < 0 ? refuse_config(c, &err) : NULL;
+}
+
+struct json *command_invalid(void *daemon, const struct json *request, const struct config_problems *p,
+			     struct arena *arena)
+{
+	struct command c = {.d = daemon, .args = json_get(request, "arguments"), .arena = arena};
+	const char *name = json_get_str(request, "command");
+	struct config *cfg = NULL;
+
+	if (!name || (strcmp(name, "config-test") != 0 && strcmp(name, "config-set") != 0) || !json_get(c.args, "Dhcp4"))
+		return NULL;
+	config_problems_fini(&c.d->problems);
+	for (size_t i = 0; i < p->n; i++)
+		config_problems_add(&c.d->problems, &p->items[i]);
+	return c.d->problems.n ? load_arg(&c, &cfg) : NULL;
 }
 
 /* A test is a question: code of libraries runs only where the requester could run it himself. */
@@ -173,8 +171,10 @@ struct json *command_config_test(struct command *c)
 	struct snapshot *prev = server_snapshot(&c->d->srv);
 	struct config_error err = {0};
 	struct config *cfg = NULL;
-	struct json *bad = load_arg(c, &cfg);
+	struct json *bad;
 
+	config_problems_fini(&c->d->problems);
+	bad = load_arg(c, &cfg);
 	if (!bad && (daemon_check(c->d, cfg, &err) < 0 || test_libraries(c, cfg, prev, &err) < 0))
 		bad = refuse_config(c, &err);
 	config_free(cfg);
@@ -189,10 +189,12 @@ struct json *command_config_set(struct command *c)
 {
 	struct config_error err = {0};
 	struct config *cfg = NULL;
-	struct json *bad = load_arg(c, &cfg);
 	struct snapshot *s;
+	struct json *bad;
 	struct json *m;
 
+	config_problems_fini(&c->d->problems);
+	bad = load_arg(c, &cfg);
 	if (bad)
 		return bad;
 	if (daemon_apply(c->d, cfg, &err) < 0) {

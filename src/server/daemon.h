@@ -150,6 +150,9 @@ struct json *command_handle(void *daemon, const struct json *request, struct are
 /* The rest of an answer that a command streams. */
 bool command_take_stream(void *daemon, struct control_stream *ret);
 /* Learns the user that the next command is of. */
+/* Returns the refusal of config-test or config-set whose text has problems p; NULL: the request is another command. */
+struct json *command_invalid(void *daemon, const struct json *request, const struct config_problems *p,
+			     struct arena *arena);
 void command_from(void *daemon, uid_t uid);
 
 /*

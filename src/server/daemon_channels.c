@@ -39,7 +39,7 @@ void daemon_channels_drop(struct server_daemon *d, unsigned n)
 static int open_one(struct server_daemon *d, const char *path)
 {
 	struct channel_opts o = {
-		.path = path, .mode = 0660, .log = d->srv.log, .handle = command_handle,
+		.path = path, .mode = 0660, .log = d->srv.log, .handle = command_handle, .invalid = command_invalid,
 		.take_stream = command_take_stream, .from = command_from, .ctx = d, .closing = &d->closing,
 	};
 	int r = d->n_channels == DAEMON_MAX_CHANNELS ? -USHER_E_LIMIT

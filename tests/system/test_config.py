@@ -153,6 +153,47 @@ def test_A7_a_refused_start_and_reload_log_every_problem(t):
     assert {"line", "column", "text", "file"} <= set(r["arguments"]["errors"][0])
 
 
+_NO_JSON = [
+    "{ \"Dhcp4\": {\n\t\"valid-lifetime\": 5,\n\t\"valid-lifetime\": 6,\n\t\"renew-timer\": yes\n\t\"rebind-timer\": 7,,\n"
+    "\t\"nonsense\": 1,\n\t\"next-server\": \"\\q\", \"subnet4\": [ {} {} ] } }",
+    "{ \"Dhcp4\": {\n\t\"valid-lifetime\" 5,\n\t\"authoritative\": TRUE,\n\t\"renew-timer\": 1.,\n\t\"subnet4\": [ ] ] } }",
+    "{ \"Dhcp4\": {\n\t\"valid-lifetime\": five,\n\t\"boot-file-name\": \"open,\n\t\"renew-timer\": 1\n} }",
+    "{ \"Dhcp4\": {\n\t\"valid-lifetime\": five, valid: 6\n} }",
+    "{ \"Dhcp4\": { \"valid-lifetime\": 5 /* open\n} }",
+    "{ \"Dhcp4\": { \"valid-lifetime\": 0x5, \"subnet4\": [ { \"id\": }, { \"id\": 2",
+]
+
+
+@test(timeout=60)
+def test_A7_a_text_that_is_no_json_has_all_its_problems_by_all_ways(t):
+    t.wire()
+    s = t.server()
+    before = s.ok("config-hash-get")["hash"]
+    with open(os.path.join(DATA, "problems.json"), encoding="utf-8") as f:
+        texts = [f.read()] + _NO_JSON
+    path = os.path.join(s.dir, "checked.conf")
+    for text in texts:
+        with open(path, "w", encoding="utf-8") as f:
+            f.write(text)
+        out = subprocess.run([t.binary, "-t", path], capture_output=True, text=True, check=False)
+        # Those that stand in the text; a brace that is missing at its end is the request's to have or not.
+        file_end = (text.count("\n") + 1, len(text) - text.rfind("\n"))
+        want = {(int(m[1]), int(m[2]), m[3])
+                for m in re.finditer(r"(?m)^%s:(\d+):(\d+): (found [^ ]+|.{12})" % re.escape(path), out.stderr)}
+        want = {w for w in want if w[:2] < file_end and "warning" not in w[2]}
+        assert out.returncode == 1 and want, (text, out)
+        for name in ("config-test", "config-set"):
+            r = json.loads(s.raw(b'{ "command": "%s", "arguments":\n%s }' % (name.encode(), text.encode()),
+                                 close_write=True))
+            assert r["result"] == 1, r
+            errors = {(e["line"] - 1, e["column"], re.match("found [^ ]+|.{12}", e["text"])[0])
+                      for e in r["arguments"]["errors"]}
+            assert want <= errors, (text, want - errors, errors)
+            assert len(errors - want) <= 1, (text, errors - want)
+            assert all(e["text"] in r["text"] for e in r["arguments"]["errors"]), r
+    assert s.ok("config-hash-get")["hash"] == before
+
+
 @test(timeout=30)
 def test_A3_names_without_a_directory(t):
     port = t.wire()

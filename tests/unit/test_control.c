@@ -86,6 +86,7 @@ static void test_framing_more(void **state)
 	assert_framing("{ // }", FRAMING_MORE);
 	assert_framing("{ /* } * /", FRAMING_MORE);
 	assert_framing("/", FRAMING_MORE);
+	assert_framing("{\"a\": \"}\\", FRAMING_MORE);
 }
 
 static void test_framing_bad(void **state)
@@ -95,6 +96,8 @@ static void test_framing_bad(void **state)
 	assert_framing("\"{}\"", FRAMING_NOT_JSON);
 	assert_framing("}", FRAMING_NOT_JSON);
 	assert_framing("/x{}", FRAMING_NOT_JSON);
+	assert_framing("{\"a\": \"}\n", FRAMING_WHOLE); /* the parser stops there */
+	assert_framing("{\"a\": \"}\\\n", FRAMING_WHOLE);
 	assert_framing("{ / }", FRAMING_WHOLE); /* for the parser to refuse */
 	assert_framing("[[[[]]]]", FRAMING_WHOLE);
 	assert_framing("[[[[[", FRAMING_TOO_DEEP);
@@ -264,6 +267,28 @@ static void test_garbage(void **state)
 	turn(&w, 3);
 	assert_int_equal(w.n_handled, 0);
 	assert_int_equal(ask(&w, "{}", "no"), 0); /* it still serves */
+	world_close(&w);
+}
+
+/* All problems of a text that is no JSON, with their places; also when it is refused for another reason. */
+static void test_all_problems(void **state)
+{
+	struct world w;
+	int fd;
+
+	(void)state;
+	world_open(&w, (struct channel_opts){.idle_ns = 200 * NS_PER_MS});
+	assert_int_equal(ask(&w, "{ \"a\": 1, \"a\": 2,\n \"b\": yes,\n \"c\": 1 \"d\": 2 }", "line 1, column 11: duplicate"), 1);
+	assert_int_equal(ask(&w, "{ \"a\": 1, \"a\": 2,\n \"b\": yes,\n \"c\": 1 \"d\": 2 }", "line 2, column 7: found"), 1);
+	assert_int_equal(ask(&w, "{ \"a\": 1, \"a\": 2,\n \"b\": yes,\n \"c\": 1 \"d\": 2 }", "line 3, column 9: found"), 1);
+	/* at once, not after the time-out: the string cannot end any more */
+	assert_int_equal(ask(&w, "{ \"a\": no,\n \"b: 1,\n", "invalid JSON at line 1, column 8"), 1);
+	assert_int_equal(ask(&w, "{ \"a\": no, \"b\": [", "timeout: no whole request came in time: line 1, column 8"), 1);
+	fd = dial(); /* octets behind the end, in another piece */
+	assert_int_equal(send(fd, "{}", 2, MSG_NOSIGNAL), 2);
+	say(&w, fd, " }");
+	assert_int_equal(answer_of(&w, fd, "line 1, column 4"), 1);
+	assert_int_equal(w.n_handled, 0);
 	world_close(&w);
 }
 
@@ -576,6 +601,7 @@ int main(void)
 		cmocka_unit_test(test_framing_whole), cmocka_unit_test(test_framing_comments),
 		cmocka_unit_test(test_framing_more),  cmocka_unit_test(test_framing_bad),
 		cmocka_unit_test(test_request),	      cmocka_unit_test(test_garbage),
+		cmocka_unit_test(test_all_problems),
 		cmocka_unit_test(test_idle),	      cmocka_unit_test(test_too_long),
 		cmocka_unit_test(test_too_deep),      cmocka_unit_test(test_too_many),
 		cmocka_unit_test(test_half_open),     cmocka_unit_test(test_stream),
