@@ -203,7 +203,7 @@ static void on_problem(void *problems, const struct config_error *e)
 		config_problems_add(problems, e);
 }
 
-/* Parses the octets received so far. Returns the request, or NULL when the text ends the parser; appends to *problems. */
+/* Parses the octets received so far. Returns the request, or NULL where the parser stops; appends to *problems. */
 static struct json *conn_parse(struct conn *c, struct arena *a, struct config_problems *problems)
 {
 	struct json_opts jo = {.file = "", .dialect = true, .no_include = true, .comments = true,
@@ -310,7 +310,7 @@ static void conn_late(struct conn *c, const char *why)
 	arena_fini(&a);
 }
 
-/* Takes the octets that have come behind the closing brace, so that the verdict does not depend on how the octets were cut. */
+/* Reads the octets behind the closing brace that have come, so that the verdict does not depend on their pieces. */
 static void conn_read_rest(struct conn *c)
 {
 	char chunk[2048];

@@ -16,7 +16,7 @@ struct framing {
 enum framing_result { FRAMING_MORE, FRAMING_WHOLE, FRAMING_TOO_DEEP, FRAMING_NOT_JSON };
 
 /*
- * Feeds more octets. WHOLE: the outermost brace or bracket was closed within them, or a line ended within a string, where
- * the parser reports an error and stops.
+ * Feeds more octets. WHOLE: the outermost brace or bracket was closed within them, or a line ended within a string,
+ * where the parser reports an error and stops.
  */
 enum framing_result framing_feed(struct framing *f, struct span octets, unsigned max_depth);

@@ -254,6 +254,9 @@ static const char *get_identity(const struct span *f, struct lease *l)
 	return NULL;
 }
 
+/* A state of DHCPv6 that lease4-add and lease4-update of Kea 3.x accept too; Kea treats such a lease as assigned. */
+enum { KEA_REGISTERED = 4 };
+
 static const char *get_numbers(const struct span *f, struct lease *l)
 {
 	uint64_t v[5] = {0};
@@ -266,14 +269,14 @@ static const char *get_numbers(const struct span *f, struct lease *l)
 		return "subnet_id is not a number";
 	if (!get_bool(f[6], &l->fqdn_fwd) || !get_bool(f[7], &l->fqdn_rev))
 		return "fqdn_fwd and fqdn_rev are 0 or 1";
-	if (f[9].p && !get_uint(f[9], LEASE_RELEASED, &v[3]))
-		return "state is not 0 to 3";
+	if (f[9].p && !get_uint(f[9], KEA_REGISTERED, &v[3]))
+		return "state is not 0 to 4";
 	if (f[11].p && f[11].n && !get_uint(f[11], UINT32_MAX, &v[4]))
 		return "pool_id is not a number";
 	l->valid_lft = (uint32_t)v[0];
 	l->cltt = (int64_t)v[1] - (int64_t)v[0];
 	l->subnet_id = (uint32_t)v[2];
-	l->state = (uint8_t)v[3];
+	l->state = v[3] == KEA_REGISTERED ? LEASE_ASSIGNED : (uint8_t)v[3];
 	l->pool_id = (uint32_t)v[4];
 	if (!l->hw_len && !l->client_id_len && l->state != LEASE_DECLINED && l->valid_lft)
 		return "neither hwaddr nor client_id";

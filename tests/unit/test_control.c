@@ -273,14 +273,15 @@ static void test_garbage(void **state)
 /* All problems of a text that is no JSON, with their places; also when it is refused for another reason. */
 static void test_all_problems(void **state)
 {
+	static const char bad[] = "{ \"a\": 1, \"a\": 2,\n \"b\": yes,\n \"c\": 1 \"d\": 2 }";
 	struct world w;
 	int fd;
 
 	(void)state;
 	world_open(&w, (struct channel_opts){.idle_ns = 200 * NS_PER_MS});
-	assert_int_equal(ask(&w, "{ \"a\": 1, \"a\": 2,\n \"b\": yes,\n \"c\": 1 \"d\": 2 }", "line 1, column 11: duplicate"), 1);
-	assert_int_equal(ask(&w, "{ \"a\": 1, \"a\": 2,\n \"b\": yes,\n \"c\": 1 \"d\": 2 }", "line 2, column 7: found"), 1);
-	assert_int_equal(ask(&w, "{ \"a\": 1, \"a\": 2,\n \"b\": yes,\n \"c\": 1 \"d\": 2 }", "line 3, column 9: found"), 1);
+	assert_int_equal(ask(&w, bad, "line 1, column 11: duplicate"), 1);
+	assert_int_equal(ask(&w, bad, "line 2, column 7: found"), 1);
+	assert_int_equal(ask(&w, bad, "line 3, column 9: found"), 1);
 	/* at once, not after the time-out: the string cannot end any more */
 	assert_int_equal(ask(&w, "{ \"a\": no,\n \"b: 1,\n", "invalid JSON at line 1, column 8"), 1);
 	assert_int_equal(ask(&w, "{ \"a\": no, \"b\": [", "timeout: no whole request came in time: line 1, column 8"), 1);

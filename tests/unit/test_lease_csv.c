@@ -108,6 +108,23 @@ static void test_headers(void **state)
 	assert_int_equal(l.state, LEASE_RECLAIMED);
 }
 
+/* Each state that Kea 3.x writes. */
+static void test_states(void **state)
+{
+	static const uint8_t want[] = {LEASE_ASSIGNED, LEASE_DECLINED, LEASE_RECLAIMED, LEASE_RELEASED, LEASE_ASSIGNED};
+	struct lease l;
+	const char *why;
+
+	(void)state;
+	for (unsigned i = 0; i < ARRAY_LEN(want); i++) {
+		char row[64];
+
+		(void)snprintf(row, sizeof(row), "10.0.0.1,01:02,,60,1700000060,1,0,1,h,%u,,0", i);
+		assert_int_equal(parse(row, 12, &l, &why), 0);
+		assert_int_equal(l.state, want[i]);
+	}
+}
+
 static void test_bad_rows(void **state)
 {
 	static const char *const rows[] = {
@@ -115,7 +132,8 @@ static void test_bad_rows(void **state)
 		"10.0.0.1,zz,,60,1,1,0,0,,0,,0", "10.0.0.1,01,,-1,1,1,0,0,,0,,0",
 		"10.0.0.1,01,,4294967296,1,1,0,0,,0,,0", "10.0.0.1,01,,60,,1,0,0,,0,,0",
 		"10.0.0.1,01,,60,1,x,0,0,,0,,0", "10.0.0.1,01,,60,1,1,2,0,,0,,0",
-		"10.0.0.1,01,,60,1,1,0,0,,4,,0", "10.0.0.1,01,,60,1,1,0,0,,0,,0,1",
+		"10.0.0.1,01,,60,1,1,0,0,,5,,0", "10.0.0.1,01,,60,1,1,0,0,,44,,0",
+		"10.0.0.1,,,60,1,1,0,0,,4,,0", "10.0.0.1,01,,60,1,1,0,0,,0,,0,1",
 		"10.0.0.1,01,,60,1,1,0,0,a&#x00b,0,,0", "10.0.0.1,01,,60,1,1,0,0,,0,,z",
 	};
 	(void)state;
@@ -240,7 +258,7 @@ int main(void)
 		cmocka_unit_test(test_round_trip),
 		cmocka_unit_test(test_infinite),
 		cmocka_unit_test(test_headers),
-		cmocka_unit_test(test_bad_rows),
+		cmocka_unit_test(test_states), cmocka_unit_test(test_bad_rows),
 		cmocka_unit_test(test_usual_rows),
 		cmocka_unit_test(test_odd_rows),
 	};
