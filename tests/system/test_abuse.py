@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MPL-2.0
-"""What one host, one client of the control channel, one output or one signal can do to everybody else's service:
-nothing. Each queue that several parties share has its bound (ARCHITECTURE.md)."""
+"""One host, one client of the control channel, one output or one signal cannot disturb the service for others.
+Each queue that several parties share has its bound (ARCHITECTURE.md)."""
 
 import json
 import os
@@ -33,7 +33,7 @@ def _served(port, n):
 
 @test()
 def test_H7_a_fifo_that_nobody_reads(t):
-    """A log output that takes nothing: answers go on, and so does SIGTERM."""
+    """A log output that takes nothing: the server still answers, and SIGTERM still works."""
     port = t.wire()
     fifo = t.lab.path("fifo.log")
     os.mkfifo(fifo)

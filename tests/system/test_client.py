@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MPL-2.0
-"""usher-client as a process: what it leaves on the interface, when it goes to the background, how it ends, what
-its control channel says, what an interface does to it."""
+"""usher-client as a process: the state of the interface that it leaves, when it goes to the background, how it ends,
+the answers of its control channel, the effects of changes of its interface."""
 
 import json
 import os
@@ -43,7 +43,7 @@ def _run(c, *args, timeout=20):
 
 
 class _End:
-    """What there was at the moment when the process that was started had ended: nothing here waits."""
+    """The state at the moment when the started process had ended: nothing here waits."""
 
     def __init__(self, c, *args, timeout=20):
         kernel = Configured(c.ns)
@@ -117,7 +117,7 @@ def test_client_quit(t):
 
 @test(timeout=40)
 def test_client_quit_later(t):
-    """-q without -n goes on, in the foreground, beyond --timeout; it ends with the lease that comes then."""
+    """-q without -n continues, in the foreground, beyond --timeout; it ends with the lease that comes then."""
     t.wire()
     c = UsherClient(t, t.lab.ns("cli")).start("-q", "--timeout", "1", "--no-probe")
     time.sleep(1.5)
@@ -206,7 +206,7 @@ def test_client_request(t):
 
 @test(timeout=40)
 def test_client_usage(t):
-    """What is refused, and with which exit code."""
+    """Refused command lines, each with its exit code."""
     t.wire()
     c = UsherClient(t, t.lab.ns("cli"))
     for bad in (["--nonsense"], ["-r", "300.1.1.1"], ["-i", "a-name-that-is-too-long"],
@@ -366,7 +366,7 @@ def test_client_halves(t):
 
 @test(timeout=40)
 def test_client_control(t):
-    """Answers, refusals, a subscription; who does not read is dropped and holds nobody up."""
+    """Answers, refusals, a subscription; a subscriber that does not read is dropped and delays no other."""
     t.wire()
     t.server(**_ROUTER)
     c = UsherClient(t, t.lab.ns("cli")).start("-f", "--no-probe")
@@ -458,7 +458,7 @@ def test_client_default_script(t):
 
 @test(timeout=40)
 def test_client_nobody_reads(t):
-    """Standard output and errors are pipes that nobody empties: the client goes on."""
+    """Standard output and errors are pipes that nobody empties: the client continues."""
     t.wire()
     t.server(**_ROUTER)
     c = UsherClient(t, t.lab.ns("cli"))

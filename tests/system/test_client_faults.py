@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MPL-2.0
-"""What the machine under usher-client can do to it: the interface, signals, files, the script, the control
+"""Faults of the machine under usher-client: the interface, signals, files, the script, the control
 channel, limits. The rows of the client's hostile list are in the names (doc/client-hostile.md)."""
 
 import glob
@@ -38,7 +38,7 @@ def _first(s, *args):
 
 @test(timeout=40)
 def test_client_75_renamed(t):
-    """The index counts: the new name is told, and renewed under."""
+    """The index counts: the new name is reported, and used to renew."""
     s = Stage(t, start=False)
     _first(s)
     for cmd in (("down",), ("name", "other0"), ("up",)):
@@ -464,11 +464,11 @@ def _numbers(path):
         return []
 
 
-# --- what the script is told ------------------------------------------------------------------------------
+# --- the environment of the script ------------------------------------------------------------------------
 
 _SHELLS = {"dash": "/bin/dash", "bash": "/bin/bash", "ash": "/usr/bin/busybox ash"}
 _STRINGS = (12, 14, 15, 17, 18, 40, 47, 56, 60, 62, 64, 66, 67, 86, 98, 100, 101, 113, 114, 119, 120, 141, 209, 210, 224, 252)
-# Does to each value what careless scripts do: words, patterns, eval, another shell.
+# Uses each value as careless scripts do: words, patterns, eval, another shell.
 _CARELESS = """#!%(shell)s
 cd %(dir)s
 env >>%(dump)s
@@ -559,7 +559,7 @@ _BAD_REQUESTS = [
 
 @test(timeout=60)
 def test_client_87_control(t):
-    """Requests that are none, too long, by the thousand, of who may not, from a thousand at a time."""
+    """Requests that are malformed, too long, by the thousand, of users without the right, from a thousand at a time."""
     t.wire()
     t.server()
     c = UsherClient(t, t.lab.ns("cli"), hook=False).start("-f", *_SERVE)
@@ -650,7 +650,7 @@ def test_client_88_bare(t, name):
     s.ack(s.server.wait(REQUEST))
     s.bound()
     pid = s.c.proc.pid
-    while True:  # what the wrapper started
+    while True:  # the processes that the wrapper started
         with open("/proc/%d/task/%d/children" % (pid, pid), encoding="utf-8") as f:
             children = f.read().split()
         with open("/proc/%d/comm" % pid, encoding="utf-8") as f:

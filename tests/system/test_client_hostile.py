@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MPL-2.0
-"""The network rows of the client's hostile list (doc/client-hostile.md), told to a real client by a server
-that lies. Most are rows of two tables: what must be ignored is sent before the good OFFER and before the good
-ACK, and must leave its name in the statistics and nothing else; what must be accepted makes the lease. The
+"""The network rows of the client's hostile list (doc/client-hostile.md), sent to a real client by a server
+that lies. Most are rows of two tables: packets to ignore are sent before the good OFFER and before the good
+ACK, and must leave their name in the statistics and nothing else; packets to accept make the lease. The
 rest are scenes. One client serves many rows: each begins with `restart`."""
 
 import struct
@@ -33,7 +33,7 @@ def _options(*pairs):
 _T, _SID, _LEASE, _MASK, _YI = dhcp.TYPE, dhcp.SERVER_ID, dhcp.LEASE, dhcp.MASK, dhcp.ip4(SERVER)
 _NEEDED = _options((_SID, _YI), (_LEASE, u32(3600)), (_MASK, _bits(24)))
 
-# --- what must be ignored: row, what, the packet, drops counted each time it is sent, in which answers --------
+# --- packets to ignore: row, description, the packet, drops counted each time it is sent, in which answers ----
 # None: the kernel's filter has it before the client is woken.
 
 IGNORED = []
@@ -148,7 +148,7 @@ R("62", "FORCERENEW with our transaction id", reply(type=FORCERENEW), "FORCERENE
 R("70", "an ACK to the DISCOVER", reply(type=ACK), "UNEXPECTED", IN_OFFER)
 R("70b", "an ACK to the DISCOVER with option 80", reply({80: b""}, type=ACK), "UNEXPECTED", IN_OFFER)
 
-# --- what must be accepted: row, what, the packet, what must come of it -----------------------------------
+# --- packets to accept: row, description, the packet, the expected result ---------------------------------
 # Of the answer to `state`: keys of lease, `prefix`; `address`; `kernel`: a piece of `ip addr show`.
 
 ACCEPTED = []
@@ -271,7 +271,7 @@ def test_client_hostile_ignored(t):
 
 
 def _check_lease(s, state, packet, want):
-    """What must have come of it, of a lease that is otherwise the good one."""
+    """Checks the expected result: the lease is the good one otherwise."""
     lease = state["lease"]
     slop = want.get("slop", 0)
     assert lease["routes"] == want.get("routes", lease["routes"] if "more" in packet else [_DEFAULT]), lease["routes"]
@@ -600,7 +600,7 @@ def _arp_body(op, sha, spa, tpa, head=(1, 0x0800, 6, 4)):
 
 
 def _strange(own, good):
-    """Frames that are no conflict while the address is probed: what, octets behind the Ethernet source and type,
+    """Frames that are no conflict while the address is probed: description, octets behind the Ethernet source and type,
     destination, the drop (None: not for the client)."""
     other, every = NOBODY_MAC, dhcp.BROADCAST
     return [
@@ -647,7 +647,8 @@ def _probed(s, q):
 
 @test(timeout=60)
 def test_client_hostile_arp(t):
-    """The probe: what is no conflict, what is one; the pauses behind DECLINEs; then the address is defended."""
+    """The probe: frames that conflict and frames that do not; the pauses behind DECLINEs; then the address is
+    defended."""
     s = Stage(t, "--probe", "fast")
     own = dhcp.mac_bytes(s.cli.mac("cli0"))
     q = s.begin()
@@ -771,7 +772,7 @@ def test_client_89_other_interface(t):
 @test(timeout=60, cases={"answers": True, "is_silent": False})
 def test_client_69_gateway(t, answers):
     """The link flaps and no server answers: the address stays if the station that it came through is there, else
-    it goes when the DISCOVER leaves. What is asked is asked of that station alone."""
+    it goes when the DISCOVER leaves. The ARP probes go to that station alone."""
     s = Stage(t, start=False)
     s.offer(s.start("--no-probe"))
     s.ack(s.requested())

@@ -265,7 +265,7 @@ def test_client_gives_output_back(t):
 
 @test(timeout=40)
 def test_client_without_capabilities(t):
-    """What cannot be configured is no success: exit code 4 at once, and the missing privilege is named."""
+    """A lease that cannot be configured is no success: exit code 4 at once, and the missing privilege is named."""
     s = Stage(t, start=False)
     for cap, flags in (("net_admin", ("-q", "-n")), ("net_admin", ("-f",)), ("net_raw", ("-f",)), ("net_raw", ("-q",))):
         s.c.start(*flags, *_SERVE, wrap=("setpriv", "--bounding-set", "-" + cap, "--inh-caps", "-" + cap))

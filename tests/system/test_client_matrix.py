@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MPL-2.0
 """usher-client with each of five servers, direct and through Debian's relay, with and without the broadcast
-flag: it gets a lease, renews it (unicast), rebinds it (broadcast), gives it back and gets one again. What was
-unicast, broadcast and flagged is read off the wire, what is held off the server's own lease file.
+flag: it gets a lease, renews it (unicast), rebinds it (broadcast), releases it and gets one anew. Unicast,
+broadcast and the flag are read off the wire, the lease off the server's own lease file.
 
-One cell of each server waits for T1 and for T2 on the clock; the others are told to renew and to rebind."""
+One cell of each server waits for T1 and for T2 on the clock; the others renew and rebind by command."""
 
 import re
 
@@ -27,7 +27,7 @@ def _has_router(ns):
 
 
 def _check_flag(net, server, flag, since=0):
-    """RFC 2131 4.1: the flag is in what a host without an address sends, and is obeyed by who answers. Kea sends
+    """RFC 2131 4.1: the flag is set by a host without an address, and obeyed by the server or relay. Kea sends
     IP broadcasts in frames to the one client, so of an answer it is the IP address that counts."""
     asked = [s for s in net.capture.sent(dhcp.DISCOVER, dhcp.REQUEST)[since:] if s.msg.ciaddr == "0.0.0.0"]
     assert {s.type for s in asked} == {dhcp.DISCOVER, dhcp.REQUEST}, asked

@@ -81,7 +81,7 @@ class Network:
         except OSError:
             pass  # the link is down
 
-    # --- what others do ----------------------------------------------------------------------------------
+    # --- other hosts -------------------------------------------------------------------------------------
 
     def event(self):
         r, ip = self.rng, lambda *a: self.host.ip(*a, check=False)

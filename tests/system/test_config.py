@@ -66,7 +66,7 @@ def test_B1_appliances_load_and_serve(t, case):
 
 
 def _verdicts(t, s, conf):
-    """What each way says: {way: is it good}. s runs with another configuration."""
+    """Returns the verdict of each way: {way: is it good}. s runs with another configuration."""
     path = os.path.join(s.dir, "checked.conf")
     other = os.path.join(s.dir, "other")
     os.makedirs(other, exist_ok=True)
@@ -455,7 +455,8 @@ def test_B7_both_programs_send_the_same_octets(t):
 
 @test(timeout=30)
 def test_C6_config_get_has_the_running_limits_of_samples(t):
-    """As in Kea: what a command sets for all statistics is in config-get and config-write until another configuration."""
+    """As in Kea: limits that a command sets for all statistics are in config-get and config-write
+    until another configuration."""
     t.wire()
     s = t.server()
 

@@ -155,7 +155,7 @@ def test_oversized_request(t):
 
 @test(timeout=90, tags=("asan", "tsan"))
 def test_many_connections(t):
-    """500 connections at once: those beyond the bound wait or are refused; service goes on, and 2,000
+    """500 connections at once: those beyond the bound wait or are refused; service continues, and 2,000
     commands one after the other are answered."""
     port = t.wire()
     s = t.server()

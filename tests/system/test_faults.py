@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MPL-2.0
-"""What the machine does to a server: no descriptors left (INV-23), little address space (INV-24), a
+"""Faults of the machine under a server: no descriptors left (INV-23), little address space (INV-24), a
 log that nobody reads, a process that was stopped for a while."""
 
 import os
@@ -71,7 +71,7 @@ def test_INV_24_little_address_space(t):
 
 @test(timeout=60, tags=("asan", "tsan"))
 def test_log_that_nobody_reads(t):
-    """Standard output is a pipe that is full: service goes on; lines are lost and counted, not packets."""
+    """Standard output is a pipe that is full: service continues; lines are lost and counted, not packets."""
     port = t.wire("10.64.0.1/12")
     s = t.server(subnets=BIG, start=False)
     r, w = os.pipe()
@@ -84,7 +84,7 @@ def test_log_that_nobody_reads(t):
     assert s.command("status-get")["result"] == 0, "the channel hangs"
     for c in done[:20]:
         assert c.renew().type == dhcp.ACK
-    # read again: the log goes on
+    # read again: the log continues
     os.set_blocking(r, False)
     text = b""
 
@@ -107,7 +107,7 @@ def test_log_that_nobody_reads(t):
 
 @test()
 def test_log_reader_that_goes_away(t):
-    """The other end of the pipe is closed: no SIGPIPE, service goes on."""
+    """The other end of the pipe is closed: no SIGPIPE, service continues."""
     port = t.wire()
     s = t.server(start=False)
     r, w = os.pipe()
@@ -122,7 +122,7 @@ def test_log_reader_that_goes_away(t):
 
 @test(timeout=60)
 def test_process_stopped_for_a_while(t):
-    """SIGSTOP under load, then SIGCONT: what queued up is answered or dropped, nothing is doubled."""
+    """SIGSTOP under load, then SIGCONT: queued messages are answered or dropped, nothing is doubled."""
     port = t.wire("10.64.0.1/12")
     s = t.server(subnets=BIG)
     ledger = Ledger()
@@ -141,7 +141,7 @@ def test_process_stopped_for_a_while(t):
 
 @test(timeout=60)
 def test_statistics_add_up(t):
-    """I7: received is what was sent by clients; leases counted are leases stored."""
+    """I7: received messages equal those sent by clients; leases counted are leases stored."""
     port = t.wire("10.64.0.1/12")
     s = t.server(subnets=BIG)
     done = acquire_many(port, [Client(port, mac_of(n)) for n in range(200)], slack(10), retry=slack(5))

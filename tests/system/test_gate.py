@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MPL-2.0
-"""usher-gate as a cable between two hosts, with its dissectors of HTTP and DNS: what is said properly passes
-unchanged, whatever programs say it; what is not has a name."""
+"""usher-gate as a cable between two hosts, with its dissectors of HTTP and DNS: well-formed messages pass
+unchanged, from any program; malformed ones are dropped by name."""
 
 import hashlib
 import http.server
@@ -377,7 +377,8 @@ end }
 
 @test(tags=("asan",))
 def test_gate_made_packets(t):
-    """What a rule makes reaches real hosts: an echo request to each side, which both answer; a datagram that comes in."""
+    """Packets made by rules reach real hosts: an echo request to each side, which both answer; an injected
+    datagram."""
     a, b, g = cable(t)
     gate = Gate(t, g, """
 local d = haka.dissectors

@@ -66,7 +66,7 @@ def test_gate_cut_off_file(t, parts):
 
 @test(tags=("asan",))
 def test_gate_times_that_cannot_be(t):
-    """Times beyond what 64 bits of nanoseconds hold count as the time before."""
+    """Times beyond 64 bits of nanoseconds count as the time before."""
     for resolution in (0, 6, 9, 0x80 | 10):
         stamps = [1, 2**63 - 1, 2**63, 2**64 - 1, 2]
         code, n, text = _run(t, b"".join(_pcapng(stamps, resolution)))

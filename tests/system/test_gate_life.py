@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MPL-2.0
-"""How usher-gate ends, and what it says before it begins: rules in the kernel after a kill, signals, files that are only checked,
-ports with a second way round the gate."""
+"""How usher-gate ends, and its checks before it starts: rules in the kernel after a kill, signals, files that are
+only checked, ports with a second way round the gate."""
 
 import json
 import os
@@ -78,7 +78,7 @@ def _check(t, *args):
 
 @test()
 def test_gate_check(t):
-    """-t says what is wrong with a rule file or a guard's file, where, and with which exit code."""
+    """-t reports errors of a rule file or a guard's file, with their place and exit code."""
     good, bad, guard = t.lab.path("good.lua"), t.lab.path("bad.lua"), t.lab.path("guard.json")
     with open(good, "w", encoding="utf-8") as f:
         f.write("haka.rule{ on = haka.dissectors.udp.events.receive_packet, eval = function (pkt) end }\n")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MPL-2.0
-"""Dissectors in Lua between real hosts: what rules on their events change or drop is what the hosts see."""
+"""Dissectors in Lua between real hosts: the hosts see the changes and drops of rules on their events."""
 
 import os
 import smtplib
@@ -42,7 +42,7 @@ haka.rule{
 
 
 class _MailServer(threading.Thread):
-    """As much of SMTP as a client needs, for so many connections; what it was told, as lines."""
+    """As much of SMTP as a client needs, for so many connections; keeps the received lines."""
 
     def __init__(self, ns, addr, connections=1):
         super().__init__(daemon=True)
@@ -176,8 +176,8 @@ haka.rule{
 
 @test(timeout=60, tags=("asan",))
 def test_gate_lua_waits(t):
-    """A rule waits for more than a client says before it has its answer: a second later that goes on, and the rule is told
-    that it came too late to change it."""
+    """A rule waits for more than a client says before it has its answer: a second later the held data is forwarded,
+    and the rule gets the error that it came too late to change it."""
     a, b, g = cable(t)
     gate = Gate(t, g, _WAITS).start("-i", "ga", "-i", "gb")
     with b:

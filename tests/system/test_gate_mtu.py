@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MPL-2.0
-"""No frame that usher-gate sends is longer than the MTU, whatever rules held or made longer: TCP segments that arrive in IPv4
-fragments, datagrams that a rule made longer, on interfaces and through a netfilter queue."""
+"""No frame that usher-gate sends is longer than the MTU, also when rules hold data or make it longer: TCP segments
+that arrive in IPv4 fragments, datagrams that a rule made longer, on interfaces and through a netfilter queue."""
 
 import socket
 import struct

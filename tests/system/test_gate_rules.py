@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MPL-2.0
-"""Rules in Lua between real hosts: what they drop, change and break is what the hosts see."""
+"""Rules in Lua between real hosts: the hosts see their drops, changes and resets."""
 
 import json
 import os
@@ -27,7 +27,7 @@ haka.rule{
 }
 """
 
-# Read as if it were a file: pieces of a fixed length, and words, wherever segments begin and end. What is waited for is held back
+# Read as if it were a file: pieces of a fixed length, and words, at any borders of segments. Awaited data is held back
 # until its sender is stuck for it.
 _READ = """
 haka.rule{
@@ -83,7 +83,7 @@ class _Sink(threading.Thread):
 
 
 def _transfer(a, b, size):
-    """a sends size octets to b: what b got, and what a was told."""
+    """a sends size octets to b. Returns the octets that b got, and the answer that a got."""
     sink = _Sink(b, "10.70.0.2", 9000)
     with a:
         s = socket.socket()
@@ -105,7 +105,7 @@ def _transfer(a, b, size):
 @test(timeout=120, tags=("asan",), cases={"whole": (0, True, 2000000), "cut": (0, False, 1000000), "lossy": (37, True, 300000),
                           "lossy_cut": (37, False, 300000)})
 def test_gate_changes_a_stream(t, arg):
-    """A stream grows on its way; segments are lost and come again; both ends agree on what was said."""
+    """A stream grows on its way; segments are lost and retransmitted; both ends agree on the data."""
     every, offload, size = arg
     a, b, g = cable(t, offload)
     gate = Gate(t, g, lossy(every) + _EDIT).start("-i", "ga", "-i", "gb")
@@ -159,7 +159,7 @@ haka.rule{ on = haka.dissectors.ipv4.events.receive_packet, when = {dst = ipv4.a
 
 @test()
 def test_gate_ends_and_begins(t):
-    """Without a gate nothing passes; a new one takes up what is there if it is told to."""
+    """Without a gate nothing passes; a new one takes up existing connections if an option says so."""
     a, b, g = cable(t)
     gate = Gate(t, g).start("-i", "ga", "-i", "gb")
     assert _ping(a, "10.70.0.2", count=1) == 1
@@ -172,7 +172,7 @@ def test_gate_ends_and_begins(t):
 
 @test(tags=("asan",))
 def test_gate_bad_start(t):
-    """What is wrong is said, with file and line, and nothing starts."""
+    """Errors are reported, with file and line, and nothing starts."""
     g = t.lab.ns("gate")
     for rules, args, why in (("local x = \n", ("-i", "lo"), "gate.lua:"),
                              ("haka.rule{ on = haka.dissectors.udp.events.nothing, eval = print }", ("-i", "lo"), "nothing"),
@@ -251,7 +251,7 @@ haka.rule{ on = haka.dissectors.icmp.events.receive_packet, when = {len = 1}, ev
 
 @test(tags=("asan",))
 def test_gate_files(t):
-    """A file, a directory, a file that is cut off, a full disk: what comes out, and what is said."""
+    """A file, a directory, a file that is cut off, a full disk: the output, and the messages."""
     g = t.lab.ns("gate")
     head = struct.pack("<IHHiIII", 0xa1b2c3d4, 2, 4, 0, 0, 65535, 1)
 

@@ -69,7 +69,7 @@ end }
 
 @test(cases={"no-rules": _NOTHING, "rules": _LOOKS})
 def test_gate_vlan_tags(t, rules):
-    """Tags of every kind pass unchanged in both directions; what is behind them is seen."""
+    """Tags of every kind pass unchanged in both directions; the packets behind them are examined."""
     a, b, g = cable(t)
     gate = Gate(t, g, rules).start("-i", "ga", "-i", "gb")
     ends = (_raw(a, "a0"), _raw(b, "b0"))

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MPL-2.0
 """The DHCP guard between real hosts: usher-gate is the switch, usher-server the good server, dnsmasq a rogue,
-an attacker has raw sockets. What the guard stops must not arrive; what it lets pass must work."""
+an attacker has raw sockets. Packets that the guard stops must not arrive; those that it lets pass must work."""
 
 import json
 import os
@@ -120,7 +120,7 @@ def _rogue(t, lan):
 
 
 def _offer(lan, q, xid, mac):
-    """What a rogue at `two` would say to a client that asked with xid."""
+    """Returns the OFFER of a rogue at `two` to a client that asked with xid."""
     me = lan.mac("two")
     m = dhcp.Message(dhcp.OFFER, mac, xid, [(dhcp.SERVER_ID, dhcp.ip4("10.66.0.1")), (dhcp.LEASE, struct.pack("!I", 600))],
                      op=2, yiaddr="10.66.0.99")
@@ -142,7 +142,7 @@ def test_guard_rogue_server(t):
     client = Client(victim, mac)
 
     def answers():
-        """Who answers while the rogue keeps on answering, first before anybody asked."""
+        """Returns the servers whose answers arrive while the rogue keeps on answering, first before anybody asked."""
         client.xid = 0x1234
         victim.drain()
         for i in range(4):
@@ -191,7 +191,7 @@ def test_guard_real_clients(t):
 
 @test(timeout=120, tags=("asan",))
 def test_guard_starvation(t):
-    """A flood of made-up clients gets what its port may have; the pool of 31 is there for others."""
+    """A flood of made-up clients gets the leases of its port's limit; the pool of 31 is there for others."""
     lan = _Lan(t, limits={"max-clients": 5, "port-rate": 0}).start()
     s = t.server(subnets=[subnet(pool="10.77.0.10 - 10.77.0.40")])
     flood = lan.station("three")
@@ -251,7 +251,7 @@ def test_guard_arp_and_addresses(t):
 
 @test(timeout=90, tags=("asan",))
 def test_guard_moves_and_restarts(t):
-    """Renewals and a client at another port work; what was learnt outlives the gate, also one that was killed."""
+    """Renewals and a client at another port work; learnt bindings outlive the gate, also one that was killed."""
     lan = _Lan(t).start()
     t.server()
     here, there = lan.station("one"), lan.station("two")
@@ -298,7 +298,7 @@ def test_guard_moves_and_restarts(t):
 
 @test(timeout=90, tags=("asan", "tsan"))
 def test_guard_reads_the_servers_leases(t):
-    """A gate that saw nothing of how addresses were given asks the server, and goes on asking."""
+    """A gate that saw nothing of how addresses were given asks the server, and keeps asking."""
     lan = _Lan(t).start(guarded=False, name="plain")
     s = t.server()
     here, there = lan.station("one"), lan.station("two")

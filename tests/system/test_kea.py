@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MPL-2.0
 """Changing over and back: Debian's kea-dhcp4 takes over the lease file and the configuration of
-usher-server, clients renew with it, and usher-server takes them back. What either wrote
-before it was killed is kept by the other."""
+usher-server, clients renew with it, and usher-server takes them back. Rows that either wrote
+before it was killed are kept by the other."""
 
 import shutil
 import time
@@ -75,7 +75,7 @@ def test_KEA_takes_over_and_gives_back(t):
 
 @test(timeout=60)
 def test_KEA_lease_file_of_a_killed_kea(t):
-    """Both are killed in turn; the other goes on with the file as it lies there."""
+    """Both are killed in turn; the other continues with the file as it lies there."""
     port = t.wire()
     s = t.server(start=False)
     usher, clients = s.binary, []

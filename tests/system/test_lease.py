@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MPL-2.0
 """The life of a lease with the tests' own client: get, renew, release, decline, inform, restart;
-and the invariants INV-01 to INV-03 and INV-09 to INV-16 of what a server may never do."""
+and the invariants INV-01 to INV-03 and INV-09 to INV-16 of a server."""
 
 import os
 import shutil
@@ -18,7 +18,7 @@ def _life(t, port, s):
     c = Client(port, mac_of(1))
     ack = c.dora()
     assert ack.get(dhcp.LEASE) and ack.server_id, "ACK without 51 or 54: %r" % ack
-    # what was acknowledged is on disk when the ACK is here: no waiting
+    # an acknowledged lease is on disk when the ACK is here: no waiting
     assert s.active(c.addr, c.mac), "%s is not in the lease file behind its ACK" % c.addr
     first = c.addr
     a = c.renew()

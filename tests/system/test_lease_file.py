@@ -112,7 +112,8 @@ MEDDLING = {"mv": _mv, "rm": os.unlink, "truncate": lambda p: os.truncate(p, 0),
 
 @test(cases={name: name for name in MEDDLING}, timeout=40)
 def test_H2_a_lease_file_that_others_change(t, how):
-    """Whatever is done to the file: each lease that was acknowledged before or afterwards is read at the start after a kill -9."""
+    """After each change of the file: each lease that was acknowledged before or afterwards is read at the start after a
+    kill -9."""
     port = t.wire()
     s = t.server(start=False)
     os.mkdir(os.path.join(s.dir, "data"))
@@ -162,7 +163,7 @@ def test_H3_a_lease_file_with_a_link(t, kind):
 
 @test(cases={name: name for name in ("symbolic", "hard", "lock-removed", "lock-directory")}, timeout=40)
 def test_H4_two_servers_on_one_file(t, how):
-    """The second server does not start, whatever name it has for the file, and the first loses nothing."""
+    """The second server does not start, under any name of the file, and the first loses nothing."""
     port = t.wire()
     s = t.server()
     c = Client(port, mac_of(1))

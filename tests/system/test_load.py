@@ -18,7 +18,7 @@ BIG = [subnet("10.64.0.0/12", "10.65.0.0 - 10.79.255.255")]
 
 
 def _perfdhcp(cli, rate, seconds, seed):
-    """One run: (None or what is wrong with it, the number of leases it says it got)."""
+    """One run: (None or the reason of its failure, the number of leases it says it got)."""
     out = cli.run("perfdhcp", "-4", "-l", "cli0", "-r", rate, "-R", 1000000, "-p", seconds, "-W", 500000, "-s", seed,
                   "-b", "mac=00:0c:%02x:00:00:00" % seed, "-u", "10.64.0.1", check=False, timeout=50)
     pairs = re.findall(r"sent packets: (\d+)\s+received packets: (\d+)\s+drops: (-?\d+)", out)
@@ -34,7 +34,7 @@ def _perfdhcp(cli, rate, seconds, seed):
 
 @test(timeout=90, alone=True)
 def test_perfdhcp_2000_exchanges_a_second(t):
-    """10 s without a drop. Three tries: whatever else runs on the machine must not decide it, and a
+    """10 s without a drop. Three tries: other load of the machine must not decide it, and a
     server that drops does so in each."""
     srv, cli = t.lab.ns("srv"), t.lab.ns("cli")
     t.lab.veth(srv, "srv0", cli, "cli0")

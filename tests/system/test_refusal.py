@@ -147,7 +147,7 @@ def test_H11_refusals_leave_nothing(t):
     s = t.server()
     where = [*dirs, s.dir]
     for kind, wrong in _refusals(s, dirs, library):
-        # what comes before it would make files, and remove one
+        # the steps before it would make files, and remove one
         conf = _conf(s, **{"loggers": _log_to(dirs[0] + "/new.log"),
                            "control-sockets": [{"socket-type": "unix", "socket-name": dirs[1] + "/dead"}]})
         del conf["control-socket"]
@@ -246,7 +246,7 @@ def test_H6_files_that_a_stranger_may_name(t):
 
 @test()
 def test_H6_switch_X(t):
-    """-X: what a stranger may not name is a warning."""
+    """-X: paths that others may not name are a warning."""
     t.wire()
     logs, other = _open_dirs(t, "logs", "other")
     s = t.server(start=False)
@@ -261,7 +261,7 @@ def test_H6_switch_X(t):
 
 
 def _refused_starts(s, dirs, library):
-    """What refuses a start at another step each; the last one after the lease file is open."""
+    """Configurations that refuse a start, each at another step; the last one after the lease file is open."""
     for kind, wrong in _refusals(s, dirs, library):
         yield kind, wrong, None
     bad_rows = {"lease-database": {"type": "memfile", "name": dirs[0] + "/foreign.csv"}}

@@ -16,7 +16,7 @@ from lib.server import SANITIZED, slack, subnet
 
 BIG = [subnet("10.64.0.0/12", "10.65.0.0 - 10.79.255.255")]
 
-# What is wrong, and the file's text
+# The error, and the file's text
 BROKEN = {
     "syntax": lambda c: json.dumps({"Dhcp4": c})[:-9],
     "unknown key": lambda c: json.dumps({"Dhcp4": dict(c, **{"valid-lifetme": 3})}),
@@ -50,7 +50,7 @@ def _nothing_lost(load, ledger):
 
 
 def _running(s):
-    """What the server runs, as it says itself."""
+    """Returns the server's running configuration, as it reports it."""
     return s.ok("config-hash-get")["hash"], s.ok("config-get")
 
 
@@ -207,7 +207,7 @@ def test_sigterm_ends_with_0(t):
 
 @test()
 def test_a_second_server_is_refused(t):
-    """Two processes would write one lease file: the second one ends, the first goes on."""
+    """Two processes would write one lease file: the second one ends, the first continues."""
     port = t.wire()
     s = t.server()
     second = t.lab.popen(s.ns, [t.binary, "-c", s.conf_path], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,

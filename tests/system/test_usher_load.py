@@ -178,8 +178,8 @@ def _doubled(path):
 
 @test(timeout=300, tags=("asan", "tsan"), alone=True)
 def test_INV_04_05_kill_9_at_full_load(t):
-    """As many exchanges as the machine does, the server killed in the middle of them: what was acknowledged
-    is in the file, and is nobody else's afterwards."""
+    """As many exchanges as the machine does, the server killed in the middle of them: each acknowledged lease
+    is in the file, and belongs to no other client afterwards."""
     net = Net(t, offload=True)
     s = t.server(subnets=POOL, start=False)
     s.conf["interfaces-config"]["dhcp-socket-type"] = "udp"

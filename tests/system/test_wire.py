@@ -14,7 +14,7 @@ OTHER = b"\x02\x99\x99\x99\x99\x99"
 
 
 def _answers(port, msg, wait=0.4, **kw):
-    """What comes back for one frame."""
+    """Returns the answers to one frame."""
     port.drain()
     port.send(msg, **kw)
     return [r for r in port.collect(slack(wait)) if r.msg.xid == msg.xid]

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * A gate with rules in Lua for tests: what rules print is in gb.said. Header only: each test has its own.
+ * A gate with rules in Lua for tests. The output of rules is in gb.said. Header only: each test has its own.
  */
 #pragma once
 

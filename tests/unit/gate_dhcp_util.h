@@ -12,7 +12,7 @@
 
 enum { GD_ALL = (int)0xffffffff, GD_POOL = 0x0a000064, GD_SERVER = 0x0a000001, GD_LEASE_S = 600 };
 
-/* What differs from message to message; zero: left out, or what is usual. */
+/* The fields that differ from message to message; zero: left out, or the usual value. */
 struct gd {
 	uint8_t type, op;	/* op 0: as the type has it */
 	uint8_t mac[6], chaddr[6], dst_mac[6]; /* chaddr: all zero: as mac; dst_mac: to all */

@@ -47,7 +47,7 @@ struct rx {
 	struct rx_piece pieces[RX_PIECES];
 	unsigned n_pieces;
 	uint8_t whole[RX_MTU];
-	/* what it has to say: filled by rx_frame() */
+	/* its answer to the last segment: filled by rx_frame() */
 	bool answer;
 	struct tcp_hdr reply;
 	struct span datagram;	/* payload of the UDP datagram that arrived; p NULL: none */

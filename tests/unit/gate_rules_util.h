@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * An engine with a rule file, and what it says. Header only.
+ * An engine with a rule file, and its output. Header only.
  */
 #pragma once
 
@@ -59,7 +59,7 @@ static void rules(const char *text)
 		fail_msg("%s", err.text);
 }
 
-/* What was said since the last time. */
+/* Returns the output since the last call. */
 static const char *heard(void)
 {
 	static char text[sizeof(said)];

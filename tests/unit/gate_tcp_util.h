@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * TCP connections for the gate's tests: segments in, and a receiver at each end that checks what comes out of the
+ * TCP connections for the gate's tests: segments in, and a receiver at each end that checks the output of the
  * engine octet by octet. Header only.
  */
 #pragma once
@@ -79,12 +79,12 @@ static inline void gt_tcp_arrives(struct gt_conn *c, struct span frame)
 	c->frames[d]++;
 	c->rst[d] |= (h.flags & TCP_RST) != 0;
 	if (h.flags & TCP_ACK)
-		assert_false(tcp_before(c->next[!d], h.ack)); /* of what was never sent */
+		assert_false(tcp_before(c->next[!d], h.ack)); /* of octets that were never sent */
 	if (rd_left(&r)) {
 		uint32_t at = h.seq - c->isn[d] - 1;
 
 		assert_true(at <= c->n[d] && at + rd_left(&r) <= GT_TEXT);
-		if (at < c->n[d]) /* what it has does not change */
+		if (at < c->n[d]) /* octets that it has do not change */
 			assert_memory_equal(c->text[d] + at, r.p, rd_left(&r) < c->n[d] - at ? rd_left(&r) : c->n[d] - at);
 		memcpy(c->text[d] + at, r.p, rd_left(&r));
 		if (at + rd_left(&r) > c->n[d])
@@ -105,7 +105,7 @@ static inline void gt_conn_run(struct gt_conn *c)
 		gt_tcp_arrives(c, span_of(c->t->out, n));
 }
 
-/* A segment of what d sends, with any number. */
+/* Sends a segment in direction d, with any sequence number. */
 static inline void gt_conn_segment(struct gt_conn *c, unsigned d, uint8_t flags, uint32_t seq, struct span data)
 {
 	static uint8_t buf[GT_CAP];
@@ -114,7 +114,7 @@ static inline void gt_conn_segment(struct gt_conn *c, unsigned d, uint8_t flags,
 	gt_conn_run(c);
 }
 
-/* What d sends next, in one segment. */
+/* Sends the next octets of direction d, in one segment. */
 static inline void gt_conn_say(struct gt_conn *c, unsigned d, struct span data)
 {
 	uint32_t seq = c->next[d];
@@ -148,7 +148,7 @@ static inline void gt_conn_open(struct gt_conn *c, struct gt *t, uint16_t sport,
 	assert_int_equal(c->frames[GATE_DOWN], 1);
 }
 
-/* What arrived of what d sent, as text. */
+/* Returns the octets of direction d that arrived, as text. */
 static inline const char *gt_conn_text(struct gt_conn *c, unsigned d)
 {
 	assert_true(c->n[d] < GT_TEXT);

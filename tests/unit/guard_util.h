@@ -75,7 +75,7 @@ static inline void gu_wait(struct gu *u, int64_t ms)
 	guard_tick(u->gd, u->now);
 }
 
-/* A frame comes in; the length of what goes on (in u->t.out), 0: nothing. */
+/* Passes a frame in; returns the length of the forwarded frame (in u->t.out), 0: none. */
 static inline size_t gu_frame(struct gu *u, uint16_t port, const uint8_t *frame, size_t len)
 {
 	size_t out;
@@ -92,7 +92,7 @@ static inline size_t gu_send(struct gu *u, uint16_t port, const struct gd *d)
 	return gu_frame(u, port, u->buf, gd_frame(u->buf, d));
 }
 
-/* The ports the last frame that went on may leave by, as a mask. */
+/* Returns the ports by which the last forwarded frame may leave, as a mask. */
 static inline uint32_t gu_leaves(const struct gu *u)
 {
 	return 0xf & ~u->t.last.not_to & ~(UINT32_C(1) << u->t.last.port);
@@ -150,7 +150,7 @@ static inline void gu_lease(struct gu *u, uint16_t port, uint8_t n, uint32_t ip)
 	gu_lease_as(u, port, &q, ip);
 }
 
-/* A datagram of client n from ip; what goes on. */
+/* Sends a datagram of client n from ip; returns the length of the forwarded frame. */
 static inline size_t gu_ip(struct gu *u, uint16_t port, uint8_t n, uint32_t ip)
 {
 	size_t len = gt_udp(u->buf, ip, 1000, GD_SERVER, 53, "question");

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * DNS messages made by hand, octet by octet: what is right is read, what is wrong is refused.
+ * DNS messages made by hand, octet by octet: valid ones are read, invalid ones are refused.
  */
 #include "unit.h"
 
@@ -13,7 +13,7 @@
 
 static uint8_t buf[DNS_MSG_MAX + 1], again[DNS_MSG_MAX + 1];
 
-/* A header with these counts; what follows is appended. */
+/* Writes a header with these counts; the caller appends the records. */
 static struct wr message(uint16_t flags, uint16_t qd, uint16_t an, uint16_t ns, uint16_t ar)
 {
 	struct wr w = wr_init(buf, sizeof(buf));
@@ -109,7 +109,7 @@ static void test_reads_an_answer(void **state)
 	assert_int_equal(rr.ttl_at, 0);
 	it = dns_each(&m, DNS_ANSWER);
 	assert_true(dns_next(&it, &rr));
-	/* who owns it is one name, what it leads to another */
+	/* the owner is one name, the target another */
 	assert_string_equal(owner(&m, &rr), "o.example.");
 	assert_string_equal(inner(&m, &rr, 0), "t.example.");
 	assert_int_equal(rr.ttl, 60);
@@ -447,7 +447,7 @@ static void test_built_from_nothing(void **state)
 	assert_int_equal(dns_write_end(&d, &len), -USHER_E_NOSPACE);
 }
 
-/* Names of many short labels, none like another: each costs its length, whatever was written before. */
+/* Names of many short labels, all different: each costs its length, independent of the names before. */
 static void test_writing_is_linear(void **state)
 {
 	static uint8_t out[65535];

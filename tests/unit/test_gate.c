@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * The gate's walk: what comes out for what goes in, octet by octet; every drop by its name.
+ * The gate's walk: the output for each input, octet by octet; every drop by its name.
  */
 #include "unit.h"
 
@@ -73,7 +73,7 @@ static void test_passes_unchanged(void **state)
 	/* Ethernet's padding stays */
 	memset(buf + len, 0, 10);
 	assert_passes(buf, len + 10);
-	/* what is not IPv4 */
+	/* frames that are not IPv4 */
 	buf[12] = 0x86;
 	buf[13] = 0xdd;
 	assert_passes(buf, len);
@@ -130,7 +130,7 @@ static void test_checksum_left_to_hardware(void **state)
 	assert_passes(buf, len);
 	t.f->recorded = false;
 	gate_source(t.g, t.f);
-	/* the source says so: then it is made before the frame goes on */
+	/* the source says so: the checksum is computed before the frame is forwarded */
 	assert_int_equal(frames_memory_push(t.f, span_of(buf, len), 0, 1, FRAME_CSUM_NOT_READY), 0);
 	gt_run(&t);
 	assert_int_equal(gt_pop(&t), len);
@@ -442,7 +442,7 @@ static void test_fragments_lost(void **state)
 	gt_run(&t);
 	assert_int_equal(gt_drops(&t, GATE_DROP_FRAGMENT_TIMEOUT), 1);
 	assert_int_equal(gate_counters(t.g)->held, 0);
-	/* and where what cannot be decided goes on, they do */
+	/* under fail-open, which forwards undecided packets, they pass */
 	reopen(false, true);
 	push_piece(0, 1);
 	gt_run(&t);
@@ -485,7 +485,7 @@ static bool look(void *ctx, struct gate *g, struct gate_packet *p, struct flow *
 static void test_flow(void **state)
 {
 	size_t len = gt_udp(buf, CLIENT, 1000, SERVER, 53, "question");
-	/* the end of the gate is told to the listeners, too */
+	/* end_connection is also raised when the gate ends */
 	static unsigned begun, ended;
 	static int direction = -2;
 
@@ -508,7 +508,7 @@ static void test_flow(void **state)
 	assert_int_equal(gt_pop(&t), len);
 	assert_int_equal(ended, 1);
 	assert_int_equal(begun, 2);
-	/* who asked first is the client now */
+	/* the sender of the first segment is the client now */
 	assert_int_equal(direction, GATE_UP);
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Rules in Lua through the whole engine: what they read, what they change and what comes out, and what happens
- * to those that fail.
+ * Rules in Lua through the whole engine: their reads, their changes, the output, and the handling
+ * of those that fail.
  */
 #include "unit.h"
 
@@ -78,7 +78,7 @@ static void refused(const char *text, const char *why)
 	assert_non_null(strstr(err.text, why));
 }
 
-/* A question goes in; the length of what comes out. */
+/* Sends a question in; returns the length of the output. */
 static size_t ask(const char *text)
 {
 	size_t len = gt_udp(buf, CLIENT, 1000, SERVER, 53, text);
@@ -279,7 +279,7 @@ static void test_flow_drop(void **state)
 	assert_int_equal(gt_drops(&t, GATE_DROP_FLOW_DROPPED), 1);
 }
 
-/* What is still open when the gate ends is told to rules, and costs nothing afterwards. */
+/* Rules see the end of connections that are open when the gate ends; nothing is left allocated. */
 static void test_end(void **state)
 {
 	(void)state;
@@ -290,7 +290,7 @@ static void test_end(void **state)
 	gate_bind_free(bind);
 	bind = NULL;
 	assert_string_equal(said, "end\tm\nexiting\n");
-	/* the engine goes on without rules */
+	/* the engine continues without rules */
 	assert_int_equal(ask("x"), GT_PAYLOAD + 1);
 }
 
@@ -336,7 +336,7 @@ static void test_dhcp(void **state)
 	assert_non_null(strstr(said, "false\t"));
 }
 
-/* What was written is encoded anew, with right lengths; a kept message is refused; others' conditions do not hold. */
+/* Written messages are encoded anew, with right lengths; a kept message is refused; others' conditions do not hold. */
 static void test_dhcp_written(void **state)
 {
 	static const struct gd q = {.type = DHCP4_DISCOVER, .mac = {2, 0, 0, 0, 0, 9}, .xid = 7};

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Packets that rules make: what they look like when they leave, by which way, and what they meet when they come in. And
- * what rules have besides: the stack of a packet, checksums, errors of protocols, refusing flows.
+ * Packets that rules make: their octets when they leave, their port, and their path through the rules when they are
+ * injected. Besides: the stack of a packet, checksums, errors of protocols, refusing flows.
  */
 #include "unit.h"
 
@@ -47,7 +47,7 @@ static size_t ask(const char *text)
 #define ON_UDP(body) "haka.rule{on = haka.dissectors.udp.events.receive_packet, eval = function(p) " body " end}\n"
 #define D	     "local d = haka.dissectors\n"
 
-/* What came out is an IPv4 datagram of that protocol and length; its header, and the cursor behind it. */
+/* Asserts that the output is an IPv4 datagram of that protocol and length; its header, and the cursor behind it. */
 static struct ipv4_hdr came_out(uint8_t proto, uint16_t total_len, struct rd *r)
 {
 	struct ipv4_hdr ip;
@@ -62,7 +62,7 @@ static struct ipv4_hdr came_out(uint8_t proto, uint16_t total_len, struct rd *r)
 	return ip;
 }
 
-/* It leaves as the packet at hand would, and before it. */
+/* It leaves by the port of the current packet, and before it. */
 static void test_udp(void **state)
 {
 	struct ipv4_hdr ip;
@@ -93,7 +93,7 @@ static void test_udp(void **state)
 	assert_int_equal(gate_counters(b.t.g)->forged, 1);
 }
 
-/* An answer goes back where the packet at hand came from, to its sender. */
+/* An answer leaves by the port by which the current packet came in, to its sender. */
 static void test_back(void **state)
 {
 	struct rd r;
@@ -117,7 +117,7 @@ static void test_back(void **state)
 	assert_int_equal(gt_pop(&b.t), 0);
 }
 
-/* Every header by hand, when no packet is at hand. */
+/* Every header is set by the rule, when there is no current packet. */
 static void test_headers(void **state)
 {
 	static const uint8_t arp[] = "\xff\xff\xff\xff\xff\xff\2\0\0\0\0\7\x81\0\x60\x2a\x08\6\0\1\x08\0\6\4\0\1\2\0\0\0\0\7\x0a\0\0\1\0\0\0\0\0\0\x0a\0\0\2";
@@ -194,7 +194,7 @@ static void test_kept(void **state)
 
 #define COPY "local u = d.udp.create(d.ipv4.create(d.raw.create(), {src = p.src, dst = p.dst}), {srcport = p.srcport, dstport = p.dstport})\n"
 
-/* What comes in is looked at like a captured one, behind the one at hand. */
+/* Injected packets are examined like captured ones, behind the current packet. */
 static void test_inject(void **state)
 {
 	(void)state;
@@ -327,7 +327,7 @@ static void test_checksum(void **state)
 	gb_said_with(&b, "true\ttrue\n65277\n");
 }
 
-/* Haka's names for what is lowest, and what cannot be read. */
+/* Haka's names for the lowest dissector, and malformed packets. */
 static void test_protocol_error(void **state)
 {
 	size_t len;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * DNS as rules in Lua see and change it: messages in, and what comes out read again.
+ * DNS as rules in Lua see and change it: messages in, and the output is decoded again.
  */
 #include "unit.h"
 

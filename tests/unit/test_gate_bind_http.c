@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * HTTP as rules in Lua see and change it, between two ends that check what reaches them.
+ * HTTP as rules in Lua see and change it, between two ends that check the octets that reach them.
  */
 #include "unit.h"
 
@@ -109,7 +109,7 @@ static void test_refused(void **state)
 	}
 }
 
-/* What has gone on can be read, and not be written; what is over is nothing. */
+/* Forwarded messages can be read, but not written; those of a closed connection can neither. */
 static void test_gone(void **state)
 {
 	(void)state;
@@ -216,14 +216,14 @@ static void test_body(void **state)
 	say(GATE_DOWN, OK);
 	gb_said(&b, "true\n");
 	assert_arrived(GATE_DOWN, "HTTP/1.1 200 OK\r\nServer: s\r\nTransfer-Encoding: chunked\r\n\r\n9\r\nheLLLLLLo\r\n0\r\n\r\n");
-	/* and the connection goes on */
+	/* and the connection continues */
 	say(GATE_UP, GET);
 	say(GATE_DOWN, "HTTP/1.1 204 No\r\n\r\n");
 	gb_said(&b, "false\n");
 	assert_int_equal(gate_counters(b.t.g)->dropped, 0);
 }
 
-/* Every cut of a body into two, and into single octets. What arrives is one body, whatever the chunks. */
+/* Every cut of a body into two, and into single octets. The receiver gets one body, with any chunks. */
 static void assert_body(const char *head, const char *body, const char *trailer)
 {
 	const char *text = gt_conn_text(&c, GATE_DOWN), *at = text + strlen(head);
@@ -320,7 +320,7 @@ static void test_body_old(void **state)
 	say(GATE_DOWN, "HTTP/1.1 200 OK\r\n\r\nuntil the end");
 	gt_conn_fin(&c, GATE_DOWN);
 	assert_arrived(GATE_DOWN, "HTTP/1.1 200 OK\r\n\r\nanother");
-	/* HEAD has none, whatever it says */
+	/* the answer to HEAD has none, even with Content-Length */
 	again(rules);
 	say(GATE_UP, "HEAD / HTTP/1.1\r\n\r\n");
 	say(GATE_DOWN, "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n");
@@ -328,7 +328,7 @@ static void test_body_old(void **state)
 	assert_arrived(GATE_DOWN, "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n");
 }
 
-/* A segment that comes again is changed like the first. */
+/* A retransmitted segment is changed like the first. */
 static void test_body_again(void **state)
 {
 	uint32_t seq;
@@ -337,7 +337,7 @@ static void test_body_again(void **state)
 	again(RESPONSE("http:enable_data_modification()") DATA(CHANGE));
 	say(GATE_UP, "GET / HTTP/1.1\r\n\r\n");
 	seq = c.next[GATE_DOWN];
-	gt_conn_segment(&c, GATE_DOWN, TCP_ACK, seq, span_str(OK)); /* the ends compare what comes twice */
+	gt_conn_segment(&c, GATE_DOWN, TCP_ACK, seq, span_str(OK)); /* the ends compare repeated octets */
 	gt_conn_segment(&c, GATE_DOWN, TCP_ACK, seq, span_str(OK));
 	c.next[GATE_DOWN] = seq + (uint32_t)strlen(OK);
 	assert_body("HTTP/1.1 200 OK\r\nServer: s\r\nTransfer-Encoding: chunked\r\n\r\n", "heLLLLLLo", "\r\n\r\n");

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Buffers over a packet and over what a stream shows: the cases that hold for all buffers (buffer_cases.h), that what was changed leaves
- * the gate, and what is refused where only one looks on.
+ * Buffers over a packet and over the data of a stream: the cases that hold for all buffers (buffer_cases.h), that
+ * changes leave the gate, and the calls that are refused in passive mode.
  */
 #include "unit.h"
 
@@ -103,7 +103,7 @@ static void test_whole_payload(void **state)
 	assert_int_equal(gt_pop(&t), GT_PAYLOAD + 11);
 	assert_memory_equal(t.out + GT_PAYLOAD, "hello world", 11);
 	assert_string_equal(heard(), "vbuffer\tfalse\tvbuffer: 5\nhello world\t0\ttrue\t11\t13\thello\ntrue\t11\n");
-	/* the next packet knows nothing of it; what was kept is void */
+	/* the next packet is a new one; handles that were kept are void */
 	rules("haka.rule{on = haka.dissectors.udp.events.receive_packet, eval = function(pkt) print(pcall(function() return #old end)) old = kept end}\n");
 	gt_push(&t, buf, len, 2);
 	gt_push(&t, buf, len, 3);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * tcp_connection in the engine, segment by segment: what goes on, what waits, what is dropped by which name, and
- * that the octets and numbers that come out are right.
+ * tcp_connection in the engine, segment by segment: which are forwarded, which wait, which are dropped by which
+ * name, and that the octets and numbers in the output are right.
  */
 #include "unit.h"
 
@@ -25,7 +25,7 @@ enum {
 
 static struct gt t;
 static uint8_t buf[GT_CAP];
-static char shown[4096];	/* what a listener saw, both ways */
+static char shown[4096];	/* the data that a listener saw, both ways */
 static const char *from, *to;	/* each `from` in the data becomes `to` */
 static struct span options;	/* of the segments that are made */
 
@@ -195,7 +195,7 @@ static void test_conversation(void **state)
 	assert_int_equal(gate_counters(t.g)->dropped, 0);
 }
 
-/* What a receiver reads otherwise than in its place: urgent data, data of a SYN, data of a reset. */
+/* Data that a receiver reads otherwise than in its place: urgent data, data of a SYN, data of a reset. */
 static void test_cleaned(void **state)
 {
 	(void)state;
@@ -206,14 +206,15 @@ static void test_cleaned(void **state)
 	pass(false, S | A, 900, 101, "");
 	send_segment(true, A | TCP_URG, 101, 901, "ev?il");
 	expect(true, A, 101, 901, "ev?il");
-	/* RFC 5961 3.2: inexact, so the receiver goes on, and its octets are not those of the reset */
+	/* RFC 5961 3.2: inexact, so the receiver keeps the connection, and its octets are not those of the reset */
 	send_segment(true, TCP_RST, 200, 0, "hidden");
 	expect(true, TCP_RST, 200, 0, "");
 	pass(true, A, 106, 901, "more");
 	assert_string_equal(shown, "ev?il|more|");
 }
 
-/* In a capture: what a SYN brings is shown, octets that it lacks are stood in for, and the gate says nothing of its own. */
+/* In a capture: data of a SYN is shown, missing octets are replaced by placeholders, and the gate sends nothing of
+ * its own. */
 static void test_recorded(void **state)
 {
 	(void)state;
@@ -238,7 +239,7 @@ static void test_order(void **state)
 {
 	(void)state;
 	handshake();
-	/* each time the sender is told what is missing */
+	/* each time an acknowledgement reports the gap to the sender */
 	send_segment(true, A, 107, 901, "three");
 	expect(false, A, 901, 101, "");
 	send_segment(true, A | F, 112, 901, "");
@@ -270,7 +271,7 @@ static void test_not_inspected(void **state)
 	pass(true, A, 101, 901, "one");
 }
 
-/* What came first counts, and comes again as it was. */
+/* The octets that came first count: a segment that overlaps them is forwarded with those. */
 static void test_again_and_overlap(void **state)
 {
 	(void)state;
@@ -289,7 +290,7 @@ static void test_again_and_overlap(void **state)
 	nothing();
 	assert_int_equal(gate_counters(t.g)->overlaps, 2);
 	assert_int_equal(gate_counters(t.g)->unverified, 0);
-	/* the gate does not remember what the receiver has acknowledged: it is taken out */
+	/* the gate does not remember octets that the receiver has acknowledged: they are removed */
 	pass(false, A, 901, 106, "");
 	send_segment(true, A, 101, 901, "FIRST");
 	expect(true, A, 101, 901, "");
@@ -301,7 +302,7 @@ static void test_again_and_overlap(void **state)
 	assert_int_equal(gate_counters(t.g)->unverified, 0);
 }
 
-/* Segments that waited are remembered as well; what was changed is what comes again. */
+/* Segments that waited are remembered as well; a retransmission carries the changed octets. */
 static void test_overlap_of_what_waited(void **state)
 {
 	(void)state;
@@ -320,7 +321,7 @@ static void test_overlap_of_what_waited(void **state)
 	assert_int_equal(gate_counters(t.g)->overlaps, 1);
 }
 
-/* What was changed comes again with a FIN behind it: the change, then the FIN where the receiver expects it. */
+/* Changed data is retransmitted with a FIN behind it: the change, then the FIN where the receiver expects it. */
 static void test_edit_again_with_fin(void **state)
 {
 	(void)state;
@@ -365,7 +366,7 @@ static void test_gap_behind_an_acknowledgement(void **state)
 	assert_string_equal(shown, "one|two|three|");
 }
 
-/* Octets of data in what came out. */
+/* Returns the number of octets of data in the output. */
 static size_t drain(void)
 {
 	size_t n, sum = 0;
@@ -375,7 +376,7 @@ static size_t drain(void)
 	return sum;
 }
 
-/* More changes on their way than are remembered: what comes then waits for acknowledgements, and nothing is lost. */
+/* More changes in flight than are remembered: further segments wait for acknowledgements, and nothing is lost. */
 static void test_crowded(void **state)
 {
 	static char much[30001];
@@ -409,8 +410,8 @@ static void test_crowded(void **state)
 	assert_int_equal(gate_counters(t.g)->packets, 3 + 8);
 }
 
-/* What the sender is told, with selective acknowledgements and time stamps: the runs behind the gap, that of the segment at
- * hand first; what the receiver last said about room and time. */
+/* Asserts the acknowledgement to the sender, with selective acknowledgements and time stamps: the runs behind the
+ * gap, that of the current segment first; the receiver's last window and time stamp. */
 static void told(uint32_t ack, uint32_t stamp, uint32_t echo, unsigned n, const uint32_t *numbers)
 {
 	size_t len = gt_pop(&t);
@@ -444,7 +445,8 @@ static void stamped(uint32_t stamp, uint32_t echo)
 	assert_int_equal(rd_be32(&o), echo);
 }
 
-/* A segment that waited goes on behind others: with the time of those, or it would be taken for an old one (RFC 7323 5). */
+/* A segment that waited is forwarded behind others: with their time stamp, or it would be taken for an old one (RFC
+ * 7323 5). */
 static void test_stamps_of_what_waited(void **state)
 {
 	static const uint8_t syn[] = {1, 1, 8, 10, 0, 0, 0, 1, 0, 0, 0, 0};
@@ -460,7 +462,7 @@ static void test_stamps_of_what_waited(void **state)
 		;
 	stamps[7] = 5;
 	send_segment(true, A, 106, 901, "world");
-	assert_true(gt_pop(&t) > 0); /* told what is missing */
+	assert_true(gt_pop(&t) > 0); /* the acknowledgement that reports the gap */
 	nothing();
 	stamps[7] = 70;
 	pass(false, A, 901, 101, "");
@@ -530,7 +532,8 @@ static void test_overlap_dropped(void **state)
 	assert_string_equal(shown, "first|second|");
 }
 
-/* Streams with data on their way for which there is no buffer: nothing is let through that could not be checked when it comes again. */
+/* Streams with data in flight for which there is no buffer: no octets pass whose retransmission could not be
+ * checked. */
 static void test_overlap_unverified(void **state)
 {
 	struct gate_opts o;
@@ -551,7 +554,7 @@ static void test_overlap_unverified(void **state)
 	pass(true, A, 101, 901, "");
 }
 
-/* Taken up in the middle: what came before is not known, and may come again until the receiver has it. */
+/* Taken up in the middle: earlier octets are not known, and may be retransmitted until the receiver has them. */
 static void test_overlap_midstream(void **state)
 {
 	struct gate_opts o;
@@ -588,7 +591,7 @@ static void test_edits(void **state)
 	expect(true, A, 112, 901, "next");
 	send_segment(false, A, 901, 116, "ok");
 	expect(false, A, 901, 111, "ok");
-	/* octets that the receiver has acknowledged are forgotten, and taken out if they come again */
+	/* octets that the receiver has acknowledged are forgotten, and removed from retransmissions */
 	send_segment(true, A, 101, 903, "a cat!");
 	expect(true, A, 106, 903, "");
 	nothing();
@@ -605,7 +608,7 @@ static void test_edit_again_before_it_is_acknowledged(void **state)
 	send_segment(true, A, 101, 901, "a cat!");
 	expect(true, A, 101, 901, "a elephant!");
 	send_segment(true, A, 104, 901, "at!more");
-	/* within the change: all of it, then what is new */
+	/* within the change: all of it, then the new octets */
 	expect(true, A, 103, 901, "elephant!");
 	expect(true, A, 112, 901, "more");
 	nothing();
@@ -662,7 +665,7 @@ static void test_fail_open(void **state)
 	assert_int_equal(gate_counters(t.g)->failed_open, 1);
 }
 
-/* There is no room to hold more: the sender has to come again, and is looked at then. */
+/* There is no room to hold more: the sender has to retransmit, and its segment is examined then. */
 static void test_no_room(void **state)
 {
 	unsigned n = 0;
@@ -711,7 +714,7 @@ static void test_limits_of_flows(void **state)
 	struct flow_stats st;
 
 	(void)state;
-	/* half-open ones go first: a flood does not end what is established */
+	/* half-open ones go first: a flood does not evict established ones */
 	handshake();
 	for (unsigned i = 0; i < 200; i++) {
 		size_t len = segment(true, S, 100, 0, "");

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * The dhcp dissector: which datagrams reach it, what is malformed, and messages that listeners change.
+ * The dhcp dissector: which datagrams reach it, which are malformed, and messages that listeners change.
  */
 #include "unit.h"
 
@@ -51,7 +51,7 @@ static bool see(void *ctx, struct gate *g, struct gate_packet *p, struct flow *f
 	return true;
 }
 
-/* Goes in; the length of what comes out. */
+/* Passes the message in; returns the length of the output. */
 static size_t through(size_t len)
 {
 	gt_push(&t, buf, len, 1);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Dissectors in Lua through the engine: what holds a stream back and for how long, what becomes of
- * flows whose dissector fails or cannot read them, with each fallback, and what is left when they
- * end.
+ * Dissectors in Lua through the engine: how a stream is held back and for how long, the fate of
+ * flows whose dissector fails or cannot read them, with each fallback, and the memory in use after
+ * their end.
  */
 #include "unit.h"
 
@@ -168,7 +168,7 @@ static void fails_open(void **state)
 		gt_conn_open(&c, &t, 1000, 77);
 		gt_conn_say(&c, GATE_UP, span_str(words[i]));
 		gt_conn_say(&c, GATE_UP, span_str("\2ok"));
-		assert_int_equal(c.n[GATE_UP], strlen(words[i]) + 3); /* goes on, unseen */
+		assert_int_equal(c.n[GATE_UP], strlen(words[i]) + 3); /* forwarded, not dissected */
 		assert_null(strstr(said, "up\tok"));
 		assert_int_equal(gate_counters(t.g)->failed_open, 1);
 	}
@@ -211,9 +211,9 @@ static void bounded(void **state)
 	assert_int_equal(gate_counters(t.g)->held, 0);
 }
 
-/* More changes than there is room for, and a message that is cut: what comes next waits until the
- * receiver has what was changed. It is not dropped, for all that its sender would repeat is the
- * piece that is held back. */
+/* More changes than there is room for, and a message that is cut: the next segment waits until the
+ * receiver has the changed octets. It is not dropped, because its sender would retransmit only the
+ * held piece. */
 static void crowded(void **state)
 {
 	enum { MESSAGES = 280 };
@@ -306,13 +306,13 @@ static void datagrams(void **state)
 	gate_end_flows(t.g);
 	expect("finish\n");
 	assert_int_equal(script_timers_armed(gate_bind_script(bind)), 0);
-	/* what cannot be read, without an answer of the machine's */
+	/* a malformed message, without a transition of the machine */
 	udp(GT_CLIENT, 1001, GT_SERVER, 99, "123", 28000000000);
 	assert_int_equal(gt_pop(&t), 0);
 	assert_int_equal(gt_drops(&t, GATE_DROP_SCRIPT_PARSE), 2);
 }
 
-/* haka.dissector.pcall: what fails is an error of the object's. */
+/* haka.dissector.pcall: a failure is an error of the object. */
 static void protected_calls(void **state)
 {
 	(void)state;

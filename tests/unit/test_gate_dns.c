@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * DNS through the whole engine: what passes, what does not and why, and what rules change in it.
+ * DNS through the whole engine: which messages pass, which do not and why, and the changes of rules.
  */
 #include "unit.h"
 
@@ -184,7 +184,7 @@ static void test_dropped_by_a_rule(void **state)
 	assert_int_equal(gate_listen(t.g, EVENT_DNS_query, drop_it, NULL), 0);
 	assert_false(passes(true, make(1, false, false), 1000));
 	assert_int_equal(gt_drops(&t, GATE_DROP_RULE), 1);
-	/* who did not get the question has nothing to answer */
+	/* a host that did not get the question cannot answer it */
 	assert_false(passes(false, make(1, true, false), 1000));
 	assert_int_equal(gt_drops(&t, GATE_DROP_DNS_UNASKED), 1);
 	assert_null(gate_dns_msg(t.g));

@@ -156,7 +156,7 @@ static void count_end(void *ctx, struct flow *f, bool by_force)
 	((unsigned *)ctx)[f->key.src & 1]++;
 }
 
-/* One client opens flows without end: it evicts none of others, in whatever queue those are. */
+/* One client opens flows without end: it evicts none of others, in any queue. */
 static void test_greedy_client(void **state)
 {
 	enum { MANY = 800, OTHERS = 40, GREEDY = 0x0a000101, QUIET = 0x0a000200 };

@@ -4,8 +4,9 @@
  * it. A hostile host at one interface sends segments of every kind that could make the gate and the receiver disagree: second
  * SYNs, resets with data, FINs again and elsewhere, acknowledgements and answers that it made up in the receiver's name, from
  * its own interface and a third one, bad checksums, urgent data, fragments behind link headers of different lengths, stacks of tags, the smallest
- * and largest MSS, more streams than there is room for. A rule changes what it is shown, a dissector keeps what is no whole
- * line. Each octet that the receiver (gate_receiver.h) puts into its stream must be one that was shown in that place.
+ * and largest MSS, more streams than there is room for. A rule changes the data that it sees, a dissector holds
+ * incomplete lines. Each octet that the receiver (gate_receiver.h) puts into its stream must be one that was shown
+ * in that place.
  */
 #include "unit.h"
 
@@ -33,7 +34,7 @@ static struct world {
 	uint16_t ip_id;
 	uint32_t ts;
 	bool stamps, overlaps, keeps;
-	/* the rules' view of what it sends */
+	/* the rules' view of its data */
 	uint64_t flow;
 	uint32_t shown_isn;
 	uint8_t shown[RX_TEXT];

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * HTTP through the whole engine, between two ends that check what reaches them: cut anywhere, out of order, changed,
- * refused by name.
+ * HTTP through the whole engine, between two ends that check the octets that reach them: cut anywhere, out of order,
+ * changed, refused by name.
  */
 #include "unit.h"
 
@@ -60,7 +60,7 @@ static void add(const char *what, struct span s)
 	(void)snprintf(told + n, sizeof(told) - n, "%s%.*s ", what, (int)s.n, (const char *)s.p);
 }
 
-/* Writes down what it is told. */
+/* Records each event. */
 static bool tell(void *ctx, struct gate *g, struct gate_packet *p, struct flow *f)
 {
 	enum gate_event e = *(const enum gate_event *)ctx;
@@ -319,7 +319,7 @@ static bool note_data(void *ctx, struct gate *g, struct gate_packet *p, struct f
 	return true;
 }
 
-/* Whoever listens to the stream below sees each octet once, though a head is shown again and again. */
+/* A listener of the stream below sees each octet once, although the HTTP parser sees an incomplete head many times. */
 static void test_stream_below(void **state)
 {
 	(void)state;
@@ -462,7 +462,7 @@ static void test_pass_through(void **state)
 	assert_arrived(GATE_DOWN, OK "nonsense");
 }
 
-/* --- What is no HTTP any more ------------------------------------------------------------------------------- */
+/* --- Not HTTP any more -------------------------------------------------------------------------------------- */
 
 /* An answer must not switch the inspection off by itself. */
 static void test_tunnel_unasked(void **state)
@@ -556,7 +556,7 @@ static int policy(void *ctx, struct gate *g, struct gate_packet *p, enum gate_di
 	return GATE_DROP;
 }
 
-/* What a flow speaks is asked once. */
+/* The policy for a flow's protocol is asked once. */
 static void test_policies(void **state)
 {
 	static uint8_t buf[GT_CAP];

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Dissectors that are registered at run time: the example of HACKING.md, what may not be
- * registered, streams over TCP, packets, and that policies find them.
+ * Dissectors that are registered at run time: the example of HACKING.md, definitions that
+ * are refused, streams over TCP, packets, and that policies find them.
  */
 #include "unit.h"
 
@@ -71,7 +71,7 @@ static void example_fails_open(void **state)
 	gt_close(&t);
 }
 
-/* --- What may be registered
+/* --- Registration
  * ---------------------------------------------------------------------------------- */
 
 static int nothing(void *ctx, struct gate *g, struct gate_packet *p)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Streamed rules on connections: what a coroutine sees and when, what it holds back and changes, how it sees the end, and what happens
- * where it fails or holds too much.
+ * Streamed rules on connections: which data a coroutine sees and when, holds back and changes, how it sees the end,
+ * and the result where it fails or holds too much.
  */
 #include "unit.h"
 
@@ -89,7 +89,7 @@ static void test_pieces(void **state)
 	assert_int_equal(gate_counters(t.g)->held, 0);
 }
 
-/* What is to be one piece is held until it is whole. */
+/* Data that a rule wants in one piece is held until it is complete. */
 static void test_held(void **state)
 {
 	(void)state;
@@ -123,7 +123,7 @@ static void test_waiting(void **state)
 	arrived(D_UP, "abcd");
 	up("e");
 	said_is("true\n");
-	/* what is only passed over is not held */
+	/* data that is only skipped is not held */
 	arrived(D_UP, "abcde");
 	up("fghi");
 	said_is("4\n");
@@ -155,7 +155,7 @@ static void test_marks(void **state)
 	assert_non_null(strstr(heard(), "available: invalid buffer iterator: what it points to is not there any more"));
 }
 
-/* Changes over the border of two segments, and both come again: cut otherwise, edited alike. */
+/* Changes over the border of two segments, and both are retransmitted: cut otherwise, edited alike. */
 static void test_edits(void **state)
 {
 	uint32_t seq;
@@ -177,7 +177,8 @@ static void test_edits(void **state)
 	arrived(D_UP, "ab<elephant>gh!.ore");
 	gt_conn_fin(&c, D_UP);
 	assert_true(c.fin[D_UP]);
-	/* the other side's numbers agree: it acknowledges what it got, and the sender hears of what it sent */
+	/* the other side's numbers agree: it acknowledges the octets that it got, and the sender sees its own
+	 * numbers */
 	down("thanks");
 	arrived(D_DOWN, "thanks");
 	assert_int_equal(gate_counters(t.g)->held, 0);
@@ -208,7 +209,7 @@ static void test_regexps(void **state)
 	gt_conn_fin(&c, D_UP);
 	said_is("nil\tfalse\ttrue\n");
 	arrived(D_UP, "no eex nice!?bad.ee");
-	/* what another rule does to what is held is matched, too */
+	/* changes of another rule to held data are matched, too */
 	again((struct open_opts){0});
 	begin(ON " if dir == 'up' then local s = iter:sub(4) s:sub(0, 2):setstring('evi') end end}\n"
 	      ON " if dir == 'up' then local s = require('regexp/pcre').re:match('evil+s', iter, nil, true) print(s:asstring(), iter.meter) s:erase() end end}");
@@ -304,7 +305,7 @@ static void test_dropping(void **state)
 	assert_int_equal(gt_drops(&t, GATE_DROP_RULE), 1);
 }
 
-/* A coroutine that fails: its packet and its connection are dropped, or go on unlooked at. */
+/* A coroutine that fails: its packet and its connection are dropped, or forwarded unexamined. */
 static void test_failing(void **state)
 {
 	static const char *const bad[] = {
@@ -339,7 +340,7 @@ static void test_failing(void **state)
 	}
 }
 
-/* Each time it goes on a coroutine has the whole budget. */
+/* Each time it resumes a coroutine has the whole budget. */
 static void test_budget(void **state)
 {
 	(void)state;
@@ -352,7 +353,7 @@ static void test_budget(void **state)
 	assert_int_equal(c.n[D_UP], 20);
 }
 
-/* What may be held back has a bound, and who holds more is told so. */
+/* Held data has a bound, and a rule that holds more is reported. */
 static void test_bound(void **state)
 {
 	(void)state;
@@ -363,7 +364,7 @@ static void test_bound(void **state)
 	assert_int_equal(gt_drops(&t, GATE_DROP_RULE_FAILED), 1);
 	assert_int_equal(gate_counters(t.g)->held, 0);
 	said_is("");
-	/* under fail-open all of it goes on, and what comes */
+	/* under fail-open held data is forwarded, and further data, too */
 	again((struct open_opts){.fail_open = true});
 	begin(ON " if dir == 'up' then print(pcall(function() iter:sub('all') end)) print(iter:wait(), iter.meter) end end}");
 	fill(63000);
@@ -383,7 +384,7 @@ static void test_bound(void **state)
 	assert_int_equal(c.n[D_UP], 0);
 	fill(1000);
 	assert_int_equal(gt_drops(&t, GATE_DROP_RULE_FAILED), 1);
-	/* who only waits holds nothing */
+	/* a coroutine that only waits holds nothing */
 	again((struct open_opts){0});
 	begin(ON " local n = 0 for s in iter:foreach_available() do n = n + #s end print(n) end}");
 	fill(40000);
@@ -394,7 +395,8 @@ static void test_bound(void **state)
 	assert_int_equal(c.n[D_UP], 70000);
 }
 
-/* Two streamed rules and one that is not: each sees everything, what the first changes the others see, and the last to let go lets go. */
+/* Two streamed rules and one that is not: each sees all data, the others see the first one's changes, and the last
+ * to release data releases it. */
 static void test_together(void **state)
 {
 	(void)state;
@@ -405,16 +407,16 @@ static void test_together(void **state)
 	up("ab");
 	said_is("new\tab\n");
 	up("cde");
-	/* what was changed together with something new is new */
+	/* changed data together with new data is new */
 	said_is("new\t(abcd)e\n");
 	arrived(D_UP, "");
 	up("fgh");
-	/* the first has changed what the second waited for */
+	/* the first has changed the data that the second waited for */
 	said_is("(abcd)(efg\t10\nnew\t(efgh)\n");
 	arrived(D_UP, "(abcd)(efgh)");
 }
 
-/* The conditions of `when` decide where a coroutine begins, not where it goes on. */
+/* The conditions of `when` decide where a coroutine begins, not where it resumes. */
 static void test_when(void **state)
 {
 	(void)state;
@@ -429,7 +431,7 @@ static void test_when(void **state)
 	assert_int_equal(c.n[D_UP], 12);
 }
 
-/* The application's dissector sees what listeners let go. */
+/* The application's dissector sees data after listeners release it. */
 static void test_before_http(void **state)
 {
 	(void)state;
@@ -465,7 +467,7 @@ static void ask(const char *head)
 	(void)heard();
 }
 
-/* Bodies of HTTP: one coroutine each, whatever pieces and chunks they come in. */
+/* Bodies of HTTP: one coroutine each, with any pieces and chunks. */
 static void test_bodies(void **state)
 {
 	(void)state;
@@ -483,7 +485,7 @@ static void test_bodies(void **state)
 	said_is("+\tfghi\nend\t9\ttrue\nonetw\t5\n+\to\n");
 	down("0\r\n\r\n");
 	said_is("end\t6\ttrue\n");
-	/* one that ends with the connection, before there is what is waited for */
+	/* one that ends with the connection, before the awaited data has arrived */
 	down("HTTP/1.1 200 OK\r\n\r\nx");
 	gt_conn_fin(&c, D_DOWN);
 	said_is("x\t1\nend\t1\ttrue\n");
@@ -516,7 +518,8 @@ static void test_bodies_written(void **state)
 	assert_int_equal(gate_counters(t.g)->held, 0);
 }
 
-/* What is remembered has the same bound; who fails is dropped; a connection that ends ends its bodies. */
+/* Remembered data has a bound, too; a coroutine that fails has its connection dropped; a connection that ends ends
+ * its bodies. */
 static void test_bodies_fail(void **state)
 {
 	(void)state;
@@ -551,7 +554,7 @@ static void test_bodies_fail(void **state)
 	assert_non_null(strstr(said, "abcd\ttrue\n"));
 }
 
-/* What went on, or is over, cannot be looked at; and only coroutines wait. */
+/* Forwarded data, and data of a closed connection, cannot be read; and only coroutines wait. */
 static void test_too_late(void **state)
 {
 	(void)state;
@@ -565,7 +568,7 @@ static void test_too_late(void **state)
 	assert_non_null(strstr(said, "sub: invalid buffer iterator: what it points to is not there any more"));
 }
 
-/* What waits of one direction can be read and changed by a rule of the other. */
+/* Held data of one direction can be read and changed by a rule of the other. */
 static void test_other_direction(void **state)
 {
 	(void)state;
@@ -580,7 +583,7 @@ static void test_other_direction(void **state)
 	down("x");
 	said_is("3\tabc\n");
 	arrived(D_DOWN, "x");
-	/* it goes on with what comes next */
+	/* it continues with the next segment */
 	arrived(D_UP, "");
 	up("d");
 	arrived(D_UP, "<x>bcd");
@@ -588,7 +591,7 @@ static void test_other_direction(void **state)
 	assert_true(c.fin[D_UP]);
 }
 
-/* A sender that gets no answer sends only the same again: what is held goes on then, and is remembered. It can be read, and its
+/* A sender that gets no answer only retransmits: held data is forwarded then, and remembered. It can be read, and its
  * connection be dropped; it cannot be changed any more. */
 static void test_stuck(void **state)
 {
@@ -632,7 +635,8 @@ static void test_stuck(void **state)
 	assert_int_equal(gate_counters(t.g)->held, 0);
 }
 
-/* What is let go between packets: the application sees it as if it had just come, whatever became of the last packet. */
+/* Data released between packets: the application sees it as if it had just arrived, whichever verdict the last
+ * packet got. */
 static void test_stuck_before_http(void **state)
 {
 	static const char *const texts[] = {"GET / HTTP/1.1\r\nHost: a\r\n\r\n", "GET /\1 HTTP/1.1\r\n\r\n"};
@@ -665,7 +669,8 @@ static void test_stuck_before_http(void **state)
 	assert_int_equal(gt_drops(&t, GATE_DROP_TCP_ENDED), 1);
 }
 
-/* No room to hold what was shown: it comes again, and is the same to who waits for more of it. */
+/* No room to hold data that was shown: it is retransmitted, and the coroutine that waits for more sees no
+ * difference. */
 static void test_no_room(void **state)
 {
 	uint32_t seq;
@@ -730,7 +735,7 @@ static void test_any_cut(void **state)
 		gt_conn_open(&c, &t, (uint16_t)(3000 + round), 9000);
 		first = c.next[D_UP];
 		while (at < n) {
-			/* it may begin among what was sent, or a little ahead */
+			/* it may begin within the sent octets, or a little ahead */
 			uint32_t back = rng_below(&rng, 4) == 0 ? rng_below(&rng, at - acked + 1) : 0;
 			uint32_t ahead = rng_below(&rng, 6) == 0 ? rng_below(&rng, 30) : 0, from = at - back + ahead;
 			uint32_t len = 1 + rng_below(&rng, 80);
@@ -746,19 +751,19 @@ static void test_any_cut(void **state)
 			if (rng_below(&rng, 8) != 0)
 				continue;
 			gt_conn_segment(&c, D_DOWN, TCP_ACK, c.next[D_DOWN], SPAN_NULL);
-			acked = at; /* at most: nobody sends again what was acknowledged */
+			acked = at; /* at most: no host retransmits acknowledged octets */
 		}
 		gt_conn_fin(&c, D_UP);
 		arrived(D_UP, want);
 		assert_true(c.fin[D_UP]);
-		/* what was changed may be forgotten */
+		/* the changes may be forgotten */
 		gt_conn_segment(&c, D_DOWN, TCP_ACK, c.next[D_DOWN], SPAN_NULL);
 	}
 	assert_int_equal(gt_drops(&t, GATE_DROP_RULE_FAILED), 0);
 	assert_int_equal(gate_counters(t.g)->held, 0);
 }
 
-/* Thousands of connections, each with coroutines that wait, through a table of 64: what is over is let go of. */
+/* Thousands of connections, each with coroutines that wait, through a table of 64: closed ones are freed. */
 static void test_many(void **state)
 {
 	struct script_stats st;

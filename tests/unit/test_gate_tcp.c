@@ -24,7 +24,7 @@ struct world {
 	uint32_t isn, acked, next;
 	/* the gate: in order up to here */
 	uint32_t seen;
-	/* what should arrive */
+	/* the octets that should arrive */
 	uint8_t want[OUT_CAP];
 	uint32_t n_want;
 	/* receiver */
@@ -33,7 +33,7 @@ struct world {
 	uint32_t n_got;
 	unsigned loss;	/* percent */
 	unsigned edits;
-	/* a sender that lies: what it sends again is something else, where the receiver may not have it yet */
+	/* a sender that lies: its retransmissions hold other octets, where the receiver may not have them yet */
 	struct tcp_pool *histories;
 	struct tcp_history history;
 	unsigned lies;
@@ -46,7 +46,7 @@ static bool lost(void)
 	return rng_below(&w.rng, 100) < w.loss;
 }
 
-/* The receiver: octets at an out number, any order, any overlap; what it has stays. */
+/* The receiver: octets at an out number, any order, any overlap; octets that it has stay. */
 static void receive(uint32_t out, struct span octets)
 {
 	for (size_t i = 0; i < octets.n; i++) {
@@ -284,7 +284,7 @@ static void test_history_budget(void **state)
 	assert_int_equal(tcp_history_note(&h[2], pool, 7, span_of(lots, 1000), false), 0);
 	assert_int_equal(tcp_history_note(&h[3], pool, 7, span_of(lots, 1001), false), -USHER_E_LIMIT);
 	assert_null(h[3].ring);
-	/* a recording goes on without what there is no room for */
+	/* a recording continues without octets for which there is no room */
 	assert_int_equal(tcp_history_note(&h[1], pool, 907, span_of(lots, 200), true), 0);
 	assert_int_equal(h[1].n, 0);
 	assert_null(h[1].ring);
@@ -325,7 +325,7 @@ static void test_history_limits(void **state)
 
 		if (at + n <= TCP_HISTORY_LEN)
 			assert_int_equal(tcp_history_note(&h, pool, isn + at, span_of(text + at, n), false), 0);
-		else /* it would go unchecked when it comes again */
+		else /* its retransmission would not be checked */
 			assert_int_equal(tcp_history_note(&h, pool, isn + at, span_of(text + at, n), false), -USHER_E_LIMIT);
 		if (at + n > TCP_HISTORY_LEN)
 			assert_int_equal(tcp_history_note(&h, pool, isn + at, span_of(text + at, n), true), 0);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Two hosts that talk through the whole engine while a rule changes what they say and a dissector keeps what is no whole
- * line yet: segments are lost before and behind the gate, overtake each other, come again cut anew, with a FIN, or with other
- * octets in them. Each host must get what the other said, changed in every place, once, and its end where it belongs; and no
- * acknowledgement of what it did not say.
+ * Two hosts that talk through the whole engine while a rule changes their data and a dissector holds incomplete
+ * lines: segments are lost before and behind the gate, overtake each other, are retransmitted cut anew, with a FIN,
+ * or with other octets in them. Each host must get the other's octets, changed in every place, once, and its end
+ * where it belongs; and no acknowledgement of octets that it did not send.
  */
 #include "unit.h"
 
@@ -16,7 +16,7 @@
 
 enum { TEXT = 3000, OUT = 3 * TEXT + 1, MSS = 300, WINDOW = 2000, STEPS = 60000, SEEDS = 1500, QUEUE = 8, STEP_MS = 20 };
 
-/* One direction: who sends, and what has arrived at the other end. */
+/* One direction: its sender, and the octets that have arrived at the other end. */
 struct way {
 	uint8_t text[TEXT], want[OUT];
 	uint32_t n_want;
@@ -109,7 +109,7 @@ static void arrive(struct span frame)
 	y = &w.way[ip.src == GT_CLIENT ? GATE_UP : GATE_DOWN];
 	back = &w.way[ip.src == GT_CLIENT ? GATE_DOWN : GATE_UP];
 	if (h.flags & TCP_ACK && !(h.flags & TCP_SYN)) {
-		/* of what was said, in the sender's own numbers */
+		/* of sent octets, in the sender's own numbers */
 		assert_false(tcp_before(back->next + back->fin_sent, h.ack));
 		if (tcp_before(back->una, h.ack))
 			back->una = h.ack;
@@ -118,7 +118,7 @@ static void arrive(struct span frame)
 	for (; rd_left(&r); at++) {
 		uint8_t value = rd_u8(&r);
 
-		/* what it has for good it does not look at */
+		/* it ignores octets that it has already */
 		if (!tcp_before(at, y->n))
 			octet(y, at, value);
 	}
@@ -130,7 +130,7 @@ static void arrive(struct span frame)
 		y->n++;
 }
 
-/* One of those that wait, or the one at hand; which of them is up to chance. */
+/* Loses a frame, delivers it, or lets it wait in place of another one, which is delivered. */
 static void behind_the_gate(struct span frame)
 {
 	unsigned i = rng_below(&w.rng, QUEUE);
@@ -168,7 +168,7 @@ static void push(unsigned d, uint8_t flags, uint32_t seq, struct span data)
 		behind_the_gate(span_of(w.t.out, len));
 }
 
-/* What the gate has seen in order. */
+/* Returns the number of octets that the gate has seen in sequence. */
 static uint32_t seen_by_gate(unsigned d)
 {
 	uint32_t at = 0;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * The guard's rules for DHCP: who may answer, who may ask, and how often.
+ * The guard's rules for DHCP: which hosts may answer, which may ask, and how often.
  */
 #include "unit.h"
 
@@ -56,7 +56,7 @@ static void test_rogue_server(void **state)
 	assert_string_equal(u.alerts[0].port_name, "memory2");
 	assert_int_equal(u.alerts[0].first_ns, u.now);
 	assert_int_equal(u.alert_mac[5], 0x66);
-	/* to a relay's port, as BOOTP, and what only looks like a request */
+	/* to a relay's port, as BOOTP, and a message that only looks like a request */
 	bad.dport = 67;
 	gu_dropped(&u, gu_send(&u, GU_B, &bad), GATE_DROP_GUARD_ROGUE_SERVER);
 	bad.bootp = true;
@@ -157,7 +157,7 @@ static void test_alert_again(void **state)
 	assert_int_equal(u.n_alerts, 2);
 	assert_int_equal(u.alerts[1].count, 51);
 	assert_int_equal(u.alerts[1].first_ns, u.alerts[0].time_ns);
-	/* another one is told of by itself */
+	/* another one raises its own alert */
 	bad.mac[5] = 0x67;
 	(void)gu_send(&u, GU_B, &bad);
 	assert_int_equal(u.n_alerts, 3);
@@ -227,7 +227,7 @@ static void test_shared_port(void **state)
 	gu_dropped(&u, gu_ip(&u, GU_UP, 2, IP_C), GATE_DROP_GUARD_ADDRESS);
 }
 
-/* What cannot be read goes on under fail-open, but not from here. */
+/* Fail-open forwards malformed packets, but not those of a port that is not trusted. */
 static void test_fail_open(void **state)
 {
 	struct gd q = gu_request(1, DHCP4_DISCOVER, 0), bad = gu_reply(&q, DHCP4_OFFER, IP_A);
@@ -443,7 +443,7 @@ static void test_client_rate(void **state)
 	for (int i = 0; i < 4; i++)
 		assert_true(gu_send(&u, GU_A, &q) > 0);
 	gu_dropped(&u, gu_send(&u, GU_A, &q), GATE_DROP_GUARD_CLIENT_RATE);
-	/* other clients go on, also with the same identifier only so often */
+	/* other clients are forwarded, those with the same identifier within its limit */
 	q = gu_request(2, DHCP4_DISCOVER, 0);
 	q.cid = span_str("id");
 	for (int i = 0; i < 4; i++)
@@ -472,13 +472,13 @@ static void test_port_rate(void **state)
 	}
 	q.mac[5] = 9;
 	gu_dropped(&u, gu_send(&u, GU_A, &q), GATE_DROP_GUARD_PORT_RATE);
-	/* what was refused took nothing from the client either */
+	/* the refused message did not count against the client's limit either */
 	assert_true(gu_send(&u, GU_B, &q) > 0);
 	gu_wait(&u, 100);
 	assert_true(gu_send(&u, GU_A, &q) > 0);
 }
 
-/* A flood of made-up clients ends at the port's limit, whatever its rate, and others are served. */
+/* A flood of made-up clients ends at the port's limit, at any rate, and others are served. */
 static void test_starvation(void **state)
 {
 	struct gd q = gu_request(1, DHCP4_DISCOVER, 0);
@@ -520,7 +520,7 @@ static void test_starvation_by_identifier(void **state)
 		gu_wait(&u, 100);
 	}
 	assert_int_equal(passed, 4);
-	/* who has a lease may go on asking for it */
+	/* a client with a lease may still ask for it */
 	gu_wait(&u, 120000);
 	q.type = DHCP4_REQUEST;
 	for (unsigned i = 0; i < 4; i++) {

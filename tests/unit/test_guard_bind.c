@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * What the guard learns from acknowledgements, what ARP and IP sources are held against it, and option 82.
+ * The bindings that the guard learns from acknowledgements, the check of ARP and IP sources against them, and option
+ * 82.
  */
 #include "unit.h"
 
@@ -70,7 +71,7 @@ static void test_unmatched(void **state)
 	gu_wait(&u, 61000);
 	assert_true(gu_send(&u, GU_UP, &ack) > 0);
 	assert_null(guard_find(u.gd, 0, IP_A));
-	/* again, of a lease that is known: it goes on */
+	/* again, of a lease that is known: it is forwarded */
 	gu_lease(&u, GU_A, 1, IP_A);
 	gu_wait(&u, 1000);
 	assert_true(gu_send(&u, GU_UP, &ack) > 0);
@@ -172,7 +173,7 @@ static void test_free_frames(void **state)
 	assert_true(gu_arp(&u, GU_B, 2, ARP_REQUEST, 0, IP_B) > 0);
 }
 
-/* What a switch learns from: frames that are neither ARP nor IP. */
+/* Frames from which a switch learns: those that are neither ARP nor IP. */
 static void test_other_frames(void **state)
 {
 	size_t len = gt_udp(u.buf, 1, 1, 2, 2, "x");

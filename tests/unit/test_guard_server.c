@@ -192,7 +192,7 @@ static void test_known_from_the_start(void **state)
 	assert_int_equal(find(IP_A)->port, GUARD_ANY_PORT);
 }
 
-/* Ends at the limits of what the numbers hold: right, or never where no number holds them. */
+/* Ends at the limits of the numbers: right, or never where no number holds them. */
 static void test_lease_times(void **state)
 {
 	const int64_t most_s = INT64_MAX / NS_PER_S;
@@ -304,7 +304,7 @@ static void test_newer_than_the_list(void **state)
 	assert_int_equal(find(IP_A)->port, GUARD_ANY_PORT);
 }
 
-/* What only passing acknowledgements said is not another server's to take away. */
+/* A binding known from a passing acknowledgement alone is not removed because another server does not list it. */
 static void test_not_on_the_list(void **state)
 {
 	struct lease none = {0};

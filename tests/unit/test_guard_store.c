@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * What the guard keeps and reads: its tables against plain models, the file of bindings on a disk that fails, the
+ * The guard's stored data: its tables against plain models, the file of bindings on a disk that fails, the
  * configuration with its errors, and the lines of alerts.
  */
 #include "unit.h"
@@ -230,7 +230,7 @@ static void test_saved_in_time(void **state)
 	gu_wait(&u, 29999);
 	assert_null(fake_files_get(&disk, "bindings"));
 	gu_wait(&u, 1);
-	/* the writer is waited for by whoever saves next */
+	/* the next save waits for the writer */
 	assert_int_equal(guard_save(u.gd, u.now), 0);
 	assert_int_equal(gu_count(&u, GUARD_COUNT_SAVES), 1);
 	assert_non_null(fake_files_get(&disk, "bindings"));
@@ -254,7 +254,7 @@ static void test_disk_fails(void **state)
 		assert_int_equal(fake_files_get(&disk, "bindings")->len, len);
 		assert_null(fake_files_get(&disk, "bindings.tmp"));
 	}
-	/* each failure left the old file whole, and what failed was done again */
+	/* each failure left the old file whole, and the failed save was repeated */
 	assert_int_equal(gu_count(&u, GUARD_COUNT_SAVES_FAILED), 3);
 	disk.mask = 0;
 	assert_int_equal(guard_save(u.gd, u.now), 0);
@@ -377,7 +377,7 @@ static void test_rows_refused(void **state)
 	reopen();
 	u.o.refuse_damaged = true;
 	assert_int_equal(gu_try_open(&u), -USHER_E_MALFORMED);
-	/* what is right, for a gate with other ports, twice, for good */
+	/* valid lines, one for a gate with other ports, one twice, one without an end */
 	put_text("10.0.0.1 02:00:00:00:00:01 eth9 0 never -\n10.0.0.2 02:00:00:00:00:02 memory1 0 never 0102\n"
 		 "10.0.0.2 02:00:00:00:00:02 memory1 0 never 0102\n");
 	reopen();
@@ -417,7 +417,8 @@ static void lease_for(uint32_t lease_s)
 	assert_true(gu_send(&u, 0, &a) > 0);
 }
 
-/* Lease times at the ends of what 32 bits hold, early and late in the gate's time: the end is right, and the same after a restart. */
+/* Lease times at the ends of the 32-bit range, early and late in the gate's time: the end is right, and the same
+ * after a restart. */
 static void test_lease_times(void **state)
 {
 	static const uint32_t times[] = {1, 0x7fffffff, 0x80000000, 0xfffffffe, 0xffffffff};
@@ -455,7 +456,8 @@ static void open_live(struct virtual_clock *clock)
 	assert_int_equal(guard_attach(u.gd, u.t.g, u.now, u.err, sizeof(u.err)), 0);
 }
 
-/* The wall clock is set ahead or back while the gate runs: a binding keeps what is left of its lease, now and after a restart. */
+/* The wall clock is set ahead or back while the gate runs: a binding keeps the rest of its lease time, now and after
+ * a restart. */
 static void test_wall_clock_steps(void **state)
 {
 	static const int64_t steps_s[] = {86400, -86400, 3, 0};

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * HTTP/1 messages, in one piece and octet by octet: what is said of them, and what is refused by name.
+ * HTTP/1 messages, in one piece and octet by octet: their events, and those that are refused by name.
  */
 #include "unit.h"
 
@@ -191,7 +191,7 @@ static void test_chunks(void **state)
 	RESPONSES(CHUNKED "0\r\nX: y\n\r\n", "200 " NO_CHUNK);
 }
 
-/* What two readers could take for different messages. */
+/* Input that two readers could take for different messages. */
 static void test_smuggling(void **state)
 {
 	(void)state;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * The journal after a sync, a rename or a sync of the directory that failed once: the server serves again with what is
- * in memory, without room for a second copy of the table, and a machine that crashes then has every acknowledged row.
+ * The journal after a sync, a rename or a sync of the directory that failed once: the server serves again from
+ * memory, without room for a second copy of the table, and a machine that crashes then has every acknowledged row.
  */
 #include "base/error.h"
 #include "fake/fake_files.h"
@@ -192,7 +192,7 @@ static void fail_interval_sync(struct fix *f, uint64_t n_fails)
 	assert_int_equal(assign(f->db, OLD_ROWS + DOUBTFUL_ROWS, &ch), 0);
 }
 
-/* What a machine has that loses all that is not synced: a whole number of rows for each address. */
+/* Asserts the content after a crash that loses unsynced data: a whole number of rows for each address. */
 static void expect_after_crash(struct fix *f, uint32_t n)
 {
 	struct journal_opts o = {.path = path, .persist = true, .clock = &f->clock.src};
@@ -248,7 +248,7 @@ static void test_interval_sync_in_cleanup(void **state)
 	interval_without_room(*state, true);
 }
 
-/* Ten seconds of syncs that fail: what is written again and again is the rows in doubt, never the table. */
+/* Ten seconds of syncs that fail: the rows in doubt are written again each time, never the table. */
 static void test_interval_sync_fails_long(void **state)
 {
 	struct fix *f = *state;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * What every rule file finds: log, alerts and their texts, times, the helpers written in Lua.
+ * The environment of every rule file: log, alerts and their texts, times, the helpers written in Lua.
  */
 #include "script/alert.h"
 #include "script/class.h"
@@ -156,7 +156,7 @@ static void test_log(void **state)
 	assert_true(logged(w, "USHER_SCRIPT_INFO mine: hello") &&
 	            logged(w, "USHER_SCRIPT_ERROR mine: bad"));
 	assert_true(logged(w, "USHER_SCRIPT_FATAL mine: worse"));
-	/* what is off is not even formatted */
+	/* messages below the level are not even formatted */
 	ok(w, "haka.setloglevel('error', 'mine') log.warning('%d', 'no number') "
 	      "haka.log.warning('still there')");
 	assert_string_equal(w->level, "error/mine");
@@ -250,7 +250,7 @@ static void test_alerts(void **state)
 	ok(w, "b = haka.alert{ref = {a, a}} assert(tostring(b) == 'alert 3298534883330')");
 	assert_string_equal(w->alerts[ALERT_ONELINE].p,
 	                    "alert: id = 3298534883330, ref = { 3298534883329, 3298534883329 }\n");
-	/* what strangers sent stays in its line, and JSON stays JSON */
+	/* text from the network stays in its line, and JSON stays JSON */
 	ok(w, "haka.alert{description = 'x\\nalert: id = 1\\0\\255\"\\\\', sources = "
 	      "{haka.alert.service('\\27[1m', 5)}}");
 	assert_string_equal(w->alerts[ALERT_PRETTY].p,
@@ -335,7 +335,7 @@ static void test_alert_files(void **state)
 	(void)unlink(path);
 }
 
-/* Functions that take whatever they are given: once, each of these read memory that was no table, or no object. */
+/* Functions that take values of any type: once, each of these read memory that was no table, or no object. */
 static void test_forged_arguments(void **state)
 {
 	static const char *const calls[] = {
@@ -349,7 +349,7 @@ static void test_forged_arguments(void **state)
 	for (size_t i = 0; i < sizeof(calls) / sizeof(calls[0]); i++) {
 		struct script_error err = {0};
 
-		/* it may fail, and what comes next runs as if nothing had been */
+		/* it may fail, and the next chunk runs as if nothing had happened */
 		if (script_run_text(w->s, "@t.lua", span_str(calls[i]), &err) < 0)
 			assert_true(err.text[0]);
 		ok(w, "assert(#{1, 2} == 2)");

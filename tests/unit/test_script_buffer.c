@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Buffers in memory: the cases that hold for all buffers, what only whole buffers can, memory and its bounds, iterators that wait.
+ * Buffers in memory: the cases that hold for all buffers, operations of whole buffers only, memory and its bounds,
+ * iterators that wait.
  */
 #include "unit.h"
 
@@ -94,10 +95,10 @@ static void test_whole(void **state)
 	   "fails(function() c:append(ro) end, 'read only buffer') is(#c, 3)\n"
 	   "c = b:clone('ro orig') fails(function() b:sub():erase() end, 'erase: read only buffer') c[1] = 1\n"
 	   "fails(function() b:clone('nonsense') end, 'nonsense')");
-	/* iterators: at the end of all, and what there is to wait for */
+	/* iterators: at the end of all data, and wait() there */
 	ok("local b = haka.vbuffer_from('abc') local p = b:pos(1) is(p.iseof, false) is(p:wait(), false) p:advance('all') is(p.iseof, true)\n"
 	   "is(p:wait(), true) fails(function() p.iseof = 1 end, 'read-only') fails(function() p.x = 1 end, \"no field 'x'\")");
-	/* a handle keeps what it is of */
+	/* a handle keeps its buffer alive */
 	ok("local p, q do local b = haka.vbuffer_from(('x'):rep(100)) p, q = b:pos(0), b:sub(1) end for i = 1, 50 do haka.vbuffer_allocate(100000) end\n"
 	   "is(p:sub('all'):asstring(), ('x'):rep(100)) is(#q, 99)");
 }
@@ -112,9 +113,9 @@ static void test_bounds(void **state)
 	fails("local b = haka.vbuffer_from('x') while true do b:append(b:clone()) end", SCRIPT_E_MEMORY, "");
 	fails("local b = haka.vbuffer_from(('x'):rep(1e6)) while true do b:pos(0):insert('x') b:sub(0, 1):erase() end", SCRIPT_E_BUDGET, "");
 	fails("local b = haka.vbuffer_from('x') while true do b:sub():zero() end", SCRIPT_E_BUDGET, "");
-	/* what is forgotten is let go of */
+	/* unreferenced buffers are freed */
 	ok("for i = 1, 1000 do haka.vbuffer_allocate(50000):pos(0):insert('x') end");
-	/* a handle that slept through more changes than are kept says so; one that is used goes on */
+	/* a handle that slept through more changes than are kept says so; one that is used stays valid */
 	ok("local b = haka.vbuffer_from('0123456789') local old, used = b:pos(9), b:pos(9)\n"
 	   "for i = 1, 5000 do b:sub(0, 1):setstring('ab') b:sub(0, 2):setstring('a') used:available() end\n"
 	   "is(used:sub(1):asstring(), '9') fails(function() old:available() end, 'invalid buffer iterator')");
@@ -123,7 +124,7 @@ static void test_bounds(void **state)
 	assert_true(st.memory_peak <= 9 << 20);
 }
 
-/* Without a stream nothing more comes: what waits takes what there is. */
+/* Without a stream no more data comes: a waiting iterator takes the existing data. */
 static void test_blocking(void **state)
 {
 	(void)state;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Typed handles: reading, writing, delegation to parents, what is refused and in which words,
- * objects that are gone, fields of a script's own; addresses as values. The last test prints what a
- * field read costs.
+ * Typed handles: reading, writing, delegation to parents, refusals and their messages,
+ * objects that are gone, fields of a script's own; addresses as values. The last test prints the
+ * cost of a field read.
  */
 #include "script/addr.h"
 #include "script/class.h"

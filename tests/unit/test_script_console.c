@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * A person at a state: what is typed between two events, and at the prompt of an interactive rule.
+ * A person at a state: input between two events, and at the prompt of an interactive rule.
  */
 #include "unit.h"
 

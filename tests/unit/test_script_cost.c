@@ -21,8 +21,8 @@
 #include <cmocka.h>
 
 /*
- * Calls may cost PLAIN_MAX times what a plain loop costs for the same instructions, and GRACE_NS besides. Sanitizers slow functions
- * in C down, and the loop not at all: there the calls are made, their costs say nothing.
+ * Calls may cost PLAIN_MAX times the cost of a plain loop of as many instructions, and GRACE_NS besides. Sanitizers
+ * slow functions in C down, and the loop not at all: there the calls are made, their costs say nothing.
  */
 #ifdef __SANITIZE_ADDRESS__
 enum { COSTS_COUNT = false };
@@ -308,7 +308,7 @@ static void test_time_with_large_texts(void **state)
 	prepare("A, B, D = nil");
 	for (int i = 0; i < 3; i++)
 		(void)lua_gc(s->main, LUA_GCCOLLECT, 0);
-	assert_true(s->slice >= s->slice_max / 8); /* LuaJIT keeps what it joined texts in */
+	assert_true(s->slice >= s->slice_max / 8); /* LuaJIT keeps its buffer for joined strings */
 }
 
 int main(void)

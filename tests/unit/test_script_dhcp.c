@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * The DHCPv4 message in Lua: fields, options by type, what is refused and in which words, the flag
+ * The DHCPv4 message in Lua: fields, options by type, refusals and their messages, the flag
  * that says it was changed, handles that outlive their message. Each check is a chunk of Lua that
  * asserts; a refusal is the message of its error.
  */
@@ -204,7 +204,7 @@ static void test_options_read(void **state)
 	ok("assert(tostring(msg.options['dhcp-requested-address']) == '192.0.2.7')");
 	ok("assert(msg.options.vendor_class_identifier == 'MSFT 5.0' and msg.options[19] == true)");
 	ok("assert(msg.options['time-offset'] == -1 and msg.options.site_flag == true)");
-	/* what does not fit its type, and what has none, are octets */
+	/* values that do not fit their type, and options without a type, are octets */
 	ok("assert(msg.options[51] == '\\0\\0\\14' and msg.options[82] == '\\1\\1x')");
 	ok("assert(msg.options[225] == '?' and msg.options:raw(55) == '\\1\\3\\6')");
 	ok("assert(msg.options.site_port == 7 and msg.options[224] == 7)");

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Events and rules: order, conditions, groups, streamed rules, what stops an event, faults, and
- * what is refused when a rule is registered. The last test prints what an event costs.
+ * Events and rules: order, conditions, groups, streamed rules, the ways to stop an event, faults, and
+ * refusals when a rule is registered. The last test prints the cost of an event.
  */
 #include "script/addr.h"
 #include "script/event.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Grammars in Lua: each element and option on octets in memory, read, written and created; what a
- * broken input is told as; what a definition may not say; and the limits.
+ * Grammars in Lua: each element and option on octets in memory, read, written and created; the
+ * errors for broken input; refused definitions; and the limits.
  */
 #include "unit.h"
 
@@ -120,8 +120,8 @@ static void tokens_and_bytes(void **state)
 	expect("nil\t1000\tz\nparse error at byte 0 for field body in a: its end was not found\n");
 }
 
-/* bytes():untiltoken():chunked(): octets go on as they come, the iterator stays at the token; a function that takes them
- * out and puts others in does not move it. */
+/* bytes():untiltoken():chunked(): octets are forwarded as they come, the iterator stays at the token; a function
+ * that takes them out and puts others in does not move it. */
 static void chunks_until_token(void **state)
 {
 	(void)state;
@@ -409,7 +409,7 @@ static void creates(void **state)
 	       "\\xca\\xfe\\x02\\x80q\\x0a\\x01\\x00\\x00\\x04\\x09\\x05\\x00\\x00\\x00\\x00!"
 	       "\n9\t5\n"
 	       "\\xb0\n\\x02\\x00\\x03\n\\x01\\x02\n\\x02\\x03\n\\x01\\x02\\x03\n3\n");
-	/* what is not given is computed where it can be */
+	/* missing fields are computed where possible */
 	run("h = G(function () a = record{ field('n', number(8)):validate(function (r) r.n = "
 	    "#r.data end), field('data', bytes()) } export(a) end)\n"
 	    "r = c(h.a, {data = 'abc'}) print(r.n) show()");

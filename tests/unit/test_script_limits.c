@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * A Lua state and its limits: what a script cannot reach, that no script runs on for ever or eats
+ * A Lua state and its limits: functions that a script cannot reach, that no script runs for ever or eats
  * all memory however it tries, and that the state is usable afterwards.
  */
 #include "script/script.h"
@@ -195,7 +195,7 @@ static void test_time_is_the_net(void **state)
 static void test_limits_strike_anywhere(void **state)
 {
 	(void)state;
-	/* enough for what runs afterwards, should the table of strings have to double just then */
+	/* enough for the scripts that run afterwards, should the table of strings have to double just then */
 	for (uint64_t n = 3000; n < 3200; n++) {
 		struct script *s = fresh((struct script_opts){.instructions = n});
 
@@ -252,7 +252,7 @@ static void test_memory_has_a_cap(void **state)
 	script_free(s);
 }
 
-/* What stays full fails each time, and never worse. */
+/* A state that stays full fails each time, and never worse. */
 static void test_memory_that_stays_full(void **state)
 {
 	struct script *s = fresh((struct script_opts){.memory = 4 << 20});

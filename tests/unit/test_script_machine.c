@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * State machines in Lua: what a definition may say, what events do, time-outs on a clock of the
- * test's own, and what is refused; and the timers below them.
+ * State machines in Lua: definitions, the effects of events, time-outs on a clock of the
+ * test's own, and refusals; and the timers below them.
  */
 #include "unit.h"
 
@@ -78,7 +78,7 @@ static void expect(const char *text)
 	said[0] = '\0';
 }
 
-/* Time goes on to that second, as in the gate. */
+/* Advances the time to that second, as in the gate. */
 static void until(double seconds)
 {
 	int64_t to = (int64_t)(seconds * 1e9);
@@ -338,7 +338,7 @@ static void refuses(void **state)
 	assert_int_equal(script_timers_armed(s), 0);
 }
 
-/* The function of a definition has its own globals again, and what it made writes to them. */
+/* The function of a definition has its own globals again, and functions made in it write to them. */
 static void environment(void **state)
 {
 	(void)state;
@@ -403,7 +403,7 @@ static void timers_are_bounded(void **state)
 	refused("M:instanciate()", "timer: more than 65536 are armed");
 }
 
-/* A timer that was due many times while no packet came is fired once, and goes on in its row. */
+/* A timer that was due many times while no packet came is fired once, and continues at its old times. */
 static void missed(void **state)
 {
 	(void)state;

@@ -82,7 +82,7 @@ static size_t same(const char *text, bool strict, size_t *ret_lines)
 	return failed;
 }
 
-/* show(): a call's results, or that it failed and with what, without the place */
+/* show(): a call's results, or its error, without the place */
 #define SHOW                                                                                       \
 	"local function show(what, ok, ...) local t = {what, tostring(ok)}"                        \
 	" for i = 1, select('#', ...) do t[#t + 1] = tostring((select(i, ...))) end"               \

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
  * Regular expressions: matches, streams cut at every place, sets on either engine, and patterns
- * that would run for years. A stream must find what one piece finds, however it is cut.
+ * that would run for years. A stream must find the matches of one piece, however it is cut.
  */
 #include "script/regexp.h"
 

@@ -120,7 +120,7 @@ static void test_limits(void **state)
 	}
 	assert_int_equal(shared_count(t, 20), 10);
 	assert_true(get(t, 4, 20) == 0 && get(t, 5, 20) == 1);
-	/* who is written again is young again */
+	/* an entry that is written again is young again */
 	k = number(5);
 	assert_int_equal(shared_set(t, &k, &v, SECOND), 0);
 	k = number(99);
@@ -208,7 +208,7 @@ static void test_lua(void **state)
 	refused(a, "haka.shared('')", "1 to 63 octets");
 	refused(a, "haka.shared('x', {ttl = -1})", "ttl: a number above 0");
 	refused(a, "haka.shared('x', 7)", "table expected");
-	/* what is there outlives the state that wrote it */
+	/* the content outlives the state that wrote it */
 	script_free(a);
 	said[0] = '\0';
 	run(b, "print(t.one)");

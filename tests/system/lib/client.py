@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MPL-2.0
 """A DHCPv4 client for tests. A port is where messages go in and out: RawPort is a station on a cable
 (AF_PACKET), RelayPort a relay agent (UDP 67 with giaddr and option 82). A Client is one identity
-and what it holds; it speaks through either. acquire_many runs hundreds of clients at once; a Ledger
+with its lease; it uses either port. acquire_many runs hundreds of clients at once; a Ledger
 remembers every acknowledgement and says when an address was acknowledged to two clients; Load is a
 thread that keeps exchanges going while something is done to the server."""
 
@@ -22,7 +22,7 @@ _RCVBUFFORCE = 33
 
 
 class Port:
-    """What both kinds share: waiting, counting, remembering answers that are not well formed."""
+    """The base of both kinds of port: waiting, counting, remembering answers that are not well formed."""
 
     def __init__(self, sock):
         self.sock = sock
@@ -134,7 +134,7 @@ class RawPort(Port):
 
 
 class RelayPort(Port):
-    """A relay agent at giaddr (an address of ns). rai: octets of option 82, added to what has none."""
+    """A relay agent at giaddr (an address of ns). rai: octets of option 82, added to messages without one."""
 
     relay = True
 
@@ -432,7 +432,7 @@ class Load(threading.Thread):
                 self.port.send(c.out)
 
     def end(self, abandon=False):
-        """Stops; what is on the way gets give_up seconds to finish unless abandoned."""
+        """Stops; open exchanges get give_up seconds to finish unless abandoned."""
         if abandon:
             self.give_up = 0
         self._halt.set()

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MPL-2.0
-"""Puts usher-client into each of its states and keeps it there, and says how much it does meanwhile: a client
-that waits should sleep. The server is one of our own that answers what it is told to answer."""
+"""Puts usher-client into each of its states and keeps it there, and measures its activity meanwhile: a client
+that waits should sleep. The server is one of our own that sends the answers that a test sets."""
 
 import dataclasses
 import os
@@ -192,8 +192,8 @@ def _used(pids):
 
 
 def activity(scene, state, seconds):
-    """What the client does in that time. It is not asked anything meanwhile; it has to be in that state before and
-    behind it."""
+    """Returns the activity of the client in that time. It gets no command meanwhile; it has to be in that state before
+    and behind it."""
     time.sleep(0.15)  # the sockets of the state before are closed, the lease is on disk
     assert scene.client.state()["state"] == state, scene.client.output()
     pids = scene.client.ns.pids()

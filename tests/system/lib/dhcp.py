@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MPL-2.0
 """An independent DHCPv4 codec for the tests (RFC 2131 figure 1, RFC 2132, RFC 3396) and the Ethernet,
-IPv4 and UDP headers around it. Decoding is strict: whatever a server sends must have an END, nothing
+IPv4 and UDP headers around it. Decoding is strict: each message of a server must have an END, nothing
 but padding behind it, and no option in two places except as pieces of one long option."""
 
 import socket
@@ -164,8 +164,8 @@ def udp_checksum(src, dst, udp):
 def frame(payload, eth_src, eth_dst=BROADCAST, src="0.0.0.0", dst="255.255.255.255", sport=68, dport=67,
           udp_sum=None, ip_sum=None, ip_options=b"", frag=0, ip_len=None, udp_len=None, ttl=64, proto=17,
           ihl=None, trailer=b"", ethertype=0x0800, tags=b"", ident=0):
-    """Payload in UDP in IPv4 in Ethernet. udp_sum, ip_sum, ip_len, udp_len, ihl: lies to tell instead of
-    what is right; trailer: octets behind the datagram; tags: VLAN tags in front of the type."""
+    """Payload in UDP in IPv4 in Ethernet. udp_sum, ip_sum, ip_len, udp_len, ihl: wrong values to send instead of
+    the right ones; trailer: octets behind the datagram; tags: VLAN tags in front of the type."""
     s, d = ip4(src), ip4(dst)
     n = 8 + len(payload)
     udp = struct.pack("!HHHH", sport, dport, n if udp_len is None else udp_len, 0) + payload
@@ -180,7 +180,7 @@ def frame(payload, eth_src, eth_dst=BROADCAST, src="0.0.0.0", dst="255.255.255.2
 
 
 class Received:
-    """A DHCP message with what was around it on the wire."""
+    """A DHCP message with the headers around it on the wire."""
 
     def __init__(self, msg, eth_dst=None, eth_src=None, src=None, dst=None, sport=None, dport=None, ttl=None,
                  size=0):

@@ -116,7 +116,7 @@ class Dnsmasq(DhcpServer):
 
 
 class Udhcpd(DhcpServer):
-    """It writes its file when it is told to."""
+    """It writes its file on SIGUSR1."""
 
     unicasts = False
 

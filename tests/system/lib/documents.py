@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MPL-2.0
 """The examples in README, doc/ and manual pages. Every block of code there has a mark in the line above it:
 
-    <!-- example: WORLD -->     commands; a test runs each as printed, in a world that has what they need
+    <!-- example: WORLD -->     commands; a test runs each as printed, in a world with all that they need
     <!-- file: NAME WORLD -->   the content of a file that the commands of WORLD use
     <!-- fragment: REASON -->   no whole thing that could be run
 

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MPL-2.0
-"""A DHCPv4 server that lies. It answers one client by raw frames (AF_PACKET), each told by a `reply`:
-what is not named is what a good server would send. Everything below the message and everything in it
+"""A DHCPv4 server that lies. It answers one client by raw frames (AF_PACKET), each described by a `reply`:
+fields that are not named have the values of a good server. Everything below the message and everything in it
 can be something else, or octets that are no message at all."""
 
 import select
@@ -79,7 +79,7 @@ class HostileServer:
             self.sock.setsockopt(_SOL_PACKET, _PACKET_IGNORE_OUTGOING, 1)
             self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4 << 20)
             self.sock.bind((ifname, _ETH_P_ALL))
-            # somebody must listen, or the kernel tells the client that nobody does; also what the kernel sends
+            # a socket must be bound, or the kernel sends the client ICMP port unreachable; send_kernel() uses it
             self.udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
             self.udp.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
             self.udp.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, ifname.encode())
@@ -177,7 +177,7 @@ class HostileServer:
         self.put(self.frame(q, type, r), r.get("times", 1))
 
     def send_kernel(self, q, type, r=None, to=None):
-        """The same message from a UDP socket: the kernel makes the headers, and cuts what is too long."""
+        """The same message from a UDP socket: the kernel makes the headers, and fragments long datagrams."""
         self.udp.sendto(self.payload(q, type, r or reply()), (to or "255.255.255.255", 68))
 
     def arp(self, op, sender, target="0.0.0.0", sha=None, eth_dst=dhcp.BROADCAST, raw=None, cut=None):

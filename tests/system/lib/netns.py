@@ -2,8 +2,8 @@
 """Network namespaces, veth pairs and bridges of one test.
 
 A Lab owns everything it makes: namespaces, temporary directory, mounts and processes. Their names
-carry the process id of the runner (`ush-<pid>-<n>-<name>`), so that what a killed runner left behind
-is recognised as stale and removed by the next one, while a runner beside us is left alone. Processes
+carry the process id of the runner (`ush-<pid>-<n>-<name>`), so that the remains of a killed runner
+are recognised as stale and removed by the next one, while a runner beside us is left alone. Processes
 are ended by their id only."""
 
 import atexit
@@ -127,7 +127,7 @@ def _alive(pid):
 
 
 def remove_stale():
-    """What runners that are no more left behind."""
+    """Removes the remains of runners that have ended."""
     for line in sh("ip", "netns", "list", check=False).splitlines():
         m = re.match(re.escape(PREFIX) + r"(\d+)-", line)
         if m and not _alive(int(m.group(1))):
@@ -213,7 +213,7 @@ def end_process(p, grace):
 
 
 def wait_for(what, cond, timeout=10.0, step=0.02):
-    """Polls cond until it is true; AssertionError naming what, when it takes longer."""
+    """Polls cond until it is true; raises an AssertionError that names the condition, when it takes longer."""
     end = time.monotonic() + timeout
     while True:
         r = cond()

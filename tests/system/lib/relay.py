@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MPL-2.0
 """A small relay agent (RFC 1542, RFC 3046) for tests, a process of its own:
 relay.py DOWN-INTERFACE GIADDR SERVER [CIRCUIT-ID]. Frames of clients on the interface go to the
-server as datagrams with giaddr and option 82; what the server answers goes back as a broadcast frame
+server as datagrams with giaddr and option 82; the server's answers go back as broadcast frames
 without option 82. Says "ready" on standard output once it listens."""
 
 import os

@@ -4,8 +4,8 @@ when it hangs it is killed by its id and its namespaces are removed by name. Res
 test, a log excerpt behind a failure, and the count as the very last line.
 
 On a machine that others use as well, a time-out may say nothing about the program. So a test that failed runs once more
-at the end, alone, but at most _AGAIN_MAX of them: who then passes is named (AGAIN) and counted as passed, and somebody
-has to find out why."""
+at the end, alone, but at most _AGAIN_MAX of them: a test that then passes is named (AGAIN) and counted as passed, and
+its first failure has to be explained."""
 
 import importlib
 import multiprocessing
@@ -40,7 +40,7 @@ class Case:
 
 
 class Test:
-    """What a test function gets."""
+    """The argument of a test function."""
 
     def __init__(self, lab, options):
         self.lab, self.options = lab, options
@@ -87,7 +87,7 @@ class Test:
 
 
 def _child(case, owner, n, options, out):
-    """The test process: what it reports goes to out as (name, reason or None, log)."""
+    """The test process: its report goes to out as (name, reason or None, log)."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     netns.die_with_parent()
@@ -136,7 +136,7 @@ class _Running:
 
     def poll(self):
         """None while it runs, else (reason or None, log)."""
-        # asked in this order: what it says last is said before it ends
+        # in this order: its last report is sent before it ends
         ended = not self.proc.is_alive()
         if self.rx.poll(0):
             try:

@@ -34,7 +34,7 @@ def subnet(net="10.77.0.0/24", pool="10.77.0.10 - 10.77.0.250", id=1, router=Non
 
 
 class Server:
-    """One server process in ns. conf: the Dhcp4 map without what every test has the same."""
+    """One server process in ns. conf: the Dhcp4 map without the part that all tests share."""
 
     def __init__(self, lab, ns, binary, name="server", interfaces=("srv0",), subnets=None, **conf):
         self.lab, self.ns, self.binary = lab, ns, binary
@@ -130,7 +130,7 @@ class Server:
         assert not early, "the server ended by itself with %s: %s" % (self.proc.returncode, self.tail())
         assert code == 0 or self.ended, "SIGTERM: exit code %s: %s" % (code, self.tail())
 
-    # --- what it says ------------------------------------------------------------------------------------
+    # --- its output --------------------------------------------------------------------------------------
 
     def log(self):
         try:
@@ -200,13 +200,13 @@ class Server:
         return v[0][0] if v else 0
 
     def config_fingerprint(self):
-        """What the server says it runs: the configuration, without its hash's place in the answer."""
+        """Returns the server's running configuration, as it reports it."""
         return self.ok("config-get")
 
     # --- the lease file ----------------------------------------------------------------------------------
 
     def lease_files(self):
-        """Kea's order of reading: what clean-up finished or began, then the current file."""
+        """Kea's order of reading: the files that clean-up finished or began, then the current file."""
         base = self.lease_path
         if os.path.exists(base + ".completed"):
             names = [base + ".completed", base]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MPL-2.0
-"""usher-client under test: its process, its files, its control channel, what it leaves on the interface."""
+"""usher-client under test: its process, its files, its control channel, the state of its interface."""
 
 import json
 import os
@@ -17,7 +17,7 @@ _HOOK = "#!/bin/sh\necho \"$1 $reason ${ip:-none} ${new_ip_address:-none} ${old_
 
 
 class UsherClient:
-    """One usher-client on ifname of ns. hook: with a script, which notes in hook.log what it was run for."""
+    """One usher-client on ifname of ns. hook: with a script, which writes the reason of each run to hook.log."""
 
     def __init__(self, t, ns, name="client", hook=True, ifname="cli0"):
         self.t, self.ns, self.ifname = t, ns, ifname
@@ -107,7 +107,7 @@ class UsherClient:
         return self.command("statistics")["arguments"]
 
     def errors(self):
-        """What failed, oldest first, as "what: cause"."""
+        """Returns the failures, oldest first, as "action: cause"."""
         return ["%s: %s" % (e["what"], e["cause"]) for e in self.command("errors")["arguments"]["errors"]]
 
     def wait_error(self, text, timeout=5):
@@ -137,8 +137,8 @@ class UsherClient:
 
 
 class Configured:
-    """What the kernel had of interface cli0 at the moment when now() is called, by its own notices: they are in
-    the socket's queue before the call that caused them returns, so nothing that comes later is counted."""
+    """The kernel's configuration of interface cli0 at the moment when now() is called, by its own notices: they are in
+    the socket's queue before the call that caused them returns, so no later change is counted."""
 
     _GROUPS = 0x10 | 0x40  # RTMGRP_IPV4_IFADDR, RTMGRP_IPV4_ROUTE
     _NEWADDR, _DELADDR, _NEWROUTE, _DELROUTE = 20, 21, 24, 25

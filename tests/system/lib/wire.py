@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MPL-2.0
 """A cable with a switch in it, where every DHCP message is written down: server and client hang on two ports
 of a bridge, or a relay stands between bridge and server. Nothing but the bridge sees the frames first, so
-unicast can be lost there while broadcast goes on."""
+unicast can be lost there while broadcast passes."""
 
 import errno
 import os
@@ -134,7 +134,7 @@ class Net:
         t.lab.closers.append(self.capture.stop)
 
     def relay(self):
-        """Debian's relay. It reads frames: it would see what only the router's kernel should drop."""
+        """Debian's relay. It reads frames: it would see packets that only the router's kernel should drop."""
         log = self.t.lab.path("relay.log")
         with open(log, "wb") as out:
             self.t.lab.popen(self.router_ns, ["dhcrelay", "-4", "-d", "--no-pid", "-iu", "up0", "-id", "down0", "-a",
@@ -142,7 +142,7 @@ class Net:
         wait_for("the relay", lambda: os.path.getsize(log) > 0, 5)
 
     def lose_unicast(self):
-        """What the client sends to its router (and so to the server) ends at the switch."""
+        """Drops the client's packets to its router (and so to the server) at the switch."""
         self.cli.ip("neigh", "replace", "10.77.0.1", "lladdr", self.nowhere, "dev", "cli0", "nud", "permanent")
 
     def restore_unicast(self):
