@@ -197,7 +197,7 @@ def flows(ctx):
 
 
 ROWS = {
-    "engine": ("What rules and dissectors cost", engine),
+    "engine": ("The cost of rules and dissectors", engine),
     "peers": ("The gate beside other programs on the same file", peers),
     "flows": ("Cost of a packet by conversations at a time", flows),
 }

@@ -127,7 +127,7 @@ def direct(ctx):
                     time=ctx.seconds, window=ctx.window)
 
 
-@row("latency", "New leases at 500 a second: what a client waits for when nobody is in a hurry")
+@row("latency", "New leases at 500 a second: the wait of a client on an idle server")
 def latency(ctx):
     return _compare(ctx, [ctx.usher(), Kea(1), Dhcpd(), Dnsmasq()], Setup(), "dora", "exchanges/s",
                     time=ctx.seconds, window=64, rate=500)
@@ -305,7 +305,7 @@ def _usher_table(ctx, variants, what, **load):
     return {"columns": [what, "exchanges/s", "CPU µs each", "p50 µs", "p99 µs", "rate, to the first"], "lines": lines, "data": data}
 
 
-@row("durability", "Durability (usher-server): what the answer waits for")
+@row("durability", "Durability (usher-server): the syncs that answers wait for")
 def durability(ctx):
     return _usher_table(ctx, [(d, ctx.usher(durability=d), {}) for d in ("commit", "interval", "none")], "durability",
                         time=ctx.seconds, window=ctx.window)
@@ -402,7 +402,7 @@ def reload(ctx):
                       + [figure(sum(s["drops"] for s in samples))]], "data": data}
 
 
-@row("floor", "The generator against its own stateless responder: what it can measure at all")
+@row("floor", "The generator against its own stateless responder: the limit of its measurements")
 def floor(ctx):
     peer = Responder(ctx.world.generator)
     samples = []
