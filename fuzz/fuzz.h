@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * What fuzz targets share: the entry point that libFuzzer and the replay driver call, a check that
+ * The common part of fuzz targets: the entry point that libFuzzer and the replay driver call, a check that
  * stays in every build, and the property of option texts.
  */
 #pragma once

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * The functions that scripts can get at, found by a walk over globals, metatables, upvalues and the objects of the event at hand,
- * and calls of them as the input says.
+ * The functions that scripts can get at, found by a walk over globals, metatables, upvalues and the objects of the
+ * current event, and calls of them as the input says.
  */
 #include "fuzz_api_util.h"
 
@@ -92,7 +92,7 @@ static void walk(lua_State *L, unsigned depth)
 		append(L, &key_values);
 	if (type == LUA_TTABLE)
 		walk_table(L, depth - 1);
-	/* those of functions in C are out of a script's reach: what a wrapper limits, for example */
+	/* those of functions in C are out of a script's reach: the function behind a wrapper, for example */
 	for (int i = 1; type == LUA_TFUNCTION && !lua_iscfunction(L, -1) && lua_getupvalue(L, -1, i); i++) {
 		walk(L, depth - 1);
 		lua_pop(L, 1);

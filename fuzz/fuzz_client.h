@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * A driver for fuzz_client that believes nothing of the machine: what it configures is held against what
- * was sent and received, sockets against what is sent through them, timers against the clock.
+ * A driver for fuzz_client that trusts nothing of the machine: its configuration is checked against the messages
+ * sent and received, sockets against the messages sent through them, timers against the clock.
  */
 #pragma once
 

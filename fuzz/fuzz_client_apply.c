@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * A request to the privileged half, of a process that may be somebody else's: what passes apply_check has the
- * length of its kind and is an address that a host may have, routes that lead somewhere, a file that fits, and
- * a script whose environment is clean. The checks are written anew here. The first octet is the kind, with
+ * A request to the privileged half, from a process that an attacker may control: a request that passes apply_check
+ * has the length of its kind and is an address that a host may have, routes that lead somewhere, a file that fits,
+ * or a script whose environment is clean. The checks are written anew here. The first octet is the kind, with
  * 0x80 the length is off by the second octet.
  */
 #include "fuzz.h"
@@ -13,7 +13,7 @@ enum { MTU_LEAST = 576, OFF_BY_SOME = 0x80 };
 
 static struct apply_request request;
 
-/* --- our own reading of what is usable ---------------------------------------------------------- */
+/* --- our own checks of usable values ------------------------------------------------------------ */
 
 static bool is_host(uint32_t a)
 {
@@ -71,7 +71,7 @@ static void check_lease(const struct client_lease *l)
 		fuzz_check(is_usable(l->address, length_of(l->mask)) && l->lease_s && is_host(l->server_id));
 }
 
-/* No line holds what a shell takes for more than a word, and none is torn. */
+/* No line holds characters that a shell takes for more than a word, and none is torn. */
 static void check_environment(const struct script_job *j)
 {
 	static struct script_env env;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
  * Requests (divided by NUL) to the client's control channel: each that is JSON has an answer with a result,
- * and what they do to the machine leaves it in a state. The driver has no descriptors: effects fail.
+ * and their effects leave the machine in a valid state. The driver has no descriptors: effects fail.
  */
 #include "fuzz.h"
 

@@ -31,7 +31,7 @@ static uint32_t be32_at(struct span s, size_t at)
 	return rd_be32(&r);
 }
 
-/* Our own reading of what was sent: options are few and whole. */
+/* Our own reading of a sent message: options are few and whole. */
 static void note_sent(struct fuzz_client *f, struct span msg)
 {
 	struct rd r = rd_init(span_sub(msg, COOKIE_AT + 4, msg.n));
@@ -75,7 +75,7 @@ static void check_address(struct fuzz_client *f, const struct effect *e)
 	fuzz_check(e->addr.address == f->c.lease.address && client_lease_check(&f->c.lease) == CLIENT_DROP_NONE);
 	fuzz_check(e->addr.address != f->c.lease.server_id);
 	fuzz_check(!f->address || f->configured == e->addr.address);
-	/* it is what we asked for, and (if a packet did it) what that packet said */
+	/* the lease is the requested one, and (if a packet granted it) the one in that packet */
 	if (f->got_packet)
 		fuzz_check(f->got_xid == f->sent_xid && f->got_yiaddr == e->addr.address && f->asked == e->addr.address);
 	f->address = true;
@@ -161,7 +161,7 @@ static void receive(struct fuzz_client *f, struct span frame, unsigned flags)
 	carry_out_all(f);
 }
 
-/* A message in a sound frame: fixed part filled in, then what the input says. */
+/* Builds a message in a sound frame: fixed part filled in, then the octets of the input. */
 static void message(struct fuzz_client *f, struct rd *r, bool ours)
 {
 	uint8_t msg[MSG_MAX] = {2, 1, 6};
@@ -215,7 +215,7 @@ static void event(struct fuzz_client *f, enum client_event e)
 		f->link.up = e == CLIENT_EV_LINK_UP;
 		client_set_link(&f->c, &f->link);
 	}
-	/* what went by somebody's hand */
+	/* an address that somebody removed */
 	if (e == CLIENT_EV_ADDRESS_REMOVED)
 		f->address = false;
 	if (e == CLIENT_EV_ADDRESS_REMOVED && !f->c.configured)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
  * Requests (divided by NUL; the first octet says how they are cut into pieces) as the command channel
- * takes them: framing, JSON, dispatcher. What parses as a map was seen whole by framing, and has a
+ * takes them: framing, JSON, dispatcher. A request that parses as a map was seen whole by framing, and has a
  * valid answer.
  */
 #include "fuzz_server_util.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* What decodes must encode, and decode again to the same message. */
+/* A message that decodes must encode, and decode again to an equal message. */
 #include "fuzz.h"
 #include "wire/dhcp4.h"
 
@@ -20,7 +20,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	fuzz_check(a.n_opts == b.n_opts && a.xid == b.xid && memcmp(a.file, b.file, 128) == 0);
 	for (size_t i = 0; i < a.n_opts; i++)
 		fuzz_check(span_eq(a.opts[i].data, dhcp4_opt_data(&b, a.opts[i].code)));
-	/* a tight limit with overload: what is not counted as left out is all there */
+	/* a tight limit with overload: all options that are not counted as left out are there */
 	o = (struct dhcp4_encode_opts){.max_len = 548};
 	if (dhcp4_encode(&a, &o, out, sizeof(out), &e) == 0) {
 		fuzz_check(e.len <= 548 && dhcp4_decode(span_of(out, e.len), false, &arena, &b) == 0);

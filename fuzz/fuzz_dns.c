@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* What decodes is the same message written plainly and written with compression. */
+/* A message that decodes is unchanged when written plainly and when written with compression. */
 #include "fuzz.h"
 #include "wire/dns.h"
 

@@ -7,5 +7,5 @@
 
 #include "fuzz.h"
 
-/* Octet 0: options. Then records: kind, length (two octets), data; fuzz_gate_util.c tells what they mean. */
+/* Octet 0: options. Then records: kind, length (two octets), data; fuzz_gate_util.c describes their meaning. */
 void fuzz_gate_run(struct span input);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
  * Records are: bits 0 and 1 of the kind: a raw frame, a TCP segment, a datagram of port 53, or time that passes;
- * bit 2: from the server; bits 3 and 4: which conversation; bits 5 to 7: what is wrong with the segment. Rules
- * in C, or in Lua, listen and change what they can.
+ * bit 2: from the server; bits 3 and 4: which conversation; bits 5 to 7: the fault of the segment. Rules
+ * in C, or in Lua, listen and change all that they can.
  */
 #include "fuzz_gate.h"
 #include "fuzz_gate_rules.h"
@@ -22,12 +22,12 @@ enum { CONNS = 4, CLIENT = 0x0a000001, SERVER = 0x0a000002, MAX_DATA = 1400, MAX
 
 enum option { PASS_THROUGH = 1, FAIL_OPEN = 2, CHECKSUMS = 4, CHANGES = 8, DROPS = 16, MIDSTREAM = 32, LOOKS_ON = 64, IN_LUA = 128 };
 
-/* What is done to a segment. */
+/* The fault of a segment. */
 enum wrong { IN_ORDER, SYN, FIN, RST, AHEAD, AGAIN, OVERLAP, ANYWHERE };
 
 struct conn {
-	uint32_t next[2];	/* of whom sends */
-	uint32_t got[2];	/* of whom receives, by who sends */
+	uint32_t next[2];	/* of the sender */
+	uint32_t got[2];	/* of the receiver, by the sender */
 };
 
 struct world {
@@ -54,7 +54,7 @@ static bool rule_http(void *ctx, struct gate *g, struct gate_packet *p, struct f
 		(void)!gate_http_set_field(g, span_str("Host"), span_str("changed.test"));
 		(void)!gate_http_set_field(g, span_str("X-New"), SPAN_NULL);
 		(void)!gate_http_remove_field(g, span_str("Accept"));
-		/* what was written is still a head */
+		/* the written octets are still a head */
 		fuzz_check(gate_http_head(g, &octets)->len == octets.n);
 		fuzz_check(http_head_read(octets, gate_http_head(g, &octets)->response, HTTP_ALLOW_LF | HTTP_ALLOW_FOLD, &asked) ==
 			   HTTP_FAULT_NONE);
@@ -153,7 +153,7 @@ static void set_up(struct world *w)
 
 /* --- Frames -------------------------------------------------------------------------------------------- */
 
-/* What came out was received: acknowledgements speak of that. */
+/* Receives the output: acknowledgements cover it. */
 static void receive(struct world *w, struct span frame)
 {
 	struct rd r = rd_init(span_sub(frame, 14, frame.n));

@@ -35,7 +35,7 @@ static void make_whole(uint8_t *frame, size_t n)
 		      checksum_fold(checksum_add(0, span_of(frame + at, ip.hdr_len))));
 }
 
-/* What a host would make of a frame that left. */
+/* Checks a frame that left, read as a host reads it. */
 static void judge(const struct guard *gd, const struct frame *f, size_t n)
 {
 	struct rd r = rd_init(span_of(out, n));
@@ -53,7 +53,7 @@ static void judge(const struct guard *gd, const struct frame *f, size_t n)
 	dport = rd_be16(&r);
 	(void)rd_be32(&r);
 	op = rd_u8(&r);
-	/* from the servers' side what cannot be read may go anywhere under fail-open */
+	/* malformed messages from the servers' side may go anywhere under fail-open */
 	if (f->port == 0)
 		return;
 	fuzz_check(ip.proto != IPV4_PROTO_UDP || dport != DHCP4_SERVER_PORT || (f->not_to & 0xe) == 0xe);

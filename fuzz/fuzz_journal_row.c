@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * A row that parses is written, and what was written parses to the same text again; with the short
+ * A row that parses is written, and the written row parses to an equal text again; with the short
  * cut for usual rows and without it.
  */
 #include "lease/lease_csv.h"
@@ -11,7 +11,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 typedef int (*parse_fn)(char *line, size_t n, int columns, struct lease *ret, const char **ret_why);
 
-/* What the row is when it is written again; nothing: it does not parse. */
+/* Writes the parsed row to out; nothing: it does not parse. */
 static void again(parse_fn parse, const void *row, size_t n, struct buf *out)
 {
 	struct buf in = {0};

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* Any text parses or is refused with a place; what parses, written and parsed again, is equal. */
+/* Any text parses or is refused with a place; a tree that is written and parsed again is equal. */
 #include "fuzz.h"
 #include "config/json.h"
 

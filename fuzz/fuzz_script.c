@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
  * Any text as a script with small limits: it ends, within the memory, with a fault that has a text;
- * and what runs next in the same state runs as if nothing had been.
+ * and the next script in this state runs as if nothing had happened.
  */
 #include "fuzz.h"
 #include "script/event.h"
@@ -32,8 +32,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	(void)script_raise(s, id, &(struct script_raise){.stream = s});
 	(void)script_raise(s, id, &(struct script_raise){.stream = s});
 	script_stream_forget(s, s);
-	/* at worst memory is full of what the script left, or its functions are no more what they
-	 * were */
+	/* at worst memory is full of the script's data, or its functions are replaced by
+	 * others */
 	fuzz_check(script_run_text(s, "@g.lua",
 	                           span_str("local t = {} for i = 1, 9 do t[i] = {} end"),
 	                           &err) <= 0);

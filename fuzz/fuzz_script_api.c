@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Every function in C that a rule can get at, called with arguments of every type (fuzz_api_util.h). Two hosts: the gate while a
- * packet is at hand, and the script layer by itself. usher-server's hook library is in fuzz_script_server.c. A call may fail; it
- * must end, and harm nothing.
+ * Every function in C that a rule can get at, called with arguments of every type (fuzz_api_util.h). Two hosts: the
+ * gate with a current packet, and the script layer by itself. usher-server's hook library is in
+ * fuzz_script_server.c. A call may fail; it must end, and harm nothing.
  */
 #include "fuzz.h"
 #include "fuzz_api_util.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
  * Buffers in Lua against a model: octets in an array, and handles as plain positions that every change moves. After each operation the
- * octets are equal, and a handle says what the model's says, or that it is invalid where the model's is.
+ * octets are equal, and a handle gives the result of the model's, or is invalid where the model's is.
  */
 #include "fuzz.h"
 #include "script/script.h"
@@ -84,7 +84,7 @@ static size_t min(size_t a, size_t b)
 	return a < b ? a : b;
 }
 
-/* What the driver does, in the model. False: it is an error. */
+/* Applies the driver's operation to the model. False: it is an error. */
 static bool apply(enum op op, size_t i, size_t o, size_t a, size_t n, struct span text)
 {
 	struct range *s = &m.sub[i], *it = &m.iter[i], *so = &m.sub[o];

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
  * Grammars that use every element on any octets: the first chooses the grammar, the second how the
- * rest is cut. What is read piece by piece by a reader that waits is what is read of the whole;
- * what create() makes of it reads the same; and no limit is passed.
+ * rest is cut. A reader that waits gets the result of the whole input piece by piece;
+ * the octets that create() makes of it read equal; and no limit is passed.
  */
 #include "fuzz.h"
 #include "script/buffer.h"

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
  * The server of fuzz_server and fuzz_control: set up, the generator of packets, and the checks of
- * what comes out. The checks keep a book of their own, from the answers alone: who was promised which
- * address until when. It ends early only by what the protocol says: RELEASE, or a move of the client
+ * its answers. The checks keep a book of their own, from the answers alone: which client was promised which
+ * address until when. An entry ends early only by the protocol's rules: RELEASE, or a move of the client
  * within its network.
  */
 #include "fuzz_server_util.h"
@@ -145,8 +145,8 @@ void fuzz_server_fini(struct fuzz_server *f)
 
 /* --- the generator ---------------------------------------------------------------------------------- */
 
-/* Addresses worth asking for: of pools, reserved, outside, nobody's; the last two: what this client
- * was told, what another was. */
+/* Picks an address to request: of pools, reserved, outside, nobody's; the last two: the one this client
+ * got, the one that another got. */
 static uint32_t pick_addr(struct fuzz_server *f, uint8_t n)
 {
 	static const uint32_t addrs[] = {
@@ -397,7 +397,7 @@ static void check_ended(struct fuzz_server *f, uint64_t released, uint64_t decli
 						.until = f->clock.wall / NS_PER_S + PROBATION_S};
 }
 
-/* What timers would have done. */
+/* Does the work of the timers. */
 static void housekeeping(struct fuzz_server *f)
 {
 	lease_db_expire_holds(f->d.srv.db);

@@ -14,7 +14,7 @@
 
 enum { FUZZ_HOLDERS = 64, FUZZ_CLIENTS = 8 };
 
-/* What clients were promised: one entry an address. */
+/* The promises to clients: one entry an address. */
 struct fuzz_holder {
 	uint32_t addr;
 	int64_t until;		/* seconds; nobody else may be given it before */
@@ -29,7 +29,7 @@ struct fuzz_server {
 	struct capture *capture;
 	struct fuzz_holder holders[FUZZ_HOLDERS];
 	size_t n_holders;
-	uint32_t offered[FUZZ_CLIENTS];	/* last address each client was told */
+	uint32_t offered[FUZZ_CLIENTS];	/* last address that each client was offered */
 	int64_t next_reclaim, next_flush;
 
 	/* the packet on its way, as the harness understands it */
@@ -46,7 +46,7 @@ void fuzz_server_fini(struct fuzz_server *f);
 
 /* Takes one step from the input: a frame in f->out and the time on the clock. False at the end. */
 bool fuzz_server_next(struct fuzz_server *f, struct rd *in);
-/* Runs the frame through the pipeline, checks what comes out and what was counted. */
+/* Runs the frame through the pipeline, checks its answers and counters. */
 void fuzz_server_run(struct fuzz_server *f);
 
 /* Feeds octets in pieces of `piece` to framing: is a whole request seen? Checks that one piece finds

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MPL-2.0
-"""Writes the seed inputs of the fuzz targets of what the gate reads into corpus/. Always the same
+"""Writes the seed inputs of the fuzz targets for the gate's parsers into corpus/. Always the same
 bytes."""
 import os
 import random
@@ -123,7 +123,7 @@ def handshake(conn=0):
 
 
 def pieces(rng, d, data, conn):
-    """Cut anywhere; some come again, overlap, or are out of order."""
+    """Cut anywhere; some are repeated, overlap, or are out of order."""
     out = b""
     while data:
         n = rng.randint(1, min(len(data), 60))

@@ -48,7 +48,7 @@ def frame(payload, tags=b"", ip_opts=b"", trailer=b""):
 
 
 DISCOVER, REQUEST, DECLINE, RELEASE, INFORM = 1, 3, 4, 7, 8
-OWN = 129  # the address this client was told last
+OWN = 129  # the last address that this client was offered
 
 
 def step(client, mtype, delay=0, kind=0, ciaddr=None, relay=0, cid=True, addr=None, server=None, more=0, tail=b""):

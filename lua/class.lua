@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MPL-2.0
 -- Classes. class.class(name, [super]) makes one; its instances' functions go into `method`, computed fields into
--- `property` as {get = f, set = f}. An instance is a table; what it does not hold itself is looked up in the methods
+-- `property` as {get = f, set = f}. An instance is a table; fields that it lacks are looked up in the methods
 -- and properties of its class, then of each class above. Methods named like metamethods (__tostring, __eq, __call ...)
 -- work as such; __index and __newindex are asked last. `class.super(c).f(self)` reaches f of the class above.
 local rawget, rawset, type, pairs, next = rawget, rawset, type, pairs, next

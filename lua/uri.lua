@@ -14,7 +14,7 @@ local function want(value, what)
 	end
 end
 
--- What stands behind the first c, and what stands before it.
+-- Returns the text behind the first c, and the text before it.
 local function cut(s, c)
 	local at = find(s, c, 1, true)
 	if not at then
@@ -50,7 +50,7 @@ local function split_args(query)
 	return args
 end
 
--- scheme, authority, userinfo, user, pass, host, port, path, query, args, fragment; what is not there is nil.
+-- scheme, authority, userinfo, user, pass, host, port, path, query, args, fragment; missing parts are nil.
 function M.split(s)
 	want(s, 'uri.split')
 	local u, rest = {}, s
@@ -59,7 +59,7 @@ function M.split(s)
 	if u.query then
 		u.args = split_args(u.query)
 	end
-	-- what CONNECT asks for is an authority alone
+	-- the target of CONNECT is an authority alone
 	if not u.query and match(rest, '^[^/@]+:%d+$') then
 		split_authority(u, rest)
 		return setmetatable(u, meta)
@@ -106,7 +106,7 @@ function meta.__tostring(u)
 	return concat(t)
 end
 
--- Escapes of what needs none become the character, the others are written in capitals (6.2.2.1, 6.2.2.2).
+-- Escapes of characters that need none become the character, the others are written in capitals (6.2.2.1, 6.2.2.2).
 local function escapes(s)
 	return s and (gsub(s, '%%(%x%x)', function(hex)
 		local c = char(tonumber(hex, 16))

@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MPL-2.0
--- Iterators that wait: each method yields until raw.ready(iterator, what) says that it can be done. Who resumes the coroutine need not
--- say anything: what has come is seen in the buffer.
+-- Iterators that wait: each method yields until raw.ready() says that its data is there. The coroutine is resumed
+-- without arguments: new data is seen in the buffer.
 local method, raw = ...
 local yield, running, type = coroutine.yield, coroutine.running, type
 local ready, advance, sub, check_available, available = raw.ready, raw.advance, raw.sub, raw.check_available, raw.available

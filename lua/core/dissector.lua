@@ -9,7 +9,7 @@ local class = require('class')
 local new_policy, abort, alert, log_error = haka.policy.new, haka.abort, haka.alert, haka.log.error
 local sub = string.sub
 
--- Calls the host; what it refuses is the script's mistake, not one here.
+-- Calls the host; errors that it raises are blamed on the script, not on this file.
 local function blame(level, f, ...)
 	local ok, a, b = pcall(f, ...)
 	if not ok then
@@ -20,9 +20,9 @@ end
 
 local classes = {}	-- by number
 local flows = {}	-- objects by the flow's id, with the coroutines of both directions
-local packets = {}	-- the objects of the packet at hand, by number
+local packets = {}	-- the objects of the current packet, by number
 
--- What all have
+-- Common to all dissectors
 
 local Dissector = class.class('Dissector')
 
@@ -30,7 +30,7 @@ function Dissector.method:__init(parent)
 	rawset(self, '_parent', parent)
 end
 
--- What an object has not is asked of what is below it; not what begins with '_'.
+-- Looks up a field that an object lacks in its parent, unless its name begins with '_'.
 function Dissector.method:__index(name)
 	local parent = rawget(self, '_parent')
 	if parent == nil or type(name) ~= 'string' or sub(name, 1, 1) == '_' then
@@ -138,7 +138,7 @@ local function register_event(cls, name, streamed, continue)
 	cls.event_ids[name] = {id = blame(3, host.define_event, dissector, name, streamed), streamed = streamed, continue = continue}
 end
 
--- Raises a streamed event for its next piece; piece nil: the end. What else is given goes to the listeners behind it.
+-- Raises a streamed event for its next piece; piece nil: the end. Further arguments go to the listeners behind it.
 local function raise_piece(self, event, name, piece, ...)
 	local pieces = rawget(self, '_pieces') or {}
 	rawset(self, '_pieces', pieces)
@@ -234,7 +234,7 @@ end
 function PacketDissector.method.forge_payload()
 end
 
--- Once, on the way out. injected: it comes in again first, where it is told then.
+-- Called once, on the way out. injected: the packet is received first; send_packet is raised when it leaves after that.
 function PacketDissector.method:forge(injected)
 	local parent = rawget(self, '_parent')
 	if rawget(self, '_sent') then
@@ -265,14 +265,14 @@ function PacketDissector.method:activate_next_dissector()
 	return rawget(self, '_next')
 end
 
--- What could not be read is told, and goes no further.
+-- Reports a malformed packet to the rules, and drops it.
 local function broken(self, err)
 	pcall(trigger, self, 'protocol_error', err)
 	if not host.drop(lowest(self), 'parse') then
 		abort()
 	end
 	local flow = rawget(self, 'flow')
-	if flow and flows[flow.id] then	-- it goes on unseen (--fail-open)
+	if flow and flows[flow.id] then	-- the flow is forwarded unexamined (--fail-open)
 		flows[flow.id].dead = true
 	end
 end
@@ -306,7 +306,7 @@ FlowDissector.property.grammar = {
 	end,
 }
 
--- For dissectors that parse themselves: it is told, and the flow ends.
+-- For dissectors that parse themselves: raises protocol_error and ends the flow.
 function FlowDissector.method:protocol_error(err)
 	broken(self, err)
 end
@@ -345,7 +345,7 @@ function UdpFlowDissector.method:receive(pkt, payload, direction)
 	update(self, payload:pos('begin'), direction, pkt)
 end
 
--- What the engine calls
+-- Entry points of the engine
 
 local engine = {}
 
@@ -382,7 +382,7 @@ local function go_on(f, direction, ...)
 	end
 end
 
--- The coroutine of a direction begins, or goes on.
+-- Starts or resumes the coroutine of a direction.
 function engine.data(id, direction, iter)
 	local f = flows[id]
 	if not f or f.dead then

@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: MPL-2.0
--- haka.grammar: what a grammar is made of, and the environment in which one is defined. An entity is a table that is
+-- haka.grammar: the entities of a grammar, and the environment in which one is defined. An entity is a table that is
 -- not changed any more once it is made: options give changed copies. grammar_parse.lua reads octets by it,
 -- grammar_write.lua writes them.
 local with_environment, part, narrow = ...
@@ -41,7 +41,7 @@ function entity_meta.__tostring(e)
 	return e.name and format("'%s'", e.name) or e.rule and format("rule '%s'", e.rule) or '<' .. e.kind .. '>'
 end
 
--- A copy with one thing changed. A copy of a rule remembers what was changed: the rule may be overridden (extend).
+-- A copy with one thing changed. A copy of a rule remembers its changes: the rule may be overridden (extend).
 local function with(e, key, value)
 	local copy = {}
 	for k, v in pairs(e) do
@@ -304,7 +304,7 @@ end
 
 local children = {'of'}
 
--- A copy of an inherited tree for another grammar: `rules` are its own, what it overrides is put in place.
+-- A copy of an inherited tree for another grammar: `rules` are its own, overridden rules are replaced.
 local function inherit(e, rules, overridden)
 	local name = e.rule
 	if name and overridden[name] then
@@ -416,8 +416,8 @@ local function definition_words(d)
 	return own
 end
 
--- Rules, then words, then what the definition assigned besides, then the script's globals. Once the definition is
--- over, assignments are what they are anywhere.
+-- Looks up rules, then words, then the definition's other assignments, then the script's globals. Once the definition
+-- is over, assignments work as anywhere else.
 local function new_environment(d)
 	local own, vars = definition_words(d), {}
 

@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MPL-2.0
--- Reading octets by a grammar. One function a kind of entity: it moves ctx.iter and says whether it succeeded; what
--- went wrong is in ctx.err. On an iterator that waits, so does the reader; a record holds its octets back meanwhile.
+-- Reading octets by a grammar. One function a kind of entity: it moves ctx.iter and returns whether it succeeded; the
+-- error is in ctx.err. On an iterator that waits, so does the reader; a record holds its octets back meanwhile.
 local with, narrow, part = ...
 local type, pairs, ipairs, error, tostring = type, pairs, ipairs, error, tostring
 local setmetatable, getmetatable, rawget, rawset = setmetatable, getmetatable, rawget, rawset
@@ -179,8 +179,8 @@ local function read_chunks(e, ctx, result, name, n)
 end
 
 -- Passes octets on as they come, up to a match of the pattern, where the iterator stays. Octets that a match may begin with
--- wait for what follows. The last call has no octets if the match begins where a piece did; neither has the end of a stream
--- without a match.
+-- wait for the octets behind them. The last call has no octets if the match begins where a piece did; neither has the
+-- end of a stream without a match.
 local function read_chunks_until(e, ctx, result)
 	local it = ctx.iter
 	local sink, fed, given = e.stop:create_sink(), 0, 0
@@ -295,7 +295,7 @@ function read.sequence(e, ctx, result, name, list)
 	return read_all(e.list, ctx, r) and (not e.extras or add_extras(e, ctx, r)) and close(e, ctx, result, r, own)
 end
 
--- The octets of a record stay until it is complete, so that who is told of it may change them.
+-- Holds the octets of a record until it is complete, so that its listeners may change them.
 function read.record(e, ctx, result, name, list)
 	local mark
 	if not ctx.retain_mark then
@@ -354,7 +354,7 @@ local function take_back(undo, from)
 	end
 end
 
--- The first alternative that can be read; if none can, what is wrong with the last.
+-- Reads the first alternative that matches; if none does, the error is the one of the last.
 function read.try(e, ctx, result, name, list)
 	local begin, outer = place(ctx), ctx.undo
 	local undo = outer or {}

@@ -1,13 +1,13 @@
 -- SPDX-License-Identifier: MPL-2.0
--- What reading makes by a grammar: results, whose fields are properties over octets (to read one asks the buffer, to write one
--- changes it), lists, errors; and what the functions of a grammar get.
+-- The values that a parse produces: results, whose fields are properties over octets (reading one reads the buffer,
+-- writing one changes it), lists, errors; and the context that functions of a grammar get.
 local narrow = ...
 local type, ipairs, error, tostring = type, ipairs, error, tostring
 local setmetatable, getmetatable, rawget, rawset = setmetatable, getmetatable, rawget, rawset
 local format, table_remove = string.format, table.remove
 local class = require('class')
 
--- What went wrong
+-- Errors
 
 local error_meta = {__metatable = 'parse error'}
 
@@ -27,7 +27,7 @@ local function fail(ctx, e, name, fmt, ...)
 	return false
 end
 
--- What functions of a grammar get
+-- The context of functions of a grammar
 
 local Context = {}
 local context_meta = {__index = Context, __metatable = 'parse context'}
@@ -52,7 +52,7 @@ function Context:error(fmt, ...)
 	fail(self, self.entity or self.top, nil, fmt, ...)
 end
 
--- A function that the grammar was given. What it gives, and whether the parse goes on.
+-- Calls a function that the grammar was given. Returns its value, and whether the parse continues.
 local function ask(ctx, e, f, ...)
 	local before = ctx.entity
 	ctx.entity = e
@@ -86,7 +86,7 @@ local function value_of(e, sub, off)
 	return v
 end
 
--- What stands in the octets for a value.
+-- Returns the raw value of the octets for a value.
 local function raw_of(e, name, v)
 	local list = e.converters
 	for i = list and #list or 0, 1, -1 do
@@ -165,7 +165,7 @@ local function property(e, name)
 	return p
 end
 
--- What was set is taken back if an alternative fails (try).
+-- Records the old value, which is restored if an alternative fails (try).
 local function note(ctx, t, key)
 	local undo = ctx.undo
 	if undo then
@@ -226,7 +226,7 @@ function List:remove(what)
 	table_remove(self, i)
 end
 
--- Writes an element that is a number, a token or bytes: list[i] = v could not be told from the value that is there.
+-- Writes an element that is a number, a token or bytes: list[i] = v does not reach __newindex while a value is there.
 function List:set(i, v)
 	local e = self.__entity.of
 	if self[i] == nil then
@@ -256,8 +256,8 @@ local function read_one(hooks, e, iter, user)
 	return holder[1]
 end
 
--- The element as the function of creation() gets it: create(iter, init) writes what init says over the octets that are
--- there, and inserts octets that have no room; parse(iter, [user]) reads. Both return the element.
+-- Returns the element that the function of creation() gets: create(iter, init) writes init over the existing
+-- octets, and inserts octets that have no room; parse(iter, [user]) reads. Both return the element.
 local function element_of(list)
 	local hooks, of = list.__hooks, list.__entity.of
 	local element = {}
@@ -285,7 +285,7 @@ local function element_of(list)
 	return element
 end
 
--- What element:create() returned reads the octets of a buffer that is empty now: it is read anew where they are.
+-- The result of element:create() refers to a buffer that is empty now: it is read anew at its octets' new place.
 local function append_created(list, at, init)
 	local buffer, elem = list.__entity.creation_f(element_of(list), init)
 	local sub, i = narrow(at:insert(buffer)), #list + 1
@@ -313,7 +313,7 @@ function List:append(init)
 	rawset(self, #self + 1, holder[1])
 end
 
--- What grammar_parse.lua puts in: parse(e, iter, holder, user), create(e, init).
+-- Filled in by grammar_parse.lua: parse(e, iter, holder, user), create(e, init).
 local hooks = {}
 
 local function new_list(e, ctx)

@@ -80,7 +80,7 @@ local function given(init, name, own)
 	return name ~= nil and type(init) == 'table' and init[name] or nil
 end
 
--- What is not given but can be computed (validate): asked for once all others are there, then written again.
+-- Returns a missing field that can be computed (validate): requested once all others are known, then written again.
 local function computed(e, w, view, name)
 	w.k = w.k + 1
 	if w.computed then
@@ -109,7 +109,7 @@ local function value_of(e, w, init, view, name, own)
 	return v
 end
 
--- What a function of the grammar says; nothing if it needs octets, which are not there yet.
+-- Returns the value of a function of the grammar; nothing if it needs octets, which do not exist yet.
 local function guess(f, view, w)
 	local ok, v = pcall(f, view, w.ctx)
 	if ok then
@@ -221,7 +221,7 @@ local function score(e, init)
 	return n + (e.of and e.kind ~= 'array' and score(e.of, init) or 0)
 end
 
--- Of alternatives, the one that has most of what is given.
+-- Returns the alternative that has most of the given fields.
 local function best(e, init)
 	local found, most = e.list[1], -1
 	for _, of in ipairs(e.list) do
@@ -343,7 +343,7 @@ local function text_of(e, init, own)
 	return text_once(e, init, own, done)
 end
 
--- What was not given and can be computed is, from the inner fields to the outer ones.
+-- Computes missing fields where possible, from the inner ones to the outer ones.
 local function complete(e, result, init)
 	if e.kind == 'ref' then
 		return complete(resolve(e), result, init)

@@ -118,7 +118,7 @@ local function has_event(t, name)
 	return false
 end
 
--- What each direction is parsed by: an exported rule of a grammar, or its name in the owner's grammar.
+-- Returns the rule that parses a direction: an exported rule of a grammar, or its name in the owner's grammar.
 local function grammar_of(inst, rule)
 	if type(rule) == 'string' then
 		local grammar = inst.owner.grammar
@@ -130,7 +130,7 @@ local function grammar_of(inst, rule)
 	return rule
 end
 
--- The machine's own answer; the owner, a dissector, is told whether there is one.
+-- Raises the machine's event for an error; the owner, a dissector, learns whether an action handled it.
 local function failed(inst, err, name, ...)
 	local args, n = {...}, select('#', ...)
 	local function handle()
@@ -244,8 +244,8 @@ local function new_state(home, name, state_type)
 	return setmetatable({home = home, name = name, type = state_type, actions = {}}, state_meta)
 end
 
--- The environment of a definition: its own names, then what the machine offers, then the script's globals. Once the
--- definition is over, assignments are what they are anywhere.
+-- The environment of a definition: its own names, then those of the machine, then the script's globals. Once the
+-- definition is over, assignments work as anywhere else.
 local function new_environment(m, home)
 	local offered, vars, open = {}, {}, true
 	local current = base
@@ -424,7 +424,7 @@ local function disarm_all(inst)
 	end
 end
 
--- A time-out is over. It has no packet: what fails is told to the owner, which knows what to end.
+-- Called when a time-out expires. There is no packet: a failure is reported to the owner, which ends its flow.
 local function timed_out(inst, name)
 	local ok, err = pcall(run, inst, name)
 	if not ok then

@@ -62,7 +62,7 @@ local function go_on(self, id, iter)
 	if not co then
 		return
 	end
-	-- only the first time somebody takes what is given
+	-- the argument is used only the first time, when the coroutine starts
 	local ok, why = resume(co, status(co) == 'suspended' and blocking(iter) or nil)
 	if status(co) == 'dead' then
 		self._co[id] = false
@@ -72,7 +72,7 @@ local function go_on(self, id, iter)
 	end
 end
 
--- Goes on with one: there is something new at the iterator, or the end.
+-- Resumes one: there is new data at the iterator, or the end.
 function comanager:process(id, iter)
 	if self._co[id] == nil then
 		error('comanager:process: nothing was started under this name', 2)

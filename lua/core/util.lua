@@ -86,7 +86,7 @@ local function escape(c)
 	return format('\\x%02x', byte(c))
 end
 
--- What strangers sent, fit to be shown.
+-- Returns text from the network in a printable form.
 function safe_string(s)
 	want(s, 'string', 'safe_string')
 	return (gsub(s, '[^\32-\126]', escape))

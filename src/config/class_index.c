@@ -2,8 +2,8 @@
 /*
  * For each test a set of conditions "subject equals value" is worked out of which one must hold for the
  * test to hold: of an equality itself; of `or` those of all operands; of `and` those of one operand. A
- * test for which there is no such set is always a candidate. Only what is sure to be evaluated without
- * an error counts, so leaving a test out can hide neither a class nor a failure.
+ * test for which there is no such set is always a candidate. Only expressions that cannot fail
+ * count, so leaving a test out can hide neither a class nor a failure.
  */
 #include "config/class_index.h"
 
@@ -20,8 +20,8 @@ enum { ATOMS_MAX = 64, VALUE_MAX = 512 };
 struct subject {
 	const struct expr_node *node;
 	bool early, late;	/* classes of that pass ask for it */
-	bool wants_empty;	/* a class asks for the empty string, which is what is absent */
-	uint64_t lengths;	/* of the values that are asked for, modulo 64, and what they begin with: */
+	bool wants_empty;	/* a class asks for the empty string, the value of an absent option */
+	uint64_t lengths;	/* of the requested values, modulo 64, and their first octets: */
 	struct code_set first;	/* nearly always enough to tell that nobody asks for this one */
 };
 
@@ -83,7 +83,7 @@ static bool subject_ok(const struct expr_node *e)
 	return true;
 }
 
-/* Equal subjects: of what subject_ok() lets through. */
+/* Compares subjects that subject_ok() accepts. */
 static bool node_eq(const struct expr_node *a, const struct expr_node *b)
 {
 	const struct expr_node *x = a->first;
@@ -172,7 +172,7 @@ static bool atoms_of(const struct expr_node *e, struct atoms *as)
 		return e->is_bool && atom_add(as, e, span_str("1"));
 	case OP_AND:
 		return atoms_of_and(e, as);
-	case OP_SAND: /* evaluates all, whatever the first gives */
+	case OP_SAND: /* evaluates all operands, with any result of the first */
 		return is_safe(e) && atoms_of_and(e, as);
 	case OP_OR:
 	case OP_SOR:
@@ -335,7 +335,7 @@ static void subject_look_up(const struct class_index *x, uint32_t number, const 
 	uint32_t set;
 
 	if (expr_subject(s->node, c, &value) < 0) {
-		/* out of memory: who asks for it will say so */
+		/* out of memory: the evaluation of its tests reports it */
 		for (size_t w = 0; w < x->n_words; w++)
 			ret_set[w] = x->pass[0][w] | x->pass[1][w];
 		return;

@@ -2,8 +2,8 @@
 /*
  * Which classes a packet can be in, without asking each. Most tests cannot hold unless one of a few
  * strings (an option, the start of one, a field) has a certain value. Those strings are taken from the
- * packet once, however many classes name them, and looked up; what is left over is evaluated. So the
- * cost of classification grows with the classes that a packet may be in, not with those there are.
+ * packet once, however many classes name them, and looked up; the remaining tests are evaluated. So the
+ * cost of classification grows with the classes that a packet may be in, not with all classes.
  */
 #pragma once
 

@@ -335,7 +335,7 @@ struct config {
 struct config_load_opts {
 	/* Called for each warning (trailing comma, a key without effect, …); may be NULL. */
 	void (*warn)(void *ctx, const struct config_error *w);
-	/* Called for each problem; may be NULL. Loading goes on to find all of them, whoever listens. */
+	/* Called for each problem; may be NULL. Loading continues to find all of them, also without a callback. */
 	void (*problem)(void *ctx, const struct config_error *e);
 	/*
 	 * Called with a configuration that is refused, as far as it could be built, so that its other parts can be

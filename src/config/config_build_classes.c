@@ -175,7 +175,7 @@ static int class_values(struct load *l, const struct json *node, struct config_c
 
 	if (load_fatal(r))
 		return r;
-	l->defs->unsure |= r < 0; /* the options below may need what was refused */
+	l->defs->unsure |= r < 0; /* the options below may need a refused definition */
 	l->own_defs = cls->defs;
 	l->n_own_defs = cls->n_defs;
 	r = load_both(r, load_options(l, node, &cls->options));

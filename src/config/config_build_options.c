@@ -73,8 +73,8 @@ static int check_space(struct load *l, const struct json *node, struct config_op
 }
 
 /*
- * Options that a server never sends, whatever is configured (RFC 2131 table 3), and those that it always
- * works out itself. Kea loads them, so they load.
+ * Warns of options that a server never sends, even if configured (RFC 2131 table 3), and of those that it always
+ * computes itself. Kea loads them, so they load.
  */
 static void warn_computed(struct load *l, const struct json *at, const struct config_option *o)
 {
@@ -198,7 +198,7 @@ static int encode_nothing(struct load *l, const struct json *at, bool csv, struc
 {
 	const struct option_def *def = o->def;
 
-	/* what only hides an option, or only holds sub-options, needs no value */
+	/* an entry that only hides an option, or only holds sub-options, needs no value */
 	if (o->never_send || !def || *def->encapsulate || def->type == OPTION_EMPTY || def->type == OPTION_BINARY)
 		return 0;
 	if (def->type == OPTION_UINT32 && o->code == DHCP4_OPT_VIVSO_SUBOPTIONS)
@@ -325,7 +325,7 @@ static const struct option_def *container_def(const struct load *l, const char *
 	return NULL;
 }
 
-/* The option of the top level that holds a space, at whatever depth; 0: none. */
+/* Returns the option of the top level that holds a space, at any depth; 0: none. */
 static uint8_t container_of_space(struct load *l, const char *space)
 {
 	const char *inner = space;
@@ -353,7 +353,7 @@ static uint8_t container_of_space(struct load *l, const char *space)
 	return l->last_outer;
 }
 
-/* What the packet path asks first: which codes are here at all, and which may hold others. */
+/* Computes the index that the packet path reads first: the codes present, and those that may hold others. */
 static void index_options(struct load *l, struct config_option *items, struct config_options *o)
 {
 	for (size_t i = 0; i < o->n; i++) {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * What the server opens: interfaces, control sockets, hook libraries, loggers.
+ * The resources that the server opens: interfaces, control sockets, hook libraries, loggers.
  */
 #include "config/config_load.h"
 #include "config/kea_hooks.h"

@@ -313,7 +313,7 @@ static bool is_missed(const struct schema_key *k)
 	return k->flags & SCHEMA_REQ || k->type == SCHEMA_TEXT || k->maps & (1u << SCHEMA_OPTION_DATA);
 }
 
-/* What stands for a value that was refused: the default, or an empty value; NULL: nothing. */
+/* Sets the replacement of a refused value: the default, or an empty value; NULL: none. */
 static int stand_in(struct load *l, const struct schema_key *k, const struct json *in, struct json **ret)
 {
 	const struct json *dflt = load_default(l, k);
@@ -383,7 +383,7 @@ static void warn_no_effect(struct load *l, enum schema_ctx ctx, const struct sch
 	load_warn(l, in, "'%s' in %s is accepted and has no effect", k->name, schema_ctx_name(ctx));
 }
 
-/* Kea 2.2: one word for what became three keys. */
+/* Kea 2.2: one word in place of the later three keys. */
 static int check_reservation_mode(struct load *l, const struct json *in, struct json *out)
 {
 	static const char *const keys[] = {"reservations-global", "reservations-in-subnet",
@@ -429,7 +429,7 @@ static int unknown_key(struct load *l, enum schema_ctx ctx, const struct json *m
 		return load_fail_key(l, m, "unknown keyword '%.64s' in %s", m->key, schema_ctx_name(ctx));
 	(void)load_fail_key(l, m, "unknown keyword '%.64s' in %s, did you mean '%s'?", m->key, schema_ctx_name(ctx),
 			    near);
-	out->refused = true; /* what seems to be missing may be this */
+	out->refused = true; /* a key that seems to be missing may be this one */
 	note_unsure(l, near);
 	return note_misspelled(l, ctx, near, m, out);
 }
@@ -562,7 +562,7 @@ static int fill_map(struct load *l, enum schema_ctx ctx, struct json *out)
 	return 0;
 }
 
-/* Keys that Kea 2.2 had in a map of Dhcp4, and has in Dhcp4 itself now; what stands there counts. */
+/* Keys that Kea 2.2 had in a map of Dhcp4, and has in Dhcp4 itself now; a value there takes precedence. */
 static int move_keys(struct load *l, struct json *out)
 {
 	for (size_t i = 0; i < schema_n_moved; i++) {
@@ -609,7 +609,7 @@ static int check_map(struct load *l, enum schema_ctx ctx, const struct json *in,
 	return 0;
 }
 
-/* What stood beside "Dhcp4" in Kea 1.x, and what belongs to other programs' files. */
+/* Refuses maps that stood beside "Dhcp4" in Kea 1.x, and those of other programs' files. */
 static int beside_dhcp4(struct load *l, const struct json *m)
 {
 	if (strcmp(m->key, "Logging") == 0)

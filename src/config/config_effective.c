@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
  * The normalised tree completed: values inherited by networks from the globals and by subnets from
- * their network, missing subnet ids, and the hash. What is complete stays as it is, so that loading
- * the result gives the same tree and the same hash.
+ * their network, missing subnet ids, and the hash. A complete tree stays unchanged, so that loading
+ * the result gives an equal tree and hash.
  */
 #include "config/config_load.h"
 
@@ -49,7 +49,7 @@ static int fill_lifetimes(struct load *l, struct json *map, const struct json *o
 	return 0;
 }
 
-/* What ctx inherits, from outer; if that has none, the default of keys that begin at ctx. */
+/* Fills in the keys that ctx inherits, from outer; if that has none, the default of keys that begin at ctx. */
 static int fill_inherited(struct load *l, enum schema_ctx ctx, struct json *map, const struct json *outer)
 {
 	for (size_t i = 0; i < schema_n_keys; i++) {

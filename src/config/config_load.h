@@ -2,8 +2,8 @@
 /*
  * Inside of loading: the state that the parts of a load share. The order is: check against the
  * schema and normalise (config_check.c), fill in defaults and inheritance (config_effective.c),
- * build the typed objects (config_build_*.c), index (config_index.c), hash what became of the tree. Every function returns 0 or
- * a negative result with the error filled in. Lives on the stack of config_load_json.
+ * build the typed objects (config_build_*.c), index (config_index.c), hash the resulting tree. Every function
+ * returns 0 or a negative result with the error filled in. Lives on the stack of config_load_json.
  */
 #pragma once
 
@@ -30,7 +30,7 @@ struct load {
 	struct option_defs *defs;
 	const struct option_def *own_defs; /* of the class being built */
 	size_t n_own_defs;
-	const char *last_space; /* whose container was last looked for, and what was found */
+	const char *last_space; /* the space whose container was last looked up, and the result */
 	uint8_t last_outer;
 
 	struct config_map class_ids;
@@ -49,7 +49,7 @@ struct load {
 
 /*
  * --- errors (config_check.c) ---
- * A problem is reported and loading goes on with the next value, so that one run finds all of them. Functions
+ * A problem is reported and loading continues with the next value, so that one run finds all of them. Functions
  * that reported one return -USHER_E_CONFIG; only a result for which load_fatal() holds ends the load.
  */
 /* Reports a problem at a value, unless the value stands in for one that was refused. -USHER_E_CONFIG. */
@@ -106,7 +106,7 @@ int load_globals(struct load *l) must_check;
 /* outer: of the scope around, or NULL. */
 int load_params(struct load *l, const struct json *map, const struct config_params *outer,
 		struct config_params *ret) must_check;
-/* What becomes of clients' names in a scope; outer: of the scope around, or NULL. */
+/* Loads the handling of clients' names in a scope; outer: of the scope around, or NULL. */
 int load_names(struct load *l, const struct json *map, const struct config_names *outer,
 	       struct config_names *ret) must_check;
 /* valid-lifetime with its bounds, of a scope that has all three, or (classes) some. */

@@ -2,7 +2,7 @@
 /*
  * Open addressing with linear probing, at most half full. Keys of a configuration are the
  * operator's own and packets change nothing, so a hash without a secret will do. Beside the slots
- * stands an octet of each one's hash: what is not there is mostly seen from those alone, which fit
+ * stands an octet of each one's hash: an absent key is mostly recognised by those alone, which fit
  * the cache where the slots of a hundred thousand reservations do not.
  */
 #include "config/config_map.h"

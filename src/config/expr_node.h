@@ -41,7 +41,7 @@ struct expr_path {
 	uint32_t index;		/* of vendor-class data */
 	uint8_t codes[EXPR_MAX_PATH];
 	uint8_t n_codes;
-	const struct option_def *def; /* of what is named last, for its text; NULL: unknown */
+	const struct option_def *def; /* of the last name, for its text; NULL: unknown */
 };
 
 struct expr_node {
@@ -75,7 +75,7 @@ size_t expr_regex_memory(const struct expr_regex *re);
 /* 1, 0, or -USHER_E_NOMEM. */
 int expr_regex_match(const struct expr_regex *re, struct span s, struct arena *scratch) must_check;
 
-/* expr_path.c: false if what the path names is absent. data may be borrowed from the message. */
+/* expr_path.c: false if the path's target is absent. data may be borrowed from the message. */
 bool expr_path_data(const struct expr_path *p, const struct dhcp4_msg *msg, struct span *ret);
 const struct option_def *expr_path_def(const struct expr_path *p, const struct option_defs *defs);
 /* Its text (.text), in scratch or borrowed. false: out of memory. */

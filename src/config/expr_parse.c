@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
  * Compiler of class expressions: recursive descent, with precedence sor < or < sand < and < not,
- * then ==, then + (of strings). Conditions and strings are told apart here, so that evaluation
+ * then ==, then + (of strings). Conditions and strings are distinguished here, so that evaluation
  * needs no checks. Depth and size are bounded.
  */
 #include "config/expr_lex.h"

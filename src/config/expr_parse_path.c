@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Compiler of what names something in the message: option[…], relay4[…], vendor…, vendor-class….
+ * Compiler of paths into the message: option[…], relay4[…], vendor…, vendor-class….
  * A name in brackets is looked up in the dhcp4 space once, here.
  */
 #include "config/expr_lex.h"

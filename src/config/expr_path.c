@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * What option[…], relay4[…], vendor[…] and vendor-class[…] find in a message. Vendor options are
+ * Finds the targets of option[…], relay4[…], vendor[…] and vendor-class[…] in a message. Vendor options are
  * RFC 3925: 125 is (enterprise, length, sub-options) repeated, 124 (enterprise, length, data).
  */
 #include "config/expr_node.h"

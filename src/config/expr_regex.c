@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Patterns of match(): the regular part of ECMAScript's syntax (what Kea's std::regex reads):
+ * Patterns of match(): the regular part of ECMAScript's syntax (the syntax of Kea's std::regex):
  * alternation, groups, classes, \d \w \s, * + ? {m,n}, ^ and $. The whole string must match.
  * Back references and look-ahead are refused. A pattern is compiled to a program of at most MAX_OPS
- * steps, all threads of which run side by side: time is steps times length, whatever the
+ * steps, all threads of which run side by side: time is steps times length, for any
  * pattern, and octet NUL is a character like any other. (POSIX regcomp was rejected: it has neither
  * bound, and takes heap memory that an arena cannot give back.)
  */

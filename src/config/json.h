@@ -40,7 +40,7 @@ struct json {
 	struct json *next;	/* sibling */
 };
 
-/* What is wrong, where, and what was expected. */
+/* An error: its place, and the found and expected text. */
 struct config_error {
 	struct json_pos pos;	/* line 0: no position. pos.file is "": the tree may be gone, see file */
 	char file[256];		/* the file's name (its end, if it is longer); "" : none */
@@ -62,7 +62,7 @@ struct json_opts {
 	uint32_t pipe_wait_ms;	/* the longest time that a FIFO may take to be read to its end; 0: any */
 	void (*warn)(void *ctx, const struct config_error *w);
 	/*
-	 * Called for an error that the parser can step over; parsing goes on, and the caller counts. NULL: the
+	 * Called for an error that the parser can step over; parsing continues, and the caller counts. NULL: the
 	 * first error ends the parse.
 	 */
 	void (*problem)(void *ctx, const struct config_error *e);

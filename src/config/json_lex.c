@@ -548,7 +548,7 @@ static int lex_char(struct json_lex *x, char *out, size_t *n)
 	return 0;
 }
 
-/* Upper bound of the decoded length: what lies before the closing quote. */
+/* Returns an upper bound of the decoded length: the octets before the closing quote. */
 static size_t raw_len(const struct json_source *s)
 {
 	const char *p = s->p + 1;

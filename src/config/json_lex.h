@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Inside of the JSON reader: a stack of texts (the file and what it includes) read as one stream
+ * Inside of the JSON reader: a stack of texts (the file and its includes) read as one stream
  * of characters with a position. Included text is spliced in: it ends like white space.
  * Owned by json_parse; nothing outlives it but the file names, which are in the tree's arena.
  */
@@ -36,7 +36,7 @@ int json_lex_skip(struct json_lex *x) must_check;
 /* The character at the cursor, or -1 at the end of the current text. */
 int json_lex_peek(const struct json_lex *x);
 struct json_pos json_lex_pos(const struct json_lex *x);
-/* "found …, expected <what>" at the cursor. */
+/* Reports "found …, expected <description>" at the cursor. */
 int json_lex_expected(struct json_lex *x, const char *what) must_check;
 /* Reports an error that can be stepped over: 0; the result if nobody listens or there are too many. */
 int json_lex_problem(struct json_lex *x, const struct json_pos *pos, int result, const char *fmt, ...) must_check

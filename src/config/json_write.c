@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Trees built by hand, and trees to text. Writing what was parsed and parsing it again gives an
+ * Trees built by hand, and trees to text. Writing a parsed tree and parsing it again gives an
  * equal tree: integers stay integers, a number with a fraction keeps one, and every double is
  * written with as many digits as it needs.
  */

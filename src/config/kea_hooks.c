@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Kea's hook libraries, known by the names of their files. What a library adds may be built into this
+ * Kea's hook libraries, known by the names of their files. The functions of a library may be built into this
  * server; then it is named in the configuration and nothing is loaded. Others are not supported yet.
  */
 #include "config/kea_hooks.h"

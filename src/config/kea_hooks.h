@@ -14,5 +14,5 @@ enum kea_hook {
 enum { HOOK_SYMBOLS = 2 };
 extern const char *const hook_symbols[HOOK_SYMBOLS];
 
-/* Says what a library of "hooks-libraries" is, by the name of its file; the directory does not matter. */
+/* Returns the kind of a library of "hooks-libraries", by the name of its file; the directory does not matter. */
 enum kea_hook kea_hook_kind(const char *path);

@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: MPL-2.0
 -- capture: datagrams
 -- covers: alert alert_update alert_address
--- Alerts of all fields, of none, and what is refused.
+-- Alerts of all fields, of none, and refused fields.
 local first
 haka.rule{ on = haka.dissectors.udp.events.receive_packet, when = { dstport = 9001 }, eval = function (pkt)
 	first = haka.alert{

@@ -2,7 +2,7 @@
 -- capture: datagrams
 -- covers: vbuffer buffer_index buffer_more sub_read sub_write sub_edit
 -- A packet's payload is a buffer like one in memory; each datagram is read and changed in another way.
--- What an error says, without its place.
+-- Returns the text of an error, without its place.
 local function fails(f, ...)
 	local ok, why = pcall(f, ...)
 	return not ok and (why:gsub('^.-:%d+: ', ''))

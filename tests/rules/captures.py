@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MPL-2.0
-"""The captures that row tests go through, by name: a function that is given a Net and sends frames on it. What differs
-between runs (nothing does) is not used: the same octets each time."""
+"""The captures that row tests go through, by name: a function that is given a Net and sends frames on it. No value
+that differs between runs is used: the octets are equal each time."""
 
 import inspect
 import struct
@@ -62,7 +62,7 @@ class Tcp:
         self.seq = [seq, ack]
 
     def send(self, up, payload=b"", flags=ACK, seq=None, count=True, **kw):
-        """count: the sender goes on behind it."""
+        """count: the sender's next segment begins behind it."""
         me = 0 if up else 1
         self.net.segment(payload, self.ends[me], self.ends[1 - me], self.ports[me], self.ports[1 - me],
                          seq=self.seq[me] if seq is None else seq, ack=self.seq[1 - me] if flags & ACK else 0, flags=flags, **kw)
@@ -135,7 +135,7 @@ def mixed(net):
 
 @capture
 def unsummed(net):
-    """As a machine captures what it sends: IPv4 headers without checksum, before a datagram, a ping and a connection."""
+    """As a machine captures its own packets: IPv4 headers without checksum, of a datagram and a ping."""
     def zero(data):
         data = bytearray(frames.eth(data))
         data[24:26] = b"\0\0"
@@ -166,7 +166,7 @@ def talk(net, port="7"):
 
 @capture
 def retransmission(net):
-    """The first line comes again, then a keep-alive probe, then the rest."""
+    """The first line is retransmitted, then a keep-alive probe, then the rest."""
     c = Tcp(net, dport=7).open()
     at = c.seq[0]
     c.up(b"first line\n")
@@ -300,7 +300,7 @@ def smtp(net, port="25"):
 
 @capture
 def smtp_broken(net):
-    """A server that says what is no answer."""
+    """A server that sends a line that is no answer."""
     c = Tcp(net, dport=25).open()
     c.down(b"HTTP/1.1 200 OK\r\n")
     c.up(b"EHLO x\r\n")
@@ -349,5 +349,5 @@ def idle(net):
 
 
 def listing():
-    """What there is, for README.md."""
+    """Returns the captures, for README.md."""
     return ["%s: %s" % (n, inspect.getdoc(f)) for n, f in captures.items()]

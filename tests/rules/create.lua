@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: MPL-2.0
 -- capture: datagrams
 -- covers: create verbs packet_verbs consumed
--- Packets are made and sent before the one at hand; one comes in behind it; what was sent is gone.
+-- Packets are made and sent before the current one; one is injected behind it; using a sent packet is an error.
 local function why(ok, e) return ok, (tostring(e):gsub("^.-:%d+: ", "")) end
 
 local d = haka.dissectors

@@ -2,7 +2,7 @@
 -- capture: smtp-broken
 -- options: --modules @modules@
 -- covers: flow_dissector packet_events grammar_errors
--- A connection that does not speak what it should: it is told, and ended by a name of its own.
+-- A connection that does not speak its protocol: it raises protocol_error, and is dropped by a name of its own.
 require('smtp')
 
 haka.rule{

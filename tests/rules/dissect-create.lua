@@ -1,8 +1,8 @@
 -- SPDX-License-Identifier: MPL-2.0
 -- capture: datagrams
 -- covers: create verbs packet_dissector trigger consumed
--- Packets of a dissector in Lua, made on top of a datagram: one is sent before the packet at hand, one comes in behind it and is read
--- like any other, one is dropped. What is not given is computed.
+-- Packets of a dissector in Lua, made on top of a datagram: one is sent before the current packet, one is injected
+-- behind it and read like any other, one is dropped. Missing fields are computed.
 local d = haka.dissectors
 local note = haka.dissector.new{ type = haka.helper.PacketDissector, name = 'note' }
 

@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: MPL-2.0
 -- capture: ping
 -- covers: dissector_new register_event trigger events
--- What a dissector may not be.
+-- Definitions of dissectors that are refused.
 local udp = require('protocol/udp_connection').helper.UdpFlowDissector
 local function refused(f, ...)
 	print((select(2, pcall(f, ...)):gsub('^.*/', '')))

@@ -2,8 +2,8 @@
 -- capture: smtp
 -- options: --modules @modules@
 -- covers: flow_dissector register_event delegation name_state
--- A dissector of a connection, written in Lua: grammar and state machine over data that is cut between segments. What rules
--- change in a field is changed in the stream; a streamed rule follows the content of a mail.
+-- A dissector of a connection, written in Lua: grammar and state machine over data that is cut between segments. A change of
+-- a field by a rule changes the stream; a streamed rule follows the content of a mail.
 require('smtp')
 local events = haka.dissectors.smtp.events
 

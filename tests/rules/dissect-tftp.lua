@@ -2,7 +2,7 @@
 -- capture: tftp
 -- options: --modules @modules@
 -- covers: dissector_new register_event trigger flow_dissector
--- A dissector of datagrams, written in Lua: its events are there for rules; what it cannot read goes no further.
+-- A dissector of datagrams, written in Lua: rules listen to its events; malformed datagrams are dropped.
 require('tftp')
 local events = haka.dissectors.tftp.events
 

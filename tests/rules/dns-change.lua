@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: MPL-2.0
 -- capture: names
 -- covers: dns_fields
--- What is written is what comes out, with lengths and checksums.
+-- Written fields are in the output, with lengths and checksums.
 haka.rule{
 	on = haka.dissectors.dns.events.query,
 	eval = function (dns, q)
@@ -23,7 +23,7 @@ haka.rule{
 		end
 	end
 }
--- what came out is seen on its way
+-- the changed message is seen when it is sent
 haka.rule{
 	on = haka.dissectors.udp.events.send_packet,
 	eval = function (p) print(p.srcport, p.length, (p.payload:asstring():gsub("[^%w]", "."))) end

@@ -1,8 +1,8 @@
 -- SPDX-License-Identifier: MPL-2.0
 -- capture: names
 -- covers: dns_events dns_fields fault_10
--- What queries and responses say; a record's owner (name) and the name in its data are two things. An answer that nobody
--- asked for goes no further.
+-- The fields of queries and responses; a record's owner (name) and the name in its data are two things. An answer
+-- without a query is dropped.
 local function line(r)
 	return r.name, r.type, r.class, r.ttl, r.length, r.ip, r.rdata_name, r.pref
 end

@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: MPL-2.0
 -- capture: fragments
 -- covers: dont_reassemble
--- Pieces stay pieces, and go on in their order.
+-- Fragments stay fragments, and are forwarded in their order.
 haka.rule{
 	on = haka.dissectors.ipv4.events.receive_packet,
 	eval = function (pkt)

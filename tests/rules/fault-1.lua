@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: MPL-2.0
 -- capture: retransmission
 -- covers: fault_1
--- What comes again goes on, changed as it was the first time; so does a keep-alive probe. Nobody sees it twice.
+-- Retransmissions are forwarded, changed as the first time; so are keep-alive probes. No rule sees them twice.
 haka.rule{
 	on = haka.dissectors.tcp_connection.events.receive_data,
 	eval = function (flow, current, direction)

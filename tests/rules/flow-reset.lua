@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: MPL-2.0
 -- capture: talk
 -- covers: flow_reset
--- Before it is established there is nothing to be reset; the server alone is told.
+-- Before it is established a connection cannot be reset; halfreset() sends RST to the server alone.
 local function why(ok, e) return ok, (tostring(e):gsub("^.-:%d+: ", "")) end
 
 haka.rule{

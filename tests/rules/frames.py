@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MPL-2.0
-"""Frames made and told: what captures are built of, and what the gate let out as one line of text a frame. Checksums are
+"""Builds the frames of captures, and describes the frames that the gate let out, one line of text each. Checksums are
 checked on the way out: a line ends with the name of one that is wrong."""
 
 import socket
@@ -97,7 +97,7 @@ def read_pcap(path):
 # --- Told -----------------------------------------------------------------------------------------------
 
 def text(data, most=400):
-    """Octets as text; what is not printable as \\xNN."""
+    """Octets as text; those that are not printable as \\xNN."""
     shown = "".join(chr(c) if 32 <= c < 127 and c not in (34, 92) else {13: "\\r", 10: "\\n", 34: '\\"', 92: "\\\\"}.get(c, "\\x%02x" % c)
                     for c in data[:most])
     return '"%s"%s' % (shown, "" if len(data) <= most else " +%d" % (len(data) - most))

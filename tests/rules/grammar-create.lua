@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: MPL-2.0
 -- capture: datagrams
 -- covers: grammar element_options grammar_live
--- create() writes what a table says, computes what it does not, and refuses what would not be read back; a grammar extends
+-- create() writes the fields of a table, computes missing ones, and refuses octets that cannot be read back; a grammar extends
 -- another and overrides one of its rules; a rule may be in itself, ten deep.
 local base = haka.grammar.new('base', function ()
 	head = record{ field('v', number(8)):const(1), field('len', number(16)):validate(function (self) self.len = #self.data end) }

@@ -72,7 +72,7 @@ local asked = 0
 local h = haka.grammar.new('options', function ()
 	local item = number(8)
 	local all = array(item)
-	local some = all:whilecond(function (elem) return elem ~= 0 end)	-- a copy: `all` stays what it is (fault 5)
+	local some = all:whilecond(function (elem) return elem ~= 0 end)	-- a copy: `all` stays unchanged (fault 5)
 	whole = record{ field('list', all) }
 	till = record{ field('list', some), field('rest', bytes()) }
 	cond = record{ field('list', all:untilcond(function (elem) return elem == 0 end)), field('rest', bytes()) }

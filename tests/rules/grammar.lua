@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: MPL-2.0
 -- capture: labels
 -- covers: grammar elements array_options grammar_live grammar_errors
--- A grammar on the payload of datagrams: what is written to a field is written to the packet, and what does not fit is told
+-- A grammar on the payload of datagrams: writing a field changes the packet, and octets that do not fit are an error
 -- with its place. Versions other than 2 are refused by the grammar.
 local g = haka.grammar.new('tunnel', function ()
 	define('inner')

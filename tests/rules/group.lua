@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: MPL-2.0
 -- capture: datagrams
 -- covers: rule_group group_rule
--- init, then each rule; `continue` decides from what a rule returned whether the next one runs; final if all did.
+-- init, then each rule; `continue` decides by the rule's result whether the next one runs; final if all did.
 local group = haka.rule_group{
 	on = haka.dissectors.udp.events.receive_packet,
 	name = "ports",

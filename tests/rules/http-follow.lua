@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: MPL-2.0
 -- capture: http
 -- covers: http_data
--- A rule that reads bodies as if they were files, one coroutine a body, whatever chunks they come in.
+-- A rule that reads bodies as if they were files, one coroutine a body, with any chunks.
 local function follow(what)
 	return function (http, iter)
 		print(what, http.request.uri, http.response and http.response.status)

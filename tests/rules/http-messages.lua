@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: MPL-2.0
 -- capture: http
 -- covers: http_events http_request http_response http_headers http_current delegation
--- What requests and responses say, and the exchange that they belong to.
+-- The fields of requests and responses, and the exchange that they belong to.
 local function why(ok, e) return ok, (tostring(e):gsub("^.-:%d+: ", "")) end
 
 haka.rule{

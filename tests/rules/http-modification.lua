@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: MPL-2.0
 -- capture: http
 -- covers: http_modification http_data
--- Bodies that change their length go on in chunks: one that had a length, one that came in chunks, one of a request.
+-- Bodies that change their length are forwarded in chunks: one with a length, one that came in chunks, one of a request.
 haka.rule{
 	on = haka.dissectors.http.events.request,
 	eval = function (http, request) print("request", http:enable_data_modification()) end

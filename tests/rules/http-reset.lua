@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: MPL-2.0
 -- capture: http
 -- covers: http_reset
--- Both ends are told that the connection is over.
+-- Both ends get a RST.
 haka.rule{
 	on = haka.dissectors.http.events.response,
 	eval = function (http, response)

@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: MPL-2.0
 -- capture: datagrams
 -- covers: ipv4_events ipv4_addresses ipv4_fields ipv4_flags ipv4_payload ipv4_checksum ipv4_addr ipv4_network fault_9
--- Everything an IPv4 header has, read and written; what is out of range is an error and changes nothing.
+-- All fields of an IPv4 header, read and written; a value out of range is an error and changes nothing.
 local function why(ok, e) return ok, (tostring(e):gsub("^.-:%d+: ", "")) end
 
 local ipv4 = require('protocol/ipv4')

@@ -1,8 +1,8 @@
 -- SPDX-License-Identifier: MPL-2.0
 -- capture: datagrams
 -- covers: iterator iterator_mark iterator_invalid
--- Places in a payload: going on, inserting, and those whose octets are gone.
--- What an error says, without its place.
+-- Places in a payload: advancing, inserting, and those whose octets are gone.
+-- Returns the text of an error, without its place.
 local function fails(f, ...)
 	local ok, why = pcall(f, ...)
 	return not ok and (why:gsub('^.-:%d+: ', ''))

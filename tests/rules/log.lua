@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: MPL-2.0
 -- capture: datagrams
 -- covers: log log_section
--- Levels, sections, what is formatted only when it is written.
+-- Levels, sections; lines are formatted only if they are written.
 local section = haka.log_section("mine")
 haka.log("plain %d", 1)
 haka.log.debug("not written, %s", "by default")

@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: MPL-2.0
 -- capture: lines
 -- covers: state_machine state_timeouts state_types flow_dissector dissector_new register_event trigger name_state fault_6
--- A dissector with a state machine of its own type: who is quiet for too long is dropped, on the time of packets.
+-- A dissector with a state machine of its own type: a connection that is quiet for too long is dropped (by packet time).
 local class = require('class')
 local tcp_connection = require('protocol/tcp_connection')
 local before = {}

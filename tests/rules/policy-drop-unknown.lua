@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: MPL-2.0
 -- capture: mixed
 -- covers: policy policy_stock next_dissector
--- Default deny: by what Ethernet carries, and by what IPv4 carries.
+-- Default deny: by the protocol over Ethernet, and by the protocol over IPv4.
 local ipv4 = require("protocol/ipv4")
 require("protocol/udp")
 

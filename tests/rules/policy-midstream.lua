@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: MPL-2.0
 -- capture: midstream
 -- covers: tcp_policies
--- What begins in the middle is refused with an alert that a policy words.
+-- Connections without a handshake are refused with an alert of a policy.
 local tcp_connection = require("protocol/tcp_connection")
 
 haka.policy{ on = haka.dissectors.tcp_connection.policies.no_connection_found,

@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: MPL-2.0
 -- capture: datagrams
 -- covers: pprint
--- Tables in the order of their keys, what begins with _ and functions left out, packets by their fields.
+-- Tables in the order of their keys, names that begin with _ and functions left out, packets by their fields.
 debug.pprint({ b = 2, a = { 1, 2, { deep = true } }, _hidden = 1, f = print, [1] = "one" })
 debug.pprint("text\n")
 debug.pprint({ _shown = 1, f = print }, { hide = function () return false end, indent = "> " })

@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: MPL-2.0
 -- capture: fragments
 -- covers: ipv4_events ipv4_payload
--- Pieces are told one by one, the whole once; changed, it leaves in pieces again.
+-- Rules see each fragment, and the whole datagram once; changed, it leaves in fragments again.
 haka.rule{
 	on = haka.dissectors.ipv4.events.receive_packet,
 	eval = function (pkt) print("piece", pkt.frag_offset, pkt.flags.mf, #pkt.payload) end

@@ -2,7 +2,7 @@
 -- capture: datagrams
 -- options: --fail-open --instructions 100000
 -- covers: eval
--- A rule without end ends; pcall does not save it; under --fail-open its packet goes on.
+-- A rule without end ends; pcall does not save it; under --fail-open its packet is forwarded.
 haka.rule{
 	on = haka.dissectors.udp.events.receive_packet,
 	when = { srcport = 9000 },

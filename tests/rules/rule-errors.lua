@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: MPL-2.0
 -- capture: datagrams
 -- covers: rule_errors
--- What is no rule is refused with the place; nothing is let through.
+-- An invalid rule is refused with its place; nothing is let through.
 local udp = haka.dissectors.udp.events
 
 for _, bad in ipairs{

@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: MPL-2.0
 -- capture: datagrams
 -- covers: rule eval
--- Rules run in their order; one that drops ends it; eval gets what the event is about.
+-- Rules run in their order; one that drops the packet ends the event; eval gets the event's arguments.
 local udp = haka.dissectors.udp.events
 
 haka.rule{

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MPL-2.0
-"""Runs the row tests: each NAME.lua through usher-gate on a capture, what it printed, let out and dropped against
+"""Runs the row tests: each NAME.lua through usher-gate on a capture; its output, packets and drops are compared with
 NAME.expected (README.md beside this file).
 
     run.py USHER-GATE [NAME ...]           those whose name has one of these parts; all

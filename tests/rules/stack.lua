@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: MPL-2.0
 -- capture: mixed
 -- covers: parent delegation name_state packet_payload packet_timestamp
--- What stands on what, and whose a field is.
+-- The parents of a packet, and the dissector that a field belongs to.
 haka.rule{
 	on = haka.dissectors.udp.events.receive_packet,
 	eval = function (pkt)

@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: MPL-2.0
 -- capture: reordered
 -- covers: tcp_receive_data
--- Octets as they come in order, once each; what is changed moves the numbers of all that is behind.
+-- Octets as they come in order, once each; a change of length moves the numbers of all later octets.
 haka.rule{
 	on = haka.dissectors.tcp_connection.events.receive_data,
 	eval = function (flow, current, direction)

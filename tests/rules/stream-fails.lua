@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: MPL-2.0
 -- capture: pieces:6:13
 -- covers: tcp_streamed
--- A streamed rule that fails drops its connection; what it held back does not get out.
+-- A streamed rule that fails drops its connection; its held data is not forwarded.
 haka.rule{
 	name = "broken",
 	on = haka.dissectors.tcp_connection.events.receive_data,

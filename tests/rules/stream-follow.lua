@@ -1,8 +1,8 @@
 -- SPDX-License-Identifier: MPL-2.0
 -- capture: pieces:6:13:20
 -- covers: tcp_streamed iterator_wait
--- A rule that reads a stream as if it were a file, once a direction; the request line is held until it is whole, and what comes again
--- goes on as it was changed.
+-- A rule that reads a stream as if it were a file, once a direction; the request line is held until it is whole, and
+-- retransmissions are forwarded with the changes.
 haka.rule{
 	name = "request line",
 	on = haka.dissectors.tcp_connection.events.receive_data,

@@ -1,8 +1,8 @@
 -- SPDX-License-Identifier: MPL-2.0
 -- capture: pieces:6:13:20
 -- covers: iterator_mark iterator_invalid
--- What is behind a mark does not go on before it is taken away, and may be changed until then; what went on is gone.
--- What an error says, without its place.
+-- Octets behind a mark are held until unmark(), and may be changed until then; forwarded ones are gone.
+-- Returns the text of an error, without its place.
 local function fails(f, ...)
 	local ok, why = pcall(f, ...)
 	return not ok and (why:gsub('^.-:%d+: ', ''))

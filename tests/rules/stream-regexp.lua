@@ -2,7 +2,7 @@
 -- capture: pieces:6:13:20
 -- covers: regexp regexp_sink
 -- A match over the borders of packets, found as it comes; on subs and iterators; by a sink that is fed piece by piece.
--- What an error says, without its place.
+-- Returns the text of an error, without its place.
 local function fails(f, ...)
 	local ok, why = pcall(f, ...)
 	return not ok and (why:gsub('^.-:%d+: ', ''))

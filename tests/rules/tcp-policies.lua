@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: MPL-2.0
 -- capture: midstream
 -- covers: tcp_policies next_dissector
--- What no connection is known of is dropped by the dissector; a policy knows better, by direction.
+-- Packets without a known connection are dropped by the dissector; a policy accepts them, by direction.
 local tcp = haka.dissectors.tcp_connection.policies
 haka.policy{
 	on = tcp.no_connection_found, dstport = 7,
