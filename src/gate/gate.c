@@ -231,26 +231,20 @@ static int64_t time_of(const struct gate *g, const struct frame *f)
 
 static void begin(struct gate *g, struct gate_packet *p, const struct frame *f, int64_t now_ns)
 {
-	struct arena arena = p->p.arena;
 	uint32_t generation = p->generation + 1;
+	struct packet *k = &p->p;
 
-	*p = (struct gate_packet){
-		.p = {
-			.data = f->data,
-			.cap = f->len,
-			.len = f->len,
-			.l2 = PACKET_NO_LAYER,
-			.l3 = PACKET_NO_LAYER,
-			.l4 = PACKET_NO_LAYER,
-			.app = PACKET_NO_LAYER,
-			.ts_ns = f->ts_ns,
-			.arena = arena,
-		},
-		.g = g,
-		.frame = *f,
-		.generation = generation,
-		.hops = g->hops,
-	};
+	/* all members but the arena, which keeps its memory */
+	memset(k, 0, offsetof(struct packet, arena));
+	memset(&p->generation, 0, sizeof(*p) - offsetof(struct gate_packet, generation));
+	k->data = f->data;
+	k->cap = k->len = f->len;
+	k->l2 = k->l3 = k->l4 = k->app = PACKET_NO_LAYER;
+	k->ts_ns = f->ts_ns;
+	p->g = g;
+	p->frame = *f;
+	p->generation = generation;
+	p->hops = g->hops;
 	if (f->flags & FRAME_CSUM_NOT_READY)
 		p->p.flags |= PACKET_CSUM_NOT_READY;
 	if (f->flags & FRAME_TRUNCATED)
