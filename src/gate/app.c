@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * The table of applications, and which flow speaks what.
+ * The table of applications, and the choice of a flow's application.
  */
 #include "gate/app.h"
 

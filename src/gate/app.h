@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * For implementers: what is spoken over a flow. A flow has at most one application's dissector, chosen when it begins: by
+ * For implementers: applications over flows. A flow has at most one application's dissector, chosen when it begins: by
  * a listener of new_connection, else by the server's port, among those that are loaded. An application's state
  * of a flow is in flow->state, from a pool with room for every flow there can be.
  */
@@ -18,7 +18,7 @@ struct gate_app {
 	gate_stream_fn data;		/* NULL: over UDP */
 };
 
-/* Shows what is there of a flow to who speaks it: how much may go on. */
+/* Shows the present data of a flow to its application. Returns the octets that may be forwarded. */
 uint32_t gate_app_data(struct gate *g, struct gate_view *v);
 
 int gate_apps_new(struct gate *g, uint32_t max_flows) must_check;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Options by their table, read by getopt_long(3); then what has to fit together.
+ * Options by their table, read by getopt_long(3); then the checks across options.
  */
 #include "gate/args.h"
 

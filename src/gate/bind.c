@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * A rule file's state as one listener an event. Which dissectors are loaded follows from what rules listen to
- * and from what they require. A rule that fails ends its packet as the gate's fallback says.
+ * A rule file's state as one listener an event. The events that rules listen to and
+ * the modules that they require decide which dissectors are loaded. A rule that fails ends its packet as the gate's fallback says.
  */
 #include "gate/bind.h"
 
@@ -84,7 +84,7 @@ static void push_packet(lua_State *L, const struct bind_occasion *o)
 	script_push(L, bind_packet_class(d), o->p, o->p ? &o->p->generation : NULL);
 }
 
-/* What is shown of a stream. */
+/* Pushes the shown data of a stream. */
 static void push_data(lua_State *L, const struct bind_occasion *o, bool streamed)
 {
 	if (o->stream)
@@ -93,7 +93,7 @@ static void push_data(lua_State *L, const struct bind_occasion *o, bool streamed
 		bind_push_shown(L);
 }
 
-/* What protocol_error says: {description =, name =}. */
+/* Pushes the argument of protocol_error: {description =, name =}. */
 static void push_error(lua_State *L, const struct gate *g)
 {
 	const struct gate_drop_info *i = gate_drop_info(g->error);
@@ -149,7 +149,7 @@ static bool stopped(void *ctx)
 	return (o->p && o->p->stopped) || (o->f && o->f->dropped);
 }
 
-/* What a raise leaves behind. False: the walk stops. */
+/* Handles the result of a raise. Returns false if the walk stops. */
 static bool outcome(struct gate *g, struct gate_packet *p, struct flow *f, unsigned what)
 {
 	if (what & SCRIPT_RAISE_FAULT && p && !g->fail_open)
@@ -180,7 +180,7 @@ bool bind_resume(struct bind_stream *st, bool ends)
 	return outcome(g, p, st->f, script_raise(st->bind->script, st->bind->events[st->event].id, &r));
 }
 
-/* What is shown of a stream, from now on. 0, or what the raise comes to without it. */
+/* Begins to show a stream's data. Returns 0, or the result of the raise without it. */
 static unsigned show(const struct hearing *h, struct bind_occasion *o, struct script_raise *r)
 {
 	struct script_error err;
@@ -231,7 +231,7 @@ static bool is_end(unsigned event)
 	return event == EVENT_UDP_CONNECTION_end_connection || event == EVENT_TCP_CONNECTION_end_connection;
 }
 
-/* A flow is gone, and with it what scripts kept in it. */
+/* Called when a flow ends; frees the values that scripts kept in it. */
 static bool hear_end(void *ctx, struct gate *g, struct gate_packet *p, struct flow *f)
 {
 	const struct hearing *h = ctx;

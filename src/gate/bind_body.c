@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
  * Bodies of HTTP that rules follow as coroutines: one buffer for each body, from its first octets
- * to its end, whatever chunks it comes in. Nothing of it is held back in the stream, where chunk
- * sizes stand between the pieces: what coroutines wait for is remembered here, to be read; what
- * came with the packet at hand can be written.
+ * to its end, in any chunks. No octet of it is held back in the stream, where chunk
+ * sizes stand between the pieces: octets that coroutines wait for are kept here, to be read; octets
+ * of the current packet can be written.
  */
 #include "gate/bind_class.h"
 #include "gate/bind_impl.h"
@@ -15,7 +15,7 @@
 #include <lauxlib.h>
 #include <sys/param.h>
 
-/* Room for n octets that are remembered, those of the packet at hand behind them. */
+/* Makes room for n kept octets, with those of the current packet behind them. */
 bool bind_body_reserve(struct bind_stream *st, size_t n)
 {
 	size_t cap = MAX(n, 2 * (size_t)st->kept_cap);
@@ -84,7 +84,7 @@ struct bind_stream *bind_body_begin(struct gate_bind *b, struct gate_view *v, en
 	if (!st)
 		return NULL;
 	if (st->kept_n && !bind_body_reserve(st, (size_t)st->kept_n + v->n)) {
-		/* who waits finds that what it waits with is gone */
+		/* the waiting coroutine's position is released, so that it fails when it resumes */
 		st->b.base += st->kept_n + v->n;
 		st->kept_n = 0;
 		*err = (struct script_error){.fault = SCRIPT_E_MEMORY,
@@ -97,7 +97,7 @@ struct bind_stream *bind_body_begin(struct gate_bind *b, struct gate_view *v, en
 	return st;
 }
 
-/* What is held from `from` on is remembered, the rest goes. */
+/* Keeps the held octets from `from` on, and releases the rest. */
 static bool remember(struct bind_stream *st, uint32_t from)
 {
 	uint32_t n = st->kept_n + st->body->n - from;
@@ -113,7 +113,7 @@ static bool remember(struct bind_stream *st, uint32_t from)
 	return ok;
 }
 
-/* Where what is held begins, behind base. */
+/* Returns the offset of the first held octet, behind base. */
 static uint32_t held_from(const struct bind_stream *st)
 {
 	uint64_t held = script_buffer_held(&st->b);

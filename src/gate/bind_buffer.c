@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Buffers of the packet at hand and of those that rules made, and of what is shown of a stream to a
+ * Buffers of the current packet and of packets that rules made, and of a stream's data for a
  * listener that does not follow it (those that do: bind_stream.c). One buffer each, used again for
- * every packet and every showing: handles of the ones before are void.
+ * every packet and every delivery: earlier handles are void.
  */
 #include "gate/bind_class.h"
 #include "gate/bind_impl.h"

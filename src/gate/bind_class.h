@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * The classes of bind_*.c, and what they share. Objects: a packet is its struct gate_packet, whatever the
- * dissector that is asked; a flow is its struct flow.
+ * The classes of bind_*.c, and their shared functions. Objects: a packet is its struct gate_packet, for every
+ * dissector; a flow is its struct flow.
  */
 #pragma once
 
@@ -12,9 +12,9 @@
 extern const struct script_class bind_class_flow, bind_class_udp;
 /* The classes of pkt.flags; ends with NULL. */
 extern const struct script_class *const bind_flag_classes[];
-/* Of applications: what their events' listeners get. End with NULL. */
+/* Classes of applications: arguments of their events' listeners. End with NULL. */
 extern const struct script_class *const bind_dns_classes[], *const bind_http_classes[];
-/* By dissector (dhcp: what the message came in); NULL: it has no packets of its own. */
+/* Returns the class of a dissector's packets (dhcp: of the packet with the message); NULL: it has none of its own. */
 const struct script_class *bind_packet_class(enum gate_dissector d);
 
 /* The engine whose packet p is. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Packets that rules make, and where packets go: haka.dissectors.<x>.create(), pkt:send(), pkt:inject(), pkt:drop(),
- * pkt:parent(). What was sent or dropped is gone: using it is an error.
+ * Packets that rules make, and their fate: haka.dissectors.<x>.create(), pkt:send(), pkt:inject(), pkt:drop(),
+ * pkt:parent(). A packet that was sent or dropped is gone: using it is an error.
  */
 #include "gate/bind_class.h"
 #include "gate/forge.h"
@@ -88,7 +88,7 @@ static unsigned depth_of(const struct gate_packet *p, const struct script_class 
 	return 0;
 }
 
-/* parent([n]), parent(name): what it stands on; itself is 0. nil: there is none. */
+/* parent([n]), parent(name): the packet below it; itself is 0. nil: there is none. */
 int bind_parent(lua_State *L)
 {
 	struct gate_packet *p = check_packet(L);
@@ -113,7 +113,7 @@ const struct script_method bind_verbs[] = {
 
 /* --- Creating ------------------------------------------------------------------------------------------------ */
 
-/* What the table at idx says goes into the fields of the object at the top. */
+/* Sets the fields of the object at the top from the table at idx. */
 static void fill(lua_State *L, int idx, const char *what)
 {
 	int obj = lua_gettop(L);

@@ -2,7 +2,7 @@
 /*
  * Dissectors in Lua: haka.dissector.new{} registers one with the engine (plug.h), whose calls are
  * handed to lua/core/dissector.lua. Each call is an outermost one of its own, with the limits of a
- * rule's; what fails ends the flow or packet as the gate's fallback says.
+ * rule's; a failure ends the flow or packet as the gate's fallback says.
  */
 #include "gate/bind_dissect.h"
 
@@ -31,7 +31,7 @@ struct call {
 	const struct gate_view *view;
 	enum gate_direction d;
 	int number; /* of the dissector */
-	int next;   /* what it gives */
+	int next;   /* its result */
 };
 
 static void push_engine(lua_State *L, const char *name)
@@ -47,7 +47,7 @@ static void push_direction(lua_State *L, enum gate_direction d)
 	lua_pushstring(L, d == GATE_UP ? "up" : "down");
 }
 
-/* What is below the dissector at hand: a packet, or the number of another of these. */
+/* Pushes the object below the current dissector: a packet, or the number of another of these. */
 static void push_below(lua_State *L, struct gate_packet *p)
 {
 	int d = p->depth > 1 ? p->stack[p->depth - 2] : DISSECT_RAW;
@@ -112,7 +112,7 @@ static bool run(struct call *c)
 	return r == 0 || (r < 0 && c->g->fail_open);
 }
 
-/* --- What the engine calls
+/* --- Calls from the engine
  * ------------------------------------------------------------------------------------------ */
 
 static void begins(void *ctx, struct gate *g, struct flow *f)
@@ -186,7 +186,7 @@ static bool packet_leaves(void *ctx, struct gate *g, struct gate_packet *p, int 
 	return run(&c) && !p->stopped;
 }
 
-/* --- What dissector.lua calls
+/* --- Calls from dissector.lua
  * ------------------------------------------------------------------------------------------ */
 
 static int host_register(lua_State *L)

@@ -11,11 +11,11 @@
 struct bind_stream;
 struct gate_bind;
 
-/* haka.dissector and what belongs to it; loaded when a script asks. */
+/* Opens haka.dissector and its functions; loaded at a script's first use. */
 int bind_dissect_open(struct gate_bind *b, struct script_error *err) must_check;
 /* The engine's flows have ended. */
 void bind_dissect_close(struct gate_bind *b);
-/* The coroutine of a direction goes on, without new data. False: the packet is dropped. */
+/* Resumes the coroutine of a direction, without new data. False: the packet is dropped. */
 bool bind_dissect_resume(struct gate_bind *b, struct gate *g, struct flow *f,
                          struct bind_stream *st, enum gate_direction d);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * What lua/core/dissector.lua asks of the gate, besides being registered: events of its own, which
- * rules hear like any other's, and the end of packets and flows.
+ * Services of the gate for lua/core/dissector.lua, besides registration: events of its own, which
+ * rules listen to like any others, and the end of packets and flows.
  */
 #include "gate/bind_dissect.h"
 
@@ -123,7 +123,7 @@ static int host_piece(lua_State *L)
 	held = script_buffer_held(b);
 	(void)b->ops->octets(b, &there);
 	held = held - b->base < there.n ? held - b->base : there.n;
-	/* nobody waits for what was there before, but with a mark */
+	/* no coroutine waits for earlier octets, but with a mark */
 	if (held && b->ops->replace(L, 4, b, 0, held, SPAN_NULL) == 0)
 		script_buffer_changed(b, b->base, held, 0);
 	(void)b->ops->octets(b, &there);
@@ -151,7 +151,7 @@ static struct gate_packet *test_packet(lua_State *L, int idx)
 	return script_test(L, idx, bind_packet_class(DISSECT_RAW));
 }
 
-/* drop(flow or packet, "rule", "failed" or "parse"): may it go on all the same? */
+/* drop(flow or packet, "rule", "failed" or "parse"): returns whether it is forwarded all the same. */
 static int host_drop(lua_State *L)
 {
 	struct gate *g = bind_gate_of(L);

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * DNS messages as rules see them. Handles are of numbers, not of memory: which of the two messages (the one at hand,
- * the query that it answers), which section, which record. So nothing is read that a rule does not ask for, and a
- * message that is written anew does not make them void. `name` is the name that owns a record, what its data says
+ * DNS messages as rules see them. Handles are of numbers, not of memory: which of the two messages (the current one,
+ * the query that it answers), which section, which record. So only fields that a rule uses are read, and a
+ * message that is written anew does not make them void. `name` is the name that owns a record; the fields of its data
  * are `rdata_name` and the others.
  */
 #include "gate/bind_dns_impl.h"
 
 #include <lauxlib.h>
 
-/* A handle's object: bits of a number that is no pointer; or, of the message at hand, the packet. */
+/* A handle's object: bits of a number that is no pointer; or, of the current message, the packet. */
 enum { SECTION_SHIFT = 16, SENT_BIT = 1 << 20, MARK = 1 << 24, MAX_CODE = MARK << 1 };
 
 void *bind_dns_code(bool sent, enum dns_section s, uint32_t index)

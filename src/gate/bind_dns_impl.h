@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * What bind_dns.c (messages) and bind_dns_record.c share: handles of DNS are of numbers, not of memory.
+ * Shared by bind_dns.c (messages) and bind_dns_record.c: handles of DNS are of numbers, not of memory.
  */
 #pragma once
 
 #include "gate/bind_class.h"
 #include "gate/dissect_dns.h"
 
-/* What a handle stands for. */
+/* The object of a handle. */
 struct bind_dns_at {
 	struct gate *g;
 	const struct dns_msg *msg;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Questions and records of DNS messages as rules see them, and lists of records. What is written rewrites its octets, or,
+ * Questions and records of DNS messages as rules see them, and lists of records. An assignment rewrites the octets of its field, or,
  * where a length changes, the message.
  */
 #include "gate/bind_dns_impl.h"

@@ -62,7 +62,7 @@ static int end_by_rule(struct gate *g, struct flow *f)
 	return 0;
 }
 
-/* The packet that argument 2 is, or the one at hand. */
+/* Returns the packet of argument 2, or the current one. */
 static struct gate_packet *packet_of(lua_State *L)
 {
 	return lua_isnoneornil(L, 2) ? &bind_gate_of(L)->pkt : script_check(L, 2, bind_packet_class(DISSECT_RAW));
@@ -121,7 +121,7 @@ static int method_send(lua_State *L)
 	return 0;
 }
 
-/* parent([n or name]): of what is spoken over a flow the flow, then the packet at hand and what that stands on. */
+/* parent([n or name]): of an application the flow, then the current packet and those below it. */
 static int method_parent(lua_State *L)
 {
 	struct flow *f = script_check(L, 1, &bind_class_flow);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * HTTP as rules see it: the connection, the request and the response of the exchange at hand, their fields. An
- * assignment rewrites just those octets of the stream, as long as the head has not gone on; behind that it can be
- * read, as it went.
+ * HTTP as rules see it: the connection, the request and the response of the current exchange, their fields. An
+ * assignment rewrites just those octets of the stream, until the head is forwarded; afterwards it can be
+ * read, as forwarded.
  */
 #include "base/error.h"
 #include "gate/bind_class.h"
@@ -254,7 +254,7 @@ static void push_key(lua_State *L, const char *key)
 	lua_rawget(L, LUA_REGISTRYINDEX);
 }
 
-/* Is what is kept under `slot` that of this event and this text, which is at the top? The table of what is kept is below. */
+/* Returns whether the value under `slot` belongs to this event and this text, which is at the top. The table of values is below it. */
 static bool kept(lua_State *L, int slot, uint32_t generation)
 {
 	bool same;
@@ -266,8 +266,8 @@ static bool kept(lua_State *L, int slot, uint32_t generation)
 	return same;
 }
 
-/* The text at the top becomes what module.split() makes of it: the same object as long as the event is told and the text
- * is the same, so that a rule can change it bit by bit. */
+/* Replaces the text at the top by the result of module.split(): one object during an event as long as the text
+ * does not change, so that a rule can change it bit by bit. */
 static int push_split(lua_State *L, const char *module, int slot)
 {
 	uint32_t generation = *gate_http_generation(bind_gate_of(L));

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * What the files of bind_* tell each other.
+ * Declarations that the files of bind_* share.
  */
 #pragma once
 
@@ -36,16 +36,16 @@ struct gate_bind {
 	struct gate *g;
 	struct script *script;
 	struct hearing events[EVENT_N];
-	struct script_dhcp dhcp;	/* the message at hand */
+	struct script_dhcp dhcp;	/* the current message */
 	unsigned policies[BIND_POLICIES];
 	/* bind_buffer.c */
-	struct bind_packet packets[1 + FORGED_MAX];	/* the one at hand, and those that rules made */
+	struct bind_packet packets[1 + FORGED_MAX];	/* the current one, and those that rules made */
 	struct script_buffer shown;
 	uint32_t shown_generation;
 	struct gate_view *shown_view;	/* NULL: nothing is shown */
 };
 
-/* What an event is about: the context of its conditions. */
+/* The objects of an event: the context of its conditions. */
 struct bind_occasion {
 	struct gate_bind *bind;
 	struct gate *g;
@@ -63,10 +63,10 @@ int bind_dhcp_open(struct gate_bind *b, struct script *s, struct gate *g) must_c
 
 /* require('protocol/...'). */
 int bind_modules(struct script *s) must_check;
-/* What they have besides. In a protected call. */
+/* Opens the other modules. Called in a protected call. */
 int bind_open_modules(lua_State *L);
 
-/* What coroutines follow. */
+/* A stream that coroutines follow. */
 struct bind_stream {
 	struct script_buffer b;
 	struct gate_bind *bind;
@@ -76,12 +76,12 @@ struct bind_stream {
 	int ref;		/* of the table that keeps it alive */
 	/* a connection's */
 	bool shown;		/* to the listeners of receive_data, now */
-	bool remembers;		/* what is waited with went on, for its sender waits, too */
+	bool remembers;		/* pending data was released early, because its sender waits for a reply: copies are kept for coroutines */
 	uint64_t at;		/* position of the first octet that is pending */
 	uint32_t out, end;	/* the receiver's number of that, and of the one behind the last there was */
 	/* a body's */
-	struct gate_view *body;	/* what came with the packet at hand */
-	/* what is remembered of before, kept_n octets from b.base on, and a copy of what is behind it */
+	struct gate_view *body;	/* octets of the current packet */
+	/* earlier octets, kept_n from b.base on, and a copy of the octets behind them */
 	uint8_t *kept;
 	uint32_t kept_n, kept_cap;
 };
@@ -103,7 +103,7 @@ void bind_script_free(struct gate *g, struct script *script);
 
 void bind_buffers_init(struct gate_bind *b);
 void bind_buffers_fini(struct gate_bind *b);
-/* What is shown of a stream to listeners that do not follow it; during one raise. */
+/* Begins to show a stream's data to listeners that do not follow it, for one raise. */
 void bind_shown_begin(struct gate_bind *b, struct gate_view *v);
 void bind_shown_end(struct gate_bind *b);
 void bind_push_shown(lua_State *L);
@@ -114,14 +114,14 @@ int bind_streams_open(struct gate_bind *b, struct script_error *err) must_check;
 void bind_streams_close(struct gate_bind *b);
 struct bind_stream *bind_stream_new(struct gate_bind *b, const struct script_buffer_ops *ops, const struct gate_view *v,
 				    enum gate_event event, struct script_error *err);
-/* The stream of what is shown, made if it is the first time, until bind_stream_shown(). NULL: no memory. */
+/* Returns the stream of the shown data, made at the first time, until bind_stream_shown(). NULL: no memory. */
 struct bind_stream *bind_stream_begin(struct gate_bind *b, struct gate_view *v, struct script_error *err);
 void bind_stream_shown(struct bind_stream *st);
-/* An iterator that waits, at the first octet of what is shown; or a sub of that. */
+/* Pushes a blocking iterator at the first octet of the shown data; or a sub of it. */
 void bind_push_stream(lua_State *L, struct bind_stream *st, const struct gate_view *part, bool blocking);
-/* How much of all that is pending may go on, as far as marks are concerned; while it is shown. */
+/* Returns the pending octets that marks allow to be forwarded; while they are shown. */
 uint32_t bind_stream_go(struct bind_stream *st);
-/* More would be held back than there is room for: who does is told. False: the packet is dropped. */
+/* Called when the hold buffer is full: resumes the coroutines that hold data with an error. False: the packet is dropped. */
 bool bind_stream_full(struct bind_stream *st);
 
 /* --- bind_body.c: the same for bodies of HTTP ------------------------------------------------------------------- */
@@ -135,8 +135,8 @@ bool bind_body_reserve(struct bind_stream *st, size_t n);
 
 /* --- bind.c ------------------------------------------------------------------------------------------------------- */
 
-/* The coroutines of a stream go on, without new data: it ends, beside the packet at hand; or no more can be held back. False: the packet
- * is dropped. */
+/* Resumes the coroutines of a stream without new data: it ends, outside of a packet of its own; or the hold buffer is full. False: the
+ * packet is dropped. */
 bool bind_resume(struct bind_stream *st, bool ends);
-/* What becomes of packet and flow where rules fail: false, or true under fail_open. `why` goes to the log. */
+/* Decides on packet and flow where rules fail: false (drop), or true under fail_open. `why` goes to the log. */
 bool bind_fault(struct gate_bind *b, struct gate *g, struct flow *f, const char *why);

@@ -171,7 +171,7 @@ int bind_open_modules(lua_State *L)
 	open_sums(L);
 	add_install(L, DISSECT_HTTP, "install_tcp_rule");
 	add_install(L, DISSECT_DNS, "install_udp_rule");
-	/* Haka's name for what is lowest */
+	/* Haka's name for the lowest layer */
 	lua_getglobal(L, "haka");
 	lua_getfield(L, -1, "dissectors");
 	lua_pushliteral(L, "packet");

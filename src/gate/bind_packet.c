@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Packets in Lua, a class a dissector; what one does not have it asks of the one below (tcp.src is IPv4's). Fields
- * are read from the octets and written to them; lengths and checksums follow when the packet goes on.
+ * Packets in Lua, a class a dissector; fields that one lacks are looked up in the one below (tcp.src is IPv4's). Fields
+ * are read from the octets and written to them; lengths and checksums are completed before the packet is forwarded.
  */
 #include "gate/bind_field.h"
 #include "gate/verdict.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Policies in Lua: which dissector is next, and what happens to TCP segments that fit to no connection. The engine
- * asks in two places (gate.c): between two dissectors, and where it would drop what it cannot decide.
+ * Policies in Lua: the choice of the next dissector, and the treatment of TCP segments without a connection. The engine
+ * asks in two places (gate.c): between two dissectors, and where it would drop a packet that it cannot decide.
  */
 #include "base/ip.h"
 #include "gate/bind_class.h"
@@ -104,7 +104,7 @@ static const uint8_t next_policy[DISSECT_N] = {
 	[DISSECT_TCP_CONNECTION] = POLICY_TCP_CONNECTION_next_dissector + 1,
 };
 
-/* And which is about what would be dropped for a reason, plus one. */
+/* The policy for packets that would be dropped for a reason, plus one. */
 static const uint8_t drop_policy[GATE_DROP_N] = {
 	[GATE_DROP_TCP_NO_CONNECTION] = POLICY_TCP_CONNECTION_no_connection_found + 1,
 	[GATE_DROP_TCP_HANDSHAKE] = POLICY_TCP_CONNECTION_invalid_handshake + 1,
@@ -141,7 +141,7 @@ static void describe_end(lua_State *L, const struct gate_packet *p, uint32_t add
 	lua_setfield(L, -2, field);
 }
 
-/* What an alert about it says: sources, targets, and why it was asked. */
+/* Describes a decision for an alert: sources, targets, and its reason. */
 static void describe(lua_State *L, void *ctx)
 {
 	const struct choice *c = ctx;
@@ -179,7 +179,7 @@ static void fault(void *ctx, const struct script_error *err)
 		gate_drop(c->p, GATE_DROP_RULE_FAILED);
 }
 
-/* False: no entry matched. Else how the walk goes on is in *c. */
+/* Returns false if no entry matched. Else *c has the next step of the walk. */
 static bool decide(struct gate_bind *b, unsigned policy, struct choice *c)
 {
 	struct script_decision d = {.ctx = c, .drop = drop, .push = push_packet, .describe = describe, .on_fault = fault};

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
  * Streams that rules follow as coroutines: one buffer for each direction of a connection, from the
- * first showing to its end. Positions count from its first octet. What marks hold back the engine
- * holds back; what is let go cannot be seen any more. The end, whatever it comes from, is seen by
- * coroutines that wait, unless a rule dropped the connection: then they are let go of.
+ * first delivery to its end. Positions count from its first octet. The engine holds back octets that marks
+ * hold; released octets cannot be read any more. Waiting coroutines see the end, for any
+ * reason, unless a rule dropped the connection: then they are freed.
  */
 #include "gate/bind_class.h"
 #include "gate/bind_dissect.h"
@@ -33,7 +33,7 @@ static void begins_at(struct bind_stream *st, uint32_t out)
 		st->b.base = st->at;
 }
 
-/* What is pending. */
+/* Returns the pending octets. */
 static struct span pending(struct bind_stream *st)
 {
 	const struct tcp_stream *s = &gate_tcp(st->f)->stream[st->d];
@@ -164,7 +164,7 @@ void bind_stream_shown(struct bind_stream *st)
 	st->shown = false;
 }
 
-/* Octets of what is shown begin at `at` of all that is pending. */
+/* Pushes the argument of a listener: its octets begin at `at` of all pending ones. */
 static void push_table(lua_State *L, const struct bind_stream *st)
 {
 	lua_rawgeti(L, LUA_REGISTRYINDEX, st->ref);
@@ -187,7 +187,7 @@ void bind_push_stream(lua_State *L, struct bind_stream *st, const struct gate_vi
 	lua_remove(L, table);
 }
 
-/* --- What the engine tells
+/* --- Calls from the engine
  * --------------------------------------------------------------------------------- */
 
 static void changed(void *stream, const struct gate_view *all, uint32_t off, uint32_t gone,
@@ -200,7 +200,7 @@ static void changed(void *stream, const struct gate_view *all, uint32_t off, uin
 	script_buffer_changed(&st->b, st->at + off, gone, came);
 }
 
-/* All of it goes on; what is held is remembered. False: there is no memory for that. */
+/* Keeps a copy of held octets when all are forwarded. False: there is no memory for that. */
 static bool remember(struct bind_stream *st, const struct gate_view *all, uint64_t held)
 {
 	uint32_t n = st->kept_n + all->n,
@@ -249,7 +249,7 @@ uint32_t bind_stream_go(struct bind_stream *st)
 	return all->end ? all->n : may_go(st, all);
 }
 
-/* Who waits for it goes on: rules, then the dissector in Lua. False: the packet is dropped. */
+/* Resumes the waiting coroutines: rules, then the dissector in Lua. False: the packet is dropped. */
 static bool resume(struct bind_stream *st, bool ends)
 {
 	bool ok = bind_resume(st, ends);

@@ -33,7 +33,7 @@ static int method_verify(lua_State *L)
 	return 1;
 }
 
-/* The rule takes the packet as it is, and what it says is to be right. */
+/* Completes lengths and checksums: the rule uses the packet as it stands. */
 static int method_compute(lua_State *L)
 {
 	struct gate_packet *p = script_check(L, 1, &bind_class_ipv4);

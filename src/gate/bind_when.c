@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * What the conditions of a rule (`when`) may name: of packets and flows at every event, of the message at those of dhcp.
+ * Fields for the conditions of a rule (`when`): of packets and flows at every event, of the message at those of dhcp.
  */
 #include "gate/bind_impl.h"
 

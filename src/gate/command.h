@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * What the control channel of a live gate answers. Runs in the main thread; what belongs to a worker it asks that
- * worker for, between two batches.
+ * Answers of the control channel of a live gate. Runs in the main thread; a worker answers for its own
+ * data, between two batches.
  */
 #pragma once
 
@@ -16,7 +16,7 @@ struct frames;
 struct json;
 struct script_alert_sink;
 
-/* What a function that runs in a worker may look at. */
+/* Objects that a function running in a worker may read. */
 struct gate_worker_view {
 	struct gate *g;
 	struct gate_bind *bind;	/* NULL: no rules */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * What the command_*.c share: a call, and how answers are put together.
+ * Shared by the command_*.c: a call, and how answers are put together.
  */
 #pragma once
 
@@ -14,7 +14,7 @@ struct command_call {
 	struct arena *a;
 };
 
-/* "n what", with arguments. */
+/* Returns the answer "N THINGS", with arguments; `what`: the things. */
 struct json *command_done(const struct command_call *k, struct json *args, uint64_t n, const char *what);
 struct json *command_no_answer(const struct command_call *k, unsigned worker);
 /* The argument `limit`, else 100. False: it is none, and *ret_answer says so. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Lua from the control channel: what `usherctl gate run` and `usherctl gate console` send is run by each worker in its
+ * Lua from the control channel: each worker runs the text of `usherctl gate run` and `usherctl gate console` in its
  * state, between two batches of packets, within the limits of a rule.
  */
 #include "gate/command_impl.h"
@@ -28,7 +28,7 @@ static void run_in_worker(void *ctx, const struct gate_worker_view *v)
 	q->ok = r == 0 || r == SCRIPT_ABORTED;
 }
 
-/* What one worker said. False: it has no rules, or does not answer. */
+/* Adds the answer of one worker. False: it has no rules, or does not answer. */
 static bool ask_worker(const struct command_call *k, unsigned i, struct span code, struct json *list, struct json **ret_answer)
 {
 	struct running q = {.code = code};

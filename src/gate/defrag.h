@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
  * IPv4 fragments, put together again (RFC 791 3.2, RFC 815, RFC 5722's answer to overlaps: the whole
- * datagram goes). Bounded in datagrams and in held frames; what stays incomplete goes after a while.
+ * datagram is dropped). Bounded in datagrams and in held frames; incomplete datagrams expire.
  * Knows frames and headers, not the engine. One table a worker, one thread.
  */
 #pragma once
@@ -43,13 +43,13 @@ typedef void (*defrag_lost_fn)(void *ctx, struct held *h);
 
 int defrag_new(const struct defrag_limits *l, struct held_pool *pool, defrag_lost_fn lost, void *ctx,
 	       struct defrag **ret) must_check;
-/* What is held is lost. */
+/* Frees the table; held frames are lost. */
 void defrag_free(struct defrag *d);
 
-/* Lists given out belong to the caller, who gives each frame its verdict and back to the pool. */
+/* Returned lists belong to the caller, which gives each frame its verdict, and back to the pool. */
 enum defrag_result defrag_add(struct defrag *d, const struct defrag_fragment *f, int64_t now_ns,
 			      struct held **ret_fragments);
-/* Loses what is too old. */
+/* Drops datagrams that are too old. */
 void defrag_expire(struct defrag *d, int64_t now_ns);
 /*
  * Writes the datagram of a complete list to buf: the link header and IPv4 header of its first part, with

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * For implementers of dissectors: the engine from inside, and what every dissector calls. A dissector
+ * For implementers of dissectors: the engine from inside, and the functions for every dissector. A dissector
  * reads its header with wire/, sets the packet's offsets, raises its events and names the next one.
  */
 #pragma once
@@ -27,15 +27,15 @@ struct gate_vouches;
 struct gate_plug;
 struct gate_view;
 
-/* For who follows streams (bind_stream.c); `stream` is what tcp_conn.script or gate_http_script() has for a direction. */
+/* For followers of streams (bind_stream.c); `stream` is the value of tcp_conn.script or gate_http_script() for a direction. */
 struct gate_stream_ops {
 	/* Octets [off, off + gone) of all that is pending became `came` others. */
 	void (*changed)(void *stream, const struct gate_view *all, uint32_t off, uint32_t gone, uint32_t came);
-	/* How many octets of all that is pending may go on. */
+	/* Returns how many of all pending octets may be forwarded. */
 	uint32_t (*may_go)(void *stream, const struct gate_view *all);
-	/* The sender of what is held back is stuck: all of it is to go on. False: the flow is dropped. */
+	/* Called when the sender of held data is stuck: all of it is forwarded. False: the flow is dropped. */
 	bool (*repeated)(void *stream, const struct gate_view *all);
-	/* There is no room for what was shown from this number on: it will come again. */
+	/* Called when there is no room for the data shown from this number on: it will be retransmitted. */
 	void (*lost)(void *stream, uint32_t out);
 	/* No more can be held back. False: the flow is dropped. */
 	bool (*full)(void *stream);
@@ -60,22 +60,22 @@ struct gate {
 	uint32_t loaded;		/* a bit a dissector */
 	bool pass_through, fail_open, ignore_checksums;
 	uint32_t seed;			/* nobody knows which addresses share a number (own_buffers) */
-	bool keep_snapped;		/* recorded frames that are cut off go on */
+	bool keep_snapped;		/* recorded frames that are cut off are forwarded */
 	bool recorded;			/* the source is a capture file (frames_recorded) */
-	int64_t now_ns;			/* of the packet at hand */
+	int64_t now_ns;			/* time of the current packet */
 	int64_t live_ns;		/* of this turn, by the source's clock; 0: the frames have the time */
-	int64_t ticked_ns;		/* when it was last looked for what is over */
-	struct clock_src clock;		/* which tells it */
+	int64_t ticked_ns;		/* time of the last expiry */
+	struct clock_src clock;		/* its source */
 	struct flow_table *flows;
 	struct held_pool *held;
 	struct defrag *defrag;
 	struct tcp_conn *conns, *conn_free;	/* [max_flows] */
 	uint32_t n_conns, conn_fresh;		/* conn_fresh: from here on none was ever used */
 	struct tcp_pool *tcp_pool, *history_pool;
-	bool drop_overlaps;		/* data that comes again differently is dropped, not made right */
+	bool drop_overlaps;		/* data retransmitted with other octets is dropped, not corrected */
 	struct gate_vouches *vouches;	/* octets that are acknowledged in the receiver's place */
 	const struct gate_stream_ops *stream_ops;
-	struct gate_view *view;			/* what is shown to listeners of receive_data */
+	struct gate_view *view;			/* data shown to listeners of receive_data */
 	void *apps[DISSECT_N];			/* of the dissectors of applications, their own */
 	struct gate_plug *plugs;		/* dissectors that were registered at run time (plug.h) */
 	uint32_t n_ports;			/* where else their servers are (app.h) */
@@ -89,10 +89,10 @@ struct gate {
 	uint8_t hops;			/* of the next one (forge.h) */
 	struct gate_forge *forge;
 	uint32_t n_forged;		/* places of its that are in use */
-	enum gate_drop error;		/* that listeners of protocol_error are told of */
-	bool taken;			/* the segment at hand is among what its connection has seen */
+	enum gate_drop error;		/* reason for listeners of protocol_error */
+	bool taken;			/* the current segment is in order, and counted by its connection */
 	struct gate_counters counters;
-	struct tcp_hdr tcp;		/* of the packet at hand */
+	struct tcp_hdr tcp;		/* of the current packet */
 	struct dhcp4_msg dhcp;		/* the same; listeners of pkt4_receive and pkt4_send may look */
 	bool dhcp_changed;		/* gate_dhcp_change */
 	uint8_t *scratch;		/* [FRAME_MAX_LEN]: a packet that grew, or was in pieces */
@@ -100,7 +100,7 @@ struct gate {
 	uint8_t *piece;			/* [FRAME_MAX_LEN]: a fragment of one that was changed */
 	uint8_t *whole;			/* [FRAME_MAX_LEN]: a made segment before it is cut into fragments; octets of one that is repeated */
 	/* Policies; NULL: there are none. The first may name another dissector, or an end of the walk. The second
-	 * decides on what the dissectors cannot; false: it does not. */
+	 * decides on packets that the dissectors cannot decide; false: it does not. */
 	int (*on_next)(void *ctx, struct gate *g, struct gate_packet *p, enum gate_dissector from, int next);
 	bool (*on_undecided)(void *ctx, struct gate *g, struct gate_packet *p, enum gate_drop why, int *ret_how);
 	/* May a flow begin, that no listener refused? NULL: it may. */
@@ -113,7 +113,7 @@ struct gate {
 	struct frame batch[FRAMES_BATCH];
 	struct gate_hint hints[FRAMES_BATCH];	/* of the batch; only while `hinted` */
 	bool hinted;
-	uint32_t at;			/* of the batch, the one at hand */
+	uint32_t at;			/* index of the current frame in the batch */
 };
 
 /* Tells the listeners. False: one of them ended the walk, receive gives GATE_DROP. */
@@ -124,8 +124,8 @@ static inline bool gate_raise(struct gate *g, enum gate_event e, struct gate_pac
 	return likely(!g->listeners[e].n) || gate_raise_slow(g, e, p, f);
 }
 
-/* Timers of somebody else: *due_ns is when the first is due. He is told before a packet of that time or a later one
- * is looked at, and when time goes on without. due_ns NULL: no more. */
+/* Registers timers of a user: *due_ns is when the first is due. fn is called before a packet of that time or a later one
+ * is inspected, and when time passes without packets. due_ns NULL: no more. */
 void gate_alarm(struct gate *g, const int64_t *due_ns, gate_alarm_fn fn, void *ctx);
 
 /* A flow begins with this packet: do listeners and policies want it? */
@@ -134,7 +134,7 @@ static inline bool gate_raise_new(struct gate *g, enum gate_event e, struct gate
 	return gate_raise(g, e, p, p->flow) && (likely(!g->on_new) || g->on_new(g->policy_ctx, g, p));
 }
 
-/* The same with the verdict of the walk: GATE_DROP, or what was to come. */
+/* Returns the dissector as the result of a receive function, or GATE_ACCEPT if it is not loaded. */
 static inline int gate_next_dissector(const struct gate *g, enum gate_dissector d)
 {
 	if (unlikely((int)d > DISSECT_N)) /* of plug.h: they are loaded when they are registered */
@@ -145,10 +145,10 @@ static inline int gate_next_dissector(const struct gate *g, enum gate_dissector 
 /* It cannot be read, or there is no room: GATE_DROP, or GATE_ACCEPT under fail_open. */
 int gate_undecided(struct gate *g, struct gate_packet *p, enum gate_drop why);
 
-/* A held frame goes on, as it is or with other octets, or is dropped; a no-op if its verdict was given. */
+/* Forwards a held frame, unchanged or with other octets, or drops it; no effect if its verdict was given. */
 void gate_release(struct gate *g, struct held *h, int how, enum gate_drop why);
 void gate_release_as(struct gate *g, const struct held *h, struct span octets);
-/* The same for all frames of a datagram that was put together, which go on in pieces if it was changed. */
+/* Gives all frames of a reassembled datagram their verdict; a changed one is forwarded in fragments. */
 void gate_release_fragments(struct gate *g, struct gate_packet *p, int how);
 
 /* Of the UDP datagram or TCP segment, as it came. Good too: none, left to hardware, or not looked at by configuration. */
@@ -157,7 +157,7 @@ enum gate_checksum gate_checksum(const struct gate *g, struct gate_packet *p);
 /* A cursor from octet `off` to the end of the frame, or of the datagram behind the IPv4 header. */
 struct rd gate_rd(const struct gate_packet *p, uint32_t off);
 
-/* For listeners of DHCP's events, before they change g->dhcp: it is encoded anew when the packet goes on.
+/* For listeners of DHCP's events, before they change g->dhcp: it is encoded anew before the packet is forwarded.
  * -EROFS: pass-through. */
 int gate_dhcp_change(struct gate *g, struct gate_packet *p) must_check;
 
@@ -180,7 +180,7 @@ static inline bool gate_flow_side(struct gate_packet *p, bool followed)
 	return likely(!side || p->flow->side[p->direction] == side) || gate_flow_side_changed(p, followed);
 }
 
-/* Of the packet at hand. */
+/* Returns the hash bucket of a flow of the current packet. */
 uint32_t gate_flow_bucket(const struct gate *g, const struct flow_key *k);
 /* The first n frames of the batch will be walked: their flows come to the cache. */
 void gate_expect_flows(struct gate *g, uint32_t n);

@@ -16,7 +16,7 @@ int receive_dhcp(struct gate *g, struct gate_packet *p)
 	int r;
 
 	g->dhcp_changed = false;
-	/* what cannot be read and goes on is no message: not the one before either */
+	/* a packet that cannot be read and is forwarded has no message: the one before must not stay */
 	dhcp4_init(&g->dhcp, &p->p.arena);
 	if (gate_checksum(g, p) == CHECKSUM_BAD)
 		return gate_undecided(g, p, GATE_DROP_UDP_CHECKSUM);

@@ -15,7 +15,7 @@
 
 enum { MAX_ASKED = 32, EXT_RCODE_OFF = 5, RCODE_MASK = 15, KEPT_LEN = 512, MAX_KEPT = 16384, MAX_WRITE = 16 };
 
-/* A question as it went on, for listeners of its answer. */
+/* A question as forwarded, for listeners of its answer. */
 struct dns_kept {
 	struct dns_kept *next;
 	uint16_t id, len;
@@ -23,7 +23,7 @@ struct dns_kept {
 	uint8_t octets[KEPT_LEN];
 };
 
-/* Questions without an answer, by who asks; the oldest first. */
+/* Questions without an answer, by client; the oldest first. */
 struct dns_flow {
 	struct dns_kept *kept;
 	uint8_t n[2];
@@ -33,7 +33,7 @@ struct dns_flow {
 struct gate_dns {
 	struct slots flows, kept;
 	struct dns_msg msg;
-	bool shown;			/* an event is being told */
+	bool shown;			/* an event is being raised */
 	uint32_t generation;
 	const struct dns_kept *asked;	/* during response; NULL: not kept */
 	struct dns_msg query;		/* the same, once somebody asks */
@@ -209,7 +209,7 @@ int receive_dns(struct gate *g, struct gate_packet *p)
 	return GATE_ACCEPT;
 }
 
-/* --- What listeners may do ----------------------------------------------------------------------------- */
+/* --- Calls of listeners -------------------------------------------------------------------------------- */
 
 const struct dns_msg *gate_dns_msg(const struct gate *g)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * dns in the engine: what listeners of its events see of the message at hand, and what they may change. Writers
- * give -EROFS under pass-through, -EINVAL outside of an event; what was read before a write is void after it.
+ * dns in the engine: the current message for listeners of its events, and its changes. Writers
+ * return -EROFS under pass-through, -EINVAL outside of an event; values read before a write are void after it.
  */
 #pragma once
 
@@ -10,12 +10,12 @@
 
 /* During query and response; NULL outside. Borrowed until the listener returns. */
 const struct dns_msg *gate_dns_msg(const struct gate *g);
-/* During response: what was asked, as it went on. NULL: it was longer than 512 octets, there was no room to keep it,
- * or nobody listened to response then. */
+/* During response: returns the query, as forwarded. NULL: it was longer than 512 octets, there was no room to keep it,
+ * or response had no listener then. */
 const struct dns_msg *gate_dns_query(struct gate *g);
 /* Another number for each message that is shown. */
 const uint32_t *gate_dns_generation(const struct gate *g);
-/* Record i of a section of one of the two; *ret_steps: how many were read for that. To go on from one to the next is
+/* Record i of a section of one of the two; *ret_steps: how many were read for that. The next one after the last is
  * one step. False: there is none. */
 bool gate_dns_record(struct gate *g, const struct dns_msg *m, enum dns_section s, uint16_t i, struct dns_rr *ret,
 		     uint32_t *ret_steps);
@@ -25,7 +25,7 @@ int gate_dns_set_id(struct gate *g, uint16_t id) must_check;
 int gate_dns_set_flags(struct gate *g, uint16_t flags) must_check;
 /* Above 15 only with an OPT record to hold the rest: -ERANGE. */
 int gate_dns_set_rcode(struct gate *g, uint16_t rcode) must_check;
-/* Of a question: what a record has depends on them. */
+/* Sets type and class of a question: the fields of a record depend on them. */
 int gate_dns_set_question(struct gate *g, const struct dns_rr *rr, uint16_t type, uint16_t cls) must_check;
 /* Of a record; a question has none, an OPT's is something else: -EINVAL. */
 int gate_dns_set_ttl(struct gate *g, const struct dns_rr *rr, uint32_t ttl) must_check;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * From stateless to stateful for datagrams: udp_connection. The client is who sent first.
+ * From stateless to stateful for datagrams: udp_connection. The client is the first sender.
  */
 #include "gate/app.h"
 #include "wire/eth.h"
@@ -27,8 +27,8 @@ static struct rd rd_from(const struct frame *f, uint32_t off)
 	return rd_init(span_sub(span_of(f->data, f->len), off, f->len));
 }
 
-/* A quick look at what most frames are: Ethernet without tags, an IPv4 header without options, no fragment. The dissectors
- * come to their own conclusion: this only says where they will look. */
+/* Reads the flow key of the most frequent frames: Ethernet without tags, an IPv4 header without options, no fragment. The
+ * dissectors read the frame again: this is only a hint for prefetching. */
 static bool peek(const struct frame *f, struct flow_key *ret)
 {
 	struct rd head = rd_from(f, ETH_TYPE_OFF), frag = rd_from(f, FRAGMENT_OFF), ends = rd_from(f, ADDRESSES_OFF);
@@ -100,7 +100,7 @@ bool gate_flow_side_changed(struct gate_packet *p, bool followed)
 
 /* --- Datagrams -------------------------------------------------------------------------------------------------- */
 
-/* GATE_ACCEPT: go on with p->flow. */
+/* Begins a flow. GATE_ACCEPT: p->flow is set. */
 static int begin_flow(struct gate *g, struct gate_packet *p, const struct flow_key *key)
 {
 	p->flow = flow_add(g->flows, gate_flow_bucket(g, key), key, g->now_ns);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * HTTP/1 over a TCP connection (RFC 9112): both directions are read, and each answer is held against the request
- * that it is for. What is not HTTP, or could be read in two ways, ends the connection by name; under fail_open it
- * goes on unseen.
+ * HTTP/1 over a TCP connection (RFC 9112): both directions are read, and each answer is matched with its
+ * request. Data that is not HTTP, or could be read in two ways, ends the connection by name; under fail_open it
+ * is forwarded without inspection.
  */
 #include "gate/dissect_http.h"
 
@@ -119,7 +119,7 @@ static void tunnel(struct http_flow *s)
 	http_to_tunnel(&s->parser[GATE_DOWN]);
 }
 
-/* True: it goes on all the same, unseen. */
+/* Returns true if the data is forwarded all the same, without inspection. */
 static bool refuse(struct gate *g, struct gate_view *v, enum gate_drop why)
 {
 	if (gate_undecided(g, &g->pkt, why) == GATE_ACCEPT) {
@@ -145,7 +145,7 @@ static struct http_kept *keep(struct gate *g, struct span head)
 	return k;
 }
 
-/* Listeners of what comes behind it may want to see it. */
+/* Keeps a request for listeners of later events. */
 static void keep_request(struct gate *g, struct http_flow *s, struct span head)
 {
 	struct http_kept **end = &s->kept;

@@ -212,7 +212,7 @@ int receive_tcp(struct gate *g, struct gate_packet *p)
 	p->p.app_len = (uint16_t)(p->end - p->p.app);
 	if (!gate_raise(g, EVENT_TCP_receive_packet, p, NULL))
 		return GATE_DROP;
-	/* a rule may have written numbers or flags; the header's length is what it was */
+	/* a rule may have written numbers or flags; the header's length is unchanged */
 	r = gate_rd(p, p->p.l4);
 	if (p->dirty & DIRTY_L4 && tcp_read(&r, &g->tcp) < 0)
 		return gate_undecided(g, p, GATE_DROP_TCP_HEADER);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * What is below IPv4: the frame as captured, Ethernet, VLAN tags, ARP.
+ * The layers below IPv4: the frame as captured, Ethernet, VLAN tags, ARP.
  */
 #include "gate/dissect.h"
 #include "wire/arp.h"

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * tcp_connection: a segment finds its connection, is checked against it, and either goes on at once or waits: for
- * segments before it, or for a dissector that wants to see more. What was changed moves all numbers behind it, so
- * each segment and each acknowledgement is translated on its way. A connection that nobody looks into is tracked
- * only, and its segments go on in any order.
+ * tcp_connection: a segment finds its connection, is checked against it, and is either forwarded at once or waits: for
+ * segments before it, or for a dissector that needs more data. A change moves all numbers behind it, so
+ * each segment and each acknowledgement is translated. A connection without listeners is tracked
+ * only, and its segments are forwarded in any order.
  */
 #include "base/error.h"
 #include "base/hash.h"
@@ -103,9 +103,9 @@ void gate_tcp_end(struct gate *g, struct flow *f)
 	g->conn_free = c;
 }
 
-/* --- What dissectors see --------------------------------------------------------------------------------------- */
+/* --- Data for dissectors --------------------------------------------------------------------------------------- */
 
-/* What has to be known of a frame to send it later. */
+/* Stores the offsets of a frame that are needed to send it later. */
 static void remember(struct gate *g, const struct gate_packet *p, struct held *h)
 {
 	h->l3 = p->p.l3;
@@ -128,7 +128,7 @@ static struct frame frame_of(const struct gate_packet *p)
 	return f;
 }
 
-/* A segment's data, kept behind what is pending. */
+/* Keeps a segment's data behind the pending data. */
 static int keep(struct gate *g, struct gate_packet *p, struct tcp_conn *c, uint32_t from, struct span data)
 {
 	struct tcp_stream *s = &c->stream[p->direction];
@@ -136,7 +136,7 @@ static int keep(struct gate *g, struct gate_packet *p, struct tcp_conn *c, uint3
 	struct held *h;
 	int r;
 
-	/* what is ahead will come again; what is in order is to be looked at now */
+	/* out-of-order segments will be retransmitted; data in order is to be inspected now */
 	while (held_full(g->held, f.len) && (h = tcp_stream_give_up(s)) != NULL) {
 		gate_release(g, h, GATE_DROP, GATE_DROP_TCP_LIMIT);
 		held_give(g->held, h);
@@ -150,7 +150,7 @@ static int keep(struct gate *g, struct gate_packet *p, struct tcp_conn *c, uint3
 	return 0;
 }
 
-/* The segment at hand. */
+/* Keeps the current segment. */
 int gate_tcp_keep(struct gate *g, struct gate_packet *p, struct tcp_conn *c, uint32_t skip)
 {
 	uint32_t from = g->tcp.seq + !!(g->tcp.flags & TCP_SYN) + skip;
@@ -170,9 +170,9 @@ void gate_tcp_advance(struct gate *g, struct flow *f, enum gate_direction d, boo
 		gate_tcp_let_go(g, c, d, end ? s->n : go);
 }
 
-/* --- The segment at hand ---------------------------------------------------------------------------------------- */
+/* --- The current segment ---------------------------------------------------------------------------------------- */
 
-/* The flow was dropped. kept: the packet at hand is held, so its verdict is that of the copy. */
+/* Ends a dropped flow. kept: the current packet is held, so its verdict belongs to the copy. */
 static int finish(struct gate *g, struct gate_packet *p, bool kept)
 {
 	struct tcp_conn *c = p->flow->transport;
@@ -188,8 +188,8 @@ static int finish(struct gate *g, struct gate_packet *p, bool kept)
 	return kept ? GATE_HOLD : GATE_DROP;
 }
 
-/* Octets that are about to be shown: what comes again later is held against them. A gate that only looks on has nothing to hold
- * back, and who answered in a recording has answered. */
+/* Remembers octets that are about to be shown: later retransmissions are compared with them. A passive gate cannot hold octets
+ * back, and the receivers of a recording have answered already. */
 static int remember_octets(struct gate *g, struct tcp_conn *c, enum gate_direction d, uint32_t from, struct span octets)
 {
 	return tcp_history_note(&c->history[d], g->history_pool, from, octets, g->pass_through || g->recorded);
@@ -256,8 +256,8 @@ void gate_tcp_follow(struct gate *g, const struct gate_packet *p, struct tcp_con
 }
 
 /*
- * There is no room for the segment at hand. When it comes again it is looked at as if for the first time. Under fail-open it goes on,
- * behind what is pending, and with the receiver's numbers: else its octets would stand in another place.
+ * Called when there is no room for the current segment. Its retransmission is inspected as if it were the first. Under fail-open it is
+ * forwarded, behind the pending data, and with the receiver's numbers: else its octets would stand in another place.
  */
 static int no_room(struct gate *g, struct gate_packet *p, struct tcp_conn *c, uint32_t out)
 {
@@ -350,8 +350,8 @@ static uint32_t room_of(struct gate *g, const struct gate_packet *p, const struc
 	return room > UINT16_MAX - headers ? UINT16_MAX - headers : room;
 }
 
-/* Sends octets in segments of their own, with the headers of the one at hand, until no more than `keep` are left:
- * how many were sent. -USHER_E_LIMIT: no room. */
+/* Sends octets in segments of their own, with the headers of the current one, until no more than `keep` are left.
+ * Returns how many were sent. -USHER_E_LIMIT: no room. */
 static int send_ahead(struct gate *g, const struct gate_packet *p, struct tcp_conn *c, uint32_t out, struct span octets,
 		      uint32_t keep_len)
 {
@@ -372,8 +372,8 @@ static int send_ahead(struct gate *g, const struct gate_packet *p, struct tcp_co
 	return (int)done;
 }
 
-/* The first n octets of the segment have been seen before: what came first counts. GATE_ACCEPT: they are as they were. Octets that
- * are not remembered, and that the receiver has not acknowledged, go no further: it may read them, and nobody has seen them. */
+/* Compares the first n octets of the segment, a retransmission, with the first copy, which counts. GATE_ACCEPT: they are equal now.
+ * Octets that are not remembered, and that the receiver has not acknowledged, are dropped: it may read them, and no rule has seen them. */
 static int correct(struct gate *g, struct gate_packet *p, const struct tcp_conn *c, uint32_t n)
 {
 	const struct tcp_history *h = &c->history[p->direction];
@@ -406,7 +406,7 @@ bool gate_tcp_unstick(struct gate *g, struct flow *f, enum gate_direction d)
 	return !f->dropped;
 }
 
-/* Octets that are pending come again, and perhaps because they are. False: the flow is dropped. */
+/* Called for a retransmission of pending octets, which may be caused by the wait. False: the flow is dropped. */
 static bool come_again(struct gate *g, struct gate_packet *p, struct tcp_conn *c, uint32_t n)
 {
 	const struct tcp_stream *s = &c->stream[p->direction];
@@ -416,7 +416,7 @@ static bool come_again(struct gate *g, struct gate_packet *p, struct tcp_conn *c
 	return gate_tcp_unstick(g, p->flow, (enum gate_direction)p->direction);
 }
 
-/* The same octets once more: they go on as they went the first time. */
+/* Forwards a retransmission as the first copy was forwarded. */
 static int again(struct gate *g, struct gate_packet *p, struct tcp_conn *c, uint32_t n)
 {
 	const struct tcp_stream *s = &c->stream[p->direction];
@@ -452,8 +452,8 @@ static int again(struct gate *g, struct gate_packet *p, struct tcp_conn *c, uint
 	return GATE_ACCEPT;
 }
 
-/* Octets before the number `before`, and new ones: the old go on as they went, in a segment of their own; then it is as if only the new
- * ones had come. What came first counts. */
+/* Handles a segment with octets before the number `before`, and new ones: the old are forwarded like the first copy, in a segment of their
+ * own; the rest is handled as a segment with the new ones only. The first copy counts. */
 static int overlap(struct gate *g, struct gate_packet *p, struct tcp_conn *c, uint32_t before)
 {
 	const struct tcp_stream *s = &c->stream[p->direction];
@@ -478,7 +478,7 @@ static int overlap(struct gate *g, struct gate_packet *p, struct tcp_conn *c, ui
 	return in_order(g, p, c, 0);
 }
 
-/* The packet at hand may have acknowledged changes of the other direction that segments there waited for. */
+/* Follows the other direction: the current packet may have acknowledged changes that its segments waited for. */
 static void follow_other(struct gate *g, struct gate_packet *p, struct tcp_conn *c)
 {
 	uint8_t d = p->direction;
@@ -534,7 +534,7 @@ static int inspect(struct gate *g, struct gate_packet *p, struct tcp_conn *c, en
 		r = in_order(g, p, c, 0);
 	else
 		return (gate_tcp_translate(g, p, c), GATE_ACCEPT);
-	/* there was no room for it: when it comes again it is looked at as if for the first time */
+	/* there was no room for it: its retransmission is inspected as if it were the first */
 	if (r == GATE_DROP && p->flow->transport) {
 		c->track = before;
 		c->shown[p->direction] = shown < s->n ? shown : s->n;
@@ -592,7 +592,7 @@ static enum gate_drop drop_of(enum tcp_segment s)
 	return GATE_DROP_NONE;
 }
 
-/* The client's share of the buffers counts, whoever of both fills them. */
+/* Sets the owner of the buffers: the client, also for the server's octets. */
 static void own_buffers(const struct gate *g, struct tcp_conn *c, const struct flow_key *key)
 {
 	uint16_t owner = (uint16_t)(hash_u32(key->src ^ g->seed) % TCP_POOL_OWNERS);
@@ -607,7 +607,7 @@ static void begin_track(const struct gate *g, const struct gate_packet *p, struc
 	c->track.recorded = g->recorded;
 }
 
-/* GATE_ACCEPT: p->flow is there, or the packet goes on without one. */
+/* Begins a connection. GATE_ACCEPT: p->flow is set, or the packet is forwarded without one. */
 static int begin(struct gate *g, struct gate_packet *p, const struct flow_key *key)
 {
 	bool syn = (g->tcp.flags & (TCP_SYN | TCP_ACK | TCP_RST | TCP_FIN)) == TCP_SYN;
@@ -654,8 +654,8 @@ static void count(struct gate *g, struct gate_packet *p)
 }
 
 /*
- * What the segment at hand acknowledges, in the sender's numbers; *ret_out as it came. False: octets that are pending here, or were
- * never in order, so that their receiver cannot have them. A recording has the sender's numbers already.
+ * Reads the acknowledgement of the current segment, in the sender's numbers; *ret_out: as received. False: it covers octets that are pending
+ * here, or were never in order, so that their receiver cannot have them. A recording has the sender's numbers already.
  */
 static bool read_ack(struct gate *g, const struct gate_packet *p, const struct tcp_conn *c, uint32_t *ret_out)
 {
@@ -687,7 +687,7 @@ static void forget_edits(struct gate *g, const struct gate_packet *p, struct tcp
 	tcp_stream_acked(s, g->tcp_pool, out);
 }
 
-/* The segment fits: it goes on, or its data does. */
+/* Takes a segment that fits its connection. */
 static int take_segment(struct gate *g, struct gate_packet *p, struct tcp_conn *c, enum tcp_segment kind, uint32_t acked)
 {
 	if (!gate_raise(g, EVENT_TCP_CONNECTION_receive_packet, p, p->flow))

@@ -176,7 +176,7 @@ static void end_flow(struct flow_table *t, struct flow *f, bool evicted)
 {
 	if (!f->live)
 		return;
-	f->live = false;	/* whoever is told must not end it again */
+	f->live = false;	/* the callee must not end it again */
 	queue_out(t, f);
 	bucket_out(t, f);
 	t->owned[owner_of(t, &f->key)]--;

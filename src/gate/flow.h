@@ -33,7 +33,7 @@ struct flow_key {
 	uint32_t proto : 8;
 };
 
-/* Two lines of the cache: what every look-up and packet needs, and what is counted. */
+/* Two lines of the cache: members for every look-up and packet, and counters. */
 struct flow {
 	_Alignas(FLOW_ALIGN) struct flow_key key;
 	uint32_t next, newer, older;	/* in its bucket and queue */
@@ -48,7 +48,7 @@ struct flow {
 	int64_t first_ns;
 	uint64_t packets[2], octets[2];	/* by enum gate_direction */
 	int script;			/* of scripts: a reference, 0: none */
-	uint32_t side[2];		/* frame.side of what each end sends, by enum gate_direction; 0: not known */
+	uint32_t side[2];		/* frame.side of each sender, by enum gate_direction; 0: not known */
 };
 
 struct flow_table;
@@ -58,7 +58,7 @@ struct flow_limits {
 	int64_t timeout_ns[FLOW_N_QUEUES];
 };
 
-/* Called when a flow ends, whatever the reason, before its place is used again. */
+/* Called when a flow ends, for any reason, before its place is used again. */
 typedef void (*flow_end_fn)(void *ctx, struct flow *f, bool evicted);
 
 int flow_table_new(const struct flow_limits *l, const struct hash_key *key, flow_end_fn end, void *ctx,
@@ -70,7 +70,7 @@ void flow_table_free(struct flow_table *t);
 uint32_t flow_bucket(const struct flow_table *t, const struct flow_key *key);
 /* Is the table so large that it pays to know before which chains are asked for? */
 bool flow_is_large(const struct flow_table *t);
-/* These chains will be asked for: what stands there comes to the cache, all at the same time. */
+/* Prefetches the chains of these buckets, all at the same time. */
 void flow_expect(const struct flow_table *t, const uint32_t *buckets, uint32_t n);
 /* The flow between these ends, either way round, and which way it is; NULL: none. */
 struct flow *flow_find(struct flow_table *t, uint32_t bucket, const struct flow_key *key, uint8_t *ret_direction);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * A made packet is a struct gate_packet like the one at hand, over octets of its own; headers are put before what it
- * carries, so it is always whole. Lengths and checksums are made when it goes, by the dissectors' own send functions.
+ * A created packet is a struct gate_packet like the current one, over octets of its own; headers are put before its
+ * contents, so it is always whole. Lengths and checksums are completed when it is sent, by the dissectors' own send functions.
  */
 #include "gate/forge.h"
 
@@ -23,7 +23,7 @@ struct forged {
 	struct forged *next;	/* of those that are to come in */
 	uint8_t *octets;	/* [FRAME_MAX_LEN] */
 	bool used, queued;
-	bool as_at_hand;	/* the link's header is that of the packet at hand, ... */
+	bool as_at_hand;	/* the link header is copied from the current packet, ... */
 	uint16_t came_by;	/* ... which came by this port */
 };
 
@@ -113,7 +113,7 @@ unsigned gate_forged_index(const struct gate_packet *p)
 
 /* --- Headers -------------------------------------------------------------------------------------------------- */
 
-/* n octets of value 0 before what is at off. */
+/* Inserts n octets of value 0 at off. */
 static bool insert(struct gate_packet *p, uint32_t off, uint32_t n)
 {
 	uint32_t datagram = p->p.l3 == PACKET_NO_LAYER ? 0 : p->p.len - p->p.l3;
@@ -137,7 +137,7 @@ static enum gate_dissector top(const struct gate_packet *p)
 	return (enum gate_dissector)p->stack[p->depth - 1];
 }
 
-/* What is behind the header of the link. */
+/* Sets the type of the protocol behind the link header. */
 static void set_type(struct gate_packet *p, uint16_t type)
 {
 	p->eth_type = type;
@@ -180,7 +180,7 @@ static int put_arp(struct gate_packet *p)
 	return 0;
 }
 
-/* The header of the link that the packet at hand has. */
+/* Puts the link header of the current packet. */
 static int put_link(struct gate *g, struct gate_packet *p)
 {
 	const struct gate_packet *like = &g->pkt;
@@ -306,7 +306,7 @@ void gate_forged_by(struct gate_packet *p, unsigned port)
 	p->frame.port = (uint16_t)(FRAME_BACK | port);
 }
 
-/* It goes back where the packet at hand came from: so to its sender. */
+/* Swaps the addresses of the link header: the packet is sent to the sender of the current packet. */
 static void turn_round(struct gate_packet *p)
 {
 	uint8_t *eth = p->p.data + p->p.l2;

@@ -137,7 +137,7 @@ void gate_inject_fragments(struct gate *g, const struct frame *like, struct span
 	struct gate_packet p = {.l3_len = (uint8_t)(l4 - l3)};
 	uint32_t total = (uint32_t)datagram.n - l4;
 
-	/* cut() reads what it copies from */
+	/* the source of cut() */
 	p.p.data = g->whole;
 	memcpy(g->whole, datagram.p, datagram.n);
 	p.p.l3 = l3;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Fragments in the engine: frames are held until the datagram is whole, which then walks on as one
- * packet, and goes on in the frames it came in.
+ * Fragments in the engine: frames are held until the datagram is whole, which is then inspected as one
+ * packet, and forwarded in the frames it came in.
  */
 #pragma once
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
  * The walk. A packet goes down the dissectors: each owns it until it names the next one. When one
- * accepts, the way goes back up, and each makes its header right. What comes out is one verdict for
- * each frame that came in. The order is in dissectors.def; here is only the walking.
+ * accepts, the walk goes back up, and each completes its header. The result is one verdict for
+ * each received frame. The order is in dissectors.def; this file has only the walk.
  */
 #include "gate/dissect.h"
 
@@ -47,7 +47,7 @@ enum gate_dissector gate_dissector_find(const char *name)
 
 void gate_load(struct gate *g, enum gate_dissector d)
 {
-	/* those of plug.h have loaded what they stand on */
+	/* those of plug.h have loaded the dissectors below them */
 	if ((unsigned)d >= DISSECT_N || g->loaded & UINT32_C(1) << d)
 		return;
 	g->loaded |= UINT32_C(1) << d;
@@ -101,7 +101,8 @@ void gate_drop(struct gate_packet *p, enum gate_drop why)
 		p->drop = why;
 }
 
-/* The same of what cannot be read. Who puts packets into flows reads them for who is below. */
+/* The event that each dissector raises for a malformed packet. The connection dissectors parse on behalf of UDP and TCP, so they
+ * raise the events of those layers. */
 static const int error_events[DISSECT_N] = {
 #define SEND(d, name)
 #define ERROR(d, name) [DISSECT_##d] = EVENT_##d##_##name + 1,
@@ -169,7 +170,7 @@ static int walk_down(struct gate *g, struct gate_packet *p)
 		}
 		g->counters.seen[d]++;
 		next = dissectors[d].receive(g, p);
-		/* what a flow speaks is decided once, when it begins (app.c) */
+		/* a flow's application is chosen once, when it begins (app.c) */
 		if (unlikely(g->on_next) && next >= GATE_ACCEPT && d != DISSECT_UDP_CONNECTION && d != DISSECT_TCP_CONNECTION)
 			next = g->on_next(g->policy_ctx, g, p, (enum gate_dissector)d, next);
 		d = next;
@@ -309,7 +310,7 @@ static void verdict(struct gate *g, struct gate_packet *p, int how)
 		(void)frames_flush(g->frames);
 }
 
-/* It is not what was sent: it goes on in no case, not even where nothing is to be changed. */
+/* Drops a frame that differs from the sent one, also under pass-through. */
 static void refuse_damaged(struct gate *g, struct gate_packet *p)
 {
 	g->counters.dropped++;
@@ -339,7 +340,7 @@ static void one(struct gate *g, const struct frame *f)
 	}
 	g->at_hand = false;
 	p->generation++;
-	/* what happens between packets (timers, ends, octets that go on) is not this one's affair */
+	/* events between packets (timers, ends of flows, released data) do not belong to this packet */
 	p->flow = NULL;
 	p->stopped = false;
 }
@@ -363,7 +364,7 @@ int gate_send_now(struct gate *g, struct gate_packet *p)
 	return 0;
 }
 
-/* What rules made comes in, behind the packet that they made it for. */
+/* Processes the packets that rules injected while the current one was handled. */
 static void come_in(struct gate *g)
 {
 	const struct frame *f;

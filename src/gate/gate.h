@@ -25,11 +25,11 @@ struct gate_opts {
 	struct frames *frames;		/* borrowed */
 	struct log *log;		/* borrowed; NULL: silent */
 	bool pass_through;		/* look at everything, block and change nothing */
-	bool fail_open;			/* what cannot be decided goes on */
+	bool fail_open;			/* forwards packets that cannot be decided */
 	bool ignore_checksums;		/* of UDP and TCP */
 	bool midstream;			/* TCP connections whose beginning was not seen are taken up */
-	bool keep_snapped;		/* a recorded frame that is cut off goes on as it is, looked at by nobody */
-	bool drop_overlaps;		/* TCP data that comes again differently is dropped; else what came first counts */
+	bool keep_snapped;		/* forwards a recorded frame that is cut off, without inspection */
+	bool drop_overlaps;		/* drops TCP data retransmitted with other octets; else the first copy counts */
 	uint32_t max_streams;		/* TCP streams with data that waits, or was changed; as many with data on its way */
 	struct flow_limits flows;
 	uint32_t max_held;		/* frames that wait for others */
@@ -56,11 +56,11 @@ enum gate_dissector gate_dissector_find(const char *name);
  */
 int gate_turn(struct gate *g) must_check;
 
-/* Time goes on although no packet comes: what is over ends. */
+/* Called when time passes without packets: expires flows and timers. */
 void gate_tick(struct gate *g, int64_t now_ns);
 /* Another source from here on (borrowed); nothing of the one before may be held. */
 void gate_source(struct gate *g, struct frames *f);
-/* At the end of a source: what still waits for others gets its verdict. */
+/* Called at the end of a source: waiting frames get their verdict. */
 void gate_release_held(struct gate *g);
 
 struct gate_counters {
@@ -68,12 +68,12 @@ struct gate_counters {
 	uint64_t seen[DISSECT_N];		/* reached the dissector */
 	uint64_t accepted, dropped, modified;
 	uint64_t held;				/* now */
-	uint64_t overlaps;			/* TCP segments that came again differently, and were made right */
+	uint64_t overlaps;			/* TCP segments retransmitted with other octets, and corrected */
 	uint64_t trimmed;			/* TCP segments without the octets that their receiver had acknowledged */
-	uint64_t unverified;			/* that came again, and what came first is not known any more */
-	uint64_t snapped;			/* frames that a recording holds a part of, and that went on (keep_snapped) */
+	uint64_t unverified;			/* retransmissions whose first copy is not remembered any more */
+	uint64_t snapped;			/* forwarded frames that a recording holds a part of (keep_snapped) */
 	uint64_t gaps;				/* places where a recording lacks TCP octets that segments waited for */
-	uint64_t failed_open;			/* could not be decided and went on */
+	uint64_t failed_open;			/* could not be decided and were forwarded */
 	uint64_t forged, injected;		/* made by rules: sent; come in, which are among the packets */
 	uint64_t drops[GATE_DROP_N];
 };

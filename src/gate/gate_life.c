@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * An engine is made, and goes: its memory, its limits, what is to be told when a flow ends.
+ * Creation and end of an engine: its memory, its limits, the functions called when a flow ends.
  */
 #include "gate/app.h"
 #include "gate/dissect.h"
@@ -98,7 +98,7 @@ int gate_new(const struct gate_opts *o, struct gate **ret)
 		g->clock = (struct clock_src){packet_time, packet_time, g};
 		g->log = o->log;
 		gate_alarm(g, NULL, NULL, NULL);
-		/* what only looks on can hold nothing back */
+		/* a passive source can hold nothing back */
 		g->pass_through = o->pass_through || (o->frames && frames_passive(o->frames));
 		g->recorded = o->frames && frames_recorded(o->frames);
 		g->fail_open = o->fail_open;

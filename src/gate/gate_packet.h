@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
  * A packet on its way through the dissectors: the slot of packet/packet.h (octets and offsets), and
- * what the gate found out. There is one a worker, used again for each packet; what has to outlive
+ * the results of the gate. There is one a worker, used again for each packet; data that has to outlive
  * the walk is copied (held.h). Octets are written through verdict.h only.
  */
 #pragma once
@@ -20,7 +20,7 @@ enum gate_dissector {
 	DISSECT_N
 };
 
-/* What a dissector's receive gives: the next one, or how the walk ends. */
+/* The result of a dissector's receive function: the next one, or the end of the walk. */
 enum gate_next {
 	GATE_ACCEPT = -1,
 	GATE_DROP = -2,	/* with gate_packet.drop set */
@@ -51,7 +51,7 @@ enum gate_direction { GATE_UP, GATE_DOWN };
  * packet must not make it look whole. */
 enum gate_checksum { CHECKSUM_UNKNOWN, CHECKSUM_GOOD, CHECKSUM_BAD };
 
-/* Which parts were written: what has to be made right before it goes on. */
+/* The written parts: headers to complete before the packet is forwarded. */
 enum gate_dirty { DIRTY_L2 = 1, DIRTY_L3 = 2, DIRTY_L4 = 4, DIRTY_APP = 8, DIRTY_LENGTH = 16 };
 
 enum { GATE_MAX_DEPTH = 8 };
@@ -63,7 +63,7 @@ struct gate_packet {
 	uint32_t generation;	/* another one for each packet: handles of scripts know by it */
 	uint16_t eth_type;	/* behind the tags; 0: no Ethernet */
 	uint32_t vlans;		/* identities in its tags, but for 0: the outermost, and << 12 the second */
-	uint32_t end;		/* octet behind the IPv4 datagram: what follows is padding */
+	uint32_t end;		/* octet behind the IPv4 datagram, where padding begins */
 	uint8_t proto;
 	uint8_t l3_len;		/* IPv4 header, options included */
 	uint8_t l4_len;		/* TCP, UDP, ICMP header */

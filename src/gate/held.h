@@ -22,8 +22,8 @@ struct held {
 	uint8_t data[];
 };
 
-/* Room for n_small frames of common size (2 KiB) and n_large of any. owed: are they kept from going on, or
- * have they gone already, and are only looked at? 0, -ENOMEM. */
+/* Room for n_small frames of common size (2 KiB) and n_large of any. owed: are they held back, or
+ * forwarded already, and only inspected? 0, -ENOMEM. */
 int held_pool_new(uint32_t n_small, uint32_t n_large, bool owed, struct held_pool **ret) must_check;
 void held_pool_free(struct held_pool *p);
 /* Copies a frame; NULL: no room. */

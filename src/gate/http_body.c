@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Bodies whose length may change (RFC 9112 6, 7). A body that had a length goes on in chunks, one that came in chunks
- * is cut anew, so each piece that listeners have seen is a chunk of its own; what stood around the data goes, the
+ * Bodies whose length may change (RFC 9112 6, 7). A body that had a length is forwarded in chunks, one that came in chunks
+ * is cut anew, so each piece that listeners have seen is a chunk of its own; the framing around the data is removed, the
  * trailer stays. Each write is an edit of the stream beside octets that are there: so the frame of a chunk is put around
- * the data before listeners see it, and takes its number from what they left.
+ * the data before listeners see it, and takes its number from the octets that they left.
  */
 #include "gate/http_impl.h"
 
@@ -67,7 +67,7 @@ int gate_http_free_length(struct gate *g)
 
 /* --- Bodies ----------------------------------------------------------------------------------------------- */
 
-/* What is half written is of no use to anybody. */
+/* Ends the flow: a half written body is of no use. */
 static bool give_up(struct gate *g, struct gate_view *v)
 {
 	gate_drop(&g->pkt, GATE_DROP_TCP_LIMIT);
@@ -75,7 +75,7 @@ static bool give_up(struct gate *g, struct gate_view *v)
 	return false;
 }
 
-/* The frame of m octets of data gets what it says; ends: nothing comes behind. The octets that it all is; negative. */
+/* Completes the framing of m octets of data; ends: it is the last chunk. Returns the octets of all of it, or negative. */
 static int64_t close_chunk(struct gate *g, struct gate_view *v, uint32_t at, uint32_t m, bool ends)
 {
 	struct span last = span_of(last_chunk, ends ? LAST : 0);

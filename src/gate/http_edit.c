@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * What listeners see of an HTTP head and do to it. Each write is one edit of the stream, after which the head is
- * read anew: so what was written is what a reader will find, or it is not written.
+ * Reads and changes of an HTTP head by listeners. Each write is one edit of the stream, after which the head is
+ * read anew: a value that a reader would not find is not written.
  */
 #include "gate/http_impl.h"
 
@@ -163,7 +163,7 @@ static int add_reason(struct gate *g, struct span with)
 /* Does this change where the body ends? */
 static bool changes_framing(const struct gate_http *h, enum http_part part, struct span with)
 {
-	/* HTTP/1.0 has no chunks; what HEAD and CONNECT ask is answered otherwise; some statuses have no body */
+	/* HTTP/1.0 has no chunks; answers to HEAD and CONNECT differ; some statuses have no body */
 	if (part == HTTP_VERSION)
 		return h->head.encoded && span_eq(with, span_str("HTTP/1.0"));
 	if (part == HTTP_METHOD)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * http from inside: the dissector, and what listeners do to its heads.
+ * http from inside: the dissector, and changes of its heads by listeners.
  */
 #pragma once
 
@@ -15,15 +15,15 @@ enum {
 	HTTP_GATE_FLAGS = HTTP_ALLOW_LF | HTTP_ALLOW_FOLD,
 	HTTP_ASKED_OLD = 0x80,	/* with the method: by HTTP/1.0, ... */
 	HTTP_ASKED_CLOSE = 0x40, /* ... and the connection closes behind the answer */
-	HTTP_ASKED_UPGRADE = 0x20, /* ... or goes on in another protocol (RFC 9110 7.8) */
+	HTTP_ASKED_UPGRADE = 0x20, /* ... or continues in another protocol (RFC 9110 7.8) */
 	HTTP_ASKED_METHOD = 0x1f,
 };
 
-/* What becomes of a body whose length may change. */
+/* Treatment of a body whose length may change. */
 enum http_body {
 	HTTP_BODY_FIXED,	/* it may not */
 	HTTP_BODY_FREE,		/* it ends with the connection */
-	HTTP_BODY_TO_CHUNKS,	/* it had a length, and goes on in chunks */
+	HTTP_BODY_TO_CHUNKS,	/* it had a length, and is forwarded in chunks */
 	HTTP_BODY_CHUNKS,	/* in chunks, which are cut anew */
 };
 
@@ -54,10 +54,10 @@ struct http_old {
 
 struct gate_http {
 	struct slots flows, kept;
-	struct http_head head;		/* of the message at hand */
-	struct gate_view *view;		/* where it is; NULL: no event is told */
+	struct http_head head;		/* of the current message */
+	struct gate_view *view;		/* where it is; NULL: no event is raised */
 	uint32_t at;			/* offset in it */
-	struct gate_view *body;		/* the data at hand; NULL: no such event is told */
+	struct gate_view *body;		/* the current data; NULL: no such event is raised */
 	uint32_t generation;
 	struct http_old old[2];		/* request, response */
 };

@@ -107,7 +107,7 @@ static int open_worker(struct live *l, unsigned i)
 	return r < 0 ? r : gate_worker_new(&o, &l->workers[i]);
 }
 
-/* A second way round the gate: a kernel that bridges or routes between the ports forwards what the gate drops. */
+/* Warns of a path around the gate: a kernel that bridges or routes between the ports forwards frames that the gate drops. */
 static void warn_of_ways(const struct live *l)
 {
 	char path[PATH_LEN], master[IF_NAMESIZE];
@@ -171,7 +171,7 @@ static int open_signals(struct live *l)
 	(void)sigemptyset(&set);
 	(void)sigaddset(&set, SIGTERM);
 	(void)sigaddset(&set, SIGINT);
-	/* a terminal that closes, and the keyboard's other way to end: what was set up is taken down */
+	/* a terminal that closes, and the keyboard's other way to end: the set-up is undone */
 	(void)sigaddset(&set, SIGHUP);
 	(void)sigaddset(&set, SIGQUIT);
 	/* nothing is asked by these, and by default they would end the process where it stands */
@@ -239,7 +239,7 @@ static int finish(struct live *l, struct gate_sums *sums)
 {
 	int code = 0;
 
-	/* nothing new comes; what is queued still gets its verdict */
+	/* no new packets arrive; queued ones still get their verdict */
 	if (l->has_rules)
 		queue_rules_remove(&l->queue_rules);
 	queue_rules_unwatch(l->watch_fd);

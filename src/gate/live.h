@@ -10,5 +10,5 @@
 
 struct gate_opts;
 
-/* The program's exit code; what went wrong is on stderr. */
+/* Returns the program's exit code; errors are on stderr. */
 int gate_live(const struct gate_args *a, const struct gate_opts *o, struct gate_sums *ret_sums);

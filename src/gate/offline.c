@@ -69,7 +69,7 @@ static int begin(struct offline *o, const struct gate_opts *go)
 
 	if (r < 0)
 		(void)complain(o->a->in, r);
-	/* what is kept is of live networks: a recorded one neither knows it nor changes it */
+	/* kept bindings belong to live networks: a recorded one neither reads nor changes them */
 	if (r == 0)
 		r = guard_run_open(&o->rules, o->g, &go->hash_key, false, &o->guard);
 	if (r == 0)

@@ -10,7 +10,7 @@
 
 struct gate_opts;
 
-/* The program's exit code; what went wrong is on stderr. */
+/* Returns the program's exit code; errors are on stderr. */
 /* -t: loads the rules and the guard's configuration. Exit code. */
 int gate_check(const struct gate_args *a, const struct gate_opts *o) must_check;
 int gate_offline(const struct gate_args *a, const struct gate_opts *o, struct gate_sums *ret_sums);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Two rules in the raw table, set by iptables itself: what comes in, and what this host sends. The kernel may lack
+ * Two rules in the raw table, set by iptables itself: for received packets, and for packets that this host sends. The kernel may lack
  * nftables' queue statement, so it has to be the variant that speaks the old interface where there is one.
  */
 #include "gate/queue_rules.h"
@@ -19,7 +19,7 @@
 
 enum { ARGS_MAX = 24, TEXT_LEN = 32, LEFT_MAX = 64 };
 
-/* quiet: what it says to stderr is lost. */
+/* Runs a program. quiet: its output on stderr is discarded. */
 static int run(const char *program, char *const argv[], bool quiet)
 {
 	posix_spawn_file_actions_t files;

@@ -9,7 +9,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* What we send ourselves carries this mark, and is not queued again. */
+/* Packets that we send ourselves carry this mark, and are not queued again. */
 enum { QUEUE_MARK = 0x757367 };
 
 struct queue_rules {

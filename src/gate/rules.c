@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Rule files are run once a worker; what is wrong with one is said with file and line, and nothing starts.
+ * Rule files are run once a worker; an error of one is reported with file and line, and the gate does not start.
  */
 #include "gate/rules.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * The rule file of the command line, with the alerts that go with it: what gate_offline and gate_live share.
+ * The rule file of the command line, with its alerts, shared by gate_offline and gate_live.
  */
 #pragma once
 

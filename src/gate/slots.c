@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * What was given back last is taken first: it may still be in the cache.
+ * The slot that was given back last is taken first: it may still be in the cache.
  */
 #include "gate/slots.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * What the gate says of its work: for people, or as JSON.
+ * The gate's summary of its work: for people, or as JSON.
  */
 #pragma once
 
@@ -27,7 +27,7 @@ struct gate_sums {
 	} plugs[GATE_MAX_PLUGS];	/* dissectors that were registered at run time */
 };
 
-/* Adds what an engine, or a source, counted. */
+/* Adds the counters of an engine, or of a source. */
 void gate_sums_gate(struct gate_sums *s, struct gate *g);
 /* NULL: nothing. */
 void gate_sums_guard(struct gate_sums *s, const struct guard *gd);

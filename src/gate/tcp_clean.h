@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * For dissect_tcp.c: parts of a segment that its receiver reads otherwise than as octets of the stream in their place are taken
- * out, so that what a rule is shown is what the receiver reads.
+ * For dissect_tcp.c: removes parts of a segment that its receiver does not read as octets of the stream in their place, so
+ * that rules are shown exactly the octets that the receiver reads.
  */
 #pragma once
 
 #include "gate/tcp_conn.h"
 
-/* Removes what may not stay in the segment at hand, of an inspected connection. 0; -USHER_E_LIMIT: it cannot be written. */
+/* Removes such parts from the current segment, of an inspected connection. 0; -USHER_E_LIMIT: it cannot be written. */
 int gate_tcp_clean(struct gate *g, struct gate_packet *p) must_check;
-/* Removes octets that the receiver has acknowledged from the segment at hand, of an inspected connection. 0; -USHER_E_LIMIT: it cannot
+/* Removes octets that the receiver has acknowledged from the current segment, of an inspected connection. 0; -USHER_E_LIMIT: it cannot
  * be written. */
 int gate_tcp_trim(struct gate *g, struct gate_packet *p, const struct tcp_conn *c) must_check;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * tcp_connection in the engine: a flow's transport state, and what dissectors of streams (and rules) see.
+ * tcp_connection in the engine: a flow's transport state, and the view of streams for dissectors and rules.
  */
 #pragma once
 
@@ -20,8 +20,8 @@ struct tcp_conn {
 	struct tcp_track track;
 	struct tcp_stream stream[2];	/* by enum gate_direction */
 	struct tcp_history history[2];	/* of streams that somebody looks at */
-	uint32_t shown[2];		/* octets of what is pending that listeners of receive_data have seen */
-	void *script[2];		/* of who follows them (dissect.h); NULL: nobody */
+	uint32_t shown[2];		/* pending octets that listeners of receive_data have seen */
+	void *script[2];		/* the follower of each (dissect.h); NULL: none */
 	int64_t shown_ns[2];		/* when something new was shown */
 	struct gate_view *showing[2];	/* all that is pending, while it is shown */
 	uint32_t stamp[2];		/* the last time stamp of each direction (RFC 7323), if stamped; of those inspected */
@@ -33,7 +33,7 @@ struct tcp_conn {
 };
 
 /*
- * The octets of one direction that came in order and were not let go: what a dissector or rule is shown. Valid
+ * The octets of one direction that arrived in order and were not released, shown to a dissector or rule. Valid
  * during the call; `octets` moves when gate_stream_edit() is used.
  */
 struct gate_view {
@@ -41,23 +41,23 @@ struct gate_view {
 	enum gate_direction direction;
 	const uint8_t *octets;
 	uint32_t n;
-	uint32_t out;		/* the receiver's number of the first of them; of what is no part only */
+	uint32_t out;		/* receiver's sequence number of octets[0]; unset when `whole` is not NULL */
 	bool end;		/* no more will come */
 	bool fixed;		/* its length may not change */
 	struct gate_view *whole;	/* it is a part of that; NULL: it is all there is */
 	uint32_t base;		/* offset in it */
 };
 
-/* Shows a dissector what there is; how many octets may go on (of view->n as it is then). A dissector that ends the
- * flow sets flow->dropped. */
+/* Shows a dissector the present octets. Returns how many may be forwarded (of view->n as it is then). A dissector that
+ * ends the flow sets flow->dropped. */
 typedef uint32_t (*gate_stream_fn)(struct gate *g, struct gate_view *v);
 
-/* Puts `with` in the place of n octets at off of what is shown. 0; -EROFS: pass-through; -EPERM: its length may not
+/* Puts `with` in the place of n octets at off of the view. 0; -EROFS: pass-through; -EPERM: its length may not
  * change; -ERANGE; -USHER_E_LIMIT. */
 int gate_stream_edit(struct gate *g, struct gate_view *v, uint32_t off, uint32_t n, struct span with) must_check;
 /* RST to both ends: the connection is over for them too. */
 void gate_tcp_reset(struct gate *g, struct flow *f);
-/* RST to whom direction d sends to. */
+/* Sends a RST to the receiver of direction d. */
 void gate_tcp_reset_to(struct gate *g, struct flow *f, enum gate_direction d);
 struct tcp_conn *gate_tcp(const struct flow *f);
 
@@ -66,5 +66,5 @@ int gate_tcp_new(struct gate *g, uint32_t max_flows, uint32_t max_streams) must_
 void gate_tcp_free(struct gate *g);
 /* Those who follow its streams see the end. */
 void gate_tcp_streams_end(struct gate *g, struct flow *f);
-/* A flow ends: what it holds gets its verdict. */
+/* Ends a flow: held frames get their verdict. */
 void gate_tcp_end(struct gate *g, struct flow *f);

@@ -194,7 +194,7 @@ void tcp_edits_join(struct tcp_edits *e, uint32_t from, struct span octets)
 	d.in_to = e->store->at[e->n - 1].in_to;
 	d.out_to = e->store->at[e->n - 1].out_to;
 	len = d.out_to - d.out_from;
-	/* with what is between them they need more room */
+	/* with the octets between them they need more room */
 	if (kept + len > TCP_EDIT_TEXT || d.out_to - from > octets.n)
 		return;
 	e->n = first;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * A segment that goes on is made right in its place, or, where it waited, is cut anew: its headers as they came, other octets
- * behind them, and what the headers say about those.
+ * A segment that is forwarded is completed in its place, or, where it waited, is cut anew: its received headers, other octets
+ * behind them, and lengths, numbers and checksums for those.
  */
 #include "gate/tcp_emit.h"
 
@@ -56,7 +56,7 @@ static void blank_sack(uint8_t *options, size_t n)
 			memset(options + at - len, NOP, len);
 }
 
-/* Others may have gone on meanwhile, and a time stamp older than theirs would be taken for that of an old segment (RFC 7323 5). */
+/* Renews time stamps: other segments may have been forwarded meanwhile, and an older time stamp would mark an old segment (RFC 7323 5). */
 static void renew_stamps(uint8_t *options, size_t n, const struct tcp_conn *c, enum gate_direction d)
 {
 	size_t at = 0, len;
@@ -153,7 +153,7 @@ static void emit(void *ctx, struct held *h, uint32_t out, struct span octets, bo
 		return;
 	s = span_of(g->piece, compose(e, h, out, octets, last));
 	h->begun = true;
-	/* what fits into a packet is not to be cut any more */
+	/* data that fits into a packet is not cut any more */
 	if (octets.n <= h->frame.offload.gso_size)
 		h->frame.offload.gso_type = 0;
 	if (last) {

@@ -51,7 +51,7 @@ static void fill_gap(struct gate *g, struct flow *f, enum gate_direction d)
 		uint32_t n = keep_zeros(g, c, d, s->ahead->from - c->track.half[d].next);
 
 		if (!n) {
-			/* too much is pending: it goes, and what it was kept for is not found */
+			/* too much is pending: it is released, and patterns across it are not found */
 			if (!s->segments)
 				break;
 			gate_tcp_advance(g, f, d, true);

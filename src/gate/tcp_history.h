@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * What one direction of a connection was seen to send and its receiver has not acknowledged: the octets as they came, by the
- * sender's numbers. Rules have looked at these and decided; so what comes again has to be the same. A receiver that
- * missed the first copy would else get something that nobody looked at. Pure but for buffers, which come from a pool and
- * are held only while something is on its way.
+ * The octets that one direction of a connection sent and its receiver has not acknowledged, as they came, by the
+ * sender's numbers. Rules have inspected these octets, so a retransmission has to be equal. A receiver that
+ * missed the first copy would else get octets that no rule has seen. Pure but for buffers, which come from a pool and
+ * are held only while octets are unacknowledged.
  */
 #pragma once
 
@@ -35,10 +35,10 @@ void tcp_history_acked(struct tcp_history *h, struct tcp_pool *p, uint32_t next)
 /* Nothing from `end` on was seen after all. */
 void tcp_history_cut(struct tcp_history *h, struct tcp_pool *p, uint32_t end);
 /*
- * Octets [from, from + n) come again: those of them that are remembered are written over `octets`, which are a copy. True: they
+ * Corrects a retransmission of octets [from, from + n): remembered ones are written over `octets`, which are a copy. True: they
  * differed.
  */
 bool tcp_history_correct(const struct tcp_history *h, uint32_t from, uint8_t *octets, uint32_t n);
-/* How many of [from, from + n), of which the receiver has everything before `acked`, cannot be told. heard: the receiver said so. */
+/* Returns how many octets of [from, from + n) cannot be compared; the receiver has all before `acked`. heard: it has acknowledged at all. */
 uint32_t tcp_history_unknown(const struct tcp_history *h, uint32_t from, uint32_t n, uint32_t acked, bool heard);
 void tcp_history_end(struct tcp_history *h, struct tcp_pool *p);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Segments of the gate's own: resets, and acknowledgements that say what is missing. They are made from the headers of the
- * packet at hand, whichever way it goes.
+ * Segments of the gate's own: resets, and acknowledgements that report missing data. They are made from the headers of the
+ * current packet, in either direction.
  */
 #include "gate/tcp_reply.h"
 
@@ -10,7 +10,7 @@
 
 enum { IP_SRC_OFF = 12, NOP = 1, TS_LEN = 10, SACK_HEAD = 2, BLOCK_LEN = 8, BLOCKS_MAX = 3 };
 
-/* The number that whom direction d sends to waits for: what is held, or at hand, does not reach it any more. */
+/* Returns the next sequence number that the receiver of direction d expects. Held data and the current segment are never delivered to it. */
 static uint32_t next_out(const struct gate *g, const struct gate_packet *p, const struct tcp_conn *c, enum gate_direction d)
 {
 	const struct tcp_stream *s = &c->stream[d];
@@ -20,7 +20,7 @@ static uint32_t next_out(const struct gate *g, const struct gate_packet *p, cons
 	return tcp_edits_out(&s->edits, d == p->direction && g->taken ? g->tcp.seq : c->track.half[d].next, false);
 }
 
-/* A segment without data to whom direction d sends to, beside the packet at hand. */
+/* Sends a segment without data to the receiver of direction d, beside the current packet. */
 static void send_made(struct gate *g, const struct gate_packet *p, enum gate_direction d, struct tcp_hdr *h)
 {
 	bool back = d != p->direction;
@@ -64,7 +64,7 @@ void gate_tcp_reset_to(struct gate *g, struct flow *f, enum gate_direction d)
 	struct tcp_conn *c = f->transport;
 	struct tcp_hdr h = {.flags = TCP_RST | TCP_ACK};
 
-	/* the frames are made from one of the connection's: that is at hand whenever a rule runs */
+	/* the frames are made from one of the connection: there is a current one whenever a rule runs */
 	if (g->pass_through || p->flow != f || !c)
 		return;
 	h.seq = next_out(g, p, c, d);
@@ -78,13 +78,13 @@ void gate_tcp_reset(struct gate *g, struct flow *f)
 	gate_tcp_reset_to(g, f, GATE_DOWN);
 }
 
-/* --- What is missing ---------------------------------------------------------------------------------------------- */
+/* --- Missing data ------------------------------------------------------------------------------------------------- */
 
 struct block {
 	uint32_t from, to;
 };
 
-/* What is there behind the gap, as runs; the one with `number` in it first (RFC 2018 4). How many. */
+/* Lists the data behind the gap, as runs; the one with `number` in it first (RFC 2018 4). Returns how many. */
 static unsigned blocks_of(const struct tcp_stream *s, uint32_t number, struct block ret[BLOCKS_MAX])
 {
 	struct block run = {0};

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * For dissect_tcp.c: what the gate itself says within a connection.
+ * For dissect_tcp.c: segments that the gate itself sends within a connection.
  */
 #pragma once
 
 #include "gate/tcp_conn.h"
 
-/* The segment at hand waits for others, which were lost: its sender is told, as its receiver would tell it if it had got the
- * segment (RFC 5681 4.2, RFC 2018 4), so that it need not run into a time-out. */
+/* Sends a duplicate acknowledgement to the sender of the current segment, which waits for lost ones. Its receiver would send it
+ * if it had got the segment (RFC 5681 4.2, RFC 2018 4): so the sender need not wait for its time-out. */
 void gate_tcp_tell_missing(struct gate *g, const struct gate_packet *p, struct tcp_conn *c);

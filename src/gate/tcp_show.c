@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * What is pending of a stream, shown to those who want to look: the listeners of receive_data
- * first, each octet once; then the application's dissector, as much as the listeners let go. Either
- * may hold the rest back, and change what is there.
+ * Delivery of a stream's pending data: to the listeners of receive_data
+ * first, each octet once; then to the application's dissector, as far as the listeners released it. Either
+ * may hold the rest back, and change pending octets.
  */
 #include "gate/app.h"
 #include "gate/plug.h"
@@ -13,7 +13,7 @@
 
 #include <errno.h>
 
-/* What TCP waits at least before it sends again: a fifth of a second, in most systems. */
+/* The shortest retransmission time-out of TCP: a fifth of a second, in most systems. */
 #define RTO_LEAST_NS (NS_PER_S / 5)
 
 /* Views of the same octets, from the outermost on. */
@@ -26,8 +26,8 @@ static void refresh(struct gate_view *v, uint32_t grown)
 	v->n += grown;
 }
 
-/* What is shown is a part of what another way was found to: n octets at `at` of the whole became
- * `came`. A change over its beginning is shown with it. */
+/* Moves a part after a change of the whole view: n octets at `at` became
+ * `came`. A change over its beginning belongs to it. */
 static void move(struct gate_view *part, uint32_t at, uint32_t n, uint32_t came)
 {
 	uint32_t end = part->base + part->n;
@@ -60,7 +60,7 @@ int gate_stream_edit(struct gate *g, struct gate_view *v, uint32_t off, uint32_t
 		return 0;
 	for (; all->whole; all = all->whole)
 		at += all->base;
-	/* what was looked at where it lies has to be held now */
+	/* data that was inspected in the packet has to be held now */
 	if (!s->segments)
 		r = all->n ? gate_tcp_keep(g, &g->pkt, c, g->pkt.p.app_len - all->n) : -ERANGE;
 	if (r == 0)
@@ -75,7 +75,7 @@ int gate_stream_edit(struct gate *g, struct gate_view *v, uint32_t off, uint32_t
 	return r;
 }
 
-/* The listeners see what is new. False: it goes no further. */
+/* Shows new data to the listeners. False: the flow is dropped. */
 static bool show_listeners(struct gate *g, struct gate_view *v)
 {
 	uint32_t seen = gate_tcp(v->flow)->shown[v->direction];
@@ -94,7 +94,7 @@ static bool show_listeners(struct gate *g, struct gate_view *v)
 	return !v->flow->dropped;
 }
 
-/* How much of it may go on, as far as listeners are concerned. At the end nobody waits any more. */
+/* Returns how many octets the listeners allow to be forwarded. At the end none waits any more. */
 static uint32_t let_go(const struct gate *g, const struct gate_view *v)
 {
 	void *script = gate_tcp(v->flow)->script[v->direction];

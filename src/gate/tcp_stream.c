@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Most streams have nothing pending at any time: their segments are looked at where they lie and go on. Only
- * what waits or was changed is copied, into buffers that are borrowed from a pool for that long.
+ * Most streams have no pending data at any time: their segments are inspected in place and forwarded. Only
+ * waiting or changed data is copied, into buffers that are borrowed from a pool for that time.
  */
 #include "gate/tcp_stream.h"
 
@@ -216,7 +216,7 @@ struct held *tcp_stream_follow(struct tcp_stream *s, uint32_t next, struct held 
 	return NULL;
 }
 
-/* --- What is pending --------------------------------------------------------------------------------------- */
+/* --- Pending data ------------------------------------------------------------------------------------------ */
 
 static bool store_take(struct tcp_stream *s, struct tcp_pool *p)
 {
@@ -234,7 +234,7 @@ static void store_give(struct tcp_stream *s, struct tcp_pool *p)
 	s->edits.store = NULL;
 }
 
-/* To insert is to replace a neighbour by itself and what is new. */
+/* Turns an insertion into a replacement of a neighbouring octet by itself and the new octets. */
 static bool widen(const struct tcp_stream *s, uint32_t *off, uint32_t *n, uint8_t *text, struct span *with)
 {
 	if (*n)
@@ -298,12 +298,12 @@ int tcp_stream_edit(struct tcp_stream *s, struct tcp_pool *p, uint32_t off, uint
 static void emit_segment(struct tcp_stream *s, struct held *h, uint32_t from, uint32_t to, bool whole,
 			 uint32_t max, tcp_emit_fn emit, void *ctx)
 {
-	/* what a host calls its longest segment leaves no room for options (RFC 6691) */
+	/* a host's MSS leaves no room for options (RFC 6691) */
 	uint32_t options = h->app - h->l4 > TCP_HDR_LEN ? h->app - h->l4 - (uint32_t)TCP_HDR_LEN : 0;
 	uint32_t room = max > options + 1 ? max - options : 1;
 	uint32_t longest = h->to - h->from > room ? h->to - h->from : room;
 
-	/* whatever the receiver would take: no datagram is longer (RFC 791 3.1) */
+	/* also below a larger MSS: no datagram is longer (RFC 791 3.1) */
 	if (longest > UINT16_MAX - (uint32_t)(h->app - h->l3))
 		longest = UINT16_MAX - (uint32_t)(h->app - h->l3);
 
@@ -315,7 +315,7 @@ static void emit_segment(struct tcp_stream *s, struct held *h, uint32_t from, ui
 	} while (tcp_before(from, to));
 }
 
-/* Where a pending segment ends, in what is pending. */
+/* Returns the end of a pending segment, in the pending data. */
 static uint32_t end_of(const struct tcp_stream *s, const struct held *h)
 {
 	uint32_t out = tcp_edits_out(&s->edits, h->to, true);
@@ -354,7 +354,7 @@ bool tcp_stream_again(const struct tcp_stream *s, uint32_t from, struct span oct
 {
 	if (!tcp_edits_apply(&s->edits, from, octets, w, ret_out))
 		return false;
-	/* what is pending may still change */
+	/* pending data may still change */
 	if (s->segments && tcp_before(s->out, (uint32_t)(*ret_out + w->len)))
 		w->len = tcp_before(*ret_out, s->out) ? s->out - *ret_out : 0;
 	return true;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
  * One direction of a TCP connection as a stream of octets: puts segments in order, keeps those that must wait
- * (for others before them, or for a dissector to see more), lets a dissector change what was not let go, and
+ * (for others before them, or for a dissector to see more), lets a dissector change data that was not released, and
  * cuts it into segments again. Knows frames and numbers, not the engine, which hands it a few functions.
  * One thread; memory is taken once, in pools.
  */
@@ -13,7 +13,7 @@
 struct tcp_stream;
 struct tcp_pool;
 
-/* Octets that may wait before one more segment; and what they may grow to, with it and with what is inserted. */
+/* Limits for pending data: before another segment is accepted, and after adding that segment and any insertions. */
 enum { TCP_PENDING_MAX = 64 * 1024, TCP_GROWN_MAX = 128 * 1024 };
 
 /* Owners share a pool by number (tcp_pool_owner). */
@@ -46,7 +46,7 @@ uint8_t *tcp_pool_large(struct tcp_pool *p, const uint8_t *at);
 
 struct tcp_stream {
 	uint32_t out;		/* number of the first pending octet, as the receiver counts */
-	uint8_t *pending;	/* [TCP_GROWN_MAX] what was not, as it stands now; NULL: nothing */
+	uint8_t *pending;	/* [TCP_GROWN_MAX] data not yet released, including edits; NULL if none */
 	uint32_t n;		/* octets of it */
 	struct held *segments;	/* of the pending octets, in order: from and to are in numbers */
 	struct held *ahead;	/* behind a gap, by number */
@@ -55,13 +55,13 @@ struct tcp_stream {
 	struct tcp_edits edits;
 };
 
-/* What the engine does with segments that may go. `octets` take the place of the held frame's data, from out number
+/* Called for segments that are released. `octets` take the place of the held frame's data, from out number
  * `out`; last: no more of this frame will come (its verdict; otherwise a copy is sent). */
 typedef void (*tcp_emit_fn)(void *ctx, struct held *frame, uint32_t out, struct span octets, bool last);
 
 /* --- Segments: numbers are the sender's ------------------------------------------------------------ */
 
-/* Keeps a segment's data behind what is pending: octets [from, from + data.n). -USHER_E_LIMIT: no room. */
+/* Keeps a segment's data behind the pending data: octets [from, from + data.n). -USHER_E_LIMIT: no room. */
 int tcp_stream_append(struct tcp_stream *s, struct tcp_pool *p, const struct frame *f, uint32_t from, struct span data) must_check;
 /* Keeps a segment that others come before. -USHER_E_EXISTS: one that is kept has all of it; -USHER_E_LIMIT: no room. */
 int tcp_stream_ahead(struct tcp_stream *s, struct tcp_pool *p, const struct frame *f, uint32_t from, uint32_t to) must_check;
@@ -71,7 +71,7 @@ struct held *tcp_stream_give_up(struct tcp_stream *s);
  * `stale`, one by one, first. */
 struct held *tcp_stream_follow(struct tcp_stream *s, uint32_t next, struct held **ret_stale);
 
-/* --- The dissector's view: octets [0, n) of what is pending ------------------------------------------- */
+/* --- The dissector's view: octets [0, n) of the pending data ------------------------------------------ */
 
 /* Puts `with` in the place of n octets at off. 0, -ERANGE: they are not there; -USHER_E_LIMIT: no room for the
  * change. To insert at the end of nothing is -ERANGE. */
@@ -79,8 +79,8 @@ int tcp_stream_edit(struct tcp_stream *s, struct tcp_pool *p, uint32_t off, uint
 /* Lets go of the first n octets; max: the longest segment to make. */
 void tcp_stream_release(struct tcp_stream *s, struct tcp_pool *p, uint32_t n, uint32_t max, tcp_emit_fn emit, void *ctx);
 
-/* Octets [from, from + octets.n) come again: writes to w those of them that were let go, as they were sent the first
- * time; *ret_out is the number they begin with. False: w is too small. */
+/* Writes a retransmission of octets [from, from + octets.n) to w: those of them that were released, as the first copy
+ * was sent; *ret_out is the number they begin with. False: w is too small. */
 bool tcp_stream_again(const struct tcp_stream *s, uint32_t from, struct span octets, struct wr *w, uint32_t *ret_out);
 /* The receiver has everything before this out number. */
 void tcp_stream_acked(struct tcp_stream *s, struct tcp_pool *p, uint32_t out);

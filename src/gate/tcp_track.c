@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
  * The checks are those a receiver makes, with one difference: a gate sees segments before the receiver, so
- * windows and acknowledgements are taken at their largest. What it lets through the receiver may still
- * refuse; what it refuses no receiver would take.
+ * windows and acknowledgements are taken at their largest. The receiver may still refuse a segment that the gate
+ * accepts; no receiver would accept one that the gate refuses.
  */
 #include "gate/tcp_track.h"
 
@@ -89,7 +89,7 @@ static void begin_half(struct tcp_half *me, const struct tcp_hdr *h, uint32_t le
 	read_options(me, h);
 }
 
-/* What d says about the room it has for the other's data. */
+/* Takes acknowledgement and window of direction d, for the other's data. */
 static void take_ack(struct tcp_track *t, enum gate_direction d, const struct tcp_hdr *h)
 {
 	struct tcp_half *other = &t->half[!d];
@@ -144,7 +144,7 @@ enum tcp_segment tcp_track_begin(struct tcp_track *t, const struct tcp_hdr *h, u
 	return h->flags & TCP_SYN ? TCP_SEG_BAD_HANDSHAKE : TCP_SEG_OK;
 }
 
-/* RFC 9293 3.10.7; SYN with FIN or RST, or none at all, is what port scanners send. */
+/* RFC 9293 3.10.7; port scanners send SYN with FIN or RST, or no flag at all. */
 static bool bad_flags(const struct tcp_hdr *h)
 {
 	uint8_t f = h->flags & (TCP_SYN | TCP_FIN | TCP_RST | TCP_ACK);
@@ -197,14 +197,14 @@ static enum tcp_segment check_syn(const struct tcp_track *t, enum gate_direction
 	return TCP_SEG_BAD_HANDSHAKE;
 }
 
-/* How far back the other end may be with what it knows. */
+/* Returns how far the other end's numbers may lag behind. */
 static uint32_t lag(const struct tcp_half *h)
 {
 	return h->max_window > WINDOW_LEAST ? h->max_window : WINDOW_LEAST;
 }
 
-/* RFC 9293 3.6: behind its FIN a sender has nothing; and the number of a FIN that came first is not moved, neither to later octets,
- * so that as many are left out, nor before what was sent already. */
+/* RFC 9293 3.6: a sender has no data behind its FIN; and the number of the first FIN is not moved, neither to later octets,
+ * so that as many are left out, nor before octets that were sent already. */
 static bool fits_fin(const struct tcp_half *me, const struct tcp_hdr *h, uint32_t end)
 {
 	bool fin = h->flags & TCP_FIN;
@@ -214,7 +214,7 @@ static bool fits_fin(const struct tcp_half *me, const struct tcp_hdr *h, uint32_
 	return !fin || !tcp_before(end - 1, me->octets);
 }
 
-/* RFC 5961 4: a receiver heeds a reset at the number it expects, which is not before what it has acknowledged. */
+/* RFC 5961 4: a receiver heeds a reset at the number it expects, which is not before the octets that it has acknowledged. */
 static enum tcp_segment check_reset(const struct tcp_half *me, const struct tcp_hdr *h)
 {
 	return tcp_before(h->seq, me->acked) || tcp_before(me->right, h->seq) ? TCP_SEG_BAD_RESET : TCP_SEG_OK;
@@ -228,7 +228,7 @@ static enum tcp_segment check_numbers(const struct tcp_track *t, enum gate_direc
 
 	if (h->flags & TCP_RST)
 		return check_reset(me, h);
-	/* RFC 5961 5.2: of what was not sent, or too old */
+	/* RFC 5961 5.2: of data that was not sent, or too old */
 	if (h->flags & TCP_ACK && other->begun &&
 	    (tcp_before(other->last + (t->recorded ? RECORDED_GAP : 0), h->ack) || tcp_before(h->ack, other->acked - lag(other))))
 		return TCP_SEG_BAD_ACK;
@@ -272,8 +272,8 @@ static void take_handshake(struct tcp_track *t, enum gate_direction d, const str
 		t->state = TCP_ESTABLISHED;
 }
 
-/* A reset moves no numbers, whatever it carries. One at a number that the receiver may expect ends the connection; another one in
- * the window only makes it ask (RFC 5961 3.2), and the data goes on. */
+/* Takes a reset, which moves no numbers, also with data. One at a number that the receiver may expect ends the connection; another one in
+ * the window only makes it ask (RFC 5961 3.2), and the connection continues. */
 static void take_reset(struct tcp_track *t, enum gate_direction d, const struct tcp_hdr *h)
 {
 	const struct tcp_half *me = &t->half[d];
@@ -301,7 +301,7 @@ void tcp_track_take(struct tcp_track *t, enum gate_direction d, const struct tcp
 	if (len)
 		me->octets = seq_max(me->octets, end - !!(h->flags & TCP_FIN));
 	me->wnd = h->wnd;
-	/* an acknowledgement from behind a gap brings nothing: what is missing is still to come */
+	/* an acknowledgement from behind a gap has no effect: missing data is still to come */
 	if (in_order && end != h->seq)
 		me->next = seq_max(me->next, end);
 	take_ack(t, d, h);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * What a gate knows of a TCP connection by looking at its segments (RFC 9293 3.3 to 3.10): which state it
- * is in, and whether a segment fits. Numbers are those the sender of each direction uses. Pure: no
+ * Tracks a TCP connection by its segments (RFC 9293 3.3 to 3.10): its state,
+ * and whether a segment fits. Numbers are those the sender of each direction uses. Pure: no
  * packets, no clocks, no memory.
  */
 #pragma once
@@ -28,7 +28,7 @@ struct tcp_half {
 	bool fin;		/* FIN seen, at fin_seq */
 	bool fin_acked;
 	bool heard;		/* `acked` is the receiver's word, or nothing was sent before it */
-	uint8_t wscale;		/* of what it advertises; 0xff: none offered */
+	uint8_t wscale;		/* scale of its window; 0xff: none offered */
 	bool sack;		/* it takes selective acknowledgements */
 	uint16_t mss;		/* longest segment it takes; 0: not said */
 	uint16_t wnd;		/* of its last segment, as it stood there */
@@ -46,10 +46,10 @@ struct tcp_track {
 	enum tcp_state state;
 	bool midstream;		/* the handshake was not seen */
 	bool recorded;		/* in a capture file, which may lack segments or hold them out of order: numbers may lag behind */
-	struct tcp_half half[2];	/* by enum gate_direction of what they send */
+	struct tcp_half half[2];	/* by enum gate_direction of the sender */
 };
 
-/* What a segment is to its connection. */
+/* The place of a segment in its connection. */
 enum tcp_segment {
 	TCP_SEG_OK,		/* data in order, an acknowledgement, a handshake: nothing to be done */
 	TCP_SEG_AHEAD,		/* data that others come before */
@@ -59,19 +59,19 @@ enum tcp_segment {
 	TCP_SEG_BAD_FLAGS,	/* no combination that a host sends */
 	TCP_SEG_BAD_HANDSHAKE,
 	TCP_SEG_OUT_OF_WINDOW,
-	TCP_SEG_BAD_ACK,	/* acknowledges what was never sent */
+	TCP_SEG_BAD_ACK,	/* acknowledges data that was never sent */
 	TCP_SEG_BAD_RESET,	/* RST whose number is not in the window (RFC 5961) */
 };
 
 /* From its first segment. TCP_SEG_OK: a SYN; else midstream: true, and the numbers are guessed from it. */
 enum tcp_segment tcp_track_begin(struct tcp_track *t, const struct tcp_hdr *h, uint32_t len);
-/* What the segment is; changes nothing. len: octets of data. */
+/* Returns the place of a segment; changes nothing. len: octets of data. */
 enum tcp_segment tcp_track_check(const struct tcp_track *t, enum gate_direction d, const struct tcp_hdr *h, uint32_t len);
 /* Is it a SYN with an acknowledgement of the other end's SYN? */
 bool tcp_track_is_answer(const struct tcp_track *t, enum gate_direction d, const struct tcp_hdr *h);
-/* It goes on (or is held, to go on): state and numbers move. in_order: its data follows on what was there. */
+/* Takes a segment that is forwarded or held: state and numbers move. in_order: its data is in sequence. */
 void tcp_track_take(struct tcp_track *t, enum gate_direction d, const struct tcp_hdr *h, uint32_t len, bool in_order);
-/* What d would say about its window if it acknowledged `ack`: it ends where d last said. */
+/* Returns the window of d for an acknowledgement of `ack`: its end stays where d put it last. */
 uint16_t tcp_track_window(const struct tcp_track *t, enum gate_direction d, uint32_t ack);
 /* Held data came into order: up to seq. */
 void tcp_track_next(struct tcp_track *t, enum gate_direction d, uint32_t seq);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * A few connections at a time have something taken over, and each for a moment: a list that is walked, with the headers
- * of the last segment that came again as a pattern for those of the gate's own.
+ * A few connections at a time have data taken over, and each for a moment: a list that is walked, with the headers
+ * of the last retransmission as a pattern for the gate's own segments.
  */
 #include "gate/tcp_vouch.h"
 
@@ -18,7 +18,7 @@ enum { VOUCHES_MAX = 256, HEAD_MAX = 192, TRIES_MAX = 10, AGAIN_AT = 3, MSS_MAX 
 
 /* Doubled with every try, as RFC 6298 5.5 has it for senders. */
 #define FIRST_NS (200 * NS_PER_MS)
-/* Who has more to send does so at once when it hears that what it sent was taken. */
+/* A sender with more data transmits as soon as its data is acknowledged; a longer silence means it has none left. */
 #define STUCK_NS NS_PER_S
 
 struct vouch {
@@ -27,8 +27,8 @@ struct vouch {
 	uint8_t direction;
 	uint8_t tries, repeats;
 	int64_t due_ns;
-	int64_t stuck_ns;	/* when octets that are held back go on, unless more of them comes */
-	uint32_t acked;		/* by the receiver, when it was looked at last */
+	int64_t stuck_ns;	/* when held octets are released, unless more of them arrive */
+	uint32_t acked;		/* by the receiver, at the last check */
 	struct frame frame;
 	uint16_t l3, l4, app;
 	uint8_t head[HEAD_MAX];
@@ -164,7 +164,7 @@ static void end(struct gate *g, struct flow *f)
 	gate_app_end(g, f);
 }
 
-/* Its sender has nothing more to say, and what it said is held back: it may be waiting for the answer. */
+/* Releases held data of a silent sender: it may be waiting for the answer to it. */
 static void let_on(struct gate *g, struct vouch *v, int64_t now_ns)
 {
 	const struct tcp_conn *c = v->flow->transport;

@@ -1,10 +1,16 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * For dissect_tcp.c: octets that the gate holds back and acknowledges in the receiver's place. Their sender repeats what nobody
- * acknowledges, and nothing else: if what is missing to let them go was lost, it would never come again. So the gate
- * takes them over, and sees to it that they arrive, from what it remembers (tcp_history.h). If nothing more comes although
- * nothing is missing, their sender waits for an answer to them, and they go on as they are. Bounded; who finds no place goes
- * on repeating.
+ * For dissect_tcp.c: early acknowledgement of held data.
+ *
+ * When a rule holds back part of a stream, the sender keeps retransmitting it, and data lost behind it is not retransmitted
+ * at all. To avoid the stall the gate acknowledges held data on the receiver's behalf and takes over its delivery: it keeps a
+ * copy (tcp_history.h) and retransmits until the receiver acknowledges.
+ *
+ * If the sender then stays silent although no data is missing, it is presumably waiting for a reply to the held data, which is
+ * therefore released unchanged.
+ *
+ * The number of connections is bounded. Without a free entry data is held without an acknowledgement, and the sender keeps
+ * retransmitting.
  */
 #pragma once
 
@@ -13,10 +19,10 @@
 int gate_tcp_vouches_new(struct gate *g) must_check;
 void gate_tcp_vouches_free(struct gate *g);
 
-/* The segment at hand is one that is held back, once more: all in order that is there is acknowledged. False: it cannot be
- * taken over. */
+/* Called for a retransmission of held data: acknowledges all data in order, and takes it over. False: there is no free
+ * entry. */
 bool gate_tcp_vouch(struct gate *g, const struct gate_packet *p, struct tcp_conn *c);
-/* The receiver of d said what it has, without data of its own: the same as before, perhaps, for it misses something. */
+/* Called for an acknowledgement of the receiver of d. again: it has no data of its own, so it may be a duplicate for missing data. */
 void gate_tcp_vouched_acked(struct gate *g, struct flow *f, enum gate_direction d, bool again);
-/* What was due and did not arrive is sent once more. */
+/* Retransmits data that is due and was not acknowledged. */
 void gate_tcp_vouch_tick(struct gate *g, int64_t now_ns);

@@ -23,7 +23,7 @@ static uint8_t part_of(const struct gate_packet *p, uint32_t off)
 	return DIRTY_L2;
 }
 
-/* What the checksum said before the first octet is written. */
+/* Checks the checksum before the first octet is written. */
 static void remember_checksum(const struct gate *g, struct gate_packet *p)
 {
 	if (p->p.app != PACKET_NO_LAYER && (p->proto == IPV4_PROTO_UDP || p->proto == IPV4_PROTO_TCP))
@@ -73,7 +73,7 @@ int verdict_splice(struct gate *g, struct gate_packet *p, uint32_t off, size_t n
 	p->dirty |= part_of(p, off) | (with.n != n ? DIRTY_LENGTH : 0);
 	if (p->p.app != PACKET_NO_LAYER && off >= p->p.app)
 		p->p.app_len = (uint16_t)(p->p.app_len - n + with.n);
-	/* what was behind the datagram was padding */
+	/* octets behind the datagram were padding */
 	p->end = p->p.len = end;
 	return 0;
 }

@@ -31,7 +31,7 @@ struct gate_worker {
 	int broken;		/* -errno of its source */
 	int wake_fd;
 	_Atomic bool stop, asked;
-	pthread_mutex_t lock;	/* of what follows */
+	pthread_mutex_t lock;	/* of the members below */
 	pthread_cond_t answered;
 	gate_worker_fn fn;	/* NULL: nothing is asked */
 	void *arg;
@@ -57,7 +57,7 @@ static void wait_for_something(struct gate_worker *w)
 	};
 	uint64_t n;
 
-	/* time-outs go on while nothing comes */
+	/* time-outs run while no packet arrives */
 	if (poll(pfd, 3, IDLE_MS) <= 0)
 		gate_tick(w->g, frames_now(w->o.frames));
 	if (pfd[1].revents)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
  * A worker of a live gate: a thread with its own source of frames, engine and rules. Workers share nothing; other
- * threads ask them for what they want to know.
+ * threads ask them for their data.
  */
 #pragma once
 
@@ -24,9 +24,9 @@ struct gate_worker_opts {
 };
 int gate_worker_new(const struct gate_worker_opts *o, struct gate_worker **ret) must_check;
 int gate_worker_start(struct gate_worker *w) must_check;
-/* Waits for its thread, which has been told to stop. 0, or -errno of its source. */
+/* Waits for its thread, which was asked to stop. 0, or -errno of its source. */
 int gate_worker_join(struct gate_worker *w);
-/* 0, or negative: what was to be kept was not, said on stderr. */
+/* Frees a worker. 0, or negative: bindings were not saved, reported on stderr. */
 int gate_worker_free(struct gate_worker *w);
 /* Runs fn in its thread between two batches, or here if the thread does not run. False: no answer in five seconds. */
 bool gate_worker_ask(struct gate_worker *w, gate_worker_fn fn, void *arg);

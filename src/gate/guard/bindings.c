@@ -105,7 +105,7 @@ static int64_t heap_end(const struct guard_bindings *t, uint32_t at)
 	return t->at[t->heap[at] - 1].end_ns;
 }
 
-/* Whoever stands at `at` goes where it belongs. */
+/* Moves the entry at `at` to its place. */
 static void heap_settle(struct guard_bindings *t, uint32_t at)
 {
 	uint32_t i = t->heap[at];

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
  * The binding table: which address belongs to which client, where, until when. Of fixed size; found by address
- * and by hardware address; the next end in constant time, whatever the count. Keys are hashed with a secret:
+ * and by hardware address; the next end in constant time, for any count. Keys are hashed with a secret:
  * strangers choose them. Knows no packets. One thread.
  */
 #pragma once

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * The guard's place in a gate: ports and their roles, the listeners, bindings and what is counted with them. What
- * is decided is in guard_source.c, guard_request.c and guard_reply.c.
+ * The guard's place in a gate: ports and their roles, the listeners, bindings and their counters. The
+ * decisions are in guard_source.c, guard_request.c and guard_reply.c.
  */
 #include "base/clock.h"
 #include "base/error.h"
@@ -294,15 +294,15 @@ static bool on_message(void *ctx, struct gate *g, struct gate_packet *p, struct 
 	gd->judged = p->generation;
 	gd->server_id = 0;
 	(void)dhcp4_opt_u32(&g->dhcp, 54, &gd->server_id);
-	/* what only a server sends, or what only a client would read */
+	/* a message that only a server sends, or that only a client would read */
 	if (g->dhcp.op == DHCP4_BOOTREPLY || p->p.dport == DHCP4_CLIENT_PORT)
 		return guard_judge_reply(gd, q);
 	return guard_judge_request(gd, q);
 }
 
 /*
- * What cannot be read goes on under fail-open, and a policy of a rule file can send packets past a dissector: here
- * that would be a way round the guard.
+ * Checks a packet again before it leaves: unreadable packets are forwarded under fail-open, and a policy of a rule file can
+ * send packets past a dissector, which would bypass the guard.
  */
 static bool on_leaving(void *ctx, struct gate *g, struct gate_packet *p, struct flow *f)
 {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
  * The DHCP guard: a set of listeners that make a switch of the gate safe for those on it. Servers answer from
- * trusted ports only, requests go to trusted ports only and not too many of them, and what passed as an answer says
- * who may use which address where. doc/guard.md. One gate, one thread.
+ * trusted ports only, requests go to trusted ports only and at a limited rate, and the answers that passed
+ * define the address of each client and its port. doc/guard.md. One gate, one thread.
  */
 #pragma once
 
@@ -24,7 +24,7 @@ enum guard_role {
 	GUARD_SHARED,		/* clients and servers: listed servers are trusted by their addresses */
 };
 
-/* What becomes of option 82 in a request of a client's port. */
+/* Treatment of option 82 in a request of a client's port. */
 enum guard_agent_policy { GUARD_AGENT_DROP, GUARD_AGENT_KEEP, GUARD_AGENT_REPLACE };
 
 enum { GUARD_NAME_LEN = 64, GUARD_MAX_SERVERS = 32, GUARD_PATH_LEN = 4096 };
@@ -56,7 +56,7 @@ struct guard_alert {
 	const char *port_name, *text;
 	int64_t time_ns, first_ns;	/* now; the first time */
 	uint64_t count;			/* so far */
-	bool passed;			/* pass-through: it went on all the same */
+	bool passed;			/* pass-through: it was forwarded all the same */
 };
 typedef void (*guard_alert_fn)(void *ctx, const struct guard_alert *a);
 
@@ -89,7 +89,7 @@ struct guard_opts {
 	bool refuse_damaged;		/* a damaged file is an error; else it is put aside, and no binding is known */
 	const struct file_ops *files;	/* NULL: the system's */
 	struct hash_key hash_key;
-	guard_alert_fn alert;		/* NULL: nobody is told */
+	guard_alert_fn alert;		/* NULL: no alerts */
 	void *alert_ctx;
 	struct log *log;
 };
@@ -99,10 +99,10 @@ int guard_new(const struct guard_opts *o, struct guard **ret) must_check;
 void guard_free(struct guard *gd);
 /*
  * Takes its place in a gate with a source: ports get their roles, and the file is read. 0; -ENODEV: a port that the
- * source has not; what the file has against it; -errno. In err: which, and why.
+ * source has not; an error of the file; -errno. err: which, and why.
  */
 int guard_attach(struct guard *gd, struct gate *g, int64_t now_ns, char *err, size_t err_cap) must_check;
-/* Time goes on: bindings end, and are saved by a thread of their own when that is due. */
+/* Called when time passes: expires bindings, and has them saved by a thread of their own when that is due. */
 void guard_tick(struct guard *gd, int64_t now_ns);
 /* Now, and waits for it. 0, -errno; nothing to do without a file. */
 int guard_save(struct guard *gd, int64_t now_ns) must_check;

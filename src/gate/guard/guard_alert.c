@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Who is told of what. The first sight of an offender is told, then only counted for a while: a flood makes no
- * flood of alerts. The table is of fixed size; who offends again after being forgotten is new.
+ * Limits of alerts. The first sight of an offender raises an alert, then it is only counted for a while: a flood makes no
+ * flood of alerts. The table is of fixed size; an offender that was evicted is new.
  */
 #include "gate/guard/guard_impl.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Scalars by config.def; the lists by a function each. What is not known is an error: a misspelt key would be a
+ * Scalars by config.def; the lists by a function each. An unknown key is an error: a misspelt key would be a
  * guard that does not guard.
  */
 #include "gate/guard/guard_config.h"

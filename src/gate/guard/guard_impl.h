@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * The guard from inside: what its files share. Judges are called from the listeners of guard.c; they give true, or
- * false when the packet goes no further.
+ * The guard from inside: declarations that its files share. Judges are called from the listeners of guard.c; they return true, or
+ * false when the packet is dropped.
  */
 #pragma once
 
@@ -38,11 +38,11 @@ struct guard {
 	uint8_t remote_id[GUARD_NAME_LEN];
 	size_t remote_id_len;
 	uint32_t judged, seen_frame, seen_ipv4; /* generations of the packets whose message, frame, datagram was */
-	uint32_t server_id;		/* of the message at hand, for alerts */
+	uint32_t server_id;		/* of the current message, for alerts */
 	/* The wall clock less the gate's time, which never steps: ends of bindings are in the gate's time, and in the wall clock's on disk,
 	 * in the server's list and for people. */
 	int64_t ahead_ns;
-	uint64_t changes;		/* of bindings: what makes saving worth while */
+	uint64_t changes;		/* of bindings since the last save */
 	uint64_t n[GUARD_N_COUNTERS];
 };
 

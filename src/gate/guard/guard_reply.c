@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Messages of servers: from where a server may be, and what an acknowledgement that passes says is remembered
+ * Messages of servers: from ports where a server may be; the lease of an acknowledgement that passes is remembered
  * (RFC 2131 4.3.1, 4.3.2). It belongs to the port its request came from.
  */
 #include "base/clock.h"
@@ -18,7 +18,7 @@ static bool listed(const struct guard *gd, const struct gate_packet *p)
 	return guard_is_server_ip(gd, p->p.src) && (!gd->server_id || guard_is_server_ip(gd, gd->server_id));
 }
 
-/* When what an acknowledgement gives ends; INT64_MAX: never; 0: it gives nothing. */
+/* Returns the end of an acknowledgement's lease; INT64_MAX: never; 0: it has none. */
 static int64_t end_of(const struct guard *gd, const struct dhcp4_msg *m)
 {
 	enum dhcp4_type type = dhcp4_msg_type(m);
@@ -68,7 +68,7 @@ static void bind(struct guard *gd, const struct guard_pending *c, struct guard_b
 	gd->changes++;
 }
 
-/* An acknowledgement nobody here asked for: at most a lease that is known goes on. */
+/* Handles an acknowledgement without a request: at most a known lease is extended. */
 static void unmatched(struct guard *gd, const struct dhcp4_msg *m, struct guard_binding *b, int64_t end_ns)
 {
 	if (!b || memcmp(b->mac, m->chaddr, MAC_LEN) != 0) {

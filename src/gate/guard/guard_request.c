@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Messages of clients: only from whom they say they are (RFC 2131 4.1, RFC 3046 2.1), not more than one port or one
- * client may send, and only to where servers are. What is taken from buckets and tables is taken when nothing
- * else is against the message.
+ * Messages of clients: only with the sender's own addresses (RFC 2131 4.1, RFC 3046 2.1), within the rates of a port and of a
+ * client, and only to ports of servers. Tokens and places in tables are taken when no other
+ * check refuses the message.
  */
 #include "gate/guard/guard_impl.h"
 #include "wire/option_codes.h"
@@ -11,7 +11,7 @@
 
 enum { MAX_KEYS = 3, HTYPE_ETHERNET = 1, MAC_LEN = 6 };
 
-/* A message at hand, and what its port may. */
+/* The current message, and the limits of its port. */
 struct request {
 	struct guard *gd;
 	struct gate_packet *p;
@@ -108,7 +108,7 @@ static uint64_t key_of(const struct request *q, uint8_t kind, struct span s)
 	return hash_bytes(&q->gd->o.hash_key, span_of(octets, 4 + n));
 }
 
-/* By what a client is known: its hardware address, its identifier, and, from a relay, the line it is on. */
+/* Returns the keys of a client: its hardware address, its identifier, and, from a relay, its line. */
 static unsigned keys_of(const struct request *q, uint64_t keys[MAX_KEYS])
 {
 	struct span cid = dhcp4_opt_data(q->m, DHCP4_OPT_CLIENT_ID), line = dhcp4_opt_data(q->m, DHCP4_OPT_AGENT_OPTIONS);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
  * Bindings from the server itself: its leases, asked for page by page over its control channel (lease4-get-page), so that
- * a gate that was not there when an address was given knows whose it is. A thread of its own asks; when it has all of
- * them, the gate's thread takes them over, some at a time. Whoever learned more since the asking began is right: an
- * acknowledgement that passed is newer than the list. A lease does not say where its client is: the port it first uses
+ * a gate that was not there when an address was given knows its owner. A thread of its own asks; when it has all of
+ * them, the gate's thread takes them over, some at a time. Newer knowledge wins: an
+ * acknowledgement that passed since the asking began is newer than the list. A lease does not say where its client is: the port it first uses
  * its address at becomes its port.
  */
 #include "base/buf.h"
@@ -113,7 +113,7 @@ static int take_page(struct guard_server *s, const struct json *answer, uint32_t
 		struct lease_row row;
 		int r = row_of(lease, &row);
 
-		/* a list that does not go on would be asked for for ever */
+		/* a list that does not advance would be requested for ever */
 		if (r < 0 || row.address <= *last)
 			return -USHER_E_MALFORMED;
 		*last = row.address;

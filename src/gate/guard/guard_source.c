@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Every frame of a port that is not trusted: who says he is what. ARP (RFC 826, RFC 5227) and IP sources are held
- * against the bindings; what could carry either past these looks is refused.
+ * Checks the sender of every frame of a port that is not trusted. ARP (RFC 826, RFC 5227) and IP sources are compared
+ * with the bindings; frames that could carry either past these checks are refused.
  */
 #include "base/ip.h"
 #include "gate/guard/guard_impl.h"
@@ -25,7 +25,7 @@ static bool link_local(const struct guard *gd, uint32_t ip)
 }
 
 /*
- * A frame whose sender's address is not checked (what is neither IPv4 nor ARP, ARP probes, reports of groups, link-local
+ * A frame whose sender's address is not checked (neither IPv4 nor ARP, ARP probes, reports of groups, link-local
  * addresses, checks that are off) still tells a switch where its sender is: that must not draw away the traffic of a client
  * with a lease at another port.
  */

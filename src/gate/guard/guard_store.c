@@ -117,7 +117,7 @@ static void *writer(void *arg)
 	return NULL;
 }
 
-/* What came of it. */
+/* Counts the result of a save. */
 static int account(struct guard *gd, int r)
 {
 	guard_count(gd, r < 0 ? GUARD_COUNT_SAVES_FAILED : GUARD_COUNT_SAVES);
@@ -374,7 +374,7 @@ int guard_store_load(struct guard *gd, int64_t now_ns, char *err, size_t err_cap
 	buf_fini(&text);
 	if (r == -USHER_E_MALFORMED && !gd->o.refuse_damaged)
 		r = put_aside(gd, err);
-	/* what came from the file is on disk */
+	/* bindings read from the file are on disk */
 	s->saved = gd->changes;
 	return r == -ENOENT ? 0 : r;
 }

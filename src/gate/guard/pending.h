@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Clients that asked and were not answered yet: what makes a binding of an acknowledgement. Bounded for each
+ * Clients with a request that is not answered yet: only their acknowledgements become bindings. Bounded for each
  * port, so a flood at one port takes no room of another's; forgotten a while after the last request. One thread.
  */
 #pragma once
@@ -26,7 +26,7 @@ typedef void (*guard_pending_gone_fn)(void *ctx, const struct guard_pending *p);
 int guard_pendings_new(uint32_t max, const struct hash_key *key, guard_pending_gone_fn gone, void *ctx,
 		       struct guard_pendings **ret) must_check;
 void guard_pendings_free(struct guard_pendings *t);
-/* Who asks with this identifier at this port; NULL: nobody. */
+/* Returns the pending client with this identifier at this port; NULL: none. */
 struct guard_pending *guard_pendings_asking(struct guard_pendings *t, uint32_t vlan, const uint8_t mac[6], uint16_t port,
 					    const struct guard_id *id);
 /* Whose request an answer belongs to; NULL: nobody's. */
