@@ -5,7 +5,7 @@
 BUILD = build
 TIME ?= 60
 
-.PHONY: all deps build run check fuzz prove bench bench-client bench-gate clean
+.PHONY: all deps build run quick check fuzz prove bench bench-client bench-gate clean
 
 all: build
 
@@ -24,6 +24,10 @@ run:
 	$(MAKE) build
 	IFACE="$(IFACE)" CONFIG="$(CONFIG)" ONCE="$(ONCE)" tools/lab.sh
 
+# The check of a change while it is made: no root, a minute and a half on two cores.
+quick: build
+	meson test -C $(BUILD) --no-rebuild --no-suite fuzz --print-errorlogs
+
 # LONG=1: the long loops of the system tests.
 check:
 	tools/deps.sh build lab test
@@ -38,19 +42,19 @@ prove:
 	tools/deps.sh build prove
 	tools/prove.sh
 
-# Beside other servers, 20 minutes. QUICK=1: a few. ONLY=row,row: some of it. Writes doc/performance.md.
+# Beside other servers, 20 minutes. QUICK=1: a few. ONLY=row,row: some of it. Without both it writes doc/performance.md.
 bench:
 	tools/deps.sh build lab bench
 	$(MAKE) build
 	bench/run.py $(if $(QUICK),--quick) $(if $(ONLY),--only $(ONLY))
 
-# usher-client beside other clients, seven minutes. QUICK, ONLY as above. Writes doc/performance.md and README.md.
+# usher-client beside other clients, seven minutes. QUICK, ONLY as above; a whole run writes README.md too.
 bench-client:
 	tools/deps.sh build lab bench
 	$(MAKE) build
 	bench/client/run.py $(if $(QUICK),--quick) $(if $(ONLY),--only $(ONLY))
 
-# usher-gate on captures of a million packets, beside other programs, six minutes. QUICK, ONLY as above. Writes doc/performance.md.
+# usher-gate on captures of a million packets, beside other programs, six minutes. QUICK, ONLY as above.
 bench-gate:
 	tools/deps.sh build bench
 	$(MAKE) build

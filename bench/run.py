@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: MPL-2.0
 """usher-server beside Debian's Kea, ISC dhcpd and dnsmasq under the same generator, pair by pair, in
 network namespaces of its own. As root; about 20 minutes, --quick a few. The numbers go to
-bench/results/NAME.json, the tables into doc/performance.md (only those that were measured are replaced
-there: the rest comes from the file of the run before).
+bench/results/NAME.json, the tables of a whole run into doc/performance.md. A run with --only keeps its numbers, and a quick
+one none; both leave documents alone.
 
 The last line is `N rows, N failures`; the exit code is 1 when there were failures."""
 
@@ -49,7 +49,7 @@ def problem(o, generator, server):
 
 def keep(o, run):
     record.keep(o.name, run, rows.ROWS)
-    if not o.no_doc:
+    if record.is_document(o):
         micro = record.load_json(os.path.join(HERE, "micro", "baseline.json"), {}).get("instructions", {})
         record.write_block(os.path.join("doc", "performance.md"), rows.document(run, micro))
 

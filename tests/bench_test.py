@@ -3,6 +3,7 @@
 """Computations of the benchmarks: reading other programs' output, statistics, verdicts, the table of
 doc/performance.md. No process is started."""
 
+import argparse
 import contextlib
 import io
 import os
@@ -63,6 +64,15 @@ class Record(unittest.TestCase):
             self.assertEqual(list(run["results"].items()), [("a", 3), ("b", 1)])
             self.assertEqual(record.load_json(os.path.join(d, "x.json"), None), run)
             self.assertEqual(os.listdir(d), ["x.json"])
+            record.keep("x", {"quick": True, "results": {"a": 9}}, ("a", "b"), d)
+            self.assertEqual(record.load_json(os.path.join(d, "x.json"), None), run)
+
+    def test_only_whole_runs_change_documents(self):
+        def is_document(**given):
+            return record.is_document(argparse.Namespace(**{"quick": False, "only": "", "no_doc": False, **given}))
+
+        self.assertTrue(is_document())
+        self.assertFalse(is_document(quick=True) or is_document(only="dora") or is_document(no_doc=True))
 
 
 class Reading(unittest.TestCase):

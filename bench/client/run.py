@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: MPL-2.0
 """usher-client beside Debian's udhcpc, dhclient and dhcpcd, in one run, in network namespaces of its own: time,
 memory, system calls, size; and the activity of usher-client while it waits. As root; about seven minutes, --quick one.
-The numbers go to bench/results/NAME-client.json, the tables into doc/performance.md and README.md (rows that were
-not measured now come from the file of the run before).
+The numbers go to bench/results/NAME-client.json, the tables of a whole run into doc/performance.md and README.md. A run with
+--only keeps its numbers, and a quick one none; both leave documents alone.
 
 The last line is `N rows, N failures`; the exit code is 1 when there were failures."""
 
@@ -50,7 +50,7 @@ def problem(o):
 
 def keep(o, run):
     record.keep(o.name + "-client", run, rows.ROWS)
-    if not o.no_doc:
+    if record.is_document(o):
         record.write_block(os.path.join("doc", "performance.md"), rows.document(run), *MARKERS)
         record.write_block("README.md", rows.short(run), *MARKERS)
 

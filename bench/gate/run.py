@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: MPL-2.0
 """usher-gate on captures of a million packets, with rules and without, and beside other programs of Debian's on the same
 files. About six minutes, --quick one; needs 3 GB of room for the captures, which go to memory (/dev/shm) where there is some.
-The numbers go to bench/results/NAME-gate.json, the tables into doc/performance.md (rows that were not measured now come from
-the file of the run before).
+The numbers go to bench/results/NAME-gate.json, the tables of a whole run into doc/performance.md. A run with --only keeps its
+numbers, and a quick one none; both leave documents alone.
 
 The last line is `N rows, N failures`; the exit code is 1 when there were failures."""
 
@@ -48,7 +48,7 @@ def problem(o):
 
 def keep(o, run):
     record.keep(o.name + "-gate", run, rows.ROWS)
-    if not o.no_doc:
+    if record.is_document(o):
         record.write_block(os.path.join("doc", "performance.md"), rows.document(run), *MARKERS)
 
 

@@ -18,9 +18,17 @@ def load_json(path, otherwise):
         return otherwise
 
 
+def is_document(o):
+    """Whether a run with these options may change documents: a quick one, or one of some rows, prints its tables only."""
+    return not (o.quick or o.only or o.no_doc)
+
+
 def keep(name, run, rows, where=RESULTS):
-    """Writes the file of that name. run["results"] gets the rows that were not measured now from the old file, in the
-    order of `rows`."""
+    """Writes the file of that name, but not after a quick run. run["results"] gets the rows that were not measured now from the
+    old file, in the order of `rows`."""
+    if run.get("quick"):
+        print("numbers: not kept, the run was a quick one")
+        return
     os.makedirs(where, exist_ok=True)
     path = os.path.join(where, name + ".json")
     merged = {**load_json(path, {}).get("results", {}), **run["results"]}
