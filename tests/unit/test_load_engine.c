@@ -6,6 +6,7 @@
 #include "unit.h"
 
 #include "base/attr.h"
+#include "base/clock.h"
 #include "config/json.h"
 #include "lease/lease_csv.h"
 #include "tools/load_engine.h"
@@ -328,7 +329,8 @@ static void test_each_lie_is_one_error(void **state)
 
 		(void)setup(state);
 		io.server.lie = cases[i].lie;
-		opts.timeout_ns = 3000000;
+		/* short only where answers are lost: a busy machine may stop the test for longer */
+		opts.timeout_ns = cases[i].lost ? 3000000 : NS_PER_S;
 		r = run();
 		if (!r->errors[cases[i].error] || r->n_errors != r->errors[cases[i].error])
 			fail_msg("lie %d: %llu errors, first: %s", (int)cases[i].lie,
