@@ -358,7 +358,7 @@ static int charge_insert(lua_State *L)
 	if (lua_gettop(L) > 2 && lua_type(L, 1) == LUA_TTABLE && lua_isnumber(L, 2)) {
 		lua_Number at = lua_tonumber(L, 2);
 
-		/* LuaJIT takes what 32 bits do not hold, and what is no number, for the least integer */
+		/* LuaJIT converts numbers beyond 32 bits, and NaN, to the least integer */
 		if (!(at >= INT32_MIN && at <= INT32_MAX))
 			at = INT32_MIN;
 		script_charge(L, count_integers(at, (lua_Number)lua_objlen(L, 1)) / MOVED);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Which files a configuration may name that came over the control channel from a requester who is neither root nor the
- * server's own user: with the server's rights he would load libraries and write files anywhere.
+ * Rules for the files that a configuration may name when it came over the control channel and the requester is neither root
+ * nor the server's own user: with the server's rights such a requester would load libraries and write files anywhere.
  */
 #pragma once
 
