@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * The common part of fuzz targets: the entry point that libFuzzer and the replay driver call, a check that
- * stays in every build, and the property of option texts.
+ * The common part of fuzz targets: the entry point that libFuzzer and the replay driver call, a
+ * check that stays in every build, and the property of option texts.
  */
 #pragma once
 

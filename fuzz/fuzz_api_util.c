@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * The functions that scripts can get at, found by a walk over globals, metatables, upvalues and the objects of the
- * current event, and calls of them as the input says.
+ * The functions that scripts can get at, found by a walk over globals, metatables, upvalues and the
+ * objects of the current event, and calls of them as the input says.
  */
 #include "fuzz_api_util.h"
 
@@ -35,7 +35,7 @@ unsigned fuzz_api_pick(unsigned n)
 	return v % n;
 }
 
-/* --- The walk ----------------------------------------------------------------------------------------------------- */
+/* --- The walk --------------------------------------------------------------------------------- */
 
 static void push_list(lua_State *L, const char *key)
 {
@@ -84,7 +84,8 @@ static void walk(lua_State *L, unsigned depth)
 {
 	int type = lua_type(L, -1);
 
-	if (depth == 0 || (type != LUA_TTABLE && type != LUA_TFUNCTION && type != LUA_TUSERDATA) || !lua_checkstack(L, 20) || seen(L))
+	if (depth == 0 || (type != LUA_TTABLE && type != LUA_TFUNCTION && type != LUA_TUSERDATA) ||
+	    !lua_checkstack(L, 20) || seen(L))
 		return;
 	if (type == LUA_TFUNCTION && lua_iscfunction(L, -1))
 		append(L, &key_functions);
@@ -92,8 +93,10 @@ static void walk(lua_State *L, unsigned depth)
 		append(L, &key_values);
 	if (type == LUA_TTABLE)
 		walk_table(L, depth - 1);
-	/* those of functions in C are out of a script's reach: the function behind a wrapper, for example */
-	for (int i = 1; type == LUA_TFUNCTION && !lua_iscfunction(L, -1) && lua_getupvalue(L, -1, i); i++) {
+	/* those of functions in C are out of a script's reach: the function behind a wrapper, for
+	 * example */
+	for (int i = 1;
+	     type == LUA_TFUNCTION && !lua_iscfunction(L, -1) && lua_getupvalue(L, -1, i); i++) {
 		walk(L, depth - 1);
 		lua_pop(L, 1);
 	}
@@ -103,20 +106,57 @@ static void walk(lua_State *L, unsigned depth)
 	}
 }
 
-/* --- Calls -------------------------------------------------------------------------------------------------------- */
+/* --- Calls ------------------------------------------------------------------------------------ */
 
 static void push_number(lua_State *L)
 {
-	static const double numbers[] = {0, 1, -1, 2, 3, 0.5, 255, 256, 65535, 65536, 2147483647, 2147483648.0, -2147483648.0, 4294967295.0,
-					 4294967296.0, 9007199254740992.0, 1e300, -1e300, 0.0 / 0.0, 1.0 / 0.0};
+	static const double numbers[] = {0,
+					 1,
+					 -1,
+					 2,
+					 3,
+					 0.5,
+					 255,
+					 256,
+					 65535,
+					 65536,
+					 2147483647,
+					 2147483648.0,
+					 -2147483648.0,
+					 4294967295.0,
+					 4294967296.0,
+					 9007199254740992.0,
+					 1e300,
+					 -1e300,
+					 0.0 / 0.0,
+					 1.0 / 0.0};
 
 	lua_pushnumber(L, numbers[fuzz_api_pick(sizeof(numbers) / sizeof(numbers[0]))]);
 }
 
 static void push_text(lua_State *L)
 {
-	static const char *const texts[] = {"", "a", "drop", "accept", "begin", "end", "udp", "tcp_connection", "receive_packet", "name", "192.0.2.1",
-					    "192.0.2.0/24", "%s%s%s", "[a-z]+", "(", "all", "core/util", "streamed", "request", "\\x", "%x00"};
+	static const char *const texts[] = {"",
+					    "a",
+					    "drop",
+					    "accept",
+					    "begin",
+					    "end",
+					    "udp",
+					    "tcp_connection",
+					    "receive_packet",
+					    "name",
+					    "192.0.2.1",
+					    "192.0.2.0/24",
+					    "%s%s%s",
+					    "[a-z]+",
+					    "(",
+					    "all",
+					    "core/util",
+					    "streamed",
+					    "request",
+					    "\\x",
+					    "%x00"};
 	size_t n = fuzz_api_pick(sizeof(texts) / sizeof(texts[0]) + 2);
 
 	if (n < sizeof(texts) / sizeof(texts[0]))
@@ -137,8 +177,11 @@ static void push_of(lua_State *L, const char *key)
 
 static void push_any(lua_State *L, unsigned depth)
 {
-	static const char *const keys[] = {"n", "id", "name", "on", "eval", "options", "events", "_pieces", "action", "type", "src", "dst", "severity",
-					   "sources", "description", "streamed", "when", "port", "start_time"};
+	static const char *const keys[] = {"n",	       "id",	  "name",	 "on",
+					   "eval",     "options", "events",	 "_pieces",
+					   "action",   "type",	  "src",	 "dst",
+					   "severity", "sources", "description", "streamed",
+					   "when",     "port",	  "start_time"};
 
 	switch (fuzz_api_pick(depth ? 12 : 9)) {
 	case 0:
@@ -168,7 +211,8 @@ static void push_any(lua_State *L, unsigned depth)
 		lua_newtable(L);
 		for (unsigned n = fuzz_api_pick(5); n > 0; n--) {
 			if (fuzz_api_pick(2))
-				lua_pushstring(L, keys[fuzz_api_pick(sizeof(keys) / sizeof(keys[0]))]);
+				lua_pushstring(L,
+					       keys[fuzz_api_pick(sizeof(keys) / sizeof(keys[0]))]);
 			else
 				lua_pushinteger(L, (lua_Integer)fuzz_api_pick(4));
 			push_any(L, depth - 1);
@@ -198,7 +242,9 @@ int fuzz_api_probe(lua_State *L)
 {
 	unsigned calls = 0;
 
-	for (const char *const *k = (const char *const[]){&key_functions, &key_values, &key_seen, NULL}; *k; k++) {
+	for (const char *const *k =
+		     (const char *const[]){&key_functions, &key_values, &key_seen, NULL};
+	     *k; k++) {
 		lua_pushlightuserdata(L, (void *)(uintptr_t)*k);
 		lua_newtable(L);
 		lua_rawset(L, LUA_REGISTRYINDEX);

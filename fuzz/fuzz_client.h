@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * A driver for fuzz_client that trusts nothing of the machine: its configuration is checked against the messages
- * sent and received, sockets against the messages sent through them, timers against the clock.
+ * A driver for fuzz_client that trusts nothing of the machine: its configuration is checked against
+ * the messages sent and received, sockets against the messages sent through them, timers against
+ * the clock.
  */
 #pragma once
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* Words separated by NUL as a command line: options that can be used, or a reason. The same as a manifest. */
+/* Words separated by NUL as a command line: options that can be used, or a reason. The same as a
+ * manifest. */
 #include "fuzz.h"
 
 #include "client/lease.h"
@@ -26,7 +27,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	else
 		fuzz_check(o.iface[0] && o.timeout_s && o.n_prl <= CLIENT_PRL_MAX &&
 			   (!o.request_given || client_address_is_unicast(o.request_address)));
-	if (client_opts_manifest(span_of(data, size), "m", &address, &keep_lease, err, sizeof(err)) == 0)
+	if (client_opts_manifest(span_of(data, size), "m", &address, &keep_lease, err,
+				 sizeof(err)) == 0)
 		fuzz_check(!address || client_address_is_unicast(address));
 	free(text);
 	return 0;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Requests (divided by NUL) to the client's control channel: each that is JSON has an answer with a result,
- * and their effects leave the machine in a valid state. The driver has no descriptors: effects fail.
+ * Requests (divided by NUL) to the client's control channel: each that is JSON has an answer with a
+ * result, and their effects leave the machine in a valid state. The driver has no descriptors:
+ * effects fail.
  */
 #include "fuzz.h"
 
@@ -39,7 +40,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	static const struct client_random random = {random_u32, NULL};
 	static struct client_opts opts;
 	static struct driver d;
-	static struct loop *loop;	/* nothing is in it; it can be stopped */
+	static struct loop *loop; /* nothing is in it; it can be stopped */
 
 	if (!loop)
 		fuzz_check(loop_new(&loop) == 0);
@@ -48,7 +49,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	d.opts = &opts;
 	d.loop = loop;
 	d.raw.fd = d.udp.fd = d.arp.fd = d.timer.fd = d.privsep.fd = d.ready_fd = -1;
-	d.background = true;	/* says nothing */
+	d.background = true; /* says nothing */
 	d.privsep.told = driver_told;
 	d.privsep.ctx = &d;
 	client_init(&d.client, &opts, &link, &random);

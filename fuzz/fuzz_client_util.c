@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Steps of fuzz_client, and the properties: a lease that is configured passed every check; nothing is sent
- * through a socket that is not open; timers neither spin nor flood; after STOP nothing is left.
- * A step is an octet and its arguments: 0 frame as it is, 1 and 2 a message put into a sound frame (2: with
- * our transaction id), 3 ARP, 4 an event, 5 time, 6 the link.
+ * Steps of fuzz_client, and the properties: a lease that is configured passed every check; nothing
+ * is sent through a socket that is not open; timers neither spin nor flood; after STOP nothing is
+ * left. A step is an octet and its arguments: 0 frame as it is, 1 and 2 a message put into a sound
+ * frame (2: with our transaction id), 3 ARP, 4 an event, 5 time, 6 the link.
  */
 #include "fuzz.h"
 
@@ -12,7 +12,14 @@
 #include "wire/eth.h"
 #include "wire/udp.h"
 
-enum { MSG_MAX = 1400, STEP_KINDS = 7, XID_AT = 4, YIADDR_AT = 16, CHADDR_AT = 28, COOKIE_AT = 236 };
+enum {
+	MSG_MAX = 1400,
+	STEP_KINDS = 7,
+	XID_AT = 4,
+	YIADDR_AT = 16,
+	CHADDR_AT = 28,
+	COOKIE_AT = 236
+};
 
 static uint32_t random_u32(void *ctx)
 {
@@ -22,7 +29,7 @@ static uint32_t random_u32(void *ctx)
 	return *x;
 }
 
-/* --- properties --------------------------------------------------------------------------------- */
+/* --- properties ------------------------------------------------------------------------------- */
 
 static uint32_t be32_at(struct span s, size_t at)
 {
@@ -72,12 +79,14 @@ static void check_address(struct fuzz_client *f, const struct effect *e)
 {
 	fuzz_check(host_may_have(e->addr.address, e->addr.prefix_len));
 	fuzz_check(e->addr.valid_s > 0);
-	fuzz_check(e->addr.address == f->c.lease.address && client_lease_check(&f->c.lease) == CLIENT_DROP_NONE);
+	fuzz_check(e->addr.address == f->c.lease.address &&
+		   client_lease_check(&f->c.lease) == CLIENT_DROP_NONE);
 	fuzz_check(e->addr.address != f->c.lease.server_id);
 	fuzz_check(!f->address || f->configured == e->addr.address);
 	/* the lease is the requested one, and (if a packet granted it) the one in that packet */
 	if (f->got_packet)
-		fuzz_check(f->got_xid == f->sent_xid && f->got_yiaddr == e->addr.address && f->asked == e->addr.address);
+		fuzz_check(f->got_xid == f->sent_xid && f->got_yiaddr == e->addr.address &&
+			   f->asked == e->addr.address);
 	f->address = true;
 	f->configured = e->addr.address;
 	f->prefix_len = e->addr.prefix_len;
@@ -104,29 +113,57 @@ static void carry_out(struct fuzz_client *f, const struct effect *e)
 		fuzz_check(f->udp && e->udp.src != 0);
 		note_sent(f, e->udp.payload);
 		break;
-	case EFFECT_SEND_ARP: fuzz_check(e->frame.n == 42); break;
-	case EFFECT_LISTEN_RAW: f->raw = true; break;
-	case EFFECT_LISTEN_UDP: f->udp = true; break;
-	case EFFECT_LISTEN_ARP: f->arp = true; break;
-	case EFFECT_CLOSE_RAW: fuzz_check(f->raw); f->raw = false; break;
-	case EFFECT_CLOSE_UDP: fuzz_check(f->udp); f->udp = false; break;
-	case EFFECT_CLOSE_ARP: fuzz_check(f->arp); f->arp = false; break;
-	case EFFECT_SET_ADDRESS: check_address(f, e); break;
+	case EFFECT_SEND_ARP:
+		fuzz_check(e->frame.n == 42);
+		break;
+	case EFFECT_LISTEN_RAW:
+		f->raw = true;
+		break;
+	case EFFECT_LISTEN_UDP:
+		f->udp = true;
+		break;
+	case EFFECT_LISTEN_ARP:
+		f->arp = true;
+		break;
+	case EFFECT_CLOSE_RAW:
+		fuzz_check(f->raw);
+		f->raw = false;
+		break;
+	case EFFECT_CLOSE_UDP:
+		fuzz_check(f->udp);
+		f->udp = false;
+		break;
+	case EFFECT_CLOSE_ARP:
+		fuzz_check(f->arp);
+		f->arp = false;
+		break;
+	case EFFECT_SET_ADDRESS:
+		check_address(f, e);
+		break;
 	case EFFECT_DEL_ADDRESS:
 		fuzz_check(f->address && e->addr.address == f->configured);
 		/* the same address with the mask it had before */
 		f->address = e->addr.prefix_len != f->prefix_len;
 		break;
-	case EFFECT_SET_ROUTES: check_routes(e->lease); break;
-	case EFFECT_SAVE_LEASE: fuzz_check(client_lease_check(e->lease) == CLIENT_DROP_NONE); break;
-	case EFFECT_EXIT: f->exited = true; break;
-	case EFFECT_ARM: fuzz_check(e->deadline_ns == client_deadline(&f->c)); break;
+	case EFFECT_SET_ROUTES:
+		check_routes(e->lease);
+		break;
+	case EFFECT_SAVE_LEASE:
+		fuzz_check(client_lease_check(e->lease) == CLIENT_DROP_NONE);
+		break;
+	case EFFECT_EXIT:
+		f->exited = true;
+		break;
+	case EFFECT_ARM:
+		fuzz_check(e->deadline_ns == client_deadline(&f->c));
+		break;
 	case EFFECT_DEL_ROUTES:
 	case EFFECT_DELETE_LEASE:
 	case EFFECT_SCRIPT:
 	case EFFECT_NOTIFY:
 	case EFFECT_BACKGROUND:
-	case EFFECT_N_KINDS: break;
+	case EFFECT_N_KINDS:
+		break;
 	}
 }
 
@@ -138,7 +175,7 @@ static void carry_out_all(struct fuzz_client *f)
 	f->got_packet = false;
 }
 
-/* --- steps -------------------------------------------------------------------------------------- */
+/* --- steps ------------------------------------------------------------------------------------ */
 
 static void receive(struct fuzz_client *f, struct span frame, unsigned flags)
 {
@@ -201,7 +238,8 @@ static void arp(struct fuzz_client *f, struct rd *r)
 	a.tpa = how & 4 ? f->c.offer.address : rd_be32(r);
 	eth_write(&w, &eth);
 	arp_write(&w, &a);
-	(void)client_receive_arp(&f->c, span_of(out, how & 8 ? w.len - (how >> 4) : w.len), f->now, &f->fx, NULL);
+	(void)client_receive_arp(&f->c, span_of(out, how & 8 ? w.len - (how >> 4) : w.len), f->now,
+				 &f->fx, NULL);
 	carry_out_all(f);
 }
 
@@ -272,12 +310,24 @@ void fuzz_client_step(struct fuzz_client *f, struct rd *r)
 		frame = rd_bytes(r, rd_be16(r));
 		receive(f, frame, rd_u8(r));
 		break;
-	case 1: message(f, r, false); break;
-	case 2: message(f, r, true); break;
-	case 3: arp(f, r); break;
-	case 4: event(f, (enum client_event)(rd_u8(r) % CLIENT_N_EVENTS)); break;
-	case 5: advance(f, (int64_t)rd_be32(r) * 10 * NS_PER_MS, kind & 0x80); break;
-	default: relink(f, rd_u8(r)); break;
+	case 1:
+		message(f, r, false);
+		break;
+	case 2:
+		message(f, r, true);
+		break;
+	case 3:
+		arp(f, r);
+		break;
+	case 4:
+		event(f, (enum client_event)(rd_u8(r) % CLIENT_N_EVENTS));
+		break;
+	case 5:
+		advance(f, (int64_t)rd_be32(r) * 10 * NS_PER_MS, kind & 0x80);
+		break;
+	default:
+		relink(f, rd_u8(r));
+		break;
 	}
 }
 

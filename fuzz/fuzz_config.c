@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* A configuration loads or is refused; loaded, its effective tree loads again with the same hash. */
+/* A configuration loads or is refused; loaded, its effective tree loads again with the same
+ * hash. */
 #include "fuzz.h"
 #include "config/config.h"
 
@@ -11,7 +12,8 @@ static struct config *load(struct span text)
 	struct json *v;
 
 	arena_init(&arena);
-	if (json_parse(text, &(struct json_opts){.comments = true}, &arena, &v, &e) == 0 && config_load_json(v, NULL, &c, &e) < 0)
+	if (json_parse(text, &(struct json_opts){.comments = true}, &arena, &v, &e) == 0 &&
+	    config_load_json(v, NULL, &c, &e) < 0)
 		fuzz_check(e.text[0] && e.pos.line);
 	arena_fini(&arena);
 	return c;
@@ -24,7 +26,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	if (c)
 		json_write(c->effective, false, &b);
-	fuzz_check(!c || ((again = load(span_of(b.p, b.len))) && strcmp(c->hash, again->hash) == 0));
+	fuzz_check(!c ||
+		   ((again = load(span_of(b.p, b.len))) && strcmp(c->hash, again->hash) == 0));
 	buf_fini(&b), config_free(c), config_free(again);
 	return 0;
 }

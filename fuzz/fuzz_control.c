@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Requests (divided by NUL; the first octet says how they are cut into pieces) as the command channel
- * takes them: framing, JSON, dispatcher. A request that parses as a map was seen whole by framing, and has a
- * valid answer.
+ * Requests (divided by NUL; the first octet says how they are cut into pieces) as the command
+ * channel takes them: framing, JSON, dispatcher. A request that parses as a map was seen whole by
+ * framing, and has a valid answer.
  */
 #include "fuzz_server_util.h"
 
@@ -24,7 +24,8 @@ static void read_stream(struct server_daemon *d)
 	while (stream.next(stream.ctx, &b))
 		continue;
 	stream.fini(stream.ctx);
-	fuzz_check(json_parse(span_of(b.p, b.len), &(struct json_opts){.file = ""}, &a, &v, &err) == 0);
+	fuzz_check(json_parse(span_of(b.p, b.len), &(struct json_opts){.file = ""}, &a, &v, &err) ==
+		   0);
 	arena_fini(&a);
 	buf_fini(&b);
 }
@@ -44,7 +45,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 		n = text.n;
 		arena_init(&a);
-		if (json_parse(text, &(struct json_opts){.file = "", .comments = true, .max_depth = 64}, &a, &v, &err) == 0 &&
+		if (json_parse(text,
+			       &(struct json_opts){.file = "", .comments = true, .max_depth = 64},
+			       &a, &v, &err) == 0 &&
 		    v->type == JSON_MAP && fuzz_control_harmless(v)) {
 			fuzz_check(whole);
 			fuzz_answer_check(command_handle(&f.d, v, &a));

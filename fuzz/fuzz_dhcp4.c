@@ -23,7 +23,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	/* a tight limit with overload: all options that are not counted as left out are there */
 	o = (struct dhcp4_encode_opts){.max_len = 548};
 	if (dhcp4_encode(&a, &o, out, sizeof(out), &e) == 0) {
-		fuzz_check(e.len <= 548 && dhcp4_decode(span_of(out, e.len), false, &arena, &b) == 0);
+		fuzz_check(e.len <= 548 &&
+			   dhcp4_decode(span_of(out, e.len), false, &arena, &b) == 0);
 		fuzz_check(b.n_opts + e.n_omitted == a.n_opts);
 	}
 	return 0;

@@ -22,9 +22,16 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		fuzz_check(dhcp4_opt_set_ref(&m, (uint8_t)code, tail) == 0);
 	fuzz_check(dhcp4_opt_set_ref(&m, 82, tail) == 0 && dhcp4_opt_set_ref(&m, 125, tail) == 0);
 	for (int want_bool = 0; want_bool < 2; want_bool++)
-		if (expr_compile(text, want_bool, NULL, &(struct json_pos){"", 1, 1}, &arena, &e, &err) == 0)
-			(void)(want_bool ? expr_bool(e, &(struct expr_ctx){.msg = &m, .scratch = &arena}, &b, NULL)
-					 : expr_string(e, &(struct expr_ctx){.msg = &m, .scratch = &arena}, &s, NULL));
+		if (expr_compile(text, want_bool, NULL, &(struct json_pos){"", 1, 1}, &arena, &e,
+				 &err) == 0)
+			(void)(want_bool
+				       ? expr_bool(e,
+						   &(struct expr_ctx){.msg = &m, .scratch = &arena},
+						   &b, NULL)
+				       : expr_string(e,
+						     &(struct expr_ctx){.msg = &m,
+									.scratch = &arena},
+						     &s, NULL));
 	arena_fini(&arena);
 	return 0;
 }

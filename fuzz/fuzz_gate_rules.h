@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* Rules in Lua for fuzz_gate_util.c: they read all fields of each packet, and write those that can be written.
- * CHANGES, DROPS and STREAMS are globals; BROKEN becomes true if something is not as it must be. */
+/* Rules in Lua for fuzz_gate_util.c: they read all fields of each packet, and write those that can
+ * be written. CHANGES, DROPS and STREAMS are globals; BROKEN becomes true if something is not as it
+ * must be. */
 #pragma once
 
 static const char fuzz_gate_rules[] =

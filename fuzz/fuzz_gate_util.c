@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Records are: bits 0 and 1 of the kind: a raw frame, a TCP segment, a datagram of port 53, or time that passes;
- * bit 2: from the server; bits 3 and 4: which conversation; bits 5 to 7: the fault of the segment. Rules
- * in C, or in Lua, listen and change all that they can.
+ * Records are: bits 0 and 1 of the kind: a raw frame, a TCP segment, a datagram of port 53, or time
+ * that passes; bit 2: from the server; bits 3 and 4: which conversation; bits 5 to 7: the fault of
+ * the segment. Rules in C, or in Lua, listen and change all that they can.
  */
 #include "fuzz_gate.h"
 #include "fuzz_gate_rules.h"
@@ -20,27 +20,36 @@
 
 enum { CONNS = 4, CLIENT = 0x0a000001, SERVER = 0x0a000002, MAX_DATA = 1400, MAX_RECORDS = 64 };
 
-enum option { PASS_THROUGH = 1, FAIL_OPEN = 2, CHECKSUMS = 4, CHANGES = 8, DROPS = 16, MIDSTREAM = 32, LOOKS_ON = 64, IN_LUA = 128 };
+enum option {
+	PASS_THROUGH = 1,
+	FAIL_OPEN = 2,
+	CHECKSUMS = 4,
+	CHANGES = 8,
+	DROPS = 16,
+	MIDSTREAM = 32,
+	LOOKS_ON = 64,
+	IN_LUA = 128
+};
 
 /* The fault of a segment. */
 enum wrong { IN_ORDER, SYN, FIN, RST, AHEAD, AGAIN, OVERLAP, ANYWHERE };
 
 struct conn {
-	uint32_t next[2];	/* of the sender */
-	uint32_t got[2];	/* of the receiver, by the sender */
+	uint32_t next[2]; /* of the sender */
+	uint32_t got[2];  /* of the receiver, by the sender */
 };
 
 struct world {
 	struct gate *g;
 	struct frames *f;
-	struct gate_bind *bind;	/* IN_LUA */
+	struct gate_bind *bind; /* IN_LUA */
 	uint8_t options;
 	int64_t now_ns;
 	struct conn conns[CONNS];
 	uint64_t pushed, popped;
 };
 
-/* --- Rules --------------------------------------------------------------------------------------------- */
+/* --- Rules ------------------------------------------------------------------------------------ */
 
 static bool rule_http(void *ctx, struct gate *g, struct gate_packet *p, struct flow *f)
 {
@@ -56,8 +65,9 @@ static bool rule_http(void *ctx, struct gate *g, struct gate_packet *p, struct f
 		(void)!gate_http_remove_field(g, span_str("Accept"));
 		/* the written octets are still a head */
 		fuzz_check(gate_http_head(g, &octets)->len == octets.n);
-		fuzz_check(http_head_read(octets, gate_http_head(g, &octets)->response, HTTP_ALLOW_LF | HTTP_ALLOW_FOLD, &asked) ==
-			   HTTP_FAULT_NONE);
+		fuzz_check(http_head_read(octets, gate_http_head(g, &octets)->response,
+					  HTTP_ALLOW_LF | HTTP_ALLOW_FOLD,
+					  &asked) == HTTP_FAULT_NONE);
 		(void)gate_http_request(g, f, &asked, &octets);
 	}
 	if (w->options & DROPS && f->octets[0] % 7 == 3) {
@@ -92,7 +102,8 @@ static bool rule_stream(void *ctx, struct gate *g, struct gate_packet *p, struct
 	(void)p;
 	(void)f;
 	if (w->options & CHANGES && g->view->n > 3)
-		(void)!gate_stream_edit(g, g->view, g->view->n / 2, 1, span_str(g->view->n % 2 ? "++" : ""));
+		(void)!gate_stream_edit(g, g->view, g->view->n / 2, 1,
+					span_str(g->view->n % 2 ? "++" : ""));
 	return true;
 }
 
@@ -104,7 +115,9 @@ static void no_line(void *ctx, struct span line)
 
 static void load_rules(struct world *w)
 {
-	static const struct script_opts so = {.instructions = 200000, .memory = 8 << 20, .print = no_line};
+	static const struct script_opts so = {.instructions = 200000,
+					      .memory = 8 << 20,
+					      .print = no_line};
 	struct script_error err;
 
 	fuzz_check(gate_bind_new(w->g, &so, &w->bind, &err) == 0);
@@ -137,7 +150,9 @@ static void set_up(struct world *w)
 	o.flows.max_flows = 8;
 	o.max_held = 16;
 	o.max_streams = 4;
-	o.defrag = (struct defrag_limits){.max_datagrams = 4, .max_fragments = 8, .timeout_ns = NS_PER_S};
+	o.defrag = (struct defrag_limits){.max_datagrams = 4,
+					  .max_fragments = 8,
+					  .timeout_ns = NS_PER_S};
 	fuzz_check(frames_memory_open(FRAME_ETHERNET, &w->f) == 0);
 	o.frames = w->f;
 	fuzz_check(gate_new(&o, &w->g) == 0);
@@ -148,10 +163,11 @@ static void set_up(struct world *w)
 	else
 		listen(w);
 	if (w->options & LOOKS_ON)
-		fuzz_check(gate_listen(w->g, EVENT_TCP_CONNECTION_receive_data, rule_stream, w) == 0);
+		fuzz_check(gate_listen(w->g, EVENT_TCP_CONNECTION_receive_data, rule_stream, w) ==
+			   0);
 }
 
-/* --- Frames -------------------------------------------------------------------------------------------- */
+/* --- Frames ----------------------------------------------------------------------------------- */
 
 /* Receives the output: acknowledgements cover it. */
 static void receive(struct world *w, struct span frame)
@@ -164,9 +180,11 @@ static void receive(struct world *w, struct span frame)
 		return;
 	for (unsigned i = 0; i < CONNS; i++) {
 		unsigned d = h.sport == 1000 + i ? GATE_UP : GATE_DOWN;
-		uint32_t end = (uint32_t)(h.seq + rd_left(&r) + !!(h.flags & TCP_SYN) + !!(h.flags & TCP_FIN));
+		uint32_t end = (uint32_t)(h.seq + rd_left(&r) + !!(h.flags & TCP_SYN) +
+					  !!(h.flags & TCP_FIN));
 
-		if ((d == GATE_UP ? h.sport : h.dport) == 1000 + i && tcp_before(w->conns[i].got[d], end))
+		if ((d == GATE_UP ? h.sport : h.dport) == 1000 + i &&
+		    tcp_before(w->conns[i].got[d], end))
 			w->conns[i].got[d] = end;
 	}
 }
@@ -192,7 +210,10 @@ static void segment(struct world *w, uint8_t kind, struct span data)
 	enum wrong wrong = (enum wrong)(kind >> 5);
 	struct conn *c = &w->conns[i];
 	struct tcp_hdr h = {.seq = c->next[d], .ack = c->got[!d], .flags = TCP_ACK, .wnd = 60000};
-	struct ipv4_hdr ip = {.ttl = 64, .proto = IPV4_PROTO_TCP, .src = d ? SERVER : CLIENT, .dst = d ? CLIENT : SERVER};
+	struct ipv4_hdr ip = {.ttl = 64,
+			      .proto = IPV4_PROTO_TCP,
+			      .src = d ? SERVER : CLIENT,
+			      .dst = d ? CLIENT : SERVER};
 	uint8_t buf[MAX_DATA + 100];
 	struct wr wr = wr_init(buf, sizeof(buf));
 
@@ -256,7 +277,7 @@ static void record(struct world *w, uint8_t kind, struct span data)
 	}
 }
 
-/* --- Sums ---------------------------------------------------------------------------------------------- */
+/* --- Sums ------------------------------------------------------------------------------------- */
 
 static void tear_down(struct world *w)
 {
@@ -265,10 +286,12 @@ static void tear_down(struct world *w)
 	struct frames_stats fs;
 	uint64_t drops = 0;
 
-	fuzz_check(c->packets == w->pushed + c->injected && c->accepted + c->dropped + c->held == c->packets);
+	fuzz_check(c->packets == w->pushed + c->injected &&
+		   c->accepted + c->dropped + c->held == c->packets);
 	gate_release_held(w->g);
 	if (w->bind)
-		fuzz_check(gate_bind_run_text(w->bind, span_str("assert(not BROKEN, BROKEN)"), &err) == 0);
+		fuzz_check(gate_bind_run_text(w->bind, span_str("assert(not BROKEN, BROKEN)"),
+					      &err) == 0);
 	gate_bind_free(w->bind);
 	fuzz_check(c->held == 0 && c->accepted + c->dropped == c->packets);
 	for (unsigned i = 0; i < GATE_DROP_N; i++)

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Frames on the ports of a guarded gate: first octet, options; then port, pause in tenths of a second, length (two
- * octets), frame; bit 7 of the port makes the IPv4 header's checksum right. Port 0 is trusted. No answer of a server
- * leaves that came in elsewhere; no request leaves to a client; nobody sends from an address that is not his.
+ * Frames on the ports of a guarded gate: first octet, options; then port, pause in tenths of a
+ * second, length (two octets), frame; bit 7 of the port makes the IPv4 header's checksum right.
+ * Port 0 is trusted. No answer of a server leaves that came in elsewhere; no request leaves to a
+ * client; nobody sends from an address that is not his.
  */
 #include "fuzz.h"
 
@@ -14,7 +15,15 @@
 #include "wire/eth.h"
 #include "wire/ipv4.h"
 
-enum { PORTS = 4, FAIL_OPEN = 1, AGENT = 2, REPLACE = 4, STATIC = 8, START_S = 1000, OUT_LEN = 70000 };
+enum {
+	PORTS = 4,
+	FAIL_OPEN = 1,
+	AGENT = 2,
+	REPLACE = 4,
+	STATIC = 8,
+	START_S = 1000,
+	OUT_LEN = 70000
+};
 
 static uint8_t in[OUT_LEN], out[OUT_LEN];
 
@@ -45,7 +54,8 @@ static void judge(const struct guard *gd, const struct frame *f, size_t n)
 	const struct guard_binding *b;
 	uint8_t op;
 
-	if (!eth_read(&r, &eth) || eth.type != ETH_TYPE_IPV4 || ipv4_read(&r, &ip) < 0 || ip.frag & IPV4_OFFSET_MASK)
+	if (!eth_read(&r, &eth) || eth.type != ETH_TYPE_IPV4 || ipv4_read(&r, &ip) < 0 ||
+	    ip.frag & IPV4_OFFSET_MASK)
 		return;
 	for (unsigned i = 0; i < eth.n_tags && !vlan; i++)
 		vlan = eth_vlan_id(eth.tci[i]);
@@ -56,13 +66,16 @@ static void judge(const struct guard *gd, const struct frame *f, size_t n)
 	/* malformed messages from the servers' side may go anywhere under fail-open */
 	if (f->port == 0)
 		return;
-	fuzz_check(ip.proto != IPV4_PROTO_UDP || dport != DHCP4_SERVER_PORT || (f->not_to & 0xe) == 0xe);
+	fuzz_check(ip.proto != IPV4_PROTO_UDP || dport != DHCP4_SERVER_PORT ||
+		   (f->not_to & 0xe) == 0xe);
 	fuzz_check(ip.proto != IPV4_PROTO_UDP || dport != DHCP4_CLIENT_PORT);
-	fuzz_check(ip.proto != IPV4_PROTO_UDP || dport != DHCP4_SERVER_PORT || op != DHCP4_BOOTREPLY);
+	fuzz_check(ip.proto != IPV4_PROTO_UDP || dport != DHCP4_SERVER_PORT ||
+		   op != DHCP4_BOOTREPLY);
 	if (ip.src == 0 || (ip.proto == IPV4_PROTO_UDP && dport == DHCP4_SERVER_PORT))
 		return;
 	b = guard_find(gd, vlan, ip.src);
-	fuzz_check(b && (b->port == f->port || b->port == GUARD_ANY_PORT) && memcmp(b->mac, eth.src, ETH_ADDR_LEN) == 0);
+	fuzz_check(b && (b->port == f->port || b->port == GUARD_ANY_PORT) &&
+		   memcmp(b->mac, eth.src, ETH_ADDR_LEN) == 0);
 }
 
 static void feed(struct gate *g, struct guard *gd, struct frames *f, struct rd *r)
@@ -92,7 +105,9 @@ static void feed(struct gate *g, struct guard *gd, struct frames *f, struct rd *
 
 static void options_of(uint8_t bits, struct gate_opts *o, struct guard_opts *go)
 {
-	static const struct guard_fixed fixed = {.mac = {2, 0, 0, 0, 0, 7}, .address = 0x0a000007, .port = "memory2"};
+	static const struct guard_fixed fixed = {.mac = {2, 0, 0, 0, 0, 7},
+						 .address = 0x0a000007,
+						 .port = "memory2"};
 
 	gate_opts_default(o);
 	o->flows.max_flows = 16;

@@ -17,7 +17,8 @@ static struct said whole, cut;
 /* Runs of data and framing count as one. */
 static void say(struct said *s, struct http_step step)
 {
-	if (s->n && s->at[s->n - 1].event == step.event && step.event != HTTP_HEAD && step.event != HTTP_END)
+	if (s->n && s->at[s->n - 1].event == step.event && step.event != HTTP_HEAD &&
+	    step.event != HTTP_END)
 		s->at[s->n - 1].n += step.n;
 	else if (s->n < MAX_SAID)
 		s->at[s->n++] = step;
@@ -25,9 +26,11 @@ static void say(struct said *s, struct http_step step)
 
 static void check_head(struct said *s, struct span in)
 {
-	fuzz_check(head.len <= in.n && head.fields_end < head.len && head.n_fields <= HTTP_MAX_FIELDS);
+	fuzz_check(head.len <= in.n && head.fields_end < head.len &&
+		   head.n_fields <= HTTP_MAX_FIELDS);
 	for (unsigned i = 0; i < head.n_fields; i++) {
-		fuzz_check(http_is_token(http_text(in, head.field[i].name)) && head.field[i].end <= head.fields_end);
+		fuzz_check(http_is_token(http_text(in, head.field[i].name)) &&
+			   head.field[i].end <= head.fields_end);
 		s->head_sum = s->head_sum * 31 + head.field[i].value.at + head.field[i].value.len;
 	}
 	s->head_sum = s->head_sum * 31 + (uint32_t)head.length + head.status + head.method;
@@ -43,7 +46,8 @@ static void run(struct said *s, struct span in, bool responses, uint8_t flags, s
 	http_init(&p, responses, flags);
 	p.answers = flags >> 6;
 	for (;;) {
-		struct http_step step = http_next(&p, span_of(in.p + done, there - done), there == in.n, &head);
+		struct http_step step = http_next(&p, span_of(in.p + done, there - done),
+						  there == in.n, &head);
 
 		fuzz_check(step.n <= there - done);
 		if (step.event == HTTP_HEAD)

@@ -13,7 +13,8 @@ static void round_trip(struct span text, const struct json_opts *o, bool pretty)
 	arena_init(&arena);
 	if (json_parse(text, o, &arena, &v, &e) == 0) {
 		json_write(v, pretty, &a);
-		fuzz_check(json_parse(span_of(a.p, a.len), &(struct json_opts){0}, &arena, &v, &e) == 0);
+		fuzz_check(json_parse(span_of(a.p, a.len), &(struct json_opts){0}, &arena, &v,
+				      &e) == 0);
 		json_write(json_copy(&arena, v), pretty, &b);
 		fuzz_check(span_eq(span_of(a.p, a.len), span_of(b.p, b.len)));
 	} else {

@@ -17,8 +17,10 @@ static void quiet(void *ctx, struct span line)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	struct script_opts o = {
-	        .instructions = 50000, .memory = MEMORY, .call_ms = 2000, .print = quiet};
+	struct script_opts o = {.instructions = 50000,
+				.memory = MEMORY,
+				.call_ms = 2000,
+				.print = quiet};
 	struct script_error err = {0};
 	struct script_stats st;
 	struct script *s;
@@ -26,7 +28,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	fuzz_check(script_new(&o, &s) == 0);
 	fuzz_check(script_event_define(s, "udp", "receive_packet", SCRIPT_EVENT_STREAMED, &id) ==
-	           0);
+		   0);
 	if (script_run_text(s, "@f.lua", span_of(data, size), &err) < 0)
 		fuzz_check(err.fault != SCRIPT_E_NONE && err.text[0]);
 	(void)script_raise(s, id, &(struct script_raise){.stream = s});
@@ -35,8 +37,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	/* at worst memory is full of the script's data, or its functions are replaced by
 	 * others */
 	fuzz_check(script_run_text(s, "@g.lua",
-	                           span_str("local t = {} for i = 1, 9 do t[i] = {} end"),
-	                           &err) <= 0);
+				   span_str("local t = {} for i = 1, 9 do t[i] = {} end"),
+				   &err) <= 0);
 	script_stats(s, &st);
 	fuzz_check(st.memory_peak <= MEMORY + (1 << 20)); /* the reserve of loading */
 	fuzz_check(lua_gettop(script_lua(s)) == 0);

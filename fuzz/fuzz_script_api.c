@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Every function in C that a rule can get at, called with arguments of every type (fuzz_api_util.h). Two hosts: the
- * gate with a current packet, and the script layer by itself. usher-server's hook library is in
- * fuzz_script_server.c. A call may fail; it must end, and harm nothing.
+ * Every function in C that a rule can get at, called with arguments of every type
+ * (fuzz_api_util.h). Two hosts: the gate with a current packet, and the script layer by itself.
+ * usher-server's hook library is in fuzz_script_server.c. A call may fail; it must end, and harm
+ * nothing.
  */
 #include "fuzz.h"
 #include "fuzz_api_util.h"
@@ -19,7 +20,7 @@
 
 enum { FRAME_CAP = 400, MEMORY = 32 << 20 };
 
-/* --- Hosts -------------------------------------------------------------------------------------------------------- */
+/* --- Hosts ------------------------------------------------------------------------------------ */
 
 static void quiet(void *ctx, struct span line)
 {
@@ -40,7 +41,11 @@ static const char rules[] =
 
 static size_t put_ip(uint8_t *buf, uint8_t proto, struct span payload)
 {
-	struct ipv4_hdr ip = {.ttl = 9, .proto = proto, .src = 0x0a000001, .dst = 0x0a000002, .total_len = (uint16_t)(20 + payload.n)};
+	struct ipv4_hdr ip = {.ttl = 9,
+			      .proto = proto,
+			      .src = 0x0a000001,
+			      .dst = 0x0a000002,
+			      .total_len = (uint16_t)(20 + payload.n)};
 	struct wr w = wr_init(buf, FRAME_CAP);
 
 	wr_zero(&w, 12);
@@ -60,13 +65,22 @@ static void push_udp(struct frames *f, uint16_t port, struct span data)
 	wr_be16(&w, (uint16_t)(8 + data.n));
 	wr_be16(&w, 0);
 	wr_span(&w, data);
-	fuzz_check(frames_memory_push(f, span_of(buf, put_ip(buf, IPV4_PROTO_UDP, span_of(datagram, w.len))), 0, 1, 0) == 0);
+	fuzz_check(frames_memory_push(f,
+				      span_of(buf, put_ip(buf, IPV4_PROTO_UDP,
+							  span_of(datagram, w.len))),
+				      0, 1, 0) == 0);
 }
 
-static void push_tcp(struct frames *f, bool up, uint8_t flags, uint32_t seq, uint32_t ack, struct span data)
+static void push_tcp(struct frames *f, bool up, uint8_t flags, uint32_t seq, uint32_t ack,
+		     struct span data)
 {
 	uint8_t buf[FRAME_CAP], segment[300];
-	struct tcp_hdr h = {.sport = up ? 4000 : 80, .dport = up ? 80 : 4000, .seq = seq, .ack = ack, .flags = flags, .wnd = 60000};
+	struct tcp_hdr h = {.sport = up ? 4000 : 80,
+			    .dport = up ? 80 : 4000,
+			    .seq = seq,
+			    .ack = ack,
+			    .flags = flags,
+			    .wnd = 60000};
 	struct wr w = wr_init(segment, sizeof(segment));
 	size_t len;
 
@@ -90,12 +104,16 @@ static void push_frames(struct frames *f)
 	push_tcp(f, true, TCP_SYN, 100, 0, SPAN_NULL);
 	push_tcp(f, false, TCP_SYN | TCP_ACK, 500, 101, SPAN_NULL);
 	push_tcp(f, true, TCP_ACK, 101, 501, SPAN_NULL);
-	push_tcp(f, true, TCP_ACK, 101, 501, span_str("GET / HTTP/1.1\r\nHost: a\r\nCookie: a=b\r\n\r\n"));
+	push_tcp(f, true, TCP_ACK, 101, 501,
+		 span_str("GET / HTTP/1.1\r\nHost: a\r\nCookie: a=b\r\n\r\n"));
 }
 
 static void with_gate(void)
 {
-	struct script_opts so = {.print = quiet, .instructions = 2000000, .memory = MEMORY, .call_ms = 500};
+	struct script_opts so = {.print = quiet,
+				 .instructions = 2000000,
+				 .memory = MEMORY,
+				 .call_ms = 500};
 	struct script_error err;
 	struct gate_opts o;
 	struct gate_bind *bind;
@@ -113,7 +131,8 @@ static void with_gate(void)
 	fuzz_check(gate_new(&o, &g) == 0 && gate_bind_new(g, &so, &bind, &err) == 0);
 	gate_load(g, DISSECT_DNS);
 	gate_load(g, DISSECT_HTTP);
-	fuzz_check(script_haka_function(gate_bind_script(bind), "probe", fuzz_api_probe, NULL) == 0);
+	fuzz_check(script_haka_function(gate_bind_script(bind), "probe", fuzz_api_probe, NULL) ==
+		   0);
 	fuzz_check(gate_bind_run_text(bind, span_str(rules), &err) == 0);
 	push_frames(f);
 	while (gate_turn(g) > 0)
@@ -125,13 +144,19 @@ static void with_gate(void)
 
 static void alone(void)
 {
-	struct script_opts so = {.print = quiet, .instructions = 2000000, .memory = MEMORY, .call_ms = 500};
+	struct script_opts so = {.print = quiet,
+				 .instructions = 2000000,
+				 .memory = MEMORY,
+				 .call_ms = 500};
 	struct script_error err;
 	struct script *s;
 
 	fuzz_check(script_new(&so, &s) == 0);
 	fuzz_check(script_haka_function(s, "probe", fuzz_api_probe, NULL) == 0);
-	if (script_run_text(s, "@p.lua", span_str("haka.probe(haka.vbuffer_allocate(5), coroutine.create(print))"), &err) < 0)
+	if (script_run_text(
+		    s, "@p.lua",
+		    span_str("haka.probe(haka.vbuffer_allocate(5), coroutine.create(print))"),
+		    &err) < 0)
 		fuzz_check(err.text[0]);
 	script_free(s);
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Buffers in Lua against a model: octets in an array, and handles as plain positions that every change moves. After each operation the
- * octets are equal, and a handle gives the result of the model's, or is invalid where the model's is.
+ * Buffers in Lua against a model: octets in an array, and handles as plain positions that every
+ * change moves. After each operation the octets are equal, and a handle gives the result of the
+ * model's, or is invalid where the model's is.
  */
 #include "fuzz.h"
 #include "script/script.h"
@@ -27,10 +28,27 @@ static const char driver[] =
 	"function sub(i) local ok, e = pcall(S[i].asstring, S[i]) return ok and e or '!' .. e end\n"
 	"function iter(i) local ok, e = pcall(I[i].copy, I[i]) return ok and e:sub('all'):asstring() or '!' .. e end\n";
 
-enum op { SUB, SUB_SUB, POS, SUB_POS, SETSTRING, ERASE, SETFIXED, INSERT, ADVANCE, ITER_SUB, COPY, APPEND, OCTET, ZERO, SELECT, N_OPS };
+enum op {
+	SUB,
+	SUB_SUB,
+	POS,
+	SUB_POS,
+	SETSTRING,
+	ERASE,
+	SETFIXED,
+	INSERT,
+	ADVANCE,
+	ITER_SUB,
+	COPY,
+	APPEND,
+	OCTET,
+	ZERO,
+	SELECT,
+	N_OPS
+};
 
 struct range {
-	bool made, gone, open;	/* open: it goes to the end, wherever that is */
+	bool made, gone, open; /* open: it goes to the end, wherever that is */
 	size_t from, to;
 };
 
@@ -60,7 +78,8 @@ static void change(size_t at, size_t gone, struct span with)
 	for (size_t i = 0; i < HANDLES; i++) {
 		struct range *s = &m.sub[i], *it = &m.iter[i];
 
-		if (!moved(&s->from, at, gone, with.n, true) || !moved(&s->to, at, gone, with.n, false))
+		if (!moved(&s->from, at, gone, with.n, true) ||
+		    !moved(&s->to, at, gone, with.n, false))
 			s->gone = true;
 		if (!moved(&it->from, at, gone, with.n, true))
 			it->gone = true;
@@ -88,13 +107,15 @@ static size_t min(size_t a, size_t b)
 static bool apply(enum op op, size_t i, size_t o, size_t a, size_t n, struct span text)
 {
 	struct range *s = &m.sub[i], *it = &m.iter[i], *so = &m.sub[o];
-	bool with_sub = op == SETSTRING || op == ERASE || op == SETFIXED || op == ZERO || op == SELECT;
+	bool with_sub = op == SETSTRING || op == ERASE || op == SETFIXED || op == ZERO ||
+			op == SELECT;
 	bool with_iter = op == INSERT || op == ADVANCE || op == ITER_SUB || op == COPY;
 	bool with_other = op == SUB_SUB || op == SUB_POS;
 	static const uint8_t zeros[MAX_LEN];
 	size_t step, at;
 
-	if ((with_sub && (!s->made || s->gone)) || (with_iter && (!it->made || it->gone)) || (with_other && (!so->made || so->gone)))
+	if ((with_sub && (!s->made || s->gone)) || (with_iter && (!it->made || it->gone)) ||
+	    (with_other && (!so->made || so->gone)))
 		return false;
 	switch (op) {
 	case SUB:
@@ -170,7 +191,8 @@ static bool apply(enum op op, size_t i, size_t o, size_t a, size_t n, struct spa
 }
 
 /* Calls a function of the driver that answers with text. */
-static void check(lua_State *L, struct script *s, const char *fn, int arg, bool valid, struct span want)
+static void check(lua_State *L, struct script *s, const char *fn, int arg, bool valid,
+		  struct span want)
 {
 	struct script_error err;
 	struct span got;
@@ -191,7 +213,8 @@ static void compare(lua_State *L, struct script *s, const struct range *r, const
 	size_t to = r->open ? m.n : r->to;
 
 	if (r->made)
-		check(L, s, fn, (int)i, !r->gone, span_of(m.octets + r->from, to > r->from ? to - r->from : 0));
+		check(L, s, fn, (int)i, !r->gone,
+		      span_of(m.octets + r->from, to > r->from ? to - r->from : 0));
 }
 
 static bool step(lua_State *L, struct script *s, struct rd *r)

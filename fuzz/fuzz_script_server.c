@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Every function in C that a script of usher-server's hook library can get at, called with arguments of every type
- * (fuzz_api_util.h), at a hook point that the input chooses, with the objects of the call: query, response, lease, classes, the
- * handle of a parked packet, a command. A call may fail; it must end, harm nothing, and give each parked packet back once.
+ * Every function in C that a script of usher-server's hook library can get at, called with
+ * arguments of every type (fuzz_api_util.h), at a hook point that the input chooses, with the
+ * objects of the call: query, response, lease, classes, the handle of a parked packet, a command. A
+ * call may fail; it must end, harm nothing, and give each parked packet back once.
  */
 #include "fuzz.h"
 #include "fuzz_api_util.h"
@@ -98,7 +99,12 @@ static void fill_command(usher_call *c)
 /* One call of the hook point. Parked packets are counted as the pipeline counts them. */
 static void one_call(struct lua_state *st, enum hook_point point)
 {
-	usher_call c = {.point = point, .cfg = &w.cfg, .iface = "eth0", .arena = &w.arena, .class_has = class_has, .class_add = class_add,
+	usher_call c = {.point = point,
+			.cfg = &w.cfg,
+			.iface = "eth0",
+			.arena = &w.arena,
+			.class_has = class_has,
+			.class_add = class_add,
 			.unpack = unpack};
 
 	w.parked = (struct hook_parked){.refs = 1, .resume = resume};
@@ -119,7 +125,11 @@ static void one_call(struct lua_state *st, enum hook_point point)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	struct script_opts so = {.profile = SCRIPT_RESTRICTED, .instructions = 2000000, .memory = MEMORY, .call_ms = 500, .print = print,
+	struct script_opts so = {.profile = SCRIPT_RESTRICTED,
+				 .instructions = 2000000,
+				 .memory = MEMORY,
+				 .call_ms = 500,
+				 .print = print,
 				 .clock = &clock_system};
 	struct script_error err;
 	static struct lua_hook h;
@@ -142,7 +152,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		fuzz_check(w.parked.refs == 1);
 		h.retired = false;
 	}
-		fuzz_check(fuzz_api_found() > FUNCTIONS_LEAST);
+	fuzz_check(fuzz_api_found() > FUNCTIONS_LEAST);
 	lua_state_close(st);
 	(void)pthread_mutex_destroy(&h.park_lock);
 	arena_fini(&w.arena);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * A list of packets and pauses through the real pipeline: every answer decodes and fits its query, no
- * address is promised to two clients at a time, every packet is answered or dropped for a reason.
+ * A list of packets and pauses through the real pipeline: every answer decodes and fits its query,
+ * no address is promised to two clients at a time, every packet is answered or dropped for a
+ * reason.
  */
 #include "fuzz_server_util.h"
 

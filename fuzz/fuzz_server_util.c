@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
  * The server of fuzz_server and fuzz_control: set up, the generator of packets, and the checks of
- * its answers. The checks keep a book of their own, from the answers alone: which client was promised which
- * address until when. An entry ends early only by the protocol's rules: RELEASE, or a move of the client
- * within its network.
+ * its answers. The checks keep a book of their own, from the answers alone: which client was
+ * promised which address until when. An entry ends early only by the protocol's rules: RELEASE, or
+ * a move of the client within its network.
  */
 #include "fuzz_server_util.h"
 
@@ -61,7 +61,7 @@ static const char config_text[] =
 	"\"cache-threshold\": 0.9, \"adaptive-lease-time-threshold\": 0.5,"
 	"\"pools\": [{\"pool\": \"203.0.113.10-203.0.113.13\"}]}]}}";
 
-/* --- set up ----------------------------------------------------------------------------------------- */
+/* --- set up ----------------------------------------------------------------------------------- */
 
 static struct config *load_config(void)
 {
@@ -81,15 +81,21 @@ static struct config *load_config(void)
 
 static void publish_iface(struct server *srv)
 {
-	struct iface i = {.ifindex = 1, .name = "eth0", .arp_type = 1, .up = true, .running = true,
-			  .n_addrs = 1, .addrs = {{SERVER_ADDR, 24}}};
+	struct iface i = {.ifindex = 1,
+			  .name = "eth0",
+			  .arp_type = 1,
+			  .up = true,
+			  .running = true,
+			  .n_addrs = 1,
+			  .addrs = {{SERVER_ADDR, 24}}};
 	struct iface_table *t = iface_table_new(&i, 1);
 
 	fuzz_check(t);
 	server_publish_ifaces(srv, t);
 }
 
-/* Log lines are formatted, which is tested, and go nowhere (FUZZ_TALK in the environment: are seen). */
+/* Log lines are formatted, which is tested, and go nowhere (FUZZ_TALK in the environment: are
+ * seen). */
 static void stdout_to_nowhere(void)
 {
 	static bool done;
@@ -117,7 +123,8 @@ void fuzz_server_init(struct fuzz_server *f)
 	virtual_clock_init(&f->clock, START_S * NS_PER_S);
 	so.clock = f->clock.src;
 	so.log = log_new(&f->clock.src, "kea-dhcp4");
-	f->d.o.config_file = "/nowhere/at/all/usher.json"; /* config-write, config-reload: refused */
+	f->d.o.config_file = "/nowhere/at/all/usher.json"; /* config-write, config-reload: refused
+							    */
 	fuzz_check(so.log && server_init(srv, &so) == 0 && loop_new(&f->d.loop) == 0);
 	srv->replay_clock = &f->clock;
 	fuzz_check(journal_open(&jo, srv->db, &srv->store, &st) == 0);
@@ -143,16 +150,17 @@ void fuzz_server_fini(struct fuzz_server *f)
 	log_free(log);
 }
 
-/* --- the generator ---------------------------------------------------------------------------------- */
+/* --- the generator ---------------------------------------------------------------------------- */
 
-/* Picks an address to request: of pools, reserved, outside, nobody's; the last two: the one this client
- * got, the one that another got. */
+/* Picks an address to request: of pools, reserved, outside, nobody's; the last two: the one this
+ * client got, the one that another got. */
 static uint32_t pick_addr(struct fuzz_server *f, uint8_t n)
 {
 	static const uint32_t addrs[] = {
-		0, 0xc000020a, 0xc000020b, 0xc000020c, 0xc000020d, 0xc0000214, 0xc0000215, 0xc000021e, 0xc000021f,
-		0x0a01000a, 0x0a01000b, 0x0a010032, 0x0a02000a, 0x0a020014, 0x0a020015, 0xc633640a, 0xc633640d,
-		0xcb00710a, 0xcb00710d, 0xc00002fe, 0x01020304, 0xffffffff,
+		0,	    0xc000020a, 0xc000020b, 0xc000020c, 0xc000020d, 0xc0000214,
+		0xc0000215, 0xc000021e, 0xc000021f, 0x0a01000a, 0x0a01000b, 0x0a010032,
+		0x0a02000a, 0x0a020014, 0x0a020015, 0xc633640a, 0xc633640d, 0xcb00710a,
+		0xcb00710d, 0xc00002fe, 0x01020304, 0xffffffff,
 	};
 
 	if (n >= 128)
@@ -190,13 +198,15 @@ static void generate_options(struct fuzz_server *f, struct rd *in, struct wr *w)
 	if (which & 8)
 		opt_be32(w, DHCP4_OPT_LEASE_TIME, rd_be16(in));
 	if (which & 16)
-		opt(w, DHCP4_OPT_VENDOR_CLASS_ID, span_str(vendors[rd_u8(in) % ARRAY_LEN(vendors)]));
+		opt(w, DHCP4_OPT_VENDOR_CLASS_ID,
+		    span_str(vendors[rd_u8(in) % ARRAY_LEN(vendors)]));
 	if (which & 32)
 		opt(w, DHCP4_OPT_PARAMETER_REQUEST_LIST, span_str("\1\3\6\17\63\167\171"));
 	if (which & 64)
 		wr_span(w, rd_bytes(in, rd_u8(in) % 64U)); /* anything at all */
 	if (which & 128)
-		opt(w, DHCP4_OPT_AGENT_OPTIONS, rd_u8(in) & 1 ? span_str("\1\5port7") : rd_bytes(in, rd_u8(in) % 32U));
+		opt(w, DHCP4_OPT_AGENT_OPTIONS,
+		    rd_u8(in) & 1 ? span_str("\1\5port7") : rd_bytes(in, rd_u8(in) % 32U));
 	wr_u8(w, 255);
 }
 
@@ -233,9 +243,13 @@ static struct span generate(struct fuzz_server *f, struct rd *in, uint8_t *buf, 
 static void frame_up(struct fuzz_server *f, struct span payload, uint8_t bits)
 {
 	struct udp_frame u = {
-		.dst_mac = {255, 255, 255, 255, 255, 255}, .src_mac = {2, 0, 0, 0, 0, 9},
-		.src = bits & 4 ? pick_addr(f, 129) : 0, .dst = bits & 8 ? SERVER_ADDR : 0xffffffff,
-		.sport = 68, .dport = bits & 16 ? 68 : 67, .payload = payload,
+		.dst_mac = {255, 255, 255, 255, 255, 255},
+		.src_mac = {2, 0, 0, 0, 0, 9},
+		.src = bits & 4 ? pick_addr(f, 129) : 0,
+		.dst = bits & 8 ? SERVER_ADDR : 0xffffffff,
+		.sport = 68,
+		.dport = bits & 16 ? 68 : 67,
+		.payload = payload,
 	};
 
 	udp_frame_write(&f->out, &u);
@@ -252,8 +266,10 @@ static void understand(struct fuzz_server *f)
 	memcpy(slot, f->frame, f->out.len);
 	p.len = (uint32_t)f->out.len;
 	f->is_query = packet_decode(&p) == DROP_NONE &&
-		      dhcp4_decode(span_of(arena_memdup(&f->arena, packet_app(&p).p, packet_app(&p).n),
-					   packet_app(&p).n), false, &f->arena, &f->query) == 0;
+		      dhcp4_decode(span_of(arena_memdup(&f->arena, packet_app(&p).p,
+							packet_app(&p).n),
+					   packet_app(&p).n),
+				   false, &f->arena, &f->query) == 0;
 }
 
 bool fuzz_server_next(struct fuzz_server *f, struct rd *in)
@@ -267,7 +283,8 @@ bool fuzz_server_next(struct fuzz_server *f, struct rd *in)
 	if (!rd_ok(in))
 		return false;
 	f->client = who % FUZZ_CLIENTS;
-	virtual_clock_set(&f->clock, f->clock.wall + delays[(who >> 3) % ARRAY_LEN(delays)] * NS_PER_S);
+	virtual_clock_set(&f->clock,
+			  f->clock.wall + delays[(who >> 3) % ARRAY_LEN(delays)] * NS_PER_S);
 	f->out = wr_init(f->frame, sizeof(f->frame));
 	if (kind < 160) { /* a message made up */
 		s = generate(f, in, buf, sizeof(buf));
@@ -284,7 +301,7 @@ bool fuzz_server_next(struct fuzz_server *f, struct rd *in)
 	return true;
 }
 
-/* --- the checks --------------------------------------------------------------------------------------- */
+/* --- the checks ------------------------------------------------------------------------------- */
 
 static struct span query_cid(const struct fuzz_server *f)
 {
@@ -293,8 +310,8 @@ static struct span query_cid(const struct fuzz_server *f)
 	return id.n >= 2 && id.n <= 255 ? id : SPAN_NULL;
 }
 
-/* RFC 2131 4.2: by identifier where both have one, else by hardware address. 198.51.100.0/24 goes by
- * hardware address alone (match-client-id is false). */
+/* RFC 2131 4.2: by identifier where both have one, else by hardware address. 198.51.100.0/24 goes
+ * by hardware address alone (match-client-id is false). */
 static bool same_client(const struct fuzz_server *f, const struct fuzz_holder *h)
 {
 	struct span cid = query_cid(f);
@@ -337,11 +354,14 @@ static void check_ack(struct fuzz_server *f, const struct dhcp4_msg *m)
 	check_free(f, h);
 	fuzz_check(dhcp4_opt_u32(m, DHCP4_OPT_LEASE_TIME, &lifetime));
 	for (size_t i = 0; i < f->n_holders; i++)
-		if (&f->holders[i] != h && !f->holders[i].declined && network(f->holders[i].addr) == network(m->yiaddr) &&
+		if (&f->holders[i] != h && !f->holders[i].declined &&
+		    network(f->holders[i].addr) == network(m->yiaddr) &&
 		    same_client(f, &f->holders[i]))
 			f->holders[i].until = 0; /* it moved */
-	*h = (struct fuzz_holder){.addr = m->yiaddr, .until = f->clock.wall / NS_PER_S + lifetime,
-				  .cid_len = cid.n, .hw_len = f->query.hlen};
+	*h = (struct fuzz_holder){.addr = m->yiaddr,
+				  .until = f->clock.wall / NS_PER_S + lifetime,
+				  .cid_len = cid.n,
+				  .hw_len = f->query.hlen};
 	memcpy(h->hw, f->query.chaddr, sizeof(h->hw));
 	if (cid.n)
 		memcpy(h->cid, cid.p, cid.n);
@@ -357,8 +377,10 @@ static void check_answer(struct fuzz_server *f, struct span payload)
 	fuzz_check(m.op == DHCP4_BOOTREPLY && m.xid == f->query.xid);
 	/* RFC 2131 4.3.5: an INFORM's answer goes past the relay, to the client itself */
 	fuzz_check(m.giaddr == (asked == DHCP4_INFORM && f->query.ciaddr ? 0 : f->query.giaddr));
-	fuzz_check(m.hlen == f->query.hlen && memcmp(m.chaddr, f->query.chaddr, sizeof(m.chaddr)) == 0);
-	fuzz_check(payload.n >= DHCP4_BOOTP_MIN_LEN && dhcp4_opt_data(&m, DHCP4_OPT_SERVER_ID).n == 4);
+	fuzz_check(m.hlen == f->query.hlen &&
+		   memcmp(m.chaddr, f->query.chaddr, sizeof(m.chaddr)) == 0);
+	fuzz_check(payload.n >= DHCP4_BOOTP_MIN_LEN &&
+		   dhcp4_opt_data(&m, DHCP4_OPT_SERVER_ID).n == 4);
 	type = dhcp4_msg_type(&m);
 	if (asked == DHCP4_DISCOVER)
 		fuzz_check(type == DHCP4_OFFER && m.yiaddr);
@@ -393,7 +415,8 @@ static void check_ended(struct fuzz_server *f, uint64_t released, uint64_t decli
 	if (server_drop_count(&f->d.srv, DROP_DECLINE_DONE) == declined)
 		return;
 	fuzz_check(dhcp4_opt_u32(&f->query, DHCP4_OPT_REQUESTED_ADDRESS, &addr));
-	*holder(f, addr) = (struct fuzz_holder){.addr = addr, .declined = true,
+	*holder(f, addr) = (struct fuzz_holder){.addr = addr,
+						.declined = true,
 						.until = f->clock.wall / NS_PER_S + PROBATION_S};
 }
 
@@ -413,7 +436,9 @@ static void housekeeping(struct fuzz_server *f)
 
 void fuzz_server_run(struct fuzz_server *f)
 {
-	struct capture_memory_frame in = {.frame = span_of(f->frame, f->out.len), .ifindex = 1, .ts_ns = f->clock.wall};
+	struct capture_memory_frame in = {.frame = span_of(f->frame, f->out.len),
+					  .ifindex = 1,
+					  .ts_ns = f->clock.wall};
 	uint64_t released = server_drop_count(&f->d.srv, DROP_RELEASE_DONE);
 	uint64_t declined = server_drop_count(&f->d.srv, DROP_DECLINE_DONE);
 	static uint8_t buf[4096];
@@ -430,11 +455,12 @@ void fuzz_server_run(struct fuzz_server *f)
 	}
 	check_ended(f, released, declined);
 	/* every packet is answered, or dropped for a reason; nothing is left behind */
-	fuzz_check(server_metric(&f->d.srv, METRIC_RECEIVED) == server_metric(&f->d.srv, METRIC_SENT) + drops(f));
+	fuzz_check(server_metric(&f->d.srv, METRIC_RECEIVED) ==
+		   server_metric(&f->d.srv, METRIC_SENT) + drops(f));
 	fuzz_check(worker_parked(f->d.srv.workers[0]) == 0);
 }
 
-/* --- the command channel ------------------------------------------------------------------------------ */
+/* --- the command channel ---------------------------------------------------------------------- */
 
 bool fuzz_framing(struct span octets, size_t piece)
 {
@@ -451,7 +477,8 @@ bool fuzz_framing(struct span octets, size_t piece)
 
 bool fuzz_control_harmless(const struct json *request)
 {
-	static const char *const keys[] = {"control-socket", "control-sockets", "hooks-libraries", "loggers"};
+	static const char *const keys[] = {"control-socket", "control-sockets", "hooks-libraries",
+					   "loggers"};
 	const struct json *cfg = json_get(json_get(request, "arguments"), "Dhcp4");
 
 	for (size_t i = 0; i < ARRAY_LEN(keys); i++)
@@ -472,7 +499,8 @@ void fuzz_answer_check(const struct json *answer)
 	fuzz_check(answer && answer->type == JSON_MAP && json_get_int(answer, "result", &result));
 	fuzz_check(result >= CONTROL_OK && result <= CONTROL_CONFLICT);
 	json_write(answer, false, &b);
-	fuzz_check(!b.failed && json_parse(span_of(b.p, b.len), &(struct json_opts){0}, &a, &v, &err) == 0);
+	fuzz_check(!b.failed &&
+		   json_parse(span_of(b.p, b.len), &(struct json_opts){0}, &a, &v, &err) == 0);
 	buf_fini(&b);
 	arena_fini(&a);
 }

@@ -17,7 +17,7 @@ enum { FUZZ_HOLDERS = 64, FUZZ_CLIENTS = 8 };
 /* The promises to clients: one entry an address. */
 struct fuzz_holder {
 	uint32_t addr;
-	int64_t until;		/* seconds; nobody else may be given it before */
+	int64_t until; /* seconds; nobody else may be given it before */
 	bool declined;
 	uint8_t cid[255], hw[16];
 	size_t cid_len, hw_len;
@@ -29,7 +29,7 @@ struct fuzz_server {
 	struct capture *capture;
 	struct fuzz_holder holders[FUZZ_HOLDERS];
 	size_t n_holders;
-	uint32_t offered[FUZZ_CLIENTS];	/* last address that each client was offered */
+	uint32_t offered[FUZZ_CLIENTS]; /* last address that each client was offered */
 	int64_t next_reclaim, next_flush;
 
 	/* the packet on its way, as the harness understands it */
@@ -49,8 +49,8 @@ bool fuzz_server_next(struct fuzz_server *f, struct rd *in);
 /* Runs the frame through the pipeline, checks its answers and counters. */
 void fuzz_server_run(struct fuzz_server *f);
 
-/* Feeds octets in pieces of `piece` to framing: is a whole request seen? Checks that one piece finds
- * the same. */
+/* Feeds octets in pieces of `piece` to framing: is a whole request seen? Checks that one piece
+ * finds the same. */
 bool fuzz_framing(struct span octets, size_t piece);
 /* Would it touch files or sockets of this machine? Those requests are left out. */
 bool fuzz_control_harmless(const struct json *request);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * The decoder on a message of arbitrary octets: fixed fields, cookie or not, up to OPTS octets behind
- * it, FIELD arbitrary octets at the end of sname and of file (where option 52 sends the walk).
+ * The decoder on a message of arbitrary octets: fixed fields, cookie or not, up to OPTS octets
+ * behind it, FIELD arbitrary octets at the end of sname and of file (where option 52 sends the
+ * walk).
  */
 #include "base/error.h"
 #include "wire/dhcp4.h"
@@ -13,8 +14,8 @@ enum { OPTS = 5, FIELD = 2 };
 static uint8_t msg[DHCP4_MIN_LEN + OPTS];
 
 /*
- * The contract of arena.c: memory of its own for each call, just as long as asked, or NULL. Each piece
- * ends where its pool does, so that an octet behind it is outside.
+ * The contract of arena.c: memory of its own for each call, just as long as asked, or NULL. Each
+ * piece ends where its pool does, so that an octet behind it is outside.
  */
 enum { POOLS = 6, POOL = 8192 };
 
@@ -44,7 +45,8 @@ void *arena_memdup(struct arena *a, const void *p, size_t n)
 	return q;
 }
 
-/* Every octet of the options field is arbitrary, of every length up to OPTS; sname and file are empty. */
+/* Every octet of the options field is arbitrary, of every length up to OPTS; sname and file are
+ * empty. */
 static void decode_options(void)
 {
 	struct arena arena = {0};

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Validity of option data by every definition of options.def, on arbitrary octets of every length up
- * to DATA: integers, addresses, names with compression, routes, tuples, records, resolvers.
+ * Validity of option data by every definition of options.def, on arbitrary octets of every length
+ * up to DATA: integers, addresses, names with compression, routes, tuples, records, resolvers.
  */
 #include "wire/option_def.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Sub-options (43, 82, ...) on a container of arbitrary octets of every length up to OPTS: each result
- * lies inside.
+ * Sub-options (43, 82, ...) on a container of arbitrary octets of every length up to OPTS: each
+ * result lies inside.
  */
 #include "wire/dhcp4.h"
 

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MPL-2.0
 """The shape of the source tree: which layer may include which (the same table stands in
 ARCHITECTURE.md), that every C file names its licence and opens with a comment on its purpose,
-and that no file grows beyond 800 lines. include_test.py includes|files ROOT."""
+and that no file grows beyond 900 lines. include_test.py includes|files ROOT."""
 
 import os
 import re
@@ -27,7 +27,7 @@ MAY_USE = {
 }
 # the rows of the commands, which usherctl has for its help
 COMMAND_ROWS = ("server/commands.def", "client/command.def", "gate/commands.def")
-MAX_LINES = 800
+MAX_LINES = 900
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]', re.M)
 
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * For lua_doc_test.py: prints the names in a rule file of usher-gate besides those of lua_names.c, one a line: fields and
- * methods of the classes of packets, flows and messages; members of haka.dissectors; additions of the gate to modules.
+ * For lua_doc_test.py: prints the names in a rule file of usher-gate besides those of lua_names.c,
+ * one a line: fields and methods of the classes of packets, flows and messages; members of
+ * haka.dissectors; additions of the gate to modules.
  */
 #include "gate/bind.h"
 #include "gate/bind_class.h"
@@ -57,7 +58,8 @@ int main(void)
 
 	gate_opts_default(&o);
 	o.flows.max_flows = 1;
-	if (frames_memory_open(FRAME_ETHERNET, &o.frames) < 0 || gate_new(&o, &g) < 0 || gate_bind_new(g, &so, &b, &err) < 0)
+	if (frames_memory_open(FRAME_ETHERNET, &o.frames) < 0 || gate_new(&o, &g) < 0 ||
+	    gate_bind_new(g, &so, &b, &err) < 0)
 		return 1;
 	for (unsigned d = 0; d < DISSECT_N; d++)
 		if (bind_packet_class((enum gate_dissector)d) && d != DISSECT_DHCP)

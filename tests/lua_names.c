@@ -30,38 +30,37 @@ static int message(lua_State *L)
 }
 
 static const char names[] =
-        "local _, _ = haka.state_machine, haka.grammar local seen = {[_G] = true}\n"
-        "local function walk(prefix, t) seen[t] = true for k, v in pairs(t) do if type(k) == "
-        "'string' then\n"
-        " print(prefix .. k) if type(v) == 'table' and not seen[v] then walk(prefix .. k .. '.', "
-        "v) end end end end\n"
-        "walk('', _G)\n"
-        "local ipv4, re = require('protocol/ipv4'), require('regexp/pcre').re\n"
-        "for _, m in ipairs{'check', 'class', 'color', 'cookies', 'list', 'protocol/ipv4', 'regexp/pcre', 'uri'} do\n"
-        " walk(m .. '.', require(m)) end\n"
-        "MACHINE = haka.state_machine.new('m', function () s = state() initial(s) end)\n"
-        "local WORDS, OPTIONS = {}, nil\n"
-        "GRAMMAR = haka.grammar.new('g', function () r = array(number(8)) export(r) OPTIONS = r\n"
-        " for n, e in pairs{number = number, flag = flag, token = token, raw_token = raw_token, bytes = bytes,\n"
-        "  text = text, field = field, record = record, sequence = sequence, array = array, branch = branch,\n"
-        "  optional = optional, union = union, try = try, execute = execute, verify = verify, fail = fail,\n"
-        "  empty = empty, align = align} do WORDS[n] = e end end)\n"
-        "local C = require('class').class('c')\n"
-        "OBJECTS = {address = ipv4.addr(1), network = ipv4.network('1.0.0.0/8'), time = "
-        "haka.time(1), alert = haka.alert{},\n"
-        " policy = haka.policy.new('p'), regexp = re:compile('a'), sink = "
-        "re:compile('a'):create_sink(), set = re:set{'a'},\n"
-        " element = WORDS, option = OPTIONS, machine = MACHINE, rule = GRAMMAR.r, array = GRAMMAR.r:parse(haka.vbuffer_from('a'):pos('begin')), instance = MACHINE:instanciate(1), uri = require('uri').split('http://h/'), ['set sink'] = re:set{'a'}:create_sink(), group = haka.rule_group{on = "
-        "haka.events.started}, object = C:new(), msg = haka.message(), options = "
-        "haka.message().options, shared = haka.shared('s')}\n"
-        "OBJECTS.vbuffer = haka.vbuffer_from('x') OBJECTS.sub = OBJECTS.vbuffer:sub() OBJECTS.iterator = OBJECTS.vbuffer:pos(0)\n"
-        "for kind, o in pairs(OBJECTS) do local m = haka.methods(o) if m then for k in pairs(m) do "
-        "print(kind .. ':' .. k) end end end\n";
+	"local _, _ = haka.state_machine, haka.grammar local seen = {[_G] = true}\n"
+	"local function walk(prefix, t) seen[t] = true for k, v in pairs(t) do if type(k) == "
+	"'string' then\n"
+	" print(prefix .. k) if type(v) == 'table' and not seen[v] then walk(prefix .. k .. '.', "
+	"v) end end end end\n"
+	"walk('', _G)\n"
+	"local ipv4, re = require('protocol/ipv4'), require('regexp/pcre').re\n"
+	"for _, m in ipairs{'check', 'class', 'color', 'cookies', 'list', 'protocol/ipv4', 'regexp/pcre', 'uri'} do\n"
+	" walk(m .. '.', require(m)) end\n"
+	"MACHINE = haka.state_machine.new('m', function () s = state() initial(s) end)\n"
+	"local WORDS, OPTIONS = {}, nil\n"
+	"GRAMMAR = haka.grammar.new('g', function () r = array(number(8)) export(r) OPTIONS = r\n"
+	" for n, e in pairs{number = number, flag = flag, token = token, raw_token = raw_token, bytes = bytes,\n"
+	"  text = text, field = field, record = record, sequence = sequence, array = array, branch = branch,\n"
+	"  optional = optional, union = union, try = try, execute = execute, verify = verify, fail = fail,\n"
+	"  empty = empty, align = align} do WORDS[n] = e end end)\n"
+	"local C = require('class').class('c')\n"
+	"OBJECTS = {address = ipv4.addr(1), network = ipv4.network('1.0.0.0/8'), time = "
+	"haka.time(1), alert = haka.alert{},\n"
+	" policy = haka.policy.new('p'), regexp = re:compile('a'), sink = "
+	"re:compile('a'):create_sink(), set = re:set{'a'},\n"
+	" element = WORDS, option = OPTIONS, machine = MACHINE, rule = GRAMMAR.r, array = GRAMMAR.r:parse(haka.vbuffer_from('a'):pos('begin')), instance = MACHINE:instanciate(1), uri = require('uri').split('http://h/'), ['set sink'] = re:set{'a'}:create_sink(), group = haka.rule_group{on = "
+	"haka.events.started}, object = C:new(), msg = haka.message(), options = "
+	"haka.message().options, shared = haka.shared('s')}\n"
+	"OBJECTS.vbuffer = haka.vbuffer_from('x') OBJECTS.sub = OBJECTS.vbuffer:sub() OBJECTS.iterator = OBJECTS.vbuffer:pos(0)\n"
+	"for kind, o in pairs(OBJECTS) do local m = haka.methods(o) if m then for k in pairs(m) do "
+	"print(kind .. ':' .. k) end end end\n";
 
-static const char probe[] =
-        "local kind, name = NAME:match('^(.-)[.:]([%w_]+)$')\n"
-        "local ok, value = pcall(function() return OBJECTS[kind][name] end)\n"
-        "if not ok or value == nil then print(NAME) end\n";
+static const char probe[] = "local kind, name = NAME:match('^(.-)[.:]([%w_]+)$')\n"
+			    "local ok, value = pcall(function() return OBJECTS[kind][name] end)\n"
+			    "if not ok or value == nil then print(NAME) end\n";
 
 static bool quiet;
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Writes the system call filter of usher-client as rows of struct sock_filter: the calls allowed to the half that reads
- * the network, and death for all else. Run when the client is built: gen_seccomp OUTPUT.
+ * Writes the system call filter of usher-client as rows of struct sock_filter: the calls allowed to
+ * the half that reads the network, and death for all else. Run when the client is built:
+ * gen_seccomp OUTPUT.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -13,16 +14,39 @@
 
 static const int calls[] = {
 	/* packets, messages */
-	SCMP_SYS(recvmsg), SCMP_SYS(recvfrom), SCMP_SYS(sendmsg), SCMP_SYS(sendto), SCMP_SYS(read),
-	SCMP_SYS(write), SCMP_SYS(accept4), SCMP_SYS(close),
+	SCMP_SYS(recvmsg),
+	SCMP_SYS(recvfrom),
+	SCMP_SYS(sendmsg),
+	SCMP_SYS(sendto),
+	SCMP_SYS(read),
+	SCMP_SYS(write),
+	SCMP_SYS(accept4),
+	SCMP_SYS(close),
 	/* waiting */
-	SCMP_SYS(epoll_wait), SCMP_SYS(epoll_pwait), SCMP_SYS(epoll_ctl), SCMP_SYS(poll), SCMP_SYS(ppoll),
-	SCMP_SYS(timerfd_settime), SCMP_SYS(clock_gettime), SCMP_SYS(restart_syscall),
+	SCMP_SYS(epoll_wait),
+	SCMP_SYS(epoll_pwait),
+	SCMP_SYS(epoll_ctl),
+	SCMP_SYS(poll),
+	SCMP_SYS(ppoll),
+	SCMP_SYS(timerfd_settime),
+	SCMP_SYS(clock_gettime),
+	SCMP_SYS(restart_syscall),
 	/* memory for answers on the control channel */
-	SCMP_SYS(brk), SCMP_SYS(mmap), SCMP_SYS(munmap), SCMP_SYS(mremap), SCMP_SYS(madvise),
+	SCMP_SYS(brk),
+	SCMP_SYS(mmap),
+	SCMP_SYS(munmap),
+	SCMP_SYS(mremap),
+	SCMP_SYS(madvise),
 	/* going to the background; randomness; the end */
-	SCMP_SYS(dup2), SCMP_SYS(dup3), SCMP_SYS(getrandom), SCMP_SYS(rt_sigreturn), SCMP_SYS(rt_sigprocmask),
-	SCMP_SYS(gettid), SCMP_SYS(getpid), SCMP_SYS(tgkill), SCMP_SYS(exit_group),
+	SCMP_SYS(dup2),
+	SCMP_SYS(dup3),
+	SCMP_SYS(getrandom),
+	SCMP_SYS(rt_sigreturn),
+	SCMP_SYS(rt_sigprocmask),
+	SCMP_SYS(gettid),
+	SCMP_SYS(getpid),
+	SCMP_SYS(tgkill),
+	SCMP_SYS(exit_group),
 };
 
 /* Allows a memory call unless it asks for executable memory. */

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * usher-timed INTERFACE SECONDS PROGRAM [ARGUMENT]...: runs a DHCP client and says how long it took to have an
- * address, and a default route, on the interface: from just before its execve to the kernel's own notice
- * (RTM_NEWADDR, RTM_NEWROUTE), which is in our socket before the client's netlink call returns. One line of
- * JSON on standard output, times in nanoseconds (null: not seen); then it waits for the end of standard input,
- * so that the client can be looked at, and leaves it running. rtnetlink(7).
+ * usher-timed INTERFACE SECONDS PROGRAM [ARGUMENT]...: runs a DHCP client and says how long it took
+ * to have an address, and a default route, on the interface: from just before its execve to the
+ * kernel's own notice (RTM_NEWADDR, RTM_NEWROUTE), which is in our socket before the client's
+ * netlink call returns. One line of JSON on standard output, times in nanoseconds (null: not seen);
+ * then it waits for the end of standard input, so that the client can be looked at, and leaves it
+ * running. rtnetlink(7).
  */
 #include <errno.h>
 #include <linux/netlink.h>
@@ -24,8 +25,8 @@
 enum { ROUTE_WAIT_MS = 1000, BUF_MAX = 65536 };
 
 struct seen {
-	int64_t address, route;		/* CLOCK_MONOTONIC, 0: not yet */
-	int64_t wall;			/* CLOCK_REALTIME of the later of the two */
+	int64_t address, route; /* CLOCK_MONOTONIC, 0: not yet */
+	int64_t wall;		/* CLOCK_REALTIME of the later of the two */
 };
 
 static int64_t now_ns(clockid_t clock)
@@ -38,7 +39,8 @@ static int64_t now_ns(clockid_t clock)
 
 static int open_notices(void)
 {
-	struct sockaddr_nl a = {.nl_family = AF_NETLINK, .nl_groups = RTMGRP_IPV4_IFADDR | RTMGRP_IPV4_ROUTE};
+	struct sockaddr_nl a = {.nl_family = AF_NETLINK,
+				.nl_groups = RTMGRP_IPV4_IFADDR | RTMGRP_IPV4_ROUTE};
 	int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
 
 	if (fd >= 0 && bind(fd, (const struct sockaddr *)&a, sizeof(a)) < 0) {
@@ -96,7 +98,8 @@ static void watch(int fd, uint32_t ifindex, int64_t until, struct seen *s)
 		if (left <= 0 || poll(&p, 1, (int)left) <= 0)
 			return;
 		n = (int)recv(fd, &u, sizeof(u), 0);
-		for (const struct nlmsghdr *h = &u.head; n > 0 && NLMSG_OK(h, (uint32_t)n); h = NLMSG_NEXT(h, n))
+		for (const struct nlmsghdr *h = &u.head; n > 0 && NLMSG_OK(h, (uint32_t)n);
+		     h = NLMSG_NEXT(h, n))
 			note(h, ifindex, s);
 	}
 }
@@ -117,7 +120,8 @@ static _Noreturn void fail(const char *what)
 
 int main(int argc, char **argv)
 {
-	int64_t *began = mmap(NULL, sizeof(*began), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	int64_t *began = mmap(NULL, sizeof(*began), PROT_READ | PROT_WRITE,
+			      MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	uint32_t ifindex = argc > 3 ? if_nametoindex(argv[1]) : 0;
 	struct seen s = {0};
 	int64_t limit;
@@ -125,7 +129,8 @@ int main(int argc, char **argv)
 	int fd;
 
 	if (!ifindex || began == MAP_FAILED)
-		fail(argc > 3 ? argv[1] : "usage: usher-timed INTERFACE SECONDS PROGRAM [ARGUMENT]...");
+		fail(argc > 3 ? argv[1]
+			      : "usage: usher-timed INTERFACE SECONDS PROGRAM [ARGUMENT]...");
 	limit = strtol(argv[2], NULL, 10) * INT64_C(1000000000);
 	fd = open_notices();
 	if (fd < 0)

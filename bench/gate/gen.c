@@ -2,8 +2,8 @@
 /*
  * Writes captures to measure the gate with; the same arguments give the same octets.
  *   gate-gen KIND PACKETS FILE [FLOWS]
- * KIND: udp, tcp, http, dns, or mix (a half tcp, a third http, the rest dns). FLOWS conversations are there at a
- * time (1000); one that is over makes room for the next, from another port.
+ * KIND: udp, tcp, http, dns, or mix (a half tcp, a third http, the rest dns). FLOWS conversations
+ * are there at a time (1000); one that is over makes room for the next, from another port.
  */
 #include "base/rng.h"
 #include "wire/checksum.h"
@@ -16,7 +16,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { MSS = 1448, FRAME_CAP = 2000, CLIENTS = 4096, SERVERS = 256, US_A_PACKET = 5, BODY_MAX = 6 * MSS };
+enum {
+	MSS = 1448,
+	FRAME_CAP = 2000,
+	CLIENTS = 4096,
+	SERVERS = 256,
+	US_A_PACKET = 5,
+	BODY_MAX = 6 * MSS
+};
 
 enum kind { UDP, TCP, HTTP, DNS, MIX, N_KINDS };
 static const char *const kinds[N_KINDS] = {"udp", "tcp", "http", "dns", "mix"};
@@ -27,7 +34,7 @@ struct talk {
 	uint32_t src, dst;
 	uint16_t sport, dport, id;
 	uint32_t seq[2];
-	unsigned step, requests, left;	/* left: octets of the current answer */
+	unsigned step, requests, left; /* left: octets of the current answer */
 	bool chunked, last;
 };
 
@@ -42,7 +49,7 @@ struct gen {
 	uint8_t filler[BODY_MAX];
 };
 
-/* --- Frames -------------------------------------------------------------------------------------------- */
+/* --- Frames ----------------------------------------------------------------------------------- */
 
 static void put_le(struct wr *w, uint64_t v, unsigned n)
 {
@@ -60,7 +67,8 @@ static void out(struct gen *g, struct span frame)
 	put_le(&w, us % 1000000, 4);
 	put_le(&w, frame.n, 4);
 	put_le(&w, frame.n, 4);
-	if (fwrite(head, 1, w.len, g->to) != w.len || fwrite(frame.p, 1, frame.n, g->to) != frame.n) {
+	if (fwrite(head, 1, w.len, g->to) != w.len ||
+	    fwrite(frame.p, 1, frame.n, g->to) != frame.n) {
 		perror("gate-gen");
 		exit(1);
 	}
@@ -111,8 +119,12 @@ static void segment(struct gen *g, struct talk *t, bool down, uint8_t flags, str
 		.wnd = 64000,
 		.options = span_of(options, sizeof(options)),
 	};
-	struct ipv4_hdr ip = {.ttl = 64, .proto = IPV4_PROTO_TCP, .frag = IPV4_DF, .src = down ? t->dst : t->src,
-			      .dst = down ? t->src : t->dst, .total_len = (uint16_t)(52 + data.n)};
+	struct ipv4_hdr ip = {.ttl = 64,
+			      .proto = IPV4_PROTO_TCP,
+			      .frag = IPV4_DF,
+			      .src = down ? t->dst : t->src,
+			      .dst = down ? t->src : t->dst,
+			      .total_len = (uint16_t)(52 + data.n)};
 	uint8_t buf[FRAME_CAP];
 	struct wr w = wr_init(buf, sizeof(buf));
 	uint16_t sum;
@@ -122,15 +134,16 @@ static void segment(struct gen *g, struct talk *t, bool down, uint8_t flags, str
 	ipv4_write(&w, &ip);
 	tcp_write(&w, &h);
 	wr_span(&w, data);
-	sum = checksum_fold(checksum_add(checksum_pseudo(ip.src, ip.dst, IPV4_PROTO_TCP, 32 + data.n),
-					 span_of(buf + 34, w.len - 34)));
+	sum = checksum_fold(
+		checksum_add(checksum_pseudo(ip.src, ip.dst, IPV4_PROTO_TCP, 32 + data.n),
+			     span_of(buf + 34, w.len - 34)));
 	buf[34 + 16] = (uint8_t)(sum >> 8);
 	buf[34 + 17] = (uint8_t)sum;
 	out(g, span_of(buf, w.len));
 	t->seq[down] += (uint32_t)data.n + !!(flags & (TCP_SYN | TCP_FIN));
 }
 
-/* --- Conversations ------------------------------------------------------------------------------------- */
+/* --- Conversations ---------------------------------------------------------------------------- */
 
 static void begin(struct gen *g, struct talk *t)
 {
@@ -142,7 +155,9 @@ static void begin(struct gen *g, struct talk *t)
 	t->src = 0x0a010000 + n % CLIENTS;
 	t->sport = (uint16_t)(1024 + n / CLIENTS % 64000);
 	t->dst = 0x0a020000 + rng_below(&g->rng, SERVERS);
-	t->dport = t->kind == HTTP ? 80 : t->kind == DNS ? 53 : (uint16_t)(5000 + rng_below(&g->rng, 20));
+	t->dport = t->kind == HTTP  ? 80
+		   : t->kind == DNS ? 53
+				    : (uint16_t)(5000 + rng_below(&g->rng, 20));
 	t->id = (uint16_t)rng_u64(&g->rng);
 	t->seq[0] = (uint32_t)rng_u64(&g->rng);
 	t->seq[1] = (uint32_t)rng_u64(&g->rng);
@@ -161,9 +176,11 @@ static struct dns_name host_name(uint32_t n, const char *in)
 
 static bool dns_step(struct gen *g, struct talk *t)
 {
-	struct dns_name asked = host_name(t->id, "some.zone.example.com."), real = host_name(t->id % 7, "cdn.example.net.");
+	struct dns_name asked = host_name(t->id, "some.zone.example.com."),
+			real = host_name(t->id % 7, "cdn.example.net.");
 	struct dns_name root = {.len = 1};
-	struct dns_new_rr rr = {&asked, DNS_TYPE_CNAME, DNS_CLASS_IN, 300, span_of(real.octets, real.len)};
+	struct dns_new_rr rr = {&asked, DNS_TYPE_CNAME, DNS_CLASS_IN, 300,
+				span_of(real.octets, real.len)};
 	uint8_t buf[512];
 	struct dns_writer w;
 	size_t n = 0;
@@ -176,7 +193,8 @@ static bool dns_step(struct gen *g, struct talk *t)
 		for (uint8_t i = 0; i <= t->id % 4; i++) {
 			uint8_t address[4] = {192, 0, 2, i};
 
-			rr = (struct dns_new_rr){&real, DNS_TYPE_A, DNS_CLASS_IN, 60, span_of(address, 4)};
+			rr = (struct dns_new_rr){&real, DNS_TYPE_A, DNS_CLASS_IN, 60,
+						 span_of(address, 4)};
 			dns_write_rr(&w, DNS_ANSWER, &rr);
 		}
 	}
@@ -198,7 +216,11 @@ static bool handshake(struct gen *g, struct talk *t)
 {
 	if (t->step > 2)
 		return false;
-	segment(g, t, t->step == 1, t->step == 0 ? TCP_SYN : t->step == 1 ? TCP_SYN | TCP_ACK : TCP_ACK, SPAN_NULL);
+	segment(g, t, t->step == 1,
+		t->step == 0   ? TCP_SYN
+		: t->step == 1 ? TCP_SYN | TCP_ACK
+			       : TCP_ACK,
+		SPAN_NULL);
 	t->step++;
 	return true;
 }
@@ -230,13 +252,14 @@ static bool tcp_step(struct gen *g, struct talk *t)
 static void http_request(struct gen *g, struct talk *t)
 {
 	char text[FRAME_CAP];
-	int n = snprintf(text, sizeof(text),
-			 "GET /some/path/to/page-%u.html?session=%u HTTP/1.1\r\nHost: www%u.example.com\r\n"
-			 "User-Agent: Mozilla/5.0 (X11; Linux x86_64; rv:115.0) Gecko/20100101 Firefox/115.0\r\n"
-			 "Accept: text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,*/*;q=0.8\r\n"
-			 "Accept-Language: en-US,en;q=0.5\r\nAccept-Encoding: gzip, deflate\r\nConnection: keep-alive\r\n"
-			 "Cookie: id=%08x%08x; theme=dark\r\nUpgrade-Insecure-Requests: 1\r\n\r\n",
-			 rng_below(&g->rng, 1000), t->id, t->dst & 0xff, t->seq[0], t->seq[1]);
+	int n = snprintf(
+		text, sizeof(text),
+		"GET /some/path/to/page-%u.html?session=%u HTTP/1.1\r\nHost: www%u.example.com\r\n"
+		"User-Agent: Mozilla/5.0 (X11; Linux x86_64; rv:115.0) Gecko/20100101 Firefox/115.0\r\n"
+		"Accept: text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,*/*;q=0.8\r\n"
+		"Accept-Language: en-US,en;q=0.5\r\nAccept-Encoding: gzip, deflate\r\nConnection: keep-alive\r\n"
+		"Cookie: id=%08x%08x; theme=dark\r\nUpgrade-Insecure-Requests: 1\r\n\r\n",
+		rng_below(&g->rng, 1000), t->id, t->dst & 0xff, t->seq[0], t->seq[1]);
 
 	segment(g, t, false, TCP_ACK | TCP_PSH, span_of(text, (size_t)n));
 }
@@ -247,14 +270,18 @@ static void http_response(struct gen *g, struct talk *t)
 	uint8_t text[MSS];
 	unsigned body = rng_below(&g->rng, BODY_MAX);
 	bool chunked = body && rng_below(&g->rng, 4) == 0;
-	size_t n = (size_t)snprintf((char *)text, sizeof(text),
-				    "HTTP/1.1 200 OK\r\nDate: Sat, 21 Nov 2026 00:00:00 GMT\r\nServer: example/1.0\r\n"
-				    "Content-Type: text/html; charset=utf-8\r\nCache-Control: max-age=60\r\n"
-				    "ETag: \"%08x\"\r\nKeep-Alive: timeout=5\r\nConnection: keep-alive\r\n", t->seq[1]);
+	size_t n = (size_t)snprintf(
+		(char *)text, sizeof(text),
+		"HTTP/1.1 200 OK\r\nDate: Sat, 21 Nov 2026 00:00:00 GMT\r\nServer: example/1.0\r\n"
+		"Content-Type: text/html; charset=utf-8\r\nCache-Control: max-age=60\r\n"
+		"ETag: \"%08x\"\r\nKeep-Alive: timeout=5\r\nConnection: keep-alive\r\n",
+		t->seq[1]);
 	size_t room;
 
-	n += (size_t)snprintf((char *)text + n, sizeof(text) - n, chunked ? "Transfer-Encoding: chunked\r\n\r\n%x\r\n"
-			      : "Content-Length: %u\r\n\r\n", body);
+	n += (size_t)snprintf((char *)text + n, sizeof(text) - n,
+			      chunked ? "Transfer-Encoding: chunked\r\n\r\n%x\r\n"
+				      : "Content-Length: %u\r\n\r\n",
+			      body);
 	room = sizeof(text) - n < body ? sizeof(text) - n : body;
 	memcpy(text + n, g->filler, room);
 	t->left = (unsigned)(body - room);

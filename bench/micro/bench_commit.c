@@ -14,14 +14,14 @@
 
 enum {
 	MAX_THREADS = 16,
-	BUSY_RATE = 50000,	/* a worker has packets all the time; below, it runs out of them */
+	BUSY_RATE = 50000, /* a worker has packets all the time; below, it runs out of them */
 };
 
 struct worker {
 	struct lease_db *db;
 	pthread_t thread;
 	uint32_t from, n, done;
-	unsigned work;		/* turns of a loop between two assignments: the rest of an exchange */
+	unsigned work; /* turns of a loop between two assignments: the rest of an exchange */
 	atomic_bool *stop;
 	int64_t cpu;
 };
@@ -62,7 +62,11 @@ int bench_contend(int argc, char **argv)
 		must(-1, "1 to 16 threads");
 	fill(db, 0, leases);
 	for (unsigned i = 0; i < n; i++) {
-		w[i] = (struct worker){.db = db, .from = leases / n * i, .n = leases / n, .stop = &stop, .work = work};
+		w[i] = (struct worker){.db = db,
+				       .from = leases / n * i,
+				       .n = leases / n,
+				       .stop = &stop,
+				       .work = work};
 		must(-pthread_create(&w[i].thread, NULL, assign_main, &w[i]), "pthread_create");
 	}
 	(void)sleep(2);
@@ -78,7 +82,7 @@ int bench_contend(int argc, char **argv)
 	return 0;
 }
 
-/* --- assign -> durable ------------------------------------------------------------------------- */
+/* --- assign -> durable ------------------------------------------------------------------------ */
 
 static int cmp(const void *a, const void *b)
 {
@@ -97,7 +101,7 @@ struct probe {
 	struct lease_db *db;
 	struct lease_store *store;
 	uint32_t n;
-	unsigned rate;		/* a second */
+	unsigned rate; /* a second */
 	unsigned seconds;
 	int64_t *took;
 	size_t n_took;
@@ -156,11 +160,11 @@ static void probe(struct probe *p, const char *what)
 	others = process_cpu_ns() - cpu_ns() - others;
 	qsort(p->took, p->n_took, sizeof(*p->took), cmp);
 	printf("%-10s %u/s: p50 %.3f ms, p99 %.3f ms, max %.3f ms; %.1f rows a commit, %.0f ns CPU of other threads a row\n",
-	       what, p->rate,
-	       (double)p->took[p->n_took / 2] / NS_PER_MS,
+	       what, p->rate, (double)p->took[p->n_took / 2] / NS_PER_MS,
 	       (double)p->took[p->n_took * 99 / 100] / NS_PER_MS,
 	       (double)p->took[p->n_took - 1] / NS_PER_MS,
-	       (double)(b.rows - a.rows) / (double)(b.commits - a.commits), (double)others / (double)total);
+	       (double)(b.rows - a.rows) / (double)(b.commits - a.commits),
+	       (double)others / (double)total);
 	free(p->took);
 	free(p->queue);
 }

@@ -59,8 +59,7 @@ int bench_load(int argc, char **argv)
 	all = process_cpu_ns() - all;
 	printf("%llu leases: %.3f s, CPU %.3f s here and %.3f s in all, %.1f octets a lease\n",
 	       (unsigned long long)st.leases, (double)wall / NS_PER_S, (double)cpu / NS_PER_S,
-	       (double)all / NS_PER_S,
-	       (double)(resident() - before) / (double)st.leases);
+	       (double)all / NS_PER_S, (double)(resident() - before) / (double)st.leases);
 	lease_store_close(store);
 	lease_db_free(db);
 	return 0;

@@ -20,7 +20,7 @@ struct bench {
 	struct lease_db *db;
 	struct lease_store *store;
 	struct lease_pools *pools;
-	uint32_t n;		/* leases in the table */
+	uint32_t n; /* leases in the table */
 	struct lease l, own[4];
 	struct lease_client c;
 	struct lease_change ch;

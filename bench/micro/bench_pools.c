@@ -19,15 +19,15 @@ struct pick {
 	struct lease_pools *pools;
 	struct lease l;
 	struct lease_client c;
-	uint32_t next;		/* client */
-	bool keep;		/* a picked address stays held: the next pick gives another one */
+	uint32_t next; /* client */
+	bool keep;     /* a picked address stays held: the next pick gives another one */
 };
 
 /* One function a row, so that callgrind tells them apart. */
-#define PICK(name)                                                                                 \
-	OP int op_##name(struct pick *p)                                                           \
-	{                                                                                          \
-		return lease_db_pick(p->db, p->pools, 0, &p->l);                                   \
+#define PICK(name)                                               \
+	OP int op_##name(struct pick *p)                         \
+	{                                                        \
+		return lease_db_pick(p->db, p->pools, 0, &p->l); \
 	}
 PICK(pick_empty)
 PICK(pick_few_free)
@@ -61,13 +61,18 @@ static void measure(struct pick *p, const char *name, int (*op)(struct pick *), 
 		if (r == 0 && !p->keep)
 			lease_db_unhold(p->db, p->l.addr, &p->c);
 	}
-	printf("%-32s %6.0f ns, worst %.0f us\n", name, (double)spent / ROUNDS, (double)worst / 1000);
+	printf("%-32s %6.0f ns, worst %.0f us\n", name, (double)spent / ROUNDS,
+	       (double)worst / 1000);
 }
 
-static void open_pool(struct pick *p, uint32_t first, uint32_t size, const uint32_t *reserved, size_t n)
+static void open_pool(struct pick *p, uint32_t first, uint32_t size, const uint32_t *reserved,
+		      size_t n)
 {
-	struct lease_pool_def d = {.first = first, .last = first + size - 1, .subnet_id = 1,
-				   .reserved = reserved, .n_reserved = n};
+	struct lease_pool_def d = {.first = first,
+				   .last = first + size - 1,
+				   .subnet_id = 1,
+				   .reserved = reserved,
+				   .n_reserved = n};
 
 	must(lease_pools_build(p->db, &d, 1, &p->pools), "pools");
 }
@@ -78,7 +83,8 @@ static void done(struct pick *p)
 	lease_db_free(p->db);
 }
 
-static void leased(uint32_t size, uint32_t n_free, const char *name, int (*op)(struct pick *), int want)
+static void leased(uint32_t size, uint32_t n_free, const char *name, int (*op)(struct pick *),
+		   int want)
 {
 	struct pick p = {.db = bench_db(), .next = 100000000};
 
@@ -117,7 +123,8 @@ static void put_over(struct pick *p, uint32_t from, uint32_t n, uint8_t state)
 	}
 }
 
-static void over(uint32_t size, uint8_t state, bool keep, const char *name, int (*op)(struct pick *))
+static void over(uint32_t size, uint8_t state, bool keep, const char *name,
+		 int (*op)(struct pick *))
 {
 	struct pick p = {.db = bench_db(), .next = 100000000, .keep = keep};
 

@@ -2,15 +2,13 @@
 /*
  * Measures the cost of the lease layer. One subcommand a question; each prints one line a figure.
  *
- *   lease_bench ops [LEASES]             CPU time of each operation on a table of so many leases; under
- *                                        callgrind (bench/micro/lease_ops.py) its instructions
- *   lease_bench pools [FREE_BITS]        picking from an empty, a nearly full, a full, a kept pool
- *   lease_bench load FILE LEASES         makes the file where it is missing; time to load it, memory
- *   lease_bench contend THREADS [LEASES [WORK]]
- *                                        assignments a second by so many threads, with so many turns of
- *                                        an empty loop between two
- *   lease_bench commit DIR LEASES RATE SECONDS [ROUNDS [MAX_DELAY_US]]
- *                                        assign -> durable, p50 and p99, alone and beside clean-ups
+ *   lease_bench ops [LEASES]             CPU time of each operation on a table of so many leases;
+ * under callgrind (bench/micro/lease_ops.py) its instructions lease_bench pools [FREE_BITS] picking
+ * from an empty, a nearly full, a full, a kept pool lease_bench load FILE LEASES         makes the
+ * file where it is missing; time to load it, memory lease_bench contend THREADS [LEASES [WORK]]
+ *                                        assignments a second by so many threads, with so many
+ * turns of an empty loop between two lease_bench commit DIR LEASES RATE SECONDS [ROUNDS
+ * [MAX_DELAY_US]] assign -> durable, p50 and p99, alone and beside clean-ups
  */
 #include "lease_bench.h"
 
@@ -52,8 +50,13 @@ void must(int r, const char *what)
 
 void sample(struct lease *l, uint32_t n)
 {
-	*l = (struct lease){.addr = 0x0a000000 + n, .subnet_id = 1, .valid_lft = 3600 + n % 1000,
-			    .hw_len = 6, .hw = {2, 0}, .client_id_len = 7, .client_id = {1, 2, 0}};
+	*l = (struct lease){.addr = 0x0a000000 + n,
+			    .subnet_id = 1,
+			    .valid_lft = 3600 + n % 1000,
+			    .hw_len = 6,
+			    .hw = {2, 0},
+			    .client_id_len = 7,
+			    .client_id = {1, 2, 0}};
 	memcpy(l->hw + 2, &n, sizeof(n));
 	memcpy(l->client_id + 3, &n, sizeof(n));
 	l->cltt = clock_wall_s(&clock_system);
@@ -113,6 +116,7 @@ int main(int argc, char **argv)
 	for (size_t i = 0; argc > 1 && i < sizeof(cmds) / sizeof(cmds[0]); i++)
 		if (strcmp(argv[1], cmds[i].name) == 0)
 			return cmds[i].run(argc - 2, argv + 2);
-	(void)fprintf(stderr, "usage: lease_bench ops|pools|load|contend|commit ... (see its source)\n");
+	(void)fprintf(stderr,
+		      "usage: lease_bench ops|pools|load|contend|commit ... (see its source)\n");
 	return 2;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Shared by the parts of lease_bench: leases that are distinguished by a number, tables full of them,
- * clocks. Everything ends the program when it fails.
+ * Shared by the parts of lease_bench: leases that are distinguished by a number, tables full of
+ * them, clocks. Everything ends the program when it fails.
  */
 #pragma once
 
@@ -9,7 +9,7 @@
 #include "lease/lease_db.h"
 #include "lease/lease_store.h"
 
-int64_t cpu_ns(void);	/* of this thread */
+int64_t cpu_ns(void); /* of this thread */
 int64_t process_cpu_ns(void);
 int64_t mono_ns(void);
 void must(int r, const char *what);

@@ -2,21 +2,21 @@
 /*
  * usher-micro: the server core under callgrind, on a virtual clock, without sockets and threads.
  *
- *   valgrind --tool=callgrind --instr-atstart=no --collect-atstart=no usher-micro -c FILE -p PROFILE -n N
+ *   valgrind --tool=callgrind --instr-atstart=no --collect-atstart=no usher-micro -c FILE -p
+ * PROFILE -n N
  *
- * Reading the configuration, filling pools and making the clients' messages are not counted: counting
- * runs only while the worker has a batch. So the total divided by the exchanges is the cost of one,
- * lease table, lease file (rows, group write) and log included. run.py has the list of measurements.
+ * Reading the configuration, filling pools and making the clients' messages are not counted:
+ * counting runs only while the worker has a batch. So the total divided by the exchanges is the
+ * cost of one, lease table, lease file (rows, group write) and log included. run.py has the list of
+ * measurements.
  *
- *   -p dora|renew|discover|release   a client's exchange; all but dora and discover bind it first, uncounted
- *   -n N        exchanges that are counted (128 more go before them, uncounted, for the caches of the core)
- *   -b N        messages a batch (32)
- *   -d          clients on the link (default: through relays)
- *   -s ADDR     our address, and the interface's (/8)
- *   -g ADDR -k STRIDE -S N   relays: of client c, ADDR + c % N * STRIDE
- *   -j N        each second client's number is moved by N
- *   -f ADDR -F N   before all: N leases of strangers from ADDR on, in subnet 1
- *   -a SECONDS  between binding and counting
+ *   -p dora|renew|discover|release   a client's exchange; all but dora and discover bind it first,
+ * uncounted -n N        exchanges that are counted (128 more go before them, uncounted, for the
+ * caches of the core) -b N        messages a batch (32) -d          clients on the link (default:
+ * through relays) -s ADDR     our address, and the interface's (/8) -g ADDR -k STRIDE -S N relays:
+ * of client c, ADDR + c % N * STRIDE -j N        each second client's number is moved by N -f ADDR
+ * -F N   before all: N leases of strangers from ADDR on, in subnet 1 -a SECONDS  between binding
+ * and counting
  */
 #include "micro.h"
 
@@ -55,9 +55,9 @@ struct micro {
 	struct virtual_clock clock;
 	struct server_daemon d;
 	struct micro_wire *wire;
-	uint32_t *addr;		/* of bound clients, by number */
+	uint32_t *addr; /* of bound clients, by number */
 	bool counting;
-	uint64_t offers, acks;	/* while counting */
+	uint64_t offers, acks; /* while counting */
 };
 
 static int fail(const char *what, int r)
@@ -66,14 +66,18 @@ static int fail(const char *what, int r)
 	return r;
 }
 
-/* --- the server -------------------------------------------------------------------------------------- */
+/* --- the server ------------------------------------------------------------------------------- */
 
 /* Before the lease file is attached: nothing is written for them. */
 static int fill(struct micro *m)
 {
 	for (uint32_t i = 0; i < m->n_fill; i++) {
-		struct lease l = {.addr = m->fill_first + i, .subnet_id = 1, .valid_lft = 86400,
-				  .cltt = EPOCH / NS_PER_S, .hw_len = 6, .hw = {0x02, 0xf1}};
+		struct lease l = {.addr = m->fill_first + i,
+				  .subnet_id = 1,
+				  .valid_lft = 86400,
+				  .cltt = EPOCH / NS_PER_S,
+				  .hw_len = 6,
+				  .hw = {0x02, 0xf1}};
 		struct lease_change ch;
 		int r;
 
@@ -87,7 +91,9 @@ static int fill(struct micro *m)
 
 static int open_store(struct micro *m, const struct config *cfg)
 {
-	struct journal_opts jo = {.path = cfg->lease_file, .persist = cfg->persist, .clock = &m->d.srv.clock,
+	struct journal_opts jo = {.path = cfg->lease_file,
+				  .persist = cfg->persist,
+				  .clock = &m->d.srv.clock,
 				  .log = m->d.srv.log};
 	struct journal_load_stats st;
 
@@ -96,8 +102,14 @@ static int open_store(struct micro *m, const struct config *cfg)
 
 static int open_wire(struct micro *m)
 {
-	struct iface i = {.ifindex = 1, .name = "bench0", .arp_type = 1, .up = true, .running = true, .n_addrs = 1,
-			  .addrs = {{m->clients.server, 8}}, .mac = {2, 'u', 's', 'h', 'e', 'r'}};
+	struct iface i = {.ifindex = 1,
+			  .name = "bench0",
+			  .arp_type = 1,
+			  .up = true,
+			  .running = true,
+			  .n_addrs = 1,
+			  .addrs = {{m->clients.server, 8}},
+			  .mac = {2, 'u', 's', 'h', 'e', 'r'}};
 	struct iface_table *t = iface_table_new(&i, 1);
 	struct worker_opts wo = {.n_slots = SLOTS};
 	int r;
@@ -161,7 +173,7 @@ static void tear_down(struct micro *m)
 	free(m->addr);
 }
 
-/* --- exchanges ----------------------------------------------------------------------------------------- */
+/* --- exchanges -------------------------------------------------------------------------------- */
 
 /* Lets the worker take and answer the n messages that were put: the counted part. */
 static void run(struct micro *m, unsigned n)
@@ -190,7 +202,8 @@ static void bind_clients(struct micro *m, uint32_t first, unsigned n)
 {
 	discover(m, first, n);
 	for (unsigned i = 0; i < n; i++)
-		micro_wire_put(m->wire, i, first + i, MICRO_REQUEST, micro_wire_answer(m->wire, i).addr, false);
+		micro_wire_put(m->wire, i, first + i, MICRO_REQUEST,
+			       micro_wire_answer(m->wire, i).addr, false);
 	run(m, n);
 	for (unsigned i = 0; i < n; i++)
 		m->addr[first + i] = micro_wire_answer(m->wire, i).addr;
@@ -199,18 +212,28 @@ static void bind_clients(struct micro *m, uint32_t first, unsigned n)
 static void with_address(struct micro *m, uint32_t first, unsigned n, enum micro_message type)
 {
 	for (unsigned i = 0; i < n; i++)
-		micro_wire_put(m->wire, i, first + i, type, m->addr[first + i], type == MICRO_REQUEST);
+		micro_wire_put(m->wire, i, first + i, type, m->addr[first + i],
+			       type == MICRO_REQUEST);
 	run(m, n);
 }
 
 static void step(struct micro *m, enum profile p, uint32_t first, unsigned n)
 {
 	switch (p) {
-	case PROFILE_DORA: bind_clients(m, first, n); break;
-	case PROFILE_DISCOVER: discover(m, first, n); break;
-	case PROFILE_RENEW: with_address(m, first, n, MICRO_REQUEST); break;
-	case PROFILE_RELEASE: with_address(m, first, n, MICRO_RELEASE); break;
-	case PROFILE_N: break;
+	case PROFILE_DORA:
+		bind_clients(m, first, n);
+		break;
+	case PROFILE_DISCOVER:
+		discover(m, first, n);
+		break;
+	case PROFILE_RENEW:
+		with_address(m, first, n, MICRO_REQUEST);
+		break;
+	case PROFILE_RELEASE:
+		with_address(m, first, n, MICRO_RELEASE);
+		break;
+	case PROFILE_N:
+		break;
 	}
 }
 
@@ -236,12 +259,12 @@ static int measure(struct micro *m)
 	stretch(m, m->profile, WARM_UP, m->n);
 	m->counting = false;
 	CALLGRIND_STOP_INSTRUMENTATION;
-	(void)printf("{\"exchanges\": %u, \"offers\": %llu, \"acks\": %llu}\n", m->n, (unsigned long long)m->offers,
-		     (unsigned long long)m->acks);
+	(void)printf("{\"exchanges\": %u, \"offers\": %llu, \"acks\": %llu}\n", m->n,
+		     (unsigned long long)m->offers, (unsigned long long)m->acks);
 	return 0;
 }
 
-/* --- command line ---------------------------------------------------------------------------------------- */
+/* --- command line ----------------------------------------------------------------------------- */
 
 static bool parse_addr(const char *s, uint32_t *ret)
 {
@@ -272,24 +295,39 @@ static bool parse_one(struct micro *m, int c)
 	uint32_t v;
 
 	switch (c) {
-	case 'c': m->config_file = optarg; return true;
-	case 'p': return parse_profile(optarg, &m->profile);
-	case 'n': return parse_u32(optarg, &m->n) && m->n > 0;
-	case 'b': return parse_u32(optarg, &m->batch) && m->batch > 0 && m->batch <= MICRO_BATCH;
-	case 'd': m->clients.direct = true; return true;
-	case 's': return parse_addr(optarg, &m->clients.server);
-	case 'g': return parse_addr(optarg, &m->clients.giaddr);
-	case 'k': return parse_u32(optarg, &m->clients.stride);
-	case 'S': return parse_u32(optarg, &m->clients.n_subnets) && m->clients.n_subnets > 0;
-	case 'j': return parse_u32(optarg, &m->clients.jump);
-	case 'f': return parse_addr(optarg, &m->fill_first);
-	case 'F': return parse_u32(optarg, &m->n_fill);
+	case 'c':
+		m->config_file = optarg;
+		return true;
+	case 'p':
+		return parse_profile(optarg, &m->profile);
+	case 'n':
+		return parse_u32(optarg, &m->n) && m->n > 0;
+	case 'b':
+		return parse_u32(optarg, &m->batch) && m->batch > 0 && m->batch <= MICRO_BATCH;
+	case 'd':
+		m->clients.direct = true;
+		return true;
+	case 's':
+		return parse_addr(optarg, &m->clients.server);
+	case 'g':
+		return parse_addr(optarg, &m->clients.giaddr);
+	case 'k':
+		return parse_u32(optarg, &m->clients.stride);
+	case 'S':
+		return parse_u32(optarg, &m->clients.n_subnets) && m->clients.n_subnets > 0;
+	case 'j':
+		return parse_u32(optarg, &m->clients.jump);
+	case 'f':
+		return parse_addr(optarg, &m->fill_first);
+	case 'F':
+		return parse_u32(optarg, &m->n_fill);
 	case 'a':
 		if (!parse_u32(optarg, &v))
 			return false;
 		m->age_s = v;
 		return true;
-	default: return false;
+	default:
+		return false;
 	}
 }
 
@@ -304,12 +342,16 @@ int main(int argc, char **argv)
 		return 1;
 	m->n = 2000;
 	m->batch = 32;
-	m->clients = (struct micro_clients){.server = 0x0a000001, .giaddr = 0x0a000001, .n_subnets = 1};
+	m->clients = (struct micro_clients){.server = 0x0a000001,
+					    .giaddr = 0x0a000001,
+					    .n_subnets = 1};
 	while (good && (c = getopt(argc, argv, "c:p:n:b:ds:g:k:S:j:f:F:a:")) >= 0)
 		good = parse_one(m, c);
 	if (!good || !m->config_file || optind < argc) {
-		(void)fprintf(stderr, "usage: usher-micro -c FILE -p dora|renew|discover|release [-n N] ... "
-				      "(see the top of bench/micro/micro.c)\n");
+		(void)fprintf(
+			stderr,
+			"usage: usher-micro -c FILE -p dora|renew|discover|release [-n N] ... "
+			"(see the top of bench/micro/micro.c)\n");
 		free(m);
 		return 1;
 	}

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * The clients of usher-micro. A message has the options of a usual client: host name, parameter request
- * list, vendor class, each second one a client identifier; a relay adds option 82. Relayed ones come
- * as a UDP socket would give them, those on the link as whole frames. The place in the batch stands
- * in the xid, so an answer is found in any order.
+ * The clients of usher-micro. A message has the options of a usual client: host name, parameter
+ * request list, vendor class, each second one a client identifier; a relay adds option 82. Relayed
+ * ones come as a UDP socket would give them, those on the link as whole frames. The place in the
+ * batch stands in the xid, so an answer is found in any order.
  */
 #include "micro.h"
 
@@ -17,7 +17,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { XID_BASE = 0x75000000, BOOTP_XID = 4, BOOTP_YIADDR = 16, BOOTP_OPTIONS = 240, MESSAGE_LEN = 300 };
+enum {
+	XID_BASE = 0x75000000,
+	BOOTP_XID = 4,
+	BOOTP_YIADDR = 16,
+	BOOTP_OPTIONS = 240,
+	MESSAGE_LEN = 300
+};
 
 struct micro_wire {
 	struct capture base;
@@ -50,11 +56,13 @@ void micro_mac(const struct micro_clients *c, uint32_t k, uint8_t ret_mac[6])
 {
 	uint32_t n = number_of(c, k);
 
-	memcpy(ret_mac, (const uint8_t[]){0x02, 0x10, (uint8_t)(n >> 24), (uint8_t)(n >> 16), (uint8_t)(n >> 8),
-					  (uint8_t)n}, 6);
+	memcpy(ret_mac,
+	       (const uint8_t[]){0x02, 0x10, (uint8_t)(n >> 24), (uint8_t)(n >> 16),
+				 (uint8_t)(n >> 8), (uint8_t)n},
+	       6);
 }
 
-/* --- messages -------------------------------------------------------------------------------------- */
+/* --- messages --------------------------------------------------------------------------------- */
 
 static void option(struct wr *w, uint8_t code, const void *data, size_t n)
 {
@@ -70,7 +78,8 @@ static void option_addr(struct wr *w, uint8_t code, uint32_t addr)
 	wr_be32(w, addr);
 }
 
-static void options(struct wr *w, const struct micro_clients *c, uint32_t k, uint8_t type, const uint8_t mac[6])
+static void options(struct wr *w, const struct micro_clients *c, uint32_t k, uint8_t type,
+		    const uint8_t mac[6])
 {
 	static const uint8_t prl[] = {1, 3, 6, 12, 15, 26, 28, 42, 51, 54, 58, 59, 119, 121};
 	uint8_t id[7] = {1};
@@ -89,8 +98,8 @@ static void options(struct wr *w, const struct micro_clients *c, uint32_t k, uin
 	}
 }
 
-static void message(struct wr *w, const struct micro_wire *m, unsigned at, uint32_t k, enum micro_message type,
-		    uint32_t addr, bool renewing)
+static void message(struct wr *w, const struct micro_wire *m, unsigned at, uint32_t k,
+		    enum micro_message type, uint32_t addr, bool renewing)
 {
 	const struct micro_clients *c = &m->clients;
 	bool has_addr = renewing || type == MICRO_RELEASE;
@@ -125,14 +134,16 @@ static bool on_socket(const struct micro_wire *w)
 	return !w->clients.direct;
 }
 
-void micro_wire_put(struct micro_wire *w, unsigned at, uint32_t k, enum micro_message type, uint32_t addr,
-		    bool renewing)
+void micro_wire_put(struct micro_wire *w, unsigned at, uint32_t k, enum micro_message type,
+		    uint32_t addr, bool renewing)
 {
 	uint8_t plain[MICRO_FRAME_LEN];
 	struct wr m = wr_init(on_socket(w) ? w->in[at].data : plain, MICRO_FRAME_LEN);
 	bool has_addr = renewing || type == MICRO_RELEASE;
-	struct udp_frame f = {.src = has_addr ? addr : 0, .dst = has_addr ? w->clients.server : UINT32_MAX,
-			      .sport = 68, .dport = 67};
+	struct udp_frame f = {.src = has_addr ? addr : 0,
+			      .dst = has_addr ? w->clients.server : UINT32_MAX,
+			      .sport = 68,
+			      .dport = 67};
 	struct wr frame;
 
 	message(&m, w, at, k, type, addr, renewing);
@@ -164,7 +175,7 @@ struct micro_answer micro_wire_answer(const struct micro_wire *w, unsigned at)
 	return w->answer[at];
 }
 
-/* --- the capture ------------------------------------------------------------------------------------- */
+/* --- the capture ------------------------------------------------------------------------------ */
 
 static int wire_recv(struct capture *c, struct packet **pkts, size_t n)
 {
@@ -225,7 +236,8 @@ static int wire_send(struct capture *c, struct capture_tx *tx, size_t n)
 
 	for (size_t i = 0; i < n; i++) {
 		tx[i].result = 0;
-		if (tx[i].to_mac && !capture_frame(&tx[i], server_mac, everybody, w->out, sizeof(w->out)))
+		if (tx[i].to_mac &&
+		    !capture_frame(&tx[i], server_mac, everybody, w->out, sizeof(w->out)))
 			tx[i].result = -EMSGSIZE;
 		note(w, tx[i].payload);
 	}

@@ -2,7 +2,8 @@
 /*
  * The C hook ABI of Usher: the only installed header. A hook library is a shared object that
  * exports the three functions of "Exports of a library" below and may call the usher_* functions
- * declared here. It sees opaque handles only, so it keeps working when the server's internals change.
+ * declared here. It sees opaque handles only, so it keeps working when the server's internals
+ * change.
  *
  * Threads: a callout runs in the worker that owns the packet; callouts of different packets run at
  * the same time in different workers. Handles are valid until the callout returns, except
@@ -26,10 +27,10 @@ extern "C" {
 /* Grows by one when a function changes its meaning or goes; additions keep it. */
 #define USHER_HOOK_ABI 1
 
-typedef struct usher_lib usher_lib;	  /* this library, as loaded */
-typedef struct usher_call usher_call;	  /* one call of one hook point */
-typedef struct dhcp4_msg usher_msg;	  /* a DHCPv4 message */
-typedef struct lease usher_lease;	  /* a lease */
+typedef struct usher_lib usher_lib;	 /* this library, as loaded */
+typedef struct usher_call usher_call;	 /* one call of one hook point */
+typedef struct dhcp4_msg usher_msg;	 /* a DHCPv4 message */
+typedef struct lease usher_lease;	 /* a lease */
 typedef struct hook_parked usher_parked; /* a packet that waits */
 
 /* The next step after the callouts of a hook point. */
@@ -43,8 +44,9 @@ enum usher_next_step {
 enum usher_severity { USHER_LOG_DEBUG, USHER_LOG_INFO, USHER_LOG_WARN, USHER_LOG_ERROR };
 
 /*
- * A callout. Returns 0, or a negative errno: the failure is logged and counted, and processing of the packet continues.
- * The next step is set with usher_set_status; a later callout may override it.
+ * A callout. Returns 0, or a negative errno: the failure is logged and counted, and processing of
+ * the packet continues. The next step is set with usher_set_status; a later callout may override
+ * it.
  */
 typedef int (*usher_callout)(usher_call *call, void *ctx);
 
@@ -54,13 +56,15 @@ typedef int (*usher_callout)(usher_call *call, void *ctx);
 USHER_API int usher_hook_version(void);
 /* Registers callouts. 0, or a negative errno: the configuration is refused. */
 USHER_API int usher_hook_load(usher_lib *lib);
-/* Frees the memory that load allocated. Optional. No callout runs any more; the library's threads must have ended when
- * it returns. Handles of parked packets may be given back here, or forgotten. */
+/* Frees the memory that load allocated. Optional. No callout runs any more; the library's threads
+ * must have ended when it returns. Handles of parked packets may be given back here, or forgotten.
+ */
 USHER_API void usher_hook_unload(usher_lib *lib);
 
-/* --- The library -------------------------------------------------------------------------------- */
+/* --- The library ------------------------------------------------------------------------------ */
 
-/* Adds a callout at a hook point ("pkt4_receive"). 0, -ENOENT (no such point), -EBUSY (after load). */
+/* Adds a callout at a hook point ("pkt4_receive"). 0, -ENOENT (no such point), -EBUSY (after
+ * load). */
 USHER_API int usher_register(usher_lib *lib, const char *hook_point, usher_callout fn, void *ctx);
 /* The library's "parameters" as JSON text; "null" without. Valid until unload. */
 USHER_API const char *usher_parameters(const usher_lib *lib);
@@ -73,7 +77,7 @@ USHER_API void *usher_lib_get(const usher_lib *lib);
 /* One log line under the id HOOKS_LIBRARY_LOG. */
 USHER_API void usher_log(usher_lib *lib, enum usher_severity severity, const char *text);
 
-/* --- The call --------------------------------------------------------------------------------------- */
+/* --- The call --------------------------------------------------------------------------------- */
 
 USHER_API enum usher_next_step usher_status(const usher_call *call);
 USHER_API void usher_set_status(usher_call *call, enum usher_next_step step);
@@ -85,14 +89,14 @@ USHER_API usher_msg *usher_query(usher_call *call);
 USHER_API usher_msg *usher_response(usher_call *call);
 /* The bytes as received (buffer4_receive) or to be sent (buffer4_send); empty elsewhere. */
 USHER_API const uint8_t *usher_raw(const usher_call *call, size_t *ret_len);
-/* Replaces those bytes (copied); at pkt4_send, before SKIP: packs the response. 0, -ENOSPC, -EINVAL at
- * other hook points. */
+/* Replaces those bytes (copied); at pkt4_send, before SKIP: packs the response. 0, -ENOSPC, -EINVAL
+ * at other hook points. */
 USHER_API int usher_set_raw(usher_call *call, const uint8_t *data, size_t len);
 /* At buffer4_receive, before SKIP: decodes the bytes into the query. 0, or -EBADMSG. */
 USHER_API int usher_unpack(usher_call *call);
 /* Receiving interface; "" without. */
 USHER_API const char *usher_interface(const usher_call *call);
-USHER_API uint32_t usher_source(const usher_call *call);	  /* IPv4, host order */
+USHER_API uint32_t usher_source(const usher_call *call); /* IPv4, host order */
 USHER_API uint32_t usher_destination(const usher_call *call);
 /* Selected subnet; 0: none. At subnet4_select it may be set to another configured one. */
 USHER_API uint32_t usher_subnet_id(const usher_call *call);
@@ -108,35 +112,44 @@ USHER_API int usher_set_host_id(usher_call *call, const uint8_t *id, size_t len)
 /* lease4_offer, before unpark: the address answered a probe. */
 USHER_API void usher_set_address_in_use(usher_call *call, bool in_use);
 
-/* command_processed: the command's name, its arguments and the answer as JSON text ("null": no arguments).
- * NULL at other hook points, and when memory is out. */
+/* command_processed: the command's name, its arguments and the answer as JSON text ("null": no
+ * arguments). NULL at other hook points, and when memory is out. */
 USHER_API const char *usher_command_name(const usher_call *call);
 USHER_API const char *usher_command_arguments(usher_call *call);
 USHER_API const char *usher_command_answer(usher_call *call);
 /* Replaces the answer. 0, -EINVAL (no JSON map, or another hook point). */
 USHER_API int usher_command_set_answer(usher_call *call, const char *json);
 
-/* --- Messages --------------------------------------------------------------------------------------- */
+/* --- Messages --------------------------------------------------------------------------------- */
 
 enum usher_field {
-	USHER_OP, USHER_HTYPE, USHER_HLEN, USHER_HOPS, USHER_XID, USHER_SECS, USHER_FLAGS,
-	USHER_CIADDR, USHER_YIADDR, USHER_SIADDR, USHER_GIADDR,
+	USHER_OP,
+	USHER_HTYPE,
+	USHER_HLEN,
+	USHER_HOPS,
+	USHER_XID,
+	USHER_SECS,
+	USHER_FLAGS,
+	USHER_CIADDR,
+	USHER_YIADDR,
+	USHER_SIADDR,
+	USHER_GIADDR,
 };
 
 USHER_API uint32_t usher_msg_get(const usher_msg *m, enum usher_field f);
 USHER_API void usher_msg_set(usher_msg *m, enum usher_field f, uint32_t v);
 USHER_API const uint8_t *usher_msg_chaddr(const usher_msg *m); /* 16 octets, hlen of them count */
-USHER_API int usher_msg_type(const usher_msg *m);		/* option 53; 0: none */
+USHER_API int usher_msg_type(const usher_msg *m);	       /* option 53; 0: none */
 /* Data of an option, NULL if absent. */
 USHER_API const uint8_t *usher_msg_option(const usher_msg *m, uint8_t code, size_t *ret_len);
 /* Sets (copied) or removes. 0, -ENOMEM; -ENOENT. */
 USHER_API int usher_msg_set_option(usher_msg *m, uint8_t code, const uint8_t *data, size_t len);
 USHER_API int usher_msg_del_option(usher_msg *m, uint8_t code);
 
-/* --- Leases -------------------------------------------------------------------------------------------- */
+/* --- Leases ----------------------------------------------------------------------------------- */
 
-/* lease4_select, lease4_renew, lease4_release, lease4_decline, lease4_expire, lease4_recover: the lease
- * in question. leases4_committed, lease4_offer: the first of the new ones. NULL: none. */
+/* lease4_select, lease4_renew, lease4_release, lease4_decline, lease4_expire, lease4_recover: the
+ * lease in question. leases4_committed, lease4_offer: the first of the new ones. NULL: none. */
 USHER_API usher_lease *usher_lease4(usher_call *call);
 /* leases4_committed: the removed lease; NULL: none. */
 USHER_API const usher_lease *usher_deleted_lease4(const usher_call *call);
@@ -151,13 +164,13 @@ USHER_API int usher_lease_set_hostname(usher_lease *l, const char *name);
 USHER_API const uint8_t *usher_lease_hw(const usher_lease *l, size_t *ret_len);
 USHER_API const uint8_t *usher_lease_client_id(const usher_lease *l, size_t *ret_len);
 
-/* --- Parking ---------------------------------------------------------------------------------------------- */
+/* --- Parking ---------------------------------------------------------------------------------- */
 
 /*
  * Parks the packet: take a handle, then set USHER_PARK and return. The packet is resumed when every
- * handle taken has been given back; a handle keeps it even if a later callout sets another step. subnet4_select, leases4_committed and lease4_offer may park.
- * NULL where parking is not allowed. The handle may be given back from any thread, also before the
- * callout has returned.
+ * handle taken has been given back; a handle keeps it even if a later callout sets another step.
+ * subnet4_select, leases4_committed and lease4_offer may park. NULL where parking is not allowed.
+ * The handle may be given back from any thread, also before the callout has returned.
  */
 USHER_API usher_parked *usher_park(usher_call *call);
 /* Gives the handle back; the last one resumes the packet. */

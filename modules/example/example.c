@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * The worked example of a hook library (example.md): copy it and remove the parts that you do not need. It
- * uses the installed header alone. One struct a library; data that callouts of several workers change is
- * atomic or under the lock. A thread of its own replicates leases to a file: the answer to the client
- * is parked until its line is written.
+ * The worked example of a hook library (example.md): copy it and remove the parts that you do not
+ * need. It uses the installed header alone. One struct a library; data that callouts of several
+ * workers change is atomic or under the lock. A thread of its own replicates leases to a file: the
+ * answer to the client is parked until its line is written.
  */
 #include "usher/hook.h"
 
@@ -14,7 +14,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MAX_BLOCKED = 64, HW_LEN = 6, SNAME_AT = 44, SNAME_LEN = 64, OPTION_MAX = 255, LINE_MAX_LEN = 256 };
+enum {
+	MAX_BLOCKED = 64,
+	HW_LEN = 6,
+	SNAME_AT = 44,
+	SNAME_LEN = 64,
+	OPTION_MAX = 255,
+	LINE_MAX_LEN = 256
+};
 
 /* A packet that waits for its line. */
 struct job {
@@ -30,30 +37,31 @@ struct example {
 	const char *class_name; /* given to every client that is not blocked; NULL: none */
 	int option_code;	/* added to every answer; 0: none */
 	const char *option_text;
-	const char *stamp;	/* into sname where it is empty; NULL: none */
+	const char *stamp; /* into sname where it is empty; NULL: none */
 	_Atomic uint64_t messages_sent, octets_sent;
 
-	FILE *replica;		/* NULL: leases are not replicated */
+	FILE *replica; /* NULL: leases are not replicated */
 	pthread_t thread;
-	pthread_mutex_t lock;	/* of the members below */
+	pthread_mutex_t lock; /* of the members below */
 	pthread_cond_t work;
 	struct job *head, **tail;
 	bool stop;
 };
 
-/* --- buffer4_receive: we unpack, the server need not ---------------------------------------------- */
+/* --- buffer4_receive: we unpack, the server need not ------------------------------------------ */
 
 static int on_buffer4_receive(usher_call *call, void *ctx)
 {
 	(void)ctx;
 	/* bytes of a private framing would be taken off here, with usher_raw and usher_set_raw */
 	if (usher_unpack(call) < 0)
-		return 0; /* CONTINUE: the server parses the packet itself, and counts it when it cannot */
+		return 0; /* CONTINUE: the server parses the packet itself, and counts it when it
+			     cannot */
 	usher_set_status(call, USHER_SKIP);
 	return 0;
 }
 
-/* --- pkt4_receive: a list of blocked clients, a class for the others -------------------------------- */
+/* --- pkt4_receive: a list of blocked clients, a class for the others -------------------------- */
 
 static bool is_blocked(const struct example *e, const uint8_t *hw)
 {
@@ -76,7 +84,7 @@ static int on_pkt4_receive(usher_call *call, void *ctx)
 	return e->class_name ? usher_class_add(call, e->class_name) : 0;
 }
 
-/* --- leases4_committed: park, write a line in our own thread, unpark -------------------------------- */
+/* --- leases4_committed: park, write a line in our own thread, unpark -------------------------- */
 
 static int describe(usher_call *call, char *out, size_t cap)
 {
@@ -95,8 +103,8 @@ static int describe(usher_call *call, char *out, size_t cap)
 		return 0; /* a NAK, or nothing was changed */
 	a = usher_lease_address(lease);
 	hw = usher_lease_hw(lease, &n_hw);
-	n = (size_t)snprintf(out, cap, "%s %u.%u.%u.%u %u ", what, a >> 24, a >> 16 & 255, a >> 8 & 255, a & 255,
-			     usher_lease_lifetime(lease));
+	n = (size_t)snprintf(out, cap, "%s %u.%u.%u.%u %u ", what, a >> 24, a >> 16 & 255,
+			     a >> 8 & 255, a & 255, usher_lease_lifetime(lease));
 	for (size_t i = 0; i < n_hw && n + 4 < cap; i++)
 		n += (size_t)snprintf(out + n, cap - n, i ? ":%02x" : "%02x", hw[i]);
 	return (int)n;
@@ -168,7 +176,7 @@ static void *replicator(void *ctx)
 	return NULL;
 }
 
-/* --- pkt4_send, buffer4_send ---------------------------------------------------------------------------- */
+/* --- pkt4_send, buffer4_send ------------------------------------------------------------------ */
 
 static int on_pkt4_send(usher_call *call, void *ctx)
 {
@@ -178,7 +186,8 @@ static int on_pkt4_send(usher_call *call, void *ctx)
 
 	if (!e->option_code || !response)
 		return 0;
-	return usher_msg_set_option(response, (uint8_t)e->option_code, (const uint8_t *)e->option_text, len);
+	return usher_msg_set_option(response, (uint8_t)e->option_code,
+				    (const uint8_t *)e->option_text, len);
 }
 
 static int stamp(usher_call *call, const char *text, const uint8_t *bytes, size_t len)
@@ -204,7 +213,7 @@ static int on_buffer4_send(usher_call *call, void *ctx)
 	return e->stamp ? stamp(call, e->stamp, bytes, len) : 0;
 }
 
-/* --- load and unload --------------------------------------------------------------------------------------- */
+/* --- load and unload -------------------------------------------------------------------------- */
 
 static int hex_digit(char c)
 {
@@ -273,10 +282,8 @@ static int register_all(struct example *e)
 		const char *point;
 		usher_callout fn;
 	} callouts[] = {
-		{"buffer4_receive", on_buffer4_receive},
-		{"pkt4_receive", on_pkt4_receive},
-		{"leases4_committed", on_leases4_committed},
-		{"pkt4_send", on_pkt4_send},
+		{"buffer4_receive", on_buffer4_receive},     {"pkt4_receive", on_pkt4_receive},
+		{"leases4_committed", on_leases4_committed}, {"pkt4_send", on_pkt4_send},
 		{"buffer4_send", on_buffer4_send},
 	};
 
@@ -301,8 +308,8 @@ static void example_free(struct example *e)
 		(void)pthread_join(e->thread, NULL); /* it writes the lines that wait first */
 		(void)fclose(e->replica);
 	}
-	(void)snprintf(text, sizeof(text), "%llu messages, %llu octets sent", (unsigned long long)e->messages_sent,
-		       (unsigned long long)e->octets_sent);
+	(void)snprintf(text, sizeof(text), "%llu messages, %llu octets sent",
+		       (unsigned long long)e->messages_sent, (unsigned long long)e->octets_sent);
 	usher_log(e->lib, USHER_LOG_INFO, text);
 	(void)pthread_mutex_destroy(&e->lock);
 	(void)pthread_cond_destroy(&e->work);

@@ -17,8 +17,8 @@ struct arena {
 	size_t cap;
 	size_t used;
 	bool grows;
-	bool failed;	/* of a fixed arena: an allocation was refused since the last reset */
-	struct arena_block *blocks;	/* of a growing arena, newest first */
+	bool failed; /* of a fixed arena: an allocation was refused since the last reset */
+	struct arena_block *blocks; /* of a growing arena, newest first */
 };
 
 /* A fixed arena over buf[cap]; borrows buf. */

@@ -10,9 +10,9 @@
 #define pure_fn		     __attribute__((pure))
 #define cold_fn		     __attribute__((cold, noinline))
 /* A big local that is filled before it is read: spares -ftrivial-auto-var-init its clearing. */
-#define uninit		     __attribute__((uninitialized))
-#define likely(x)	     __builtin_expect(!!(x), 1)
-#define unlikely(x)	     __builtin_expect(!!(x), 0)
-#define ARRAY_LEN(a)	     (sizeof(a) / sizeof((a)[0]))
-#define container_of(p, type, member)                                                              \
+#define uninit	     __attribute__((uninitialized))
+#define likely(x)    __builtin_expect(!!(x), 1)
+#define unlikely(x)  __builtin_expect(!!(x), 0)
+#define ARRAY_LEN(a) (sizeof(a) / sizeof((a)[0]))
+#define container_of(p, type, member) \
 	((type *)(void *)((char *)(p) - __builtin_offsetof(type, member)))

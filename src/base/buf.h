@@ -10,19 +10,20 @@
 #include "base/span.h"
 
 struct buf {
-	char *p;	/* NUL behind len octets once anything was appended */
+	char *p; /* NUL behind len octets once anything was appended */
 	size_t len;
 	size_t cap;
 	bool failed;
-	bool borrowed;	/* p is the caller's */
+	bool borrowed; /* p is the caller's */
 };
 
 void buf_init(struct buf *b);
-/* Initialises the buffer over memory of the caller (cap > 0), used as long as it is enough: short texts need no malloc. */
+/* Initialises the buffer over memory of the caller (cap > 0), used as long as it is enough: short
+ * texts need no malloc. */
 void buf_init_over(struct buf *b, char *mem, size_t cap);
 void buf_fini(struct buf *b);
-void buf_reset(struct buf *b);			/* keeps the memory */
-bool buf_reserve(struct buf *b, size_t extra);	/* room for extra octets; false: memory is out */
+void buf_reset(struct buf *b);		       /* keeps the memory */
+bool buf_reserve(struct buf *b, size_t extra); /* room for extra octets; false: memory is out */
 void buf_add(struct buf *b, const void *p, size_t n);
 void buf_str(struct buf *b, const char *s);
 void buf_char(struct buf *b, char c);

@@ -22,14 +22,14 @@ static inline void cleanup_close(const int *fd)
 #define auto_free	 __attribute__((cleanup(cleanup_free)))
 #define auto_close	 __attribute__((cleanup(cleanup_close)))
 #define auto_unref(type) __attribute__((cleanup(type##_unrefp)))
-#define DEFINE_UNREFP(type)                                                                        \
-	static inline void type##_unrefp(struct type **p)                                          \
-	{                                                                                          \
-		type##_unref(*p);                                                                  \
+#define DEFINE_UNREFP(type)                               \
+	static inline void type##_unrefp(struct type **p) \
+	{                                                 \
+		type##_unref(*p);                         \
 	}
-#define TAKE(p)                                                                                    \
-	({                                                                                         \
-		__typeof__(p) taken_ = (p);                                                        \
-		(p) = NULL;                                                                        \
-		taken_;                                                                            \
+#define TAKE(p)                             \
+	({                                  \
+		__typeof__(p) taken_ = (p); \
+		(p) = NULL;                 \
+		taken_;                     \
 	})

@@ -35,8 +35,8 @@ static inline int64_t clock_wall_s(const struct clock_src *c)
 
 /* The machine's own clock. */
 extern const struct clock_src clock_system;
-/* The same as of the last tick, a few milliseconds ago at most, at a fifth of the price: for leases,
- * which count seconds, and are asked for the time several times a packet. */
+/* The same as of the last tick, a few milliseconds ago at most, at a fifth of the price: for
+ * leases, which count seconds, and are asked for the time several times a packet. */
 extern const struct clock_src clock_coarse;
 
 /* A clock that is set by hand: wall and mono both move with virtual_clock_set. */

@@ -13,8 +13,8 @@
 
 struct rd {
 	const uint8_t *p;
-	size_t n;	/* octets left */
-	bool bad;	/* sticky */
+	size_t n; /* octets left */
+	bool bad; /* sticky */
 };
 
 static inline struct rd rd_init(struct span s)
@@ -94,8 +94,8 @@ static inline struct rd rd_sub(struct rd *r, size_t n)
 struct wr {
 	uint8_t *base;
 	size_t cap;
-	size_t len;	/* octets written */
-	bool bad;	/* sticky */
+	size_t len; /* octets written */
+	bool bad;   /* sticky */
 };
 
 static inline struct wr wr_init(void *buf, size_t cap)

@@ -8,7 +8,7 @@
 
 #include <string.h>
 
-enum { ERRNO_MAX = 4095 };	/* the kernel's MAX_ERRNO */
+enum { ERRNO_MAX = 4095 }; /* the kernel's MAX_ERRNO */
 
 static const char *const texts[] = {
 #define E(sym, text) text,

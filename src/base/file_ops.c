@@ -66,7 +66,8 @@ static int sys_fdatasync(void *ctx, int fd)
 
 static int sys_write_out(void *ctx, int fd, off_t from, off_t n)
 {
-	unsigned how = SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE | SYNC_FILE_RANGE_WAIT_AFTER;
+	unsigned how = SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE |
+		       SYNC_FILE_RANGE_WAIT_AFTER;
 
 	(void)ctx;
 	return sync_file_range(fd, from, n, how) < 0 ? -errno : 0;
@@ -126,9 +127,13 @@ static int sys_sync_dir(void *ctx, const char *path)
 
 static void info_fill(const struct stat *st, struct file_info *ret)
 {
-	*ret = (struct file_info){.dev = st->st_dev, .ino = st->st_ino, .nlink = st->st_nlink,
-				  .size = st->st_size, .regular = S_ISREG(st->st_mode),
-				  .symlink = S_ISLNK(st->st_mode), .fifo = S_ISFIFO(st->st_mode)};
+	*ret = (struct file_info){.dev = st->st_dev,
+				  .ino = st->st_ino,
+				  .nlink = st->st_nlink,
+				  .size = st->st_size,
+				  .regular = S_ISREG(st->st_mode),
+				  .symlink = S_ISLNK(st->st_mode),
+				  .fifo = S_ISFIFO(st->st_mode)};
 }
 
 static int sys_stat(void *ctx, const char *path, struct file_info *ret)

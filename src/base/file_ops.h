@@ -37,11 +37,13 @@ struct file_ops {
 	/* Describes a name without following a symbolic link, or an open file. */
 	int (*stat)(void *ctx, const char *path, struct file_info *ret);
 	int (*fstat)(void *ctx, int fd, struct file_info *ret);
-	/* Locks the open file's inode for this process: 0, or -EWOULDBLOCK when another one has it. */
+	/* Locks the open file's inode for this process: 0, or -EWOULDBLOCK when another one has
+	 * it. */
 	int (*lock)(void *ctx, int fd);
 	/* Octets that may still be written to the file system of path. */
 	int64_t (*room)(void *ctx, const char *path);
-	/* Replaces a path that ends in a symbolic link by the name of the file it leads to. -ENOENT: to none. */
+	/* Replaces a path that ends in a symbolic link by the name of the file it leads to.
+	 * -ENOENT: to none. */
 	int (*resolve)(void *ctx, const char *path, char *ret, size_t cap);
 	void *ctx;
 };

@@ -56,8 +56,10 @@ static inline uint64_t load_tail(const uint8_t *p, size_t n)
 uint64_t hash_bytes(const struct hash_key *key, struct span in)
 {
 	struct sip s = {
-		key->k0 ^ 0x736f6d6570736575ULL, key->k1 ^ 0x646f72616e646f6dULL,
-		key->k0 ^ 0x6c7967656e657261ULL, key->k1 ^ 0x7465646279746573ULL,
+		key->k0 ^ 0x736f6d6570736575ULL,
+		key->k1 ^ 0x646f72616e646f6dULL,
+		key->k0 ^ 0x6c7967656e657261ULL,
+		key->k1 ^ 0x7465646279746573ULL,
 	};
 	size_t off = 0;
 	uint64_t m;

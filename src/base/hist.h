@@ -18,7 +18,7 @@ enum {
 
 struct hist {
 	uint64_t n;
-	uint64_t max;	/* exact */
+	uint64_t max; /* exact */
 	uint64_t count[HIST_BUCKETS];
 };
 

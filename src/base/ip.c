@@ -6,7 +6,6 @@
 
 #include "base/error.h"
 
-
 int ip_parse(const char *s, size_t n, uint32_t *ret_addr)
 {
 	uint32_t addr = 0;

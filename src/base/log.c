@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Log lines to stdout, stderr, syslog and files. One mutex keeps lines whole, and is held for no write: each
- * sink has a queue and a thread of its own (log_queue.h), where log_start_threads() was called. Without, a sink
- * that is not ready (poll says so) loses the line. Lost lines are counted.
+ * Log lines to stdout, stderr, syslog and files. One mutex keeps lines whole, and is held for no
+ * write: each sink has a queue and a thread of its own (log_queue.h), where log_start_threads() was
+ * called. Without, a sink that is not ready (poll says so) loses the line. Lost lines are counted.
  * route[id] is the rule of each message, worked out when configured, so log_on() is one load.
  */
 #include "base/log.h"
@@ -27,16 +27,23 @@
 #include <unistd.h>
 
 /* STAMP_LEN: "2026-11-20 12:00:00.123 " */
-enum { STAMP_LEN = 24, HEAD_LEN = 128, LOG_LINE = 4096, LOG_MAX_SINKS = LOG_MAX_OUTPUTS + 1, LOG_REPEATS = 50 };
+enum {
+	STAMP_LEN = 24,
+	HEAD_LEN = 128,
+	LOG_LINE = 4096,
+	LOG_MAX_SINKS = LOG_MAX_OUTPUTS + 1,
+	LOG_REPEATS = 50
+};
 
-/* Two outputs to one file or stream with different patterns are two sinks, of which the second writes through `to`. */
+/* Two outputs to one file or stream with different patterns are two sinks, of which the second
+ * writes through `to`. */
 struct sink {
 	enum log_sink_kind kind;
-	struct sink *to;	/* NULL: itself */
+	struct sink *to; /* NULL: itself */
 	struct log_pattern *pattern;
-	char *pattern_text;	/* "": none */
+	char *pattern_text; /* "": none */
 	int facility;
-	_Atomic int fd;		/* -1: syslog, or a file that is not open */
+	_Atomic int fd;		 /* -1: syslog, or a file that is not open */
 	struct log_queue *queue; /* NULL: the logging thread writes */
 	_Atomic bool reopen;
 	char *path;
@@ -46,26 +53,26 @@ struct sink {
 };
 
 struct route {
-	uint8_t severity;	/* the least that is written */
+	uint8_t severity; /* the least that is written */
 	int debuglevel;
-	uint16_t sinks;		/* bit set */
+	uint16_t sinks; /* bit set */
 };
 
 struct log {
 	struct clock_src clock;
-	const char *root;		/* of the names of loggers */
+	const char *root; /* of the names of loggers */
 	int64_t start_ns;
 	pthread_mutex_t lock;
-	_Atomic uint32_t on[LOG_N_IDS];	/* bit set of sinks; 0: off */
+	_Atomic uint32_t on[LOG_N_IDS]; /* bit set of sinks; 0: off */
 	struct sink *sinks[LOG_MAX_SINKS];
 	size_t n_sinks;
 	bool threaded;
 	_Atomic bool holding;
-	struct buf held;		/* under lock: struct held_line and its octets, one behind the other */
+	struct buf held; /* under lock: struct held_line and its octets, one behind the other */
 	_Atomic uint64_t lost;
-	char head[LOG_N_IDS][HEAD_LEN]; /* of each id's lines, behind the time */
+	char head[LOG_N_IDS][HEAD_LEN];	  /* of each id's lines, behind the time */
 	char logger[LOG_N_IDS][HEAD_LEN]; /* "kea-dhcp4.leases" */
-	time_t stamp_sec;		/* the second of stamp; under lock */
+	time_t stamp_sec;		  /* the second of stamp; under lock */
 	char stamp[32];
 	struct repeats {
 		_Atomic int64_t second;
@@ -128,8 +135,10 @@ static int sink_open_file(struct sink *s)
 {
 	struct stat st;
 
-	/* a FIFO without a reader is refused, and one whose reader sleeps takes no line: nobody waits for it */
-	s->fd = open(s->path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NONBLOCK | O_NOCTTY, 0640);
+	/* a FIFO without a reader is refused, and one whose reader sleeps takes no line: nobody
+	 * waits for it */
+	s->fd = open(s->path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NONBLOCK | O_NOCTTY,
+		     0640);
 	if (s->fd < 0)
 		return -errno;
 	s->size = fstat(s->fd, &st) == 0 ? (uint64_t)st.st_size : 0;
@@ -184,8 +193,8 @@ static bool rule_covers(const char *root, const char *rule, const char *name)
 	return rule[n] == '.' && strcmp(rule + n + 1, name[0] ? name : own_logger) == 0;
 }
 
-static void route_ids(const char *root, struct route *routes, const struct log_rule *rules, size_t n,
-		      const uint16_t *rule_sinks, bool debug)
+static void route_ids(const char *root, struct route *routes, const struct log_rule *rules,
+		      size_t n, const uint16_t *rule_sinks, bool debug)
 {
 	for (size_t id = 0; id < LOG_N_IDS; id++) {
 		size_t best = 0;
@@ -274,7 +283,8 @@ static void sinks_start(struct sink *const *sinks, size_t n)
 {
 	for (size_t i = 0; i < n; i++)
 		if (!sinks[i]->queue && !sinks[i]->to)
-			sinks[i]->queue = log_queue_new(sinks[i]->kind == LOG_SINK_SYSLOG, sink_write_queued, sinks[i]);
+			sinks[i]->queue = log_queue_new(sinks[i]->kind == LOG_SINK_SYSLOG,
+							sink_write_queued, sinks[i]);
 }
 
 static bool same_target(enum log_sink_kind kind, const char *path, const struct log_output *o)
@@ -290,16 +300,18 @@ static bool same_form(const char *pattern, int facility, const struct log_output
 
 bool log_output_same(const struct log_output *a, const struct log_output *b)
 {
-	return same_target(a->kind, a->path, b) && same_form(a->pattern, a->facility ? a->facility : LOG_LOCAL0, b);
+	return same_target(a->kind, a->path, b) &&
+	       same_form(a->pattern, a->facility ? a->facility : LOG_LOCAL0, b);
 }
 
-/* The sink of an output among those there are: two loggers with one file write to it through one descriptor, and
- * rotate it once. form: with the same pattern and facility, too. */
+/* The sink of an output among those there are: two loggers with one file write to it through one
+ * descriptor, and rotate it once. form: with the same pattern and facility, too. */
 static int sink_index(struct sink *const *sinks, size_t n, const struct log_output *o, bool form)
 {
 	for (size_t i = 0; i < n; i++)
 		if (same_target(sinks[i]->kind, sinks[i]->path, o) &&
-		    (form ? same_form(sinks[i]->pattern_text, sinks[i]->facility, o) : !sinks[i]->to))
+		    (form ? same_form(sinks[i]->pattern_text, sinks[i]->facility, o)
+			  : !sinks[i]->to))
 			return (int)i;
 	return -1;
 }
@@ -416,7 +428,8 @@ static void heads_make(struct log *log)
 	for (unsigned i = 0; i < LOG_N_IDS; i++) {
 		const char *name = !ids[i].logger[0] && server ? own_logger : ids[i].logger;
 
-		(void)snprintf(log->logger[i], sizeof(log->logger[i]), "%s%s%s", log->root, name[0] ? "." : "", name);
+		(void)snprintf(log->logger[i], sizeof(log->logger[i]), "%s%s%s", log->root,
+			       name[0] ? "." : "", name);
 		(void)snprintf(log->head[i], sizeof(log->head[i]), "%-5s [%.80s/%d] %s ",
 			       severity_names[ids[i].severity], log->logger[i], pid, ids[i].name);
 	}
@@ -468,7 +481,8 @@ void log_reopen(struct log *log)
 	(void)pthread_mutex_unlock(&log->lock);
 }
 
-/* Without the lock, which whoever logs wants: only the caller's thread changes the list of sinks. */
+/* Without the lock, which whoever logs wants: only the caller's thread changes the list of
+ * sinks. */
 void log_flush(struct log *log, int64_t timeout_ns)
 {
 	for (size_t i = 0; i < log->n_sinks; i++)
@@ -507,12 +521,13 @@ int log_facility(const char *name)
 		const char *name;
 		int facility;
 	} rows[] = {
-		{"kern", LOG_KERN},	  {"user", LOG_USER},	  {"mail", LOG_MAIL},	  {"daemon", LOG_DAEMON},
-		{"auth", LOG_AUTH},	  {"syslog", LOG_SYSLOG}, {"lpr", LOG_LPR},	  {"news", LOG_NEWS},
-		{"uucp", LOG_UUCP},	  {"cron", LOG_CRON},	  {"authpriv", LOG_AUTHPRIV}, {"ftp", LOG_FTP},
-		{"local0", LOG_LOCAL0},	  {"local1", LOG_LOCAL1}, {"local2", LOG_LOCAL2}, {"local3", LOG_LOCAL3},
-		{"local4", LOG_LOCAL4},	  {"local5", LOG_LOCAL5}, {"local6", LOG_LOCAL6}, {"local7", LOG_LOCAL7},
-		{"security", LOG_AUTH},
+		{"kern", LOG_KERN},	{"user", LOG_USER},	    {"mail", LOG_MAIL},
+		{"daemon", LOG_DAEMON}, {"auth", LOG_AUTH},	    {"syslog", LOG_SYSLOG},
+		{"lpr", LOG_LPR},	{"news", LOG_NEWS},	    {"uucp", LOG_UUCP},
+		{"cron", LOG_CRON},	{"authpriv", LOG_AUTHPRIV}, {"ftp", LOG_FTP},
+		{"local0", LOG_LOCAL0}, {"local1", LOG_LOCAL1},	    {"local2", LOG_LOCAL2},
+		{"local3", LOG_LOCAL3}, {"local4", LOG_LOCAL4},	    {"local5", LOG_LOCAL5},
+		{"local6", LOG_LOCAL6}, {"local7", LOG_LOCAL7},	    {"security", LOG_AUTH},
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++)
@@ -559,7 +574,8 @@ static bool repeats_limited(enum log_id id)
 	return ids[id].severity >= LOG_SEV_WARN && ids[id].logger[0];
 }
 
-/* A fault must not flood the log. False: this line is held back. *ret_before: how many were. With lock. */
+/* A fault must not flood the log. False: this line is held back. *ret_before: how many were. With
+ * lock. */
 static bool repeat_ok(struct log *log, enum log_id id, uint32_t *ret_before)
 {
 	struct repeats *r = &log->repeats[id];
@@ -595,11 +611,12 @@ bool log_wants(struct log *log, enum log_id id)
 	return false;
 }
 
-/* A message on its way to the sinks: its line in the default form, and the fields that patterns need. */
+/* A message on its way to the sinks: its line in the default form, and the fields that patterns
+ * need. */
 struct message {
 	enum log_id id;
 	const char *line;
-	size_t n, head;		/* head: octets before the text */
+	size_t n, head; /* head: octets before the text */
 	struct log_record record;
 };
 
@@ -618,7 +635,8 @@ static bool sink_put(struct sink *s, const struct message *m, char *buf)
 {
 	struct sink *to = s->to ? s->to : s;
 	uint8_t severity = ids[m->id].severity;
-	int priority = s->kind == LOG_SINK_SYSLOG ? s->facility | syslog_severity(severity) : severity;
+	int priority = s->kind == LOG_SINK_SYSLOG ? s->facility | syslog_severity(severity)
+						  : severity;
 	const char *line;
 	size_t n = sink_line(s, m, buf, &line);
 
@@ -633,7 +651,8 @@ static void sinks_write(struct log *log, const struct message *m, bool also_stdo
 	uint32_t on = log->on[m->id];
 
 	for (size_t i = 0; i < log->n_sinks; i++)
-		if (on & 1U << i && (also_stdout || log->sinks[i]->kind != LOG_SINK_STDOUT) && !sink_put(log->sinks[i], m, buf))
+		if (on & 1U << i && (also_stdout || log->sinks[i]->kind != LOG_SINK_STDOUT) &&
+		    !sink_put(log->sinks[i], m, buf))
 			(void)atomic_fetch_add(&log->lost, 1);
 }
 
@@ -660,7 +679,8 @@ static void hold_line(struct log *log, const struct message *m, int64_t now)
 }
 
 /* Completes a message and writes it. With lock. */
-static void write_message(struct log *log, char line[LOG_LINE], struct message *m, int64_t now, bool also_stdout)
+static void write_message(struct log *log, char line[LOG_LINE], struct message *m, int64_t now,
+			  bool also_stdout)
 {
 	stamp_put(log, now, line);
 	m->record = (struct log_record){
@@ -696,7 +716,8 @@ void log_release(struct log *log)
 	struct held_line h;
 
 	(void)pthread_mutex_lock(&log->lock);
-	for (size_t at = 0; !log->held.failed && at + sizeof(h) <= log->held.len; at += sizeof(h) + h.n) {
+	for (size_t at = 0; !log->held.failed && at + sizeof(h) <= log->held.len;
+	     at += sizeof(h) + h.n) {
 		struct message m = {.line = line};
 
 		memcpy(&h, log->held.p + at, sizeof(h));
@@ -713,7 +734,9 @@ void log_release(struct log *log)
 void log_msg(struct log *log, enum log_id id, const char *fmt, ...)
 {
 	char line[LOG_LINE] uninit;
-	struct message m = {.id = id, .line = line, .head = strlen(log ? log->head[id] : "") + STAMP_LEN};
+	struct message m = {.id = id,
+			    .line = line,
+			    .head = strlen(log ? log->head[id] : "") + STAMP_LEN};
 	va_list ap;
 	uint32_t before;
 
@@ -730,7 +753,8 @@ void log_msg(struct log *log, enum log_id id, const char *fmt, ...)
 		int64_t now = clock_wall_ns(&log->clock);
 
 		if (before)
-			m.n += (size_t)snprintf(line + m.n, LOG_LINE - m.n - 1, " (%u like it held back)", before);
+			m.n += (size_t)snprintf(line + m.n, LOG_LINE - m.n - 1,
+						" (%u like it held back)", before);
 		if (log->holding)
 			hold_line(log, &m, now);
 		write_message(log, line, &m, now, true);

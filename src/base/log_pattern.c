@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * A pattern is a list of parts: text that never changes, and fields. Process, host and environment are text already. The
- * text of a time is rendered once a second; %q, %Q and %s in it are marks that each line replaces.
+ * A pattern is a list of parts: text that never changes, and fields. Process, host and environment
+ * are text already. The text of a time is rendered once a second; %q, %Q and %s in it are marks
+ * that each line replaces.
  */
 #include "base/log_pattern.h"
 
@@ -19,13 +20,13 @@ enum { TIME_LEN = 128, FORMAT_LEN = 96, MARK_MS = 1, MARK_US = 2, MARK_S = 3 };
 static const char standard_time[] = "%Y-%m-%d %H:%M:%S";
 
 struct part {
-	char kind;		/* the conversion; 0: text */
+	char kind; /* the conversion; 0: text */
 	bool left;
-	size_t min, max;	/* max 0: none */
-	size_t components;	/* of %c; 0: all */
-	char *text;		/* or the format of a time, with marks */
-	char *shown;		/* that time, rendered */
-	time_t second;		/* when */
+	size_t min, max;   /* max 0: none */
+	size_t components; /* of %c; 0: all */
+	char *text;	   /* or the format of a time, with marks */
+	char *shown;	   /* that time, rendered */
+	time_t second;	   /* when */
 };
 
 struct log_pattern {
@@ -49,7 +50,7 @@ static void put(struct out *o, const char *s, size_t n)
 	o->n += n;
 }
 
-/* --- compiling ------------------------------------------------------------------------------------------ */
+/* --- compiling -------------------------------------------------------------------------------- */
 
 static struct part *add_part(struct log_pattern *p, char kind)
 {
@@ -73,7 +74,8 @@ static void set_text(struct log_pattern *p, struct part *t, const char *s, size_
 		p->failed = true;
 }
 
-/* %q, %Q and %s of a time become marks: strftime knows no fractions, and takes each time for a local one. */
+/* %q, %Q and %s of a time become marks: strftime knows no fractions, and takes each time for a
+ * local one. */
 static void set_time(struct log_pattern *p, struct part *t, const char *s, size_t n)
 {
 	if (!t)
@@ -102,7 +104,7 @@ struct conversion {
 	bool left;
 	size_t min, max;
 	char kind;
-	const char *braces;	/* the text in {}, NULL: none */
+	const char *braces; /* the text in {}, NULL: none */
 	size_t braces_len;
 	const char *end;
 };
@@ -145,7 +147,8 @@ static bool is_known(const struct conversion *c)
 {
 	static const char known[] = "DdpcmnitTrhHxXE%";
 
-	return c->kind && strchr(known, c->kind) && (c->kind != '%' || (!c->left && !c->min && !c->max));
+	return c->kind && strchr(known, c->kind) &&
+	       (c->kind != '%' || (!c->left && !c->min && !c->max));
 }
 
 /* Text that is the same in every line. NULL: it is not. */
@@ -166,7 +169,8 @@ static const char *fixed_text(const struct conversion *c, char buf[256])
 	case 'H':
 		return gethostname(buf, 255) == 0 ? buf : "";
 	case 'E':
-		(void)snprintf(name, sizeof(name), "%.*s", (int)c->braces_len, c->braces ? c->braces : "");
+		(void)snprintf(name, sizeof(name), "%.*s", (int)c->braces_len,
+			       c->braces ? c->braces : "");
 		v = getenv(name);
 		(void)snprintf(buf, 256, "%s", v ? v : "");
 		return buf;
@@ -262,7 +266,7 @@ bool log_pattern_has(const char *text, char conversion)
 	return c.kind == conversion;
 }
 
-/* --- formatting --------------------------------------------------------------------------------------------- */
+/* --- formatting ------------------------------------------------------------------------------- */
 
 static void put_time(struct out *o, struct part *t, int64_t wall_ns)
 {
@@ -337,7 +341,8 @@ static void put_field(struct out *o, struct part *t, const struct log_record *r)
 		put(o, r->text, r->text_len);
 		return;
 	case 'r':
-		(void)snprintf(digits, sizeof(digits), "%lld", (long long)(r->since_start_ns / NS_PER_MS));
+		(void)snprintf(digits, sizeof(digits), "%lld",
+			       (long long)(r->since_start_ns / NS_PER_MS));
 		break;
 	case 'T':
 		(void)snprintf(digits, sizeof(digits), "%d", (int)gettid());
@@ -349,7 +354,8 @@ static void put_field(struct out *o, struct part *t, const struct log_record *r)
 	put(o, s, strlen(s));
 }
 
-/* Widths as in log4cplus: too long a field keeps its end and is not filled, too short a one is filled with blanks. */
+/* Widths as in log4cplus: too long a field keeps its end and is not filled, too short a one is
+ * filled with blanks. */
 static void fit(struct out *o, size_t from, const struct part *t)
 {
 	size_t n = o->n - from;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * The form of a log line, as `pattern` of Kea's loggers gives it (the conversions of log4cplus): %D{...} and %d{...} times
- * in local time and UTC, %p severity, %c logger, %m message, %n end of line, %i process, %t thread, and more; each with
+ * The form of a log line, as `pattern` of Kea's loggers gives it (the conversions of log4cplus):
+ * %D{...} and %d{...} times in local time and UTC, %p severity, %c logger, %m message, %n end of
+ * line, %i process, %t thread, and more; each with
  * "-", minimum and maximum width. A pattern is compiled once; formatting a line copies.
  */
 #pragma once
@@ -18,21 +19,23 @@ struct log_pattern;
 struct log_record {
 	int64_t wall_ns;
 	int64_t since_start_ns;
-	const char *severity;	/* "INFO" */
-	const char *logger;	/* "kea-dhcp4.leases" */
-	const char *id;		/* "DHCP4_LEASE_ALLOC" */
-	const char *text;	/* without control characters */
+	const char *severity; /* "INFO" */
+	const char *logger;   /* "kea-dhcp4.leases" */
+	const char *id;	      /* "DHCP4_LEASE_ALLOC" */
+	const char *text;     /* without control characters */
 	size_t text_len;
 };
 
 /* NULL when memory is out. Text is borrowed while compiling. */
 struct log_pattern *log_pattern_new(const char *text);
 void log_pattern_free(struct log_pattern *p);
-/* Conversions of `text` that are written as they stand, or always empty, because they mean nothing here. */
+/* Conversions of `text` that are written as they stand, or always empty, because they mean nothing
+ * here. */
 typedef void (*log_pattern_fn)(void *ctx, char conversion);
 void log_pattern_unknown(const char *text, log_pattern_fn fn, void *ctx);
 /* Does the pattern have this conversion? */
 bool log_pattern_has(const char *text, char conversion);
-/* Writes a line that ends with a newline, cut at cap octets. Not by several threads at once: a pattern keeps the time of
- * its last line. Returns the number of octets. */
-size_t log_pattern_line(struct log_pattern *p, const struct log_record *r, char *out, size_t cap) must_check;
+/* Writes a line that ends with a newline, cut at cap octets. Not by several threads at once: a
+ * pattern keeps the time of its last line. Returns the number of octets. */
+size_t log_pattern_line(struct log_pattern *p, const struct log_record *r, char *out, size_t cap)
+	must_check;

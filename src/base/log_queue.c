@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * A ring of lines behind one mutex, which is held for a copy only. Each line is a header and its octets, both
- * wrapped at the end of the ring. The thread takes as many lines as its chunk holds and writes them without the
- * lock. The object is freed by the last of the two who use it.
+ * A ring of lines behind one mutex, which is held for a copy only. Each line is a header and its
+ * octets, both wrapped at the end of the ring. The thread takes as many lines as its chunk holds
+ * and writes them without the lock. The object is freed by the last of the two who use it.
  */
 #include "base/log_queue.h"
 
@@ -28,7 +28,7 @@ struct log_queue {
 	pthread_mutex_t mu;
 	pthread_cond_t filled, emptied;
 	char *ring;
-	size_t at, used;	/* of the ring */
+	size_t at, used; /* of the ring */
 	bool writing, waiting, closed, ended, left;
 	int64_t writing_since_ns;
 	uint64_t lost;
@@ -188,12 +188,14 @@ bool log_queue_put(struct log_queue *q, uint8_t severity, const char *line, size
 
 static bool is_hanging(const struct log_queue *q)
 {
-	return q->writing && clock_mono_ns(&clock_system) - q->writing_since_ns > HANG_MS * NS_PER_MS;
+	return q->writing &&
+	       clock_mono_ns(&clock_system) - q->writing_since_ns > HANG_MS * NS_PER_MS;
 }
 
 static void wait_emptied(struct log_queue *q, int64_t end_ns)
 {
-	struct timespec ts = {.tv_sec = (time_t)(end_ns / NS_PER_S), .tv_nsec = (long)(end_ns % NS_PER_S)};
+	struct timespec ts = {.tv_sec = (time_t)(end_ns / NS_PER_S),
+			      .tv_nsec = (long)(end_ns % NS_PER_S)};
 
 	(void)pthread_cond_timedwait(&q->emptied, &q->mu, &ts);
 }

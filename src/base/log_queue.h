@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Lines on their way to one output of the log: a bounded buffer and a thread that writes. A logging thread waits
- * for neither disk nor reader; a line that finds no room is refused. One output that hangs holds up no other.
+ * Lines on their way to one output of the log: a bounded buffer and a thread that writes. A logging
+ * thread waits for neither disk nor reader; a line that finds no room is refused. One output that
+ * hangs holds up no other.
  */
 #pragma once
 
@@ -13,7 +14,8 @@
 
 struct log_queue;
 
-/* Writes lines, each with its newline: several at once, of one severity where `apart`. False: they are lost. */
+/* Writes lines, each with its newline: several at once, of one severity where `apart`. False: they
+ * are lost. */
 typedef bool (*log_queue_fn)(void *ctx, uint8_t severity, const char *lines, size_t n);
 
 enum { LOG_QUEUE_BYTES = 256 << 10 };
@@ -27,7 +29,7 @@ void log_queue_flush(struct log_queue *q, int64_t timeout_ns);
 /* Lines that the output refused. */
 uint64_t log_queue_lost(struct log_queue *q);
 /*
- * Has the rest written, and then fini(ctx) called, which frees ctx. Waits for that at most so long; a thread that
- * hangs keeps its queue and ends by itself, or with the process.
+ * Has the rest written, and then fini(ctx) called, which frees ctx. Waits for that at most so long;
+ * a thread that hangs keeps its queue and ends by itself, or with the process.
  */
 void log_queue_close(struct log_queue *q, void (*fini)(void *ctx), int64_t timeout_ns);

@@ -40,13 +40,16 @@ struct nearest nearest_init(const char *name)
 {
 	size_t half = strlen(name) / 2;
 
-	return (struct nearest){.name = name, .best = (half < DIFFERENT_MAX ? (unsigned)half : DIFFERENT_MAX) + 1};
+	return (struct nearest){.name = name,
+				.best = (half < DIFFERENT_MAX ? (unsigned)half : DIFFERENT_MAX) +
+					1};
 }
 
 void nearest_take(struct nearest *n, const char *candidate)
 {
 	size_t a = strlen(n->name), b = strlen(candidate);
-	unsigned d = (a < b ? b - a : a - b) < n->best ? name_distance(n->name, candidate) : UINT_MAX;
+	unsigned d = (a < b ? b - a : a - b) < n->best ? name_distance(n->name, candidate)
+						       : UINT_MAX;
 
 	if (d < n->best) {
 		n->best = d;

@@ -6,7 +6,8 @@
 
 enum { NEAREST_NAME_MAX = 64 };
 
-/* Returns Levenshtein's distance of two names; UINT_MAX if b has more than NEAREST_NAME_MAX octets. */
+/* Returns Levenshtein's distance of two names; UINT_MAX if b has more than NEAREST_NAME_MAX
+ * octets. */
 unsigned name_distance(const char *a, const char *b);
 
 /* The nearest of many names: two letters may differ, of short names half of them. */

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Reads the dynamic symbols of an ELF file (System V ABI, "Object Files"). The file is a stranger's: every offset is
- * checked, sizes are bounded, and it is read, not mapped, so that a file that shrinks meanwhile does no harm. The
- * dynamic section has no length of the symbol table; it ends where the strings begin, or with its segment, and an entry
- * behind its end can only make the loader look, which has the last word.
+ * Reads the dynamic symbols of an ELF file (System V ABI, "Object Files"). The file is a
+ * stranger's: every offset is checked, sizes are bounded, and it is read, not mapped, so that a
+ * file that shrinks meanwhile does no harm. The dynamic section has no length of the symbol table;
+ * it ends where the strings begin, or with its segment, and an entry behind its end can only make
+ * the loader look, which has the last word.
  */
 #include "base/object.h"
 
@@ -23,18 +24,19 @@
 
 enum { PHDRS_MAX = 256, TABLE_MAX = 64 << 20, DYN_MAX = 4096 };
 
-/* The program's own ELF header, which the linker names: the class and machine that a library must have. */
+/* The program's own ELF header, which the linker names: the class and machine that a library must
+ * have. */
 extern const ElfW(Ehdr) __ehdr_start __attribute__((visibility("hidden")));
 
 struct object {
 	int fd;
-	ElfW(Phdr) *phdrs;
+	ElfW(Phdr) * phdrs;
 	size_t n_phdrs;
 	ElfW(Addr) symtab, strtab;
 	size_t strsz;
-	bool program;		/* DF_1_PIE: not to be loaded by another */
+	bool program; /* DF_1_PIE: not to be loaded by another */
 	char *strings;
-	ElfW(Sym) *symbols;
+	ElfW(Sym) * symbols;
 	size_t n_symbols;
 };
 
@@ -50,7 +52,8 @@ static const char *read_header(struct object *o)
 	if (!read_at(o->fd, &h, sizeof(h), 0) || memcmp(h.e_ident, ELFMAG, SELFMAG) != 0)
 		return "it is no ELF file";
 	if (h.e_ident[EI_CLASS] != __ehdr_start.e_ident[EI_CLASS] ||
-	    h.e_ident[EI_DATA] != __ehdr_start.e_ident[EI_DATA] || h.e_machine != __ehdr_start.e_machine)
+	    h.e_ident[EI_DATA] != __ehdr_start.e_ident[EI_DATA] ||
+	    h.e_machine != __ehdr_start.e_machine)
 		return "it is built for another machine";
 	if (h.e_type != ET_DYN)
 		return "it is no shared object";
@@ -60,11 +63,14 @@ static const char *read_header(struct object *o)
 	o->phdrs = calloc(h.e_phnum, sizeof(*o->phdrs));
 	if (!o->phdrs)
 		return "out of memory";
-	return read_at(o->fd, o->phdrs, o->n_phdrs * sizeof(*o->phdrs), h.e_phoff) ? NULL : "it is cut off";
+	return read_at(o->fd, o->phdrs, o->n_phdrs * sizeof(*o->phdrs), h.e_phoff)
+		       ? NULL
+		       : "it is cut off";
 }
 
 /* Where an address lies in the file, and how much of its segment follows there. */
-static bool find_address(const struct object *o, ElfW(Addr) addr, uint64_t *ret_at, uint64_t *ret_left)
+static bool find_address(const struct object *o, ElfW(Addr) addr, uint64_t *ret_at,
+			 uint64_t *ret_left)
 {
 	for (size_t i = 0; i < o->n_phdrs; i++) {
 		const ElfW(Phdr) *p = &o->phdrs[i];
@@ -107,7 +113,8 @@ static const char *read_symbols(struct object *o)
 	uint64_t at;
 	uint64_t left;
 
-	if (!find_address(o, o->strtab, &at, &left) || o->strsz > left || o->strsz > TABLE_MAX || !o->strsz)
+	if (!find_address(o, o->strtab, &at, &left) || o->strsz > left || o->strsz > TABLE_MAX ||
+	    !o->strsz)
 		return "its table of names is damaged";
 	o->strings = calloc(1, o->strsz + 1);
 	if (!o->strings || !read_at(o->fd, o->strings, o->strsz, at))
@@ -128,7 +135,8 @@ static bool has_symbol(const struct object *o, const char *name)
 	for (size_t i = 1; i < o->n_symbols; i++) {
 		const ElfW(Sym) *s = &o->symbols[i];
 
-		if (s->st_name < o->strsz && s->st_shndx != SHN_UNDEF && strcmp(o->strings + s->st_name, name) == 0)
+		if (s->st_name < o->strsz && s->st_shndx != SHN_UNDEF &&
+		    strcmp(o->strings + s->st_name, name) == 0)
 			return true;
 	}
 	return false;
@@ -162,7 +170,9 @@ int object_check(const char *path, const char *const *symbols, size_t n, char *w
 	while (!bad && i < n && has_symbol(&o, symbols[i]))
 		i++;
 	if (!bad && i < n)
-		(void)snprintf(why, why_cap, "it does not export %s (a C library for Usher is expected)", symbols[i]);
+		(void)snprintf(why, why_cap,
+			       "it does not export %s (a C library for Usher is expected)",
+			       symbols[i]);
 	free(o.phdrs);
 	free(o.strings);
 	free(o.symbols);

@@ -13,7 +13,8 @@ void *pages_new(size_t count, size_t size)
 
 	if (__builtin_mul_overflow(count, size, &n) || n == 0)
 		return NULL;
-	p = mmap(NULL, n, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	p = mmap(NULL, n, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1,
+		 0);
 	return p == MAP_FAILED ? NULL : p;
 }
 

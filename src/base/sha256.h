@@ -11,7 +11,7 @@ enum { SHA256_LEN = 32 };
 
 struct sha256 {
 	uint32_t h[8];
-	uint64_t n;		/* octets so far */
+	uint64_t n; /* octets so far */
 	uint8_t block[64];
 };
 

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
  * Packets of one interface as Ethernet frames. Frames to a hardware address go out by the PF_PACKET
- * socket; packets that the kernel can route go out by a UDP socket that receives nothing (so its queue never
- * fills, and the kernel sends no ICMP port unreachable for packets that we answer ourselves).
+ * socket; packets that the kernel can route go out by a UDP socket that receives nothing (so its
+ * queue never fills, and the kernel sends no ICMP port unreachable for packets that we answer
+ * ourselves).
  */
 #include "capture/link.h"
 #include "capture/socket.h"
@@ -16,7 +17,7 @@ enum { FRAME_CAP = 2048 };
 
 struct capture_af_packet {
 	struct capture base;
-	int fd;		/* PF_PACKET */
+	int fd; /* PF_PACKET */
 	int udp_fd;
 	int ifindex;
 	uint8_t mac[6];

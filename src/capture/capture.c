@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * The thin side of captures: dispatch to the back end, and code that all back ends share. The counters
- * are kept here, so that every back end counts alike.
+ * The thin side of captures: dispatch to the back end, and code that all back ends share. The
+ * counters are kept here, so that every back end counts alike.
  */
 #include "capture/capture.h"
 

@@ -14,30 +14,33 @@ struct packet;
 
 /* One datagram to send. The back end builds the headers below the payload. */
 struct capture_tx {
-	struct span payload;	/* DHCP message; borrowed until capture_send returns */
-	uint32_t src, dst;	/* host order */
+	struct span payload; /* DHCP message; borrowed until capture_send returns */
+	uint32_t src, dst;   /* host order */
 	uint16_t sport, dport;
-	int ifindex;		/* to leave by; 0: the kernel's routing decides */
-	bool to_mac;		/* frame straight to dst_mac, no ARP (client without an address) */
+	int ifindex; /* to leave by; 0: the kernel's routing decides */
+	bool to_mac; /* frame straight to dst_mac, no ARP (client without an address) */
 	uint8_t dst_mac[6];
-	int result;		/* set by capture_send: 0 or -errno */
+	int result; /* set by capture_send: 0 or -errno */
 };
 
 struct capture_stats {
 	uint64_t received, sent, send_errors;
-	uint64_t kernel_drops;	/* by a full socket buffer, where the back end knows */
+	uint64_t kernel_drops; /* by a full socket buffer, where the back end knows */
 };
 
 /*
- * Fills up to n reset packets; may reorder pkts, so that the filled ones stand in front. Count (0: none now), or -errno of a broken capture;
- * -ENETDOWN and -ENODEV: the interface is gone; capture_ended() tells the end of a file.
+ * Fills up to n reset packets; may reorder pkts, so that the filled ones stand in front. Count (0:
+ * none now), or -errno of a broken capture; -ENETDOWN and -ENODEV: the interface is gone;
+ * capture_ended() tells the end of a file.
  */
 int capture_recv(struct capture *c, struct packet **pkts, size_t n) must_check;
 /* Sends all; each tx's result is set. Count of those that went out. */
 int capture_send(struct capture *c, struct capture_tx *tx, size_t n);
-/* Packets are there that capture_fd() does not tell of: call capture_recv() again before polling. */
+/* Packets are there that capture_fd() does not tell of: call capture_recv() again before
+ * polling. */
 bool capture_pending(const struct capture *c);
-/* How full its receive queue is, in thousandths; 0 where the back end does not know. A system call. */
+/* How full its receive queue is, in thousandths; 0 where the back end does not know. A system
+ * call. */
 unsigned capture_backlog(const struct capture *c);
 /* To poll for reading; -1 if the capture is always ready (files, memory). */
 int capture_fd(const struct capture *c);
@@ -49,13 +52,13 @@ void capture_close(struct capture *c);
  * to_mac, and through a UDP socket bound to port (which receives nothing) otherwise. */
 struct capture_af_packet_opts {
 	int ifindex;
-	const char *ifname;	/* for messages and SO_BINDTODEVICE */
-	uint16_t port;		/* 67 */
-	uint32_t addr;		/* the address the UDP socket is bound to */
-	int fanout_group;	/* > 0: join PACKET_FANOUT by client (several workers) */
+	const char *ifname; /* for messages and SO_BINDTODEVICE */
+	uint16_t port;	    /* 67 */
+	uint32_t addr;	    /* the address the UDP socket is bound to */
+	int fanout_group;   /* > 0: join PACKET_FANOUT by client (several workers) */
 	int fanout_members;
-	int rcvbuf;		/* octets; 0: default */
-	bool offload;		/* datagrams to one destination leave as one message (UDP_SEGMENT) */
+	int rcvbuf;   /* octets; 0: default */
+	bool offload; /* datagrams to one destination leave as one message (UDP_SEGMENT) */
 };
 int capture_af_packet_open(const struct capture_af_packet_opts *o, struct capture **ret) must_check;
 
@@ -65,10 +68,10 @@ struct capture_udp_opts {
 	const char *ifname;
 	uint32_t addr;
 	uint16_t port;
-	bool reuseport;		/* several workers */
+	bool reuseport;		    /* several workers */
 	unsigned reuseport_members; /* > 1: each client stays with one of so many workers */
 	int rcvbuf;
-	bool offload;		/* many datagrams a message, both ways (UDP_GRO, UDP_SEGMENT) */
+	bool offload; /* many datagrams a message, both ways (UDP_GRO, UDP_SEGMENT) */
 };
 int capture_udp_open(const struct capture_udp_opts *o, struct capture **ret) must_check;
 
@@ -81,10 +84,10 @@ int capture_pcap_open(const char *in_path, const char *out_path, struct capture 
 /* The test double: queues in memory. Frames are copied in; sent ones are copied out. */
 int capture_memory_new(struct capture **ret) must_check;
 struct capture_memory_frame {
-	struct span frame;	/* Ethernet frame */
+	struct span frame; /* Ethernet frame */
 	int ifindex;
 	int64_t ts_ns;
-	uint16_t flags;		/* enum packet_flag to set */
+	uint16_t flags; /* enum packet_flag to set */
 };
 int capture_memory_push(struct capture *c, const struct capture_memory_frame *f) must_check;
 /* Takes the oldest sent frame (Ethernet) into buf: its length, 0 if there is none. */

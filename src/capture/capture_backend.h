@@ -12,10 +12,10 @@ struct capture_ops {
 	int (*recv)(struct capture *c, struct packet **pkts, size_t n);
 	/* sets every tx's result; count of those that went out, never negative */
 	int (*send)(struct capture *c, struct capture_tx *tx, size_t n);
-	int (*fd)(const struct capture *c);	/* NULL: none to poll */
-	bool (*pending)(const struct capture *c); /* NULL: never */
+	int (*fd)(const struct capture *c);	      /* NULL: none to poll */
+	bool (*pending)(const struct capture *c);     /* NULL: never */
 	unsigned (*backlog)(const struct capture *c); /* NULL: unknown */
-	bool (*ended)(const struct capture *c);	/* NULL: never */
+	bool (*ended)(const struct capture *c);	      /* NULL: never */
 	/* adds the counters of the back end; NULL: none. capture.c counts the rest */
 	void (*stats)(const struct capture *c, struct capture_stats *ret);
 	void (*close)(struct capture *c);
@@ -28,7 +28,8 @@ struct capture {
 
 enum { CAPTURE_BATCH = 64 };
 
-/* Puts a frame into a reset packet; octets beyond its slot are cut off, and the packet is flagged. */
+/* Puts a frame into a reset packet; octets beyond its slot are cut off, and the packet is
+ * flagged. */
 void capture_fill(struct packet *p, struct span frame, int ifindex, int64_t ts_ns);
 /*
  * The Ethernet frame of tx: to tx->dst_mac if to_mac, to everybody for the limited broadcast, else

@@ -25,8 +25,8 @@ void filter_udp_port(struct filter *f, uint16_t port);
 void filter_none(struct filter *f);
 /* PACKET_FANOUT: a number from chaddr of the message behind an untagged IPv4 and UDP header. */
 void filter_fanout_chaddr(struct filter *f);
-/* PACKET_FANOUT: a number below members from the two IPv4 addresses, the same for both directions; 0 for
- * frames other than IPv4. */
+/* PACKET_FANOUT: a number below members from the two IPv4 addresses, the same for both directions;
+ * 0 for frames other than IPv4. */
 void filter_fanout_pair(struct filter *f, unsigned members);
 /* SO_REUSEPORT: a number below members from chaddr in the UDP payload. */
 void filter_reuseport_chaddr(struct filter *f, unsigned members);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Frames of network interfaces. The kernel's virtio header travels with each frame: work that the kernel left to
- * hardware (checksums, cutting of long segments) is handed back to it on the way out, so an unchanged
- * frame costs no more than copying. A tag that the kernel removed is put back before the frame is read.
- * packet(7).
+ * Frames of network interfaces. The kernel's virtio header travels with each frame: work that the
+ * kernel left to hardware (checksums, cutting of long segments) is handed back to it on the way
+ * out, so an unchanged frame costs no more than copying. A tag that the kernel removed is put back
+ * before the frame is read. packet(7).
  */
 #include "base/clock.h"
 #include "base/cursor.h"
@@ -57,17 +57,17 @@ struct out_batch {
 struct port {
 	int fd;
 	char name[IFNAMSIZ];
-	bool down;		/* the kernel said so, and nothing came since */
+	bool down; /* the kernel said so, and nothing came since */
 	uint8_t mac[6];
 	uint64_t kernel_drops;
 	uint32_t mtu;
-	int64_t mtu_ns;		/* monotonic time when it was read */
+	int64_t mtu_ns; /* monotonic time when it was read */
 	struct out_batch out;
 };
 
 struct frames_link {
 	struct frames base;
-	unsigned n, next;	/* next: the port that is read first */
+	unsigned n, next; /* next: the port that is read first */
 	int epoll;
 	uint64_t next_id;
 	struct in_batch in;
@@ -86,7 +86,7 @@ static const struct frames_link *self_const(const struct frames *f)
 	return (const struct frames_link *)(const void *)f;
 }
 
-/* --- In ---------------------------------------------------------------------------------------------- */
+/* --- In --------------------------------------------------------------------------------------- */
 
 static void batch_in_init(struct in_batch *b, size_t n)
 {
@@ -115,7 +115,8 @@ static const struct cmsghdr *control_of(struct msghdr *m, int level, int type)
 /* Puts back the tag that the kernel took off. */
 static void put_tag(struct frame *f, const struct tpacket_auxdata *aux)
 {
-	uint16_t tpid = aux->tp_status & TP_STATUS_VLAN_TPID_VALID ? aux->tp_vlan_tpid : ETH_P_8021Q;
+	uint16_t tpid = aux->tp_status & TP_STATUS_VLAN_TPID_VALID ? aux->tp_vlan_tpid
+								   : ETH_P_8021Q;
 	struct wr w;
 
 	if (f->len < MACS_LEN)
@@ -173,13 +174,15 @@ static void fill(struct frames_link *l, size_t i, unsigned port, struct frame *r
 		.flags = (uint8_t)flags_of(m, h, c != NULL),
 		.ts_ns = time_of(control_of(m, SOL_SOCKET, SCM_TIMESTAMPNS)),
 		.id = l->next_id++,
-		.offload = {h->flags, h->gso_type, h->hdr_len, h->gso_size, h->csum_start, h->csum_offset},
+		.offload = {h->flags, h->gso_type, h->hdr_len, h->gso_size, h->csum_start,
+			    h->csum_offset},
 	};
 	if (aux.tp_status & TP_STATUS_VLAN_VALID)
 		put_tag(ret, &aux);
 }
 
-/* Nothing came. 0; -ENODEV: the interface is gone. One that is down may come up again, and the socket with it. */
+/* Nothing came. 0; -ENODEV: the interface is gone. One that is down may come up again, and the
+ * socket with it. */
 static int nothing_came(struct port *p, int error)
 {
 	struct sockaddr_ll a = {0};
@@ -225,7 +228,7 @@ static int link_recv(struct frames *f, struct frame *ret, size_t n)
 	return 0;
 }
 
-/* --- Out --------------------------------------------------------------------------------------------- */
+/* --- Out -------------------------------------------------------------------------------------- */
 
 static int flush_port(struct frames_link *l, struct port *p)
 {
@@ -309,7 +312,8 @@ static int link_send(struct frames *f, const struct frame *fr, struct span data,
 	return 0;
 }
 
-/* Returns the MTU of a port. An administrator may change it at any time, so it is read anew each second. */
+/* Returns the MTU of a port. An administrator may change it at any time, so it is read anew each
+ * second. */
 static uint32_t mtu_of(struct port *p)
 {
 	int64_t now = clock_mono_ns(&clock_system);
@@ -318,7 +322,8 @@ static uint32_t mtu_of(struct port *p)
 	if (p->mtu && now - p->mtu_ns < NS_PER_S)
 		return p->mtu;
 	memcpy(req.ifr_name, p->name, sizeof(req.ifr_name));
-	p->mtu = ioctl(p->fd, SIOCGIFMTU, &req) == 0 && req.ifr_mtu > 0 ? (uint32_t)req.ifr_mtu : FRAME_MAX_LEN;
+	p->mtu = ioctl(p->fd, SIOCGIFMTU, &req) == 0 && req.ifr_mtu > 0 ? (uint32_t)req.ifr_mtu
+									: FRAME_MAX_LEN;
 	p->mtu_ns = now;
 	return p->mtu;
 }
@@ -339,7 +344,7 @@ static uint32_t link_room(struct frames *f, const struct frame *fr, bool tagged)
 	return least + ETH_HLEN + (tagged ? TAG_LEN : 0);
 }
 
-/* --- Life -------------------------------------------------------------------------------------------- */
+/* --- Life ------------------------------------------------------------------------------------- */
 
 static int link_fd(const struct frames *f)
 {
@@ -456,7 +461,8 @@ static int port_configure(struct port *p, const struct frames_link_opts *o, unsi
 	return r;
 }
 
-static int port_bind(struct frames_link *l, struct port *p, const struct frames_link_opts *o, unsigned i)
+static int port_bind(struct frames_link *l, struct port *p, const struct frames_link_opts *o,
+		     unsigned i)
 {
 	struct epoll_event e = {.events = EPOLLIN};
 	int r = port_configure(p, o, i);
@@ -506,7 +512,7 @@ int frames_link_open(const struct frames_link_opts *o, struct frames **ret, unsi
 	return 0;
 }
 
-/* --- Other users of the interface ---------------------------------------------------------------------- */
+/* --- Other users of the interface ------------------------------------------------------------- */
 
 static int take_master(const struct nlattr *a, void *ctx)
 {
@@ -532,7 +538,8 @@ bool frames_link_master(const char *ifname, char *ret)
 	h->nlmsg_flags = NLM_F_REQUEST;
 	info = mnl_nlmsg_put_extra_header(h, sizeof(*info));
 	info->ifi_index = (int)if_nametoindex(ifname);
-	if (info->ifi_index && mnl_socket_bind(nl, 0, MNL_SOCKET_AUTOPID) == 0 && mnl_socket_sendto(nl, h, h->nlmsg_len) > 0)
+	if (info->ifi_index && mnl_socket_bind(nl, 0, MNL_SOCKET_AUTOPID) == 0 &&
+	    mnl_socket_sendto(nl, h, h->nlmsg_len) > 0)
 		n = mnl_socket_recvfrom(nl, buf, sizeof(buf));
 	if (n > 0 && mnl_nlmsg_ok(h, (int)n) && h->nlmsg_type == RTM_NEWLINK)
 		(void)mnl_attr_parse(h, sizeof(*info), take_master, &master);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * The frame source of tests: pushed frames are received, forwarded ones are popped. It may allocate.
+ * The frame source of tests: pushed frames are received, forwarded ones are popped. It may
+ * allocate.
  */
 #include "capture/frames_backend.h"
 
@@ -148,10 +149,15 @@ int frames_memory_push_as(struct frames *f, struct span data, const struct frame
 	return queue_put(&self(f)->in, like, data);
 }
 
-int frames_memory_push(struct frames *f, struct span data, uint16_t port, int64_t ts_ns, unsigned flags)
+int frames_memory_push(struct frames *f, struct span data, uint16_t port, int64_t ts_ns,
+		       unsigned flags)
 {
 	struct frames_memory *m = self(f);
-	struct frame fr = {.port = port, .side = port, .link = m->link, .flags = (uint8_t)flags, .ts_ns = ts_ns};
+	struct frame fr = {.port = port,
+			   .side = port,
+			   .link = m->link,
+			   .flags = (uint8_t)flags,
+			   .ts_ns = ts_ns};
 
 	return queue_put(&m->in, &fr, data);
 }

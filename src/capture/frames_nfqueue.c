@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Packets that netfilter hands over, and their verdicts: IPv4 datagrams of one queue. Verdicts of a batch leave in
- * one system call. Long segments and unfinished checksums the kernel makes ready before we see them. Netfilter does not see the packets of a raw
- * socket on this host: a gate for those stands on another host in the path.
+ * Packets that netfilter hands over, and their verdicts: IPv4 datagrams of one queue. Verdicts of a
+ * batch leave in one system call. Long segments and unfinished checksums the kernel makes ready
+ * before we see them. Netfilter does not see the packets of a raw socket on this host: a gate for
+ * those stands on another host in the path.
  */
 #include "base/clock.h"
 #include "base/cursor.h"
@@ -20,11 +21,11 @@
 #include <unistd.h>
 
 enum {
-	META_LEN = 4096,		/* of a message, beside the packet */
+	META_LEN = 4096, /* of a message, beside the packet */
 	MSG_LEN = 65536 + META_LEN,
-	OUT_LEN = 2 * MSG_LEN,		/* verdicts of a batch; more are sent before */
-	VERDICT_LEN = 128,		/* of one without octets */
-	QUEUE_LEN = 16384,		/* packets the kernel keeps for us */
+	OUT_LEN = 2 * MSG_LEN, /* verdicts of a batch; more are sent before */
+	VERDICT_LEN = 128,     /* of one without octets */
+	QUEUE_LEN = 16384,     /* packets the kernel keeps for us */
 	NAME_LEN = 32,
 	PAYLOAD_MAX = UINT16_MAX - MNL_ATTR_HDRLEN, /* an attribute counts its octets in 16 bits */
 };
@@ -36,14 +37,14 @@ struct frames_nfqueue {
 	struct frames base;
 	struct mnl_socket *nl;
 	uint16_t queue;
-	int raw_fd;			/* for packets that were never queued */
+	int raw_fd; /* for packets that were never queued */
 	char name[NAME_LEN];
-	uint64_t lost;			/* by the netlink socket */
+	uint64_t lost; /* by the netlink socket */
 	size_t out_len;
-	uint8_t *out;			/* [OUT_LEN] */
+	uint8_t *out; /* [OUT_LEN] */
 	struct mmsghdr msg[FRAMES_BATCH];
 	struct iovec iov[FRAMES_BATCH];
-	uint8_t *in;			/* [FRAMES_BATCH][MSG_LEN] */
+	uint8_t *in; /* [FRAMES_BATCH][MSG_LEN] */
 };
 
 static struct frames_nfqueue *self(struct frames *f)
@@ -57,7 +58,7 @@ static const struct frames_nfqueue *self_const(const struct frames *f)
 	return (const struct frames_nfqueue *)(const void *)f;
 }
 
-/* --- In ---------------------------------------------------------------------------------------------------- */
+/* --- In --------------------------------------------------------------------------------------- */
 
 /* One message: 1 with *ret set, 0 if it carries no packet. */
 static int parse(struct nlmsghdr *h, struct frame *ret)
@@ -65,7 +66,8 @@ static int parse(struct nlmsghdr *h, struct frame *ret)
 	struct nlattr *attr[NFQA_MAX + 1] = {0};
 	struct nfqnl_msg_packet_hdr *ph;
 
-	if (h->nlmsg_type == NLMSG_ERROR || nfq_nlmsg_parse(h, attr) < 0 || !attr[NFQA_PACKET_HDR] || !attr[NFQA_PAYLOAD])
+	if (h->nlmsg_type == NLMSG_ERROR || nfq_nlmsg_parse(h, attr) < 0 ||
+	    !attr[NFQA_PACKET_HDR] || !attr[NFQA_PAYLOAD])
 		return 0;
 	ph = mnl_attr_get_payload(attr[NFQA_PACKET_HDR]);
 	*ret = (struct frame){
@@ -73,7 +75,8 @@ static int parse(struct nlmsghdr *h, struct frame *ret)
 		.len = mnl_attr_get_payload_len(attr[NFQA_PAYLOAD]),
 		.link = FRAME_IPV4,
 		.ts_ns = clock_wall_ns(&clock_system),
-		.side = attr[NFQA_IFINDEX_INDEV] ? ntohl(mnl_attr_get_u32(attr[NFQA_IFINDEX_INDEV])) : FROM_HERE,
+		.side = attr[NFQA_IFINDEX_INDEV] ? ntohl(mnl_attr_get_u32(attr[NFQA_IFINDEX_INDEV]))
+						 : FROM_HERE,
 		.id = ntohl(ph->packet_id),
 	};
 	/* the kernel cut the packet to the requested length: it is longer */
@@ -82,10 +85,12 @@ static int parse(struct nlmsghdr *h, struct frame *ret)
 	return 1;
 }
 
-/* The kernel acknowledges no verdict, but it says which it refused: one that a packet got before, say. */
+/* The kernel acknowledges no verdict, but it says which it refused: one that a packet got before,
+ * say. */
 static bool is_refusal(const struct nlmsghdr *h)
 {
-	return h->nlmsg_type == NLMSG_ERROR && mnl_nlmsg_get_payload_len(h) >= sizeof(struct nlmsgerr) &&
+	return h->nlmsg_type == NLMSG_ERROR &&
+	       mnl_nlmsg_get_payload_len(h) >= sizeof(struct nlmsgerr) &&
 	       ((const struct nlmsgerr *)mnl_nlmsg_get_payload(h))->error < 0;
 }
 
@@ -118,7 +123,7 @@ static int nfqueue_recv(struct frames *f, struct frame *ret, size_t n)
 	return filled;
 }
 
-/* --- Out --------------------------------------------------------------------------------------------------- */
+/* --- Out -------------------------------------------------------------------------------------- */
 
 static int nfqueue_flush(struct frames *f)
 {
@@ -131,7 +136,8 @@ static int nfqueue_flush(struct frames *f)
 	return r < 0 ? -errno : 0;
 }
 
-static int put_verdict(struct frames_nfqueue *q, const struct frame *fr, int verdict, struct span data)
+static int put_verdict(struct frames_nfqueue *q, const struct frame *fr, int verdict,
+		       struct span data)
 {
 	struct nlmsghdr *h;
 
@@ -158,7 +164,8 @@ static int inject(struct frames_nfqueue *q, struct span data)
 	rd_copy(&r, &to.sin_addr, 4);
 	if (!rd_ok(&r) || q->raw_fd < 0)
 		return q->raw_fd < 0 ? -EOPNOTSUPP : -EINVAL;
-	return sendto(q->raw_fd, data.p, data.n, 0, (struct sockaddr *)&to, sizeof(to)) < 0 ? -errno : 0;
+	return sendto(q->raw_fd, data.p, data.n, 0, (struct sockaddr *)&to, sizeof(to)) < 0 ? -errno
+											    : 0;
 }
 
 static int nfqueue_send(struct frames *f, const struct frame *fr, struct span data, bool injected)
@@ -167,8 +174,10 @@ static int nfqueue_send(struct frames *f, const struct frame *fr, struct span da
 
 	if (injected)
 		return inject(self(f), data);
-	/* unchanged: the kernel still has it. (Octets written in place have to be handed back, too: FRAME_WRITTEN.) */
-	return put_verdict(self(f), fr, NF_ACCEPT, same && !(fr->flags & FRAME_WRITTEN) ? SPAN_NULL : data);
+	/* unchanged: the kernel still has it. (Octets written in place have to be handed back, too:
+	 * FRAME_WRITTEN.) */
+	return put_verdict(self(f), fr, NF_ACCEPT,
+			   same && !(fr->flags & FRAME_WRITTEN) ? SPAN_NULL : data);
 }
 
 static void nfqueue_drop(struct frames *f, const struct frame *fr)
@@ -176,7 +185,7 @@ static void nfqueue_drop(struct frames *f, const struct frame *fr)
 	(void)put_verdict(self(f), fr, NF_DROP, SPAN_NULL);
 }
 
-/* --- Life -------------------------------------------------------------------------------------------------- */
+/* --- Life ------------------------------------------------------------------------------------- */
 
 static int nfqueue_fd(const struct frames *f)
 {
@@ -230,7 +239,8 @@ static int configure(struct frames_nfqueue *q, struct nlmsghdr *h)
 	n = mnl_socket_recvfrom(q->nl, buf, sizeof(buf));
 	if (n < 0)
 		return -errno;
-	return mnl_cb_run(buf, (size_t)n, 0, mnl_socket_get_portid(q->nl), NULL, NULL) < 0 ? -errno : 0;
+	return mnl_cb_run(buf, (size_t)n, 0, mnl_socket_get_portid(q->nl), NULL, NULL) < 0 ? -errno
+											   : 0;
 }
 
 static int bind_queue(struct frames_nfqueue *q)

@@ -21,15 +21,15 @@ enum { BATCH_LEN = 1 << 20, ALIGN = 8 };
 struct frames_pcap {
 	struct frames base;
 	pcap_t *in, *out_link;
-	pcap_dumper_t *out;	/* NULL: accepted frames are only counted */
-	int out_error;		/* -errno of the first write that failed */
+	pcap_dumper_t *out; /* NULL: accepted frames are only counted */
+	int out_error;	    /* -errno of the first write that failed */
 	bool ended;
-	int64_t last_ns;	/* time of the frame before */
+	int64_t last_ns; /* time of the frame before */
 	uint64_t records;
 	char why[300];
 	uint8_t link;
-	int broken;		/* -errno for the next call: the frames before it come first */
-	uint64_t size;		/* of the input; 0: not a plain file */
+	int broken;    /* -errno for the next call: the frames before it come first */
+	uint64_t size; /* of the input; 0: not a plain file */
 	char *name;
 	uint8_t batch[BATCH_LEN];
 };
@@ -57,13 +57,15 @@ static int recv_one(struct frames_pcap *p, size_t *used, struct frame *ret)
 		p->ended = true;
 		if (r == PCAP_ERROR_BREAK)
 			return 0;
-		(void)snprintf(p->why, sizeof(p->why), "record %llu, which ends at octet %ld: %s", (unsigned long long)p->records + 1,
-			       ftell(pcap_file(p->in)), pcap_geterr(p->in));
+		(void)snprintf(p->why, sizeof(p->why), "record %llu, which ends at octet %ld: %s",
+			       (unsigned long long)p->records + 1, ftell(pcap_file(p->in)),
+			       pcap_geterr(p->in));
 		p->base.why = p->why;
 		return -USHER_E_TRUNCATED;
 	}
 	p->records++;
-	/* times that cannot be: 64 bits of seconds do not fit, and time-outs are added. The frame has that of the one before. */
+	/* times that cannot be: 64 bits of seconds do not fit, and time-outs are added. The frame
+	 * has that of the one before. */
 	if (h->ts.tv_sec >= 0 && h->ts.tv_sec <= LAST_S)
 		p->last_ns = (int64_t)h->ts.tv_sec * NS_PER_S + h->ts.tv_usec;
 	len = h->caplen < FRAME_MAX_LEN ? h->caplen : FRAME_MAX_LEN;
@@ -75,7 +77,8 @@ static int recv_one(struct frames_pcap *p, size_t *used, struct frame *ret)
 		.flags = len < h->len ? FRAME_TRUNCATED : 0,
 		/* opened with nanosecond precision: tv_usec holds nanoseconds */
 		.ts_ns = p->last_ns,
-		/* the link type has no name of its own here; frames are written with it unchanged */
+		/* the link type has no name of its own here; frames are written with it
+		 * unchanged */
 		.id = h->len,
 	};
 	*used += (len + ALIGN - 1) & ~(size_t)(ALIGN - 1);
@@ -108,7 +111,9 @@ static int pcap_send(struct frames *f, const struct frame *fr, struct span data,
 		.ts = {fr->ts_ns / NS_PER_S, fr->ts_ns % NS_PER_S},
 		.caplen = (bpf_u_int32)data.n,
 		/* the original length of an unchanged frame */
-		.len = fr->flags & FRAME_TRUNCATED && data.p == fr->data && fr->id > data.n ? (bpf_u_int32)fr->id : (bpf_u_int32)data.n,
+		.len = fr->flags & FRAME_TRUNCATED && data.p == fr->data && fr->id > data.n
+			       ? (bpf_u_int32)fr->id
+			       : (bpf_u_int32)data.n,
 	};
 
 	(void)injected;

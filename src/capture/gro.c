@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Joined datagrams. The kernel is asked for whole messages, and each datagram is copied into the slot
- * of a packet of its own: a slot may be parked for long, a receive buffer must not be.
+ * Joined datagrams. The kernel is asked for whole messages, and each datagram is copied into the
+ * slot of a packet of its own: a slot may be parked for long, a receive buffer must not be.
  */
 #include "capture/gro.h"
 

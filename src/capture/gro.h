@@ -15,9 +15,9 @@ struct gro {
 	struct sock_batch batch; /* message i reads into mem + i * GRO_STRIDE */
 	uint8_t *mem;
 	int64_t ts_ns;
-	size_t n, cur;		 /* messages received, and the one being handed out */
-	size_t off;		 /* of the next datagram in it */
-	size_t segment;		 /* length of its datagrams; 0: not looked at yet */
+	size_t n, cur;	/* messages received, and the one being handed out */
+	size_t off;	/* of the next datagram in it */
+	size_t segment; /* length of its datagrams; 0: not looked at yet */
 };
 
 /* Turns the socket to joined datagrams. 0, -ENOMEM, -errno. */
@@ -26,8 +26,8 @@ void gro_fini(struct gro *g);
 
 /*
  * Puts up to n datagrams into packets: the octets, the length, ts_ns and the flag of cut-off ones.
- * `ret_msg[i]`: the message of g->batch that packet i came with, for its addresses; valid until the next
- * call. At most one system call, and none while datagrams are left. Count or -errno.
+ * `ret_msg[i]`: the message of g->batch that packet i came with, for its addresses; valid until the
+ * next call. At most one system call, and none while datagrams are left. Count or -errno.
  */
 int gro_recv(struct gro *g, int fd, struct packet **pkts, size_t n, uint8_t *ret_msg) must_check;
 

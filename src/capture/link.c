@@ -54,10 +54,14 @@ static int fanout_join(int fd, int group)
 	struct filter f;
 	struct sock_fprog prog;
 	int r = sock_set_int(fd, SOL_PACKET, PACKET_FANOUT,
-			     (group & 0xffff) | (PACKET_FANOUT_CBPF | PACKET_FANOUT_FLAG_IGNORE_OUTGOING) << 16);
+			     (group & 0xffff) |
+				     (PACKET_FANOUT_CBPF | PACKET_FANOUT_FLAG_IGNORE_OUTGOING)
+					     << 16);
 
-	if (r == -EINVAL) /* an older kernel does not know the last flag; link_meta tells the frames */
-		r = sock_set_int(fd, SOL_PACKET, PACKET_FANOUT, (group & 0xffff) | PACKET_FANOUT_CBPF << 16);
+	if (r ==
+	    -EINVAL) /* an older kernel does not know the last flag; link_meta tells the frames */
+		r = sock_set_int(fd, SOL_PACKET, PACKET_FANOUT,
+				 (group & 0xffff) | PACKET_FANOUT_CBPF << 16);
 	if (r < 0)
 		return r;
 	filter_fanout_chaddr(&f);
@@ -119,9 +123,10 @@ struct link_meta link_meta(struct sock_batch *b, size_t i)
 		.broadcast = from.sll_pkttype == PACKET_BROADCAST ||
 			     from.sll_pkttype == PACKET_MULTICAST,
 		/* CSUM_VALID: somebody below has checked it, so there is no need to do it again */
-		.csum_not_ready = (aux.tp_status & (TP_STATUS_CSUMNOTREADY |
-						    TP_STATUS_CSUM_VALID)) != 0,
-		.vlan_id = aux.tp_status & TP_STATUS_VLAN_VALID ? aux.tp_vlan_tci & VLAN_ID_MASK : 0,
+		.csum_not_ready = (aux.tp_status &
+				   (TP_STATUS_CSUMNOTREADY | TP_STATUS_CSUM_VALID)) != 0,
+		.vlan_id = aux.tp_status & TP_STATUS_VLAN_VALID ? aux.tp_vlan_tci & VLAN_ID_MASK
+								: 0,
 		.ifindex = from.sll_ifindex,
 	};
 }

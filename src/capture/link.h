@@ -10,9 +10,9 @@
 struct link_opts {
 	int ifindex;
 	const char *ifname;
-	uint16_t port;		/* UDP destination port that is let in */
+	uint16_t port; /* UDP destination port that is let in */
 	int rcvbuf;
-	int fanout_group;	/* > 0: join it */
+	int fanout_group; /* > 0: join it */
 };
 
 /* Opened, filtered, then bound: the descriptor or -errno; the interface's hardware address. */
@@ -22,7 +22,7 @@ int link_open(const struct link_opts *o, uint8_t ret_mac[6]) must_check;
 struct link_meta {
 	bool outgoing, otherhost, broadcast;
 	bool csum_not_ready;
-	uint16_t vlan_id;	/* of a tag that was taken off */
+	uint16_t vlan_id; /* of a tag that was taken off */
 	int ifindex;
 };
 struct link_meta link_meta(struct sock_batch *b, size_t i);

@@ -13,7 +13,7 @@
 
 struct node {
 	struct node *next;
-	struct capture_memory_frame in;	/* of the receive queue; frame is data below */
+	struct capture_memory_frame in; /* of the receive queue; frame is data below */
 	struct capture_tx tx;		/* of the sent queue */
 	size_t len;
 	uint8_t data[];

@@ -27,7 +27,7 @@ struct neighbour {
 struct capture_pcap {
 	struct capture base;
 	pcap_t *in, *out_link;
-	pcap_dumper_t *out;	/* NULL: sent frames are only counted */
+	pcap_dumper_t *out; /* NULL: sent frames are only counted */
 	bool ended;
 	int64_t ts_ns;
 	uint8_t last_mac[ETH_ADDR_LEN];

@@ -24,7 +24,8 @@ int sock_set_int(int fd, int level, int opt, int v)
 	return setsockopt(fd, level, opt, &v, sizeof(v)) < 0 ? -errno : 0;
 }
 
-/* Sets the buffer's size: as root past net.core.rmem_max, which is too small for a burst; else up to it. */
+/* Sets the buffer's size: as root past net.core.rmem_max, which is too small for a burst; else up
+ * to it. */
 int sock_set_rcvbuf(int fd, int octets)
 {
 	int r = sock_set_int(fd, SOL_SOCKET, SO_RCVBUFFORCE, octets);
@@ -149,7 +150,7 @@ void sock_batch_raw(struct sock_batch *b, struct capture_tx *tx, uint8_t *p, siz
 	};
 }
 
-/* --- sending by UDP ----------------------------------------------------------------------------- */
+/* --- sending by UDP --------------------------------------------------------------------------- */
 
 static struct cmsghdr *ctrl_add(union sock_ctrl *ctrl, struct msghdr *h, int level, int type,
 				const void *v, size_t n)
@@ -247,7 +248,8 @@ int sock_send_udp(int fd, struct sock_batch *b, struct capture_tx *const *tx, si
 		tx_sort(b->tx, n);
 	for (size_t i = 0; i < n; i++)
 		/* sendmsg does not write to its arguments */
-		b->iov[i] = (struct iovec){(void *)(uintptr_t)b->tx[i]->payload.p, b->tx[i]->payload.n};
+		b->iov[i] = (struct iovec){(void *)(uintptr_t)b->tx[i]->payload.p,
+					   b->tx[i]->payload.n};
 	for (size_t i = 0; i < n;) {
 		size_t run = run_len(b, i);
 
@@ -257,7 +259,8 @@ int sock_send_udp(int fd, struct sock_batch *b, struct capture_tx *const *tx, si
 	return sock_flush(fd, b);
 }
 
-/* Sends datagram by datagram a message that the kernel would not cut: too long for the path, no offload there. */
+/* Sends datagram by datagram a message that the kernel would not cut: too long for the path, no
+ * offload there. */
 static int send_apart(int fd, struct sock_batch *b, size_t msg, size_t first)
 {
 	struct msghdr h = b->msg[msg].msg_hdr;
@@ -265,7 +268,8 @@ static int send_apart(int fd, struct sock_batch *b, size_t msg, size_t first)
 	int sent = 0;
 
 	h.msg_iovlen = 1;
-	h.msg_controllen = CMSG_SPACE(sizeof(struct in_pktinfo)); /* without the segment length behind */
+	h.msg_controllen = CMSG_SPACE(
+		sizeof(struct in_pktinfo)); /* without the segment length behind */
 	for (size_t i = first; i < first + n; i++) {
 		ssize_t r;
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * The shared part of the two socket back ends: batches of messages for recvmmsg and sendmmsg, opening the
- * UDP socket, sending datagrams with a chosen source. A batch belongs to one capture.
+ * The shared part of the two socket back ends: batches of messages for recvmmsg and sendmmsg,
+ * opening the UDP socket, sending datagrams with a chosen source. A batch belongs to one capture.
  */
 #pragma once
 
@@ -13,7 +13,7 @@
 union sock_addr {
 	struct sockaddr sa;
 	struct sockaddr_in in;
-	struct sockaddr_storage any;	/* of sockaddr_ll: its header's names clash with ours */
+	struct sockaddr_storage any; /* of sockaddr_ll: its header's names clash with ours */
 };
 
 union sock_ctrl {
@@ -27,17 +27,17 @@ struct sock_batch {
 	union sock_addr addr[CAPTURE_BATCH];
 	union sock_ctrl ctrl[CAPTURE_BATCH];
 	/* of a batch to send: */
-	struct capture_tx *tx[CAPTURE_BATCH];	/* one an iov, in their order */
-	size_t n, n_tx;				/* messages, and datagrams in them */
-	bool segment;				/* the kernel cuts joined datagrams (UDP_SEGMENT) */
+	struct capture_tx *tx[CAPTURE_BATCH]; /* one an iov, in their order */
+	size_t n, n_tx;			      /* messages, and datagrams in them */
+	bool segment;			      /* the kernel cuts joined datagrams (UDP_SEGMENT) */
 };
 
 struct sock_udp_opts {
-	const char *ifname;	/* NULL: any */
+	const char *ifname; /* NULL: any */
 	uint32_t addr;
 	uint16_t port;
 	bool reuseport;
-	bool send_only;		/* let nothing in */
+	bool send_only; /* let nothing in */
 	int rcvbuf;
 };
 
@@ -46,8 +46,9 @@ int sock_udp_open(const struct sock_udp_opts *o) must_check;
 int sock_set_int(int fd, int level, int opt, int v) must_check;
 int sock_set_rcvbuf(int fd, int octets) must_check;
 /*
- * Room for packets that wait for ARP: the kernel charges it to the socket, and drops a neighbour's oldest beyond
- * unres_qlen_bytes (208 KiB). So one destination that does not answer holds 1/150 of it.
+ * Room for packets that wait for ARP: the kernel charges it to the socket, and drops a neighbour's
+ * oldest beyond unres_qlen_bytes (208 KiB). So one destination that does not answer holds 1/150 of
+ * it.
  */
 enum { SOCK_SNDBUF = 32 << 20 };
 int sock_set_sndbuf(int fd, int octets) must_check;
@@ -60,8 +61,9 @@ int sock_recv(int fd, struct sock_batch *b, struct packet **pkts, size_t n) must
 const struct cmsghdr *sock_cmsg(struct sock_batch *b, size_t i, int level, int type);
 
 /*
- * Sends n datagrams (up to CAPTURE_BATCH) by a UDP socket, each with its source and interface. Those
- * of one destination and length leave as one message if b->segment. Count of those that went out.
+ * Sends n datagrams (up to CAPTURE_BATCH) by a UDP socket, each with its source and interface.
+ * Those of one destination and length leave as one message if b->segment. Count of those that went
+ * out.
  */
 int sock_send_udp(int fd, struct sock_batch *b, struct capture_tx *const *tx, size_t n);
 /* Appends octets to the address at addr[n], which the caller has set. */

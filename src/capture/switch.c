@@ -35,7 +35,8 @@ void switch_learn(struct switch_table *t, struct span frame, uint16_t port, int6
 	t->at[oldest].seen_ns = now_ns;
 }
 
-uint32_t switch_ports(const struct switch_table *t, struct span frame, uint16_t port, unsigned n, int64_t now_ns)
+uint32_t switch_ports(const struct switch_table *t, struct span frame, uint16_t port, unsigned n,
+		      int64_t now_ns)
 {
 	uint32_t others = ((UINT32_C(1) << n) - 1) & ~(UINT32_C(1) << port);
 	uint32_t way;

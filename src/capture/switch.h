@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Which way a frame leaves a learning switch (IEEE 802.1D 7.8): by the port its destination was last seen
- * on, by all others if that is not known. A table of fixed size; a newer address displaces an older one.
+ * Which way a frame leaves a learning switch (IEEE 802.1D 7.8): by the port its destination was
+ * last seen on, by all others if that is not known. A table of fixed size; a newer address
+ * displaces an older one.
  */
 #pragma once
 
@@ -20,4 +21,5 @@ struct switch_table {
 /* Remembers where the frame's sender is. */
 void switch_learn(struct switch_table *t, struct span frame, uint16_t port, int64_t now_ns);
 /* The ports (a bit each, of n) a frame that came in by `port` leaves by: never its own. */
-uint32_t switch_ports(const struct switch_table *t, struct span frame, uint16_t port, unsigned n, int64_t now_ns);
+uint32_t switch_ports(const struct switch_table *t, struct span frame, uint16_t port, unsigned n,
+		      int64_t now_ns);

@@ -2,8 +2,8 @@
 /*
  * Packets through a UDP socket: the kernel has taken off and checked the lower layers, so packets
  * hold the payload only (PACKET_NO_L2). A client without an address cannot be reached by its
- * hardware address here; it is answered by broadcast. With offload, the packets from or to one relay
- * pass the kernel's stack as one message.
+ * hardware address here; it is answered by broadcast. With offload, the packets from or to one
+ * relay pass the kernel's stack as one message.
  */
 #include "capture/filter.h"
 #include "capture/gro.h"
@@ -19,7 +19,7 @@ struct capture_udp {
 	int fd;
 	int ifindex;
 	uint16_t port;
-	bool joined;		/* received by gro, else by in */
+	bool joined; /* received by gro, else by in */
 	struct gro gro;
 	struct sock_batch in, out;
 };
@@ -36,7 +36,8 @@ static const struct capture_udp *self_const(const struct capture *c)
 }
 
 /* Of message i: where it came from, and which of our addresses it went to. */
-static void packet_addresses(struct capture_udp *u, struct sock_batch *b, size_t i, struct packet *p)
+static void packet_addresses(struct capture_udp *u, struct sock_batch *b, size_t i,
+			     struct packet *p)
 {
 	const struct cmsghdr *c = sock_cmsg(b, i, IPPROTO_IP, IP_PKTINFO);
 	struct in_pktinfo info = {.ipi_ifindex = u->ifindex};

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * In the order of cost: a flood of foreign packets (a busy segment, an attacker) ends at the fixed part,
- * before an option is looked at. RFC 2131 4.1, 4.4; RFC 6842 (client identifier); RFC 8925 (IPv6-only).
+ * In the order of cost: a flood of foreign packets (a busy segment, an attacker) ends at the fixed
+ * part, before an option is looked at. RFC 2131 4.1, 4.4; RFC 6842 (client identifier); RFC 8925
+ * (IPv6-only).
  */
 #include "client/accept.h"
 
@@ -23,7 +24,8 @@ struct span client_identifier(const struct client *c, uint8_t buf[ID_MAC_LEN])
 	return span_of(buf, ID_MAC_LEN);
 }
 
-/* Returns the first instance of an option in the options field: the valid one of a code that may stand once only. */
+/* Returns the first instance of an option in the options field: the valid one of a code that may
+ * stand once only. */
 static struct span first_instance(struct span msg, uint8_t code)
 {
 	struct rd r = rd_init(span_sub(msg, DHCP4_MIN_LEN, msg.n));
@@ -95,7 +97,8 @@ static enum client_drop check_header(const struct client *c, struct span msg)
 		     span_of(c->link.mac, sizeof(c->link.mac))))
 		return CLIENT_DROP_CHADDR;
 	type = first_instance(msg, DHCP4_OPT_MESSAGE_TYPE);
-	/* RFC 3203 6, RFC 6704: the server chooses its xid; without authentication it is an attack */
+	/* RFC 3203 6, RFC 6704: the server chooses its xid; without authentication it is an
+	 * attack */
 	if (type.n == 1 && type.p[0] == DHCP4_FORCERENEW)
 		return CLIENT_DROP_FORCERENEW;
 	return xid_ours(c, xid) ? CLIENT_DROP_NONE : CLIENT_DROP_XID;
@@ -109,7 +112,8 @@ static bool asked_for(const struct client *c, uint8_t code)
 	return false;
 }
 
-/* RFC 8925 3.2: only if it was asked for, and at least five minutes; a day at most, or one forged OFFER would last. */
+/* RFC 8925 3.2: only if it was asked for, and at least five minutes; a day at most, or one forged
+ * OFFER would last. */
 static bool is_v6only(const struct client *c, struct client_msg *msg)
 {
 	uint32_t s;
@@ -170,7 +174,8 @@ static enum client_drop check_server(const struct client *c, struct client_msg *
 	/* RFC 2131 4.3.2: REQUEST names the chosen one; the others' ACK and NAK are not for it */
 	if (c->state == CLIENT_REQUESTING && msg->server_id != c->offer.server_id)
 		return CLIENT_DROP_OTHER_SERVER;
-	/* a renewal is a matter of our server; an ACK of its partner (failover, multi-homed) is welcome */
+	/* a renewal is a matter of our server; an ACK of its partner (failover, multi-homed) is
+	 * welcome */
 	if (c->state == CLIENT_RENEWING && msg->event == CLIENT_EV_NAK &&
 	    msg->server_id != c->lease.server_id)
 		return CLIENT_DROP_OTHER_SERVER;

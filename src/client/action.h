@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
  * Actions of the rows of fsm.def. An action changes the client and appends effects; the state is
- * the row's `next` already when it runs. It may raise one event, which runs in the same step. The groups
- * below name the file of each action. Only fsm.c, client.c and the action files include this.
+ * the row's `next` already when it runs. It may raise one event, which runs in the same step. The
+ * groups below name the file of each action. Only fsm.c, client.c and the action files include
+ * this.
  */
 #pragma once
 
@@ -12,11 +13,11 @@
 struct client_step {
 	struct client *c;
 	struct effects *fx;
-	const struct client_msg *msg;	/* of packet events */
+	const struct client_msg *msg; /* of packet events */
 	int64_t now;
 	enum client_event event;
 	enum client_state from;
-	int raise;		/* enum client_event; -1: none */
+	int raise; /* enum client_event; -1: none */
 	bool exit;
 	enum client_exit exit_code;
 };
@@ -32,20 +33,20 @@ client_action action_take_lease, action_bind, action_extend, action_renew, actio
 	action_start_over, action_expire, action_drop_address, action_decline, action_release,
 	action_forget, action_stop;
 /* action_probe.c: ARP */
-client_action action_probe_tick, action_note_probe_ok, action_note_conflict, action_note_node, action_defend,
-	action_announce_again;
+client_action action_probe_tick, action_note_probe_ok, action_note_conflict, action_note_node,
+	action_defend, action_announce_again;
 /* action_link.c: the interface, sockets, addresses */
 client_action action_wait_for_link, action_lose_link, action_vanish, action_socket_failed,
 	action_reopen, action_mark_removed, action_restore_address, action_yield_address;
 /* action_inform.c: options without a lease */
 client_action action_send_inform, action_inform_again, action_take_options, action_merge_options;
 
-/* --- for actions (step.c) ----------------------------------------------------------------------- */
+/* --- for actions (step.c) --------------------------------------------------------------------- */
 
 void step_timer(struct client_step *s, enum client_timer t, int64_t after_ns);
 void step_timer_at(struct client_step *s, enum client_timer t, int64_t when_ns);
 void step_timer_off(struct client_step *s, enum client_timer t);
-void step_timers_off(struct client_step *s);	/* all but GIVE_UP */
+void step_timers_off(struct client_step *s); /* all but GIVE_UP */
 void step_notify(struct client_step *s, enum client_notice n);
 void step_script(struct client_step *s, enum client_reason r, const struct client_lease *now,
 		 const struct client_lease *old);
@@ -65,7 +66,8 @@ void step_remove_leftovers(struct client_step *s);
 void step_begin_after(struct client_step *s, int64_t after_ns);
 /* The lease is in use: address and routes as it says. */
 void step_configure(struct client_step *s);
-/* Called when the wanted state is reached: -q ends, and without -f the client moves to the background. */
+/* Called when the wanted state is reached: -q ends, and without -f the client moves to the
+ * background. */
 void step_ready(struct client_step *s);
 /* Removes an ended lease from the interface and from the disk, and raises GIVE_UP. */
 void step_forget(struct client_step *s);

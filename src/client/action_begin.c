@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * From nothing, or from a lease that is to be confirmed, to a REQUEST. The broadcast flag is sent by need:
- * not at first, then with every other try, because some networks lose unicast to a host without an
- * address and others lose broadcast; the REQUEST does as the OFFER came. RFC 2131 3.1, 3.2, 4.4.1, 4.4.2.
+ * From nothing, or from a lease that is to be confirmed, to a REQUEST. The broadcast flag is sent
+ * by need: not at first, then with every other try, because some networks lose unicast to a host
+ * without an address and others lose broadcast; the REQUEST does as the OFFER came. RFC
+ * 2131 3.1, 3.2, 4.4.1, 4.4.2.
  */
 #include "client/action.h"
 #include "client/message.h"
@@ -36,7 +37,8 @@ void action_begin(struct client_step *s)
 
 	step_timer_off(s, CLIENT_TIMER_RETRY);
 	step_timer_off(s, CLIENT_TIMER_LINK_GRACE);
-	/* RFC 2131 3.1.5: a link that flaps does not shorten the pause after a DECLINE; a command does */
+	/* RFC 2131 3.1.5: a link that flaps does not shorten the pause after a DECLINE; a command
+	 * does */
 	if (s->event == CLIENT_EV_LINK_UP && s->now < c->pause_end_ns) {
 		step_timer_at(s, CLIENT_TIMER_RETRY, c->pause_end_ns);
 		return;
@@ -76,7 +78,7 @@ void action_restart_identity(struct client_step *s)
 	s->raise = CLIENT_EV_TIMEOUT;
 }
 
-/* --- DISCOVER ----------------------------------------------------------------------------------- */
+/* --- DISCOVER --------------------------------------------------------------------------------- */
 
 static void alternate(struct client *c)
 {
@@ -119,7 +121,7 @@ void action_discover_now(struct client_step *s)
 	send_discover(s);
 }
 
-/* --- REQUEST ------------------------------------------------------------------------------------ */
+/* --- REQUEST ---------------------------------------------------------------------------------- */
 
 static void send_select(struct client_step *s)
 {
@@ -154,7 +156,7 @@ void action_request_again(struct client_step *s)
 	send_select(s);
 }
 
-/* --- INIT-REBOOT -------------------------------------------------------------------------------- */
+/* --- INIT-REBOOT ------------------------------------------------------------------------------ */
 
 static void send_reboot(struct client_step *s)
 {
@@ -184,10 +186,10 @@ void action_request_reboot(struct client_step *s)
 }
 
 /*
- * Nobody knows the lease, or nobody is there. RFC 2131 3.2: the address, if it is still on the interface,
- * may be used until the lease ends, while a new one is sought; but only if this is its network, which the
- * station that the lease came through has said (RFC 4436). A server that is down does not cost hosts their
- * addresses so, and nobody brings an address to another network.
+ * Nobody knows the lease, or nobody is there. RFC 2131 3.2: the address, if it is still on the
+ * interface, may be used until the lease ends, while a new one is sought; but only if this is its
+ * network, which the station that the lease came through has said (RFC 4436). A server that is down
+ * does not cost hosts their addresses so, and nobody brings an address to another network.
  */
 void action_reboot_again(struct client_step *s)
 {
@@ -202,7 +204,7 @@ void action_reboot_again(struct client_step *s)
 	send_reboot(s);
 }
 
-/* --- no lease ----------------------------------------------------------------------------------- */
+/* --- no lease --------------------------------------------------------------------------------- */
 
 /* RFC 8925 3.2. */
 void action_pause_v6only(struct client_step *s)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * INFORM: options without a lease, either as the whole purpose (--inform) or beside a lease, whose own
- * exchange it does not touch. RFC 2131 4.4.3.
+ * INFORM: options without a lease, either as the whole purpose (--inform) or beside a lease, whose
+ * own exchange it does not touch. RFC 2131 4.4.3.
  */
 #include "client/action.h"
 #include "client/message.h"
@@ -62,7 +62,8 @@ void action_take_options(struct client_step *s)
 	step_ready(s);
 }
 
-/* Returns whether an option is a term of the lease itself, which the answer to an INFORM does not change. */
+/* Returns whether an option is a term of the lease itself, which the answer to an INFORM does not
+ * change. */
 static bool of_lease(uint8_t code)
 {
 	return code == DHCP4_OPT_LEASE_TIME || code == DHCP4_OPT_RENEWAL_TIME ||

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * The life of a lease: taken, bound, extended, lost, given back. Messages that need the address leave
- * before it is removed; nothing is removed that stays. RFC 2131 4.4.1, 4.4.4 to 4.4.6.
+ * The life of a lease: taken, bound, extended, lost, given back. Messages that need the address
+ * leave before it is removed; nothing is removed that stays. RFC 2131 4.4.1, 4.4.4 to 4.4.6.
  */
 #include "client/action.h"
 #include "client/message.h"
@@ -23,7 +23,7 @@ static void date_lease(struct client_step *s, struct client_lease *l)
 	client_lease_times(l, (uint8_t)(step_random(s) >> 24));
 }
 
-/* --- getting ------------------------------------------------------------------------------------ */
+/* --- getting ---------------------------------------------------------------------------------- */
 
 void action_take_lease(struct client_step *s)
 {
@@ -79,7 +79,7 @@ void action_bind(struct client_step *s)
 	step_ready(s);
 }
 
-/* --- keeping ------------------------------------------------------------------------------------ */
+/* --- keeping ---------------------------------------------------------------------------------- */
 
 static int64_t phase_end(const struct client_step *s, uint32_t until_s)
 {
@@ -117,8 +117,9 @@ void action_renew_again(struct client_step *s)
 }
 
 /*
- * This host has no route to the server, its neighbour does not answer, or the UDP port is another program's:
- * every server is asked by a frame instead, once a try. The socket is opened again for the next datagram.
+ * This host has no route to the server, its neighbour does not answer, or the UDP port is another
+ * program's: every server is asked by a frame instead, once a try. The socket is opened again for
+ * the next datagram.
  */
 void action_note_send_failed(struct client_step *s)
 {
@@ -137,8 +138,9 @@ void action_note_send_failed(struct client_step *s)
 }
 
 /*
- * By a packet socket: broadcast answers pass no host firewall that knows connections only, and the UDP port may
- * be another program's. The UDP socket is open beside it, or the kernel would answer a unicast ACK with ICMP.
+ * By a packet socket: broadcast answers pass no host firewall that knows connections only, and the
+ * UDP port may be another program's. The UDP socket is open beside it, or the kernel would answer a
+ * unicast ACK with ICMP.
  */
 static void send_rebind(struct client_step *s)
 {
@@ -187,9 +189,10 @@ void action_extend(struct client_step *s)
 	note_routes(s);
 }
 
-/* --- losing ------------------------------------------------------------------------------------- */
+/* --- losing ----------------------------------------------------------------------------------- */
 
-/* Keeps the reason of a NAK for the log (RFC 2132 9.9); octets that are not printable ASCII become question marks. */
+/* Keeps the reason of a NAK for the log (RFC 2132 9.9); octets that are not printable ASCII become
+ * question marks. */
 static void keep_reason(struct client *c, struct span text)
 {
 	size_t n = text.n < sizeof(c->said) ? text.n : sizeof(c->said) - 1;
@@ -234,7 +237,8 @@ static void run_out(struct client_step *s)
 	c->confirm = false;
 }
 
-/* Leases of seconds must not become an exchange a second: such a one begins ten seconds after the last. */
+/* Leases of seconds must not become an exchange a second: such a one begins ten seconds after the
+ * last. */
 void action_start_over(struct client_step *s)
 {
 	struct client *c = s->c;
@@ -284,11 +288,11 @@ void action_decline(struct client_step *s)
 	step_timer_at(s, CLIENT_TIMER_RETRY, c->pause_end_ns);
 }
 
-/* --- giving back -------------------------------------------------------------------------------- */
+/* --- giving back ------------------------------------------------------------------------------ */
 
 /*
- * Returns whether the RELEASE was sent. A frame goes to the station that the lease came through, where that is
- * the server or the router: a datagram could wait for ARP until the address is gone.
+ * Returns whether the RELEASE was sent. A frame goes to the station that the lease came through,
+ * where that is the server or the router: a datagram could wait for ARP until the address is gone.
  */
 static bool send_release(struct client_step *s)
 {
@@ -300,7 +304,8 @@ static bool send_release(struct client_step *s)
 	if (c->node && (c->node == c->lease.server_id || c->node == client_lease_router(&c->lease)))
 		step_send_raw(s, CLIENT_MSG_RELEASE, &c->lease);
 	else
-		step_send_udp(s, CLIENT_MSG_RELEASE, &c->lease, &c->xact, c->lease.address, c->lease.server_id);
+		step_send_udp(s, CLIENT_MSG_RELEASE, &c->lease, &c->xact, c->lease.address,
+			      c->lease.server_id);
 	step_notify(s, CLIENT_NOTICE_RELEASED);
 	return true;
 }
@@ -322,7 +327,8 @@ void action_forget(struct client_step *s)
 	step_forget(s);
 }
 
-/* The end gives the lease back, unless it is to be kept; one that cannot be given back now is kept. */
+/* The end gives the lease back, unless it is to be kept; one that cannot be given back now is
+ * kept. */
 void action_stop(struct client_step *s)
 {
 	struct client *c = s->c;

@@ -12,7 +12,8 @@ void action_wait_for_link(struct client_step *s)
 	step_notify(s, CLIENT_NOTICE_NO_LINK);
 }
 
-/* A link that comes back at once costs nothing: the address stays for a moment, and is confirmed then. */
+/* A link that comes back at once costs nothing: the address stays for a moment, and is confirmed
+ * then. */
 void action_lose_link(struct client_step *s)
 {
 	struct client *c = s->c;
@@ -89,8 +90,8 @@ void action_mark_removed(struct client_step *s)
 }
 
 /*
- * Puts the address back: its removal may have been a mistake. After some removals in a short time it is
- * somebody's wish, and the state changes (ADDRESS_LOST).
+ * Puts the address back: its removal may have been a mistake. After some removals in a short time
+ * it is somebody's wish, and the state changes (ADDRESS_LOST).
  */
 void action_restore_address(struct client_step *s)
 {

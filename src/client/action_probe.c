@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
  * Is the address free? RFC 5227 takes five seconds to find out; the fast probe sends the same three
- * packets in 120 ms and waits 80 more, beside the REQUEST, so that it costs at most 200 ms. Either way a
- * conflict that shows up later is acted upon: at once in the first two seconds, then by the rules of 2.4.
+ * packets in 120 ms and waits 80 more, beside the REQUEST, so that it costs at most 200 ms. Either
+ * way a conflict that shows up later is acted upon: at once in the first two seconds, then by the
+ * rules of 2.4.
  */
 #include "client/action.h"
 
@@ -77,11 +78,11 @@ void step_probe_start(struct client_step *s, uint32_t address)
 		send_probe(s);
 }
 
-/* --- are we still there? RFC 4436 --------------------------------------------------------------- */
+/* --- are we still there? RFC 4436 ------------------------------------------------------------- */
 
 /*
- * Remembers the node that sent the ACK on our link: the server or its relay, which mostly is the gateway. A server
- * on another network was probably relayed by the default gateway.
+ * Remembers the node that sent the ACK on our link: the server or its relay, which mostly is the
+ * gateway. A server on another network was probably relayed by the default gateway.
  */
 void step_remember_node(struct client_step *s)
 {
@@ -89,7 +90,10 @@ void step_remember_node(struct client_step *s)
 	struct client *c = s->c;
 	const struct client_lease *l = &c->lease;
 
-	c->node = client_address_is_unicast(l->server_ip) && !((l->server_ip ^ l->address) & l->mask) ? l->server_ip : 0;
+	c->node = client_address_is_unicast(l->server_ip) &&
+				  !((l->server_ip ^ l->address) & l->mask)
+			  ? l->server_ip
+			  : 0;
 	for (size_t i = 0; !c->node && i < l->n_routes; i++)
 		if (!l->route[i].len)
 			c->node = l->route[i].gateway;
@@ -98,7 +102,8 @@ void step_remember_node(struct client_step *s)
 	memcpy(c->node_mac, l->server_mac, sizeof(c->node_mac));
 }
 
-/* 2.1.1: only an address that is in use needs it; unicast, so that on another network nobody's cache has us. */
+/* 2.1.1: only an address that is in use needs it; unicast, so that on another network nobody's
+ * cache has us. */
 void step_ask_node(struct client_step *s)
 {
 	struct client *c = s->c;
@@ -115,7 +120,7 @@ void action_note_node(struct client_step *s)
 	s->c->node_found = true;
 }
 
-/* --- probing, announcing ------------------------------------------------------------------------ */
+/* --- probing, announcing ---------------------------------------------------------------------- */
 
 void action_probe_tick(struct client_step *s)
 {
@@ -155,7 +160,8 @@ void action_announce_again(struct client_step *s)
 	s->c->declines = 0;
 }
 
-/* RFC 5227 2.4 (b): defend once in ten seconds, then yield. While it is announced it is not ours for sure. */
+/* RFC 5227 2.4 (b): defend once in ten seconds, then yield. While it is announced it is not ours
+ * for sure. */
 void action_defend(struct client_step *s)
 {
 	struct client *c = s->c;

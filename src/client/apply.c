@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * The lease file is written beside its place, synced and renamed. It is the caller's encoding; this half
- * does not read it.
+ * The lease file is written beside its place, synced and renamed. It is the caller's encoding; this
+ * half does not read it.
  */
 #include "client/apply.h"
 
@@ -16,7 +16,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define MEMBER_END(member)                                                                                   \
+#define MEMBER_END(member) \
 	(offsetof(struct apply_request, member) + sizeof(((const struct apply_request *)0)->member))
 
 static const struct {
@@ -35,7 +35,8 @@ bool apply_lease_path(char path[APPLY_PATH_MAX], const char *state_dir, const ch
 	return n > 0 && n < APPLY_PATH_MAX;
 }
 
-int apply_open(struct apply *a, int ifindex, const char *iface, const char *state_dir, const char *script)
+int apply_open(struct apply *a, int ifindex, const char *iface, const char *state_dir,
+	       const char *script)
 {
 	a->ifindex = ifindex;
 	a->lease_path[0] = '\0';
@@ -60,7 +61,7 @@ const char *apply_kind_name(uint32_t kind)
 	return kind < APPLY_N_KINDS ? kinds[kind].name : "unknown";
 }
 
-/* --- checks ------------------------------------------------------------------------------------- */
+/* --- checks ----------------------------------------------------------------------------------- */
 
 static bool mask_ok(uint32_t mask)
 {
@@ -72,7 +73,8 @@ static bool broadcast_ok(const struct netconf_address *a, uint32_t mask)
 {
 	if (!a->broadcast)
 		return true;
-	return mask < 0xfffffffeU && (a->broadcast == (a->address | ~mask) || a->broadcast == (a->address & mask));
+	return mask < 0xfffffffeU &&
+	       (a->broadcast == (a->address | ~mask) || a->broadcast == (a->address & mask));
 }
 
 static int check_address(const struct netconf_address *a, bool set)
@@ -82,7 +84,9 @@ static int check_address(const struct netconf_address *a, bool set)
 	if (a->prefix_len < 1 || a->prefix_len > 32 || (a->valid_s != 0) != set)
 		return -EINVAL;
 	mask = 0xffffffffU << (32 - a->prefix_len);
-	return client_address_check(a->address, mask) == CLIENT_DROP_NONE && broadcast_ok(a, mask) ? 0 : -EINVAL;
+	return client_address_check(a->address, mask) == CLIENT_DROP_NONE && broadcast_ok(a, mask)
+		       ? 0
+		       : -EINVAL;
 }
 
 static bool route_ok(const struct client_route *x, uint32_t own)
@@ -95,7 +99,8 @@ static bool route_ok(const struct client_route *x, uint32_t own)
 
 static int check_routes(const struct netconf_routes *r)
 {
-	if (r->n > CLIENT_LEASE_ROUTES || !mask_ok(r->mask) || (r->mtu && r->mtu < CLIENT_MTU_MIN) ||
+	if (r->n > CLIENT_LEASE_ROUTES || !mask_ok(r->mask) ||
+	    (r->mtu && r->mtu < CLIENT_MTU_MIN) ||
 	    client_address_check(r->address, r->mask) != CLIENT_DROP_NONE)
 		return -EINVAL;
 	for (size_t i = 0; i < r->n; i++)
@@ -119,7 +124,8 @@ static int check_job(const struct script_job *j)
 {
 	if (j->reason >= CLIENT_N_REASONS || j->has_now > 1 || j->has_old > 1)
 		return -EINVAL;
-	return (j->has_now && !lease_ok(&j->now)) || (j->has_old && !lease_ok(&j->old)) ? -EINVAL : 0;
+	return (j->has_now && !lease_ok(&j->now)) || (j->has_old && !lease_ok(&j->old)) ? -EINVAL
+											: 0;
 }
 
 int apply_check(const struct apply_request *r, size_t len)
@@ -155,7 +161,7 @@ int apply_check(const struct apply_request *r, size_t len)
 	return -EBADMSG;
 }
 
-/* --- the lease file ----------------------------------------------------------------------------- */
+/* --- the lease file --------------------------------------------------------------------------- */
 
 static int write_synced(const struct file_ops *f, const char *path, struct span data)
 {
@@ -202,17 +208,19 @@ static int delete_lease(const struct apply *a)
 	return r == -ENOENT ? 0 : r;
 }
 
-/* --- requests ----------------------------------------------------------------------------------- */
+/* --- requests --------------------------------------------------------------------------------- */
 
 static int open_socket(const struct apply *a, const struct apply_request *r)
 {
 	if (r->kind == APPLY_OPEN_RAW)
 		return client_sock_open_raw(a->ifindex, r->xid);
-	return r->kind == APPLY_OPEN_ARP ? client_sock_open_arp(a->ifindex, r->arp.address, r->arp.node)
-					 : client_sock_open_udp(a->ifindex);
+	return r->kind == APPLY_OPEN_ARP
+		       ? client_sock_open_arp(a->ifindex, r->arp.address, r->arp.node)
+		       : client_sock_open_udp(a->ifindex);
 }
 
-/* A host with an address on two interfaces is somebody's mistake, but not one that a lease is refused for. */
+/* A host with an address on two interfaces is somebody's mistake, but not one that a lease is
+ * refused for. */
 static int set_address(struct apply *a, const struct netconf_address *want, struct apply_reply *ret)
 {
 	bool is_new = false;
@@ -225,7 +233,8 @@ static int set_address(struct apply *a, const struct netconf_address *want, stru
 	return r;
 }
 
-/* Gives the caller's output back: a process that reads it to its end need not wait for the client's. */
+/* Gives the caller's output back: a process that reads it to its end need not wait for the
+ * client's. */
 static int detach(void)
 {
 	int fd = open("/dev/null", O_RDWR | O_CLOEXEC);
@@ -239,7 +248,8 @@ static int detach(void)
 	return r;
 }
 
-static int run_script(struct apply *a, const struct apply_request *r, struct apply_reply *ret_dropped, int *ret_n)
+static int run_script(struct apply *a, const struct apply_request *r,
+		      struct apply_reply *ret_dropped, int *ret_n)
 {
 	struct script_result gone;
 
@@ -250,8 +260,8 @@ static int run_script(struct apply *a, const struct apply_request *r, struct app
 	return 0;
 }
 
-int apply_do(struct apply *a, const struct apply_request *r, size_t len, struct apply_reply *ret, int *ret_fd,
-	     struct apply_reply *ret_dropped)
+int apply_do(struct apply *a, const struct apply_request *r, size_t len, struct apply_reply *ret,
+	     int *ret_fd, struct apply_reply *ret_dropped)
 {
 	int result = apply_check(r, len), n = 0;
 	struct apply_reply dropped;
@@ -267,15 +277,32 @@ int apply_do(struct apply *a, const struct apply_request *r, size_t len, struct 
 			result = open_socket(a, r);
 			*ret_fd = result;
 			break;
-		case APPLY_SET_ADDRESS: result = set_address(a, &r->addr, ret); break;
-		case APPLY_DEL_ADDRESS: result = netconf_del_address(&a->net, r->addr.address, r->addr.prefix_len); break;
-		case APPLY_SET_ROUTES: result = netconf_set_routes(&a->net, &r->routes, &failed); break;
-		case APPLY_DEL_ROUTES: result = netconf_del_routes(&a->net); break;
-		case APPLY_SAVE_LEASE: result = save_lease(a, span_of(r->file.data, r->file.len)); break;
-		case APPLY_DELETE_LEASE: result = delete_lease(a); break;
-		case APPLY_SCRIPT: result = run_script(a, r, ret_dropped ? ret_dropped : &dropped, &n); break;
-		case APPLY_DETACH: result = detach(); break;
-		case APPLY_N_KINDS: break;
+		case APPLY_SET_ADDRESS:
+			result = set_address(a, &r->addr, ret);
+			break;
+		case APPLY_DEL_ADDRESS:
+			result = netconf_del_address(&a->net, r->addr.address, r->addr.prefix_len);
+			break;
+		case APPLY_SET_ROUTES:
+			result = netconf_set_routes(&a->net, &r->routes, &failed);
+			break;
+		case APPLY_DEL_ROUTES:
+			result = netconf_del_routes(&a->net);
+			break;
+		case APPLY_SAVE_LEASE:
+			result = save_lease(a, span_of(r->file.data, r->file.len));
+			break;
+		case APPLY_DELETE_LEASE:
+			result = delete_lease(a);
+			break;
+		case APPLY_SCRIPT:
+			result = run_script(a, r, ret_dropped ? ret_dropped : &dropped, &n);
+			break;
+		case APPLY_DETACH:
+			result = detach();
+			break;
+		case APPLY_N_KINDS:
+			break;
 		}
 	ret->result = result < 0 ? result : 0;
 	ret->detail = (uint32_t)failed;

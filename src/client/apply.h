@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * The privileged half of the client: opens sockets, configures the interface, keeps the lease file, runs
- * the script. Its requests are messages of fixed size from a process that reads the network,
+ * The privileged half of the client: opens sockets, configures the interface, keeps the lease file,
+ * runs the script. Its requests are messages of fixed size from a process that reads the network,
  * which an attacker may therefore control: every field of every message is checked, and no field
  * names an interface, a file or a program. Before the two are parted, and in tests, the same
  * messages are given by a call. One thread.
@@ -28,14 +28,14 @@ struct apply_file {
 /* Whose packets an ARP socket hears. */
 struct apply_arp {
 	uint32_t address;
-	uint32_t node;		/* a station that is asked for; 0: none */
+	uint32_t node; /* a station that is asked for; 0: none */
 };
 
 struct apply_request {
-	uint32_t kind;		/* enum apply_kind */
+	uint32_t kind; /* enum apply_kind */
 	uint32_t seq;
 	union {
-		uint32_t none;	/* 0 */
+		uint32_t none; /* 0 */
 		uint32_t xid;
 		struct apply_arp arp;
 		struct netconf_address addr;
@@ -48,17 +48,18 @@ struct apply_request {
 /* Of SCRIPT there are two: queued, and later, done. */
 struct apply_reply {
 	uint32_t kind, seq;
-	int32_t result;		/* 0 or more, or -errno; of a script that is done: struct script_result */
-	uint32_t done;		/* 1: a script ended */
-	uint32_t detail;	/* SET_ROUTES: the number of the route that was refused first */
-	char elsewhere[16];	/* SET_ADDRESS of a new one: another interface that has it already; "": none */
+	int32_t result;	 /* 0 or more, or -errno; of a script that is done: struct script_result */
+	uint32_t done;	 /* 1: a script ended */
+	uint32_t detail; /* SET_ROUTES: the number of the route that was refused first */
+	char elsewhere[16]; /* SET_ADDRESS of a new one: another interface that has it already; "":
+			       none */
 };
 
 struct apply {
 	int ifindex;
 	struct netconf net;
 	struct script script;
-	char lease_path[APPLY_PATH_MAX];	/* "": leases are not kept */
+	char lease_path[APPLY_PATH_MAX]; /* "": leases are not kept */
 };
 
 /* state_dir, script: NULL: none. Both are borrowed for good. 0 or -errno. */
@@ -72,12 +73,14 @@ const char *apply_kind_name(uint32_t kind);
 /* Is the request whole and sane? 0, -EBADMSG (length, kind), -EINVAL (a value). Pure. */
 int apply_check(const struct apply_request *r, size_t len) must_check;
 /*
- * Checks and carries out a request. The reply is always filled; *ret_fd is a new descriptor, or -1. Returns 1, with the
- * event in *ret_dropped (NULL: not wanted), when a script run was dropped in favour of this one; else 0.
+ * Checks and carries out a request. The reply is always filled; *ret_fd is a new descriptor, or -1.
+ * Returns 1, with the event in *ret_dropped (NULL: not wanted), when a script run was dropped in
+ * favour of this one; else 0.
  */
-int apply_do(struct apply *a, const struct apply_request *r, size_t len, struct apply_reply *ret, int *ret_fd,
-	     struct apply_reply *ret_dropped);
+int apply_do(struct apply *a, const struct apply_request *r, size_t len, struct apply_reply *ret,
+	     int *ret_fd, struct apply_reply *ret_dropped);
 /* 1: a script ended, and *ret tells; 0. As script_poll. */
 int apply_poll(struct apply *a, int64_t now_ns, struct apply_reply *ret) must_check;
 /* Where the lease of this interface is, of state_dir. False: it does not fit. */
-bool apply_lease_path(char path[APPLY_PATH_MAX], const char *state_dir, const char *iface) must_check;
+bool apply_lease_path(char path[APPLY_PATH_MAX], const char *state_dir, const char *iface)
+	must_check;

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * The sender of an ARP packet with our address as sender address has the address. While we probe, another's probe for it (sender 0.0.0.0)
- * conflicts too, because both would take it; once it is ours, such a probe is the other's problem and
- * the kernel answers it. Such probes of hosts are broadcast; switches that track devices send them unicast
- * to the host they know, and mean no harm. Frames with our own hardware address came back by a loop.
+ * The sender of an ARP packet with our address as sender address has the address. While we probe,
+ * another's probe for it (sender 0.0.0.0) conflicts too, because both would take it; once it is
+ * ours, such a probe is the other's problem and the kernel answers it. Such probes of hosts are
+ * broadcast; switches that track devices send them unicast to the host they know, and mean no harm.
+ * Frames with our own hardware address came back by a loop.
  */
 #include "client/arp_check.h"
 

@@ -7,8 +7,8 @@
 #include "client/client.h"
 
 /*
- * frame has its Ethernet header. CLIENT_DROP_NONE and the event: PROBE_CONFLICT while the address is being
- * probed, ARP_CONFLICT while it is in use. Otherwise the row of drop.def.
+ * frame has its Ethernet header. CLIENT_DROP_NONE and the event: PROBE_CONFLICT while the address
+ * is being probed, ARP_CONFLICT while it is in use. Otherwise the row of drop.def.
  */
 enum client_drop client_arp_check(const struct client *c, struct span frame,
 				  enum client_event *ret_event) must_check;

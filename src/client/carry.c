@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Carries out the effects of a step, in order, one function a kind. A failure becomes an event, which is
- * passed to the machine when the list is done: so no step is nested in another. Sockets are closed last,
- * because closing a packet socket waits for the kernel, and nothing useful should wait with it.
+ * Carries out the effects of a step, in order, one function a kind. A failure becomes an event,
+ * which is passed to the machine when the list is done: so no step is nested in another. Sockets
+ * are closed last, because closing a packet socket waits for the kernel, and nothing useful should
+ * wait with it.
  */
 #include "client/driver.h"
 
@@ -31,7 +32,7 @@ int64_t driver_now(void)
 	return t.tv_sec * NS_PER_S + t.tv_nsec;
 }
 
-/* --- sockets ------------------------------------------------------------------------------------ */
+/* --- sockets ---------------------------------------------------------------------------------- */
 
 static void close_later(struct driver *d, struct driver_sock *s)
 {
@@ -46,8 +47,8 @@ static void close_later(struct driver *d, struct driver_sock *s)
 	s->fd = -1;
 }
 
-static void listen_on(struct driver *d, struct driver_sock *s, enum apply_kind kind, uint32_t arg, uint32_t node,
-		      loop_fd_fn fn)
+static void listen_on(struct driver *d, struct driver_sock *s, enum apply_kind kind, uint32_t arg,
+		      uint32_t node, loop_fd_fn fn)
 {
 	int fd, r;
 
@@ -81,7 +82,8 @@ static void sent(struct driver *d, const char *what, int r, bool unicast)
 		d->send_failed = true;
 }
 
-static void send_frame(struct driver *d, const struct driver_sock *s, const char *what, struct span frame)
+static void send_frame(struct driver *d, const struct driver_sock *s, const char *what,
+		       struct span frame)
 {
 	if (s->fd >= 0)
 		sent(d, what, client_sock_send_frame(s->fd, d->watch.now.ifindex, frame), false);
@@ -91,11 +93,12 @@ static void send_udp(struct driver *d, const struct effect *e)
 {
 	if (d->udp.fd >= 0)
 		sent(d, "send-udp",
-		     client_sock_send_udp(d->udp.fd, d->watch.now.ifindex, e->udp.src, e->udp.dst, e->udp.payload),
+		     client_sock_send_udp(d->udp.fd, d->watch.now.ifindex, e->udp.src, e->udp.dst,
+					  e->udp.payload),
 		     e->udp.dst != UINT32_MAX);
 }
 
-/* --- requests to the privileged half ------------------------------------------------------------ */
+/* --- requests to the privileged half ---------------------------------------------------------- */
 
 static struct apply_request *request(struct driver *d, enum apply_kind kind)
 {
@@ -120,15 +123,18 @@ static void plain(struct driver *d, enum apply_kind kind)
 
 static void set_address(struct driver *d, const struct effect *e)
 {
-	request(d, APPLY_SET_ADDRESS)->addr =
-		(struct netconf_address){e->addr.address, e->addr.broadcast, e->addr.valid_s, e->addr.prefix_len};
+	request(d, APPLY_SET_ADDRESS)->addr = (struct netconf_address){e->addr.address,
+								       e->addr.broadcast,
+								       e->addr.valid_s,
+								       e->addr.prefix_len};
 	ask(d);
 }
 
 static void del_address(struct driver *d, const struct effect *e)
 {
-	request(d, APPLY_DEL_ADDRESS)->addr =
-		(struct netconf_address){.address = e->addr.address, .prefix_len = e->addr.prefix_len};
+	request(d, APPLY_DEL_ADDRESS)
+		->addr = (struct netconf_address){.address = e->addr.address,
+						  .prefix_len = e->addr.prefix_len};
 	ask(d);
 }
 
@@ -192,21 +198,23 @@ void driver_told(void *ctx, const struct apply_reply *r)
 		d->reconcile.due |= d->configure_failed && r->result != -ENODEV;
 	}
 	if (r->kind == APPLY_SET_ADDRESS && r->elsewhere[0]) {
-		(void)snprintf(text, sizeof(text), "interface %.15s has the address, too", r->elsewhere);
+		(void)snprintf(text, sizeof(text), "interface %.15s has the address, too",
+			       r->elsewhere);
 		driver_error_text(d, "set-address", text);
 	}
 	if (r->kind == APPLY_SCRIPT && r->done && r->result > 0) {
 		(void)snprintf(text, sizeof(text), "exit status %d", r->result);
 		driver_error_text(d, "script", text);
 	} else if (r->kind == APPLY_SET_ROUTES && r->result < 0) {
-		(void)snprintf(text, sizeof(text), "route %u: %.40s", r->detail + 1, usher_strerror(r->result));
+		(void)snprintf(text, sizeof(text), "route %u: %.40s", r->detail + 1,
+			       usher_strerror(r->result));
 		driver_error_text(d, "set-routes", text);
 	} else if (r->result < 0) {
 		driver_error(d, apply_kind_name(r->kind), r->result);
 	}
 }
 
-/* --- the rest ----------------------------------------------------------------------------------- */
+/* --- the rest --------------------------------------------------------------------------------- */
 
 static void arm(struct driver *d, int64_t deadline_ns)
 {
@@ -224,7 +232,8 @@ static void end_denied(struct driver *d)
 	loop_stop(d->loop);
 }
 
-/* Reports readiness, behind the answers of the privileged half: ready means that address and routes are there. */
+/* Reports readiness, behind the answers of the privileged half: ready means that address and routes
+ * are there. */
 static void settle(struct driver *d)
 {
 	int r = privsep_wait(&d->privsep);
@@ -263,36 +272,77 @@ static void do_exit(struct driver *d, int code)
 {
 	settle(d);
 	d->exiting = true;
-	d->exit_code = code == CLIENT_EXIT_OK && d->opts->quit && d->configure_failed ? DRIVER_EXIT_FAILED : code;
+	d->exit_code = code == CLIENT_EXIT_OK && d->opts->quit && d->configure_failed
+			       ? DRIVER_EXIT_FAILED
+			       : code;
 	loop_stop(d->loop);
 }
 
 static void carry_one(struct driver *d, const struct effect *e)
 {
 	switch (e->kind) {
-	case EFFECT_SEND_RAW: send_frame(d, &d->raw, "send-raw", e->frame); break;
-	case EFFECT_SEND_UDP: send_udp(d, e); break;
-	case EFFECT_SEND_ARP: send_frame(d, &d->arp, "send-arp", e->frame); break;
-	case EFFECT_LISTEN_RAW: listen_on(d, &d->raw, APPLY_OPEN_RAW, e->xid, 0, raw_readable); break;
-	case EFFECT_CLOSE_RAW: close_later(d, &d->raw); break;
-	case EFFECT_LISTEN_UDP: listen_on(d, &d->udp, APPLY_OPEN_UDP, 0, 0, udp_readable); break;
-	case EFFECT_CLOSE_UDP: close_later(d, &d->udp); break;
+	case EFFECT_SEND_RAW:
+		send_frame(d, &d->raw, "send-raw", e->frame);
+		break;
+	case EFFECT_SEND_UDP:
+		send_udp(d, e);
+		break;
+	case EFFECT_SEND_ARP:
+		send_frame(d, &d->arp, "send-arp", e->frame);
+		break;
+	case EFFECT_LISTEN_RAW:
+		listen_on(d, &d->raw, APPLY_OPEN_RAW, e->xid, 0, raw_readable);
+		break;
+	case EFFECT_CLOSE_RAW:
+		close_later(d, &d->raw);
+		break;
+	case EFFECT_LISTEN_UDP:
+		listen_on(d, &d->udp, APPLY_OPEN_UDP, 0, 0, udp_readable);
+		break;
+	case EFFECT_CLOSE_UDP:
+		close_later(d, &d->udp);
+		break;
 	case EFFECT_LISTEN_ARP:
 		listen_on(d, &d->arp, APPLY_OPEN_ARP, e->arp.address, e->arp.node, arp_readable);
 		break;
-	case EFFECT_CLOSE_ARP: close_later(d, &d->arp); break;
-	case EFFECT_ARM: arm(d, e->deadline_ns); break;
-	case EFFECT_SET_ADDRESS: set_address(d, e); break;
-	case EFFECT_DEL_ADDRESS: del_address(d, e); break;
-	case EFFECT_SET_ROUTES: driver_set_routes(d, e->lease); break;
-	case EFFECT_DEL_ROUTES: plain(d, APPLY_DEL_ROUTES); break;
-	case EFFECT_SAVE_LEASE: save_lease(d, e->lease); break;
-	case EFFECT_DELETE_LEASE: plain(d, APPLY_DELETE_LEASE); break;
-	case EFFECT_SCRIPT: run_script(d, e); break;
-	case EFFECT_NOTIFY: driver_notice(d, e); break;
-	case EFFECT_BACKGROUND: go_background(d); break;
-	case EFFECT_EXIT: do_exit(d, (int)e->exit_code); break;
-	case EFFECT_N_KINDS: break;
+	case EFFECT_CLOSE_ARP:
+		close_later(d, &d->arp);
+		break;
+	case EFFECT_ARM:
+		arm(d, e->deadline_ns);
+		break;
+	case EFFECT_SET_ADDRESS:
+		set_address(d, e);
+		break;
+	case EFFECT_DEL_ADDRESS:
+		del_address(d, e);
+		break;
+	case EFFECT_SET_ROUTES:
+		driver_set_routes(d, e->lease);
+		break;
+	case EFFECT_DEL_ROUTES:
+		plain(d, APPLY_DEL_ROUTES);
+		break;
+	case EFFECT_SAVE_LEASE:
+		save_lease(d, e->lease);
+		break;
+	case EFFECT_DELETE_LEASE:
+		plain(d, APPLY_DELETE_LEASE);
+		break;
+	case EFFECT_SCRIPT:
+		run_script(d, e);
+		break;
+	case EFFECT_NOTIFY:
+		driver_notice(d, e);
+		break;
+	case EFFECT_BACKGROUND:
+		go_background(d);
+		break;
+	case EFFECT_EXIT:
+		do_exit(d, (int)e->exit_code);
+		break;
+	case EFFECT_N_KINDS:
+		break;
 	}
 }
 
@@ -317,7 +367,8 @@ void driver_carry(struct driver *d)
 	carry_list(d);
 	/* each failure is reported once a step; the machine backs off by itself */
 	for (int i = 0; i < 4 && (d->socket_failed || d->send_failed) && !d->exiting; i++) {
-		enum client_event e = d->socket_failed ? CLIENT_EV_SOCKET_FAILED : CLIENT_EV_SEND_FAILED;
+		enum client_event e = d->socket_failed ? CLIENT_EV_SOCKET_FAILED
+						       : CLIENT_EV_SEND_FAILED;
 
 		d->socket_failed = d->send_failed = false;
 		if (client_event(&d->client, e, driver_now(), &d->fx))
@@ -335,7 +386,7 @@ bool driver_event(struct driver *d, enum client_event e)
 	return true;
 }
 
-/* --- packets ------------------------------------------------------------------------------------ */
+/* --- packets ---------------------------------------------------------------------------------- */
 
 static void failed(struct driver *d, const char *what, int err)
 {
@@ -353,13 +404,15 @@ static void read_packets(struct driver *d, const struct driver_sock *s, bool udp
 		int r;
 
 		packet_reset(&d->packet);
-		r = client_sock_recv(fd, udp, d->watch.now.ifindex, d->client.lease.address, &d->packet);
+		r = client_sock_recv(fd, udp, d->watch.now.ifindex, d->client.lease.address,
+				     &d->packet);
 		if (r == 0)
 			return;
 		if (r < 0) {
 			if (r == -EREMOTEIO)
 				d->n_icmp_ignored++;
-			else if (udp && !client_sock_broken(r)) /* this host's own word about a datagram */
+			else if (udp &&
+				 !client_sock_broken(r)) /* this host's own word about a datagram */
 				(void)driver_event(d, CLIENT_EV_SEND_FAILED);
 			else
 				failed(d, udp ? "udp" : "raw", r);
@@ -387,8 +440,9 @@ static void udp_readable(void *ctx, uint32_t events)
 }
 
 /*
- * Returns whether the sender of an ARP packet is another interface of this host: on one segment with two of them
- * the kernel answers on either. RFC 5227 2.1.1, 2.4 exempt all of a host's own hardware addresses.
+ * Returns whether the sender of an ARP packet is another interface of this host: on one segment
+ * with two of them the kernel answers on either. RFC 5227 2.1.1, 2.4 exempt all of a host's own
+ * hardware addresses.
  */
 static bool is_own_arp(struct driver *d, struct span frame)
 {
@@ -397,7 +451,8 @@ static bool is_own_arp(struct driver *d, struct span frame)
 	struct eth_hdr eth;
 
 	return eth_read(&r, &eth) && eth.type == ETH_TYPE_ARP && arp_read(&r, &a) &&
-	       memcmp(a.sha, d->link.mac, sizeof(a.sha)) != 0 && reconcile_is_own_mac(&d->reconcile, a.sha);
+	       memcmp(a.sha, d->link.mac, sizeof(a.sha)) != 0 &&
+	       reconcile_is_own_mac(&d->reconcile, a.sha);
 }
 
 static void arp_readable(void *ctx, uint32_t events)
@@ -419,7 +474,8 @@ static void arp_readable(void *ctx, uint32_t events)
 			d->n_own_arp++;
 			continue;
 		}
-		(void)client_receive_arp(&d->client, span_of(d->packet_data, (size_t)n), driver_now(), &d->fx, NULL);
+		(void)client_receive_arp(&d->client, span_of(d->packet_data, (size_t)n),
+					 driver_now(), &d->fx, NULL);
 		driver_carry(d);
 	}
 }

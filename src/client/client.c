@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * The entries of the machine: commands, packets, ARP frames and time come in here, each becomes an event,
- * the table gives the action, effects go out. The state is stored before its action runs, and effects
- * are carried out after the step, so no step is entered twice. RFC 2131 4.4.
+ * The entries of the machine: commands, packets, ARP frames and time come in here, each becomes an
+ * event, the table gives the action, effects go out. The state is stored before its action runs,
+ * and effects are carried out after the step, so no step is entered twice. RFC 2131 4.4.
  */
 #include "client/client.h"
 
@@ -13,7 +13,8 @@
 
 #include <assert.h>
 
-/* Events that one step may chain: DISCOVER after INIT after START, and so on. A longer chain is a loop. */
+/* Events that one step may chain: DISCOVER after INIT after START, and so on. A longer chain is a
+ * loop. */
 enum { STEP_CHAIN = 8 };
 
 void client_init(struct client *c, const struct client_opts *opts, const struct client_link *link,
@@ -40,15 +41,17 @@ void client_set_link(struct client *c, const struct client_link *link)
 	c->link = *link;
 }
 
-/* --- sockets that a state has no use for -------------------------------------------------------- */
+/* --- sockets that a state has no use for ------------------------------------------------------ */
 
 static bool keeps_raw(const struct client *c)
 {
 	enum client_state s = c->state;
 
-	/* INIT pauses for a moment only; closing would cost more than it saves (client of the peers: 8 to 20 ms) */
-	return s == CLIENT_INIT || s == CLIENT_SELECTING || s == CLIENT_REQUESTING || s == CLIENT_REBOOTING ||
-	       s == CLIENT_PROBING || s == CLIENT_REBINDING || (s == CLIENT_RENEWING && c->xact.fell_back);
+	/* INIT pauses for a moment only; closing would cost more than it saves (client of the
+	 * peers: 8 to 20 ms) */
+	return s == CLIENT_INIT || s == CLIENT_SELECTING || s == CLIENT_REQUESTING ||
+	       s == CLIENT_REBOOTING || s == CLIENT_PROBING || s == CLIENT_REBINDING ||
+	       (s == CLIENT_RENEWING && c->xact.fell_back);
 }
 
 static bool keeps_udp(const struct client *c)
@@ -81,7 +84,7 @@ static void close_sockets(struct client *c, struct effects *fx)
 	}
 }
 
-/* --- one step ----------------------------------------------------------------------------------- */
+/* --- one step --------------------------------------------------------------------------------- */
 
 int64_t client_deadline(const struct client *c)
 {
@@ -153,7 +156,7 @@ bool client_event(struct client *c, enum client_event e, int64_t now_ns, struct 
 	return run(c, e, now_ns, NULL, fx);
 }
 
-/* --- commands on trial -------------------------------------------------------------------------- */
+/* --- commands on trial ------------------------------------------------------------------------ */
 
 static uint32_t no_random(void *ctx)
 {
@@ -175,8 +178,8 @@ static bool leads_to(const struct client *c, enum client_event e, enum client_st
 	return client_event(scratch, e, now, fx) && scratch->state == to;
 }
 
-int client_way_to(const struct client *c, enum client_state to, int64_t now_ns, struct client *scratch,
-		  struct effects *fx, enum client_event *ret)
+int client_way_to(const struct client *c, enum client_state to, int64_t now_ns,
+		  struct client *scratch, struct effects *fx, enum client_event *ret)
 {
 	for (unsigned e = 0; e < CLIENT_N_EVENTS && to != c->state; e++) {
 		if (!leads_to(c, (enum client_event)e, to, now_ns, scratch, fx))
@@ -187,7 +190,7 @@ int client_way_to(const struct client *c, enum client_state to, int64_t now_ns, 
 	return -USHER_E_UNSUPPORTED;
 }
 
-/* --- packets ------------------------------------------------------------------------------------ */
+/* --- packets ---------------------------------------------------------------------------------- */
 
 static int dropped(struct client *c, enum client_drop d, int64_t now, struct effects *fx,
 		   enum client_drop *ret_drop)
@@ -197,7 +200,8 @@ static int dropped(struct client *c, enum client_drop d, int64_t now, struct eff
 	c->stats.drop[d]++;
 	if (ret_drop)
 		*ret_drop = d;
-	/* foreign traffic is counted only; an answer to us that is refused is worth telling, but not in floods */
+	/* foreign traffic is counted only; an answer to us that is refused is worth telling, but
+	 * not in floods */
 	if (d > CLIENT_DROP_XID && d < CLIENT_DROP_ARP_MALFORMED &&
 	    (!c->told_ns || now - c->told_ns >= NS_PER_S)) {
 		c->told_ns = now;
@@ -259,7 +263,7 @@ int client_receive_arp(struct client *c, struct span frame, int64_t now_ns, stru
 	return (int)e;
 }
 
-/* --- time --------------------------------------------------------------------------------------- */
+/* --- time ------------------------------------------------------------------------------------- */
 
 enum client_event client_timer_event(enum client_timer t)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * The commands of the control channel (command.def). A command that the state does not take is refused
- * with the state as the reason; one that is taken was carried out when the answer leaves.
+ * The commands of the control channel (command.def). A command that the state does not take is
+ * refused with the state as the reason; one that is taken was carried out when the answer leaves.
  */
 #include "client/control.h"
 
@@ -12,7 +12,8 @@
 #include "control/channel.h"
 #include "wire/option_def.h"
 
-typedef struct json *command_fn(struct driver *d, const struct json *args, struct arena *a, bool *ret_subscribe);
+typedef struct json *command_fn(struct driver *d, const struct json *args, struct arena *a,
+				bool *ret_subscribe);
 
 /* An answer with arguments. text: the sentence for people. */
 static struct json *answer_with(struct arena *a, struct json *args, const char *text)
@@ -37,8 +38,9 @@ static void add_int(struct arena *a, struct json *m, const char *key, uint64_t v
 
 static void add_mac(struct arena *a, struct json *m, const uint8_t mac[6])
 {
-	(void)json_add(a, m, "hw-address", json_printf(a, "%02x:%02x:%02x:%02x:%02x:%02x", mac[0], mac[1], mac[2],
-						       mac[3], mac[4], mac[5]));
+	(void)json_add(a, m, "hw-address",
+		       json_printf(a, "%02x:%02x:%02x:%02x:%02x:%02x", mac[0], mac[1], mac[2],
+				   mac[3], mac[4], mac[5]));
 }
 
 /* Seconds since the epoch, with milliseconds. */
@@ -47,7 +49,7 @@ static void add_time(struct arena *a, struct json *m, const char *key, int64_t w
 	(void)json_add(a, m, key, json_real(a, (double)(wall_ns / NS_PER_MS) / 1000));
 }
 
-/* --- state -------------------------------------------------------------------------------------- */
+/* --- state ------------------------------------------------------------------------------------ */
 
 /* By name and as text; hex where the text would not be clean. */
 static void add_options(struct arena *a, struct json *m, const struct client_lease *l)
@@ -76,7 +78,8 @@ static void add_options(struct arena *a, struct json *m, const struct client_lea
 			option_text(def, data, &b);
 		else
 			for (size_t i = 0; def && i < data.n; i++)
-				buf_char(&b, (char)(data.p[i] >= ' ' && data.p[i] < 127 ? data.p[i] : '?'));
+				buf_char(&b, (char)(data.p[i] >= ' ' && data.p[i] < 127 ? data.p[i]
+											: '?'));
 		if (def && b.len)
 			(void)json_add(a, o, "text", json_strn(a, b.p, b.len));
 		(void)json_add(a, list, NULL, o);
@@ -92,8 +95,8 @@ static void add_routes(struct arena *a, struct json *m, const struct client_leas
 		char dest[IP_TEXT_LEN], gw[IP_TEXT_LEN];
 
 		(void)json_add(a, list, NULL,
-			       json_printf(a, "%s/%u via %s", ip_text(l->route[i].dest, dest), l->route[i].len,
-					   ip_text(l->route[i].gateway, gw)));
+			       json_printf(a, "%s/%u via %s", ip_text(l->route[i].dest, dest),
+					   l->route[i].len, ip_text(l->route[i].gateway, gw)));
 	}
 }
 
@@ -121,11 +124,14 @@ static void add_timers(struct arena *a, struct json *m, const struct client *c)
 
 	for (unsigned i = 0; i < CLIENT_N_TIMERS; i++)
 		if (c->deadline[i])
-			(void)json_add(a, t, client_event_name(client_timer_event((enum client_timer)i)),
-				       json_real(a, (double)((c->deadline[i] - now) / NS_PER_MS) / 1000));
+			(void)json_add(a, t,
+				       client_event_name(client_timer_event((enum client_timer)i)),
+				       json_real(a, (double)((c->deadline[i] - now) / NS_PER_MS) /
+							    1000));
 }
 
-static struct json *command_state(struct driver *d, const struct json *args, struct arena *a, bool *ret_subscribe)
+static struct json *command_state(struct driver *d, const struct json *args, struct arena *a,
+				  bool *ret_subscribe)
 {
 	const struct client *c = &d->client;
 	struct json *m = json_map(a);
@@ -144,25 +150,27 @@ static struct json *command_state(struct driver *d, const struct json *args, str
 	return answer_with(a, m, client_state_sentence(c->state));
 }
 
-/* --- events into the machine -------------------------------------------------------------------- */
+/* --- events into the machine ------------------------------------------------------------------ */
 
 static struct json *run_event(struct driver *d, struct arena *a, enum client_event e)
 {
 	enum client_state from = d->client.state;
 
 	if (!driver_event(d, e))
-		return control_answer(a, CONTROL_CONFLICT, "%s is not possible in state %s (%s)", client_event_name(e),
-				      client_state_name(from), client_state_sentence(from));
-	return control_answer(a, CONTROL_OK, "%s to %s", client_state_name(from), client_state_name(d->client.state));
+		return control_answer(a, CONTROL_CONFLICT, "%s is not possible in state %s (%s)",
+				      client_event_name(e), client_state_name(from),
+				      client_state_sentence(from));
+	return control_answer(a, CONTROL_OK, "%s to %s", client_state_name(from),
+			      client_state_name(d->client.state));
 }
 
-#define EVENT_COMMAND(name, event)                                                                           \
-	static struct json *command_##name(struct driver *d, const struct json *args, struct arena *a,       \
-					   bool *ret_subscribe)                                              \
-	{                                                                                                    \
-		(void)args;                                                                                  \
-		(void)ret_subscribe;                                                                         \
-		return run_event(d, a, event);                                                               \
+#define EVENT_COMMAND(name, event)                                                    \
+	static struct json *command_##name(struct driver *d, const struct json *args, \
+					   struct arena *a, bool *ret_subscribe)      \
+	{                                                                             \
+		(void)args;                                                           \
+		(void)ret_subscribe;                                                  \
+		return run_event(d, a, event);                                        \
 	}
 EVENT_COMMAND(renew, CLIENT_EV_RENEW)
 EVENT_COMMAND(rebind, CLIENT_EV_REBIND)
@@ -180,7 +188,8 @@ static const char *ways_from(struct driver *d, struct arena *a, struct client *s
 	for (unsigned s = 0; s < CLIENT_N_STATES && list; s++) {
 		const char *name = client_state_name((enum client_state)s);
 
-		if (client_way_to(&d->client, (enum client_state)s, driver_now(), scratch, &d->fx, &e) < 0)
+		if (client_way_to(&d->client, (enum client_state)s, driver_now(), scratch, &d->fx,
+				  &e) < 0)
 			continue;
 		list = any ? arena_printf(a, "%s, %s", list, name) : name;
 		any = true;
@@ -199,7 +208,8 @@ static struct json *transition(struct driver *d, struct arena *a, enum client_st
 	if (to == d->client.state)
 		return control_answer(a, CONTROL_CONFLICT, "the state is %s already", from);
 	if (client_way_to(&d->client, to, driver_now(), scratch, &d->fx, &e) < 0)
-		return control_answer(a, CONTROL_CONFLICT, "no command leads from %s to %s now; possible: %s", from,
+		return control_answer(a, CONTROL_CONFLICT,
+				      "no command leads from %s to %s now; possible: %s", from,
 				      client_state_name(to), ways_from(d, a, scratch));
 	return run_event(d, a, e);
 }
@@ -212,15 +222,17 @@ static struct json *command_transition(struct driver *d, const struct json *args
 
 	(void)ret_subscribe;
 	if (!to)
-		return control_answer(a, CONTROL_ERROR, "transition needs the argument 'to', a state");
+		return control_answer(a, CONTROL_ERROR,
+				      "transition needs the argument 'to', a state");
 	if (client_state_parse(to, &s) < 0)
 		return control_answer(a, CONTROL_ERROR, "no state '%.40s'", to);
 	return transition(d, a, s);
 }
 
-/* --- the past ----------------------------------------------------------------------------------- */
+/* --- the past --------------------------------------------------------------------------------- */
 
-static struct json *command_server(struct driver *d, const struct json *args, struct arena *a, bool *ret_subscribe)
+static struct json *command_server(struct driver *d, const struct json *args, struct arena *a,
+				   bool *ret_subscribe)
 {
 	struct json *m = json_map(a), *list = json_list(a);
 
@@ -244,7 +256,8 @@ static struct json *command_server(struct driver *d, const struct json *args, st
 	return answer_with(a, m, "the servers that acknowledged a lease");
 }
 
-static struct json *command_errors(struct driver *d, const struct json *args, struct arena *a, bool *ret_subscribe)
+static struct json *command_errors(struct driver *d, const struct json *args, struct arena *a,
+				   bool *ret_subscribe)
 {
 	struct json *m = json_map(a), *list = json_list(a);
 	const struct history_error *e;
@@ -308,7 +321,8 @@ static struct json *command_statistics(struct driver *d, const struct json *args
 	return answer_with(a, m, "counted since the client started");
 }
 
-static struct json *command_events(struct driver *d, const struct json *args, struct arena *a, bool *ret_subscribe)
+static struct json *command_events(struct driver *d, const struct json *args, struct arena *a,
+				   bool *ret_subscribe)
 {
 	(void)d;
 	(void)args;
@@ -316,7 +330,8 @@ static struct json *command_events(struct driver *d, const struct json *args, st
 	return control_answer(a, CONTROL_OK, "a message for each event from now on");
 }
 
-static struct json *command_list(struct driver *d, const struct json *args, struct arena *a, bool *ret_subscribe);
+static struct json *command_list(struct driver *d, const struct json *args, struct arena *a,
+				 bool *ret_subscribe);
 
 static const struct command {
 	const char *name;
@@ -327,7 +342,8 @@ static const struct command {
 #undef C
 };
 
-static struct json *command_list(struct driver *d, const struct json *args, struct arena *a, bool *ret_subscribe)
+static struct json *command_list(struct driver *d, const struct json *args, struct arena *a,
+				 bool *ret_subscribe)
 {
 	struct json *list = json_list(a);
 
@@ -339,15 +355,18 @@ static struct json *command_list(struct driver *d, const struct json *args, stru
 	return answer_with(a, list, "the commands of this client");
 }
 
-struct json *command_run(struct driver *d, const struct json *request, struct arena *a, bool *ret_subscribe)
+struct json *command_run(struct driver *d, const struct json *request, struct arena *a,
+			 bool *ret_subscribe)
 {
 	const char *name = json_get_str(request, "command");
 	const struct json *args = json_get(request, "arguments");
 
 	if (!name)
-		return control_answer(a, CONTROL_ERROR, "a request is a map with the key 'command'");
+		return control_answer(a, CONTROL_ERROR,
+				      "a request is a map with the key 'command'");
 	if (args && args->type != JSON_MAP)
-		return control_answer(a, CONTROL_ERROR, "'arguments' is %s, expected a map", json_type_name(args->type));
+		return control_answer(a, CONTROL_ERROR, "'arguments' is %s, expected a map",
+				      json_type_name(args->type));
 	for (size_t i = 0; i < ARRAY_LEN(commands); i++)
 		if (strcmp(commands[i].name, name) == 0)
 			return commands[i].fn(d, args, a, ret_subscribe);

@@ -20,7 +20,7 @@
 
 struct conn {
 	struct control *control;
-	int fd;			/* -1: free */
+	int fd; /* -1: free */
 	bool subscribed;
 	struct loop_source *source;
 };
@@ -35,7 +35,8 @@ struct control {
 
 static void accept_one(void *ctx, uint32_t events);
 
-/* Watches the listening socket; not while there is no descriptor for a new connection, or it would stay readable. */
+/* Watches the listening socket; not while there is no descriptor for a new connection, or it would
+ * stay readable. */
 static int watch_door(struct control *c)
 {
 	return c->source ? 0 : loop_add(c->loop, c->fd, EPOLLIN, accept_one, c, &c->source);
@@ -145,7 +146,8 @@ void control_event(struct control *c, struct span json)
 			(void)conn_send(&c->conn[i], json.p, json.n);
 }
 
-/* Nobody listens behind a socket whose connection is refused. A file of another kind is not ours to remove. */
+/* Nobody listens behind a socket whose connection is refused. A file of another kind is not ours to
+ * remove. */
 static int remove_dead(const struct sockaddr_un *sa)
 {
 	struct stat st;

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * The control channel: a unix socket of whole messages (SOCK_SEQPACKET, mode 0600). One JSON request a
- * message, {"command": NAME, "arguments": {…}}, one JSON answer, {"result": 0, "text": …, "arguments": …};
- * a connection may ask many. After `events` it gets a message for each event. The client waits for no peer: a peer
- * that does not take an answer or an event at once loses its connection.
+ * The control channel: a unix socket of whole messages (SOCK_SEQPACKET, mode 0600). One JSON
+ * request a message, {"command": NAME, "arguments": {…}}, one JSON answer, {"result": 0, "text": …,
+ * "arguments": …}; a connection may ask many. After `events` it gets a message for each event. The
+ * client waits for no peer: a peer that does not take an answer or an event at once loses its
+ * connection.
  */
 #pragma once
 
@@ -16,9 +17,10 @@ struct loop;
 
 enum { CONTROL_CLIENTS = 8, CONTROL_REQUEST_MAX = 8192, CONTROL_ANSWER_MAX = 65536 };
 
-/* The directory is made if it is not there. A path that a living client listens on: -EADDRINUSE; a dead
- * one is replaced. 0 or -errno. */
-int control_open(struct driver *d, struct loop *loop, const char *path, struct control **ret) must_check;
+/* The directory is made if it is not there. A path that a living client listens on: -EADDRINUSE; a
+ * dead one is replaced. 0 or -errno. */
+int control_open(struct driver *d, struct loop *loop, const char *path, struct control **ret)
+	must_check;
 void control_close(struct control *c);
 /* Is anybody subscribed? NULL: no. */
 bool control_listened(const struct control *c);
@@ -28,6 +30,7 @@ void control_event(struct control *c, struct span json);
 struct arena;
 struct json;
 
-/* --- command.c --- */
+/* --- command.c -------------------------------------------------------------------------------- */
 /* Answers one request; *ret_subscribe: the connection wants events from now on. */
-struct json *command_run(struct driver *d, const struct json *request, struct arena *a, bool *ret_subscribe);
+struct json *command_run(struct driver *d, const struct json *request, struct arena *a,
+			 bool *ret_subscribe);

@@ -28,7 +28,7 @@ static uint32_t random_u32(void *ctx)
 
 static const struct client_random kernel_random = {random_u32, NULL};
 
-/* --- events ------------------------------------------------------------------------------------- */
+/* --- events ----------------------------------------------------------------------------------- */
 
 static void timer_due(void *ctx, uint32_t events)
 {
@@ -44,10 +44,14 @@ static void timer_due(void *ctx, uint32_t events)
 static enum client_event signal_event(uint32_t signo)
 {
 	switch (signo) {
-	case SIGUSR1: return CLIENT_EV_RENEW;
-	case SIGUSR2: return CLIENT_EV_RELEASE;
-	case SIGHUP: return CLIENT_EV_RESTART;
-	default: return CLIENT_EV_STOP;
+	case SIGUSR1:
+		return CLIENT_EV_RENEW;
+	case SIGUSR2:
+		return CLIENT_EV_RELEASE;
+	case SIGHUP:
+		return CLIENT_EV_RESTART;
+	default:
+		return CLIENT_EV_STOP;
 	}
 }
 
@@ -90,7 +94,8 @@ static void line_readable(void *ctx, uint32_t events)
 	loop_stop(d->loop);
 }
 
-static void link_of(const struct link_state *s, const struct client_opts *o, struct client_link *ret)
+static void link_of(const struct link_state *s, const struct client_opts *o,
+		    struct client_link *ret)
 {
 	*ret = (struct client_link){.mtu = s->mtu, .up = link_is_up(s)};
 	memcpy(ret->mac, s->mac, sizeof(ret->mac));
@@ -134,7 +139,7 @@ static void netlink_readable(void *ctx, uint32_t events)
 		line_readable(d, 0);
 }
 
-/* --- start -------------------------------------------------------------------------------------- */
+/* --- start ------------------------------------------------------------------------------------ */
 
 static int watch_fd(struct driver *d, struct driver_sock *s, int fd, loop_fd_fn fn)
 {
@@ -164,13 +169,16 @@ int driver_open(struct driver *d, const struct client_opts *o, struct apply *app
 
 	d->opts = o;
 	d->exit_code = DRIVER_EXIT_FAILED;
-	d->raw.fd = d->udp.fd = d->arp.fd = d->timer.fd = d->signals.fd = d->line.fd = d->netlink.fd = -1;
-	packet_init(&d->packet, d->packet_data, sizeof(d->packet_data), d->packet_arena, sizeof(d->packet_arena));
+	d->raw.fd = d->udp.fd = d->arp.fd = d->timer.fd = d->signals.fd = d->line.fd =
+		d->netlink.fd = -1;
+	packet_init(&d->packet, d->packet_data, sizeof(d->packet_data), d->packet_arena,
+		    sizeof(d->packet_arena));
 	privsep_init(&d->privsep, apply, driver_told, d);
 	if (r == 0)
 		r = reconcile_open(d);
 	if (r == 0)
-		r = watch_fd(d, &d->timer, timerfd_create(CLOCK_BOOTTIME, TFD_CLOEXEC | TFD_NONBLOCK), timer_due);
+		r = watch_fd(d, &d->timer,
+			     timerfd_create(CLOCK_BOOTTIME, TFD_CLOEXEC | TFD_NONBLOCK), timer_due);
 	if (r == 0)
 		r = open_signals(d);
 	if (r == 0)
@@ -184,7 +192,8 @@ int driver_open(struct driver *d, const struct client_opts *o, struct apply *app
 
 void driver_lease_context(const struct driver *d, struct client_lease_context *ret)
 {
-	*ret = (struct client_lease_context){.boot_ns = driver_now(), .wall_ns = clock_wall_ns(&clock_system)};
+	*ret = (struct client_lease_context){.boot_ns = driver_now(),
+					     .wall_ns = clock_wall_ns(&clock_system)};
 	memcpy(ret->iface, d->watch.now.name, sizeof(ret->iface));
 	memcpy(ret->mac, d->link.mac, sizeof(ret->mac));
 	memcpy(ret->boot_id, d->boot_id, sizeof(ret->boot_id));

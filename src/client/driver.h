@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * The client as a process: the machine (client.h) in an event loop, its effects carried out (carry.c),
- * its time, its signals, its control channel. Everything it needs is in this struct; after start nothing
- * on the way of a packet allocates. One thread.
+ * The client as a process: the machine (client.h) in an event loop, its effects carried out
+ * (carry.c), its time, its signals, its control channel. Everything it needs is in this struct;
+ * after start nothing on the way of a packet allocates. One thread.
  */
 #pragma once
 
@@ -19,7 +19,7 @@ struct loop_source;
 
 /* A descriptor and its place in the loop. */
 struct driver_sock {
-	int fd;				/* -1: closed */
+	int fd; /* -1: closed */
 	struct loop_source *source;
 };
 
@@ -30,8 +30,9 @@ struct driver_text {
 };
 
 enum {
-	DRIVER_CLOSING = 8, DRIVER_BATCH = 64,
-	DRIVER_EXIT_FAILED = 4,		/* beside enum client_exit: could not start, or lost a half */
+	DRIVER_CLOSING = 8,
+	DRIVER_BATCH = 64,
+	DRIVER_EXIT_FAILED = 4, /* beside enum client_exit: could not start, or lost a half */
 };
 
 struct driver {
@@ -41,22 +42,22 @@ struct driver {
 	struct history history;
 	struct link_watch watch;
 	struct reconcile reconcile;
-	struct client_link link;	/* as the machine knows it */
+	struct client_link link; /* as the machine knows it */
 	struct privsep privsep;
-	struct apply_request request;	/* the one being put together */
+	struct apply_request request; /* the one being put together */
 	struct loop *loop;
 	struct driver_sock raw, udp, arp, timer, signals, line, netlink;
-	struct loop_source *waiter;	/* on ready_fd */
+	struct loop_source *waiter; /* on ready_fd */
 	struct control *control;
-	int closing[DRIVER_CLOSING];	/* sockets to be closed when all else of the step is done */
+	int closing[DRIVER_CLOSING]; /* sockets to be closed when all else of the step is done */
 	size_t n_closing;
 	/* results of carrying out a step */
 	bool socket_failed, send_failed;
 	uint64_t n_icmp_ignored, n_own_arp;
-	bool configure_failed;		/* the last SET_ADDRESS was refused */
-	bool denied;			/* a socket or an address was refused for want of a privilege */
+	bool configure_failed; /* the last SET_ADDRESS was refused */
+	bool denied;	       /* a socket or an address was refused for want of a privilege */
 	struct driver_text out, err;
-	int ready_fd;			/* to the process that waits in the foreground; -1 */
+	int ready_fd; /* to the process that waits in the foreground; -1 */
 	int null_fd;
 	bool background, exiting, ready;
 	int exit_code;
@@ -65,7 +66,8 @@ struct driver {
 	uint8_t packet_data[PACKET_DATA_LEN], packet_arena[PACKET_ARENA_LEN];
 };
 
-/* Loop, time, signals, and the machine in OFF. d is zeroed but for watch, which is open. 0 or -errno. */
+/* Loop, time, signals, and the machine in OFF. d is zeroed but for watch, which is open. 0 or
+ * -errno. */
 int driver_open(struct driver *d, const struct client_opts *o, struct apply *apply) must_check;
 /* The first step; the first packet leaves here. 0; -ECANCELED: it was the last one, too. */
 int driver_start(struct driver *d) must_check;
@@ -75,7 +77,7 @@ void driver_close(struct driver *d);
 /* Returns interface, identity and times for the lease file. */
 void driver_lease_context(const struct driver *d, struct client_lease_context *ret);
 
-/* --- carry.c --- */
+/* --- carry.c ---------------------------------------------------------------------------------- */
 /* Carries out d->fx, and the steps that follow from it. */
 void driver_carry(struct driver *d);
 /* Acts on answers that have come: ends a client without privileges, compares with the kernel. */
@@ -88,9 +90,9 @@ void driver_routes_of(const struct client_lease *l, struct netconf_routes *ret);
 void driver_set_routes(struct driver *d, const struct client_lease *l);
 /* Answers of the privileged half. */
 void driver_told(void *ctx, const struct apply_reply *r);
-int64_t driver_now(void);	/* CLOCK_BOOTTIME */
+int64_t driver_now(void); /* CLOCK_BOOTTIME */
 
-/* --- report.c --- */
+/* --- report.c --------------------------------------------------------------------------------- */
 struct effect;
 /* A notice: to the log or, with --json, to standard output; to subscribers; into the history. */
 void driver_notice(struct driver *d, const struct effect *e);

@@ -12,5 +12,5 @@ enum client_drop {
 	CLIENT_N_DROPS
 };
 
-const char *client_drop_name(enum client_drop d);	/* "NO_SERVER_ID" */
+const char *client_drop_name(enum client_drop d); /* "NO_SERVER_ID" */
 const char *client_drop_sentence(enum client_drop d);

@@ -11,10 +11,12 @@
 
 static const struct client_transition table[CLIENT_N_STATES][CLIENT_N_EVENTS] = {
 #define STATE(symbol, name, sentence) [CLIENT_##symbol] = {
-#define ON(event, action, next)                                                                    \
+#define ON(event, action, next) \
 	[CLIENT_EV_##event] = {action_##action, CLIENT_##next, true, #action},
 #define NOT(event) [CLIENT_EV_##event] = {NULL, CLIENT_OFF, true, ""},
-#define END	   },
+#define END \
+	}   \
+	,
 #include "client/fsm.def"
 };
 

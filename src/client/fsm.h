@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * States and events of the client, and the table between them (fsm.def). Only client.c runs the table;
- * other files read it.
+ * States and events of the client, and the table between them (fsm.def). Only client.c runs the
+ * table; other files read it.
  */
 #pragma once
 
@@ -34,10 +34,10 @@ struct client_step;
 typedef void client_action(struct client_step *s);
 
 struct client_transition {
-	client_action *action;	/* NULL: the pair is ignored */
+	client_action *action; /* NULL: the pair is ignored */
 	enum client_state next;
-	bool decided;		/* false would be a hole in the table */
-	const char *name;	/* of the action; "" */
+	bool decided;	  /* false would be a hole in the table */
+	const char *name; /* of the action; "" */
 };
 
 const struct client_transition *client_fsm(enum client_state s, enum client_event e);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * The past, for the control channel: the last errors, and the servers of earlier leases. Fixed size.
+ * The past, for the control channel: the last errors, and the servers of earlier leases. Fixed
+ * size.
  */
 #pragma once
 
@@ -15,16 +16,16 @@ struct history_error {
 };
 
 struct history_server {
-	uint32_t server_id, ip, address;	/* address: the last one it gave us */
+	uint32_t server_id, ip, address; /* address: the last one it gave us */
 	uint8_t mac[6];
 	uint32_t n_acks;
 	int64_t first_wall_ns, last_wall_ns;
 };
 
 struct history {
-	uint32_t n_errors;			/* ever; the ring holds the last ones */
+	uint32_t n_errors; /* ever; the ring holds the last ones */
 	struct history_error error[HISTORY_ERRORS];
-	uint32_t n_servers;			/* known; the newest first */
+	uint32_t n_servers; /* known; the newest first */
 	struct history_server server[HISTORY_SERVERS];
 };
 

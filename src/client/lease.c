@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * From a message to a lease, and the rules for values that may be configured. Options of a wrong length count as
- * absent (a required one is then missing); everything is bounded by the message, nothing by trust.
- * RFC 2131 4.4.1, 4.4.5; RFC 2132; RFC 3442 (routes); RFC 3021 (/31); RFC 1122 3.2.1.3 (addresses).
+ * From a message to a lease, and the rules for values that may be configured. Options of a wrong
+ * length count as absent (a required one is then missing); everything is bounded by the message,
+ * nothing by trust. RFC 2131 4.4.1, 4.4.5; RFC 2132; RFC 3442 (routes); RFC 3021 (/31); RFC
+ * 1122 3.2.1.3 (addresses).
  */
 #include "client/lease.h"
 
@@ -13,7 +14,7 @@
 
 enum { LEASE_FUZZ = 32 * 256 };
 
-/* --- addresses ---------------------------------------------------------------------------------- */
+/* --- addresses -------------------------------------------------------------------------------- */
 
 static enum client_drop special_check(uint32_t a)
 {
@@ -60,11 +61,11 @@ bool client_address_is_unicast(uint32_t a)
 	return special_check(a) == CLIENT_DROP_NONE;
 }
 
-/* --- routes ------------------------------------------------------------------------------------- */
+/* --- routes ----------------------------------------------------------------------------------- */
 
 /*
- * Appends a route. One without a place, or to loopback or multicast destinations, is counted and left out; the
- * default route takes the place of the last one then.
+ * Appends a route. One without a place, or to loopback or multicast destinations, is counted and
+ * left out; the default route takes the place of the last one then.
  */
 static void route_add(struct client_lease *l, uint32_t dest, unsigned len, uint32_t gateway)
 {
@@ -90,7 +91,8 @@ static bool on_link(const struct client_lease *l, uint32_t a)
 	return false;
 }
 
-/* A gateway outside of the subnet (a /32 lease) is on the link: that is said by a route of its own first. */
+/* A gateway outside of the subnet (a /32 lease) is on the link: that is said by a route of its own
+ * first. */
 static void route_via(struct client_lease *l, uint32_t dest, unsigned len, uint32_t gateway)
 {
 	if (gateway && !client_address_is_unicast(gateway)) {
@@ -186,7 +188,7 @@ static void routes_read(struct client_lease *l)
 	routes_classful(l, client_lease_option(l, DHCP4_OPT_STATIC_ROUTES));
 }
 
-/* --- options ------------------------------------------------------------------------------------ */
+/* --- options ---------------------------------------------------------------------------------- */
 
 struct span client_lease_option(const struct client_lease *l, uint8_t code)
 {
@@ -265,13 +267,14 @@ static void broadcast_read(struct client_lease *l)
 	uint32_t b;
 
 	l->broadcast = l->mask >= 0xfffffffeU ? 0 : l->address | ~l->mask;
-	/* another broadcast address only if it can be one in this subnet: all ones or, of old, all zeros */
+	/* another broadcast address only if it can be one in this subnet: all ones or, of old, all
+	 * zeros */
 	if (l->broadcast && option_be(l, DHCP4_OPT_BROADCAST_ADDRESS, 4, &b) &&
 	    b == (l->address & l->mask))
 		l->broadcast = b;
 }
 
-/* --- the whole ---------------------------------------------------------------------------------- */
+/* --- the whole -------------------------------------------------------------------------------- */
 
 enum client_drop client_lease_check(const struct client_lease *l)
 {
@@ -353,7 +356,8 @@ void client_lease_times(struct client_lease *l, uint8_t fuzz)
 		return;
 	l->t1_s = (uint32_t)(lease / 2 - less / 2);
 	l->t2_s = (uint32_t)(lease * 7 / 8 - less);
-	/* leases of one or two seconds are not worth a renewal: they end and begin anew, in INIT's own time */
+	/* leases of one or two seconds are not worth a renewal: they end and begin anew, in INIT's
+	 * own time */
 	if (l->t1_s == 0 || l->t1_s >= l->t2_s)
 		l->t1_s = l->t2_s = l->lease_s;
 }

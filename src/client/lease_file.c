@@ -4,9 +4,9 @@
  *   magic "USHL", version 16, length 16 (of all before the digest)
  *   interface 16, MAC 6, client identifier length 8 + octets
  *   boot id 16, boottime 64 and wall clock 64 when written (ns)
- *   address mask broadcast server-id server-ip 32 each, server MAC 6, lease T1 T2 32 each, start 64,
- *   MTU 16, routes 16 + (destination 32, gateway 32, length 8) each, options 16 + octets
- *   SHA-256 of all that
+ *   address mask broadcast server-id server-ip 32 each, server MAC 6, lease T1 T2 32 each, start
+ * 64, MTU 16, routes 16 + (destination 32, gateway 32, length 8) each, options 16 + octets SHA-256
+ * of all that
  */
 #include "client/lease_file.h"
 
@@ -94,7 +94,7 @@ int client_lease_encode(const struct client_lease *l, const struct client_lease_
 	return wr_ok(&w) ? (int)w.len : -USHER_E_NOSPACE;
 }
 
-/* --- reading ------------------------------------------------------------------------------------ */
+/* --- reading ---------------------------------------------------------------------------------- */
 
 /* Checks magic, version, length, digest. On 0 *r covers the octets between head and digest. */
 static int open_file(struct span file, struct rd *r)
@@ -220,7 +220,8 @@ int client_lease_decode(struct span file, const struct client_lease_context *ctx
 	    __builtin_add_overflow(since, w.boot_ns - l.start_ns, &used)) {
 		*ret_kept = CLIENT_KEPT_HINT;
 	} else {
-		/* this boot's clock may be younger than the lease: the start is before its zero then */
+		/* this boot's clock may be younger than the lease: the start is before its zero
+		 * then */
 		l.start_ns = ctx->boot_ns - used;
 		*ret_kept = l.lease_s == CLIENT_LEASE_INFINITE || used < l.lease_s * NS_PER_S
 				    ? CLIENT_KEPT_VALID

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * One question (RTM_GETLINK by name), then the notifications of links, IPv4 addresses and removed routes;
- * those of other interfaces are passed over. After a lost notification the question is asked again, by index,
- * and the caller learns that addresses and routes may have changed.
+ * One question (RTM_GETLINK by name), then the notifications of links, IPv4 addresses and removed
+ * routes; those of other interfaces are passed over. After a lost notification the question is
+ * asked again, by index, and the caller learns that addresses and routes may have changed.
  */
 #include "client/link.h"
 
@@ -53,16 +53,27 @@ static void read_attrs(struct link_state *s, const struct nlmsghdr *h)
 		struct span d = nl_data(a);
 
 		switch (a->rta_type & NLA_TYPE_MASK) {
-		case IFLA_IFNAME: read_name(s, d); break;
+		case IFLA_IFNAME:
+			read_name(s, d);
+			break;
 		case IFLA_ADDRESS:
 			if (d.n == sizeof(s->mac))
 				memcpy(s->mac, d.p, sizeof(s->mac));
 			break;
-		case IFLA_MTU: s->mtu = (uint16_t)(nl_u32(a) < UINT16_MAX ? nl_u32(a) : UINT16_MAX); break;
-		case IFLA_OPERSTATE: operstate = d.n ? d.p[0] : operstate; break;
-		case IFLA_MASTER: master = nl_u32(a); break;
-		case IFLA_LINKINFO: info = a; break;
-		default: break;
+		case IFLA_MTU:
+			s->mtu = (uint16_t)(nl_u32(a) < UINT16_MAX ? nl_u32(a) : UINT16_MAX);
+			break;
+		case IFLA_OPERSTATE:
+			operstate = d.n ? d.p[0] : operstate;
+			break;
+		case IFLA_MASTER:
+			master = nl_u32(a);
+			break;
+		case IFLA_LINKINFO:
+			info = a;
+			break;
+		default:
+			break;
 		}
 	}
 	if (operstate == IF_OPER_DORMANT)
@@ -140,7 +151,9 @@ static int take(struct link_watch *w, struct link_events *ev, int *ret_answer)
 
 	if (n < 0)
 		return errno == EAGAIN ? 0 : errno == EINTR ? 1 : -errno;
-	if (n > (ssize_t)sizeof(in.buf)) /* its rest is lost, like a message for which the queue had no room */
+	if (n >
+	    (ssize_t)sizeof(
+		    in.buf)) /* its rest is lost, like a message for which the queue had no room */
 		return -ENOBUFS;
 	while ((h = nl_msg(span_of(in.buf, (size_t)n), &pos))) {
 		if (h->nlmsg_type == RTM_NEWLINK || h->nlmsg_type == RTM_DELLINK)
@@ -156,8 +169,9 @@ static int take(struct link_watch *w, struct link_events *ev, int *ret_answer)
 }
 
 /*
- * Lets notifications of routes in only if they are about a removed route of protocol dhcp or kernel: a router
- * may have thousands of changes a second. The fields are in the host's order, the filter loads big-endian.
+ * Lets notifications of routes in only if they are about a removed route of protocol dhcp or
+ * kernel: a router may have thousands of changes a second. The fields are in the host's order, the
+ * filter loads big-endian.
  */
 static int filter_routes(int fd)
 {
@@ -214,8 +228,8 @@ void link_watch_close(struct link_watch *w)
 }
 
 /*
- * Empties the queue before the question is asked, or there would be no room for the answer. Under a flood of
- * notifications the rest is read at the next call.
+ * Empties the queue before the question is asked, or there would be no room for the answer. Under a
+ * flood of notifications the rest is read at the next call.
  */
 int link_watch_read(struct link_watch *w, struct link_events *ret)
 {

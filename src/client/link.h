@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Watches one interface by netlink: its state, and every change of it as an event. Keyed by the index, so
- * a rename is followed. Needs no privileges. After a lost notification (ENOBUFS) the link's state is read again.
+ * Watches one interface by netlink: its state, and every change of it as an event. Keyed by the
+ * index, so a rename is followed. Needs no privileges. After a lost notification (ENOBUFS) the
+ * link's state is read again.
  */
 #pragma once
 
@@ -15,9 +16,9 @@ struct link_state {
 	char name[LINK_NAME_LEN];
 	uint8_t mac[6];
 	uint16_t mtu;
-	bool admin_up, carrier;		/* IFF_UP, IFF_LOWER_UP and not dormant */
-	bool gone;			/* removed, moved to another namespace, or enslaved */
-	bool ethernet, arp;		/* a station on an Ethernet; not IFF_NOARP */
+	bool admin_up, carrier; /* IFF_UP, IFF_LOWER_UP and not dormant */
+	bool gone;		/* removed, moved to another namespace, or enslaved */
+	bool ethernet, arp;	/* a station on an Ethernet; not IFF_NOARP */
 };
 
 static inline bool link_is_up(const struct link_state *s)
@@ -28,20 +29,21 @@ static inline bool link_is_up(const struct link_state *s)
 struct link_watch {
 	struct nl nl;
 	struct link_state now;
-	bool stale;			/* something was lost, and not asked for yet */
+	bool stale; /* something was lost, and not asked for yet */
 };
 
 /* Events that may have occurred since the last call. */
 struct link_events {
-	bool changed;			/* anything in the state */
-	bool lost;			/* notifications were lost */
-	bool touched;			/* addresses or routes of the interface may be others than before */
+	bool changed; /* anything in the state */
+	bool lost;    /* notifications were lost */
+	bool touched; /* addresses or routes of the interface may be others than before */
 };
 
 /* Opens, and reads the state. 0; -ENODEV: no such interface; -errno. */
 int link_watch_open(struct link_watch *w, const char *name) must_check;
 void link_watch_close(struct link_watch *w);
-/* Reads the notifications that have arrived; w->now is the state then. Never blocks. 0 or -errno of a broken socket. */
+/* Reads the notifications that have arrived; w->now is the state then. Never blocks. 0 or -errno of
+ * a broken socket. */
 int link_watch_read(struct link_watch *w, struct link_events *ret) must_check;
 /* Can a client run on it? 0; -ENODEV (gone), -EPROTONOSUPPORT: not Ethernet, or without ARP. */
 int link_usable(const struct link_state *s) must_check;

@@ -35,7 +35,8 @@ static struct apply apply_state;
 static void say(int fd, const char *a, const char *b, const char *c)
 {
 	char line[TEXT_MAX];
-	int n = snprintf(line, sizeof(line), "%s%s%s%s%s\n", a, b[0] ? ": " : "", b, c[0] ? ": " : "", c);
+	int n = snprintf(line, sizeof(line), "%s%s%s%s%s\n", a, b[0] ? ": " : "", b,
+			 c[0] ? ": " : "", c);
 
 	(void)!write(fd, line, n < TEXT_MAX ? (size_t)n : TEXT_MAX - 1);
 }
@@ -45,7 +46,7 @@ static void complain(const char *what, const char *why)
 	say(STDERR_FILENO, "usher-client", what, why);
 }
 
-/* --- 1. options --------------------------------------------------------------------------------- */
+/* --- 1. options ------------------------------------------------------------------------------- */
 
 static int help(void)
 {
@@ -92,7 +93,8 @@ static int read_manifest(struct client_opts *o)
 		complain(path, n < 0 ? usher_strerror(n) : "is too long");
 		return -1;
 	}
-	if (client_opts_manifest(span_of(text, (size_t)n), path, &address, &keep, err, sizeof(err)) < 0) {
+	if (client_opts_manifest(span_of(text, (size_t)n), path, &address, &keep, err,
+				 sizeof(err)) < 0) {
 		complain(err, "");
 		return -1;
 	}
@@ -113,7 +115,7 @@ static int open_standard(void)
 	return fd;
 }
 
-/* --- 2. the background -------------------------------------------------------------------------- */
+/* --- 2. the background ------------------------------------------------------------------------ */
 
 /* The process that was started: waits for the daemon's word, or its end. */
 static _Noreturn void wait_for_daemon(int fd, pid_t pid)
@@ -159,7 +161,7 @@ static void waiter_gone(void *ctx, uint32_t events)
 	(void)driver_event(d, CLIENT_EV_STOP);
 }
 
-/* --- 4. lease, channel, pid file ---------------------------------------------------------------- */
+/* --- 4. lease, channel, pid file -------------------------------------------------------------- */
 
 static void read_boot_id(struct driver *d)
 {
@@ -237,7 +239,8 @@ static bool is_pid_file(int fd)
 {
 	char text[32];
 	struct stat st;
-	ssize_t n = fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) ? -1 : pread(fd, text, sizeof(text), 0);
+	ssize_t n = fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) ? -1
+							       : pread(fd, text, sizeof(text), 0);
 
 	for (ssize_t i = 0; i < n; i++)
 		if ((text[i] < '0' || text[i] > '9') && text[i] != '\n')
@@ -266,12 +269,14 @@ static int write_pid(const char *path)
 static void check_script(const char *path)
 {
 	if (path && access(path, X_OK) < 0)
-		complain(path, errno == ENOENT ? "the script does not exist" : "the script cannot be run");
+		complain(path, errno == ENOENT ? "the script does not exist"
+					       : "the script cannot be run");
 }
 
-/* --- privileges --------------------------------------------------------------------------------- */
+/* --- privileges ------------------------------------------------------------------------------- */
 
-/* Returns whether the process has the capabilities that it needs; says which one is missing. capabilities(7). */
+/* Returns whether the process has the capabilities that it needs; says which one is missing.
+ * capabilities(7). */
 static bool may_do(const struct client_opts *o)
 {
 	struct __user_cap_header_struct head = {.version = _LINUX_CAPABILITY_VERSION_3};
@@ -282,7 +287,8 @@ static bool may_do(const struct client_opts *o)
 		bool needed;
 	} caps[] = {
 		{CAP_NET_RAW, "CAP_NET_RAW is missing: packets cannot be sent", !o->inform},
-		{CAP_NET_ADMIN, "CAP_NET_ADMIN is missing: the interface cannot be configured", !o->inform && !o->dry_run},
+		{CAP_NET_ADMIN, "CAP_NET_ADMIN is missing: the interface cannot be configured",
+		 !o->inform && !o->dry_run},
 	};
 
 	if (syscall(SYS_capget, &head, data) < 0)
@@ -295,7 +301,7 @@ static bool may_do(const struct client_opts *o)
 	return true;
 }
 
-/* --- the order ---------------------------------------------------------------------------------- */
+/* --- the order -------------------------------------------------------------------------------- */
 
 static int check_interface(struct driver *d, const struct client_opts *o)
 {
@@ -304,13 +310,14 @@ static int check_interface(struct driver *d, const struct client_opts *o)
 	if (r == 0)
 		r = link_usable(&d->watch.now);
 	if (r < 0)
-		complain(o->iface, r == -EPROTONOSUPPORT ? "no Ethernet with ARP" : usher_strerror(r));
+		complain(o->iface,
+			 r == -EPROTONOSUPPORT ? "no Ethernet with ARP" : usher_strerror(r));
 	return r;
 }
 
 /* 0, or an exit code. */
-static int prepare(struct driver *d, struct apply *a, const struct client_opts *o, char socket_path[TEXT_MAX],
-		   bool *ret_pid_file)
+static int prepare(struct driver *d, struct apply *a, const struct client_opts *o,
+		   char socket_path[TEXT_MAX], bool *ret_pid_file)
 {
 	const char *state_dir = o->dry_run ? NULL : o->state_dir ? o->state_dir : DEFAULT_STATE_DIR;
 	int r = apply_open(a, d->watch.now.ifindex, o->iface, state_dir, o->script);
@@ -333,7 +340,8 @@ static int prepare(struct driver *d, struct apply *a, const struct client_opts *
 		return DRIVER_EXIT_FAILED;
 	r = o->pid_file ? write_pid(o->pid_file) : 0;
 	if (r < 0)
-		complain(o->pid_file, r == -EEXIST ? "is not a pid file; it is left alone" : usher_strerror(r));
+		complain(o->pid_file,
+			 r == -EEXIST ? "is not a pid file; it is left alone" : usher_strerror(r));
 	*ret_pid_file = r == 0;
 	return 0;
 }

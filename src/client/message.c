@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * One table holds the fields and options of each message, as RFC 2131 4.3.6, 4.4.1 and 4.4.4 (tables 4 and 5)
- * have it. The option request list is the same in all that ask (RFC 2131 4.4.1).
+ * One table holds the fields and options of each message, as RFC 2131 4.3.6, 4.4.1 and 4.4.4
+ * (tables 4 and 5) have it. The option request list is the same in all that ask (RFC 2131 4.4.1).
  */
 #include "client/message.h"
 
@@ -10,17 +10,22 @@
 #include "wire/udp.h"
 
 enum {
-	IP_UDP_LEN = 28, MTU_LEAST = 576, MTU_MOST = 1500, HTYPE_ETHERNET = 1, SECS_MAX = 0xffff,
-	FQDN_FLAG_S = 1, FQDN_FLAG_E = 4,	/* the server updates; name in labels */
+	IP_UDP_LEN = 28,
+	MTU_LEAST = 576,
+	MTU_MOST = 1500,
+	HTYPE_ETHERNET = 1,
+	SECS_MAX = 0xffff,
+	FQDN_FLAG_S = 1,
+	FQDN_FLAG_E = 4, /* the server updates; name in labels */
 };
 
 enum has {
 	HAS_CIADDR = 1,
-	HAS_REQUESTED = 2,	/* option 50 */
-	HAS_SERVER_ID = 4,	/* option 54 */
-	HAS_WISHES = 8,		/* request list, size, names and classes */
-	MAY_BROADCAST = 16,	/* the flag, where it is needed */
-	HAS_HINT = 32,		/* option 50, if there is an address worth asking for */
+	HAS_REQUESTED = 2,  /* option 50 */
+	HAS_SERVER_ID = 4,  /* option 54 */
+	HAS_WISHES = 8,	    /* request list, size, names and classes */
+	MAY_BROADCAST = 16, /* the flag, where it is needed */
+	HAS_HINT = 32,	    /* option 50, if there is an address worth asking for */
 };
 
 static const struct {
@@ -38,7 +43,8 @@ static const struct {
 	[CLIENT_MSG_INFORM] = {DHCP4_INFORM, HAS_CIADDR | HAS_WISHES},
 };
 
-/* The arena is large enough for every option at its longest; a lost one would be a wish not said. */
+/* The arena is large enough for every option at its longest; a lost one would be a wish not
+ * said. */
 static void put(struct dhcp4_msg *m, uint8_t code, const void *p, size_t n)
 {
 	int e = n ? dhcp4_opt_set(m, code, span_of(p, n)) : 0;
@@ -96,7 +102,8 @@ static void put_wishes(struct dhcp4_msg *m, const struct client *c)
 	put_user_class(m, c->opts);
 }
 
-/* Returns the seconds since we began; never 0, because some relays and servers drop requests that have just begun. */
+/* Returns the seconds since we began; never 0, because some relays and servers drop requests that
+ * have just begun. */
 static uint16_t secs(const struct client_xact *x, int64_t now_ns)
 {
 	int64_t s = (now_ns - x->start_ns) / NS_PER_S;
@@ -143,7 +150,8 @@ struct span client_message(struct client *c, enum client_form f, const struct cl
 	arena_init_fixed(&arena, c->scratch, sizeof(c->scratch));
 	dhcp4_init(&m, &arena);
 	header(&m, c, has, about, x);
-	/* RFC 2131 4.4.1: the REQUEST repeats secs of its DISCOVER; table 5: none where nothing is asked for */
+	/* RFC 2131 4.4.1: the REQUEST repeats secs of its DISCOVER; table 5: none where nothing is
+	 * asked for */
 	if (has & HAS_WISHES)
 		m.secs = f == CLIENT_MSG_SELECT ? x->secs : secs(x, now_ns);
 	put(&m, DHCP4_OPT_MESSAGE_TYPE, (const uint8_t[]){(uint8_t)forms[f].type}, 1);

@@ -16,7 +16,7 @@
 
 enum {
 	MARK = RTPROT_DHCP, /* IFA_PROTO of the client's addresses */
-	STALE_MAX = 64,     /* removed in one pass; more take more passes */
+	STALE_MAX = 64,	    /* removed in one pass; more take more passes */
 	PASSES_MAX = 64,
 	BATCH = NL_MSGS_MAX / 2,
 };
@@ -50,8 +50,8 @@ int netconf_link_up(struct netconf *c)
 	return talk_one(c, &b);
 }
 
-/* --- addresses ----------------------------------------------------------------------------------
- */
+/* --- addresses
+ * ---------------------------------------------------------------------------------- */
 
 struct own_addresses {
 	const struct netconf *c;
@@ -79,13 +79,13 @@ static bool take_own(void *ctx, const struct nlmsghdr *h)
 }
 
 static void address_head(struct netconf *c, struct nl_batch *b, uint16_t type, uint16_t flags,
-                         uint8_t len, uint32_t address)
+			 uint8_t len, uint32_t address)
 {
 	struct ifaddrmsg ifa = {
-	        .ifa_family = AF_INET,
-	        .ifa_prefixlen = len,
-	        .ifa_scope = RT_SCOPE_UNIVERSE,
-	        .ifa_index = (uint32_t)c->ifindex,
+		.ifa_family = AF_INET,
+		.ifa_prefixlen = len,
+		.ifa_scope = RT_SCOPE_UNIVERSE,
+		.ifa_index = (uint32_t)c->ifindex,
 	};
 
 	nl_begin(b, &c->nl, type, flags, &ifa, sizeof(ifa));
@@ -181,15 +181,15 @@ int netconf_elsewhere(struct netconf *c, uint32_t address)
 	return nl_addresses(&c->nl, take_elsewhere, &e) < 0 ? 0 : e.other;
 }
 
-/* --- comparison of routes -----------------------------------------------------------------------
- */
+/* --- comparison of routes
+ * ----------------------------------------------------------------------- */
 
 struct own_routes {
 	int ifindex;
 	const struct netconf_routes *want; /* NULL: none */
-	bool has_prefix;                   /* the route of the prefix, with its MTU */
-	bool has[CLIENT_LEASE_ROUTES];     /* by the number of the wanted route */
-	size_t n_stale;                    /* how many there are; the first STALE_MAX are kept */
+	bool has_prefix;		   /* the route of the prefix, with its MTU */
+	bool has[CLIENT_LEASE_ROUTES];	   /* by the number of the wanted route */
+	size_t n_stale;			   /* how many there are; the first STALE_MAX are kept */
 	struct nl_route stale[STALE_MAX];
 };
 
@@ -236,7 +236,7 @@ static bool take_route(void *ctx, const struct nlmsghdr *h)
 
 /* Reads the routes of the interface. want NULL: every route of the client is stale. */
 static int read_routes(struct nl *nl, int ifindex, const struct netconf_routes *want,
-                       struct own_routes *ret)
+		       struct own_routes *ret)
 {
 	*ret = (struct own_routes){.ifindex = ifindex, .want = want};
 	ret->has_prefix = want && want->mask == UINT32_MAX;
@@ -244,7 +244,7 @@ static int read_routes(struct nl *nl, int ifindex, const struct netconf_routes *
 }
 
 int netconf_compare(struct nl *nl, int ifindex, uint8_t prefix_len, const struct netconf_routes *r,
-                    struct netconf_diff *ret)
+		    struct netconf_diff *ret)
 {
 	struct netconf c = {.ifindex = ifindex};
 	struct own_addresses o = {.c = &c, .address = r->address, .prefix_len = prefix_len};
@@ -256,29 +256,29 @@ int netconf_compare(struct nl *nl, int ifindex, uint8_t prefix_len, const struct
 	if (e < 0)
 		return e;
 	*ret = (struct netconf_diff){.no_address = !o.present,
-	                             .n_stale = (unsigned)routes.n_stale,
-	                             .n_missing = !routes.has_prefix};
+				     .n_stale = (unsigned)routes.n_stale,
+				     .n_missing = !routes.has_prefix};
 	for (size_t i = 0; i < r->n; i++)
 		ret->n_missing += !routes.has[i];
 	return 0;
 }
 
-/* --- change of routes ---------------------------------------------------------------------------
- */
+/* --- change of routes
+ * --------------------------------------------------------------------------- */
 
 /* Appends a request about a route; flags 0: its removal. */
 static void route_put(struct netconf *c, struct nl_batch *b, const struct nl_route *r,
-                      uint16_t flags, bool on_link)
+		      uint16_t flags, bool on_link)
 {
 	struct rtmsg rt = {
-	        .rtm_family = AF_INET,
-	        .rtm_dst_len = r->len,
-	        .rtm_tos = r->tos,
-	        .rtm_table = RT_TABLE_MAIN,
-	        .rtm_protocol = r->protocol,
-	        .rtm_scope = r->gateway ? RT_SCOPE_UNIVERSE : RT_SCOPE_LINK,
-	        .rtm_type = RTN_UNICAST,
-	        .rtm_flags = r->gateway && on_link ? RTNH_F_ONLINK : 0,
+		.rtm_family = AF_INET,
+		.rtm_dst_len = r->len,
+		.rtm_tos = r->tos,
+		.rtm_table = RT_TABLE_MAIN,
+		.rtm_protocol = r->protocol,
+		.rtm_scope = r->gateway ? RT_SCOPE_UNIVERSE : RT_SCOPE_LINK,
+		.rtm_type = RTN_UNICAST,
+		.rtm_flags = r->gateway && on_link ? RTNH_F_ONLINK : 0,
 	};
 
 	nl_begin(b, &c->nl, flags ? RTM_NEWROUTE : RTM_DELROUTE, flags, &rt, sizeof(rt));
@@ -327,10 +327,10 @@ static int del_routes(struct netconf *c, const struct own_routes *o)
 static int add_prefix_route(struct netconf *c, const struct netconf_routes *r)
 {
 	struct nl_route x = {.dest = r->address & r->mask,
-	                     .len = (uint8_t)client_prefix_len(r->mask),
-	                     .src = r->address,
-	                     .mtu = r->mtu,
-	                     .protocol = RTPROT_KERNEL};
+			     .len = (uint8_t)client_prefix_len(r->mask),
+			     .src = r->address,
+			     .mtu = r->mtu,
+			     .protocol = RTPROT_KERNEL};
 	struct nl_batch b uninit;
 	int e;
 
@@ -341,7 +341,7 @@ static int add_prefix_route(struct netconf *c, const struct netconf_routes *r)
 }
 
 static int add_routes(struct netconf *c, const struct netconf_routes *r, const struct own_routes *o,
-                      size_t *ret_failed)
+		      size_t *ret_failed)
 {
 	int result[BATCH], e = 0;
 	struct nl_batch b uninit;
@@ -355,19 +355,19 @@ static int add_routes(struct netconf *c, const struct netconf_routes *r, const s
 		for (; i < r->n && k < BATCH; i++) {
 			const struct client_route *w = &r->route[i];
 			struct nl_route x = {.dest = w->dest,
-			                     .len = w->len,
-			                     .gateway = w->gateway,
-			                     .src = r->address,
-			                     .mtu = r->mtu,
-			                     .protocol = RTPROT_DHCP};
+					     .len = w->len,
+					     .gateway = w->gateway,
+					     .src = r->address,
+					     .mtu = r->mtu,
+					     .protocol = RTPROT_DHCP};
 
 			if (o->has[i])
 				continue;
 			number[k++] = i;
-			/* a gateway outside of our network is on the link all the same, or nowhere
-			 */
+			/* a gateway outside of our network is on the link all the same, or
+			 * nowhere */
 			route_put(c, &b, &x, NLM_F_CREATE | NLM_F_APPEND,
-			          ((w->gateway ^ r->address) & r->mask) != 0);
+				  ((w->gateway ^ r->address) & r->mask) != 0);
 		}
 		t = nl_talk(&c->nl, &b, result, BATCH);
 		if (t < 0)

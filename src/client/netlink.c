@@ -68,7 +68,8 @@ static void *room(struct nl_batch *b, size_t n)
 	return p;
 }
 
-void nl_begin(struct nl_batch *b, struct nl *nl, uint16_t type, uint16_t flags, const void *head, size_t n)
+void nl_begin(struct nl_batch *b, struct nl *nl, uint16_t type, uint16_t flags, const void *head,
+	      size_t n)
 {
 	struct nlmsghdr h = {
 		.nlmsg_type = type,
@@ -136,7 +137,8 @@ static size_t take_acks(struct span in, uint32_t first, int *ret, size_t n_ret)
 	while ((h = nl_msg(in, &pos))) {
 		uint32_t i = h->nlmsg_seq - first;
 
-		if (h->nlmsg_type != NLMSG_ERROR || h->nlmsg_len < NLMSG_LENGTH(sizeof(e)) || i >= n_ret)
+		if (h->nlmsg_type != NLMSG_ERROR || h->nlmsg_len < NLMSG_LENGTH(sizeof(e)) ||
+		    i >= n_ret)
 			continue;
 		memcpy(&e, NLMSG_DATA(h), sizeof(e));
 		ret[i] = e.error;
@@ -186,13 +188,13 @@ int nl_talk(struct nl *nl, struct nl_batch *b, int *ret, size_t n_ret)
 	return n < 0 ? -errno : wait_acks(nl, b->n, ret, b->n);
 }
 
-/* --- lists -------------------------------------------------------------------------------------- */
+/* --- lists ------------------------------------------------------------------------------------ */
 
 struct dump {
 	nl_message_fn *take;
 	void *ctx;
 	uint32_t seq;
-	uint16_t type;		/* of the messages of the list */
+	uint16_t type; /* of the messages of the list */
 	bool enough;
 };
 
@@ -220,7 +222,8 @@ static int take_dump(struct dump *d, struct span in)
 	return 1;
 }
 
-/* Reads a list to its end, even when the reader has enough: the rest would be taken for the next answer. */
+/* Reads a list to its end, even when the reader has enough: the rest would be taken for the next
+ * answer. */
 static int nl_dump(struct nl *nl, struct nl_batch *b, uint16_t type, nl_message_fn *take, void *ctx)
 {
 	union {
@@ -317,23 +320,41 @@ bool nl_read_route(const struct nlmsghdr *h, struct nl_route *ret)
 	if (h->nlmsg_len < NLMSG_LENGTH(sizeof(rt)))
 		return false;
 	memcpy(&rt, NLMSG_DATA(h), sizeof(rt));
-	*ret = (struct nl_route){.len = rt.rtm_dst_len, .protocol = rt.rtm_protocol, .table = rt.rtm_table,
-				 .type = rt.rtm_type, .tos = rt.rtm_tos};
+	*ret = (struct nl_route){.len = rt.rtm_dst_len,
+				 .protocol = rt.rtm_protocol,
+				 .table = rt.rtm_table,
+				 .type = rt.rtm_type,
+				 .tos = rt.rtm_tos};
 	while ((a = nl_attr(h, sizeof(rt), &pos)))
 		switch (a->rta_type & NLA_TYPE_MASK) {
-		case RTA_DST: ret->dest = nl_be32(a); break;
-		case RTA_GATEWAY: ret->gateway = nl_be32(a); break;
-		case RTA_OIF: ret->oif = (int)nl_u32(a); break;
-		case RTA_PREFSRC: ret->src = nl_be32(a); break;
-		case RTA_PRIORITY: ret->priority = nl_u32(a); break;
-		case RTA_TABLE: ret->table = nl_u32(a); break;
-		case RTA_METRICS: ret->mtu = read_mtu(a); break;
-		default: break;
+		case RTA_DST:
+			ret->dest = nl_be32(a);
+			break;
+		case RTA_GATEWAY:
+			ret->gateway = nl_be32(a);
+			break;
+		case RTA_OIF:
+			ret->oif = (int)nl_u32(a);
+			break;
+		case RTA_PREFSRC:
+			ret->src = nl_be32(a);
+			break;
+		case RTA_PRIORITY:
+			ret->priority = nl_u32(a);
+			break;
+		case RTA_TABLE:
+			ret->table = nl_u32(a);
+			break;
+		case RTA_METRICS:
+			ret->mtu = read_mtu(a);
+			break;
+		default:
+			break;
 		}
 	return rt.rtm_family == AF_INET;
 }
 
-/* --- reading ------------------------------------------------------------------------------------ */
+/* --- reading ---------------------------------------------------------------------------------- */
 
 static const struct rtattr *attr_at(const uint8_t *p, size_t len, size_t *pos)
 {

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * The command line by its table (args.def). A walk of our own instead of getopt: that one keeps globals,
- * prints by itself, and takes abbreviations that a later option makes ambiguous. Names and classes are
- * checked here, so that nothing of the command line can break a message, a script or a log line.
+ * The command line by its table (args.def). A walk of our own instead of getopt: that one keeps
+ * globals, prints by itself, and takes abbreviations that a later option makes ambiguous. Names and
+ * classes are checked here, so that nothing of the command line can break a message, a script or a
+ * log line.
  */
 #include "client/options.h"
 
@@ -49,7 +50,7 @@ struct arg {
 };
 
 static const struct arg args[] = {
-#define A(letter, name, argument, kind, field, help)                                               \
+#define A(letter, name, argument, kind, field, help) \
 	{letter, name, argument, KIND_##kind, offsetof(struct client_opts, field), help},
 #include "client/args.def"
 #undef A
@@ -57,13 +58,13 @@ static const struct arg args[] = {
 
 /* RFC 3442: 121 before 3 and 33. */
 static const uint8_t default_prl[] = {
-	DHCP4_OPT_SUBNET_MASK,   DHCP4_OPT_CLASSLESS_STATIC_ROUTE,
-	DHCP4_OPT_ROUTERS,       DHCP4_OPT_DOMAIN_NAME_SERVERS,
-	DHCP4_OPT_HOST_NAME,     DHCP4_OPT_DOMAIN_NAME,
+	DHCP4_OPT_SUBNET_MASK,	 DHCP4_OPT_CLASSLESS_STATIC_ROUTE,
+	DHCP4_OPT_ROUTERS,	 DHCP4_OPT_DOMAIN_NAME_SERVERS,
+	DHCP4_OPT_HOST_NAME,	 DHCP4_OPT_DOMAIN_NAME,
 	DHCP4_OPT_INTERFACE_MTU, DHCP4_OPT_BROADCAST_ADDRESS,
 	DHCP4_OPT_STATIC_ROUTES, DHCP4_OPT_NTP_SERVERS,
-	DHCP4_OPT_LEASE_TIME,    DHCP4_OPT_SERVER_ID,
-	DHCP4_OPT_RENEWAL_TIME,  DHCP4_OPT_REBINDING_TIME,
+	DHCP4_OPT_LEASE_TIME,	 DHCP4_OPT_SERVER_ID,
+	DHCP4_OPT_RENEWAL_TIME,	 DHCP4_OPT_REBINDING_TIME,
 	DHCP4_OPT_DOMAIN_SEARCH,
 };
 
@@ -93,9 +94,10 @@ static void *field(const struct parse *p)
 	return (char *)p->o + p->arg->offset;
 }
 
-/* --- values ------------------------------------------------------------------------------------- */
+/* --- values ----------------------------------------------------------------------------------- */
 
-/* Names of interfaces as the kernel takes them (dev_valid_name), and nothing that a path could make of them. */
+/* Names of interfaces as the kernel takes them (dev_valid_name), and nothing that a path could make
+ * of them. */
 static int take_iface(const struct parse *p, const char *s)
 {
 	size_t n = strlen(s);
@@ -161,8 +163,8 @@ static int take_id(const struct parse *p, const char *s)
 }
 
 /*
- * RFC 952, RFC 1123 2.1: labels of letters, digits and inner hyphens; hosts have underscores in their names all
- * the same, and servers accept them.
+ * RFC 952, RFC 1123 2.1: labels of letters, digits and inner hyphens; hosts have underscores in
+ * their names all the same, and servers accept them.
  */
 static bool is_name(const char *s, size_t max)
 {
@@ -188,8 +190,10 @@ static bool is_name(const char *s, size_t max)
 static int take_host(struct parse *p, const char *s)
 {
 	if (!is_name(s, CLIENT_NAME_MAX - 1))
-		return bad(p, -USHER_E_SYNTAX,
-			   "letters, digits, underscores, inner hyphens and dots, labels of at most 63", s);
+		return bad(
+			p, -USHER_E_SYNTAX,
+			"letters, digits, underscores, inner hyphens and dots, labels of at most 63",
+			s);
 	if (p->host_set && strcmp(p->o->hostname, s) != 0)
 		return bad(p, -USHER_E_EXISTS, "one host name (-H and -h mean the same)", s);
 	p->host_set = true;
@@ -303,7 +307,7 @@ static int take_word(const struct parse *p, const char *s)
 	return 0;
 }
 
-/* --- the request list --------------------------------------------------------------------------- */
+/* --- the request list ------------------------------------------------------------------------- */
 
 static int option_code(const char *s)
 {
@@ -353,7 +357,7 @@ static int take_list(const struct parse *p, const char *s)
 	}
 }
 
-/* --- the walk ----------------------------------------------------------------------------------- */
+/* --- the walk --------------------------------------------------------------------------------- */
 
 static int take(struct parse *p, const char *s)
 {
@@ -370,16 +374,25 @@ static int take(struct parse *p, const char *s)
 		return *s ? 0 : bad(p, -USHER_E_SYNTAX, "a path", s);
 	case KIND_SECONDS:
 		return number(p, s, TIMEOUT_MAX_S, "seconds from 1 to 86400", field(p));
-	case KIND_IFACE: return take_iface(p, s);
-	case KIND_ID: return take_id(p, s);
-	case KIND_HOST: return take_host(p, s);
-	case KIND_FQDN: return take_fqdn(p, s);
-	case KIND_CLASS: return take_class(p, s);
-	case KIND_LIST: return take_list(p, s);
-	case KIND_ADDRESS: return take_address(p, s);
-	case KIND_MASK: return take_mask(p, s);
+	case KIND_IFACE:
+		return take_iface(p, s);
+	case KIND_ID:
+		return take_id(p, s);
+	case KIND_HOST:
+		return take_host(p, s);
+	case KIND_FQDN:
+		return take_fqdn(p, s);
+	case KIND_CLASS:
+		return take_class(p, s);
+	case KIND_LIST:
+		return take_list(p, s);
+	case KIND_ADDRESS:
+		return take_address(p, s);
+	case KIND_MASK:
+		return take_mask(p, s);
 	case KIND_PROBE:
-	case KIND_BROADCAST: return take_word(p, s);
+	case KIND_BROADCAST:
+		return take_word(p, s);
 	}
 	return -USHER_E_UNKNOWN;
 }
@@ -508,7 +521,7 @@ const char *client_opts_help_line(size_t i, char *buf, size_t cap)
 	return buf;
 }
 
-/* --- manifest ----------------------------------------------------------------------------------- */
+/* --- manifest --------------------------------------------------------------------------------- */
 
 static int manifest_address(const struct json *root, const char *file, uint32_t *ret, char *err,
 			    size_t cap)
@@ -536,20 +549,21 @@ static int manifest_address(const struct json *root, const char *file, uint32_t 
 	return 0;
 }
 
-static int manifest_keep_lease(const struct json *root, const char *file, bool *ret, char *err, size_t cap)
+static int manifest_keep_lease(const struct json *root, const char *file, bool *ret, char *err,
+			       size_t cap)
 {
 	const struct json *v = json_get(root, "keep_lease");
 
 	*ret = v && v->type == JSON_BOOL && v->b;
 	if (!v || v->type == JSON_BOOL)
 		return 0;
-	(void)snprintf(err, cap, "%s:%u:%u: keep_lease: expected true or false, got %s", file, v->pos.line, v->pos.col,
-		       json_type_name(v->type));
+	(void)snprintf(err, cap, "%s:%u:%u: keep_lease: expected true or false, got %s", file,
+		       v->pos.line, v->pos.col, json_type_name(v->type));
 	return -USHER_E_TYPE;
 }
 
-int client_opts_manifest(struct span text, const char *file, uint32_t *ret_address, bool *ret_keep_lease, char *err,
-			 size_t err_cap)
+int client_opts_manifest(struct span text, const char *file, uint32_t *ret_address,
+			 bool *ret_keep_lease, char *err, size_t err_cap)
 {
 	struct json_opts o = {.file = file};
 	struct config_error e = {0};

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * The line is a socket pair of whole messages (SOCK_SEQPACKET): neither side can lose its place in it.
- * capabilities(7), credentials(7), unix(7).
+ * The line is a socket pair of whole messages (SOCK_SEQPACKET): neither side can lose its place in
+ * it. capabilities(7), credentials(7), unix(7).
  */
 #include "client/privsep.h"
 
@@ -34,13 +34,13 @@ static int64_t boottime_ns(void)
 	return t.tv_sec * NS_PER_S + t.tv_nsec;
 }
 
-void privsep_init(struct privsep *p, struct apply *apply, void (*told)(void *ctx, const struct apply_reply *r),
-		  void *ctx)
+void privsep_init(struct privsep *p, struct apply *apply,
+		  void (*told)(void *ctx, const struct apply_reply *r), void *ctx)
 {
 	*p = (struct privsep){.apply = apply, .fd = -1, .told = told, .ctx = ctx};
 }
 
-/* --- the privileged half ------------------------------------------------------------------------ */
+/* --- the privileged half ---------------------------------------------------------------------- */
 
 static int send_reply(int fd, const struct apply_reply *r, int pass)
 {
@@ -98,8 +98,9 @@ static int serve_timeout(const struct apply *a)
 }
 
 /*
- * Removes the files before the line closes: a process that waits for the end of the line (privsep_close()) may start the
- * client again at once, and a slow script of this run must not remove the files of the next.
+ * Removes the files before the line closes: a process that waits for the end of the line
+ * (privsep_close()) may start the client again at once, and a slow script of this run must not
+ * remove the files of the next.
  */
 static void end_line(int fd, const struct privsep_files *files)
 {
@@ -150,7 +151,8 @@ int privsep_split(struct privsep *p, const struct privsep_files *files)
 		int keep = a->net.nl.fd < fd[1] ? a->net.nl.fd : fd[1];
 		int last = a->net.nl.fd < fd[1] ? fd[1] : a->net.nl.fd;
 
-		/* the other half's descriptors are not ours: closing them must be enough to close them */
+		/* the other half's descriptors are not ours: closing them must be enough to close
+		 * them */
 		if (keep > 3)
 			(void)syscall(SYS_close_range, 3U, (unsigned)keep - 1, 0U);
 		if (last > keep + 1)
@@ -165,7 +167,7 @@ int privsep_split(struct privsep *p, const struct privsep_files *files)
 	return 0;
 }
 
-/* --- the other half ----------------------------------------------------------------------------- */
+/* --- the other half --------------------------------------------------------------------------- */
 
 /* EPERM, EINVAL: not ours to change, or not mapped in this user namespace. */
 static int unless_denied(long result)
@@ -174,8 +176,8 @@ static int unless_denied(long result)
 }
 
 /*
- * The library's own setgroups() and setuid() change all threads; there is one. Each call is made also after the
- * others failed: a user namespace may forbid setgroups only.
+ * The library's own setgroups() and setuid() change all threads; there is one. Each call is made
+ * also after the others failed: a user namespace may forbid setgroups only.
  */
 static int drop_user(void)
 {
@@ -191,7 +193,8 @@ static int drop_capabilities(void)
 	struct __user_cap_header_struct head = {.version = _LINUX_CAPABILITY_VERSION_3};
 	struct __user_cap_data_struct none[_LINUX_CAPABILITY_U32S_3] = {0};
 
-	/* with no_new_privs, and no execve in the filter, the bounding set does not matter any more */
+	/* with no_new_privs, and no execve in the filter, the bounding set does not matter any
+	 * more */
 	return syscall(SYS_capset, &head, none) < 0 ? -errno : 0;
 }
 
@@ -222,7 +225,10 @@ static int read_one(struct privsep *p, struct apply_reply *ret, int *ret_fd)
 {
 	union fd_ctrl ctrl;
 	struct iovec iov = {ret, sizeof(*ret)};
-	struct msghdr h = {.msg_iov = &iov, .msg_iovlen = 1, .msg_control = &ctrl, .msg_controllen = sizeof(ctrl)};
+	struct msghdr h = {.msg_iov = &iov,
+			   .msg_iovlen = 1,
+			   .msg_control = &ctrl,
+			   .msg_controllen = sizeof(ctrl)};
 	ssize_t n = recvmsg(p->fd, &h, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
 
 	if (n < 0)
@@ -288,7 +294,9 @@ int privsep_ask(struct privsep *p, struct apply_request *r)
 
 int privsep_socket(struct privsep *p, enum apply_kind kind, uint32_t arg, uint32_t node)
 {
-	struct apply_request r = {.kind = kind, .arp = {arg, node}}; /* xid and none are in the place of its first */
+	struct apply_request r = {.kind = kind,
+				  .arp = {arg,
+					  node}}; /* xid and none are in the place of its first */
 	struct apply_reply reply;
 	int fd = -1, e;
 

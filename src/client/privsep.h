@@ -3,8 +3,8 @@
  * The two halves of the client and the line between them. The half that reads the network asks; the
  * privileged half (apply.h) does. At first there is one process, and asking is a call: so the first
  * DISCOVER is on its way before anything is forked. privsep_split() forks the privileged half;
- * privsep_confine() then takes everything from the one that stays: user, capabilities, and by a system
- * call filter all calls but the few it works with. No packet is read before that.
+ * privsep_confine() then takes everything from the one that stays: user, capabilities, and by a
+ * system call filter all calls but the few it works with. No packet is read before that.
  *
  * The privileged half lives until the line is closed and the last script is over.
  */
@@ -13,11 +13,12 @@
 #include "client/apply.h"
 
 struct privsep {
-	struct apply *apply;	/* before the split; NULL behind it */
-	int fd;			/* behind the split; -1 */
-	pid_t pid;		/* of the privileged half */
-	uint32_t seq, pending;	/* requests, and those without an answer */
-	void (*told)(void *ctx, const struct apply_reply *r);	/* every answer but those of privsep_socket */
+	struct apply *apply;   /* before the split; NULL behind it */
+	int fd;		       /* behind the split; -1 */
+	pid_t pid;	       /* of the privileged half */
+	uint32_t seq, pending; /* requests, and those without an answer */
+	void (*told)(void *ctx,
+		     const struct apply_reply *r); /* every answer but those of privsep_socket */
 	void *ctx;
 };
 
@@ -26,17 +27,18 @@ struct privsep_files {
 	const char *pid_file, *socket;
 };
 
-void privsep_init(struct privsep *p, struct apply *apply, void (*told)(void *ctx, const struct apply_reply *r),
-		  void *ctx);
+void privsep_init(struct privsep *p, struct apply *apply,
+		  void (*told)(void *ctx, const struct apply_reply *r), void *ctx);
 /* 0 or -errno. The privileged half never returns from here. */
 int privsep_split(struct privsep *p, const struct privsep_files *files) must_check;
 /*
- * For good. 0 or -errno. Without the privilege to change the user (a container that gives NET_ADMIN and
- * NET_RAW only) the user stays, and all else is done.
+ * For good. 0 or -errno. Without the privilege to change the user (a container that gives NET_ADMIN
+ * and NET_RAW only) the user stays, and all else is done.
  */
 int privsep_confine(void) must_check;
 
-/* A new socket: descriptor or -errno. arg: xid of OPEN_RAW; OPEN_ARP: address, and node (0: none). Waits. */
+/* A new socket: descriptor or -errno. arg: xid of OPEN_RAW; OPEN_ARP: address, and node (0: none).
+ * Waits. */
 int privsep_socket(struct privsep *p, enum apply_kind kind, uint32_t arg, uint32_t node) must_check;
 /* Asks; r->seq is set, the rest of r the caller's. The answer comes to told(). 0 or -errno. */
 int privsep_ask(struct privsep *p, struct apply_request *r) must_check;

@@ -42,7 +42,7 @@ int reconcile_open(struct driver *d)
 		return e;
 	r->timer_fd = timerfd_create(CLOCK_BOOTTIME, TFD_CLOEXEC | TFD_NONBLOCK);
 	return r->timer_fd < 0 ? -errno
-	                       : loop_add(d->loop, r->timer_fd, EPOLLIN, timer_fired, d, &r->timer);
+			       : loop_add(d->loop, r->timer_fd, EPOLLIN, timer_fired, d, &r->timer);
 }
 
 void reconcile_close(struct reconcile *r)
@@ -85,14 +85,14 @@ static void repair_routes(struct driver *d, const struct netconf_diff *diff)
 	if (!take_repair(r, driver_now())) {
 		if (r->n_repairs == REPAIRS_MAX + 1)
 			driver_error_text(
-			        d, "routes",
-			        "they vanish again and again; they stay as they are for a minute");
+				d, "routes",
+				"they vanish again and again; they stay as they are for a minute");
 		return;
 	}
 	r->n_repaired++;
 	(void)snprintf(text, sizeof(text),
-	               "%u were absent, %u were not the lease's; they were set again",
-	               diff->n_missing, diff->n_stale);
+		       "%u were absent, %u were not the lease's; they were set again",
+		       diff->n_missing, diff->n_stale);
 	driver_error_text(d, "routes", text);
 	driver_set_routes(d, &d->client.lease);
 }
@@ -130,15 +130,15 @@ void reconcile_run(struct driver *d)
 	r->n_compared++;
 	driver_routes_of(l, &d->request.routes);
 	e = netconf_compare(&r->nl, d->watch.now.ifindex, (uint8_t)client_prefix_len(l->mask),
-	                    &d->request.routes, &diff);
+			    &d->request.routes, &diff);
 	if (e < 0)
 		driver_error(d, "comparison with the kernel", e);
 	else
 		act_on(d, &diff);
 }
 
-/* --- hardware addresses -------------------------------------------------------------------------
- */
+/* --- hardware addresses
+ * ------------------------------------------------------------------------- */
 
 struct own_mac {
 	const uint8_t *mac;

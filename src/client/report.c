@@ -72,8 +72,8 @@ static void add_lease(struct line *l, const struct client_lease *x, bool json)
 	(void)ip_text(x->address, a);
 	(void)ip_text(x->server_id, s);
 	if (json)
-		add(l, ",\"address\":\"%s/%u\",\"server\":\"%s\",\"lease\":%u", a, client_prefix_len(x->mask), s,
-		    x->lease_s);
+		add(l, ",\"address\":\"%s/%u\",\"server\":\"%s\",\"lease\":%u", a,
+		    client_prefix_len(x->mask), s, x->lease_s);
 	else if (x->lease_s == CLIENT_LEASE_INFINITE)
 		add(l, ": %s/%u of %s, for ever", a, client_prefix_len(x->mask), s);
 	else
@@ -85,9 +85,11 @@ static void json_line(struct driver *d, const struct effect *e, struct line *l)
 	const char *name = client_notice_name(e->notice.what);
 	int64_t ms = clock_wall_ns(&clock_system) / NS_PER_MS;
 
-	add(l, "{\"event\":\"%s\",\"time\":%lld.%03d,\"state\":\"%s\"", name, (long long)(ms / 1000), (int)(ms % 1000),
-	    client_state_name(e->notice.what == CLIENT_NOTICE_STATE ? (enum client_state)e->notice.to
-								     : d->client.state));
+	add(l, "{\"event\":\"%s\",\"time\":%lld.%03d,\"state\":\"%s\"", name,
+	    (long long)(ms / 1000), (int)(ms % 1000),
+	    client_state_name(e->notice.what == CLIENT_NOTICE_STATE
+				      ? (enum client_state)e->notice.to
+				      : d->client.state));
 	if (e->notice.what == CLIENT_NOTICE_STATE)
 		add(l, ",\"from\":\"%s\",\"to\":\"%s\",\"cause\":\"%s\"",
 		    client_state_name((enum client_state)e->notice.from),
@@ -121,7 +123,8 @@ void driver_notice(struct driver *d, const struct effect *e)
 	if (has_lease(e->notice.what))
 		history_served(&d->history, clock_wall_ns(&clock_system), &d->client.lease);
 	if (client_notice_is_error(e->notice.what))
-		history_error(&d->history, clock_wall_ns(&clock_system), client_notice_name(e->notice.what),
+		history_error(&d->history, clock_wall_ns(&clock_system),
+			      client_notice_name(e->notice.what),
 			      client_notice_sentence(e->notice.what));
 	if (d->opts->json || control_listened(d->control)) {
 		json_line(d, e, &l);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Starting, watching and killing the hook script. It is the leader of a process group of its own, has
- * /dev/null as input, no descriptor of ours but output and errors, and the default signal actions.
+ * Starting, watching and killing the hook script. It is the leader of a process group of its own,
+ * has /dev/null as input, no descriptor of ours but output and errors, and the default signal
+ * actions.
  */
 #include "client/script.h"
 
@@ -18,7 +19,10 @@
 
 void script_init(struct script *s, const char *path, int ifindex)
 {
-	*s = (struct script){.path = path, .ifindex = ifindex, .pidfd = -1, .deadline_ns = SCRIPT_DEADLINE_S * NS_PER_S};
+	*s = (struct script){.path = path,
+			     .ifindex = ifindex,
+			     .pidfd = -1,
+			     .deadline_ns = SCRIPT_DEADLINE_S * NS_PER_S};
 }
 
 int script_add(struct script *s, const struct script_job *job, struct script_result *ret_dropped)
@@ -76,7 +80,8 @@ static int start(struct script *s, int64_t now_ns)
 		return -errno;
 	if (pid == 0)
 		become(s, &s->job[0]);
-	(void)setpgid(pid, pid); /* parent and child both call it: the group must exist before it can be killed */
+	(void)setpgid(pid, pid); /* parent and child both call it: the group must exist before it
+				    can be killed */
 	s->pid = pid;
 	s->pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
 	s->end_ns = now_ns + s->deadline_ns;

@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * The hook script: one program, run for each change, one at a time, in the order of the changes, without
- * a shell between. Its only argument is udhcpc's word; the rest is in the environment, in udhcpc's and in
- * dhclient-script's names. The client does not wait for it: results come back through script_poll(), and a
- * script that is not done at its deadline is killed with all of its process group.
+ * The hook script: one program, run for each change, one at a time, in the order of the changes,
+ * without a shell between. Its only argument is udhcpc's word; the rest is in the environment, in
+ * udhcpc's and in dhclient-script's names. The client does not wait for it: results come back
+ * through script_poll(), and a script that is not done at its deadline is killed with all of its
+ * process group.
  *
- * Values from the network. Numbers and addresses are written by us. Names have letters, digits, dot, hyphen
- * and underscore; paths, places and zones also / : , @ % + =; with anything else in them they are left out,
- * because scripts use them without quotes, and a value that was changed is another one. Of text for people (56)
- * every such octet becomes an underscore. So no value holds anything that a shell would take for more than a word.
+ * Values from the network. Numbers and addresses are written by us. Names have letters, digits,
+ * dot, hyphen and underscore; paths, places and zones also / : , @ % + =; with anything else in
+ * them they are left out, because scripts use them without quotes, and a value that was changed is
+ * another one. Of text for people (56) every such octet becomes an underscore. So no value holds
+ * anything that a shell would take for more than a word.
  */
 #pragma once
 
@@ -18,28 +20,33 @@
 
 #include <sys/types.h>
 
-enum { SCRIPT_QUEUE = 4, SCRIPT_ENV_MAX = 192, SCRIPT_TEXT_MAX = 65536,
-	SCRIPT_VALUE_MAX = 12288,	/* the routes of the longest lease, the hex text of the longest option */
-	SCRIPT_DEADLINE_S = 30 };
+enum {
+	SCRIPT_QUEUE = 4,
+	SCRIPT_ENV_MAX = 192,
+	SCRIPT_TEXT_MAX = 65536,
+	SCRIPT_VALUE_MAX = 12288, /* the routes of the longest lease, the hex text of the longest
+				     option */
+	SCRIPT_DEADLINE_S = 30
+};
 
 /* One run. Without pointers, so that it can go from process to process. */
 struct script_job {
-	uint32_t reason;		/* enum client_reason */
-	uint32_t has_now, has_old;	/* 0 or 1 */
-	uint32_t id;			/* the caller's */
+	uint32_t reason;	   /* enum client_reason */
+	uint32_t has_now, has_old; /* 0 or 1 */
+	uint32_t id;		   /* the caller's */
 	struct client_lease now, old;
 };
 
 struct script {
-	const char *path;		/* borrowed; NULL: there is none, and every run succeeds */
+	const char *path; /* borrowed; NULL: there is none, and every run succeeds */
 	int ifindex;
-	int64_t deadline_ns;		/* how long a run may take */
-	pid_t pid;			/* 0: none is running */
-	int pidfd;			/* readable when it ended; -1 */
-	int64_t end_ns;			/* CLOCK_BOOTTIME: then it is killed */
+	int64_t deadline_ns; /* how long a run may take */
+	pid_t pid;	     /* 0: none is running */
+	int pidfd;	     /* readable when it ended; -1 */
+	int64_t end_ns;	     /* CLOCK_BOOTTIME: then it is killed */
 	bool killed;
-	bool quiet;			/* its output goes to /dev/null: the caller may wait for the end of its own */
-	unsigned n;			/* queued, without the running one */
+	bool quiet; /* its output goes to /dev/null: the caller may wait for the end of its own */
+	unsigned n; /* queued, without the running one */
 	uint32_t running_id;
 	struct script_job job[SCRIPT_QUEUE];
 };
@@ -47,8 +54,8 @@ struct script {
 /* How a run ended. */
 struct script_result {
 	uint32_t id;
-	int status;	/* exit status; 128 + signal; -ETIMEDOUT: killed; -errno: could not be started; -ECANCELED: the
-			 * queue was full, a later change counts more */
+	int status; /* exit status; 128 + signal; -ETIMEDOUT: killed; -errno: could not be started;
+		     * -ECANCELED: the queue was full, a later change counts more */
 };
 
 void script_init(struct script *s, const char *path, int ifindex);
@@ -71,8 +78,8 @@ struct script_env {
 	char *var[SCRIPT_ENV_MAX + 1];
 	size_t n, len;
 	char text[SCRIPT_TEXT_MAX];
-	char value[SCRIPT_VALUE_MAX];	/* the one being written */
-	bool full;			/* something was left out */
+	char value[SCRIPT_VALUE_MAX]; /* the one being written */
+	bool full;		      /* something was left out */
 };
 
 /* job against an interface's name. Pure. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * The environment of the hook script, from script.def and the lease. A variable that does not fit is left
- * out whole: half a value is worse than none.
+ * The environment of the hook script, from script.def and the lease. A variable that does not fit
+ * is left out whole: half a value is worse than none.
  */
 #include "client/script.h"
 
@@ -12,7 +12,17 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum kind { KIND_IPS, KIND_NAME, KIND_DOMAIN, KIND_NAMES, KIND_TEXT, KIND_WORD, KIND_U8, KIND_U16, KIND_I32 };
+enum kind {
+	KIND_IPS,
+	KIND_NAME,
+	KIND_DOMAIN,
+	KIND_NAMES,
+	KIND_TEXT,
+	KIND_WORD,
+	KIND_U8,
+	KIND_U16,
+	KIND_I32
+};
 
 static const struct var {
 	uint8_t code;
@@ -31,7 +41,7 @@ struct text {
 	bool bad;
 };
 
-enum { SMALL_MAX = 320 };	/* a word, a number, an address, a name */
+enum { SMALL_MAX = 320 }; /* a word, a number, an address, a name */
 
 static struct text text_in(char *s, size_t cap)
 {
@@ -120,8 +130,8 @@ static void put_num(struct script_env *e, const char *prefix, const char *name, 
 
 static bool is_name_char(uint8_t c)
 {
-	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' || c == '-' ||
-	       c == '_';
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+	       c == '.' || c == '-' || c == '_';
 }
 
 static bool is_text_char(uint8_t c)
@@ -151,7 +161,8 @@ static void text_name(struct text *t, struct span d)
 	}
 }
 
-/* Names with blanks between: option 15 is one name by RFC 2132, but servers put the search list there. */
+/* Names with blanks between: option 15 is one name by RFC 2132, but servers put the search list
+ * there. */
 static void text_domain(struct text *t, struct span d)
 {
 	d = without_nul(d);
@@ -248,15 +259,33 @@ static void text_number(struct text *t, struct span d, size_t width)
 static void text_option(struct text *t, enum kind k, struct span d)
 {
 	switch (k) {
-	case KIND_IPS: text_ips(t, d); break;
-	case KIND_NAME: text_name(t, d); break;
-	case KIND_DOMAIN: text_domain(t, d); break;
-	case KIND_NAMES: text_names(t, d); break;
-	case KIND_TEXT: text_free(t, d); break;
-	case KIND_WORD: text_word(t, d); break;
-	case KIND_U8: text_number(t, d, 1); break;
-	case KIND_U16: text_number(t, d, 2); break;
-	case KIND_I32: text_number(t, d, 4); break;
+	case KIND_IPS:
+		text_ips(t, d);
+		break;
+	case KIND_NAME:
+		text_name(t, d);
+		break;
+	case KIND_DOMAIN:
+		text_domain(t, d);
+		break;
+	case KIND_NAMES:
+		text_names(t, d);
+		break;
+	case KIND_TEXT:
+		text_free(t, d);
+		break;
+	case KIND_WORD:
+		text_word(t, d);
+		break;
+	case KIND_U8:
+		text_number(t, d, 1);
+		break;
+	case KIND_U16:
+		text_number(t, d, 2);
+		break;
+	case KIND_I32:
+		text_number(t, d, 4);
+		break;
 	}
 }
 
@@ -280,12 +309,13 @@ static void text_route_dhclient(struct text *t, const struct client_route *r)
 		(void)snprintf(part, sizeof(part), " %u", r->dest >> (24 - 8 * k) & 255);
 		text_add(t, part);
 	}
-	(void)snprintf(part, sizeof(part), " %u %u %u %u", r->gateway >> 24, r->gateway >> 16 & 255, r->gateway >> 8 & 255,
-		       r->gateway & 255);
+	(void)snprintf(part, sizeof(part), " %u %u %u %u", r->gateway >> 24, r->gateway >> 16 & 255,
+		       r->gateway >> 8 & 255, r->gateway & 255);
 	text_add(t, part);
 }
 
-static void put_routes(struct script_env *e, const char *prefix, const struct client_lease *l, bool udhcpc)
+static void put_routes(struct script_env *e, const char *prefix, const struct client_lease *l,
+		       bool udhcpc)
 {
 	struct text t = text_in(e->value, sizeof(e->value));
 
@@ -309,7 +339,8 @@ static const struct var *var_of(uint8_t code)
 	return NULL;
 }
 
-static void put_option(struct script_env *e, const char *prefix, uint8_t code, struct span d, bool udhcpc)
+static void put_option(struct script_env *e, const char *prefix, uint8_t code, struct span d,
+		       bool udhcpc)
 {
 	const struct var *v = var_of(code);
 	struct text t = text_in(e->value, sizeof(e->value));
@@ -330,7 +361,8 @@ static void put_option(struct script_env *e, const char *prefix, uint8_t code, s
 	put(e, "", name, &t);
 }
 
-static void put_options(struct script_env *e, const char *prefix, const struct client_lease *l, bool udhcpc)
+static void put_options(struct script_env *e, const char *prefix, const struct client_lease *l,
+			bool udhcpc)
 {
 	struct rd r = rd_init(span_of(l->options, l->options_len));
 

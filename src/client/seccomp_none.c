@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * In place of seccomp.c where the client is built with a sanitizer, whose runtime makes calls of its own.
+ * In place of seccomp.c where the client is built with a sanitizer, whose runtime makes calls of
+ * its own.
  */
 #include "client/privsep.h"
 

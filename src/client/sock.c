@@ -23,9 +23,12 @@
 /* clang-format on */
 
 enum {
-	CLIENT_PORT = 68, SERVER_PORT = 67, SNAP_ALL = 0x40000,
-	IP = 14, BOOTP = IP + 8,	/* BOOTP and UDP follow an IP header of X octets */
-	NO_FRAGMENT = 0x3fff,		/* more-fragments and offset */
+	CLIENT_PORT = 68,
+	SERVER_PORT = 67,
+	SNAP_ALL = 0x40000,
+	IP = 14,
+	BOOTP = IP + 8,	      /* BOOTP and UDP follow an IP header of X octets */
+	NO_FRAGMENT = 0x3fff, /* more-fragments and offset */
 	ERRORS_AT_ONCE = 64,
 };
 
@@ -61,7 +64,8 @@ static void filter_dhcp(struct filter *f, uint32_t xid)
 
 enum { ARP_SPA = 14 + 14, ARP_TPA = 14 + 24 };
 
-/* RFC 5227 2.1.1: any packet with the address as sender, or a probe (sender 0.0.0.0) for it; and the node's. */
+/* RFC 5227 2.1.1: any packet with the address as sender, or a probe (sender 0.0.0.0) for it; and
+ * the node's. */
 static void filter_arp(struct filter *f, uint32_t address, uint32_t node)
 {
 	f->n = 0;
@@ -162,7 +166,8 @@ static void pktinfo_of(struct msghdr *h, struct packet *p)
 	}
 }
 
-/* Returns whether the error was found by this host: a neighbour that does not answer, not a message of another. */
+/* Returns whether the error was found by this host: a neighbour that does not answer, not a message
+ * of another. */
 static bool is_local(const struct sock_extended_err *e, const struct cmsghdr *c, uint32_t own)
 {
 	struct sockaddr_in from = {0};
@@ -176,8 +181,9 @@ static bool is_local(const struct sock_extended_err *e, const struct cmsghdr *c,
 }
 
 /*
- * Empties the queue of errors, which keeps the socket readable. Returns 0: there was none; -errno: the last one;
- * -EREMOTEIO: ICMP of other hosts only, which anybody can forge, and which changes nothing therefore.
+ * Empties the queue of errors, which keeps the socket readable. Returns 0: there was none; -errno:
+ * the last one; -EREMOTEIO: ICMP of other hosts only, which anybody can forge, and which changes
+ * nothing therefore.
  */
 static int recv_error(int fd, uint32_t own)
 {
@@ -191,7 +197,8 @@ static int recv_error(int fd, uint32_t own)
 		if (recvmsg(fd, &h, MSG_ERRQUEUE | MSG_DONTWAIT) < 0)
 			return r;
 		/* without all of it nobody knows where the error comes from */
-		for (struct cmsghdr *c = h.msg_flags & MSG_CTRUNC ? NULL : CMSG_FIRSTHDR(&h); c; c = CMSG_NXTHDR(&h, c)) {
+		for (struct cmsghdr *c = h.msg_flags & MSG_CTRUNC ? NULL : CMSG_FIRSTHDR(&h); c;
+		     c = CMSG_NXTHDR(&h, c)) {
 			if (c->cmsg_level != IPPROTO_IP || c->cmsg_type != IP_RECVERR ||
 			    c->cmsg_len < CMSG_LEN(sizeof(e)))
 				continue;
@@ -210,8 +217,12 @@ static int recv_datagram(int fd, uint32_t own, struct packet *p)
 	struct sockaddr_in from = {0};
 	union sock_ctrl ctrl;
 	struct iovec iov = {p->data, p->cap};
-	struct msghdr h = {.msg_name = &from, .msg_namelen = sizeof(from), .msg_iov = &iov, .msg_iovlen = 1,
-			   .msg_control = &ctrl, .msg_controllen = sizeof(ctrl)};
+	struct msghdr h = {.msg_name = &from,
+			   .msg_namelen = sizeof(from),
+			   .msg_iov = &iov,
+			   .msg_iovlen = 1,
+			   .msg_control = &ctrl,
+			   .msg_controllen = sizeof(ctrl)};
 	ssize_t n = recvmsg(fd, &h, MSG_TRUNC | MSG_DONTWAIT);
 
 	if (n < 0) {
@@ -256,13 +267,19 @@ int client_sock_send_frame(int fd, int ifindex, struct span frame)
 
 int client_sock_send_udp(int fd, int ifindex, uint32_t src, uint32_t dst, struct span payload)
 {
-	struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons(SERVER_PORT), .sin_addr = {htonl(dst)}};
+	struct sockaddr_in to = {.sin_family = AF_INET,
+				 .sin_port = htons(SERVER_PORT),
+				 .sin_addr = {htonl(dst)}};
 	struct in_pktinfo info = {.ipi_ifindex = ifindex, .ipi_spec_dst = {htonl(src)}};
 	union sock_ctrl ctrl = {0};
 	/* sendmsg does not write to its arguments */
 	struct iovec iov = {(void *)(uintptr_t)payload.p, payload.n};
-	struct msghdr h = {.msg_name = &to, .msg_namelen = sizeof(to), .msg_iov = &iov, .msg_iovlen = 1,
-			   .msg_control = &ctrl, .msg_controllen = CMSG_SPACE(sizeof(info))};
+	struct msghdr h = {.msg_name = &to,
+			   .msg_namelen = sizeof(to),
+			   .msg_iov = &iov,
+			   .msg_iovlen = 1,
+			   .msg_control = &ctrl,
+			   .msg_controllen = CMSG_SPACE(sizeof(info))};
 	struct cmsghdr *c = CMSG_FIRSTHDR(&h);
 	ssize_t n;
 
@@ -284,7 +301,12 @@ int client_sock_send_udp(int fd, int ifindex, uint32_t src, uint32_t dst, struct
 bool client_sock_broken(int err)
 {
 	switch (-err) {
-	case ENETDOWN: case EIO: case ENODEV: case ENXIO: case EBADF: case ENOTCONN:
+	case ENETDOWN:
+	case EIO:
+	case ENODEV:
+	case ENXIO:
+	case EBADF:
+	case ENOTCONN:
 		return true;
 	default:
 		return false;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * AF_PACKET sockets: protocol 0 until bind, so that nothing unfiltered is queued and nothing has to be
- * unhooked; bound to one EtherType of one interface. The kernel takes an outer VLAN tag off and tells
- * it beside the frame. packet(7).
+ * AF_PACKET sockets: protocol 0 until bind, so that nothing unfiltered is queued and nothing has to
+ * be unhooked; bound to one EtherType of one interface. The kernel takes an outer VLAN tag off and
+ * tells it beside the frame. packet(7).
  */
 #include "client/sock_link.h"
 
@@ -19,7 +19,9 @@ enum { VLAN_ID_MASK = 0x0fff };
 
 static int configure(int fd, int ifindex, uint16_t protocol, struct filter *f)
 {
-	struct sockaddr_ll a = {.sll_family = AF_PACKET, .sll_protocol = htons(protocol), .sll_ifindex = ifindex};
+	struct sockaddr_ll a = {.sll_family = AF_PACKET,
+				.sll_protocol = htons(protocol),
+				.sll_ifindex = ifindex};
 	int r = filter_attach(fd, SO_ATTACH_FILTER, f);
 
 	if (r == 0)
@@ -55,7 +57,8 @@ static void meta_of(struct msghdr *h, struct client_frame_meta *m)
 		    c->cmsg_len < CMSG_LEN(sizeof(aux)))
 			continue;
 		memcpy(&aux, CMSG_DATA(c), sizeof(aux));
-		m->csum_not_ready = (aux.tp_status & (TP_STATUS_CSUMNOTREADY | TP_STATUS_CSUM_VALID)) != 0;
+		m->csum_not_ready = (aux.tp_status &
+				     (TP_STATUS_CSUMNOTREADY | TP_STATUS_CSUM_VALID)) != 0;
 		if (aux.tp_status & TP_STATUS_VLAN_VALID)
 			m->vlan_id = aux.tp_vlan_tci & VLAN_ID_MASK;
 	}
@@ -66,8 +69,12 @@ int client_link_recv(int fd, uint8_t *buf, size_t cap, struct client_frame_meta 
 	struct sockaddr_ll from = {0};
 	union sock_ctrl ctrl;
 	struct iovec iov = {buf, cap};
-	struct msghdr h = {.msg_name = &from, .msg_namelen = sizeof(from), .msg_iov = &iov, .msg_iovlen = 1,
-			   .msg_control = &ctrl, .msg_controllen = sizeof(ctrl)};
+	struct msghdr h = {.msg_name = &from,
+			   .msg_namelen = sizeof(from),
+			   .msg_iov = &iov,
+			   .msg_iovlen = 1,
+			   .msg_control = &ctrl,
+			   .msg_controllen = sizeof(ctrl)};
 	ssize_t n = recvmsg(fd, &h, MSG_TRUNC | MSG_DONTWAIT);
 
 	if (n < 0)
@@ -78,7 +85,8 @@ int client_link_recv(int fd, uint8_t *buf, size_t cap, struct client_frame_meta 
 	*ret = (struct client_frame_meta){
 		.outgoing = from.sll_pkttype == PACKET_OUTGOING,
 		.otherhost = from.sll_pkttype == PACKET_OTHERHOST,
-		.broadcast = from.sll_pkttype == PACKET_BROADCAST || from.sll_pkttype == PACKET_MULTICAST,
+		.broadcast = from.sll_pkttype == PACKET_BROADCAST ||
+			     from.sll_pkttype == PACKET_MULTICAST,
 	};
 	meta_of(&h, ret);
 	return (int)n;
@@ -86,7 +94,9 @@ int client_link_recv(int fd, uint8_t *buf, size_t cap, struct client_frame_meta 
 
 int client_link_send(int fd, int ifindex, struct span frame)
 {
-	struct sockaddr_ll to = {.sll_family = AF_PACKET, .sll_ifindex = ifindex, .sll_halen = ETH_ALEN};
+	struct sockaddr_ll to = {.sll_family = AF_PACKET,
+				 .sll_ifindex = ifindex,
+				 .sll_halen = ETH_ALEN};
 	struct rd r = rd_init(frame);
 	ssize_t n;
 
@@ -96,7 +106,8 @@ int client_link_send(int fd, int ifindex, struct span frame)
 	if (!rd_ok(&r))
 		return -EINVAL;
 	do
-		n = sendto(fd, frame.p, frame.n, MSG_DONTWAIT, (const struct sockaddr *)&to, sizeof(to));
+		n = sendto(fd, frame.p, frame.n, MSG_DONTWAIT, (const struct sockaddr *)&to,
+			   sizeof(to));
 	while (n < 0 && errno == EINTR);
 	return n < 0 ? -errno : 0;
 }

@@ -12,12 +12,13 @@
 
 struct client_frame_meta {
 	bool outgoing, otherhost, broadcast, csum_not_ready;
-	uint16_t vlan_id;	/* of a tag that the kernel took off */
+	uint16_t vlan_id; /* of a tag that the kernel took off */
 };
 
 struct filter;
 
-/* An AF_PACKET socket, filtered, locked, bound to one protocol (host order). Descriptor or -errno. */
+/* An AF_PACKET socket, filtered, locked, bound to one protocol (host order). Descriptor or
+ * -errno. */
 int client_link_open(int ifindex, uint16_t protocol, struct filter *f) must_check;
 /* One frame: its whole length, also if it is longer than cap; 0: none; -errno. */
 int client_link_recv(int fd, uint8_t *buf, size_t cap, struct client_frame_meta *ret) must_check;

@@ -6,7 +6,7 @@
 
 #include "client/timing.h"
 
-/* --- timers ------------------------------------------------------------------------------------- */
+/* --- timers ----------------------------------------------------------------------------------- */
 
 void step_timer_at(struct client_step *s, enum client_timer t, int64_t when_ns)
 {
@@ -71,7 +71,7 @@ uint32_t step_random(struct client_step *s)
 	return s->c->random.u32(s->c->random.ctx);
 }
 
-/* --- telling ------------------------------------------------------------------------------------ */
+/* --- telling ---------------------------------------------------------------------------------- */
 
 void step_notify(struct client_step *s, enum client_notice n)
 {
@@ -93,7 +93,7 @@ void step_script(struct client_step *s, enum client_reason r, const struct clien
 	e->script.old = old;
 }
 
-/* --- sockets ------------------------------------------------------------------------------------ */
+/* --- sockets ---------------------------------------------------------------------------------- */
 
 void step_listen_raw(struct client_step *s)
 {
@@ -137,7 +137,7 @@ void step_new_xact(struct client_step *s, struct client_xact *x)
 		effects_add(s->fx, EFFECT_LISTEN_RAW)->xid = x->xid;
 }
 
-/* --- the address -------------------------------------------------------------------------------- */
+/* --- the address ------------------------------------------------------------------------------ */
 
 static uint32_t valid_s(const struct client_step *s)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * RFC 2131 4.1 (back-off), 4.4.5 (renewal), 3.1.5 (DECLINE). All of it is capped, so that no count of
- * tries can shift a bit too far.
+ * RFC 2131 4.1 (back-off), 4.4.5 (renewal), 3.1.5 (DECLINE). All of it is capped, so that no count
+ * of tries can shift a bit too far.
  */
 #include "client/timing.h"
 

@@ -11,15 +11,16 @@
 enum { CLIENT_REBOOT_TRIES = 2, CLIENT_REQUEST_TRIES = 4, CLIENT_SHORT_LEASE_S = 10 };
 
 /*
- * After the n-th DISCOVER or REQUEST (n from 1): 1, 2, 4, 8, 16, 32, 64, 64 ... seconds; the first two
- * within a tenth, then within a second (RFC 2131 4.1 begins with 4).
+ * After the n-th DISCOVER or REQUEST (n from 1): 1, 2, 4, 8, 16, 32, 64, 64 ... seconds; the first
+ * two within a tenth, then within a second (RFC 2131 4.1 begins with 4).
  */
 int64_t client_backoff_ns(unsigned n, uint32_t random);
 /* After the n-th REQUEST for a lease we had: both together at most two seconds. */
 int64_t client_reboot_wait_ns(unsigned n, uint32_t random);
 /*
- * Returns the wait after the n-th REQUEST of RENEWING or REBINDING: half of the rest of the phase, at least a minute
- * (RFC 2131 4.4.5); in a phase that is too short for that there is one more try in its middle.
+ * Returns the wait after the n-th REQUEST of RENEWING or REBINDING: half of the rest of the phase,
+ * at least a minute (RFC 2131 4.4.5); in a phase that is too short for that there is one more try
+ * in its middle.
  */
 int64_t client_reacquire_ns(unsigned n, int64_t now_ns, int64_t phase_end_ns);
 /* After the n-th DECLINE in a row (n from 1): 10, 20 ... 300 s. RFC 2131 3.1.5 asks for 10. */

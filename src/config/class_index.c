@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * For each test a set of conditions "subject equals value" is worked out of which one must hold for the
- * test to hold: of an equality itself; of `or` those of all operands; of `and` those of one operand. A
- * test for which there is no such set is always a candidate. Only expressions that cannot fail
- * count, so leaving a test out can hide neither a class nor a failure.
+ * For each test a set of conditions "subject equals value" is worked out of which one must hold for
+ * the test to hold: of an equality itself; of `or` those of all operands; of `and` those of one
+ * operand. A test for which there is no such set is always a candidate. Only expressions that
+ * cannot fail count, so leaving a test out can hide neither a class nor a failure.
  */
 #include "config/class_index.h"
 
@@ -19,10 +19,10 @@ enum { ATOMS_MAX = 64, VALUE_MAX = 512 };
 /* Something a packet has a value of. Of a condition that an option is there: "1" or "0". */
 struct subject {
 	const struct expr_node *node;
-	bool early, late;	/* classes of that pass ask for it */
-	bool wants_empty;	/* a class asks for the empty string, the value of an absent option */
-	uint64_t lengths;	/* of the requested values, modulo 64, and their first octets: */
-	struct code_set first;	/* nearly always enough to tell that nobody asks for this one */
+	bool early, late; /* classes of that pass ask for it */
+	bool wants_empty; /* a class asks for the empty string, the value of an absent option */
+	uint64_t lengths; /* of the requested values, modulo 64, and their first octets: */
+	struct code_set first; /* nearly always enough to tell that nobody asks for this one */
 };
 
 struct atom {
@@ -37,8 +37,8 @@ struct atoms {
 
 struct class_index {
 	size_t n_classes, n_words;
-	uint64_t *always[2];	/* by pass: no set could be worked out */
-	uint64_t *pass[2];	/* all of a pass */
+	uint64_t *always[2]; /* by pass: no set could be worked out */
+	uint64_t *pass[2];   /* all of a pass */
 	struct subject *subjects;
 	uint32_t n_subjects;
 	struct config_map values; /* subject number and value to a set of classes */
@@ -46,12 +46,13 @@ struct class_index {
 	uint32_t n_sets;
 };
 
-/* --- expressions -------------------------------------------------------------------------------- */
+/* --- expressions ------------------------------------------------------------------------------ */
 
 static bool path_eq(const struct expr_path *a, const struct expr_path *b)
 {
-	return a->base == b->base && a->access == b->access && a->any_enterprise == b->any_enterprise &&
-	       a->enterprise == b->enterprise && a->index == b->index && a->n_codes == b->n_codes &&
+	return a->base == b->base && a->access == b->access &&
+	       a->any_enterprise == b->any_enterprise && a->enterprise == b->enterprise &&
+	       a->index == b->index && a->n_codes == b->n_codes &&
 	       memcmp(a->codes, b->codes, a->n_codes) == 0;
 }
 
@@ -95,7 +96,8 @@ static bool node_eq(const struct expr_node *a, const struct expr_node *b)
 		return path_eq(a->path, b->path);
 	if (a->op == OP_LITERAL)
 		return span_eq(a->lit, b->lit);
-	if ((a->op == OP_SUBSTRING || a->op == OP_SPLIT) && (a->a != b->a || a->b != b->b || a->all != b->all))
+	if ((a->op == OP_SUBSTRING || a->op == OP_SPLIT) &&
+	    (a->a != b->a || a->b != b->b || a->all != b->all))
 		return false;
 	for (; x && y && node_eq(x, y); x = x->next, y = y->next)
 		;
@@ -136,7 +138,8 @@ static bool atoms_of_equal(const struct expr_node *e, struct atoms *as)
 		a = b;
 		b = t;
 	}
-	return b->op == OP_LITERAL && a->op != OP_LITERAL && subject_ok(a) && atom_add(as, a, b->lit);
+	return b->op == OP_LITERAL && a->op != OP_LITERAL && subject_ok(a) &&
+	       atom_add(as, a, b->lit);
 }
 
 /* One operand's will do; those before it are evaluated first, and must not fail. */
@@ -182,7 +185,7 @@ static bool atoms_of(const struct expr_node *e, struct atoms *as)
 	}
 }
 
-/* --- building ----------------------------------------------------------------------------------- */
+/* --- building --------------------------------------------------------------------------------- */
 
 static void set_add(uint64_t *set, size_t i)
 {
@@ -223,10 +226,12 @@ static bool subject_may_want(const struct subject *s, struct span value)
 {
 	if (!value.n)
 		return s->wants_empty;
-	return value.n <= VALUE_MAX && (s->lengths >> (value.n % 64) & 1) && code_set_has(&s->first, value.p[0]);
+	return value.n <= VALUE_MAX && (s->lengths >> (value.n % 64) & 1) &&
+	       code_set_has(&s->first, value.p[0]);
 }
 
-static int atom_put(struct class_index *x, struct arena *a, const struct atom *atom, size_t class, bool late)
+static int atom_put(struct class_index *x, struct arena *a, const struct atom *atom, size_t class,
+		    bool late)
 {
 	uint32_t number = subject_number(x, atom->subject);
 	uint8_t key[VALUE_MAX + 4];
@@ -237,7 +242,8 @@ static int atom_put(struct class_index *x, struct arena *a, const struct atom *a
 		set = x->n_sets++;
 		x->sets[set] = arena_array(a, uint64_t, x->n_words);
 		if (!x->sets[set] ||
-		    config_map_put(&x->values, a, value_key(number, atom->value, key), set, &old) < 0)
+		    config_map_put(&x->values, a, value_key(number, atom->value, key), set, &old) <
+			    0)
 			return -USHER_E_NOMEM;
 	}
 	set_add(x->sets[set], class);
@@ -312,7 +318,7 @@ int class_index_new(const struct config *c, struct arena *a, const struct class_
 	return r;
 }
 
-/* --- asking ------------------------------------------------------------------------------------- */
+/* --- asking ----------------------------------------------------------------------------------- */
 
 size_t class_index_words(const struct class_index *x)
 {
@@ -340,13 +346,15 @@ static void subject_look_up(const struct class_index *x, uint32_t number, const 
 			ret_set[w] = x->pass[0][w] | x->pass[1][w];
 		return;
 	}
-	if (subject_may_want(s, value) && config_map_get(&x->values, value_key(number, value, key), &set))
+	if (subject_may_want(s, value) &&
+	    config_map_get(&x->values, value_key(number, value, key), &set))
 		for (size_t w = 0; w < x->n_words; w++)
 			ret_set[w] |= x->sets[set][w];
 	arena_rewind(c->scratch, mark);
 }
 
-void class_index_candidates(const struct class_index *x, const struct expr_ctx *c, bool late, uint64_t *ret_set)
+void class_index_candidates(const struct class_index *x, const struct expr_ctx *c, bool late,
+			    uint64_t *ret_set)
 {
 	for (size_t w = 0; w < x->n_words; w++)
 		ret_set[w] = x->always[late][w];

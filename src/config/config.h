@@ -31,7 +31,7 @@ enum config_class_id {
 };
 
 struct config_class_list {
-	const uint32_t *ids;	/* any-of for guards; in order for evaluate-additional-classes */
+	const uint32_t *ids; /* any-of for guards; in order for evaluate-additional-classes */
 	size_t n;
 };
 
@@ -39,14 +39,14 @@ struct config_class_list {
 
 struct config_option {
 	uint32_t code;
-	const char *space;	/* interned: compare pointers with config's or strcmp */
-	uint32_t vendor_id;	/* of space "vendor-N"; else 0 */
-	const struct option_def *def;	/* may be NULL (code only) */
-	struct span data;	/* encoded; may exceed 255 octets */
+	const char *space;	      /* interned: compare pointers with config's or strcmp */
+	uint32_t vendor_id;	      /* of space "vendor-N"; else 0 */
+	const struct option_def *def; /* may be NULL (code only) */
+	struct span data;	      /* encoded; may exceed 255 octets */
 	bool always_send, never_send;
-	bool more;		/* the one behind it in the scope has its space and code, too */
-	bool no_value;		/* hides the option of outer scopes and is not sent */
-	uint8_t outer;		/* top-level code it is sent in: its own, or its container's; 0: none */
+	bool more;     /* the one behind it in the scope has its space and code, too */
+	bool no_value; /* hides the option of outer scopes and is not sent */
+	uint8_t outer; /* top-level code it is sent in: its own, or its container's; 0: none */
 	struct config_class_list classes; /* only for members of one of them; empty: all */
 };
 
@@ -69,41 +69,44 @@ static inline void code_set_add(struct code_set *s, uint8_t code)
 enum { OPTION_DEPTH_MAX = 8 };
 
 struct config_options {
-	const struct config_option *items; /* sorted by space, then code; equals as they were written */
+	const struct config_option
+		*items; /* sorted by space, then code; equals as they were written */
 	size_t n;
-	const struct config_option *top;   /* those of space dhcp4, among items */
+	const struct config_option *top; /* those of space dhcp4, among items */
 	size_t n_top;
-	struct code_set codes;		   /* of top */
-	bool always;			   /* one of items is always-send */
+	struct code_set codes; /* of top */
+	bool always;	       /* one of items is always-send */
 };
 
 /* Definitions by space and code or name: the operator's first, then the standard ones. */
 struct class_index;
 struct option_defs;
-const struct option_def *option_defs_by_code(const struct option_defs *d, const char *space, uint32_t code);
-const struct option_def *option_defs_by_name(const struct option_defs *d, const char *space, const char *name);
+const struct option_def *option_defs_by_code(const struct option_defs *d, const char *space,
+					     uint32_t code);
+const struct option_def *option_defs_by_name(const struct option_defs *d, const char *space,
+					     const char *name);
 
-/* --- values a scope inherits -------------------------------------------------------------------- */
+/* --- values a scope inherits ------------------------------------------------------------------ */
 
 enum config_allocator { ALLOCATOR_ITERATIVE, ALLOCATOR_RANDOM, ALLOCATOR_FLQ };
 
-struct config_triplet {		/* seconds */
+struct config_triplet { /* seconds */
 	uint32_t value, min, max;
-	bool set;		/* of a class: given at all? */
+	bool set; /* of a class: given at all? */
 };
 
-enum config_replace_name {	/* ddns-replace-client-name */
-	REPLACE_NAME_NEVER,
-	REPLACE_NAME_ALWAYS,
-	REPLACE_NAME_WHEN_PRESENT,
-	REPLACE_NAME_WHEN_NOT_PRESENT
+enum config_replace_name { /* ddns-replace-client-name */
+			   REPLACE_NAME_NEVER,
+			   REPLACE_NAME_ALWAYS,
+			   REPLACE_NAME_WHEN_PRESENT,
+			   REPLACE_NAME_WHEN_NOT_PRESENT
 };
 
-struct config_names {		/* rules for clients' names */
+struct config_names { /* rules for clients' names */
 	enum config_replace_name replace;
 	const char *generated_prefix, *qualifying_suffix;
 	const char *char_set, *char_replacement;
-	const uint8_t *bad;	/* 256 bits: octets that match char_set */
+	const uint8_t *bad; /* 256 bits: octets that match char_set */
 };
 
 struct config_params {
@@ -112,15 +115,15 @@ struct config_params {
 	uint32_t renew_timer, rebind_timer;
 	bool calculate_tee_times;
 	double t1_percent, t2_percent;
-	uint32_t offer_lifetime;	/* 0: none */
-	double cache_threshold;		/* 0: off */
+	uint32_t offer_lifetime; /* 0: none */
+	double cache_threshold;	 /* 0: off */
 	bool has_cache_max_age;
 	uint32_t cache_max_age;
 	bool store_extended_info;
 	bool authoritative;
 	bool match_client_id;
 	uint32_t next_server;
-	const char *server_hostname;	/* "" when unset */
+	const char *server_hostname; /* "" when unset */
 	const char *boot_file_name;
 	enum config_allocator allocator;
 	double adaptive_lease_time_threshold; /* 1.0: off */
@@ -128,7 +131,7 @@ struct config_params {
 	struct config_names names;
 };
 
-/* --- topology ----------------------------------------------------------------------------------- */
+/* --- topology --------------------------------------------------------------------------------- */
 
 enum config_host_id {
 	HOST_ID_HW_ADDRESS,
@@ -140,11 +143,11 @@ enum config_host_id {
 };
 
 struct config_host {
-	uint32_t subnet_id;	/* 0: global */
+	uint32_t subnet_id; /* 0: global */
 	enum config_host_id id_type;
 	struct span id;
-	uint32_t addr;		/* 0: none */
-	const char *hostname;	/* "" : none */
+	uint32_t addr;	      /* 0: none */
+	const char *hostname; /* "" : none */
 	struct config_options options;
 	struct config_class_list classes;
 	bool has_next_server;
@@ -156,11 +159,11 @@ struct config_host {
 struct config_pool {
 	uint32_t first, last;
 	uint32_t pool_id;
-	uint32_t index;		/* among all pools of the configuration */
+	uint32_t index; /* among all pools of the configuration */
 	struct config_options options;
-	struct config_class_list classes;	/* guard */
-	struct config_class_list additional;	/* evaluate-additional-classes */
-	const struct config_names *names;	/* NULL: those of the subnet */
+	struct config_class_list classes;    /* guard */
+	struct config_class_list additional; /* evaluate-additional-classes */
+	const struct config_names *names;    /* NULL: those of the subnet */
 	const struct json *node;
 };
 
@@ -168,14 +171,14 @@ struct config_network;
 
 struct config_subnet {
 	uint32_t id;
-	uint32_t index;		/* in config.subnets */
-	uint32_t prefix;	/* network address */
+	uint32_t index;	 /* in config.subnets */
+	uint32_t prefix; /* network address */
 	uint8_t prefix_len;
-	const char *text;	/* "192.0.2.0/24" */
-	bool refused;		/* while loading: its prefix is not known */
-	const struct config_network *network;	/* NULL: alone */
-	const char *interface;	/* "" : any (network's inherited) */
-	const uint32_t *relays;	/* own relay.ip-addresses */
+	const char *text;		      /* "192.0.2.0/24" */
+	bool refused;			      /* while loading: its prefix is not known */
+	const struct config_network *network; /* NULL: alone */
+	const char *interface;		      /* "" : any (network's inherited) */
+	const uint32_t *relays;		      /* own relay.ip-addresses */
 	size_t n_relays;
 	struct config_class_list classes, additional;
 	const struct config_pool *pools;
@@ -201,12 +204,12 @@ struct config_network {
 struct config_class {
 	const char *name;
 	uint32_t id;
-	const struct expr *test;	/* NULL: set by others only */
+	const struct expr *test;	  /* NULL: set by others only */
 	const struct expr *template_test; /* string: SPAWN_<name>_<value> */
-	bool only_additional;		/* only-in-additional-list */
-	bool late;			/* depends on KNOWN or UNKNOWN */
+	bool only_additional;		  /* only-in-additional-list */
+	bool late;			  /* depends on KNOWN or UNKNOWN */
 	struct config_options options;
-	const struct option_def *defs;	/* own option-def (43, 224-254) */
+	const struct option_def *defs; /* own option-def (43, 224-254) */
 	size_t n_defs;
 	bool has_next_server;
 	uint32_t next_server;
@@ -217,16 +220,16 @@ struct config_class {
 	const struct json *node;
 };
 
-/* --- the rest --------------------------------------------------------------------------------------- */
+/* --- the rest --------------------------------------------------------------------------------- */
 
 struct config_interface {
-	const char *name;	/* "*" : all */
-	uint32_t addr;		/* 0: any */
+	const char *name; /* "*" : all */
+	uint32_t addr;	  /* 0: any */
 	struct json_pos pos;
 };
 
 struct config_control_socket {
-	const char *type;	/* "unix" */
+	const char *type; /* "unix" */
 	const char *path;
 	const struct json *node;
 };
@@ -241,8 +244,8 @@ struct config_logger {
 };
 
 struct config_hook_library {
-	const char *library;		/* of this server; Kea's that are built in are left out */
-	const struct json *parameters;	/* NULL: none */
+	const char *library;	       /* of this server; Kea's that are built in are left out */
+	const struct json *parameters; /* NULL: none */
 	struct json_pos pos;
 };
 
@@ -251,16 +254,17 @@ enum config_lease_checks { CHECKS_NONE, CHECKS_WARN, CHECKS_FIX, CHECKS_FIX_DEL,
 
 struct config {
 	struct arena arena;
-	const char *file;		/* it was read from; "" : config-set */
-	const struct json *effective;	/* {"Dhcp4": …} with every default filled in: config-get's answer */
-	char hash[65];			/* SHA-256 of it, hex */
+	const char *file; /* it was read from; "" : config-set */
+	const struct json
+		*effective; /* {"Dhcp4": …} with every default filled in: config-get's answer */
+	char hash[65];	    /* SHA-256 of it, hex */
 
 	/* interfaces-config */
 	const struct config_interface *interfaces;
 	size_t n_interfaces;
-	bool socket_udp;		/* dhcp-socket-type udp */
-	bool use_routing;		/* outbound-interface */
-	bool udp_offload;		/* user-context usher.udp-offload */
+	bool socket_udp;  /* dhcp-socket-type udp */
+	bool use_routing; /* outbound-interface */
+	bool udp_offload; /* user-context usher.udp-offload */
 	bool re_detect;
 	uint32_t sockets_max_retries, sockets_retry_wait_ms;
 	bool sockets_require_all;
@@ -274,21 +278,21 @@ struct config {
 
 	/* multi-threading */
 	bool multi_threading;
-	uint32_t thread_pool_size;	/* 0: cores */
+	uint32_t thread_pool_size; /* 0: cores */
 	uint32_t packet_queue_size;
-	uint32_t parked_packet_limit;	/* 0: none */
-	uint32_t sample_count;		/* of a statistic; 0: those of the last sample_age_s */
+	uint32_t parked_packet_limit; /* 0: none */
+	uint32_t sample_count;	      /* of a statistic; 0: those of the last sample_age_s */
 	uint32_t sample_age_s;
 
 	/* lease-database */
 	bool persist;
-	const char *lease_file;		/* "" : the default path */
+	const char *lease_file; /* "" : the default path */
 	uint32_t lfc_interval;
 	uint32_t max_row_errors;
 	enum config_durability durability; /* user-context usher.durability */
-	uint32_t sync_interval_ms;	/* user-context usher.interval-ms */
-	uint32_t max_delay_us;		/* user-context usher.max-delay-us */
-	uint32_t offer_hold_s;		/* user-context usher.offer-hold-time, 10 */
+	uint32_t sync_interval_ms;	   /* user-context usher.interval-ms */
+	uint32_t max_delay_us;		   /* user-context usher.max-delay-us */
+	uint32_t offer_hold_s;		   /* user-context usher.offer-hold-time, 10 */
 
 	/* expired-leases-processing */
 	uint32_t reclaim_timer_wait_s, flush_reclaimed_timer_wait_s, hold_reclaimed_s;
@@ -298,67 +302,74 @@ struct config {
 	/* global behaviour */
 	uint32_t decline_probation_s;
 	bool echo_client_id;
-	bool lenient_option_parsing, ignore_server_id, ignore_rai_link_selection, exclude_first_last_24;
+	bool lenient_option_parsing, ignore_server_id, ignore_rai_link_selection,
+		exclude_first_last_24;
 	bool early_global_reservations_lookup, ip_reservations_unique, reservations_lookup_first;
 	bool stash_agent_options;
-	const uint8_t *host_ids;	/* enum config_host_id, in order of look-up */
+	const uint8_t *host_ids; /* enum config_host_id, in order of look-up */
 	size_t n_host_ids;
-	uint32_t host_id_types;		/* bit t: a reservation has an identifier of type t */
+	uint32_t host_id_types; /* bit t: a reservation has an identifier of type t */
 	const char *server_tag;
 
-	struct config_params params;	/* global values */
+	struct config_params params; /* global values */
 	struct config_options options;
 	const struct option_defs *defs;
-	struct code_set containers;	/* top-level codes that may hold sub-options from somewhere */
+	struct code_set containers; /* top-level codes that may hold sub-options from somewhere */
 
-	const char *const *class_names;	/* by class id */
+	const char *const *class_names; /* by class id */
 	uint32_t n_class_names;
 	const struct config_class *classes; /* in order of definition */
 	size_t n_classes;
 	const struct class_index *class_index;
-	bool names_vendor_classes;	/* one of class_names is VENDOR_CLASS_x */
+	bool names_vendor_classes;		       /* one of class_names is VENDOR_CLASS_x */
 	const struct config_class *const *class_by_id; /* NULL where a name has no definition */
 
 	const struct config_subnet *subnets; /* by id, ascending */
 	size_t n_subnets;
 	const struct config_network *networks;
 	size_t n_networks;
-	const struct config_pool *const *pools; /* all, by index */
+	const struct config_pool *const *pools;		 /* all, by index */
 	const struct config_subnet *const *pool_subnets; /* the subnet of each */
 	size_t n_pools;
 	const struct config_host *hosts;
 	size_t n_hosts;
 
-	struct config_index *index;	/* hashes behind the look-ups below */
+	struct config_index *index; /* hashes behind the look-ups below */
 };
 
 struct config_load_opts {
 	/* Called for each warning (trailing comma, a key without effect, …); may be NULL. */
 	void (*warn)(void *ctx, const struct config_error *w);
-	/* Called for each problem; may be NULL. Loading continues to find all of them, also without a callback. */
+	/* Called for each problem; may be NULL. Loading continues to find all of them, also without
+	 * a callback. */
 	void (*problem)(void *ctx, const struct config_error *e);
 	/*
-	 * Called with a configuration that is refused, as far as it could be built, so that its other parts can be
-	 * checked in the same run; may be NULL. Problems found so go to the caller's own list.
+	 * Called with a configuration that is refused, as far as it could be built, so that its
+	 * other parts can be checked in the same run; may be NULL. Problems found so go to the
+	 * caller's own list.
 	 */
 	void (*refused)(void *ctx, const struct config *cfg);
 	void *ctx;
-	uint32_t pipe_wait_ms;	/* the longest time that a FIFO may take to be read to its end; 0: any */
-	size_t n_before;	/* config_load_json(): problems of the text; the configuration is refused, but checked */
-	bool ignore_unknown_hooks; /* Kea's libraries that are not built in: a warning instead of a problem */
+	uint32_t pipe_wait_ms; /* the longest time that a FIFO may take to be read to its end; 0:
+				  any */
+	size_t n_before; /* config_load_json(): problems of the text; the configuration is refused,
+			    but checked */
+	bool ignore_unknown_hooks; /* Kea's libraries that are not built in: a warning instead of a
+				      problem */
 };
 
-/* From a file, or from a parsed {"Dhcp4": …}. 0, or negative with *err, the first problem; nothing is kept. */
+/* From a file, or from a parsed {"Dhcp4": …}. 0, or negative with *err, the first problem; nothing
+ * is kept. */
 int config_load_file(const char *path, const struct config_load_opts *o, struct config **ret,
 		     struct config_error *err) must_check;
 int config_load_json(const struct json *root, const struct config_load_opts *o, struct config **ret,
 		     struct config_error *err) must_check;
 void config_free(struct config *c);
 
-/* The directories that names without one belong to, and the environment moves: $USHER_x, else Kea's $KEA_x. */
+/* The directories that names without one belong to, and the environment moves: $USHER_x, else Kea's
+ * $KEA_x. */
 enum config_dir_kind { CONFIG_DIR_DATA, CONFIG_DIR_SOCKETS, CONFIG_DIR_LOGS, CONFIG_DIR_HOOKS };
 const char *config_dir(enum config_dir_kind kind);
-
 
 /* Subnets whose prefix contains addr, in order of id: start with prev == NULL; NULL at the end. */
 const struct config_subnet *config_subnet_containing(const struct config *c, uint32_t addr,
@@ -372,7 +383,8 @@ const struct config_subnet *config_subnet_by_id(const struct config *c, uint32_t
 /* Reservation of an identifier in a subnet (0: global), or of an address. NULL: none. */
 const struct config_host *config_host_by_id(const struct config *c, uint32_t subnet_id,
 					    enum config_host_id type, struct span id);
-const struct config_host *config_host_by_addr(const struct config *c, uint32_t subnet_id, uint32_t addr);
+const struct config_host *config_host_by_addr(const struct config *c, uint32_t subnet_id,
+					      uint32_t addr);
 /* Class id of a name; -USHER_E_NOTFOUND if the configuration never mentions it. */
 int config_class_by_name(const struct config *c, const char *name) must_check;
 /* The first option of a scope with this code (others of it follow in items), or NULL. */

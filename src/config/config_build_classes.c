@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Client classes and the numbers of their names. Names get numbers in order of mention, the built-in
- * ones first; an expression may ask for a class only if it is built in or defined before.
+ * Client classes and the numbers of their names. Names get numbers in order of mention, the
+ * built-in ones first; an expression may ask for a class only if it is built in or defined before.
  */
 #include "config/config_load.h"
 
@@ -9,8 +9,12 @@
 #include "config/config_defs.h"
 
 static const char *const builtin[] = {
-	[CLASS_ALL] = "ALL",	   [CLASS_KNOWN] = "KNOWN", [CLASS_UNKNOWN] = "UNKNOWN",
-	[CLASS_DROP] = "DROP",	   [CLASS_REJECT] = "REJECT", [CLASS_BOOTP] = "BOOTP",
+	[CLASS_ALL] = "ALL",
+	[CLASS_KNOWN] = "KNOWN",
+	[CLASS_UNKNOWN] = "UNKNOWN",
+	[CLASS_DROP] = "DROP",
+	[CLASS_REJECT] = "REJECT",
+	[CLASS_BOOTP] = "BOOTP",
 	[CLASS_SKIP_DDNS] = "SKIP_DDNS",
 };
 
@@ -75,14 +79,15 @@ int load_class_list(struct load *l, const struct json *map, const char *key,
 		if (id < 0)
 			return id;
 		if (!v->n)
-			load_warn(l, v, "a class name in '%s' is empty: no packet is in that class", key);
+			load_warn(l, v, "a class name in '%s' is empty: no packet is in that class",
+				  key);
 		ids[n++] = (uint32_t)id;
 	}
 	*ret = (struct config_class_list){ids, n};
 	return 0;
 }
 
-/* --- expressions ---------------------------------------------------------------------------- */
+/* --- expressions ------------------------------------------------------------------------------ */
 
 static bool class_known(void *ctx, const char *name)
 {
@@ -129,7 +134,7 @@ static int compile(struct load *l, const struct json *text, bool want_bool, cons
 	return 0;
 }
 
-/* --- one class ------------------------------------------------------------------------------ */
+/* --- one class -------------------------------------------------------------------------------- */
 
 static int class_tests(struct load *l, const struct json *node, struct config_class *cls)
 {
@@ -142,7 +147,8 @@ static int class_tests(struct load *l, const struct json *node, struct config_cl
 	if (test && spawn)
 		return load_fail(l, spawn, "'test' and 'template-test' exclude one another");
 	if (test && cls->id <= CLASS_UNKNOWN)
-		return load_fail(l, test, "class '%s' is built in and cannot have a test", cls->name);
+		return load_fail(l, test, "class '%s' is built in and cannot have a test",
+				 cls->name);
 	r = compile(l, test, true, &cls->test);
 	r = load_both(r, compile(l, spawn, false, &cls->template_test));
 	cls->late = (cls->test && expr_is_late(cls->test)) ||

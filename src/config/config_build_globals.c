@@ -11,7 +11,7 @@
 
 enum { SNAME_MAX = 63, FILE_NAME_MAX = 127, PACKET_QUEUE_DEFAULT = 64 };
 
-/* --- values of a scope ---------------------------------------------------------------------- */
+/* --- values of a scope ------------------------------------------------------------------------ */
 
 int load_triplet(struct load *l, const struct json *map, struct config_triplet *ret)
 {
@@ -31,12 +31,13 @@ int load_triplet(struct load *l, const struct json *map, struct config_triplet *
 		return load_fail(l, min, "min-valid-lifetime %u is greater than valid-lifetime %u",
 				 ret->min, ret->value);
 	if (ret->max < ret->value)
-		return load_fail(l, max, "max-valid-lifetime %u is less than valid-lifetime %u", ret->max,
-				 ret->value);
+		return load_fail(l, max, "max-valid-lifetime %u is less than valid-lifetime %u",
+				 ret->max, ret->value);
 	return 0;
 }
 
-/* Returns whether the map itself has the key: inherited values are filled in with the place of the map. */
+/* Returns whether the map itself has the key: inherited values are filled in with the place of the
+ * map. */
 static bool is_own(const struct json *map, const struct json *v)
 {
 	return v && (v->key_pos.line != map->pos.line || v->key_pos.col != map->pos.col);
@@ -50,8 +51,9 @@ static const char *boot_text(struct load *l, const struct json *map, const char 
 	if (!v || v->n <= max)
 		return v ? v->s : "";
 	if (is_own(map, v))
-		load_warn(l, v, "'%s' has %zu octets, at most %zu fit into the message: it is not sent", key, v->n,
-			  max);
+		load_warn(l, v,
+			  "'%s' has %zu octets, at most %zu fit into the message: it is not sent",
+			  key, v->n, max);
 	return "";
 }
 
@@ -79,15 +81,17 @@ static int load_timers(struct load *l, const struct json *map, struct config_par
 	p->renew_timer = t1 ? (uint32_t)t1->i : 0;
 	p->rebind_timer = t2 ? (uint32_t)t2->i : 0;
 	if (t1 && t2 && t1->i >= t2->i && (is_own(map, t1) || is_own(map, t2)))
-		load_warn(l, t1, "renew-timer %u is not less than rebind-timer %u: clients are not told T1",
-			  p->renew_timer, p->rebind_timer);
+		load_warn(
+			l, t1,
+			"renew-timer %u is not less than rebind-timer %u: clients are not told T1",
+			p->renew_timer, p->rebind_timer);
 	p->calculate_tee_times = load_bool(map, "calculate-tee-times");
 	p->t1_percent = load_real(map, "t1-percent");
 	p->t2_percent = load_real(map, "t2-percent");
 	if (p->calculate_tee_times && p->t1_percent >= p->t2_percent)
 		load_warn(l, json_get(map, "t1-percent"),
-			  "t1-percent %g is not less than t2-percent %g: clients are not told T1", p->t1_percent,
-			  p->t2_percent);
+			  "t1-percent %g is not less than t2-percent %g: clients are not told T1",
+			  p->t1_percent, p->t2_percent);
 	return 0;
 }
 
@@ -103,13 +107,15 @@ static int check_modes(struct load *l, const struct json *map, const struct conf
 	const struct json *v = json_get(map, "reservations-out-of-pool");
 
 	if (p->reservations_out_of_pool && !p->reservations_in_subnet && is_own(map, v))
-		load_warn(l, v, "'reservations-out-of-pool' has no effect without 'reservations-in-subnet'");
+		load_warn(
+			l, v,
+			"'reservations-out-of-pool' has no effect without 'reservations-in-subnet'");
 	return 0;
 }
 
 /*
- * hostname-char-set is a pattern for one character: each octet is tried once, here, so that a packet
- * only looks at a bit.
+ * hostname-char-set is a pattern for one character: each octet is tried once, here, so that a
+ * packet only looks at a bit.
  */
 static int load_char_set(struct load *l, const struct json *map, struct config_names *p)
 {
@@ -128,7 +134,8 @@ static int load_char_set(struct load *l, const struct json *map, struct config_n
 		return load_no_memory(l);
 	if (*p->char_set) {
 		if (expr_regex_compile(span_str(p->char_set), l->a, &re, &at, &why) < 0)
-			return load_fail(l, v, "hostname-char-set: %s at character %zu", why, at + 1);
+			return load_fail(l, v, "hostname-char-set: %s at character %zu", why,
+					 at + 1);
 		for (unsigned c = 0; c < 256; c++) {
 			uint8_t octet = (uint8_t)c;
 
@@ -142,16 +149,19 @@ static int load_char_set(struct load *l, const struct json *map, struct config_n
 	return 0;
 }
 
-int load_names(struct load *l, const struct json *map, const struct config_names *outer, struct config_names *ret)
+int load_names(struct load *l, const struct json *map, const struct config_names *outer,
+	       struct config_names *ret)
 {
-	static const struct config_names none = {.generated_prefix = "myhost", .qualifying_suffix = "",
-						 .char_set = "", .char_replacement = ""};
+	static const struct config_names none = {.generated_prefix = "myhost",
+						 .qualifying_suffix = "",
+						 .char_set = "",
+						 .char_replacement = ""};
 	const char *replace = json_get_str(map, "ddns-replace-client-name");
 
 	*ret = outer ? *outer : none;
 	if (replace)
-		ret->replace = (enum config_replace_name)schema_word("never|always|when-present|when-not-present",
-								     replace);
+		ret->replace = (enum config_replace_name)
+			schema_word("never|always|when-present|when-not-present", replace);
 	ret->generated_prefix = load_str(map, "ddns-generated-prefix", ret->generated_prefix);
 	ret->qualifying_suffix = load_str(map, "ddns-qualifying-suffix", ret->qualifying_suffix);
 	ret->char_set = load_str(map, "hostname-char-set", ret->char_set);
@@ -184,7 +194,7 @@ int load_params(struct load *l, const struct json *map, const struct config_para
 	return load_both(r, check_modes(l, map, p));
 }
 
-/* --- global --------------------------------------------------------------------------------- */
+/* --- global ----------------------------------------------------------------------------------- */
 
 static void load_reclaim(struct load *l)
 {
@@ -199,7 +209,8 @@ static void load_reclaim(struct load *l)
 	c->unwarned_reclaim_cycles = load_u32(m, "unwarned-reclaim-cycles", 0);
 	m = json_get(l->dhcp4, "sanity-checks");
 	c->lease_checks = (enum config_lease_checks)schema_word("none|warn|fix|fix-del|del",
-								load_str(m, "lease-checks", "warn"));
+								load_str(m, "lease-checks",
+									 "warn"));
 }
 
 const struct json *load_usher_value(struct load *l, const char *key)
@@ -210,12 +221,15 @@ const struct json *load_usher_value(struct load *l, const char *key)
 
 	for (size_t i = 0; i < ARRAY_LEN(older); i++) {
 		const struct json *map = json_get(l->dhcp4, older[i]);
-		const struct json *old = json_get(json_get(json_get(map, "user-context"), "usher"), key);
+		const struct json *old = json_get(json_get(json_get(map, "user-context"), "usher"),
+						  key);
 
 		if (!old)
 			continue;
-		load_warn(l, old, "'%s' stands in user-context.usher of %s, it belongs into user-context.usher of Dhcp4%s",
-			  key, older[i], v ? ", where it is given and counts" : "");
+		load_warn(
+			l, old,
+			"'%s' stands in user-context.usher of %s, it belongs into user-context.usher of Dhcp4%s",
+			key, older[i], v ? ", where it is given and counts" : "");
 		v = v ? v : old;
 	}
 	return v;
@@ -232,7 +246,8 @@ static int load_lease_db(struct load *l)
 	struct config *c = l->c;
 
 	if (strcmp(type->s, "memfile") != 0)
-		return load_fail(l, type, "lease-database type '%s' is not supported, expected memfile",
+		return load_fail(l, type,
+				 "lease-database type '%s' is not supported, expected memfile",
 				 type->s);
 	c->persist = load_bool(m, "persist");
 	c->lease_file = load_file_name(l, CONFIG_DIR_DATA, load_str(m, "name", ""));
@@ -242,7 +257,8 @@ static int load_lease_db(struct load *l)
 	c->max_row_errors = load_u32(m, "max-row-errors", 0);
 	c->durability = DURABILITY_COMMIT;
 	if (durability)
-		c->durability = (enum config_durability)schema_word("commit|interval|none", durability->s);
+		c->durability = (enum config_durability)schema_word("commit|interval|none",
+								    durability->s);
 	c->sync_interval_ms = interval ? (uint32_t)interval->i : 1000;
 	c->max_delay_us = delay ? (uint32_t)delay->i : 2000;
 	c->offer_hold_s = hold ? (uint32_t)hold->i : 10;
@@ -264,8 +280,10 @@ static int load_host_ids(struct load *l)
 		int id = schema_word("hw-address|duid|circuit-id|client-id|flex-id", v->s);
 
 		if (id < 0)
-			bad = load_fail(l, v, "unknown identifier '%.32s', expected one of hw-address, duid, circuit-id, client-id, flex-id",
-					v->s);
+			bad = load_fail(
+				l, v,
+				"unknown identifier '%.32s', expected one of hw-address, duid, circuit-id, client-id, flex-id",
+				v->s);
 		else if (n && memchr(ids, id, n))
 			bad = load_fail(l, v, "identifier '%s' is given twice", v->s);
 		else
@@ -284,9 +302,13 @@ static int refuse(struct load *l)
 	int r = 0;
 
 	if (hosts && hosts->count)
-		r = load_fail(l, hosts, "'hosts-databases' is not supported: reservations are read from this configuration");
+		r = load_fail(
+			l, hosts,
+			"'hosts-databases' is not supported: reservations are read from this configuration");
 	if (control && load_count(control, "config-databases"))
-		r = load_fail(l, control, "'config-control' is not supported: there is no configuration backend");
+		r = load_fail(
+			l, control,
+			"'config-control' is not supported: there is no configuration backend");
 	return r;
 }
 
@@ -315,8 +337,9 @@ static void load_behaviour(struct load *l)
 	c->thread_pool_size = load_u32(m, "thread-pool-size", 0);
 	c->packet_queue_size = load_u32(m, "packet-queue-size", 0);
 	if (c->packet_queue_size != PACKET_QUEUE_DEFAULT)
-		load_warn(l, json_get(m, "packet-queue-size"),
-			  "'packet-queue-size' is accepted and has no effect: the kernel has the queue");
+		load_warn(
+			l, json_get(m, "packet-queue-size"),
+			"'packet-queue-size' is accepted and has no effect: the kernel has the queue");
 }
 
 int load_globals(struct load *l)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Reservations, global ones and those of subnets. One identifier each; an identifier is unique in its
- * subnet, and so is an address unless ip-reservations-unique is off. The hash tables that find
+ * Reservations, global ones and those of subnets. One identifier each; an identifier is unique in
+ * its subnet, and so is an address unless ip-reservations-unique is off. The hash tables that find
  * duplicates are the ones that serve look-ups later.
  */
 #include "config/config_load.h"
@@ -13,13 +13,16 @@ static const struct {
 	const char *key;
 	size_t max;
 } id_kinds[] = {
-	[HOST_ID_HW_ADDRESS] = {"hw-address", 20}, [HOST_ID_DUID] = {"duid", 130},
-	[HOST_ID_CIRCUIT_ID] = {"circuit-id", HOST_ID_MAX}, [HOST_ID_CLIENT_ID] = {"client-id", HOST_ID_MAX},
+	[HOST_ID_HW_ADDRESS] = {"hw-address", 20},
+	[HOST_ID_DUID] = {"duid", 130},
+	[HOST_ID_CIRCUIT_ID] = {"circuit-id", HOST_ID_MAX},
+	[HOST_ID_CLIENT_ID] = {"client-id", HOST_ID_MAX},
 	[HOST_ID_FLEX_ID] = {"flex-id", HOST_ID_MAX},
 };
 
 /* Hexadecimal digits, or text in single quotes. */
-static int parse_id(struct load *l, const struct json *v, enum config_host_id type, struct span *ret)
+static int parse_id(struct load *l, const struct json *v, enum config_host_id type,
+		    struct span *ret)
 {
 	uint8_t buf[HOST_ID_MAX];
 	int n;
@@ -30,13 +33,16 @@ static int parse_id(struct load *l, const struct json *v, enum config_host_id ty
 		n = hex_parse(v->s, v->n, buf, sizeof(buf));
 		if (n == -USHER_E_SYNTAX)
 			return load_fail(l, v, "'%.64s' is not hexadecimal%s", v->s,
-					 type == HOST_ID_HW_ADDRESS ? "" : " nor text in single quotes");
-		*ret = span_of(n >= 0 ? arena_memdup(l->a, buf, (size_t)n) : NULL, n < 0 ? HOST_ID_MAX + 1 : (size_t)n);
+					 type == HOST_ID_HW_ADDRESS ? ""
+								    : " nor text in single quotes");
+		*ret = span_of(n >= 0 ? arena_memdup(l->a, buf, (size_t)n) : NULL,
+			       n < 0 ? HOST_ID_MAX + 1 : (size_t)n);
 		if (n >= 0 && !ret->p)
 			return load_no_memory(l);
 	}
 	if (!ret->n || ret->n > id_kinds[type].max)
-		return load_fail(l, v, "'%s' needs 1 to %zu octets", id_kinds[type].key, id_kinds[type].max);
+		return load_fail(l, v, "'%s' needs 1 to %zu octets", id_kinds[type].key,
+				 id_kinds[type].max);
 	return 0;
 }
 
@@ -50,13 +56,17 @@ static int find_id(struct load *l, const struct json *node, struct config_host *
 		if (!v)
 			continue;
 		if (found)
-			return load_fail(l, v, "a reservation has one identifier, this one has '%s' and '%s'",
-					 found->key, v->key);
+			return load_fail(
+				l, v,
+				"a reservation has one identifier, this one has '%s' and '%s'",
+				found->key, v->key);
 		found = v;
 		h->id_type = (enum config_host_id)i;
 	}
 	if (!found)
-		return load_fail(l, node, "a reservation needs one of hw-address, duid, circuit-id, client-id, flex-id");
+		return load_fail(
+			l, node,
+			"a reservation needs one of hw-address, duid, circuit-id, client-id, flex-id");
 	return parse_id(l, found, h->id_type, &h->id);
 }
 
@@ -64,16 +74,16 @@ static int note_id(struct load *l, const struct config_host *h, uint32_t index)
 {
 	uint8_t key[HOST_KEY_MAX];
 	uint32_t old;
-	int r = config_map_put(&l->host_ids, l->a, load_host_key(h->subnet_id, h->id_type, h->id, key), index,
-			       &old);
+	int r = config_map_put(&l->host_ids, l->a,
+			       load_host_key(h->subnet_id, h->id_type, h->id, key), index, &old);
 	const char *name = id_kinds[h->id_type].key;
 
 	if (r < 0)
 		return load_no_memory(l);
 	l->c->host_id_types |= 1U << h->id_type;
 	if (r == 0)
-		return load_fail(l, json_get(h->node, name), "%s '%.64s' is already reserved at %s", name,
-				 load_str(h->node, name, ""),
+		return load_fail(l, json_get(h->node, name), "%s '%.64s' is already reserved at %s",
+				 name, load_str(h->node, name, ""),
 				 load_place(l, json_get(l->hosts[old].node, name)));
 	return 0;
 }
@@ -86,11 +96,13 @@ static int note_addr(struct load *l, const struct config_host *h, uint32_t index
 
 	if (!h->addr)
 		return 0;
-	r = config_map_put(&l->host_addrs, l->a, load_addr_key(h->subnet_id, h->addr, key), index, &old);
+	r = config_map_put(&l->host_addrs, l->a, load_addr_key(h->subnet_id, h->addr, key), index,
+			   &old);
 	if (r < 0)
 		return load_no_memory(l);
 	if (r == 0 && l->c->ip_reservations_unique)
-		return load_fail(l, json_get(h->node, "ip-address"), "address %s is already reserved at %s",
+		return load_fail(l, json_get(h->node, "ip-address"),
+				 "address %s is already reserved at %s",
 				 load_str(h->node, "ip-address", ""),
 				 load_place(l, json_get(l->hosts[old].node, "ip-address")));
 	return 0;
@@ -119,8 +131,8 @@ static int build_host(struct load *l, const struct json *node, const struct conf
 	r = find_id(l, node, h);
 	r = load_both(r, check_addr(l, h, s));
 	r = load_both(r, load_class_list(l, node, "client-classes", &h->classes));
-	r = load_both(r, load_boot_fields(l, node, &h->has_next_server, &h->next_server, &h->server_hostname,
-					  &h->boot_file_name));
+	r = load_both(r, load_boot_fields(l, node, &h->has_next_server, &h->next_server,
+					  &h->server_hostname, &h->boot_file_name));
 	return load_both(r, load_options(l, node, &h->options));
 }
 
@@ -157,7 +169,8 @@ int load_hosts(struct load *l)
 		return load_no_memory(l);
 	r = build_list(l, json_get(l->dhcp4, "reservations"), NULL);
 	for (size_t i = 0; i < c->n_subnets && !load_fatal(r); i++)
-		r = load_both(r, build_list(l, json_get(c->subnets[i].node, "reservations"), &c->subnets[i]));
+		r = load_both(r, build_list(l, json_get(c->subnets[i].node, "reservations"),
+					    &c->subnets[i]));
 	c->hosts = l->hosts;
 	c->n_hosts = l->n_hosts;
 	return r;

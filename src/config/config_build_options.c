@@ -33,7 +33,8 @@ static const struct option_def *own_def(const struct load *l, const char *space,
 	for (size_t i = 0; i < l->n_own_defs; i++) {
 		const struct option_def *d = &l->own_defs[i];
 
-		if (strcmp(d->space, space) == 0 && (name ? strcmp(d->name, name) == 0 : d->code == code))
+		if (strcmp(d->space, space) == 0 &&
+		    (name ? strcmp(d->name, name) == 0 : d->code == code))
 			return d;
 	}
 	return NULL;
@@ -46,7 +47,8 @@ static const struct option_def *find_by_code(const struct load *l, const char *s
 	return d ? d : option_defs_by_code(l->defs, space, code);
 }
 
-static const struct option_def *find_by_name(const struct load *l, const char *space, const char *name)
+static const struct option_def *find_by_name(const struct load *l, const char *space,
+					     const char *name)
 {
 	const struct option_def *d = own_def(l, space, 0, name);
 
@@ -60,36 +62,47 @@ static int check_space(struct load *l, const struct json *node, struct config_op
 
 	o->space = space->s;
 	if (strcmp(o->space, "docsis3-v4") == 0)
-		o->space = OPTION_SPACE_DOCSIS; /* Kea's name for the definitions of that enterprise */
+		o->space = OPTION_SPACE_DOCSIS; /* Kea's name for the definitions of that enterprise
+						 */
 	if (strcmp(o->space, OPTION_SPACE_DHCP4) == 0 || vendor_space(o->space, &o->vendor_id) ||
 	    option_defs_has_space(l->defs, o->space))
 		return 0;
 	if (!option_name_valid(o->space) || strcmp(o->space, "dhcp6") == 0)
-		return load_fail(l, space, "'%.64s' is not the name of an option space of DHCPv4", o->space);
+		return load_fail(l, space, "'%.64s' is not the name of an option space of DHCPv4",
+				 o->space);
 	if (!space->refused)
-		load_warn(l, space, "no option encapsulates the option space '%.64s': its options are never sent",
-			  o->space);
+		load_warn(
+			l, space,
+			"no option encapsulates the option space '%.64s': its options are never sent",
+			o->space);
 	return 0;
 }
 
 /*
- * Warns of options that a server never sends, even if configured (RFC 2131 table 3), and of those that it always
- * computes itself. Kea loads them, so they load.
+ * Warns of options that a server never sends, even if configured (RFC 2131 table 3), and of those
+ * that it always computes itself. Kea loads them, so they load.
  */
 static void warn_computed(struct load *l, const struct json *at, const struct config_option *o)
 {
-	static const uint8_t never[] = {DHCP4_OPT_REQUESTED_ADDRESS, DHCP4_OPT_LEASE_TIME,
-					DHCP4_OPT_OVERLOAD, DHCP4_OPT_MESSAGE_TYPE,
-					DHCP4_OPT_PARAMETER_REQUEST_LIST, DHCP4_OPT_MAX_MESSAGE_SIZE,
-					DHCP4_OPT_CLIENT_ID, DHCP4_OPT_AGENT_OPTIONS};
+	static const uint8_t never[] = {DHCP4_OPT_REQUESTED_ADDRESS,
+					DHCP4_OPT_LEASE_TIME,
+					DHCP4_OPT_OVERLOAD,
+					DHCP4_OPT_MESSAGE_TYPE,
+					DHCP4_OPT_PARAMETER_REQUEST_LIST,
+					DHCP4_OPT_MAX_MESSAGE_SIZE,
+					DHCP4_OPT_CLIENT_ID,
+					DHCP4_OPT_AGENT_OPTIONS};
 
 	if (strcmp(o->space, OPTION_SPACE_DHCP4) != 0)
 		return;
 	if (memchr(never, (int)o->code, sizeof(never)))
-		load_warn(l, at, "option %u is accepted and has no effect: the server works it out, or only clients send it",
-			  o->code);
+		load_warn(
+			l, at,
+			"option %u is accepted and has no effect: the server works it out, or only clients send it",
+			o->code);
 	else if (o->code == DHCP4_OPT_SUBNET_MASK)
-		load_warn(l, at, "option 1 is accepted and has no effect: the mask of the subnet is sent");
+		load_warn(l, at,
+			  "option 1 is accepted and has no effect: the mask of the subnet is sent");
 }
 
 static int find_def(struct load *l, const struct json *node, struct config_option *o)
@@ -105,14 +118,15 @@ static int find_def(struct load *l, const struct json *node, struct config_optio
 		o->code = (uint32_t)code->i;
 		o->def = find_by_code(l, o->space, o->code);
 		if (name && o->def && strcmp(o->def->name, name->s) != 0)
-			return load_fail(l, name, "option %u is '%s', not '%.64s'", o->code, o->def->name,
-					 name->s);
+			return load_fail(l, name, "option %u is '%s', not '%.64s'", o->code,
+					 o->def->name, name->s);
 	} else {
 		o->def = find_by_name(l, o->space, name->s);
 		if (!o->def && option_defs_refused(l->defs, o->space, name->s, 0))
 			return -USHER_E_CONFIG;
 		if (!o->def)
-			return load_fail(l, name, "unknown option '%.64s' in space '%s'", name->s, o->space);
+			return load_fail(l, name, "unknown option '%.64s' in space '%s'", name->s,
+					 o->space);
 		o->code = o->def->code;
 	}
 	if ((o->code == 0 || o->code == 255) && strcmp(o->space, OPTION_SPACE_DHCP4) == 0)
@@ -121,12 +135,15 @@ static int find_def(struct load *l, const struct json *node, struct config_optio
 	return 0;
 }
 
-static int fail_data(struct load *l, const struct json *at, const struct config_option *o, const char *why)
+static int fail_data(struct load *l, const struct json *at, const struct config_option *o,
+		     const char *why)
 {
-	return load_fail(l, at, "option %u%s%s: %s", o->code, o->def ? " " : "", o->def ? o->def->name : "", why);
+	return load_fail(l, at, "option %u%s%s: %s", o->code, o->def ? " " : "",
+			 o->def ? o->def->name : "", why);
 }
 
-/* Is the form of the data the option's own business, so that octets given raw are taken as they are? */
+/* Is the form of the data the option's own business, so that octets given raw are taken as they
+ * are? */
 static bool is_structured(const struct option_def *def)
 {
 	return *def->encapsulate || def->type == OPTION_INTERNAL || def->type == OPTION_RECORD ||
@@ -147,14 +164,17 @@ static bool cut_to_value(struct load *l, const struct json *at, struct config_op
 		cut.n = 1; /* any octet */
 	else if (!option_data_valid(o->def, cut))
 		return false;
-	load_warn(l, at, "option %u %s: of %zu octets the first %zu are sent, which are a value of its type", o->code,
-		  o->def->name, o->data.n, cut.n);
+	load_warn(
+		l, at,
+		"option %u %s: of %zu octets the first %zu are sent, which are a value of its type",
+		o->code, o->def->name, o->data.n, cut.n);
 	o->data = cut;
 	return true;
 }
 
 /* Octets given raw: they are sent as they are, but for those that Kea refuses. */
-static int encode_raw(struct load *l, const struct json *at, const char *text, struct config_option *o)
+static int encode_raw(struct load *l, const struct json *at, const char *text,
+		      struct config_option *o)
 {
 	const char *why = NULL;
 	int r = option_encode_raw(text, l->a, &o->data, &why);
@@ -166,15 +186,17 @@ static int encode_raw(struct load *l, const struct json *at, const char *text, s
 	if (!is_structured(o->def) && cut_to_value(l, at, o))
 		return 0;
 	if (!is_structured(o->def))
-		return load_fail(l, at, "option %u %s: the data does not fit its type %s", o->code, o->def->name,
-				 option_type_name(o->def->type));
-	load_warn(l, at, "option %u %s: the data does not have the form of its type; it is sent as it is", o->code,
-		  o->def->name);
+		return load_fail(l, at, "option %u %s: the data does not fit its type %s", o->code,
+				 o->def->name, option_type_name(o->def->type));
+	load_warn(l, at,
+		  "option %u %s: the data does not have the form of its type; it is sent as it is",
+		  o->code, o->def->name);
 	return 0;
 }
 
 /* Values in text. Lists of addresses are taken as Kea takes them, in pairs or not. */
-static int encode_csv(struct load *l, const struct json *at, const char *text, struct config_option *o)
+static int encode_csv(struct load *l, const struct json *at, const char *text,
+		      struct config_option *o)
 {
 	struct option_def def = *o->def;
 	const char *why = NULL;
@@ -188,8 +210,8 @@ static int encode_csv(struct load *l, const struct json *at, const char *text, s
 	if (why)
 		load_warn(l, at, "option %u %s: %s", o->code, o->def->name, why);
 	if (!option_data_valid(o->def, o->data))
-		load_warn(l, at, "option %u %s: %zu octets are not what its RFC demands", o->code, o->def->name,
-			  o->data.n);
+		load_warn(l, at, "option %u %s: %zu octets are not what its RFC demands", o->code,
+			  o->def->name, o->data.n);
 	return 0;
 }
 
@@ -199,14 +221,17 @@ static int encode_nothing(struct load *l, const struct json *at, bool csv, struc
 	const struct option_def *def = o->def;
 
 	/* an entry that only hides an option, or only holds sub-options, needs no value */
-	if (o->never_send || !def || *def->encapsulate || def->type == OPTION_EMPTY || def->type == OPTION_BINARY)
+	if (o->never_send || !def || *def->encapsulate || def->type == OPTION_EMPTY ||
+	    def->type == OPTION_BINARY)
 		return 0;
 	if (def->type == OPTION_UINT32 && o->code == DHCP4_OPT_VIVSO_SUBOPTIONS)
 		return 0;
-	if (!csv || !(def->flags & OPTION_F_ARRAY) || def->type == OPTION_FQDN || def->type == OPTION_RECORD)
+	if (!csv || !(def->flags & OPTION_F_ARRAY) || def->type == OPTION_FQDN ||
+	    def->type == OPTION_RECORD)
 		return fail_data(l, at, o, "it has no value");
-	load_warn(l, at, "option %u %s has no value: it is not sent, and hides the one of outer scopes", o->code,
-		  def->name);
+	load_warn(l, at,
+		  "option %u %s has no value: it is not sent, and hides the one of outer scopes",
+		  o->code, def->name);
 	o->no_value = true;
 	return 0;
 }
@@ -267,8 +292,10 @@ static int build_option(struct load *l, struct json *node, struct config_option 
 	if (csv && !o->def && option_defs_refused(l->defs, o->space, NULL, o->code))
 		return -USHER_E_CONFIG;
 	if (csv && !o->def)
-		return load_fail(l, csv_node, "option %u has no definition: its data must be hexadecimal, with 'csv-format' false",
-				 o->code);
+		return load_fail(
+			l, csv_node,
+			"option %u has no definition: its data must be hexadecimal, with 'csv-format' false",
+			o->code);
 	o->always_send = load_bool(node, "always-send");
 	o->never_send = load_bool(node, "never-send");
 	r = encode(l, node, json_get(node, "data"), csv, o);
@@ -289,7 +316,8 @@ static int by_space_code(const void *a, const void *b)
 	return r ? r : (x > y) - (x < y);
 }
 
-static int sort_options(struct load *l, struct config_option *items, size_t n, struct config_options *ret)
+static int sort_options(struct load *l, struct config_option *items, size_t n,
+			struct config_options *ret)
 {
 	struct config_option *sorted = arena_array(l->a, struct config_option, n);
 	struct config_option **refs = calloc(n, sizeof(*refs));
@@ -353,7 +381,8 @@ static uint8_t container_of_space(struct load *l, const char *space)
 	return l->last_outer;
 }
 
-/* Computes the index that the packet path reads first: the codes present, and those that may hold others. */
+/* Computes the index that the packet path reads first: the codes present, and those that may hold
+ * others. */
 static void index_options(struct load *l, struct config_option *items, struct config_options *o)
 {
 	for (size_t i = 0; i < o->n; i++) {
@@ -361,7 +390,8 @@ static void index_options(struct load *l, struct config_option *items, struct co
 
 		o->always |= x->always_send;
 		if (strcmp(x->space, OPTION_SPACE_DHCP4) != 0) {
-			x->outer = x->vendor_id ? DHCP4_OPT_VIVSO_SUBOPTIONS : container_of_space(l, x->space);
+			x->outer = x->vendor_id ? DHCP4_OPT_VIVSO_SUBOPTIONS
+						: container_of_space(l, x->space);
 			code_set_add(&l->c->containers, x->outer);
 			continue;
 		}
@@ -370,8 +400,8 @@ static void index_options(struct load *l, struct config_option *items, struct co
 			o->top = x;
 		o->n_top++;
 		code_set_add(&o->codes, x->outer);
-		if (x->outer == DHCP4_OPT_VIVSO_SUBOPTIONS || x->outer == DHCP4_OPT_VIVCO_SUBOPTIONS ||
-		    (x->def && *x->def->encapsulate))
+		if (x->outer == DHCP4_OPT_VIVSO_SUBOPTIONS ||
+		    x->outer == DHCP4_OPT_VIVCO_SUBOPTIONS || (x->def && *x->def->encapsulate))
 			code_set_add(&l->c->containers, x->outer);
 	}
 }
@@ -380,7 +410,8 @@ static void index_options(struct load *l, struct config_option *items, struct co
 static void note_repeats(struct config_option *items, size_t n)
 {
 	for (size_t i = 0; i + 1 < n; i++)
-		items[i].more = items[i + 1].code == items[i].code && strcmp(items[i + 1].space, items[i].space) == 0;
+		items[i].more = items[i + 1].code == items[i].code &&
+				strcmp(items[i + 1].space, items[i].space) == 0;
 }
 
 int load_options(struct load *l, const struct json *map, struct config_options *ret)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Pools: "first - last" or a prefix, inside their subnet, not overlapping within it (between subnets
- * overlap is allowed, as in Kea). All pools of the configuration are numbered in order of building.
+ * Pools: "first - last" or a prefix, inside their subnet, not overlapping within it (between
+ * subnets overlap is allowed, as in Kea). All pools of the configuration are numbered in order of
+ * building.
  */
 #include "config/config_load.h"
 
@@ -46,12 +47,14 @@ static int parse_range(struct load *l, const struct json *v, struct config_pool 
 	if (dash && trimmed_ip(v->s, (size_t)(dash - v->s), &p->first) &&
 	    trimmed_ip(dash + 1, strlen(dash + 1), &p->last))
 		return 0;
-	if (slash && trimmed_ip(v->s, (size_t)(slash - v->s), &p->first) && parse_len(slash + 1, &len)) {
+	if (slash && trimmed_ip(v->s, (size_t)(slash - v->s), &p->first) &&
+	    parse_len(slash + 1, &len)) {
 		p->first &= ip_mask(len);
 		p->last = p->first | ~ip_mask(len);
 		return 0;
 	}
-	return load_fail(l, v, "'%.64s' is not a pool, expected 'first - last' or 'prefix/length'", v->s);
+	return load_fail(l, v, "'%.64s' is not a pool, expected 'first - last' or 'prefix/length'",
+			 v->s);
 }
 
 static int check_range(struct load *l, const struct json *v, struct config_pool *p,
@@ -65,7 +68,8 @@ static int check_range(struct load *l, const struct json *v, struct config_pool 
 		return 0;
 	if (strchr(v->s, '/') && p->first <= s->prefix && p->last >= last) {
 		if (p->first != s->prefix || p->last != last)
-			load_warn(l, v, "pool '%s' is larger than subnet %s, which is used", v->s, s->text);
+			load_warn(l, v, "pool '%s' is larger than subnet %s, which is used", v->s,
+				  s->text);
 		p->first = s->prefix;
 		p->last = last;
 	}
@@ -75,7 +79,8 @@ static int check_range(struct load *l, const struct json *v, struct config_pool 
 }
 
 /* Rules of its own for clients' names, if it has one of the keys. */
-static int pool_names(struct load *l, const struct json *node, const struct config_subnet *s, struct config_pool *p)
+static int pool_names(struct load *l, const struct json *node, const struct config_subnet *s,
+		      struct config_pool *p)
 {
 	static const char *const keys[] = {"ddns-replace-client-name", "ddns-generated-prefix",
 					   "ddns-qualifying-suffix", "hostname-char-set",
@@ -139,8 +144,10 @@ static int check_overlap(struct load *l, const struct config_pool *pools, size_t
 		const struct config_pool *first = refs[i] > widest ? widest : refs[i];
 
 		if (refs[i]->first <= widest->last && widest->last)
-			r = load_fail(l, json_get(second->node, "pool"), "pool '%s' overlaps pool '%s' at %s",
-				      load_str(second->node, "pool", ""), load_str(first->node, "pool", ""),
+			r = load_fail(l, json_get(second->node, "pool"),
+				      "pool '%s' overlaps pool '%s' at %s",
+				      load_str(second->node, "pool", ""),
+				      load_str(first->node, "pool", ""),
 				      load_place(l, json_get(first->node, "pool")));
 		if (refs[i]->last >= widest->last)
 			widest = refs[i];
@@ -154,9 +161,11 @@ static int number_pool(struct load *l, struct config_pool *p, const struct confi
 	uint32_t n = l->n_pools;
 
 	if ((n & (n - 1)) == 0) {
-		const struct config_pool **pools = arena_array(l->a, const struct config_pool *, n ? 2 * n : 1);
-		const struct config_subnet **subnets =
-			arena_array(l->a, const struct config_subnet *, n ? 2 * n : 1);
+		const struct config_pool **pools = arena_array(l->a, const struct config_pool *,
+							       n ? 2 * n : 1);
+		const struct config_subnet **subnets = arena_array(l->a,
+								   const struct config_subnet *,
+								   n ? 2 * n : 1);
 
 		if (!pools || !subnets)
 			return load_no_memory(l);

@@ -15,7 +15,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-/* --- interfaces ----------------------------------------------------------------------------- */
+/* --- interfaces ------------------------------------------------------------------------------- */
 
 /* "*", "eth0" or "eth0/192.0.2.1" */
 static int build_interface(struct load *l, const struct json *v, struct config_interface *i)
@@ -80,7 +80,7 @@ static int load_interfaces(struct load *l)
 	return load_interface_list(l, json_get(m, "interfaces"));
 }
 
-/* --- control sockets ------------------------------------------------------------------------ */
+/* --- control sockets -------------------------------------------------------------------------- */
 
 /* A socket that can be opened: 1; one that is left out: 0. */
 static int build_socket(struct load *l, const struct json *v, struct config_control_socket *ret)
@@ -92,8 +92,10 @@ static int build_socket(struct load *l, const struct json *v, struct config_cont
 	if (type->refused)
 		return -USHER_E_CONFIG;
 	if (strcmp(type->s, "unix") != 0) {
-		load_warn(l, type, "control sockets of type '%s' are not supported yet: this one is not opened",
-			  type->s);
+		load_warn(
+			l, type,
+			"control sockets of type '%s' are not supported yet: this one is not opened",
+			type->s);
 		return 0;
 	}
 	if (!name || !name->n)
@@ -111,7 +113,8 @@ static int build_socket(struct load *l, const struct json *v, struct config_cont
 static int load_sockets(struct load *l)
 {
 	const struct json *list = json_get(l->dhcp4, "control-sockets");
-	struct config_control_socket *items = arena_array(l->a, struct config_control_socket, list->count);
+	struct config_control_socket *items = arena_array(l->a, struct config_control_socket,
+							  list->count);
 	size_t n = 0;
 	int bad = 0;
 
@@ -130,7 +133,7 @@ static int load_sockets(struct load *l)
 	return bad;
 }
 
-/* --- hooks ---------------------------------------------------------------------------------- */
+/* --- hooks ------------------------------------------------------------------------------------ */
 
 /* Is the library to be loaded? 1 yes, 0 no: it is built in, or ignored by the operator's wish. */
 static int check_hook(struct load *l, const struct json *library)
@@ -140,8 +143,10 @@ static int check_hook(struct load *l, const struct json *library)
 		return 0;
 	case KEA_HOOK_UNSUPPORTED:
 		if (!l->o || !l->o->ignore_unknown_hooks)
-			return load_fail(l, library, "Kea's hook library %s is not supported yet", library->s);
-		load_warn(l, library, "Kea's hook library %s is not supported yet: the server runs without it",
+			return load_fail(l, library, "Kea's hook library %s is not supported yet",
+					 library->s);
+		load_warn(l, library,
+			  "Kea's hook library %s is not supported yet: the server runs without it",
 			  library->s);
 		return 0;
 	case KEA_HOOK_NOT_KEAS:
@@ -156,7 +161,8 @@ static const char *library_path(struct load *l, const char *name)
 	return strchr(name, '.') ? load_file_name(l, CONFIG_DIR_HOOKS, name) : name;
 }
 
-/* Says whether --ignore-unknown-hooks leaves a library of another origin out: it is missing or not made for Usher. */
+/* Says whether --ignore-unknown-hooks leaves a library of another origin out: it is missing or not
+ * made for Usher. */
 static bool skip_foreign(struct load *l, const struct json *library, const char *path)
 {
 	char why[256];
@@ -171,7 +177,8 @@ static bool skip_foreign(struct load *l, const struct json *library, const char 
 static int load_hooks(struct load *l)
 {
 	const struct json *list = json_get(l->dhcp4, "hooks-libraries");
-	struct config_hook_library *items = arena_array(l->a, struct config_hook_library, list->count);
+	struct config_hook_library *items = arena_array(l->a, struct config_hook_library,
+							list->count);
 	size_t n = 0;
 	int bad = 0;
 
@@ -197,7 +204,7 @@ static int load_hooks(struct load *l)
 	return bad;
 }
 
-/* --- loggers -------------------------------------------------------------------------------- */
+/* --- loggers ---------------------------------------------------------------------------------- */
 
 enum { MAXSIZE_MIN = 204800 };
 
@@ -205,7 +212,9 @@ enum { MAXSIZE_MIN = 204800 };
 static void warn_directory(struct load *l, const struct json *at, const char *path)
 {
 	const char *slash = strrchr(path, '/');
-	const char *dir = slash ? arena_strndup(l->a, path, slash > path ? (size_t)(slash - path) : 1) : ".";
+	const char *dir = slash ? arena_strndup(l->a, path,
+						slash > path ? (size_t)(slash - path) : 1)
+				: ".";
 
 	if (dir && access(dir, W_OK | X_OK) < 0)
 		load_warn(l, at, "log file %s cannot be written: %s; its lines go to stdout", path,
@@ -247,7 +256,8 @@ static const char *pattern_of(struct load *l, const struct json *node)
 		return NULL;
 	log_pattern_unknown(v->s, warn_conversion, &w);
 	if (!log_pattern_has(v->s, 'm'))
-		load_warn(l, v, "the log pattern has no '%%m': its lines do not contain the message");
+		load_warn(l, v,
+			  "the log pattern has no '%%m': its lines do not contain the message");
 	return v->s;
 }
 
@@ -280,8 +290,8 @@ static int build_output(struct load *l, const struct json *node, struct log_outp
 		warn_directory(l, json_get(node, "output"), o->path);
 	o->maxsize = (uint64_t)maxsize->i;
 	if (maxsize->i > 0 && maxsize->i < MAXSIZE_MIN) {
-		load_warn(l, maxsize, "'maxsize' is %lld, the least is %d, which is used", (long long)maxsize->i,
-			  MAXSIZE_MIN);
+		load_warn(l, maxsize, "'maxsize' is %lld, the least is %d, which is used",
+			  (long long)maxsize->i, MAXSIZE_MIN);
 		o->maxsize = MAXSIZE_MIN;
 	}
 	o->maxver = load_u32(node, "maxver", 1);
@@ -314,7 +324,8 @@ static int build_logger(struct load *l, const struct json *node, struct config_l
 	};
 	if (g->severity == LOG_SEV_DEBUG && g->debuglevel < log_least_debuglevel())
 		load_warn(l, json_get(node, "severity"),
-			  "severity DEBUG with a debuglevel below %d logs no more than INFO", log_least_debuglevel());
+			  "severity DEBUG with a debuglevel below %d logs no more than INFO",
+			  log_least_debuglevel());
 	for (const struct json *v = list->first; v; v = v->next) {
 		int r = build_output(l, v, &outputs[g->n_outputs++]);
 

@@ -17,7 +17,7 @@ struct subnet_ref {
 	uint32_t id;
 };
 
-/* --- parts of both -------------------------------------------------------------------------- */
+/* --- parts of both ---------------------------------------------------------------------------- */
 
 static int load_relays(struct load *l, const struct json *map, const uint32_t **ret, size_t *ret_n)
 {
@@ -37,10 +37,11 @@ static int load_relays(struct load *l, const struct json *map, const uint32_t **
 	return 0;
 }
 
-/* --- subnets -------------------------------------------------------------------------------- */
+/* --- subnets ---------------------------------------------------------------------------------- */
 
 /* "192.0.2.0/24", with blanks where Kea takes them. */
-static int parse_prefix(struct load *l, const struct json *v, uint32_t *ret_prefix, uint8_t *ret_len)
+static int parse_prefix(struct load *l, const struct json *v, uint32_t *ret_prefix,
+			uint8_t *ret_len)
 {
 	char text[64];
 	size_t n = 0;
@@ -54,11 +55,13 @@ static int parse_prefix(struct load *l, const struct json *v, uint32_t *ret_pref
 	text[n] = '\0';
 	slash = strchr(text, '/');
 	if (!slash || ip_parse(text, (size_t)(slash - text), ret_prefix) < 0)
-		return load_fail(l, v, "'%.64s' is not a subnet, expected one like 192.0.2.0/24", v->s);
+		return load_fail(l, v, "'%.64s' is not a subnet, expected one like 192.0.2.0/24",
+				 v->s);
 	for (; slash[i] >= '0' && slash[i] <= '9' && i < 4; i++)
 		len = len * 10 + (unsigned)(slash[i] - '0');
 	if (i == 1 || slash[i] || len > 32)
-		return load_fail(l, v, "'%.64s' is not a prefix length, expected 0 to 32", slash + 1);
+		return load_fail(l, v, "'%.64s' is not a prefix length, expected 0 to 32",
+				 slash + 1);
 	*ret_len = (uint8_t)len;
 	return 0;
 }
@@ -95,7 +98,8 @@ static int build_subnet(struct load *l, const struct subnet_ref *ref, struct con
 	r = load_both(r, load_relays(l, node, &s->relays, &s->n_relays));
 	r = load_both(r, load_class_list(l, node, "client-classes", &s->classes));
 	r = load_both(r, load_class_list(l, node, "evaluate-additional-classes", &s->additional));
-	r = load_both(r, load_params(l, node, ref->network ? &ref->network->params : &l->c->params, &s->params));
+	r = load_both(r, load_params(l, node, ref->network ? &ref->network->params : &l->c->params,
+				     &s->params));
 	r = load_both(r, load_options(l, node, &s->options));
 	return load_both(r, load_pools(l, s));
 }
@@ -119,8 +123,9 @@ static int check_ids(struct load *l, const struct subnet_ref *refs, size_t n)
 
 	for (size_t i = 1; i < n; i++)
 		if (refs[i].id == refs[i - 1].id)
-			r = load_fail(l, json_get(refs[i].node, "id"), "subnet id %u is already used at %s",
-				      refs[i].id, load_place(l, json_get(refs[i - 1].node, "id")));
+			r = load_fail(l, json_get(refs[i].node, "id"),
+				      "subnet id %u is already used at %s", refs[i].id,
+				      load_place(l, json_get(refs[i - 1].node, "id")));
 	return r;
 }
 
@@ -129,12 +134,14 @@ static int check_prefix(struct load *l, struct config_map *seen, const struct co
 {
 	uint8_t key[8];
 	uint32_t old;
-	int r = config_map_put(seen, l->a, load_addr_key(s->prefix, s->prefix_len, key), s->index, &old);
+	int r = config_map_put(seen, l->a, load_addr_key(s->prefix, s->prefix_len, key), s->index,
+			       &old);
 
 	if (r < 0)
 		return load_no_memory(l);
 	if (r == 0)
-		return load_fail(l, json_get(s->node, "subnet"), "subnet %s is already defined at %s", s->text,
+		return load_fail(l, json_get(s->node, "subnet"),
+				 "subnet %s is already defined at %s", s->text,
 				 load_place(l, json_get(all[old].node, "subnet")));
 	return 0;
 }
@@ -160,7 +167,7 @@ static int build_subnets(struct load *l, struct subnet_ref *refs, size_t n)
 	return r;
 }
 
-/* --- networks ------------------------------------------------------------------------------- */
+/* --- networks --------------------------------------------------------------------------------- */
 
 static int build_network(struct load *l, const struct json *node, struct config_network *n)
 {
@@ -194,8 +201,10 @@ static int build_networks(struct load *l, const struct json *list)
 		bad = load_both(bad, r);
 		r = config_map_put(&seen, l->a, span_str(networks[i].name), i, &old);
 		if (r == 0)
-			bad = load_fail(l, json_get(v, "name"), "shared network '%s' is already defined at %s",
-					 networks[i].name, load_place(l, json_get(networks[old].node, "name")));
+			bad = load_fail(l, json_get(v, "name"),
+					"shared network '%s' is already defined at %s",
+					networks[i].name,
+					load_place(l, json_get(networks[old].node, "name")));
 		if (r < 0)
 			return load_no_memory(l);
 	}
@@ -227,7 +236,7 @@ static int link_networks(struct load *l)
 	return 0;
 }
 
-/* --- all ------------------------------------------------------------------------------------ */
+/* --- all -------------------------------------------------------------------------------------- */
 
 static size_t collect(const struct json *list, const struct config_network *network,
 		      struct subnet_ref *refs)
@@ -255,7 +264,8 @@ int load_subnets(struct load *l)
 		return load_no_memory(l);
 	n = collect(alone, NULL, refs);
 	for (const struct json *v = networks->first; v; v = v->next)
-		n += collect(json_get(v, "subnet4"), l->c->networks ? &l->c->networks[i++] : NULL, refs + n);
+		n += collect(json_get(v, "subnet4"), l->c->networks ? &l->c->networks[i++] : NULL,
+			     refs + n);
 	if (!load_fatal(r))
 		r = load_both(r, build_subnets(l, refs, n));
 	return load_fatal(r) ? r : load_both(r, link_networks(l));

@@ -14,9 +14,10 @@
 #include <stdio.h>
 
 static int check_map(struct load *l, enum schema_ctx ctx, const struct json *in, struct json **ret);
-static int default_map(struct load *l, const struct schema_key *k, const struct json *at, struct json **ret);
+static int default_map(struct load *l, const struct schema_key *k, const struct json *at,
+		       struct json **ret);
 
-/* --- errors --------------------------------------------------------------------------------- */
+/* --- errors ----------------------------------------------------------------------------------- */
 
 int load_report(struct load *l, const struct config_error *e)
 {
@@ -28,7 +29,7 @@ int load_report(struct load *l, const struct config_error *e)
 }
 
 static int printf_like(3, 0)
-report_at(struct load *l, const struct json_pos *pos, const char *fmt, va_list ap)
+	report_at(struct load *l, const struct json_pos *pos, const char *fmt, va_list ap)
 {
 	struct config_error e;
 	char text[480];
@@ -67,7 +68,8 @@ int load_no_memory(struct load *l)
 	return config_error_set(l->err, NULL, -USHER_E_NOMEM, "out of memory");
 }
 
-/* Notes that a list of definitions or classes is incomplete: unknown options and classes are no problems then. */
+/* Notes that a list of definitions or classes is incomplete: unknown options and classes are no
+ * problems then. */
 static void note_unsure(struct load *l, const char *key)
 {
 	l->defs_unsure |= strcmp(key, "option-def") == 0;
@@ -97,7 +99,7 @@ const char *load_place(struct load *l, const struct json *at)
 	return s ? s : "";
 }
 
-/* --- nodes ---------------------------------------------------------------------------------- */
+/* --- nodes ------------------------------------------------------------------------------------ */
 
 /* The input's file names may not outlive it. */
 static const char *keep_file(struct load *l, const char *file)
@@ -169,26 +171,29 @@ const struct json *load_default(struct load *l, const struct schema_key *k)
 	return *slot;
 }
 
-/* --- values --------------------------------------------------------------------------------- */
+/* --- values ----------------------------------------------------------------------------------- */
 
 static int wrong_type(struct load *l, const struct schema_key *k, const struct json *in,
 		      const char *expected)
 {
-	return load_fail(l, in, "'%s' is %s, expected %s", k->name, json_type_name(in->type), expected);
+	return load_fail(l, in, "'%s' is %s, expected %s", k->name, json_type_name(in->type),
+			 expected);
 }
 
-static int check_int(struct load *l, const struct schema_key *k, const struct json *in, struct json **ret)
+static int check_int(struct load *l, const struct schema_key *k, const struct json *in,
+		     struct json **ret)
 {
 	if (in->type != JSON_INT)
 		return wrong_type(l, k, in, "an integer");
 	if (in->i < k->min || in->i > k->max)
-		return load_fail(l, in, "'%s' is %lld, expected %lld to %lld", k->name, (long long)in->i,
-				 (long long)k->min, (long long)k->max);
+		return load_fail(l, in, "'%s' is %lld, expected %lld to %lld", k->name,
+				 (long long)in->i, (long long)k->min, (long long)k->max);
 	*ret = json_int(l->a, in->i);
 	return 0;
 }
 
-static int check_real(struct load *l, const struct schema_key *k, const struct json *in, struct json **ret)
+static int check_real(struct load *l, const struct schema_key *k, const struct json *in,
+		      struct json **ret)
 {
 	double v;
 
@@ -203,7 +208,8 @@ static int check_real(struct load *l, const struct schema_key *k, const struct j
 }
 
 /* No text of a configuration may hold a NUL: it would be cut off there. */
-static int check_text(struct load *l, const struct schema_key *k, const struct json *in, struct json **ret)
+static int check_text(struct load *l, const struct schema_key *k, const struct json *in,
+		      struct json **ret)
 {
 	if (in->type != JSON_STRING)
 		return wrong_type(l, k, in, "a string");
@@ -215,7 +221,8 @@ static int check_text(struct load *l, const struct schema_key *k, const struct j
 	return 0;
 }
 
-static int check_enum(struct load *l, const struct schema_key *k, const struct json *in, struct json **ret)
+static int check_enum(struct load *l, const struct schema_key *k, const struct json *in,
+		      struct json **ret)
 {
 	const char *w = k->words;
 	int i;
@@ -224,14 +231,16 @@ static int check_enum(struct load *l, const struct schema_key *k, const struct j
 		return wrong_type(l, k, in, "a string");
 	i = schema_word(k->words, in->s);
 	if (i < 0)
-		return load_fail(l, in, "'%s' is '%.64s', expected one of %s", k->name, in->s, k->words);
+		return load_fail(l, in, "'%s' is '%.64s', expected one of %s", k->name, in->s,
+				 k->words);
 	while (i--)
 		w += strcspn(w, "|") + 1;
 	*ret = json_strn(l->a, w, strcspn(w, "|"));
 	return 0;
 }
 
-static int check_addr(struct load *l, const struct schema_key *k, const struct json *in, struct json **ret)
+static int check_addr(struct load *l, const struct schema_key *k, const struct json *in,
+		      struct json **ret)
 {
 	uint32_t addr;
 
@@ -242,12 +251,14 @@ static int check_addr(struct load *l, const struct schema_key *k, const struct j
 		return 0;
 	}
 	if (ip_parse(in->s, in->n, &addr) < 0)
-		return load_fail(l, in, "'%s' is '%.64s', expected an IPv4 address", k->name, in->s);
+		return load_fail(l, in, "'%s' is '%.64s', expected an IPv4 address", k->name,
+				 in->s);
 	*ret = json_strn(l->a, in->s, in->n);
 	return 0;
 }
 
-static int check_list(struct load *l, const struct schema_key *k, const struct json *in, struct json **ret)
+static int check_list(struct load *l, const struct schema_key *k, const struct json *in,
+		      struct json **ret)
 {
 	struct json *list = keep_place(l, json_list(l->a), in);
 
@@ -260,7 +271,8 @@ static int check_list(struct load *l, const struct schema_key *k, const struct j
 		int r;
 
 		if (k->type == SCHEMA_MAPS)
-			r = m->type == JSON_MAP ? check_map(l, k->sub, m, &v) : wrong_type(l, k, m, "a map");
+			r = m->type == JSON_MAP ? check_map(l, k->sub, m, &v)
+						: wrong_type(l, k, m, "a map");
 		else if (k->type == SCHEMA_ADDRS)
 			r = check_addr(l, k, m, &v);
 		else
@@ -276,7 +288,8 @@ static int check_list(struct load *l, const struct schema_key *k, const struct j
 	return 0;
 }
 
-static int check_bool(struct load *l, const struct schema_key *k, const struct json *in, struct json **ret)
+static int check_bool(struct load *l, const struct schema_key *k, const struct json *in,
+		      struct json **ret)
 {
 	if (in->type != JSON_BOOL)
 		return wrong_type(l, k, in, "true or false");
@@ -285,7 +298,8 @@ static int check_bool(struct load *l, const struct schema_key *k, const struct j
 }
 
 /* user-context and the like: anything, but our own part of it is ours to check. */
-static int check_any(struct load *l, const struct schema_key *k, const struct json *in, struct json **ret)
+static int check_any(struct load *l, const struct schema_key *k, const struct json *in,
+		     struct json **ret)
 {
 	const struct json *usher = json_get(in, "usher");
 	struct json *checked;
@@ -298,23 +312,28 @@ static int check_any(struct load *l, const struct schema_key *k, const struct js
 	if (!usher)
 		return 0;
 	if (usher->type != JSON_MAP)
-		return load_fail(l, usher, "'usher' is %s, expected a map", json_type_name(usher->type));
+		return load_fail(l, usher, "'usher' is %s, expected a map",
+				 json_type_name(usher->type));
 	return check_map(l, SCHEMA_USHER, usher, &checked);
 }
 
-static int check_submap(struct load *l, const struct schema_key *k, const struct json *in, struct json **ret)
+static int check_submap(struct load *l, const struct schema_key *k, const struct json *in,
+			struct json **ret)
 {
 	return in->type == JSON_MAP ? check_map(l, k->sub, in, ret) : wrong_type(l, k, in, "a map");
 }
 
-/* Is a key without a default missed where it is not given? Then a refused value needs a stand-in. */
+/* Is a key without a default missed where it is not given? Then a refused value needs a
+ * stand-in. */
 static bool is_missed(const struct schema_key *k)
 {
-	return k->flags & SCHEMA_REQ || k->type == SCHEMA_TEXT || k->maps & (1u << SCHEMA_OPTION_DATA);
+	return k->flags & SCHEMA_REQ || k->type == SCHEMA_TEXT ||
+	       k->maps & (1u << SCHEMA_OPTION_DATA);
 }
 
 /* Sets the replacement of a refused value: the default, or an empty value; NULL: none. */
-static int stand_in(struct load *l, const struct schema_key *k, const struct json *in, struct json **ret)
+static int stand_in(struct load *l, const struct schema_key *k, const struct json *in,
+		    struct json **ret)
 {
 	const struct json *dflt = load_default(l, k);
 	struct json *v = NULL;
@@ -340,14 +359,17 @@ static int stand_in(struct load *l, const struct schema_key *k, const struct jso
 	return 0;
 }
 
-static int check_value(struct load *l, const struct schema_key *k, const struct json *in, struct json **ret)
+static int check_value(struct load *l, const struct schema_key *k, const struct json *in,
+		       struct json **ret)
 {
 	static int (*const checks[])(struct load *, const struct schema_key *, const struct json *,
 				     struct json **) = {
-		[SCHEMA_BOOL] = check_bool,    [SCHEMA_INT] = check_int,   [SCHEMA_REAL] = check_real,
-		[SCHEMA_TEXT] = check_text,    [SCHEMA_ENUM] = check_enum, [SCHEMA_ADDR] = check_addr,
-		[SCHEMA_STRINGS] = check_list, [SCHEMA_ADDRS] = check_list, [SCHEMA_MAP] = check_submap,
-		[SCHEMA_MAPS] = check_list,    [SCHEMA_ANY] = check_any,
+		[SCHEMA_BOOL] = check_bool,    [SCHEMA_INT] = check_int,
+		[SCHEMA_REAL] = check_real,    [SCHEMA_TEXT] = check_text,
+		[SCHEMA_ENUM] = check_enum,    [SCHEMA_ADDR] = check_addr,
+		[SCHEMA_STRINGS] = check_list, [SCHEMA_ADDRS] = check_list,
+		[SCHEMA_MAP] = check_submap,   [SCHEMA_MAPS] = check_list,
+		[SCHEMA_ANY] = check_any,
 	};
 	int r = in->refused ? -USHER_E_CONFIG : checks[k->type](l, k, in, ret);
 
@@ -358,7 +380,7 @@ static int check_value(struct load *l, const struct schema_key *k, const struct 
 	return r;
 }
 
-/* --- keys ----------------------------------------------------------------------------------- */
+/* --- keys ------------------------------------------------------------------------------------- */
 
 static bool same_scalar(const struct json *a, const struct json *b)
 {
@@ -398,7 +420,9 @@ static int check_reservation_mode(struct load *l, const struct json *in, struct 
 		int r;
 
 		if (json_get(out, keys[k]) || i < 0)
-			return load_fail_key(l, in, "'reservation-mode' and '%s' exclude one another", keys[k]);
+			return load_fail_key(l, in,
+					     "'reservation-mode' and '%s' exclude one another",
+					     keys[k]);
 		r = load_put(l, out, keys[k], keep_place(l, json_bool(l->a, modes[i][k]), in));
 		if (r < 0)
 			return r;
@@ -406,15 +430,18 @@ static int check_reservation_mode(struct load *l, const struct json *in, struct 
 	return 0;
 }
 
-/* A required key that is misspelled is not missing as well, and an option or definition is not read without its own. */
-static int note_misspelled(struct load *l, enum schema_ctx ctx, const char *near, const struct json *m,
-			   struct json *out)
+/* A required key that is misspelled is not missing as well, and an option or definition is not read
+ * without its own. */
+static int note_misspelled(struct load *l, enum schema_ctx ctx, const char *near,
+			   const struct json *m, struct json *out)
 {
 	const struct schema_key *k = schema_find(ctx, near);
 	struct json *v = NULL;
 	int r;
 
-	if (!k || !(k->flags & SCHEMA_REQ || k->maps & (1u << SCHEMA_OPTION_DATA | 1u << SCHEMA_OPTION_DEF)) ||
+	if (!k ||
+	    !(k->flags & SCHEMA_REQ ||
+	      k->maps & (1u << SCHEMA_OPTION_DATA | 1u << SCHEMA_OPTION_DEF)) ||
 	    json_get(out, near))
 		return 0;
 	r = stand_in(l, k, m, &v);
@@ -426,16 +453,18 @@ static int unknown_key(struct load *l, enum schema_ctx ctx, const struct json *m
 	const char *near = schema_suggest(ctx, m->key);
 
 	if (!near)
-		return load_fail_key(l, m, "unknown keyword '%.64s' in %s", m->key, schema_ctx_name(ctx));
-	(void)load_fail_key(l, m, "unknown keyword '%.64s' in %s, did you mean '%s'?", m->key, schema_ctx_name(ctx),
-			    near);
+		return load_fail_key(l, m, "unknown keyword '%.64s' in %s", m->key,
+				     schema_ctx_name(ctx));
+	(void)load_fail_key(l, m, "unknown keyword '%.64s' in %s, did you mean '%s'?", m->key,
+			    schema_ctx_name(ctx), near);
 	out->refused = true; /* a key that seems to be missing may be this one */
 	note_unsure(l, near);
 	return note_misspelled(l, ctx, near, m, out);
 }
 
 /* A single value of an older spelling as a list of one. */
-static int wrap_old(struct load *l, const struct schema_key *k, const struct json *m, struct json **ret)
+static int wrap_old(struct load *l, const struct schema_key *k, const struct json *m,
+		    struct json **ret)
 {
 	struct json *one = keep_any(l, m);
 	struct json *list = keep_place(l, json_list(l->a), m);
@@ -475,7 +504,8 @@ static int check_member(struct load *l, enum schema_ctx ctx, const struct json *
 	if (!k)
 		return unknown_key(l, ctx, m, out);
 	if (json_get(out, k->name) && !json_get(out, k->name)->refused)
-		return load_fail_key(l, m, "'%s' is given twice, by an older name and by its own", k->name);
+		return load_fail_key(l, m, "'%s' is given twice, by an older name and by its own",
+				     k->name);
 	unlink_key(out, k->name);
 	if (m->refused || m->incomplete || (k->type == SCHEMA_MAPS && m->type != JSON_LIST))
 		note_unsure(l, k->name);
@@ -516,7 +546,8 @@ static int fold_comment(struct load *l, struct json *out)
 }
 
 /* A map that is not there is made of its keys' defaults. */
-static int default_map(struct load *l, const struct schema_key *k, const struct json *at, struct json **ret)
+static int default_map(struct load *l, const struct schema_key *k, const struct json *at,
+		       struct json **ret)
 {
 	const struct json *dflt = load_default(l, k);
 	struct json like;
@@ -562,7 +593,8 @@ static int fill_map(struct load *l, enum schema_ctx ctx, struct json *out)
 	return 0;
 }
 
-/* Keys that Kea 2.2 had in a map of Dhcp4, and has in Dhcp4 itself now; a value there takes precedence. */
+/* Keys that Kea 2.2 had in a map of Dhcp4, and has in Dhcp4 itself now; a value there takes
+ * precedence. */
 static int move_keys(struct load *l, struct json *out)
 {
 	for (size_t i = 0; i < schema_n_moved; i++) {
@@ -613,10 +645,14 @@ static int check_map(struct load *l, enum schema_ctx ctx, const struct json *in,
 static int beside_dhcp4(struct load *l, const struct json *m)
 {
 	if (strcmp(m->key, "Logging") == 0)
-		return load_fail_key(l, m, "'Logging' was removed in Kea 1.8: move its list 'loggers' into 'Dhcp4'");
-	if (strcmp(m->key, "Dhcp6") == 0 || strcmp(m->key, "DhcpDdns") == 0 || strcmp(m->key, "Control-agent") == 0 ||
-	    strcmp(m->key, "Netconf") == 0)
-		return load_fail_key(l, m, "'%s' belongs into a file of its own: it configures another program", m->key);
+		return load_fail_key(
+			l, m,
+			"'Logging' was removed in Kea 1.8: move its list 'loggers' into 'Dhcp4'");
+	if (strcmp(m->key, "Dhcp6") == 0 || strcmp(m->key, "DhcpDdns") == 0 ||
+	    strcmp(m->key, "Control-agent") == 0 || strcmp(m->key, "Netconf") == 0)
+		return load_fail_key(
+			l, m, "'%s' belongs into a file of its own: it configures another program",
+			m->key);
 	if (schema_find(SCHEMA_GLOBAL, m->key) || schema_find_old(SCHEMA_GLOBAL, m->key))
 		return load_fail_key(l, m, "'%s' stands beside 'Dhcp4', it belongs inside", m->key);
 	return load_fail_key(l, m, "unknown keyword '%.64s' beside 'Dhcp4'", m->key);
@@ -633,8 +669,10 @@ int load_normalise(struct load *l, const struct json *root)
 		if (strcmp(m->key, "Dhcp4") != 0)
 			(void)beside_dhcp4(l, m);
 	if (!dhcp4)
-		return l->n_problems ? -USHER_E_CONFIG : load_fail(l, root, "there is no key 'Dhcp4'");
+		return l->n_problems ? -USHER_E_CONFIG
+				     : load_fail(l, root, "there is no key 'Dhcp4'");
 	if (dhcp4->type != JSON_MAP)
-		return load_fail(l, dhcp4, "'Dhcp4' is %s, expected a map", json_type_name(dhcp4->type));
+		return load_fail(l, dhcp4, "'Dhcp4' is %s, expected a map",
+				 json_type_name(dhcp4->type));
 	return check_map(l, SCHEMA_GLOBAL, dhcp4, &l->dhcp4);
 }

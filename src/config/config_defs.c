@@ -28,7 +28,8 @@ static struct span code_key(const char *space, uint32_t code, uint8_t out[KEY_MA
 	return make_key(space, &code, sizeof(code), out);
 }
 
-const struct option_def *option_defs_by_code(const struct option_defs *d, const char *space, uint32_t code)
+const struct option_def *option_defs_by_code(const struct option_defs *d, const char *space,
+					     uint32_t code)
 {
 	uint8_t key[KEY_MAX];
 	uint32_t i;
@@ -38,7 +39,8 @@ const struct option_def *option_defs_by_code(const struct option_defs *d, const 
 	return option_def_by_code(space, code);
 }
 
-const struct option_def *option_defs_by_name(const struct option_defs *d, const char *space, const char *name)
+const struct option_def *option_defs_by_name(const struct option_defs *d, const char *space,
+					     const char *name)
 {
 	uint8_t key[KEY_MAX];
 	uint32_t i;
@@ -61,13 +63,14 @@ bool option_defs_has_space(const struct option_defs *d, const char *space)
 	return strcmp(space, OPTION_SPACE_RAI) == 0 || strcmp(space, OPTION_SPACE_VENDOR) == 0;
 }
 
-/* --- one definition ------------------------------------------------------------------------- */
+/* --- one definition --------------------------------------------------------------------------- */
 
 bool option_name_valid(const char *s)
 {
 	size_t n = strlen(s);
 
-	if (!n || n > SPACE_MAX || !isalnum((unsigned char)s[0]) || !isalnum((unsigned char)s[n - 1]))
+	if (!n || n > SPACE_MAX || !isalnum((unsigned char)s[0]) ||
+	    !isalnum((unsigned char)s[n - 1]))
 		return false;
 	for (size_t i = 0; i < n; i++)
 		if (!isalnum((unsigned char)s[i]) && s[i] != '-' && s[i] != '_')
@@ -85,7 +88,8 @@ static int check_names(struct load *l, const struct json *node)
 		if (v->n == 0 && i == 2)
 			continue;
 		if (!option_name_valid(v->s))
-			return load_fail(l, v, "'%s' is '%.64s', expected letters, digits, '-' and '_'",
+			return load_fail(l, v,
+					 "'%s' is '%.64s', expected letters, digits, '-' and '_'",
 					 keys[i], v->s);
 	}
 	return 0;
@@ -96,7 +100,8 @@ static bool repeats(enum option_type t)
 	return t != OPTION_EMPTY && t != OPTION_BINARY && t != OPTION_STRING;
 }
 
-static int parse_type(struct load *l, const struct json *at, const char *name, enum option_type *ret)
+static int parse_type(struct load *l, const struct json *at, const char *name,
+		      enum option_type *ret)
 {
 	if (option_type_parse(name, ret) < 0 || *ret == OPTION_INTERNAL)
 		return load_fail(l, at, "unknown option type '%.32s'", name);
@@ -122,9 +127,11 @@ static int parse_record(struct load *l, const struct json *at, struct option_def
 		if (t == OPTION_RECORD || t == OPTION_EMPTY)
 			return load_fail(l, at, "a record cannot hold a field of type '%s'", name);
 		if (d->n_record && !repeats((enum option_type)d->record[d->n_record - 1]))
-			return load_fail(l, at, "only the last field of a record may be a string or binary");
+			return load_fail(
+				l, at, "only the last field of a record may be a string or binary");
 		if (d->n_record == OPTION_RECORD_MAX)
-			return load_fail(l, at, "a record has at most %d fields", OPTION_RECORD_MAX);
+			return load_fail(l, at, "a record has at most %d fields",
+					 OPTION_RECORD_MAX);
 		d->record[d->n_record++] = (uint8_t)t;
 		s += n + (s[n] == ',');
 	}
@@ -135,22 +142,25 @@ static int parse_record(struct load *l, const struct json *at, struct option_def
 
 static int check_array(struct load *l, const struct json *node, const struct option_def *d)
 {
-	enum option_type last = d->n_record ? (enum option_type)d->record[d->n_record - 1] : d->type;
+	enum option_type last = d->n_record ? (enum option_type)d->record[d->n_record - 1]
+					    : d->type;
 
 	if (!(d->flags & OPTION_F_ARRAY))
 		return 0;
 	if (!repeats(last))
-		return load_fail(l, json_get(node, "array"), "values of type %s cannot form an array",
-				 option_type_name(last));
+		return load_fail(l, json_get(node, "array"),
+				 "values of type %s cannot form an array", option_type_name(last));
 	if (*d->encapsulate)
-		return load_fail(l, json_get(node, "array"), "an array cannot encapsulate an option space");
+		return load_fail(l, json_get(node, "array"),
+				 "an array cannot encapsulate an option space");
 	return 0;
 }
 
 static int check_encapsulate(struct load *l, const struct json *node, const struct option_def *d)
 {
 	if (*d->encapsulate && strcmp(d->encapsulate, d->space) == 0)
-		return load_fail(l, json_get(node, "encapsulate"), "an option cannot encapsulate its own space");
+		return load_fail(l, json_get(node, "encapsulate"),
+				 "an option cannot encapsulate its own space");
 	return 0;
 }
 
@@ -183,9 +193,10 @@ static int build_def(struct load *l, const struct json *node, struct option_def 
 	return r < 0 ? r : check_encapsulate(l, node, d);
 }
 
-/* --- global --------------------------------------------------------------------------------- */
+/* --- global ----------------------------------------------------------------------------------- */
 
-/* Standard options of which Kea 2.2 or 2.4 has no definition, so that configurations have their own. */
+/* Standard options of which Kea 2.2 or 2.4 has no definition, so that configurations have their
+ * own. */
 static bool is_recent(uint32_t code)
 {
 	static const uint8_t recent[] = {121, 122, 143, 151, 152, 153, 154, 155, 156, 157, 162};
@@ -206,12 +217,13 @@ static int check_standard(struct load *l, const struct json *node, const struct 
 	if (strcmp(d->space, OPTION_SPACE_DHCP4) != 0)
 		return 0;
 	if (std && !may_define(d->code) && !is_recent(d->code))
-		return load_fail(l, json_get(node, "code"), "option %u is defined by the standard as '%s'",
-				 d->code, std->name);
+		return load_fail(l, json_get(node, "code"),
+				 "option %u is defined by the standard as '%s'", d->code,
+				 std->name);
 	std = option_def_by_name(d->space, d->name);
 	if (std && std->code != d->code && !is_recent(std->code))
-		return load_fail(l, json_get(node, "name"), "'%s' is the standard name of option %u",
-				 d->name, std->code);
+		return load_fail(l, json_get(node, "name"),
+				 "'%s' is the standard name of option %u", d->name, std->code);
 	return 0;
 }
 
@@ -223,14 +235,16 @@ static int index_def(struct load *l, const struct json *node, struct option_defs
 	int r = config_map_put(&defs->by_code, l->a, code_key(d->space, d->code, key), i, &old);
 
 	if (r == 0)
-		return load_fail(l, json_get(node, "code"), "option %u in space '%s' is already defined at %s",
-				 d->code, d->space, load_place(l, defs->nodes[old]));
+		return load_fail(l, json_get(node, "code"),
+				 "option %u in space '%s' is already defined at %s", d->code,
+				 d->space, load_place(l, defs->nodes[old]));
 	if (r > 0)
-		r = config_map_put(&defs->by_name, l->a, make_key(d->space, d->name, strlen(d->name), key),
-				   i, &old);
+		r = config_map_put(&defs->by_name, l->a,
+				   make_key(d->space, d->name, strlen(d->name), key), i, &old);
 	if (r == 0)
-		return load_fail(l, json_get(node, "name"), "option '%s' in space '%s' is already defined at %s",
-				 d->name, d->space, load_place(l, defs->nodes[old]));
+		return load_fail(l, json_get(node, "name"),
+				 "option '%s' in space '%s' is already defined at %s", d->name,
+				 d->space, load_place(l, defs->nodes[old]));
 	if (r > 0)
 		r = config_map_put(&defs->spaces, l->a, span_str(d->space), 0, &old);
 	if (r >= 0 && *d->encapsulate)
@@ -247,24 +261,31 @@ static int note_refused(struct load *l, const struct json *node, struct option_d
 	uint32_t old;
 
 	defs->unsure |= node->refused || json_get(node, "space")->refused;
-	if (config_map_put(&defs->refused, l->a, make_key(space, name, strlen(name), key), 0, &old) < 0 ||
-	    config_map_put(&defs->refused, l->a, code_key(space, load_u32(node, "code", 0), key), 0, &old) < 0 ||
+	if (config_map_put(&defs->refused, l->a, make_key(space, name, strlen(name), key), 0,
+			   &old) < 0 ||
+	    config_map_put(&defs->refused, l->a, code_key(space, load_u32(node, "code", 0), key), 0,
+			   &old) < 0 ||
 	    config_map_put(&defs->spaces, l->a, span_str(space), 0, &old) < 0 ||
-	    config_map_put(&defs->spaces, l->a, span_str(load_str(node, "encapsulate", "")), 0, &old) < 0)
+	    config_map_put(&defs->spaces, l->a, span_str(load_str(node, "encapsulate", "")), 0,
+			   &old) < 0)
 		return load_no_memory(l);
 	return 0;
 }
 
-bool option_defs_refused(const struct option_defs *d, const char *space, const char *name, uint32_t code)
+bool option_defs_refused(const struct option_defs *d, const char *space, const char *name,
+			 uint32_t code)
 {
 	uint8_t key[KEY_MAX];
 	uint32_t i;
 
-	if (d->unsure || config_map_get(&d->refused, name ? make_key(space, name, strlen(name), key)
-							  : code_key(space, code, key), &i))
+	if (d->unsure || config_map_get(&d->refused,
+					name ? make_key(space, name, strlen(name), key)
+					     : code_key(space, code, key),
+					&i))
 		return true;
 	/* a definition whose name or code was refused stands for all names or codes of its space */
-	return config_map_get(&d->refused, name ? make_key(space, "", 0, key) : code_key(space, 0, key), &i);
+	return config_map_get(&d->refused,
+			      name ? make_key(space, "", 0, key) : code_key(space, 0, key), &i);
 }
 
 int load_defs(struct load *l)
@@ -303,10 +324,11 @@ int load_defs(struct load *l)
 	return bad;
 }
 
-/* --- of a class ----------------------------------------------------------------------------- */
+/* --- of a class ------------------------------------------------------------------------------- */
 
 /* One definition, which is the next of its class if it is accepted. */
-static int build_class_def(struct load *l, const struct json *node, struct option_def *defs, struct config_class *cls)
+static int build_class_def(struct load *l, const struct json *node, struct option_def *defs,
+			   struct config_class *cls)
 {
 	struct option_def *d = &defs[cls->n_defs];
 	uint32_t old;
@@ -315,12 +337,15 @@ static int build_class_def(struct load *l, const struct json *node, struct optio
 	if (r < 0)
 		return r;
 	if (strcmp(d->space, OPTION_SPACE_DHCP4) != 0 || !may_define(d->code))
-		return load_fail(l, json_get(node, "code"),
-				 "a class may define options 43 and 224 to 254 of space dhcp4 only");
+		return load_fail(
+			l, json_get(node, "code"),
+			"a class may define options 43 and 224 to 254 of space dhcp4 only");
 	for (size_t i = 0; i < cls->n_defs; i++)
 		if (defs[i].code == d->code || strcmp(defs[i].name, d->name) == 0)
-			return load_fail(l, json_get(node, "code"), "option %u is already defined in this class", d->code);
-	if (*d->encapsulate && config_map_put(&l->defs->spaces, l->a, span_str(d->encapsulate), 0, &old) < 0)
+			return load_fail(l, json_get(node, "code"),
+					 "option %u is already defined in this class", d->code);
+	if (*d->encapsulate &&
+	    config_map_put(&l->defs->spaces, l->a, span_str(d->encapsulate), 0, &old) < 0)
 		return load_no_memory(l);
 	cls->n_defs++;
 	return 0;

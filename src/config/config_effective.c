@@ -10,7 +10,8 @@
 #include "base/error.h"
 #include "base/sha256.h"
 
-static const char *const life_keys[] = {"valid-lifetime", "min-valid-lifetime", "max-valid-lifetime"};
+static const char *const life_keys[] = {"valid-lifetime", "min-valid-lifetime",
+					"max-valid-lifetime"};
 enum { LIFE_DEFAULT = 7200 };
 
 static int put_int(struct load *l, struct json *map, const char *key, int64_t v)
@@ -49,8 +50,10 @@ static int fill_lifetimes(struct load *l, struct json *map, const struct json *o
 	return 0;
 }
 
-/* Fills in the keys that ctx inherits, from outer; if that has none, the default of keys that begin at ctx. */
-static int fill_inherited(struct load *l, enum schema_ctx ctx, struct json *map, const struct json *outer)
+/* Fills in the keys that ctx inherits, from outer; if that has none, the default of keys that begin
+ * at ctx. */
+static int fill_inherited(struct load *l, enum schema_ctx ctx, struct json *map,
+			  const struct json *outer)
 {
 	for (size_t i = 0; i < schema_n_keys; i++) {
 		const struct schema_key *k = &schema_keys[i];
@@ -75,7 +78,7 @@ static int fill_inherited(struct load *l, enum schema_ctx ctx, struct json *map,
 	return fill_lifetimes(l, map, outer);
 }
 
-/* --- subnet ids ----------------------------------------------------------------------------- */
+/* --- subnet ids ------------------------------------------------------------------------------- */
 
 struct ids {
 	struct config_map used;
@@ -136,7 +139,7 @@ static int fill_ids(struct load *l)
 	return r;
 }
 
-/* --- all ------------------------------------------------------------------------------------ */
+/* --- all -------------------------------------------------------------------------------------- */
 
 static int fill_subnets(struct load *l, struct json *outer)
 {
@@ -151,7 +154,8 @@ int load_fill(struct load *l)
 {
 	int r = fill_lifetimes(l, l->dhcp4, NULL);
 
-	for (struct json *n = json_get(l->dhcp4, "shared-networks")->first; n && r == 0; n = n->next) {
+	for (struct json *n = json_get(l->dhcp4, "shared-networks")->first; n && r == 0;
+	     n = n->next) {
 		r = fill_inherited(l, SCHEMA_NETWORK, n, l->dhcp4);
 		if (r == 0)
 			r = fill_subnets(l, n);

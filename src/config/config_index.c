@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Look-ups in a finished configuration. Subnets by prefix: one hash look-up for each prefix length in
- * use; by relay and by interface: sorted lists; by id: the subnets themselves are sorted. Hosts and
- * classes: hash tables made while building.
+ * Look-ups in a finished configuration. Subnets by prefix: one hash look-up for each prefix length
+ * in use; by relay and by interface: sorted lists; by id: the subnets themselves are sorted. Hosts
+ * and classes: hash tables made while building.
  */
 #include "config/config_load.h"
 
@@ -13,7 +13,7 @@
 #include <stdlib.h>
 
 struct index_relay {
-	uint32_t addr, subnet;	/* index in subnets */
+	uint32_t addr, subnet; /* index in subnets */
 };
 
 struct index_iface {
@@ -21,7 +21,7 @@ struct index_iface {
 	uint32_t subnet;
 };
 
-/* --- making --------------------------------------------------------------------------------- */
+/* --- making ----------------------------------------------------------------------------------- */
 
 static int by_addr(const void *a, const void *b)
 {
@@ -83,7 +83,8 @@ static int index_ifaces(struct load *l, struct config_index *x)
 		return load_no_memory(l);
 	for (size_t i = 0; i < c->n_subnets; i++)
 		if (*c->subnets[i].interface)
-			x->ifaces[x->n_ifaces++] = (struct index_iface){c->subnets[i].interface, (uint32_t)i};
+			x->ifaces[x->n_ifaces++] = (struct index_iface){c->subnets[i].interface,
+									(uint32_t)i};
 	qsort(x->ifaces, x->n_ifaces, sizeof(*x->ifaces), by_name);
 	return 0;
 }
@@ -105,7 +106,8 @@ static int index_prefixes(struct load *l, struct config_index *x)
 
 static int index_classes(struct load *l)
 {
-	const struct config_class **by_id = arena_array(l->a, const struct config_class *, l->n_names);
+	const struct config_class **by_id = arena_array(l->a, const struct config_class *,
+							l->n_names);
 
 	if (!by_id)
 		return load_no_memory(l);
@@ -138,7 +140,7 @@ int load_index(struct load *l)
 	return r < 0 ? r : index_ifaces(l, x);
 }
 
-/* --- subnets -------------------------------------------------------------------------------- */
+/* --- subnets ---------------------------------------------------------------------------------- */
 
 /* Subnets are by id, so the smallest index behind prev's is the next in order. */
 const struct config_subnet *config_subnet_containing(const struct config *c, uint32_t addr,
@@ -151,7 +153,8 @@ const struct config_subnet *config_subnet_containing(const struct config *c, uin
 		uint8_t key[8];
 		uint32_t i;
 
-		if (!config_map_get(&c->index->prefixes, load_addr_key(addr & ip_mask(len), len, key), &i))
+		if (!config_map_get(&c->index->prefixes,
+				    load_addr_key(addr & ip_mask(len), len, key), &i))
 			continue;
 		if ((!prev || i > prev->index) && (!best || i < best->index))
 			best = &c->subnets[i];
@@ -215,7 +218,7 @@ const struct config_subnet *config_subnet_by_id(const struct config *c, uint32_t
 	return lo < c->n_subnets && c->subnets[lo].id == id ? &c->subnets[lo] : NULL;
 }
 
-/* --- hosts, classes ------------------------------------------------------------------------- */
+/* --- hosts, classes --------------------------------------------------------------------------- */
 
 const struct config_host *config_host_by_id(const struct config *c, uint32_t subnet_id,
 					    enum config_host_id type, struct span id)
@@ -229,7 +232,8 @@ const struct config_host *config_host_by_id(const struct config *c, uint32_t sub
 	return &c->hosts[i];
 }
 
-const struct config_host *config_host_by_addr(const struct config *c, uint32_t subnet_id, uint32_t addr)
+const struct config_host *config_host_by_addr(const struct config *c, uint32_t subnet_id,
+					      uint32_t addr)
 {
 	uint8_t key[8];
 	uint32_t i;
@@ -243,5 +247,6 @@ int config_class_by_name(const struct config *c, const char *name)
 {
 	uint32_t id;
 
-	return config_map_get(&c->index->class_ids, span_str(name), &id) ? (int)id : -USHER_E_NOTFOUND;
+	return config_map_get(&c->index->class_ids, span_str(name), &id) ? (int)id
+									 : -USHER_E_NOTFOUND;
 }

@@ -10,7 +10,7 @@
 
 #include <stdlib.h>
 
-/* --- readers -------------------------------------------------------------------------------- */
+/* --- readers ---------------------------------------------------------------------------------- */
 
 const char *load_str(const struct json *map, const char *key, const char *dflt)
 {
@@ -55,7 +55,7 @@ size_t load_count(const struct json *map, const char *key)
 	return v && (v->type == JSON_LIST || v->type == JSON_MAP) ? v->count : 0;
 }
 
-/* --- keys of the indexes -------------------------------------------------------------------- */
+/* --- keys of the indexes ---------------------------------------------------------------------- */
 
 static void put_be32(uint8_t *out, uint32_t v)
 {
@@ -82,11 +82,10 @@ struct span load_host_key(uint32_t subnet_id, enum config_host_id type, struct s
 	return span_of(out, n + 5);
 }
 
-/* --- the steps ------------------------------------------------------------------------------ */
+/* --- the steps -------------------------------------------------------------------------------- */
 
 static int (*const steps[])(struct load *l) = {
-	load_fill, load_defs, load_classes, load_globals, load_services,
-	load_subnets, load_hosts,
+	load_fill, load_defs, load_classes, load_globals, load_services, load_subnets, load_hosts,
 };
 
 static int load_all(struct load *l, const struct json *root)
@@ -143,7 +142,7 @@ int config_load_json(const struct json *root, const struct config_load_opts *o, 
 struct text_problems {
 	const struct config_load_opts *o;
 	struct config_error *first;
-	struct json_pos last;	/* of the latest: an error that follows from it has the same */
+	struct json_pos last; /* of the latest: an error that follows from it has the same */
 	size_t n;
 };
 
@@ -172,8 +171,11 @@ static int load_text(const char *path, const struct config_load_opts *o, struct 
 		     struct config **ret, struct config_error *err)
 {
 	struct text_problems t = {.o = o, .first = err};
-	struct json_opts jo = {.file = path, .dialect = true, .warn = on_text_warning,
-			       .problem = on_text_problem, .ctx = &t,
+	struct json_opts jo = {.file = path,
+			       .dialect = true,
+			       .warn = on_text_warning,
+			       .problem = on_text_problem,
+			       .ctx = &t,
 			       .pipe_wait_ms = o ? o->pipe_wait_ms : 0};
 	struct config_error last = {0};
 	struct json *root;

@@ -2,8 +2,9 @@
 /*
  * Inside of loading: the state that the parts of a load share. The order is: check against the
  * schema and normalise (config_check.c), fill in defaults and inheritance (config_effective.c),
- * build the typed objects (config_build_*.c), index (config_index.c), hash the resulting tree. Every function
- * returns 0 or a negative result with the error filled in. Lives on the stack of config_load_json.
+ * build the typed objects (config_build_*.c), index (config_index.c), hash the resulting tree.
+ * Every function returns 0 or a negative result with the error filled in. Lives on the stack of
+ * config_load_json.
  */
 #pragma once
 
@@ -14,19 +15,19 @@
 
 struct load {
 	struct config *c;
-	struct arena *a;	/* &c->arena */
+	struct arena *a; /* &c->arena */
 	const struct config_load_opts *o;
-	struct config_error *err;	/* the first problem */
+	struct config_error *err; /* the first problem */
 	size_t n_problems;
-	struct json *dhcp4;	/* the effective map while it is being made */
+	struct json *dhcp4;		   /* the effective map while it is being made */
 	const char *last_file, *last_copy; /* names of files, copied once */
-	const struct json **default_of; /* parsed defaults by row; NULL: not yet */
-	uint64_t *warned;	/* rows warned about */
-	const char *char_set;	/* the last hostname-char-set, and its octets */
+	const struct json **default_of;	   /* parsed defaults by row; NULL: not yet */
+	uint64_t *warned;		   /* rows warned about */
+	const char *char_set;		   /* the last hostname-char-set, and its octets */
 	const uint8_t *char_set_bits;
 
-	bool defs_unsure;	/* definitions may be missing: the text that has them was refused */
-	bool classes_unsure;	/* the same for names of classes */
+	bool defs_unsure;    /* definitions may be missing: the text that has them was refused */
+	bool classes_unsure; /* the same for names of classes */
 	struct option_defs *defs;
 	const struct option_def *own_defs; /* of the class being built */
 	size_t n_own_defs;
@@ -49,10 +50,12 @@ struct load {
 
 /*
  * --- errors (config_check.c) ---
- * A problem is reported and loading continues with the next value, so that one run finds all of them. Functions
- * that reported one return -USHER_E_CONFIG; only a result for which load_fatal() holds ends the load.
+ * A problem is reported and loading continues with the next value, so that one run finds all of
+ * them. Functions that reported one return -USHER_E_CONFIG; only a result for which load_fatal()
+ * holds ends the load.
  */
-/* Reports a problem at a value, unless the value stands in for one that was refused. -USHER_E_CONFIG. */
+/* Reports a problem at a value, unless the value stands in for one that was refused.
+ * -USHER_E_CONFIG. */
 int load_fail(struct load *l, const struct json *at, const char *fmt, ...) printf_like(3, 4);
 /* Reports a problem at the key of a value. -USHER_E_CONFIG. */
 int load_fail_key(struct load *l, const struct json *m, const char *fmt, ...) printf_like(3, 4);
@@ -72,7 +75,7 @@ void load_warn(struct load *l, const struct json *at, const char *fmt, ...) prin
 /* A place as text, for "first given at …". In the arena; never NULL. */
 const char *load_place(struct load *l, const struct json *at);
 
-/* --- the tree --- */
+/* --- the tree --------------------------------------------------------------------------------- */
 /* Appends v under a key that outlives the tree. */
 int load_put(struct load *l, struct json *map, const char *key, struct json *v) must_check;
 /* The parsed default of a row; shared, so copy it. NULL: it has none. */
@@ -81,11 +84,11 @@ int load_normalise(struct load *l, const struct json *root) must_check;
 int load_fill(struct load *l) must_check;
 int load_hash(struct load *l) must_check;
 
-/* --- names of files --- */
+/* --- names of files --------------------------------------------------------------------------- */
 /* Puts the directory of its kind before a name without one. NULL when memory is out. */
 const char *load_file_name(struct load *l, enum config_dir_kind kind, const char *name);
 
-/* --- values of the effective tree, present and of the right type --- */
+/* --- values of the effective tree, present and of the right type ------------------------------ */
 const char *load_str(const struct json *map, const char *key, const char *dflt);
 uint32_t load_u32(const struct json *map, const char *key, uint32_t dflt);
 bool load_bool(const struct json *map, const char *key);
@@ -93,7 +96,7 @@ double load_real(const struct json *map, const char *key);
 uint32_t load_addr(const struct json *map, const char *key);
 size_t load_count(const struct json *map, const char *key);
 
-/* --- parts --- */
+/* --- parts ------------------------------------------------------------------------------------ */
 int load_defs(struct load *l) must_check;
 int load_class_defs(struct load *l, const struct json *node, struct config_class *cls) must_check;
 int load_options(struct load *l, const struct json *map, struct config_options *ret) must_check;
@@ -114,7 +117,8 @@ int load_triplet(struct load *l, const struct json *map, struct config_triplet *
 /* next-server, server-hostname, boot-file-name of a class or host. */
 int load_boot_fields(struct load *l, const struct json *map, bool *ret_has, uint32_t *ret_next,
 		     const char **ret_host, const char **ret_file) must_check;
-/* A key of Usher's own: of Dhcp4's user-context.usher, or (with a warning) of where it used to be. */
+/* A key of Usher's own: of Dhcp4's user-context.usher, or (with a warning) of where it used to
+ * be. */
 const struct json *load_usher_value(struct load *l, const char *key);
 int load_services(struct load *l) must_check;
 int load_subnets(struct load *l) must_check;
@@ -131,7 +135,7 @@ struct span load_addr_key(uint32_t a, uint32_t b, uint8_t out[8]);
 /* Look-ups that must not be visible outside of config/. */
 struct config_index {
 	struct config_map class_ids, host_ids, host_addrs, prefixes;
-	uint64_t prefix_lens;	/* bit n: some subnet has length n */
+	uint64_t prefix_lens; /* bit n: some subnet has length n */
 	struct index_relay *relays;
 	size_t n_relays;
 	struct index_iface *ifaces;

@@ -24,7 +24,8 @@ static size_t find(const struct config_map *m, struct span key, uint64_t hash)
 	for (size_t i = hash & (m->cap - 1);; i = (i + 1) & (m->cap - 1)) {
 		const struct config_map_slot *s = &m->slots[i];
 
-		if (!m->tags[i] || (m->tags[i] == tag_of(hash) && s->hash == hash && span_eq(s->key, key)))
+		if (!m->tags[i] ||
+		    (m->tags[i] == tag_of(hash) && s->hash == hash && span_eq(s->key, key)))
 			return i;
 	}
 }

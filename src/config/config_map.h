@@ -15,12 +15,13 @@ struct config_map_slot {
 
 struct config_map {
 	struct config_map_slot *slots;
-	uint8_t *tags;		/* of each slot; 0: free */
-	size_t cap;		/* a power of two, or 0 */
+	uint8_t *tags; /* of each slot; 0: free */
+	size_t cap;    /* a power of two, or 0 */
 	size_t n;
 };
 
-/* 1: put; 0: the key is there already (*ret_old is its value); -USHER_E_NOMEM. The key is copied. */
+/* 1: put; 0: the key is there already (*ret_old is its value); -USHER_E_NOMEM. The key is
+ * copied. */
 int config_map_put(struct config_map *m, struct arena *a, struct span key, uint32_t value,
 		   uint32_t *ret_old) must_check;
 bool config_map_get(const struct config_map *m, struct span key, uint32_t *ret);

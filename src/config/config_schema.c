@@ -9,7 +9,6 @@
 
 #include <strings.h>
 
-
 #define X(sym)	 (1u << SCHEMA_##sym)
 #define G	 X(GLOBAL)
 #define N	 X(NETWORK)
@@ -23,7 +22,7 @@
 #define INH	 SCHEMA_INH
 #define NOP	 SCHEMA_NOP
 
-#define ROW(maps, name, type, sub, min, max, dflt, words, flags)                                   \
+#define ROW(maps, name, type, sub, min, max, dflt, words, flags) \
 	{maps, name, SCHEMA_##type, sub, min, max, dflt, words, flags},
 #define B(maps, name, dflt, flags)	     ROW(maps, name, BOOL, 0, 0, 0, dflt, NULL, flags)
 #define I(maps, name, min, max, dflt, flags) ROW(maps, name, INT, 0, min, max, dflt, NULL, flags)
@@ -33,8 +32,9 @@
 #define A(maps, name, dflt, flags)	     ROW(maps, name, ADDR, 0, 0, 0, dflt, NULL, flags)
 #define L(maps, name, kind, dflt, flags)     ROW(maps, name, kind, 0, 0, 0, dflt, NULL, flags)
 #define M(maps, name, sub, dflt, flags)	     ROW(maps, name, MAP, SCHEMA_##sub, 0, 0, dflt, NULL, flags)
-#define MS(maps, name, sub, dflt, flags)     ROW(maps, name, MAPS, SCHEMA_##sub, 0, 0, dflt, NULL, flags)
-#define ANY(maps, name, flags)		     ROW(maps, name, ANY, 0, 0, 0, NULL, NULL, flags)
+#define MS(maps, name, sub, dflt, flags) \
+	ROW(maps, name, MAPS, SCHEMA_##sub, 0, 0, dflt, NULL, flags)
+#define ANY(maps, name, flags) ROW(maps, name, ANY, 0, 0, 0, NULL, NULL, flags)
 
 const struct schema_key schema_keys[] = {
 #include "config/config_schema.def"

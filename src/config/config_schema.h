@@ -35,13 +35,13 @@ enum schema_flag {
 };
 
 struct schema_key {
-	uint32_t maps;		/* bits by enum schema_ctx */
+	uint32_t maps; /* bits by enum schema_ctx */
 	const char *name;
 	enum schema_type type;
-	enum schema_ctx sub;	/* of maps */
+	enum schema_ctx sub; /* of maps */
 	int64_t min, max;
-	const char *dflt;	/* JSON text, or NULL */
-	const char *words;	/* of an enum: "a|b" */
+	const char *dflt;  /* JSON text, or NULL */
+	const char *words; /* of an enum: "a|b" */
 	unsigned flags;
 };
 

@@ -18,8 +18,8 @@ struct option_defs;
 /* Octets of the packet that expressions may ask for beside the message. */
 struct expr_packet {
 	const char *iface;
-	uint32_t src, dst;	/* host order */
-	uint32_t len;		/* of the message */
+	uint32_t src, dst; /* host order */
+	uint32_t len;	   /* of the message */
 };
 
 struct expr_ctx {
@@ -32,8 +32,9 @@ struct expr_ctx {
 };
 
 struct expr_opts {
-	const struct option_defs *defs;	/* option[name] and .text */
-	/* Is the class known at this point (defined before, or built in)? NULL: any name will do. */
+	const struct option_defs *defs; /* option[name] and .text */
+	/* Is the class known at this point (defined before, or built in)? NULL: any name will
+	 * do. */
 	bool (*class_known)(void *ctx, const char *name);
 	/* Is it KNOWN, UNKNOWN, or depends on them? Sets the expression's flag. */
 	bool (*class_late)(void *ctx, const char *name);
@@ -42,13 +43,15 @@ struct expr_opts {
 
 /* Compiles a boolean (or string) expression. Positions inside the text are added to at's column.
  * 0, -USHER_E_SYNTAX, -USHER_E_UNKNOWN (class, option), -USHER_E_DEPTH. */
-int expr_compile(struct span text, bool want_bool, const struct expr_opts *o, const struct json_pos *at,
-		 struct arena *arena, struct expr **ret, struct config_error *err) must_check;
+int expr_compile(struct span text, bool want_bool, const struct expr_opts *o,
+		 const struct json_pos *at, struct arena *arena, struct expr **ret,
+		 struct config_error *err) must_check;
 /* Does it depend on KNOWN or UNKNOWN (second pass)? */
 bool expr_is_late(const struct expr *e);
 /* Scratch memory that its patterns need; strings, which depend on the packet, come on top. */
 size_t expr_memory(const struct expr *e);
 /* 0, or -USHER_E_EVAL with a reason in ret_why (static or scratch). */
-int expr_bool(const struct expr *e, const struct expr_ctx *c, bool *ret, const char **ret_why) must_check;
+int expr_bool(const struct expr *e, const struct expr_ctx *c, bool *ret, const char **ret_why)
+	must_check;
 int expr_string(const struct expr *e, const struct expr_ctx *c, struct span *ret,
 		const char **ret_why) must_check;

@@ -2,7 +2,8 @@
 /*
  * Evaluation of a compiled expression on a message. and, or, ifelse leave the operand alone that
  * cannot matter; sand, sor, sifelse evaluate all, so an error in any of them counts. Depth was
- * bounded by the compiler; memory comes from the scratch arena, and its end is an error like others.
+ * bounded by the compiler; memory comes from the scratch arena, and its end is an error like
+ * others.
  */
 #include "config/expr_node.h"
 
@@ -23,7 +24,7 @@ static int no_memory(struct eval *v)
 	return -USHER_E_EVAL;
 }
 
-/* --- conditions ----------------------------------------------------------------------------- */
+/* --- conditions ------------------------------------------------------------------------------- */
 
 static int eval_equal(struct eval *v, const struct expr_node *e, bool *ret)
 {
@@ -104,11 +105,12 @@ static int eval_bool(struct eval *v, const struct expr_node *e, bool *ret)
 	return r;
 }
 
-/* --- strings -------------------------------------------------------------------------------- */
+/* --- strings ---------------------------------------------------------------------------------- */
 
 static int be32_result(struct eval *v, uint32_t x, struct span *ret)
 {
-	const uint8_t be[4] = {(uint8_t)(x >> 24), (uint8_t)(x >> 16), (uint8_t)(x >> 8), (uint8_t)x};
+	const uint8_t be[4] = {(uint8_t)(x >> 24), (uint8_t)(x >> 16), (uint8_t)(x >> 8),
+			       (uint8_t)x};
 	void *p = arena_memdup(v->c->scratch, be, sizeof(be));
 
 	*ret = span_of(p, sizeof(be));
@@ -123,11 +125,11 @@ static int eval_field(struct eval *v, const struct expr_node *e, struct span *re
 		enum expr_op op;
 		uint32_t value;
 	} fields[] = {
-		{OP_PKT_SRC, p->src},	      {OP_PKT_DST, p->dst},
-		{OP_PKT_LEN, p->len},	      {OP_PKT4_HLEN, m->hlen},
-		{OP_PKT4_HTYPE, m->htype},    {OP_PKT4_CIADDR, m->ciaddr},
-		{OP_PKT4_GIADDR, m->giaddr},  {OP_PKT4_YIADDR, m->yiaddr},
-		{OP_PKT4_SIADDR, m->siaddr},  {OP_PKT4_MSGTYPE, (uint32_t)dhcp4_msg_type(m)},
+		{OP_PKT_SRC, p->src},	     {OP_PKT_DST, p->dst},
+		{OP_PKT_LEN, p->len},	     {OP_PKT4_HLEN, m->hlen},
+		{OP_PKT4_HTYPE, m->htype},   {OP_PKT4_CIADDR, m->ciaddr},
+		{OP_PKT4_GIADDR, m->giaddr}, {OP_PKT4_YIADDR, m->yiaddr},
+		{OP_PKT4_SIADDR, m->siaddr}, {OP_PKT4_MSGTYPE, (uint32_t)dhcp4_msg_type(m)},
 		{OP_PKT4_TRANSID, m->xid},
 	};
 
@@ -236,7 +238,7 @@ static int eval_string(struct eval *v, const struct expr_node *e, struct span *r
 	return eval_function(v, e, ret);
 }
 
-/* --- entry points --------------------------------------------------------------------------- */
+/* --- entry points ----------------------------------------------------------------------------- */
 
 bool expr_is_late(const struct expr *e)
 {
@@ -247,7 +249,8 @@ static size_t node_memory(const struct expr_node *e)
 {
 	size_t most = e->op == OP_MATCH ? expr_regex_memory(e->regex) : 0;
 
-	for (const struct expr_node *o = e->op == OP_LITERAL || e->op == OP_PATH ? NULL : e->first; o; o = o->next) {
+	for (const struct expr_node *o = e->op == OP_LITERAL || e->op == OP_PATH ? NULL : e->first;
+	     o; o = o->next) {
 		size_t n = node_memory(o);
 
 		most = n > most ? n : most;
@@ -273,7 +276,8 @@ int expr_bool(const struct expr *e, const struct expr_ctx *c, bool *ret, const c
 	return r;
 }
 
-int expr_string(const struct expr *e, const struct expr_ctx *c, struct span *ret, const char **ret_why)
+int expr_string(const struct expr *e, const struct expr_ctx *c, struct span *ret,
+		const char **ret_why)
 {
 	struct eval v = {c, "not a string"};
 	struct span s;

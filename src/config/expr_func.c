@@ -64,8 +64,8 @@ static struct span fn_split(const struct expr_node *e, struct span s, struct spa
 	return field == 1 ? span_sub(s, from, s.n) : SPAN_NULL;
 }
 
-static int fn_case(const struct expr_node *e, struct span s, struct arena *scratch, struct span *ret,
-		   const char **why)
+static int fn_case(const struct expr_node *e, struct span s, struct arena *scratch,
+		   struct span *ret, const char **why)
 {
 	uint8_t *copy = arena_memdup(scratch, s.p, s.n);
 	uint8_t from = e->op == OP_LCASE ? 'A' : 'a';
@@ -132,8 +132,8 @@ static const struct int_fn {
 	{OP_UINT32TOTEXT, 4, false, "uint32totext needs 4 octets"},
 };
 
-static int fn_inttotext(const struct int_fn *f, struct span s, struct arena *scratch, struct span *ret,
-			const char **why)
+static int fn_inttotext(const struct int_fn *f, struct span s, struct arena *scratch,
+			struct span *ret, const char **why)
 {
 	int64_t v = 0;
 	char text[16];

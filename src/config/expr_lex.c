@@ -15,7 +15,8 @@
 
 enum { INT_DIGITS = 11 };
 
-struct expr_node *expr_fail(struct expr_parser *x, const uint8_t *at, int result, const char *fmt, ...)
+struct expr_node *expr_fail(struct expr_parser *x, const uint8_t *at, int result, const char *fmt,
+			    ...)
 {
 	struct json_pos pos = *x->at;
 	char text[256];
@@ -44,11 +45,13 @@ struct expr_node *expr_expected(struct expr_parser *x, const char *what)
 	if (w.n > 32)
 		w.n = 32;
 	if (x->p == x->end)
-		return expr_fail(x, x->p, -USHER_E_SYNTAX, "found the end of the expression, expected %s", what);
+		return expr_fail(x, x->p, -USHER_E_SYNTAX,
+				 "found the end of the expression, expected %s", what);
 	if (!w.n && isprint(*x->p))
 		w = span_of(x->p, 1);
 	if (!w.n)
-		return expr_fail(x, x->p, -USHER_E_SYNTAX, "found octet 0x%02x, expected %s", *x->p, what);
+		return expr_fail(x, x->p, -USHER_E_SYNTAX, "found octet 0x%02x, expected %s", *x->p,
+				 what);
 	return expr_fail(x, x->p, -USHER_E_SYNTAX, "found '%.*s', expected %s", (int)w.n,
 			 (const char *)w.p, what);
 }
@@ -129,8 +132,9 @@ bool expr_int(struct expr_parser *x, int64_t min, int64_t max, int64_t *ret)
 	}
 	v = neg ? -v : v;
 	if (n >= INT_DIGITS || v < min || v > max) {
-		(void)expr_fail(x, from, -USHER_E_SYNTAX, "the integer is not between %lld and %lld",
-				(long long)min, (long long)max);
+		(void)expr_fail(x, from, -USHER_E_SYNTAX,
+				"the integer is not between %lld and %lld", (long long)min,
+				(long long)max);
 		return false;
 	}
 	*ret = v;
@@ -152,7 +156,8 @@ bool expr_quoted(struct expr_parser *x, struct span *ret)
 			break;
 	if (x->p == x->end || *x->p != '\'') {
 		x->p = from;
-		(void)expr_fail(x, from, -USHER_E_SYNTAX, "the string that begins here is not closed");
+		(void)expr_fail(x, from, -USHER_E_SYNTAX,
+				"the string that begins here is not closed");
 		return false;
 	}
 	*ret = span_of(from + 1, (size_t)(x->p - from - 1));
@@ -160,7 +165,7 @@ bool expr_quoted(struct expr_parser *x, struct span *ret)
 	return x->result == 0;
 }
 
-/* --- literals ------------------------------------------------------------------------------- */
+/* --- literals --------------------------------------------------------------------------------- */
 
 static struct expr_node *literal_new(struct expr_parser *x, const void *p, size_t n)
 {
@@ -187,7 +192,8 @@ static struct expr_node *literal_hex(struct expr_parser *x)
 	if (!out)
 		return expr_fail(x, from, -USHER_E_NOMEM, "out of memory");
 	n = hex_parse((const char *)from, (size_t)(x->p - from), out, (size_t)(x->p - from));
-	return n < 0 ? expr_fail(x, from, -USHER_E_SYNTAX, "not hexadecimal") : literal_new(x, out, (size_t)n);
+	return n < 0 ? expr_fail(x, from, -USHER_E_SYNTAX, "not hexadecimal")
+		     : literal_new(x, out, (size_t)n);
 }
 
 /* n characters at the cursor, which hold a '.' or a ':'. */

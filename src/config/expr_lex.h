@@ -15,12 +15,12 @@ struct expr_parser {
 	struct config_error *err;
 	unsigned depth, n_nodes;
 	bool late;
-	int result;		/* 0 until the first error */
+	int result; /* 0 until the first error */
 };
 
 /* Keeps the first error, at a place in the text; returns NULL for the caller to pass on. */
-struct expr_node *expr_fail(struct expr_parser *x, const uint8_t *at, int result, const char *fmt, ...)
-	printf_like(4, 5);
+struct expr_node *expr_fail(struct expr_parser *x, const uint8_t *at, int result, const char *fmt,
+			    ...) printf_like(4, 5);
 /* Reports "found …, expected <description>" at the cursor. */
 struct expr_node *expr_expected(struct expr_parser *x, const char *what);
 struct expr_node *expr_node_new(struct expr_parser *x, enum expr_op op, bool is_bool);

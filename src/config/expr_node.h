@@ -13,8 +13,8 @@ struct expr_regex;
 enum { EXPR_MAX_DEPTH = 64, EXPR_MAX_NODES = 20000, EXPR_MAX_PATH = 16 };
 
 enum expr_op {
-	OP_LITERAL,	/* lit */
-	OP_PATH,	/* path, condition if access is exists */
+	OP_LITERAL, /* lit */
+	OP_PATH,    /* path, condition if access is exists */
 	OP_EQUAL,
 	OP_NOT,
 	OP_AND,
@@ -38,7 +38,7 @@ struct expr_path {
 	enum expr_access access;
 	bool any_enterprise;
 	uint32_t enterprise;
-	uint32_t index;		/* of vendor-class data */
+	uint32_t index; /* of vendor-class data */
 	uint8_t codes[EXPR_MAX_PATH];
 	uint8_t n_codes;
 	const struct option_def *def; /* of the last name, for its text; NULL: unknown */
@@ -47,11 +47,11 @@ struct expr_path {
 struct expr_node {
 	enum expr_op op;
 	bool is_bool;
-	struct expr_node *first, *next;	/* operands */
+	struct expr_node *first, *next; /* operands */
 	union {
-		struct span lit;	/* also the name of member() */
+		struct span lit; /* also the name of member() */
 		struct {
-			int64_t a, b;	/* integer arguments in order */
+			int64_t a, b; /* integer arguments in order */
 			bool all;
 		};
 		const struct expr_path *path;
@@ -79,8 +79,10 @@ int expr_regex_match(const struct expr_regex *re, struct span s, struct arena *s
 bool expr_path_data(const struct expr_path *p, const struct dhcp4_msg *msg, struct span *ret);
 const struct option_def *expr_path_def(const struct expr_path *p, const struct option_defs *defs);
 /* Its text (.text), in scratch or borrowed. false: out of memory. */
-bool expr_path_text(const struct expr_path *p, struct span data, struct arena *scratch, struct span *ret);
+bool expr_path_text(const struct expr_path *p, struct span data, struct arena *scratch,
+		    struct span *ret);
 
-/* expr_func.c: functions of strings. 0 or -USHER_E_EVAL with *why. Results borrow s or lie in scratch. */
+/* expr_func.c: functions of strings. 0 or -USHER_E_EVAL with *why. Results borrow s or lie in
+ * scratch. */
 int expr_func_string(const struct expr_node *e, struct span *args, struct arena *scratch,
 		     struct span *ret, const char **why) must_check;

@@ -11,7 +11,8 @@
 static const struct {
 	const char *word;
 	enum expr_op op;
-} chains[] = {		/* by precedence, the weakest first */
+} chains[] = {
+	/* by precedence, the weakest first */
 	{"sor", OP_SOR},
 	{"or", OP_OR},
 	{"sand", OP_SAND},
@@ -39,12 +40,14 @@ static const struct {
 
 static struct expr_node *parse_any(struct expr_parser *x, unsigned level);
 
-static struct expr_node *want(struct expr_parser *x, struct expr_node *e, bool is_bool, const uint8_t *at)
+static struct expr_node *want(struct expr_parser *x, struct expr_node *e, bool is_bool,
+			      const uint8_t *at)
 {
 	if (!e || e->is_bool == is_bool)
 		return e;
-	return expr_fail(x, at, -USHER_E_SYNTAX, is_bool ? "found a string, expected a condition"
-							 : "found a condition, expected a string");
+	return expr_fail(x, at, -USHER_E_SYNTAX,
+			 is_bool ? "found a string, expected a condition"
+				 : "found a condition, expected a string");
 }
 
 static struct expr_node *parse_nested(struct expr_parser *x)
@@ -52,13 +55,14 @@ static struct expr_node *parse_nested(struct expr_parser *x)
 	struct expr_node *e;
 
 	if (++x->depth > EXPR_MAX_DEPTH)
-		return expr_fail(x, x->p, -USHER_E_DEPTH, "nested more than %d deep", EXPR_MAX_DEPTH);
+		return expr_fail(x, x->p, -USHER_E_DEPTH, "nested more than %d deep",
+				 EXPR_MAX_DEPTH);
 	e = parse_any(x, 0);
 	x->depth--;
 	return e;
 }
 
-/* --- functions ------------------------------------------------------------------------------ */
+/* --- functions -------------------------------------------------------------------------------- */
 
 static bool arg_operand(struct expr_parser *x, struct expr_node *fn, bool is_bool)
 {
@@ -143,7 +147,7 @@ static struct expr_node *parse_function(struct expr_parser *x, const struct func
 	return expr_need(x, ')') ? fn : NULL;
 }
 
-/* --- the grammar ---------------------------------------------------------------------------- */
+/* --- the grammar ------------------------------------------------------------------------------ */
 
 /* pkt.… and pkt4.…; the cursor is at the word. NULL without an error: another word. */
 static struct expr_node *parse_field(struct expr_parser *x, struct span w)
@@ -177,8 +181,9 @@ static struct expr_node *parse_word(struct expr_parser *x)
 	if (!w.n)
 		return expr_expected(x, "a condition or a string");
 	if (span_eq(w, span_str("relay6")) || span_eq(w, span_str("pkt6")))
-		return expr_fail(x, w.p, -USHER_E_UNKNOWN, "'%.*s' is of DHCPv6 and means nothing in DHCPv4",
-				 (int)w.n, (const char *)w.p);
+		return expr_fail(x, w.p, -USHER_E_UNKNOWN,
+				 "'%.*s' is of DHCPv6 and means nothing in DHCPv4", (int)w.n,
+				 (const char *)w.p);
 	x->p += w.n;
 	for (size_t i = 0; i < ARRAY_LEN(functions); i++)
 		if (span_eq(w, span_str(functions[i].name)))
@@ -289,8 +294,9 @@ static struct expr_node *parse_any(struct expr_parser *x, unsigned level)
 	return last ? chain : NULL;
 }
 
-int expr_compile(struct span text, bool want_bool, const struct expr_opts *o, const struct json_pos *at,
-		 struct arena *arena, struct expr **ret, struct config_error *err)
+int expr_compile(struct span text, bool want_bool, const struct expr_opts *o,
+		 const struct json_pos *at, struct arena *arena, struct expr **ret,
+		 struct config_error *err)
 {
 	static const struct expr_opts no_opts;
 	const uint8_t *p = text.n ? text.p : (const uint8_t *)"";

@@ -31,7 +31,8 @@ static bool parse_code(struct expr_parser *x, bool names, uint8_t *ret)
 	def = x->o->defs ? option_defs_by_name(x->o->defs, OPTION_SPACE_DHCP4, name)
 			 : option_def_by_name(OPTION_SPACE_DHCP4, name);
 	if (!def && !(x->o->defs && option_defs_refused(x->o->defs, OPTION_SPACE_DHCP4, name, 0))) {
-		(void)expr_fail(x, w.p, -USHER_E_UNKNOWN, "unknown option '%.64s' in space dhcp4", name);
+		(void)expr_fail(x, w.p, -USHER_E_UNKNOWN, "unknown option '%.64s' in space dhcp4",
+				name);
 		return false;
 	}
 	x->p += w.n;
@@ -80,7 +81,8 @@ static struct expr_node *parse_access(struct expr_parser *x, struct expr_path *p
 {
 	while (expr_need(x, '.')) {
 		if (expr_take_word(x, "option")) {
-			if (!expr_need(x, '[') || !add_code(x, p, p->n_codes == 0 && p->base == BASE_OPTION))
+			if (!expr_need(x, '[') ||
+			    !add_code(x, p, p->n_codes == 0 && p->base == BASE_OPTION))
 				return NULL;
 			continue;
 		}

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Finds the targets of option[…], relay4[…], vendor[…] and vendor-class[…] in a message. Vendor options are
- * RFC 3925: 125 is (enterprise, length, sub-options) repeated, 124 (enterprise, length, data).
+ * Finds the targets of option[…], relay4[…], vendor[…] and vendor-class[…] in a message. Vendor
+ * options are RFC 3925: 125 is (enterprise, length, sub-options) repeated, 124 (enterprise, length,
+ * data).
  */
 #include "config/expr_node.h"
 
@@ -83,9 +84,10 @@ bool expr_path_data(const struct expr_path *p, const struct dhcp4_msg *msg, stru
 	return option_data(msg, p->codes[0], ret) && descend(p, 1, ret);
 }
 
-/* --- .text ---------------------------------------------------------------------------------- */
+/* --- .text ------------------------------------------------------------------------------------ */
 
-static const struct option_def *def_find(const struct option_defs *defs, const char *space, uint32_t code)
+static const struct option_def *def_find(const struct option_defs *defs, const char *space,
+					 uint32_t code)
 {
 	return defs ? option_defs_by_code(defs, space, code) : option_def_by_code(space, code);
 }
@@ -107,7 +109,8 @@ const struct option_def *expr_path_def(const struct expr_path *p, const struct o
 	return def;
 }
 
-bool expr_path_text(const struct expr_path *p, struct span data, struct arena *scratch, struct span *ret)
+bool expr_path_text(const struct expr_path *p, struct span data, struct arena *scratch,
+		    struct span *ret)
 {
 	char text[512] uninit;
 	char *copy = NULL;

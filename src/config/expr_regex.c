@@ -24,7 +24,7 @@ struct re_set {
 
 struct re_step {
 	uint8_t op, c;
-	int16_t x, y;		/* relative */
+	int16_t x, y; /* relative */
 	const struct re_set *set;
 };
 
@@ -41,7 +41,7 @@ struct re_parser {
 	struct arena *arena;
 	struct re_step *steps;
 	unsigned n, depth;
-	const char *why;	/* sticky */
+	const char *why; /* sticky */
 	size_t at;
 };
 
@@ -88,7 +88,7 @@ static struct re_step *re_emit(struct re_parser *r, enum re_op op)
 	return s;
 }
 
-/* --- sets ----------------------------------------------------------------------------------- */
+/* --- sets ------------------------------------------------------------------------------------- */
 
 static void set_add(struct re_set *s, unsigned from, unsigned to)
 {
@@ -261,7 +261,7 @@ static void re_emit_set(struct re_parser *r, const struct re_set *k)
 		re_fail(r, "out of memory");
 }
 
-/* --- the grammar ---------------------------------------------------------------------------- */
+/* --- the grammar ------------------------------------------------------------------------------ */
 
 static void re_alternatives(struct re_parser *r);
 
@@ -360,7 +360,7 @@ static void re_optional(struct re_parser *r, unsigned at, bool repeat)
 		return;
 	jump = re_emit(r, RE_JUMP);
 	if (jump)
-		jump->x = (int16_t)-(len + 1);
+		jump->x = (int16_t) - (len + 1);
 }
 
 static void re_append(struct re_parser *r, const struct re_step *from, unsigned n)
@@ -487,7 +487,7 @@ int expr_regex_compile(struct span pattern, struct arena *arena, const struct ex
 	return -USHER_E_SYNTAX;
 }
 
-/* --- the run -------------------------------------------------------------------------------- */
+/* --- the run ---------------------------------------------------------------------------------- */
 
 struct re_threads {
 	uint16_t *list;
@@ -496,7 +496,7 @@ struct re_threads {
 
 struct re_run {
 	const struct expr_regex *re;
-	uint32_t *mark;		/* step was added in this round */
+	uint32_t *mark; /* step was added in this round */
 	uint16_t *stack;
 	uint32_t round;
 	bool bol, eol;
@@ -526,7 +526,8 @@ static void run_add(struct re_run *run, struct re_threads *to, unsigned at)
 	}
 }
 
-static void run_step(struct re_run *run, const struct re_threads *now, struct re_threads *next, uint8_t c)
+static void run_step(struct re_run *run, const struct re_threads *now, struct re_threads *next,
+		     uint8_t c)
 {
 	for (unsigned i = 0; i < now->n; i++) {
 		const struct re_step *s = &run->re->steps[now->list[i]];
@@ -541,8 +542,8 @@ size_t expr_regex_memory(const struct expr_regex *re)
 {
 	enum { ALIGNMENT = 4 * 16 };
 
-	return re->n * (2 * sizeof(uint16_t) + sizeof(uint32_t) + 2 * sizeof(uint16_t)) + 2 * sizeof(uint16_t) +
-	       ALIGNMENT;
+	return re->n * (2 * sizeof(uint16_t) + sizeof(uint32_t) + 2 * sizeof(uint16_t)) +
+	       2 * sizeof(uint16_t) + ALIGNMENT;
 }
 
 int expr_regex_match(const struct expr_regex *re, struct span s, struct arena *scratch)

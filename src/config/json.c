@@ -14,7 +14,7 @@
 
 enum { FEW_KEYS = 12 };
 
-/* --- errors --------------------------------------------------------------------------------- */
+/* --- errors ----------------------------------------------------------------------------------- */
 
 static void error_file(struct config_error *e, const char *file)
 {
@@ -27,7 +27,8 @@ static void error_file(struct config_error *e, const char *file)
 		(void)snprintf(e->file, sizeof(e->file), "%s", file);
 }
 
-int config_error_set(struct config_error *e, const struct json_pos *pos, int result, const char *fmt, ...)
+int config_error_set(struct config_error *e, const struct json_pos *pos, int result,
+		     const char *fmt, ...)
 {
 	va_list ap;
 
@@ -50,14 +51,14 @@ void config_error_text(const struct config_error *e, struct buf *out)
 	buf_printf(out, "%s%s", e->file[0] || e->pos.line ? " " : "", e->text);
 }
 
-/* --- look-ups ------------------------------------------------------------------------------- */
+/* --- look-ups --------------------------------------------------------------------------------- */
 
 const char *json_type_name(enum json_type t)
 {
 	static const char *const names[] = {
-		[JSON_NULL] = "null",	      [JSON_BOOL] = "a boolean",
-		[JSON_INT] = "an integer",    [JSON_REAL] = "a number with a fraction",
-		[JSON_STRING] = "a string",   [JSON_LIST] = "a list",
+		[JSON_NULL] = "null",	    [JSON_BOOL] = "a boolean",
+		[JSON_INT] = "an integer",  [JSON_REAL] = "a number with a fraction",
+		[JSON_STRING] = "a string", [JSON_LIST] = "a list",
 		[JSON_MAP] = "a map",
 	};
 
@@ -101,7 +102,7 @@ bool json_get_bool(const struct json *map, const char *key, bool *ret)
 	return true;
 }
 
-/* --- duplicate keys ------------------------------------------------------------------------- */
+/* --- duplicate keys --------------------------------------------------------------------------- */
 
 static int by_key(const void *a, const void *b)
 {
@@ -188,7 +189,7 @@ static int check_keys(struct json_lex *x, struct json *map)
 	return 0;
 }
 
-/* --- values --------------------------------------------------------------------------------- */
+/* --- values ----------------------------------------------------------------------------------- */
 
 static int parse_value(struct json_lex *x, unsigned depth, struct json **ret);
 
@@ -204,20 +205,23 @@ static void append(struct json *to, struct json *v)
 
 static void warn_comma(struct json_lex *x, const struct json_pos *pos)
 {
-	json_lex_warn(x, pos, json_lex_peek(x) == ']' ? "extra comma at the end of the list"
-						      : "extra comma at the end of the map");
+	json_lex_warn(x, pos,
+		      json_lex_peek(x) == ']' ? "extra comma at the end of the list"
+					      : "extra comma at the end of the map");
 }
 
-/* Is the cursor at something that begins a value or a key? Then only the comma before it is missing. */
+/* Is the cursor at something that begins a value or a key? Then only the comma before it is
+ * missing. */
 static bool at_element(const struct json_lex *x)
 {
 	int c = json_lex_peek(x);
 
-	return c == '"' || c == '{' || c == '[' || c == '-' || (c >= '0' && c <= '9') || c == 't' || c == 'f' ||
-	       c == 'n';
+	return c == '"' || c == '{' || c == '[' || c == '-' || (c >= '0' && c <= '9') || c == 't' ||
+	       c == 'f' || c == 'n';
 }
 
-/* Notes that an include before the cursor could not be read: its elements are missing, which is no second problem. */
+/* Notes that an include before the cursor could not be read: its elements are missing, which is no
+ * second problem. */
 static bool take_lost(struct json_lex *x, struct json *into)
 {
 	bool lost = x->lost;
@@ -294,7 +298,8 @@ static int parse_member(struct json_lex *x, unsigned depth, struct json **ret)
 	return 0;
 }
 
-/* Reads one member or element; reads nothing where a comma follows an include that could not be read. */
+/* Reads one member or element; reads nothing where a comma follows an include that could not be
+ * read. */
 static int parse_element(struct json_lex *x, unsigned depth, struct json *into)
 {
 	struct json *v;
@@ -415,7 +420,7 @@ static int parse_value(struct json_lex *x, unsigned depth, struct json **ret)
 	return r;
 }
 
-/* --- entry points --------------------------------------------------------------------------- */
+/* --- entry points ----------------------------------------------------------------------------- */
 
 static int parse_all(struct json_lex *x, struct json **ret)
 {
@@ -432,7 +437,8 @@ static int parse_all(struct json_lex *x, struct json **ret)
 	return r;
 }
 
-static struct json_lex lex_init(const struct json_opts *o, struct arena *arena, struct config_error *err)
+static struct json_lex lex_init(const struct json_opts *o, struct arena *arena,
+				struct config_error *err)
 {
 	return (struct json_lex){
 		.o = o,

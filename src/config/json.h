@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * JSON with a position on every node, in Kea's dialect: comments of three styles (#, //, slash-star),
- * includes, a trailing comma with a warning. Duplicate keys are errors. Depth and size are bounded.
- * Nodes live in an arena and are immutable once parsed; builders are for answers and dumps.
- * Used for configuration files and for control requests (strict, without includes).
+ * JSON with a position on every node, in Kea's dialect: comments of three styles (#, //,
+ * slash-star), includes, a trailing comma with a warning. Duplicate keys are errors. Depth and size
+ * are bounded. Nodes live in an arena and are immutable once parsed; builders are for answers and
+ * dumps. Used for configuration files and for control requests (strict, without includes).
  */
 #pragma once
 
@@ -13,23 +13,24 @@
 enum json_type { JSON_NULL, JSON_BOOL, JSON_INT, JSON_REAL, JSON_STRING, JSON_LIST, JSON_MAP };
 
 struct json_pos {
-	const char *file;	/* "" for a request */
-	uint32_t line, col;	/* from 1; col counts octets */
+	const char *file;   /* "" for a request */
+	uint32_t line, col; /* from 1; col counts octets */
 };
 
 struct json {
 	enum json_type type;
-	bool refused;		/* a stand-in for a value that was refused: complaints about it say nothing new */
-	bool incomplete;	/* a list or map of which a part is in an include that could not be read */
-	struct json_pos pos;	/* of the value */
+	bool refused;	 /* a stand-in for a value that was refused: complaints about it say nothing
+			    new */
+	bool incomplete; /* a list or map of which a part is in an include that could not be read */
+	struct json_pos pos; /* of the value */
 	struct json_pos key_pos;
-	const char *key;	/* in a map; NULL elsewhere */
+	const char *key; /* in a map; NULL elsewhere */
 	union {
 		bool b;
 		int64_t i;
 		double r;
 		struct {
-			const char *s;	/* NUL ended, none inside */
+			const char *s; /* NUL ended, none inside */
 			size_t n;
 		};
 		struct {
@@ -37,33 +38,35 @@ struct json {
 			size_t count;
 		};
 	};
-	struct json *next;	/* sibling */
+	struct json *next; /* sibling */
 };
 
 /* An error: its place, and the found and expected text. */
 struct config_error {
-	struct json_pos pos;	/* line 0: no position. pos.file is "": the tree may be gone, see file */
-	char file[256];		/* the file's name (its end, if it is longer); "" : none */
+	struct json_pos
+		pos;	/* line 0: no position. pos.file is "": the tree may be gone, see file */
+	char file[256]; /* the file's name (its end, if it is longer); "" : none */
 	char text[512];
 };
 
 /* "file:line:col: text", or just the text without a position. */
 void config_error_text(const struct config_error *e, struct buf *out);
 /* Fills e; returns result, so that callers can `return config_error_set(...)`. */
-int config_error_set(struct config_error *e, const struct json_pos *pos, int result, const char *fmt, ...)
-	printf_like(4, 5);
+int config_error_set(struct config_error *e, const struct json_pos *pos, int result,
+		     const char *fmt, ...) printf_like(4, 5);
 
 struct json_opts {
-	const char *file;	/* name for positions; includes are relative to its directory */
-	bool dialect;		/* comments, includes, trailing commas, Kea's spellings of numbers */
-	bool no_include;	/* the dialect without includes (control requests) */
-	bool comments;		/* comments only (control requests, as Kea's) */
-	unsigned max_depth;	/* 0: 64 */
-	uint32_t pipe_wait_ms;	/* the longest time that a FIFO may take to be read to its end; 0: any */
+	const char *file;      /* name for positions; includes are relative to its directory */
+	bool dialect;	       /* comments, includes, trailing commas, Kea's spellings of numbers */
+	bool no_include;       /* the dialect without includes (control requests) */
+	bool comments;	       /* comments only (control requests, as Kea's) */
+	unsigned max_depth;    /* 0: 64 */
+	uint32_t pipe_wait_ms; /* the longest time that a FIFO may take to be read to its end; 0:
+				  any */
 	void (*warn)(void *ctx, const struct config_error *w);
 	/*
-	 * Called for an error that the parser can step over; parsing continues, and the caller counts. NULL: the
-	 * first error ends the parse.
+	 * Called for an error that the parser can step over; parsing continues, and the caller
+	 * counts. NULL: the first error ends the parse.
 	 */
 	void (*problem)(void *ctx, const struct config_error *e);
 	void *ctx;
@@ -71,15 +74,17 @@ struct json_opts {
 
 enum { JSON_MAX_DEPTH = 64, JSON_MAX_INCLUDES = 10 };
 
-/* 0 and a tree (with stand-ins where a problem was reported); -USHER_E_SYNTAX, -USHER_E_DEPTH, -USHER_E_EXISTS (duplicate key), -errno. */
+/* 0 and a tree (with stand-ins where a problem was reported); -USHER_E_SYNTAX, -USHER_E_DEPTH,
+ * -USHER_E_EXISTS (duplicate key), -errno. */
 int json_parse(struct span text, const struct json_opts *o, struct arena *arena, struct json **ret,
 	       struct config_error *err) must_check;
 int json_parse_file(const char *path, const struct json_opts *o, struct arena *arena,
 		    struct json **ret, struct config_error *err) must_check;
 
-const char *json_type_name(enum json_type t);	/* "a map", "an integer", ... */
-struct json *json_get(const struct json *map, const char *key);	/* NULL: not a map, or no such key */
-const char *json_get_str(const struct json *map, const char *key);	/* NULL: absent or no string */
+const char *json_type_name(enum json_type t); /* "a map", "an integer", ... */
+struct json *json_get(const struct json *map,
+		      const char *key); /* NULL: not a map, or no such key */
+const char *json_get_str(const struct json *map, const char *key); /* NULL: absent or no string */
 bool json_get_int(const struct json *map, const char *key, int64_t *ret);
 bool json_get_bool(const struct json *map, const char *key, bool *ret);
 
@@ -96,5 +101,6 @@ struct json *json_printf(struct arena *a, const char *fmt, ...) printf_like(2, 3
 struct json *json_add(struct arena *a, struct json *to, const char *key, struct json *v);
 struct json *json_copy(struct arena *a, const struct json *v);
 
-/* Text of a tree: compact, or indented by two spaces a level. Escapes control characters, keeps UTF-8. */
+/* Text of a tree: compact, or indented by two spaces a level. Escapes control characters, keeps
+ * UTF-8. */
 void json_write(const struct json *v, bool pretty, struct buf *out);

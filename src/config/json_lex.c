@@ -39,7 +39,8 @@ int json_lex_peek(const struct json_lex *x)
 	return s->p < s->end ? (unsigned char)*s->p : -1;
 }
 
-int json_lex_problem(struct json_lex *x, const struct json_pos *pos, int result, const char *fmt, ...)
+int json_lex_problem(struct json_lex *x, const struct json_pos *pos, int result, const char *fmt,
+		     ...)
 {
 	struct config_error e;
 	char text[480];
@@ -101,7 +102,8 @@ int json_lex_expected(struct json_lex *x, const char *what)
 	char found[48];
 
 	name_found(top(x), found, sizeof(found));
-	return config_error_set(x->err, &pos, -USHER_E_SYNTAX, "found %s, expected %s", found, what);
+	return config_error_set(x->err, &pos, -USHER_E_SYNTAX, "found %s, expected %s", found,
+				what);
 }
 
 int json_lex_unexpected(struct json_lex *x, const char *wanted)
@@ -113,7 +115,7 @@ int json_lex_unexpected(struct json_lex *x, const char *wanted)
 	return json_lex_problem(x, &pos, -USHER_E_SYNTAX, "found %s, expected %s", found, wanted);
 }
 
-/* --- files ---------------------------------------------------------------------------------- */
+/* --- files ------------------------------------------------------------------------------------ */
 
 /* All of fd as malloc'd text. */
 static int read_all(int fd, size_t size, char **ret, size_t *ret_n)
@@ -144,7 +146,8 @@ static int read_all(int fd, size_t size, char **ret, size_t *ret_n)
 
 enum { PIPE_MAX = 256 << 20 };
 
-/* Waits until a FIFO has data or its last writer has gone: 0, or -ETIMEDOUT when that takes longer than until end_ns. */
+/* Waits until a FIFO has data or its last writer has gone: 0, or -ETIMEDOUT when that takes longer
+ * than until end_ns. */
 static int pipe_wait(int fd, int64_t end_ns)
 {
 	struct pollfd p = {.fd = fd, .events = POLLIN};
@@ -163,7 +166,8 @@ static int pipe_wait(int fd, int64_t end_ns)
 	}
 }
 
-/* Reads a FIFO to its end, as in `-c <(generate)`. One that nobody writes to must not hold a server that reloads. */
+/* Reads a FIFO to its end, as in `-c <(generate)`. One that nobody writes to must not hold a server
+ * that reloads. */
 static int read_pipe(int fd, uint32_t wait_ms, char **ret, size_t *ret_n)
 {
 	int64_t end_ns = wait_ms ? clock_mono_ns(&clock_system) + wait_ms * NS_PER_MS : 0;
@@ -270,9 +274,11 @@ static int include_fail(struct json_lex *x, const struct json_pos *pos, const ch
 {
 	x->lost = true;
 	if (r == -ELOOP)
-		return json_lex_problem(x, pos, -USHER_E_SYNTAX, "'%s' is included from within itself", path);
+		return json_lex_problem(x, pos, -USHER_E_SYNTAX,
+					"'%s' is included from within itself", path);
 	if (r == -USHER_E_DEPTH)
-		return json_lex_problem(x, pos, r, "includes are nested more than %d deep", JSON_MAX_INCLUDES);
+		return json_lex_problem(x, pos, r, "includes are nested more than %d deep",
+					JSON_MAX_INCLUDES);
 	return json_lex_problem(x, pos, r, "cannot include '%s': %s", path, usher_strerror(r));
 }
 
@@ -314,7 +320,7 @@ static int lex_include(struct json_lex *x)
 	return r < 0 ? include_fail(x, &pos, path, r) : 0;
 }
 
-/* --- white space ---------------------------------------------------------------------------- */
+/* --- white space ------------------------------------------------------------------------------ */
 
 static void skip_line(struct json_source *s)
 {
@@ -345,7 +351,8 @@ static int skip_block(struct json_lex *x)
 		else
 			s->p++;
 	}
-	return config_error_set(x->err, &pos, -USHER_E_SYNTAX, "the comment that begins here has no end");
+	return config_error_set(x->err, &pos, -USHER_E_SYNTAX,
+				"the comment that begins here has no end");
 }
 
 /* One comment or include at the cursor: 1 skipped, 0 none there. */
@@ -402,7 +409,7 @@ int json_lex_skip(struct json_lex *x)
 	}
 }
 
-/* --- strings -------------------------------------------------------------------------------- */
+/* --- strings ---------------------------------------------------------------------------------- */
 
 static int hex4(const char *p, const char *end)
 {
@@ -455,7 +462,12 @@ static size_t utf8_len(const char *p, const char *end)
 {
 	const uint8_t *u = (const uint8_t *)p;
 	size_t left = (size_t)(end - p);
-	size_t n = u[0] < 0x80 ? 1 : u[0] < 0xc2 ? 0 : u[0] < 0xe0 ? 2 : u[0] < 0xf0 ? 3 : u[0] < 0xf5 ? 4 : 0;
+	size_t n = u[0] < 0x80	 ? 1
+		   : u[0] < 0xc2 ? 0
+		   : u[0] < 0xe0 ? 2
+		   : u[0] < 0xf0 ? 3
+		   : u[0] < 0xf5 ? 4
+				 : 0;
 
 	if (!n || n > left)
 		return 0;
@@ -477,9 +489,11 @@ static int lex_unicode(struct json_lex *x, char *out, size_t *n)
 
 	if (hi <= 0 || (hi >= 0xdc00 && hi <= 0xdfff)) {
 		/* names, paths and option texts end at a NUL everywhere else */
-		int r = fail(x, hi < 0	  ? "\\u is not followed by four hexadecimal digits"
-				: hi == 0 ? "\\u0000 cannot stand in a string"
-					  : "\\u escape is the second half of a pair without the first");
+		int r = fail(x,
+			     hi < 0 ? "\\u is not followed by four hexadecimal digits"
+			     : hi == 0
+				     ? "\\u0000 cannot stand in a string"
+				     : "\\u escape is the second half of a pair without the first");
 
 		s->p += hi < 0 ? 1 : 5;
 		return r;
@@ -529,7 +543,8 @@ static int lex_char(struct json_lex *x, char *out, size_t *n)
 		return lex_escape(x, out, n);
 	if (*s->p == '\n') {
 		pos = json_lex_pos(x);
-		return config_error_set(x->err, &pos, -USHER_E_SYNTAX, "the string is not closed on its line");
+		return config_error_set(x->err, &pos, -USHER_E_SYNTAX,
+					"the string is not closed on its line");
 	}
 	if ((unsigned char)*s->p < 0x20) {
 		int r = fail(x, "a control character in a string must be escaped");
@@ -587,7 +602,7 @@ int json_lex_string(struct json_lex *x, const char **ret, size_t *ret_n)
 	return 0;
 }
 
-/* --- numbers -------------------------------------------------------------------------------- */
+/* --- numbers ---------------------------------------------------------------------------------- */
 
 static size_t digits(const char *p, const char *end)
 {
@@ -599,8 +614,8 @@ static size_t digits(const char *p, const char *end)
 }
 
 /*
- * Length of the number at p by RFC 8259 section 6, 0 if it is none; sets *ret_real. Kea's dialect also
- * has leading zeros, ".5" and "5.".
+ * Length of the number at p by RFC 8259 section 6, 0 if it is none; sets *ret_real. Kea's dialect
+ * also has leading zeros, ".5" and "5.".
  */
 static size_t number_len(const char *p, const char *end, bool dialect, bool *ret_real)
 {

@@ -11,11 +11,11 @@
 
 struct json_source {
 	const char *file;
-	const char *p, *end;	/* the rest of the text */
+	const char *p, *end; /* the rest of the text */
 	const char *line_start;
 	uint32_t line;
-	char *owned;		/* text to free; NULL: borrowed */
-	uint64_t dev, ino;	/* of a file; 0, 0: none */
+	char *owned;	   /* text to free; NULL: borrowed */
+	uint64_t dev, ino; /* of a file; 0, 0: none */
 };
 
 struct json_lex {
@@ -23,10 +23,10 @@ struct json_lex {
 	struct arena *arena;
 	struct config_error *err;
 	struct json_source stack[JSON_MAX_INCLUDES + 1];
-	unsigned n;		/* sources on the stack, at least 1 */
+	unsigned n; /* sources on the stack, at least 1 */
 	unsigned max_depth;
-	unsigned n_problems;	/* reported and stepped over */
-	bool lost;		/* an include before the cursor could not be read */
+	unsigned n_problems; /* reported and stepped over */
+	bool lost;	     /* an include before the cursor could not be read */
 };
 
 int json_lex_open(struct json_lex *x, const char *path);
@@ -38,9 +38,10 @@ int json_lex_peek(const struct json_lex *x);
 struct json_pos json_lex_pos(const struct json_lex *x);
 /* Reports "found …, expected <description>" at the cursor. */
 int json_lex_expected(struct json_lex *x, const char *what) must_check;
-/* Reports an error that can be stepped over: 0; the result if nobody listens or there are too many. */
-int json_lex_problem(struct json_lex *x, const struct json_pos *pos, int result, const char *fmt, ...) must_check
-	printf_like(4, 5);
+/* Reports an error that can be stepped over: 0; the result if nobody listens or there are too
+ * many. */
+int json_lex_problem(struct json_lex *x, const struct json_pos *pos, int result, const char *fmt,
+		     ...) must_check printf_like(4, 5);
 /* Reports "found …, expected <wanted>" at the cursor, as json_lex_problem() does. */
 int json_lex_unexpected(struct json_lex *x, const char *wanted) must_check;
 void json_lex_warn(struct json_lex *x, const struct json_pos *pos, const char *text);

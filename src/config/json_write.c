@@ -141,7 +141,7 @@ struct json *json_copy(struct arena *a, const struct json *v)
 	return c;
 }
 
-/* --- text ----------------------------------------------------------------------------------- */
+/* --- text ------------------------------------------------------------------------------------- */
 
 static void write_escape(char c, struct buf *out)
 {
@@ -160,7 +160,11 @@ static size_t utf8_len(const char *s, size_t n)
 {
 	static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
 	const uint8_t *p = (const uint8_t *)s;
-	size_t len = p[0] < 0x80 ? 1 : (p[0] & 0xe0) == 0xc0 ? 2 : (p[0] & 0xf0) == 0xe0 ? 3 : (p[0] & 0xf8) == 0xf0 ? 4 : 0;
+	size_t len = p[0] < 0x80	     ? 1
+		     : (p[0] & 0xe0) == 0xc0 ? 2
+		     : (p[0] & 0xf0) == 0xe0 ? 3
+		     : (p[0] & 0xf8) == 0xf0 ? 4
+					     : 0;
 	uint32_t c = len ? p[0] & (0xffU >> (len + (len > 1))) : 0;
 
 	if (!len || len > n)
@@ -173,7 +177,8 @@ static size_t utf8_len(const char *s, size_t n)
 	return c < least[len] || c > 0x10ffff || (c >= 0xd800 && c <= 0xdfff) ? 0 : len;
 }
 
-/* Octets that are not UTF-8, as a client may send, are written as the characters U+0080 to U+00FF: the text stays JSON. */
+/* Octets that are not UTF-8, as a client may send, are written as the characters U+0080 to U+00FF:
+ * the text stays JSON. */
 static void write_string(const char *s, size_t n, struct buf *out)
 {
 	size_t from = 0;
@@ -184,7 +189,8 @@ static void write_string(const char *s, size_t n, struct buf *out)
 
 		if (len > 1)
 			i += len - 1;
-		if (len && (unsigned char)s[i] >= 0x20 && s[i] != '"' && s[i] != '\\' && s[i] != 0x7f)
+		if (len && (unsigned char)s[i] >= 0x20 && s[i] != '"' && s[i] != '\\' &&
+		    s[i] != 0x7f)
 			continue;
 		buf_add(out, s + from, i - from);
 		write_escape(s[i], out);

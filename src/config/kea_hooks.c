@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Kea's hook libraries, known by the names of their files. The functions of a library may be built into this
- * server; then it is named in the configuration and nothing is loaded. Others are not supported yet.
+ * Kea's hook libraries, known by the names of their files. The functions of a library may be built
+ * into this server; then it is named in the configuration and nothing is loaded. Others are not
+ * supported yet.
  */
 #include "config/kea_hooks.h"
 
@@ -25,7 +26,8 @@ enum kea_hook kea_hook_kind(const char *path)
 	for (size_t i = 0; i < sizeof(built_in) / sizeof(built_in[0]); i++)
 		if (strcmp(name, built_in[i]) == 0)
 			return KEA_HOOK_BUILT_IN;
-	/* all of Kea's libraries for its servers begin like this, those of its other programs too */
+	/* all of Kea's libraries for its servers begin like this, those of its other programs
+	 * too */
 	if (strncmp(name, "libdhcp_", 8) == 0 || strncmp(name, "libca_", 6) == 0 ||
 	    strncmp(name, "libddns_", 8) == 0)
 		return KEA_HOOK_UNSUPPORTED;

@@ -5,8 +5,8 @@
 #pragma once
 
 enum kea_hook {
-	KEA_HOOK_NOT_KEAS,	/* a library for this server, or of somebody else */
-	KEA_HOOK_BUILT_IN,	/* its effect is there without loading anything */
+	KEA_HOOK_NOT_KEAS, /* a library for this server, or of somebody else */
+	KEA_HOOK_BUILT_IN, /* its effect is there without loading anything */
 	KEA_HOOK_UNSUPPORTED,
 };
 
@@ -14,5 +14,6 @@ enum kea_hook {
 enum { HOOK_SYMBOLS = 2 };
 extern const char *const hook_symbols[HOOK_SYMBOLS];
 
-/* Returns the kind of a library of "hooks-libraries", by the name of its file; the directory does not matter. */
+/* Returns the kind of a library of "hooks-libraries", by the name of its file; the directory does
+ * not matter. */
 enum kea_hook kea_hook_kind(const char *path);

@@ -8,8 +8,8 @@
 
 static bool same_problem(const struct config_error *a, const struct config_error *b)
 {
-	return a->pos.line == b->pos.line && a->pos.col == b->pos.col && strcmp(a->file, b->file) == 0 &&
-	       strcmp(a->text, b->text) == 0;
+	return a->pos.line == b->pos.line && a->pos.col == b->pos.col &&
+	       strcmp(a->file, b->file) == 0 && strcmp(a->text, b->text) == 0;
 }
 
 void config_problems_add(void *ctx, const struct config_error *e)

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Unix command channel. Each connection reads until framing says the request is whole (or the client
- * shut its side down), answers, writes as the socket takes it, and closes. A connection that has not
- * sent a whole request within idle_ns is closed (dripping octets does not help). When all places are taken
- * a few more connections get a moment to send their request, so that half-open ones lock nobody out. All
- * connections together hold a bounded number of octets; long answers are made as they are read.
+ * Unix command channel. Each connection reads until framing says the request is whole (or the
+ * client shut its side down), answers, writes as the socket takes it, and closes. A connection that
+ * has not sent a whole request within idle_ns is closed (dripping octets does not help). When all
+ * places are taken a few more connections get a moment to send their request, so that half-open
+ * ones lock nobody out. All connections together hold a bounded number of octets; long answers are
+ * made as they are read.
  */
 #include "control/channel.h"
 
@@ -39,11 +40,11 @@ struct conn {
 	struct loop_timer *idle;
 	struct framing framing;
 	struct buf in, out;
-	size_t sent, held;	/* held: octets counted in the channel's sum */
+	size_t sent, held;	      /* held: octets counted in the channel's sum */
 	struct control_stream stream; /* more of the answer; next NULL: none */
 	bool answering;
-	bool trial;		/* beyond the places there are: it has a moment to send its request */
-	bool refused;		/* answered, and read to its end so that the reason arrives */
+	bool trial;   /* beyond the places there are: it has a moment to send its request */
+	bool refused; /* answered, and read to its end so that the reason arrives */
 };
 
 struct channel {
@@ -54,9 +55,9 @@ struct channel {
 	struct loop_source *source;
 	struct conn *conns;
 	unsigned n_conns;
-	size_t held;		/* octets of all connections' requests and answers */
-	unsigned busy;		/* callbacks that are running */
-	bool closed;		/* freed by the last callback, or with the last connection */
+	size_t held;   /* octets of all connections' requests and answers */
+	unsigned busy; /* callbacks that are running */
+	bool closed;   /* freed by the last callback, or with the last connection */
 	struct channel *next_closing;
 };
 
@@ -137,7 +138,8 @@ static void conn_drain(struct conn *c)
 static void conn_write(struct conn *c)
 {
 	while (c->sent < c->out.len || conn_refill(c)) {
-		ssize_t n = send(c->fd, c->out.p + c->sent, c->out.len - c->sent, MSG_NOSIGNAL | MSG_DONTWAIT);
+		ssize_t n = send(c->fd, c->out.p + c->sent, c->out.len - c->sent,
+				 MSG_NOSIGNAL | MSG_DONTWAIT);
 
 		if (n < 0 && (errno == EAGAIN || errno == EINTR)) {
 			(void)loop_modify(c->source, EPOLLOUT);
@@ -191,7 +193,9 @@ static uid_t conn_user(const struct conn *c)
 	struct ucred cred;
 	socklen_t len = sizeof(cred);
 
-	return getsockopt(c->fd, SOL_SOCKET, SO_PEERCRED, &cred, &len) == 0 && len == sizeof(cred) ? cred.uid : (uid_t)-1;
+	return getsockopt(c->fd, SOL_SOCKET, SO_PEERCRED, &cred, &len) == 0 && len == sizeof(cred)
+		       ? cred.uid
+		       : (uid_t)-1;
 }
 
 static void on_problem(void *problems, const struct config_error *e)
@@ -199,15 +203,22 @@ static void on_problem(void *problems, const struct config_error *e)
 	const struct config_problems *p = problems;
 
 	/* an error that follows from the one before it has the same place */
-	if (!p->n || p->items[p->n - 1].pos.line != e->pos.line || p->items[p->n - 1].pos.col != e->pos.col)
+	if (!p->n || p->items[p->n - 1].pos.line != e->pos.line ||
+	    p->items[p->n - 1].pos.col != e->pos.col)
 		config_problems_add(problems, e);
 }
 
-/* Parses the octets received so far. Returns the request, or NULL where the parser stops; appends to *problems. */
+/* Parses the octets received so far. Returns the request, or NULL where the parser stops; appends
+ * to *problems. */
 static struct json *conn_parse(struct conn *c, struct arena *a, struct config_problems *problems)
 {
-	struct json_opts jo = {.file = "", .dialect = true, .no_include = true, .comments = true,
-			       .max_depth = c->ch->o.max_depth, .problem = on_problem, .ctx = problems};
+	struct json_opts jo = {.file = "",
+			       .dialect = true,
+			       .no_include = true,
+			       .comments = true,
+			       .max_depth = c->ch->o.max_depth,
+			       .problem = on_problem,
+			       .ctx = problems};
 	struct config_error err = {0};
 	struct json *request;
 
@@ -218,7 +229,8 @@ static struct json *conn_parse(struct conn *c, struct arena *a, struct config_pr
 }
 
 /* Returns the answer that lists *problems behind `why`. */
-static struct json *list_problems(struct arena *a, const struct config_problems *problems, const char *why)
+static struct json *list_problems(struct arena *a, const struct config_problems *problems,
+				  const char *why)
 {
 	struct json *answer = json_map(a);
 	struct buf b;
@@ -228,7 +240,8 @@ static struct json *list_problems(struct arena *a, const struct config_problems 
 	for (size_t i = 0; i < problems->n; i++) {
 		const struct config_error *e = &problems->items[i];
 
-		buf_printf(&b, "%sline %u, column %u: %s", i ? "\n" : "", e->pos.line, e->pos.col, e->text);
+		buf_printf(&b, "%sline %u, column %u: %s", i ? "\n" : "", e->pos.line, e->pos.col,
+			   e->text);
 	}
 	(void)json_add(a, answer, "result", json_int(a, CONTROL_ERROR));
 	(void)json_add(a, answer, "text", json_str(a, b.failed ? why : b.p));
@@ -238,8 +251,8 @@ static struct json *list_problems(struct arena *a, const struct config_problems 
 }
 
 /* Answers a request whose text has problems; more of it may follow, which is read and ignored. */
-static struct json *answer_invalid(struct conn *c, const struct json *request, struct config_problems *problems,
-				   struct arena *a)
+static struct json *answer_invalid(struct conn *c, const struct json *request,
+				   struct config_problems *problems, struct arena *a)
 {
 	struct channel *ch = c->ch;
 	struct json *answer = NULL;
@@ -310,13 +323,15 @@ static void conn_late(struct conn *c, const char *why)
 	arena_fini(&a);
 }
 
-/* Reads the octets behind the closing brace that have come, so that the verdict does not depend on their pieces. */
+/* Reads the octets behind the closing brace that have come, so that the verdict does not depend on
+ * their pieces. */
 static void conn_read_rest(struct conn *c)
 {
 	char chunk[2048];
 	ssize_t n;
 
-	while (c->in.len < c->ch->o.max_request && (n = recv(c->fd, chunk, sizeof(chunk), MSG_DONTWAIT)) > 0)
+	while (c->in.len < c->ch->o.max_request &&
+	       (n = recv(c->fd, chunk, sizeof(chunk), MSG_DONTWAIT)) > 0)
 		buf_add(&c->in, chunk, (size_t)n);
 	conn_hold(c);
 }
@@ -334,7 +349,8 @@ static void conn_read(struct conn *c)
 	}
 	if (n == 0) {
 		if (c->in.len)
-			conn_request(c); /* the peer has shut down its side: the octets received are the whole request */
+			conn_request(c); /* the peer has shut down its side: the octets received are
+					    the whole request */
 		else
 			conn_close(c);
 		return;
@@ -372,8 +388,7 @@ static void conn_step(struct conn *c, uint32_t events)
 
 		if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR))
 			conn_close(c);
-	}
-	else if (c->answering)
+	} else if (c->answering)
 		conn_write(c);
 	else
 		conn_read(c);
@@ -398,7 +413,8 @@ static void conn_idle(void *ctx)
 	if (c->answering)
 		conn_close(c);
 	else
-		conn_late(c, c->trial ? "too many connections" : "timeout: no whole request came in time");
+		conn_late(c, c->trial ? "too many connections"
+				      : "timeout: no whole request came in time");
 	channel_leave(ch);
 }
 
@@ -414,7 +430,8 @@ static void end_oldest_trial(struct channel *ch)
 		oldest = c;
 		n++;
 	}
-	if (ch->n_conns > 2 * ch->o.max_connections && oldest) /* refused ones that do not read the reason */
+	if (ch->n_conns > 2 * ch->o.max_connections &&
+	    oldest) /* refused ones that do not read the reason */
 		conn_close(oldest);
 	else if (n > RESERVE && oldest->answering)
 		conn_close(oldest);
@@ -430,7 +447,8 @@ static struct conn *conn_accept(struct channel *ch)
 
 	if (fd < 0) {
 		if (errno != EAGAIN && errno != ECONNABORTED)
-			log_msg(ch->o.log, LOG_COMMAND_SOCKET_ACCEPT_FAIL, "%s: %s", ch->path, strerror(errno));
+			log_msg(ch->o.log, LOG_COMMAND_SOCKET_ACCEPT_FAIL, "%s: %s", ch->path,
+				strerror(errno));
 		if (errno == EMFILE || errno == ENFILE)
 			(void)usleep(10000); /* the backlog stays readable: do not spin */
 		return NULL;
@@ -481,7 +499,8 @@ static int path_address(const char *path, struct sockaddr_un *sa)
 	return 0;
 }
 
-/* Does a server listen at the path? Then it is not ours to remove. 1: there is a socket that nobody answers on. */
+/* Does a server listen at the path? Then it is not ours to remove. 1: there is a socket that nobody
+ * answers on. */
 static int path_check(const char *path, const struct sockaddr_un *sa)
 {
 	struct stat st;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
  * The command channel: a unix stream socket. A client writes one JSON object, gets one JSON object
- * back, and the connection is closed (Kea's framing). Bounded in every direction: connections, size,
- * depth, idle time. Runs in the management loop, never in a worker.
+ * back, and the connection is closed (Kea's framing). Bounded in every direction: connections,
+ * size, depth, idle time. Runs in the management loop, never in a worker.
  */
 #pragma once
 
@@ -20,8 +20,9 @@ struct log;
 struct loop;
 
 /*
- * An answer that is made as it is read: next appends some of it, and is called again when that has been sent. False:
- * that was the end. A client that reads slowly costs a piece of it, not the whole.
+ * An answer that is made as it is read: next appends some of it, and is called again when that has
+ * been sent. False: that was the end. A client that reads slowly costs a piece of it, not the
+ * whole.
  */
 struct buf;
 struct control_stream {
@@ -32,41 +33,45 @@ struct control_stream {
 
 struct channel_opts {
 	const char *path;
-	mode_t mode;		/* of the socket; Kea's is 0660 */
-	size_t max_request;	/* octets; 0: 32 MiB */
+	mode_t mode;		  /* of the socket; Kea's is 0660 */
+	size_t max_request;	  /* octets; 0: 32 MiB */
 	unsigned max_connections; /* 0: 64; a few more have a moment to send a request */
-	size_t max_held;	/* octets of requests and answers of all connections; 0: 96 MiB */
-	int64_t idle_ns;	/* for a whole request, then without progress of the answer; 0: 10 s */
-	unsigned max_depth;	/* 0: 64 */
+	size_t max_held;	  /* octets of requests and answers of all connections; 0: 96 MiB */
+	int64_t idle_ns;    /* for a whole request, then without progress of the answer; 0: 10 s */
+	unsigned max_depth; /* 0: 64 */
 	struct log *log;
 	/* Answers a request (a map). The answer lives in arena. */
 	struct json *(*handle)(void *ctx, const struct json *request, struct arena *arena);
 	/*
-	 * NULL, or called for a request whose text has problems that the parser stepped over. Returns the answer, which
-	 * lives in arena, or NULL: a list of these problems will do.
+	 * NULL, or called for a request whose text has problems that the parser stepped over.
+	 * Returns the answer, which lives in arena, or NULL: a list of these problems will do.
 	 */
-	struct json *(*invalid)(void *ctx, const struct json *request, const struct config_problems *problems,
-				struct arena *arena);
-	/* NULL, or called before handle() or invalid() with the user at the other end (SO_PEERCRED); (uid_t)-1: unknown. */
+	struct json *(*invalid)(void *ctx, const struct json *request,
+				const struct config_problems *problems, struct arena *arena);
+	/* NULL, or called before handle() or invalid() with the user at the other end
+	 * (SO_PEERCRED); (uid_t)-1: unknown. */
 	void (*from)(void *ctx, uid_t uid);
-	/* NULL, or called after handle(): true if the answer is *ret, and not the result of handle(). */
+	/* NULL, or called after handle(): true if the answer is *ret, and not the result of
+	 * handle(). */
 	bool (*take_stream)(void *ctx, struct control_stream *ret);
 	void *ctx;
-	/* NULL, or the caller's list of channels that are closed and still have connections to finish. */
+	/* NULL, or the caller's list of channels that are closed and still have connections to
+	 * finish. */
 	struct channel **closing;
 };
 
 /*
- * Could a channel be opened at the path? 0 or -errno: -EADDRINUSE, a living server listens there; -EEXIST, it is no
- * socket. Changes nothing.
+ * Could a channel be opened at the path? 0 or -errno: -EADDRINUSE, a living server listens there;
+ * -EEXIST, it is no socket. Changes nothing.
  */
 int channel_check(const char *path) must_check;
 /* A path that a living server listens on is refused with -EADDRINUSE; a dead one is replaced. */
 int channel_open(struct loop *loop, const struct channel_opts *o, struct channel **ret) must_check;
 const char *channel_path(const struct channel *c);
 /*
- * Removes the socket. Without a list of closing channels all connections end; with one, those that are there are served
- * to their end, and then the channel goes. Also from within handle(): the request is still answered.
+ * Removes the socket. Without a list of closing channels all connections end; with one, those that
+ * are there are served to their end, and then the channel goes. Also from within handle(): the
+ * request is still answered.
  */
 void channel_close(struct channel *c);
 /* Ends all connections of closed channels. */

@@ -9,14 +9,14 @@
 struct framing {
 	int depth;
 	bool started, in_string, escaped;
-	char comment;		/* 0, '/' (to end of line), '*' (block), 's' (a slash was seen) */
-	bool star;		/* in a block comment: the last octet was a star */
+	char comment; /* 0, '/' (to end of line), '*' (block), 's' (a slash was seen) */
+	bool star;    /* in a block comment: the last octet was a star */
 };
 
 enum framing_result { FRAMING_MORE, FRAMING_WHOLE, FRAMING_TOO_DEEP, FRAMING_NOT_JSON };
 
 /*
- * Feeds more octets. WHOLE: the outermost brace or bracket was closed within them, or a line ended within a string,
- * where the parser reports an error and stops.
+ * Feeds more octets. WHOLE: the outermost brace or bracket was closed within them, or a line ended
+ * within a string, where the parser reports an error and stops.
  */
 enum framing_result framing_feed(struct framing *f, struct span octets, unsigned max_depth);

@@ -12,15 +12,15 @@
 #include <errno.h>
 
 static const struct gate_app apps[DISSECT_N] = {
-#define A(symbol, transport, server, prefix, stream)                                               \
-	[DISSECT_##symbol] = {                                                                     \
-		.proto = IPV4_PROTO_##transport,                                                   \
-		.port = (server),                                                                  \
-		.new = prefix##_new,                                                               \
-		.free = prefix##_free,                                                             \
-		.begin = prefix##_begin,                                                           \
-		.end = prefix##_end,                                                               \
-		.data = (stream),                                                                  \
+#define A(symbol, transport, server, prefix, stream) \
+	[DISSECT_##symbol] = {                       \
+		.proto = IPV4_PROTO_##transport,     \
+		.port = (server),                    \
+		.new = prefix##_new,                 \
+		.free = prefix##_free,               \
+		.begin = prefix##_begin,             \
+		.end = prefix##_end,                 \
+		.data = (stream),                    \
 	},
 #include "gate/apps.def"
 #undef A
@@ -92,7 +92,8 @@ static enum gate_dissector by_port(const struct gate *g, uint8_t proto, uint16_t
 			return d;
 	}
 	for (unsigned d = 0; d < DISSECT_N; d++)
-		if (apps[d].proto == proto && apps[d].port == port && gate_loaded(g, (enum gate_dissector)d))
+		if (apps[d].proto == proto && apps[d].port == port &&
+		    gate_loaded(g, (enum gate_dissector)d))
 			return (enum gate_dissector)d;
 	plug = gate_plug_by_port(g, proto, port);
 	return plug >= 0 ? (enum gate_dissector)plug : DISSECT_N;
@@ -126,7 +127,8 @@ int gate_app_begin(struct gate *g, struct gate_packet *p, bool by_itself)
 		return GATE_ACCEPT;
 	next = gate_next_dissector(g, by_itself ? by_ports(g, &f->key) : DISSECT_N);
 	if (g->on_next)
-		next = g->on_next(g->policy_ctx, g, p, udp ? DISSECT_UDP_CONNECTION : DISSECT_TCP_CONNECTION, next);
+		next = g->on_next(g->policy_ctx, g, p,
+				  udp ? DISSECT_UDP_CONNECTION : DISSECT_TCP_CONNECTION, next);
 	if (next >= 0 && proto_of(g, next) == f->key.proto)
 		begin(g, f, next);
 	return next == GATE_DROP ? GATE_DROP : GATE_ACCEPT;

@@ -11,7 +11,18 @@
 #include <stddef.h>
 #include <stdlib.h>
 
-enum kind { KIND_HEADING, KIND_FLAG, KIND_TEXT, KIND_PORT, KIND_INT, KIND_LOAD, KIND_FORMAT, KIND_OVERLAP, KIND_VERSION, KIND_HELP };
+enum kind {
+	KIND_HEADING,
+	KIND_FLAG,
+	KIND_TEXT,
+	KIND_PORT,
+	KIND_INT,
+	KIND_LOAD,
+	KIND_FORMAT,
+	KIND_OVERLAP,
+	KIND_VERSION,
+	KIND_HELP
+};
 
 static const struct arg {
 	char letter;
@@ -21,7 +32,7 @@ static const struct arg {
 	int64_t min, max;
 	const char *help;
 } args[] = {
-#define A(letter, name, argument, kind, field, min, max, help)                                     \
+#define A(letter, name, argument, kind, field, min, max, help) \
 	{letter, name, argument, KIND_##kind, offsetof(struct gate_args, field), min, max, help},
 #include "gate/args.def"
 #undef A
@@ -31,7 +42,9 @@ enum { N_ARGS = ARRAY_LEN(args), LETTERS_LEN = 2 * N_ARGS + 3, COLUMN = 34 };
 
 void gate_args_help(FILE *f)
 {
-	(void)fputs("usage: usher-gate [RULES.lua] (-r FILE [-w FILE] | -i IFACE [-i IFACE]... | -q N) [options]\n", f);
+	(void)fputs(
+		"usage: usher-gate [RULES.lua] (-r FILE [-w FILE] | -i IFACE [-i IFACE]... | -q N) [options]\n",
+		f);
 	for (size_t i = 0; i < N_ARGS; i++) {
 		const struct arg *a = &args[i];
 		char left[COLUMN + 1];
@@ -56,7 +69,8 @@ struct parse {
 
 static int bad(const struct parse *p, const char *expected, const char *got)
 {
-	(void)snprintf(p->err, p->err_cap, "--%s: expected %s, got \"%s\"", p->arg->name, expected, got);
+	(void)snprintf(p->err, p->err_cap, "--%s: expected %s, got \"%s\"", p->arg->name, expected,
+		       got);
 	return -1;
 }
 
@@ -70,8 +84,8 @@ static int take_int(const struct parse *p, const char *s)
 	char expected[64], *end;
 	long long v;
 
-	(void)snprintf(expected, sizeof(expected), "a number from %lld to %lld", (long long)p->arg->min,
-		       (long long)p->arg->max);
+	(void)snprintf(expected, sizeof(expected), "a number from %lld to %lld",
+		       (long long)p->arg->min, (long long)p->arg->max);
 	errno = 0;
 	v = strtoll(s, &end, 10);
 	if (!*s || *end || errno || v < p->arg->min || v > p->arg->max)
@@ -103,7 +117,8 @@ static int take_load(const struct parse *p, const char *s)
 	for (unsigned i = 0; i < DISSECT_N; i++) {
 		size_t at = strlen(expected);
 
-		(void)snprintf(expected + at, sizeof(expected) - at, " %s", gate_dissector_name((enum gate_dissector)i));
+		(void)snprintf(expected + at, sizeof(expected) - at, " %s",
+			       gate_dissector_name((enum gate_dissector)i));
 	}
 	if (d == DISSECT_N)
 		return bad(p, expected, s);
@@ -175,7 +190,8 @@ static void options_for_getopt(struct option longs[N_ARGS + 1], char letters[LET
 
 		if (a->kind == KIND_HEADING)
 			continue;
-		longs[n++] = (struct option){a->name, *a->argument ? required_argument : no_argument, NULL,
+		longs[n++] = (struct option){a->name,
+					     *a->argument ? required_argument : no_argument, NULL,
 					     (int)i + 256};
 		if (!a->letter)
 			continue;
@@ -209,7 +225,8 @@ static int fits_together(struct gate_args *o, char *err, size_t cap)
 	else if (o->keep_snapped && !o->in)
 		why = "--keep-snapped goes with -r";
 	else if (sources != 1)
-		why = sources ? "only one of -r, -i and -q" : "one of -r, -i and -q says where packets come from; see --help";
+		why = sources ? "only one of -r, -i and -q"
+			      : "one of -r, -i and -q says where packets come from; see --help";
 	else if (o->out && !o->in)
 		why = "-w goes with -r";
 	else if (o->queue_rules && o->queue == GATE_NO_QUEUE)
@@ -229,7 +246,13 @@ static int fits_together(struct gate_args *o, char *err, size_t cap)
 
 int gate_args_parse(int argc, char **argv, struct gate_args *ret, char *err, size_t err_cap)
 {
-	struct gate_args o = {.queue = GATE_NO_QUEUE, .workers = 1, .max_flows = 1 << 20, .max_held = 8192, .instructions = 10000000, .memory_mb = 64, .socket = GATE_SOCKET};
+	struct gate_args o = {.queue = GATE_NO_QUEUE,
+			      .workers = 1,
+			      .max_flows = 1 << 20,
+			      .max_held = 8192,
+			      .instructions = 10000000,
+			      .memory_mb = 64,
+			      .socket = GATE_SOCKET};
 	struct option longs[N_ARGS + 1];
 	char letters[LETTERS_LEN];
 	int c;
@@ -242,7 +265,8 @@ int gate_args_parse(int argc, char **argv, struct gate_args *ret, char *err, siz
 
 		if (c == '?' || c == ':') {
 			(void)snprintf(err, err_cap, "%s: %s", argv[optind - 1],
-				       c == ':' ? "an argument is missing" : "no such option; see --help");
+				       c == ':' ? "an argument is missing"
+						: "no such option; see --help");
 			return -1;
 		}
 		p.arg = arg_of(c);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
  * A rule file's state as one listener an event. The events that rules listen to and
- * the modules that they require decide which dissectors are loaded. A rule that fails ends its packet as the gate's fallback says.
+ * the modules that they require decide which dissectors are loaded. A rule that fails ends its
+ * packet as the gate's fallback says.
  */
 #include "gate/bind.h"
 
@@ -25,10 +26,10 @@ static const struct {
 	const char *name;
 	bool streamed, error;
 } events[EVENT_N] = {
-#define OTHER    false, false
-#define SEND     false, false
-#define ERROR    false, true
-#define STREAMED true, false
+#define OTHER		 false, false
+#define SEND		 false, false
+#define ERROR		 false, true
+#define STREAMED	 true, false
 #define E(d, name, kind) [EVENT_##d##_##name] = {DISSECT_##d, #name, kind},
 #include "gate/events.def"
 #undef E
@@ -67,7 +68,7 @@ void bind_check_write(lua_State *L, int result, const char *what)
 	(void)luaL_error(L, "%s: %s", what, usher_strerror(result));
 }
 
-/* --- Raising ------------------------------------------------------------------------------------------------ */
+/* --- Raising ---------------------------------------------------------------------------------- */
 
 static bool of_flow(enum gate_dissector d)
 {
@@ -175,9 +176,14 @@ bool bind_resume(struct bind_stream *st, bool ends)
 	/* the end may come beside a packet that has nothing to do with it */
 	struct gate_packet *p = !ends || g->pkt.flow == st->f ? &g->pkt : NULL;
 	struct bind_occasion o = {st->bind, g, p, st->f, st->event, NULL};
-	struct script_raise r = {.ctx = &o, .push = push, .stopped = stopped, .stream = st, .resume = true};
+	struct script_raise r = {.ctx = &o,
+				 .push = push,
+				 .stopped = stopped,
+				 .stream = st,
+				 .resume = true};
 
-	return outcome(g, p, st->f, script_raise(st->bind->script, st->bind->events[st->event].id, &r));
+	return outcome(g, p, st->f,
+		       script_raise(st->bind->script, st->bind->events[st->event].id, &r));
 }
 
 /* Begins to show a stream's data. Returns 0, or the result of the raise without it. */
@@ -228,7 +234,8 @@ static bool hear(void *ctx, struct gate *g, struct gate_packet *p, struct flow *
 
 static bool is_end(unsigned event)
 {
-	return event == EVENT_UDP_CONNECTION_end_connection || event == EVENT_TCP_CONNECTION_end_connection;
+	return event == EVENT_UDP_CONNECTION_end_connection ||
+	       event == EVENT_TCP_CONNECTION_end_connection;
 }
 
 /* Called when a flow ends; frees the values that scripts kept in it. */
@@ -245,7 +252,7 @@ static bool hear_end(void *ctx, struct gate *g, struct gate_packet *p, struct fl
 	return true;
 }
 
-/* --- Life ------------------------------------------------------------------------------------------------------- */
+/* --- Life ------------------------------------------------------------------------------------- */
 
 static int define_events(struct gate_bind *b)
 {
@@ -255,10 +262,13 @@ static int define_events(struct gate_bind *b)
 		struct hearing *h = &b->events[i];
 
 		*h = (struct hearing){.bind = b, .event = (enum gate_event)i};
-		r = script_event_define(b->script, gate_dissector_name(events[i].dissector), events[i].name,
+		r = script_event_define(b->script, gate_dissector_name(events[i].dissector),
+					events[i].name,
 					events[i].streamed ? SCRIPT_EVENT_STREAMED : 0, &h->id);
 		if (r == 0)
-			script_event_fields(b->script, h->id, events[i].dissector == DISSECT_DHCP ? bind_when_dhcp : bind_when);
+			script_event_fields(b->script, h->id,
+					    events[i].dissector == DISSECT_DHCP ? bind_when_dhcp
+										: bind_when);
 	}
 	return r;
 }
@@ -275,7 +285,8 @@ static int define_classes(struct gate_bind *b)
 		r = script_class_register(b->script, bind_http_classes[i]);
 	for (unsigned i = 0; i < DISSECT_N && r == 0; i++) {
 		if (bind_packet_class((enum gate_dissector)i))
-			r = script_class_register(b->script, bind_packet_class((enum gate_dissector)i));
+			r = script_class_register(b->script,
+						  bind_packet_class((enum gate_dissector)i));
 	}
 	return r == 0 ? bind_modules(b->script) : r;
 }
@@ -294,7 +305,8 @@ static void release(struct gate_bind *b)
 	free(b);
 }
 
-int gate_bind_new(struct gate *g, const struct script_opts *so, struct gate_bind **ret, struct script_error *err)
+int gate_bind_new(struct gate *g, const struct script_opts *so, struct gate_bind **ret,
+		  struct script_error *err)
 {
 	struct gate_bind *b = calloc(1, sizeof(*b));
 	int r = b ? bind_script_new(g, so, &b->script) : -ENOMEM;
@@ -339,7 +351,8 @@ void gate_bind_free(struct gate_bind *b)
 	gate_end_flows(b->g);
 	for (unsigned i = 0; i < EVENT_N; i++)
 		if (b->events[i].listens)
-			gate_unlisten(b->g, b->events[i].event, is_end(i) ? hear_end : hear, &b->events[i]);
+			gate_unlisten(b->g, b->events[i].event, is_end(i) ? hear_end : hear,
+				      &b->events[i]);
 	(void)script_exiting(b->script);
 	release(b);
 }
@@ -375,7 +388,8 @@ static int begin(struct gate_bind *b, int r, struct script_error *err)
 	if (r == 0)
 		bind_policies_begin(b, b->g);
 	if (r == 0 && script_started(b->script) & SCRIPT_RAISE_FAULT) {
-		*err = (struct script_error){.fault = SCRIPT_E_RUNTIME, .text = "a rule on haka.events.started failed"};
+		*err = (struct script_error){.fault = SCRIPT_E_RUNTIME,
+					     .text = "a rule on haka.events.started failed"};
 		r = -USHER_E_SCRIPT;
 	}
 	return r;
@@ -397,7 +411,8 @@ int gate_bind_eval(struct gate_bind *b, struct span text, struct buf *out, struc
 
 	bind_policies_begin(b, b->g);
 	if (r == 0 && heard < 0) {
-		*err = (struct script_error){.fault = SCRIPT_E_RUNTIME, .text = "too many listeners"};
+		*err = (struct script_error){.fault = SCRIPT_E_RUNTIME,
+					     .text = "too many listeners"};
 		return -USHER_E_SCRIPT;
 	}
 	return r;

@@ -54,7 +54,7 @@ static const char *body_octets(struct script_buffer *b, struct span *ret)
 }
 
 static int body_replace(lua_State *L, int idx, struct script_buffer *b, size_t off, size_t n,
-                        struct span with)
+			struct span with)
 {
 	struct bind_stream *st = container_of(b, struct bind_stream, b);
 	int r;
@@ -65,7 +65,7 @@ static int body_replace(lua_State *L, int idx, struct script_buffer *b, size_t o
 	if (st->kept_n && !bind_body_reserve(st, st->kept_n + st->body->n - n + with.n))
 		return -USHER_E_LIMIT;
 	r = gate_stream_edit(st->bind->g, st->body, (uint32_t)(off - st->kept_n), (uint32_t)n,
-	                     with);
+			     with);
 	if (r == 0 && st->kept_n)
 		memcpy(st->kept + st->kept_n, st->body->octets, st->body->n);
 	return r;
@@ -74,7 +74,7 @@ static int body_replace(lua_State *L, int idx, struct script_buffer *b, size_t o
 static const struct script_buffer_ops body_ops = {body_octets, body_replace};
 
 struct bind_stream *bind_body_begin(struct gate_bind *b, struct gate_view *v, enum gate_event event,
-                                    struct script_error *err)
+				    struct script_error *err)
 {
 	void **at = gate_http_script(v->flow, v->direction);
 	struct bind_stream *st = *at;
@@ -88,7 +88,7 @@ struct bind_stream *bind_body_begin(struct gate_bind *b, struct gate_view *v, en
 		st->b.base += st->kept_n + v->n;
 		st->kept_n = 0;
 		*err = (struct script_error){.fault = SCRIPT_E_MEMORY,
-		                             .text = "no memory to remember a body in"};
+					     .text = "no memory to remember a body in"};
 		return NULL;
 	}
 	st->body = v;

@@ -20,7 +20,7 @@ static const char *packet_octets(struct script_buffer *b, struct span *ret)
 }
 
 static int packet_replace(lua_State *L, int idx, struct script_buffer *b, size_t off, size_t n,
-                          struct span with)
+			  struct span with)
 {
 	struct gate_packet *p = b->ctx;
 
@@ -38,12 +38,12 @@ static const char *shown_octets(struct script_buffer *b, struct span *ret)
 	const struct gate_bind *bind = b->ctx;
 
 	*ret = bind->shown_view ? span_of(bind->shown_view->octets, bind->shown_view->n)
-	                        : SPAN_NULL;
+				: SPAN_NULL;
 	return bind->shown_view ? NULL : "of a stream that is not shown any more";
 }
 
 static int shown_replace(lua_State *L, int idx, struct script_buffer *b, size_t off, size_t n,
-                         struct span with)
+			 struct span with)
 {
 	const struct gate_bind *bind = b->ctx;
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * The classes of bind_*.c, and their shared functions. Objects: a packet is its struct gate_packet, for every
- * dissector; a flow is its struct flow.
+ * The classes of bind_*.c, and their shared functions. Objects: a packet is its struct gate_packet,
+ * for every dissector; a flow is its struct flow.
  */
 #pragma once
 
@@ -14,7 +14,8 @@ extern const struct script_class bind_class_flow, bind_class_udp;
 extern const struct script_class *const bind_flag_classes[];
 /* Classes of applications: arguments of their events' listeners. End with NULL. */
 extern const struct script_class *const bind_dns_classes[], *const bind_http_classes[];
-/* Returns the class of a dissector's packets (dhcp: of the packet with the message); NULL: it has none of its own. */
+/* Returns the class of a dissector's packets (dhcp: of the packet with the message); NULL: it has
+ * none of its own. */
 const struct script_class *bind_packet_class(enum gate_dissector d);
 
 /* The engine whose packet p is. */
@@ -28,7 +29,7 @@ struct gate *bind_gate_of(lua_State *L);
 /* Pushes len octets at off of a packet, as a vbuffer. */
 void bind_push_payload(lua_State *L, struct gate_packet *p, uint32_t off, uint32_t len);
 
-/* --- bind_create.c: packets that rules make, and where packets go --------------------------------------------- */
+/* --- bind_create.c: packets that rules make, and where packets go ----------------------------- */
 
 int bind_get_state(lua_State *L, void *obj);
 /* The field `name`: of the dissector as which the packet is looked at. */
@@ -39,7 +40,8 @@ void bind_set_iface(lua_State *L, void *obj, int idx);
 /* pkt:drop(), send(), inject(), parent(). */
 extern const struct script_method bind_verbs[];
 int bind_parent(lua_State *L);
-/* haka.dissectors.<x>.create of those that can be made; haka.capture_mode(). In a protected call. */
+/* haka.dissectors.<x>.create of those that can be made; haka.capture_mode(). In a protected
+ * call. */
 int bind_open_create(lua_State *L);
 
 void bind_push_flow(lua_State *L, struct flow *f);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Packets that rules make, and their fate: haka.dissectors.<x>.create(), pkt:send(), pkt:inject(), pkt:drop(),
- * pkt:parent(). A packet that was sent or dropped is gone: using it is an error.
+ * Packets that rules make, and their fate: haka.dissectors.<x>.create(), pkt:send(), pkt:inject(),
+ * pkt:drop(), pkt:parent(). A packet that was sent or dropped is gone: using it is an error.
  */
 #include "gate/bind_class.h"
 #include "gate/forge.h"
@@ -35,7 +35,8 @@ void bind_set_iface(lua_State *L, void *obj, int idx)
 	if (lua_type(L, idx) != LUA_TSTRING)
 		script_expected(L, idx, what, "name of an interface");
 	name = lua_tostring(L, idx);
-	for (unsigned port = 0; port < FRAMES_MAX_PORTS && *frames_port_name(p->g->frames, port); port++)
+	for (unsigned port = 0; port < FRAMES_MAX_PORTS && *frames_port_name(p->g->frames, port);
+	     port++)
 		if (strcmp(frames_port_name(p->g->frames, port), name) == 0) {
 			gate_forged_by(p, port);
 			return;
@@ -43,7 +44,7 @@ void bind_set_iface(lua_State *L, void *obj, int idx)
 	(void)luaL_error(L, "%s: there is no interface '%s'", what, name);
 }
 
-/* --- Verbs --------------------------------------------------------------------------------------------------- */
+/* --- Verbs ------------------------------------------------------------------------------------ */
 
 static int method_drop(lua_State *L)
 {
@@ -62,7 +63,9 @@ static int method_send(lua_State *L)
 	int r = p->forged ? gate_forged_send(p->g, p) : gate_send_now(p->g, p);
 
 	if (r == -EPERM && !p->forged)
-		return luaL_error(L, "send: the packet is on its way already, or one of a connection, which goes by itself");
+		return luaL_error(
+			L,
+			"send: the packet is on its way already, or one of a connection, which goes by itself");
 	bind_check_write(L, r < 0 ? r : 0, "send");
 	return 0;
 }
@@ -94,24 +97,31 @@ int bind_parent(lua_State *L)
 	struct gate_packet *p = check_packet(L);
 	unsigned at = depth_of(p, script_class_of(L, 1));
 	const char *name = lua_type(L, 2) == LUA_TSTRING ? lua_tostring(L, 2) : NULL;
-	uint64_t up = name ? 0 : lua_isnoneornil(L, 2) ? 1 : script_check_uint(L, 2, GATE_MAX_DEPTH, "parent");
+	uint64_t up = name		      ? 0
+		      : lua_isnoneornil(L, 2) ? 1
+					      : script_check_uint(L, 2, GATE_MAX_DEPTH, "parent");
 
 	if (name && strcmp(name, "packet") == 0)
 		name = gate_dissector_name(DISSECT_RAW);
-	while (name && up <= at && strcmp(gate_dissector_name((enum gate_dissector)p->stack[at - up]), name) != 0)
+	while (name && up <= at &&
+	       strcmp(gate_dissector_name((enum gate_dissector)p->stack[at - up]), name) != 0)
 		up++;
 	if (up > at) {
 		lua_pushnil(L);
 		return 1;
 	}
-	script_push(L, bind_packet_class((enum gate_dissector)p->stack[at - up]), p, &p->generation);
+	script_push(L, bind_packet_class((enum gate_dissector)p->stack[at - up]), p,
+		    &p->generation);
 	return 1;
 }
 
-const struct script_method bind_verbs[] = {
-	{"drop", method_drop}, {"send", method_send}, {"inject", method_inject}, {"parent", bind_parent}, {0}};
+const struct script_method bind_verbs[] = {{"drop", method_drop},
+					   {"send", method_send},
+					   {"inject", method_inject},
+					   {"parent", bind_parent},
+					   {0}};
 
-/* --- Creating ------------------------------------------------------------------------------------------------ */
+/* --- Creating --------------------------------------------------------------------------------- */
 
 /* Sets the fields of the object at the top from the table at idx. */
 static void fill(lua_State *L, int idx, const char *what)
@@ -147,7 +157,9 @@ static int create_raw(lua_State *L)
 	lua_settop(L, 1);
 	if (lua_istable(L, 1)) {
 		lua_getfield(L, 1, "size");
-		size = lua_isnil(L, -1) ? 0 : (uint32_t)script_check_uint(L, -1, FRAME_MAX_LEN, "packet.create: size");
+		size = lua_isnil(L, -1) ? 0
+					: (uint32_t)script_check_uint(L, -1, FRAME_MAX_LEN,
+								      "packet.create: size");
 	} else if (!lua_isnoneornil(L, 1)) {
 		size = (uint32_t)script_check_uint(L, 1, FRAME_MAX_LEN, "packet.create: size");
 	}
@@ -179,7 +191,9 @@ static int create_on(lua_State *L)
 		return luaL_error(L, "%s: the parent is no packet that was made (create)", what);
 	r = gate_forge_header(p->g, p, d);
 	if (r == -ENOENT)
-		return luaL_error(L, "%s: no packet is at hand to take the link's header from: make it first", what);
+		return luaL_error(
+			L, "%s: no packet is at hand to take the link's header from: make it first",
+			what);
 	if (r == -EINVAL)
 		return luaL_error(L, "%s: cannot stand on %s", what,
 				  gate_dissector_name((enum gate_dissector)p->stack[p->depth - 1]));
@@ -197,8 +211,9 @@ static int capture_mode(lua_State *L)
 
 int bind_open_create(lua_State *L)
 {
-	static const enum gate_dissector made[] = {DISSECT_ETHERNET, DISSECT_VLAN, DISSECT_ARP, DISSECT_IPV4,
-						   DISSECT_ICMP,     DISSECT_UDP,  DISSECT_TCP};
+	static const enum gate_dissector made[] = {DISSECT_ETHERNET, DISSECT_VLAN, DISSECT_ARP,
+						   DISSECT_IPV4,     DISSECT_ICMP, DISSECT_UDP,
+						   DISSECT_TCP};
 
 	script_push_dissector(L, gate_dissector_name(DISSECT_RAW));
 	lua_pushcfunction(L, create_raw);

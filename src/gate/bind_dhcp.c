@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * DHCP messages in rules: the object that scripts see in every program (script/dhcp.h), over the message that the
- * dissector decoded. It is encoded anew before the packet is forwarded, if a rule wrote to it.
+ * DHCP messages in rules: the object that scripts see in every program (script/dhcp.h), over the
+ * message that the dissector decoded. It is encoded anew before the packet is forwarded, if a rule
+ * wrote to it.
  */
 #include "gate/bind_impl.h"
 

@@ -104,7 +104,7 @@ static bool run(struct call *c)
 		gate_drop(&c->g->pkt, GATE_DROP_RULE);
 	} else if (r < 0) {
 		(void)snprintf(text, sizeof(text), "dissector '%s': %s", x ? x->name : "?",
-		               err.text);
+			       err.text);
 		(void)bind_fault(c->b, c->g, c->f, text);
 		if (c->f && !c->g->fail_open)
 			c->f->dropped = true;
@@ -134,12 +134,12 @@ static uint32_t data(void *ctx, struct gate *g, struct gate_view *v)
 	struct script_error err;
 	struct bind_stream *st = bind_stream_begin(ctx, v, &err);
 	struct call c = {.b = ctx,
-	                 .name = "data",
-	                 .g = g,
-	                 .f = v->flow,
-	                 .st = st,
-	                 .view = v,
-	                 .d = v->direction};
+			 .name = "data",
+			 .g = g,
+			 .f = v->flow,
+			 .st = st,
+			 .view = v,
+			 .d = v->direction};
 	bool ok = st ? run(&c) : bind_fault(ctx, g, v->flow, err.text);
 
 	if (st)
@@ -150,7 +150,7 @@ static uint32_t data(void *ctx, struct gate *g, struct gate_view *v)
 }
 
 bool bind_dissect_resume(struct gate_bind *b, struct gate *g, struct flow *f,
-                         struct bind_stream *st, enum gate_direction d)
+			 struct bind_stream *st, enum gate_direction d)
 {
 	const struct gate_plug *x = gate_plug(g, f->app);
 	struct call c = {.b = b, .name = "data", .g = g, .f = f, .st = st, .d = d};
@@ -170,8 +170,11 @@ static int datagram(void *ctx, struct gate *g, struct gate_packet *p)
 
 static int packet(void *ctx, struct gate *g, struct gate_packet *p)
 {
-	struct call c = {
-	        .b = ctx, .name = "packet", .g = g, .p = p, .number = p->stack[p->depth - 1]};
+	struct call c = {.b = ctx,
+			 .name = "packet",
+			 .g = g,
+			 .p = p,
+			 .number = p->stack[p->depth - 1]};
 	bool ok = run(&c);
 
 	if (!ok || p->stopped)
@@ -215,7 +218,7 @@ static int host_register(lua_State *L)
 		return luaL_error(L, "haka.dissector.new: there is a dissector '%s' already", name);
 	if (d < 0)
 		return luaL_error(L, "haka.dissector.new: '%s': %s", name,
-		                  d == -ENOSPC ? "more than 32 dissectors" : "it cannot be");
+				  d == -ENOSPC ? "more than 32 dissectors" : "it cannot be");
 	*number = d;
 	*install = bind_install_action(name, number);
 	(void)luaL_ref(L, LUA_REGISTRYINDEX); /* both live as long as the state */

@@ -17,7 +17,7 @@ int bind_dissect_open(struct gate_bind *b, struct script_error *err) must_check;
 void bind_dissect_close(struct gate_bind *b);
 /* Resumes the coroutine of a direction, without new data. False: the packet is dropped. */
 bool bind_dissect_resume(struct gate_bind *b, struct gate *g, struct flow *f,
-                         struct bind_stream *st, enum gate_direction d);
+			 struct bind_stream *st, enum gate_direction d);
 
 /* bind_dissect_host.c: puts its functions for dissector.lua into the table at the top. */
 void bind_dissect_host(lua_State *L);

@@ -19,15 +19,15 @@ static int host_define_event(lua_State *L)
 {
 	unsigned id = 0;
 	int r = script_event_define(script_of(L), luaL_checkstring(L, 1), luaL_checkstring(L, 2),
-	                            lua_toboolean(L, 3) ? SCRIPT_EVENT_STREAMED : 0, &id);
+				    lua_toboolean(L, 3) ? SCRIPT_EVENT_STREAMED : 0, &id);
 
 	if (r == -USHER_E_EXISTS)
 		return luaL_error(L, "register_event: dissector '%s' has an event '%s' already",
-		                  lua_tostring(L, 1), lua_tostring(L, 2));
+				  lua_tostring(L, 1), lua_tostring(L, 2));
 	if (r < 0)
 		return luaL_error(L, "register_event: '%s': %s", lua_tostring(L, 2),
-		                  r == -USHER_E_LIMIT ? "too many events, or its name is too long"
-		                                      : usher_strerror(r));
+				  r == -USHER_E_LIMIT ? "too many events, or its name is too long"
+						      : usher_strerror(r));
 	lua_pushinteger(L, (lua_Integer)id);
 	return 1;
 }
@@ -63,8 +63,9 @@ static int host_raise(lua_State *L)
 {
 	struct script *s = script_of(L);
 	unsigned id = (unsigned)luaL_checkint(L, 1);
-	struct raising w = {
-	        .g = bind_gate_of(L), .streamed_args = LUA_NOREF, .n = luaL_checkint(L, 3)};
+	struct raising w = {.g = bind_gate_of(L),
+			    .streamed_args = LUA_NOREF,
+			    .n = luaL_checkint(L, 3)};
 	struct script_raise r = {.ctx = &w, .push = push_args, .stopped = is_stopped};
 	unsigned what;
 
@@ -75,7 +76,7 @@ static int host_raise(lua_State *L)
 		return 0;
 	if (w.n < 0 || w.n > SCRIPT_ARGS)
 		return luaL_error(L, "trigger: an event has at most %d arguments",
-		                  (int)SCRIPT_ARGS);
+				  (int)SCRIPT_ARGS);
 	lua_settop(L, 5); /* all of it stays alive meanwhile */
 	if (lua_isuserdata(L, 5))
 		r.stream = lua_touserdata(L, 5);
@@ -98,8 +99,8 @@ static int host_raise(lua_State *L)
  * an iterator that waits. Rules that follow it see copies, which they cannot write. */
 static int host_piece(lua_State *L)
 {
-	struct script_sub *piece =
-	        lua_isnoneornil(L, 3) ? NULL : script_check(L, 3, &script_class_sub);
+	struct script_sub *piece = lua_isnoneornil(L, 3) ? NULL
+							 : script_check(L, 3, &script_class_sub);
 	struct script_buffer *b;
 	struct span there;
 	uint64_t held;
@@ -151,7 +152,8 @@ static struct gate_packet *test_packet(lua_State *L, int idx)
 	return script_test(L, idx, bind_packet_class(DISSECT_RAW));
 }
 
-/* drop(flow or packet, "rule", "failed" or "parse"): returns whether it is forwarded all the same. */
+/* drop(flow or packet, "rule", "failed" or "parse"): returns whether it is forwarded all the
+ * same. */
 static int host_drop(lua_State *L)
 {
 	struct gate *g = bind_gate_of(L);
@@ -159,8 +161,8 @@ static int host_drop(lua_State *L)
 	struct gate_packet *p = f ? (g->pkt.flow == f ? &g->pkt : NULL) : test_packet(L, 1);
 	const char *how = luaL_checkstring(L, 2);
 	enum gate_drop why = how[0] == 'r'   ? GATE_DROP_SCRIPT_DISSECTOR
-	                     : how[0] == 'f' ? GATE_DROP_RULE_FAILED
-	                                     : GATE_DROP_SCRIPT_PARSE;
+			     : how[0] == 'f' ? GATE_DROP_RULE_FAILED
+					     : GATE_DROP_SCRIPT_PARSE;
 
 	if (how[0] != 'r' && g->fail_open) {
 		g->counters.failed_open++;
@@ -207,7 +209,7 @@ static int host_below(lua_State *L)
 		n--;
 	if (name && f &&
 	    strcmp(name, f->key.proto == IPV4_PROTO_UDP ? "udp_connection" : "tcp_connection") ==
-	            0) {
+		    0) {
 		lua_pushvalue(L, 1);
 		return 1;
 	}
@@ -222,13 +224,13 @@ static int host_below(lua_State *L)
 void bind_dissect_host(lua_State *L)
 {
 	static const luaL_Reg functions[] = {{"define_event", host_define_event},
-	                                     {"raise", host_raise},
-	                                     {"piece", host_piece},
-	                                     {"forget", host_forget},
-	                                     {"drop", host_drop},
-	                                     {"is_gone", host_is_gone},
-	                                     {"below", host_below},
-	                                     {NULL, NULL}};
+					     {"raise", host_raise},
+					     {"piece", host_piece},
+					     {"forget", host_forget},
+					     {"drop", host_drop},
+					     {"is_gone", host_is_gone},
+					     {"below", host_below},
+					     {NULL, NULL}};
 
 	luaL_setfuncs(L, functions, 0);
 }

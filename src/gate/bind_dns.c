@@ -1,20 +1,22 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * DNS messages as rules see them. Handles are of numbers, not of memory: which of the two messages (the current one,
- * the query that it answers), which section, which record. So only fields that a rule uses are read, and a
- * message that is written anew does not make them void. `name` is the name that owns a record; the fields of its data
- * are `rdata_name` and the others.
+ * DNS messages as rules see them. Handles are of numbers, not of memory: which of the two messages
+ * (the current one, the query that it answers), which section, which record. So only fields that a
+ * rule uses are read, and a message that is written anew does not make them void. `name` is the
+ * name that owns a record; the fields of its data are `rdata_name` and the others.
  */
 #include "gate/bind_dns_impl.h"
 
 #include <lauxlib.h>
 
-/* A handle's object: bits of a number that is no pointer; or, of the current message, the packet. */
+/* A handle's object: bits of a number that is no pointer; or, of the current message, the
+ * packet. */
 enum { SECTION_SHIFT = 16, SENT_BIT = 1 << 20, MARK = 1 << 24, MAX_CODE = MARK << 1 };
 
 void *bind_dns_code(bool sent, enum dns_section s, uint32_t index)
 {
-	return (void *)(uintptr_t)(MARK | (sent ? SENT_BIT : 0) | (uint32_t)s << SECTION_SHIFT | index);
+	return (void *)(uintptr_t)(MARK | (sent ? SENT_BIT : 0) | (uint32_t)s << SECTION_SHIFT |
+				   index);
 }
 
 struct bind_dns_at bind_dns_at(lua_State *L, const void *obj)
@@ -41,14 +43,14 @@ void bind_dns_check_unsent(lua_State *L, const struct bind_dns_at *a, const char
 		(void)luaL_error(L, "%s: read-only: the query has been sent", what);
 }
 
-/* --- Messages -------------------------------------------------------------------------------------------- */
+/* --- Messages --------------------------------------------------------------------------------- */
 
-#define HEADER(field, value)                                                                       \
-	static int get_##field(lua_State *L, void *obj)                                            \
-	{                                                                                          \
-		const struct dns_msg *m = bind_dns_at(L, obj).msg;                                       \
-		lua_pushinteger(L, (lua_Integer)(value));                                          \
-		return 1;                                                                          \
+#define HEADER(field, value)                                       \
+	static int get_##field(lua_State *L, void *obj)            \
+	{                                                          \
+		const struct dns_msg *m = bind_dns_at(L, obj).msg; \
+		lua_pushinteger(L, (lua_Integer)(value));          \
+		return 1;                                          \
 	}
 HEADER(id, m->id)
 HEADER(opcode, dns_opcode(m))
@@ -70,14 +72,20 @@ static void set_id(lua_State *L, void *obj, int idx)
 {
 	struct bind_dns_at a = own_message(L, obj, "dns.id");
 
-	bind_check_write(L, gate_dns_set_id(a.g, (uint16_t)script_check_uint(L, idx, UINT16_MAX, "dns.id")), "dns.id");
+	bind_check_write(L,
+			 gate_dns_set_id(a.g,
+					 (uint16_t)script_check_uint(L, idx, UINT16_MAX, "dns.id")),
+			 "dns.id");
 }
 
 static void set_rcode(lua_State *L, void *obj, int idx)
 {
 	struct bind_dns_at a = own_message(L, obj, "dns.rcode");
 
-	bind_check_write(L, gate_dns_set_rcode(a.g, (uint16_t)script_check_uint(L, idx, 0xfff, "dns.rcode")), "dns.rcode");
+	bind_check_write(L,
+			 gate_dns_set_rcode(a.g, (uint16_t)script_check_uint(L, idx, 0xfff,
+									     "dns.rcode")),
+			 "dns.rcode");
 }
 
 static void set_opcode(lua_State *L, void *obj, int idx)
@@ -90,18 +98,18 @@ static void set_opcode(lua_State *L, void *obj, int idx)
 	bind_check_write(L, gate_dns_set_flags(a.g, (uint16_t)(rest | v << SHIFT)), "dns.opcode");
 }
 
-#define FLAG(field, bit)                                                                           \
-	static int get_##field(lua_State *L, void *obj)                                            \
-	{                                                                                          \
-		lua_pushboolean(L, bind_dns_at(L, obj).msg->flags & (bit));                              \
-		return 1;                                                                          \
-	}                                                                                          \
-	static void set_##field(lua_State *L, void *obj, int idx)                                  \
-	{                                                                                          \
-		struct bind_dns_at a = own_message(L, obj, "dns." #field);                                  \
-		bool on = script_check_bool(L, idx, "dns." #field);                                \
-		uint16_t flags = (uint16_t)(on ? a.msg->flags | (bit) : a.msg->flags & ~(bit));    \
-		bind_check_write(L, gate_dns_set_flags(a.g, flags), "dns." #field);                \
+#define FLAG(field, bit)                                                                        \
+	static int get_##field(lua_State *L, void *obj)                                         \
+	{                                                                                       \
+		lua_pushboolean(L, bind_dns_at(L, obj).msg->flags &(bit));                      \
+		return 1;                                                                       \
+	}                                                                                       \
+	static void set_##field(lua_State *L, void *obj, int idx)                               \
+	{                                                                                       \
+		struct bind_dns_at a = own_message(L, obj, "dns." #field);                      \
+		bool on = script_check_bool(L, idx, "dns." #field);                             \
+		uint16_t flags = (uint16_t)(on ? a.msg->flags | (bit) : a.msg->flags & ~(bit)); \
+		bind_check_write(L, gate_dns_set_flags(a.g, flags), "dns." #field);             \
 	}
 FLAG(aa, DNS_AA)
 FLAG(tc, DNS_TC)
@@ -137,8 +145,8 @@ static int get_dissector(lua_State *L, void *obj)
 #define SECTION(field, section)                                                                    \
 	static int get_##field(lua_State *L, void *obj)                                            \
 	{                                                                                          \
-		struct bind_dns_at a = bind_dns_at(L, obj);                                                       \
-		bind_dns_push(L, &bind_class_dns_records, a.g, bind_dns_code(a.sent, section, 0));                      \
+		struct bind_dns_at a = bind_dns_at(L, obj);                                        \
+		bind_dns_push(L, &bind_class_dns_records, a.g, bind_dns_code(a.sent, section, 0)); \
 		return 1;                                                                          \
 	}
 SECTION(answer, DNS_ANSWER)
@@ -146,12 +154,25 @@ SECTION(authority, DNS_AUTHORITY)
 SECTION(additional, DNS_ADDITIONAL)
 
 static const struct script_field message_fields[] = {
-	{"name", get_dissector, NULL},	  {"id", get_id, set_id},	  {"qr", get_qr, NULL},		  {"opcode", get_opcode, set_opcode},
-	{"aa", get_aa, set_aa},		  {"tc", get_tc, set_tc},	  {"rd", get_rd, set_rd},
-	{"ra", get_ra, set_ra},		  {"ad", get_ad, set_ad},	  {"cd", get_cd, set_cd},
-	{"rcode", get_rcode, set_rcode},  {"qdcount", get_qdcount, NULL}, {"ancount", get_ancount, NULL},
-	{"nscount", get_nscount, NULL},	  {"arcount", get_arcount, NULL}, {"question", get_question, NULL},
-	{"answer", get_answer, NULL},	  {"authority", get_authority, NULL}, {"additional", get_additional, NULL},
+	{"name", get_dissector, NULL},
+	{"id", get_id, set_id},
+	{"qr", get_qr, NULL},
+	{"opcode", get_opcode, set_opcode},
+	{"aa", get_aa, set_aa},
+	{"tc", get_tc, set_tc},
+	{"rd", get_rd, set_rd},
+	{"ra", get_ra, set_ra},
+	{"ad", get_ad, set_ad},
+	{"cd", get_cd, set_cd},
+	{"rcode", get_rcode, set_rcode},
+	{"qdcount", get_qdcount, NULL},
+	{"ancount", get_ancount, NULL},
+	{"nscount", get_nscount, NULL},
+	{"arcount", get_arcount, NULL},
+	{"question", get_question, NULL},
+	{"answer", get_answer, NULL},
+	{"authority", get_authority, NULL},
+	{"additional", get_additional, NULL},
 	{0},
 };
 
@@ -161,8 +182,11 @@ static void *packet(void *obj)
 }
 
 static const luaL_Reg pairs_meta[] = {{"__pairs", script_pairs_fields}, {NULL, NULL}};
-static const struct script_class class_message = {
-	.name = "dns_message", .fields = message_fields, .meta = pairs_meta, .parent = &bind_class_udp, .to_parent = packet};
+static const struct script_class class_message = {.name = "dns_message",
+						  .fields = message_fields,
+						  .meta = pairs_meta,
+						  .parent = &bind_class_udp,
+						  .to_parent = packet};
 
 static int refuse_drop(lua_State *L)
 {
@@ -170,8 +194,10 @@ static int refuse_drop(lua_State *L)
 }
 
 static const struct script_method query_methods[] = {{"drop", refuse_drop}, {0}};
-static const struct script_class class_query = {
-	.name = "dns_query", .fields = message_fields, .methods = query_methods, .meta = pairs_meta};
+static const struct script_class class_query = {.name = "dns_query",
+						.fields = message_fields,
+						.methods = query_methods,
+						.meta = pairs_meta};
 
 static void *same(void *obj)
 {
@@ -179,13 +205,21 @@ static void *same(void *obj)
 }
 
 static const struct script_field dns_fields[] = {{"name", get_dissector, NULL}, {0}};
-static const struct script_class class_dns = {
-	.name = "dns", .fields = dns_fields, .parent = &bind_class_flow, .to_parent = same, .flags = SCRIPT_CLASS_EXTENSIBLE};
+static const struct script_class class_dns = {.name = "dns",
+					      .fields = dns_fields,
+					      .parent = &bind_class_flow,
+					      .to_parent = same,
+					      .flags = SCRIPT_CLASS_EXTENSIBLE};
 
-const struct script_class *const bind_dns_classes[] = {&class_dns,  &class_message, &class_query, &bind_class_dns_records,
-						       &bind_class_dns_record, &bind_class_dns_question,	     NULL};
+const struct script_class *const bind_dns_classes[] = {&class_dns,
+						       &class_message,
+						       &class_query,
+						       &bind_class_dns_records,
+						       &bind_class_dns_record,
+						       &bind_class_dns_question,
+						       NULL};
 
-/* --- The flow, the messages -------------------------------------------------------------------------------- */
+/* --- The flow, the messages ------------------------------------------------------------------- */
 
 int bind_push_dns(lua_State *L, struct gate *g, struct flow *f, enum gate_event e)
 {

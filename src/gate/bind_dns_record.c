@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Questions and records of DNS messages as rules see them, and lists of records. An assignment rewrites the octets of its field, or,
- * where a length changes, the message.
+ * Questions and records of DNS messages as rules see them, and lists of records. An assignment
+ * rewrites the octets of its field, or, where a length changes, the message.
  */
 #include "gate/bind_dns_impl.h"
 
@@ -22,7 +22,8 @@ static struct bind_dns_at record(lua_State *L, const void *obj, struct dns_rr *r
 }
 
 /* For setters: the record of a message that can be written. */
-static struct bind_dns_at own_record(lua_State *L, const void *obj, struct dns_rr *ret, const char *what)
+static struct bind_dns_at own_record(lua_State *L, const void *obj, struct dns_rr *ret,
+				     const char *what)
 {
 	struct bind_dns_at a = record(L, obj, ret);
 
@@ -56,7 +57,8 @@ static void check_name(lua_State *L, int idx, struct dns_name *ret, const char *
 		script_expected(L, idx, what, "a name of DNS such as www.example.com.");
 }
 
-static void set_rdata_name(lua_State *L, void *obj, int idx, enum dns_form form, unsigned i, const char *what)
+static void set_rdata_name(lua_State *L, void *obj, int idx, enum dns_form form, unsigned i,
+			   const char *what)
 {
 	struct dns_rr rr;
 	struct bind_dns_at a = own_record(L, obj, &rr, what);
@@ -86,7 +88,8 @@ static void set_name(lua_State *L, void *obj, int idx)
 	struct dns_name name uninit;
 
 	check_name(L, idx, &name, "dns.name");
-	bind_check_write(L, gate_dns_change(a.g, &rr, &(struct dns_change){.owner = &name}), "dns.name");
+	bind_check_write(L, gate_dns_change(a.g, &rr, &(struct dns_change){.owner = &name}),
+			 "dns.name");
 }
 
 /* By name if it has one. */
@@ -123,7 +126,8 @@ static void set_type(lua_State *L, void *obj, int idx)
 
 	if (lua_type(L, idx) == LUA_TSTRING) {
 		if (dns_type_find(lua_tostring(L, idx), &type) < 0)
-			script_expected(L, idx, "dns.type", "a type of DNS records by name, or its number");
+			script_expected(L, idx, "dns.type",
+					"a type of DNS records by name, or its number");
 	} else {
 		type = (uint16_t)script_check_uint(L, idx, UINT16_MAX, "dns.type");
 	}
@@ -132,7 +136,8 @@ static void set_type(lua_State *L, void *obj, int idx)
 
 static uint16_t check_class(lua_State *L, int idx)
 {
-	static const uint16_t named[] = {DNS_CLASS_IN, DNS_CLASS_CH, DNS_CLASS_HS, DNS_CLASS_NONE, DNS_CLASS_ANY};
+	static const uint16_t named[] = {DNS_CLASS_IN, DNS_CLASS_CH, DNS_CLASS_HS, DNS_CLASS_NONE,
+					 DNS_CLASS_ANY};
 
 	if (lua_type(L, idx) != LUA_TSTRING)
 		return (uint16_t)script_check_uint(L, idx, UINT16_MAX, "dns.class");
@@ -147,7 +152,8 @@ static void set_class(lua_State *L, void *obj, int idx)
 	struct dns_rr rr;
 	struct bind_dns_at a = own_record(L, obj, &rr, "dns.class");
 
-	bind_check_write(L, gate_dns_set_question(a.g, &rr, rr.type, check_class(L, idx)), "dns.class");
+	bind_check_write(L, gate_dns_set_question(a.g, &rr, rr.type, check_class(L, idx)),
+			 "dns.class");
 }
 
 static int get_ttl(lua_State *L, void *obj)
@@ -164,7 +170,11 @@ static void set_ttl(lua_State *L, void *obj, int idx)
 	struct dns_rr rr;
 	struct bind_dns_at a = own_record(L, obj, &rr, "dns.ttl");
 
-	bind_check_write(L, gate_dns_set_ttl(a.g, &rr, (uint32_t)script_check_uint(L, idx, UINT32_MAX, "dns.ttl")), "dns.ttl");
+	bind_check_write(L,
+			 gate_dns_set_ttl(a.g, &rr,
+					  (uint32_t)script_check_uint(L, idx, UINT32_MAX,
+								      "dns.ttl")),
+			 "dns.ttl");
 }
 
 static int get_length(lua_State *L, void *obj)
@@ -196,7 +206,8 @@ static int get_ip(lua_State *L, void *obj)
 		script_push_addr(L, dns_ipv4(a.msg, &rr));
 		return 1;
 	}
-	if (rr.form != DNS_FORM_IPV6 || !inet_ntop(AF_INET6, dns_ipv6(a.msg, &rr).p, text, sizeof(text)))
+	if (rr.form != DNS_FORM_IPV6 ||
+	    !inet_ntop(AF_INET6, dns_ipv6(a.msg, &rr).p, text, sizeof(text)))
 		return 0;
 	lua_pushstring(L, text);
 	return 1;
@@ -209,12 +220,15 @@ static void set_ip(lua_State *L, void *obj, int idx)
 	struct bind_dns_at a = own_record(L, obj, &rr, "dns.ip");
 
 	if (rr.form == DNS_FORM_IPV4) {
-		bind_check_write(L, gate_dns_set_ipv4(a.g, &rr, script_check_addr(L, idx, "dns.ip")), "dns.ip");
+		bind_check_write(L,
+				 gate_dns_set_ipv4(a.g, &rr, script_check_addr(L, idx, "dns.ip")),
+				 "dns.ip");
 		return;
 	}
 	if (rr.form != DNS_FORM_IPV6)
 		(void)luaL_error(L, "dns.ip: a record of type %d has none", (int)rr.type);
-	if (lua_type(L, idx) != LUA_TSTRING || inet_pton(AF_INET6, lua_tostring(L, idx), octets) != 1)
+	if (lua_type(L, idx) != LUA_TSTRING ||
+	    inet_pton(AF_INET6, lua_tostring(L, idx), octets) != 1)
 		script_expected(L, idx, "dns.ip", "an IPv6 address as text");
 	bind_check_write(L, gate_dns_set_ipv6(a.g, &rr, octets), "dns.ip");
 }
@@ -238,15 +252,15 @@ static int get_strings(lua_State *L, void *obj)
 }
 
 /* A number that records of one form have. */
-#define RDATA(field, of_form, value)                                                               \
-	static int get_##field(lua_State *L, void *obj)                                            \
-	{                                                                                          \
-		struct dns_rr rr;                                                                  \
-		struct bind_dns_at a = record(L, obj, &rr);                                                 \
-		if (rr.form != DNS_FORM_##of_form)                                                 \
-			return 0;                                                                  \
-		lua_pushnumber(L, value(a.msg, &rr));                                              \
-		return 1;                                                                          \
+#define RDATA(field, of_form, value)                        \
+	static int get_##field(lua_State *L, void *obj)     \
+	{                                                   \
+		struct dns_rr rr;                           \
+		struct bind_dns_at a = record(L, obj, &rr); \
+		if (rr.form != DNS_FORM_##of_form)          \
+			return 0;                           \
+		lua_pushnumber(L, value(a.msg, &rr));       \
+		return 1;                                   \
 	}
 #define serial_of(m, rr)   dns_soa(m, rr).serial
 #define refresh_of(m, rr)  dns_soa(m, rr).refresh
@@ -266,44 +280,63 @@ RDATA(priority, SRV, priority_of)
 RDATA(weight, SRV, weight_of)
 RDATA(port, SRV, port_of)
 /* A name in the data. */
-#define NAME(field, form, i)                                                                       \
-	static int get_##field(lua_State *L, void *obj)                                            \
-	{                                                                                          \
-		return push_rdata_name(L, obj, form, i);                                           \
-	}                                                                                          \
-	static void write_##field(lua_State *L, void *obj, int idx)                                \
-	{                                                                                          \
-		set_rdata_name(L, obj, idx, form, i, "dns." #field);                               \
+#define NAME(field, form, i)                                         \
+	static int get_##field(lua_State *L, void *obj)              \
+	{                                                            \
+		return push_rdata_name(L, obj, form, i);             \
+	}                                                            \
+	static void write_##field(lua_State *L, void *obj, int idx)  \
+	{                                                            \
+		set_rdata_name(L, obj, idx, form, i, "dns." #field); \
 	}
 NAME(rdata_name, DNS_N_FORMS, 0)
 NAME(mname, DNS_FORM_SOA, 0)
 NAME(rname, DNS_FORM_SOA, 1)
 
-static const struct script_field question_fields[] = {
-	{"name", get_name, set_name}, {"type", get_type, set_type}, {"class", get_class, set_class}, {0}};
+static const struct script_field question_fields[] = {{"name", get_name, set_name},
+						      {"type", get_type, set_type},
+						      {"class", get_class, set_class},
+						      {0}};
 static const luaL_Reg pairs_meta[] = {{"__pairs", script_pairs_fields}, {NULL, NULL}};
-const struct script_class bind_class_dns_question = {
-	.name = "dns_question", .fields = question_fields, .meta = pairs_meta};
+const struct script_class bind_class_dns_question = {.name = "dns_question",
+						     .fields = question_fields,
+						     .meta = pairs_meta};
 
 static const struct script_field record_fields[] = {
-	{"name", get_name, set_name},	      {"type", get_type, NULL},	    {"class", get_class, NULL},
-	{"ttl", get_ttl, set_ttl},	      {"length", get_length, NULL}, {"ip", get_ip, set_ip},
-	{"rdata_name", get_rdata_name, write_rdata_name}, {"mname", get_mname, write_mname},
-	{"rname", get_rname, write_rname},      {"serial", get_serial, NULL}, {"refresh", get_refresh, NULL},
-	{"retry", get_retry, NULL},	      {"expire", get_expire, NULL}, {"minimum", get_minimum, NULL},
-	{"pref", get_pref, NULL},	      {"priority", get_priority, NULL}, {"weight", get_weight, NULL},
-	{"port", get_port, NULL},	      {"strings", get_strings, NULL}, {"data", get_data, NULL},
+	{"name", get_name, set_name},
+	{"type", get_type, NULL},
+	{"class", get_class, NULL},
+	{"ttl", get_ttl, set_ttl},
+	{"length", get_length, NULL},
+	{"ip", get_ip, set_ip},
+	{"rdata_name", get_rdata_name, write_rdata_name},
+	{"mname", get_mname, write_mname},
+	{"rname", get_rname, write_rname},
+	{"serial", get_serial, NULL},
+	{"refresh", get_refresh, NULL},
+	{"retry", get_retry, NULL},
+	{"expire", get_expire, NULL},
+	{"minimum", get_minimum, NULL},
+	{"pref", get_pref, NULL},
+	{"priority", get_priority, NULL},
+	{"weight", get_weight, NULL},
+	{"port", get_port, NULL},
+	{"strings", get_strings, NULL},
+	{"data", get_data, NULL},
 	{0},
 };
-const struct script_class bind_class_dns_record = {.name = "dns_record", .fields = record_fields, .meta = pairs_meta};
+const struct script_class bind_class_dns_record = {.name = "dns_record",
+						   .fields = record_fields,
+						   .meta = pairs_meta};
 
-/* --- Sections -------------------------------------------------------------------------------------------- */
+/* --- Sections --------------------------------------------------------------------------------- */
 
 static int push_record(lua_State *L, const struct bind_dns_at *a, lua_Integer i)
 {
 	if (i < 1 || i > a->msg->count[a->section])
 		return 0;
-	bind_dns_push(L, &bind_class_dns_record, a->g, bind_dns_code(a->sent, a->section, (uint32_t)i - 1));
+	bind_dns_push(L, &bind_class_dns_record, a->g,
+		      bind_dns_code(a->sent, a->section, (uint32_t)i - 1));
 	return 1;
 }
 
@@ -341,4 +374,6 @@ static int list_pairs(lua_State *L)
 }
 
 static const luaL_Reg list_meta[] = {{"__len", list_len}, {"__pairs", list_pairs}, {NULL, NULL}};
-const struct script_class bind_class_dns_records = {.name = "dns_records", .index = list_index, .meta = list_meta};
+const struct script_class bind_class_dns_records = {.name = "dns_records",
+						    .index = list_index,
+						    .meta = list_meta};

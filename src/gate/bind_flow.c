@@ -9,20 +9,20 @@
 
 #include <lauxlib.h>
 
-#define GET_ADDR(name, field)                                                                      \
-	static int get_##name(lua_State *L, void *obj)                                             \
-	{                                                                                          \
-		script_push_addr(L, (((const struct flow *)obj)->field));                            \
-		return 1;                                                                          \
+#define GET_ADDR(name, field)                                             \
+	static int get_##name(lua_State *L, void *obj)                    \
+	{                                                                 \
+		script_push_addr(L, (((const struct flow *)obj)->field)); \
+		return 1;                                                 \
 	}
 /* of the outermost tag (gate_packet.vlans) */
 enum { VLAN_IDS = 4096 };
 
-#define GET_NUMBER(name, field)                                                                    \
-	static int get_##name(lua_State *L, void *obj)                                             \
-	{                                                                                          \
-		lua_pushnumber(L, (lua_Number)(((const struct flow *)obj)->field));                  \
-		return 1;                                                                          \
+#define GET_NUMBER(name, field)                                                     \
+	static int get_##name(lua_State *L, void *obj)                              \
+	{                                                                           \
+		lua_pushnumber(L, (lua_Number)(((const struct flow *)obj)->field)); \
+		return 1;                                                           \
 	}
 GET_ADDR(srcip, key.src)
 GET_ADDR(dstip, key.dst)
@@ -65,7 +65,8 @@ static int end_by_rule(struct gate *g, struct flow *f)
 /* Returns the packet of argument 2, or the current one. */
 static struct gate_packet *packet_of(lua_State *L)
 {
-	return lua_isnoneornil(L, 2) ? &bind_gate_of(L)->pkt : script_check(L, 2, bind_packet_class(DISSECT_RAW));
+	return lua_isnoneornil(L, 2) ? &bind_gate_of(L)->pkt
+				     : script_check(L, 2, bind_packet_class(DISSECT_RAW));
 }
 
 /* drop(): the flow; drop(packet): of a flow of datagrams just that. */
@@ -83,8 +84,11 @@ static struct flow *check_established(lua_State *L, const char *what)
 {
 	struct flow *f = script_check(L, 1, &bind_class_flow);
 
-	if (f->key.proto != IPV4_PROTO_TCP || !f->transport || gate_tcp(f)->track.state != TCP_ESTABLISHED)
-		(void)luaL_error(L, "flow:%s: only a TCP connection that is established can be reset", what);
+	if (f->key.proto != IPV4_PROTO_TCP || !f->transport ||
+	    gate_tcp(f)->track.state != TCP_ESTABLISHED)
+		(void)luaL_error(L,
+				 "flow:%s: only a TCP connection that is established can be reset",
+				 what);
 	return f;
 }
 
@@ -116,8 +120,10 @@ static int method_send(lua_State *L)
 	const struct flow *f = script_check(L, 1, &bind_class_flow);
 	struct gate_packet *p = packet_of(L);
 
-	if (f->key.proto != IPV4_PROTO_UDP || p->flow != f || p->forged || gate_send_now(p->g, p) < 0)
-		return luaL_error(L, "flow:send: only a datagram of the flow that is looked at can be sent");
+	if (f->key.proto != IPV4_PROTO_UDP || p->flow != f || p->forged ||
+	    gate_send_now(p->g, p) < 0)
+		return luaL_error(
+			L, "flow:send: only a datagram of the flow that is looked at can be sent");
 	return 0;
 }
 
@@ -128,9 +134,12 @@ static int method_parent(lua_State *L)
 	const struct gate_packet *p = &bind_gate_of(L)->pkt;
 	bool udp = f->key.proto == IPV4_PROTO_UDP, app = script_class_of(L, 1) != &bind_class_flow;
 	const char *name = lua_type(L, 2) == LUA_TSTRING ? lua_tostring(L, 2) : NULL;
-	uint64_t up = name ? 0 : lua_isnoneornil(L, 2) ? 1 : script_check_uint(L, 2, GATE_MAX_DEPTH, "parent");
+	uint64_t up = name		      ? 0
+		      : lua_isnoneornil(L, 2) ? 1
+					      : script_check_uint(L, 2, GATE_MAX_DEPTH, "parent");
 
-	if (name ? app && strcmp(name, gate_dissector_name((enum gate_dissector)f->app)) == 0 : up == 0) {
+	if (name ? app && strcmp(name, gate_dissector_name((enum gate_dissector)f->app)) == 0
+		 : up == 0) {
 		lua_pushvalue(L, 1);
 		return 1;
 	}
@@ -147,22 +156,34 @@ static int method_parent(lua_State *L)
 		lua_pushnumber(L, (lua_Number)(up - app - 1));
 		lua_replace(L, 2);
 	}
-	script_push(L, bind_packet_class(udp ? DISSECT_UDP : DISSECT_TCP), &bind_gate_of(L)->pkt, &p->generation);
+	script_push(L, bind_packet_class(udp ? DISSECT_UDP : DISSECT_TCP), &bind_gate_of(L)->pkt,
+		    &p->generation);
 	lua_replace(L, 1);
 	return bind_parent(L);
 }
 
 static const struct script_field fields[] = {
-	{"srcip", get_srcip, NULL},	  {"dstip", get_dstip, NULL},	    {"srcport", get_srcport, NULL},
-	{"dstport", get_dstport, NULL},	  {"vlan", get_vlan, NULL},	    {"id", get_id, NULL},
-	{"in_pkts", get_in_pkts, NULL},	  {"out_pkts", get_out_pkts, NULL}, {"in_bytes", get_in_bytes, NULL},
-	{"out_bytes", get_out_bytes, NULL}, {"state", get_state, NULL},	    {"name", get_name, NULL},
+	{"srcip", get_srcip, NULL},
+	{"dstip", get_dstip, NULL},
+	{"srcport", get_srcport, NULL},
+	{"dstport", get_dstport, NULL},
+	{"vlan", get_vlan, NULL},
+	{"id", get_id, NULL},
+	{"in_pkts", get_in_pkts, NULL},
+	{"out_pkts", get_out_pkts, NULL},
+	{"in_bytes", get_in_bytes, NULL},
+	{"out_bytes", get_out_bytes, NULL},
+	{"state", get_state, NULL},
+	{"name", get_name, NULL},
 	{0},
 };
 
-static const struct script_method methods[] = {
-	{"drop", method_drop}, {"reset", method_reset},	  {"halfreset", method_halfreset},
-	{"send", method_send}, {"parent", method_parent}, {0}};
+static const struct script_method methods[] = {{"drop", method_drop},
+					       {"reset", method_reset},
+					       {"halfreset", method_halfreset},
+					       {"send", method_send},
+					       {"parent", method_parent},
+					       {0}};
 
 const struct script_class bind_class_flow = {
 	.name = "flow",

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * HTTP as rules see it: the connection, the request and the response of the current exchange, their fields. An
- * assignment rewrites just those octets of the stream, until the head is forwarded; afterwards it can be
- * read, as forwarded.
+ * HTTP as rules see it: the connection, the request and the response of the current exchange, their
+ * fields. An assignment rewrites just those octets of the stream, until the head is forwarded;
+ * afterwards it can be read, as forwarded.
  */
 #include "base/error.h"
 #include "gate/bind_class.h"
@@ -14,7 +14,8 @@
 
 static const char key_splits, key_uri, key_cookies;
 
-static const struct script_class class_http, class_request, class_response, class_request_fields, class_response_fields;
+static const struct script_class class_http, class_request, class_response, class_request_fields,
+	class_response_fields;
 
 /* A message that a handle stands for. */
 struct at {
@@ -63,20 +64,20 @@ static void push_span(lua_State *L, struct span s)
 	lua_pushlstring(L, s.n ? (const char *)s.p : "", s.n);
 }
 
-/* --- Start lines --------------------------------------------------------------------------------------------- */
+/* --- Start lines ------------------------------------------------------------------------------ */
 
-#define PART(field, kind, is_response, part_of)                                                    \
-	static int get_##kind##_##field(lua_State *L, void *obj)                                   \
-	{                                                                                          \
-		struct at a = message(L, obj, is_response);                                        \
-		push_span(L, http_text(a.octets, a.head->part[part_of]));                          \
-		return 1;                                                                          \
-	}                                                                                          \
-	static void set_##kind##_##field(lua_State *L, void *obj, int idx)                         \
-	{                                                                                          \
-		struct gate *g = own_message(L, obj, is_response, #kind "." #field);               \
-		struct span text = text_at(L, idx, #kind "." #field);                              \
-		check_write(L, gate_http_set_part(g, part_of, text), #kind "." #field);            \
+#define PART(field, kind, is_response, part_of)                                         \
+	static int get_##kind##_##field(lua_State *L, void *obj)                        \
+	{                                                                               \
+		struct at a = message(L, obj, is_response);                             \
+		push_span(L, http_text(a.octets, a.head->part[part_of]));               \
+		return 1;                                                               \
+	}                                                                               \
+	static void set_##kind##_##field(lua_State *L, void *obj, int idx)              \
+	{                                                                               \
+		struct gate *g = own_message(L, obj, is_response, #kind "." #field);    \
+		struct span text = text_at(L, idx, #kind "." #field);                   \
+		check_write(L, gate_http_set_part(g, part_of, text), #kind "." #field); \
 	}
 
 /* A status may be given as a number. */
@@ -137,7 +138,7 @@ static void set_response_version(lua_State *L, void *obj, int idx)
 PART(status, response, true, HTTP_STATUS)
 PART(reason, response, true, HTTP_REASON)
 
-/* --- Fields ---------------------------------------------------------------------------------------------------- */
+/* --- Fields ----------------------------------------------------------------------------------- */
 
 static bool is_response(lua_State *L, int idx)
 {
@@ -195,7 +196,8 @@ static bool field_newindex(lua_State *L, void *obj)
 	if (lua_isnil(L, 3))
 		check_write(L, gate_http_remove_field(g, name), lua_tostring(L, 2));
 	else
-		check_write(L, gate_http_set_field(g, name, text_at(L, 3, lua_tostring(L, 2))), lua_tostring(L, 2));
+		check_write(L, gate_http_set_field(g, name, text_at(L, 3, lua_tostring(L, 2))),
+			    lua_tostring(L, 2));
 	return true;
 }
 
@@ -203,7 +205,11 @@ static bool field_newindex(lua_State *L, void *obj)
 static int next_field(lua_State *L)
 {
 	bool response = is_response(L, 1);
-	struct at a = message(L, script_check(L, 1, response ? &class_response_fields : &class_request_fields), response);
+	struct at a = message(L,
+			      script_check(L, 1,
+					   response ? &class_response_fields
+						    : &class_request_fields),
+			      response);
 	lua_Integer i = lua_tointeger(L, lua_upvalueindex(1));
 
 	if (i >= a.head->n_fields)
@@ -224,10 +230,14 @@ static int field_pairs(lua_State *L)
 }
 
 static const luaL_Reg fields_meta[] = {{"__pairs", field_pairs}, {NULL, NULL}};
-static const struct script_class class_request_fields = {
-	.name = "http_headers", .index = field_index, .newindex = field_newindex, .meta = fields_meta};
-static const struct script_class class_response_fields = {
-	.name = "http_headers", .index = field_index, .newindex = field_newindex, .meta = fields_meta};
+static const struct script_class class_request_fields = {.name = "http_headers",
+							 .index = field_index,
+							 .newindex = field_newindex,
+							 .meta = fields_meta};
+static const struct script_class class_response_fields = {.name = "http_headers",
+							  .index = field_index,
+							  .newindex = field_newindex,
+							  .meta = fields_meta};
 
 static void push(lua_State *L, const struct script_class *cls, void *obj)
 {
@@ -246,7 +256,7 @@ static int get_response_headers(lua_State *L, void *obj)
 	return 1;
 }
 
-/* --- Split ------------------------------------------------------------------------------------------------------- */
+/* --- Split ------------------------------------------------------------------------------------ */
 
 static void push_key(lua_State *L, const char *key)
 {
@@ -254,7 +264,8 @@ static void push_key(lua_State *L, const char *key)
 	lua_rawget(L, LUA_REGISTRYINDEX);
 }
 
-/* Returns whether the value under `slot` belongs to this event and this text, which is at the top. The table of values is below it. */
+/* Returns whether the value under `slot` belongs to this event and this text, which is at the top.
+ * The table of values is below it. */
 static bool kept(lua_State *L, int slot, uint32_t generation)
 {
 	bool same;
@@ -266,8 +277,8 @@ static bool kept(lua_State *L, int slot, uint32_t generation)
 	return same;
 }
 
-/* Replaces the text at the top by the result of module.split(): one object during an event as long as the text
- * does not change, so that a rule can change it bit by bit. */
+/* Replaces the text at the top by the result of module.split(): one object during an event as long
+ * as the text does not change, so that a rule can change it bit by bit. */
 static int push_split(lua_State *L, const char *module, int slot)
 {
 	uint32_t generation = *gate_http_generation(bind_gate_of(L));
@@ -332,7 +343,9 @@ static const struct script_field request_fields[] = {
 	{"split_cookies", get_request_cookies, NULL},
 	{0},
 };
-static const struct script_class class_request = {.name = "http_request", .fields = request_fields, .meta = message_meta};
+static const struct script_class class_request = {.name = "http_request",
+						  .fields = request_fields,
+						  .meta = message_meta};
 static const struct script_field response_fields[] = {
 	{"version", get_response_version, set_response_version},
 	{"status", get_response_status, set_response_status},
@@ -341,9 +354,11 @@ static const struct script_field response_fields[] = {
 	{"split_cookies", get_response_cookies, NULL},
 	{0},
 };
-static const struct script_class class_response = {.name = "http_response", .fields = response_fields, .meta = message_meta};
+static const struct script_class class_response = {.name = "http_response",
+						   .fields = response_fields,
+						   .meta = message_meta};
 
-/* --- The connection ------------------------------------------------------------------------------------------------ */
+/* --- The connection --------------------------------------------------------------------------- */
 
 static int get_request(lua_State *L, void *obj)
 {
@@ -390,9 +405,12 @@ static int method_enable(lua_State *L)
 	return 1;
 }
 
-static const struct script_field http_fields[] = {
-	{"request", get_request, NULL}, {"response", get_response, NULL}, {"name", get_name, NULL}, {0}};
-static const struct script_method http_methods[] = {{"enable_data_modification", method_enable}, {0}};
+static const struct script_field http_fields[] = {{"request", get_request, NULL},
+						  {"response", get_response, NULL},
+						  {"name", get_name, NULL},
+						  {0}};
+static const struct script_method http_methods[] = {{"enable_data_modification", method_enable},
+						    {0}};
 
 static void *same(void *obj)
 {
@@ -408,8 +426,12 @@ static const struct script_class class_http = {
 	.flags = SCRIPT_CLASS_EXTENSIBLE,
 };
 
-const struct script_class *const bind_http_classes[] = {&class_http, &class_request, &class_response,
-							&class_request_fields, &class_response_fields, NULL};
+const struct script_class *const bind_http_classes[] = {&class_http,
+							&class_request,
+							&class_response,
+							&class_request_fields,
+							&class_response_fields,
+							NULL};
 
 int bind_push_http(lua_State *L, struct flow *f, enum gate_event e)
 {
@@ -424,7 +446,7 @@ int bind_push_http(lua_State *L, struct flow *f, enum gate_event e)
 	return 2;
 }
 
-/* --- The module ----------------------------------------------------------------------------------------------------- */
+/* --- The module ------------------------------------------------------------------------------- */
 
 static void load_module(lua_State *L, const char *name, const char *key)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * require('protocol/<name>'): loads the dissector and gives its table, of ipv4 with addresses, networks and checksums.
- * The names that older rule files use are there too.
+ * require('protocol/<name>'): loads the dissector and gives its table, of ipv4 with addresses,
+ * networks and checksums. The names that older rule files use are there too.
  */
 #include "gate/bind_class.h"
 #include "gate/bind_impl.h"
@@ -13,11 +13,11 @@
 
 static const char key_sum;
 
-/* --- Checksums (RFC 1071) over several pieces ------------------------------------------------------------------ */
+/* --- Checksums (RFC 1071) over several pieces ------------------------------------------------- */
 
 struct sum {
 	uint32_t sum;
-	bool odd;	/* the piece before ended in the middle of a word */
+	bool odd; /* the piece before ended in the middle of a word */
 };
 
 /* The octets of a text, or of a buffer by its asstring(); on the stack. */
@@ -98,7 +98,9 @@ static int sum_compute(lua_State *L)
 
 static void open_sums(lua_State *L)
 {
-	static const luaL_Reg methods[] = {{"process", sum_process}, {"reduce", sum_reduce}, {NULL, NULL}};
+	static const luaL_Reg methods[] = {{"process", sum_process},
+					   {"reduce", sum_reduce},
+					   {NULL, NULL}};
 
 	lua_pushlightuserdata(L, (void *)(uintptr_t)&key_sum);
 	lua_createtable(L, 0, 2);
@@ -110,12 +112,14 @@ static void open_sums(lua_State *L)
 	lua_rawset(L, LUA_REGISTRYINDEX);
 }
 
-/* --- Modules ------------------------------------------------------------------------------------------------------- */
+/* --- Modules ---------------------------------------------------------------------------------- */
 
 /* Addresses and so on, and behind them all that the dissector has (events, policies, create). */
 static void push_ipv4(lua_State *L)
 {
-	static const luaL_Reg sums[] = {{"inet_checksum", sum_new}, {"inet_checksum_compute", sum_compute}, {NULL, NULL}};
+	static const luaL_Reg sums[] = {{"inet_checksum", sum_new},
+					{"inet_checksum_compute", sum_compute},
+					{NULL, NULL}};
 
 	script_push_ipv4(L);
 	luaL_setfuncs(L, sums, 0);
@@ -186,7 +190,8 @@ int bind_modules(struct script *s)
 	char name[64];
 
 	for (unsigned i = 0; i < DISSECT_N && r == 0; i++) {
-		(void)snprintf(name, sizeof(name), "protocol/%s", gate_dissector_name((enum gate_dissector)i));
+		(void)snprintf(name, sizeof(name), "protocol/%s",
+			       gate_dissector_name((enum gate_dissector)i));
 		r = script_module(s, name, open_protocol);
 	}
 	return r;

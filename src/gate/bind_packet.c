@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Packets in Lua, a class a dissector; fields that one lacks are looked up in the one below (tcp.src is IPv4's). Fields
- * are read from the octets and written to them; lengths and checksums are completed before the packet is forwarded.
+ * Packets in Lua, a class a dissector; fields that one lacks are looked up in the one below
+ * (tcp.src is IPv4's). Fields are read from the octets and written to them; lengths and checksums
+ * are completed before the packet is forwarded.
  */
 #include "gate/bind_field.h"
 #include "gate/verdict.h"
@@ -9,7 +10,7 @@
 #include "wire/eth.h"
 #include "wire/ipv4.h"
 
-/* --- Octets of headers -------------------------------------------------------------------------------------- */
+/* --- Octets of headers ------------------------------------------------------------------------ */
 
 uint32_t bind_read_be(const struct gate_packet *p, uint32_t off, unsigned n)
 {
@@ -22,7 +23,8 @@ uint32_t bind_read_be(const struct gate_packet *p, uint32_t off, unsigned n)
 	return v;
 }
 
-void bind_write_be(lua_State *L, struct gate_packet *p, uint32_t off, unsigned n, uint64_t v, const char *what)
+void bind_write_be(lua_State *L, struct gate_packet *p, uint32_t off, unsigned n, uint64_t v,
+		   const char *what)
 {
 	uint8_t octets[4];
 
@@ -32,14 +34,14 @@ void bind_write_be(lua_State *L, struct gate_packet *p, uint32_t off, unsigned n
 }
 
 /* A hardware address. */
-#define MAC(name, what, at)                                                                        \
-	static int get_##name(lua_State *L, void *obj)                                             \
-	{                                                                                          \
-		return push_mac(L, obj, at(obj));                                                  \
-	}                                                                                          \
-	static void set_##name(lua_State *L, void *obj, int idx)                                   \
-	{                                                                                          \
-		set_mac(L, obj, at(obj), idx, what);                                               \
+#define MAC(name, what, at)                                      \
+	static int get_##name(lua_State *L, void *obj)           \
+	{                                                        \
+		return push_mac(L, obj, at(obj));                \
+	}                                                        \
+	static void set_##name(lua_State *L, void *obj, int idx) \
+	{                                                        \
+		set_mac(L, obj, at(obj), idx, what);             \
 	}
 
 static int push_mac(lua_State *L, const struct gate_packet *p, uint32_t off)
@@ -48,17 +50,21 @@ static int push_mac(lua_State *L, const struct gate_packet *p, uint32_t off)
 
 	if (off + ETH_ADDR_LEN > p->p.len)
 		return 0;
-	lua_pushfstring(L, "%c%c:%c%c:%c%c:%c%c:%c%c:%c%c", "0123456789abcdef"[m[0] >> 4], "0123456789abcdef"[m[0] & 15],
-			"0123456789abcdef"[m[1] >> 4], "0123456789abcdef"[m[1] & 15], "0123456789abcdef"[m[2] >> 4],
-			"0123456789abcdef"[m[2] & 15], "0123456789abcdef"[m[3] >> 4], "0123456789abcdef"[m[3] & 15],
-			"0123456789abcdef"[m[4] >> 4], "0123456789abcdef"[m[4] & 15], "0123456789abcdef"[m[5] >> 4],
+	lua_pushfstring(L, "%c%c:%c%c:%c%c:%c%c:%c%c:%c%c", "0123456789abcdef"[m[0] >> 4],
+			"0123456789abcdef"[m[0] & 15], "0123456789abcdef"[m[1] >> 4],
+			"0123456789abcdef"[m[1] & 15], "0123456789abcdef"[m[2] >> 4],
+			"0123456789abcdef"[m[2] & 15], "0123456789abcdef"[m[3] >> 4],
+			"0123456789abcdef"[m[3] & 15], "0123456789abcdef"[m[4] >> 4],
+			"0123456789abcdef"[m[4] & 15], "0123456789abcdef"[m[5] >> 4],
 			"0123456789abcdef"[m[5] & 15]);
 	return 1;
 }
 
 static int hex_digit(char c)
 {
-	return c >= '0' && c <= '9' ? c - '0' : (c | 32) >= 'a' && (c | 32) <= 'f' ? (c | 32) - 'a' + 10 : -1;
+	return c >= '0' && c <= '9'		    ? c - '0'
+	       : (c | 32) >= 'a' && (c | 32) <= 'f' ? (c | 32) - 'a' + 10
+						    : -1;
 }
 
 static void set_mac(lua_State *L, struct gate_packet *p, uint32_t off, int idx, const char *what)
@@ -72,7 +78,8 @@ static void set_mac(lua_State *L, struct gate_packet *p, uint32_t off, int idx, 
 		int high = hex_digit((char)s.p[3 * i]), low = hex_digit((char)s.p[3 * i + 1]);
 
 		if (high < 0 || low < 0 || (i + 1 < ETH_ADDR_LEN && s.p[3 * i + 2] != ':'))
-			script_expected(L, idx, what, "a hardware address such as 02:00:00:00:00:01");
+			script_expected(L, idx, what,
+					"a hardware address such as 02:00:00:00:00:01");
 		mac[i] = (uint8_t)(high << 4 | low);
 	}
 	bind_check_write(L, verdict_write(bind_gate(p), p, off, mac, sizeof(mac)), what);
@@ -98,7 +105,7 @@ static uint32_t at_tha(const struct gate_packet *p)
 	return p->p.l3 + 18U;
 }
 
-/* --- Raw, Ethernet, VLAN, ARP ---------------------------------------------------------------------------------- */
+/* --- Raw, Ethernet, VLAN, ARP ----------------------------------------------------------------- */
 
 static int get_len(lua_State *L, void *obj)
 {
@@ -117,7 +124,8 @@ static int get_iface(lua_State *L, void *obj)
 {
 	struct gate_packet *p = obj;
 
-	lua_pushstring(L, frames_port_name(bind_gate(p)->frames, p->frame.port & ~(unsigned)FRAME_BACK));
+	lua_pushstring(L, frames_port_name(bind_gate(p)->frames,
+					   p->frame.port & ~(unsigned)FRAME_BACK));
 	return 1;
 }
 
@@ -165,12 +173,19 @@ static int get_data(lua_State *L, void *obj)
 }
 
 static const struct script_field raw_fields[] = {
-	{"len", get_len, NULL},	      {"id", get_id, NULL},	{"iface", get_iface, bind_set_iface},
-	{"timestamp", get_timestamp, NULL}, {"name", bind_get_name, NULL}, {"payload", get_raw_payload, NULL},
-	{"state", bind_get_state, NULL},	    {"data", get_data, NULL},
+	{"len", get_len, NULL},
+	{"id", get_id, NULL},
+	{"iface", get_iface, bind_set_iface},
+	{"timestamp", get_timestamp, NULL},
+	{"name", bind_get_name, NULL},
+	{"payload", get_raw_payload, NULL},
+	{"state", bind_get_state, NULL},
+	{"data", get_data, NULL},
 	{0},
 };
-static const struct script_class class_raw = {.name = "packet", .fields = raw_fields, .methods = bind_verbs};
+static const struct script_class class_raw = {.name = "packet",
+					      .fields = raw_fields,
+					      .methods = bind_verbs};
 
 void *bind_same(void *obj)
 {
@@ -197,15 +212,14 @@ static void set_eth_type(lua_State *L, void *obj, int idx)
 MAC(eth_src, "ethernet.src", at_src)
 MAC(eth_dst, "ethernet.dst", at_dst)
 static const struct script_field ethernet_fields[] = {
-	{"src", get_eth_src, set_eth_src},
-	{"dst", get_eth_dst, set_eth_dst},
-	{"src_mac", get_eth_src, set_eth_src},
-	{"dst_mac", get_eth_dst, set_eth_dst},
-	{"type", get_eth_type, set_eth_type},
-	{0},
+	{"src", get_eth_src, set_eth_src},     {"dst", get_eth_dst, set_eth_dst},
+	{"src_mac", get_eth_src, set_eth_src}, {"dst_mac", get_eth_dst, set_eth_dst},
+	{"type", get_eth_type, set_eth_type},  {0},
 };
-static const struct script_class class_ethernet = {
-	.name = "ethernet", .fields = ethernet_fields, .parent = &class_raw, .to_parent = bind_same};
+static const struct script_class class_ethernet = {.name = "ethernet",
+						   .fields = ethernet_fields,
+						   .parent = &class_raw,
+						   .to_parent = bind_same};
 
 BITS(vlan_vid, "vlan.vid", l2, 14, 2, 0, 0xfffU)
 BITS(vlan_pcp, "vlan.pcp", l2, 14, 2, 13, 7U)
@@ -216,8 +230,10 @@ static const struct script_field vlan_fields[] = {
 	{"dei", get_vlan_dei, set_vlan_dei},
 	{0},
 };
-static const struct script_class class_vlan = {
-	.name = "vlan", .fields = vlan_fields, .parent = &class_ethernet, .to_parent = bind_same};
+static const struct script_class class_vlan = {.name = "vlan",
+					       .fields = vlan_fields,
+					       .parent = &class_ethernet,
+					       .to_parent = bind_same};
 
 NUMBER(arp_op, "arp.op", l3, 6, 2)
 ADDRESS(arp_spa, "arp.spa", 14, src)
@@ -225,13 +241,16 @@ ADDRESS(arp_tpa, "arp.tpa", 24, dst)
 MAC(arp_sha, "arp.sha", at_sha)
 MAC(arp_tha, "arp.tha", at_tha)
 static const struct script_field arp_fields[] = {
-	{"op", get_arp_op, set_arp_op},	   {"spa", get_arp_spa, set_arp_spa}, {"tpa", get_arp_tpa, set_arp_tpa},
-	{"sha", get_arp_sha, set_arp_sha}, {"tha", get_arp_tha, set_arp_tha}, {0},
+	{"op", get_arp_op, set_arp_op},	   {"spa", get_arp_spa, set_arp_spa},
+	{"tpa", get_arp_tpa, set_arp_tpa}, {"sha", get_arp_sha, set_arp_sha},
+	{"tha", get_arp_tha, set_arp_tha}, {0},
 };
-static const struct script_class class_arp = {
-	.name = "arp", .fields = arp_fields, .parent = &class_ethernet, .to_parent = bind_same};
+static const struct script_class class_arp = {.name = "arp",
+					      .fields = arp_fields,
+					      .parent = &class_ethernet,
+					      .to_parent = bind_same};
 
-/* --- IPv4 -------------------------------------------------------------------------------------------------------- */
+/* --- IPv4 ------------------------------------------------------------------------------------- */
 
 ADDRESS(ip_src, "ipv4.src", 12, src)
 ADDRESS(ip_dst, "ipv4.dst", 16, dst)
@@ -267,7 +286,8 @@ static void set_ip_offset(lua_State *L, void *obj, int idx)
 
 	if (v % 8)
 		(void)luaL_error(L, "ipv4.frag_offset: a multiple of 8 expected, got %d", (int)v);
-	bind_write_be(L, p, p->p.l3 + 6U, 2, (old & ~(uint32_t)IPV4_OFFSET_MASK) | v / 8, "ipv4.frag_offset");
+	bind_write_be(L, p, p->p.l3 + 6U, 2, (old & ~(uint32_t)IPV4_OFFSET_MASK) | v / 8,
+		      "ipv4.frag_offset");
 }
 
 static int get_ip_payload(lua_State *L, void *obj)
@@ -286,7 +306,8 @@ static int get_keep_fragments(lua_State *L, void *obj)
 
 static void set_keep_fragments(lua_State *L, void *obj, int idx)
 {
-	((struct gate_packet *)obj)->keep_fragments = script_check_bool(L, idx, "ipv4.dont_reassemble");
+	((struct gate_packet *)obj)->keep_fragments = script_check_bool(L, idx,
+									"ipv4.dont_reassemble");
 }
 
 FLAG(ip_rb, "ipv4.flags.rb", l3, 6, 7)
@@ -324,7 +345,8 @@ static int method_ip_compute(lua_State *L)
 	struct gate_packet *p = script_check(L, 1, &bind_class_ipv4);
 	struct gate *g = bind_gate(p);
 
-	bind_check_write(L, verdict_write(g, p, p->p.l3, p->p.data + p->p.l3, 1), "compute_checksum");
+	bind_check_write(L, verdict_write(g, p, p->p.l3, p->p.data + p->p.l3, 1),
+			 "compute_checksum");
 	send_ipv4(g, p);
 	return 0;
 }
@@ -347,23 +369,27 @@ static const struct script_field ipv4_fields[] = {
 	{"name", bind_get_name, NULL},
 	{0},
 };
-static const struct script_method ipv4_methods[] = {
-	{"verify_checksum", method_ip_verify}, {"compute_checksum", method_ip_compute}, {0}};
+static const struct script_method ipv4_methods[] = {{"verify_checksum", method_ip_verify},
+						    {"compute_checksum", method_ip_compute},
+						    {0}};
 const struct script_class bind_class_ipv4 = {.name = "ipv4",
-					       .fields = ipv4_fields,
-					       .methods = ipv4_methods,
-					       .parent = &class_ethernet,
-					       .to_parent = bind_same};
+					     .fields = ipv4_fields,
+					     .methods = ipv4_methods,
+					     .parent = &class_ethernet,
+					     .to_parent = bind_same};
 
 const struct script_class *bind_packet_class(enum gate_dissector d)
 {
 	static const struct script_class *const classes[DISSECT_N] = {
-		[DISSECT_RAW] = &class_raw,   [DISSECT_ETHERNET] = &class_ethernet, [DISSECT_VLAN] = &class_vlan,
-		[DISSECT_ARP] = &class_arp,   [DISSECT_IPV4] = &bind_class_ipv4,	    [DISSECT_ICMP] = &bind_class_icmp,
-		[DISSECT_UDP] = &bind_class_udp, [DISSECT_TCP] = &bind_class_tcp,	    [DISSECT_DHCP] = &bind_class_udp,
+		[DISSECT_RAW] = &class_raw,	   [DISSECT_ETHERNET] = &class_ethernet,
+		[DISSECT_VLAN] = &class_vlan,	   [DISSECT_ARP] = &class_arp,
+		[DISSECT_IPV4] = &bind_class_ipv4, [DISSECT_ICMP] = &bind_class_icmp,
+		[DISSECT_UDP] = &bind_class_udp,   [DISSECT_TCP] = &bind_class_tcp,
+		[DISSECT_DHCP] = &bind_class_udp,
 	};
 
 	return d < DISSECT_N ? classes[d] : NULL;
 }
 
-const struct script_class *const bind_flag_classes[] = {&class_ip_flags, &bind_class_tcp_flags, NULL};
+const struct script_class *const bind_flag_classes[] = {&class_ip_flags, &bind_class_tcp_flags,
+							NULL};

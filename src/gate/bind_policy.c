@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Policies in Lua: the choice of the next dissector, and the treatment of TCP segments without a connection. The engine
- * asks in two places (gate.c): between two dissectors, and where it would drop a packet that it cannot decide.
+ * Policies in Lua: the choice of the next dissector, and the treatment of TCP segments without a
+ * connection. The engine asks in two places (gate.c): between two dissectors, and where it would
+ * drop a packet that it cannot decide.
  */
 #include "base/ip.h"
 #include "gate/bind_class.h"
@@ -21,15 +22,15 @@ struct choice {
 	struct gate_packet *p;
 	int next;
 	bool dropped;
-	bool flow;	/* actions get the flow, not the packet */
+	bool flow;	 /* actions get the flow, not the packet */
 	const char *why; /* in an alert; NULL: the policy's name */
 };
 
-#define FIELD(name, value)                                                                         \
-	static uint64_t get_##name(const void *ctx)                                                \
-	{                                                                                          \
-		const struct gate_packet *p = ((const struct choice *)ctx)->p;                     \
-		return (value);                                                                    \
+#define FIELD(name, value)                                                     \
+	static uint64_t get_##name(const void *ctx)                            \
+	{                                                                      \
+		const struct gate_packet *p = ((const struct choice *)ctx)->p; \
+		return (value);                                                \
 	}
 FIELD(eth_type, p->eth_type)
 FIELD(vlan, p->p.vlan_id)
@@ -114,7 +115,7 @@ static const uint8_t drop_policy[GATE_DROP_N] = {
 	[GATE_DROP_TCP_RESET] = POLICY_TCP_CONNECTION_unexpected_packet + 1,
 };
 
-/* --- Deciding --------------------------------------------------------------------------------------------- */
+/* --- Deciding --------------------------------------------------------------------------------- */
 
 static void drop(void *ctx)
 {
@@ -125,7 +126,8 @@ static void drop(void *ctx)
 }
 
 /* One end of a packet, as a field of an alert: its address, and where it has one its service. */
-static void describe_end(lua_State *L, const struct gate_packet *p, uint32_t addr, uint16_t port, const char *field)
+static void describe_end(lua_State *L, const struct gate_packet *p, uint32_t addr, uint16_t port,
+			 const char *field)
 {
 	char text[IP_TEXT_LEN], service[16];
 	bool tcp = p->proto == IPV4_PROTO_TCP;
@@ -159,7 +161,8 @@ static void describe(lua_State *L, void *ctx)
 static void push_packet(lua_State *L, void *ctx)
 {
 	struct choice *c = ctx;
-	enum gate_dissector d = (enum gate_dissector)(c->p->depth ? c->p->stack[c->p->depth - 1] : DISSECT_RAW);
+	enum gate_dissector d = (enum gate_dissector)(c->p->depth ? c->p->stack[c->p->depth - 1]
+								  : DISSECT_RAW);
 
 	if (c->flow) {
 		bind_push_flow(L, c->p->flow);
@@ -182,7 +185,11 @@ static void fault(void *ctx, const struct script_error *err)
 /* Returns false if no entry matched. Else *c has the next step of the walk. */
 static bool decide(struct gate_bind *b, unsigned policy, struct choice *c)
 {
-	struct script_decision d = {.ctx = c, .drop = drop, .push = push_packet, .describe = describe, .on_fault = fault};
+	struct script_decision d = {.ctx = c,
+				    .drop = drop,
+				    .push = push_packet,
+				    .describe = describe,
+				    .on_fault = fault};
 	unsigned id = bind_policy_ids(b)[policy];
 	unsigned r;
 
@@ -194,7 +201,8 @@ static bool decide(struct gate_bind *b, unsigned policy, struct choice *c)
 	return r;
 }
 
-static int on_next(void *ctx, struct gate *g, struct gate_packet *p, enum gate_dissector from, int next)
+static int on_next(void *ctx, struct gate *g, struct gate_packet *p, enum gate_dissector from,
+		   int next)
 {
 	struct choice c = {.g = g, .p = p, .next = GATE_ACCEPT};
 
@@ -206,9 +214,16 @@ static int on_next(void *ctx, struct gate *g, struct gate_packet *p, enum gate_d
 static bool on_new(void *ctx, struct gate *g, struct gate_packet *p)
 {
 	bool udp = p->flow->key.proto == IPV4_PROTO_UDP;
-	struct choice c = {.g = g, .p = p, .next = GATE_ACCEPT, .flow = true, .why = "new connection"};
+	struct choice c = {.g = g,
+			   .p = p,
+			   .next = GATE_ACCEPT,
+			   .flow = true,
+			   .why = "new connection"};
 
-	(void)decide(ctx, udp ? POLICY_UDP_CONNECTION_new_connection : POLICY_TCP_CONNECTION_new_connection, &c);
+	(void)decide(ctx,
+		     udp ? POLICY_UDP_CONNECTION_new_connection
+			 : POLICY_TCP_CONNECTION_new_connection,
+		     &c);
 	return !p->stopped && !p->flow->dropped;
 }
 
@@ -217,10 +232,12 @@ static const char *policy_text(enum gate_drop why)
 {
 	if (why == GATE_DROP_TCP_NO_CONNECTION)
 		return "no connection found for tcp packet";
-	return why == GATE_DROP_TCP_HANDSHAKE ? "invalid tcp establishement handshake" : "unexpected tcp packet";
+	return why == GATE_DROP_TCP_HANDSHAKE ? "invalid tcp establishement handshake"
+					      : "unexpected tcp packet";
 }
 
-static bool on_undecided(void *ctx, struct gate *g, struct gate_packet *p, enum gate_drop why, int *ret_how)
+static bool on_undecided(void *ctx, struct gate *g, struct gate_packet *p, enum gate_drop why,
+			 int *ret_how)
 {
 	struct choice c = {.g = g, .p = p, .next = GATE_ACCEPT, .why = policy_text(why)};
 
@@ -230,7 +247,7 @@ static bool on_undecided(void *ctx, struct gate *g, struct gate_packet *p, enum 
 	return true;
 }
 
-/* --- haka.dissectors.x.install ------------------------------------------------------------------------------- */
+/* --- haka.dissectors.x.install ---------------------------------------------------------------- */
 
 static void install(void *ctx, void *data)
 {
@@ -241,7 +258,8 @@ static void install(void *ctx, void *data)
 	c->next = (int)d;
 }
 
-/* For policies in Lua, as next_dissector of dissectors in Lua: (policy, object, values, desc, number). */
+/* For policies in Lua, as next_dissector of dissectors in Lua: (policy, object, values, desc,
+ * number). */
 static int call_install(lua_State *L)
 {
 	const int *number = lua_touserdata(L, -1);
@@ -265,8 +283,9 @@ static const enum gate_dissector dissector_ids[DISSECT_N] = {
 };
 
 static const struct script_action installs[DISSECT_N] = {
-#define D(symbol, name, parents, receive, send, what)                                              \
-	[DISSECT_##symbol] = {name ".install", install, (void *)(uintptr_t)&dissector_ids[DISSECT_##symbol], NULL},
+#define D(symbol, name, parents, receive, send, what)   \
+	[DISSECT_##symbol] = {name ".install", install, \
+			      (void *)(uintptr_t)&dissector_ids[DISSECT_##symbol], NULL},
 #include "gate/dissectors.def"
 #undef D
 };
@@ -290,7 +309,8 @@ int bind_policies_define(struct gate_bind *b, struct script_error *err)
 	int r = 0;
 
 	for (unsigned i = 0; i < POLICY_N && r == 0; i++)
-		r = script_policy_define(s, gate_dissector_name(policies[i].dissector), policies[i].name, policies[i].fields,
+		r = script_policy_define(s, gate_dissector_name(policies[i].dissector),
+					 policies[i].name, policies[i].fields,
 					 &bind_policy_ids(b)[i]);
 	return r == 0 ? script_protect(s, push_installs, NULL, err) : r;
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
  * Streams that rules follow as coroutines: one buffer for each direction of a connection, from the
- * first delivery to its end. Positions count from its first octet. The engine holds back octets that marks
- * hold; released octets cannot be read any more. Waiting coroutines see the end, for any
+ * first delivery to its end. Positions count from its first octet. The engine holds back octets
+ * that marks hold; released octets cannot be read any more. Waiting coroutines see the end, for any
  * reason, unless a rule dropped the connection: then they are freed.
  */
 #include "gate/bind_class.h"
@@ -64,24 +64,27 @@ static const char *stream_octets(struct script_buffer *b, struct span *ret)
 }
 
 static int stream_replace(lua_State *L, int idx, struct script_buffer *b, size_t off, size_t n,
-                          struct span with)
+			  struct span with)
 {
 	struct bind_stream *st = container_of(b, struct bind_stream, b);
 	struct tcp_conn *c = gate_tcp(st->f);
 	struct tcp_stream *s = &c->stream[st->d];
-	struct gate_view pend = {
-	        .flow = st->f, .direction = st->d, .octets = s->pending, .n = s->n, .out = s->out};
+	struct gate_view pend = {.flow = st->f,
+				 .direction = st->d,
+				 .octets = s->pending,
+				 .n = s->n,
+				 .out = s->out};
 
 	(void)idx;
 	if (off < st->kept_n)
 		return luaL_error(L, "read only buffer: these octets have gone on, for their "
-		                     "sender waited for that");
+				     "sender waited for that");
 	if (c->showing[st->d] && !st->shown)
 		return luaL_error(L, "read only buffer: another dissector is reading it");
 	if (!c->showing[st->d] && !s->segments)
 		return -ERANGE;
 	return gate_stream_edit(st->bind->g, st->shown ? c->showing[st->d] : &pend,
-	                        (uint32_t)(off - st->kept_n), (uint32_t)n, with);
+				(uint32_t)(off - st->kept_n), (uint32_t)n, with);
 }
 
 static const struct script_buffer_ops stream_ops = {stream_octets, stream_replace};
@@ -123,17 +126,17 @@ static int make(lua_State *L)
 }
 
 struct bind_stream *bind_stream_new(struct gate_bind *b, const struct script_buffer_ops *ops,
-                                    const struct gate_view *v, enum gate_event event,
-                                    struct script_error *err)
+				    const struct gate_view *v, enum gate_event event,
+				    struct script_error *err)
 {
 	struct making m = {.begun = {.bind = b, .f = v->flow, .d = v->direction, .event = event},
-	                   .ops = ops};
+			   .ops = ops};
 
 	return script_protect(b->script, make, &m, err) < 0 ? NULL : m.ret;
 }
 
 struct bind_stream *bind_stream_begin(struct gate_bind *b, struct gate_view *v,
-                                      struct script_error *err)
+				      struct script_error *err)
 {
 	void **at = &gate_tcp(v->flow)->script[v->direction];
 	struct bind_stream *st;
@@ -141,8 +144,8 @@ struct bind_stream *bind_stream_begin(struct gate_bind *b, struct gate_view *v,
 	while (v->whole)
 		v = v->whole;
 	if (!*at) {
-		st = *at =
-		        bind_stream_new(b, &stream_ops, v, EVENT_TCP_CONNECTION_receive_data, err);
+		st = *at = bind_stream_new(b, &stream_ops, v, EVENT_TCP_CONNECTION_receive_data,
+					   err);
 		if (!st)
 			return NULL;
 		st->out = v->out;
@@ -171,11 +174,11 @@ static void push_table(lua_State *L, const struct bind_stream *st)
 }
 
 void bind_push_stream(lua_State *L, struct bind_stream *st, const struct gate_view *part,
-                      bool blocking)
+		      bool blocking)
 {
 	uint64_t at = st->event != EVENT_TCP_CONNECTION_receive_data
-	                      ? st->b.base + st->kept_n
-	                      : st->at + (part->whole ? part->base : 0);
+			      ? st->b.base + st->kept_n
+			      : st->at + (part->whole ? part->base : 0);
 	int table;
 
 	push_table(L, st);
@@ -191,7 +194,7 @@ void bind_push_stream(lua_State *L, struct bind_stream *st, const struct gate_vi
  * --------------------------------------------------------------------------------- */
 
 static void changed(void *stream, const struct gate_view *all, uint32_t off, uint32_t gone,
-                    uint32_t came)
+		    uint32_t came)
 {
 	struct bind_stream *st = stream;
 
@@ -204,7 +207,7 @@ static void changed(void *stream, const struct gate_view *all, uint32_t off, uin
 static bool remember(struct bind_stream *st, const struct gate_view *all, uint64_t held)
 {
 	uint32_t n = st->kept_n + all->n,
-	         from = held > st->b.base ? (uint32_t)(held - st->b.base) : 0;
+		 from = held > st->b.base ? (uint32_t)(held - st->b.base) : 0;
 
 	if (!bind_body_reserve(st, n))
 		return false;
@@ -249,7 +252,8 @@ uint32_t bind_stream_go(struct bind_stream *st)
 	return all->end ? all->n : may_go(st, all);
 }
 
-/* Resumes the waiting coroutines: rules, then the dissector in Lua. False: the packet is dropped. */
+/* Resumes the waiting coroutines: rules, then the dissector in Lua. False: the packet is
+ * dropped. */
 static bool resume(struct bind_stream *st, bool ends)
 {
 	bool ok = bind_resume(st, ends);
@@ -271,7 +275,7 @@ bool bind_stream_full(struct bind_stream *st)
 	/* a mark that nobody waits with would hold it back for ever */
 	if (ok && st->b.marks_n)
 		ok = bind_fault(b, b->g, f,
-		                "a stream is held back by a mark, beyond what there is room for");
+				"a stream is held back by a mark, beyond what there is room for");
 	st->b.marks_n = 0;
 	return ok;
 }

@@ -28,7 +28,8 @@ static int method_verify(lua_State *L)
 	if (!p->dirty)
 		good = gate_checksum(bind_gate(p), p) == CHECKSUM_GOOD;
 	else
-		good = p->proto == IPV4_PROTO_UDP ? udp_csum_ok(p->p.src, p->p.dst, s) : tcp_csum_ok(p->p.src, p->p.dst, s);
+		good = p->proto == IPV4_PROTO_UDP ? udp_csum_ok(p->p.src, p->p.dst, s)
+						  : tcp_csum_ok(p->p.src, p->p.dst, s);
 	lua_pushboolean(L, good);
 	return 1;
 }
@@ -39,7 +40,8 @@ static int method_compute(lua_State *L)
 	struct gate_packet *p = script_check(L, 1, &bind_class_ipv4);
 	struct gate *g = bind_gate(p);
 
-	bind_check_write(L, verdict_write(g, p, p->p.l4, p->p.data + p->p.l4, 1), "compute_checksum");
+	bind_check_write(L, verdict_write(g, p, p->p.l4, p->p.data + p->p.l4, 1),
+			 "compute_checksum");
 	p->checksum = CHECKSUM_GOOD;
 	if (p->proto == IPV4_PROTO_ICMP)
 		send_icmp(g, p);
@@ -65,14 +67,19 @@ static int method_icmp_verify(lua_State *L)
 {
 	const struct gate_packet *p = script_check(L, 1, &bind_class_ipv4);
 
-	lua_pushboolean(L, checksum_fold(checksum_add(0, span_of(p->p.data + p->p.l4, p->end - p->p.l4))) == 0);
+	lua_pushboolean(L, checksum_fold(checksum_add(0, span_of(p->p.data + p->p.l4,
+								 p->end - p->p.l4))) == 0);
 	return 1;
 }
 
-static const struct script_method icmp_methods[] = {
-	{"verify_checksum", method_icmp_verify}, {"compute_checksum", method_compute}, {0}};
-const struct script_class bind_class_icmp = {
-	.name = "icmp", .fields = icmp_fields, .methods = icmp_methods, .parent = &bind_class_ipv4, .to_parent = bind_same};
+static const struct script_method icmp_methods[] = {{"verify_checksum", method_icmp_verify},
+						    {"compute_checksum", method_compute},
+						    {0}};
+const struct script_class bind_class_icmp = {.name = "icmp",
+					     .fields = icmp_fields,
+					     .methods = icmp_methods,
+					     .parent = &bind_class_ipv4,
+					     .to_parent = bind_same};
 
 /* Ports are kept beside the octets: a flow is looked up by them. */
 static void note_ports(struct gate_packet *p)
@@ -107,10 +114,14 @@ static const struct script_field udp_fields[] = {
 	{"name", bind_get_name, NULL},
 	{0},
 };
-static const struct script_method transport_methods[] = {
-	{"verify_checksum", method_verify}, {"compute_checksum", method_compute}, {0}};
-const struct script_class bind_class_udp = {
-	.name = "udp", .fields = udp_fields, .methods = transport_methods, .parent = &bind_class_ipv4, .to_parent = bind_same};
+static const struct script_method transport_methods[] = {{"verify_checksum", method_verify},
+							 {"compute_checksum", method_compute},
+							 {0}};
+const struct script_class bind_class_udp = {.name = "udp",
+					    .fields = udp_fields,
+					    .methods = transport_methods,
+					    .parent = &bind_class_ipv4,
+					    .to_parent = bind_same};
 
 NUMBER(tcp_seq, "tcp.seq", l4, 4, 4)
 NUMBER(tcp_ack, "tcp.ack_seq", l4, 8, 4)
@@ -135,9 +146,15 @@ FLAG(tcp_ecn, "tcp.flags.ecn", l4, TCP_FLAGS_OFF, 6)
 FLAG(tcp_cwr, "tcp.flags.cwr", l4, TCP_FLAGS_OFF, 7)
 NUMBER(tcp_all_flags, "tcp.flags.all", l4, TCP_FLAGS_OFF, 1)
 static const struct script_field tcp_flags_fields[] = {
-	{"fin", get_tcp_fin, set_tcp_fin},   {"syn", get_tcp_syn, set_tcp_syn}, {"rst", get_tcp_rst, set_tcp_rst},
-	{"psh", get_tcp_psh, set_tcp_psh},   {"ack", get_tcp_ackf, set_tcp_ackf}, {"urg", get_tcp_urg, set_tcp_urg},
-	{"ecn", get_tcp_ecn, set_tcp_ecn},   {"cwr", get_tcp_cwr, set_tcp_cwr}, {"all", get_tcp_all_flags, set_tcp_all_flags},
+	{"fin", get_tcp_fin, set_tcp_fin},
+	{"syn", get_tcp_syn, set_tcp_syn},
+	{"rst", get_tcp_rst, set_tcp_rst},
+	{"psh", get_tcp_psh, set_tcp_psh},
+	{"ack", get_tcp_ackf, set_tcp_ackf},
+	{"urg", get_tcp_urg, set_tcp_urg},
+	{"ecn", get_tcp_ecn, set_tcp_ecn},
+	{"cwr", get_tcp_cwr, set_tcp_cwr},
+	{"all", get_tcp_all_flags, set_tcp_all_flags},
 	{0},
 };
 const struct script_class bind_class_tcp_flags = {.name = "tcp.flags", .fields = tcp_flags_fields};
@@ -166,7 +183,7 @@ static const struct script_field tcp_fields[] = {
 	{0},
 };
 const struct script_class bind_class_tcp = {.name = "tcp",
-					      .fields = tcp_fields,
-					      .methods = transport_methods,
-					      .parent = &bind_class_ipv4,
-					      .to_parent = bind_same};
+					    .fields = tcp_fields,
+					    .methods = transport_methods,
+					    .parent = &bind_class_ipv4,
+					    .to_parent = bind_same};

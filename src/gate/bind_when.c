@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Fields for the conditions of a rule (`when`): of packets and flows at every event, of the message at those of dhcp.
+ * Fields for the conditions of a rule (`when`): of packets and flows at every event, of the message
+ * at those of dhcp.
  */
 #include "gate/bind_impl.h"
 
 #include "base/error.h"
 #include "gate/dissect.h"
 
-/* --- Packets and flows ------------------------------------------------------------------------------------------ */
+/* --- Packets and flows ------------------------------------------------------------------------ */
 
 static const struct packet *packet_of(const void *ctx)
 {
@@ -16,10 +17,10 @@ static const struct packet *packet_of(const void *ctx)
 	return &o->g->pkt.p;
 }
 
-#define FIELD(name, value)                                                                         \
-	static uint64_t when_##name(const void *ctx)                                               \
-	{                                                                                          \
-		return (value);                                                                    \
+#define FIELD(name, value)                           \
+	static uint64_t when_##name(const void *ctx) \
+	{                                            \
+		return (value);                      \
 	}
 FIELD(src, packet_of(ctx)->src)
 FIELD(dst, packet_of(ctx)->dst)
@@ -73,17 +74,17 @@ static const char *direction_text(uint64_t v)
 	return v == GATE_UP ? "up" : "down";
 }
 
-/* --- DHCP messages ------------------------------------------------------------------------------------------------- */
+/* --- DHCP messages ---------------------------------------------------------------------------- */
 
 static const struct dhcp4_msg *msg_of(const void *ctx)
 {
 	return &((const struct bind_occasion *)ctx)->g->dhcp;
 }
 
-#define FIELD(name, value)                                                                         \
-	static uint64_t when_##name(const void *ctx)                                               \
-	{                                                                                          \
-		return (value);                                                                    \
+#define FIELD(name, value)                           \
+	static uint64_t when_##name(const void *ctx) \
+	{                                            \
+		return (value);                      \
 	}
 FIELD(type, dhcp4_msg_type(msg_of(ctx)))
 FIELD(chaddr, script_dhcp_chaddr(msg_of(ctx)))
@@ -103,27 +104,31 @@ static bool has_chaddr(const void *ctx)
 	return script_dhcp_has_chaddr(msg_of(ctx));
 }
 
-/* --- The tables ------------------------------------------------------------------------------------------------------ */
+/* --- The tables ------------------------------------------------------------------------------- */
 
-#define PACKET_ROWS \
-	{"src", when_src, has_l3, NULL, SCRIPT_FIELD_ADDRESS, NULL}, \
-	{"dst", when_dst, has_l3, NULL, SCRIPT_FIELD_ADDRESS, NULL}, \
-	{"proto", when_proto, has_l3, NULL, SCRIPT_FIELD_NUMBER, NULL}, \
-	{"srcport", when_srcport, has_l4, NULL, SCRIPT_FIELD_NUMBER, NULL}, \
-	{"dstport", when_dstport, has_l4, NULL, SCRIPT_FIELD_NUMBER, NULL}, \
-	{"vlan", when_vlan, has_packet, NULL, SCRIPT_FIELD_NUMBER, NULL}, \
-	{"len", when_len, has_packet, NULL, SCRIPT_FIELD_NUMBER, NULL}, \
-	{"port", when_port, has_packet, NULL, SCRIPT_FIELD_NUMBER, NULL}, \
-	{"direction", when_direction, has_flow, parse_direction, SCRIPT_FIELD_TEXT, direction_text}, \
-	{"client", when_flow_srcip, has_flow, NULL, SCRIPT_FIELD_ADDRESS, NULL}, \
-	{"server", when_flow_dstip, has_flow, NULL, SCRIPT_FIELD_ADDRESS, NULL}, \
-	{"client_port", when_flow_srcport, has_flow, NULL, SCRIPT_FIELD_NUMBER, NULL}, \
-	{"server_port", when_flow_dstport, has_flow, NULL, SCRIPT_FIELD_NUMBER, NULL}
+#define PACKET_ROWS                                                                            \
+	{"src", when_src, has_l3, NULL, SCRIPT_FIELD_ADDRESS, NULL},                           \
+		{"dst", when_dst, has_l3, NULL, SCRIPT_FIELD_ADDRESS, NULL},                   \
+		{"proto", when_proto, has_l3, NULL, SCRIPT_FIELD_NUMBER, NULL},                \
+		{"srcport", when_srcport, has_l4, NULL, SCRIPT_FIELD_NUMBER, NULL},            \
+		{"dstport", when_dstport, has_l4, NULL, SCRIPT_FIELD_NUMBER, NULL},            \
+		{"vlan", when_vlan, has_packet, NULL, SCRIPT_FIELD_NUMBER, NULL},              \
+		{"len", when_len, has_packet, NULL, SCRIPT_FIELD_NUMBER, NULL},                \
+		{"port", when_port, has_packet, NULL, SCRIPT_FIELD_NUMBER, NULL},              \
+		{"direction",	  when_direction,    has_flow,                                 \
+		 parse_direction, SCRIPT_FIELD_TEXT, direction_text},                          \
+		{"client", when_flow_srcip, has_flow, NULL, SCRIPT_FIELD_ADDRESS, NULL},       \
+		{"server", when_flow_dstip, has_flow, NULL, SCRIPT_FIELD_ADDRESS, NULL},       \
+		{"client_port", when_flow_srcport, has_flow, NULL, SCRIPT_FIELD_NUMBER, NULL}, \
+	{                                                                                      \
+		"server_port", when_flow_dstport, has_flow, NULL, SCRIPT_FIELD_NUMBER, NULL    \
+	}
 
 const struct script_filter_field bind_when[] = {PACKET_ROWS, {0}};
 
 const struct script_filter_field bind_when_dhcp[] = {
-	{"type", when_type, has_type, script_dhcp_parse_type, SCRIPT_FIELD_TEXT, script_dhcp_type_text},
+	{"type", when_type, has_type, script_dhcp_parse_type, SCRIPT_FIELD_TEXT,
+	 script_dhcp_type_text},
 	{"chaddr", when_chaddr, has_chaddr, script_dhcp_parse_chaddr, SCRIPT_FIELD_NUMBER, NULL},
 	{"ciaddr", when_ciaddr, NULL, NULL, SCRIPT_FIELD_ADDRESS, NULL},
 	{"giaddr", when_giaddr, NULL, NULL, SCRIPT_FIELD_ADDRESS, NULL},

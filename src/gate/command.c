@@ -21,12 +21,12 @@
 
 enum { LIMIT = 100, LIMIT_MAX = 10000, RULES_MAX = 256, RING = 256 };
 
-/* --- The last alerts -------------------------------------------------------------------------------------- */
+/* --- The last alerts -------------------------------------------------------------------------- */
 
 struct alert_ring {
 	pthread_mutex_t lock;
-	char *text[RING];	/* one line of JSON each */
-	uint64_t n;		/* ever */
+	char *text[RING]; /* one line of JSON each */
+	uint64_t n;	  /* ever */
 };
 
 int alert_ring_new(struct alert_ring **ret)
@@ -72,9 +72,10 @@ struct script_alert_sink alert_ring_sink(struct alert_ring *r)
 	return (struct script_alert_sink){ring_write, r};
 }
 
-/* --- Commands ------------------------------------------------------------------------------------------------ */
+/* --- Commands --------------------------------------------------------------------------------- */
 
-struct json *command_done(const struct command_call *k, struct json *args, uint64_t n, const char *what)
+struct json *command_done(const struct command_call *k, struct json *args, uint64_t n,
+			  const char *what)
 {
 	struct json *m = control_answer(k->a, CONTROL_OK, "%llu %s", (unsigned long long)n, what);
 
@@ -93,7 +94,8 @@ bool command_limit(const struct command_call *k, uint32_t *ret, struct json **re
 		*ret = (uint32_t)v->i;
 		return true;
 	}
-	*ret_answer = control_answer(k->a, CONTROL_ERROR, "'limit': expected a number from 1 to %d", LIMIT_MAX);
+	*ret_answer = control_answer(k->a, CONTROL_ERROR, "'limit': expected a number from 1 to %d",
+				     LIMIT_MAX);
 	return false;
 }
 
@@ -104,7 +106,8 @@ bool command_address(const struct command_call *k, uint32_t *ret, struct json **
 	*ret = 0;
 	if (!v || (v->type == JSON_STRING && ip_parse(v->s, v->n, ret) == 0))
 		return true;
-	*ret_answer = control_answer(k->a, CONTROL_ERROR, "'address': expected an address such as 192.0.2.7");
+	*ret_answer = control_answer(k->a, CONTROL_ERROR,
+				     "'address': expected an address such as 192.0.2.7");
 	return false;
 }
 
@@ -160,7 +163,7 @@ struct flow_search {
 	const struct command_call *k;
 	struct json *list;
 	uint32_t limit, n;
-	uint32_t address;	/* 0: any */
+	uint32_t address; /* 0: any */
 };
 
 static void flow_json(const struct flow_search *q, const struct flow *f, int64_t now_ns)
@@ -169,10 +172,16 @@ static void flow_json(const struct flow_search *q, const struct flow *f, int64_t
 	char text[IP_TEXT_LEN];
 	const struct tcp_conn *c = f->key.proto == IPV4_PROTO_TCP ? f->transport : NULL;
 
-	(void)json_add(q->k->a, m, "protocol", json_str(q->k->a, f->key.proto == IPV4_PROTO_TCP ? "tcp" : "udp"));
-	(void)json_add(q->k->a, m, "client", json_printf(q->k->a, "%s:%u", ip_text(f->key.src, text), f->key.sport));
-	(void)json_add(q->k->a, m, "server", json_printf(q->k->a, "%s:%u", ip_text(f->key.dst, text), f->key.dport));
-	(void)json_add(q->k->a, m, "state", json_str(q->k->a, f->dropped ? "dropped" : c ? tcp_state_name(c->track.state) : "open"));
+	(void)json_add(q->k->a, m, "protocol",
+		       json_str(q->k->a, f->key.proto == IPV4_PROTO_TCP ? "tcp" : "udp"));
+	(void)json_add(q->k->a, m, "client",
+		       json_printf(q->k->a, "%s:%u", ip_text(f->key.src, text), f->key.sport));
+	(void)json_add(q->k->a, m, "server",
+		       json_printf(q->k->a, "%s:%u", ip_text(f->key.dst, text), f->key.dport));
+	(void)json_add(q->k->a, m, "state",
+		       json_str(q->k->a, f->dropped ? "dropped"
+					 : c	    ? tcp_state_name(c->track.state)
+						    : "open"));
 	command_put(q->k, m, "packets-up", f->packets[GATE_UP]);
 	command_put(q->k, m, "packets-down", f->packets[GATE_DOWN]);
 	command_put(q->k, m, "octets-up", f->octets[GATE_UP]);
@@ -213,7 +222,7 @@ struct json *command_flows(const struct command_call *k)
 
 struct rule_search {
 	size_t n;
-	struct script_rule *rules;	/* [RULES_MAX], sums over workers */
+	struct script_rule *rules; /* [RULES_MAX], sums over workers */
 };
 
 static void find_rules(void *ctx, const struct gate_worker_view *v)
@@ -224,7 +233,8 @@ static void find_rules(void *ctx, const struct gate_worker_view *v)
 
 	n = n < RULES_MAX ? n : RULES_MAX;
 	for (size_t i = 0; i < n; i++) {
-		uint64_t calls = q->rules[i].calls, faults = q->rules[i].faults, skipped = q->rules[i].skipped;
+		uint64_t calls = q->rules[i].calls, faults = q->rules[i].faults,
+			 skipped = q->rules[i].skipped;
 
 		/* all workers run the same file: the same rules in the same order */
 		q->rules[i] = mine[i];
@@ -261,7 +271,8 @@ struct json *command_rules(const struct command_call *k)
 
 struct json *command_alerts(const struct command_call *k)
 {
-	struct json *m = json_map(k->a), *list = json_add(k->a, m, "alerts", json_list(k->a)), *answer, *one;
+	struct json *m = json_map(k->a), *list = json_add(k->a, m, "alerts", json_list(k->a)),
+		    *answer, *one;
 	struct json_opts jo = {.file = ""};
 	struct config_error err;
 	uint32_t limit;
@@ -307,7 +318,8 @@ struct json *command_list(const struct command_call *k)
 
 struct json *gate_command(void *ctx, const struct json *request, struct arena *a)
 {
-	const struct json *name = json_get(request, "command"), *args = json_get(request, "arguments");
+	const struct json *name = json_get(request, "command"),
+			  *args = json_get(request, "arguments");
 	struct command_call k = {.c = ctx, .args = args, .a = a};
 
 	if (!name || name->type != JSON_STRING)
@@ -317,5 +329,6 @@ struct json *gate_command(void *ctx, const struct json *request, struct arena *a
 	for (size_t i = 0; i < ARRAY_LEN(commands); i++)
 		if (strcmp(commands[i].name, name->s) == 0)
 			return commands[i].run(&k);
-	return control_answer(a, CONTROL_UNSUPPORTED, "'%s' is no command of the gate; see list-commands", name->s);
+	return control_answer(a, CONTROL_UNSUPPORTED,
+			      "'%s' is no command of the gate; see list-commands", name->s);
 }

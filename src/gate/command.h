@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Answers of the control channel of a live gate. Runs in the main thread; a worker answers for its own
- * data, between two batches.
+ * Answers of the control channel of a live gate. Runs in the main thread; a worker answers for its
+ * own data, between two batches.
  */
 #pragma once
 
@@ -19,8 +19,8 @@ struct script_alert_sink;
 /* Objects that a function running in a worker may read. */
 struct gate_worker_view {
 	struct gate *g;
-	struct gate_bind *bind;	/* NULL: no rules */
-	const struct guard *guard;	/* NULL: none */
+	struct gate_bind *bind;	   /* NULL: no rules */
+	const struct guard *guard; /* NULL: none */
 	const struct frames *frames;
 	unsigned number;
 };
@@ -30,7 +30,8 @@ typedef void (*gate_worker_fn)(void *ctx, const struct gate_worker_view *v);
 /* The gate as commands see it. */
 struct gate_commands {
 	unsigned n_workers;
-	/* Runs fn in the thread of worker i, between two batches, and waits for it. False: it does not answer. */
+	/* Runs fn in the thread of worker i, between two batches, and waits for it. False: it does
+	 * not answer. */
 	bool (*ask)(void *ctx, unsigned i, gate_worker_fn fn, void *arg);
 	void (*stop)(void *ctx);
 	void *ctx;

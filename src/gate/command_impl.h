@@ -10,12 +10,13 @@
 
 struct command_call {
 	const struct gate_commands *c;
-	const struct json *args;	/* NULL: none */
+	const struct json *args; /* NULL: none */
 	struct arena *a;
 };
 
 /* Returns the answer "N THINGS", with arguments; `what`: the things. */
-struct json *command_done(const struct command_call *k, struct json *args, uint64_t n, const char *what);
+struct json *command_done(const struct command_call *k, struct json *args, uint64_t n,
+			  const char *what);
 struct json *command_no_answer(const struct command_call *k, unsigned worker);
 /* The argument `limit`, else 100. False: it is none, and *ret_answer says so. */
 bool command_limit(const struct command_call *k, uint32_t *ret, struct json **ret_answer);

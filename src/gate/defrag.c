@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * A datagram is a list of held frames in order of arrival; from and to are offsets in its payload. Few
- * datagrams are in pieces at a time, and none has many: lists are searched.
+ * A datagram is a list of held frames in order of arrival; from and to are offsets in its payload.
+ * Few datagrams are in pieces at a time, and none has many: lists are searched.
  */
 #include "gate/defrag.h"
 
@@ -16,12 +16,12 @@ enum { N_BUCKETS = 256, MAX_PAYLOAD = 65515, FRAG_OFF = 6, LEN_OFF = 2, CSUM_OFF
 
 struct datagram {
 	struct datagram *next;		/* in its bucket, or free */
-	struct datagram *newer, *older;	/* by age */
+	struct datagram *newer, *older; /* by age */
 	uint32_t src, dst, bucket;
 	uint32_t vlans;
 	uint16_t id, port;
 	uint8_t proto;
-	uint32_t n, octets, total;	/* total: length of the payload; 0: not known yet */
+	uint32_t n, octets, total; /* total: length of the payload; 0: not known yet */
 	int64_t first_ns;
 	struct held *first, **end;
 };
@@ -38,15 +38,16 @@ struct defrag {
 
 static uint32_t bucket_of(const struct defrag_fragment *f)
 {
-	return hash_u32(f->src ^ hash_u32(f->dst ^ hash_u32((uint32_t)f->id << 8 | f->proto))) % N_BUCKETS;
+	return hash_u32(f->src ^ hash_u32(f->dst ^ hash_u32((uint32_t)f->id << 8 | f->proto))) %
+	       N_BUCKETS;
 }
 
 static struct datagram *find(struct defrag *d, const struct defrag_fragment *f)
 {
 	struct datagram *g = d->buckets[bucket_of(f)];
 
-	while (g && (g->src != f->src || g->dst != f->dst || g->id != f->id || g->proto != f->proto ||
-		     g->vlans != f->vlans || g->port != f->port))
+	while (g && (g->src != f->src || g->dst != f->dst || g->id != f->id ||
+		     g->proto != f->proto || g->vlans != f->vlans || g->port != f->port))
 		g = g->next;
 	return g;
 }
@@ -120,7 +121,8 @@ static struct datagram *begin(struct defrag *d, const struct defrag_fragment *f,
 }
 
 /* Does it fit to what is there? DEFRAG_HELD: yes. */
-static enum defrag_result fits(const struct datagram *g, const struct defrag_fragment *f, uint32_t to)
+static enum defrag_result fits(const struct datagram *g, const struct defrag_fragment *f,
+			       uint32_t to)
 {
 	if (g->total && (to > g->total || (!f->more && to != g->total)))
 		return DEFRAG_INVALID;
@@ -144,7 +146,8 @@ static enum defrag_result check(const struct defrag_fragment *f, uint32_t to)
 	return DEFRAG_HELD;
 }
 
-static enum defrag_result keep(struct defrag *d, struct datagram *g, const struct defrag_fragment *f, uint32_t to)
+static enum defrag_result keep(struct defrag *d, struct datagram *g,
+			       const struct defrag_fragment *f, uint32_t to)
 {
 	struct held *h = g->n < d->limits.max_fragments ? held_take(d->pool, f->frame) : NULL;
 
@@ -224,7 +227,8 @@ uint32_t defrag_join(const struct held *fragments, uint8_t *buf, uint32_t cap, u
 	wr_patch_be16(&w, l3 + (size_t)LEN_OFF, (uint16_t)(l4 - l3 + total));
 	wr_patch_be16(&w, l3 + (size_t)FRAG_OFF, 0);
 	wr_patch_be16(&w, l3 + (size_t)CSUM_OFF, 0);
-	wr_patch_be16(&w, l3 + (size_t)CSUM_OFF, checksum_fold(checksum_add(0, span_of(buf + l3, l4 - l3))));
+	wr_patch_be16(&w, l3 + (size_t)CSUM_OFF,
+		      checksum_fold(checksum_add(0, span_of(buf + l3, l4 - l3))));
 	*ret_l3 = first->l3;
 	return l4 + total;
 }
@@ -234,8 +238,8 @@ uint32_t defrag_count(const struct defrag *d)
 	return d->n;
 }
 
-int defrag_new(const struct defrag_limits *l, struct held_pool *pool, defrag_lost_fn lost, void *ctx,
-	       struct defrag **ret)
+int defrag_new(const struct defrag_limits *l, struct held_pool *pool, defrag_lost_fn lost,
+	       void *ctx, struct defrag **ret)
 {
 	struct defrag *d = calloc(1, sizeof(*d));
 

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * DHCPv4 (RFC 2131) behind UDP ports 67 and 68. No flow: half of its datagrams go to everybody, and a
- * transaction is no conversation of two addresses. A message that nobody changed keeps its octets; a changed
- * one is encoded whole, every option in the options field, so nothing is left out.
+ * DHCPv4 (RFC 2131) behind UDP ports 67 and 68. No flow: half of its datagrams go to everybody, and
+ * a transaction is no conversation of two addresses. A message that nobody changed keeps its
+ * octets; a changed one is encoded whole, every option in the options field, so nothing is left
+ * out.
  */
 #include "base/error.h"
 #include "gate/dissect.h"
@@ -16,13 +17,16 @@ int receive_dhcp(struct gate *g, struct gate_packet *p)
 	int r;
 
 	g->dhcp_changed = false;
-	/* a packet that cannot be read and is forwarded has no message: the one before must not stay */
+	/* a packet that cannot be read and is forwarded has no message: the one before must not
+	 * stay */
 	dhcp4_init(&g->dhcp, &p->p.arena);
 	if (gate_checksum(g, p) == CHECKSUM_BAD)
 		return gate_undecided(g, p, GATE_DROP_UDP_CHECKSUM);
 	r = dhcp4_decode(octets, DHCP4_LENIENT, &p->p.arena, &g->dhcp);
 	if (r < 0)
-		return gate_undecided(g, p, r == -USHER_E_NOMEM ? GATE_DROP_DHCP_LIMIT : GATE_DROP_DHCP_MESSAGE);
+		return gate_undecided(g, p,
+				      r == -USHER_E_NOMEM ? GATE_DROP_DHCP_LIMIT
+							  : GATE_DROP_DHCP_MESSAGE);
 	return gate_raise(g, EVENT_DHCP_pkt4_receive, p, NULL) ? GATE_ACCEPT : GATE_DROP;
 }
 

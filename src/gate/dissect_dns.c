@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * DNS over UDP (RFC 1035). Each datagram is one whole message; a flow remembers the ids that were asked, so that
- * answers to nothing go no further. Either end may ask: servers talk to each other from port to port.
+ * DNS over UDP (RFC 1035). Each datagram is one whole message; a flow remembers the ids that were
+ * asked, so that answers to nothing go no further. Either end may ask: servers talk to each other
+ * from port to port.
  */
 #include "gate/dissect_dns.h"
 
@@ -13,7 +14,14 @@
 #include <errno.h>
 #include <stdlib.h>
 
-enum { MAX_ASKED = 32, EXT_RCODE_OFF = 5, RCODE_MASK = 15, KEPT_LEN = 512, MAX_KEPT = 16384, MAX_WRITE = 16 };
+enum {
+	MAX_ASKED = 32,
+	EXT_RCODE_OFF = 5,
+	RCODE_MASK = 15,
+	KEPT_LEN = 512,
+	MAX_KEPT = 16384,
+	MAX_WRITE = 16
+};
 
 /* A question as forwarded, for listeners of its answer. */
 struct dns_kept {
@@ -33,13 +41,13 @@ struct dns_flow {
 struct gate_dns {
 	struct slots flows, kept;
 	struct dns_msg msg;
-	bool shown;			/* an event is being raised */
+	bool shown; /* an event is being raised */
 	uint32_t generation;
-	const struct dns_kept *asked;	/* during response; NULL: not kept */
-	struct dns_msg query;		/* the same, once somebody asks */
+	const struct dns_kept *asked; /* during response; NULL: not kept */
+	struct dns_msg query;	      /* the same, once somebody asks */
 	bool query_read;
-	struct dns_iter at;		/* before the record that was read last, ... */
-	uint16_t index;			/* ... which is that of its section; at.msg NULL: none was */
+	struct dns_iter at; /* before the record that was read last, ... */
+	uint16_t index;	    /* ... which is that of its section; at.msg NULL: none was */
 };
 
 static struct gate_dns *self(const struct gate *g)
@@ -54,7 +62,8 @@ int gate_dns_new(struct gate *g, uint32_t max_flows)
 	g->apps[DISSECT_DNS] = d;
 	if (!d || slots_init(&d->flows, max_flows, sizeof(struct dns_flow)) < 0)
 		return -ENOMEM;
-	return slots_init(&d->kept, max_flows < MAX_KEPT ? max_flows : MAX_KEPT, sizeof(struct dns_kept));
+	return slots_init(&d->kept, max_flows < MAX_KEPT ? max_flows : MAX_KEPT,
+			  sizeof(struct dns_kept));
 }
 
 void gate_dns_free(struct gate *g)
@@ -93,7 +102,7 @@ void gate_dns_end(struct gate *g, struct flow *f)
 	f->state = NULL;
 }
 
-/* --- Questions that wait ------------------------------------------------------------------------------- */
+/* --- Questions that wait ---------------------------------------------------------------------- */
 
 static unsigned find(const struct dns_flow *s, unsigned who, uint16_t id)
 {
@@ -153,7 +162,7 @@ static void remember(struct gate *g, struct dns_flow *s, unsigned who)
 		keep(d, s, who);
 }
 
-/* --- Messages ------------------------------------------------------------------------------------------ */
+/* --- Messages --------------------------------------------------------------------------------- */
 
 static int read_message(const struct gate *g)
 {
@@ -163,7 +172,8 @@ static int read_message(const struct gate *g)
 	return dns_decode(rd_bytes(&r, g->pkt.p.app_len), &self(g)->msg);
 }
 
-static bool tell(struct gate *g, struct gate_packet *p, enum gate_event e, const struct dns_kept *asked)
+static bool tell(struct gate *g, struct gate_packet *p, enum gate_event e,
+		 const struct dns_kept *asked)
 {
 	struct gate_dns *d = self(g);
 	bool ok;
@@ -209,7 +219,7 @@ int receive_dns(struct gate *g, struct gate_packet *p)
 	return GATE_ACCEPT;
 }
 
-/* --- Calls of listeners -------------------------------------------------------------------------------- */
+/* --- Calls of listeners ----------------------------------------------------------------------- */
 
 const struct dns_msg *gate_dns_msg(const struct gate *g)
 {
@@ -229,7 +239,8 @@ const struct dns_msg *gate_dns_query(struct gate *g)
 	struct gate_dns *d = self(g);
 
 	if (d->asked && !d->query_read)
-		d->query_read = dns_decode(span_of(d->asked->octets, d->asked->len), &d->query) == 0;
+		d->query_read = dns_decode(span_of(d->asked->octets, d->asked->len), &d->query) ==
+				0;
 	return d->asked && d->query_read ? &d->query : NULL;
 }
 
@@ -238,8 +249,8 @@ const uint32_t *gate_dns_generation(const struct gate *g)
 	return &self(g)->generation;
 }
 
-bool gate_dns_record(struct gate *g, const struct dns_msg *m, enum dns_section s, uint16_t i, struct dns_rr *ret,
-		     uint32_t *ret_steps)
+bool gate_dns_record(struct gate *g, const struct dns_msg *m, enum dns_section s, uint16_t i,
+		     struct dns_rr *ret, uint32_t *ret_steps)
 {
 	struct gate_dns *d = self(g);
 	struct dns_iter it = d->at;
@@ -293,9 +304,12 @@ int gate_dns_set_id(struct gate *g, uint16_t id)
 
 int gate_dns_set_question(struct gate *g, const struct dns_rr *rr, uint16_t type, uint16_t cls)
 {
-	uint8_t octets[4] = {(uint8_t)(type >> 8), (uint8_t)type, (uint8_t)(cls >> 8), (uint8_t)cls};
+	uint8_t octets[4] = {(uint8_t)(type >> 8), (uint8_t)type, (uint8_t)(cls >> 8),
+			     (uint8_t)cls};
 
-	return rr->section == DNS_QUESTION ? put(g, rr->rdata - (uint32_t)sizeof(octets), octets, sizeof(octets)) : -EINVAL;
+	return rr->section == DNS_QUESTION
+		       ? put(g, rr->rdata - (uint32_t)sizeof(octets), octets, sizeof(octets))
+		       : -EINVAL;
 }
 
 int gate_dns_set_flags(struct gate *g, uint16_t flags)
@@ -318,14 +332,18 @@ int gate_dns_set_rcode(struct gate *g, uint16_t rcode)
 	/* behind the root's name, type and class */
 	if (m->opt)
 		r = put(g, m->opt + (uint32_t)EXT_RCODE_OFF, &upper, 1);
-	return r < 0 ? r : gate_dns_set_flags(g, (uint16_t)((m->flags & ~RCODE_MASK) | (rcode & RCODE_MASK)));
+	return r < 0 ? r
+		     : gate_dns_set_flags(g, (uint16_t)((m->flags & ~RCODE_MASK) |
+							(rcode & RCODE_MASK)));
 }
 
 int gate_dns_set_ttl(struct gate *g, const struct dns_rr *rr, uint32_t ttl)
 {
-	uint8_t octets[4] = {(uint8_t)(ttl >> 24), (uint8_t)(ttl >> 16), (uint8_t)(ttl >> 8), (uint8_t)ttl};
+	uint8_t octets[4] = {(uint8_t)(ttl >> 24), (uint8_t)(ttl >> 16), (uint8_t)(ttl >> 8),
+			     (uint8_t)ttl};
 
-	return rr->ttl_at && rr->type != DNS_TYPE_OPT ? put(g, rr->ttl_at, octets, sizeof(octets)) : -EINVAL;
+	return rr->ttl_at && rr->type != DNS_TYPE_OPT ? put(g, rr->ttl_at, octets, sizeof(octets))
+						      : -EINVAL;
 }
 
 int gate_dns_set_ipv4(struct gate *g, const struct dns_rr *rr, uint32_t a)
@@ -340,7 +358,8 @@ int gate_dns_set_ipv6(struct gate *g, const struct dns_rr *rr, const uint8_t add
 	return rr->form == DNS_FORM_IPV6 ? put(g, rr->rdata, address, 16) : -EINVAL;
 }
 
-/* All of the message, into the engine's buffer, with one record changed: its length; 0: too long. */
+/* All of the message, into the engine's buffer, with one record changed: its length; 0: too
+ * long. */
 static size_t write_anew(struct gate *g, const struct dns_rr *changed, const struct dns_change *c)
 {
 	const struct dns_msg *m = &self(g)->msg;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * HTTP/1 over a TCP connection (RFC 9112): both directions are read, and each answer is matched with its
- * request. Data that is not HTTP, or could be read in two ways, ends the connection by name; under fail_open it
- * is forwarded without inspection.
+ * HTTP/1 over a TCP connection (RFC 9112): both directions are read, and each answer is matched
+ * with its request. Data that is not HTTP, or could be read in two ways, ends the connection by
+ * name; under fail_open it is forwarded without inspection.
  */
 #include "gate/dissect_http.h"
 
@@ -15,7 +15,7 @@
 
 enum { STATUS_SWITCHING = 101, STATUS_TIMEOUT = 408 };
 
-/* --- Memory -------------------------------------------------------------------------------------------- */
+/* --- Memory ----------------------------------------------------------------------------------- */
 
 int gate_http_new(struct gate *g, uint32_t max_flows)
 {
@@ -26,7 +26,8 @@ int gate_http_new(struct gate *g, uint32_t max_flows)
 	if (r == 0)
 		r = slots_init(&h->flows, max_flows, sizeof(struct http_flow));
 	if (r == 0)
-		r = slots_init(&h->kept, max_flows < HTTP_MAX_KEPT ? max_flows : HTTP_MAX_KEPT, sizeof(struct http_kept));
+		r = slots_init(&h->kept, max_flows < HTTP_MAX_KEPT ? max_flows : HTTP_MAX_KEPT,
+			       sizeof(struct http_kept));
 	return r;
 }
 
@@ -105,7 +106,7 @@ int receive_http(struct gate *g, struct gate_packet *p)
 	return gate_app_is(p, DISSECT_HTTP) ? GATE_ACCEPT : GATE_DROP;
 }
 
-/* --- Endings ------------------------------------------------------------------------------------------- */
+/* --- Endings ---------------------------------------------------------------------------------- */
 
 static const enum gate_drop drop_of[HTTP_N_FAULTS] = {
 #define H(symbol, sentence) [HTTP_FAULT_##symbol] = GATE_DROP_HTTP_##symbol,
@@ -130,7 +131,7 @@ static bool refuse(struct gate *g, struct gate_view *v, enum gate_drop why)
 	return false;
 }
 
-/* --- Requests without an answer ------------------------------------------------------------------------ */
+/* --- Requests without an answer --------------------------------------------------------------- */
 
 static struct http_kept *keep(struct gate *g, struct span head)
 {
@@ -150,8 +151,9 @@ static void keep_request(struct gate *g, struct http_flow *s, struct span head)
 {
 	struct http_kept **end = &s->kept;
 
-	if (s->n_kept == HTTP_MAX_PIPED || !(g->listeners[EVENT_HTTP_response].n | g->listeners[EVENT_HTTP_request_data].n |
-					     g->listeners[EVENT_HTTP_response_data].n))
+	if (s->n_kept == HTTP_MAX_PIPED ||
+	    !(g->listeners[EVENT_HTTP_response].n | g->listeners[EVENT_HTTP_request_data].n |
+	      g->listeners[EVENT_HTTP_response_data].n))
 		return;
 	while (*end)
 		end = &(*end)->next;
@@ -185,7 +187,7 @@ static void answered(struct gate *g, struct http_flow *s)
 	s->n--;
 }
 
-/* --- Events -------------------------------------------------------------------------------------------- */
+/* --- Events ----------------------------------------------------------------------------------- */
 
 static bool tell(struct gate *g, struct gate_view *v, enum gate_event e)
 {
@@ -213,7 +215,8 @@ static bool tell_head(struct gate *g, struct gate_view *v, uint32_t at, enum gat
 bool http_tell_data(struct gate *g, struct gate_view *v, uint32_t at, uint32_t n, uint32_t *ret_n)
 {
 	const struct http_flow *s = v->flow->state;
-	enum gate_event e = v->direction == GATE_UP ? EVENT_HTTP_request_data : EVENT_HTTP_response_data;
+	enum gate_event e = v->direction == GATE_UP ? EVENT_HTTP_request_data
+						    : EVENT_HTTP_response_data;
 	struct gate_view body = {
 		.flow = v->flow,
 		.direction = v->direction,
@@ -242,7 +245,8 @@ static bool request(struct gate *g, struct gate_view *v, uint32_t at)
 {
 	struct http_flow *s = v->flow->state;
 	struct gate_http *h = gate_http_of(g);
-	uint8_t how = (h->head.minor == 0 ? HTTP_ASKED_OLD : 0) | (h->head.close ? HTTP_ASKED_CLOSE : 0) |
+	uint8_t how = (h->head.minor == 0 ? HTTP_ASKED_OLD : 0) |
+		      (h->head.close ? HTTP_ASKED_CLOSE : 0) |
 		      (h->head.upgrade ? HTTP_ASKED_UPGRADE : 0);
 
 	if (s->n == HTTP_MAX_ASKED)
@@ -282,11 +286,14 @@ static bool response(struct gate *g, struct gate_view *v, uint32_t at)
 
 static bool is_trailer(uint8_t state)
 {
-	return state == HTTP_AT_TRAILER || state == HTTP_IN_TRAILER || state == HTTP_TRAILER_LF || state == HTTP_LAST_LF;
+	return state == HTTP_AT_TRAILER || state == HTTP_IN_TRAILER || state == HTTP_TRAILER_LF ||
+	       state == HTTP_LAST_LF;
 }
 
-/* One step from a state of the parser is carried out; *n: octets that it is about, as they are afterwards. False: the flow is over. */
-static bool carry(struct gate *g, struct gate_view *v, uint8_t from, struct http_step step, uint32_t at, uint32_t *n)
+/* One step from a state of the parser is carried out; *n: octets that it is about, as they are
+ * afterwards. False: the flow is over. */
+static bool carry(struct gate *g, struct gate_view *v, uint8_t from, struct http_step step,
+		  uint32_t at, uint32_t *n)
 {
 	struct http_flow *s = v->flow->state;
 
@@ -328,7 +335,8 @@ uint32_t gate_http_data(struct gate *g, struct gate_view *v)
 		uint8_t from = p->state;
 
 		p->answers = v->direction == GATE_DOWN ? asked_first(s) : HTTP_METHOD_OTHER;
-		step = http_next(p, span_sub(span_of(v->octets, v->n), at, v->n), v->end, &gate_http_of(g)->head);
+		step = http_next(p, span_sub(span_of(v->octets, v->n), at, v->n), v->end,
+				 &gate_http_of(g)->head);
 		if (!carry(g, v, from, step, at, &n))
 			return 0;
 		at += n;

@@ -36,8 +36,9 @@ static int next_of_proto(const struct gate *g, uint8_t proto)
 }
 
 /*
- * A frame of which a checksum is still to be made: is it that of the datagram's transport? Another one would be written over octets
- * that rules have seen, in a tunnel or where a guest says so: it is made here, before. False: it cannot be, of one that is to be cut.
+ * A frame of which a checksum is still to be made: is it that of the datagram's transport? Another
+ * one would be written over octets that rules have seen, in a tunnel or where a guest says so: it
+ * is made here, before. False: it cannot be, of one that is to be cut.
  */
 static bool finish_checksum(struct gate_packet *p, const struct ipv4_hdr *ip)
 {
@@ -47,11 +48,13 @@ static bool finish_checksum(struct gate_packet *p, const struct ipv4_hdr *ip)
 		     (p->proto == IPV4_PROTO_UDP && o->csum_offset == UDP_CSUM_OFF);
 	uint16_t sum;
 
-	if (!(o->flags & FRAME_OFFLOAD_CSUM) || (known && o->csum_start == p->p.l4 && !ipv4_is_fragment(ip)))
+	if (!(o->flags & FRAME_OFFLOAD_CSUM) ||
+	    (known && o->csum_start == p->p.l4 && !ipv4_is_fragment(ip)))
 		return true;
 	if (o->gso_type || at + 2 > p->p.len)
 		return false;
-	sum = checksum_fold(checksum_add(0, span_of(p->p.data + o->csum_start, p->p.len - o->csum_start)));
+	sum = checksum_fold(
+		checksum_add(0, span_of(p->p.data + o->csum_start, p->p.len - o->csum_start)));
 	p->p.data[at] = (uint8_t)(sum >> 8);
 	p->p.data[at + 1] = (uint8_t)sum;
 	p->frame.flags &= (uint8_t)~FRAME_CSUM_NOT_READY;
@@ -78,7 +81,9 @@ static int read_ipv4(struct gate *g, struct gate_packet *p, struct ipv4_hdr *ip)
 	p->p.src = ip->src;
 	p->p.dst = ip->dst;
 	if (p->frame.flags & FRAME_CSUM_NOT_READY && !finish_checksum(p, ip))
-		return gate_undecided(g, p, p->proto == IPV4_PROTO_TCP ? GATE_DROP_TCP_CHECKSUM : GATE_DROP_UDP_CHECKSUM);
+		return gate_undecided(g, p,
+				      p->proto == IPV4_PROTO_TCP ? GATE_DROP_TCP_CHECKSUM
+								 : GATE_DROP_UDP_CHECKSUM);
 	return DISSECT_IPV4;
 }
 
@@ -126,11 +131,12 @@ void send_icmp(struct gate *g, struct gate_packet *p)
 {
 	(void)g;
 	if (p->dirty & (DIRTY_L4 | DIRTY_APP | DIRTY_LENGTH))
-		verdict_checksum(p, p->p.l4 + (uint32_t)ICMP_CSUM_OFF, 0, p->p.l4, p->end - p->p.l4);
+		verdict_checksum(p, p->p.l4 + (uint32_t)ICMP_CSUM_OFF, 0, p->p.l4,
+				 p->end - p->p.l4);
 }
 
-/* The sum over the pseudo header only: where hardware was to make the checksum, captures made on the sending machine show it. On
- * a wire it is wrong, and no receiver takes it. */
+/* The sum over the pseudo header only: where hardware was to make the checksum, captures made on
+ * the sending machine show it. On a wire it is wrong, and no receiver takes it. */
 static bool left_to_hardware(const struct gate_packet *p, struct span datagram, uint32_t csum_off)
 {
 	struct rd r = rd_init(span_sub(datagram, csum_off, 2));
@@ -149,7 +155,8 @@ enum gate_checksum gate_checksum(const struct gate *g, struct gate_packet *p)
 	if (p->checksum != CHECKSUM_UNKNOWN)
 		return (enum gate_checksum)p->checksum;
 	if (g->ignore_checksums || p->frame.flags & FRAME_CSUM_NOT_READY ||
-	    (tcp ? tcp_csum_ok(p->p.src, p->p.dst, datagram) : udp_csum_ok(p->p.src, p->p.dst, datagram)) ||
+	    (tcp ? tcp_csum_ok(p->p.src, p->p.dst, datagram)
+		 : udp_csum_ok(p->p.src, p->p.dst, datagram)) ||
 	    (g->recorded && left_to_hardware(p, datagram, tcp ? TCP_CSUM_OFF : UDP_CSUM_OFF)))
 		p->checksum = CHECKSUM_GOOD;
 	else
@@ -172,7 +179,8 @@ int receive_udp(struct gate *g, struct gate_packet *p)
 	p->p.app_len = (uint16_t)(udp.len - UDP_HDR_LEN);
 	if (!gate_raise(g, EVENT_UDP_receive_packet, p, NULL))
 		return GATE_DROP;
-	if (gate_loaded(g, DISSECT_DHCP) && (udp.dport == DHCP4_SERVER_PORT || udp.dport == DHCP4_CLIENT_PORT))
+	if (gate_loaded(g, DISSECT_DHCP) &&
+	    (udp.dport == DHCP4_SERVER_PORT || udp.dport == DHCP4_CLIENT_PORT))
 		return DISSECT_DHCP;
 	return gate_next_dissector(g, DISSECT_UDP_CONNECTION);
 }
@@ -186,7 +194,9 @@ void send_udp(struct gate *g, struct gate_packet *p)
 	if (p->dirty & DIRTY_LENGTH)
 		verdict_be16(p, p->p.l4 + (uint32_t)UDP_LEN_OFF, (uint16_t)len);
 	if (p->frame.flags & FRAME_CSUM_NOT_READY && frames_offload(g->frames)) {
-		verdict_be16(p, at, (uint16_t)~checksum_fold(checksum_pseudo_udp(p->p.src, p->p.dst, len)));
+		verdict_be16(p, at,
+			     (uint16_t)~checksum_fold(
+				     checksum_pseudo_udp(p->p.src, p->p.dst, len)));
 		return;
 	}
 	/* a sender that made none has none (RFC 768) */

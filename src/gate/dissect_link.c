@@ -68,7 +68,8 @@ int receive_raw(struct gate *g, struct gate_packet *p)
 	}
 }
 
-/* Tags of VLAN 0 have a priority only, and hosts take any number of them off. False: more than two VLANs. */
+/* Tags of VLAN 0 have a priority only, and hosts take any number of them off. False: more than two
+ * VLANs. */
 static bool read_vlans(struct gate_packet *p, const struct eth_hdr *eth)
 {
 	unsigned n = 0;
@@ -90,7 +91,9 @@ int receive_ethernet(struct gate *g, struct gate_packet *p)
 	struct eth_hdr eth;
 
 	if (!eth_read(&r, &eth))
-		return gate_undecided(g, p, p->p.len < ETH_HDR_LEN ? GATE_DROP_ETHERNET_HEADER : GATE_DROP_VLAN_HEADER);
+		return gate_undecided(g, p,
+				      p->p.len < ETH_HDR_LEN ? GATE_DROP_ETHERNET_HEADER
+							     : GATE_DROP_VLAN_HEADER);
 	p->p.l2 = 0;
 	p->p.l3 = (uint16_t)(p->p.len - rd_left(&r));
 	p->eth_type = eth.type;
@@ -104,7 +107,8 @@ int receive_ethernet(struct gate *g, struct gate_packet *p)
 		return GATE_DROP;
 	if (p->many_tags)
 		return gate_undecided(g, p, GATE_DROP_VLAN_TAGS);
-	return eth.n_tags && gate_loaded(g, DISSECT_VLAN) ? DISSECT_VLAN : next_of_type(g, p->eth_type);
+	return eth.n_tags && gate_loaded(g, DISSECT_VLAN) ? DISSECT_VLAN
+							  : next_of_type(g, p->eth_type);
 }
 
 int receive_vlan(struct gate *g, struct gate_packet *p)

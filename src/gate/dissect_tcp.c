@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * tcp_connection: a segment finds its connection, is checked against it, and is either forwarded at once or waits: for
- * segments before it, or for a dissector that needs more data. A change moves all numbers behind it, so
- * each segment and each acknowledgement is translated. A connection without listeners is tracked
- * only, and its segments are forwarded in any order.
+ * tcp_connection: a segment finds its connection, is checked against it, and is either forwarded at
+ * once or waits: for segments before it, or for a dissector that needs more data. A change moves
+ * all numbers behind it, so each segment and each acknowledgement is translated. A connection
+ * without listeners is tracked only, and its segments are forwarded in any order.
  */
 #include "base/error.h"
 #include "base/hash.h"
@@ -29,7 +29,7 @@ struct tcp_conn *gate_tcp(const struct flow *f)
 	return f->transport;
 }
 
-/* --- Memory ---------------------------------------------------------------------------------------------- */
+/* --- Memory ----------------------------------------------------------------------------------- */
 
 int gate_tcp_new(struct gate *g, uint32_t max_flows, uint32_t max_streams)
 {
@@ -103,7 +103,7 @@ void gate_tcp_end(struct gate *g, struct flow *f)
 	g->conn_free = c;
 }
 
-/* --- Data for dissectors --------------------------------------------------------------------------------------- */
+/* --- Data for dissectors ---------------------------------------------------------------------- */
 
 /* Stores the offsets of a frame that are needed to send it later. */
 static void remember(struct gate *g, const struct gate_packet *p, struct held *h)
@@ -129,7 +129,8 @@ static struct frame frame_of(const struct gate_packet *p)
 }
 
 /* Keeps a segment's data behind the pending data. */
-static int keep(struct gate *g, struct gate_packet *p, struct tcp_conn *c, uint32_t from, struct span data)
+static int keep(struct gate *g, struct gate_packet *p, struct tcp_conn *c, uint32_t from,
+		struct span data)
 {
 	struct tcp_stream *s = &c->stream[p->direction];
 	struct frame f = frame_of(p);
@@ -163,14 +164,19 @@ void gate_tcp_advance(struct gate *g, struct flow *f, enum gate_direction d, boo
 {
 	struct tcp_conn *c = f->transport;
 	struct tcp_stream *s = &c->stream[d];
-	struct gate_view v = {.flow = f, .direction = d, .octets = s->pending, .n = s->n, .out = s->out, .end = end};
+	struct gate_view v = {.flow = f,
+			      .direction = d,
+			      .octets = s->pending,
+			      .n = s->n,
+			      .out = s->out,
+			      .end = end};
 	uint32_t go = gate_tcp_show(g, &v);
 
 	if (!f->dropped)
 		gate_tcp_let_go(g, c, d, end ? s->n : go);
 }
 
-/* --- The current segment ---------------------------------------------------------------------------------------- */
+/* --- The current segment ---------------------------------------------------------------------- */
 
 /* Ends a dropped flow. kept: the current packet is held, so its verdict belongs to the copy. */
 static int finish(struct gate *g, struct gate_packet *p, bool kept)
@@ -188,11 +194,13 @@ static int finish(struct gate *g, struct gate_packet *p, bool kept)
 	return kept ? GATE_HOLD : GATE_DROP;
 }
 
-/* Remembers octets that are about to be shown: later retransmissions are compared with them. A passive gate cannot hold octets
- * back, and the receivers of a recording have answered already. */
-static int remember_octets(struct gate *g, struct tcp_conn *c, enum gate_direction d, uint32_t from, struct span octets)
+/* Remembers octets that are about to be shown: later retransmissions are compared with them. A
+ * passive gate cannot hold octets back, and the receivers of a recording have answered already. */
+static int remember_octets(struct gate *g, struct tcp_conn *c, enum gate_direction d, uint32_t from,
+			   struct span octets)
 {
-	return tcp_history_note(&c->history[d], g->history_pool, from, octets, g->pass_through || g->recorded);
+	return tcp_history_note(&c->history[d], g->history_pool, from, octets,
+				g->pass_through || g->recorded);
 }
 
 /* The copy that was kept last came in the same pieces as h. */
@@ -220,7 +228,8 @@ static void resume(struct gate *g, const struct gate_packet *p, struct tcp_conn 
 	q.p.app = h->app;
 	q.end = h->app + len;
 	skip = skip < len ? skip : len;
-	if (remember_octets(g, c, d, h->from + skip, span_of(h->data + h->app + skip, len - skip)) < 0) {
+	if (remember_octets(g, c, d, h->from + skip, span_of(h->data + h->app + skip, len - skip)) <
+	    0) {
 		gate_release(g, h, GATE_DROP, GATE_DROP_TCP_LIMIT);
 		return;
 	}
@@ -256,8 +265,9 @@ void gate_tcp_follow(struct gate *g, const struct gate_packet *p, struct tcp_con
 }
 
 /*
- * Called when there is no room for the current segment. Its retransmission is inspected as if it were the first. Under fail-open it is
- * forwarded, behind the pending data, and with the receiver's numbers: else its octets would stand in another place.
+ * Called when there is no room for the current segment. Its retransmission is inspected as if it
+ * were the first. Under fail-open it is forwarded, behind the pending data, and with the receiver's
+ * numbers: else its octets would stand in another place.
  */
 static int no_room(struct gate *g, struct gate_packet *p, struct tcp_conn *c, uint32_t out)
 {
@@ -303,7 +313,8 @@ static int in_order(struct gate *g, struct gate_packet *p, struct tcp_conn *c, u
 	if (p->flow->dropped)
 		return finish(g, p, s->segments != NULL);
 	if (!s->segments && (go >= v.n || v.end)) {
-		/* those that waited for this one are to leave behind it, unless there is no room to wait for that */
+		/* those that waited for this one are to leave behind it, unless there is no room to
+		 * wait for that */
 		if (!s->ahead || gate_tcp_keep(g, p, c, skip) < 0) {
 			gate_tcp_translate(g, p, c);
 			return GATE_ACCEPT;
@@ -325,7 +336,8 @@ static int ahead(struct gate *g, struct gate_packet *p, struct tcp_conn *c)
 
 	gate_tcp_translate_ack(g, p, c);
 	f = frame_of(p);
-	r = tcp_stream_ahead(s, g->tcp_pool, &f, from, from + p->p.app_len + !!(g->tcp.flags & TCP_FIN));
+	r = tcp_stream_ahead(s, g->tcp_pool, &f, from,
+			     from + p->p.app_len + !!(g->tcp.flags & TCP_FIN));
 	if (tcp_before(c->track.half[p->direction].next, from))
 		gate_tcp_tell_missing(g, p, c);
 	if (r == -USHER_E_EXISTS) {
@@ -343,17 +355,20 @@ static int ahead(struct gate *g, struct gate_packet *p, struct tcp_conn *c)
 /* How long a segment like this one may be. */
 static uint32_t room_of(struct gate *g, const struct gate_packet *p, const struct tcp_conn *c)
 {
-	uint32_t most = gate_tcp_room(g, c, (enum gate_direction)p->direction, &p->frame, p->p.data, p->p.l3, p->p.l4), options = p->l4_len - (uint32_t)TCP_HDR_LEN;
-	uint32_t room = most > options ? most - options : 1, headers = (uint32_t)(p->p.app - p->p.l3);
+	uint32_t most = gate_tcp_room(g, c, (enum gate_direction)p->direction, &p->frame, p->p.data,
+				      p->p.l3, p->p.l4),
+		 options = p->l4_len - (uint32_t)TCP_HDR_LEN;
+	uint32_t room = most > options ? most - options : 1,
+		 headers = (uint32_t)(p->p.app - p->p.l3);
 
 	room = p->p.app_len > room ? p->p.app_len : room;
 	return room > UINT16_MAX - headers ? UINT16_MAX - headers : room;
 }
 
-/* Sends octets in segments of their own, with the headers of the current one, until no more than `keep` are left.
- * Returns how many were sent. -USHER_E_LIMIT: no room. */
-static int send_ahead(struct gate *g, const struct gate_packet *p, struct tcp_conn *c, uint32_t out, struct span octets,
-		      uint32_t keep_len)
+/* Sends octets in segments of their own, with the headers of the current one, until no more than
+ * `keep` are left. Returns how many were sent. -USHER_E_LIMIT: no room. */
+static int send_ahead(struct gate *g, const struct gate_packet *p, struct tcp_conn *c, uint32_t out,
+		      struct span octets, uint32_t keep_len)
 {
 	uint32_t room = room_of(g, p, c), n = (uint32_t)octets.n, done = 0;
 	struct frame f = frame_of(p);
@@ -367,13 +382,15 @@ static int send_ahead(struct gate *g, const struct gate_packet *p, struct tcp_co
 	copy->fragment = p->fragments ? (uint16_t)gate_fragment_len(p->fragments) : 0;
 	while (n - done > keep_len)
 		done += n - done < room ? n - done : room;
-	gate_tcp_emit(g, c, (enum gate_direction)p->direction, copy, out, span_sub(octets, 0, done), room);
+	gate_tcp_emit(g, c, (enum gate_direction)p->direction, copy, out, span_sub(octets, 0, done),
+		      room);
 	held_give(g->held, copy);
 	return (int)done;
 }
 
-/* Compares the first n octets of the segment, a retransmission, with the first copy, which counts. GATE_ACCEPT: they are equal now.
- * Octets that are not remembered, and that the receiver has not acknowledged, are dropped: it may read them, and no rule has seen them. */
+/* Compares the first n octets of the segment, a retransmission, with the first copy, which counts.
+ * GATE_ACCEPT: they are equal now. Octets that are not remembered, and that the receiver has not
+ * acknowledged, are dropped: it may read them, and no rule has seen them. */
 static int correct(struct gate *g, struct gate_packet *p, const struct tcp_conn *c, uint32_t n)
 {
 	const struct tcp_history *h = &c->history[p->direction];
@@ -392,8 +409,9 @@ static int correct(struct gate *g, struct gate_packet *p, const struct tcp_conn 
 	if (g->drop_overlaps)
 		return gate_undecided(g, p, GATE_DROP_TCP_OVERLAP);
 	g->counters.overlaps++;
-	return g->pass_through || verdict_write(g, p, p->p.app, g->octets, n) == 0 ? GATE_ACCEPT
-										   : gate_undecided(g, p, GATE_DROP_TCP_LIMIT);
+	return g->pass_through || verdict_write(g, p, p->p.app, g->octets, n) == 0
+		       ? GATE_ACCEPT
+		       : gate_undecided(g, p, GATE_DROP_TCP_LIMIT);
 }
 
 bool gate_tcp_unstick(struct gate *g, struct flow *f, enum gate_direction d)
@@ -406,12 +424,14 @@ bool gate_tcp_unstick(struct gate *g, struct flow *f, enum gate_direction d)
 	return !f->dropped;
 }
 
-/* Called for a retransmission of pending octets, which may be caused by the wait. False: the flow is dropped. */
+/* Called for a retransmission of pending octets, which may be caused by the wait. False: the flow
+ * is dropped. */
 static bool come_again(struct gate *g, struct gate_packet *p, struct tcp_conn *c, uint32_t n)
 {
 	const struct tcp_stream *s = &c->stream[p->direction];
 
-	if (n == 0 || !s->segments || !tcp_before(s->out, tcp_edits_out(&s->edits, g->tcp.seq + n, true)))
+	if (n == 0 || !s->segments ||
+	    !tcp_before(s->out, tcp_edits_out(&s->edits, g->tcp.seq + n, true)))
 		return true;
 	return gate_tcp_unstick(g, p->flow, (enum gate_direction)p->direction);
 }
@@ -426,7 +446,8 @@ static int again(struct gate *g, struct gate_packet *p, struct tcp_conn *c, uint
 
 	if (done != GATE_ACCEPT)
 		return done;
-	if (s->segments && n && !tcp_before(tcp_edits_out(&s->edits, g->tcp.seq, false), s->out) && gate_tcp_vouch(g, p, c)) {
+	if (s->segments && n && !tcp_before(tcp_edits_out(&s->edits, g->tcp.seq, false), s->out) &&
+	    gate_tcp_vouch(g, p, c)) {
 		p->drop = GATE_DROP_TCP_PENDING;
 		return GATE_DROP;
 	}
@@ -446,14 +467,16 @@ static int again(struct gate *g, struct gate_packet *p, struct tcp_conn *c, uint
 	}
 	gate_tcp_translate(g, p, c);
 	done = send_ahead(g, p, c, out, span_of(g->octets, w.len), room_of(g, p, c));
-	if (done < 0 || verdict_splice(g, p, p->p.app, p->p.app_len, span_of(g->octets + done, w.len - (size_t)done)) < 0)
+	if (done < 0 || verdict_splice(g, p, p->p.app, p->p.app_len,
+				       span_of(g->octets + done, w.len - (size_t)done)) < 0)
 		return gate_undecided(g, p, GATE_DROP_TCP_LIMIT);
 	verdict_be32(p, p->p.l4 + (uint32_t)SEQ_OFF, out + (uint32_t)done);
 	return GATE_ACCEPT;
 }
 
-/* Handles a segment with octets before the number `before`, and new ones: the old are forwarded like the first copy, in a segment of their
- * own; the rest is handled as a segment with the new ones only. The first copy counts. */
+/* Handles a segment with octets before the number `before`, and new ones: the old are forwarded
+ * like the first copy, in a segment of their own; the rest is handled as a segment with the new
+ * ones only. The first copy counts. */
 static int overlap(struct gate *g, struct gate_packet *p, struct tcp_conn *c, uint32_t before)
 {
 	const struct tcp_stream *s = &c->stream[p->direction];
@@ -464,7 +487,8 @@ static int overlap(struct gate *g, struct gate_packet *p, struct tcp_conn *c, ui
 
 	if (r != GATE_ACCEPT)
 		return r;
-	/* only FIN is new, and the octets before it are as they came; or nothing is changed anyway */
+	/* only FIN is new, and the octets before it are as they came; or nothing is changed
+	 * anyway */
 	if (g->pass_through || (old == p->p.app_len && tcp_edits_none(&s->edits) && !s->segments))
 		return in_order(g, p, c, old);
 	gate_tcp_translate_ack(g, p, c);
@@ -478,7 +502,8 @@ static int overlap(struct gate *g, struct gate_packet *p, struct tcp_conn *c, ui
 	return in_order(g, p, c, 0);
 }
 
-/* Follows the other direction: the current packet may have acknowledged changes that its segments waited for. */
+/* Follows the other direction: the current packet may have acknowledged changes that its segments
+ * waited for. */
 static void follow_other(struct gate *g, struct gate_packet *p, struct tcp_conn *c)
 {
 	uint8_t d = p->direction;
@@ -508,16 +533,19 @@ static int inspect(struct gate *g, struct gate_packet *p, struct tcp_conn *c, en
 	int r;
 
 	/* it waits until the receiver has acknowledged some of the changes that are on their way */
-	if (kind != TCP_SEG_AGAIN && (len || g->tcp.flags & TCP_FIN) && tcp_edits_crowded(&s->edits))
+	if (kind != TCP_SEG_AGAIN && (len || g->tcp.flags & TCP_FIN) &&
+	    tcp_edits_crowded(&s->edits))
 		kind = TCP_SEG_AHEAD;
-	tcp_track_take(&c->track, (enum gate_direction)p->direction, &g->tcp, len, kind != TCP_SEG_AHEAD);
+	tcp_track_take(&c->track, (enum gate_direction)p->direction, &g->tcp, len,
+		       kind != TCP_SEG_AHEAD);
 	if (g->tcp.flags & TCP_RST)
 		return (gate_tcp_translate(g, p, c), GATE_ACCEPT);
 	note_stamp(g, p, c);
 	g->taken = kind == TCP_SEG_OK || kind == TCP_SEG_OVERLAP;
-	tcp_history_acked(&c->history[!p->direction], g->history_pool, c->track.half[!p->direction].acked);
+	tcp_history_acked(&c->history[!p->direction], g->history_pool,
+			  c->track.half[!p->direction].acked);
 	if (c->vouching[!p->direction])
-		gate_tcp_vouched_acked(g, p->flow, (enum gate_direction)!p->direction, len == 0);
+		gate_tcp_vouched_acked(g, p->flow, (enum gate_direction) !p->direction, len == 0);
 	if (p->flow->dropped)
 		return finish(g, p, false);
 	if (kind == TCP_SEG_AGAIN) {
@@ -538,17 +566,18 @@ static int inspect(struct gate *g, struct gate_packet *p, struct tcp_conn *c, en
 	if (r == GATE_DROP && p->flow->transport) {
 		c->track = before;
 		c->shown[p->direction] = shown < s->n ? shown : s->n;
-		tcp_history_cut(&c->history[p->direction], g->history_pool, before.half[p->direction].next);
-	}
-	else if (s->ahead && p->flow->transport && !p->flow->dropped) {
+		tcp_history_cut(&c->history[p->direction], g->history_pool,
+				before.half[p->direction].next);
+	} else if (s->ahead && p->flow->transport && !p->flow->dropped) {
 		gate_tcp_follow(g, p, c);
 	}
 	return p->flow->dropped && r != GATE_DROP ? finish(g, p, r == GATE_HOLD) : r;
 }
 
-/* --- The connection --------------------------------------------------------------------------------------------- */
+/* --- The connection --------------------------------------------------------------------------- */
 
-/* One that was taken up in the middle is as expendable as a SYN until its other end acknowledges something: anybody can make up a segment. */
+/* One that was taken up in the middle is as expendable as a SYN until its other end acknowledges
+ * something: anybody can make up a segment. */
 static enum flow_queue queue_of(const struct tcp_track *t)
 {
 	if (t->midstream && !t->half[GATE_UP].heard && t->state == TCP_ESTABLISHED)
@@ -634,7 +663,8 @@ static int begin(struct gate *g, struct gate_packet *p, const struct flow_key *k
 		p->flow->dropped = true;
 		return GATE_DROP;
 	}
-	c->inspected = g->listeners[EVENT_TCP_CONNECTION_receive_data].n || p->flow->app != DISSECT_N;
+	c->inspected = g->listeners[EVENT_TCP_CONNECTION_receive_data].n ||
+		       p->flow->app != DISSECT_N;
 	if (!c->inspected || !(p->p.app_len || g->tcp.flags & TCP_URG))
 		return GATE_ACCEPT;
 	if (gate_tcp_clean(g, p) < 0)
@@ -654,10 +684,12 @@ static void count(struct gate *g, struct gate_packet *p)
 }
 
 /*
- * Reads the acknowledgement of the current segment, in the sender's numbers; *ret_out: as received. False: it covers octets that are pending
- * here, or were never in order, so that their receiver cannot have them. A recording has the sender's numbers already.
+ * Reads the acknowledgement of the current segment, in the sender's numbers; *ret_out: as received.
+ * False: it covers octets that are pending here, or were never in order, so that their receiver
+ * cannot have them. A recording has the sender's numbers already.
  */
-static bool read_ack(struct gate *g, const struct gate_packet *p, const struct tcp_conn *c, uint32_t *ret_out)
+static bool read_ack(struct gate *g, const struct gate_packet *p, const struct tcp_conn *c,
+		     uint32_t *ret_out)
 {
 	const struct tcp_stream *s = &c->stream[!p->direction];
 	const struct tcp_half *half = &c->track.half[!p->direction];
@@ -669,11 +701,13 @@ static bool read_ack(struct gate *g, const struct gate_packet *p, const struct t
 		g->tcp.ack = tcp_edits_in(&s->edits, *ret_out, false);
 	if (s->segments)
 		return !tcp_before(s->out, *ret_out);
-	return !half->begun || g->fail_open || g->pass_through || !tcp_before(half->next, g->tcp.ack);
+	return !half->begun || g->fail_open || g->pass_through ||
+	       !tcp_before(half->next, g->tcp.ack);
 }
 
 /* The receiver has everything before `out`: edits of it are forgotten. */
-static void forget_edits(struct gate *g, const struct gate_packet *p, struct tcp_conn *c, uint32_t out)
+static void forget_edits(struct gate *g, const struct gate_packet *p, struct tcp_conn *c,
+			 uint32_t out)
 {
 	struct tcp_stream *s = &c->stream[!p->direction];
 
@@ -688,27 +722,32 @@ static void forget_edits(struct gate *g, const struct gate_packet *p, struct tcp
 }
 
 /* Takes a segment that fits its connection. */
-static int take_segment(struct gate *g, struct gate_packet *p, struct tcp_conn *c, enum tcp_segment kind, uint32_t acked)
+static int take_segment(struct gate *g, struct gate_packet *p, struct tcp_conn *c,
+			enum tcp_segment kind, uint32_t acked)
 {
 	if (!gate_raise(g, EVENT_TCP_CONNECTION_receive_packet, p, p->flow))
 		return GATE_DROP;
 	if (!c->inspected) {
-		tcp_track_take(&c->track, (enum gate_direction)p->direction, &g->tcp, p->p.app_len, true);
+		tcp_track_take(&c->track, (enum gate_direction)p->direction, &g->tcp, p->p.app_len,
+			       true);
 		return GATE_ACCEPT;
 	}
 	forget_edits(g, p, c, acked);
 	follow_other(g, p, c);
-	if (g->recorded && (c->stream[GATE_UP].ahead || c->stream[GATE_DOWN].ahead) && !p->flow->dropped)
+	if (g->recorded && (c->stream[GATE_UP].ahead || c->stream[GATE_DOWN].ahead) &&
+	    !p->flow->dropped)
 		gate_tcp_fill_gaps(g, p, c);
 	return p->flow->dropped ? finish(g, p, false) : inspect(g, p, c, kind);
 }
 
-/* An answer to the SYN from two interfaces: one of them is made up, and nobody knows which. Any other segment is just refused. */
+/* An answer to the SYN from two interfaces: one of them is made up, and nobody knows which. Any
+ * other segment is just refused. */
 static int wrong_side(struct gate *g, struct gate_packet *p, const struct tcp_conn *c)
 {
 	int r = gate_undecided(g, p, GATE_DROP_FLOW_SIDE);
 
-	if (r != GATE_DROP || !tcp_track_is_answer(&c->track, (enum gate_direction)p->direction, &g->tcp))
+	if (r != GATE_DROP ||
+	    !tcp_track_is_answer(&c->track, (enum gate_direction)p->direction, &g->tcp))
 		return r;
 	p->flow->dropped = true;
 	return finish(g, p, false);
@@ -723,12 +762,16 @@ static int known(struct gate *g, struct gate_packet *p, const struct flow_key *k
 
 	if (!gate_flow_side(p, c->inspected))
 		return wrong_side(g, p, c);
-	if (c->inspected && g->tcp.flags & (TCP_URG | TCP_RST | TCP_SYN) && gate_tcp_clean(g, p) < 0)
+	if (c->inspected && g->tcp.flags & (TCP_URG | TCP_RST | TCP_SYN) &&
+	    gate_tcp_clean(g, p) < 0)
 		return gate_undecided(g, p, GATE_DROP_TOO_LONG);
-	if (c->inspected && unlikely(tcp_before(g->tcp.seq, c->track.half[p->direction].acked)) && gate_tcp_trim(g, p, c) < 0)
+	if (c->inspected && unlikely(tcp_before(g->tcp.seq, c->track.half[p->direction].acked)) &&
+	    gate_tcp_trim(g, p, c) < 0)
 		return gate_undecided(g, p, GATE_DROP_TOO_LONG);
-	kind = read_ack(g, p, c, &acked) ? tcp_track_check(&c->track, (enum gate_direction)p->direction, &g->tcp, p->p.app_len)
-					 : TCP_SEG_BAD_ACK;
+	kind = read_ack(g, p, c, &acked)
+		       ? tcp_track_check(&c->track, (enum gate_direction)p->direction, &g->tcp,
+					 p->p.app_len)
+		       : TCP_SEG_BAD_ACK;
 	if (kind == TCP_SEG_RESTART) {
 		flow_end(g->flows, p->flow);
 		p->flow = NULL;
@@ -757,5 +800,7 @@ int receive_tcp_connection(struct gate *g, struct gate_packet *p)
 	r = p->flow ? known(g, p, &key) : begin(g, p, &key);
 	if (p->flow)
 		count(g, p);
-	return r == GATE_ACCEPT && p->flow ? gate_next_dissector(g, (enum gate_dissector)p->flow->app) : r;
+	return r == GATE_ACCEPT && p->flow
+		       ? gate_next_dissector(g, (enum gate_dissector)p->flow->app)
+		       : r;
 }

@@ -18,7 +18,7 @@ static const char names[GATE_DROP_N][SPELL_LEN] = {
 
 static const struct gate_drop_info infos[GATE_DROP_N] = {
 	[GATE_DROP_NONE] = {"NONE", names[GATE_DROP_NONE], "not dropped", GATE_KIND_RULE},
-#define G(symbol, kind, sentence)                                                                  \
+#define G(symbol, kind, sentence) \
 	[GATE_DROP_##symbol] = {#symbol, names[GATE_DROP_##symbol], sentence, GATE_KIND_##kind},
 #include "gate/drop.def"
 #undef G

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
  * An array of flows, chained by hash. Both directions hash alike because the ends are put in order
- * first; the hash is keyed, for strangers choose ports. Index 0 is nobody. A client that has its share of a full table evicts
- * flows of its own only.
+ * first; the hash is keyed, for strangers choose ports. Index 0 is nobody. A client that has its
+ * share of a full table evicts flows of its own only.
  */
 #include "gate/flow.h"
 
@@ -16,10 +16,11 @@
 enum {
 	NOBODY = 0,
 	LARGE = 2048,
-	OWNERS = 4096,		/* clients are counted by a hash of their address */
-	OWNER_SHARE = 8,	/* of all flows a client has an eighth, ... */
-	SHARE_LEAST = 64,	/* ... or so many */
-	LOOK_AT = 64,		/* flows of a queue, the oldest first, among which one of a client is looked for */
+	OWNERS = 4096,	  /* clients are counted by a hash of their address */
+	OWNER_SHARE = 8,  /* of all flows a client has an eighth, ... */
+	SHARE_LEAST = 64, /* ... or so many */
+	LOOK_AT = 64, /* flows of a queue, the oldest first, among which one of a client is looked
+			 for */
 };
 
 _Static_assert(sizeof(struct flow) == 2 * FLOW_ALIGN, "two lines");
@@ -29,14 +30,14 @@ struct queue {
 };
 
 struct flow_table {
-	struct flow *flows;	/* [1 .. n] */
+	struct flow *flows; /* [1 .. n] */
 	uint32_t *buckets;
 	uint32_t n, mask;
-	uint32_t free;		/* chained by next */
-	uint32_t fresh;		/* from here on nobody ever lived */
+	uint32_t free;	/* chained by next */
+	uint32_t fresh; /* from here on nobody ever lived */
 	uint64_t next_id;
 	struct queue queues[FLOW_N_QUEUES];
-	uint32_t owned[OWNERS];	/* flows of each client */
+	uint32_t owned[OWNERS]; /* flows of each client */
 	int64_t timeout_ns[FLOW_N_QUEUES];
 	struct hash_key key;
 	flow_end_fn end;
@@ -105,7 +106,8 @@ void flow_expect(const struct flow_table *t, const uint32_t *buckets, uint32_t n
 	}
 }
 
-struct flow *flow_find(struct flow_table *t, uint32_t bucket, const struct flow_key *key, uint8_t *ret_direction)
+struct flow *flow_find(struct flow_table *t, uint32_t bucket, const struct flow_key *key,
+		       uint8_t *ret_direction)
 {
 	for (uint32_t i = t->buckets[bucket]; i != NOBODY; i = t->flows[i].next) {
 		struct flow *f = &t->flows[i];
@@ -176,7 +178,7 @@ static void end_flow(struct flow_table *t, struct flow *f, bool evicted)
 {
 	if (!f->live)
 		return;
-	f->live = false;	/* the callee must not end it again */
+	f->live = false; /* the callee must not end it again */
 	queue_out(t, f);
 	bucket_out(t, f);
 	t->owned[owner_of(t, &f->key)]--;
@@ -193,8 +195,8 @@ void flow_end(struct flow_table *t, struct flow *f)
 	end_flow(t, f, false);
 }
 
-struct flow *flow_find_at(struct flow_table *t, uint32_t bucket, const struct flow_key *key, int64_t now_ns,
-			  uint8_t *ret_direction)
+struct flow *flow_find_at(struct flow_table *t, uint32_t bucket, const struct flow_key *key,
+			  int64_t now_ns, uint8_t *ret_direction)
 {
 	struct flow *f = flow_find(t, bucket, key, ret_direction);
 
@@ -254,7 +256,8 @@ static struct flow *take_place(struct flow_table *t)
 	return t->fresh <= t->n ? &t->flows[t->fresh++] : NULL;
 }
 
-struct flow *flow_add(struct flow_table *t, uint32_t bucket, const struct flow_key *key, int64_t now_ns)
+struct flow *flow_add(struct flow_table *t, uint32_t bucket, const struct flow_key *key,
+		      int64_t now_ns)
 {
 	struct flow *f = take_place(t);
 	uint32_t generation;
@@ -317,8 +320,8 @@ struct flow *flow_each(struct flow_table *t, uint32_t *at)
 	return NULL;
 }
 
-int flow_table_new(const struct flow_limits *l, const struct hash_key *key, flow_end_fn end, void *ctx,
-		   struct flow_table **ret)
+int flow_table_new(const struct flow_limits *l, const struct hash_key *key, flow_end_fn end,
+		   void *ctx, struct flow_table **ret)
 {
 	struct flow_table *t = calloc(1, sizeof(*t));
 	uint32_t n_buckets = 16;

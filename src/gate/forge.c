@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * A created packet is a struct gate_packet like the current one, over octets of its own; headers are put before its
- * contents, so it is always whole. Lengths and checksums are completed when it is sent, by the dissectors' own send functions.
+ * A created packet is a struct gate_packet like the current one, over octets of its own; headers
+ * are put before its contents, so it is always whole. Lengths and checksums are completed when it
+ * is sent, by the dissectors' own send functions.
  */
 #include "gate/forge.h"
 
@@ -16,22 +17,30 @@
 #include <errno.h>
 #include <stdlib.h>
 
-enum { TTL = 64, ICMP_HDR_LEN = 4, PROTO_OFF = 9, TAG_OFF = 12, TYPE_LEN = 2, UDP_CSUM_OFF = 6, IP_MAX_LEN = 65535 };
+enum {
+	TTL = 64,
+	ICMP_HDR_LEN = 4,
+	PROTO_OFF = 9,
+	TAG_OFF = 12,
+	TYPE_LEN = 2,
+	UDP_CSUM_OFF = 6,
+	IP_MAX_LEN = 65535
+};
 
 struct forged {
 	struct gate_packet p;
-	struct forged *next;	/* of those that are to come in */
-	uint8_t *octets;	/* [FRAME_MAX_LEN] */
+	struct forged *next; /* of those that are to come in */
+	uint8_t *octets;     /* [FRAME_MAX_LEN] */
 	bool used, queued;
-	bool as_at_hand;	/* the link header is copied from the current packet, ... */
-	uint16_t came_by;	/* ... which came by this port */
+	bool as_at_hand;  /* the link header is copied from the current packet, ... */
+	uint16_t came_by; /* ... which came by this port */
 };
 
 struct gate_forge {
 	struct forged at[FORGED_MAX];
 	uint8_t *octets;
 	struct forged *first, **end;
-	struct frame frame;	/* of the one that comes in */
+	struct frame frame; /* of the one that comes in */
 	unsigned run;
 	uint16_t id;
 };
@@ -87,8 +96,14 @@ struct gate_packet *gate_forge(struct gate *g, uint32_t len)
 	memset(f->octets, 0, len);
 	f->p = (struct gate_packet){
 		.g = g,
-		.p = {.data = f->octets, .cap = FRAME_MAX_LEN, .len = len, .l2 = PACKET_NO_LAYER, .l3 = PACKET_NO_LAYER,
-		      .l4 = PACKET_NO_LAYER, .app = PACKET_NO_LAYER, .ts_ns = g->now_ns},
+		.p = {.data = f->octets,
+		      .cap = FRAME_MAX_LEN,
+		      .len = len,
+		      .l2 = PACKET_NO_LAYER,
+		      .l3 = PACKET_NO_LAYER,
+		      .l4 = PACKET_NO_LAYER,
+		      .app = PACKET_NO_LAYER,
+		      .ts_ns = g->now_ns},
 		.frame = {.port = g->pkt.frame.port, .link = g->pkt.frame.link, .ts_ns = g->now_ns},
 		.generation = generation,
 		.end = len,
@@ -108,10 +123,11 @@ struct gate_packet *gate_forged_at(struct gate *g, unsigned i)
 
 unsigned gate_forged_index(const struct gate_packet *p)
 {
-	return (unsigned)(container_of((struct gate_packet *)(uintptr_t)p, struct forged, p) - p->g->forge->at);
+	return (unsigned)(container_of((struct gate_packet *)(uintptr_t)p, struct forged, p) -
+			  p->g->forge->at);
 }
 
-/* --- Headers -------------------------------------------------------------------------------------------------- */
+/* --- Headers ---------------------------------------------------------------------------------- */
 
 /* Inserts n octets of value 0 at off. */
 static bool insert(struct gate_packet *p, uint32_t off, uint32_t n)
@@ -299,20 +315,22 @@ int gate_forge_header(struct gate *g, struct gate_packet *p, enum gate_dissector
 	return r;
 }
 
-/* --- Going ------------------------------------------------------------------------------------------------------ */
+/* --- Going ------------------------------------------------------------------------------------ */
 
 void gate_forged_by(struct gate_packet *p, unsigned port)
 {
 	p->frame.port = (uint16_t)(FRAME_BACK | port);
 }
 
-/* Swaps the addresses of the link header: the packet is sent to the sender of the current packet. */
+/* Swaps the addresses of the link header: the packet is sent to the sender of the current
+ * packet. */
 static void turn_round(struct gate_packet *p)
 {
 	uint8_t *eth = p->p.data + p->p.l2;
 	uint8_t mac[ETH_ADDR_LEN];
 
-	if (!self(p)->as_at_hand || p->p.l2 == PACKET_NO_LAYER || p->frame.port != (FRAME_BACK | self(p)->came_by))
+	if (!self(p)->as_at_hand || p->p.l2 == PACKET_NO_LAYER ||
+	    p->frame.port != (FRAME_BACK | self(p)->came_by))
 		return;
 	memcpy(mac, eth, ETH_ADDR_LEN);
 	memcpy(eth, eth + ETH_ADDR_LEN, ETH_ADDR_LEN);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Between defrag.c and the engine. A datagram that nobody changed leaves in its own fragments, octet by
- * octet as they came; a changed one is cut anew, at the size of its first fragment.
+ * Between defrag.c and the engine. A datagram that nobody changed leaves in its own fragments,
+ * octet by octet as they came; a changed one is cut anew, at the size of its first fragment.
  */
 #include "gate/fragment.h"
 
@@ -33,7 +33,8 @@ static int refuse(struct gate *g, struct gate_packet *p, struct held *list, enum
 	return how;
 }
 
-/* The link header is the first fragment's now, and may have other tags in front than the one that came last. */
+/* The link header is the first fragment's now, and may have other tags in front than the one that
+ * came last. */
 static void read_link(struct gate_packet *p)
 {
 	struct rd r = rd_init(span_of(p->p.data, p->p.l3));
@@ -109,7 +110,8 @@ int gate_reassemble(struct gate *g, struct gate_packet *p, const struct ipv4_hdr
 }
 
 /* The piece of n octets of payload at off, as an own datagram in g->piece: its length. */
-static uint32_t cut(const struct gate *g, const struct gate_packet *p, uint32_t off, uint32_t n, bool last)
+static uint32_t cut(const struct gate *g, const struct gate_packet *p, uint32_t off, uint32_t n,
+		    bool last)
 {
 	struct gate_packet piece = *p;
 
@@ -117,7 +119,8 @@ static uint32_t cut(const struct gate *g, const struct gate_packet *p, uint32_t 
 	memcpy(g->piece + p->p.l4, p->p.data + p->p.l4 + off, n);
 	piece.p.data = g->piece;
 	verdict_be16(&piece, p->p.l3 + (uint32_t)LEN_OFF, (uint16_t)(p->l3_len + n));
-	verdict_be16(&piece, p->p.l3 + (uint32_t)FRAG_OFF, (uint16_t)(off / 8 | (last ? 0 : IPV4_MF)));
+	verdict_be16(&piece, p->p.l3 + (uint32_t)FRAG_OFF,
+		     (uint16_t)(off / 8 | (last ? 0 : IPV4_MF)));
 	verdict_checksum(&piece, p->p.l3 + (uint32_t)CSUM_OFF, 0, p->p.l3, p->l3_len);
 	return p->p.l4 + n;
 }
@@ -132,7 +135,8 @@ uint32_t gate_fragment_len(const struct held *list)
 	return longest & ~UINT32_C(7);
 }
 
-void gate_inject_fragments(struct gate *g, const struct frame *like, struct span datagram, uint16_t l3, uint16_t l4, uint32_t step)
+void gate_inject_fragments(struct gate *g, const struct frame *like, struct span datagram,
+			   uint16_t l3, uint16_t l4, uint32_t step)
 {
 	struct gate_packet p = {.l3_len = (uint8_t)(l4 - l3)};
 	uint32_t total = (uint32_t)datagram.n - l4;
@@ -178,7 +182,7 @@ static void release_changed(struct gate *g, struct gate_packet *p)
 	release_all(g, p->fragments, GATE_DROP, GATE_DROP_CONSUMED);
 }
 
-/* --- Datagrams that grew ------------------------------------------------------------------------------------- */
+/* --- Datagrams that grew ---------------------------------------------------------------------- */
 
 uint32_t gate_datagram_room(struct gate *g, const struct frame *f, const uint8_t *data, uint32_t l3)
 {
@@ -199,7 +203,8 @@ static bool may_cut(const struct gate_packet *p)
 	return !(rd_be16(&r) & IPV4_DF);
 }
 
-/* Returns the payload of a piece of a datagram that is longer than the MTU of its way out; 0: it must not be cut; -1: it is not longer. */
+/* Returns the payload of a piece of a datagram that is longer than the MTU of its way out; 0: it
+ * must not be cut; -1: it is not longer. */
 static int64_t step_of(struct gate *g, const struct gate_packet *p)
 {
 	uint32_t room;
@@ -221,7 +226,8 @@ static int send_pieces(struct gate *g, const struct gate_packet *p, uint32_t ste
 	for (uint32_t off = 0; off < total; off += step) {
 		uint32_t n = total - off < step ? total - off : step;
 		struct span s = span_of(g->piece, cut(g, p, off, n, off + n == total));
-		int r = off || injected ? frames_inject(g->frames, &p->frame, s) : frames_verdict(g->frames, &p->frame, FRAME_ACCEPT, s);
+		int r = off || injected ? frames_inject(g->frames, &p->frame, s)
+					: frames_verdict(g->frames, &p->frame, FRAME_ACCEPT, s);
 
 		if (r < 0)
 			g->counters.drops[GATE_DROP_SEND_FAILED]++;
@@ -284,5 +290,6 @@ void gate_release_fragments(struct gate *g, struct gate_packet *p, int how)
 		return;
 	/* the last one is no copy */
 	g->counters.accepted++;
-	(void)frames_verdict(g->frames, &p->frame, FRAME_ACCEPT, span_of(p->frame.data, p->frame.len));
+	(void)frames_verdict(g->frames, &p->frame, FRAME_ACCEPT,
+			     span_of(p->frame.data, p->frame.len));
 }

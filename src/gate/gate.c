@@ -26,7 +26,8 @@ static const struct {
 	int (*receive)(struct gate *g, struct gate_packet *p);
 	void (*send)(struct gate *g, struct gate_packet *p);
 } dissectors[DISSECT_N] = {
-#define D(symbol, name, parents, receive, send, what) [DISSECT_##symbol] = {name, parents, receive, send},
+#define D(symbol, name, parents, receive, send, what) \
+	[DISSECT_##symbol] = {name, parents, receive, send},
 #include "gate/dissectors.def"
 #undef D
 };
@@ -101,8 +102,8 @@ void gate_drop(struct gate_packet *p, enum gate_drop why)
 		p->drop = why;
 }
 
-/* The event that each dissector raises for a malformed packet. The connection dissectors parse on behalf of UDP and TCP, so they
- * raise the events of those layers. */
+/* The event that each dissector raises for a malformed packet. The connection dissectors parse on
+ * behalf of UDP and TCP, so they raise the events of those layers. */
 static const int error_events[DISSECT_N] = {
 #define SEND(d, name)
 #define ERROR(d, name) [DISSECT_##d] = EVENT_##d##_##name + 1,
@@ -156,7 +157,7 @@ struct rd gate_rd(const struct gate_packet *p, uint32_t off)
 	return rd_init(off <= end ? span_of(p->p.data + off, end - off) : SPAN_NULL);
 }
 
-/* --- The walk ------------------------------------------------------------------------------------ */
+/* --- The walk --------------------------------------------------------------------------------- */
 
 static int walk_down(struct gate *g, struct gate_packet *p)
 {
@@ -171,7 +172,8 @@ static int walk_down(struct gate *g, struct gate_packet *p)
 		g->counters.seen[d]++;
 		next = dissectors[d].receive(g, p);
 		/* a flow's application is chosen once, when it begins (app.c) */
-		if (unlikely(g->on_next) && next >= GATE_ACCEPT && d != DISSECT_UDP_CONNECTION && d != DISSECT_TCP_CONNECTION)
+		if (unlikely(g->on_next) && next >= GATE_ACCEPT && d != DISSECT_UDP_CONNECTION &&
+		    d != DISSECT_TCP_CONNECTION)
 			next = g->on_next(g->policy_ctx, g, p, (enum gate_dissector)d, next);
 		d = next;
 	}
@@ -207,7 +209,8 @@ static bool walk_up(struct gate *g, struct gate_packet *p)
 				return false;
 			continue;
 		}
-		if (send_events[d] && !gate_raise(g, (enum gate_event)(send_events[d] - 1), p, p->flow))
+		if (send_events[d] &&
+		    !gate_raise(g, (enum gate_event)(send_events[d] - 1), p, p->flow))
 			return false;
 		if (dissectors[d].send && (p->dirty || unready))
 			dissectors[d].send(g, p);
@@ -295,14 +298,16 @@ static void verdict(struct gate *g, struct gate_packet *p, int how)
 	}
 	if (how == GATE_HOLD && !g->pass_through)
 		return;
-	if (unlikely(p->dirty & DIRTY_LENGTH || p->frame.flags & FRAME_FORGED) && !g->pass_through && gate_release_longer(g, p))
+	if (unlikely(p->dirty & DIRTY_LENGTH || p->frame.flags & FRAME_FORGED) &&
+	    !g->pass_through && gate_release_longer(g, p))
 		return;
 	g->counters.accepted++;
 	g->counters.modified += p->dirty != 0;
 	if (p->dirty)
 		p->frame.flags |= FRAME_WRITTEN;
 	p->frame.not_to = g->pass_through ? 0 : p->frame.not_to;
-	data = g->pass_through ? span_of(p->frame.data, p->frame.len) : span_of(p->p.data, p->p.len);
+	data = g->pass_through ? span_of(p->frame.data, p->frame.len)
+			       : span_of(p->p.data, p->p.len);
 	if (frames_verdict(g->frames, &p->frame, FRAME_ACCEPT, data) < 0)
 		g->counters.drops[GATE_DROP_SEND_FAILED]++;
 	/* scratch is used again by the next packet */
@@ -340,7 +345,8 @@ static void one(struct gate *g, const struct frame *f)
 	}
 	g->at_hand = false;
 	p->generation++;
-	/* events between packets (timers, ends of flows, released data) do not belong to this packet */
+	/* events between packets (timers, ends of flows, released data) do not belong to this
+	 * packet */
 	p->flow = NULL;
 	p->stopped = false;
 }

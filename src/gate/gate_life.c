@@ -42,15 +42,17 @@ void gate_opts_default(struct gate_opts *o)
 		.max_held = 8192,
 		.max_streams = 4096,
 		.defrag = {.max_datagrams = 1024, .max_fragments = 64, .timeout_ns = 30 * NS_PER_S},
-		.flows = {
-			.max_flows = 1 << 20,
-			.timeout_ns = {
-				[FLOW_NEW] = 30 * NS_PER_S,
-				[FLOW_CLOSING] = 60 * NS_PER_S,
-				[FLOW_DATAGRAMS] = 60 * NS_PER_S,
-				[FLOW_ESTABLISHED] = 7200 * NS_PER_S,
+		.flows =
+			{
+				.max_flows = 1 << 20,
+				.timeout_ns =
+					{
+						[FLOW_NEW] = 30 * NS_PER_S,
+						[FLOW_CLOSING] = 60 * NS_PER_S,
+						[FLOW_DATAGRAMS] = 60 * NS_PER_S,
+						[FLOW_ESTABLISHED] = 7200 * NS_PER_S,
+					},
 			},
-		},
 	};
 }
 
@@ -103,7 +105,9 @@ int gate_new(const struct gate_opts *o, struct gate **ret)
 		g->recorded = o->frames && frames_recorded(o->frames);
 		g->fail_open = o->fail_open;
 		g->keep_snapped = o->keep_snapped;
-		g->seed = hash_u32((uint32_t)hash_bytes(&o->hash_key, span_of(&o->max_held, sizeof(o->max_held))));
+		g->seed = hash_u32(
+			(uint32_t)hash_bytes(&o->hash_key,
+					     span_of(&o->max_held, sizeof(o->max_held))));
 		g->ignore_checksums = o->ignore_checksums;
 		g->midstream = o->midstream;
 		g->drop_overlaps = o->drop_overlaps;
@@ -118,7 +122,8 @@ int gate_new(const struct gate_opts *o, struct gate **ret)
 	if (r == 0)
 		r = flow_table_new(&o->flows, &o->hash_key, flow_ended, g, &g->flows);
 	if (r == 0)
-		r = held_pool_new(o->max_held, o->max_held / HELD_PER_LARGE + 1, !o->pass_through, &g->held);
+		r = held_pool_new(o->max_held, o->max_held / HELD_PER_LARGE + 1, !o->pass_through,
+				  &g->held);
 	if (r == 0)
 		r = gate_tcp_new(g, o->flows.max_flows, o->max_streams);
 	if (r == 0)

@@ -24,18 +24,18 @@ enum { ERR_LEN = 512, TEXT_LEN = 256, MAC_TEXT_LEN = 18, SHORT_LEN = 96 };
 struct guard_run {
 	struct guard_config config;
 	struct guard *guard;
-	const char *path;	/* of the configuration */
+	const char *path; /* of the configuration */
 	struct script_alert_sink sinks[GATE_ALERT_SINKS];
 	unsigned n_sinks;
 	uint64_t n_alerts;
 };
 
-/* --- Alerts --------------------------------------------------------------------------------------- */
+/* --- Alerts ----------------------------------------------------------------------------------- */
 
 static enum alert_level level_of(enum guard_severity s)
 {
-	static const enum alert_level levels[] = {
-		[GUARD_LOW] = ALERT_LOW, [GUARD_MEDIUM] = ALERT_MEDIUM, [GUARD_HIGH] = ALERT_HIGH};
+	static const enum alert_level levels[] =
+		{[GUARD_LOW] = ALERT_LOW, [GUARD_MEDIUM] = ALERT_MEDIUM, [GUARD_HIGH] = ALERT_HIGH};
 
 	return levels[s];
 }
@@ -44,12 +44,14 @@ static struct span described(const struct guard_alert *a, char text[TEXT_LEN])
 {
 	char ip[IP_TEXT_LEN];
 
-	(void)snprintf(text, TEXT_LEN, "%s%s%s; %llu so far", a->text, a->server_id ? "; server " : "",
+	(void)snprintf(text, TEXT_LEN, "%s%s%s; %llu so far", a->text,
+		       a->server_id ? "; server " : "",
 		       a->server_id ? ip_text(a->server_id, ip) : "", (unsigned long long)a->count);
 	return span_str(text);
 }
 
-void guard_tell(const struct guard_alert *a, uint64_t number, const struct script_alert_sink *sinks, unsigned n)
+void guard_tell(const struct guard_alert *a, uint64_t number, const struct script_alert_sink *sinks,
+		unsigned n)
 {
 	char text[TEXT_LEN], mac[MAC_TEXT_LEN], ip[IP_TEXT_LEN], port[SHORT_LEN], vlan[SHORT_LEN];
 	const uint8_t *m = a->mac;
@@ -71,7 +73,8 @@ void guard_tell(const struct guard_alert *a, uint64_t number, const struct scrip
 		.n_sources = ARRAY_LEN(sources),
 	};
 
-	(void)snprintf(mac, sizeof(mac), "%02x:%02x:%02x:%02x:%02x:%02x", m[0], m[1], m[2], m[3], m[4], m[5]);
+	(void)snprintf(mac, sizeof(mac), "%02x:%02x:%02x:%02x:%02x:%02x", m[0], m[1], m[2], m[3],
+		       m[4], m[5]);
 	(void)snprintf(port, sizeof(port), "port %s", a->port_name);
 	if (a->vlan > 0xfff) /* two tags */
 		(void)snprintf(vlan, sizeof(vlan), "vlan %u.%u", a->vlan & 0xfff, a->vlan >> 12);
@@ -92,7 +95,7 @@ static void on_alert(void *ctx, const struct guard_alert *a)
 	guard_tell(a, ++run->n_alerts, run->sinks, run->n_sinks);
 }
 
-/* --- Life ------------------------------------------------------------------------------------------ */
+/* --- Life ------------------------------------------------------------------------------------- */
 
 static int told(const char *path, const char *why, int r)
 {
@@ -124,10 +127,12 @@ static int check_directory(const struct guard_run *run)
 
 	if (!*path)
 		return 0;
-	(void)snprintf(dir, sizeof(dir), "%.*s", slash ? (int)(slash - path) + (slash == path) : 1, slash ? path : ".");
+	(void)snprintf(dir, sizeof(dir), "%.*s", slash ? (int)(slash - path) + (slash == path) : 1,
+		       slash ? path : ".");
 	r = access(dir, W_OK | X_OK) < 0 ? -errno : 0;
 	if (r < 0) {
-		(void)snprintf(text, sizeof(text), "bindings \"%s\": directory %s: %s", path, dir, usher_strerror(r));
+		(void)snprintf(text, sizeof(text), "bindings \"%s\": directory %s: %s", path, dir,
+			       usher_strerror(r));
 		(void)told(run->path, text, r);
 	}
 	return r;
@@ -142,7 +147,10 @@ static void warn_of_trust(const struct guard_run *run, const struct frames *f)
 	for (unsigned i = 0; i < o->n_ports; i++)
 		any |= o->ports[i].role == GUARD_TRUSTED || o->ports[i].role == GUARD_SHARED;
 	if (!any)
-		(void)told(run->path, "warning: no port is \"trusted\" or \"shared\": every answer of a DHCP server will be dropped", 0);
+		(void)told(
+			run->path,
+			"warning: no port is \"trusted\" or \"shared\": every answer of a DHCP server will be dropped",
+			0);
 }
 
 static int begin(struct guard_run *run, struct gate *g)
@@ -171,7 +179,8 @@ int guard_run_check(const char *path)
 	return r;
 }
 
-int guard_run_open(struct gate_rules *rules, struct gate *g, const struct hash_key *key, bool keep, struct guard_run **ret)
+int guard_run_open(struct gate_rules *rules, struct gate *g, const struct hash_key *key, bool keep,
+		   struct guard_run **ret)
 {
 	struct guard_run *run;
 	int r;

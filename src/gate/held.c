@@ -14,7 +14,7 @@ enum { SMALL_LEN = 2048 };
 struct places {
 	uint8_t *memory;
 	struct held *free;
-	size_t n, step, fresh;	/* fresh: from here on none was ever taken */
+	size_t n, step, fresh; /* fresh: from here on none was ever taken */
 };
 
 struct held_pool {
@@ -49,7 +49,8 @@ int held_pool_new(uint32_t n_small, uint32_t n_large, bool owed, struct held_poo
 	if (!p)
 		return -ENOMEM;
 	p->owed = owed;
-	if (places_init(&p->small, n_small, SMALL_LEN) < 0 || places_init(&p->large, n_large, FRAME_MAX_LEN) < 0) {
+	if (places_init(&p->small, n_small, SMALL_LEN) < 0 ||
+	    places_init(&p->large, n_large, FRAME_MAX_LEN) < 0) {
 		held_pool_free(p);
 		return -ENOMEM;
 	}

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Frames that wait for others: fragments of a datagram, segments out of order. Copies, in memory that is
- * taken once; when it is used up nothing more can wait. One thread.
+ * Frames that wait for others: fragments of a datagram, segments out of order. Copies, in memory
+ * that is taken once; when it is used up nothing more can wait. One thread.
  */
 #pragma once
 
@@ -11,13 +11,13 @@
 struct held_pool;
 
 struct held {
-	struct held *next;	/* the holder's */
-	struct frame frame;	/* frame.data is the copy */
-	uint32_t from, to;	/* the holder's: the octets it covers */
-	uint16_t l3, l4, app;	/* the holder's: offsets in the copy */
-	uint16_t fragment;	/* it came in pieces of so many octets of payload; 0: whole */
-	bool begun;		/* a part of it was sent */
-	bool owed;		/* its verdict was not given yet */
+	struct held *next;    /* the holder's */
+	struct frame frame;   /* frame.data is the copy */
+	uint32_t from, to;    /* the holder's: the octets it covers */
+	uint16_t l3, l4, app; /* the holder's: offsets in the copy */
+	uint16_t fragment;    /* it came in pieces of so many octets of payload; 0: whole */
+	bool begun;	      /* a part of it was sent */
+	bool owed;	      /* its verdict was not given yet */
 	bool small;
 	uint8_t data[];
 };

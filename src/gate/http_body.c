@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Bodies whose length may change (RFC 9112 6, 7). A body that had a length is forwarded in chunks, one that came in chunks
- * is cut anew, so each piece that listeners have seen is a chunk of its own; the framing around the data is removed, the
- * trailer stays. Each write is an edit of the stream beside octets that are there: so the frame of a chunk is put around
- * the data before listeners see it, and takes its number from the octets that they left.
+ * Bodies whose length may change (RFC 9112 6, 7). A body that had a length is forwarded in chunks,
+ * one that came in chunks is cut anew, so each piece that listeners have seen is a chunk of its
+ * own; the framing around the data is removed, the trailer stays. Each write is an edit of the
+ * stream beside octets that are there: so the frame of a chunk is put around the data before
+ * listeners see it, and takes its number from the octets that they left.
  */
 #include "gate/http_impl.h"
 
@@ -14,7 +15,7 @@ static const char last_chunk[] = "0\r\n\r\n";
 
 enum { FRONT = 3, BACK = 2, LAST = sizeof(last_chunk) - 1, SIZE_DIGITS = 8 };
 
-/* --- Heads ------------------------------------------------------------------------------------------------ */
+/* --- Heads ------------------------------------------------------------------------------------ */
 
 /* HTTP/1.0 knows no chunks; neither does who asked by it. */
 static bool knows_chunks(const struct http_flow *s, const struct http_head *h)
@@ -65,7 +66,7 @@ int gate_http_free_length(struct gate *g)
 	return s->body[d] != HTTP_BODY_FIXED;
 }
 
-/* --- Bodies ----------------------------------------------------------------------------------------------- */
+/* --- Bodies ----------------------------------------------------------------------------------- */
 
 /* Ends the flow: a half written body is of no use. */
 static bool give_up(struct gate *g, struct gate_view *v)
@@ -75,7 +76,8 @@ static bool give_up(struct gate *g, struct gate_view *v)
 	return false;
 }
 
-/* Completes the framing of m octets of data; ends: it is the last chunk. Returns the octets of all of it, or negative. */
+/* Completes the framing of m octets of data; ends: it is the last chunk. Returns the octets of all
+ * of it, or negative. */
 static int64_t close_chunk(struct gate *g, struct gate_view *v, uint32_t at, uint32_t m, bool ends)
 {
 	struct span last = span_of(last_chunk, ends ? LAST : 0);
@@ -96,7 +98,8 @@ static int64_t close_chunk(struct gate *g, struct gate_view *v, uint32_t at, uin
 static bool as_chunk(struct gate *g, struct gate_view *v, uint32_t at, uint32_t n, uint32_t *ret_n)
 {
 	const struct http_flow *s = v->flow->state;
-	bool ends = s->body[v->direction] == HTTP_BODY_TO_CHUNKS && s->parser[v->direction].state == HTTP_AT_END;
+	bool ends = s->body[v->direction] == HTTP_BODY_TO_CHUNKS &&
+		    s->parser[v->direction].state == HTTP_AT_END;
 	int64_t all;
 	uint32_t m;
 
@@ -122,7 +125,8 @@ bool http_body_data(struct gate *g, struct gate_view *v, uint32_t at, uint32_t n
 	return http_tell_data(g, v, at, n, ret_n);
 }
 
-bool http_body_framing(struct gate *g, struct gate_view *v, uint32_t at, uint32_t n, bool trailer, uint32_t *ret_n)
+bool http_body_framing(struct gate *g, struct gate_view *v, uint32_t at, uint32_t n, bool trailer,
+		       uint32_t *ret_n)
 {
 	const struct http_flow *s = v->flow->state;
 	struct span with = SPAN_NULL;

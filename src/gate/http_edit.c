@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Reads and changes of an HTTP head by listeners. Each write is one edit of the stream, after which the head is
- * read anew: a value that a reader would not find is not written.
+ * Reads and changes of an HTTP head by listeners. Each write is one edit of the stream, after which
+ * the head is read anew: a value that a reader would not find is not written.
  */
 #include "gate/http_impl.h"
 
@@ -30,7 +30,8 @@ struct gate_view *gate_http_body(const struct gate *g)
 	return gate_http_of(g)->body;
 }
 
-bool gate_http_request(const struct gate *g, const struct flow *f, struct http_head *ret, struct span *ret_octets)
+bool gate_http_request(const struct gate *g, const struct flow *f, struct http_head *ret,
+		       struct span *ret_octets)
 {
 	const struct http_flow *s = f->app == DISSECT_HTTP ? f->state : NULL;
 	const struct http_kept *k = s ? http_kept_first(s) : NULL;
@@ -53,8 +54,8 @@ static const struct http_kept *kept_last(const struct http_flow *s)
 	return s->n ? k : NULL;
 }
 
-const struct http_head *gate_http_message(struct gate *g, const struct flow *f, bool response, struct span *ret_octets,
-					  bool *ret_live)
+const struct http_head *gate_http_message(struct gate *g, const struct flow *f, bool response,
+					  struct span *ret_octets, bool *ret_live)
 {
 	struct gate_http *h = gate_http_of(g);
 	const struct http_flow *s = f->app == DISSECT_HTTP ? f->state : NULL;
@@ -73,7 +74,8 @@ const struct http_head *gate_http_message(struct gate *g, const struct flow *f, 
 		return NULL;
 	*ret_octets = span_of(k->octets, k->len);
 	if (old->kept != k || old->generation != h->generation)
-		old->good = http_head_read(*ret_octets, response, HTTP_GATE_FLAGS, &old->head) == HTTP_FAULT_NONE;
+		old->good = http_head_read(*ret_octets, response, HTTP_GATE_FLAGS, &old->head) ==
+			    HTTP_FAULT_NONE;
 	old->kept = k;
 	old->generation = h->generation;
 	return old->good ? &old->head : NULL;
@@ -106,7 +108,7 @@ struct span gate_http_field(const struct gate *g, struct span name)
 	return span_of(octets_of(h).p + h->head.field[i].value.at, h->head.field[i].value.len);
 }
 
-/* --- Writing ------------------------------------------------------------------------------------------- */
+/* --- Writing ---------------------------------------------------------------------------------- */
 
 /* Octets of the head are replaced, and it is read anew. */
 static int edit(struct gate *g, uint32_t at, uint32_t n, struct span with)
@@ -120,8 +122,8 @@ static int edit(struct gate *g, uint32_t at, uint32_t n, struct span with)
 	r = gate_stream_edit(g, h->view, h->at + at, n, with);
 	if (r < 0)
 		return r;
-	(void)!http_head_read(span_sub(span_of(h->view->octets, h->view->n), h->at, h->view->n), response,
-			      HTTP_GATE_FLAGS | HTTP_ALLOW_VERSION, &h->head);
+	(void)!http_head_read(span_sub(span_of(h->view->octets, h->view->n), h->at, h->view->n),
+			      response, HTTP_GATE_FLAGS | HTTP_ALLOW_VERSION, &h->head);
 	return 0;
 }
 
@@ -169,8 +171,9 @@ static bool changes_framing(const struct gate_http *h, enum http_part part, stru
 	if (part == HTTP_METHOD)
 		return h->head.method == HTTP_METHOD_CONNECT || span_eq(with, span_str("CONNECT"));
 	if (part == HTTP_STATUS)
-		return (with.p[0] == '1') != (h->head.status < 200) || span_eq(with, span_str("204")) ||
-		       span_eq(with, span_str("304")) || h->head.status == 204 || h->head.status == 304;
+		return (with.p[0] == '1') != (h->head.status < 200) ||
+		       span_eq(with, span_str("204")) || span_eq(with, span_str("304")) ||
+		       h->head.status == 204 || h->head.status == 304;
 	return false;
 }
 
@@ -193,7 +196,8 @@ static bool is_framing(struct span name)
 	static const char *const names[] = {"Content-Length", "Transfer-Encoding"};
 
 	for (size_t i = 0; i < ARRAY_LEN(names); i++)
-		if (name.n == strlen(names[i]) && strncasecmp((const char *)name.p, names[i], name.n) == 0)
+		if (name.n == strlen(names[i]) &&
+		    strncasecmp((const char *)name.p, names[i], name.n) == 0)
 			return true;
 	return false;
 }
@@ -211,7 +215,8 @@ static int remove_from(struct gate *g, struct span name, uint16_t from)
 	const struct gate_http *h = gate_http_of(g);
 	int n = 0, r;
 
-	for (uint16_t i = from; (i = http_find(&h->head, octets_of(h), name, i)) < h->head.n_fields; n++) {
+	for (uint16_t i = from; (i = http_find(&h->head, octets_of(h), name, i)) < h->head.n_fields;
+	     n++) {
 		uint32_t at = h->head.field[i].name.at;
 
 		r = edit(g, at, h->head.field[i].end - at, SPAN_NULL);
@@ -239,7 +244,8 @@ static int append_field(struct gate *g, struct span name, struct span value)
 	wr_bytes(&w, ": ", 2);
 	wr_span(&w, value);
 	wr_bytes(&w, "\r\n", 2);
-	return wr_ok(&w) ? edit(g, gate_http_of(g)->head.fields_end, 0, span_of(text, w.len)) : -EINVAL;
+	return wr_ok(&w) ? edit(g, gate_http_of(g)->head.fields_end, 0, span_of(text, w.len))
+			 : -EINVAL;
 }
 
 int gate_http_set_field(struct gate *g, struct span name, struct span value)
@@ -256,23 +262,26 @@ int gate_http_set_field(struct gate *g, struct span name, struct span value)
 		return append_field(g, name, value);
 	f = &h->head.field[i];
 	/* one without a value gets it behind the colon */
-	r = edit(g, f->value.len ? f->value.at : f->name.at + f->name.len + 1U, f->value.len, value);
+	r = edit(g, f->value.len ? f->value.at : f->name.at + f->name.len + 1U, f->value.len,
+		 value);
 	if (r == 0)
 		r = remove_from(g, name, (uint16_t)(i + 1));
 	return r < 0 ? r : 0;
 }
 
-/* --- Where the body ends ----------------------------------------------------------------------------------- */
+/* --- Where the body ends ---------------------------------------------------------------------- */
 
 int http_edit_length(struct gate *g, bool chunks)
 {
 	const struct gate_http *h = gate_http_of(g);
 	static const char chunked[] = "Transfer-Encoding: chunked\r\n";
-	struct span with = span_of(chunked, chunks ? sizeof(chunked) - 1 : 0), name = span_str("Content-Length");
+	struct span with = span_of(chunked, chunks ? sizeof(chunked) - 1 : 0),
+		    name = span_str("Content-Length");
 	uint16_t i = http_find(&h->head, octets_of(h), name, 0);
 	int r = remove_from(g, name, (uint16_t)(i + 1));
 
 	if (r < 0)
 		return r;
-	return edit(g, h->head.field[i].name.at, h->head.field[i].end - (uint32_t)h->head.field[i].name.at, with);
+	return edit(g, h->head.field[i].name.at,
+		    h->head.field[i].end - (uint32_t)h->head.field[i].name.at, with);
 }

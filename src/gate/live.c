@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * The main thread of a live gate: workers, signals, the control channel. All sources are open before the first packet
- * is read, so that the kernel deals flows to all workers from the start.
+ * The main thread of a live gate: workers, signals, the control channel. All sources are open
+ * before the first packet is read, so that the kernel deals flows to all workers from the start.
  */
 #include "gate/live.h"
 
@@ -29,7 +29,7 @@ enum { RCVBUF = 16 << 20, SOCKET_MODE = 0600, DIR_MODE = 0755, PATH_LEN = 256 };
 struct live {
 	const struct gate_args *a;
 	const struct gate_opts *opts;
-	int stop_fd;	/* readable: everybody ends */
+	int stop_fd; /* readable: everybody ends */
 	int signal_fd;
 	struct loop *loop;
 	struct loop_source *stop_source, *signal_source;
@@ -38,7 +38,7 @@ struct live {
 	struct gate_rules rules;
 	struct queue_rules queue_rules;
 	bool has_rules;
-	int watch_fd;	/* of the process that removes the rules if this one is killed; -1: none */
+	int watch_fd; /* of the process that removes the rules if this one is killed; -1: none */
 	unsigned n;
 	struct gate_worker **workers;
 };
@@ -58,7 +58,7 @@ static bool ask(void *ctx, unsigned i, gate_worker_fn fn, void *arg)
 	return gate_worker_ask(l->workers[i], fn, arg);
 }
 
-/* --- Sources ---------------------------------------------------------------------------------------------- */
+/* --- Sources ---------------------------------------------------------------------------------- */
 
 static int open_queue(const struct live *l, unsigned worker, struct frames **ret)
 {
@@ -88,7 +88,8 @@ static int open_links(const struct live *l, unsigned worker, struct frames **ret
 	int r = frames_link_open(&o, ret, &bad);
 
 	if (r < 0)
-		(void)fprintf(stderr, "usher-gate: %s: %s\n", l->a->ifnames[bad], usher_strerror(r));
+		(void)fprintf(stderr, "usher-gate: %s: %s\n", l->a->ifnames[bad],
+			      usher_strerror(r));
 	return r;
 }
 
@@ -102,12 +103,14 @@ static int open_worker(struct live *l, unsigned i)
 		.broken = stop,
 		.ctx = l,
 	};
-	int r = l->a->queue != GATE_NO_QUEUE ? open_queue(l, i, &o.frames) : open_links(l, i, &o.frames);
+	int r = l->a->queue != GATE_NO_QUEUE ? open_queue(l, i, &o.frames)
+					     : open_links(l, i, &o.frames);
 
 	return r < 0 ? r : gate_worker_new(&o, &l->workers[i]);
 }
 
-/* Warns of a path around the gate: a kernel that bridges or routes between the ports forwards frames that the gate drops. */
+/* Warns of a path around the gate: a kernel that bridges or routes between the ports forwards
+ * frames that the gate drops. */
 static void warn_of_ways(const struct live *l)
 {
 	char path[PATH_LEN], master[IF_NAMESIZE];
@@ -119,8 +122,10 @@ static void warn_of_ways(const struct live *l)
 		FILE *f;
 
 		if (frames_link_master(name, master))
-			(void)fprintf(stderr, "usher-gate: warning: %s is a port of %s, which forwards its frames too: what is dropped here passes there\n",
-				      name, master);
+			(void)fprintf(
+				stderr,
+				"usher-gate: warning: %s is a port of %s, which forwards its frames too: what is dropped here passes there\n",
+				name, master);
 		(void)snprintf(path, sizeof(path), "/proc/sys/net/ipv4/conf/%s/forwarding", name);
 		f = fopen(path, "re");
 		if (f && fread(&value, 1, 1, f) == 1)
@@ -129,7 +134,9 @@ static void warn_of_ways(const struct live *l)
 			(void)fclose(f);
 	}
 	if (l->a->n_ifnames > 1 && routed == l->a->n_ifnames)
-		(void)fprintf(stderr, "usher-gate: warning: this host routes between its interfaces (net.ipv4.ip_forward): packets to its own hardware addresses pass beside the gate\n");
+		(void)fprintf(
+			stderr,
+			"usher-gate: warning: this host routes between its interfaces (net.ipv4.ip_forward): packets to its own hardware addresses pass beside the gate\n");
 }
 
 static int start(struct live *l)
@@ -153,7 +160,7 @@ static int start(struct live *l)
 	return r;
 }
 
-/* --- The main loop ------------------------------------------------------------------------------------------- */
+/* --- The main loop ---------------------------------------------------------------------------- */
 
 static void on_end(void *ctx, uint32_t events)
 {
@@ -250,7 +257,8 @@ static int finish(struct live *l, struct gate_sums *sums)
 		int broken = l->workers[i] ? gate_worker_join(l->workers[i]) : 0;
 
 		if (broken) {
-			(void)fprintf(stderr, "usher-gate: worker %u: %s\n", i, usher_strerror(broken));
+			(void)fprintf(stderr, "usher-gate: worker %u: %s\n", i,
+				      usher_strerror(broken));
 			code = 1;
 		}
 		if (l->workers[i])

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * The gate on interfaces and queues: workers, each a thread with its own source and engine, until SIGTERM
- * or SIGINT.
+ * The gate on interfaces and queues: workers, each a thread with its own source and engine, until
+ * SIGTERM or SIGINT.
  */
 #pragma once
 

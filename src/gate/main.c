@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * usher-gate: command line, then recorded or live traffic, then the summary. Exit codes: 0 good, 1 failed,
- * 2 the command line is wrong.
+ * usher-gate: command line, then recorded or live traffic, then the summary. Exit codes: 0 good, 1
+ * failed, 2 the command line is wrong.
  */
 #include "base/hash.h"
 #include "base/log.h"
@@ -46,7 +46,8 @@ static void options_of(const struct gate_args *a, struct log *log, struct gate_o
 static struct log *log_open(bool debug)
 {
 	const struct log_output out = {.kind = LOG_SINK_STDERR};
-	const struct log_rule rule = {"usher-gate", debug ? LOG_SEV_DEBUG : LOG_SEV_INFO, &out, 1, 99};
+	const struct log_rule rule = {"usher-gate", debug ? LOG_SEV_DEBUG : LOG_SEV_INFO, &out, 1,
+				      99};
 	struct log *log = log_new(&clock_system, "usher-gate");
 
 	if (log && log_configure(log, &rule, 1, false) < 0) {

@@ -25,7 +25,7 @@ struct offline {
 	struct gate_rules rules;
 	struct gate_bind *bind;
 	struct guard_run *guard;
-	struct frames *last;	/* open until the engine has another */
+	struct frames *last; /* open until the engine has another */
 	struct dirent **entries;
 	int n;
 	bool bar;
@@ -42,7 +42,8 @@ static void draw(struct offline *o, int file, double part, const char *name)
 		return;
 	o->drawn_ns = now;
 	(void)fprintf(stderr, "\r[%.*s%*s] %3.0f %%  %d of %d  %-30.30s", full,
-		      "########################################", BAR - full, "", all * 100, file + 1, o->n, name);
+		      "########################################", BAR - full, "", all * 100,
+		      file + 1, o->n, name);
 	if (all >= 1)
 		(void)fputc('\n', stderr);
 }
@@ -80,8 +81,8 @@ static int begin(struct offline *o, const struct gate_opts *go)
 }
 
 /* One capture through the engine. */
-static int run_file(struct offline *o, const char *in, const char *out, int file, struct gate_opts *go,
-		    struct gate_sums *sums)
+static int run_file(struct offline *o, const char *in, const char *out, int file,
+		    struct gate_opts *go, struct gate_sums *sums)
 {
 	struct frames *f;
 	char link[LINK_LEN];
@@ -89,12 +90,15 @@ static int run_file(struct offline *o, const char *in, const char *out, int file
 
 	if (r == -USHER_E_UNSUPPORTED) {
 		frames_pcap_link(in, link, sizeof(link));
-		(void)fprintf(stderr, "usher-gate: %s: link type %s: not one that can be read (Ethernet, Linux cooked, BSD loopback, raw IP)\n",
-			      in, link);
+		(void)fprintf(
+			stderr,
+			"usher-gate: %s: link type %s: not one that can be read (Ethernet, Linux cooked, BSD loopback, raw IP)\n",
+			in, link);
 		return 1;
 	}
 	if (r < 0)
-		return complain(out && r != -USHER_E_MALFORMED && access(in, R_OK) == 0 ? out : in, r);
+		return complain(out && r != -USHER_E_MALFORMED && access(in, R_OK) == 0 ? out : in,
+				r);
 	go->frames = f;
 	if (!o->g)
 		r = begin(o, go);
@@ -139,7 +143,9 @@ static int run_directory(struct offline *o, struct gate_opts *go, struct gate_su
 	if (o->n < 0)
 		return complain(o->a->in, -errno);
 	if (o->n == 0) {
-		(void)fprintf(stderr, "usher-gate: %s: no capture (*.pcap, *.pcapng, *.cap) in it\n", o->a->in);
+		(void)fprintf(stderr,
+			      "usher-gate: %s: no capture (*.pcap, *.pcapng, *.cap) in it\n",
+			      o->a->in);
 		return 1;
 	}
 	if (o->a->out && mkdir(o->a->out, 0777) < 0 && errno != EEXIST)
@@ -154,7 +160,8 @@ static int run_directory(struct offline *o, struct gate_opts *go, struct gate_su
 	return code;
 }
 
-int gate_offline(const struct gate_args *a, const struct gate_opts *opts, struct gate_sums *ret_sums)
+int gate_offline(const struct gate_args *a, const struct gate_opts *opts,
+		 struct gate_sums *ret_sums)
 {
 	struct offline o = {.a = a, .n = 1, .bar = !a->quiet && isatty(STDERR_FILENO)};
 	struct gate_opts go = *opts;
@@ -166,7 +173,8 @@ int gate_offline(const struct gate_args *a, const struct gate_opts *opts, struct
 	if (gate_rules_init(&o.rules, a, opts->log, &opts->hash_key) < 0)
 		return 1;
 	o.rules.interactive = true;
-	code = S_ISDIR(st.st_mode) ? run_directory(&o, &go, ret_sums) : run_file(&o, a->in, a->out, 0, &go, ret_sums);
+	code = S_ISDIR(st.st_mode) ? run_directory(&o, &go, ret_sums)
+				   : run_file(&o, a->in, a->out, 0, &go, ret_sums);
 	if (o.g)
 		gate_sums_gate(ret_sums, o.g);
 	gate_sums_guard(ret_sums, guard_run_guard(o.guard));

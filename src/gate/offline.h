@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * The gate on recorded traffic: one file, or every capture of a directory in the order of their names.
- * Time is that of the captures. One engine for all of them, so flows may span files.
+ * The gate on recorded traffic: one file, or every capture of a directory in the order of their
+ * names. Time is that of the captures. One engine for all of them, so flows may span files.
  */
 #pragma once
 

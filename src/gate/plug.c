@@ -14,7 +14,7 @@ static struct gate_plug *find(struct gate *g, int d)
 	unsigned i = (unsigned)(d - GATE_FIRST_PLUG);
 
 	return d >= GATE_FIRST_PLUG && i < GATE_MAX_PLUGS && g->plugs[i].name[0] ? &g->plugs[i]
-	                                                                         : NULL;
+										 : NULL;
 }
 
 const struct gate_plug *gate_plug(const struct gate *g, int d)
@@ -22,7 +22,7 @@ const struct gate_plug *gate_plug(const struct gate *g, int d)
 	unsigned i = (unsigned)(d - GATE_FIRST_PLUG);
 
 	return d >= GATE_FIRST_PLUG && i < GATE_MAX_PLUGS && g->plugs[i].name[0] ? &g->plugs[i]
-	                                                                         : NULL;
+										 : NULL;
 }
 
 static bool complete(const struct gate_plug *d)
@@ -53,7 +53,7 @@ int gate_plug_add(struct gate *g, const struct gate_plug *d)
 	g->plugs[free].seen = 0;
 	if (d->proto)
 		gate_load(g, d->proto == IPV4_PROTO_TCP ? DISSECT_TCP_CONNECTION
-		                                        : DISSECT_UDP_CONNECTION);
+							: DISSECT_UDP_CONNECTION);
 	return GATE_FIRST_PLUG + free;
 }
 

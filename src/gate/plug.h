@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
  * Dissectors that are registered while the program runs, beside those of dissectors.def: for
- * applications over a flow (as in app.h), or for packets that a policy sends there. The engine knows no
- * more of them than these functions; Lua's are made in bind_dissect.c. Their numbers are beyond
- * DISSECT_N.
+ * applications over a flow (as in app.h), or for packets that a policy sends there. The engine
+ * knows no more of them than these functions; Lua's are made in bind_dissect.c. Their numbers are
+ * beyond DISSECT_N.
  */
 #pragma once
 
@@ -29,8 +29,9 @@ struct gate_plug {
 	uint64_t seen; /* flows that began, or packets */
 };
 
-/* Returns its number (an enum gate_dissector), loaded with the dissectors below it; -EEXIST: a dissector has that
- * name; -ENOSPC; -EINVAL: functions are missing, or it is over neither TCP nor UDP. d is copied. */
+/* Returns its number (an enum gate_dissector), loaded with the dissectors below it; -EEXIST: a
+ * dissector has that name; -ENOSPC; -EINVAL: functions are missing, or it is over neither TCP nor
+ * UDP. d is copied. */
 int gate_plug_add(struct gate *g, const struct gate_plug *d) must_check;
 /* All with this context are no more; flows that speak them must have ended. */
 void gate_plug_remove(struct gate *g, const void *ctx);

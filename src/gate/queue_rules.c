@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Two rules in the raw table, set by iptables itself: for received packets, and for packets that this host sends. The kernel may lack
- * nftables' queue statement, so it has to be the variant that speaks the old interface where there is one.
+ * Two rules in the raw table, set by iptables itself: for received packets, and for packets that
+ * this host sends. The kernel may lack nftables' queue statement, so it has to be the variant that
+ * speaks the old interface where there is one.
  */
 #include "gate/queue_rules.h"
 
@@ -35,7 +36,8 @@ static int run(const char *program, char *const argv[], bool quiet)
 	(void)posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETSIGMASK);
 	(void)posix_spawn_file_actions_init(&files);
 	if (quiet)
-		(void)posix_spawn_file_actions_addopen(&files, STDERR_FILENO, "/dev/null", O_WRONLY, 0);
+		(void)posix_spawn_file_actions_addopen(&files, STDERR_FILENO, "/dev/null", O_WRONLY,
+						       0);
 	r = posix_spawnp(&pid, program, &files, &attr, argv, environ);
 	(void)posix_spawn_file_actions_destroy(&files);
 	(void)posix_spawnattr_destroy(&attr);
@@ -48,12 +50,29 @@ static int run(const char *program, char *const argv[], bool quiet)
 }
 
 /* One rule of a chain: action "-I" or "-D". */
-static int one(const char *program, const struct queue_rules *q, const char *action, const char *chain)
+static int one(const char *program, const struct queue_rules *q, const char *action,
+	       const char *chain)
 {
 	char balance[TEXT_LEN], mark[TEXT_LEN];
 	const char *args[ARGS_MAX] = {
-		program, "-w", "-t", "raw", action, chain, "-m", "mark", "!", "--mark", mark, "!",
-		strcmp(chain, "OUTPUT") == 0 ? "-o" : "-i", "lo", "-j", "NFQUEUE", "--queue-balance", balance,
+		program,
+		"-w",
+		"-t",
+		"raw",
+		action,
+		chain,
+		"-m",
+		"mark",
+		"!",
+		"--mark",
+		mark,
+		"!",
+		strcmp(chain, "OUTPUT") == 0 ? "-o" : "-i",
+		"lo",
+		"-j",
+		"NFQUEUE",
+		"--queue-balance",
+		balance,
 	};
 	size_t n = 0;
 
@@ -89,9 +108,11 @@ static void remove_left(const struct queue_rules *q)
 	for (unsigned i = 0; i < 4; i++) {
 		struct queue_rules old = {q->first, q->n, i & 1};
 
-		for (unsigned n = 0; n < LEFT_MAX && one(programs[i / 2], &old, "-D", "PREROUTING") == 0; n++)
+		for (unsigned n = 0;
+		     n < LEFT_MAX && one(programs[i / 2], &old, "-D", "PREROUTING") == 0; n++)
 			;
-		for (unsigned n = 0; n < LEFT_MAX && one(programs[i / 2], &old, "-D", "OUTPUT") == 0; n++)
+		for (unsigned n = 0;
+		     n < LEFT_MAX && one(programs[i / 2], &old, "-D", "OUTPUT") == 0; n++)
 			;
 	}
 }
@@ -106,7 +127,9 @@ int queue_rules_add(const struct queue_rules *q)
 	if (r == -ENOENT)
 		r = both(programs[1], q);
 	if (r < 0)
-		(void)fprintf(stderr, "usher-gate: --queue-rules: iptables could not set its rules: %s\n", usher_strerror(r));
+		(void)fprintf(stderr,
+			      "usher-gate: --queue-rules: iptables could not set its rules: %s\n",
+			      usher_strerror(r));
 	return r;
 }
 
@@ -122,7 +145,7 @@ void queue_rules_remove(const struct queue_rules *q)
 	}
 }
 
-/* --- Rules of a gate that was killed ----------------------------------------------------------------------- */
+/* --- Rules of a gate that was killed ---------------------------------------------------------- */
 
 /* The other process: it has nothing but the pipe, whose end tells that the gate is no more. */
 static void watch(const struct queue_rules *q, int fd)

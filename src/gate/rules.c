@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Rule files are run once a worker; an error of one is reported with file and line, and the gate does not start.
+ * Rule files are run once a worker; an error of one is reported with file and line, and the gate
+ * does not start.
  */
 #include "gate/rules.h"
 
@@ -15,7 +16,8 @@
 #include <errno.h>
 #include <unistd.h>
 
-int gate_rules_init(struct gate_rules *r, const struct gate_args *a, struct log *log, const struct hash_key *key)
+int gate_rules_init(struct gate_rules *r, const struct gate_args *a, struct log *log,
+		    const struct hash_key *key)
 {
 	static const enum alert_format formats[] = {ALERT_PRETTY, ALERT_ONELINE, ALERT_JSON};
 	const char *path = a->alert;
@@ -35,7 +37,8 @@ int gate_rules_init(struct gate_rules *r, const struct gate_args *a, struct log 
 		path = NULL;
 	e = alert_file_open(path, formats[a->alert_format], &r->alerts);
 	if (e < 0)
-		(void)fprintf(stderr, "usher-gate: --alert: %s: %s\n", path ? path : "standard output", usher_strerror(e));
+		(void)fprintf(stderr, "usher-gate: --alert: %s: %s\n",
+			      path ? path : "standard output", usher_strerror(e));
 	return e;
 }
 
@@ -115,7 +118,8 @@ int gate_rules_load(struct gate_rules *r, struct gate *g, unsigned worker, struc
 	if (e == 0)
 		e = gate_bind_run(*ret, r->args->rules, &err);
 	if (e < 0) {
-		(void)fprintf(stderr, "usher-gate: %s\n", err.text[0] ? err.text : usher_strerror(e));
+		(void)fprintf(stderr, "usher-gate: %s\n",
+			      err.text[0] ? err.text : usher_strerror(e));
 		gate_bind_free(*ret);
 		*ret = NULL;
 	}

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Objects of one size, in memory that is taken once; the kernel gives pages as they are used first. One thread.
+ * Objects of one size, in memory that is taken once; the kernel gives pages as they are used first.
+ * One thread.
  */
 #pragma once
 
@@ -11,9 +12,9 @@
 
 struct slots {
 	uint8_t *memory;
-	void *free;		/* list, linked through the first octets */
+	void *free; /* list, linked through the first octets */
 	size_t size;
-	uint32_t n, fresh;	/* fresh: from here on none was ever taken */
+	uint32_t n, fresh; /* fresh: from here on none was ever taken */
 };
 
 /* 0, -ENOMEM. */

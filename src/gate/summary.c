@@ -91,40 +91,49 @@ static void print_guard(const struct gate_sums *s, FILE *to)
 {
 	const uint64_t *n = s->guard.n;
 
-	(void)fprintf(to, "guard: %u bindings (%llu learned, %llu moved, %llu released, %llu ended), %llu requests, %llu answers, %llu alerts\n",
-		      s->guard.bindings, (unsigned long long)n[GUARD_COUNT_LEARNED], (unsigned long long)n[GUARD_COUNT_MOVED],
-		      (unsigned long long)n[GUARD_COUNT_RELEASED], (unsigned long long)n[GUARD_COUNT_EXPIRED],
-		      (unsigned long long)n[GUARD_COUNT_REQUESTS], (unsigned long long)n[GUARD_COUNT_REPLIES],
-		      (unsigned long long)n[GUARD_COUNT_ALERTS]);
+	(void)fprintf(
+		to,
+		"guard: %u bindings (%llu learned, %llu moved, %llu released, %llu ended), %llu requests, %llu answers, %llu alerts\n",
+		s->guard.bindings, (unsigned long long)n[GUARD_COUNT_LEARNED],
+		(unsigned long long)n[GUARD_COUNT_MOVED],
+		(unsigned long long)n[GUARD_COUNT_RELEASED],
+		(unsigned long long)n[GUARD_COUNT_EXPIRED],
+		(unsigned long long)n[GUARD_COUNT_REQUESTS],
+		(unsigned long long)n[GUARD_COUNT_REPLIES],
+		(unsigned long long)n[GUARD_COUNT_ALERTS]);
 }
 
 static void print_json(const struct gate_sums *s, double seconds, FILE *to)
 {
-	(void)fprintf(to,
-		      "{\"packets\": %llu, \"octets\": %llu, \"accepted\": %llu, \"dropped\": %llu, \"modified\": %llu, "
-		      "\"injected\": %llu, \"forged\": %llu, \"forged-in\": %llu, \"failed-open\": %llu, \"tcp-overlaps\": %llu, "
-		      "\"tcp-unverified\": %llu, \"tcp-trimmed\": %llu, \"tcp-gaps\": %llu, \"snapped\": %llu, \"source-drops\": %llu, \"send-errors\": %llu, "
-		      "\"flows-added\": %llu, \"flows-evicted\": %llu, \"cpu-seconds\": %.6f",
-		      (unsigned long long)s->gate.packets, (unsigned long long)s->frames.octets,
-		      (unsigned long long)s->gate.accepted, (unsigned long long)s->gate.dropped,
-		      (unsigned long long)s->gate.modified, (unsigned long long)s->frames.injected,
-		      (unsigned long long)s->gate.forged, (unsigned long long)s->gate.injected,
-		      (unsigned long long)s->gate.failed_open, (unsigned long long)s->gate.overlaps,
-		      (unsigned long long)s->gate.unverified, (unsigned long long)s->gate.trimmed,
-		      (unsigned long long)s->gate.gaps, (unsigned long long)s->gate.snapped,
-		      (unsigned long long)s->frames.source_drops,
-		      (unsigned long long)s->frames.send_errors, (unsigned long long)s->flows.added,
-		      (unsigned long long)s->flows.evicted, seconds);
+	(void)fprintf(
+		to,
+		"{\"packets\": %llu, \"octets\": %llu, \"accepted\": %llu, \"dropped\": %llu, \"modified\": %llu, "
+		"\"injected\": %llu, \"forged\": %llu, \"forged-in\": %llu, \"failed-open\": %llu, \"tcp-overlaps\": %llu, "
+		"\"tcp-unverified\": %llu, \"tcp-trimmed\": %llu, \"tcp-gaps\": %llu, \"snapped\": %llu, \"source-drops\": %llu, \"send-errors\": %llu, "
+		"\"flows-added\": %llu, \"flows-evicted\": %llu, \"cpu-seconds\": %.6f",
+		(unsigned long long)s->gate.packets, (unsigned long long)s->frames.octets,
+		(unsigned long long)s->gate.accepted, (unsigned long long)s->gate.dropped,
+		(unsigned long long)s->gate.modified, (unsigned long long)s->frames.injected,
+		(unsigned long long)s->gate.forged, (unsigned long long)s->gate.injected,
+		(unsigned long long)s->gate.failed_open, (unsigned long long)s->gate.overlaps,
+		(unsigned long long)s->gate.unverified, (unsigned long long)s->gate.trimmed,
+		(unsigned long long)s->gate.gaps, (unsigned long long)s->gate.snapped,
+		(unsigned long long)s->frames.source_drops,
+		(unsigned long long)s->frames.send_errors, (unsigned long long)s->flows.added,
+		(unsigned long long)s->flows.evicted, seconds);
 	(void)fputs(", \"dissectors\": {", to);
 	for (unsigned i = 0; i < DISSECT_N; i++)
-		(void)fprintf(to, "%s\"%s\": %llu", i ? ", " : "", gate_dissector_name((enum gate_dissector)i),
+		(void)fprintf(to, "%s\"%s\": %llu", i ? ", " : "",
+			      gate_dissector_name((enum gate_dissector)i),
 			      (unsigned long long)s->gate.seen[i]);
 	for (uint32_t i = 0; i < s->n_plugs; i++)
-		(void)fprintf(to, ", \"%s\": %llu", s->plugs[i].name, (unsigned long long)s->plugs[i].seen);
+		(void)fprintf(to, ", \"%s\": %llu", s->plugs[i].name,
+			      (unsigned long long)s->plugs[i].seen);
 	(void)fputs("}, \"drops\": {", to);
 	for (unsigned i = 1, n = 0; i < GATE_DROP_N; i++)
 		if (s->gate.drops[i])
-			(void)fprintf(to, "%s\"%s\": %llu", n++ ? ", " : "", gate_drop_info((enum gate_drop)i)->name,
+			(void)fprintf(to, "%s\"%s\": %llu", n++ ? ", " : "",
+				      gate_drop_info((enum gate_drop)i)->name,
 				      (unsigned long long)s->gate.drops[i]);
 	(void)fputc('}', to);
 	if (s->guarded)
@@ -138,10 +147,12 @@ void gate_sums_print(const struct gate_sums *s, double seconds, bool json, FILE 
 		print_json(s, seconds, to);
 		return;
 	}
-	(void)fprintf(to, "%llu packets: %llu accepted (%llu modified), %llu dropped, %llu injected; %llu flows\n",
-		      (unsigned long long)s->gate.packets, (unsigned long long)s->gate.accepted,
-		      (unsigned long long)s->gate.modified, (unsigned long long)s->gate.dropped,
-		      (unsigned long long)s->frames.injected, (unsigned long long)s->flows.added);
+	(void)fprintf(
+		to,
+		"%llu packets: %llu accepted (%llu modified), %llu dropped, %llu injected; %llu flows\n",
+		(unsigned long long)s->gate.packets, (unsigned long long)s->gate.accepted,
+		(unsigned long long)s->gate.modified, (unsigned long long)s->gate.dropped,
+		(unsigned long long)s->frames.injected, (unsigned long long)s->flows.added);
 	if (seconds > 0)
 		(void)fprintf(to, "%.3f s of CPU, %.0f packets/s, %.0f ns a packet\n", seconds,
 			      (double)s->gate.packets / seconds,
@@ -153,17 +164,34 @@ void gate_sums_print(const struct gate_sums *s, double seconds, bool json, FILE 
 			(void)fprintf(to, "  %10llu %s\n", (unsigned long long)s->gate.drops[i],
 				      gate_drop_info((enum gate_drop)i)->sentence);
 	if (s->gate.failed_open)
-		(void)fprintf(to, "  %10llu of these went on (--fail-open)\n", (unsigned long long)s->gate.failed_open);
+		(void)fprintf(to, "  %10llu of these went on (--fail-open)\n",
+			      (unsigned long long)s->gate.failed_open);
 	if (s->gate.overlaps)
-		(void)fprintf(to, "  %10llu TCP segments came again differently; what came first counted\n", (unsigned long long)s->gate.overlaps);
+		(void)fprintf(
+			to,
+			"  %10llu TCP segments came again differently; what came first counted\n",
+			(unsigned long long)s->gate.overlaps);
 	if (s->gate.gaps)
-		(void)fprintf(to, "  %10llu places where the capture lacks TCP octets: rules saw zeros there\n", (unsigned long long)s->gate.gaps);
+		(void)fprintf(
+			to,
+			"  %10llu places where the capture lacks TCP octets: rules saw zeros there\n",
+			(unsigned long long)s->gate.gaps);
 	if (s->gate.snapped)
-		(void)fprintf(to, "  %10llu frames were cut off by the capture and went on as they are (--keep-snapped)\n", (unsigned long long)s->gate.snapped);
+		(void)fprintf(
+			to,
+			"  %10llu frames were cut off by the capture and went on as they are (--keep-snapped)\n",
+			(unsigned long long)s->gate.snapped);
 	if (s->gate.unverified)
-		(void)fprintf(to, "  %10llu TCP segments came again, and what came first was not known any more: dropped\n", (unsigned long long)s->gate.unverified);
+		(void)fprintf(
+			to,
+			"  %10llu TCP segments came again, and what came first was not known any more: dropped\n",
+			(unsigned long long)s->gate.unverified);
 	if (s->gate.trimmed)
-		(void)fprintf(to, "  %10llu TCP segments went on without octets that their receiver has acknowledged\n", (unsigned long long)s->gate.trimmed);
+		(void)fprintf(
+			to,
+			"  %10llu TCP segments went on without octets that their receiver has acknowledged\n",
+			(unsigned long long)s->gate.trimmed);
 	if (s->frames.source_drops)
-		(void)fprintf(to, "  %10llu lost before they were seen\n", (unsigned long long)s->frames.source_drops);
+		(void)fprintf(to, "  %10llu lost before they were seen\n",
+			      (unsigned long long)s->frames.source_drops);
 }

@@ -14,7 +14,7 @@
 struct gate_worker_view;
 
 struct gate_sums {
-	bool began;			/* packets were read; without it there is nothing to print */
+	bool began; /* packets were read; without it there is nothing to print */
 	struct gate_counters gate;
 	struct frames_stats frames;
 	struct flow_stats flows;
@@ -24,7 +24,7 @@ struct gate_sums {
 	struct gate_plug_seen {
 		char name[GATE_PLUG_NAME_LEN];
 		uint64_t seen;
-	} plugs[GATE_MAX_PLUGS];	/* dissectors that were registered at run time */
+	} plugs[GATE_MAX_PLUGS]; /* dissectors that were registered at run time */
 };
 
 /* Adds the counters of an engine, or of a source. */

@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
  * Parts of a segment whose meaning depends on the receiver:
- *  - urgent data (RFC 9293 3.8.5, RFC 6093): most receivers take one octet out of the stream, so that "ev?il" is read as "evil";
- *    without the flag it stays where the rules saw it;
+ *  - urgent data (RFC 9293 3.8.5, RFC 6093): most receivers take one octet out of the stream, so
+ * that "ev?il" is read as "evil"; without the flag it stays where the rules saw it;
  *  - data of a reset (RFC 9293 3.10.7): no part of the stream;
- *  - data of a SYN (RFC 7413): a server without a cookie for its client drops it. The client sends it once more when it is not
- *    acknowledged (RFC 7413 4.1.3), and it is inspected then. A recording holds no second copy, so it stays there;
- *  - octets that the receiver has acknowledged, so that the gate does not remember them. The receiver that acknowledged them drops
- *    them, but another one may read them: a host that knows of an older connection, if the acknowledgement was forged. Without
- *    them the segment still asks for an acknowledgement (RFC 9293 3.10.7.4: its number is not acceptable).
+ *  - data of a SYN (RFC 7413): a server without a cookie for its client drops it. The client sends
+ * it once more when it is not acknowledged (RFC 7413 4.1.3), and it is inspected then. A recording
+ * holds no second copy, so it stays there;
+ *  - octets that the receiver has acknowledged, so that the gate does not remember them. The
+ * receiver that acknowledged them drops them, but another one may read them: a host that knows of
+ * an older connection, if the acknowledgement was forged. Without them the segment still asks for
+ * an acknowledgement (RFC 9293 3.10.7.4: its number is not acceptable).
  */
 #include "gate/tcp_clean.h"
 
@@ -50,11 +52,12 @@ int gate_tcp_trim(struct gate *g, struct gate_packet *p, const struct tcp_conn *
 	struct wr w = wr_init(octets, sizeof(octets));
 	int r;
 
-	if (g->pass_through || g->recorded || !half->begun || !half->heard || p->p.app_len == 0 || g->tcp.flags & (TCP_SYN | TCP_RST) ||
-	    !tcp_before(seq, half->acked))
+	if (g->pass_through || g->recorded || !half->begun || !half->heard || p->p.app_len == 0 ||
+	    g->tcp.flags & (TCP_SYN | TCP_RST) || !tcp_before(seq, half->acked))
 		return 0;
 	n = n < p->p.app_len ? n : p->p.app_len;
-	/* a segment that is empty keeps its number, which the receiver answers; a FIN keeps its own */
+	/* a segment that is empty keeps its number, which the receiver answers; a FIN keeps its
+	 * own */
 	if (n < p->p.app_len || g->tcp.flags & TCP_FIN)
 		seq += n;
 	wr_be32(&w, seq);

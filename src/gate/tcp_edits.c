@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Edits are in order and do not touch. Before the first, between two and behind the last, out minus in is
- * constant.
+ * Edits are in order and do not touch. Before the first, between two and behind the last, out minus
+ * in is constant.
  */
 #include "gate/tcp_edits.h"
 
@@ -66,8 +66,9 @@ uint32_t tcp_edits_in(const struct tcp_edits *e, uint32_t out, bool up)
 	return up ? e->store->at[i].in_to : e->store->at[i].in_from;
 }
 
-/* Moves the octets of edits that are left to the front of the store. They lie in it in the order in which they
- * were made, mostly that of the edits: each move looks for the lowest that was not moved yet. */
+/* Moves the octets of edits that are left to the front of the store. They lie in it in the order in
+ * which they were made, mostly that of the edits: each move looks for the lowest that was not moved
+ * yet. */
 static void compact(struct tcp_edits *e)
 {
 	uint32_t used = 0;
@@ -78,12 +79,14 @@ static void compact(struct tcp_edits *e)
 		for (uint32_t i = 0; i < e->n; i++) {
 			struct tcp_edit *d = &e->store->at[i];
 
-			if (d->out_to != d->out_from && d->text >= used && (!lowest || d->text < lowest->text))
+			if (d->out_to != d->out_from && d->text >= used &&
+			    (!lowest || d->text < lowest->text))
 				lowest = d;
 		}
 		if (!lowest)
 			break;
-		memmove(e->store->text + used, e->store->text + lowest->text, lowest->out_to - lowest->out_from);
+		memmove(e->store->text + used, e->store->text + lowest->text,
+			lowest->out_to - lowest->out_from);
 		lowest->text = used;
 		used += lowest->out_to - lowest->out_from;
 	}
@@ -114,7 +117,8 @@ static struct span text_of(const struct tcp_edits *e, const struct tcp_edit *d)
 }
 
 /* The edits that a new one overlaps: [*ret_first, result). */
-static uint32_t overlapped(const struct tcp_edits *e, uint32_t from, uint32_t to, uint32_t *ret_first)
+static uint32_t overlapped(const struct tcp_edits *e, uint32_t from, uint32_t to,
+			   uint32_t *ret_first)
 {
 	uint32_t end = find_out(e, from);
 
@@ -125,7 +129,8 @@ static uint32_t overlapped(const struct tcp_edits *e, uint32_t from, uint32_t to
 }
 
 /* An edit of [from, to) that takes in those it overlaps: its ranges before the change. */
-static struct tcp_edit cover(const struct tcp_edits *e, uint32_t from, uint32_t to, uint32_t first, uint32_t end)
+static struct tcp_edit cover(const struct tcp_edits *e, uint32_t from, uint32_t to, uint32_t first,
+			     uint32_t end)
 {
 	struct tcp_edit d = {
 		.in_from = from - shift_before(e, first),
@@ -171,7 +176,8 @@ bool tcp_edits_add(struct tcp_edits *e, uint32_t from, uint32_t to, struct span 
 	d.text = e->store->used;
 	d.out_to = d.out_from + len;
 	e->store->used += len;
-	memmove(e->store->at + first + 1, e->store->at + end, (e->n - end) * sizeof(struct tcp_edit));
+	memmove(e->store->at + first + 1, e->store->at + end,
+		(e->n - end) * sizeof(struct tcp_edit));
 	e->n = e->n - (end - first) + 1;
 	e->store->at[first] = d;
 	for (uint32_t i = first + 1; i < e->n; i++) {
@@ -205,7 +211,8 @@ void tcp_edits_join(struct tcp_edits *e, uint32_t from, struct span octets)
 	e->store->at[e->n++] = d;
 }
 
-bool tcp_edits_apply(const struct tcp_edits *e, uint32_t in_from, struct span octets, struct wr *w, uint32_t *ret_out)
+bool tcp_edits_apply(const struct tcp_edits *e, uint32_t in_from, struct span octets, struct wr *w,
+		     uint32_t *ret_out)
 {
 	uint32_t at = in_from, end = (uint32_t)(in_from + octets.n);
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
  * Changes by rules in one direction of a TCP connection, as a map between the numbers of its sender
- * (in) and those of its receiver (out). Ranges are kept, with the octets that took their place, until
- * the receiver has acknowledged them: a retransmission is edited like the first time. Pure.
+ * (in) and those of its receiver (out). Ranges are kept, with the octets that took their place,
+ * until the receiver has acknowledged them: a retransmission is edited like the first time. Pure.
  */
 #pragma once
 
@@ -12,9 +12,9 @@
 enum { TCP_MAX_EDITS = 1024, TCP_EDIT_TEXT = 107 * 1024 };
 
 struct tcp_edit {
-	uint32_t in_from, in_to;	/* the replaced octets */
-	uint32_t out_from, out_to;	/* the octets in their place */
-	uint32_t text;			/* where in the store its octets are */
+	uint32_t in_from, in_to;   /* the replaced octets */
+	uint32_t out_from, out_to; /* the octets in their place */
+	uint32_t text;		   /* where in the store its octets are */
 };
 
 struct tcp_edit_store {
@@ -25,8 +25,8 @@ struct tcp_edit_store {
 
 struct tcp_edits {
 	uint32_t n;
-	uint32_t shift;			/* out minus in, before the first edit */
-	struct tcp_edit_store *store;	/* the caller's; NULL as long as nothing was edited */
+	uint32_t shift;		      /* out minus in, before the first edit */
+	struct tcp_edit_store *store; /* the caller's; NULL as long as nothing was edited */
 };
 
 /* Nothing was changed and numbers agree: nothing needs translating. */
@@ -35,18 +35,19 @@ static inline bool tcp_edits_none(const struct tcp_edits *e)
 	return e->n == 0 && e->shift == 0;
 }
 
-/* From the sender's numbers to the receiver's, and back. Inside of a changed range there is no counterpart: up
- * gives its end, else its beginning. */
+/* From the sender's numbers to the receiver's, and back. Inside of a changed range there is no
+ * counterpart: up gives its end, else its beginning. */
 uint32_t tcp_edits_out(const struct tcp_edits *e, uint32_t in, bool up);
 uint32_t tcp_edits_in(const struct tcp_edits *e, uint32_t out, bool up);
 
 /*
- * The out range [from, to), which is not empty, is replaced by `with`: the map behind moves. (To insert, replace
- * a neighbouring octet by itself and the new octets: so the sender retransmits it until all of it arrived.)
- * False: there are too many edits, or too much text; nothing has changed.
+ * The out range [from, to), which is not empty, is replaced by `with`: the map behind moves. (To
+ * insert, replace a neighbouring octet by itself and the new octets: so the sender retransmits it
+ * until all of it arrived.) False: there are too many edits, or too much text; nothing has changed.
  */
 bool tcp_edits_add(struct tcp_edits *e, uint32_t from, uint32_t to, struct span with);
-/* Joins the edits that begin at out number `from` or behind it; octets: the present octets from `from` on. */
+/* Joins the edits that begin at out number `from` or behind it; octets: the present octets from
+ * `from` on. */
 void tcp_edits_join(struct tcp_edits *e, uint32_t from, struct span octets);
 /* So much is on its way and not acknowledged that the next segment had better wait. */
 static inline bool tcp_edits_crowded(const struct tcp_edits *e)
@@ -57,7 +58,8 @@ static inline bool tcp_edits_crowded(const struct tcp_edits *e)
 /* Forgets the edits before this out number: the receiver has acknowledged them. */
 void tcp_edits_acked(struct tcp_edits *e, uint32_t out);
 /*
- * Writes a retransmission of octets [in_from, in_from + n) to w as the first copy was sent; *ret_out is the
- * number they begin with. False if w is too small.
+ * Writes a retransmission of octets [in_from, in_from + n) to w as the first copy was sent;
+ * *ret_out is the number they begin with. False if w is too small.
  */
-bool tcp_edits_apply(const struct tcp_edits *e, uint32_t in_from, struct span octets, struct wr *w, uint32_t *ret_out);
+bool tcp_edits_apply(const struct tcp_edits *e, uint32_t in_from, struct span octets, struct wr *w,
+		     uint32_t *ret_out);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * A segment that is forwarded is completed in its place, or, where it waited, is cut anew: its received headers, other octets
- * behind them, and lengths, numbers and checksums for those.
+ * A segment that is forwarded is completed in its place, or, where it waited, is cut anew: its
+ * received headers, other octets behind them, and lengths, numbers and checksums for those.
  */
 #include "gate/tcp_emit.h"
 
@@ -9,7 +9,16 @@
 #include "gate/verdict.h"
 #include "wire/ipv4.h"
 
-enum { SEQ_OFF = 4, ACK_OFF = 8, FLAGS_OFF = 13, MSS_DEFAULT = 536, MSS_LEAST = 64, IP_SRC_OFF = 12, NOP = 1, STAMPS_LEN = 10 };
+enum {
+	SEQ_OFF = 4,
+	ACK_OFF = 8,
+	FLAGS_OFF = 13,
+	MSS_DEFAULT = 536,
+	MSS_LEAST = 64,
+	IP_SRC_OFF = 12,
+	NOP = 1,
+	STAMPS_LEN = 10
+};
 
 uint32_t gate_tcp_mss(const struct tcp_conn *c, enum gate_direction d)
 {
@@ -19,17 +28,18 @@ uint32_t gate_tcp_mss(const struct tcp_conn *c, enum gate_direction d)
 	return mss == 0 ? MSS_DEFAULT : mss < MSS_LEAST ? MSS_LEAST : mss;
 }
 
-uint32_t gate_tcp_room(struct gate *g, const struct tcp_conn *c, enum gate_direction d, const struct frame *f, const uint8_t *data,
-		       uint32_t l3, uint32_t l4)
+uint32_t gate_tcp_room(struct gate *g, const struct tcp_conn *c, enum gate_direction d,
+		       const struct frame *f, const uint8_t *data, uint32_t l3, uint32_t l4)
 {
-	uint32_t mss = gate_tcp_mss(c, d), headers = l4 - l3 + (uint32_t)TCP_HDR_LEN, room = gate_datagram_room(g, f, data, l3);
+	uint32_t mss = gate_tcp_mss(c, d), headers = l4 - l3 + (uint32_t)TCP_HDR_LEN,
+		 room = gate_datagram_room(g, f, data, l3);
 
 	/* the MSS counts no options of the IPv4 header (RFC 6691 2) */
 	room = room > headers + MSS_LEAST ? room - headers : MSS_LEAST;
 	return room < mss ? room : mss;
 }
 
-/* --- Numbers --------------------------------------------------------------------------------------------- */
+/* --- Numbers ---------------------------------------------------------------------------------- */
 
 /* The option at *at of n octets: its kind; *at is behind it then. -1: there is none. */
 static int next_option(const uint8_t *options, size_t n, size_t *at, size_t *ret_len)
@@ -56,8 +66,10 @@ static void blank_sack(uint8_t *options, size_t n)
 			memset(options + at - len, NOP, len);
 }
 
-/* Renews time stamps: other segments may have been forwarded meanwhile, and an older time stamp would mark an old segment (RFC 7323 5). */
-static void renew_stamps(uint8_t *options, size_t n, const struct tcp_conn *c, enum gate_direction d)
+/* Renews time stamps: other segments may have been forwarded meanwhile, and an older time stamp
+ * would mark an old segment (RFC 7323 5). */
+static void renew_stamps(uint8_t *options, size_t n, const struct tcp_conn *c,
+			 enum gate_direction d)
 {
 	size_t at = 0, len;
 
@@ -74,16 +86,20 @@ void gate_tcp_translate_ack(const struct gate *g, struct gate_packet *p, const s
 {
 	if (tcp_edits_none(&c->stream[!p->direction].edits))
 		return;
-	/* on a wire it was in the receiver's numbers, and is to be in the sender's; a recording has the sender's already */
+	/* on a wire it was in the receiver's numbers, and is to be in the sender's; a recording has
+	 * the sender's already */
 	if (g->tcp.flags & TCP_ACK)
 		verdict_be32(p, p->p.l4 + (uint32_t)ACK_OFF,
-			     g->recorded ? tcp_edits_out(&c->stream[!p->direction].edits, g->tcp.ack, false) : g->tcp.ack);
+			     g->recorded ? tcp_edits_out(&c->stream[!p->direction].edits,
+							 g->tcp.ack, false)
+					 : g->tcp.ack);
 	blank_sack(p->p.data + p->p.l4 + TCP_HDR_LEN, p->l4_len - (size_t)TCP_HDR_LEN);
 }
 
 void gate_tcp_translate(struct gate *g, struct gate_packet *p, const struct tcp_conn *c)
 {
-	const struct tcp_edits *mine = &c->stream[p->direction].edits, *theirs = &c->stream[!p->direction].edits;
+	const struct tcp_edits *mine = &c->stream[p->direction].edits,
+			       *theirs = &c->stream[!p->direction].edits;
 
 	if ((tcp_edits_none(mine) && tcp_edits_none(theirs)) || g->pass_through)
 		return;
@@ -93,7 +109,7 @@ void gate_tcp_translate(struct gate *g, struct gate_packet *p, const struct tcp_
 	p->dirty |= DIRTY_L4;
 }
 
-/* --- Segments that waited ------------------------------------------------------------------------------------ */
+/* --- Segments that waited --------------------------------------------------------------------- */
 
 struct emission {
 	struct gate *g;
@@ -113,7 +129,8 @@ static void place_syn(struct gate *g, const struct held *h, uint32_t *out)
 }
 
 /* Makes a frame from a held one's headers and other octets: its length. */
-static uint32_t compose(const struct emission *e, const struct held *h, uint32_t out, struct span octets, bool last)
+static uint32_t compose(const struct emission *e, const struct held *h, uint32_t out,
+			struct span octets, bool last)
 {
 	struct gate *g = e->g;
 	struct gate_packet p = {.frame = h->frame, .proto = IPV4_PROTO_TCP};
@@ -128,9 +145,10 @@ static uint32_t compose(const struct emission *e, const struct held *h, uint32_t
 	place_syn(g, h, &out);
 	verdict_be32(&p, h->l4 + (uint32_t)SEQ_OFF, out);
 	if (e->conn->stamped[e->direction])
-		renew_stamps(g->piece + h->l4 + TCP_HDR_LEN, h->app - h->l4 - (size_t)TCP_HDR_LEN, e->conn, e->direction);
+		renew_stamps(g->piece + h->l4 + TCP_HDR_LEN, h->app - h->l4 - (size_t)TCP_HDR_LEN,
+			     e->conn, e->direction);
 	if (!last)
-		g->piece[h->l4 + FLAGS_OFF] &= (uint8_t)~(TCP_FIN | TCP_PSH);
+		g->piece[h->l4 + FLAGS_OFF] &= (uint8_t) ~(TCP_FIN | TCP_PSH);
 	p.p.l3 = h->l3;
 	p.p.l4 = h->l4;
 	p.p.app_len = (uint16_t)octets.n;
@@ -172,8 +190,8 @@ static void emit(void *ctx, struct held *h, uint32_t out, struct span octets, bo
 	(void)frames_flush(g->frames);
 }
 
-void gate_tcp_emit(struct gate *g, struct tcp_conn *c, enum gate_direction d, struct held *h, uint32_t out, struct span octets,
-		   uint32_t room)
+void gate_tcp_emit(struct gate *g, struct tcp_conn *c, enum gate_direction d, struct held *h,
+		   uint32_t out, struct span octets, uint32_t room)
 {
 	struct emission e = {g, c, d};
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * A capture may also hold segments a little out of order, or an acknowledgement before its data. So octets count as missing when
- * their receiver has acknowledged them and a few more packets came; or when many packets or seconds went by.
+ * A capture may also hold segments a little out of order, or an acknowledgement before its data. So
+ * octets count as missing when their receiver has acknowledged them and a few more packets came; or
+ * when many packets or seconds went by.
  */
 #include "gate/tcp_gap.h"
 
@@ -17,7 +18,8 @@ static bool is_missing(const struct tcp_conn *c, enum gate_direction d, int64_t 
 	const struct tcp_gap *gap = &c->gap[d];
 	bool acked = !tcp_before(c->track.half[d].acked, c->stream[d].ahead->from);
 
-	return (acked && gap->packets >= ACKED_PACKETS) || gap->packets >= PACKETS_MAX || now_ns - gap->since_ns >= GAP_NS;
+	return (acked && gap->packets >= ACKED_PACKETS) || gap->packets >= PACKETS_MAX ||
+	       now_ns - gap->since_ns >= GAP_NS;
 }
 
 /* At most n octets of value 0, kept like a segment whose frame has gone. How many; 0: no room. */
@@ -51,7 +53,8 @@ static void fill_gap(struct gate *g, struct flow *f, enum gate_direction d)
 		uint32_t n = keep_zeros(g, c, d, s->ahead->from - c->track.half[d].next);
 
 		if (!n) {
-			/* too much is pending: it is released, and patterns across it are not found */
+			/* too much is pending: it is released, and patterns across it are not
+			 * found */
 			if (!s->segments)
 				break;
 			gate_tcp_advance(g, f, d, true);

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * A ring by sequence number: its length divides 2^32, so numbers that wrap stay where they are. One that was empty begins at
- * its beginning again: little is on its way most of the time, and stays in the cache. One that is never empty is moved to the
- * beginning whenever it has moved on by its own length, and by MOVE_FROM at least: it needs no more memory than twice
- * the octets that are remembered. The memory of a large one goes back to the system with the buffer.
+ * A ring by sequence number: its length divides 2^32, so numbers that wrap stay where they are. One
+ * that was empty begins at its beginning again: little is on its way most of the time, and stays in
+ * the cache. One that is never empty is moved to the beginning whenever it has moved on by its own
+ * length, and by MOVE_FROM at least: it needs no more memory than twice the octets that are
+ * remembered. The memory of a large one goes back to the system with the buffer.
  */
 #include "gate/tcp_history.h"
 
@@ -89,11 +90,13 @@ static int give_up(struct tcp_history *h, struct tcp_pool *p, bool forget)
 	return 0;
 }
 
-int tcp_history_note(struct tcp_history *h, struct tcp_pool *p, uint32_t from, struct span octets, bool forget)
+int tcp_history_note(struct tcp_history *h, struct tcp_pool *p, uint32_t from, struct span octets,
+		     bool forget)
 {
 	uint32_t n = (uint32_t)octets.n, skip = n > TCP_HISTORY_LEN ? n - TCP_HISTORY_LEN : 0;
 	bool follows = h->n && end_of(h) == from;
-	uint32_t sum = n + (follows ? h->n : 0), kept = sum < TCP_HISTORY_LEN ? sum : TCP_HISTORY_LEN;
+	uint32_t sum = n + (follows ? h->n : 0),
+		 kept = sum < TCP_HISTORY_LEN ? sum : TCP_HISTORY_LEN;
 
 	if (n == 0)
 		return 0;
@@ -164,7 +167,8 @@ bool tcp_history_correct(const struct tcp_history *h, uint32_t from, uint8_t *oc
 	return differ;
 }
 
-uint32_t tcp_history_unknown(const struct tcp_history *h, uint32_t from, uint32_t n, uint32_t acked, bool heard)
+uint32_t tcp_history_unknown(const struct tcp_history *h, uint32_t from, uint32_t n, uint32_t acked,
+			     bool heard)
 {
 	uint32_t end = from + n, known_to = h->ring ? end_of(h) : from, unknown = 0;
 	uint32_t known_from = h->ring ? h->from : from;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Segments of the gate's own: resets, and acknowledgements that report missing data. They are made from the headers of the
- * current packet, in either direction.
+ * Segments of the gate's own: resets, and acknowledgements that report missing data. They are made
+ * from the headers of the current packet, in either direction.
  */
 #include "gate/tcp_reply.h"
 
@@ -10,18 +10,23 @@
 
 enum { IP_SRC_OFF = 12, NOP = 1, TS_LEN = 10, SACK_HEAD = 2, BLOCK_LEN = 8, BLOCKS_MAX = 3 };
 
-/* Returns the next sequence number that the receiver of direction d expects. Held data and the current segment are never delivered to it. */
-static uint32_t next_out(const struct gate *g, const struct gate_packet *p, const struct tcp_conn *c, enum gate_direction d)
+/* Returns the next sequence number that the receiver of direction d expects. Held data and the
+ * current segment are never delivered to it. */
+static uint32_t next_out(const struct gate *g, const struct gate_packet *p,
+			 const struct tcp_conn *c, enum gate_direction d)
 {
 	const struct tcp_stream *s = &c->stream[d];
 
 	if (s->segments)
 		return s->out;
-	return tcp_edits_out(&s->edits, d == p->direction && g->taken ? g->tcp.seq : c->track.half[d].next, false);
+	return tcp_edits_out(&s->edits,
+			     d == p->direction && g->taken ? g->tcp.seq : c->track.half[d].next,
+			     false);
 }
 
 /* Sends a segment without data to the receiver of direction d, beside the current packet. */
-static void send_made(struct gate *g, const struct gate_packet *p, enum gate_direction d, struct tcp_hdr *h)
+static void send_made(struct gate *g, const struct gate_packet *p, enum gate_direction d,
+		      struct tcp_hdr *h)
 {
 	bool back = d != p->direction;
 	uint32_t l3 = p->p.l3, l4 = p->p.l4;
@@ -32,7 +37,10 @@ static void send_made(struct gate *g, const struct gate_packet *p, enum gate_dir
 	h->dport = back ? p->p.sport : p->p.dport;
 	wr_bytes(&w, p->p.data, l4);
 	tcp_write(&w, h);
-	q.p = (struct packet){.data = g->piece, .len = (uint32_t)w.len, .l3 = p->p.l3, .l4 = p->p.l4};
+	q.p = (struct packet){.data = g->piece,
+			      .len = (uint32_t)w.len,
+			      .l3 = p->p.l3,
+			      .l4 = p->p.l4};
 	q.p.src = back ? p->p.dst : p->p.src;
 	q.p.dst = back ? p->p.src : p->p.dst;
 	q.l3_len = p->l3_len;
@@ -56,7 +64,7 @@ static void send_made(struct gate *g, const struct gate_packet *p, enum gate_dir
 	(void)frames_flush(g->frames);
 }
 
-/* --- Resets ------------------------------------------------------------------------------------------------------ */
+/* --- Resets ----------------------------------------------------------------------------------- */
 
 void gate_tcp_reset_to(struct gate *g, struct flow *f, enum gate_direction d)
 {
@@ -64,7 +72,8 @@ void gate_tcp_reset_to(struct gate *g, struct flow *f, enum gate_direction d)
 	struct tcp_conn *c = f->transport;
 	struct tcp_hdr h = {.flags = TCP_RST | TCP_ACK};
 
-	/* the frames are made from one of the connection: there is a current one whenever a rule runs */
+	/* the frames are made from one of the connection: there is a current one whenever a rule
+	 * runs */
 	if (g->pass_through || p->flow != f || !c)
 		return;
 	h.seq = next_out(g, p, c, d);
@@ -78,13 +87,14 @@ void gate_tcp_reset(struct gate *g, struct flow *f)
 	gate_tcp_reset_to(g, f, GATE_DOWN);
 }
 
-/* --- Missing data ------------------------------------------------------------------------------------------------- */
+/* --- Missing data ----------------------------------------------------------------------------- */
 
 struct block {
 	uint32_t from, to;
 };
 
-/* Lists the data behind the gap, as runs; the one with `number` in it first (RFC 2018 4). Returns how many. */
+/* Lists the data behind the gap, as runs; the one with `number` in it first (RFC 2018 4). Returns
+ * how many. */
 static unsigned blocks_of(const struct tcp_stream *s, uint32_t number, struct block ret[BLOCKS_MAX])
 {
 	struct block run = {0};
@@ -109,8 +119,8 @@ static unsigned blocks_of(const struct tcp_stream *s, uint32_t number, struct bl
 	return ret[0].from == ret[0].to ? 0 : n;
 }
 
-static void write_options(struct wr *w, const struct gate *g, const struct tcp_conn *c, enum gate_direction to,
-			  const struct block *blocks, unsigned n)
+static void write_options(struct wr *w, const struct gate *g, const struct tcp_conn *c,
+			  enum gate_direction to, const struct block *blocks, unsigned n)
 {
 	struct span theirs = tcp_option(&g->tcp, TCP_OPT_TIMESTAMPS);
 	struct rd r = rd_init(theirs);
@@ -133,14 +143,15 @@ static void write_options(struct wr *w, const struct gate *g, const struct tcp_c
 
 void gate_tcp_tell_missing(struct gate *g, const struct gate_packet *p, struct tcp_conn *c)
 {
-	enum gate_direction d = (enum gate_direction)p->direction, to = (enum gate_direction)!d;
+	enum gate_direction d = (enum gate_direction)p->direction, to = (enum gate_direction) !d;
 	uint8_t options[TCP_MAX_HDR_LEN - TCP_HDR_LEN];
 	struct wr w = wr_init(options, sizeof(options));
 	struct block blocks[BLOCKS_MAX];
 	struct tcp_hdr h = {.flags = TCP_ACK};
 
 	/* nobody hears it in a recording */
-	if (g->pass_through || g->recorded || c->track.state < TCP_ESTABLISHED || c->track.state > TCP_CLOSING)
+	if (g->pass_through || g->recorded || c->track.state < TCP_ESTABLISHED ||
+	    c->track.state > TCP_CLOSING)
 		return;
 	h.seq = next_out(g, p, c, to);
 	h.ack = c->vouching[d] ? c->vouched[d] : c->track.half[d].acked;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
  * Delivery of a stream's pending data: to the listeners of receive_data
- * first, each octet once; then to the application's dissector, as far as the listeners released it. Either
- * may hold the rest back, and change pending octets.
+ * first, each octet once; then to the application's dissector, as far as the listeners released it.
+ * Either may hold the rest back, and change pending octets.
  */
 #include "gate/app.h"
 #include "gate/plug.h"
@@ -42,7 +42,7 @@ static void move(struct gate_view *part, uint32_t at, uint32_t n, uint32_t came)
 }
 
 int gate_stream_edit(struct gate *g, struct gate_view *v, uint32_t off, uint32_t n,
-                     struct span with)
+		     struct span with)
 {
 	struct tcp_conn *c = v->flow->transport;
 	struct tcp_stream *s = &c->stream[v->direction];
@@ -107,7 +107,7 @@ static uint32_t let_go(const struct gate *g, const struct gate_view *v)
 static uint32_t most_held(const struct tcp_conn *c, enum gate_direction d)
 {
 	uint32_t window = c->track.half[d].max_window, mss = gate_tcp_mss(c, d),
-	         room = window > mss ? window - mss : 0;
+		 room = window > mss ? window - mss : 0;
 
 	return window && room < TCP_PENDING_MAX ? room : TCP_PENDING_MAX;
 }
@@ -156,8 +156,11 @@ uint32_t gate_tcp_repeated(struct gate *g, struct flow *f, enum gate_direction d
 {
 	struct tcp_conn *c = f->transport;
 	struct tcp_stream *s = &c->stream[d];
-	struct gate_view v = {
-	        .flow = f, .direction = d, .octets = s->pending, .n = s->n, .out = s->out};
+	struct gate_view v = {.flow = f,
+			      .direction = d,
+			      .octets = s->pending,
+			      .n = s->n,
+			      .out = s->out};
 	uint32_t go;
 
 	/* sooner it is not the sender's clock that has run out, but an octet that was lost */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Most streams have no pending data at any time: their segments are inspected in place and forwarded. Only
- * waiting or changed data is copied, into buffers that are borrowed from a pool for that time.
+ * Most streams have no pending data at any time: their segments are inspected in place and
+ * forwarded. Only waiting or changed data is copied, into buffers that are borrowed from a pool for
+ * that time.
  */
 #include "gate/tcp_stream.h"
 
@@ -17,14 +18,14 @@ struct buffer {
 
 struct tcp_pool {
 	struct held_pool *held;
-	uint8_t *memory;		/* [n][first] */
-	uint8_t *large;			/* [n][len]; NULL: first is len */
-	size_t first, len;		/* powers of two */
+	uint8_t *memory;   /* [n][first] */
+	uint8_t *large;	   /* [n][len]; NULL: first is len */
+	size_t first, len; /* powers of two */
 	struct buffer *free;
-	uint32_t n, fresh, used;	/* fresh: from here on none was ever taken */
-	uint16_t *owner;		/* [n] of each buffer */
+	uint32_t n, fresh, used; /* fresh: from here on none was ever taken */
+	uint16_t *owner;	 /* [n] of each buffer */
 	uint32_t owned[TCP_POOL_OWNERS];
-	size_t octets, max_octets;	/* as counted by the users; 0: no limit */
+	size_t octets, max_octets; /* as counted by the users; 0: no limit */
 	size_t owned_octets[TCP_POOL_OWNERS];
 };
 
@@ -37,7 +38,10 @@ int tcp_pool_new(uint32_t n, size_t len, struct held_pool *held, struct tcp_pool
 
 	if (!p)
 		return -ENOMEM;
-	*p = (struct tcp_pool){.held = held, .n = n, .len = len, .first = len > TCP_GROWN_MAX ? TCP_POOL_FIRST : len};
+	*p = (struct tcp_pool){.held = held,
+			       .n = n,
+			       .len = len,
+			       .first = len > TCP_GROWN_MAX ? TCP_POOL_FIRST : len};
 	p->memory = n ? pages_new(n, p->first) : NULL;
 	p->large = n && p->first < len ? pages_new(n, len) : NULL;
 	p->owner = n ? calloc(n, sizeof(*p->owner)) : NULL;
@@ -140,9 +144,10 @@ void tcp_pool_give(struct tcp_pool *p, uint8_t **at)
 	*at = NULL;
 }
 
-/* --- Segments -------------------------------------------------------------------------------------------- */
+/* --- Segments --------------------------------------------------------------------------------- */
 
-int tcp_stream_append(struct tcp_stream *s, struct tcp_pool *p, const struct frame *f, uint32_t from, struct span data)
+int tcp_stream_append(struct tcp_stream *s, struct tcp_pool *p, const struct frame *f,
+		      uint32_t from, struct span data)
 {
 	struct held **end = &s->segments;
 	struct held *h;
@@ -166,7 +171,8 @@ int tcp_stream_append(struct tcp_stream *s, struct tcp_pool *p, const struct fra
 	return 0;
 }
 
-int tcp_stream_ahead(struct tcp_stream *s, struct tcp_pool *p, const struct frame *f, uint32_t from, uint32_t to)
+int tcp_stream_ahead(struct tcp_stream *s, struct tcp_pool *p, const struct frame *f, uint32_t from,
+		     uint32_t to)
 {
 	struct held **at = &s->ahead;
 	struct held *h = s->ahead;
@@ -216,7 +222,7 @@ struct held *tcp_stream_follow(struct tcp_stream *s, uint32_t next, struct held 
 	return NULL;
 }
 
-/* --- Pending data ------------------------------------------------------------------------------------------ */
+/* --- Pending data ----------------------------------------------------------------------------- */
 
 static bool store_take(struct tcp_stream *s, struct tcp_pool *p)
 {
@@ -235,7 +241,8 @@ static void store_give(struct tcp_stream *s, struct tcp_pool *p)
 }
 
 /* Turns an insertion into a replacement of a neighbouring octet by itself and the new octets. */
-static bool widen(const struct tcp_stream *s, uint32_t *off, uint32_t *n, uint8_t *text, struct span *with)
+static bool widen(const struct tcp_stream *s, uint32_t *off, uint32_t *n, uint8_t *text,
+		  struct span *with)
 {
 	if (*n)
 		return true;
@@ -273,7 +280,8 @@ static int put(struct tcp_stream *s, uint32_t off, uint32_t n, struct span with)
 	return 0;
 }
 
-int tcp_stream_edit(struct tcp_stream *s, struct tcp_pool *p, uint32_t off, uint32_t n, struct span with)
+int tcp_stream_edit(struct tcp_stream *s, struct tcp_pool *p, uint32_t off, uint32_t n,
+		    struct span with)
 {
 	uint8_t *text = NULL;
 	int r = -ERANGE;
@@ -295,11 +303,12 @@ int tcp_stream_edit(struct tcp_stream *s, struct tcp_pool *p, uint32_t off, uint
 }
 
 /* Sends octets [from, to) of the pending ones as segments of frame h. */
-static void emit_segment(struct tcp_stream *s, struct held *h, uint32_t from, uint32_t to, bool whole,
-			 uint32_t max, tcp_emit_fn emit, void *ctx)
+static void emit_segment(struct tcp_stream *s, struct held *h, uint32_t from, uint32_t to,
+			 bool whole, uint32_t max, tcp_emit_fn emit, void *ctx)
 {
 	/* a host's MSS leaves no room for options (RFC 6691) */
-	uint32_t options = h->app - h->l4 > TCP_HDR_LEN ? h->app - h->l4 - (uint32_t)TCP_HDR_LEN : 0;
+	uint32_t options = h->app - h->l4 > TCP_HDR_LEN ? h->app - h->l4 - (uint32_t)TCP_HDR_LEN
+							: 0;
 	uint32_t room = max > options + 1 ? max - options : 1;
 	uint32_t longest = h->to - h->from > room ? h->to - h->from : room;
 
@@ -322,11 +331,13 @@ static uint32_t end_of(const struct tcp_stream *s, const struct held *h)
 
 	if (!h->next)
 		return s->n;
-	/* within a change of which all was sent, acknowledged and forgotten: nothing of it is left */
+	/* within a change of which all was sent, acknowledged and forgotten: nothing of it is
+	 * left */
 	return tcp_before(out, s->out) ? 0 : out - s->out;
 }
 
-void tcp_stream_release(struct tcp_stream *s, struct tcp_pool *p, uint32_t n, uint32_t max, tcp_emit_fn emit, void *ctx)
+void tcp_stream_release(struct tcp_stream *s, struct tcp_pool *p, uint32_t n, uint32_t max,
+			tcp_emit_fn emit, void *ctx)
 {
 	uint32_t at = 0;
 
@@ -350,7 +361,8 @@ void tcp_stream_release(struct tcp_stream *s, struct tcp_pool *p, uint32_t n, ui
 		tcp_pool_give(p, &s->pending);
 }
 
-bool tcp_stream_again(const struct tcp_stream *s, uint32_t from, struct span octets, struct wr *w, uint32_t *ret_out)
+bool tcp_stream_again(const struct tcp_stream *s, uint32_t from, struct span octets, struct wr *w,
+		      uint32_t *ret_out)
 {
 	if (!tcp_edits_apply(&s->edits, from, octets, w, ret_out))
 		return false;
@@ -369,7 +381,8 @@ void tcp_stream_acked(struct tcp_stream *s, struct tcp_pool *p, uint32_t out)
 		store_give(s, p);
 }
 
-static void lose_all(struct tcp_pool *p, struct held **list, void (*lost)(void *ctx, struct held *h), void *ctx)
+static void lose_all(struct tcp_pool *p, struct held **list,
+		     void (*lost)(void *ctx, struct held *h), void *ctx)
 {
 	while (*list) {
 		struct held *h = *list;
@@ -380,7 +393,8 @@ static void lose_all(struct tcp_pool *p, struct held **list, void (*lost)(void *
 	}
 }
 
-void tcp_stream_end(struct tcp_stream *s, struct tcp_pool *p, void (*lost)(void *ctx, struct held *h), void *ctx)
+void tcp_stream_end(struct tcp_stream *s, struct tcp_pool *p,
+		    void (*lost)(void *ctx, struct held *h), void *ctx)
 {
 	lose_all(p, &s->segments, lost, ctx);
 	lose_all(p, &s->ahead, lost, ctx);

@@ -1,17 +1,27 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * The checks are those a receiver makes, with one difference: a gate sees segments before the receiver, so
- * windows and acknowledgements are taken at their largest. The receiver may still refuse a segment that the gate
- * accepts; no receiver would accept one that the gate refuses.
+ * The checks are those a receiver makes, with one difference: a gate sees segments before the
+ * receiver, so windows and acknowledgements are taken at their largest. The receiver may still
+ * refuse a segment that the gate accepts; no receiver would accept one that the gate refuses.
  */
 #include "gate/tcp_track.h"
 
-enum { NO_WSCALE = 0xff, MAX_WSCALE = 14, OPT_END = 0, OPT_NOP = 1, WINDOW_LEAST = 65535, RECORDED_GAP = 1 << 20 };
+enum {
+	NO_WSCALE = 0xff,
+	MAX_WSCALE = 14,
+	OPT_END = 0,
+	OPT_NOP = 1,
+	WINDOW_LEAST = 65535,
+	RECORDED_GAP = 1 << 20
+};
 
 static const char *const state_names[TCP_N_STATES] = {
-	[TCP_SYN_SENT] = "syn_sent",	   [TCP_SYN_RECEIVED] = "syn_received",
-	[TCP_ESTABLISHED] = "established", [TCP_FIN_WAIT] = "fin_wait_1",
-	[TCP_CLOSING] = "closing",	   [TCP_TIME_WAIT] = "timed_wait",
+	[TCP_SYN_SENT] = "syn_sent",
+	[TCP_SYN_RECEIVED] = "syn_received",
+	[TCP_ESTABLISHED] = "established",
+	[TCP_FIN_WAIT] = "fin_wait_1",
+	[TCP_CLOSING] = "closing",
+	[TCP_TIME_WAIT] = "timed_wait",
 	[TCP_RESET] = "reset",
 };
 
@@ -58,7 +68,8 @@ static uint32_t span_len(const struct tcp_hdr *h, uint32_t len)
 static uint32_t window_of(const struct tcp_track *t, enum gate_direction d, const struct tcp_hdr *h)
 {
 	const struct tcp_half *me = &t->half[d], *other = &t->half[!d];
-	bool scaled = !(h->flags & TCP_SYN) && me->wscale != NO_WSCALE && other->wscale != NO_WSCALE;
+	bool scaled = !(h->flags & TCP_SYN) && me->wscale != NO_WSCALE &&
+		      other->wscale != NO_WSCALE;
 
 	/* without the handshake the scale is not known: the largest there is */
 	if (t->midstream)
@@ -111,7 +122,8 @@ static void take_ack(struct tcp_track *t, enum gate_direction d, const struct tc
 		other->fin_acked = true;
 }
 
-static void take_fin(struct tcp_track *t, enum gate_direction d, const struct tcp_hdr *h, uint32_t len)
+static void take_fin(struct tcp_track *t, enum gate_direction d, const struct tcp_hdr *h,
+		     uint32_t len)
 {
 	struct tcp_half *me = &t->half[d];
 
@@ -120,7 +132,9 @@ static void take_fin(struct tcp_track *t, enum gate_direction d, const struct tc
 		me->fin_seq = h->seq + len;
 	}
 	if (t->half[GATE_UP].fin && t->half[GATE_DOWN].fin)
-		t->state = t->half[GATE_UP].fin_acked && t->half[GATE_DOWN].fin_acked ? TCP_TIME_WAIT : TCP_CLOSING;
+		t->state = t->half[GATE_UP].fin_acked && t->half[GATE_DOWN].fin_acked
+				   ? TCP_TIME_WAIT
+				   : TCP_CLOSING;
 	else if (me->fin && t->state < TCP_FIN_WAIT)
 		t->state = TCP_FIN_WAIT;
 }
@@ -164,8 +178,8 @@ static enum tcp_segment place(const struct tcp_half *me, const struct tcp_hdr *h
 	return tcp_before(me->next, end) ? TCP_SEG_OVERLAP : TCP_SEG_AGAIN;
 }
 
-/* An answer to the SYN of `other`, and to no other SYN between the same ends: a receiver that counts from another number than
- * the gate reads other octets than the gate has shown. */
+/* An answer to the SYN of `other`, and to no other SYN between the same ends: a receiver that
+ * counts from another number than the gate reads other octets than the gate has shown. */
 static bool answers_syn(const struct tcp_half *other, const struct tcp_hdr *h)
 {
 	return !tcp_before(h->ack, other->isn + 1) && !tcp_before(other->last, h->ack);
@@ -173,10 +187,12 @@ static bool answers_syn(const struct tcp_half *other, const struct tcp_hdr *h)
 
 bool tcp_track_is_answer(const struct tcp_track *t, enum gate_direction d, const struct tcp_hdr *h)
 {
-	return (h->flags & (TCP_SYN | TCP_ACK)) == (TCP_SYN | TCP_ACK) && t->half[!d].begun && answers_syn(&t->half[!d], h);
+	return (h->flags & (TCP_SYN | TCP_ACK)) == (TCP_SYN | TCP_ACK) && t->half[!d].begun &&
+	       answers_syn(&t->half[!d], h);
 }
 
-static enum tcp_segment check_syn(const struct tcp_track *t, enum gate_direction d, const struct tcp_hdr *h, uint32_t len)
+static enum tcp_segment check_syn(const struct tcp_track *t, enum gate_direction d,
+				  const struct tcp_hdr *h, uint32_t len)
 {
 	const struct tcp_half *me = &t->half[d], *other = &t->half[!d];
 
@@ -184,7 +200,8 @@ static enum tcp_segment check_syn(const struct tcp_track *t, enum gate_direction
 		return h->flags & TCP_ACK ? TCP_SEG_BAD_HANDSHAKE : TCP_SEG_RESTART;
 	/* the same again, with data perhaps that it did not have before (RFC 7413) */
 	if (me->begun && h->seq == me->isn && !t->midstream)
-		return h->flags & TCP_ACK && !answers_syn(other, h) ? TCP_SEG_BAD_HANDSHAKE : place(me, h, len);
+		return h->flags & TCP_ACK && !answers_syn(other, h) ? TCP_SEG_BAD_HANDSHAKE
+								    : place(me, h, len);
 	if (t->state == TCP_SYN_SENT && d == GATE_DOWN) {
 		/* its answer, or both at once (RFC 9293 3.5) */
 		if (h->flags & TCP_ACK && !answers_syn(other, h))
@@ -203,8 +220,9 @@ static uint32_t lag(const struct tcp_half *h)
 	return h->max_window > WINDOW_LEAST ? h->max_window : WINDOW_LEAST;
 }
 
-/* RFC 9293 3.6: a sender has no data behind its FIN; and the number of the first FIN is not moved, neither to later octets,
- * so that as many are left out, nor before octets that were sent already. */
+/* RFC 9293 3.6: a sender has no data behind its FIN; and the number of the first FIN is not moved,
+ * neither to later octets, so that as many are left out, nor before octets that were sent already.
+ */
 static bool fits_fin(const struct tcp_half *me, const struct tcp_hdr *h, uint32_t end)
 {
 	bool fin = h->flags & TCP_FIN;
@@ -214,14 +232,16 @@ static bool fits_fin(const struct tcp_half *me, const struct tcp_hdr *h, uint32_
 	return !fin || !tcp_before(end - 1, me->octets);
 }
 
-/* RFC 5961 4: a receiver heeds a reset at the number it expects, which is not before the octets that it has acknowledged. */
+/* RFC 5961 4: a receiver heeds a reset at the number it expects, which is not before the octets
+ * that it has acknowledged. */
 static enum tcp_segment check_reset(const struct tcp_half *me, const struct tcp_hdr *h)
 {
-	return tcp_before(h->seq, me->acked) || tcp_before(me->right, h->seq) ? TCP_SEG_BAD_RESET : TCP_SEG_OK;
+	return tcp_before(h->seq, me->acked) || tcp_before(me->right, h->seq) ? TCP_SEG_BAD_RESET
+									      : TCP_SEG_OK;
 }
 
-static enum tcp_segment check_numbers(const struct tcp_track *t, enum gate_direction d, const struct tcp_hdr *h,
-				      uint32_t len)
+static enum tcp_segment check_numbers(const struct tcp_track *t, enum gate_direction d,
+				      const struct tcp_hdr *h, uint32_t len)
 {
 	const struct tcp_half *me = &t->half[d], *other = &t->half[!d];
 	uint32_t end = h->seq + span_len(h, len);
@@ -230,7 +250,8 @@ static enum tcp_segment check_numbers(const struct tcp_track *t, enum gate_direc
 		return check_reset(me, h);
 	/* RFC 5961 5.2: of data that was not sent, or too old */
 	if (h->flags & TCP_ACK && other->begun &&
-	    (tcp_before(other->last + (t->recorded ? RECORDED_GAP : 0), h->ack) || tcp_before(h->ack, other->acked - lag(other))))
+	    (tcp_before(other->last + (t->recorded ? RECORDED_GAP : 0), h->ack) ||
+	     tcp_before(h->ack, other->acked - lag(other))))
 		return TCP_SEG_BAD_ACK;
 	/* one octet more is a probe of a window that is closed (RFC 9293 3.8.6.1) */
 	if (tcp_before(me->right + 1, end) || tcp_before(h->seq, me->acked - lag(me)) ||
@@ -239,7 +260,8 @@ static enum tcp_segment check_numbers(const struct tcp_track *t, enum gate_direc
 	return TCP_SEG_OK;
 }
 
-enum tcp_segment tcp_track_check(const struct tcp_track *t, enum gate_direction d, const struct tcp_hdr *h, uint32_t len)
+enum tcp_segment tcp_track_check(const struct tcp_track *t, enum gate_direction d,
+				 const struct tcp_hdr *h, uint32_t len)
 {
 	const struct tcp_half *me = &t->half[d];
 	enum tcp_segment r;
@@ -251,8 +273,11 @@ enum tcp_segment tcp_track_check(const struct tcp_track *t, enum gate_direction 
 	if (t->state == TCP_SYN_SENT) {
 		/* a port that nobody listens on says so; nothing else comes before the answer */
 		if (h->flags & TCP_RST && d == GATE_DOWN)
-			return h->flags & TCP_ACK && h->ack != t->half[GATE_UP].last ? TCP_SEG_BAD_RESET : TCP_SEG_OK;
-		return h->flags & TCP_RST && h->seq == me->next ? TCP_SEG_OK : TCP_SEG_BAD_HANDSHAKE;
+			return h->flags & TCP_ACK && h->ack != t->half[GATE_UP].last
+				       ? TCP_SEG_BAD_RESET
+				       : TCP_SEG_OK;
+		return h->flags & TCP_RST && h->seq == me->next ? TCP_SEG_OK
+								: TCP_SEG_BAD_HANDSHAKE;
 	}
 	if (!me->begun)
 		return t->midstream ? TCP_SEG_OK : TCP_SEG_BAD_HANDSHAKE;
@@ -260,7 +285,8 @@ enum tcp_segment tcp_track_check(const struct tcp_track *t, enum gate_direction 
 	return r == TCP_SEG_OK ? place(me, h, len) : r;
 }
 
-static void take_handshake(struct tcp_track *t, enum gate_direction d, const struct tcp_hdr *h, uint32_t len)
+static void take_handshake(struct tcp_track *t, enum gate_direction d, const struct tcp_hdr *h,
+			   uint32_t len)
 {
 	if (h->flags & TCP_SYN && !t->half[d].begun) {
 		begin_half(&t->half[d], h, len);
@@ -272,17 +298,20 @@ static void take_handshake(struct tcp_track *t, enum gate_direction d, const str
 		t->state = TCP_ESTABLISHED;
 }
 
-/* Takes a reset, which moves no numbers, also with data. One at a number that the receiver may expect ends the connection; another one in
- * the window only makes it ask (RFC 5961 3.2), and the connection continues. */
+/* Takes a reset, which moves no numbers, also with data. One at a number that the receiver may
+ * expect ends the connection; another one in the window only makes it ask (RFC 5961 3.2), and the
+ * connection continues. */
 static void take_reset(struct tcp_track *t, enum gate_direction d, const struct tcp_hdr *h)
 {
 	const struct tcp_half *me = &t->half[d];
 
-	if (!me->begun || t->state == TCP_SYN_SENT || (!tcp_before(h->seq, me->acked) && !tcp_before(me->next, h->seq)))
+	if (!me->begun || t->state == TCP_SYN_SENT ||
+	    (!tcp_before(h->seq, me->acked) && !tcp_before(me->next, h->seq)))
 		t->state = TCP_RESET;
 }
 
-void tcp_track_take(struct tcp_track *t, enum gate_direction d, const struct tcp_hdr *h, uint32_t len, bool in_order)
+void tcp_track_take(struct tcp_track *t, enum gate_direction d, const struct tcp_hdr *h,
+		    uint32_t len, bool in_order)
 {
 	struct tcp_half *me = &t->half[d];
 	uint32_t end = h->seq + span_len(h, len);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * A few connections at a time have data taken over, and each for a moment: a list that is walked, with the headers
- * of the last retransmission as a pattern for the gate's own segments.
+ * A few connections at a time have data taken over, and each for a moment: a list that is walked,
+ * with the headers of the last retransmission as a pattern for the gate's own segments.
  */
 #include "gate/tcp_vouch.h"
 
@@ -14,21 +14,29 @@
 #include <errno.h>
 #include <stdlib.h>
 
-enum { VOUCHES_MAX = 256, HEAD_MAX = 192, TRIES_MAX = 10, AGAIN_AT = 3, MSS_MAX = 8960, ACK_OFF = 8 };
+enum {
+	VOUCHES_MAX = 256,
+	HEAD_MAX = 192,
+	TRIES_MAX = 10,
+	AGAIN_AT = 3,
+	MSS_MAX = 8960,
+	ACK_OFF = 8
+};
 
 /* Doubled with every try, as RFC 6298 5.5 has it for senders. */
 #define FIRST_NS (200 * NS_PER_MS)
-/* A sender with more data transmits as soon as its data is acknowledged; a longer silence means it has none left. */
+/* A sender with more data transmits as soon as its data is acknowledged; a longer silence means it
+ * has none left. */
 #define STUCK_NS NS_PER_S
 
 struct vouch {
 	struct flow *flow;
-	uint32_t generation;	/* of the flow */
+	uint32_t generation; /* of the flow */
 	uint8_t direction;
 	uint8_t tries, repeats;
 	int64_t due_ns;
-	int64_t stuck_ns;	/* when held octets are released, unless more of them arrive */
-	uint32_t acked;		/* by the receiver, at the last check */
+	int64_t stuck_ns; /* when held octets are released, unless more of them arrive */
+	uint32_t acked;	  /* by the receiver, at the last check */
 	struct frame frame;
 	uint16_t l3, l4, app;
 	uint8_t head[HEAD_MAX];
@@ -80,7 +88,8 @@ bool gate_tcp_vouch(struct gate *g, const struct gate_packet *p, struct tcp_conn
 	uint32_t to = end_of(h);
 	struct vouch *v = find(g, p->flow, d);
 
-	if (g->pass_through || g->recorded || p->p.app > HEAD_MAX || c->track.midstream || !tcp_before(h->acked, to) ||
+	if (g->pass_through || g->recorded || p->p.app > HEAD_MAX || c->track.midstream ||
+	    !tcp_before(h->acked, to) ||
 	    tcp_history_unknown(&c->history[d], h->acked, to - h->acked, h->acked, true))
 		return false;
 	if (!v && g->vouches->n == VOUCHES_MAX)
@@ -106,7 +115,7 @@ bool gate_tcp_vouch(struct gate *g, const struct gate_packet *p, struct tcp_conn
 	return true;
 }
 
-/* --- Sending it once more ----------------------------------------------------------------------------------------- */
+/* --- Sending it once more --------------------------------------------------------------------- */
 
 /* The pattern, as a held frame to make segments from. NULL: no room. */
 static struct held *pattern(struct gate *g, const struct vouch *v, const struct tcp_conn *c)
@@ -132,11 +141,13 @@ static struct held *pattern(struct gate *g, const struct vouch *v, const struct 
 	return h;
 }
 
-/* The first octets that the receiver misses, as they went. False: none of them has been let go yet. */
+/* The first octets that the receiver misses, as they went. False: none of them has been let go
+ * yet. */
 static bool send_again(struct gate *g, const struct vouch *v, struct tcp_conn *c)
 {
 	enum gate_direction d = (enum gate_direction)v->direction;
-	uint32_t from = c->track.half[d].acked, mss = gate_tcp_mss(c, d), n = c->vouched[d] - from, out;
+	uint32_t from = c->track.half[d].acked, mss = gate_tcp_mss(c, d), n = c->vouched[d] - from,
+		 out;
 	uint32_t options = (uint32_t)(v->app - v->l4) - TCP_HDR_LEN;
 	struct wr w = wr_init(g->octets, TCP_GROWN_MAX);
 	struct held *h;

@@ -26,7 +26,8 @@ static uint8_t part_of(const struct gate_packet *p, uint32_t off)
 /* Checks the checksum before the first octet is written. */
 static void remember_checksum(const struct gate *g, struct gate_packet *p)
 {
-	if (p->p.app != PACKET_NO_LAYER && (p->proto == IPV4_PROTO_UDP || p->proto == IPV4_PROTO_TCP))
+	if (p->p.app != PACKET_NO_LAYER &&
+	    (p->proto == IPV4_PROTO_UDP || p->proto == IPV4_PROTO_TCP))
 		(void)gate_checksum(g, p);
 }
 

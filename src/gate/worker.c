@@ -28,12 +28,12 @@ struct gate_worker {
 	struct gate *g;
 	pthread_t thread;
 	bool runs;
-	int broken;		/* -errno of its source */
+	int broken; /* -errno of its source */
 	int wake_fd;
 	_Atomic bool stop, asked;
-	pthread_mutex_t lock;	/* of the members below */
+	pthread_mutex_t lock; /* of the members below */
 	pthread_cond_t answered;
-	gate_worker_fn fn;	/* NULL: nothing is asked */
+	gate_worker_fn fn; /* NULL: nothing is asked */
 	void *arg;
 };
 
@@ -166,7 +166,8 @@ int gate_worker_new(const struct gate_worker_opts *o, struct gate_worker **ret)
 		(void)gate_worker_free(w);
 		return r;
 	}
-	w->view = (struct gate_worker_view){w->g, w->bind, guard_run_guard(w->guard), o->frames, o->number};
+	w->view = (struct gate_worker_view){w->g, w->bind, guard_run_guard(w->guard), o->frames,
+					    o->number};
 	*ret = w;
 	return 0;
 }

@@ -133,7 +133,8 @@ size_t hook_libraries_check(const struct config *cfg, const struct hook_builtin 
 		if (!h->library || hook_builtin_find(builtins, h->library) ||
 		    object_check(h->library, hook_symbols, HOOK_SYMBOLS, why, sizeof(why)) == 0)
 			continue;
-		(void)config_error_set(&err, &h->pos, -USHER_E_HOOK, "hook library %s: %s", h->library, why);
+		(void)config_error_set(&err, &h->pos, -USHER_E_HOOK, "hook library %s: %s",
+				       h->library, why);
 		problem(ctx, &err);
 		n++;
 	}
@@ -148,17 +149,21 @@ static int lib_open(struct usher_lib *lib, const struct json_pos *pos, struct co
 
 	lib->handle = dlopen(lib->path, RTLD_NOW | RTLD_LOCAL);
 	if (!lib->handle)
-		return config_error_set(err, pos, -USHER_E_HOOK, "hook library %s: %s", lib->path, dlerror());
+		return config_error_set(err, pos, -USHER_E_HOOK, "hook library %s: %s", lib->path,
+					dlerror());
 	*(void **)&version = lib_symbol(lib, "usher_hook_version");
 	if (!version || !lib_symbol(lib, "usher_hook_load"))
-		return config_error_set(err, pos, -USHER_E_HOOK,
-					"hook library %s: no usher_hook_version and usher_hook_load in it "
-					"(a C library for Usher is expected)", lib->path);
+		return config_error_set(
+			err, pos, -USHER_E_HOOK,
+			"hook library %s: no usher_hook_version and usher_hook_load in it "
+			"(a C library for Usher is expected)",
+			lib->path);
 	r = version();
 	if (r != USHER_HOOK_ABI)
-		return config_error_set(err, pos, -USHER_E_HOOK,
-					"hook library %s: built for hook ABI %d, this server has %d",
-					lib->path, r, USHER_HOOK_ABI);
+		return config_error_set(
+			err, pos, -USHER_E_HOOK,
+			"hook library %s: built for hook ABI %d, this server has %d", lib->path, r,
+			USHER_HOOK_ABI);
 	return 0;
 }
 
@@ -173,8 +178,9 @@ static int lib_register(struct usher_lib *lib, const struct json_pos *pos, struc
 	r = load(lib);
 	lib->loading = false;
 	if (r < 0)
-		return config_error_set(err, pos, -USHER_E_HOOK, "hook library %s: usher_hook_load failed: %s",
-					lib->path, usher_strerror(r));
+		return config_error_set(err, pos, -USHER_E_HOOK,
+					"hook library %s: usher_hook_load failed: %s", lib->path,
+					usher_strerror(r));
 	return 0;
 }
 
@@ -207,7 +213,8 @@ static void lib_unload(struct usher_lib *lib)
 	else if (lib->loaded && lib->builtin)
 		lib->builtin->unload(lib);
 	if (lib->loaded)
-		log_msg(lib->log, LOG_HOOKS_LIBRARY_UNLOADED, "hook library %s unloaded", lib->path);
+		log_msg(lib->log, LOG_HOOKS_LIBRARY_UNLOADED, "hook library %s unloaded",
+			lib->path);
 	if (lib->handle)
 		(void)dlclose(lib->handle);
 	free(lib->path);
@@ -233,8 +240,8 @@ static int lib_parameters(struct usher_lib *lib, const struct json *params)
 }
 
 /* Reports a library that cannot be loaded; the first one becomes *err. */
-static int library_problem(const struct hook_registry_opts *o, int r, int before, const struct config_error *e,
-			   struct config_error *err)
+static int library_problem(const struct hook_registry_opts *o, int r, int before,
+			   const struct config_error *e, struct config_error *err)
 {
 	if (o->problem)
 		o->problem(o->ctx, e);
@@ -251,7 +258,8 @@ static int library_begin(struct hook_registry *r, const struct hook_registry_opt
 	int e;
 
 	if (!lib)
-		return config_error_set(err, &h->pos, -USHER_E_LIMIT, "at most %d hook libraries", HOOK_MAX_LIBS);
+		return config_error_set(err, &h->pos, -USHER_E_LIMIT, "at most %d hook libraries",
+					HOOK_MAX_LIBS);
 	lib->builtin = hook_builtin_find(o->builtins, lib->path);
 	e = lib_parameters(lib, h->parameters);
 	if (e < 0)
@@ -259,8 +267,10 @@ static int library_begin(struct hook_registry *r, const struct hook_registry_opt
 	return lib->builtin ? 0 : lib_open(lib, &h->pos, err);
 }
 
-/* Each of the two passes continues behind a library that fails, so that one run names all of them. */
-static int registry_fill(struct hook_registry *r, const struct hook_registry_opts *o, struct config_error *err)
+/* Each of the two passes continues behind a library that fails, so that one run names all of
+ * them. */
+static int registry_fill(struct hook_registry *r, const struct hook_registry_opts *o,
+			 struct config_error *err)
 {
 	const struct config *cfg = o->cfg;
 	struct config_error one;
@@ -283,7 +293,8 @@ static int registry_fill(struct hook_registry *r, const struct hook_registry_opt
 	return all;
 }
 
-int hook_registry_new(const struct hook_registry_opts *o, struct hook_registry **ret, struct config_error *err)
+int hook_registry_new(const struct hook_registry_opts *o, struct hook_registry **ret,
+		      struct config_error *err)
 {
 	struct hook_registry *r = calloc(1, sizeof(*r));
 	int e;

@@ -35,8 +35,8 @@ const char *hook_point_name(enum hook_point p);
 bool hook_point_parks(enum hook_point p);
 
 /*
- * A parked packet. refs counts the handles callouts took, plus one that the pipeline holds while the
- * callouts run; giving back the last one resumes the packet through resume().
+ * A parked packet. refs counts the handles callouts took, plus one that the pipeline holds while
+ * the callouts run; giving back the last one resumes the packet through resume().
  */
 struct hook_parked {
 	_Atomic int refs;
@@ -50,21 +50,21 @@ struct usher_call {
 	enum hook_point point;
 	enum usher_next_step status;
 	struct dhcp4_msg *query, *response;
-	struct span raw;	/* result of usher_raw; replaced by usher_set_raw */
-	size_t raw_cap;		/* how much a replacement may hold; 0: may not be replaced */
+	struct span raw; /* result of usher_raw; replaced by usher_set_raw */
+	size_t raw_cap;	 /* how much a replacement may hold; 0: may not be replaced */
 	bool raw_replaced;
 	const char *iface;
 	uint32_t src, dst;
 	uint32_t subnet_id;
-	bool subnet_set;	/* usher_set_subnet_id was called with a known subnet */
+	bool subnet_set; /* usher_set_subnet_id was called with a known subnet */
 	struct lease *lease;
 	const struct lease *deleted;
 	bool fake_allocation;
-	struct span host_id;	/* host4_identifier: in arena */
+	struct span host_id; /* host4_identifier: in arena */
 	bool address_in_use;
-	struct arena *arena;	/* the packet's */
+	struct arena *arena; /* the packet's */
 	const struct config *cfg;
-	void **packet_data;	/* one a library, or NULL */
+	void **packet_data;	     /* one a library, or NULL */
 	const struct usher_lib *lib; /* whose callout runs */
 	/* classes of the packet */
 	bool (*class_has)(void *ctx, const char *name);
@@ -75,14 +75,15 @@ struct usher_call {
 	/* command_processed */
 	const char *command;
 	const struct json *command_args;
-	struct json *answer;	/* in arena; a callout may replace it */
+	struct json *answer;	    /* in arena; a callout may replace it */
 	struct hook_parked *parked; /* NULL: parking is not possible */
 	bool took_handle;
 };
 
 struct hook_registry;
 
-/* How a registry begins: bit p is set where point p has a callout. Only written before packets run. */
+/* How a registry begins: bit p is set where point p has a callout. Only written before packets
+ * run. */
 struct hook_points {
 	uint64_t any;
 };
@@ -91,19 +92,22 @@ _Static_assert(HOOK_N_POINTS < 64, "a bit a point, and one for none");
 struct hook_registry_opts;
 
 /*
- * A library that is built into the program: "library" names it, without a slash. It registers callouts as any
- * other does, and may have more access than the ABI gives.
+ * A library that is built into the program: "library" names it, without a slash. It registers
+ * callouts as any other does, and may have more access than the ABI gives.
  */
 struct hook_builtin {
 	const char *name;
-	/* 0, or negative with *err, as for any mistake in a configuration. Then unload is not called. */
+	/* 0, or negative with *err, as for any mistake in a configuration. Then unload is not
+	 * called. */
 	int (*load)(struct usher_lib *lib, const struct hook_registry_opts *o,
 		    const struct config_hook_library *conf, struct config_error *err);
-	/* Called when another registry has taken over. Packets may still arrive for a moment, but no packet may be
-	 * parked any more, and parked ones must be resumed: they hold this registry. NULL: no action is needed. */
+	/* Called when another registry has taken over. Packets may still arrive for a moment, but
+	 * no packet may be parked any more, and parked ones must be resumed: they hold this
+	 * registry. NULL: no action is needed. */
 	void (*retire)(struct usher_lib *lib);
 	void (*unload)(struct usher_lib *lib);
-	/* The value that names a file whose text the library runs; NULL, or none: there is no such file. */
+	/* The value that names a file whose text the library runs; NULL, or none: there is no such
+	 * file. */
 	const struct json *(*file)(const struct config_hook_library *conf);
 };
 
@@ -112,27 +116,29 @@ struct hook_registry_opts {
 	struct log *log;
 	const struct hook_builtin *builtins; /* ends with an empty name; NULL: none */
 	const struct clock_src *clock;
-	const char *config_file;	/* built-in libraries' relative paths begin at its directory */
-	unsigned n_threads;		/* how many workers call callouts at the same time */
-	uint64_t failures;		/* where hook_failures() begins */
+	const char *config_file; /* built-in libraries' relative paths begin at its directory */
+	unsigned n_threads;	 /* how many workers call callouts at the same time */
+	uint64_t failures;	 /* where hook_failures() begins */
 	/* Called for each library that cannot be loaded; may be NULL. */
 	void (*problem)(void *ctx, const struct config_error *e);
 	void *ctx;
 };
 
-/* Loads the libraries of a configuration. 0, or -USHER_E_HOOK with *err naming the first library that cannot be
- * loaded and the reason; then nothing stays loaded. All objects are opened before any registers. */
+/* Loads the libraries of a configuration. 0, or -USHER_E_HOOK with *err naming the first library
+ * that cannot be loaded and the reason; then nothing stays loaded. All objects are opened before
+ * any registers. */
 int hook_registry_new(const struct hook_registry_opts *o, struct hook_registry **ret,
 		      struct config_error *err) must_check;
 /*
- * Checks that each library of a configuration is a file that could be loaded, without running code of any. Calls
- * problem for each that is not. How many those are.
+ * Checks that each library of a configuration is a file that could be loaded, without running code
+ * of any. Calls problem for each that is not. How many those are.
  */
 size_t hook_libraries_check(const struct config *cfg, const struct hook_builtin *builtins,
 			    void (*problem)(void *ctx, const struct config_error *e), void *ctx);
 /* The library in the program of that name, or NULL. */
 const struct hook_builtin *hook_builtin_find(const struct hook_builtin *builtins, const char *name);
-/* Is there a built-in library in it? Those read files of their own: every reload loads them again. */
+/* Is there a built-in library in it? Those read files of their own: every reload loads them
+ * again. */
 bool hook_registry_has_builtin(const struct hook_registry *r);
 /* Another registry is in effect: tells the built-in libraries. */
 void hook_registry_retire(struct hook_registry *r);

@@ -47,7 +47,8 @@ void usher_log(usher_lib *lib, enum usher_severity severity, const char *text)
 {
 	static const char *const names[] = {"debug", "info", "warning", "error"};
 
-	log_msg(lib->log, severity == USHER_LOG_ERROR ? LOG_HOOKS_CALLOUT_ERROR : LOG_HOOKS_LIBRARY_LOG,
+	log_msg(lib->log,
+		severity == USHER_LOG_ERROR ? LOG_HOOKS_CALLOUT_ERROR : LOG_HOOKS_LIBRARY_LOG,
 		"%s: %s: %s", lib->path, severity <= USHER_LOG_ERROR ? names[severity] : "?", text);
 }
 
@@ -214,7 +215,8 @@ int usher_command_set_answer(usher_call *call, const char *json)
 	struct json *v;
 	char *copy = call->command ? arena_strdup(call->arena, json) : NULL;
 
-	if (!copy || json_parse(span_str(copy), &o, call->arena, &v, &err) < 0 || v->type != JSON_MAP)
+	if (!copy || json_parse(span_str(copy), &o, call->arena, &v, &err) < 0 ||
+	    v->type != JSON_MAP)
 		return -EINVAL;
 	call->answer = v;
 	return 0;
@@ -223,17 +225,28 @@ int usher_command_set_answer(usher_call *call, const char *json)
 uint32_t usher_msg_get(const usher_msg *m, enum usher_field f)
 {
 	switch (f) {
-	case USHER_OP: return m->op;
-	case USHER_HTYPE: return m->htype;
-	case USHER_HLEN: return m->hlen;
-	case USHER_HOPS: return m->hops;
-	case USHER_XID: return m->xid;
-	case USHER_SECS: return m->secs;
-	case USHER_FLAGS: return m->flags;
-	case USHER_CIADDR: return m->ciaddr;
-	case USHER_YIADDR: return m->yiaddr;
-	case USHER_SIADDR: return m->siaddr;
-	case USHER_GIADDR: return m->giaddr;
+	case USHER_OP:
+		return m->op;
+	case USHER_HTYPE:
+		return m->htype;
+	case USHER_HLEN:
+		return m->hlen;
+	case USHER_HOPS:
+		return m->hops;
+	case USHER_XID:
+		return m->xid;
+	case USHER_SECS:
+		return m->secs;
+	case USHER_FLAGS:
+		return m->flags;
+	case USHER_CIADDR:
+		return m->ciaddr;
+	case USHER_YIADDR:
+		return m->yiaddr;
+	case USHER_SIADDR:
+		return m->siaddr;
+	case USHER_GIADDR:
+		return m->giaddr;
 	}
 	return 0;
 }
@@ -241,17 +254,39 @@ uint32_t usher_msg_get(const usher_msg *m, enum usher_field f)
 void usher_msg_set(usher_msg *m, enum usher_field f, uint32_t v)
 {
 	switch (f) {
-	case USHER_OP: m->op = (uint8_t)v; break;
-	case USHER_HTYPE: m->htype = (uint8_t)v; break;
-	case USHER_HLEN: m->hlen = v > DHCP4_CHADDR_LEN ? DHCP4_CHADDR_LEN : (uint8_t)v; break;
-	case USHER_HOPS: m->hops = (uint8_t)v; break;
-	case USHER_XID: m->xid = v; break;
-	case USHER_SECS: m->secs = (uint16_t)v; break;
-	case USHER_FLAGS: m->flags = (uint16_t)v; break;
-	case USHER_CIADDR: m->ciaddr = v; break;
-	case USHER_YIADDR: m->yiaddr = v; break;
-	case USHER_SIADDR: m->siaddr = v; break;
-	case USHER_GIADDR: m->giaddr = v; break;
+	case USHER_OP:
+		m->op = (uint8_t)v;
+		break;
+	case USHER_HTYPE:
+		m->htype = (uint8_t)v;
+		break;
+	case USHER_HLEN:
+		m->hlen = v > DHCP4_CHADDR_LEN ? DHCP4_CHADDR_LEN : (uint8_t)v;
+		break;
+	case USHER_HOPS:
+		m->hops = (uint8_t)v;
+		break;
+	case USHER_XID:
+		m->xid = v;
+		break;
+	case USHER_SECS:
+		m->secs = (uint16_t)v;
+		break;
+	case USHER_FLAGS:
+		m->flags = (uint16_t)v;
+		break;
+	case USHER_CIADDR:
+		m->ciaddr = v;
+		break;
+	case USHER_YIADDR:
+		m->yiaddr = v;
+		break;
+	case USHER_SIADDR:
+		m->siaddr = v;
+		break;
+	case USHER_GIADDR:
+		m->giaddr = v;
+		break;
 	}
 }
 

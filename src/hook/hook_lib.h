@@ -14,12 +14,12 @@ struct log;
 
 struct usher_lib {
 	struct hook_registry *registry;
-	unsigned index;		/* slot in a packet's data */
+	unsigned index; /* slot in a packet's data */
 	char *path;
-	void *handle;		/* of dlopen; NULL: built in */
+	void *handle;			    /* of dlopen; NULL: built in */
 	const struct hook_builtin *builtin; /* NULL: dlopened, or callouts alone */
 	bool loading, loaded;
-	char *parameters;	/* JSON text */
+	char *parameters; /* JSON text */
 	struct json *params;
 	struct arena arena;
 	void *data;

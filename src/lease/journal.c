@@ -4,12 +4,12 @@
  * that has gathered, writes and syncs it once, and moves `durable`. While one group syncs the
  * next one gathers, so the size of groups follows the load by itself.
  *
- * A failed write is cut off and tried again. After a failed sync the kernel marks the pages clean, so a
- * second sync proves nothing: the rows behind the last good one are in memory and are written again
- * (journal_tail.c). Where only the table has them, the store is rebuilt from it on a fresh file. So it is after another
- * program moved, removed or changed the live file: before a group is acknowledged, and four times a second, its name
- * must still lead to the file that is open, and its length be ours. Until then the store is down, and
- * says so: up, epoch, and everybody who waits.
+ * A failed write is cut off and tried again. After a failed sync the kernel marks the pages clean,
+ * so a second sync proves nothing: the rows behind the last good one are in memory and are written
+ * again (journal_tail.c). Where only the table has them, the store is rebuilt from it on a fresh
+ * file. So it is after another program moved, removed or changed the live file: before a group is
+ * acknowledged, and four times a second, its name must still lead to the file that is open, and its
+ * length be ours. Until then the store is down, and says so: up, epoch, and everybody who waits.
  */
 #include "lease/journal_impl.h"
 
@@ -22,7 +22,8 @@
 #include <time.h>
 #include <unistd.h>
 
-/* A disk that has room again is noticed within this time; attempts that take long are made less often. */
+/* A disk that has room again is noticed within this time; attempts that take long are made less
+ * often. */
 static const int64_t retry_min_ns = 100 * NS_PER_MS;
 static const int64_t retry_max_ns = NS_PER_S;
 static const int64_t retry_long_ns = 30 * NS_PER_S;
@@ -52,7 +53,7 @@ static const struct journal *of_const(const struct lease_store *s)
 }
 _Static_assert(__builtin_offsetof(struct journal, store) == 0, "of_const relies on it");
 
-/* --- appending ---------------------------------------------------------------------------------- */
+/* --- appending -------------------------------------------------------------------------------- */
 
 /* From now on only the table knows; called with mu held. */
 static void rows_forget(struct journal *j)
@@ -95,7 +96,7 @@ static void journal_wake(struct lease_store *s)
 	(void)pthread_mutex_unlock(&j->mu);
 }
 
-/* --- committing --------------------------------------------------------------------------------- */
+/* --- committing ------------------------------------------------------------------------------- */
 
 static void go_down(struct journal *j, int why)
 {
@@ -249,7 +250,7 @@ void journal_rotate_now(struct journal *j)
 	(void)pthread_mutex_unlock(&j->mu);
 }
 
-/* --- coming back ---------------------------------------------------------------------------------- */
+/* --- coming back ------------------------------------------------------------------------------ */
 
 /* The cleaner sees that the store is down and lets go. */
 static void lfc_take_back(struct journal *j)
@@ -321,8 +322,9 @@ static int come_back(struct journal *j)
 }
 
 /*
- * Quick failures are tried again soon: a full disk has room the moment that a file is removed. A long one has
- * written much of a copy: the disk is left alone for nine times as long, lest retries be all its load.
+ * Quick failures are tried again soon: a full disk has room the moment that a file is removed. A
+ * long one has written much of a copy: the disk is left alone for nine times as long, lest retries
+ * be all its load.
  */
 static int64_t next_backoff(const struct journal *j, int64_t took_ns)
 {
@@ -345,8 +347,8 @@ static void try_again(struct journal *j)
 		j->backoff_ns = next_backoff(j, clock_mono_ns(j->o.clock) - start);
 		j->retry_ns = clock_mono_ns(j->o.clock) + j->backoff_ns;
 		if (r != j->down_why)
-			log_msg(j->o.log, LOG_DHCPSRV_MEMFILE_STORE_DOWN, "%s still cannot be written: %s", j->path,
-				usher_strerror(r));
+			log_msg(j->o.log, LOG_DHCPSRV_MEMFILE_STORE_DOWN,
+				"%s still cannot be written: %s", j->path, usher_strerror(r));
 		j->down_why = r;
 		return;
 	}
@@ -357,7 +359,7 @@ static void try_again(struct journal *j)
 	log_msg(j->o.log, LOG_DHCPSRV_MEMFILE_STORE_UP, "%s is written again", j->path);
 }
 
-/* --- watching ---------------------------------------------------------------------------------------- */
+/* --- watching --------------------------------------------------------------------------------- */
 
 static bool watch_is_due(const struct journal *j)
 {
@@ -375,7 +377,7 @@ static void watch_now(struct journal *j)
 	try_again(j);
 }
 
-/* --- threads ---------------------------------------------------------------------------------------- */
+/* --- threads ---------------------------------------------------------------------------------- */
 
 /* With mu held: is there anything for the committer? */
 static bool has_work(const struct journal *j)
@@ -438,9 +440,9 @@ static void wait_for_work(struct journal *j)
 }
 
 /*
- * Called with mu held. While workers are busy a sync (some 90 us of CPU time in the kernel) is shared by the rows
- * of the longest delay; a worker that runs out of packets ends the wait. Only rows that must be
- * synced are worth a wait.
+ * Called with mu held. While workers are busy a sync (some 90 us of CPU time in the kernel) is
+ * shared by the rows of the longest delay; a worker that runs out of packets ends the wait. Only
+ * rows that must be synced are worth a wait.
  */
 static void gather(struct journal *j)
 {
@@ -449,7 +451,8 @@ static void gather(struct journal *j)
 	if (j->o.durability != LEASE_SYNC_COMMIT)
 		return;
 	j->store.gathering = true;
-	while (!j->stop && j->store.up && !j->rotate_wanted && !j->store.hurry && j->pending_rows < GROUP_ROWS) {
+	while (!j->stop && j->store.up && !j->rotate_wanted && !j->store.hurry &&
+	       j->pending_rows < GROUP_ROWS) {
 		int64_t left = end - clock_mono_ns(&clock_system);
 
 		if (left <= 0)
@@ -475,7 +478,7 @@ void *journal_committer(void *ctx)
 	return NULL;
 }
 
-/* --- the store's table ------------------------------------------------------------------------------ */
+/* --- the store's table ------------------------------------------------------------------------ */
 
 static void journal_commit_now(struct lease_store *s)
 {
@@ -590,7 +593,8 @@ static void journal_close(struct lease_store *s)
 		turn(j);
 	}
 	if (j->store.up && journal_sync(j) < 0)
-		log_msg(j->o.log, LOG_DHCPSRV_MEMFILE_STORE_DOWN, "%s could not be synced at the end", j->path);
+		log_msg(j->o.log, LOG_DHCPSRV_MEMFILE_STORE_DOWN,
+			"%s could not be synced at the end", j->path);
 	journal_free(j);
 }
 

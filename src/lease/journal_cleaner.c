@@ -51,8 +51,8 @@ int cleaner_step(struct journal *j)
 void cleaner_report(struct journal *j, int r)
 {
 	if (r < 0)
-		log_msg(j->o.log, LOG_DHCPSRV_MEMFILE_LFC_FAIL, "clean-up of %s failed: %s", j->path,
-			usher_strerror(r));
+		log_msg(j->o.log, LOG_DHCPSRV_MEMFILE_LFC_FAIL, "clean-up of %s failed: %s",
+			j->path, usher_strerror(r));
 	else
 		log_msg(j->o.log, LOG_DHCPSRV_MEMFILE_LFC_COMPLETE, "clean-up of %s done", j->path);
 }
@@ -101,9 +101,9 @@ void *journal_cleaner(void *ctx)
 	struct journal *j = ctx;
 
 	/*
-	 * Never runs in place of a thread that just woke up. Not SCHED_IDLE, nor a lower I/O class: it holds the
-	 * table's lock now and then, and the file system may wait for its pages; a thread that waits for it
-	 * would then wait for all others.
+	 * Never runs in place of a thread that just woke up. Not SCHED_IDLE, nor a lower I/O class:
+	 * it holds the table's lock now and then, and the file system may wait for its pages; a
+	 * thread that waits for it would then wait for all others.
 	 */
 	(void)pthread_setschedparam(pthread_self(), SCHED_BATCH, &plain);
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
  * The journal's files as objects that others can touch: our inode, files set aside, files that
- * may be removed. Nothing is overwritten or removed that was not written by a lease journal (ours or
- * Kea's); it gets a new name instead: <name>.aside-1 and so on.
+ * may be removed. Nothing is overwritten or removed that was not written by a lease journal (ours
+ * or Kea's); it gets a new name instead: <name>.aside-1 and so on.
  */
 #include "lease/journal_impl.h"
 
@@ -46,7 +46,8 @@ int journal_aside(struct journal *j, const char *suffix, const char *why)
 	if (r >= 0)
 		r = f->sync_dir(f->ctx, to);
 	if (r >= 0)
-		log_msg(j->o.log, LOG_DHCPSRV_MEMFILE_FILE_SET_ASIDE, "%s is %s: it is kept as %s", from, why, to);
+		log_msg(j->o.log, LOG_DHCPSRV_MEMFILE_FILE_SET_ASIDE, "%s is %s: it is kept as %s",
+			from, why, to);
 	return r < 0 ? r : 0;
 }
 
@@ -65,7 +66,8 @@ static bool is_ours(struct journal *j, const char *name)
 		n += (size_t)got;
 	(void)f->close(f->ctx, fd);
 	return journal_torn_header(head, n) ||
-	       (memchr(head, '\n', n) && lease_csv_header(head, (size_t)((char *)memchr(head, '\n', n) - head)) > 0);
+	       (memchr(head, '\n', n) &&
+		lease_csv_header(head, (size_t)((char *)memchr(head, '\n', n) - head)) > 0);
 }
 
 bool journal_torn_header(const char *p, size_t n)
@@ -107,7 +109,8 @@ int journal_check_kind(struct journal *j, const char *suffix)
 	if (r < 0)
 		return r == -ENOENT ? 0 : r;
 	/* a file that is only read may be a pipe */
-	return info.regular || info.symlink || (info.fifo && suffix[0]) ? info.fifo : -USHER_E_FOREIGN;
+	return info.regular || info.symlink || (info.fifo && suffix[0]) ? info.fifo
+									: -USHER_E_FOREIGN;
 }
 
 bool journal_may_shrink(struct journal *j, const char *suffix)
@@ -115,10 +118,11 @@ bool journal_may_shrink(struct journal *j, const char *suffix)
 	char name[PATH_CAP];
 	struct file_info info;
 
-	return describe(j, journal_name(j, suffix, name), &info) == 0 && info.regular && info.nlink == 1;
+	return describe(j, journal_name(j, suffix, name), &info) == 0 && info.regular &&
+	       info.nlink == 1;
 }
 
-/* --- the live file --------------------------------------------------------------------------------- */
+/* --- the live file ---------------------------------------------------------------------------- */
 
 int journal_adopt(struct journal *j)
 {
@@ -148,7 +152,8 @@ int journal_watch(struct journal *j, off_t expected)
 		r = f->stat(f->ctx, j->path, &named);
 	if (r < 0 && r != -ENOENT)
 		return 0; /* unknown: nothing is concluded from it */
-	if (r == 0 && open.size == (int64_t)expected && named.ino == j->live.ino && named.dev == j->live.dev)
+	if (r == 0 && open.size == (int64_t)expected && named.ino == j->live.ino &&
+	    named.dev == j->live.dev)
 		return 0;
 	j->changed = true;
 	return -USHER_E_CHANGED;
@@ -177,7 +182,7 @@ int journal_make_way(struct journal *j)
 	return journal_aside(j, "", "not the lease file that the server wrote");
 }
 
-/* --- before anything is read --------------------------------------------------------------------------- */
+/* --- before anything is read ------------------------------------------------------------------ */
 
 int journal_resolve(struct journal *j)
 {
@@ -194,7 +199,8 @@ int journal_resolve(struct journal *j)
 		return r;
 	for (size_t i = 0; i < ARRAY_LEN(companions); i++)
 		if (journal_exists(j, companions[i]))
-			return -EMLINK; /* leases of the link's name and of the target's: which are they? */
+			return -EMLINK; /* leases of the link's name and of the target's: which are
+					   they? */
 	free(j->path);
 	j->path = strdup(real);
 	return j->path ? 0 : -ENOMEM;
@@ -216,7 +222,8 @@ bool journal_completed_whole(struct journal *j)
 	if (fd < 0)
 		return true; /* the loader reports its error */
 	while ((n = f->read(f->ctx, fd, buf, sizeof(buf))) > 0) {
-		size_t take = sizeof(head) - head_len < (size_t)n ? sizeof(head) - head_len : (size_t)n;
+		size_t take = sizeof(head) - head_len < (size_t)n ? sizeof(head) - head_len
+								  : (size_t)n;
 
 		memcpy(head + head_len, buf, take);
 		head_len += take;

@@ -20,7 +20,7 @@ enum {
 	PATH_CAP = 4096,
 	/* rows waiting for a disk that does not answer: then the table is the only truth */
 	PENDING_MAX = 64 << 20,
-	SHRINK_BYTES = 8 << 20,	/* of an old file at a time */
+	SHRINK_BYTES = 8 << 20, /* of an old file at a time */
 };
 
 enum lfc_stage { LFC_IDLE, LFC_BEGIN, LFC_ROTATE, LFC_OPEN, LFC_COPY, LFC_SHRINK, LFC_FINISH };
@@ -28,10 +28,10 @@ enum lfc_stage { LFC_IDLE, LFC_BEGIN, LFC_ROTATE, LFC_OPEN, LFC_COPY, LFC_SHRINK
 /* One clean-up on its way; lfc_step does one bounded piece. */
 struct lfc {
 	enum lfc_stage stage;
-	int fd;			/* of .output, then of an old file that is made shorter */
-	uint32_t from;		/* addresses up to here are written */
-	off_t written;		/* octets of .output */
-	unsigned old;		/* the next old file, and the rest of the one before */
+	int fd;	       /* of .output, then of an old file that is made shorter */
+	uint32_t from; /* addresses up to here are written */
+	off_t written; /* octets of .output */
+	unsigned old;  /* the next old file, and the rest of the one before */
 	int64_t old_left;
 	struct buf buf;
 };
@@ -43,36 +43,39 @@ struct journal {
 	struct journal_opts o;
 	const struct file_ops *files;
 	struct lease_db *db;
-	char *path;		/* owns o.path */
-	bool completed_aside;	/* the load set a .completed aside */
+	char *path;	      /* owns o.path */
+	bool completed_aside; /* the load set a .completed aside */
 	pthread_t committer, cleaner;
 	bool has_threads;
 	/* committer */
-	int fd;			/* the live file; -1: none */
-	struct file_info live;	/* its inode, once it is open */
-	off_t good;		/* its length up to the last whole group */
+	int fd;		       /* the live file; -1: none */
+	struct file_info live; /* its inode, once it is open */
+	off_t good;	       /* its length up to the last whole group */
 	struct buf batch;
 	uint64_t batch_seq, batch_rows;
-	uint64_t unsynced;	/* rows written to the live file since its last sync */
-	int64_t sync_ns;	/* when to sync them at the latest */
-	bool need_fresh;	/* the live file cannot be trusted any more, and only the table has its rows */
-	bool need_tail;		/* the live file can be trusted up to `good`; the group after it is in memory */
-	bool names_in_doubt;	/* a rotation failed: the live file may have the name .1 */
-	struct buf tail;	/* rows that an interval has acknowledged and not synced: the last `unsynced` */
-	bool changed;		/* another program moved, removed or changed the live file */
-	unsigned tail_tries;	/* since the last good group */
-	int down_why;		/* the reason logged last */
-	int64_t watch_ns;	/* when to look at the live file again */
-	int64_t retry_ns;	/* when to try again while down, and how long to wait then */
+	uint64_t unsynced;   /* rows written to the live file since its last sync */
+	int64_t sync_ns;     /* when to sync them at the latest */
+	bool need_fresh;     /* the live file cannot be trusted any more, and only the table has its
+				rows */
+	bool need_tail;	     /* the live file can be trusted up to `good`; the group after it is in
+				memory */
+	bool names_in_doubt; /* a rotation failed: the live file may have the name .1 */
+	struct buf tail;     /* rows that an interval has acknowledged and not synced: the last
+				`unsynced` */
+	bool changed;	     /* another program moved, removed or changed the live file */
+	unsigned tail_tries; /* since the last good group */
+	int down_why;	     /* the reason logged last */
+	int64_t watch_ns;    /* when to look at the live file again */
+	int64_t retry_ns;    /* when to try again while down, and how long to wait then */
 	int64_t backoff_ns;
 	struct lfc lfc;
 
 	pthread_mutex_t mu;
-	pthread_cond_t work;	/* committer */
-	pthread_cond_t moved;	/* waiters and cleaner */
+	pthread_cond_t work;  /* committer */
+	pthread_cond_t moved; /* waiters and cleaner */
 	struct buf pending;
 	uint64_t seq, pending_rows;
-	bool lost;		/* rows were thrown away: only the table has them */
+	bool lost; /* rows were thrown away: only the table has them */
 	bool stop;
 	bool lfc_wanted, lfc_busy, rotate_wanted;
 	int rotate_result;
@@ -80,7 +83,7 @@ struct journal {
 	struct lease_store_stats stats;
 };
 
-/* --- journal.c --- */
+/* --- journal.c -------------------------------------------------------------------------------- */
 extern const struct lease_store_ops journal_ops;
 int journal_write_all(struct journal *j, int fd, const char *p, size_t n) must_check;
 /* Syncs the rows that were written and not synced, where the mode asks for syncs: 0 or -errno. */
@@ -92,18 +95,20 @@ void journal_wait_for(struct journal *j, pthread_cond_t *cond, int64_t ns);
 void *journal_committer(void *journal);
 void journal_free(struct journal *j);
 
-/* --- journal_open.c --- */
+/* --- journal_open.c --------------------------------------------------------------------------- */
 /* Loads in the committer's thread. False: it could not be, or is no longer wanted. */
 bool journal_open_late(struct journal *j);
 
-/* --- journal_files.c --- */
+/* --- journal_files.c -------------------------------------------------------------------------- */
 /* Renames name + suffix to a new name (.aside-1 ...) and logs it. */
 int journal_aside(struct journal *j, const char *suffix, const char *why) must_check;
-/* Removes the file that an interrupted clean-up left under the name; a file of another kind is set aside. */
+/* Removes the file that an interrupted clean-up left under the name; a file of another kind is set
+ * aside. */
 int journal_clear(struct journal *j, const char *suffix) must_check;
 /* Is this all of a lease file whose header was being written when the power went? */
 bool journal_torn_header(const char *p, size_t n);
-/* 0: a regular file, or none; 1: a pipe to read from (not for the live file); -USHER_E_FOREIGN: anything else. */
+/* 0: a regular file, or none; 1: a pipe to read from (not for the live file); -USHER_E_FOREIGN:
+ * anything else. */
 int journal_check_kind(struct journal *j, const char *suffix) must_check;
 /* May the file be cut without harm to anything but the name? */
 bool journal_may_shrink(struct journal *j, const char *suffix);
@@ -111,7 +116,8 @@ bool journal_may_shrink(struct journal *j, const char *suffix);
 int journal_adopt(struct journal *j) must_check;
 /* -USHER_E_CHANGED: the name is no longer this file's, or the file has another length. */
 int journal_watch(struct journal *j, off_t expected) must_check;
-/* Renames a file that others have put under the live file's name. -EADDRINUSE: another server serves from it. */
+/* Renames a file that others have put under the live file's name. -EADDRINUSE: another server
+ * serves from it. */
 int journal_make_way(struct journal *j) must_check;
 /* Follows a symbolic link: the journal's files are then beside the link's target. */
 int journal_resolve(struct journal *j) must_check;
@@ -127,13 +133,13 @@ void journal_kea_look(struct journal *j, struct journal_kea_files *ret);
 bool journal_kea_same(const struct journal_kea_files *a, const struct journal_kea_files *b);
 bool journal_completed_whole(struct journal *j);
 
-/* --- journal_cleaner.c --- */
+/* --- journal_cleaner.c ------------------------------------------------------------------------ */
 /* As lfc_step, with the rotation. */
 int cleaner_step(struct journal *j) must_check;
 void cleaner_report(struct journal *j, int result);
 void *journal_cleaner(void *journal);
 
-/* --- journal_lfc.c --- */
+/* --- journal_lfc.c ---------------------------------------------------------------------------- */
 /* name + suffix (".1", ".2", ".output", ".completed", ".next"; "" the live file). */
 const char *journal_name(const struct journal *j, const char *suffix, char out[PATH_CAP]);
 bool journal_exists(const struct journal *j, const char *suffix);
@@ -154,24 +160,25 @@ int journal_recover(struct journal *j) must_check;
 /* Is there room for a copy of the table? */
 bool journal_has_room(struct journal *j);
 
-/* --- journal_tail.c --- */
+/* --- journal_tail.c --------------------------------------------------------------------------- */
 /* Keeps the group that was written, until a sync covers it. */
 void journal_tail_keep(struct journal *j);
 /* All that was written is synced. */
 void journal_tail_synced(struct journal *j);
 /* A sync failed: makes the rows it was to cover the group that is to be written. */
 void journal_tail_doubt(struct journal *j);
-/* Makes the live file right again behind its last good row, for rows that are in memory. 1: the group is in it, synced;
- * 0: it is still to be written. */
+/* Makes the live file right again behind its last good row, for rows that are in memory. 1: the
+ * group is in it, synced; 0: it is still to be written. */
 int journal_retail(struct journal *j) must_check;
 /* Gives the live file its name again after a rotation that failed. */
 int journal_settle_names(struct journal *j) must_check;
 
-/* --- journal_load.c --- */
+/* --- journal_load.c --------------------------------------------------------------------------- */
 struct journal_loaded {
-	off_t end;		/* of the live file: where to cut it */
-	bool newline;		/* its last row lacks a newline */
-	bool other_header;	/* it has other columns than ours */
+	off_t end;	   /* of the live file: where to cut it */
+	bool newline;	   /* its last row lacks a newline */
+	bool other_header; /* it has other columns than ours */
 };
 /* Reads every file there is into the table; rows that cannot be read are in .rejected, synced. */
-int journal_load(struct journal *j, struct journal_load_stats *st, struct journal_loaded *ret) must_check;
+int journal_load(struct journal *j, struct journal_load_stats *st, struct journal_loaded *ret)
+	must_check;

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * A kea-lfc that Kea left behind when it ended: it still reads, writes, renames and removes the files of a clean-up. Nothing is
- * read before it has ended. Its pid file comes a moment after the process; so processes of that name are looked for as well, and
- * files that changed while they were read are not believed.
+ * A kea-lfc that Kea left behind when it ended: it still reads, writes, renames and removes the
+ * files of a clean-up. Nothing is read before it has ended. Its pid file comes a moment after the
+ * process; so processes of that name are looked for as well, and files that changed while they were
+ * read are not believed.
  */
 #include "lease/journal_impl.h"
 
@@ -58,7 +59,8 @@ static bool named_runs(const struct journal *j)
 	return atol(text) > 1 && is_lfc(text);
 }
 
-/* Is an argument, without its last suffix, the path of the lease file, by whatever name of its directory? */
+/* Is an argument, without its last suffix, the path of the lease file, by whatever name of its
+ * directory? */
 static bool names_file(const char *path, const char *arg)
 {
 	const char *own = strrchr(path, '/'), *slash = strrchr(arg, '/'), *dot = strrchr(arg, '.');
@@ -72,7 +74,8 @@ static bool names_file(const char *path, const char *arg)
 		return false;
 	(void)snprintf(mine, sizeof(mine), "%.*s.", (int)(own - path), path);
 	(void)snprintf(its, sizeof(its), "%.*s.", (int)(slash + 1 - arg), arg);
-	return stat(mine, &a) == 0 && stat(its, &b) == 0 && a.st_dev == b.st_dev && a.st_ino == b.st_ino;
+	return stat(mine, &a) == 0 && stat(its, &b) == 0 && a.st_dev == b.st_dev &&
+	       a.st_ino == b.st_ino;
 }
 
 /* Some kea-lfc whose arguments name the lease file. */
@@ -110,7 +113,8 @@ void journal_kea_look(struct journal *j, struct journal_kea_files *ret)
 
 	*ret = (struct journal_kea_files){0};
 	for (size_t i = 0; i < ARRAY_LEN(suffixes); i++)
-		if (f->stat && f->stat(f->ctx, journal_name(j, suffixes[i], name), &ret->file[i]) < 0)
+		if (f->stat &&
+		    f->stat(f->ctx, journal_name(j, suffixes[i], name), &ret->file[i]) < 0)
 			ret->file[i] = (struct file_info){0};
 }
 

@@ -22,7 +22,8 @@ enum {
 	CHUNK_LEASES = 24,
 	/*
 	 * Written out at once. One sync of a whole snapshot was measured to stall commits by 75 to
-	 * 138 ms; a sync per piece commits the file system's journal each time, which commits wait for.
+	 * 138 ms; a sync per piece commits the file system's journal each time, which commits wait
+	 * for.
 	 */
 	SIZE_BYTES = 512 << 10,
 };
@@ -74,8 +75,8 @@ int journal_create(struct journal *j, const char *suffix)
 
 	if (r < 0)
 		return r;
-	fd = f->open(f->ctx, journal_name(j, suffix, name), O_WRONLY | O_CREAT | O_EXCL | O_APPEND | O_NOFOLLOW,
-		     0640);
+	fd = f->open(f->ctx, journal_name(j, suffix, name),
+		     O_WRONLY | O_CREAT | O_EXCL | O_APPEND | O_NOFOLLOW, 0640);
 	if (fd < 0)
 		return fd;
 	r = journal_write_all(j, fd, LEASE_CSV_HEADER "\n", sizeof(LEASE_CSV_HEADER));
@@ -222,8 +223,9 @@ static int out_copy(struct journal *j)
 }
 
 /*
- * To remove a file of 600 MB in one call held the file system, and with it the committer, for 115 ms:
- * old files lose their end piece by piece before they go. A failure here is left to the removal.
+ * To remove a file of 600 MB in one call held the file system, and with it the committer, for 115
+ * ms: old files lose their end piece by piece before they go. A failure here is left to the
+ * removal.
  */
 static void old_shrink(struct journal *j)
 {
@@ -237,7 +239,8 @@ static void old_shrink(struct journal *j)
 
 		/* other names of the file keep their content, and so does the target of a link */
 		l->fd = journal_may_shrink(j, suffix)
-				? f->open(f->ctx, journal_name(j, suffix, name), O_WRONLY | O_NOFOLLOW, 0)
+				? f->open(f->ctx, journal_name(j, suffix, name),
+					  O_WRONLY | O_NOFOLLOW, 0)
 				: -ENOENT;
 		l->old_left = l->fd < 0 ? 0 : f->size(f->ctx, l->fd);
 	}

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Reading the lease files at start, line by line out of one big buffer. A file that does not begin with
- * the header of a DHCPv4 lease file is refused. A row that cannot be read is reported and copied to
- * .rejected. A torn end is only the rest that a crash leaves behind the last row: a line without its newline, and
- * blocks of zeroes. Octets behind a hole of zeroes are taken for a row only if the hole does not end
- * where disk sectors do: there, it may be the rest of a row whose beginning was lost.
+ * Reading the lease files at start, line by line out of one big buffer. A file that does not begin
+ * with the header of a DHCPv4 lease file is refused. A row that cannot be read is reported and
+ * copied to .rejected. A torn end is only the rest that a crash leaves behind the last row: a line
+ * without its newline, and blocks of zeroes. Octets behind a hole of zeroes are taken for a row
+ * only if the hole does not end where disk sectors do: there, it may be the rest of a row whose
+ * beginning was lost.
  */
 #include "lease/journal_impl.h"
 
@@ -30,16 +31,16 @@ struct loader {
 	const char *suffix;
 	char name[PATH_CAP];
 	int fd;
-	char *buf;		/* cap + 1 octets */
+	char *buf; /* cap + 1 octets */
 	size_t cap, len;
-	struct buf copy;	/* of a row that is read with care, which writes to it */
-	off_t at;		/* file position of the current line */
+	struct buf copy; /* of a row that is read with care, which writes to it */
+	off_t at;	 /* file position of the current line */
 	uint64_t line;
 	int columns;
-	off_t end;		/* behind the last line that is not torn */
-	bool newline;		/* the row before `end` lacks its newline */
-	bool no_header;		/* zeroes are in its place */
-	bool cut_short;		/* the rest of a line that is too long follows */
+	off_t end;	/* behind the last line that is not torn */
+	bool newline;	/* the row before `end` lacks its newline */
+	bool no_header; /* zeroes are in its place */
+	bool cut_short; /* the rest of a line that is too long follows */
 	/* a line with zeroes, until it is known whether anything follows */
 	uint64_t torn_line;
 	off_t torn_at;
@@ -67,12 +68,14 @@ static int count_bad(struct loader *l, uint64_t line, off_t at, const char *why)
 	if (st->bad_rows++ == 0) {
 		st->first_bad_line = line;
 		(void)snprintf(st->first_bad_file, sizeof(st->first_bad_file), "%.255s", l->name);
-		(void)snprintf(st->first_bad_why, sizeof(st->first_bad_why), "octet %lld: %s", (long long)at, why);
+		(void)snprintf(st->first_bad_why, sizeof(st->first_bad_why), "octet %lld: %s",
+			       (long long)at, why);
 	}
 	note_line(st, l->suffix, line);
 	if (st->bad_rows <= LOG_ROWS_MAX)
-		log_msg(l->j->o.log, LOG_DHCPSRV_MEMFILE_LEASE_LOAD_ROW_ERROR, "%s: line %llu, octet %lld: %s",
-			l->name, (unsigned long long)line, (long long)at, why);
+		log_msg(l->j->o.log, LOG_DHCPSRV_MEMFILE_LEASE_LOAD_ROW_ERROR,
+			"%s: line %llu, octet %lld: %s", l->name, (unsigned long long)line,
+			(long long)at, why);
 	if (l->j->o.max_row_errors && st->bad_rows > l->j->o.max_row_errors)
 		return -USHER_E_LIMIT;
 	return 0;
@@ -97,7 +100,8 @@ static int refuse(struct loader *l, const char *p, size_t n)
 	l->st->first_bad_line = 1;
 	(void)snprintf(l->st->first_bad_file, sizeof(l->st->first_bad_file), "%.255s", l->name);
 	(void)snprintf(l->st->first_bad_why, sizeof(l->st->first_bad_why), "%s", why);
-	log_msg(l->j->o.log, LOG_DHCPSRV_MEMFILE_LEASE_LOAD_ROW_ERROR, "%s: %s; the file is left as it is", l->name, why);
+	log_msg(l->j->o.log, LOG_DHCPSRV_MEMFILE_LEASE_LOAD_ROW_ERROR,
+		"%s: %s; the file is left as it is", l->name, why);
 	return -USHER_E_FOREIGN;
 }
 
@@ -111,8 +115,8 @@ static int bad_row(struct loader *l, const char *p, size_t n, const char *why)
 }
 
 /*
- * Could p[n] be a line of a lease file that lost its header in a power cut? The zeroes end where the header or a sector ends,
- * and text follows. Other files may begin with zeroes as well.
+ * Could p[n] be a line of a lease file that lost its header in a power cut? The zeroes end where
+ * the header or a sector ends, and text follows. Other files may begin with zeroes as well.
  */
 static bool lost_header(const struct loader *l, const char *p, size_t n)
 {
@@ -123,7 +127,8 @@ static bool lost_header(const struct loader *l, const char *p, size_t n)
 	while (hole < n && p[hole] == '\0')
 		hole++;
 	to = l->at + (off_t)hole;
-	if (hole < n && (l->line == 1 || hole) && to != sizeof(LEASE_CSV_HEADER) && (to == 0 || to % SECTOR != 0))
+	if (hole < n && (l->line == 1 || hole) && to != sizeof(LEASE_CSV_HEADER) &&
+	    (to == 0 || to % SECTOR != 0))
 		return false;
 	for (size_t i = hole; i < n; i++)
 		if ((unsigned char)p[i] < 0x20 && p[i] != '\0' && !(p[i] == '\r' && i + 1 == n))
@@ -188,7 +193,9 @@ static int take_row(struct loader *l, const char *p, size_t n)
 	}
 	r = parse_row(l, p, n, &why);
 	if (r < 0)
-		return !why ? r : memchr(whole, '\0', whole_n) ? zero_row(l, whole, whole_n) : bad_row(l, whole, whole_n, why);
+		return !why			      ? r
+		       : memchr(whole, '\0', whole_n) ? zero_row(l, whole, whole_n)
+						      : bad_row(l, whole, whole_n, why);
 	r = end_torn(l);
 	if (r == 0 && p != whole)
 		r = count_bad(l, l->line, l->at, "zeroes");
@@ -202,7 +209,8 @@ static int take_row(struct loader *l, const char *p, size_t n)
 
 static int take_header(struct loader *l, const char *p, size_t n)
 {
-	/* a header whose block did not reach the disk: rows below it are ours, or it is another file */
+	/* a header whose block did not reach the disk: rows below it are ours, or it is another
+	 * file */
 	if (p[0] == '\0' && n > 1) {
 		l->columns = LEASE_CSV_COLUMNS;
 		l->no_header = true;
@@ -367,7 +375,8 @@ static int take_torn(struct loader *l)
 		(unsigned long long)line, (long long)l->end, (long long)(total - l->end));
 	if (l->st->first_bad_line == 0) {
 		l->st->first_bad_line = line;
-		(void)snprintf(l->st->first_bad_file, sizeof(l->st->first_bad_file), "%.255s", l->name);
+		(void)snprintf(l->st->first_bad_file, sizeof(l->st->first_bad_file), "%.255s",
+			       l->name);
 		(void)snprintf(l->st->first_bad_why, sizeof(l->st->first_bad_why),
 			       "octet %lld: torn row", (long long)l->end);
 	}
@@ -381,13 +390,18 @@ static int load_file(struct loader *l, const char *suffix)
 	int r;
 
 	buf_fini(&l->copy);
-	*l = (struct loader){.j = j, .rows = l->rows, .reject = l->reject, .st = l->st, .suffix = suffix,
+	*l = (struct loader){.j = j,
+			     .rows = l->rows,
+			     .reject = l->reject,
+			     .st = l->st,
+			     .suffix = suffix,
 			     .cap = READ_CHUNK};
 	buf_init(&l->copy);
 	r = journal_check_kind(j, suffix);
 	(void)journal_name(j, suffix, l->name);
 	if (r < 0) {
-		(void)snprintf(l->st->first_bad_why, sizeof(l->st->first_bad_why), "no regular file");
+		(void)snprintf(l->st->first_bad_why, sizeof(l->st->first_bad_why),
+			       "no regular file");
 		return r;
 	}
 	l->fd = j->files->open(j->files->ctx, l->name, O_RDONLY | (r == 0 ? O_NONBLOCK : 0), 0);
@@ -420,7 +434,8 @@ static int load_files(struct loader *l)
 	int end;
 	int r = 0;
 
-	if (journal_exists(j, ".completed") && journal_exists(j, ".1") && !journal_completed_whole(j)) {
+	if (journal_exists(j, ".completed") && journal_exists(j, ".1") &&
+	    !journal_completed_whole(j)) {
 		r = journal_aside(j, ".completed", "not complete");
 		j->completed_aside = r == 0;
 	}
@@ -447,7 +462,7 @@ static void *load_main(void *loader)
 
 static int load_threaded(struct loader *l)
 {
-	struct rows *rows = l->rows;	/* l is the reader's from here on */
+	struct rows *rows = l->rows; /* l is the reader's from here on */
 	pthread_t reader;
 	int r = -pthread_create(&reader, NULL, load_main, l);
 
@@ -468,8 +483,8 @@ static int end_reject(struct loader *l)
 		return 0;
 	journal_bad_text(l->st, l->j->path, text, sizeof(text));
 	if (r < 0)
-		log_msg(l->j->o.log, LOG_DHCPSRV_MEMFILE_ROWS_SET_ASIDE, "%s.rejected cannot be written: %s",
-			l->j->path, usher_strerror(r));
+		log_msg(l->j->o.log, LOG_DHCPSRV_MEMFILE_ROWS_SET_ASIDE,
+			"%s.rejected cannot be written: %s", l->j->path, usher_strerror(r));
 	else
 		log_msg(l->j->o.log, LOG_DHCPSRV_MEMFILE_ROWS_SET_ASIDE,
 			"%llu rows cannot be read and are kept in %s.rejected: %s",
@@ -500,9 +515,11 @@ int journal_load(struct journal *j, struct journal_load_stats *st, struct journa
 	l->st = st;
 	r = load_all(l);
 	if (r == 0)
-		*ret = (struct journal_loaded){.end = l->end, .newline = l->newline,
+		*ret = (struct journal_loaded){.end = l->end,
+					       .newline = l->newline,
 					       .other_header = l->columns > 0 && l->end &&
-							(l->no_header || l->columns != LEASE_CSV_COLUMNS)};
+							       (l->no_header ||
+								l->columns != LEASE_CSV_COLUMNS)};
 	rows_free(l->rows);
 	reject_free(l->reject);
 	buf_fini(&l->copy);

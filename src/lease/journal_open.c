@@ -220,7 +220,8 @@ int journal_open(const struct journal_opts *o, struct lease_db *db, struct lease
 		return r;
 	}
 	j->store.opening = late;
-	/* a load by the committer may start clean-ups for the cleaner; a load here passes them on */
+	/* a load by the committer may start clean-ups for the cleaner; a load here passes them
+	 * on */
 	j->has_threads = late;
 	if (!late)
 		r = open_all(j);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Rows that cannot be read are appended, octet for octet, to <name>.rejected before anything else is
- * written, so that neither the cut of a torn end nor a clean-up destroys them. A row that is there
- * already (from an earlier start with the same lease file) is not appended again: rows are counted by
- * their hash. NULs, of which a power cut leaves whole blocks, are left out.
+ * Rows that cannot be read are appended, octet for octet, to <name>.rejected before anything else
+ * is written, so that neither the cut of a torn end nor a clean-up destroys them. A row that is
+ * there already (from an earlier start with the same lease file) is not appended again: rows are
+ * counted by their hash. NULs, of which a power cut leaves whole blocks, are left out.
  */
 #include "lease/journal_impl.h"
 
@@ -20,16 +20,16 @@ enum { FLUSH_BYTES = 1 << 20, READ_BYTES = 64 << 10, FIRST_SLOTS = 1024 };
 
 struct seen {
 	uint64_t hash;
-	uint32_t n;		/* rows that are in the file and were not met in this start yet */
+	uint32_t n; /* rows that are in the file and were not met in this start yet */
 	bool used;
 };
 
 struct reject {
 	struct journal *j;
-	int fd;			/* -1: not open yet */
+	int fd; /* -1: not open yet */
 	struct buf buf;
 	struct hash_key key;
-	struct seen *slots;	/* open addressing */
+	struct seen *slots; /* open addressing */
 	size_t n_slots, used;
 };
 
@@ -115,7 +115,8 @@ static bool seen_take(struct reject *r, const char *p, size_t n)
 	return true;
 }
 
-/* Counts the rows that an earlier start has put aside; *ret_whole: the file ends with a newline, or is empty. */
+/* Counts the rows that an earlier start has put aside; *ret_whole: the file ends with a newline, or
+ * is empty. */
 static int read_seen(struct reject *r, const char *name, bool *ret_whole)
 {
 	const struct file_ops *f = r->j->files;
@@ -144,7 +145,8 @@ static int read_seen(struct reject *r, const char *name, bool *ret_whole)
 			break;
 		}
 		b.len += (size_t)n;
-		for (from = b.p; e == 0 && (nl = memchr(from, '\n', b.len - (size_t)(from - b.p))); from = nl + 1)
+		for (from = b.p; e == 0 && (nl = memchr(from, '\n', b.len - (size_t)(from - b.p)));
+		     from = nl + 1)
 			e = seen_line(r, from, (size_t)(nl - from));
 		b.len -= (size_t)(from - b.p);
 		memmove(b.p, from, b.len);
@@ -167,7 +169,8 @@ static int open_file(struct reject *r)
 	e = read_seen(r, journal_name(r->j, ".rejected", name), &whole);
 	if (e < 0)
 		return e;
-	r->fd = f->open(f->ctx, name, O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW | O_NONBLOCK, 0640);
+	r->fd = f->open(f->ctx, name, O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW | O_NONBLOCK,
+			0640);
 	if (r->fd < 0)
 		return r->fd;
 	if (!whole)

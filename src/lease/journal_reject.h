@@ -13,8 +13,8 @@ struct reject;
 
 int reject_new(struct journal *j, struct reject **ret) must_check;
 void reject_free(struct reject *r);
-/* Appends a row, with a newline, unless an earlier start did. Octets are written as they are; NULs end a
- * piece. 0 or -errno. */
+/* Appends a row, with a newline, unless an earlier start did. Octets are written as they are; NULs
+ * end a piece. 0 or -errno. */
 int reject_row(struct reject *r, const char *p, size_t n) must_check;
 /* Writes and syncs the appended rows. 0 or -errno: then the rows are in the lease file only. */
 int reject_end(struct reject *r) must_check;

@@ -21,14 +21,14 @@ struct rows {
 	struct lease_db *db;
 	bool threaded;
 	struct lease_rows *batch[BATCHES];
-	struct lease_rows *filling;	/* the reader's */
+	struct lease_rows *filling; /* the reader's */
 	pthread_mutex_t mu;
 	pthread_cond_t moved;
-	uint64_t filled, taken;	/* batches, ever */
+	uint64_t filled, taken; /* batches, ever */
 	uint8_t *ahead;		/* memory to be cleared */
 	size_t ahead_len;
 	bool end;
-	int result;		/* of inserting */
+	int result; /* of inserting */
 };
 
 int rows_new(struct lease_db *db, bool threaded, struct rows **ret)
@@ -80,7 +80,7 @@ static void wait_moved(struct rows *r)
 	(void)pthread_mutex_lock(&r->mu);
 }
 
-/* --- the reader -------------------------------------------------------------------------------- */
+/* --- the reader ------------------------------------------------------------------------------- */
 
 static int hand_over(struct rows *r)
 {
@@ -117,7 +117,7 @@ int rows_end(struct rows *r)
 	return result;
 }
 
-/* --- inserting ---------------------------------------------------------------------------------- */
+/* --- inserting -------------------------------------------------------------------------------- */
 
 /* With mu held: the next memory to be cleared, once there is some. */
 static void look_ahead(struct rows *r)

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * The tail of the live file: the rows behind its last sync that succeeded. After a failed sync nothing is
- * known about them, so they are kept in memory until a sync covers them: with "commit" they are the group
- * that no client has an answer for; with "interval" (`tail`) they were acknowledged. Both are written again, and
- * neither needs room for more than those rows.
+ * The tail of the live file: the rows behind its last sync that succeeded. After a failed sync
+ * nothing is known about them, so they are kept in memory until a sync covers them: with "commit"
+ * they are the group that no client has an answer for; with "interval" (`tail`) they were
+ * acknowledged. Both are written again, and neither needs room for more than those rows.
  *
- * Acknowledged rows are never cut off before they are somewhere else: a process that ends meanwhile finds
- * them in the page cache, and a machine that ends finds the octets that its disk took.
+ * Acknowledged rows are never cut off before they are somewhere else: a process that ends meanwhile
+ * finds them in the page cache, and a machine that ends finds the octets that its disk took.
  */
 #include "lease/journal_impl.h"
 
@@ -66,11 +66,11 @@ static bool names_are_taken(struct journal *j)
 	return journal_exists(j, ".1") || journal_exists(j, ".completed");
 }
 
-/* --- rows without an answer to a client ------------------------------------------------------------ */
+/* --- rows without an answer to a client ------------------------------------------------------- */
 
 /*
- * The group goes to a new live file, or, when a clean-up has not come to its end and the names are taken,
- * over its own place: pages that are written again are written out again.
+ * The group goes to a new live file, or, when a clean-up has not come to its end and the names are
+ * taken, over its own place: pages that are written again are written out again.
  */
 static int retail_group(struct journal *j)
 {
@@ -86,9 +86,10 @@ static int retail_group(struct journal *j)
 	return journal_rotate(j, fd);
 }
 
-/* --- rows that were acknowledged -------------------------------------------------------------------- */
+/* --- rows that were acknowledged -------------------------------------------------------------- */
 
-/* Writes the rows over the octets that are already there, through a descriptor that does not append. */
+/* Writes the rows over the octets that are already there, through a descriptor that does not
+ * append. */
 static int rewrite_in_place(struct journal *j)
 {
 	const struct file_ops *f = j->files;
@@ -104,7 +105,8 @@ static int rewrite_in_place(struct journal *j)
 		r = -EAGAIN;
 	}
 	while (r >= 0 && done < j->batch.len) {
-		ssize_t w = f->write_at(f->ctx, fd, j->batch.p + done, j->batch.len - done, j->good + (off_t)done);
+		ssize_t w = f->write_at(f->ctx, fd, j->batch.p + done, j->batch.len - done,
+					j->good + (off_t)done);
 
 		r = w < 0 ? (int)w : w == 0 ? -EIO : 0;
 		done += w > 0 ? (size_t)w : 0;
@@ -118,7 +120,8 @@ static int rewrite_in_place(struct journal *j)
 	return r < 0 ? r : 0;
 }
 
-/* Writes the rows to a new live file before it takes the name. The doubtful ones are cut off the old one then. */
+/* Writes the rows to a new live file before it takes the name. The doubtful ones are cut off the
+ * old one then. */
 static int rewrite_beside(struct journal *j)
 {
 	const struct file_ops *f = j->files;
@@ -139,8 +142,9 @@ static int rewrite_beside(struct journal *j)
 	r = journal_rotate(j, fd);
 	if (r < 0)
 		return r;
-	fd = journal_may_shrink(j, ".1") ? f->open(f->ctx, journal_name(j, ".1", name), O_WRONLY | O_NOFOLLOW, 0)
-					 : -ENOENT;
+	fd = journal_may_shrink(j, ".1")
+		     ? f->open(f->ctx, journal_name(j, ".1", name), O_WRONLY | O_NOFOLLOW, 0)
+		     : -ENOENT;
 	if (fd >= 0) {
 		(void)!f->ftruncate(f->ctx, fd, sure);
 		(void)f->close(f->ctx, fd);
@@ -170,7 +174,7 @@ int journal_retail(struct journal *j)
 	return retail_group(j);
 }
 
-/* --- names ------------------------------------------------------------------------------------------ */
+/* --- names ------------------------------------------------------------------------------------ */
 
 int journal_settle_names(struct journal *j)
 {

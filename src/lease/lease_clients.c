@@ -16,17 +16,18 @@
 
 enum {
 	BUCKET_N = 10,
-	BUCKET_FILL = 7,	/* on average */
+	BUCKET_FILL = 7, /* on average */
 	FIRST_BITS = 8,
-	TAG_BITS = 20,		/* of the hash, from FIRST_BITS on: all a split can ask for */
+	TAG_BITS = 20, /* of the hash, from FIRST_BITS on: all a split can ask for */
 	IDX_BITS = SLAB_IDX_BITS,
 	IDX_MASK = (1 << IDX_BITS) - 1,
 };
 
 struct bucket {
 	uint32_t more;		/* in .overflow; 0: this is the last one */
-	uint16_t tag[BUCKET_N];	/* the lower 16 bits of the tag */
-	uint32_t ent[BUCKET_N];	/* the record, and above it the other 4; 0: free, as all behind it */
+	uint16_t tag[BUCKET_N]; /* the lower 16 bits of the tag */
+	uint32_t
+		ent[BUCKET_N]; /* the record, and above it the other 4; 0: free, as all behind it */
 };
 _Static_assert(sizeof(struct bucket) == 64, "one cache line");
 _Static_assert(IDX_BITS + TAG_BITS == 16 + 32, "tag and index fill their fields");
@@ -130,8 +131,8 @@ static inline uint32_t bucket_same(const struct bucket *b, uint32_t tag)
 	return same;
 }
 
-static struct place find_key(const struct lease_db *db, const struct client_index *ix, uint32_t hash,
-			     struct span key, bool kind)
+static struct place find_key(const struct lease_db *db, const struct client_index *ix,
+			     uint32_t hash, struct span key, bool kind)
 {
 	struct bucket *b = bucket_at(ix, bucket_no(ix, hash));
 
@@ -200,7 +201,8 @@ static void entries_move(struct client_index *ix, const struct bucket *b, struct
 		/* cannot fail: two chains need no more buckets than were given back */
 		if (!ix->spare)
 			ix->spare = slab_new(&ix->overflow);
-		entry_put(ix, bucket_tag(b, i) & bit ? one : zero, bucket_tag(b, i), bucket_idx(b, i));
+		entry_put(ix, bucket_tag(b, i) & bit ? one : zero, bucket_tag(b, i),
+			  bucket_idx(b, i));
 	}
 }
 
@@ -233,7 +235,8 @@ static void index_split(struct client_index *ix)
 }
 
 /* There is a bucket to spare; the links are those of no chain. */
-static void add_hashed(struct lease_db const *db, struct client_index *ix, uint32_t idx, uint32_t hash)
+static void add_hashed(struct lease_db const *db, struct client_index *ix, uint32_t idx,
+		       uint32_t hash)
 {
 	struct rec *r = rec_at(db, idx);
 	struct place at = find_key(db, ix, hash, key_of(ix, r), kind_of(ix, r));
@@ -297,8 +300,8 @@ void client_index_del(struct lease_db *db, struct client_index *ix, uint32_t idx
 	*l = (struct rec_link){0};
 }
 
-uint32_t client_index_first(const struct lease_db *db, const struct client_index *ix, struct span key,
-			    bool kind)
+uint32_t client_index_first(const struct lease_db *db, const struct client_index *ix,
+			    struct span key, bool kind)
 {
 	struct place at;
 
@@ -339,7 +342,7 @@ uint32_t client_index_next(const struct lease_db *db, const struct client_index 
 	return link_of(ix, rec_at(db, idx))->next;
 }
 
-/* --- many at once -------------------------------------------------------------------------------- */
+/* --- many at once ----------------------------------------------------------------------------- */
 
 enum { AHEAD = 32 };
 
@@ -354,9 +357,10 @@ static bool index_size(struct client_index *ix, uint32_t n)
 	return slab_take(&ix->buckets, ix->mask + 1 + ix->split + 1);
 }
 
-/* Hashes of a stretch of records; their buckets are on their way to the cache. Which have a key, as bits. */
-static uint32_t stretch_hash(const struct lease_db *db, const struct client_index *ix, uint32_t from,
-			     uint32_t n, uint32_t *hash)
+/* Hashes of a stretch of records; their buckets are on their way to the cache. Which have a key, as
+ * bits. */
+static uint32_t stretch_hash(const struct lease_db *db, const struct client_index *ix,
+			     uint32_t from, uint32_t n, uint32_t *hash)
 {
 	uint32_t have = 0;
 
@@ -411,8 +415,8 @@ static int chain_take(const struct lease_db *db, const struct client_index *ix, 
 	return 0;
 }
 
-static int chain_sort(const struct lease_db *db, struct client_index *ix, struct bucket *b, uint32_t i,
-		      const uint32_t *ord, struct chain *c)
+static int chain_sort(const struct lease_db *db, struct client_index *ix, struct bucket *b,
+		      uint32_t i, const uint32_t *ord, struct chain *c)
 {
 	bool sorted;
 	int r = chain_take(db, ix, bucket_idx(b, i), ord, c, &sorted);
@@ -421,8 +425,10 @@ static int chain_sort(const struct lease_db *db, struct client_index *ix, struct
 		return r;
 	qsort(c->e, c->n, sizeof(*c->e), newest_first);
 	for (uint32_t k = 0; k < c->n; k++)
-		*link_of(ix, rec_at(db, c->e[k].idx)) =
-			(struct rec_link){k ? c->e[k - 1].idx : 0, k + 1 < c->n ? c->e[k + 1].idx : 0};
+		*link_of(ix, rec_at(db, c->e[k].idx)) = (struct rec_link){k ? c->e[k - 1].idx : 0,
+									  k + 1 < c->n
+										  ? c->e[k + 1].idx
+										  : 0};
 	bucket_set(b, i, bucket_tag(b, i), c->e[0].idx);
 	return 0;
 }
@@ -440,7 +446,8 @@ static int chains_sort(const struct lease_db *db, struct client_index *ix, const
 	return r;
 }
 
-int client_index_build(const struct lease_db *db, struct client_index *ix, uint32_t n, const uint32_t *ord)
+int client_index_build(const struct lease_db *db, struct client_index *ix, uint32_t n,
+		       const uint32_t *ord)
 {
 	uint32_t hash[AHEAD] uninit;
 	uint32_t used = db->recs.used;
@@ -448,7 +455,8 @@ int client_index_build(const struct lease_db *db, struct client_index *ix, uint3
 	if (!index_size(ix, n))
 		return -ENOMEM;
 	for (uint32_t from = 1; from < used; from += AHEAD) {
-		uint32_t have = stretch_hash(db, ix, from, used - from < AHEAD ? used - from : AHEAD, hash);
+		uint32_t have = stretch_hash(db, ix, from,
+					     used - from < AHEAD ? used - from : AHEAD, hash);
 
 		for (; have; have &= have - 1) {
 			uint32_t i = (uint32_t)__builtin_ctz(have);

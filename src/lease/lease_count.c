@@ -8,7 +8,8 @@
 
 #include <stdlib.h>
 
-static struct count_ent *probe(struct count_ent *t, size_t cap, uint32_t subnet_id, uint32_t pool_id)
+static struct count_ent *probe(struct count_ent *t, size_t cap, uint32_t subnet_id,
+			       uint32_t pool_id)
 {
 	size_t i = hash_u32(subnet_id ^ hash_u32(pool_id)) & (cap - 1);
 
@@ -96,7 +97,8 @@ void counts_bump(struct lease_db *db, const struct rec *r, enum count_what what)
 		bump(&probe(db->counts, db->cap_counts, r->subnet_id, r->pool_id)->c, what);
 }
 
-void lease_db_counts(struct lease_db *db, uint32_t subnet_id, uint32_t pool_id, struct lease_counts *ret)
+void lease_db_counts(struct lease_db *db, uint32_t subnet_id, uint32_t pool_id,
+		     struct lease_counts *ret)
 {
 	const struct count_ent *e = NULL;
 

@@ -11,8 +11,9 @@
 #include "base/ip.h"
 
 /* "00" to "99" */
-static const char pairs[] = "0001020304050607080910111213141516171819202122232425262728293031323334353637383940414243444546474849"
-			    "5051525354555657585960616263646566676869707172737475767778798081828384858687888990919293949596979899";
+static const char pairs[] =
+	"0001020304050607080910111213141516171819202122232425262728293031323334353637383940414243444546474849"
+	"5051525354555657585960616263646566676869707172737475767778798081828384858687888990919293949596979899";
 
 static unsigned n_digits(uint64_t v)
 {
@@ -254,7 +255,8 @@ static const char *get_identity(const struct span *f, struct lease *l)
 	return NULL;
 }
 
-/* A state of DHCPv6 that lease4-add and lease4-update of Kea 3.x accept too; Kea treats such a lease as assigned. */
+/* A state of DHCPv6 that lease4-add and lease4-update of Kea 3.x accept too; Kea treats such a
+ * lease as assigned. */
 enum { KEA_REGISTERED = 4 };
 
 static const char *get_numbers(const struct span *f, struct lease *l)
@@ -321,7 +323,8 @@ static int split(char *line, size_t n, struct span *f)
 	}
 }
 
-/* Returns whether a row has a valid length, as Kea reads them: the header's columns, ours, or any number between. */
+/* Returns whether a row has a valid length, as Kea reads them: the header's columns, ours, or any
+ * number between. */
 static bool is_row_length(int k, int columns)
 {
 	if (columns < LEASE_CSV_COLUMNS)

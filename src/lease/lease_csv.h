@@ -8,8 +8,8 @@
 #include "base/buf.h"
 #include "lease/lease.h"
 
-#define LEASE_CSV_HEADER                                                                           \
-	"address,hwaddr,client_id,valid_lifetime,expire,subnet_id,fqdn_fwd,fqdn_rev,hostname,"     \
+#define LEASE_CSV_HEADER                                                                       \
+	"address,hwaddr,client_id,valid_lifetime,expire,subnet_id,fqdn_fwd,fqdn_rev,hostname," \
 	"state,user_context,pool_id"
 
 enum { LEASE_CSV_COLUMNS = 12, LEASE_CSV_MIN_COLUMNS = 9 };

@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * The usual row of a lease file in one pass, as we and Kea write it: twelve columns, octets as pairs
- * in lower case or none, a host name without escapes, no user context. Each function continues behind
- * the comma, or gives NULL where the row is another one, which lease_csv.c then reads with care.
- * A newline stands behind the row and ends every loop.
+ * The usual row of a lease file in one pass, as we and Kea write it: twelve columns, octets as
+ * pairs in lower case or none, a host name without escapes, no user context. Each function
+ * continues behind the comma, or gives NULL where the row is another one, which lease_csv.c then
+ * reads with care. A newline stands behind the row and ends every loop.
  */
 #include "lease/lease_csv.h"
 
 /* A hexadecimal digit in lower case, plus one; 0: another octet. */
 static const uint8_t hex_digit[256] = {
-	['0'] = 1, ['1'] = 2, ['2'] = 3, ['3'] = 4, ['4'] = 5, ['5'] = 6, ['6'] = 7,
-	['7'] = 8, ['8'] = 9, ['9'] = 10, ['a'] = 11, ['b'] = 12, ['c'] = 13,
-	['d'] = 14, ['e'] = 15, ['f'] = 16,
+	['0'] = 1,  ['1'] = 2,	['2'] = 3,  ['3'] = 4,	['4'] = 5,  ['5'] = 6,
+	['6'] = 7,  ['7'] = 8,	['8'] = 9,  ['9'] = 10, ['a'] = 11, ['b'] = 12,
+	['c'] = 13, ['d'] = 14, ['e'] = 15, ['f'] = 16,
 };
 
 static inline bool is_digit(uint8_t c, unsigned max)

@@ -62,9 +62,10 @@ void lease_db_attach(struct lease_db *db, struct lease_store *store)
 	db_unlock(db);
 }
 
-/* --- look-ups ---------------------------------------------------------------------------------- */
+/* --- look-ups --------------------------------------------------------------------------------- */
 
-/* Returns the record that counts for an address: the hold of another client hides a record that is over. */
+/* Returns the record that counts for an address: the hold of another client hides a record that is
+ * over. */
 static uint32_t seen_at(const struct lease_db *db, uint32_t addr)
 {
 	struct rec_pair p = rec_lookup(db, addr);
@@ -95,10 +96,11 @@ int lease_db_get(struct lease_db *db, uint32_t addr, struct arena *arena, struct
 }
 
 /*
- * The 64 newest records of an identity are looked at for the best one. A client that has none of them in its
- * subnets may have roamed, or its identity is a cloned one: its records are sought further down, as far as
- * one record in each of so many subnets can go. Records of one hardware address with all kinds of client
- * identifiers have no such bound, and are not sought: a client that makes them up costs only itself.
+ * The 64 newest records of an identity are looked at for the best one. A client that has none of
+ * them in its subnets may have roamed, or its identity is a cloned one: its records are sought
+ * further down, as far as one record in each of so many subnets can go. Records of one hardware
+ * address with all kinds of client identifiers have no such bound, and are not sought: a client
+ * that makes them up costs only itself.
  */
 enum { SEEN_MAX = 64, ROAMED_MAX = 8192 };
 
@@ -109,7 +111,7 @@ struct finding {
 	const uint32_t *subnet_ids;
 	size_t n_subnets;
 	int64_t now;
-	uint32_t *best;		/* indexes */
+	uint32_t *best; /* indexes */
 	size_t n, cap;
 };
 
@@ -174,14 +176,16 @@ static void consider(struct finding *f, uint32_t idx)
 	f->best[i] = idx;
 }
 
-static void consider_chain(struct finding *f, const struct client_index *ix, struct span key, bool kind)
+static void consider_chain(struct finding *f, const struct client_index *ix, struct span key,
+			   bool kind)
 {
 	uint32_t idx = client_index_first(f->db, ix, key, kind);
 	unsigned n = 0;
 
 	for (; idx && n < SEEN_MAX; idx = client_index_next(f->db, ix, idx), n++)
 		consider(f, idx);
-	for (; idx && n < ROAMED_MAX && !kind && f->n == 0; idx = client_index_next(f->db, ix, idx), n++)
+	for (; idx && n < ROAMED_MAX && !kind && f->n == 0;
+	     idx = client_index_next(f->db, ix, idx), n++)
 		consider(f, idx);
 }
 
@@ -189,8 +193,12 @@ size_t lease_db_find(struct lease_db *db, const struct lease_client *c, const ui
 		     size_t n_subnets, struct arena *arena, struct lease *ret, size_t n)
 {
 	uint32_t best[64] uninit;
-	struct finding f = {.db = db, .client = c, .subnet_ids = subnet_ids, .n_subnets = n_subnets,
-			    .best = best, .cap = n < ARRAY_LEN(best) ? n : ARRAY_LEN(best)};
+	struct finding f = {.db = db,
+			    .client = c,
+			    .subnet_ids = subnet_ids,
+			    .n_subnets = n_subnets,
+			    .best = best,
+			    .cap = n < ARRAY_LEN(best) ? n : ARRAY_LEN(best)};
 
 	if (n == 0)
 		return 0;
@@ -236,7 +244,7 @@ void lease_db_expect(struct lease_db *db, const struct lease_client *c, size_t n
 	db_unlock(db);
 }
 
-/* --- holds ------------------------------------------------------------------------------------- */
+/* --- holds ------------------------------------------------------------------------------------ */
 
 static bool is_taken(const struct rec *r, int64_t now)
 {
@@ -292,7 +300,7 @@ static void hold_end(struct lease_db *db, uint32_t main_idx)
 		hold_drop(db, hold);
 }
 
-/* --- changes ------------------------------------------------------------------------------------ */
+/* --- changes ---------------------------------------------------------------------------------- */
 
 static void note_old(const struct lease_db *db, uint32_t idx, struct lease_change *ch)
 {
@@ -472,8 +480,8 @@ static int put_locked(struct lease_db *db, const struct lease *l, enum lease_put
 	return 0;
 }
 
-int lease_db_put(struct lease_db *db, const struct lease *l, enum lease_put mode, struct lease_expect expect,
-		 struct lease_change *ret)
+int lease_db_put(struct lease_db *db, const struct lease *l, enum lease_put mode,
+		 struct lease_expect expect, struct lease_change *ret)
 {
 	struct lease_change ch = {.seq = 0};
 	int r;
@@ -489,7 +497,8 @@ int lease_db_put(struct lease_db *db, const struct lease *l, enum lease_put mode
 	return r;
 }
 
-int lease_db_del(struct lease_db *db, uint32_t addr, struct lease_expect expect, struct lease_change *ret)
+int lease_db_del(struct lease_db *db, uint32_t addr, struct lease_expect expect,
+		 struct lease_change *ret)
 {
 	struct lease_change ch = {.seq = 0};
 	struct rec_pair p;

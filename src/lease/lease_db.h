@@ -21,8 +21,8 @@ struct lease_store;
 struct lease_db_opts {
 	const struct clock_src *clock;
 	struct hash_key hash_key;
-	uint64_t seed;		/* of the random allocator */
-	uint32_t offer_hold_s;	/* how long an offered address is kept for its client */
+	uint64_t seed;	       /* of the random allocator */
+	uint32_t offer_hold_s; /* how long an offered address is kept for its client */
 };
 
 int lease_db_new(const struct lease_db_opts *o, struct lease_db **ret) must_check;
@@ -30,12 +30,12 @@ void lease_db_free(struct lease_db *db);
 /* The store that rows go to; NULL: none (everything counts as durable). */
 void lease_db_attach(struct lease_db *db, struct lease_store *store);
 
-/* --- pools ------------------------------------------------------------------------------- */
+/* --- pools ------------------------------------------------------------------------------------ */
 
 enum lease_allocator { LEASE_ALLOC_ITERATIVE, LEASE_ALLOC_RANDOM, LEASE_ALLOC_FLQ };
 
 struct lease_pool_def {
-	uint32_t first, last;	/* inclusive */
+	uint32_t first, last; /* inclusive */
 	uint32_t subnet_id;
 	uint32_t pool_id;
 	enum lease_allocator allocator;
@@ -57,7 +57,7 @@ void lease_pools_unref(struct lease_pools *p);
 /* Free addresses of pool i (kept ones included), constant time. */
 uint64_t lease_pool_free(const struct lease_pools *p, size_t i);
 
-/* --- one lease ---------------------------------------------------------------------------- */
+/* --- one lease -------------------------------------------------------------------------------- */
 
 /*
  * Copies the record of addr; user_context goes into arena (may be NULL: then user_context is NULL).
@@ -76,8 +76,8 @@ size_t lease_db_find(struct lease_db *db, const struct lease_client *c, const ui
 
 enum { LEASE_EXPECT_MAX = 64 };
 /*
- * Prefetches for clients that will be looked up soon, up to LEASE_EXPECT_MAX: brings the index entries of their
- * records to the cache. Changes nothing.
+ * Prefetches for clients that will be looked up soon, up to LEASE_EXPECT_MAX: brings the index
+ * entries of their records to the cache. Changes nothing.
  */
 void lease_db_expect(struct lease_db *db, const struct lease_client *c, size_t n);
 
@@ -99,31 +99,33 @@ void lease_db_unhold(struct lease_db *db, uint32_t addr, const struct lease_clie
  */
 int lease_db_pick(struct lease_db *db, struct lease_pools *p, size_t i, struct lease *l) must_check;
 /*
- * As lease_db_pick(); where the pool has nothing to give, takes the address whose hold is oldest from its client, if the
- * pool has eight holds or it is two seconds old. Both were offered it then, and lease_db_assign() gives it to the first that asks. An offer promises nothing (RFC 2131
- * 3.1), and a flood of DISCOVERs must not use up a pool.
+ * As lease_db_pick(); where the pool has nothing to give, takes the address whose hold is oldest
+ * from its client, if the pool has eight holds or it is two seconds old. Both were offered it then,
+ * and lease_db_assign() gives it to the first that asks. An offer promises nothing (RFC 2131 3.1),
+ * and a flood of DISCOVERs must not use up a pool.
  */
-int lease_db_pick_held(struct lease_db *db, struct lease_pools *p, size_t i, struct lease *l) must_check;
+int lease_db_pick_held(struct lease_db *db, struct lease_pools *p, size_t i, struct lease *l)
+	must_check;
 /* Which pool has the address, counting from start; -USHER_E_NOTFOUND. */
 int lease_pools_find(const struct lease_pools *p, uint32_t addr, size_t start) must_check;
 
 /*
- * The record that a change found in the way, and the result of the change. Big, and on the packet path, so it is filled in
- * place: meaningless after an error.
+ * The record that a change found in the way, and the result of the change. Big, and on the packet
+ * path, so it is filled in place: meaningless after an error.
  */
 struct lease_change {
-	uint64_t seq;		/* wait for it before answering; 0: nothing to wait for */
-	bool had_old;		/* there was a record at the address */
-	bool old_expired;	/* it was another client's, over but not yet reclaimed: reclaimed now */
-	struct lease old;	/* that record (user_context NULL) */
+	uint64_t seq;	  /* wait for it before answering; 0: nothing to wait for */
+	bool had_old;	  /* there was a record at the address */
+	bool old_expired; /* it was another client's, over but not yet reclaimed: reclaimed now */
+	struct lease old; /* that record (user_context NULL) */
 };
 
 /*
  * Changes by packets (assign, release, decline) do not wake the store: the worker does, for all the
  * packets it had (lease_store_kick, lease_store_flush). Everything else below does.
  *
- * Gives the address to l's client (ASSIGNED) in one step, if it is free, held by or assigned to this
- * client (by lease_is_of with `who`). 0, -USHER_E_IN_USE (another's, or declined).
+ * Gives the address to l's client (ASSIGNED) in one step, if it is free, held by or assigned to
+ * this client (by lease_is_of with `who`). 0, -USHER_E_IN_USE (another's, or declined).
  */
 int lease_db_assign(struct lease_db *db, const struct lease *l, const struct lease_client *who,
 		    struct lease_change *ret) must_check;
@@ -138,12 +140,13 @@ int lease_db_release(struct lease_db *db, uint32_t addr, const struct lease_clie
 int lease_db_decline(struct lease_db *db, uint32_t addr, const struct lease_client *who,
 		     uint32_t probation_s, struct lease_change *ret) must_check;
 
-/* --- administration, and changes of records read before ----------------------------------------- */
+/* --- administration, and changes of records read before --------------------------------------- */
 
 /*
- * Which record a change expects at its address. Between the reading of a record and its change others
- * may change it: a caller that has read one names its row, and nothing happens if it is another row now.
- * Only an administrator's command, which names the address itself, takes any record.
+ * Which record a change expects at its address. Between the reading of a record and its change
+ * others may change it: a caller that has read one names its row, and nothing happens if it is
+ * another row now. Only an administrator's command, which names the address itself, takes any
+ * record.
  */
 struct lease_expect {
 	bool any;
@@ -161,22 +164,22 @@ static inline struct lease_expect lease_expect_row(const struct lease *read)
 }
 
 enum lease_put { LEASE_PUT_ADD, LEASE_PUT_UPDATE, LEASE_PUT_FORCE };
-/* ADD: -USHER_E_EXISTS; UPDATE: -USHER_E_NOTFOUND; FORCE: neither. -USHER_E_CHANGED: there is a record, and
- * not the expected one. */
-int lease_db_put(struct lease_db *db, const struct lease *l, enum lease_put mode, struct lease_expect expect,
-		 struct lease_change *ret) must_check;
+/* ADD: -USHER_E_EXISTS; UPDATE: -USHER_E_NOTFOUND; FORCE: neither. -USHER_E_CHANGED: there is a
+ * record, and not the expected one. */
+int lease_db_put(struct lease_db *db, const struct lease *l, enum lease_put mode,
+		 struct lease_expect expect, struct lease_change *ret) must_check;
 /* -USHER_E_NOTFOUND, -USHER_E_CHANGED. */
-int lease_db_del(struct lease_db *db, uint32_t addr, struct lease_expect expect, struct lease_change *ret)
-	must_check;
+int lease_db_del(struct lease_db *db, uint32_t addr, struct lease_expect expect,
+		 struct lease_change *ret) must_check;
 /* Deletes every lease of the subnet (0: all). Count. */
 uint64_t lease_db_wipe(struct lease_db *db, uint32_t subnet_id, uint64_t *ret_seq);
 
-/* --- expiry ---------------------------------------------------------------------------------- */
+/* --- expiry ----------------------------------------------------------------------------------- */
 
 struct lease_reclaim_opts {
-	uint32_t max_leases;	/* 0: no limit */
-	int64_t max_ns;		/* 0: no limit */
-	bool remove;		/* delete instead of keeping as RECLAIMED */
+	uint32_t max_leases; /* 0: no limit */
+	int64_t max_ns;	     /* 0: no limit */
+	bool remove;	     /* delete instead of keeping as RECLAIMED */
 	/* Called without locks before a lease is reclaimed: false leaves it to the callee (the hook
 	 * lease4_expire said SKIP; it is counted, and not tried again before the next run). */
 	bool (*before)(void *ctx, const struct lease *l);
@@ -194,28 +197,29 @@ void lease_db_expire_holds(struct lease_db *db);
 /* --- walking ---------------------------------------------------------------------------------- */
 
 struct lease_filter {
-	uint32_t subnet_id;		/* 0: any */
-	struct span hw;			/* empty: any */
+	uint32_t subnet_id; /* 0: any */
+	struct span hw;	    /* empty: any */
 	struct span client_id;
-	const char *hostname;		/* NULL: any; compared without case */
-	int state;			/* -1: any that is in the file (not OFFERED) */
+	const char *hostname; /* NULL: any; compared without case */
+	int state;	      /* -1: any that is in the file (not OFFERED) */
 };
 
 /*
- * Leases with address > from (0: all), by address, that pass the filter: at most n. Count. With hw or
- * client_id set it goes by the index. Holds the lock for at most a bounded stretch at a time.
+ * Leases with address > from (0: all), by address, that pass the filter: at most n. Count. With hw
+ * or client_id set it goes by the index. Holds the lock for at most a bounded stretch at a time.
  */
 size_t lease_db_page(struct lease_db *db, uint32_t from, const struct lease_filter *f,
 		     struct arena *arena, struct lease *ret, size_t n);
 
 /* Counters of a subnet (pool_id 0xffffffff: of the whole subnet), or of all (subnet_id 0). */
 struct lease_counts {
-	uint64_t assigned;	/* declined ones included, as Kea counts */
+	uint64_t assigned; /* declined ones included, as Kea counts */
 	uint64_t declined;
 	uint64_t cumulative_assigned;
 	uint64_t reclaimed;
 	uint64_t reclaimed_declined;
 };
 enum { LEASE_ALL_POOLS = 0xffffffffU };
-void lease_db_counts(struct lease_db *db, uint32_t subnet_id, uint32_t pool_id, struct lease_counts *ret);
-uint64_t lease_db_size(struct lease_db *db);	/* records that are in the file */
+void lease_db_counts(struct lease_db *db, uint32_t subnet_id, uint32_t pool_id,
+		     struct lease_counts *ret);
+uint64_t lease_db_size(struct lease_db *db); /* records that are in the file */

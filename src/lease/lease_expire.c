@@ -88,13 +88,14 @@ size_t lease_db_reclaim(struct lease_db *db, const struct lease_reclaim_opts *o,
 	size_t n = 0;
 	int got = 0;
 
-	while ((!o->max_leases || n < o->max_leases) && clock_mono_ns(db->o.clock) < end && got >= 0) {
+	while ((!o->max_leases || n < o->max_leases) && clock_mono_ns(db->o.clock) < end &&
+	       got >= 0) {
 		got = reclaim_next(db, o, now);
 		n += got > 0;
 	}
 	db_lock(db);
-	*ret_more = heap_due(db, HEAP_LAPSED, now, &steps) || heap_due(db, HEAP_RUNNING, now, &steps) ||
-		    steps == 0;
+	*ret_more = heap_due(db, HEAP_LAPSED, now, &steps) ||
+		    heap_due(db, HEAP_RUNNING, now, &steps) || steps == 0;
 	db_unlock(db);
 	return n;
 }

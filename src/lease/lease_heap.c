@@ -69,7 +69,8 @@ static void sift_up(struct lease_db *db, struct heap *h, uint32_t pos, struct he
 }
 
 /* The child that ends first; NULL: there is none. */
-static inline const struct heap_ent *least_child(const struct heap *h, uint32_t pos, uint32_t *ret_pos)
+static inline const struct heap_ent *least_child(const struct heap *h, uint32_t pos,
+						 uint32_t *ret_pos)
 {
 	uint64_t first = (uint64_t)pos * ARITY + 1;
 	const struct heap_ent *e;
@@ -146,7 +147,7 @@ uint32_t heap_due(struct lease_db *db, enum rec_heap which, int64_t now, unsigne
 {
 	struct heap *h = &db->heaps[which];
 
-	while (h->n && (int64_t)ent(h, 0)->key < now && *steps > 0) {
+	while (h->n && (int64_t)ent(h, 0)->key<now && * steps> 0) {
 		struct heap_ent e = *ent(h, 0);
 		uint32_t key = heap_key(rec_expire(rec_at(db, e.idx)));
 
@@ -166,7 +167,7 @@ bool heap_is_late(const struct lease_db *db, uint32_t idx, int64_t end)
 	return ent(&db->heaps[r->heap], r->heap_pos)->key > heap_key(end);
 }
 
-/* --- many at once -------------------------------------------------------------------------------- */
+/* --- many at once ----------------------------------------------------------------------------- */
 
 int heap_append(struct heap *h, uint32_t key, uint32_t idx)
 {

@@ -29,12 +29,12 @@ struct lease_rows {
 };
 
 struct loading {
-	uint32_t *ord;		/* by index; NULL: the index itself */
+	uint32_t *ord; /* by index; NULL: the index itself */
 	uint32_t cap, next;
-	uint32_t n_cid, n_hw;	/* at least as many as there are keys */
+	uint32_t n_cid, n_hw; /* at least as many as there are keys */
 };
 
-/* --- batches ----------------------------------------------------------------------------------- */
+/* --- batches ---------------------------------------------------------------------------------- */
 
 int lease_rows_new(struct lease_rows **ret)
 {
@@ -80,7 +80,7 @@ int lease_rows_add(struct lease_rows *b, const struct lease *l)
 	return ++b->n == BATCH_ROWS || b->texts.len >= TEXT_MAX;
 }
 
-/* --- rows by themselves -------------------------------------------------------------------------- */
+/* --- rows by themselves ----------------------------------------------------------------------- */
 
 static bool is_deletion(const struct rec *row)
 {
@@ -102,7 +102,7 @@ static int store_row(struct lease_db *db, const struct rec *row)
 	return 0;
 }
 
-/* --- rows by address ------------------------------------------------------------------------------ */
+/* --- rows by address -------------------------------------------------------------------------- */
 
 /* The record's identity is the newest now. */
 static int ord_set(struct lease_db *db, struct loading *ld, uint32_t idx)
@@ -169,7 +169,8 @@ static int change_row(struct lease_db *db, struct loading *ld, uint32_t idx, con
 	return same ? 0 : ord_set(db, ld, idx);
 }
 
-static int add_row(struct lease_db *db, struct loading *ld, const struct rec *row, struct rec_ext *ext)
+static int add_row(struct lease_db *db, struct loading *ld, const struct rec *row,
+		   struct rec_ext *ext)
 {
 	uint32_t *slot = addr_slot(&db->addrs, row->addr);
 	bool again = db->recs.free_head != 0;
@@ -258,7 +259,7 @@ void lease_load_touch(void *p, size_t len)
 	slab_ahead_touch(p, len);
 }
 
-/* --- behind the last row ------------------------------------------------------------------------- */
+/* --- behind the last row ---------------------------------------------------------------------- */
 
 /* The structures being made, next to the table. */
 struct build {

@@ -24,10 +24,11 @@ bool lease_rows_empty(const struct lease_rows *b);
  */
 int lease_db_load(struct lease_db *db, struct lease_rows *b) must_check;
 /*
- * Memory that the next rows will need, once each, or NULL. Any thread may have the kernel make it ready
- * by lease_load_touch, in pieces, until lease_db_load_end.
+ * Memory that the next rows will need, once each, or NULL. Any thread may have the kernel make it
+ * ready by lease_load_touch, in pieces, until lease_db_load_end.
  */
 void *lease_db_load_ahead(struct lease_db *db, size_t *ret_len);
 void lease_load_touch(void *p, size_t len);
-/* Everything is loaded, or loading failed: makes the indexes, by two threads where it may. 0, -ENOMEM. */
+/* Everything is loaded, or loading failed: makes the indexes, by two threads where it may. 0,
+ * -ENOMEM. */
 int lease_db_load_end(struct lease_db *db, bool threads) must_check;

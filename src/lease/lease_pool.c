@@ -20,7 +20,7 @@ static void publish(struct pool *p)
 	atomic_store_explicit(&p->n_free, p->free.n_set + p->lru.n, memory_order_relaxed);
 }
 
-/* --- lists ---------------------------------------------------------------------------------- */
+/* --- lists ------------------------------------------------------------------------------------ */
 
 void list_push(struct lease_db *db, struct rec_list *l, uint32_t idx, bool front)
 {
@@ -55,7 +55,7 @@ void list_del(struct lease_db *db, struct rec_list *l, uint32_t idx)
 	l->n--;
 }
 
-/* --- which pools have an address ------------------------------------------------------------- */
+/* --- which pools have an address -------------------------------------------------------------- */
 
 /* The number of registered pools that begin at or below addr. */
 static size_t pools_below(const struct lease_db *db, uint32_t addr)
@@ -164,7 +164,7 @@ void lru_update(struct lease_db *db, uint32_t idx)
 	publish(p);
 }
 
-/* --- holds of a pool ---------------------------------------------------------------------------- */
+/* --- holds of a pool -------------------------------------------------------------------------- */
 
 void pool_hold_add(struct lease_db *db, struct pool *p, uint32_t idx)
 {
@@ -205,7 +205,7 @@ void pool_hold_del(struct lease_db *db, uint32_t idx)
 	p->n_holds--;
 }
 
-/* --- making and ending a pool ------------------------------------------------------------------ */
+/* --- making and ending a pool ----------------------------------------------------------------- */
 
 /* Computes max_last of the registered pools from one on. */
 static void registry_measure(struct lease_db *db, size_t from)
@@ -253,7 +253,8 @@ static void registry_number(struct lease_db *db, struct pool *p, size_t *from)
 	db->by_number[p->number] = p;
 }
 
-/* Registers pools, which are in the order of their first addresses, from the end of the list on: one pass. */
+/* Registers pools, which are in the order of their first addresses, from the end of the list on:
+ * one pass. */
 static int registry_merge(struct lease_db *db, struct pool *const *p, size_t n)
 {
 	size_t old = db->n_pools;
@@ -275,7 +276,8 @@ static int registry_merge(struct lease_db *db, struct pool *const *p, size_t n)
 	return 0;
 }
 
-/* Takes out of the registry the pools that nobody refers to and whose records have left: one pass. */
+/* Takes out of the registry the pools that nobody refers to and whose records have left: one
+ * pass. */
 static void registry_sweep(struct lease_db *db)
 {
 	size_t n = 0;
@@ -356,7 +358,7 @@ fail:
 
 struct kept {
 	int64_t end;
-	uint32_t name;		/* address or index */
+	uint32_t name; /* address or index */
 };
 
 struct kept_list {
@@ -428,7 +430,8 @@ static void pool_adopt(struct lease_db *db, const struct kept_list *kept)
 	}
 }
 
-/* The records and holds of a pool that nobody refers to go home elsewhere; refs == 0 keeps home_of from choosing it. */
+/* The records and holds of a pool that nobody refers to go home elsewhere; refs == 0 keeps home_of
+ * from choosing it. */
 static void pool_empty(struct lease_db *db, struct pool *p)
 {
 	for (unsigned k = 1; p->lru.head || p->oldest_hold; k++) {
@@ -520,7 +523,8 @@ struct pool *pool_reuse(struct lease_db *db, const struct lease_pool_def *d)
 	struct pool *found = NULL;
 
 	db_lock(db);
-	for (size_t i = pools_below(db, d->first); !found && i > 0 && db->pools[i - 1]->def.first == d->first; i--)
+	for (size_t i = pools_below(db, d->first);
+	     !found && i > 0 && db->pools[i - 1]->def.first == d->first; i--)
 		if (db->pools[i - 1]->refs > 0 && same_def(&db->pools[i - 1]->def, d))
 			found = db->pools[i - 1];
 	if (found)

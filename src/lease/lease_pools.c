@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
  * Sets of pools, one a configuration, and picking an address. Pools are named by their index in
- * the set; sets share the pools that did not change between them, and are made and ended in one pass over the
- * registry. Every allocator costs the same: a bit of the bitmap, else the head of the list. FLQ therefore is equal
- * to iterative.
+ * the set; sets share the pools that did not change between them, and are made and ended in one
+ * pass over the registry. Every allocator costs the same: a bit of the bitmap, else the head of the
+ * list. FLQ therefore is equal to iterative.
  */
 #include "lease/lease_table.h"
 
@@ -17,9 +17,9 @@
 struct lease_pools {
 	_Atomic unsigned refs;
 	struct lease_db *db;
-	struct pool **pool;	/* by index in defs */
-	uint32_t *order;	/* indexes by first address */
-	uint32_t *max_last;	/* of order[0..i] */
+	struct pool **pool; /* by index in defs */
+	uint32_t *order;    /* indexes by first address */
+	uint32_t *max_last; /* of order[0..i] */
 	size_t n;
 };
 
@@ -55,7 +55,8 @@ static int first_cmp(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-/* Takes the pools that exist, and makes the rest; *ret_fresh are those, by address, not registered yet. */
+/* Takes the pools that exist, and makes the rest; *ret_fresh are those, by address, not registered
+ * yet. */
 static int pools_find_or_make(struct lease_pools *p, const struct lease_pool_def *defs, size_t n,
 			      struct pool **fresh, size_t *ret_fresh)
 {
@@ -162,7 +163,7 @@ int lease_pools_find(const struct lease_pools *p, uint32_t addr, size_t start)
 
 enum { LAPSE_PICK = 4, LAPSE_STRETCH = 64, LAPSE_STRETCHES = 16 };
 
-/* --- picking ------------------------------------------------------------------------------------ */
+/* --- picking ---------------------------------------------------------------------------------- */
 
 static int64_t pick_fresh(struct lease_db *db, struct pool *p)
 {
@@ -200,9 +201,9 @@ static int64_t pick_kept(struct lease_db *db, struct pool *p, int64_t now)
 }
 
 /*
- * Leases that are over come to the lists by the clock, which is quick enough mostly; a pool that has
- * nothing to give asks for one more. When very many ended at once, anywhere, this packet does not pay
- * for them all: one packet a millisecond continues the work, and the clock does.
+ * Leases that are over come to the lists by the clock, which is quick enough mostly; a pool that
+ * has nothing to give asks for one more. When very many ended at once, anywhere, this packet does
+ * not pay for them all: one packet a millisecond continues the work, and the clock does.
  */
 static int64_t pick_lapsed(struct lease_db *db, struct pool *p, int64_t now)
 {
@@ -239,8 +240,9 @@ static int64_t pick(struct lease_db *db, struct pool *p)
 }
 
 /*
- * The address that was offered first and not asked for since. A few offers are as many as honest clients have open at
- * once: they are kept for OFFER_S seconds. More are a flood, or a pool that is too small.
+ * The address that was offered first and not asked for since. A few offers are as many as honest
+ * clients have open at once: they are kept for OFFER_S seconds. More are a flood, or a pool that is
+ * too small.
  */
 enum { OFFERS_FEW = 8, OFFER_S = 2 };
 
@@ -257,7 +259,8 @@ static int64_t pick_held(struct lease_db *db, const struct pool *p)
 	return r->addr;
 }
 
-static int pick_and_hold(struct lease_db *db, struct lease_pools *ps, size_t i, bool reoffer, struct lease *l)
+static int pick_and_hold(struct lease_db *db, struct lease_pools *ps, size_t i, bool reoffer,
+			 struct lease *l)
 {
 	int r = -USHER_E_EXHAUSTED;
 	struct pool *p;

@@ -118,8 +118,8 @@ void rec_set(struct rec *r, const struct lease *l, enum lease_state state)
 		memcpy(r->id + l->hw_len, l->client_id, l->client_id_len);
 }
 
-static void rec_fill(struct lease_db *db, struct rec *r, const struct lease *l, enum lease_state state,
-		     struct rec_ext *ext)
+static void rec_fill(struct lease_db *db, struct rec *r, const struct lease *l,
+		     enum lease_state state, struct rec_ext *ext)
 {
 	ext_free(db, r->ext);
 	r->ext = ext;
@@ -177,7 +177,8 @@ static bool index_reserve(struct lease_db *db)
  * The record that is to be filled: the main one; else the client's own hold, which becomes one and
  * is in the client indexes already; else a new one.
  */
-static int rec_open(struct lease_db *db, const struct lease *l, uint32_t idx, bool indexed, uint32_t *ret_idx)
+static int rec_open(struct lease_db *db, const struct lease *l, uint32_t idx, bool indexed,
+		    uint32_t *ret_idx)
 {
 	*ret_idx = idx;
 	if (idx && rec_at(db, idx)->state != LEASE_OFFERED)
@@ -199,8 +200,8 @@ static bool is_prolonged(const struct rec *r, const struct lease *l, enum lease_
 	       l->valid_lft != LEASE_INFINITE;
 }
 
-static int rec_replace(struct lease_db *db, const struct lease *l, enum lease_state state, uint32_t had,
-		       bool indexed, struct rec_ext *ext, uint32_t *ret_idx)
+static int rec_replace(struct lease_db *db, const struct lease *l, enum lease_state state,
+		       uint32_t had, bool indexed, struct rec_ext *ext, uint32_t *ret_idx)
 {
 	uint32_t old_main = had && rec_at(db, had)->state != LEASE_OFFERED ? had : 0;
 	int r;
@@ -305,7 +306,9 @@ static int hold_new(struct lease_db *db, const struct lease *l, uint32_t *ret_id
 
 	if (r < 0)
 		return r;
-	idx = slot && index_reserve(db) && heap_reserve(db, db->recs.n_live + 1) ? slab_new(&db->recs) : 0;
+	idx = slot && index_reserve(db) && heap_reserve(db, db->recs.n_live + 1)
+		      ? slab_new(&db->recs)
+		      : 0;
 	if (!idx) {
 		ext_free(db, ext);
 		return -ENOMEM;
@@ -392,8 +395,7 @@ void holds_expire(struct lease_db *db, unsigned max)
 {
 	int64_t now = clock_mono_ns(db->o.clock);
 
-	while (max-- > 0 && db->holds.head &&
-	       (int64_t)rec_at(db, db->holds.head)->seq <= now)
+	while (max-- > 0 && db->holds.head && (int64_t)rec_at(db, db->holds.head)->seq <= now)
 		hold_drop(db, db->holds.head);
 }
 

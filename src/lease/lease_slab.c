@@ -36,7 +36,8 @@ static uint8_t *chunk_map(const struct slab *s)
 {
 	size_t len = chunk_len(s);
 	size_t more = len < HUGE_PAGE ? 0 : HUGE_PAGE;
-	uint8_t *p = mmap(NULL, len + more, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	uint8_t *p = mmap(NULL, len + more, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1,
+			  0);
 	size_t before;
 
 	if (p == MAP_FAILED)

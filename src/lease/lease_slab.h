@@ -16,12 +16,12 @@ enum { SLAB_IDX_BITS = 28 }; /* an index never needs more */
 struct slab {
 	uint8_t **chunks;
 	uint32_t n_chunks;
-	uint32_t item;		/* octets, a multiple of 8 */
-	uint32_t bits;		/* 2^bits items a chunk */
-	uint32_t used;		/* indexes ever handed out, plus one */
+	uint32_t item; /* octets, a multiple of 8 */
+	uint32_t bits; /* 2^bits items a chunk */
+	uint32_t used; /* indexes ever handed out, plus one */
 	uint32_t free_head;
 	uint32_t n_live;
-	uint8_t *ahead;		/* the next chunk, mapped before it is needed, or NULL */
+	uint8_t *ahead; /* the next chunk, mapped before it is needed, or NULL */
 };
 
 void slab_init(struct slab *s, uint32_t item, uint32_t bits);

@@ -17,17 +17,18 @@ struct log;
 
 /* The meaning of "durable". */
 enum lease_durability {
-	LEASE_SYNC_COMMIT,	/* written and synced: survives the machine */
-	LEASE_SYNC_INTERVAL,	/* written: survives the process; the machine's crash may lose an interval */
-	LEASE_SYNC_NONE,	/* written: survives the process; the kernel says when it survives more */
+	LEASE_SYNC_COMMIT,   /* written and synced: survives the machine */
+	LEASE_SYNC_INTERVAL, /* written: survives the process; the machine's crash may lose an
+				interval */
+	LEASE_SYNC_NONE, /* written: survives the process; the kernel says when it survives more */
 };
 
 struct lease_store_stats {
 	uint64_t rows, commits, bytes, errors;
-	uint64_t syncs;		/* of the live file */
+	uint64_t syncs; /* of the live file */
 	uint64_t max_batch;
-	uint64_t pending;	/* rows appended and not yet durable */
-	uint64_t unsynced;	/* rows that are durable in the sense above and not yet synced */
+	uint64_t pending;  /* rows appended and not yet durable */
+	uint64_t unsynced; /* rows that are durable in the sense above and not yet synced */
 	enum lease_durability durability;
 	bool persist;
 };
@@ -41,10 +42,10 @@ struct lease_store_stats {
 uint64_t lease_store_append(struct lease_store *s, const struct lease *l, bool deleted);
 
 /*
- * Appending wakes no thread: the appending thread reports, once the table's lock is released, that there are rows
- * (kick: more may follow, they may gather for max_delay_us) or that there are no more for now (flush:
- * they are written at once). A worker kicks while packets keep coming and flushes when it runs out of them, so
- * light load never waits and heavy load shares a sync.
+ * Appending wakes no thread: the appending thread reports, once the table's lock is released, that
+ * there are rows (kick: more may follow, they may gather for max_delay_us) or that there are no
+ * more for now (flush: they are written at once). A worker kicks while packets keep coming and
+ * flushes when it runs out of them, so light load never waits and heavy load shares a sync.
  */
 void lease_store_kick(struct lease_store *s);
 void lease_store_flush(struct lease_store *s);
@@ -58,10 +59,12 @@ bool lease_store_up(const struct lease_store *s);
 int lease_store_opening(const struct lease_store *s);
 /*
  * Rows appended while `epoch` was current and not durable when it ended do not become
- * durable: an exchange that waits for them must not be answered. The number grows with each failure.
+ * durable: an exchange that waits for them must not be answered. The number grows with each
+ * failure.
  */
 uint64_t lease_store_epoch(const struct lease_store *s);
-/* Writes to eventfd whenever durable, up, epoch or opening moved. At most 64. 0, or -USHER_E_LIMIT. */
+/* Writes to eventfd whenever durable, up, epoch or opening moved. At most 64. 0, or
+ * -USHER_E_LIMIT. */
 int lease_store_notify(struct lease_store *s, int eventfd) must_check;
 void lease_store_unnotify(struct lease_store *s, int eventfd);
 /* Waits for seq: 0 when durable, -USHER_E_STORE_DOWN, -ETIMEDOUT. For commands, not for workers. */
@@ -77,15 +80,17 @@ int lease_store_cleanup(struct lease_store *s) must_check;
 void lease_store_close(struct lease_store *s);
 
 struct journal_opts {
-	unsigned kea_wait_ms;	/* for a kea-lfc that is still at work on the file; then -EBUSY */
-	const char *path;	/* the CSV file, e.g. /var/lib/kea/kea-leases4.csv */
-	bool persist;		/* false: keep nothing, everything is "durable" at once */
-	bool threads;		/* committer and clean-up threads; false: lease_store_commit_now() */
-	bool background;	/* with threads: journal_open returns before the file is loaded */
+	unsigned kea_wait_ms; /* for a kea-lfc that is still at work on the file; then -EBUSY */
+	const char *path;     /* the CSV file, e.g. /var/lib/kea/kea-leases4.csv */
+	bool persist;	      /* false: keep nothing, everything is "durable" at once */
+	bool threads;	      /* committer and clean-up threads; false: lease_store_commit_now() */
+	bool background;      /* with threads: journal_open returns before the file is loaded */
 	uint32_t max_row_errors; /* bad rows tolerated while loading; 0: any number */
 	enum lease_durability durability;
-	uint32_t interval_ms;	/* LEASE_SYNC_INTERVAL: from a row's writing to its sync; 0: a second */
-	uint32_t max_delay_us;	/* how long a group may be gathered while workers are busy; 0: not at all */
+	uint32_t interval_ms;  /* LEASE_SYNC_INTERVAL: from a row's writing to its sync; 0: a second
+				*/
+	uint32_t max_delay_us; /* how long a group may be gathered while workers are busy; 0: not at
+				  all */
 	const struct file_ops *files; /* NULL: the kernel's */
 	const struct clock_src *clock;
 	struct log *log;
@@ -95,14 +100,15 @@ enum { JOURNAL_BAD_RANGES = 32 };
 
 struct journal_load_stats {
 	uint64_t rows, bad_rows, leases;
-	uint64_t torn_bytes;	/* cut off at the end */
+	uint64_t torn_bytes; /* cut off at the end */
 	uint64_t first_bad_line;
 	char first_bad_file[256];
 	char first_bad_why[128];
-	/* the lines that were set aside in <name>.rejected; more than fit are counted in bad_rows only */
+	/* the lines that were set aside in <name>.rejected; more than fit are counted in bad_rows
+	 * only */
 	unsigned n_bad;
 	struct journal_bad_range {
-		char suffix[12];	/* of the file: "" the live file, ".1", ".2", ".completed" */
+		char suffix[12]; /* of the file: "" the live file, ".1", ".2", ".completed" */
 		uint64_t first, last;
 	} bad[JOURNAL_BAD_RANGES];
 };
@@ -112,15 +118,16 @@ void journal_bad_text(const struct journal_load_stats *st, const char *name, cha
 
 /*
  * Opens Kea's lease file: loads .completed, else .2, .1, then the live file into db (last row of an
- * address wins, valid_lft 0 deletes), sets rows aside that cannot be read (<name>.rejected), cuts off a
- * torn last row, repairs left-overs of an interrupted clean-up, attaches itself to db. A torn row is an
- * incomplete last line or zeroes. 0; -USHER_E_LIMIT (more than max_row_errors bad rows);
+ * address wins, valid_lft 0 deletes), sets rows aside that cannot be read (<name>.rejected), cuts
+ * off a torn last row, repairs left-overs of an interrupted clean-up, attaches itself to db. A torn
+ * row is an incomplete last line or zeroes. 0; -USHER_E_LIMIT (more than max_row_errors bad rows);
  * -USHER_E_FOREIGN: a file of these names is no DHCPv4 lease file, and nothing was changed;
  * -EADDRINUSE: another server has the file; -EBUSY: kea-lfc cleans it up; -errno.
  * In the background: the store is not up, and not attached, until lease_store_opening() is 0.
  */
 int journal_open(const struct journal_opts *o, struct lease_db *db, struct lease_store **ret,
 		 struct journal_load_stats *ret_stats) must_check;
-/* Waits for the end of the loading, and returns its result: 1 while it lasts, else as journal_open. */
+/* Waits for the end of the loading, and returns its result: 1 while it lasts, else as
+ * journal_open. */
 int journal_opened(struct lease_store *s, int64_t timeout_ns, struct journal_load_stats *ret_stats)
 	must_check;

@@ -9,9 +9,9 @@
 #include <pthread.h>
 
 struct lease_store_ops {
-	const char *name;	/* "memfile" */
+	const char *name; /* "memfile" */
 	uint64_t (*append)(struct lease_store *s, const struct lease *l, bool deleted);
-	void (*wake)(struct lease_store *s);	/* the committer, from sleeping or gathering */
+	void (*wake)(struct lease_store *s); /* the committer, from sleeping or gathering */
 	int (*wait)(struct lease_store *s, uint64_t seq, int64_t timeout_ns);
 	void (*commit_now)(struct lease_store *s);
 	int (*cleanup)(struct lease_store *s);
@@ -28,8 +28,8 @@ struct lease_store {
 	_Atomic uint64_t appended; /* the last row's number */
 	/* the committer waits, set with its lock: for rows, or for more of them */
 	_Atomic bool idle, gathering;
-	_Atomic bool hurry;	/* the next group shall not gather */
-	_Atomic int opening;	/* 1: the file is still being loaded; 0: it is; negative: why not */
+	_Atomic bool hurry;  /* the next group shall not gather */
+	_Atomic int opening; /* 1: the file is still being loaded; 0: it is; negative: why not */
 	pthread_mutex_t notify_mu; /* the store makes and destroys it */
 	int notify[64];
 	unsigned n_notify;

@@ -18,7 +18,8 @@
 
 enum { REC_INLINE = 32 };
 
-/* Data that does not fit: a long client identifier, then host name and, if any, user context, NUL ended. */
+/* Data that does not fit: a long client identifier, then host name and, if any, user context, NUL
+ * ended. */
 struct rec_ext {
 	uint32_t ctx_len;
 	uint8_t cid_len, host_len;
@@ -40,18 +41,18 @@ struct rec_link {
 
 struct rec {
 	int64_t cltt;
-	uint64_t seq;		/* number of its last row; of a hold: monotonic end, ns */
+	uint64_t seq; /* number of its last row; of a hold: monotonic end, ns */
 	struct rec_ext *ext;
 	uint32_t addr, subnet_id, pool_id, valid_lft;
 	struct rec_link by_cid, by_hw;
-	uint32_t heap_pos;	/* of a hold: the older one of its pool */
-	uint32_t hold;		/* of a hold: the younger one of its pool */
-	uint32_t prev, next;	/* LRU list of its home pool; of a hold: the queue of holds */
-	uint32_t home;		/* number of that pool, 0: in none; of a hold: of the pool that lists it */
+	uint32_t heap_pos;   /* of a hold: the older one of its pool */
+	uint32_t hold;	     /* of a hold: the younger one of its pool */
+	uint32_t prev, next; /* LRU list of its home pool; of a hold: the queue of holds */
+	uint32_t home; /* number of that pool, 0: in none; of a hold: of the pool that lists it */
 	uint8_t state;
 	uint8_t flags : 4, heap : 4;
 	uint8_t hw_len, cid_len;
-	uint8_t id[REC_INLINE];	/* hw, then the client identifier if it fits */
+	uint8_t id[REC_INLINE]; /* hw, then the client identifier if it fits */
 };
 _Static_assert(sizeof(struct rec) == 112, "memory a lease is a goal");
 
@@ -59,34 +60,34 @@ _Static_assert(sizeof(struct rec) == 112, "memory a lease is a goal");
 enum { TEXT_STEP = 16, TEXT_CLASSES = 6 };
 struct texts {
 	struct slab blocks;
-	uint8_t *at;		/* the rest of the newest block */
+	uint8_t *at; /* the rest of the newest block */
 	size_t left;
 	void *free[TEXT_CLASSES]; /* each begins with the next one */
-	uint64_t n_long;	/* living ones that came from malloc */
+	uint64_t n_long;	  /* living ones that came from malloc */
 };
 
 struct addr_index {
-	uint32_t *root;		/* by /16 */
-	struct slab mid;	/* 1024 leaves */
-	struct slab leaf;	/* 64 slots */
+	uint32_t *root;	  /* by /16 */
+	struct slab mid;  /* 1024 leaves */
+	struct slab leaf; /* 64 slots */
 };
 
 /* lease_clients.c */
 struct client_index {
 	struct slab buckets, overflow;
 	uint32_t mask, split;
-	uint32_t spare;		/* of overflow: an insertion cannot fail */
-	uint64_t n;		/* keys */
+	uint32_t spare; /* of overflow: an insertion cannot fail */
+	uint64_t n;	/* keys */
 	bool by_hw;
 };
 
 struct heap_ent {
-	uint32_t key;		/* seconds; never later than the record's true end */
+	uint32_t key; /* seconds; never later than the record's true end */
 	uint32_t idx;
 };
 
 struct heap {
-	struct slab ents;	/* the first at index 1; in chunks, so that growing copies nothing */
+	struct slab ents; /* the first at index 1; in chunks, so that growing copies nothing */
 	uint32_t n;
 };
 
@@ -97,13 +98,13 @@ struct rec_list {
 
 struct pool {
 	unsigned refs;
-	bool ended;		/* its records have left, nobody refers to it */
+	bool ended; /* its records have left, nobody refers to it */
 	struct pool *next_ended;
-	uint32_t number;	/* index into db->by_number */
+	uint32_t number; /* index into db->by_number */
 	uint64_t generation;
-	struct lease_pool_def def; /* def.reserved owned */
-	struct bitmap free;	/* set: no record, no hold, may be picked */
-	struct rec_list lru;	/* kept and lapsed, oldest first */
+	struct lease_pool_def def;		      /* def.reserved owned */
+	struct bitmap free;			      /* set: no record, no hold, may be picked */
+	struct rec_list lru;			      /* kept and lapsed, oldest first */
 	uint32_t oldest_hold, youngest_hold, n_holds; /* of addresses that nobody has */
 	uint32_t cursor;
 	_Atomic uint64_t n_free; /* bits set plus lru.n */
@@ -119,7 +120,7 @@ struct lease_db {
 	pthread_mutex_t mu;
 	struct lease_db_opts o;
 	struct lease_store *store;
-	bool appended;		/* since the lock was taken: the store wants a kick behind it */
+	bool appended; /* since the lock was taken: the store wants a kick behind it */
 	struct rng rng;
 	struct slab recs;
 	struct texts texts;
@@ -127,8 +128,8 @@ struct lease_db {
 	struct addr_index addrs;
 	struct client_index by_cid, by_hw;
 	struct heap heaps[HEAP_N];
-	int64_t lapse_ns;	/* when a packet may next process leases that lapsed all at once */
-	struct rec_list holds;	/* by end: every hold lasts equally long */
+	int64_t lapse_ns;      /* when a packet may next process leases that lapsed all at once */
+	struct rec_list holds; /* by end: every hold lasts equally long */
 	uint64_t n_main;
 	struct count_ent *counts;
 	size_t n_counts, cap_counts;
@@ -186,7 +187,7 @@ static inline bool rec_is_kept(const struct rec *r)
 	return r->state == LEASE_RECLAIMED || r->state == LEASE_RELEASED;
 }
 
-/* --- lease_index.c --- */
+/* --- lease_index.c ---------------------------------------------------------------------------- */
 int addr_index_init(struct addr_index *ix) must_check;
 void addr_index_fini(struct addr_index *ix);
 uint32_t addr_get(const struct addr_index *ix, uint32_t addr);
@@ -196,7 +197,7 @@ uint32_t *addr_slot(struct addr_index *ix, uint32_t addr);
  * UINT64_MAX: none. */
 uint64_t addr_seek(const struct addr_index *ix, uint64_t from, unsigned *budget);
 
-/* --- lease_clients.c --- */
+/* --- lease_clients.c -------------------------------------------------------------------------- */
 int client_index_init(struct client_index *ix, bool by_hw) must_check;
 void client_index_fini(struct client_index *ix);
 /* Memory for the next client_index_add. */
@@ -205,23 +206,24 @@ void client_index_add(struct lease_db *db, struct client_index *ix, uint32_t idx
 void client_index_del(struct lease_db *db, struct client_index *ix, uint32_t idx);
 /* The newest record of the key; kind: of by_hw, those with a client identifier or those without.
  * The others follow by client_index_next. 0: none. */
-uint32_t client_index_first(const struct lease_db *db, const struct client_index *ix, struct span key,
-			    bool kind);
+uint32_t client_index_first(const struct lease_db *db, const struct client_index *ix,
+			    struct span key, bool kind);
 /* Mixed into the hash of a hardware address of a client that has a client identifier. */
 enum { CLIENT_KIND = 0x1e3779b9 };
 uint32_t client_hash(const struct lease_db *db, struct span key);
 /* Brings the bucket of a hash to the cache; and, once it is there, the record of its key. */
 void client_index_touch(const struct client_index *ix, uint32_t hash);
-void client_index_touch_rec(const struct lease_db *db, const struct client_index *ix, uint32_t hash);
+void client_index_touch_rec(const struct lease_db *db, const struct client_index *ix,
+			    uint32_t hash);
 uint32_t client_index_next(const struct lease_db *db, const struct client_index *ix, uint32_t idx);
 /*
- * Makes an index of all loaded records at once; n: how many have a key. ord: which of two came later,
- * by index; NULL: the higher index did. The others may read the table meanwhile. 0, -ENOMEM.
+ * Makes an index of all loaded records at once; n: how many have a key. ord: which of two came
+ * later, by index; NULL: the higher index did. The others may read the table meanwhile. 0, -ENOMEM.
  */
-int client_index_build(const struct lease_db *db, struct client_index *ix, uint32_t n, const uint32_t *ord)
-	must_check;
+int client_index_build(const struct lease_db *db, struct client_index *ix, uint32_t n,
+		       const uint32_t *ord) must_check;
 
-/* --- lease_heap.c --- */
+/* --- lease_heap.c ----------------------------------------------------------------------------- */
 void heap_init(struct heap *h);
 void heap_fini(struct heap *h);
 bool heap_reserve(struct lease_db *db, uint32_t n);
@@ -233,16 +235,17 @@ uint32_t heap_due(struct lease_db *db, enum rec_heap which, int64_t now, unsigne
 /* The key it has is later than that end of its. */
 bool heap_is_late(const struct lease_db *db, uint32_t idx, int64_t end);
 uint32_t heap_key(int64_t s);
-/* Building one that nobody sees yet: entries in any order, then their order. Records are not touched. */
+/* Building one that nobody sees yet: entries in any order, then their order. Records are not
+ * touched. */
 int heap_append(struct heap *h, uint32_t key, uint32_t idx) must_check;
 void heap_order(struct heap *h);
 /* The record at pos learns that it is there, and those some places on are brought to the cache. */
 void heap_place(struct lease_db *db, const struct heap *h, enum rec_heap which, uint32_t pos);
 
-/* --- lease_load.c --- */
+/* --- lease_load.c ----------------------------------------------------------------------------- */
 void lease_db_load_drop(struct lease_db *db);
 
-/* --- lease_text.c --- */
+/* --- lease_text.c ----------------------------------------------------------------------------- */
 void texts_init(struct texts *t);
 void texts_fini(struct lease_db *db);
 /* The octets of a lease's texts; 0: it has none. bare: without host name and context. */
@@ -254,7 +257,7 @@ size_t ext_len(const struct rec_ext *e);
 struct rec_ext *ext_new(struct lease_db *db, size_t len);
 void ext_free(struct lease_db *db, struct rec_ext *e);
 
-/* --- lease_record.c --- */
+/* --- lease_record.c --------------------------------------------------------------------------- */
 struct span rec_hw(const struct rec *r);
 struct span rec_cid(const struct rec *r);
 /* "": none */
@@ -286,17 +289,18 @@ void holds_expire(struct lease_db *db, unsigned max);
 /* Moves leases that are over to the LRU lists, in so many steps. False: there may be more. */
 bool rec_lapse(struct lease_db *db, int64_t now, unsigned steps);
 
-/* --- lease_count.c --- */
+/* --- lease_count.c ---------------------------------------------------------------------------- */
 bool counts_reserve(struct lease_db *db, uint32_t subnet_id, uint32_t pool_id);
 void counts_move(struct lease_db *db, const struct rec *r, int sign);
 enum count_what { COUNT_CUMULATIVE, COUNT_RECLAIMED, COUNT_RECLAIMED_DECLINED };
 void counts_bump(struct lease_db *db, const struct rec *r, enum count_what what);
 
-/* --- lease_pool.c --- */
+/* --- lease_pool.c ----------------------------------------------------------------------------- */
 /* Sets the bit of addr right in every pool that has it. */
 void pools_refresh(struct lease_db *db, uint32_t addr);
 void lru_update(struct lease_db *db, uint32_t idx);
-/* Puts a hold behind the others of its pool (NULL: the one that is home to its address), takes it out. */
+/* Puts a hold behind the others of its pool (NULL: the one that is home to its address), takes it
+ * out. */
 void pool_hold_add(struct lease_db *db, struct pool *p, uint32_t idx);
 void pool_hold_del(struct lease_db *db, uint32_t idx);
 /* Lists that were filled in the order of the file become oldest first. */
@@ -305,8 +309,9 @@ void pools_fini(struct lease_db *db);
 /* A pool with one reference that is not registered yet; NULL: memory is out. */
 struct pool *pool_new(const struct lease_pool_def *d);
 /*
- * These three take the lock themselves, in bounded stretches. Registers new pools, in the order of their first
- * addresses, and marks the records of their ranges in them. On failure pools_unref() takes them back.
+ * These three take the lock themselves, in bounded stretches. Registers new pools, in the order of
+ * their first addresses, and marks the records of their ranges in them. On failure pools_unref()
+ * takes them back.
  */
 int pools_register(struct lease_db *db, struct pool *const *pools, size_t n) must_check;
 /* A living pool of just these settings, with one more reference; NULL: none. */

@@ -58,9 +58,9 @@ static int addr_cmp(const void *a, const void *b)
 /* A walk along the records of one client, with the lock let go in between. */
 struct chain_walk {
 	const struct lease_filter *f;
-	uint32_t from;		/* addresses above it */
+	uint32_t from; /* addresses above it */
 	bool kind;
-	uint32_t idx, addr;	/* the next record; idx 0: the first */
+	uint32_t idx, addr; /* the next record; idx 0: the first */
 	unsigned n_seen;
 	uint32_t *addrs;
 	size_t n, cap;
@@ -77,7 +77,8 @@ static bool is_there(const struct lease_db *db, const struct chain_walk *w)
 				  : span_eq(rec_hw(r), w->f->hw) && (r->cid_len > 0) == w->kind);
 }
 
-/* The next stretch of records, newest first. False: that was the last. A record that ended meanwhile begins it anew. */
+/* The next stretch of records, newest first. False: that was the last. A record that ended
+ * meanwhile begins it anew. */
 static bool chain_stretch(struct lease_db *db, struct chain_walk *w)
 {
 	const struct client_index *ix = w->f->client_id.n ? &db->by_cid : &db->by_hw;
@@ -115,7 +116,9 @@ static bool chain_room(struct chain_walk *w)
 /* All addresses of the client, in order, each once. */
 static void chain_gather(struct lease_db *db, struct chain_walk *w)
 {
-	enum { AGAIN_MAX = 4 };	/* so often as many as there are leases: others change the chain faster */
+	enum {
+		AGAIN_MAX = 4
+	}; /* so often as many as there are leases: others change the chain faster */
 	uint64_t end = (lease_db_size(db) + STRETCH) * AGAIN_MAX;
 	size_t n = 0;
 

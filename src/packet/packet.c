@@ -19,7 +19,7 @@ static const char names[DROP_N][SPELL_LEN] = {
 
 static const struct drop_info infos[DROP_N] = {
 	[DROP_NONE] = {"NONE", names[DROP_NONE], "", "not dropped"},
-#define D(symbol, statistic, sentence)                                                             \
+#define D(symbol, statistic, sentence) \
 	[DROP_##symbol] = {#symbol, names[DROP_##symbol], statistic, sentence},
 #include "packet/drop.def"
 #undef D
@@ -30,7 +30,8 @@ const struct drop_info *drop_info(enum drop d)
 	return &infos[(unsigned)d < DROP_N ? d : DROP_NONE];
 }
 
-void packet_init(struct packet *p, uint8_t *data, size_t data_cap, void *arena_mem, size_t arena_cap)
+void packet_init(struct packet *p, uint8_t *data, size_t data_cap, void *arena_mem,
+		 size_t arena_cap)
 {
 	*p = (struct packet){.data = data, .cap = (uint32_t)data_cap};
 	arena_init_fixed(&p->arena, arena_mem, arena_cap);

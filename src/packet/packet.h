@@ -13,11 +13,11 @@
 enum { PACKET_DATA_LEN = 2048, PACKET_ARENA_LEN = 24 * 1024, PACKET_NO_LAYER = 0xffff };
 
 enum packet_flag {
-	PACKET_CSUM_NOT_READY = 1,  /* the kernel left the checksum to hardware: do not check */
-	PACKET_BROADCAST = 2,	    /* link-layer broadcast or multicast (or IP broadcast, on UDP) */
-	PACKET_OTHERHOST = 4,	    /* frame for another station */
-	PACKET_TRUNCATED = 8,	    /* longer than the slot */
-	PACKET_NO_L2 = 16,	    /* came from a UDP socket: data is the payload, addresses are set */
+	PACKET_CSUM_NOT_READY = 1, /* the kernel left the checksum to hardware: do not check */
+	PACKET_BROADCAST = 2,	   /* link-layer broadcast or multicast (or IP broadcast, on UDP) */
+	PACKET_OTHERHOST = 4,	   /* frame for another station */
+	PACKET_TRUNCATED = 8,	   /* longer than the slot */
+	PACKET_NO_L2 = 16, /* came from a UDP socket: data is the payload, addresses are set */
 };
 
 /* The reasons of drop.def. DROP_NONE: not dropped. */
@@ -30,9 +30,9 @@ enum drop {
 };
 
 struct drop_info {
-	const char *symbol;	/* "UDP_CHECKSUM" */
-	const char *name;	/* "drop-udp-checksum", the statistic of its own */
-	const char *statistic;	/* Kea's cause counter or "" */
+	const char *symbol;    /* "UDP_CHECKSUM" */
+	const char *name;      /* "drop-udp-checksum", the statistic of its own */
+	const char *statistic; /* Kea's cause counter or "" */
 	const char *sentence;
 };
 
@@ -41,20 +41,21 @@ const struct drop_info *drop_info(enum drop d);
 struct packet {
 	uint8_t *data;
 	uint32_t cap, len;
-	uint16_t l2, l3, l4, app;	/* offsets into data; PACKET_NO_LAYER: not there */
-	uint16_t app_len;		/* octets of UDP payload */
-	uint16_t flags;			/* enum packet_flag */
-	uint16_t vlan_id;		/* 0: none or priority tag only */
+	uint16_t l2, l3, l4, app; /* offsets into data; PACKET_NO_LAYER: not there */
+	uint16_t app_len;	  /* octets of UDP payload */
+	uint16_t flags;		  /* enum packet_flag */
+	uint16_t vlan_id;	  /* 0: none or priority tag only */
 	uint16_t sport, dport;
-	uint32_t src, dst;		/* host order */
+	uint32_t src, dst; /* host order */
 	uint8_t l2_src[6], l2_dst[6];
-	int ifindex;			/* it came in on */
-	int64_t ts_ns;			/* wall clock at capture */
+	int ifindex;   /* it came in on */
+	int64_t ts_ns; /* wall clock at capture */
 	struct arena arena;
 };
 
 /* Lays a packet over one slot's memory: data[PACKET_DATA_LEN] and arena memory. */
-void packet_init(struct packet *p, uint8_t *data, size_t data_cap, void *arena_mem, size_t arena_cap);
+void packet_init(struct packet *p, uint8_t *data, size_t data_cap, void *arena_mem,
+		 size_t arena_cap);
 /* Other memory for the arena of a slot that holds no packet yet. */
 void packet_set_arena(struct packet *p, void *arena_mem, size_t arena_cap);
 /* Ready for the next packet. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * A thread that is as nice as can be. The caller's own priority is not touched: without privileges it
- * could not be had back.
+ * A thread that is as nice as can be. The caller's own priority is not touched: without privileges
+ * it could not be had back.
  */
 #include "runtime/aside.h"
 

@@ -153,7 +153,8 @@ static int addr_cb(const struct nlmsghdr *nlh, void *data)
 	a = tb[IFA_LOCAL] ? tb[IFA_LOCAL] : tb[IFA_ADDRESS];
 	if (!a || mnl_attr_get_payload_len(a) != 4 || i->n_addrs == IFACE_ADDRS_MAX)
 		return MNL_CB_OK;
-	i->addrs[i->n_addrs++] = (struct iface_addr){ntohl(mnl_attr_get_u32(a)), ifa->ifa_prefixlen};
+	i->addrs[i->n_addrs++] = (struct iface_addr){ntohl(mnl_attr_get_u32(a)),
+						     ifa->ifa_prefixlen};
 	return MNL_CB_OK;
 }
 
@@ -215,7 +216,8 @@ struct iface_monitor {
 	void *ctx;
 };
 
-/* Called when a notification came. Its contents do not matter: everything is read again. ENOBUFS: some were lost. */
+/* Called when a notification came. Its contents do not matter: everything is read again. ENOBUFS:
+ * some were lost. */
 static void monitor_readable(void *ctx, uint32_t events)
 {
 	struct iface_monitor *m = ctx;
@@ -227,7 +229,8 @@ static void monitor_readable(void *ctx, uint32_t events)
 	m->changed(m->ctx);
 }
 
-int iface_monitor_open(struct loop *loop, void (*changed)(void *ctx), void *ctx, struct iface_monitor **ret)
+int iface_monitor_open(struct loop *loop, void (*changed)(void *ctx), void *ctx,
+		       struct iface_monitor **ret)
 {
 	struct iface_monitor *m = calloc(1, sizeof(*m));
 	int r;
@@ -237,7 +240,8 @@ int iface_monitor_open(struct loop *loop, void (*changed)(void *ctx), void *ctx,
 	m->changed = changed;
 	m->ctx = ctx;
 	m->nl = mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC | SOCK_NONBLOCK);
-	if (!m->nl || mnl_socket_bind(m->nl, RTMGRP_LINK | RTMGRP_IPV4_IFADDR, MNL_SOCKET_AUTOPID) < 0) {
+	if (!m->nl ||
+	    mnl_socket_bind(m->nl, RTMGRP_LINK | RTMGRP_IPV4_IFADDR, MNL_SOCKET_AUTOPID) < 0) {
 		r = -errno;
 		iface_monitor_close(m);
 		return r;

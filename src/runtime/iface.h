@@ -16,18 +16,19 @@
 enum { IFACE_NAME_LEN = 16, IFACE_ADDRS_MAX = 256 };
 
 struct iface_addr {
-	uint32_t addr;		/* host order */
+	uint32_t addr; /* host order */
 	uint8_t prefix_len;
 };
 
 struct iface {
 	int ifindex;
 	char name[IFACE_NAME_LEN];
-	uint16_t arp_type;	/* ARPHRD_* */
+	uint16_t arp_type; /* ARPHRD_* */
 	uint8_t mac[6];
 	bool up, running, loopback;
-	bool accept_any;	/* every destination is ours (replay of a capture) */
-	uint32_t serve_addr;	/* the one to serve from where a configuration names it; 0: the first */
+	bool accept_any; /* every destination is ours (replay of a capture) */
+	uint32_t
+		serve_addr; /* the one to serve from where a configuration names it; 0: the first */
 	size_t n_addrs;
 	struct iface_addr addrs[IFACE_ADDRS_MAX];
 };

@@ -27,7 +27,7 @@ struct loop_timer {
 	struct loop *loop;
 	loop_timer_fn fn;
 	void *ctx;
-	int64_t due;	/* -1: not armed */
+	int64_t due; /* -1: not armed */
 	struct loop_timer *next;
 };
 
@@ -78,7 +78,8 @@ void loop_free(struct loop *l)
 	free(l);
 }
 
-int loop_add(struct loop *l, int fd, uint32_t events, loop_fd_fn fn, void *ctx, struct loop_source **ret)
+int loop_add(struct loop *l, int fd, uint32_t events, loop_fd_fn fn, void *ctx,
+	     struct loop_source **ret)
 {
 	struct loop_source *s = calloc(1, sizeof(*s));
 	struct epoll_event ev = {.events = events, .data.ptr = s};
@@ -163,7 +164,8 @@ static int timers_wait(const struct loop *l, int limit)
 	return limit < 0 || left < limit ? (int)left : limit;
 }
 
-/* Fires the timers that are due. A callback may free timers, so the search starts over after each. */
+/* Fires the timers that are due. A callback may free timers, so the search starts over after
+ * each. */
 static void timers_fire(struct loop *l)
 {
 	int64_t now = clock_mono_ns(&clock_system);

@@ -35,8 +35,8 @@ void loop_timer_set(struct loop_timer *t, int64_t delay_ns);
 void loop_timer_free(struct loop_timer *t);
 
 typedef void (*loop_turn_fn)(void *ctx, bool idle);
-/* Called once a round, after looking for events and before they are handled: idle says that there are
- * none, and that the loop is about to wait. */
+/* Called once a round, after looking for events and before they are handled: idle says that there
+ * are none, and that the loop is about to wait. */
 void loop_on_turn(struct loop *l, loop_turn_fn fn, void *ctx);
 
 /* One round: waits at most timeout_ms (-1: until something happens). 0 or -errno. */

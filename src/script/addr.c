@@ -38,8 +38,8 @@ static const struct value *to_value(lua_State *L, int idx, enum kind kind)
 	const struct value *v = lua_type(L, idx) == LUA_TUSERDATA ? lua_touserdata(L, idx) : NULL;
 
 	return v && lua_objlen(L, idx) == sizeof(*v) && v->magic == VALUE_MAGIC && v->kind == kind
-	               ? v
-	               : NULL;
+		       ? v
+		       : NULL;
 }
 
 static const struct value *any_value(lua_State *L, int idx)
@@ -52,7 +52,7 @@ static const struct value *any_value(lua_State *L, int idx)
 static double number_of(const struct value *v)
 {
 	return v->kind == KIND_ADDR ? (double)(int)v->addr
-	                            : (double)(v->bits + 1) * 4294967296.0 + v->addr;
+				    : (double)(v->bits + 1) * 4294967296.0 + v->addr;
 }
 
 static void push_value(lua_State *L, struct value v)
@@ -85,8 +85,8 @@ void script_push_addr(lua_State *L, uint32_t addr)
 void script_push_network(lua_State *L, struct script_net net)
 {
 	push_value(L, (struct value){.kind = KIND_NETWORK,
-	                             .addr = net.net & ip_mask(net.bits),
-	                             .bits = (uint8_t)net.bits});
+				     .addr = net.net & ip_mask(net.bits),
+				     .bits = (uint8_t)net.bits});
 }
 
 bool script_is_addr(lua_State *L, int idx, uint32_t *ret)
@@ -285,17 +285,17 @@ static void new_meta(lua_State *L, enum kind kind, const char *name, const luaL_
 void script_open_addr(lua_State *L)
 {
 	static const luaL_Reg of_addr[] = {
-	        {"__tostring", value_tostring},
-	        {"__eq", value_eq},
-	        {"__lt", addr_lt},
-	        {"__le", addr_le},
-	        {"__index", addr_index},
-	        {"__newindex", value_newindex},
-	        {NULL, NULL},
+		{"__tostring", value_tostring},
+		{"__eq", value_eq},
+		{"__lt", addr_lt},
+		{"__le", addr_le},
+		{"__index", addr_index},
+		{"__newindex", value_newindex},
+		{NULL, NULL},
 	};
 	static const luaL_Reg of_network[] = {
-	        {"__tostring", value_tostring}, {"__eq", value_eq}, {"__index", network_index},
-	        {"__newindex", value_newindex}, {NULL, NULL},
+		{"__tostring", value_tostring}, {"__eq", value_eq}, {"__index", network_index},
+		{"__newindex", value_newindex}, {NULL, NULL},
 	};
 
 	new_key(L, &key_values);

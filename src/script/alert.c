@@ -151,7 +151,7 @@ static int new_node(lua_State *L, bool service)
 
 	if (n == 0)
 		return luaL_error(L, "haka.alert.%s: a value expected, got nothing",
-		                  service ? "service" : "address");
+				  service ? "service" : "address");
 	lua_createtable(L, n, 1);
 	for (int i = 1; i <= n; i++) {
 		lua_pushvalue(L, i);
@@ -214,7 +214,7 @@ static struct alert_node take_node(const struct reading *r, const char *field)
 
 /* A list of nodes, or one, at the top; popped. */
 static const struct alert_node *take_nodes(const struct reading *r, const char *field,
-                                           size_t *ret_n)
+					   size_t *ret_n)
 {
 	lua_State *L = r->L;
 	struct alert_node *out;
@@ -323,7 +323,7 @@ static void read_method(const struct reading *r, struct script_alert *a)
 			a->method_refs = take_texts(r, "method.ref", &a->n_method_refs);
 		else
 			luaL_error(L, "%s: method has no field '%s' (description, ref)", r->what,
-			           key);
+				   key);
 	}
 	lua_pop(L, 1);
 }
@@ -340,8 +340,8 @@ static void read_targets(const struct reading *r, struct script_alert *a)
 
 static const struct alert_object *to_alert(lua_State *L, int idx)
 {
-	const struct alert_object *o =
-	        lua_type(L, idx) == LUA_TUSERDATA ? lua_touserdata(L, idx) : NULL;
+	const struct alert_object *o = lua_type(L, idx) == LUA_TUSERDATA ? lua_touserdata(L, idx)
+									 : NULL;
 
 	return o && lua_objlen(L, idx) == sizeof(*o) && o->magic == ALERT_MAGIC ? o : NULL;
 }
@@ -376,13 +376,13 @@ static void read_ref(const struct reading *r, struct script_alert *a)
 static const struct {
 	const char *name;
 	void (*read)(const struct reading *r,
-	             struct script_alert *a); /* takes the value from the top */
+		     struct script_alert *a); /* takes the value from the top */
 } fields[] = {
-        {"start_time", read_start},        {"end_time", read_end},
-        {"description", read_description}, {"severity", read_severity},
-        {"confidence", read_confidence},   {"completion", read_completion},
-        {"method", read_method},           {"sources", read_sources},
-        {"targets", read_targets},         {"ref", read_ref},
+	{"start_time", read_start},	   {"end_time", read_end},
+	{"description", read_description}, {"severity", read_severity},
+	{"confidence", read_confidence},   {"completion", read_completion},
+	{"method", read_method},	   {"sources", read_sources},
+	{"targets", read_targets},	   {"ref", read_ref},
 };
 
 /* Reads the table at idx. */
@@ -397,8 +397,8 @@ static void read_alert(lua_State *L, int idx, const char *what, struct script_al
 	r.keep = lua_gettop(L);
 	lua_pushnil(L);
 	while (lua_next(L, idx)) {
-		const char *key =
-		        lua_type(L, -2) == LUA_TSTRING ? lua_tostring(L, -2) : luaL_typename(L, -2);
+		const char *key = lua_type(L, -2) == LUA_TSTRING ? lua_tostring(L, -2)
+								 : luaL_typename(L, -2);
 		size_t i = 0;
 
 		while (i < ARRAY_LEN(fields) && strcmp(fields[i].name, key) != 0)

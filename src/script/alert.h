@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Alerts: the fields of haka.alert{} and alert:update{}, checked and in C, and the sinks of a host that
- * take them. An alert is borrowed for the call of the sink. C code (the guard) may raise alerts
- * too.
+ * Alerts: the fields of haka.alert{} and alert:update{}, checked and in C, and the sinks of a host
+ * that take them. An alert is borrowed for the call of the sink. C code (the guard) may raise
+ * alerts too.
  */
 #pragma once
 
@@ -30,8 +30,8 @@ struct script_alert {
 	enum alert_level confidence;
 	double confidence_number; /* of ALERT_NUMBER */
 	enum alert_completion completion;
-	struct span description;        /* empty: none */
-	struct span method;             /* its description */
+	struct span description;	/* empty: none */
+	struct span method;		/* its description */
 	const struct span *method_refs; /* "cve:2013-1", "http://…" */
 	size_t n_method_refs;
 	const struct alert_node *sources;

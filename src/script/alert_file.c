@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
  * Alerts into a file: each is one write() of whole lines to a descriptor opened for appending, so
- * states of several threads, and other programs, can share it. Alerts that cannot be written are counted.
+ * states of several threads, and other programs, can share it. Alerts that cannot be written are
+ * counted.
  */
 #include "script/alert.h"
 

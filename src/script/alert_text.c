@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Alerts as text: Haka's form on several lines, Haka's form on one line, and JSON. Fields that are not set
- * are left out. Values come from packets: they cannot end a line, and JSON stays JSON.
+ * Alerts as text: Haka's form on several lines, Haka's form on one line, and JSON. Fields that are
+ * not set are left out. Values come from packets: they cannot end a line, and JSON stays JSON.
  */
 #include "script/alert.h"
 
@@ -179,7 +179,7 @@ static void json_text(struct buf *out, const char *key, struct span s)
 static void json_time(struct buf *out, const char *key, int64_t ns)
 {
 	buf_printf(out, "%s\"%s\": %lld.%06lld", out->len > 1 ? ", " : "", key,
-	           (long long)(ns / NS_PER_S), (long long)(ns % NS_PER_S / 1000));
+		   (long long)(ns / NS_PER_S), (long long)(ns % NS_PER_S / 1000));
 }
 
 static void json_spans(struct buf *out, const char *key, const struct span *s, size_t n)
@@ -210,7 +210,7 @@ static void json(const struct script_alert *a, struct buf *out)
 	buf_char(out, '{');
 	json_time(out, "time", a->time_ns);
 	buf_printf(out, ", \"id\": %" PRIu64 ", \"update\": %s", a->id,
-	           a->update ? "true" : "false");
+		   a->update ? "true" : "false");
 	if (a->has_start)
 		json_time(out, "start_time", a->start_ns);
 	if (a->has_end)

@@ -50,19 +50,22 @@ size_t buffer_check_uint(lua_State *L, int idx, uint64_t max, const char *what)
 
 	if (lua_type(L, idx) != LUA_TNUMBER)
 		(void)buffer_error(L, "%s: number expected, got %s", what,
-		                   lua_isnoneornil(L, idx) ? "nothing" : luaL_typename(L, idx));
+				   lua_isnoneornil(L, idx) ? "nothing" : luaL_typename(L, idx));
 	if (!(n >= 0 && n < 18446744073709551616.0 && (uint64_t)n <= max &&
 	      (double)(uint64_t)n == n))
 		(void)buffer_error(L, "%s: %.14g is no whole number from 0 to %" PRIu64, what, n,
-		                   max);
+				   max);
 	return (size_t)n;
 }
 
 void script_buffer_init(struct script_buffer *b, struct script *s,
-                        const struct script_buffer_ops *ops, void *ctx, const uint32_t *generation)
+			const struct script_buffer_ops *ops, void *ctx, const uint32_t *generation)
 {
-	*b = (struct script_buffer){
-	        .ops = ops, .script = s, .ctx = ctx, .generation = generation, .finished = true};
+	*b = (struct script_buffer){.ops = ops,
+				    .script = s,
+				    .ctx = ctx,
+				    .generation = generation,
+				    .finished = true};
 }
 
 void script_buffer_reset(struct script_buffer *b)
@@ -86,8 +89,8 @@ void script_buffer_fini(struct script_buffer *b)
 /* --- Following changes
  * ------------------------------------------------------------------------------- */
 
-/* Moves a position by a change. stays: an insertion at exactly this position does not move it. Returns false when
- * the octets around it are gone. */
+/* Moves a position by a change. stays: an insertion at exactly this position does not move it.
+ * Returns false when the octets around it are gone. */
 static bool move(uint64_t *pos, const struct script_change *c, bool stays)
 {
 	if (*pos < c->at || (*pos == c->at && (c->gone || stays)))
@@ -155,7 +158,7 @@ static void follow_sub(lua_State *L, struct script_sub *s, const char *what)
 		s->gone = true;
 	for (uint64_t i = b->log_n - (s->gone ? 0 : n); i < b->log_n && !s->gone; i++) {
 		s->gone = !move(&s->from, &b->log[i], !s->narrow) ||
-		          !move(&s->to, &b->log[i], s->narrow);
+			  !move(&s->to, &b->log[i], s->narrow);
 		if (s->from > s->to) /* narrow, and nothing in it */
 			s->to = s->from;
 	}
@@ -173,7 +176,8 @@ static void follow_iter(lua_State *L, struct script_iter *it, const char *what)
 		it->gone = true;
 	for (uint64_t i = b->log_n - (it->gone ? 0 : n); i < b->log_n && !it->gone; i++) {
 		it->gone = !move(&it->at, &b->log[i], !it->behind);
-		/* it waits, and another rule has erased its place: it continues behind the erased octets
+		/* it waits, and another rule has erased its place: it continues behind the erased
+		 * octets
 		 */
 		if (it->gone && it->waits) {
 			it->at = b->log[i].at + b->log[i].came;
@@ -185,7 +189,7 @@ static void follow_iter(lua_State *L, struct script_iter *it, const char *what)
 	it->seq = b->seq;
 	if (it->gone)
 		(void)buffer_error(L, "%s: invalid buffer iterator: what was around it was erased",
-		                   what);
+				   what);
 }
 
 struct span buffer_octets(lua_State *L, struct script_buffer *b, const char *what)
@@ -223,8 +227,8 @@ struct span script_iter_octets(lua_State *L, struct script_iter *it, const char 
 	end = it->end < b->base + s.n ? it->end : b->base + s.n;
 	if (it->at < b->base || it->at > b->base + s.n)
 		(void)buffer_error(
-		        L, "%s: invalid buffer iterator: what it points to is not there any more",
-		        what);
+			L, "%s: invalid buffer iterator: what it points to is not there any more",
+			what);
 	return it->at < end && s.n ? span_of(s.p + (it->at - b->base), end - it->at) : SPAN_NULL;
 }
 
@@ -361,7 +365,7 @@ uint64_t script_buffer_held(const struct script_buffer *b)
  * ------------------------------------------------------------------------------------------- */
 
 void buffer_replace(lua_State *L, int idx, struct script_buffer *b, size_t off, size_t n,
-                    struct span with, const char *what)
+		    struct span with, const char *what)
 {
 	uint64_t at = b->base + off;
 	int r;
@@ -375,8 +379,9 @@ void buffer_replace(lua_State *L, int idx, struct script_buffer *b, size_t off, 
 	if (r == 0 && !b->logs)
 		script_buffer_changed(b, at, n, with.n);
 	if (r == -EROFS)
-		(void)buffer_error(
-		        L, "%s: read only buffer: the gate only looks on (--pass-through)", what);
+		(void)buffer_error(L,
+				   "%s: read only buffer: the gate only looks on (--pass-through)",
+				   what);
 	if (r == -EPERM)
 		(void)buffer_error(L, "%s: the length of these octets may not change", what);
 	if (r < 0)
@@ -384,7 +389,7 @@ void buffer_replace(lua_State *L, int idx, struct script_buffer *b, size_t off, 
 }
 
 void script_sub_replace(lua_State *L, int idx, struct script_sub *sub, size_t off, size_t n,
-                        struct span with, const char *what)
+			struct span with, const char *what)
 {
 	const struct script_buffer *b = sub->buffer;
 	uint64_t seq = b->seq;
@@ -417,7 +422,7 @@ static void keep(lua_State *L, int of, const struct script_buffer *b)
 }
 
 static void push_range(lua_State *L, const struct script_class *cls, int of,
-                       struct script_buffer *b, uint64_t from, uint64_t to)
+		       struct script_buffer *b, uint64_t from, uint64_t to)
 {
 	struct script_sub *s = script_push_object(L, cls, sizeof(*s), b->generation);
 
@@ -436,14 +441,18 @@ void script_push_sub(lua_State *L, int of, struct script_buffer *b, uint64_t fro
 }
 
 void script_push_iter(lua_State *L, int of, struct script_buffer *b, uint64_t at, uint64_t end,
-                      bool blocking)
+		      bool blocking)
 {
-	struct script_iter *it =
-	        script_push_object(L, blocking ? &script_class_blocking : &script_class_iter,
-	                           sizeof(*it), b->generation);
+	struct script_iter *it = script_push_object(L,
+						    blocking ? &script_class_blocking
+							     : &script_class_iter,
+						    sizeof(*it), b->generation);
 
-	*it = (struct script_iter){
-	        .buffer = b, .at = at, .end = end, .seq = b->seq, .waits = blocking};
+	*it = (struct script_iter){.buffer = b,
+				   .at = at,
+				   .end = end,
+				   .seq = b->seq,
+				   .waits = blocking};
 	keep(L, of, b);
 }
 
@@ -451,7 +460,7 @@ void script_push_iter(lua_State *L, int of, struct script_buffer *b, uint64_t at
  * -------------------------------------------------------------------------------------- */
 
 struct buffer_source buffer_take(lua_State *L, int idx, const struct script_buffer *into,
-                                 const char *what)
+				 const char *what)
 {
 	struct buffer_source s = {.idx = idx};
 
@@ -474,5 +483,5 @@ void buffer_take_done(lua_State *L, const struct buffer_source *s, const char *w
 {
 	if (s->sub)
 		script_sub_replace(L, s->idx, s->sub, 0, script_sub_octets(L, s->sub, what).n,
-		                   SPAN_NULL, what);
+				   SPAN_NULL, what);
 }

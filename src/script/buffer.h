@@ -2,14 +2,14 @@
 /*
  * Buffers in Lua: Haka's vbuffer, vbuffer_sub and vbuffer_iterator, over any holder of octets. A
  * backend gives the present octets and replaces some by others; all methods are written
- * once, on top of it. Scripts make buffers in memory of their state; a host pushes those of its own (a
- * packet, the data of a stream).
+ * once, on top of it. Scripts make buffers in memory of their state; a host pushes those of its own
+ * (a packet, the data of a stream).
  *
- * Positions are counted in the buffer: they continue where octets are released at the front. A change
- * of length moves the octets behind it: handles follow, by a log of changes that each reads
+ * Positions are counted in the buffer: they continue where octets are released at the front. A
+ * change of length moves the octets behind it: handles follow, by a log of changes that each reads
  * when it is used. A handle between octets that were erased is invalid and raises an error. Octets
- * inserted at an end of a sub belong to the sub; an iterator stays before octets that others insert, and
- * moves behind those that it inserts itself.
+ * inserted at an end of a sub belong to the sub; an iterator stays before octets that others
+ * insert, and moves behind those that it inserts itself.
  *
  * All functions but the first four may raise (class.h). One thread.
  */
@@ -29,16 +29,16 @@ struct script_buffer_ops {
 	 * (its length may not change), -ERANGE, -EMSGSIZE, -USHER_E_LIMIT. `with` does not lie in
 	 * the buffer. */
 	int (*replace)(lua_State *L, int idx, struct script_buffer *b, size_t off, size_t n,
-	               struct span with);
+		       struct span with);
 };
 
 struct script_buffer {
 	const struct script_buffer_ops *ops;
 	struct script *script;
-	void *ctx;                  /* the backend's */
+	void *ctx;		    /* the backend's */
 	const uint32_t *generation; /* of its handles (script_push); NULL: they keep it alive */
-	uint64_t base;              /* position of the first octet that is there */
-	bool finished;              /* no more will come behind its end */
+	uint64_t base;		    /* position of the first octet that is there */
+	bool finished;		    /* no more will come behind its end */
 	bool read_only;
 	bool modified;
 	bool logs; /* the backend itself calls script_buffer_changed() */
@@ -54,7 +54,7 @@ enum { SCRIPT_BUFFER_LOG = 4096, SCRIPT_BUFFER_MARKS = 1024 };
 
 /* A buffer of a host's; generation as above. */
 void script_buffer_init(struct script_buffer *b, struct script *s,
-                        const struct script_buffer_ops *ops, void *ctx, const uint32_t *generation);
+			const struct script_buffer_ops *ops, void *ctx, const uint32_t *generation);
 /* Another thing is in its place: as new. All handles must be void by their generation. */
 void script_buffer_reset(struct script_buffer *b);
 /* Lets go of log and marks. */
@@ -79,23 +79,23 @@ struct script_iter {
 	struct script_buffer *buffer;
 	uint64_t at, end; /* it goes no further than there; SCRIPT_BUFFER_END: than the buffer */
 	uint64_t seq;
-	uint64_t meter;      /* octets it advanced */
+	uint64_t meter;	     /* octets it advanced */
 	uint64_t hold_meter; /* where octets held for regexp:match begin */
-	bool waits;          /* in a coroutine: its place may change, but is never gone */
-	bool behind;         /* octets that others insert at its position come before it */
+	bool waits;	     /* in a coroutine: its place may change, but is never gone */
+	bool behind;	     /* octets that others insert at its position come before it */
 	uint32_t mark, hold; /* numbers of marks; 0: none */
 	bool gone;
 };
 
 extern const struct script_class script_class_vbuffer, script_class_sub, script_class_iter,
-        script_class_blocking;
+	script_class_blocking;
 
 /* The whole of a buffer from `from` on, a part of it, an iterator at a position. `of`: a handle of
  * the same buffer on the stack, which keeps it alive; 0: the host does. */
 void script_push_vbuffer(lua_State *L, int of, struct script_buffer *b, uint64_t from, uint64_t to);
 void script_push_sub(lua_State *L, int of, struct script_buffer *b, uint64_t from, uint64_t to);
 void script_push_iter(lua_State *L, int of, struct script_buffer *b, uint64_t at, uint64_t end,
-                      bool blocking);
+		      bool blocking);
 /* A buffer in the state's memory. `with` is copied; with.p may be NULL: octets of value 0. */
 void script_push_memory(lua_State *L, struct span with);
 /* Is it one of script_push_memory()? */
@@ -109,6 +109,6 @@ struct span script_check_octets(lua_State *L, int idx, const char *what);
 struct span script_iter_octets(lua_State *L, struct script_iter *it, const char *what);
 /* n octets at off of a sub become others; idx is its handle. */
 void script_sub_replace(lua_State *L, int idx, struct script_sub *sub, size_t off, size_t n,
-                        struct span with, const char *what);
+			struct span with, const char *what);
 /* Can no more come behind where the iterator stands now? */
 bool script_iter_ended(lua_State *L, struct script_iter *it);

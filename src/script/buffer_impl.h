@@ -12,7 +12,7 @@
 /* Replaces n octets at off by others; idx: a handle of the buffer. Charges; raises with
  * `what`. */
 void buffer_replace(lua_State *L, int idx, struct script_buffer *b, size_t off, size_t n,
-                    struct span with, const char *what);
+		    struct span with, const char *what);
 /* Returns the octets of the buffer, or raises. */
 struct span buffer_octets(lua_State *L, struct script_buffer *b, const char *what);
 /* Octets are held back from a position on, for the coroutine that asks: the mark's number. */
@@ -37,15 +37,15 @@ int __attribute__((format(printf, 2, 3))) buffer_error(lua_State *L, const char 
 /* script_check_uint() with such an error. */
 size_t buffer_check_uint(lua_State *L, int idx, uint64_t max, const char *what);
 
-/* An argument that is inserted: a vbuffer, which is emptied afterwards (buffer_take_done), or text.
- */
+/* An argument that is inserted: a vbuffer, which is emptied afterwards (buffer_take_done), or
+ * text. */
 struct buffer_source {
 	struct script_sub *sub; /* NULL: text */
 	int idx;
 	struct span octets;
 };
 struct buffer_source buffer_take(lua_State *L, int idx, const struct script_buffer *into,
-                                 const char *what);
+				 const char *what);
 void buffer_take_done(lua_State *L, const struct buffer_source *s, const char *what);
 
 /* Metamethods that vbuffer and vbuffer_sub share: b[i], #b. */

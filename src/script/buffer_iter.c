@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Iterators. A plain one reads the octets present. A blocking one, of a stream, waits for octets that have
- * not arrived yet: lua/core/buffer.lua yields until ready() here reports enough of them, or the end of the
- * stream. While it waits for octets that are to be one piece, the present ones are held
- * back.
+ * Iterators. A plain one reads the octets present. A blocking one, of a stream, waits for octets
+ * that have not arrived yet: lua/core/buffer.lua yields until ready() here reports enough of them,
+ * or the end of the stream. While it waits for octets that are to be one piece, the present ones
+ * are held back.
  */
 #include "script/buffer_impl.h"
 #include "script/lua_sources.h"
@@ -15,7 +15,7 @@ static struct script_iter *check(lua_State *L)
 
 /* Returns a count of octets: a number, 'all' or 'available', of those that are there. */
 static size_t check_count(lua_State *L, int idx, size_t there, bool *ret_available,
-                          const char *what)
+			  const char *what)
 {
 	const char *mode = lua_type(L, idx) == LUA_TSTRING ? lua_tostring(L, idx) : NULL;
 	size_t n;
@@ -25,7 +25,7 @@ static size_t check_count(lua_State *L, int idx, size_t there, bool *ret_availab
 		return there;
 	if (mode)
 		(void)buffer_error(L, "%s: number, 'all' or 'available' expected, got '%s'", what,
-		                   mode);
+				   mode);
 	n = buffer_check_uint(L, idx, UINT32_MAX, what);
 	return n < there ? n : there;
 }
@@ -87,7 +87,8 @@ static void put(lua_State *L, struct script_iter *it, struct span with, const ch
 	it->at = at + with.n;
 }
 
-/* insert(buffer or text) -> the inserted octets; the iterator is behind them, a buffer is emptied */
+/* insert(buffer or text) -> the inserted octets; the iterator is behind them, a buffer is
+ * emptied */
 static int iter_insert(lua_State *L)
 {
 	struct script_iter *it = check(L);
@@ -100,7 +101,8 @@ static int iter_insert(lua_State *L)
 	return 1;
 }
 
-/* restore(buffer, [clone]): puts back the octets that select() took out; clone: the buffer keeps them, too */
+/* restore(buffer, [clone]): puts back the octets that select() took out; clone: the buffer keeps
+ * them, too */
 static int iter_restore(lua_State *L)
 {
 	struct script_iter *it = check(L);
@@ -188,8 +190,8 @@ static int get_meter(lua_State *L, void *obj)
 
 static void set_meter(lua_State *L, void *obj, int idx)
 {
-	((struct script_iter *)obj)->meter =
-	        buffer_check_uint(L, idx, UINT64_C(1) << 53, "iterator.meter");
+	((struct script_iter *)obj)->meter = buffer_check_uint(L, idx, UINT64_C(1) << 53,
+							       "iterator.meter");
 }
 
 /* --- Waiting
@@ -202,8 +204,9 @@ static void unhold(struct script_iter *it)
 	it->hold = 0;
 }
 
-/* Returns whether the request can be met now: n octets, 'available' (one), 'all'. If not, the present octets are
- * held back, but for 'available' or when the caller does not want it (third argument). */
+/* Returns whether the request can be met now: n octets, 'available' (one), 'all'. If not, the
+ * present octets are held back, but for 'available' or when the caller does not want it (third
+ * argument). */
 static int ready(lua_State *L)
 {
 	struct script_iter *it = check(L);
@@ -222,7 +225,7 @@ static int ready(lua_State *L)
 	} else if (it->buffer->full && buffer_marked_by(L, it->buffer)) {
 		unhold(it);
 		return buffer_error(
-		        L, "more octets of a stream would be held back than there is room for");
+			L, "more octets of a stream would be held back than there is room for");
 	} else if (!it->hold && !available && !lua_toboolean(L, 3)) {
 		it->hold = buffer_mark(L, it->buffer, it->at);
 	}
@@ -247,7 +250,7 @@ static int haka_vbuffer_sub(lua_State *L)
 {
 	static const char what[] = "haka.vbuffer_sub";
 	struct script_iter *from = script_test(L, 1, &script_class_iter),
-	                   *to = script_test(L, 2, &script_class_iter);
+			   *to = script_test(L, 2, &script_class_iter);
 
 	if (!from || !to)
 		script_expected(L, from ? 2 : 1, what, "iterator");
@@ -262,33 +265,36 @@ static int haka_vbuffer_sub(lua_State *L)
 }
 
 static const struct script_method methods[] = {
-        {"advance", iter_advance},
-        {"available", iter_available},
-        {"check_available", iter_check_available},
-        {"sub", iter_sub},
-        {"insert", iter_insert},
-        {"restore", iter_restore},
-        {"copy", iter_copy},
-        {"mark", iter_mark},
-        {"unmark", iter_unmark},
-        {"split", iter_split},
-        {"move_to", iter_move_to},
-        {"wait", iter_wait},
-        {0},
+	{"advance", iter_advance},
+	{"available", iter_available},
+	{"check_available", iter_check_available},
+	{"sub", iter_sub},
+	{"insert", iter_insert},
+	{"restore", iter_restore},
+	{"copy", iter_copy},
+	{"mark", iter_mark},
+	{"unmark", iter_unmark},
+	{"split", iter_split},
+	{"move_to", iter_move_to},
+	{"wait", iter_wait},
+	{0},
 };
 
-static const struct script_field fields[] = {
-        {"meter", get_meter, set_meter}, {"iseof", get_iseof, NULL}, {0}};
+static const struct script_field fields[] = {{"meter", get_meter, set_meter},
+					     {"iseof", get_iseof, NULL},
+					     {0}};
 
 static void *same(void *obj)
 {
 	return obj;
 }
 
-const struct script_class script_class_iter = {
-        .name = "vbuffer_iterator", .fields = fields, .methods = methods};
-const struct script_class script_class_blocking = {
-        .name = "vbuffer_iterator_blocking", .parent = &script_class_iter, .to_parent = same};
+const struct script_class script_class_iter = {.name = "vbuffer_iterator",
+					       .fields = fields,
+					       .methods = methods};
+const struct script_class script_class_blocking = {.name = "vbuffer_iterator_blocking",
+						   .parent = &script_class_iter,
+						   .to_parent = same};
 
 /* method(blocking, name, function): a method of the one class or the other, in Lua */
 static int set_method(lua_State *L)
@@ -297,21 +303,21 @@ static int set_method(lua_State *L)
 
 	lua_settop(L, 3);
 	script_class_method(L, blocking ? &script_class_blocking : &script_class_iter,
-	                    luaL_checkstring(L, 2));
+			    luaL_checkstring(L, 2));
 	return 0;
 }
 
 void buffer_open_iters(lua_State *L)
 {
 	static const luaL_Reg functions[] = {{"vbuffer_sub", haka_vbuffer_sub},
-	                                     {"vbuffer_iterator_blocking", haka_blocking},
-	                                     {NULL, NULL}};
+					     {"vbuffer_iterator_blocking", haka_blocking},
+					     {NULL, NULL}};
 	static const luaL_Reg raw[] = {{"ready", ready},
-	                               {"advance", iter_advance},
-	                               {"sub", iter_sub},
-	                               {"check_available", iter_check_available},
-	                               {"available", iter_available},
-	                               {NULL, NULL}};
+				       {"advance", iter_advance},
+				       {"sub", iter_sub},
+				       {"check_available", iter_check_available},
+				       {"available", iter_available},
+				       {NULL, NULL}};
 
 	script_push_haka(L);
 	luaL_setfuncs(L, functions, 0);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Buffers in memory of the state: haka.vbuffer_from, haka.vbuffer_allocate, and the methods of whole
- * buffers only: append, clone. The buffer itself is a userdata; it and its octets are kept in a table
- * which is the environment of each of its handles, so they live as long as the last of those.
+ * Buffers in memory of the state: haka.vbuffer_from, haka.vbuffer_allocate, and the methods of
+ * whole buffers only: append, clone. The buffer itself is a userdata; it and its octets are kept in
+ * a table which is the environment of each of its handles, so they live as long as the last of
+ * those.
  */
 #include "script/buffer_impl.h"
 
@@ -41,7 +42,7 @@ static void grow(lua_State *L, struct memory *m, size_t need)
 }
 
 static int memory_replace(lua_State *L, int idx, struct script_buffer *b, size_t off, size_t n,
-                          struct span with)
+			  struct span with)
 {
 	struct memory *m = container_of(b, struct memory, b);
 	size_t end = m->n - n + with.n;
@@ -114,11 +115,12 @@ static int haka_vbuffer_from(lua_State *L)
 	return 1;
 }
 
-/* haka.vbuffer_allocate(n, [zero]): the memory is always zeroed, so that it shows no old contents. */
+/* haka.vbuffer_allocate(n, [zero]): the memory is always zeroed, so that it shows no old
+ * contents. */
 static int haka_vbuffer_allocate(lua_State *L)
 {
-	script_push_memory(
-	        L, span_of(NULL, script_check_uint(L, 1, MEMORY_MAX, "haka.vbuffer_allocate")));
+	script_push_memory(L, span_of(NULL, script_check_uint(L, 1, MEMORY_MAX,
+							      "haka.vbuffer_allocate")));
 	return 1;
 }
 
@@ -166,35 +168,38 @@ static int tostring(lua_State *L, void *obj)
 	return 1;
 }
 
-static const struct script_method methods[] = {
-        {"append", vbuffer_append}, {"clone", vbuffer_clone}, {0}};
+static const struct script_method methods[] = {{"append", vbuffer_append},
+					       {"clone", vbuffer_clone},
+					       {0}};
 static const struct script_field fields[] = {{"modified", get_modified, NULL}, {0}};
 
 static int length(lua_State *L)
 {
-	lua_pushnumber(L, (lua_Number)script_sub_octets(L, script_check(L, 1, &script_class_sub), "#").n);
+	lua_pushnumber(L,
+		       (lua_Number)script_sub_octets(L, script_check(L, 1, &script_class_sub), "#")
+			       .n);
 	return 1;
 }
 
 static const luaL_Reg meta[] = {{"__len", length}, {"__pairs", script_pairs_fields}, {NULL, NULL}};
 
 const struct script_class script_class_vbuffer = {
-        .name = "vbuffer",
-        .fields = fields,
-        .methods = methods,
-        .parent = &script_class_sub,
-        .to_parent = same,
-        .index = buffer_sub_index,
-        .newindex = buffer_sub_newindex,
-        .tostring = tostring,
-        .meta = meta,
+	.name = "vbuffer",
+	.fields = fields,
+	.methods = methods,
+	.parent = &script_class_sub,
+	.to_parent = same,
+	.index = buffer_sub_index,
+	.newindex = buffer_sub_newindex,
+	.tostring = tostring,
+	.meta = meta,
 };
 
 void buffer_open_memory(lua_State *L)
 {
 	static const luaL_Reg functions[] = {{"vbuffer_from", haka_vbuffer_from},
-	                                     {"vbuffer_allocate", haka_vbuffer_allocate},
-	                                     {NULL, NULL}};
+					     {"vbuffer_allocate", haka_vbuffer_allocate},
+					     {NULL, NULL}};
 
 	lua_pushlightuserdata(L, (void *)(uintptr_t)&key_meta);
 	lua_createtable(L, 0, 1);

@@ -85,13 +85,17 @@ static int get_isfinished(lua_State *L, void *obj)
 	return 1;
 }
 
-static const struct script_method methods[] = {
-        {"push", stream_push}, {"pop", stream_pop}, {"finish", stream_finish}, {0}};
-static const struct script_field fields[] = {
-        {"data", get_data, NULL}, {"isfinished", get_isfinished, NULL}, {0}};
+static const struct script_method methods[] = {{"push", stream_push},
+					       {"pop", stream_pop},
+					       {"finish", stream_finish},
+					       {0}};
+static const struct script_field fields[] = {{"data", get_data, NULL},
+					     {"isfinished", get_isfinished, NULL},
+					     {0}};
 
-static const struct script_class class_stream = {
-        .name = "vbuffer_stream", .fields = fields, .methods = methods};
+static const struct script_class class_stream = {.name = "vbuffer_stream",
+						 .fields = fields,
+						 .methods = methods};
 
 int buffer_register_stream(struct script *s)
 {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
  * vbuffer_sub: a run of octets as text, number or bits, read and written; a vbuffer has
- * these methods, too. Positions count from 0, single octets (b[1]) from 1, as Haka has it. Numbers are
- * unsigned; beyond 2^53 Lua rounds them.
+ * these methods, too. Positions count from 0, single octets (b[1]) from 1, as Haka has it. Numbers
+ * are unsigned; beyond 2^53 Lua rounds them.
  */
 #include "script/buffer_impl.h"
 
@@ -29,7 +29,7 @@ static size_t check_length(lua_State *L, int idx, size_t left, const char *what)
 		return left;
 	if (lua_type(L, idx) != LUA_TNUMBER)
 		(void)buffer_error(L, "%s: number or 'all' expected, got %s", what,
-		                   luaL_typename(L, idx));
+				   luaL_typename(L, idx));
 	return up_to(L, idx, left, what);
 }
 
@@ -128,13 +128,13 @@ static int sub_zero(lua_State *L)
 
 static bool little(lua_State *L, int idx, const char *what)
 {
-	const char *e = lua_isnoneornil(L, idx)           ? "big"
-	                : lua_type(L, idx) == LUA_TSTRING ? lua_tostring(L, idx)
-	                                                  : "";
+	const char *e = lua_isnoneornil(L, idx)		  ? "big"
+			: lua_type(L, idx) == LUA_TSTRING ? lua_tostring(L, idx)
+							  : "";
 
 	if (strcmp(e, "big") != 0 && strcmp(e, "little") != 0)
 		(void)buffer_error(L, "%s: byte order: 'big' or 'little' expected, got '%s'", what,
-		                   e[0] ? e : luaL_typename(L, idx));
+				   e[0] ? e : luaL_typename(L, idx));
 	return e[0] == 'l';
 }
 
@@ -163,7 +163,7 @@ static int sub_setnumber(lua_State *L)
 	if (n == 0 || n > NUMBER_MAX)
 		return buffer_error(L, "setnumber: 1 to 8 octets expected, there are %zu", n);
 	v = buffer_check_uint(L, 2, n < NUMBER_MAX ? (UINT64_C(1) << 8 * n) - 1 : UINT64_MAX,
-	                      "setnumber");
+			      "setnumber");
 	for (size_t i = 0; i < n; i++, v >>= 8)
 		octets[le ? i : n - 1 - i] = (uint8_t)v;
 	script_sub_replace(L, 1, s, 0, n, span_of(octets, n), "setnumber");
@@ -182,12 +182,12 @@ static size_t check_bits(lua_State *L, size_t octets, size_t *ret_off, const cha
 
 	if (off > octets * 8)
 		(void)buffer_error(L, "%s: invalid bit offset %zu in %zu octets", what, off,
-		                   octets);
+				   octets);
 	n = buffer_check_uint(L, 3, SIZE_MAX / 16, what);
 	if (n > octets * 8 - off || n > BITS_MAX)
 		(void)buffer_error(
-		        L, "%s: invalid bit size %zu (%zu bits are there, at most 64 at a time)",
-		        what, n, octets * 8 - off);
+			L, "%s: invalid bit size %zu (%zu bits are there, at most 64 at a time)",
+			what, n, octets * 8 - off);
 	*ret_off = off;
 	return n;
 }
@@ -216,9 +216,9 @@ static int sub_setbits(lua_State *L)
 	struct span is = script_sub_octets(L, s, "setbits");
 	bool le = little(L, 5, "setbits");
 	size_t off, n = check_bits(L, is.n, &off, "setbits"), first = off / 8,
-	            len = (off + n + 7) / 8 - first;
+		    len = (off + n + 7) / 8 - first;
 	uint64_t v = buffer_check_uint(L, 4, n < BITS_MAX ? (UINT64_C(1) << n) - 1 : UINT64_MAX,
-	                               "setbits: value");
+				       "setbits: value");
 	uint8_t octets[BITS_MAX / 8 + 1];
 
 	if (n == 0)
@@ -293,8 +293,8 @@ int buffer_sub_index(lua_State *L, void *obj)
 
 	if (lua_type(L, 2) != LUA_TNUMBER)
 		return buffer_error(L, "a buffer has no field '%s'",
-		                    lua_type(L, 2) == LUA_TSTRING ? lua_tostring(L, 2)
-		                                                  : luaL_typename(L, 2));
+				    lua_type(L, 2) == LUA_TSTRING ? lua_tostring(L, 2)
+								  : luaL_typename(L, 2));
 	s = script_sub_octets(L, obj, "octet");
 	i = lua_tonumber(L, 2);
 	if (!(i >= 1 && i <= (lua_Number)s.n))
@@ -327,33 +327,33 @@ static int tostring(lua_State *L, void *obj)
 }
 
 static const struct script_method methods[] = {
-        {"sub", sub_sub},
-        {"pos", sub_pos},
-        {"asstring", sub_asstring},
-        {"setstring", sub_setstring},
-        {"setfixedstring", sub_setfixedstring},
-        {"asnumber", sub_asnumber},
-        {"setnumber", sub_setnumber},
-        {"asbits", sub_asbits},
-        {"setbits", sub_setbits},
-        {"erase", sub_erase},
-        {"replace", sub_replace},
-        {"zero", sub_zero},
-        {"select", sub_select},
-        {"isflat", sub_isflat},
-        {"flatten", sub_flatten},
-        {"size", sub_size},
-        {"check_size", sub_check_size},
-        {0},
+	{"sub", sub_sub},
+	{"pos", sub_pos},
+	{"asstring", sub_asstring},
+	{"setstring", sub_setstring},
+	{"setfixedstring", sub_setfixedstring},
+	{"asnumber", sub_asnumber},
+	{"setnumber", sub_setnumber},
+	{"asbits", sub_asbits},
+	{"setbits", sub_setbits},
+	{"erase", sub_erase},
+	{"replace", sub_replace},
+	{"zero", sub_zero},
+	{"select", sub_select},
+	{"isflat", sub_isflat},
+	{"flatten", sub_flatten},
+	{"size", sub_size},
+	{"check_size", sub_check_size},
+	{0},
 };
 
 const luaL_Reg buffer_sub_meta[] = {{"__len", sub_size}, {NULL, NULL}};
 
 const struct script_class script_class_sub = {
-        .name = "vbuffer_sub",
-        .methods = methods,
-        .index = buffer_sub_index,
-        .newindex = buffer_sub_newindex,
-        .tostring = tostring,
-        .meta = buffer_sub_meta,
+	.name = "vbuffer_sub",
+	.methods = methods,
+	.index = buffer_sub_index,
+	.newindex = buffer_sub_newindex,
+	.tostring = tostring,
+	.meta = buffer_sub_meta,
 };

@@ -36,7 +36,7 @@ struct handle {
 struct entry {
 	const struct script_field *field;
 	const struct script_class *cls; /* of the map */
-	uint32_t up;                    /* steps to the parent that has it */
+	uint32_t up;			/* steps to the parent that has it */
 };
 
 static const struct handle *to_handle(lua_State *L, int idx)
@@ -65,7 +65,8 @@ static void *object_up(const struct handle *h, uint32_t up)
 	return obj;
 }
 
-/* Where a class is, or would be. (LuaJIT's own hash of addresses is slow: those of constants lie in a row.) */
+/* Where a class is, or would be. (LuaJIT's own hash of addresses is slow: those of constants lie in
+ * a row.) */
 static unsigned place_of(const struct script *s, const struct script_class *cls)
 {
 	unsigned i = (unsigned)((uintptr_t)cls >> 3) * 0x9e3779b1U >> 16;
@@ -87,7 +88,8 @@ static void push_metatable(lua_State *L, const struct script_class *cls)
 		lua_pushnil(L);
 }
 
-/* Returns the extensible class above cls, which holds the script's own fields, and the steps to it; NULL: none. */
+/* Returns the extensible class above cls, which holds the script's own fields, and the steps to it;
+ * NULL: none. */
 static const struct script_class *extensible(const struct script_class *cls, uint32_t *ret_up)
 {
 	const struct script_class *found = NULL;
@@ -120,7 +122,8 @@ static bool is_of_generation(lua_State *L, const struct handle *h)
 	return same;
 }
 
-/* Pushes the table of the fields that scripts wrote; or nil, if there are none and make is not set. */
+/* Pushes the table of the fields that scripts wrote; or nil, if there are none and make is not
+ * set. */
 static void push_own(lua_State *L, const struct handle *h, bool make)
 {
 	uint32_t up = 0;
@@ -185,7 +188,8 @@ void script_push_missed(lua_State *L, const struct script_class *cls, const char
 	const char *near = nearest_name(cls, name);
 
 	if (near)
-		lua_pushfstring(L, "%s has no field '%s' (did you mean '%s'?)", cls->name, name, near);
+		lua_pushfstring(L, "%s has no field '%s' (did you mean '%s'?)", cls->name, name,
+				near);
 	else
 		lua_pushfstring(L, "%s has no field '%s'", cls->name, name);
 }
@@ -221,7 +225,8 @@ static int index_missing(lua_State *L, const struct handle *h)
 	return 0;
 }
 
-/* Upvalue 1: the map. (A field is the frequent case: its entry knows the class, so that upvalue 2 is not read.) */
+/* Upvalue 1: the map. (A field is the frequent case: its entry knows the class, so that upvalue 2
+ * is not read.) */
 static int handle_index(lua_State *L)
 {
 	const struct handle *h = to_handle(L, 1);
@@ -276,7 +281,7 @@ static int handle_newindex(lua_State *L)
 	e = lua_islightuserdata(L, -1) ? lua_touserdata(L, -1) : NULL;
 	if (!e && !lua_isnil(L, -1))
 		return luaL_error(L, "%s.%s is a method and cannot be set", h->cls->name,
-		                  key_text(L));
+				  key_text(L));
 	lua_pop(L, 1);
 	if (!e) {
 		if (h->cls->newindex && h->cls->newindex(L, h->obj))
@@ -311,7 +316,7 @@ static int handle_eq(lua_State *L)
 	const struct handle *b = to_handle(L, 2);
 
 	lua_pushboolean(L, a && b && a->cls == b->cls && a->obj == b->obj &&
-	                           a->generation == b->generation && a->value == b->value);
+				   a->generation == b->generation && a->value == b->value);
 	return 1;
 }
 
@@ -440,7 +445,7 @@ static int register_class(lua_State *L)
 	lua_setfield(L, mt, "__eq");
 	lua_pushstring(L, cls->name);
 	lua_setfield(L, mt,
-	             "__metatable"); /* the result of getmetatable(); setmetatable() is refused */
+		     "__metatable"); /* the result of getmetatable(); setmetatable() is refused */
 	if (cls->fields && !cls->tostring) { /* for pairs() and debug.pprint() */
 		lua_pushcfunction(L, script_pairs_fields);
 		lua_setfield(L, mt, "__pairs");
@@ -495,7 +500,7 @@ static void keep(lua_State *L, void *obj)
 }
 
 void script_push(lua_State *L, const struct script_class *cls, void *obj,
-                 const uint32_t *generation)
+		 const uint32_t *generation)
 {
 	bool kept = cls->flags & SCRIPT_CLASS_EXTENSIBLE;
 	struct handle *h;
@@ -519,7 +524,7 @@ void script_push(lua_State *L, const struct script_class *cls, void *obj,
 }
 
 void *script_push_object(lua_State *L, const struct script_class *cls, size_t size,
-                         const uint32_t *generation)
+			 const uint32_t *generation)
 {
 	struct handle *h = lua_newuserdata(L, sizeof(*h) + size);
 
@@ -577,8 +582,8 @@ void *script_check(lua_State *L, int idx, const struct script_class *cls)
 	if (!obj) {
 		h = to_handle(L, idx);
 		lua_pushfstring(L, "%s expected, got %s%s", cls->name,
-		                h ? h->cls->name : luaL_typename(L, idx),
-		                h && is_below(h->cls, cls) ? " without one" : "");
+				h ? h->cls->name : luaL_typename(L, idx),
+				h && is_below(h->cls, cls) ? " without one" : "");
 		(void)luaL_argerror(L, idx, lua_tostring(L, -1));
 	}
 	return obj;

@@ -52,7 +52,7 @@ struct script_class {
 	bool (*newindex)(lua_State *L, void *obj);
 	int (*tostring)(lua_State *L, void *obj);
 	const struct luaL_Reg
-	        *meta; /* more metamethods (__len, __pairs, __call); ends with an empty row */
+		*meta; /* more metamethods (__len, __pairs, __call); ends with an empty row */
 };
 
 /* Makes the class known to the state (and its parents); again is no fault. 0, or -USHER_E_SCRIPT
@@ -60,15 +60,15 @@ struct script_class {
 int script_class_register(struct script *s, const struct script_class *cls) must_check;
 /* Pushes a handle; nil if obj is NULL. generation may be NULL: the object outlives the state. */
 void script_push(lua_State *L, const struct script_class *cls, void *obj,
-                 const uint32_t *generation);
-/* Pushes a handle that holds its object itself: `size` octets, which are zero, for the caller to fill. It lives as long
- * as scripts refer to it, or until the generation changes. */
+		 const uint32_t *generation);
+/* Pushes a handle that holds its object itself: `size` octets, which are zero, for the caller to
+ * fill. It lives as long as scripts refer to it, or until the generation changes. */
 void *script_push_object(lua_State *L, const struct script_class *cls, size_t size,
-                         const uint32_t *generation);
+			 const uint32_t *generation);
 /* The function at the top, which is taken, becomes a method of a class that is registered. */
 void script_class_method(lua_State *L, const struct script_class *cls, const char *name);
-/* The metamethod __pairs of classes with fields and without a text of their own: pairs() and debug.pprint() list the
- * class's own fields. Other classes name it in `meta`. */
+/* The metamethod __pairs of classes with fields and without a text of their own: pairs() and
+ * debug.pprint() list the class's own fields. Other classes name it in `meta`. */
 int script_pairs_fields(lua_State *L);
 /* The object of a handle of this class or one below it, or an argument error. */
 void *script_check(lua_State *L, int idx, const struct script_class *cls);
@@ -76,7 +76,8 @@ void *script_check(lua_State *L, int idx, const struct script_class *cls);
 void *script_test(lua_State *L, int idx, const struct script_class *cls);
 /* Of the handle at idx; NULL: it is none. */
 const struct script_class *script_class_of(lua_State *L, int idx);
-/* An extensible object is gone: its fields are let go of. cls is where they are: the last extensible one upwards. */
+/* An extensible object is gone: its fields are let go of. cls is where they are: the last
+ * extensible one upwards. */
 void script_forget(struct script *s, const struct script_class *cls, void *obj);
 
 /* Values for setters and arguments; `what` ("ipv4.ttl") opens the message. */

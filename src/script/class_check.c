@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Values for setters and arguments: converted to the wanted type, or an error that names the expectation.
+ * Values for setters and arguments: converted to the wanted type, or an error that names the
+ * expectation.
  */
 #include "script/class.h"
 
@@ -11,7 +12,7 @@
 void script_expected(lua_State *L, int idx, const char *what, const char *expected)
 {
 	luaL_error(L, "%s: %s expected, got %s", what, expected,
-	           lua_isnoneornil(L, idx) ? "nothing" : luaL_typename(L, idx));
+		   lua_isnoneornil(L, idx) ? "nothing" : luaL_typename(L, idx));
 	__builtin_unreachable();
 }
 
@@ -31,7 +32,7 @@ uint64_t script_check_uint(lua_State *L, int idx, uint64_t max, const char *what
 	if (n >= 0 && n < 18446744073709551616.0 && (uint64_t)n <= max && (double)(uint64_t)n == n)
 		return (uint64_t)n;
 	(void)snprintf(text, sizeof(text), "%s: %.14g is no whole number from 0 to %" PRIu64, what,
-	               n, max);
+		       n, max);
 	return (uint64_t)luaL_error(L, "%s", text);
 }
 

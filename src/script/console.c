@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Text is tried as an expression first. At the prompt of an interactive rule a person thinks: the limits of a call
- * begin anew with every line, and the rule continues at the end of input or with `continue`.
+ * Text is tried as an expression first. At the prompt of an interactive rule a person thinks: the
+ * limits of a call begin anew with every line, and the rule continues at the end of input or with
+ * `continue`.
  */
 #include "script/console.h"
 
@@ -72,7 +73,7 @@ int script_eval(struct script *s, struct span text, struct buf *out, struct scri
 	return r;
 }
 
-/* --- Interactive rules ------------------------------------------------------------------------------------- */
+/* --- Interactive rules ------------------------------------------------------------------------ */
 
 /* Pushes a table that has `inputs` and, for other names, the values of _G. */
 static void push_environment(lua_State *L, int n_args)
@@ -116,7 +117,8 @@ static int interactive(lua_State *L)
 	char prompt[PROMPT_LEN];
 
 	if (!s->prompt)
-		return luaL_error(L, "haka.interactive_rule: nobody can be asked here (only with -r)");
+		return luaL_error(L,
+				  "haka.interactive_rule: nobody can be asked here (only with -r)");
 	(void)snprintf(prompt, sizeof(prompt), "%s> ", lua_tostring(L, lua_upvalueindex(1)));
 	push_environment(L, n);
 	for (;;) {

@@ -39,48 +39,48 @@ void dhcp_check_room(lua_State *L, int r, const char *what)
 		luaL_error(L, "%s: no room left in the packet", what);
 }
 
-#define NUMBER(name, type, max)                                                                    \
-	static int get_##name(lua_State *L, void *obj)                                             \
-	{                                                                                          \
-		lua_pushnumber(L, ((const struct script_dhcp *)obj)->msg->name);                   \
-		return 1;                                                                          \
-	}                                                                                          \
-	static void set_##name(lua_State *L, void *obj, int idx)                                   \
-	{                                                                                          \
-		struct script_dhcp *d = dhcp_write(L, obj);                                        \
-                                                                                                   \
-		d->msg->name = (type)script_check_uint(L, idx, max, "dhcp." #name);                \
-		dhcp_touch(d);                                                                     \
+#define NUMBER(name, type, max)                                                     \
+	static int get_##name(lua_State *L, void *obj)                              \
+	{                                                                           \
+		lua_pushnumber(L, ((const struct script_dhcp *)obj)->msg->name);    \
+		return 1;                                                           \
+	}                                                                           \
+	static void set_##name(lua_State *L, void *obj, int idx)                    \
+	{                                                                           \
+		struct script_dhcp *d = dhcp_write(L, obj);                         \
+                                                                                    \
+		d->msg->name = (type)script_check_uint(L, idx, max, "dhcp." #name); \
+		dhcp_touch(d);                                                      \
 	}
-#define ADDRESS(name)                                                                              \
-	static int get_##name(lua_State *L, void *obj)                                             \
-	{                                                                                          \
-		script_push_addr(L, ((const struct script_dhcp *)obj)->msg->name);                 \
-		return 1;                                                                          \
-	}                                                                                          \
-	static void set_##name(lua_State *L, void *obj, int idx)                                   \
-	{                                                                                          \
-		struct script_dhcp *d = dhcp_write(L, obj);                                        \
-                                                                                                   \
-		d->msg->name = script_check_addr(L, idx, "dhcp." #name);                           \
-		dhcp_touch(d);                                                                     \
+#define ADDRESS(name)                                                              \
+	static int get_##name(lua_State *L, void *obj)                             \
+	{                                                                          \
+		script_push_addr(L, ((const struct script_dhcp *)obj)->msg->name); \
+		return 1;                                                          \
+	}                                                                          \
+	static void set_##name(lua_State *L, void *obj, int idx)                   \
+	{                                                                          \
+		struct script_dhcp *d = dhcp_write(L, obj);                        \
+                                                                                   \
+		d->msg->name = script_check_addr(L, idx, "dhcp." #name);           \
+		dhcp_touch(d);                                                     \
 	}
 /* Text up to the first octet of value 0. */
-#define TEXT(name)                                                                                 \
-	static int get_##name(lua_State *L, void *obj)                                             \
-	{                                                                                          \
-		const struct dhcp4_msg *m = ((const struct script_dhcp *)obj)->msg;                \
-                                                                                                   \
-		lua_pushlstring(L, (const char *)m->name,                                          \
-		                strnlen((const char *)m->name, sizeof(m->name)));                  \
-		return 1;                                                                          \
-	}                                                                                          \
-	static void set_##name(lua_State *L, void *obj, int idx)                                   \
-	{                                                                                          \
-		struct script_dhcp *d = dhcp_write(L, obj);                                        \
-                                                                                                   \
-		set_text(L, d->msg->name, sizeof(d->msg->name), idx, "dhcp." #name);               \
-		dhcp_touch(d);                                                                     \
+#define TEXT(name)                                                                   \
+	static int get_##name(lua_State *L, void *obj)                               \
+	{                                                                            \
+		const struct dhcp4_msg *m = ((const struct script_dhcp *)obj)->msg;  \
+                                                                                     \
+		lua_pushlstring(L, (const char *)m->name,                            \
+				strnlen((const char *)m->name, sizeof(m->name)));    \
+		return 1;                                                            \
+	}                                                                            \
+	static void set_##name(lua_State *L, void *obj, int idx)                     \
+	{                                                                            \
+		struct script_dhcp *d = dhcp_write(L, obj);                          \
+                                                                                     \
+		set_text(L, d->msg->name, sizeof(d->msg->name), idx, "dhcp." #name); \
+		dhcp_touch(d);                                                       \
 	}
 
 static void set_text(lua_State *L, uint8_t *field, size_t len, int idx, const char *what)
@@ -119,7 +119,7 @@ static int get_chaddr(lua_State *L, void *obj)
 
 	for (size_t i = 0; i < m->hlen && i < DHCP4_CHADDR_LEN; i++)
 		n += (size_t)snprintf(text + n, sizeof(text) - n, i ? ":%02x" : "%02x",
-		                      m->chaddr[i]);
+				      m->chaddr[i]);
 	lua_pushlstring(L, text, n);
 	return 1;
 }
@@ -133,7 +133,7 @@ static void set_chaddr(lua_State *L, void *obj, int idx)
 
 	if (n < 0)
 		luaL_error(L, "dhcp.chaddr: '%s' is no hardware address (02:00:00:00:00:01)",
-		           (const char *)s.p);
+			   (const char *)s.p);
 	memcpy(d->msg->chaddr, octets, sizeof(octets));
 	d->msg->hlen = (uint8_t)n;
 	dhcp_touch(d);
@@ -155,14 +155,14 @@ static void set_type(lua_State *L, void *obj, int idx)
 	else if (script_dhcp_parse_type(lua_tostring(L, idx), &type) < 0)
 		luaL_error(L, "dhcp.type: '%s' is no message type", lua_tostring(L, idx));
 	dhcp_check_room(L, dhcp4_opt_set_u8(d->msg, DHCP4_OPT_MESSAGE_TYPE, (uint8_t)type),
-	                "dhcp.type");
+			"dhcp.type");
 	dhcp_touch(d);
 }
 
 static int get_type_name(lua_State *L, void *obj)
 {
-	const char *name =
-	        script_dhcp_type_text(dhcp4_msg_type(((const struct script_dhcp *)obj)->msg));
+	const char *name = script_dhcp_type_text(
+		dhcp4_msg_type(((const struct script_dhcp *)obj)->msg));
 
 	if (!name)
 		return 0;
@@ -195,9 +195,10 @@ static int method_option_names(lua_State *L)
 	lua_createtable(L, d->msg->n_opts, 0);
 	for (int i = 0; i < d->msg->n_opts; i++) {
 		uint8_t code = d->msg->opts[i].code;
-		const struct option_def *def =
-		        d->host && d->host->by_code ? d->host->by_code(d, code)
-		                                    : option_def_by_code(OPTION_SPACE_DHCP4, code);
+		const struct option_def *def = d->host && d->host->by_code
+						       ? d->host->by_code(d, code)
+						       : option_def_by_code(OPTION_SPACE_DHCP4,
+									    code);
 
 		if (def)
 			lua_pushstring(L, def->name);
@@ -218,38 +219,38 @@ static int to_string(lua_State *L, void *obj)
 }
 
 static const struct script_field fields[] = {
-        {"op", get_op, set_op},
-        {"htype", get_htype, set_htype},
-        {"hlen", get_hlen, set_hlen},
-        {"hops", get_hops, set_hops},
-        {"xid", get_xid, set_xid},
-        {"secs", get_secs, set_secs},
-        {"flags", get_flags, set_flags},
-        {"ciaddr", get_ciaddr, set_ciaddr},
-        {"yiaddr", get_yiaddr, set_yiaddr},
-        {"siaddr", get_siaddr, set_siaddr},
-        {"giaddr", get_giaddr, set_giaddr},
-        {"chaddr", get_chaddr, set_chaddr},
-        {"sname", get_sname, set_sname},
-        {"file", get_file, set_file},
-        {"type", get_type, set_type},
-        {"type_name", get_type_name, NULL},
-        {"options", get_options, NULL},
-        {0},
+	{"op", get_op, set_op},
+	{"htype", get_htype, set_htype},
+	{"hlen", get_hlen, set_hlen},
+	{"hops", get_hops, set_hops},
+	{"xid", get_xid, set_xid},
+	{"secs", get_secs, set_secs},
+	{"flags", get_flags, set_flags},
+	{"ciaddr", get_ciaddr, set_ciaddr},
+	{"yiaddr", get_yiaddr, set_yiaddr},
+	{"siaddr", get_siaddr, set_siaddr},
+	{"giaddr", get_giaddr, set_giaddr},
+	{"chaddr", get_chaddr, set_chaddr},
+	{"sname", get_sname, set_sname},
+	{"file", get_file, set_file},
+	{"type", get_type, set_type},
+	{"type_name", get_type_name, NULL},
+	{"options", get_options, NULL},
+	{0},
 };
 
 static const struct script_method methods[] = {
-        {"drop", method_drop},
-        {"option_names", method_option_names},
-        {0},
+	{"drop", method_drop},
+	{"option_names", method_option_names},
+	{0},
 };
 
 const struct script_class script_dhcp_class = {
-        .name = "dhcp",
-        .fields = fields,
-        .methods = methods,
-        .tostring = to_string,
-        .meta = (const struct luaL_Reg[]){{"__pairs", script_pairs_fields}, {NULL, NULL}},
+	.name = "dhcp",
+	.fields = fields,
+	.methods = methods,
+	.tostring = to_string,
+	.meta = (const struct luaL_Reg[]){{"__pairs", script_pairs_fields}, {NULL, NULL}},
 };
 
 int script_dhcp_register(struct script *s)
@@ -288,15 +289,15 @@ void script_dhcp_push(lua_State *L, struct script_dhcp *d)
 	script_push(L, &script_dhcp_class, d->msg ? d : NULL, &d->generation);
 }
 
-/* --- for `when` --------------------------------------------------------------------------------
- */
+/* --- for `when`
+ * -------------------------------------------------------------------------------- */
 
 enum { PREFIX_LEN = 4 }; /* of "DHCPDISCOVER" */
 
 const char *script_dhcp_type_text(uint64_t type)
 {
-	const char *name =
-	        type && type < DHCP4_N_TYPES ? dhcp4_type_name((enum dhcp4_type)type) : "";
+	const char *name = type && type < DHCP4_N_TYPES ? dhcp4_type_name((enum dhcp4_type)type)
+							: "";
 
 	return strncmp(name, "DHCP", PREFIX_LEN) == 0 ? name + PREFIX_LEN : NULL;
 }

@@ -30,11 +30,11 @@ struct script_dhcp_host {
 
 struct script_dhcp {
 	struct dhcp4_msg *msg; /* NULL: none now */
-	bool changed;          /* written to since script_dhcp_begin() */
+	bool changed;	       /* written to since script_dhcp_begin() */
 	uint32_t generation;
 	const struct script_dhcp_host *host; /* may be NULL */
-	void *ctx;                           /* the host's */
-	struct buf text;                     /* options as text, kept for its memory */
+	void *ctx;			     /* the host's */
+	struct buf text;		     /* options as text, kept for its memory */
 };
 
 extern const struct script_class script_dhcp_class;

@@ -59,7 +59,7 @@ static const struct option_def *def_by_name(const struct script_dhcp *d, const c
 
 /* The option that the value at idx names. */
 static uint8_t check_code(lua_State *L, const struct script_dhcp *d, int idx,
-                          const struct option_def **ret_def)
+			  const struct option_def **ret_def)
 {
 	const struct option_def *def;
 	char name[WHAT_LEN];
@@ -72,7 +72,7 @@ static uint8_t check_code(lua_State *L, const struct script_dhcp *d, int idx,
 		def = def_by_name(d, name);
 		if (!def)
 			luaL_error(L, "dhcp.options: no option is called '%s'",
-			           lua_tostring(L, idx));
+				   lua_tostring(L, idx));
 		*ret_def = def;
 		return (uint8_t)def->code;
 	}
@@ -89,8 +89,8 @@ static const char *what_of(uint8_t code, char out[WHAT_LEN])
 	return out;
 }
 
-/* --- reading -----------------------------------------------------------------------------------
- */
+/* --- reading
+ * ----------------------------------------------------------------------------------- */
 
 static void push_octets(lua_State *L, struct span data)
 {
@@ -140,7 +140,7 @@ static void push_list(lua_State *L, const struct option_def *def, struct span da
 }
 
 static void push_value(lua_State *L, struct script_dhcp *d, const struct option_def *def,
-                       struct span data)
+		       struct span data)
 {
 	struct rd r = rd_init(data);
 
@@ -175,8 +175,8 @@ static int options_index(lua_State *L, void *obj)
 	return 1;
 }
 
-/* --- writing -----------------------------------------------------------------------------------
- */
+/* --- writing
+ * ----------------------------------------------------------------------------------- */
 
 static int64_t check_int(lua_State *L, int idx, int64_t min, int64_t max, const char *what)
 {
@@ -184,7 +184,7 @@ static int64_t check_int(lua_State *L, int idx, int64_t min, int64_t max, const 
 
 	if (!(n >= (double)min && n <= (double)max) || floor(n) != n)
 		luaL_error(L, "%s: %f is no whole number from %f to %f", what, n, (double)min,
-		           (double)max);
+			   (double)max);
 	return (int64_t)n;
 }
 
@@ -220,7 +220,7 @@ static void put_one(lua_State *L, enum option_type t, int idx, const char *what,
 }
 
 static struct span encode_list(lua_State *L, struct dhcp4_msg *m, const struct option_def *def,
-                               int idx, const char *what)
+			       int idx, const char *what)
 {
 	size_t n = lua_objlen(L, idx);
 	size_t len = n * width(def->type);
@@ -240,7 +240,7 @@ static struct span encode_list(lua_State *L, struct dhcp4_msg *m, const struct o
 }
 
 static struct span encode_one(lua_State *L, struct dhcp4_msg *m, const struct option_def *def,
-                              int idx, const char *what)
+			      int idx, const char *what)
 {
 	size_t len = width(def->type);
 	void *mem = arena_alloc(m->arena, ITEM_MAX);
@@ -253,14 +253,14 @@ static struct span encode_one(lua_State *L, struct dhcp4_msg *m, const struct op
 }
 
 static struct span encode_text(lua_State *L, struct dhcp4_msg *m, const struct option_def *def,
-                               int idx, const char *what)
+			       int idx, const char *what)
 {
 	const char *why = NULL;
 	struct span data;
 
 	if (option_encode_text(def, lua_tostring(L, idx), true, m->arena, &data, &why) < 0 || why)
 		luaL_error(L, "%s (%s): '%s': %s", what, def->name, lua_tostring(L, idx),
-		           why ? why : "no memory");
+			   why ? why : "no memory");
 	return data;
 }
 
@@ -276,7 +276,7 @@ static struct span keep(lua_State *L, struct dhcp4_msg *m, struct span s, const 
 
 /* Encodes the value at idx for a message, in its arena: by the definition's types, or as octets. */
 static struct span encode(lua_State *L, struct dhcp4_msg *m, const struct option_def *def, int idx,
-                          const char *what)
+			  const char *what)
 {
 	int type = lua_type(L, idx);
 	struct span data;
@@ -288,7 +288,7 @@ static struct span encode(lua_State *L, struct dhcp4_msg *m, const struct option
 		data = script_check_span(L, idx, what);
 		if (def && def->type == OPTION_STRING && !option_data_valid(def, data))
 			luaL_error(L, "%s (%s): %d octets do not fit type %s", what, def->name,
-			           (int)data.n, option_type_name(def->type));
+				   (int)data.n, option_type_name(def->type));
 		return keep(L, m, data, what);
 	}
 	if (type == LUA_TTABLE && width(def->type) && def->flags & OPTION_F_ARRAY)
@@ -301,7 +301,7 @@ static struct span encode(lua_State *L, struct dhcp4_msg *m, const struct option
 		script_expected(L, idx, what, "text");
 	if (!option_data_valid(def, data))
 		luaL_error(L, "%s (%s): the value does not fit type %s", what, def->name,
-		           option_type_name(def->type));
+			   option_type_name(def->type));
 	return data;
 }
 
@@ -350,10 +350,11 @@ static int options_raw(lua_State *L)
 	return 1;
 }
 
-/* --- pairs -------------------------------------------------------------------------------------
- */
+/* --- pairs
+ * ------------------------------------------------------------------------------------- */
 
-/* Iterates by code, so that a loop may change the options that it walks. Upvalue 1: the next code. */
+/* Iterates by code, so that a loop may change the options that it walks. Upvalue 1: the next
+ * code. */
 static int options_next(lua_State *L)
 {
 	struct script_dhcp *d = script_check(L, 1, &dhcp_options_class);
@@ -379,9 +380,9 @@ static int options_pairs(lua_State *L)
 }
 
 const struct script_class dhcp_options_class = {
-        .name = "dhcp.options",
-        .methods = (const struct script_method[]){{"raw", options_raw}, {0}},
-        .index = options_index,
-        .newindex = options_newindex,
-        .meta = (const struct luaL_Reg[]){{"__pairs", options_pairs}, {NULL, NULL}},
+	.name = "dhcp.options",
+	.methods = (const struct script_method[]){{"raw", options_raw}, {0}},
+	.index = options_index,
+	.newindex = options_newindex,
+	.meta = (const struct luaL_Reg[]){{"__pairs", options_pairs}, {NULL, NULL}},
 };

@@ -42,14 +42,14 @@ static void new_key(lua_State *L, const char *key)
 const char *event_text(const struct event *e, char out[2 * SCRIPT_NAME_LEN])
 {
 	(void)snprintf(out, 2 * SCRIPT_NAME_LEN, "%s.%s", e->dissector[0] ? e->dissector : "haka",
-	               e->name);
+		       e->name);
 	return out;
 }
 
 struct event *event_at(lua_State *L, int idx, unsigned *ret_id)
 {
-	const struct event_object *o =
-	        lua_type(L, idx) == LUA_TUSERDATA ? lua_touserdata(L, idx) : NULL;
+	const struct event_object *o = lua_type(L, idx) == LUA_TUSERDATA ? lua_touserdata(L, idx)
+									 : NULL;
 
 	if (!o || lua_objlen(L, idx) != sizeof(*o) || o->magic != EVENT_MAGIC)
 		return NULL;
@@ -88,8 +88,8 @@ static int dissectors_index(lua_State *L)
 	return luaL_error(L, "unknown dissector '%s' (is a require missing?)", key_text(L));
 }
 
-/* Gives the table at the top a metatable whose __index is fn with the string (or nil) as upvalue.
- */
+/* Gives the table at the top a metatable whose __index is fn with the string (or nil) as
+ * upvalue. */
 static void set_index(lua_State *L, lua_CFunction fn, const char *upvalue)
 {
 	lua_createtable(L, 0, 2);
@@ -163,7 +163,7 @@ static int publish(lua_State *L)
 }
 
 int script_event_define(struct script *s, const char *dissector, const char *name, unsigned flags,
-                        unsigned *ret_id)
+			unsigned *ret_id)
 {
 	struct event_table *t = s->events;
 	struct script_error err uninit;
@@ -252,8 +252,8 @@ static void fault(struct raising *w, struct rule_stats *stats, const struct scri
 	if (stats)
 		script_count(&stats->faults);
 	log_msg(w->s->log, LOG_USHER_SCRIPT_FAULT, "%s%s%s%s",
-	        stats && stats->name[0] ? "rule '" : "", stats ? stats->name : "",
-	        stats && stats->name[0] ? "': " : "", err->text);
+		stats && stats->name[0] ? "rule '" : "", stats ? stats->name : "",
+		stats && stats->name[0] ? "': " : "", err->text);
 	if (w->r->on_fault)
 		w->r->on_fault(w->r->ctx, err);
 }
@@ -311,13 +311,13 @@ static uint64_t now_ns(void)
 static void add(_Atomic uint64_t *n, uint64_t by)
 {
 	atomic_store_explicit(n, atomic_load_explicit(n, memory_order_relaxed) + by,
-	                      memory_order_relaxed);
+			      memory_order_relaxed);
 }
 
 /* Calls a function of the registry with n_below values from the stack, which are taken, then the
  * arguments. */
 static bool call_lua(struct raising *w, int function, struct rule_stats *stats, int n_below,
-                     int n_results)
+		     int n_results)
 {
 	lua_State *L = w->s->L;
 	const char *where = w->s->where;

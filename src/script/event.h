@@ -2,8 +2,8 @@
 /*
  * Events that a host raises, and their listeners: rules in Lua (haka.rule, haka.rule_group)
  * and functions in C, in the order of registration. A rule's `when` is compiled into
- * conditions over fields that the host declares, and checked before Lua is entered; an event without
- * listeners costs one load.
+ * conditions over fields that the host declares, and checked before Lua is entered; an event
+ * without listeners costs one load.
  *
  * Lua sees haka.dissectors.<dissector>.events.<name>; an event without dissector is
  * haka.events.<name>. Each listener is an outermost call of its own: one that exceeds a limit does
@@ -40,19 +40,19 @@ struct script_filter_field {
 	const char *name;
 	uint64_t (*get)(const void *ctx);
 	bool (*present)(
-	        const void *ctx); /* NULL: always. An absent field matches nothing but absent() */
+		const void *ctx); /* NULL: always. An absent field matches nothing but absent() */
 	int (*parse)(const char *text,
-	             uint64_t *ret); /* a value given as text; negative: unknown. NULL: refused */
+		     uint64_t *ret); /* a value given as text; negative: unknown. NULL: refused */
 	enum script_field_kind kind; /* its type in Lua, for policies */
 	const char *(*text)(uint64_t value); /* of SCRIPT_FIELD_TEXT; NULL counts as nil */
 };
 
-/* A new event. 0, -USHER_E_EXISTS, -USHER_E_LIMIT, -USHER_E_SCRIPT (memory). dissector may be NULL.
- */
+/* A new event. 0, -USHER_E_EXISTS, -USHER_E_LIMIT, -USHER_E_SCRIPT (memory). dissector may be
+ * NULL. */
 int script_event_define(struct script *s, const char *dissector, const char *name, unsigned flags,
-                        unsigned *ret_id) must_check;
-/* Sets the fields that `when` may name for this event. The table ends with an empty name and is borrowed for the
- * life of the state. */
+			unsigned *ret_id) must_check;
+/* Sets the fields that `when` may name for this event. The table ends with an empty name and is
+ * borrowed for the life of the state. */
 void script_event_fields(struct script *s, unsigned id, const struct script_filter_field *fields);
 /* Pushes the table haka.dissectors.<name>, made if there is none. May raise. */
 void script_push_dissector(lua_State *L, const char *name);
@@ -69,7 +69,7 @@ static inline bool script_event_any(const struct script *s, unsigned id)
 bool script_event_streamed(const struct script *s, unsigned id);
 
 struct script_raise {
-	void *ctx;              /* of all functions here */
+	void *ctx;		/* of all functions here */
 	const void *filter_ctx; /* of the fields' get; NULL: ctx */
 	/*
 	 * Pushes the arguments, at most SCRIPT_ARGS, and returns how many. Called once, and only if
@@ -85,7 +85,8 @@ struct script_raise {
 	/* Identifies the stream of a streamed event; each streamed rule has one coroutine for
 	 * it. */
 	const void *stream;
-	/* Only coroutines of that stream that wait are called: to see that it ends, or that no more can be held. */
+	/* Only coroutines of that stream that wait are called: to see that it ends, or that no more
+	 * can be held. */
 	bool resume;
 };
 
@@ -118,7 +119,7 @@ struct script_rule {
 	uint64_t calls;
 	uint64_t faults;
 	uint64_t skipped; /* conditions did not hold */
-	uint64_t ns;      /* while timing was on */
+	uint64_t ns;	  /* while timing was on */
 };
 
 /*

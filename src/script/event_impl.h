@@ -48,7 +48,7 @@ struct event {
 	char dissector[SCRIPT_NAME_LEN];
 	char name[SCRIPT_NAME_LEN];
 	unsigned flags;
-	bool streamed;	/* a streamed rule listens */
+	bool streamed; /* a streamed rule listens */
 	const struct script_filter_field *fields;
 	struct listener *first;
 	struct listener **end;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Streamed rules: a coroutine for each stream and listener, kept in a table by stream. It is resumed
- * by each raise of its stream until it has ended, and forgotten with the stream.
+ * Streamed rules: a coroutine for each stream and listener, kept in a table by stream. It is
+ * resumed by each raise of its stream until it has ended, and forgotten with the stream.
  */
 #include "script/event_impl.h"
 

@@ -270,7 +270,7 @@ bool script_criterion_holds(lua_State *L, int crit, int idx)
 }
 
 static const struct script_filter_field *find_field(const struct script_filter_field *fields,
-                                                    const char *name)
+						    const char *name)
 {
 	for (const struct script_filter_field *f = fields; f && f->name; f++)
 		if (strcmp(f->name, name) == 0)
@@ -279,7 +279,7 @@ static const struct script_filter_field *find_field(const struct script_filter_f
 }
 
 static void unknown_field(lua_State *L, const struct script_filter_field *fields, const char *what,
-                          const char *name)
+			  const char *name)
 {
 	luaL_Buffer b uninit;
 
@@ -290,7 +290,7 @@ static void unknown_field(lua_State *L, const struct script_filter_field *fields
 	}
 	luaL_pushresult(&b);
 	luaL_error(L, "%s: no field '%s' (there are: %s)", what, name,
-	           lua_objlen(L, -1) ? lua_tostring(L, -1) : "none");
+		   lua_objlen(L, -1) ? lua_tostring(L, -1) : "none");
 }
 
 static bool skipped(const char *skip, const char *name)
@@ -318,7 +318,7 @@ static uint32_t count_texts(lua_State *L)
 
 /* The texts of the criterion at the top become numbers at r. */
 static uint32_t parse_texts(lua_State *L, const struct script_filter_field *f, const char *what,
-                            struct range *r)
+			    struct range *r)
 {
 	uint64_t value = 0;
 	uint32_t n = 0;
@@ -329,16 +329,17 @@ static uint32_t parse_texts(lua_State *L, const struct script_filter_field *f, c
 		lua_pop(L, 1);
 		if (!f->parse || f->parse(lua_tostring(L, -1), &value) < 0)
 			luaL_error(L, "%s: '%s' is no value of '%s'", what, lua_tostring(L, -1),
-			           f->name);
+				   f->name);
 		r[n++] = (struct range){value, value};
 	}
 	lua_pop(L, 1);
 	return n;
 }
 
-/* Pushes a table {name = criterion} of the entries of the table at idx; counts conditions and ranges. */
+/* Pushes a table {name = criterion} of the entries of the table at idx; counts conditions and
+ * ranges. */
 static void collect(lua_State *L, int idx, const struct script_filter_field *fields,
-                    const char *what, const char *skip, uint32_t *ret_n, uint32_t *ret_ranges)
+		    const char *what, const char *skip, uint32_t *ret_n, uint32_t *ret_ranges)
 {
 	char field_what[2 * SCRIPT_NAME_LEN];
 	int out;
@@ -351,14 +352,14 @@ static void collect(lua_State *L, int idx, const struct script_filter_field *fie
 
 		if (!name)
 			luaL_error(L, "%s: a field's name expected, got %s", what,
-			           luaL_typename(L, -2));
+				   luaL_typename(L, -2));
 		if (!skipped(skip, name)) {
 			if (!find_field(fields, name))
 				unknown_field(L, fields, what, name);
 			(void)snprintf(field_what, sizeof(field_what), "%s: %s", what, name);
 			script_push_criterion(L, -1, field_what);
 			*ret_ranges += ((const struct criterion *)lua_touserdata(L, -1))->n +
-			               count_texts(L);
+				       count_texts(L);
 			++*ret_n;
 			lua_setfield(L, out, name);
 		}
@@ -367,7 +368,7 @@ static void collect(lua_State *L, int idx, const struct script_filter_field *fie
 }
 
 void script_filter_compile(lua_State *L, int idx, const struct script_filter_field *fields,
-                           const char *what, const char *skip)
+			   const char *what, const char *skip)
 {
 	struct script_filter *f;
 	struct range *ranges;
@@ -390,11 +391,11 @@ void script_filter_compile(lua_State *L, int idx, const struct script_filter_fie
 		memcpy(ranges, c->ranges, c->n * sizeof(*ranges));
 		k += parse_texts(L, field, what, ranges + k);
 		f->conditions[f->n++] = (struct condition){.get = field->get,
-		                                           .present = field->present,
-		                                           .outside = c->outside,
-		                                           .absent = c->absent,
-		                                           .n = tidy(ranges, k),
-		                                           .ranges = ranges};
+							   .present = field->present,
+							   .outside = c->outside,
+							   .absent = c->absent,
+							   .n = tidy(ranges, k),
+							   .ranges = ranges};
 		ranges += k;
 		lua_pop(L, 1);
 	}
@@ -447,7 +448,8 @@ static int policy_value(lua_State *L)
 	return 1;
 }
 
-/* present(): outside of the empty set. absent(): inside of the empty set, but it matches an absent field. */
+/* present(): outside of the empty set. absent(): inside of the empty set, but it matches an absent
+ * field. */
 static int policy_present(lua_State *L)
 {
 	struct maker m = begin(L, 0, "haka.policy.present");
@@ -479,14 +481,14 @@ static int policy_in_network(lua_State *L)
 void script_add_criteria(lua_State *L)
 {
 	static const luaL_Reg functions[] = {
-	        {"range", haka_range},
-	        {"outofrange", policy_outofrange},
-	        {"set", policy_set},
-	        {"value", policy_value},
-	        {"present", policy_present},
-	        {"absent", policy_absent},
-	        {"ipv4_in_network", policy_in_network},
-	        {NULL, NULL},
+		{"range", haka_range},
+		{"outofrange", policy_outofrange},
+		{"set", policy_set},
+		{"value", policy_value},
+		{"present", policy_present},
+		{"absent", policy_absent},
+		{"ipv4_in_network", policy_in_network},
+		{NULL, NULL},
 	};
 
 	luaL_setfuncs(L, functions, 0);

@@ -16,7 +16,7 @@ struct script_filter; /* userdata: conditions that must all hold */
  * fields (" on action "), or NULL.
  */
 void script_filter_compile(lua_State *L, int idx, const struct script_filter_field *fields,
-                           const char *what, const char *skip);
+			   const char *what, const char *skip);
 bool script_filter_match(const struct script_filter *f, const void *ctx);
 /* Pushes the value at idx as a criterion; raises. */
 void script_push_criterion(lua_State *L, int idx, const char *what);

@@ -2,8 +2,8 @@
 /*
  * haka.grammar and haka.state_machine: languages made of Lua functions that run in an environment
  * of their own. They are written in Lua (lua/core/) and loaded when a script first asks for them:
- * most do not, and a server has many states. This file has the one operation that Lua lacks in a restricted profile:
- * to give a function its environment.
+ * most do not, and a server has many states. This file has the one operation that Lua lacks in a
+ * restricted profile: to give a function its environment.
  */
 #include "script/buffer.h"
 #include "script/lua_sources.h"
@@ -15,8 +15,8 @@
 
 /*
  * with_environment(function, table): calls the function, which sees the table as its globals
- * meanwhile. The function gets its own back afterwards, also after an error; functions that it made keep the
- * table.
+ * meanwhile. The function gets its own back afterwards, also after an error; functions that it made
+ * keep the table.
  */
 static int with_environment(lua_State *L)
 {
@@ -60,8 +60,8 @@ static int part(lua_State *L)
 	return lua_gettop(L);
 }
 
-/* narrow(sub) -> sub: octets that others insert at its beginning or end do not belong to it. The fields of a
- * grammar's result lie side by side. */
+/* narrow(sub) -> sub: octets that others insert at its beginning or end do not belong to it. The
+ * fields of a grammar's result lie side by side. */
 static int narrow(lua_State *L)
 {
 	((struct script_sub *)script_check(L, 1, &script_class_sub))->narrow = true;

@@ -5,9 +5,10 @@
  * The count hook runs every `slice` instructions; with the compiler off it always runs. It cannot
  * interrupt C functions, so those that can do much charge for it, the allocator charges for octets
  * (one instruction for 16), and no allocation may be larger than a quarter of the memory: that
- * bounds the octets that one instruction can copy or compare. As long as there are objects of 256 KiB and more
- * the hook runs more often, because an instruction may compare or convert all of one. LuaJIT collects only when its own threshold says
- * so; near the cap the hook collects earlier, at a price.
+ * bounds the octets that one instruction can copy or compare. As long as there are objects of 256
+ * KiB and more the hook runs more often, because an instruction may compare or convert all of one.
+ * LuaJIT collects only when its own threshold says so; near the cap the hook collects earlier, at a
+ * price.
  */
 #include "script/script_impl.h"
 
@@ -19,7 +20,15 @@
 #include <sys/param.h>
 #include <time.h>
 
-enum { SLICE = 1000, SLICE_MIN = 4, LARGE_BITS = 18, OCTETS_PER_INSTRUCTION = 16, RESERVE = 1 << 20, C_STACK = 512 * 1024, SIZE_STEP = 16 };
+enum {
+	SLICE = 1000,
+	SLICE_MIN = 4,
+	LARGE_BITS = 18,
+	OCTETS_PER_INSTRUCTION = 16,
+	RESERVE = 1 << 20,
+	C_STACK = 512 * 1024,
+	SIZE_STEP = 16
+};
 
 /* Of each size. AddressSanitizer must see each use of freed memory. */
 #if defined(__has_feature) /* clang's word for it */
@@ -50,17 +59,18 @@ static bool may_grow(struct script *s, size_t old, size_t n)
 	s->left -= (int64_t)((n - old) / OCTETS_PER_INSTRUCTION);
 	if (s->left > 0)
 		return true;
-	s->spent =
-	        true; /* LuaJIT makes a memory error of it, which script_pcall() tells from one */
+	s->spent = true; /* LuaJIT makes a memory error of it, which script_pcall() tells from one
+			  */
 	return false;
 }
 
-/* --- Small objects, which come and go by the million: a few of each size are kept ------------------ */
+/* --- Small objects, which come and go by the million: a few of each size are kept ------------- */
 
 /* Steps of 16 octets; 0: too large to be kept. */
 static unsigned size_class(size_t n)
 {
-	return n <= (size_t)SCRIPT_SIZES * SIZE_STEP ? (unsigned)((n + SIZE_STEP - 1) / SIZE_STEP) : 0;
+	return n <= (size_t)SCRIPT_SIZES * SIZE_STEP ? (unsigned)((n + SIZE_STEP - 1) / SIZE_STEP)
+						     : 0;
 }
 
 static void *take(struct script *s, size_t n)
@@ -207,12 +217,12 @@ raise_spent(lua_State *L, struct script *s, const lua_Debug *ar, bool time)
 
 	if (time)
 		(void)snprintf(s->limit_text, sizeof(s->limit_text),
-		               "%s:%d: more than %u ms in one call", ar->short_src, line,
-		               s->call_ms);
+			       "%s:%d: more than %u ms in one call", ar->short_src, line,
+			       s->call_ms);
 	else
 		(void)snprintf(s->limit_text, sizeof(s->limit_text),
-		               "%s:%d: more than %llu instructions in one call", ar->short_src,
-		               line, (unsigned long long)s->budget);
+			       "%s:%d: more than %llu instructions in one call", ar->short_src,
+			       line, (unsigned long long)s->budget);
 	s->spent = true;
 	lua_pushlightuserdata(L, NULL);
 	(void)lua_error(L);

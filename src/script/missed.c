@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Explanations of LuaJIT's errors. "attempt to call field 'logg' (a nil value)" gets the class or table that has no such
- * member, and its nearest name: tables of ours and of the libraries have an __index that notes the name. "bad argument #1
- * to '?'" gets the name of the function, which LuaJIT knows only when Lua has called it.
+ * Explanations of LuaJIT's errors. "attempt to call field 'logg' (a nil value)" gets the class or
+ * table that has no such member, and its nearest name: tables of ours and of the libraries have an
+ * __index that notes the name. "bad argument #1 to '?'" gets the name of the function, which LuaJIT
+ * knows only when Lua has called it.
  */
 #include "script/script_impl.h"
 
@@ -11,10 +12,12 @@
 #include <lauxlib.h>
 #include <stdio.h>
 
-/* Keys of a table that are looked at, and the longest message that is explained: a script may have made both. */
+/* Keys of a table that are looked at, and the longest message that is explained: a script may have
+ * made both. */
 enum { KEYS_MAX = 500, MESSAGE_MAX = 1000 };
 
-/* In the registry: the tables with their names; the table that was asked last for a member that it has not. */
+/* In the registry: the tables with their names; the table that was asked last for a member that it
+ * has not. */
 static const char key_watched, key_asked;
 
 static void push_key(lua_State *L, const char *key)
@@ -90,7 +93,8 @@ void script_open_missed(lua_State *L)
 	lua_pop(L, 1);
 }
 
-/* Returns the key of the table at the top that is nearest to a name; NULL: none is near. The table keeps it. */
+/* Returns the key of the table at the top that is nearest to a name; NULL: none is near. The table
+ * keeps it. */
 static const char *nearest_key(lua_State *L, const char *name, unsigned *n)
 {
 	struct nearest near = nearest_init(name);
@@ -114,7 +118,8 @@ static void push_hint(lua_State *L, const char *what, const char *name, const ch
 		lua_pushfstring(L, ": %s has no '%s'", what, name);
 }
 
-/* Replaces the watched table at the top by one whose unknown members it supplies and which has a near name; returns it. */
+/* Replaces the watched table at the top by one whose unknown members it supplies and which has a
+ * near name; returns it. */
 static const char *nearest_in_front(lua_State *L, const char *name, unsigned *n)
 {
 	int asked = lua_gettop(L), watched = asked - 1;
@@ -163,7 +168,8 @@ static bool push_table_missed(lua_State *L, const char *name, unsigned *n)
 	return true;
 }
 
-/* "attempt to call global 'prin' (a nil value)". False: the message is another one, or no global has a near name. */
+/* "attempt to call global 'prin' (a nil value)". False: the message is another one, or no global
+ * has a near name. */
 static bool push_global_missed(lua_State *L, const char *text, unsigned *n)
 {
 	const char *at = strstr(text, " global '"), *end = at ? strchr(at + 9, '\'') : NULL, *near;
@@ -186,8 +192,8 @@ static void explain_nil(lua_State *L, unsigned *n)
 	const char *text = lua_tostring(L, -1);
 	char quoted[sizeof(s->missed_name) + 2];
 
-	if (!strstr(text, "attempt to ") || !strstr(text, "a nil value") || strstr(text, "did you mean") ||
-	    strstr(text, " has no "))
+	if (!strstr(text, "attempt to ") || !strstr(text, "a nil value") ||
+	    strstr(text, "did you mean") || strstr(text, " has no "))
 		return;
 	(void)snprintf(quoted, sizeof(quoted), "'%s'", s->missed_name);
 	if (strstr(text, " global '")) {
@@ -259,7 +265,8 @@ unsigned script_explain(lua_State *L, int function)
 	if (lua_type(L, -1) != LUA_TSTRING || lua_objlen(L, -1) > MESSAGE_MAX)
 		return 0;
 	explain_nil(L, &n);
-	if (function && strstr(lua_tostring(L, -1), " to '?' (") && (name = name_of(L, function, &n)) != NULL)
+	if (function && strstr(lua_tostring(L, -1), " to '?' (") &&
+	    (name = name_of(L, function, &n)) != NULL)
 		script_name_function(L, name);
 	return n;
 }

@@ -46,7 +46,8 @@ static int64_t from_seconds(lua_State *L, double seconds, const char *what)
 	if (!(fabs(seconds) < 9e9)) /* nanoseconds must fit; not a number does not */
 		luaL_error(L, "%s: %f seconds is out of range", what, seconds);
 	/* whole seconds apart: together they have more digits than a double */
-	return (int64_t)floor(seconds) * NS_PER_S + (int64_t)llround((seconds - floor(seconds)) * 1e9);
+	return (int64_t)floor(seconds) * NS_PER_S +
+	       (int64_t)llround((seconds - floor(seconds)) * 1e9);
 }
 
 int64_t script_check_time(lua_State *L, int idx, const char *what)
@@ -150,15 +151,15 @@ static int time_add(lua_State *L)
 void script_open_time(lua_State *L)
 {
 	static const luaL_Reg meta[] = {
-	        {"__index", time_index},
-	        {"__newindex", time_newindex},
-	        {"__tostring", time_tostring},
-	        {"__eq", time_eq},
-	        {"__lt", time_lt},
-	        {"__le", time_le},
-	        {"__sub", time_sub},
-	        {"__add", time_add},
-	        {NULL, NULL},
+		{"__index", time_index},
+		{"__newindex", time_newindex},
+		{"__tostring", time_tostring},
+		{"__eq", time_eq},
+		{"__lt", time_lt},
+		{"__le", time_le},
+		{"__sub", time_sub},
+		{"__add", time_add},
+		{NULL, NULL},
 	};
 
 	lua_pushlightuserdata(L, (void *)(uintptr_t)&key_meta);

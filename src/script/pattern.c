@@ -152,8 +152,9 @@ static const char *compile_percent(struct compiler *c, struct pattern_item *it, 
 	if (letter == 'b') {
 		if (c->t.n - c->i < 2)
 			return "malformed pattern (missing arguments to '%b')";
-		*it = (struct pattern_item){
-		        .kind = K_BALANCE, .a = c->t.p[c->i], .b = c->t.p[c->i + 1]};
+		*it = (struct pattern_item){.kind = K_BALANCE,
+					    .a = c->t.p[c->i],
+					    .b = c->t.p[c->i + 1]};
 		c->i += 2;
 		*ret_single = false;
 	} else if (letter == 'f') {
@@ -169,7 +170,7 @@ static const char *compile_percent(struct compiler *c, struct pattern_item *it, 
 		*ret_single = false;
 	} else {
 		*it = (struct pattern_item){.kind = is_class(letter) ? K_CLASS : K_OCTET,
-		                            .a = letter};
+					    .a = letter};
 	}
 	return NULL;
 }
@@ -300,10 +301,10 @@ static bool step(struct pattern_match *m, uint64_t n)
 }
 
 static const uint8_t *run(const struct pattern *p, struct pattern_match *m, unsigned i,
-                          const uint8_t *s);
+			  const uint8_t *s);
 
 static const uint8_t *run_repeat(const struct pattern *p, struct pattern_match *m, unsigned i,
-                                 const uint8_t *s)
+				 const uint8_t *s)
 {
 	const struct pattern_item *it = &p->items[i];
 	const uint8_t *end = m->subject.p + m->subject.n;
@@ -335,7 +336,7 @@ static const uint8_t *run_repeat(const struct pattern *p, struct pattern_match *
 
 /* "%bxy": behind the y that closes the x at s, or NULL. */
 static const uint8_t *balance(const struct pattern_item *it, struct pattern_match *m,
-                              const uint8_t *s)
+			      const uint8_t *s)
 {
 	const uint8_t *end = m->subject.p + m->subject.n;
 	const uint8_t *q = s;
@@ -354,7 +355,7 @@ static const uint8_t *balance(const struct pattern_item *it, struct pattern_matc
 }
 
 static bool at_frontier(const struct pattern *p, const struct pattern_item *it,
-                        const struct pattern_match *m, const uint8_t *s)
+			const struct pattern_match *m, const uint8_t *s)
 {
 	uint8_t before = s == m->subject.p ? 0 : s[-1];
 	uint8_t here = s == m->subject.p + m->subject.n ? 0 : *s;
@@ -364,7 +365,7 @@ static bool at_frontier(const struct pattern *p, const struct pattern_item *it,
 
 /* Items that match a run of octets at most one way: behind it, or NULL. */
 static const uint8_t *run_fixed(const struct pattern *p, struct pattern_match *m,
-                                const struct pattern_item *it, const uint8_t *s)
+				const struct pattern_item *it, const uint8_t *s)
 {
 	size_t left = (size_t)(m->subject.p + m->subject.n - s);
 	ptrdiff_t n;
@@ -372,7 +373,7 @@ static const uint8_t *run_fixed(const struct pattern *p, struct pattern_match *m
 	switch (it->kind) {
 	case K_LITERAL:
 		return left >= it->len && memcmp(s, p->text + it->off, it->len) == 0 ? s + it->len
-		                                                                     : NULL;
+										     : NULL;
 	case K_OPEN:
 	case K_POSITION:
 		m->captures[it->a].p = s;
@@ -398,7 +399,7 @@ static const uint8_t *run_fixed(const struct pattern *p, struct pattern_match *m
 }
 
 static const uint8_t *run(const struct pattern *p, struct pattern_match *m, unsigned i,
-                          const uint8_t *s)
+			  const uint8_t *s)
 {
 	for (; p->items[i].kind != K_MATCH; i++) {
 		if (!step(m, 1))
@@ -413,7 +414,7 @@ static const uint8_t *run(const struct pattern *p, struct pattern_match *m, unsi
 }
 
 bool pattern_search(const struct pattern *p, struct pattern_match *m, size_t from,
-                    size_t *ret_start, size_t *ret_end)
+		    size_t *ret_start, size_t *ret_end)
 {
 	const uint8_t *base = m->subject.p;
 

@@ -17,8 +17,8 @@ enum { PATTERN_POSITION = -2 }; /* the length of a position capture */
 struct pattern_item {
 	uint8_t kind;
 	uint8_t repeat; /* 0, '*', '+', '-', '?' */
-	uint8_t a, b;   /* the octet; the class; the set; the capture; the two of %b */
-	uint32_t off;   /* of a literal in the pattern */
+	uint8_t a, b;	/* the octet; the class; the set; the capture; the two of %b */
+	uint32_t off;	/* of a literal in the pattern */
 	uint32_t len;
 };
 
@@ -49,4 +49,4 @@ const char *pattern_compile(struct pattern *p, struct span text, bool anchor) mu
  * none, or the steps are used up (m->steps is 0).
  */
 bool pattern_search(const struct pattern *p, struct pattern_match *m, size_t from,
-                    size_t *ret_start, size_t *ret_end);
+		    size_t *ret_start, size_t *ret_end);

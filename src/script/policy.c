@@ -87,8 +87,8 @@ void script_push_action(lua_State *L, const struct script_action *action)
 
 static const struct script_action *to_action(lua_State *L, int idx)
 {
-	const struct action_object *o =
-	        lua_type(L, idx) == LUA_TUSERDATA ? lua_touserdata(L, idx) : NULL;
+	const struct action_object *o = lua_type(L, idx) == LUA_TUSERDATA ? lua_touserdata(L, idx)
+									  : NULL;
 
 	return o && lua_objlen(L, idx) == sizeof(*o) && o->magic == ACTION_MAGIC ? o->action : NULL;
 }
@@ -127,8 +127,8 @@ static int action_tostring(lua_State *L)
 
 static struct policy *policy_at(lua_State *L, int idx, unsigned *ret_id)
 {
-	const struct policy_object *o =
-	        lua_type(L, idx) == LUA_TUSERDATA ? lua_touserdata(L, idx) : NULL;
+	const struct policy_object *o = lua_type(L, idx) == LUA_TUSERDATA ? lua_touserdata(L, idx)
+									  : NULL;
 
 	if (!o || lua_objlen(L, idx) != sizeof(*o) || o->magic != POLICY_MAGIC)
 		return NULL;
@@ -154,7 +154,7 @@ static const char *key_text(lua_State *L, int idx)
 static int policies_index(lua_State *L)
 {
 	return luaL_error(L, "dissector '%s' has no policy '%s'",
-	                  lua_tostring(L, lua_upvalueindex(1)), key_text(L, 2));
+			  lua_tostring(L, lua_upvalueindex(1)), key_text(L, 2));
 }
 
 /* Pushes haka.dissectors.<name>.policies. */
@@ -190,7 +190,7 @@ static int publish(lua_State *L)
 }
 
 int script_policy_define(struct script *s, const char *dissector, const char *name,
-                         const struct script_filter_field *fields, unsigned *ret_id)
+			 const struct script_filter_field *fields, unsigned *ret_id)
 {
 	struct policy_table *t = s->policies;
 	struct policy *p = &t->policies[t->n];
@@ -224,7 +224,7 @@ static int policy_new(lua_State *L)
 		return luaL_error(L, "haka.policy.new: more than %d policies", SCRIPT_POLICIES);
 	if (name.n == 0 || name.n >= sizeof(p->name))
 		return luaL_error(L, "haka.policy.new: a name of 1 to %d octets expected",
-		                  SCRIPT_NAME_LEN - 1);
+				  SCRIPT_NAME_LEN - 1);
 	push_policy(L, t->n);
 	*p = (struct policy){.entries = NULL};
 	(void)snprintf(p->name, sizeof(p->name), "%s", (const char *)name.p);
@@ -240,7 +240,7 @@ static void where_is(lua_State *L, char out[SCRIPT_WHERE_LEN])
 	for (int level = 1; lua_getstack(L, level, &ar); level++) {
 		if (lua_getinfo(L, "Sl", &ar) && ar.currentline > 0) {
 			(void)snprintf(out, SCRIPT_WHERE_LEN, "%s:%d", ar.short_src,
-			               ar.currentline);
+				       ar.currentline);
 			return;
 		}
 	}
@@ -254,8 +254,8 @@ static struct action take_action(lua_State *L)
 	a.host = to_action(L, -1);
 	if (a.host) {
 		a.kind = a.host == &accept_action ? ACTION_ACCEPT
-		         : a.host == &drop_action ? ACTION_DROP
-		                                  : ACTION_HOST;
+			 : a.host == &drop_action ? ACTION_DROP
+						  : ACTION_HOST;
 		a.ref = luaL_ref(L, LUA_REGISTRYINDEX);
 		return a;
 	}
@@ -347,7 +347,7 @@ static int policy_call(lua_State *L)
 	p = policy_at(L, -1, &id);
 	if (!p)
 		script_expected(L, -1, "haka.policy",
-		                "policy (haka.dissectors.x.policies.y) as 'on'");
+				"policy (haka.dissectors.x.policies.y) as 'on'");
 	check_name(L);
 	e = new_entry(L);
 	if (p->fields) {
@@ -452,7 +452,7 @@ static unsigned in_lua(struct script *s, struct deciding *w)
 	if (r == SCRIPT_ABORTED)
 		return SCRIPT_POLICY_MATCHED | SCRIPT_POLICY_ABORTED;
 	log_msg(s->log, LOG_USHER_SCRIPT_FAULT, "policy %s.%s: %s", w->policy->dissector,
-	        w->policy->name, err.text);
+		w->policy->name, err.text);
 	if (w->d->on_fault)
 		w->d->on_fault(w->d->ctx, &err);
 	return SCRIPT_POLICY_MATCHED | SCRIPT_POLICY_FAULT;
@@ -591,10 +591,12 @@ int script_policies_new(struct script *s)
 
 void script_open_policy(lua_State *L)
 {
-	static const luaL_Reg of_policy[] = {
-	        {"__index", policy_index}, {"__tostring", policy_tostring}, {NULL, NULL}};
-	static const luaL_Reg of_action[] = {
-	        {"__call", action_call}, {"__tostring", action_tostring}, {NULL, NULL}};
+	static const luaL_Reg of_policy[] = {{"__index", policy_index},
+					     {"__tostring", policy_tostring},
+					     {NULL, NULL}};
+	static const luaL_Reg of_action[] = {{"__call", action_call},
+					     {"__tostring", action_tostring},
+					     {NULL, NULL}};
 
 	new_meta(L, &key_policy_meta, "policy", of_policy);
 	new_meta(L, &key_action_meta, "action", of_action);

@@ -12,12 +12,12 @@
 enum { SCRIPT_POLICIES = 128 };
 
 /*
- * A policy haka.dissectors.<dissector>.policies.<name>. The fields (event.h) are names for criteria of
- * entries, and actions get them as `values`; they end with an empty name and are borrowed. 0,
+ * A policy haka.dissectors.<dissector>.policies.<name>. The fields (event.h) are names for criteria
+ * of entries, and actions get them as `values`; they end with an empty name and are borrowed. 0,
  * -USHER_E_EXISTS, -USHER_E_LIMIT, -USHER_E_SCRIPT.
  */
 int script_policy_define(struct script *s, const char *dissector, const char *name,
-                         const struct script_filter_field *fields, unsigned *ret_id) must_check;
+			 const struct script_filter_field *fields, unsigned *ret_id) must_check;
 
 /* An action of the host's, as a value for scripts (haka.dissectors.x.install). Borrowed for the
  * life of the state. */
@@ -25,25 +25,25 @@ struct script_action {
 	const char *name;
 	void (*run)(void *ctx, void *data); /* ctx is that of the decision */
 	void *data;
-	lua_CFunction
-	        call; /* called by a script as action(policy, ctx, values, desc), with data behind those; NULL: refused */
+	lua_CFunction call; /* called by a script as action(policy, ctx, values, desc), with data
+			       behind those; NULL: refused */
 };
 void script_push_action(lua_State *L, const struct script_action *action);
 
 struct script_decision {
-	void *ctx;               /* of all functions here */
-	const void *filter_ctx;  /* of the fields; NULL: ctx */
+	void *ctx;		 /* of all functions here */
+	const void *filter_ctx;	 /* of the fields; NULL: ctx */
 	void (*drop)(void *ctx); /* haka.policy.drop */
 	void (*push)(lua_State *L,
-	             void *ctx); /* pushes the one value that actions in Lua get as ctx */
+		     void *ctx); /* pushes the one value that actions in Lua get as ctx */
 	void (*describe)(
-	        lua_State *L,
-	        void *ctx); /* fills the table at the top: fields of an alert. NULL: none */
+		lua_State *L,
+		void *ctx); /* fills the table at the top: fields of an alert. NULL: none */
 	void (*on_fault)(void *ctx, const struct script_error *err);
 };
 
-/* The result, a set: empty when no entry matched and the host's default applies, or MATCHED with the
- * other flags. */
+/* The result, a set: empty when no entry matched and the host's default applies, or MATCHED with
+ * the other flags. */
 enum { SCRIPT_POLICY_MATCHED = 1, SCRIPT_POLICY_FAULT = 2, SCRIPT_POLICY_ABORTED = 4 };
 
 /* Are there entries? One load. */

@@ -111,11 +111,11 @@ size_t regexp_translate(struct span pattern, char *out)
 }
 
 static pcre2_code *compile(struct regexp_lib *lib, struct span pattern, unsigned options,
-                           struct regexp_error *err)
+			   struct regexp_error *err)
 {
 	uint32_t flags = (options & REGEXP_CASE_INSENSITIVE ? PCRE2_CASELESS : 0) |
-	                 (options & REGEXP_EXTENDED ? PCRE2_EXTENDED : 0) |
-	                 PCRE2_NEVER_BACKSLASH_C | PCRE2_NEVER_UTF;
+			 (options & REGEXP_EXTENDED ? PCRE2_EXTENDED : 0) |
+			 PCRE2_NEVER_BACKSLASH_C | PCRE2_NEVER_UTF;
 	char *text = regexp_alloc(lib, pattern.n + 1);
 	pcre2_code *code;
 	PCRE2_SIZE offset = 0;
@@ -124,7 +124,7 @@ static pcre2_code *compile(struct regexp_lib *lib, struct span pattern, unsigned
 	if (!text)
 		return NULL;
 	code = pcre2_compile((PCRE2_SPTR)text, regexp_translate(pattern, text), flags, &why,
-	                     &offset, lib->compile);
+			     &offset, lib->compile);
 	regexp_release(lib, text);
 	if (!code && why != PCRE2_ERROR_NOMEMORY && why != 121 /* heap of the compiler */) {
 		err->offset = offset;
@@ -134,7 +134,7 @@ static pcre2_code *compile(struct regexp_lib *lib, struct span pattern, unsigned
 }
 
 int regexp_compile(struct regexp_lib *lib, struct span pattern, unsigned options,
-                   struct regexp **ret, struct regexp_error *err)
+		   struct regexp **ret, struct regexp_error *err)
 {
 	struct regexp *re;
 	uint32_t behind = 0;
@@ -154,7 +154,8 @@ int regexp_compile(struct regexp_lib *lib, struct span pattern, unsigned options
 	/* fails where memory may not become executable: then the interpreter matches */
 	(void)pcre2_jit_compile(re->code, PCRE2_JIT_COMPLETE | PCRE2_JIT_PARTIAL_HARD);
 	(void)pcre2_pattern_info(re->code, PCRE2_INFO_MAXLOOKBEHIND, &behind);
-	re->behind = behind ? behind : 1; /* an octet before it shows '^' that this is not the start */
+	re->behind = behind ? behind
+			    : 1; /* an octet before it shows '^' that this is not the start */
 	lib->n_patterns++;
 	*ret = re;
 	return 0;
@@ -171,14 +172,14 @@ void regexp_free(struct regexp *re)
 
 /* 1, 0, 2 (partial), or an error. Where is in the lib's match data. */
 static int match(const struct regexp *re, struct span subject, size_t from, uint32_t flags,
-                 uint32_t steps)
+		 uint32_t steps)
 {
 	struct regexp_lib *lib = re->lib;
 	int r;
 
 	(void)pcre2_set_match_limit(lib->match, steps ? steps : REGEXP_STEPS);
 	r = pcre2_match(re->code, subject.n ? subject.p : (PCRE2_SPTR) "", subject.n, from, flags,
-	                lib->data, lib->match);
+			lib->data, lib->match);
 	switch (r) {
 	case PCRE2_ERROR_NOMATCH:
 		return 0;
@@ -197,7 +198,7 @@ static int match(const struct regexp *re, struct span subject, size_t from, uint
 }
 
 int regexp_match(const struct regexp *re, struct span subject, size_t from, uint32_t steps,
-                 struct regexp_result *ret)
+		 struct regexp_result *ret)
 {
 	const PCRE2_SIZE *where = pcre2_get_ovector_pointer(re->lib->data);
 	int r = match(re, subject, from, 0, steps);
@@ -259,7 +260,7 @@ static void go_on(struct regexp_sink *k, size_t from)
 }
 
 int regexp_feed(struct regexp_sink *k, struct span piece, bool eof, uint32_t steps,
-                struct regexp_result *ret)
+		struct regexp_result *ret)
 {
 	const PCRE2_SIZE *where = pcre2_get_ovector_pointer(k->re->lib->data);
 	size_t end;
@@ -273,13 +274,14 @@ int regexp_feed(struct regexp_sink *k, struct span piece, bool eof, uint32_t ste
 	r = match(k->re, span_of(k->tail, k->len), k->from, eof ? 0 : PCRE2_PARTIAL_HARD, steps);
 	if (r == 0 && eof) /* had one begun? */
 		k->partial = match(k->re, span_of(k->tail, k->len), k->from, PCRE2_PARTIAL_HARD,
-		                   steps) == 2;
+				   steps) == 2;
 	if (r < 0)
 		return r;
 	if (r == 1) {
 		end = where[1] > where[0] ? where[1] : where[0] + 1;
-		*ret = (struct regexp_result){
-		        k->base + where[0], k->base + (where[1] > where[0] ? where[1] : where[0])};
+		*ret = (struct regexp_result){k->base + where[0],
+					      k->base +
+						      (where[1] > where[0] ? where[1] : where[0])};
 		if (end > k->len)
 			k->from = end;
 		else

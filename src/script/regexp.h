@@ -38,51 +38,51 @@ struct regexp_result {
 struct regexp_lib *regexp_lib_of(struct script *s);
 /* 0, -USHER_E_SYNTAX with *err, -USHER_E_LIMIT, -ENOMEM. */
 int regexp_compile(struct regexp_lib *lib, struct span pattern, unsigned options,
-                   struct regexp **ret, struct regexp_error *err) must_check;
+		   struct regexp **ret, struct regexp_error *err) must_check;
 void regexp_free(struct regexp *re);
 /* 1 and *ret, 0, or -USHER_E_LIMIT: more than `steps` (0: REGEXP_STEPS) were needed; -ENOMEM. */
 int regexp_match(const struct regexp *re, struct span subject, size_t from, uint32_t steps,
-                 struct regexp_result *ret) must_check;
+		 struct regexp_result *ret) must_check;
 
 struct regexp_sink {
 	const struct regexp *re; /* borrowed; fini does without */
 	struct regexp_lib *lib;
 	uint8_t *tail; /* octets that may still be needed */
 	size_t len, cap;
-	size_t from;    /* where in tail the search continues */
-	uint64_t base;  /* where in the stream tail begins */
-	bool partial;   /* a match may have begun */
+	size_t from;	/* where in tail the search continues */
+	uint64_t base;	/* where in the stream tail begins */
+	bool partial;	/* a match may have begun */
 	bool truncated; /* a match that had begun was given up: it was longer than REGEXP_TAIL_MAX
-	                 */
+			 */
 };
 
 void regexp_sink_init(struct regexp_sink *k, const struct regexp *re);
 void regexp_sink_fini(struct regexp_sink *k);
-/* The next match in the stream, if there is one by now. As regexp_match(). eof: no more will come.
- */
+/* The next match in the stream, if there is one by now. As regexp_match(). eof: no more will
+ * come. */
 int regexp_feed(struct regexp_sink *k, struct span piece, bool eof, uint32_t steps,
-                struct regexp_result *ret) must_check;
+		struct regexp_result *ret) must_check;
 
-/* Many patterns at once. loop: PCRE2 one after another, also when Vectorscan is built in. err->offset is of
- * pattern *ret_which. */
+/* Many patterns at once. loop: PCRE2 one after another, also when Vectorscan is built in.
+ * err->offset is of pattern *ret_which. */
 int regexp_set_new(struct regexp_lib *lib, const struct span *patterns, size_t n, unsigned options,
-                   bool loop, struct regexp_set **ret, struct regexp_error *err,
-                   size_t *ret_which) must_check;
+		   bool loop, struct regexp_set **ret, struct regexp_error *err, size_t *ret_which)
+	must_check;
 void regexp_set_free(struct regexp_set *set);
 size_t regexp_set_size(const struct regexp_set *set);
 /*
  * Sets hits[i] for each pattern that matches. Returns how many were set that were not before,
  * -USHER_E_LIMIT, -ENOMEM.
  */
-int regexp_set_match(struct regexp_set *set, struct span subject, uint32_t steps,
-                     bool *hits) must_check;
+int regexp_set_match(struct regexp_set *set, struct span subject, uint32_t steps, bool *hits)
+	must_check;
 struct regexp_set_sink;
 int regexp_set_sink_new(struct regexp_set *set, struct regexp_set_sink **ret) must_check;
 void regexp_set_sink_free(struct regexp_set_sink *k);
 size_t regexp_set_sink_size(const struct regexp_set_sink *k);
 /* As regexp_set_match(), but hits are those that are new. */
 int regexp_set_feed(struct regexp_set_sink *k, struct span piece, bool eof, uint32_t steps,
-                    bool *hits) must_check;
+		    bool *hits) must_check;
 /* "vectorscan" or "pcre2" */
 const char *regexp_set_engine(const struct regexp_set *set);
 

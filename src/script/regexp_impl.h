@@ -27,13 +27,15 @@ void regexp_lib_free(struct regexp_lib *lib);
 /* "%d" to "\d": into out, which has room for the pattern's length. Returns the length. */
 size_t regexp_translate(struct span pattern, char *out);
 
-/* Matches the sub or iterator at idx, which is moved. Returns the number of results for Lua; -1: it is neither. */
+/* Matches the sub or iterator at idx, which is moved. Returns the number of results for Lua; -1: it
+ * is neither. */
 int regexp_match_buffer(lua_State *L, const struct regexp *re, int idx, bool createsub);
-/* Feeds the next piece of the iterator at idx, which waits. *seq: changes of its buffer that the sink knows. Pushes the
- * result; true: it is final. */
+/* Feeds the next piece of the iterator at idx, which waits. *seq: changes of its buffer that the
+ * sink knows. Pushes the result; true: it is final. */
 bool regexp_step(lua_State *L, int idx, struct regexp_sink *k, uint64_t *seq, bool createsub);
 
-/* Estimates the states of an automaton for a pattern, translated or not: atoms, times their repetitions; at most 2^20. */
+/* Estimates the states of an automaton for a pattern, translated or not: atoms, times their
+ * repetitions; at most 2^20. */
 size_t regexp_weight(const char *pattern);
 
 /* An engine that scans for many patterns at once. Patterns are translated, ended by NUL. */
@@ -43,7 +45,7 @@ struct scan_stream;
 bool scan_takes(const char *pattern, unsigned options);
 /* A hit of patterns[i] is reported as ids[i]. NULL: it cannot. */
 struct scan *scan_new(const char *const *patterns, const unsigned *ids, unsigned n,
-                      unsigned options);
+		      unsigned options);
 void scan_free(struct scan *s);
 int scan_block(struct scan *s, struct span subject, bool *hits);
 struct scan_stream *scan_open(struct scan *s);

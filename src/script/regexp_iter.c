@@ -10,7 +10,7 @@
 
 /* Pushes the match [first, last) of octets that begin at `from`: as a sub, or true. */
 static void push_found(lua_State *L, int idx, struct script_buffer *b, uint64_t from, uint64_t to,
-                       bool sub)
+		       bool sub)
 {
 	if (sub)
 		script_push_sub(L, idx, b, from, to);
@@ -19,7 +19,7 @@ static void push_found(lua_State *L, int idx, struct script_buffer *b, uint64_t 
 }
 
 static int find(lua_State *L, const struct regexp *re, struct span octets,
-                struct regexp_result *ret)
+		struct regexp_result *ret)
 {
 	int r = regexp_match(re, octets, 0, script_regexp_steps(L), ret);
 
@@ -28,7 +28,7 @@ static int find(lua_State *L, const struct regexp *re, struct span octets,
 }
 
 static int match_iter(lua_State *L, const struct regexp *re, int idx, struct script_iter *it,
-                      bool sub)
+		      bool sub)
 {
 	struct span octets = script_iter_octets(L, it, "regexp:match");
 	struct regexp_result where = {.first = 0, .last = octets.n};
@@ -69,7 +69,8 @@ static void unhold(struct script_iter *it)
 	it->hold = 0;
 }
 
-/* The held octets differ from those that were fed: begins again at their start, with an empty sink. */
+/* The held octets differ from those that were fed: begins again at their start, with an empty
+ * sink. */
 static void begin_again(lua_State *L, struct regexp_sink *k, struct script_iter *it)
 {
 	const struct regexp *re = k->re;
@@ -84,7 +85,7 @@ static void begin_again(lua_State *L, struct regexp_sink *k, struct script_iter 
 
 /* The next piece is fed. 1 and *ret: positions of a match; 0. */
 static int feed(lua_State *L, struct regexp_sink *k, struct script_iter *it, bool ended,
-                struct regexp_result *ret)
+		struct regexp_result *ret)
 {
 	struct span octets = script_iter_octets(L, it, "regexp:match");
 	uint64_t origin = it->at - (k->base + k->len); /* where the fed octets began */
@@ -114,7 +115,7 @@ bool regexp_step(lua_State *L, int idx, struct regexp_sink *k, uint64_t *seq, bo
 	if (b->full && buffer_marked_by(L, b)) {
 		unhold(it);
 		return buffer_error(
-		        L, "more octets of a stream would be held back than there is room for");
+			L, "more octets of a stream would be held back than there is room for");
 	}
 	*seq = b->seq;
 	ended = b->finished || it->at + script_iter_octets(L, it, "regexp:match").n >= it->end;
@@ -127,8 +128,9 @@ bool regexp_step(lua_State *L, int idx, struct regexp_sink *k, uint64_t *seq, bo
 	}
 	if (!ended && k->partial && createsub) {
 		it->hold = buffer_mark(L, b, where.first > b->base ? where.first : b->base);
-		it->hold_meter =
-		        it->meter > it->at - where.first ? it->meter - (it->at - where.first) : 0;
+		it->hold_meter = it->meter > it->at - where.first
+					 ? it->meter - (it->at - where.first)
+					 : 0;
 	}
 	if (createsub)
 		lua_pushnil(L);

@@ -145,7 +145,7 @@ static unsigned check_options(lua_State *L, int idx, const char *what)
 		return 0;
 	if (lua_type(L, idx) != LUA_TSTRING)
 		return (unsigned)script_check_uint(L, idx,
-		                                   REGEXP_CASE_INSENSITIVE | REGEXP_EXTENDED, what);
+						   REGEXP_CASE_INSENSITIVE | REGEXP_EXTENDED, what);
 	for (const char *c = lua_tostring(L, idx); *c; c++) {
 		if (*c != 'i' && *c != 'x')
 			luaL_error(L, "%s: no option '%s' (i, x)", what, c);
@@ -159,7 +159,7 @@ static void compile_failed(lua_State *L, int r, const struct regexp_error *err, 
 	char text[320];
 
 	(void)snprintf(text, sizeof(text), "regexp: '%.60s%s': %s at octet %zu", pattern,
-	               strlen(pattern) > 60 ? "…" : "", err->text, err->offset);
+		       strlen(pattern) > 60 ? "…" : "", err->text, err->offset);
 	if (r == -USHER_E_SYNTAX)
 		luaL_error(L, "%s", text);
 	if (r == -USHER_E_LIMIT)
@@ -340,7 +340,7 @@ static int re_set(lua_State *L)
 		lua_rawgeti(L, 2, (int)i + 1);
 		patterns[i] = script_check_span(L, -1, "re:set: pattern"); /* the table keeps it */
 		script_charge(L, 1000 + patterns[i].n * 16 +
-		                         100 * MIN(regexp_weight((const char *)patterns[i].p), 64));
+					 100 * MIN(regexp_weight((const char *)patterns[i].p), 64));
 		lua_pop(L, 1);
 	}
 	o = push_object(L, KIND_SET);
@@ -442,8 +442,9 @@ static void set_constants(lua_State *L)
 /* The module regexp/pcre. */
 int script_open_regexp(lua_State *L)
 {
-	static const luaL_Reg functions[] = {
-	        {"compile", re_compile}, {"set", re_set}, {NULL, NULL}};
+	static const luaL_Reg functions[] = {{"compile", re_compile},
+					     {"set", re_set},
+					     {NULL, NULL}};
 
 	lua_newtable(L);
 	set_constants(L);
@@ -483,17 +484,16 @@ static void open_match(lua_State *L)
 
 void script_open_regexp_kinds(lua_State *L)
 {
-	static const luaL_Reg regexp[] = {
-	        {"create_sink", regexp_create_sink}, {NULL, NULL}};
+	static const luaL_Reg regexp[] = {{"create_sink", regexp_create_sink}, {NULL, NULL}};
 	static const luaL_Reg sink[] = {{"feed", sink_feed},
-	                                {"ispartial", sink_ispartial},
-	                                {"partial", sink_partial},
-	                                {"truncated", sink_truncated},
-	                                {NULL, NULL}};
+					{"ispartial", sink_ispartial},
+					{"partial", sink_partial},
+					{"truncated", sink_truncated},
+					{NULL, NULL}};
 	static const luaL_Reg set[] = {{"match", set_match},
-	                               {"create_sink", set_create_sink},
-	                               {"engine", set_engine},
-	                               {NULL, NULL}};
+				       {"create_sink", set_create_sink},
+				       {"engine", set_engine},
+				       {NULL, NULL}};
 	static const luaL_Reg set_sink[] = {{"feed", set_sink_feed}, {NULL, NULL}};
 
 	new_kind(L, KIND_REGEXP, regexp);

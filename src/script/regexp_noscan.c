@@ -11,7 +11,7 @@ bool scan_takes(const char *pattern, unsigned options)
 }
 
 struct scan *scan_new(const char *const *patterns, const unsigned *ids, unsigned n,
-                      unsigned options)
+		      unsigned options)
 {
 	(void)patterns, (void)ids, (void)n, (void)options;
 	return NULL;

@@ -13,7 +13,8 @@
 
 enum {
 	SCAN_FROM = 2, /* patterns; a single one PCRE2 has done sooner */
-	/* Weight that the scanner takes, of a pattern and of all: heavier ones compile for seconds or minutes. */
+	/* Weight that the scanner takes, of a pattern and of all: heavier ones compile for seconds
+	   or minutes. */
 	SCAN_WEIGHT = 64,
 	SCAN_WEIGHT_ALL = 40000,
 	WEIGHT_MAX = 1 << 20,
@@ -32,7 +33,7 @@ struct regexp_set_sink {
 	struct regexp_lib *lib;
 	size_t n;
 	struct scan_stream *scan;
-	bool *done;                 /* [n] reported */
+	bool *done;		    /* [n] reported */
 	struct regexp_sink sinks[]; /* [n] */
 };
 
@@ -118,7 +119,8 @@ size_t regexp_weight(const char *text)
 		} else if (text[i] == ')' && depth > 0) {
 			last = sums[depth--] + 1, sums[depth] += last, i++;
 		} else {
-			i = text[i] == '[' ? behind_class(text, i) : i + 1 + (is_escape(text[i]) && text[i + 1]);
+			i = text[i] == '[' ? behind_class(text, i)
+					   : i + 1 + (is_escape(text[i]) && text[i + 1]);
 			last = 1, sums[depth]++;
 		}
 		if (sums[depth] > WEIGHT_MAX || last > WEIGHT_MAX)
@@ -146,7 +148,7 @@ static int scan_make(struct regexp_set *set, const struct span *patterns, unsign
 		if (!text)
 			r = -ENOMEM;
 		else if (strlen(text) == 0 || memchr(patterns[i].p, 0, patterns[i].n) ||
-		         weight > SCAN_WEIGHT || left < weight || !scan_takes(text, options))
+			 weight > SCAN_WEIGHT || left < weight || !scan_takes(text, options))
 			regexp_release(set->lib, text);
 		else
 			texts[n] = text, ids[n++] = (unsigned)i, left -= weight;
@@ -166,15 +168,16 @@ static int scan_make(struct regexp_set *set, const struct span *patterns, unsign
 }
 
 int regexp_set_new(struct regexp_lib *lib, const struct span *patterns, size_t n, unsigned options,
-                   bool loop, struct regexp_set **ret, struct regexp_error *err, size_t *ret_which)
+		   bool loop, struct regexp_set **ret, struct regexp_error *err, size_t *ret_which)
 {
 	struct regexp_set *set = regexp_alloc(lib, sizeof(*set));
 	int r = 0;
 
 	if (!set)
 		return -ENOMEM;
-	*set = (struct regexp_set){
-	        .lib = lib, .n = n, .loop = regexp_alloc(lib, (n + 1) * sizeof(*set->loop))};
+	*set = (struct regexp_set){.lib = lib,
+				   .n = n,
+				   .loop = regexp_alloc(lib, (n + 1) * sizeof(*set->loop))};
 	if (!set->loop) {
 		regexp_set_free(set);
 		return -ENOMEM;
@@ -260,7 +263,7 @@ int regexp_set_sink_new(struct regexp_set *set, struct regexp_set_sink **ret)
 }
 
 int regexp_set_feed(struct regexp_set_sink *k, struct span piece, bool eof, uint32_t steps,
-                    bool *hits)
+		    bool *hits)
 {
 	size_t n = k->n;
 	struct regexp_result where;

@@ -56,7 +56,7 @@ bool scan_takes(const char *pattern, unsigned options)
 }
 
 static hs_database_t *database(const char *const *patterns, const unsigned *ids, unsigned n,
-                               unsigned options, unsigned mode)
+			       unsigned options, unsigned mode)
 {
 	unsigned *flags = calloc(n, sizeof(*flags));
 	char **texts = calloc(n, sizeof(*texts));
@@ -70,7 +70,7 @@ static hs_database_t *database(const char *const *patterns, const unsigned *ids,
 		all = texts[i] != NULL;
 	}
 	if (all && hs_compile_multi((const char *const *)texts, flags, ids, n, mode, NULL, &db,
-	                            &err) != HS_SUCCESS)
+				    &err) != HS_SUCCESS)
 		db = NULL;
 	(void)hs_free_compile_error(err);
 	for (unsigned i = 0; texts && i < n; i++)
@@ -91,7 +91,7 @@ void scan_free(struct scan *s)
 }
 
 struct scan *scan_new(const char *const *patterns, const unsigned *ids, unsigned n,
-                      unsigned options)
+		      unsigned options)
 {
 	struct scan *s = calloc(1, sizeof(*s));
 
@@ -108,7 +108,7 @@ struct scan *scan_new(const char *const *patterns, const unsigned *ids, unsigned
 }
 
 static int on_hit(unsigned id, unsigned long long from, unsigned long long to, unsigned flags,
-                  void *hits)
+		  void *hits)
 {
 	(void)from, (void)to, (void)flags;
 	((bool *)hits)[id] = true;
@@ -120,9 +120,9 @@ int scan_block(struct scan *s, struct span subject, bool *hits)
 	if (subject.n > UINT32_MAX)
 		return -USHER_E_LIMIT;
 	return hs_scan(s->block, subject.n ? (const char *)subject.p : "", (unsigned)subject.n, 0,
-	               s->scratch, on_hit, hits) == HS_SUCCESS
-	               ? 0
-	               : -USHER_E_EVAL;
+		       s->scratch, on_hit, hits) == HS_SUCCESS
+		       ? 0
+		       : -USHER_E_EVAL;
 }
 
 struct scan_stream *scan_open(struct scan *s)
@@ -148,7 +148,7 @@ int scan_feed(struct scan_stream *st, struct span piece, bool eof, bool *hits)
 		return -USHER_E_LIMIT;
 	if (piece.n)
 		r = hs_scan_stream(st->stream, (const char *)piece.p, (unsigned)piece.n, 0,
-		                   st->scan->scratch, on_hit, hits);
+				   st->scan->scratch, on_hit, hits);
 	if (r == HS_SUCCESS && eof) {
 		r = hs_close_stream(st->stream, st->scan->scratch, on_hit, hits);
 		st->stream = NULL;

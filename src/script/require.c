@@ -99,7 +99,7 @@ static bool name_ok(const char *name, size_t n)
 			return false;
 		if (!join &&
 		    !strchr("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-",
-		            name[i]))
+			    name[i]))
 			return false;
 	}
 	return true;
@@ -137,7 +137,7 @@ static bool load_file(lua_State *L, const char *name, luaL_Buffer *tried)
 			if (at < 0 || (size_t)at + strlen(name) + 16 > sizeof(path))
 				continue;
 			(void)snprintf(path + at, sizeof(path) - (size_t)at, "%s%s", name,
-			               endings[e]);
+				       endings[e]);
 			for (char *c = path + at; *c && c < path + at + strlen(name); c++)
 				if (*c == '.')
 					*c = '/';
@@ -156,13 +156,14 @@ static bool load_file(lua_State *L, const char *name, luaL_Buffer *tried)
 	return false;
 }
 
-/* The function that makes a module, on the stack. Raises when there is none. True: it is one of ours. */
+/* The function that makes a module, on the stack. Raises when there is none. True: it is one of
+ * ours. */
 static bool push_loader(lua_State *L, const char *name)
 {
 	luaL_Buffer tried uninit;
 
-	const struct lua_source *source =
-	        strncmp(name, "core/", 5) != 0 ? lua_source_find(name) : NULL;
+	const struct lua_source *source = strncmp(name, "core/", 5) != 0 ? lua_source_find(name)
+									 : NULL;
 	const struct span *text;
 	char chunk[NAME_MAX_LEN + 4];
 
@@ -198,9 +199,9 @@ static int base_require(lua_State *L)
 
 	if (!name_ok(name, n))
 		return luaL_error(L,
-		                  "require: '%s' is no module name (letters, digits, '_', '-', "
-		                  "joined by '/' or '.')",
-		                  name);
+				  "require: '%s' is no module name (letters, digits, '_', '-', "
+				  "joined by '/' or '.')",
+				  name);
 	lua_settop(L, 1);
 	push_key(L, &script_keys.loaded);
 	lua_getfield(L, 2, name);

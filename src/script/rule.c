@@ -30,7 +30,7 @@ static void place(lua_State *L, char out[SCRIPT_WHERE_LEN])
 	for (int level = 1; lua_getstack(L, level, &ar); level++) {
 		if (lua_getinfo(L, "Sl", &ar) && ar.currentline > 0) {
 			(void)snprintf(out, SCRIPT_WHERE_LEN, "%s:%d", ar.short_src,
-			               ar.currentline);
+				       ar.currentline);
 			return;
 		}
 	}
@@ -51,11 +51,11 @@ static void check_keys(lua_State *L, const char *what, const char *keys)
 			continue;
 		if (lua_type(L, -1) != LUA_TSTRING)
 			luaL_error(L, "%s: a name expected as key, got %s", what,
-			           luaL_typename(L, -1));
+				   luaL_typename(L, -1));
 		(void)snprintf(word, sizeof(word), " %s ", lua_tostring(L, -1));
 		if (!strstr(keys, word))
 			luaL_error(L, "%s: unknown key '%s' (known:%s)", what, lua_tostring(L, -1),
-			           keys);
+				   keys);
 	}
 }
 
@@ -72,7 +72,7 @@ static struct event *take_event(lua_State *L, const char *what, unsigned *ret_id
 		if (!lua_isnil(L, -1)) {
 			place(L, where);
 			log_msg(script_of(L)->log, LOG_USHER_SCRIPT_WARN,
-			        "%s: %s: 'hook' is the old name of 'on'", where, what);
+				"%s: %s: 'hook' is the old name of 'on'", where, what);
 		}
 	}
 	e = event_at(L, -1, ret_id);
@@ -130,8 +130,8 @@ static bool take_streamed(lua_State *L, const char *what, const struct event *e)
 	if (streamed && !(e->flags & SCRIPT_EVENT_STREAMED)) {
 		place(L, where);
 		log_msg(script_of(L)->log, LOG_USHER_SCRIPT_WARN,
-		        "%s: %s: %s is not streamed, the option is ignored", where, what,
-		        event_text(e, text));
+			"%s: %s: %s is not streamed, the option is ignored", where, what,
+			event_text(e, text));
 		return false;
 	}
 	return streamed;
@@ -162,10 +162,10 @@ static struct listener *new_listener(lua_State *L, enum listener_kind kind)
 	struct listener *l = lua_newuserdata(L, sizeof(*l));
 
 	*l = (struct listener){.kind = kind,
-	                       .eval = LUA_NOREF,
-	                       .init = LUA_NOREF,
-	                       .proceed = LUA_NOREF,
-	                       .final = LUA_NOREF};
+			       .eval = LUA_NOREF,
+			       .init = LUA_NOREF,
+			       .proceed = LUA_NOREF,
+			       .final = LUA_NOREF};
 	l->rules_end = &l->rules;
 	lua_pushvalue(L, -1);
 	l->self = luaL_ref(L, LUA_REGISTRYINDEX);
@@ -196,8 +196,8 @@ static int haka_rule(lua_State *L)
 static int group_rule(lua_State *L)
 {
 	static const char what[] = "group:rule";
-	const struct group_object *o =
-	        lua_type(L, 1) == LUA_TUSERDATA ? lua_touserdata(L, 1) : NULL;
+	const struct group_object *o = lua_type(L, 1) == LUA_TUSERDATA ? lua_touserdata(L, 1)
+								       : NULL;
 	struct group_rule *g;
 
 	if (!o || lua_objlen(L, 1) != sizeof(*o) || o->magic != GROUP_MAGIC)
@@ -256,8 +256,9 @@ static int haka_rule_group(lua_State *L)
 
 void script_open_rules(lua_State *L)
 {
-	static const luaL_Reg functions[] = {
-	        {"rule", haka_rule}, {"rule_group", haka_rule_group}, {NULL, NULL}};
+	static const luaL_Reg functions[] = {{"rule", haka_rule},
+					     {"rule_group", haka_rule_group},
+					     {NULL, NULL}};
 
 	lua_pushlightuserdata(L, (void *)(uintptr_t)&key_group_meta);
 	lua_createtable(L, 0, 2);

@@ -2,9 +2,10 @@
 /*
  * The globals of a state. A RESTRICTED one gets the libraries that touch nothing but values, and of
  * those the names on the list below; the functions that can catch an error come from
- * lua/core/sandbox.lua, which lets no limit be caught. Both profiles get functions of Lua 5.2 that Debian's LuaJIT
- * lacks: pairs() with __pairs, ipairs() of lists of ours, table.pack and table.unpack. `#` of
- * a table cannot be taught: without 5.2 compatibility LuaJIT never asks __len of a table.
+ * lua/core/sandbox.lua, which lets no limit be caught. Both profiles get functions of Lua 5.2 that
+ * Debian's LuaJIT lacks: pairs() with __pairs, ipairs() of lists of ours, table.pack and
+ * table.unpack. `#` of a table cannot be taught: without 5.2 compatibility LuaJIT never asks __len
+ * of a table.
  */
 #include "script/lua_sources.h"
 #include "script/script_impl.h"
@@ -20,19 +21,19 @@ static const struct library {
 	lua_CFunction open;
 	const char *keep; /* " a b c " */
 } libraries[] = {
-        {"", luaopen_base,
-         " _G _VERSION assert error getmetatable ipairs next pcall rawequal rawget rawset select "
-         "setmetatable tonumber "
-         "tostring type unpack xpcall haka "},
-        {LUA_TABLIBNAME, luaopen_table, " concat insert maxn remove sort foreach foreachi getn "},
-        {LUA_STRLIBNAME, luaopen_string,
-         " byte char find format gmatch gsub len lower match rep reverse sub upper "},
-        {LUA_MATHLIBNAME, luaopen_math,
-         " abs acos asin atan atan2 ceil cos cosh deg exp floor fmod frexp huge ldexp log log10 "
-         "max min mod modf pi pow rad "
-         "random randomseed sin sinh sqrt tan tanh "},
-        {LUA_BITLIBNAME, luaopen_bit,
-         " arshift band bnot bor bswap bxor lshift rol ror rshift tobit tohex "},
+	{"", luaopen_base,
+	 " _G _VERSION assert error getmetatable ipairs next pcall rawequal rawget rawset select "
+	 "setmetatable tonumber "
+	 "tostring type unpack xpcall haka "},
+	{LUA_TABLIBNAME, luaopen_table, " concat insert maxn remove sort foreach foreachi getn "},
+	{LUA_STRLIBNAME, luaopen_string,
+	 " byte char find format gmatch gsub len lower match rep reverse sub upper "},
+	{LUA_MATHLIBNAME, luaopen_math,
+	 " abs acos asin atan atan2 ceil cos cosh deg exp floor fmod frexp huge ldexp log log10 "
+	 "max min mod modf pi pow rad "
+	 "random randomseed sin sinh sqrt tan tanh "},
+	{LUA_BITLIBNAME, luaopen_bit,
+	 " arshift band bnot bor bswap bxor lshift rol ror rshift tobit tohex "},
 };
 
 /* Removes the names that are not in the list from the table on top. */
@@ -82,7 +83,7 @@ static void strip_globals(lua_State *L)
 	char keep[512];
 
 	(void)snprintf(keep, sizeof(keep), "%s%s", libraries[0].keep,
-	               "table string math bit coroutine ");
+		       "table string math bit coroutine ");
 	lua_pushvalue(L, LUA_GLOBALSINDEX);
 	keep_only(L, keep);
 	lua_pop(L, 1);
@@ -180,7 +181,8 @@ static int base_print(lua_State *L)
 	return 0;
 }
 
-/* rethrow(error [, function]): raises an error that no script may catch again; returns others with names added. */
+/* rethrow(error [, function]): raises an error that no script may catch again; returns others with
+ * names added. */
 static int rethrow(lua_State *L)
 {
 	bool function = lua_type(L, 2) == LUA_TFUNCTION;

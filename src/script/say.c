@@ -18,9 +18,9 @@ static const struct level {
 	const char *other; /* as it is called on Haka's command line */
 	enum log_id id;
 } levels[] = {
-        {"debug", "trace", LOG_USHER_SCRIPT_DEBUG}, {"info", "", LOG_USHER_SCRIPT_INFO},
-        {"warning", "warn", LOG_USHER_SCRIPT_WARN}, {"error", "", LOG_USHER_SCRIPT_ERROR},
-        {"fatal", "", LOG_USHER_SCRIPT_FATAL},
+	{"debug", "trace", LOG_USHER_SCRIPT_DEBUG}, {"info", "", LOG_USHER_SCRIPT_INFO},
+	{"warning", "warn", LOG_USHER_SCRIPT_WARN}, {"error", "", LOG_USHER_SCRIPT_ERROR},
+	{"fatal", "", LOG_USHER_SCRIPT_FATAL},
 };
 
 /* Section to least level; [""] is everybody's. */
@@ -71,7 +71,7 @@ static int say(lua_State *L, const char *section, size_t level, int first)
 static int log_at(lua_State *L)
 {
 	return say(L, lua_tostring(L, lua_upvalueindex(1)),
-	           (size_t)lua_tointeger(L, lua_upvalueindex(2)), 1);
+		   (size_t)lua_tointeger(L, lua_upvalueindex(2)), 1);
 }
 
 /* log(fmt, ...): the table itself comes first. Upvalue: the section. */
@@ -111,8 +111,8 @@ static int haka_setloglevel(lua_State *L)
 	const struct script *s = script_of(L);
 	const char *name = (const char *)script_check_span(L, 1, "haka.setloglevel").p;
 	const char *section = lua_isnoneornil(L, 2)
-	                              ? NULL
-	                              : (const char *)script_check_span(L, 2, "haka.setloglevel").p;
+				      ? NULL
+				      : (const char *)script_check_span(L, 2, "haka.setloglevel").p;
 	size_t i;
 
 	for (i = 0; i < ARRAY_LEN(levels); i++)
@@ -120,9 +120,9 @@ static int haka_setloglevel(lua_State *L)
 			break;
 	if (i == ARRAY_LEN(levels) || !name[0])
 		return luaL_error(
-		        L,
-		        "haka.setloglevel: '%s' is no level (debug, info, warning, error, fatal)",
-		        name);
+			L,
+			"haka.setloglevel: '%s' is no level (debug, info, warning, error, fatal)",
+			name);
 	push_key(L, &key_thresholds);
 	lua_pushinteger(L, (lua_Integer)i);
 	lua_setfield(L, -2, section ? section : "");
@@ -150,8 +150,8 @@ static int haka_exit(lua_State *L)
 /* The module color: escape sequences, or empty texts where nobody sees colours. */
 int script_open_color(lua_State *L)
 {
-	static const char *const names[] = {"black", "red",     "green", "yellow",
-	                                    "blue",  "magenta", "cyan",  "white"};
+	static const char *const names[] = {"black", "red",	"green", "yellow",
+					    "blue",  "magenta", "cyan",	 "white"};
 	bool on = script_of(L)->color;
 	char text[8];
 
@@ -171,10 +171,10 @@ int script_open_color(lua_State *L)
 void script_open_say(lua_State *L)
 {
 	static const luaL_Reg functions[] = {{"log_section", haka_log_section},
-	                                     {"setloglevel", haka_setloglevel},
-	                                     {"current_thread", haka_current_thread},
-	                                     {"exit", haka_exit},
-	                                     {NULL, NULL}};
+					     {"setloglevel", haka_setloglevel},
+					     {"current_thread", haka_current_thread},
+					     {"exit", haka_exit},
+					     {NULL, NULL}};
 
 	lua_pushlightuserdata(L, (void *)(uintptr_t)&key_thresholds);
 	lua_newtable(L);

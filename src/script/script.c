@@ -2,7 +2,8 @@
 /*
  * The life of a Lua state, and its one entry: script_pcall(). It arms
  * the limits when it is the outermost call, classifies errors, and frees memory when the limit was
- * reached. No function here raises: operations that may run out of memory run inside a protected call.
+ * reached. No function here raises: operations that may run out of memory run inside a protected
+ * call.
  */
 #include "script/buffer_impl.h"
 #include "script/event_impl.h"
@@ -79,7 +80,8 @@ static void place_of(lua_State *L, char *out, size_t n)
 
 	for (int level = 1; lua_getstack(L, level, &ar); level++) {
 		/* not in Lua of our own: the script has called it */
-		if (lua_getinfo(L, "Sl", &ar) && ar.currentline > 0 && strcmp(ar.short_src, "[usher]") != 0) {
+		if (lua_getinfo(L, "Sl", &ar) && ar.currentline > 0 &&
+		    strcmp(ar.short_src, "[usher]") != 0) {
 			(void)snprintf(out, n, "%s:%d", ar.short_src, ar.currentline);
 			return;
 		}
@@ -148,22 +150,22 @@ static int fail(struct script *s, int status, struct script_error *err)
 			(void)snprintf(err->text, sizeof(err->text), "%s", s->limit_text);
 		else
 			(void)snprintf(err->text, sizeof(err->text),
-			               "%s: more than %llu instructions in one call (memory)",
-			               where, (unsigned long long)s->budget);
+				       "%s: more than %llu instructions in one call (memory)",
+				       where, (unsigned long long)s->budget);
 	} else if (s->out_of_memory || status == LUA_ERRMEM) {
 		err->fault = SCRIPT_E_MEMORY;
 		(void)snprintf(err->text, sizeof(err->text),
-		               "%s: more than %zu octets of memory, or %zu at once", where,
-		               s->memory_max, s->object_max);
+			       "%s: more than %zu octets of memory, or %zu at once", where,
+			       s->memory_max, s->object_max);
 	} else if (lua_type(L, -1) == LUA_TLIGHTUSERDATA &&
-	           lua_touserdata(L, -1) == &script_keys.abort) {
+		   lua_touserdata(L, -1) == &script_keys.abort) {
 		return SCRIPT_ABORTED;
 	} else {
 		err->fault = status == LUA_ERRSYNTAX ? SCRIPT_E_SYNTAX : SCRIPT_E_RUNTIME;
 		(void)snprintf(err->text, sizeof(err->text), "%s%s%s",
-		               text && has_place(text) ? "" : where,
-		               text && has_place(text) ? "" : ": ",
-		               text ? text : "error in error handling");
+			       text && has_place(text) ? "" : where,
+			       text && has_place(text) ? "" : ": ",
+			       text ? text : "error in error handling");
 	}
 	return -USHER_E_SCRIPT;
 }
@@ -260,7 +262,7 @@ int script_load(lua_State *L, struct span text, const char *chunkname)
 }
 
 int script_run_text(struct script *s, const char *chunkname, struct span text,
-                    struct script_error *err)
+		    struct script_error *err)
 {
 	const char *before = s->where;
 	int status;
@@ -289,7 +291,7 @@ int script_run_file(struct script *s, const char *path, struct script_error *err
 	if (!text || script_first_path(s, path) < 0) {
 		err->fault = SCRIPT_E_RUNTIME;
 		(void)snprintf(err->text, sizeof(err->text), "%s:0: %s", path,
-		               why ? why : "memory is out");
+			       why ? why : "memory is out");
 		script_count(&s->faults[err->fault]);
 		free(text);
 		return -USHER_E_SCRIPT;
@@ -355,7 +357,7 @@ static int on_panic(lua_State *L)
 	struct script *s = script_of(L);
 
 	log_msg(s->log, LOG_USHER_SCRIPT_FATAL, "error outside of a call: %s",
-	        lua_isstring(L, -1) ? lua_tostring(L, -1) : "?");
+		lua_isstring(L, -1) ? lua_tostring(L, -1) : "?");
 	abort();
 }
 
@@ -466,14 +468,14 @@ int script_new(const struct script_opts *opts, struct script **ret)
 	(void)lua_atpanic(s->L, on_panic);
 	if (lua_cpcall(s->L, open_all, NULL) != 0)
 		goto no_memory;
-	if (script_class_register(s, &script_class_vbuffer) < 0 || script_class_register(s, &script_class_blocking) < 0 ||
-	    buffer_register_stream(s) < 0 ||
+	if (script_class_register(s, &script_class_vbuffer) < 0 ||
+	    script_class_register(s, &script_class_blocking) < 0 || buffer_register_stream(s) < 0 ||
 	    script_protect(s, open_buffers, NULL, &err) < 0)
 		goto no_memory;
 	if (script_module(s, "protocol/ipv4", script_open_ipv4) < 0 ||
 	    script_module(s, "color", script_open_color) < 0 ||
-	    script_module(s, "regexp/pcre", script_open_regexp) < 0 ||
-	    script_open_shared(s) < 0 || script_open_console(s) < 0 ||
+	    script_module(s, "regexp/pcre", script_open_regexp) < 0 || script_open_shared(s) < 0 ||
+	    script_open_console(s) < 0 ||
 	    script_event_define(s, NULL, "started", 0, &s->events->started) < 0 ||
 	    script_event_define(s, NULL, "exiting", 0, &s->events->exiting) < 0)
 		goto no_memory;

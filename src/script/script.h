@@ -44,7 +44,7 @@ enum { SCRIPT_TEXT_LEN = 512 };
 struct script_error {
 	enum script_fault fault;
 	char text[SCRIPT_TEXT_LEN]; /* "file:line: text"; "?" stands for an unknown place
-	                             */
+				     */
 };
 
 enum {
@@ -56,28 +56,28 @@ enum {
 struct script_opts {
 	enum script_profile profile;
 	uint64_t instructions; /* of an outermost call; 0: SCRIPT_INSTRUCTIONS. RESTRICTED only */
-	size_t memory;         /* octets of the state; 0: SCRIPT_MEMORY */
+	size_t memory;	       /* octets of the state; 0: SCRIPT_MEMORY */
 	unsigned call_ms;      /* of an outermost call; 0: SCRIPT_CALL_MS. RESTRICTED only */
 	const char *const
-	        *paths; /* where require() looks, behind the directory of the file that is run */
+		*paths; /* where require() looks, behind the directory of the file that is run */
 	size_t n_paths;
-	bool color;                    /* does somebody see colours of require('color')? */
-	bool timers;                   /* the host fires timers (timer.h); else scripts have none */
-	unsigned thread;               /* result of haka.current_thread() */
-	struct log *log;               /* borrowed; NULL: nothing is written */
+	bool color;		       /* does somebody see colours of require('color')? */
+	bool timers;		       /* the host fires timers (timer.h); else scripts have none */
+	unsigned thread;	       /* result of haka.current_thread() */
+	struct log *log;	       /* borrowed; NULL: nothing is written */
 	const struct clock_src *clock; /* clock of haka.network_time(); NULL: the machine's */
 	void (*print)(void *ctx,
-	              struct span); /* a line of print(), without its end; NULL: to stdout */
+		      struct span); /* a line of print(), without its end; NULL: to stdout */
 	void (*exit)(void *ctx);    /* haka.exit(); NULL: refused with an error */
 	/* haka.setloglevel(): level "debug" .. "fatal", section or NULL. NULL: only the script's
 	 * own threshold moves */
 	void (*log_level)(void *ctx, const char *level, const char *section);
-	/* Asks a person for a line, for haka.interactive_rule(). False: the end of input. NULL: there is
-	 * nobody to ask */
+	/* Asks a person for a line, for haka.interactive_rule(). False: the end of input. NULL:
+	 * there is nobody to ask */
 	bool (*prompt)(void *ctx, const char *prompt, struct buf *line);
 	void *ctx; /* of the four above */
-	/* Tables of haka.shared(), borrowed: the same for the states of all workers. NULL: one of the
-	 * state's own */
+	/* Tables of haka.shared(), borrowed: the same for the states of all workers. NULL: one of
+	 * the state's own */
 	struct shared_store *shared;
 };
 
@@ -102,7 +102,7 @@ struct log *script_log(const struct script *s);
  */
 int script_run_file(struct script *s, const char *path, struct script_error *err) must_check;
 int script_run_text(struct script *s, const char *chunkname, struct span text,
-                    struct script_error *err) must_check;
+		    struct script_error *err) must_check;
 
 /*
  * lua_pcall with the limits: function and arguments are on the stack, as there. May be called from
@@ -112,8 +112,8 @@ int script_run_text(struct script *s, const char *chunkname, struct span text,
 int script_pcall(struct script *s, int nargs, int nresults, struct script_error *err) must_check;
 /* Runs fn(L) in a protected call with ud as its only argument (lightuserdata): for C code that may
  * raise. */
-int script_protect(struct script *s, lua_CFunction fn, void *ud,
-                   struct script_error *err) must_check;
+int script_protect(struct script *s, lua_CFunction fn, void *ud, struct script_error *err)
+	must_check;
 
 /*
  * For C functions that do much for one instruction: charges n instructions, and raises when fewer
@@ -124,8 +124,8 @@ void script_charge(lua_State *L, uint64_t n);
  * deeply", with `what` as NAME). */
 void script_check_stack(lua_State *L, const char *what);
 
-/* Memory of the state, for data that a host keeps for it: as realloc(), with the old length; n = 0 frees. NULL: its limit is
- * reached. */
+/* Memory of the state, for data that a host keeps for it: as realloc(), with the old length; n = 0
+ * frees. NULL: its limit is reached. */
 void *script_memory(struct script *s, void *p, size_t old, size_t n);
 
 /* A module for require(): fn is called once, with the name, and returns it. name is copied. */
@@ -136,8 +136,9 @@ int script_module_text(struct script *s, const char *name, struct span text) mus
 int script_haka_function(struct script *s, const char *name, lua_CFunction fn, void *ud) must_check;
 
 /*
- * For hosts with Lua of their own, inside of protected calls. Pushes the table `haka`; makes haka.<name> something that fn gives
- * when a script first asks for it (fn has the name as upvalue 1); runs lua/<name>.lua with nargs values of the stack.
+ * For hosts with Lua of their own, inside of protected calls. Pushes the table `haka`; makes
+ * haka.<name> something that fn gives when a script first asks for it (fn has the name as upvalue
+ * 1); runs lua/<name>.lua with nargs values of the stack.
  */
 void script_push_haka(lua_State *L);
 void script_lazy(lua_State *L, const char *name, lua_CFunction fn);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Declarations that the files of this layer share and hosts do not see: the state's own record and the interfaces
- * between its parts.
+ * Declarations that the files of this layer share and hosts do not see: the state's own record and
+ * the interfaces between its parts.
  */
 #pragma once
 
@@ -31,7 +31,7 @@ struct timer_table;
 struct script {
 	struct script_head head; /* first: event.h reads it inline */
 	lua_State
-	        *L; /* the coroutine that runs now: C functions that enter Lua again do it there */
+		*L; /* the coroutine that runs now: C functions that enter Lua again do it there */
 	lua_State *main;
 	enum script_profile profile;
 	unsigned thread;
@@ -51,41 +51,43 @@ struct script {
 		unsigned n;
 	} kept[SCRIPT_SIZES]; /* free memory by size */
 	size_t memory_max;
-	size_t object_max; /* a single allocation: bounds the octets that one instruction can compare or copy
-	                    */
+	size_t object_max; /* a single allocation: bounds the octets that one instruction can
+			    * compare or copy
+			    */
 	_Atomic size_t memory;
 	_Atomic size_t memory_peak;
 	uint64_t budget;
-	int64_t left;   /* instructions of this outermost call */
-	unsigned slice; /* instructions from hook to hook; 0: there is no hook */
-	unsigned slice_max;              /* without large objects */
+	int64_t left;			/* instructions of this outermost call */
+	unsigned slice;			/* instructions from hook to hook; 0: there is no hook */
+	unsigned slice_max;		/* without large objects */
 	unsigned n_large[SCRIPT_LARGE]; /* objects of 2^18 octets and more, by the power of two */
 	unsigned call_ms;
 	int64_t deadline_ns; /* 0: not asked yet */
-	bool spent;          /* beyond instructions or time */
+	bool spent;	     /* beyond instructions or time */
 	bool out_of_memory;  /* an allocation was refused */
-	bool reserve;   /* may be used: loading and collecting must not fail for want of a little */
+	bool reserve;	/* may be used: loading and collecting must not fail for want of a little */
 	unsigned depth; /* of script_pcall */
 	const char *stack; /* where the C stack was at the outermost call */
 	size_t allocated;  /* octets since the last forced collection */
 	const char *where; /* the running script, for faults that have no line of their own */
 	char limit_text[SCRIPT_TEXT_LEN]; /* which limit was exceeded, and where */
-	int on_error;                     /* registry reference of the message handler */
+	int on_error;			  /* registry reference of the message handler */
 
 	struct {
 		const struct script_class *cls; /* NULL: free */
-		int ref;                        /* of its metatable */
-	} classes[SCRIPT_CLASSES]; /* by hash of the address */
+		int ref;			/* of its metatable */
+	} classes[SCRIPT_CLASSES];		/* by hash of the address */
 	unsigned n_classes;
 	uint32_t n_own; /* objects that scripts wrote fields of */
-	/* the last name that an object or table has not: its class (NULL: a table, missed.c), the name */
+	/* the last name that an object or table has not: its class (NULL: a table, missed.c), the
+	 * name */
 	const struct script_class *missed;
 	char missed_name[32];
 	void *host;
 
 	struct event_table *events;
 	struct policy_table *policies;
-	int run_actions;           /* of policies: a C function, made once */
+	int run_actions;	   /* of policies: a C function, made once */
 	struct regexp_lib *regexp; /* made when first asked for */
 	struct timer_table *timers;
 	bool has_timers; /* the host fires them */
@@ -95,9 +97,9 @@ struct script {
 	_Atomic uint64_t alerts;
 	bool color;
 	struct shared_store *shared, *own_shared; /* own: where the host has none */
-	struct buf *captured; /* where print() goes; NULL: as the host has it */
-	struct buf line;      /* the last one a person typed */
-	struct buf shared_text;                   /* copied texts, kept for their memory */
+	struct buf *captured;			  /* where print() goes; NULL: as the host has it */
+	struct buf line;			  /* the last one a person typed */
+	struct buf shared_text;			  /* copied texts, kept for their memory */
 
 	_Atomic uint64_t calls;
 	_Atomic uint64_t aborts;
@@ -108,7 +110,7 @@ static inline void script_count(_Atomic uint64_t *n)
 {
 	/* one writer: no need for a locked instruction */
 	atomic_store_explicit(n, atomic_load_explicit(n, memory_order_relaxed) + 1,
-	                      memory_order_relaxed);
+			      memory_order_relaxed);
 }
 
 /* script_pcall() with a message handler that is on the stack already. */
@@ -163,14 +165,17 @@ void script_watch_table(lua_State *L, const char *name);
 void script_open_missed(lua_State *L);
 /* An __index that notes the name, for the table at 1. */
 int script_table_missed(lua_State *L);
-/* Adds names to the error at the top: those near to the member that is nil; that of the function at an index (0:
- * unknown). Returns how many names were compared. */
+/* Adds names to the error at the top: those near to the member that is nil; that of the function at
+ * an index (0: unknown). Returns how many names were compared. */
 unsigned script_explain(lua_State *L, int function);
-/* Writes the name of a function into "bad argument #1 to '?'" at the top; other texts stay as they are. */
+/* Writes the name of a function into "bad argument #1 to '?'" at the top; other texts stay as they
+ * are. */
 void script_name_function(lua_State *L, const char *name);
-/* Pushes the message about a name that a class has not: "ipv4 has no 'drp'; did you mean 'drop'?" */
+/* Pushes the message about a name that a class has not: "ipv4 has no 'drp'; did you mean
+ * 'drop'?" */
 void script_push_missed(lua_State *L, const struct script_class *cls, const char *name);
-/* The text at the top of the stack, which is replaced if it has octets of value 0: they become "\\x00". */
+/* The text at the top of the stack, which is replaced if it has octets of value 0: they become
+ * "\\x00". */
 const char *script_visible(lua_State *L);
 /* The text of a file, to be freed, without byte order mark. NULL with *ret_why. */
 char *script_read_file(const char *path, size_t *ret_len, const char **ret_why);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Chained hash tables, and a list of each one's entries in the order they were written, which limits of
- * entries and age take from the front. Keys are hashed with a secret: they come from packets.
+ * Chained hash tables, and a list of each one's entries in the order they were written, which
+ * limits of entries and age take from the front. Keys are hashed with a secret: they come from
+ * packets.
  */
 #include "script/shared.h"
 
@@ -50,7 +51,7 @@ struct shared_store {
 	struct shared_table *tables[SHARED_TABLES];
 };
 
-/* --- Entries: with the table's lock held ---------------------------------------------------------- */
+/* --- Entries: with the table's lock held ------------------------------------------------------ */
 
 static bool same(const struct part *p, const uint8_t *text, const struct shared_value *v)
 {
@@ -151,11 +152,12 @@ static bool take_room(struct shared_store *s, size_t n)
 
 static struct part part_of(const struct shared_value *v)
 {
-	return (struct part){(uint8_t)v->type, v->type == SHARED_TEXT ? (uint32_t)v->text.n : 0, v->number};
+	return (struct part){(uint8_t)v->type, v->type == SHARED_TEXT ? (uint32_t)v->text.n : 0,
+			     v->number};
 }
 
-static int put(struct shared_table *t, uint64_t hash, const struct shared_value *key, const struct shared_value *v,
-               int64_t now_ns)
+static int put(struct shared_table *t, uint64_t hash, const struct shared_value *key,
+	       const struct shared_value *v, int64_t now_ns)
 {
 	struct part k = part_of(key), w = part_of(v);
 	size_t size = sizeof(struct entry) + k.n + w.n + sizeof(struct entry *);
@@ -183,8 +185,8 @@ static int put(struct shared_table *t, uint64_t hash, const struct shared_value 
 	return 0;
 }
 
-static int set(struct shared_table *t, uint64_t hash, const struct shared_value *key, const struct shared_value *v,
-               int64_t now_ns)
+static int set(struct shared_table *t, uint64_t hash, const struct shared_value *key,
+	       const struct shared_value *v, int64_t now_ns)
 {
 	struct entry **at = find(t, hash, key);
 
@@ -202,7 +204,7 @@ static int set(struct shared_table *t, uint64_t hash, const struct shared_value 
 	return 0;
 }
 
-/* --- Doors ------------------------------------------------------------------------------------------ */
+/* --- Doors ------------------------------------------------------------------------------------ */
 
 static uint64_t begin(struct shared_table *t, const struct shared_value *key, int64_t now_ns)
 {
@@ -219,8 +221,8 @@ static int end(struct shared_table *t, int r)
 	return r;
 }
 
-int shared_get(struct shared_table *t, const struct shared_value *key, int64_t now_ns, struct buf *buf,
-               struct shared_value *ret)
+int shared_get(struct shared_table *t, const struct shared_value *key, int64_t now_ns,
+	       struct buf *buf, struct shared_value *ret)
 {
 	uint64_t hash = begin(t, key, now_ns);
 	const struct entry *e = *find(t, hash, key);
@@ -228,7 +230,8 @@ int shared_get(struct shared_table *t, const struct shared_value *key, int64_t n
 	*ret = (struct shared_value){.type = SHARED_NIL};
 	if (!e)
 		return end(t, 0);
-	*ret = (struct shared_value){.type = (enum shared_type)e->value.type, .number = e->value.number};
+	*ret = (struct shared_value){.type = (enum shared_type)e->value.type,
+				     .number = e->value.number};
 	if (ret->type == SHARED_TEXT) {
 		buf_reset(buf);
 		buf_add(buf, e->text + e->key.n, e->value.n);
@@ -239,14 +242,16 @@ int shared_get(struct shared_table *t, const struct shared_value *key, int64_t n
 	return end(t, 0);
 }
 
-int shared_set(struct shared_table *t, const struct shared_value *key, const struct shared_value *v, int64_t now_ns)
+int shared_set(struct shared_table *t, const struct shared_value *key, const struct shared_value *v,
+	       int64_t now_ns)
 {
 	uint64_t hash = begin(t, key, now_ns);
 
 	return end(t, set(t, hash, key, v, now_ns));
 }
 
-int shared_add(struct shared_table *t, const struct shared_value *key, double n, int64_t now_ns, double *ret)
+int shared_add(struct shared_table *t, const struct shared_value *key, double n, int64_t now_ns,
+	       double *ret)
 {
 	uint64_t hash = begin(t, key, now_ns);
 	const struct entry *e = *find(t, hash, key);
@@ -262,8 +267,8 @@ int shared_add(struct shared_table *t, const struct shared_value *key, double n,
 	return end(t, r);
 }
 
-int shared_swap(struct shared_table *t, const struct shared_value *key, const struct shared_value *expected,
-                const struct shared_value *v, int64_t now_ns)
+int shared_swap(struct shared_table *t, const struct shared_value *key,
+		const struct shared_value *expected, const struct shared_value *v, int64_t now_ns)
 {
 	static const struct part nil = {.type = SHARED_NIL};
 	uint64_t hash = begin(t, key, now_ns);
@@ -286,7 +291,7 @@ uint32_t shared_count(struct shared_table *t, int64_t now_ns)
 	return n;
 }
 
-/* --- Copies: two parts an entry, each followed by its text ------------------------------------------------ */
+/* --- Copies: two parts an entry, each followed by its text ------------------------------------ */
 
 int shared_copy(struct shared_table *t, int64_t now_ns, struct buf *buf, uint32_t *ret_n)
 {
@@ -314,7 +319,8 @@ static struct shared_value next_part(const struct buf *buf, size_t *at)
 	return v;
 }
 
-bool shared_next(const struct buf *buf, size_t *at, struct shared_value *ret_key, struct shared_value *ret_value)
+bool shared_next(const struct buf *buf, size_t *at, struct shared_value *ret_key,
+		 struct shared_value *ret_value)
 {
 	if (*at >= buf->len)
 		return false;
@@ -323,7 +329,7 @@ bool shared_next(const struct buf *buf, size_t *at, struct shared_value *ret_key
 	return true;
 }
 
-/* --- Life --------------------------------------------------------------------------------------------- */
+/* --- Life ------------------------------------------------------------------------------------- */
 
 static void table_free(struct shared_table *t)
 {
@@ -334,7 +340,8 @@ static void table_free(struct shared_table *t)
 	free(t);
 }
 
-static int table_new(struct shared_store *s, const char *name, const struct shared_limits *l, struct shared_table **ret)
+static int table_new(struct shared_store *s, const char *name, const struct shared_limits *l,
+		     struct shared_table **ret)
 {
 	struct shared_table *t;
 
@@ -358,7 +365,8 @@ static int table_new(struct shared_store *s, const char *name, const struct shar
 	return 0;
 }
 
-int shared_table_open(struct shared_store *s, const char *name, const struct shared_limits *l, struct shared_table **ret)
+int shared_table_open(struct shared_store *s, const char *name, const struct shared_limits *l,
+		      struct shared_table **ret)
 {
 	int r = -USHER_E_NOTFOUND;
 
@@ -367,7 +375,9 @@ int shared_table_open(struct shared_store *s, const char *name, const struct sha
 		if (strcmp(s->tables[i]->name, name) != 0)
 			continue;
 		*ret = s->tables[i];
-		r = (*ret)->limits.max == l->max && (*ret)->limits.ttl_ns == l->ttl_ns ? 0 : -USHER_E_EXISTS;
+		r = (*ret)->limits.max == l->max && (*ret)->limits.ttl_ns == l->ttl_ns
+			    ? 0
+			    : -USHER_E_EXISTS;
 	}
 	if (r == -USHER_E_NOTFOUND)
 		r = table_new(s, name, l, ret);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * haka.shared(name, [{max =, ttl =}]): tables of script/shared.h in Lua. t[key] and t[key] = value, and the operations that are one step
- * for all workers: t:add(), t:swap(). Keys and values are nil, booleans, numbers, addresses and texts.
+ * haka.shared(name, [{max =, ttl =}]): tables of script/shared.h in Lua. t[key] and t[key] = value,
+ * and the operations that are one step for all workers: t:add(), t:swap(). Keys and values are nil,
+ * booleans, numbers, addresses and texts.
  */
 #include "script/addr.h"
 #include "script/class.h"
@@ -14,7 +15,7 @@
 
 static const struct script_class class_shared;
 
-/* --- Values ------------------------------------------------------------------------------------------- */
+/* --- Values ----------------------------------------------------------------------------------- */
 
 static struct shared_value take(lua_State *L, int idx, const char *what)
 {
@@ -32,10 +33,11 @@ static struct shared_value take(lua_State *L, int idx, const char *what)
 		v = (struct shared_value){.type = SHARED_NUMBER, .number = lua_tonumber(L, idx)};
 		break;
 	case LUA_TSTRING:
-		v = (struct shared_value){.type = SHARED_TEXT, .text = script_check_span(L, idx, what)};
+		v = (struct shared_value){.type = SHARED_TEXT,
+					  .text = script_check_span(L, idx, what)};
 		if (v.text.n > SHARED_TEXT_MAX)
-			luaL_error(L, "%s: at most %d octets of text expected, got %d", what, SHARED_TEXT_MAX,
-			           (int)v.text.n);
+			luaL_error(L, "%s: at most %d octets of text expected, got %d", what,
+				   SHARED_TEXT_MAX, (int)v.text.n);
 		script_charge(L, v.text.n / 16);
 		break;
 	default:
@@ -52,18 +54,28 @@ static struct shared_value take_key(lua_State *L, int idx)
 
 	if (v.type == SHARED_NIL || (v.type == SHARED_NUMBER && v.number != v.number))
 		luaL_error(L, "shared: key: boolean, number, text or address expected, got %s",
-		           v.type == SHARED_NIL ? "nil" : "what is not a number");
+			   v.type == SHARED_NIL ? "nil" : "what is not a number");
 	return v;
 }
 
 static void push(lua_State *L, const struct shared_value *v)
 {
 	switch (v->type) {
-	case SHARED_NIL: lua_pushnil(L); break;
-	case SHARED_BOOLEAN: lua_pushboolean(L, v->number != 0); break;
-	case SHARED_NUMBER: lua_pushnumber(L, v->number); break;
-	case SHARED_ADDRESS: script_push_addr(L, (uint32_t)v->number); break;
-	case SHARED_TEXT: lua_pushlstring(L, v->text.n ? (const char *)v->text.p : "", v->text.n); break;
+	case SHARED_NIL:
+		lua_pushnil(L);
+		break;
+	case SHARED_BOOLEAN:
+		lua_pushboolean(L, v->number != 0);
+		break;
+	case SHARED_NUMBER:
+		lua_pushnumber(L, v->number);
+		break;
+	case SHARED_ADDRESS:
+		script_push_addr(L, (uint32_t)v->number);
+		break;
+	case SHARED_TEXT:
+		lua_pushlstring(L, v->text.n ? (const char *)v->text.p : "", v->text.n);
+		break;
 	}
 }
 
@@ -76,12 +88,12 @@ static void check(lua_State *L, int r)
 {
 	if (r < 0)
 		luaL_error(L, "shared: %s",
-		           r == -USHER_E_LIMIT  ? "the tables that workers share are full"
-		           : r == -USHER_E_TYPE ? "add: the value is no number"
-		                                : usher_strerror(r));
+			   r == -USHER_E_LIMIT	? "the tables that workers share are full"
+			   : r == -USHER_E_TYPE ? "add: the value is no number"
+						: usher_strerror(r));
 }
 
-/* --- Methods ------------------------------------------------------------------------------------------- */
+/* --- Methods ---------------------------------------------------------------------------------- */
 
 static int get(lua_State *L, struct shared_table *t, int key_at)
 {
@@ -127,7 +139,7 @@ static int method_swap(lua_State *L)
 {
 	struct shared_table *t = script_check(L, 1, &class_shared);
 	struct shared_value key = take_key(L, 2), expected = take(L, 3, "swap: what is expected"),
-	                    v = take(L, 4, "swap: value");
+			    v = take(L, 4, "swap: value");
 	int r = shared_swap(t, &key, &expected, &v, now(L));
 
 	check(L, r);
@@ -177,8 +189,8 @@ static int pairs(lua_State *L)
 }
 
 static const struct script_method methods[] = {
-        {"get", method_get},   {"set", method_set},     {"add", method_add},
-        {"swap", method_swap}, {"count", method_count}, {0},
+	{"get", method_get},   {"set", method_set},	{"add", method_add},
+	{"swap", method_swap}, {"count", method_count}, {0},
 };
 
 static int index_key(lua_State *L, void *obj)
@@ -194,10 +206,13 @@ static bool set_key(lua_State *L, void *obj)
 
 static const luaL_Reg meta[] = {{"__len", method_count}, {"__pairs", pairs}, {NULL, NULL}};
 
-static const struct script_class class_shared = {
-        .name = "shared", .methods = methods, .index = index_key, .newindex = set_key, .meta = meta};
+static const struct script_class class_shared = {.name = "shared",
+						 .methods = methods,
+						 .index = index_key,
+						 .newindex = set_key,
+						 .meta = meta};
 
-/* --- haka.shared -------------------------------------------------------------------------------------------- */
+/* --- haka.shared ------------------------------------------------------------------------------ */
 
 static double option(lua_State *L, const char *name, double max)
 {
@@ -208,7 +223,10 @@ static double option(lua_State *L, const char *name, double max)
 		if (!lua_isnil(L, -1)) {
 			v = script_check_number(L, -1, name);
 			if (!(v > 0 && v <= max))
-				luaL_error(L, "haka.shared: %s: a number above 0, at most %f, expected", name, max);
+				luaL_error(
+					L,
+					"haka.shared: %s: a number above 0, at most %f, expected",
+					name, max);
 		}
 		lua_pop(L, 1);
 	}
@@ -223,14 +241,16 @@ static int haka_shared(lua_State *L)
 	int r;
 
 	if (name.n == 0 || name.n >= SHARED_NAME_LEN || strlen((const char *)name.p) != name.n)
-		return luaL_error(L, "haka.shared: name: 1 to %d octets of text expected", SHARED_NAME_LEN - 1);
+		return luaL_error(L, "haka.shared: name: 1 to %d octets of text expected",
+				  SHARED_NAME_LEN - 1);
 	if (!lua_isnoneornil(L, 2) && lua_type(L, 2) != LUA_TTABLE)
 		script_expected(L, 2, "haka.shared: limits", "table");
 	l.max = (uint32_t)option(L, "max", UINT32_MAX);
 	l.ttl_ns = (int64_t)(option(L, "ttl", 1e9) * 1e9);
 	r = shared_table_open(script_of(L)->shared, (const char *)name.p, &l, &t);
 	if (r == -USHER_E_EXISTS)
-		return luaL_error(L, "haka.shared: '%s' is there with other limits", (const char *)name.p);
+		return luaL_error(L, "haka.shared: '%s' is there with other limits",
+				  (const char *)name.p);
 	if (r == -USHER_E_LIMIT)
 		return luaL_error(L, "haka.shared: more than %d tables", SHARED_TABLES);
 	check(L, r);

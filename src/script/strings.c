@@ -27,7 +27,7 @@ struct search {
 };
 
 static void search_init(lua_State *L, struct search *s, int subject, struct span pattern,
-                        bool anchor)
+			bool anchor)
 {
 	const char *wrong = pattern_compile(&s->pattern, pattern, anchor);
 
@@ -38,12 +38,12 @@ static void search_init(lua_State *L, struct search *s, int subject, struct span
 }
 
 static bool search_next(lua_State *L, struct search *s, size_t from, size_t *ret_start,
-                        size_t *ret_end)
+			size_t *ret_end)
 {
 	const struct script *script = script_of(L);
-	uint64_t steps = !script->depth     ? UINT64_MAX / 2
-	                 : script->left > 0 ? (uint64_t)script->left
-	                                    : 1;
+	uint64_t steps = !script->depth	    ? UINT64_MAX / 2
+			 : script->left > 0 ? (uint64_t)script->left
+					    : 1;
 	bool found;
 
 	s->m.steps = steps;
@@ -203,7 +203,7 @@ static void add_text(lua_State *L, luaL_Buffer *b, const struct search *s, size_
 
 /* Adds the value of a table or function; false and nil keep the match. */
 static void add_value(lua_State *L, luaL_Buffer *b, const struct search *s, size_t start,
-                      size_t end)
+		      size_t end)
 {
 	int n;
 
@@ -248,9 +248,9 @@ static int string_gsub(lua_State *L)
 	size_t end = 0;
 
 	luaL_argcheck(L,
-	              type == LUA_TSTRING || type == LUA_TNUMBER || type == LUA_TTABLE ||
-	                      type == LUA_TFUNCTION,
-	              3, "string, function or table expected");
+		      type == LUA_TSTRING || type == LUA_TNUMBER || type == LUA_TTABLE ||
+			      type == LUA_TFUNCTION,
+		      3, "string, function or table expected");
 	script_check_stack(L, "gsub");
 	search_init(L, &s, 1, check_span(L, 2), true);
 	lua_settop(L, 4);
@@ -306,8 +306,8 @@ static int charge_rep(lua_State *L)
 
 	if (times > 0)
 		script_charge(L, times * (double)n / COPIED < 1e18
-		                         ? (uint64_t)(times * (double)n / COPIED)
-		                         : UINT64_MAX);
+					 ? (uint64_t)(times * (double)n / COPIED)
+					 : UINT64_MAX);
 	return call_original(L);
 }
 
@@ -319,7 +319,8 @@ static uint64_t count_integers(lua_Number from, lua_Number to)
 	return n > 0 ? n < 1e18 ? (uint64_t)n : UINT64_MAX : 0; /* not a number: 0 */
 }
 
-/* concat(table, separator, from, to) reads elements that the length of the table does not count, too. */
+/* concat(table, separator, from, to) reads elements that the length of the table does not count,
+ * too. */
 static int charge_concat(lua_State *L)
 {
 	size_t len;
@@ -329,7 +330,9 @@ static int charge_concat(lua_State *L)
 	len = lua_objlen(L, 1);
 	script_charge(L, len);
 	if (lua_isnumber(L, 3))
-		script_charge(L, count_integers(lua_tonumber(L, 3), lua_isnumber(L, 4) ? lua_tonumber(L, 4) : (lua_Number)len));
+		script_charge(L, count_integers(lua_tonumber(L, 3), lua_isnumber(L, 4)
+									    ? lua_tonumber(L, 4)
+									    : (lua_Number)len));
 	n = call_original(L);
 	if (lua_type(L, -1) == LUA_TSTRING)
 		script_charge(L, lua_objlen(L, -1) / COPIED);
@@ -352,7 +355,8 @@ static int charge_elements(lua_State *L)
 	return call_original(L);
 }
 
-/* insert(table, position, value) moves the elements behind, from the end down to a position that may be far before the first. */
+/* insert(table, position, value) moves the elements behind, from the end down to a position that
+ * may be far before the first. */
 static int charge_insert(lua_State *L)
 {
 	if (lua_gettop(L) > 2 && lua_type(L, 1) == LUA_TTABLE && lua_isnumber(L, 2)) {
@@ -391,10 +395,10 @@ static void wrap(lua_State *L, const char *name, lua_CFunction fn)
 void script_open_strings(lua_State *L)
 {
 	static const luaL_Reg own[] = {{"find", string_find},
-	                               {"match", string_match},
-	                               {"gmatch", string_gmatch},
-	                               {"gsub", string_gsub},
-	                               {NULL, NULL}};
+				       {"match", string_match},
+				       {"gmatch", string_gmatch},
+				       {"gsub", string_gsub},
+				       {NULL, NULL}};
 
 	lua_getglobal(L, "string");
 	luaL_setfuncs(L, own, 0);

@@ -112,8 +112,8 @@ static bool grow(struct script *s)
 {
 	struct timer_table *t = s->timers;
 	uint32_t cap = t->cap ? 2 * t->cap : FIRST_SLOTS;
-	struct timer *slots =
-	        script_alloc(s, t->slots, t->cap * sizeof(*slots), cap * sizeof(*slots));
+	struct timer *slots = script_alloc(s, t->slots, t->cap * sizeof(*slots),
+					   cap * sizeof(*slots));
 	uint32_t *heap;
 
 	if (!slots)
@@ -169,8 +169,8 @@ static int timer_arm(lua_State *L)
 	luaL_checktype(L, 2, LUA_TFUNCTION);
 	if (!(seconds >= 1e-6 && seconds <= SECONDS_MAX))
 		return luaL_error(L,
-		                  "timer: %f seconds are not between a microsecond and a billion",
-		                  seconds);
+				  "timer: %f seconds are not between a microsecond and a billion",
+				  seconds);
 	if (t->n >= SCRIPT_TIMERS)
 		return luaL_error(L, "timer: more than %d are armed", (int)SCRIPT_TIMERS);
 	push_functions(L);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
  * Timers of scripts: the time-outs of state machines (lua/core/machine.lua). Only for hosts that
- * ask for them in struct script_opts: they look at script_timer_due(), and fire due timers between two
- * of their events. To arm, disarm or fire one costs O(log n); they count as memory of the state,
- * and are bounded in number.
+ * ask for them in struct script_opts: they look at script_timer_due(), and fire due timers between
+ * two of their events. To arm, disarm or fire one costs O(log n); they count as memory of the
+ * state, and are bounded in number.
  */
 #pragma once
 

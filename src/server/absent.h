@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Interfaces that a configuration names and the machine does not have: nobody is served there, which is
- * most often a typing error. Pure look-ups; any thread.
+ * Interfaces that a configuration names and the machine does not have: nobody is served there,
+ * which is most often a typing error. Pure look-ups; any thread.
  */
 #pragma once
 
@@ -10,6 +10,7 @@
 struct config;
 struct iface_table;
 
-/* Calls fn once for each name (and address) that is missing; at: where it stands. Returns how many there are. */
+/* Calls fn once for each name (and address) that is missing; at: where it stands. Returns how many
+ * there are. */
 size_t absent_each(const struct config *cfg, const struct iface_table *t,
 		   void (*fn)(void *ctx, const struct json_pos *at, const char *text), void *ctx);

@@ -31,8 +31,8 @@ static struct candidate *alloc_candidate(struct exchange *x, uint32_t subnet_id)
 	return NULL;
 }
 
-static const struct config_pool *alloc_pool(const struct exchange *x, const struct config_subnet *s, uint32_t addr,
-				     bool *ret_closed)
+static const struct config_pool *alloc_pool(const struct exchange *x, const struct config_subnet *s,
+					    uint32_t addr, bool *ret_closed)
 {
 	*ret_closed = false;
 	for (size_t i = 0; i < s->n_pools; i++) {
@@ -52,7 +52,8 @@ static bool same_host(const struct config_host *a, const struct config_host *b)
 	return a == b || (a && b && a->id_type == b->id_type && span_eq(a->id, b->id));
 }
 
-static bool alloc_reserved_for_other(const struct exchange *x, const struct candidate *c, uint32_t addr)
+static bool alloc_reserved_for_other(const struct exchange *x, const struct candidate *c,
+				     uint32_t addr)
 {
 	const struct config_subnet *s = c->subnet;
 	const struct config_host *h = NULL;
@@ -98,7 +99,8 @@ bool alloc_expired(const struct exchange *x, const struct lease *l)
 }
 
 /* The first class with a lifetime, in the order the classes came in; else the subnet's. */
-static struct config_triplet lifetime_triplet(const struct exchange *x, const struct config_subnet *s)
+static struct config_triplet lifetime_triplet(const struct exchange *x,
+					      const struct config_subnet *s)
 {
 	for (uint32_t i = 0; i < x->n_class_order; i++) {
 		const struct config_class *c = x->cfg->class_by_id[x->class_order[i]];
@@ -156,7 +158,8 @@ size_t alloc_own(struct exchange *x, struct lease **ret)
 
 void alloc_reclaimed(struct exchange *x, const struct lease_change *change)
 {
-	enum hook_point p = change->old.state == LEASE_DECLINED ? HOOK_LEASE4_RECOVER : HOOK_LEASE4_EXPIRE;
+	enum hook_point p = change->old.state == LEASE_DECLINED ? HOOK_LEASE4_RECOVER
+								: HOOK_LEASE4_EXPIRE;
 	struct lease old = change->old;
 
 	if (change->old_expired)
@@ -197,8 +200,8 @@ static void lease_identity(const struct exchange *x, struct lease *l)
 		memcpy(l->client_id, x->client_id.p, x->client_id.n);
 }
 
-struct lease *alloc_lease(struct exchange *x, const struct candidate *c, const struct config_pool *pool,
-			  uint32_t addr)
+struct lease *alloc_lease(struct exchange *x, const struct candidate *c,
+			  const struct config_pool *pool, uint32_t addr)
 {
 	struct lease *l = arena_zalloc(&x->pkt.arena, sizeof(*l));
 
@@ -223,12 +226,15 @@ struct lease *alloc_lease(struct exchange *x, const struct candidate *c, const s
 	return l;
 }
 
-/* Returns the identity for the comparison of owners: without a client identifier where it does not count. On the stack: a
- * full network of many pools is tried without a lease in the arena for each. */
+/* Returns the identity for the comparison of owners: without a client identifier where it does not
+ * count. On the stack: a full network of many pools is tried without a lease in the arena for each.
+ */
 static struct lease hold_key(const struct exchange *x, const struct candidate *c,
 			     const struct config_pool *pool, uint32_t addr)
 {
-	struct lease key = {.addr = addr, .subnet_id = c->subnet->id, .pool_id = pool ? pool->pool_id : 0};
+	struct lease key = {.addr = addr,
+			    .subnet_id = c->subnet->id,
+			    .pool_id = pool ? pool->pool_id : 0};
 
 	lease_identity(x, &key);
 	if (!c->subnet->params.match_client_id)
@@ -237,7 +243,8 @@ static struct lease hold_key(const struct exchange *x, const struct candidate *c
 }
 
 /* Holds addr for the client if it may have it and nobody else has. */
-static struct lease *try_address(struct exchange *x, const struct candidate *c, uint32_t addr, const char *what)
+static struct lease *try_address(struct exchange *x, const struct candidate *c, uint32_t addr,
+				 const char *what)
 {
 	const struct config_pool *pool;
 	struct lease key;
@@ -258,8 +265,8 @@ static void reservation_conflict(struct exchange *x, const struct candidate *c)
 	char ip[IP_TEXT_LEN];
 
 	exchange_count(x, c->subnet, SUBNET_RESERVATION_CONFLICTS);
-	EXCHANGE_LOG(x, LOG_ALLOC_ENGINE_V4_RESERVATION_CONFLICT, "reserved address %s is in use by another client",
-		     ip_text(c->host->addr, ip));
+	EXCHANGE_LOG(x, LOG_ALLOC_ENGINE_V4_RESERVATION_CONFLICT,
+		     "reserved address %s is in use by another client", ip_text(c->host->addr, ip));
 }
 
 static struct lease *try_reservation(struct exchange *x)
@@ -313,8 +320,8 @@ struct pick_tally {
 };
 
 /* held: an address that was offered to another client. */
-static struct lease *pick_from_pool(struct exchange *x, const struct candidate *c, const struct config_pool *p,
-				    bool held)
+static struct lease *pick_from_pool(struct exchange *x, const struct candidate *c,
+				    const struct config_pool *p, bool held)
 {
 	struct lease_db *db = exchange_server(x)->db;
 	struct lease key = hold_key(x, c, p, 0);
@@ -327,7 +334,8 @@ static struct lease *pick_from_pool(struct exchange *x, const struct candidate *
 	return alloc_lease(x, c, p, key.addr);
 }
 
-static struct lease *pick_from_subnet(struct exchange *x, const struct candidate *c, bool held, struct pick_tally *t)
+static struct lease *pick_from_subnet(struct exchange *x, const struct candidate *c, bool held,
+				      struct pick_tally *t)
 {
 	for (size_t i = 0; i < c->subnet->n_pools; i++) {
 		const struct config_pool *p = &c->subnet->pools[i];
@@ -367,21 +375,24 @@ static void count_failure(struct exchange *x, const struct pick_tally *t)
 	bool network = s->network != NULL;
 
 	exchange_count(x, s, SUBNET_ALLOCATION_FAIL);
-	exchange_count(x, s, network ? SUBNET_ALLOCATION_FAIL_SHARED_NETWORK : SUBNET_ALLOCATION_FAIL_SUBNET);
+	exchange_count(x, s,
+		       network ? SUBNET_ALLOCATION_FAIL_SHARED_NETWORK
+			       : SUBNET_ALLOCATION_FAIL_SUBNET);
 	if (!t->pools)
 		exchange_count(x, s, SUBNET_ALLOCATION_FAIL_NO_POOLS);
 	else if (t->closed == t->pools)
 		exchange_count(x, s, SUBNET_ALLOCATION_FAIL_CLASSES);
 	EXCHANGE_LOG(x,
-		     !t->pools ? LOG_ALLOC_ENGINE_V4_ALLOC_FAIL_NO_POOLS
+		     !t->pools		     ? LOG_ALLOC_ENGINE_V4_ALLOC_FAIL_NO_POOLS
 		     : t->closed == t->pools ? LOG_ALLOC_ENGINE_V4_ALLOC_FAIL_CLASSES
-		     : network ? LOG_ALLOC_ENGINE_V4_ALLOC_FAIL_SHARED_NETWORK
-			       : LOG_ALLOC_ENGINE_V4_ALLOC_FAIL_SUBNET,
+		     : network		     ? LOG_ALLOC_ENGINE_V4_ALLOC_FAIL_SHARED_NETWORK
+					     : LOG_ALLOC_ENGINE_V4_ALLOC_FAIL_SUBNET,
 		     "no address in %s %s: %u pools, %u closed to the client",
-		     network ? "shared network" : "subnet", network ? s->network->name : s->text, t->pools,
-		     t->closed);
-	TRACE(x, "no address in %s %s: %u pools, %u closed to the client", network ? "shared network" : "subnet",
-	      network ? s->network->name : s->text, t->pools, t->closed);
+		     network ? "shared network" : "subnet", network ? s->network->name : s->text,
+		     t->pools, t->closed);
+	TRACE(x, "no address in %s %s: %u pools, %u closed to the client",
+	      network ? "shared network" : "subnet", network ? s->network->name : s->text, t->pools,
+	      t->closed);
 }
 
 struct lease *alloc_any(struct exchange *x)

@@ -7,12 +7,13 @@
 #include "base/error.h"
 #include "config/config.h"
 
-static int no_lua(struct usher_lib *lib, const struct hook_registry_opts *o, const struct config_hook_library *conf,
-		  struct config_error *err)
+static int no_lua(struct usher_lib *lib, const struct hook_registry_opts *o,
+		  const struct config_hook_library *conf, struct config_error *err)
 {
 	(void)lib;
 	(void)o;
-	return config_error_set(err, &conf->pos, -USHER_E_HOOK, "hook library lua: this server was built without it");
+	return config_error_set(err, &conf->pos, -USHER_E_HOOK,
+				"hook library lua: this server was built without it");
 }
 
 static void unload(struct usher_lib *lib)
@@ -20,4 +21,5 @@ static void unload(struct usher_lib *lib)
 	(void)lib;
 }
 
-const struct hook_builtin server_builtins[] = {{.name = "lua", .load = no_lua, .unload = unload}, {0}};
+const struct hook_builtin server_builtins[] = {{.name = "lua", .load = no_lua, .unload = unload},
+					       {0}};

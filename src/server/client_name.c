@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * The client's name, in its lease and in the options 12 and 81 of answers. A reserved name comes first, then
- * option 81, then option 12; the rules are those of the pool, else of the subnet (hostname-char-set,
- * ddns-qualifying-suffix, ddns-replace-client-name, ddns-generated-prefix). They apply whether DNS is
- * updated or not. Names are lower case; those of option 81 end with a dot, those of option 12 do not.
+ * The client's name, in its lease and in the options 12 and 81 of answers. A reserved name comes
+ * first, then option 81, then option 12; the rules are those of the pool, else of the subnet
+ * (hostname-char-set, ddns-qualifying-suffix, ddns-replace-client-name, ddns-generated-prefix).
+ * They apply whether DNS is updated or not. Names are lower case; those of option 81 end with a
+ * dot, those of option 12 do not.
  */
 #include "base/cursor.h"
 #include "config/config.h"
@@ -98,8 +99,9 @@ static size_t put_good(struct name *m, const struct config_names *rules, const c
 }
 
 /*
- * Replaces the octets that hostname-char-set matches. Octets that no name can have (controls, DEL) are
- * replaced in every case: they would end up in files and logs. Returns whether an octet was one of either.
+ * Replaces the octets that hostname-char-set matches. Octets that no name can have (controls, DEL)
+ * are replaced in every case: they would end up in files and logs. Returns whether an octet was one
+ * of either.
  */
 static bool put_clean(struct name *m, const struct config_names *rules, const char *s, size_t n)
 {
@@ -121,7 +123,8 @@ static bool ends_with(const struct name *m, const char *suffix, size_t n)
 	return m->n == n || m->s[m->n - n - 1] == '.';
 }
 
-/* Adds the suffix to a name that has neither it nor a dot at its end; dot: the name is to end with one. */
+/* Adds the suffix to a name that has neither it nor a dot at its end; dot: the name is to end with
+ * one. */
 static void qualify(struct name *m, const struct config_names *rules, bool dot)
 {
 	size_t n = strlen(rules->qualifying_suffix);
@@ -144,7 +147,8 @@ static void generate(struct name *m, const struct config_names *rules, uint32_t 
 {
 	char text[32];
 
-	(void)snprintf(text, sizeof(text), "-%u-%u-%u-%u", addr >> 24, addr >> 16 & 255, addr >> 8 & 255, addr & 255);
+	(void)snprintf(text, sizeof(text), "-%u-%u-%u-%u", addr >> 24, addr >> 16 & 255,
+		       addr >> 8 & 255, addr & 255);
 	put_text(m, rules->generated_prefix);
 	put_text(m, text);
 	qualify(m, rules, dot);
@@ -160,9 +164,10 @@ static void keep_name(struct exchange *x, struct name *m)
 	x->hostname = arena_memdup(&x->pkt.arena, m->s, m->n + 1);
 }
 
-/* --- option 81 -------------------------------------------------------------------------------------- */
+/* --- option 81 -------------------------------------------------------------------------------- */
 
-/* Labels of the wire form into text. False: malformed. *ret_full: they end with the root (RFC 4702 2.3.1). */
+/* Labels of the wire form into text. False: malformed. *ret_full: they end with the root (RFC
+ * 4702 2.3.1). */
 static bool read_labels(struct rd *r, struct name *m, bool *ret_full)
 {
 	while (rd_left(r)) {
@@ -182,7 +187,8 @@ static bool read_labels(struct rd *r, struct name *m, bool *ret_full)
 	return true;
 }
 
-/* The name in option 81, without a dot at its end. False: there is no such option, or it is malformed. */
+/* The name in option 81, without a dot at its end. False: there is no such option, or it is
+ * malformed. */
 static bool read_fqdn(const struct exchange *x, struct name *m, bool *ret_full)
 {
 	struct rd r = rd_init(dhcp4_opt_data(&x->query, DHCP4_OPT_CLIENT_FQDN));
@@ -226,13 +232,14 @@ static bool clean_labels(struct name *to, const struct config_names *rules, cons
 	return true;
 }
 
-static void name_by_fqdn(struct exchange *x, const struct config_names *rules, const struct name *given, bool full,
-			 uint32_t addr)
+static void name_by_fqdn(struct exchange *x, const struct config_names *rules,
+			 const struct name *given, bool full, uint32_t addr)
 {
 	struct name m uninit;
 
 	init_name(&m);
-	if (rules->replace == REPLACE_NAME_ALWAYS || rules->replace == REPLACE_NAME_WHEN_PRESENT || !given->n) {
+	if (rules->replace == REPLACE_NAME_ALWAYS || rules->replace == REPLACE_NAME_WHEN_PRESENT ||
+	    !given->n) {
 		if (addr)
 			generate(&m, rules, addr, true);
 	} else if (!clean_labels(&m, rules, given)) {
@@ -246,7 +253,7 @@ static void name_by_fqdn(struct exchange *x, const struct config_names *rules, c
 	keep_name(x, &m);
 }
 
-/* --- option 12 -------------------------------------------------------------------------------------- */
+/* --- option 12 -------------------------------------------------------------------------------- */
 
 static void name_by_host_name(struct exchange *x, const struct config_names *rules, uint32_t addr)
 {
@@ -263,8 +270,10 @@ static void name_by_host_name(struct exchange *x, const struct config_names *rul
 	labels = count_labels((const char *)s.p, s.n);
 	if (o && (!s.n || labels < 0))
 		return; /* not a name: as if it were not there */
-	if (!o ? rules->replace == REPLACE_NAME_ALWAYS || rules->replace == REPLACE_NAME_WHEN_NOT_PRESENT
-	       : rules->replace == REPLACE_NAME_ALWAYS || rules->replace == REPLACE_NAME_WHEN_PRESENT || !labels) {
+	if (!o ? rules->replace == REPLACE_NAME_ALWAYS ||
+			    rules->replace == REPLACE_NAME_WHEN_NOT_PRESENT
+	       : rules->replace == REPLACE_NAME_ALWAYS ||
+			    rules->replace == REPLACE_NAME_WHEN_PRESENT || !labels) {
 		if (addr)
 			generate(&m, rules, addr, false);
 	} else if (o) {

@@ -85,8 +85,11 @@ struct json *command_durable(struct command *c, uint64_t seq)
 static struct json *call_processed(struct command *c, const char *name, struct json *answer)
 {
 	struct snapshot *s = server_snapshot(&c->d->srv);
-	struct usher_call call = {.point = HOOK_COMMAND_PROCESSED, .arena = c->arena, .command = name,
-				  .command_args = c->args, .answer = answer};
+	struct usher_call call = {.point = HOOK_COMMAND_PROCESSED,
+				  .arena = c->arena,
+				  .command = name,
+				  .command_args = c->args,
+				  .answer = answer};
 
 	if (s && hook_any(s->hooks, HOOK_COMMAND_PROCESSED)) {
 		call.cfg = s->cfg;
@@ -99,7 +102,8 @@ static struct json *call_processed(struct command *c, const char *name, struct j
 /* The first member that no request has; NULL: none. The last ones are for Kea's other daemons. */
 static const char *unknown_member(const struct json *request)
 {
-	static const char *const known[] = {"command", "arguments", "service", "remote-address", "remote-port"};
+	static const char *const known[] = {"command", "arguments", "service", "remote-address",
+					    "remote-port"};
 
 	for (const struct json *m = request->first; m; m = m->next) {
 		size_t i = 0;
@@ -112,8 +116,8 @@ static const char *unknown_member(const struct json *request)
 	return NULL;
 }
 
-/* Leases that are still being loaded can neither be shown nor changed: a later row of the file could
- * undo the change. */
+/* Leases that are still being loaded can neither be shown nor changed: a later row of the file
+ * could undo the change. */
 static struct json *refused(struct command *c, const char *name)
 {
 	static const char *const prefixes[] = {"lease4-", "leases-", "stat-lease4-"};
@@ -134,14 +138,17 @@ static struct json *handle(void *daemon, const struct json *request, struct aren
 	struct json *answer;
 
 	if (!name || strlen(name) != json_get(request, "command")->n)
-		return control_answer(arena, CONTROL_ERROR, "a command is {\"command\": \"name\", \"arguments\": {…}}: "
+		return control_answer(arena, CONTROL_ERROR,
+				      "a command is {\"command\": \"name\", \"arguments\": {…}}: "
 				      "there is no string 'command'");
 	unknown = unknown_member(request);
 	if (unknown)
-		return command_fail(&c, "received command contains unsupported parameter '%s'", unknown);
+		return command_fail(&c, "received command contains unsupported parameter '%s'",
+				    unknown);
 	log_msg(d->srv.log, LOG_COMMAND_RECEIVED, "received command '%s'", name);
 	if (c.args && c.args->type != JSON_MAP)
-		return command_fail(&c, "'arguments' must be a map, this is %s", json_type_name(c.args->type));
+		return command_fail(&c, "'arguments' must be a map, this is %s",
+				    json_type_name(c.args->type));
 	for (size_t i = 0; i < ARRAY_LEN(commands); i++) {
 		if (strcmp(commands[i].name, name) != 0)
 			continue;
@@ -247,7 +254,8 @@ struct json *command_dhcp_disable(struct command *c)
 		return command_fail(c, "'max-period' must be a positive integer (seconds)");
 	(void)atomic_fetch_or(&c->d->srv.disabled, bit);
 	daemon_enable_after(c->d, bit, (uint32_t)period);
-	return period ? command_ok(c, NULL, "DHCPv4 service disabled for %lld seconds", (long long)period)
+	return period ? command_ok(c, NULL, "DHCPv4 service disabled for %lld seconds",
+				   (long long)period)
 		      : command_ok(c, NULL, "DHCPv4 service disabled");
 }
 
@@ -272,8 +280,10 @@ static struct json *status_sockets(struct command *c)
 		if (c->d->ports[i].failed)
 			(void)json_add(c->arena, errors, NULL,
 				       json_printf(c->arena, "cannot open interface %s, address %s",
-						   c->d->ports[i].name, ip_text(c->d->ports[i].addr, ip)));
-	(void)json_add(c->arena, m, "status", json_str(c->arena, c->d->socket_errors ? "retrying" : "ready"));
+						   c->d->ports[i].name,
+						   ip_text(c->d->ports[i].addr, ip)));
+	(void)json_add(c->arena, m, "status",
+		       json_str(c->arena, c->d->socket_errors ? "retrying" : "ready"));
 	if (c->d->socket_errors)
 		(void)json_add(c->arena, m, "errors", errors);
 	return m;
@@ -284,8 +294,10 @@ static struct json *status_dhcp_state(struct command *c)
 	struct json *m = json_map(c->arena);
 	unsigned off = c->d->srv.disabled;
 
-	(void)json_add(c->arena, m, "disabled-by-db-connection", json_bool(c->arena, off & SERVICE_OFF_DB));
-	(void)json_add(c->arena, m, "disabled-by-user", json_bool(c->arena, off & SERVICE_OFF_USER));
+	(void)json_add(c->arena, m, "disabled-by-db-connection",
+		       json_bool(c->arena, off & SERVICE_OFF_DB));
+	(void)json_add(c->arena, m, "disabled-by-user",
+		       json_bool(c->arena, off & SERVICE_OFF_USER));
 	(void)json_add(c->arena, m, "globally-disabled", json_bool(c->arena, off != 0));
 	return m;
 }
@@ -304,7 +316,8 @@ static void put_rejected(struct command *c, struct json *m)
 	journal_bad_text(st, path, text, sizeof(text));
 	(void)json_add(c->arena, m, "rejected-file",
 		       json_str(c->arena, arena_printf(c->arena, "%s.rejected", path)));
-	(void)json_add(c->arena, m, "rejected-lines", json_str(c->arena, arena_printf(c->arena, "%s", text)));
+	(void)json_add(c->arena, m, "rejected-lines",
+		       json_str(c->arena, arena_printf(c->arena, "%s", text)));
 }
 
 static struct json *status_store(struct command *c)
@@ -318,10 +331,12 @@ static struct json *status_store(struct command *c)
 	struct json *m = json_map(c->arena);
 
 	lease_store_stats(c->d->srv.store, &st);
-	(void)json_add(c->arena, m, "loading", json_bool(c->arena, lease_store_opening(c->d->srv.store) == 1));
+	(void)json_add(c->arena, m, "loading",
+		       json_bool(c->arena, lease_store_opening(c->d->srv.store) == 1));
 	(void)json_add(c->arena, m, "up", json_bool(c->arena, lease_store_up(c->d->srv.store)));
 	(void)json_add(c->arena, m, "durability",
-		       json_str(c->arena, st.persist ? durability[st.durability] : "not persistent"));
+		       json_str(c->arena,
+				st.persist ? durability[st.durability] : "not persistent"));
 	(void)json_add(c->arena, m, "rows", json_int(c->arena, (int64_t)st.rows));
 	(void)json_add(c->arena, m, "commits", json_int(c->arena, (int64_t)st.commits));
 	(void)json_add(c->arena, m, "syncs", json_int(c->arena, (int64_t)st.syncs));
@@ -345,8 +360,8 @@ static void list_absent(void *ctx, const struct json_pos *at, const char *text)
 
 	if (m->list && m->list->count < MISSING_MAX)
 		(void)json_add(m->arena, m->list, NULL,
-			       json_printf(m->arena, "%s%s%u:%u: %s", at->file, at->file[0] ? ":" : "", at->line,
-					   at->col, text));
+			       json_printf(m->arena, "%s%s%u:%u: %s", at->file,
+					   at->file[0] ? ":" : "", at->line, at->col, text));
 }
 
 /* Returns the names of the configuration that the machine lacks now. */
@@ -359,7 +374,8 @@ static struct json *status_missing(struct command *c, const struct snapshot *s)
 		(void)absent_each(s->cfg, t, list_absent, &m);
 	if (c->d->channels_missing)
 		(void)json_add(c->arena, m.list, NULL,
-			       json_printf(c->arena, "%u control sockets cannot be opened", c->d->channels_missing));
+			       json_printf(c->arena, "%u control sockets cannot be opened",
+					   c->d->channels_missing));
 	iface_table_unref(t);
 	return m.list;
 }
@@ -374,16 +390,22 @@ struct json *command_status(struct command *c)
 	for (unsigned i = 0; i < c->d->srv.n_workers; i++)
 		parked += worker_parked(c->d->srv.workers[i]);
 	(void)json_add(c->arena, m, "pid", json_int(c->arena, getpid()));
-	(void)json_add(c->arena, m, "uptime", json_int(c->arena, (now - c->d->srv.started_ns) / NS_PER_S));
-	(void)json_add(c->arena, m, "reload", json_int(c->arena, (now - c->d->srv.reloaded_ns) / NS_PER_S));
-	(void)json_add(c->arena, m, "multi-threading-enabled", json_bool(c->arena, s->cfg->multi_threading));
+	(void)json_add(c->arena, m, "uptime",
+		       json_int(c->arena, (now - c->d->srv.started_ns) / NS_PER_S));
+	(void)json_add(c->arena, m, "reload",
+		       json_int(c->arena, (now - c->d->srv.reloaded_ns) / NS_PER_S));
+	(void)json_add(c->arena, m, "multi-threading-enabled",
+		       json_bool(c->arena, s->cfg->multi_threading));
 	(void)json_add(c->arena, m, "thread-pool-size", json_int(c->arena, c->d->srv.n_workers));
-	(void)json_add(c->arena, m, "packet-queue-size", json_int(c->arena, s->cfg->packet_queue_size));
+	(void)json_add(c->arena, m, "packet-queue-size",
+		       json_int(c->arena, s->cfg->packet_queue_size));
 	(void)json_add(c->arena, m, "parked-packets", json_int(c->arena, (int64_t)parked));
-	(void)json_add(c->arena, m, "hook-failures", json_int(c->arena, (int64_t)hook_failures(s->hooks)));
+	(void)json_add(c->arena, m, "hook-failures",
+		       json_int(c->arena, (int64_t)hook_failures(s->hooks)));
 	(void)json_add(c->arena, m, "sockets", status_sockets(c));
 	(void)json_add(c->arena, m, "dhcp-state", status_dhcp_state(c));
-	(void)json_add(c->arena, m, "csv-lease-file", json_str(c->arena, lease_store_path(c->d->srv.store)));
+	(void)json_add(c->arena, m, "csv-lease-file",
+		       json_str(c->arena, lease_store_path(c->d->srv.store)));
 	(void)json_add(c->arena, m, "lease-store", status_store(c));
 	(void)json_add(c->arena, m, "missing", status_missing(c, s));
 	snapshot_unref(s);
@@ -408,7 +430,7 @@ struct json *command_lfc_start(struct command *c)
 		     : command_ok(c, NULL, "clean-up of the lease file started");
 }
 
-/* --- packet trace ------------------------------------------------------------------------------------ */
+/* --- packet trace ----------------------------------------------------------------------------- */
 
 static int hex_arg(struct command *c, const char *name, uint8_t *out, size_t cap, struct span *ret)
 {
@@ -436,7 +458,8 @@ struct json *command_trace_start(struct command *c)
 		return command_fail(c, "'hw-address' must be hex octets, as in 00:11:22:33:44:55");
 	if (hex_arg(c, "client-id", id, sizeof(id), &id_span) < 0)
 		return command_fail(c, "'client-id' must be hex octets");
-	if (json_get(c->args, "packets") && (!command_int(c, "packets", &packets) || packets < 1 || packets > 1000000))
+	if (json_get(c->args, "packets") &&
+	    (!command_int(c, "packets", &packets) || packets < 1 || packets > 1000000))
 		return command_fail(c, "'packets' must be an integer from 1 to 1000000");
 	tracer_start(c->d->srv.tracer, hw_span, id_span, (unsigned)packets);
 	return command_ok(c, NULL, "tracing %lld packets", (long long)packets);

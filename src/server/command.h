@@ -12,8 +12,8 @@
 
 struct command {
 	struct server_daemon *d;
-	const struct json *args;	/* "arguments"; NULL: none */
-	struct arena *arena;		/* of the answer */
+	const struct json *args; /* "arguments"; NULL: none */
+	struct arena *arena;	 /* of the answer */
 };
 
 #define K(name, fn, does, args) struct json *fn(struct command *c);
@@ -21,7 +21,8 @@ struct command {
 #undef K
 
 /* Answers: {"result": 0, "text": …}, with arguments. */
-struct json *command_ok(struct command *c, struct json *arguments, const char *fmt, ...) printf_like(3, 4);
+struct json *command_ok(struct command *c, struct json *arguments, const char *fmt, ...)
+	printf_like(3, 4);
 struct json *command_fail(struct command *c, const char *fmt, ...) printf_like(2, 3);
 /* An argument; NULL, false: absent or of another type. */
 const char *command_str(const struct command *c, const char *name);

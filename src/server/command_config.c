@@ -134,9 +134,14 @@ static struct json *load_arg(struct command *c, struct config **ret)
 	struct config_problems *p = &c->d->problems;
 	struct config_error err = {0};
 	struct building b = {NULL,
-			     {.warn = daemon_warn, .problem = daemon_on_problem, .refused = daemon_refused, .ctx = c->d,
-			      .n_before = p->n, .ignore_unknown_hooks = c->d->o.ignore_unknown_hooks},
-			     ret, &err};
+			     {.warn = daemon_warn,
+			      .problem = daemon_on_problem,
+			      .refused = daemon_refused,
+			      .ctx = c->d,
+			      .n_before = p->n,
+			      .ignore_unknown_hooks = c->d->o.ignore_unknown_hooks},
+			     ret,
+			     &err};
 
 	if (!json_get(c->args, "Dhcp4"))
 		return command_fail(c, "'arguments' must hold the map 'Dhcp4'");
@@ -144,14 +149,15 @@ static struct json *load_arg(struct command *c, struct config **ret)
 	return aside_run(build_config, &b) < 0 ? refuse_config(c, &err) : NULL;
 }
 
-struct json *command_invalid(void *daemon, const struct json *request, const struct config_problems *p,
-			     struct arena *arena)
+struct json *command_invalid(void *daemon, const struct json *request,
+			     const struct config_problems *p, struct arena *arena)
 {
 	struct command c = {.d = daemon, .args = json_get(request, "arguments"), .arena = arena};
 	const char *name = json_get_str(request, "command");
 	struct config *cfg = NULL;
 
-	if (!name || (strcmp(name, "config-test") != 0 && strcmp(name, "config-set") != 0) || !json_get(c.args, "Dhcp4"))
+	if (!name || (strcmp(name, "config-test") != 0 && strcmp(name, "config-set") != 0) ||
+	    !json_get(c.args, "Dhcp4"))
 		return NULL;
 	config_problems_fini(&c.d->problems);
 	for (size_t i = 0; i < p->n; i++)
@@ -181,8 +187,9 @@ struct json *command_config_test(struct command *c)
 	snapshot_unref(prev);
 	if (bad)
 		return bad;
-	return command_ok(c, NULL, "Configuration seems sane. Control-socket, hook-libraries, and D2 "
-				   "configuration were sanity checked, but not applied.");
+	return command_ok(c, NULL,
+			  "Configuration seems sane. Control-socket, hook-libraries, and D2 "
+			  "configuration were sanity checked, but not applied.");
 }
 
 struct json *command_config_set(struct command *c)
@@ -235,9 +242,11 @@ static int write_file(const char *path, const struct buf *text)
 	if (fd < 0)
 		return -errno;
 	/* the owner and mode that the file has */
-	if (stat(path, &st) == 0 && (fchmod(fd, st.st_mode & 07777) < 0 || fchown(fd, st.st_uid, st.st_gid) < 0))
+	if (stat(path, &st) == 0 &&
+	    (fchmod(fd, st.st_mode & 07777) < 0 || fchown(fd, st.st_uid, st.st_gid) < 0))
 		errno = 0;
-	if (write(fd, text->p, text->len) != (ssize_t)text->len || fsync(fd) < 0 || rename(tmp, path) < 0) {
+	if (write(fd, text->p, text->len) != (ssize_t)text->len || fsync(fd) < 0 ||
+	    rename(tmp, path) < 0) {
 		int e = errno ? -errno : -EIO;
 
 		(void)unlink(tmp);
@@ -265,7 +274,8 @@ static const char *write_target(struct command *c, const char *name)
 	return arena_printf(c->arena, "%.*s%s", (int)dir, conf, name);
 }
 
-/* May the file be replaced by a configuration: is there none, or one? Never a socket, a lease file, a library. */
+/* May the file be replaced by a configuration: is there none, or one? Never a socket, a lease file,
+ * a library. */
 static bool is_replaceable(const char *path)
 {
 	char head[512] = "";
@@ -300,7 +310,8 @@ struct json *command_config_write(struct command *c)
 	if (json_get(c->args, "filename") && !name)
 		return command_fail(c, "'filename' must be a string");
 	if (!path)
-		return command_fail(c, "'filename' must name a file in the directory of %s", c->d->o.config_file);
+		return command_fail(c, "'filename' must name a file in the directory of %s",
+				    c->d->o.config_file);
 	real = realpath(path, NULL); /* a link is written through */
 	if (!is_replaceable(real ? real : path))
 		return command_fail(c, "%s is there, and is no configuration file", path);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Commands that look leases up. Lists are made page by page as the client reads them, so that they cost no memory
- * and packets are not held up.
+ * Commands that look leases up. Lists are made page by page as the client reads them, so that they
+ * cost no memory and packets are not held up.
  */
 #include "server/command_lease.h"
 
@@ -59,7 +59,7 @@ struct json *lease_json(struct arena *a, const struct lease *l)
 	return m;
 }
 
-/* --- lists of leases, made as they are read ------------------------------------------------------------ */
+/* --- lists of leases, made as they are read --------------------------------------------------- */
 
 struct lease_list {
 	struct server *srv;
@@ -68,11 +68,11 @@ struct lease_list {
 	struct lease_filter f;
 	uint32_t from;
 	size_t limit, count;
-	bool page;		/* with the count */
-	uint32_t *subnets;	/* one after the other; NULL: all at once */
+	bool page;	   /* with the count */
+	uint32_t *subnets; /* one after the other; NULL: all at once */
 	size_t n_subnets, subnet;
 	bool begun;
-	struct lease *leases;	/* PAGE of them */
+	struct lease *leases; /* PAGE of them */
 };
 
 static void list_fini(void *ctx)
@@ -173,7 +173,8 @@ static struct json *list_whole(struct command *c, struct lease_list *l)
 	while (list_next(l, &b))
 		continue;
 	/* strings are borrowed from the text */
-	if (b.failed || json_parse(span_str(arena_strndup(c->arena, b.p, b.len)), &o, c->arena, &answer, &err) < 0)
+	if (b.failed || json_parse(span_str(arena_strndup(c->arena, b.p, b.len)), &o, c->arena,
+				   &answer, &err) < 0)
 		answer = command_fail(c, "out of memory");
 	buf_fini(&b);
 	list_fini(l);
@@ -205,7 +206,8 @@ int lease_arg_hex(struct command *c, const char *name, uint8_t *out, size_t cap)
 }
 
 /* By identifier: hw-address or client-id, in a subnet. */
-static struct json *find_by_identifier(struct command *c, uint32_t *ret, struct lease_expect *ret_expect)
+static struct json *find_by_identifier(struct command *c, uint32_t *ret,
+				       struct lease_expect *ret_expect)
 {
 	const char *type = command_str(c, "identifier-type");
 	uint8_t id[LEASE_CLIENT_ID_MAX];
@@ -215,7 +217,9 @@ static struct json *find_by_identifier(struct command *c, uint32_t *ret, struct 
 	int n;
 
 	if (!type || !command_str(c, "identifier") || !command_int(c, "subnet-id", &subnet))
-		return command_fail(c, "'ip-address', or 'identifier-type', 'identifier' and 'subnet-id' are needed");
+		return command_fail(
+			c,
+			"'ip-address', or 'identifier-type', 'identifier' and 'subnet-id' are needed");
 	n = lease_arg_hex(c, "identifier", id, sizeof(id));
 	if (n <= 0)
 		return command_fail(c, "'identifier' must be hex octets");
@@ -225,7 +229,9 @@ static struct json *find_by_identifier(struct command *c, uint32_t *ret, struct 
 	else if (strcmp(type, "client-id") == 0)
 		f.client_id = span_of(id, (size_t)n);
 	else
-		return command_fail(c, "'identifier-type' must be hw-address or client-id, not '%s'", type);
+		return command_fail(c,
+				    "'identifier-type' must be hw-address or client-id, not '%s'",
+				    type);
 	if (!lease_db_page(c->d->srv.db, 0, &f, NULL, &l, 1))
 		return control_answer(c->arena, CONTROL_EMPTY, "Lease not found.");
 	*ret = l.addr;

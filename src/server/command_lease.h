@@ -11,8 +11,8 @@ struct lease_expect;
 
 /* A lease as Kea's commands show it. */
 struct json *lease_json(struct arena *a, const struct lease *l);
-/* The lease meant by ip-address, or identifier-type, identifier and subnet-id, and which record that is. NULL,
- * or the refusal. */
+/* The lease meant by ip-address, or identifier-type, identifier and subnet-id, and which record
+ * that is. NULL, or the refusal. */
 struct json *lease_which(struct command *c, uint32_t *ret_addr, struct lease_expect *ret_expect);
 /* 0; -USHER_E_NOTFOUND: absent; -USHER_E_SYNTAX. */
 int lease_arg_addr(struct command *c, const char *name, uint32_t *ret) must_check;

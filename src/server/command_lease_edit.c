@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Commands that change leases: lease4-add, lease4-update, lease4-del, lease4-wipe. The answer says OK
- * only when the change is on disk.
+ * Commands that change leases: lease4-add, lease4-update, lease4-del, lease4-wipe. The answer says
+ * OK only when the change is on disk.
  */
 #include "base/buf.h"
 #include "base/error.h"
@@ -16,8 +16,8 @@
 #include <string.h>
 
 /* The subnet: named, or the one that contains the address. NULL and a refusal in *ret_bad. */
-static const struct config_subnet *edit_subnet(struct command *c, const struct config *cfg, uint32_t addr,
-					       struct json **ret_bad)
+static const struct config_subnet *edit_subnet(struct command *c, const struct config *cfg,
+					       uint32_t addr, struct json **ret_bad)
 {
 	const struct config_subnet *s;
 	int64_t id;
@@ -25,7 +25,8 @@ static const struct config_subnet *edit_subnet(struct command *c, const struct c
 	if (!json_get(c->args, "subnet-id")) {
 		s = config_subnet_containing(cfg, addr, NULL);
 		if (!s)
-			*ret_bad = command_fail(c, "no subnet contains 'ip-address' %s", command_str(c, "ip-address"));
+			*ret_bad = command_fail(c, "no subnet contains 'ip-address' %s",
+						command_str(c, "ip-address"));
 		return s;
 	}
 	if (!command_int(c, "subnet-id", &id) || id < 0 || id > UINT32_MAX) {
@@ -34,10 +35,14 @@ static const struct config_subnet *edit_subnet(struct command *c, const struct c
 	}
 	s = id ? config_subnet_by_id(cfg, (uint32_t)id) : config_subnet_containing(cfg, addr, NULL);
 	if (!s)
-		*ret_bad = command_fail(c, "Invalid subnet-id: No IPv4 subnet with subnet-id=%lld currently "
-					"configured.", (long long)id);
+		*ret_bad = command_fail(
+			c,
+			"Invalid subnet-id: No IPv4 subnet with subnet-id=%lld currently "
+			"configured.",
+			(long long)id);
 	else if ((addr & ip_mask(s->prefix_len)) != s->prefix)
-		*ret_bad = command_fail(c, "the address %s does not belong to subnet %s, subnet-id=%u",
+		*ret_bad = command_fail(c,
+					"the address %s does not belong to subnet %s, subnet-id=%u",
 					command_str(c, "ip-address"), s->text, s->id);
 	return *ret_bad ? NULL : s;
 }
@@ -47,7 +52,8 @@ static struct json *edit_identity(struct command *c, struct lease *l)
 	int n = lease_arg_hex(c, "hw-address", l->hw, sizeof(l->hw));
 
 	if (n <= 0)
-		return command_fail(c, "'hw-address' must be given as hex octets, as in 00:11:22:33:44:55");
+		return command_fail(
+			c, "'hw-address' must be given as hex octets, as in 00:11:22:33:44:55");
 	l->hw_len = (uint8_t)n;
 	if (!json_get(c->args, "client-id"))
 		return NULL;
@@ -59,15 +65,16 @@ static struct json *edit_identity(struct command *c, struct lease *l)
 }
 
 /* A number in a range; NULL: fine (also when absent). */
-static struct json *edit_int(struct command *c, const char *name, int64_t lo, int64_t hi, int64_t *io)
+static struct json *edit_int(struct command *c, const char *name, int64_t lo, int64_t hi,
+			     int64_t *io)
 {
 	int64_t v;
 
 	if (!json_get(c->args, name))
 		return NULL;
 	if (!command_int(c, name, &v) || v < lo || v > hi)
-		return command_fail(c, "'%s' must be an integer from %lld to %lld", name, (long long)lo,
-				    (long long)hi);
+		return command_fail(c, "'%s' must be an integer from %lld to %lld", name,
+				    (long long)lo, (long long)hi);
 	*io = v;
 	return NULL;
 }
@@ -105,7 +112,8 @@ static struct json *edit_texts(struct command *c, struct lease *l)
 	struct buf b;
 
 	if (name && strlen(name) > LEASE_HOSTNAME_MAX)
-		return command_fail(c, "'hostname' is longer than %d characters", LEASE_HOSTNAME_MAX);
+		return command_fail(c, "'hostname' is longer than %d characters",
+				    LEASE_HOSTNAME_MAX);
 	if (name)
 		(void)snprintf(l->hostname, sizeof(l->hostname), "%s", name);
 	(void)command_bool(c, "fqdn-fwd", &l->fqdn_fwd);

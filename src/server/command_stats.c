@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Commands about statistics. A statistic is [[value, "time"], ...], newest sample first (samples.h). Names are Kea's;
- * every drop reason has a statistic of its own besides ("drop-..."). Answers and errors are Kea's.
+ * Commands about statistics. A statistic is [[value, "time"], ...], newest sample first
+ * (samples.h). Names are Kea's; every drop reason has a statistic of its own besides ("drop-...").
+ * Answers and errors are Kea's.
  */
 #include "base/clock.h"
 #include "config/config.h"
@@ -18,11 +19,11 @@
 struct collect {
 	struct command *c;
 	struct json *out;
-	struct json *list;	/* samples of the statistic at work */
-	const char *only;	/* NULL: all */
+	struct json *list; /* samples of the statistic at work */
+	const char *only;  /* NULL: all */
 	int64_t now_ns;
 	bool found;
-	struct stat_now at;	/* the one that was asked for */
+	struct stat_now at; /* the one that was asked for */
 };
 
 static const char *time_text(int64_t ns, char out[40])
@@ -132,7 +133,9 @@ struct json *command_statistic_get_all(struct command *c)
 
 struct json *command_statistic_global_get_all(struct command *c)
 {
-	struct collect k = {.c = c, .out = json_map(c->arena), .now_ns = clock_wall_ns(&c->d->srv.clock)};
+	struct collect k = {.c = c,
+			    .out = json_map(c->arena),
+			    .now_ns = clock_wall_ns(&c->d->srv.clock)};
 
 	stat_walk_server(&c->d->srv, put, &k);
 	return command_ok(c, k.out, "%s", "");
@@ -149,7 +152,7 @@ struct json *command_statistic_get(struct command *c)
 	return command_ok(c, k.out, "%s", "");
 }
 
-/* --- commands that change histories -------------------------------------------------------------------- */
+/* --- commands that change histories ----------------------------------------------------------- */
 
 /* Finds the statistic of `name`. NULL, or the answer that refuses. */
 static struct json *find(struct command *c, struct collect *k)
@@ -165,7 +168,8 @@ static struct json *find(struct command *c, struct collect *k)
 
 static struct json *changed(const struct collect *k, bool done, const char *what)
 {
-	return done ? command_ok(k->c, NULL, "Statistic '%s' %s", k->only, what) : command_fail(k->c, "out of memory");
+	return done ? command_ok(k->c, NULL, "Statistic '%s' %s", k->only, what)
+		    : command_fail(k->c, "out of memory");
 }
 
 struct json *command_statistic_reset(struct command *c)
@@ -173,7 +177,8 @@ struct json *command_statistic_reset(struct command *c)
 	struct collect k;
 	struct json *refusal = find(c, &k);
 
-	return refusal ? refusal : changed(&k, samples_reset(c->d->srv.samples, &k.at, k.now_ns), "reset.");
+	return refusal ? refusal
+		       : changed(&k, samples_reset(c->d->srv.samples, &k.at, k.now_ns), "reset.");
 }
 
 struct json *command_statistic_remove(struct command *c)
@@ -181,7 +186,9 @@ struct json *command_statistic_remove(struct command *c)
 	struct collect k;
 	struct json *refusal = find(c, &k);
 
-	return refusal ? refusal : changed(&k, samples_remove(c->d->srv.samples, &k.at, k.now_ns), "removed.");
+	return refusal ? refusal
+		       : changed(&k, samples_remove(c->d->srv.samples, &k.at, k.now_ns),
+				 "removed.");
 }
 
 /* Sizes of pools have no history unless a command makes one. */
@@ -211,7 +218,9 @@ struct json *command_statistic_remove_all(struct command *c)
 
 	walk_all(&k, put);
 	samples_remove_all(c->d->srv.samples);
-	return command_ok(c, NULL, "Warning: statistic-remove-all command is deprecated. All statistics removed.");
+	return command_ok(
+		c, NULL,
+		"Warning: statistic-remove-all command is deprecated. All statistics removed.");
 }
 
 static struct json *limit_one(struct command *c, const char *key, bool by_age, const char *what)
@@ -268,7 +277,7 @@ struct json *command_statistic_sample_count_all(struct command *c)
 	return command_ok(c, NULL, "All statistics count limit are set.");
 }
 
-/* --- stat-lease4-get ------------------------------------------------------------------------------- */
+/* --- stat-lease4-get -------------------------------------------------------------------------- */
 
 static void stat_row(struct command *c, struct json *rows, const struct config_subnet *s)
 {
@@ -298,17 +307,19 @@ static struct json *stat_range(struct command *c, int64_t *first, int64_t *last)
 			return command_fail(c, "'subnet-id' must be a positive integer");
 		*last = *first;
 	} else if (range) {
-		if (!json_get_int(range, "first-subnet-id", first) || !json_get_int(range, "last-subnet-id", last) ||
-		    *first > *last)
-			return command_fail(c, "'subnet-range' must hold first-subnet-id <= last-subnet-id");
+		if (!json_get_int(range, "first-subnet-id", first) ||
+		    !json_get_int(range, "last-subnet-id", last) || *first > *last)
+			return command_fail(
+				c, "'subnet-range' must hold first-subnet-id <= last-subnet-id");
 	}
 	return NULL;
 }
 
 struct json *command_stat_lease4(struct command *c)
 {
-	static const char *const columns[] = {"subnet-id", "total-addresses", "cumulative-assigned-addresses",
-					      "assigned-addresses", "declined-addresses"};
+	static const char *const columns[] = {"subnet-id", "total-addresses",
+					      "cumulative-assigned-addresses", "assigned-addresses",
+					      "declined-addresses"};
 	struct arena *a = c->arena;
 	struct json *rows = json_list(a);
 	struct json *cols = json_list(a);
@@ -332,7 +343,8 @@ struct json *command_stat_lease4(struct command *c)
 	snapshot_unref(s);
 	(void)json_add(a, set, "columns", cols);
 	(void)json_add(a, set, "rows", rows);
-	(void)json_add(a, set, "timestamp", json_str(a, time_text(clock_wall_ns(&c->d->srv.clock), when)));
+	(void)json_add(a, set, "timestamp",
+		       json_str(a, time_text(clock_wall_ns(&c->d->srv.clock), when)));
 	(void)json_add(a, args, "result-set", set);
 	if (!rows->count) {
 		struct json *m = control_answer(a, CONTROL_EMPTY, "stat-lease4-get: 0 rows found");

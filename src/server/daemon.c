@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Start, reload, stop. A configuration is applied in one order, at start and at every reload: check the files that it
- * names, build the snapshot (pools, and last the hook libraries, whose code runs), open new
- * channels and log files, publish, then bring sockets and timers in line. Nothing is refused after the snapshot is built,
- * and nothing before it leaves a trace.
+ * Start, reload, stop. A configuration is applied in one order, at start and at every reload: check
+ * the files that it names, build the snapshot (pools, and last the hook libraries, whose code
+ * runs), open new channels and log files, publish, then bring sockets and timers in line. Nothing
+ * is refused after the snapshot is built, and nothing before it leaves a trace.
  */
 #include "server/daemon.h"
 
@@ -32,10 +32,11 @@
 
 enum {
 	SLOTS_PER_WORKER = 4096,
-	PIPE_WAIT_MS = 2000,	/* commands wait while a reload reads a FIFO */
+	PIPE_WAIT_MS = 2000, /* commands wait while a reload reads a FIFO */
 };
 
-static void log_config_error(struct server_daemon *d, enum log_id id, const struct config_error *err)
+static void log_config_error(struct server_daemon *d, enum log_id id,
+			     const struct config_error *err)
 {
 	struct buf b;
 
@@ -67,7 +68,7 @@ static void log_problems(struct server_daemon *d, enum log_id id, const struct c
 		log_config_error(d, id, &d->problems.items[i]);
 }
 
-/* --- applying a configuration ----------------------------------------------------------------------- */
+/* --- applying a configuration ----------------------------------------------------------------- */
 
 void daemon_apply_log(struct server_daemon *d, const struct config *cfg)
 {
@@ -82,12 +83,14 @@ void daemon_apply_log(struct server_daemon *d, const struct config *cfg)
 					     cfg->loggers[i].debuglevel};
 	r = log_configure(d->srv.log, rules, n, d->o.debug);
 	if (r < 0)
-		(void)config_error_set(&w, NULL, r, "loggers stay as they were: %s", usher_strerror(r));
+		(void)config_error_set(&w, NULL, r, "loggers stay as they were: %s",
+				       usher_strerror(r));
 	if (r < 0)
 		daemon_warn(d, &w);
 }
 
-/* Reports the interfaces and subnets of a configuration. A long list of subnets is cut: the queue of a log output is bounded. */
+/* Reports the interfaces and subnets of a configuration. A long list of subnets is cut: the queue
+ * of a log output is bounded. */
 static void report_config(struct server_daemon *d, const struct config *cfg)
 {
 	enum { SUBNETS_MAX = 64 };
@@ -95,17 +98,22 @@ static void report_config(struct server_daemon *d, const struct config *cfg)
 	size_t n = cfg->n_subnets < SUBNETS_MAX ? cfg->n_subnets : SUBNETS_MAX;
 
 	for (size_t i = 0; i < cfg->n_interfaces; i++)
-		log_msg(log, LOG_DHCPSRV_CFGMGR_ADD_IFACE, "listening on interface %s", cfg->interfaces[i].name);
-	log_msg(log, LOG_DHCPSRV_CFGMGR_SOCKET_TYPE_SELECT, "using socket type %s", cfg->socket_udp ? "udp" : "raw");
+		log_msg(log, LOG_DHCPSRV_CFGMGR_ADD_IFACE, "listening on interface %s",
+			cfg->interfaces[i].name);
+	log_msg(log, LOG_DHCPSRV_CFGMGR_SOCKET_TYPE_SELECT, "using socket type %s",
+		cfg->socket_udp ? "udp" : "raw");
 	for (size_t i = 0; i < n; i++) {
 		const struct config_subnet *s = &cfg->subnets[i];
 
-		log_msg(log, LOG_DHCPSRV_CFGMGR_NEW_SUBNET4, "subnet %u: %s with %zu pools, valid-lifetime=%u", s->id,
-			s->text, s->n_pools, s->params.valid_lifetime.value);
+		log_msg(log, LOG_DHCPSRV_CFGMGR_NEW_SUBNET4,
+			"subnet %u: %s with %zu pools, valid-lifetime=%u", s->id, s->text,
+			s->n_pools, s->params.valid_lifetime.value);
 	}
 	if (cfg->n_subnets > n)
-		log_msg(log, LOG_DHCPSRV_CFGMGR_NEW_SUBNET4, "and %zu more subnets", cfg->n_subnets - n);
-	log_msg(log, LOG_DHCP4_CONFIG_COMPLETE, "configuration is in effect: added IPv4 subnets: %zu; DDNS: disabled",
+		log_msg(log, LOG_DHCPSRV_CFGMGR_NEW_SUBNET4, "and %zu more subnets",
+			cfg->n_subnets - n);
+	log_msg(log, LOG_DHCP4_CONFIG_COMPLETE,
+		"configuration is in effect: added IPv4 subnets: %zu; DDNS: disabled",
 		cfg->n_subnets);
 }
 
@@ -114,14 +122,17 @@ static void warn_fixed(struct server_daemon *d, const struct config *old, const 
 {
 	struct config_error w = {0};
 
-	if (old->multi_threading != cfg->multi_threading || old->thread_pool_size != cfg->thread_pool_size) {
-		(void)config_error_set(&w, NULL, 0, "multi-threading takes effect with the next start");
+	if (old->multi_threading != cfg->multi_threading ||
+	    old->thread_pool_size != cfg->thread_pool_size) {
+		(void)config_error_set(&w, NULL, 0,
+				       "multi-threading takes effect with the next start");
 		daemon_warn(d, &w);
 	}
 	if (strcmp(old->lease_file, cfg->lease_file) != 0 || old->persist != cfg->persist ||
 	    old->durability != cfg->durability || old->sync_interval_ms != cfg->sync_interval_ms ||
 	    old->max_delay_us != cfg->max_delay_us) {
-		(void)config_error_set(&w, NULL, 0, "lease-database takes effect with the next start");
+		(void)config_error_set(&w, NULL, 0,
+				       "lease-database takes effect with the next start");
 		daemon_warn(d, &w);
 	}
 }
@@ -178,9 +189,14 @@ int daemon_reload(struct server_daemon *d, struct config_error *err)
 {
 	struct config *cfg = NULL;
 	struct reading reading = {d->o.config_file,
-				  {.warn = daemon_warn, .problem = daemon_on_problem, .refused = daemon_refused, .ctx = d,
-				   .pipe_wait_ms = PIPE_WAIT_MS, .ignore_unknown_hooks = d->o.ignore_unknown_hooks},
-				  &cfg, err};
+				  {.warn = daemon_warn,
+				   .problem = daemon_on_problem,
+				   .refused = daemon_refused,
+				   .ctx = d,
+				   .pipe_wait_ms = PIPE_WAIT_MS,
+				   .ignore_unknown_hooks = d->o.ignore_unknown_hooks},
+				  &cfg,
+				  err};
 	int r;
 
 	config_problems_fini(&d->problems);
@@ -201,7 +217,7 @@ int daemon_reload(struct server_daemon *d, struct config_error *err)
 	return r;
 }
 
-/* --- the process ------------------------------------------------------------------------------------------ */
+/* --- the process ------------------------------------------------------------------------------ */
 
 static void pid_file(struct server_daemon *d)
 {
@@ -294,8 +310,8 @@ static int bring_up(struct server_daemon *d, struct config *cfg)
 	log_msg(d->srv.log, LOG_DHCP4_MULTI_THREADING_INFO, "enabled: %s, number of threads: %u",
 		cfg->multi_threading ? "yes" : "no", d->srv.n_workers);
 	if (cfg->persist)
-		log_msg(d->srv.log, LOG_DHCPSRV_MEMFILE_LFC_SETUP, "clean-up of the lease file every %u seconds",
-			cfg->lfc_interval);
+		log_msg(d->srv.log, LOG_DHCPSRV_MEMFILE_LFC_SETUP,
+			"clean-up of the lease file every %u seconds", cfg->lfc_interval);
 	r = daemon_watch_leases(d);
 	if (r < 0) {
 		log_msg(d->srv.log, LOG_DHCP4_INIT_FAIL, "cannot start: %s", usher_strerror(r));
@@ -311,7 +327,8 @@ static int bring_up(struct server_daemon *d, struct config *cfg)
 	daemon_absent_check(d, true);
 	if (cfg->sockets_require_all && d->socket_errors) {
 		log_msg(d->srv.log, LOG_DHCP4_INIT_FAIL,
-			"service-sockets-require-all: %u sockets cannot be opened", d->socket_errors);
+			"service-sockets-require-all: %u sockets cannot be opened",
+			d->socket_errors);
 		return -USHER_E_UNSUPPORTED;
 	}
 	return 0;
@@ -319,11 +336,16 @@ static int bring_up(struct server_daemon *d, struct config *cfg)
 
 int daemon_start(struct server_daemon *d, const struct daemon_opts *o)
 {
-	struct config_load_opts lo = {.warn = daemon_warn, .problem = daemon_on_problem, .refused = daemon_refused,
-				      .ctx = d, .ignore_unknown_hooks = o->ignore_unknown_hooks};
+	struct config_load_opts lo = {.warn = daemon_warn,
+				      .problem = daemon_on_problem,
+				      .refused = daemon_refused,
+				      .ctx = d,
+				      .ignore_unknown_hooks = o->ignore_unknown_hooks};
 	struct config_error err = {0};
-	struct server_opts so = {.clock = clock_coarse, .server_port = o->server_port,
-				 .client_port = o->client_port, .builtins = o->builtins,
+	struct server_opts so = {.clock = clock_coarse,
+				 .server_port = o->server_port,
+				 .client_port = o->client_port,
+				 .builtins = o->builtins,
 				 .config_file = o->config_file};
 	struct config *cfg = NULL;
 	int r;
@@ -352,7 +374,8 @@ int daemon_start(struct server_daemon *d, const struct daemon_opts *o)
 		log_problems(d, LOG_DHCP4_CONFIG_LOAD_FAIL, &err);
 		return r;
 	}
-	log_msg(so.log, LOG_DHCP4_STARTING, "usher-server %s is starting, pid %d", usher_version(), (int)getpid());
+	log_msg(so.log, LOG_DHCP4_STARTING, "usher-server %s is starting, pid %d", usher_version(),
+		(int)getpid());
 	so.offer_hold_s = cfg->offer_hold_s;
 	r = server_init(&d->srv, &so);
 	d->srv.log = so.log;
@@ -367,7 +390,8 @@ int daemon_start(struct server_daemon *d, const struct daemon_opts *o)
 	r = bring_up(d, cfg);
 	if (r < 0)
 		return r;
-	/* no file of a configuration is opened before nothing can be refused any more; then it gets the lines of the start */
+	/* no file of a configuration is opened before nothing can be refused any more; then it gets
+	 * the lines of the start */
 	d->started = true;
 	daemon_apply_log(d, cfg);
 	log_release(so.log);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
  * Names of the configuration that the machine lacks (now): interfaces, and directories of control
- * sockets. The server runs without them. That is logged when a configuration takes effect and every ten
- * minutes while it lasts; status-get lists it.
+ * sockets. The server runs without them. That is logged when a configuration takes effect and every
+ * ten minutes while it lasts; status-get lists it.
  */
 #include "base/log.h"
 #include "config/config.h"
@@ -26,8 +26,8 @@ static void log_absent(void *ctx, const struct json_pos *at, const char *text)
 	struct lines *l = ctx;
 
 	if (l->n++ < LINES_MAX)
-		log_msg(l->d->srv.log, LOG_DHCP4_CONFIG_WARNING, "%s%s%u:%u: %s", at->file, at->file[0] ? ":" : "",
-			at->line, at->col, text);
+		log_msg(l->d->srv.log, LOG_DHCP4_CONFIG_WARNING, "%s%s%u:%u: %s", at->file,
+			at->file[0] ? ":" : "", at->line, at->col, text);
 }
 
 static void log_all(struct server_daemon *d, const struct config *cfg, const struct iface_table *t)
@@ -36,7 +36,8 @@ static void log_all(struct server_daemon *d, const struct config *cfg, const str
 
 	(void)absent_each(cfg, t, log_absent, &l);
 	if (l.n > LINES_MAX)
-		log_msg(d->srv.log, LOG_DHCP4_CONFIG_WARNING, "%u more interfaces do not exist", l.n - LINES_MAX);
+		log_msg(d->srv.log, LOG_DHCP4_CONFIG_WARNING, "%u more interfaces do not exist",
+			l.n - LINES_MAX);
 }
 
 void daemon_absent_check(struct server_daemon *d, bool now)

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * The control sockets follow the configuration. One that cannot be opened (its directory is missing) does not
- * keep the server from serving: it is tried again, and the sockets of the configuration before stay until it
- * is open, so that nobody is locked out. A socket that another process answers on is a refusal. Checking comes first and
- * changes nothing: a socket that nobody answers on is removed when the configuration is in effect.
+ * The control sockets follow the configuration. One that cannot be opened (its directory is
+ * missing) does not keep the server from serving: it is tried again, and the sockets of the
+ * configuration before stay until it is open, so that nobody is locked out. A socket that another
+ * process answers on is a refusal. Checking comes first and changes nothing: a socket that nobody
+ * answers on is removed when the configuration is in effect.
  */
 #include "base/error.h"
 #include "base/log.h"
@@ -39,11 +40,19 @@ void daemon_channels_drop(struct server_daemon *d, unsigned n)
 static int open_one(struct server_daemon *d, const char *path)
 {
 	struct channel_opts o = {
-		.path = path, .mode = 0660, .log = d->srv.log, .handle = command_handle, .invalid = command_invalid,
-		.take_stream = command_take_stream, .from = command_from, .ctx = d, .closing = &d->closing,
+		.path = path,
+		.mode = 0660,
+		.log = d->srv.log,
+		.handle = command_handle,
+		.invalid = command_invalid,
+		.take_stream = command_take_stream,
+		.from = command_from,
+		.ctx = d,
+		.closing = &d->closing,
 	};
-	int r = d->n_channels == DAEMON_MAX_CHANNELS ? -USHER_E_LIMIT
-						     : channel_open(d->loop, &o, &d->channels[d->n_channels]);
+	int r = d->n_channels == DAEMON_MAX_CHANNELS
+			? -USHER_E_LIMIT
+			: channel_open(d->loop, &o, &d->channels[d->n_channels]);
 
 	if (r == 0)
 		d->n_channels++;
@@ -79,7 +88,8 @@ void daemon_channels_check(const struct server_daemon *d, const struct config *c
 			r = -USHER_E_LIMIT;
 		if (r == 0 || is_missing(r))
 			continue;
-		(void)config_error_set(&e, &s->node->pos, r, "control socket %s cannot be opened: %s", s->path,
+		(void)config_error_set(&e, &s->node->pos, r,
+				       "control socket %s cannot be opened: %s", s->path,
 				       usher_strerror(r));
 		problem(ctx, &e);
 	}

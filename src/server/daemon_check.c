@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Checks of a configuration that need the running server: names of files that its requester may use, hook libraries,
- * control sockets. They change nothing and come before everything that does, so that a refused configuration leaves no
- * file behind, removes none, and runs no code of a library.
+ * Checks of a configuration that need the running server: names of files that its requester may
+ * use, hook libraries, control sockets. They change nothing and come before everything that does,
+ * so that a refused configuration leaves no file behind, removes none, and runs no code of a
+ * library.
  */
 #include "base/error.h"
 #include "config/config.h"
@@ -41,7 +42,8 @@ static void on_path(void *ctx, const struct config_error *e)
 static void check_rest(struct checking *k, const struct config *cfg)
 {
 	/* a start reads its configuration before there is a server */
-	const struct hook_builtin *builtins = k->d->o.builtins ? k->d->o.builtins : k->d->srv.builtins;
+	const struct hook_builtin *builtins = k->d->o.builtins ? k->d->o.builtins
+							       : k->d->srv.builtins;
 
 	(void)hook_libraries_check(cfg, builtins, on_problem, k);
 	(void)snapshot_limits(cfg, on_problem, k);
@@ -52,8 +54,11 @@ int daemon_check(struct server_daemon *d, const struct config *cfg, struct confi
 {
 	struct snapshot *prev = server_snapshot(&d->srv);
 	struct checking k = {d, err, 0};
-	struct paths_check paths = {.cfg = cfg, .in_force = prev ? prev->cfg : NULL, .builtins = d->srv.builtins,
-				    .problem = on_path, .ctx = &k};
+	struct paths_check paths = {.cfg = cfg,
+				    .in_force = prev ? prev->cfg : NULL,
+				    .builtins = d->srv.builtins,
+				    .problem = on_path,
+				    .ctx = &k};
 
 	if (d->untrusted && !cfg->file[0])
 		(void)paths_check(&paths);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
  * The lease file at start. Up to LOAD_WAIT_NS the server waits for it; a bigger one is loaded in
- * the background. Until it is complete no lease may be promised, changed or shown: PROCESS drops all but
- * INFORM (LEASES_LOADING), the commands that touch leases are refused, and nothing is reclaimed.
+ * the background. Until it is complete no lease may be promised, changed or shown: PROCESS drops
+ * all but INFORM (LEASES_LOADING), the commands that touch leases are refused, and nothing is
+ * reclaimed.
  */
 #include "server/daemon.h"
 
@@ -43,8 +44,8 @@ const char *daemon_lease_path(const struct config *cfg, struct arena *arena)
 }
 
 /*
- * 0; -EADDRINUSE: another server has it. The name is locked here, so that two servers do not even begin
- * to read; the journal locks the inode, which may have other names.
+ * 0; -EADDRINUSE: another server has it. The name is locked here, so that two servers do not even
+ * begin to read; the journal locks the inode, which may have other names.
  */
 static int take_lock(struct server_daemon *d, const char *path, struct arena *a)
 {
@@ -57,12 +58,14 @@ static int take_lock(struct server_daemon *d, const char *path, struct arena *a)
 	if (d->lock_fd >= 0)
 		d->lock_made = strdup(lock);
 	else
-		d->lock_fd = open(lock, O_RDWR | O_CREAT | O_CLOEXEC | O_NONBLOCK | O_NOFOLLOW, 0640);
+		d->lock_fd = open(lock, O_RDWR | O_CREAT | O_CLOEXEC | O_NONBLOCK | O_NOFOLLOW,
+				  0640);
 	if (d->lock_fd < 0 || fstat(d->lock_fd, &st) < 0 || !S_ISREG(st.st_mode)) {
 		int r = d->lock_fd < 0 ? -errno : -EINVAL;
 
-		log_msg(d->srv.log, LOG_DHCP4_INIT_FAIL, "%s cannot be opened, so the lease file cannot be locked: %s",
-			lock, usher_strerror(r));
+		log_msg(d->srv.log, LOG_DHCP4_INIT_FAIL,
+			"%s cannot be opened, so the lease file cannot be locked: %s", lock,
+			usher_strerror(r));
 		return r;
 	}
 	if (flock(d->lock_fd, LOCK_EX | LOCK_NB) == 0) {
@@ -77,7 +80,8 @@ static int take_lock(struct server_daemon *d, const char *path, struct arena *a)
 	/* the other server keeps its lock */
 	free(d->lock_made);
 	d->lock_made = NULL;
-	log_msg(d->srv.log, LOG_DHCP4_INIT_FAIL, "lease file %s is in use by another usher-server", path);
+	log_msg(d->srv.log, LOG_DHCP4_INIT_FAIL, "lease file %s is in use by another usher-server",
+		path);
 	return -EADDRINUSE;
 }
 
@@ -95,20 +99,22 @@ static const char *reason(int r, const struct journal_load_stats *st)
 }
 
 /* r: as journal_opened() said. */
-static void report(struct server_daemon *d, const char *path, int r, const struct journal_load_stats *st)
+static void report(struct server_daemon *d, const char *path, int r,
+		   const struct journal_load_stats *st)
 {
 	if (r != 1)
 		d->loaded = *st;
 	if (r < 0)
-		log_msg(d->srv.log, LOG_DHCP4_INIT_FAIL, "lease file %s cannot be opened: %s: %s", path,
-			usher_strerror(r), reason(r, st));
+		log_msg(d->srv.log, LOG_DHCP4_INIT_FAIL, "lease file %s cannot be opened: %s: %s",
+			path, usher_strerror(r), reason(r, st));
 	else if (r == 0)
 		log_msg(d->srv.log, LOG_DHCPSRV_MEMFILE_DB, "%s: %llu leases from %llu rows",
 			path[0] ? path : "(not persistent)", (unsigned long long)st->leases,
 			(unsigned long long)st->rows);
 	else
 		log_msg(d->srv.log, LOG_USHER_LEASES_LOADING,
-			"%s is still being loaded; until then only what needs no lease is answered", path);
+			"%s is still being loaded; until then only what needs no lease is answered",
+			path);
 }
 
 int daemon_open_leases(struct server_daemon *d, const struct config *cfg)

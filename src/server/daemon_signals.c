@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Signals. They are blocked in every thread but one, which hands them to the main loop through a pipe. That thread
- * also sees to it that SIGTERM ends the process when the main thread hangs, in a library or on a disk that does not
- * answer: acknowledged leases are on disk, so none is lost by it.
+ * Signals. They are blocked in every thread but one, which hands them to the main loop through a
+ * pipe. That thread also sees to it that SIGTERM ends the process when the main thread hangs, in a
+ * library or on a disk that does not answer: acknowledged leases are on disk, so none is lost by
+ * it.
  */
 #include "server/daemon.h"
 
@@ -27,10 +28,12 @@ static void ignore(int signo)
 	(void)signo;
 }
 
-/* A signal that means nothing here ends nothing. Not SIG_IGN, which programs started by libraries would inherit. */
+/* A signal that means nothing here ends nothing. Not SIG_IGN, which programs started by libraries
+ * would inherit. */
 static void take_rest(void)
 {
-	static const int rest[] = {SIGUSR2, SIGQUIT, SIGALRM, SIGVTALRM, SIGPROF, SIGIO, SIGPWR, SIGSTKFLT};
+	static const int rest[] = {SIGUSR2, SIGQUIT, SIGALRM, SIGVTALRM,
+				   SIGPROF, SIGIO,   SIGPWR,  SIGSTKFLT};
 	struct sigaction act = {.sa_handler = ignore, .sa_flags = SA_RESTART};
 
 	for (size_t i = 0; i < ARRAY_LEN(rest); i++)

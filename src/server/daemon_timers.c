@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Housekeeping timers: expired-leases-processing, lease file clean-up, socket retries, dhcp-disable's
- * end. Their periods come from the current configuration each time they fire.
+ * Housekeeping timers: expired-leases-processing, lease file clean-up, socket retries,
+ * dhcp-disable's end. Their periods come from the current configuration each time they fire.
  */
 #include "base/log.h"
 #include "config/config.h"
@@ -14,7 +14,8 @@
 
 #include <stdatomic.h>
 
-/* From the last time on; a period that is new begins now. A reload that changes nothing moves nothing. */
+/* From the last time on; a period that is new begins now. A reload that changes nothing moves
+ * nothing. */
 static void arm(struct daemon_periodic *p, uint32_t s, bool fired)
 {
 	if (!fired && s == p->period_s)
@@ -31,7 +32,8 @@ static void on_reclaim(void *ctx)
 	if (!server_reclaim(&d->srv, s->cfg->hold_reclaimed_s == 0, s->cfg->max_reclaim_leases,
 			    s->cfg->max_reclaim_ms))
 		d->reclaim_cycles_behind = 0;
-	else if (++d->reclaim_cycles_behind == s->cfg->unwarned_reclaim_cycles && d->reclaim_cycles_behind)
+	else if (++d->reclaim_cycles_behind == s->cfg->unwarned_reclaim_cycles &&
+		 d->reclaim_cycles_behind)
 		log_msg(d->srv.log, LOG_ALLOC_ENGINE_V4_LEASES_RECLAMATION_SLOW,
 			"expired leases were left over %u times: max-reclaim-leases or max-reclaim-time is too small",
 			d->reclaim_cycles_behind);
@@ -83,7 +85,8 @@ static void on_second(void *ctx)
 	for (unsigned i = 0; i < d->srv.n_workers; i++)
 		worker_ask_drops(d->srv.workers[i]);
 	if (lost != d->log_lost_seen) {
-		log_msg(d->srv.log, LOG_USHER_LOG_LINES_LOST, "%llu log lines were lost: an output was blocked",
+		log_msg(d->srv.log, LOG_USHER_LOG_LINES_LOST,
+			"%llu log lines were lost: an output was blocked",
 			(unsigned long long)(lost - d->log_lost_seen));
 		d->log_lost_seen = lost;
 	}

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
  * The exchange object: reset, identity, label, class membership. Classes are a bit set over the
- * names that the configuration mentions; a name it never mentions can matter to nobody but hooks and
- * logs, so those few are kept as strings.
+ * names that the configuration mentions; a name it never mentions can matter to nobody but hooks
+ * and logs, so those few are kept as strings.
  */
 #include "server/exchange.h"
 
@@ -131,7 +131,8 @@ static bool class_room(struct exchange *x)
 
 bool exchange_has_class(const struct exchange *x, uint32_t id)
 {
-	return x->class_bits && id < x->cfg->n_class_names && (x->class_bits[id / 64] >> (id % 64) & 1);
+	return x->class_bits && id < x->cfg->n_class_names &&
+	       (x->class_bits[id / 64] >> (id % 64) & 1);
 }
 
 void exchange_add_class(struct exchange *x, uint32_t id)

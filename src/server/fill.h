@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Where option values come from: reservation, pool, subnet, shared network, classes in the order they
- * came, global; the first that has the option (and whose class tag fits) wins.
+ * Where option values come from: reservation, pool, subnet, shared network, classes in the order
+ * they came, global; the first that has the option (and whose class tag fits) wins.
  */
 #pragma once
 

@@ -80,8 +80,9 @@ static bool consider(const struct config_option *o, const struct config_option *
 	return true;
 }
 
-const struct config_option *fill_source_option(const struct exchange *x, const struct fill_sources *s,
-					       const char *space, uint32_t code)
+const struct config_option *fill_source_option(const struct exchange *x,
+					       const struct fill_sources *s, const char *space,
+					       uint32_t code)
 {
 	const struct config_option *found = NULL;
 
@@ -91,7 +92,8 @@ const struct config_option *fill_source_option(const struct exchange *x, const s
 	return found;
 }
 
-const struct config_option *fill_top_option(const struct exchange *x, const struct fill_sources *s, uint8_t code)
+const struct config_option *fill_top_option(const struct exchange *x, const struct fill_sources *s,
+					    uint8_t code)
 {
 	const struct config_option *found = NULL;
 

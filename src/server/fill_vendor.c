@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
  * Containers: an option that encapsulates a space holds the sub-options configured there, each code
- * once, innermost scope first (RFC 2132 8.4); a sub-option may encapsulate a space as well. 125 holds one
- * block an enterprise (RFC 3925 4), for the enterprises that the client or the configuration names; 82 is
- * echoed octet for octet (RFC 3046 2.2).
+ * once, innermost scope first (RFC 2132 8.4); a sub-option may encapsulate a space as well. 125
+ * holds one block an enterprise (RFC 3925 4), for the enterprises that the client or the
+ * configuration names; 82 is echoed octet for octet (RFC 3046 2.2).
  */
 #include "server/fill_vendor.h"
 
@@ -40,8 +40,8 @@ static unsigned put_space(struct exchange *x, const struct fill_sources *s, cons
 			  struct span wanted, struct wr *w, unsigned depth);
 
 /* A sub-option with those of the space it encapsulates behind its own data. */
-static void put_nested(struct exchange *x, const struct fill_sources *s, const struct config_option *o,
-		       struct wr *w, unsigned depth)
+static void put_nested(struct exchange *x, const struct fill_sources *s,
+		       const struct config_option *o, struct wr *w, unsigned depth)
 {
 	uint8_t out[CONTAINER_MAX] uninit;
 	struct wr inner = wr_init(out, sizeof(out));
@@ -93,7 +93,7 @@ static bool finish(struct exchange *x, const struct wr *w, struct span *ret)
 	return true;
 }
 
-/* --- enterprises: options 124 and 125 -------------------------------------------------------------- */
+/* --- enterprises: options 124 and 125 --------------------------------------------------------- */
 
 struct enterprises {
 	uint32_t ids[ENTERPRISES_MAX];
@@ -123,9 +123,10 @@ static void note_blocks(struct enterprises *e, struct span data)
 	}
 }
 
-/* Those that options of the configuration name (or only those always sent), in the order of the scopes. */
-static void note_configured(const struct exchange *x, const struct fill_sources *s, uint8_t code, bool always,
-			    struct enterprises *e)
+/* Those that options of the configuration name (or only those always sent), in the order of the
+ * scopes. */
+static void note_configured(const struct exchange *x, const struct fill_sources *s, uint8_t code,
+			    bool always, struct enterprises *e)
 {
 	for (size_t i = 0; i < s->n; i++) {
 		const struct config_option *o = config_option_top(s->scope[i], code);
@@ -134,7 +135,8 @@ static void note_configured(const struct exchange *x, const struct fill_sources 
 			struct rd r = rd_init(o->data);
 			uint32_t id = rd_be32(&r);
 
-			if (rd_ok(&r) && exchange_class_ok(x, &o->classes) && (o->always_send || !always)) {
+			if (rd_ok(&r) && exchange_class_ok(x, &o->classes) &&
+			    (o->always_send || !always)) {
 				note_enterprise(e, id);
 				note_blocks(e, o->data);
 			}
@@ -161,8 +163,8 @@ static bool put_own_blocks(const struct config_option *o, uint32_t id, struct wr
 }
 
 /* Puts the data configured as a whole for an enterprise, of the innermost scope that has it. */
-static bool put_configured(const struct exchange *x, const struct fill_sources *s, uint8_t code, uint32_t id,
-			   struct wr *w)
+static bool put_configured(const struct exchange *x, const struct fill_sources *s, uint8_t code,
+			   uint32_t id, struct wr *w)
 {
 	for (size_t i = 0; i < s->n; i++) {
 		const struct config_option *o = config_option_top(s->scope[i], code);
@@ -174,7 +176,8 @@ static bool put_configured(const struct exchange *x, const struct fill_sources *
 	return false;
 }
 
-/* Returns the length of a list of sub-options that fits into one block; 255 octets of other data. */
+/* Returns the length of a list of sub-options that fits into one block; 255 octets of other
+ * data. */
 static size_t block_size(struct span data)
 {
 	size_t n = 0;
@@ -216,11 +219,12 @@ struct span fill_docsis_oro(const struct exchange *x)
 
 static bool client_named(const struct exchange *x)
 {
-	return dhcp4_opt(&x->query, DHCP4_OPT_VIVCO_SUBOPTIONS) || dhcp4_opt(&x->query, DHCP4_OPT_VIVSO_SUBOPTIONS);
+	return dhcp4_opt(&x->query, DHCP4_OPT_VIVCO_SUBOPTIONS) ||
+	       dhcp4_opt(&x->query, DHCP4_OPT_VIVSO_SUBOPTIONS);
 }
 
-/* RFC 3925 4: blocks of the enterprises that the client named; of all that are configured for a client that
- * named none; and of those that are always sent. */
+/* RFC 3925 4: blocks of the enterprises that the client named; of all that are configured for a
+ * client that named none; and of those that are always sent. */
 static bool vivso(struct exchange *x, const struct fill_sources *s, struct span *ret)
 {
 	uint8_t out[CONTAINER_MAX] uninit;
@@ -237,7 +241,8 @@ static bool vivso(struct exchange *x, const struct fill_sources *s, struct span 
 
 		(void)snprintf(space, sizeof(space), "vendor-%u", e.ids[i]);
 		(void)put_configured(x, s, DHCP4_OPT_VIVSO_SUBOPTIONS, e.ids[i], &b);
-		(void)put_space(x, s, space, e.ids[i] == DOCSIS ? fill_docsis_oro(x) : SPAN_NULL, &b, 0);
+		(void)put_space(x, s, space, e.ids[i] == DOCSIS ? fill_docsis_oro(x) : SPAN_NULL,
+				&b, 0);
 		if (wr_ok(&b) && b.len)
 			put_block(&w, e.ids[i], span_of(block, b.len));
 	}
@@ -262,8 +267,9 @@ static bool vivco(struct exchange *x, const struct fill_sources *s, struct span 
 	return w.len && finish(x, &w, ret);
 }
 
-static bool container(struct exchange *x, const struct fill_sources *s, const struct option_def *def,
-		      const struct config_option *own, struct span *ret)
+static bool container(struct exchange *x, const struct fill_sources *s,
+		      const struct option_def *def, const struct config_option *own,
+		      struct span *ret)
 {
 	uint8_t out[CONTAINER_MAX] uninit;
 	struct wr w = wr_init(out, sizeof(out));
@@ -283,7 +289,8 @@ bool fill_vendor_option(struct exchange *x, const struct fill_sources *s, uint8_
 	if (code == DHCP4_OPT_VIVCO_SUBOPTIONS)
 		return vivco(x, s, ret);
 	/* a class may define 43 and 224 to 254 for itself */
-	def = own && own->def ? own->def : option_defs_by_code(x->cfg->defs, OPTION_SPACE_DHCP4, code);
+	def = own && own->def ? own->def
+			      : option_defs_by_code(x->cfg->defs, OPTION_SPACE_DHCP4, code);
 	return def && def->encapsulate && def->encapsulate[0] && container(x, s, def, own, ret);
 }
 
@@ -294,7 +301,8 @@ struct span fill_rai_echo(struct exchange *x)
 	struct wr w;
 	uint8_t *out;
 
-	if (!dhcp4_subopt(x->rai, RAI_VIRTUAL_SUBNET_SELECT_CTRL, &sub) || !dhcp4_subopts_valid(x->rai))
+	if (!dhcp4_subopt(x->rai, RAI_VIRTUAL_SUBNET_SELECT_CTRL, &sub) ||
+	    !dhcp4_subopts_valid(x->rai))
 		return x->rai;
 	out = arena_alloc(&x->pkt.arena, x->rai.n);
 	if (!out)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Options whose value is put together from sub-options: 43 and other encapsulating ones, 125 and 124
- * by enterprise number, and the echo of 82.
+ * Options whose value is put together from sub-options: 43 and other encapsulating ones, 125 and
+ * 124 by enterprise number, and the echo of 82.
  */
 #pragma once
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Leases against subnets, when the lease file is loaded. A lease fits if its subnet exists and contains
- * its address. warn: say it. fix: move it to the subnet that contains it. fix-del: that, or delete.
- * del: delete. Changes are rows like any other.
+ * Leases against subnets, when the lease file is loaded. A lease fits if its subnet exists and
+ * contains its address. warn: say it. fix: move it to the subnet that contains it. fix-del: that,
+ * or delete. del: delete. Changes are rows like any other.
  */
 #include "server/lease_check.h"
 
@@ -32,17 +32,21 @@ static const char *treat(struct server *srv, const struct config *cfg, const str
 	struct lease moved = *l;
 
 	if (mode == CHECKS_DEL || (mode == CHECKS_FIX_DEL && !home))
-		return lease_db_del(srv->db, l->addr, lease_expect_row(l), &change) == 0 ? "deleted" : "not deleted";
+		return lease_db_del(srv->db, l->addr, lease_expect_row(l), &change) == 0
+			       ? "deleted"
+			       : "not deleted";
 	if ((mode == CHECKS_FIX || mode == CHECKS_FIX_DEL) && home) {
 		moved.subnet_id = home->id;
-		return lease_db_put(srv->db, &moved, LEASE_PUT_UPDATE, lease_expect_row(l), &change) == 0
+		return lease_db_put(srv->db, &moved, LEASE_PUT_UPDATE, lease_expect_row(l),
+				    &change) == 0
 			       ? "moved to its subnet"
 			       : "not moved";
 	}
 	return "kept as it is";
 }
 
-static uint64_t check_page(struct server *srv, const struct config *cfg, const struct lease *page, size_t n)
+static uint64_t check_page(struct server *srv, const struct config *cfg, const struct lease *page,
+			   size_t n)
 {
 	char ip[IP_TEXT_LEN];
 	uint64_t bad = 0;
@@ -54,8 +58,9 @@ static uint64_t check_page(struct server *srv, const struct config *cfg, const s
 			continue;
 		bad++;
 		done = treat(srv, cfg, &page[i]);
-		log_msg(srv->log, LOG_DHCPSRV_LEASE_SANITY_FAIL, "lease %s does not belong to subnet id %u: %s",
-			ip_text(page[i].addr, ip), page[i].subnet_id, done);
+		log_msg(srv->log, LOG_DHCPSRV_LEASE_SANITY_FAIL,
+			"lease %s does not belong to subnet id %u: %s", ip_text(page[i].addr, ip),
+			page[i].subnet_id, done);
 	}
 	return bad;
 }

@@ -9,6 +9,6 @@
 struct config;
 struct server;
 
-/* Checks every lease and takes the configured action (warn, fix, fix-del, del). Returns the number that did not
- * fit. Called once, before serving. */
+/* Checks every lease and takes the configured action (warn, fix, fix-del, del). Returns the number
+ * that did not fit. Called once, before serving. */
 uint64_t lease_check(struct server *srv, const struct config *cfg);

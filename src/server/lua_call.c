@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * The view of a call in rules: the object `call` with the arguments of its hook point (include/usher/hook.h,
- * doc/hooks.md), leases, classes, and the fields of `when`. An argument that a hook point lacks reads as nil;
- * setting one that may not be set there is an error.
+ * The view of a call in rules: the object `call` with the arguments of its hook point
+ * (include/usher/hook.h, doc/hooks.md), leases, classes, and the fields of `when`. An argument that
+ * a hook point lacks reads as nil; setting one that may not be set there is an error.
  */
 #include "server/lua_hook.h"
 
@@ -28,7 +28,7 @@ static void check(lua_State *L, const struct lua_state *st, int r, const char *w
 		luaL_error(L, "%s: refused", what);
 }
 
-/* --- leases ---------------------------------------------------------------------------------------- */
+/* --- leases ----------------------------------------------------------------------------------- */
 
 static struct lua_lease *lease_to_change(lua_State *L, void *obj, const char *what)
 {
@@ -110,16 +110,18 @@ static int of_lease_client_id(lua_State *L, void *obj)
 static const struct script_class lease_class = {
 	.name = "lease",
 	.fields = (const struct script_field[]){{"address", of_lease_address, NULL},
-						{"lifetime", of_lease_lifetime, of_lease_set_lifetime},
+						{"lifetime", of_lease_lifetime,
+						 of_lease_set_lifetime},
 						{"state", of_lease_state, NULL},
-						{"hostname", of_lease_hostname, of_lease_set_hostname},
+						{"hostname", of_lease_hostname,
+						 of_lease_set_hostname},
 						{"hw", of_lease_hw, NULL},
 						{"client_id", of_lease_client_id, NULL},
 						{0}},
 	.meta = (const struct luaL_Reg[]){{"__pairs", script_pairs_fields}, {NULL, NULL}},
 };
 
-/* --- classes --------------------------------------------------------------------------------------- */
+/* --- classes ---------------------------------------------------------------------------------- */
 
 static const struct script_class classes_class;
 
@@ -144,7 +146,8 @@ static int classes_add(lua_State *L)
 	int r = usher_class_add(st->call, check_name(L, "classes:add"));
 
 	if (r == -EINVAL)
-		return luaL_error(L, "classes:add: there is no packet at %s", usher_hook_point(st->call));
+		return luaL_error(L, "classes:add: there is no packet at %s",
+				  usher_hook_point(st->call));
 	lua_pushboolean(L, r == 0);
 	return 1;
 }
@@ -154,7 +157,7 @@ static const struct script_class classes_class = {
 	.methods = (const struct script_method[]){{"has", classes_has}, {"add", classes_add}, {0}},
 };
 
-/* --- the call -------------------------------------------------------------------------------------- */
+/* --- the call --------------------------------------------------------------------------------- */
 
 static int get_hook(lua_State *L, void *obj)
 {
@@ -376,7 +379,8 @@ static int method_unpack(lua_State *L)
 	int r = usher_unpack(st->call);
 
 	if (r == -EINVAL)
-		return luaL_error(L, "call:unpack: there is nothing to unpack at %s", usher_hook_point(st->call));
+		return luaL_error(L, "call:unpack: there is nothing to unpack at %s",
+				  usher_hook_point(st->call));
 	lua_pushboolean(L, r == 0);
 	return 1;
 }
@@ -397,7 +401,8 @@ const struct script_class lua_call_class = {
 						{"fake_allocation", get_fake_allocation, NULL},
 						{"raw", get_raw, set_raw},
 						{"host_id", get_host_id, set_host_id},
-						{"address_in_use", get_address_in_use, set_address_in_use},
+						{"address_in_use", get_address_in_use,
+						 set_address_in_use},
 						{"command", get_command, NULL},
 						{"arguments", get_arguments, NULL},
 						{"answer", get_answer, set_answer},
@@ -412,7 +417,8 @@ const struct script_class lua_call_class = {
 
 int lua_call_register(struct lua_state *st)
 {
-	static const struct script_class *const all[] = {&lua_call_class, &classes_class, &lease_class};
+	static const struct script_class *const all[] = {&lua_call_class, &classes_class,
+							 &lease_class};
 	int r = 0;
 
 	for (size_t i = 0; i < ARRAY_LEN(all) && r == 0; i++)
@@ -439,7 +445,7 @@ void lua_call_end(struct lua_state *st)
 	st->call = NULL;
 }
 
-/* --- `when` ---------------------------------------------------------------------------------------- */
+/* --- `when` ----------------------------------------------------------------------------------- */
 
 static const struct usher_call *call_of(const void *ctx)
 {
@@ -462,12 +468,12 @@ static int parse_text(const char *text, uint64_t *ret)
 	return 0;
 }
 
-#define FIELD(name, value)                                                                         \
-	static uint64_t when_##name(const void *ctx)                                               \
-	{                                                                                          \
-		const struct usher_call *c = call_of(ctx);                                         \
-                                                                                                   \
-		return (value);                                                                    \
+#define FIELD(name, value)                                 \
+	static uint64_t when_##name(const void *ctx)       \
+	{                                                  \
+		const struct usher_call *c = call_of(ctx); \
+                                                           \
+		return (value);                            \
 	}
 FIELD(type, dhcp4_msg_type(c->query))
 FIELD(chaddr, script_dhcp_chaddr(c->query))
@@ -513,7 +519,8 @@ static bool has_command(const void *ctx)
 }
 
 const struct script_filter_field lua_when_fields[] = {
-	{"type", when_type, has_type, script_dhcp_parse_type, SCRIPT_FIELD_TEXT, script_dhcp_type_text},
+	{"type", when_type, has_type, script_dhcp_parse_type, SCRIPT_FIELD_TEXT,
+	 script_dhcp_type_text},
 	{"chaddr", when_chaddr, has_chaddr, script_dhcp_parse_chaddr, SCRIPT_FIELD_NUMBER, NULL},
 	{"ciaddr", when_ciaddr, has_query, NULL, SCRIPT_FIELD_ADDRESS, NULL},
 	{"giaddr", when_giaddr, has_query, NULL, SCRIPT_FIELD_ADDRESS, NULL},

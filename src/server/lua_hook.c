@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
  * The hook library "lua": runs a script in every state when the configuration is loaded, and raises
- * haka.dissectors.dhcp.events.<hook point> for the hook points that its rules listen to. A rule that
- * fails or overruns its limits is logged with file and line, counted as a failed callout, and its
- * packet continues or is dropped, as "on-error" says.
+ * haka.dissectors.dhcp.events.<hook point> for the hook points that its rules listen to. A rule
+ * that fails or overruns its limits is logged with file and line, counted as a failed callout, and
+ * its packet continues or is dropped, as "on-error" says.
  */
 #include "server/lua_hook.h"
 
@@ -31,7 +31,7 @@ struct parameters {
 	bool drop_on_error;
 };
 
-/* --- parameters ---------------------------------------------------------------------------------- */
+/* --- parameters ------------------------------------------------------------------------------- */
 
 static int bad(struct config_error *err, const struct json_pos *pos, const char *what)
 {
@@ -49,20 +49,24 @@ static int read_one(struct parameters *p, const struct json *v, struct config_er
 	} else if (number || strcmp(v->key, "memory-mb") == 0) {
 		if (v->type != JSON_INT || v->i < (number ? INSTRUCTIONS_MIN : 1) ||
 		    v->i > (number ? INSTRUCTIONS_MAX : MEMORY_MB_MAX))
-			return bad(err, &v->pos, number ? "'instructions' is a number from 1000 to 2^40"
-							: "'memory-mb' is a number from 1 to 65536");
+			return bad(err, &v->pos,
+				   number ? "'instructions' is a number from 1000 to 2^40"
+					  : "'memory-mb' is a number from 1 to 65536");
 		*(number ? &p->instructions : &p->memory_mb) = v->i;
 	} else if (strcmp(v->key, "on-error") == 0) {
 		p->drop_on_error = v->type == JSON_STRING && strcmp(v->s, "drop") == 0;
 		if (v->type != JSON_STRING || (!p->drop_on_error && strcmp(v->s, "continue") != 0))
 			return bad(err, &v->pos, "'on-error' is \"continue\" or \"drop\"");
 	} else {
-		return bad(err, &v->key_pos, "there are only the parameters script, instructions, memory-mb, on-error");
+		return bad(
+			err, &v->key_pos,
+			"there are only the parameters script, instructions, memory-mb, on-error");
 	}
 	return 0;
 }
 
-static int read_parameters(struct parameters *p, const struct config_hook_library *conf, struct config_error *err)
+static int read_parameters(struct parameters *p, const struct config_hook_library *conf,
+			   struct config_error *err)
 {
 	if (conf->parameters && conf->parameters->type == JSON_MAP)
 		for (const struct json *v = conf->parameters->first; v; v = v->next) {
@@ -79,11 +83,11 @@ static void script_path(char out[PATH_MAX], const char *config_file, const char 
 {
 	const char *slash = script[0] != '/' && config_file ? strrchr(config_file, '/') : NULL;
 
-	(void)snprintf(out, PATH_MAX, "%.*s%s", slash ? (int)(slash + 1 - config_file) : 0, slash ? config_file : "",
-		       script);
+	(void)snprintf(out, PATH_MAX, "%.*s%s", slash ? (int)(slash + 1 - config_file) : 0,
+		       slash ? config_file : "", script);
 }
 
-/* --- states ---------------------------------------------------------------------------------------- */
+/* --- states ----------------------------------------------------------------------------------- */
 
 static void print(void *ctx, struct span line)
 {
@@ -103,24 +107,29 @@ static const struct option_def *by_code(const struct script_dhcp *d, uint32_t co
 {
 	const struct lua_state *st = d->ctx;
 
-	return option_defs_by_code(st->call->cfg ? st->call->cfg->defs : NULL, OPTION_SPACE_DHCP4, code);
+	return option_defs_by_code(st->call->cfg ? st->call->cfg->defs : NULL, OPTION_SPACE_DHCP4,
+				   code);
 }
 
 static const struct option_def *by_name(const struct script_dhcp *d, const char *name)
 {
 	const struct lua_state *st = d->ctx;
 
-	return option_defs_by_name(st->call->cfg ? st->call->cfg->defs : NULL, OPTION_SPACE_DHCP4, name);
+	return option_defs_by_name(st->call->cfg ? st->call->cfg->defs : NULL, OPTION_SPACE_DHCP4,
+				   name);
 }
 
-static const struct script_dhcp_host dhcp_host = {.drop = drop, .by_code = by_code, .by_name = by_name};
+static const struct script_dhcp_host dhcp_host = {.drop = drop,
+						  .by_code = by_code,
+						  .by_name = by_name};
 
 static int define_events(struct lua_state *st)
 {
 	int r = 0;
 
 	for (unsigned i = 0; i < HOOK_N_POINTS && r == 0; i++) {
-		r = script_event_define(st->script, "dhcp", hook_point_name((enum hook_point)i), 0, &st->events[i]);
+		r = script_event_define(st->script, "dhcp", hook_point_name((enum hook_point)i), 0,
+					&st->events[i]);
 		if (r == 0)
 			script_event_fields(st->script, st->events[i], lua_when_fields);
 	}
@@ -154,7 +163,8 @@ static int state_run(struct lua_state *st, const char *path, const struct config
 	if (r != 0)
 		return bad(err, &conf->pos, e.text);
 	if (script_started(st->script) & SCRIPT_RAISE_FAULT)
-		return bad(err, &conf->pos, "a rule on haka.events.started failed (the log says where)");
+		return bad(err, &conf->pos,
+			   "a rule on haka.events.started failed (the log says where)");
 	st->running = true;
 	return 0;
 }
@@ -177,7 +187,8 @@ static struct lua_state *state_take(struct lua_hook *h, const struct usher_call 
 	for (unsigned i = 0; call->query && i + 1 < h->n_states; i++) {
 		struct lua_state *st = &h->states[i];
 
-		if (atomic_load_explicit(&st->owned, memory_order_acquire) && pthread_equal(st->owner, self))
+		if (atomic_load_explicit(&st->owned, memory_order_acquire) &&
+		    pthread_equal(st->owner, self))
 			return st;
 	}
 	for (unsigned i = 0; call->query && i + 1 < h->n_states; i++) {
@@ -200,7 +211,7 @@ static void state_give(struct lua_hook *h, const struct lua_state *st)
 		(void)pthread_mutex_unlock(&h->shared);
 }
 
-/* --- the callout ------------------------------------------------------------------------------------- */
+/* --- the callout ------------------------------------------------------------------------------ */
 
 static int push(lua_State *L, void *ctx, bool streamed)
 {
@@ -245,7 +256,7 @@ static int callout(usher_call *call, void *ctx)
 	return what & SCRIPT_RAISE_FAULT ? -USHER_E_SCRIPT : 0;
 }
 
-/* --- load, retire, unload ------------------------------------------------------------------------------ */
+/* --- load, retire, unload --------------------------------------------------------------------- */
 
 static void hook_free(struct lua_hook *h)
 {
@@ -268,10 +279,12 @@ static int tables_new(struct lua_hook *h)
 	return shared_store_new(0, &key, &h->tables);
 }
 
-static int open_states(struct lua_hook *h, const struct hook_registry_opts *o, const struct config_hook_library *conf,
-		       struct config_error *err)
+static int open_states(struct lua_hook *h, const struct hook_registry_opts *o,
+		       const struct config_hook_library *conf, struct config_error *err)
 {
-	unsigned workers = o->n_threads < 1 ? 1 : o->n_threads < SERVER_MAX_WORKERS ? o->n_threads : SERVER_MAX_WORKERS;
+	unsigned workers = o->n_threads < 1		       ? 1
+			   : o->n_threads < SERVER_MAX_WORKERS ? o->n_threads
+							       : SERVER_MAX_WORKERS;
 	struct parameters p = {0};
 	char path[PATH_MAX];
 	struct stat info;
@@ -309,7 +322,8 @@ static int open_states(struct lua_hook *h, const struct hook_registry_opts *o, c
 	return 0;
 }
 
-/* A point is registered if rules of any state listen to it; a listener that a script adds later is not called. */
+/* A point is registered if rules of any state listen to it; a listener that a script adds later is
+ * not called. */
 static int listen(struct lua_hook *h)
 {
 	int r = 0;
@@ -321,13 +335,14 @@ static int listen(struct lua_hook *h)
 			any |= script_event_any(h->states[i].script, h->states[i].events[p]);
 		h->points[p] = (struct lua_point){h, (enum hook_point)p};
 		if (any)
-			r = usher_register(h->lib, hook_point_name((enum hook_point)p), callout, &h->points[p]);
+			r = usher_register(h->lib, hook_point_name((enum hook_point)p), callout,
+					   &h->points[p]);
 	}
 	return r;
 }
 
-static int hook_load(struct usher_lib *lib, const struct hook_registry_opts *o, const struct config_hook_library *conf,
-		    struct config_error *err)
+static int hook_load(struct usher_lib *lib, const struct hook_registry_opts *o,
+		     const struct config_hook_library *conf, struct config_error *err)
 {
 	struct lua_hook *h = calloc(1, sizeof(*h));
 	int r;
@@ -366,6 +381,10 @@ static const struct json *script_value(const struct config_hook_library *conf)
 }
 
 const struct hook_builtin server_builtins[] = {
-	{.name = "lua", .load = hook_load, .retire = hook_retire, .unload = hook_unload, .file = script_value},
+	{.name = "lua",
+	 .load = hook_load,
+	 .retire = hook_retire,
+	 .unload = hook_unload,
+	 .file = script_value},
 	{0},
 };

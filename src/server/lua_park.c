@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * call:park() and its handle. The handle is Lua's own memory, in a list of the library's, because it must
- * be given back in every case: when the rule that took it fails, when no reference
- * to it is left, and when another configuration takes over. A parked packet holds the registry, so
- * that without the last of these neither would ever be freed.
+ * call:park() and its handle. The handle is Lua's own memory, in a list of the library's, because
+ * it must be given back in every case: when the rule that took it fails, when no reference to it is
+ * left, and when another configuration takes over. A parked packet holds the registry, so that
+ * without the last of these neither would ever be freed.
  */
 #include "server/lua_hook.h"
 
@@ -110,7 +110,8 @@ int lua_call_park(lua_State *L)
 	bool retired;
 
 	if (!st->call->parked || !hook_point_parks(st->call->point))
-		return luaL_error(L, "call:park: a packet cannot be parked at %s", usher_hook_point(st->call));
+		return luaL_error(L, "call:park: a packet cannot be parked at %s",
+				  usher_hook_point(st->call));
 	p = lua_newuserdata(L, sizeof(*p));
 	*p = (struct lua_parked){.magic = PARKED_MAGIC, .st = st, .call = st->generation};
 	lua_pushlightuserdata(L, (void *)(uintptr_t)&key_meta);
@@ -157,8 +158,10 @@ void lua_park_retire(struct lua_hook *h)
 
 static int open_meta(lua_State *L)
 {
-	static const luaL_Reg methods[] = {
-		{"unpark", handle_unpark}, {"drop", handle_drop}, {"in_use", handle_in_use}, {NULL, NULL}};
+	static const luaL_Reg methods[] = {{"unpark", handle_unpark},
+					   {"drop", handle_drop},
+					   {"in_use", handle_in_use},
+					   {NULL, NULL}};
 
 	lua_pushlightuserdata(L, (void *)(uintptr_t)&key_meta);
 	lua_createtable(L, 0, 3);

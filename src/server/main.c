@@ -60,9 +60,12 @@ static void warn(void *ctx, const struct config_error *w)
 }
 
 /* Makes the checks of applying a configuration, without opening sockets, logs and leases. */
-static int check_deeper(const char *path, struct config *cfg, struct config_problems *problems, struct config_error *err)
+static int check_deeper(const char *path, struct config *cfg, struct config_problems *problems,
+			struct config_error *err)
 {
-	struct server_opts so = {.clock = clock_system, .builtins = server_builtins, .config_file = path};
+	struct server_opts so = {.clock = clock_system,
+				 .builtins = server_builtins,
+				 .config_file = path};
 	struct snapshot *s = NULL;
 	struct server srv;
 	int r;
@@ -123,7 +126,10 @@ static void check_rest(void *problems, const struct config *cfg)
 static int check(const char *path, const struct args *a)
 {
 	struct config_problems problems = {0};
-	struct config_load_opts lo = {.warn = warn, .problem = config_problems_add, .refused = check_rest, .ctx = &problems,
+	struct config_load_opts lo = {.warn = warn,
+				      .problem = config_problems_add,
+				      .refused = check_rest,
+				      .ctx = &problems,
 				      .ignore_unknown_hooks = a->ignore_unknown_hooks};
 	struct config_error err = {0};
 	struct config *cfg;
@@ -180,14 +186,28 @@ static int parse(int argc, char **argv, struct args *a)
 
 	while ((c = getopt_long(argc, argv, "c:dt:T:p:P:r:w:XvVWh", long_options, NULL)) >= 0) {
 		switch (c) {
-		case 'c': a->config = optarg; break;
-		case 'd': a->debug = true; break;
+		case 'c':
+			a->config = optarg;
+			break;
+		case 'd':
+			a->debug = true;
+			break;
 		case 't':
-		case 'T': a->check = optarg; break;
-		case OPT_IGNORE_HOOKS: a->ignore_unknown_hooks = true; break;
-		case 'r': a->in = optarg; break;
-		case 'w': a->out = optarg; break;
-		case 'X': a->any_path = true; break;
+		case 'T':
+			a->check = optarg;
+			break;
+		case OPT_IGNORE_HOOKS:
+			a->ignore_unknown_hooks = true;
+			break;
+		case 'r':
+			a->in = optarg;
+			break;
+		case 'w':
+			a->out = optarg;
+			break;
+		case 'X':
+			a->any_path = true;
+			break;
 		case 'p':
 		case 'P':
 			if (!parse_port(optarg, c == 'p' ? &a->server_port : &a->client_port))
@@ -211,7 +231,8 @@ static int parse(int argc, char **argv, struct args *a)
 		}
 	}
 	if (optind < argc) {
-		(void)fprintf(stderr, "usher-server: '%s' is not understood\n%s", argv[optind], usage);
+		(void)fprintf(stderr, "usher-server: '%s' is not understood\n%s", argv[optind],
+			      usage);
 		return EXIT_USAGE;
 	}
 	return -1;
@@ -219,9 +240,13 @@ static int parse(int argc, char **argv, struct args *a)
 
 static int serve(const struct args *a)
 {
-	struct daemon_opts o = {.config_file = a->config, .debug = a->debug, .server_port = a->server_port,
-				.client_port = a->client_port, .builtins = server_builtins,
-				.ignore_unknown_hooks = a->ignore_unknown_hooks, .any_path = a->any_path};
+	struct daemon_opts o = {.config_file = a->config,
+				.debug = a->debug,
+				.server_port = a->server_port,
+				.client_port = a->client_port,
+				.builtins = server_builtins,
+				.ignore_unknown_hooks = a->ignore_unknown_hooks,
+				.any_path = a->any_path};
 	struct server_daemon *d = calloc(1, sizeof(*d));
 	int code = 1;
 
@@ -235,8 +260,8 @@ static int serve(const struct args *a)
 }
 
 /*
- * Memory that is allocated while packets run (texts of leases) is small and stays. A thread's own heap would
- * grow page by page, with a system call each.
+ * Memory that is allocated while packets run (texts of leases) is small and stays. A thread's own
+ * heap would grow page by page, with a system call each.
  */
 static void tune_malloc(void)
 {
@@ -255,7 +280,8 @@ static void raise_descriptors(void)
 	(void)setrlimit(RLIMIT_NOFILE, &limit);
 }
 
-/* Descriptors 0 to 2 are open before anything else is: a log line to standard output must not enter a pipe of ours. */
+/* Descriptors 0 to 2 are open before anything else is: a log line to standard output must not enter
+ * a pipe of ours. */
 static void open_standard(void)
 {
 	int fd;
@@ -281,12 +307,17 @@ int main(int argc, char **argv)
 	if (a.check)
 		return check(a.check, &a);
 	if (!a.config) {
-		(void)fprintf(stderr, "usher-server: a configuration file is needed (-c FILE)\n%s", usage);
+		(void)fprintf(stderr, "usher-server: a configuration file is needed (-c FILE)\n%s",
+			      usage);
 		return EXIT_USAGE;
 	}
 	if (a.in) {
-		struct replay_opts o = {.config_file = a.config, .in = a.in, .out = a.out, .debug = a.debug,
-					.server_port = a.server_port, .client_port = a.client_port,
+		struct replay_opts o = {.config_file = a.config,
+					.in = a.in,
+					.out = a.out,
+					.debug = a.debug,
+					.server_port = a.server_port,
+					.client_port = a.client_port,
 					.builtins = server_builtins,
 					.ignore_unknown_hooks = a.ignore_unknown_hooks};
 

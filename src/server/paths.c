@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * The names are taken from the typed configuration, their places from the tree. A name is compared as text first, so
- * that a file that is not there yet needs no look-up; then the links of the part that exists are followed, because a
- * directory below Kea's may belong to somebody else.
+ * The names are taken from the typed configuration, their places from the tree. A name is compared
+ * as text first, so that a file that is not there yet needs no look-up; then the links of the part
+ * that exists are followed, because a directory below Kea's may belong to somebody else.
  */
 #include "server/paths.h"
 
@@ -77,19 +77,21 @@ bool paths_below(const char *path, const char *dir)
 	return real && (strcmp(real, real_dir) == 0 || begins_with(real, real_dir));
 }
 
-static void refuse_path(struct place *p, const struct json_pos *pos, const char *what, const char *path,
-			enum config_dir_kind kind)
+static void refuse_path(struct place *p, const struct json_pos *pos, const char *what,
+			const char *path, enum config_dir_kind kind)
 {
 	struct config_error err = {0};
 
-	(void)config_error_set(&err, pos, -USHER_E_CONFIG,
-			       "%s %s: this requester may only name files below %s (others: root, the server's user, "
-			       "the configuration file, or -X)", what, path, config_dir(kind));
+	(void)config_error_set(
+		&err, pos, -USHER_E_CONFIG,
+		"%s %s: this requester may only name files below %s (others: root, the server's user, "
+		"the configuration file, or -X)",
+		what, path, config_dir(kind));
 	p->c->problem(p->c->ctx, &err);
 	p->n++;
 }
 
-/* --- rules in force --------------------------------------------------------------------------------- */
+/* --- rules in force --------------------------------------------------------------------------- */
 
 static bool log_in_force(const struct config *cfg, const char *path)
 {
@@ -111,7 +113,8 @@ static bool socket_in_force(const struct config *cfg, const char *path)
 	return false;
 }
 
-static const struct json *script_of(const struct paths_check *c, const struct config_hook_library *h)
+static const struct json *script_of(const struct paths_check *c,
+				    const struct config_hook_library *h)
 {
 	const struct hook_builtin *b = hook_builtin_find(c->builtins, h->library);
 
@@ -133,7 +136,7 @@ static bool hook_in_force(const struct paths_check *c, const char *library, cons
 	return false;
 }
 
-/* --- the names of a configuration ---------------------------------------------------------------------- */
+/* --- the names of a configuration ------------------------------------------------------------- */
 
 static void check_hooks(struct place *p)
 {
@@ -146,8 +149,10 @@ static void check_hooks(struct place *p)
 		if (!hook_builtin_find(p->c->builtins, h->library)) {
 			if (!hook_in_force(p->c, h->library, NULL) &&
 			    !paths_below(h->library, config_dir(CONFIG_DIR_HOOKS)))
-				refuse_path(p, &h->pos, "hook library", h->library, CONFIG_DIR_HOOKS);
-		} else if (script && script->type == JSON_STRING && !hook_in_force(p->c, h->library, script->s) &&
+				refuse_path(p, &h->pos, "hook library", h->library,
+					    CONFIG_DIR_HOOKS);
+		} else if (script && script->type == JSON_STRING &&
+			   !hook_in_force(p->c, h->library, script->s) &&
 			   !paths_below(script->s, config_dir(CONFIG_DIR_HOOKS))) {
 			refuse_path(p, &script->pos, "script", script->s, CONFIG_DIR_HOOKS);
 		}
@@ -170,12 +175,14 @@ static void check_logs(struct place *p, const struct json *dhcp4)
 	for (size_t i = 0; i < cfg->n_loggers; i++)
 		for (size_t j = 0; j < cfg->loggers[i].n_outputs; j++) {
 			const struct log_output *o = &cfg->loggers[i].outputs[j];
-			const struct json *outputs = json_get(nth(json_get(dhcp4, "loggers"), i), "output-options");
+			const struct json *outputs = json_get(nth(json_get(dhcp4, "loggers"), i),
+							      "output-options");
 			const struct json *at = json_get(nth(outputs, j), "output");
 
 			if (o->kind == LOG_SINK_FILE && !log_in_force(p->c->in_force, o->path) &&
 			    !paths_below(o->path, config_dir(CONFIG_DIR_LOGS)))
-				refuse_path(p, at ? &at->pos : NULL, "log output", o->path, CONFIG_DIR_LOGS);
+				refuse_path(p, at ? &at->pos : NULL, "log output", o->path,
+					    CONFIG_DIR_LOGS);
 		}
 }
 
@@ -189,7 +196,8 @@ static void check_sockets(struct place *p)
 
 		if (!socket_in_force(p->c->in_force, s->path) &&
 		    !paths_below(s->path, config_dir(CONFIG_DIR_SOCKETS)))
-			refuse_path(p, name ? &name->pos : &s->node->pos, "control socket", s->path, CONFIG_DIR_SOCKETS);
+			refuse_path(p, name ? &name->pos : &s->node->pos, "control socket", s->path,
+				    CONFIG_DIR_SOCKETS);
 	}
 }
 
@@ -198,7 +206,8 @@ static void check_lease_file(struct place *p, const struct json *dhcp4)
 	const char *path = p->c->cfg->lease_file;
 	const struct json *name = json_get(json_get(dhcp4, "lease-database"), "name");
 
-	if (!path || !path[0] || (p->c->in_force && strcmp(p->c->in_force->lease_file, path) == 0) ||
+	if (!path || !path[0] ||
+	    (p->c->in_force && strcmp(p->c->in_force->lease_file, path) == 0) ||
 	    paths_below(path, config_dir(CONFIG_DIR_DATA)))
 		return;
 	refuse_path(p, name ? &name->pos : NULL, "lease file", path, CONFIG_DIR_DATA);

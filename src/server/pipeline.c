@@ -39,14 +39,22 @@ const char *stage_name(enum stage s)
 static enum drop hook_drop(enum hook_point p)
 {
 	switch ((int)p) {
-	case HOOK_BUFFER4_RECEIVE: return DROP_HOOK_BUFFER4_RECEIVE;
-	case HOOK_PKT4_RECEIVE: return DROP_HOOK_PKT4_RECEIVE;
-	case HOOK_SUBNET4_SELECT: return DROP_HOOK_SUBNET4_SELECT;
-	case HOOK_LEASES4_COMMITTED: return DROP_HOOK_LEASES4_COMMITTED;
-	case HOOK_LEASE4_OFFER: return DROP_HOOK_LEASE4_OFFER;
-	case HOOK_PKT4_SEND: return DROP_HOOK_PKT4_SEND;
-	case HOOK_BUFFER4_SEND: return DROP_HOOK_BUFFER4_SEND;
-	default: return DROP_PROCESSING_FAILED;
+	case HOOK_BUFFER4_RECEIVE:
+		return DROP_HOOK_BUFFER4_RECEIVE;
+	case HOOK_PKT4_RECEIVE:
+		return DROP_HOOK_PKT4_RECEIVE;
+	case HOOK_SUBNET4_SELECT:
+		return DROP_HOOK_SUBNET4_SELECT;
+	case HOOK_LEASES4_COMMITTED:
+		return DROP_HOOK_LEASES4_COMMITTED;
+	case HOOK_LEASE4_OFFER:
+		return DROP_HOOK_LEASE4_OFFER;
+	case HOOK_PKT4_SEND:
+		return DROP_HOOK_PKT4_SEND;
+	case HOOK_BUFFER4_SEND:
+		return DROP_HOOK_BUFFER4_SEND;
+	default:
+		return DROP_PROCESSING_FAILED;
 	}
 }
 
@@ -93,7 +101,8 @@ static void call_fill(struct exchange *x, struct usher_call *c, enum hook_point 
 		c->raw_cap = PACKET_DATA_LEN;
 		c->unpack = call_unpack;
 	} else if (sending || p == HOOK_PKT4_SEND) {
-		c->raw_cap = EXCHANGE_OUT_LEN; /* pkt4_send: the bytes that SKIP sends in place of our packing */
+		c->raw_cap = EXCHANGE_OUT_LEN; /* pkt4_send: the bytes that SKIP sends in place of
+						  our packing */
 		c->raw = sending ? c->raw : SPAN_NULL;
 	} else {
 		c->raw = SPAN_NULL;
@@ -173,7 +182,8 @@ enum usher_next_step pipeline_hook_parking(struct exchange *x, enum hook_point p
 	call_apply(x, &c);
 	if (p == HOOK_LEASE4_OFFER && c.address_in_use)
 		x->parked.in_use = true;
-	/* a handle is out: the slot must not be freed before it is back, also when a later callout set DROP */
+	/* a handle is out: the slot must not be freed before it is back, also when a later callout
+	 * set DROP */
 	if (c.took_handle && c.status == USHER_DROP)
 		x->parked.dropped = true;
 	if (c.took_handle)

@@ -11,7 +11,8 @@ enum verdict pipeline_run(struct exchange *x);
 /* The same, up to a stage that is not run: CONTINUE when it is reached. */
 enum verdict pipeline_run_to(struct exchange *x, enum stage end);
 const char *stage_name(enum stage s);
-/* Calls a hook point with the exchange's arguments; fill sets the arguments that are special to the point. */
+/* Calls a hook point with the exchange's arguments; fill sets the arguments that are special to the
+ * point. */
 enum usher_next_step pipeline_hook(struct exchange *x, enum hook_point p, struct lease *lease,
 				   const struct lease *deleted);
 /* The same for points that may park: *ret_park tells that the exchange must stop here. */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * DHCPDISCOVER (RFC 2131 4.3.1): an address is chosen and held for a moment, nothing is stored unless
- * offer-lifetime asks for it. Also the answers to a DISCOVER without an address: option 108 (RFC 8925),
- * option 116 (RFC 2563). And DHCPINFORM (4.3.5), which gets parameters only.
+ * DHCPDISCOVER (RFC 2131 4.3.1): an address is chosen and held for a moment, nothing is stored
+ * unless offer-lifetime asks for it. Also the answers to a DISCOVER without an address: option 108
+ * (RFC 8925), option 116 (RFC 2563). And DHCPINFORM (4.3.5), which gets parameters only.
  */
 #include "base/error.h"
 #include "base/ip.h"
@@ -19,9 +19,10 @@
 #include "wire/option_codes.h"
 
 /*
- * RFC 8925 3.2: a client that lists 108 needs no address where a subnet it may be in, or its network,
- * configures the option; the answer is of that subnet. Elsewhere (pool, class, reservation, global) it is an option
- * like others, and the client decides (as in Kea). A REQUEST is always answered with its address (RFC 8925 3.3).
+ * RFC 8925 3.2: a client that lists 108 needs no address where a subnet it may be in, or its
+ * network, configures the option; the answer is of that subnet. Elsewhere (pool, class,
+ * reservation, global) it is an option like others, and the client decides (as in Kea). A REQUEST
+ * is always answered with its address (RFC 8925 3.3).
  */
 static bool wants_v6_only(struct exchange *x)
 {
@@ -32,7 +33,8 @@ static bool wants_v6_only(struct exchange *x)
 		const struct config_subnet *s = x->candidates[i].subnet;
 
 		if (!config_option_top(&s->options, DHCP4_OPT_V6_ONLY_PREFERRED) &&
-		    !(s->network && config_option_top(&s->network->options, DHCP4_OPT_V6_ONLY_PREFERRED)))
+		    !(s->network &&
+		      config_option_top(&s->network->options, DHCP4_OPT_V6_ONLY_PREFERRED)))
 			continue;
 		x->subnet = s;
 		x->host = x->candidates[i].host;

@@ -100,7 +100,8 @@ enum verdict process_decline(struct exchange *x)
 	}
 	if (pipeline_hook(x, HOOK_LEASE4_DECLINE, l, NULL) != USHER_CONTINUE)
 		return exchange_drop(x, DROP_HOOK_DECLINE);
-	if (lease_db_decline(exchange_server(x)->db, addr, &who, x->cfg->decline_probation_s, &change) < 0) {
+	if (lease_db_decline(exchange_server(x)->db, addr, &who, x->cfg->decline_probation_s,
+			     &change) < 0) {
 		x->drop = DROP_DECLINE_NOT_OWNED;
 		return not_done(x);
 	}

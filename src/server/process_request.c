@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * DHCPREQUEST (RFC 2131 4.3.2) in its four states, as one decision: find the address asked for, decide
- * ACK, NAK or silence, change the lease. The NAK-or-silence matrix:
+ * DHCPREQUEST (RFC 2131 4.3.2) in its four states, as one decision: find the address asked for,
+ *decide ACK, NAK or silence, change the lease. The NAK-or-silence matrix:
  *
  *			   no subnet	unknown client	wrong address	outside all pools  in use
  *	SELECTING	   NAK		(served)	NAK		NAK		   NAK
@@ -28,10 +28,10 @@
 
 struct request {
 	enum request_state state;
-	uint32_t addr;			/* asked for */
-	const struct candidate *c;	/* where it is allowed; NULL: nowhere */
+	uint32_t addr;		   /* asked for */
+	const struct candidate *c; /* where it is allowed; NULL: nowhere */
 	const struct config_pool *pool;
-	struct lease *own;		/* the client's records, best first */
+	struct lease *own; /* the client's records, best first */
 	size_t n_own;
 };
 
@@ -53,7 +53,8 @@ static bool request_parse(const struct exchange *x, struct request *q)
 	return q->addr != 0;
 }
 
-static enum verdict nak_if(struct exchange *x, bool authoritative, enum drop silent, const char *reason)
+static enum verdict nak_if(struct exchange *x, bool authoritative, enum drop silent,
+			   const char *reason)
 {
 	return authoritative ? response_nak(x, reason) : exchange_drop(x, silent);
 }
@@ -69,7 +70,8 @@ static enum verdict without_subnet(struct exchange *x, const struct request *q)
 	case REQUEST_REBINDING:
 		return exchange_drop(x, DROP_NO_SUBNET);
 	case REQUEST_INIT_REBOOT:
-		return nak_if(x, authoritative(x), DROP_NO_SUBNET, "client is on no network of ours");
+		return nak_if(x, authoritative(x), DROP_NO_SUBNET,
+			      "client is on no network of ours");
 	case REQUEST_SELECTING:
 	case REQUEST_RENEWING:
 		break;
@@ -129,14 +131,16 @@ static enum verdict check_init_reboot(struct exchange *x, const struct request *
 	if (q->c && q->c->host && q->c->host->addr == q->addr)
 		return VERDICT_CONTINUE; /* a reservation is a record */
 	if (!held && !reserved_elsewhere(x, q))
-		return nak_if(x, authoritative(x), DROP_UNKNOWN_CLIENT, "no lease of this client is known");
+		return nak_if(x, authoritative(x), DROP_UNKNOWN_CLIENT,
+			      "no lease of this client is known");
 	for (size_t i = 0; i < q->n_own; i++)
 		if (q->own[i].addr == q->addr)
 			return VERDICT_CONTINUE;
 	return response_nak(x, "client has another address");
 }
 
-/* Decides all that needs no change of the table. CONTINUE without a response: the lease is to be assigned. */
+/* Decides all that needs no change of the table. CONTINUE without a response: the lease is to be
+ * assigned. */
 static enum verdict request_check(struct exchange *x, struct request *q)
 {
 	enum verdict v;
@@ -161,19 +165,22 @@ static enum verdict request_check(struct exchange *x, struct request *q)
 /* Returns whether two leases agree in the members that lease caching must not hide. */
 static bool lease_same(const struct lease *a, const struct lease *b)
 {
-	return a->valid_lft == b->valid_lft && a->subnet_id == b->subnet_id && a->pool_id == b->pool_id &&
-	       span_eq(lease_hw(a), lease_hw(b)) && span_eq(lease_client_id(a), lease_client_id(b)) &&
+	return a->valid_lft == b->valid_lft && a->subnet_id == b->subnet_id &&
+	       a->pool_id == b->pool_id && span_eq(lease_hw(a), lease_hw(b)) &&
+	       span_eq(lease_client_id(a), lease_client_id(b)) &&
 	       strcmp(a->hostname, b->hostname) == 0;
 }
 
-/* cache-threshold, cache-max-age: an early renewal changes nothing and gets the rest of the lifetime. */
+/* cache-threshold, cache-max-age: an early renewal changes nothing and gets the rest of the
+ * lifetime. */
 static bool lease_cached(const struct exchange *x, const struct lease *old, const struct lease *new,
 			 uint32_t *ret_left)
 {
 	const struct config_params *p = &x->subnet->params;
 	int64_t age = new->cltt - old->cltt;
 
-	if (old->state != LEASE_ASSIGNED || alloc_expired(x, old) || age < 0 || !lease_same(old, new))
+	if (old->state != LEASE_ASSIGNED || alloc_expired(x, old) || age < 0 ||
+	    !lease_same(old, new))
 		return false;
 	if (old->valid_lft == LEASE_INFINITE)
 		return false;
@@ -203,7 +210,8 @@ static void drop_others(struct exchange *x, const struct request *q)
 			lease_db_unhold(srv->db, q->own[i].addr, &who);
 			continue;
 		}
-		if (q->own[i].state != LEASE_ASSIGNED || lease_db_del(srv->db, q->own[i].addr, lease_expect_row(&q->own[i]), &gone) < 0)
+		if (q->own[i].state != LEASE_ASSIGNED ||
+		    lease_db_del(srv->db, q->own[i].addr, lease_expect_row(&q->own[i]), &gone) < 0)
 			continue;
 		if (gone.seq > x->wait_seq)
 			x->wait_seq = gone.seq;
@@ -223,7 +231,8 @@ static enum verdict granted(struct exchange *x, struct lease *l, uint32_t lifeti
 	return VERDICT_CONTINUE;
 }
 
-/* The renewal that changes nothing: still waits for the row it repeats, if that is not on disk yet. */
+/* The renewal that changes nothing: still waits for the row it repeats, if that is not on disk
+ * yet. */
 static enum verdict request_reuse(struct exchange *x, struct lease *l, uint64_t seq, uint32_t left)
 {
 	char ip[IP_TEXT_LEN];
@@ -232,7 +241,8 @@ static enum verdict request_reuse(struct exchange *x, struct lease *l, uint64_t 
 	TRACE(x, "lease reused, %u s left", left);
 	if (seq > x->wait_seq)
 		x->wait_seq = seq;
-	EXCHANGE_LOG(x, LOG_DHCP4_LEASE_REUSE, "lease %s reused, %u s left", ip_text(l->addr, ip), left);
+	EXCHANGE_LOG(x, LOG_DHCP4_LEASE_REUSE, "lease %s reused, %u s left", ip_text(l->addr, ip),
+		     left);
 	x->lease_reused = true;
 	return granted(x, l, left);
 }
@@ -240,11 +250,14 @@ static enum verdict request_reuse(struct exchange *x, struct lease *l, uint64_t 
 /* Calls lease4_select for a new lease, lease4_renew for one that is extended. False: SKIP. */
 static bool request_hook(struct exchange *x, struct lease *l, bool renewal)
 {
-	return pipeline_hook(x, renewal ? HOOK_LEASE4_RENEW : HOOK_LEASE4_SELECT, l, NULL) != USHER_SKIP;
+	return pipeline_hook(x, renewal ? HOOK_LEASE4_RENEW : HOOK_LEASE4_SELECT, l, NULL) !=
+	       USHER_SKIP;
 }
 
-/* The client's record at the address, also where it is of a subnet that the client is not in now. */
-static const struct lease *own_at(struct exchange *x, const struct request *q, const struct lease_client *who)
+/* The client's record at the address, also where it is of a subnet that the client is not in
+ * now. */
+static const struct lease *own_at(struct exchange *x, const struct request *q,
+				  const struct lease_client *who)
 {
 	struct lease *l;
 
@@ -252,7 +265,8 @@ static const struct lease *own_at(struct exchange *x, const struct request *q, c
 		if (q->own[i].addr == q->addr)
 			return &q->own[i];
 	l = arena_alloc(&x->pkt.arena, sizeof(*l));
-	if (!l || lease_db_get(exchange_server(x)->db, q->addr, NULL, l, NULL) < 0 || !lease_is_of(l, who))
+	if (!l || lease_db_get(exchange_server(x)->db, q->addr, NULL, l, NULL) < 0 ||
+	    !lease_is_of(l, who))
 		return NULL;
 	return l;
 }
@@ -262,8 +276,8 @@ static bool is_unchanged(const struct exchange *x, const struct lease *read)
 {
 	struct lease l uninit;
 
-	return lease_db_get(exchange_server(x)->db, read->addr, NULL, &l, NULL) == 0 && l.state == read->state &&
-	       l.row == read->row;
+	return lease_db_get(exchange_server(x)->db, read->addr, NULL, &l, NULL) == 0 &&
+	       l.state == read->state && l.row == read->row;
 }
 
 static enum verdict request_assign(struct exchange *x, struct request *q)
@@ -298,8 +312,8 @@ static enum verdict request_assign(struct exchange *x, struct request *q)
 	x->wait_seq = change.seq;
 	alloc_reclaimed(x, &change);
 	drop_others(x, q);
-	EXCHANGE_LOG(x, LOG_DHCP4_LEASE_ALLOC, "lease %s has been allocated for %u seconds", ip_text(l->addr, ip),
-		     l->valid_lft);
+	EXCHANGE_LOG(x, LOG_DHCP4_LEASE_ALLOC, "lease %s has been allocated for %u seconds",
+		     ip_text(l->addr, ip), l->valid_lft);
 	return granted(x, l, l->valid_lft);
 }
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Replay. One worker without a thread, one packet at a time, a virtual clock that the packets' times
- * move; housekeeping runs when its time comes on that clock. The interface is one that accepts every
- * destination, named as the configuration's first.
+ * Replay. One worker without a thread, one packet at a time, a virtual clock that the packets'
+ * times move; housekeeping runs when its time comes on that clock. The interface is one that
+ * accepts every destination, named as the configuration's first.
  */
 #include "server/replay.h"
 
@@ -28,7 +28,7 @@ struct replay {
 	struct virtual_clock clock;
 	struct server srv;
 	struct capture *capture;
-	int64_t next_reclaim, next_flush;	/* on the virtual wall clock */
+	int64_t next_reclaim, next_flush; /* on the virtual wall clock */
 };
 
 /* The address answers come from where the query went to everybody: configured, or the first host
@@ -45,8 +45,13 @@ static int replay_ifaces(struct replay *r, const struct config *cfg)
 	const char *name = cfg->n_interfaces && strcmp(cfg->interfaces[0].name, "*") != 0
 				   ? cfg->interfaces[0].name
 				   : "replay0";
-	struct iface i = {.ifindex = 0, .arp_type = 1, .up = true, .running = true, .accept_any = true,
-			  .n_addrs = 1, .addrs = {{replay_addr(cfg), 24}}};
+	struct iface i = {.ifindex = 0,
+			  .arp_type = 1,
+			  .up = true,
+			  .running = true,
+			  .accept_any = true,
+			  .n_addrs = 1,
+			  .addrs = {{replay_addr(cfg), 24}}};
 	struct iface_table *t;
 
 	(void)snprintf(i.name, sizeof(i.name), "%s", name);
@@ -59,7 +64,10 @@ static int replay_ifaces(struct replay *r, const struct config *cfg)
 
 static int replay_setup(struct replay *r, struct config *cfg, struct config_error *err)
 {
-	struct journal_opts jo = {.path = "", .persist = false, .clock = &r->srv.clock, .log = r->srv.log};
+	struct journal_opts jo = {.path = "",
+				  .persist = false,
+				  .clock = &r->srv.clock,
+				  .log = r->srv.log};
 	struct worker_opts wo = {.n_slots = REPLAY_SLOTS};
 	struct journal_load_stats st;
 	struct snapshot *s = NULL;
@@ -132,7 +140,8 @@ static int replay_all(struct replay *r, struct config *cfg, struct config_error 
 		return e;
 	e = capture_pcap_open(r->o->in, r->o->out, &r->capture);
 	if (e < 0)
-		return config_error_set(err, NULL, e, "capture %s: %s", r->o->in, usher_strerror(e));
+		return config_error_set(err, NULL, e, "capture %s: %s", r->o->in,
+					usher_strerror(e));
 	e = replay_packets(r);
 	if (e < 0)
 		(void)config_error_set(err, NULL, e, "capture %s: %s", r->o->in, usher_strerror(e));
@@ -147,8 +156,10 @@ int replay_run(const struct replay_opts *o)
 	struct config_load_opts lo = {.ignore_unknown_hooks = o->ignore_unknown_hooks};
 	struct config_error err = {0};
 	struct replay r = {.o = o};
-	struct server_opts so = {.seed = REPLAY_SEED, .server_port = o->server_port,
-				 .client_port = o->client_port, .builtins = o->builtins,
+	struct server_opts so = {.seed = REPLAY_SEED,
+				 .server_port = o->server_port,
+				 .client_port = o->client_port,
+				 .builtins = o->builtins,
 				 .config_file = o->config_file};
 	struct config *cfg;
 	struct buf b;
@@ -158,8 +169,10 @@ int replay_run(const struct replay_opts *o)
 	so.clock = r.clock.src;
 	so.log = log_new(&r.clock.src, "kea-dhcp4");
 	e = so.log ? config_load_file(o->config_file, &lo, &cfg, &err) : -USHER_E_NOMEM;
-	if (e == 0 && log_configure(so.log, (struct log_rule[]){{.logger = "kea-dhcp4", .severity = LOG_SEV_NONE}}, 1,
-				    o->debug) == 0) {
+	if (e == 0 &&
+	    log_configure(so.log,
+			  (struct log_rule[]){{.logger = "kea-dhcp4", .severity = LOG_SEV_NONE}}, 1,
+			  o->debug) == 0) {
 		so.offer_hold_s = cfg->offer_hold_s;
 		e = server_init(&r.srv, &so);
 		r.srv.replay_clock = &r.clock;

@@ -12,8 +12,9 @@ int response_start(struct exchange *x, enum dhcp4_type type) must_check;
 /* A NAK with a reason the operator and the client can read (option 56). */
 enum verdict response_nak(struct exchange *x, const char *reason);
 /*
- * Sets hostname and answer_fqdn of the exchange from the reservation or the query, by the rules of the pool or subnet
- * that is chosen. addr: the address of the lease, which generated names are made of; 0: not known yet.
+ * Sets hostname and answer_fqdn of the exchange from the reservation or the query, by the rules of
+ * the pool or subnet that is chosen. addr: the address of the lease, which generated names are made
+ * of; 0: not known yet.
  */
 void client_name(struct exchange *x, uint32_t addr);
 /* Does the client's parameter request list name the option? */

@@ -16,7 +16,7 @@
 enum { GUARD_BUCKETS = 1024 };
 
 struct client_guard {
-	struct client_guard *next;	/* in its bucket */
+	struct client_guard *next; /* in its bucket */
 	struct exchange *holder;
 	struct exchange *waiter;
 	uint64_t hash;
@@ -54,19 +54,24 @@ static struct span identity(const struct exchange *x, bool by_id)
 	return by_id ? x->client_id : x->hw;
 }
 
-static struct client_guard *find(struct same_client *s, const struct exchange *x, bool by_id, uint64_t h)
+static struct client_guard *find(struct same_client *s, const struct exchange *x, bool by_id,
+				 uint64_t h)
 {
 	struct client_guard *g;
 
 	for (g = s->buckets[h % GUARD_BUCKETS]; g; g = g->next)
-		if (g->hash == h && g->by_id == by_id && span_eq(identity(g->holder, by_id), identity(x, by_id)))
+		if (g->hash == h && g->by_id == by_id &&
+		    span_eq(identity(g->holder, by_id), identity(x, by_id)))
 			return g;
 	return NULL;
 }
 
-static void put(struct same_client *s, struct exchange *x, struct client_guard *g, bool by_id, uint64_t h)
+static void put(struct same_client *s, struct exchange *x, struct client_guard *g, bool by_id,
+		uint64_t h)
 {
-	*g = (struct client_guard){.next = s->buckets[h % GUARD_BUCKETS], .holder = x, .hash = h,
+	*g = (struct client_guard){.next = s->buckets[h % GUARD_BUCKETS],
+				   .holder = x,
+				   .hash = h,
 				   .by_id = by_id};
 	s->buckets[h % GUARD_BUCKETS] = g;
 }

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * An open-addressed table of series. A statistic without a series has its first value since the time when the
- * statistics of its kind began. A series holds the newest sample and a ring of older ones; `base` is subtracted from
- * the source's value, which is how reset and removal work without touching the source. SAMPLES_TOTAL_MAX bounds the
- * samples of all rings together: beyond it a series replaces its oldest one.
+ * An open-addressed table of series. A statistic without a series has its first value since the
+ * time when the statistics of its kind began. A series holds the newest sample and a ring of older
+ * ones; `base` is subtracted from the source's value, which is how reset and removal work without
+ * touching the source. SAMPLES_TOTAL_MAX bounds the samples of all rings together: beyond it a
+ * series replaces its oldest one.
  */
 #include "server/samples.h"
 
@@ -20,17 +21,17 @@ struct series {
 	int64_t base;
 	struct sample newest;
 	struct sample_limit limit;
-	struct sample *ring;	/* of the older ones */
+	struct sample *ring; /* of the older ones */
 	uint32_t n, cap, oldest;
 };
 
 struct samples {
 	struct series *t;
 	size_t n, cap;
-	size_t total;			/* samples in rings */
-	struct sample_limit limit;	/* of new ones */
-	int64_t since_ns[2];		/* of the server, of subnets */
-	bool removed[2];		/* remove-all: those without a series do not exist */
+	size_t total;		   /* samples in rings */
+	struct sample_limit limit; /* of new ones */
+	int64_t since_ns[2];	   /* of the server, of subnets */
+	bool removed[2];	   /* remove-all: those without a series do not exist */
 };
 
 static bool of_subnet(const struct stat_key *k)
@@ -59,7 +60,7 @@ void samples_free(struct samples *s)
 	free(s);
 }
 
-/* --- one series ---------------------------------------------------------------------------------------- */
+/* --- one series ------------------------------------------------------------------------------- */
 
 static const struct sample *ring_at(const struct series *e, uint32_t i)
 {
@@ -142,7 +143,7 @@ static void begin(struct samples *s, struct series *e, int64_t value, int64_t no
 	e->newest = (struct sample){value, now_ns};
 }
 
-/* --- the table ----------------------------------------------------------------------------------------------- */
+/* --- the table -------------------------------------------------------------------------------- */
 
 static struct series *probe(struct series *t, size_t cap, const struct stat_key *k)
 {
@@ -248,7 +249,7 @@ void samples_each(const struct samples *s, const struct stat_now *v, sample_fn f
 		fn(ctx, ring_at(e, i - 1));
 }
 
-/* --- configurations ----------------------------------------------------------------------------------------- */
+/* --- configurations --------------------------------------------------------------------------- */
 
 void samples_configured(struct samples *s, int64_t now_ns)
 {
@@ -275,7 +276,7 @@ void samples_restart(struct samples *s, const struct stat_now *v, int64_t now_ns
 	begin(s, e, v->raw - e->base, now_ns);
 }
 
-/* --- commands ------------------------------------------------------------------------------------------------- */
+/* --- commands --------------------------------------------------------------------------------- */
 
 static struct series *take_existing(struct samples *s, const struct stat_now *v, int64_t now_ns)
 {
@@ -306,7 +307,8 @@ bool samples_remove(struct samples *s, const struct stat_now *v, int64_t now_ns)
 	return true;
 }
 
-bool samples_limit(struct samples *s, const struct stat_now *v, struct sample_limit l, int64_t now_ns)
+bool samples_limit(struct samples *s, const struct stat_now *v, struct sample_limit l,
+		   int64_t now_ns)
 {
 	struct series *e = take_existing(s, v, now_ns);
 

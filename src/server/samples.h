@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * The history of statistics: samples of each one, newest first, bounded by their number or by their age, as Kea keeps
- * them. The caller shows the value of a statistic now and then (samples_see); a changed value is a new sample. A
- * statistic that never moved takes no memory. Used by the management thread alone.
+ * The history of statistics: samples of each one, newest first, bounded by their number or by their
+ * age, as Kea keeps them. The caller shows the value of a statistic now and then (samples_see); a
+ * changed value is a new sample. A statistic that never moved takes no memory. Used by the
+ * management thread alone.
  */
 #pragma once
 
@@ -25,15 +26,15 @@ struct stat_key {
 enum stat_kind {
 	STAT_COUNTER,	/* begins at 0, continues */
 	STAT_LAZY,	/* the same, but does not exist before its first change */
-	STAT_RECOUNTED,	/* of a subnet: begins with its value, at each configuration anew */
-	STAT_RESTARTED,	/* of a subnet: begins at 0, at each configuration anew */
+	STAT_RECOUNTED, /* of a subnet: begins with its value, at each configuration anew */
+	STAT_RESTARTED, /* of a subnet: begins at 0, at each configuration anew */
 	STAT_SIZE,	/* of a subnet: set by the configuration */
 };
 
 struct stat_now {
 	struct stat_key key;
 	enum stat_kind kind;
-	int64_t raw;	/* the value of its source, which no command moves */
+	int64_t raw; /* the value of its source, which no command moves */
 };
 
 struct sample {
@@ -65,7 +66,8 @@ void samples_restart(struct samples *s, const struct stat_now *v, int64_t now_ns
 /* Commands. False: there is no such statistic, or no memory. */
 bool samples_reset(struct samples *s, const struct stat_now *v, int64_t now_ns) must_check;
 bool samples_remove(struct samples *s, const struct stat_now *v, int64_t now_ns) must_check;
-bool samples_limit(struct samples *s, const struct stat_now *v, struct sample_limit l, int64_t now_ns) must_check;
+bool samples_limit(struct samples *s, const struct stat_now *v, struct sample_limit l,
+		   int64_t now_ns) must_check;
 /* All that exist, each of which was shown before. */
 void samples_reset_all(struct samples *s, int64_t now_ns);
 void samples_remove_all(struct samples *s);

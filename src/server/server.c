@@ -177,7 +177,8 @@ struct iface_table *server_ifaces(struct server *srv)
 	return t;
 }
 
-int server_subnet_stats(struct server *srv, const uint32_t *ids, size_t n, struct subnet_stats **ret)
+int server_subnet_stats(struct server *srv, const uint32_t *ids, size_t n,
+			struct subnet_stats **ret)
 {
 	struct subnet_stats **p = &srv->subnet_stats;
 	size_t i;
@@ -234,7 +235,7 @@ void server_sample_soon(struct server *srv)
 	(void)!write(srv->sample_fd, &one, sizeof(one));
 }
 
-/* --- expired leases ------------------------------------------------------------------------------ */
+/* --- expired leases --------------------------------------------------------------------------- */
 
 struct reclaim_ctx {
 	struct server *srv;
@@ -247,7 +248,10 @@ static bool reclaim_hook(void *ctx, const struct lease *l)
 	struct reclaim_ctx *r = ctx;
 	enum hook_point p = l->state == LEASE_DECLINED ? HOOK_LEASE4_RECOVER : HOOK_LEASE4_EXPIRE;
 	struct lease copy = *l;
-	struct usher_call c = {.point = p, .lease = &copy, .subnet_id = l->subnet_id, .cfg = r->snap->cfg};
+	struct usher_call c = {.point = p,
+			       .lease = &copy,
+			       .subnet_id = l->subnet_id,
+			       .cfg = r->snap->cfg};
 
 	if (!hook_any(r->snap->hooks, p))
 		return true;

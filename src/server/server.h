@@ -42,29 +42,29 @@ struct server {
 	struct log *log;
 	struct hash_key hash_key;
 	struct lease_db *db;
-	struct lease_store *store;	/* NULL: none (everything is durable) */
+	struct lease_store *store; /* NULL: none (everything is durable) */
 	struct same_client *same_client;
 	struct tracer *tracer;
 	uint16_t server_port, client_port;
 	const struct hook_builtin *builtins; /* hook libraries in the program; NULL: none */
-	const char *config_file;	/* borrowed; NULL: none */
+	const char *config_file;	     /* borrowed; NULL: none */
 
-	pthread_mutex_t lock;		/* of the three below */
+	pthread_mutex_t lock; /* of the three below */
 	struct snapshot *snap;
-	struct snapshot *retired;	/* the management thread's */
+	struct snapshot *retired; /* the management thread's */
 	struct iface_table *ifaces;
 	struct subnet_stats *subnet_stats; /* list, by id; never shrinks */
-	_Atomic uint64_t generation;	/* moves when snap or ifaces does */
+	_Atomic uint64_t generation;	   /* moves when snap or ifaces does */
 
-	_Atomic unsigned disabled;	/* enum service_origin bits; 0: serving */
-	_Atomic int parked[4];		/* by lot: subnet4_select, leases4_committed, lease4_offer */
+	_Atomic unsigned disabled; /* enum service_origin bits; 0: serving */
+	_Atomic int parked[4];	   /* by lot: subnet4_select, leases4_committed, lease4_offer */
 
 	struct worker *workers[SERVER_MAX_WORKERS];
 	unsigned n_workers;
-	uint8_t drop_cause[DROP_N];	/* behind stats.cause of every worker */
-	struct stats mgmt_stats;	/* counted outside of workers */
-	struct samples *samples;	/* histories of statistics; the management thread's */
-	_Atomic bool sample_wanted;	/* a worker that handled packets writes to sample_fd, once */
+	uint8_t drop_cause[DROP_N]; /* behind stats.cause of every worker */
+	struct stats mgmt_stats;    /* counted outside of workers */
+	struct samples *samples;    /* histories of statistics; the management thread's */
+	_Atomic bool sample_wanted; /* a worker that handled packets writes to sample_fd, once */
 	int sample_fd;
 	int64_t started_ns, reloaded_ns; /* wall clock */
 };
@@ -72,11 +72,12 @@ struct server {
 struct server_opts {
 	struct clock_src clock;
 	struct log *log;
-	uint64_t seed;			/* 0: from the system */
+	uint64_t seed;			   /* 0: from the system */
 	uint16_t server_port, client_port; /* 0: 67, 68 */
 	uint32_t offer_hold_s;
 	const struct hook_builtin *builtins; /* borrowed; ends with an empty name. NULL: none */
-	const char *config_file;	/* borrowed; relative paths begin at its directory. NULL: at the working directory */
+	const char *config_file; /* borrowed; relative paths begin at its directory. NULL: at the
+				    working directory */
 };
 
 int server_init(struct server *srv, const struct server_opts *o) must_check;
@@ -86,15 +87,16 @@ void server_fini(struct server *srv);
 unsigned server_worker_count(const struct config *cfg);
 /* Publishes; takes the reference. */
 void server_publish_snapshot(struct server *srv, struct snapshot *s);
-/* Frees the snapshots before, once no worker has them: a large one takes milliseconds, which are not to
- * be a packet's. The management thread's, now and then. */
+/* Frees the snapshots before, once no worker has them: a large one takes milliseconds, which are
+ * not to be a packet's. The management thread's, now and then. */
 void server_free_retired(struct server *srv);
 void server_publish_ifaces(struct server *srv, struct iface_table *t);
 /* Return references to the current snapshot and tables. */
 struct snapshot *server_snapshot(struct server *srv);
 struct iface_table *server_ifaces(struct server *srv);
 /* The counters of n subnets by their ids, which ascend; new ones are made. 0, -ENOMEM. */
-int server_subnet_stats(struct server *srv, const uint32_t *ids, size_t n, struct subnet_stats **ret) must_check;
+int server_subnet_stats(struct server *srv, const uint32_t *ids, size_t n,
+			struct subnet_stats **ret) must_check;
 /* Sums over the workers since the start. */
 uint64_t server_metric(struct server *srv, enum metric m);
 uint64_t server_drop_count(struct server *srv, enum drop d);

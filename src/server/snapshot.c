@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Building a snapshot: hook libraries, pools of the lease table, counters, server identifiers. Parts of
- * the previous snapshot that the new configuration does not change are shared, so that a reload
- * neither reloads libraries nor walks leases without need.
+ * Building a snapshot: hook libraries, pools of the lease table, counters, server identifiers.
+ * Parts of the previous snapshot that the new configuration does not change are shared, so that a
+ * reload neither reloads libraries nor walks leases without need.
  */
 #include "server/snapshot.h"
 
@@ -113,7 +113,8 @@ static int build_hooks(struct server *srv, struct snapshot *s, const struct conf
 	return hook_registry_new(&o, &s->hooks, &(struct config_error){0});
 }
 
-/* A reserved address and the subnet whose pools it concerns, 0: of every subnet that looks at global reservations. */
+/* A reserved address and the subnet whose pools it concerns, 0: of every subnet that looks at
+ * global reservations. */
 struct reserved {
 	uint32_t addr, subnet_id;
 };
@@ -162,12 +163,13 @@ static bool bars(const struct config_subnet *s, const struct reserved *r)
 {
 	if (s->params.reservations_out_of_pool)
 		return false; /* none is in a pool */
-	return r->subnet_id ? r->subnet_id == s->id && s->params.reservations_in_subnet : s->params.reservations_global;
+	return r->subnet_id ? r->subnet_id == s->id && s->params.reservations_in_subnet
+			    : s->params.reservations_global;
 }
 
 /* The addresses of a pool that are reserved, each once; in arena. */
-static int pool_reserved(struct lease_pool_def *d, const struct config_subnet *s, const struct reserved *r, size_t n,
-			 struct arena *arena)
+static int pool_reserved(struct lease_pool_def *d, const struct config_subnet *s,
+			 const struct reserved *r, size_t n, struct arena *arena)
 {
 	size_t from = lower_bound(r, n, d->first);
 	size_t to = from;
@@ -187,8 +189,8 @@ static int pool_reserved(struct lease_pool_def *d, const struct config_subnet *s
 	return 0;
 }
 
-static int pool_def(const struct config *cfg, size_t i, const struct reserved *reserved, size_t n_reserved,
-		    struct arena *arena, struct lease_pool_def *d)
+static int pool_def(const struct config *cfg, size_t i, const struct reserved *reserved,
+		    size_t n_reserved, struct arena *arena, struct lease_pool_def *d)
 {
 	const struct config_pool *p = cfg->pools[i];
 	const struct config_subnet *s = cfg->pool_subnets[i];
@@ -271,7 +273,8 @@ static void add_server_id(struct snapshot *s, const struct config_options *o)
 
 static int build_server_ids(struct snapshot *s, const struct config *cfg)
 {
-	s->server_ids = calloc(cfg->n_subnets + cfg->n_networks + cfg->n_classes + 1, sizeof(uint32_t));
+	s->server_ids = calloc(cfg->n_subnets + cfg->n_networks + cfg->n_classes + 1,
+			       sizeof(uint32_t));
 	if (!s->server_ids)
 		return -ENOMEM;
 	add_server_id(s, &cfg->options);
@@ -310,14 +313,18 @@ static size_t packet_memory(const struct config *cfg)
 
 	for (size_t i = 0; i < cfg->n_classes; i++) {
 		const struct config_class *c = &cfg->classes[i];
-		size_t n = c->test ? expr_memory(c->test) : c->template_test ? expr_memory(c->template_test) : 0;
+		size_t n = c->test	      ? expr_memory(c->test)
+			   : c->template_test ? expr_memory(c->template_test)
+					      : 0;
 
 		pattern = n > pattern ? n : pattern;
 		spawned += c->template_test != NULL;
 	}
 	for (size_t i = 0; i < cfg->n_networks; i++)
-		network = cfg->networks[i].n_subnets > network ? cfg->networks[i].n_subnets : network;
-	return BASE + pattern + spawned * SPAWNED + ALIGNED + network * (sizeof(struct candidate) + sizeof(uint32_t)) +
+		network = cfg->networks[i].n_subnets > network ? cfg->networks[i].n_subnets
+							       : network;
+	return BASE + pattern + spawned * SPAWNED + ALIGNED +
+	       network * (sizeof(struct candidate) + sizeof(uint32_t)) +
 	       cfg->n_class_names * sizeof(uint32_t) + 2 * (cfg->n_class_names / 8 + ALIGNED) +
 	       (cfg->n_class_names + FILL_SOURCES_FIXED) * sizeof(void *);
 }
@@ -347,13 +354,15 @@ static void check_networks(struct limits_check *k, const struct config *cfg)
 
 		if (n->n_subnets <= EXCHANGE_CANDIDATES_MAX)
 			continue;
-		(void)snprintf(text, sizeof(text), "shared network %.100s has %zu subnets, at most %d are served", n->name,
-			       n->n_subnets, EXCHANGE_CANDIDATES_MAX);
+		(void)snprintf(text, sizeof(text),
+			       "shared network %.100s has %zu subnets, at most %d are served",
+			       n->name, n->n_subnets, EXCHANGE_CANDIDATES_MAX);
 		limit_exceeded(k, n->node ? &n->node->pos : NULL, text);
 	}
 }
 
-static bool has_output(const struct log_output *const *outputs, size_t n, const struct log_output *o)
+static bool has_output(const struct log_output *const *outputs, size_t n,
+		       const struct log_output *o)
 {
 	for (size_t i = 0; i < n; i++)
 		if (log_output_same(outputs[i], o))
@@ -379,7 +388,8 @@ static void check_loggers(struct limits_check *k, const struct config *cfg)
 			if (has_output(outputs, n, o))
 				continue;
 			if (n == LOG_MAX_OUTPUTS) {
-				(void)snprintf(text, sizeof(text), "at most %d different log outputs", LOG_MAX_OUTPUTS);
+				(void)snprintf(text, sizeof(text),
+					       "at most %d different log outputs", LOG_MAX_OUTPUTS);
 				limit_exceeded(k, &cfg->loggers[i].pos, text);
 				return;
 			}
@@ -387,7 +397,8 @@ static void check_loggers(struct limits_check *k, const struct config *cfg)
 		}
 }
 
-size_t snapshot_limits(const struct config *cfg, void (*problem)(void *ctx, const struct config_error *e), void *ctx)
+size_t snapshot_limits(const struct config *cfg,
+		       void (*problem)(void *ctx, const struct config_error *e), void *ctx)
 {
 	struct limits_check k = {problem, ctx, 0};
 	char text[64];
@@ -406,14 +417,16 @@ int snapshot_check(struct server *srv, const struct config *cfg, const struct sn
 {
 	struct problem_sink sink = {problems, err, 0};
 	struct snapshot s = {0};
-	int r = snapshot_limits(cfg, sink_add, &sink) ? -USHER_E_LIMIT : build_hooks(srv, &s, cfg, prev, &sink);
+	int r = snapshot_limits(cfg, sink_add, &sink) ? -USHER_E_LIMIT
+						      : build_hooks(srv, &s, cfg, prev, &sink);
 
 	hook_registry_unref(s.hooks);
 	return r;
 }
 
 /* Subnets, server identifiers and pools: these fail for want of memory only. */
-static int build_tables(struct server *srv, struct snapshot *s, const struct config *cfg, struct problem_sink *sink)
+static int build_tables(struct server *srv, struct snapshot *s, const struct config *cfg,
+			struct problem_sink *sink)
 {
 	struct config_error e = {0};
 	int r = build_subnet_stats(srv, s, cfg);
@@ -423,14 +436,16 @@ static int build_tables(struct server *srv, struct snapshot *s, const struct con
 	if (r == 0)
 		r = build_pools(srv, s, cfg);
 	if (r < 0) {
-		(void)config_error_set(&e, NULL, r, "configuration cannot be put to work: %s", usher_strerror(r));
+		(void)config_error_set(&e, NULL, r, "configuration cannot be put to work: %s",
+				       usher_strerror(r));
 		sink_add(sink, &e);
 	}
 	return r;
 }
 
-int snapshot_build(struct server *srv, struct config *cfg, const struct snapshot *prev, struct snapshot **ret,
-		   struct config_problems *problems, struct config_error *err)
+int snapshot_build(struct server *srv, struct config *cfg, const struct snapshot *prev,
+		   struct snapshot **ret, struct config_problems *problems,
+		   struct config_error *err)
 {
 	struct problem_sink sink = {problems, err, 0};
 	struct snapshot *s;

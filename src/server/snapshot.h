@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
  * A configuration as it runs: the config, the pools of the lease table built for it, the hook
- * libraries and the subnets' counters. Immutable; swapped whole by a reload. A worker takes one for a
- * batch; a parked exchange keeps the one it began with.
+ * libraries and the subnets' counters. Immutable; swapped whole by a reload. A worker takes one for
+ * a batch; a parked exchange keeps the one it began with.
  */
 #pragma once
 
@@ -24,34 +24,38 @@ struct subnet_stats;
 
 struct snapshot {
 	_Atomic int refs;
-	struct config *cfg;		/* owned */
-	struct lease_pools *pools;	/* index = config_pool.index */
+	struct config *cfg;	   /* owned */
+	struct lease_pools *pools; /* index = config_pool.index */
 	struct hook_registry *hooks;
 	struct subnet_stats **subnet_stats; /* index = config_subnet.index */
-	uint32_t *server_ids;		/* option 54 values configured anywhere, sorted */
+	uint32_t *server_ids;		    /* option 54 values configured anywhere, sorted */
 	size_t n_server_ids;
-	size_t packet_memory;		/* that the classes, patterns and networks of cfg need in a packet's arena */
-	bool affinity;			/* released and expired leases are kept for their clients */
+	size_t packet_memory; /* that the classes, patterns and networks of cfg need in a packet's
+				 arena */
+	bool affinity;	      /* released and expired leases are kept for their clients */
 	uint64_t generation;
 	struct snapshot *next_retired;
 };
 
 /*
- * Checks that the configuration is within the limits of this server: subnets of a network, loggers, log outputs, hook
- * libraries. Calls problem for each limit that is exceeded. Returns how many those are.
+ * Checks that the configuration is within the limits of this server: subnets of a network, loggers,
+ * log outputs, hook libraries. Calls problem for each limit that is exceeded. Returns how many
+ * those are.
  */
-size_t snapshot_limits(const struct config *cfg, void (*problem)(void *ctx, const struct config_error *e), void *ctx);
+size_t snapshot_limits(const struct config *cfg,
+		       void (*problem)(void *ctx, const struct config_error *e), void *ctx);
 /*
- * Would snapshot_build() take this configuration? Loads its hook libraries last, and forgets them again. 0, or
- * negative with err filled, and every problem in problems (may be NULL).
+ * Would snapshot_build() take this configuration? Loads its hook libraries last, and forgets them
+ * again. 0, or negative with err filled, and every problem in problems (may be NULL).
  */
 int snapshot_check(struct server *srv, const struct config *cfg, const struct snapshot *prev,
 		   struct config_problems *problems, struct config_error *err) must_check;
 /*
- * Builds from cfg, which it takes over on success only. prev (may be NULL) lends the unchanged parts. 0, or negative with
- * the first problem in err, and every one in problems (may be NULL).
+ * Builds from cfg, which it takes over on success only. prev (may be NULL) lends the unchanged
+ * parts. 0, or negative with the first problem in err, and every one in problems (may be NULL).
  */
-int snapshot_build(struct server *srv, struct config *cfg, const struct snapshot *prev, struct snapshot **ret,
-		   struct config_problems *problems, struct config_error *err) must_check;
+int snapshot_build(struct server *srv, struct config *cfg, const struct snapshot *prev,
+		   struct snapshot **ret, struct config_problems *problems,
+		   struct config_error *err) must_check;
 struct snapshot *snapshot_ref(struct snapshot *s);
 void snapshot_unref(struct snapshot *s);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
  * ACCEPT: is this a message that a server answers, and is it meant for this server.
- * RFC 2131 4.3, table 5; RFC 5107 (server identifier override); RFC 4390 (hlen 0 needs an identifier).
+ * RFC 2131 4.3, table 5; RFC 5107 (server identifier override); RFC 4390 (hlen 0 needs an
+ * identifier).
  */
 #include "base/cursor.h"
 #include "config/config.h"
@@ -15,8 +16,8 @@
 
 static bool type_for_servers(enum dhcp4_type t)
 {
-	return t == DHCP4_DISCOVER || t == DHCP4_REQUEST || t == DHCP4_RELEASE || t == DHCP4_DECLINE ||
-	       t == DHCP4_INFORM;
+	return t == DHCP4_DISCOVER || t == DHCP4_REQUEST || t == DHCP4_RELEASE ||
+	       t == DHCP4_DECLINE || t == DHCP4_INFORM;
 }
 
 /* A number that nobody has given a meaning yet is a type all the same. */
@@ -57,8 +58,9 @@ static enum drop check_server_id(struct exchange *x)
 	x->server_id_seen = true;
 	if (!dhcp4_opt_u32(&x->query, DHCP4_OPT_SERVER_ID, &id))
 		return DROP_BAD_SERVER_ID;
-	if (id == x->local_addr || x->cfg->ignore_server_id || iface_owns(worker_ifaces(x->w), id) ||
-	    configured_server_id(x->snap, id) || relay_overrides(x, id))
+	if (id == x->local_addr || x->cfg->ignore_server_id ||
+	    iface_owns(worker_ifaces(x->w), id) || configured_server_id(x->snap, id) ||
+	    relay_overrides(x, id))
 		return DROP_NONE;
 	return DROP_NOT_FOR_US;
 }
@@ -80,7 +82,8 @@ static enum drop check(struct exchange *x)
 	return check_server_id(x);
 }
 
-/* Repeats the checks and the derived members: a callout may have changed options 53, 61, 82 and the fields. */
+/* Repeats the checks and the derived members: a callout may have changed options 53, 61, 82 and the
+ * fields. */
 enum verdict accept_again(struct exchange *x)
 {
 	enum drop d;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * CLASSIFY and DROP_CLASS: which client classes a packet belongs to. Pass one evaluates the classes that the
- * message alone decides; classes that depend on KNOWN or UNKNOWN wait for the reservations (HOST);
- * the additional ones wait for the lease. An expression that fails leaves its class out.
+ * CLASSIFY and DROP_CLASS: which client classes a packet belongs to. Pass one evaluates the classes
+ * that the message alone decides; classes that depend on KNOWN or UNKNOWN wait for the reservations
+ * (HOST); the additional ones wait for the lease. An expression that fails leaves its class out.
  */
 #include "base/ip.h"
 #include "base/log.h"
@@ -23,12 +23,13 @@ static struct expr_ctx expr_context(struct exchange *x)
 {
 	return (struct expr_ctx){
 		.msg = &x->query,
-		.pkt = {
-			.iface = exchange_iface_name(x),
-			.src = x->pkt.src,
-			.dst = x->pkt.dst,
-			.len = (uint32_t)x->raw.n,
-		},
+		.pkt =
+			{
+				.iface = exchange_iface_name(x),
+				.src = x->pkt.src,
+				.dst = x->pkt.dst,
+				.len = (uint32_t)x->raw.n,
+			},
 		.scratch = &x->pkt.arena,
 		.member = client_class_test,
 		.member_ctx = x,
@@ -43,7 +44,8 @@ static void eval_failed(struct exchange *x, const struct config_class *c, const 
 }
 
 /* SPAWN_<name>_<value> of a template class, and the class itself. */
-static void classify_template(struct exchange *x, const struct config_class *c, const struct expr_ctx *ctx)
+static void classify_template(struct exchange *x, const struct config_class *c,
+			      const struct expr_ctx *ctx)
 {
 	size_t mark = arena_mark(&x->pkt.arena);
 	const char *why = "";
@@ -64,7 +66,8 @@ static void classify_template(struct exchange *x, const struct config_class *c, 
 }
 
 /* Evaluates one test. The memory of its expression is freed behind it. */
-static void classify_test(struct exchange *x, const struct config_class *c, const struct expr_ctx *ctx)
+static void classify_test(struct exchange *x, const struct config_class *c,
+			  const struct expr_ctx *ctx)
 {
 	size_t mark = arena_mark(&x->pkt.arena);
 	const char *why = "";
@@ -105,7 +108,8 @@ void classify_pass(struct exchange *x, bool late)
 	if (!may)
 		return;
 	if (x->trace)
-		class_index_all(index, late, may); /* a trace shows the tests that do not hold, too */
+		class_index_all(index, late,
+				may); /* a trace shows the tests that do not hold, too */
 	else
 		class_index_candidates(index, &ctx, late, may);
 	for (size_t w = 0; w < n; w++)
@@ -154,7 +158,8 @@ static void classify_vendor(struct exchange *x)
 
 	if (!vendor.n)
 		return;
-	name = arena_printf(&x->pkt.arena, "VENDOR_CLASS_%.*s", (int)vendor.n, (const char *)vendor.p);
+	name = arena_printf(&x->pkt.arena, "VENDOR_CLASS_%.*s", (int)vendor.n,
+			    (const char *)vendor.p);
 	if (name)
 		exchange_add_class_name(x, name);
 }
@@ -177,8 +182,8 @@ enum verdict stage_classify(struct exchange *x)
 {
 	unpack_derive(x);
 	trace_begin(x);
-	EXCHANGE_LOG(x, LOG_DHCP4_PACKET_RECEIVED, "%s received on interface %s", dhcp4_type_name(x->type),
-		     exchange_iface_name(x));
+	EXCHANGE_LOG(x, LOG_DHCP4_PACKET_RECEIVED, "%s received on interface %s",
+		     dhcp4_type_name(x->type), exchange_iface_name(x));
 	TRACE(x, "%s from %s", dhcp4_type_name(x->type), exchange_label(x));
 	if (unlikely(x->trace != NULL))
 		trace_addresses(x);

@@ -25,7 +25,8 @@ static enum verdict server_decline(struct exchange *x)
 	struct lease stored = *x->lease;
 
 	if (lease_db_assign(srv->db, &stored, &who, &change) == 0 &&
-	    lease_db_decline(srv->db, x->lease->addr, &who, x->cfg->decline_probation_s, &change) == 0) {
+	    lease_db_decline(srv->db, x->lease->addr, &who, x->cfg->decline_probation_s, &change) ==
+		    0) {
 		EXCHANGE_LOG(x, LOG_DHCP4_DECLINE_LEASE, "address %s is in use by a stranger",
 			     ip_text(x->lease->addr, ip));
 		(void)pipeline_hook(x, HOOK_LEASE4_SERVER_DECLINE, x->lease, NULL);
@@ -55,13 +56,15 @@ static enum verdict committed_hook(struct exchange *x)
 	}
 	if (step == USHER_DROP)
 		return exchange_drop(x, x->drop ? x->drop
-					: offer ? DROP_HOOK_LEASE4_OFFER : DROP_HOOK_LEASES4_COMMITTED);
+					: offer ? DROP_HOOK_LEASE4_OFFER
+						: DROP_HOOK_LEASES4_COMMITTED);
 	if (offer && x->parked.in_use)
 		return server_decline(x);
 	return VERDICT_CONTINUE;
 }
 
-/* True: the exchange must wait. Its store may go down while it does: then nobody may be answered. */
+/* True: the exchange must wait. Its store may go down while it does: then nobody may be
+ * answered. */
 static bool must_wait(struct exchange *x)
 {
 	struct lease_store *s = exchange_server(x)->store;

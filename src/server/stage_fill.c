@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
  * FILL: the response's options and boot fields. Lease options first, then the requested ones in
- * the client's order (RFC 2132 9.8), then those with always-send; 61 and 82 are echoed, 82 last (RFC 3046 2.2).
- * An option that is there already (a callout put it there) is left alone.
+ * the client's order (RFC 2132 9.8), then those with always-send; 61 and 82 are echoed, 82 last
+ * (RFC 3046 2.2). An option that is there already (a callout put it there) is left alone.
  */
 #include "base/log.h"
 #include "base/cursor.h"
@@ -105,7 +105,8 @@ static void fill_lease_options(struct fill *f)
 	if (f->x->lease && s)
 		fill_timers(f);
 	if (s && !f->x->v6_only && (f->x->lease || query_requests(f->x, DHCP4_OPT_SUBNET_MASK)))
-		set_u32(f, DHCP4_OPT_SUBNET_MASK, s->prefix_len ? 0xffffffffU << (32 - s->prefix_len) : 0);
+		set_u32(f, DHCP4_OPT_SUBNET_MASK,
+			s->prefix_len ? 0xffffffffU << (32 - s->prefix_len) : 0);
 }
 
 /* Labels as on the wire; a name with a dot at its end is complete. */
@@ -144,7 +145,8 @@ static void fill_fqdn(struct fill *f)
 		f->err = dhcp4_opt_set(&f->x->response, DHCP4_OPT_CLIENT_FQDN, span_of(out, w.len));
 }
 
-/* One of both: 81 for a client that sent it, else 12, also for a client that did not ask for a name. */
+/* One of both: 81 for a client that sent it, else 12, also for a client that did not ask for a
+ * name. */
 static void fill_host_name(struct fill *f)
 {
 	/* as in Kea: a name belongs to a lease, and INFORM asks for parameters only */
@@ -164,10 +166,12 @@ static void fill_one(struct fill *f, uint8_t code)
 	const struct config_option *o;
 	struct span data;
 
-	if (!code_set_has(&f->src.codes, code) || computed[code] || dhcp4_opt(&f->x->response, code))
+	if (!code_set_has(&f->src.codes, code) || computed[code] ||
+	    dhcp4_opt(&f->x->response, code))
 		return;
 	o = fill_top_option(f->x, &f->src, code);
-	if (code_set_has(&f->x->cfg->containers, code) && fill_vendor_option(f->x, &f->src, code, o, &data))
+	if (code_set_has(&f->x->cfg->containers, code) &&
+	    fill_vendor_option(f->x, &f->src, code, o, &data))
 		set(f, code, data);
 	else if (o && !o->no_value && code != DHCP4_OPT_VIVSO_SUBOPTIONS)
 		/* RFC 3925 4: 125 without a block is none */
@@ -198,7 +202,8 @@ static void fill_always(struct fill *f)
 		const struct config_options *o = f->src.scope[i];
 
 		for (size_t j = 0; j < o->n; j++)
-			if (o->items[j].always_send && exchange_class_ok(f->x, &o->items[j].classes))
+			if (o->items[j].always_send &&
+			    exchange_class_ok(f->x, &o->items[j].classes))
 				fill_one(f, o->items[j].outer);
 	}
 }
@@ -291,7 +296,8 @@ static void fill_ack_or_offer(struct fill *f)
 	    dhcp4_opt(&f->x->query, DHCP4_OPT_AUTO_CONFIG))
 		fill_one(f, DHCP4_OPT_AUTO_CONFIG); /* RFC 2563 2.3 */
 	if (fill_docsis_oro(f->x).n)
-		fill_one(f, DHCP4_OPT_VIVSO_SUBOPTIONS); /* the client's list within 125 asks for it */
+		fill_one(f,
+			 DHCP4_OPT_VIVSO_SUBOPTIONS); /* the client's list within 125 asks for it */
 	fill_basic(f);
 	fill_always(f);
 	fill_boot_fields(f->x);

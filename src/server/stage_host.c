@@ -110,8 +110,8 @@ static void add_classes(struct exchange *x, const struct config_host *h)
 }
 
 /*
- * Classes of the reservation take part in the choice of the pool. In a shared network those of a subnet's
- * own reservation do not: which subnet it will be is not known yet.
+ * Classes of the reservation take part in the choice of the pool. In a shared network those of a
+ * subnet's own reservation do not: which subnet it will be is not known yet.
  */
 static bool classes_apply(const struct exchange *x, const struct config_host *h)
 {
@@ -160,8 +160,8 @@ enum verdict stage_host(struct exchange *x)
 	if (x->subnet && !candidates_build(x))
 		return exchange_drop(x, DROP_PROCESSING_FAILED);
 	if (x->host)
-		TRACE(x, "reservation: address %u.%u.%u.%u", x->host->addr >> 24, x->host->addr >> 16 & 255,
-		      x->host->addr >> 8 & 255, x->host->addr & 255);
+		TRACE(x, "reservation: address %u.%u.%u.%u", x->host->addr >> 24,
+		      x->host->addr >> 16 & 255, x->host->addr >> 8 & 255, x->host->addr & 255);
 	if (classes_apply(x, x->host))
 		apply_classes(x, x->host);
 	exchange_add_class(x, x->known ? CLASS_KNOWN : CLASS_UNKNOWN);

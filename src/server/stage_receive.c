@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
  * RECEIVE and SERVICE: is the packet whole, is it for us, are we in service.
- * A raw socket sees packets that an IP stack would have refused, so the checks of a stack are made here:
- * checksums and lengths (packet_decode), other stations' frames, other hosts' addresses.
+ * A raw socket sees packets that an IP stack would have refused, so the checks of a stack are made
+ * here: checksums and lengths (packet_decode), other stations' frames, other hosts' addresses.
  */
 #include "base/cursor.h"
 #include "runtime/iface.h"
@@ -50,7 +50,8 @@ enum verdict stage_receive(struct exchange *x)
 	if (x->pkt.flags & PACKET_OTHERHOST)
 		return exchange_drop(x, DROP_NOT_OUR_FRAME);
 	x->iface = iface_by_index(worker_ifaces(x->w), x->pkt.ifindex);
-	/* 802.1Q: a tag with a VLAN is of the interface of that VLAN, which gets the frame too, without it */
+	/* 802.1Q: a tag with a VLAN is of the interface of that VLAN, which gets the frame too,
+	 * without it */
 	if (x->pkt.vlan_id && !(x->iface && x->iface->accept_any))
 		return exchange_drop(x, DROP_OTHER_VLAN);
 	if (!find_local_addr(x))

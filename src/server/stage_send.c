@@ -43,9 +43,9 @@ static bool is_station(const uint8_t mac[6])
 }
 
 /*
- * The station that the query came from, a relay's or the last router's, knows the way back, and the answer
- * needs neither a route of ours nor ARP: a destination that does not answer ARP holds up nobody. As Kea
- * does with raw sockets and outbound-interface "same-as-inbound".
+ * The station that the query came from, a relay's or the last router's, knows the way back, and the
+ * answer needs neither a route of ours nor ARP: a destination that does not answer ARP holds up
+ * nobody. As Kea does with raw sockets and outbound-interface "same-as-inbound".
  */
 static bool can_return(const struct exchange *x)
 {
@@ -108,7 +108,8 @@ static void to_bound(struct exchange *x, uint32_t addr)
 		to_host(x, addr);
 }
 
-/* Sets the destination for direct clients. A NAK is broadcast, with any ciaddr: that address is the wrong one. */
+/* Sets the destination for direct clients. A NAK is broadcast, with any ciaddr: that address is the
+ * wrong one. */
 static void to_client(struct exchange *x)
 {
 	x->dst_port = exchange_server(x)->client_port;
@@ -127,17 +128,19 @@ static void to_client(struct exchange *x)
 
 enum verdict stage_send_check(struct exchange *x)
 {
-	/* RFC 2131 4.3.5: an INFORM's answer goes to the client itself where it gives its address */
+	/* RFC 2131 4.3.5: an INFORM's answer goes to the client itself where it gives its
+	 * address */
 	if (x->query.giaddr && !(x->type == DHCP4_INFORM && x->query.ciaddr))
 		to_relay(x);
 	else
 		to_client(x);
-	TRACE(x, "to %u.%u.%u.%u:%u%s", x->dst >> 24, x->dst >> 16 & 255, x->dst >> 8 & 255, x->dst & 255,
-	      x->dst_port, x->to_mac ? " by frame" : "");
+	TRACE(x, "to %u.%u.%u.%u:%u%s", x->dst >> 24, x->dst >> 16 & 255, x->dst >> 8 & 255,
+	      x->dst & 255, x->dst_port, x->to_mac ? " by frame" : "");
 	return VERDICT_CONTINUE;
 }
 
-/* RFC 2132 9.10: the largest datagram the client takes, IP and UDP headers included; never below 576. */
+/* RFC 2132 9.10: the largest datagram the client takes, IP and UDP headers included; never below
+ * 576. */
 static size_t max_message(const struct exchange *x)
 {
 	uint16_t max = MIN_DATAGRAM;
@@ -173,9 +176,12 @@ enum verdict stage_pack(struct exchange *x)
 static enum metric sent_metric(const struct exchange *x)
 {
 	switch ((int)dhcp4_msg_type(&x->response)) {
-	case DHCP4_OFFER: return METRIC_OFFER_SENT;
-	case DHCP4_NAK: return METRIC_NAK_SENT;
-	default: return METRIC_ACK_SENT;
+	case DHCP4_OFFER:
+		return METRIC_OFFER_SENT;
+	case DHCP4_NAK:
+		return METRIC_NAK_SENT;
+	default:
+		return METRIC_ACK_SENT;
 	}
 }
 
@@ -183,8 +189,8 @@ void send_done(struct exchange *x)
 {
 	stats_add(worker_stats(x->w), METRIC_SENT, 1);
 	stats_add(worker_stats(x->w), sent_metric(x), 1);
-	EXCHANGE_LOG(x, LOG_DHCP4_PACKET_SEND, "%s sent, %zu octets", dhcp4_type_name(dhcp4_msg_type(&x->response)),
-		     x->out_len);
+	EXCHANGE_LOG(x, LOG_DHCP4_PACKET_SEND, "%s sent, %zu octets",
+		     dhcp4_type_name(dhcp4_msg_type(&x->response)), x->out_len);
 }
 
 enum verdict stage_send(struct exchange *x)
@@ -200,7 +206,8 @@ enum verdict stage_send(struct exchange *x)
 	};
 
 	if (!x->out_len)
-		return exchange_drop(x, DROP_PACK_FAILED); /* pkt4_send said SKIP and packed nothing */
+		return exchange_drop(x,
+				     DROP_PACK_FAILED); /* pkt4_send said SKIP and packed nothing */
 	if (!x->capture)
 		return exchange_drop(x, DROP_NO_ROUTE);
 	memcpy(tx.dst_mac, x->dst_mac, sizeof(tx.dst_mac));

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * SUBNET: which subnet the client is in. In this order: link selection of the relay (RFC 3527) or of
- * the client (RFC 3011); the relay's address; the client's address; the interface. RELEASE and DECLINE
- * name an address and need no subnet.
+ * SUBNET: which subnet the client is in. In this order: link selection of the relay (RFC 3527) or
+ * of the client (RFC 3011); the relay's address; the client's address; the interface. RELEASE and
+ * DECLINE name an address and need no subnet.
  */
 #include "base/ip.h"
 #include "base/cursor.h"
@@ -23,7 +23,8 @@ static bool guard_ok(const struct exchange *x, const struct config_subnet *s)
 typedef const struct config_subnet *(*next_by_addr)(const struct config *, uint32_t,
 						    const struct config_subnet *);
 
-static const struct config_subnet *first_allowed(const struct exchange *x, next_by_addr next, uint32_t addr)
+static const struct config_subnet *first_allowed(const struct exchange *x, next_by_addr next,
+						 uint32_t addr)
 {
 	const struct config_subnet *s = next(x->cfg, addr, NULL);
 
@@ -55,7 +56,8 @@ static bool selector_address(const struct exchange *x, uint32_t *ret)
 
 static const struct config_subnet *by_interface(const struct exchange *x)
 {
-	const struct config_subnet *s = config_subnet_by_interface(x->cfg, exchange_iface_name(x), NULL);
+	const struct config_subnet *s = config_subnet_by_interface(x->cfg, exchange_iface_name(x),
+								   NULL);
 
 	while (s && !guard_ok(x, s))
 		s = config_subnet_by_interface(x->cfg, exchange_iface_name(x), s);
@@ -64,7 +66,8 @@ static const struct config_subnet *by_interface(const struct exchange *x)
 	s = first_allowed(x, config_subnet_containing, x->local_addr);
 	for (size_t i = 0; !s && x->iface && i < x->iface->n_addrs; i++)
 		s = first_allowed(x, config_subnet_containing, x->iface->addrs[i].addr);
-	if (!s && x->iface && x->iface->accept_any && x->cfg->n_subnets == 1 && guard_ok(x, x->cfg->subnets))
+	if (!s && x->iface && x->iface->accept_any && x->cfg->n_subnets == 1 &&
+	    guard_ok(x, x->cfg->subnets))
 		s = x->cfg->subnets; /* replay: the capture does not say which address we had */
 	return s;
 }
@@ -88,8 +91,8 @@ static const struct config_subnet *select_subnet(const struct exchange *x)
 	return by_interface(x);
 }
 
-/* early-global-reservations-lookup: classes of the client's global reservation take part in the choice
- * of the subnet. False: one of them is DROP. */
+/* early-global-reservations-lookup: classes of the client's global reservation take part in the
+ * choice of the subnet. False: one of them is DROP. */
 static bool early_lookup(struct exchange *x)
 {
 	const struct config_host *h = host_global(x);
@@ -107,11 +110,13 @@ static bool early_lookup(struct exchange *x)
 	return !exchange_has_class(x, CLASS_DROP);
 }
 
-/* Does interfaces-config name one address of the interface? Then that is the server's identifier there. */
+/* Does interfaces-config name one address of the interface? Then that is the server's identifier
+ * there. */
 static bool has_own_address(const struct exchange *x)
 {
 	for (size_t i = 0; i < x->cfg->n_interfaces; i++)
-		if (x->cfg->interfaces[i].addr && strcmp(x->cfg->interfaces[i].name, x->iface->name) == 0)
+		if (x->cfg->interfaces[i].addr &&
+		    strcmp(x->cfg->interfaces[i].name, x->iface->name) == 0)
 			return true;
 	return false;
 }

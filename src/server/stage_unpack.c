@@ -26,8 +26,9 @@ static void count_type(struct exchange *x)
 	};
 	unsigned t = x->type;
 
-	stats_add(worker_stats(x->w), t < sizeof(by_type) / sizeof(by_type[0]) ? by_type[t]
-									       : METRIC_UNKNOWN_RECEIVED, 1);
+	stats_add(worker_stats(x->w),
+		  t < sizeof(by_type) / sizeof(by_type[0]) ? by_type[t] : METRIC_UNKNOWN_RECEIVED,
+		  1);
 }
 
 /* RFC 2132 9.14: an identifier of fewer than two octets identifies nobody. */
@@ -46,7 +47,8 @@ int unpack_bytes(struct exchange *x)
 	return 0;
 }
 
-/* Derives the members that the pipeline keeps beside the message. Also after a callout unpacked or changed it. */
+/* Derives the members that the pipeline keeps beside the message. Also after a callout unpacked or
+ * changed it. */
 void unpack_identity(struct exchange *x)
 {
 	x->type = dhcp4_msg_type(&x->query);

@@ -23,13 +23,15 @@ enum verdict accept_again(struct exchange *x);
 
 /* Classes whose test does not depend on KNOWN (late false), or does (late true). */
 void classify_pass(struct exchange *x, bool late);
-/* Removes the classes that tests gave, before they are evaluated with a reservation's classes: classes that
- * depend on those would be wrong. Classes that a callout or a reservation gave stay. */
+/* Removes the classes that tests gave, before they are evaluated with a reservation's classes:
+ * classes that depend on those would be wrong. Classes that a callout or a reservation gave stay.
+ */
 void classify_again(struct exchange *x);
 /* evaluate-additional-classes of the lease's pool, subnet and network. */
 void classify_additional(struct exchange *x);
 
-/* Classes of a reservation in one subnet of a shared network, once the lease says which subnet it is. */
+/* Classes of a reservation in one subnet of a shared network, once the lease says which subnet it
+ * is. */
 void host_late_classes(struct exchange *x);
 /* The client's global reservation, by the configured identifiers; NULL. */
 const struct config_host *host_global(struct exchange *x);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * One enumeration of all statistics: global counters, drops, counters of the lease table, sizes of pools, counters of
- * subnets. A key's `what` numbers them in this order.
+ * One enumeration of all statistics: global counters, drops, counters of the lease table, sizes of
+ * pools, counters of subnets. A key's `what` numbers them in this order.
  */
 #include "server/stat_walk.h"
 
@@ -25,12 +25,14 @@ enum {
 static const struct {
 	const char *name;
 	size_t offset;
-	enum stat_kind kind;	/* of a subnet's */
+	enum stat_kind kind; /* of a subnet's */
 } lease_metrics[] = {
 	{"assigned-addresses", offsetof(struct lease_counts, assigned), STAT_RECOUNTED},
-	{"cumulative-assigned-addresses", offsetof(struct lease_counts, cumulative_assigned), STAT_RESTARTED},
+	{"cumulative-assigned-addresses", offsetof(struct lease_counts, cumulative_assigned),
+	 STAT_RESTARTED},
 	{"declined-addresses", offsetof(struct lease_counts, declined), STAT_RECOUNTED},
-	{"reclaimed-declined-addresses", offsetof(struct lease_counts, reclaimed_declined), STAT_RESTARTED},
+	{"reclaimed-declined-addresses", offsetof(struct lease_counts, reclaimed_declined),
+	 STAT_RESTARTED},
 	{"reclaimed-leases", offsetof(struct lease_counts, reclaimed), STAT_RESTARTED},
 };
 
@@ -64,7 +66,8 @@ const char *stat_name(const struct stat_key *k, char out[STAT_NAME_LEN])
 	else if (k->pool == LEASE_ALL_POOLS)
 		(void)snprintf(out, STAT_NAME_LEN, "subnet[%u].%s", k->subnet, what_name(k->what));
 	else
-		(void)snprintf(out, STAT_NAME_LEN, "subnet[%u].pool[%u].%s", k->subnet, k->pool, what_name(k->what));
+		(void)snprintf(out, STAT_NAME_LEN, "subnet[%u].pool[%u].%s", k->subnet, k->pool,
+			       what_name(k->what));
 	return out;
 }
 
@@ -131,21 +134,23 @@ static void walk_pools(struct server *srv, const struct config_subnet *s, stat_f
 	}
 }
 
-void stat_walk_subnet(struct server *srv, const struct snapshot *snap, const struct config_subnet *s, stat_fn fn,
-		      void *ctx)
+void stat_walk_subnet(struct server *srv, const struct snapshot *snap,
+		      const struct config_subnet *s, stat_fn fn, void *ctx)
 {
-	show(fn, ctx, (struct stat_key){s->id, LEASE_ALL_POOLS, WHAT_TOTAL}, STAT_SIZE, (int64_t)stat_subnet_size(s));
+	show(fn, ctx, (struct stat_key){s->id, LEASE_ALL_POOLS, WHAT_TOTAL}, STAT_SIZE,
+	     (int64_t)stat_subnet_size(s));
 	show_leases(srv, s->id, LEASE_ALL_POOLS, fn, ctx);
 	for (uint32_t m = 0; m < SUBNET_METRIC_N; m++) {
 		bool from_start = m == SUBNET_RESERVATION_CONFLICTS || m == SUBNET_LEASE_REUSES;
 
 		show(fn, ctx, (struct stat_key){s->id, LEASE_ALL_POOLS, WHAT_SUBNET + m},
-		     from_start ? STAT_COUNTER : STAT_LAZY, (int64_t)snap->subnet_stats[s->index]->c[m]);
+		     from_start ? STAT_COUNTER : STAT_LAZY,
+		     (int64_t)snap->subnet_stats[s->index]->c[m]);
 	}
 	walk_pools(srv, s, fn, ctx);
 }
 
-/* --- histories --------------------------------------------------------------------------------------------- */
+/* --- histories -------------------------------------------------------------------------------- */
 
 struct sampling {
 	struct samples *samples;

@@ -41,7 +41,8 @@ void stats_causes(uint8_t ret_cause[DROP_N])
 void stats_drop(struct stats *s, enum drop d)
 {
 
-	atomic_store_explicit(&s->drop[d], atomic_load_explicit(&s->drop[d], memory_order_relaxed) + 1,
+	atomic_store_explicit(&s->drop[d],
+			      atomic_load_explicit(&s->drop[d], memory_order_relaxed) + 1,
 			      memory_order_relaxed);
 	if (!s->cause || s->cause[d] == METRIC_N)
 		return;

@@ -21,7 +21,7 @@ const char *metric_name(enum metric m);
 enum metric metric_by_name(const char *name);
 
 struct stats {
-	const uint8_t *cause;	/* drop to Kea's metric (METRIC_N: none), made by stats_causes */
+	const uint8_t *cause; /* drop to Kea's metric (METRIC_N: none), made by stats_causes */
 	_Atomic uint64_t metric[METRIC_N];
 	_Atomic uint64_t drop[DROP_N];
 };

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Packet traces. A trace is text in the packet's arena until the exchange ends; then it is logged and
- * copied into a ring of the last TRACE_RING ones. `armed` is the only thing packets look at when
- * nobody traces.
+ * Packet traces. A trace is text in the packet's arena until the exchange ends; then it is logged
+ * and copied into a ring of the last TRACE_RING ones. `armed` is the only thing packets look at
+ * when nobody traces.
  */
 #include "server/trace.h"
 
@@ -25,12 +25,12 @@ enum { TRACE_TEXT = 3072, TRACE_RING = 128, STAMP_CAP = 48 };
 
 struct trace {
 	size_t n;
-	bool noted;	/* there is more than the time */
+	bool noted; /* there is more than the time */
 	char text[TRACE_TEXT];
 };
 
 struct tracer {
-	_Atomic unsigned armed;		/* packets still to be traced */
+	_Atomic unsigned armed; /* packets still to be traced */
 	pthread_mutex_t lock;
 	uint8_t hw[16], client_id[255];
 	size_t hw_len, client_id_len;
@@ -130,8 +130,8 @@ static size_t stamp_put(struct exchange *x, char *out)
 	(void)localtime_r(&s, &tm);
 	n = strftime(out, STAMP_CAP, "%Y-%m-%dT%H:%M:%S", &tm);
 	(void)strftime(zone, sizeof(zone), "%z", &tm);
-	n += (size_t)snprintf(out + n, STAMP_CAP - n, ".%03d%.3s:%.2s ", (int)(now % NS_PER_S / NS_PER_MS), zone,
-			      zone[0] ? zone + 3 : "");
+	n += (size_t)snprintf(out + n, STAMP_CAP - n, ".%03d%.3s:%.2s ",
+			      (int)(now % NS_PER_S / NS_PER_MS), zone, zone[0] ? zone + 3 : "");
 	return n;
 }
 

@@ -18,8 +18,8 @@ struct tracer;
 int tracer_new(struct tracer **ret) must_check;
 void tracer_free(struct tracer *t);
 
-/* Traces clients with this hardware address or client identifier (both empty: every packet), at most
- * `packets` of them. */
+/* Traces clients with this hardware address or client identifier (both empty: every packet), at
+ * most `packets` of them. */
 void tracer_start(struct tracer *t, struct span hw, struct span client_id, unsigned packets);
 void tracer_stop(struct tracer *t);
 /* The kept traces, oldest first, as a JSON list; clears the ring if asked. */
@@ -30,10 +30,10 @@ void trace_begin(struct exchange *x);
 /* A line in the trace of the stage that runs. Arguments are not evaluated cheaply: guard with
  * x->trace, as the macro does. */
 void trace_note(struct exchange *x, const char *fmt, ...) printf_like(2, 3);
-#define TRACE(x, ...)                                                                              \
-	do {                                                                                       \
-		if (unlikely((x)->trace != NULL))                                                  \
-			trace_note((x), __VA_ARGS__);                                              \
+#define TRACE(x, ...)                                 \
+	do {                                          \
+		if (unlikely((x)->trace != NULL))     \
+			trace_note((x), __VA_ARGS__); \
 	} while (0)
 /* The exchange is over: logs the trace and keeps it. */
 void trace_end(struct exchange *x, const char *outcome);

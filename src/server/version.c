@@ -18,6 +18,6 @@ const char *usher_build_report(void)
 	return "usher-server " USHER_VERSION "\n"
 	       "compiler: " __VERSION__ "\n"
 	       "hook ABI: " STR(USHER_HOOK_ABI) "\n"
-	       "lease stores: memfile\n"
-	       "captures: af_packet, udp, pcap";
+						"lease stores: memfile\n"
+						"captures: af_packet, udp, pcap";
 }

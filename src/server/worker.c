@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Workers. A slot is in exactly one place: the free list, the batch being run, the transmit batch, the
- * list of those waiting for the disk, or parked with somebody who will call worker_resume(). Only the
- * mailbox is touched by other threads. The pipeline is entered from here alone.
+ * Workers. A slot is in exactly one place: the free list, the batch being run, the transmit batch,
+ * the list of those waiting for the disk, or parked with somebody who will call worker_resume().
+ * Only the mailbox is touched by other threads. The pipeline is entered from here alone.
  */
 #include "server/worker_impl.h"
 
@@ -51,7 +51,7 @@ void worker_wake(struct worker *w)
 	(void)!write(w->wake, &one, sizeof(one));
 }
 
-/* --- slots --------------------------------------------------------------------------------------- */
+/* --- slots ------------------------------------------------------------------------------------ */
 
 static void parked_resume(struct hook_parked *p)
 {
@@ -64,7 +64,8 @@ static int slots_new(struct worker *w, unsigned n)
 
 	each = (each + 63) & ~(size_t)63;
 	w->slot_mem_len = each * n;
-	w->slot_mem = mmap(NULL, w->slot_mem_len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	w->slot_mem = mmap(NULL, w->slot_mem_len, PROT_READ | PROT_WRITE,
+			   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (w->slot_mem == MAP_FAILED) {
 		w->slot_mem = NULL;
 		return -ENOMEM;
@@ -117,7 +118,7 @@ static void slot_give(struct worker *w, struct exchange *x)
 		ports_pause(w, false);
 }
 
-/* --- snapshots ------------------------------------------------------------------------------------ */
+/* --- snapshots -------------------------------------------------------------------------------- */
 
 /* Releases a snapshot that neither the worker nor a parked exchange needs any more. */
 static void hold_check(struct worker *w, struct snap_hold *h)
@@ -178,12 +179,12 @@ static void finish_dropped(struct exchange *x)
 
 	stats_drop(&x->w->stats, d);
 	if (log_on(x->w->srv->log, LOG_DHCP4_PACKET_DROP))
-		log_msg(x->w->srv->log, LOG_DHCP4_PACKET_DROP, "%s: %s", x->unpacked ? exchange_label(x) : "packet",
-			drop_info(d)->sentence);
+		log_msg(x->w->srv->log, LOG_DHCP4_PACKET_DROP, "%s: %s",
+			x->unpacked ? exchange_label(x) : "packet", drop_info(d)->sentence);
 	finish(x, drop_info(d)->sentence);
 }
 
-/* --- sending -------------------------------------------------------------------------------------- */
+/* --- sending ---------------------------------------------------------------------------------- */
 
 void worker_tx_flush(struct worker *w)
 {
@@ -218,7 +219,7 @@ void worker_queue_tx(struct exchange *x, const struct capture_tx *tx)
 	w->tx_x[w->n_tx++] = x;
 }
 
-/* --- running -------------------------------------------------------------------------------------- */
+/* --- running ---------------------------------------------------------------------------------- */
 
 static void settle(struct exchange *x, enum verdict v)
 {
@@ -289,7 +290,8 @@ static struct exchange *exchange_of(struct packet *p)
 	return container_of(p, struct exchange, pkt);
 }
 
-/* A configuration with more classes, longer patterns or larger networks than ever: a larger arena, once. */
+/* A configuration with more classes, longer patterns or larger networks than ever: a larger arena,
+ * once. */
 static cold_fn void slot_grow(struct exchange *x)
 {
 	size_t n = x->snap->packet_memory;
@@ -317,9 +319,9 @@ static void begin(struct worker *w, struct exchange *x, struct capture *c, int p
 }
 
 /*
- * Runs some packets, in two passes: first the clients of all of them, so that their index entries of the lease
- * table come to the cache while the others are read; then the rest. Nothing before SAME_CLIENT depends on
- * another packet.
+ * Runs some packets, in two passes: first the clients of all of them, so that their index entries
+ * of the lease table come to the cache while the others are read; then the rest. Nothing before
+ * SAME_CLIENT depends on another packet.
  */
 static void run_some(struct worker *w, struct exchange *const *xs, size_t n)
 {
@@ -375,7 +377,7 @@ static int receive_batch(struct worker *w, struct capture *c, int port_ifindex, 
 	return got;
 }
 
-/* --- overload ---------------------------------------------------------------------------------------- */
+/* --- overload --------------------------------------------------------------------------------- */
 
 enum shed worker_shed(const struct worker *w)
 {
@@ -383,8 +385,9 @@ enum shed worker_shed(const struct worker *w)
 }
 
 /*
- * Looks at the receive queue of a port now and then, where batch after batch does not empty it. Dropping costs a tenth
- * of answering, so the queue stays short, and renewals are not lost behind it.
+ * Looks at the receive queue of a port now and then, where batch after batch does not empty it.
+ * Dropping costs a tenth of answering, so the queue stays short, and renewals are not lost behind
+ * it.
  */
 static cold_fn void port_measure(struct port *p)
 {
@@ -400,7 +403,8 @@ static cold_fn void port_measure(struct port *p)
 		p->shed = SHED_NOTHING;
 	if (!was && p->shed != SHED_NOTHING)
 		log_msg(p->w->srv->log, LOG_DHCP4_PACKET_QUEUE_FULL,
-			"interface %d: more packets come than can be answered, DISCOVERs are dropped", p->ifindex);
+			"interface %d: more packets come than can be answered, DISCOVERs are dropped",
+			p->ifindex);
 }
 
 static int port_receive(struct port *p)
@@ -431,10 +435,11 @@ void worker_read_port(struct port *p)
 	do {
 		n = port_receive(p);
 		if (n < 0 && n != -EAGAIN)
-			log_msg(w->srv->log, LOG_DHCP4_BUFFER_RECEIVE_FAIL, "receive on interface %d: %s",
-				p->ifindex, usher_strerror(n));
+			log_msg(w->srv->log, LOG_DHCP4_BUFFER_RECEIVE_FAIL,
+				"receive on interface %d: %s", p->ifindex, usher_strerror(n));
 		if (n > 0 && w->srv->store)
-			resume_durable(w); /* exchanges that waited for the disk do not wait for new packets */
+			resume_durable(w); /* exchanges that waited for the disk do not wait for new
+					      packets */
 	} while (n > 0 && capture_pending(p->c));
 }
 
@@ -443,7 +448,7 @@ int worker_receive(struct worker *w, struct capture *c)
 	return receive_batch(w, c, -1, 1);
 }
 
-/* --- waiting for the disk ---------------------------------------------------------------------------- */
+/* --- waiting for the disk --------------------------------------------------------------------- */
 
 void worker_wait_durable(struct exchange *x)
 {
@@ -477,7 +482,7 @@ static void resume_durable(struct worker *w)
 	worker_tx_flush(w);
 }
 
-/* --- life --------------------------------------------------------------------------------------------- */
+/* --- life ------------------------------------------------------------------------------------- */
 
 static void woken(void *ctx, uint32_t events)
 {
@@ -602,7 +607,8 @@ static void *worker_thread(void *ctx)
 	int r = loop_run(w->loop);
 
 	if (r < 0)
-		log_msg(w->srv->log, LOG_DHCP4_WORKER_FAIL, "worker %u: %s", w->index, usher_strerror(r));
+		log_msg(w->srv->log, LOG_DHCP4_WORKER_FAIL, "worker %u: %s", w->index,
+			usher_strerror(r));
 	return NULL;
 }
 

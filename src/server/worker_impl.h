@@ -21,13 +21,14 @@ struct port {
 	int ifindex;
 	struct loop_source *source;
 	bool paused;
-	unsigned n_full;	/* batches in a row that did not empty the queue */
+	unsigned n_full; /* batches in a row that did not empty the queue */
 	enum shed shed;
 };
 
 /*
- * A worker's one reference to a snapshot, and the number of its parked exchanges that use it. Counted
- * here and not in the snapshot: that would be a line of memory which all workers write for each packet.
+ * A worker's one reference to a snapshot, and the number of its parked exchanges that use it.
+ * Counted here and not in the snapshot: that would be a line of memory which all workers write for
+ * each packet.
  */
 struct snap_hold {
 	struct snapshot *snap;
@@ -36,7 +37,7 @@ struct snap_hold {
 
 struct mail {
 	struct mail *next;
-	struct capture *attach;	/* NULL: detach */
+	struct capture *attach; /* NULL: detach */
 	int ifindex;
 };
 
@@ -46,14 +47,14 @@ struct worker {
 	struct stats stats;
 	struct loop *loop;
 	struct loop_source *wake_source;
-	int wake;		/* eventfd: mailbox, durability, stop */
+	int wake; /* eventfd: mailbox, durability, stop */
 	pthread_t thread;
 	bool threaded;
 	_Atomic bool stop;
 	_Atomic bool count_wanted; /* kernel drops, when next awake */
 	_Atomic uint64_t n_parked; /* exchanges; written by the worker only */
 
-	uint8_t *slot_mem;	/* mmap: exchanges' data, arenas and output */
+	uint8_t *slot_mem; /* mmap: exchanges' data, arenas and output */
 	size_t slot_mem_len;
 	struct exchange *slots;
 	unsigned n_slots, n_free;
@@ -66,12 +67,12 @@ struct worker {
 
 	struct port *ports[WORKER_CAPTURES];
 	unsigned n_ports;
-	uint64_t closed_drops;	/* by the kernel, on captures that are closed */
-	bool paused;		/* no free slot: captures are not read */
-	enum shed shed;		/* of the port that is read */
+	uint64_t closed_drops; /* by the kernel, on captures that are closed */
+	bool paused;	       /* no free slot: captures are not read */
+	enum shed shed;	       /* of the port that is read */
 
 	uint64_t generation;
-	struct snap_hold *hold;	/* the current snapshot; NULL: none yet */
+	struct snap_hold *hold; /* the current snapshot; NULL: none yet */
 	struct iface_table *ifaces;
 
 	struct capture *tx_capture;
@@ -80,7 +81,7 @@ struct worker {
 	unsigned n_tx;
 };
 
-/* --- worker.c --- */
+/* --- worker.c --------------------------------------------------------------------------------- */
 /* Wakes the thread: mailbox, durability, stop. */
 void worker_wake(struct worker *w);
 /* Reads the present packets: a batch, and those that the capture had read with it. */
@@ -89,7 +90,7 @@ void worker_read_port(struct port *p);
 void worker_run_resumed(struct exchange *x);
 void worker_tx_flush(struct worker *w);
 
-/* --- worker_mail.c --- */
+/* --- worker_mail.c ---------------------------------------------------------------------------- */
 /* Everything in the mailbox: captures to open and close, exchanges to resume. */
 void worker_mailbox(struct worker *w);
 /* Publishes the losses of full socket buffers, as the kernel counts them. */

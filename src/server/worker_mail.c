@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * A worker's mailbox, with the requests of other threads: exchanges to resume, captures to take over or
- * to close. The sender only appends under the lock; everything is done by the worker itself.
+ * A worker's mailbox, with the requests of other threads: exchanges to resume, captures to take
+ * over or to close. The sender only appends under the lock; everything is done by the worker
+ * itself.
  */
 #include "server/worker_impl.h"
 
@@ -137,8 +138,8 @@ static void mail_open(struct worker *w, struct mail *m)
 
 		port_close(w, m->ifindex);
 		if (m->attach && port_open(w, m->attach, m->ifindex) < 0)
-			log_msg(w->srv->log, LOG_DHCP4_OPEN_SOCKET_FAIL, "worker %u cannot take interface %d",
-				w->index, m->ifindex);
+			log_msg(w->srv->log, LOG_DHCP4_OPEN_SOCKET_FAIL,
+				"worker %u cannot take interface %d", w->index, m->ifindex);
 		free(m);
 		m = next;
 	}

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * The distance of two names is Levenshtein's: characters to insert, remove or replace. A name is near when at most
- * a third of it differs.
+ * The distance of two names is Levenshtein's: characters to insert, remove or replace. A name is
+ * near when at most a third of it differs.
  */
 #include "tools/ctl_help.h"
 
@@ -42,7 +42,6 @@ static const struct {
 	[CTL_CLIENT] = {"usher-client", client_rows, ARRAY_LEN(client_rows)},
 	[CTL_GATE] = {"usher-gate", gate_rows, ARRAY_LEN(gate_rows)},
 };
-
 
 const char *ctl_program_name(enum ctl_program p)
 {
@@ -88,9 +87,12 @@ const char *ctl_nearest(enum ctl_program p, const char *name)
 
 enum ctl_argument ctl_argument_kind(const char *name)
 {
-	static const char *const ints[] = {"duration", "exit-value", "expire", "limit", "max-period", "max-samples", "origin-id",
-					   "packets", "pool-id", "state", "subnet-id", "valid-lft", "worker"};
-	static const char *const bools[] = {"clear", "force-create", "fqdn-fwd", "fqdn-rev", "remove"};
+	static const char *const ints[] = {"duration",	 "exit-value",	"expire",    "limit",
+					   "max-period", "max-samples", "origin-id", "packets",
+					   "pool-id",	 "state",	"subnet-id", "valid-lft",
+					   "worker"};
+	static const char *const bools[] = {"clear", "force-create", "fqdn-fwd", "fqdn-rev",
+					    "remove"};
 
 	for (size_t i = 0; i < ARRAY_LEN(ints); i++)
 		if (strcmp(ints[i], name) == 0)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * The commands of the three programs, from the rows that the programs themselves are built from: help without a
- * running program, and suggestions for misspelled commands. Pure.
+ * The commands of the three programs, from the rows that the programs themselves are built from:
+ * help without a running program, and suggestions for misspelled commands. Pure.
  */
 #pragma once
 
@@ -14,7 +14,8 @@ enum ctl_program { CTL_SERVER, CTL_CLIENT, CTL_GATE };
 
 /* "usher-server" and so on. */
 const char *ctl_program_name(enum ctl_program p);
-/* Prints one command, or all of the program (name NULL), with arguments and purpose. Returns false: no such command. */
+/* Prints one command, or all of the program (name NULL), with arguments and purpose. Returns false:
+ * no such command. */
 bool ctl_help(enum ctl_program p, const char *name, FILE *out);
 /* Returns the command whose name is nearest to a misspelled one, or NULL when none is near. */
 const char *ctl_nearest(enum ctl_program p, const char *name);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Printing answers. Tables are: a list of maps that all describe leases, the result-set of stat-lease4-get, statistics,
- * and lists of maps that hold nothing but single values. Everything else is shown as indented "name: value" lines.
+ * Printing answers. Tables are: a list of maps that all describe leases, the result-set of
+ * stat-lease4-get, statistics, and lists of maps that hold nothing but single values. Everything
+ * else is shown as indented "name: value" lines.
  */
 #include "tools/ctl_print.h"
 
@@ -55,7 +56,8 @@ static void table_widen(struct table *t, size_t col, const char *cell)
 static void table_head(const struct table *t, FILE *out)
 {
 	for (size_t i = 0; i < t->n; i++)
-		(void)fprintf(out, i + 1 < t->n ? "%-*s  " : "%-*s\n", (int)t->width[i], t->head[i]);
+		(void)fprintf(out, i + 1 < t->n ? "%-*s  " : "%-*s\n", (int)t->width[i],
+			      t->head[i]);
 }
 
 static void table_cell(const struct table *t, size_t i, const char *cell, FILE *out)
@@ -66,10 +68,10 @@ static void table_cell(const struct table *t, size_t i, const char *cell, FILE *
 		(void)fprintf(out, "%s\n", cell);
 }
 
-/* --- leases ------------------------------------------------------------------------------------- */
+/* --- leases ----------------------------------------------------------------------------------- */
 
-static const char *const lease_cols[] = {"ip-address", "hw-address", "client-id", "state", "expires",
-					 "subnet-id", "hostname"};
+static const char *const lease_cols[] = {"ip-address", "hw-address", "client-id", "state",
+					 "expires",    "subnet-id",  "hostname"};
 
 /* ISO 8601, local time with its offset: the form of all times that people read. */
 static void time_cell(time_t at, char *out, size_t cap)
@@ -94,7 +96,8 @@ static void lease_cell(const struct json *lease, const char *col, char *out, siz
 	int64_t state;
 	time_t end;
 
-	if (strcmp(col, "state") == 0 && json_get_int(lease, "state", &state) && state >= 0 && state < 4) {
+	if (strcmp(col, "state") == 0 && json_get_int(lease, "state", &state) && state >= 0 &&
+	    state < 4) {
 		(void)snprintf(out, cap, "%s", states[state]);
 	} else if (strcmp(col, "expires") == 0 && json_get_int(lease, "cltt", &cltt) &&
 		   json_get_int(lease, "valid-lft", &lft)) {
@@ -130,7 +133,7 @@ static void print_leases(const struct json *list, FILE *out)
 	}
 }
 
-/* --- result sets and statistics ---------------------------------------------------------------------- */
+/* --- result sets and statistics --------------------------------------------------------------- */
 
 static void print_result_set(const struct json *set, FILE *out)
 {
@@ -157,7 +160,8 @@ static void print_result_set(const struct json *set, FILE *out)
 /* [[value, "time"], …]: the newest sample. */
 static const struct json *sample_value(const struct json *v)
 {
-	return v->type == JSON_LIST && v->first && v->first->type == JSON_LIST ? v->first->first : NULL;
+	return v->type == JSON_LIST && v->first && v->first->type == JSON_LIST ? v->first->first
+									       : NULL;
 }
 
 static bool is_statistics(const struct json *m)
@@ -177,7 +181,8 @@ static void print_samples(const struct json *samples, FILE *out)
 	}
 }
 
-/* Prints the statistics. One that was requested by name is printed with its samples, also when it is zero. */
+/* Prints the statistics. One that was requested by name is printed with its samples, also when it
+ * is zero. */
 static void print_statistics(const struct json *m, FILE *out)
 {
 	bool many = m->first->next != NULL;
@@ -201,7 +206,7 @@ static void print_statistics(const struct json *m, FILE *out)
 		(void)fprintf(out, "(%zu more are 0; --json has them)\n", n_zero);
 }
 
-/* --- lists of flat maps ------------------------------------------------------------------------------- */
+/* --- lists of flat maps ----------------------------------------------------------------------- */
 
 static bool is_branch(const struct json *v)
 {
@@ -245,7 +250,7 @@ static void print_rows(const struct json *list, FILE *out)
 	}
 }
 
-/* --- the rest ----------------------------------------------------------------------------------------- */
+/* --- the rest --------------------------------------------------------------------------------- */
 
 static void print_leaf(const struct json *v, FILE *out)
 {
@@ -274,7 +279,8 @@ static void print_tree(const struct json *v, int depth, FILE *out)
 			print_rows(k, out);
 			continue;
 		}
-		(void)fprintf(out, "%*s%s%s", depth * 2, "", k->key ? k->key : "-", k->key ? ":" : "");
+		(void)fprintf(out, "%*s%s%s", depth * 2, "", k->key ? k->key : "-",
+			      k->key ? ":" : "");
 		if (is_branch(k)) {
 			(void)fprintf(out, "\n");
 			print_tree(k, depth + 1, out);

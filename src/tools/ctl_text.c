@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * A member's line begins with its key; an element's with its value. So column 1 is the key's place where there is a key.
+ * A member's line begins with its key; an element's with its value. So column 1 is the key's place
+ * where there is a key.
  */
 #include "tools/ctl_text.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * A configuration that was put together from several files, as text of which each value has a line of its own, and the way
- * back from a place in that text to the place in its file.
+ * A configuration that was put together from several files, as text of which each value has a line
+ * of its own, and the way back from a place in that text to the place in its file.
  */
 #pragma once
 
@@ -10,7 +10,7 @@
 
 struct ctl_text {
 	struct buf text;
-	struct buf lines;	/* of const struct json *: the value of each line, or NULL */
+	struct buf lines; /* of const struct json *: the value of each line, or NULL */
 };
 
 /* Writes a tree. The tree is borrowed as long as the text is used. Returns 0 or -USHER_E_NOMEM. */

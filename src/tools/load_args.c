@@ -14,8 +14,22 @@
 #include <string.h>
 
 enum kind {
-	KIND_HEADING, KIND_FLAG, KIND_NO, KIND_INT, KIND_REAL, KIND_TEXT, KIND_MS, KIND_SEC,
-	KIND_BIND, KIND_SERVER, KIND_POOL, KIND_PROFILE, KIND_SET, KIND_WHO, KIND_LIE, KIND_HELP,
+	KIND_HEADING,
+	KIND_FLAG,
+	KIND_NO,
+	KIND_INT,
+	KIND_REAL,
+	KIND_TEXT,
+	KIND_MS,
+	KIND_SEC,
+	KIND_BIND,
+	KIND_SERVER,
+	KIND_POOL,
+	KIND_PROFILE,
+	KIND_SET,
+	KIND_WHO,
+	KIND_LIE,
+	KIND_HELP,
 };
 
 struct arg {
@@ -27,9 +41,9 @@ struct arg {
 };
 
 static const struct arg args[] = {
-#define A(name, argument, kind, field, min, max, help)                                             \
-	{name, argument, KIND_##kind, offsetof(struct load_opts, field), (double)(min),            \
-	 (double)(max), help},
+#define A(name, argument, kind, field, min, max, help)                                 \
+	{name,		argument,      KIND_##kind, offsetof(struct load_opts, field), \
+	 (double)(min), (double)(max), help},
 #include "tools/load_args.def"
 #undef A
 };
@@ -37,8 +51,9 @@ static const struct arg args[] = {
 static const char *const profiles[] = {"dora", "renew", "release", "mixed"};
 static const char *const sets[] = {"minimal", "typical", "mixed"};
 static const char *const whos[] = {"yes", "no", "mixed"};
-static const char *const lies[] = {"none", "duplicate", "xid", "chaddr", "server-id", "address",
-				   "giaddr", "type", "nak", "lease-time", "client-id", "malformed"};
+static const char *const lies[] = {"none",	"duplicate",  "xid",	   "chaddr",
+				   "server-id", "address",    "giaddr",	   "type",
+				   "nak",	"lease-time", "client-id", "malformed"};
 
 const char *load_profile_name(enum load_profile p)
 {
@@ -64,7 +79,8 @@ struct parse {
 
 static int bad(const struct parse *p, const char *expected, const char *got)
 {
-	(void)snprintf(p->err, p->err_cap, "--%s: expected %s, got \"%s\"", p->arg->name, expected, got);
+	(void)snprintf(p->err, p->err_cap, "--%s: expected %s, got \"%s\"", p->arg->name, expected,
+		       got);
 	return -1;
 }
 
@@ -79,7 +95,8 @@ static int number(const struct parse *p, const char *s, double *ret)
 	char *end;
 	double v;
 
-	(void)snprintf(expected, sizeof(expected), "a number from %g to %g", p->arg->min, p->arg->max);
+	(void)snprintf(expected, sizeof(expected), "a number from %g to %g", p->arg->min,
+		       p->arg->max);
 	errno = 0;
 	v = strtod(s, &end);
 	if (!*s || *end || errno || !(v >= p->arg->min && v <= p->arg->max))
@@ -110,7 +127,8 @@ static int duration(const struct parse *p, const char *s, int64_t unit)
 	return 0;
 }
 
-static int word(const struct parse *p, const char *s, const char *const *words, size_t n, unsigned *ret)
+static int word(const struct parse *p, const char *s, const char *const *words, size_t n,
+		unsigned *ret)
 {
 	char expected[160] = "one of";
 
@@ -121,7 +139,8 @@ static int word(const struct parse *p, const char *s, const char *const *words, 
 			*ret = (unsigned)i;
 			return 0;
 		}
-		(void)snprintf(expected + at, sizeof(expected) - at, "%s %s", i ? "," : "", words[i]);
+		(void)snprintf(expected + at, sizeof(expected) - at, "%s %s", i ? "," : "",
+			       words[i]);
 	}
 	return bad(p, expected, s);
 }
@@ -145,8 +164,8 @@ static int server_address(const struct parse *p, const char *s)
 	char *end = NULL;
 	long port = colon ? strtol(colon + 1, &end, 10) : 67;
 
-	if (ip_parse(s, n, &p->o->server) < 0 || !p->o->server || (colon && (!colon[1] || *end)) || port < 1 ||
-	    port > 65535)
+	if (ip_parse(s, n, &p->o->server) < 0 || !p->o->server || (colon && (!colon[1] || *end)) ||
+	    port < 1 || port > 65535)
 		return bad(p, "ADDRESS or ADDRESS:PORT", s);
 	p->o->server_port = (uint16_t)port;
 	return 0;
@@ -159,7 +178,8 @@ static int pool_prefix(const struct parse *p, const char *s)
 	long len = slash ? strtol(slash + 1, &end, 10) : -1;
 
 	if (!slash || !slash[1] || *end || len < 1 || len > 30 ||
-	    ip_parse(s, (size_t)(slash - s), &p->o->pool) < 0 || p->o->pool & ~ip_mask((unsigned)len))
+	    ip_parse(s, (size_t)(slash - s), &p->o->pool) < 0 ||
+	    p->o->pool & ~ip_mask((unsigned)len))
 		return bad(p, "a prefix of 1 to 30 bits such as 10.0.0.0/8", s);
 	p->o->pool_bits = 32 - (unsigned)len;
 	return 0;
@@ -195,23 +215,32 @@ static int take(const struct parse *p, const char *s)
 	case KIND_NO:
 		*(bool *)field(p) = false;
 		return 0;
-	case KIND_INT: return integer(p, s, field(p));
-	case KIND_REAL: return number(p, s, field(p));
-	case KIND_MS: return duration(p, s, NS_PER_MS);
-	case KIND_SEC: return duration(p, s, NS_PER_S);
+	case KIND_INT:
+		return integer(p, s, field(p));
+	case KIND_REAL:
+		return number(p, s, field(p));
+	case KIND_MS:
+		return duration(p, s, NS_PER_MS);
+	case KIND_SEC:
+		return duration(p, s, NS_PER_S);
 	case KIND_TEXT:
 		*(const char **)field(p) = s;
 		return *s ? 0 : bad(p, "a name", s);
-	case KIND_BIND: return bind_address(p, s);
-	case KIND_SERVER: return server_address(p, s);
-	case KIND_POOL: return pool_prefix(p, s);
+	case KIND_BIND:
+		return bind_address(p, s);
+	case KIND_SERVER:
+		return server_address(p, s);
+	case KIND_POOL:
+		return pool_prefix(p, s);
 	case KIND_PROFILE:
 		p->o->profile_set = true;
 		return take_word(p, s);
 	case KIND_SET:
 	case KIND_WHO:
-	case KIND_LIE: return take_word(p, s);
-	case KIND_HEADING: break;
+	case KIND_LIE:
+		return take_word(p, s);
+	case KIND_HEADING:
+		break;
 	}
 	return -1;
 }
@@ -308,16 +337,25 @@ static const struct arg *arg_of(int c)
 	return NULL;
 }
 
-int load_args_parse(int argc, char **argv, bool progress, struct load_opts *ret, char *err, size_t err_cap)
+int load_args_parse(int argc, char **argv, bool progress, struct load_opts *ret, char *err,
+		    size_t err_cap)
 {
 	struct option longs[ARRAY_LEN(args) + 1];
 	struct parse p = {.o = ret, .err = err, .err_cap = err_cap};
 	int c;
 
 	*ret = (struct load_opts){
-		.window = 256, .timeout_ns = NS_PER_S, .drop_limit = -1, .seed = 1, .burst = 64,
-		.options = LOAD_OPTIONS_TYPICAL, .cpu = LOAD_NO_CPU, .offload = true, .progress = progress,
-		.pool = 0x40000000, .pool_bits = 30,
+		.window = 256,
+		.timeout_ns = NS_PER_S,
+		.drop_limit = -1,
+		.seed = 1,
+		.burst = 64,
+		.options = LOAD_OPTIONS_TYPICAL,
+		.cpu = LOAD_NO_CPU,
+		.offload = true,
+		.progress = progress,
+		.pool = 0x40000000,
+		.pool_bits = 30,
 	};
 	long_options(longs);
 	optind = 0;
@@ -356,7 +394,8 @@ void load_args_help(void)
 			(void)printf("\n%s:\n", args[i].help);
 			continue;
 		}
-		(void)snprintf(left, sizeof(left), "--%s%s%s", args[i].name, args[i].argument ? " " : "",
+		(void)snprintf(left, sizeof(left), "--%s%s%s", args[i].name,
+			       args[i].argument ? " " : "",
 			       args[i].argument ? args[i].argument : "");
 		(void)printf("  %-22s %s\n", left, args[i].help);
 	}

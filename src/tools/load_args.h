@@ -33,7 +33,7 @@ enum load_lie {
 
 struct load_opts {
 	bool relayed, direct, responder, help, version;
-	uint32_t bind[LOAD_BINDS_MAX];	/* host order */
+	uint32_t bind[LOAD_BINDS_MAX]; /* host order */
 	unsigned n_bind;
 	uint32_t server;
 	uint16_t server_port;
@@ -42,23 +42,23 @@ struct load_opts {
 	bool profile_set;
 	uint64_t clients, first_client, window;
 	int64_t time_ns, warmup_ns, timeout_ns;
-	uint64_t exchanges;	/* 0: time counts */
-	double rate;		/* 0: as fast as it goes */
+	uint64_t exchanges; /* 0: time counts */
+	double rate;	    /* 0: as fast as it goes */
 	bool ramp;
-	double drop_limit;	/* percent; negative: none */
+	double drop_limit; /* percent; negative: none */
 	enum load_options options;
 	enum load_who client_id;
 	double strangers;
 	uint64_t seed;
 	const char *leases;
 	bool live;
-	uint64_t cpu;		/* LOAD_NO_CPU: any */
+	uint64_t cpu; /* LOAD_NO_CPU: any */
 	uint64_t burst;
 	bool offload;
 	bool json, progress;
 	const char *html;
 	uint32_t pool;
-	unsigned pool_bits;	/* host bits of the pool */
+	unsigned pool_bits; /* host bits of the pool */
 	enum load_lie lie;
 };
 

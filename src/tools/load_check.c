@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
  * An answer in one walk over its options; one that uses overload (option 52) or sends an option in
- * pieces goes through the whole decoder, which is slower and knows these. RFC 2131 table 3; RFC 6842;
- * RFC 3046 2.2.
+ * pieces goes through the whole decoder, which is slower and knows these. RFC 2131 table 3; RFC
+ * 6842; RFC 3046 2.2.
  */
 #include "tools/load_check.h"
 
@@ -143,7 +143,8 @@ enum load_error load_answer_check(const struct load_answer *a, const struct load
 		return LOAD_E_ADDRESS_CHANGED;
 	if (!a->has_lease_time || !a->lease_time)
 		return LOAD_E_LEASE_TIME;
-	/* RFC 6842 3: sent back as it came; RFC 2131 table 3 had forbidden it, so absent is taken too */
+	/* RFC 6842 3: sent back as it came; RFC 2131 table 3 had forbidden it, so absent is taken
+	 * too */
 	if (a->client_id.p && !span_eq(a->client_id, x->client_id))
 		return LOAD_E_CLIENT_ID;
 	if (x->agent.n && !span_eq(a->agent, x->agent))

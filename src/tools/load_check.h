@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Checks answers. Pure: octets to the fields that matter, and those against the expectation of the client
- * that waits. The errors are the rows of load_error.def.
+ * Checks answers. Pure: octets to the fields that matter, and those against the expectation of the
+ * client that waits. The errors are the rows of load_error.def.
  */
 #pragma once
 
@@ -21,31 +21,33 @@ const char *load_error_name(enum load_error e);
 const char *load_error_sentence(enum load_error e);
 
 struct load_answer {
-	uint32_t xid, yiaddr, giaddr;	/* host order */
+	uint32_t xid, yiaddr, giaddr; /* host order */
 	uint32_t server_id, lease_time;
 	bool has_lease_time;
-	uint8_t type;			/* 0: none */
+	uint8_t type; /* 0: none */
 	uint8_t chaddr[16];
-	struct span client_id, agent;	/* borrowed; p NULL: absent */
+	struct span client_id, agent; /* borrowed; p NULL: absent */
 };
 
 enum { LOAD_ARENA_LEN = 64 * 1024 };
 
 /*
- * LOAD_E_NONE, LOAD_E_MALFORMED or LOAD_E_OP. arena (LOAD_ARENA_LEN, reset here) holds joined options
- * until the next call; the rest points into bytes.
+ * LOAD_E_NONE, LOAD_E_MALFORMED or LOAD_E_OP. arena (LOAD_ARENA_LEN, reset here) holds joined
+ * options until the next call; the rest points into bytes.
  */
-enum load_error load_answer_parse(struct span bytes, struct arena *arena, struct load_answer *ret) must_check;
+enum load_error load_answer_parse(struct span bytes, struct arena *arena, struct load_answer *ret)
+	must_check;
 
 /* The expected answer. */
 struct load_expect {
-	const uint8_t *mac;		/* [6] */
-	uint8_t type;			/* DHCP4_OFFER or DHCP4_ACK */
+	const uint8_t *mac; /* [6] */
+	uint8_t type;	    /* DHCP4_OFFER or DHCP4_ACK */
 	uint32_t giaddr;
-	uint32_t server_id;		/* 0: any */
-	uint32_t addr;			/* 0: any */
-	struct span client_id;		/* as it was sent; empty: none */
+	uint32_t server_id;    /* 0: any */
+	uint32_t addr;	       /* 0: any */
+	struct span client_id; /* as it was sent; empty: none */
 	struct span agent;
 };
 
-enum load_error load_answer_check(const struct load_answer *a, const struct load_expect *x) must_check;
+enum load_error load_answer_check(const struct load_answer *a, const struct load_expect *x)
+	must_check;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Selects the next client. A finite number of clients goes round: the one that has been idle longest; none
- * waits twice. Ever new clients are just counted.
+ * Selects the next client. A finite number of clients goes round: the one that has been idle
+ * longest; none waits twice. Ever new clients are just counted.
  */
 #include "tools/load_engine_impl.h"
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Phases and pace. A phase is a loop: take answers, give up late exchanges, start as many as the window
- * and the rate allow, send, wait. The order of phases: bind (profile renew), warm-up, measure (or the
- * steps of a ramp), each followed by waiting for outstanding answers where its numbers count; then the
- * lease file.
+ * Phases and pace. A phase is a loop: take answers, give up late exchanges, start as many as the
+ * window and the rate allow, send, wait. The order of phases: bind (profile renew), warm-up,
+ * measure (or the steps of a ramp), each followed by waiting for outstanding answers where its
+ * numbers count; then the lease file.
  */
 #include "base/clock.h"
 #include "tools/load_engine_impl.h"
@@ -17,13 +17,13 @@
 enum {
 	PROGRESS_NS = 500 * NS_PER_MS,
 	WAIT_MAX_NS = 50 * NS_PER_MS,
-	BACKLOG_NS = 20 * NS_PER_MS,	/* the pace makes up for at most so much */
+	BACKLOG_NS = 20 * NS_PER_MS, /* the pace makes up for at most so much */
 	BIND_TRIES = 5,
-	FIRST_ANSWER_NS = 3,		/* time-outs without any answer, and binding is given up */
+	FIRST_ANSWER_NS = 3, /* time-outs without any answer, and binding is given up */
 };
 #define RAMP_STEP_NS (2 * NS_PER_S)
 
-/* --- lifetime ---------------------------------------------------------------------------------------- */
+/* --- lifetime --------------------------------------------------------------------------------- */
 
 static int init_tables(struct load_engine *e)
 {
@@ -61,8 +61,8 @@ static int init_slots(struct load_engine *e)
 	return 0;
 }
 
-int load_engine_new(const struct load_opts *o, struct load_io *io, const volatile sig_atomic_t *stop,
-		    struct load_engine **ret)
+int load_engine_new(const struct load_opts *o, struct load_io *io,
+		    const volatile sig_atomic_t *stop, struct load_engine **ret)
 {
 	struct load_engine *e = calloc(1, sizeof(*e));
 	int r;
@@ -105,7 +105,7 @@ const struct load_result *load_engine_result(struct load_engine *e)
 	return &e->result;
 }
 
-/* --- progress -------------------------------------------------------------------------------------------- */
+/* --- progress --------------------------------------------------------------------------------- */
 
 static const char *phase_name(const struct load_engine *e)
 {
@@ -122,19 +122,22 @@ static void progress(struct load_engine *e)
 	if (!e->o->progress || e->now_ns < e->progress_ns)
 		return;
 	rate = done >= e->progress_done ? (double)(done - e->progress_done) * 1e9 /
-					  (double)(e->now_ns - e->progress_ns + PROGRESS_NS) : 0;
-	(void)fprintf(stderr, "%s%s: %.0f exchanges/s, %llu done, %llu dropped, %llu errors, "
-		      "p50 %.3f ms, p99 %.3f ms%s", e->terminal ? "\r\033[K" : "", phase_name(e), rate,
-		      (unsigned long long)done, (unsigned long long)load_drops(c),
-		      (unsigned long long)e->result.n_errors,
+						  (double)(e->now_ns - e->progress_ns + PROGRESS_NS)
+					: 0;
+	(void)fprintf(stderr,
+		      "%s%s: %.0f exchanges/s, %llu done, %llu dropped, %llu errors, "
+		      "p50 %.3f ms, p99 %.3f ms%s",
+		      e->terminal ? "\r\033[K" : "", phase_name(e), rate, (unsigned long long)done,
+		      (unsigned long long)load_drops(c), (unsigned long long)e->result.n_errors,
 		      (double)hist_percentile(&e->result.latency, 0.5) / ms,
-		      (double)hist_percentile(&e->result.latency, 0.99) / ms, e->terminal ? "" : "\n");
+		      (double)hist_percentile(&e->result.latency, 0.99) / ms,
+		      e->terminal ? "" : "\n");
 	(void)fflush(stderr);
 	e->progress_done = done;
 	e->progress_ns = e->now_ns + PROGRESS_NS;
 }
 
-/* --- one round ---------------------------------------------------------------------------------------- */
+/* --- one round -------------------------------------------------------------------------------- */
 
 /* How many may begin now: by the rate since pace_from_ns. */
 static uint64_t paced_budget(struct load_engine *e)
@@ -196,7 +199,8 @@ static int64_t next_event(const struct load_engine *e, int64_t end_ns)
 		at = due < at ? due : at;
 	}
 	if (e->o->strangers > 0 && !e->draining) {
-		due = e->strangers_from_ns + (int64_t)((double)(e->strangers_paced + 1) * 1e9 / e->o->strangers);
+		due = e->strangers_from_ns +
+		      (int64_t)((double)(e->strangers_paced + 1) * 1e9 / e->o->strangers);
 		at = due < at ? due : at;
 	}
 	return at;
@@ -252,7 +256,7 @@ static int run_phase(struct load_engine *e, int64_t end_ns, uint64_t max, double
 	return r;
 }
 
-/* --- phases ------------------------------------------------------------------------------------------- */
+/* --- phases ----------------------------------------------------------------------------------- */
 
 /* All clients get a lease. */
 static int bind_all(struct load_engine *e, const char **ret_why)
@@ -267,7 +271,8 @@ static int bind_all(struct load_engine *e, const char **ret_why)
 	while (r == 0 && !*e->stop && e->clients.n_bound < e->o->clients) {
 		r = one_round(e, INT64_MAX);
 		if (load_drops(e->counts) + e->counts->failed > tries ||
-		    (!e->result.answers && e->now_ns - begin > FIRST_ANSWER_NS * e->o->timeout_ns)) {
+		    (!e->result.answers &&
+		     e->now_ns - begin > FIRST_ANSWER_NS * e->o->timeout_ns)) {
 			*ret_why = "not every client got a lease to renew";
 			break;
 		}
@@ -378,7 +383,8 @@ int load_engine_run(struct load_engine *e, const char **ret_why)
 	if (e->o->profile == LOAD_RENEW)
 		r = bind_all(e, ret_why);
 	if (r == 0 && !*ret_why && e->o->warmup_ns)
-		r = run_phase(e, clock_mono_ns(&clock_system) + e->o->warmup_ns, UINT64_MAX, e->o->rate);
+		r = run_phase(e, clock_mono_ns(&clock_system) + e->o->warmup_ns, UINT64_MAX,
+			      e->o->rate);
 	if (r == 0 && !*ret_why)
 		r = measure(e);
 	if (e->o->progress && e->terminal)

@@ -13,8 +13,8 @@
 struct load_engine;
 
 /* Borrows o, io and stop. 0 or a negative result. */
-int load_engine_new(const struct load_opts *o, struct load_io *io, const volatile sig_atomic_t *stop,
-		    struct load_engine **ret) must_check;
+int load_engine_new(const struct load_opts *o, struct load_io *io,
+		    const volatile sig_atomic_t *stop, struct load_engine **ret) must_check;
 void load_engine_free(struct load_engine *e);
 /* All phases and the check of the lease file. 0, or a negative result and why it ended. */
 int load_engine_run(struct load_engine *e, const char **ret_why) must_check;

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * The inside of the generator, shared by its files: load_engine.c (phases, pace), load_exchange.c (the
- * clients that wait and their answers), load_client.c (choice of the next client).
+ * The inside of the generator, shared by its files: load_engine.c (phases, pace), load_exchange.c
+ * (the clients that wait and their answers), load_client.c (choice of the next client).
  *
- * A transaction id is the slot in its low half and the slot's generation in its high half: an answer
- * leads to its client without a search, and one to an earlier exchange is distinguished from a wrong one.
+ * A transaction id is the slot in its low half and the slot's generation in its high half: an
+ * answer leads to its client without a search, and one to an earlier exchange is distinguished from
+ * a wrong one.
  */
 #pragma once
 
@@ -16,32 +17,32 @@
 
 enum {
 	LOAD_NIL = 0xffff,
-	LOAD_STRANGER_SLOT = 0xffff,	/* no slot: nobody waits */
-	LOAD_LATE_MAX = 4096,		/* generations an answer may be late */
+	LOAD_STRANGER_SLOT = 0xffff, /* no slot: nobody waits */
+	LOAD_LATE_MAX = 4096,	     /* generations an answer may be late */
 };
 
 /* One client that waits. */
 struct load_slot {
 	int64_t begin_ns, sent_ns;
-	uint32_t client;	/* from the first client on */
+	uint32_t client; /* from the first client on */
 	uint32_t addr, server_id;
 	uint16_t gen;
-	uint16_t prev, next;	/* in the order of sent_ns */
-	uint8_t step;		/* enum load_step */
-	bool release;		/* lets go of its lease at the end */
+	uint16_t prev, next; /* in the order of sent_ns */
+	uint8_t step;	     /* enum load_step */
+	bool release;	     /* lets go of its lease at the end */
 	struct load_ident id;
 };
 
 /* One of a finite number of clients. */
 struct load_client {
-	uint32_t addr, server_id;	/* its lease; 0: none */
+	uint32_t addr, server_id; /* its lease; 0: none */
 };
 
 struct load_clients {
-	struct load_client *c;	/* NULL: ever new ones */
-	uint32_t *idle;		/* ring of those that do not wait, the longest idle first */
+	struct load_client *c; /* NULL: ever new ones */
+	uint32_t *idle;	       /* ring of those that do not wait, the longest idle first */
 	uint32_t n, head, n_idle;
-	uint32_t fresh;		/* next of the ever new ones */
+	uint32_t fresh; /* next of the ever new ones */
 	uint32_t n_bound;
 };
 
@@ -63,27 +64,27 @@ struct load_engine {
 	struct load_clients clients;
 	struct load_owners owners;
 	struct rng rng;
-	struct arena arena;		/* of the answer parser */
+	struct arena arena; /* of the answer parser */
 	uint8_t *arena_mem;
 
 	struct load_slot *slots;
 	uint16_t *free_slots;
 	unsigned n_free;
-	uint16_t first, last;		/* of those that wait */
+	uint16_t first, last; /* of those that wait */
 
 	struct load_result result;
-	struct load_counts *counts;	/* of the phase that runs */
-	struct load_counts other;	/* of exchanges that are not measured */
+	struct load_counts *counts; /* of the phase that runs */
+	struct load_counts other;   /* of exchanges that are not measured */
 	bool measuring, draining, binding;
 
 	/* the pace of the phase that runs; rate 0: none */
 	double rate;
 	int64_t pace_from_ns;
-	uint64_t paced;			/* starts since then */
+	uint64_t paced; /* starts since then */
 	uint64_t starts_left;
 	int64_t strangers_from_ns;
 	uint64_t strangers_paced;
-	uint64_t stranger;		/* next one's number */
+	uint64_t stranger; /* next one's number */
 
 	struct load_live live;
 	bool live_armed;

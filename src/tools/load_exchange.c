@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
  * The life of an exchange: DISCOVER, OFFER, REQUEST, ACK (RFC 2131 3.1), or REQUEST and ACK of a
- * client that has a lease (RENEWING: ciaddr, no option 50 and 54; INIT-REBOOT: option 50 only; RFC 2131
- * table 5), then perhaps a RELEASE. Nothing is sent twice: a lost message is counted where it was lost.
+ * client that has a lease (RENEWING: ciaddr, no option 50 and 54; INIT-REBOOT: option 50 only; RFC
+ * 2131 table 5), then perhaps a RELEASE. Nothing is sent twice: a lost message is counted where it
+ * was lost.
  *
  * Behind a relay agent a renewal goes through it like a rebinding client's broadcast, because its
  * answer must come back to the agent's address, the only one the generator has.
@@ -30,7 +31,7 @@ static uint16_t index_of(const struct load_engine *e, const struct load_slot *s)
 	return (uint16_t)(s - e->slots);
 }
 
-/* --- those that wait, oldest first ---------------------------------------------------------------- */
+/* --- those that wait, oldest first ------------------------------------------------------------ */
 
 static void unlink_slot(struct load_engine *e, struct load_slot *s)
 {
@@ -57,7 +58,7 @@ static void append_slot(struct load_engine *e, struct load_slot *s)
 	e->last = i;
 }
 
-/* --- sending ---------------------------------------------------------------------------------------- */
+/* --- sending ---------------------------------------------------------------------------------- */
 
 static uint32_t bind_of(const struct load_engine *e, uint32_t client)
 {
@@ -98,8 +99,10 @@ static uint32_t xid_of(const struct load_engine *e, const struct load_slot *s)
 static void send_step(struct load_engine *e, struct load_slot *s, enum load_step step)
 {
 	static const enum load_msg msgs[LOAD_N_STEPS] = {
-		[LOAD_STEP_DISCOVER] = LOAD_MSG_DISCOVER, [LOAD_STEP_REQUEST] = LOAD_MSG_REQUEST,
-		[LOAD_STEP_RENEW] = LOAD_MSG_RENEW,	  [LOAD_STEP_REBOOT] = LOAD_MSG_REBOOT,
+		[LOAD_STEP_DISCOVER] = LOAD_MSG_DISCOVER,
+		[LOAD_STEP_REQUEST] = LOAD_MSG_REQUEST,
+		[LOAD_STEP_RENEW] = LOAD_MSG_RENEW,
+		[LOAD_STEP_REBOOT] = LOAD_MSG_REBOOT,
 	};
 	struct load_fields f = {
 		.xid = xid_of(e, s),
@@ -130,7 +133,7 @@ static void send_release(struct load_engine *e, struct load_slot *s)
 	e->counts->releases++;
 }
 
-/* --- beginning -------------------------------------------------------------------------------------- */
+/* --- beginning -------------------------------------------------------------------------------- */
 
 /* One client at a time is watched, from its last message on, and checked when its ACK comes. */
 static void live_arm(struct load_engine *e, const struct load_slot *s)
@@ -142,7 +145,8 @@ static void live_arm(struct load_engine *e, const struct load_slot *s)
 	e->live_wall_s = clock_wall_s(&clock_system);
 }
 
-static enum load_step choose(struct load_engine *e, struct load_slot *s, const struct load_client *c)
+static enum load_step choose(struct load_engine *e, struct load_slot *s,
+			     const struct load_client *c)
 {
 	uint32_t dice;
 
@@ -194,9 +198,10 @@ void load_exchange_stranger(struct load_engine *e)
 	e->counts->strangers_sent++;
 }
 
-/* --- ending ------------------------------------------------------------------------------------------ */
+/* --- ending ----------------------------------------------------------------------------------- */
 
-/* Forgets a client's address: a lost ACK may have moved the client to another one, so the server may give this one away. */
+/* Forgets a client's address: a lost ACK may have moved the client to another one, so the server
+ * may give this one away. */
 static void forget_moved(struct load_engine *e, const struct load_slot *s)
 {
 	uint32_t had = e->clients.c ? e->clients.c[s->client].addr : 0;
@@ -250,7 +255,7 @@ void load_exchange_expire(struct load_engine *e)
 	}
 }
 
-/* --- leases -------------------------------------------------------------------------------------------- */
+/* --- leases ----------------------------------------------------------------------------------- */
 
 /* After the shortest lease's time an address may come back rightly. */
 static bool duplicates_count(const struct load_engine *e)
@@ -280,7 +285,8 @@ static void take_lease(struct load_engine *e, struct load_slot *s, const struct 
 	load_clients_bind(&e->clients, s->client, a->yiaddr, a->server_id);
 }
 
-static void live_check(struct load_engine *e, const struct load_slot *s, const struct load_answer *a)
+static void live_check(struct load_engine *e, const struct load_slot *s,
+		       const struct load_answer *a)
 {
 	int64_t expire = e->live_wall_s + a->lease_time - LIVE_SLACK_S;
 
@@ -295,7 +301,7 @@ static void live_check(struct load_engine *e, const struct load_slot *s, const s
 	e->live_next_ns = e->now_ns + LIVE_EVERY_NS;
 }
 
-/* --- answers ---------------------------------------------------------------------------------------- */
+/* --- answers ---------------------------------------------------------------------------------- */
 
 static void take_offer(struct load_engine *e, struct load_slot *s, const struct load_answer *a)
 {
@@ -327,7 +333,8 @@ static void take_nak(struct load_engine *e, struct load_slot *s)
 	end_exchange(e, s, e->binding);
 }
 
-static enum load_error check(struct load_engine *e, const struct load_slot *s, const struct load_answer *a)
+static enum load_error check(struct load_engine *e, const struct load_slot *s,
+			     const struct load_answer *a)
 {
 	uint8_t id[LOAD_SENT_MAX];
 	uint8_t agent[LOAD_SENT_MAX];
@@ -345,7 +352,8 @@ static enum load_error check(struct load_engine *e, const struct load_slot *s, c
 	return load_answer_check(a, &x);
 }
 
-/* Returns the slot that waits for the answer; NULL: none does, and the answer is counted by its kind. */
+/* Returns the slot that waits for the answer; NULL: none does, and the answer is counted by its
+ * kind. */
 static struct load_slot *slot_of(struct load_engine *e, const struct load_answer *a)
 {
 	uint16_t i = (uint16_t)a->xid;
@@ -417,8 +425,8 @@ void load_engine_error(struct load_engine *e, enum load_error err, const struct 
 	r->n_errors++;
 	if (r->n_samples == LOAD_SAMPLES)
 		return;
-	n = (size_t)snprintf(r->sample[r->n_samples], LOAD_SAMPLE_LEN, "%s: %s:", load_error_name(err),
-			     load_error_sentence(err));
+	n = (size_t)snprintf(r->sample[r->n_samples], LOAD_SAMPLE_LEN,
+			     "%s: %s:", load_error_name(err), load_error_sentence(err));
 	if (s && n < LOAD_SAMPLE_LEN)
 		n += (size_t)snprintf(r->sample[r->n_samples] + n, LOAD_SAMPLE_LEN - n,
 				      " client %llu at %s,",

@@ -18,7 +18,7 @@ static const char head[] =
 	".grid{stroke:#ddd}.a{stroke:#1f5f8b}.b{stroke:#c0662b}.c{stroke:#5b8c3a}.line{fill:none;stroke-width:2}\n"
 	".ka{fill:#1f5f8b}.kb{fill:#c0662b}.kc{fill:#5b8c3a}.drop{fill:#b22;opacity:.6}\n</style></head><body>\n";
 
-/* --- places ------------------------------------------------------------------------------------------ */
+/* --- places ----------------------------------------------------------------------------------- */
 
 /* Percentiles from 0 to 99.999: every power of ten of 1 - p is as wide. */
 static double x_of(double p)
@@ -27,7 +27,7 @@ static double x_of(double p)
 }
 
 struct scale {
-	double low, high;	/* powers of ten of the ends, microseconds */
+	double low, high; /* powers of ten of the ends, microseconds */
 };
 
 static double y_of(const struct scale *s, double us)
@@ -39,18 +39,20 @@ static double y_of(const struct scale *s, double us)
 
 static void open_svg(struct buf *out, const char *title)
 {
-	buf_printf(out, "<h2>%s</h2>\n<svg viewBox=\"0 0 %d %d\" role=\"img\" aria-label=\"%s\">\n", title, WIDTH,
-		   HEIGHT, title);
+	buf_printf(out, "<h2>%s</h2>\n<svg viewBox=\"0 0 %d %d\" role=\"img\" aria-label=\"%s\">\n",
+		   title, WIDTH, HEIGHT, title);
 }
 
 static void grid_y(struct buf *out, double y, double v, const char *unit)
 {
-	buf_printf(out, "<line class=\"grid\" x1=\"%d\" x2=\"%d\" y1=\"%.1f\" y2=\"%.1f\"/><text x=\"%d\" "
-			"y=\"%.1f\" text-anchor=\"end\">%.10g%s</text>\n", LEFT, WIDTH - RIGHT, y, y,
-		   LEFT - 6, y + 4, v, unit);
+	buf_printf(
+		out,
+		"<line class=\"grid\" x1=\"%d\" x2=\"%d\" y1=\"%.1f\" y2=\"%.1f\"/><text x=\"%d\" "
+		"y=\"%.1f\" text-anchor=\"end\">%.10g%s</text>\n",
+		LEFT, WIDTH - RIGHT, y, y, LEFT - 6, y + 4, v, unit);
 }
 
-/* --- latency -------------------------------------------------------------------------------------------- */
+/* --- latency ---------------------------------------------------------------------------------- */
 
 static void curve(struct buf *out, const struct hist *h, const struct scale *s, const char *class)
 {
@@ -63,7 +65,8 @@ static void curve(struct buf *out, const struct hist *h, const struct scale *s, 
 		/* beyond one record in all, a percentile says nothing new */
 		if ((1 - p) * (double)h->n < 0.5)
 			break;
-		buf_printf(out, "%.1f,%.1f ", x_of(p), y_of(s, (double)hist_percentile(h, p) / 1000));
+		buf_printf(out, "%.1f,%.1f ", x_of(p),
+			   y_of(s, (double)hist_percentile(h, p) / 1000));
 	}
 	buf_str(out, "\"/>\n");
 }
@@ -92,18 +95,24 @@ static void latency_plot(const struct load_result *r, struct buf *out)
 	for (double e = s.low; e <= s.high; e++)
 		grid_y(out, y_of(&s, pow(10, e)), pow(10, e) / 1000, " ms");
 	for (size_t i = 0; i < ARRAY_LEN(ticks); i++)
-		buf_printf(out, "<line class=\"grid\" x1=\"%.1f\" x2=\"%.1f\" y1=\"%d\" y2=\"%d\"/><text x=\"%.1f\" "
-				"y=\"%d\" text-anchor=\"middle\">%g %%</text>\n", x_of(ticks[i]), x_of(ticks[i]),
-			   TOP, HEIGHT - BOTTOM, x_of(ticks[i]), HEIGHT - BOTTOM + 18, ticks[i] * 100);
+		buf_printf(
+			out,
+			"<line class=\"grid\" x1=\"%.1f\" x2=\"%.1f\" y1=\"%d\" y2=\"%d\"/><text x=\"%.1f\" "
+			"y=\"%d\" text-anchor=\"middle\">%g %%</text>\n",
+			x_of(ticks[i]), x_of(ticks[i]), TOP, HEIGHT - BOTTOM, x_of(ticks[i]),
+			HEIGHT - BOTTOM + 18, ticks[i] * 100);
 	curve(out, &r->latency, &s, "a");
 	curve(out, &r->offer, &s, "b");
 	curve(out, &r->ack, &s, "c");
-	buf_printf(out, "<text class=\"ka\" x=\"%d\" y=\"%d\">whole exchange</text><text class=\"kb\" x=\"%d\" "
-			"y=\"%d\">DISCOVER to OFFER</text><text class=\"kc\" x=\"%d\" y=\"%d\">REQUEST to ACK"
-			"</text></svg>\n", LEFT + 10, TOP + 14, LEFT + 120, TOP + 14, LEFT + 260, TOP + 14);
+	buf_printf(
+		out,
+		"<text class=\"ka\" x=\"%d\" y=\"%d\">whole exchange</text><text class=\"kb\" x=\"%d\" "
+		"y=\"%d\">DISCOVER to OFFER</text><text class=\"kc\" x=\"%d\" y=\"%d\">REQUEST to ACK"
+		"</text></svg>\n",
+		LEFT + 10, TOP + 14, LEFT + 120, TOP + 14, LEFT + 260, TOP + 14);
 }
 
-/* --- rate --------------------------------------------------------------------------------------------- */
+/* --- rate ------------------------------------------------------------------------------------- */
 
 /* The next round number (1, 2 or 5 times a power of ten) from v on. */
 static double round_up(double v)
@@ -135,18 +144,23 @@ static void rate_plot(const struct load_result *r, struct buf *out)
 		double h = PLOT_H * (s->drops[i] / width / top);
 
 		if (s->drops[i])
-			buf_printf(out, "<rect class=\"drop\" x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"%.1f\"/>\n",
-				   LEFT + i * step, HEIGHT - BOTTOM - fmax(h, 1), step, fmax(h, 1));
+			buf_printf(
+				out,
+				"<rect class=\"drop\" x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"%.1f\"/>\n",
+				LEFT + i * step, HEIGHT - BOTTOM - fmax(h, 1), step, fmax(h, 1));
 	}
-	buf_printf(out, "<text x=\"%d\" y=\"%d\">0 s</text><text x=\"%d\" y=\"%d\" text-anchor=\"end\">%.1f s, "
-			"drops in red</text></svg>\n", LEFT, HEIGHT - BOTTOM + 18, WIDTH - RIGHT,
-		   HEIGHT - BOTTOM + 18, s->n * width);
+	buf_printf(
+		out,
+		"<text x=\"%d\" y=\"%d\">0 s</text><text x=\"%d\" y=\"%d\" text-anchor=\"end\">%.1f s, "
+		"drops in red</text></svg>\n",
+		LEFT, HEIGHT - BOTTOM + 18, WIDTH - RIGHT, HEIGHT - BOTTOM + 18, s->n * width);
 }
 
 void load_report_html(const struct load_result *r, const struct load_opts *o, struct buf *out)
 {
 	buf_str(out, head);
-	buf_printf(out, "<h1>%s, %.0f exchanges/s</h1>\n", load_profile_name(o->profile), load_rate(r));
+	buf_printf(out, "<h1>%s, %.0f exchanges/s</h1>\n", load_profile_name(o->profile),
+		   load_rate(r));
 	latency_plot(r, out);
 	rate_plot(r, out);
 	/* the table has no markup characters in it */

@@ -2,7 +2,8 @@
 /*
  * Messages in and out in batches. Two back ends: UDP sockets of relay agents with segmentation
  * offload (load_io_udp.c), and raw frames on the server's link (load_io_direct.c). A message is
- * written where it will be sent from; a received one is handed out where it was received. One thread.
+ * written where it will be sent from; a received one is handed out where it was received. One
+ * thread.
  */
 #pragma once
 
@@ -11,30 +12,31 @@
 
 struct load_io;
 
-/* A received message; borrowed until the function returns. now_ns: monotonic, one reading a batch. */
+/* A received message; borrowed until the function returns. now_ns: monotonic, one reading a
+ * batch. */
 typedef void (*load_io_fn)(void *ctx, struct span msg, int64_t now_ns);
 
 enum { LOAD_IO_MSG_MAX = 1500 };
 
 /* Where a message goes. */
 struct load_io_dest {
-	uint32_t bind;		/* relayed: number of the socket; the message goes to dst:dport from there */
+	uint32_t bind; /* relayed: number of the socket; the message goes to dst:dport from there */
 	uint32_t src, dst;	/* host order; direct: UINT32_MAX as dst is the link's broadcast */
-	const uint8_t *src_mac;	/* direct: the client's; copied */
+	const uint8_t *src_mac; /* direct: the client's; copied */
 	uint16_t dport;
 };
 
 struct load_io_counts {
 	uint64_t sent, send_calls, received, recv_calls, send_errors, kernel_drops, malformed;
-	int last_error;		/* of a send, -errno */
-	bool gso, gro;		/* are they used */
+	int last_error; /* of a send, -errno */
+	bool gso, gro;	/* are they used */
 };
 
 struct load_io_opts {
-	const uint32_t *bind;	/* relayed: addresses, host order */
+	const uint32_t *bind; /* relayed: addresses, host order */
 	unsigned n_bind;
-	uint16_t port;		/* to bind to */
-	const char *iface;	/* direct */
+	uint16_t port;	   /* to bind to */
+	const char *iface; /* direct */
 	bool offload;
 	unsigned burst;
 };
@@ -42,7 +44,8 @@ struct load_io_opts {
 int load_io_udp_open(const struct load_io_opts *o, struct load_io **ret) must_check;
 int load_io_direct_open(const struct load_io_opts *o, struct load_io **ret) must_check;
 
-/* Returns room for a message of at most LOAD_IO_MSG_MAX octets to dest. Never NULL; may send the messages that wait. */
+/* Returns room for a message of at most LOAD_IO_MSG_MAX octets to dest. Never NULL; may send the
+ * messages that wait. */
 uint8_t *load_io_room(struct load_io *io, const struct load_io_dest *dest);
 /* The message that was written there is complete. */
 void load_io_push(struct load_io *io, size_t len);

@@ -12,7 +12,7 @@ struct load_io_ops {
 	void (*flush)(struct load_io *io);
 	int (*recv)(struct load_io *io, load_io_fn fn, void *ctx);
 	void (*wait)(struct load_io *io, int64_t ns);
-	uint64_t (*drops)(struct load_io *io);	/* by full socket buffers */
+	uint64_t (*drops)(struct load_io *io); /* by full socket buffers */
 	void (*close)(struct load_io *io);
 };
 

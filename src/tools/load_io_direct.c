@@ -28,7 +28,7 @@ struct load_io_direct {
 	uint8_t data[BATCH][PACKET_DATA_LEN];
 	_Alignas(16) uint8_t arena[BATCH][ARENA_LEN];
 	int ifindex;
-	struct udp_frame frame;		/* around msg */
+	struct udp_frame frame; /* around msg */
 	uint8_t msg[LOAD_IO_MSG_MAX];
 	struct sock_batch batch;
 	struct capture_tx tx[BATCH];
@@ -65,7 +65,10 @@ static uint8_t *direct_room(struct load_io *io, const struct load_io_dest *dest)
 	struct load_io_direct *d = self(io);
 
 	d->frame = (struct udp_frame){
-		.src = dest->src, .dst = dest->dst, .sport = DHCP4_CLIENT_PORT, .dport = dest->dport,
+		.src = dest->src,
+		.dst = dest->dst,
+		.sport = DHCP4_CLIENT_PORT,
+		.dport = dest->dport,
 	};
 	memcpy(d->frame.src_mac, dest->src_mac, sizeof(d->frame.src_mac));
 	if (dest->dst == UINT32_MAX || !d->server_known)
@@ -89,7 +92,8 @@ static void direct_push(struct load_io *io, size_t len)
 		direct_flush(io);
 }
 
-static void hand_out(struct load_io_direct *d, struct packet *p, load_io_fn fn, void *ctx, int64_t now)
+static void hand_out(struct load_io_direct *d, struct packet *p, load_io_fn fn, void *ctx,
+		     int64_t now)
 {
 	if (packet_decode(p) != DROP_NONE) {
 		d->base.counts.malformed++;
@@ -169,7 +173,9 @@ int load_io_direct_open(const struct load_io_opts *o, struct load_io **ret)
 {
 	struct load_io_direct *d = calloc(1, sizeof(*d));
 	struct capture_af_packet_opts co = {
-		.ifindex = (int)if_nametoindex(o->iface), .ifname = o->iface, .port = o->port,
+		.ifindex = (int)if_nametoindex(o->iface),
+		.ifname = o->iface,
+		.port = o->port,
 		.rcvbuf = LOAD_IO_SOCKET_BUFFER,
 	};
 	int r = co.ifindex ? 0 : -ENODEV;
@@ -180,7 +186,8 @@ int load_io_direct_open(const struct load_io_opts *o, struct load_io **ret)
 	d->ifindex = co.ifindex;
 	d->burst = o->burst < BATCH ? o->burst : BATCH;
 	for (unsigned i = 0; i < BATCH; i++) {
-		packet_init(&d->pkts[i], d->data[i], sizeof(d->data[i]), d->arena[i], sizeof(d->arena[i]));
+		packet_init(&d->pkts[i], d->data[i], sizeof(d->data[i]), d->arena[i],
+			    sizeof(d->arena[i]));
 		d->order[i] = &d->pkts[i];
 	}
 	if (r == 0)

@@ -19,7 +19,7 @@
 
 enum {
 	GROUPS = 64,
-	SEND_MAX = 64,			/* messages in a datagram: UDP_MAX_SEGMENTS of older kernels */
+	SEND_MAX = 64, /* messages in a datagram: UDP_MAX_SEGMENTS of older kernels */
 	SEND_OCTETS = 65000,
 	RECV_BUFS = 8,
 	RECV_LEN = 65536,
@@ -29,7 +29,7 @@ enum {
 /* Messages of one length that wait to be sent to one destination. */
 struct group {
 	struct load_io_dest dest;
-	size_t seg;			/* length of each */
+	size_t seg; /* length of each */
 	unsigned n;
 	uint8_t *buf;
 };
@@ -41,13 +41,13 @@ struct load_io_udp {
 	unsigned burst;
 	struct group group[GROUPS];
 	unsigned n_groups;
-	struct group *open;		/* room was given here */
+	struct group *open; /* room was given here */
 	struct mmsghdr out[SEND_MAX];
 	struct iovec out_iov[SEND_MAX];
 	struct mmsghdr in[RECV_BUFS];
 	struct iovec in_iov[RECV_BUFS];
 	union sock_ctrl in_ctrl[RECV_BUFS];
-	uint8_t *in_buf;		/* RECV_BUFS of RECV_LEN */
+	uint8_t *in_buf; /* RECV_BUFS of RECV_LEN */
 };
 
 static struct load_io_udp *self(struct load_io *io)
@@ -55,7 +55,7 @@ static struct load_io_udp *self(struct load_io *io)
 	return container_of(io, struct load_io_udp, base);
 }
 
-/* --- sending -------------------------------------------------------------------------------------- */
+/* --- sending ---------------------------------------------------------------------------------- */
 
 static struct sockaddr_in address(const struct group *g)
 {
@@ -82,8 +82,12 @@ static int send_segmented(struct load_io_udp *u, const struct group *g)
 	struct iovec iov = {g->buf, g->seg * g->n};
 	union sock_ctrl ctrl = {0};
 	struct msghdr h = {
-		.msg_name = &to, .msg_namelen = sizeof(to), .msg_iov = &iov, .msg_iovlen = 1,
-		.msg_control = &ctrl, .msg_controllen = CMSG_SPACE(sizeof(uint16_t)),
+		.msg_name = &to,
+		.msg_namelen = sizeof(to),
+		.msg_iov = &iov,
+		.msg_iovlen = 1,
+		.msg_control = &ctrl,
+		.msg_controllen = CMSG_SPACE(sizeof(uint16_t)),
 	};
 	uint16_t seg = (uint16_t)g->seg;
 	struct cmsghdr *c = CMSG_FIRSTHDR(&h);
@@ -106,8 +110,10 @@ static void prepare_single(struct load_io_udp *u, const struct group *g, struct 
 {
 	for (unsigned i = 0; i < g->n; i++) {
 		u->out_iov[i] = (struct iovec){g->buf + i * g->seg, g->seg};
-		u->out[i].msg_hdr = (struct msghdr){.msg_name = to, .msg_namelen = sizeof(*to),
-						    .msg_iov = &u->out_iov[i], .msg_iovlen = 1};
+		u->out[i].msg_hdr = (struct msghdr){.msg_name = to,
+						    .msg_namelen = sizeof(*to),
+						    .msg_iov = &u->out_iov[i],
+						    .msg_iovlen = 1};
 	}
 }
 
@@ -170,7 +176,8 @@ static struct group *find_group(struct load_io_udp *u, const struct load_io_dest
 
 	for (unsigned i = 0; i < u->n_groups; i++) {
 		g = &u->group[i];
-		if (g->dest.dst == dest->dst && g->dest.bind == dest->bind && g->dest.dport == dest->dport)
+		if (g->dest.dst == dest->dst && g->dest.bind == dest->bind &&
+		    g->dest.dport == dest->dport)
 			return g;
 	}
 	if (u->n_groups < GROUPS) {
@@ -216,7 +223,7 @@ static void udp_push(struct load_io *io, size_t len)
 		flush_group(u, g);
 }
 
-/* --- receiving ------------------------------------------------------------------------------------ */
+/* --- receiving -------------------------------------------------------------------------------- */
 
 static void recv_prepare(struct load_io_udp *u)
 {
@@ -300,7 +307,7 @@ static void udp_wait(struct load_io *io, int64_t ns)
 	(void)ppoll(p, u->n_fds, &ts, NULL);
 }
 
-/* --- lifetime ---------------------------------------------------------------------------------------- */
+/* --- lifetime --------------------------------------------------------------------------------- */
 
 static uint64_t udp_drops(struct load_io *io)
 {

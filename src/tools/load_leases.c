@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * The order of reading is Kea's: the result of a finished clean-up (.completed) replaces .2 and .1; then the
- * current file. The last row of an address is the one that counts. A torn last row is no row.
+ * The order of reading is Kea's: the result of a finished clean-up (.completed) replaces .2 and .1;
+ * then the current file. The last row of an address is the one that counts. A torn last row is no
+ * row.
  */
 #include "tools/load_leases.h"
 
@@ -20,12 +21,12 @@ enum { NAME_MAX_LEN = 4096 };
 struct load_leases {
 	const struct load_owners *owners;
 	uint64_t first_client;
-	uint64_t *good;		/* a bit an address */
+	uint64_t *good; /* a bit an address */
 };
 
 typedef void (*row_fn)(void *ctx, const struct lease *l);
 
-/* --- rows ------------------------------------------------------------------------------------------ */
+/* --- rows ------------------------------------------------------------------------------------- */
 
 static int read_rows(FILE *f, row_fn fn, void *ctx)
 {
@@ -43,7 +44,8 @@ static int read_rows(FILE *f, row_fn fn, void *ctx)
 		struct lease l;
 		const char *why;
 
-		if (line[n - 1] == '\n' && lease_csv_parse(line, (size_t)n - 1, columns, &l, &why) == 0)
+		if (line[n - 1] == '\n' &&
+		    lease_csv_parse(line, (size_t)n - 1, columns, &l, &why) == 0)
 			fn(ctx, &l);
 	}
 	return ferror(f) ? -EIO : 0;
@@ -66,7 +68,8 @@ static int read_file(const char *path, const char *suffix, row_fn fn, void *ctx)
 	return r < 0 ? r : 1;
 }
 
-/* Reads the files that a clean-up has left beside path. The number of files, or a negative result. */
+/* Reads the files that a clean-up has left beside path. The number of files, or a negative
+ * result. */
 static int read_older(const char *path, row_fn fn, void *ctx)
 {
 	int r = read_file(path, ".completed", fn, ctx);
@@ -89,7 +92,7 @@ static int read_all(const char *path, row_fn fn, void *ctx)
 	return older || r ? 0 : -ENOENT;
 }
 
-/* --- at the end ------------------------------------------------------------------------------------- */
+/* --- at the end ------------------------------------------------------------------------------- */
 
 static bool running(const struct lease *l)
 {
@@ -145,11 +148,11 @@ void load_leases_free(struct load_leases *l)
 	free(l);
 }
 
-/* --- while it is written ------------------------------------------------------------------------------ */
+/* --- while it is written ---------------------------------------------------------------------- */
 
 struct load_row {
-	uint32_t client;	/* + 1; 0: none of ours */
-	uint32_t expire;	/* seconds; 0: does not run */
+	uint32_t client; /* + 1; 0: none of ours */
+	uint32_t expire; /* seconds; 0: does not run */
 };
 
 #define ROWS_LEN ((UINT64_C(1) << 32) * sizeof(struct load_row))
@@ -196,7 +199,8 @@ static int live_read(struct load_live *l)
 	return r;
 }
 
-/* Follows the file. A clean-up moves it away and begins a new one: the rest of the old one comes first. */
+/* Follows the file. A clean-up moves it away and begins a new one: the rest of the old one comes
+ * first. */
 static int live_follow(struct load_live *l)
 {
 	struct stat mine;

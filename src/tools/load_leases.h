@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Is what was acknowledged on disk? Reads lease files in Kea's format, with those that a clean-up has
- * left beside them. One thread.
+ * Is what was acknowledged on disk? Reads lease files in Kea's format, with those that a clean-up
+ * has left beside them. One thread.
  */
 #pragma once
 
@@ -26,8 +26,8 @@ struct load_live {
 	const char *path;
 	uint64_t first_client;
 	FILE *f;
-	int columns;		/* 0: the header was not read yet */
-	struct load_row *rows;	/* by address */
+	int columns;	       /* 0: the header was not read yet */
+	struct load_row *rows; /* by address */
 	char *line;
 	size_t line_cap;
 };
@@ -39,4 +39,5 @@ void load_live_close(struct load_live *l);
  * Reads on to the end: 1: the last row of addr is the client's and runs until expire_min or longer;
  * 0: it is not; -errno.
  */
-int load_live_check(struct load_live *l, uint32_t addr, uint32_t client, int64_t expire_min) must_check;
+int load_live_check(struct load_live *l, uint32_t addr, uint32_t client, int64_t expire_min)
+	must_check;

@@ -52,8 +52,12 @@ static int pin(const struct load_opts *o)
 static int open_io(const struct load_opts *o, struct load_io **ret)
 {
 	struct load_io_opts io = {
-		.bind = o->bind, .n_bind = o->n_bind, .iface = o->iface, .offload = o->offload,
-		.burst = (unsigned)o->burst, .port = o->direct ? DHCP4_CLIENT_PORT : DHCP4_SERVER_PORT,
+		.bind = o->bind,
+		.n_bind = o->n_bind,
+		.iface = o->iface,
+		.offload = o->offload,
+		.burst = (unsigned)o->burst,
+		.port = o->direct ? DHCP4_CLIENT_PORT : DHCP4_SERVER_PORT,
 	};
 
 	return o->direct ? load_io_direct_open(&io, ret) : load_io_udp_open(&io, ret);
@@ -106,11 +110,15 @@ static int outcome(const struct load_result *res, const struct load_opts *o, int
 		(void)fprintf(stderr, "usher-load: %s\n", why);
 	code = report(res, o);
 	if (code == 3 && !res->answers)
-		(void)fprintf(stderr, "usher-load: nothing answered%s%s\n", res->io.last_error ? ": " : "",
+		(void)fprintf(stderr, "usher-load: nothing answered%s%s\n",
+			      res->io.last_error ? ": " : "",
 			      res->io.last_error ? usher_strerror(res->io.last_error) : "");
-	/* a packet socket at the other end of a cable between namespaces gets all segments as one frame */
+	/* a packet socket at the other end of a cable between namespaces gets all segments as one
+	 * frame */
 	if (code == 3 && !res->answers && res->io.gso)
-		(void)fprintf(stderr, "usher-load: a server on raw sockets behind veth needs --no-offload\n");
+		(void)fprintf(
+			stderr,
+			"usher-load: a server on raw sockets behind veth needs --no-offload\n");
 	return code;
 }
 

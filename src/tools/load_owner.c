@@ -9,9 +9,9 @@
 #include <string.h>
 #include <sys/mman.h>
 
-#define ADDRESSES   (UINT64_C(1) << 32)
-#define BITMAP_LEN  (ADDRESSES / 8)
-#define OWNERS_LEN  (ADDRESSES * sizeof(uint32_t))
+#define ADDRESSES  (UINT64_C(1) << 32)
+#define BITMAP_LEN (ADDRESSES / 8)
+#define OWNERS_LEN (ADDRESSES * sizeof(uint32_t))
 
 void *load_reserve(size_t len)
 {

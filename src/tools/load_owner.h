@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * The owner of each address, over all of IPv4: the check that no address is given to two clients. Memory
- * is reserved, not taken: it costs the pages that the addresses in use lie on, four octets an address, or
- * one bit where only the fact counts. One thread at a time.
+ * The owner of each address, over all of IPv4: the check that no address is given to two clients.
+ * Memory is reserved, not taken: it costs the pages that the addresses in use lie on, four octets
+ * an address, or one bit where only the fact counts. One thread at a time.
  */
 #pragma once
 
@@ -15,10 +15,10 @@
 #define LOAD_NOBODY UINT32_MAX
 
 struct load_owners {
-	uint32_t *owner;	/* client + 1 by address, or NULL */
-	uint64_t *taken;	/* a bit an address, or NULL */
+	uint32_t *owner;	   /* client + 1 by address, or NULL */
+	uint64_t *taken;	   /* a bit an address, or NULL */
 	uint64_t used[65536 / 64]; /* which /16 was ever touched */
-	uint64_t n;		/* addresses taken */
+	uint64_t n;		   /* addresses taken */
 };
 
 /* named: keep the client of each address. 0 or -errno. */

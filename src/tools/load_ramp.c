@@ -5,8 +5,8 @@
 #include "tools/load_ramp.h"
 
 static const double step_up = 1.25;
-static const double enough = 0.97;	/* of the rate asked for */
-static const double precise = 0.02;	/* between good and bad */
+static const double enough = 0.97;  /* of the rate asked for */
+static const double precise = 0.02; /* between good and bad */
 
 enum { HALVINGS_MAX = 8 };
 

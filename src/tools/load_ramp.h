@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * The search for the highest good rate: steps of a quarter up to the first bad one (down, if the first
- * is bad already), then halving the distance between the best good and the lowest bad rate. Pure.
+ * The search for the highest good rate: steps of a quarter up to the first bad one (down, if the
+ * first is bad already), then halving the distance between the best good and the lowest bad rate.
+ * Pure.
  */
 #pragma once
 
 #include "tools/load_result.h"
 
 struct load_ramp {
-	double good, bad;	/* best and lowest so far; 0: none */
-	double rate;		/* of the step that runs */
+	double good, bad; /* best and lowest so far; 0: none */
+	double rate;	  /* of the step that runs */
 	unsigned halvings;
 };
 

@@ -10,7 +10,8 @@
 static const struct {
 	const char *name;
 	double p;
-} percentiles[] = {{"p50", 0.5}, {"p90", 0.9}, {"p99", 0.99}, {"p99.9", 0.999}, {"p99.99", 0.9999}, {"max", 1}};
+} percentiles[] = {{"p50", 0.5},     {"p90", 0.9},	 {"p99", 0.99},
+		   {"p99.9", 0.999}, {"p99.99", 0.9999}, {"max", 1}};
 
 static unsigned long long ull(uint64_t v)
 {
@@ -34,13 +35,14 @@ static const char *mode(const struct load_opts *o)
 	return o->direct ? "direct" : "relayed";
 }
 
-/* --- JSON -------------------------------------------------------------------------------------------- */
+/* --- JSON ------------------------------------------------------------------------------------- */
 
 static void json_latency(const char *name, const struct hist *h, struct buf *out)
 {
 	buf_printf(out, ",\"%s\":{", name);
 	for (size_t i = 0; i < ARRAY_LEN(percentiles); i++)
-		buf_printf(out, "%s\"%s\":%.1f", i ? "," : "", percentiles[i].name, us(h, percentiles[i].p));
+		buf_printf(out, "%s\"%s\":%.1f", i ? "," : "", percentiles[i].name,
+			   us(h, percentiles[i].p));
 	buf_str(out, "}");
 }
 
@@ -57,8 +59,8 @@ static void json_errors(const struct load_result *r, struct buf *out)
 {
 	buf_str(out, ",\"errors\":{");
 	for (int i = 1; i < LOAD_N_ERRORS; i++)
-		buf_printf(out, "%s\"%s\":%llu", i > 1 ? "," : "", load_error_name((enum load_error)i),
-			   ull(r->errors[i]));
+		buf_printf(out, "%s\"%s\":%llu", i > 1 ? "," : "",
+			   load_error_name((enum load_error)i), ull(r->errors[i]));
 	/* the texts are ours, made of letters, digits, spaces and ":,.-" */
 	buf_str(out, "},\"first_errors\":[");
 	for (unsigned i = 0; i < r->n_samples; i++)
@@ -70,26 +72,30 @@ static void json_ramp(const struct load_result *r, const struct load_opts *o, st
 {
 	if (!r->n_ramp)
 		return;
-	buf_printf(out, ",\"ramp\":{\"rate\":%.1f,\"drop_limit\":%g,\"steps\":[", r->ramp_rate, o->drop_limit);
+	buf_printf(out, ",\"ramp\":{\"rate\":%.1f,\"drop_limit\":%g,\"steps\":[", r->ramp_rate,
+		   o->drop_limit);
 	for (unsigned i = 0; i < r->n_ramp; i++)
-		buf_printf(out, "%s{\"rate\":%.1f,\"attained\":%.1f,\"drop_ratio\":%.6f,\"good\":%s}",
-			   i ? "," : "", r->ramp[i].rate, r->ramp[i].attained, r->ramp[i].drop_ratio,
-			   r->ramp[i].good ? "true" : "false");
+		buf_printf(out,
+			   "%s{\"rate\":%.1f,\"attained\":%.1f,\"drop_ratio\":%.6f,\"good\":%s}",
+			   i ? "," : "", r->ramp[i].rate, r->ramp[i].attained,
+			   r->ramp[i].drop_ratio, r->ramp[i].good ? "true" : "false");
 	buf_str(out, "]}");
 }
 
 static void json_io(const struct load_io_counts *io, struct buf *out)
 {
-	buf_printf(out, ",\"io\":{\"send_calls\":%llu,\"recv_calls\":%llu,\"send_errors\":%llu,"
-			"\"kernel_drops\":%llu,\"broken_frames\":%llu,\"gso\":%s,\"gro\":%s}",
-		   ull(io->send_calls), ull(io->recv_calls), ull(io->send_errors), ull(io->kernel_drops),
-		   ull(io->malformed),
-		   io->gso ? "true" : "false", io->gro ? "true" : "false");
+	buf_printf(out,
+		   ",\"io\":{\"send_calls\":%llu,\"recv_calls\":%llu,\"send_errors\":%llu,"
+		   "\"kernel_drops\":%llu,\"broken_frames\":%llu,\"gso\":%s,\"gro\":%s}",
+		   ull(io->send_calls), ull(io->recv_calls), ull(io->send_errors),
+		   ull(io->kernel_drops), ull(io->malformed), io->gso ? "true" : "false",
+		   io->gro ? "true" : "false");
 }
 
 static void json_series(const struct load_series *s, struct buf *out)
 {
-	buf_printf(out, ",\"series\":{\"interval_ms\":%lld,\"exchanges\":[", (long long)(s->width_ns / 1000000));
+	buf_printf(out, ",\"series\":{\"interval_ms\":%lld,\"exchanges\":[",
+		   (long long)(s->width_ns / 1000000));
 	for (unsigned i = 0; i < s->n; i++)
 		buf_printf(out, "%s%u", i ? "," : "", s->exchanges[i]);
 	buf_str(out, "],\"drops\":[");
@@ -102,37 +108,42 @@ void load_report_json(const struct load_result *r, const struct load_opts *o, st
 {
 	const struct load_counts *c = &r->counts;
 
-	buf_printf(out, "{\"profile\":\"%s\",\"mode\":\"%s\",\"options\":\"%s\",\"client_id\":\"%s\"",
+	buf_printf(out,
+		   "{\"profile\":\"%s\",\"mode\":\"%s\",\"options\":\"%s\",\"client_id\":\"%s\"",
 		   load_profile_name(o->profile), mode(o), load_options_name(o->options),
 		   load_who_name(o->client_id));
-	buf_printf(out, ",\"exchanges\":%llu,\"drained\":%llu,\"seconds\":%.3f,\"rate\":%.1f", ull(c->exchanges),
-		   ull(c->drained), r->seconds, load_rate(r));
-	buf_printf(out, ",\"sent\":%llu,\"received\":%llu,\"drops\":%llu,\"drop_ratio\":%.6f", ull(c->sent),
-		   ull(c->received), ull(load_drops(c)), load_drop_ratio(c));
+	buf_printf(out, ",\"exchanges\":%llu,\"drained\":%llu,\"seconds\":%.3f,\"rate\":%.1f",
+		   ull(c->exchanges), ull(c->drained), r->seconds, load_rate(r));
+	buf_printf(out, ",\"sent\":%llu,\"received\":%llu,\"drops\":%llu,\"drop_ratio\":%.6f",
+		   ull(c->sent), ull(c->received), ull(load_drops(c)), load_drop_ratio(c));
 	json_steps("drops_by_step", c->drops, out);
 	json_steps("exchanges_by_step", c->by_step, out);
-	buf_printf(out, ",\"naks\":%llu,\"late\":%llu,\"releases\":%llu,\"not_started\":%llu", ull(c->failed),
-		   ull(c->late), ull(c->releases), ull(c->not_started));
+	buf_printf(out, ",\"naks\":%llu,\"late\":%llu,\"releases\":%llu,\"not_started\":%llu",
+		   ull(c->failed), ull(c->late), ull(c->releases), ull(c->not_started));
 	buf_printf(out, ",\"strangers\":{\"sent\":%llu,\"answered\":%llu}", ull(c->strangers_sent),
 		   ull(c->strangers_answered));
 	buf_printf(out, ",\"error_count\":%llu", ull(r->n_errors));
 	json_errors(r, out);
-	buf_printf(out, ",\"leases\":{\"held\":%llu,\"checked\":%llu,\"live_checked\":%llu,"
-			"\"reused_after_expiry\":%llu}",
+	buf_printf(out,
+		   ",\"leases\":{\"held\":%llu,\"checked\":%llu,\"live_checked\":%llu,"
+		   "\"reused_after_expiry\":%llu}",
 		   ull(r->bound), ull(r->leases_checked), ull(r->live_checked), ull(r->reused));
 	json_latency("latency_us", &r->latency, out);
 	json_latency("offer_latency_us", &r->offer, out);
 	json_latency("ack_latency_us", &r->ack, out);
-	buf_printf(out, ",\"cpu_us_per_exchange\":%.3f,\"window\":%llu,\"clients\":%llu,\"first_client\":%llu,"
-			"\"seed\":%llu",
-		   cpu_us_per_exchange(r), ull(o->window), ull(o->clients), ull(o->first_client), ull(o->seed));
+	buf_printf(
+		out,
+		",\"cpu_us_per_exchange\":%.3f,\"window\":%llu,\"clients\":%llu,\"first_client\":%llu,"
+		"\"seed\":%llu",
+		cpu_us_per_exchange(r), ull(o->window), ull(o->clients), ull(o->first_client),
+		ull(o->seed));
 	json_io(&r->io, out);
 	json_ramp(r, o, out);
 	json_series(&r->series, out);
 	buf_str(out, "}\n");
 }
 
-/* --- table ---------------------------------------------------------------------------------------------- */
+/* --- table ------------------------------------------------------------------------------------ */
 
 static void row(struct buf *out, const char *name, const char *fmt, ...) printf_like(3, 4);
 static void row(struct buf *out, const char *name, const char *fmt, ...)
@@ -172,7 +183,8 @@ static void table_losses(const struct load_result *r, struct buf *out)
 	row(out, "drops", "%llu (%.4f %%)", ull(load_drops(c)), load_drop_ratio(c) * 100);
 	for (int i = LOAD_STEP_DISCOVER; i < LOAD_N_STEPS; i++)
 		if (c->drops[i])
-			row(out, "", "%llu after %s", ull(c->drops[i]), load_step_name((enum load_step)i));
+			row(out, "", "%llu after %s", ull(c->drops[i]),
+			    load_step_name((enum load_step)i));
 	if (c->failed)
 		row(out, "refused (NAK)", "%llu", ull(c->failed));
 	if (c->late)
@@ -180,8 +192,8 @@ static void table_losses(const struct load_result *r, struct buf *out)
 	if (c->not_started)
 		row(out, "not started", "%llu: the window was full", ull(c->not_started));
 	if (r->io.kernel_drops || r->io.send_errors)
-		row(out, "lost here", "%llu by full socket buffers, %llu not sent", ull(r->io.kernel_drops),
-		    ull(r->io.send_errors));
+		row(out, "lost here", "%llu by full socket buffers, %llu not sent",
+		    ull(r->io.kernel_drops), ull(r->io.send_errors));
 	if (c->strangers_sent)
 		row(out, "strangers", "%llu sent, %llu answered", ull(c->strangers_sent),
 		    ull(c->strangers_answered));
@@ -192,16 +204,18 @@ static void table_checks(const struct load_result *r, struct buf *out)
 	row(out, "errors", "%llu", ull(r->n_errors));
 	for (int i = 1; i < LOAD_N_ERRORS; i++)
 		if (r->errors[i])
-			row(out, "", "%llu %s", ull(r->errors[i]), load_error_name((enum load_error)i));
+			row(out, "", "%llu %s", ull(r->errors[i]),
+			    load_error_name((enum load_error)i));
 	for (unsigned i = 0; i < r->n_samples; i++)
 		row(out, i ? "" : "the first of them", "%s", r->sample[i]);
 	row(out, "leases held", "%llu", ull(r->bound));
 	if (r->leases_checked || r->live_checked)
-		row(out, "leases on disk", "%llu checked at the end, %llu at their ACK", ull(r->leases_checked),
-		    ull(r->live_checked));
+		row(out, "leases on disk", "%llu checked at the end, %llu at their ACK",
+		    ull(r->leases_checked), ull(r->live_checked));
 	if (r->reused)
-		row(out, "reused addresses", "%llu after the shortest lease time (%u s): not checked",
-		    ull(r->reused), r->shortest_lease);
+		row(out, "reused addresses",
+		    "%llu after the shortest lease time (%u s): not checked", ull(r->reused),
+		    r->shortest_lease);
 }
 
 static void table_ramp(const struct load_result *r, const struct load_opts *o, struct buf *out)
@@ -210,19 +224,21 @@ static void table_ramp(const struct load_result *r, const struct load_opts *o, s
 		return;
 	buf_printf(out, "\n%-22s %10s %10s %10s\n", "ramp", "asked/s", "attained/s", "drops %");
 	for (unsigned i = 0; i < r->n_ramp; i++)
-		buf_printf(out, "%-22s %10.0f %10.0f %10.4f\n", r->ramp[i].good ? "  good" : "  bad",
-			   r->ramp[i].rate, r->ramp[i].attained, r->ramp[i].drop_ratio * 100);
-	buf_printf(out, "highest good rate      %.0f exchanges/s with at most %g %% drops\n", r->ramp_rate,
-		   o->drop_limit);
+		buf_printf(out, "%-22s %10.0f %10.0f %10.4f\n",
+			   r->ramp[i].good ? "  good" : "  bad", r->ramp[i].rate,
+			   r->ramp[i].attained, r->ramp[i].drop_ratio * 100);
+	buf_printf(out, "highest good rate      %.0f exchanges/s with at most %g %% drops\n",
+		   r->ramp_rate, o->drop_limit);
 }
 
 void load_report_table(const struct load_result *r, const struct load_opts *o, struct buf *out)
 {
 	const struct load_counts *c = &r->counts;
 
-	row(out, "load", "%s, %s, %s options, %llu waiting at a time", load_profile_name(o->profile), mode(o),
-	    load_options_name(o->options), ull(o->window));
-	row(out, "clients", o->clients ? "%llu, from number %llu" : "ever new (%llu), from number %llu",
+	row(out, "load", "%s, %s, %s options, %llu waiting at a time",
+	    load_profile_name(o->profile), mode(o), load_options_name(o->options), ull(o->window));
+	row(out, "clients",
+	    o->clients ? "%llu, from number %llu" : "ever new (%llu), from number %llu",
 	    ull(o->clients), ull(o->first_client));
 	row(out, "exchanges", "%llu in %.3f s", ull(c->exchanges), r->seconds);
 	row(out, "rate", "%.1f exchanges/s", load_rate(r));
@@ -237,19 +253,23 @@ void load_report_table(const struct load_result *r, const struct load_opts *o, s
 	table_ramp(r, o, out);
 }
 
-void load_report_responder(const struct load_responder_counts *c, const struct load_io_counts *io, bool json,
-			   struct buf *out)
+void load_report_responder(const struct load_responder_counts *c, const struct load_io_counts *io,
+			   bool json, struct buf *out)
 {
 	uint64_t n = c->offers + c->acks;
 	double each = c->acks ? c->cpu_us / (double)c->acks : 0;
 
 	if (json)
-		buf_printf(out, "{\"offers\":%llu,\"acks\":%llu,\"ignored\":%llu,\"seconds\":%.3f,"
-				"\"cpu_us_per_exchange\":%.3f,\"kernel_drops\":%llu,\"gso\":%s}\n",
+		buf_printf(out,
+			   "{\"offers\":%llu,\"acks\":%llu,\"ignored\":%llu,\"seconds\":%.3f,"
+			   "\"cpu_us_per_exchange\":%.3f,\"kernel_drops\":%llu,\"gso\":%s}\n",
 			   ull(c->offers), ull(c->acks), ull(c->ignored), c->seconds, each,
 			   ull(io->kernel_drops), io->gso ? "true" : "false");
 	else
-		buf_printf(out, "%llu answers (%llu OFFER, %llu ACK), %llu ignored, %.2f us of processor time "
-				"an ACK, %llu lost by full socket buffers\n",
-			   ull(n), ull(c->offers), ull(c->acks), ull(c->ignored), each, ull(io->kernel_drops));
+		buf_printf(
+			out,
+			"%llu answers (%llu OFFER, %llu ACK), %llu ignored, %.2f us of processor time "
+			"an ACK, %llu lost by full socket buffers\n",
+			ull(n), ull(c->offers), ull(c->acks), ull(c->ignored), each,
+			ull(io->kernel_drops));
 }

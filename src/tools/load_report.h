@@ -11,5 +11,5 @@
 void load_report_json(const struct load_result *r, const struct load_opts *o, struct buf *out);
 void load_report_table(const struct load_result *r, const struct load_opts *o, struct buf *out);
 void load_report_html(const struct load_result *r, const struct load_opts *o, struct buf *out);
-void load_report_responder(const struct load_responder_counts *c, const struct load_io_counts *io, bool json,
-			   struct buf *out);
+void load_report_responder(const struct load_responder_counts *c, const struct load_io_counts *io,
+			   bool json, struct buf *out);

@@ -23,8 +23,8 @@ enum {
 /* The fields of a query that its answer needs. */
 struct query {
 	uint32_t xid, giaddr;
-	struct span xid_to_flags;	/* 8 octets */
-	struct span chaddr;		/* 16 octets */
+	struct span xid_to_flags; /* 8 octets */
+	struct span chaddr;	  /* 16 octets */
 	uint8_t type;
 	struct span client_id, agent;
 };
@@ -74,22 +74,46 @@ struct answer {
 static void lie(const struct load_opts *o, struct answer *a)
 {
 	switch (o->lie) {
-	case LOAD_LIE_NONE: break;
-	case LOAD_LIE_DUPLICATE: a->yiaddr = o->pool | 1; break;
-	case LOAD_LIE_XID: a->xid_mask = 0x80000000U; break;
-	case LOAD_LIE_CHADDR: a->chaddr_mask = 0x01; break;
-	case LOAD_LIE_SERVER_ID: a->server_id ^= a->type == DHCP4_ACK ? 1 : 0; break;
-	case LOAD_LIE_ADDRESS: a->yiaddr ^= a->type == DHCP4_ACK ? 2 : 0; break;
-	case LOAD_LIE_GIADDR: a->giaddr ^= 1; break;
-	case LOAD_LIE_TYPE: a->type = DHCP4_INFORM; break;
-	case LOAD_LIE_NAK: a->type = a->type == DHCP4_ACK ? DHCP4_NAK : a->type; break;
-	case LOAD_LIE_LEASE_TIME: a->no_lease_time = true; break;
-	case LOAD_LIE_CLIENT_ID: a->other_client_id = true; break;
-	case LOAD_LIE_MALFORMED: a->torn = true; break;
+	case LOAD_LIE_NONE:
+		break;
+	case LOAD_LIE_DUPLICATE:
+		a->yiaddr = o->pool | 1;
+		break;
+	case LOAD_LIE_XID:
+		a->xid_mask = 0x80000000U;
+		break;
+	case LOAD_LIE_CHADDR:
+		a->chaddr_mask = 0x01;
+		break;
+	case LOAD_LIE_SERVER_ID:
+		a->server_id ^= a->type == DHCP4_ACK ? 1 : 0;
+		break;
+	case LOAD_LIE_ADDRESS:
+		a->yiaddr ^= a->type == DHCP4_ACK ? 2 : 0;
+		break;
+	case LOAD_LIE_GIADDR:
+		a->giaddr ^= 1;
+		break;
+	case LOAD_LIE_TYPE:
+		a->type = DHCP4_INFORM;
+		break;
+	case LOAD_LIE_NAK:
+		a->type = a->type == DHCP4_ACK ? DHCP4_NAK : a->type;
+		break;
+	case LOAD_LIE_LEASE_TIME:
+		a->no_lease_time = true;
+		break;
+	case LOAD_LIE_CLIENT_ID:
+		a->other_client_id = true;
+		break;
+	case LOAD_LIE_MALFORMED:
+		a->torn = true;
+		break;
 	}
 }
 
-/* The duplicate is offered too, so that nothing but its double is wrong; by client, not by message. */
+/* The duplicate is offered too, so that nothing but its double is wrong; by client, not by
+ * message. */
 static bool lies_now(const struct load_opts *o, const struct query *q, uint64_t n)
 {
 	struct rd r = rd_init(span_sub(q->chaddr, 2, 4));
@@ -165,7 +189,8 @@ size_t load_responder_answer(const struct load_opts *o, struct span query, uint6
 	struct query q;
 	struct answer a;
 
-	if (!read_query(query, &q) || !q.giaddr || (q.type != DHCP4_DISCOVER && q.type != DHCP4_REQUEST))
+	if (!read_query(query, &q) || !q.giaddr ||
+	    (q.type != DHCP4_DISCOVER && q.type != DHCP4_REQUEST))
 		return 0;
 	a = (struct answer){
 		.type = q.type == DHCP4_DISCOVER ? DHCP4_OFFER : DHCP4_ACK,
@@ -181,7 +206,7 @@ size_t load_responder_answer(const struct load_opts *o, struct span query, uint6
 	return wr_ok(&w) ? w.len : 0;
 }
 
-/* --- the loop ------------------------------------------------------------------------------------------- */
+/* --- the loop --------------------------------------------------------------------------------- */
 
 struct responder {
 	const struct load_opts *o;
@@ -216,8 +241,8 @@ static void on_query(void *ctx, struct span msg, int64_t now_ns)
 		s->counts.acks++;
 }
 
-int load_responder_run(const struct load_opts *o, struct load_io *io, const volatile sig_atomic_t *stop,
-		       struct load_responder_counts *ret)
+int load_responder_run(const struct load_opts *o, struct load_io *io,
+		       const volatile sig_atomic_t *stop, struct load_responder_counts *ret)
 {
 	struct responder s = {.o = o, .io = io};
 	int64_t begin = clock_mono_ns(&clock_system);

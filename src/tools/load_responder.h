@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * A server that stores nothing: OFFER for DISCOVER, ACK for REQUEST, the address computed from chaddr.
- * The generator is measured against it; with wrong answers on purpose it tests the generator's checks.
+ * A server that stores nothing: OFFER for DISCOVER, ACK for REQUEST, the address computed from
+ * chaddr. The generator is measured against it; with wrong answers on purpose it tests the
+ * generator's checks.
  */
 #pragma once
 
@@ -16,9 +17,10 @@ struct load_responder_counts {
 };
 
 /* Until *stop or o->time_ns. 0 or -errno. */
-int load_responder_run(const struct load_opts *o, struct load_io *io, const volatile sig_atomic_t *stop,
-		       struct load_responder_counts *ret) must_check;
-/* One answer to query, in out[LOAD_IO_MSG_MAX]: its length, 0: none. n: number of the answer (a liar lies
- * now and then); relayed queries only. */
+int load_responder_run(const struct load_opts *o, struct load_io *io,
+		       const volatile sig_atomic_t *stop, struct load_responder_counts *ret)
+	must_check;
+/* One answer to query, in out[LOAD_IO_MSG_MAX]: its length, 0: none. n: number of the answer (a
+ * liar lies now and then); relayed queries only. */
 size_t load_responder_answer(const struct load_opts *o, struct span query, uint64_t n, uint8_t *out,
 			     uint8_t *ret_type);

@@ -13,7 +13,8 @@ enum { FIRST_WIDTH_NS = 100 * NS_PER_MS };
 
 const char *load_step_name(enum load_step s)
 {
-	static const char *const names[LOAD_N_STEPS] = {"free", "discover", "request", "renew", "reboot"};
+	static const char *const names[LOAD_N_STEPS] = {"free", "discover", "request", "renew",
+							"reboot"};
 
 	return names[s];
 }

@@ -13,8 +13,8 @@
 /* The answer that a client waits for, and so the step at which an exchange can be lost. */
 enum load_step {
 	LOAD_STEP_FREE,
-	LOAD_STEP_DISCOVER,	/* sent; waits for the OFFER */
-	LOAD_STEP_REQUEST,	/* sent after an OFFER; waits for the ACK */
+	LOAD_STEP_DISCOVER, /* sent; waits for the OFFER */
+	LOAD_STEP_REQUEST,  /* sent after an OFFER; waits for the ACK */
 	LOAD_STEP_RENEW,
 	LOAD_STEP_REBOOT,
 	LOAD_N_STEPS
@@ -22,20 +22,21 @@ enum load_step {
 const char *load_step_name(enum load_step s);
 
 struct load_counts {
-	uint64_t started, exchanges, drained;	/* drained: complete after the end of the phase */
-	uint64_t by_step[LOAD_N_STEPS];		/* complete, by the last step */
+	uint64_t started, exchanges, drained; /* drained: complete after the end of the phase */
+	uint64_t by_step[LOAD_N_STEPS];	      /* complete, by the last step */
 	uint64_t drops[LOAD_N_STEPS];
-	uint64_t failed;			/* ended by a NAK */
+	uint64_t failed; /* ended by a NAK */
 	uint64_t sent, received, late, releases;
-	uint64_t not_started;			/* the rate wanted more than the window lets */
+	uint64_t not_started; /* the rate wanted more than the window lets */
 	uint64_t strangers_sent, strangers_answered;
 };
 
-/* Exchanges a second over time, in a fixed number of equal intervals that get longer with the run. */
+/* Exchanges a second over time, in a fixed number of equal intervals that get longer with the
+ * run. */
 enum { LOAD_SERIES_LEN = 240 };
 struct load_series {
 	int64_t begin_ns, width_ns;
-	unsigned n;				/* intervals begun */
+	unsigned n; /* intervals begun */
 	uint32_t exchanges[LOAD_SERIES_LEN], drops[LOAD_SERIES_LEN];
 };
 
@@ -43,7 +44,7 @@ void load_series_init(struct load_series *s, int64_t now_ns);
 void load_series_add(struct load_series *s, int64_t now_ns, uint32_t exchanges, uint32_t drops);
 
 struct load_ramp_step {
-	double rate;		/* asked for */
+	double rate; /* asked for */
 	double attained;
 	double drop_ratio;
 	bool good;
@@ -52,22 +53,23 @@ enum { LOAD_RAMP_STEPS_MAX = 128, LOAD_SAMPLES = 8, LOAD_SAMPLE_LEN = 200 };
 
 struct load_result {
 	struct load_counts counts;
-	double seconds;			/* of the measured phase */
-	double cpu_us;			/* processor time of the measured phase */
-	struct hist latency, offer, ack; /* ns: whole exchanges, DISCOVER to OFFER, REQUEST to ACK */
+	double seconds; /* of the measured phase */
+	double cpu_us;	/* processor time of the measured phase */
+	struct hist latency, offer,
+		ack; /* ns: whole exchanges, DISCOVER to OFFER, REQUEST to ACK */
 	struct load_series series;
 	struct load_ramp_step ramp[LOAD_RAMP_STEPS_MAX];
 	unsigned n_ramp;
-	double ramp_rate;		/* the highest good one; 0: none */
+	double ramp_rate; /* the highest good one; 0: none */
 	uint64_t errors[LOAD_N_ERRORS];
 	uint64_t n_errors;
-	char sample[LOAD_SAMPLES][LOAD_SAMPLE_LEN];	/* the first errors in words */
+	char sample[LOAD_SAMPLES][LOAD_SAMPLE_LEN]; /* the first errors in words */
 	unsigned n_samples;
-	uint64_t answers;		/* of the whole run */
+	uint64_t answers; /* of the whole run */
 	uint64_t leases_checked, live_checked, reused;
-	uint64_t bound;			/* clients with a lease at the end */
-	uint32_t shortest_lease;	/* seconds; 0: none seen */
-	struct load_io_counts io;	/* of the whole run */
+	uint64_t bound;		  /* clients with a lease at the end */
+	uint32_t shortest_lease;  /* seconds; 0: none seen */
+	struct load_io_counts io; /* of the whole run */
 };
 
 uint64_t load_drops(const struct load_counts *c);

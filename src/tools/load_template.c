@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
  * Kinds of clients are rows, with the options that such clients send in practice. A template is
- * encoded by the codec with placeholders in it, and the places are found by walking over the result.
- * A client's number is its hardware address: 02 and five octets; strangers have 06.
+ * encoded by the codec with placeholders in it, and the places are found by walking over the
+ * result. A client's number is its hardware address: 02 and five octets; strangers have 06.
  */
 #include "tools/load_template.h"
 
@@ -26,21 +26,24 @@ enum {
 };
 
 struct kind {
-	unsigned percent;		/* of the mixed set */
-	const char *vendor;		/* option 60, or NULL */
-	const char *prl;		/* option 55 */
-	uint16_t max_size;		/* option 57, 0: none */
+	unsigned percent;   /* of the mixed set */
+	const char *vendor; /* option 60, or NULL */
+	const char *prl;    /* option 55 */
+	uint16_t max_size;  /* option 57, 0: none */
 	bool hostname, fqdn;
 };
 
 /* The first row is the typical client, the last the minimal one. */
 static const struct kind kinds[] = {
-	{25, NULL, "\x01\x1c\x02\x03\x0f\x06\x77\x0c\x2c\x2f\x1a\x79\x2a", 0, true, false}, /* dhclient */
+	{25, NULL, "\x01\x1c\x02\x03\x0f\x06\x77\x0c\x2c\x2f\x1a\x79\x2a", 0, true,
+	 false}, /* dhclient */
 	{30, "MSFT 5.0", "\x01\x03\x06\x0f\x1f\x21\x2b\x2c\x2e\x2f\x77\x79\xf9\xfc", 0, true, true},
 	{20, "android-dhcp-14", "\x01\x03\x06\x0f\x1a\x1c\x33\x3a\x3b\x2b\x72", 1500, true, false},
 	{10, "udhcp 1.36.1", "\x01\x03\x06\x0c\x0f\x1c\x28\x29\x2a", 576, false, false},
-	{10, "dhcpcd-9.4.1:Linux", "\x01\x79\x21\x03\x06\x0f\x1a\x1c\x33\x36\x3a\x3b\x77", 1472, true, false},
-	{5, "Hewlett-Packard JetDirect", "\x06\x03\x01\x0f\x42\x43\x0d\x2c\x0c\x51\xfc", 0, true, false},
+	{10, "dhcpcd-9.4.1:Linux", "\x01\x79\x21\x03\x06\x0f\x1a\x1c\x33\x36\x3a\x3b\x77", 1472,
+	 true, false},
+	{5, "Hewlett-Packard JetDirect", "\x06\x03\x01\x0f\x42\x43\x0d\x2c\x0c\x51\xfc", 0, true,
+	 false},
 	{0, NULL, "\x01\x03\x06", 0, false, false},
 };
 
@@ -53,7 +56,7 @@ static const uint8_t types[LOAD_N_MSGS] = {
 	[LOAD_MSG_RELEASE] = DHCP4_RELEASE,
 };
 
-/* --- building ------------------------------------------------------------------------------------ */
+/* --- building --------------------------------------------------------------------------------- */
 
 struct builder {
 	struct dhcp4_msg m;
@@ -109,7 +112,9 @@ static void add_state(struct builder *b, enum load_msg m)
 /* Circuit and remote id as an access switch writes them. */
 static void add_agent(struct builder *b)
 {
-	static const uint8_t agent[] = "\x01\x0f" "ge-0/0/1.0:0000" "\x02\x08\0\x06\0\0\0\0\0";
+	static const uint8_t agent[] = "\x01\x0f"
+				       "ge-0/0/1.0:0000"
+				       "\x02\x08\0\x06\0\0\0\0\0";
 
 	add(b, DHCP4_OPT_AGENT_OPTIONS, span_of(agent, sizeof(agent)));
 }
@@ -138,21 +143,35 @@ static void find_places(struct load_template *t, size_t len)
 
 	while (dhcp4_scan_next(&r, &o)) {
 		switch (o.code) {
-		case DHCP4_OPT_CLIENT_ID: t->client_id = offset_in(t->bytes, o.data, 1); break;
-		case DHCP4_OPT_REQUESTED_ADDRESS: t->requested = offset_in(t->bytes, o.data, 0); break;
-		case DHCP4_OPT_SERVER_ID: t->server_id = offset_in(t->bytes, o.data, 0); break;
-		case DHCP4_OPT_HOST_NAME: t->hostname = offset_in(t->bytes, o.data, 5); break;
-		case DHCP4_OPT_CLIENT_FQDN: t->fqdn = offset_in(t->bytes, o.data, 8); break;
-		case DHCP4_OPT_AGENT_OPTIONS: find_agent(t, o.data); break;
-		default: break;
+		case DHCP4_OPT_CLIENT_ID:
+			t->client_id = offset_in(t->bytes, o.data, 1);
+			break;
+		case DHCP4_OPT_REQUESTED_ADDRESS:
+			t->requested = offset_in(t->bytes, o.data, 0);
+			break;
+		case DHCP4_OPT_SERVER_ID:
+			t->server_id = offset_in(t->bytes, o.data, 0);
+			break;
+		case DHCP4_OPT_HOST_NAME:
+			t->hostname = offset_in(t->bytes, o.data, 5);
+			break;
+		case DHCP4_OPT_CLIENT_FQDN:
+			t->fqdn = offset_in(t->bytes, o.data, 8);
+			break;
+		case DHCP4_OPT_AGENT_OPTIONS:
+			find_agent(t, o.data);
+			break;
+		default:
+			break;
 		}
 	}
 }
 
-static int build(struct load_template *t, const struct kind *k, enum load_msg m, bool client_id, bool agent,
-		 size_t *len)
+static int build(struct load_template *t, const struct kind *k, enum load_msg m, bool client_id,
+		 bool agent, size_t *len)
 {
-	static const struct dhcp4_encode_opts eo = {.max_len = LOAD_TEMPLATE_MAX, .no_overload = true,
+	static const struct dhcp4_encode_opts eo = {.max_len = LOAD_TEMPLATE_MAX,
+						    .no_overload = true,
 						    .min_len = DHCP4_BOOTP_MIN_LEN};
 	uint8_t mem[ARENA_LEN];
 	struct dhcp4_encoded done = {0};
@@ -188,14 +207,16 @@ static void choose_kinds(struct load_templates *ts, enum load_options set)
 {
 	size_t n = 0;
 
-	memset(ts->kind_of, set == LOAD_OPTIONS_MINIMAL ? KIND_MINIMAL : KIND_TYPICAL, sizeof(ts->kind_of));
+	memset(ts->kind_of, set == LOAD_OPTIONS_MINIMAL ? KIND_MINIMAL : KIND_TYPICAL,
+	       sizeof(ts->kind_of));
 	ts->n_kinds = ARRAY_LEN(kinds);
 	for (size_t k = 0; k < ARRAY_LEN(kinds) && set == LOAD_OPTIONS_MIXED; k++)
 		for (unsigned i = 0; i < kinds[k].percent; i++)
 			ts->kind_of[n++] = (uint8_t)k;
 }
 
-int load_templates_init(struct load_templates *ts, enum load_options set, enum load_who client_id, bool agent)
+int load_templates_init(struct load_templates *ts, enum load_options set, enum load_who client_id,
+			bool agent)
 {
 	int r = 0;
 
@@ -208,15 +229,16 @@ int load_templates_init(struct load_templates *ts, enum load_options set, enum l
 			continue;
 		for (int id = 0; id < 2 && r == 0; id++)
 			for (int m = 0; m < LOAD_N_MSGS && r == 0; m++)
-				r = build(&ts->t[k][id][m], &kinds[k], (enum load_msg)m, id != 0, agent,
-					  &ts->len);
+				r = build(&ts->t[k][id][m], &kinds[k], (enum load_msg)m, id != 0,
+					  agent, &ts->len);
 	}
 	return r;
 }
 
-/* --- clients ---------------------------------------------------------------------------------------- */
+/* --- clients ---------------------------------------------------------------------------------- */
 
-void load_ident_init(const struct load_templates *ts, uint64_t n, bool stranger, struct load_ident *ret)
+void load_ident_init(const struct load_templates *ts, uint64_t n, bool stranger,
+		     struct load_ident *ret)
 {
 	uint32_t h = hash_u32((uint32_t)n ^ (uint32_t)(n >> 32) * 0x9e3779b1U);
 
@@ -241,7 +263,7 @@ bool load_ident_number(struct span hw, uint64_t *ret)
 	return true;
 }
 
-/* --- patching ----------------------------------------------------------------------------------------- */
+/* --- patching --------------------------------------------------------------------------------- */
 
 static void put_be32(uint8_t *out, size_t off, uint32_t v)
 {

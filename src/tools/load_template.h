@@ -11,9 +11,9 @@
 
 enum load_msg {
 	LOAD_MSG_DISCOVER,
-	LOAD_MSG_REQUEST,	/* SELECTING */
+	LOAD_MSG_REQUEST, /* SELECTING */
 	LOAD_MSG_RENEW,
-	LOAD_MSG_REBOOT,	/* INIT-REBOOT */
+	LOAD_MSG_REBOOT, /* INIT-REBOOT */
 	LOAD_MSG_RELEASE,
 	LOAD_N_MSGS
 };
@@ -24,15 +24,15 @@ struct load_template {
 	uint8_t bytes[LOAD_TEMPLATE_MAX];
 	/* offsets of the patched fields; 0: absent */
 	uint16_t client_id, requested, server_id, hostname, fqdn, circuit, remote;
-	uint16_t agent, agent_len;	/* data of option 82 */
+	uint16_t agent, agent_len; /* data of option 82 */
 };
 
 struct load_templates {
-	size_t len;			/* of every message: GSO wants them equal */
+	size_t len; /* of every message: GSO wants them equal */
 	unsigned n_kinds;
-	uint8_t kind_of[100];		/* by percent */
+	uint8_t kind_of[100]; /* by percent */
 	enum load_who client_id;
-	struct load_template t[LOAD_KINDS_MAX][2][LOAD_N_MSGS];	/* [1]: with client identifier */
+	struct load_template t[LOAD_KINDS_MAX][2][LOAD_N_MSGS]; /* [1]: with client identifier */
 };
 
 /* 0 or a negative result. agent: relay agents add option 82 (not to minimal messages). */
@@ -43,22 +43,24 @@ struct load_ident {
 	uint8_t mac[LOAD_MAC_LEN];
 	uint8_t kind;
 	bool client_id;
-	uint32_t tag;			/* of its name and its circuit */
+	uint32_t tag; /* of its name and its circuit */
 };
 
 /* Client number n (40 bits); a stranger has a hardware address that no client has. */
-void load_ident_init(const struct load_templates *ts, uint64_t n, bool stranger, struct load_ident *ret);
+void load_ident_init(const struct load_templates *ts, uint64_t n, bool stranger,
+		     struct load_ident *ret);
 /* The number behind a client's hardware address; false: none of ours, or a stranger. */
 bool load_ident_number(struct span hw, uint64_t *ret);
 
 struct load_fields {
-	uint32_t xid, ciaddr, giaddr, requested, server_id;	/* host order */
+	uint32_t xid, ciaddr, giaddr, requested, server_id; /* host order */
 };
 
 /* Writes ts->len octets to out. */
 void load_message(const struct load_templates *ts, const struct load_ident *id, enum load_msg m,
 		  const struct load_fields *f, uint8_t *out);
-/* Returns the data of option 61 or 82 in a client's messages, written to buf; empty: the option is absent. */
+/* Returns the data of option 61 or 82 in a client's messages, written to buf; empty: the option is
+ * absent. */
 struct span load_sent_client_id(const struct load_templates *ts, const struct load_ident *id,
 				uint8_t buf[LOAD_SENT_MAX]);
 struct span load_sent_agent(const struct load_templates *ts, const struct load_ident *id,

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * usherctl: talks to the command channel of the server (a stream, closed behind the answer) or of a client
- * (whole messages, and after `events` more of them until one of us ends). One command a call; the answer
- * as a table for people, as JSON with --json. The exit code is the answer's result: 0 done, 1 failed, 2 wrong
- * usage or unknown command, 3 nothing found, 4 a conflict, or not in this state.
+ * usherctl: talks to the command channel of the server (a stream, closed behind the answer) or of a
+ * client (whole messages, and after `events` more of them until one of us ends). One command a
+ * call; the answer as a table for people, as JSON with --json. The exit code is the answer's
+ * result: 0 done, 1 failed, 2 wrong usage or unknown command, 3 nothing found, 4 a conflict, or not
+ * in this state.
  */
 #include "base/buf.h"
 #include "base/cleanup.h"
@@ -48,18 +49,19 @@ static const char usage[] =
 
 struct ctl {
 	const char *socket;
-	char path[sizeof(((const struct sockaddr_un *)0)->sun_path)];	/* of a client's interface */
+	char path[sizeof(((const struct sockaddr_un *)0)->sun_path)]; /* of a client's interface */
 	enum ctl_program program;
 	bool client, gate;
 	const char *command;
 	bool json;
-	void (*show)(const struct json *answer);	/* NULL: ctl_print() */
+	void (*show)(const struct json *answer); /* NULL: ctl_print() */
 	int timeout;
-	const char *file;	/* whose text is sent as it is, so that the server's positions are those of it */
+	const char *file; /* whose text is sent as it is, so that the server's positions are those
+			     of it */
 	struct buf text;
-	bool included;		/* the text was made from several files, `made` knows their lines */
+	bool included; /* the text was made from several files, `made` knows their lines */
 	struct ctl_text made;
-	unsigned n_problems;	/* of that text, found before it is sent */
+	unsigned n_problems; /* of that text, found before it is sent */
 	struct arena arena;
 };
 
@@ -69,8 +71,8 @@ static int fail(const char *what, const char *why)
 	return 1;
 }
 
-/* "12" an integer and "true" a boolean where the command's row says that the argument is one; everything else is text: a
- * host name may be 123, and 001122334455 is a hardware address. */
+/* "12" an integer and "true" a boolean where the command's row says that the argument is one;
+ * everything else is text: a host name may be 123, and 001122334455 is a hardware address. */
 static struct json *word_value(struct arena *a, const char *name, const char *s)
 {
 	char *end;
@@ -125,7 +127,8 @@ static int make_text(struct ctl *c, const char *path, const struct json *tree)
 
 static int print_problem(const char *file, int64_t line, int64_t column, const char *text)
 {
-	return fprintf(stderr, "%s:%lld:%lld: %s\n", file, (long long)line, (long long)column, text) < 0;
+	return fprintf(stderr, "%s:%lld:%lld: %s\n", file, (long long)line, (long long)column,
+		       text) < 0;
 }
 
 static void on_problem(void *ctx, const struct config_error *e)
@@ -139,8 +142,10 @@ static void on_problem(void *ctx, const struct config_error *e)
 static int parse_text(struct ctl *c, const char *text, struct json **ret)
 {
 	bool config = strncmp(c->command, "config-", 7) == 0 && !c->client;
-	struct json_opts o = {.file = text[0] == '@' ? text + 1 : "argument", .dialect = true,
-			      .problem = on_problem, .ctx = c};
+	struct json_opts o = {.file = text[0] == '@' ? text + 1 : "argument",
+			      .dialect = true,
+			      .problem = on_problem,
+			      .ctx = c};
 	struct config_error err = {0};
 	struct buf b;
 	int r;
@@ -171,7 +176,8 @@ static int arguments(struct ctl *c, char **words, int n, struct json **ret)
 	if (n == 1 && strchr("{@[", words[0][0]))
 		return parse_text(c, words[0], ret);
 	*ret = json_map(&c->arena);
-	if (c->client && n == 1 && strcmp(c->command, "transition") == 0 && !strchr(words[0], '=')) {
+	if (c->client && n == 1 && strcmp(c->command, "transition") == 0 &&
+	    !strchr(words[0], '=')) {
 		(void)json_add(&c->arena, *ret, "to", json_str(&c->arena, words[0]));
 		return 0;
 	}
@@ -222,7 +228,8 @@ static int follow(int fd)
 	return n < 0 ? -errno : 0;
 }
 
-/* The problems of a configuration, with the name and the lines of its file. False: the answer has none. */
+/* The problems of a configuration, with the name and the lines of its file. False: the answer has
+ * none. */
 static bool show_problems(const struct ctl *c, const struct json *answer)
 {
 	const struct json *list = json_get(json_get(answer, "arguments"), "errors");
@@ -282,7 +289,8 @@ static int show(const struct ctl *c, const struct buf *in)
 	}
 	(void)json_get_int(answer, "result", &result);
 	if (result == CONTROL_UNSUPPORTED && !c->json && ctl_nearest(c->program, c->command))
-		(void)fprintf(stderr, "usherctl: did you mean %s?\n", ctl_nearest(c->program, c->command));
+		(void)fprintf(stderr, "usherctl: did you mean %s?\n",
+			      ctl_nearest(c->program, c->command));
 	if (c->json)
 		(void)printf("%s", in->p);
 	else if (show_problems(c, answer))
@@ -297,14 +305,17 @@ static int show(const struct ctl *c, const struct buf *in)
 
 static int not_connected(const struct ctl *c, int err)
 {
-	(void)fprintf(stderr, "usherctl: cannot connect to %s: %s; is %s running? (-s PATH names another socket)\n", c->socket,
-		      usher_strerror(err), ctl_program_name(c->program));
+	(void)fprintf(
+		stderr,
+		"usherctl: cannot connect to %s: %s; is %s running? (-s PATH names another socket)\n",
+		c->socket, usher_strerror(err), ctl_program_name(c->program));
 	return 1;
 }
 
 static int call(struct ctl *c, struct json *args)
 {
-	auto_close int fd = control_connect(c->socket, c->client ? SOCK_SEQPACKET : SOCK_STREAM, c->timeout);
+	auto_close int fd = control_connect(c->socket, c->client ? SOCK_SEQPACKET : SOCK_STREAM,
+					    c->timeout);
 	struct buf out;
 	struct buf in;
 	int r;
@@ -314,7 +325,9 @@ static int call(struct ctl *c, struct json *args)
 	buf_init(&out);
 	buf_init(&in);
 	write_request(c, args, &out);
-	r = out.failed ? -ENOMEM : c->client ? transfer_message(fd, &out, &in) : control_transfer(fd, &out, ANSWER_BYTES, &in);
+	r = out.failed	? -ENOMEM
+	    : c->client ? transfer_message(fd, &out, &in)
+			: control_transfer(fd, &out, ANSWER_BYTES, &in);
 	r = r < 0 ? fail(c->socket, usher_strerror(r)) : show(c, &in);
 	if (r == 0 && c->client && strcmp(c->command, "events") == 0)
 		r = follow(fd);
@@ -323,11 +336,12 @@ static int call(struct ctl *c, struct json *args)
 	return r;
 }
 
-/* --- usherctl gate console: each line is run by the workers' rules ------------------------------------------ */
+/* --- usherctl gate console: each line is run by the workers' rules ---------------------------- */
 
 static void show_workers(const struct json *answer)
 {
-	const struct json *args = json_get(answer, "arguments"), *list = args ? json_get(args, "workers") : NULL;
+	const struct json *args = json_get(answer, "arguments"),
+			  *list = args ? json_get(args, "workers") : NULL;
 	bool many = list && list->first && list->first->next;
 
 	for (const struct json *w = list ? list->first : NULL; w; w = w->next) {
@@ -342,7 +356,8 @@ static void show_workers(const struct json *answer)
 			(void)printf("error: %s\n", error);
 	}
 	if (!list)
-		(void)printf("error: %s\n", json_get_str(answer, "text") ? json_get_str(answer, "text") : "?");
+		(void)printf("error: %s\n",
+			     json_get_str(answer, "text") ? json_get_str(answer, "text") : "?");
 	(void)fflush(stdout);
 }
 
@@ -388,7 +403,8 @@ static int console(struct ctl *c)
 /* A word that names the program to talk to. True: it was one. */
 static bool take_program(struct ctl *c, const char *word)
 {
-	if (!word || (strcmp(word, "server") != 0 && strcmp(word, "client") != 0 && strcmp(word, "gate") != 0))
+	if (!word || (strcmp(word, "server") != 0 && strcmp(word, "client") != 0 &&
+		      strcmp(word, "gate") != 0))
 		return false;
 	c->client = word[0] == 'c';
 	c->gate = word[0] == 'g';
@@ -406,7 +422,8 @@ static const char *default_socket(struct ctl *c, const char *iface)
 		return "/run/usher/gate.sock";
 	if (!c->client)
 		return "/run/kea/kea4-ctrl-socket";
-	(void)snprintf(c->path, sizeof(c->path), "/run/usher/client-%s.sock", iface ? iface : "eth0");
+	(void)snprintf(c->path, sizeof(c->path), "/run/usher/client-%s.sock",
+		       iface ? iface : "eth0");
 	return c->path;
 }
 
@@ -423,9 +440,13 @@ static int seconds(const char *s)
 static int parse(struct ctl *c, int argc, char **argv)
 {
 	static const struct option longs[] = {
-		{"socket", required_argument, NULL, 's'}, {"json", no_argument, NULL, 'j'},
-		{"timeout", required_argument, NULL, 't'}, {"interface", required_argument, NULL, 'i'},
-		{"help", no_argument, NULL, 'h'}, {"version", no_argument, NULL, 'V'}, {0},
+		{"socket", required_argument, NULL, 's'},
+		{"json", no_argument, NULL, 'j'},
+		{"timeout", required_argument, NULL, 't'},
+		{"interface", required_argument, NULL, 'i'},
+		{"help", no_argument, NULL, 'h'},
+		{"version", no_argument, NULL, 'V'},
+		{0},
 	};
 	bool named = take_program(c, argc > 1 ? argv[1] : NULL);
 	const char *iface = NULL;
@@ -436,9 +457,15 @@ static int parse(struct ctl *c, int argc, char **argv)
 		optind = 2;
 	while ((o = getopt_long(argc, argv, "s:jt:i:hV", longs, NULL)) >= 0) {
 		switch (o) {
-		case 's': c->socket = optarg; break;
-		case 'i': iface = optarg; break;
-		case 'j': c->json = true; break;
+		case 's':
+			c->socket = optarg;
+			break;
+		case 'i':
+			iface = optarg;
+			break;
+		case 'j':
+			c->json = true;
+			break;
 		case 't':
 			c->timeout = seconds(optarg);
 			break;
@@ -467,7 +494,8 @@ static int help(const struct ctl *c, const char *command)
 {
 	if (ctl_help(c->program, command, stdout))
 		return 0;
-	(void)fprintf(stderr, "usherctl: %s has no command %s", ctl_program_name(c->program), command);
+	(void)fprintf(stderr, "usherctl: %s has no command %s", ctl_program_name(c->program),
+		      command);
 	if (ctl_nearest(c->program, command))
 		(void)fprintf(stderr, "; did you mean %s?", ctl_nearest(c->program, command));
 	(void)fputc('\n', stderr);

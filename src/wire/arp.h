@@ -11,7 +11,7 @@ enum { ARP_LEN = 28, ARP_REQUEST = 1, ARP_REPLY = 2 };
 struct arp_packet {
 	uint16_t op;
 	uint8_t sha[6], tha[6];
-	uint32_t spa, tpa;	/* host order */
+	uint32_t spa, tpa; /* host order */
 };
 
 /* False: too short, or not IPv4 over Ethernet. */

@@ -14,8 +14,8 @@
 #include "base/span.h"
 
 enum {
-	DHCP4_HDR_LEN = 236,	  /* before the magic cookie */
-	DHCP4_MIN_LEN = 240,	  /* with the cookie */
+	DHCP4_HDR_LEN = 236,	   /* before the magic cookie */
+	DHCP4_MIN_LEN = 240,	   /* with the cookie */
 	DHCP4_BOOTP_MIN_LEN = 300, /* RFC 1542 2.1: the length that relays and old clients expect */
 	DHCP4_MAGIC = 0x63825363,
 	DHCP4_CHADDR_LEN = 16,
@@ -53,7 +53,7 @@ enum dhcp4_type {
 
 struct dhcp4_option {
 	uint8_t code;
-	struct span data;	/* may be longer than 255 octets */
+	struct span data; /* may be longer than 255 octets */
 };
 
 struct dhcp4_msg {
@@ -64,10 +64,10 @@ struct dhcp4_msg {
 	uint8_t chaddr[DHCP4_CHADDR_LEN];
 	uint8_t sname[DHCP4_SNAME_LEN];
 	uint8_t file[DHCP4_FILE_LEN];
-	struct arena *arena;	/* borrowed; option list and joined data live there */
+	struct arena *arena; /* borrowed; option list and joined data live there */
 	struct dhcp4_option *opts;
 	uint16_t n_opts, cap_opts;
-	uint8_t pos[256];	/* code -> index in opts + 1; 0: absent */
+	uint8_t pos[256]; /* code -> index in opts + 1; 0: absent */
 };
 
 /* An empty message that allocates from arena. */
@@ -79,10 +79,10 @@ enum dhcp4_leniency { DHCP4_STRICT = 0, DHCP4_LENIENT = 1, DHCP4_TOLERANT = 2 };
 /*
  * Bytes to message. Overload (52) is resolved: options, then file, then sname; an overloaded
  * field is zeroed in the result. A missing END is tolerated, PAD skipped, data behind END ignored.
- * DHCP4_LENIENT (Kea's lenient-option-parsing): a truncated last option is kept out instead of refused.
- * DHCP4_TOLERANT (a client, which cannot choose its servers): besides, the first 52 of
- * the options field counts, an invalid one is ignored, and so is any in file or sname.
- * 0, or -USHER_E_TRUNCATED (shorter than 240 octets, or an option runs over its field),
+ * DHCP4_LENIENT (Kea's lenient-option-parsing): a truncated last option is kept out instead of
+ * refused. DHCP4_TOLERANT (a client, which cannot choose its servers): besides, the first 52 of the
+ * options field counts, an invalid one is ignored, and so is any in file or sname. 0, or
+ * -USHER_E_TRUNCATED (shorter than 240 octets, or an option runs over its field),
  * -USHER_E_MALFORMED (cookie, op not 1 or 2, hlen over 16, overload 52 of wrong length or value,
  * 52 inside file or sname), -USHER_E_NOMEM. RFC 2131 2, 4.1; RFC 2132 2, 9.3; RFC 3396 5 to 7.
  */
@@ -90,24 +90,24 @@ int dhcp4_decode(struct span bytes, enum dhcp4_leniency how, struct arena *arena
 		 struct dhcp4_msg *ret_msg) must_check;
 
 struct dhcp4_encode_opts {
-	size_t max_len;	   /* of the DHCP message (UDP payload) the receiver takes; >= 548 */
-	bool no_overload;  /* sname and file carry the boot fields and must stay */
-	size_t min_len;	   /* pad with zeros up to this; normally DHCP4_BOOTP_MIN_LEN */
+	size_t max_len;	  /* of the DHCP message (UDP payload) the receiver takes; >= 548 */
+	bool no_overload; /* sname and file carry the boot fields and must stay */
+	size_t min_len;	  /* pad with zeros up to this; normally DHCP4_BOOTP_MIN_LEN */
 };
 
 struct dhcp4_encoded {
 	size_t len;
-	unsigned n_omitted;	/* options left out because they did not fit */
-	uint8_t first_omitted;	/* code of the first of them */
+	unsigned n_omitted;    /* options left out because they did not fit */
+	uint8_t first_omitted; /* code of the first of them */
 	bool overloaded;
 };
 
 /*
  * Message to bytes, options in the order of opts[]. Longer than 255 octets: split (RFC 3396).
  * Options that do not fit into max_len move to file, then sname (option 52 is written then), whole
- * options only; 53, 54, 51, 61 and 82 never move. Options that fit nowhere are left out from the end and
- * counted. 82, where present, is the last option before END (RFC 3046 2.1).
- * 0, or -USHER_E_NOSPACE if cap does not hold the essentials.
+ * options only; 53, 54, 51, 61 and 82 never move. Options that fit nowhere are left out from the
+ * end and counted. 82, where present, is the last option before END (RFC 3046 2.1). 0, or
+ * -USHER_E_NOSPACE if cap does not hold the essentials.
  */
 int dhcp4_encode(const struct dhcp4_msg *m, const struct dhcp4_encode_opts *o, uint8_t *buf,
 		 size_t cap, struct dhcp4_encoded *ret) must_check;

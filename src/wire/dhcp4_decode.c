@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Bytes to message. Nearly every message has each code once and no overload: it is taken in one walk.
- * The others start over with two walks over the same fields: the first checks everything and counts
- * the octets and pieces of each code, the second fills the list, so that joined options get exactly
- * the memory they need and a hostile message costs no more than its own length.
- * Field order is options, file, sname (RFC 3396 5). RFC 2131 2, 4.1; RFC 2132 2, 9.3.
+ * Bytes to message. Nearly every message has each code once and no overload: it is taken in one
+ * walk. The others start over with two walks over the same fields: the first checks everything and
+ * counts the octets and pieces of each code, the second fills the list, so that joined options get
+ * exactly the memory they need and a hostile message costs no more than its own length. Field order
+ * is options, file, sname (RFC 3396 5). RFC 2131 2, 4.1; RFC 2132 2, 9.3.
  */
 #include "wire/dhcp4.h"
 
@@ -17,7 +17,7 @@ enum { SNAME_OFF = 44, FILE_OFF = 108, SPARE_OPTS = 8, PLAIN_OPTS = 24 };
 
 /* Results of the first walk. */
 struct tally {
-	uint32_t len[256];	/* octets of all pieces of a code */
+	uint32_t len[256]; /* octets of all pieces of a code */
 	uint16_t pieces[256];
 	uint16_t n_codes;
 	uint8_t overload;
@@ -32,7 +32,8 @@ static int tally_field(struct tally *t, struct span field, enum dhcp4_leniency h
 		if (t->pieces[o.code]++ == 0)
 			t->n_codes++;
 		t->len[o.code] += (uint32_t)o.data.n;
-		if (o.code == DHCP4_CODE_OVERLOAD && o.data.n == 1 && (how != DHCP4_TOLERANT || !t->overload))
+		if (o.code == DHCP4_CODE_OVERLOAD && o.data.n == 1 &&
+		    (how != DHCP4_TOLERANT || !t->overload))
 			t->overload = o.data.p[0];
 	}
 	return rd_ok(&r) || how ? 0 : -USHER_E_TRUNCATED;
@@ -41,7 +42,8 @@ static int tally_field(struct tally *t, struct span field, enum dhcp4_leniency h
 /* Takes the value of the first 52, if it is valid; a 52 in an overloaded field has no meaning. */
 static int tally_tolerant(struct tally *t, const struct dhcp4_msg *m)
 {
-	uint8_t overload = t->overload <= (DHCP4_OVERLOAD_FILE | DHCP4_OVERLOAD_SNAME) ? t->overload : 0;
+	uint8_t overload = t->overload <= (DHCP4_OVERLOAD_FILE | DHCP4_OVERLOAD_SNAME) ? t->overload
+										       : 0;
 
 	if (overload & DHCP4_OVERLOAD_FILE)
 		(void)tally_field(t, span_of(m->file, sizeof(m->file)), DHCP4_TOLERANT);
@@ -52,7 +54,8 @@ static int tally_tolerant(struct tally *t, const struct dhcp4_msg *m)
 }
 
 /* Walks the options field, then the fields that its option 52 names. */
-static int tally_all(struct tally *t, struct span opts, const struct dhcp4_msg *m, enum dhcp4_leniency how)
+static int tally_all(struct tally *t, struct span opts, const struct dhcp4_msg *m,
+		     enum dhcp4_leniency how)
 {
 	int r = tally_field(t, opts, how);
 	uint16_t n52 = t->pieces[DHCP4_CODE_OVERLOAD];
@@ -177,7 +180,8 @@ static int joined_decode(struct dhcp4_msg *m, struct span bytes, enum dhcp4_leni
 	return r;
 }
 
-int dhcp4_decode(struct span bytes, enum dhcp4_leniency how, struct arena *arena, struct dhcp4_msg *ret_msg)
+int dhcp4_decode(struct span bytes, enum dhcp4_leniency how, struct arena *arena,
+		 struct dhcp4_msg *ret_msg)
 {
 	struct rd r = rd_init(bytes);
 	struct dhcp4_msg m;

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
  * Message to bytes. First a plan says in which field each option goes (or that it is left out),
- * then the fields are written from it; so no option is ever cut off, and the options counted as left
- * out are those that are missing. An option goes whole into one field; within the field it is split into
- * adjacent pieces of at most 255 octets. RFC 2131 4.1, RFC 2132 9.3, RFC 3046 2.1, RFC 3396 5 to 8.
+ * then the fields are written from it; so no option is ever cut off, and the options counted as
+ * left out are those that are missing. An option goes whole into one field; within the field it is
+ * split into adjacent pieces of at most 255 octets. RFC 2131 4.1, RFC 2132 9.3, RFC 3046 2.1, RFC
+ * 3396 5 to 8.
  */
 #include "wire/dhcp4.h"
 
@@ -22,10 +23,10 @@ enum {
 enum place { PLACE_OUT, PLACE_OPTIONS, PLACE_FILE, PLACE_SNAME };
 
 struct plan {
-	uint8_t place[256];	/* by code */
+	uint8_t place[256]; /* by code */
 	unsigned n_omitted;
 	uint8_t first_omitted;
-	uint8_t overload;	/* value of option 52, 0: none */
+	uint8_t overload; /* value of option 52, 0: none */
 };
 
 static size_t encoded_size(const struct dhcp4_option *o)
@@ -144,7 +145,8 @@ static void option_write(struct wr *w, const struct dhcp4_option *o)
 	} while (rd_left(&r));
 }
 
-/* Do all options fit into so many octets of the options field? Most messages do: no plan is needed. */
+/* Do all options fit into so many octets of the options field? Most messages do: no plan is
+ * needed. */
 static bool all_fit(const struct dhcp4_msg *m, size_t room)
 {
 	size_t need = END_SIZE;
@@ -230,9 +232,10 @@ static void plain_write(struct wr *w, const struct dhcp4_msg *m)
 	wr_u8(w, DHCP4_CODE_END);
 }
 
-/* Writes by the plan: options that do not fit are overloaded or left out. -USHER_E_NOSPACE: the essentials do not fit. */
-static int planned_write(struct wr *w, const struct dhcp4_msg *m, const struct dhcp4_encode_opts *o, size_t room,
-			 struct plan *pl)
+/* Writes by the plan: options that do not fit are overloaded or left out. -USHER_E_NOSPACE: the
+ * essentials do not fit. */
+static int planned_write(struct wr *w, const struct dhcp4_msg *m, const struct dhcp4_encode_opts *o,
+			 size_t room, struct plan *pl)
 {
 	struct plan with;
 

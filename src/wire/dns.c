@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
  * Reading DNS messages. Decoding walks over everything once, so that later reads cannot fail.
- * A pointer leads to before the labels that it ends (RFC 1035 4.1.4), so following them comes to an end; how
- * much there may be to follow in a message is limited besides, or 64 kB of pointers would be work for long.
+ * A pointer leads to before the labels that it ends (RFC 1035 4.1.4), so following them comes to an
+ * end; how much there may be to follow in a message is limited besides, or 64 kB of pointers would
+ * be work for long.
  */
 #include "wire/dns.h"
 
@@ -11,7 +12,14 @@
 
 #include <strings.h>
 
-enum { POINTER = 0xc0, MAX_STEPS = 128 * 1024, N_REST = 255, SOA_TAIL = 20, TTL_LEN = 4, RR_FIXED = 10 };
+enum {
+	POINTER = 0xc0,
+	MAX_STEPS = 128 * 1024,
+	N_REST = 255,
+	SOA_TAIL = 20,
+	TTL_LEN = 4,
+	RR_FIXED = 10
+};
 
 static const struct dns_shape shapes[DNS_N_FORMS] = {
 	[DNS_FORM_RAW] = {.open = true},
@@ -35,8 +43,8 @@ const struct dns_shape *dns_shape_of(uint8_t form)
 static uint8_t form_of_type(uint16_t type)
 {
 	switch (type) {
-#define T(symbol, code, form, compress)                                                                                \
-	case (code):                                                                                                   \
+#define T(symbol, code, form, compress) \
+	case (code):                    \
 		return DNS_FORM_##form;
 #include "wire/dns_types.def"
 #undef T
@@ -48,8 +56,8 @@ static uint8_t form_of_type(uint16_t type)
 bool dns_type_compresses(uint16_t type)
 {
 	switch (type) {
-#define T(symbol, code, form, compress)                                                                                \
-	case (code):                                                                                                   \
+#define T(symbol, code, form, compress) \
+	case (code):                    \
 		return compress;
 #include "wire/dns_types.def"
 #undef T
@@ -103,9 +111,10 @@ const char *dns_class_name(uint16_t cls)
 	}
 }
 
-/* --- Names --------------------------------------------------------------------------------------------- */
+/* --- Names ------------------------------------------------------------------------------------ */
 
-/* Goes to where a pointer leads. `begun`: offset of the labels before it. False: it may not lead there. */
+/* Goes to where a pointer leads. `begun`: offset of the labels before it. False: it may not lead
+ * there. */
 static bool follow(struct span msg, uint8_t first, struct rd *r, uint32_t *begun)
 {
 	uint32_t to = (uint32_t)(first & ~POINTER) << 8 | rd_u8(r);
@@ -118,7 +127,8 @@ static bool follow(struct span msg, uint8_t first, struct rd *r, uint32_t *begun
 }
 
 /* ret may be NULL: it is only looked at. *steps: labels and pointers that there may still be. */
-static int walk(struct span msg, uint32_t at, struct dns_name *ret, uint32_t *ret_end, uint32_t *steps)
+static int walk(struct span msg, uint32_t at, struct dns_name *ret, uint32_t *ret_end,
+		uint32_t *steps)
 {
 	struct rd r = rd_init(span_sub(msg, at, msg.n));
 	uint32_t begun = at, end = 0, len = 0;
@@ -161,7 +171,7 @@ int dns_name_read(struct span msg, uint32_t at, struct dns_name *ret, uint32_t *
 	return walk(msg, at, ret, ret_end, &steps);
 }
 
-/* --- Decoding ------------------------------------------------------------------------------------------ */
+/* --- Decoding --------------------------------------------------------------------------------- */
 
 /* Strings, each behind its length: n of them, or all there is. */
 static void skip_strings(struct rd *r, uint8_t n)
@@ -215,7 +225,8 @@ static uint8_t form_of(const struct dns_rr *rr, uint8_t opcode)
 	return form_of_type(rr->type);
 }
 
-static int read_rr(const struct dns_msg *m, enum dns_section s, uint32_t at, struct dns_rr *ret, uint32_t *steps)
+static int read_rr(const struct dns_msg *m, enum dns_section s, uint32_t at, struct dns_rr *ret,
+		   uint32_t *steps)
 {
 	uint32_t fixed;
 	struct rd r;
@@ -273,7 +284,8 @@ int dns_decode(struct span octets, struct dns_msg *ret)
 		for (unsigned i = 0; i < m.count[s]; i++) {
 			int e = read_rr(&m, (enum dns_section)s, at, &rr, &steps);
 
-			if (e == 0 && rr.type == DNS_TYPE_OPT && s != DNS_QUESTION && !opt_fits(&m, &rr))
+			if (e == 0 && rr.type == DNS_TYPE_OPT && s != DNS_QUESTION &&
+			    !opt_fits(&m, &rr))
 				e = -USHER_E_MALFORMED;
 			if (e < 0)
 				return e;
@@ -286,11 +298,14 @@ int dns_decode(struct span octets, struct dns_msg *ret)
 	return 0;
 }
 
-/* --- Records ------------------------------------------------------------------------------------------- */
+/* --- Records ---------------------------------------------------------------------------------- */
 
 struct dns_iter dns_each(const struct dns_msg *m, enum dns_section s)
 {
-	return (struct dns_iter){.msg = m, .at = m->at[s], .left = m->count[s], .section = (uint8_t)s};
+	return (struct dns_iter){.msg = m,
+				 .at = m->at[s],
+				 .left = m->count[s],
+				 .section = (uint8_t)s};
 }
 
 bool dns_next(struct dns_iter *it, struct dns_rr *ret)
@@ -319,7 +334,8 @@ bool dns_owner(const struct dns_msg *m, const struct dns_rr *rr, struct dns_name
 	return dns_name_read(m->octets, rr->owner, ret, NULL) == 0;
 }
 
-bool dns_rdata_name(const struct dns_msg *m, const struct dns_rr *rr, unsigned i, struct dns_name *ret)
+bool dns_rdata_name(const struct dns_msg *m, const struct dns_rr *rr, unsigned i,
+		    struct dns_name *ret)
 {
 	return i < rr->n_names && dns_name_read(m->octets, rr->name[i], ret, NULL) == 0;
 }
@@ -329,7 +345,7 @@ struct span dns_rdata(const struct dns_msg *m, const struct dns_rr *rr)
 	return span_sub(m->octets, rr->rdata, rr->rdata_len);
 }
 
-/* --- Rdata --------------------------------------------------------------------------------------------- */
+/* --- Rdata ------------------------------------------------------------------------------------ */
 
 static struct rd rdata_of(const struct dns_msg *m, const struct dns_rr *rr, enum dns_form form)
 {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * DNS names as text and back (RFC 1035 5.1, RFC 4343 2.1): \. and \\ are the character, \ddd is any octet.
+ * DNS names as text and back (RFC 1035 5.1, RFC 4343 2.1): \. and \\ are the character, \ddd is any
+ * octet.
  */
 #include "base/error.h"
 #include "wire/dns.h"
@@ -9,7 +10,8 @@
 
 static size_t put_octet(char *to, uint8_t c)
 {
-	if (c == '.' || c == '\\' || c == '"' || c == '(' || c == ')' || c == ';' || c == '@' || c == '$') {
+	if (c == '.' || c == '\\' || c == '"' || c == '(' || c == ')' || c == ';' || c == '@' ||
+	    c == '$') {
 		to[0] = '\\';
 		to[1] = (char)c;
 		return 2;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Writing DNS messages. Compression is the simple kind: of a name, the longest end that stands somewhere
- * already, octet by octet the same, is left out for a pointer; the first few hundred names are remembered, by hash, so that a name costs
- * its length, independent of the names before.
+ * Writing DNS messages. Compression is the simple kind: of a name, the longest end that stands
+ * somewhere already, octet by octet the same, is left out for a pointer; the first few hundred
+ * names are remembered, by hash, so that a name costs its length, independent of the names before.
  */
 #include "base/error.h"
 #include "base/hash.h"
@@ -30,12 +30,14 @@ static bool stands_at(const struct dns_writer *d, uint16_t at, struct span end)
 	       span_eq(span_of(there.octets, there.len), end);
 }
 
-/* Where the entry of a hash stands, or would: entries are never taken out, and there is always a free one. */
+/* Where the entry of a hash stands, or would: entries are never taken out, and there is always a
+ * free one. */
 static uint32_t slot_of(const struct dns_writer *d, uint32_t hash, struct span end)
 {
 	uint32_t i = hash % ARRAY_LEN(d->slot);
 
-	while (d->slot[i] && (d->hash[d->slot[i] - 1] != hash || !stands_at(d, d->known[d->slot[i] - 1], end)))
+	while (d->slot[i] &&
+	       (d->hash[d->slot[i] - 1] != hash || !stands_at(d, d->known[d->slot[i] - 1], end)))
 		i = (i + 1) % ARRAY_LEN(d->slot);
 	return i;
 }
@@ -43,12 +45,14 @@ static uint32_t slot_of(const struct dns_writer *d, uint32_t hash, struct span e
 enum { LABELS_MAX = 128 };
 
 /* Offsets of a name's labels in it, and the hash of each with all that is behind. How many. */
-static unsigned hash_labels(const struct dns_name *n, uint8_t at[LABELS_MAX], uint32_t hash[LABELS_MAX])
+static unsigned hash_labels(const struct dns_name *n, uint8_t at[LABELS_MAX],
+			    uint32_t hash[LABELS_MAX])
 {
 	unsigned labels = 0;
 	uint32_t h = 0;
 
-	for (unsigned off = 0; off < n->len && n->octets[off] && labels < LABELS_MAX; off += 1U + n->octets[off])
+	for (unsigned off = 0; off < n->len && n->octets[off] && labels < LABELS_MAX;
+	     off += 1U + n->octets[off])
 		at[labels++] = (uint8_t)off;
 	for (unsigned i = labels; i > 0; i--) {
 		for (unsigned k = 0; k <= n->octets[at[i - 1]]; k++)
@@ -73,7 +77,8 @@ static void put_name(struct dns_writer *d, const struct dns_name *n, bool compre
 			wr_be16(&d->w, (uint16_t)(POINTER | d->known[d->slot[slot] - 1]));
 			return;
 		}
-		if (d->compress && !known && d->n_known < DNS_MAX_KNOWN && d->w.len <= POINTER_MAX) {
+		if (d->compress && !known && d->n_known < DNS_MAX_KNOWN &&
+		    d->w.len <= POINTER_MAX) {
 			d->hash[d->n_known] = hash[i];
 			d->known[d->n_known++] = (uint16_t)d->w.len;
 			d->slot[slot] = d->n_known;
@@ -92,7 +97,8 @@ static void count(struct dns_writer *d, enum dns_section s)
 	d->count[s]++;
 }
 
-void dns_write_question(struct dns_writer *d, const struct dns_name *name, uint16_t type, uint16_t cls)
+void dns_write_question(struct dns_writer *d, const struct dns_name *name, uint16_t type,
+			uint16_t cls)
 {
 	count(d, DNS_QUESTION);
 	put_name(d, name, true);
@@ -129,7 +135,8 @@ void dns_write_rr(struct dns_writer *d, enum dns_section s, const struct dns_new
 }
 
 /* Rdata with its names put together, or others in their place. */
-static void copy_rdata(struct dns_writer *d, const struct dns_msg *m, const struct dns_rr *rr, const struct dns_change *c)
+static void copy_rdata(struct dns_writer *d, const struct dns_msg *m, const struct dns_rr *rr,
+		       const struct dns_change *c)
 {
 	const struct dns_shape *s = dns_shape_of(rr->form);
 	struct span all = dns_rdata(m, rr);
@@ -150,7 +157,8 @@ static void copy_rdata(struct dns_writer *d, const struct dns_msg *m, const stru
 		wr_span(&d->w, span_sub(all, all.n - s->tail, s->tail));
 }
 
-void dns_write_copy(struct dns_writer *d, const struct dns_msg *m, const struct dns_rr *rr, const struct dns_change *c)
+void dns_write_copy(struct dns_writer *d, const struct dns_msg *m, const struct dns_rr *rr,
+		    const struct dns_change *c)
 {
 	struct dns_new_rr head = {
 		.owner = c ? c->owner : NULL,

@@ -19,8 +19,8 @@ enum {
 struct eth_hdr {
 	uint8_t dst[ETH_ADDR_LEN];
 	uint8_t src[ETH_ADDR_LEN];
-	uint16_t type;			/* behind the tags */
-	uint16_t tci[ETH_MAX_TAGS];	/* outermost first: priority and VLAN id */
+	uint16_t type;		    /* behind the tags */
+	uint16_t tci[ETH_MAX_TAGS]; /* outermost first: priority and VLAN id */
 	uint16_t tpid[ETH_MAX_TAGS];
 	uint8_t n_tags;
 };
@@ -41,7 +41,7 @@ static inline uint16_t eth_vlan_id(uint16_t tci)
 	return tci & 0x0fff;
 }
 
-/* Reads the header and steps over tags; one more than ETH_MAX_TAGS is left as type (eth_is_tag). Tags from n_tags on are
- * not set. False: too short, and nothing of *ret counts. */
+/* Reads the header and steps over tags; one more than ETH_MAX_TAGS is left as type (eth_is_tag).
+ * Tags from n_tags on are not set. False: too short, and nothing of *ret counts. */
 bool eth_read(struct rd *r, struct eth_hdr *ret) must_check;
 void eth_write(struct wr *w, const struct eth_hdr *h);

@@ -82,12 +82,16 @@ static void label_text(struct buf *out, struct span label)
 	for (size_t i = 0; i < label.n; i++) {
 		char c = (char)label.p[i];
 
-		/* characters with a meaning in a name, a list or a DNR text are written as numbers */
+		/* characters with a meaning in a name, a list or a DNR text are written as
+		 * numbers */
 		if (isgraph((unsigned char)c) && !strchr(".,\\|", c))
 			buf_char(out, c);
 		else
-			buf_add(out, (const char[]){'\\', (char)('0' + label.p[i] / 100),
-						    (char)('0' + label.p[i] / 10 % 10), (char)('0' + label.p[i] % 10)}, 4);
+			buf_add(out,
+				(const char[]){'\\', (char)('0' + label.p[i] / 100),
+					       (char)('0' + label.p[i] / 10 % 10),
+					       (char)('0' + label.p[i] % 10)},
+				4);
 	}
 }
 
@@ -99,7 +103,7 @@ struct walk {
 	size_t end;	 /* behind the name in the data; known once it ends or first jumps */
 	size_t wire_len; /* of the name without compression */
 	bool jumped;
-	size_t *left;	 /* octets and pointers that may still be read */
+	size_t *left; /* octets and pointers that may still be read */
 };
 
 static bool walk_spend(const struct walk *w, size_t n)

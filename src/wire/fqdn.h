@@ -25,11 +25,12 @@ int fqdn_parse(const char *s, size_t n, uint8_t out[FQDN_WIRE_MAX]) must_check;
 bool fqdn_read(struct span whole, size_t *off, bool partial, struct buf *out) must_check;
 
 /*
- * As fqdn_read(), for one of several names in one option: a compressed name may stand for 128 times its octets, so all
- * names together spend the budget that fqdn_budget() gives for whole. *left goes down by one for each octet and pointer that is
- * read; a name that would need more is malformed.
+ * As fqdn_read(), for one of several names in one option: a compressed name may stand for 128 times
+ * its octets, so all names together spend the budget that fqdn_budget() gives for whole. *left goes
+ * down by one for each octet and pointer that is read; a name that would need more is malformed.
  */
-bool fqdn_read_within(struct span whole, size_t *off, bool partial, size_t *left, struct buf *out) must_check;
+bool fqdn_read_within(struct span whole, size_t *off, bool partial, size_t *left, struct buf *out)
+	must_check;
 static inline size_t fqdn_budget(struct span whole)
 {
 	return 1024 + 32 * whole.n;

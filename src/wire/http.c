@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * HTTP/1 messages, one after the other (RFC 9112 6, 7, 9). The results do not depend on how the octets were
- * cut into segments.
+ * HTTP/1 messages, one after the other (RFC 9112 6, 7, 9). The results do not depend on how the
+ * octets were cut into segments.
  */
 #include "wire/http.h"
 
@@ -35,7 +35,7 @@ static struct http_step bad(enum http_fault f)
 	return (struct http_step){.event = HTTP_BAD, .fault = f};
 }
 
-/* --- Heads --------------------------------------------------------------------------------------------- */
+/* --- Heads ------------------------------------------------------------------------------------ */
 
 /* Octets [*scanned, in.n) are new: is there an empty line by now? */
 static bool head_ends(struct span in, uint32_t *scanned)
@@ -46,7 +46,8 @@ static bool head_ends(struct span in, uint32_t *scanned)
 	while (at < in.n && (lf = memchr(in.p + at, '\n', in.n - at)) != NULL) {
 		struct span next = span_sub(in, (size_t)(lf - in.p) + 1, 2);
 
-		if ((next.n && next.p[0] == '\n') || (next.n == 2 && memcmp(next.p, "\r\n", 2) == 0))
+		if ((next.n && next.p[0] == '\n') ||
+		    (next.n == 2 && memcmp(next.p, "\r\n", 2) == 0))
 			return true;
 		at = (size_t)(lf - in.p) + 1;
 	}
@@ -59,9 +60,11 @@ static uint8_t body_of(const struct http_parser *p, const struct http_head *h)
 {
 	bool response = h->response;
 
-	if (response && (h->status == 101 || (p->answers == HTTP_METHOD_CONNECT && h->status / 100 == 2)))
+	if (response &&
+	    (h->status == 101 || (p->answers == HTTP_METHOD_CONNECT && h->status / 100 == 2)))
 		return HTTP_IN_TUNNEL;
-	if (response && (p->answers == HTTP_METHOD_HEAD || h->status < 200 || h->status == 204 || h->status == 304))
+	if (response && (p->answers == HTTP_METHOD_HEAD || h->status < 200 || h->status == 204 ||
+			 h->status == 304))
 		return HTTP_AT_END;
 	if (!response && h->method == HTTP_METHOD_CONNECT)
 		return HTTP_AT_END;
@@ -72,7 +75,8 @@ static uint8_t body_of(const struct http_parser *p, const struct http_head *h)
 	return response ? HTTP_AT_CLOSE : HTTP_AT_END;
 }
 
-static struct http_step incomplete(struct http_parser *p, struct span in, bool end, struct http_head *h)
+static struct http_step incomplete(struct http_parser *p, struct span in, bool end,
+				   struct http_head *h)
 {
 	enum http_fault f = HTTP_FAULT_NONE;
 
@@ -95,7 +99,8 @@ static uint32_t empty_line(const struct http_parser *p, struct span in)
 	return in.n > 1 && memcmp(in.p, "\r\n", 2) == 0 ? 2 : 0;
 }
 
-static struct http_step at_head(struct http_parser *p, struct span in, bool end, struct http_head *h)
+static struct http_step at_head(struct http_parser *p, struct span in, bool end,
+				struct http_head *h)
 {
 	enum http_fault f;
 	uint32_t n;
@@ -109,7 +114,9 @@ static struct http_step at_head(struct http_parser *p, struct span in, bool end,
 		return step(HTTP_MORE, 0);
 	in = span_sub(in, 0, HTTP_HEAD_MAX);
 	/* mostly it comes in one piece */
-	f = !p->scanned || head_ends(in, &p->scanned) ? http_head_read(in, p->responses, p->flags, h) : HTTP_FAULT_CUT;
+	f = !p->scanned || head_ends(in, &p->scanned)
+		    ? http_head_read(in, p->responses, p->flags, h)
+		    : HTTP_FAULT_CUT;
 	if (f == HTTP_FAULT_CUT) {
 		p->scanned = (uint32_t)in.n;
 		return incomplete(p, in, end, h);
@@ -128,7 +135,7 @@ static struct http_step at_head(struct http_parser *p, struct span in, bool end,
 	return step(HTTP_HEAD, h->len);
 }
 
-/* --- Chunks (RFC 9112 7.1) ----------------------------------------------------------------------------- */
+/* --- Chunks (RFC 9112 7.1) -------------------------------------------------------------------- */
 
 static int hex_value(uint8_t c)
 {
@@ -224,7 +231,7 @@ static struct http_step framing(struct http_parser *p, struct span in)
 	return step(n ? HTTP_FRAMING : HTTP_MORE, n);
 }
 
-/* --- Bodies -------------------------------------------------------------------------------------------- */
+/* --- Bodies ----------------------------------------------------------------------------------- */
 
 static struct http_step counted(struct http_parser *p, struct span in, enum http_state behind)
 {

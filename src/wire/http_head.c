@@ -22,13 +22,15 @@ const char *http_fault_text(enum http_fault f)
 	return (unsigned)f < HTTP_N_FAULTS ? fault_texts[f] : "";
 }
 
-/* --- Characters ---------------------------------------------------------------------------------------- */
+/* --- Characters ------------------------------------------------------------------------------- */
 
 /* RFC 9110 5.6.2 */
 static const bool token_char[256] = {
-	['!'] = true, ['#'] = true, ['$'] = true, ['%'] = true, ['&'] = true, ['\''] = true, ['*'] = true,
-	['+'] = true, ['-'] = true, ['.'] = true, ['^'] = true, ['_'] = true, ['`'] = true,  ['|'] = true,
-	['~'] = true, ['0' ... '9'] = true, ['A' ... 'Z'] = true, ['a' ... 'z'] = true,
+	['!'] = true,	      ['#'] = true,	    ['$'] = true, ['%'] = true,
+	['&'] = true,	      ['\''] = true,	    ['*'] = true, ['+'] = true,
+	['-'] = true,	      ['.'] = true,	    ['^'] = true, ['_'] = true,
+	['`'] = true,	      ['|'] = true,	    ['~'] = true, ['0' ... '9'] = true,
+	['A' ... 'Z'] = true, ['a' ... 'z'] = true,
 };
 
 bool http_is_token(struct span s)
@@ -60,8 +62,8 @@ bool http_is_value(struct span s)
 
 bool http_is_version(struct span s)
 {
-	return s.n == VERSION_LEN && memcmp(s.p, "HTTP/1.", VERSION_LEN - 1) == 0 && s.p[VERSION_LEN - 1] >= '0' &&
-	       s.p[VERSION_LEN - 1] <= '9';
+	return s.n == VERSION_LEN && memcmp(s.p, "HTTP/1.", VERSION_LEN - 1) == 0 &&
+	       s.p[VERSION_LEN - 1] >= '0' && s.p[VERSION_LEN - 1] <= '9';
 }
 
 static bool is_digit(uint8_t c)
@@ -71,13 +73,14 @@ static bool is_digit(uint8_t c)
 
 bool http_has_version_form(struct span s)
 {
-	return s.n == VERSION_LEN && memcmp(s.p, "HTTP/", 5) == 0 && is_digit(s.p[5]) && s.p[6] == '.' && is_digit(s.p[7]);
+	return s.n == VERSION_LEN && memcmp(s.p, "HTTP/", 5) == 0 && is_digit(s.p[5]) &&
+	       s.p[6] == '.' && is_digit(s.p[7]);
 }
 
 bool http_is_status(struct span s)
 {
-	return s.n == 3 && s.p[0] >= '1' && s.p[0] <= '9' && s.p[1] >= '0' && s.p[1] <= '9' && s.p[2] >= '0' &&
-	       s.p[2] <= '9';
+	return s.n == 3 && s.p[0] >= '1' && s.p[0] <= '9' && s.p[1] >= '0' && s.p[1] <= '9' &&
+	       s.p[2] >= '0' && s.p[2] <= '9';
 }
 
 static bool is_space(uint8_t c)
@@ -111,11 +114,11 @@ static struct http_text text_of(struct span in, struct span part)
 	return (struct http_text){(uint16_t)(part.n ? part.p - in.p : 0), (uint16_t)part.n};
 }
 
-/* --- Lines --------------------------------------------------------------------------------------------- */
+/* --- Lines ------------------------------------------------------------------------------------ */
 
 struct line {
-	struct span text;	/* without its end */
-	uint32_t at, next;	/* offset of it, and behind it */
+	struct span text;  /* without its end */
+	uint32_t at, next; /* offset of it, and behind it */
 	bool crlf;
 };
 
@@ -137,7 +140,8 @@ static bool line_next(struct span in, uint32_t at, struct line *ret)
 /* Can a start line begin like this? It may be cut off. */
 static bool begins_well(struct span s, bool response)
 {
-	const uint8_t *space = memchr(s.p, ' ', s.n < HTTP_METHOD_MAX + 1 ? s.n : HTTP_METHOD_MAX + 1);
+	const uint8_t *space = memchr(s.p, ' ',
+				      s.n < HTTP_METHOD_MAX + 1 ? s.n : HTTP_METHOD_MAX + 1);
 
 	if (response)
 		return memcmp(s.p, "HTTP/", s.n < 5 ? s.n : 5) == 0;
@@ -157,7 +161,8 @@ static enum http_fault version_of(struct span in, struct span v, uint8_t flags, 
 	return HTTP_FAULT_NONE;
 }
 
-static enum http_fault request_line(struct span in, struct span l, uint8_t flags, struct http_head *h)
+static enum http_fault request_line(struct span in, struct span l, uint8_t flags,
+				    struct http_head *h)
 {
 	const uint8_t *first = memchr(l.p, ' ', l.n), *last = memrchr(l.p, ' ', l.n);
 	struct span method, uri;
@@ -179,9 +184,11 @@ static enum http_fault request_line(struct span in, struct span l, uint8_t flags
 	return f;
 }
 
-static enum http_fault status_line(struct span in, struct span l, uint8_t flags, struct http_head *h)
+static enum http_fault status_line(struct span in, struct span l, uint8_t flags,
+				   struct http_head *h)
 {
-	struct span status = span_sub(l, VERSION_LEN + 1, 3), reason = span_sub(l, VERSION_LEN + 5, l.n);
+	struct span status = span_sub(l, VERSION_LEN + 1, 3),
+		    reason = span_sub(l, VERSION_LEN + 5, l.n);
 	enum http_fault f = version_of(in, span_sub(l, 0, VERSION_LEN), flags, h);
 
 	if (f != HTTP_FAULT_NONE)
@@ -190,23 +197,26 @@ static enum http_fault status_line(struct span in, struct span l, uint8_t flags,
 	if (l.n < VERSION_LEN + 4 || l.p[VERSION_LEN] != ' ' || !http_is_status(status) ||
 	    (l.n > VERSION_LEN + 4 && l.p[VERSION_LEN + 4] != ' ') || !http_is_value(reason))
 		return HTTP_FAULT_START_LINE;
-	h->status = (uint16_t)((status.p[0] - '0') * 100 + (status.p[1] - '0') * 10 + (status.p[2] - '0'));
+	h->status = (uint16_t)((status.p[0] - '0') * 100 + (status.p[1] - '0') * 10 +
+			       (status.p[2] - '0'));
 	h->part[HTTP_STATUS] = text_of(in, status);
 	h->part[HTTP_REASON] = text_of(in, reason);
 	return HTTP_FAULT_NONE;
 }
 
-static enum http_fault start_line(struct span in, const struct line *l, bool response, uint8_t flags, struct http_head *h)
+static enum http_fault start_line(struct span in, const struct line *l, bool response,
+				  uint8_t flags, struct http_head *h)
 {
 	enum http_fault f;
 
 	if (!begins_well(l->text, response))
 		return HTTP_FAULT_START_LINE;
 	f = response ? status_line(in, l->text, flags, h) : request_line(in, l->text, flags, h);
-	return f == HTTP_FAULT_NONE && !l->crlf && !(flags & HTTP_ALLOW_LF) ? HTTP_FAULT_BARE_LF : f;
+	return f == HTTP_FAULT_NONE && !l->crlf && !(flags & HTTP_ALLOW_LF) ? HTTP_FAULT_BARE_LF
+									    : f;
 }
 
-/* --- Fields that say where the message ends ------------------------------------------------------------ */
+/* --- Fields that say where the message ends --------------------------------------------------- */
 
 /* The next of a list (RFC 9110 5.6.1). */
 static struct span list_next(struct span *rest)
@@ -271,12 +281,13 @@ static void connection_field(struct span value, struct http_head *h)
 }
 
 /* A field that is all there. hosts: how many there were. */
-static enum http_fault field_meaning(struct span name, struct span value, bool folded, struct http_head *h,
-				     unsigned *hosts)
+static enum http_fault field_meaning(struct span name, struct span value, bool folded,
+				     struct http_head *h, unsigned *hosts)
 {
 	switch (name.n) {
 	case sizeof("Host") - 1:
-		return SAME(name, "Host") && (*hosts)++ && !h->response ? HTTP_FAULT_HOST : HTTP_FAULT_NONE;
+		return SAME(name, "Host") && (*hosts)++ && !h->response ? HTTP_FAULT_HOST
+									: HTTP_FAULT_NONE;
 	case sizeof("Upgrade") - 1:
 		h->upgrade |= SAME(name, "Upgrade");
 		return HTTP_FAULT_NONE;
@@ -297,7 +308,7 @@ static enum http_fault field_meaning(struct span name, struct span value, bool f
 	}
 }
 
-/* --- Fields -------------------------------------------------------------------------------------------- */
+/* --- Fields ----------------------------------------------------------------------------------- */
 
 static enum http_fault field_line(struct span in, const struct line *l, struct http_head *h)
 {
@@ -325,7 +336,8 @@ static enum http_fault field_line(struct span in, const struct line *l, struct h
 }
 
 /* Adds a folded line to the field before. */
-static enum http_fault folded_line(struct span in, const struct line *l, uint8_t flags, struct http_head *h)
+static enum http_fault folded_line(struct span in, const struct line *l, uint8_t flags,
+				   struct http_head *h)
 {
 	struct http_field *f = &h->field[h->n_fields ? h->n_fields - 1 : 0];
 	struct span more = trim(l->text);
@@ -360,13 +372,15 @@ static enum http_fault meaning(struct span in, struct http_head *h)
 	for (unsigned i = 0; f == HTTP_FAULT_NONE && i < h->n_fields; i++) {
 		const struct http_field *at = &h->field[i];
 
-		f = field_meaning(http_text(in, at->name), http_text(in, at->value), at->folded, h, &hosts);
+		f = field_meaning(http_text(in, at->name), http_text(in, at->value), at->folded, h,
+				  &hosts);
 	}
 	return f == HTTP_FAULT_NONE ? framing(h) : f;
 }
 
 /* Reads all lines. Returns false if the head is not complete; its faults do not matter then. */
-static bool read_fields(struct span in, uint32_t at, uint8_t flags, struct http_head *h, enum http_fault *fault)
+static bool read_fields(struct span in, uint32_t at, uint8_t flags, struct http_head *h,
+			enum http_fault *fault)
 {
 	struct line l;
 
@@ -376,7 +390,8 @@ static bool read_fields(struct span in, uint32_t at, uint8_t flags, struct http_
 		if (!l.crlf && !(flags & HTTP_ALLOW_LF))
 			f = HTTP_FAULT_BARE_LF;
 		else if (l.text.n && *fault == HTTP_FAULT_NONE)
-			f = is_space(l.text.p[0]) ? folded_line(in, &l, flags, h) : field_line(in, &l, h);
+			f = is_space(l.text.p[0]) ? folded_line(in, &l, flags, h)
+						  : field_line(in, &l, h);
 		if (*fault == HTTP_FAULT_NONE)
 			*fault = f;
 		if (!l.text.n) {
@@ -412,7 +427,8 @@ enum http_fault http_head_read(struct span in, bool response, uint8_t flags, str
 	return f == HTTP_FAULT_NONE ? meaning(in, ret) : f;
 }
 
-bool http_head_begins(struct span in, bool response, uint8_t flags, struct http_head *h, enum http_fault *ret_fault)
+bool http_head_begins(struct span in, bool response, uint8_t flags, struct http_head *h,
+		      enum http_fault *ret_fault)
 {
 	struct line l;
 
@@ -429,7 +445,8 @@ uint16_t http_find(const struct http_head *h, struct span in, struct span name, 
 {
 	uint16_t i = from;
 
-	while (i < h->n_fields && !same(http_text(in, h->field[i].name), (const char *)name.p, name.n))
+	while (i < h->n_fields &&
+	       !same(http_text(in, h->field[i].name), (const char *)name.p, name.n))
 		i++;
 	return i < h->n_fields ? i : h->n_fields;
 }

@@ -11,12 +11,12 @@ enum { IPV4_HDR_LEN = 20, IPV4_PROTO_ICMP = 1, IPV4_PROTO_TCP = 6, IPV4_PROTO_UD
 enum { IPV4_DF = 0x4000, IPV4_MF = 0x2000, IPV4_OFFSET_MASK = 0x1fff };
 
 struct ipv4_hdr {
-	uint8_t hdr_len;	/* octets, options included */
+	uint8_t hdr_len; /* octets, options included */
 	uint8_t tos, ttl, proto;
 	uint16_t total_len, id;
-	uint16_t frag;		/* flags and offset as on the wire */
-	uint32_t src, dst;	/* host order */
-	struct span raw;	/* the header's octets, borrowed from the input */
+	uint16_t frag;	   /* flags and offset as on the wire */
+	uint32_t src, dst; /* host order */
+	struct span raw;   /* the header's octets, borrowed from the input */
 	bool csum_ok;
 };
 

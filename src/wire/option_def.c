@@ -11,21 +11,37 @@
 #include <string.h>
 
 /* the short words of options.def */
-#define ARRAY	OPTION_F_ARRAY
-#define SERVER	OPTION_F_SERVER_SET
-#define NONE	0, {0}
+#define ARRAY  OPTION_F_ARRAY
+#define SERVER OPTION_F_SERVER_SET
+#define NONE      \
+	0,        \
+	{         \
+		0 \
+	}
 #define F(type) OPTION_##type
-#define REC2(a, b)	 2, {F(a), F(b)}
-#define REC3(a, b, c)	 3, {F(a), F(b), F(c)}
-#define REC4(a, b, c, d) 4, {F(a), F(b), F(c), F(d)}
+#define REC2(a, b)         \
+	2,                 \
+	{                  \
+		F(a), F(b) \
+	}
+#define REC3(a, b, c)            \
+	3,                       \
+	{                        \
+		F(a), F(b), F(c) \
+	}
+#define REC4(a, b, c, d)               \
+	4,                             \
+	{                              \
+		F(a), F(b), F(c), F(d) \
+	}
 static const struct option_def defs[] = {
-#define O(code, symbol, name, type, flags, record, encapsulate, rfc)                               \
+#define O(code, symbol, name, type, flags, record, encapsulate, rfc) \
 	{code, name, OPTION_SPACE_DHCP4, OPTION_##type, flags, record, encapsulate, rfc},
-#define R(code, symbol, name, type, flags, record, encapsulate, rfc)                               \
+#define R(code, symbol, name, type, flags, record, encapsulate, rfc) \
 	{code, name, OPTION_SPACE_RAI, OPTION_##type, flags, record, encapsulate, rfc},
-#define C(code, symbol, name, type, flags, record, encapsulate, rfc)                               \
+#define C(code, symbol, name, type, flags, record, encapsulate, rfc) \
 	{code, name, "cablelabs-client-conf", OPTION_##type, flags, record, encapsulate, rfc},
-#define V(code, symbol, name, type, flags, record, encapsulate, rfc)                               \
+#define V(code, symbol, name, type, flags, record, encapsulate, rfc) \
 	{code, name, "vendor-4491", OPTION_##type, flags, record, encapsulate, rfc},
 #include "wire/options.def"
 };
@@ -39,24 +55,15 @@ static const struct option_def defs[] = {
 #undef ARRAY
 
 static const char *const type_names[OPTION_N_TYPES] = {
-	[OPTION_EMPTY] = "empty",
-	[OPTION_BINARY] = "binary",
-	[OPTION_BOOLEAN] = "boolean",
-	[OPTION_INT8] = "int8",
-	[OPTION_INT16] = "int16",
-	[OPTION_INT32] = "int32",
-	[OPTION_UINT8] = "uint8",
-	[OPTION_UINT16] = "uint16",
-	[OPTION_UINT32] = "uint32",
-	[OPTION_IPV4] = "ipv4-address",
-	[OPTION_IPV6] = "ipv6-address",
-	[OPTION_IPV6_PREFIX] = "ipv6-prefix",
-	[OPTION_PSID] = "psid",
-	[OPTION_STRING] = "string",
-	[OPTION_TUPLE] = "tuple",
-	[OPTION_FQDN] = "fqdn",
-	[OPTION_RECORD] = "record",
-	[OPTION_INTERNAL] = "internal",
+	[OPTION_EMPTY] = "empty",	[OPTION_BINARY] = "binary",
+	[OPTION_BOOLEAN] = "boolean",	[OPTION_INT8] = "int8",
+	[OPTION_INT16] = "int16",	[OPTION_INT32] = "int32",
+	[OPTION_UINT8] = "uint8",	[OPTION_UINT16] = "uint16",
+	[OPTION_UINT32] = "uint32",	[OPTION_IPV4] = "ipv4-address",
+	[OPTION_IPV6] = "ipv6-address", [OPTION_IPV6_PREFIX] = "ipv6-prefix",
+	[OPTION_PSID] = "psid",		[OPTION_STRING] = "string",
+	[OPTION_TUPLE] = "tuple",	[OPTION_FQDN] = "fqdn",
+	[OPTION_RECORD] = "record",	[OPTION_INTERNAL] = "internal",
 };
 
 const struct option_def *option_def_by_code(const char *space, uint32_t code)

@@ -20,15 +20,15 @@ enum option_type {
 	OPTION_UINT8,
 	OPTION_UINT16,
 	OPTION_UINT32,
-	OPTION_IPV4,	  /* "ipv4-address" */
-	OPTION_IPV6,	  /* "ipv6-address" */
+	OPTION_IPV4, /* "ipv4-address" */
+	OPTION_IPV6, /* "ipv6-address" */
 	OPTION_IPV6_PREFIX,
 	OPTION_PSID,
 	OPTION_STRING,
 	OPTION_TUPLE,
 	OPTION_FQDN,
 	OPTION_RECORD,
-	OPTION_INTERNAL,  /* a format of its own: 121, 162 */
+	OPTION_INTERNAL, /* a format of its own: 121, 162 */
 	OPTION_N_TYPES
 };
 
@@ -53,7 +53,7 @@ struct option_def {
 	uint8_t flags;
 	uint8_t n_record;
 	uint8_t record[OPTION_RECORD_MAX]; /* enum option_type of each field */
-	const char *encapsulate;	/* space of the sub-options, or "" */
+	const char *encapsulate;	   /* space of the sub-options, or "" */
 	const char *rfc;
 };
 
@@ -70,15 +70,16 @@ const char *option_type_name(enum option_type t);
 /*
  * Text to bytes by definition. csv: comma separated fields ("\," is a comma in a string), as
  * Kea's csv-format true; otherwise hex ("0a0b", "0x0a0b", "0a:0b", "0a 0b") or a 'quoted' string.
- * The bytes lie in arena. On failure *ret_why (in arena) names the expectation; on success it is NULL, or
- * says which part of the text has no effect (values beyond those that the type has).
- * 0 or -USHER_E_SYNTAX, -USHER_E_RANGE, -USHER_E_NOMEM.
+ * The bytes lie in arena. On failure *ret_why (in arena) names the expectation; on success it is
+ * NULL, or says which part of the text has no effect (values beyond those that the type has). 0 or
+ * -USHER_E_SYNTAX, -USHER_E_RANGE, -USHER_E_NOMEM.
  */
-int option_encode_text(const struct option_def *def, const char *text, bool csv, struct arena *arena,
-		       struct span *ret, const char **ret_why) must_check;
+int option_encode_text(const struct option_def *def, const char *text, bool csv,
+		       struct arena *arena, struct span *ret, const char **ret_why) must_check;
 
 /* Reads octets as hex or a 'quoted' string, for any option; results as of option_encode_text(). */
-int option_encode_raw(const char *text, struct arena *arena, struct span *ret, const char **ret_why) must_check;
+int option_encode_raw(const char *text, struct arena *arena, struct span *ret, const char **ret_why)
+	must_check;
 
 /* Do these bytes fit the definition (length rules of RFC 2132 and the type)? */
 bool option_data_valid(const struct option_def *def, struct span data);

@@ -2,8 +2,8 @@
 /*
  * Option 162, encrypted DNS resolvers (RFC 9463 5), as text
  *   100, resolver.example., 192.0.2.1 192.0.2.2, alpn=dot port=853 | 200, other.example.
- * Service parameters are those of RFC 9460 14.3.2; ipv4hint and ipv6hint are forbidden here (RFC 9463
- * 3.1.5), a key without a text form is keyN=hex. Keys ascend strictly, as on the wire.
+ * Service parameters are those of RFC 9460 14.3.2; ipv4hint and ipv6hint are forbidden here (RFC
+ * 9463 3.1.5), a key without a text form is keyN=hex. Keys ascend strictly, as on the wire.
  */
 #include "base/error.h"
 #include "base/ip.h"

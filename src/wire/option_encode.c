@@ -121,8 +121,8 @@ int option_enc_fqdn(struct option_enc *e, const char *s)
 	int n = fqdn_parse(s, strlen(s), name);
 
 	if (n == -USHER_E_RANGE)
-		return option_enc_fail(e, n, "'%.100s' has a label over 63 or a name over 255 octets",
-				       s);
+		return option_enc_fail(e, n,
+				       "'%.100s' has a label over 63 or a name over 255 octets", s);
 	if (n < 0)
 		return option_enc_fail(e, n, "'%.100s' is not a domain name", s);
 	buf_add(&e->out, name, (size_t)n);
@@ -274,8 +274,8 @@ static int field_encode(struct option_enc *e, const struct option_def *def, enum
 }
 
 /*
- * Takes the next value of a list, as Kea's lists are split: empty values are left out, a backslash keeps a
- * comma or a backslash, and otherwise stands for itself. NULL: *text is used up.
+ * Takes the next value of a list, as Kea's lists are split: empty values are left out, a backslash
+ * keeps a comma or a backslash, and otherwise stands for itself. NULL: *text is used up.
  */
 static char *take_value(struct arena *a, const char **text)
 {
@@ -311,9 +311,10 @@ static int csv_encode(struct option_enc *e, const struct option_def *def, const 
 		int r;
 
 		if (n >= n_types && !(def->flags & OPTION_F_ARRAY)) {
-			e->unused = arena_printf(e->arena,
-						 "only the first %zu value%s of the list counts (a comma inside one is \"\\,\")",
-						 n_types, n_types == 1 ? "" : "s");
+			e->unused = arena_printf(
+				e->arena,
+				"only the first %zu value%s of the list counts (a comma inside one is \"\\,\")",
+				n_types, n_types == 1 ? "" : "s");
 			break;
 		}
 		r = field_encode(e, def, record ? (enum option_type)def->record[at] : def->type, s);
@@ -365,8 +366,8 @@ static int text_encode(struct option_enc *e, const struct option_def *def, const
 	return csv_encode(e, def, text);
 }
 
-int option_encode_text(const struct option_def *def, const char *text, bool csv, struct arena *arena,
-		       struct span *ret, const char **ret_why)
+int option_encode_text(const struct option_def *def, const char *text, bool csv,
+		       struct arena *arena, struct span *ret, const char **ret_why)
 {
 	struct option_enc e = {.arena = arena};
 	void *copy = NULL;
@@ -392,8 +393,11 @@ int option_encode_text(const struct option_def *def, const char *text, bool csv,
 
 int option_encode_raw(const char *text, struct arena *arena, struct span *ret, const char **ret_why)
 {
-	static const struct option_def binary = {
-		.name = "", .space = "", .type = OPTION_BINARY, .encapsulate = "", .rfc = ""};
+	static const struct option_def binary = {.name = "",
+						 .space = "",
+						 .type = OPTION_BINARY,
+						 .encapsulate = "",
+						 .rfc = ""};
 
 	return option_encode_text(&binary, text, false, arena, ret, ret_why);
 }

@@ -13,16 +13,16 @@
 struct option_enc {
 	struct buf out;
 	struct arena *arena;
-	const char *why;	/* of the first failure */
-	const char *unused;	/* the part without effect, or NULL */
+	const char *why;    /* of the first failure */
+	const char *unused; /* the part without effect, or NULL */
 };
 
 /* Records why and returns e. */
 int option_enc_fail(struct option_enc *e, int err, const char *fmt, ...) printf_like(3, 4);
 void option_enc_be(struct option_enc *e, uint64_t v, size_t width);
 /* Decimal or 0x hex in [min, max]. */
-int option_enc_number(struct option_enc *e, const char *s, int64_t min, int64_t max,
-		      int64_t *ret) must_check;
+int option_enc_number(struct option_enc *e, const char *s, int64_t min, int64_t max, int64_t *ret)
+	must_check;
 int option_enc_ipv4(struct option_enc *e, const char *s) must_check;
 int option_enc_fqdn(struct option_enc *e, const char *s) must_check;
 /*

@@ -41,7 +41,8 @@ int option_route_encode(struct option_enc *e, const char *text)
 			continue; /* Kea leaves empty entries out */
 		if (!dest || !router || rest)
 			return option_enc_fail(e, -USHER_E_SYNTAX,
-					       "'%.100s' is not \"address/length - router\"", route);
+					       "'%.100s' is not \"address/length - router\"",
+					       route);
 		r = destination_encode(e, dest);
 		if (r == 0)
 			r = option_enc_ipv4(e, router);

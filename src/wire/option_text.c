@@ -170,8 +170,10 @@ static bool field_read(struct rd *r, const struct option_def *def, enum option_t
 	case OPTION_BINARY:
 		return bytes_read(r, rd_left(r), true, out);
 	case OPTION_STRING:
-		/* RFC 2132 2: the minimum length of a text is 1; RFC 2610 4: not so behind other fields */
-		return (rd_left(r) > 0 || def->type == OPTION_RECORD) && bytes_read(r, rd_left(r), false, out);
+		/* RFC 2132 2: the minimum length of a text is 1; RFC 2610 4: not so behind other
+		 * fields */
+		return (rd_left(r) > 0 || def->type == OPTION_RECORD) &&
+		       bytes_read(r, rd_left(r), false, out);
 	case OPTION_BOOLEAN:
 		return boolean_read(r, out);
 	case OPTION_INT8:
@@ -191,7 +193,8 @@ static bool field_read(struct rd *r, const struct option_def *def, enum option_t
 		return psid_read(r, out);
 	case OPTION_TUPLE:
 		/* RFC 8572 8.3: this one's lengths have two octets */
-		return bytes_read(r, is_dhcp4(def, DHCP4_OPT_V4_SZTP_REDIRECT) ? rd_be16(r) : rd_u8(r),
+		return bytes_read(r,
+				  is_dhcp4(def, DHCP4_OPT_V4_SZTP_REDIRECT) ? rd_be16(r) : rd_u8(r),
 				  false, out);
 	case OPTION_FQDN:
 		return name_read(r, names, false, out);

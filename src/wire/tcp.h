@@ -22,14 +22,15 @@ enum tcp_flag {
 struct tcp_hdr {
 	uint16_t sport, dport;
 	uint32_t seq, ack;
-	uint8_t hdr_len;	/* octets, options included */
-	uint8_t res;		/* the four reserved bits */
-	uint8_t flags;		/* enum tcp_flag */
+	uint8_t hdr_len; /* octets, options included */
+	uint8_t res;	 /* the four reserved bits */
+	uint8_t flags;	 /* enum tcp_flag */
 	uint16_t wnd, csum, urp;
-	struct span options;	/* borrowed from the input */
+	struct span options; /* borrowed from the input */
 };
 
-/* 0; -USHER_E_TRUNCATED: no whole header; -USHER_E_MALFORMED: the data offset is under five words. */
+/* 0; -USHER_E_TRUNCATED: no whole header; -USHER_E_MALFORMED: the data offset is under five
+ * words. */
 int tcp_read(struct rd *r, struct tcp_hdr *ret) must_check;
 /* Is the checksum over segment (header and data) right? */
 bool tcp_csum_ok(uint32_t src, uint32_t dst, struct span segment);

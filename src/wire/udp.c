@@ -33,7 +33,8 @@ bool udp_csum_ok(uint32_t src, uint32_t dst, struct span datagram)
 		return false;
 	if (h.csum == 0)
 		return true;
-	return checksum_fold(checksum_add(checksum_pseudo_udp(src, dst, datagram.n), datagram)) == 0;
+	return checksum_fold(checksum_add(checksum_pseudo_udp(src, dst, datagram.n), datagram)) ==
+	       0;
 }
 
 static void datagram_write(struct wr *w, const struct udp_frame *f, size_t len)
@@ -58,7 +59,10 @@ void udp_frame_write(struct wr *w, const struct udp_frame *f)
 {
 	struct eth_hdr eth = {.type = ETH_TYPE_IPV4};
 	size_t len = UDP_HDR_LEN + f->payload.n;
-	struct ipv4_hdr ip = {.ttl = UDP_TTL, .proto = IPV4_PROTO_UDP, .src = f->src, .dst = f->dst};
+	struct ipv4_hdr ip = {.ttl = UDP_TTL,
+			      .proto = IPV4_PROTO_UDP,
+			      .src = f->src,
+			      .dst = f->dst};
 
 	if (f->payload.n > PAYLOAD_MAX) {
 		w->bad = true;

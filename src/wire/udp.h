@@ -10,8 +10,8 @@ enum { UDP_HDR_LEN = 8, UDP_FRAME_OVERHEAD = 14 + 20 + UDP_HDR_LEN, UDP_TTL = 64
 
 struct udp_hdr {
 	uint16_t sport, dport;
-	uint16_t len;		/* header and payload */
-	uint16_t csum;		/* 0: the sender made none */
+	uint16_t len;  /* header and payload */
+	uint16_t csum; /* 0: the sender made none */
 };
 
 /* False: no whole header. */
@@ -21,14 +21,14 @@ bool udp_csum_ok(uint32_t src, uint32_t dst, struct span datagram);
 
 struct udp_frame {
 	uint8_t dst_mac[6], src_mac[6];
-	uint32_t src, dst;	/* host order */
+	uint32_t src, dst; /* host order */
 	uint16_t sport, dport;
 	struct span payload;
 };
 
 /*
- * Ethernet, IPv4 (TTL 64, DF off, id 0: RFC 6864 allows it for datagrams that are never fragmented), UDP with
- * checksum. Not padded to Ethernet's minimum: that is the link's affair. Bad if it does not fit,
- * or the payload is over 65,507 octets.
+ * Ethernet, IPv4 (TTL 64, DF off, id 0: RFC 6864 allows it for datagrams that are never
+ * fragmented), UDP with checksum. Not padded to Ethernet's minimum: that is the link's affair. Bad
+ * if it does not fit, or the payload is over 65,507 octets.
  */
 void udp_frame_write(struct wr *w, const struct udp_frame *f);

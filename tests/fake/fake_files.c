@@ -261,7 +261,9 @@ static int fake_sync_dir(void *ctx, const char *path)
 
 static void fill_info(const struct fake_files *f, int ino, struct file_info *ret)
 {
-	*ret = (struct file_info){.dev = 1, .ino = (uint64_t)ino + 1, .size = (int64_t)f->ino[ino].len,
+	*ret = (struct file_info){.dev = 1,
+				  .ino = (uint64_t)ino + 1,
+				  .size = (int64_t)f->ino[ino].len,
 				  .regular = true};
 	for (int i = 0; i < FAKE_NAMES; i++)
 		ret->nlink += f->dir[i].name[0] && f->dir[i].ino == ino;
@@ -305,13 +307,28 @@ static int64_t fake_room(void *ctx, const char *path)
 
 void fake_files_init(struct fake_files *f)
 {
-	*f = (struct fake_files){.ops = {
-		.open = fake_open, .write = fake_write, .write_at = fake_write_at, .read = fake_read,
-		.fdatasync = fake_fdatasync, .write_out = fake_write_out, .ftruncate = fake_ftruncate, .size = fake_size,
-		.close = fake_close, .rename = fake_rename, .unlink = fake_unlink,
-		.sync_dir = fake_sync_dir, .stat = fake_stat, .fstat = fake_fstat, .lock = fake_lock,
-		.room = fake_room, .ctx = f,
-	}, .mask = FAKE_CALL_ANY, .err = EIO};
+	*f = (struct fake_files){.ops =
+					 {
+						 .open = fake_open,
+						 .write = fake_write,
+						 .write_at = fake_write_at,
+						 .read = fake_read,
+						 .fdatasync = fake_fdatasync,
+						 .write_out = fake_write_out,
+						 .ftruncate = fake_ftruncate,
+						 .size = fake_size,
+						 .close = fake_close,
+						 .rename = fake_rename,
+						 .unlink = fake_unlink,
+						 .sync_dir = fake_sync_dir,
+						 .stat = fake_stat,
+						 .fstat = fake_fstat,
+						 .lock = fake_lock,
+						 .room = fake_room,
+						 .ctx = f,
+					 },
+				 .mask = FAKE_CALL_ANY,
+				 .err = EIO};
 }
 
 void fake_files_fini(struct fake_files *f)
@@ -383,8 +400,8 @@ static bool is_name_op(const struct fake_op *op)
 	return op->kind == FAKE_CREATE || op->kind == FAKE_RENAME || op->kind == FAKE_UNLINK;
 }
 
-void fake_files_crash(const struct fake_files *f, size_t n_ops, enum fake_loss loss, struct rng *rng,
-		      struct fake_files *ret)
+void fake_files_crash(const struct fake_files *f, size_t n_ops, enum fake_loss loss,
+		      struct rng *rng, struct fake_files *ret)
 {
 	size_t dir_sure = 0;
 

@@ -33,7 +33,8 @@ static void effect_text(const struct cscn_effect *k, struct buf *b)
 
 	buf_str(b, effect_name(k->e.kind));
 	if (k->e.kind == EFFECT_SET_ADDRESS)
-		buf_printf(b, " %s/%u valid=%u", ip_text(k->e.addr.address, ip), k->e.addr.prefix_len, k->e.addr.valid_s);
+		buf_printf(b, " %s/%u valid=%u", ip_text(k->e.addr.address, ip),
+			   k->e.addr.prefix_len, k->e.addr.valid_s);
 	if (k->e.kind == EFFECT_DEL_ADDRESS)
 		buf_printf(b, " %s/%u", ip_text(k->e.addr.address, ip), k->e.addr.prefix_len);
 	if (k->e.kind == EFFECT_NOTIFY)
@@ -61,18 +62,19 @@ static int mismatch(struct cscn *x, const char *what, const char *word)
 		}
 		buf_printf(&b, "%s ", k->e.kind == EFFECT_SEND_RAW ? "raw" : "udp");
 		memcpy(x->s.reply.frame, k->frame, k->len);
-		memset((uint8_t *)&x->s.reply + sizeof(x->s.reply.frame), 0, sizeof(x->s.reply) - sizeof(x->s.reply.frame));
+		memset((uint8_t *)&x->s.reply + sizeof(x->s.reply.frame), 0,
+		       sizeof(x->s.reply) - sizeof(x->s.reply.frame));
 		x->s.reply.len = k->len;
 		if (scn_reply_decode(&x->s, &x->s.reply) == 0)
 			scn_reply_text(&x->s.reply, &b);
 	}
-	(void)scn_fail(&x->s, "%s %s; state %s; not yet spoken of:%s", what, word, client_state_name(x->c.state),
-		       b.p ? b.p : " nothing");
+	(void)scn_fail(&x->s, "%s %s; state %s; not yet spoken of:%s", what, word,
+		       client_state_name(x->c.state), b.p ? b.p : " nothing");
 	buf_fini(&b);
 	return -1;
 }
 
-/* --- messages ----------------------------------------------------------------------------------- */
+/* --- messages --------------------------------------------------------------------------------- */
 
 static int decode(struct cscn *x, const struct cscn_effect *k)
 {
@@ -84,9 +86,10 @@ static int decode(struct cscn *x, const struct cscn_effect *k)
 	r->tx.to_mac = k->e.kind == EFFECT_SEND_RAW;
 	if (scn_reply_decode(&x->s, r) < 0)
 		return -1;
-	if (r->msg[0] != DHCP4_BOOTREQUEST || memcmp(r->msg + 28, x->c.link.mac, 6) != 0 || r->msg_len < 300 ||
-	    r->pkt.sport != 68 || r->pkt.dport != 67)
-		return scn_fail(&x->s, "op, chaddr, length or ports of a message are not a client's");
+	if (r->msg[0] != DHCP4_BOOTREQUEST || memcmp(r->msg + 28, x->c.link.mac, 6) != 0 ||
+	    r->msg_len < 300 || r->pkt.sport != 68 || r->pkt.dport != 67)
+		return scn_fail(&x->s,
+				"op, chaddr, length or ports of a message are not a client's");
 	return 0;
 }
 
@@ -126,7 +129,8 @@ static int check_message(struct cscn *x, const struct cscn_effect *k)
 
 			buf_init(&b);
 			scn_reply_text(&x->s.reply, &b);
-			(void)scn_fail(&x->s, "not %s at %.3f: %s", w, (double)(k->at_ns - CSCN_START_S * NS_PER_S) / 1e9, b.p);
+			(void)scn_fail(&x->s, "not %s at %.3f: %s", w,
+				       (double)(k->at_ns - CSCN_START_S * NS_PER_S) / 1e9, b.p);
 			buf_fini(&b);
 			return -1;
 		}
@@ -154,7 +158,7 @@ static int expect_message(struct cscn *x)
 	return mismatch(x, "expected", x->s.word[1]);
 }
 
-/* --- other effects ------------------------------------------------------------------------------ */
+/* --- other effects ---------------------------------------------------------------------------- */
 
 static bool is_address(const struct cscn_effect *k, const char *w)
 {
@@ -165,7 +169,8 @@ static bool is_address(const struct cscn_effect *k, const char *w)
 
 	/* of a removed address the prefix is compared only where the line names one */
 	if (k->e.kind == EFFECT_SET_ADDRESS || (del && strchr(w, '/')))
-		(void)snprintf(text, sizeof(text), "%s/%u", ip_text(k->e.addr.address, ip), k->e.addr.prefix_len);
+		(void)snprintf(text, sizeof(text), "%s/%u", ip_text(k->e.addr.address, ip),
+			       k->e.addr.prefix_len);
 	else if (del)
 		(void)ip_text(k->e.addr.address, text);
 	else
@@ -185,7 +190,8 @@ static bool is_routes(const struct client_lease *l, const char *w)
 		char d[IP_TEXT_LEN];
 		char g[IP_TEXT_LEN];
 
-		buf_printf(&b, "%s%s/%u:%s", i ? "," : "", ip_text(l->route[i].dest, d), l->route[i].len,
+		buf_printf(&b, "%s%s/%u:%s", i ? "," : "", ip_text(l->route[i].dest, d),
+			   l->route[i].len,
 			   l->route[i].gateway ? ip_text(l->route[i].gateway, g) : "link");
 	}
 	same = strcmp(b.p, strcmp(w, "none") == 0 ? "" : w) == 0;
@@ -201,11 +207,13 @@ static bool is_arp(const struct cscn_effect *k, const char *w)
 	uint32_t want = 0;
 	const char *v = strchr(w, '=');
 
-	if (!eth_read(&r, &eth) || !arp_read(&r, &a) || !v || ip_parse(v + 1, strlen(v + 1), &want) < 0)
+	if (!eth_read(&r, &eth) || !arp_read(&r, &a) || !v ||
+	    ip_parse(v + 1, strlen(v + 1), &want) < 0)
 		return false;
 	/* a station is asked alone */
 	if (strncmp(w, "ask=", 4) == 0)
-		return a.op == ARP_REQUEST && a.spa && a.spa != want && a.tpa == want && !eth_is_group(eth.dst);
+		return a.op == ARP_REQUEST && a.spa && a.spa != want && a.tpa == want &&
+		       !eth_is_group(eth.dst);
 	return (strncmp(w, "probe=", 6) == 0 && a.spa == 0 && a.tpa == want) ||
 	       (strncmp(w, "announce=", 9) == 0 && a.spa == want && a.tpa == want);
 }
@@ -219,25 +227,32 @@ static bool word_is(const struct cscn_effect *k, const char *w)
 	switch ((int)k->e.kind) {
 	case EFFECT_SET_ADDRESS:
 		if ((v = scn_arg(w, "valid")) != NULL)
-			return k->e.addr.valid_s == (strcmp(v, "forever") == 0 ? UINT32_MAX : (uint32_t)strtoul(v, NULL, 10));
+			return k->e.addr.valid_s == (strcmp(v, "forever") == 0
+							     ? UINT32_MAX
+							     : (uint32_t)strtoul(v, NULL, 10));
 		return is_address(k, w);
 	case EFFECT_DEL_ADDRESS:
 	case EFFECT_LISTEN_ARP:
-	case EFFECT_LISTEN_UDP: return is_address(k, w);
+	case EFFECT_LISTEN_UDP:
+		return is_address(k, w);
 	case EFFECT_SET_ROUTES:
 		if ((v = scn_arg(w, "mtu")) != NULL)
 			return k->lease.mtu == atoi(v);
 		return is_routes(&k->lease, w);
-	case EFFECT_SEND_ARP: return is_arp(k, w);
+	case EFFECT_SEND_ARP:
+		return is_arp(k, w);
 	case EFFECT_SCRIPT:
 		if ((v = scn_arg(w, "udhcpc")) != NULL)
 			return strcmp(client_reason_udhcpc(k->e.script.reason), v) == 0;
 		if (strcmp(w, "old") == 0)
 			return k->e.script.old != NULL;
 		return strcmp(client_reason_dhclient(k->e.script.reason), w) == 0;
-	case EFFECT_NOTIFY: return strcmp(client_notice_name(k->e.notice.what), w) == 0;
-	case EFFECT_EXIT: return k->e.exit_code == (enum client_exit)atoi(w);
-	default: return false;
+	case EFFECT_NOTIFY:
+		return strcmp(client_notice_name(k->e.notice.what), w) == 0;
+	case EFFECT_EXIT:
+		return k->e.exit_code == (enum client_exit)atoi(w);
+	default:
+		return false;
 	}
 }
 
@@ -249,7 +264,8 @@ static bool is_kind(const struct cscn_effect *k, const char *name)
 /* A notice or a script of many is looked for; of other kinds it is the next one. */
 static bool may_skip(const struct cscn_effect *k)
 {
-	return k->e.kind == EFFECT_NOTIFY || k->e.kind == EFFECT_SCRIPT || k->e.kind == EFFECT_SEND_ARP;
+	return k->e.kind == EFFECT_NOTIFY || k->e.kind == EFFECT_SCRIPT ||
+	       k->e.kind == EFFECT_SEND_ARP;
 }
 
 static int expect_effect(struct cscn *x, const char *name, size_t from)
@@ -306,14 +322,15 @@ int cscn_leftover(struct cscn *x)
 
 		if (k->taken)
 			continue;
-		if (is_send(k->e.kind) || k->e.kind == EFFECT_SET_ADDRESS || k->e.kind == EFFECT_DEL_ADDRESS ||
-		    k->e.kind == EFFECT_EXIT || k->e.kind == EFFECT_BACKGROUND)
+		if (is_send(k->e.kind) || k->e.kind == EFFECT_SET_ADDRESS ||
+		    k->e.kind == EFFECT_DEL_ADDRESS || k->e.kind == EFFECT_EXIT ||
+		    k->e.kind == EFFECT_BACKGROUND)
 			return mismatch(x, "expected nothing more, got", effect_name(k->e.kind));
 	}
 	return 0;
 }
 
-/* --- state -------------------------------------------------------------------------------------- */
+/* --- state ------------------------------------------------------------------------------------ */
 
 int cdo_state(struct cscn *x)
 {
@@ -328,17 +345,20 @@ int cdo_dropped(struct cscn *x)
 	const char *name = x->s.n_words == 2 ? x->s.word[1] : "";
 
 	for (unsigned d = 1; d < CLIENT_N_DROPS; d++) {
-		if (strcmp(client_drop_name((enum client_drop)d), name) == 0 && x->c.stats.drop[d] > x->drop[d]) {
+		if (strcmp(client_drop_name((enum client_drop)d), name) == 0 &&
+		    x->c.stats.drop[d] > x->drop[d]) {
 			x->dropped[d] = true;
 			return 0;
 		}
 	}
 	for (unsigned d = 1; d < DROP_N; d++)
-		if (strcmp(drop_info((enum drop)d)->symbol, name) == 0 && x->c.stats.frame_drop[d] > x->frame_drop[d])
+		if (strcmp(drop_info((enum drop)d)->symbol, name) == 0 &&
+		    x->c.stats.frame_drop[d] > x->frame_drop[d])
 			return 0;
 	for (unsigned d = 1; d < CLIENT_N_DROPS; d++)
 		if (x->c.stats.drop[d] > x->drop[d])
-			(void)fprintf(stderr, "    dropped: %s\n", client_drop_name((enum client_drop)d));
+			(void)fprintf(stderr, "    dropped: %s\n",
+				      client_drop_name((enum client_drop)d));
 	for (unsigned d = 1; d < DROP_N; d++)
 		if (x->c.stats.frame_drop[d] > x->frame_drop[d])
 			(void)fprintf(stderr, "    dropped: %s\n", drop_info((enum drop)d)->symbol);
@@ -359,7 +379,9 @@ static bool lease_word(const struct client_lease *l, const char *w)
 
 	for (size_t i = 0; i < ARRAY_LEN(numbers); i++)
 		if ((v = scn_arg(w, numbers[i].name)) != NULL)
-			return numbers[i].v == (strcmp(v, "infinite") == 0 ? UINT32_MAX : (uint32_t)strtoul(v, NULL, 10));
+			return numbers[i].v == (strcmp(v, "infinite") == 0
+							? UINT32_MAX
+							: (uint32_t)strtoul(v, NULL, 10));
 	if ((v = scn_arg(w, "mask")) != NULL)
 		return strcmp(ip_text(l->mask, ip), v) == 0;
 	if ((v = scn_arg(w, "server")) != NULL)
@@ -385,8 +407,10 @@ int cdo_lease(struct cscn *x)
 		return scn_fail(&x->s, "the lease is %s", ip_text(l->address, ip));
 	for (size_t i = 2; i < x->s.n_words; i++)
 		if (!lease_word(l, x->s.word[i]))
-			return scn_fail(&x->s, "not %s: mask %s lease %u t1 %u t2 %u mtu %u, %u routes", x->s.word[i],
-					ip_text(l->mask, ip), l->lease_s, l->t1_s, l->t2_s, l->mtu, l->n_routes);
+			return scn_fail(&x->s,
+					"not %s: mask %s lease %u t1 %u t2 %u mtu %u, %u routes",
+					x->s.word[i], ip_text(l->mask, ip), l->lease_s, l->t1_s,
+					l->t2_s, l->mtu, l->n_routes);
 	return 0;
 }
 
@@ -409,7 +433,8 @@ int cdo_due(struct cscn *x)
 	double width = 0.002;
 
 	if (x->s.n_words == 2 && strcmp(x->s.word[1], "never") == 0)
-		return client_deadline(&x->c) ? scn_fail(&x->s, "something is due in %.3f s", left) : 0;
+		return client_deadline(&x->c) ? scn_fail(&x->s, "something is due in %.3f s", left)
+					      : 0;
 	if (x->s.n_words != 2 || sscanf(x->s.word[1], "%lf~%lf", &want, &width) < 1)
 		return scn_fail(&x->s, "due SECONDS[~WIDTH] | due never");
 	if (!client_deadline(&x->c) || left < want - width || left > want + width)

@@ -19,7 +19,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { TICKS_MAX = 20000, SERVER = 0xc0000201, OFFERED = 0xc0000232, OPTS_MAX = 40, TIGHT_ARENA = 64 };
+enum {
+	TICKS_MAX = 20000,
+	SERVER = 0xc0000201,
+	OFFERED = 0xc0000232,
+	OPTS_MAX = 40,
+	TIGHT_ARENA = 64
+};
 
 static const uint8_t our_mac[6] = {2, 0, 0, 0, 0, 1};
 static const uint8_t server_mac[6] = {2, 0, 0, 0, 1, 1};
@@ -53,12 +59,16 @@ void cscn_world_fini(struct cscn *x)
 	arena_fini(&x->s.arena);
 }
 
-/* --- effects ------------------------------------------------------------------------------------ */
+/* --- effects ---------------------------------------------------------------------------------- */
 
 static void keep_udp(struct cscn_effect *k, const struct effect *e)
 {
 	struct wr w = wr_init(k->frame, sizeof(k->frame));
-	struct udp_frame f = {.src = e->udp.src, .dst = e->udp.dst, .sport = 68, .dport = 67, .payload = e->udp.payload};
+	struct udp_frame f = {.src = e->udp.src,
+			      .dst = e->udp.dst,
+			      .sport = 68,
+			      .dport = 67,
+			      .payload = e->udp.payload};
 
 	memcpy(f.src_mac, our_mac, 6);
 	udp_frame_write(&w, &f);
@@ -107,7 +117,7 @@ static void remember(struct cscn *x)
 	memcpy(x->frame_drop, x->c.stats.frame_drop, sizeof(x->frame_drop));
 }
 
-/* --- before the start --------------------------------------------------------------------------- */
+/* --- before the start ------------------------------------------------------------------------- */
 
 /* opts WORDS: a command line; -f is given unless "background" stands there. */
 int cdo_opts(struct cscn *x)
@@ -164,7 +174,8 @@ int cdo_link(struct cscn *x)
 	client_set_link(&x->c, &x->link);
 	if (!x->started)
 		return 0;
-	if (memcmp(was.mac, x->link.mac, sizeof(was.mac)) != 0 && event(x, CLIENT_EV_MAC_CHANGED) < 0)
+	if (memcmp(was.mac, x->link.mac, sizeof(was.mac)) != 0 &&
+	    event(x, CLIENT_EV_MAC_CHANGED) < 0)
 		return -1;
 	if (was.up != x->link.up)
 		return event(x, x->link.up ? CLIENT_EV_LINK_UP : CLIENT_EV_LINK_DOWN);
@@ -207,14 +218,15 @@ int cdo_event(struct cscn *x)
 		if (event(x, (enum client_event)e) < 0)
 			return -1;
 		if (refused != (x->last_event < 0))
-			return scn_fail(&x->s, "%s in %s is %s", x->s.word[1], client_state_name(x->c.state),
+			return scn_fail(&x->s, "%s in %s is %s", x->s.word[1],
+					client_state_name(x->c.state),
 					refused ? "not refused" : "refused");
 		return 0;
 	}
 	return scn_fail(&x->s, "event NAME [refused]");
 }
 
-/* --- packets ------------------------------------------------------------------------------------ */
+/* --- packets ---------------------------------------------------------------------------------- */
 
 static bool given(const struct scn *s, int code)
 {
@@ -362,23 +374,32 @@ int cdo_arp(struct cscn *x)
 	    (tpa && ip_parse(tpa, strlen(tpa), &a.tpa) < 0) || (sha && scn_mac(sha, a.sha) < 0) ||
 	    (dmac && scn_mac(dmac, eth.dst) < 0))
 		return scn_fail(s, "arp request|reply spa= tpa= sha= dmac= [cut=N]");
-	a.op = strcmp(s->word[1], "request") == 0 ? ARP_REQUEST : strcmp(s->word[1], "reply") == 0 ? ARP_REPLY : 9;
+	a.op = strcmp(s->word[1], "request") == 0 ? ARP_REQUEST
+	       : strcmp(s->word[1], "reply") == 0 ? ARP_REPLY
+						  : 9;
 	memcpy(eth.src, a.sha, 6);
 	eth_write(&w, &eth);
 	arp_write(&w, &a);
 	remember(x);
-	x->last_event = client_receive_arp(&x->c, span_of(out, cut ? (size_t)atoi(cut) : w.len), x->now, &x->fx, NULL);
+	x->last_event = client_receive_arp(&x->c, span_of(out, cut ? (size_t)atoi(cut) : w.len),
+					   x->now, &x->fx, NULL);
 	return keep_all(x);
 }
 
-/* --- time --------------------------------------------------------------------------------------- */
+/* --- time ------------------------------------------------------------------------------------- */
 
 static int parse_time(struct cscn *x, int64_t *ret)
 {
 	char *end = NULL;
-	double v = x->s.n_words == 2 && x->s.word[1][0] == '+' ? strtod(x->s.word[1] + 1, &end) : -1;
-	double unit = !end ? 0 : strcmp(end, "ms") == 0 ? 1e-3 : *end == 's' ? 1 : *end == 'm' ? 60 : *end == 'h' ? 3600 :
-		      *end == 'd' ? 86400 : 0;
+	double v = x->s.n_words == 2 && x->s.word[1][0] == '+' ? strtod(x->s.word[1] + 1, &end)
+							       : -1;
+	double unit = !end		       ? 0
+		      : strcmp(end, "ms") == 0 ? 1e-3
+		      : *end == 's'	       ? 1
+		      : *end == 'm'	       ? 60
+		      : *end == 'h'	       ? 3600
+		      : *end == 'd'	       ? 86400
+					       : 0;
 
 	if (v < 0 || unit <= 0)
 		return scn_fail(&x->s, "at +N(ms|s|m|h|d)");

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Runs the client's scenario files: client_scenario FILE.scn ... With --check-coverage first, it fails
- * besides when a row of fsm.def never ran or a row of client/drop.def was asserted by no case.
+ * Runs the client's scenario files: client_scenario FILE.scn ... With --check-coverage first, it
+ * fails besides when a row of fsm.def never ran or a row of client/drop.def was asserted by no
+ * case.
  */
 #include "cscn.h"
 
@@ -48,10 +49,12 @@ static const struct {
 	const char *name;
 	cscn_directive *fn;
 } directives[] = {
-	{"arp", cdo_arp}, {"at", cdo_at}, {"bound", cdo_bound}, {"covers", cdo_covers}, {"dropped", cdo_dropped},
-	{"due", cdo_due}, {"event", cdo_event}, {"expect", cdo_expect}, {"kept", cdo_kept}, {"lease", cdo_lease},
-	{"let", cdo_let}, {"link", cdo_link}, {"opts", cdo_opts}, {"said", cdo_said}, {"send", cdo_send}, {"start", cdo_start},
-	{"state", cdo_state}, {"wake", cdo_wake},
+	{"arp", cdo_arp},	{"at", cdo_at},		  {"bound", cdo_bound},
+	{"covers", cdo_covers}, {"dropped", cdo_dropped}, {"due", cdo_due},
+	{"event", cdo_event},	{"expect", cdo_expect},	  {"kept", cdo_kept},
+	{"lease", cdo_lease},	{"let", cdo_let},	  {"link", cdo_link},
+	{"opts", cdo_opts},	{"said", cdo_said},	  {"send", cdo_send},
+	{"start", cdo_start},	{"state", cdo_state},	  {"wake", cdo_wake},
 };
 
 static int run_line(struct cscn *x)
@@ -128,9 +131,11 @@ static int check_coverage(const struct cscn *x)
 
 	for (unsigned s = 0; s < CLIENT_N_STATES; s++) {
 		for (unsigned e = 0; e < CLIENT_N_EVENTS; e++) {
-			if (!client_fsm((enum client_state)s, (enum client_event)e)->action || x->ran[s] >> e & 1)
+			if (!client_fsm((enum client_state)s, (enum client_event)e)->action ||
+			    x->ran[s] >> e & 1)
 				continue;
-			(void)fprintf(stderr, "%s, %s: no scenario\n", client_state_name((enum client_state)s),
+			(void)fprintf(stderr, "%s, %s: no scenario\n",
+				      client_state_name((enum client_state)s),
 				      client_event_name((enum client_event)e));
 			bad++;
 		}
@@ -138,7 +143,8 @@ static int check_coverage(const struct cscn *x)
 	for (unsigned d = 1; d < CLIENT_N_DROPS; d++) {
 		if (x->dropped[d])
 			continue;
-		(void)fprintf(stderr, "drop %s: no scenario\n", client_drop_name((enum client_drop)d));
+		(void)fprintf(stderr, "drop %s: no scenario\n",
+			      client_drop_name((enum client_drop)d));
 		bad++;
 	}
 	return bad ? -1 : 0;

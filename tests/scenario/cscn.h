@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * The client's scenario runner from the inside: the real machine (struct client) on a virtual clock,
- * packets in, effects out. It shares texts, values and frames with the server's runner (scn.h); of
- * struct scn only the script's members are used. README.md has the grammar.
+ * The client's scenario runner from the inside: the real machine (struct client) on a virtual
+ * clock, packets in, effects out. It shares texts, values and frames with the server's runner
+ * (scn.h); of struct scn only the script's members are used. README.md has the grammar.
  */
 #pragma once
 
@@ -18,9 +18,9 @@ struct cscn_effect {
 	struct effect e;
 	int64_t at_ns;
 	bool taken;
-	uint8_t frame[CSCN_FRAME];	/* SEND_x, as an Ethernet frame */
+	uint8_t frame[CSCN_FRAME]; /* SEND_x, as an Ethernet frame */
 	size_t len;
-	struct client_lease lease, old;	/* copies of the objects behind pointers */
+	struct client_lease lease, old; /* copies of the objects behind pointers */
 };
 
 struct cscn {
@@ -34,18 +34,19 @@ struct cscn {
 	bool started;
 	struct cscn_effect *effect;
 	size_t n_effects;
-	uint64_t frame_drop[DROP_N], drop[CLIENT_N_DROPS];	/* before the last input */
-	bool tight;			/* the packet has no memory */
-	bool by_udp;			/* it comes through the UDP socket */
-	int last_event;			/* of the last packet; -1: dropped */
-	uint64_t ran[CLIENT_N_STATES];	/* of all cases */
-	bool dropped[CLIENT_N_DROPS];	/* asserted by a `dropped` */
+	uint64_t frame_drop[DROP_N], drop[CLIENT_N_DROPS]; /* before the last input */
+	bool tight;					   /* the packet has no memory */
+	bool by_udp;					   /* it comes through the UDP socket */
+	int last_event;					   /* of the last packet; -1: dropped */
+	uint64_t ran[CLIENT_N_STATES];			   /* of all cases */
+	bool dropped[CLIENT_N_DROPS];			   /* asserted by a `dropped` */
 };
 
 typedef int cscn_directive(struct cscn *x);
 
 /* client_input.c */
-cscn_directive cdo_opts, cdo_link, cdo_kept, cdo_start, cdo_event, cdo_send, cdo_arp, cdo_at, cdo_wake;
+cscn_directive cdo_opts, cdo_link, cdo_kept, cdo_start, cdo_event, cdo_send, cdo_arp, cdo_at,
+	cdo_wake;
 void cscn_world_init(struct cscn *x);
 void cscn_world_fini(struct cscn *x);
 /* client_expect.c */

@@ -16,7 +16,8 @@ int scn_fail(struct scn *s, const char *fmt, ...)
 	const struct scn_line *l = &s->script.line[s->at < s->script.n ? s->at : s->script.n - 1];
 	va_list ap;
 
-	(void)fprintf(stderr, "%s:%u: %s%s", l->file, l->no, s->case_name, s->case_name[0] ? ": " : "");
+	(void)fprintf(stderr, "%s:%u: %s%s", l->file, l->no, s->case_name,
+		      s->case_name[0] ? ": " : "");
 	va_start(ap, fmt);
 	(void)vfprintf(stderr, fmt, ap);
 	va_end(ap);
@@ -165,7 +166,8 @@ int main(int argc, char **argv)
 	if (argc > 1 && strcmp(argv[1], "--check-coverage") == 0)
 		return scn_check_coverage(argc - 2, argv + 2) < 0;
 	if (argc < 2) {
-		(void)fprintf(stderr, "usage: scenario [--list-coverage|--check-coverage] FILE.scn ...\n");
+		(void)fprintf(stderr,
+			      "usage: scenario [--list-coverage|--check-coverage] FILE.scn ...\n");
 		return 2;
 	}
 	for (int i = 1; i < argc; i++)

@@ -17,7 +17,11 @@
 #include "wire/dhcp4.h"
 
 enum {
-	SCN_WORDS = 96, SCN_VARS = 32, SCN_IFACES = 8, SCN_MSG_MAX = 2400, SCN_QUERIES = 512,
+	SCN_WORDS = 96,
+	SCN_VARS = 32,
+	SCN_IFACES = 8,
+	SCN_MSG_MAX = 2400,
+	SCN_QUERIES = 512,
 	SCN_PARKED = 64,
 };
 
@@ -49,12 +53,12 @@ struct scn_reply {
 		bool to_mac;
 		int ifindex;
 	} tx;
-	struct packet pkt;	/* decoded; data is frame */
-	const uint8_t *msg;	/* DHCP message */
+	struct packet pkt;  /* decoded; data is frame */
+	const uint8_t *msg; /* DHCP message */
 	size_t msg_len;
 	uint8_t opt_order[256];
 	size_t n_order;
-	size_t opt_len[256];	/* joined */
+	size_t opt_len[256]; /* joined */
 	unsigned opt_pieces[256];
 	uint8_t opt[256][1600];
 	bool has[256];
@@ -68,30 +72,33 @@ struct scn_hook {
 	struct scn *s;
 	bool registered;
 	enum usher_next_step step;
-	char *args;		/* words of the directive; NULL: none */
-	unsigned times;		/* how often it still acts; UINT32_MAX: always */
+	char *args;	/* words of the directive; NULL: none */
+	unsigned times; /* how often it still acts; UINT32_MAX: always */
 	unsigned calls;
-	struct buf saw;		/* "key=value" words */
+	struct buf saw; /* "key=value" words */
 };
 
 struct scn {
 	/* script */
 	struct scn_script script;
-	size_t at;		/* the line that runs */
-	size_t end;		/* of the case */
+	size_t at;  /* the line that runs */
+	size_t end; /* of the case */
 	const char *case_name;
 	bool failed;
 	char *word[SCN_WORDS];
 	size_t n_words;
-	const char *rest;	/* the line behind its first word, variables put in */
+	const char *rest; /* the line behind its first word, variables put in */
 	char *line_copy, *line_words;
-	char tmp[64];		/* directory of the case */
-	char config_file[96];	/* in it: where a configuration file would be */
-	struct { char name[32]; char *value; } var[SCN_VARS];
+	char tmp[64];	      /* directory of the case */
+	char config_file[96]; /* in it: where a configuration file would be */
+	struct {
+		char name[32];
+		char *value;
+	} var[SCN_VARS];
 	size_t n_vars;
 
 	/* world */
-	struct arena arena;	/* of the case */
+	struct arena arena; /* of the case */
 	const struct json *config;
 	struct iface iface[SCN_IFACES];
 	struct capture *capture[SCN_IFACES];
@@ -106,9 +113,9 @@ struct scn {
 	uint32_t next_xid;
 	struct scn_query query[SCN_QUERIES];
 	size_t n_queries;
-	struct scn_reply reply;	/* the last one that was expected */
+	struct scn_reply reply; /* the last one that was expected */
 	bool has_reply;
-	uint64_t drops[DROP_N];	/* when the last packet was sent */
+	uint64_t drops[DROP_N]; /* when the last packet was sent */
 
 	/* hooks and commands */
 	struct scn_hook hook[HOOK_N_POINTS];
@@ -147,7 +154,8 @@ const struct scn_field *scn_field(const char *word, const char **ret_value);
 /* scn_value.c */
 /*
  * Octets of a value: 10.0.0.1,10.0.0.2 | hex:… | "text" | u8:… u16:… u32:… | aa:bb:… |
- * rep:COUNT:HEXOCTET | sub:1=V/5=V | numbers of `width` octets; joined by +. Count, -1: not a value.
+ * rep:COUNT:HEXOCTET | sub:1=V/5=V | numbers of `width` octets; joined by +. Count, -1: not a
+ * value.
  */
 int scn_value(const char *text, unsigned width, uint8_t *out, size_t cap) must_check;
 int scn_mac(const char *text, uint8_t out[6]) must_check; /* "7" is 02:00:00:00:00:07 */

@@ -14,8 +14,9 @@
 
 int scn_type_number(const char *t)
 {
-	static const char *const names[] = {"", "DISCOVER", "OFFER", "REQUEST", "DECLINE", "ACK", "NAK",
-					    "RELEASE", "INFORM", "FORCERENEW", "LEASEQUERY"};
+	static const char *const names[] = {"",	       "DISCOVER",   "OFFER",	  "REQUEST",
+					    "DECLINE", "ACK",	     "NAK",	  "RELEASE",
+					    "INFORM",  "FORCERENEW", "LEASEQUERY"};
 
 	for (size_t i = 1; i < ARRAY_LEN(names); i++)
 		if (strcmp(names[i], t) == 0)
@@ -49,9 +50,14 @@ static bool flag_word(struct scn_build *b, const char *w)
 		const char *name;
 		bool *set;
 	} flags[] = {
-		{"bad-ip-checksum", &b->bad_ip_csum}, {"bad-udp-checksum", &b->bad_udp_csum},
-		{"no-udp-checksum", &b->no_udp_csum}, {"fragment", &b->fragment}, {"vlan", &b->vlan},
-		{"qinq", &b->qinq}, {"ip-options", &b->ip_options}, {"no-type", &b->no_type},
+		{"bad-ip-checksum", &b->bad_ip_csum},
+		{"bad-udp-checksum", &b->bad_udp_csum},
+		{"no-udp-checksum", &b->no_udp_csum},
+		{"fragment", &b->fragment},
+		{"vlan", &b->vlan},
+		{"qinq", &b->qinq},
+		{"ip-options", &b->ip_options},
+		{"no-type", &b->no_type},
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(flags); i++) {
@@ -127,9 +133,16 @@ static bool number_word(struct scn_build *b, const char *w)
 		const char *name;
 		unsigned *set;
 	} numbers[] = {
-		{"vlan-id", &b->vlan_id}, {"proto", &b->proto}, {"ethertype", &b->ethertype}, {"udp-len", &b->udp_len},
-		{"ip-len", &b->ip_len}, {"ihl", &b->ihl}, {"pad", &b->pad}, {"cut", &b->cut},
-		{"cut-frame", &b->cut_frame}, {"times", &b->count},
+		{"vlan-id", &b->vlan_id},
+		{"proto", &b->proto},
+		{"ethertype", &b->ethertype},
+		{"udp-len", &b->udp_len},
+		{"ip-len", &b->ip_len},
+		{"ihl", &b->ihl},
+		{"pad", &b->pad},
+		{"cut", &b->cut},
+		{"cut-frame", &b->cut_frame},
+		{"times", &b->count},
 		{"strangers", &b->strangers},
 	};
 	const char *v;

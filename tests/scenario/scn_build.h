@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Frames from words (README.md, "Packets"), whole or damaged as the words say: for queries to the server
- * and for answers to the client. The caller fills in the usual sender and receiver, then words, then frame.
+ * Frames from words (README.md, "Packets"), whole or damaged as the words say: for queries to the
+ * server and for answers to the client. The caller fills in the usual sender and receiver, then
+ * words, then frame.
  */
 #pragma once
 
@@ -16,7 +17,7 @@ struct scn_build {
 	uint8_t msg[SCN_MSG_MAX];
 	size_t msg_len;
 	uint8_t head[DHCP4_HDR_LEN + 4];
-	uint32_t to_addr;	/* where unicast goes */
+	uint32_t to_addr; /* where unicast goes */
 	uint8_t to_mac[6];
 	uint32_t src, dst;
 	uint16_t sport, dport;
@@ -24,11 +25,12 @@ struct scn_build {
 	bool end, no_type;
 	/* damage */
 	bool bad_ip_csum, bad_udp_csum, no_udp_csum, fragment, vlan, qinq, ip_options;
-	unsigned vlan_id, proto, ethertype, udp_len, ip_len, ihl, pad, cut, cut_frame, flags, count, strangers;
+	unsigned vlan_id, proto, ethertype, udp_len, ip_len, ihl, pad, cut, cut_frame, flags, count,
+		strangers;
 	uint8_t tail[1200];
-	size_t tail_len;	/* behind END */
+	size_t tail_len; /* behind END */
 	uint8_t trailer[256];
-	size_t trailer_len;	/* behind the datagram */
+	size_t trailer_len; /* behind the datagram */
 	uint8_t raw[SCN_MSG_MAX];
 	size_t raw_len;
 	bool has_raw;

@@ -123,9 +123,19 @@ static const struct {
 	const char *name;
 	bool (*ok)(const struct scn_reply *r, const char *v);
 } checks[] = {
-	{"to", is_to}, {"frame", is_frame}, {"order", is_order}, {"only", is_only}, {"src", is_src},
-	{"last", is_last}, {"overload", is_overload}, {"max-len", is_max_len}, {"iface", is_iface},
-	{"no", is_no}, {"has", is_has}, {"pieces", is_pieces}, {"length", is_length},
+	{"to", is_to},
+	{"frame", is_frame},
+	{"order", is_order},
+	{"only", is_only},
+	{"src", is_src},
+	{"last", is_last},
+	{"overload", is_overload},
+	{"max-len", is_max_len},
+	{"iface", is_iface},
+	{"no", is_no},
+	{"has", is_has},
+	{"pieces", is_pieces},
+	{"length", is_length},
 };
 
 int scn_check_word(const struct scn_reply *r, const char *w)
@@ -150,5 +160,6 @@ int scn_check_word(const struct scn_reply *r, const char *w)
 	n = code < 0 ? -1 : scn_value(v, scn_option_width(code), want, sizeof(want));
 	if (n < 0)
 		return -1;
-	return r->has[code] && r->opt_len[code] == (size_t)n && memcmp(r->opt[code], want, (size_t)n) == 0;
+	return r->has[code] && r->opt_len[code] == (size_t)n &&
+	       memcmp(r->opt[code], want, (size_t)n) == 0;
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Coverage of the scenarios: ids of `covers` lines, drops that an `expect nothing drop=` asserts, and
- * hook points with the status a callout gave. Drops are held against drop.def and statuses against
- * hooks.def, so a new row without a scenario fails here.
+ * Coverage of the scenarios: ids of `covers` lines, drops that an `expect nothing drop=` asserts,
+ * and hook points with the status a callout gave. Drops are held against drop.def and statuses
+ * against hooks.def, so a new row without a scenario fails here.
  */
 #include "scn.h"
 
@@ -16,23 +16,49 @@ struct cover {
 
 /* Statuses that mean something at each point (kea.md 1.2). */
 static const char *const statuses[] = {
-	"dhcp4_srv_configured:CONTINUE", "dhcp4_srv_configured:DROP",
-	"buffer4_receive:CONTINUE", "buffer4_receive:SKIP", "buffer4_receive:DROP",
-	"pkt4_receive:CONTINUE", "pkt4_receive:SKIP", "pkt4_receive:DROP",
-	"subnet4_select:CONTINUE", "subnet4_select:SKIP", "subnet4_select:DROP", "subnet4_select:PARK",
-	"host4_identifier:CONTINUE", "host4_identifier:SKIP",
-	"lease4_select:CONTINUE", "lease4_select:SKIP",
-	"lease4_renew:CONTINUE", "lease4_renew:SKIP",
-	"lease4_release:CONTINUE", "lease4_release:SKIP", "lease4_release:DROP",
-	"lease4_decline:CONTINUE", "lease4_decline:SKIP", "lease4_decline:DROP",
-	"leases4_committed:CONTINUE", "leases4_committed:SKIP", "leases4_committed:DROP",
+	"dhcp4_srv_configured:CONTINUE",
+	"dhcp4_srv_configured:DROP",
+	"buffer4_receive:CONTINUE",
+	"buffer4_receive:SKIP",
+	"buffer4_receive:DROP",
+	"pkt4_receive:CONTINUE",
+	"pkt4_receive:SKIP",
+	"pkt4_receive:DROP",
+	"subnet4_select:CONTINUE",
+	"subnet4_select:SKIP",
+	"subnet4_select:DROP",
+	"subnet4_select:PARK",
+	"host4_identifier:CONTINUE",
+	"host4_identifier:SKIP",
+	"lease4_select:CONTINUE",
+	"lease4_select:SKIP",
+	"lease4_renew:CONTINUE",
+	"lease4_renew:SKIP",
+	"lease4_release:CONTINUE",
+	"lease4_release:SKIP",
+	"lease4_release:DROP",
+	"lease4_decline:CONTINUE",
+	"lease4_decline:SKIP",
+	"lease4_decline:DROP",
+	"leases4_committed:CONTINUE",
+	"leases4_committed:SKIP",
+	"leases4_committed:DROP",
 	"leases4_committed:PARK",
-	"lease4_offer:CONTINUE", "lease4_offer:SKIP", "lease4_offer:DROP", "lease4_offer:PARK",
+	"lease4_offer:CONTINUE",
+	"lease4_offer:SKIP",
+	"lease4_offer:DROP",
+	"lease4_offer:PARK",
 	"lease4_server_decline:CONTINUE",
-	"pkt4_send:CONTINUE", "pkt4_send:SKIP", "pkt4_send:DROP",
-	"buffer4_send:CONTINUE", "buffer4_send:SKIP", "buffer4_send:DROP",
-	"lease4_expire:CONTINUE", "lease4_expire:SKIP",
-	"lease4_recover:CONTINUE", "lease4_recover:SKIP",
+	"pkt4_send:CONTINUE",
+	"pkt4_send:SKIP",
+	"pkt4_send:DROP",
+	"buffer4_send:CONTINUE",
+	"buffer4_send:SKIP",
+	"buffer4_send:DROP",
+	"lease4_expire:CONTINUE",
+	"lease4_expire:SKIP",
+	"lease4_recover:CONTINUE",
+	"lease4_recover:SKIP",
 	"command_processed:CONTINUE",
 };
 
@@ -62,7 +88,8 @@ static void read_line(struct cover *c, const char *line)
 	if (!covers && !hook && !expect)
 		return;
 	(void)snprintf(text, sizeof(text), "%s", line);
-	for (w = strtok_r(text, " \t", &save); w && *w != '#'; w = strtok_r(NULL, " \t", &save), n++) {
+	for (w = strtok_r(text, " \t", &save); w && *w != '#';
+	     w = strtok_r(NULL, " \t", &save), n++) {
 		if (covers && n > 0)
 			add(c, "", w);
 		else if (expect && strncmp(w, "drop=", 5) == 0)
@@ -98,7 +125,8 @@ int scn_list_coverage(int n, char **files)
 	int r = collect(&c, n, files);
 	char *save = NULL;
 
-	for (char *w = c.words.p ? strtok_r(c.words.p, " ", &save) : NULL; w; w = strtok_r(NULL, " ", &save))
+	for (char *w = c.words.p ? strtok_r(c.words.p, " ", &save) : NULL; w;
+	     w = strtok_r(NULL, " ", &save))
 		(void)printf("%s\n", w);
 	buf_fini(&c.words);
 	return r;
@@ -121,7 +149,8 @@ static unsigned check_points(void)
 		bool found = false;
 
 		for (size_t i = 0; i < ARRAY_LEN(statuses); i++)
-			found |= strncmp(statuses[i], name, strlen(name)) == 0 && statuses[i][strlen(name)] == ':';
+			found |= strncmp(statuses[i], name, strlen(name)) == 0 &&
+				 statuses[i][strlen(name)] == ':';
 		if (!found)
 			(void)fprintf(stderr, "hook point %s has no statuses listed here\n", name);
 		bad += !found;

@@ -33,7 +33,8 @@ void scn_hooks_fini(struct scn *s)
 static void note_msg(struct buf *b, const char *what, const usher_msg *m)
 {
 	if (m)
-		buf_printf(b, " %s=%s", what, dhcp4_type_name((enum dhcp4_type)usher_msg_type(m)) + 4);
+		buf_printf(b, " %s=%s", what,
+			   dhcp4_type_name((enum dhcp4_type)usher_msg_type(m)) + 4);
 	else
 		buf_printf(b, " %s=none", what);
 }
@@ -57,8 +58,9 @@ static void note(struct scn_hook *h, usher_call *c)
 	size_t len;
 
 	buf_reset(&h->saw);
-	buf_printf(&h->saw, "point=%s iface=%s subnet=%u fake=%d src=%s", usher_hook_point(c), usher_interface(c),
-		   usher_subnet_id(c), usher_fake_allocation(c), ip_text(usher_source(c), ip));
+	buf_printf(&h->saw, "point=%s iface=%s subnet=%u fake=%d src=%s", usher_hook_point(c),
+		   usher_interface(c), usher_subnet_id(c), usher_fake_allocation(c),
+		   ip_text(usher_source(c), ip));
 	buf_printf(&h->saw, " dst=%s", ip_text(usher_destination(c), ip));
 	(void)usher_raw(c, &len);
 	buf_printf(&h->saw, " raw=%s", len ? "some" : "none");
@@ -131,7 +133,8 @@ static int act(usher_call *c, const char *w)
 	if ((v = scn_arg(w, "set")) != NULL)
 		return set_option(c, v);
 	if ((v = scn_arg(w, "del")) != NULL)
-		return usher_msg_del_option(usher_response(c) ? usher_response(c) : usher_query(c), (uint8_t)atoi(v));
+		return usher_msg_del_option(usher_response(c) ? usher_response(c) : usher_query(c),
+					    (uint8_t)atoi(v));
 	if ((v = scn_arg(w, "class")) != NULL)
 		return usher_class_add(c, v);
 	if ((v = scn_arg(w, "subnet")) != NULL)
@@ -156,8 +159,10 @@ static int act(usher_call *c, const char *w)
 		usher_set_address_in_use(c, true);
 		return 0;
 	}
-	return strcmp(w, "unpark-now") == 0 || strncmp(w, "times=", 6) == 0 || strcmp(w, "fail") == 0 ||
-	       strcmp(w, "hold") == 0 ? 0 : -EINVAL;
+	return strcmp(w, "unpark-now") == 0 || strncmp(w, "times=", 6) == 0 ||
+			       strcmp(w, "fail") == 0 || strcmp(w, "hold") == 0
+		       ? 0
+		       : -EINVAL;
 }
 
 static int park(struct scn_hook *h, usher_call *c, bool at_once)
@@ -194,7 +199,8 @@ static int callout(usher_call *c, void *ctx)
 	for (char *w = strtok_r(words, " ", &save); w; w = strtok_r(NULL, " ", &save)) {
 		r = act(c, w);
 		if (r < 0)
-			(void)scn_fail(h->s, "callout of %s: %s: %s", usher_hook_point(c), w, strerror(-r));
+			(void)scn_fail(h->s, "callout of %s: %s: %s", usher_hook_point(c), w,
+				       strerror(-r));
 	}
 	free(words);
 	if (h->step == USHER_PARK || hold)
@@ -203,7 +209,7 @@ static int callout(usher_call *c, void *ctx)
 	return fail ? -EIO : r;
 }
 
-/* --- directives ---------------------------------------------------------------------------------- */
+/* --- directives ------------------------------------------------------------------------------- */
 
 static int point(struct scn *s, const char *name)
 {
@@ -286,7 +292,8 @@ int do_hooked(struct scn *s)
 	if (p < 0)
 		return -1;
 	if (s->hook[p].calls != strtoul(s->word[2], NULL, 10))
-		return scn_fail(s, "expected %s calls, there were %u", s->word[2], s->hook[p].calls);
+		return scn_fail(s, "expected %s calls, there were %u", s->word[2],
+				s->hook[p].calls);
 	return 0;
 }
 

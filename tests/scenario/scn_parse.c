@@ -43,7 +43,8 @@ static int include(struct scn_script *sc, const char *from, const char *name, un
 	const char *slash = strrchr(from, '/');
 	char path[512];
 
-	(void)snprintf(path, sizeof(path), "%.*s%s", slash ? (int)(slash - from + 1) : 0, from, name);
+	(void)snprintf(path, sizeof(path), "%.*s%s", slash ? (int)(slash - from + 1) : 0, from,
+		       name);
 	return scn_script_load(sc, path, depth + 1);
 }
 
@@ -259,7 +260,8 @@ struct json *scn_json(struct scn *s)
 		(void)scn_fail(s, "JSON is expected");
 		return NULL;
 	}
-	if (json_parse(span_of((const uint8_t *)brace, strlen(brace)), &o, &s->arena, &j, &err) < 0) {
+	if (json_parse(span_of((const uint8_t *)brace, strlen(brace)), &o, &s->arena, &j, &err) <
+	    0) {
 		(void)scn_fail(s, "%u:%u: %s", err.pos.line, err.pos.col, err.text);
 		return NULL;
 	}
@@ -315,9 +317,9 @@ unsigned scn_option_width(int code)
 const struct scn_field *scn_field(const char *word, const char **ret_value)
 {
 	static const struct scn_field fields[] = {
-		{"op", 0, 1},	   {"htype", 1, 1},   {"hlen", 2, 1},	 {"hops", 3, 1},
-		{"xid", 4, 4},	   {"secs", 8, 2},    {"flags", 10, 2},	 {"ciaddr", 12, 4},
-		{"yiaddr", 16, 4}, {"siaddr", 20, 4}, {"giaddr", 24, 4}, {"chaddr", 28, 16},
+		{"op", 0, 1},	   {"htype", 1, 1},    {"hlen", 2, 1},	   {"hops", 3, 1},
+		{"xid", 4, 4},	   {"secs", 8, 2},     {"flags", 10, 2},   {"ciaddr", 12, 4},
+		{"yiaddr", 16, 4}, {"siaddr", 20, 4},  {"giaddr", 24, 4},  {"chaddr", 28, 16},
 		{"sname", 44, 64}, {"file", 108, 128}, {"cookie", 236, 4},
 	};
 

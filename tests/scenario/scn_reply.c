@@ -42,7 +42,8 @@ static int mismatch(struct scn *s, const char *want, const char *why)
 
 	buf_init(&b);
 	scn_reply_text(&s->reply, &b);
-	(void)scn_fail(s, "expected %s%s%s\n    got: %s", want, why[0] ? ", " : "", why, b.p ? b.p : "");
+	(void)scn_fail(s, "expected %s%s%s\n    got: %s", want, why[0] ? ", " : "", why,
+		       b.p ? b.p : "");
 	buf_fini(&b);
 	return -1;
 }
@@ -55,7 +56,7 @@ int scn_no_more_replies(struct scn *s)
 	return mismatch(s, "no reply", "");
 }
 
-/* --- expect ------------------------------------------------------------------------------------- */
+/* --- expect ----------------------------------------------------------------------------------- */
 
 static int expect_drop(struct scn *s, const char *name)
 {
@@ -153,8 +154,11 @@ int do_let(struct scn *s)
 		if (!s->has_reply)
 			return scn_fail(s, "there is no reply");
 		if (f->len == 4)
-			buf_str(&b, ip_text((uint32_t)s->reply.msg[f->off] << 24 | s->reply.msg[f->off + 1] << 16 |
-					    s->reply.msg[f->off + 2] << 8 | s->reply.msg[f->off + 3], text));
+			buf_str(&b, ip_text((uint32_t)s->reply.msg[f->off] << 24 |
+						    s->reply.msg[f->off + 1] << 16 |
+						    s->reply.msg[f->off + 2] << 8 |
+						    s->reply.msg[f->off + 3],
+					    text));
 	} else if (scn_option_word(word, &v) >= 0) {
 		int code = scn_option_word(word, &v);
 
@@ -209,10 +213,10 @@ int do_bind(struct scn *s)
 	s->n_words = 4 + n;
 	if (scn_send_words(s, 2, "DISCOVER", true, NULL) < 0 || take_reply(s, "OFFER") < 0)
 		return -1;
-	(void)snprintf(request, sizeof(request), "50=%u.%u.%u.%u", s->reply.msg[16], s->reply.msg[17],
-		       s->reply.msg[18], s->reply.msg[19]);
-	(void)snprintf(server, sizeof(server), "54=%u.%u.%u.%u", s->reply.opt[54][0], s->reply.opt[54][1],
-		       s->reply.opt[54][2], s->reply.opt[54][3]);
+	(void)snprintf(request, sizeof(request), "50=%u.%u.%u.%u", s->reply.msg[16],
+		       s->reply.msg[17], s->reply.msg[18], s->reply.msg[19]);
+	(void)snprintf(server, sizeof(server), "54=%u.%u.%u.%u", s->reply.opt[54][0],
+		       s->reply.opt[54][1], s->reply.opt[54][2], s->reply.opt[54][3]);
 	if (named && scn_check_word(&s->reply, want) != 1)
 		return mismatch(s, want, "in the OFFER");
 	s->word[s->n_words++] = server;

@@ -42,7 +42,10 @@ static int lease_word(struct scn *s, const struct lease *l, const char *w)
 		const char *name;
 		long long v;
 	} numbers[] = {
-		{"state", l->state}, {"valid", l->valid_lft}, {"subnet", l->subnet_id}, {"pool", l->pool_id},
+		{"state", l->state},
+		{"valid", l->valid_lft},
+		{"subnet", l->subnet_id},
+		{"pool", l->pool_id},
 		{"left", (long long)(l->cltt + l->valid_lft - s->clock.wall / NS_PER_S)},
 	};
 	char text[800];
@@ -72,13 +75,16 @@ static int lease_word(struct scn *s, const struct lease *l, const char *w)
 		(void)snprintf(text, sizeof(text), "%s", l->hostname);
 	else if ((v = scn_arg(w, "context")) != NULL)
 		return l->user_context && strstr(l->user_context, v)
-			       ? 0 : scn_fail(s, "expected %s, got %s", w, l->user_context ? l->user_context : "none");
+			       ? 0
+			       : scn_fail(s, "expected %s, got %s", w,
+					  l->user_context ? l->user_context : "none");
 	else
 		return scn_fail(s, "what is %s?", w);
 	return strcmp(v, text) == 0 ? 0 : scn_fail(s, "expected %s, got %s", w, text);
 }
 
-/* lease ADDRESS state=0 hw=1 client-id=.. hostname=.. valid=.. left=.. subnet=.. pool=.. context=.. */
+/* lease ADDRESS state=0 hw=1 client-id=.. hostname=.. valid=.. left=.. subnet=.. pool=..
+ * context=.. */
 int do_lease(struct scn *s)
 {
 	struct lease l;
@@ -116,7 +122,8 @@ static struct json *whole_answer(struct scn *s, struct json *answer)
 	while (stream.next(stream.ctx, &b))
 		continue;
 	stream.fini(stream.ctx);
-	if (json_parse(span_str(arena_strndup(&s->arena, b.p, b.len)), &o, &s->arena, &answer, &err) < 0)
+	if (json_parse(span_str(arena_strndup(&s->arena, b.p, b.len)), &o, &s->arena, &answer,
+		       &err) < 0)
 		(void)scn_fail(s, "streamed answer: %s", err.text);
 	buf_fini(&b);
 	return answer;
@@ -146,7 +153,8 @@ int do_stat(struct scn *s)
 	if (v && v->first && v->first->first)
 		got = v->first->first->i;
 	if (got != strtoll(s->word[2], NULL, 10))
-		return scn_fail(s, "expected %s %s, got %lld", s->word[1], s->word[2], (long long)got);
+		return scn_fail(s, "expected %s %s, got %lld", s->word[1], s->word[2],
+				(long long)got);
 	return 0;
 }
 

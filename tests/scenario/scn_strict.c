@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Checks of every reply, besides the expectations of a scenario: a sound frame with right checksums, a
- * message in which nothing is stray, fields copied as RFC 2131 table 3 has it. The decoder is the
- * test's own and strict: it shares nothing with the server's but the frame walk.
+ * Checks of every reply, besides the expectations of a scenario: a sound frame with right
+ * checksums, a message in which nothing is stray, fields copied as RFC 2131 table 3 has it. The
+ * decoder is the test's own and strict: it shares nothing with the server's but the frame walk.
  */
 #include "scn.h"
 
@@ -35,7 +35,8 @@ static int options(struct scn *s, struct scn_reply *r, const uint8_t *p, size_t 
 			return scn_fail(s, "option %u of the reply runs over its field", code);
 		len = p[i + 1];
 		if (in_this[code] && last != code)
-			return scn_fail(s, "option %u is in the reply twice, and not side by side", code);
+			return scn_fail(s, "option %u is in the reply twice, and not side by side",
+					code);
 		if (!in_this[code] && r->has[code])
 			return scn_fail(s, "option %u is in two fields of the reply", code);
 		if (r->opt_len[code] + len > sizeof(r->opt[code]))
@@ -91,7 +92,8 @@ static const struct scn_query *query_of(const struct scn *s, const struct scn_re
 	size_t n = s->n_queries < SCN_QUERIES ? s->n_queries : SCN_QUERIES;
 
 	for (size_t i = 0; i < n; i++)
-		if (memcmp(s->query[(s->n_queries - 1 - i) % SCN_QUERIES].head + 4, r->msg + 4, 4) == 0)
+		if (memcmp(s->query[(s->n_queries - 1 - i) % SCN_QUERIES].head + 4, r->msg + 4,
+			   4) == 0)
 			return &s->query[(s->n_queries - 1 - i) % SCN_QUERIES];
 	return NULL;
 }
@@ -157,7 +159,8 @@ int scn_reply_strict(struct scn *s, const struct scn_reply *r)
 	if (r->frame[14 + 8] < 16)
 		return scn_fail(s, "the reply's TTL is %u", r->frame[14 + 8]);
 	if (r->msg_len + 28 > q->max_size)
-		return scn_fail(s, "the reply is %zu octets, the client takes %u", r->msg_len + 28, q->max_size);
+		return scn_fail(s, "the reply is %zu octets, the client takes %u", r->msg_len + 28,
+				q->max_size);
 	if (r->msg_len < DHCP4_BOOTP_MIN_LEN)
 		return scn_fail(s, "the reply is shorter than 300 octets");
 	if (check_header(s, r, q) < 0)

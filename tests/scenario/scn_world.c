@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * The world of a scenario: the server core as replay runs it (one worker, no thread), its interfaces
- * as captures in memory, a clock that moves when the script says so, and a disk in memory which
- * outlives the server. The housekeeping that timers would do is done as the clock passes them.
+ * The world of a scenario: the server core as replay runs it (one worker, no thread), its
+ * interfaces as captures in memory, a clock that moves when the script says so, and a disk in
+ * memory which outlives the server. The housekeeping that timers would do is done as the clock
+ * passes them.
  */
 #include "scn.h"
 
@@ -28,7 +29,7 @@
 #include <unistd.h>
 
 enum { SLOTS = 128, SEED = 0x75736872, RUN_TURNS = 4 };
-#define SCN_EPOCH (1800000000LL * NS_PER_S)
+#define SCN_EPOCH  (1800000000LL * NS_PER_S)
 #define LEASE_FILE "leases.csv"
 
 void scn_world_init(struct scn *s)
@@ -48,7 +49,8 @@ void scn_world_init(struct scn *s)
 	(void)snprintf(s->config_file, sizeof(s->config_file), "%s/scenario.json", s->tmp);
 	scn_let(s, "TMP", s->tmp);
 	scn_let(s, "MODULES", getenv("USHER_MODULES") ? getenv("USHER_MODULES") : "modules");
-	scn_let(s, "EXAMPLE", getenv("USHER_EXAMPLE") ? getenv("USHER_EXAMPLE") : "usher_hook_example.so");
+	scn_let(s, "EXAMPLE",
+		getenv("USHER_EXAMPLE") ? getenv("USHER_EXAMPLE") : "usher_hook_example.so");
 }
 
 static void remove_tmp(const struct scn *s)
@@ -100,7 +102,8 @@ int do_write(struct scn *s)
 	return r == EOF ? scn_fail(s, "%s cannot be written", path) : 0;
 }
 
-/* Discards logs unless USHER_SCENARIO_DEBUG asks for them, also when a configuration has loggers. */
+/* Discards logs unless USHER_SCENARIO_DEBUG asks for them, also when a configuration has
+ * loggers. */
 static void quiet(struct scn *s)
 {
 	static const struct log_rule none = {.logger = "kea-dhcp4", .severity = LOG_SEV_NONE};
@@ -131,8 +134,11 @@ static int open_ifaces(struct scn *s)
 
 static int open_journal(struct scn *s)
 {
-	struct journal_opts jo = {.path = LEASE_FILE, .persist = true, .files = &s->disk->ops,
-				  .clock = &s->d.srv.clock, .log = s->d.srv.log};
+	struct journal_opts jo = {.path = LEASE_FILE,
+				  .persist = true,
+				  .files = &s->disk->ops,
+				  .clock = &s->d.srv.clock,
+				  .log = s->d.srv.log};
 	struct journal_load_stats st = {0};
 
 	return journal_open(&jo, s->d.srv.db, &s->d.srv.store, &st);
@@ -140,7 +146,9 @@ static int open_journal(struct scn *s)
 
 static int start(struct scn *s, struct config_error *err)
 {
-	struct server_opts so = {.clock = s->clock.src, .seed = SEED, .builtins = server_builtins,
+	struct server_opts so = {.clock = s->clock.src,
+				 .seed = SEED,
+				 .builtins = server_builtins,
 				 .config_file = s->config_file};
 	struct worker_opts wo = {.n_slots = SLOTS};
 	struct config_load_opts lo = {0};
@@ -218,7 +226,7 @@ void scn_world_run(struct scn *s)
 			continue;
 }
 
-/* --- time ---------------------------------------------------------------------------------------- */
+/* --- time ------------------------------------------------------------------------------------- */
 
 static void housekeeping(struct scn *s)
 {
@@ -273,7 +281,7 @@ int do_at(struct scn *s)
 	return scn_advance(s, n * unit * NS_PER_S);
 }
 
-/* --- setting up ------------------------------------------------------------------------------------- */
+/* --- setting up ------------------------------------------------------------------------------- */
 
 static int iface_down(struct scn *s, const char *name)
 {
@@ -310,7 +318,10 @@ int do_iface(struct scn *s)
 	if (s->running || s->n_words < 3 || s->n_ifaces == SCN_IFACES)
 		return scn_fail(s, "iface NAME ADDRESS/LEN, before the server starts");
 	i = &s->iface[s->n_ifaces++];
-	*i = (struct iface){.ifindex = (int)s->n_ifaces, .arp_type = 1, .up = true, .running = true};
+	*i = (struct iface){.ifindex = (int)s->n_ifaces,
+			    .arp_type = 1,
+			    .up = true,
+			    .running = true};
 	(void)snprintf(i->name, sizeof(i->name), "%s", s->word[1]);
 	memcpy(i->mac, (const uint8_t[]){2, 'u', 's', 'h', 'e', 'r'}, 6);
 	for (size_t k = 2; k < s->n_words; k++)
@@ -338,9 +349,9 @@ static struct json *merged(struct arena *a, const struct json *base, const struc
 		if (o && o->type == JSON_NULL)
 			continue;
 		(void)json_add(a, m, k->key,
-			       !o ? json_copy(a, k)
+			       !o					    ? json_copy(a, k)
 			       : o->type == JSON_MAP && k->type == JSON_MAP ? merged(a, k, o)
-									     : json_copy(a, o));
+									    : json_copy(a, o));
 	}
 	for (const struct json *o = over->first; o; o = o->next)
 		if (!json_get(base, o->key))
@@ -348,7 +359,7 @@ static struct json *merged(struct arena *a, const struct json *base, const struc
 	return m;
 }
 
-static const struct json *override(struct scn *s, const struct json *over)
+static const struct json * override(struct scn *s, const struct json *over)
 {
 	struct json *m = json_map(&s->arena);
 	const struct json *dhcp4 = json_get(s->config, "Dhcp4");
@@ -362,8 +373,9 @@ static const struct json *override(struct scn *s, const struct json *over)
 		struct json *again = json_map(&s->arena);
 
 		for (const struct json *e = list->first; e; e = e->next)
-			(void)json_add(&s->arena, new, NULL, e == list->first
-						? merged(&s->arena, e, subnet) : json_copy(&s->arena, e));
+			(void)json_add(&s->arena, new, NULL,
+				       e == list->first ? merged(&s->arena, e, subnet)
+							: json_copy(&s->arena, e));
 		for (const struct json *k = v->first; k; k = k->next)
 			if (strcmp(k->key, "subnet") != 0 && strcmp(k->key, "subnet4") != 0)
 				(void)json_add(&s->arena, again, k->key, json_copy(&s->arena, k));
@@ -427,7 +439,7 @@ int do_leases(struct scn *s)
 	return 0;
 }
 
-/* --- the disk ------------------------------------------------------------------------------------------ */
+/* --- the disk --------------------------------------------------------------------------------- */
 
 /* disk ok | disk fail enospc|eio-write|eio-sync|eio */
 int do_disk(struct scn *s)
@@ -471,7 +483,9 @@ static struct fake_files *settled(const struct fake_files *image)
 	fake_files_init(f);
 	f->mask = 0;
 	for (int i = 0; i < FAKE_NAMES; i++) {
-		const struct fake_file *x = image->dir[i].name[0] ? fake_files_get(image, image->dir[i].name) : NULL;
+		const struct fake_file *x = image->dir[i].name[0]
+						    ? fake_files_get(image, image->dir[i].name)
+						    : NULL;
 		int fd = x ? f->ops.open(f, image->dir[i].name, O_WRONLY | O_CREAT, 0640) : -1;
 
 		if (fd < 0)
@@ -500,7 +514,8 @@ int do_restart(struct scn *s)
 	}
 	rng_seed(&rng, SEED);
 	fake_files_crash(s->disk, s->disk->n_ops,
-			 strcmp(s->word[0], "crash") == 0 ? FAKE_LOSE_UNSYNCED : FAKE_LOSE_NOTHING, &rng, &image);
+			 strcmp(s->word[0], "crash") == 0 ? FAKE_LOSE_UNSYNCED : FAKE_LOSE_NOTHING,
+			 &rng, &image);
 	scn_world_stop(s);
 	fake_files_fini(s->disk);
 	free(s->disk);
@@ -509,7 +524,8 @@ int do_restart(struct scn *s)
 	return scn_world_need(s);
 }
 
-/* lease-file <<END: the file on disk before the server starts, or (running) more rows behind its end */
+/* lease-file <<END: the file on disk before the server starts, or (running) more rows behind its
+ * end */
 int do_lease_file(struct scn *s)
 {
 	const char *text = scn_text(s);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Cases for every kind of buffer: octets `before`, a piece of Lua in which they are `b`, and the octets afterwards. Run on
- * memory by test_script_buffer.c, on a packet and on a stream's data by test_gate_buffer.c. `fails(f, text)`: f raises an error with
- * that text. Header only.
+ * Cases for every kind of buffer: octets `before`, a piece of Lua in which they are `b`, and the
+ * octets afterwards. Run on memory by test_script_buffer.c, on a packet and on a stream's data by
+ * test_gate_buffer.c. `fails(f, text)`: f raises an error with that text. Header only.
  */
 #pragma once
 

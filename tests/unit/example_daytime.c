@@ -53,12 +53,12 @@ static int receive(void *ctx, struct gate *g, struct gate_packet *p)
 int daytime_register(struct daytime *d, struct gate *g)
 {
 	struct gate_plug plug = {
-	        .name = "daytime",
-	        .proto = IPV4_PROTO_UDP,
-	        .port = DAYTIME_PORT,
-	        .begin = begin,
-	        .receive = receive,
-	        .ctx = d,
+		.name = "daytime",
+		.proto = IPV4_PROTO_UDP,
+		.port = DAYTIME_PORT,
+		.begin = begin,
+		.receive = receive,
+		.ctx = d,
 	};
 
 	return gate_plug_add(g, &plug);

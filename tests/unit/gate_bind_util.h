@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * A gate with rules in Lua for tests. The output of rules is in gb.said. Header only: each test has its own.
+ * A gate with rules in Lua for tests. The output of rules is in gb.said. Header only: each test has
+ * its own.
  */
 #pragma once
 
@@ -23,7 +24,8 @@ static inline void gb_say(void *ctx, struct span line)
 	struct gb *b = ctx;
 	size_t at = strlen(b->said);
 
-	(void)snprintf(b->said + at, sizeof(b->said) - at, "%.*s\n", (int)line.n, (const char *)line.p);
+	(void)snprintf(b->said + at, sizeof(b->said) - at, "%.*s\n", (int)line.n,
+		       (const char *)line.p);
 }
 
 static inline void gb_open(struct gb *b, bool pass_through, bool fail_open)

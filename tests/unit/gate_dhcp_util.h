@@ -14,14 +14,14 @@ enum { GD_ALL = (int)0xffffffff, GD_POOL = 0x0a000064, GD_SERVER = 0x0a000001, G
 
 /* The fields that differ from message to message; zero: left out, or the usual value. */
 struct gd {
-	uint8_t type, op;	/* op 0: as the type has it */
+	uint8_t type, op;		       /* op 0: as the type has it */
 	uint8_t mac[6], chaddr[6], dst_mac[6]; /* chaddr: all zero: as mac; dst_mac: to all */
 	uint32_t xid, ciaddr, yiaddr, giaddr, src, dst; /* dst: 0: to all */
 	uint32_t server_id, requested, lease_s;
-	uint16_t vlan, sport, dport;	/* ports: 0: as op has it */
+	uint16_t vlan, sport, dport; /* ports: 0: as op has it */
 	struct span cid, agent;
-	bool bootp;		/* no option 53 */
-	bool keep_chaddr;	/* chaddr as it is */
+	bool bootp;	  /* no option 53 */
+	bool keep_chaddr; /* chaddr as it is */
 };
 
 static inline void gd_put_u32(struct dhcp4_msg *m, uint8_t code, uint32_t v)
@@ -94,8 +94,12 @@ static inline size_t gd_frame(uint8_t *buf, const struct gd *d)
 	struct udp_frame f = {
 		.src = d->src,
 		.dst = d->dst ? d->dst : (uint32_t)GD_ALL,
-		.sport = d->sport ? d->sport : up ? 68 : 67,
-		.dport = d->dport ? d->dport : up ? 67 : 68,
+		.sport = d->sport ? d->sport
+			 : up	  ? 68
+				  : 67,
+		.dport = d->dport ? d->dport
+			 : up	  ? 67
+				  : 68,
 		.payload = gd_message(d, msg, sizeof(msg)),
 	};
 	struct wr w = wr_init(buf, GT_CAP);
@@ -120,7 +124,8 @@ static inline void gd_read(uint8_t *frame, size_t len, struct arena *a, struct d
 	assert_int_equal(dhcp4_decode(packet_app(&p), DHCP4_STRICT, a, ret), 0);
 }
 
-static inline size_t gd_arp(uint8_t *buf, const uint8_t *src_mac, uint16_t vlan, const struct arp_packet *arp)
+static inline size_t gd_arp(uint8_t *buf, const uint8_t *src_mac, uint16_t vlan,
+			    const struct arp_packet *arp)
 {
 	struct eth_hdr e = {.type = ETH_TYPE_ARP};
 	struct wr w = wr_init(buf, GT_CAP);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * A host behind the gate that reads frames as RFC 791, RFC 9293 and RFC 5961 say, written without a look at the gate: it takes
- * priority tags off, puts fragments together, checks sums, and builds the stream of its peer. Where hosts differ (octets that
- * come twice, SYNs that come twice, data of a SYN) a policy decides. Header only.
+ * A host behind the gate that reads frames as RFC 791, RFC 9293 and RFC 5961 say, written without a
+ * look at the gate: it takes priority tags off, puts fragments together, checks sums, and builds
+ * the stream of its peer. Where hosts differ (octets that come twice, SYNs that come twice, data of
+ * a SYN) a policy decides. Header only.
  */
 #pragma once
 
@@ -24,22 +25,25 @@ struct rx_piece {
 struct rx {
 	uint32_t ip, peer;
 	uint16_t port, peer_port;
-	bool last_wins;		/* of octets out of order that come twice */
-	bool new_syn_wins;	/* before the handshake is over (RFC 9293 3.10.7.4; SYN cookies) */
-	bool fast_open;		/* takes data of a SYN */
-	bool has_key;		/* drops segments with a signature (RFC 2385), which it has no key for */
-	bool paws;		/* timestamps, if its peer has them (RFC 7323) */
-	bool reuses;		/* takes a SYN for a new connection when it has all of the one before (RFC 9293 3.6.1, 6191) */
-	bool scales;		/* windows, by `shift`, if its peer does (RFC 7323 2.2; more than 14 counts as 14) */
+	bool last_wins;	   /* of octets out of order that come twice */
+	bool new_syn_wins; /* before the handshake is over (RFC 9293 3.10.7.4; SYN cookies) */
+	bool fast_open;	   /* takes data of a SYN */
+	bool has_key;	   /* drops segments with a signature (RFC 2385), which it has no key for */
+	bool paws;	   /* timestamps, if its peer has them (RFC 7323) */
+	bool reuses; /* takes a SYN for a new connection when it has all of the one before (RFC
+			9293 3.6.1, 6191) */
+	bool scales; /* windows, by `shift`, if its peer does (RFC 7323 2.2; more than 14 counts as
+			14) */
 	uint8_t shift;
 	bool peer_scales;
-	bool hard_errors;	/* an ICMP error with a number of the connection ends it (RFC 1122 4.2.3.9, 5927 4.1) */
-	uint32_t wnd;		/* octets behind the next that it takes; 0: the window is closed */
+	bool hard_errors; /* an ICMP error with a number of the connection ends it (RFC
+			     1122 4.2.3.9, 5927 4.1) */
+	uint32_t wnd;	  /* octets behind the next that it takes; 0: the window is closed */
 	bool has_ts;
 	uint32_t ts_recent;
 	enum rx_state state;
 	uint32_t isn, peer_isn;
-	uint32_t n;		/* octets in order */
+	uint32_t n; /* octets in order */
 	bool fin_known;
 	uint32_t fin_at;
 	uint8_t text[RX_TEXT];
@@ -50,7 +54,7 @@ struct rx {
 	/* its answer to the last segment: filled by rx_frame() */
 	bool answer;
 	struct tcp_hdr reply;
-	struct span datagram;	/* payload of the UDP datagram that arrived; p NULL: none */
+	struct span datagram; /* payload of the UDP datagram that arrived; p NULL: none */
 };
 
 static inline void rx_listen(struct rx *r, uint32_t isn)
@@ -66,7 +70,9 @@ static inline void rx_say(struct rx *r, uint8_t flags)
 		.sport = r->port,
 		.dport = r->peer_port,
 		.seq = r->isn + !(flags & TCP_SYN),
-		.ack = flags & TCP_ACK ? r->peer_isn + 1 + r->n + (r->fin_known && r->n == r->fin_at) : 0,
+		.ack = flags & TCP_ACK
+			       ? r->peer_isn + 1 + r->n + (r->fin_known && r->n == r->fin_at)
+			       : 0,
 		.flags = flags,
 		.wnd = (uint16_t)r->wnd,
 	};
@@ -87,14 +93,16 @@ static inline void rx_data(struct rx *r, uint32_t at, struct span data, bool fin
 	for (size_t i = 0; i < data.n; i++) {
 		uint32_t off = (uint32_t)(at + i);
 
-		if ((int32_t)(off - r->n) < 0 || off - r->n >= r->wnd || off >= RX_TEXT || (r->fin_known && off >= r->fin_at))
+		if ((int32_t)(off - r->n) < 0 || off - r->n >= r->wnd || off >= RX_TEXT ||
+		    (r->fin_known && off >= r->fin_at))
 			continue;
 		if (r->has[off] && !r->last_wins)
 			continue;
 		r->has[off] = true;
 		r->text[off] = data.p[i];
 	}
-	if (fin && !r->fin_known && (int32_t)(at + (uint32_t)data.n - r->n) >= 0 && at + data.n - r->n < r->wnd) {
+	if (fin && !r->fin_known && (int32_t)(at + (uint32_t)data.n - r->n) >= 0 &&
+	    at + data.n - r->n < r->wnd) {
 		r->fin_known = true;
 		r->fin_at = (uint32_t)(at + data.n);
 	}
@@ -117,11 +125,13 @@ static inline const uint8_t *rx_option(const struct tcp_hdr *h, uint8_t kind, ui
 	return NULL;
 }
 
-/* Is the segment dropped for its options? RFC 7323 5.3; a timestamp that is taken moves ts_recent. */
+/* Is the segment dropped for its options? RFC 7323 5.3; a timestamp that is taken moves
+ * ts_recent. */
 static inline bool rx_refuses(struct rx *r, const struct tcp_hdr *h)
 {
 	const uint8_t *p = rx_option(h, 8, 10);
-	uint32_t ts = p ? (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3] : 0;
+	uint32_t ts = p ? (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3]
+			: 0;
 
 	if (r->has_key && rx_option(h, 19, 18))
 		return true;
@@ -174,13 +184,15 @@ static inline void rx_segment(struct rx *r, const struct tcp_hdr *h, struct span
 		return;
 	}
 	if (h->flags & TCP_SYN) {
-		if (r->reuses && r->fin_known && r->n == r->fin_at && !(h->flags & TCP_ACK) && (int32_t)(h->seq - next) > 0) {
+		if (r->reuses && r->fin_known && r->n == r->fin_at && !(h->flags & TCP_ACK) &&
+		    (int32_t)(h->seq - next) > 0) {
 			r->isn += 70001;
 			r->state = RX_LISTEN;
 			rx_begin(r, h, data);
 			return;
 		}
-		if (r->state == RX_SYN_RECEIVED && r->new_syn_wins && !(h->flags & TCP_ACK) && h->seq != r->peer_isn) {
+		if (r->state == RX_SYN_RECEIVED && r->new_syn_wins && !(h->flags & TCP_ACK) &&
+		    h->seq != r->peer_isn) {
 			rx_forget(r, h->seq);
 			if (r->fast_open)
 				rx_data(r, 0, data, false);
@@ -203,7 +215,8 @@ static inline void rx_segment(struct rx *r, const struct tcp_hdr *h, struct span
 		rx_say(r, TCP_ACK);
 }
 
-/* RFC 792: the header and eight octets of the datagram that the error is about lie behind eight octets. */
+/* RFC 792: the header and eight octets of the datagram that the error is about lie behind eight
+ * octets. */
 static inline void rx_icmp(struct rx *r, struct span message)
 {
 	struct rd rd = rd_init(message);
@@ -211,12 +224,13 @@ static inline void rx_icmp(struct rx *r, struct span message)
 	struct ipv4_hdr ip;
 
 	(void)rd_bytes(&rd, 6);
-	if (checksum_fold(checksum_add(0, message)) != 0 || type != 3 || code > 3 || ipv4_read(&rd, &ip) < 0 ||
-	    ip.src != r->ip ||
-	    ip.dst != r->peer || rd_be16(&rd) != r->port || rd_be16(&rd) != r->peer_port || !rd_ok(&rd))
+	if (checksum_fold(checksum_add(0, message)) != 0 || type != 3 || code > 3 ||
+	    ipv4_read(&rd, &ip) < 0 || ip.src != r->ip || ip.dst != r->peer ||
+	    rd_be16(&rd) != r->port || rd_be16(&rd) != r->peer_port || !rd_ok(&rd))
 		return;
 	/* it has sent its SYN only, of which all is acknowledged once the connection is open */
-	if (r->hard_errors && (r->state == RX_SYN_SENT || r->state == RX_SYN_RECEIVED) && rd_be32(&rd) == r->isn)
+	if (r->hard_errors && (r->state == RX_SYN_SENT || r->state == RX_SYN_RECEIVED) &&
+	    rd_be32(&rd) == r->isn)
 		r->state = RX_CLOSED;
 }
 
@@ -229,12 +243,14 @@ static inline void rx_transport(struct rx *r, const struct ipv4_hdr *ip, struct 
 	if (ip->proto == IPV4_PROTO_ICMP)
 		rx_icmp(r, datagram);
 	if (ip->proto == IPV4_PROTO_UDP) {
-		if (udp_csum_ok(ip->src, ip->dst, datagram) && udp_read(&rd, &u) && u.len >= UDP_HDR_LEN && u.len <= datagram.n)
-			r->datagram = span_of(datagram.p + UDP_HDR_LEN, u.len - (size_t)UDP_HDR_LEN);
+		if (udp_csum_ok(ip->src, ip->dst, datagram) && udp_read(&rd, &u) &&
+		    u.len >= UDP_HDR_LEN && u.len <= datagram.n)
+			r->datagram = span_of(datagram.p + UDP_HDR_LEN,
+					      u.len - (size_t)UDP_HDR_LEN);
 		return;
 	}
-	if (ip->proto != IPV4_PROTO_TCP || !tcp_csum_ok(ip->src, ip->dst, datagram) || tcp_read(&rd, &h) < 0 ||
-	    h.dport != r->port || h.sport != r->peer_port)
+	if (ip->proto != IPV4_PROTO_TCP || !tcp_csum_ok(ip->src, ip->dst, datagram) ||
+	    tcp_read(&rd, &h) < 0 || h.dport != r->port || h.sport != r->peer_port)
 		return;
 	if (r->state != RX_CLOSED && rx_refuses(r, &h))
 		return;
@@ -253,7 +269,8 @@ static inline void rx_fragment(struct rx *r, const struct ipv4_hdr *ip, struct s
 
 	if (data.n > sizeof(p->data))
 		return;
-	*p = (struct rx_piece){ip->id, (uint16_t)from, (uint16_t)(from + data.n), ip->proto, ip->frag & IPV4_MF, {0}};
+	*p = (struct rx_piece){ip->id,	  (uint16_t)from,     (uint16_t)(from + data.n),
+			       ip->proto, ip->frag & IPV4_MF, {0}};
 	memcpy(p->data, data.p, data.n);
 	memset(there, 0, sizeof(there));
 	for (unsigned i = 0; i < RX_PIECES; i++) {
@@ -290,11 +307,12 @@ static inline void rx_frame(struct rx *r, struct span frame)
 	r->answer = false;
 	r->datagram = SPAN_NULL;
 	(void)rd_bytes(&rd, 12);
-	while (type = rd_be16(&rd), rd_ok(&rd) && (type == 0x8100 || type == 0x88a8 || type == 0x9100))
+	while (type = rd_be16(&rd),
+	       rd_ok(&rd) && (type == 0x8100 || type == 0x88a8 || type == 0x9100))
 		if (rd_be16(&rd) & 0xfff)
 			return;
-	if (type != 0x0800 || ipv4_read(&rd, &ip) < 0 || !ip.csum_ok || ip.dst != r->ip || ip.src != r->peer ||
-	    ip.total_len - ip.hdr_len > (int)rd_left(&rd))
+	if (type != 0x0800 || ipv4_read(&rd, &ip) < 0 || !ip.csum_ok || ip.dst != r->ip ||
+	    ip.src != r->peer || ip.total_len - ip.hdr_len > (int)rd_left(&rd))
 		return;
 	if (ipv4_is_fragment(&ip))
 		rx_fragment(r, &ip, rd_bytes(&rd, ip.total_len - (size_t)ip.hdr_len));

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * TCP connections for the gate's tests: segments in, and a receiver at each end that checks the output of the
- * engine octet by octet. Header only.
+ * TCP connections for the gate's tests: segments in, and a receiver at each end that checks the
+ * output of the engine octet by octet. Header only.
  */
 #pragma once
 
@@ -9,22 +9,28 @@
 
 #include "wire/tcp.h"
 
-enum { GT_TCP = 34, GT_TEXT = 80000, GT_CLIENT = 0x0a000001, GT_SERVER = 0x0a000002, GT_MSS = 1460 };
+enum {
+	GT_TCP = 34,
+	GT_TEXT = 80000,
+	GT_CLIENT = 0x0a000001,
+	GT_SERVER = 0x0a000002,
+	GT_MSS = 1460
+};
 
 struct gt_conn {
 	struct gt *t;
 	uint16_t sport, dport;
-	uint32_t isn[2];	/* by direction of the sender */
-	uint32_t next[2];	/* the sender's next number */
+	uint32_t isn[2];  /* by direction of the sender */
+	uint32_t next[2]; /* the sender's next number */
 	/* the receiver at the other end: numbers as it sees them */
-	uint32_t n[2];		/* octets in order */
+	uint32_t n[2]; /* octets in order */
 	uint8_t text[2][GT_TEXT];
 	bool fin[2], rst[2];
 	unsigned frames[2];
 };
 
-static inline size_t gt_tcp(const struct gt_conn *c, uint8_t *buf, unsigned d, uint8_t flags, uint32_t seq,
-			    struct span data)
+static inline size_t gt_tcp(const struct gt_conn *c, uint8_t *buf, unsigned d, uint8_t flags,
+			    uint32_t seq, struct span data)
 {
 	static const uint8_t options[] = {2, 4, GT_MSS >> 8, GT_MSS & 0xff};
 	struct tcp_hdr h = {
@@ -85,7 +91,9 @@ static inline void gt_tcp_arrives(struct gt_conn *c, struct span frame)
 
 		assert_true(at <= c->n[d] && at + rd_left(&r) <= GT_TEXT);
 		if (at < c->n[d]) /* octets that it has do not change */
-			assert_memory_equal(c->text[d] + at, r.p, rd_left(&r) < c->n[d] - at ? rd_left(&r) : c->n[d] - at);
+			assert_memory_equal(c->text[d] + at, r.p,
+					    rd_left(&r) < c->n[d] - at ? rd_left(&r)
+								       : c->n[d] - at);
 		memcpy(c->text[d] + at, r.p, rd_left(&r));
 		if (at + rd_left(&r) > c->n[d])
 			c->n[d] = (uint32_t)(at + rd_left(&r));
@@ -106,7 +114,8 @@ static inline void gt_conn_run(struct gt_conn *c)
 }
 
 /* Sends a segment in direction d, with any sequence number. */
-static inline void gt_conn_segment(struct gt_conn *c, unsigned d, uint8_t flags, uint32_t seq, struct span data)
+static inline void gt_conn_segment(struct gt_conn *c, unsigned d, uint8_t flags, uint32_t seq,
+				   struct span data)
 {
 	static uint8_t buf[GT_CAP];
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Frames for the gate's tests, and an engine over the memory source. Header only: each test has its own.
+ * Frames for the gate's tests, and an engine over the memory source. Header only: each test has its
+ * own.
  */
 #pragma once
 
@@ -46,7 +47,8 @@ static inline void gt_close(struct gt *t)
 }
 
 /* A UDP datagram in a frame; its length. */
-static inline size_t gt_udp_span(uint8_t *buf, uint32_t src, uint16_t sport, uint32_t dst, uint16_t dport, struct span payload)
+static inline size_t gt_udp_span(uint8_t *buf, uint32_t src, uint16_t sport, uint32_t dst,
+				 uint16_t dport, struct span payload)
 {
 	struct udp_frame f = {
 		.dst_mac = {2, 0, 0, 0, 0, 2},
@@ -64,7 +66,8 @@ static inline size_t gt_udp_span(uint8_t *buf, uint32_t src, uint16_t sport, uin
 	return w.len;
 }
 
-static inline size_t gt_udp(uint8_t *buf, uint32_t src, uint16_t sport, uint32_t dst, uint16_t dport, const char *text)
+static inline size_t gt_udp(uint8_t *buf, uint32_t src, uint16_t sport, uint32_t dst,
+			    uint16_t dport, const char *text)
 {
 	return gt_udp_span(buf, src, sport, dst, dport, span_str(text));
 }
@@ -79,8 +82,10 @@ static inline void gt_ip_checksum(uint8_t *frame)
 	frame[GT_IP + 11] = (uint8_t)c;
 }
 
-/* Octets [off, off + n) of the payload of a frame's datagram as a fragment of its own; its length. */
-static inline size_t gt_fragment(uint8_t *buf, const uint8_t *whole, size_t off, size_t n, bool more)
+/* Octets [off, off + n) of the payload of a frame's datagram as a fragment of its own; its
+ * length. */
+static inline size_t gt_fragment(uint8_t *buf, const uint8_t *whole, size_t off, size_t n,
+				 bool more)
 {
 	uint16_t total = (uint16_t)(20 + n), frag = (uint16_t)(off / 8 | (more ? IPV4_MF : 0));
 

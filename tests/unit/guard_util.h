@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * A guarded gate for the tests: four ports in memory, a server at memory0, clients at the others, virtual time.
- * Header only.
+ * A guarded gate for the tests: four ports in memory, a server at memory0, clients at the others,
+ * virtual time. Header only.
  */
 #pragma once
 
@@ -19,7 +19,7 @@ struct gu {
 	uint8_t buf[GT_CAP];
 	int64_t now;
 	struct guard_alert alerts[GU_MAX_ALERTS];
-	uint8_t alert_mac[6];	/* of the last */
+	uint8_t alert_mac[6]; /* of the last */
 	unsigned n_alerts;
 	char err[512];
 };
@@ -107,22 +107,30 @@ static inline uint64_t gu_count(const struct gu *u, enum guard_counter c)
 }
 
 /* Dropped for this reason, and for no other. */
-#define gu_dropped(u, len_out, why)                                                                \
-	do {                                                                                       \
-		uint64_t before_ = gt_drops(&(u)->t, why);                                         \
-		size_t out_ = (len_out);                                                           \
-		assert_int_equal(out_, 0);                                                         \
-		assert_int_equal(gt_drops(&(u)->t, why), before_ + 1);                             \
+#define gu_dropped(u, len_out, why)                                    \
+	do {                                                           \
+		uint64_t before_ = gt_drops(&(u)->t, why);             \
+		size_t out_ = (len_out);                               \
+		assert_int_equal(out_, 0);                             \
+		assert_int_equal(gt_drops(&(u)->t, why), before_ + 1); \
 	} while (0)
 
 static inline struct gd gu_request(uint8_t n, uint8_t type, uint32_t requested)
 {
-	return (struct gd){.type = type, .mac = {2, 0, 0, 0, 1, n}, .xid = n, .requested = requested};
+	return (struct gd){.type = type,
+			   .mac = {2, 0, 0, 0, 1, n},
+			   .xid = n,
+			   .requested = requested};
 }
 
 static inline struct gd gu_reply(const struct gd *q, uint8_t type, uint32_t yiaddr)
 {
-	struct gd d = {.type = type, .xid = q->xid, .yiaddr = yiaddr, .server_id = GD_SERVER, .src = GD_SERVER, .vlan = q->vlan,
+	struct gd d = {.type = type,
+		       .xid = q->xid,
+		       .yiaddr = yiaddr,
+		       .server_id = GD_SERVER,
+		       .src = GD_SERVER,
+		       .vlan = q->vlan,
 		       .keep_chaddr = true};
 
 	if (type != DHCP4_NAK)
@@ -159,7 +167,8 @@ static inline size_t gu_ip(struct gu *u, uint16_t port, uint8_t n, uint32_t ip)
 	return gu_frame(u, port, u->buf, len);
 }
 
-static inline size_t gu_arp(struct gu *u, uint16_t port, uint8_t n, uint16_t op, uint32_t spa, uint32_t tpa)
+static inline size_t gu_arp(struct gu *u, uint16_t port, uint8_t n, uint16_t op, uint32_t spa,
+			    uint32_t tpa)
 {
 	struct arp_packet a = {.op = op, .sha = {2, 0, 0, 0, 1, n}, .spa = spa, .tpa = tpa};
 

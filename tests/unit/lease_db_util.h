@@ -70,7 +70,9 @@ static inline int assign(struct fix *f, uint32_t addr, uint32_t n, struct lease_
 
 static inline struct lease_pools *pool(struct fix *f, uint32_t size, enum lease_allocator a)
 {
-	struct lease_pool_def d = {.first = BASE, .last = BASE + size - 1, .subnet_id = 1,
+	struct lease_pool_def d = {.first = BASE,
+				   .last = BASE + size - 1,
+				   .subnet_id = 1,
 				   .allocator = a};
 	struct lease_pools *p = NULL;
 

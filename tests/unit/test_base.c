@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * The base layer: cursors, arenas, buffers, texts of addresses, hash, random numbers, clocks, errors,
- * and the log with the rotation of its files.
+ * The base layer: cursors, arenas, buffers, texts of addresses, hash, random numbers, clocks,
+ * errors, and the log with the rotation of its files.
  */
 #include "unit.h"
 
@@ -160,8 +160,9 @@ static void test_buf(void **state)
 
 static void test_ip(void **state)
 {
-	static const char *const bad[] = {"", "1.2.3", "1.2.3.4.", "1.2.3.256", "1..2.3",
-					  "1.2.3.4 ", "0001.2.3.4", "a.b.c.d", "-1.2.3.4"};
+	static const char *const bad[] = {"",		"1.2.3",   "1.2.3.4.",
+					  "1.2.3.256",	"1..2.3",  "1.2.3.4 ",
+					  "0001.2.3.4", "a.b.c.d", "-1.2.3.4"};
 	char text[IP_TEXT_LEN];
 	uint32_t addr = 7;
 

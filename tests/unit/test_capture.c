@@ -59,10 +59,16 @@ static void test_memory(void **state)
 	(void)state;
 	assert_int_equal(capture_memory_new(&c), 0);
 	assert_int_equal(capture_recv(c, pkts, 4), 0);
-	assert_int_equal(capture_memory_push(c, &(struct capture_memory_frame){
-		span_of(frame, 60), 3, 42, PACKET_CSUM_NOT_READY}), 0);
-	assert_int_equal(capture_memory_push(c, &(struct capture_memory_frame){
-		span_of(frame, sizeof(frame)), 4, 43, 0}), 0);
+	assert_int_equal(capture_memory_push(c,
+					     &(struct capture_memory_frame){span_of(frame, 60), 3,
+									    42,
+									    PACKET_CSUM_NOT_READY}),
+			 0);
+	assert_int_equal(capture_memory_push(c,
+					     &(struct capture_memory_frame){span_of(frame,
+										    sizeof(frame)),
+									    4, 43, 0}),
+			 0);
 	assert_int_equal(capture_recv(c, pkts, 4), 2);
 	assert_int_equal(pkts[0]->len, 60);
 	assert_int_equal(pkts[0]->ifindex, 3);
@@ -91,10 +97,15 @@ static void test_memory(void **state)
 /* A classic little-endian pcap of one frame at 1.000002 s, microseconds. */
 static void write_pcap(const char *path)
 {
-	static const uint8_t head[] = {0xd4, 0xc3, 0xb2, 0xa1, 2, 0, 4, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-				       0, 0, 1, 0, 1, 0, 0, 0};
-	struct udp_frame f = {{255, 255, 255, 255, 255, 255}, {2, 0, 0, 0, 0, 9}, 0xc0000205,
-			      UINT32_MAX, 68, 67, span_str("query")};
+	static const uint8_t head[] = {0xd4, 0xc3, 0xb2, 0xa1, 2, 0, 4, 0, 0, 0, 0, 0,
+				       0,    0,	   0,	 0,    0, 0, 1, 0, 1, 0, 0, 0};
+	struct udp_frame f = {{255, 255, 255, 255, 255, 255},
+			      {2, 0, 0, 0, 0, 9},
+			      0xc0000205,
+			      UINT32_MAX,
+			      68,
+			      67,
+			      span_str("query")};
 	uint8_t rec[16] = {1, 0, 0, 0, 2};
 	uint8_t frame[200];
 	struct wr w = wr_init(frame, sizeof(frame));
@@ -203,8 +214,12 @@ static int recv_wait(struct capture *c, size_t n)
 
 static void test_udp(void **state)
 {
-	struct capture_udp_opts o = {.ifindex = 1, .ifname = "lo", .addr = LOOPBACK, .port = 67,
-				     .reuseport = true, .reuseport_members = 2};
+	struct capture_udp_opts o = {.ifindex = 1,
+				     .ifname = "lo",
+				     .addr = LOOPBACK,
+				     .port = 67,
+				     .reuseport = true,
+				     .reuseport_members = 2};
 	static struct capture_tx tx[N_SLOTS];
 	struct capture *c;
 	int got = 0;
@@ -276,11 +291,15 @@ static void assert_all_once(struct capture *c, size_t bite, const bool *expected
 /* Messages sent and received joined are equal to those sent one by one. */
 static void test_udp_offload(void **state)
 {
-	struct capture_udp_opts o = {.ifindex = 1, .ifname = "lo", .addr = LOOPBACK, .port = 67,
+	struct capture_udp_opts o = {.ifindex = 1,
+				     .ifname = "lo",
+				     .addr = LOOPBACK,
+				     .port = 67,
 				     .offload = true};
 	static uint8_t octets[N_SLOTS][400];
 	static struct capture_tx tx[N_SLOTS];
-	static const int mtus[] = {65536, 320}; /* the second: the kernel will not cut, only fragment */
+	static const int mtus[] = {65536,
+				   320}; /* the second: the kernel will not cut, only fragment */
 	bool expected[N_SLOTS];
 	struct capture *c;
 
@@ -308,8 +327,11 @@ static void test_udp_offload(void **state)
 
 static void test_af_packet(void **state)
 {
-	struct capture_af_packet_opts o = {.ifindex = 1, .ifname = "lo", .port = 67,
-					   .addr = LOOPBACK, .fanout_group = 7};
+	struct capture_af_packet_opts o = {.ifindex = 1,
+					   .ifname = "lo",
+					   .port = 67,
+					   .addr = LOOPBACK,
+					   .fanout_group = 7};
 	struct capture_tx tx[3] = {tx_to(LOOPBACK, "routed"), tx_to(0x0a000001, "framed"),
 				   tx_to(LOOPBACK, "other")};
 	struct capture *c;
@@ -358,10 +380,13 @@ static void send_tagged(int fd, const char *tags, size_t n, uint16_t dport)
 	assert_int_equal(sendto(fd, frame, out.len, 0, &to.sa, len), (ssize_t)out.len);
 }
 
-/* The kernel takes the outer tag off and tells of it aside; the filter must see through the rest. */
+/* The kernel takes the outer tag off and tells of it aside; the filter must see through the
+ * rest. */
 static void test_af_packet_tags(void **state)
 {
-	struct capture_af_packet_opts o = {.ifindex = 1, .ifname = "lo", .port = 67,
+	struct capture_af_packet_opts o = {.ifindex = 1,
+					   .ifname = "lo",
+					   .port = 67,
 					   .addr = LOOPBACK};
 	struct link_opts lo = {.ifindex = 1, .ifname = "lo", .port = 1};
 	static const uint16_t want[] = {0, 100, 0, 7, 100};
@@ -444,11 +469,18 @@ static void assert_steered(struct capture *workers[2])
 
 static void test_steering(void **state)
 {
-	struct capture_af_packet_opts a = {.ifindex = 1, .ifname = "lo", .port = 67,
-					   .addr = LOOPBACK, .fanout_group = 7,
+	struct capture_af_packet_opts a = {.ifindex = 1,
+					   .ifname = "lo",
+					   .port = 67,
+					   .addr = LOOPBACK,
+					   .fanout_group = 7,
 					   .fanout_members = 2};
-	struct capture_udp_opts u = {.ifindex = 1, .ifname = "lo", .addr = LOOPBACK, .port = 67,
-				     .reuseport = true, .reuseport_members = 2};
+	struct capture_udp_opts u = {.ifindex = 1,
+				     .ifname = "lo",
+				     .addr = LOOPBACK,
+				     .port = 67,
+				     .reuseport = true,
+				     .reuseport_members = 2};
 	struct capture *workers[2];
 
 	(void)state;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * The class index against asking every class: random tests of every shape on random messages. Tests that
- * the index leaves out must give false without an error; the rest must be
- * few where classes differ by a value.
+ * The class index against asking every class: random tests of every shape on random messages. Tests
+ * that the index leaves out must give false without an error; the rest must be few where classes
+ * differ by a value.
  */
 #include "unit.h"
 
@@ -39,16 +39,28 @@ static int teardown(void **state)
 	return 0;
 }
 
-/* --- random tests and messages -------------------------------------------------------------------- */
+/* --- random tests and messages ---------------------------------------------------------------- */
 
 static const char *const subjects[] = {
-	"option[60].hex", "substring(option[60].hex,0,3)", "substring(option[60].hex,2,all)", "option[93].hex",
-	"relay4[1].hex", "pkt4.mac", "pkt4.giaddr", "option[77].hex", "option[12].text", "vendor[4491].option[1].hex",
-	"lcase(option[60].hex)", "split(option[60].hex,'c',1)", "hexstring(option[93].hex,'')", "concat(option[77].hex,'')",
+	"option[60].hex",
+	"substring(option[60].hex,0,3)",
+	"substring(option[60].hex,2,all)",
+	"option[93].hex",
+	"relay4[1].hex",
+	"pkt4.mac",
+	"pkt4.giaddr",
+	"option[77].hex",
+	"option[12].text",
+	"vendor[4491].option[1].hex",
+	"lcase(option[60].hex)",
+	"split(option[60].hex,'c',1)",
+	"hexstring(option[93].hex,'')",
+	"concat(option[77].hex,'')",
 };
 
-static const char *const values[] = {"''", "'abc'", "'abcdef'", "'cdef'", "0x0007", "0x020304050607",
-				     "0x0a000001", "'u'", "'hi'", "'0007'", "'ab'"};
+static const char *const values[] = {"''",     "'abc'",		 "'abcdef'",   "'cdef'",
+				     "0x0007", "0x020304050607", "0x0a000001", "'u'",
+				     "'hi'",   "'0007'",	 "'ab'"};
 
 static void put_test(struct buf *b, unsigned depth)
 {
@@ -56,7 +68,8 @@ static void put_test(struct buf *b, unsigned depth)
 	unsigned kind = rnd(depth ? 9 : 5);
 
 	if (kind < 3) {
-		buf_printf(b, "%s == %s", subjects[rnd(ARRAY_LEN(subjects))], values[rnd(ARRAY_LEN(values))]);
+		buf_printf(b, "%s == %s", subjects[rnd(ARRAY_LEN(subjects))],
+			   values[rnd(ARRAY_LEN(values))]);
 	} else if (kind == 3) {
 		buf_printf(b, "option[%u].exists", 60 + rnd(20));
 	} else if (kind == 4) {
@@ -134,7 +147,7 @@ static void random_message(void)
 		assert_int_equal(dhcp4_opt_set(&msg, 125, span_of("\0\0\x11\x8b\4\1\2hi", 9)), 0);
 }
 
-/* --- the tests ------------------------------------------------------------------------------------ */
+/* --- the tests -------------------------------------------------------------------------------- */
 
 static unsigned candidates(const struct config *c, uint64_t *set)
 {
@@ -161,7 +174,9 @@ static void test_leaves_out_what_is_false(void **state)
 			random_message();
 			(void)candidates(c, set);
 			for (size_t i = 0; i < N_CLASSES; i++) {
-				struct expr_ctx ctx = {.msg = &msg, .pkt = {"eth0", 1, 2, 300}, .scratch = &arena};
+				struct expr_ctx ctx = {.msg = &msg,
+						       .pkt = {"eth0", 1, 2, 300},
+						       .scratch = &arena};
 				bool yes = false;
 				int r = expr_bool(c->classes[i].test, &ctx, &yes, NULL);
 
@@ -189,8 +204,11 @@ static void test_one_of_many(void **state)
 	(void)state;
 	buf_init(&b);
 	for (unsigned i = 0; i < 600; i++)
-		buf_printf(&b, "%s{\"name\":\"c%u\",\"test\":\"%s == '%03u' and not option[93].exists\"}", i ? "," : "", i,
-			   i % 2 ? "substring(option[60].hex,0,3)" : "option[77].hex", i);
+		buf_printf(
+			&b,
+			"%s{\"name\":\"c%u\",\"test\":\"%s == '%03u' and not option[93].exists\"}",
+			i ? "," : "", i, i % 2 ? "substring(option[60].hex,0,3)" : "option[77].hex",
+			i);
 	c = load(b.p);
 	buf_fini(&b);
 	dhcp4_init(&msg, &arena);
@@ -208,13 +226,14 @@ static void test_what_cannot_be_left_out(void **state)
 {
 	uint64_t set[1] = {0};
 	struct expr_ctx ctx = {.msg = &msg, .scratch = &arena};
-	struct config *c = load("{\"name\":\"a\",\"test\":\"option[60].hex == 'x'\"},"
-				"{\"name\":\"b\",\"test\":\"member('a')\"},"
-				"{\"name\":\"c\",\"test\":\"not option[60].exists\"},"
-				"{\"name\":\"d\",\"test\":\"member('KNOWN') and option[60].hex == 'y'\"},"
-				"{\"name\":\"e\",\"test\":\"member('KNOWN')\"},"
-				"{\"name\":\"f\",\"test\":\"option[60].hex == ''\"},"
-				"{\"name\":\"g\"}");
+	struct config *c = load(
+		"{\"name\":\"a\",\"test\":\"option[60].hex == 'x'\"},"
+		"{\"name\":\"b\",\"test\":\"member('a')\"},"
+		"{\"name\":\"c\",\"test\":\"not option[60].exists\"},"
+		"{\"name\":\"d\",\"test\":\"member('KNOWN') and option[60].hex == 'y'\"},"
+		"{\"name\":\"e\",\"test\":\"member('KNOWN')\"},"
+		"{\"name\":\"f\",\"test\":\"option[60].hex == ''\"},"
+		"{\"name\":\"g\"}");
 
 	(void)state;
 	dhcp4_init(&msg, &arena);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * The privileged half: which messages it takes, the hook script's environment and its life, the lease
- * file, and the line between the halves.
+ * The privileged half: which messages it takes, the hook script's environment and its life, the
+ * lease file, and the line between the halves.
  */
 #include "unit.h"
 
@@ -69,8 +69,15 @@ static void option(struct client_lease *l, uint8_t code, const void *p, size_t n
 static struct client_lease a_lease(void)
 {
 	struct client_lease l = {
-		.address = ADDRESS, .mask = 0xffffff00, .broadcast = 0xc00002ff, .server_id = SERVER,
-		.lease_s = 3600, .t1_s = 1800, .t2_s = 3150, .n_routes = 1, .route = {{0, SERVER, 0}},
+		.address = ADDRESS,
+		.mask = 0xffffff00,
+		.broadcast = 0xc00002ff,
+		.server_id = SERVER,
+		.lease_s = 3600,
+		.t1_s = 1800,
+		.t2_s = 3150,
+		.n_routes = 1,
+		.route = {{0, SERVER, 0}},
 	};
 
 	option(&l, 3, "\xc0\0\2\1", 4);
@@ -102,7 +109,7 @@ static void test_env(void **state)
 	job.old.address++;
 	job.has_old = 1;
 	option(&job.now, 6, "\xc0\0\2\1\xc0\0\2\2", 8);
-	option(&job.now, 15, "example.org", 12);	/* with its NUL */
+	option(&job.now, 15, "example.org", 12); /* with its NUL */
 	option(&job.now, 26, "\5\xdc", 2);
 	option(&job.now, 119, "\1a\7example\0\1b\xc0\2", 15);
 	option(&job.now, 121, "\10\12\300\0\2\1", 6);
@@ -135,7 +142,17 @@ static void test_env(void **state)
 static void test_env_hostile(void **state)
 {
 	static const char *const bad[] = {
-		"() { :;}; touch canary", "a;b", "$(reboot)", "`id`", "a b", "a\nb", "'&cmd #", "-rf", "\xc3\xa4", "..", "",
+		"() { :;}; touch canary",
+		"a;b",
+		"$(reboot)",
+		"`id`",
+		"a b",
+		"a\nb",
+		"'&cmd #",
+		"-rf",
+		"\xc3\xa4",
+		"..",
+		"",
 	};
 	uint8_t all[255];
 
@@ -154,11 +171,12 @@ static void test_env_hostile(void **state)
 		/* two names are a search list */
 		assert_true(!get("new_domain_name") || strcmp(bad[i], "a b") == 0);
 		if (get("message"))
-			assert_int_equal(strspn(get("message"), "abcdefghijklmnopqrstuvwxyz_.-:/"), strlen(get("message")));
+			assert_int_equal(strspn(get("message"), "abcdefghijklmnopqrstuvwxyz_.-:/"),
+					 strlen(get("message")));
 		assert_true(!get("message") || get("message")[0] != '-');
 	}
 	job.now = a_lease();
-	option(&job.now, 17, "10.0.0.1:/srv/root,v4", 22);	/* with its NUL */
+	option(&job.now, 17, "10.0.0.1:/srv/root,v4", 22); /* with its NUL */
 	option(&job.now, 66, "https://[2001:db8::1]/", 22);
 	option(&job.now, 67, "http://boot.example/a-b_c.ipxe", 30);
 	build();
@@ -175,7 +193,8 @@ static void test_env_hostile(void **state)
 			build();
 			for (size_t i = 0; i < env.n; i++)
 				for (const char *s = env.var[i]; *s; s++)
-					assert_true(*s >= ' ' && *s < 127 && !strchr("`$;&|<>()\\\"'*?[]{}~#!", *s));
+					assert_true(*s >= ' ' && *s < 127 &&
+						    !strchr("`$;&|<>()\\\"'*?[]{}~#!", *s));
 		}
 }
 
@@ -247,8 +266,10 @@ static void test_script(void **state)
 	char text[128];
 
 	(void)state;
-	(void)snprintf(text, sizeof(text), "[ $1 = renew ] && [ $ip = 192.0.2.5 ] && [ -z \"$HOME\" ] && echo $1 >>%s/ran; exit 3",
-		       dir);
+	(void)snprintf(
+		text, sizeof(text),
+		"[ $1 = renew ] && [ $ip = 192.0.2.5 ] && [ -z \"$HOME\" ] && echo $1 >>%s/ran; exit 3",
+		dir);
 	start_script(text);
 	job.id = 7;
 	assert_int_equal(script_add(&script, &job, &r), 0);
@@ -321,15 +342,15 @@ static void test_check(void **state)
 	assert_int_equal(apply_check(&request, 0), -EBADMSG);
 	request.addr = (struct netconf_address){ADDRESS, 0, 60, 24};
 	assert_int_equal(check(APPLY_SET_ADDRESS), 0);
-	request.addr.address = 0xc0000200;	/* the network's */
+	request.addr.address = 0xc0000200; /* the network's */
 	assert_int_equal(check(APPLY_SET_ADDRESS), -EINVAL);
-	request.addr.address = 0xe0000001;	/* multicast */
+	request.addr.address = 0xe0000001; /* multicast */
 	assert_int_equal(check(APPLY_SET_ADDRESS), -EINVAL);
 	request.addr = (struct netconf_address){ADDRESS, 0, 60, 33};
 	assert_int_equal(check(APPLY_SET_ADDRESS), -EINVAL);
 	request.routes = (struct netconf_routes){ADDRESS, 0xffffff00, 0, 1, {{0, SERVER, 0}}};
 	assert_int_equal(check(APPLY_SET_ROUTES), 0);
-	request.routes.route[0].dest = 1;	/* host bits */
+	request.routes.route[0].dest = 1; /* host bits */
 	assert_int_equal(check(APPLY_SET_ROUTES), -EINVAL);
 	request.routes.route[0] = (struct client_route){0, 0xff000000, 0};
 	assert_int_equal(check(APPLY_SET_ROUTES), -EINVAL);
@@ -435,7 +456,8 @@ static void test_split(void **state)
 		assert_int_equal(privsep_read(&p), 0);
 	}
 	assert_int_equal(told_result, 5);
-	/* the files are gone when the line is, also while a script still runs: the next run may begin */
+	/* the files are gone when the line is, also while a script still runs: the next run may
+	 * begin */
 	hook("sleep 0.5");
 	assert_int_equal(privsep_ask(&p, &request), 0);
 	assert_int_equal(privsep_wait(&p), 0);
@@ -496,10 +518,11 @@ static void test_history(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_env), cmocka_unit_test(test_env_hostile), cmocka_unit_test(test_env_full),
-		cmocka_unit_test(test_script), cmocka_unit_test(test_script_faults), cmocka_unit_test(test_check),
-		cmocka_unit_test(test_lease_file), cmocka_unit_test(test_split), cmocka_unit_test(test_confine),
-		cmocka_unit_test(test_history),
+		cmocka_unit_test(test_env),	      cmocka_unit_test(test_env_hostile),
+		cmocka_unit_test(test_env_full),      cmocka_unit_test(test_script),
+		cmocka_unit_test(test_script_faults), cmocka_unit_test(test_check),
+		cmocka_unit_test(test_lease_file),    cmocka_unit_test(test_split),
+		cmocka_unit_test(test_confine),	      cmocka_unit_test(test_history),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * The client's control channel without a client at work: every command in every state, where `transition` leads,
- * requests that are none, subscriptions, connections that come, stay and go. The driver has no sockets and no
- * other half: its operations fail, as on a machine where nothing works. Rows 84 and 87 of the hostile list.
+ * The client's control channel without a client at work: every command in every state, where
+ * `transition` leads, requests that are none, subscriptions, connections that come, stay and go.
+ * The driver has no sockets and no other half: its operations fail, as on a machine where nothing
+ * works. Rows 84 and 87 of the hostile list.
  */
 #include "unit.h"
 
@@ -55,11 +56,12 @@ static uint32_t random_u32(void *ctx)
 	return 4;
 }
 
-/* --- a client in a state ------------------------------------------------------------------------ */
+/* --- a client in a state ---------------------------------------------------------------------- */
 
 static bool holds_address(enum client_state s)
 {
-	return s == CLIENT_BOUND || s == CLIENT_RENEWING || s == CLIENT_REBINDING || s == CLIENT_INIT_REBOOT;
+	return s == CLIENT_BOUND || s == CLIENT_RENEWING || s == CLIENT_REBINDING ||
+	       s == CLIENT_INIT_REBOOT;
 }
 
 static bool has_link(enum client_state s)
@@ -70,7 +72,10 @@ static bool has_link(enum client_state s)
 static void enter(enum client_state s)
 {
 	static const struct client_random random = {random_u32, NULL};
-	struct client_link link = {.mac = {2, 0, 0, 0, 0, 1}, .mtu = 1500, .up = has_link(s), .address = ADDRESS};
+	struct client_link link = {.mac = {2, 0, 0, 0, 0, 1},
+				   .mtu = 1500,
+				   .up = has_link(s),
+				   .address = ADDRESS};
 	struct client *c = &d.client;
 
 	memset(&d, 0, sizeof(d));
@@ -81,18 +86,28 @@ static void enter(enum client_state s)
 	d.loop = loop;
 	d.link = link;
 	d.raw.fd = d.udp.fd = d.arp.fd = d.timer.fd = d.privsep.fd = d.ready_fd = -1;
-	d.background = true;	/* says nothing */
+	d.background = true; /* says nothing */
 	d.privsep.told = driver_told;
 	d.privsep.ctx = &d;
 	client_init(c, &opts, &link, &random);
 	c->state = s;
-	c->lease = (struct client_lease){.address = ADDRESS, .mask = 0xffffff00, .broadcast = 0xc00002ff,
-					 .server_id = SERVER, .lease_s = 3600, .t1_s = 1800, .t2_s = 3150,
-					 .start_ns = driver_now(), .n_routes = 1, .route = {{0, SERVER, 0}},
-					 .options_len = 7, .options = {3, 0, 4, 192, 0, 2, 1}};
+	c->lease = (struct client_lease){.address = ADDRESS,
+					 .mask = 0xffffff00,
+					 .broadcast = 0xc00002ff,
+					 .server_id = SERVER,
+					 .lease_s = 3600,
+					 .t1_s = 1800,
+					 .t2_s = 3150,
+					 .start_ns = driver_now(),
+					 .n_routes = 1,
+					 .route = {{0, SERVER, 0}},
+					 .options_len = 7,
+					 .options = {3, 0, 4, 192, 0, 2, 1}};
 	c->offer = c->lease;
 	c->configured = holds_address(s);
-	c->kept = holds_address(s) || s == CLIENT_NO_LINK || s == CLIENT_REBOOTING ? CLIENT_KEPT_VALID : CLIENT_KEPT_NONE;
+	c->kept = holds_address(s) || s == CLIENT_NO_LINK || s == CLIENT_REBOOTING
+			  ? CLIENT_KEPT_VALID
+			  : CLIENT_KEPT_NONE;
 	c->confirm = s == CLIENT_NO_LINK;
 }
 
@@ -105,7 +120,9 @@ static int run(struct arena *a, const char *text, struct json **ret)
 	int64_t result = -1;
 	const char *said;
 
-	assert_int_equal(json_parse(span_str(text), &(struct json_opts){.file = "", .max_depth = 8}, a, &request, &err), 0);
+	assert_int_equal(json_parse(span_str(text), &(struct json_opts){.file = "", .max_depth = 8},
+				    a, &request, &err),
+			 0);
 	*ret = command_run(&d, request, a, &subscribe);
 	assert_non_null(*ret);
 	assert_true(json_get_int(*ret, "result", &result));
@@ -127,8 +144,11 @@ static int event_of(const char *name)
 	static const struct {
 		const char *name;
 		enum client_event event;
-	} events[] = {{"renew", CLIENT_EV_RENEW}, {"rebind", CLIENT_EV_REBIND}, {"release", CLIENT_EV_RELEASE},
-		      {"restart", CLIENT_EV_RESTART}, {"inform", CLIENT_EV_INFORM}};
+	} events[] = {{"renew", CLIENT_EV_RENEW},
+		      {"rebind", CLIENT_EV_REBIND},
+		      {"release", CLIENT_EV_RELEASE},
+		      {"restart", CLIENT_EV_RESTART},
+		      {"inform", CLIENT_EV_INFORM}};
 
 	for (size_t i = 0; i < ARRAY_LEN(events); i++)
 		if (strcmp(events[i].name, name) == 0)
@@ -148,7 +168,8 @@ static void in_state(enum client_state s, const char *name)
 	(void)snprintf(text, sizeof(text), "{\"command\": \"%s\"}", name);
 	r = run(&a, text, &answer);
 	if (e >= 0)
-		assert_int_equal(r, client_fsm(s, (enum client_event)e)->action ? CONTROL_OK : CONTROL_CONFLICT);
+		assert_int_equal(r, client_fsm(s, (enum client_event)e)->action ? CONTROL_OK
+										: CONTROL_CONFLICT);
 	else
 		assert_int_equal(r, strcmp(name, "transition") == 0 ? CONTROL_ERROR : CONTROL_OK);
 	if (r == CONTROL_CONFLICT) {
@@ -157,7 +178,8 @@ static void in_state(enum client_state s, const char *name)
 	}
 	/* the state that it left can still be queried */
 	assert_int_equal(run(&a, "{\"command\": \"state\"}", &answer), CONTROL_OK);
-	assert_string_equal(json_get_str(json_get(answer, "arguments"), "state"), client_state_name(d.client.state));
+	assert_string_equal(json_get_str(json_get(answer, "arguments"), "state"),
+			    client_state_name(d.client.state));
 	arena_fini(&a);
 }
 
@@ -169,32 +191,83 @@ static void test_every_command_in_every_state(void **state)
 			in_state((enum client_state)s, commands[i]);
 }
 
-/* --- transition --------------------------------------------------------------------------------- */
+/* --- transition ------------------------------------------------------------------------------- */
 
-/* The table, written by hand: from, to, the state then (INIT is left at once). All other pairs are refused. */
+/* The table, written by hand: from, to, the state then (INIT is left at once). All other pairs are
+ * refused. */
 static const struct {
 	enum client_state from, to, then;
 } ways[] = {
-#define OUT(s) {CLIENT_##s, CLIENT_OFF, CLIENT_OFF}
-#define WAY(from, to) {CLIENT_##from, CLIENT_##to, CLIENT_##to}
-#define ANEW(s) {CLIENT_##s, CLIENT_INIT, CLIENT_SELECTING}
-	{CLIENT_OFF, CLIENT_INIT, CLIENT_SELECTING}, WAY(OFF, SELECTING),
-	OUT(NO_LINK), WAY(NO_LINK, RELEASED),
-	OUT(INIT), WAY(INIT, SELECTING), WAY(INIT, RELEASED),
-	OUT(SELECTING), ANEW(SELECTING), WAY(SELECTING, RELEASED),
-	OUT(REQUESTING), ANEW(REQUESTING), WAY(REQUESTING, SELECTING), WAY(REQUESTING, RELEASED),
-	OUT(PROBING), ANEW(PROBING), WAY(PROBING, SELECTING), WAY(PROBING, RELEASED),
-	OUT(DECLINED), ANEW(DECLINED), WAY(DECLINED, SELECTING), WAY(DECLINED, RELEASED),
-	OUT(BOUND), ANEW(BOUND), WAY(BOUND, SELECTING), WAY(BOUND, RENEWING), WAY(BOUND, REBINDING), WAY(BOUND, RELEASED),
-	OUT(RENEWING), ANEW(RENEWING), WAY(RENEWING, SELECTING), WAY(RENEWING, REBINDING), WAY(RENEWING, RELEASED),
-	OUT(REBINDING), ANEW(REBINDING), WAY(REBINDING, SELECTING), WAY(REBINDING, RENEWING), WAY(REBINDING, RELEASED),
-	OUT(INIT_REBOOT), WAY(INIT_REBOOT, NO_LINK), WAY(INIT_REBOOT, RELEASED),
-	OUT(REBOOTING), ANEW(REBOOTING), WAY(REBOOTING, SELECTING), WAY(REBOOTING, RELEASED),
+#define OUT(s)                                     \
+	{                                          \
+		CLIENT_##s, CLIENT_OFF, CLIENT_OFF \
+	}
+#define WAY(from, to)                                   \
+	{                                               \
+		CLIENT_##from, CLIENT_##to, CLIENT_##to \
+	}
+#define ANEW(s)                                           \
+	{                                                 \
+		CLIENT_##s, CLIENT_INIT, CLIENT_SELECTING \
+	}
+	{CLIENT_OFF, CLIENT_INIT, CLIENT_SELECTING},
+	WAY(OFF, SELECTING),
+	OUT(NO_LINK),
+	WAY(NO_LINK, RELEASED),
+	OUT(INIT),
+	WAY(INIT, SELECTING),
+	WAY(INIT, RELEASED),
+	OUT(SELECTING),
+	ANEW(SELECTING),
+	WAY(SELECTING, RELEASED),
+	OUT(REQUESTING),
+	ANEW(REQUESTING),
+	WAY(REQUESTING, SELECTING),
+	WAY(REQUESTING, RELEASED),
+	OUT(PROBING),
+	ANEW(PROBING),
+	WAY(PROBING, SELECTING),
+	WAY(PROBING, RELEASED),
+	OUT(DECLINED),
+	ANEW(DECLINED),
+	WAY(DECLINED, SELECTING),
+	WAY(DECLINED, RELEASED),
+	OUT(BOUND),
+	ANEW(BOUND),
+	WAY(BOUND, SELECTING),
+	WAY(BOUND, RENEWING),
+	WAY(BOUND, REBINDING),
+	WAY(BOUND, RELEASED),
+	OUT(RENEWING),
+	ANEW(RENEWING),
+	WAY(RENEWING, SELECTING),
+	WAY(RENEWING, REBINDING),
+	WAY(RENEWING, RELEASED),
+	OUT(REBINDING),
+	ANEW(REBINDING),
+	WAY(REBINDING, SELECTING),
+	WAY(REBINDING, RENEWING),
+	WAY(REBINDING, RELEASED),
+	OUT(INIT_REBOOT),
+	WAY(INIT_REBOOT, NO_LINK),
+	WAY(INIT_REBOOT, RELEASED),
+	OUT(REBOOTING),
+	ANEW(REBOOTING),
+	WAY(REBOOTING, SELECTING),
+	WAY(REBOOTING, RELEASED),
 	/* with --inform INIT leads to INFORMING, never to SELECTING */
-	OUT(INFORMING), {CLIENT_INFORMING, CLIENT_INIT, CLIENT_INFORMING},
-	OUT(INFORMED), {CLIENT_INFORMED, CLIENT_INIT, CLIENT_INFORMING}, WAY(INFORMED, INFORMING),
-	OUT(IPV6_ONLY), ANEW(IPV6_ONLY), WAY(IPV6_ONLY, SELECTING), WAY(IPV6_ONLY, RELEASED),
-	OUT(RELEASED), ANEW(RELEASED), WAY(RELEASED, SELECTING),
+	OUT(INFORMING),
+	{CLIENT_INFORMING, CLIENT_INIT, CLIENT_INFORMING},
+	OUT(INFORMED),
+	{CLIENT_INFORMED, CLIENT_INIT, CLIENT_INFORMING},
+	WAY(INFORMED, INFORMING),
+	OUT(IPV6_ONLY),
+	ANEW(IPV6_ONLY),
+	WAY(IPV6_ONLY, SELECTING),
+	WAY(IPV6_ONLY, RELEASED),
+	OUT(RELEASED),
+	ANEW(RELEASED),
+	WAY(RELEASED, SELECTING),
 };
 
 static int then_of(enum client_state from, enum client_state to)
@@ -214,16 +287,20 @@ static void one_way(enum client_state from, enum client_state to)
 
 	arena_init(&a);
 	enter(from);
-	(void)snprintf(text, sizeof(text), "{\"command\": \"transition\", \"arguments\": {\"to\": \"%s\"}}",
+	(void)snprintf(text, sizeof(text),
+		       "{\"command\": \"transition\", \"arguments\": {\"to\": \"%s\"}}",
 		       client_state_name(to));
 	r = run(&a, text, &answer);
-	if (r != (then < 0 ? CONTROL_CONFLICT : CONTROL_OK) || (int)d.client.state != (then < 0 ? (int)from : then))
-		fail_msg("%s to %s: %d, %s; now %s", client_state_name(from), client_state_name(to), r,
-			 json_get_str(answer, "text"), client_state_name(d.client.state));
+	if (r != (then < 0 ? CONTROL_CONFLICT : CONTROL_OK) ||
+	    (int)d.client.state != (then < 0 ? (int)from : then))
+		fail_msg("%s to %s: %d, %s; now %s", client_state_name(from), client_state_name(to),
+			 r, json_get_str(answer, "text"), client_state_name(d.client.state));
 	/* refused: with the possible states, and nothing was done */
 	if (then < 0) {
-		assert_int_equal(d.client.kept != CLIENT_KEPT_NONE, d.client.lease.address && d.client.kept);
-		assert_non_null(strstr(json_get_str(answer, "text"), from == to ? "already" : "possible: "));
+		assert_int_equal(d.client.kept != CLIENT_KEPT_NONE,
+				 d.client.lease.address && d.client.kept);
+		assert_non_null(strstr(json_get_str(answer, "text"),
+				       from == to ? "already" : "possible: "));
 	}
 	arena_fini(&a);
 }
@@ -246,21 +323,27 @@ static void test_transition_depends(void **state)
 	assert_non_null(scratch);
 	enter(CLIENT_RELEASED);
 	d.client.link.up = false;
-	assert_int_equal(client_way_to(&d.client, CLIENT_NO_LINK, driver_now(), scratch, &d.fx, &e), 0);
-	assert_true(client_way_to(&d.client, CLIENT_SELECTING, driver_now(), scratch, &d.fx, &e) < 0);
+	assert_int_equal(client_way_to(&d.client, CLIENT_NO_LINK, driver_now(), scratch, &d.fx, &e),
+			 0);
+	assert_true(client_way_to(&d.client, CLIENT_SELECTING, driver_now(), scratch, &d.fx, &e) <
+		    0);
 	enter(CLIENT_INIT);
 	d.client.kept = CLIENT_KEPT_VALID;
 	d.client.confirm = true;
-	assert_int_equal(client_way_to(&d.client, CLIENT_REBOOTING, driver_now(), scratch, &d.fx, &e), 0);
+	assert_int_equal(client_way_to(&d.client, CLIENT_REBOOTING, driver_now(), scratch, &d.fx,
+				       &e),
+			 0);
 	assert_int_equal(e, CLIENT_EV_RENEW);
-	assert_int_equal(client_way_to(&d.client, CLIENT_SELECTING, driver_now(), scratch, &d.fx, &e), 0);
+	assert_int_equal(client_way_to(&d.client, CLIENT_SELECTING, driver_now(), scratch, &d.fx,
+				       &e),
+			 0);
 	assert_int_equal(e, CLIENT_EV_RESTART);
 	assert_int_equal(d.client.state, CLIENT_INIT);
 	assert_int_equal(d.client.stats.sent[DHCP4_DISCOVER], 0);
 	free(scratch);
 }
 
-/* --- connections -------------------------------------------------------------------------------- */
+/* --- connections ------------------------------------------------------------------------------ */
 
 static struct control *control;
 
@@ -315,7 +398,9 @@ static int ask(int fd, const void *text, size_t n)
 	if (got <= 0)
 		return got < 0 && errno == EAGAIN ? -2 : -1;
 	arena_init(&a);
-	assert_int_equal(json_parse(span_of(buf, (size_t)got), &(struct json_opts){.file = "", .max_depth = 8}, &a, &v, &err), 0);
+	assert_int_equal(json_parse(span_of(buf, (size_t)got),
+				    &(struct json_opts){.file = "", .max_depth = 8}, &a, &v, &err),
+			 0);
 	assert_true(json_get_int(v, "result", &result));
 	arena_fini(&a);
 	return (int)result;
@@ -341,11 +426,25 @@ static size_t count_fds(void)
 static void test_malformed(void **state)
 {
 	static const char *const bad[] = {
-		"{", "[]", "null", "17", "\"state\"", "{}", "{\"command\": 1}", "{\"command\": [\"state\"]}", "{\"command\": null}",
-		"{\"command\": \"state\", \"arguments\": []}", "{\"version\": 99}", "{\"command\": \"transition\"}",
-		"{\"command\": \"transition\", \"arguments\": {\"to\": 1}}", "[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[", "\xff\xfe",
+		"{",
+		"[]",
+		"null",
+		"17",
+		"\"state\"",
+		"{}",
+		"{\"command\": 1}",
+		"{\"command\": [\"state\"]}",
+		"{\"command\": null}",
+		"{\"command\": \"state\", \"arguments\": []}",
+		"{\"version\": 99}",
+		"{\"command\": \"transition\"}",
+		"{\"command\": \"transition\", \"arguments\": {\"to\": 1}}",
+		"[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[",
+		"\xff\xfe",
 		"{\"command\": \"transition\", \"arguments\": {\"to\": \"BOUND\\u0000\"}}",
-		"{\"command\": \"transition\", \"arguments\": {\"to\": \"\"}}", "{\"command\": \"state\"} x", "{\"command\": \"state\",}",
+		"{\"command\": \"transition\", \"arguments\": {\"to\": \"\"}}",
+		"{\"command\": \"state\"} x",
+		"{\"command\": \"state\",}",
 	};
 	static char big[CONTROL_REQUEST_MAX + 1];
 	int fd;
@@ -441,7 +540,8 @@ static void test_events(void **state)
 	assert_non_null(memmem(buf, sizeof(buf), "RENEWING", 8));
 	while (recv(reads, buf, sizeof(buf), 0) > 0)
 		continue;
-	/* a subscriber that does not read is disconnected when its queue is full; the client does not wait for it */
+	/* a subscriber that does not read is disconnected when its queue is full; the client does
+	 * not wait for it */
 	for (n = 0; n < 100000; n++) {
 		control_event(control, span_str("{\"event\":\"dropped\"}"));
 		if (recv(reads, buf, sizeof(buf), 0) <= 0)
@@ -515,9 +615,13 @@ static void test_path(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_every_command_in_every_state), cmocka_unit_test(test_transition),
-		cmocka_unit_test(test_transition_depends), cmocka_unit_test(test_malformed),
-		cmocka_unit_test(test_connections), cmocka_unit_test(test_events), cmocka_unit_test(test_does_not_read),
+		cmocka_unit_test(test_every_command_in_every_state),
+		cmocka_unit_test(test_transition),
+		cmocka_unit_test(test_transition_depends),
+		cmocka_unit_test(test_malformed),
+		cmocka_unit_test(test_connections),
+		cmocka_unit_test(test_events),
+		cmocka_unit_test(test_does_not_read),
 		cmocka_unit_test(test_path),
 	};
 

@@ -18,7 +18,8 @@ static void test_no_hole(void **state)
 	for (unsigned s = 0; s < CLIENT_N_STATES; s++)
 		for (unsigned e = 0; e < CLIENT_N_EVENTS; e++)
 			if (!client_fsm((enum client_state)s, (enum client_event)e)->decided)
-				fail_msg("%s, %s is not decided", client_state_name((enum client_state)s),
+				fail_msg("%s, %s is not decided",
+					 client_state_name((enum client_state)s),
 					 client_event_name((enum client_event)e));
 }
 
@@ -27,8 +28,10 @@ static void test_always(void **state)
 {
 	(void)state;
 	for (unsigned s = 0; s < CLIENT_N_STATES; s++) {
-		const struct client_transition *stop = client_fsm((enum client_state)s, CLIENT_EV_STOP);
-		const struct client_transition *gone = client_fsm((enum client_state)s, CLIENT_EV_LINK_GONE);
+		const struct client_transition *stop = client_fsm((enum client_state)s,
+								  CLIENT_EV_STOP);
+		const struct client_transition *gone = client_fsm((enum client_state)s,
+								  CLIENT_EV_LINK_GONE);
 
 		if (s == CLIENT_OFF)
 			continue;
@@ -50,7 +53,9 @@ static void test_reachable(void **state)
 		more = false;
 		for (unsigned s = 0; s < CLIENT_N_STATES; s++) {
 			for (unsigned e = 0; seen[s] && e < CLIENT_N_EVENTS; e++) {
-				const struct client_transition *t = client_fsm((enum client_state)s, (enum client_event)e);
+				const struct client_transition *t = client_fsm((enum client_state)s,
+									       (enum client_event)
+										       e);
 
 				more |= t->action && !seen[t->next];
 				if (t->action)
@@ -68,7 +73,8 @@ static void test_names(void **state)
 
 	(void)state;
 	for (unsigned i = 0; i < CLIENT_N_STATES; i++) {
-		assert_int_equal(client_state_parse(client_state_name((enum client_state)i), &s), 0);
+		assert_int_equal(client_state_parse(client_state_name((enum client_state)i), &s),
+				 0);
 		assert_int_equal(s, i);
 		assert_true(client_state_sentence((enum client_state)i)[0]);
 	}
@@ -92,7 +98,7 @@ static void test_names(void **state)
 	assert_true(client_notice_sentence(CLIENT_NOTICE_BOUND)[0]);
 }
 
-/* --- waiting ------------------------------------------------------------------------------------ */
+/* --- waiting ---------------------------------------------------------------------------------- */
 
 static void between(int64_t ns, double low_s, double high_s)
 {
@@ -109,7 +115,8 @@ static void test_backoff(void **state)
 		double width = s[n - 1] < 4 ? s[n - 1] / 10 : 1;
 
 		for (size_t i = 0; i < ARRAY_LEN(randoms); i++)
-			between(client_backoff_ns(n, randoms[i]), s[n - 1] - width, s[n - 1] + width);
+			between(client_backoff_ns(n, randoms[i]), s[n - 1] - width,
+				s[n - 1] + width);
 		assert_true(client_backoff_ns(n, 0) < client_backoff_ns(n, 0xffffffff));
 	}
 	between(client_backoff_ns(0xffffffff, 0x80000000), 63, 65);
@@ -131,7 +138,8 @@ static void test_other_waits(void **state)
 		assert_int_equal(client_reopen_wait_ns(n + 1), (int64_t)(reopens[n] * 1e9));
 	assert_int_equal(client_decline_wait_ns(0xffffffff), 300 * NS_PER_S);
 	assert_int_equal(client_refused_wait_ns(0xffffffff), 60 * NS_PER_S);
-	between(client_reboot_wait_ns(1, 0xffffffff) + client_reboot_wait_ns(2, 0xffffffff), 1.9, 2.0);
+	between(client_reboot_wait_ns(1, 0xffffffff) + client_reboot_wait_ns(2, 0xffffffff), 1.9,
+		2.0);
 }
 
 /* For every lease: between T1 and the end at most a handful of tries, never two within a second. */
@@ -159,12 +167,9 @@ static void test_reacquire(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_no_hole),
-		cmocka_unit_test(test_always),
-		cmocka_unit_test(test_reachable),
-		cmocka_unit_test(test_names),
-		cmocka_unit_test(test_backoff),
-		cmocka_unit_test(test_other_waits),
+		cmocka_unit_test(test_no_hole),	  cmocka_unit_test(test_always),
+		cmocka_unit_test(test_reachable), cmocka_unit_test(test_names),
+		cmocka_unit_test(test_backoff),	  cmocka_unit_test(test_other_waits),
 		cmocka_unit_test(test_reacquire),
 	};
 

@@ -42,7 +42,7 @@ static void good(void)
 	opt32(DHCP4_OPT_ROUTERS, 0xc0000201);
 }
 
-/* --- addresses ---------------------------------------------------------------------------------- */
+/* --- addresses -------------------------------------------------------------------------------- */
 
 static void test_addresses(void **state)
 {
@@ -93,12 +93,14 @@ static void test_ends(void **state)
 		bool has_ends = len < 31;
 
 		assert_int_equal(client_prefix_len(mask), len);
-		assert_int_equal(client_address_check(0x0a550000 & mask, mask) == CLIENT_DROP_NONE, !has_ends);
-		assert_int_equal(client_address_check(0x0a550000 | ~mask, mask) == CLIENT_DROP_NONE, !has_ends);
+		assert_int_equal(client_address_check(0x0a550000 & mask, mask) == CLIENT_DROP_NONE,
+				 !has_ends);
+		assert_int_equal(client_address_check(0x0a550000 | ~mask, mask) == CLIENT_DROP_NONE,
+				 !has_ends);
 	}
 }
 
-/* --- messages ----------------------------------------------------------------------------------- */
+/* --- messages --------------------------------------------------------------------------------- */
 
 static void test_good(void **state)
 {
@@ -167,7 +169,8 @@ static void test_many_routes(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < N; i++)
-		memcpy(routes + 8 * i, (const uint8_t[]){24, 10, (uint8_t)(i >> 8), (uint8_t)i, 192, 0, 2, 1}, 8);
+		memcpy(routes + 8 * i,
+		       (const uint8_t[]){24, 10, (uint8_t)(i >> 8), (uint8_t)i, 192, 0, 2, 1}, 8);
 	memcpy(routes + 8 * N, (const uint8_t[]){0, 192, 0, 2, 1}, 5);
 	good();
 	opt(DHCP4_OPT_CLASSLESS_STATIC_ROUTE, routes, 8 * 60);
@@ -182,7 +185,8 @@ static void test_many_routes(void **state)
 	assert_int_equal(client_lease_router(&l), 0xc0000201);
 	/* gateways off the link take two each */
 	for (size_t i = 0; i < 60; i++)
-		memcpy(routes + 8 * i, (const uint8_t[]){24, 10, (uint8_t)i, 0, 172, 16, (uint8_t)i, 1}, 8);
+		memcpy(routes + 8 * i,
+		       (const uint8_t[]){24, 10, (uint8_t)i, 0, 172, 16, (uint8_t)i, 1}, 8);
 	good();
 	opt(DHCP4_OPT_CLASSLESS_STATIC_ROUTE, routes, 8 * 60);
 	assert_int_equal(client_lease_read(&m, &terms, &l), CLIENT_DROP_NONE);
@@ -193,11 +197,10 @@ static void test_many_routes(void **state)
 static void test_odd_routes(void **state)
 {
 	static const uint8_t odd[] = {
-		8, 127, 192, 0, 2, 1,			32, 127, 0, 0, 1, 192, 0, 2, 1,
-		4, 224, 192, 0, 2, 1,			24, 239, 1, 2, 192, 0, 2, 1,
-		32, 255, 255, 255, 255, 192, 0, 2, 1,	8, 10, 224, 0, 0, 1,
-		8, 11, 127, 0, 0, 1,			1, 128, 192, 0, 2, 1,
-		1, 0, 192, 0, 2, 1,
+		8,   127, 192, 0,   2,	 1,  32,  127, 0,   0,	 1,   192, 0, 2,  1,   4,
+		224, 192, 0,   2,   1,	 24, 239, 1,   2,   192, 0,   2,   1, 32, 255, 255,
+		255, 255, 192, 0,   2,	 1,  8,	  10,  224, 0,	 0,   1,   8, 11, 127, 0,
+		0,   1,	  1,   128, 192, 0,  2,	  1,   1,   0,	 192, 0,   2, 1,
 	};
 
 	(void)state;
@@ -219,7 +222,7 @@ static void test_too_many_options(void **state)
 	assert_int_equal(client_lease_read(&m, &terms, &l), CLIENT_DROP_MALFORMED);
 }
 
-/* --- times -------------------------------------------------------------------------------------- */
+/* --- times ------------------------------------------------------------------------------------ */
 
 static void test_times(void **state)
 {
@@ -269,7 +272,7 @@ static void test_default_times(void **state)
 	assert_true(t.t1_s == UINT32_MAX && t.t2_s == UINT32_MAX);
 }
 
-/* --- the kept lease ----------------------------------------------------------------------------- */
+/* --- the kept lease --------------------------------------------------------------------------- */
 
 static uint8_t file[CLIENT_LEASE_FILE_MAX];
 static size_t file_len;
@@ -287,9 +290,12 @@ static void write_file(void)
 	assert_int_equal(client_lease_read(&m, &terms, &l), CLIENT_DROP_NONE);
 	client_lease_times(&l, 0);
 	l.start_ns = boot - 600 * NS_PER_S;
-	ctx = (struct client_lease_context){
-		.iface = "eth0", .mac = {2, 0, 0, 0, 0, 1}, .client_id = span_str("id"), .boot_id = {'a'}, .boot_ns = boot,
-		.wall_ns = wall};
+	ctx = (struct client_lease_context){.iface = "eth0",
+					    .mac = {2, 0, 0, 0, 0, 1},
+					    .client_id = span_str("id"),
+					    .boot_id = {'a'},
+					    .boot_ns = boot,
+					    .wall_ns = wall};
 	n = client_lease_encode(&l, &ctx, file, sizeof(file));
 	assert_true(n > 0);
 	file_len = (size_t)n;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
  * The whole machine from a driver's side: cases that tests/scenario/client cannot express. Cut and
- * lying packets at every offset, sockets in balance over 1,000 flaps, no memory, fresh transaction ids.
+ * lying packets at every offset, sockets in balance over 1,000 flaps, no memory, fresh transaction
+ * ids.
  */
 #include "unit.h"
 
@@ -24,8 +25,8 @@ struct rig {
 	struct effects fx;
 	struct rng rng;
 	int64_t now;
-	int raw, udp, arp;	/* sockets that a driver would have open */
-	unsigned set, del;	/* addresses */
+	int raw, udp, arp; /* sockets that a driver would have open */
+	unsigned set, del; /* addresses */
 };
 
 static struct rig r;
@@ -52,17 +53,38 @@ static void carry_out(void)
 	assert_false(r.fx.overflow);
 	for (size_t i = 0; i < r.fx.n; i++) {
 		switch ((int)r.fx.item[i].kind) {
-		case EFFECT_LISTEN_RAW: r.raw = 1; break;
-		case EFFECT_CLOSE_RAW: r.raw--; break;
-		case EFFECT_LISTEN_UDP: r.udp++; break;
-		case EFFECT_CLOSE_UDP: r.udp--; break;
-		case EFFECT_LISTEN_ARP: r.arp = 1; break;
-		case EFFECT_CLOSE_ARP: r.arp--; break;
-		case EFFECT_SET_ADDRESS: r.set++; break;
-		case EFFECT_DEL_ADDRESS: r.del++; break;
-		case EFFECT_SEND_RAW: assert_int_equal(r.raw, 1); break;
-		case EFFECT_SEND_UDP: assert_int_equal(r.udp, 1); break;
-		default: break;
+		case EFFECT_LISTEN_RAW:
+			r.raw = 1;
+			break;
+		case EFFECT_CLOSE_RAW:
+			r.raw--;
+			break;
+		case EFFECT_LISTEN_UDP:
+			r.udp++;
+			break;
+		case EFFECT_CLOSE_UDP:
+			r.udp--;
+			break;
+		case EFFECT_LISTEN_ARP:
+			r.arp = 1;
+			break;
+		case EFFECT_CLOSE_ARP:
+			r.arp--;
+			break;
+		case EFFECT_SET_ADDRESS:
+			r.set++;
+			break;
+		case EFFECT_DEL_ADDRESS:
+			r.del++;
+			break;
+		case EFFECT_SEND_RAW:
+			assert_int_equal(r.raw, 1);
+			break;
+		case EFFECT_SEND_UDP:
+			assert_int_equal(r.udp, 1);
+			break;
+		default:
+			break;
 		}
 		assert_true(r.raw >= 0 && r.udp >= 0 && r.udp <= 1 && r.arp >= 0);
 	}
@@ -128,7 +150,8 @@ static void bind_lease(void)
 {
 	uint8_t f[1600];
 
-	assert_int_equal(receive(f, answer(DHCP4_OFFER, 0xc0000232, f, sizeof(f))), CLIENT_EV_OFFER);
+	assert_int_equal(receive(f, answer(DHCP4_OFFER, 0xc0000232, f, sizeof(f))),
+			 CLIENT_EV_OFFER);
 	assert_int_equal(receive(f, answer(DHCP4_ACK, 0xc0000232, f, sizeof(f))), CLIENT_EV_ACK);
 	assert_int_equal(r.c.state, CLIENT_BOUND);
 }
@@ -143,7 +166,7 @@ static void until(int64_t when)
 	r.now = when;
 }
 
-/* --- packets ------------------------------------------------------------------------------------ */
+/* --- packets ---------------------------------------------------------------------------------- */
 
 static void frame_csums(uint8_t *f, size_t len)
 {
@@ -151,7 +174,8 @@ static void frame_csums(uint8_t *f, size_t len)
 	f[40] = f[41] = 0; /* UDP: none */
 }
 
-/* CVE-2014-7912 and its kind: an ACK cut at each octet, lengths made to fit. Never bound by halves. */
+/* CVE-2014-7912 and its kind: an ACK cut at each octet, lengths made to fit. Never bound by
+ * halves. */
 static void test_cut_everywhere(void **state)
 {
 	uint8_t whole[1600];
@@ -181,7 +205,8 @@ static void test_cut_everywhere(void **state)
 	}
 }
 
-/* CVE-2015-8605, n-dhcp4#53: every header length against every total and UDP length near the edges. */
+/* CVE-2015-8605, n-dhcp4#53: every header length against every total and UDP length near the
+ * edges. */
 static void test_lying_lengths(void **state)
 {
 	uint8_t whole[1600];
@@ -230,7 +255,7 @@ static void test_damaged(void **state)
 	}
 }
 
-/* --- sockets, memory, time ---------------------------------------------------------------------- */
+/* --- sockets, memory, time -------------------------------------------------------------------- */
 
 static void flap(void)
 {
@@ -283,7 +308,8 @@ static void test_cycles(void **state)
 		bind_lease();
 		until(r.now + 301 * NS_PER_S);
 		assert_int_equal(r.c.state, CLIENT_RENEWING);
-		assert_int_equal(receive(f, answer(DHCP4_ACK, 0xc0000232, f, sizeof(f))), CLIENT_EV_ACK);
+		assert_int_equal(receive(f, answer(DHCP4_ACK, 0xc0000232, f, sizeof(f))),
+				 CLIENT_EV_ACK);
 		assert_int_equal(r.raw + r.udp + r.arp, 0);
 		until(r.now + 700 * NS_PER_S);
 	}
@@ -308,8 +334,10 @@ static void test_suspends(void **state)
 			bind_lease();
 		}
 		for (unsigned k = 0; k < 5; k++) {
-			r.now += (int64_t)(rng_u64(&r.rng) >> (4 + rng_below(&r.rng, 30))) % (30 * 86400 * NS_PER_S);
-			for (ticks = 0; client_deadline(&r.c) && client_deadline(&r.c) <= r.now; ticks++) {
+			r.now += (int64_t)(rng_u64(&r.rng) >> (4 + rng_below(&r.rng, 30))) %
+				 (30 * 86400 * NS_PER_S);
+			for (ticks = 0; client_deadline(&r.c) && client_deadline(&r.c) <= r.now;
+			     ticks++) {
 				client_tick(&r.c, r.now, &r.fx);
 				carry_out();
 				assert_true(ticks < CLIENT_N_TIMERS);
@@ -358,7 +386,7 @@ static void test_xid(void **state)
 		assert_true(bits[b] > 400 && bits[b] < 600);
 }
 
-/* --- messages ----------------------------------------------------------------------------------- */
+/* --- messages --------------------------------------------------------------------------------- */
 
 /* Every form with every option at its longest is whole; CVE-2021-26676: unset fields are zero. */
 static void test_longest_messages(void **state)
@@ -393,14 +421,10 @@ static void test_longest_messages(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_cut_everywhere),
-		cmocka_unit_test(test_lying_lengths),
-		cmocka_unit_test(test_damaged),
-		cmocka_unit_test(test_flaps),
-		cmocka_unit_test(test_cycles),
-		cmocka_unit_test(test_suspends),
-		cmocka_unit_test(test_early_tick),
-		cmocka_unit_test(test_xid),
+		cmocka_unit_test(test_cut_everywhere),	 cmocka_unit_test(test_lying_lengths),
+		cmocka_unit_test(test_damaged),		 cmocka_unit_test(test_flaps),
+		cmocka_unit_test(test_cycles),		 cmocka_unit_test(test_suspends),
+		cmocka_unit_test(test_early_tick),	 cmocka_unit_test(test_xid),
 		cmocka_unit_test(test_longest_messages),
 	};
 

@@ -25,7 +25,8 @@ static int parse(const char *line)
 	int argc = 1;
 
 	(void)snprintf(copy, sizeof(copy), "%s", line);
-	for (char *w = strtok_r(copy, " ", &save); w && argc < ARGS_MAX; w = strtok_r(NULL, " ", &save))
+	for (char *w = strtok_r(copy, " ", &save); w && argc < ARGS_MAX;
+	     w = strtok_r(NULL, " ", &save))
 		argv[argc++] = w;
 	err[0] = '\0';
 	return client_opts_parse(argc, argv, &o, err, sizeof(err));
@@ -71,8 +72,10 @@ static void test_letters(void **state)
 static void test_words(void **state)
 {
 	(void)state;
-	assert_int_equal(parse("--interface=eth1 --probe rfc5227 --broadcast=always --timeout 3 --default-mask=24 --json "
-			       "--script=/s --state-dir /d --socket /k --inform"), 0);
+	assert_int_equal(
+		parse("--interface=eth1 --probe rfc5227 --broadcast=always --timeout 3 --default-mask=24 --json "
+		      "--script=/s --state-dir /d --socket /k --inform"),
+		0);
 	assert_int_equal(o.probe, CLIENT_PROBE_RFC5227);
 	assert_int_equal(o.broadcast, CLIENT_BROADCAST_ALWAYS);
 	assert_int_equal(o.timeout_s, 3);
@@ -133,13 +136,16 @@ static void test_refused(void **state)
 		{"-", -USHER_E_UNKNOWN, "unexpected argument: -"},
 		{"-i", -USHER_E_SYNTAX, "--interface: IFACE is missing"},
 		{"--json=1", -USHER_E_SYNTAX, "--json: expected no value, got \"1\""},
-		{"-i 0123456789abcdef", -USHER_E_SYNTAX, "--interface: expected the name of an interface"},
+		{"-i 0123456789abcdef", -USHER_E_SYNTAX,
+		 "--interface: expected the name of an interface"},
 		{"-i ../x", -USHER_E_SYNTAX, "--interface"},
 		{"-i ..", -USHER_E_SYNTAX, "--interface"},
 		{"-i a:b", -USHER_E_SYNTAX, "--interface"},
-		{"-r 192.0.2", -USHER_E_SYNTAX, "--request: expected an address such as 192.0.2.7, got \"192.0.2\""},
+		{"-r 192.0.2", -USHER_E_SYNTAX,
+		 "--request: expected an address such as 192.0.2.7, got \"192.0.2\""},
 		{"-r 256.0.0.1", -USHER_E_SYNTAX, "--request"},
-		{"-r 0.0.0.0", -USHER_E_RANGE, "--request: expected an address that a host may have"},
+		{"-r 0.0.0.0", -USHER_E_RANGE,
+		 "--request: expected an address that a host may have"},
 		{"-r 127.0.0.1", -USHER_E_RANGE, "--request"},
 		{"-r 224.0.0.1", -USHER_E_RANGE, "--request"},
 		{"-r 255.255.255.255", -USHER_E_RANGE, "--request"},
@@ -148,7 +154,8 @@ static void test_refused(void **state)
 		{"-H a-", -USHER_E_SYNTAX, "--host-name"},
 		{"-H a;b", -USHER_E_SYNTAX, "--host-name"},
 		{"-H a -h b", -USHER_E_EXISTS, "--hostname: expected one host name"},
-		{"--probe=quick", -USHER_E_SYNTAX, "--probe: expected fast|rfc5227|off, got \"quick\""},
+		{"--probe=quick", -USHER_E_SYNTAX,
+		 "--probe: expected fast|rfc5227|off, got \"quick\""},
 		{"--broadcast=yes", -USHER_E_SYNTAX, "--broadcast: expected auto|always|never"},
 		{"--timeout=0", -USHER_E_RANGE, "--timeout: expected seconds from 1 to 86400"},
 		{"--timeout=-1", -USHER_E_SYNTAX, "--timeout"},
@@ -164,7 +171,8 @@ static void test_refused(void **state)
 		{"-nb", -USHER_E_EXISTS, "-n and -b exclude each other"},
 		{"-fb", -USHER_E_EXISTS, "-f and -b exclude each other"},
 		{"--release --keep-address", -USHER_E_EXISTS, "--release and --keep-address"},
-		{"--release --keep-lease", -USHER_E_EXISTS, "--release and --keep-address or --keep-lease"},
+		{"--release --keep-lease", -USHER_E_EXISTS,
+		 "--release and --keep-address or --keep-lease"},
 		{"--inform -r 192.0.2.7", -USHER_E_EXISTS, "--inform takes"},
 	};
 
@@ -176,11 +184,13 @@ static void test_refused(void **state)
 	}
 }
 
-/* CVE-2026-10805 and its kind: nothing of the command line gets into a file or a script unchecked. */
+/* CVE-2026-10805 and its kind: nothing of the command line gets into a file or a script
+ * unchecked. */
 static void test_hostile_values(void **state)
 {
 	static const char *const bad[] = {"", "a\nb", "a\"b", "a\x01", "\xc3\xa9", "a b\x7f"};
-	static const char *const options[] = {"-H", "--vendor-class", "--user-class", "-c", "-i", "--fqdn"};
+	static const char *const options[] = {"-H", "--vendor-class", "--user-class", "-c",
+					      "-i", "--fqdn"};
 	char longest[400];
 
 	(void)state;
@@ -232,7 +242,8 @@ static void test_manifest(void **state)
 	assert_int_equal(manifest("{\"keep_lease\": 1}", &a), -USHER_E_TYPE);
 	assert_string_equal(err, "m.json:1:16: keep_lease: expected true or false, got an integer");
 	assert_int_equal(manifest("{\"default_ip\": 7}", &a), -USHER_E_TYPE);
-	assert_string_equal(err, "m.json:1:16: default_ip: expected an address in quotes, got an integer");
+	assert_string_equal(
+		err, "m.json:1:16: default_ip: expected an address in quotes, got an integer");
 	assert_int_equal(manifest("{\"default_ip\": \"10.0.0\"}", &a), -USHER_E_RANGE);
 	assert_int_equal(manifest("{\"default_ip\": \"239.1.1.1\"}", &a), -USHER_E_RANGE);
 	assert_int_equal(manifest("[]", &a), -USHER_E_TYPE);
@@ -243,14 +254,10 @@ static void test_manifest(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_defaults),
-		cmocka_unit_test(test_letters),
-		cmocka_unit_test(test_words),
-		cmocka_unit_test(test_client_id),
-		cmocka_unit_test(test_lists),
-		cmocka_unit_test(test_refused),
-		cmocka_unit_test(test_hostile_values),
-		cmocka_unit_test(test_help),
+		cmocka_unit_test(test_defaults),       cmocka_unit_test(test_letters),
+		cmocka_unit_test(test_words),	       cmocka_unit_test(test_client_id),
+		cmocka_unit_test(test_lists),	       cmocka_unit_test(test_refused),
+		cmocka_unit_test(test_hostile_values), cmocka_unit_test(test_help),
 		cmocka_unit_test(test_manifest),
 	};
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * The client's sockets, its watch of a link, and its additions to an interface, against the kernel: a
- * veth pair in a network namespace of the test's own. Skipped where that is not allowed.
+ * The client's sockets, its watch of a link, and its additions to an interface, against the kernel:
+ * a veth pair in a network namespace of the test's own. Skipped where that is not allowed.
  */
 #include "unit.h"
 
@@ -42,8 +42,9 @@ static int setup(void **state)
 		return 0;
 	if (unshare(CLONE_NEWNET) < 0)
 		return -1; /* as root nothing leaves itself out */
-	ready = run("ip link set lo up && ip link add v0 type veth peer name v1 && ip link set v1 up && "
-		    "ip link set v0 up");
+	ready = run(
+		"ip link set lo up && ip link add v0 type veth peer name v1 && ip link set v1 up && "
+		"ip link set v0 up");
 	return ready ? 0 : -1;
 }
 
@@ -88,9 +89,21 @@ static void peer_send(int fd, struct span frame)
 
 static size_t reply_frame(uint8_t *buf, size_t cap, uint8_t op, uint32_t xid, uint16_t dport)
 {
-	uint8_t msg[300] = {op, 1, 6, 0, (uint8_t)(xid >> 24), (uint8_t)(xid >> 16), (uint8_t)(xid >> 8), (uint8_t)xid};
-	struct udp_frame f = {{255, 255, 255, 255, 255, 255}, {2, 0, 0, 0, 0, 9}, 0xc0000201, UINT32_MAX, 67,
-			      dport, span_of(msg, sizeof(msg))};
+	uint8_t msg[300] = {op,
+			    1,
+			    6,
+			    0,
+			    (uint8_t)(xid >> 24),
+			    (uint8_t)(xid >> 16),
+			    (uint8_t)(xid >> 8),
+			    (uint8_t)xid};
+	struct udp_frame f = {{255, 255, 255, 255, 255, 255},
+			      {2, 0, 0, 0, 0, 9},
+			      0xc0000201,
+			      UINT32_MAX,
+			      67,
+			      dport,
+			      span_of(msg, sizeof(msg))};
 	struct wr w = wr_init(buf, cap);
 
 	udp_frame_write(&w, &f);
@@ -120,11 +133,11 @@ static void test_raw(void **state)
 	assert_true(fd >= 0);
 	packet_init(&p, data, sizeof(data), arena, sizeof(arena));
 	assert_int_equal(client_sock_recv(fd, false, ifindex, ADDRESS, &p), 0);
-	send_reply(peer, 1, XID, 68);		/* a request */
-	send_reply(peer, 2, XID + 1, 68);	/* somebody else's */
-	send_reply(peer, 2, XID, 67);		/* another port */
+	send_reply(peer, 1, XID, 68);	  /* a request */
+	send_reply(peer, 2, XID + 1, 68); /* somebody else's */
+	send_reply(peer, 2, XID, 67);	  /* another port */
 	n = reply_frame(buf, sizeof(buf), 2, XID, 68);
-	buf[20] = 0x20;				/* more fragments */
+	buf[20] = 0x20; /* more fragments */
 	peer_send(peer, span_of(buf, n));
 	assert_false(readable(fd, 50));
 	send_reply(peer, 2, XID, 68);
@@ -143,8 +156,13 @@ static void test_raw(void **state)
 
 static void send_arp(int peer, uint32_t spa, uint32_t tpa)
 {
-	struct eth_hdr_text { uint8_t h[14]; } head = {{255, 255, 255, 255, 255, 255, 2, 0, 0, 0, 0, 9, 8, 6}};
-	struct arp_packet a = {.op = ARP_REQUEST, .sha = {2, 0, 0, 0, 0, 9}, .spa = spa, .tpa = tpa};
+	struct eth_hdr_text {
+		uint8_t h[14];
+	} head = {{255, 255, 255, 255, 255, 255, 2, 0, 0, 0, 0, 9, 8, 6}};
+	struct arp_packet a = {.op = ARP_REQUEST,
+			       .sha = {2, 0, 0, 0, 0, 9},
+			       .spa = spa,
+			       .tpa = tpa};
 	uint8_t buf[60] = {0};
 	struct wr w = wr_init(buf, sizeof(buf));
 
@@ -165,16 +183,16 @@ static void test_arp(void **state)
 	peer = peer_open();
 	fd = client_sock_open_arp(ifindex, ADDRESS, 0xc0000207);
 	assert_true(fd >= 0);
-	send_arp(peer, ADDRESS + 1, ADDRESS);		/* somebody asks who has it */
-	send_arp(peer, 0, ADDRESS + 1);			/* a probe for another one */
+	send_arp(peer, ADDRESS + 1, ADDRESS); /* somebody asks who has it */
+	send_arp(peer, 0, ADDRESS + 1);	      /* a probe for another one */
 	assert_false(readable(fd, 50));
-	send_arp(peer, 0xc0000207, ADDRESS);		/* the station that was asked */
+	send_arp(peer, 0xc0000207, ADDRESS); /* the station that was asked */
 	assert_true(readable(fd, 1000));
 	assert_int_equal(client_sock_recv_arp(fd, buf, sizeof(buf)), 60);
-	send_arp(peer, ADDRESS, ADDRESS);		/* claims it */
+	send_arp(peer, ADDRESS, ADDRESS); /* claims it */
 	assert_true(readable(fd, 1000));
 	assert_int_equal(client_sock_recv_arp(fd, buf, sizeof(buf)), 60);
-	send_arp(peer, 0, ADDRESS);			/* probes for it */
+	send_arp(peer, 0, ADDRESS); /* probes for it */
 	assert_true(readable(fd, 1000));
 	assert_int_equal(client_sock_recv_arp(fd, buf, sizeof(buf)), 60);
 	assert_int_equal(client_sock_recv_arp(fd, buf, sizeof(buf)), 0);
@@ -203,9 +221,12 @@ static void test_udp(void **state)
 	assert_int_equal(p.ifindex, ifindex);
 	assert_int_equal(packet_decode(&p), DROP_NONE);
 	assert_int_equal(packet_app(&p).n, 300);
-	assert_int_equal(client_sock_send_udp(fd, ifindex, ADDRESS, 0xc0000201, span_str("request")), 0);
+	assert_int_equal(client_sock_send_udp(fd, ifindex, ADDRESS, 0xc0000201,
+					      span_str("request")),
+			 0);
 	/* an address that is not ours (any more) */
-	assert_true(client_sock_send_udp(fd, ifindex, ADDRESS + 1, 0xc0000201, span_str("request")) < 0);
+	assert_true(client_sock_send_udp(fd, ifindex, ADDRESS + 1, 0xc0000201,
+					 span_str("request")) < 0);
 	(void)close(fd);
 	(void)close(peer);
 	assert_true(run("ip addr del 192.0.2.5/24 dev v0"));
@@ -229,7 +250,8 @@ static void test_broken(void **state)
 		r = client_sock_recv(fd, false, ifindex, ADDRESS, &p);
 		assert_int_equal(r, -ENETDOWN);
 		assert_true(client_sock_broken(r));
-		assert_true(client_sock_broken(client_sock_send_frame(fd, ifindex, span_of(data, 60))));
+		assert_true(
+			client_sock_broken(client_sock_send_frame(fd, ifindex, span_of(data, 60))));
 		(void)close(fd);
 		assert_true(run("ip link set v0 up"));
 	}
@@ -271,7 +293,8 @@ static void test_watch(void **state)
 	look(&w, &ev);
 	assert_false(link_is_up(&w.now));
 	assert_true(w.now.admin_up);
-	assert_true(run("ip link set w0 down; ip link set w0 name z0 mtu 1400 address 02:00:00:00:00:77"));
+	assert_true(run(
+		"ip link set w0 down; ip link set w0 name z0 mtu 1400 address 02:00:00:00:00:77"));
 	look(&w, &ev);
 	assert_string_equal(w.now.name, "z0");
 	assert_int_equal(w.now.mtu, 1400);
@@ -280,7 +303,7 @@ static void test_watch(void **state)
 	look(&w, &ev);
 	assert_true(ev.touched);
 	assert_false(ev.changed);
-	assert_true(run("ip link set v1 mtu 1450; ip addr add 192.0.2.9/24 dev v1"));	/* not ours */
+	assert_true(run("ip link set v1 mtu 1450; ip addr add 192.0.2.9/24 dev v1")); /* not ours */
 	look(&w, &ev);
 	assert_false(ev.changed);
 	assert_false(ev.touched);
@@ -291,7 +314,8 @@ static void test_watch(void **state)
 	assert_true(run("ip link set z0 up; ip link set w1 up; ip addr add 192.0.2.9/24 dev z0"));
 	look(&w, &ev);
 	assert_true(run("ip route add 203.0.113.0/24 dev z0 proto dhcp"));
-	assert_true(run("ip route add 198.51.100.0/24 dev z0 proto static; ip route del 198.51.100.0/24 dev z0"));
+	assert_true(run(
+		"ip route add 198.51.100.0/24 dev z0 proto static; ip route del 198.51.100.0/24 dev z0"));
 	while (readable(w.nl.fd, 100))
 		assert_int_equal(link_watch_read(&w, &ev), 0);
 	assert_true(run("ip route del 203.0.113.0/24 dev z0"));
@@ -313,11 +337,14 @@ static void test_80_enobufs(void **state)
 
 	(void)state;
 	need_net();
-	assert_true(run("ip link add w0 type veth peer name w1 && ip addr add 192.0.2.9/24 dev w0"));
+	assert_true(
+		run("ip link add w0 type veth peer name w1 && ip addr add 192.0.2.9/24 dev w0"));
 	assert_int_equal(link_watch_open(&w, "w0"), 0);
 	assert_int_equal(setsockopt(w.nl.fd, SOL_SOCKET, SO_RCVBUF, &small, sizeof(small)), 0);
-	assert_true(run("for i in 1 2 3 4 5 6 7 8; do ip link set w1 up; ip link set w1 down; done"));
-	assert_true(run("ip link set w0 address 02:00:00:00:00:78; ip link set w0 up; ip link set w1 up"));
+	assert_true(
+		run("for i in 1 2 3 4 5 6 7 8; do ip link set w1 up; ip link set w1 down; done"));
+	assert_true(run(
+		"ip link set w0 address 02:00:00:00:00:78; ip link set w0 up; ip link set w1 up"));
 	look(&w, &ev);
 	assert_true(ev.lost);
 	assert_true(ev.changed);
@@ -326,11 +353,12 @@ static void test_80_enobufs(void **state)
 		if (readable(w.nl.fd, 20))
 			assert_int_equal(link_watch_read(&w, &ev), 0);
 	assert_true(link_is_up(&w.now));
-	assert_true(run("for i in 1 2 3 4 5 6 7 8; do ip link set w1 up; ip link set w1 down; done"));
+	assert_true(
+		run("for i in 1 2 3 4 5 6 7 8; do ip link set w1 up; ip link set w1 down; done"));
 	assert_true(run("ip addr del 192.0.2.9/24 dev w0"));
 	look(&w, &ev);
 	assert_true(ev.lost);
-	assert_true(ev.touched);	/* the addresses are compared after any loss */
+	assert_true(ev.touched); /* the addresses are compared after any loss */
 	link_watch_close(&w);
 	assert_true(run("ip link del w0"));
 }
@@ -374,7 +402,8 @@ static void test_address(void **state)
 	assert_true(run("ip addr add 198.51.100.1/24 dev v0"));
 	assert_int_equal(netconf_link_up(&c), 0);
 	assert_int_equal(netconf_set_address(&c, &a, NULL), 0);
-	assert_true(shows("-4 addr show v0", "192.0.2.5/24 brd 192.0.2.255 .*valid_lft (60|59)sec preferred_lft"));
+	assert_true(shows("-4 addr show v0",
+			  "192.0.2.5/24 brd 192.0.2.255 .*valid_lft (60|59)sec preferred_lft"));
 	a.valid_s = UINT32_MAX;
 	assert_int_equal(netconf_set_address(&c, &a, NULL), 0);
 	assert_true(shows("-4 addr show v0", "192.0.2.5/24 .*valid_lft forever"));
@@ -405,7 +434,10 @@ static void test_routes(void **state)
 {
 	struct netconf_address a = {ADDRESS, 0, UINT32_MAX, 32};
 	struct netconf_routes r = {
-		.address = ADDRESS, .mask = UINT32_MAX, .mtu = 1400, .n = 3,
+		.address = ADDRESS,
+		.mask = UINT32_MAX,
+		.mtu = 1400,
+		.n = 3,
 		.route = {{0x0a000001, 0, 32}, {0, 0x0a000001, 0}, {0xcb007100, 0x0a000001, 24}},
 	};
 	struct netconf c;
@@ -413,14 +445,15 @@ static void test_routes(void **state)
 
 	(void)state;
 	need_net();
-	assert_true(run("ip route add 203.0.113.0/24 dev v1"));		/* somebody else's */
+	assert_true(run("ip route add 203.0.113.0/24 dev v1")); /* somebody else's */
 	assert_int_equal(netconf_open(&c, (int)if_nametoindex("v0")), 0);
 	assert_int_equal(netconf_set_address(&c, &a, NULL), 0);
 	assert_int_equal(netconf_set_routes(&c, &r, &failed), 0);
-	assert_true(shows("route show dev v0", "default via 10.0.0.1 proto dhcp .*src 192.0.2.5 .*onlink mtu 1400"));
+	assert_true(shows("route show dev v0",
+			  "default via 10.0.0.1 proto dhcp .*src 192.0.2.5 .*onlink mtu 1400"));
 	assert_true(shows("route show dev v0", "10.0.0.1 proto dhcp"));
 	assert_true(shows("route show dev v1", "203.0.113.0/24"));
-	assert_int_equal(netconf_set_routes(&c, &r, NULL), 0);		/* again: the same */
+	assert_int_equal(netconf_set_routes(&c, &r, NULL), 0); /* again: the same */
 	r.n = 2;
 	r.route[1] = (struct client_route){0, 0x0a000002, 0};
 	assert_int_equal(netconf_set_routes(&c, &r, NULL), 0);
@@ -457,16 +490,17 @@ static void test_netlink_bounds(void **state)
 	assert_true(b.bad);
 	assert_int_equal(nl_talk(&nl, &b, ret, 1), -EMSGSIZE);
 	assert_null(nl_msg(span_of(big, 15), &pos));
-	assert_null(nl_msg(span_of(big, 64), &pos));	/* a length of 0 */
+	assert_null(nl_msg(span_of(big, 64), &pos)); /* a length of 0 */
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_raw), cmocka_unit_test(test_arp), cmocka_unit_test(test_udp),
-		cmocka_unit_test(test_broken), cmocka_unit_test(test_watch), cmocka_unit_test(test_80_enobufs),
-		cmocka_unit_test(test_enslaved),
-		cmocka_unit_test(test_address), cmocka_unit_test(test_routes), cmocka_unit_test(test_netlink_bounds),
+		cmocka_unit_test(test_raw),	 cmocka_unit_test(test_arp),
+		cmocka_unit_test(test_udp),	 cmocka_unit_test(test_broken),
+		cmocka_unit_test(test_watch),	 cmocka_unit_test(test_80_enobufs),
+		cmocka_unit_test(test_enslaved), cmocka_unit_test(test_address),
+		cmocka_unit_test(test_routes),	 cmocka_unit_test(test_netlink_bounds),
 	};
 
 	return cmocka_run_group_tests(tests, setup, NULL);

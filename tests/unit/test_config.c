@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
  * The configuration: defaults, inheritance, every tier-A key in its typed place, the effective tree
- * as a fixpoint, look-ups, and a directory of broken files whose first line names the expected error.
+ * as a fixpoint, look-ups, and a directory of broken files whose first line names the expected
+ * error.
  */
 #include "unit.h"
 
@@ -71,7 +72,8 @@ static void check_fixpoint(const struct config *c)
 	buf_fini(&b);
 }
 
-static bool option_is(const struct config_options *o, const char *space, uint32_t code, const char *data, size_t n)
+static bool option_is(const struct config_options *o, const char *space, uint32_t code,
+		      const char *data, size_t n)
 {
 	const struct config_option *x = config_option_find(o, space, code);
 
@@ -86,13 +88,15 @@ static void test_defaults(void **state)
 	assert_int_equal(c->params.valid_lifetime.value, 7200);
 	assert_int_equal(c->params.valid_lifetime.min, 7200);
 	assert_int_equal(c->params.valid_lifetime.max, 7200);
-	assert_false(c->params.has_renew_timer || c->params.has_rebind_timer || c->params.calculate_tee_times);
+	assert_false(c->params.has_renew_timer || c->params.has_rebind_timer ||
+		     c->params.calculate_tee_times);
 	assert_true(c->params.cache_threshold > 0.24 && c->params.cache_threshold < 0.26);
 	assert_true(c->params.match_client_id && !c->params.authoritative);
 	assert_true(c->params.reservations_in_subnet && !c->params.reservations_global);
 	assert_int_equal(c->params.allocator, ALLOCATOR_ITERATIVE);
 	assert_string_equal(c->params.names.char_set, "[^A-Za-z0-9.-]");
-	assert_true(c->persist && c->multi_threading && c->echo_client_id && c->ip_reservations_unique);
+	assert_true(c->persist && c->multi_threading && c->echo_client_id &&
+		    c->ip_reservations_unique);
 	assert_int_equal(c->lfc_interval, 3600);
 	assert_int_equal(c->packet_queue_size, 64);
 	assert_int_equal(c->parked_packet_limit, 256);
@@ -224,8 +228,8 @@ static void check_tier_a_lookups(const struct config *c)
 
 static void check_tier_a_hosts(const struct config *c)
 {
-	const struct config_host *h =
-		config_host_by_id(c, 1, HOST_ID_HW_ADDRESS, span_of("\x1a\x1b\x1c\x1d\x1e\x1f", 6));
+	const struct config_host *h = config_host_by_id(c, 1, HOST_ID_HW_ADDRESS,
+							span_of("\x1a\x1b\x1c\x1d\x1e\x1f", 6));
 
 	assert_int_equal(c->n_hosts, 6);
 	assert_non_null(h);
@@ -237,7 +241,8 @@ static void check_tier_a_hosts(const struct config *c)
 	assert_null(config_host_by_addr(c, 10, 0xc00002c9));
 	assert_non_null(config_host_by_id(c, 1, HOST_ID_CIRCUIT_ID, span_str("port 7")));
 	assert_non_null(config_host_by_id(c, 1, HOST_ID_FLEX_ID, span_str("s0mEVaLue")));
-	assert_non_null(config_host_by_id(c, 0, HOST_ID_HW_ADDRESS, span_of("\xaa\xbb\xcc\xdd\xee\xff", 6)));
+	assert_non_null(config_host_by_id(c, 0, HOST_ID_HW_ADDRESS,
+					  span_of("\xaa\xbb\xcc\xdd\xee\xff", 6)));
 	assert_null(config_host_by_id(c, 1, HOST_ID_DUID, span_str("x")));
 }
 
@@ -262,7 +267,8 @@ static void test_tier_b(void **state)
 	struct config *c = load_data("tier-b.json");
 
 	(void)state;
-	assert_non_null(strstr(warnings, "'enable-updates' in dhcp-ddns is accepted and has no effect"));
+	assert_non_null(
+		strstr(warnings, "'enable-updates' in dhcp-ddns is accepted and has no effect"));
 	assert_null(strstr(warnings, "ncr-format"));
 	assert_true(c->use_routing && !c->re_detect && c->sockets_require_all);
 	assert_int_equal(c->sockets_max_retries, 5);
@@ -272,11 +278,13 @@ static void test_tier_b(void **state)
 	assert_int_equal(c->params.allocator, ALLOCATOR_FLQ);
 	assert_int_equal(c->lease_checks, CHECKS_FIX_DEL);
 	assert_int_equal(c->host_ids[0], HOST_ID_FLEX_ID);
-	assert_true(c->exclude_first_last_24 && c->stash_agent_options && !c->ip_reservations_unique);
+	assert_true(c->exclude_first_last_24 && c->stash_agent_options &&
+		    !c->ip_reservations_unique);
 	assert_true(c->classes[0].only_additional && c->classes[0].valid_lifetime.set);
 	assert_int_equal(c->classes[0].valid_lifetime.min, 50);
 	assert_non_null(c->classes[1].template_test);
-	assert_int_equal(config_option_find(&c->classes[2].options, "vendor-4491", 2)->vendor_id, 4491);
+	assert_int_equal(config_option_find(&c->classes[2].options, "vendor-4491", 2)->vendor_id,
+			 4491);
 	assert_int_equal(config_option_find(&c->options, "dhcp4", 4)->classes.n, 1);
 	assert_true(config_option_find(&c->options, "dhcp4", 7)->never_send);
 	assert_int_equal(c->subnets[0].id, 1);
@@ -297,7 +305,8 @@ static void test_older_spellings(void **state)
 	assert_int_equal(c->subnets[0].prefix, 0xc0000300); /* the given id is kept */
 	assert_int_equal(c->subnets[1].id, 2);
 	assert_int_equal(c->subnets[2].id, 3);
-	assert_true(c->subnets[1].params.reservations_global && !c->subnets[1].params.reservations_in_subnet);
+	assert_true(c->subnets[1].params.reservations_global &&
+		    !c->subnets[1].params.reservations_in_subnet);
 	assert_int_equal(c->subnets[1].classes.n, 1);
 	assert_int_equal(c->subnets[1].additional.n, 1);
 	assert_int_equal(c->subnets[1].relays[0], 0xc00002fa);
@@ -309,9 +318,10 @@ static void test_older_spellings(void **state)
 
 static void test_overlapping_subnets(void **state)
 {
-	struct config *c = load_text("{\"Dhcp4\":{\"subnet4\":["
-				     "{\"id\":3,\"subnet\":\"10.0.0.0/8\"},{\"id\":1,\"subnet\":\"10.1.0.0/16\"},"
-				     "{\"id\":2,\"subnet\":\"0.0.0.0/0\"},{\"id\":9,\"subnet\":\"10.1.1.1/32\"}]}}");
+	struct config *c = load_text(
+		"{\"Dhcp4\":{\"subnet4\":["
+		"{\"id\":3,\"subnet\":\"10.0.0.0/8\"},{\"id\":1,\"subnet\":\"10.1.0.0/16\"},"
+		"{\"id\":2,\"subnet\":\"0.0.0.0/0\"},{\"id\":9,\"subnet\":\"10.1.1.1/32\"}]}}");
 	static const uint32_t want[] = {1, 2, 3, 9};
 	const struct config_subnet *s = NULL;
 
@@ -335,10 +345,11 @@ static void test_scale(void **state)
 	buf_init(&b);
 	buf_str(&b, "{\"Dhcp4\":{\"subnet4\":[");
 	for (unsigned i = 0; i < SUBNETS; i++) {
-		buf_printf(&b, "%s{\"subnet\":\"10.%u.%u.0/24\",\"reservations\":[", i ? "," : "", i >> 8, i & 255);
+		buf_printf(&b, "%s{\"subnet\":\"10.%u.%u.0/24\",\"reservations\":[", i ? "," : "",
+			   i >> 8, i & 255);
 		for (unsigned k = 1; k <= HOSTS; k++)
-			buf_printf(&b, "%s{\"duid\":\"%06x%02x\",\"ip-address\":\"10.%u.%u.%u\"}", k > 1 ? "," : "",
-				   i, k, i >> 8, i & 255, k);
+			buf_printf(&b, "%s{\"duid\":\"%06x%02x\",\"ip-address\":\"10.%u.%u.%u\"}",
+				   k > 1 ? "," : "", i, k, i >> 8, i & 255, k);
 		buf_str(&b, "]}");
 	}
 	buf_str(&b, "]}}");
@@ -358,7 +369,8 @@ static void test_scale(void **state)
 /* config-get shows an option completely. */
 static void test_effective_option(void **state)
 {
-	struct config *c = load_text("{\"Dhcp4\":{\"option-data\":[{\"name\":\"routers\",\"data\":\"10.0.0.1\"}]}}");
+	struct config *c = load_text(
+		"{\"Dhcp4\":{\"option-data\":[{\"name\":\"routers\",\"data\":\"10.0.0.1\"}]}}");
 	const struct json *o = json_get(json_get(c->effective, "Dhcp4"), "option-data")->first;
 	int64_t code = 0;
 	bool csv = false;
@@ -373,7 +385,8 @@ static void test_effective_option(void **state)
 
 static void test_comment(void **state)
 {
-	struct config *c = load_text("{\"Dhcp4\":{\"comment\":\"hello\",\"user-context\":{\"a\":1}}}");
+	struct config *c = load_text(
+		"{\"Dhcp4\":{\"comment\":\"hello\",\"user-context\":{\"a\":1}}}");
 	const struct json *context = json_get(json_get(c->effective, "Dhcp4"), "user-context");
 
 	(void)state;
@@ -385,8 +398,8 @@ static void test_comment(void **state)
 
 /* --- files that Kea loads and we once did not ------------------------------------------------- */
 
-static bool read_expectation(const char *path, const char *word, unsigned *line, unsigned *col, char *text,
-			     size_t cap);
+static bool read_expectation(const char *path, const char *word, unsigned *line, unsigned *col,
+			     char *text, size_t cap);
 
 static struct config_error warnings_seen[64];
 static size_t n_warnings_seen;
@@ -435,7 +448,8 @@ static void each_file(const char *name, void (*check)(const char *path), int at_
 	while ((entry = readdir(d)) != NULL) {
 		if (!strstr(entry->d_name, ".json"))
 			continue;
-		(void)snprintf(path, sizeof(path), "%s/%s/%s", USHER_TEST_DATA, name, entry->d_name);
+		(void)snprintf(path, sizeof(path), "%s/%s/%s", USHER_TEST_DATA, name,
+			       entry->d_name);
 		check(path);
 		n++;
 	}
@@ -464,7 +478,8 @@ static void take_problem(struct config_problems *p, unsigned line, const char *m
 	if (strstr(text, " // problem"))
 		*strstr(text, " // problem") = '\0';
 	for (size_t i = 0; i < p->n; i++) {
-		if (p->items[i].pos.line != line || p->items[i].pos.col != col || !strstr(p->items[i].text, text))
+		if (p->items[i].pos.line != line || p->items[i].pos.col != col ||
+		    !strstr(p->items[i].text, text))
 			continue;
 		p->items[i].pos.line = 0;
 		return;
@@ -493,13 +508,15 @@ static size_t check_problems(const char *path)
 	assert_non_null(f);
 	while (fgets(text, sizeof(text), f)) {
 		line++;
-		for (const char *m = strstr(text, "// problem:"); m; m = strstr(m + 1, "// problem:"))
+		for (const char *m = strstr(text, "// problem:"); m;
+		     m = strstr(m + 1, "// problem:"))
 			take_problem(&p, line, m);
 	}
 	(void)fclose(f);
 	for (size_t i = 0; i < p.n; i++)
 		if (p.items[i].pos.line)
-			fail_msg("%s:%u:%u: %s", path, p.items[i].pos.line, p.items[i].pos.col, p.items[i].text);
+			fail_msg("%s:%u:%u: %s", path, p.items[i].pos.line, p.items[i].pos.col,
+				 p.items[i].text);
 	config_problems_fini(&p);
 	return n;
 }
@@ -522,10 +539,10 @@ static void test_follow_ups(void **state)
 	each_file("follow-ups", check_follow_ups, 2);
 }
 
-/* --- broken files --------------------------------------------------------------------------- */
+/* --- broken files ----------------------------------------------------------------------------- */
 
-static bool read_expectation(const char *path, const char *word, unsigned *line, unsigned *col, char *text,
-			     size_t cap)
+static bool read_expectation(const char *path, const char *word, unsigned *line, unsigned *col,
+			     char *text, size_t cap)
 {
 	char first[600] = "";
 	char form[40];
@@ -571,12 +588,18 @@ static void test_broken(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_defaults),	cmocka_unit_test(test_tier_a),
-		cmocka_unit_test(test_tier_b),		cmocka_unit_test(test_older_spellings),
-		cmocka_unit_test(test_overlapping_subnets), cmocka_unit_test(test_comment),
-		cmocka_unit_test(test_effective_option),	cmocka_unit_test(test_scale),
-		cmocka_unit_test(test_broken),		cmocka_unit_test(test_accepted),
-		cmocka_unit_test(test_problems),	cmocka_unit_test(test_follow_ups),
+		cmocka_unit_test(test_defaults),
+		cmocka_unit_test(test_tier_a),
+		cmocka_unit_test(test_tier_b),
+		cmocka_unit_test(test_older_spellings),
+		cmocka_unit_test(test_overlapping_subnets),
+		cmocka_unit_test(test_comment),
+		cmocka_unit_test(test_effective_option),
+		cmocka_unit_test(test_scale),
+		cmocka_unit_test(test_broken),
+		cmocka_unit_test(test_accepted),
+		cmocka_unit_test(test_problems),
+		cmocka_unit_test(test_follow_ups),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

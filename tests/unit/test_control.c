@@ -23,7 +23,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-/* --- framing ---------------------------------------------------------------------------------------- */
+/* --- framing ---------------------------------------------------------------------------------- */
 
 static enum framing_result feed_at(const char *text, size_t cut)
 {
@@ -104,7 +104,7 @@ static void test_framing_bad(void **state)
 	assert_framing("{\"a\":[{\"b\":[{", FRAMING_TOO_DEEP);
 }
 
-/* --- the channel ------------------------------------------------------------------------------------ */
+/* --- the channel ------------------------------------------------------------------------------ */
 
 static char dir[64];
 static char path[96];
@@ -113,14 +113,15 @@ struct world {
 	struct loop *loop;
 	struct channel *ch;
 	unsigned n_handled;
-	size_t answer_len;	/* octets of text in the answer */
+	size_t answer_len; /* octets of text in the answer */
 	bool close_inside;
 };
 
 static struct json *handle(void *ctx, const struct json *request, struct arena *a)
 {
 	struct world *w = ctx;
-	struct json *m = control_answer(a, CONTROL_OK, "%s", json_get_str(request, "command") ? "yes" : "no");
+	struct json *m = control_answer(a, CONTROL_OK, "%s",
+					json_get_str(request, "command") ? "yes" : "no");
 	char *big;
 
 	w->n_handled++;
@@ -270,7 +271,8 @@ static void test_garbage(void **state)
 	world_close(&w);
 }
 
-/* All problems of a text that is no JSON, with their places; also when it is refused for another reason. */
+/* All problems of a text that is no JSON, with their places; also when it is refused for another
+ * reason. */
 static void test_all_problems(void **state)
 {
 	static const char bad[] = "{ \"a\": 1, \"a\": 2,\n \"b\": yes,\n \"c\": 1 \"d\": 2 }";
@@ -283,8 +285,11 @@ static void test_all_problems(void **state)
 	assert_int_equal(ask(&w, bad, "line 2, column 7: found"), 1);
 	assert_int_equal(ask(&w, bad, "line 3, column 9: found"), 1);
 	/* at once, not after the time-out: the string cannot end any more */
-	assert_int_equal(ask(&w, "{ \"a\": no,\n \"b: 1,\n", "invalid JSON at line 1, column 8"), 1);
-	assert_int_equal(ask(&w, "{ \"a\": no, \"b\": [", "timeout: no whole request came in time: line 1, column 8"), 1);
+	assert_int_equal(ask(&w, "{ \"a\": no,\n \"b: 1,\n", "invalid JSON at line 1, column 8"),
+			 1);
+	assert_int_equal(ask(&w, "{ \"a\": no, \"b\": [",
+			     "timeout: no whole request came in time: line 1, column 8"),
+			 1);
 	fd = dial(); /* octets behind the end, in another piece */
 	assert_int_equal(send(fd, "{}", 2, MSG_NOSIGNAL), 2);
 	say(&w, fd, " }");
@@ -466,13 +471,15 @@ static void test_path(void **state)
 	assert_int_equal(unlink(path), 0);
 	o.path = "/a/directory/that/is/not/there";
 	assert_int_equal(channel_open(w.loop, &o, &second), -ENOENT);
-	o.path = "/a/name/that/is/too/long/for/the/address/of/a/unix/socket/which/takes/108/octets/and/not/one/more/than/that/whatever";
+	o.path =
+		"/a/name/that/is/too/long/for/the/address/of/a/unix/socket/which/takes/108/octets/and/not/one/more/than/that/whatever";
 	assert_int_equal(channel_open(w.loop, &o, &second), -ENAMETOOLONG);
 	loop_free(w.loop);
 }
 
-/* A channel that is closed serves those who are there to their end: one that reads, one that has sent half of its
- * request, one that was not even accepted. Without a list of closing channels all of them are cut off. */
+/* A channel that is closed serves those who are there to their end: one that reads, one that has
+ * sent half of its request, one that was not even accepted. Without a list of closing channels all
+ * of them are cut off. */
 static void test_close_in_between(void **state)
 {
 	struct channel *closing = NULL;
@@ -599,16 +606,24 @@ static int group_teardown(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_framing_whole), cmocka_unit_test(test_framing_comments),
-		cmocka_unit_test(test_framing_more),  cmocka_unit_test(test_framing_bad),
-		cmocka_unit_test(test_request),	      cmocka_unit_test(test_garbage),
+		cmocka_unit_test(test_framing_whole),
+		cmocka_unit_test(test_framing_comments),
+		cmocka_unit_test(test_framing_more),
+		cmocka_unit_test(test_framing_bad),
+		cmocka_unit_test(test_request),
+		cmocka_unit_test(test_garbage),
 		cmocka_unit_test(test_all_problems),
-		cmocka_unit_test(test_idle),	      cmocka_unit_test(test_too_long),
-		cmocka_unit_test(test_too_deep),      cmocka_unit_test(test_too_many),
-		cmocka_unit_test(test_half_open),     cmocka_unit_test(test_stream),
-		cmocka_unit_test(test_mode),	      cmocka_unit_test(test_path),
+		cmocka_unit_test(test_idle),
+		cmocka_unit_test(test_too_long),
+		cmocka_unit_test(test_too_deep),
+		cmocka_unit_test(test_too_many),
+		cmocka_unit_test(test_half_open),
+		cmocka_unit_test(test_stream),
+		cmocka_unit_test(test_mode),
+		cmocka_unit_test(test_path),
 		cmocka_unit_test(test_close_in_between),
-		cmocka_unit_test(test_close_in_between), cmocka_unit_test(test_slow_reader),
+		cmocka_unit_test(test_close_in_between),
+		cmocka_unit_test(test_slow_reader),
 		cmocka_unit_test(test_closed_by_request),
 	};
 

@@ -3,9 +3,10 @@
  * Crash images of the journal. A random load runs over the fake disk; a ledger keeps, for every
  * address, each state it ever had, when it came about and when it was acknowledged (both counted
  * in recorded disk changes). The files after a crash must load, and every address must be in its
- * last acknowledged state or a later one: with "commit" after every crash, with "interval" and "none"
- * when the process was killed. When the machine crashed, "interval" may lose leases acknowledged
- * in the last interval and no older ones, "none" anything, but nobody gets a lease that never was.
+ * last acknowledged state or a later one: with "commit" after every crash, with "interval" and
+ * "none" when the process was killed. When the machine crashed, "interval" may lose leases
+ * acknowledged in the last interval and no older ones, "none" anything, but nobody gets a lease
+ * that never was.
  */
 #include "base/error.h"
 #include "fake/fake_files.h"
@@ -48,7 +49,10 @@ struct world {
 
 static struct lease_db *new_db(const struct clock_src *clock)
 {
-	struct lease_db_opts o = {.clock = clock, .hash_key = {1, 2}, .seed = 3, .offer_hold_s = 10};
+	struct lease_db_opts o = {.clock = clock,
+				  .hash_key = {1, 2},
+				  .seed = 3,
+				  .offer_hold_s = 10};
 	struct lease_db *db = NULL;
 
 	assert_int_equal(lease_db_new(&o, &db), 0);
@@ -58,8 +62,11 @@ static struct lease_db *new_db(const struct clock_src *clock)
 static int open_store(const struct world *w, struct fake_files *disk, struct lease_db *db,
 		      struct lease_store **ret)
 {
-	struct journal_opts o = {.path = path, .persist = true, .files = &disk->ops,
-				 .clock = &w->clock.src, .durability = w->durability,
+	struct journal_opts o = {.path = path,
+				 .persist = true,
+				 .files = &disk->ops,
+				 .clock = &w->clock.src,
+				 .durability = w->durability,
 				 .interval_ms = INTERVAL_MS};
 
 	return journal_open(&o, db, ret, NULL);
@@ -80,7 +87,9 @@ static void note_changes(struct world *w)
 	lease_store_stats(w->store, &st);
 	for (uint32_t i = 0; i < N_ADDRS; i++) {
 		struct ledger *g = &w->ledger;
-		struct version v = {.seq = st.rows, .born = w->disk.n_ops, .acked = SIZE_MAX,
+		struct version v = {.seq = st.rows,
+				    .born = w->disk.n_ops,
+				    .acked = SIZE_MAX,
 				    .safe = SIZE_MAX};
 		const struct version *last = g->n[i] ? &g->v[i][g->n[i] - 1] : NULL;
 
@@ -121,8 +130,11 @@ static void random_change(struct world *w)
 	uint32_t i = rng_below(&w->rng, N_ADDRS);
 	uint32_t who = rng_below(&w->rng, N_ADDRS);
 	struct lease_change ch;
-	struct lease l = {.addr = BASE + i, .subnet_id = 1, .valid_lft = 5 + rng_below(&w->rng, 60),
-			  .hw_len = 6, .hw = {2, 0, 0, 0, 0, (uint8_t)who},
+	struct lease l = {.addr = BASE + i,
+			  .subnet_id = 1,
+			  .valid_lft = 5 + rng_below(&w->rng, 60),
+			  .hw_len = 6,
+			  .hw = {2, 0, 0, 0, 0, (uint8_t)who},
 			  .cltt = clock_wall_s(&w->clock.src)};
 	struct lease_client c = {.hw = lease_hw(&l)};
 	struct lease_reclaim_opts ro = {.max_leases = 3};
@@ -182,15 +194,16 @@ static void world_fini(struct world *w)
 }
 
 /* Has the crash to leave this state or a later one? */
-static bool must_last(const struct world *w, const struct version *v, size_t at, enum fake_loss loss)
+static bool must_last(const struct world *w, const struct version *v, size_t at,
+		      enum fake_loss loss)
 {
 	if (loss == FAKE_LOSE_NOTHING || w->durability == LEASE_SYNC_COMMIT)
 		return v->acked <= at;
 	return w->durability == LEASE_SYNC_INTERVAL && v->safe <= at;
 }
 
-static bool address_ok(const struct world *w, uint32_t i, size_t at, enum fake_loss loss, bool there,
-		       const struct lease *l)
+static bool address_ok(const struct world *w, uint32_t i, size_t at, enum fake_loss loss,
+		       bool there, const struct lease *l)
 {
 	const struct ledger *g = &w->ledger;
 	size_t k = g->n[i];
@@ -219,8 +232,8 @@ static void check_image(struct world *w, struct fake_files *image, size_t at, en
 		bool there = lease_db_get(db, BASE + i, NULL, &l, NULL) == 0;
 
 		if (!address_ok(w, i, at, loss, there, &l))
-			fail_msg("address %u wrong after a crash at %zu of %zu, loss %d", i, at, w->disk.n_ops,
-				 (int)loss);
+			fail_msg("address %u wrong after a crash at %zu of %zu, loss %d", i, at,
+				 w->disk.n_ops, (int)loss);
 	}
 	n_images++;
 	/* and it serves on */
@@ -236,8 +249,9 @@ static void check_images(struct world *w, unsigned n, size_t from)
 		size_t at = from + rng_below(&w->rng, (uint32_t)(w->disk.n_ops - from) + 1);
 		struct fake_files image;
 
-		enum fake_loss loss = k % 8 == 0 ? FAKE_LOSE_UNSYNCED :
-				      k % 8 == 1 ? FAKE_LOSE_NOTHING : FAKE_LOSE_SOME;
+		enum fake_loss loss = k % 8 == 0   ? FAKE_LOSE_UNSYNCED
+				      : k % 8 == 1 ? FAKE_LOSE_NOTHING
+						   : FAKE_LOSE_SOME;
 
 		fake_files_crash(&w->disk, at, loss, &w->rng, &image);
 		check_image(w, &image, at, loss);
@@ -299,8 +313,9 @@ static void test_random_crashes_none(void **state)
 }
 
 /*
- * How far the crash after `at` is from the one before: each change of the disk that soon follows a failed call, some of the
- * later ones. The changes before the call are those of the run whose call before it failed. USHER_LONG: all of them.
+ * How far the crash after `at` is from the one before: each change of the disk that soon follows a
+ * failed call, some of the later ones. The changes before the call are those of the run whose call
+ * before it failed. USHER_LONG: all of them.
  */
 static size_t stride(size_t since)
 {

@@ -54,7 +54,8 @@ static int decode(const struct wr *w, enum dhcp4_leniency how, struct dhcp4_msg 
 	memcpy(copy, w->base, w->len);
 	r = dhcp4_decode(span_of(copy, w->len), how, &arena, m);
 	for (size_t i = 0; r == 0 && i < m->n_opts; i++)
-		m->opts[i].data = span_of(arena_memdup(&arena, m->opts[i].data.p, m->opts[i].data.n),
+		m->opts[i].data = span_of(arena_memdup(&arena, m->opts[i].data.p,
+						       m->opts[i].data.n),
 					  m->opts[i].data.n);
 	free(copy);
 	return r;
@@ -93,7 +94,8 @@ static void test_refused(void **state)
 
 	(void)state;
 	for (size_t n = 0; n < DHCP4_MIN_LEN; n++)
-		assert_int_equal(dhcp4_decode(span_of(in, n), false, &arena, &m), -USHER_E_TRUNCATED);
+		assert_int_equal(dhcp4_decode(span_of(in, n), false, &arena, &m),
+				 -USHER_E_TRUNCATED);
 	assert_int_equal(decode(&w, false, &m), 0);
 	in[2] = 17;
 	assert_int_equal(decode(&w, false, &m), -USHER_E_MALFORMED);
@@ -256,8 +258,11 @@ static void test_tolerant_overload(void **state)
 		struct wr w = wr_init(octets, sizeof(octets));
 		struct dhcp4_msg m;
 
-		memcpy(octets + 108, "\x34\x01\x03\x0f\x01" "f\xff", 7);	/* file: 52 again, then 15 */
-		memcpy(octets + 44, "\x11\x01s\x11\xfe", 5);		/* sname: 17, then a cut-off one */
+		memcpy(octets + 108,
+		       "\x34\x01\x03\x0f\x01"
+		       "f\xff",
+		       7);				     /* file: 52 again, then 15 */
+		memcpy(octets + 44, "\x11\x01s\x11\xfe", 5); /* sname: 17, then a cut-off one */
 		w.len = DHCP4_HDR_LEN;
 		wr_be32(&w, DHCP4_MAGIC);
 		wr_bytes(&w, rows[i].octets, rows[i].n);
@@ -280,8 +285,8 @@ static struct dhcp4_encoded encode(const struct dhcp4_msg *m, size_t max, bool n
 
 static void test_encode_order(void **state)
 {
-	static const uint8_t want[] = {53, 1, 5, 51, 4, 0, 0, 14, 16, 12, 1, 'h',
-				       82, 5, 1, 3, 'a', 'b', 'c', 255, 0};
+	static const uint8_t want[] = {53,  1,	5, 51, 4, 0,   0,   14,	 16,  12, 1,
+				       'h', 82, 5, 1,  3, 'a', 'b', 'c', 255, 0};
 	struct dhcp4_encoded e;
 	struct dhcp4_msg m;
 

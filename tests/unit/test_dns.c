@@ -79,10 +79,11 @@ static struct wr answer(void)
 {
 	struct wr w = message(DNS_QR | DNS_RD | DNS_RA, 1, 2, 1, 1);
 
-	RAW(&w, "\1o\7example\0\0\1\0\1");				     /* 12 */
-	RAW(&w, "\300\014\0\5\0\1\0\0\0\074\0\4\1t\300\016");		     /* 27: t.example. */
-	RAW(&w, "\300\047\0\1\0\1\0\0\1\0\0\4\300\0\2\7");		     /* of t.example.: 39 */
-	RAW(&w, "\300\016\0\6\0\1\0\0\0\1\0\033\2ns\300\016\300\014\0\0\0\1\0\0\0\2\0\0\0\3\0\0\0\4\0\0\0\5");
+	RAW(&w, "\1o\7example\0\0\1\0\1");		      /* 12 */
+	RAW(&w, "\300\014\0\5\0\1\0\0\0\074\0\4\1t\300\016"); /* 27: t.example. */
+	RAW(&w, "\300\047\0\1\0\1\0\0\1\0\0\4\300\0\2\7");    /* of t.example.: 39 */
+	RAW(&w,
+	    "\300\016\0\6\0\1\0\0\0\1\0\033\2ns\300\016\300\014\0\0\0\1\0\0\0\2\0\0\0\3\0\0\0\4\0\0\0\5");
 	RAW(&w, "\0\0\051\4\320\2\0\200\0\0\6\0\012\0\2\252\273");
 	return w;
 }
@@ -159,12 +160,12 @@ static void test_other_rdata(void **state)
 	struct span s;
 
 	(void)state;
-	RAW(&w, "\0\0\017\0\1\0\0\0\0\0\5\0\012\1m\0");			 /* MX */
-	RAW(&w, "\0\0\041\0\1\0\0\0\0\0\11\0\1\0\2\0\120\1s\0");	 /* SRV */
-	RAW(&w, "\0\0\020\0\1\0\0\0\0\0\6\2ab\0\1c");			 /* TXT */
+	RAW(&w, "\0\0\017\0\1\0\0\0\0\0\5\0\012\1m\0");				/* MX */
+	RAW(&w, "\0\0\041\0\1\0\0\0\0\0\11\0\1\0\2\0\120\1s\0");		/* SRV */
+	RAW(&w, "\0\0\020\0\1\0\0\0\0\0\6\2ab\0\1c");				/* TXT */
 	RAW(&w, "\0\0\034\0\1\0\0\0\0\0\020 \1\r\270\0\0\0\0\0\0\0\0\0\0\0\1"); /* AAAA */
-	RAW(&w, "\0\0\043\0\1\0\0\0\0\0\14\0\1\0\2\1u\0\1x\1n\0");	 /* NAPTR */
-	RAW(&w, "\0\377\1\0\1\0\0\0\0\0\3abc");				 /* type 65281 */
+	RAW(&w, "\0\0\043\0\1\0\0\0\0\0\14\0\1\0\2\1u\0\1x\1n\0");		/* NAPTR */
+	RAW(&w, "\0\377\1\0\1\0\0\0\0\0\3abc");					/* type 65281 */
 	assert_int_equal(decode(&w, &m), 0);
 	assert_true(dns_at(&m, DNS_ANSWER, 0, &rr));
 	assert_int_equal(dns_mx_preference(&m, &rr), 10);
@@ -243,12 +244,12 @@ static void test_wrong_names(void **state)
 
 	(void)state;
 	assert_int_equal(QUESTION("\0"), 0);
-	assert_int_equal(QUESTION("\300\014"), -USHER_E_MALFORMED);	/* to itself */
-	assert_int_equal(QUESTION("\1a\300\014"), -USHER_E_MALFORMED);	/* in a circle */
-	assert_int_equal(QUESTION("\1a\300\015"), -USHER_E_MALFORMED);	/* into its own label */
-	assert_int_equal(QUESTION("\300\020"), -USHER_E_MALFORMED);	/* forwards */
-	assert_int_equal(QUESTION("\300\000"), -USHER_E_MALFORMED);	/* into the header */
-	assert_int_equal(QUESTION("\100"), -USHER_E_MALFORMED);		/* labels of kinds that are not */
+	assert_int_equal(QUESTION("\300\014"), -USHER_E_MALFORMED);    /* to itself */
+	assert_int_equal(QUESTION("\1a\300\014"), -USHER_E_MALFORMED); /* in a circle */
+	assert_int_equal(QUESTION("\1a\300\015"), -USHER_E_MALFORMED); /* into its own label */
+	assert_int_equal(QUESTION("\300\020"), -USHER_E_MALFORMED);    /* forwards */
+	assert_int_equal(QUESTION("\300\000"), -USHER_E_MALFORMED);    /* into the header */
+	assert_int_equal(QUESTION("\100"), -USHER_E_MALFORMED); /* labels of kinds that are not */
 	assert_int_equal(QUESTION("\200"), -USHER_E_MALFORMED);
 	memset(label, 'a', sizeof(label));
 	label[0] = 63;
@@ -316,7 +317,8 @@ static void test_large(void **state)
 
 static void test_names_as_text(void **state)
 {
-	static const char *const good[] = {".", "a.", "www.example.com.", "a\\.b.c.", "\\000\\255.x.", "a\\\\b."};
+	static const char *const good[] =
+		{".", "a.", "www.example.com.", "a\\.b.c.", "\\000\\255.x.", "a\\\\b."};
 	static const char *const bad[] = {"", "..", ".a", "a..b", "\\", "\\25", "\\256.", "a\\"};
 	struct dns_name n, m;
 	char many[600];
@@ -447,7 +449,8 @@ static void test_built_from_nothing(void **state)
 	assert_int_equal(dns_write_end(&d, &len), -USHER_E_NOSPACE);
 }
 
-/* Names of many short labels, all different: each costs its length, independent of the names before. */
+/* Names of many short labels, all different: each costs its length, independent of the names
+ * before. */
 static void test_writing_is_linear(void **state)
 {
 	static uint8_t out[65535];
@@ -461,7 +464,10 @@ static void test_writing_is_linear(void **state)
 	d.compress = true;
 	for (unsigned i = 0; i < 220; i++) {
 		struct dns_name n = {.len = 255};
-		struct dns_new_rr rr = {.owner = &n, .type = DNS_TYPE_A, .cls = DNS_CLASS_IN, .rdata = span_of("\1\2\3\4", 4)};
+		struct dns_new_rr rr = {.owner = &n,
+					.type = DNS_TYPE_A,
+					.cls = DNS_CLASS_IN,
+					.rdata = span_of("\1\2\3\4", 4)};
 
 		for (unsigned k = 0; k < 127; k++) {
 			n.octets[2 * k] = 1;
@@ -471,7 +477,8 @@ static void test_writing_is_linear(void **state)
 	}
 	assert_int_equal(dns_write_end(&d, &len), 0);
 	(void)clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &b);
-	/* seconds when each label is held against all names before it; a millisecond or two by hash */
+	/* seconds when each label is held against all names before it; a millisecond or two by
+	 * hash */
 	assert_true((b.tv_sec - a.tv_sec) * 1000 + (b.tv_nsec - a.tv_nsec) / 1000000 < 200);
 }
 

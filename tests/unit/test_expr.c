@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Class expressions: every operator, function and field on one message, edge rules, and where errors
- * are said to be.
+ * Class expressions: every operator, function and field on one message, edge rules, and where
+ * errors are said to be.
  */
 #include "unit.h"
 
@@ -32,9 +32,16 @@ static int setup(void **state)
 	set(53, "\x01", 1);
 	set(12, "Host-A", 6);
 	set(60, "PXEClient:Arch:00007", 20);
-	set(82, "\x01\x03" "abc" "\x02\x01z", 8);
+	set(82,
+	    "\x01\x03"
+	    "abc"
+	    "\x02\x01z",
+	    8);
 	set(93, "\x00\x07", 2);
-	set(124, "\x00\x00\x11\x8b\x03" "cls", 8);
+	set(124,
+	    "\x00\x00\x11\x8b\x03"
+	    "cls",
+	    8);
 	set(125, "\x00\x00\x11\x8b\x04\x01\x02hi\x00\x00\x00\x01\x00", 14);
 	return 0;
 }
@@ -65,7 +72,7 @@ static struct expr_ctx context(void)
 
 static const struct {
 	const char *text;
-	int want;	/* 1, 0; -1: an error of evaluation */
+	int want; /* 1, 0; -1: an error of evaluation */
 } conditions[] = {
 	{"option[53].exists", 1},
 	{"option[54].exists", 0},
@@ -171,11 +178,13 @@ static void test_conditions(void **state)
 		const char *why = "";
 		struct expr *e;
 		bool b = false;
-		int r = expr_compile(span_str(conditions[i].text), true, NULL, &at, &arena, &e, &err);
+		int r = expr_compile(span_str(conditions[i].text), true, NULL, &at, &arena, &e,
+				     &err);
 
 		if (r == 0)
 			r = expr_bool(e, &c, &b, &why);
-		if (r != (conditions[i].want < 0 ? -USHER_E_EVAL : 0) || (r == 0 && b != conditions[i].want))
+		if (r != (conditions[i].want < 0 ? -USHER_E_EVAL : 0) ||
+		    (r == 0 && b != conditions[i].want))
 			fail_msg("%s: %d %d %s %s", conditions[i].text, r, b, err.text, why);
 	}
 }
@@ -267,11 +276,14 @@ static void test_late_and_string(void **state)
 	struct span s;
 
 	(void)state;
-	assert_int_equal(expr_compile(span_str("member('KNOWN')"), true, &o, &at, &arena, &e, &err), 0);
+	assert_int_equal(expr_compile(span_str("member('KNOWN')"), true, &o, &at, &arena, &e, &err),
+			 0);
 	assert_true(expr_is_late(e));
 	assert_int_equal(expr_compile(span_str("member('x')"), true, &o, &at, &arena, &e, &err), 0);
 	assert_false(expr_is_late(e));
-	assert_int_equal(expr_compile(span_str("'a' + option[12].hex"), false, &o, &at, &arena, &e, &err), 0);
+	assert_int_equal(expr_compile(span_str("'a' + option[12].hex"), false, &o, &at, &arena, &e,
+				      &err),
+			 0);
 	assert_int_equal(expr_string(e, &c, &s, NULL), 0);
 	assert_true(span_eq(s, span_str("aHost-A")));
 }
@@ -290,8 +302,9 @@ static void test_small_scratch(void **state)
 	(void)state;
 	arena_init_fixed(&tiny, room, sizeof(room));
 	c.scratch = &tiny;
-	assert_int_equal(expr_compile(span_str("hexstring(option[60].hex, ':') == ''"), true, NULL, &at, &arena,
-				      &e, &err), 0);
+	assert_int_equal(expr_compile(span_str("hexstring(option[60].hex, ':') == ''"), true, NULL,
+				      &at, &arena, &e, &err),
+			 0);
 	assert_int_equal(expr_bool(e, &c, &b, &why), -USHER_E_EVAL);
 	assert_non_null(strstr(why, "memory"));
 }

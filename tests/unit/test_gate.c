@@ -139,14 +139,20 @@ static void test_checksum_left_to_hardware(void **state)
 
 static void push_partial(uint8_t *frame, size_t len, uint16_t start, uint16_t offset, uint8_t gso)
 {
-	struct frame like = {.link = FRAME_ETHERNET, .flags = FRAME_CSUM_NOT_READY, .ts_ns = 1,
-			     .offload = {.flags = FRAME_OFFLOAD_CSUM, .gso_type = gso, .csum_start = start, .csum_offset = offset}};
+	struct frame like = {.link = FRAME_ETHERNET,
+			     .flags = FRAME_CSUM_NOT_READY,
+			     .ts_ns = 1,
+			     .offload = {.flags = FRAME_OFFLOAD_CSUM,
+					 .gso_type = gso,
+					 .csum_start = start,
+					 .csum_offset = offset}};
 
 	assert_int_equal(frames_memory_push_as(t.f, span_of(frame, len), &like), 0);
 	gt_run(&t);
 }
 
-/* The checksum that is still to be made is not the datagram's: it would be written over octets that a rule has seen. */
+/* The checksum that is still to be made is not the datagram's: it would be written over octets that
+ * a rule has seen. */
 static void test_checksum_elsewhere(void **state)
 {
 	size_t len = gt_udp(buf, CLIENT, 1000, SERVER, 4789, "a datagram in a tunnel");
@@ -295,7 +301,7 @@ static void test_pass_through(void **state)
 	assert_passes(buf, len);
 }
 
-/* --- Fragments ------------------------------------------------------------------------------------- */
+/* --- Fragments -------------------------------------------------------------------------------- */
 
 enum { PIECE = 64 };
 
@@ -470,7 +476,7 @@ static void test_fragments_pass_through(void **state)
 	assert_int_equal(gate_counters(t.g)->accepted, 4);
 }
 
-/* --- Flows ------------------------------------------------------------------------------------------- */
+/* --- Flows ------------------------------------------------------------------------------------ */
 
 static struct flow *seen;
 
@@ -490,8 +496,10 @@ static void test_flow(void **state)
 	static int direction = -2;
 
 	(void)state;
-	assert_int_equal(gate_listen(t.g, EVENT_UDP_CONNECTION_new_connection, count_it, &begun), 0);
-	assert_int_equal(gate_listen(t.g, EVENT_UDP_CONNECTION_end_connection, count_it, &ended), 0);
+	assert_int_equal(gate_listen(t.g, EVENT_UDP_CONNECTION_new_connection, count_it, &begun),
+			 0);
+	assert_int_equal(gate_listen(t.g, EVENT_UDP_CONNECTION_end_connection, count_it, &ended),
+			 0);
 	assert_int_equal(gate_listen(t.g, EVENT_UDP_CONNECTION_receive_data, look, &direction), 0);
 	assert_passes(buf, len);
 	assert_int_equal(direction, GATE_UP);
@@ -526,7 +534,8 @@ static uint32_t n_flows(void)
 	return s.live;
 }
 
-/* The wall clock is set back by an hour, and on by a day: flows of a live source end by the time that passes. */
+/* The wall clock is set back by an hour, and on by a day: flows of a live source end by the time
+ * that passes. */
 static void test_wall_clock_steps(void **state)
 {
 	struct virtual_clock clock;

@@ -97,9 +97,10 @@ static void test_fields_read(void **state)
 	      " print(p.name, p.payload:asstring(), #p.payload, p.payload[1], p:verify_checksum(), p.timestamp.seconds)\n"
 	      "end}");
 	assert_int_equal(ask("hello"), GT_PAYLOAD + 5);
-	assert_string_equal(said, "10.0.0.1\t10.0.0.2\t1000\t53\t13\t64\t17\t33\t0\t4\t20\n"
-				  "false\tfalse\t0\t0\t0\t02:00:00:00:00:01\t02:00:00:00:00:02\t2048\tmemory0\n"
-				  "udp\thello\t5\t104\ttrue\t1\n");
+	assert_string_equal(
+		said, "10.0.0.1\t10.0.0.2\t1000\t53\t13\t64\t17\t33\t0\t4\t20\n"
+		      "false\tfalse\t0\t0\t0\t02:00:00:00:00:01\t02:00:00:00:00:02\t2048\tmemory0\n"
+		      "udp\thello\t5\t104\ttrue\t1\n");
 }
 
 static void test_fields_written(void **state)
@@ -131,21 +132,31 @@ static void test_fields_written(void **state)
 static void test_bad_writes(void **state)
 {
 	static const char *const bad[][2] = {
-		{"p.ttl = 256", "ttl"},		  {"p.ttl = -1", "ttl"},	    {"p.srcport = 70000", "srcport"},
-		{"p.hdr_len = 3", "hdr_len"},	  {"p.nonsense = 1", "nonsense"},   {"p.flags.df = 3", "flags.df"},
-		{"p.frag_offset = 7", "frag_offset"}, {"p.src = 'x.y'", "src"},	    {"p.src_mac = 'zz'", "src"},
-		{"p.payload[99] = 1", "index"},	  {"p.payload:sub(-1)", "offset"},   {"p.payload:sub(0,2):setnumber(70000)", "setnumber"},
-		{"p.payload:asbits(0, 65)", "bits"}, {"local x = p.payload:sub(1,2):setfixedstring('abc')", "fit"},
+		{"p.ttl = 256", "ttl"},
+		{"p.ttl = -1", "ttl"},
+		{"p.srcport = 70000", "srcport"},
+		{"p.hdr_len = 3", "hdr_len"},
+		{"p.nonsense = 1", "nonsense"},
+		{"p.flags.df = 3", "flags.df"},
+		{"p.frag_offset = 7", "frag_offset"},
+		{"p.src = 'x.y'", "src"},
+		{"p.src_mac = 'zz'", "src"},
+		{"p.payload[99] = 1", "index"},
+		{"p.payload:sub(-1)", "offset"},
+		{"p.payload:sub(0,2):setnumber(70000)", "setnumber"},
+		{"p.payload:asbits(0, 65)", "bits"},
+		{"local x = p.payload:sub(1,2):setfixedstring('abc')", "fit"},
 	};
 	char text[512];
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
 		again(false, false, 0);
-		(void)snprintf(text, sizeof(text),
-			       "haka.rule{on = haka.dissectors.udp.events.receive_packet, eval = function(p)\n"
-			       " local ok, e = pcall(function() %s end) print(ok, e) end}",
-			       bad[i][0]);
+		(void)snprintf(
+			text, sizeof(text),
+			"haka.rule{on = haka.dissectors.udp.events.receive_packet, eval = function(p)\n"
+			" local ok, e = pcall(function() %s end) print(ok, e) end}",
+			bad[i][0]);
 		rules(text);
 		assert_int_equal(ask("hello"), GT_PAYLOAD + 5);
 		if (strncmp(said, "false", 5) != 0 || !strstr(said, bad[i][1]))
@@ -196,14 +207,16 @@ static void test_when(void **state)
 	      " eval = function() print('net') end}");
 	assert_int_equal(ask("x"), GT_PAYLOAD + 1);
 	assert_string_equal(said, "port\nnet\n");
-	refused("haka.rule{on = haka.dissectors.udp.events.receive_packet, when = {colour = 1}, eval = print}", "colour");
+	refused("haka.rule{on = haka.dissectors.udp.events.receive_packet, when = {colour = 1}, eval = print}",
+		"colour");
 	refused("haka.rule{on = haka.dissectors.udp.events.nonsense, eval = print}", "nonsense");
 }
 
 static void test_failing_rule(void **state)
 {
-	static const char rule[] = "haka.rule{on = haka.dissectors.udp.events.receive_packet, eval = function(p)\n"
-				   " local x = nil + 1 end}";
+	static const char rule[] =
+		"haka.rule{on = haka.dissectors.udp.events.receive_packet, eval = function(p)\n"
+		" local x = nil + 1 end}";
 
 	(void)state;
 	rules(rule);
@@ -266,8 +279,10 @@ static void test_flows(void **state)
 	gt_push(&t, buf, len, 2 * NS_PER_S);
 	gt_run(&t);
 	gate_tick(t.g, 100 * NS_PER_S);
-	assert_string_equal(said, "new\t10.0.0.1\t53\nup\t1\tping\t1\t0\testablished\ndown\t2\tpong\t1\t1\testablished\n"
-				  "end\t2\t1\n");
+	assert_string_equal(
+		said,
+		"new\t10.0.0.1\t53\nup\t1\tping\t1\t0\testablished\ndown\t2\tpong\t1\t1\testablished\n"
+		"end\t2\t1\n");
 }
 
 static void test_flow_drop(void **state)
@@ -320,7 +335,10 @@ static void test_policies(void **state)
 
 static void test_dhcp(void **state)
 {
-	static const struct gd q = {.type = DHCP4_REQUEST, .mac = {2, 0, 0, 0, 0, 9}, .xid = 7, .ciaddr = CLIENT};
+	static const struct gd q = {.type = DHCP4_REQUEST,
+				    .mac = {2, 0, 0, 0, 0, 9},
+				    .xid = 7,
+				    .ciaddr = CLIENT};
 	size_t len = gd_frame(buf, &q);
 
 	(void)state;
@@ -332,11 +350,13 @@ static void test_dhcp(void **state)
 	gt_run(&t);
 	assert_int_equal(gt_pop(&t), 0);
 	assert_int_equal(gt_drops(&t, GATE_DROP_RULE), 1);
-	assert_non_null(strstr(said, "3\tREQUEST\t1\t7\t10.0.0.1\t02:00:00:00:00:09\t3\tnil\t68\n"));
+	assert_non_null(
+		strstr(said, "3\tREQUEST\t1\t7\t10.0.0.1\t02:00:00:00:00:09\t3\tnil\t68\n"));
 	assert_non_null(strstr(said, "false\t"));
 }
 
-/* Written messages are encoded anew, with right lengths; a kept message is refused; others' conditions do not hold. */
+/* Written messages are encoded anew, with right lengths; a kept message is refused; others'
+ * conditions do not hold. */
 static void test_dhcp_written(void **state)
 {
 	static const struct gd q = {.type = DHCP4_DISCOVER, .mac = {2, 0, 0, 0, 0, 9}, .xid = 7};
@@ -359,7 +379,9 @@ static void test_dhcp_written(void **state)
 	assert_true(len > 0);
 	assert_non_null(strstr(said, "false\t"));
 	arena_init_fixed(&a, memory, sizeof(memory));
-	assert_int_equal(dhcp4_decode(span_of(t.out + GT_PAYLOAD, len - GT_PAYLOAD), DHCP4_LENIENT, &a, &m), 0);
+	assert_int_equal(dhcp4_decode(span_of(t.out + GT_PAYLOAD, len - GT_PAYLOAD), DHCP4_LENIENT,
+				      &a, &m),
+			 0);
 	assert_int_equal(m.giaddr, 0xc0000201);
 	assert_int_equal(m.hops, 3);
 	assert_true(span_eq(dhcp4_opt_data(&m, 12), span_str("named again")));
@@ -382,10 +404,12 @@ int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		T(test_fields_read), T(test_fields_written), T(test_bad_writes),  T(test_octets),
-		T(test_verdicts),    T(test_when),	     T(test_failing_rule), T(test_endless_rule),
-		T(test_kept_packet), T(test_pass_through),   T(test_flows),	  T(test_flow_drop),
-		T(test_end), T(test_policies), T(test_dhcp), T(test_dhcp_written),
+		T(test_fields_read),  T(test_fields_written), T(test_bad_writes),
+		T(test_octets),	      T(test_verdicts),	      T(test_when),
+		T(test_failing_rule), T(test_endless_rule),   T(test_kept_packet),
+		T(test_pass_through), T(test_flows),	      T(test_flow_drop),
+		T(test_end),	      T(test_policies),	      T(test_dhcp),
+		T(test_dhcp_written),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

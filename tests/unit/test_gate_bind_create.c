@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Packets that rules make: their octets when they leave, their port, and their path through the rules when they are
- * injected. Besides: the stack of a packet, checksums, errors of protocols, refusing flows.
+ * Packets that rules make: their octets when they leave, their port, and their path through the
+ * rules when they are injected. Besides: the stack of a packet, checksums, errors of protocols,
+ * refusing flows.
  */
 #include "unit.h"
 
@@ -44,10 +45,13 @@ static size_t ask(const char *text)
 	return gt_pop(&b.t);
 }
 
-#define ON_UDP(body) "haka.rule{on = haka.dissectors.udp.events.receive_packet, eval = function(p) " body " end}\n"
-#define D	     "local d = haka.dissectors\n"
+#define ON_UDP(body)                                                                         \
+	"haka.rule{on = haka.dissectors.udp.events.receive_packet, eval = function(p) " body \
+	" end}\n"
+#define D "local d = haka.dissectors\n"
 
-/* Asserts that the output is an IPv4 datagram of that protocol and length; its header, and the cursor behind it. */
+/* Asserts that the output is an IPv4 datagram of that protocol and length; its header, and the
+ * cursor behind it. */
 static struct ipv4_hdr came_out(uint8_t proto, uint16_t total_len, struct rd *r)
 {
 	struct ipv4_hdr ip;
@@ -69,12 +73,15 @@ static void test_udp(void **state)
 	struct rd r;
 
 	(void)state;
-	gb_rules(&b, D ON_UDP("local raw = d.raw.create()\n"
-			      " local ip = d.ipv4.create(raw, {src = '192.0.2.1', dst = p.dst, ttl = 9})\n"
-			      " local u = d.udp.create(ip, {srcport = 7, dstport = 8})\n"
-			      " u.payload:setstring('forged text')\n"
-			      " print(u.src, u.dst, u.ttl, u.srcport, u.name, u.state, p.state, #u.payload, u.payload:sub(0, 3):asstring(), u.len)\n"
-			      " u:send() print(pcall(function() return u.src end)) print(pcall(function() raw:send() end))"));
+	gb_rules(
+		&b,
+		D ON_UDP(
+			"local raw = d.raw.create()\n"
+			" local ip = d.ipv4.create(raw, {src = '192.0.2.1', dst = p.dst, ttl = 9})\n"
+			" local u = d.udp.create(ip, {srcport = 7, dstport = 8})\n"
+			" u.payload:setstring('forged text')\n"
+			" print(u.src, u.dst, u.ttl, u.srcport, u.name, u.state, p.state, #u.payload, u.payload:sub(0, 3):asstring(), u.len)\n"
+			" u:send() print(pcall(function() return u.src end)) print(pcall(function() raw:send() end))"));
 	assert_int_equal(ask("x"), GT_PAYLOAD + 11);
 	ip = came_out(IPV4_PROTO_UDP, 28 + 11, &r);
 	assert_int_equal(ip.src, 0xc0000201);
@@ -87,7 +94,9 @@ static void test_udp(void **state)
 	assert_memory_equal(r.p + 8, "forged text", 11);
 	assert_int_equal(b.t.last.port, 0); /* as if it had come by the same port */
 	assert_memory_equal(b.t.out, b.buf, 12);
-	assert_non_null(strstr(b.said, "192.0.2.1\t10.0.0.2\t9\t7\tudp\tforged\tnormal\t11\tfor\t20\nfalse\t"));
+	assert_non_null(
+		strstr(b.said,
+		       "192.0.2.1\t10.0.0.2\t9\t7\tudp\tforged\tnormal\t11\tfor\t20\nfalse\t"));
 	assert_non_null(strstr(b.said, "destroyed"));
 	assert_int_equal(gt_pop(&b.t), GT_PAYLOAD + 1);
 	assert_int_equal(gate_counters(b.t.g)->forged, 1);
@@ -101,9 +110,12 @@ static void test_back(void **state)
 	struct ipv4_hdr ip;
 
 	(void)state;
-	gb_rules(&b, D ON_UDP("local t = d.tcp.create(d.ipv4.create(d.packet.create{iface = p.iface}, {src = p.dst, dst = p.src}),\n"
-			      "  {srcport = p.dstport, dstport = p.srcport, seq = 1, ack_seq = 2, flags = {rst = true, ack = true}})\n"
-			      " print(t.flags.all, t.hdr_len, t.iface) t:send() p:drop()"));
+	gb_rules(
+		&b,
+		D ON_UDP(
+			"local t = d.tcp.create(d.ipv4.create(d.packet.create{iface = p.iface}, {src = p.dst, dst = p.src}),\n"
+			"  {srcport = p.dstport, dstport = p.srcport, seq = 1, ack_seq = 2, flags = {rst = true, ack = true}})\n"
+			" print(t.flags.all, t.hdr_len, t.iface) t:send() p:drop()"));
 	assert_int_equal(ask("x"), GT_IP + 40);
 	gb_said(&b, "20\t20\tmemory0\n");
 	ip = came_out(IPV4_PROTO_TCP, 40, &r);
@@ -120,20 +132,23 @@ static void test_back(void **state)
 /* Every header is set by the rule, when there is no current packet. */
 static void test_headers(void **state)
 {
-	static const uint8_t arp[] = "\xff\xff\xff\xff\xff\xff\2\0\0\0\0\7\x81\0\x60\x2a\x08\6\0\1\x08\0\6\4\0\1\2\0\0\0\0\7\x0a\0\0\1\0\0\0\0\0\0\x0a\0\0\2";
+	static const uint8_t arp[] =
+		"\xff\xff\xff\xff\xff\xff\2\0\0\0\0\7\x81\0\x60\x2a\x08\6\0\1\x08\0\6\4\0\1\2\0\0\0\0\7\x0a\0\0\1\0\0\0\0\0\0\x0a\0\0\2";
 	struct rd r;
 
 	(void)state;
-	gb_rules(&b, D "haka.rule{on = haka.events.started, eval = function()\n"
-		     " local v = d.vlan.create(d.ethernet.create(d.raw.create(), {src = '02:00:00:00:00:07', dst = 'ff:ff:ff:ff:ff:ff'}),\n"
-		     "  {vid = 42, pcp = 3})\n"
-		     " d.arp.create(v, {op = 1, sha = '02:00:00:00:00:07', spa = '10.0.0.1', tpa = '10.0.0.2'}):send()\n"
-		     " local e = d.ethernet.create(d.raw.create(4), {type = 0x88b5})\n"
-		     " local ip = d.ipv4.create(d.ethernet.create(d.raw.create(3)), {src = '10.0.0.9', tos = 8, flags = {df = true}})\n"
-		     " local i = d.icmp.create(ip, {type = 8, code = 1}) i.payload:setstring('\\0\\1\\0\\2ping')\n"
-		     " print(e.len, e.type, ip.hdr_len, i:verify_checksum(), pcall(d.ipv4.create, d.raw.create()))\n"
-		     " i:send() e:send()\n"
-		     "end}");
+	gb_rules(
+		&b, D
+		"haka.rule{on = haka.events.started, eval = function()\n"
+		" local v = d.vlan.create(d.ethernet.create(d.raw.create(), {src = '02:00:00:00:00:07', dst = 'ff:ff:ff:ff:ff:ff'}),\n"
+		"  {vid = 42, pcp = 3})\n"
+		" d.arp.create(v, {op = 1, sha = '02:00:00:00:00:07', spa = '10.0.0.1', tpa = '10.0.0.2'}):send()\n"
+		" local e = d.ethernet.create(d.raw.create(4), {type = 0x88b5})\n"
+		" local ip = d.ipv4.create(d.ethernet.create(d.raw.create(3)), {src = '10.0.0.9', tos = 8, flags = {df = true}})\n"
+		" local i = d.icmp.create(ip, {type = 8, code = 1}) i.payload:setstring('\\0\\1\\0\\2ping')\n"
+		" print(e.len, e.type, ip.hdr_len, i:verify_checksum(), pcall(d.ipv4.create, d.raw.create()))\n"
+		" i:send() e:send()\n"
+		"end}");
 	assert_non_null(strstr(b.said, "18\t34997\t20\tfalse\tfalse\t"));
 	assert_non_null(strstr(b.said, "no packet is at hand"));
 	assert_int_equal(gt_pop(&b.t), 46);
@@ -157,9 +172,11 @@ static void test_refused(void **state)
 		{"d.udp.create(d.ipv4.create(d.raw.create()), {srcport = 70000})", "srcport"},
 		{"d.udp.create(d.ipv4.create(d.raw.create()), {nothing = 1})", "nothing"},
 		{"d.raw.create(1000000)", "packet.create: size"},
-		{"d.udp.create(d.ipv4.create(d.raw.create(65510)))", "udp.create: Message too long"},
+		{"d.udp.create(d.ipv4.create(d.raw.create(65510)))",
+		 "udp.create: Message too long"},
 		{"d.ipv4.create(d.raw.create(65530))", "ipv4.create: Message too long"},
-		{"d.udp.create(d.ipv4.create(d.raw.create(65500))).payload:setstring(('x'):rep(65508))", "Message too long"},
+		{"d.udp.create(d.ipv4.create(d.raw.create(65500))).payload:setstring(('x'):rep(65508))",
+		 "Message too long"},
 		{"d.raw.create{iface = 'none'}", "there is no interface 'none'"},
 		{"p.iface = 'memory1'", "read-only"},
 		{"p:inject()", "only a packet that was made"},
@@ -171,7 +188,8 @@ static void test_refused(void **state)
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
 		again(false);
-		(void)snprintf(text, sizeof(text), D ON_UDP("print(pcall(function() %s end))"), bad[i][0]);
+		(void)snprintf(text, sizeof(text), D ON_UDP("print(pcall(function() %s end))"),
+			       bad[i][0]);
 		gb_rules(&b, text);
 		assert_int_equal(ask("x"), GT_PAYLOAD + 1);
 		assert_int_equal(strncmp(b.said, "false", 5), 0);
@@ -185,29 +203,37 @@ static void test_refused(void **state)
 static void test_kept(void **state)
 {
 	(void)state;
-	gb_rules(&b, D ON_UDP("if kept then print(pcall(function() kept:send() end)) end kept = d.raw.create(20)"));
+	gb_rules(
+		&b,
+		D ON_UDP(
+			"if kept then print(pcall(function() kept:send() end)) end kept = d.raw.create(20)"));
 	assert_int_equal(ask("x"), GT_PAYLOAD + 1);
 	assert_int_equal(ask("x"), GT_PAYLOAD + 1);
 	gb_said_with(&b, "destroyed");
 	assert_int_equal(gate_counters(b.t.g)->forged, 0);
 }
 
-#define COPY "local u = d.udp.create(d.ipv4.create(d.raw.create(), {src = p.src, dst = p.dst}), {srcport = p.srcport, dstport = p.dstport})\n"
+#define COPY \
+	"local u = d.udp.create(d.ipv4.create(d.raw.create(), {src = p.src, dst = p.dst}), {srcport = p.srcport, dstport = p.dstport})\n"
 
 /* Injected packets are examined like captured ones, behind the current packet. */
 static void test_inject(void **state)
 {
 	(void)state;
-	gb_rules(&b, D ON_UDP("print('seen', p.payload:asstring(), p.state, p.src_mac)\n"
-			      "if p.payload:asstring() == 'first' then " COPY " u.payload:setstring('second') u:inject()\n"
-			      " print(pcall(function() return u.src end)) end")
-		     "haka.rule{on = haka.dissectors.udp_connection.events.receive_data, eval = function(f, p) print(f.in_pkts) end}");
+	gb_rules(
+		&b,
+		D ON_UDP(
+			"print('seen', p.payload:asstring(), p.state, p.src_mac)\n"
+			"if p.payload:asstring() == 'first' then " COPY
+			" u.payload:setstring('second') u:inject()\n"
+			" print(pcall(function() return u.src end)) end") "haka.rule{on = haka.dissectors.udp_connection.events.receive_data, eval = function(f, p) print(f.in_pkts) end}");
 	assert_int_equal(ask("first"), GT_PAYLOAD + 5);
 	assert_int_equal(gt_pop(&b.t), GT_PAYLOAD + 6);
 	assert_memory_equal(b.t.out + GT_PAYLOAD, "second", 6);
 	assert_int_equal(gt_pop(&b.t), 0);
-	gb_said(&b, "seen\tfirst\tnormal\t02:00:00:00:00:01\nfalse\t[string \"rules\"]:5: udp: object has been destroyed\n1\n"
-		    "seen\tsecond\tnormal\t02:00:00:00:00:01\n2\n");
+	gb_said(&b,
+		"seen\tfirst\tnormal\t02:00:00:00:00:01\nfalse\t[string \"rules\"]:5: udp: object has been destroyed\n1\n"
+		"seen\tsecond\tnormal\t02:00:00:00:00:01\n2\n");
 	assert_int_equal(gate_counters(b.t.g)->injected, 1);
 	assert_int_equal(gate_counters(b.t.g)->packets, 2);
 	assert_int_equal(gate_counters(b.t.g)->accepted, 2);
@@ -232,7 +258,8 @@ static void test_inject_for_ever(void **state)
 		;
 	assert_true(gt_drops(&b.t, GATE_DROP_INJECTED) > 100);
 	assert_true(gate_counters(b.t.g)->injected < 8 * FORGED_RUN + 8);
-	assert_int_equal(gate_counters(b.t.g)->packets, gate_counters(b.t.g)->accepted + gate_counters(b.t.g)->dropped);
+	assert_int_equal(gate_counters(b.t.g)->packets,
+			 gate_counters(b.t.g)->accepted + gate_counters(b.t.g)->dropped);
 	assert_int_equal(gate_counters(b.t.g)->held, 0);
 }
 
@@ -240,8 +267,11 @@ static void test_inject_for_ever(void **state)
 static void test_inject_fragment(void **state)
 {
 	(void)state;
-	gb_rules(&b, D ON_UDP("if p.srcport == 1000 then local ip = d.ipv4.create(d.raw.create(8), {src = p.src, dst = p.dst, proto = 17,\n"
-			      " flags = {mf = true}}) ip:inject() end"));
+	gb_rules(
+		&b,
+		D ON_UDP(
+			"if p.srcport == 1000 then local ip = d.ipv4.create(d.raw.create(8), {src = p.src, dst = p.dst, proto = 17,\n"
+			" flags = {mf = true}}) ip:inject() end"));
 	assert_int_equal(ask("x"), GT_PAYLOAD + 1);
 	assert_int_equal(gate_counters(b.t.g)->held, 1);
 	gate_tick(b.t.g, 100 * NS_PER_S);
@@ -254,9 +284,11 @@ static void test_inject_fragment(void **state)
 static void test_send_now(void **state)
 {
 	(void)state;
-	gb_rules(&b, "haka.rule{on = haka.dissectors.ipv4.events.receive_packet, eval = function(p) p.ttl = 3 p:send()\n"
-		     " print(pcall(function() return p.ttl end)) end}\n" ON_UDP("print('udp')")
-		     "haka.rule{on = haka.dissectors.ipv4.events.send_packet, eval = function(p) print(p.state, pcall(p.send, p)) end}");
+	gb_rules(
+		&b,
+		"haka.rule{on = haka.dissectors.ipv4.events.receive_packet, eval = function(p) p.ttl = 3 p:send()\n"
+		" print(pcall(function() return p.ttl end)) end}\n" ON_UDP(
+			"print('udp')") "haka.rule{on = haka.dissectors.ipv4.events.send_packet, eval = function(p) print(p.state, pcall(p.send, p)) end}");
 	assert_int_equal(ask("x"), GT_PAYLOAD + 1);
 	assert_int_equal(b.t.out[GT_IP + 8], 3);
 	assert_int_equal(gt_pop(&b.t), 0);
@@ -268,7 +300,9 @@ static void test_send_now(void **state)
 	assert_int_equal(gate_counters(b.t.g)->modified, 1);
 	/* flow:send is the same, and does not refuse the flow */
 	again(false);
-	gb_rules(&b, "haka.rule{on = haka.dissectors.udp_connection.events.new_connection, eval = function(f, p) f:send(p) end}");
+	gb_rules(
+		&b,
+		"haka.rule{on = haka.dissectors.udp_connection.events.new_connection, eval = function(f, p) f:send(p) end}");
 	assert_int_equal(ask("x"), GT_PAYLOAD + 1);
 	assert_int_equal(ask("y"), GT_PAYLOAD + 1);
 	assert_int_equal(gate_counters(b.t.g)->dropped, 0);
@@ -278,7 +312,10 @@ static void test_pass_through(void **state)
 {
 	(void)state;
 	again(true);
-	gb_rules(&b, D ON_UDP(COPY "print(pcall(u.inject, u)) print(haka.capture_mode(), pcall(u.send, u))"));
+	gb_rules(&b,
+		 D ON_UDP(
+			 COPY
+			 "print(pcall(u.inject, u)) print(haka.capture_mode(), pcall(u.send, u))"));
 	assert_int_equal(ask("x"), GT_PAYLOAD + 1);
 	assert_int_equal(gt_pop(&b.t), 0);
 	assert_non_null(strstr(b.said, "passthrough\tfalse\t"));
@@ -292,13 +329,17 @@ static void test_pass_through(void **state)
 static void test_parent(void **state)
 {
 	(void)state;
-	gb_rules(&b, "haka.rule{on = haka.dissectors.icmp.events.receive_packet, eval = function(p) print(p:verify_checksum()) end}\n"
-		 ON_UDP("print(p:parent().hdr_len, p:parent().type, p:parent(0).srcport, p:parent(2).src, p:parent('ethernet').dst,\n"
-			    " p:parent('packet').name, p:parent(3).len, p:parent(4), p:parent('tcp'))")
-		     "haka.rule{on = haka.dissectors.dns.events.query, eval = function(dns, q)\n"
-		     " print(dns:parent().name, dns:parent(2).srcport, dns:parent('ipv4').ttl, dns:parent('dns') == dns,\n"
-		     " dns:parent(1):parent().dstport, dns:parent('udp_connection').in_pkts, q:parent().name, dns:parent(8)) end}");
-	gt_push(&b.t, b.buf, gt_udp_span(b.buf, CLIENT, 1000, SERVER, 53, span_of("\0\7\1\0\0\0\0\0\0\0\0\0", 12)), NS_PER_S);
+	gb_rules(
+		&b,
+		"haka.rule{on = haka.dissectors.icmp.events.receive_packet, eval = function(p) print(p:verify_checksum()) end}\n" ON_UDP(
+			"print(p:parent().hdr_len, p:parent().type, p:parent(0).srcport, p:parent(2).src, p:parent('ethernet').dst,\n"
+			" p:parent('packet').name, p:parent(3).len, p:parent(4), p:parent('tcp'))") "haka.rule{on = haka.dissectors.dns.events.query, eval = function(dns, q)\n"
+												    " print(dns:parent().name, dns:parent(2).srcport, dns:parent('ipv4').ttl, dns:parent('dns') == dns,\n"
+												    " dns:parent(1):parent().dstport, dns:parent('udp_connection').in_pkts, q:parent().name, dns:parent(8)) end}");
+	gt_push(&b.t, b.buf,
+		gt_udp_span(b.buf, CLIENT, 1000, SERVER, 53,
+			    span_of("\0\7\1\0\0\0\0\0\0\0\0\0", 12)),
+		NS_PER_S);
 	gt_run(&b.t);
 	gb_said(&b, "20\t2048\t1000\t02:00:00:00:00:01\t02:00:00:00:00:02\tpacket\t54\tnil\tnil\n"
 		    "udp_connection\t1000\t64\ttrue\t53\t1\tipv4\tnil\n");
@@ -314,12 +355,14 @@ static void test_parent(void **state)
 static void test_checksum(void **state)
 {
 	(void)state;
-	gb_rules(&b, "local ipv4 = require('protocol/ipv4')\n"
-		     "local s = ipv4.inet_checksum() for _, t in ipairs{'a', 'bcd', '', 'e'} do s:process(t) end\n"
-		     "print(ipv4.inet_checksum_compute('abcde') == s:reduce(), ipv4.inet_checksum_compute('\\1\\2'), ipv4.inet_checksum():reduce())\n"
-		     "print(pcall(ipv4.inet_checksum_compute, {})) print(pcall(s.process, 'x', 'y'))\n"
-		     "print(ipv4.events == haka.dissectors.ipv4.events, ipv4.create == haka.dissectors.ipv4.create)\n"
-		     ON_UDP("print(ipv4.inet_checksum_compute(p.payload))"));
+	gb_rules(
+		&b,
+		"local ipv4 = require('protocol/ipv4')\n"
+		"local s = ipv4.inet_checksum() for _, t in ipairs{'a', 'bcd', '', 'e'} do s:process(t) end\n"
+		"print(ipv4.inet_checksum_compute('abcde') == s:reduce(), ipv4.inet_checksum_compute('\\1\\2'), ipv4.inet_checksum():reduce())\n"
+		"print(pcall(ipv4.inet_checksum_compute, {})) print(pcall(s.process, 'x', 'y'))\n"
+		"print(ipv4.events == haka.dissectors.ipv4.events, ipv4.create == haka.dissectors.ipv4.create)\n" ON_UDP(
+			"print(ipv4.inet_checksum_compute(p.payload))"));
 	assert_int_equal(ask("\1\2"), GT_PAYLOAD + 2);
 	assert_non_null(strstr(b.said, "true\t65277\t65535\n"));
 	assert_non_null(strstr(b.said, "string expected"));
@@ -333,11 +376,13 @@ static void test_protocol_error(void **state)
 	size_t len;
 
 	(void)state;
-	gb_rules(&b, "local e = haka.dissectors\n"
-		     "haka.rule{on = e.packet.events.receive_packet, eval = function(p) print('packet', p.name) end}\n"
-		     "haka.rule{on = e.udp.events.protocol_error, eval = function(p, err) print(p.src, err.description, err.name) end}\n"
-		     "haka.rule{on = e.ipv4.events.protocol_error, eval = function(p, err) print(p.len, err.description) end}\n"
-		     "require('protocol/udp_connection')");
+	gb_rules(
+		&b,
+		"local e = haka.dissectors\n"
+		"haka.rule{on = e.packet.events.receive_packet, eval = function(p) print('packet', p.name) end}\n"
+		"haka.rule{on = e.udp.events.protocol_error, eval = function(p, err) print(p.src, err.description, err.name) end}\n"
+		"haka.rule{on = e.ipv4.events.protocol_error, eval = function(p, err) print(p.len, err.description) end}\n"
+		"require('protocol/udp_connection')");
 	len = gt_udp(b.buf, CLIENT, 1000, SERVER, 53, "x");
 	b.buf[len - 1] ^= 1;
 	gt_push(&b.t, b.buf, len, 1);
@@ -353,12 +398,14 @@ static void test_protocol_error(void **state)
 static void test_new_connection_policy(void **state)
 {
 	(void)state;
-	gb_rules(&b, "local ipv4 = require('protocol/ipv4')\n"
-		     "local udp, tcp = haka.dissectors.udp_connection.policies, haka.dissectors.tcp_connection.policies\n"
-		     "haka.policy{on = udp.new_connection, dstport = 53, action = {function(policy, ctx, values)\n"
-		     " print(policy.name, ctx.dstport, values.dstip, ctx.mine) end, haka.policy.drop}}\n"
-		     "haka.policy{on = tcp.new_connection, srcip = haka.policy.set{ipv4.addr('10.0.0.1'), ipv4.addr('10.0.0.7')},\n"
-		     " action = haka.policy.drop}\n");
+	gb_rules(
+		&b,
+		"local ipv4 = require('protocol/ipv4')\n"
+		"local udp, tcp = haka.dissectors.udp_connection.policies, haka.dissectors.tcp_connection.policies\n"
+		"haka.policy{on = udp.new_connection, dstport = 53, action = {function(policy, ctx, values)\n"
+		" print(policy.name, ctx.dstport, values.dstip, ctx.mine) end, haka.policy.drop}}\n"
+		"haka.policy{on = tcp.new_connection, srcip = haka.policy.set{ipv4.addr('10.0.0.1'), ipv4.addr('10.0.0.7')},\n"
+		" action = haka.policy.drop}\n");
 	assert_int_equal(ask("x"), 0);
 	assert_int_equal(gt_drops(&b.t, GATE_DROP_POLICY), 1);
 	gb_said_with(&b, "\t53\t10.0.0.2\tnil\n");
@@ -373,10 +420,12 @@ static void test_new_connection_policy(void **state)
 static void test_flow_verbs(void **state)
 {
 	(void)state;
-	gb_rules(&b, "haka.rule{on = haka.dissectors.udp_connection.events.receive_data, eval = function(f, p)\n"
-		     " if p.payload:asstring() == 'bad' then f:drop(p) end print(pcall(f.halfreset, f)) end}\n"
-		     "haka.rule{on = haka.dissectors.tcp_connection.events.receive_data, eval = function(f, s)\n"
-		     " print(pcall(f.halfreset, f, 'left')) f:halfreset(s:asstring()) end}");
+	gb_rules(
+		&b,
+		"haka.rule{on = haka.dissectors.udp_connection.events.receive_data, eval = function(f, p)\n"
+		" if p.payload:asstring() == 'bad' then f:drop(p) end print(pcall(f.halfreset, f)) end}\n"
+		"haka.rule{on = haka.dissectors.tcp_connection.events.receive_data, eval = function(f, s)\n"
+		" print(pcall(f.halfreset, f, 'left')) f:halfreset(s:asstring()) end}");
 	assert_int_equal(ask("bad"), 0);
 	assert_int_equal(ask("good"), GT_PAYLOAD + 4);
 	gb_said_with(&b, "only a TCP connection");
@@ -392,10 +441,21 @@ int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		T(test_udp),	  T(test_back),		     T(test_headers),	     T(test_refused),
-		T(test_kept),	  T(test_inject),	     T(test_inject_for_ever), T(test_inject_fragment),
-		T(test_send_now), T(test_pass_through),	     T(test_parent),	     T(test_checksum),
-		T(test_protocol_error), T(test_new_connection_policy), T(test_flow_verbs),
+		T(test_udp),
+		T(test_back),
+		T(test_headers),
+		T(test_refused),
+		T(test_kept),
+		T(test_inject),
+		T(test_inject_for_ever),
+		T(test_inject_fragment),
+		T(test_send_now),
+		T(test_pass_through),
+		T(test_parent),
+		T(test_checksum),
+		T(test_protocol_error),
+		T(test_new_connection_policy),
+		T(test_flow_verbs),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -44,7 +44,9 @@ static void add(struct dns_writer *w, const char *owner, uint16_t type, struct s
 
 /* Names without compression, as octets of a string. */
 #define REAL "\4real\7example\0"
-#define SOA  REAL "\4root\0" "\0\0\0\1\0\0\0\2\0\0\0\3\0\0\0\4\0\0\0\5"
+#define SOA             \
+	REAL "\4root\0" \
+	     "\0\0\0\1\0\0\0\2\0\0\0\3\0\0\0\4\0\0\0\5"
 
 static struct span make(uint16_t id, bool answer)
 {
@@ -53,12 +55,14 @@ static struct span make(uint16_t id, bool answer)
 	struct dns_writer w;
 	size_t n = 0;
 
-	dns_write_begin(&w, message, sizeof(message), id, answer ? DNS_QR | DNS_RD | DNS_RA : DNS_RD);
+	dns_write_begin(&w, message, sizeof(message), id,
+			answer ? DNS_QR | DNS_RD | DNS_RA : DNS_RD);
 	dns_write_question(&w, &host, DNS_TYPE_A, DNS_CLASS_IN);
 	if (answer) {
 		add(&w, "www.example.", DNS_TYPE_CNAME, span_of(REAL, sizeof(REAL) - 1));
 		add(&w, "real.example.", DNS_TYPE_A, span_of("\300\0\2\1", 4));
-		add(&w, "real.example.", DNS_TYPE_AAAA, span_of("\x20\1\x0d\xb8\0\0\0\0\0\0\0\0\0\0\0\1", 16));
+		add(&w, "real.example.", DNS_TYPE_AAAA,
+		    span_of("\x20\1\x0d\xb8\0\0\0\0\0\0\0\0\0\0\0\1", 16));
 		add(&w, "example.", DNS_TYPE_MX, span_of("\0\12" REAL, sizeof(REAL) + 1));
 		add(&w, "example.", DNS_TYPE_TXT, span_of("\3one\0\3two", 9));
 		add(&w, "example.", DNS_TYPE_SOA, span_of(SOA, sizeof(SOA) - 1));
@@ -92,24 +96,31 @@ static struct dns_msg came_out(void)
 	return m;
 }
 
-#define QUERY(body)    "haka.rule{on = haka.dissectors.dns.events.query, eval = function(dns, q) " body " end}\n"
-#define RESPONSE(body) "haka.rule{on = haka.dissectors.dns.events.response, eval = function(dns, r, q) " body " end}\n"
+#define QUERY(body) \
+	"haka.rule{on = haka.dissectors.dns.events.query, eval = function(dns, q) " body " end}\n"
+#define RESPONSE(body)                                                                         \
+	"haka.rule{on = haka.dissectors.dns.events.response, eval = function(dns, r, q) " body \
+	" end}\n"
 
 static void test_read(void **state)
 {
 	(void)state;
-	gb_rules(&b, QUERY("dns.mine = 'm' print(q.id, q.opcode, q.rcode, q.qr, q.aa, q.tc, q.rd, q.ra, q.qdcount, q.ancount, q.nscount, q.arcount)\n"
-			   " print(q.question.name, q.question.type, q.question.class, #q.answer, q.answer[1], q.additional[1].type)\n"
-			   " print(dns.srcip, dns.dstport, q.srcport, q.dst, dns.name, dns.state)")
-		     RESPONSE("print(r.id, r.qr, r.ra, #r.answer, q.question.name, q.rd, q.id, dns.mine, q.srcport)\n"
-			      " for i, a in ipairs(r.answer) do print(i, a.name, a.type, a.class, a.ttl, a.length, a.ip, a.rdata_name) end\n"
-			      " local n = 0 for i, a in pairs(r.answer) do n = n + i end print(n)\n"
-			      " print(r.answer[4].pref, table.concat(r.answer[5].strings, ','), r.answer[8].data, r.answer[9], r.answer[0])\n"
-			      " local s = r.answer[6] print(s.mname, s.rname, s.serial, s.refresh, s.retry, s.expire, s.minimum, s.pref)\n"
-			      " s = r.answer[7] print(s.priority, s.weight, s.port, s.rdata_name, r.answer[1].ip)"));
+	gb_rules(
+		&b,
+		QUERY("dns.mine = 'm' print(q.id, q.opcode, q.rcode, q.qr, q.aa, q.tc, q.rd, q.ra, q.qdcount, q.ancount, q.nscount, q.arcount)\n"
+		      " print(q.question.name, q.question.type, q.question.class, #q.answer, q.answer[1], q.additional[1].type)\n"
+		      " print(dns.srcip, dns.dstport, q.srcport, q.dst, dns.name, dns.state)")
+			RESPONSE(
+				"print(r.id, r.qr, r.ra, #r.answer, q.question.name, q.rd, q.id, dns.mine, q.srcport)\n"
+				" for i, a in ipairs(r.answer) do print(i, a.name, a.type, a.class, a.ttl, a.length, a.ip, a.rdata_name) end\n"
+				" local n = 0 for i, a in pairs(r.answer) do n = n + i end print(n)\n"
+				" print(r.answer[4].pref, table.concat(r.answer[5].strings, ','), r.answer[8].data, r.answer[9], r.answer[0])\n"
+				" local s = r.answer[6] print(s.mname, s.rname, s.serial, s.refresh, s.retry, s.expire, s.minimum, s.pref)\n"
+				" s = r.answer[7] print(s.priority, s.weight, s.port, s.rdata_name, r.answer[1].ip)"));
 	assert_true(passes(true, make(7, false)));
-	gb_said(&b, "7\t0\t0\tfalse\tfalse\tfalse\ttrue\tfalse\t1\t0\t0\t1\n"
-		    "www.example.\tA\tIN\t0\tnil\tOPT\n10.0.0.1\t53\t1000\t10.0.0.2\tdns\testablished\n");
+	gb_said(&b,
+		"7\t0\t0\tfalse\tfalse\tfalse\ttrue\tfalse\t1\t0\t0\t1\n"
+		"www.example.\tA\tIN\t0\tnil\tOPT\n10.0.0.1\t53\t1000\t10.0.0.2\tdns\testablished\n");
 	assert_true(passes(false, make(7, true)));
 	gb_said(&b, "7\ttrue\ttrue\t8\twww.example.\ttrue\t7\tm\tnil\n"
 		    "1\twww.example.\tCNAME\tIN\t60\t14\tnil\treal.example.\n"
@@ -131,10 +142,13 @@ static void test_written(void **state)
 	struct dns_rr rr;
 
 	(void)state;
-	gb_rules(&b, QUERY("q.id = q.id + 1 q.rd = false q.question.name = 'a.longer.name.example' q.question.type = 'AAAA' print(q.question.name)")
-		     RESPONSE("r.id = r.id - 1 r.aa = true r.rcode = 3 r.answer[2].ip = '198.51.100.7' r.answer[3].ip = '2001:db8::2'\n"
-			      " r.answer[1].rdata_name = 'x.example.' r.answer[1].ttl = 5 r.answer[2].name = 'x.example.'\n"
-			      " r.answer[6].rname = 'admin.' print(r.answer[1].rdata_name, r.answer[2].ip, r.rcode)"));
+	gb_rules(
+		&b,
+		QUERY("q.id = q.id + 1 q.rd = false q.question.name = 'a.longer.name.example' q.question.type = 'AAAA' print(q.question.name)")
+			RESPONSE(
+				"r.id = r.id - 1 r.aa = true r.rcode = 3 r.answer[2].ip = '198.51.100.7' r.answer[3].ip = '2001:db8::2'\n"
+				" r.answer[1].rdata_name = 'x.example.' r.answer[1].ttl = 5 r.answer[2].name = 'x.example.'\n"
+				" r.answer[6].rname = 'admin.' print(r.answer[1].rdata_name, r.answer[2].ip, r.rcode)"));
 	assert_true(passes(true, make(7, false)));
 	gb_said(&b, "a.longer.name.example.\n");
 	m = came_out();
@@ -192,7 +206,8 @@ static void test_refused(void **state)
 	for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
 		gb_close(&b);
 		gb_open(&b, false, false);
-		(void)snprintf(text, sizeof(text), RESPONSE("print(pcall(function() %s end))"), bad[i][0]);
+		(void)snprintf(text, sizeof(text), RESPONSE("print(pcall(function() %s end))"),
+			       bad[i][0]);
 		gb_rules(&b, text);
 		assert_true(passes(true, make(7, false)));
 		assert_true(passes(false, make(7, true)));
@@ -217,14 +232,16 @@ static void test_verdicts(void **state)
 static void test_gone(void **state)
 {
 	(void)state;
-	gb_rules(&b, QUERY("kept, list, question = q, q.additional, q.question q.payload:setstring('short')\n"
-			   " print(pcall(function() return q.id end))")
-		     "haka.rule{on = haka.dissectors.udp.events.send_packet, eval = function(p)\n"
-		     " for _, o in ipairs{kept, list, question} do print(pcall(function() return o.name end)) end end}");
+	gb_rules(
+		&b,
+		QUERY("kept, list, question = q, q.additional, q.question q.payload:setstring('short')\n"
+		      " print(pcall(function() return q.id end))") "haka.rule{on = haka.dissectors.udp.events.send_packet, eval = function(p)\n"
+								   " for _, o in ipairs{kept, list, question} do print(pcall(function() return o.name end)) end end}");
 	assert_true(passes(true, make(7, false)));
-	gb_said(&b, "false\t[string \"rules\"]:2: dns: there is no message any more\n"
-		    "false\t[string \"rules\"]:4: dns_message: object has been destroyed\nfalse\t[string \"rules\"]:4: dns_records: object has been destroyed\n"
-		    "false\t[string \"rules\"]:4: dns_question: object has been destroyed\n");
+	gb_said(&b,
+		"false\t[string \"rules\"]:2: dns: there is no message any more\n"
+		"false\t[string \"rules\"]:4: dns_message: object has been destroyed\nfalse\t[string \"rules\"]:4: dns_records: object has been destroyed\n"
+		"false\t[string \"rules\"]:4: dns_question: object has been destroyed\n");
 }
 
 /* Nobody knows a query that was asked before somebody listened, or that was too long to keep. */
@@ -263,7 +280,8 @@ static void test_port(void **state)
 	size_t len;
 
 	(void)state;
-	gb_rules(&b, "require('protocol/dns').install_udp_rule(5353)\n" QUERY("print(dns.dstport)"));
+	gb_rules(&b,
+		 "require('protocol/dns').install_udp_rule(5353)\n" QUERY("print(dns.dstport)"));
 	len = gt_udp_span(b.buf, CLIENT, 1000, SERVER, 5353, make(7, false));
 	gt_push(&b.t, b.buf, len, 1);
 	gt_run(&b.t);
@@ -274,8 +292,8 @@ int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		T(test_read),	  T(test_written),	   T(test_refused),	T(test_verdicts),
-		T(test_gone),	  T(test_query_not_kept), T(test_pass_through), T(test_port),
+		T(test_read), T(test_written),	      T(test_refused),	    T(test_verdicts),
+		T(test_gone), T(test_query_not_kept), T(test_pass_through), T(test_port),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Buffers over a packet and over the data of a stream: the cases that hold for all buffers (buffer_cases.h), that
- * changes leave the gate, and the calls that are refused in passive mode.
+ * Buffers over a packet and over the data of a stream: the cases that hold for all buffers
+ * (buffer_cases.h), that changes leave the gate, and the calls that are refused in passive mode.
  */
 #include "unit.h"
 
@@ -13,11 +13,13 @@ enum { CODE_LEN = 8192 };
 static char code[CODE_LEN];
 
 /* A rule in which `payload` is b. */
-static void case_rule(const struct buffer_case *k, const char *event, const char *args, const char *options, const char *payload)
+static void case_rule(const struct buffer_case *k, const char *event, const char *args,
+		      const char *options, const char *payload)
 {
-	(void)snprintf(code, sizeof(code),
-		       "%shaka.rule{on = haka.dissectors.%s, %s eval = function(%s)\n local b = %s if #b == 0 then return end %s end}",
-		       buffer_prelude, event, options, args, payload, k->lua);
+	(void)snprintf(
+		code, sizeof(code),
+		"%shaka.rule{on = haka.dissectors.%s, %s eval = function(%s)\n local b = %s if #b == 0 then return end %s end}",
+		buffer_prelude, event, options, args, payload, k->lua);
 	rules(code);
 }
 
@@ -50,7 +52,8 @@ static void on_packet(const struct buffer_case *k)
 static void on_stream(const struct buffer_case *k, const char *options, const char *payload)
 {
 	open_gate((struct open_opts){0});
-	case_rule(k, "tcp_connection.events.receive_data", "flow, current, direction", options, payload);
+	case_rule(k, "tcp_connection.events.receive_data", "flow, current, direction", options,
+		  payload);
 	gt_conn_open(&c, &t, 1000, 9000);
 	gt_conn_say(&c, GATE_UP, span_str(k->before));
 	if (gt_drops(&t, GATE_DROP_RULE_FAILED))
@@ -61,20 +64,22 @@ static void on_stream(const struct buffer_case *k, const char *options, const ch
 	close_gate();
 }
 
-#define EACH(k) for (const struct buffer_case *k = buffer_cases; k < buffer_cases + ARRAY_LEN(buffer_cases); k++)
+#define EACH(k)                                          \
+	for (const struct buffer_case *k = buffer_cases; \
+	     k < buffer_cases + ARRAY_LEN(buffer_cases); k++)
 
 static void test_packets(void **state)
 {
 	(void)state;
 	EACH(k)
-		on_packet(k);
+	on_packet(k);
 }
 
 static void test_shown(void **state)
 {
 	(void)state;
 	EACH(k)
-		on_stream(k, "", "current");
+	on_stream(k, "", "current");
 }
 
 /* The same in a coroutine, on the buffer that lives as long as the stream. */
@@ -82,7 +87,7 @@ static void test_followed(void **state)
 {
 	(void)state;
 	EACH(k)
-		on_stream(k, "options = {streamed = true},", "current:sub('available')");
+	on_stream(k, "options = {streamed = true},", "current:sub('available')");
 }
 
 /* A packet's payload is a whole buffer. */
@@ -102,7 +107,9 @@ static void test_whole_payload(void **state)
 	gt_run(&t);
 	assert_int_equal(gt_pop(&t), GT_PAYLOAD + 11);
 	assert_memory_equal(t.out + GT_PAYLOAD, "hello world", 11);
-	assert_string_equal(heard(), "vbuffer\tfalse\tvbuffer: 5\nhello world\t0\ttrue\t11\t13\thello\ntrue\t11\n");
+	assert_string_equal(
+		heard(),
+		"vbuffer\tfalse\tvbuffer: 5\nhello world\t0\ttrue\t11\t13\thello\ntrue\t11\n");
 	/* the next packet is a new one; handles that were kept are void */
 	rules("haka.rule{on = haka.dissectors.udp.events.receive_packet, eval = function(pkt) print(pcall(function() return #old end)) old = kept end}\n");
 	gt_push(&t, buf, len, 2);
@@ -115,18 +122,20 @@ static void test_whole_payload(void **state)
 static void test_looking_on(void **state)
 {
 	static uint8_t buf[GT_CAP];
-	static const char *const writes[] = {"b[1] = 1", "b:sub():erase()", "b:pos(0):insert('x')", "b:sub():setstring('xyz')"};
+	static const char *const writes[] = {"b[1] = 1", "b:sub():erase()", "b:pos(0):insert('x')",
+					     "b:sub():setstring('xyz')"};
 	size_t len;
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(writes); i++) {
 		open_gate((struct open_opts){.pass_through = true});
-		(void)snprintf(code, sizeof(code),
-			       "haka.rule{on = haka.dissectors.udp.events.receive_packet, eval = function(p) local b = p.payload\n"
-			       " print(pcall(function() %s end)) end}\n"
-			       "haka.rule{on = haka.dissectors.tcp_connection.events.receive_data, eval = function(f, b)\n"
-			       " print(pcall(function() %s end)) end}",
-			       writes[i], writes[i]);
+		(void)snprintf(
+			code, sizeof(code),
+			"haka.rule{on = haka.dissectors.udp.events.receive_packet, eval = function(p) local b = p.payload\n"
+			" print(pcall(function() %s end)) end}\n"
+			"haka.rule{on = haka.dissectors.tcp_connection.events.receive_data, eval = function(f, b)\n"
+			" print(pcall(function() %s end)) end}",
+			writes[i], writes[i]);
 		rules(code);
 		len = gt_udp(buf, GT_CLIENT, 1000, GT_SERVER, 9000, "hello");
 		gt_push(&t, buf, len, 1);
@@ -145,8 +154,9 @@ static void test_looking_on(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_packets),	      cmocka_unit_test(test_shown),	 cmocka_unit_test(test_followed),
-		cmocka_unit_test(test_whole_payload), cmocka_unit_test(test_looking_on),
+		cmocka_unit_test(test_packets),	   cmocka_unit_test(test_shown),
+		cmocka_unit_test(test_followed),   cmocka_unit_test(test_whole_payload),
+		cmocka_unit_test(test_looking_on),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * tcp_connection in the engine, segment by segment: which are forwarded, which wait, which are dropped by which
- * name, and that the octets and numbers in the output are right.
+ * tcp_connection in the engine, segment by segment: which are forwarded, which wait, which are
+ * dropped by which name, and that the octets and numbers in the output are right.
  */
 #include "unit.h"
 
@@ -25,9 +25,9 @@ enum {
 
 static struct gt t;
 static uint8_t buf[GT_CAP];
-static char shown[4096];	/* the data that a listener saw, both ways */
-static const char *from, *to;	/* each `from` in the data becomes `to` */
-static struct span options;	/* of the segments that are made */
+static char shown[4096];      /* the data that a listener saw, both ways */
+static const char *from, *to; /* each `from` in the data becomes `to` */
+static struct span options;   /* of the segments that are made */
 
 static bool show(void *ctx, struct gate *g, struct gate_packet *p, struct flow *f)
 {
@@ -42,7 +42,9 @@ static bool show(void *ctx, struct gate *g, struct gate_packet *p, struct flow *
 	shown[at + g->view->n + 1] = '\0';
 	for (uint32_t i = 0; from && i + strlen(from) <= g->view->n; i++)
 		if (memcmp(g->view->octets + i, from, strlen(from)) == 0) {
-			assert_int_equal(gate_stream_edit(g, g->view, i, (uint32_t)strlen(from), span_str(to)), 0);
+			assert_int_equal(gate_stream_edit(g, g->view, i, (uint32_t)strlen(from),
+							  span_str(to)),
+					 0);
 			i += (uint32_t)strlen(to);
 		}
 	return true;
@@ -57,7 +59,8 @@ static void open_with(bool inspected, bool midstream, bool fail_open)
 	o.fail_open = fail_open;
 	gt_open(&t, &o, DISSECT_TCP_CONNECTION);
 	if (inspected)
-		assert_int_equal(gate_listen(t.g, EVENT_TCP_CONNECTION_receive_data, show, NULL), 0);
+		assert_int_equal(gate_listen(t.g, EVENT_TCP_CONNECTION_receive_data, show, NULL),
+				 0);
 	shown[0] = '\0';
 	from = to = NULL;
 	options = SPAN_NULL;
@@ -85,7 +88,8 @@ static void again_with(bool inspected, bool midstream, bool fail_open)
 
 static void fix_checksum(uint8_t *frame, size_t len, bool up)
 {
-	uint32_t sum = checksum_pseudo(up ? CLIENT : SERVER, up ? SERVER : CLIENT, IPV4_PROTO_TCP, len - GT_UDP);
+	uint32_t sum = checksum_pseudo(up ? CLIENT : SERVER, up ? SERVER : CLIENT, IPV4_PROTO_TCP,
+				       len - GT_UDP);
 	uint16_t c;
 
 	frame[GT_UDP + 16] = frame[GT_UDP + 17] = 0;
@@ -97,7 +101,9 @@ static void fix_checksum(uint8_t *frame, size_t len, bool up)
 /* A segment between the two; its length. */
 static size_t segment(bool up, uint8_t flags, uint32_t seq, uint32_t ack, const char *data)
 {
-	struct eth_hdr eth = {.dst = {2, 0, 0, 0, 0, up ? 2 : 1}, .src = {2, 0, 0, 0, 0, up ? 1 : 2}, .type = ETH_TYPE_IPV4};
+	struct eth_hdr eth = {.dst = {2, 0, 0, 0, 0, up ? 2 : 1},
+			      .src = {2, 0, 0, 0, 0, up ? 1 : 2},
+			      .type = ETH_TYPE_IPV4};
 	struct ipv4_hdr ip = {
 		.ttl = 64,
 		.proto = IPV4_PROTO_TCP,
@@ -165,7 +171,8 @@ static void pass(bool up, uint8_t flags, uint32_t seq, uint32_t ack, const char 
 	nothing();
 }
 
-static void refused(bool up, uint8_t flags, uint32_t seq, uint32_t ack, const char *data, enum gate_drop why)
+static void refused(bool up, uint8_t flags, uint32_t seq, uint32_t ack, const char *data,
+		    enum gate_drop why)
 {
 	uint64_t before = gt_drops(&t, why);
 
@@ -195,7 +202,8 @@ static void test_conversation(void **state)
 	assert_int_equal(gate_counters(t.g)->dropped, 0);
 }
 
-/* Data that a receiver reads otherwise than in its place: urgent data, data of a SYN, data of a reset. */
+/* Data that a receiver reads otherwise than in its place: urgent data, data of a SYN, data of a
+ * reset. */
 static void test_cleaned(void **state)
 {
 	(void)state;
@@ -206,15 +214,16 @@ static void test_cleaned(void **state)
 	pass(false, S | A, 900, 101, "");
 	send_segment(true, A | TCP_URG, 101, 901, "ev?il");
 	expect(true, A, 101, 901, "ev?il");
-	/* RFC 5961 3.2: inexact, so the receiver keeps the connection, and its octets are not those of the reset */
+	/* RFC 5961 3.2: inexact, so the receiver keeps the connection, and its octets are not those
+	 * of the reset */
 	send_segment(true, TCP_RST, 200, 0, "hidden");
 	expect(true, TCP_RST, 200, 0, "");
 	pass(true, A, 106, 901, "more");
 	assert_string_equal(shown, "ev?il|more|");
 }
 
-/* In a capture: data of a SYN is shown, missing octets are replaced by placeholders, and the gate sends nothing of
- * its own. */
+/* In a capture: data of a SYN is shown, missing octets are replaced by placeholders, and the gate
+ * sends nothing of its own. */
 static void test_recorded(void **state)
 {
 	(void)state;
@@ -278,7 +287,7 @@ static void test_again_and_overlap(void **state)
 	handshake();
 	pass(true, A, 101, 901, "first");
 	pass(true, A, 101, 901, "first");
-	pass(true, A, 105, 901, "");	/* keep-alive */
+	pass(true, A, 105, 901, ""); /* keep-alive */
 	send_segment(true, A, 101, 901, "FIRSTsecond");
 	expect(true, A, 101, 901, "first");
 	expect(true, A, 106, 901, "second");
@@ -321,7 +330,8 @@ static void test_overlap_of_what_waited(void **state)
 	assert_int_equal(gate_counters(t.g)->overlaps, 1);
 }
 
-/* Changed data is retransmitted with a FIN behind it: the change, then the FIN where the receiver expects it. */
+/* Changed data is retransmitted with a FIN behind it: the change, then the FIN where the receiver
+ * expects it. */
 static void test_edit_again_with_fin(void **state)
 {
 	(void)state;
@@ -376,7 +386,8 @@ static size_t drain(void)
 	return sum;
 }
 
-/* More changes in flight than are remembered: further segments wait for acknowledgements, and nothing is lost. */
+/* More changes in flight than are remembered: further segments wait for acknowledgements, and
+ * nothing is lost. */
 static void test_crowded(void **state)
 {
 	static char much[30001];
@@ -398,7 +409,8 @@ static void test_crowded(void **state)
 	/* half of the first: nothing is forgotten */
 	send_segment(false, A, 901, 15101, "");
 	assert_int_equal(drain(), 0);
-	/* all of it, beside data of the other direction, which is changed as well; then there is as much on its way as before */
+	/* all of it, beside data of the other direction, which is changed as well; then there is as
+	 * much on its way as before */
 	send_segment(false, A, 901, 30101, "x");
 	assert_int_equal(drain(), 30000 + 30000);
 	assert_string_equal(shown, "x|x|x|x|");
@@ -410,8 +422,9 @@ static void test_crowded(void **state)
 	assert_int_equal(gate_counters(t.g)->packets, 3 + 8);
 }
 
-/* Asserts the acknowledgement to the sender, with selective acknowledgements and time stamps: the runs behind the
- * gap, that of the current segment first; the receiver's last window and time stamp. */
+/* Asserts the acknowledgement to the sender, with selective acknowledgements and time stamps: the
+ * runs behind the gap, that of the current segment first; the receiver's last window and time
+ * stamp. */
 static void told(uint32_t ack, uint32_t stamp, uint32_t echo, unsigned n, const uint32_t *numbers)
 {
 	size_t len = gt_pop(&t);
@@ -445,8 +458,8 @@ static void stamped(uint32_t stamp, uint32_t echo)
 	assert_int_equal(rd_be32(&o), echo);
 }
 
-/* A segment that waited is forwarded behind others: with their time stamp, or it would be taken for an old one (RFC
- * 7323 5). */
+/* A segment that waited is forwarded behind others: with their time stamp, or it would be taken for
+ * an old one (RFC 7323 5). */
 static void test_stamps_of_what_waited(void **state)
 {
 	static const uint8_t syn[] = {1, 1, 8, 10, 0, 0, 0, 1, 0, 0, 0, 0};
@@ -532,8 +545,8 @@ static void test_overlap_dropped(void **state)
 	assert_string_equal(shown, "first|second|");
 }
 
-/* Streams with data in flight for which there is no buffer: no octets pass whose retransmission could not be
- * checked. */
+/* Streams with data in flight for which there is no buffer: no octets pass whose retransmission
+ * could not be checked. */
 static void test_overlap_unverified(void **state)
 {
 	struct gate_opts o;
@@ -554,7 +567,8 @@ static void test_overlap_unverified(void **state)
 	pass(true, A, 101, 901, "");
 }
 
-/* Taken up in the middle: earlier octets are not known, and may be retransmitted until the receiver has them. */
+/* Taken up in the middle: earlier octets are not known, and may be retransmitted until the receiver
+ * has them. */
 static void test_overlap_midstream(void **state)
 {
 	struct gate_opts o;
@@ -591,7 +605,8 @@ static void test_edits(void **state)
 	expect(true, A, 112, 901, "next");
 	send_segment(false, A, 901, 116, "ok");
 	expect(false, A, 901, 111, "ok");
-	/* octets that the receiver has acknowledged are forgotten, and removed from retransmissions */
+	/* octets that the receiver has acknowledged are forgotten, and removed from
+	 * retransmissions */
 	send_segment(true, A, 101, 903, "a cat!");
 	expect(true, A, 106, 903, "");
 	nothing();

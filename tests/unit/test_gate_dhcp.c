@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * The dhcp dissector: which datagrams reach it, which are malformed, and messages that listeners change.
+ * The dhcp dissector: which datagrams reach it, which are malformed, and messages that listeners
+ * change.
  */
 #include "unit.h"
 
@@ -69,7 +70,10 @@ static void test_message_is_seen(void **state)
 	assert_memory_equal(t.out, buf, len);
 	assert_int_equal(n_seen, 1);
 	/* tagged, and a reply */
-	len = gd_frame(buf, &(struct gd){.type = DHCP4_ACK, .xid = 7, .vlan = 5, .mac = {2, 0, 0, 0, 0, 1}});
+	len = gd_frame(buf, &(struct gd){.type = DHCP4_ACK,
+					 .xid = 7,
+					 .vlan = 5,
+					 .mac = {2, 0, 0, 0, 0, 1}});
 	assert_int_equal(through(len), len);
 	assert_int_equal(n_seen, 2);
 	/* other datagrams do not come here */

@@ -74,33 +74,33 @@ static void expect(const char *text)
 
 /* Messages: one octet of length, then text. x:dropped, x:failed are words that do so. */
 static const char messages[] =
-        "local tcp = require('protocol/tcp_connection')\n"
-        "D = haka.dissector.new{type = tcp.helper.TcpFlowDissector, name = 'messages'}\n"
-        "D:register_event('message')\n"
-        "D.grammar = haka.grammar.new('m', function () message = record{ field('len', "
-        "number(8)):validate(function (r) r.len = #r.text end),\n"
-        " field('text', text:count(function (r) return r.len end)), verify(function (r) return "
-        "r.text ~= 'bad' end, 'it is bad') } export(message) end)\n"
-        "function D.method:receive_streamed(iter, dir)\n"
-        " while iter:wait() do\n"
-        "  local m, e = D.grammar.message:parse(iter)\n"
-        "  if e then return self:protocol_error(e) end\n"
-        "  self:trigger('message', m, dir)\n"
-        "  if m.text == 'drop' then self:drop() end\n"
-        "  if m.text == 'fail' then error('as asked') end\n"
-        "  if m.text == 'loop' then while true do end end\n"
-        "  self:continue()\n"
-        " end\n"
-        " print('end', dir)\n"
-        "end\n"
-        "function D.method:finished() print('finished') end\n"
-        "haka.policy{on = tcp.policies.next_dissector, port = 77, action = "
-        "haka.dissectors.messages.install}\n"
-        "haka.rule{on = haka.dissectors.messages.events.message, eval = function (d, m, dir) "
-        "print(dir, m.text) if m.text == 'grow' then\n"
-        " m.text = 'longer' m.len = nil end end}\n"
-        "haka.rule{on = haka.dissectors.messages.events.protocol_error, eval = function (d, e) "
-        "print(e) end}\n";
+	"local tcp = require('protocol/tcp_connection')\n"
+	"D = haka.dissector.new{type = tcp.helper.TcpFlowDissector, name = 'messages'}\n"
+	"D:register_event('message')\n"
+	"D.grammar = haka.grammar.new('m', function () message = record{ field('len', "
+	"number(8)):validate(function (r) r.len = #r.text end),\n"
+	" field('text', text:count(function (r) return r.len end)), verify(function (r) return "
+	"r.text ~= 'bad' end, 'it is bad') } export(message) end)\n"
+	"function D.method:receive_streamed(iter, dir)\n"
+	" while iter:wait() do\n"
+	"  local m, e = D.grammar.message:parse(iter)\n"
+	"  if e then return self:protocol_error(e) end\n"
+	"  self:trigger('message', m, dir)\n"
+	"  if m.text == 'drop' then self:drop() end\n"
+	"  if m.text == 'fail' then error('as asked') end\n"
+	"  if m.text == 'loop' then while true do end end\n"
+	"  self:continue()\n"
+	" end\n"
+	" print('end', dir)\n"
+	"end\n"
+	"function D.method:finished() print('finished') end\n"
+	"haka.policy{on = tcp.policies.next_dissector, port = 77, action = "
+	"haka.dissectors.messages.install}\n"
+	"haka.rule{on = haka.dissectors.messages.events.message, eval = function (d, m, dir) "
+	"print(dir, m.text) if m.text == 'grow' then\n"
+	" m.text = 'longer' m.len = nil end end}\n"
+	"haka.rule{on = haka.dissectors.messages.events.protocol_error, eval = function (d, e) "
+	"print(e) end}\n";
 
 static void holds_back(void **state)
 {
@@ -132,11 +132,11 @@ static void ends_flows(void **state)
 		enum gate_drop why;
 		const char *said;
 	} rows[] = {
-	        {"\4drop", GATE_DROP_SCRIPT_DISSECTOR, "up\tdrop\n"},
-	        {"\4fail", GATE_DROP_RULE_FAILED, "up\tfail\n"},
-	        {"\4loop", GATE_DROP_RULE_FAILED, "up\tloop\n"},
-	        {"\3bad", GATE_DROP_SCRIPT_PARSE,
-	         "parse error at byte 4 for field <verify> in message: it is bad\n"},
+		{"\4drop", GATE_DROP_SCRIPT_DISSECTOR, "up\tdrop\n"},
+		{"\4fail", GATE_DROP_RULE_FAILED, "up\tfail\n"},
+		{"\4loop", GATE_DROP_RULE_FAILED, "up\tloop\n"},
+		{"\3bad", GATE_DROP_SCRIPT_PARSE,
+		 "parse error at byte 4 for field <verify> in message: it is bad\n"},
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
@@ -259,7 +259,7 @@ static void ends_early(void **state)
 }
 
 static void udp(uint32_t src, uint16_t sport, uint32_t dst, uint16_t dport, const char *text,
-                int64_t ns)
+		int64_t ns)
 {
 	gt_push(&t, buf, gt_udp(buf, src, sport, dst, dport, text), ns);
 	gt_run(&t);
@@ -344,8 +344,8 @@ int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	static const struct CMUnitTest tests[] = {
-	        T(holds_back), T(ends_flows), T(fails_open), T(passes_through),  T(bounded),
-	        T(crowded),    T(ends_early), T(datagrams),  T(protected_calls), T(again),
+		T(holds_back), T(ends_flows), T(fails_open), T(passes_through),	 T(bounded),
+		T(crowded),    T(ends_early), T(datagrams),  T(protected_calls), T(again),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * DNS through the whole engine: which messages pass, which do not and why, and the changes of rules.
+ * DNS through the whole engine: which messages pass, which do not and why, and the changes of
+ * rules.
  */
 #include "unit.h"
 
@@ -44,19 +45,26 @@ static struct dns_name name_of(const char *text)
 /* A question, or its answer with a CNAME, its address and an AAAA. */
 static struct span make(uint16_t id, bool answer, bool edns)
 {
-	struct dns_name host = name_of("www.example."), real = name_of("real.example."), root = name_of(".");
-	struct dns_new_rr rr = {.owner = &host, .type = DNS_TYPE_CNAME, .cls = DNS_CLASS_IN, .ttl = 60,
+	struct dns_name host = name_of("www.example."), real = name_of("real.example."),
+			root = name_of(".");
+	struct dns_new_rr rr = {.owner = &host,
+				.type = DNS_TYPE_CNAME,
+				.cls = DNS_CLASS_IN,
+				.ttl = 60,
 				.rdata = span_of(real.octets, real.len)};
 	struct dns_writer w;
 	size_t n = 0;
 
-	dns_write_begin(&w, message, sizeof(message), id, answer ? DNS_QR | DNS_RD | DNS_RA : DNS_RD);
+	dns_write_begin(&w, message, sizeof(message), id,
+			answer ? DNS_QR | DNS_RD | DNS_RA : DNS_RD);
 	dns_write_question(&w, &host, DNS_TYPE_A, DNS_CLASS_IN);
 	if (answer) {
 		dns_write_rr(&w, DNS_ANSWER, &rr);
-		rr = (struct dns_new_rr){&real, DNS_TYPE_A, DNS_CLASS_IN, 30, span_of("\300\0\2\1", 4)};
+		rr = (struct dns_new_rr){&real, DNS_TYPE_A, DNS_CLASS_IN, 30,
+					 span_of("\300\0\2\1", 4)};
 		dns_write_rr(&w, DNS_ANSWER, &rr);
-		rr = (struct dns_new_rr){&real, DNS_TYPE_AAAA, DNS_CLASS_IN, 30, span_of("0123456789abcdef", 16)};
+		rr = (struct dns_new_rr){&real, DNS_TYPE_AAAA, DNS_CLASS_IN, 30,
+					 span_of("0123456789abcdef", 16)};
 		dns_write_rr(&w, DNS_ANSWER, &rr);
 	}
 	rr = (struct dns_new_rr){.owner = &root, .type = DNS_TYPE_OPT, .cls = 1232};

@@ -14,7 +14,7 @@
 enum { N_KEYS = 64, CAP = 24, ROUNDS = 200000 };
 
 struct model {
-	uint64_t id;	/* 0: not there */
+	uint64_t id; /* 0: not there */
 	int64_t last;
 	enum flow_queue queue;
 };
@@ -160,7 +160,8 @@ static void count_end(void *ctx, struct flow *f, bool by_force)
 static void test_greedy_client(void **state)
 {
 	enum { MANY = 800, OTHERS = 40, GREEDY = 0x0a000101, QUIET = 0x0a000200 };
-	struct flow_limits l = {.max_flows = MANY, .timeout_ns = {INT64_MAX, INT64_MAX, INT64_MAX, INT64_MAX}};
+	struct flow_limits l = {.max_flows = MANY,
+				.timeout_ns = {INT64_MAX, INT64_MAX, INT64_MAX, INT64_MAX}};
 	struct hash_key hk = {1, 2};
 	unsigned ends[2] = {0};
 	struct flow_table *t;
@@ -169,7 +170,11 @@ static void test_greedy_client(void **state)
 	(void)state;
 	assert_int_equal(flow_table_new(&l, &hk, count_end, ends, &t), 0);
 	for (unsigned i = 0; i < OTHERS + 20 * MANY; i++) {
-		struct flow_key k = {.src = i < OTHERS ? QUIET + 2 * i : GREEDY, .dst = 9, .sport = (uint16_t)i, .dport = 80, .proto = 6};
+		struct flow_key k = {.src = i < OTHERS ? QUIET + 2 * i : GREEDY,
+				     .dst = 9,
+				     .sport = (uint16_t)i,
+				     .dport = 80,
+				     .proto = 6};
 		struct flow *f = flow_add(t, flow_bucket(t, &k), &k, i);
 
 		assert_non_null(f);
@@ -183,7 +188,8 @@ static void test_greedy_client(void **state)
 	flow_table_free(t);
 }
 
-/* Segments of connections that nobody has evict each other, and not a connection that is idle (--midstream). */
+/* Segments of connections that nobody has evict each other, and not a connection that is idle
+ * (--midstream). */
 static void test_midstream_junk(void **state)
 {
 	enum { ROOM = 16, JUNK = 500 };
@@ -202,9 +208,12 @@ static void test_midstream_junk(void **state)
 	gt_conn_open(&c, &t, 1000, 80);
 	id = flow_each(gate_flows(t.g), &at)->id;
 	for (unsigned i = 0; i < JUNK; i++) {
-		const struct gt_conn none = {.sport = (uint16_t)(20000 + i), .dport = 443, .isn = {i, i}};
+		const struct gt_conn none = {.sport = (uint16_t)(20000 + i),
+					     .dport = 443,
+					     .isn = {i, i}};
 
-		gt_push(&t, frame, gt_tcp(&none, frame, GATE_UP, TCP_ACK, i, span_str("junk")), NS_PER_S);
+		gt_push(&t, frame, gt_tcp(&none, frame, GATE_UP, TCP_ACK, i, span_str("junk")),
+			NS_PER_S);
 		gt_run(&t);
 		while (gt_pop(&t))
 			;

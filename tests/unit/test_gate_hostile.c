@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * The gate's invariant: no octet reaches a receiver that was not shown to the rules, as an RFC 9293 and RFC 5961 receiver takes
- * it. A hostile host at one interface sends segments of every kind that could make the gate and the receiver disagree: second
- * SYNs, resets with data, FINs again and elsewhere, acknowledgements and answers that it made up in the receiver's name, from
- * its own interface and a third one, bad checksums, urgent data, fragments behind link headers of different lengths, stacks of tags, the smallest
- * and largest MSS, more streams than there is room for. A rule changes the data that it sees, a dissector holds
- * incomplete lines. Each octet that the receiver (gate_receiver.h) puts into its stream must be one that was shown
- * in that place.
+ * The gate's invariant: no octet reaches a receiver that was not shown to the rules, as an RFC 9293
+ * and RFC 5961 receiver takes it. A hostile host at one interface sends segments of every kind that
+ * could make the gate and the receiver disagree: second SYNs, resets with data, FINs again and
+ * elsewhere, acknowledgements and answers that it made up in the receiver's name, from its own
+ * interface and a third one, bad checksums, urgent data, fragments behind link headers of different
+ * lengths, stacks of tags, the smallest and largest MSS, more streams than there is room for. A
+ * rule changes the data that it sees, a dissector holds incomplete lines. Each octet that the
+ * receiver (gate_receiver.h) puts into its stream must be one that was shown in that place.
  */
 #include "unit.h"
 
@@ -18,7 +19,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { SEEDS = 2000, STEPS = 150, N_ISN = 3, ATTACKER_PORT = 1, HONEST_PORT = 2, THIRD_PORT = 3, SHOWN_MAX = 256 };
+enum {
+	SEEDS = 2000,
+	STEPS = 150,
+	N_ISN = 3,
+	ATTACKER_PORT = 1,
+	HONEST_PORT = 2,
+	THIRD_PORT = 3,
+	SHOWN_MAX = 256
+};
 
 static struct world {
 	struct gt t;
@@ -27,10 +36,10 @@ static struct world {
 	int64_t now;
 	bool midstream;
 	unsigned loss;
-	bool server;		/* the honest host listens */
-	uint32_t isn[N_ISN];	/* the hostile host's */
+	bool server;	     /* the honest host listens */
+	uint32_t isn[N_ISN]; /* the hostile host's */
 	unsigned current;
-	uint32_t furthest;	/* octets that it sent of the current one */
+	uint32_t furthest; /* octets that it sent of the current one */
 	uint16_t ip_id;
 	uint32_t ts;
 	bool stamps, overlaps, keeps;
@@ -39,7 +48,7 @@ static struct world {
 	uint32_t shown_isn;
 	uint8_t shown[RX_TEXT];
 	bool has[RX_TEXT];
-	uint64_t accepted;	/* octets the receiver took, of all worlds */
+	uint64_t accepted; /* octets the receiver took, of all worlds */
 	/* payloads of datagrams that were shown */
 	uint8_t datagrams[SHOWN_MAX][64];
 	size_t datagram_len[SHOWN_MAX];
@@ -51,7 +60,7 @@ static bool chance(unsigned percent)
 	return rng_below(&w.rng, 100) < percent;
 }
 
-/* --- The rules' view ------------------------------------------------------------------------------------------ */
+/* --- The rules' view -------------------------------------------------------------------------- */
 
 /* Each k becomes KKK; then all octets of the view are written down in their places. */
 static bool on_data(void *ctx, struct gate *g, struct gate_packet *p, struct flow *f)
@@ -62,8 +71,8 @@ static bool on_data(void *ctx, struct gate *g, struct gate_packet *p, struct flo
 
 	(void)p;
 	/* taken up in the middle, a flow may stand the other way round */
-	if ((v->direction == GATE_UP ? f->key.src : f->key.dst) != w.rx.peer || (f->key.sport != 1000 && f->key.dport != 1000) ||
-	    f->key.vlan)
+	if ((v->direction == GATE_UP ? f->key.src : f->key.dst) != w.rx.peer ||
+	    (f->key.sport != 1000 && f->key.dport != 1000) || f->key.vlan)
 		return true;
 	for (uint32_t i = 0; *edits && i < v->n; i++)
 		if (v->octets[i] == 'k' && gate_stream_edit(g, v, i, 1, span_str("KKK")) == 0)
@@ -96,7 +105,8 @@ static bool on_datagram(void *ctx, struct gate *g, struct gate_packet *p, struct
 static bool datagram_was_shown(struct span d)
 {
 	for (unsigned i = 0; i < SHOWN_MAX; i++)
-		if (w.datagram_len[i] == d.n && memcmp(w.datagrams[i], d.p, d.n < 64 ? d.n : 64) == 0)
+		if (w.datagram_len[i] == d.n &&
+		    memcmp(w.datagrams[i], d.p, d.n < 64 ? d.n : 64) == 0)
 			return true;
 	return false;
 }
@@ -113,7 +123,7 @@ static uint32_t whole_lines(void *ctx, struct gate *g, struct gate_view *v)
 	return n;
 }
 
-/* --- Frames --------------------------------------------------------------------------------------------------- */
+/* --- Frames ----------------------------------------------------------------------------------- */
 
 static void fix_sums(uint8_t *f, size_t len)
 {
@@ -123,7 +133,8 @@ static void fix_sums(uint8_t *f, size_t len)
 	uint16_t c;
 
 	f[GT_TCP + 16] = f[GT_TCP + 17] = 0;
-	c = checksum_fold(checksum_add(checksum_pseudo(src, dst, IPV4_PROTO_TCP, n), span_of(f + GT_TCP, n)));
+	c = checksum_fold(
+		checksum_add(checksum_pseudo(src, dst, IPV4_PROTO_TCP, n), span_of(f + GT_TCP, n)));
 	f[GT_TCP + 16] = (uint8_t)(c >> 8);
 	f[GT_TCP + 17] = (uint8_t)c;
 }
@@ -147,7 +158,9 @@ static void put_in(const uint8_t *f, size_t len, uint16_t port);
 /* Options of the IPv4 header: nothing, a route to record, the router alert. */
 static size_t put_ip_options(uint8_t *f, size_t len)
 {
-	static const uint8_t options[3][8] = {{1, 1, 1, 0}, {7, 7, 4, 0, 0, 0, 0, 0}, {148, 4, 0, 0}};
+	static const uint8_t options[3][8] = {{1, 1, 1, 0},
+					      {7, 7, 4, 0, 0, 0, 0, 0},
+					      {148, 4, 0, 0}};
 	unsigned kind = rng_below(&w.rng, 3), n = kind == 1 ? 8 : 4;
 	uint16_t total;
 
@@ -187,10 +200,13 @@ static size_t decorate(uint8_t *f, size_t len, uint8_t flags)
 	if (chance(15))
 		ts -= rng_below(&w.rng, 20);
 	if (chance(2))
-		ts += (uint32_t)INT32_MAX + rng_below(&w.rng, 3); /* RFC 7323 5.2: the far end of the window */
+		ts += (uint32_t)INT32_MAX +
+		      rng_below(&w.rng, 3); /* RFC 7323 5.2: the far end of the window */
 	wr_be32(&wr, ts);
 	if (flags & TCP_SYN && chance(50))
-		len = put_tcp_options(f, len, (const uint8_t[]){1, 3, 3, (uint8_t)rng_below(&w.rng, 20)}, 4);
+		len = put_tcp_options(f, len,
+				      (const uint8_t[]){1, 3, 3, (uint8_t)rng_below(&w.rng, 20)},
+				      4);
 	if (w.stamps && chance(95))
 		len = put_tcp_options(f, len, stamp, sizeof(stamp));
 	if (chance(4))
@@ -206,7 +222,8 @@ static void set_ttl(uint8_t *f, uint8_t ttl)
 	gt_ip_checksum(f);
 }
 
-/* Octets of the frame behind the datagram, as short frames have them; or a total length that is not the frame's. */
+/* Octets of the frame behind the datagram, as short frames have them; or a total length that is not
+ * the frame's. */
 static size_t put_trailer(uint8_t *f, size_t len)
 {
 	uint16_t total = (uint16_t)(len - GT_IP);
@@ -238,7 +255,8 @@ static void crowd_fragments(const uint8_t *whole, size_t payload, uint16_t port)
 	}
 }
 
-/* Pieces of a datagram behind link headers of their own; at times one comes twice, with other octets. */
+/* Pieces of a datagram behind link headers of their own; at times one comes twice, with other
+ * octets. */
 static void put_fragments(const uint8_t *whole, size_t len, uint16_t port)
 {
 	static uint8_t buf[GT_CAP];
@@ -258,7 +276,8 @@ static void put_fragments(const uint8_t *whole, size_t len, uint16_t port)
 		/* some overlap those behind them */
 		if (w.overlaps && chance(30))
 			m = payload - off < m + 8 ? payload - off : m + 8;
-		/* one that never comes, one that comes after the time for it is over, one from elsewhere */
+		/* one that never comes, one that comes after the time for it is over, one from
+		 * elsewhere */
 		if (chance(2))
 			continue;
 		if (chance(1) && chance(20))
@@ -266,7 +285,8 @@ static void put_fragments(const uint8_t *whole, size_t len, uint16_t port)
 		l = gt_fragment(buf, whole, off, m, off + m < payload);
 		if (chance(10))
 			set_ttl(buf, (uint8_t)(1 + rng_below(&w.rng, 255)));
-		put_in(buf, put_tags(buf, l, chance(40) ? rng_below(&w.rng, 4) : 0), chance(2) && !w.midstream ? THIRD_PORT : port);
+		put_in(buf, put_tags(buf, l, chance(40) ? rng_below(&w.rng, 4) : 0),
+		       chance(2) && !w.midstream ? THIRD_PORT : port);
 		/* the same again, or other octets in its place */
 		if (chance(8)) {
 			l = gt_fragment(buf, whole, off, m, off + m < payload);
@@ -281,14 +301,17 @@ static void put_fragments(const uint8_t *whole, size_t len, uint16_t port)
 static void reply_of_honest(void)
 {
 	static uint8_t buf[GT_CAP];
-	struct gt_conn c = {.sport = w.server ? w.rx.peer_port : w.rx.port, .dport = w.server ? w.rx.port : w.rx.peer_port};
-	size_t len = gt_tcp(&c, buf, w.server ? GATE_DOWN : GATE_UP, w.rx.reply.flags, w.rx.reply.seq, SPAN_NULL);
+	struct gt_conn c = {.sport = w.server ? w.rx.peer_port : w.rx.port,
+			    .dport = w.server ? w.rx.port : w.rx.peer_port};
+	size_t len = gt_tcp(&c, buf, w.server ? GATE_DOWN : GATE_UP, w.rx.reply.flags,
+			    w.rx.reply.seq, SPAN_NULL);
 	struct wr wr = wr_init(buf + GT_TCP + 8, 4);
 
 	wr_be32(&wr, w.rx.reply.ack);
 	wr = wr_init(buf + GT_TCP + 14, 2);
 	wr_be16(&wr, w.rx.reply.wnd);
-	if (w.rx.reply.flags & TCP_SYN && w.rx.scales && (!(w.rx.reply.flags & TCP_ACK) || w.rx.peer_scales)) {
+	if (w.rx.reply.flags & TCP_SYN && w.rx.scales &&
+	    (!(w.rx.reply.flags & TCP_ACK) || w.rx.peer_scales)) {
 		len = put_tcp_options(buf, len, (const uint8_t[]){1, 3, 3, w.rx.shift}, 4);
 		gt_ip_checksum(buf);
 	}
@@ -303,7 +326,8 @@ static void check_stream(uint32_t before)
 
 		w.accepted++;
 		if (at >= RX_TEXT || !w.has[at] || w.shown[at] != w.rx.text[i])
-			fail_msg("octet %u ('%c'): %s", i, w.rx.text[i], at >= RX_TEXT || !w.has[at] ? "not shown" : "another was shown");
+			fail_msg("octet %u ('%c'): %s", i, w.rx.text[i],
+				 at >= RX_TEXT || !w.has[at] ? "not shown" : "another was shown");
 	}
 }
 
@@ -337,10 +361,10 @@ static void put_in(const uint8_t *f, size_t len, uint16_t port)
 	deliver();
 }
 
-/* --- The hostile host ----------------------------------------------------------------------------------------- */
+/* --- The hostile host ------------------------------------------------------------------------- */
 
 struct say {
-	bool forged;		/* in the honest host's name */
+	bool forged; /* in the honest host's name */
 	uint8_t flags;
 	uint32_t seq, ack;
 	uint16_t urgent, mss;
@@ -354,17 +378,20 @@ static void spoil(uint8_t *buf, size_t len)
 
 	if (chance(97))
 		return;
-	sum = chance(50) ? (uint16_t)~checksum_fold(checksum_pseudo(src, dst, IPV4_PROTO_TCP, len - GT_TCP))
+	sum = chance(50) ? (uint16_t)~checksum_fold(
+				   checksum_pseudo(src, dst, IPV4_PROTO_TCP, len - GT_TCP))
 			 : (uint16_t)rng_below(&w.rng, 65536);
 	buf[GT_TCP + 16] = (uint8_t)(sum >> 8);
 	buf[GT_TCP + 17] = (uint8_t)sum;
 }
 
-/* A flow that is taken up in the middle knows the other end's interface by its first packet only: there is no third one then. */
+/* A flow that is taken up in the middle knows the other end's interface by its first packet only:
+ * there is no third one then. */
 static void send_segment(const struct say *s)
 {
 	static uint8_t buf[GT_CAP];
-	struct gt_conn c = {.sport = w.server ? w.rx.peer_port : w.rx.port, .dport = w.server ? w.rx.port : w.rx.peer_port};
+	struct gt_conn c = {.sport = w.server ? w.rx.peer_port : w.rx.port,
+			    .dport = w.server ? w.rx.port : w.rx.peer_port};
 	unsigned d = s->forged == w.server ? GATE_DOWN : GATE_UP;
 	size_t len = gt_tcp(&c, buf, d, s->flags, s->seq, s->data);
 	struct wr wr = wr_init(buf + GT_TCP + 8, 4);
@@ -397,7 +424,8 @@ static void send_segment(const struct say *s)
 		put_fragments(buf, len, ATTACKER_PORT);
 		return;
 	}
-	put_in(buf, put_tags(buf, len, chance(5) ? rng_below(&w.rng, 12) : 0), s->forged && !w.midstream && chance(50) ? THIRD_PORT : ATTACKER_PORT);
+	put_in(buf, put_tags(buf, len, chance(5) ? rng_below(&w.rng, 12) : 0),
+	       s->forged && !w.midstream && chance(50) ? THIRD_PORT : ATTACKER_PORT);
 }
 
 static uint32_t some_number(uint32_t base)
@@ -436,12 +464,21 @@ static void hostile_syn(void)
 static void hostile_data(void)
 {
 	/* flags that exclude each other, or none at all */
-	static const uint8_t pairs[] = {TCP_RST | TCP_FIN, TCP_RST | TCP_FIN | TCP_ACK, TCP_SYN | TCP_FIN, TCP_SYN | TCP_RST,
+	static const uint8_t pairs[] = {TCP_RST | TCP_FIN,
+					TCP_RST | TCP_FIN | TCP_ACK,
+					TCP_SYN | TCP_FIN,
+					TCP_SYN | TCP_RST,
 					TCP_SYN | TCP_RST | TCP_ACK,
-					TCP_SYN | TCP_FIN | TCP_ACK, TCP_FIN, TCP_PSH, 0};
+					TCP_SYN | TCP_FIN | TCP_ACK,
+					TCP_FIN,
+					TCP_PSH,
+					0};
 	uint8_t data[300];
-	uint32_t n = chance(10) ? 0 : 1 + rng_below(&w.rng, sizeof(data)), first = w.isn[w.current] + 1, at = w.furthest;
-	struct say s = {.flags = TCP_ACK, .ack = chance(90) ? w.rx.isn + 1 : some_number(w.rx.isn + 1), .data = span_of(data, n)};
+	uint32_t n = chance(10) ? 0 : 1 + rng_below(&w.rng, sizeof(data)),
+		 first = w.isn[w.current] + 1, at = w.furthest;
+	struct say s = {.flags = TCP_ACK,
+			.ack = chance(90) ? w.rx.isn + 1 : some_number(w.rx.isn + 1),
+			.data = span_of(data, n)};
 
 	for (uint32_t i = 0; i < n; i++)
 		data[i] = (uint8_t)('a' + rng_below(&w.rng, 26));
@@ -465,7 +502,8 @@ static void hostile_data(void)
 		s.flags = (uint8_t)rng_below(&w.rng, 256);
 	if (chance(8))
 		s.flags |= (uint8_t)(rng_below(&w.rng, 4) << 6); /* ECE, CWR */
-	/* probes of a window that is closed, and keep-alives: one octet that is there already, or the next */
+	/* probes of a window that is closed, and keep-alives: one octet that is there already, or
+	 * the next */
 	if (chance(8) && w.rx.n) {
 		at = w.rx.n - rng_below(&w.rng, 2);
 		n = 1;
@@ -483,7 +521,9 @@ static void hostile_data(void)
 
 static void hostile_forgery(void)
 {
-	static const uint8_t flags[] = {TCP_ACK, TCP_ACK, TCP_SYN | TCP_ACK, TCP_RST, TCP_RST | TCP_ACK, TCP_FIN | TCP_ACK, TCP_SYN};
+	static const uint8_t flags[] = {TCP_ACK, TCP_ACK,	    TCP_SYN | TCP_ACK,
+					TCP_RST, TCP_RST | TCP_ACK, TCP_FIN | TCP_ACK,
+					TCP_SYN};
 	struct say s = {
 		.forged = true,
 		.flags = flags[rng_below(&w.rng, sizeof(flags))],
@@ -495,15 +535,25 @@ static void hostile_forgery(void)
 	send_segment(&s);
 }
 
-/* An ICMP error about a segment of the honest host, whose number may be its own (RFC 5927): it can end the connection, or
- * ask for a smaller MTU. The hostile host, or a router at the third port, is the sender. */
+/* An ICMP error about a segment of the honest host, whose number may be its own (RFC 5927): it can
+ * end the connection, or ask for a smaller MTU. The hostile host, or a router at the third port, is
+ * the sender. */
 static void hostile_icmp(void)
 {
-	static const uint8_t codes[][2] = {{3, 1}, {3, 2}, {3, 3}, {3, 4}, {4, 0}, {11, 0}, {11, 1}, {12, 0}, {5, 1}};
+	static const uint8_t codes[][2] = {{3, 1},  {3, 2},  {3, 3},  {3, 4}, {4, 0},
+					   {11, 0}, {11, 1}, {12, 0}, {5, 1}};
 	static uint8_t buf[GT_CAP];
 	const uint8_t *code = codes[rng_below(&w.rng, sizeof(codes) / sizeof(codes[0]))];
-	struct ipv4_hdr ip = {.ttl = 64, .proto = IPV4_PROTO_ICMP, .src = w.rx.peer, .dst = w.rx.ip, .total_len = 56};
-	struct ipv4_hdr inner = {.ttl = 63, .proto = IPV4_PROTO_TCP, .src = w.rx.ip, .dst = w.rx.peer, .total_len = 40};
+	struct ipv4_hdr ip = {.ttl = 64,
+			      .proto = IPV4_PROTO_ICMP,
+			      .src = w.rx.peer,
+			      .dst = w.rx.ip,
+			      .total_len = 56};
+	struct ipv4_hdr inner = {.ttl = 63,
+				 .proto = IPV4_PROTO_TCP,
+				 .src = w.rx.ip,
+				 .dst = w.rx.peer,
+				 .total_len = 40};
 	struct wr wr = wr_init(buf, GT_CAP);
 	uint16_t sum;
 
@@ -534,7 +584,8 @@ static void hostile_datagram(void)
 
 	for (uint32_t i = 0; i < n; i++)
 		data[i] = (uint8_t)('a' + rng_below(&w.rng, 26));
-	len = gt_udp_span(buf, w.rx.peer, 1000, w.rx.ip, (uint16_t)(2000 + rng_below(&w.rng, 3)), span_of(data, n));
+	len = gt_udp_span(buf, w.rx.peer, 1000, w.rx.ip, (uint16_t)(2000 + rng_below(&w.rng, 3)),
+			  span_of(data, n));
 	w.ip_id++;
 	buf[GT_IP + 4] = (uint8_t)(w.ip_id >> 8);
 	buf[GT_IP + 5] = (uint8_t)w.ip_id;
@@ -550,7 +601,8 @@ static void hostile_datagram(void)
 	if (chance(10))
 		buf[GT_UDP + 6] = buf[GT_UDP + 7] = 0;
 	if (chance(5)) {
-		uint16_t sum = (uint16_t)~checksum_fold(checksum_pseudo_udp(w.rx.peer, w.rx.ip, len - GT_UDP));
+		uint16_t sum = (uint16_t)~checksum_fold(
+			checksum_pseudo_udp(w.rx.peer, w.rx.ip, len - GT_UDP));
 
 		buf[GT_UDP + 6] = (uint8_t)(sum >> 8);
 		buf[GT_UDP + 7] = (uint8_t)sum;
@@ -568,7 +620,8 @@ static void hostile_datagram(void)
 	put_in(buf, put_tags(buf, len, rng_below(&w.rng, 5)), ATTACKER_PORT);
 }
 
-/* The honest host begins anew: it resets the connection, or forgets it and says nothing, and has another number. */
+/* The honest host begins anew: it resets the connection, or forgets it and says nothing, and has
+ * another number. */
 static void begin_anew(void)
 {
 	if (w.rx.state == RX_OPEN && chance(60)) {
@@ -576,10 +629,12 @@ static void begin_anew(void)
 		reply_of_honest();
 	}
 	w.rx.state = w.server ? RX_LISTEN : RX_SYN_SENT;
-	w.rx.isn = chance(50) ? w.rx.isn + 1 + rng_below(&w.rng, 100000) : (uint32_t)rng_u64(&w.rng);
+	w.rx.isn = chance(50) ? w.rx.isn + 1 + rng_below(&w.rng, 100000)
+			      : (uint32_t)rng_u64(&w.rng);
 	rx_forget(&w.rx, 0);
 	/* the hostile host's next connection may begin in the numbers of the last */
-	w.isn[0] = w.isn[w.current] + (chance(70) ? rng_below(&w.rng, w.furthest + 2) : w.furthest + rng_below(&w.rng, 100000));
+	w.isn[0] = w.isn[w.current] + (chance(70) ? rng_below(&w.rng, w.furthest + 2)
+						  : w.furthest + rng_below(&w.rng, 100000));
 	w.furthest = 0;
 	w.current = 0;
 }
@@ -587,21 +642,28 @@ static void begin_anew(void)
 /* Streams of others that take up the room. */
 static void crowd(void)
 {
-	struct gt_conn c = {.sport = (uint16_t)(5000 + rng_below(&w.rng, 40)), .dport = 80, .isn = {7000, 8000}};
+	struct gt_conn c = {.sport = (uint16_t)(5000 + rng_below(&w.rng, 40)),
+			    .dport = 80,
+			    .isn = {7000, 8000}};
 	static uint8_t buf[GT_CAP];
-	unsigned port = w.server ? ATTACKER_PORT : HONEST_PORT, back = w.server ? HONEST_PORT : ATTACKER_PORT;
+	unsigned port = w.server ? ATTACKER_PORT : HONEST_PORT,
+		 back = w.server ? HONEST_PORT : ATTACKER_PORT;
 
 	put_in(buf, gt_tcp(&c, buf, GATE_UP, TCP_SYN, 7000, SPAN_NULL), (uint16_t)port);
 	put_in(buf, gt_tcp(&c, buf, GATE_DOWN, TCP_SYN | TCP_ACK, 8000, SPAN_NULL), (uint16_t)back);
 	put_in(buf, gt_tcp(&c, buf, GATE_UP, TCP_ACK, 7001, SPAN_NULL), (uint16_t)port);
-	put_in(buf, gt_tcp(&c, buf, GATE_UP, TCP_ACK, 7001, span_str("some of a line")), (uint16_t)port);
+	put_in(buf, gt_tcp(&c, buf, GATE_UP, TCP_ACK, 7001, span_str("some of a line")),
+	       (uint16_t)port);
 }
 
-/* --- Worlds --------------------------------------------------------------------------------------------------- */
+/* --- Worlds ----------------------------------------------------------------------------------- */
 
 static void begin(uint64_t seed, bool *edits)
 {
-	const struct gate_plug lines = {.name = "lines", .proto = IPV4_PROTO_TCP, .port = 80, .data = whole_lines};
+	const struct gate_plug lines = {.name = "lines",
+					.proto = IPV4_PROTO_TCP,
+					.port = 80,
+					.data = whole_lines};
 	struct gate_opts o;
 	uint64_t accepted = w.accepted;
 
@@ -623,7 +685,8 @@ static void begin(uint64_t seed, bool *edits)
 	if (seed % 3 == 0)
 		assert_true(gate_plug_add(w.t.g, &lines) >= 0);
 	assert_int_equal(gate_listen(w.t.g, EVENT_TCP_CONNECTION_receive_data, on_data, edits), 0);
-	assert_int_equal(gate_listen(w.t.g, EVENT_UDP_CONNECTION_receive_data, on_datagram, NULL), 0);
+	assert_int_equal(gate_listen(w.t.g, EVENT_UDP_CONNECTION_receive_data, on_datagram, NULL),
+			 0);
 	w.rx = (struct rx){
 		.ip = w.server ? GT_SERVER : GT_CLIENT,
 		.peer = w.server ? GT_CLIENT : GT_SERVER,
@@ -695,7 +758,8 @@ static void run(uint64_t seed)
 static void test_hostile(void **state)
 {
 	const char *n = getenv("USHER_SEEDS"), *one = getenv("USHER_SEED");
-	uint64_t seeds = n ? strtoull(n, NULL, 10) : SEEDS, from = one ? strtoull(one, NULL, 10) : 1;
+	uint64_t seeds = n ? strtoull(n, NULL, 10) : SEEDS,
+		 from = one ? strtoull(one, NULL, 10) : 1;
 
 	(void)state;
 	for (uint64_t seed = from; seed <= (one ? from : seeds); seed++) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * HTTP through the whole engine, between two ends that check the octets that reach them: cut anywhere, out of order,
- * changed, refused by name.
+ * HTTP through the whole engine, between two ends that check the octets that reach them: cut
+ * anywhere, out of order, changed, refused by name.
  */
 #include "unit.h"
 
@@ -99,8 +99,8 @@ static bool tell(void *ctx, struct gate *g, struct gate_packet *p, struct flow *
 
 static void listen_to_all(void)
 {
-	static enum gate_event events[] = {EVENT_HTTP_request, EVENT_HTTP_response, EVENT_HTTP_request_data,
-					   EVENT_HTTP_response_data};
+	static enum gate_event events[] = {EVENT_HTTP_request, EVENT_HTTP_response,
+					   EVENT_HTTP_request_data, EVENT_HTTP_response_data};
 
 	for (size_t i = 0; i < ARRAY_LEN(events); i++)
 		assert_int_equal(gate_listen(t.g, events[i], tell, &events[i]), 0);
@@ -149,8 +149,9 @@ static void test_passes(void **state)
 	assert_int_equal(gate_counters(t.g)->packets, gate_counters(t.g)->accepted);
 }
 
-#define POST_CHUNKED "POST /p HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nbody\r\n0\r\n\r\n"
-#define TO_CLOSE     "HTTP/1.0 200 OK\r\nServer: old\r\n\r\nuntil the end"
+#define POST_CHUNKED \
+	"POST /p HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nbody\r\n0\r\n\r\n"
+#define TO_CLOSE "HTTP/1.0 200 OK\r\nServer: old\r\n\r\nuntil the end"
 
 /* In two parts, the first of n octets; 0: octet by octet. */
 static void say_cut(unsigned d, struct span text, size_t n)
@@ -177,7 +178,9 @@ static void test_cut_everywhere(void **state)
 		gt_conn_fin(&c, GATE_UP);
 		assert_arrived(GATE_UP, up);
 		assert_arrived(GATE_DOWN, down);
-		assert_string_equal(told, "GET /a?b=c POST /p <body> to /a?b=c 200 <hello> to /p 200 <until the end> ");
+		assert_string_equal(
+			told,
+			"GET /a?b=c POST /p <body> to /a?b=c 200 <hello> to /p 200 <until the end> ");
 	}
 	assert_int_equal(gate_counters(t.g)->dropped, 0);
 	assert_int_equal(gate_counters(t.g)->held, 0);
@@ -204,7 +207,7 @@ static void test_out_of_order(void **state)
 	assert_arrived(GATE_DOWN, OK);
 }
 
-/* --- Changes -------------------------------------------------------------------------------------------- */
+/* --- Changes ---------------------------------------------------------------------------------- */
 
 static void set(struct gate *g, const char *name, const char *value)
 {
@@ -247,10 +250,11 @@ static bool change_response(void *ctx, struct gate *g, struct gate_packet *p, st
 	return true;
 }
 
-#define CHANGED                                                                                                        \
+#define CHANGED \
 	"PUT /another/and/longer/uri HTTP/1.1\r\nHost: two.test\r\nAccept: */*\r\nX-Added: by the gate\r\n\r\n"
-#define PLAIN	"HTTP/1.1 200\r\nEmpty:\r\nTwice: 1\r\nContent-Length: 2\r\ntwice: 2\r\nTwice: 3\r\n\r\nok"
-#define RICH	"HTTP/1.1 404 Not at all\r\nEmpty:full\r\nTwice: once\r\nContent-Length: 2\r\n\r\nok"
+#define PLAIN \
+	"HTTP/1.1 200\r\nEmpty:\r\nTwice: 1\r\nContent-Length: 2\r\ntwice: 2\r\nTwice: 3\r\n\r\nok"
+#define RICH "HTTP/1.1 404 Not at all\r\nEmpty:full\r\nTwice: once\r\nContent-Length: 2\r\n\r\nok"
 
 static void test_changed(void **state)
 {
@@ -319,7 +323,8 @@ static bool note_data(void *ctx, struct gate *g, struct gate_packet *p, struct f
 	return true;
 }
 
-/* A listener of the stream below sees each octet once, although the HTTP parser sees an incomplete head many times. */
+/* A listener of the stream below sees each octet once, although the HTTP parser sees an incomplete
+ * head many times. */
 static void test_stream_below(void **state)
 {
 	(void)state;
@@ -332,7 +337,7 @@ static void test_stream_below(void **state)
 	assert_arrived(GATE_UP, "GET / HTTP/1.1\r\nA: b\r\n\r\n");
 }
 
-/* --- Refused --------------------------------------------------------------------------------------------- */
+/* --- Refused ---------------------------------------------------------------------------------- */
 
 static bool drop_it(void *ctx, struct gate *g, struct gate_packet *p, struct flow *f)
 {
@@ -345,7 +350,8 @@ static bool drop_it(void *ctx, struct gate *g, struct gate_packet *p, struct flo
 
 static void test_dropped_by_rules(void **state)
 {
-	static const enum gate_event events[] = {EVENT_HTTP_request, EVENT_HTTP_response, EVENT_HTTP_response_data};
+	static const enum gate_event events[] = {EVENT_HTTP_request, EVENT_HTTP_response,
+						 EVENT_HTTP_response_data};
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(events); i++) {
@@ -384,10 +390,12 @@ static void test_refused_by_name(void **state)
 	refused("GET / HTTP/1.1\r\na : b\r\n\r\n", NULL, GATE_DROP_HTTP_SPACE);
 	refused("GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n", NULL, GATE_DROP_HTTP_HOST);
 	refused("GET / HTTP/1.1\r\nContent-Length: a\r\n\r\n", NULL, GATE_DROP_HTTP_LENGTH);
-	refused("GET / HTTP/1.1\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n", NULL, GATE_DROP_HTTP_BOTH);
+	refused("GET / HTTP/1.1\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n", NULL,
+		GATE_DROP_HTTP_BOTH);
 	refused("GET / HTTP/1.1\r\nTransfer-Encoding: gzip\r\n\r\n", NULL, GATE_DROP_HTTP_ENCODING);
 	refused("GET / HTTP/1.1\r\nContent-Length: 1\r\n 2\r\n\r\n", NULL, GATE_DROP_HTTP_FOLD);
-	refused("GET / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nz\r\n", NULL, GATE_DROP_HTTP_CHUNK);
+	refused("GET / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nz\r\n", NULL,
+		GATE_DROP_HTTP_CHUNK);
 	refused("CONNECT a:1 HTTP/1.1\r\n\r\nx", NULL, GATE_DROP_HTTP_EARLY);
 	refused(GET, "220 mail.test\r\n", GATE_DROP_HTTP_START_LINE);
 	refused(GET, OK OK, GATE_DROP_HTTP_UNASKED);
@@ -402,7 +410,8 @@ static void test_head_limit(void **state)
 	memset(text, 'x', sizeof(text));
 	gt_conn_open(&c, &t, 1000, 80);
 	say(GATE_UP, "GET / HTTP/1.1\r\nA: ");
-	for (size_t at = 0; at + 1000 < sizeof(text) && !gt_drops(&t, GATE_DROP_HTTP_HEAD_LIMIT); at += 1000)
+	for (size_t at = 0; at + 1000 < sizeof(text) && !gt_drops(&t, GATE_DROP_HTTP_HEAD_LIMIT);
+	     at += 1000)
 		gt_conn_say(&c, GATE_UP, span_of(text + at, 1000));
 	say(GATE_UP, "\r\n\r\n");
 	assert_arrived(GATE_UP, "");
@@ -462,7 +471,7 @@ static void test_pass_through(void **state)
 	assert_arrived(GATE_DOWN, OK "nonsense");
 }
 
-/* --- Not HTTP any more -------------------------------------------------------------------------------------- */
+/* --- Not HTTP any more ------------------------------------------------------------------------ */
 
 /* An answer must not switch the inspection off by itself. */
 static void test_tunnel_unasked(void **state)
@@ -505,14 +514,16 @@ static void test_bodies(void **state)
 	(void)state;
 	listen_to_all();
 	gt_conn_open(&c, &t, 1000, 80);
-	say(GATE_UP, "HEAD /h HTTP/1.1\r\n\r\nPOST /p HTTP/1.1\r\nExpect: 100-continue\r\nContent-Length: 3\r\n\r\n");
+	say(GATE_UP,
+	    "HEAD /h HTTP/1.1\r\n\r\nPOST /p HTTP/1.1\r\nExpect: 100-continue\r\nContent-Length: 3\r\n\r\n");
 	say(GATE_DOWN, "HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n");
 	say(GATE_DOWN, "HTTP/1.1 100 Continue\r\n\r\n");
 	say(GATE_UP, "abc");
 	say(GATE_DOWN, "HTTP/1.1 204 No Content\r\n\r\n");
 	assert_string_equal(told, "HEAD /h POST /p to /h 200 to /p 100 <abc> to /p 204 ");
 	/* one that waited in vain, and says so */
-	say(GATE_DOWN, "HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+	say(GATE_DOWN,
+	    "HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
 	assert_int_equal(gate_counters(t.g)->dropped, 0);
 }
 
@@ -539,7 +550,8 @@ static void test_other_ports(void **state)
 	assert_over(GATE_DROP_HTTP_START_LINE);
 }
 
-static int policy(void *ctx, struct gate *g, struct gate_packet *p, enum gate_dissector from, int next)
+static int policy(void *ctx, struct gate *g, struct gate_packet *p, enum gate_dissector from,
+		  int next)
 {
 	(void)g;
 	if (from == DISSECT_UDP)

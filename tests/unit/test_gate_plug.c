@@ -89,7 +89,7 @@ static uint32_t all(void *ctx, struct gate *g, struct gate_view *v)
 static void registers(void **state)
 {
 	struct gate_plug x = {.name = "x", .proto = IPV4_PROTO_UDP, .receive = nothing, .ctx = &t},
-	                 y = x;
+			 y = x;
 	int first, number;
 
 	(void)state;
@@ -160,7 +160,7 @@ static uint32_t tcp_data(void *ctx, struct gate *g, struct gate_view *v)
 	if (n == 0 || v->direction == GATE_DOWN)
 		return v->direction == GATE_DOWN ? v->n : 0;
 	(void)snprintf(c->up + strlen(c->up), sizeof(c->up) - strlen(c->up), "%.*s", (int)n,
-	               (const char *)v->octets);
+		       (const char *)v->octets);
 	if (n >= 4 && memcmp(v->octets, "quit", 4) == 0) {
 		v->flow->dropped = true;
 		gate_drop(&g->pkt, GATE_DROP_SCRIPT_DISSECTOR);
@@ -174,12 +174,12 @@ static void streams(void **state)
 {
 	struct counting n = {0};
 	struct gate_plug x = {.name = "lines",
-	                      .proto = IPV4_PROTO_TCP,
-	                      .port = 77,
-	                      .begin = tcp_begin,
-	                      .end = tcp_end,
-	                      .data = tcp_data,
-	                      .ctx = &n};
+			      .proto = IPV4_PROTO_TCP,
+			      .port = 77,
+			      .begin = tcp_begin,
+			      .end = tcp_end,
+			      .data = tcp_data,
+			      .ctx = &n};
 	static struct gt_conn c;
 
 	(void)state;
@@ -220,7 +220,7 @@ static bool stops_z(void *ctx, struct gate *g, struct gate_packet *p, int number
 }
 
 static int to_packet_plug(void *ctx, struct gate *g, struct gate_packet *p,
-                          enum gate_dissector from, int next)
+			  enum gate_dissector from, int next)
 {
 	(void)ctx, (void)g;
 	return from == DISSECT_UDP && p->p.dport == 99 ? GATE_FIRST_PLUG : next;
@@ -259,8 +259,9 @@ static void chosen_by_a_listener(void **state)
 	(void)state;
 	open_gate(false);
 	number = (enum gate_dissector)daytime_register(&d, t.g);
-	assert_int_equal(
-	        gate_listen(t.g, EVENT_UDP_CONNECTION_new_connection, choose_daytime, &number), 0);
+	assert_int_equal(gate_listen(t.g, EVENT_UDP_CONNECTION_new_connection, choose_daytime,
+				     &number),
+			 0);
 	assert_true(passes(CLIENT, 1, SERVER, 5000, "?"));
 	assert_false(passes(SERVER, 5000, CLIENT, 1, "\x02"));
 	assert_int_equal(d.refused, 1);
@@ -270,9 +271,9 @@ static void chosen_by_a_listener(void **state)
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-	        cmocka_unit_test(example),   cmocka_unit_test(example_fails_open),
-	        cmocka_unit_test(registers), cmocka_unit_test(streams),
-	        cmocka_unit_test(packets),   cmocka_unit_test(chosen_by_a_listener),
+		cmocka_unit_test(example),   cmocka_unit_test(example_fails_open),
+		cmocka_unit_test(registers), cmocka_unit_test(streams),
+		cmocka_unit_test(packets),   cmocka_unit_test(chosen_by_a_listener),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

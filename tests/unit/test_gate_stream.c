@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Streamed rules on connections: which data a coroutine sees and when, holds back and changes, how it sees the end,
- * and the result where it fails or holds too much.
+ * Streamed rules on connections: which data a coroutine sees and when, holds back and changes, how
+ * it sees the end, and the result where it fails or holds too much.
  */
 #include "unit.h"
 
@@ -10,7 +10,8 @@
 
 enum { D_UP = GATE_UP, D_DOWN = GATE_DOWN };
 
-#define ON "haka.rule{on = haka.dissectors.tcp_connection.events.receive_data, options = {streamed = true}, eval = function(flow, iter, dir)\n"
+#define ON \
+	"haka.rule{on = haka.dissectors.tcp_connection.events.receive_data, options = {streamed = true}, eval = function(flow, iter, dir)\n"
 
 static int setup(void **state)
 {
@@ -74,7 +75,8 @@ static void said_is(const char *text)
 static void test_pieces(void **state)
 {
 	(void)state;
-	begin(ON " print('begin', dir, flow.dstport, getmetatable(iter)) for s in iter:foreach_available() do print(dir, s:asstring()) end\n"
+	begin(ON
+	      " print('begin', dir, flow.dstport, getmetatable(iter)) for s in iter:foreach_available() do print(dir, s:asstring()) end\n"
 	      " print('end', dir, iter.iseof, iter.meter, iter:wait(), iter:sub(3), #iter:sub(0)) end}");
 	up("one");
 	down("answer");
@@ -93,7 +95,8 @@ static void test_pieces(void **state)
 static void test_held(void **state)
 {
 	(void)state;
-	begin(ON " if dir == 'down' then return end while iter:wait() do local s = iter:sub(6) print(s:asstring(), iter.meter) end end}");
+	begin(ON
+	      " if dir == 'down' then return end while iter:wait() do local s = iter:sub(6) print(s:asstring(), iter.meter) end end}");
 	up("abcd");
 	arrived(D_UP, "");
 	said_is("");
@@ -112,7 +115,8 @@ static void test_held(void **state)
 static void test_waiting(void **state)
 {
 	(void)state;
-	begin(ON " if dir == 'down' then return end print(iter:check_available(3, true)) print(iter:check_available(3)) print(iter:advance(2))\n"
+	begin(ON
+	      " if dir == 'down' then return end print(iter:check_available(3, true)) print(iter:check_available(3)) print(iter:advance(2))\n"
 	      " print(iter:advance('available'), iter:available()) print(iter:wait()) print(iter:advance(4)) print(iter:sub('all'):asstring())\n"
 	      " print(iter:advance('all'), iter:advance(1), iter.meter) end}");
 	up("ab");
@@ -139,7 +143,8 @@ static void test_waiting(void **state)
 static void test_marks(void **state)
 {
 	(void)state;
-	begin(ON " if dir == 'down' then return end iter:advance(1) iter:mark() local from = iter:copy() iter:advance(5) print('have', iter.meter)\n"
+	begin(ON
+	      " if dir == 'down' then return end iter:advance(1) iter:mark() local from = iter:copy() iter:advance(5) print('have', iter.meter)\n"
 	      " from:sub(2):setstring('<held>') iter:advance(1) iter:unmark() iter:wait() print(pcall(function() from:available() end)) end}");
 	up("abc");
 	arrived(D_UP, "a");
@@ -152,16 +157,20 @@ static void test_marks(void **state)
 	said_is("");
 	arrived(D_UP, "a<held>defg");
 	up("h");
-	assert_non_null(strstr(heard(), "available: invalid buffer iterator: what it points to is not there any more"));
+	assert_non_null(strstr(
+		heard(),
+		"available: invalid buffer iterator: what it points to is not there any more"));
 }
 
-/* Changes over the border of two segments, and both are retransmitted: cut otherwise, edited alike. */
+/* Changes over the border of two segments, and both are retransmitted: cut otherwise, edited
+ * alike. */
 static void test_edits(void **state)
 {
 	uint32_t seq;
 
 	(void)state;
-	begin(ON " if dir == 'down' then return end local s = iter:sub(8) s:sub(2, 4):setstring('<elephant>') print(s:asstring())\n"
+	begin(ON
+	      " if dir == 'down' then return end local s = iter:sub(8) s:sub(2, 4):setstring('<elephant>') print(s:asstring())\n"
 	      " iter:insert(haka.vbuffer_from('!')) for p in iter:foreach_available() do if p[1] == 120 then p:erase() else p[1] = 46 end end end}");
 	seq = c.next[D_UP];
 	up("abcd");
@@ -177,8 +186,8 @@ static void test_edits(void **state)
 	arrived(D_UP, "ab<elephant>gh!.ore");
 	gt_conn_fin(&c, D_UP);
 	assert_true(c.fin[D_UP]);
-	/* the other side's numbers agree: it acknowledges the octets that it got, and the sender sees its own
-	 * numbers */
+	/* the other side's numbers agree: it acknowledges the octets that it got, and the sender
+	 * sees its own numbers */
 	down("thanks");
 	arrived(D_DOWN, "thanks");
 	assert_int_equal(gate_counters(t.g)->held, 0);
@@ -188,7 +197,8 @@ static void test_edits(void **state)
 static void test_regexps(void **state)
 {
 	(void)state;
-	begin(ON " if dir == 'down' then return end local re = require('regexp/pcre').re local r = re:compile('e+vil')\n"
+	begin(ON
+	      " if dir == 'down' then return end local re = require('regexp/pcre').re local r = re:compile('e+vil')\n"
 	      " local s = r:match(iter, true) print(s:asstring(), iter.meter) s:setstring('nice') print(iter:sub(2):asstring())\n"
 	      " print(re:match('b.d', iter), iter.meter, iter:available()) print(r:match(iter, true), r:match(iter), iter.iseof) end}");
 	up("no e");
@@ -211,8 +221,9 @@ static void test_regexps(void **state)
 	arrived(D_UP, "no eex nice!?bad.ee");
 	/* changes of another rule to held data are matched, too */
 	again((struct open_opts){0});
-	begin(ON " if dir == 'up' then local s = iter:sub(4) s:sub(0, 2):setstring('evi') end end}\n"
-	      ON " if dir == 'up' then local s = require('regexp/pcre').re:match('evil+s', iter, nil, true) print(s:asstring(), iter.meter) s:erase() end end}");
+	begin(ON
+	      " if dir == 'up' then local s = iter:sub(4) s:sub(0, 2):setstring('evi') end end}\n" ON
+	      " if dir == 'up' then local s = require('regexp/pcre').re:match('evil+s', iter, nil, true) print(s:asstring(), iter.meter) s:erase() end end}");
 	up("ev");
 	up("ll");
 	arrived(D_UP, "");
@@ -221,19 +232,22 @@ static void test_regexps(void **state)
 	arrived(D_UP, ".");
 	/* and there is a bound */
 	again((struct open_opts){0});
-	begin(ON " if dir == 'up' then require('regexp/pcre').re:match('x+y', iter, nil, true) end end}");
+	begin(ON
+	      " if dir == 'up' then require('regexp/pcre').re:match('x+y', iter, nil, true) end end}");
 	fill(64000);
 	assert_int_equal(gt_drops(&t, GATE_DROP_RULE_FAILED), 1);
 	assert_int_equal(gate_counters(t.g)->held, 0);
 }
 
-/* A segment before the others is lost on the way to the gate: order is kept, each octet is seen once. */
+/* A segment before the others is lost on the way to the gate: order is kept, each octet is seen
+ * once. */
 static void test_order(void **state)
 {
 	uint32_t seq;
 
 	(void)state;
-	begin(ON " if dir == 'down' then return end while true do local s = iter:sub(3) if not s then break end print(s:asstring()) end print('end') end}");
+	begin(ON
+	      " if dir == 'down' then return end while true do local s = iter:sub(3) if not s then break end print(s:asstring()) end print('end') end}");
 	seq = c.next[D_UP];
 	gt_conn_segment(&c, D_UP, TCP_ACK, seq + 4, span_str("ef"));
 	gt_conn_segment(&c, D_UP, TCP_ACK, seq + 2, span_str("cd"));
@@ -251,8 +265,9 @@ static void test_order(void **state)
 /* However a connection ends, its coroutines see it: unless a rule dropped it. */
 static void test_ends(void **state)
 {
-	static const char rule[] = ON " print('begin', dir) print('got', iter:sub(9):asstring()) print('end', dir, iter:wait(), iter.iseof) end}\n"
-				   "haka.rule{on = haka.dissectors.tcp_connection.events.end_connection, eval = function() print('over') end}";
+	static const char rule[] = ON
+		" print('begin', dir) print('got', iter:sub(9):asstring()) print('end', dir, iter:wait(), iter.iseof) end}\n"
+		"haka.rule{on = haka.dissectors.tcp_connection.events.end_connection, eval = function() print('over') end}";
 
 	(void)state;
 	begin(rule);
@@ -271,7 +286,8 @@ static void test_ends(void **state)
 	assert_int_equal(gate_counters(t.g)->held, 0);
 	/* dropped by a rule while the coroutine waits: it hears nothing more */
 	again((struct open_opts){0});
-	begin(ON " flow.seen = true print(iter:sub(9)) end}\n"
+	begin(ON
+	      " flow.seen = true print(iter:sub(9)) end}\n"
 	      "haka.rule{on = haka.dissectors.tcp_connection.events.receive_data, eval = function(flow, sub) if sub[1] == 120 then flow:drop() end end}");
 	up("ab");
 	up("x");
@@ -286,7 +302,8 @@ static void test_ends(void **state)
 static void test_dropping(void **state)
 {
 	(void)state;
-	begin(ON " local s = iter:sub(4) if s:asstring() == 'evil' then flow:drop() end print('waits') iter:wait() print('never') end}");
+	begin(ON
+	      " local s = iter:sub(4) if s:asstring() == 'evil' then flow:drop() end print('waits') iter:wait() print('never') end}");
 	up("ev");
 	arrived(D_UP, "");
 	up("il");
@@ -345,7 +362,8 @@ static void test_budget(void **state)
 {
 	(void)state;
 	again((struct open_opts){.instructions = 100000});
-	begin(ON " while iter:wait() do iter:advance(1) for i = 1, 15000 do end end print('done') end}");
+	begin(ON
+	      " while iter:wait() do iter:advance(1) for i = 1, 15000 do end end print('done') end}");
 	for (int i = 0; i < 20; i++)
 		up("x");
 	gt_conn_fin(&c, D_UP);
@@ -366,12 +384,15 @@ static void test_bound(void **state)
 	said_is("");
 	/* under fail-open held data is forwarded, and further data, too */
 	again((struct open_opts){.fail_open = true});
-	begin(ON " if dir == 'up' then print(pcall(function() iter:sub('all') end)) print(iter:wait(), iter.meter) end end}");
+	begin(ON
+	      " if dir == 'up' then print(pcall(function() iter:sub('all') end)) print(iter:wait(), iter.meter) end end}");
 	fill(63000);
 	assert_int_equal(c.n[D_UP], 0);
 	fill(1000);
 	assert_int_equal(c.n[D_UP], 64000);
-	assert_non_null(strstr(heard(), "more octets of a stream would be held back than there is room for"));
+	assert_non_null(
+		strstr(heard(),
+		       "more octets of a stream would be held back than there is room for"));
 	again((struct open_opts){.fail_open = true});
 	begin(ON " if dir == 'up' then iter:sub('all') end end}");
 	fill(64000);
@@ -395,13 +416,14 @@ static void test_bound(void **state)
 	assert_int_equal(c.n[D_UP], 70000);
 }
 
-/* Two streamed rules and one that is not: each sees all data, the others see the first one's changes, and the last
- * to release data releases it. */
+/* Two streamed rules and one that is not: each sees all data, the others see the first one's
+ * changes, and the last to release data releases it. */
 static void test_together(void **state)
 {
 	(void)state;
-	begin(ON " if dir == 'down' then return end while true do local s = iter:sub(4) if not s then break end s:setstring('(' .. s:asstring() .. ')') end end}\n"
-	      ON " if dir == 'down' then return end local s = iter:sub(10) print(s:asstring(), iter.meter) end}\n"
+	begin(ON
+	      " if dir == 'down' then return end while true do local s = iter:sub(4) if not s then break end s:setstring('(' .. s:asstring() .. ')') end end}\n" ON
+	      " if dir == 'down' then return end local s = iter:sub(10) print(s:asstring(), iter.meter) end}\n"
 	      "haka.rule{on = haka.dissectors.tcp_connection.events.receive_data, eval = function(flow, sub, dir)\n"
 	      " if dir == 'up' then print('new', sub:asstring()) end end}");
 	up("ab");
@@ -435,7 +457,8 @@ static void test_when(void **state)
 static void test_before_http(void **state)
 {
 	(void)state;
-	rules(ON " if dir == 'up' then local s = iter:sub(40) s:sub(0, 3):setstring('HEAD') end end}\n"
+	rules(ON
+	      " if dir == 'up' then local s = iter:sub(40) s:sub(0, 3):setstring('HEAD') end end}\n"
 	      "haka.rule{on = haka.dissectors.http.events.request, eval = function(flow) print('request') end}");
 	gt_conn_open(&c, &t, 1000, 80);
 	up("GET / HTTP/1.1\r\nHost: a\r\n");
@@ -450,7 +473,8 @@ static void test_looking_on(void **state)
 {
 	(void)state;
 	again((struct open_opts){.pass_through = true});
-	begin(ON " if dir == 'up' then local s = iter:sub(4) print(s:asstring(), pcall(function() s:erase() end)) end end}");
+	begin(ON
+	      " if dir == 'up' then local s = iter:sub(4) print(s:asstring(), pcall(function() s:erase() end)) end end}");
 	up("ab");
 	arrived(D_UP, "ab");
 	up("cd");
@@ -458,8 +482,9 @@ static void test_looking_on(void **state)
 	assert_non_null(strstr(heard(), "abcd\tfalse"));
 }
 
-#define BODY(what, code)                                                                           \
-	"haka.rule{on = haka.dissectors.http.events." what ", options = {streamed = true}, eval = function(http, iter)\n" code " end}\n"
+#define BODY(what, code)                                   \
+	"haka.rule{on = haka.dissectors.http.events." what \
+	", options = {streamed = true}, eval = function(http, iter)\n" code " end}\n"
 
 static void ask(const char *head)
 {
@@ -471,8 +496,10 @@ static void ask(const char *head)
 static void test_bodies(void **state)
 {
 	(void)state;
-	rules(BODY("response_data", " local s = iter:sub(5) print(s:asstring(), iter.meter) for p in iter:foreach_available() do print('+', p:asstring()) end\n"
-				    " print('end', iter.meter, iter.iseof)"));
+	rules(BODY(
+		"response_data",
+		" local s = iter:sub(5) print(s:asstring(), iter.meter) for p in iter:foreach_available() do print('+', p:asstring()) end\n"
+		" print('end', iter.meter, iter.iseof)"));
 	gt_conn_open(&c, &t, 1000, 80);
 	ask("GET /1 HTTP/1.1\r\n\r\nGET /2 HTTP/1.1\r\n\r\nGET /3 HTTP/1.1\r\n\r\n");
 	down("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nabc");
@@ -495,9 +522,11 @@ static void test_bodies(void **state)
 static void test_bodies_written(void **state)
 {
 	(void)state;
-	rules(BODY("request_data", " local re = require('regexp/pcre').re local s = re:match('bad', iter, nil, true) print(s:asstring())\n"
-				   " print(pcall(s.setstring, s, 'goo')) s:sub(1):setstring('**') iter:wait() iter:sub(1):setstring('!')\n"
-				   " print(pcall(function() iter:copy():insert('more') end))"));
+	rules(BODY(
+		"request_data",
+		" local re = require('regexp/pcre').re local s = re:match('bad', iter, nil, true) print(s:asstring())\n"
+		" print(pcall(s.setstring, s, 'goo')) s:sub(1):setstring('**') iter:wait() iter:sub(1):setstring('!')\n"
+		" print(pcall(function() iter:copy():insert('more') end))"));
 	gt_conn_open(&c, &t, 1000, 80);
 	up("POST / HTTP/1.1\r\nContent-Length: 9\r\n\r\nnot b");
 	up("ad.");
@@ -508,7 +537,9 @@ static void test_bodies_written(void **state)
 	arrived(D_UP, "POST / HTTP/1.1\r\nContent-Length: 9\r\n\r\nnot b**!?");
 	/* and dropped, in the middle or at the end */
 	again((struct open_opts){0});
-	rules(BODY("request_data", " local n = 0 for s in iter:foreach_available() do n = n + #s end if n == 4 then http:drop() end"));
+	rules(BODY(
+		"request_data",
+		" local n = 0 for s in iter:foreach_available() do n = n + #s end if n == 4 then http:drop() end"));
 	gt_conn_open(&c, &t, 1000, 80);
 	up("POST / HTTP/1.1\r\nContent-Length: 3\r\n\r\nabcPOST / HTTP/1.1\r\nContent-Length: 4\r\n\r\nab");
 	up("cd");
@@ -518,8 +549,8 @@ static void test_bodies_written(void **state)
 	assert_int_equal(gate_counters(t.g)->held, 0);
 }
 
-/* Remembered data has a bound, too; a coroutine that fails has its connection dropped; a connection that ends ends
- * its bodies. */
+/* Remembered data has a bound, too; a coroutine that fails has its connection dropped; a connection
+ * that ends ends its bodies. */
 static void test_bodies_fail(void **state)
 {
 	(void)state;
@@ -535,7 +566,8 @@ static void test_bodies_fail(void **state)
 	assert_int_equal(gt_drops(&t, GATE_DROP_RULE_FAILED), 1);
 	for (int at_end = 0; at_end < 2; at_end++) {
 		again((struct open_opts){0});
-		rules(at_end ? BODY("request_data", " iter:sub('all') error('oops')") : BODY("request_data", " error('oops')"));
+		rules(at_end ? BODY("request_data", " iter:sub('all') error('oops')")
+			     : BODY("request_data", " error('oops')"));
 		gt_conn_open(&c, &t, 1000, 80);
 		up("POST / HTTP/1.1\r\nContent-Length: 2\r\n\r\na");
 		up("b");
@@ -543,8 +575,9 @@ static void test_bodies_fail(void **state)
 		assert_true(c.n[D_UP] == 0 || at_end);
 	}
 	again((struct open_opts){0});
-	rules(BODY("request_data", " print(iter:sub('all'):asstring(), iter.iseof) kept = iter")
-	      "haka.rule{on = haka.dissectors.tcp_connection.events.end_connection, eval = function() print(pcall(function() kept:sub(1) end)) end}");
+	rules(BODY(
+		"request_data",
+		" print(iter:sub('all'):asstring(), iter.iseof) kept = iter") "haka.rule{on = haka.dissectors.tcp_connection.events.end_connection, eval = function() print(pcall(function() kept:sub(1) end)) end}");
 	gt_conn_open(&c, &t, 1000, 80);
 	up("POST / HTTP/1.1\r\nContent-Length: 9\r\n\r\nab");
 	up("cd");
@@ -558,21 +591,25 @@ static void test_bodies_fail(void **state)
 static void test_too_late(void **state)
 {
 	(void)state;
-	begin(ON " if dir == 'down' then return end local a, p = iter:sub(2), iter:copy() iter:advance(1) iter:wait() iter:advance(1) iter:wait()\n"
+	begin(ON
+	      " if dir == 'down' then return end local a, p = iter:sub(2), iter:copy() iter:advance(1) iter:wait() iter:advance(1) iter:wait()\n"
 	      " print(pcall(function() a:asstring() end)) print(pcall(function() p:sub(1) end)) kept = iter end}\n"
 	      "haka.rule{on = haka.dissectors.udp.events.receive_packet, eval = function() print(pcall(function() kept:sub(9) end)) end}");
 	up("abc");
 	up("d");
 	up("e");
 	assert_non_null(strstr(said, "asstring: the octets are not there any more"));
-	assert_non_null(strstr(said, "sub: invalid buffer iterator: what it points to is not there any more"));
+	assert_non_null(
+		strstr(said,
+		       "sub: invalid buffer iterator: what it points to is not there any more"));
 }
 
 /* Held data of one direction can be read and changed by a rule of the other. */
 static void test_other_direction(void **state)
 {
 	(void)state;
-	begin(ON " if dir == 'up' then flow.held = iter:copy() iter:sub(4) iter:wait() return end\n"
+	begin(ON
+	      " if dir == 'up' then flow.held = iter:copy() iter:sub(4) iter:wait() return end\n"
 	      " for s in iter:foreach_available() do local h = flow.held print(h:available(), h:copy():sub('all'):asstring())\n"
 	      "  h:copy():sub(1):setstring('<' .. s:asstring() .. '>') end end}\n");
 	down("early");
@@ -591,14 +628,15 @@ static void test_other_direction(void **state)
 	assert_true(c.fin[D_UP]);
 }
 
-/* A sender that gets no answer only retransmits: held data is forwarded then, and remembered. It can be read, and its
- * connection be dropped; it cannot be changed any more. */
+/* A sender that gets no answer only retransmits: held data is forwarded then, and remembered. It
+ * can be read, and its connection be dropped; it cannot be changed any more. */
 static void test_stuck(void **state)
 {
 	uint32_t seq;
 
 	(void)state;
-	begin(ON " if dir == 'down' then return end local s = iter:sub(6) print(s:asstring(), iter.meter, pcall(s.setstring, s, 'new'))\n"
+	begin(ON
+	      " if dir == 'down' then return end local s = iter:sub(6) print(s:asstring(), iter.meter, pcall(s.setstring, s, 'new'))\n"
 	      " iter:sub(1):setstring('*') local w = require('regexp/pcre').re:match('e+vil', iter, nil, true) print(w:asstring()) flow:drop() end}");
 	seq = c.next[D_UP];
 	up("abc");
@@ -635,15 +673,17 @@ static void test_stuck(void **state)
 	assert_int_equal(gate_counters(t.g)->held, 0);
 }
 
-/* Data released between packets: the application sees it as if it had just arrived, whichever verdict the last
- * packet got. */
+/* Data released between packets: the application sees it as if it had just arrived, whichever
+ * verdict the last packet got. */
 static void test_stuck_before_http(void **state)
 {
-	static const char *const texts[] = {"GET / HTTP/1.1\r\nHost: a\r\n\r\n", "GET /\1 HTTP/1.1\r\n\r\n"};
+	static const char *const texts[] = {"GET / HTTP/1.1\r\nHost: a\r\n\r\n",
+					    "GET /\1 HTTP/1.1\r\n\r\n"};
 	static struct gt_conn other;
 
 	(void)state;
-	rules(ON " if dir == 'up' then iter:sub(4000) end end}\n"
+	rules(ON
+	      " if dir == 'up' then iter:sub(4000) end end}\n"
 	      "haka.rule{on = haka.dissectors.http.events.request, eval = function(http) print('request', http:parent().name, http:parent(2)) end}\n"
 	      "haka.rule{on = haka.dissectors.tcp.events.receive_packet, eval = function(pkt) if pkt.srcport == 2000 then pkt:drop() end end}");
 	for (unsigned i = 0; i < ARRAY_LEN(texts); i++) {
@@ -669,14 +709,15 @@ static void test_stuck_before_http(void **state)
 	assert_int_equal(gt_drops(&t, GATE_DROP_TCP_ENDED), 1);
 }
 
-/* No room to hold data that was shown: it is retransmitted, and the coroutine that waits for more sees no
- * difference. */
+/* No room to hold data that was shown: it is retransmitted, and the coroutine that waits for more
+ * sees no difference. */
 static void test_no_room(void **state)
 {
 	uint32_t seq;
 
 	(void)state;
-	rules(ON " if dir == 'up' then print(iter:advance(2), iter:sub(4):asstring(), iter.meter) end end}\n");
+	rules(ON
+	      " if dir == 'up' then print(iter:advance(2), iter:sub(4):asstring(), iter.meter) end end}\n");
 	/* as many as there can be streams that wait */
 	for (unsigned i = 0; i < 8; i++) {
 		gt_conn_open(&c, &t, (uint16_t)(1000 + i), 9000);
@@ -705,7 +746,8 @@ static uint32_t write_cats(struct rng *rng, char *text, char *want)
 	char *to = want;
 
 	while (n < TEXT_MAX - 10)
-		n += (uint32_t)snprintf(text + n, TEXT_MAX - n, "%s", words[rng_below(rng, ARRAY_LEN(words))]);
+		n += (uint32_t)snprintf(text + n, TEXT_MAX - n, "%s",
+					words[rng_below(rng, ARRAY_LEN(words))]);
 	for (const char *at = text; *at;) {
 		bool cat = strncmp(at, "cat", 3) == 0;
 
@@ -715,8 +757,8 @@ static uint32_t write_cats(struct rng *rng, char *text, char *want)
 	return n;
 }
 
-/* A rule that looks for a word in a stream and changes it, while segments are cut, lost and repeated as they like: the receiver has
- * each word changed, and nothing twice. */
+/* A rule that looks for a word in a stream and changes it, while segments are cut, lost and
+ * repeated as they like: the receiver has each word changed, and nothing twice. */
 static void test_any_cut(void **state)
 {
 	static char text[TEXT_MAX], want[4 * TEXT_MAX];
@@ -736,15 +778,18 @@ static void test_any_cut(void **state)
 		first = c.next[D_UP];
 		while (at < n) {
 			/* it may begin within the sent octets, or a little ahead */
-			uint32_t back = rng_below(&rng, 4) == 0 ? rng_below(&rng, at - acked + 1) : 0;
-			uint32_t ahead = rng_below(&rng, 6) == 0 ? rng_below(&rng, 30) : 0, from = at - back + ahead;
+			uint32_t back = rng_below(&rng, 4) == 0 ? rng_below(&rng, at - acked + 1)
+								: 0;
+			uint32_t ahead = rng_below(&rng, 6) == 0 ? rng_below(&rng, 30) : 0,
+				 from = at - back + ahead;
 			uint32_t len = 1 + rng_below(&rng, 80);
 
 			if (from >= n)
 				from = at;
 			len = len < n - from ? len : n - from;
 			c.next[D_UP] = first + n;
-			gt_conn_segment(&c, D_UP, TCP_ACK, first + from, span_of((const uint8_t *)text + from, len));
+			gt_conn_segment(&c, D_UP, TCP_ACK, first + from,
+					span_of((const uint8_t *)text + from, len));
 			memset(sent + from, true, len);
 			while (at < n && sent[at])
 				at++;
@@ -763,7 +808,8 @@ static void test_any_cut(void **state)
 	assert_int_equal(gate_counters(t.g)->held, 0);
 }
 
-/* Thousands of connections, each with coroutines that wait, through a table of 64: closed ones are freed. */
+/* Thousands of connections, each with coroutines that wait, through a table of 64: closed ones are
+ * freed. */
 static void test_many(void **state)
 {
 	struct script_stats st;
@@ -786,10 +832,19 @@ int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		T(test_pieces),	  T(test_held),	    T(test_waiting), T(test_marks),	T(test_edits), T(test_regexps),
-		T(test_order),	  T(test_ends),	    T(test_dropping), T(test_failing),	T(test_budget),	      T(test_bound),
-		T(test_together), T(test_when),	    T(test_before_http), T(test_looking_on), T(test_too_late),
-		T(test_other_direction), T(test_stuck), T(test_stuck_before_http), T(test_no_room), T(test_any_cut), T(test_many),	T(test_bodies),	  T(test_bodies_written), T(test_bodies_fail),
+		T(test_pieces),		T(test_held),
+		T(test_waiting),	T(test_marks),
+		T(test_edits),		T(test_regexps),
+		T(test_order),		T(test_ends),
+		T(test_dropping),	T(test_failing),
+		T(test_budget),		T(test_bound),
+		T(test_together),	T(test_when),
+		T(test_before_http),	T(test_looking_on),
+		T(test_too_late),	T(test_other_direction),
+		T(test_stuck),		T(test_stuck_before_http),
+		T(test_no_room),	T(test_any_cut),
+		T(test_many),		T(test_bodies),
+		T(test_bodies_written), T(test_bodies_fail),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

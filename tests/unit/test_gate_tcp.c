@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Streams that are changed on their way, against a sender and a receiver that lose, repeat, reorder and cut
- * anew: the receiver must see the edited text, whole and once, and the sender must come to an end.
+ * Streams that are changed on their way, against a sender and a receiver that lose, repeat, reorder
+ * and cut anew: the receiver must see the edited text, whole and once, and the sender must come to
+ * an end.
  */
 #include "unit.h"
 
@@ -31,9 +32,10 @@ struct world {
 	uint8_t got[OUT_CAP];
 	bool has[OUT_CAP];
 	uint32_t n_got;
-	unsigned loss;	/* percent */
+	unsigned loss; /* percent */
 	unsigned edits;
-	/* a sender that lies: its retransmissions hold other octets, where the receiver may not have them yet */
+	/* a sender that lies: its retransmissions hold other octets, where the receiver may not
+	 * have them yet */
 	struct tcp_pool *histories;
 	struct tcp_history history;
 	unsigned lies;
@@ -54,7 +56,8 @@ static void receive(uint32_t out, struct span octets)
 
 		assert_true(at < OUT_CAP);
 		if (w.has[at])
-			assert_int_equal(w.got[at], octets.p[i]); /* and nothing it has may change */
+			assert_int_equal(w.got[at],
+					 octets.p[i]); /* and nothing it has may change */
 		w.has[at] = true;
 		w.got[at] = octets.p[i];
 	}
@@ -168,7 +171,9 @@ static void send_some(void)
 {
 	uint32_t end = w.isn + TEXT_LEN;
 	/* new octets, or some that were sent before, cut as it pleases */
-	uint32_t again = w.acked + (rng_below(&w.rng, 2) && w.next != w.acked ? rng_below(&w.rng, w.next - w.acked) : 0);
+	uint32_t again = w.acked + (rng_below(&w.rng, 2) && w.next != w.acked
+					    ? rng_below(&w.rng, w.next - w.acked)
+					    : 0);
 	uint32_t from = rng_below(&w.rng, 3) ? w.next : again;
 	uint32_t n = 1 + rng_below(&w.rng, MSS);
 
@@ -279,10 +284,12 @@ static void test_history_budget(void **state)
 	assert_int_equal(tcp_history_note(&h[0], pool, 7, span_of(lots, 3000), false), 0);
 	assert_int_equal(tcp_history_note(&h[1], pool, 7, span_of(lots, 900), false), 0);
 	/* more than half of all in use: the client has more than an eighth */
-	assert_int_equal(tcp_history_note(&h[1], pool, 907, span_of(lots, 200), false), -USHER_E_LIMIT);
+	assert_int_equal(tcp_history_note(&h[1], pool, 907, span_of(lots, 200), false),
+			 -USHER_E_LIMIT);
 	assert_int_equal(h[1].n, 900);
 	assert_int_equal(tcp_history_note(&h[2], pool, 7, span_of(lots, 1000), false), 0);
-	assert_int_equal(tcp_history_note(&h[3], pool, 7, span_of(lots, 1001), false), -USHER_E_LIMIT);
+	assert_int_equal(tcp_history_note(&h[3], pool, 7, span_of(lots, 1001), false),
+			 -USHER_E_LIMIT);
 	assert_null(h[3].ring);
 	/* a recording continues without octets for which there is no room */
 	assert_int_equal(tcp_history_note(&h[1], pool, 907, span_of(lots, 200), true), 0);
@@ -296,7 +303,8 @@ static void test_history_budget(void **state)
 	tcp_pool_limit(pool, 0);
 	for (unsigned i = 0; i < 20000; i++, next += 1000) {
 		memset(lots, (int)i, 1000);
-		assert_int_equal(tcp_history_note(&h[0], pool, next, span_of(lots, 1000), false), 0);
+		assert_int_equal(tcp_history_note(&h[0], pool, next, span_of(lots, 1000), false),
+				 0);
 		tcp_history_acked(&h[0], pool, next - 20000 + 1);
 		assert_false(tcp_history_correct(&h[0], next, lots, 1000));
 	}
@@ -324,13 +332,20 @@ static void test_history_limits(void **state)
 		uint32_t n = sizeof(text) - at < 1000 ? (uint32_t)sizeof(text) - at : 1000;
 
 		if (at + n <= TCP_HISTORY_LEN)
-			assert_int_equal(tcp_history_note(&h, pool, isn + at, span_of(text + at, n), false), 0);
+			assert_int_equal(tcp_history_note(&h, pool, isn + at, span_of(text + at, n),
+							  false),
+					 0);
 		else /* its retransmission would not be checked */
-			assert_int_equal(tcp_history_note(&h, pool, isn + at, span_of(text + at, n), false), -USHER_E_LIMIT);
+			assert_int_equal(tcp_history_note(&h, pool, isn + at, span_of(text + at, n),
+							  false),
+					 -USHER_E_LIMIT);
 		if (at + n > TCP_HISTORY_LEN)
-			assert_int_equal(tcp_history_note(&h, pool, isn + at, span_of(text + at, n), true), 0);
+			assert_int_equal(tcp_history_note(&h, pool, isn + at, span_of(text + at, n),
+							  true),
+					 0);
 	}
-	assert_int_equal(tcp_history_note(&other, pool, 5, span_str("no room"), false), -USHER_E_LIMIT);
+	assert_int_equal(tcp_history_note(&other, pool, 5, span_str("no room"), false),
+			 -USHER_E_LIMIT);
 	assert_int_equal(tcp_history_note(&other, pool, 5, span_str("no room"), true), 0);
 	assert_null(other.ring);
 	assert_int_equal(tcp_history_unknown(&other, 5, 7, 5, true), 7);
@@ -338,13 +353,17 @@ static void test_history_limits(void **state)
 	/* nobody has said so */
 	assert_int_equal(tcp_history_unknown(&other, 5, 7, 12, false), 7);
 	/* the oldest are gone, the others are right */
-	assert_int_equal(tcp_history_unknown(&h, isn, sizeof(text), isn, true), sizeof(text) - TCP_HISTORY_LEN);
+	assert_int_equal(tcp_history_unknown(&h, isn, sizeof(text), isn, true),
+			 sizeof(text) - TCP_HISTORY_LEN);
 	memset(copy, 0, sizeof(copy));
 	assert_true(tcp_history_correct(&h, isn, copy, sizeof(copy)));
-	assert_memory_equal(copy + sizeof(text) - TCP_HISTORY_LEN, text + sizeof(text) - TCP_HISTORY_LEN, TCP_HISTORY_LEN);
+	assert_memory_equal(copy + sizeof(text) - TCP_HISTORY_LEN,
+			    text + sizeof(text) - TCP_HISTORY_LEN, TCP_HISTORY_LEN);
 	assert_int_equal(copy[sizeof(text) - TCP_HISTORY_LEN - 1], 0);
 	/* one segment longer than all of it */
-	assert_int_equal(tcp_history_note(&h, pool, isn + (uint32_t)sizeof(text), span_of(text, sizeof(text)), true), 0);
+	assert_int_equal(tcp_history_note(&h, pool, isn + (uint32_t)sizeof(text),
+					  span_of(text, sizeof(text)), true),
+			 0);
 	assert_int_equal(h.n, TCP_HISTORY_LEN);
 	/* a hole: begins anew */
 	assert_int_equal(tcp_history_note(&h, pool, 77, span_str("behind"), false), 0);
@@ -364,11 +383,12 @@ static void test_history_limits(void **state)
 	held_pool_free(held);
 }
 
-/* --- The connection ------------------------------------------------------------------------------------- */
+/* --- The connection --------------------------------------------------------------------------- */
 
 static struct tcp_track t;
 
-static enum tcp_segment step(enum gate_direction d, uint8_t flags, uint32_t seq, uint32_t ack, uint32_t len)
+static enum tcp_segment step(enum gate_direction d, uint8_t flags, uint32_t seq, uint32_t ack,
+			     uint32_t len)
 {
 	struct tcp_hdr h = {.seq = seq, .ack = ack, .flags = flags, .wnd = 1000};
 	enum tcp_segment r = tcp_track_check(&t, d, &h, len);
@@ -401,13 +421,16 @@ static void test_life(void **state)
 	assert_int_equal(step(GATE_UP, A, 201, 901, 50), TCP_SEG_AHEAD);
 	assert_int_equal(step(GATE_UP, A, 141, 901, 60), TCP_SEG_OVERLAP);
 	assert_int_equal(step(GATE_DOWN, A, 901, 201, 10), TCP_SEG_OK);
-	assert_int_equal(step(GATE_UP, A, 200, 911, 1), TCP_SEG_AGAIN); /* keep-alive with an octet */
+	assert_int_equal(step(GATE_UP, A, 200, 911, 1),
+			 TCP_SEG_AGAIN); /* keep-alive with an octet */
 	assert_int_equal(step(GATE_UP, A, 200, 911, 0), TCP_SEG_AGAIN); /* and without */
-	assert_int_equal(step(GATE_UP, F | A, 201, 911, 0), TCP_SEG_OUT_OF_WINDOW); /* octets behind it came already */
+	assert_int_equal(step(GATE_UP, F | A, 201, 911, 0),
+			 TCP_SEG_OUT_OF_WINDOW); /* octets behind it came already */
 	assert_int_equal(step(GATE_UP, A, 201, 911, 50), TCP_SEG_OK);
 	assert_int_equal(step(GATE_UP, F | A, 251, 911, 0), TCP_SEG_OK);
 	assert_int_equal(t.state, TCP_FIN_WAIT);
-	assert_int_equal(step(GATE_UP, F | A, 252, 911, 0), TCP_SEG_OUT_OF_WINDOW); /* a second one hides an octet */
+	assert_int_equal(step(GATE_UP, F | A, 252, 911, 0),
+			 TCP_SEG_OUT_OF_WINDOW); /* a second one hides an octet */
 	assert_int_equal(step(GATE_UP, A, 252, 911, 5), TCP_SEG_OUT_OF_WINDOW);
 	assert_int_equal(step(GATE_UP, A, 250, 911, 5), TCP_SEG_OUT_OF_WINDOW);
 	assert_int_equal(step(GATE_UP, F | A, 251, 911, 0), TCP_SEG_AGAIN);
@@ -479,12 +502,9 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_history_limits), cmocka_unit_test(test_history_budget),
-		cmocka_unit_test(test_edited_streams),
-		cmocka_unit_test(test_many_edits),
-		cmocka_unit_test(test_life),
-		cmocka_unit_test(test_refused),
-		cmocka_unit_test(test_handshakes),
-		cmocka_unit_test(test_midstream),
+		cmocka_unit_test(test_edited_streams), cmocka_unit_test(test_many_edits),
+		cmocka_unit_test(test_life),	       cmocka_unit_test(test_refused),
+		cmocka_unit_test(test_handshakes),     cmocka_unit_test(test_midstream),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

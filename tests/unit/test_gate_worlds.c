@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Two hosts that talk through the whole engine while a rule changes their data and a dissector holds incomplete
- * lines: segments are lost before and behind the gate, overtake each other, are retransmitted cut anew, with a FIN,
- * or with other octets in them. Each host must get the other's octets, changed in every place, once, and its end
- * where it belongs; and no acknowledgement of octets that it did not send.
+ * Two hosts that talk through the whole engine while a rule changes their data and a dissector
+ * holds incomplete lines: segments are lost before and behind the gate, overtake each other, are
+ * retransmitted cut anew, with a FIN, or with other octets in them. Each host must get the other's
+ * octets, changed in every place, once, and its end where it belongs; and no acknowledgement of
+ * octets that it did not send.
  */
 #include "unit.h"
 
@@ -14,27 +15,36 @@
 #include "gate/tcp_conn.h"
 #include "wire/ipv4.h"
 
-enum { TEXT = 3000, OUT = 3 * TEXT + 1, MSS = 300, WINDOW = 2000, STEPS = 60000, SEEDS = 1500, QUEUE = 8, STEP_MS = 20 };
+enum {
+	TEXT = 3000,
+	OUT = 3 * TEXT + 1,
+	MSS = 300,
+	WINDOW = 2000,
+	STEPS = 60000,
+	SEEDS = 1500,
+	QUEUE = 8,
+	STEP_MS = 20
+};
 
 /* One direction: its sender, and the octets that have arrived at the other end. */
 struct way {
 	uint8_t text[TEXT], want[OUT];
 	uint32_t n_want;
-	uint32_t isn, una, next;	/* the sender's numbers */
+	uint32_t isn, una, next; /* the sender's numbers */
 	bool fin_sent;
 	/* the receiver's */
 	uint8_t got[OUT];
 	bool has[OUT];
-	uint32_t n;			/* in order */
-	int64_t fin_at;			/* -1: not seen */
+	uint32_t n;	/* in order */
+	int64_t fin_at; /* -1: not seen */
 };
 
 static struct world {
 	struct gt t;
 	struct rng rng;
 	struct way way[2];
-	unsigned loss;			/* percent */
-	bool lies, patient;		/* patient: a host repeats the first octets only, as after a time-out */
+	unsigned loss;	    /* percent */
+	bool lies, patient; /* patient: a host repeats the first octets only, as after a time-out */
 	int64_t now;
 	/* frames behind the gate that may overtake each other */
 	uint8_t queue[QUEUE][GT_CAP];
@@ -77,7 +87,7 @@ static uint32_t end_of(const struct way *y)
 	return y->isn + 1 + TEXT;
 }
 
-/* --- The receiver ------------------------------------------------------------------------------------------ */
+/* --- The receiver ----------------------------------------------------------------------------- */
 
 static void octet(struct way *y, uint32_t at, uint8_t value)
 {
@@ -147,7 +157,7 @@ static void behind_the_gate(struct span frame)
 	w.len[i] = frame.n;
 }
 
-/* --- The sender ---------------------------------------------------------------------------------------------- */
+/* --- The sender ------------------------------------------------------------------------------- */
 
 static void push(unsigned d, uint8_t flags, uint32_t seq, struct span data)
 {
@@ -177,7 +187,8 @@ static uint32_t seen_by_gate(unsigned d)
 	return f && f->transport ? gate_tcp(f)->track.half[d].next : w.way[d].isn;
 }
 
-/* n octets from a number on; those that the gate has seen may be lies, if the other end may not have them. */
+/* n octets from a number on; those that the gate has seen may be lies, if the other end may not
+ * have them. */
 static void say(unsigned d, uint32_t seq, uint32_t n, bool fin)
 {
 	struct way *y = &w.way[d];
@@ -185,7 +196,8 @@ static void say(unsigned d, uint32_t seq, uint32_t n, bool fin)
 
 	memcpy(data, y->text + (seq - y->isn - 1), n);
 	for (uint32_t i = 0; w.lies && i < n; i++)
-		if (tcp_before(seq + i, seen_by_gate(d)) && !tcp_before(seq + i, y->una) && chance(5))
+		if (tcp_before(seq + i, seen_by_gate(d)) && !tcp_before(seq + i, y->una) &&
+		    chance(5))
 			data[i] = 'x';
 	if (tcp_before(y->next, seq + n))
 		y->next = seq + n;
@@ -205,18 +217,23 @@ static void step(unsigned d)
 		return;
 	}
 	if (chance(50) || seq - y->una > WINDOW || seq == end)
-		seq = y->una + (y->next != y->una && !w.patient && chance(60) ? rng_below(&w.rng, y->next - y->una) : 0);
+		seq = y->una + (y->next != y->una && !w.patient && chance(60)
+					? rng_below(&w.rng, y->next - y->una)
+					: 0);
 	n = rng_below(&w.rng, MSS) + 1;
 	n = end - seq < n ? end - seq : n;
 	if (n || seq == end)
 		say(d, seq, n, seq + n == end && (y->fin_sent || chance(40)));
 }
 
-/* --- Worlds ---------------------------------------------------------------------------------------------------- */
+/* --- Worlds ----------------------------------------------------------------------------------- */
 
 static void begin(uint64_t seed)
 {
-	const struct gate_plug lines = {.name = "lines", .proto = IPV4_PROTO_TCP, .port = 80, .data = whole_lines};
+	const struct gate_plug lines = {.name = "lines",
+					.proto = IPV4_PROTO_TCP,
+					.port = 80,
+					.data = whole_lines};
 	struct gate_opts o;
 
 	memset(&w.way, 0, sizeof(w.way));

@@ -29,11 +29,12 @@ static int teardown(void **state)
 	return 0;
 }
 
-/* --- Answers ------------------------------------------------------------------------------------- */
+/* --- Answers ---------------------------------------------------------------------------------- */
 
 static void test_rogue_server(void **state)
 {
-	struct gd q = gu_request(1, DHCP4_DISCOVER, 0), good = gu_reply(&q, DHCP4_OFFER, IP_A), bad = good;
+	struct gd q = gu_request(1, DHCP4_DISCOVER, 0), good = gu_reply(&q, DHCP4_OFFER, IP_A),
+		  bad = good;
 
 	(void)state;
 	gu_open(&u);
@@ -79,7 +80,9 @@ static void test_rogue_in_pieces(void **state)
 	bad.src = IP_B;
 	len = gd_frame(whole, &bad);
 	assert_int_equal(gu_frame(&u, GU_B, u.buf, gt_fragment(u.buf, whole, 0, 160, true)), 0);
-	assert_int_equal(gu_frame(&u, GU_B, u.buf, gt_fragment(u.buf, whole, 160, len - GT_UDP - 160, false)), 0);
+	assert_int_equal(gu_frame(&u, GU_B, u.buf,
+				  gt_fragment(u.buf, whole, 160, len - GT_UDP - 160, false)),
+			 0);
 	/* both frames */
 	assert_int_equal(gt_drops(&u.t, GATE_DROP_GUARD_ROGUE_SERVER), 2);
 	/* from the server they pass, both */
@@ -93,14 +96,17 @@ static void test_rogue_in_pieces(void **state)
 	assert_true(gt_pop(&u.t) > 0);
 }
 
-/* A rogue's answer in three pieces; order: as digits. overlap: pieces reach that many octets into those behind them. */
-static void send_pieces(const uint8_t *whole, size_t len, const char *order, size_t overlap, unsigned tags)
+/* A rogue's answer in three pieces; order: as digits. overlap: pieces reach that many octets into
+ * those behind them. */
+static void send_pieces(const uint8_t *whole, size_t len, const char *order, size_t overlap,
+			unsigned tags)
 {
 	static uint8_t piece[GT_CAP];
 	const size_t at[] = {0, 8, 160, len - GT_UDP};
 
 	for (; *order; order++) {
-		size_t i = (size_t)(*order - '1'), end = at[i + 1] + overlap < at[3] ? at[i + 1] + overlap : at[3];
+		size_t i = (size_t)(*order - '1'),
+		       end = at[i + 1] + overlap < at[3] ? at[i + 1] + overlap : at[3];
 		size_t n = gt_fragment(piece, whole, at[i], end - at[i], end < at[3]);
 
 		for (unsigned k = 0; k < tags; k++)
@@ -111,11 +117,12 @@ static void send_pieces(const uint8_t *whole, size_t len, const char *order, siz
 	assert_int_equal(gt_pop(&u.t), 0);
 }
 
-/* No piece of it leaves, in any order of its pieces, with overlaps, repeated, never complete, or behind tags. */
+/* No piece of it leaves, in any order of its pieces, with overlaps, repeated, never complete, or
+ * behind tags. */
 static void test_rogue_in_any_pieces(void **state)
 {
-	static const char *const orders[] = {"123", "132", "213", "231", "312", "321", "1123", "3321",
-					     "12", "23", "13", "31", "3", "2"};
+	static const char *const orders[] = {"123",  "132", "213", "231", "312", "321", "1123",
+					     "3321", "12",  "23",  "13",  "31",	 "3",	"2"};
 	static uint8_t whole[4096];
 	struct gd q = gu_request(1, DHCP4_DISCOVER, 0), bad = gu_reply(&q, DHCP4_OFFER, IP_A);
 	uint16_t id = 1;
@@ -251,7 +258,8 @@ static void test_fail_open(void **state)
 }
 
 /* A policy of a rule file that lets everything by. */
-static int accept_all(void *ctx, struct gate *g, struct gate_packet *p, enum gate_dissector from, int next)
+static int accept_all(void *ctx, struct gate *g, struct gate_packet *p, enum gate_dissector from,
+		      int next)
 {
 	(void)g;
 	(void)p;
@@ -294,7 +302,8 @@ static void test_fragments_kept_by_a_rule(void **state)
 	gu_open(&u);
 	assert_int_equal(gate_listen(u.t.g, EVENT_IPV4_receive_packet, keep_fragments, NULL), 0);
 	(void)gd_frame(whole, &q);
-	gu_dropped(&u, gu_frame(&u, GU_B, u.buf, gt_fragment(u.buf, whole, 0, 160, true)), GATE_DROP_GUARD_FRAGMENT);
+	gu_dropped(&u, gu_frame(&u, GU_B, u.buf, gt_fragment(u.buf, whole, 0, 160, true)),
+		   GATE_DROP_GUARD_FRAGMENT);
 	assert_true(gu_frame(&u, GU_UP, u.buf, gt_fragment(u.buf, whole, 0, 160, true)) > 0);
 }
 
@@ -314,7 +323,7 @@ static void test_pass_through(void **state)
 	assert_int_equal(gu_leaves(&u), 1 << GU_UP | 1 << GU_A | 1 << GU_C);
 }
 
-/* --- Requests ------------------------------------------------------------------------------------ */
+/* --- Requests --------------------------------------------------------------------------------- */
 
 static void test_ports_of_messages(void **state)
 {
@@ -562,7 +571,7 @@ static void test_tables_full(void **state)
 	assert_int_equal(gate_counters(u.t.g)->failed_open, 1);
 }
 
-/* --- Ports ------------------------------------------------------------------------------------------- */
+/* --- Ports ------------------------------------------------------------------------------------ */
 
 static void test_unknown_port(void **state)
 {
@@ -585,7 +594,9 @@ static void test_port_limits(void **state)
 
 	(void)state;
 	u.o.n_ports = 2;
-	u.o.ports[1] = (struct guard_port_opts){.name = "memory1", .max_clients = 2, .requests = {1, 3}};
+	u.o.ports[1] = (struct guard_port_opts){.name = "memory1",
+						.max_clients = 2,
+						.requests = {1, 3}};
 	gu_open(&u);
 	for (uint8_t i = 0; i < 2; i++) {
 		q.mac[5] = i;
@@ -601,13 +612,30 @@ int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		T(test_rogue_server), T(test_rogue_in_pieces), T(test_rogue_in_any_pieces), T(test_alert_again),
+		T(test_rogue_server),
+		T(test_rogue_in_pieces),
+		T(test_rogue_in_any_pieces),
+		T(test_alert_again),
 		T(test_alert_rate),
-		T(test_listed_servers), T(test_shared_port), T(test_fail_open), T(test_policies_do_not_pass_by),
-		T(test_fragments_kept_by_a_rule), T(test_pass_through), T(test_ports_of_messages), T(test_hw_address),
-		T(test_message_types), T(test_relayed), T(test_relayed_allowed), T(test_line_rate),
-		T(test_client_rate), T(test_port_rate), T(test_starvation), T(test_starvation_by_identifier),
-		T(test_tables_full), T(test_unknown_port), T(test_port_limits),
+		T(test_listed_servers),
+		T(test_shared_port),
+		T(test_fail_open),
+		T(test_policies_do_not_pass_by),
+		T(test_fragments_kept_by_a_rule),
+		T(test_pass_through),
+		T(test_ports_of_messages),
+		T(test_hw_address),
+		T(test_message_types),
+		T(test_relayed),
+		T(test_relayed_allowed),
+		T(test_line_rate),
+		T(test_client_rate),
+		T(test_port_rate),
+		T(test_starvation),
+		T(test_starvation_by_identifier),
+		T(test_tables_full),
+		T(test_unknown_port),
+		T(test_port_limits),
 	};
 #undef T
 

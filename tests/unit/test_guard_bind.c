@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * The bindings that the guard learns from acknowledgements, the check of ARP and IP sources against them, and option
- * 82.
+ * The bindings that the guard learns from acknowledgements, the check of ARP and IP sources against
+ * them, and option 82.
  */
 #include "unit.h"
 
@@ -30,7 +30,7 @@ static int teardown(void **state)
 	return 0;
 }
 
-/* --- Bindings ------------------------------------------------------------------------------------ */
+/* --- Bindings --------------------------------------------------------------------------------- */
 
 static void test_learn_and_expire(void **state)
 {
@@ -155,7 +155,8 @@ static void test_moved(void **state)
 	assert_null(guard_find(u.gd, 0, IP_A));
 }
 
-/* Frames that need no lease: none may come from where the sender's hardware address is not, for a switch learns from all. */
+/* Frames that need no lease: none may come from where the sender's hardware address is not, for a
+ * switch learns from all. */
 static void test_free_frames(void **state)
 {
 	(void)state;
@@ -287,11 +288,14 @@ static void test_fixed(void **state)
 	gu_dropped(&u, gu_send(&u, GU_B, &q), GATE_DROP_GUARD_IN_USE);
 }
 
-/* --- ARP and IP ------------------------------------------------------------------------------------ */
+/* --- ARP and IP ------------------------------------------------------------------------------- */
 
 static void test_arp(void **state)
 {
-	struct arp_packet a = {.op = ARP_REPLY, .sha = {2, 0, 0, 0, 1, 2}, .spa = IP_B, .tpa = GD_SERVER};
+	struct arp_packet a = {.op = ARP_REPLY,
+			       .sha = {2, 0, 0, 0, 1, 2},
+			       .spa = IP_B,
+			       .tpa = GD_SERVER};
 
 	(void)state;
 	gu_open(&u);
@@ -304,14 +308,20 @@ static void test_arp(void **state)
 	assert_true(gu_arp(&u, GU_A, 1, ARP_REQUEST, IP_A, IP_A) > 0);
 	assert_true(gu_arp(&u, GU_A, 1, ARP_REPLY, IP_A, GD_SERVER) > 0);
 	/* another's address, the router's, at another port */
-	gu_dropped(&u, gu_arp(&u, GU_A, 1, ARP_REPLY, IP_B, GD_SERVER), GATE_DROP_GUARD_ARP_ADDRESS);
-	gu_dropped(&u, gu_arp(&u, GU_A, 1, ARP_REPLY, GD_SERVER, IP_B), GATE_DROP_GUARD_ARP_ADDRESS);
-	gu_dropped(&u, gu_arp(&u, GU_C, 1, ARP_REPLY, IP_A, GD_SERVER), GATE_DROP_GUARD_ARP_ADDRESS);
+	gu_dropped(&u, gu_arp(&u, GU_A, 1, ARP_REPLY, IP_B, GD_SERVER),
+		   GATE_DROP_GUARD_ARP_ADDRESS);
+	gu_dropped(&u, gu_arp(&u, GU_A, 1, ARP_REPLY, GD_SERVER, IP_B),
+		   GATE_DROP_GUARD_ARP_ADDRESS);
+	gu_dropped(&u, gu_arp(&u, GU_C, 1, ARP_REPLY, IP_A, GD_SERVER),
+		   GATE_DROP_GUARD_ARP_ADDRESS);
 	/* the frame's sender is another */
-	gu_dropped(&u, gu_frame(&u, GU_A, u.buf, gd_arp(u.buf, (const uint8_t[6]){2, 0, 0, 0, 1, 1}, 0, &a)),
+	gu_dropped(&u,
+		   gu_frame(&u, GU_A, u.buf,
+			    gd_arp(u.buf, (const uint8_t[6]){2, 0, 0, 0, 1, 1}, 0, &a)),
 		   GATE_DROP_GUARD_ARP_MAC);
 	a.op = 8;
-	gu_dropped(&u, gu_frame(&u, GU_B, u.buf, gd_arp(u.buf, a.sha, 0, &a)), GATE_DROP_GUARD_ARP_FORM);
+	gu_dropped(&u, gu_frame(&u, GU_B, u.buf, gd_arp(u.buf, a.sha, 0, &a)),
+		   GATE_DROP_GUARD_ARP_FORM);
 	/* from the servers' side anything */
 	assert_true(gu_arp(&u, GU_UP, 9, ARP_REPLY, GD_SERVER, IP_A) > 0);
 }
@@ -356,7 +366,9 @@ static void test_source(void **state)
 	len = gt_udp(u.t.out, GD_SERVER, 1, IP_B, 2, "twelve octets and some more");
 	assert_int_equal(gu_frame(&u, GU_A, u.buf, gt_fragment(u.buf, u.t.out, 0, 16, true)), 0);
 	len = gt_udp(u.t.out, GD_SERVER, 1, IP_B, 2, "twelve octets and some more");
-	assert_int_equal(gu_frame(&u, GU_A, u.buf, gt_fragment(u.buf, u.t.out, 16, len - GT_UDP - 16, false)), 0);
+	assert_int_equal(gu_frame(&u, GU_A, u.buf,
+				  gt_fragment(u.buf, u.t.out, 16, len - GT_UDP - 16, false)),
+			 0);
 	assert_int_equal(gate_counters(u.t.g)->held, 0);
 }
 
@@ -434,7 +446,7 @@ static void test_hidden(void **state)
 	assert_true(gu_frame(&u, GU_A, u.buf, 64) > 0);
 }
 
-/* --- Option 82 --------------------------------------------------------------------------------------- */
+/* --- Option 82 -------------------------------------------------------------------------------- */
 
 static struct span agent_in(struct dhcp4_msg *m, struct arena *a, void *mem, size_t n)
 {
@@ -445,7 +457,8 @@ static struct span agent_in(struct dhcp4_msg *m, struct arena *a, void *mem, siz
 
 static void test_agent_options(void **state)
 {
-	static const uint8_t ours[] = {1, 7, 'm', 'e', 'm', 'o', 'r', 'y', '1', 2, 6, 2, 0x6d, 0, 0, 0, 0};
+	static const uint8_t ours[] = {1, 7, 'm', 'e',	'm', 'o', 'r', 'y', '1',
+				       2, 6, 2,	  0x6d, 0,   0,	  0,   0};
 	static uint8_t mem[8192];
 	struct gd q = gu_request(1, DHCP4_REQUEST, IP_A), ack = gu_reply(&q, DHCP4_ACK, IP_A);
 	struct dhcp4_msg m;
@@ -511,9 +524,23 @@ int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		T(test_learn_and_expire), T(test_unmatched), T(test_renew), T(test_moved), T(test_other_frames), T(test_free_frames),
-		T(test_another_address), T(test_release), T(test_fixed), T(test_arp), T(test_arp_rate),
-		T(test_source), T(test_switched_off), T(test_stacked), T(test_hidden), T(test_agent_options), T(test_agent_policies),
+		T(test_learn_and_expire),
+		T(test_unmatched),
+		T(test_renew),
+		T(test_moved),
+		T(test_other_frames),
+		T(test_free_frames),
+		T(test_another_address),
+		T(test_release),
+		T(test_fixed),
+		T(test_arp),
+		T(test_arp_rate),
+		T(test_source),
+		T(test_switched_off),
+		T(test_stacked),
+		T(test_hidden),
+		T(test_agent_options),
+		T(test_agent_policies),
 	};
 #undef T
 

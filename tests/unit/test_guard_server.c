@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Bindings from the server's list of leases: a server of the test's own answers the pages, also wrongly.
+ * Bindings from the server's list of leases: a server of the test's own answers the pages, also
+ * wrongly.
  */
 #include "unit.h"
 
@@ -19,16 +20,25 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-enum { MANY = 2500, WAIT_STEPS = 5000, STEP_US = 1000, ROUND_MS = 10, IP_A = GD_POOL, IP_B, IP_C, IP_D };
+enum {
+	MANY = 2500,
+	WAIT_STEPS = 5000,
+	STEP_US = 1000,
+	ROUND_MS = 10,
+	IP_A = GD_POOL,
+	IP_B,
+	IP_C,
+	IP_D
+};
 
 /* How the server answers. */
 enum lie { TRUE_LIST, BACKWARDS, NO_ADDRESS, REFUSED, UNKNOWN, NO_JSON };
 
 struct lease {
 	uint32_t address;
-	uint8_t n;	/* of its client, as gu_request() has it */
+	uint8_t n; /* of its client, as gu_request() has it */
 	int state;
-	int64_t end_s;	/* 0: never */
+	int64_t end_s; /* 0: never */
 };
 
 static struct gu u;
@@ -42,7 +52,7 @@ static unsigned n_leases;
 static enum lie lie;
 static _Atomic unsigned asked;
 static _Atomic bool ended;
-static int64_t real_s, lft_s;	/* of leases that end */
+static int64_t real_s, lft_s; /* of leases that end */
 
 static void add_lease(struct arena *a, struct json *list, const struct lease *l)
 {
@@ -136,7 +146,8 @@ static void next_round(void)
 {
 	uint64_t before = gu_count(&u, GUARD_COUNT_SERVER_READS);
 
-	for (int i = 0; i < WAIT_STEPS && gu_count(&u, GUARD_COUNT_SERVER_READS) < before + 2; i++) {
+	for (int i = 0; i < WAIT_STEPS && gu_count(&u, GUARD_COUNT_SERVER_READS) < before + 2;
+	     i++) {
 		(void)usleep(STEP_US);
 		guard_tick(u.gd, u.now);
 	}
@@ -177,8 +188,10 @@ static const struct guard_binding *find(uint32_t address)
 
 static void test_known_from_the_start(void **state)
 {
-	const struct lease l[] = {
-		{IP_A, 1, 0, real_s + 600}, {IP_B, 2, 1, real_s + 600}, {IP_C, 3, 0, real_s - 200}, {IP_D, 4, 0, 0}};
+	const struct lease l[] = {{IP_A, 1, 0, real_s + 600},
+				  {IP_B, 2, 1, real_s + 600},
+				  {IP_C, 3, 0, real_s - 200},
+				  {IP_D, 4, 0, 0}};
 
 	(void)state;
 	list(TRUE_LIST, 4, l);
@@ -196,8 +209,10 @@ static void test_known_from_the_start(void **state)
 static void test_lease_times(void **state)
 {
 	const int64_t most_s = INT64_MAX / NS_PER_S;
-	const struct lease l[] = {
-		{IP_A, 1, 0, real_s + 0xfffffffe}, {IP_B, 2, 0, most_s}, {IP_C, 3, 0, most_s + 1}, {IP_D, 4, 0, INT64_C(17000000000)}};
+	const struct lease l[] = {{IP_A, 1, 0, real_s + 0xfffffffe},
+				  {IP_B, 2, 0, most_s},
+				  {IP_C, 3, 0, most_s + 1},
+				  {IP_D, 4, 0, INT64_C(17000000000)}};
 
 	(void)state;
 	lft_s = 0xfffffffe;
@@ -304,7 +319,8 @@ static void test_newer_than_the_list(void **state)
 	assert_int_equal(find(IP_A)->port, GUARD_ANY_PORT);
 }
 
-/* A binding known from a passing acknowledgement alone is not removed because another server does not list it. */
+/* A binding known from a passing acknowledgement alone is not removed because another server does
+ * not list it. */
 static void test_not_on_the_list(void **state)
 {
 	struct lease none = {0};
@@ -332,7 +348,8 @@ static void test_wrong_answers(void **state)
 
 		/* backwards shows when a page is full */
 		for (unsigned j = 0; j < MANY; j++)
-			l[j] = (struct lease){lies[i] == BACKWARDS ? IP_D + MANY - j : IP_D + j, 7, 0, real_s + 600};
+			l[j] = (struct lease){lies[i] == BACKWARDS ? IP_D + MANY - j : IP_D + j, 7,
+					      0, real_s + 600};
 		list(lies[i], MANY, l);
 		next_round();
 		assert_true(gu_count(&u, GUARD_COUNT_SERVER_FAILED) > before);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * The guard's stored data: its tables against plain models, the file of bindings on a disk that fails, the
- * configuration with its errors, and the lines of alerts.
+ * The guard's stored data: its tables against plain models, the file of bindings on a disk that
+ * fails, the configuration with its errors, and the lines of alerts.
  */
 #include "unit.h"
 
@@ -28,7 +28,7 @@ static const struct hash_key key = {1, 2};
 static struct gu u;
 static struct fake_files disk;
 
-/* --- Tables -------------------------------------------------------------------------------------- */
+/* --- Tables ----------------------------------------------------------------------------------- */
 
 /* Random changes, and after each the end that comes first. */
 static void test_bindings_against_a_model(void **state)
@@ -52,7 +52,10 @@ static void test_bindings_against_a_model(void **state)
 			end[a] = 0;
 			n--;
 		} else {
-			b = b ? b : guard_bindings_add(t, 7, a, (const uint8_t[6]){0, 0, 0, 0, 0, (uint8_t)(a % 10)});
+			b = b ? b
+			      : guard_bindings_add(t, 7, a,
+						   (const uint8_t[6]){0, 0, 0, 0, 0,
+								      (uint8_t)(a % 10)});
 			assert_int_equal(b == NULL, !end[a] && n == MODEL / 2);
 			if (!b)
 				continue;
@@ -70,7 +73,8 @@ static void test_bindings_against_a_model(void **state)
 		uint32_t seen = 0, real = 0;
 
 		for (struct guard_binding *b = NULL;
-		     (b = guard_bindings_of(t, 7, (const uint8_t[6]){0, 0, 0, 0, 0, m}, b)) != NULL;)
+		     (b = guard_bindings_of(t, 7, (const uint8_t[6]){0, 0, 0, 0, 0, m}, b)) !=
+		     NULL;)
 			seen++;
 		for (uint32_t i = m; i < MODEL; i += 10)
 			real += end[i] != 0;
@@ -155,7 +159,7 @@ static void test_long_identifier(void **state)
 	assert_int_equal(a.n, 0);
 }
 
-/* --- The file ------------------------------------------------------------------------------------ */
+/* --- The file --------------------------------------------------------------------------------- */
 
 static int setup(void **state)
 {
@@ -213,7 +217,8 @@ static void test_restart(void **state)
 	assert_int_equal(guard_find(u.gd, 0, IP_A)->port, GU_A);
 	assert_int_equal(guard_find(u.gd, 7, IP_B)->port, GU_B);
 	assert_int_equal(guard_find(u.gd, 7, IP_B)->id.n, 3);
-	assert_int_equal(guard_find(u.gd, 7, IP_B)->end_ns, (u.now / NS_PER_S + GD_LEASE_S) * NS_PER_S);
+	assert_int_equal(guard_find(u.gd, 7, IP_B)->end_ns,
+			 (u.now / NS_PER_S + GD_LEASE_S) * NS_PER_S);
 	assert_true(gu_ip(&u, GU_A, 1, IP_A) > 0);
 	/* a lease that ended in between is none; a port that is gone has none */
 	reopen();
@@ -358,7 +363,8 @@ static void test_rows_refused(void **state)
 {
 	(void)state;
 	gu_open(&u);
-	put_text("10.0.0.1 02:00:00:00:00:01 memory1 0 99999 -\n10.0.0.2 02:00:00:00:00:02 memory1 0\n");
+	put_text(
+		"10.0.0.1 02:00:00:00:00:01 memory1 0 99999 -\n10.0.0.2 02:00:00:00:00:02 memory1 0\n");
 	refused("bindings:3: expected address, hardware address, port, VLAN, end and client identifier, got \"10.0.0.2\"");
 	assert_null(guard_find(u.gd, 0, 0x0a000001));
 	put_text("10.0.0.256 02:00:00:00:00:01 memory1 0 99999 -\n");
@@ -378,15 +384,16 @@ static void test_rows_refused(void **state)
 	u.o.refuse_damaged = true;
 	assert_int_equal(gu_try_open(&u), -USHER_E_MALFORMED);
 	/* valid lines, one for a gate with other ports, one twice, one without an end */
-	put_text("10.0.0.1 02:00:00:00:00:01 eth9 0 never -\n10.0.0.2 02:00:00:00:00:02 memory1 0 never 0102\n"
-		 "10.0.0.2 02:00:00:00:00:02 memory1 0 never 0102\n");
+	put_text(
+		"10.0.0.1 02:00:00:00:00:01 eth9 0 never -\n10.0.0.2 02:00:00:00:00:02 memory1 0 never 0102\n"
+		"10.0.0.2 02:00:00:00:00:02 memory1 0 never 0102\n");
 	reopen();
 	gu_open(&u);
 	assert_null(guard_find(u.gd, 0, 0x0a000001));
 	assert_int_equal(guard_find(u.gd, 0, 0x0a000002)->end_ns, INT64_MAX);
 }
 
-/* --- Times --------------------------------------------------------------------------------------- */
+/* --- Times ------------------------------------------------------------------------------------ */
 
 /* The END of the first row on disk; -1: never. */
 static int64_t end_on_disk(void)
@@ -417,8 +424,8 @@ static void lease_for(uint32_t lease_s)
 	assert_true(gu_send(&u, 0, &a) > 0);
 }
 
-/* Lease times at the ends of the 32-bit range, early and late in the gate's time: the end is right, and the same
- * after a restart. */
+/* Lease times at the ends of the 32-bit range, early and late in the gate's time: the end is right,
+ * and the same after a restart. */
 static void test_lease_times(void **state)
 {
 	static const uint32_t times[] = {1, 0x7fffffff, 0x80000000, 0xfffffffe, 0xffffffff};
@@ -427,13 +434,15 @@ static void test_lease_times(void **state)
 	(void)state;
 	gu_open(&u);
 	for (size_t i = 0; i < ARRAY_LEN(times) * ARRAY_LEN(starts); i++) {
-		int64_t now_s = starts[i / ARRAY_LEN(times)], lease_s = times[i % ARRAY_LEN(times)], end_s = now_s + lease_s, end_ns;
+		int64_t now_s = starts[i / ARRAY_LEN(times)], lease_s = times[i % ARRAY_LEN(times)],
+			end_s = now_s + lease_s, end_ns;
 
 		begin_anew();
 		u.now = now_s * NS_PER_S;
 		gu_open(&u);
 		lease_for((uint32_t)lease_s);
-		end_ns = lease_s == UINT32_MAX || end_s > INT64_MAX / NS_PER_S ? INT64_MAX : end_s * NS_PER_S;
+		end_ns = lease_s == UINT32_MAX || end_s > INT64_MAX / NS_PER_S ? INT64_MAX
+									       : end_s * NS_PER_S;
 		assert_int_equal(guard_find(u.gd, 0, IP_A)->end_ns, end_ns);
 		gu_wait(&u, 0);
 		assert_int_equal(guard_save(u.gd, u.now), 0);
@@ -456,8 +465,8 @@ static void open_live(struct virtual_clock *clock)
 	assert_int_equal(guard_attach(u.gd, u.t.g, u.now, u.err, sizeof(u.err)), 0);
 }
 
-/* The wall clock is set ahead or back while the gate runs: a binding keeps the rest of its lease time, now and after
- * a restart. */
+/* The wall clock is set ahead or back while the gate runs: a binding keeps the rest of its lease
+ * time, now and after a restart. */
 static void test_wall_clock_steps(void **state)
 {
 	static const int64_t steps_s[] = {86400, -86400, 3, 0};
@@ -476,8 +485,10 @@ static void test_wall_clock_steps(void **state)
 		assert_int_equal(end_on_disk(), began_s + GD_LEASE_S);
 		clock.wall += steps_s[i] * NS_PER_S;
 		guard_tick(u.gd, frames_now(u.t.f));
-		assert_int_equal(guard_find(u.gd, 0, IP_A)->end_ns, (began_s + GD_LEASE_S) * NS_PER_S);
-		assert_int_equal(guard_end_on_wall(u.gd, guard_find(u.gd, 0, IP_A)), (began_s + steps_s[i] + GD_LEASE_S) * NS_PER_S);
+		assert_int_equal(guard_find(u.gd, 0, IP_A)->end_ns,
+				 (began_s + GD_LEASE_S) * NS_PER_S);
+		assert_int_equal(guard_end_on_wall(u.gd, guard_find(u.gd, 0, IP_A)),
+				 (began_s + steps_s[i] + GD_LEASE_S) * NS_PER_S);
 		/* nothing else changed, but the file is written anew */
 		assert_int_equal(guard_save(u.gd, u.now), 0);
 		assert_int_equal(end_on_disk(), began_s + steps_s[i] + GD_LEASE_S);
@@ -494,7 +505,7 @@ static void test_wall_clock_steps(void **state)
 	}
 }
 
-/* --- Configuration ------------------------------------------------------------------------------- */
+/* --- Configuration ---------------------------------------------------------------------------- */
 
 static void config_bad(const char *text, const char *why)
 {
@@ -548,8 +559,10 @@ static void test_config(void **state)
 	assert_string_equal(o->remote_id, "sw7");
 	assert_string_equal(o->file, "/tmp/x");
 	assert_true(o->save_ns == 5 * NS_PER_S && o->refuse_damaged);
-	assert_true(!o->check_mac && o->allow_relayed && !o->check_arp && !o->check_source && o->allow_link_local);
-	assert_true(o->in_use_ns == NS_PER_S && o->pending_ns == 2 * NS_PER_S && o->alert_ns == 3 * NS_PER_S);
+	assert_true(!o->check_mac && o->allow_relayed && !o->check_arp && !o->check_source &&
+		    o->allow_link_local);
+	assert_true(o->in_use_ns == NS_PER_S && o->pending_ns == 2 * NS_PER_S &&
+		    o->alert_ns == 3 * NS_PER_S);
 	guard_config_fini(&c);
 }
 
@@ -557,42 +570,59 @@ static void test_config_errors(void **state)
 {
 	(void)state;
 	config_bad("[]", "guard.json:1:1: expected a map, got a list");
-	config_bad("{\n  \"port\": []}", "guard.json:2:3: \"port\": no such key; expected one of ports, servers, static-bindings, limits, "
-		   "option-82, bindings, check-hw-address, allow-relayed, arp-inspection, source-guard, allow-link-local, "
-		   "in-use-time, pending-time, alert-interval");
+	config_bad(
+		"{\n  \"port\": []}",
+		"guard.json:2:3: \"port\": no such key; expected one of ports, servers, static-bindings, limits, "
+		"option-82, bindings, check-hw-address, allow-relayed, arp-inspection, source-guard, allow-link-local, "
+		"in-use-time, pending-time, alert-interval");
 	config_bad("{\"ports\": {}}", "guard.json:1:11: \"ports\": expected a list, got a map");
 	config_bad("{\"ports\": [3]}", "guard.json:1:12: expected a map, got an integer");
-	config_bad("{\"ports\": [{\"role\": \"trusted\"}]}", "guard.json:1:12: expected a \"name\"");
-	config_bad("{\"ports\": [{\"name\": \"a\", \"role\": \"good\"}]}",
-		   "guard.json:1:34: \"role\": expected \"untrusted\", \"trusted\", \"relay\" or \"shared\", got a string \"good\"");
-	config_bad("{\"ports\": [{\"name\": \"a\", \"rate\": 4}]}", "guard.json:1:12: expected both \"rate\" and \"burst\", or neither");
-	config_bad("{\"ports\": [{\"name\": \"a\"}, {\"name\": \"a\"}]}", "guard.json:1:27: port \"a\" is there twice");
-	config_bad("{\"ports\": [{\"nam\": \"a\"}]}",
-		   "guard.json:1:13: \"nam\": no such key; expected one of name, role, max-clients, rate, burst");
+	config_bad("{\"ports\": [{\"role\": \"trusted\"}]}",
+		   "guard.json:1:12: expected a \"name\"");
+	config_bad(
+		"{\"ports\": [{\"name\": \"a\", \"role\": \"good\"}]}",
+		"guard.json:1:34: \"role\": expected \"untrusted\", \"trusted\", \"relay\" or \"shared\", got a string \"good\"");
+	config_bad("{\"ports\": [{\"name\": \"a\", \"rate\": 4}]}",
+		   "guard.json:1:12: expected both \"rate\" and \"burst\", or neither");
+	config_bad("{\"ports\": [{\"name\": \"a\"}, {\"name\": \"a\"}]}",
+		   "guard.json:1:27: port \"a\" is there twice");
+	config_bad(
+		"{\"ports\": [{\"nam\": \"a\"}]}",
+		"guard.json:1:13: \"nam\": no such key; expected one of name, role, max-clients, rate, burst");
 	config_bad("{\"servers\": {\"ip-addresses\": [\"10.0.0\"]}}",
 		   "guard.json:1:31: expected an IPv4 address, got a string \"10.0.0\"");
-	config_bad("{\"servers\": {\"hw-addresses\": [\"02:00\"]}}",
-		   "guard.json:1:31: expected a hardware address like \"02:00:00:00:00:01\", got a string \"02:00\"");
-	config_bad("{\"servers\": {\"macs\": []}}", "guard.json:1:14: \"macs\": no such key; expected one of ip-addresses, hw-addresses");
-	config_bad("{\"limits\": {\"max-clients\": 0}}",
-		   "guard.json:1:28: \"max-clients\": expected an integer from 1 to 1048576, got 0");
-	config_bad("{\"limits\": {\"arp-rate\": true}}",
-		   "guard.json:1:25: \"arp-rate\": expected an integer from 0 to 1000000, got a boolean");
-	config_bad("{\"option-82\": {\"policy\": \"pass\"}}",
-		   "guard.json:1:26: \"policy\": expected \"drop\", \"keep\" or \"replace\", got a string \"pass\"");
-	config_bad("{\"source-guard\": 1}", "guard.json:1:18: \"source-guard\": expected true or false, got an integer");
-	config_bad("{\"bindings\": {\"file\": \"\"}}",
-		   "guard.json:1:23: \"file\": expected a string of 1 to 4095 octets, without spaces, got a string \"\"");
+	config_bad(
+		"{\"servers\": {\"hw-addresses\": [\"02:00\"]}}",
+		"guard.json:1:31: expected a hardware address like \"02:00:00:00:00:01\", got a string \"02:00\"");
+	config_bad(
+		"{\"servers\": {\"macs\": []}}",
+		"guard.json:1:14: \"macs\": no such key; expected one of ip-addresses, hw-addresses");
+	config_bad(
+		"{\"limits\": {\"max-clients\": 0}}",
+		"guard.json:1:28: \"max-clients\": expected an integer from 1 to 1048576, got 0");
+	config_bad(
+		"{\"limits\": {\"arp-rate\": true}}",
+		"guard.json:1:25: \"arp-rate\": expected an integer from 0 to 1000000, got a boolean");
+	config_bad(
+		"{\"option-82\": {\"policy\": \"pass\"}}",
+		"guard.json:1:26: \"policy\": expected \"drop\", \"keep\" or \"replace\", got a string \"pass\"");
+	config_bad("{\"source-guard\": 1}",
+		   "guard.json:1:18: \"source-guard\": expected true or false, got an integer");
+	config_bad(
+		"{\"bindings\": {\"file\": \"\"}}",
+		"guard.json:1:23: \"file\": expected a string of 1 to 4095 octets, without spaces, got a string \"\"");
 	config_bad("{\"static-bindings\": [{\"ip-address\": \"10.0.0.1\"}]}",
 		   "guard.json:1:22: expected \"ip-address\" and \"hw-address\"");
-	config_bad("{\"static-bindings\": [{\"ip-address\": \"10.0.0.1\", \"hw-address\": \"020000000001\"},\n"
-		   "{\"ip-address\": \"10.0.0.1\", \"hw-address\": \"020000000002\"}]}",
-		   "guard.json:2:1: a second binding of this address");
-	config_bad("{\"static-bindings\": [{\"ip-address\": \"10.0.0.1\", \"hw-address\": \"020000000001\", \"vlan\": 5000}]}",
-		   "guard.json:1:87: \"vlan\": expected an integer from 0 to 4094, got 5000");
+	config_bad(
+		"{\"static-bindings\": [{\"ip-address\": \"10.0.0.1\", \"hw-address\": \"020000000001\"},\n"
+		"{\"ip-address\": \"10.0.0.1\", \"hw-address\": \"020000000002\"}]}",
+		"guard.json:2:1: a second binding of this address");
+	config_bad(
+		"{\"static-bindings\": [{\"ip-address\": \"10.0.0.1\", \"hw-address\": \"020000000001\", \"vlan\": 5000}]}",
+		"guard.json:1:87: \"vlan\": expected an integer from 0 to 4094, got 5000");
 }
 
-/* --- Alerts -------------------------------------------------------------------------------------- */
+/* --- Alerts ----------------------------------------------------------------------------------- */
 
 static void keep_text(void *ctx, const struct script_alert *a)
 {
@@ -603,9 +633,18 @@ static void test_alert_told(void **state)
 {
 	static const uint8_t mac[6] = {2, 0, 0, 0, 0, 9};
 	struct guard_alert a = {
-		.what = GATE_DROP_GUARD_ROGUE_SERVER, .severity = GUARD_HIGH, .mac = mac, .ip = 0x0a000009,
-		.server_id = 0x0a000008, .port = 2, .vlan = 7, .port_name = "p\"2", .text = "a text",
-		.time_ns = 90 * NS_PER_S + 5 * NS_PER_MS, .first_ns = NS_PER_S, .count = 3,
+		.what = GATE_DROP_GUARD_ROGUE_SERVER,
+		.severity = GUARD_HIGH,
+		.mac = mac,
+		.ip = 0x0a000009,
+		.server_id = 0x0a000008,
+		.port = 2,
+		.vlan = 7,
+		.port_name = "p\"2",
+		.text = "a text",
+		.time_ns = 90 * NS_PER_S + 5 * NS_PER_MS,
+		.first_ns = NS_PER_S,
+		.count = 3,
 	};
 	struct script_alert_sink sink = {keep_text, NULL};
 	struct buf text;

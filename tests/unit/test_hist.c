@@ -34,7 +34,8 @@ static void test_small_values_are_exact(void **state)
 	assert_int_equal(h.max, 100);
 }
 
-/* Every value alone: its percentile is itself (max), with a larger one beside it at most 1 % above. */
+/* Every value alone: its percentile is itself (max), with a larger one beside it at most 1 %
+ * above. */
 static void test_error_is_below_one_percent(void **state)
 {
 	(void)state;

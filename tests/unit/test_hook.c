@@ -35,7 +35,7 @@ static void note(const char *name)
 
 #define CALL(fn) (note(#fn), fn)
 
-/* --- members of a call ---------------------------------------------------------------------------- */
+/* --- members of a call ------------------------------------------------------------------------ */
 
 struct world {
 	struct arena arena;
@@ -83,10 +83,25 @@ static struct usher_call call_at(enum hook_point p)
 	static const uint8_t bytes[] = {1, 2, 3};
 
 	return (struct usher_call){
-		.point = p, .query = &w.query, .response = &w.response, .raw = span_of(bytes, 3), .raw_cap = 8,
-		.iface = "eth0", .src = 0x0a000001, .dst = 0x0a000002, .subnet_id = 7, .lease = &w.lease,
-		.deleted = &w.deleted, .fake_allocation = true, .arena = &w.arena, .cfg = &w.cfg,
-		.class_has = class_has, .class_add = class_add, .unpack = unpack, .ctx = &w, .parked = &w.parked,
+		.point = p,
+		.query = &w.query,
+		.response = &w.response,
+		.raw = span_of(bytes, 3),
+		.raw_cap = 8,
+		.iface = "eth0",
+		.src = 0x0a000001,
+		.dst = 0x0a000002,
+		.subnet_id = 7,
+		.lease = &w.lease,
+		.deleted = &w.deleted,
+		.fake_allocation = true,
+		.arena = &w.arena,
+		.cfg = &w.cfg,
+		.class_has = class_has,
+		.class_add = class_add,
+		.unpack = unpack,
+		.ctx = &w,
+		.parked = &w.parked,
 	};
 }
 
@@ -102,7 +117,7 @@ static int setup(void **state)
 	return 0;
 }
 
-/* --- the call ---------------------------------------------------------------------------------------- */
+/* --- the call --------------------------------------------------------------------------------- */
 
 static void test_call_arguments(void **state)
 {
@@ -200,12 +215,14 @@ static void test_command(void **state)
 	assert_non_null(strstr(CALL(usher_command_answer)(&c), "\"b\""));
 }
 
-/* --- messages and leases ----------------------------------------------------------------------------- */
+/* --- messages and leases ---------------------------------------------------------------------- */
 
 static void test_fields(void **state)
 {
-	static const enum usher_field all[] = {USHER_OP, USHER_HTYPE, USHER_HLEN, USHER_HOPS, USHER_XID, USHER_SECS,
-					       USHER_FLAGS, USHER_CIADDR, USHER_YIADDR, USHER_SIADDR, USHER_GIADDR};
+	static const enum usher_field all[] = {USHER_OP,     USHER_HTYPE,  USHER_HLEN,
+					       USHER_HOPS,   USHER_XID,	   USHER_SECS,
+					       USHER_FLAGS,  USHER_CIADDR, USHER_YIADDR,
+					       USHER_SIADDR, USHER_GIADDR};
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(all); i++)
@@ -242,8 +259,13 @@ static void test_leases(void **state)
 	size_t n;
 
 	(void)state;
-	w.lease = (struct lease){.addr = 0xc0000201, .valid_lft = 3600, .state = LEASE_ASSIGNED, .hw_len = 6,
-				 .hw = {1, 2, 3, 4, 5, 6}, .client_id_len = 2, .client_id = {7, 8}};
+	w.lease = (struct lease){.addr = 0xc0000201,
+				 .valid_lft = 3600,
+				 .state = LEASE_ASSIGNED,
+				 .hw_len = 6,
+				 .hw = {1, 2, 3, 4, 5, 6},
+				 .client_id_len = 2,
+				 .client_id = {7, 8}};
 	assert_int_equal(CALL(usher_lease_address)(&w.lease), 0xc0000201);
 	assert_int_equal(CALL(usher_lease_lifetime)(&w.lease), 3600);
 	assert_int_equal(CALL(usher_lease_set_lifetime)(&w.lease, 60), 0);
@@ -261,7 +283,7 @@ static void test_leases(void **state)
 	assert_int_equal(n, 2);
 }
 
-/* --- parking -------------------------------------------------------------------------------------------- */
+/* --- parking ---------------------------------------------------------------------------------- */
 
 static void test_park(void **state)
 {
@@ -291,7 +313,7 @@ static void test_park(void **state)
 	assert_null(usher_park(&c));
 }
 
-/* --- libraries and the registry ------------------------------------------------------------------------- */
+/* --- libraries and the registry --------------------------------------------------------------- */
 
 static void test_library(void **state)
 {
@@ -340,7 +362,8 @@ static int fails(usher_call *call, void *ctx)
 	return -EIO;
 }
 
-/* Callouts run in order, the last word counts; PARK without a handle, or where it may not be, is CONTINUE. */
+/* Callouts run in order, the last word counts; PARK without a handle, or where it may not be, is
+ * CONTINUE. */
 static void test_registry(void **state)
 {
 	static enum usher_next_step drop = USHER_DROP;
@@ -352,7 +375,8 @@ static void test_registry(void **state)
 
 	(void)state;
 	assert_false(hook_any(NULL, HOOK_PKT4_RECEIVE));
-	assert_int_equal(hook_registry_new(&(struct hook_registry_opts){.cfg = &w.cfg}, &r, &err), 0);
+	assert_int_equal(hook_registry_new(&(struct hook_registry_opts){.cfg = &w.cfg}, &r, &err),
+			 0);
 	assert_false(hook_any(r, HOOK_PKT4_RECEIVE));
 	assert_int_equal(hook_register_builtin(r, "a", HOOK_PKT4_RECEIVE, says, &drop), 0);
 	assert_int_equal(hook_register_builtin(r, "b", HOOK_PKT4_RECEIVE, fails, NULL), 0);
@@ -370,7 +394,7 @@ static void test_registry(void **state)
 	hook_registry_unref(r);
 }
 
-/* --- libraries in the program ------------------------------------------------------------------------------ */
+/* --- libraries in the program ----------------------------------------------------------------- */
 
 static unsigned n_retired, n_unloaded;
 
@@ -395,15 +419,19 @@ static void inside_unload(struct usher_lib *lib)
 	n_unloaded++;
 }
 
-static const struct hook_builtin builtins[] = {{"inside", inside_load, inside_retire, inside_unload, NULL}, {0}};
+static const struct hook_builtin builtins[] = {{"inside", inside_load, inside_retire, inside_unload,
+						NULL},
+					       {0}};
 
 static int load(const char *path, struct hook_registry **ret, struct config_error *err)
 {
 	struct config_hook_library h = {.library = path};
 	struct config cfg = {.hooks = &h, .n_hooks = 1};
 
-	return hook_registry_new(&(struct hook_registry_opts){.cfg = &cfg, .builtins = builtins, .failures = 3}, ret,
-				 err);
+	return hook_registry_new(&(struct hook_registry_opts){.cfg = &cfg,
+							      .builtins = builtins,
+							      .failures = 3},
+				 ret, err);
 }
 
 static void test_load(void **state)
@@ -438,7 +466,9 @@ static void test_builtin(void **state)
 
 	(void)state;
 	n_retired = n_unloaded = 0;
-	assert_int_equal(hook_registry_new(&(struct hook_registry_opts){.cfg = &cfg, .builtins = builtins}, &r, &err),
+	assert_int_equal(hook_registry_new(&(struct hook_registry_opts){.cfg = &cfg,
+									.builtins = builtins},
+					   &r, &err),
 			 -USHER_E_HOOK);
 	assert_non_null(strstr(err.text, "takes no parameters"));
 	assert_int_equal(n_unloaded, 0);
@@ -454,7 +484,7 @@ static void test_builtin(void **state)
 	assert_int_equal(n_unloaded, 1);
 }
 
-/* --- the header -------------------------------------------------------------------------------------------- */
+/* --- the header ------------------------------------------------------------------------------- */
 
 static void test_every_function_was_called(void **state)
 {
@@ -501,7 +531,8 @@ static size_t read_whole(const char *path, uint8_t **ret)
 	return (size_t)n;
 }
 
-/* Looking at libraries: the example is one; cut and changed ones are refused or not, and read within bounds. */
+/* Looking at libraries: the example is one; cut and changed ones are refused or not, and read
+ * within bounds. */
 static void test_object(void **state)
 {
 	static const char *const symbols[] = {"usher_hook_version", "usher_hook_load"};
@@ -520,7 +551,8 @@ static void test_object(void **state)
 	assert_int_equal(object_check(example, others, 2, why, sizeof(why)), -USHER_E_HOOK);
 	assert_non_null(strstr(why, "no_such_symbol"));
 	assert_int_equal(object_check("/dev/zero", symbols, 2, why, sizeof(why)), -USHER_E_HOOK);
-	assert_int_equal(object_check("/proc/self/exe", symbols, 2, why, sizeof(why)), -USHER_E_HOOK);
+	assert_int_equal(object_check("/proc/self/exe", symbols, 2, why, sizeof(why)),
+			 -USHER_E_HOOK);
 	srand(7);
 	for (int i = 0; i < 2000; i++) {
 		size_t at = (size_t)rand() % (i % 2 ? 2048 : n);

@@ -22,7 +22,7 @@
 
 #include <cmocka.h>
 
-#define HEAD LEASE_CSV_HEADER "\n"
+#define HEAD	   LEASE_CSV_HEADER "\n"
 #define ROW(a, hw) "10.0.0." a ",02:00:00:00:00:" hw ",,3600,1700003600,1,0,0,,0,,0\n"
 static const char path[] = "/l/leases.csv";
 
@@ -65,8 +65,11 @@ static int teardown(void **state)
 
 static int open_it(struct fix *f, uint32_t max_errors)
 {
-	struct journal_opts o = {.path = path, .persist = true, .files = &f->disk.ops,
-				 .clock = &f->clock.src, .max_row_errors = max_errors};
+	struct journal_opts o = {.path = path,
+				 .persist = true,
+				 .files = &f->disk.ops,
+				 .clock = &f->clock.src,
+				 .max_row_errors = max_errors};
 
 	return journal_open(&o, f->db, &f->store, &f->st);
 }
@@ -93,8 +96,12 @@ static size_t live_len(const struct fix *f)
 
 static int assign(struct lease_db *db, uint32_t n, struct lease_change *ch)
 {
-	struct lease l = {.addr = 0x0a000000 + n, .subnet_id = 1, .valid_lft = 3600,
-			  .cltt = 1700000000, .hw_len = 6, .hw = {2}};
+	struct lease l = {.addr = 0x0a000000 + n,
+			  .subnet_id = 1,
+			  .valid_lft = 3600,
+			  .cltt = 1700000000,
+			  .hw_len = 6,
+			  .hw = {2}};
 	struct lease_client c;
 
 	memcpy(l.hw + 2, &n, sizeof(n));
@@ -115,9 +122,10 @@ static void test_last_row_wins(void **state)
 {
 	struct fix *f = *state;
 
-	put(f, "", HEAD ROW("1", "01") ROW("2", "02") ROW("1", "03")
-	    "10.0.0.2,02:00:00:00:00:02,,0,1700000000,1,0,0,,0,,0\n"
-	    "10.0.0.3,02:00:00:00:00:09,,0,1700000000,1,0,0,,3,,0\n");
+	put(f, "",
+	    HEAD ROW("1", "01") ROW("2", "02")
+		    ROW("1", "03") "10.0.0.2,02:00:00:00:00:02,,0,1700000000,1,0,0,,0,,0\n"
+				   "10.0.0.3,02:00:00:00:00:09,,0,1700000000,1,0,0,,3,,0\n");
 	assert_int_equal(open_it(f, 1), 0);
 	assert_int_equal(hw_at(f, 1), 3);
 	assert_int_equal(hw_at(f, 2), 0);
@@ -170,7 +178,9 @@ static void test_zeroes(void **state)
 
 static void test_damage(void **state)
 {
-	static const char text[] = HEAD ROW("1", "01") "garbage,,,\n" ROW("2", "02") "x\n" ROW("3", "03");
+	static const char text[] = HEAD ROW("1", "01") "garbage,,,\n" ROW("2",
+									  "02") "x\n" ROW("3",
+											  "03");
 	struct fix *f = *state;
 
 	put(f, "", text);
@@ -224,8 +234,9 @@ static void test_old_header(void **state)
 {
 	struct fix *f = *state;
 
-	put(f, "", "address,hwaddr,client_id,valid_lifetime,expire,subnet_id,fqdn_fwd,fqdn_rev,hostname\n"
-		   "10.0.0.1,02:00:00:00:00:07,,3600,1700003600,1,0,0,h\n");
+	put(f, "",
+	    "address,hwaddr,client_id,valid_lifetime,expire,subnet_id,fqdn_fwd,fqdn_rev,hostname\n"
+	    "10.0.0.1,02:00:00:00:00:07,,3600,1700003600,1,0,0,h\n");
 	assert_int_equal(open_it(f, 1), 0);
 	assert_int_equal(hw_at(f, 1), 7);
 	assert_int_equal(live_len(f), strlen(HEAD));
@@ -265,7 +276,8 @@ static void test_down_and_up(void **state)
 	(void)close(efd);
 }
 
-/* A full disk that has room again is served from within a quarter of a second, however long it was full. */
+/* A full disk that has room again is served from within a quarter of a second, however long it was
+ * full. */
 static void test_back_soon(void **state)
 {
 	struct fix *f = *state;
@@ -312,8 +324,12 @@ static size_t n_syncs(const struct fix *f)
 
 static void open_mode(struct fix *f, enum lease_durability mode, uint32_t interval_ms)
 {
-	struct journal_opts o = {.path = path, .persist = true, .files = &f->disk.ops,
-				 .clock = &f->clock.src, .durability = mode, .interval_ms = interval_ms};
+	struct journal_opts o = {.path = path,
+				 .persist = true,
+				 .files = &f->disk.ops,
+				 .clock = &f->clock.src,
+				 .durability = mode,
+				 .interval_ms = interval_ms};
 
 	assert_int_equal(journal_open(&o, f->db, &f->store, &f->st), 0);
 }
@@ -387,7 +403,9 @@ static void test_interval_sync_fails(void **state)
 	lease_store_commit_now(f->store);
 	assert_true(lease_store_up(f->store));
 	/* only the row in doubt, in a new live file; the old one ends before it */
-	assert_int_equal(live_len(f), strlen(HEAD) + strlen("10.0.0.1,02:00:01:00:00:00,,3600,1700003600,1,0,0,,0,,0\n"));
+	assert_int_equal(
+		live_len(f),
+		strlen(HEAD) + strlen("10.0.0.1,02:00:01:00:00:00,,3600,1700003600,1,0,0,,0,,0\n"));
 	assert_int_equal(fake_files_get(&f->disk, "/l/leases.csv.1")->len, strlen(HEAD));
 	expect_stats(f, 1, 0);
 }
@@ -408,7 +426,7 @@ static void test_never_synced(void **state)
 	expect_stats(f, 0, 5);
 }
 
-/* --- the real disk ------------------------------------------------------------------------------ */
+/* --- the real disk ---------------------------------------------------------------------------- */
 
 struct load {
 	struct lease_db *db;
@@ -469,7 +487,10 @@ static void test_gather(void **state)
 	struct fix *f = *state;
 	char dir[] = "/tmp/usher-journal-XXXXXX";
 	char name[64], cmd[96];
-	struct journal_opts o = {.path = name, .persist = true, .threads = true, .max_delay_us = DELAY_MS * 1000};
+	struct journal_opts o = {.path = name,
+				 .persist = true,
+				 .threads = true,
+				 .max_delay_us = DELAY_MS * 1000};
 	struct journal_load_stats st;
 	struct lease_change ch;
 	struct lease_store *s;
@@ -506,7 +527,10 @@ static void test_threads(void **state)
 	struct fix *f = *state;
 	char dir[] = "/tmp/usher-journal-XXXXXX";
 	char name[64], cmd[96];
-	struct journal_opts o = {.path = name, .persist = true, .threads = true, .max_delay_us = 1000,
+	struct journal_opts o = {.path = name,
+				 .persist = true,
+				 .threads = true,
+				 .max_delay_us = 1000,
 				 .interval_ms = 10};
 	struct lease_store *s;
 	struct journal_load_stats st;
@@ -608,10 +632,23 @@ static void test_sick_disk(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		T(test_empty), T(test_last_row_wins), T(test_torn), T(test_zeroes), T(test_damage),
-		T(test_stages), T(test_completed), T(test_old_header), T(test_down_and_up), T(test_back_soon),
-		T(test_no_persist), T(test_interval), T(test_interval_sync_fails), T(test_never_synced),
-		T(test_gather), T(test_threads), T(test_sick_disk),
+		T(test_empty),
+		T(test_last_row_wins),
+		T(test_torn),
+		T(test_zeroes),
+		T(test_damage),
+		T(test_stages),
+		T(test_completed),
+		T(test_old_header),
+		T(test_down_and_up),
+		T(test_back_soon),
+		T(test_no_persist),
+		T(test_interval),
+		T(test_interval_sync_fails),
+		T(test_never_synced),
+		T(test_gather),
+		T(test_threads),
+		T(test_sick_disk),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Lease files that are damaged, foreign, linked, or changed by others while the journal runs, on the
- * real file system. At a start with any file no readable row is lost and no octet disappears from
- * the directory; after any later change of the file the acknowledged rows are there after a kill.
+ * Lease files that are damaged, foreign, linked, or changed by others while the journal runs, on
+ * the real file system. At a start with any file no readable row is lost and no octet disappears
+ * from the directory; after any later change of the file the acknowledged rows are there after a
+ * kill.
  */
 #include "base/error.h"
 #include "base/rng.h"
@@ -26,12 +27,13 @@
 #include <cmocka.h>
 
 #define HEAD LEASE_CSV_HEADER "\n"
-#define HEAD_9 "address,hwaddr,client_id,valid_lifetime,expire,subnet_id,fqdn_fwd,fqdn_rev,hostname\n"
-#define HEAD_11                                                                                    \
+#define HEAD_9 \
+	"address,hwaddr,client_id,valid_lifetime,expire,subnet_id,fqdn_fwd,fqdn_rev,hostname\n"
+#define HEAD_11                                                                                      \
 	"address,hwaddr,client_id,valid_lifetime,expire,subnet_id,fqdn_fwd,fqdn_rev,hostname,state," \
 	"user_context\n"
-#define HEAD_V6                                                                                    \
-	"address,duid,valid_lifetime,expire,subnet_id,pref_lifetime,lease_type,iaid,prefix_len,"     \
+#define HEAD_V6                                                                                  \
+	"address,duid,valid_lifetime,expire,subnet_id,pref_lifetime,lease_type,iaid,prefix_len," \
 	"fqdn_fwd,fqdn_rev,hostname,hwaddr,state,user_context,hwtype,hwaddr_source,pool_id\n"
 #define ROW(a, hw) "10.0.0." a ",02:00:00:00:00:" hw ",,3600,4000003600,1,0,0,,0,,0\n"
 
@@ -58,7 +60,8 @@ static int setup(void **state)
 	struct fix *f = calloc(1, sizeof(*f));
 
 	/* in memory, where a sync costs nothing */
-	(void)snprintf(f->dir, sizeof(f->dir), "%s/usher-damage-XXXXXX", access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp");
+	(void)snprintf(f->dir, sizeof(f->dir), "%s/usher-damage-XXXXXX",
+		       access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp");
 	assert_non_null(mkdtemp(f->dir));
 	(void)snprintf(f->path, sizeof(f->path), "%s/leases.csv", f->dir);
 	db_make(f);
@@ -152,8 +155,12 @@ static bool has(struct fix *f, uint8_t last)
 
 static int assign(struct fix *f, uint32_t n, struct lease_change *ch)
 {
-	struct lease l = {.addr = 0x0a000000 + n, .subnet_id = 1, .valid_lft = 3600,
-			  .cltt = clock_wall_s(&clock_system), .hw_len = 6, .hw = {2}};
+	struct lease l = {.addr = 0x0a000000 + n,
+			  .subnet_id = 1,
+			  .valid_lft = 3600,
+			  .cltt = clock_wall_s(&clock_system),
+			  .hw_len = 6,
+			  .hw = {2}};
 	struct lease_client c;
 
 	memcpy(l.hw + 2, &n, sizeof(n));
@@ -161,7 +168,7 @@ static int assign(struct fix *f, uint32_t n, struct lease_change *ch)
 	return lease_db_assign(f->db, &l, &c, ch);
 }
 
-/* --- files that are no lease files ------------------------------------------------------------------ */
+/* --- files that are no lease files ------------------------------------------------------------ */
 
 static void refused(struct fix *f, const char *suffix, const char *text, size_t n)
 {
@@ -223,7 +230,7 @@ static void test_foreign_output(void **state)
 	assert_int_equal(get(f, ".next", back, sizeof(back)), SIZE_MAX);
 }
 
-/* --- rows that cannot be read ------------------------------------------------------------------------- */
+/* --- rows that cannot be read ----------------------------------------------------------------- */
 
 static void test_bad_rows_kept(void **state)
 {
@@ -259,7 +266,8 @@ static void test_bad_rows_kept(void **state)
 
 static void test_limit_changes_nothing(void **state)
 {
-	static const char text[] = HEAD "x\n" "y\n" ROW("1", "01");
+	static const char text[] = HEAD "x\n"
+					"y\n" ROW("1", "01");
 	static char back[CAP];
 	struct fix *f = *state;
 	struct journal_opts o = {.path = f->path, .persist = true, .max_row_errors = 1};
@@ -272,7 +280,8 @@ static void test_limit_changes_nothing(void **state)
 
 static void test_last_newline(void **state)
 {
-	static const char text[] = HEAD ROW("1", "01") "10.0.0.2,02:00:00:00:00:02,,3600,4000003600,1,0,0,,0,,7";
+	static const char text[] = HEAD
+		ROW("1", "01") "10.0.0.2,02:00:00:00:00:02,,3600,4000003600,1,0,0,,0,,7";
 	struct lease_change ch;
 	struct fix *f = *state;
 
@@ -308,7 +317,7 @@ static void test_long_row(void **state)
 	free(back);
 }
 
-/* --- other versions of Kea ------------------------------------------------------------------------------ */
+/* --- other versions of Kea -------------------------------------------------------------------- */
 
 static void test_versions(void **state)
 {
@@ -318,10 +327,14 @@ static void test_versions(void **state)
 	} files[] = {
 		{HEAD_9 "10.0.0.1,02:00:00:00:00:01,,3600,4000003600,1,0,0,h\n", 1},
 		{HEAD_11 "10.0.0.1,02:00:00:00:00:01,,3600,4000003600,1,0,0,h,0,{ \"a\": 1 }\n"
-			 "10.0.0.2,02:00:00:00:00:02,,3600,4000003600,1,0,0,h,0,\n" ROW("3", "03"), 3},
-		{HEAD_9 "10.0.0.1,02:00:00:00:00:01,,3600,4000003600,1,0,0,h,0\n" ROW("2", "02"), 2},
-		{LEASE_CSV_HEADER ",colour\n10.0.0.1,02:00:00:00:00:01,,3600,4000003600,1,0,0,h,0,,0,red\n"
-				  "10.0.0.2,02:00:00:00:00:02,,3600,4000003600,1,0,0,h,0,,0,\n" ROW("3", "03"), 3},
+			 "10.0.0.2,02:00:00:00:00:02,,3600,4000003600,1,0,0,h,0,\n" ROW("3", "03"),
+		 3},
+		{HEAD_9 "10.0.0.1,02:00:00:00:00:01,,3600,4000003600,1,0,0,h,0\n" ROW("2", "02"),
+		 2},
+		{LEASE_CSV_HEADER
+		 ",colour\n10.0.0.1,02:00:00:00:00:01,,3600,4000003600,1,0,0,h,0,,0,red\n"
+		 "10.0.0.2,02:00:00:00:00:02,,3600,4000003600,1,0,0,h,0,,0,\n" ROW("3", "03"),
+		 3},
 	};
 	static char back[CAP];
 
@@ -378,8 +391,10 @@ static int run_lfc(const struct fix *f, const char *program, const char *args)
 	FILE *p;
 	int pid = 0;
 
-	(void)snprintf(cmd, sizeof(cmd), "cp %s %s/kea-lfc && { %s/kea-lfc %s >/dev/null 2>&1 </dev/null & echo $!; }", program,
-		       f->dir, f->dir, args);
+	(void)snprintf(
+		cmd, sizeof(cmd),
+		"cp %s %s/kea-lfc && { %s/kea-lfc %s >/dev/null 2>&1 </dev/null & echo $!; }",
+		program, f->dir, f->dir, args);
 	p = popen(cmd, "re");
 	assert_non_null(p);
 	assert_int_equal(fscanf(p, "%d", &pid), 1);
@@ -387,7 +402,8 @@ static int run_lfc(const struct fix *f, const char *program, const char *args)
 	return pid;
 }
 
-/* A start is refused as long as the process runs, once it has become kea-lfc. named: its pid file is there. */
+/* A start is refused as long as the process runs, once it has become kea-lfc. named: its pid file
+ * is there. */
 static void refused_until_end(struct fix *f, int pid, bool named)
 {
 	for (int i = 0; i < 100 && open_it(f) == 0; i++) {
@@ -422,7 +438,7 @@ static void test_kea_lfc_begins(void **state)
 	refused_until_end(f, run_lfc(f, "/usr/bin/tail", args), false);
 }
 
-/* --- links and locks -------------------------------------------------------------------------------------- */
+/* --- links and locks -------------------------------------------------------------------------- */
 
 static void test_symlink(void **state)
 {
@@ -500,16 +516,18 @@ static void test_two_servers(void **state)
 	lease_db_free(g.db);
 }
 
-/* --- a file that others change ------------------------------------------------------------------------------ */
+/* --- a file that others change ---------------------------------------------------------------- */
 
-/* Checks the files of a process that is killed now, as another one reads them: a copy, so that no lock matters. */
+/* Checks the files of a process that is killed now, as another one reads them: a copy, so that no
+ * lock matters. */
 static void survives(struct fix *f, uint8_t first, uint8_t last)
 {
 	struct fix g = *f;
 
 	g.db = NULL;
 	g.store = NULL;
-	shell(f, "rm -rf /tmp/usher-copy-$$; mkdir copy && cp -a leases.csv* copy/ && rm -f copy/*.lock");
+	shell(f,
+	      "rm -rf /tmp/usher-copy-$$; mkdir copy && cp -a leases.csv* copy/ && rm -f copy/*.lock");
 	(void)snprintf(g.path, sizeof(g.path), "%s/copy/leases.csv", f->dir);
 	assert_int_equal(open_it(&g), 0);
 	for (uint8_t i = first; i <= last; i++)
@@ -573,7 +591,8 @@ static void test_meddling(void **state)
 	}
 }
 
-/* The server does not continue with a backup that is put in the file's place, and does not lose it. */
+/* The server does not continue with a backup that is put in the file's place, and does not lose
+ * it. */
 static void test_restored(void **state)
 {
 	static const char backup[] = HEAD ROW("200", "c8");
@@ -620,24 +639,29 @@ static void test_replaced_by_server(void **state)
 	(void)close(fd);
 }
 
-/* --- random damage ---------------------------------------------------------------------------------------------- */
+/* --- random damage ---------------------------------------------------------------------------- */
 
 static size_t make_file(struct rng *rng, char *text, size_t cap)
 {
-	static const char *const heads[] = {HEAD, HEAD, HEAD, HEAD_11, HEAD_9, LEASE_CSV_HEADER ",more\n"};
+	static const char *const heads[] = {HEAD,    HEAD,   HEAD,
+					    HEAD_11, HEAD_9, LEASE_CSV_HEADER ",more\n"};
 	unsigned kind = rng_below(rng, ARRAY_LEN(heads));
 	size_t n = (size_t)snprintf(text, cap, "%s", heads[kind]);
-	static const char *const tails[] = {",0,,0", ",0,,0", ",0,{ \"a\": \"b\" },3", ",0,", "", ",0,,0,x"};
+	static const char *const tails[] = {",0,,0", ",0,,0", ",0,{ \"a\": \"b\" },3",
+					    ",0,",   "",      ",0,,0,x"};
 
 	for (unsigned i = rng_below(rng, 40); i > 0; i--)
-		n += (size_t)snprintf(text + n, cap - n, "10.0.0.%u,02:00:00:00:00:%02x,,3600,4000003600,1,0,0,h%u%s\n",
-				      1 + rng_below(rng, 200), rng_below(rng, 256), i, tails[kind]);
+		n += (size_t)
+			snprintf(text + n, cap - n,
+				 "10.0.0.%u,02:00:00:00:00:%02x,,3600,4000003600,1,0,0,h%u%s\n",
+				 1 + rng_below(rng, 200), rng_below(rng, 256), i, tails[kind]);
 	return n;
 }
 
 static size_t damage(struct rng *rng, char *text, size_t n)
 {
-	static const char *const junk[] = {",", "\n", "x", "a,b,c\n", "10.0.0.1", HEAD, HEAD_V6, "\0\0\0\0"};
+	static const char *const junk[] = {",",	       "\n", "x",     "a,b,c\n",
+					   "10.0.0.1", HEAD, HEAD_V6, "\0\0\0\0"};
 	size_t at = n ? rng_below(rng, (uint32_t)n) : 0;
 	const char *in = junk[rng_below(rng, ARRAY_LEN(junk))];
 	size_t len = in[0] ? strlen(in) : 4;
@@ -693,7 +717,8 @@ static void check_pieces(const char *p, const char *end, const char *all, size_t
 		size_t n = (size_t)((nul ? nul : end) - p);
 
 		if (n && !memmem(all, len, p, n))
-			fail_msg("seed %llu: '%.*s' disappeared", (unsigned long long)seed, (int)n, p);
+			fail_msg("seed %llu: '%.*s' disappeared", (unsigned long long)seed, (int)n,
+				 p);
 		p += n + 1;
 	}
 }
@@ -716,7 +741,8 @@ static void check_lines(struct fix *f, const char *text, size_t n, int columns, 
 		    lease_csv_parse_any(line, strlen(line), columns, &l, &why) < 0)
 			check_pieces(p, end, all, len, seed);
 		else if (l.valid_lft && lease_db_get(f->db, l.addr, NULL, &back, NULL) < 0)
-			fail_msg("seed %llu: %.*s is lost", (unsigned long long)seed, (int)(end - p), p);
+			fail_msg("seed %llu: %.*s is lost", (unsigned long long)seed,
+				 (int)(end - p), p);
 		p = end + 1;
 	}
 }
@@ -752,7 +778,8 @@ static void one_damage(struct fix *f, uint64_t seed)
 	close_it(f);
 	assert_int_equal(open_it(f), 0);
 	if (nl && text[0])
-		check_lines(f, nl + 1, n - (size_t)(nl + 1 - text), lease_csv_header(text, (size_t)(nl - text)), seed);
+		check_lines(f, nl + 1, n - (size_t)(nl + 1 - text),
+			    lease_csv_header(text, (size_t)(nl - text)), seed);
 	close_it(f);
 }
 
@@ -784,10 +811,24 @@ static void test_random_damage(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		T(test_foreign), T(test_not_regular), T(test_foreign_output), T(test_bad_rows_kept),
-		T(test_limit_changes_nothing), T(test_last_newline), T(test_long_row), T(test_versions),
-		T(test_completed_torn), T(test_kea_lfc_runs), T(test_kea_lfc_begins), T(test_symlink), T(test_hard_link), T(test_two_servers),
-		T(test_meddling), T(test_restored), T(test_replaced_by_server), T(test_random_damage),
+		T(test_foreign),
+		T(test_not_regular),
+		T(test_foreign_output),
+		T(test_bad_rows_kept),
+		T(test_limit_changes_nothing),
+		T(test_last_newline),
+		T(test_long_row),
+		T(test_versions),
+		T(test_completed_torn),
+		T(test_kea_lfc_runs),
+		T(test_kea_lfc_begins),
+		T(test_symlink),
+		T(test_hard_link),
+		T(test_two_servers),
+		T(test_meddling),
+		T(test_restored),
+		T(test_replaced_by_server),
+		T(test_random_damage),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * The journal after a sync, a rename or a sync of the directory that failed once: the server serves again from
- * memory, without room for a second copy of the table, and a machine that crashes then has every acknowledged row.
+ * The journal after a sync, a rename or a sync of the directory that failed once: the server serves
+ * again from memory, without room for a second copy of the table, and a machine that crashes then
+ * has every acknowledged row.
  */
 #include "base/error.h"
 #include "fake/fake_files.h"
@@ -17,7 +18,7 @@
 
 #include <cmocka.h>
 
-#define HEAD LEASE_CSV_HEADER "\n"
+#define HEAD	   LEASE_CSV_HEADER "\n"
 #define ROW(a, hw) "10.0.0." a ",02:00:00:00:00:" hw ",,3600,1700003600,1,0,0,,0,,0\n"
 static const char path[] = "/l/leases.csv";
 
@@ -60,8 +61,11 @@ static int teardown(void **state)
 
 static int open_it(struct fix *f, uint32_t max_errors)
 {
-	struct journal_opts o = {.path = path, .persist = true, .files = &f->disk.ops,
-				 .clock = &f->clock.src, .max_row_errors = max_errors};
+	struct journal_opts o = {.path = path,
+				 .persist = true,
+				 .files = &f->disk.ops,
+				 .clock = &f->clock.src,
+				 .max_row_errors = max_errors};
 
 	return journal_open(&o, f->db, &f->store, &f->st);
 }
@@ -81,8 +85,12 @@ static size_t live_len(const struct fix *f)
 
 static int assign(struct lease_db *db, uint32_t n, struct lease_change *ch)
 {
-	struct lease l = {.addr = 0x0a000000 + n, .subnet_id = 1, .valid_lft = 3600,
-			  .cltt = 1700000000, .hw_len = 6, .hw = {2}};
+	struct lease l = {.addr = 0x0a000000 + n,
+			  .subnet_id = 1,
+			  .valid_lft = 3600,
+			  .cltt = 1700000000,
+			  .hw_len = 6,
+			  .hw = {2}};
 	struct lease_client c;
 
 	memcpy(l.hw + 2, &n, sizeof(n));
@@ -138,8 +146,12 @@ static void test_failed_sync_in_cleanup(void **state)
 
 static void open_mode(struct fix *f, enum lease_durability mode, uint32_t interval_ms)
 {
-	struct journal_opts o = {.path = path, .persist = true, .files = &f->disk.ops,
-				 .clock = &f->clock.src, .durability = mode, .interval_ms = interval_ms};
+	struct journal_opts o = {.path = path,
+				 .persist = true,
+				 .files = &f->disk.ops,
+				 .clock = &f->clock.src,
+				 .durability = mode,
+				 .interval_ms = interval_ms};
 
 	assert_int_equal(journal_open(&o, f->db, &f->store, &f->st), 0);
 }
@@ -168,7 +180,8 @@ static void commit_one(struct fix *f, uint32_t n)
 
 enum { OLD_ROWS = 200, DOUBTFUL_ROWS = 3 };
 
-/* Rows that are synced, rows that were acknowledged since, a sync of these that fails n_fails times, and a row more. */
+/* Rows that are synced, rows that were acknowledged since, a sync of these that fails n_fails
+ * times, and a row more. */
 static void fail_interval_sync(struct fix *f, uint64_t n_fails)
 {
 	struct lease_change ch;
@@ -192,7 +205,8 @@ static void fail_interval_sync(struct fix *f, uint64_t n_fails)
 	assert_int_equal(assign(f->db, OLD_ROWS + DOUBTFUL_ROWS, &ch), 0);
 }
 
-/* Asserts the content after a crash that loses unsynced data: a whole number of rows for each address. */
+/* Asserts the content after a crash that loses unsynced data: a whole number of rows for each
+ * address. */
 static void expect_after_crash(struct fix *f, uint32_t n)
 {
 	struct journal_opts o = {.path = path, .persist = true, .clock = &f->clock.src};
@@ -216,7 +230,8 @@ static void expect_after_crash(struct fix *f, uint32_t n)
 	fake_files_fini(&image);
 }
 
-/* One sync of an interval fails, and there is no room for a second copy of the table: none is needed. */
+/* One sync of an interval fails, and there is no room for a second copy of the table: none is
+ * needed. */
 static void interval_without_room(struct fix *f, bool cleaning)
 {
 	size_t from;
@@ -248,7 +263,8 @@ static void test_interval_sync_in_cleanup(void **state)
 	interval_without_room(*state, true);
 }
 
-/* Ten seconds of syncs that fail: the rows in doubt are written again each time, never the table. */
+/* Ten seconds of syncs that fail: the rows in doubt are written again each time, never the
+ * table. */
 static void test_interval_sync_fails_long(void **state)
 {
 	struct fix *f = *state;
@@ -271,7 +287,8 @@ static void test_interval_sync_fails_long(void **state)
 	expect_after_crash(f, OLD_ROWS + DOUBTFUL_ROWS);
 }
 
-/* A rotation whose rename or sync of the directory fails leaves the live file as it was: no copy of the table is needed. */
+/* A rotation whose rename or sync of the directory fails leaves the live file as it was: no copy of
+ * the table is needed. */
 static void rotation_fails(struct fix *f, unsigned mask, uint64_t nth)
 {
 	struct lease_change ch;
@@ -317,7 +334,6 @@ static void test_rotation_fails(void **state)
 	}
 }
 
-
 /* Rows that wait for the sync of a long interval take a bounded memory: they are synced early. */
 static void test_tail_is_bounded(void **state)
 {
@@ -343,9 +359,13 @@ static void test_tail_is_bounded(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		T(test_failed_sync_needs_no_room), T(test_failed_sync_in_cleanup),
-		T(test_interval_sync_needs_no_room), T(test_interval_sync_in_cleanup), T(test_interval_sync_fails_long),
-		T(test_rotation_fails), T(test_tail_is_bounded),
+		T(test_failed_sync_needs_no_room),
+		T(test_failed_sync_in_cleanup),
+		T(test_interval_sync_needs_no_room),
+		T(test_interval_sync_in_cleanup),
+		T(test_interval_sync_fails_long),
+		T(test_rotation_fails),
+		T(test_tail_is_bounded),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -12,7 +12,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-static int parse(const char *text, bool dialect, struct arena *a, struct json **ret, struct config_error *e)
+static int parse(const char *text, bool dialect, struct arena *a, struct json **ret,
+		 struct config_error *e)
 {
 	struct json_opts o = {.file = "t", .dialect = dialect};
 
@@ -35,7 +36,8 @@ static void expect_text(const char *in, const char *out)
 	arena_fini(&a);
 }
 
-static void expect_error(const char *in, int result, unsigned line, unsigned col, const char *fragment)
+static void expect_error(const char *in, int result, unsigned line, unsigned col,
+			 const char *fragment)
 {
 	struct config_error e;
 	struct arena a;
@@ -58,7 +60,8 @@ static void test_values(void **state)
 	expect_text("9223372036854775807", "9223372036854775807");
 	expect_text("-9223372036854775808", "-9223372036854775808");
 	expect_text("0.1", "0.1");
-	expect_text("\"\\u00e4\\ud83d\\ude00\\n\\u0001\\/\"", "\"\xc3\xa4\xf0\x9f\x98\x80\\n\\u0001/\"");
+	expect_text("\"\\u00e4\\ud83d\\ude00\\n\\u0001\\/\"",
+		    "\"\xc3\xa4\xf0\x9f\x98\x80\\n\\u0001/\"");
 	expect_text("{\"a\":{\"b\":[1,2]}}", "{\"a\":{\"b\":[1,2]}}");
 }
 
@@ -154,7 +157,9 @@ static void test_include(void **state)
 
 	(void)state;
 	assert_non_null(mkdtemp(dir));
-	put_file(dir, "main.json", "{ \"x\": 1,\n<?include \"members.inc\"?>\n, \"l\": [ 0, <?include \"value.inc\"?> ] }");
+	put_file(
+		dir, "main.json",
+		"{ \"x\": 1,\n<?include \"members.inc\"?>\n, \"l\": [ 0, <?include \"value.inc\"?> ] }");
 	put_file(dir, "members.inc", "\"y\": 2, # two\n\"z\": <?include \"value.inc\"?>");
 	put_file(dir, "value.inc", "{ \"v\": 3 }\n");
 	put_file(dir, "loop.json", "[ <?include \"loop.json\"?> ]");
@@ -195,7 +200,9 @@ static void test_builders(void **state)
 	(void)json_add(&a, m, "s", json_printf(&a, "%d-%s", 1, "x"));
 	(void)json_add(&a, json_add(&a, m, "l", json_list(&a)), NULL, json_real(&a, 2));
 	json_write(json_copy(&a, m), true, &b);
-	assert_string_equal(b.p, "{\n  \"i\": 7,\n  \"b\": true,\n  \"s\": \"1-x\",\n  \"l\": [\n    2.0\n  ]\n}");
+	assert_string_equal(
+		b.p,
+		"{\n  \"i\": 7,\n  \"b\": true,\n  \"s\": \"1-x\",\n  \"l\": [\n    2.0\n  ]\n}");
 	assert_true(json_get_int(m, "i", &i) && i == 7);
 	assert_true(json_get_bool(m, "b", &t) && t);
 	assert_string_equal(json_get_str(m, "s"), "1-x");
@@ -212,20 +219,23 @@ static void test_sha256(void **state)
 
 	(void)state;
 	sha256_hex(span_str("abc"), hex);
-	assert_string_equal(hex, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+	assert_string_equal(hex,
+			    "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
 	sha256_hex(SPAN_NULL, hex);
-	assert_string_equal(hex, "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
+	assert_string_equal(hex,
+			    "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
 	sha256_hex(span_str("abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq"), hex);
-	assert_string_equal(hex, "248d6a61d20638b8e5c026930c3e6039a33ce45964ff2167f6ecedd419db06c1");
+	assert_string_equal(hex,
+			    "248d6a61d20638b8e5c026930c3e6039a33ce45964ff2167f6ecedd419db06c1");
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_values),	   cmocka_unit_test(test_dialect),
-		cmocka_unit_test(test_errors),	   cmocka_unit_test(test_many_keys),
-		cmocka_unit_test(test_depth),	   cmocka_unit_test(test_include),
-		cmocka_unit_test(test_builders),   cmocka_unit_test(test_sha256),
+		cmocka_unit_test(test_values),	 cmocka_unit_test(test_dialect),
+		cmocka_unit_test(test_errors),	 cmocka_unit_test(test_many_keys),
+		cmocka_unit_test(test_depth),	 cmocka_unit_test(test_include),
+		cmocka_unit_test(test_builders), cmocka_unit_test(test_sha256),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

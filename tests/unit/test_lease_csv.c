@@ -14,9 +14,16 @@
 
 static struct lease sample(void)
 {
-	return (struct lease){.addr = 0xc0000205, .subnet_id = 7, .pool_id = 3, .valid_lft = 3600,
-			      .cltt = 1700000000, .hw_len = 6, .hw = {0, 0x1b, 0x2c, 3, 4, 0xff},
-			      .client_id_len = 3, .client_id = {1, 2, 0xab}, .fqdn_fwd = true,
+	return (struct lease){.addr = 0xc0000205,
+			      .subnet_id = 7,
+			      .pool_id = 3,
+			      .valid_lft = 3600,
+			      .cltt = 1700000000,
+			      .hw_len = 6,
+			      .hw = {0, 0x1b, 0x2c, 3, 4, 0xff},
+			      .client_id_len = 3,
+			      .client_id = {1, 2, 0xab},
+			      .fqdn_fwd = true,
 			      .hostname = "host.example"};
 }
 
@@ -42,19 +49,22 @@ static void test_text(void **state)
 	struct lease l = sample();
 
 	(void)state;
-	expect(&l, false, "192.0.2.5,00:1b:2c:03:04:ff,01:02:ab,3600,1700003600,7,1,0,host.example,"
-			  "0,,3\n");
-	expect(&l, true, "192.0.2.5,00:1b:2c:03:04:ff,01:02:ab,0,1700003600,7,1,0,host.example,0,,3\n");
+	expect(&l, false,
+	       "192.0.2.5,00:1b:2c:03:04:ff,01:02:ab,3600,1700003600,7,1,0,host.example,"
+	       "0,,3\n");
+	expect(&l, true,
+	       "192.0.2.5,00:1b:2c:03:04:ff,01:02:ab,0,1700003600,7,1,0,host.example,0,,3\n");
 	l.valid_lft = LEASE_INFINITE;
 	l.user_context = "{ \"a\": 1, \"b\": 2 }";
-	expect(&l, false, "192.0.2.5,00:1b:2c:03:04:ff,01:02:ab,4294967295,5994967295,7,1,0,"
-			  "host.example,0,{ \"a\": 1&#x2c \"b\": 2 },3\n");
+	expect(&l, false,
+	       "192.0.2.5,00:1b:2c:03:04:ff,01:02:ab,4294967295,5994967295,7,1,0,"
+	       "host.example,0,{ \"a\": 1&#x2c \"b\": 2 },3\n");
 }
 
 static void test_round_trip(void **state)
 {
-	static const char *const names[] = {"", "a,b", "line\nbreak\r", "&#x2c", "&#x", "x&#x4",
-					    "\x01\x7f\xff", "%n;'\"--"};
+	static const char *const names[] = {"",	   "a,b",   "line\nbreak\r", "&#x2c",
+					    "&#x", "x&#x4", "\x01\x7f\xff",  "%n;'\"--"};
 	(void)state;
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
 		struct lease l = sample();
@@ -83,15 +93,17 @@ static void test_infinite(void **state)
 	const char *why;
 
 	(void)state;
-	assert_int_equal(parse("10.0.0.1,01:02,,4294967295,5994967295,1,0,0,,0,,0", 12, &l, &why), 0);
+	assert_int_equal(parse("10.0.0.1,01:02,,4294967295,5994967295,1,0,0,,0,,0", 12, &l, &why),
+			 0);
 	assert_int_equal(l.cltt, 1700000000);
 	assert_int_equal(lease_expire(&l), INT64_MAX);
 }
 
 static void test_headers(void **state)
 {
-	static const char old[] = "address,hwaddr,client_id,valid_lifetime,expire,subnet_id,fqdn_fwd,"
-				  "fqdn_rev,hostname";
+	static const char
+		old[] = "address,hwaddr,client_id,valid_lifetime,expire,subnet_id,fqdn_fwd,"
+			"fqdn_rev,hostname";
 	struct lease l;
 	const char *why;
 
@@ -111,7 +123,8 @@ static void test_headers(void **state)
 /* Each state that Kea 3.x writes. */
 static void test_states(void **state)
 {
-	static const uint8_t want[] = {LEASE_ASSIGNED, LEASE_DECLINED, LEASE_RECLAIMED, LEASE_RELEASED, LEASE_ASSIGNED};
+	static const uint8_t want[] = {LEASE_ASSIGNED, LEASE_DECLINED, LEASE_RECLAIMED,
+				       LEASE_RELEASED, LEASE_ASSIGNED};
 	struct lease l;
 	const char *why;
 
@@ -128,13 +141,23 @@ static void test_states(void **state)
 static void test_bad_rows(void **state)
 {
 	static const char *const rows[] = {
-		"", ",", "x", "10.0.0,01:02,,60,1,1,0,0,,0,,0", "10.0.0.1,,,60,1,1,0,0,,0,,0",
-		"10.0.0.1,zz,,60,1,1,0,0,,0,,0", "10.0.0.1,01,,-1,1,1,0,0,,0,,0",
-		"10.0.0.1,01,,4294967296,1,1,0,0,,0,,0", "10.0.0.1,01,,60,,1,0,0,,0,,0",
-		"10.0.0.1,01,,60,1,x,0,0,,0,,0", "10.0.0.1,01,,60,1,1,2,0,,0,,0",
-		"10.0.0.1,01,,60,1,1,0,0,,5,,0", "10.0.0.1,01,,60,1,1,0,0,,44,,0",
-		"10.0.0.1,,,60,1,1,0,0,,4,,0", "10.0.0.1,01,,60,1,1,0,0,,0,,0,1",
-		"10.0.0.1,01,,60,1,1,0,0,a&#x00b,0,,0", "10.0.0.1,01,,60,1,1,0,0,,0,,z",
+		"",
+		",",
+		"x",
+		"10.0.0,01:02,,60,1,1,0,0,,0,,0",
+		"10.0.0.1,,,60,1,1,0,0,,0,,0",
+		"10.0.0.1,zz,,60,1,1,0,0,,0,,0",
+		"10.0.0.1,01,,-1,1,1,0,0,,0,,0",
+		"10.0.0.1,01,,4294967296,1,1,0,0,,0,,0",
+		"10.0.0.1,01,,60,,1,0,0,,0,,0",
+		"10.0.0.1,01,,60,1,x,0,0,,0,,0",
+		"10.0.0.1,01,,60,1,1,2,0,,0,,0",
+		"10.0.0.1,01,,60,1,1,0,0,,5,,0",
+		"10.0.0.1,01,,60,1,1,0,0,,44,,0",
+		"10.0.0.1,,,60,1,1,0,0,,4,,0",
+		"10.0.0.1,01,,60,1,1,0,0,,0,,0,1",
+		"10.0.0.1,01,,60,1,1,0,0,a&#x00b,0,,0",
+		"10.0.0.1,01,,60,1,1,0,0,,0,,z",
 	};
 	(void)state;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
@@ -150,9 +173,10 @@ static bool same_row(const struct lease *a, const struct lease *b)
 {
 	return a->addr == b->addr && a->subnet_id == b->subnet_id && a->pool_id == b->pool_id &&
 	       a->valid_lft == b->valid_lft && a->cltt == b->cltt && a->state == b->state &&
-	       a->fqdn_fwd == b->fqdn_fwd && a->fqdn_rev == b->fqdn_rev && span_eq(lease_hw(a), lease_hw(b)) &&
-	       span_eq(lease_client_id(a), lease_client_id(b)) && strcmp(a->hostname, b->hostname) == 0 &&
-	       !a->user_context == !b->user_context;
+	       a->fqdn_fwd == b->fqdn_fwd && a->fqdn_rev == b->fqdn_rev &&
+	       span_eq(lease_hw(a), lease_hw(b)) &&
+	       span_eq(lease_client_id(a), lease_client_id(b)) &&
+	       strcmp(a->hostname, b->hostname) == 0 && !a->user_context == !b->user_context;
 }
 
 /* Both ways of reading take the same rows for the same leases. True: the short cut was taken. */
@@ -254,13 +278,10 @@ static void test_odd_rows(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_text),
-		cmocka_unit_test(test_round_trip),
-		cmocka_unit_test(test_infinite),
-		cmocka_unit_test(test_headers),
-		cmocka_unit_test(test_states), cmocka_unit_test(test_bad_rows),
-		cmocka_unit_test(test_usual_rows),
-		cmocka_unit_test(test_odd_rows),
+		cmocka_unit_test(test_text),	   cmocka_unit_test(test_round_trip),
+		cmocka_unit_test(test_infinite),   cmocka_unit_test(test_headers),
+		cmocka_unit_test(test_states),	   cmocka_unit_test(test_bad_rows),
+		cmocka_unit_test(test_usual_rows), cmocka_unit_test(test_odd_rows),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -52,8 +52,11 @@ static void test_reserved(void **state)
 {
 	static const uint32_t reserved[] = {BASE + 2};
 	struct fix *f = *state;
-	struct lease_pool_def d = {.first = BASE, .last = BASE + 255, .subnet_id = 1,
-				   .exclude_first_last_24 = true, .reserved = reserved,
+	struct lease_pool_def d = {.first = BASE,
+				   .last = BASE + 255,
+				   .subnet_id = 1,
+				   .exclude_first_last_24 = true,
+				   .reserved = reserved,
 				   .n_reserved = 1};
 	struct lease_pools *p, *q;
 	struct lease_change ch;
@@ -289,8 +292,10 @@ static void test_pages(void **state)
 		l.addr = BASE + i * 977;
 		l.user_context = i == 0 ? "{ }" : NULL;
 		(void)snprintf(l.hostname, sizeof(l.hostname), i == 500 ? "Five" : "x");
-		assert_int_equal(lease_db_put(f->db, &l, LEASE_PUT_ADD, lease_expect_any(), &ch), 0);
-		assert_int_equal(lease_db_put(f->db, &l, LEASE_PUT_ADD, lease_expect_any(), &ch), -USHER_E_EXISTS);
+		assert_int_equal(lease_db_put(f->db, &l, LEASE_PUT_ADD, lease_expect_any(), &ch),
+				 0);
+		assert_int_equal(lease_db_put(f->db, &l, LEASE_PUT_ADD, lease_expect_any(), &ch),
+				 -USHER_E_EXISTS);
 	}
 	while ((n = lease_db_page(f->db, from, NULL, NULL, got, 64)) > 0) {
 		for (size_t i = 0; i < n; i++, total++)
@@ -305,10 +310,12 @@ static void test_pages(void **state)
 	by_hw = (struct lease_filter){.state = -1, .hostname = "five"};
 	assert_int_equal(lease_db_page(f->db, 0, &by_hw, NULL, got, 64), 1);
 	assert_int_equal(lease_db_del(f->db, BASE + 1, lease_expect_any(), &ch), -USHER_E_NOTFOUND);
-	assert_int_equal(lease_db_put(f->db, &(struct lease){.addr = 1}, LEASE_PUT_FORCE, lease_expect_any(), &ch),
+	assert_int_equal(lease_db_put(f->db, &(struct lease){.addr = 1}, LEASE_PUT_FORCE,
+				      lease_expect_any(), &ch),
 			 -USHER_E_RANGE);
 	l.addr = 5;
-	assert_int_equal(lease_db_put(f->db, &l, LEASE_PUT_UPDATE, lease_expect_any(), &ch), -USHER_E_NOTFOUND);
+	assert_int_equal(lease_db_put(f->db, &l, LEASE_PUT_UPDATE, lease_expect_any(), &ch),
+			 -USHER_E_NOTFOUND);
 	assert_int_equal(lease_db_wipe(f->db, 2, NULL), 0);
 	assert_int_equal(lease_db_wipe(f->db, 1, NULL), 1000);
 }
@@ -359,7 +366,8 @@ static void *hammer_main(void *ctx)
 		if (assign(h->f, BASE + a, h->id, &ch) == 0 && !ch.had_old)
 			h->won[a]++;
 		if (lease_db_pick(h->f->db, h->p, 0, &l) == 0)
-			lease_db_unhold(h->f->db, l.addr, &(struct lease_client){.hw = lease_hw(&l)});
+			lease_db_unhold(h->f->db, l.addr,
+					&(struct lease_client){.hw = lease_hw(&l)});
 	}
 	return NULL;
 }
@@ -400,12 +408,12 @@ static uint64_t resident(void)
 	return pages * (uint64_t)sysconf(_SC_PAGESIZE);
 }
 
-/* --- the client indexes against a plain list ----------------------------------------------------- */
+/* --- the client indexes against a plain list -------------------------------------------------- */
 
 enum { N_MODEL = 3000, N_IDS = 40 };
 
 struct model {
-	uint8_t hw[N_MODEL], cid[N_MODEL];	/* identity numbers, 0: none; both 0: no lease */
+	uint8_t hw[N_MODEL], cid[N_MODEL]; /* identity numbers, 0: none; both 0: no lease */
 };
 
 static struct lease model_lease(uint32_t i, uint8_t hw, uint8_t cid)
@@ -417,7 +425,7 @@ static struct lease model_lease(uint32_t i, uint8_t hw, uint8_t cid)
 		l.hw[0] = hw;
 	}
 	if (cid) {
-		l.client_id_len = cid < 5 ? 60 : 7;	/* some do not fit into a record */
+		l.client_id_len = cid < 5 ? 60 : 7; /* some do not fit into a record */
 		l.client_id[6] = cid;
 	}
 	return l;
@@ -427,7 +435,9 @@ static struct lease model_lease(uint32_t i, uint8_t hw, uint8_t cid)
 static void expect_key(struct fix *f, const struct model *m, bool by_hw, uint8_t id)
 {
 	struct lease key = model_lease(0, by_hw ? id : 0, by_hw ? 0 : id);
-	struct lease_filter filter = {.state = -1, .hw = lease_hw(&key), .client_id = lease_client_id(&key)};
+	struct lease_filter filter = {.state = -1,
+				      .hw = lease_hw(&key),
+				      .client_id = lease_client_id(&key)};
 	struct lease page[16];
 	uint32_t from = 0;
 	size_t have = 0;
@@ -464,10 +474,13 @@ static void test_clones(void **state)
 		if (rng_below(&rng, 4) == 0) {
 			bool there = m->hw[i] || m->cid[i];
 
-			assert_int_equal(lease_db_del(f->db, l.addr, lease_expect_any(), &ch), there ? 0 : -USHER_E_NOTFOUND);
+			assert_int_equal(lease_db_del(f->db, l.addr, lease_expect_any(), &ch),
+					 there ? 0 : -USHER_E_NOTFOUND);
 			m->hw[i] = m->cid[i] = 0;
 		} else if (hw || cid) {
-			assert_int_equal(lease_db_put(f->db, &l, LEASE_PUT_FORCE, lease_expect_any(), &ch), 0);
+			assert_int_equal(lease_db_put(f->db, &l, LEASE_PUT_FORCE,
+						      lease_expect_any(), &ch),
+					 0);
 			m->hw[i] = hw;
 			m->cid[i] = cid;
 		}
@@ -575,7 +588,8 @@ static void test_all_end_at_once(void **state)
 	lease_pools_unref(p);
 }
 
-/* Very many leases over at once, and packets before the clock: each pick finds one, the oldest left. */
+/* Very many leases over at once, and packets before the clock: each pick finds one, the oldest
+ * left. */
 static void test_pick_before_clock(void **state)
 {
 	enum { N = 3000 };
@@ -627,8 +641,11 @@ static void test_big_pool(void **state)
 	enum { SIZE = 1 << 24, LEFT = 10 };
 	struct fix *f = *state;
 	uint32_t *reserved = malloc((SIZE - LEFT) * sizeof(*reserved));
-	struct lease_pool_def d = {.first = BASE, .last = BASE + SIZE - 1, .subnet_id = 1,
-				   .reserved = reserved, .n_reserved = SIZE - LEFT};
+	struct lease_pool_def d = {.first = BASE,
+				   .last = BASE + SIZE - 1,
+				   .subnet_id = 1,
+				   .reserved = reserved,
+				   .n_reserved = SIZE - LEFT};
 	struct lease_pools *p = NULL;
 	int64_t t0;
 
@@ -661,8 +678,12 @@ static void test_cloned_identity(void **state)
 	struct lease_change ch;
 
 	for (int kind = 0; kind < 2; kind++) {
-		struct lease l = {.valid_lft = 3600, .cltt = clock_wall_s(&f->clock.src), .hw_len = 6, .hw = {2, 9},
-				  .client_id_len = kind ? 3 : 0, .client_id = {1, 2, 3}};
+		struct lease l = {.valid_lft = 3600,
+				  .cltt = clock_wall_s(&f->clock.src),
+				  .hw_len = 6,
+				  .hw = {2, 9},
+				  .client_id_len = kind ? 3 : 0,
+				  .client_id = {1, 2, 3}};
 		struct lease_client me = {lease_client_id(&l), lease_hw(&l)};
 
 		for (uint32_t i = 1; i <= SUBNETS; i++) {
@@ -684,8 +705,12 @@ static void test_cloned_identity(void **state)
 static void test_expected_row(void **state)
 {
 	struct fix *f = *state;
-	struct lease l = {.addr = BASE + 5, .subnet_id = 1, .valid_lft = 10, .cltt = clock_wall_s(&f->clock.src),
-			  .hw_len = 6, .hw = {2, 1}};
+	struct lease l = {.addr = BASE + 5,
+			  .subnet_id = 1,
+			  .valid_lft = 10,
+			  .cltt = clock_wall_s(&f->clock.src),
+			  .hw_len = 6,
+			  .hw = {2, 1}};
 	struct lease_client a = {.hw = lease_hw(&l)};
 	struct journal_opts jo = {.persist = false, .clock = &f->clock.src};
 	struct lease_store *store;
@@ -699,9 +724,13 @@ static void test_expected_row(void **state)
 	other = l;
 	other.hw[1] = 2;
 	other.cltt = clock_wall_s(&f->clock.src);
-	assert_int_equal(lease_db_assign(f->db, &other, &(struct lease_client){.hw = lease_hw(&other)}, &ch), 0);
-	assert_int_equal(lease_db_del(f->db, l.addr, lease_expect_row(&read), &ch), -USHER_E_CHANGED);
-	assert_int_equal(lease_db_put(f->db, &read, LEASE_PUT_UPDATE, lease_expect_row(&read), &ch), -USHER_E_CHANGED);
+	assert_int_equal(lease_db_assign(f->db, &other,
+					 &(struct lease_client){.hw = lease_hw(&other)}, &ch),
+			 0);
+	assert_int_equal(lease_db_del(f->db, l.addr, lease_expect_row(&read), &ch),
+			 -USHER_E_CHANGED);
+	assert_int_equal(lease_db_put(f->db, &read, LEASE_PUT_UPDATE, lease_expect_row(&read), &ch),
+			 -USHER_E_CHANGED);
 	assert_int_equal(lease_db_get(f->db, l.addr, NULL, &read, NULL), 0);
 	assert_int_equal(read.hw[1], 2);
 	assert_int_equal(lease_db_del(f->db, l.addr, lease_expect_row(&read), &ch), 0);
@@ -711,10 +740,25 @@ static void test_expected_row(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		T(test_allocators), T(test_reserved), T(test_oldest_first), T(test_holds),
-		T(test_ownership), T(test_expiry), T(test_clock_steps), T(test_find_order),
-		T(test_clones), T(test_cloned_identity), T(test_expected_row), T(test_many_clients), T(test_hold_becomes_lease), T(test_all_end_at_once),
-		T(test_pages), T(test_rebuild), T(test_threads), T(test_memory), T(test_pick_before_clock),
+		T(test_allocators),
+		T(test_reserved),
+		T(test_oldest_first),
+		T(test_holds),
+		T(test_ownership),
+		T(test_expiry),
+		T(test_clock_steps),
+		T(test_find_order),
+		T(test_clones),
+		T(test_cloned_identity),
+		T(test_expected_row),
+		T(test_many_clients),
+		T(test_hold_becomes_lease),
+		T(test_all_end_at_once),
+		T(test_pages),
+		T(test_rebuild),
+		T(test_threads),
+		T(test_memory),
+		T(test_pick_before_clock),
 		T(test_big_pool),
 	};
 

@@ -15,7 +15,14 @@
 
 #include <cmocka.h>
 
-enum { BASE = 0x0a000000, ADDRS = 600, CLIENTS = 150, ROWS = 20000, FAR = 0xc0000201, T0 = 1700000000 };
+enum {
+	BASE = 0x0a000000,
+	ADDRS = 600,
+	CLIENTS = 150,
+	ROWS = 20000,
+	FAR = 0xc0000201,
+	T0 = 1700000000
+};
 
 struct side {
 	struct virtual_clock clock;
@@ -26,7 +33,11 @@ struct side {
 
 static struct lease client(uint32_t n)
 {
-	struct lease l = {.subnet_id = 1 + n % 3, .pool_id = n % 2, .valid_lft = 100, .cltt = T0, .hw_len = 6,
+	struct lease l = {.subnet_id = 1 + n % 3,
+			  .pool_id = n % 2,
+			  .valid_lft = 100,
+			  .cltt = T0,
+			  .hw_len = 6,
 			  .hw = {2}};
 
 	memcpy(l.hw + 2, &n, sizeof(n));
@@ -40,7 +51,10 @@ static struct lease client(uint32_t n)
 
 static void open_side(struct side *s, bool one_by_one, bool pool_first)
 {
-	struct lease_db_opts o = {.hash_key = {1, 2}, .seed = 3, .offer_hold_s = 10, .clock = &s->clock.src};
+	struct lease_db_opts o = {.hash_key = {1, 2},
+				  .seed = 3,
+				  .offer_hold_s = 10,
+				  .clock = &s->clock.src};
 	struct lease_pool_def d = {.first = BASE, .last = BASE + ADDRS - 1, .subnet_id = 1};
 	struct lease l = client(1);
 	struct lease_change ch;
@@ -50,7 +64,8 @@ static void open_side(struct side *s, bool one_by_one, bool pool_first)
 	assert_int_equal(lease_rows_new(&s->rows), 0);
 	l.addr = FAR;
 	if (one_by_one)
-		assert_int_equal(lease_db_put(s->db, &l, LEASE_PUT_ADD, lease_expect_any(), &ch), 0);
+		assert_int_equal(lease_db_put(s->db, &l, LEASE_PUT_ADD, lease_expect_any(), &ch),
+				 0);
 	if (pool_first)
 		assert_int_equal(lease_pools_build(s->db, &d, 1, &s->pools), 0);
 }
@@ -84,12 +99,13 @@ static void close_side(struct side *s)
 	lease_db_free(s->db);
 }
 
-/* --- rows --------------------------------------------------------------------------------------- */
+/* --- rows ------------------------------------------------------------------------------------- */
 
 static void random_texts(struct rng *rng, struct lease *l, char *context, size_t cap)
 {
 	if (rng_below(rng, 2)) {
-		size_t n = rng_below(rng, 10) ? rng_below(rng, 30) : rng_below(rng, LEASE_HOSTNAME_MAX + 1);
+		size_t n = rng_below(rng, 10) ? rng_below(rng, 30)
+					      : rng_below(rng, LEASE_HOSTNAME_MAX + 1);
 
 		memset(l->hostname, 'a' + (int)rng_below(rng, 26), n);
 	}
@@ -118,7 +134,7 @@ static struct lease random_row(struct rng *rng, bool churn, uint32_t i, char *co
 	return l;
 }
 
-/* --- comparing ---------------------------------------------------------------------------------- */
+/* --- comparing -------------------------------------------------------------------------------- */
 
 static void same_lease(const struct lease *a, const struct lease *b)
 {
@@ -132,7 +148,8 @@ static void same_lease(const struct lease *a, const struct lease *b)
 	assert_true(span_eq(lease_hw(a), lease_hw(b)));
 	assert_true(span_eq(lease_client_id(a), lease_client_id(b)));
 	assert_string_equal(a->hostname, b->hostname);
-	assert_string_equal(a->user_context ? a->user_context : "none", b->user_context ? b->user_context : "none");
+	assert_string_equal(a->user_context ? a->user_context : "none",
+			    b->user_context ? b->user_context : "none");
 }
 
 static void same_pages(struct side *a, struct side *b)
@@ -248,7 +265,8 @@ static void test_same(void **state)
 		compare(i, i & 1, i & 2, i & 4);
 }
 
-/* Ten thousand clones, some of them in slots that others left: their order takes no square of them. */
+/* Ten thousand clones, some of them in slots that others left: their order takes no square of
+ * them. */
 static void test_clones(void **state)
 {
 	enum { N = 10000 };
@@ -382,10 +400,8 @@ static void test_beside(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_same),
-		cmocka_unit_test(test_clones),
-		cmocka_unit_test(test_nothing),
-		cmocka_unit_test(test_refused),
+		cmocka_unit_test(test_same),	cmocka_unit_test(test_clones),
+		cmocka_unit_test(test_nothing), cmocka_unit_test(test_refused),
 		cmocka_unit_test(test_beside),
 	};
 

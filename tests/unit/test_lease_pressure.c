@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * The lease table under pressure: offers that are withdrawn, very many pools, very many leases of one client.
+ * The lease table under pressure: offers that are withdrawn, very many pools, very many leases of
+ * one client.
  */
 #include "base/error.h"
 #include "lease/lease_store.h"
@@ -18,12 +19,13 @@
 
 enum { OFFER_POOL = 40, OFFER_STEPS = 20000, OFFER_CLIENTS = 100 };
 
-/* Any order of offers, withdrawn offers, requests, ends and reloads: an address that is leased is its client's. */
+/* Any order of offers, withdrawn offers, requests, ends and reloads: an address that is leased is
+ * its client's. */
 static void test_offers_again(void **state)
 {
 	struct fix *f = *state;
 	struct lease_pools *p = pool(f, OFFER_POOL, LEASE_ALLOC_ITERATIVE);
-	uint32_t owner[OFFER_POOL] = {0};	/* client + 1 */
+	uint32_t owner[OFFER_POOL] = {0}; /* client + 1 */
 	uint32_t again = 0;
 	uint32_t leased = 0;
 
@@ -40,10 +42,12 @@ static void test_offers_again(void **state)
 				owner[a] = 0;
 			break;
 		case 1:
-			lease_db_unhold(f->db, BASE + a, &(struct lease_client){.hw = lease_hw(&l)});
+			lease_db_unhold(f->db, BASE + a,
+					&(struct lease_client){.hw = lease_hw(&l)});
 			break;
 		case 2: {
-			struct lease_pools *q = pool(f, i % 3 ? OFFER_POOL : OFFER_POOL / 2, LEASE_ALLOC_ITERATIVE);
+			struct lease_pools *q = pool(f, i % 3 ? OFFER_POOL : OFFER_POOL / 2,
+						     LEASE_ALLOC_ITERATIVE);
 
 			lease_pools_unref(p);
 			p = q;
@@ -80,8 +84,8 @@ static void test_offers_again(void **state)
 	lease_pools_unref(p);
 }
 
-/* CPU time of making n pools beside as many of an older set, and of ending both; the least of three, for others use the
- * machine too. */
+/* CPU time of making n pools beside as many of an older set, and of ending both; the least of
+ * three, for others use the machine too. */
 static double pools_cost(uint32_t n)
 {
 	struct lease_pool_def *defs = calloc(n, sizeof(*defs));
@@ -98,7 +102,8 @@ static double pools_cost(uint32_t n)
 
 		assert_int_equal(lease_db_new(&o, &db), 0);
 		for (uint32_t i = 0; i < n; i++) /* from the highest down: the worst order */
-			defs[i] = (struct lease_pool_def){.first = BASE + (n - i) * 64, .last = BASE + (n - i) * 64 + 9,
+			defs[i] = (struct lease_pool_def){.first = BASE + (n - i) * 64,
+							  .last = BASE + (n - i) * 64 + 9,
 							  .subnet_id = i + 1};
 		start = clock();
 		assert_int_equal(lease_pools_build(db, defs, n, &old), 0);
@@ -115,7 +120,8 @@ static double pools_cost(uint32_t n)
 	return best;
 }
 
-/* Four times the pools cost about four times as much; in a quadratic way it was sixteen and more. */
+/* Four times the pools cost about four times as much; in a quadratic way it was sixteen and
+ * more. */
 static void test_many_pools(void **state)
 {
 	double small = pools_cost(10000);
@@ -163,7 +169,8 @@ static void test_pages_of_a_clone(void **state)
 	for (int i = 0; i < PAGES_MAX && most < OTHERS_MIN; i++) {
 		uint64_t before = b.n;
 
-		assert_int_equal(lease_db_page(f->db, BASE + N_CLONES / 2, &filter, NULL, page, 16), 16);
+		assert_int_equal(lease_db_page(f->db, BASE + N_CLONES / 2, &filter, NULL, page, 16),
+				 16);
 		assert_int_equal(page[0].addr, BASE + N_CLONES / 2 + 1);
 		assert_int_equal(page[15].addr, BASE + N_CLONES / 2 + 16);
 		most = b.n - before > most ? b.n - before : most;
@@ -177,7 +184,9 @@ int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 	static const struct CMUnitTest tests[] = {
-		T(test_offers_again), T(test_pages_of_a_clone), cmocka_unit_test(test_many_pools),
+		T(test_offers_again),
+		T(test_pages_of_a_clone),
+		cmocka_unit_test(test_many_pools),
 	};
 #undef T
 

@@ -21,7 +21,7 @@
 #include <string.h>
 #include <unistd.h>
 
-/* --- command line ---------------------------------------------------------------------------------- */
+/* --- command line ----------------------------------------------------------------------------- */
 
 static int parse(const char *line, struct load_opts *o, char *err)
 {
@@ -42,15 +42,18 @@ static void test_args_good(void **state)
 	char err[256];
 
 	(void)state;
-	assert_int_equal(parse("--bind 10.0.0.1 --bind 10.0.1.1 --server 10.9.9.9:1067 --profile renew "
-			       "--clients 100 --window 300 --time 1.5 --rate 5000 --timeout 250 --options mixed "
-			       "--client-id no --no-offload --burst 8 --json --progress --seed 9", &o, err), 0);
+	assert_int_equal(
+		parse("--bind 10.0.0.1 --bind 10.0.1.1 --server 10.9.9.9:1067 --profile renew "
+		      "--clients 100 --window 300 --time 1.5 --rate 5000 --timeout 250 --options mixed "
+		      "--client-id no --no-offload --burst 8 --json --progress --seed 9",
+		      &o, err),
+		0);
 	assert_int_equal(o.n_bind, 2);
 	assert_int_equal(o.bind[1], 0x0a000101);
 	assert_int_equal(o.server, 0x0a090909);
 	assert_int_equal(o.server_port, 1067);
 	assert_int_equal(o.profile, LOAD_RENEW);
-	assert_int_equal(o.window, 100);	/* no more than there are clients */
+	assert_int_equal(o.window, 100); /* no more than there are clients */
 	assert_int_equal(o.time_ns, 1500000000);
 	assert_int_equal(o.timeout_ns, 250000000);
 	assert_int_equal(o.options, LOAD_OPTIONS_MIXED);
@@ -64,7 +67,8 @@ static void test_args_good(void **state)
 	assert_true(o.drop_limit < 0);
 	assert_int_equal(parse("--direct -i eth0 --profile dora --ramp", &o, err), 0);
 	assert_true(o.drop_limit == 1 && o.rate == 1000 && o.time_ns == 0);
-	assert_int_equal(parse("--responder --bind 10.0.0.1 --pool 10.0.0.0/8 --lie xid", &o, err), 0);
+	assert_int_equal(parse("--responder --bind 10.0.0.1 --pool 10.0.0.0/8 --lie xid", &o, err),
+			 0);
 	assert_int_equal(o.pool_bits, 24);
 	assert_int_equal(o.lie, LOAD_LIE_XID);
 	assert_int_equal(parse("--help --bogus", &o, err), -1);
@@ -90,7 +94,8 @@ static void test_args_bad(void **state)
 		{"--direct -i eth0 --profile nothing", "dora, renew, release, mixed"},
 		{"--direct -i eth0 --profile renew", "--clients"},
 		{"--direct -i eth0 --profile mixed", "--clients"},
-		{"--direct -i eth0 --profile dora --window 0", "--window: expected a number from 1 to 32768"},
+		{"--direct -i eth0 --profile dora --window 0",
+		 "--window: expected a number from 1 to 32768"},
 		{"--direct -i eth0 --profile dora --window 40000", "--window"},
 		{"--direct -i eth0 --profile dora --window 1.5", "whole number"},
 		{"--direct -i eth0 --profile dora --window x", "--window"},
@@ -126,7 +131,7 @@ static void test_args_bad(void **state)
 	}
 }
 
-/* --- templates ------------------------------------------------------------------------------------------ */
+/* --- templates -------------------------------------------------------------------------------- */
 
 static struct load_templates ts;
 static uint8_t arena_mem[LOAD_ARENA_LEN];
@@ -141,8 +146,11 @@ static void decode(const uint8_t *msg, struct dhcp4_msg *m)
 /* Checks the contents of a message of each kind (RFC 2131 table 5). */
 static void check_message(const struct load_ident *id, enum load_msg kind, bool agent)
 {
-	struct load_fields f = {.xid = 0x12345678, .ciaddr = kind == LOAD_MSG_RENEW ? 0x0a000005 : 0,
-				.giaddr = 0x0a000001, .requested = 0x0a000006, .server_id = 0x0a000007};
+	struct load_fields f = {.xid = 0x12345678,
+				.ciaddr = kind == LOAD_MSG_RENEW ? 0x0a000005 : 0,
+				.giaddr = 0x0a000001,
+				.requested = 0x0a000006,
+				.server_id = 0x0a000007};
 	static const uint8_t types[] = {DHCP4_DISCOVER, DHCP4_REQUEST, DHCP4_REQUEST, DHCP4_REQUEST,
 					DHCP4_RELEASE};
 	uint8_t out[LOAD_TEMPLATE_MAX];
@@ -166,9 +174,11 @@ static void check_message(const struct load_ident *id, enum load_msg kind, bool 
 			 kind == LOAD_MSG_REQUEST || kind == LOAD_MSG_RELEASE);
 	if (kind == LOAD_MSG_RELEASE)
 		assert_int_equal(v, f.server_id);
-	assert_true(span_eq(dhcp4_opt_data(&m, DHCP4_OPT_CLIENT_ID), load_sent_client_id(&ts, id, buf)));
+	assert_true(span_eq(dhcp4_opt_data(&m, DHCP4_OPT_CLIENT_ID),
+			    load_sent_client_id(&ts, id, buf)));
 	assert_int_equal(dhcp4_opt_data(&m, DHCP4_OPT_CLIENT_ID).n, id->client_id ? 7 : 0);
-	assert_true(span_eq(dhcp4_opt_data(&m, DHCP4_OPT_AGENT_OPTIONS), load_sent_agent(&ts, id, buf)));
+	assert_true(span_eq(dhcp4_opt_data(&m, DHCP4_OPT_AGENT_OPTIONS),
+			    load_sent_agent(&ts, id, buf)));
 	assert_int_equal(dhcp4_opt_data(&m, DHCP4_OPT_AGENT_OPTIONS).n > 0, agent);
 	assert_true(dhcp4_subopts_valid(dhcp4_opt_data(&m, DHCP4_OPT_AGENT_OPTIONS)));
 }
@@ -181,8 +191,9 @@ static void test_templates(void **state)
 			bool kinds[LOAD_KINDS_MAX] = {false};
 			unsigned n_kinds = 0;
 
-			assert_int_equal(load_templates_init(&ts, (enum load_options)set, LOAD_WHO_MIXED,
-							     relayed != 0), 0);
+			assert_int_equal(load_templates_init(&ts, (enum load_options)set,
+							     LOAD_WHO_MIXED, relayed != 0),
+					 0);
 			assert_true(ts.len >= DHCP4_BOOTP_MIN_LEN);
 			for (uint64_t n = 0; n < 300; n++) {
 				struct load_ident id;
@@ -221,7 +232,7 @@ static void test_identities(void **state)
 	assert_false(load_ident_number(span_of(a.mac, 5), &n));
 }
 
-/* --- the checks of an answer -------------------------------------------------------------------------------- */
+/* --- the checks of an answer ------------------------------------------------------------------ */
 
 struct check_case {
 	struct load_ident id;
@@ -234,9 +245,14 @@ struct check_case {
 /* The responder's answer to the client's REQUEST, wrong in one way. */
 static void answer(struct check_case *c, enum load_lie lie)
 {
-	struct load_opts o = {.bind = {0x0a630001}, .n_bind = 1, .pool = 0x40000000, .pool_bits = 30,
+	struct load_opts o = {.bind = {0x0a630001},
+			      .n_bind = 1,
+			      .pool = 0x40000000,
+			      .pool_bits = 30,
 			      .lie = lie};
-	struct load_fields f = {.xid = 0x11223344, .giaddr = 0x0a000001, .server_id = 0x0a630001,
+	struct load_fields f = {.xid = 0x11223344,
+				.giaddr = 0x0a000001,
+				.server_id = 0x0a630001,
 				.requested = 0x40000006};
 	uint8_t query[LOAD_TEMPLATE_MAX];
 	uint8_t type;
@@ -247,8 +263,12 @@ static void answer(struct check_case *c, enum load_lie lie)
 	c->len = load_responder_answer(&o, span_of(query, ts.len), 0, c->answer, &type);
 	assert_true(c->len > 0);
 	c->x = (struct load_expect){
-		.mac = c->id.mac, .type = DHCP4_ACK, .giaddr = f.giaddr, .server_id = f.server_id,
-		.addr = f.requested, .client_id = load_sent_client_id(&ts, &c->id, c->id_buf),
+		.mac = c->id.mac,
+		.type = DHCP4_ACK,
+		.giaddr = f.giaddr,
+		.server_id = f.server_id,
+		.addr = f.requested,
+		.client_id = load_sent_client_id(&ts, &c->id, c->id_buf),
 		.agent = load_sent_agent(&ts, &c->id, c->agent_buf),
 	};
 }
@@ -287,8 +307,8 @@ static void test_each_lie_is_caught(void **state)
 
 		answer(&c, cases[i].lie);
 		if (verdict(&c) != cases[i].error)
-			fail_msg("lie %d: %s, not %s", (int)cases[i].lie, load_error_name(verdict(&c)),
-				 load_error_name(cases[i].error));
+			fail_msg("lie %d: %s, not %s", (int)cases[i].lie,
+				 load_error_name(verdict(&c)), load_error_name(cases[i].error));
 	}
 }
 
@@ -311,7 +331,7 @@ static void test_other_faults(void **state)
 	c.answer[2] = 7;
 	assert_int_equal(verdict(&c), LOAD_E_OP);
 	answer(&c, LOAD_LIE_NONE);
-	c.answer[28 + 8] = 1;	/* behind hlen octets of chaddr */
+	c.answer[28 + 8] = 1; /* behind hlen octets of chaddr */
 	assert_int_equal(verdict(&c), LOAD_E_CHADDR);
 	answer(&c, LOAD_LIE_NONE);
 	memset(c.answer + 16, 0, 4);
@@ -321,7 +341,7 @@ static void test_other_faults(void **state)
 	memset(c.answer + 245, 0, 4);
 	assert_int_equal(verdict(&c), LOAD_E_SERVER_ID);
 	answer(&c, LOAD_LIE_NONE);
-	c.answer[244] = 3;	/* a server identifier of three octets; the fourth is PAD */
+	c.answer[244] = 3; /* a server identifier of three octets; the fourth is PAD */
 	assert_int_equal(verdict(&c), LOAD_E_MALFORMED);
 	answer(&c, LOAD_LIE_NONE);
 	c.agent_buf[4] ^= 1;
@@ -348,7 +368,7 @@ static void test_joined_and_overloaded(void **state)
 	assert_int_equal(a.type, DHCP4_ACK);
 }
 
-/* --- addresses ------------------------------------------------------------------------------------------ */
+/* --- addresses -------------------------------------------------------------------------------- */
 
 static void test_owners(void **state)
 {
@@ -384,7 +404,7 @@ static void test_owners(void **state)
 	load_owners_fini(&o);
 }
 
-/* --- lease files ---------------------------------------------------------------------------------------- */
+/* --- lease files ------------------------------------------------------------------------------ */
 
 static char dir[64], path[128];
 
@@ -423,7 +443,7 @@ static void append(const char *suffix, const char *text)
 	assert_int_equal(fclose(f), 0);
 }
 
-#define HEADER LEASE_CSV_HEADER "\n"
+#define HEADER			   LEASE_CSV_HEADER "\n"
 #define ROW(addr, mac, lft, state) addr "," mac ",," lft ",4000000000,1,0,0,," state ",,0\n"
 
 static void test_leases_at_the_end(void **state)
@@ -437,14 +457,14 @@ static void test_leases_at_the_end(void **state)
 		assert_true(load_owners_claim(&o, 0x0a000000 + i, i));
 	assert_int_equal(load_leases_read(path, &o, 100, &l), -ENOENT);
 	append(".2", HEADER ROW("10.0.0.0", "02:00:00:00:00:64", "3600", "0")
-	       ROW("10.0.0.1", "02:00:00:00:00:65", "3600", "0"));
-	append("", HEADER ROW("10.0.0.1", "02:00:00:00:00:65", "0", "0")	/* deleted */
-	       ROW("10.0.0.2", "02:00:00:00:00:67", "3600", "0")		/* another client's */
-	       ROW("10.0.0.3", "02:00:00:00:00:67", "3600", "3")		/* released */
+			     ROW("10.0.0.1", "02:00:00:00:00:65", "3600", "0"));
+	append("", HEADER ROW("10.0.0.1", "02:00:00:00:00:65", "0", "0") /* deleted */
+	       ROW("10.0.0.2", "02:00:00:00:00:67", "3600", "0")	 /* another client's */
+	       ROW("10.0.0.3", "02:00:00:00:00:67", "3600", "3")	 /* released */
 	       ROW("10.0.0.4", "02:00:00:00:00:69", "3600", "0")
-	       ROW("10.0.0.4", "02:00:00:00:00:68", "3600", "0")
-	       ROW("10.0.0.5", "06:00:00:00:00:69", "3600", "0")		/* a stranger's */
-	       "10.0.0.6,02:00:00:00:00:6a,,3600,4000000000,1,0,0,,0,,0");	/* torn */
+		       ROW("10.0.0.4", "02:00:00:00:00:68", "3600", "0")
+			       ROW("10.0.0.5", "06:00:00:00:00:69", "3600", "0") /* a stranger's */
+	       "10.0.0.6,02:00:00:00:00:6a,,3600,4000000000,1,0,0,,0,,0");	 /* torn */
 	assert_int_equal(load_leases_read(path, &o, 100, &l), 0);
 	assert_true(load_leases_good(l, 0x0a000000));
 	assert_false(load_leases_good(l, 0x0a000001));
@@ -510,7 +530,7 @@ static void test_leases_live(void **state)
 	load_live_close(&l);
 }
 
-/* --- ramp ------------------------------------------------------------------------------------------------- */
+/* --- ramp ------------------------------------------------------------------------------------- */
 
 /* Finds the limit of a server from below and from above, in a bounded number of steps. */
 static void test_ramp(void **state)

@@ -26,7 +26,7 @@ enum { QUEUE = 4096 };
 /* Every message is answered at once; some are lost on request. */
 struct fake_io {
 	struct load_io base;
-	struct load_opts server;	/* of the responder */
+	struct load_opts server; /* of the responder */
 	uint8_t query[LOAD_IO_MSG_MAX];
 	struct load_io_dest dest;
 	struct {
@@ -36,8 +36,8 @@ struct fake_io {
 	unsigned head, n;
 	uint64_t answers, queries, lose_every;
 	bool mute;
-	FILE *leases;			/* a row for every ACK */
-	uint64_t row_missing;		/* but not for this client */
+	FILE *leases;	      /* a row for every ACK */
+	uint64_t row_missing; /* but not for this client */
 };
 
 static struct fake_io *self(struct load_io *io)
@@ -55,8 +55,10 @@ static void write_row(struct fake_io *f, const uint8_t *ack)
 {
 	if (ack[33] == f->row_missing)
 		return;
-	(void)fprintf(f->leases, "%u.%u.%u.%u,%02x:%02x:%02x:%02x:%02x:%02x,,86400,4000000000,1,0,0,,0,,0\n",
-		      ack[16], ack[17], ack[18], ack[19], ack[28], ack[29], ack[30], ack[31], ack[32], ack[33]);
+	(void)fprintf(f->leases,
+		      "%u.%u.%u.%u,%02x:%02x:%02x:%02x:%02x:%02x,,86400,4000000000,1,0,0,,0,,0\n",
+		      ack[16], ack[17], ack[18], ack[19], ack[28], ack[29], ack[30], ack[31],
+		      ack[32], ack[33]);
 	(void)fflush(f->leases);
 }
 
@@ -96,7 +98,8 @@ static int fake_recv(struct load_io *io, load_io_fn fn, void *ctx)
 
 		f->head = (f->head + 1) % QUEUE;
 		f->n--;
-		fn(ctx, span_of(f->queue[at].bytes, f->queue[at].len), ts.tv_sec * 1000000000LL + ts.tv_nsec);
+		fn(ctx, span_of(f->queue[at].bytes, f->queue[at].len),
+		   ts.tv_sec * 1000000000LL + ts.tv_nsec);
 	}
 	return n;
 }
@@ -119,8 +122,13 @@ static void fake_close(struct load_io *io)
 }
 
 static const struct load_io_ops fake_ops = {
-	.room = fake_room, .push = fake_push, .flush = fake_flush, .recv = fake_recv,
-	.wait = fake_wait, .drops = fake_drops, .close = fake_close,
+	.room = fake_room,
+	.push = fake_push,
+	.flush = fake_flush,
+	.recv = fake_recv,
+	.wait = fake_wait,
+	.drops = fake_drops,
+	.close = fake_close,
 };
 
 static struct fake_io io;
@@ -132,11 +140,25 @@ static int setup(void **state)
 	memset(&io, 0, sizeof(io));
 	io.base.ops = &fake_ops;
 	io.row_missing = UINT64_MAX;
-	io.server = (struct load_opts){.bind = {0x0a630001}, .n_bind = 1, .pool = 0x40000000, .pool_bits = 30};
+	io.server = (struct load_opts){.bind = {0x0a630001},
+				       .n_bind = 1,
+				       .pool = 0x40000000,
+				       .pool_bits = 30};
 	opts = (struct load_opts){
-		.bind = {0x0a000001}, .n_bind = 1, .server = 0x0a630001, .server_port = 67, .window = 16,
-		.exchanges = 400, .timeout_ns = 50000000, .drop_limit = -1, .options = LOAD_OPTIONS_MIXED,
-		.client_id = LOAD_WHO_YES, .seed = 3, .burst = 64, .profile = LOAD_DORA, .profile_set = true,
+		.bind = {0x0a000001},
+		.n_bind = 1,
+		.server = 0x0a630001,
+		.server_port = 67,
+		.window = 16,
+		.exchanges = 400,
+		.timeout_ns = 50000000,
+		.drop_limit = -1,
+		.options = LOAD_OPTIONS_MIXED,
+		.client_id = LOAD_WHO_YES,
+		.seed = 3,
+		.burst = 64,
+		.profile = LOAD_DORA,
+		.profile_set = true,
 	};
 	return 0;
 }
@@ -160,7 +182,7 @@ static void done(void)
 	engine = NULL;
 }
 
-/* --- counters ------------------------------------------------------------------------------------------ */
+/* --- counters --------------------------------------------------------------------------------- */
 
 static void test_dora(void **state)
 {
@@ -202,7 +224,7 @@ static void test_renew(void **state)
 	r = run();
 	assert_int_equal(r->counts.exchanges, 400);
 	assert_int_equal(r->counts.by_step[LOAD_STEP_RENEW], 400);
-	assert_int_equal(r->counts.sent, 400);	/* binding is not measured */
+	assert_int_equal(r->counts.sent, 400); /* binding is not measured */
 	assert_int_equal(io.answers, 40 + 400);
 	assert_int_equal(r->offer.n, 0);
 	done();
@@ -214,7 +236,7 @@ static void test_release(void **state)
 
 	(void)state;
 	opts.profile = LOAD_RELEASE;
-	io.server.pool_bits = 5;	/* given out again and again */
+	io.server.pool_bits = 5; /* given out again and again */
 	opts.clients = 20;
 	r = run();
 	assert_int_equal(r->counts.exchanges, 400);
@@ -302,14 +324,14 @@ static void test_pace_and_strangers(void **state)
 	done();
 }
 
-/* --- faults ---------------------------------------------------------------------------------------------- */
+/* --- faults ----------------------------------------------------------------------------------- */
 
 static void test_each_lie_is_one_error(void **state)
 {
 	static const struct {
 		enum load_lie lie;
 		enum load_error error;
-		bool lost;	/* the client never gets its answer */
+		bool lost; /* the client never gets its answer */
 	} cases[] = {
 		{LOAD_LIE_DUPLICATE, LOAD_E_DUPLICATE, false},
 		{LOAD_LIE_XID, LOAD_E_XID, true},
@@ -414,7 +436,7 @@ static void test_late_row(void **state)
 	(void)unlink(name);
 }
 
-/* --- reports ------------------------------------------------------------------------------------------- */
+/* --- reports ---------------------------------------------------------------------------------- */
 
 static int64_t int_at(const struct json *map, const char *key)
 {
@@ -434,10 +456,23 @@ static double real_at(const struct json *map, const char *key)
 
 static void test_json(void **state)
 {
-	static const char *const keys[] = {
-		"profile", "exchanges", "seconds", "rate", "sent", "received", "drops", "drops_by_step",
-		"drop_ratio", "errors", "latency_us", "offer_latency_us", "ack_latency_us",
-		"cpu_us_per_exchange", "window", "clients", "seed"};
+	static const char *const keys[] = {"profile",
+					   "exchanges",
+					   "seconds",
+					   "rate",
+					   "sent",
+					   "received",
+					   "drops",
+					   "drops_by_step",
+					   "drop_ratio",
+					   "errors",
+					   "latency_us",
+					   "offer_latency_us",
+					   "ack_latency_us",
+					   "cpu_us_per_exchange",
+					   "window",
+					   "clients",
+					   "seed"};
 	static const char *const points[] = {"p50", "p90", "p99", "p99.9", "p99.99", "max"};
 	struct json_opts jo = {.file = "report"};
 	struct config_error err = {0};
@@ -491,9 +526,12 @@ static void known(struct load_result *r)
 static void test_table_and_page(void **state)
 {
 	static struct load_result r;
-	static const char *const rows[] = {
-		"990 in 2.000 s", "495.0 exchanges/s", "10 (1.0000 %)", "10 after request",
-		"5.00 us of processor time", "errors                 0"};
+	static const char *const rows[] = {"990 in 2.000 s",
+					   "495.0 exchanges/s",
+					   "10 (1.0000 %)",
+					   "10 after request",
+					   "5.00 us of processor time",
+					   "errors                 0"};
 	struct buf b;
 
 	(void)state;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Patterns of log lines: every conversion, widths, times; and outputs with patterns, debug levels and facilities through
- * the log itself. The expectations were compared with lines of Debian's kea-dhcp4.
+ * Patterns of log lines: every conversion, widths, times; and outputs with patterns, debug levels
+ * and facilities through the log itself. The expectations were compared with lines of Debian's
+ * kea-dhcp4.
  */
 #include "unit.h"
 
@@ -55,13 +56,15 @@ static void test_conversions(void **state)
 	assert_line("%d{%H:%M:%S.%Q %s}|%D", "13:57:39.079.007 1796133459|2026-12-01 14:57:39");
 	assert_line("%D{}", "2026-12-01 14:57:39");
 	assert_line("%d{%q%%q}", "079%q");
-	assert_line("%5.3p|%-12c{1}|%.10c|%20c|%c{2}|%c{9}",
-		    "NFO|leases      |cp4.leases|    kea-dhcp4.leases|kea-dhcp4.leases|kea-dhcp4.leases");
+	assert_line(
+		"%5.3p|%-12c{1}|%.10c|%20c|%c{2}|%c{9}",
+		"NFO|leases      |cp4.leases|    kea-dhcp4.leases|kea-dhcp4.leases|kea-dhcp4.leases");
 	assert_line("%-8.4m|%r|%%|%x%X|%E{USHER_TEST_WORD}%E{USHER_NO_SUCH}", "ease|1500|%||word");
 	assert_line("a%nb%n", "a\nb");
 	assert_line("%Z %5%|%", "%Z %5%|%");
 	assert_line("no field", "no field");
-	(void)snprintf(want, sizeof(want), "%d/%llu/%d", (int)getpid(), (unsigned long long)pthread_self(), (int)gettid());
+	(void)snprintf(want, sizeof(want), "%d/%llu/%d", (int)getpid(),
+		       (unsigned long long)pthread_self(), (int)gettid());
 	assert_line("%i/%t/%T", want);
 	(void)gethostname(want, sizeof(want));
 	assert_line("%h", want);
@@ -69,7 +72,8 @@ static void test_conversions(void **state)
 
 static void test_cut(void **state)
 {
-	struct log_pattern *p = log_pattern_new("%100m%999999999999p%D{%c%c%c%c%c%c%c%c%c%c%c%c%c%c%c%c%c%c%c%c%c%c%c%c%c%c%c%c%c%c%c%c}");
+	struct log_pattern *p = log_pattern_new(
+		"%100m%999999999999p%D{%c%c%c%c%c%c%c%c%c%c%c%c%c%c%c%c%c%c%c%c%c%c%c%c%c%c%c%c%c%c%c%c}");
 	char line[40];
 
 	(void)state;
@@ -138,14 +142,16 @@ static void test_outputs(void **state)
 	log_msg(log, LOG_DHCP4_CONFIG_LOAD_FAIL, "bad");
 	log_msg(log, LOG_DHCP4_PACKET_DROP, "drop");
 	log_msg(log, LOG_DHCP4_PACKET_RECEIVED, "no");
-	assert_string_equal(text_of(path), "1 INFO kea-dhcp4.leases DHCP4_LEASE_ALLOC host?1 FATAL?\n"
-					   "2 DHCP4_LEASE_ALLOC host?1 FATAL?\n"
-					   "1 ERROR kea-dhcp4.dhcp4 DHCP4_CONFIG_LOAD_FAIL bad\n"
-					   "1 DEBUG kea-dhcp4.bad-packets DHCP4_PACKET_DROP drop\n");
+	assert_string_equal(text_of(path),
+			    "1 INFO kea-dhcp4.leases DHCP4_LEASE_ALLOC host?1 FATAL?\n"
+			    "2 DHCP4_LEASE_ALLOC host?1 FATAL?\n"
+			    "1 ERROR kea-dhcp4.dhcp4 DHCP4_CONFIG_LOAD_FAIL bad\n"
+			    "1 DEBUG kea-dhcp4.bad-packets DHCP4_PACKET_DROP drop\n");
 	rules[3].debuglevel = 40;
 	assert_int_equal(log_configure(log, rules, ARRAY_LEN(rules), false), 0);
 	log_msg(log, LOG_DHCP4_PACKET_RECEIVED, "yes");
-	assert_non_null(strstr(text_of(path), "1 DEBUG kea-dhcp4.packets DHCP4_PACKET_RECEIVED yes\n"));
+	assert_non_null(
+		strstr(text_of(path), "1 DEBUG kea-dhcp4.packets DHCP4_PACKET_RECEIVED yes\n"));
 	assert_int_equal(log_lost(log), 0);
 	log_free(log);
 	(void)close(fd);
@@ -165,10 +171,8 @@ static void test_facility(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_conversions),
-		cmocka_unit_test(test_cut),
-		cmocka_unit_test(test_unknown),
-		cmocka_unit_test(test_outputs),
+		cmocka_unit_test(test_conversions), cmocka_unit_test(test_cut),
+		cmocka_unit_test(test_unknown),	    cmocka_unit_test(test_outputs),
 		cmocka_unit_test(test_facility),
 	};
 

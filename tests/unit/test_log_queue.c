@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Logging blocks nobody: an output that hangs (here a function that waits, and a FIFO whose reader sleeps) costs
- * its own lines, counted, and neither the time of the logging thread, nor other outputs, nor the end of the program.
+ * Logging blocks nobody: an output that hangs (here a function that waits, and a FIFO whose reader
+ * sleeps) costs its own lines, counted, and neither the time of the logging thread, nor other
+ * outputs, nor the end of the program.
  */
 #include "base/log.h"
 #include "base/log_queue.h"
@@ -141,7 +142,8 @@ static void test_shared_file(void **state)
 	char dir[] = "/tmp/usher-log-XXXXXX";
 	char path[64], old[80], cmd[96];
 	struct log_output o = {.kind = LOG_SINK_FILE, .path = path, .maxsize = 20000, .maxver = 9};
-	struct log_rule rules[] = {{"kea-dhcp4", LOG_SEV_INFO, &o, 1, 0}, {"kea-dhcp4.leases", LOG_SEV_INFO, &o, 1, 0}};
+	struct log_rule rules[] = {{"kea-dhcp4", LOG_SEV_INFO, &o, 1, 0},
+				   {"kea-dhcp4.leases", LOG_SEV_INFO, &o, 1, 0}};
 	struct log *log = log_new(&clock_system, "kea-dhcp4");
 	size_t n;
 

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * The hook library "lua" under threads: a state a worker without locks, a shared one for everybody else,
- * handles of parked packets that are given back exactly once by any party, and a bound on the cost of a rule
- * without end. The last test prints the cost of rules. The view of hook points in rules: tests/scenario/lua.scn.
+ * The hook library "lua" under threads: a state a worker without locks, a shared one for everybody
+ * else, handles of parked packets that are given back exactly once by any party, and a bound on the
+ * cost of a rule without end. The last test prints the cost of rules. The view of hook points in
+ * rules: tests/scenario/lua.scn.
  */
 #include "unit.h"
 
@@ -33,7 +34,9 @@ static struct {
 
 static void load(const char *text)
 {
-	struct hook_registry_opts o = {.cfg = &w.cfg, .builtins = server_builtins, .n_threads = WORKERS,
+	struct hook_registry_opts o = {.cfg = &w.cfg,
+				       .builtins = server_builtins,
+				       .n_threads = WORKERS,
 				       .clock = &clock_system};
 	struct config_error err = {0};
 	int fd;
@@ -44,8 +47,14 @@ static void load(const char *text)
 	assert_true(fd >= 0);
 	assert_int_equal(write(fd, text, strlen(text)), (ssize_t)strlen(text));
 	(void)close(fd);
-	w.script = (struct json){.type = JSON_STRING, .key = "script", .s = w.path, .n = strlen(w.path)};
-	w.params = (struct json){.type = JSON_MAP, .first = &w.script, .last = &w.script, .count = 1};
+	w.script = (struct json){.type = JSON_STRING,
+				 .key = "script",
+				 .s = w.path,
+				 .n = strlen(w.path)};
+	w.params = (struct json){.type = JSON_MAP,
+				 .first = &w.script,
+				 .last = &w.script,
+				 .count = 1};
 	w.conf = (struct config_hook_library){.library = "lua", .parameters = &w.params};
 	w.cfg.hooks = &w.conf;
 	w.cfg.n_hooks = 1;
@@ -99,7 +108,7 @@ static enum usher_next_step call(enum hook_point p, struct slot *s)
 	return hook_call(w.r, &c);
 }
 
-/* --- states ---------------------------------------------------------------------------------------- */
+/* --- states ----------------------------------------------------------------------------------- */
 
 static void *worker(void *arg)
 {
@@ -110,8 +119,10 @@ static void *worker(void *arg)
 		uint32_t xid = (uint32_t)(uintptr_t)arg << 16 | i;
 
 		slot_begin(&s, xid);
-		/* every seventh is dropped, and the values that the script wrote are this packet's */
-		w.bad += call(HOOK_PKT4_RECEIVE, &s) != (xid % 7 == 0 ? USHER_DROP : USHER_CONTINUE);
+		/* every seventh is dropped, and the values that the script wrote are this
+		 * packet's */
+		w.bad += call(HOOK_PKT4_RECEIVE, &s) !=
+			 (xid % 7 == 0 ? USHER_DROP : USHER_CONTINUE);
 		w.bad += s.query.secs != (uint16_t)(xid % 1000) || !dhcp4_opt(&s.query, 12);
 	}
 	return NULL;
@@ -138,18 +149,21 @@ static void test_states(void **state)
 	     " assert(msg == nil) call:skip() end }");
 	/* more threads than there are states: they share one */
 	for (size_t i = 0; i < ARRAY_LEN(t); i++)
-		assert_int_equal(pthread_create(&t[i], NULL, i ? worker : manager, (void *)(uintptr_t)i), 0);
+		assert_int_equal(pthread_create(&t[i], NULL, i ? worker : manager,
+						(void *)(uintptr_t)i),
+				 0);
 	for (size_t i = 0; i < ARRAY_LEN(t); i++)
 		assert_int_equal(pthread_join(t[i], NULL), 0);
 	assert_int_equal(w.bad, 0);
 	assert_int_equal(hook_failures(w.r), 0);
 }
 
-/* --- parking --------------------------------------------------------------------------------------- */
+/* --- parking ---------------------------------------------------------------------------------- */
 
 static struct slot parked_slots[WORKERS][PARKED];
 
-/* Parks, and lets every second one go from the next packet; the pipeline's own reference goes too. */
+/* Parks, and lets every second one go from the next packet; the pipeline's own reference goes
+ * too. */
 static void *parker(void *arg)
 {
 	struct slot *slots = parked_slots[(uintptr_t)arg];
@@ -171,7 +185,8 @@ static void *retire(void *arg)
 	return NULL;
 }
 
-/* Every packet is resumed once, whether a rule, the collector or the end of the configuration released it. */
+/* Every packet is resumed once, whether a rule, the collector or the end of the configuration
+ * released it. */
 static void test_parking(void **state)
 {
 	pthread_t t[WORKERS + 1];
@@ -209,7 +224,7 @@ static void test_parked_at_unload(void **state)
 	assert_int_equal(w.resumed, 1);
 }
 
-/* --- limits ---------------------------------------------------------------------------------------- */
+/* --- limits ----------------------------------------------------------------------------------- */
 
 static void test_runaway(void **state)
 {
@@ -228,7 +243,8 @@ static void test_runaway(void **state)
 		     (double)(clock_mono_ns(&clock_system) - start) / (double)NS_PER_MS);
 }
 
-/* Prints the cost of a rule that reads two fields, and of one whose `when` does not hold. Not judged. */
+/* Prints the cost of a rule that reads two fields, and of one whose `when` does not hold. Not
+ * judged. */
 static void test_cost(void **state)
 {
 	static struct slot s;
@@ -243,7 +259,8 @@ static void test_cost(void **state)
 	for (int i = 0; i < 2; i++) {
 		start = clock_mono_ns(&clock_system);
 		for (int n = 0; n < CALLS * 10; n++)
-			assert_int_equal(call(i ? HOOK_PKT4_SEND : HOOK_PKT4_RECEIVE, &s), USHER_CONTINUE);
+			assert_int_equal(call(i ? HOOK_PKT4_SEND : HOOK_PKT4_RECEIVE, &s),
+					 USHER_CONTINUE);
 		(void)printf("%s: %.0f ns\n", i ? "a rule whose when does not hold" : "a rule",
 			     (double)(clock_mono_ns(&clock_system) - start) / (CALLS * 10));
 	}

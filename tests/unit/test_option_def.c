@@ -48,8 +48,8 @@ static void test_types(void **state)
 struct pair {
 	const char *name;
 	const char *text;
-	const char *hex;	/* NULL: refused */
-	const char *back;	/* NULL: the text itself */
+	const char *hex;  /* NULL: refused */
+	const char *back; /* NULL: the text itself */
 };
 
 static void check_pair(const struct option_def *d, const struct pair *p, bool csv)
@@ -106,7 +106,8 @@ static void test_csv(void **state)
 		{"domain-name", "a,b", "61", "a"},
 		{"domain-name", "a\\\\b\\c", "615c625c63", "a\\b\\c"},
 		{"domain-name", "", NULL, NULL},
-		{"domain-search", "a.example, b.", "0161076578616d706c6500016200", "a.example., b."},
+		{"domain-search", "a.example, b.", "0161076578616d706c6500016200",
+		 "a.example., b."},
 		{"domain-search", "a..b", NULL, NULL},
 		{"v4-lost", ".", "00", NULL},
 		{"slp-directory-agent", "true, 1.2.3.4, 1.2.3.5", "010102030401020305", NULL},
@@ -133,10 +134,19 @@ static void test_csv(void **state)
 		{"classless-static-route", "10.0.0.0/8", NULL, NULL},
 		{"v4-dnr", "100, a.b., 192.0.2.1 192.0.2.2, alpn=dot\\,doq port=853",
 		 "0023006405016101620008c0000201c000020200010008"
-		 "03646f7403646f71" "000300020355", NULL},
-		{"v4-dnr", "1, a. | 2, b.", "0006000103016100000600020301" "6200", NULL},
+		 "03646f7403646f71"
+		 "000300020355",
+		 NULL},
+		{"v4-dnr", "1, a. | 2, b.",
+		 "0006000103016100000600020301"
+		 "6200",
+		 NULL},
 		{"v4-dnr", "1, a., 192.0.2.1, port=1 alpn=dot", NULL, NULL},
-		{"v4-dnr", "1, a., 192.0.2.1, key9=0a", "0010000103016100" "04c0000201" "000900010a", NULL},
+		{"v4-dnr", "1, a., 192.0.2.1, key9=0a",
+		 "0010000103016100"
+		 "04c0000201"
+		 "000900010a",
+		 NULL},
 		{"v4-dnr", "1", NULL, NULL},
 	};
 
@@ -168,19 +178,26 @@ static void test_raw(void **state)
 
 static void test_own_types(void **state)
 {
-	static const struct option_def prefix = {
-		.code = 200, .name = "p", .space = "dhcp4", .type = OPTION_IPV6_PREFIX,
-		.encapsulate = ""};
-	static const struct option_def tuple = {
-		.code = 201, .name = "t", .space = "dhcp4", .type = OPTION_TUPLE,
-		.encapsulate = ""};
-	static const struct option_def i8 = {
-		.code = 202, .name = "i", .space = "dhcp4", .type = OPTION_INT8,
-		.flags = OPTION_F_ARRAY, .encapsulate = ""};
+	static const struct option_def prefix = {.code = 200,
+						 .name = "p",
+						 .space = "dhcp4",
+						 .type = OPTION_IPV6_PREFIX,
+						 .encapsulate = ""};
+	static const struct option_def tuple = {.code = 201,
+						.name = "t",
+						.space = "dhcp4",
+						.type = OPTION_TUPLE,
+						.encapsulate = ""};
+	static const struct option_def i8 = {.code = 202,
+					     .name = "i",
+					     .space = "dhcp4",
+					     .type = OPTION_INT8,
+					     .flags = OPTION_F_ARRAY,
+					     .encapsulate = ""};
 
 	(void)state;
-	check_pair(&prefix, &(struct pair){"p", "2001:db8:ff::/36", "2420010db800", "2001:db8::/36"},
-		   true);
+	check_pair(&prefix,
+		   &(struct pair){"p", "2001:db8:ff::/36", "2420010db800", "2001:db8::/36"}, true);
 	check_pair(&prefix, &(struct pair){"p", "::/129", NULL, NULL}, true);
 	check_pair(&tuple, &(struct pair){"t", "abc", "03616263", NULL}, true);
 	check_pair(&i8, &(struct pair){"i", "-128, 127", "807f", NULL}, true);
@@ -259,7 +276,7 @@ static void fill_hostile(uint8_t *data, size_t n, int kind)
 	if (kind < 3)
 		return;
 	data[0] = 0;
-	for (size_t i = 1; i + 1 < n; i += 2) {	/* each name points to the one before */
+	for (size_t i = 1; i + 1 < n; i += 2) { /* each name points to the one before */
 		size_t to = i == 1 ? 0 : kind == 3 ? i - 2 : 0;
 
 		data[i] = (uint8_t)(0xc0 | (to >> 8 & 0x3f));
@@ -317,13 +334,14 @@ static void test_text_is_linear(void **state)
 			fill_hostile(data, SMALL, kind);
 			small = text_cost(option_def_at(i), data, SMALL);
 			if (large > 10 * small) /* in a quadratic way it is 16 times */
-				fail_msg("%s, kind %d: %.0f us, %.0f us for four times as much", option_def_at(i)->name, kind,
-					 small * 1e6, large * 1e6);
+				fail_msg("%s, kind %d: %.0f us, %.0f us for four times as much",
+					 option_def_at(i)->name, kind, small * 1e6, large * 1e6);
 		}
 	}
 }
 
-/* A search list as DHCP servers send it is read whole; one that stands for far more than it says is not. */
+/* A search list as DHCP servers send it is read whole; one that stands for far more than it says is
+ * not. */
 static void test_many_names(void **state)
 {
 	const struct option_def *def = option_def_by_code(OPTION_SPACE_DHCP4, 119);
@@ -350,14 +368,10 @@ static void test_many_names(void **state)
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_table),
-		cmocka_unit_test(test_types),
-		cmocka_unit_test(test_csv),
-		cmocka_unit_test(test_raw),
-		cmocka_unit_test(test_own_types),
-		cmocka_unit_test(test_names),
-		cmocka_unit_test(test_any_data),
-		cmocka_unit_test(test_text_is_linear),
+		cmocka_unit_test(test_table),	   cmocka_unit_test(test_types),
+		cmocka_unit_test(test_csv),	   cmocka_unit_test(test_raw),
+		cmocka_unit_test(test_own_types),  cmocka_unit_test(test_names),
+		cmocka_unit_test(test_any_data),   cmocka_unit_test(test_text_is_linear),
 		cmocka_unit_test(test_many_names),
 	};
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * The event loop, with callbacks that change the lists being walked; interface tables, and, as root, the
- * monitor in a network namespace of its own.
+ * The event loop, with callbacks that change the lists being walked; interface tables, and, as
+ * root, the monitor in a network namespace of its own.
  */
 #include "unit.h"
 
@@ -37,12 +37,12 @@ static int teardown(void **state)
 	return 0;
 }
 
-/* --- descriptors -------------------------------------------------------------------------------------- */
+/* --- descriptors ------------------------------------------------------------------------------ */
 
 struct fd_case {
 	int fd;
 	struct loop_source *source;
-	struct fd_case *other;	/* removed by whichever comes first */
+	struct fd_case *other; /* removed by whichever comes first */
 	unsigned n;
 	uint32_t events;
 };
@@ -133,12 +133,12 @@ static void test_fd_removal_inside(void **state)
 	fd_fini(a.source ? &a : &b);
 }
 
-/* --- timers --------------------------------------------------------------------------------------------- */
+/* --- timers ----------------------------------------------------------------------------------- */
 
 struct timer_case {
 	struct loop_timer *timer;
 	struct timer_case *other;
-	int64_t again_ns;	/* < 0: not again */
+	int64_t again_ns; /* < 0: not again */
 	unsigned n;
 	unsigned order;
 };
@@ -249,12 +249,15 @@ static void test_timer_removal_inside(void **state)
 	assert_null(self.timer);
 }
 
-/* --- tables ----------------------------------------------------------------------------------------------- */
+/* --- tables ----------------------------------------------------------------------------------- */
 
 static void test_table(void **state)
 {
 	struct iface i[2] = {
-		{.ifindex = 3, .name = "eth0", .n_addrs = 2, .addrs = {{0xc0000201, 24}, {0x0a000001, 31}}},
+		{.ifindex = 3,
+		 .name = "eth0",
+		 .n_addrs = 2,
+		 .addrs = {{0xc0000201, 24}, {0x0a000001, 31}}},
 		{.ifindex = 7, .name = "eth1", .n_addrs = 1, .addrs = {{0xc6336401, 30}}},
 	};
 	struct iface_table *t = iface_table_new(i, 2);
@@ -282,7 +285,7 @@ static void test_table(void **state)
 	iface_table_unref(NULL);
 }
 
-/* --- the monitor ------------------------------------------------------------------------------------------- */
+/* --- the monitor ------------------------------------------------------------------------------ */
 
 static unsigned changes;
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Histories of statistics, as Kea keeps them: bounds by number and by age, reset, removal, configurations.
+ * Histories of statistics, as Kea keeps them: bounds by number and by age, reset, removal,
+ * configurations.
  */
 #include "unit.h"
 
@@ -43,7 +44,8 @@ static void add_text(void *ctx, const struct sample *v)
 {
 	char *out = ctx;
 
-	(void)snprintf(out + strlen(out), 200 - strlen(out), "%s%lld", out[0] ? " " : "", (long long)v->value);
+	(void)snprintf(out + strlen(out), 200 - strlen(out), "%s%lld", out[0] ? " " : "",
+		       (long long)v->value);
 }
 
 static void assert_history(struct stat_now v, const char *want)
@@ -166,7 +168,9 @@ static void test_configured(void **state)
 		struct stat_now v = {{1, i, i}, rows[i].kind, 7};
 
 		samples_restart(s, &v, now);
-		assert_history(v, rows[i].kind == STAT_COUNTER || rows[i].kind == STAT_RESTARTED ? "0" : "7");
+		assert_history(v, rows[i].kind == STAT_COUNTER || rows[i].kind == STAT_RESTARTED
+					  ? "0"
+					  : "7");
 	}
 }
 

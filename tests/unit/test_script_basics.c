@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * The environment of every rule file: log, alerts and their texts, times, the helpers written in Lua.
+ * The environment of every rule file: log, alerts and their texts, times, the helpers written in
+ * Lua.
  */
 #include "script/alert.h"
 #include "script/class.h"
@@ -38,7 +39,7 @@ static void print_line(void *ctx, struct span line)
 	struct world *w = ctx;
 
 	(void)snprintf(w->said + strlen(w->said), sizeof(w->said) - strlen(w->said), "%.*s\n",
-	               (int)line.n, (const char *)line.p);
+		       (int)line.n, (const char *)line.p);
 }
 
 static void on_exit_call(void *ctx)
@@ -82,12 +83,12 @@ static int setup(void **state)
 	rule = (struct log_rule){"kea-dhcp4", LOG_SEV_DEBUG, &out, 1, 99};
 	assert_int_equal(log_configure(w->log, &rule, 1, false), 0);
 	o = (struct script_opts){.log = w->log,
-	                         .clock = &w->clock.src,
-	                         .thread = 3,
-	                         .print = print_line,
-	                         .exit = on_exit_call,
-	                         .log_level = on_level,
-	                         .ctx = w};
+				 .clock = &w->clock.src,
+				 .thread = 3,
+				 .print = print_line,
+				 .exit = on_exit_call,
+				 .log_level = on_level,
+				 .ctx = w};
 	assert_int_equal(script_new(&o, &w->s), 0);
 	*state = w;
 	return 0;
@@ -149,12 +150,12 @@ static void test_log(void **state)
 	ok(w, "haka.log('%d packets', 5) haka.log.warning('careful %s', 'now') "
 	      "haka.log.debug('deep')");
 	assert_true(logged(w, "INFO  [kea-dhcp4.scripts/") &&
-	            logged(w, "USHER_SCRIPT_INFO external: 5 packets"));
+		    logged(w, "USHER_SCRIPT_INFO external: 5 packets"));
 	assert_true(logged(w, "USHER_SCRIPT_WARN external: careful now") &&
-	            logged(w, "USHER_SCRIPT_DEBUG external: deep"));
+		    logged(w, "USHER_SCRIPT_DEBUG external: deep"));
 	ok(w, "log = haka.log_section('mine') log('hello') log.error('bad') log.fatal('worse')");
 	assert_true(logged(w, "USHER_SCRIPT_INFO mine: hello") &&
-	            logged(w, "USHER_SCRIPT_ERROR mine: bad"));
+		    logged(w, "USHER_SCRIPT_ERROR mine: bad"));
 	assert_true(logged(w, "USHER_SCRIPT_FATAL mine: worse"));
 	/* messages below the level are not even formatted */
 	ok(w, "haka.setloglevel('error', 'mine') log.warning('%d', 'no number') "
@@ -166,15 +167,17 @@ static void test_log(void **state)
 	assert_false(logged(w, "gone"));
 	fails(w, "haka.log.error('%d', 'x')",
 	      "t.lua:1: bad argument #2 to 'format' (number expected, got string)");
-	fails(w, "table.insert({}, {}, 2)", "t.lua:1: bad argument #2 to 'insert' (number expected, got table)");
+	fails(w, "table.insert({}, {}, 2)",
+	      "t.lua:1: bad argument #2 to 'insert' (number expected, got table)");
 	/* functions that pcall and xpcall call, which LuaJIT has no names for */
-	ok(w, "for name, f in pairs{floor = math.floor, byte = string.byte, setmetatable = setmetatable,\n"
-	      " require = require, rep = string.rep, tobit = bit.tobit, remove = table.remove, ipairs = ipairs} do\n"
-	      " local good, text = pcall(f)\n"
-	      " assert(not good and text:find(\"bad argument #1 to '\" .. name .. \"'\", 1, true), text)\n"
-	      " good, text = xpcall(f, function(m) return 'X' .. m end)\n"
-	      " assert(not good and text:find(\"^Xbad argument #1 to '\" .. name .. \"'\"), text)\n"
-	      "end");
+	ok(w,
+	   "for name, f in pairs{floor = math.floor, byte = string.byte, setmetatable = setmetatable,\n"
+	   " require = require, rep = string.rep, tobit = bit.tobit, remove = table.remove, ipairs = ipairs} do\n"
+	   " local good, text = pcall(f)\n"
+	   " assert(not good and text:find(\"bad argument #1 to '\" .. name .. \"'\", 1, true), text)\n"
+	   " good, text = xpcall(f, function(m) return 'X' .. m end)\n"
+	   " assert(not good and text:find(\"^Xbad argument #1 to '\" .. name .. \"'\"), text)\n"
+	   "end");
 	fails(w, "haka.log.error()", "t.lua:1: haka.log: format string expected, got nothing");
 	fails(w, "haka.setloglevel('loud')",
 	      "t.lua:1: haka.setloglevel: 'loud' is no level (debug, info, warning, error, fatal)");
@@ -198,13 +201,13 @@ static void test_small_things(void **state)
 	ok(w, "assert(require('color').red == '' and require('color').clear == '')");
 }
 
-#define FULL                                                                                       \
-	"a = haka.alert{start_time = haka.time(1390236283), severity = 'medium', confidence = "    \
-	"'high',"                                                                                  \
-	" completion = 'failed', description = 'packet received',"                                 \
-	" method = {description = 'Packet sent', ref = {'cve:2O13-XXX', 'cwe:809'}},"              \
-	" sources = haka.alert.address(require('protocol/ipv4').addr('192.168.20.99'), "           \
-	"'evil.host'),"                                                                            \
+#define FULL                                                                                    \
+	"a = haka.alert{start_time = haka.time(1390236283), severity = 'medium', confidence = " \
+	"'high',"                                                                               \
+	" completion = 'failed', description = 'packet received',"                              \
+	" method = {description = 'Packet sent', ref = {'cve:2O13-XXX', 'cwe:809'}},"           \
+	" sources = haka.alert.address(require('protocol/ipv4').addr('192.168.20.99'), "        \
+	"'evil.host'),"                                                                         \
 	" targets = {haka.alert.address('192.168.20.1'), haka.alert.service('tcp/22', 'ssh')}}"
 
 static void test_alerts(void **state)
@@ -218,48 +221,48 @@ static void test_alerts(void **state)
 	assert_int_equal(script_alert_sink(w->s, &sink), 0);
 	ok(w, FULL);
 	assert_string_equal(w->alerts[ALERT_PRETTY].p,
-	                    "alert: id = 3298534883329\n\tstart time = Mon Jan 20 16:44:43 "
-	                    "2014\n\tseverity = medium\n"
-	                    "\tconfidence = high\n\tcompletion = failed\n\tdescription = packet "
-	                    "received\n\tmethod = {\n"
-	                    "\t\tdescription = Packet sent\n\t\tref = { cve:2O13-XXX, cwe:809 "
-	                    "}\n\t}\n\tsources = {\n"
-	                    "\t\taddress: 192.168.20.99, evil.host\n\t}\n\ttargets = "
-	                    "{\n\t\taddress: 192.168.20.1\n"
-	                    "\t\tservice: tcp/22, ssh\n\t}\n");
+			    "alert: id = 3298534883329\n\tstart time = Mon Jan 20 16:44:43 "
+			    "2014\n\tseverity = medium\n"
+			    "\tconfidence = high\n\tcompletion = failed\n\tdescription = packet "
+			    "received\n\tmethod = {\n"
+			    "\t\tdescription = Packet sent\n\t\tref = { cve:2O13-XXX, cwe:809 "
+			    "}\n\t}\n\tsources = {\n"
+			    "\t\taddress: 192.168.20.99, evil.host\n\t}\n\ttargets = "
+			    "{\n\t\taddress: 192.168.20.1\n"
+			    "\t\tservice: tcp/22, ssh\n\t}\n");
 	assert_string_equal(
-	        w->alerts[ALERT_ONELINE].p,
-	        "alert: id = 3298534883329, start time = Mon Jan 20 16:44:43 2014, severity = "
-	        "medium, "
-	        "confidence = high, completion = failed, description = packet received, method = { "
-	        "description = Packet sent, ref = { cve:2O13-XXX, cwe:809 } }, sources = { "
-	        "address: "
-	        "192.168.20.99, evil.host }, targets = { address: 192.168.20.1, service: tcp/22, "
-	        "ssh }\n");
+		w->alerts[ALERT_ONELINE].p,
+		"alert: id = 3298534883329, start time = Mon Jan 20 16:44:43 2014, severity = "
+		"medium, "
+		"confidence = high, completion = failed, description = packet received, method = { "
+		"description = Packet sent, ref = { cve:2O13-XXX, cwe:809 } }, sources = { "
+		"address: "
+		"192.168.20.99, evil.host }, targets = { address: 192.168.20.1, service: tcp/22, "
+		"ssh }\n");
 	arena_init(&arena);
 	assert_int_equal(json_parse(span_of(w->alerts[ALERT_JSON].p, w->alerts[ALERT_JSON].len),
-	                            &(struct json_opts){0}, &arena, &v, &err),
-	                 0);
+				    &(struct json_opts){0}, &arena, &v, &err),
+			 0);
 	assert_string_equal(json_get_str(v, "description"), "packet received");
 	assert_string_equal(json_get_str(json_get(v, "method"), "description"), "Packet sent");
 	assert_non_null(json_get(v, "targets"));
 	ok(w, "a:update{completion = 'successful', confidence = 0.5, ref = a}");
 	assert_string_equal(w->alerts[ALERT_PRETTY].p,
-	                    "alert: update id = 3298534883329\n\tconfidence = 0.5\n"
-	                    "\tcompletion = successful\n\tref = { 3298534883329 }\n");
+			    "alert: update id = 3298534883329\n\tconfidence = 0.5\n"
+			    "\tcompletion = successful\n\tref = { 3298534883329 }\n");
 	ok(w, "b = haka.alert{ref = {a, a}} assert(tostring(b) == 'alert 3298534883330')");
 	assert_string_equal(w->alerts[ALERT_ONELINE].p,
-	                    "alert: id = 3298534883330, ref = { 3298534883329, 3298534883329 }\n");
+			    "alert: id = 3298534883330, ref = { 3298534883329, 3298534883329 }\n");
 	/* text from the network stays in its line, and JSON stays JSON */
 	ok(w, "haka.alert{description = 'x\\nalert: id = 1\\0\\255\"\\\\', sources = "
 	      "{haka.alert.service('\\27[1m', 5)}}");
 	assert_string_equal(w->alerts[ALERT_PRETTY].p,
-	                    "alert: id = 3298534883331\n\tdescription = x\\x0aalert: id = "
-	                    "1\\x00\xff\"\\\n\tsources = {\n"
-	                    "\t\tservice: \\x1b[1m, 5\n\t}\n");
+			    "alert: id = 3298534883331\n\tdescription = x\\x0aalert: id = "
+			    "1\\x00\xff\"\\\n\tsources = {\n"
+			    "\t\tservice: \\x1b[1m, 5\n\t}\n");
 	assert_int_equal(json_parse(span_of(w->alerts[ALERT_JSON].p, w->alerts[ALERT_JSON].len),
-	                            &(struct json_opts){0}, &arena, &v, &err),
-	                 0);
+				    &(struct json_opts){0}, &arena, &v, &err),
+			 0);
 	arena_fini(&arena);
 	assert_int_equal(script_alerts(w->s), 4);
 }
@@ -298,7 +301,7 @@ static void test_alerts_refused(void **state)
 	/* without a sink: the log */
 	ok(w, "haka.alert{description = 'to the log'}");
 	assert_true(logged(w, "USHER_SCRIPT_WARN alert: id = ") &&
-	            logged(w, "description = to the log"));
+		    logged(w, "description = to the log"));
 }
 
 static void test_alert_files(void **state)
@@ -322,8 +325,8 @@ static void test_alert_files(void **state)
 	assert_true(n > 0);
 	text[n] = '\0';
 	assert_string_equal(text, "alert: id = 3298534883329, severity = low\nalert: id = "
-	                          "3298534883330, severity = high\n"
-	                          "alert: id = 3298534883331, severity = medium\n");
+				  "3298534883330, severity = high\n"
+				  "alert: id = 3298534883331, severity = medium\n");
 	assert_int_equal(alert_file_lost(f), 0);
 	alert_file_close(f);
 	assert_int_equal(alert_file_open("/dev/full", ALERT_PRETTY, &f), 0);
@@ -335,14 +338,19 @@ static void test_alert_files(void **state)
 	(void)unlink(path);
 }
 
-/* Functions that take values of any type: once, each of these read memory that was no table, or no object. */
+/* Functions that take values of any type: once, each of these read memory that was no table, or no
+ * object. */
 static void test_forged_arguments(void **state)
 {
 	static const char *const calls[] = {
-		"load('return 1', 'x', 't', 5)", "load('return 1', 'x', 't', 'text')", "load('return 1', 'x', 't', print)",
-		"getmetatable(haka.log).__call(5, 'x')", "haka.dissectors.udp = 5 haka.dissectors.udp.events = 5",
+		"load('return 1', 'x', 't', 5)",
+		"load('return 1', 'x', 't', 'text')",
+		"load('return 1', 'x', 't', print)",
+		"getmetatable(haka.log).__call(5, 'x')",
+		"haka.dissectors.udp = 5 haka.dissectors.udp.events = 5",
 		"local f, o = pairs(haka.vbuffer_from('x')) f(5) f(nil) f({}) f(print)",
-		"haka.log[1] = nil haka.log('x')", "string.format = function() end haka.log('x')",
+		"haka.log[1] = nil haka.log('x')",
+		"string.format = function() end haka.log('x')",
 	};
 	struct world *w = *state;
 
@@ -369,8 +377,9 @@ static void test_tables(void **state)
 	      " assert(table.dict({'a', 'b'}).b and table.invert({a = 'x'}).x == 'a')");
 	ok(w, "local s = '' for k, v in sorted_pairs{b = 2, a = 1, c = 3, [1] = 0} do s = s .. k "
 	      ".. v end assert(s == '10a1b2c3')");
-	ok(w, "assert(string.safe_format('%s a\\n\\200') == '%s a\\\\x0a\\\\xc8' and string.safe_format('a\\n\\200', true) == 'a\\n\\\\xc8', "
-	      "string.safe_format('%s a\\n\\200'))");
+	ok(w,
+	   "assert(string.safe_format('%s a\\n\\200') == '%s a\\\\x0a\\\\xc8' and string.safe_format('a\\n\\200', true) == 'a\\n\\\\xc8', "
+	   "string.safe_format('%s a\\n\\200'))");
 	fails(w, "table.merge({})",
 	      "t.lua:1: table.merge: second argument: table expected, got nothing");
 }
@@ -387,11 +396,11 @@ static int pet_get(lua_State *L, void *obj)
 }
 
 static const struct script_class pet_class = {
-        .name = "Pet",
-        .fields = (const struct script_field[]){{"name", pet_get, NULL},
-                                                {"again", pet_get, NULL},
-                                                {0}},
-        .meta = (const struct luaL_Reg[]){{"__pairs", script_pairs_fields}, {NULL, NULL}},
+	.name = "Pet",
+	.fields = (const struct script_field[]){{"name", pet_get, NULL},
+						{"again", pet_get, NULL},
+						{0}},
+	.meta = (const struct luaL_Reg[]){{"__pairs", script_pairs_fields}, {NULL, NULL}},
 };
 
 static int set_pet(lua_State *L)
@@ -413,13 +422,12 @@ static void test_pprint(void **state)
 	      "require('protocol/ipv4').addr('1.2.3.4')"
 	      " debug.pprint(r)");
 	assert_string_equal(w->said, "class Result {\n  ip : userdata addr 1.2.3.4\n  sub : table "
-	                             "{\n    a : \"x\\x0a\"\n"
-	                             "    b : true\n  }\n  virtual : 7\n}\n");
+				     "{\n    a : \"x\\x0a\"\n"
+				     "    b : true\n  }\n  virtual : 7\n}\n");
 	ok(w, "debug.pprint({1, {2, {3}}}, {depth = 2}) local t = {} t.t = t debug.pprint(t)");
-	assert_string_equal(
-	        w->said,
-	        "table {\n  1 : 1\n  2 : table {\n    1 : 2\n    2 : table\n  }\n}\n"
-	        "table {\n  t : table { recursive }\n}\n");
+	assert_string_equal(w->said,
+			    "table {\n  1 : 1\n  2 : table {\n    1 : 2\n    2 : table\n  }\n}\n"
+			    "table {\n  t : table { recursive }\n}\n");
 	ok(w, "debug.pprint('x') debug.pprint(nil) debug.pprint(print) debug.pprint({a = 1, _b = "
 	      "2}, {hide = function(k) return k == 'a' end,"
 	      " indent = '  ', out = function(l) print('>' .. l) end})");
@@ -429,8 +437,8 @@ static void test_pprint(void **state)
 	ok(w, "debug.pprint({pet = pet}) local n = 0 for k, v in pairs(pet) do n = n + 1 end "
 	      "assert(n == 2)");
 	assert_string_equal(
-	        w->said,
-	        "table {\n  pet : class Pet {\n    again : \"Rex\"\n    name : \"Rex\"\n  }\n}\n");
+		w->said,
+		"table {\n  pet : class Pet {\n    again : \"Rex\"\n    name : \"Rex\"\n  }\n}\n");
 }
 
 static void test_classes(void **state)
@@ -491,31 +499,41 @@ static void test_lists(void **state)
 	   " assert(l:filter(function(r) return r.id ~= 'c' end):len() == 2) "
 	   "assert(list.formatter.optional('-')(nil) == '-')");
 	assert_string_equal(
-	        w->said,
-	        "id  | bytes | \nc   | 3.00M | \na   | 1.50k | \nb   | 2     | \nsum | 3.00M | \n");
+		w->said,
+		"id  | bytes | \nc   | 3.00M | \na   | 1.50k | \nb   | 2     | \nsum | 3.00M | \n");
 }
 
-/* Members that a table of ours, a module or a library has not, and globals: the nearest name, also in caught errors. */
+/* Members that a table of ours, a module or a library has not, and globals: the nearest name, also
+ * in caught errors. */
 static void test_missed_members(void **state)
 {
 	static const struct {
 		const char *text, *with;
 	} rows[] = {
-		{"haka.logg('x')", "call field 'logg' (a nil value): haka has no 'logg' (did you mean 'log'?)"},
-		{"haka.log.inf('x')", "call field 'inf' (a nil value): haka.log has no 'inf' (did you mean 'info'?)"},
-		{"haka.policy.acept()", "call field 'acept' (a nil value): haka.policy has no 'acept' "
-					 "(did you mean 'accept'?)"},
-		{"haka.alert.adress()", "call field 'adress' (a nil value): haka.alert has no 'adress' "
-					 "(did you mean 'address'?)"},
-		{"string.fnd('x')", "call field 'fnd' (a nil value): string has no 'fnd' (did you mean 'find'?)"},
-		{"('x'):uper()", "call method 'uper' (a nil value): string has no 'uper' (did you mean 'upper'?)"},
-		{"require('protocol/ipv4').adr('x')", "call field 'adr' (a nil value): protocol/ipv4 has no 'adr' "
-						     "(did you mean 'addr'?)"},
-		{"require('regexp/pcre').re:compil('x')", "call method 'compil' (a nil value): re has no 'compil' "
-							 "(did you mean 'compile'?)"},
+		{"haka.logg('x')",
+		 "call field 'logg' (a nil value): haka has no 'logg' (did you mean 'log'?)"},
+		{"haka.log.inf('x')",
+		 "call field 'inf' (a nil value): haka.log has no 'inf' (did you mean 'info'?)"},
+		{"haka.policy.acept()",
+		 "call field 'acept' (a nil value): haka.policy has no 'acept' "
+		 "(did you mean 'accept'?)"},
+		{"haka.alert.adress()",
+		 "call field 'adress' (a nil value): haka.alert has no 'adress' "
+		 "(did you mean 'address'?)"},
+		{"string.fnd('x')",
+		 "call field 'fnd' (a nil value): string has no 'fnd' (did you mean 'find'?)"},
+		{"('x'):uper()",
+		 "call method 'uper' (a nil value): string has no 'uper' (did you mean 'upper'?)"},
+		{"require('protocol/ipv4').adr('x')",
+		 "call field 'adr' (a nil value): protocol/ipv4 has no 'adr' "
+		 "(did you mean 'addr'?)"},
+		{"require('regexp/pcre').re:compil('x')",
+		 "call method 'compil' (a nil value): re has no 'compil' "
+		 "(did you mean 'compile'?)"},
 		{"local x = haka.logs.info",
 		 "index field 'logs' (a nil value): haka has no 'logs' (did you mean 'log'?)"},
-		{"math.nothing_like_it()", "call field 'nothing_like_it' (a nil value): math has no 'nothing_like_it'"},
+		{"math.nothing_like_it()",
+		 "call field 'nothing_like_it' (a nil value): math has no 'nothing_like_it'"},
 		{"prin('x')", "call global 'prin' (a nil value) (did you mean 'print'?)"},
 		{"nothing_like_it('x')", "call global 'nothing_like_it' (a nil value)"},
 		/* a table of the script's own, after another table was asked */
@@ -528,29 +546,30 @@ static void test_missed_members(void **state)
 		(void)snprintf(expected, sizeof(expected), "t.lua:1: attempt to %s", rows[i].with);
 		fails(w, rows[i].text, expected);
 	}
-	ok(w, "assert(haka.logg == nil and string.fnd == nil and rawget(haka, 'logg') == nil)\n"
-	      "local good, text = pcall(function() haka.logg('x') end)\n"
-	      "assert(text:find(\"did you mean 'log'\", 1, true))\n"
-	      "good, text = pcall(error, text, 0) assert(select(2, text:gsub('did you mean', '')) == 1)\n"
-	      "haka.own = function() return 7 end assert(haka.own() == 7)\n"
-	      "good, text = pcall(error, {5}) assert(not good and text[1] == 5)\n"
-	      "good, text = pcall(error) assert(not good and text == nil)");
+	ok(w,
+	   "assert(haka.logg == nil and string.fnd == nil and rawget(haka, 'logg') == nil)\n"
+	   "local good, text = pcall(function() haka.logg('x') end)\n"
+	   "assert(text:find(\"did you mean 'log'\", 1, true))\n"
+	   "good, text = pcall(error, text, 0) assert(select(2, text:gsub('did you mean', '')) == 1)\n"
+	   "haka.own = function() return 7 end assert(haka.own() == 7)\n"
+	   "good, text = pcall(error, {5}) assert(not good and text[1] == 5)\n"
+	   "good, text = pcall(error) assert(not good and text == nil)");
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	        cmocka_unit_test_setup_teardown(test_log, setup, teardown),
-	        cmocka_unit_test_setup_teardown(test_small_things, setup, teardown),
-	        cmocka_unit_test_setup_teardown(test_alerts, setup, teardown),
-	        cmocka_unit_test_setup_teardown(test_alerts_refused, setup, teardown),
-	        cmocka_unit_test_setup_teardown(test_alert_files, setup, teardown),
-	        cmocka_unit_test_setup_teardown(test_tables, setup, teardown),
-	        cmocka_unit_test_setup_teardown(test_forged_arguments, setup, teardown),
-	        cmocka_unit_test_setup_teardown(test_pprint, setup, teardown),
-	        cmocka_unit_test_setup_teardown(test_classes, setup, teardown),
-	        cmocka_unit_test_setup_teardown(test_lists, setup, teardown),
-	        cmocka_unit_test_setup_teardown(test_missed_members, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_log, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_small_things, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_alerts, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_alerts_refused, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_alert_files, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_tables, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_forged_arguments, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_pprint, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_classes, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_lists, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_missed_members, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Buffers in memory: the cases that hold for all buffers, operations of whole buffers only, memory and its bounds,
- * iterators that wait.
+ * Buffers in memory: the cases that hold for all buffers, operations of whole buffers only, memory
+ * and its bounds, iterators that wait.
  */
 #include "unit.h"
 
@@ -44,8 +44,10 @@ static void fails(const char *text, enum script_fault fault, const char *with)
 {
 	struct script_error err = {0};
 
-	if (script_run_text(s, "@t.lua", span_str(text), &err) >= 0 || err.fault != fault || !strstr(err.text, with)) {
-		print_error("%s\ngives: %s %s\nnot:   %s\n", text, script_fault_name(err.fault), err.text, with);
+	if (script_run_text(s, "@t.lua", span_str(text), &err) >= 0 || err.fault != fault ||
+	    !strstr(err.text, with)) {
+		print_error("%s\ngives: %s %s\nnot:   %s\n", text, script_fault_name(err.fault),
+			    err.text, with);
 		fail();
 	}
 }
@@ -69,10 +71,11 @@ static void test_cases(void **state)
 		set_global("BEFORE", c->before);
 		/* a C string ends where an octet is zero: cases have that only at their end */
 		set_global("AFTER", c->after);
-		(void)snprintf(text, sizeof(text),
-			       "local b = haka.vbuffer_from(BEFORE)\n%s\nlocal got = b:sub():asstring():gsub('%%z+$', '') if got ~= AFTER then"
-			       " error([[%s: ]] .. got) end is(b.modified, true == b.modified)",
-			       c->lua, c->name);
+		(void)snprintf(
+			text, sizeof(text),
+			"local b = haka.vbuffer_from(BEFORE)\n%s\nlocal got = b:sub():asstring():gsub('%%z+$', '') if got ~= AFTER then"
+			" error([[%s: ]] .. got) end is(b.modified, true == b.modified)",
+			c->lua, c->name);
 		ok(text);
 	}
 }
@@ -109,13 +112,18 @@ static void test_bounds(void **state)
 
 	(void)state;
 	fails("haka.vbuffer_allocate(1e9)", SCRIPT_E_MEMORY, "");
-	fails("haka.vbuffer_allocate(2e9)", SCRIPT_E_RUNTIME, "2000000000 is no whole number from 0 to 1073741824");
-	fails("local b = haka.vbuffer_from('x') while true do b:append(b:clone()) end", SCRIPT_E_MEMORY, "");
-	fails("local b = haka.vbuffer_from(('x'):rep(1e6)) while true do b:pos(0):insert('x') b:sub(0, 1):erase() end", SCRIPT_E_BUDGET, "");
-	fails("local b = haka.vbuffer_from('x') while true do b:sub():zero() end", SCRIPT_E_BUDGET, "");
+	fails("haka.vbuffer_allocate(2e9)", SCRIPT_E_RUNTIME,
+	      "2000000000 is no whole number from 0 to 1073741824");
+	fails("local b = haka.vbuffer_from('x') while true do b:append(b:clone()) end",
+	      SCRIPT_E_MEMORY, "");
+	fails("local b = haka.vbuffer_from(('x'):rep(1e6)) while true do b:pos(0):insert('x') b:sub(0, 1):erase() end",
+	      SCRIPT_E_BUDGET, "");
+	fails("local b = haka.vbuffer_from('x') while true do b:sub():zero() end", SCRIPT_E_BUDGET,
+	      "");
 	/* unreferenced buffers are freed */
 	ok("for i = 1, 1000 do haka.vbuffer_allocate(50000):pos(0):insert('x') end");
-	/* a handle that slept through more changes than are kept says so; one that is used stays valid */
+	/* a handle that slept through more changes than are kept says so; one that is used stays
+	 * valid */
 	ok("local b = haka.vbuffer_from('0123456789') local old, used = b:pos(9), b:pos(9)\n"
 	   "for i = 1, 5000 do b:sub(0, 1):setstring('ab') b:sub(0, 2):setstring('a') used:available() end\n"
 	   "is(used:sub(1):asstring(), '9') fails(function() old:available() end, 'invalid buffer iterator')");
@@ -175,7 +183,8 @@ static void test_streams(void **state)
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
-	const struct CMUnitTest tests[] = {T(test_cases), T(test_whole), T(test_bounds), T(test_blocking), T(test_streams)};
+	const struct CMUnitTest tests[] = {T(test_cases), T(test_whole), T(test_bounds),
+					   T(test_blocking), T(test_streams)};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

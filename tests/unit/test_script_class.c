@@ -69,13 +69,13 @@ static int ip_checksum(lua_State *L)
 }
 
 static const struct script_class ip_class = {
-        .name = "ipv4",
-        .fields = (const struct script_field[]){{"src", ip_get_src, ip_set_src},
-                                                {"ttl", ip_get_ttl, ip_set_ttl},
-                                                {"len", ip_get_len, NULL},
-                                                {"_hidden", ip_get_len, NULL},
-                                                {0}},
-        .methods = (const struct script_method[]){{"verify_checksum", ip_checksum}, {0}},
+	.name = "ipv4",
+	.fields = (const struct script_field[]){{"src", ip_get_src, ip_set_src},
+						{"ttl", ip_get_ttl, ip_set_ttl},
+						{"len", ip_get_len, NULL},
+						{"_hidden", ip_get_len, NULL},
+						{0}},
+	.methods = (const struct script_method[]){{"verify_checksum", ip_checksum}, {0}},
 };
 
 static int tcp_get_dstport(lua_State *L, void *obj)
@@ -112,13 +112,13 @@ static void *tcp_to_ip(void *obj)
 }
 
 static const struct script_class tcp_class = {
-        .name = "tcp",
-        .fields = (const struct script_field[]){{"dstport", tcp_get_dstport, tcp_set_dstport},
-                                                {"len", tcp_get_len, NULL},
-                                                {0}},
-        .methods = (const struct script_method[]){{"drop", tcp_drop}, {0}},
-        .parent = &ip_class,
-        .to_parent = tcp_to_ip,
+	.name = "tcp",
+	.fields = (const struct script_field[]){{"dstport", tcp_get_dstport, tcp_set_dstport},
+						{"len", tcp_get_len, NULL},
+						{0}},
+	.methods = (const struct script_method[]){{"drop", tcp_drop}, {0}},
+	.parent = &ip_class,
+	.to_parent = tcp_to_ip,
 };
 
 static int headers_index(lua_State *L, void *obj)
@@ -145,16 +145,16 @@ static int headers_len(lua_State *L)
 }
 
 static const struct script_class headers_class = {
-        .name = "headers",
-        .index = headers_index,
-        .newindex = headers_newindex,
-        .meta = (const struct luaL_Reg[]){{"__len", headers_len}, {NULL, NULL}},
+	.name = "headers",
+	.index = headers_index,
+	.newindex = headers_newindex,
+	.meta = (const struct luaL_Reg[]){{"__len", headers_len}, {NULL, NULL}},
 };
 
 static const struct script_class flow_class = {
-        .name = "flow",
-        .fields = (const struct script_field[]){{"len", ip_get_len, NULL}, {0}},
-        .flags = SCRIPT_CLASS_EXTENSIBLE,
+	.name = "flow",
+	.fields = (const struct script_field[]){{"len", ip_get_len, NULL}, {0}},
+	.flags = SCRIPT_CLASS_EXTENSIBLE,
 };
 
 struct world {
@@ -218,7 +218,7 @@ static int setup(void **state)
 	struct script_opts o = {.instructions = 1ULL << 40, .call_ms = 60000};
 
 	w = (struct world){.ip = {.src = 0x0a000001, .ttl = 64},
-	                   .tcp = {.ip = &w.ip, .dstport = 80}};
+			   .tcp = {.ip = &w.ip, .dstport = 80}};
 	assert_int_equal(script_new(&o, &w.s), 0);
 	assert_int_equal(script_class_register(w.s, &tcp_class), 0);
 	assert_int_equal(script_class_register(w.s, &ip_class), 0);
@@ -284,7 +284,8 @@ static void test_refusals(void **state)
 	fails(w, "pkt.len = 1", "t.lua:1: tcp.len is read-only");
 	fails(w, "pkt.dsport = 1", "t.lua:1: tcp has no field 'dsport' (did you mean 'dstport'?)");
 	fails(w, "pkt.nothing_like_it = 1", "t.lua:1: tcp has no field 'nothing_like_it'");
-	fails(w, "pkt.dsport()", "t.lua:1: attempt to call field 'dsport' (a nil value): tcp has no field 'dsport' (did you mean 'dstport'?)");
+	fails(w, "pkt.dsport()",
+	      "t.lua:1: attempt to call field 'dsport' (a nil value): tcp has no field 'dsport' (did you mean 'dstport'?)");
 	fails(w, "local t = {} t.other()", "t.lua:1: attempt to call field 'other' (a nil value)");
 	fails(w, "pkt[1] = 1", "t.lua:1: tcp has no field 'number'");
 	fails(w, "pkt.drop = 1", "t.lua:1: tcp.drop is a method and cannot be set");
@@ -394,9 +395,9 @@ static double ns(struct world *w, const char *body)
 		(void)clock_gettime(CLOCK_THREAD_CPUTIME_ID, &a);
 		ok(w, text);
 		(void)clock_gettime(CLOCK_THREAD_CPUTIME_ID, &b);
-		double one =
-		        ((double)(b.tv_sec - a.tv_sec) * 1e9 + (double)(b.tv_nsec - a.tv_nsec)) /
-		        LOOPS;
+		double one = ((double)(b.tv_sec - a.tv_sec) * 1e9 +
+			      (double)(b.tv_nsec - a.tv_nsec)) /
+			     LOOPS;
 
 		best = one < best ? one : best;
 	}
@@ -409,23 +410,23 @@ static void test_what_it_costs(void **state)
 	double loop = ns(w, "");
 
 	print_message("field %.0f ns, parent's field %.0f, address %.0f, write %.0f, method %.0f "
-	              "(empty loop %.1f)\n",
-	              ns(w, "x = p.dstport") - loop, ns(w, "x = p.ttl") - loop,
-	              ns(w, "x = p.src") - loop, ns(w, "p.dstport = 5") - loop,
-	              ns(w, "x = p:drop()") - loop, loop);
+		      "(empty loop %.1f)\n",
+		      ns(w, "x = p.dstport") - loop, ns(w, "x = p.ttl") - loop,
+		      ns(w, "x = p.src") - loop, ns(w, "p.dstport = 5") - loop,
+		      ns(w, "x = p:drop()") - loop, loop);
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	        cmocka_unit_test_setup_teardown(test_fields_and_methods, setup, teardown),
-	        cmocka_unit_test_setup_teardown(test_delegation, setup, teardown),
-	        cmocka_unit_test_setup_teardown(test_refusals, setup, teardown),
-	        cmocka_unit_test_setup_teardown(test_objects_that_are_gone, setup, teardown),
-	        cmocka_unit_test_setup_teardown(test_fields_of_their_own, setup, teardown),
-	        cmocka_unit_test_setup_teardown(test_keys_that_are_no_fields, setup, teardown),
-	        cmocka_unit_test_setup_teardown(test_addresses, setup, teardown),
-	        cmocka_unit_test_setup_teardown(test_what_it_costs, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_fields_and_methods, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_delegation, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_refusals, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_objects_that_are_gone, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_fields_of_their_own, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_keys_that_are_no_fields, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_addresses, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_what_it_costs, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -37,7 +37,9 @@ static bool ask(void *ctx, const char *prompt, struct buf *line)
 
 static void open_with(bool person)
 {
-	struct script_opts so = {.print = say, .prompt = person ? ask : NULL, .instructions = 200000};
+	struct script_opts so = {.print = say,
+				 .prompt = person ? ask : NULL,
+				 .instructions = 200000};
 
 	assert_int_equal(script_new(&so, &s), 0);
 	said[0] = '\0';
@@ -106,12 +108,20 @@ static void raise_started(const char *const *what)
 
 static void test_interactive(void **state)
 {
-	static const char *const talk[] = {"#inputs", "y = 3", "nonsense +", "error('no')", "y + 1", "", "continue", "not read", NULL};
+	static const char *const talk[] = {"#inputs",	  "y = 3",    "nonsense +",
+					   "error('no')", "y + 1",    "",
+					   "continue",	  "not read", NULL};
 	static const char *const loop[] = {"y", "while true do end", "y", NULL};
 	static const char *const nothing[] = {NULL};
 
 	(void)state;
-	assert_int_equal(script_run_text(s, "=t", span_str("haka.rule{on = haka.events.started, eval = haka.interactive_rule('here')}"), &err), 0);
+	assert_int_equal(
+		script_run_text(
+			s, "=t",
+			span_str(
+				"haka.rule{on = haka.events.started, eval = haka.interactive_rule('here')}"),
+			&err),
+		0);
 	raise_started(talk);
 	assert_non_null(strstr(said, "0\n"));
 	assert_non_null(strstr(said, "typed:1"));
@@ -130,11 +140,22 @@ static void test_interactive(void **state)
 static void test_long_thought(void **state)
 {
 	/* each line may use all of it again */
-	static const char *const talk[] = {"for i = 1, 30000 do end", "for i = 1, 30000 do end", "for i = 1, 30000 do end",
-					   "for i = 1, 30000 do end", "for i = 1, 30000 do end", "'done'", NULL};
+	static const char *const talk[] = {"for i = 1, 30000 do end",
+					   "for i = 1, 30000 do end",
+					   "for i = 1, 30000 do end",
+					   "for i = 1, 30000 do end",
+					   "for i = 1, 30000 do end",
+					   "'done'",
+					   NULL};
 
 	(void)state;
-	assert_int_equal(script_run_text(s, "=t", span_str("haka.rule{on = haka.events.started, eval = haka.interactive_rule('here')}"), &err), 0);
+	assert_int_equal(
+		script_run_text(
+			s, "=t",
+			span_str(
+				"haka.rule{on = haka.events.started, eval = haka.interactive_rule('here')}"),
+			&err),
+		0);
 	raise_started(talk);
 	assert_string_equal(said, "done\n");
 }
@@ -144,7 +165,9 @@ static void test_nobody(void **state)
 	(void)state;
 	script_free(s);
 	open_with(false);
-	assert_int_equal(script_run_text(s, "=t", span_str("f = haka.interactive_rule('here')"), &err), 0);
+	assert_int_equal(script_run_text(s, "=t", span_str("f = haka.interactive_rule('here')"),
+					 &err),
+			 0);
 	assert_true(script_run_text(s, "=t", span_str("f()"), &err) < 0);
 	assert_non_null(strstr(err.text, "nobody can be asked here"));
 }
@@ -152,7 +175,8 @@ static void test_nobody(void **state)
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
-	static const struct CMUnitTest tests[] = {T(test_eval), T(test_interactive), T(test_long_thought), T(test_nobody)};
+	static const struct CMUnitTest tests[] = {T(test_eval), T(test_interactive),
+						  T(test_long_thought), T(test_nobody)};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -2,9 +2,9 @@
 /*
  * No single call of a script costs more than its instructions pay for. The functions in C that a
  * script can reach are found by a walk over globals, modules, metatables and objects, and are
- * called with large texts, tables, buffers and numbers; calls whose cost depends on more than a size
- * are in a list. The processor time is compared with the instructions that were charged, in units of
- * a plain loop on the same machine.
+ * called with large texts, tables, buffers and numbers; calls whose cost depends on more than a
+ * size are in a list. The processor time is compared with the instructions that were charged, in
+ * units of a plain loop on the same machine.
  */
 #include "script/script_impl.h"
 
@@ -21,8 +21,9 @@
 #include <cmocka.h>
 
 /*
- * Calls may cost PLAIN_MAX times the cost of a plain loop of as many instructions, and GRACE_NS besides. Sanitizers
- * slow functions in C down, and the loop not at all: there the calls are made, their costs say nothing.
+ * Calls may cost PLAIN_MAX times the cost of a plain loop of as many instructions, and GRACE_NS
+ * besides. Sanitizers slow functions in C down, and the loop not at all: there the calls are made,
+ * their costs say nothing.
  */
 #ifdef __SANITIZE_ADDRESS__
 enum { COSTS_COUNT = false };
@@ -71,7 +72,8 @@ static bool is_cheap(const char *text, const char *what)
 
 	if (!COSTS_COUNT || (double)ns <= charged * plain_ns * PLAIN_MAX + GRACE_NS)
 		return true;
-	print_error("%s: %s: %.1f ms, %.0f instructions charged (%s)\n", what, text, (double)ns / 1e6, charged, err.text);
+	print_error("%s: %s: %.1f ms, %.0f instructions charged (%s)\n", what, text,
+		    (double)ns / 1e6, charged, err.text);
 	return false;
 }
 
@@ -84,7 +86,7 @@ static void prepare(const char *text)
 		fail_msg("%s: %s", text, err.text);
 }
 
-/* --- The walk ------------------------------------------------------------------------------------------- */
+/* --- The walk --------------------------------------------------------------------------------- */
 
 static const char key_seen, key_functions;
 
@@ -126,7 +128,8 @@ static void walk(lua_State *L, const char *path, unsigned depth)
 {
 	int type = lua_type(L, -1);
 
-	if (depth == 0 || (type != LUA_TTABLE && type != LUA_TFUNCTION && type != LUA_TUSERDATA) || !lua_checkstack(L, 20) || !is_new(L))
+	if (depth == 0 || (type != LUA_TTABLE && type != LUA_TFUNCTION && type != LUA_TUSERDATA) ||
+	    !lua_checkstack(L, 20) || !is_new(L))
 		return;
 	if (type == LUA_TFUNCTION && lua_iscfunction(L, -1) && n_functions < FUNCTIONS_MAX) {
 		(void)snprintf(paths[n_functions++], sizeof(paths[0]), "%s", path);
@@ -138,7 +141,10 @@ static void walk(lua_State *L, const char *path, unsigned depth)
 	if (type == LUA_TTABLE) {
 		lua_pushnil(L);
 		while (lua_next(L, -2))
-			walk_part(L, path, lua_type(L, -2) == LUA_TSTRING ? lua_tostring(L, -2) : luaL_typename(L, -2), depth);
+			walk_part(L, path,
+				  lua_type(L, -2) == LUA_TSTRING ? lua_tostring(L, -2)
+								 : luaL_typename(L, -2),
+				  depth);
 	}
 	if (lua_getmetatable(L, -1))
 		walk_part(L, path, "meta", depth);
@@ -173,13 +179,13 @@ static int get_function(lua_State *L)
 	return 1;
 }
 
-/* --- Tests ---------------------------------------------------------------------------------------------- */
+/* --- Tests ------------------------------------------------------------------------------------ */
 
-#define OBJECTS                                                                                                        \
-	"S = ('a'):rep(4000000) D = ('1'):rep(4000000) B = haka.vbuffer_from(S) re = require('regexp/pcre').re\n"      \
-	"O = {B, B:sub(0, 3999999), B:pos('begin'), haka.vbuffer_iterator_blocking(B:pos('begin')), re:compile('a+b'),\n" \
+#define OBJECTS                                                                                                               \
+	"S = ('a'):rep(4000000) D = ('1'):rep(4000000) B = haka.vbuffer_from(S) re = require('regexp/pcre').re\n"             \
+	"O = {B, B:sub(0, 3999999), B:pos('begin'), haka.vbuffer_iterator_blocking(B:pos('begin')), re:compile('a+b'),\n"     \
 	" re:compile('a+b'):create_sink(), re:set{'a+b', 'c'}, re:set{'a+b', 'c'}:create_sink(), require('protocol/ipv4'),\n" \
-	" require('protocol/ipv4').addr('192.0.2.1'), require('protocol/ipv4').network('192.0.2.0/24'), haka.time(1),\n"  \
+	" require('protocol/ipv4').addr('192.0.2.1'), require('protocol/ipv4').network('192.0.2.0/24'), haka.time(1),\n"      \
 	" haka.vbuffer_stream(), haka.shared('cost'), require('class'), require('regexp/pcre')}\n"
 
 static int setup(void **state)
@@ -207,8 +213,26 @@ static int teardown(void **state)
 
 static void test_every_function(void **state)
 {
-	static const char *const arguments[] = {"S", "T", "T, 1, 0", "S, S", "S, 1e9", "'', 1e9", "1e9", "S, S, S", "T, -1e7, 0", "T, '', -1e9, 1e9", "T, -1e9, 1e9",
-						"o", "o, S", "o, T", "o, 1e6", "o, 1e9", "o, B", "o, 0, 1e6", "o, S, S", "o, 'a', S"};
+	static const char *const arguments[] = {"S",
+						"T",
+						"T, 1, 0",
+						"S, S",
+						"S, 1e9",
+						"'', 1e9",
+						"1e9",
+						"S, S, S",
+						"T, -1e7, 0",
+						"T, '', -1e9, 1e9",
+						"T, -1e9, 1e9",
+						"o",
+						"o, S",
+						"o, T",
+						"o, 1e6",
+						"o, 1e9",
+						"o, B",
+						"o, 0, 1e6",
+						"o, S, S",
+						"o, 'a', S"};
 	char text[512], what[200];
 	bool good = true;
 
@@ -228,8 +252,10 @@ static void test_every_function(void **state)
 		for (size_t k = 0; k < sizeof(arguments) / sizeof(arguments[0]); k++) {
 			if (!object && arguments[k][0] == 'o')
 				break;
-			(void)snprintf(text, sizeof(text), "local f, o = haka.get_function(%u), O[%u] for i = 1, 50 do pcall(f, %s) end",
-				       i + 1, object ? object : 1, arguments[k]);
+			(void)snprintf(
+				text, sizeof(text),
+				"local f, o = haka.get_function(%u), O[%u] for i = 1, 50 do pcall(f, %s) end",
+				i + 1, object ? object : 1, arguments[k]);
 			(void)snprintf(what, sizeof(what), "%s(%s)", paths[i], arguments[k]);
 			good &= is_cheap(text, what);
 		}
@@ -281,7 +307,8 @@ static void test_calls(void **state)
 	assert_true(good);
 }
 
-/* Instructions that compare, convert or join all of a text: the time limit notices soon as long as there are large ones. */
+/* Instructions that compare, convert or join all of a text: the time limit notices soon as long as
+ * there are large ones. */
 static void test_time_with_large_texts(void **state)
 {
 	static const char *const endless[] = {

@@ -39,8 +39,8 @@ static void on_drop(struct script_dhcp *d)
 }
 
 static const struct option_def own[] = {
-        {.code = 224, .name = "site-port", .space = "dhcp4", .type = OPTION_UINT16},
-        {.code = 226, .name = "site-flag", .space = "dhcp4", .type = OPTION_EMPTY},
+	{.code = 224, .name = "site-port", .space = "dhcp4", .type = OPTION_UINT16},
+	{.code = 226, .name = "site-flag", .space = "dhcp4", .type = OPTION_EMPTY},
 };
 
 static const struct option_def *by_code(const struct script_dhcp *d, uint32_t code)
@@ -61,8 +61,10 @@ static const struct option_def *by_name(const struct script_dhcp *d, const char 
 	return option_def_by_name(OPTION_SPACE_DHCP4, name);
 }
 
-static const struct script_dhcp_host host = {
-        .drop = on_drop, .changed = on_changed, .by_code = by_code, .by_name = by_name};
+static const struct script_dhcp_host host = {.drop = on_drop,
+					     .changed = on_changed,
+					     .by_code = by_code,
+					     .by_name = by_name};
 static const struct script_dhcp_host bare = {0};
 
 static int global_msg(lua_State *L)
@@ -250,7 +252,7 @@ static void test_options_refused(void **state)
 	refused("return msg.options.no_such_thing", "no option is called 'no_such_thing'");
 	refused("return msg.options[{}]", "a code or name: number expected, got table");
 	refused("msg.options[51] = -1",
-	        "dhcp.options[51]: -1 is no whole number from 0 to 4294967295");
+		"dhcp.options[51]: -1 is no whole number from 0 to 4294967295");
 	refused("msg.options[26] = 65536", "from 0 to 65535");
 	refused("msg.options[23] = 1.5", "1.5 is no whole number");
 	refused("msg.options[2] = 2 ^ 31", "no whole number from -2147483648 to 2147483647");
@@ -272,10 +274,10 @@ static void test_full_arena(void **state)
 {
 	(void)state;
 	refused("for i = 1, 254 do msg.options:raw(i, ('x'):rep(64)) end",
-	        "no room left in the packet");
+		"no room left in the packet");
 	refused("msg.options[3] = (function() local t = {} for i = 1, 200 do t[i] = '10.0.0.1' end "
-	        "return t end)()",
-	        "no room left in the packet");
+		"return t end)()",
+		"no room left in the packet");
 	ok("assert(msg.type == 1)");
 	refused("msg:drop()", "cannot be dropped here");
 }
@@ -307,13 +309,13 @@ static void test_drop_and_life(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	        cmocka_unit_test_setup_teardown(test_fields, setup, teardown),
-	        cmocka_unit_test_setup_teardown(test_fields_refused, setup, teardown),
-	        cmocka_unit_test_setup_teardown(test_options_read, setup, teardown),
-	        cmocka_unit_test_setup_teardown(test_options_write, setup, teardown),
-	        cmocka_unit_test_setup_teardown(test_options_refused, setup, teardown),
-	        cmocka_unit_test_setup_teardown(test_full_arena, setup_small, teardown),
-	        cmocka_unit_test_setup_teardown(test_drop_and_life, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_fields, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_fields_refused, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_options_read, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_options_write, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_options_refused, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_full_arena, setup_small, teardown),
+		cmocka_unit_test_setup_teardown(test_drop_and_life, setup, teardown),
 	};
 
 	return cmocka_run_group_tests_name("script_dhcp", tests, NULL, NULL);

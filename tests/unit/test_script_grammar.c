@@ -120,8 +120,8 @@ static void tokens_and_bytes(void **state)
 	expect("nil\t1000\tz\nparse error at byte 0 for field body in a: its end was not found\n");
 }
 
-/* bytes():untiltoken():chunked(): octets are forwarded as they come, the iterator stays at the token; a function
- * that takes them out and puts others in does not move it. */
+/* bytes():untiltoken():chunked(): octets are forwarded as they come, the iterator stays at the
+ * token; a function that takes them out and puts others in does not move it. */
 static void chunks_until_token(void **state)
 {
 	(void)state;
@@ -420,11 +420,11 @@ static void creates(void **state)
 	expect("<\\xe0>\n<\\xf8>\n");
 	refused("c(g.p, {})", "p:create: 'name' is missing");
 	refused("c(g.p, {name = 'AB'})",
-	        "p:create: parse error at byte 4 for field name in p: no match for '[a-z]+'");
+		"p:create: parse error at byte 4 for field name in p: no match for '[a-z]+'");
 	refused("c(g.p, {name = 'ab', len = 3, items = {{a = 1}}})",
-	        "p:create: 'items': 1 where 3 would be read");
+		"p:create: 'items': 1 where 3 would be read");
 	refused("c(g.p, {name = 'ab', opt = 3})",
-	        "p:create: 'opt' is given, but would not be read");
+		"p:create: 'opt' is given, but would not be read");
 	run("c(g.p, {name = 'ab', items = {{a = 1}}})"); /* the count is computed */
 	expect("\\xca\\xfe\\x01\\x00ab\\x0a\\x01\\x00\\x00\\x00\\x00\\x00\\x00\\x00\\x00\n");
 	refused("c(g.odd, {x = 8})", "'x': 8 is no number of 3 bits");
@@ -432,7 +432,7 @@ static void creates(void **state)
 	refused("g.odd:create(1, {})", "odd:create: iterator expected, got number");
 	refused("g.odd:parse('text')", "odd:parse: iterator expected, got string");
 	refused("g.odd:parse(haka.vbuffer_from('x'):pos('begin'), 3)",
-	        "parse: result: table expected, got number");
+		"parse: result: table expected, got number");
 }
 
 static void refuses(void **state)
@@ -440,47 +440,47 @@ static void refuses(void **state)
 	static const struct {
 		const char *text, *why;
 	} rows[] = {
-	        {"haka.grammar.new(1, print)", "haka.grammar.new: string expected, got number"},
-	        {"haka.grammar.new('g')", "haka.grammar.new: function expected, got nothing"},
-	        {"G(print)", "a function written in Lua expected"},
-	        {"G(function () a = number(65) end)", "number: 1 to 64 bits expected, got 65"},
-	        {"G(function () a = number(8, 'middle') end)",
-	         "byte order: 'big' or 'little' expected, got middle"},
-	        {"G(function () a = token(1) end)", "token: string expected, got number"},
-	        {"G(function () a = token('(') end)", "missing closing parenthesis"},
-	        {"G(function () a = field(1, flag) end)",
-	         "field: name: string expected, got number"},
-	        {"G(function () a = field('x', 1) end)", "field: entity expected, got number"},
-	        {"G(function () a = record{ 1 } end)", "record: entity expected, got number"},
-	        {"G(function () a = record{ x = flag } end)",
-	         "record: a list of entities expected, it has a key x"},
-	        {"G(function () a = array(1) end)", "array: entity expected, got number"},
-	        {"G(function () a = branch({}, 1) end)",
-	         "branch: selector: function expected, got number"},
-	        {"G(function () a = branch({x = 1}, print) end)",
-	         "branch: case 'x': entity expected, got number"},
-	        {"G(function () a = optional(flag) end)",
-	         "optional: predicate: function expected, got nothing"},
-	        {"G(function () a = align(7) end)", "align: a multiple of 8 bits expected, got 7"},
-	        {"G(function () a = number(8):count(2) end)", ":count is no option of number"},
-	        {"G(function () a = array(flag):count(-1) end)",
-	         "count: a number or a function expected, got number"},
-	        {"G(function () a = bytes():untilcond(print) end)",
-	         ":untilcond is no option of bytes"},
-	        {"G(function () a = flag:convert(1) end)",
-	         "convert: a converter {get = f, set = f} expected, got number"},
-	        {"G(function () a = flag:result({}) end)", "result: a class expected, got table"},
-	        {"G(function () a = flag:const() end)",
-	         "const: a value or a function expected, got nothing"},
-	        {"G(function () a = flag a = flag end)", "rule 'a' is defined twice"},
-	        {"G(function () define('a') end)", "rule 'a' is declared, but not defined"},
-	        {"G(function () a = flag define('a') end)", "define: rule 'a' is there already"},
-	        {"G(function () number = 1 end)", "'number' is a word of the language"},
-	        {"G(function () export(flag) end)",
-	         "export: argument 1 is no rule: it was assigned to no name"},
-	        {"G(function () export(1) end)", "export: argument 1: entity expected, got number"},
-	        {"G(function () extend(1) end)",
-	         "extend: argument 1: a grammar expected, got number"},
+		{"haka.grammar.new(1, print)", "haka.grammar.new: string expected, got number"},
+		{"haka.grammar.new('g')", "haka.grammar.new: function expected, got nothing"},
+		{"G(print)", "a function written in Lua expected"},
+		{"G(function () a = number(65) end)", "number: 1 to 64 bits expected, got 65"},
+		{"G(function () a = number(8, 'middle') end)",
+		 "byte order: 'big' or 'little' expected, got middle"},
+		{"G(function () a = token(1) end)", "token: string expected, got number"},
+		{"G(function () a = token('(') end)", "missing closing parenthesis"},
+		{"G(function () a = field(1, flag) end)",
+		 "field: name: string expected, got number"},
+		{"G(function () a = field('x', 1) end)", "field: entity expected, got number"},
+		{"G(function () a = record{ 1 } end)", "record: entity expected, got number"},
+		{"G(function () a = record{ x = flag } end)",
+		 "record: a list of entities expected, it has a key x"},
+		{"G(function () a = array(1) end)", "array: entity expected, got number"},
+		{"G(function () a = branch({}, 1) end)",
+		 "branch: selector: function expected, got number"},
+		{"G(function () a = branch({x = 1}, print) end)",
+		 "branch: case 'x': entity expected, got number"},
+		{"G(function () a = optional(flag) end)",
+		 "optional: predicate: function expected, got nothing"},
+		{"G(function () a = align(7) end)", "align: a multiple of 8 bits expected, got 7"},
+		{"G(function () a = number(8):count(2) end)", ":count is no option of number"},
+		{"G(function () a = array(flag):count(-1) end)",
+		 "count: a number or a function expected, got number"},
+		{"G(function () a = bytes():untilcond(print) end)",
+		 ":untilcond is no option of bytes"},
+		{"G(function () a = flag:convert(1) end)",
+		 "convert: a converter {get = f, set = f} expected, got number"},
+		{"G(function () a = flag:result({}) end)", "result: a class expected, got table"},
+		{"G(function () a = flag:const() end)",
+		 "const: a value or a function expected, got nothing"},
+		{"G(function () a = flag a = flag end)", "rule 'a' is defined twice"},
+		{"G(function () define('a') end)", "rule 'a' is declared, but not defined"},
+		{"G(function () a = flag define('a') end)", "define: rule 'a' is there already"},
+		{"G(function () number = 1 end)", "'number' is a word of the language"},
+		{"G(function () export(flag) end)",
+		 "export: argument 1 is no rule: it was assigned to no name"},
+		{"G(function () export(1) end)", "export: argument 1: entity expected, got number"},
+		{"G(function () extend(1) end)",
+		 "extend: argument 1: a grammar expected, got number"},
 	};
 
 	(void)state;
@@ -529,11 +529,11 @@ int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	static const struct CMUnitTest tests[] = {
-	        T(numbers), T(tokens_and_bytes), T(chunks_until_token),     T(arrays),
-	        T(numbers), T(tokens_and_bytes), T(entity_creates),     T(arrays),
-	        T(numbers), T(tokens_and_bytes), T(composed),     T(arrays),
-	        T(options), T(context),          T(recursion),    T(inherits),
-	        T(creates), T(refuses),          T(options_copy), T(limits),
+		T(numbers), T(tokens_and_bytes), T(chunks_until_token), T(arrays),
+		T(numbers), T(tokens_and_bytes), T(entity_creates),	T(arrays),
+		T(numbers), T(tokens_and_bytes), T(composed),		T(arrays),
+		T(options), T(context),		 T(recursion),		T(inherits),
+		T(creates), T(refuses),		 T(options_copy),	T(limits),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * A Lua state and its limits: functions that a script cannot reach, that no script runs for ever or eats
- * all memory however it tries, and that the state is usable afterwards.
+ * A Lua state and its limits: functions that a script cannot reach, that no script runs for ever or
+ * eats all memory however it tries, and that the state is usable afterwards.
  */
 #include "script/script.h"
 
@@ -25,7 +25,7 @@ static void print_line(void *ctx, struct span line)
 {
 	(void)ctx;
 	(void)snprintf(printed + strlen(printed), sizeof(printed) - strlen(printed), "%.*s\n",
-	               (int)line.n, (const char *)line.p);
+		       (int)line.n, (const char *)line.p);
 }
 
 static struct script *fresh(struct script_opts o)
@@ -87,23 +87,23 @@ static void test_faults_name_file_and_line(void **state)
 static void test_what_is_not_there(void **state)
 {
 	static const char text[] =
-	        "for _, n in "
-	        "ipairs{'ffi','jit','package','io','os','collectgarbage','newproxy','"
-	        "getfenv',"
-	        " 'setfenv','dofile','loadfile','module','gcinfo'} do assert(rawget(_G, n) == nil, "
-	        "n) end\n"
-	        "assert(string.dump == nil) local t = {} for k in pairs(debug) do t[#t + 1] = k "
-	        "end table.sort(t)\n"
-	        "assert(table.concat(t, ' ') == 'hide_function hide_underscore pprint')\n"
-	        "for _, n in ipairs{'ffi','jit','io','os','string','jit.opt','table.new'} do\n"
-	        "  local ok, e = pcall(require, n) assert(not ok and e:find('not found'), n) end\n"
-	        "assert(getmetatable('') == false)\n"
-	        "assert(not pcall(setmetatable, '', {}))\n"
-	        "assert(not load('\\27LJ\\2'))\n"
-	        "local left = true assert(not load(function() if left then left = false return "
-	        "'\\27LJ' end end))\n"
-	        "assert(load('return ...', 'n', 'b', {})(7) == 7)\n"
-	        "x = 1 assert(load('return x', 'n', 't', {x = 5})() == 5)";
+		"for _, n in "
+		"ipairs{'ffi','jit','package','io','os','collectgarbage','newproxy','"
+		"getfenv',"
+		" 'setfenv','dofile','loadfile','module','gcinfo'} do assert(rawget(_G, n) == nil, "
+		"n) end\n"
+		"assert(string.dump == nil) local t = {} for k in pairs(debug) do t[#t + 1] = k "
+		"end table.sort(t)\n"
+		"assert(table.concat(t, ' ') == 'hide_function hide_underscore pprint')\n"
+		"for _, n in ipairs{'ffi','jit','io','os','string','jit.opt','table.new'} do\n"
+		"  local ok, e = pcall(require, n) assert(not ok and e:find('not found'), n) end\n"
+		"assert(getmetatable('') == false)\n"
+		"assert(not pcall(setmetatable, '', {}))\n"
+		"assert(not load('\\27LJ\\2'))\n"
+		"local left = true assert(not load(function() if left then left = false return "
+		"'\\27LJ' end end))\n"
+		"assert(load('return ...', 'n', 'b', {})(7) == 7)\n"
+		"x = 1 assert(load('return x', 'n', 't', {x = 5})() == 5)";
 	struct script *s = fresh((struct script_opts){0});
 
 	(void)state;
@@ -113,34 +113,34 @@ static void test_what_is_not_there(void **state)
 
 /* Each of these would run for years, or for ever. */
 static const char *const runaways[] = {
-        "while true do end",
-        "while true do pcall(function() while true do end end) end",
-        "while true do pcall(error) end",
-        "xpcall(function() while true do end end, function() while true do end end)",
-        "while true do xpcall(error, function() while true do end end) end",
-        "local f = coroutine.wrap(function() while true do end end) while true do pcall(f) end",
-        "while true do coroutine.resume(coroutine.create(function() while true do end end)) end",
-        "local co = coroutine.create(function() while true do coroutine.yield() end end)"
-        " while true do coroutine.resume(co) end",
-        "(('a'):rep(5000)):find(('.-'):rep(20) .. 'c')",
-        "while true do (('a'):rep(5000)):find(('.-'):rep(20) .. 'c') end",
-        "local s = ('a'):rep(100000) while true do s:find('x', 1, true) end",
-        "local s = ('a'):rep(100000) for _ in s:gmatch(('a*'):rep(30) .. 'b') do end",
-        "local s = ('a'):rep(100000) s:gsub(('a?'):rep(50) .. ('a*'):rep(30) .. 'b', 'x')",
-        "('x'):rep(1000):gsub('x', function() while true do end end)",
-        "load(function() while true do end end)",
-        "while true do load(function() while true do end end) end",
-        "local t = {} for i = 1, 100000 do t[i] = (i * 7919) % 100003 end while true do "
-        "table.sort(t) end",
-        "local t = {} for i = 1, 300000 do t[i] = 'a' end while true do table.concat(t) end",
-        "local s = ('a'):rep(1000000) while true do s:upper() end",
-        "local s = ('a'):rep(4000000) local t = {} while true do t = s .. 'b' .. s end",
-        "setmetatable(_G, {__index = function() while true do end end}) return nothing",
-        "local function f() return pcall(f) end while true do f() end",
-        "table.sort({3, 2, 1}, function() while true do end end)",
-        "for _ in pairs(setmetatable({}, {__pairs = function() return function() return 1 end "
-        "end})) do end",
-        "print(setmetatable({}, {__tostring = function() while true do end end}))",
+	"while true do end",
+	"while true do pcall(function() while true do end end) end",
+	"while true do pcall(error) end",
+	"xpcall(function() while true do end end, function() while true do end end)",
+	"while true do xpcall(error, function() while true do end end) end",
+	"local f = coroutine.wrap(function() while true do end end) while true do pcall(f) end",
+	"while true do coroutine.resume(coroutine.create(function() while true do end end)) end",
+	"local co = coroutine.create(function() while true do coroutine.yield() end end)"
+	" while true do coroutine.resume(co) end",
+	"(('a'):rep(5000)):find(('.-'):rep(20) .. 'c')",
+	"while true do (('a'):rep(5000)):find(('.-'):rep(20) .. 'c') end",
+	"local s = ('a'):rep(100000) while true do s:find('x', 1, true) end",
+	"local s = ('a'):rep(100000) for _ in s:gmatch(('a*'):rep(30) .. 'b') do end",
+	"local s = ('a'):rep(100000) s:gsub(('a?'):rep(50) .. ('a*'):rep(30) .. 'b', 'x')",
+	"('x'):rep(1000):gsub('x', function() while true do end end)",
+	"load(function() while true do end end)",
+	"while true do load(function() while true do end end) end",
+	"local t = {} for i = 1, 100000 do t[i] = (i * 7919) % 100003 end while true do "
+	"table.sort(t) end",
+	"local t = {} for i = 1, 300000 do t[i] = 'a' end while true do table.concat(t) end",
+	"local s = ('a'):rep(1000000) while true do s:upper() end",
+	"local s = ('a'):rep(4000000) local t = {} while true do t = s .. 'b' .. s end",
+	"setmetatable(_G, {__index = function() while true do end end}) return nothing",
+	"local function f() return pcall(f) end while true do f() end",
+	"table.sort({3, 2, 1}, function() while true do end end)",
+	"for _ in pairs(setmetatable({}, {__pairs = function() return function() return 1 end "
+	"end})) do end",
+	"print(setmetatable({}, {__tostring = function() while true do end end}))",
 };
 
 static void test_no_script_runs_on(void **state)
@@ -195,7 +195,8 @@ static void test_time_is_the_net(void **state)
 static void test_limits_strike_anywhere(void **state)
 {
 	(void)state;
-	/* enough for the scripts that run afterwards, should the table of strings have to double just then */
+	/* enough for the scripts that run afterwards, should the table of strings have to double
+	 * just then */
 	for (uint64_t n = 3000; n < 3200; n++) {
 		struct script *s = fresh((struct script_opts){.instructions = n});
 
@@ -210,24 +211,25 @@ static void test_limits_strike_anywhere(void **state)
 }
 
 static const char *const eaters[] = {
-        "local t = {} while true do t[#t + 1] = {1, 2, 3} end",
-        "local s = 'x' while true do s = s .. s end",
-        "('x'):rep(1e9)",
-        "('x'):rep(1e9, 'y')",
-        "while true do pcall(string.rep, 'x', 1e9) end",
-        "local t = {} while true do t[#t + 1] = tostring(#t) .. ('k'):rep(1000) end",
-        "local function f(...) return f(1, ...) end f()",
-        "local t = {} while true do pcall(function() while true do t[#t + 1] = {} end end) end",
-        "local t = {} for i = 1, 1e7 do t[i] = coroutine.create(function() end) end",
-        "table.concat({('x'):rep(3e6), ('x'):rep(3e6), ('x'):rep(3e6)})",
-        "local t = {} for i = 1, 100 do t[i] = ('x'):rep(1e5) .. i end local s = ('%s'):rep(100) "
-        "s:format(unpack(t))",
+	"local t = {} while true do t[#t + 1] = {1, 2, 3} end",
+	"local s = 'x' while true do s = s .. s end",
+	"('x'):rep(1e9)",
+	"('x'):rep(1e9, 'y')",
+	"while true do pcall(string.rep, 'x', 1e9) end",
+	"local t = {} while true do t[#t + 1] = tostring(#t) .. ('k'):rep(1000) end",
+	"local function f(...) return f(1, ...) end f()",
+	"local t = {} while true do pcall(function() while true do t[#t + 1] = {} end end) end",
+	"local t = {} for i = 1, 1e7 do t[i] = coroutine.create(function() end) end",
+	"table.concat({('x'):rep(3e6), ('x'):rep(3e6), ('x'):rep(3e6)})",
+	"local t = {} for i = 1, 100 do t[i] = ('x'):rep(1e5) .. i end local s = ('%s'):rep(100) "
+	"s:format(unpack(t))",
 };
 
 static void test_memory_has_a_cap(void **state)
 {
-	struct script *s = fresh((struct script_opts){
-	        .instructions = 1ULL << 50, .call_ms = 60000, .memory = 8 << 20});
+	struct script *s = fresh((struct script_opts){.instructions = 1ULL << 50,
+						      .call_ms = 60000,
+						      .memory = 8 << 20});
 	struct script_stats st;
 
 	(void)state;
@@ -259,17 +261,17 @@ static void test_memory_that_stays_full(void **state)
 
 	(void)state;
 	assert_int_equal(run(s, "keep = {} while true do keep[#keep + 1] = {1} end"),
-	                 -USHER_E_SCRIPT);
+			 -USHER_E_SCRIPT);
 	assert_int_equal(err.fault, SCRIPT_E_MEMORY);
 	for (int i = 0; i < 100; i++) {
 		assert_int_equal(run(s, "for i = 1, 1e5 do keep[#keep + 1] = {1} end"),
-		                 -USHER_E_SCRIPT);
+				 -USHER_E_SCRIPT);
 		assert_int_equal(err.fault, SCRIPT_E_MEMORY);
 		assert_non_null(strstr(err.text, "t.lua"));
 	}
 	ok(s, "keep = nil");
 	(void)run(s, "local t = {} for i = 1, 10000 do t[i] = {i} end"); /* at worst this one finds
-	                                                                    no room yet */
+									    no room yet */
 	ok(s, "local t = {} for i = 1, 10000 do t[i] = {i} end");
 	script_free(s);
 }
@@ -277,8 +279,9 @@ static void test_memory_that_stays_full(void **state)
 /* Much garbage, little kept: LuaJIT alone would wait until twice as much is in use. */
 static void test_garbage_is_not_a_full_memory(void **state)
 {
-	struct script *s = fresh((struct script_opts){
-	        .memory = 8 << 20, .instructions = 1ULL << 40, .call_ms = 60000});
+	struct script *s = fresh((struct script_opts){.memory = 8 << 20,
+						      .instructions = 1ULL << 40,
+						      .call_ms = 60000});
 
 	(void)state;
 	ok(s, "keep = {} for i = 1, 60000 do keep[i] = {i} end"); /* about 5 MiB */
@@ -290,23 +293,23 @@ static void test_garbage_is_not_a_full_memory(void **state)
 static void test_nothing_nests_too_deeply(void **state)
 {
 	static const char *const deep[] = {
-	        "local function f() return coroutine.wrap(f)() end f()",
-	        "local function f(x) return (('x'):gsub('x', f)) end f()",
-	        "local function f() table.sort({2, 1}, f) end f()",
-	        "local t = setmetatable({}, {}) getmetatable(t).__tostring = function() return "
-	        "tostring(t) end tostring(t)",
-	        "local t = setmetatable({}, {}) getmetatable(t).__tostring = function() return "
-	        "('%s'):format(t) end tostring(t)",
-	        "local function f() load(f) end f()",
-	        "local t = setmetatable({}, {}) getmetatable(t).__pairs = function() return "
-	        "pairs(t) end pairs(t)",
-	        "local function f() f() end f()",
-	        "local t = setmetatable({}, {}) getmetatable(t).__index = function(_, k) return "
-	        "t[k] end local x = t.a",
-	        "load(('('):rep(100000) .. ')')() ",
-	        "load(('{'):rep(100000))()",
-	        "local t = {} for i = 1, 100000 do t[i] = 'a = function() ' end "
-	        "load(table.concat(t))()",
+		"local function f() return coroutine.wrap(f)() end f()",
+		"local function f(x) return (('x'):gsub('x', f)) end f()",
+		"local function f() table.sort({2, 1}, f) end f()",
+		"local t = setmetatable({}, {}) getmetatable(t).__tostring = function() return "
+		"tostring(t) end tostring(t)",
+		"local t = setmetatable({}, {}) getmetatable(t).__tostring = function() return "
+		"('%s'):format(t) end tostring(t)",
+		"local function f() load(f) end f()",
+		"local t = setmetatable({}, {}) getmetatable(t).__pairs = function() return "
+		"pairs(t) end pairs(t)",
+		"local function f() f() end f()",
+		"local t = setmetatable({}, {}) getmetatable(t).__index = function(_, k) return "
+		"t[k] end local x = t.a",
+		"load(('('):rep(100000) .. ')')() ",
+		"load(('{'):rep(100000))()",
+		"local t = {} for i = 1, 100000 do t[i] = 'a = function() ' end "
+		"load(table.concat(t))()",
 	};
 	struct script *s = fresh((struct script_opts){0});
 
@@ -446,8 +449,8 @@ static int host_module(lua_State *L)
 static void test_require(void **state)
 {
 	static const char *const files[] = {"main.lua", "a.lua",    "sub/b.lua", "pkg/init.lua",
-	                                    "pkg",      "loop.lua", "bad.lua",   "byte.lua",
-	                                    "none.lua", "sub",      ""};
+					    "pkg",	"loop.lua", "bad.lua",	 "byte.lua",
+					    "none.lua", "sub",	    ""};
 	struct script *s;
 	char path[256];
 
@@ -494,7 +497,7 @@ static void test_require(void **state)
 	script_free(s);
 	/* through the search path */
 	s = fresh((struct script_opts){.paths = (const char *const[]){"/nowhere", dir},
-	                               .n_paths = 2});
+				       .n_paths = 2});
 	ok(s, "assert(require('a').name == 'a')");
 	script_free(s);
 	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++)
@@ -503,8 +506,8 @@ static void test_require(void **state)
 
 static void test_trusted(void **state)
 {
-	struct script *s =
-	        fresh((struct script_opts){.profile = SCRIPT_TRUSTED, .memory = 32 << 20});
+	struct script *s = fresh(
+		(struct script_opts){.profile = SCRIPT_TRUSTED, .memory = 32 << 20});
 
 	(void)state;
 	ok(s, "assert(require('ffi').sizeof('int') == 4 and io.write and os.time() > 0 and jit)");
@@ -520,22 +523,22 @@ static void test_trusted(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	        cmocka_unit_test(test_faults_name_file_and_line),
-	        cmocka_unit_test(test_what_is_not_there),
-	        cmocka_unit_test(test_no_script_runs_on),
-	        cmocka_unit_test(test_budget_is_per_call),
-	        cmocka_unit_test(test_limits_strike_anywhere),
-	        cmocka_unit_test(test_time_is_the_net),
-	        cmocka_unit_test(test_memory_has_a_cap),
-	        cmocka_unit_test(test_memory_that_stays_full),
-	        cmocka_unit_test(test_garbage_is_not_a_full_memory),
-	        cmocka_unit_test(test_nothing_nests_too_deeply),
-	        cmocka_unit_test(test_host_functions_enter_again),
-	        cmocka_unit_test(test_abort_is_no_fault),
-	        cmocka_unit_test(test_errors_can_be_caught),
-	        cmocka_unit_test(test_what_lua_51_lacks),
-	        cmocka_unit_test(test_require),
-	        cmocka_unit_test(test_trusted),
+		cmocka_unit_test(test_faults_name_file_and_line),
+		cmocka_unit_test(test_what_is_not_there),
+		cmocka_unit_test(test_no_script_runs_on),
+		cmocka_unit_test(test_budget_is_per_call),
+		cmocka_unit_test(test_limits_strike_anywhere),
+		cmocka_unit_test(test_time_is_the_net),
+		cmocka_unit_test(test_memory_has_a_cap),
+		cmocka_unit_test(test_memory_that_stays_full),
+		cmocka_unit_test(test_garbage_is_not_a_full_memory),
+		cmocka_unit_test(test_nothing_nests_too_deeply),
+		cmocka_unit_test(test_host_functions_enter_again),
+		cmocka_unit_test(test_abort_is_no_fault),
+		cmocka_unit_test(test_errors_can_be_caught),
+		cmocka_unit_test(test_what_lua_51_lacks),
+		cmocka_unit_test(test_require),
+		cmocka_unit_test(test_trusted),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

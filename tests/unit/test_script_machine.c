@@ -263,7 +263,7 @@ static void directions(void **state)
 	run("i:update('x', 'up')");
 	expect("u x of n ");
 	refused("i:update('x', 'down')",
-	        "state machine 'm': there is no grammar to find 'named' in");
+		"state machine 'm': there is no grammar to find 'named' in");
 }
 
 static void refuses(void **state)
@@ -271,65 +271,65 @@ static void refuses(void **state)
 	static const struct {
 		const char *text, *why;
 	} rows[] = {
-	        {"haka.state_machine.new(1, print)",
-	         "haka.state_machine.new: string expected, got number"},
-	        {"haka.state_machine.new('m', 1)",
-	         "haka.state_machine.new: function expected, got number"},
-	        {"haka.state_machine.new('m', print)", "a function written in Lua expected"},
-	        {"haka.state_machine.new('m', function () end)", "'m' has no initial state"},
-	        {"haka.state_machine.new('m', function () initial(3) end)",
-	         "initial: state expected, got number"},
-	        {"haka.state_machine.new('m', function () initial(any) end)",
-	         "initial: a state of this machine expected"},
-	        {"haka.state_machine.new('m', function () a = state() a:on{event = events.up} end)",
-	         "on: a State has no event 'up'"},
-	        {"haka.state_machine.new('m', function () a = state() a:on{event = 'up'} end)",
-	         "on: event expected, got string"},
-	        {"haka.state_machine.new('m', function () a = state() a:on{} end)",
-	         "either 'event' or 'events'"},
-	        {"haka.state_machine.new('m', function () a = state() a:on{event = events.enter, "
-	         "jump = 'a'} end)",
-	         "on: jump: state expected, got string"},
-	        {"haka.state_machine.new('m', function () a = state() a:on{event = events.enter, "
-	         "jump = any} end)",
-	         "no state to be in"},
-	        {"haka.state_machine.new('m', function () a = state() a:on{event = events.enter, "
-	         "exec = print} end)",
-	         "on: unknown key 'exec'"},
-	        {"haka.state_machine.new('m', function () a = state() a:on{event = events.enter, "
-	         "execute = 1} end)",
-	         "on: execute: function expected"},
-	        {"haka.state_machine.new('m', function () a = state() a:on{event = "
-	         "events.timeout(0)} end)",
-	         "no number of seconds"},
-	        {"haka.state_machine.new('m', function () a = state() a:on{event = "
-	         "events.timeout('x')} end)",
-	         "events.timeout: number expected"},
-	        {"haka.state_machine.new('m', function () state = 1 end)",
-	         "'state' is a word of the language"},
-	        {"haka.state_machine.new('m', function () a = state() any:on{event = events.up} "
-	         "initial(a) end)",
-	         "any: a State has no event 'up'"},
-	        {"haka.state_machine.new('m', function () state_type(BidirectionalState) a = "
-	         "state(1) end)",
-	         "a rule that a grammar exports"},
-	        {"haka.state_machine.new('m', function () state_type(1) end)",
-	         "state_type: table expected, got number"},
-	        {"haka.state_machine.new('m', function () state_type{event = {}} end)",
-	         "unknown key 'event'"},
-	        {"haka.state_machine.new('m', function () a = state() initial(a) "
-	         "end):instanciate():update()",
-	         "has no update"},
-	        {"haka.state_machine.new('m', function () a = state() initial(a) "
-	         "end):instanciate():trigger('x')",
-	         "state 'a' has no event 'x'"},
-	        {"local x haka.state_machine.new('m', function () x = state() initial(x) end)\n"
-	         "haka.state_machine.new('m', function () a = state() a:on{event = events.enter, "
-	         "jump = x} end)",
-	         "a state of another machine"},
-	        {"haka.state_machine.new('m', function () a = state() a:on{event = events.enter, "
-	         "jump = a} initial(a) end):instanciate()",
-	         "more than 32 transitions inside of each other"},
+		{"haka.state_machine.new(1, print)",
+		 "haka.state_machine.new: string expected, got number"},
+		{"haka.state_machine.new('m', 1)",
+		 "haka.state_machine.new: function expected, got number"},
+		{"haka.state_machine.new('m', print)", "a function written in Lua expected"},
+		{"haka.state_machine.new('m', function () end)", "'m' has no initial state"},
+		{"haka.state_machine.new('m', function () initial(3) end)",
+		 "initial: state expected, got number"},
+		{"haka.state_machine.new('m', function () initial(any) end)",
+		 "initial: a state of this machine expected"},
+		{"haka.state_machine.new('m', function () a = state() a:on{event = events.up} end)",
+		 "on: a State has no event 'up'"},
+		{"haka.state_machine.new('m', function () a = state() a:on{event = 'up'} end)",
+		 "on: event expected, got string"},
+		{"haka.state_machine.new('m', function () a = state() a:on{} end)",
+		 "either 'event' or 'events'"},
+		{"haka.state_machine.new('m', function () a = state() a:on{event = events.enter, "
+		 "jump = 'a'} end)",
+		 "on: jump: state expected, got string"},
+		{"haka.state_machine.new('m', function () a = state() a:on{event = events.enter, "
+		 "jump = any} end)",
+		 "no state to be in"},
+		{"haka.state_machine.new('m', function () a = state() a:on{event = events.enter, "
+		 "exec = print} end)",
+		 "on: unknown key 'exec'"},
+		{"haka.state_machine.new('m', function () a = state() a:on{event = events.enter, "
+		 "execute = 1} end)",
+		 "on: execute: function expected"},
+		{"haka.state_machine.new('m', function () a = state() a:on{event = "
+		 "events.timeout(0)} end)",
+		 "no number of seconds"},
+		{"haka.state_machine.new('m', function () a = state() a:on{event = "
+		 "events.timeout('x')} end)",
+		 "events.timeout: number expected"},
+		{"haka.state_machine.new('m', function () state = 1 end)",
+		 "'state' is a word of the language"},
+		{"haka.state_machine.new('m', function () a = state() any:on{event = events.up} "
+		 "initial(a) end)",
+		 "any: a State has no event 'up'"},
+		{"haka.state_machine.new('m', function () state_type(BidirectionalState) a = "
+		 "state(1) end)",
+		 "a rule that a grammar exports"},
+		{"haka.state_machine.new('m', function () state_type(1) end)",
+		 "state_type: table expected, got number"},
+		{"haka.state_machine.new('m', function () state_type{event = {}} end)",
+		 "unknown key 'event'"},
+		{"haka.state_machine.new('m', function () a = state() initial(a) "
+		 "end):instanciate():update()",
+		 "has no update"},
+		{"haka.state_machine.new('m', function () a = state() initial(a) "
+		 "end):instanciate():trigger('x')",
+		 "state 'a' has no event 'x'"},
+		{"local x haka.state_machine.new('m', function () x = state() initial(x) end)\n"
+		 "haka.state_machine.new('m', function () a = state() a:on{event = events.enter, "
+		 "jump = x} end)",
+		 "a state of another machine"},
+		{"haka.state_machine.new('m', function () a = state() a:on{event = events.enter, "
+		 "jump = a} initial(a) end):instanciate()",
+		 "more than 32 transitions inside of each other"},
 	};
 
 	(void)state;
@@ -338,7 +338,8 @@ static void refuses(void **state)
 	assert_int_equal(script_timers_armed(s), 0);
 }
 
-/* The function of a definition has its own globals again, and functions made in it write to them. */
+/* The function of a definition has its own globals again, and functions made in it write to
+ * them. */
 static void environment(void **state)
 {
 	(void)state;
@@ -360,8 +361,8 @@ static void without_timers(void **state)
 	(void)teardown(state);
 	open_with(false, 0);
 	refused("haka.state_machine.new('m', function () a = state() a:on{event = "
-	        "events.timeout(1)} end)",
-	        "events.timeout: this program has no timers");
+		"events.timeout(1)} end)",
+		"events.timeout: this program has no timers");
 	run("haka.state_machine.new('m', function () a = state() initial(a) end):instanciate() "
 	    "print(1)");
 	expect("1 ");
@@ -403,7 +404,8 @@ static void timers_are_bounded(void **state)
 	refused("M:instanciate()", "timer: more than 65536 are armed");
 }
 
-/* A timer that was due many times while no packet came is fired once, and continues at its old times. */
+/* A timer that was due many times while no packet came is fired once, and continues at its old
+ * times. */
 static void missed(void **state)
 {
 	(void)state;
@@ -419,19 +421,19 @@ static void missed(void **state)
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-	        cmocka_unit_test_setup_teardown(walks, setup, teardown),
-	        cmocka_unit_test_setup_teardown(ends, setup, teardown),
-	        cmocka_unit_test_setup_teardown(leave_jumps, setup, teardown),
-	        cmocka_unit_test_setup_teardown(times_out, setup, teardown),
-	        cmocka_unit_test_setup_teardown(time_out_fails, setup, teardown),
-	        cmocka_unit_test_setup_teardown(types, setup, teardown),
-	        cmocka_unit_test_setup_teardown(directions, setup, teardown),
-	        cmocka_unit_test_setup_teardown(refuses, setup, teardown),
-	        cmocka_unit_test_setup_teardown(environment, setup, teardown),
-	        cmocka_unit_test_setup_teardown(without_timers, setup, teardown),
-	        cmocka_unit_test_setup_teardown(many_timers, setup, teardown),
-	        cmocka_unit_test_setup_teardown(timers_are_bounded, setup, teardown),
-	        cmocka_unit_test_setup_teardown(missed, setup, teardown),
+		cmocka_unit_test_setup_teardown(walks, setup, teardown),
+		cmocka_unit_test_setup_teardown(ends, setup, teardown),
+		cmocka_unit_test_setup_teardown(leave_jumps, setup, teardown),
+		cmocka_unit_test_setup_teardown(times_out, setup, teardown),
+		cmocka_unit_test_setup_teardown(time_out_fails, setup, teardown),
+		cmocka_unit_test_setup_teardown(types, setup, teardown),
+		cmocka_unit_test_setup_teardown(directions, setup, teardown),
+		cmocka_unit_test_setup_teardown(refuses, setup, teardown),
+		cmocka_unit_test_setup_teardown(environment, setup, teardown),
+		cmocka_unit_test_setup_teardown(without_timers, setup, teardown),
+		cmocka_unit_test_setup_teardown(many_timers, setup, teardown),
+		cmocka_unit_test_setup_teardown(timers_are_bounded, setup, teardown),
+		cmocka_unit_test_setup_teardown(missed, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

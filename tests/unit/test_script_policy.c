@@ -63,14 +63,14 @@ static int parse_proto(const char *text, uint64_t *ret)
 }
 
 static const struct script_filter_field fields[] = {
-        {.name = "srcip", .get = get_srcip, .kind = SCRIPT_FIELD_ADDRESS},
-        {.name = "port", .get = get_port, .present = has_port},
-        {.name = "proto",
-         .get = get_proto,
-         .parse = parse_proto,
-         .kind = SCRIPT_FIELD_TEXT,
-         .text = proto_text},
-        {0},
+	{.name = "srcip", .get = get_srcip, .kind = SCRIPT_FIELD_ADDRESS},
+	{.name = "port", .get = get_port, .present = has_port},
+	{.name = "proto",
+	 .get = get_proto,
+	 .parse = parse_proto,
+	 .kind = SCRIPT_FIELD_TEXT,
+	 .text = proto_text},
+	{0},
 };
 
 static void install(void *ctx, void *data)
@@ -78,8 +78,9 @@ static void install(void *ctx, void *data)
 	((struct world *)ctx)->installs += (unsigned)(uintptr_t)data;
 }
 
-static const struct script_action install_action = {
-        .name = "http.install", .run = install, .data = (void *)1};
+static const struct script_action install_action = {.name = "http.install",
+						    .run = install,
+						    .data = (void *)1};
 
 static int add_action(lua_State *L)
 {
@@ -94,7 +95,7 @@ static void print_line(void *ctx, struct span line)
 	struct world *w = ctx;
 
 	(void)snprintf(w->said + strlen(w->said), sizeof(w->said) - strlen(w->said), "%.*s ",
-	               (int)line.n, (const char *)line.p);
+		       (int)line.n, (const char *)line.p);
 }
 
 static void take_alert(void *ctx, const struct script_alert *a)
@@ -116,9 +117,9 @@ static int setup(void **state)
 	world.has_port = true;
 	assert_int_equal(script_new(&o, &world.s), 0);
 	assert_int_equal(script_policy_define(world.s, "tcp", "new_connection", fields, &world.id),
-	                 0);
+			 0);
 	assert_int_equal(script_policy_define(world.s, "tcp", "new_connection", fields, &world.id),
-	                 -USHER_E_EXISTS);
+			 -USHER_E_EXISTS);
 	assert_int_equal(script_protect(world.s, add_action, NULL, &err), 0);
 	assert_int_equal(script_alert_sink(world.s, &sink), 0);
 	*state = &world;
@@ -184,10 +185,10 @@ static void on_fault(void *ctx, const struct script_error *err)
 static unsigned apply(struct world *w)
 {
 	struct script_decision d = {.ctx = w,
-	                            .drop = drop,
-	                            .push = push_ctx,
-	                            .describe = describe,
-	                            .on_fault = on_fault};
+				    .drop = drop,
+				    .push = push_ctx,
+				    .describe = describe,
+				    .on_fault = on_fault};
 
 	w->drops = w->installs = w->faults = w->pushes = 0;
 	w->said[0] = w->alert[0] = '\0';
@@ -229,22 +230,22 @@ static void test_criteria(void **state)
 		const char *criteria;
 		const char *holds;
 	} cases[] = {
-	        {"", "1111"},
-	        {"port = 53", "0100"},
-	        {"port = haka.policy.value(53)", "0100"},
-	        {"port = haka.policy.range(53, 60)", "0110"},
-	        {"port = haka.policy.outofrange(53, 60)", "1000"},
-	        {"port = haka.policy.set{52, 54}", "1010"},
-	        {"port = haka.policy.present()", "1110"},
-	        {"port = haka.policy.absent()", "0001"},
-	        {"srcip = require('protocol/ipv4').addr('10.0.0.1')", "1111"},
-	        {"srcip = "
-	         "haka.policy.ipv4_in_network(require('protocol/ipv4').network('10.0.0.0/8'))",
-	         "1111"},
-	        {"srcip = haka.policy.set{require('protocol/ipv4').addr('10.0.0.2')}", "0000"},
-	        {"proto = 'tcp', port = haka.policy.range(1, 53)", "1100"},
-	        {"proto = {'udp', 'tcp'}, port = {53}", "0100"},
-	        {"proto = 'udp'", "0000"},
+		{"", "1111"},
+		{"port = 53", "0100"},
+		{"port = haka.policy.value(53)", "0100"},
+		{"port = haka.policy.range(53, 60)", "0110"},
+		{"port = haka.policy.outofrange(53, 60)", "1000"},
+		{"port = haka.policy.set{52, 54}", "1010"},
+		{"port = haka.policy.present()", "1110"},
+		{"port = haka.policy.absent()", "0001"},
+		{"srcip = require('protocol/ipv4').addr('10.0.0.1')", "1111"},
+		{"srcip = "
+		 "haka.policy.ipv4_in_network(require('protocol/ipv4').network('10.0.0.0/8'))",
+		 "1111"},
+		{"srcip = haka.policy.set{require('protocol/ipv4').addr('10.0.0.2')}", "0000"},
+		{"proto = 'tcp', port = haka.policy.range(1, 53)", "1100"},
+		{"proto = {'udp', 'tcp'}, port = {53}", "0100"},
+		{"proto = 'udp'", "0000"},
 	};
 	struct world *w = *state;
 	char text[512];
@@ -256,23 +257,23 @@ static void test_criteria(void **state)
 			w->srcip = 0x0a000001;
 			w->proto = 6;
 			(void)snprintf(text, sizeof(text),
-			               "p = haka.policy.new('own') haka.policy{on = %s, action = "
-			               "function() print('x') end%s%s}",
-			               own ? "p" : "haka.dissectors.tcp.policies.new_connection",
-			               cases[i].criteria[0] ? ", " : "", cases[i].criteria);
+				       "p = haka.policy.new('own') haka.policy{on = %s, action = "
+				       "function() print('x') end%s%s}",
+				       own ? "p" : "haka.dissectors.tcp.policies.new_connection",
+				       cases[i].criteria[0] ? ", " : "", cases[i].criteria);
 			ok(w, text);
 			for (unsigned k = 0; k < 4; k++) {
 				w->port = (uint16_t)(52 + k);
 				w->has_port = k < 3;
 				(void)apply(w);
 				(void)snprintf(text, sizeof(text),
-				               "p:apply{values = {srcip = "
-				               "require('protocol/ipv4').addr('10.0.0.1'), "
-				               "proto = 'tcp', port = %s}}",
-				               k == 0   ? "52"
-				               : k == 1 ? "53"
-				               : k == 2 ? "54"
-				                        : "nil");
+					       "p:apply{values = {srcip = "
+					       "require('protocol/ipv4').addr('10.0.0.1'), "
+					       "proto = 'tcp', port = %s}}",
+					       k == 0	? "52"
+					       : k == 1 ? "53"
+					       : k == 2 ? "54"
+							: "nil");
 				if (own)
 					ok(w, text);
 				if ((w->said[0] != '\0') != (cases[i].holds[k] == '1')) {
@@ -298,8 +299,9 @@ static void test_actions_in_lua(void **state)
 	   "haka.dissectors.http.install}}");
 	assert_int_equal(apply(w), SCRIPT_POLICY_MATCHED);
 	assert_string_equal(w->said, "new_connection\tctx\t1.2.3.4\t80\ttcp\tlow ");
-	assert_non_null(strstr(
-	        w->alert, "severity = low, confidence = high, description = new_connection\n"));
+	assert_non_null(
+		strstr(w->alert,
+		       "severity = low, confidence = high, description = new_connection\n"));
 	assert_int_equal(w->drops, 1);
 	assert_int_equal(w->installs, 1);
 	w->has_port = false;
@@ -375,11 +377,11 @@ static void test_refusals(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	        cmocka_unit_test_setup_teardown(test_the_last_that_matches_wins, setup, teardown),
-	        cmocka_unit_test_setup_teardown(test_criteria, setup, teardown),
-	        cmocka_unit_test_setup_teardown(test_actions_in_lua, setup, teardown),
-	        cmocka_unit_test_setup_teardown(test_of_a_scripts_own, setup, teardown),
-	        cmocka_unit_test_setup_teardown(test_refusals, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_the_last_that_matches_wins, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_criteria, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_actions_in_lua, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_of_a_scripts_own, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_refusals, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -50,7 +50,7 @@ static void fails(const char *text, enum script_fault fault, const char *with)
 	if (script_run_text(s, "@t.lua", span_str(text), &err) >= 0 || err.fault != fault ||
 	    !strstr(err.text, with)) {
 		print_error("%s\ngives: %s %s\nnot:   %s\n", text, script_fault_name(err.fault),
-		            err.text, with);
+			    err.text, with);
 		fail();
 	}
 }
@@ -110,7 +110,7 @@ static void test_sinks(void **state)
 
 /* The matches of a stream, as text, with its pieces cut at random. */
 static void stream_matches(const struct regexp *re, struct span text, struct rng *rng, char *out,
-                           size_t n)
+			   size_t n)
 {
 	struct regexp_sink k;
 	struct regexp_result where;
@@ -129,7 +129,7 @@ static void stream_matches(const struct regexp *re, struct span text, struct rng
 		at += piece;
 		while (r == 1) {
 			len += (size_t)snprintf(out + len, n - len, "%u-%u ", (unsigned)where.first,
-			                        (unsigned)where.last);
+						(unsigned)where.last);
 			assert_true(len < n);
 			r = regexp_feed(&k, SPAN_NULL, eof, 0, &where);
 		}
@@ -142,9 +142,10 @@ static void stream_matches(const struct regexp *re, struct span text, struct rng
 
 static void test_streams_cut_anywhere(void **state)
 {
-	static const char *const patterns[] = {
-	        "ab",   "a+b", "(?<=b)a", "\\bab\\b", "a.c",    "^ab",       "b$",    "(a|bc)+?c",
-	        "a{3}", "a*",  "[ab]c|a", "(?<!a)b",  "c(?=a)", "(?<=abc)a", "\\Aab", "(a)\\1"};
+	static const char *const patterns[] = {"ab",	 "a+b",	      "(?<=b)a", "\\bab\\b",
+					       "a.c",	 "^ab",	      "b$",	 "(a|bc)+?c",
+					       "a{3}",	 "a*",	      "[ab]c|a", "(?<!a)b",
+					       "c(?=a)", "(?<=abc)a", "\\Aab",	 "(a)\\1"};
 	struct rng rng;
 
 	(void)state;
@@ -153,8 +154,9 @@ static void test_streams_cut_anywhere(void **state)
 		struct regexp *re;
 		struct regexp_error err;
 
-		assert_int_equal(
-		        regexp_compile(regexp_lib_of(s), span_str(patterns[p]), 0, &re, &err), 0);
+		assert_int_equal(regexp_compile(regexp_lib_of(s), span_str(patterns[p]), 0, &re,
+						&err),
+				 0);
 		for (int i = 0; i < 300; i++) {
 			char text[24], whole[1024] = "", cut[1024] = "";
 			size_t n = rng_below(&rng, sizeof(text));
@@ -165,7 +167,7 @@ static void test_streams_cut_anywhere(void **state)
 			stream_matches(re, span_of(text, n), &rng, cut, sizeof(cut));
 			if (strcmp(whole, cut) != 0) {
 				print_error("%s on '%.*s': whole %s, cut %s\n", patterns[p], (int)n,
-				            text, whole, cut);
+					    text, whole, cut);
 				fail();
 			}
 		}
@@ -176,8 +178,8 @@ static void test_streams_cut_anywhere(void **state)
 /* Both engines, whole and cut, against PCRE2 one by one. */
 static void test_sets(void **state)
 {
-	static const char *const patterns[] = {"ab",      "a+c",   "^abc", "(a)\\1b", "c$",
-	                                       "(?<=b)c", "b{2,}", "x",    "[^ab]c",  "a.b"};
+	static const char *const patterns[] = {"ab",	  "a+c",   "^abc", "(a)\\1b", "c$",
+					       "(?<=b)c", "b{2,}", "x",	   "[^ab]c",  "a.b"};
 	enum { N = sizeof(patterns) / sizeof(patterns[0]) };
 	struct span spans[N];
 	struct rng rng;
@@ -192,13 +194,15 @@ static void test_sets(void **state)
 		struct regexp *one[N];
 		size_t which;
 
-		assert_int_equal(
-		        regexp_set_new(regexp_lib_of(s), spans, N, 0, loop, &set, &err, &which), 0);
+		assert_int_equal(regexp_set_new(regexp_lib_of(s), spans, N, 0, loop, &set, &err,
+						&which),
+				 0);
 		if (loop)
 			assert_string_equal(regexp_set_engine(set), "pcre2");
 		for (size_t i = 0; i < N; i++)
-			assert_int_equal(
-			        regexp_compile(regexp_lib_of(s), spans[i], 0, &one[i], &err), 0);
+			assert_int_equal(regexp_compile(regexp_lib_of(s), spans[i], 0, &one[i],
+							&err),
+					 0);
 		for (int round = 0; round < 2000; round++) {
 			bool hits[N] = {0}, streamed[N] = {0}, fresh[N] = {0};
 			struct regexp_set_sink *k;
@@ -214,7 +218,7 @@ static void test_sets(void **state)
 				piece = 1 + rng_below(&rng, 4);
 				piece = piece < n - at ? piece : n - at;
 				found_streamed += regexp_set_feed(k, span_of(text + at, piece),
-				                                  at + piece == n, 0, fresh);
+								  at + piece == n, 0, fresh);
 				for (size_t i = 0; i < N; i++)
 					streamed[i] |= fresh[i];
 				if (!n)
@@ -223,13 +227,13 @@ static void test_sets(void **state)
 			regexp_set_sink_free(k);
 			for (size_t i = 0; i < N; i++) {
 				struct regexp_result where;
-				bool want =
-				        regexp_match(one[i], span_of(text, n), 0, 0, &where) == 1;
+				bool want = regexp_match(one[i], span_of(text, n), 0, 0, &where) ==
+					    1;
 
 				if (hits[i] != want || streamed[i] != want) {
 					print_error("%s on '%.*s': alone %d, set %d, stream %d\n",
-					            patterns[i], (int)n, text, want, hits[i],
-					            streamed[i]);
+						    patterns[i], (int)n, text, want, hits[i],
+						    streamed[i]);
 					fail();
 				}
 				found -= want;
@@ -286,10 +290,10 @@ static void test_bounds(void **state)
 	assert_true(st.memory_peak < 33 << 20);
 	teardown(state);
 	assert_int_equal(script_new(&(struct script_opts){.instructions = 1ULL << 40,
-	                                                  .call_ms = 60000,
-	                                                  .memory = 4 << 20},
-	                            &s),
-	                 0);
+							  .call_ms = 60000,
+							  .memory = 4 << 20},
+				    &s),
+			 0);
 	ok("re = require('regexp/pcre').re");
 	fails("local t = {} for i = 1, 1e6 do t[i] = re:compile('(a|b)*' .. i) end",
 	      SCRIPT_E_MEMORY, "t.lua");
@@ -299,12 +303,12 @@ static void test_bounds(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	        cmocka_unit_test_setup_teardown(test_match, setup, teardown),
-	        cmocka_unit_test_setup_teardown(test_sinks, setup, teardown),
-	        cmocka_unit_test_setup_teardown(test_streams_cut_anywhere, setup, teardown),
-	        cmocka_unit_test_setup_teardown(test_sets, setup, teardown),
-	        cmocka_unit_test_setup_teardown(test_sets_in_lua, setup, teardown),
-	        cmocka_unit_test_setup_teardown(test_bounds, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_match, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_sinks, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_streams_cut_anywhere, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_sets, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_sets_in_lua, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_bounds, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

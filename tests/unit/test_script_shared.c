@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Tables that workers share: against a plain model, their limits, two states on one store, and many threads at once.
+ * Tables that workers share: against a plain model, their limits, two states on one store, and many
+ * threads at once.
  */
 #include "unit.h"
 
@@ -32,7 +33,8 @@ static struct shared_value number(double v)
 	return (struct shared_value){.type = SHARED_NUMBER, .number = v};
 }
 
-static struct shared_table *table(struct shared_store *s, const char *name, uint32_t max, int64_t ttl_ns)
+static struct shared_table *table(struct shared_store *s, const char *name, uint32_t max,
+				  int64_t ttl_ns)
 {
 	struct shared_limits l = {max, ttl_ns};
 	struct shared_table *t = NULL;
@@ -67,7 +69,8 @@ static void test_model(void **state)
 	t = table(s, "t", 0, 0);
 	for (int step = 1; step < STEPS; step++) {
 		uint32_t k = rng_below(&rng, KEYS);
-		struct shared_value kv = number(k), v = number(step), nil = {.type = SHARED_NIL}, was = number(model[k]);
+		struct shared_value kv = number(k), v = number(step), nil = {.type = SHARED_NIL},
+				    was = number(model[k]);
 		double sum;
 
 		switch (rng_below(&rng, 4)) {
@@ -88,7 +91,8 @@ static void test_model(void **state)
 			break;
 		default:
 			assert_int_equal(shared_swap(t, &kv, &v, &nil, 0), 0);
-			assert_int_equal(shared_swap(t, &kv, model[k] != 0 ? &was : &nil, &v, 0), 1);
+			assert_int_equal(shared_swap(t, &kv, model[k] != 0 ? &was : &nil, &v, 0),
+					 1);
 			n += model[k] == 0;
 			model[k] = step;
 		}
@@ -103,8 +107,11 @@ static void test_model(void **state)
 static void test_limits(void **state)
 {
 	struct shared_limits other = {11, 0};
-	struct shared_value k, v = number(1), text = {.type = SHARED_TEXT, .text = span_str(
-		"a text that is longer than a number, so that there is no room for many of it")};
+	struct shared_value k,
+		v = number(1),
+		text = {.type = SHARED_TEXT,
+			.text = span_str(
+				"a text that is longer than a number, so that there is no room for many of it")};
 	struct shared_store *s;
 	struct shared_table *t;
 	char name[16];
@@ -186,14 +193,16 @@ static void test_lua(void **state)
 	a = script_on(store);
 	b = script_on(store);
 	said[0] = '\0';
-	run(a, "t = haka.shared('hosts') ipv4 = require('protocol/ipv4')\n"
-	       "t.one = 1 t['two'] = 'zwei\\0' t[ipv4.addr('192.0.2.1')] = ipv4.addr('192.0.2.2') t[true] = false t[2] = 2.5");
-	run(b, "t = haka.shared('hosts') ipv4 = require('protocol/ipv4')\n"
-	       "print(t.one, #t.two, t[ipv4.addr('192.0.2.1')], t[true], t[2], t.none, #t, t:count())\n"
-	       "print(t:add('n'), t:add('n', 4), t:swap('n', 4, 9), t:swap('n', 5, 9), t:get('n'))\n"
-	       "t:set('add', 7) print(t:get('add'), type(t.add)) t:set('add', nil)\n"
-	       "t[2] = nil\n"
-	       "for k, v in pairs(t) do print(k, v == 'zwei\\0' and 'zwei' or v) end\n");
+	run(a,
+	    "t = haka.shared('hosts') ipv4 = require('protocol/ipv4')\n"
+	    "t.one = 1 t['two'] = 'zwei\\0' t[ipv4.addr('192.0.2.1')] = ipv4.addr('192.0.2.2') t[true] = false t[2] = 2.5");
+	run(b,
+	    "t = haka.shared('hosts') ipv4 = require('protocol/ipv4')\n"
+	    "print(t.one, #t.two, t[ipv4.addr('192.0.2.1')], t[true], t[2], t.none, #t, t:count())\n"
+	    "print(t:add('n'), t:add('n', 4), t:swap('n', 4, 9), t:swap('n', 5, 9), t:get('n'))\n"
+	    "t:set('add', 7) print(t:get('add'), type(t.add)) t:set('add', nil)\n"
+	    "t[2] = nil\n"
+	    "for k, v in pairs(t) do print(k, v == 'zwei\\0' and 'zwei' or v) end\n");
 	assert_string_equal(said, "1\t5\t192.0.2.2\tfalse\t2.5\tnil\t5\t5\n"
 				  "1\t5\tfalse\ttrue\t9\n"
 				  "7\tfunction\n"
@@ -226,8 +235,9 @@ static void *worker(void *arg)
 	struct script *s = script_on(arg);
 
 	for (int i = 0; i < ROUNDS; i++)
-		run(s, "local t = haka.shared('sum', {max = 50}) t:add('all') t[math.random(100)] = 'some text'\n"
-		       "local n = t.all t:add('kept') for k, v in pairs(t) do n = v end");
+		run(s,
+		    "local t = haka.shared('sum', {max = 50}) t:add('all') t[math.random(100)] = 'some text'\n"
+		    "local n = t.all t:add('kept') for k, v in pairs(t) do n = v end");
 	script_free(s);
 	return NULL;
 }

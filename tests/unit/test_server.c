@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Objects that packets share: the same-client guard, statistics, snapshots that lend each other unchanged
- * parts, the ring of traces. No packets: exchanges are made by hand.
+ * Objects that packets share: the same-client guard, statistics, snapshots that lend each other
+ * unchanged parts, the ring of traces. No packets: exchanges are made by hand.
  */
 #include "unit.h"
 
@@ -49,7 +49,7 @@ static int teardown(void **state)
 	return 0;
 }
 
-/* --- the same-client guard ------------------------------------------------------------------------------ */
+/* --- the same-client guard -------------------------------------------------------------------- */
 
 static void client(struct exchange *x, const char *id, const char *hw)
 {
@@ -57,7 +57,8 @@ static void client(struct exchange *x, const char *id, const char *hw)
 	x->hw = span_str(hw);
 }
 
-static void assert_take(struct exchange *x, enum same_client_result want, const struct exchange *pushed_out)
+static void assert_take(struct exchange *x, enum same_client_result want,
+			const struct exchange *pushed_out)
 {
 	struct exchange *replaced = x;
 
@@ -90,7 +91,8 @@ static void test_guard_hw(void **state)
 	client(&ex[1], "id-b", "hw-a");
 	client(&ex[2], "", "hw-a");
 	assert_take(&ex[0], SAME_CLIENT_MINE, NULL);
-	assert_take(&ex[1], SAME_CLIENT_WAIT, NULL); /* one of the two gives no identifier: the card decides */
+	assert_take(&ex[1], SAME_CLIENT_WAIT,
+		    NULL); /* one of the two gives no identifier: the card decides */
 	assert_take(&ex[2], SAME_CLIENT_WAIT, &ex[1]);
 	assert_ptr_equal(same_client_give(srv.same_client, &ex[0]), &ex[2]);
 	client(&ex[0], "id-a", "");
@@ -117,10 +119,11 @@ static void test_guard_two_wait(void **state)
 	assert_non_null(first);
 	assert_non_null(first->next);
 	assert_null(first->next->next);
-	assert_true((first == &ex[1] && first->next == &ex[2]) || (first == &ex[2] && first->next == &ex[1]));
+	assert_true((first == &ex[1] && first->next == &ex[2]) ||
+		    (first == &ex[2] && first->next == &ex[1]));
 }
 
-/* --- statistics -------------------------------------------------------------------------------------------- */
+/* --- statistics ------------------------------------------------------------------------------- */
 
 static void test_stats(void **state)
 {
@@ -141,7 +144,8 @@ static void test_stats(void **state)
 	assert_int_equal(server_metric(&srv, METRIC_RECEIVE_DROP), 1);
 }
 
-/* Names lead back to their objects; the cause of every drop is a statistic; no name is there twice. */
+/* Names lead back to their objects; the cause of every drop is a statistic; no name is there
+ * twice. */
 static void test_stats_names(void **state)
 {
 	(void)state;
@@ -181,7 +185,7 @@ static void test_subnet_stats(void **state)
 		assert_int_equal(later[i]->subnet_id, more[i]);
 }
 
-/* --- snapshots ---------------------------------------------------------------------------------------------- */
+/* --- snapshots -------------------------------------------------------------------------------- */
 
 static struct snapshot *build(const char *pool, const char *more, const struct snapshot *prev)
 {
@@ -192,8 +196,11 @@ static struct snapshot *build(const char *pool, const char *more, const struct s
 	struct json *v;
 	char text[512];
 
-	(void)snprintf(text, sizeof(text), "{\"Dhcp4\": {\"subnet4\": [{\"id\": 5, \"subnet\": \"192.0.2.0/24\", "
-		       "\"pools\": [{\"pool\": \"192.0.2.100-192.0.2.109\"}, {\"pool\": \"%s\"}]%s}]}}", pool, more);
+	(void)snprintf(
+		text, sizeof(text),
+		"{\"Dhcp4\": {\"subnet4\": [{\"id\": 5, \"subnet\": \"192.0.2.0/24\", "
+		"\"pools\": [{\"pool\": \"192.0.2.100-192.0.2.109\"}, {\"pool\": \"%s\"}]%s}]}}",
+		pool, more);
 	arena_init(&a);
 	assert_int_equal(json_parse(span_str(text), &(struct json_opts){0}, &a, &v, &err), 0);
 	if (config_load_json(v, NULL, &cfg, &err) < 0)
@@ -215,15 +222,16 @@ static void test_snapshot_shares(void **state)
 	struct lease l = lease_of(1);
 
 	(void)state;
-	assert_ptr_equal(a->hooks, b->hooks);		    /* no library is loaded anew */
+	assert_ptr_equal(a->hooks, b->hooks);			  /* no library is loaded anew */
 	assert_ptr_equal(a->subnet_stats[0], b->subnet_stats[0]); /* counters continue */
 	assert_int_equal(lease_pool_free(a->pools, 0), 10);
 	assert_int_equal(lease_db_pick(srv.db, a->pools, 0, &l), 0);
-	assert_int_equal(lease_pool_free(b->pools, 0), 9);  /* the unchanged pool is one and the same */
+	assert_int_equal(lease_pool_free(b->pools, 0),
+			 9); /* the unchanged pool is one and the same */
 	l = lease_of(2);
 	assert_int_equal(lease_db_pick(srv.db, a->pools, 1, &l), 0);
 	assert_int_equal(lease_pool_free(b->pools, 1), 19); /* the changed one knows its leases */
-	snapshot_unref(a); /* the parts lent to b stay */
+	snapshot_unref(a);				    /* the parts lent to b stay */
 	l = lease_of(3);
 	assert_int_equal(lease_db_pick(srv.db, b->pools, 0, &l), 0);
 	assert_int_equal(lease_pool_free(b->pools, 0), 8);
@@ -244,14 +252,15 @@ static void test_snapshot_publish(void **state)
 	mine = server_snapshot(&srv);
 	assert_ptr_equal(mine, a);
 	server_publish_snapshot(&srv, build("192.0.2.20/31", "", mine));
-	assert_int_equal(mine->cfg->pools[1]->first, 0xc000020a); /* holders of the old one keep it */
+	assert_int_equal(mine->cfg->pools[1]->first,
+			 0xc000020a); /* holders of the old one keep it */
 	snapshot_unref(mine);
 	mine = server_snapshot(&srv);
 	assert_int_equal(mine->cfg->pools[1]->first, 0xc0000214);
 	snapshot_unref(mine);
 }
 
-/* --- traces --------------------------------------------------------------------------------------------------- */
+/* --- traces ----------------------------------------------------------------------------------- */
 
 static void trace(struct exchange *x, const char *note)
 {

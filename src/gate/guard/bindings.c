@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Records stand in one array and are chained in two hash tables; a binary heap over their ends has the next
- * one on top. 0 ends chains: indexes are places plus one.
+ * Records stand in one array and are chained in two hash tables; a binary heap over their ends has
+ * the next one on top. 0 ends chains: indexes are places plus one.
  */
 #include "gate/guard/bindings.h"
 
@@ -14,11 +14,12 @@ enum { BY_ADDRESS, BY_MAC, N_INDEXES, KEY_LEN = 9 };
 
 struct guard_bindings {
 	struct hash_key key;
-	uint32_t max, n, free, fresh;	/* free: chained by next[0]; fresh: from here on none was ever used */
-	uint32_t n_buckets;		/* a power of two */
+	uint32_t max, n, free,
+		fresh;	    /* free: chained by next[0]; fresh: from here on none was ever used */
+	uint32_t n_buckets; /* a power of two */
 	uint32_t *buckets[N_INDEXES];
-	uint32_t *heap;			/* [n] by end */
-	struct guard_binding *at;	/* [max] */
+	uint32_t *heap;		  /* [n] by end */
+	struct guard_binding *at; /* [max] */
 };
 
 void guard_id_of(struct span client_id, struct guard_id *ret)
@@ -43,7 +44,7 @@ bool guard_id_eq(const struct guard_id *a, const struct guard_id *b)
 	return span_eq(span_of(a->octets, a->n), span_of(b->octets, b->n));
 }
 
-/* --- Hash chains ---------------------------------------------------------------------------------- */
+/* --- Hash chains ------------------------------------------------------------------------------ */
 
 static uint32_t *bucket(struct guard_bindings *t, int by, uint32_t vlan, const void *key, size_t n)
 {
@@ -82,8 +83,8 @@ struct guard_binding *guard_bindings_find(struct guard_bindings *t, uint32_t vla
 	return i ? &t->at[i - 1] : NULL;
 }
 
-struct guard_binding *guard_bindings_of(struct guard_bindings *t, uint32_t vlan, const uint8_t mac[6],
-					const struct guard_binding *after)
+struct guard_binding *guard_bindings_of(struct guard_bindings *t, uint32_t vlan,
+					const uint8_t mac[6], const struct guard_binding *after)
 {
 	uint32_t i = after ? after->next[BY_MAC] : *bucket(t, BY_MAC, vlan, mac, 6);
 
@@ -92,7 +93,7 @@ struct guard_binding *guard_bindings_of(struct guard_bindings *t, uint32_t vlan,
 	return i ? &t->at[i - 1] : NULL;
 }
 
-/* --- The heap --------------------------------------------------------------------------------------- */
+/* --- The heap --------------------------------------------------------------------------------- */
 
 static void heap_put(struct guard_bindings *t, uint32_t at, uint32_t i)
 {
@@ -137,9 +138,10 @@ struct guard_binding *guard_bindings_over(struct guard_bindings *t, int64_t now_
 	return t->n && heap_end(t, 0) <= now_ns ? &t->at[t->heap[0] - 1] : NULL;
 }
 
-/* --- Records ---------------------------------------------------------------------------------------- */
+/* --- Records ---------------------------------------------------------------------------------- */
 
-struct guard_binding *guard_bindings_add(struct guard_bindings *t, uint32_t vlan, uint32_t address, const uint8_t mac[6])
+struct guard_binding *guard_bindings_add(struct guard_bindings *t, uint32_t vlan, uint32_t address,
+					 const uint8_t mac[6])
 {
 	uint32_t i = t->free ? t->free : t->fresh < t->max ? ++t->fresh : 0;
 	struct guard_binding *b;
@@ -149,7 +151,11 @@ struct guard_binding *guard_bindings_add(struct guard_bindings *t, uint32_t vlan
 	b = &t->at[i - 1];
 	if (i == t->free)
 		t->free = b->next[0];
-	*b = (struct guard_binding){.address = address, .vlan = vlan, .port = GUARD_ANY_PORT, .live = true, .end_ns = INT64_MAX};
+	*b = (struct guard_binding){.address = address,
+				    .vlan = vlan,
+				    .port = GUARD_ANY_PORT,
+				    .live = true,
+				    .end_ns = INT64_MAX};
 	memcpy(b->mac, mac, sizeof(b->mac));
 	for (int by = 0; by < N_INDEXES; by++) {
 		uint32_t *head = bucket_of(t, by, b);
@@ -198,7 +204,7 @@ const struct guard_binding *guard_bindings_each(const struct guard_bindings *t, 
 	return NULL;
 }
 
-/* --- Life ------------------------------------------------------------------------------------------- */
+/* --- Life ------------------------------------------------------------------------------------- */
 
 int guard_bindings_new(uint32_t max, const struct hash_key *key, struct guard_bindings **ret)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * The guard's place in a gate: ports and their roles, the listeners, bindings and their counters. The
- * decisions are in guard_source.c, guard_request.c and guard_reply.c.
+ * The guard's place in a gate: ports and their roles, the listeners, bindings and their counters.
+ * The decisions are in guard_source.c, guard_request.c and guard_reply.c.
  */
 #include "base/clock.h"
 #include "base/error.h"
@@ -44,7 +44,7 @@ void guard_opts_default(struct guard_opts *o)
 	};
 }
 
-/* --- Ports --------------------------------------------------------------------------------------- */
+/* --- Ports ------------------------------------------------------------------------------------ */
 
 struct guard_port *guard_port_of(struct guard *gd, const struct gate_packet *p)
 {
@@ -91,7 +91,9 @@ static void port_init(struct guard *gd, unsigned i, const char *name)
 	const struct guard_port_opts *c = configured(&gd->o, name);
 	struct guard_port *port = &gd->ports[i];
 
-	*port = (struct guard_port){.role = GUARD_UNTRUSTED, .max_clients = gd->o.max_clients, .requests = gd->o.requests};
+	*port = (struct guard_port){.role = GUARD_UNTRUSTED,
+				    .max_clients = gd->o.max_clients,
+				    .requests = gd->o.requests};
 	(void)snprintf(port->name, sizeof(port->name), "%s", name);
 	if (c) {
 		port->role = c->role;
@@ -133,7 +135,8 @@ static int ports_init(struct guard *gd, const struct frames *f, char *err, size_
 	for (unsigned i = 0; i < gd->o.n_ports; i++) {
 		if (port_by_name(gd, gd->o.ports[i].name) < gd->n_ports)
 			continue;
-		(void)snprintf(err, cap, "port \"%s\": the gate has no such interface", gd->o.ports[i].name);
+		(void)snprintf(err, cap, "port \"%s\": the gate has no such interface",
+			       gd->o.ports[i].name);
 		return -ENODEV;
 	}
 	if (gd->n_ports == 1)
@@ -155,7 +158,7 @@ static void remote_id_init(struct guard *gd, const struct frames *f)
 		gd->remote_id_len = 6;
 }
 
-/* --- Bindings ------------------------------------------------------------------------------------ */
+/* --- Bindings --------------------------------------------------------------------------------- */
 
 bool guard_binding_fits(const struct guard_binding *b, const uint8_t mac[6], uint16_t port)
 {
@@ -204,12 +207,15 @@ static int fixed_init(struct guard *gd, char *err, size_t cap)
 		struct guard_binding *b;
 
 		if (port == gd->n_ports) {
-			(void)snprintf(err, cap, "binding at port \"%s\": the gate has no such interface", f->port);
+			(void)snprintf(err, cap,
+				       "binding at port \"%s\": the gate has no such interface",
+				       f->port);
 			return -ENODEV;
 		}
 		b = guard_bindings_add(gd->bindings, f->vlan, f->address, f->mac);
 		if (!b) {
-			(void)snprintf(err, cap, "more bindings than max-bindings (%u)", gd->o.max_bindings);
+			(void)snprintf(err, cap, "more bindings than max-bindings (%u)",
+				       gd->o.max_bindings);
 			return -USHER_E_LIMIT;
 		}
 		b->fixed = true;
@@ -218,7 +224,7 @@ static int fixed_init(struct guard *gd, char *err, size_t cap)
 	return 0;
 }
 
-/* --- Listeners ----------------------------------------------------------------------------------- */
+/* --- Listeners -------------------------------------------------------------------------------- */
 
 bool guard_refuse(struct guard *gd, struct gate_packet *p, enum gate_drop why)
 {
@@ -273,7 +279,8 @@ static bool on_ipv4_leaving(void *ctx, struct gate *g, struct gate_packet *p, st
 		return true;
 	if (!guard_judge_fragment(gd, p, true))
 		return false;
-	return !guard_is_message(p) || gd->judged == p->generation || guard_refuse(gd, p, GATE_DROP_GUARD_UNREADABLE);
+	return !guard_is_message(p) || gd->judged == p->generation ||
+	       guard_refuse(gd, p, GATE_DROP_GUARD_UNREADABLE);
 }
 
 static bool on_reassembled(void *ctx, struct gate *g, struct gate_packet *p, struct flow *f)
@@ -301,13 +308,14 @@ static bool on_message(void *ctx, struct gate *g, struct gate_packet *p, struct 
 }
 
 /*
- * Checks a packet again before it leaves: unreadable packets are forwarded under fail-open, and a policy of a rule file can
- * send packets past a dissector, which would bypass the guard.
+ * Checks a packet again before it leaves: unreadable packets are forwarded under fail-open, and a
+ * policy of a rule file can send packets past a dissector, which would bypass the guard.
  */
 static bool on_leaving(void *ctx, struct gate *g, struct gate_packet *p, struct flow *f)
 {
 	struct guard *gd = ctx;
-	bool seen = gd->seen_frame == p->generation && (p->eth_type != ETH_TYPE_IPV4 || gd->seen_ipv4 == p->generation);
+	bool seen = gd->seen_frame == p->generation &&
+		    (p->eth_type != ETH_TYPE_IPV4 || gd->seen_ipv4 == p->generation);
 
 	(void)g;
 	(void)f;
@@ -336,7 +344,7 @@ static int listen_all(struct guard *gd)
 	return r;
 }
 
-/* --- Life ---------------------------------------------------------------------------------------- */
+/* --- Life ------------------------------------------------------------------------------------- */
 
 /* Twice the clients of all ports: each may ask and be bound. */
 static uint32_t most_pending(const struct guard *gd)
@@ -348,7 +356,8 @@ static uint32_t most_pending(const struct guard *gd)
 	return n < (uint64_t)2 * gd->o.max_bindings ? (uint32_t)n : 2 * gd->o.max_bindings;
 }
 
-/* A step of the wall clock makes the ends on disk wrong: they are saved anew. Less than a second is no step. */
+/* A step of the wall clock makes the ends on disk wrong: they are saved anew. Less than a second is
+ * no step. */
 static void follow_wall(struct guard *gd)
 {
 	int64_t ahead = frames_wall_ahead(gd->gate->frames), moved = ahead - gd->ahead_ns;
@@ -370,7 +379,9 @@ int guard_attach(struct guard *gd, struct gate *g, int64_t now_ns, char *err, si
 		return r;
 	remote_id_init(gd, g->frames);
 	if (gd->o.add_agent && !gd->remote_id_len) {
-		(void)snprintf(err, err_cap, "option-82: the ports have no hardware address: expected \"remote-id\"");
+		(void)snprintf(
+			err, err_cap,
+			"option-82: the ports have no hardware address: expected \"remote-id\"");
 		return -USHER_E_NOTFOUND;
 	}
 	gate_load(g, DISSECT_DHCP);
@@ -434,7 +445,9 @@ int64_t guard_end_on_wall(const struct guard *gd, const struct guard_binding *b)
 {
 	int64_t r;
 
-	return b->end_ns == INT64_MAX || __builtin_add_overflow(b->end_ns, gd->ahead_ns, &r) ? INT64_MAX : r;
+	return b->end_ns == INT64_MAX || __builtin_add_overflow(b->end_ns, gd->ahead_ns, &r)
+		       ? INT64_MAX
+		       : r;
 }
 
 void guard_tick(struct guard *gd, int64_t now_ns)
@@ -458,7 +471,8 @@ void guard_counters(const struct guard *gd, struct guard_counters *ret)
 	memcpy(ret->n, gd->n, sizeof(ret->n));
 	ret->bindings = guard_bindings_count(gd->bindings);
 	if (gd->server)
-		guard_server_counters(gd->server, &ret->n[GUARD_COUNT_SERVER_READS], &ret->n[GUARD_COUNT_SERVER_FAILED]);
+		guard_server_counters(gd->server, &ret->n[GUARD_COUNT_SERVER_READS],
+				      &ret->n[GUARD_COUNT_SERVER_FAILED]);
 }
 
 const struct guard_binding *guard_find(const struct guard *gd, uint32_t vlan, uint32_t address)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Option 82 of a switch (RFC 3046 2.1): which port of which switch a request came from. It is put in on the way to
- * the servers and taken out of their answers, which nobody but this switch has a use for.
+ * Option 82 of a switch (RFC 3046 2.1): which port of which switch a request came from. It is put
+ * in on the way to the servers and taken out of their answers, which nobody but this switch has a
+ * use for.
  */
 #include "gate/guard/guard_impl.h"
 #include "wire/eth.h"
@@ -16,7 +17,8 @@ static void put(struct wr *w, uint8_t code, const void *octets, size_t n)
 	wr_bytes(w, octets, n);
 }
 
-static size_t agent_options(const struct guard *gd, const struct guard_port *port, uint8_t out[AGENT_MAX])
+static size_t agent_options(const struct guard *gd, const struct guard_port *port,
+			    uint8_t out[AGENT_MAX])
 {
 	struct wr w = wr_init(out, AGENT_MAX);
 
@@ -58,7 +60,8 @@ void guard_agent_remove(struct guard *gd, struct gate_packet *p)
 
 	if (!gd->o.add_agent ||
 	    !dhcp4_subopt(dhcp4_opt_data(m, DHCP4_OPT_AGENT_OPTIONS), RAI_REMOTE_ID, &ours) ||
-	    !span_eq(ours, span_of(gd->remote_id, gd->remote_id_len)) || gate_dhcp_change(gd->gate, p) < 0)
+	    !span_eq(ours, span_of(gd->remote_id, gd->remote_id_len)) ||
+	    gate_dhcp_change(gd->gate, p) < 0)
 		return;
 	(void)dhcp4_opt_del(m, DHCP4_OPT_AGENT_OPTIONS);
 	guard_count(gd, GUARD_COUNT_AGENT_REMOVED);

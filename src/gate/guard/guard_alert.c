@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Limits of alerts. The first sight of an offender raises an alert, then it is only counted for a while: a flood makes no
- * flood of alerts. The table is of fixed size; an offender that was evicted is new.
+ * Limits of alerts. The first sight of an offender raises an alert, then it is only counted for a
+ * while: a flood makes no flood of alerts. The table is of fixed size; an offender that was evicted
+ * is new.
  */
 #include "gate/guard/guard_impl.h"
 
@@ -33,7 +34,8 @@ static const struct {
 
 const char *guard_severity_name(enum guard_severity s)
 {
-	static const char *const names[] = {[GUARD_LOW] = "low", [GUARD_MEDIUM] = "medium", [GUARD_HIGH] = "high"};
+	static const char *const names[] =
+		{[GUARD_LOW] = "low", [GUARD_MEDIUM] = "medium", [GUARD_HIGH] = "high"};
 
 	return names[s];
 }
@@ -57,7 +59,8 @@ void guard_offenders_free(struct guard_offenders *t)
 
 static uint64_t key_of(const struct guard *gd, const struct gate_packet *p, enum gate_drop why)
 {
-	uint8_t octets[4 + 6] = {(uint8_t)why, (uint8_t)(why >> 8), (uint8_t)p->frame.port, (uint8_t)(p->frame.port >> 8)};
+	uint8_t octets[4 + 6] = {(uint8_t)why, (uint8_t)(why >> 8), (uint8_t)p->frame.port,
+				 (uint8_t)(p->frame.port >> 8)};
 
 	if (kinds[why].by == BY_HOST)
 		memcpy(octets + 4, p->p.l2_src, 6);
@@ -80,7 +83,9 @@ static struct offender *offender(struct guard_offenders *t, uint64_t hash, int64
 
 void guard_alert(struct guard *gd, const struct gate_packet *p, enum gate_drop why)
 {
-	struct guard_port *port = &gd->ports[p->frame.port < FRAMES_MAX_PORTS ? p->frame.port : FRAMES_MAX_PORTS - 1];
+	struct guard_port *port = &gd->ports[p->frame.port < FRAMES_MAX_PORTS
+						     ? p->frame.port
+						     : FRAMES_MAX_PORTS - 1];
 	int64_t now = gd->gate->now_ns;
 	struct offender *o = offender(gd->offenders, key_of(gd, p, why), now);
 	bool due = !o->count || now - o->told_ns >= gd->o.alert_ns;

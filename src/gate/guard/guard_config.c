@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Scalars by config.def; the lists by a function each. An unknown key is an error: a misspelt key would be a
- * guard that does not guard.
+ * Scalars by config.def; the lists by a function each. An unknown key is an error: a misspelt key
+ * would be a guard that does not guard.
  */
 #include "gate/guard/guard_config.h"
 
@@ -23,7 +23,7 @@ struct key {
 };
 
 static const struct key keys[] = {
-#define K(scope, name, kind, field, min, max, what)                                                \
+#define K(scope, name, kind, field, min, max, what) \
 	{SCOPE_##scope, name, KIND_##kind, offsetof(struct guard_opts, field), min, max},
 #include "gate/guard/config.def"
 #undef K
@@ -36,20 +36,23 @@ struct load {
 
 static int expected(const struct load *l, const struct json *v, const char *what)
 {
-	return config_error_set(l->err, &v->pos, -USHER_E_RANGE, "%s%s%sexpected %s, got %s%s%s%s", v->key ? "\"" : "",
-				v->key ? v->key : "", v->key ? "\": " : "", what, json_type_name(v->type),
-				v->type == JSON_STRING ? " \"" : "", v->type == JSON_STRING ? v->s : "",
+	return config_error_set(l->err, &v->pos, -USHER_E_RANGE, "%s%s%sexpected %s, got %s%s%s%s",
+				v->key ? "\"" : "", v->key ? v->key : "", v->key ? "\": " : "",
+				what, json_type_name(v->type), v->type == JSON_STRING ? " \"" : "",
+				v->type == JSON_STRING ? v->s : "",
 				v->type == JSON_STRING ? "\"" : "");
 }
 
 static int unknown(const struct load *l, const struct json *v, const char *known)
 {
-	return config_error_set(l->err, &v->key_pos, -USHER_E_NOTFOUND, "\"%s\": no such key; expected one of %s", v->key, known);
+	return config_error_set(l->err, &v->key_pos, -USHER_E_NOTFOUND,
+				"\"%s\": no such key; expected one of %s", v->key, known);
 }
 
-/* --- Values ---------------------------------------------------------------------------------------- */
+/* --- Values ----------------------------------------------------------------------------------- */
 
-static int take_int(const struct load *l, const struct json *v, int64_t min, int64_t max, int64_t *ret)
+static int take_int(const struct load *l, const struct json *v, int64_t min, int64_t max,
+		    int64_t *ret)
 {
 	char what[96];
 
@@ -57,11 +60,12 @@ static int take_int(const struct load *l, const struct json *v, int64_t min, int
 		*ret = v->i;
 		return 0;
 	}
-	(void)snprintf(what, sizeof(what), "an integer from %lld to %lld", (long long)min, (long long)max);
+	(void)snprintf(what, sizeof(what), "an integer from %lld to %lld", (long long)min,
+		       (long long)max);
 	if (v->type != JSON_INT)
 		return expected(l, v, what);
-	return config_error_set(l->err, &v->pos, -USHER_E_RANGE, "\"%s\": expected %s, got %lld", v->key ? v->key : "", what,
-				(long long)v->i);
+	return config_error_set(l->err, &v->pos, -USHER_E_RANGE, "\"%s\": expected %s, got %lld",
+				v->key ? v->key : "", what, (long long)v->i);
 }
 
 static int take_text(const struct load *l, const struct json *v, size_t cap, char *ret)
@@ -90,7 +94,8 @@ static int take_ip(const struct load *l, const struct json *v, uint32_t *ret)
 	return expected(l, v, "an IPv4 address");
 }
 
-static int take_word(const struct load *l, const struct json *v, const char *const words[], unsigned n, const char *what)
+static int take_word(const struct load *l, const struct json *v, const char *const words[],
+		     unsigned n, const char *what)
 {
 	for (unsigned i = 0; i < n && v->type == JSON_STRING; i++)
 		if (strcmp(v->s, words[i]) == 0)
@@ -149,7 +154,8 @@ static int scope_unknown(const struct load *l, enum scope scope, const struct js
 		size_t at = strlen(known);
 
 		if (keys[i].scope == scope)
-			(void)snprintf(known + at, sizeof(known) - at, "%s%s", at ? ", " : "", keys[i].name);
+			(void)snprintf(known + at, sizeof(known) - at, "%s%s", at ? ", " : "",
+				       keys[i].name);
 	}
 	return unknown(l, v, known);
 }
@@ -163,7 +169,8 @@ static int take_scope(const struct load *l, enum scope scope, const struct json 
 	for (const struct json *v = r == 0 ? map->first : NULL; v && r == 0; v = v->next) {
 		size_t i = 0;
 
-		while (i < ARRAY_LEN(keys) && (keys[i].scope != scope || strcmp(keys[i].name, v->key) != 0))
+		while (i < ARRAY_LEN(keys) &&
+		       (keys[i].scope != scope || strcmp(keys[i].name, v->key) != 0))
 			i++;
 		if (i == ARRAY_LEN(keys))
 			return scope_unknown(l, scope, v);
@@ -172,7 +179,7 @@ static int take_scope(const struct load *l, enum scope scope, const struct json 
 	return r;
 }
 
-/* --- Lists ----------------------------------------------------------------------------------------- */
+/* --- Lists ------------------------------------------------------------------------------------ */
 
 static int port_key(const struct load *l, const struct json *v, struct guard_port_opts *p)
 {
@@ -183,7 +190,8 @@ static int port_key(const struct load *l, const struct json *v, struct guard_por
 	if (strcmp(v->key, "name") == 0)
 		return take_text(l, v, sizeof(p->name), p->name);
 	if (strcmp(v->key, "role") == 0) {
-		r = take_word(l, v, roles, ARRAY_LEN(roles), "\"untrusted\", \"trusted\", \"relay\" or \"shared\"");
+		r = take_word(l, v, roles, ARRAY_LEN(roles),
+			      "\"untrusted\", \"trusted\", \"relay\" or \"shared\"");
 		p->role = (enum guard_role)(r < 0 ? 0 : r);
 		return r < 0 ? r : 0;
 	}
@@ -213,14 +221,18 @@ static int take_port(const struct load *l, const struct json *map)
 	if (r < 0)
 		return r;
 	if (!*p.name)
-		return config_error_set(l->err, &map->pos, -USHER_E_NOTFOUND, "expected a \"name\"");
+		return config_error_set(l->err, &map->pos, -USHER_E_NOTFOUND,
+					"expected a \"name\"");
 	if (!p.requests.burst != !json_get(map, "rate"))
-		return config_error_set(l->err, &map->pos, -USHER_E_NOTFOUND, "expected both \"rate\" and \"burst\", or neither");
+		return config_error_set(l->err, &map->pos, -USHER_E_NOTFOUND,
+					"expected both \"rate\" and \"burst\", or neither");
 	for (unsigned i = 0; i < o->n_ports; i++)
 		if (strcmp(o->ports[i].name, p.name) == 0)
-			return config_error_set(l->err, &map->pos, -USHER_E_EXISTS, "port \"%s\" is there twice", p.name);
+			return config_error_set(l->err, &map->pos, -USHER_E_EXISTS,
+						"port \"%s\" is there twice", p.name);
 	if (o->n_ports == FRAMES_MAX_PORTS)
-		return config_error_set(l->err, &map->pos, -USHER_E_LIMIT, "expected at most %d ports", FRAMES_MAX_PORTS);
+		return config_error_set(l->err, &map->pos, -USHER_E_LIMIT,
+					"expected at most %d ports", FRAMES_MAX_PORTS);
 	o->ports[o->n_ports++] = p;
 	return 0;
 }
@@ -232,7 +244,8 @@ static int take_server(const struct load *l, const struct json *v, bool mac)
 	int r;
 
 	if (*n == GUARD_MAX_SERVERS)
-		return config_error_set(l->err, &v->pos, -USHER_E_LIMIT, "expected at most %d addresses", GUARD_MAX_SERVERS);
+		return config_error_set(l->err, &v->pos, -USHER_E_LIMIT,
+					"expected at most %d addresses", GUARD_MAX_SERVERS);
 	r = mac ? take_mac(l, v, o->server_macs[*n]) : take_ip(l, v, &o->server_ips[*n]);
 	*n += r == 0;
 	return r;
@@ -274,7 +287,8 @@ static int take_fixed(const struct load *l, const struct json *map, struct guard
 			r = unknown(l, v, "ip-address, hw-address, port, vlan");
 	}
 	if (r == 0 && (!json_get(map, "ip-address") || !json_get(map, "hw-address")))
-		r = config_error_set(l->err, &map->pos, -USHER_E_NOTFOUND, "expected \"ip-address\" and \"hw-address\"");
+		r = config_error_set(l->err, &map->pos, -USHER_E_NOTFOUND,
+				     "expected \"ip-address\" and \"hw-address\"");
 	f.vlan = (uint16_t)vlan;
 	*ret = f;
 	return r;
@@ -295,8 +309,10 @@ static int take_all_fixed(const struct load *l, const struct json *list)
 	for (const struct json *v = list->first; v && r == 0; v = v->next) {
 		r = take_fixed(l, v, &f[o->n_fixed]);
 		for (uint32_t i = 0; r == 0 && i < o->n_fixed; i++)
-			if (f[i].address == f[o->n_fixed].address && f[i].vlan == f[o->n_fixed].vlan)
-				r = config_error_set(l->err, &v->pos, -USHER_E_EXISTS, "a second binding of this address");
+			if (f[i].address == f[o->n_fixed].address &&
+			    f[i].vlan == f[o->n_fixed].vlan)
+				r = config_error_set(l->err, &v->pos, -USHER_E_EXISTS,
+						     "a second binding of this address");
 		o->n_fixed += r == 0;
 	}
 	return r;
@@ -323,7 +339,7 @@ static int take_list(const struct load *l, const struct json *v)
 	return r;
 }
 
-/* --- The whole ------------------------------------------------------------------------------------- */
+/* --- The whole -------------------------------------------------------------------------------- */
 
 static int take_tree(struct guard_config *c, const struct json *tree, struct config_error *err)
 {
@@ -349,7 +365,8 @@ int guard_config_load(const char *path, struct guard_config *ret, struct config_
 	return r < 0 ? r : take_tree(ret, tree, err);
 }
 
-int guard_config_parse(struct span text, const char *name, struct guard_config *ret, struct config_error *err)
+int guard_config_parse(struct span text, const char *name, struct guard_config *ret,
+		       struct config_error *err)
 {
 	const struct json_opts o = {.file = name, .comments = true};
 	struct json *tree;

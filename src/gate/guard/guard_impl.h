@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * The guard from inside: declarations that its files share. Judges are called from the listeners of guard.c; they return true, or
- * false when the packet is dropped.
+ * The guard from inside: declarations that its files share. Judges are called from the listeners of
+ * guard.c; they return true, or false when the packet is dropped.
  */
 #pragma once
 
@@ -16,7 +16,7 @@ struct guard_port {
 	enum guard_role role;
 	char name[GUARD_NAME_LEN];
 	uint32_t max_clients;
-	uint32_t n_bindings, n_fresh;	/* of clients; clients that ask and have none */
+	uint32_t n_bindings, n_fresh; /* of clients; clients that ask and have none */
 	struct guard_rate requests;
 	int64_t requests_paid_ns, arp_paid_ns, alerts_paid_ns;
 };
@@ -28,30 +28,33 @@ struct guard {
 	struct gate *gate;
 	struct guard_port ports[FRAMES_MAX_PORTS];
 	unsigned n_ports;
-	uint32_t to_servers;		/* ports (a bit each) that requests may leave by */
+	uint32_t to_servers; /* ports (a bit each) that requests may leave by */
 	struct guard_bindings *bindings;
 	struct guard_pendings *pendings;
 	struct guard_buckets *buckets;
 	struct guard_offenders *offenders;
-	struct guard_store *store;	/* NULL: no file */
-	struct guard_server *server;	/* NULL: none is asked */
+	struct guard_store *store;   /* NULL: no file */
+	struct guard_server *server; /* NULL: none is asked */
 	uint8_t remote_id[GUARD_NAME_LEN];
 	size_t remote_id_len;
-	uint32_t judged, seen_frame, seen_ipv4; /* generations of the packets whose message, frame, datagram was */
-	uint32_t server_id;		/* of the current message, for alerts */
-	/* The wall clock less the gate's time, which never steps: ends of bindings are in the gate's time, and in the wall clock's on disk,
-	 * in the server's list and for people. */
+	uint32_t judged, seen_frame,
+		seen_ipv4;  /* generations of the packets whose message, frame, datagram was */
+	uint32_t server_id; /* of the current message, for alerts */
+	/* The wall clock less the gate's time, which never steps: ends of bindings are in the
+	 * gate's time, and in the wall clock's on disk, in the server's list and for people. */
 	int64_t ahead_ns;
-	uint64_t changes;		/* of bindings since the last save */
+	uint64_t changes; /* of bindings since the last save */
 	uint64_t n[GUARD_N_COUNTERS];
 };
 
-/* Converts the end of a lease from the wall clock to the gate's time. An end that no number holds is none: INT64_MAX. */
+/* Converts the end of a lease from the wall clock to the gate's time. An end that no number holds
+ * is none: INT64_MAX. */
 static inline int64_t guard_from_wall(const struct guard *gd, int64_t wall_ns)
 {
 	int64_t r;
 
-	return wall_ns == INT64_MAX || __builtin_sub_overflow(wall_ns, gd->ahead_ns, &r) ? INT64_MAX : r;
+	return wall_ns == INT64_MAX || __builtin_sub_overflow(wall_ns, gd->ahead_ns, &r) ? INT64_MAX
+											 : r;
 }
 
 static inline void guard_count(struct guard *gd, enum guard_counter c)
@@ -59,7 +62,8 @@ static inline void guard_count(struct guard *gd, enum guard_counter c)
 	gd->n[c]++;
 }
 
-/* The port a packet came in by; its role for this packet: a listed server at a shared port is trusted. */
+/* The port a packet came in by; its role for this packet: a listed server at a shared port is
+ * trusted. */
 struct guard_port *guard_port_of(struct guard *gd, const struct gate_packet *p);
 enum guard_role guard_role_of(struct guard *gd, const struct gate_packet *p);
 bool guard_is_server_mac(const struct guard *gd, const uint8_t mac[6]);
@@ -70,12 +74,12 @@ bool guard_refuse(struct guard *gd, struct gate_packet *p, enum gate_drop why);
 /* The same; true under fail_open. */
 bool guard_no_room(struct guard *gd, struct gate_packet *p, enum gate_drop why);
 
-bool guard_judge_frame(struct guard *gd, struct gate_packet *p);	/* guard_source.c */
+bool guard_judge_frame(struct guard *gd, struct gate_packet *p); /* guard_source.c */
 bool guard_judge_ipv4(struct guard *gd, struct gate_packet *p);
 bool guard_judge_fragment(struct guard *gd, struct gate_packet *p, bool leaving);
 bool guard_is_message(const struct gate_packet *p);
-bool guard_judge_request(struct guard *gd, struct gate_packet *p);	/* guard_request.c */
-bool guard_judge_reply(struct guard *gd, struct gate_packet *p);	/* guard_reply.c */
+bool guard_judge_request(struct guard *gd, struct gate_packet *p); /* guard_request.c */
+bool guard_judge_reply(struct guard *gd, struct gate_packet *p);   /* guard_reply.c */
 
 /* Option 82 (guard_agent.c). */
 void guard_agent_add(struct guard *gd, struct gate_packet *p);
@@ -87,7 +91,7 @@ void guard_set_port(struct guard *gd, struct guard_binding *b, uint16_t port);
 /* Is it of this sender, at this port? */
 bool guard_binding_fits(const struct guard_binding *b, const uint8_t mac[6], uint16_t port);
 
-int guard_offenders_new(uint32_t max, struct guard_offenders **ret) must_check;	/* guard_alert.c */
+int guard_offenders_new(uint32_t max, struct guard_offenders **ret) must_check; /* guard_alert.c */
 void guard_offenders_free(struct guard_offenders *t);
 void guard_alert(struct guard *gd, const struct gate_packet *p, enum gate_drop why);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Messages of servers: from ports where a server may be; the lease of an acknowledgement that passes is remembered
- * (RFC 2131 4.3.1, 4.3.2). It belongs to the port its request came from.
+ * Messages of servers: from ports where a server may be; the lease of an acknowledgement that
+ * passes is remembered (RFC 2131 4.3.1, 4.3.2). It belongs to the port its request came from.
  */
 #include "base/clock.h"
 #include "gate/guard/guard_impl.h"
@@ -11,11 +11,13 @@ enum { HTYPE_ETHERNET = 1, MAC_LEN = 6, LEASE_INFINITE = (int)0xffffffff };
 
 static bool listed(const struct guard *gd, const struct gate_packet *p)
 {
-	if (gd->o.n_server_macs && p->p.l2 != PACKET_NO_LAYER && !guard_is_server_mac(gd, p->p.l2_src))
+	if (gd->o.n_server_macs && p->p.l2 != PACKET_NO_LAYER &&
+	    !guard_is_server_mac(gd, p->p.l2_src))
 		return false;
 	if (!gd->o.n_server_ips)
 		return true;
-	return guard_is_server_ip(gd, p->p.src) && (!gd->server_id || guard_is_server_ip(gd, gd->server_id));
+	return guard_is_server_ip(gd, p->p.src) &&
+	       (!gd->server_id || guard_is_server_ip(gd, gd->server_id));
 }
 
 /* Returns the end of an acknowledgement's lease; INT64_MAX: never; 0: it has none. */
@@ -32,7 +34,8 @@ static int64_t end_of(const struct guard *gd, const struct dhcp4_msg *m)
 		return INT64_MAX;
 	if (type != DHCP4_ACK || !dhcp4_opt_u32(m, DHCP4_OPT_LEASE_TIME, &s))
 		return 0;
-	if (s == (uint32_t)LEASE_INFINITE || __builtin_add_overflow(gd->gate->now_ns, s * NS_PER_S, &end))
+	if (s == (uint32_t)LEASE_INFINITE ||
+	    __builtin_add_overflow(gd->gate->now_ns, s * NS_PER_S, &end))
 		return INT64_MAX;
 	return end;
 }
@@ -54,7 +57,8 @@ static void drop_others(struct guard *gd, const struct guard_binding *b)
 	}
 }
 
-static void bind(struct guard *gd, const struct guard_pending *c, struct guard_binding *b, int64_t end_ns)
+static void bind(struct guard *gd, const struct guard_pending *c, struct guard_binding *b,
+		 int64_t end_ns)
 {
 	if (b->port != c->port) {
 		if (b->port != GUARD_ANY_PORT)
@@ -69,7 +73,8 @@ static void bind(struct guard *gd, const struct guard_pending *c, struct guard_b
 }
 
 /* Handles an acknowledgement without a request: at most a known lease is extended. */
-static void unmatched(struct guard *gd, const struct dhcp4_msg *m, struct guard_binding *b, int64_t end_ns)
+static void unmatched(struct guard *gd, const struct dhcp4_msg *m, struct guard_binding *b,
+		      int64_t end_ns)
 {
 	if (!b || memcmp(b->mac, m->chaddr, MAC_LEN) != 0) {
 		guard_count(gd, GUARD_COUNT_UNMATCHED);
@@ -81,7 +86,8 @@ static void unmatched(struct guard *gd, const struct dhcp4_msg *m, struct guard_
 	gd->changes++;
 }
 
-static void learn(struct guard *gd, uint32_t vlan, const struct dhcp4_msg *m, struct guard_pending *c, int64_t end_ns)
+static void learn(struct guard *gd, uint32_t vlan, const struct dhcp4_msg *m,
+		  struct guard_pending *c, int64_t end_ns)
 {
 	struct guard_binding *b = guard_bindings_find(gd->bindings, vlan, m->yiaddr);
 

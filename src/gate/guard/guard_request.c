@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Messages of clients: only with the sender's own addresses (RFC 2131 4.1, RFC 3046 2.1), within the rates of a port and of a
- * client, and only to ports of servers. Tokens and places in tables are taken when no other
- * check refuses the message.
+ * Messages of clients: only with the sender's own addresses (RFC 2131 4.1, RFC 3046 2.1), within
+ * the rates of a port and of a client, and only to ports of servers. Tokens and places in tables
+ * are taken when no other check refuses the message.
  */
 #include "gate/guard/guard_impl.h"
 #include "wire/option_codes.h"
@@ -18,7 +18,7 @@ struct request {
 	const struct dhcp4_msg *m;
 	struct guard_port *port;
 	enum dhcp4_type type;
-	bool relayed;		/* by an agent that may */
+	bool relayed; /* by an agent that may */
 	struct guard_id id;
 };
 
@@ -30,7 +30,8 @@ static enum gate_drop bad_form(const struct request *q)
 	/* BOOTP has no type; a type that is there must be one */
 	if (q->type == DHCP4_NOTYPE && dhcp4_opt(q->m, DHCP4_OPT_MESSAGE_TYPE))
 		return GATE_DROP_GUARD_MESSAGE_TYPE;
-	if (q->type == DHCP4_OFFER || q->type == DHCP4_ACK || q->type == DHCP4_NAK || q->type == DHCP4_FORCERENEW)
+	if (q->type == DHCP4_OFFER || q->type == DHCP4_ACK || q->type == DHCP4_NAK ||
+	    q->type == DHCP4_FORCERENEW)
 		return GATE_DROP_GUARD_MESSAGE_TYPE;
 	if (q->relayed)
 		return GATE_DROP_NONE;
@@ -48,7 +49,8 @@ static enum gate_drop bad_form(const struct request *q)
 
 static bool anothers(const struct request *q, uint32_t ip)
 {
-	const struct guard_binding *b = ip ? guard_bindings_find(q->gd->bindings, q->p->vlans, ip) : NULL;
+	const struct guard_binding *b = ip ? guard_bindings_find(q->gd->bindings, q->p->vlans, ip)
+					   : NULL;
 
 	return b && memcmp(b->mac, q->p->p.l2_src, MAC_LEN) != 0;
 }
@@ -96,11 +98,12 @@ static enum gate_drop bad_claim(const struct request *q)
 	return gives_back(q) && !given_back(q) ? GATE_DROP_GUARD_RELEASE : GATE_DROP_NONE;
 }
 
-/* --- Rates --------------------------------------------------------------------------------------- */
+/* --- Rates ------------------------------------------------------------------------------------ */
 
 static uint64_t key_of(const struct request *q, uint8_t kind, struct span s)
 {
-	uint8_t octets[1 + 3 + 512] = {kind, (uint8_t)(q->p->vlans >> 16), (uint8_t)(q->p->vlans >> 8), (uint8_t)q->p->vlans};
+	uint8_t octets[1 + 3 + 512] = {kind, (uint8_t)(q->p->vlans >> 16),
+				       (uint8_t)(q->p->vlans >> 8), (uint8_t)q->p->vlans};
 	size_t n = s.n < sizeof(octets) - 4 ? s.n : sizeof(octets) - 4;
 
 	if (n)
@@ -108,10 +111,12 @@ static uint64_t key_of(const struct request *q, uint8_t kind, struct span s)
 	return hash_bytes(&q->gd->o.hash_key, span_of(octets, 4 + n));
 }
 
-/* Returns the keys of a client: its hardware address, its identifier, and, from a relay, its line. */
+/* Returns the keys of a client: its hardware address, its identifier, and, from a relay, its
+ * line. */
 static unsigned keys_of(const struct request *q, uint64_t keys[MAX_KEYS])
 {
-	struct span cid = dhcp4_opt_data(q->m, DHCP4_OPT_CLIENT_ID), line = dhcp4_opt_data(q->m, DHCP4_OPT_AGENT_OPTIONS);
+	struct span cid = dhcp4_opt_data(q->m, DHCP4_OPT_CLIENT_ID),
+		    line = dhcp4_opt_data(q->m, DHCP4_OPT_AGENT_OPTIONS);
 	unsigned n = 0;
 
 	keys[n++] = key_of(q, 'm', span_of(q->m->chaddr, MAC_LEN));
@@ -141,7 +146,7 @@ static enum gate_drop too_many(const struct request *q)
 	return GATE_DROP_NONE;
 }
 
-/* --- Clients of the port ------------------------------------------------------------------------- */
+/* --- Clients of the port ---------------------------------------------------------------------- */
 
 static bool bound_here(const struct request *q)
 {
@@ -157,7 +162,8 @@ static enum gate_drop remember(const struct request *q)
 {
 	struct guard *gd = q->gd;
 	const uint8_t *mac = q->p->p.l2_src;
-	struct guard_pending *c = guard_pendings_asking(gd->pendings, q->p->vlans, mac, q->p->frame.port, &q->id);
+	struct guard_pending *c = guard_pendings_asking(gd->pendings, q->p->vlans, mac,
+							q->p->frame.port, &q->id);
 	bool fresh = !c && !bound_here(q);
 
 	if (fresh && q->port->n_bindings + q->port->n_fresh >= q->port->max_clients)

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Bindings from the server itself: its leases, asked for page by page over its control channel (lease4-get-page), so that
- * a gate that was not there when an address was given knows its owner. A thread of its own asks; when it has all of
- * them, the gate's thread takes them over, some at a time. Newer knowledge wins: an
- * acknowledgement that passed since the asking began is newer than the list. A lease does not say where its client is: the port it first uses
- * its address at becomes its port.
+ * Bindings from the server itself: its leases, asked for page by page over its control channel
+ * (lease4-get-page), so that a gate that was not there when an address was given knows its owner. A
+ * thread of its own asks; when it has all of them, the gate's thread takes them over, some at a
+ * time. Newer knowledge wins: an acknowledgement that passed since the asking began is newer than
+ * the list. A lease does not say where its client is: the port it first uses its address at becomes
+ * its port.
  */
 #include "base/buf.h"
 #include "base/cleanup.h"
@@ -22,7 +23,14 @@
 #include <stdlib.h>
 #include <sys/socket.h>
 
-enum { PAGE = 1000, PAGE_BYTES = 16 << 20, TIMEOUT_S = 5, AT_A_TIME = 512, MAC_LEN = 6, STATE_ASSIGNED = 0 };
+enum {
+	PAGE = 1000,
+	PAGE_BYTES = 16 << 20,
+	TIMEOUT_S = 5,
+	AT_A_TIME = 512,
+	MAC_LEN = 6,
+	STATE_ASSIGNED = 0
+};
 
 #define LFT_INFINITE UINT32_MAX
 
@@ -30,7 +38,7 @@ struct lease_row {
 	uint32_t address;
 	uint8_t mac[MAC_LEN];
 	struct guard_id id;
-	int64_t end_ns;		/* on the wall clock */
+	int64_t end_ns; /* on the wall clock */
 };
 
 struct guard_server {
@@ -41,21 +49,21 @@ struct guard_server {
 	pthread_t thread;
 	bool runs;
 	pthread_mutex_t lock;
-	pthread_cond_t wake;	/* it is to end, or the rows were taken */
+	pthread_cond_t wake; /* it is to end, or the rows were taken */
 	bool stop;
-	bool failed;		/* the last time; told once */
-	_Atomic bool ready;	/* rows are the gate's until it clears this */
+	bool failed;	    /* the last time; told once */
+	_Atomic bool ready; /* rows are the gate's until it clears this */
 	struct lease_row *rows;
 	uint32_t n, cap;
-	int64_t asked_ns;	/* when the list was begun */
-	uint64_t reads, failures;	/* under lock */
+	int64_t asked_ns;	  /* when the list was begun */
+	uint64_t reads, failures; /* under lock */
 	/* of the gate's thread */
-	uint32_t taken;		/* rows */
-	uint32_t swept;		/* of the table */
-	uint32_t round;		/* of lists */
+	uint32_t taken; /* rows */
+	uint32_t swept; /* of the table */
+	uint32_t round; /* of lists */
 };
 
-/* --- Asking: the thread ------------------------------------------------------------------------------------------ */
+/* --- Asking: the thread ----------------------------------------------------------------------- */
 
 static int keep_row(struct guard_server *s, const struct lease_row *row)
 {
@@ -72,7 +80,8 @@ static int keep_row(struct guard_server *s, const struct lease_row *row)
 	return 0;
 }
 
-/* A lease of the answer. 0: not one that binds an address to an Ethernet client; negative: it is none at all. */
+/* A lease of the answer. 0: not one that binds an address to an Ethernet client; negative: it is
+ * none at all. */
 static int row_of(const struct json *lease, struct lease_row *ret)
 {
 	const struct json *ip = json_get(lease, "ip-address"), *hw = json_get(lease, "hw-address"),
@@ -83,23 +92,27 @@ static int row_of(const struct json *lease, struct lease_row *ret)
 
 	if (!ip || ip->type != JSON_STRING || ip_parse(ip->s, ip->n, &ret->address) < 0)
 		return -USHER_E_MALFORMED;
-	if (!json_get_int(lease, "cltt", &cltt) || !json_get_int(lease, "valid-lft", &lft) || cltt < 0 || lft < 0
-	    || cltt > INT32_MAX * INT64_C(8) || lft > LFT_INFINITE)
+	if (!json_get_int(lease, "cltt", &cltt) || !json_get_int(lease, "valid-lft", &lft) ||
+	    cltt < 0 || lft < 0 || cltt > INT32_MAX * INT64_C(8) || lft > LFT_INFINITE)
 		return -USHER_E_MALFORMED;
 	(void)json_get_int(lease, "state", &state);
-	if (state != STATE_ASSIGNED || !hw || hw->type != JSON_STRING
-	    || hex_parse(hw->s, hw->n, ret->mac, sizeof(ret->mac)) != MAC_LEN)
+	if (state != STATE_ASSIGNED || !hw || hw->type != JSON_STRING ||
+	    hex_parse(hw->s, hw->n, ret->mac, sizeof(ret->mac)) != MAC_LEN)
 		return 0;
-	n = id && id->type == JSON_STRING && id->n ? hex_parse(id->s, id->n, octets, sizeof(octets)) : 0;
+	n = id && id->type == JSON_STRING && id->n ? hex_parse(id->s, id->n, octets, sizeof(octets))
+						   : 0;
 	guard_id_of(span_of(octets, n > 0 ? (size_t)n : 0), &ret->id);
-	ret->end_ns = lft == LFT_INFINITE || cltt + lft > INT64_MAX / NS_PER_S ? INT64_MAX : (cltt + lft) * NS_PER_S;
+	ret->end_ns = lft == LFT_INFINITE || cltt + lft > INT64_MAX / NS_PER_S
+			      ? INT64_MAX
+			      : (cltt + lft) * NS_PER_S;
 	return 1;
 }
 
 /* The leases of an answer; how many there were, and the last one's address in *last. */
 static int take_page(struct guard_server *s, const struct json *answer, uint32_t *last)
 {
-	const struct json *args = json_get(answer, "arguments"), *leases = args ? json_get(args, "leases") : NULL;
+	const struct json *args = json_get(answer, "arguments"),
+			  *leases = args ? json_get(args, "leases") : NULL;
 	int64_t result = -1;
 	int n = 0;
 
@@ -139,8 +152,10 @@ static int ask_page(struct guard_server *s, uint32_t *last, struct arena *a)
 		return fd;
 	buf_init(&out);
 	buf_init(&in);
-	buf_printf(&out, "{\"command\": \"lease4-get-page\", \"arguments\": {\"from\": \"%s\", \"limit\": %d}}",
-		   *last ? ip_text(*last, ip) : "start", PAGE);
+	buf_printf(
+		&out,
+		"{\"command\": \"lease4-get-page\", \"arguments\": {\"from\": \"%s\", \"limit\": %d}}",
+		*last ? ip_text(*last, ip) : "start", PAGE);
 	r = out.failed ? -ENOMEM : control_transfer(fd, &out, PAGE_BYTES, &in);
 	if (r == 0)
 		r = json_parse(span_of(in.p, in.len), &jo, a, &answer, &err);
@@ -177,9 +192,11 @@ static void account(struct guard_server *s, int r)
 	s->failures += r < 0;
 	(void)pthread_mutex_unlock(&s->lock);
 	if (r < 0 && !s->failed)
-		log_msg(s->log, LOG_USHER_GUARD_SERVER_FAIL, "%s: %s; asked again and again", s->path, usher_strerror(r));
+		log_msg(s->log, LOG_USHER_GUARD_SERVER_FAIL, "%s: %s; asked again and again",
+			s->path, usher_strerror(r));
 	if (r == 0 && s->failed)
-		log_msg(s->log, LOG_USHER_GUARD_SERVER_BACK, "%s: answers again, %u leases", s->path, s->n);
+		log_msg(s->log, LOG_USHER_GUARD_SERVER_BACK, "%s: answers again, %u leases",
+			s->path, s->n);
 	s->failed = r < 0;
 }
 
@@ -217,7 +234,7 @@ static void *asker(void *arg)
 	return NULL;
 }
 
-/* --- Taking over: the gate's thread -------------------------------------------------------------------------------- */
+/* --- Taking over: the gate's thread ----------------------------------------------------------- */
 
 static void take_row(struct guard *gd, const struct lease_row *row, int64_t now_ns)
 {
@@ -256,7 +273,8 @@ static bool sweep(struct guard *gd)
 		b = guard_bindings_each(gd->bindings, &s->swept);
 		if (!b)
 			return true;
-		if (!b->fixed && b->server_round && b->server_round != s->round && b->since_ns < s->asked_ns - gd->ahead_ns) {
+		if (!b->fixed && b->server_round && b->server_round != s->round &&
+		    b->since_ns < s->asked_ns - gd->ahead_ns) {
 			guard_unbind(gd, guard_bindings_find(gd->bindings, b->vlan, b->address));
 			guard_count(gd, GUARD_COUNT_WITHDRAWN);
 		}
@@ -295,7 +313,7 @@ void guard_server_counters(struct guard_server *s, uint64_t *ret_reads, uint64_t
 	(void)pthread_mutex_unlock(&s->lock);
 }
 
-/* --- Life ------------------------------------------------------------------------------------------------------------ */
+/* --- Life ------------------------------------------------------------------------------------- */
 
 int guard_server_new(struct guard *gd, struct guard_server **ret)
 {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Checks the sender of every frame of a port that is not trusted. ARP (RFC 826, RFC 5227) and IP sources are compared
- * with the bindings; frames that could carry either past these checks are refused.
+ * Checks the sender of every frame of a port that is not trusted. ARP (RFC 826, RFC 5227) and IP
+ * sources are compared with the bindings; frames that could carry either past these checks are
+ * refused.
  */
 #include "base/ip.h"
 #include "gate/guard/guard_impl.h"
@@ -12,12 +13,17 @@
 enum {
 	ETH_TYPE_FIRST = 0x0600, /* below: a length, and 802.2 */
 	SNAP = 0xaaaa,
-	SNAP_REST = 4,		 /* control, OUI */
+	SNAP_REST = 4, /* control, OUI */
 	FRAG_OFF = 6,
 	DPORT_OFF = 2,
 	PROTO_IGMP = 2,
 };
-enum { LINK_LOCAL = 0xa9fe0000, LINK_LOCAL_BITS = 16, LOCAL_GROUPS = 0xe0000000, LOCAL_GROUPS_BITS = 24 };
+enum {
+	LINK_LOCAL = 0xa9fe0000,
+	LINK_LOCAL_BITS = 16,
+	LOCAL_GROUPS = 0xe0000000,
+	LOCAL_GROUPS_BITS = 24
+};
 
 static bool link_local(const struct guard *gd, uint32_t ip)
 {
@@ -25,9 +31,9 @@ static bool link_local(const struct guard *gd, uint32_t ip)
 }
 
 /*
- * A frame whose sender's address is not checked (neither IPv4 nor ARP, ARP probes, reports of groups, link-local
- * addresses, checks that are off) still tells a switch where its sender is: that must not draw away the traffic of a client
- * with a lease at another port.
+ * A frame whose sender's address is not checked (neither IPv4 nor ARP, ARP probes, reports of
+ * groups, link-local addresses, checks that are off) still tells a switch where its sender is: that
+ * must not draw away the traffic of a client with a lease at another port.
  */
 static bool judge_station(struct guard *gd, struct gate_packet *p)
 {
@@ -66,7 +72,8 @@ static bool owns(struct guard *gd, const struct gate_packet *p, uint32_t ip)
 /* Addresses that need no lease. */
 static bool is_free(struct guard *gd, const struct gate_packet *p, uint32_t ip)
 {
-	return link_local(gd, ip) || (guard_port_of(gd, p)->role == GUARD_SHARED && guard_is_server_ip(gd, ip));
+	return link_local(gd, ip) ||
+	       (guard_port_of(gd, p)->role == GUARD_SHARED && guard_is_server_ip(gd, ip));
 }
 
 static bool judge_arp(struct guard *gd, struct gate_packet *p)
@@ -84,7 +91,8 @@ static bool judge_arp(struct guard *gd, struct gate_packet *p)
 	if (memcmp(arp.sha, p->p.l2_src, sizeof(arp.sha)) != 0)
 		return guard_refuse(gd, p, GATE_DROP_GUARD_ARP_MAC);
 	/* RFC 5227 2.1: a probe claims no address */
-	if (!gd->o.check_arp || port->role == GUARD_RELAY || (arp.spa == 0 && arp.op == ARP_REQUEST) || is_free(gd, p, arp.spa))
+	if (!gd->o.check_arp || port->role == GUARD_RELAY ||
+	    (arp.spa == 0 && arp.op == ARP_REQUEST) || is_free(gd, p, arp.spa))
 		return judge_station(gd, p);
 	return owns(gd, p, arp.spa) || guard_refuse(gd, p, GATE_DROP_GUARD_ARP_ADDRESS);
 }
@@ -97,7 +105,8 @@ static bool hidden(const struct gate_packet *p)
 
 	(void)rd_bytes(&r, SNAP_REST);
 	type = rd_be16(&r);
-	return p->eth_type < ETH_TYPE_FIRST && saps == SNAP && rd_ok(&r) && (type == ETH_TYPE_IPV4 || type == ETH_TYPE_ARP);
+	return p->eth_type < ETH_TYPE_FIRST && saps == SNAP && rd_ok(&r) &&
+	       (type == ETH_TYPE_IPV4 || type == ETH_TYPE_ARP);
 }
 
 bool guard_judge_frame(struct guard *gd, struct gate_packet *p)
@@ -123,8 +132,8 @@ static bool is_fragment(const struct gate_packet *p)
 }
 
 /*
- * Only whole datagrams can be judged. Fragments that cannot be put together are dropped by the gate unless it fails
- * open, and a rule may ask for them as they are: here neither is let through.
+ * Only whole datagrams can be judged. Fragments that cannot be put together are dropped by the gate
+ * unless it fails open, and a rule may ask for them as they are: here neither is let through.
  */
 bool guard_judge_fragment(struct guard *gd, struct gate_packet *p, bool leaving)
 {
@@ -138,18 +147,21 @@ bool guard_is_message(const struct gate_packet *p)
 	struct rd r = gate_rd(p, p->p.l4 + (uint32_t)DPORT_OFF);
 	uint16_t dport = rd_be16(&r);
 
-	return p->proto == IPV4_PROTO_UDP && (dport == DHCP4_SERVER_PORT || dport == DHCP4_CLIENT_PORT);
+	return p->proto == IPV4_PROTO_UDP &&
+	       (dport == DHCP4_SERVER_PORT || dport == DHCP4_CLIENT_PORT);
 }
 
 bool guard_judge_ipv4(struct guard *gd, struct gate_packet *p)
 {
-	bool report = p->p.src == 0 && p->proto == PROTO_IGMP && (p->p.dst & ip_mask(LOCAL_GROUPS_BITS)) == LOCAL_GROUPS;
+	bool report = p->p.src == 0 && p->proto == PROTO_IGMP &&
+		      (p->p.dst & ip_mask(LOCAL_GROUPS_BITS)) == LOCAL_GROUPS;
 
 	/* judged as messages: a request without a lease yet, a server where none may be */
 	if (is_fragment(p) || guard_is_message(p))
 		return true;
 	/* RFC 3376 4.2.13: hosts report their groups before they have an address */
-	if (!gd->o.check_source || guard_port_of(gd, p)->role == GUARD_RELAY || report || is_free(gd, p, p->p.src))
+	if (!gd->o.check_source || guard_port_of(gd, p)->role == GUARD_RELAY || report ||
+	    is_free(gd, p, p->p.src))
 		return judge_station(gd, p);
 	return owns(gd, p, p->p.src) || guard_refuse(gd, p, GATE_DROP_GUARD_ADDRESS);
 }

@@ -2,9 +2,9 @@
 /*
  * The bindings in a file, so that a restart of the gate cuts nobody off. Text:
  *   usher-guard 1
- *   ADDRESS MAC PORT VLAN END CLIENT-ID	a line each; END in seconds since 1970 or "never", CLIENT-ID in hex or "-"
- *   sha256 DIGEST				of all that
- * Written anew as a whole: a temporary file, synced, renamed. The text is made by the gate's thread, which owns the
+ *   ADDRESS MAC PORT VLAN END CLIENT-ID	a line each; END in seconds since 1970 or "never",
+ * CLIENT-ID in hex or "-" sha256 DIGEST				of all that Written anew as
+ * a whole: a temporary file, synced, renamed. The text is made by the gate's thread, which owns the
  * bindings; a thread of its own waits for the disk. A file that is not whole is never used in part.
  */
 #include "base/buf.h"
@@ -22,7 +22,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { N_FIELDS = 6, MAX_FILE = 256 << 20, READ_STEP = 1 << 16, VLAN_BITS = 12, VLAN_MAX = 4095, SUM_LEN = 7 + 2 * SHA256_LEN + 1 };
+enum {
+	N_FIELDS = 6,
+	MAX_FILE = 256 << 20,
+	READ_STEP = 1 << 16,
+	VLAN_BITS = 12,
+	VLAN_MAX = 4095,
+	SUM_LEN = 7 + 2 * SHA256_LEN + 1
+};
 
 #define HEAD "usher-guard 1\n"
 
@@ -30,15 +37,15 @@ struct guard_store {
 	const struct file_ops *files;
 	char path[GUARD_PATH_LEN], tmp[GUARD_PATH_LEN + 8];
 	int64_t due_ns;
-	uint64_t saved;		/* guard.changes that are on disk, or on their way */
+	uint64_t saved; /* guard.changes that are on disk, or on their way */
 	bool writing;
 	_Atomic bool done;
 	int result;
 	pthread_t thread;
-	struct buf text;	/* the writer's while writing */
+	struct buf text; /* the writer's while writing */
 };
 
-/* --- Out --------------------------------------------------------------------------------------------- */
+/* --- Out -------------------------------------------------------------------------------------- */
 
 static void write_row(struct buf *out, const struct guard *gd, const struct guard_binding *b)
 {
@@ -124,7 +131,8 @@ static int account(struct guard *gd, int r)
 	if (r < 0) {
 		/* it is due again */
 		gd->store->saved = UINT64_MAX;
-		log_msg(gd->o.log, LOG_USHER_GUARD_BINDINGS_SAVE_FAIL, "%s: %s", gd->store->path, usher_strerror(r));
+		log_msg(gd->o.log, LOG_USHER_GUARD_BINDINGS_SAVE_FAIL, "%s: %s", gd->store->path,
+			usher_strerror(r));
 	}
 	return r;
 }
@@ -171,7 +179,7 @@ void guard_store_tick(struct guard *gd, int64_t now_ns)
 		(void)account(gd, -EAGAIN);
 }
 
-/* --- In ---------------------------------------------------------------------------------------------- */
+/* --- In --------------------------------------------------------------------------------------- */
 
 struct row {
 	struct guard_binding b;
@@ -187,8 +195,8 @@ struct reading {
 
 static int damaged(const struct reading *in, const char *expected, const char *got)
 {
-	(void)snprintf(in->err, in->err_cap, "%s:%u: expected %s, got \"%.40s\"", in->gd->store->path, in->line, expected,
-		       got);
+	(void)snprintf(in->err, in->err_cap, "%s:%u: expected %s, got \"%.40s\"",
+		       in->gd->store->path, in->line, expected, got);
 	return -USHER_E_MALFORMED;
 }
 
@@ -217,7 +225,11 @@ static int fields_of(const struct reading *in, char *line, char *ret[N_FIELDS])
 		if (n == N_FIELDS - 1 && at)
 			return damaged(in, "the end of the line", at);
 	}
-	return n == N_FIELDS ? 0 : damaged(in, "address, hardware address, port, VLAN, end and client identifier", line);
+	return n == N_FIELDS
+		       ? 0
+		       : damaged(in,
+				 "address, hardware address, port, VLAN, end and client identifier",
+				 line);
 }
 
 /* "100"; "100.20": two tags, the outer one first */
@@ -251,11 +263,14 @@ static int parse_row(const struct reading *in, char *line, struct row *ret)
 		return damaged(in, "a VLAN", f[3]);
 	if (strcmp(f[4], "never") != 0 && !number(f[4], INT64_MAX / NS_PER_S, &end_s))
 		return damaged(in, "the end in seconds, or \"never\"", f[4]);
-	n = strcmp(f[5], "-") == 0 ? 0 : hex_parse(f[5], strlen(f[5]), row.b.id.octets, sizeof(row.b.id.octets));
+	n = strcmp(f[5], "-") == 0
+		    ? 0
+		    : hex_parse(f[5], strlen(f[5]), row.b.id.octets, sizeof(row.b.id.octets));
 	if (n < 0)
 		return damaged(in, "a client identifier in hex, or \"-\"", f[5]);
 	row.b.id.n = (uint8_t)n;
-	row.b.end_ns = strcmp(f[4], "never") == 0 ? INT64_MAX : guard_from_wall(in->gd, end_s * NS_PER_S);
+	row.b.end_ns = strcmp(f[4], "never") == 0 ? INT64_MAX
+						  : guard_from_wall(in->gd, end_s * NS_PER_S);
 	row.port = f[2];
 	*ret = row;
 	return 0;
@@ -280,7 +295,8 @@ static bool restore(struct guard *gd, const struct row *row, int64_t now_ns)
 	return true;
 }
 
-/* text ends with NUL and a checksum that is right. Twice: nothing is taken of a file that is not good to its end. */
+/* text ends with NUL and a checksum that is right. Twice: nothing is taken of a file that is not
+ * good to its end. */
 static int parse_rows(struct reading *in, char *text, size_t len, int64_t now_ns)
 {
 	unsigned good = 0, all = 0;
@@ -293,20 +309,23 @@ static int parse_rows(struct reading *in, char *text, size_t len, int64_t now_ns
 
 		memcpy(copy, text, len + 1);
 		in->line = 2;
-		for (char *line = copy + sizeof(HEAD) - 1; line < copy + len && r == 0; line = next, in->line++) {
+		for (char *line = copy + sizeof(HEAD) - 1; line < copy + len && r == 0;
+		     line = next, in->line++) {
 			char *end = strchr(line, '\n');
 
 			next = end ? end + 1 : copy + len;
 			if (end)
 				*end = '\0';
-			r = end ? parse_row(in, line, &row) : damaged(in, "the end of the line", line);
+			r = end ? parse_row(in, line, &row)
+				: damaged(in, "the end of the line", line);
 			all += pass == 1;
 			good += pass == 1 && r == 0 && restore(in->gd, &row, now_ns);
 		}
 	}
 	free(copy);
 	if (r == 0)
-		log_msg(in->gd->o.log, LOG_USHER_GUARD_BINDINGS_LOADED, "%s: %u bindings, %u not used (ended, or not for this gate)",
+		log_msg(in->gd->o.log, LOG_USHER_GUARD_BINDINGS_LOADED,
+			"%s: %u bindings, %u not used (ended, or not for this gate)",
 			in->gd->store->path, good, all - good);
 	return r;
 }
@@ -317,9 +336,10 @@ static int parse_text(struct reading *in, struct buf *text, int64_t now_ns)
 	size_t rows;
 
 	in->line = 1;
-	if (text->len < sizeof(HEAD) - 1 + SUM_LEN || memcmp(text->p, HEAD, sizeof(HEAD) - 1) != 0 ||
-	    memchr(text->p, '\0', text->len))
-		return damaged(in, "a file that begins with \"usher-guard 1\"", text->p ? text->p : "");
+	if (text->len < sizeof(HEAD) - 1 + SUM_LEN ||
+	    memcmp(text->p, HEAD, sizeof(HEAD) - 1) != 0 || memchr(text->p, '\0', text->len))
+		return damaged(in, "a file that begins with \"usher-guard 1\"",
+			       text->p ? text->p : "");
 	rows = text->len - SUM_LEN;
 	for (size_t i = 0; i < rows; i++)
 		in->line += text->p[i] == '\n';
@@ -353,7 +373,8 @@ static int put_aside(struct guard *gd, const char *why)
 	char aside[GUARD_PATH_LEN + 16];
 
 	(void)snprintf(aside, sizeof(aside), "%s.damaged", s->path);
-	log_msg(gd->o.log, LOG_USHER_GUARD_BINDINGS_DAMAGED, "%s; kept as %s, no binding is known", why, aside);
+	log_msg(gd->o.log, LOG_USHER_GUARD_BINDINGS_DAMAGED, "%s; kept as %s, no binding is known",
+		why, aside);
 	return s->files->rename(s->files->ctx, s->path, aside);
 }
 

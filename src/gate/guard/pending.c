@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Chained by station (VLAN and hardware address); in a queue by the time of the last request. Indexes are places plus
- * one, 0 ends chains.
+ * Chained by station (VLAN and hardware address); in a queue by the time of the last request.
+ * Indexes are places plus one, 0 ends chains.
  */
 #include "gate/guard/pending.h"
 
@@ -25,26 +25,31 @@ static uint32_t bucket_of(const struct guard_pendings *t, uint32_t vlan, const u
 	return (uint32_t)hash_bytes(&t->key, span_of(octets, sizeof(octets))) & (t->n_buckets - 1);
 }
 
-static struct guard_pending *next_of_station(const struct guard_pendings *t, uint32_t i, uint32_t vlan, const uint8_t mac[6])
+static struct guard_pending *next_of_station(const struct guard_pendings *t, uint32_t i,
+					     uint32_t vlan, const uint8_t mac[6])
 {
 	while (i && (t->at[i - 1].vlan != vlan || memcmp(t->at[i - 1].mac, mac, 6) != 0))
 		i = t->at[i - 1].next;
 	return i ? &t->at[i - 1] : NULL;
 }
 
-struct guard_pending *guard_pendings_asking(struct guard_pendings *t, uint32_t vlan, const uint8_t mac[6], uint16_t port,
+struct guard_pending *guard_pendings_asking(struct guard_pendings *t, uint32_t vlan,
+					    const uint8_t mac[6], uint16_t port,
 					    const struct guard_id *id)
 {
-	struct guard_pending *p = next_of_station(t, t->buckets[bucket_of(t, vlan, mac)], vlan, mac);
+	struct guard_pending *p = next_of_station(t, t->buckets[bucket_of(t, vlan, mac)], vlan,
+						  mac);
 
 	while (p && (p->port != port || !guard_id_eq(&p->id, id)))
 		p = next_of_station(t, p->next, vlan, mac);
 	return p;
 }
 
-struct guard_pending *guard_pendings_answered(struct guard_pendings *t, uint32_t vlan, const uint8_t mac[6], uint32_t xid)
+struct guard_pending *guard_pendings_answered(struct guard_pendings *t, uint32_t vlan,
+					      const uint8_t mac[6], uint32_t xid)
 {
-	struct guard_pending *p = next_of_station(t, t->buckets[bucket_of(t, vlan, mac)], vlan, mac);
+	struct guard_pending *p = next_of_station(t, t->buckets[bucket_of(t, vlan, mac)], vlan,
+						  mac);
 
 	while (p && p->xid != xid)
 		p = next_of_station(t, p->next, vlan, mac);
@@ -67,7 +72,8 @@ static void queue_add(struct guard_pendings *t, struct guard_pending *p)
 	t->newest = i;
 }
 
-struct guard_pending *guard_pendings_add(struct guard_pendings *t, uint32_t vlan, const uint8_t mac[6], uint16_t port,
+struct guard_pending *guard_pendings_add(struct guard_pendings *t, uint32_t vlan,
+					 const uint8_t mac[6], uint16_t port,
 					 const struct guard_id *id)
 {
 	uint32_t i = t->free ? t->free : t->fresh < t->max ? ++t->fresh : 0;
@@ -87,7 +93,8 @@ struct guard_pending *guard_pendings_add(struct guard_pendings *t, uint32_t vlan
 	return p;
 }
 
-void guard_pendings_touch(struct guard_pendings *t, struct guard_pending *p, uint32_t xid, int64_t now_ns)
+void guard_pendings_touch(struct guard_pendings *t, struct guard_pending *p, uint32_t xid,
+			  int64_t now_ns)
 {
 	p->xid = xid;
 	p->asked_ns = now_ns;
@@ -114,8 +121,8 @@ void guard_pendings_forget(struct guard_pendings *t, int64_t before_ns)
 		guard_pendings_done(t, &t->at[t->oldest - 1]);
 }
 
-int guard_pendings_new(uint32_t max, const struct hash_key *key, guard_pending_gone_fn gone, void *ctx,
-		       struct guard_pendings **ret)
+int guard_pendings_new(uint32_t max, const struct hash_key *key, guard_pending_gone_fn gone,
+		       void *ctx, struct guard_pendings **ret)
 {
 	struct guard_pendings *t = calloc(1, sizeof(*t));
 	uint32_t n = 1;
@@ -124,7 +131,11 @@ int guard_pendings_new(uint32_t max, const struct hash_key *key, guard_pending_g
 		return -ENOMEM;
 	while (n < max)
 		n *= 2;
-	*t = (struct guard_pendings){.key = *key, .gone = gone, .ctx = ctx, .max = max, .n_buckets = n};
+	*t = (struct guard_pendings){.key = *key,
+				     .gone = gone,
+				     .ctx = ctx,
+				     .max = max,
+				     .n_buckets = n};
 	t->buckets = calloc(n, sizeof(*t->buckets));
 	t->at = calloc(max, sizeof(*t->at));
 	if (!t->buckets || !t->at) {

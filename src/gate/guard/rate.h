@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Token buckets, each one number: the time by which all that was taken is paid for (the generic cell rate
- * algorithm). And a table of them of fixed size, by hash: when it is full the one that rested longest goes, and
- * comes back as a full bucket. One thread.
+ * Token buckets, each one number: the time by which all that was taken is paid for (the generic
+ * cell rate algorithm). And a table of them of fixed size, by hash: when it is full the one that
+ * rested longest goes, and comes back as a full bucket. One thread.
  */
 #pragma once
 
@@ -12,8 +12,8 @@
 #include <stdint.h>
 
 struct guard_rate {
-	uint32_t a_second;	/* 0: no limit */
-	uint32_t burst;		/* at least 1 */
+	uint32_t a_second; /* 0: no limit */
+	uint32_t burst;	   /* at least 1 */
 };
 
 /* May one be taken now? */
