@@ -5,7 +5,7 @@
 BUILD = build
 TIME ?= 60
 
-.PHONY: all deps build run quick check fuzz prove bench bench-client bench-gate clean
+.PHONY: all deps build run quick format check fuzz prove bench bench-client bench-gate clean
 
 all: build
 
@@ -27,6 +27,10 @@ run:
 # The check of a change while it is made: no root, a minute and a half on two cores.
 quick: build
 	meson test -C $(BUILD) --no-rebuild --no-suite fuzz --print-errorlogs
+
+# Lays out every C file as .clang-format says.
+format:
+	tests/format_test.py . --write
 
 # LONG=1: the long loops of the system tests.
 check:
