@@ -7,7 +7,7 @@
 #pragma once
 
 #include "base/cursor.h"
-#include "client/client.h"
+#include "client/core/client.h"
 
 enum { FUZZ_CLIENT_STEPS = 64 };
 

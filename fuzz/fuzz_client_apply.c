@@ -7,7 +7,7 @@
  */
 #include "fuzz.h"
 
-#include "client/apply.h"
+#include "client/os/apply.h"
 
 enum { MTU_LEAST = 576, OFF_BY_SOME = 0x80 };
 

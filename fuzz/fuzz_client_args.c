@@ -3,8 +3,8 @@
  * manifest. */
 #include "fuzz.h"
 
-#include "client/lease.h"
-#include "client/options.h"
+#include "client/core/lease.h"
+#include "client/core/options.h"
 
 enum { WORDS = 16 };
 

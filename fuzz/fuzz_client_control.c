@@ -6,8 +6,8 @@
  */
 #include "fuzz.h"
 
-#include "client/control.h"
-#include "client/driver.h"
+#include "client/os/control.h"
+#include "client/os/driver.h"
 #include "config/json.h"
 #include "runtime/loop.h"
 

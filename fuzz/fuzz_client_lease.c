@@ -4,7 +4,7 @@
 #include "fuzz.h"
 
 #include "base/sha256.h"
-#include "client/lease_file.h"
+#include "client/core/lease_file.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {

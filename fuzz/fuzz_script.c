@@ -4,7 +4,7 @@
  * and the next script in this state runs as if nothing had happened.
  */
 #include "fuzz.h"
-#include "script/event.h"
+#include "script/rules/event.h"
 
 #include <stdio.h>
 

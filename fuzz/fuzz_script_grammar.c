@@ -5,7 +5,7 @@
  * the octets that create() makes of it read equal; and no limit is passed.
  */
 #include "fuzz.h"
-#include "script/buffer.h"
+#include "script/buffer/buffer.h"
 
 #include <stdio.h>
 #include <stdlib.h>

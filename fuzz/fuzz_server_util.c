@@ -17,8 +17,8 @@
 #include "lease/lease_store.h"
 #include "runtime/iface.h"
 #include "runtime/loop.h"
-#include "server/snapshot.h"
-#include "server/worker.h"
+#include "server/core/snapshot.h"
+#include "server/core/worker.h"
 #include "wire/option_codes.h"
 #include "wire/udp.h"
 

@@ -29,7 +29,7 @@ WHERE = [
     ("tests/system/test_client_hostile.py", [r'^[RA]\("(\d+)[a-z]?"', r'^@scene\("(\d+)[a-z]?"', r'^        \("(\d+)[a-z]?", "',
                                              r"\brow (\d+)"]),
     ("tests/system/test_client*.py", [r"^def test_client_(\d+)_"]),
-    ("tests/unit/test_client_*.c", [r"\btest_(\d+)_\w+\(void", r"\brow (\d+)"]),
+    ("tests/unit/client/test_client_*.c", [r"\btest_(\d+)_\w+\(void", r"\brow (\d+)"]),
 ]
 
 

@@ -7,7 +7,7 @@ import os
 import re
 import sys
 
-EXAMPLES = {"c": "tests/unit/example_daytime.c", "lua": "modules/gate/tftp.lua"}
+EXAMPLES = {"c": "tests/unit/gate/example_daytime.c", "lua": "modules/gate/tftp.lua"}
 
 
 def main():

@@ -4,8 +4,8 @@
  * one a line: fields and methods of the classes of packets, flows and messages; members of
  * haka.dissectors; additions of the gate to modules.
  */
-#include "gate/bind.h"
-#include "gate/bind_class.h"
+#include "gate/lua/bind.h"
+#include "gate/lua/bind_class.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -105,7 +105,7 @@ fi
 # TSan's shadow memory needs the kernel's address randomisation out of the way
 prefix=(setarch -R)
 if build build-tsan --buildtype=debugoptimized -Db_sanitize=thread -Db_lundef=false; then
-	meson_tests "unit tests with threads, TSan" build-tsan -t 10 base capture control guard_server guard_store hook journal lease_db lease_load log_queue lua_hook runtime script_shared server
+	meson_tests "unit tests with threads, TSan" build-tsan -t 10 --suite threads
 	USHER_SANITIZED=1 system_tests "system tests, TSan, 4 workers" --workers 4 --binary build-tsan/usher-server --tag tsan
 fi
 

@@ -24,13 +24,13 @@ def table(head, body):
 
 
 def stages():
-    for sym, fn, hook, when, skip, does in rows("src/server/stages.def", "S"):
+    for sym, fn, hook, when, skip, does in rows("src/server/core/stages.def", "S"):
         yield [sym, does, "" if hook == "NONE" else f"`{hook.lower()}` {when.lower()}", f"`{fn}`"]
 
 
 def client_states():
     """[(symbol, name, sentence, [(event, action, next)], [ignored])] of fsm.def, in its order."""
-    text = (ROOT / "src/client/fsm.def").read_text().split("/* clang-format off */")[1]
+    text = (ROOT / "src/client/core/fsm.def").read_text().split("/* clang-format off */")[1]
     for m in re.finditer(r'^STATE\((\w+), "([^"]+)", "([^"]+)"\)(.*?)^END', text, flags=re.M | re.S):
         on = re.findall(r"ON\((\w+),\s*(\w+),\s*(\w+)\)", m.group(4))
         yield m.group(1), m.group(2), m.group(3), on, re.findall(r"NOT\((\w+)\)", m.group(4))
@@ -56,24 +56,24 @@ def client_fsm():
     states = list(client_states())
     names = {s: n for s, n, *_ in states}
     parts = [
-        "# The client's states\n\nDrawn from src/client/fsm.def by tools/gen_tables.py; do not edit. An *inner* event is "
+        "# The client's states\n\nDrawn from src/client/core/fsm.def by tools/gen_tables.py; do not edit. An *inner* event is "
         "raised by an action and runs in the same step. A state ignores events that it does not list: such a "
         "packet is counted as UNEXPECTED, such a command is refused.",
         "Not drawn: " + ", ".join(EVERYWHERE) + ", which nearly every state has, and rows that stay in their state.",
         client_diagram(states),
         "## Events", table(["event", "kind", "is"], [[f"`{e}`", k.lower(), d] for e, k, d in
-                                                      rows("src/client/fsm.def", "EVENT")]),
+                                                      rows("src/client/core/fsm.def", "EVENT")]),
     ]
     for sym, name, sentence, on, ignored in states:
         parts += [f"## {name}\n\n{sentence[0].upper() + sentence[1:]}.",
                   table(["event", "action", "next"], [[f"`{e}`", f"`{a}`", names[n] if n != sym else ""] for e, a, n in on]),
                   "Ignores " + ", ".join(f"`{e}`" for e in ignored) + "."]
-    parts += ["## Effects", table(["effect", "asks to"], [[f"`{n}`", d] for _, n, d in rows("src/client/effect.def", "F")]),
+    parts += ["## Effects", table(["effect", "asks to"], [[f"`{n}`", d] for _, n, d in rows("src/client/core/effect.def", "F")]),
               "## Events for subscribers\n\nErrors are also kept for the command `errors`.",
               table(["event", "error", "says"], [[f"`{n}`", "yes" if e == "1" else "", d] for _, n, e, d in
-                                                 rows("src/client/notice.def", "N")]),
+                                                 rows("src/client/core/notice.def", "N")]),
               "## Drops\n\nIn the order of the checks; those of frame, IP and UDP are in [tables.md](tables.md).",
-              table(["drop", "meaning"], [[f"`{s}`", d] for s, d in rows("src/client/drop.def", "D")])]
+              table(["drop", "meaning"], [[f"`{s}`", d] for s, d in rows("src/client/core/drop.def", "D")])]
     return "\n\n".join(parts) + "\n"
 
 
@@ -86,9 +86,9 @@ def main():
         "## Drops\n\nEvery packet that ends without an answer is counted under one of these, and under Kea's "
         "counter where Kea has one (then `pkt4-receive-drop` moves too).",
         table(["statistic", "Kea's", "meaning"], drops),
-        "## Statistics", "\n".join(f"- `{n}`" for _, n in rows("src/server/metrics.def", "M")),
+        "## Statistics", "\n".join(f"- `{n}`" for _, n in rows("src/server/core/metrics.def", "M")),
         "## Commands", table(["command", "does", "arguments"],
-                             [[f"`{n}`", d, a] for n, _, d, a in rows("src/server/commands.def", "K")]),
+                             [[f"`{n}`", d, a] for n, _, d, a in rows("src/server/manage/commands.def", "K")]),
         "## Hook points", table(["hook point", "may park"],
                                 [[f"`{n}`", p] for _, n, p in rows("src/hook/hooks.def", "H")]),
         "## Options", table(["code", "name", "type"],

@@ -28,8 +28,8 @@
 #include "lease/lease_store.h"
 #include "runtime/iface.h"
 #include "runtime/loop.h"
-#include "server/daemon.h"
-#include "server/worker.h"
+#include "server/manage/daemon.h"
+#include "server/core/worker.h"
 
 #include <errno.h>
 #include <stdio.h>

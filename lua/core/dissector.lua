@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MPL-2.0
 -- haka.dissector and haka.helper: dissectors as classes of scripts. The engine knows each by a number and calls the
--- functions that are returned here (src/gate/bind_dissect.c): a flow begins, has data, ends; a packet comes and goes.
+-- functions that are returned here (src/gate/lua/bind_dissect.c): a flow begins, has data, ends; a packet comes and goes.
 local host = ...
 local type, pairs, ipairs, error, tostring, pcall, next = type, pairs, ipairs, error, tostring, pcall, next
 local rawget, rawset, format, unpack, select, getmetatable = rawget, rawset, string.format, unpack, select, getmetatable

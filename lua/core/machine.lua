@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: MPL-2.0
 -- haka.state_machine: machines defined by a function that runs in an environment of its own, and their instances.
 -- A state has, for each event, a list of actions: its own, then those of `any`. The first whose `when` holds is run,
--- then the machine jumps. Time-outs are timers of the host (src/script/timer.c), armed when a state is entered.
+-- then the machine jumps. Time-outs are timers of the host (src/script/rules/timer.c), armed when a state is entered.
 local with_environment, _, _, arm, disarm = ...
 local type, pairs, ipairs, error, tostring, pcall = type, pairs, ipairs, error, tostring, pcall
 local select, unpack = select, unpack

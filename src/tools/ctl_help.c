@@ -16,19 +16,19 @@ struct row {
 
 static const struct row server_rows[] = {
 #define K(name, function, what, arguments) {name, what, arguments},
-#include "server/commands.def"
+#include "server/manage/commands.def"
 #undef K
 };
 
 static const struct row client_rows[] = {
 #define C(symbol, name, what) {name, what, ""},
-#include "client/command.def"
+#include "client/os/command.def"
 #undef C
 };
 
 static const struct row gate_rows[] = {
 #define K(name, function, what) {name, what, ""},
-#include "gate/commands.def"
+#include "gate/run/commands.def"
 #undef K
 	{"console", "reads lines of Lua and has each run by the rules of every worker", ""},
 };

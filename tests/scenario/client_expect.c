@@ -339,7 +339,7 @@ int cdo_state(struct cscn *x)
 	return 0;
 }
 
-/* dropped NAME: the last packet, by a row of client/drop.def or packet/drop.def */
+/* dropped NAME: the last packet, by a row of client/core/drop.def or packet/drop.def */
 int cdo_dropped(struct cscn *x)
 {
 	const char *name = x->s.n_words == 2 ? x->s.word[1] : "";

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
  * Runs the client's scenario files: client_scenario FILE.scn ... With --check-coverage first, it
- * fails besides when a row of fsm.def never ran or a row of client/drop.def was asserted by no
+ * fails besides when a row of fsm.def never ran or a row of client/core/drop.def was asserted by no
  * case.
  */
 #include "cscn.h"

@@ -9,7 +9,7 @@
 #include "scn.h"
 
 #include "base/rng.h"
-#include "client/client.h"
+#include "client/core/client.h"
 
 enum { CSCN_EFFECTS = 4096, CSCN_FRAME = 1600, CSCN_START_S = 1000 };
 

@@ -6,7 +6,7 @@
 
 #include "base/ip.h"
 #include "lease/lease.h"
-#include "server/snapshot.h"
+#include "server/core/snapshot.h"
 
 #include <errno.h>
 #include <stdio.h>

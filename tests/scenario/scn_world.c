@@ -15,9 +15,9 @@
 #include "lease/lease_db.h"
 #include "lease/lease_store_backend.h"
 #include "runtime/loop.h"
-#include "server/builtins.h"
-#include "server/snapshot.h"
-#include "server/worker.h"
+#include "server/core/builtins.h"
+#include "server/core/snapshot.h"
+#include "server/core/worker.h"
 
 #include <dirent.h>
 #include <errno.h>

@@ -12,7 +12,7 @@
 
 #include "base/file_ops.h"
 #include "capture/frames.h"
-#include "gate/gate_packet.h"
+#include "gate/engine/gate_packet.h"
 
 struct gate;
 struct guard;

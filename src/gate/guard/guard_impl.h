@@ -5,7 +5,7 @@
  */
 #pragma once
 
-#include "gate/dissect.h"
+#include "gate/engine/dissect.h"
 #include "gate/guard/guard.h"
 #include "gate/guard/pending.h"
 

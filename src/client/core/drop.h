@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * The client's reasons to refuse a packet, drawn from drop.def.
+ */
+#pragma once
+
+enum client_drop {
+	CLIENT_DROP_NONE,
+#define D(symbol, sentence) CLIENT_DROP_##symbol,
+#include "client/core/drop.def"
+#undef D
+	CLIENT_N_DROPS
+};
+
+const char *client_drop_name(enum client_drop d); /* "NO_SERVER_ID" */
+const char *client_drop_sentence(enum client_drop d);

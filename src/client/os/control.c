@@ -1,0 +1,226 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * A fixed number of connections; one more is closed at once. A request is read whole or refused.
+ */
+#include "client/os/control.h"
+
+#include "client/os/driver.h"
+#include "config/json.h"
+#include "control/channel.h"
+#include "runtime/loop.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+struct conn {
+	struct control *control;
+	int fd; /* -1: free */
+	bool subscribed;
+	struct loop_source *source;
+};
+
+struct control {
+	struct driver *driver;
+	struct loop *loop;
+	int fd;
+	struct loop_source *source;
+	struct conn conn[CONTROL_CLIENTS];
+};
+
+static void accept_one(void *ctx, uint32_t events);
+
+/* Watches the listening socket; not while there is no descriptor for a new connection, or it would
+ * stay readable. */
+static int watch_door(struct control *c)
+{
+	return c->source ? 0 : loop_add(c->loop, c->fd, EPOLLIN, accept_one, c, &c->source);
+}
+
+static void conn_close(struct conn *c)
+{
+	loop_remove(c->source);
+	c->source = NULL;
+	(void)close(c->fd);
+	c->fd = -1;
+	c->subscribed = false;
+	if (watch_door(c->control) < 0)
+		driver_error_text(c->control->driver, "control", "no more connections");
+}
+
+static bool conn_send(struct conn *c, const void *p, size_t n)
+{
+	if (send(c->fd, p, n, MSG_DONTWAIT | MSG_NOSIGNAL) == (ssize_t)n)
+		return true;
+	conn_close(c);
+	return false;
+}
+
+/* The answer, built apart from the request's arena: it has to fit a message. */
+static void answer(struct conn *c, struct span text)
+{
+	struct json_opts o = {.file = "", .max_depth = 8};
+	struct config_error err = {0};
+	struct json *request = NULL, *reply;
+	bool subscribe = false;
+	struct arena a;
+	struct buf out;
+
+	arena_init(&a);
+	buf_init(&out);
+	if (json_parse(text, &o, &a, &request, &err) < 0)
+		reply = control_answer(&a, CONTROL_ERROR, "request is no JSON: %s", err.text);
+	else
+		reply = command_run(c->control->driver, request, &a, &subscribe);
+	if (reply)
+		json_write(reply, false, &out);
+	if (out.failed || !out.len || out.len > CONTROL_ANSWER_MAX)
+		conn_close(c);
+	else if (conn_send(c, out.p, out.len))
+		c->subscribed |= subscribe;
+	buf_fini(&out);
+	arena_fini(&a);
+}
+
+static void conn_readable(void *ctx, uint32_t events)
+{
+	struct conn *c = ctx;
+	char text[CONTROL_REQUEST_MAX] uninit;
+	ssize_t n;
+
+	(void)events;
+	if (c->fd < 0)
+		return;
+	n = recv(c->fd, text, sizeof(text), MSG_DONTWAIT | MSG_TRUNC);
+	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+		return;
+	if (n <= 0 || (size_t)n > sizeof(text)) {
+		conn_close(c);
+		return;
+	}
+	answer(c, span_of(text, (size_t)n));
+}
+
+static void accept_one(void *ctx, uint32_t events)
+{
+	struct control *ctl = ctx;
+	int fd = accept4(ctl->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+
+	(void)events;
+	if (fd < 0 && (errno == EMFILE || errno == ENFILE)) {
+		loop_remove(ctl->source);
+		ctl->source = NULL;
+	}
+	if (fd < 0)
+		return;
+	for (size_t i = 0; i < CONTROL_CLIENTS; i++) {
+		struct conn *c = &ctl->conn[i];
+
+		if (c->fd >= 0)
+			continue;
+		*c = (struct conn){.control = ctl, .fd = fd};
+		if (loop_add(ctl->loop, fd, EPOLLIN, conn_readable, c, &c->source) < 0)
+			conn_close(c);
+		return;
+	}
+	(void)close(fd);
+}
+
+bool control_listened(const struct control *c)
+{
+	for (size_t i = 0; c && i < CONTROL_CLIENTS; i++)
+		if (c->conn[i].subscribed)
+			return true;
+	return false;
+}
+
+void control_event(struct control *c, struct span json)
+{
+	for (size_t i = 0; c && i < CONTROL_CLIENTS; i++)
+		if (c->conn[i].subscribed)
+			(void)conn_send(&c->conn[i], json.p, json.n);
+}
+
+/* Nobody listens behind a socket whose connection is refused. A file of another kind is not ours to
+ * remove. */
+static int remove_dead(const struct sockaddr_un *sa)
+{
+	struct stat st;
+	int fd, r;
+
+	if (lstat(sa->sun_path, &st) == 0 && !S_ISSOCK(st.st_mode))
+		return -EEXIST;
+	fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return -errno;
+	r = connect(fd, (const struct sockaddr *)sa, sizeof(*sa)) < 0 ? -errno : 0;
+	(void)close(fd);
+	if (r == -ENOENT)
+		return 0;
+	if (r != -ECONNREFUSED)
+		return -EADDRINUSE;
+	return unlink(sa->sun_path) < 0 ? -errno : 0;
+}
+
+static int listen_at(struct control *c, const char *path)
+{
+	struct sockaddr_un sa = {.sun_family = AF_UNIX};
+	int r;
+
+	if (strlen(path) >= sizeof(sa.sun_path))
+		return -ENAMETOOLONG;
+	memcpy(sa.sun_path, path, strlen(path));
+	c->fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (c->fd < 0)
+		return -errno;
+	/* a socket has a mode before it has a name: it is never there with more rights */
+	if (fchmod(c->fd, 0600) < 0)
+		return -errno;
+	r = bind(c->fd, (const struct sockaddr *)&sa, sizeof(sa)) < 0 ? -errno : 0;
+	if (r == -EADDRINUSE) {
+		r = remove_dead(&sa);
+		if (r == 0)
+			r = bind(c->fd, (const struct sockaddr *)&sa, sizeof(sa)) < 0 ? -errno : 0;
+	}
+	if (r == 0 && listen(c->fd, CONTROL_CLIENTS) < 0)
+		r = -errno;
+	return r < 0 ? r : watch_door(c);
+}
+
+int control_open(struct driver *d, struct loop *loop, const char *path, struct control **ret)
+{
+	struct control *c = calloc(1, sizeof(*c));
+	int r;
+
+	if (!c)
+		return -ENOMEM;
+	c->driver = d;
+	c->loop = loop;
+	for (size_t i = 0; i < CONTROL_CLIENTS; i++)
+		c->conn[i].fd = -1;
+	r = listen_at(c, path);
+	if (r < 0)
+		control_close(c);
+	else
+		*ret = c;
+	return r;
+}
+
+void control_close(struct control *c)
+{
+	if (!c)
+		return;
+	for (size_t i = 0; i < CONTROL_CLIENTS; i++)
+		if (c->conn[i].fd >= 0)
+			conn_close(&c->conn[i]);
+	loop_remove(c->source);
+	c->source = NULL;
+	if (c->fd >= 0)
+		(void)close(c->fd);
+	free(c);
+}

@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * The client as a process: the machine (client.h) in an event loop, its effects carried out
+ * (driver_effects.c), its time, its signals, its control channel. Everything it needs is in this
+ * struct; after start nothing on the way of a packet allocates. One thread.
+ */
+#pragma once
+
+#include "client/core/client.h"
+#include "client/os/history.h"
+#include "client/core/lease_file.h"
+#include "client/os/link.h"
+#include "client/os/privsep.h"
+#include "client/os/reconcile.h"
+
+struct control;
+struct loop;
+struct loop_source;
+
+/* A descriptor and its place in the loop. */
+struct driver_sock {
+	int fd; /* -1: closed */
+	struct loop_source *source;
+};
+
+/* Lines to be written at the end of a step: one call for all of them. */
+struct driver_text {
+	char s[2048];
+	size_t n;
+};
+
+enum {
+	DRIVER_CLOSING = 8,
+	DRIVER_BATCH = 64,
+	DRIVER_EXIT_FAILED = 4, /* beside enum client_exit: could not start, or lost a half */
+};
+
+struct driver {
+	const struct client_opts *opts;
+	struct client client;
+	struct effects fx;
+	struct history history;
+	struct link_watch watch;
+	struct reconcile reconcile;
+	struct client_link link; /* as the machine knows it */
+	struct privsep privsep;
+	struct apply_request request; /* the one being put together */
+	struct loop *loop;
+	struct driver_sock raw, udp, arp, timer, signals, line, netlink;
+	struct loop_source *waiter; /* on ready_fd */
+	struct control *control;
+	int closing[DRIVER_CLOSING]; /* sockets to be closed when all else of the step is done */
+	size_t n_closing;
+	/* results of carrying out a step */
+	bool socket_failed, send_failed;
+	uint64_t n_icmp_ignored, n_own_arp;
+	bool configure_failed; /* the last SET_ADDRESS was refused */
+	bool denied;	       /* a socket or an address was refused for want of a privilege */
+	struct driver_text out, err;
+	int ready_fd; /* to the process that waits in the foreground; -1 */
+	int null_fd;
+	bool background, exiting, ready;
+	int exit_code;
+	uint8_t boot_id[CLIENT_BOOT_ID_LEN];
+	struct packet packet;
+	uint8_t packet_data[PACKET_DATA_LEN], packet_arena[PACKET_ARENA_LEN];
+};
+
+/* Loop, time, signals, and the machine in OFF. d is zeroed but for watch, which is open. 0 or
+ * -errno. */
+int driver_open(struct driver *d, const struct client_opts *o, struct apply *apply) must_check;
+/* The first step; the first packet leaves here. 0; -ECANCELED: it was the last one, too. */
+int driver_start(struct driver *d) must_check;
+/* Until the end: the exit code. */
+int driver_run(struct driver *d);
+void driver_close(struct driver *d);
+/* Returns interface, identity and times for the lease file. */
+void driver_lease_context(const struct driver *d, struct client_lease_context *ret);
+
+/* --- driver_effects.c ---------------------------------------------------------------------------------- */
+/* Carries out d->fx, and the steps that follow from it. */
+void driver_carry(struct driver *d);
+/* Acts on answers that have come: ends a client without privileges, compares with the kernel. */
+void driver_settled(struct driver *d);
+/* An event into the machine, and its effects. False: the state ignores it. */
+bool driver_event(struct driver *d, enum client_event e);
+/* The routes of a lease as a request of the privileged half. */
+void driver_routes_of(const struct client_lease *l, struct netconf_routes *ret);
+/* Asks the privileged half for exactly the routes of a lease. */
+void driver_set_routes(struct driver *d, const struct client_lease *l);
+/* Answers of the privileged half. */
+void driver_told(void *ctx, const struct apply_reply *r);
+int64_t driver_now(void); /* CLOCK_BOOTTIME */
+
+/* --- report.c --------------------------------------------------------------------------------- */
+struct effect;
+/* A notice: to the log or, with --json, to standard output; to subscribers; into the history. */
+void driver_notice(struct driver *d, const struct effect *e);
+/* Writes the reports that wait. */
+void driver_flush(struct driver *d);
+/* Reports an error outside of the machine: the failed operation, and -errno or our code. */
+void driver_error(struct driver *d, const char *what, int err);
+void driver_error_text(struct driver *d, const char *what, const char *cause);

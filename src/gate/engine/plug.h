@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * Dissectors that are registered while the program runs, beside those of dissectors.def: for
+ * applications over a flow (as in app.h), or for packets that a policy sends there. The engine
+ * knows no more of them than these functions; Lua's are made in bind_dissect.c. Their numbers are
+ * beyond DISSECT_N.
+ */
+#pragma once
+
+#include "gate/tcp/tcp_conn.h"
+
+enum { GATE_MAX_PLUGS = 32, GATE_PLUG_NAME_LEN = 64, GATE_FIRST_PLUG = DISSECT_N + 1 };
+
+struct gate_plug {
+	char name[GATE_PLUG_NAME_LEN];
+	uint8_t proto; /* of IPv4, of the flows that speak it; 0: it is of packets */
+	uint16_t port; /* where its servers are; 0: only a policy or a listener tells */
+	/* A flow speaks it, or does so no more: flow->state is theirs. NULL: nothing to do. */
+	void (*begin)(void *ctx, struct gate *g, struct flow *f);
+	void (*end)(void *ctx, struct gate *g, struct flow *f);
+	/* Over TCP: as gate_stream_fn, shown each direction. */
+	uint32_t (*data)(void *ctx, struct gate *g, struct gate_view *v);
+	/* Of packets, and over UDP each datagram: as a dissector's receive; its number is at the
+	 * top of p->stack. */
+	int (*receive)(void *ctx, struct gate *g, struct gate_packet *p);
+	/* Of packets, on the way back up: false, it is stopped. */
+	bool (*send)(void *ctx, struct gate *g, struct gate_packet *p, int number);
+	void *ctx;
+	uint64_t seen; /* flows that began, or packets */
+};
+
+/* Returns its number (an enum gate_dissector), loaded with the dissectors below it; -EEXIST: a
+ * dissector has that name; -ENOSPC; -EINVAL: functions are missing, or it is over neither TCP nor
+ * UDP. d is copied. */
+int gate_plug_add(struct gate *g, const struct gate_plug *d) must_check;
+/* All with this context are no more; flows that speak them must have ended. */
+void gate_plug_remove(struct gate *g, const void *ctx);
+/* NULL: no such number. */
+const struct gate_plug *gate_plug(const struct gate *g, int d);
+
+/* --- For the engine
+ * ---------------------------------------------------------------------------------------------- */
+
+int gate_plugs_new(struct gate *g) must_check;
+void gate_plugs_free(struct gate *g);
+/* Whose servers are at that port; -1: nobody's. */
+int gate_plug_by_port(const struct gate *g, uint8_t proto, uint16_t port);
+void gate_plug_begin(struct gate *g, struct flow *f);
+void gate_plug_end(struct gate *g, struct flow *f);
+int gate_plug_receive(struct gate *g, struct gate_packet *p, int d);
+bool gate_plug_send(struct gate *g, struct gate_packet *p, int d);

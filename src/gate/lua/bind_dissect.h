@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * Dissectors in Lua, as the other files of bind_* see them.
+ */
+#pragma once
+
+#include "gate/engine/gate.h"
+#include "script/rules/policy.h"
+#include "script/state/script.h"
+
+struct bind_stream;
+struct gate_bind;
+
+/* Opens haka.dissector and its functions; loaded at a script's first use. */
+int bind_dissect_open(struct gate_bind *b, struct script_error *err) must_check;
+/* The engine's flows have ended. */
+void bind_dissect_close(struct gate_bind *b);
+/* Resumes the coroutine of a direction, without new data. False: the packet is dropped. */
+bool bind_dissect_resume(struct gate_bind *b, struct gate *g, struct flow *f,
+			 struct bind_stream *st, enum gate_direction d);
+
+/* bind_dissect_host.c: puts its functions for dissector.lua into the table at the top. */
+void bind_dissect_host(lua_State *L);
+
+/* bind_policy.c: the action haka.dissectors.<name>.install. Both are borrowed. */
+struct script_action bind_install_action(const char *name, const int *number);

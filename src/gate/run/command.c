@@ -1,0 +1,334 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * Commands by their table. Bounded answers: at most so many flows and alerts.
+ */
+#include "gate/run/command.h"
+
+#include "base/clock.h"
+#include "base/ip.h"
+#include "gate/lua/bind.h"
+#include "gate/run/command_impl.h"
+#include "gate/engine/gate.h"
+#include "gate/run/summary.h"
+#include "gate/tcp/tcp_conn.h"
+#include "script/rules/alert.h"
+#include "script/rules/event.h"
+#include "wire/ipv4.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+
+enum { LIMIT = 100, LIMIT_MAX = 10000, RULES_MAX = 256, RING = 256 };
+
+/* --- The last alerts -------------------------------------------------------------------------- */
+
+struct alert_ring {
+	pthread_mutex_t lock;
+	char *text[RING]; /* one line of JSON each */
+	uint64_t n;	  /* ever */
+};
+
+int alert_ring_new(struct alert_ring **ret)
+{
+	struct alert_ring *r = calloc(1, sizeof(*r));
+
+	if (!r)
+		return -ENOMEM;
+	(void)pthread_mutex_init(&r->lock, NULL);
+	*ret = r;
+	return 0;
+}
+
+void alert_ring_free(struct alert_ring *r)
+{
+	if (!r)
+		return;
+	for (size_t i = 0; i < RING; i++)
+		free(r->text[i]);
+	(void)pthread_mutex_destroy(&r->lock);
+	free(r);
+}
+
+static void ring_write(void *ctx, const struct script_alert *a)
+{
+	struct alert_ring *r = ctx;
+	struct buf b;
+	char *text;
+
+	buf_init(&b);
+	alert_text(a, ALERT_JSON, &b);
+	text = buf_take(&b);
+	if (!text)
+		return;
+	(void)pthread_mutex_lock(&r->lock);
+	free(r->text[r->n % RING]);
+	r->text[r->n++ % RING] = text;
+	(void)pthread_mutex_unlock(&r->lock);
+}
+
+struct script_alert_sink alert_ring_sink(struct alert_ring *r)
+{
+	return (struct script_alert_sink){ring_write, r};
+}
+
+/* --- Commands --------------------------------------------------------------------------------- */
+
+struct json *command_done(const struct command_call *k, struct json *args, uint64_t n,
+			  const char *what)
+{
+	struct json *m = control_answer(k->a, CONTROL_OK, "%llu %s", (unsigned long long)n, what);
+
+	(void)json_add(k->a, m, "arguments", args);
+	return m;
+}
+
+bool command_limit(const struct command_call *k, uint32_t *ret, struct json **ret_answer)
+{
+	const struct json *v = k->args ? json_get(k->args, "limit") : NULL;
+
+	*ret = LIMIT;
+	if (!v)
+		return true;
+	if (v->type == JSON_INT && v->i >= 1 && v->i <= LIMIT_MAX) {
+		*ret = (uint32_t)v->i;
+		return true;
+	}
+	*ret_answer = control_answer(k->a, CONTROL_ERROR, "'limit': expected a number from 1 to %d",
+				     LIMIT_MAX);
+	return false;
+}
+
+bool command_address(const struct command_call *k, uint32_t *ret, struct json **ret_answer)
+{
+	const struct json *v = k->args ? json_get(k->args, "address") : NULL;
+
+	*ret = 0;
+	if (!v || (v->type == JSON_STRING && ip_parse(v->s, v->n, ret) == 0))
+		return true;
+	*ret_answer = control_answer(k->a, CONTROL_ERROR,
+				     "'address': expected an address such as 192.0.2.7");
+	return false;
+}
+
+struct json *command_no_answer(const struct command_call *k, unsigned worker)
+{
+	return control_answer(k->a, CONTROL_ERROR, "worker %u does not answer", worker);
+}
+
+void command_put(const struct command_call *k, struct json *to, const char *name, uint64_t v)
+{
+	(void)json_add(k->a, to, name, json_int(k->a, (int64_t)v));
+}
+
+struct json *command_statistics(const struct command_call *k)
+{
+	struct json *m = json_map(k->a), *drops, *seen;
+	struct gate_sums s = {0};
+
+	for (unsigned i = 0; i < k->c->n_workers; i++)
+		if (!k->c->ask(k->c->ctx, i, gate_sums_worker, &s))
+			return command_no_answer(k, i);
+	command_put(k, m, "packets", s.gate.packets);
+	command_put(k, m, "octets", s.frames.octets);
+	command_put(k, m, "accepted", s.gate.accepted);
+	command_put(k, m, "modified", s.gate.modified);
+	command_put(k, m, "dropped", s.gate.dropped);
+	command_put(k, m, "held", s.gate.held);
+	command_put(k, m, "injected", s.frames.injected);
+	command_put(k, m, "forged", s.gate.forged);
+	command_put(k, m, "forged-in", s.gate.injected);
+	command_put(k, m, "failed-open", s.gate.failed_open);
+	command_put(k, m, "tcp-overlaps", s.gate.overlaps);
+	command_put(k, m, "tcp-unverified", s.gate.unverified);
+	command_put(k, m, "tcp-trimmed", s.gate.trimmed);
+	command_put(k, m, "send-errors", s.frames.send_errors);
+	command_put(k, m, "source-drops", s.frames.source_drops);
+	command_put(k, m, "flows", s.flows.live);
+	command_put(k, m, "flows-added", s.flows.added);
+	command_put(k, m, "flows-expired", s.flows.expired);
+	command_put(k, m, "flows-evicted", s.flows.evicted);
+	drops = json_add(k->a, m, "drops", json_map(k->a));
+	for (unsigned i = 1; i < GATE_DROP_N; i++)
+		command_put(k, drops, gate_drop_info((enum gate_drop)i)->name, s.gate.drops[i]);
+	seen = json_add(k->a, m, "dissectors", json_map(k->a));
+	for (unsigned i = 0; i < DISSECT_N; i++)
+		command_put(k, seen, gate_dissector_name((enum gate_dissector)i), s.gate.seen[i]);
+	for (uint32_t i = 0; i < s.n_plugs; i++)
+		command_put(k, seen, s.plugs[i].name, s.plugs[i].seen);
+	return command_done(k, m, s.gate.packets, "packets");
+}
+
+struct flow_search {
+	const struct command_call *k;
+	struct json *list;
+	uint32_t limit, n;
+	uint32_t address; /* 0: any */
+};
+
+static void flow_json(const struct flow_search *q, const struct flow *f, int64_t now_ns)
+{
+	struct json *m = json_map(q->k->a);
+	char text[IP_TEXT_LEN];
+	const struct tcp_conn *c = f->key.proto == IPV4_PROTO_TCP ? f->transport : NULL;
+
+	(void)json_add(q->k->a, m, "protocol",
+		       json_str(q->k->a, f->key.proto == IPV4_PROTO_TCP ? "tcp" : "udp"));
+	(void)json_add(q->k->a, m, "client",
+		       json_printf(q->k->a, "%s:%u", ip_text(f->key.src, text), f->key.sport));
+	(void)json_add(q->k->a, m, "server",
+		       json_printf(q->k->a, "%s:%u", ip_text(f->key.dst, text), f->key.dport));
+	(void)json_add(q->k->a, m, "state",
+		       json_str(q->k->a, f->dropped ? "dropped"
+					 : c	    ? tcp_state_name(c->track.state)
+						    : "open"));
+	command_put(q->k, m, "packets-up", f->packets[GATE_UP]);
+	command_put(q->k, m, "packets-down", f->packets[GATE_DOWN]);
+	command_put(q->k, m, "octets-up", f->octets[GATE_UP]);
+	command_put(q->k, m, "octets-down", f->octets[GATE_DOWN]);
+	command_put(q->k, m, "idle-ms", (uint64_t)((now_ns - f->last_ns) / NS_PER_MS));
+	command_put(q->k, m, "id", f->id);
+	(void)json_add(q->k->a, q->list, NULL, m);
+}
+
+static void find_flows(void *ctx, const struct gate_worker_view *v)
+{
+	struct flow_search *q = ctx;
+	struct flow *f;
+	uint32_t at = 0;
+
+	while (q->n < q->limit && (f = flow_each(gate_flows(v->g), &at)) != NULL) {
+		if (q->address && f->key.src != q->address && f->key.dst != q->address)
+			continue;
+		flow_json(q, f, clock_wall_ns(gate_clock(v->g)));
+		q->n++;
+	}
+}
+
+struct json *command_flows(const struct command_call *k)
+{
+	struct flow_search q = {.k = k, .list = json_list(k->a)};
+	struct json *m, *answer;
+
+	if (!command_limit(k, &q.limit, &answer) || !command_address(k, &q.address, &answer))
+		return answer;
+	for (unsigned i = 0; i < k->c->n_workers && q.n < q.limit; i++)
+		if (!k->c->ask(k->c->ctx, i, find_flows, &q))
+			return command_no_answer(k, i);
+	m = json_map(k->a);
+	(void)json_add(k->a, m, "flows", q.list);
+	return command_done(k, m, q.n, "flows");
+}
+
+struct rule_search {
+	size_t n;
+	struct script_rule *rules; /* [RULES_MAX], sums over workers */
+};
+
+static void find_rules(void *ctx, const struct gate_worker_view *v)
+{
+	struct rule_search *q = ctx;
+	struct script_rule *mine = v->bind ? calloc(RULES_MAX, sizeof(*mine)) : NULL;
+	size_t n = mine ? script_rules(gate_bind_script(v->bind), mine, RULES_MAX) : 0;
+
+	n = n < RULES_MAX ? n : RULES_MAX;
+	for (size_t i = 0; i < n; i++) {
+		uint64_t calls = q->rules[i].calls, faults = q->rules[i].faults,
+			 skipped = q->rules[i].skipped;
+
+		/* all workers run the same file: the same rules in the same order */
+		q->rules[i] = mine[i];
+		q->rules[i].calls += calls;
+		q->rules[i].faults += faults;
+		q->rules[i].skipped += skipped;
+	}
+	q->n = n > q->n ? n : q->n;
+	free(mine);
+}
+
+struct json *command_rules(const struct command_call *k)
+{
+	struct rule_search q = {.rules = arena_array(k->a, struct script_rule, RULES_MAX)};
+	struct json *m = json_map(k->a), *list = json_add(k->a, m, "rules", json_list(k->a));
+
+	if (!q.rules)
+		return control_answer(k->a, CONTROL_ERROR, "out of memory");
+	for (unsigned i = 0; i < k->c->n_workers; i++)
+		if (!k->c->ask(k->c->ctx, i, find_rules, &q))
+			return command_no_answer(k, i);
+	for (size_t i = 0; i < q.n; i++) {
+		struct json *r = json_add(k->a, list, NULL, json_map(k->a));
+
+		(void)json_add(k->a, r, "event", json_str(k->a, q.rules[i].event));
+		(void)json_add(k->a, r, "name", json_str(k->a, q.rules[i].name));
+		(void)json_add(k->a, r, "where", json_str(k->a, q.rules[i].where));
+		command_put(k, r, "calls", q.rules[i].calls);
+		command_put(k, r, "skipped", q.rules[i].skipped);
+		command_put(k, r, "faults", q.rules[i].faults);
+	}
+	return command_done(k, m, q.n, "rules");
+}
+
+struct json *command_alerts(const struct command_call *k)
+{
+	struct json *m = json_map(k->a), *list = json_add(k->a, m, "alerts", json_list(k->a)),
+		    *answer, *one;
+	struct json_opts jo = {.file = ""};
+	struct config_error err;
+	uint32_t limit;
+	uint64_t n, from;
+
+	if (!command_limit(k, &limit, &answer))
+		return answer;
+	(void)pthread_mutex_lock(&k->c->alerts->lock);
+	n = k->c->alerts->n;
+	from = n > RING ? n - RING : 0;
+	from = n - from > limit ? n - limit : from;
+	for (uint64_t i = from; i < n; i++)
+		if (json_parse(span_str(k->c->alerts->text[i % RING]), &jo, k->a, &one, &err) == 0)
+			(void)json_add(k->a, list, NULL, one);
+	(void)pthread_mutex_unlock(&k->c->alerts->lock);
+	command_put(k, m, "total", n);
+	return command_done(k, m, n, "alerts since the start");
+}
+
+struct json *command_stop(const struct command_call *k)
+{
+	k->c->stop(k->c->ctx);
+	return control_answer(k->a, CONTROL_OK, "ending");
+}
+
+static const struct {
+	const char *name;
+	struct json *(*run)(const struct command_call *k);
+} commands[] = {
+#define K(name, function, what) {name, function},
+#include "gate/run/commands.def"
+#undef K
+};
+
+struct json *command_list(const struct command_call *k)
+{
+	struct json *list = json_list(k->a);
+
+	for (size_t i = 0; i < ARRAY_LEN(commands); i++)
+		(void)json_add(k->a, list, NULL, json_str(k->a, commands[i].name));
+	return command_done(k, list, ARRAY_LEN(commands), "commands");
+}
+
+struct json *gate_command(void *ctx, const struct json *request, struct arena *a)
+{
+	const struct json *name = json_get(request, "command"),
+			  *args = json_get(request, "arguments");
+	struct command_call k = {.c = ctx, .args = args, .a = a};
+
+	if (!name || name->type != JSON_STRING)
+		return control_answer(a, CONTROL_ERROR, "'command' is missing or no string");
+	if (args && args->type != JSON_MAP)
+		return control_answer(a, CONTROL_ERROR, "'arguments': expected a map");
+	for (size_t i = 0; i < ARRAY_LEN(commands); i++)
+		if (strcmp(commands[i].name, name->s) == 0)
+			return commands[i].run(&k);
+	return control_answer(a, CONTROL_UNSUPPORTED,
+			      "'%s' is no command of the gate; see list-commands", name->s);
+}

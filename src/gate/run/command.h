@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * Answers of the control channel of a live gate. Runs in the main thread; a worker answers for its
+ * own data, between two batches.
+ */
+#pragma once
+
+#include "base/attr.h"
+#include "gate/run/args.h"
+
+struct arena;
+struct gate;
+struct gate_bind;
+struct guard;
+struct frames;
+struct json;
+struct script_alert_sink;
+
+/* Objects that a function running in a worker may read. */
+struct gate_worker_view {
+	struct gate *g;
+	struct gate_bind *bind;	   /* NULL: no rules */
+	const struct guard *guard; /* NULL: none */
+	const struct frames *frames;
+	unsigned number;
+};
+
+typedef void (*gate_worker_fn)(void *ctx, const struct gate_worker_view *v);
+
+/* The gate as commands see it. */
+struct gate_commands {
+	unsigned n_workers;
+	/* Runs fn in the thread of worker i, between two batches, and waits for it. False: it does
+	 * not answer. */
+	bool (*ask)(void *ctx, unsigned i, gate_worker_fn fn, void *arg);
+	void (*stop)(void *ctx);
+	void *ctx;
+	struct alert_ring *alerts;
+};
+
+struct json *gate_command(void *commands, const struct json *request, struct arena *a);
+
+/* The last alerts, of all workers. */
+struct alert_ring;
+int alert_ring_new(struct alert_ring **ret) must_check;
+void alert_ring_free(struct alert_ring *r);
+struct script_alert_sink alert_ring_sink(struct alert_ring *r);

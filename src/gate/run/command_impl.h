@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * Shared by the command_*.c: a call, and how answers are put together.
+ */
+#pragma once
+
+#include "config/json.h"
+#include "control/channel.h"
+#include "gate/run/command.h"
+
+struct command_call {
+	const struct gate_commands *c;
+	const struct json *args; /* NULL: none */
+	struct arena *a;
+};
+
+/* Returns the answer "N THINGS", with arguments; `what`: the things. */
+struct json *command_done(const struct command_call *k, struct json *args, uint64_t n,
+			  const char *what);
+struct json *command_no_answer(const struct command_call *k, unsigned worker);
+/* The argument `limit`, else 100. False: it is none, and *ret_answer says so. */
+bool command_limit(const struct command_call *k, uint32_t *ret, struct json **ret_answer);
+/* The argument `address`, in host order; 0: none was given. False as above. */
+bool command_address(const struct command_call *k, uint32_t *ret, struct json **ret_answer);
+void command_put(const struct command_call *k, struct json *to, const char *name, uint64_t v);
+
+#define K(name, function, what) struct json *function(const struct command_call *k);
+#include "gate/run/commands.def"
+#undef K

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * The gate's summary of its work: for people, or as JSON.
+ */
+#pragma once
+
+#include "capture/frames.h"
+#include "gate/engine/gate.h"
+#include "gate/guard/guard.h"
+#include "gate/engine/plug.h"
+
+#include <stdio.h>
+
+struct gate_worker_view;
+
+struct gate_sums {
+	bool began; /* packets were read; without it there is nothing to print */
+	struct gate_counters gate;
+	struct frames_stats frames;
+	struct flow_stats flows;
+	struct guard_counters guard;
+	bool guarded;
+	uint32_t n_plugs;
+	struct gate_plug_seen {
+		char name[GATE_PLUG_NAME_LEN];
+		uint64_t seen;
+	} plugs[GATE_MAX_PLUGS]; /* dissectors that were registered at run time */
+};
+
+/* Adds the counters of an engine, or of a source. */
+void gate_sums_gate(struct gate_sums *s, struct gate *g);
+/* NULL: nothing. */
+void gate_sums_guard(struct gate_sums *s, const struct guard *gd);
+void gate_sums_frames(struct gate_sums *s, const struct frames *f);
+/* All, of a worker: a gate_worker_fn. */
+void gate_sums_worker(void *sums, const struct gate_worker_view *v);
+/* seconds: of the CPU; 0: leave speed out. */
+void gate_sums_print(const struct gate_sums *s, double seconds, bool json, FILE *to);

@@ -1,0 +1,243 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * A few connections at a time have data taken over, and each for a moment: a list that is walked,
+ * with the headers of the last retransmission as a pattern for the gate's own segments.
+ */
+#include "gate/tcp/tcp_early_ack.h"
+
+#include "gate/engine/app.h"
+#include "gate/tcp/tcp_emit.h"
+#include "gate/tcp/tcp_reply.h"
+#include "gate/tcp/tcp_deliver.h"
+#include "gate/engine/verdict.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+enum {
+	VOUCHES_MAX = 256,
+	HEAD_MAX = 192,
+	TRIES_MAX = 10,
+	AGAIN_AT = 3,
+	MSS_MAX = 8960,
+	ACK_OFF = 8
+};
+
+/* Doubled with every try, as RFC 6298 5.5 has it for senders. */
+#define FIRST_NS (200 * NS_PER_MS)
+/* A sender with more data transmits as soon as its data is acknowledged; a longer silence means it
+ * has none left. */
+#define STUCK_NS NS_PER_S
+
+struct vouch {
+	struct flow *flow;
+	uint32_t generation; /* of the flow */
+	uint8_t direction;
+	uint8_t tries, repeats;
+	int64_t due_ns;
+	int64_t stuck_ns; /* when held octets are released, unless more of them arrive */
+	uint32_t acked;	  /* by the receiver, at the last check */
+	struct frame frame;
+	uint16_t l3, l4, app;
+	uint8_t head[HEAD_MAX];
+};
+
+struct gate_vouches {
+	uint32_t n;
+	struct vouch at[VOUCHES_MAX];
+};
+
+int gate_tcp_vouches_new(struct gate *g)
+{
+	g->vouches = calloc(1, sizeof(*g->vouches));
+	return g->vouches ? 0 : -ENOMEM;
+}
+
+void gate_tcp_vouches_free(struct gate *g)
+{
+	free(g->vouches);
+	g->vouches = NULL;
+}
+
+static bool is_alive(const struct vouch *v)
+{
+	return v->flow->generation == v->generation && v->flow->live && v->flow->transport;
+}
+
+static struct vouch *find(struct gate *g, const struct flow *f, enum gate_direction d)
+{
+	for (uint32_t i = 0; i < g->vouches->n; i++) {
+		struct vouch *v = &g->vouches->at[i];
+
+		if (v->flow == f && v->direction == d && is_alive(v))
+			return v;
+	}
+	return NULL;
+}
+
+/* Up to where octets can be acknowledged: FIN is the end's own affair. */
+static uint32_t end_of(const struct tcp_half *h)
+{
+	return h->fin && tcp_before(h->fin_seq, h->next) ? h->fin_seq : h->next;
+}
+
+bool gate_tcp_vouch(struct gate *g, const struct gate_packet *p, struct tcp_conn *c)
+{
+	enum gate_direction d = (enum gate_direction)p->direction;
+	const struct tcp_half *h = &c->track.half[d];
+	uint32_t to = end_of(h);
+	struct vouch *v = find(g, p->flow, d);
+
+	if (g->pass_through || g->recorded || p->p.app > HEAD_MAX || c->track.midstream ||
+	    !tcp_before(h->acked, to) ||
+	    tcp_history_unknown(&c->history[d], h->acked, to - h->acked, h->acked, true))
+		return false;
+	if (!v && g->vouches->n == VOUCHES_MAX)
+		return false;
+	if (!v)
+		v = &g->vouches->at[g->vouches->n++];
+	*v = (struct vouch){
+		.flow = p->flow,
+		.generation = p->flow->generation,
+		.direction = (uint8_t)d,
+		.due_ns = g->now_ns + FIRST_NS,
+		.stuck_ns = g->now_ns + STUCK_NS,
+		.acked = h->acked,
+		.frame = p->frame,
+		.l3 = p->p.l3,
+		.l4 = p->p.l4,
+		.app = p->p.app,
+	};
+	memcpy(v->head, p->p.data, p->p.app);
+	c->vouching[d] = true;
+	c->vouched[d] = to;
+	gate_tcp_tell_missing(g, p, c);
+	return true;
+}
+
+/* --- Sending it once more --------------------------------------------------------------------- */
+
+/* The pattern, as a held frame to make segments from. NULL: no room. */
+static struct held *pattern(struct gate *g, const struct vouch *v, const struct tcp_conn *c)
+{
+	enum gate_direction d = (enum gate_direction)v->direction;
+	struct frame f = v->frame;
+	struct gate_packet q = {0};
+	uint8_t head[HEAD_MAX];
+	struct held *h;
+
+	memcpy(head, v->head, v->app);
+	q.p.data = head;
+	verdict_be32(&q, v->l4 + (uint32_t)ACK_OFF, c->track.half[!d].acked);
+	f.data = head;
+	f.len = v->app;
+	f.offload = (struct frame_offload){0};
+	h = held_take(g->held, &f);
+	if (!h)
+		return NULL;
+	h->l3 = v->l3;
+	h->l4 = v->l4;
+	h->app = v->app;
+	return h;
+}
+
+/* The first octets that the receiver misses, as they went. False: none of them has been let go
+ * yet. */
+static bool send_again(struct gate *g, const struct vouch *v, struct tcp_conn *c)
+{
+	enum gate_direction d = (enum gate_direction)v->direction;
+	uint32_t from = c->track.half[d].acked, mss = gate_tcp_mss(c, d), n = c->vouched[d] - from,
+		 out;
+	uint32_t options = (uint32_t)(v->app - v->l4) - TCP_HDR_LEN;
+	struct wr w = wr_init(g->octets, TCP_GROWN_MAX);
+	struct held *h;
+
+	mss = mss > options + 1 ? mss - options : 1;
+	mss = mss < MSS_MAX ? mss : MSS_MAX;
+	n = n < mss ? n : mss;
+	if (tcp_history_unknown(&c->history[d], from, n, from, true))
+		return false;
+	(void)tcp_history_correct(&c->history[d], from, g->whole, n);
+	if (!tcp_stream_again(&c->stream[d], from, span_of(g->whole, n), &w, &out) || w.len == 0)
+		return false;
+	h = pattern(g, v, c);
+	if (h)
+		gate_tcp_emit(g, c, d, h, out, span_of(g->octets, w.len), mss);
+	if (h)
+		held_give(g->held, h);
+	return true;
+}
+
+static void end(struct gate *g, struct flow *f)
+{
+	f->dropped = true;
+	gate_tcp_end(g, f);
+	gate_app_end(g, f);
+}
+
+/* Releases held data of a silent sender: it may be waiting for the answer to it. */
+static void let_on(struct gate *g, struct vouch *v, int64_t now_ns)
+{
+	const struct tcp_conn *c = v->flow->transport;
+	const struct tcp_stream *s = &c->stream[v->direction];
+
+	if (!s->segments || s->ahead || now_ns - c->shown_ns[v->direction] < STUCK_NS)
+		return;
+	v->stuck_ns = now_ns + STUCK_NS;
+	if (!gate_tcp_unstick(g, v->flow, (enum gate_direction)v->direction))
+		end(g, v->flow);
+}
+
+/* Its time has come. */
+static void repeat(struct gate *g, struct vouch *v, int64_t now_ns)
+{
+	v->repeats = 0;
+	v->tries = (uint8_t)(v->tries + send_again(g, v, v->flow->transport));
+	v->due_ns = now_ns + (FIRST_NS << v->tries);
+	/* nobody takes it: the connection is over, as its sender would say after as many tries */
+	if (v->tries > TRIES_MAX)
+		end(g, v->flow);
+}
+
+void gate_tcp_vouched_acked(struct gate *g, struct flow *f, enum gate_direction d, bool again)
+{
+	struct tcp_conn *c = f->transport;
+	struct vouch *v = find(g, f, d);
+
+	if (!tcp_before(c->track.half[d].acked, c->vouched[d])) {
+		c->vouching[d] = false;
+		if (v)
+			v->flow = NULL;
+		return;
+	}
+	if (!v)
+		return;
+	if (v->acked != c->track.half[d].acked) {
+		v->acked = c->track.half[d].acked;
+		v->tries = v->repeats = 0;
+		v->due_ns = g->now_ns + FIRST_NS;
+	} else if (again && v->repeats < AGAIN_AT && ++v->repeats == AGAIN_AT) {
+		/* RFC 5681 3.2; once, until something else is acknowledged */
+		(void)send_again(g, v, c);
+		v->due_ns = g->now_ns + FIRST_NS;
+	}
+}
+
+void gate_tcp_vouch_tick(struct gate *g, int64_t now_ns)
+{
+	struct gate_vouches *all = g->vouches;
+
+	for (uint32_t i = 0; i < all->n;) {
+		struct vouch *v = &all->at[i];
+
+		if (!v->flow || !is_alive(v)) {
+			*v = all->at[--all->n];
+			continue;
+		}
+		if (now_ns >= v->stuck_ns)
+			let_on(g, v, now_ns);
+		if (is_alive(v) && now_ns >= v->due_ns)
+			repeat(g, v, now_ns);
+		i++;
+	}
+}

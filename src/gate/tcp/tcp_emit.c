@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * A segment that is forwarded is completed in its place, or, where it waited, is cut anew: its
+ * received headers, other octets behind them, and lengths, numbers and checksums for those.
+ */
+#include "gate/tcp/tcp_emit.h"
+
+#include "gate/net/fragment.h"
+#include "gate/engine/verdict.h"
+#include "wire/ipv4.h"
+
+enum {
+	SEQ_OFF = 4,
+	ACK_OFF = 8,
+	FLAGS_OFF = 13,
+	MSS_DEFAULT = 536,
+	MSS_LEAST = 64,
+	IP_SRC_OFF = 12,
+	NOP = 1,
+	STAMPS_LEN = 10
+};
+
+uint32_t gate_tcp_mss(const struct tcp_conn *c, enum gate_direction d)
+{
+	uint16_t mss = c->track.half[!d].mss;
+
+	/* a smaller one is nothing but work */
+	return mss == 0 ? MSS_DEFAULT : mss < MSS_LEAST ? MSS_LEAST : mss;
+}
+
+uint32_t gate_tcp_room(struct gate *g, const struct tcp_conn *c, enum gate_direction d,
+		       const struct frame *f, const uint8_t *data, uint32_t l3, uint32_t l4)
+{
+	uint32_t mss = gate_tcp_mss(c, d), headers = l4 - l3 + (uint32_t)TCP_HDR_LEN,
+		 room = gate_datagram_room(g, f, data, l3);
+
+	/* the MSS counts no options of the IPv4 header (RFC 6691 2) */
+	room = room > headers + MSS_LEAST ? room - headers : MSS_LEAST;
+	return room < mss ? room : mss;
+}
+
+/* --- Numbers ---------------------------------------------------------------------------------- */
+
+/* The option at *at of n octets: its kind; *at is behind it then. -1: there is none. */
+static int next_option(const uint8_t *options, size_t n, size_t *at, size_t *ret_len)
+{
+	size_t i = *at, len;
+
+	if (i + 1 >= n || options[i] == 0)
+		return -1;
+	len = options[i] == NOP ? 1 : options[i + 1];
+	if (len == 0 || len > n - i)
+		return -1;
+	*at += len;
+	*ret_len = len;
+	return options[i];
+}
+
+/* SACK blocks (RFC 2018) speak of numbers that the sender does not know: it has to do without. */
+static void blank_sack(uint8_t *options, size_t n)
+{
+	size_t at = 0, len;
+
+	for (int kind; (kind = next_option(options, n, &at, &len)) >= 0;)
+		if (kind == TCP_OPT_SACK)
+			memset(options + at - len, NOP, len);
+}
+
+/* Renews time stamps: other segments may have been forwarded meanwhile, and an older time stamp
+ * would mark an old segment (RFC 7323 5). */
+static void renew_stamps(uint8_t *options, size_t n, const struct tcp_conn *c,
+			 enum gate_direction d)
+{
+	size_t at = 0, len;
+
+	for (int kind; (kind = next_option(options, n, &at, &len)) >= 0;)
+		if (kind == TCP_OPT_TIMESTAMPS && len == STAMPS_LEN) {
+			struct wr w = wr_init(options + at - len + 2, STAMPS_LEN - 2);
+
+			wr_be32(&w, c->stamp[d]);
+			wr_be32(&w, c->stamp[!d]);
+		}
+}
+
+void gate_tcp_translate_ack(const struct gate *g, struct gate_packet *p, const struct tcp_conn *c)
+{
+	if (tcp_edits_none(&c->stream[!p->direction].edits))
+		return;
+	/* on a wire it was in the receiver's numbers, and is to be in the sender's; a recording has
+	 * the sender's already */
+	if (g->tcp.flags & TCP_ACK)
+		verdict_be32(p, p->p.l4 + (uint32_t)ACK_OFF,
+			     g->recorded ? tcp_edits_out(&c->stream[!p->direction].edits,
+							 g->tcp.ack, false)
+					 : g->tcp.ack);
+	blank_sack(p->p.data + p->p.l4 + TCP_HDR_LEN, p->l4_len - (size_t)TCP_HDR_LEN);
+}
+
+void gate_tcp_translate(struct gate *g, struct gate_packet *p, const struct tcp_conn *c)
+{
+	const struct tcp_edits *mine = &c->stream[p->direction].edits,
+			       *theirs = &c->stream[!p->direction].edits;
+
+	if ((tcp_edits_none(mine) && tcp_edits_none(theirs)) || g->pass_through)
+		return;
+	(void)gate_checksum(g, p);
+	verdict_be32(p, p->p.l4 + (uint32_t)SEQ_OFF, tcp_edits_out(mine, g->tcp.seq, false));
+	gate_tcp_translate_ack(g, p, c);
+	p->dirty |= DIRTY_L4;
+}
+
+/* --- Segments that waited --------------------------------------------------------------------- */
+
+struct emission {
+	struct gate *g;
+	struct tcp_conn *conn;
+	enum gate_direction direction;
+};
+
+/* A SYN has the number before its data, and goes with the first of that only. */
+static void place_syn(struct gate *g, const struct held *h, uint32_t *out)
+{
+	uint8_t *flags = &g->piece[h->l4 + FLAGS_OFF];
+
+	if (*flags & TCP_SYN && !h->begun)
+		(*out)--;
+	else
+		*flags &= (uint8_t)~TCP_SYN;
+}
+
+/* Makes a frame from a held one's headers and other octets: its length. */
+static uint32_t compose(const struct emission *e, const struct held *h, uint32_t out,
+			struct span octets, bool last)
+{
+	struct gate *g = e->g;
+	struct gate_packet p = {.frame = h->frame, .proto = IPV4_PROTO_TCP};
+	struct rd r = rd_init(span_of(h->data + h->l3 + IP_SRC_OFF, 8));
+
+	p.p.src = rd_be32(&r);
+	p.p.dst = rd_be32(&r);
+	memcpy(g->piece, h->data, h->app);
+	if (octets.n)
+		memcpy(g->piece + h->app, octets.p, octets.n);
+	p.p.data = g->piece;
+	place_syn(g, h, &out);
+	verdict_be32(&p, h->l4 + (uint32_t)SEQ_OFF, out);
+	if (e->conn->stamped[e->direction])
+		renew_stamps(g->piece + h->l4 + TCP_HDR_LEN, h->app - h->l4 - (size_t)TCP_HDR_LEN,
+			     e->conn, e->direction);
+	if (!last)
+		g->piece[h->l4 + FLAGS_OFF] &= (uint8_t) ~(TCP_FIN | TCP_PSH);
+	p.p.l3 = h->l3;
+	p.p.l4 = h->l4;
+	p.p.app_len = (uint16_t)octets.n;
+	p.l3_len = (uint8_t)(h->l4 - h->l3);
+	p.l4_len = (uint8_t)(h->app - h->l4);
+	p.end = (uint32_t)(h->app + octets.n);
+	p.dirty = DIRTY_L3 | DIRTY_L4 | DIRTY_LENGTH;
+	send_tcp(g, &p);
+	send_ipv4(g, &p);
+	return p.end;
+}
+
+static void emit(void *ctx, struct held *h, uint32_t out, struct span octets, bool last)
+{
+	const struct emission *e = ctx;
+	struct gate *g = e->g;
+	struct span s;
+
+	if (!h->owed)
+		return;
+	s = span_of(g->piece, compose(e, h, out, octets, last));
+	h->begun = true;
+	/* data that fits into a packet is not cut any more */
+	if (octets.n <= h->frame.offload.gso_size)
+		h->frame.offload.gso_type = 0;
+	if (last) {
+		h->owed = false;
+		g->counters.held--;
+		g->counters.modified += !tcp_edits_none(&e->conn->stream[e->direction].edits);
+	}
+	if (h->fragment && s.n - h->l4 > h->fragment) {
+		g->counters.accepted += last;
+		gate_inject_fragments(g, &h->frame, s, h->l3, h->l4, h->fragment);
+	} else if (last) {
+		gate_release_as(g, h, s);
+	} else if (frames_inject(g->frames, &h->frame, s) < 0) {
+		g->counters.drops[GATE_DROP_SEND_FAILED]++;
+	}
+	(void)frames_flush(g->frames);
+}
+
+void gate_tcp_emit(struct gate *g, struct tcp_conn *c, enum gate_direction d, struct held *h,
+		   uint32_t out, struct span octets, uint32_t room)
+{
+	struct emission e = {g, c, d};
+
+	for (uint32_t done = 0; done < octets.n; done += room)
+		emit(&e, h, out + done, span_sub(octets, done, room), false);
+}
+
+void gate_tcp_let_go(struct gate *g, struct tcp_conn *c, enum gate_direction d, uint32_t n)
+{
+	struct emission e = {g, c, d};
+	struct tcp_stream *s = &c->stream[d];
+	const struct held *h = s->segments;
+	uint32_t max = gate_tcp_mss(c, d);
+
+	/* segments that nobody changed keep their lengths */
+	if (h && !tcp_edits_none(&s->edits))
+		max = gate_tcp_room(g, c, d, &h->frame, h->data, h->l3, h->l4);
+	tcp_stream_release(s, g->tcp_pool, n < s->n ? n : s->n, max, emit, &e);
+}

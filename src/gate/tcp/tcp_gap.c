@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * A capture may also hold segments a little out of order, or an acknowledgement before its data. So
+ * octets count as missing when their receiver has acknowledged them and a few more packets came; or
+ * when many packets or seconds went by.
+ */
+#include "gate/tcp/tcp_gap.h"
+
+#include "base/clock.h"
+#include "gate/tcp/tcp_deliver.h"
+
+enum { ACKED_PACKETS = 3, PACKETS_MAX = 64, FILL_LEN = 16 * 1024 };
+
+#define GAP_NS (2 * NS_PER_S)
+
+static bool is_missing(const struct tcp_conn *c, enum gate_direction d, int64_t now_ns)
+{
+	const struct tcp_gap *gap = &c->gap[d];
+	bool acked = !tcp_before(c->track.half[d].acked, c->stream[d].ahead->from);
+
+	return (acked && gap->packets >= ACKED_PACKETS) || gap->packets >= PACKETS_MAX ||
+	       now_ns - gap->since_ns >= GAP_NS;
+}
+
+/* At most n octets of value 0, kept like a segment whose frame has gone. How many; 0: no room. */
+static uint32_t keep_zeros(struct gate *g, struct tcp_conn *c, enum gate_direction d, uint32_t n)
+{
+	static const uint8_t zeros[FILL_LEN];
+	struct tcp_stream *s = &c->stream[d];
+	struct frame f = s->ahead->frame;
+	struct held *h;
+
+	n = n < FILL_LEN ? n : FILL_LEN;
+	f.len = s->ahead->app;
+	if (tcp_stream_append(s, g->tcp_pool, &f, c->track.half[d].next, span_of(zeros, n)) < 0)
+		return 0;
+	for (h = s->segments; h->next; h = h->next)
+		;
+	h->l3 = s->ahead->l3;
+	h->l4 = s->ahead->l4;
+	h->app = s->ahead->app;
+	h->owed = false;
+	return n;
+}
+
+static void fill_gap(struct gate *g, struct flow *f, enum gate_direction d)
+{
+	struct tcp_conn *c = f->transport;
+	struct tcp_stream *s = &c->stream[d];
+
+	g->counters.gaps++;
+	while (!f->dropped && s->ahead && tcp_before(c->track.half[d].next, s->ahead->from)) {
+		uint32_t n = keep_zeros(g, c, d, s->ahead->from - c->track.half[d].next);
+
+		if (!n) {
+			/* too much is pending: it is released, and patterns across it are not
+			 * found */
+			if (!s->segments)
+				break;
+			gate_tcp_advance(g, f, d, true);
+			continue;
+		}
+		tcp_track_next(&c->track, d, c->track.half[d].next + n);
+		gate_tcp_advance(g, f, d, false);
+	}
+	if (!f->dropped)
+		gate_tcp_follow(g, &(struct gate_packet){.flow = f, .direction = (uint8_t)d}, c);
+}
+
+void gate_tcp_fill_gaps(struct gate *g, const struct gate_packet *p, struct tcp_conn *c)
+{
+	for (enum gate_direction d = GATE_UP; d <= GATE_DOWN && !p->flow->dropped; d++) {
+		struct tcp_gap *gap = &c->gap[d];
+		const struct held *first = c->stream[d].ahead;
+
+		if (!first || !tcp_before(c->track.half[d].next, first->from)) {
+			gap->packets = 0; /* another one, later, counts from its own beginning */
+			continue;
+		}
+		if (gap->packets++ == 0)
+			gap->since_ns = g->now_ns;
+		if (is_missing(c, d, g->now_ns))
+			fill_gap(g, p->flow, d);
+	}
+}

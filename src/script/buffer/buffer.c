@@ -1,0 +1,487 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * The common part of all buffers: the log of changes and how handles follow it, marks, and the one
+ * way in which octets are replaced. The log keeps the newest SCRIPT_BUFFER_LOG changes of length; a
+ * handle that was not used for longer than that is lost, and says so.
+ */
+#include "script/buffer/buffer_impl.h"
+
+#include "base/error.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+
+struct script_change {
+	uint64_t at, gone, came;
+};
+
+struct script_mark {
+	uint64_t at;
+	const lua_State *owner;
+	uint32_t id; /* 0: a border of pieces, which holds nothing */
+};
+
+enum { FIRST_CAP = 8, TEXT_LEN = 256 };
+
+int buffer_error(lua_State *L, const char *fmt, ...)
+{
+	char text[TEXT_LEN];
+	lua_Debug ar;
+	va_list ap;
+
+	va_start(ap, fmt);
+	(void)vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	for (int level = 1; lua_getstack(L, level, &ar); level++) {
+		if (lua_getinfo(L, "Sl", &ar) == 0 || ar.currentline <= 0 ||
+		    strcmp(ar.short_src, "[usher]") == 0)
+			continue;
+		lua_pushfstring(L, "%s:%d: %s", ar.short_src, ar.currentline, text);
+		return lua_error(L);
+	}
+	lua_pushstring(L, text);
+	return lua_error(L);
+}
+
+size_t buffer_check_uint(lua_State *L, int idx, uint64_t max, const char *what)
+{
+	double n = lua_tonumber(L, idx);
+
+	if (lua_type(L, idx) != LUA_TNUMBER)
+		(void)buffer_error(L, "%s: number expected, got %s", what,
+				   lua_isnoneornil(L, idx) ? "nothing" : luaL_typename(L, idx));
+	if (!(n >= 0 && n < 18446744073709551616.0 && (uint64_t)n <= max &&
+	      (double)(uint64_t)n == n))
+		(void)buffer_error(L, "%s: %.14g is no whole number from 0 to %" PRIu64, what, n,
+				   max);
+	return (size_t)n;
+}
+
+void script_buffer_init(struct script_buffer *b, struct script *s,
+			const struct script_buffer_ops *ops, void *ctx, const uint32_t *generation)
+{
+	*b = (struct script_buffer){.ops = ops,
+				    .script = s,
+				    .ctx = ctx,
+				    .generation = generation,
+				    .finished = true};
+}
+
+void script_buffer_reset(struct script_buffer *b)
+{
+	b->base = b->seq = 0;
+	b->log_n = b->marks_n = 0;
+	b->modified = b->read_only = b->full = false;
+}
+
+void script_buffer_fini(struct script_buffer *b)
+{
+	if (b->log)
+		(void)script_alloc(b->script, b->log, b->log_cap * sizeof(*b->log), 0);
+	if (b->marks)
+		(void)script_alloc(b->script, b->marks, b->marks_cap * sizeof(*b->marks), 0);
+	b->log = NULL;
+	b->marks = NULL;
+	b->log_n = b->log_cap = b->marks_n = b->marks_cap = 0;
+}
+
+/* --- Following changes
+ * ------------------------------------------------------------------------------- */
+
+/* Moves a position by a change. stays: an insertion at exactly this position does not move it.
+ * Returns false when the octets around it are gone. */
+static bool move(uint64_t *pos, const struct script_change *c, bool stays)
+{
+	if (*pos < c->at || (*pos == c->at && (c->gone || stays)))
+		return true;
+	if (*pos < c->at + c->gone)
+		return false;
+	if (*pos != SCRIPT_BUFFER_END)
+		*pos = *pos - c->gone + c->came;
+	return true;
+}
+
+static bool log_grow(struct script_buffer *b)
+{
+	uint32_t cap = b->log_cap ? 2 * b->log_cap : FIRST_CAP;
+	struct script_change *p;
+
+	if (b->log_cap == SCRIPT_BUFFER_LOG) {
+		b->log_n -= SCRIPT_BUFFER_LOG / 2;
+		memmove(b->log, b->log + SCRIPT_BUFFER_LOG / 2, b->log_n * sizeof(*b->log));
+		return true;
+	}
+	p = script_alloc(b->script, b->log, b->log_cap * sizeof(*b->log), cap * sizeof(*b->log));
+	if (!p)
+		return false;
+	b->log = p;
+	b->log_cap = cap;
+	return true;
+}
+
+void script_buffer_changed(struct script_buffer *b, uint64_t at, uint64_t gone, uint64_t came)
+{
+	struct script_change c = {at, gone, came};
+
+	b->modified = true;
+	if (gone == came)
+		return;
+	for (uint32_t i = 0; i < b->marks_n; i++)
+		if (!move(&b->marks[i].at, &c, true))
+			b->marks[i].at = at;
+	b->seq++;
+	/* without memory for it all handles are lost */
+	if (b->log_n < b->log_cap || log_grow(b))
+		b->log[b->log_n++] = c;
+	else
+		b->log_n = 0;
+}
+
+/* The changes since `seq`: how many, the last ones of the log; more than there are: the handle is
+ * lost. */
+static uint64_t behind(lua_State *L, const struct script_buffer *b, uint64_t seq)
+{
+	uint64_t n = b->seq - seq;
+
+	if (n)
+		script_charge(L, 1 + n / 4);
+	return n;
+}
+
+static void follow_sub(lua_State *L, struct script_sub *s, const char *what)
+{
+	const struct script_buffer *b = s->buffer;
+	uint64_t n = behind(L, b, s->seq);
+
+	if (n > b->log_n)
+		s->gone = true;
+	for (uint64_t i = b->log_n - (s->gone ? 0 : n); i < b->log_n && !s->gone; i++) {
+		s->gone = !move(&s->from, &b->log[i], !s->narrow) ||
+			  !move(&s->to, &b->log[i], s->narrow);
+		if (s->from > s->to) /* narrow, and nothing in it */
+			s->to = s->from;
+	}
+	s->seq = b->seq;
+	if (s->gone)
+		(void)buffer_error(L, "%s: invalid sub buffer: an end of it was erased", what);
+}
+
+static void follow_iter(lua_State *L, struct script_iter *it, const char *what)
+{
+	const struct script_buffer *b = it->buffer;
+	uint64_t n = behind(L, b, it->seq);
+
+	if (n > b->log_n)
+		it->gone = true;
+	for (uint64_t i = b->log_n - (it->gone ? 0 : n); i < b->log_n && !it->gone; i++) {
+		it->gone = !move(&it->at, &b->log[i], !it->behind);
+		/* it waits, and another rule has erased its place: it continues behind the erased
+		 * octets
+		 */
+		if (it->gone && it->waits) {
+			it->at = b->log[i].at + b->log[i].came;
+			it->gone = false;
+		}
+		if (!move(&it->end, &b->log[i], false))
+			it->end = b->log[i].at;
+	}
+	it->seq = b->seq;
+	if (it->gone)
+		(void)buffer_error(L, "%s: invalid buffer iterator: what was around it was erased",
+				   what);
+}
+
+struct span buffer_octets(lua_State *L, struct script_buffer *b, const char *what)
+{
+	struct span s;
+	const char *why = b->ops->octets(b, &s);
+
+	if (why)
+		(void)buffer_error(L, "%s: %s", what, why);
+	return s;
+}
+
+struct span script_sub_octets(lua_State *L, struct script_sub *sub, const char *what)
+{
+	struct script_buffer *b = sub->buffer;
+	struct span s = buffer_octets(L, b, what);
+	uint64_t to;
+
+	follow_sub(L, sub, what);
+	to = sub->to == SCRIPT_BUFFER_END ? b->base + s.n : sub->to;
+	if (sub->to == SCRIPT_BUFFER_END && sub->from < b->base)
+		sub->from = b->base;
+	if (sub->from < b->base || to > b->base + s.n || sub->from > to)
+		(void)buffer_error(L, "%s: the octets are not there any more", what);
+	return s.n ? span_of(s.p + (sub->from - b->base), to - sub->from) : SPAN_NULL;
+}
+
+struct span script_iter_octets(lua_State *L, struct script_iter *it, const char *what)
+{
+	struct script_buffer *b = it->buffer;
+	struct span s = buffer_octets(L, b, what);
+	uint64_t end;
+
+	follow_iter(L, it, what);
+	end = it->end < b->base + s.n ? it->end : b->base + s.n;
+	if (it->at < b->base || it->at > b->base + s.n)
+		(void)buffer_error(
+			L, "%s: invalid buffer iterator: what it points to is not there any more",
+			what);
+	return it->at < end && s.n ? span_of(s.p + (it->at - b->base), end - it->at) : SPAN_NULL;
+}
+
+struct span script_check_octets(lua_State *L, int idx, const char *what)
+{
+	struct script_sub *s;
+
+	if (lua_type(L, idx) == LUA_TSTRING)
+		return script_check_span(L, idx, what);
+	s = script_test(L, idx, &script_class_sub);
+	if (!s)
+		script_expected(L, idx, what, "string or sub");
+	return script_sub_octets(L, s, what);
+}
+
+bool script_iter_ended(lua_State *L, struct script_iter *it)
+{
+	return script_iter_octets(L, it, "iterator").n == 0 &&
+	       (it->buffer->finished || it->at >= it->end);
+}
+
+/* --- Marks
+ * --------------------------------------------------------------------------------------------- */
+
+static int add_mark(lua_State *L, struct script_buffer *b, struct script_mark mark)
+{
+	uint32_t cap = b->marks_cap ? 2 * b->marks_cap : FIRST_CAP;
+	struct script_mark *p;
+
+	if (b->marks_n == SCRIPT_BUFFER_MARKS)
+		return buffer_error(L, "more than %d marks on one buffer", SCRIPT_BUFFER_MARKS);
+	if (b->marks_n == b->marks_cap) {
+		p = script_alloc(b->script, b->marks, b->marks_cap * sizeof(*p), cap * sizeof(*p));
+		if (!p)
+			return buffer_error(L, "mark: not enough memory");
+		b->marks = p;
+		b->marks_cap = cap;
+	}
+	b->marks[b->marks_n++] = mark;
+	return 0;
+}
+
+uint32_t buffer_mark(lua_State *L, struct script_buffer *b, uint64_t at)
+{
+	b->mark_id = b->mark_id == UINT32_MAX ? 1 : b->mark_id + 1;
+	(void)add_mark(L, b, (struct script_mark){at, L, b->mark_id});
+	return b->mark_id;
+}
+
+void buffer_border(lua_State *L, struct script_buffer *b, uint64_t at)
+{
+	(void)add_mark(L, b, (struct script_mark){at, NULL, 0});
+}
+
+/* Its index; marks_n: there is none. Borders are in the order in which they were made. */
+static uint32_t first_border(const struct script_buffer *b)
+{
+	uint32_t i = 0;
+
+	while (i < b->marks_n && b->marks[i].id)
+		i++;
+	return i;
+}
+
+bool buffer_first_border(const struct script_buffer *b, uint64_t *ret)
+{
+	uint32_t i = first_border(b);
+
+	if (i == b->marks_n)
+		return false;
+	*ret = b->marks[i].at;
+	return true;
+}
+
+static void remove_mark(struct script_buffer *b, uint32_t i)
+{
+	b->marks_n--;
+	memmove(&b->marks[i], &b->marks[i + 1], (b->marks_n - i) * sizeof(*b->marks));
+}
+
+void buffer_move_border(struct script_buffer *b, uint64_t at)
+{
+	uint32_t i = b->marks_n;
+
+	while (i > 0 && b->marks[i - 1].id)
+		i--;
+	if (i > 0)
+		b->marks[i - 1].at = at;
+}
+
+void buffer_drop_border(struct script_buffer *b)
+{
+	uint32_t i = first_border(b);
+
+	if (i < b->marks_n)
+		remove_mark(b, i);
+}
+
+void buffer_unmark(struct script_buffer *b, uint32_t id)
+{
+	for (uint32_t i = 0; i < b->marks_n; i++)
+		if (b->marks[i].id == id) {
+			remove_mark(b, i);
+			return;
+		}
+}
+
+uint64_t buffer_mark_at(const struct script_buffer *b, uint32_t id)
+{
+	for (uint32_t i = 0; i < b->marks_n; i++)
+		if (b->marks[i].id == id)
+			return b->marks[i].at;
+	return 0;
+}
+
+bool buffer_marked_by(lua_State *L, const struct script_buffer *b)
+{
+	for (uint32_t i = 0; i < b->marks_n; i++)
+		if (b->marks[i].owner == L)
+			return true;
+	return false;
+}
+
+uint64_t script_buffer_held(const struct script_buffer *b)
+{
+	uint64_t at = UINT64_MAX;
+
+	for (uint32_t i = 0; i < b->marks_n; i++)
+		at = b->marks[i].id && b->marks[i].at < at ? b->marks[i].at : at;
+	return at;
+}
+
+/* --- Replacing
+ * ------------------------------------------------------------------------------------------- */
+
+void buffer_replace(lua_State *L, int idx, struct script_buffer *b, size_t off, size_t n,
+		    struct span with, const char *what)
+{
+	uint64_t at = b->base + off;
+	int r;
+
+	if (n == 0 && with.n == 0)
+		return;
+	if (b->read_only)
+		(void)buffer_error(L, "%s: read only buffer", what);
+	script_charge(L, 4 + (n + with.n) / 16);
+	r = b->ops->replace(L, idx, b, off, n, with);
+	if (r == 0 && !b->logs)
+		script_buffer_changed(b, at, n, with.n);
+	if (r == -EROFS)
+		(void)buffer_error(L,
+				   "%s: read only buffer: the gate only looks on (--pass-through)",
+				   what);
+	if (r == -EPERM)
+		(void)buffer_error(L, "%s: the length of these octets may not change", what);
+	if (r < 0)
+		(void)buffer_error(L, "%s: %s", what, usher_strerror(r));
+}
+
+void script_sub_replace(lua_State *L, int idx, struct script_sub *sub, size_t off, size_t n,
+			struct span with, const char *what)
+{
+	const struct script_buffer *b = sub->buffer;
+	uint64_t seq = b->seq;
+	struct script_sub before;
+
+	(void)script_sub_octets(L, sub, what);
+	before = *sub;
+	buffer_replace(L, idx, sub->buffer, sub->from - b->base + off, n, with, what);
+	if (!sub->narrow || b->seq != seq + 1 || b->log_n == 0)
+		return;
+	/* octets that it inserts itself belong to it */
+	*sub = before;
+	sub->to = sub->to == SCRIPT_BUFFER_END ? sub->to : sub->to - n + with.n;
+	sub->seq = b->seq;
+}
+
+/* --- Handles
+ * --------------------------------------------------------------------------------------------- */
+
+/* Makes the handle at the top keep the objects of the handle at `of` alive. */
+static void keep(lua_State *L, int of, const struct script_buffer *b)
+{
+	if (of == 0 || b->generation)
+		return;
+	if (lua_istable(L, of))
+		lua_pushvalue(L, of);
+	else
+		lua_getfenv(L, of);
+	(void)lua_setfenv(L, -2);
+}
+
+static void push_range(lua_State *L, const struct script_class *cls, int of,
+		       struct script_buffer *b, uint64_t from, uint64_t to)
+{
+	struct script_sub *s = script_push_object(L, cls, sizeof(*s), b->generation);
+
+	*s = (struct script_sub){.buffer = b, .from = from, .to = to, .seq = b->seq};
+	keep(L, of, b);
+}
+
+void script_push_vbuffer(lua_State *L, int of, struct script_buffer *b, uint64_t from, uint64_t to)
+{
+	push_range(L, &script_class_vbuffer, of, b, from, to);
+}
+
+void script_push_sub(lua_State *L, int of, struct script_buffer *b, uint64_t from, uint64_t to)
+{
+	push_range(L, &script_class_sub, of, b, from, to);
+}
+
+void script_push_iter(lua_State *L, int of, struct script_buffer *b, uint64_t at, uint64_t end,
+		      bool blocking)
+{
+	struct script_iter *it = script_push_object(L,
+						    blocking ? &script_class_blocking
+							     : &script_class_iter,
+						    sizeof(*it), b->generation);
+
+	*it = (struct script_iter){.buffer = b,
+				   .at = at,
+				   .end = end,
+				   .seq = b->seq,
+				   .waits = blocking};
+	keep(L, of, b);
+}
+
+/* --- Inserted octets
+ * -------------------------------------------------------------------------------------- */
+
+struct buffer_source buffer_take(lua_State *L, int idx, const struct script_buffer *into,
+				 const char *what)
+{
+	struct buffer_source s = {.idx = idx};
+
+	if (lua_type(L, idx) == LUA_TSTRING) {
+		s.octets = script_check_span(L, idx, what);
+		return s;
+	}
+	s.sub = script_test(L, idx, &script_class_vbuffer);
+	if (!s.sub)
+		script_expected(L, idx, what, "vbuffer");
+	if (s.sub->buffer == into)
+		(void)buffer_error(L, "%s: circular buffer insertion", what);
+	s.octets = script_sub_octets(L, s.sub, what);
+	if (s.octets.n && s.sub->buffer->read_only)
+		(void)buffer_error(L, "%s: read only buffer", what);
+	return s;
+}
+
+void buffer_take_done(lua_State *L, const struct buffer_source *s, const char *what)
+{
+	if (s->sub)
+		script_sub_replace(L, s->idx, s->sub, 0, script_sub_octets(L, s->sub, what).n,
+				   SPAN_NULL, what);
+}

@@ -1,0 +1,339 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * The limits of a script: octets, instructions, time, C stack.
+ *
+ * The count hook runs every `slice` instructions; with the compiler off it always runs. It cannot
+ * interrupt C functions, so those that can do much charge for it, the allocator charges for octets
+ * (one instruction for 16), and no allocation may be larger than a quarter of the memory: that
+ * bounds the octets that one instruction can copy or compare. As long as there are objects of 256
+ * KiB and more the hook runs more often, because an instruction may compare or convert all of one.
+ * LuaJIT collects only when its own threshold says so; near the cap the hook collects earlier, at a
+ * price.
+ */
+#include "script/state/script_impl.h"
+
+#include <lauxlib.h>
+#include <luajit.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/param.h>
+#include <time.h>
+
+enum {
+	SLICE = 1000,
+	SLICE_MIN = 4,
+	LARGE_BITS = 18,
+	OCTETS_PER_INSTRUCTION = 16,
+	RESERVE = 1 << 20,
+	C_STACK = 512 * 1024,
+	SIZE_STEP = 16
+};
+
+/* Of each size. AddressSanitizer must see each use of freed memory. */
+#if defined(__has_feature) /* clang's word for it */
+#define SANITIZED __has_feature(address_sanitizer)
+#elif defined(__SANITIZE_ADDRESS__)
+#define SANITIZED 1
+#else
+#define SANITIZED 0
+#endif
+enum { KEPT_OCTETS = SANITIZED ? 0 : 256 * 1024 };
+
+static size_t memory_now(const struct script *s)
+{
+	return atomic_load_explicit(&s->memory, memory_order_relaxed);
+}
+
+static bool may_grow(struct script *s, size_t old, size_t n)
+{
+	size_t max = s->memory_max + (s->reserve ? RESERVE : 0);
+	size_t now = memory_now(s);
+
+	if (n > s->object_max || now - old > max || n > max - (now - old)) {
+		s->out_of_memory = true;
+		return false;
+	}
+	if (s->depth == 0 || s->reserve || s->profile == SCRIPT_TRUSTED)
+		return true;
+	s->left -= (int64_t)((n - old) / OCTETS_PER_INSTRUCTION);
+	if (s->left > 0)
+		return true;
+	s->spent = true; /* LuaJIT makes a memory error of it, which script_pcall() tells from one
+			  */
+	return false;
+}
+
+/* --- Small objects, which come and go by the million: a few of each size are kept ------------- */
+
+/* Steps of 16 octets; 0: too large to be kept. */
+static unsigned size_class(size_t n)
+{
+	return n <= (size_t)SCRIPT_SIZES * SIZE_STEP ? (unsigned)((n + SIZE_STEP - 1) / SIZE_STEP)
+						     : 0;
+}
+
+static void *take(struct script *s, size_t n)
+{
+	unsigned c = size_class(n);
+	void *p = c ? s->kept[c - 1].first : NULL;
+
+	if (!p)
+		return malloc(c ? (size_t)c * SIZE_STEP : n);
+	memcpy(&s->kept[c - 1].first, p, sizeof(p));
+	s->kept[c - 1].n--;
+	return p;
+}
+
+static void give(struct script *s, void *p, size_t n)
+{
+	unsigned c = size_class(n);
+
+	if (!p || !c || s->kept[c - 1].n >= KEPT_OCTETS / SIZE_STEP / c) {
+		free(p);
+		return;
+	}
+	memcpy(p, &s->kept[c - 1].first, sizeof(p));
+	s->kept[c - 1].first = p;
+	s->kept[c - 1].n++;
+}
+
+static void *resize(struct script *s, void *p, size_t old, size_t n)
+{
+	unsigned from = size_class(old), to = size_class(n);
+	void *fresh;
+
+	if (!p)
+		return take(s, n);
+	if (!from && !to)
+		return realloc(p, n);
+	if (from == to)
+		return p;
+	fresh = take(s, n);
+	if (fresh) {
+		memcpy(fresh, p, old < n ? old : n);
+		give(s, p, old);
+	}
+	return fresh;
+}
+
+void script_alloc_fini(struct script *s)
+{
+	for (unsigned c = 1; c <= SCRIPT_SIZES; c++)
+		while (s->kept[c - 1].first)
+			free(take(s, (size_t)c * SIZE_STEP));
+}
+
+static void on_count(lua_State *L, lua_Debug *ar);
+
+/* Sizes from 2^18 on: 0 for 256 to 512 KiB. -1: a smaller one. */
+static int large_class(size_t n)
+{
+	int c = n >> LARGE_BITS ? (int)(sizeof(n) * 8) - 1 - __builtin_clzl(n) - LARGE_BITS : -1;
+
+	return c < SCRIPT_LARGE ? c : SCRIPT_LARGE - 1;
+}
+
+/* Large objects came or went: instructions from hook to hook by the largest that is left. */
+static void note_large(struct script *s, size_t old, size_t n)
+{
+	int from = large_class(old), to = large_class(n), c = SCRIPT_LARGE;
+	unsigned slice;
+
+	if (from == to || !s->slice)
+		return;
+	if (from >= 0)
+		s->n_large[from]--;
+	if (to >= 0)
+		s->n_large[to]++;
+	while (c > 0 && s->n_large[c - 1] == 0)
+		c--;
+	slice = MAX(s->slice_max >> c, SLICE_MIN);
+	if (slice == s->slice)
+		return;
+	s->left -= s->slice; /* the count begins anew */
+	s->slice = slice;
+	(void)lua_sethook(s->L, on_count, LUA_MASKCOUNT, (int)slice);
+}
+
+void *script_alloc(void *ud, void *p, size_t old, size_t n)
+{
+	struct script *s = ud;
+	void *fresh;
+	size_t now;
+
+	if (!p)
+		old = 0;
+	if (n == 0) {
+		if (unlikely(old >> LARGE_BITS))
+			note_large(s, old, 0);
+		give(s, p, old);
+		atomic_store_explicit(&s->memory, memory_now(s) - old, memory_order_relaxed);
+		return NULL;
+	}
+	if (n > old && !may_grow(s, old, n))
+		return NULL;
+	fresh = resize(s, p, old, n);
+	if (!fresh) {
+		s->out_of_memory = true;
+		return n <= old ? p : NULL;
+	}
+	if (unlikely((old | n) >> LARGE_BITS))
+		note_large(s, old, n);
+	s->allocated += n > old ? n - old : 0;
+	now = memory_now(s) - old + n;
+	atomic_store_explicit(&s->memory, now, memory_order_relaxed);
+	if (now > atomic_load_explicit(&s->memory_peak, memory_order_relaxed))
+		atomic_store_explicit(&s->memory_peak, now, memory_order_relaxed);
+	return fresh;
+}
+
+void *script_memory(struct script *s, void *p, size_t old, size_t n)
+{
+	return script_alloc(s, p, old, n);
+}
+
+static int64_t coarse_ns(void)
+{
+	struct timespec ts;
+
+	(void)clock_gettime(CLOCK_MONOTONIC_COARSE, &ts);
+	return ts.tv_sec * NS_PER_S + ts.tv_nsec;
+}
+
+static bool late(struct script *s)
+{
+	int64_t now = coarse_ns();
+
+	if (s->deadline_ns == 0)
+		s->deadline_ns = now + s->call_ms * NS_PER_MS;
+	return now >= s->deadline_ns;
+}
+
+static void __attribute__((noreturn))
+raise_spent(lua_State *L, struct script *s, const lua_Debug *ar, bool time)
+{
+	int line = ar->currentline > 0 ? ar->currentline : 0;
+
+	if (time)
+		(void)snprintf(s->limit_text, sizeof(s->limit_text),
+			       "%s:%d: more than %u ms in one call", ar->short_src, line,
+			       s->call_ms);
+	else
+		(void)snprintf(s->limit_text, sizeof(s->limit_text),
+			       "%s:%d: more than %llu instructions in one call", ar->short_src,
+			       line, (unsigned long long)s->budget);
+	s->spent = true;
+	lua_pushlightuserdata(L, NULL);
+	(void)lua_error(L);
+	abort(); /* lua_error does not return */
+}
+
+/* Is it worth to collect: is little left, and was enough allocated since the last time? */
+static bool should_collect(const struct script *s, size_t full)
+{
+	size_t now = memory_now(s);
+	size_t room = now < s->memory_max ? (s->memory_max - now) / 2 : 0;
+	size_t enough = MAX(MIN(room, s->memory_max / 16), s->memory_max / 256);
+
+	return now >= full && s->allocated >= enough;
+}
+
+static void collect_early(lua_State *L, struct script *s)
+{
+	if (!should_collect(s, s->memory_max / 4 * 3))
+		return;
+	s->left -= (int64_t)(memory_now(s) / (4 * OCTETS_PER_INSTRUCTION));
+	s->allocated = 0;
+	(void)lua_gc(L, LUA_GCCOLLECT, 0);
+}
+
+static void on_count(lua_State *L, lua_Debug *ar)
+{
+	struct script *s = script_of(L);
+	bool time = false;
+
+	if (s->depth == 0)
+		return;
+	s->left -= s->slice;
+	collect_early(L, s);
+	if (s->left > 0 && !s->spent && !s->out_of_memory && !(time = late(s)))
+		return;
+	if (lua_getinfo(L, "Sl", ar) == 0)
+		ar->short_src[0] = '?', ar->short_src[1] = '\0';
+	raise_spent(L, s, ar, time);
+}
+
+void script_limits_on(struct script *s)
+{
+	if (s->profile == SCRIPT_TRUSTED) {
+		/* nothing collects early here */
+		(void)lua_gc(s->L, LUA_GCSETPAUSE, 150);
+		return;
+	}
+	s->slice_max = s->budget < 8 * SLICE ? (unsigned)(s->budget / 8) + 1 : SLICE;
+	s->slice = s->slice_max;
+	(void)luaJIT_setmode(s->L, 0, LUAJIT_MODE_ENGINE | LUAJIT_MODE_OFF);
+	(void)lua_sethook(s->L, on_count, LUA_MASKCOUNT, (int)s->slice);
+}
+
+void script_arm(struct script *s)
+{
+	/* the hook's count continues from the call before: a slice more, so that no call gets less
+	 * than the budget */
+	s->left = (int64_t)s->budget + s->slice;
+	s->deadline_ns = 0;
+	s->spent = false;
+	s->out_of_memory = false;
+	s->limit_text[0] = '\0';
+	s->stack = __builtin_frame_address(0);
+}
+
+void script_arm_again(struct script *s)
+{
+	s->left = (int64_t)s->budget + s->slice;
+	s->deadline_ns = 0;
+}
+
+static int collect(lua_State *L)
+{
+	(void)lua_gc(L, LUA_GCCOLLECT, 0);
+	return 0;
+}
+
+void script_make_room(struct script *s)
+{
+	if (!s->out_of_memory && !should_collect(s, s->memory_max / 16 * 15))
+		return;
+	s->reserve = true;
+	/* twice: objects with a finalizer go in the second */
+	for (int i = 0; i < 2; i++)
+		if (lua_cpcall(s->L, collect, NULL) != 0)
+			lua_pop(s->L, 1);
+	s->reserve = false;
+	s->allocated = 0;
+}
+
+void script_charge(lua_State *L, uint64_t n)
+{
+	struct script *s = script_of(L);
+	lua_Debug ar = {.short_src = "?"};
+
+	if (s->profile == SCRIPT_TRUSTED || s->depth == 0)
+		return;
+	s->left = n < (uint64_t)s->left ? s->left - (int64_t)n : 0;
+	if (s->left > 0)
+		return;
+	if (lua_getstack(L, 1, &ar))
+		(void)lua_getinfo(L, "Sl", &ar);
+	raise_spent(L, s, &ar, false);
+}
+
+void script_check_stack(lua_State *L, const char *what)
+{
+	const struct script *s = script_of(L);
+	const char *here = __builtin_frame_address(0);
+
+	if (s->depth && s->stack - here > C_STACK)
+		luaL_error(L, "%s: nested too deeply", what);
+}

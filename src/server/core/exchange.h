@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * struct exchange: one query and its response on their way through the pipeline, in one slot of a
+ * worker. Everything derived lives in the packet's arena and is gone when the slot is reset. A
+ * parked exchange keeps its slot; the worker continues with another.
+ */
+#pragma once
+
+#include "base/log.h"
+#include "hook/hook.h"
+#include "lease/lease.h"
+#include "packet/packet.h"
+#include "server/core/stats.h"
+#include "wire/dhcp4.h"
+
+struct capture;
+struct config;
+struct config_host;
+struct config_pool;
+struct config_subnet;
+struct iface;
+struct server;
+struct snap_hold;
+struct snapshot;
+struct trace;
+struct worker;
+
+/* The result of a stage. Never mixed with int results. */
+enum verdict {
+	VERDICT_CONTINUE,
+	VERDICT_DROP, /* exchange.drop says why */
+	VERDICT_PARK, /* continues with the next row when resumed */
+	VERDICT_DONE, /* sent */
+};
+
+enum stage {
+#define S(symbol, fn, hook, when, skip, does) STAGE_##symbol,
+#include "server/core/stages.def"
+#undef S
+	STAGE_N
+};
+
+/* CANDIDATES: subnets of a shared network; a packet's arena has room for so many beside the
+ * rest. */
+enum { EXCHANGE_OUT_LEN = 1500, EXCHANGE_CLASS_WORDS_MIN = 1, EXCHANGE_CANDIDATES_MAX = 512 };
+
+/* Which of the four forms a REQUEST has (RFC 2131 table 4). */
+enum request_state { REQUEST_SELECTING, REQUEST_INIT_REBOOT, REQUEST_RENEWING, REQUEST_REBINDING };
+
+struct exchange {
+	/* the slot's: */
+	struct hook_parked parked; /* first: hook_parked.resume casts back */
+	struct worker *w;
+	struct packet pkt;
+	uint8_t *out; /* EXCHANGE_OUT_LEN octets */
+	void *big;    /* memory of an arena that needs more than the slot has; NULL: none */
+	bool fresh;   /* free, and nothing was put into it since the last reset */
+
+	/* zero when a packet comes in: everything from here to query */
+	struct capture *capture;   /* it came in by; borrowed from the worker */
+	int port_ifindex;	   /* the worker port it came in by; -1: none (replay) */
+	const struct iface *iface; /* in the worker's table; NULL: unknown */
+	struct snapshot *snap;	   /* held while parked */
+	struct snap_hold *hold;	   /* of snap, while parked */
+	const struct config *cfg;
+
+	uint8_t stage;	/* row to run next */
+	bool skip_next; /* pkt4_send said SKIP: the next stage's function is left out */
+	enum drop drop;
+	uint8_t lot; /* parking lot it is in, +1; 0: none */
+
+	/* query */
+	struct span raw; /* the message's bytes: the packet's, or those of a callout */
+	bool unpacked;
+	enum dhcp4_type type;
+	uint32_t local_addr;   /* ours: server identifier and source of the answer */
+	struct span client_id; /* option 61 if it can be an identity */
+	struct span hw;	       /* chaddr[0..hlen) */
+	struct span rai;       /* option 82 */
+	bool server_id_seen;
+
+	/* classes: bit set over the configuration's names, and the order they came in */
+	uint64_t *class_bits;
+	uint64_t *class_may; /* CLASSIFY's own: which classes are to be evaluated */
+	uint32_t *class_order;
+	uint32_t n_class_order;
+	const char **extra_classes; /* names the configuration never mentions (VENDOR_CLASS_x) */
+	uint32_t n_extra_classes;
+
+	/* same-client guard */
+	struct client_guard *guard; /* held; NULL: none */
+
+	/* subnet and client */
+	const struct config_subnet *subnet;
+	const struct config_pool *pool; /* of the lease; NULL: reservation outside pools */
+	const struct config_host *host; /* reservation that applies */
+	bool known; /* it has a reservation in one of the subnets, or a global one */
+	struct candidate *candidates; /* permitted subnets of the network, the selected one first */
+	uint32_t n_candidates;
+	struct span flex_id;
+
+	/* result */
+	bool has_response;
+	enum drop silent;      /* why there will be no response, when there is none */
+	struct lease *lease;   /* in the arena: granted or offered */
+	struct lease *deleted; /* in the arena: the replaced lease */
+	uint32_t lifetime;     /* to tell the client */
+	bool fake_allocation;  /* an OFFER: nothing was stored */
+	bool lease_reused;     /* lease caching: no row was written */
+	bool committed_hook;   /* leases4_committed or lease4_offer is due */
+	uint64_t wait_seq;     /* must be durable before the answer */
+	uint64_t wait_epoch;
+	bool waiting;	   /* for durability */
+	bool offer_parked; /* by lease4_offer: COMMIT hears how the probe went */
+	const char *nak_reason;
+	const char *hostname; /* for the lease, options 12 and 81; NULL: none */
+	bool v6_only;	      /* answered with option 108 in the place of an address */
+	bool named;	      /* hostname and answer_fqdn are worked out (client_name) */
+	bool answer_fqdn;     /* the name came by option 81, or is answered by it */
+
+	/* answer */
+	uint32_t dst;
+	uint16_t dst_port;
+	bool to_mac;
+	uint8_t dst_mac[6];
+	int out_ifindex;
+	size_t out_len;
+
+	void *hook_data[HOOK_MAX_LIBS];
+	struct trace *trace;   /* NULL: nobody looks */
+	struct exchange *next; /* in one list at a time: free, waiting, resumed */
+
+	struct dhcp4_msg query;	   /* whole once unpacked */
+	struct dhcp4_msg response; /* whole once has_response */
+};
+
+/* The reason, for `return exchange_drop(x, DROP_…)`. */
+static inline enum verdict exchange_drop(struct exchange *x, enum drop d)
+{
+	x->drop = d;
+	return VERDICT_DROP;
+}
+
+/* Ready for a new packet. */
+void exchange_reset(struct exchange *x);
+/* Prefetches the members that FILL and PACK read: the exchange will be resumed soon. */
+static inline void exchange_expect(const struct exchange *x)
+{
+	for (const uint8_t *p = (const uint8_t *)x; p < (const uint8_t *)(x + 1); p += 64)
+		__builtin_prefetch(p);
+}
+/* Leaves the parking lot it counts in. */
+void exchange_leave_lot(struct exchange *x);
+struct server *exchange_server(const struct exchange *x);
+struct log *exchange_log(const struct exchange *x);
+/* Name of the receiving interface; "" if unknown. */
+const char *exchange_iface_name(const struct exchange *x);
+/* Identity for the lease table; client_id left out where match-client-id is off. */
+struct lease_client exchange_client(const struct exchange *x, const struct config_subnet *s);
+/* "hwtype=1 aa:bb:…, cid=[…], tid=0x…" in the packet's arena: the label of log lines. */
+const char *exchange_label(struct exchange *x);
+
+/* A log line about the exchange; nothing is formatted where it would not be written. */
+#define EXCHANGE_LOG(x, id, fmt, ...)                                                 \
+	do {                                                                          \
+		if (unlikely(log_wants(exchange_log(x), (id))))                       \
+			log_msg(exchange_log(x), (id), "%s: " fmt, exchange_label(x), \
+				__VA_ARGS__);                                         \
+	} while (0)
+
+/* A subnet the client may get an address of, and its reservation there. */
+struct candidate {
+	const struct config_subnet *subnet;
+	const struct config_host *host;
+};
+
+/* Classes. */
+bool exchange_has_class(const struct exchange *x, uint32_t id);
+bool exchange_has_class_name(const struct exchange *x, const char *name);
+void exchange_add_class(struct exchange *x, uint32_t id);
+void exchange_add_class_name(struct exchange *x, const char *name);
+void exchange_remove_class(struct exchange *x, uint32_t id);
+
+/* Is the guard (any-of list, empty: all) open for this packet? */
+struct config_class_list;
+bool exchange_class_ok(const struct exchange *x, const struct config_class_list *guard);
+
+/* Bumps a counter of the subnet and the global one of the same name. */
+void exchange_count(struct exchange *x, const struct config_subnet *s, enum subnet_metric m);

@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * struct server: shared by all workers and the management thread. The current configuration and
+ * interface table are published under `lock` with a generation number that workers compare once a
+ * batch; everything else is either immutable, atomic or has its own lock.
+ */
+#pragma once
+
+#include "base/clock.h"
+#include "base/hash.h"
+#include "server/core/stats.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+struct config;
+struct exchange;
+struct hook_builtin;
+struct iface_table;
+struct lease_db;
+struct lease_store;
+struct log;
+struct same_client;
+struct samples;
+struct snapshot;
+struct tracer;
+struct worker;
+
+enum { SERVER_MAX_WORKERS = 64 };
+
+/* Why the service may be off (dhcp-disable origins). */
+enum service_origin {
+	SERVICE_OFF_USER = 1,
+	SERVICE_OFF_HA_LOCAL = 2,
+	SERVICE_OFF_HA_REMOTE = 4,
+	SERVICE_OFF_DB = 8,
+};
+
+struct server {
+	struct clock_src clock;
+	struct virtual_clock *replay_clock; /* follows the packets' timestamps; NULL: real time */
+	struct log *log;
+	struct hash_key hash_key;
+	struct lease_db *db;
+	struct lease_store *store; /* NULL: none (everything is durable) */
+	struct same_client *same_client;
+	struct tracer *tracer;
+	uint16_t server_port, client_port;
+	const struct hook_builtin *builtins; /* hook libraries in the program; NULL: none */
+	const char *config_file;	     /* borrowed; NULL: none */
+
+	pthread_mutex_t lock; /* of the three below */
+	struct snapshot *snap;
+	struct snapshot *retired; /* the management thread's */
+	struct iface_table *ifaces;
+	struct subnet_stats *subnet_stats; /* list, by id; never shrinks */
+	_Atomic uint64_t generation;	   /* moves when snap or ifaces does */
+
+	_Atomic unsigned disabled; /* enum service_origin bits; 0: serving */
+	_Atomic int parked[4];	   /* by lot: subnet4_select, leases4_committed, lease4_offer */
+
+	struct worker *workers[SERVER_MAX_WORKERS];
+	unsigned n_workers;
+	uint8_t drop_cause[DROP_N]; /* behind stats.cause of every worker */
+	struct stats mgmt_stats;    /* counted outside of workers */
+	struct samples *samples;    /* histories of statistics; the management thread's */
+	_Atomic bool sample_wanted; /* a worker that handled packets writes to sample_fd, once */
+	int sample_fd;
+	int64_t started_ns, reloaded_ns; /* wall clock */
+};
+
+struct server_opts {
+	struct clock_src clock;
+	struct log *log;
+	uint64_t seed;			   /* 0: from the system */
+	uint16_t server_port, client_port; /* 0: 67, 68 */
+	uint32_t offer_hold_s;
+	const struct hook_builtin *builtins; /* borrowed; ends with an empty name. NULL: none */
+	const char *config_file; /* borrowed; relative paths begin at its directory. NULL: at the
+				    working directory */
+};
+
+int server_init(struct server *srv, const struct server_opts *o) must_check;
+void server_fini(struct server *srv);
+
+/* How many workers a configuration asks for. */
+unsigned server_worker_count(const struct config *cfg);
+/* Publishes; takes the reference. */
+void server_publish_snapshot(struct server *srv, struct snapshot *s);
+/* Frees the snapshots before, once no worker has them: a large one takes milliseconds, which are
+ * not to be a packet's. The management thread's, now and then. */
+void server_free_retired(struct server *srv);
+void server_publish_ifaces(struct server *srv, struct iface_table *t);
+/* Return references to the current snapshot and tables. */
+struct snapshot *server_snapshot(struct server *srv);
+struct iface_table *server_ifaces(struct server *srv);
+/* The counters of n subnets by their ids, which ascend; new ones are made. 0, -ENOMEM. */
+int server_subnet_stats(struct server *srv, const uint32_t *ids, size_t n,
+			struct subnet_stats **ret) must_check;
+/* Sums over the workers since the start. */
+uint64_t server_metric(struct server *srv, enum metric m);
+uint64_t server_drop_count(struct server *srv, enum drop d);
+/* Wakes the management thread to take samples of statistics, if it waits for that. Any thread. */
+void server_sample_soon(struct server *srv);
+/* Reclaims, flushes, ends holds: one run of expired-leases-processing. */
+/* True: more leases are due than the limits let through. */
+bool server_reclaim(struct server *srv, bool remove, uint32_t max_leases, uint32_t max_ms);
+void server_flush_reclaimed(struct server *srv);

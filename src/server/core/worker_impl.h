@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * struct worker from the inside, shared by its own files: worker.c (slots, running, life) and
+ * worker_mail.c (the mailbox and the captures it opens).
+ */
+#pragma once
+
+#include "server/manage/daemon.h"
+#include "server/core/worker.h"
+
+#include <pthread.h>
+
+struct loop;
+struct loop_source;
+
+enum { WORKER_CAPTURES = DAEMON_MAX_PORTS };
+
+struct port {
+	struct worker *w;
+	struct capture *c;
+	int ifindex;
+	struct loop_source *source;
+	bool paused;
+	unsigned n_full; /* batches in a row that did not empty the queue */
+	enum shed shed;
+};
+
+/*
+ * A worker's one reference to a snapshot, and the number of its parked exchanges that use it.
+ * Counted here and not in the snapshot: that would be a line of memory which all workers write for
+ * each packet.
+ */
+struct snap_hold {
+	struct snapshot *snap;
+	unsigned users;
+};
+
+struct mail {
+	struct mail *next;
+	struct capture *attach; /* NULL: detach */
+	int ifindex;
+};
+
+struct worker {
+	struct server *srv;
+	unsigned index;
+	struct stats stats;
+	struct loop *loop;
+	struct loop_source *wake_source;
+	int wake; /* eventfd: mailbox, durability, stop */
+	pthread_t thread;
+	bool threaded;
+	_Atomic bool stop;
+	_Atomic bool count_wanted; /* kernel drops, when next awake */
+	_Atomic uint64_t n_parked; /* exchanges; written by the worker only */
+
+	uint8_t *slot_mem; /* mmap: exchanges' data, arenas and output */
+	size_t slot_mem_len;
+	struct exchange *slots;
+	unsigned n_slots, n_free;
+	struct exchange *free;
+	struct exchange *wait_head, *wait_tail; /* for durability, in order of arrival */
+
+	pthread_mutex_t mail_lock;
+	struct exchange *resumed_head, *resumed_tail;
+	struct mail *mail;
+
+	struct port *ports[WORKER_CAPTURES];
+	unsigned n_ports;
+	uint64_t closed_drops; /* by the kernel, on captures that are closed */
+	bool paused;	       /* no free slot: captures are not read */
+	enum shed shed;	       /* of the port that is read */
+
+	uint64_t generation;
+	struct snap_hold *hold; /* the current snapshot; NULL: none yet */
+	struct iface_table *ifaces;
+
+	struct capture *tx_capture;
+	struct capture_tx tx[WORKER_BATCH];
+	struct exchange *tx_x[WORKER_BATCH];
+	unsigned n_tx;
+};
+
+/* --- worker.c --------------------------------------------------------------------------------- */
+/* Wakes the thread: mailbox, durability, stop. */
+void worker_wake(struct worker *w);
+/* Reads the present packets: a batch, and those that the capture had read with it. */
+void worker_read_port(struct port *p);
+/* Resumes an exchange that waited. */
+void worker_run_resumed(struct exchange *x);
+void worker_tx_flush(struct worker *w);
+
+/* --- worker_mail.c ---------------------------------------------------------------------------- */
+/* Everything in the mailbox: captures to open and close, exchanges to resume. */
+void worker_mailbox(struct worker *w);
+/* Publishes the losses of full socket buffers, as the kernel counts them. */
+void worker_count_kernel_drops(struct worker *w);
+/* Closes open ports and drops those still to be opened. */
+void worker_close_ports(struct worker *w);

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * Commands of the control channel, one function each (commands.def). They run in the management
+ * thread; a command that changes leases answers when the change is on disk.
+ */
+#pragma once
+
+#include "base/attr.h"
+#include "config/json.h"
+#include "control/channel.h"
+#include "server/manage/daemon.h"
+
+struct command {
+	struct server_daemon *d;
+	const struct json *args; /* "arguments"; NULL: none */
+	struct arena *arena;	 /* of the answer */
+};
+
+#define K(name, fn, does, args) struct json *fn(struct command *c);
+#include "server/manage/commands.def"
+#undef K
+
+/* Answers: {"result": 0, "text": …}, with arguments. */
+struct json *command_ok(struct command *c, struct json *arguments, const char *fmt, ...)
+	printf_like(3, 4);
+struct json *command_fail(struct command *c, const char *fmt, ...) printf_like(2, 3);
+/* An argument; NULL, false: absent or of another type. */
+const char *command_str(const struct command *c, const char *name);
+bool command_int(const struct command *c, const char *name, int64_t *ret);
+bool command_bool(const struct command *c, const char *name, bool *ret);
+/* Waits until a change of leases is on disk; NULL, or the answer that says it is not. */
+struct json *command_durable(struct command *c, uint64_t seq);

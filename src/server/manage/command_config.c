@@ -1,0 +1,335 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * Commands about the configuration. config-set, config-test and config-reload either work whole or
+ * change nothing.
+ */
+#include "base/buf.h"
+#include "base/cleanup.h"
+#include "base/error.h"
+#include "base/log.h"
+#include "config/config.h"
+#include "runtime/aside.h"
+#include "server/manage/command.h"
+#include "server/core/snapshot.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+/* A refusal with all problems, one a line: those of the daemon's list, at least err. */
+static struct json *refuse_config(struct command *c, const struct config_error *err)
+{
+	struct config_problems *p = &c->d->problems;
+	struct json *answer = json_map(c->arena);
+	struct buf b;
+
+	if (!p->n)
+		config_problems_add(p, err);
+	config_problems_sort(p);
+	buf_init(&b);
+	buf_str(&b, "configuration refused: ");
+	for (size_t i = 0; i < p->n; i++) {
+		if (i)
+			buf_char(&b, '\n');
+		config_error_text(&p->items[i], &b);
+	}
+	(void)json_add(c->arena, answer, "result", json_int(c->arena, CONTROL_ERROR));
+	(void)json_add(c->arena, answer, "text",
+		       json_str(c->arena, b.failed ? "configuration refused: out of memory" : b.p));
+	(void)json_add(c->arena, answer, "arguments", config_problems_list(p, c->arena));
+	buf_fini(&b);
+	return answer;
+}
+
+static struct json *hash_arg(struct command *c, const struct snapshot *s)
+{
+	struct json *m = json_map(c->arena);
+
+	(void)json_add(c->arena, m, "hash", json_str(c->arena, s->cfg->hash));
+	return m;
+}
+
+static void put_running(struct command *c, struct json *dhcp4, const char *key, int64_t v)
+{
+	struct json *old;
+
+	if (v < 0 || !dhcp4)
+		return;
+	for (old = dhcp4->first; old && strcmp(old->key, key) != 0; old = old->next)
+		continue;
+	if (old)
+		old->i = v;
+	else
+		(void)json_add(c->arena, dhcp4, key, json_int(c->arena, v));
+}
+
+/* The configuration in effect, with the values that commands have changed since. */
+static struct json *running_config(struct command *c, const struct snapshot *s)
+{
+	struct json *m = json_copy(c->arena, s->cfg->effective);
+
+	for (struct json *v = m ? m->first : NULL; v; v = v->next) {
+		if (strcmp(v->key, "Dhcp4") != 0)
+			continue;
+		put_running(c, v, "statistic-default-sample-count", c->d->sample_count);
+		put_running(c, v, "statistic-default-sample-age", c->d->sample_age_s);
+	}
+	return m;
+}
+
+struct json *command_config_get(struct command *c)
+{
+	struct snapshot *s = server_snapshot(&c->d->srv);
+	struct json *m = running_config(c, s);
+
+	(void)json_add(c->arena, m, "hash", json_str(c->arena, s->cfg->hash));
+	snapshot_unref(s);
+	return command_ok(c, m, "%s", "");
+}
+
+struct json *command_config_hash_get(struct command *c)
+{
+	struct snapshot *s = server_snapshot(&c->d->srv);
+	struct json *m = hash_arg(c, s);
+
+	snapshot_unref(s);
+	return command_ok(c, m, "%s", "");
+}
+
+/* The arguments without "hash", which config-get adds: its answer can be given back as it is. */
+static const struct json *config_arg(struct command *c)
+{
+	struct json *m = json_map(c->arena);
+
+	if (!json_get(c->args, "hash"))
+		return c->args;
+	for (const struct json *k = c->args->first; k; k = k->next)
+		if (strcmp(k->key, "hash") != 0)
+			(void)json_add(c->arena, m, k->key, json_copy(c->arena, k));
+	m->pos = c->args->pos;
+	return m;
+}
+
+/* A configuration to be built aside. */
+struct building {
+	const struct json *root;
+	struct config_load_opts opts;
+	struct config **ret;
+	struct config_error *err;
+};
+
+static int build_config(void *ctx)
+{
+	const struct building *b = ctx;
+
+	return config_load_json(b->root, &b->opts, b->ret, b->err);
+}
+
+/* Loads the arguments, whose text had the problems that are in the daemon's list. */
+static struct json *load_arg(struct command *c, struct config **ret)
+{
+	struct config_problems *p = &c->d->problems;
+	struct config_error err = {0};
+	struct building b = {NULL,
+			     {.warn = daemon_warn,
+			      .problem = daemon_on_problem,
+			      .refused = daemon_refused,
+			      .ctx = c->d,
+			      .n_before = p->n,
+			      .ignore_unknown_hooks = c->d->o.ignore_unknown_hooks},
+			     ret,
+			     &err};
+
+	if (!json_get(c->args, "Dhcp4"))
+		return command_fail(c, "'arguments' must hold the map 'Dhcp4'");
+	b.root = config_arg(c);
+	return aside_run(build_config, &b) < 0 ? refuse_config(c, &err) : NULL;
+}
+
+struct json *command_invalid(void *daemon, const struct json *request,
+			     const struct config_problems *p, struct arena *arena)
+{
+	struct command c = {.d = daemon, .args = json_get(request, "arguments"), .arena = arena};
+	const char *name = json_get_str(request, "command");
+	struct config *cfg = NULL;
+
+	if (!name || (strcmp(name, "config-test") != 0 && strcmp(name, "config-set") != 0) ||
+	    !json_get(c.args, "Dhcp4"))
+		return NULL;
+	config_problems_fini(&c.d->problems);
+	for (size_t i = 0; i < p->n; i++)
+		config_problems_add(&c.d->problems, &p->items[i]);
+	return c.d->problems.n ? load_arg(&c, &cfg) : NULL;
+}
+
+/* A test is a question: code of libraries runs only where the requester could run it himself. */
+static int test_libraries(struct command *c, const struct config *cfg, const struct snapshot *prev,
+			  struct config_error *err)
+{
+	return c->d->untrusted ? 0 : snapshot_check(&c->d->srv, cfg, prev, &c->d->problems, err);
+}
+
+struct json *command_config_test(struct command *c)
+{
+	struct snapshot *prev = server_snapshot(&c->d->srv);
+	struct config_error err = {0};
+	struct config *cfg = NULL;
+	struct json *bad;
+
+	config_problems_fini(&c->d->problems);
+	bad = load_arg(c, &cfg);
+	if (!bad && (daemon_check(c->d, cfg, &err) < 0 || test_libraries(c, cfg, prev, &err) < 0))
+		bad = refuse_config(c, &err);
+	config_free(cfg);
+	snapshot_unref(prev);
+	if (bad)
+		return bad;
+	return command_ok(c, NULL,
+			  "Configuration seems sane. Control-socket, hook-libraries, and D2 "
+			  "configuration were sanity checked, but not applied.");
+}
+
+struct json *command_config_set(struct command *c)
+{
+	struct config_error err = {0};
+	struct config *cfg = NULL;
+	struct snapshot *s;
+	struct json *bad;
+	struct json *m;
+
+	config_problems_fini(&c->d->problems);
+	bad = load_arg(c, &cfg);
+	if (bad)
+		return bad;
+	if (daemon_apply(c->d, cfg, &err) < 0) {
+		config_free(cfg);
+		return refuse_config(c, &err);
+	}
+	s = server_snapshot(&c->d->srv);
+	m = hash_arg(c, s);
+	snapshot_unref(s);
+	return command_ok(c, m, "Configuration successful.");
+}
+
+struct json *command_config_reload(struct command *c)
+{
+	struct config_error err = {0};
+	struct snapshot *s;
+	struct json *m;
+
+	if (daemon_reload(c->d, &err) < 0)
+		return refuse_config(c, &err);
+	s = server_snapshot(&c->d->srv);
+	m = hash_arg(c, s);
+	snapshot_unref(s);
+	return command_ok(c, m, "Configuration successful.");
+}
+
+/* Beside the target, then renamed over it: a crash leaves the old file or the new one. */
+static int write_file(const char *path, const struct buf *text)
+{
+	char tmp[4096];
+	struct stat st;
+	auto_close int fd = -1;
+
+	if ((size_t)snprintf(tmp, sizeof(tmp), "%s.new", path) >= sizeof(tmp))
+		return -ENAMETOOLONG;
+	(void)unlink(tmp);
+	fd = open(tmp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0640);
+	if (fd < 0)
+		return -errno;
+	/* the owner and mode that the file has */
+	if (stat(path, &st) == 0 &&
+	    (fchmod(fd, st.st_mode & 07777) < 0 || fchown(fd, st.st_uid, st.st_gid) < 0))
+		errno = 0;
+	if (write(fd, text->p, text->len) != (ssize_t)text->len || fsync(fd) < 0 ||
+	    rename(tmp, path) < 0) {
+		int e = errno ? -errno : -EIO;
+
+		(void)unlink(tmp);
+		return e;
+	}
+	return 0;
+}
+
+/* Only into the directory of the configuration file: a name, no path (CVE-2025-32802's class). */
+static const char *write_target(struct command *c, const char *name)
+{
+	const char *conf = c->d->o.config_file;
+	const char *slash = strrchr(conf, '/');
+	size_t dir = slash ? (size_t)(slash - conf) + 1 : 0;
+
+	if (!name)
+		return conf;
+	if (strncmp(name, conf, dir) == 0)
+		name += dir;
+	if (!name[0] || name[0] == '.' || strchr(name, '/'))
+		return NULL;
+	for (const char *p = name; *p; p++)
+		if ((unsigned char)*p < 0x20 || *p == 0x7f)
+			return NULL;
+	return arena_printf(c->arena, "%.*s%s", (int)dir, conf, name);
+}
+
+/* May the file be replaced by a configuration: is there none, or one? Never a socket, a lease file,
+ * a library. */
+static bool is_replaceable(const char *path)
+{
+	char head[512] = "";
+	struct stat st;
+	auto_close int fd = -1;
+	ssize_t n;
+
+	if (lstat(path, &st) < 0)
+		return errno == ENOENT;
+	fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	if (fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode))
+		return false;
+	n = read(fd, head, sizeof(head) - 1);
+	if (n < 0)
+		return false;
+	for (const char *p = head; *p; p++)
+		if (!strchr(" \t\r\n", *p))
+			return *p == '{' || *p == '/' || *p == '#';
+	return st.st_size == 0 || n == sizeof(head) - 1;
+}
+
+struct json *command_config_write(struct command *c)
+{
+	const char *name = command_str(c, "filename");
+	const char *path = write_target(c, name);
+	auto_free char *real = NULL;
+	struct snapshot *s;
+	struct json *m;
+	struct buf b;
+	int r;
+
+	if (json_get(c->args, "filename") && !name)
+		return command_fail(c, "'filename' must be a string");
+	if (!path)
+		return command_fail(c, "'filename' must name a file in the directory of %s",
+				    c->d->o.config_file);
+	real = realpath(path, NULL); /* a link is written through */
+	if (!is_replaceable(real ? real : path))
+		return command_fail(c, "%s is there, and is no configuration file", path);
+	if (real)
+		path = arena_printf(c->arena, "%s", real);
+	s = server_snapshot(&c->d->srv);
+	buf_init(&b);
+	json_write(running_config(c, s), true, &b);
+	buf_char(&b, '\n');
+	snapshot_unref(s);
+	r = b.failed ? -ENOMEM : write_file(path, &b);
+	if (r < 0) {
+		buf_fini(&b);
+		return command_fail(c, "%s cannot be written: %s", path, usher_strerror(r));
+	}
+	m = json_map(c->arena);
+	(void)json_add(c->arena, m, "size", json_int(c->arena, (int64_t)b.len));
+	(void)json_add(c->arena, m, "filename", json_str(c->arena, path));
+	buf_fini(&b);
+	return command_ok(c, m, "Configuration written to %s successful", path);
+}

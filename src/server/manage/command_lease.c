@@ -1,0 +1,362 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * Commands that look leases up. Lists are made page by page as the client reads them, so that they
+ * cost no memory and packets are not held up.
+ */
+#include "server/manage/command_lease.h"
+
+#include "base/buf.h"
+#include "base/error.h"
+#include "base/ip.h"
+#include "config/config.h"
+#include "hook/hook.h"
+#include "lease/lease_db.h"
+#include "server/manage/command.h"
+#include "server/core/snapshot.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { PAGE = 256 };
+
+static void add_hex(struct arena *a, struct json *m, const char *key, struct span s)
+{
+	struct buf b;
+
+	buf_init(&b);
+	buf_hex(&b, s, ':');
+	(void)json_add(a, m, key, json_str(a, b.p ? b.p : ""));
+	buf_fini(&b);
+}
+
+struct json *lease_json(struct arena *a, const struct lease *l)
+{
+	struct json *m = json_map(a);
+	char ip[IP_TEXT_LEN];
+
+	if (l->client_id_len)
+		add_hex(a, m, "client-id", lease_client_id(l));
+	(void)json_add(a, m, "cltt", json_int(a, l->cltt));
+	(void)json_add(a, m, "fqdn-fwd", json_bool(a, l->fqdn_fwd));
+	(void)json_add(a, m, "fqdn-rev", json_bool(a, l->fqdn_rev));
+	(void)json_add(a, m, "hostname", json_str(a, l->hostname));
+	add_hex(a, m, "hw-address", lease_hw(l));
+	(void)json_add(a, m, "ip-address", json_str(a, ip_text(l->addr, ip)));
+	if (l->pool_id)
+		(void)json_add(a, m, "pool-id", json_int(a, l->pool_id));
+	(void)json_add(a, m, "state", json_int(a, l->state));
+	(void)json_add(a, m, "subnet-id", json_int(a, l->subnet_id));
+	if (l->user_context) {
+		struct json_opts o = {.file = ""};
+		struct config_error err;
+		struct json *ctx;
+
+		if (json_parse(span_str(l->user_context), &o, a, &ctx, &err) == 0)
+			(void)json_add(a, m, "user-context", ctx);
+	}
+	(void)json_add(a, m, "valid-lft", json_int(a, l->valid_lft));
+	return m;
+}
+
+/* --- lists of leases, made as they are read --------------------------------------------------- */
+
+struct lease_list {
+	struct server *srv;
+	uint8_t key[LEASE_CLIENT_ID_MAX];
+	char *hostname;
+	struct lease_filter f;
+	uint32_t from;
+	size_t limit, count;
+	bool page;	   /* with the count */
+	uint32_t *subnets; /* one after the other; NULL: all at once */
+	size_t n_subnets, subnet;
+	bool begun;
+	struct lease *leases; /* PAGE of them */
+};
+
+static void list_fini(void *ctx)
+{
+	struct lease_list *l = ctx;
+
+	free(l->hostname);
+	free(l->subnets);
+	free(l->leases);
+	free(l);
+}
+
+static struct lease_list *list_new(struct command *c)
+{
+	struct lease_list *l = calloc(1, sizeof(*l));
+
+	if (!l)
+		return NULL;
+	l->srv = &c->d->srv;
+	l->f.state = -1;
+	l->limit = SIZE_MAX;
+	l->leases = calloc(PAGE, sizeof(*l->leases));
+	if (l->leases)
+		return l;
+	list_fini(l);
+	return NULL;
+}
+
+/* The next leases; 0: there are no more. */
+static size_t list_page(struct lease_list *l, struct arena *contexts)
+{
+	size_t want = l->limit - l->count < PAGE ? l->limit - l->count : PAGE;
+	size_t n = 0;
+
+	while (want && (!l->subnets || l->subnet < l->n_subnets)) {
+		if (l->subnets)
+			l->f.subnet_id = l->subnets[l->subnet];
+		n = lease_db_page(l->srv->db, l->from, &l->f, contexts, l->leases, want);
+		if (n || !l->subnets)
+			break;
+		l->subnet++;
+		l->from = 0;
+	}
+	if (n)
+		l->from = l->leases[n - 1].addr;
+	return n;
+}
+
+static void list_end(struct lease_list *l, struct buf *out)
+{
+	if (!l->begun)
+		buf_str(out, "{\"arguments\":{\"leases\":[");
+	buf_str(out, "]");
+	if (l->page)
+		buf_printf(out, ",\"count\":%zu", l->count);
+	buf_printf(out, "},\"result\":%d,\"text\":\"%zu IPv4 lease(s) found.\"}",
+		   l->count ? CONTROL_OK : CONTROL_EMPTY, l->count);
+}
+
+static bool list_next(void *ctx, struct buf *out)
+{
+	struct lease_list *l = ctx;
+	struct arena a;
+	size_t n;
+
+	arena_init(&a);
+	n = list_page(l, &a);
+	if (!n)
+		list_end(l, out);
+	for (size_t i = 0; i < n; i++) {
+		buf_str(out, l->begun ? "," : "{\"arguments\":{\"leases\":[");
+		l->begun = true;
+		json_write(lease_json(&a, &l->leases[i]), false, out);
+	}
+	l->count += n;
+	arena_fini(&a);
+	return n != 0;
+}
+
+/* Callouts of command_processed see an answer whole. */
+static bool wants_whole(struct command *c)
+{
+	struct snapshot *s = server_snapshot(&c->d->srv);
+	bool whole = s && hook_any(s->hooks, HOOK_COMMAND_PROCESSED);
+
+	snapshot_unref(s);
+	return whole;
+}
+
+static struct json *list_whole(struct command *c, struct lease_list *l)
+{
+	struct json_opts o = {.file = ""};
+	struct config_error err = {0};
+	struct json *answer;
+	struct buf b;
+
+	buf_init(&b);
+	while (list_next(l, &b))
+		continue;
+	/* strings are borrowed from the text */
+	if (b.failed || json_parse(span_str(arena_strndup(c->arena, b.p, b.len)), &o, c->arena,
+				   &answer, &err) < 0)
+		answer = command_fail(c, "out of memory");
+	buf_fini(&b);
+	list_fini(l);
+	return answer;
+}
+
+static struct json *list_answer(struct command *c, struct lease_list *l)
+{
+	if (!l)
+		return command_fail(c, "out of memory");
+	if (wants_whole(c))
+		return list_whole(c, l);
+	c->d->stream = (struct control_stream){list_next, list_fini, l};
+	return command_ok(c, NULL, "%s", "");
+}
+
+int lease_arg_addr(struct command *c, const char *name, uint32_t *ret)
+{
+	const char *s = command_str(c, name);
+
+	return s ? ip_parse(s, strlen(s), ret) : -USHER_E_NOTFOUND;
+}
+
+int lease_arg_hex(struct command *c, const char *name, uint8_t *out, size_t cap)
+{
+	const char *s = command_str(c, name);
+
+	return s ? hex_parse(s, strlen(s), out, cap) : -USHER_E_NOTFOUND;
+}
+
+/* By identifier: hw-address or client-id, in a subnet. */
+static struct json *find_by_identifier(struct command *c, uint32_t *ret,
+				       struct lease_expect *ret_expect)
+{
+	const char *type = command_str(c, "identifier-type");
+	uint8_t id[LEASE_CLIENT_ID_MAX];
+	struct lease_filter f = {.state = -1};
+	struct lease l;
+	int64_t subnet;
+	int n;
+
+	if (!type || !command_str(c, "identifier") || !command_int(c, "subnet-id", &subnet))
+		return command_fail(
+			c,
+			"'ip-address', or 'identifier-type', 'identifier' and 'subnet-id' are needed");
+	n = lease_arg_hex(c, "identifier", id, sizeof(id));
+	if (n <= 0)
+		return command_fail(c, "'identifier' must be hex octets");
+	f.subnet_id = (uint32_t)subnet;
+	if (strcmp(type, "hw-address") == 0)
+		f.hw = span_of(id, (size_t)n);
+	else if (strcmp(type, "client-id") == 0)
+		f.client_id = span_of(id, (size_t)n);
+	else
+		return command_fail(c,
+				    "'identifier-type' must be hw-address or client-id, not '%s'",
+				    type);
+	if (!lease_db_page(c->d->srv.db, 0, &f, NULL, &l, 1))
+		return control_answer(c->arena, CONTROL_EMPTY, "Lease not found.");
+	*ret = l.addr;
+	*ret_expect = lease_expect_row(&l);
+	return NULL;
+}
+
+struct json *lease_which(struct command *c, uint32_t *ret, struct lease_expect *ret_expect)
+{
+	*ret_expect = lease_expect_any();
+	if (!json_get(c->args, "ip-address"))
+		return find_by_identifier(c, ret, ret_expect);
+	if (lease_arg_addr(c, "ip-address", ret) < 0)
+		return command_fail(c, "'ip-address' must be an IPv4 address");
+	return NULL;
+}
+
+struct json *command_lease4_get(struct command *c)
+{
+	struct lease_expect expect;
+	struct lease l;
+	uint32_t addr;
+	struct json *bad = lease_which(c, &addr, &expect);
+
+	if (bad)
+		return bad;
+	if (lease_db_get(c->d->srv.db, addr, c->arena, &l, NULL) < 0 || l.state == LEASE_OFFERED)
+		return control_answer(c->arena, CONTROL_EMPTY, "Lease not found.");
+	return command_ok(c, lease_json(c->arena, &l), "IPv4 lease found.");
+}
+
+struct json *command_lease4_get_all(struct command *c)
+{
+	const struct json *subnets = json_get(c->args, "subnets");
+	struct lease_list *l;
+	size_t n = 0;
+
+	if (subnets && subnets->type != JSON_LIST)
+		return command_fail(c, "'subnets' must be a list of subnet ids");
+	for (const struct json *s = subnets ? subnets->first : NULL; s; s = s->next)
+		if (s->type != JSON_INT || s->i <= 0 || s->i > UINT32_MAX)
+			return command_fail(c, "'subnets' must be a list of subnet ids");
+	l = list_new(c);
+	if (!l || !subnets)
+		return list_answer(c, l);
+	l->subnets = calloc(subnets->count + 1, sizeof(*l->subnets));
+	if (!l->subnets) {
+		list_fini(l);
+		return command_fail(c, "out of memory");
+	}
+	for (const struct json *s = subnets->first; s; s = s->next)
+		l->subnets[n++] = (uint32_t)s->i;
+	l->n_subnets = n;
+	return list_answer(c, l);
+}
+
+struct json *command_lease4_get_page(struct command *c)
+{
+	const char *from = command_str(c, "from");
+	struct lease_list *l;
+	uint32_t addr = 0;
+	int64_t limit;
+
+	if (!from || (strcmp(from, "start") != 0 && ip_parse(from, strlen(from), &addr) < 0))
+		return command_fail(c, "'from' must be \"start\" or an IPv4 address");
+	if (!command_int(c, "limit", &limit) || limit <= 0 || limit > UINT32_MAX)
+		return command_fail(c, "'limit' must be a positive integer");
+	l = list_new(c);
+	if (l) {
+		l->from = addr;
+		l->limit = (size_t)limit;
+		l->page = true;
+	}
+	return list_answer(c, l);
+}
+
+/* By one identity of n octets in key, which are copied. */
+static struct lease_list *list_of(struct command *c, const uint8_t *key, size_t n)
+{
+	struct lease_list *l = list_new(c);
+
+	if (l)
+		memcpy(l->key, key, n);
+	return l;
+}
+
+struct json *command_lease4_by_hw(struct command *c)
+{
+	uint8_t hw[LEASE_HW_MAX];
+	int n = lease_arg_hex(c, "hw-address", hw, sizeof(hw));
+	struct lease_list *l;
+
+	if (n <= 0)
+		return command_fail(c, "'hw-address' must be hex octets, as in 00:11:22:33:44:55");
+	l = list_of(c, hw, (size_t)n);
+	if (l)
+		l->f.hw = span_of(l->key, (size_t)n);
+	return list_answer(c, l);
+}
+
+struct json *command_lease4_by_client_id(struct command *c)
+{
+	uint8_t id[LEASE_CLIENT_ID_MAX];
+	int n = lease_arg_hex(c, "client-id", id, sizeof(id));
+	struct lease_list *l;
+
+	if (n <= 0)
+		return command_fail(c, "'client-id' must be hex octets");
+	l = list_of(c, id, (size_t)n);
+	if (l)
+		l->f.client_id = span_of(l->key, (size_t)n);
+	return list_answer(c, l);
+}
+
+struct json *command_lease4_by_hostname(struct command *c)
+{
+	const char *name = command_str(c, "hostname");
+	struct lease_list *l;
+
+	if (!name || !name[0])
+		return command_fail(c, "'hostname' is missing or empty");
+	l = list_new(c);
+	if (l) {
+		l->hostname = strdup(name);
+		l->f.hostname = l->hostname ? l->hostname : "";
+	}
+	return list_answer(c, l);
+}

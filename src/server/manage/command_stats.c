@@ -1,0 +1,356 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * Commands about statistics. A statistic is [[value, "time"], ...], newest sample first
+ * (samples.h). Names are Kea's; every drop reason has a statistic of its own besides ("drop-...").
+ * Answers and errors are Kea's.
+ */
+#include "base/clock.h"
+#include "config/config.h"
+#include "lease/lease_db.h"
+#include "server/manage/command.h"
+#include "server/core/snapshot.h"
+#include "server/manage/stat_walk.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+struct collect {
+	struct command *c;
+	struct json *out;
+	struct json *list; /* samples of the statistic at work */
+	const char *only;  /* NULL: all */
+	int64_t now_ns;
+	bool found;
+	struct stat_now at; /* the one that was asked for */
+};
+
+static const char *time_text(int64_t ns, char out[40])
+{
+	time_t s = (time_t)(ns / NS_PER_S);
+	struct tm tm;
+	size_t n;
+
+	(void)localtime_r(&s, &tm);
+	n = strftime(out, 40, "%Y-%m-%d %H:%M:%S", &tm);
+	(void)snprintf(out + n, 40 - n, ".%06d", (int)(ns % NS_PER_S / 1000));
+	return out;
+}
+
+static void put_sample(void *ctx, const struct sample *v)
+{
+	struct collect *k = ctx;
+	struct arena *a = k->c->arena;
+	struct json *pair = json_list(a);
+	char when[40];
+
+	(void)json_add(a, pair, NULL, json_int(a, v->value));
+	(void)json_add(a, pair, NULL, json_str(a, time_text(v->when_ns, when)));
+	(void)json_add(a, k->list, NULL, pair);
+}
+
+/* Takes a sample of a statistic and puts its history into the answer, if it exists. */
+static void put(void *ctx, const struct stat_now *v)
+{
+	struct collect *k = ctx;
+	struct samples *s = k->c->d->srv.samples;
+	char name[STAT_NAME_LEN];
+
+	(void)stat_name(&v->key, name);
+	if (k->only && strcmp(k->only, name) != 0)
+		return;
+	(void)samples_see(s, v, k->now_ns);
+	if (!samples_exist(s, v))
+		return;
+	k->found = true;
+	k->at = *v;
+	if (!k->out)
+		return;
+	k->list = json_list(k->c->arena);
+	samples_each(s, v, put_sample, k);
+	(void)json_add(k->c->arena, k->out, name, k->list);
+}
+
+/* Only the subnet that is asked for: ten thousand subnets must not make one name slow. */
+static bool subnet_asked(const struct collect *k, const struct config_subnet *s)
+{
+	if (!k->only)
+		return true;
+	if (strncmp(k->only, "subnet[", 7) != 0)
+		return false;
+	return strtoul(k->only + 7, NULL, 10) == s->id;
+}
+
+static void walk_all(struct collect *k, stat_fn fn)
+{
+	struct server *srv = &k->c->d->srv;
+	struct snapshot *snap = server_snapshot(srv);
+
+	k->now_ns = clock_wall_ns(&srv->clock);
+	stat_walk_server(srv, fn, k);
+	for (size_t i = 0; i < snap->cfg->n_subnets; i++)
+		if (subnet_asked(k, &snap->cfg->subnets[i]))
+			stat_walk_subnet(srv, snap, &snap->cfg->subnets[i], fn, k);
+	snapshot_unref(snap);
+}
+
+/* The name that a command is about; NULL, with the answer in *ret_refusal. */
+static const char *name_argument(struct command *c, struct json **ret_refusal)
+{
+	const struct json *v = json_get(c->args, "name");
+
+	*ret_refusal = NULL;
+	if (v && v->type == JSON_STRING)
+		return v->s;
+	*ret_refusal = v ? command_fail(c, "'name' parameter expected to be a string.")
+			 : command_fail(c, "Missing mandatory 'name' parameter.");
+	return NULL;
+}
+
+/* A non-negative integer, NULL; or the answer that refuses. */
+static struct json *number_argument(struct command *c, const char *key, uint32_t *ret)
+{
+	const struct json *v = json_get(c->args, key);
+
+	if (!v)
+		return command_fail(c, "Missing mandatory '%s' parameter.", key);
+	if (v->type != JSON_INT)
+		return command_fail(c, "'%s' parameter expected to be an integer.", key);
+	if (v->i < 0 || v->i > UINT32_MAX)
+		return command_fail(c, "'%s' parameter must be from 0 to %u", key, UINT32_MAX);
+	*ret = (uint32_t)v->i;
+	return NULL;
+}
+
+struct json *command_statistic_get_all(struct command *c)
+{
+	struct collect k = {.c = c, .out = json_map(c->arena)};
+
+	walk_all(&k, put);
+	return command_ok(c, k.out, "%s", "");
+}
+
+struct json *command_statistic_global_get_all(struct command *c)
+{
+	struct collect k = {.c = c,
+			    .out = json_map(c->arena),
+			    .now_ns = clock_wall_ns(&c->d->srv.clock)};
+
+	stat_walk_server(&c->d->srv, put, &k);
+	return command_ok(c, k.out, "%s", "");
+}
+
+struct json *command_statistic_get(struct command *c)
+{
+	struct json *refusal;
+	struct collect k = {.c = c, .out = json_map(c->arena), .only = name_argument(c, &refusal)};
+
+	if (!k.only)
+		return refusal;
+	walk_all(&k, put);
+	return command_ok(c, k.out, "%s", "");
+}
+
+/* --- commands that change histories ----------------------------------------------------------- */
+
+/* Finds the statistic of `name`. NULL, or the answer that refuses. */
+static struct json *find(struct command *c, struct collect *k)
+{
+	struct json *refusal;
+
+	*k = (struct collect){.c = c, .only = name_argument(c, &refusal)};
+	if (!k->only)
+		return refusal;
+	walk_all(k, put);
+	return k->found ? NULL : command_fail(c, "No '%s' statistic found", k->only);
+}
+
+static struct json *changed(const struct collect *k, bool done, const char *what)
+{
+	return done ? command_ok(k->c, NULL, "Statistic '%s' %s", k->only, what)
+		    : command_fail(k->c, "out of memory");
+}
+
+struct json *command_statistic_reset(struct command *c)
+{
+	struct collect k;
+	struct json *refusal = find(c, &k);
+
+	return refusal ? refusal
+		       : changed(&k, samples_reset(c->d->srv.samples, &k.at, k.now_ns), "reset.");
+}
+
+struct json *command_statistic_remove(struct command *c)
+{
+	struct collect k;
+	struct json *refusal = find(c, &k);
+
+	return refusal ? refusal
+		       : changed(&k, samples_remove(c->d->srv.samples, &k.at, k.now_ns),
+				 "removed.");
+}
+
+/* Sizes of pools have no history unless a command makes one. */
+static void reset_size(void *ctx, const struct stat_now *v)
+{
+	struct collect *k = ctx;
+	struct samples *s = k->c->d->srv.samples;
+
+	if (v->kind == STAT_SIZE)
+		(void)!samples_reset(s, v, k->now_ns);
+	else
+		(void)samples_see(s, v, k->now_ns);
+}
+
+struct json *command_statistic_reset_all(struct command *c)
+{
+	struct collect k = {.c = c};
+
+	walk_all(&k, reset_size);
+	samples_reset_all(c->d->srv.samples, k.now_ns);
+	return command_ok(c, NULL, "All statistics reset to neutral values.");
+}
+
+struct json *command_statistic_remove_all(struct command *c)
+{
+	struct collect k = {.c = c};
+
+	walk_all(&k, put);
+	samples_remove_all(c->d->srv.samples);
+	return command_ok(
+		c, NULL,
+		"Warning: statistic-remove-all command is deprecated. All statistics removed.");
+}
+
+static struct json *limit_one(struct command *c, const char *key, bool by_age, const char *what)
+{
+	struct collect k;
+	struct sample_limit l = {.by_age = by_age};
+	struct json *refusal = NULL;
+
+	if (!name_argument(c, &refusal))
+		return refusal;
+	refusal = number_argument(c, key, &l.n);
+	if (!refusal && !by_age && l.n == 0)
+		refusal = command_fail(c, "'max-samples' parameter must not be zero");
+	if (!refusal)
+		refusal = find(c, &k);
+	if (refusal)
+		return refusal;
+	return changed(&k, samples_limit(c->d->srv.samples, &k.at, l, k.now_ns), what);
+}
+
+struct json *command_statistic_sample_age(struct command *c)
+{
+	return limit_one(c, "duration", true, "duration limit is set.");
+}
+
+struct json *command_statistic_sample_count(struct command *c)
+{
+	return limit_one(c, "max-samples", false, "count limit is set.");
+}
+
+struct json *command_statistic_sample_age_all(struct command *c)
+{
+	struct sample_limit l = {.by_age = true};
+	struct json *refusal = number_argument(c, "duration", &l.n);
+
+	if (refusal)
+		return refusal;
+	samples_limit_all(c->d->srv.samples, l);
+	c->d->sample_age_s = l.n;
+	return command_ok(c, NULL, "All statistics duration limit are set.");
+}
+
+struct json *command_statistic_sample_count_all(struct command *c)
+{
+	struct sample_limit l = {.by_age = false};
+	struct json *refusal = number_argument(c, "max-samples", &l.n);
+
+	if (!refusal && l.n == 0)
+		refusal = command_fail(c, "'max-samples' parameter must not be zero");
+	if (refusal)
+		return refusal;
+	samples_limit_all(c->d->srv.samples, l);
+	c->d->sample_count = l.n;
+	return command_ok(c, NULL, "All statistics count limit are set.");
+}
+
+/* --- stat-lease4-get -------------------------------------------------------------------------- */
+
+static void stat_row(struct command *c, struct json *rows, const struct config_subnet *s)
+{
+	struct json *row = json_list(c->arena);
+	struct lease_counts n;
+
+	lease_db_counts(c->d->srv.db, s->id, LEASE_ALL_POOLS, &n);
+	(void)json_add(c->arena, row, NULL, json_int(c->arena, s->id));
+	(void)json_add(c->arena, row, NULL, json_int(c->arena, (int64_t)stat_subnet_size(s)));
+	(void)json_add(c->arena, row, NULL, json_int(c->arena, (int64_t)n.cumulative_assigned));
+	(void)json_add(c->arena, row, NULL, json_int(c->arena, (int64_t)n.assigned));
+	(void)json_add(c->arena, row, NULL, json_int(c->arena, (int64_t)n.declined));
+	(void)json_add(c->arena, rows, NULL, row);
+}
+
+/* Which subnets: one, a range, all. NULL, or the answer that refuses. */
+static struct json *stat_range(struct command *c, int64_t *first, int64_t *last)
+{
+	const struct json *range = json_get(c->args, "subnet-range");
+
+	*first = 0;
+	*last = UINT32_MAX;
+	if (json_get(c->args, "subnet-id")) {
+		if (range)
+			return command_fail(c, "'subnet-id' and 'subnet-range' exclude each other");
+		if (!command_int(c, "subnet-id", first) || *first <= 0)
+			return command_fail(c, "'subnet-id' must be a positive integer");
+		*last = *first;
+	} else if (range) {
+		if (!json_get_int(range, "first-subnet-id", first) ||
+		    !json_get_int(range, "last-subnet-id", last) || *first > *last)
+			return command_fail(
+				c, "'subnet-range' must hold first-subnet-id <= last-subnet-id");
+	}
+	return NULL;
+}
+
+struct json *command_stat_lease4(struct command *c)
+{
+	static const char *const columns[] = {"subnet-id", "total-addresses",
+					      "cumulative-assigned-addresses", "assigned-addresses",
+					      "declined-addresses"};
+	struct arena *a = c->arena;
+	struct json *rows = json_list(a);
+	struct json *cols = json_list(a);
+	struct json *set = json_map(a);
+	struct json *args = json_map(a);
+	char when[40];
+	struct snapshot *s;
+	struct json *bad;
+	int64_t first;
+	int64_t last;
+
+	bad = stat_range(c, &first, &last);
+	if (bad)
+		return bad;
+	for (size_t i = 0; i < ARRAY_LEN(columns); i++)
+		(void)json_add(a, cols, NULL, json_str(a, columns[i]));
+	s = server_snapshot(&c->d->srv);
+	for (size_t i = 0; i < s->cfg->n_subnets; i++)
+		if (s->cfg->subnets[i].id >= first && s->cfg->subnets[i].id <= last)
+			stat_row(c, rows, &s->cfg->subnets[i]);
+	snapshot_unref(s);
+	(void)json_add(a, set, "columns", cols);
+	(void)json_add(a, set, "rows", rows);
+	(void)json_add(a, set, "timestamp",
+		       json_str(a, time_text(clock_wall_ns(&c->d->srv.clock), when)));
+	(void)json_add(a, args, "result-set", set);
+	if (!rows->count) {
+		struct json *m = control_answer(a, CONTROL_EMPTY, "stat-lease4-get: 0 rows found");
+
+		(void)json_add(a, m, "arguments", args);
+		return m;
+	}
+	return command_ok(c, args, "stat-lease4-get: %zu rows found", rows->count);
+}

@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * The management side of usher-server: one thread, one loop. Signals, the command channels,
+ * netlink, sockets, reload, housekeeping timers. It never touches a packet; workers never touch
+ * this.
+ */
+#pragma once
+
+#include "config/problems.h"
+#include "control/channel.h"
+#include "lease/lease_store.h"
+#include "server/core/server.h"
+
+struct arena;
+struct channel;
+struct config;
+struct config_error;
+struct hook_builtin;
+struct iface_monitor;
+struct json;
+struct loop;
+struct loop_source;
+struct loop_timer;
+
+enum { DAEMON_ORIGINS = 4, DAEMON_MAX_CHANNELS = 32, DAEMON_MAX_PORTS = 4096 };
+
+struct daemon_opts {
+	const char *config_file;
+	bool debug; /* -d */
+	uint16_t server_port, client_port;
+	const struct hook_builtin *builtins; /* hook libraries in the program */
+	bool ignore_unknown_hooks; /* start without those of Kea's libraries that are not built in
+				    */
+	bool any_path;		   /* -X: names that a requester may not use are warned about */
+};
+
+/* One served interface and address. */
+struct daemon_port {
+	int ifindex;
+	char name[16];
+	uint32_t addr;
+	unsigned mode; /* socket type and options */
+	bool failed;   /* opening failed, tried again */
+};
+
+struct server_daemon {
+	struct daemon_opts o;
+	struct server srv;
+	struct loop *loop;
+	struct loop_source *signal_source;
+	int signal_fd;
+	struct iface_monitor *monitor;
+	struct channel *channels[DAEMON_MAX_CHANNELS];
+	unsigned n_channels;
+	struct channel *closing; /* of a configuration before, with connections to finish */
+	struct daemon_port *ports;
+	size_t n_ports;
+	unsigned socket_errors;
+	struct daemon_periodic {
+		struct loop_timer *timer;
+		uint32_t period_s; /* 0: off */
+	} reclaim, flush, lfc;
+	struct loop_timer *retry, *second;
+	struct daemon_sampling {
+		struct loop_source *source; /* of srv.sample_fd */
+		struct loop_timer *timer;
+		size_t next_subnet;
+		uint64_t received;
+	} sampling;
+	struct daemon_enable {
+		struct server_daemon *d;
+		struct loop_timer *timer;
+		unsigned bit;
+	} enable[DAEMON_ORIGINS]; /* the ends of dhcp-disable, one an origin */
+	uint64_t log_lost_seen;
+	uint32_t reclaim_cycles_behind;
+	int pid_fd;
+	char *pid_path;
+	int lock_fd;
+	/* default limits of samples that commands set since the configuration took effect; -1: none
+	 * did */
+	int64_t sample_count, sample_age_s;
+	char *lock_made; /* the lock file, if this start created it */
+	bool started;	 /* nothing can refuse the start any more */
+	int leases_fd;	 /* while leases are loaded: says that the store moved */
+	struct loop_source *leases_source;
+	unsigned channels_missing; /* control sockets that cannot be opened yet */
+	int64_t channels_tried_s, absent_logged_s;
+	struct journal_load_stats loaded; /* result of reading the lease file */
+	int exit_code;
+	bool ready;
+	bool untrusted; /* the command in progress is of neither root nor the server's user */
+	struct control_stream
+		stream; /* set by the command that was handled last; next NULL: none */
+	struct config_problems problems; /* of the configuration that was read last */
+};
+
+/* Everything up to serving: configuration, leases, sockets, channels, workers. 0, or negative with
+ * the reason logged. */
+int daemon_start(struct server_daemon *d, const struct daemon_opts *o) must_check;
+/* Serves until stopped; the exit code. */
+int daemon_run(struct server_daemon *d);
+/* Also of a daemon that did not start. */
+void daemon_stop(struct server_daemon *d);
+
+/* Appends a problem to the list of the configuration that is being read; ctx is the daemon. */
+void daemon_on_problem(void *ctx, const struct config_error *e);
+/* Logs a warning about a configuration; ctx is the daemon. */
+void daemon_warn(void *ctx, const struct config_error *w);
+/*
+ * Checks the names outside of a configuration: files that the requester of the command in progress
+ * may name, hook libraries, control sockets. Changes nothing and runs no code of a library. 0, or
+ * negative with the problems in the daemon's list and the first in *err.
+ */
+int daemon_check(struct server_daemon *d, const struct config *cfg, struct config_error *err)
+	must_check;
+/*
+ * Checks the hook libraries, limits and control sockets of a configuration that is refused for
+ * another reason already, for the list of problems; ctx is the daemon. A start calls it before
+ * there is a server.
+ */
+void daemon_refused(void *ctx, const struct config *cfg);
+/* Puts a configuration to work; takes cfg on success. On failure nothing changed. */
+int daemon_apply(struct server_daemon *d, struct config *cfg, struct config_error *err) must_check;
+/* Applies the loggers of a configuration, whose number was checked; without memory the old ones
+ * stay. A start calls it when nothing can be refused any more. */
+void daemon_apply_log(struct server_daemon *d, const struct config *cfg);
+/* SIGHUP, config-reload: reads the file anew. */
+int daemon_reload(struct server_daemon *d, struct config_error *err) must_check;
+/*
+ * Control sockets: checks that those that are new can be opened (calls problem for each that
+ * cannot), opens them, closes those of another configuration, closes all but the first n, tries
+ * those again that could not be opened.
+ */
+void daemon_channels_check(const struct server_daemon *d, const struct config *cfg,
+			   void (*problem)(void *ctx, const struct config_error *e), void *ctx);
+void daemon_channels_open(struct server_daemon *d, const struct config *cfg);
+void daemon_channels_close(struct server_daemon *d, const struct config *cfg);
+void daemon_channels_drop(struct server_daemon *d, unsigned n);
+void daemon_channels_retry(struct server_daemon *d, const struct config *cfg);
+/* Logs the names of the configuration that the machine lacks: now, or when the log line is due
+ * again. */
+void daemon_absent_check(struct server_daemon *d, bool now);
+/* Opens and closes sockets so that they fit configuration and interfaces. */
+void daemon_sync_ports(struct server_daemon *d);
+/* Arms the timers from the current configuration. */
+void daemon_timers(struct server_daemon *d);
+/* Takes samples of statistics while packets come. */
+int daemon_samples_begin(struct server_daemon *d) must_check;
+void daemon_samples_end(struct server_daemon *d);
+/* dhcp-disable with max-period: on again after s seconds (0: stays off). */
+void daemon_enable_after(struct server_daemon *d, unsigned origins, uint32_t s);
+/* Ends daemon_run. */
+void daemon_shutdown(struct server_daemon *d, int exit_code);
+
+/* Answers a command (commands.def). The answer lives in arena. */
+struct json *command_handle(void *daemon, const struct json *request, struct arena *arena);
+/* The rest of an answer that a command streams. */
+bool command_take_stream(void *daemon, struct control_stream *ret);
+/* Learns the user that the next command is of. */
+/* Returns the refusal of config-test or config-set whose text has problems p; NULL: the request is
+ * another command. */
+struct json *command_invalid(void *daemon, const struct json *request,
+			     const struct config_problems *p, struct arena *arena);
+void command_from(void *daemon, uid_t uid);
+
+/*
+ * Opens the lease file, waiting a moment only: a big one is loaded while the server already has
+ * its sockets and answers queries that need no lease (stage_process.c). 0, or negative with the
+ * reason logged.
+ */
+int daemon_open_leases(struct server_daemon *d, const struct config *cfg) must_check;
+/* Gives the lock back, and removes the lock file that a start created which was refused. */
+void daemon_leases_unlock(struct server_daemon *d);
+/* Watches for the end of a load in the background; a file that cannot be loaded ends the server. */
+int daemon_watch_leases(struct server_daemon *d) must_check;
+void daemon_watch_leases_end(struct server_daemon *d);
+
+/* Hands SIGHUP, SIGTERM, SIGINT and SIGUSR1 to *ret_fd, one octet each; others change nothing.
+ * SIGTERM and SIGINT end the process within a second, also when its threads hang. */
+int daemon_block_signals(int *ret_fd) must_check;
+/* Everything is put away: the process may take its time to end. */
+void daemon_signals_ended(void);
+
+/* A directory from the environment: ours, Kea's, else the fallback. */
+const char *daemon_env_dir(const char *ours, const char *kea, const char *fallback);
+/* Where the lease file is: configured, or in the data directory. In arena. */
+const char *daemon_lease_path(const struct config *cfg, struct arena *arena);
+const char *usher_version(void);
+/* Compiler, libraries, features. */
+const char *usher_build_report(void);

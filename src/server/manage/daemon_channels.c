@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * The control sockets follow the configuration. One that cannot be opened (its directory is
+ * missing) does not keep the server from serving: it is tried again, and the sockets of the
+ * configuration before stay until it is open, so that nobody is locked out. A socket that another
+ * process answers on is a refusal. Checking comes first and changes nothing: a socket that nobody
+ * answers on is removed when the configuration is in effect.
+ */
+#include "base/error.h"
+#include "base/log.h"
+#include "config/config.h"
+#include "control/channel.h"
+#include "server/manage/daemon.h"
+
+#include <errno.h>
+#include <string.h>
+
+static struct channel *channel_find(const struct server_daemon *d, const char *path)
+{
+	for (unsigned i = 0; i < d->n_channels; i++)
+		if (strcmp(channel_path(d->channels[i]), path) == 0)
+			return d->channels[i];
+	return NULL;
+}
+
+static bool channel_wanted(const struct config *cfg, const char *path)
+{
+	for (size_t i = 0; i < cfg->n_control_sockets; i++)
+		if (strcmp(cfg->control_sockets[i].path, path) == 0)
+			return true;
+	return false;
+}
+
+void daemon_channels_drop(struct server_daemon *d, unsigned n)
+{
+	while (d->n_channels > n)
+		channel_close(d->channels[--d->n_channels]);
+}
+
+static int open_one(struct server_daemon *d, const char *path)
+{
+	struct channel_opts o = {
+		.path = path,
+		.mode = 0660,
+		.log = d->srv.log,
+		.handle = command_handle,
+		.invalid = command_invalid,
+		.take_stream = command_take_stream,
+		.from = command_from,
+		.ctx = d,
+		.closing = &d->closing,
+	};
+	int r = d->n_channels == DAEMON_MAX_CHANNELS
+			? -USHER_E_LIMIT
+			: channel_open(d->loop, &o, &d->channels[d->n_channels]);
+
+	if (r == 0)
+		d->n_channels++;
+	return r;
+}
+
+static bool is_missing(int r)
+{
+	return r == -ENOENT || r == -ENOTDIR || r == -EACCES || r == -EROFS || r == -EPERM;
+}
+
+static void warn_missing(struct server_daemon *d, const struct config_control_socket *s, int r)
+{
+	const struct json_pos *at = &s->node->pos;
+
+	log_msg(d->srv.log, LOG_DHCP4_CONFIG_WARNING,
+		"%s%s%u:%u: control socket %s cannot be opened: %s; it is tried again", at->file,
+		at->file[0] ? ":" : "", at->line, at->col, s->path, usher_strerror(r));
+}
+
+void daemon_channels_check(const struct server_daemon *d, const struct config *cfg,
+			   void (*problem)(void *ctx, const struct config_error *e), void *ctx)
+{
+	struct config_error e;
+	size_t n = d->n_channels;
+
+	for (size_t i = 0; i < cfg->n_control_sockets; i++) {
+		const struct config_control_socket *s = &cfg->control_sockets[i];
+		int r = channel_find(d, s->path) ? 0 : channel_check(s->path);
+
+		n += !channel_find(d, s->path);
+		if (r == 0 && n > DAEMON_MAX_CHANNELS)
+			r = -USHER_E_LIMIT;
+		if (r == 0 || is_missing(r))
+			continue;
+		(void)config_error_set(&e, &s->node->pos, r,
+				       "control socket %s cannot be opened: %s", s->path,
+				       usher_strerror(r));
+		problem(ctx, &e);
+	}
+}
+
+void daemon_channels_open(struct server_daemon *d, const struct config *cfg)
+{
+	d->channels_missing = 0;
+	for (size_t i = 0; i < cfg->n_control_sockets; i++) {
+		const struct config_control_socket *s = &cfg->control_sockets[i];
+		int r = channel_find(d, s->path) ? 0 : open_one(d, s->path);
+
+		if (r < 0) {
+			warn_missing(d, s, r);
+			d->channels_missing++;
+		}
+	}
+}
+
+void daemon_channels_close(struct server_daemon *d, const struct config *cfg)
+{
+	for (unsigned i = d->n_channels; i > 0 && !d->channels_missing; i--) {
+		if (channel_wanted(cfg, channel_path(d->channels[i - 1])))
+			continue;
+		channel_close(d->channels[i - 1]);
+		d->channels[i - 1] = d->channels[--d->n_channels];
+	}
+}
+
+void daemon_channels_retry(struct server_daemon *d, const struct config *cfg)
+{
+	unsigned missing = 0;
+
+	for (size_t i = 0; i < cfg->n_control_sockets; i++)
+		if (!channel_find(d, cfg->control_sockets[i].path) &&
+		    open_one(d, cfg->control_sockets[i].path) < 0)
+			missing++;
+	d->channels_missing = missing;
+	daemon_channels_close(d, cfg);
+}

@@ -1,0 +1,218 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * The lease file at start. Up to LOAD_WAIT_NS the server waits for it; a bigger one is loaded in
+ * the background. Until it is complete no lease may be promised, changed or shown: PROCESS drops
+ * all but INFORM (LEASES_LOADING), the commands that touch leases are refused, and nothing is
+ * reclaimed.
+ */
+#include "server/manage/daemon.h"
+
+#include "base/error.h"
+#include "base/log.h"
+#include "config/config.h"
+#include "lease/lease_store.h"
+#include "runtime/loop.h"
+#include "server/stages/lease_check.h"
+#include "server/core/snapshot.h"
+#include "server/manage/stat_walk.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static const int64_t load_wait_ns = 200 * NS_PER_MS;
+
+const char *daemon_env_dir(const char *ours, const char *kea, const char *fallback)
+{
+	const char *dir = getenv(ours);
+
+	if (!dir || !dir[0])
+		dir = getenv(kea);
+	return dir && dir[0] ? dir : fallback;
+}
+
+const char *daemon_lease_path(const struct config *cfg, struct arena *arena)
+{
+	if (cfg->lease_file && cfg->lease_file[0])
+		return cfg->lease_file;
+	return arena_printf(arena, "%s/kea-leases4.csv", config_dir(CONFIG_DIR_DATA));
+}
+
+/*
+ * 0; -EADDRINUSE: another server has it. The name is locked here, so that two servers do not even
+ * begin to read; the journal locks the inode, which may have other names.
+ */
+static int take_lock(struct server_daemon *d, const char *path, struct arena *a)
+{
+	char *lock = arena_printf(a, "%s.lock", path);
+	struct stat st;
+
+	if (!lock)
+		return -ENOMEM;
+	d->lock_fd = open(lock, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0640);
+	if (d->lock_fd >= 0)
+		d->lock_made = strdup(lock);
+	else
+		d->lock_fd = open(lock, O_RDWR | O_CREAT | O_CLOEXEC | O_NONBLOCK | O_NOFOLLOW,
+				  0640);
+	if (d->lock_fd < 0 || fstat(d->lock_fd, &st) < 0 || !S_ISREG(st.st_mode)) {
+		int r = d->lock_fd < 0 ? -errno : -EINVAL;
+
+		log_msg(d->srv.log, LOG_DHCP4_INIT_FAIL,
+			"%s cannot be opened, so the lease file cannot be locked: %s", lock,
+			usher_strerror(r));
+		return r;
+	}
+	if (flock(d->lock_fd, LOCK_EX | LOCK_NB) == 0) {
+		if (fstat(d->lock_fd, &st) == 0 && st.st_nlink > 0)
+			return 0;
+		/* a start that was refused has just removed it: nobody else would see this lock */
+		(void)close(d->lock_fd);
+		free(d->lock_made);
+		d->lock_made = NULL;
+		return take_lock(d, path, a);
+	}
+	/* the other server keeps its lock */
+	free(d->lock_made);
+	d->lock_made = NULL;
+	log_msg(d->srv.log, LOG_DHCP4_INIT_FAIL, "lease file %s is in use by another usher-server",
+		path);
+	return -EADDRINUSE;
+}
+
+static const char *reason(int r, const struct journal_load_stats *st)
+{
+	if (r == -EADDRINUSE)
+		return "another server has it open";
+	if (r == -EBUSY)
+		return "kea-lfc is cleaning it up; start again when it has ended";
+	if (r == -EMLINK)
+		return "it is a symbolic link, and there are files of a clean-up beside the link: move them beside its target";
+	if (r == -ENOENT)
+		return "the symbolic link or the directory leads to nothing";
+	return st->first_bad_why[0] ? st->first_bad_why : usher_strerror(r);
+}
+
+/* r: as journal_opened() said. */
+static void report(struct server_daemon *d, const char *path, int r,
+		   const struct journal_load_stats *st)
+{
+	if (r != 1)
+		d->loaded = *st;
+	if (r < 0)
+		log_msg(d->srv.log, LOG_DHCP4_INIT_FAIL, "lease file %s cannot be opened: %s: %s",
+			path, usher_strerror(r), reason(r, st));
+	else if (r == 0)
+		log_msg(d->srv.log, LOG_DHCPSRV_MEMFILE_DB, "%s: %llu leases from %llu rows",
+			path[0] ? path : "(not persistent)", (unsigned long long)st->leases,
+			(unsigned long long)st->rows);
+	else
+		log_msg(d->srv.log, LOG_USHER_LEASES_LOADING,
+			"%s is still being loaded; until then only what needs no lease is answered",
+			path);
+}
+
+int daemon_open_leases(struct server_daemon *d, const struct config *cfg)
+{
+	static const enum lease_durability durability[] = {
+		[DURABILITY_COMMIT] = LEASE_SYNC_COMMIT,
+		[DURABILITY_INTERVAL] = LEASE_SYNC_INTERVAL,
+		[DURABILITY_NONE] = LEASE_SYNC_NONE,
+	};
+	struct journal_load_stats st = {0};
+	struct journal_opts o = {
+		.persist = cfg->persist,
+		.threads = true,
+		.background = true,
+		.kea_wait_ms = 30000,
+		.max_row_errors = cfg->max_row_errors,
+		.durability = durability[cfg->durability],
+		.interval_ms = cfg->sync_interval_ms,
+		.max_delay_us = cfg->max_delay_us,
+		.clock = &d->srv.clock,
+		.log = d->srv.log,
+	};
+	struct arena a;
+	int r = 0;
+
+	arena_init(&a);
+	o.path = daemon_lease_path(cfg, &a);
+	if (o.persist)
+		r = take_lock(d, o.path, &a);
+	if (r < 0) {
+		arena_fini(&a);
+		return r;
+	}
+	r = journal_open(&o, d->srv.db, &d->srv.store, &st);
+	if (r == 0)
+		r = journal_opened(d->srv.store, load_wait_ns, &st);
+	report(d, o.persist ? o.path : "", r, &st);
+	arena_fini(&a);
+	return r < 0 ? r : 0;
+}
+
+void daemon_leases_unlock(struct server_daemon *d)
+{
+	if (d->lock_made && !d->started)
+		(void)unlink(d->lock_made);
+	free(d->lock_made);
+	if (d->lock_fd >= 0)
+		(void)close(d->lock_fd);
+	d->lock_made = NULL;
+	d->lock_fd = -1;
+}
+
+void daemon_watch_leases_end(struct server_daemon *d)
+{
+	loop_remove(d->leases_source);
+	d->leases_source = NULL;
+	if (d->leases_fd < 0)
+		return;
+	if (d->srv.store)
+		lease_store_unnotify(d->srv.store, d->leases_fd);
+	(void)close(d->leases_fd);
+	d->leases_fd = -1;
+}
+
+static void on_moved(void *ctx, uint32_t events)
+{
+	struct server_daemon *d = ctx;
+	struct journal_load_stats st = {0};
+	struct snapshot *s;
+	int r = journal_opened(d->srv.store, 0, &st);
+
+	(void)events;
+	if (r == 1)
+		return;
+	report(d, lease_store_path(d->srv.store), r, &st);
+	daemon_watch_leases_end(d);
+	if (r < 0) {
+		daemon_shutdown(d, 1);
+		return;
+	}
+	s = server_snapshot(&d->srv);
+	(void)lease_check(&d->srv, s->cfg);
+	snapshot_unref(s);
+	stat_walk_configured(&d->srv, clock_wall_ns(&d->srv.clock));
+}
+
+int daemon_watch_leases(struct server_daemon *d)
+{
+	int r;
+
+	if (lease_store_opening(d->srv.store) == 0)
+		return 0;
+	d->leases_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	r = d->leases_fd < 0 ? -errno : lease_store_notify(d->srv.store, d->leases_fd);
+	if (r == 0)
+		r = loop_add(d->loop, d->leases_fd, EPOLLIN, on_moved, d, &d->leases_source);
+	/* it may have ended before anybody listened */
+	if (r == 0 && lease_store_opening(d->srv.store) != 1)
+		on_moved(d, EPOLLIN);
+	return r;
+}

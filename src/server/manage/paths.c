@@ -1,0 +1,226 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * The names are taken from the typed configuration, their places from the tree. A name is compared
+ * as text first, so that a file that is not there yet needs no look-up; then the links of the part
+ * that exists are followed, because a directory below Kea's may belong to somebody else.
+ */
+#include "server/manage/paths.h"
+
+#include "base/cleanup.h"
+#include "base/error.h"
+#include "config/config.h"
+#include "hook/hook.h"
+
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+
+struct place {
+	const struct paths_check *c;
+	size_t n;
+};
+
+static bool has_dots(const char *path)
+{
+	for (const char *p = path; *p;) {
+		size_t n = strcspn(p, "/");
+
+		if ((n == 1 && p[0] == '.') || (n == 2 && p[0] == '.' && p[1] == '.'))
+			return true;
+		p += n + (p[n] == '/');
+	}
+	return false;
+}
+
+static bool begins_with(const char *path, const char *dir)
+{
+	size_t n = strlen(dir);
+
+	while (n > 1 && dir[n - 1] == '/')
+		n--;
+	return strncmp(path, dir, n) == 0 && path[n] == '/' && path[n + strspn(path + n, "/")];
+}
+
+/* The directory that a path leads to, as far as it exists; the result is the caller's. */
+static char *real_parent(const char *path)
+{
+	char parent[PATH_MAX];
+
+	if ((size_t)snprintf(parent, sizeof(parent), "%s", path) >= sizeof(parent))
+		return NULL;
+	for (;;) {
+		char *slash = strrchr(parent, '/');
+		char *real;
+
+		if (!slash || slash == parent)
+			return NULL;
+		*slash = '\0';
+		real = realpath(parent, NULL);
+		if (real)
+			return real;
+	}
+}
+
+bool paths_below(const char *path, const char *dir)
+{
+	auto_free char *real_dir = NULL;
+	auto_free char *real = NULL;
+
+	if (has_dots(path) || !begins_with(path, dir))
+		return false;
+	real_dir = realpath(dir, NULL);
+	if (!real_dir)
+		return true; /* there is nothing to follow */
+	real = realpath(path, NULL);
+	if (!real)
+		real = real_parent(path);
+	return real && (strcmp(real, real_dir) == 0 || begins_with(real, real_dir));
+}
+
+static void refuse_path(struct place *p, const struct json_pos *pos, const char *what,
+			const char *path, enum config_dir_kind kind)
+{
+	struct config_error err = {0};
+
+	(void)config_error_set(
+		&err, pos, -USHER_E_CONFIG,
+		"%s %s: this requester may only name files below %s (others: root, the server's user, "
+		"the configuration file, or -X)",
+		what, path, config_dir(kind));
+	p->c->problem(p->c->ctx, &err);
+	p->n++;
+}
+
+/* --- rules in force --------------------------------------------------------------------------- */
+
+static bool log_in_force(const struct config *cfg, const char *path)
+{
+	for (size_t i = 0; cfg && i < cfg->n_loggers; i++)
+		for (size_t j = 0; j < cfg->loggers[i].n_outputs; j++) {
+			const struct log_output *o = &cfg->loggers[i].outputs[j];
+
+			if (o->kind == LOG_SINK_FILE && strcmp(o->path, path) == 0)
+				return true;
+		}
+	return false;
+}
+
+static bool socket_in_force(const struct config *cfg, const char *path)
+{
+	for (size_t i = 0; cfg && i < cfg->n_control_sockets; i++)
+		if (strcmp(cfg->control_sockets[i].path, path) == 0)
+			return true;
+	return false;
+}
+
+static const struct json *script_of(const struct paths_check *c,
+				    const struct config_hook_library *h)
+{
+	const struct hook_builtin *b = hook_builtin_find(c->builtins, h->library);
+
+	return b && b->file ? b->file(h) : NULL;
+}
+
+/* Is the library, or where script is not NULL that script of it, in force? */
+static bool hook_in_force(const struct paths_check *c, const char *library, const char *script)
+{
+	for (size_t i = 0; c->in_force && i < c->in_force->n_hooks; i++) {
+		const struct config_hook_library *h = &c->in_force->hooks[i];
+		const struct json *s = script ? script_of(c, h) : NULL;
+
+		if (strcmp(h->library, library) != 0)
+			continue;
+		if (!script || (s && s->type == JSON_STRING && strcmp(s->s, script) == 0))
+			return true;
+	}
+	return false;
+}
+
+/* --- the names of a configuration ------------------------------------------------------------- */
+
+static void check_hooks(struct place *p)
+{
+	const struct config *cfg = p->c->cfg;
+
+	for (size_t i = 0; i < cfg->n_hooks; i++) {
+		const struct config_hook_library *h = &cfg->hooks[i];
+		const struct json *script = script_of(p->c, h);
+
+		if (!hook_builtin_find(p->c->builtins, h->library)) {
+			if (!hook_in_force(p->c, h->library, NULL) &&
+			    !paths_below(h->library, config_dir(CONFIG_DIR_HOOKS)))
+				refuse_path(p, &h->pos, "hook library", h->library,
+					    CONFIG_DIR_HOOKS);
+		} else if (script && script->type == JSON_STRING &&
+			   !hook_in_force(p->c, h->library, script->s) &&
+			   !paths_below(script->s, config_dir(CONFIG_DIR_HOOKS))) {
+			refuse_path(p, &script->pos, "script", script->s, CONFIG_DIR_HOOKS);
+		}
+	}
+}
+
+static const struct json *nth(const struct json *list, size_t n)
+{
+	const struct json *v = list ? list->first : NULL;
+
+	while (v && n--)
+		v = v->next;
+	return v;
+}
+
+static void check_logs(struct place *p, const struct json *dhcp4)
+{
+	const struct config *cfg = p->c->cfg;
+
+	for (size_t i = 0; i < cfg->n_loggers; i++)
+		for (size_t j = 0; j < cfg->loggers[i].n_outputs; j++) {
+			const struct log_output *o = &cfg->loggers[i].outputs[j];
+			const struct json *outputs = json_get(nth(json_get(dhcp4, "loggers"), i),
+							      "output-options");
+			const struct json *at = json_get(nth(outputs, j), "output");
+
+			if (o->kind == LOG_SINK_FILE && !log_in_force(p->c->in_force, o->path) &&
+			    !paths_below(o->path, config_dir(CONFIG_DIR_LOGS)))
+				refuse_path(p, at ? &at->pos : NULL, "log output", o->path,
+					    CONFIG_DIR_LOGS);
+		}
+}
+
+static void check_sockets(struct place *p)
+{
+	const struct config *cfg = p->c->cfg;
+
+	for (size_t i = 0; i < cfg->n_control_sockets; i++) {
+		const struct config_control_socket *s = &cfg->control_sockets[i];
+		const struct json *name = json_get(s->node, "socket-name");
+
+		if (!socket_in_force(p->c->in_force, s->path) &&
+		    !paths_below(s->path, config_dir(CONFIG_DIR_SOCKETS)))
+			refuse_path(p, name ? &name->pos : &s->node->pos, "control socket", s->path,
+				    CONFIG_DIR_SOCKETS);
+	}
+}
+
+static void check_lease_file(struct place *p, const struct json *dhcp4)
+{
+	const char *path = p->c->cfg->lease_file;
+	const struct json *name = json_get(json_get(dhcp4, "lease-database"), "name");
+
+	if (!path || !path[0] ||
+	    (p->c->in_force && strcmp(p->c->in_force->lease_file, path) == 0) ||
+	    paths_below(path, config_dir(CONFIG_DIR_DATA)))
+		return;
+	refuse_path(p, name ? &name->pos : NULL, "lease file", path, CONFIG_DIR_DATA);
+}
+
+size_t paths_check(const struct paths_check *c)
+{
+	const struct json *dhcp4 = json_get(c->cfg->effective, "Dhcp4");
+	struct place p = {.c = c};
+
+	check_hooks(&p);
+	check_logs(&p, dhcp4);
+	check_sockets(&p);
+	check_lease_file(&p, dhcp4);
+	return p.n;
+}

@@ -1,0 +1,435 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * The allocation engine. Finding the lease to offer takes a bounded number of look-ups however full
+ * the pools are: the client's own records by index, one reservation a subnet, and one constant-time
+ * pick a pool. RFC 2131 4.3.1 gives the order: binding, previous address, requested address, pool;
+ * a reservation goes before all.
+ */
+#include "server/stages/alloc.h"
+
+#include "base/error.h"
+#include "base/ip.h"
+#include "base/log.h"
+#include "config/config.h"
+#include "lease/lease_db.h"
+#include "server/core/pipeline.h"
+#include "server/core/server.h"
+#include "server/stages/response.h"
+#include "server/core/snapshot.h"
+#include "server/core/stages.h"
+#include "server/core/trace.h"
+#include "server/core/worker.h"
+#include "wire/option_codes.h"
+
+enum { OWN_MAX = 8 };
+
+static struct candidate *alloc_candidate(struct exchange *x, uint32_t subnet_id)
+{
+	for (uint32_t i = 0; i < x->n_candidates; i++)
+		if (x->candidates[i].subnet->id == subnet_id)
+			return &x->candidates[i];
+	return NULL;
+}
+
+static const struct config_pool *alloc_pool(const struct exchange *x, const struct config_subnet *s,
+					    uint32_t addr, bool *ret_closed)
+{
+	*ret_closed = false;
+	for (size_t i = 0; i < s->n_pools; i++) {
+		const struct config_pool *p = &s->pools[i];
+
+		if (addr < p->first || addr > p->last)
+			continue;
+		if (exchange_class_ok(x, &p->classes))
+			return p;
+		*ret_closed = true;
+	}
+	return NULL;
+}
+
+static bool same_host(const struct config_host *a, const struct config_host *b)
+{
+	return a == b || (a && b && a->id_type == b->id_type && span_eq(a->id, b->id));
+}
+
+static bool alloc_reserved_for_other(const struct exchange *x, const struct candidate *c,
+				     uint32_t addr)
+{
+	const struct config_subnet *s = c->subnet;
+	const struct config_host *h = NULL;
+
+	if (!x->cfg->n_hosts)
+		return false;
+	if (s->params.reservations_in_subnet)
+		h = config_host_by_addr(x->cfg, s->id, addr);
+	if (!h && s->params.reservations_global)
+		h = config_host_by_addr(x->cfg, 0, addr);
+	return h && !same_host(h, c->host);
+}
+
+static bool in_subnet(const struct config_subnet *s, uint32_t addr)
+{
+	return (addr & ip_mask(s->prefix_len)) == s->prefix;
+}
+
+bool alloc_allowed(const struct exchange *x, const struct candidate *c, uint32_t addr,
+		   const struct config_pool **ret_pool)
+{
+	bool closed;
+
+	*ret_pool = alloc_pool(x, c->subnet, addr, &closed);
+	if (c->host && c->host->addr == addr)
+		return in_subnet(c->subnet, addr);
+	return *ret_pool && !alloc_reserved_for_other(x, c, addr);
+}
+
+bool alloc_in_any_pool(const struct exchange *x, uint32_t addr)
+{
+	bool closed;
+
+	for (uint32_t i = 0; i < x->n_candidates; i++)
+		if (alloc_pool(x, x->candidates[i].subnet, addr, &closed) || closed)
+			return true;
+	return false;
+}
+
+bool alloc_expired(const struct exchange *x, const struct lease *l)
+{
+	return lease_expire(l) < clock_wall_s(&exchange_server(x)->clock); /* as the table has it */
+}
+
+/* The first class with a lifetime, in the order the classes came in; else the subnet's. */
+static struct config_triplet lifetime_triplet(const struct exchange *x,
+					      const struct config_subnet *s)
+{
+	for (uint32_t i = 0; i < x->n_class_order; i++) {
+		const struct config_class *c = x->cfg->class_by_id[x->class_order[i]];
+
+		if (c && c->valid_lifetime.set)
+			return c->valid_lifetime;
+	}
+	return s->params.valid_lifetime;
+}
+
+/* adaptive-lease-time-threshold: is the pool fuller than that? */
+static bool pool_crowded(const struct exchange *x, const struct candidate *c)
+{
+	double threshold = c->subnet->params.adaptive_lease_time_threshold;
+	double size;
+
+	if (!x->pool || threshold >= 1.0)
+		return false;
+	size = (double)x->pool->last - x->pool->first + 1;
+	return 1.0 - (double)lease_pool_free(x->snap->pools, x->pool->index) / size >= threshold;
+}
+
+static uint32_t alloc_lifetime(const struct exchange *x, const struct candidate *c)
+{
+	struct config_triplet t = lifetime_triplet(x, c->subnet);
+	uint32_t want;
+
+	if (exchange_has_class(x, CLASS_BOOTP))
+		return LEASE_INFINITE;
+	if (pool_crowded(x, c))
+		return t.min ? t.min : t.value;
+	if (!dhcp4_opt_u32(&x->query, DHCP4_OPT_LEASE_TIME, &want))
+		return t.value;
+	if (want < t.min)
+		return t.min;
+	return want > t.max ? t.max : want;
+}
+
+size_t alloc_own(struct exchange *x, struct lease **ret)
+{
+	uint32_t *ids = arena_alloc(&x->pkt.arena, x->n_candidates * sizeof(*ids));
+	struct lease *own = arena_alloc(&x->pkt.arena, OWN_MAX * sizeof(*own));
+	struct lease_client who = exchange_client(x, x->subnet);
+	size_t n;
+
+	*ret = own;
+	if (!own || !ids)
+		return 0; /* the pipeline drops the packet: its arena has failed */
+	for (uint32_t i = 0; i < x->n_candidates; i++)
+		ids[i] = x->candidates[i].subnet->id;
+	n = lease_db_find(exchange_server(x)->db, &who, ids, x->n_candidates, NULL, own, OWN_MAX);
+	arena_trim(&x->pkt.arena, own, n * sizeof(*own)); /* later data stays near */
+	return n;
+}
+
+void alloc_reclaimed(struct exchange *x, const struct lease_change *change)
+{
+	enum hook_point p = change->old.state == LEASE_DECLINED ? HOOK_LEASE4_RECOVER
+								: HOOK_LEASE4_EXPIRE;
+	struct lease old = change->old;
+
+	if (change->old_expired)
+		(void)pipeline_hook(x, p, &old, NULL);
+}
+
+/* The relay's information in the lease's user-context, in Kea's form. */
+static const char *extended_info(struct exchange *x)
+{
+	struct buf b;
+	struct span id;
+	char *text;
+
+	buf_init(&b);
+	buf_str(&b, "{\"ISC\":{\"relay-agent-info\":{\"sub-options\":\"0x");
+	buf_hex(&b, x->rai, 0);
+	if (dhcp4_subopt(x->rai, RAI_REMOTE_ID, &id)) {
+		buf_str(&b, "\",\"remote-id\":\"");
+		buf_hex(&b, id, 0);
+	}
+	if (dhcp4_subopt(x->rai, RAI_RELAY_ID, &id)) {
+		buf_str(&b, "\",\"relay-id\":\"");
+		buf_hex(&b, id, 0);
+	}
+	buf_str(&b, "\"}}}");
+	text = b.failed ? NULL : arena_strdup(&x->pkt.arena, b.p);
+	buf_fini(&b);
+	return text;
+}
+
+static void lease_identity(const struct exchange *x, struct lease *l)
+{
+	l->hw_len = (uint8_t)(x->hw.n > LEASE_HW_MAX ? LEASE_HW_MAX : x->hw.n);
+	if (l->hw_len)
+		memcpy(l->hw, x->hw.p, l->hw_len);
+	l->client_id_len = (uint16_t)x->client_id.n;
+	if (x->client_id.n)
+		memcpy(l->client_id, x->client_id.p, x->client_id.n);
+}
+
+struct lease *alloc_lease(struct exchange *x, const struct candidate *c,
+			  const struct config_pool *pool, uint32_t addr)
+{
+	struct lease *l = arena_zalloc(&x->pkt.arena, sizeof(*l));
+
+	if (!l)
+		return NULL;
+	x->subnet = c->subnet;
+	x->pool = pool;
+	x->host = c->host;
+	lease_identity(x, l);
+	l->addr = addr;
+	l->subnet_id = c->subnet->id;
+	l->pool_id = pool ? pool->pool_id : 0;
+	l->state = LEASE_ASSIGNED;
+	l->cltt = clock_wall_s(&exchange_server(x)->clock);
+	l->valid_lft = alloc_lifetime(x, c);
+	subnet_adopt_address(x);
+	client_name(x, addr);
+	if (x->hostname)
+		memcpy(l->hostname, x->hostname, strnlen(x->hostname, sizeof(l->hostname) - 1));
+	if (c->subnet->params.store_extended_info && x->rai.n)
+		l->user_context = extended_info(x);
+	return l;
+}
+
+/* Returns the identity for the comparison of owners: without a client identifier where it does not
+ * count. On the stack: a full network of many pools is tried without a lease in the arena for each.
+ */
+static struct lease hold_key(const struct exchange *x, const struct candidate *c,
+			     const struct config_pool *pool, uint32_t addr)
+{
+	struct lease key = {.addr = addr,
+			    .subnet_id = c->subnet->id,
+			    .pool_id = pool ? pool->pool_id : 0};
+
+	lease_identity(x, &key);
+	if (!c->subnet->params.match_client_id)
+		key.client_id_len = 0;
+	return key;
+}
+
+/* Holds addr for the client if it may have it and nobody else has. */
+static struct lease *try_address(struct exchange *x, const struct candidate *c, uint32_t addr,
+				 const char *what)
+{
+	const struct config_pool *pool;
+	struct lease key;
+
+	if (!alloc_allowed(x, c, addr, &pool))
+		return NULL;
+	key = hold_key(x, c, pool, addr);
+	if (lease_db_hold(exchange_server(x)->db, &key) < 0) {
+		TRACE(x, "%s is in use", what);
+		return NULL;
+	}
+	TRACE(x, "offering the %s", what);
+	return alloc_lease(x, c, pool, addr);
+}
+
+static void reservation_conflict(struct exchange *x, const struct candidate *c)
+{
+	char ip[IP_TEXT_LEN];
+
+	exchange_count(x, c->subnet, SUBNET_RESERVATION_CONFLICTS);
+	EXCHANGE_LOG(x, LOG_ALLOC_ENGINE_V4_RESERVATION_CONFLICT,
+		     "reserved address %s is in use by another client", ip_text(c->host->addr, ip));
+}
+
+static struct lease *try_reservation(struct exchange *x)
+{
+	for (uint32_t i = 0; x->cfg->n_hosts && i < x->n_candidates; i++) {
+		const struct candidate *c = &x->candidates[i];
+		struct lease *l;
+
+		if (!c->host || !c->host->addr || !in_subnet(c->subnet, c->host->addr))
+			continue;
+		l = try_address(x, c, c->host->addr, "reserved address");
+		if (l)
+			return l;
+		reservation_conflict(x, c);
+	}
+	return NULL;
+}
+
+static struct lease *try_own(struct exchange *x)
+{
+	struct lease *own;
+	size_t n = alloc_own(x, &own);
+
+	for (size_t i = 0; i < n; i++) {
+		const struct candidate *c = alloc_candidate(x, own[i].subnet_id);
+		struct lease *l = c ? try_address(x, c, own[i].addr, "client's own address") : NULL;
+
+		if (l)
+			return l;
+	}
+	return NULL;
+}
+
+static struct lease *try_requested(struct exchange *x)
+{
+	uint32_t addr;
+
+	if (!dhcp4_opt_u32(&x->query, DHCP4_OPT_REQUESTED_ADDRESS, &addr))
+		return NULL;
+	for (uint32_t i = 0; i < x->n_candidates; i++) {
+		struct lease *l = try_address(x, &x->candidates[i], addr, "requested address");
+
+		if (l)
+			return l;
+	}
+	return NULL;
+}
+
+struct pick_tally {
+	unsigned pools, closed;
+};
+
+/* held: an address that was offered to another client. */
+static struct lease *pick_from_pool(struct exchange *x, const struct candidate *c,
+				    const struct config_pool *p, bool held)
+{
+	struct lease_db *db = exchange_server(x)->db;
+	struct lease key = hold_key(x, c, p, 0);
+	int r = held ? lease_db_pick_held(db, x->snap->pools, p->index, &key)
+		     : lease_db_pick(db, x->snap->pools, p->index, &key);
+
+	if (r < 0)
+		return NULL;
+	TRACE(x, held ? "picked the address of the pool's oldest offer" : "picked from the pool");
+	return alloc_lease(x, c, p, key.addr);
+}
+
+static struct lease *pick_from_subnet(struct exchange *x, const struct candidate *c, bool held,
+				      struct pick_tally *t)
+{
+	for (size_t i = 0; i < c->subnet->n_pools; i++) {
+		const struct config_pool *p = &c->subnet->pools[i];
+		struct lease *l;
+
+		t->pools++;
+		if (!exchange_class_ok(x, &p->classes)) {
+			t->closed++;
+			continue;
+		}
+		l = pick_from_pool(x, c, p, held);
+		if (l)
+			return l;
+	}
+	return NULL;
+}
+
+/* Offers to other clients are withdrawn when no pool has anything else. */
+static struct lease *try_pools(struct exchange *x, struct pick_tally *t)
+{
+	struct lease *l = NULL;
+
+	for (uint32_t i = 0; !l && i < x->n_candidates; i++)
+		l = pick_from_subnet(x, &x->candidates[i], false, t);
+	if (l || t->pools == t->closed)
+		return l;
+	*t = (struct pick_tally){0};
+	for (uint32_t i = 0; !l && i < x->n_candidates; i++)
+		l = pick_from_subnet(x, &x->candidates[i], true, t);
+	return l;
+}
+
+/* The five counters of kea.md 9, and one log line that says which case it was. */
+static void count_failure(struct exchange *x, const struct pick_tally *t)
+{
+	const struct config_subnet *s = x->subnet;
+	bool network = s->network != NULL;
+
+	exchange_count(x, s, SUBNET_ALLOCATION_FAIL);
+	exchange_count(x, s,
+		       network ? SUBNET_ALLOCATION_FAIL_SHARED_NETWORK
+			       : SUBNET_ALLOCATION_FAIL_SUBNET);
+	if (!t->pools)
+		exchange_count(x, s, SUBNET_ALLOCATION_FAIL_NO_POOLS);
+	else if (t->closed == t->pools)
+		exchange_count(x, s, SUBNET_ALLOCATION_FAIL_CLASSES);
+	EXCHANGE_LOG(x,
+		     !t->pools		     ? LOG_ALLOC_ENGINE_V4_ALLOC_FAIL_NO_POOLS
+		     : t->closed == t->pools ? LOG_ALLOC_ENGINE_V4_ALLOC_FAIL_CLASSES
+		     : network		     ? LOG_ALLOC_ENGINE_V4_ALLOC_FAIL_SHARED_NETWORK
+					     : LOG_ALLOC_ENGINE_V4_ALLOC_FAIL_SUBNET,
+		     "no address in %s %s: %u pools, %u closed to the client",
+		     network ? "shared network" : "subnet", network ? s->network->name : s->text,
+		     t->pools, t->closed);
+	TRACE(x, "no address in %s %s: %u pools, %u closed to the client",
+	      network ? "shared network" : "subnet", network ? s->network->name : s->text, t->pools,
+	      t->closed);
+}
+
+struct lease *alloc_any(struct exchange *x)
+{
+	const struct config_subnet *selected = x->subnet;
+	struct pick_tally tally = {0};
+	struct lease *l = try_reservation(x);
+
+	if (!l)
+		l = try_own(x);
+	/* a client that is not found for want of memory is not new */
+	if (!l && x->pkt.arena.failed)
+		return NULL;
+	if (!l)
+		l = try_requested(x);
+	if (!l)
+		l = try_pools(x, &tally);
+	if (!l) {
+		x->subnet = selected;
+		count_failure(x, &tally);
+	}
+	return l;
+}
+
+int alloc_offer(struct exchange *x, struct lease **ret_lease)
+{
+	struct lease *l = alloc_any(x);
+
+	if (!l)
+		return x->pkt.arena.failed ? -USHER_E_NOMEM : -USHER_E_EXHAUSTED;
+	x->fake_allocation = true;
+	if (pipeline_hook(x, HOOK_LEASE4_SELECT, l, NULL) == USHER_SKIP) {
+		struct lease_client who = exchange_client(x, x->subnet);
+
+		lease_db_unhold(exchange_server(x)->db, l->addr, &who);
+		return -USHER_E_HOOK;
+	}
+	*ret_lease = l;
+	return 0;
+}

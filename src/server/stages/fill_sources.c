@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * The scopes of option values, innermost first, and the search through them.
+ */
+#include "config/config.h"
+#include "server/stages/fill.h"
+#include "server/stages/fill_sources.h"
+
+static void add(struct fill_sources *s, const struct config_options *o)
+{
+	if (!o->n || s->n == s->cap)
+		return;
+	s->scope[s->n++] = o;
+	s->always |= o->always;
+	for (size_t i = 0; i < 4; i++)
+		s->codes.bits[i] |= o->codes.bits[i];
+}
+
+/* Classes with options among those the exchange is in. */
+static size_t count_class_scopes(const struct exchange *x)
+{
+	size_t n = 0;
+
+	for (uint32_t i = 0; i < x->n_class_order; i++) {
+		const struct config_class *c = x->cfg->class_by_id[x->class_order[i]];
+
+		n += c && c->options.n;
+	}
+	return n;
+}
+
+void fill_sources(struct exchange *x, struct fill_sources *s)
+{
+	s->n = 0;
+	s->cap = FILL_SOURCES_FIXED + count_class_scopes(x);
+	s->scope = arena_alloc(&x->pkt.arena, s->cap * sizeof(*s->scope));
+	if (!s->scope)
+		s->cap = 0;
+	s->codes = x->cfg->containers;
+	s->always = false;
+	if (x->host)
+		add(s, &x->host->options);
+	if (x->pool)
+		add(s, &x->pool->options);
+	if (x->subnet)
+		add(s, &x->subnet->options);
+	if (x->subnet && x->subnet->network)
+		add(s, &x->subnet->network->options);
+	for (uint32_t i = 0; i < x->n_class_order; i++) {
+		const struct config_class *c = x->cfg->class_by_id[x->class_order[i]];
+
+		if (c)
+			add(s, &c->options);
+	}
+	add(s, &x->cfg->options);
+}
+
+/* Of a scope: the first from o on with a class tag that fits, in any order; else the last
+ * without a tag, as in Kea. */
+static const struct config_option *fitting(const struct exchange *x, const struct config_option *o)
+{
+	const struct config_option *untagged = NULL;
+
+	for (; o; o = config_option_next(o)) {
+		if (!o->classes.n)
+			untagged = o;
+		else if (exchange_class_ok(x, &o->classes))
+			return o;
+	}
+	return untagged;
+}
+
+/* Goes from scope to scope, the innermost first. False: a scope forbids the option. */
+static bool consider(const struct config_option *o, const struct config_option **found)
+{
+	if (o && o->never_send)
+		return false;
+	if (o && !*found)
+		*found = o;
+	return true;
+}
+
+const struct config_option *fill_source_option(const struct exchange *x,
+					       const struct fill_sources *s, const char *space,
+					       uint32_t code)
+{
+	const struct config_option *found = NULL;
+
+	for (size_t i = 0; i < s->n; i++)
+		if (!consider(fitting(x, config_option_find(s->scope[i], space, code)), &found))
+			return NULL;
+	return found;
+}
+
+const struct config_option *fill_top_option(const struct exchange *x, const struct fill_sources *s,
+					    uint8_t code)
+{
+	const struct config_option *found = NULL;
+
+	if (!code_set_has(&s->codes, code))
+		return NULL;
+	for (size_t i = 0; i < s->n; i++)
+		if (!consider(fitting(x, config_option_top(s->scope[i], code)), &found))
+			return NULL;
+	return found;
+}
+
+const struct config_option *fill_find_option(struct exchange *x, const char *space, uint32_t code)
+{
+	size_t mark = arena_mark(&x->pkt.arena);
+	const struct config_option *o;
+	struct fill_sources s;
+
+	fill_sources(x, &s);
+	o = fill_source_option(x, &s, space, code);
+	arena_rewind(&x->pkt.arena, mark);
+	return o;
+}

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * The list of scopes an exchange takes option values from, made once a response.
+ */
+#pragma once
+
+#include "config/config.h"
+#include "server/core/exchange.h"
+
+/* Reservation, pool, subnet, network, global. */
+enum { FILL_SOURCES_FIXED = 5 };
+
+struct fill_sources {
+	const struct config_options **scope;
+	size_t n, cap;
+	struct code_set
+		codes; /* top-level codes that one of them has, or that may hold sub-options */
+	bool always;   /* one of them has an always-send option */
+};
+
+/* In the packet's arena. */
+void fill_sources(struct exchange *x, struct fill_sources *s);
+/* The first value whose class tag fits; NULL if there is none or any scope says never-send. */
+const struct config_option *fill_source_option(const struct exchange *x,
+					       const struct fill_sources *s, const char *space,
+					       uint32_t code);
+/* The same of space dhcp4: nearly always nobody has the code, and that is seen at once. */
+const struct config_option *fill_top_option(const struct exchange *x, const struct fill_sources *s,
+					    uint8_t code);

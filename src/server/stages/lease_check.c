@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * Leases against subnets, when the lease file is loaded. A lease fits if its subnet exists and
+ * contains its address. warn: say it. fix: move it to the subnet that contains it. fix-del: that,
+ * or delete. del: delete. Changes are rows like any other.
+ */
+#include "server/stages/lease_check.h"
+
+#include "base/ip.h"
+#include "base/log.h"
+#include "config/config.h"
+#include "lease/lease_db.h"
+#include "server/core/server.h"
+
+#include <stdlib.h>
+
+enum { PAGE = 256 };
+
+static bool fits(const struct config *cfg, const struct lease *l)
+{
+	const struct config_subnet *s = config_subnet_by_id(cfg, l->subnet_id);
+
+	return s && (l->addr & ip_mask(s->prefix_len)) == s->prefix;
+}
+
+/* Treats a lease that does not fit. Returns the action, for the log. */
+static const char *treat(struct server *srv, const struct config *cfg, const struct lease *l)
+{
+	const struct config_subnet *home = config_subnet_containing(cfg, l->addr, NULL);
+	enum config_lease_checks mode = cfg->lease_checks;
+	struct lease_change change;
+	struct lease moved = *l;
+
+	if (mode == CHECKS_DEL || (mode == CHECKS_FIX_DEL && !home))
+		return lease_db_del(srv->db, l->addr, lease_expect_row(l), &change) == 0
+			       ? "deleted"
+			       : "not deleted";
+	if ((mode == CHECKS_FIX || mode == CHECKS_FIX_DEL) && home) {
+		moved.subnet_id = home->id;
+		return lease_db_put(srv->db, &moved, LEASE_PUT_UPDATE, lease_expect_row(l),
+				    &change) == 0
+			       ? "moved to its subnet"
+			       : "not moved";
+	}
+	return "kept as it is";
+}
+
+static uint64_t check_page(struct server *srv, const struct config *cfg, const struct lease *page,
+			   size_t n)
+{
+	char ip[IP_TEXT_LEN];
+	uint64_t bad = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		const char *done;
+
+		if (fits(cfg, &page[i]))
+			continue;
+		bad++;
+		done = treat(srv, cfg, &page[i]);
+		log_msg(srv->log, LOG_DHCPSRV_LEASE_SANITY_FAIL,
+			"lease %s does not belong to subnet id %u: %s", ip_text(page[i].addr, ip),
+			page[i].subnet_id, done);
+	}
+	return bad;
+}
+
+uint64_t lease_check(struct server *srv, const struct config *cfg)
+{
+	struct lease_filter any = {.state = -1};
+	struct lease *page = calloc(PAGE, sizeof(*page));
+	struct arena contexts;
+	uint32_t from = 0;
+	uint64_t bad = 0;
+	size_t n;
+
+	if (!page || cfg->lease_checks == CHECKS_NONE) {
+		free(page);
+		return 0;
+	}
+	arena_init(&contexts);
+	while ((n = lease_db_page(srv->db, from, &any, &contexts, page, PAGE)) > 0) {
+		bad += check_page(srv, cfg, page, n);
+		from = page[n - 1].addr;
+		arena_reset(&contexts);
+	}
+	arena_fini(&contexts);
+	free(page);
+	return bad;
+}

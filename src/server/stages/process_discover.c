@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * DHCPDISCOVER (RFC 2131 4.3.1): an address is chosen and held for a moment, nothing is stored
+ * unless offer-lifetime asks for it. Also the answers to a DISCOVER without an address: option 108
+ * (RFC 8925), option 116 (RFC 2563). And DHCPINFORM (4.3.5), which gets parameters only.
+ */
+#include "base/error.h"
+#include "base/ip.h"
+#include "base/log.h"
+#include "config/config.h"
+#include "lease/lease_db.h"
+#include "lease/lease_store.h"
+#include "server/stages/alloc.h"
+#include "server/stages/fill.h"
+#include "server/stages/response.h"
+#include "server/core/server.h"
+#include "server/core/stages.h"
+#include "server/core/trace.h"
+#include "wire/option_codes.h"
+
+/*
+ * RFC 8925 3.2: a client that lists 108 needs no address where a subnet it may be in, or its
+ * network, configures the option; the answer is of that subnet. Elsewhere (pool, class,
+ * reservation, global) it is an option like others, and the client decides (as in Kea). A REQUEST
+ * is always answered with its address (RFC 8925 3.3).
+ */
+static bool wants_v6_only(struct exchange *x)
+{
+	x->subnet = x->candidates[0].subnet;
+	if (!query_requests(x, DHCP4_OPT_V6_ONLY_PREFERRED))
+		return false;
+	for (uint32_t i = 0; i < x->n_candidates; i++) {
+		const struct config_subnet *s = x->candidates[i].subnet;
+
+		if (!config_option_top(&s->options, DHCP4_OPT_V6_ONLY_PREFERRED) &&
+		    !(s->network &&
+		      config_option_top(&s->network->options, DHCP4_OPT_V6_ONLY_PREFERRED)))
+			continue;
+		x->subnet = s;
+		x->host = x->candidates[i].host;
+		x->v6_only = true;
+		return true;
+	}
+	return false;
+}
+
+/* RFC 2563 2.3: nothing to give, and the link says whether clients may configure themselves. */
+static bool wants_auto_config(struct exchange *x)
+{
+	return dhcp4_opt(&x->query, DHCP4_OPT_AUTO_CONFIG) &&
+	       fill_find_option(x, OPTION_SPACE_DHCP4, DHCP4_OPT_AUTO_CONFIG);
+}
+
+static uint32_t offer_lifetime(const struct exchange *x)
+{
+	for (uint32_t i = 0; i < x->n_class_order; i++) {
+		const struct config_class *c = x->cfg->class_by_id[x->class_order[i]];
+
+		if (c && c->has_offer_lifetime)
+			return c->offer_lifetime;
+	}
+	return x->subnet->params.offer_lifetime;
+}
+
+/* offer-lifetime: a real, short lease; a longer one that the client has stays as it is. */
+static int store_offer(struct exchange *x, struct lease *l, uint32_t lft)
+{
+	struct server *srv = exchange_server(x);
+	struct lease_client who = exchange_client(x, x->subnet);
+	struct lease_change change;
+	struct lease stored = *l;
+	struct lease old;
+
+	stored.valid_lft = lft;
+	if (lease_db_get(srv->db, l->addr, NULL, &old, NULL) == 0 && old.state == LEASE_ASSIGNED &&
+	    lease_is_of(&old, &who) && lease_expire(&old) > lease_expire(&stored))
+		return 0;
+	if (lease_db_assign(srv->db, &stored, &who, &change) < 0)
+		return -USHER_E_IN_USE;
+	x->fake_allocation = false;
+	x->wait_seq = change.seq;
+	alloc_reclaimed(x, &change);
+	return 0;
+}
+
+enum verdict process_discover(struct exchange *x)
+{
+	char ip[IP_TEXT_LEN];
+	struct lease *l;
+	uint32_t lft;
+	bool v6_only;
+	int r;
+
+	if (!x->subnet || !x->n_candidates)
+		return exchange_drop(x, DROP_NO_SUBNET);
+	if (exchange_has_class(x, CLASS_REJECT))
+		return exchange_drop(x, DROP_CLASS_REJECT);
+	v6_only = wants_v6_only(x);
+	r = v6_only ? 0 : alloc_offer(x, &l);
+	if (r < 0 && !(r == -USHER_E_EXHAUSTED && wants_auto_config(x)))
+		return exchange_drop(x, DROP_NO_LEASE);
+	if (response_start(x, DHCP4_OFFER) < 0)
+		return exchange_drop(x, DROP_PROCESSING_FAILED);
+	if (v6_only || r < 0)
+		return VERDICT_CONTINUE; /* yiaddr 0, and the option that says why */
+	lft = offer_lifetime(x);
+	if (lft && store_offer(x, l, lft) < 0)
+		return exchange_drop(x, DROP_NO_LEASE);
+	x->lease = l;
+	x->lifetime = l->valid_lft;
+	x->response.yiaddr = l->addr;
+	x->committed_hook = true;
+	x->fake_allocation = true;
+	EXCHANGE_LOG(x, LOG_DHCP4_LEASE_OFFER, "lease %s will be offered", ip_text(l->addr, ip));
+	return VERDICT_CONTINUE;
+}
+
+enum verdict process_inform(struct exchange *x)
+{
+	if (response_start(x, DHCP4_ACK) < 0)
+		return exchange_drop(x, DROP_PROCESSING_FAILED);
+	x->response.ciaddr = x->query.ciaddr;
+	/* kea.md 1.8: an answer that goes past the relay to the client shows nothing of it */
+	if (x->query.ciaddr && x->query.giaddr) {
+		x->response.giaddr = 0;
+		x->rai = SPAN_NULL;
+	}
+	return VERDICT_CONTINUE;
+}

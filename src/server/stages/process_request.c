@@ -1,0 +1,345 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * DHCPREQUEST (RFC 2131 4.3.2) in its four states, as one decision: find the address asked for,
+ *decide ACK, NAK or silence, change the lease. The NAK-or-silence matrix:
+ *
+ *			   no subnet	unknown client	wrong address	outside all pools  in use
+ *	SELECTING	   NAK		(served)	NAK		NAK		   NAK
+ *	INIT-REBOOT	   auth		auth		NAK		auth		   NAK
+ *	RENEWING	   NAK		(served)	NAK		auth		   NAK
+ *	REBINDING	   silence	(served)	NAK		auth		   NAK
+ *
+ * auth: NAK where we are authoritative, else silence. Silence means another server may know better.
+ */
+#include "base/error.h"
+#include "base/ip.h"
+#include "base/log.h"
+#include "config/config.h"
+#include "lease/lease_db.h"
+#include "lease/lease_store.h"
+#include "server/stages/alloc.h"
+#include "server/core/pipeline.h"
+#include "server/stages/response.h"
+#include "server/core/server.h"
+#include "server/core/stages.h"
+#include "server/core/trace.h"
+#include "server/core/worker.h"
+#include "wire/option_codes.h"
+
+struct request {
+	enum request_state state;
+	uint32_t addr;		   /* asked for */
+	const struct candidate *c; /* where it is allowed; NULL: nowhere */
+	const struct config_pool *pool;
+	struct lease *own; /* the client's records, best first */
+	size_t n_own;
+};
+
+/* RFC 2131 table 4. False: names no address. */
+static bool request_parse(const struct exchange *x, struct request *q)
+{
+	bool has_addr = dhcp4_opt_u32(&x->query, DHCP4_OPT_REQUESTED_ADDRESS, &q->addr) && q->addr;
+
+	if (x->server_id_seen)
+		q->state = REQUEST_SELECTING;
+	else if (has_addr)
+		q->state = REQUEST_INIT_REBOOT;
+	else if (x->pkt.flags & PACKET_BROADCAST || x->query.giaddr)
+		q->state = REQUEST_REBINDING;
+	else
+		q->state = REQUEST_RENEWING;
+	if (!has_addr)
+		q->addr = x->query.ciaddr;
+	return q->addr != 0;
+}
+
+static enum verdict nak_if(struct exchange *x, bool authoritative, enum drop silent,
+			   const char *reason)
+{
+	return authoritative ? response_nak(x, reason) : exchange_drop(x, silent);
+}
+
+static bool authoritative(const struct exchange *x)
+{
+	return x->subnet ? x->subnet->params.authoritative : x->cfg->params.authoritative;
+}
+
+static enum verdict without_subnet(struct exchange *x, const struct request *q)
+{
+	switch (q->state) {
+	case REQUEST_REBINDING:
+		return exchange_drop(x, DROP_NO_SUBNET);
+	case REQUEST_INIT_REBOOT:
+		return nak_if(x, authoritative(x), DROP_NO_SUBNET,
+			      "client is on no network of ours");
+	case REQUEST_SELECTING:
+	case REQUEST_RENEWING:
+		break;
+	}
+	return response_nak(x, "client is on no network of ours");
+}
+
+/* The candidate that allows the address; also when only a reservation does. */
+static void request_place(struct exchange *x, struct request *q)
+{
+	for (uint32_t i = 0; i < x->n_candidates && !q->c; i++)
+		if (alloc_allowed(x, &x->candidates[i], q->addr, &q->pool))
+			q->c = &x->candidates[i];
+}
+
+/* SELECTING, and the client names no address and has none: any that a DISCOVER could get. */
+static bool request_choose(struct exchange *x, struct request *q)
+{
+	struct lease *l = alloc_any(x);
+
+	if (!l)
+		return false;
+	q->addr = l->addr;
+	request_place(x, q);
+	return q->c != NULL;
+}
+
+static bool reserved_address_free(struct exchange *x, const struct candidate *c)
+{
+	struct lease_client who = exchange_client(x, c->subnet);
+	struct lease l;
+
+	if (lease_db_get(exchange_server(x)->db, c->host->addr, NULL, &l, NULL) < 0)
+		return true;
+	return lease_is_of(&l, &who) || l.state == LEASE_RECLAIMED || l.state == LEASE_RELEASED ||
+	       (l.state == LEASE_ASSIGNED && alloc_expired(x, &l));
+}
+
+/* The client has a reservation for another address, which it could have. */
+static bool reserved_elsewhere(struct exchange *x, const struct request *q)
+{
+	for (uint32_t i = 0; x->cfg->n_hosts && i < x->n_candidates; i++) {
+		const struct candidate *c = &x->candidates[i];
+
+		if (c->host && c->host->addr && c->host->addr != q->addr &&
+		    (c->host->addr & ip_mask(c->subnet->prefix_len)) == c->subnet->prefix)
+			return reserved_address_free(x, c);
+	}
+	return false;
+}
+
+/* INIT-REBOOT: what do we know of the client? */
+static enum verdict check_init_reboot(struct exchange *x, const struct request *q)
+{
+	const struct lease *held = q->n_own && q->own[0].state != LEASE_OFFERED ? &q->own[0] : NULL;
+
+	if (q->c && q->c->host && q->c->host->addr == q->addr)
+		return VERDICT_CONTINUE; /* a reservation is a record */
+	if (!held && !reserved_elsewhere(x, q))
+		return nak_if(x, authoritative(x), DROP_UNKNOWN_CLIENT,
+			      "no lease of this client is known");
+	for (size_t i = 0; i < q->n_own; i++)
+		if (q->own[i].addr == q->addr)
+			return VERDICT_CONTINUE;
+	return response_nak(x, "client has another address");
+}
+
+/* Decides all that needs no change of the table. CONTINUE without a response: the lease is to be
+ * assigned. */
+static enum verdict request_check(struct exchange *x, struct request *q)
+{
+	enum verdict v;
+
+	if (exchange_has_class(x, CLASS_REJECT))
+		return response_nak(x, "client is rejected by class");
+	if (q->state == REQUEST_INIT_REBOOT) {
+		v = check_init_reboot(x, q);
+		if (v != VERDICT_CONTINUE || x->has_response)
+			return v;
+	}
+	if (reserved_elsewhere(x, q))
+		return response_nak(x, "another address is reserved for the client");
+	if (q->c)
+		return VERDICT_CONTINUE;
+	if (alloc_in_any_pool(x, q->addr))
+		return response_nak(x, "address is not for this client");
+	return nak_if(x, q->state == REQUEST_SELECTING || authoritative(x), DROP_UNKNOWN_ADDRESS,
+		      "address is not on the client's network");
+}
+
+/* Returns whether two leases agree in the members that lease caching must not hide. */
+static bool lease_same(const struct lease *a, const struct lease *b)
+{
+	return a->valid_lft == b->valid_lft && a->subnet_id == b->subnet_id &&
+	       a->pool_id == b->pool_id && span_eq(lease_hw(a), lease_hw(b)) &&
+	       span_eq(lease_client_id(a), lease_client_id(b)) &&
+	       strcmp(a->hostname, b->hostname) == 0;
+}
+
+/* cache-threshold, cache-max-age: an early renewal changes nothing and gets the rest of the
+ * lifetime. */
+static bool lease_cached(const struct exchange *x, const struct lease *old, const struct lease *new,
+			 uint32_t *ret_left)
+{
+	const struct config_params *p = &x->subnet->params;
+	int64_t age = new->cltt - old->cltt;
+
+	if (old->state != LEASE_ASSIGNED || alloc_expired(x, old) || age < 0 ||
+	    !lease_same(old, new))
+		return false;
+	if (old->valid_lft == LEASE_INFINITE)
+		return false;
+	if (p->cache_threshold > 0 && (double)age >= p->cache_threshold * old->valid_lft)
+		return false;
+	if (p->has_cache_max_age && age > p->cache_max_age)
+		return false;
+	if (p->cache_threshold <= 0 && !p->has_cache_max_age)
+		return false;
+	*ret_left = (uint32_t)(old->valid_lft - age);
+	return true;
+}
+
+/* The same client's leases at other addresses of the network end with this one. */
+static void drop_others(struct exchange *x, const struct request *q)
+{
+	struct server *srv = exchange_server(x);
+
+	for (size_t i = 0; i < q->n_own; i++) {
+		struct lease_change gone;
+
+		if (q->own[i].addr == q->addr)
+			continue;
+		if (q->own[i].state == LEASE_OFFERED) {
+			struct lease_client who = exchange_client(x, x->subnet);
+
+			lease_db_unhold(srv->db, q->own[i].addr, &who);
+			continue;
+		}
+		if (q->own[i].state != LEASE_ASSIGNED ||
+		    lease_db_del(srv->db, q->own[i].addr, lease_expect_row(&q->own[i]), &gone) < 0)
+			continue;
+		if (gone.seq > x->wait_seq)
+			x->wait_seq = gone.seq;
+		if (!x->deleted)
+			x->deleted = arena_memdup(&x->pkt.arena, &q->own[i], sizeof(q->own[i]));
+	}
+}
+
+static enum verdict granted(struct exchange *x, struct lease *l, uint32_t lifetime)
+{
+	x->lease = l;
+	x->lifetime = lifetime;
+	if (response_start(x, DHCP4_ACK) < 0)
+		return exchange_drop(x, DROP_PROCESSING_FAILED);
+	x->response.ciaddr = x->query.ciaddr;
+	x->response.yiaddr = l->addr;
+	return VERDICT_CONTINUE;
+}
+
+/* The renewal that changes nothing: still waits for the row it repeats, if that is not on disk
+ * yet. */
+static enum verdict request_reuse(struct exchange *x, struct lease *l, uint64_t seq, uint32_t left)
+{
+	char ip[IP_TEXT_LEN];
+
+	exchange_count(x, x->subnet, SUBNET_LEASE_REUSES);
+	TRACE(x, "lease reused, %u s left", left);
+	if (seq > x->wait_seq)
+		x->wait_seq = seq;
+	EXCHANGE_LOG(x, LOG_DHCP4_LEASE_REUSE, "lease %s reused, %u s left", ip_text(l->addr, ip),
+		     left);
+	x->lease_reused = true;
+	return granted(x, l, left);
+}
+
+/* Calls lease4_select for a new lease, lease4_renew for one that is extended. False: SKIP. */
+static bool request_hook(struct exchange *x, struct lease *l, bool renewal)
+{
+	return pipeline_hook(x, renewal ? HOOK_LEASE4_RENEW : HOOK_LEASE4_SELECT, l, NULL) !=
+	       USHER_SKIP;
+}
+
+/* The client's record at the address, also where it is of a subnet that the client is not in
+ * now. */
+static const struct lease *own_at(struct exchange *x, const struct request *q,
+				  const struct lease_client *who)
+{
+	struct lease *l;
+
+	for (size_t i = 0; i < q->n_own; i++)
+		if (q->own[i].addr == q->addr)
+			return &q->own[i];
+	l = arena_alloc(&x->pkt.arena, sizeof(*l));
+	if (!l || lease_db_get(exchange_server(x)->db, q->addr, NULL, l, NULL) < 0 ||
+	    !lease_is_of(l, who))
+		return NULL;
+	return l;
+}
+
+/* Is the record still the one that was read? A callout may have taken its time. */
+static bool is_unchanged(const struct exchange *x, const struct lease *read)
+{
+	struct lease l uninit;
+
+	return lease_db_get(exchange_server(x)->db, read->addr, NULL, &l, NULL) == 0 &&
+	       l.state == read->state && l.row == read->row;
+}
+
+static enum verdict request_assign(struct exchange *x, struct request *q)
+{
+	struct server *srv = exchange_server(x);
+	struct lease *l = alloc_lease(x, q->c, q->pool, q->addr);
+	struct lease_client who = exchange_client(x, q->c->subnet);
+	struct lease_change change = {0};
+	char ip[IP_TEXT_LEN];
+	const struct lease *old;
+	uint32_t left;
+
+	if (!l)
+		return exchange_drop(x, DROP_PROCESSING_FAILED);
+	old = own_at(x, q, &who);
+	if (old && (old->state != LEASE_ASSIGNED || alloc_expired(x, old)))
+		old = NULL; /* not a renewal */
+	if (old && lease_cached(x, old, l, &left))
+		return request_reuse(x, l, old->row, left);
+	if (!request_hook(x, l, old != NULL)) {
+		if (!old)
+			return response_nak(x, "a callout refused the lease");
+		if (!is_unchanged(x, old) || alloc_expired(x, old))
+			return response_nak(x, "the lease ended meanwhile");
+		*l = *old; /* lease4_renew SKIP: unchanged, and the answer says so */
+		left = (uint32_t)(lease_expire(old) - clock_wall_s(&srv->clock));
+		x->wait_seq = old->row;
+		return granted(x, l, old->valid_lft == LEASE_INFINITE ? LEASE_INFINITE : left);
+	}
+	if (lease_db_assign(srv->db, l, &who, &change) < 0)
+		return response_nak(x, "address is in use");
+	x->wait_seq = change.seq;
+	alloc_reclaimed(x, &change);
+	drop_others(x, q);
+	EXCHANGE_LOG(x, LOG_DHCP4_LEASE_ALLOC, "lease %s has been allocated for %u seconds",
+		     ip_text(l->addr, ip), l->valid_lft);
+	return granted(x, l, l->valid_lft);
+}
+
+enum verdict process_request(struct exchange *x)
+{
+	struct request q = {0};
+	enum verdict v;
+
+	x->committed_hook = true; /* also for a NAK, with no leases */
+	/* kea-dhcp4 takes a REQUEST to it for one of the offered address, or of any */
+	if (!request_parse(x, &q) && q.state != REQUEST_SELECTING)
+		return exchange_drop(x, DROP_NO_REQUESTED_ADDRESS);
+	TRACE(x, "REQUEST in state %s",
+	      (const char *const[]){"SELECTING", "INIT-REBOOT", "RENEWING", "REBINDING"}[q.state]);
+	if (!x->subnet || !x->n_candidates)
+		return without_subnet(x, &q);
+	q.n_own = alloc_own(x, &q.own);
+	if (!q.addr && q.n_own)
+		q.addr = q.own[0].addr;
+	if (x->pkt.arena.failed)
+		return exchange_drop(x, DROP_PROCESSING_FAILED);
+	request_place(x, &q);
+	if (!q.addr && !request_choose(x, &q))
+		return response_nak(x, "there is no address for the client");
+	v = request_check(x, &q);
+	if (v != VERDICT_CONTINUE || x->has_response)
+		return v;
+	return request_assign(x, &q);
+}

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * Shared by the message types while they are processed: the response's start, the name of the
+ * client, the NAK.
+ */
+#pragma once
+
+#include "server/core/exchange.h"
+
+/* A response of this type: fields copied from the query as RFC 2131 table 3 has it. */
+int response_start(struct exchange *x, enum dhcp4_type type) must_check;
+/* A NAK with a reason the operator and the client can read (option 56). */
+enum verdict response_nak(struct exchange *x, const char *reason);
+/*
+ * Sets hostname and answer_fqdn of the exchange from the reservation or the query, by the rules of
+ * the pool or subnet that is chosen. addr: the address of the lease, which generated names are made
+ * of; 0: not known yet.
+ */
+void client_name(struct exchange *x, uint32_t addr);
+/* Does the client's parameter request list name the option? */
+bool query_requests(const struct exchange *x, uint8_t code);

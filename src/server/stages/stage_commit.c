@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * COMMIT: the answer waits here until the rows of its lease are on disk, then leases4_committed (or
+ * lease4_offer) is called, which may park. This is the only place that knows of durability.
+ */
+#include "base/ip.h"
+#include "base/log.h"
+#include "config/config.h"
+#include "lease/lease_db.h"
+#include "lease/lease_store.h"
+#include "server/core/pipeline.h"
+#include "server/core/server.h"
+#include "server/core/snapshot.h"
+#include "server/core/stages.h"
+#include "server/core/trace.h"
+#include "server/core/worker.h"
+
+/* Declines an address at which the callout, a probe for example, found another host: quarantine. */
+static enum verdict server_decline(struct exchange *x)
+{
+	struct lease_client who = exchange_client(x, x->subnet);
+	struct server *srv = exchange_server(x);
+	struct lease_change change;
+	char ip[IP_TEXT_LEN];
+	struct lease stored = *x->lease;
+
+	if (lease_db_assign(srv->db, &stored, &who, &change) == 0 &&
+	    lease_db_decline(srv->db, x->lease->addr, &who, x->cfg->decline_probation_s, &change) ==
+		    0) {
+		EXCHANGE_LOG(x, LOG_DHCP4_DECLINE_LEASE, "address %s is in use by a stranger",
+			     ip_text(x->lease->addr, ip));
+		(void)pipeline_hook(x, HOOK_LEASE4_SERVER_DECLINE, x->lease, NULL);
+	}
+	return exchange_drop(x, DROP_NO_LEASE);
+}
+
+static enum verdict committed_hook(struct exchange *x)
+{
+	bool offer = x->type == DHCP4_DISCOVER;
+	enum hook_point p = offer ? HOOK_LEASE4_OFFER : HOOK_LEASES4_COMMITTED;
+	struct lease *shown = x->lease;
+	enum usher_next_step step;
+	bool park;
+
+	if (!x->committed_hook || !hook_any(x->snap->hooks, p))
+		return VERDICT_CONTINUE;
+	if (x->lease_reused)
+		x->lease = NULL; /* nothing was written: nothing to show (kea.md 1.2) */
+	step = pipeline_hook_parking(x, p, &park);
+	x->lease = shown;
+	if (park) {
+		x->offer_parked = offer;
+		if (offer)
+			x->stage = STAGE_COMMIT;
+		return VERDICT_PARK;
+	}
+	if (step == USHER_DROP)
+		return exchange_drop(x, x->drop ? x->drop
+					: offer ? DROP_HOOK_LEASE4_OFFER
+						: DROP_HOOK_LEASES4_COMMITTED);
+	if (offer && x->parked.in_use)
+		return server_decline(x);
+	return VERDICT_CONTINUE;
+}
+
+/* True: the exchange must wait. Its store may go down while it does: then nobody may be
+ * answered. */
+static bool must_wait(struct exchange *x)
+{
+	struct lease_store *s = exchange_server(x)->store;
+
+	if (!s || !x->wait_seq)
+		return false;
+	return lease_store_durable(s) < x->wait_seq;
+}
+
+enum verdict stage_commit(struct exchange *x)
+{
+	struct lease_store *s = exchange_server(x)->store;
+
+	same_client_release(x);
+	if (x->offer_parked) {
+		x->offer_parked = false;
+		return x->parked.in_use ? server_decline(x) : VERDICT_CONTINUE;
+	}
+	if (x->waiting && lease_store_epoch(s) != x->wait_epoch)
+		return exchange_drop(x, DROP_STORE_DOWN);
+	if (must_wait(x)) {
+		if (!x->waiting)
+			x->wait_epoch = lease_store_epoch(s);
+		if (!lease_store_up(s))
+			return exchange_drop(x, DROP_STORE_DOWN);
+		TRACE(x, "waiting for row %llu to be on disk", (unsigned long long)x->wait_seq);
+		x->waiting = true;
+		x->stage = STAGE_COMMIT;
+		worker_wait_durable(x);
+		return VERDICT_PARK;
+	}
+	x->waiting = false;
+	return committed_hook(x);
+}

@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * HOST: the client's reservations, the class KNOWN or UNKNOWN, and the
+ * classes that depend on it. Builds the list of subnets the client may be served from: the selected
+ * one first, then the others of its shared network, each with the reservation there.
+ */
+#include "config/config.h"
+#include "server/core/pipeline.h"
+#include "server/core/snapshot.h"
+#include "server/core/stages.h"
+#include "server/core/trace.h"
+#include "wire/option_codes.h"
+
+/* RFC 4361: the DUID inside a type-255 client identifier (type, IAID of four octets, DUID). */
+static struct span duid_of(struct span client_id)
+{
+	if (client_id.n > 5 && client_id.p[0] == 255)
+		return span_sub(client_id, 5, client_id.n);
+	return SPAN_NULL;
+}
+
+/* Reservations by hardware address compare type and octets: Kea's key is the octets alone. */
+static struct span identifier(struct exchange *x, enum config_host_id type)
+{
+	struct span sub;
+
+	switch (type) {
+	case HOST_ID_HW_ADDRESS:
+		return x->hw;
+	case HOST_ID_CLIENT_ID:
+		return x->client_id;
+	case HOST_ID_DUID:
+		return duid_of(x->client_id);
+	case HOST_ID_CIRCUIT_ID:
+		return dhcp4_subopt(x->rai, RAI_CIRCUIT_ID, &sub) ? sub : SPAN_NULL;
+	case HOST_ID_FLEX_ID:
+		return x->flex_id;
+	case HOST_ID_N:
+		break;
+	}
+	return SPAN_NULL;
+}
+
+static const struct config_host *host_lookup(struct exchange *x, uint32_t subnet_id)
+{
+	for (size_t i = 0; i < x->cfg->n_host_ids; i++) {
+		enum config_host_id type = x->cfg->host_ids[i];
+		const struct config_host *h;
+		struct span id;
+
+		if (!(x->cfg->host_id_types >> type & 1))
+			continue;
+		id = identifier(x, type);
+		if (!id.n)
+			continue;
+		h = config_host_by_id(x->cfg, subnet_id, type, id);
+		if (h)
+			return h;
+	}
+	return NULL;
+}
+
+static const struct config_host *host_in_subnet(struct exchange *x, const struct config_subnet *s)
+{
+	const struct config_host *h = NULL;
+
+	if (s->params.reservations_in_subnet)
+		h = host_lookup(x, s->id);
+	if (!h && s->params.reservations_global)
+		h = host_lookup(x, 0);
+	return h;
+}
+
+const struct config_host *host_global(struct exchange *x)
+{
+	return host_lookup(x, 0);
+}
+
+static bool subnet_allowed(const struct exchange *x, const struct config_subnet *s)
+{
+	return exchange_class_ok(x, &s->classes);
+}
+
+/* The selected subnet is a candidate already; its network's others follow in order of id. */
+static bool candidates_build(struct exchange *x)
+{
+	const struct config_network *n = x->subnet->network;
+	size_t cap = n ? n->n_subnets : 1;
+
+	x->candidates = arena_calloc(&x->pkt.arena, cap, sizeof(*x->candidates));
+	if (!x->candidates)
+		return false;
+	x->candidates[0].subnet = x->subnet;
+	x->n_candidates = 1;
+	for (size_t i = 0; n && i < n->n_subnets; i++)
+		if (n->subnets[i] != x->subnet)
+			x->candidates[x->n_candidates++].subnet = n->subnets[i];
+	for (uint32_t i = 0; x->cfg->n_hosts && i < x->n_candidates; i++) {
+		x->candidates[i].host = host_in_subnet(x, x->candidates[i].subnet);
+		x->known |= x->candidates[i].host != NULL;
+	}
+	x->host = x->candidates[0].host;
+	return true;
+}
+
+static void add_classes(struct exchange *x, const struct config_host *h)
+{
+	for (size_t i = 0; i < h->classes.n; i++)
+		exchange_add_class(x, h->classes.ids[i]);
+}
+
+/*
+ * Classes of the reservation take part in the choice of the pool. In a shared network those of a
+ * subnet's own reservation do not: which subnet it will be is not known yet.
+ */
+static bool classes_apply(const struct exchange *x, const struct config_host *h)
+{
+	return h && h->classes.n && (h->subnet_id == 0 || !x->subnet->network);
+}
+
+void host_late_classes(struct exchange *x)
+{
+	if (x->host && x->subnet && x->subnet->network && x->host->subnet_id != 0)
+		add_classes(x, x->host);
+}
+
+/* Classes that depend on reserved ones were evaluated without those. */
+static void apply_classes(struct exchange *x, const struct config_host *h)
+{
+	classify_again(x);
+	add_classes(x, h);
+	classify_pass(x, false);
+}
+
+/* Subnets whose guard stays closed after all classes are known fall out. */
+static void candidates_filter(struct exchange *x)
+{
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < x->n_candidates; i++)
+		if (subnet_allowed(x, x->candidates[i].subnet))
+			x->candidates[n++] = x->candidates[i];
+	x->n_candidates = n;
+}
+
+static bool wants_flex_id(const struct exchange *x)
+{
+	for (size_t i = 0; i < x->cfg->n_host_ids; i++)
+		if (x->cfg->host_ids[i] == HOST_ID_FLEX_ID)
+			return true;
+	return false;
+}
+
+enum verdict stage_host(struct exchange *x)
+{
+	if (x->type == DHCP4_RELEASE || x->type == DHCP4_DECLINE)
+		return VERDICT_CONTINUE;
+	if (wants_flex_id(x) && hook_any(x->snap->hooks, HOOK_HOST4_IDENTIFIER))
+		(void)pipeline_hook(x, HOOK_HOST4_IDENTIFIER, NULL, NULL);
+	if (x->subnet && !candidates_build(x))
+		return exchange_drop(x, DROP_PROCESSING_FAILED);
+	if (x->host)
+		TRACE(x, "reservation: address %u.%u.%u.%u", x->host->addr >> 24,
+		      x->host->addr >> 16 & 255, x->host->addr >> 8 & 255, x->host->addr & 255);
+	if (classes_apply(x, x->host))
+		apply_classes(x, x->host);
+	exchange_add_class(x, x->known ? CLASS_KNOWN : CLASS_UNKNOWN);
+	classify_pass(x, true);
+	candidates_filter(x);
+	if (exchange_has_class(x, CLASS_DROP))
+		return exchange_drop(x, DROP_CLASS_DROP);
+	return VERDICT_CONTINUE;
+}
