@@ -50,7 +50,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	d.loop = loop;
 	d.raw.fd = d.udp.fd = d.arp.fd = d.timer.fd = d.privsep.fd = d.ready_fd = -1;
 	d.background = true; /* says nothing */
-	d.privsep.told = driver_told;
+	d.privsep.told = driver_applied;
 	d.privsep.ctx = &d;
 	client_init(&d.client, &opts, &link, &random);
 	for (size_t at = 0, n = 0; at < size; at += n + 1) {

@@ -102,7 +102,7 @@ static void check_routes(const struct client_lease *l)
 	fuzz_check(!l->mtu || l->mtu >= CLIENT_MTU_MIN);
 }
 
-static void carry_out(struct fuzz_client *f, const struct effect *e)
+static void run_effect(struct fuzz_client *f, const struct effect *e)
 {
 	switch (e->kind) {
 	case EFFECT_SEND_RAW:
@@ -167,11 +167,11 @@ static void carry_out(struct fuzz_client *f, const struct effect *e)
 	}
 }
 
-static void carry_out_all(struct fuzz_client *f)
+static void run_effects(struct fuzz_client *f)
 {
 	fuzz_check(!f->fx.overflow);
 	for (size_t i = 0; i < f->fx.n; i++)
-		carry_out(f, &f->fx.item[i]);
+		run_effect(f, &f->fx.item[i]);
 	f->got_packet = false;
 }
 
@@ -195,7 +195,7 @@ static void receive(struct fuzz_client *f, struct span frame, unsigned flags)
 		f->got_xid = be32_at(packet_app(&p), XID_AT);
 		f->got_yiaddr = be32_at(packet_app(&p), YIADDR_AT);
 	}
-	carry_out_all(f);
+	run_effects(f);
 }
 
 /* Builds a message in a sound frame: fixed part filled in, then the octets of the input. */
@@ -240,7 +240,7 @@ static void arp(struct fuzz_client *f, struct rd *r)
 	arp_write(&w, &a);
 	(void)client_receive_arp(&f->c, span_of(out, how & 8 ? w.len - (how >> 4) : w.len), f->now,
 				 &f->fx, NULL);
-	carry_out_all(f);
+	run_effects(f);
 }
 
 static void event(struct fuzz_client *f, enum client_event e)
@@ -259,7 +259,7 @@ static void event(struct fuzz_client *f, enum client_event e)
 	if (e == CLIENT_EV_ADDRESS_REMOVED && !f->c.configured)
 		return;
 	(void)client_event(&f->c, e, f->now, &f->fx);
-	carry_out_all(f);
+	run_effects(f);
 }
 
 /* Timers as they are due; several at one instant, but no more than there are. */
@@ -278,7 +278,7 @@ static void advance(struct fuzz_client *f, int64_t by, bool sleep)
 		fuzz_check(at_once <= CLIENT_N_TIMERS);
 		f->now = due > f->now ? due : f->now;
 		client_tick(&f->c, f->now, &f->fx);
-		carry_out_all(f);
+		run_effects(f);
 		if (f->sends - before > 2000)
 			return;
 	}

@@ -22,7 +22,7 @@ int frames_verdict(struct frames *f, const struct frame *fr, enum frame_verdict 
 {
 	int r;
 
-	if (fr->flags & FRAME_FORGED)
+	if (fr->flags & FRAME_CREATED)
 		return v == FRAME_ACCEPT ? frames_inject(f, fr, data) : 0;
 	if (v == FRAME_DROP) {
 		f->stats.dropped++;

@@ -28,7 +28,7 @@ enum frame_flag {
 	FRAME_CSUM_NOT_READY = 1,
 	FRAME_TRUNCATED = 2, /* the source holds less of it than was on the wire */
 	FRAME_WRITTEN = 4,   /* set by its user: the octets lent were written to */
-	FRAME_FORGED = 8,    /* its user's own: no source lent it, so accepted it is injected */
+	FRAME_CREATED = 8,   /* its user's own: no source lent it, so accepted it is injected */
 	FRAME_DAMAGED = 16,  /* not as it was on the wire (octets or a VLAN tag were lost): it must
 				not be forwarded */
 };

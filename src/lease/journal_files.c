@@ -25,7 +25,7 @@ static int describe(const struct journal *j, const char *name, struct file_info 
 	return j->files->stat ? j->files->stat(j->files->ctx, name, ret) : 0;
 }
 
-int journal_aside(struct journal *j, const char *suffix, const char *why)
+int journal_set_aside(struct journal *j, const char *suffix, const char *why)
 {
 	const struct file_ops *f = j->files;
 	char from[PATH_CAP];
@@ -95,7 +95,7 @@ int journal_clear(struct journal *j, const char *suffix)
 	if (r < 0)
 		return r;
 	if (!info.symlink && !(info.regular && is_ours(j, name)))
-		return journal_aside(j, suffix, "no file of a clean-up");
+		return journal_set_aside(j, suffix, "no file of a clean-up");
 	r = f->unlink(f->ctx, name);
 	return r == -ENOENT ? 0 : r;
 }
@@ -179,7 +179,7 @@ int journal_make_way(struct journal *j)
 		if (r == -EWOULDBLOCK)
 			return -EADDRINUSE;
 	}
-	return journal_aside(j, "", "not the lease file that the server wrote");
+	return journal_set_aside(j, "", "not the lease file that the server wrote");
 }
 
 /* --- before anything is read ------------------------------------------------------------------ */

@@ -101,7 +101,7 @@ bool journal_open_late(struct journal *j);
 
 /* --- journal_files.c -------------------------------------------------------------------------- */
 /* Renames name + suffix to a new name (.aside-1 ...) and logs it. */
-int journal_aside(struct journal *j, const char *suffix, const char *why) must_check;
+int journal_set_aside(struct journal *j, const char *suffix, const char *why) must_check;
 /* Removes the file that an interrupted clean-up left under the name; a file of another kind is set
  * aside. */
 int journal_clear(struct journal *j, const char *suffix) must_check;

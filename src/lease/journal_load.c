@@ -436,7 +436,7 @@ static int load_files(struct loader *l)
 
 	if (journal_exists(j, ".completed") && journal_exists(j, ".1") &&
 	    !journal_completed_whole(j)) {
-		r = journal_aside(j, ".completed", "not complete");
+		r = journal_set_aside(j, ".completed", "not complete");
 		j->completed_aside = r == 0;
 	}
 	if (r == 0)

@@ -107,7 +107,7 @@ static void finish(struct client *c, struct effects *fx)
 	close_sockets(c, fx);
 }
 
-static void tell_state(struct client_step *s)
+static void notify_state(struct client_step *s)
 {
 	struct client *c = s->c;
 	struct effect *e;
@@ -141,7 +141,7 @@ static bool run(struct client *c, enum client_event e, int64_t now, const struct
 		s.raise = -1;
 		c->state = t->next;
 		t->action(&s);
-		tell_state(&s);
+		notify_state(&s);
 	}
 	finish(c, fx);
 	if (s.exit)

@@ -38,7 +38,7 @@ static void timer_due(void *ctx, uint32_t events)
 	(void)events;
 	(void)!read(d->timer.fd, &n, sizeof(n));
 	client_tick(&d->client, driver_now(), &d->fx);
-	driver_carry(d);
+	driver_run_effects(d);
 }
 
 static enum client_event signal_event(uint32_t signo)
@@ -173,7 +173,7 @@ int driver_open(struct driver *d, const struct client_opts *o, struct apply *app
 		d->netlink.fd = -1;
 	packet_init(&d->packet, d->packet_data, sizeof(d->packet_data), d->packet_arena,
 		    sizeof(d->packet_arena));
-	privsep_init(&d->privsep, apply, driver_told, d);
+	privsep_init(&d->privsep, apply, driver_applied, d);
 	if (r == 0)
 		r = reconcile_open(d);
 	if (r == 0)

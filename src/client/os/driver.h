@@ -79,7 +79,7 @@ void driver_lease_context(const struct driver *d, struct client_lease_context *r
 
 /* --- driver_effects.c ---------------------------------------------------------------------------------- */
 /* Carries out d->fx, and the steps that follow from it. */
-void driver_carry(struct driver *d);
+void driver_run_effects(struct driver *d);
 /* Acts on answers that have come: ends a client without privileges, compares with the kernel. */
 void driver_settled(struct driver *d);
 /* An event into the machine, and its effects. False: the state ignores it. */
@@ -89,7 +89,7 @@ void driver_routes_of(const struct client_lease *l, struct netconf_routes *ret);
 /* Asks the privileged half for exactly the routes of a lease. */
 void driver_set_routes(struct driver *d, const struct client_lease *l);
 /* Answers of the privileged half. */
-void driver_told(void *ctx, const struct apply_reply *r);
+void driver_applied(void *ctx, const struct apply_reply *r);
 int64_t driver_now(void); /* CLOCK_BOOTTIME */
 
 /* --- report.c --------------------------------------------------------------------------------- */

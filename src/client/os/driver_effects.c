@@ -186,7 +186,7 @@ static void run_script(struct driver *d, const struct effect *e)
 	ask(d);
 }
 
-void driver_told(void *ctx, const struct apply_reply *r)
+void driver_applied(void *ctx, const struct apply_reply *r)
 {
 	struct driver *d = ctx;
 	char text[64];
@@ -278,7 +278,7 @@ static void do_exit(struct driver *d, int code)
 	loop_stop(d->loop);
 }
 
-static void carry_one(struct driver *d, const struct effect *e)
+static void run_effect(struct driver *d, const struct effect *e)
 {
 	switch (e->kind) {
 	case EFFECT_SEND_RAW:
@@ -346,10 +346,10 @@ static void carry_one(struct driver *d, const struct effect *e)
 	}
 }
 
-static void carry_list(struct driver *d)
+static void run_effect_list(struct driver *d)
 {
 	for (size_t i = 0; i < d->fx.n; i++)
-		carry_one(d, &d->fx.item[i]);
+		run_effect(d, &d->fx.item[i]);
 	driver_flush(d);
 	while (d->n_closing)
 		(void)close(d->closing[--d->n_closing]);
@@ -362,9 +362,9 @@ void driver_settled(struct driver *d)
 	reconcile_run(d);
 }
 
-void driver_carry(struct driver *d)
+void driver_run_effects(struct driver *d)
 {
-	carry_list(d);
+	run_effect_list(d);
 	/* each failure is reported once a step; the machine backs off by itself */
 	for (int i = 0; i < 4 && (d->socket_failed || d->send_failed) && !d->exiting; i++) {
 		enum client_event e = d->socket_failed ? CLIENT_EV_SOCKET_FAILED
@@ -372,7 +372,7 @@ void driver_carry(struct driver *d)
 
 		d->socket_failed = d->send_failed = false;
 		if (client_event(&d->client, e, driver_now(), &d->fx))
-			carry_list(d);
+			run_effect_list(d);
 	}
 	d->socket_failed = d->send_failed = false;
 	driver_settled(d);
@@ -382,7 +382,7 @@ bool driver_event(struct driver *d, enum client_event e)
 {
 	if (d->exiting || !client_event(&d->client, e, driver_now(), &d->fx))
 		return false;
-	driver_carry(d);
+	driver_run_effects(d);
 	return true;
 }
 
@@ -419,7 +419,7 @@ static void read_packets(struct driver *d, const struct driver_sock *s, bool udp
 			return;
 		}
 		(void)client_receive(&d->client, &d->packet, driver_now(), &d->fx, &why);
-		driver_carry(d);
+		driver_run_effects(d);
 	}
 }
 
@@ -476,6 +476,6 @@ static void arp_readable(void *ctx, uint32_t events)
 		}
 		(void)client_receive_arp(&d->client, span_of(d->packet_data, (size_t)n),
 					 driver_now(), &d->fx, NULL);
-		driver_carry(d);
+		driver_run_effects(d);
 	}
 }

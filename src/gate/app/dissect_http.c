@@ -199,7 +199,7 @@ static bool tell(struct gate *g, struct gate_view *v, enum gate_event e)
 }
 
 /* The head at offset `at`. False: it goes no further. */
-static bool tell_head(struct gate *g, struct gate_view *v, uint32_t at, enum gate_event e)
+static bool raise_head(struct gate *g, struct gate_view *v, uint32_t at, enum gate_event e)
 {
 	struct gate_http *h = gate_http_of(g);
 	bool ok;
@@ -212,7 +212,7 @@ static bool tell_head(struct gate *g, struct gate_view *v, uint32_t at, enum gat
 	return ok;
 }
 
-bool http_tell_data(struct gate *g, struct gate_view *v, uint32_t at, uint32_t n, uint32_t *ret_n)
+bool http_raise_data(struct gate *g, struct gate_view *v, uint32_t at, uint32_t n, uint32_t *ret_n)
 {
 	const struct http_flow *s = v->flow->state;
 	enum gate_event e = v->direction == GATE_UP ? EVENT_HTTP_request_data
@@ -252,7 +252,7 @@ static bool request(struct gate *g, struct gate_view *v, uint32_t at)
 	if (s->n == HTTP_MAX_ASKED)
 		return refuse(g, v, GATE_DROP_HTTP_PIPELINE);
 	s->body[GATE_UP] = HTTP_BODY_FIXED;
-	if (!tell_head(g, v, at, EVENT_HTTP_request))
+	if (!raise_head(g, v, at, EVENT_HTTP_request))
 		return false;
 	keep_request(g, s, span_of(v->octets + at, h->head.len));
 	s->asked[(s->first + s->n++) % HTTP_MAX_ASKED] = h->head.method | how;
@@ -272,7 +272,7 @@ static bool response(struct gate *g, struct gate_view *v, uint32_t at)
 	if (h->status == STATUS_SWITCHING && !(s->n && s->asked[s->first] & HTTP_ASKED_UPGRADE))
 		return refuse(g, v, GATE_DROP_HTTP_UNASKED);
 	s->body[GATE_DOWN] = HTTP_BODY_FIXED;
-	if (!tell_head(g, v, at, EVENT_HTTP_response))
+	if (!raise_head(g, v, at, EVENT_HTTP_response))
 		return false;
 	forget(http, &s->answer);
 	if (g->listeners[EVENT_HTTP_response_data].n)
@@ -292,8 +292,8 @@ static bool is_trailer(uint8_t state)
 
 /* One step from a state of the parser is carried out; *n: octets that it is about, as they are
  * afterwards. False: the flow is over. */
-static bool carry(struct gate *g, struct gate_view *v, uint8_t from, struct http_step step,
-		  uint32_t at, uint32_t *n)
+static bool handle_step(struct gate *g, struct gate_view *v, uint8_t from, struct http_step step,
+			uint32_t at, uint32_t *n)
 {
 	struct http_flow *s = v->flow->state;
 
@@ -337,7 +337,7 @@ uint32_t gate_http_data(struct gate *g, struct gate_view *v)
 		p->answers = v->direction == GATE_DOWN ? asked_first(s) : HTTP_METHOD_OTHER;
 		step = http_next(p, span_sub(span_of(v->octets, v->n), at, v->n), v->end,
 				 &gate_http_of(g)->head);
-		if (!carry(g, v, from, step, at, &n))
+		if (!handle_step(g, v, from, step, at, &n))
 			return 0;
 		at += n;
 	} while (step.event != HTTP_MORE);

@@ -106,7 +106,7 @@ static bool as_chunk(struct gate *g, struct gate_view *v, uint32_t at, uint32_t 
 	if (gate_stream_edit(g, v, at + n, 0, span_of("\r\n", BACK)) < 0 ||
 	    gate_stream_edit(g, v, at, 0, span_of("0\r\n", FRONT)) < 0)
 		return give_up(g, v);
-	if (!http_tell_data(g, v, at + FRONT, n, &m))
+	if (!http_raise_data(g, v, at + FRONT, n, &m))
 		return false;
 	all = close_chunk(g, v, at, m, ends);
 	if (all < 0)
@@ -122,7 +122,7 @@ bool http_body_data(struct gate *g, struct gate_view *v, uint32_t at, uint32_t n
 
 	if (how == HTTP_BODY_TO_CHUNKS || how == HTTP_BODY_CHUNKS)
 		return as_chunk(g, v, at, n, ret_n);
-	return http_tell_data(g, v, at, n, ret_n);
+	return http_raise_data(g, v, at, n, ret_n);
 }
 
 bool http_body_framing(struct gate *g, struct gate_view *v, uint32_t at, uint32_t n, bool trailer,

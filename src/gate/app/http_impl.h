@@ -75,7 +75,7 @@ bool http_body_data(struct gate *g, struct gate_view *v, uint32_t at, uint32_t n
 bool http_body_framing(struct gate *g, struct gate_view *v, uint32_t at, uint32_t n, bool trailer,
 		       uint32_t *ret_n);
 /* The listeners see n octets of a body. False: it goes no further. */
-bool http_tell_data(struct gate *g, struct gate_view *v, uint32_t at, uint32_t n, uint32_t *ret_n);
+bool http_raise_data(struct gate *g, struct gate_view *v, uint32_t at, uint32_t n, uint32_t *ret_n);
 /* In the place of Content-Length: Transfer-Encoding, or nothing. 0, or negative as edits of
  * streams. */
 int http_edit_length(struct gate *g, bool chunks) must_check;

@@ -6,7 +6,7 @@
 
 #include "gate/app/dissect_dns.h"
 #include "gate/app/dissect_http.h"
-#include "gate/engine/plug.h"
+#include "gate/engine/plugin.h"
 #include "wire/ipv4.h"
 
 #include <errno.h>
@@ -29,7 +29,7 @@ static const struct gate_app apps[DISSECT_N] = {
 /* Of IPv4; 0: it is nobody that a flow can speak. */
 static uint8_t proto_of(const struct gate *g, int d)
 {
-	const struct gate_plug *x = gate_plug(g, d);
+	const struct gate_plugin *x = gate_plugin(g, d);
 
 	if (x)
 		return x->proto;
@@ -42,12 +42,12 @@ static void begin(struct gate *g, struct flow *f, int d)
 	if (d < DISSECT_N)
 		apps[d].begin(g, f);
 	else
-		gate_plug_begin(g, f);
+		gate_plugin_begin(g, f);
 }
 
 uint32_t gate_app_data(struct gate *g, struct gate_view *v)
 {
-	const struct gate_plug *x = gate_plug(g, v->flow->app);
+	const struct gate_plugin *x = gate_plugin(g, v->flow->app);
 
 	return x ? x->data(x->ctx, g, v) : apps[v->flow->app].data(g, v);
 }
@@ -83,7 +83,7 @@ int gate_app_port(struct gate *g, enum gate_dissector d, uint16_t port)
 /* DISSECT_N: nobody's. */
 static enum gate_dissector by_port(const struct gate *g, uint8_t proto, uint16_t port)
 {
-	int plug;
+	int plugin;
 
 	for (uint32_t i = 0; i < g->n_ports; i++) {
 		enum gate_dissector d = (enum gate_dissector)g->ports[i].dissector;
@@ -95,8 +95,8 @@ static enum gate_dissector by_port(const struct gate *g, uint8_t proto, uint16_t
 		if (apps[d].proto == proto && apps[d].port == port &&
 		    gate_loaded(g, (enum gate_dissector)d))
 			return (enum gate_dissector)d;
-	plug = gate_plug_by_port(g, proto, port);
-	return plug >= 0 ? (enum gate_dissector)plug : DISSECT_N;
+	plugin = gate_plugin_by_port(g, proto, port);
+	return plugin >= 0 ? (enum gate_dissector)plugin : DISSECT_N;
 }
 
 int gate_app_choose(struct gate *g, struct flow *f, enum gate_dissector d)
@@ -147,6 +147,6 @@ void gate_app_end(struct gate *g, struct flow *f)
 	if (f->app < DISSECT_N)
 		apps[f->app].end(g, f);
 	else if (f->app > DISSECT_N)
-		gate_plug_end(g, f);
+		gate_plugin_end(g, f);
 	f->app = DISSECT_N;
 }

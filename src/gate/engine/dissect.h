@@ -23,9 +23,9 @@ struct gate_listeners {
 	} at[GATE_MAX_LISTENERS];
 };
 
-struct gate_forge;
-struct gate_vouches;
-struct gate_plug;
+struct gate_created;
+struct early_acks;
+struct gate_plugin;
 struct gate_view;
 
 /* For followers of streams (bind_stream.c); `stream` is the value of tcp_conn.script or
@@ -78,12 +78,12 @@ struct gate {
 	uint32_t n_conns, conn_fresh;	    /* conn_fresh: from here on none was ever used */
 	struct tcp_pool *tcp_pool, *history_pool;
 	bool drop_overlaps; /* data retransmitted with other octets is dropped, not corrected */
-	struct gate_vouches *vouches; /* octets that are acknowledged in the receiver's place */
+	struct early_acks *early_acks; /* octets that are acknowledged in the receiver's place */
 	const struct gate_stream_ops *stream_ops;
-	struct gate_view *view;	 /* data shown to listeners of receive_data */
-	void *apps[DISSECT_N];	 /* of the dissectors of applications, their own */
-	struct gate_plug *plugs; /* dissectors that were registered at run time (plug.h) */
-	uint32_t n_ports;	 /* where else their servers are (app.h) */
+	struct gate_view *view;	     /* data shown to listeners of receive_data */
+	void *apps[DISSECT_N];	     /* of the dissectors of applications, their own */
+	struct gate_plugin *plugins; /* dissectors that were registered at run time (plugin.h) */
+	uint32_t n_ports;	     /* where else their servers are (app.h) */
 	struct {
 		uint16_t port;
 		uint8_t dissector;
@@ -91,9 +91,9 @@ struct gate {
 	bool midstream; /* connections whose beginning was not seen are taken up */
 	struct gate_packet pkt;
 	bool at_hand; /* there is one; else pkt.flow is NULL */
-	uint8_t hops; /* of the next one (packet_new.h) */
-	struct gate_forge *forge;
-	uint32_t n_forged;    /* places of its that are in use */
+	uint8_t hops; /* of the next one (created.h) */
+	struct gate_created *created;
+	uint32_t n_created;   /* places of its that are in use */
 	enum gate_drop error; /* reason for listeners of protocol_error */
 	bool taken;	      /* the current segment is in order, and counted by its connection */
 	struct gate_counters counters;
@@ -149,7 +149,8 @@ static inline bool gate_raise_new(struct gate *g, enum gate_event e, struct gate
 /* Returns the dissector as the result of a receive function, or GATE_ACCEPT if it is not loaded. */
 static inline int gate_next_dissector(const struct gate *g, enum gate_dissector d)
 {
-	if (unlikely((int)d > DISSECT_N)) /* of plug.h: they are loaded when they are registered */
+	if (unlikely((int)d >
+		     DISSECT_N)) /* of plugin.h: they are loaded when they are registered */
 		return (int)d;
 	return d != DISSECT_N && (g->loaded & UINT32_C(1) << d) ? (int)d : GATE_ACCEPT;
 }

@@ -76,8 +76,8 @@ struct gate_counters {
 	uint64_t unverified; /* retransmissions whose first copy is not remembered any more */
 	uint64_t snapped;    /* forwarded frames that a recording holds a part of (keep_snapped) */
 	uint64_t gaps; /* places where a recording lacks TCP octets that segments waited for */
-	uint64_t failed_open;	   /* could not be decided and were forwarded */
-	uint64_t forged, injected; /* made by rules: sent; come in, which are among the packets */
+	uint64_t failed_open;	    /* could not be decided and were forwarded */
+	uint64_t created, injected; /* made by rules: sent; come in, which are among the packets */
 	uint64_t drops[GATE_DROP_N];
 };
 const struct gate_counters *gate_counters(const struct gate *g);

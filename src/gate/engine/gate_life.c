@@ -4,8 +4,8 @@
  */
 #include "gate/engine/app.h"
 #include "gate/engine/dissect.h"
-#include "gate/net/packet_new.h"
-#include "gate/engine/plug.h"
+#include "gate/net/created.h"
+#include "gate/engine/plugin.h"
 
 #include "base/cleanup.h"
 #include "base/clock.h"
@@ -129,9 +129,9 @@ int gate_new(const struct gate_opts *o, struct gate **ret)
 	if (r == 0)
 		r = gate_apps_new(g, o->flows.max_flows);
 	if (r == 0)
-		r = gate_plugs_new(g);
+		r = gate_plugins_new(g);
 	if (r == 0)
-		r = gate_forge_new(g);
+		r = gate_created_new(g);
 	if (r == 0)
 		r = defrag_new(&o->defrag, g->held, fragment_lost, g, &g->defrag);
 	if (r < 0) {
@@ -149,8 +149,8 @@ void gate_free(struct gate *g)
 		return;
 	flow_table_free(g->flows);
 	gate_apps_free(g);
-	gate_plugs_free(g);
-	gate_forge_free(g);
+	gate_plugins_free(g);
+	gate_created_free(g);
 	gate_tcp_free(g);
 	defrag_free(g->defrag);
 	held_pool_free(g->held);

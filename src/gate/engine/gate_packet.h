@@ -75,7 +75,7 @@ struct gate_packet {
 	uint8_t checksum;    /* enum gate_checksum */
 	bool stopped;	     /* a rule dropped it */
 	bool keep_fragments; /* a rule wants fragments as they are */
-	bool forged;	     /* made by a rule (packet_new.h) */
+	bool created;	     /* made by a rule (created.h) */
 	bool sending;	     /* on the way back up */
 	bool given;	     /* its verdict was given before the walk was over */
 	uint8_t hops;	     /* came in as one that was made, so often */

@@ -33,7 +33,7 @@ static void remember_checksum(const struct gate *g, struct gate_packet *p)
 
 int verdict_write(struct gate *g, struct gate_packet *p, uint32_t off, const void *octets, size_t n)
 {
-	if (g->pass_through && !p->forged)
+	if (g->pass_through && !p->created)
 		return -EROFS;
 	if (off > p->p.len || n > p->p.len - off)
 		return -ERANGE;
@@ -45,7 +45,7 @@ int verdict_write(struct gate *g, struct gate_packet *p, uint32_t off, const voi
 
 static void move_to_scratch(struct gate *g, struct gate_packet *p)
 {
-	if (p->p.data == g->scratch || p->forged)
+	if (p->p.data == g->scratch || p->created)
 		return;
 	memcpy(g->scratch, p->p.data, p->p.len);
 	p->p.data = g->scratch;
@@ -58,7 +58,7 @@ int verdict_splice(struct gate *g, struct gate_packet *p, uint32_t off, size_t n
 	uint32_t from = p->p.l3 == PACKET_NO_LAYER ? 0 : p->p.l3;
 	uint8_t *d;
 
-	if (g->pass_through && !p->forged)
+	if (g->pass_through && !p->created)
 		return -EROFS;
 	if (off > end || n > end - off)
 		return -ERANGE;

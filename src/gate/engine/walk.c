@@ -8,10 +8,10 @@
 
 #include "base/clock.h"
 #include "gate/engine/app.h"
-#include "gate/net/packet_new.h"
+#include "gate/net/created.h"
 #include "gate/net/fragment.h"
-#include "gate/engine/plug.h"
-#include "gate/tcp/tcp_early_ack.h"
+#include "gate/engine/plugin.h"
+#include "gate/tcp/early_ack.h"
 #include "wire/ipv4.h"
 
 #include <errno.h>
@@ -48,7 +48,7 @@ enum gate_dissector gate_dissector_find(const char *name)
 
 void gate_load(struct gate *g, enum gate_dissector d)
 {
-	/* those of plug.h have loaded the dissectors below them */
+	/* those of plugin.h have loaded the dissectors below them */
 	if ((unsigned)d >= DISSECT_N || g->loaded & UINT32_C(1) << d)
 		return;
 	g->loaded |= UINT32_C(1) << d;
@@ -121,10 +121,10 @@ static const int error_events[DISSECT_N] = {
 };
 
 /* False: a listener dropped it. */
-static bool tell_error(struct gate *g, struct gate_packet *p, enum gate_drop why)
+static bool raise_error(struct gate *g, struct gate_packet *p, enum gate_drop why)
 {
 	unsigned d = p->depth ? p->stack[p->depth - 1] : DISSECT_RAW;
-	int e = d < DISSECT_N ? error_events[d] : 0; /* those of plug.h tell it themselves */
+	int e = d < DISSECT_N ? error_events[d] : 0; /* those of plugin.h tell it themselves */
 
 	if (!e || gate_drop_info(why)->kind != GATE_KIND_MALFORMED)
 		return true;
@@ -137,7 +137,7 @@ int gate_undecided(struct gate *g, struct gate_packet *p, enum gate_drop why)
 	int how;
 
 	/* between packets there is none to show */
-	if (g->at_hand && !tell_error(g, p, why))
+	if (g->at_hand && !raise_error(g, p, why))
 		return GATE_DROP;
 	if (g->at_hand && g->on_undecided && g->on_undecided(g->policy_ctx, g, p, why, &how))
 		return how;
@@ -166,7 +166,7 @@ static int walk_down(struct gate *g, struct gate_packet *p)
 	while (d >= 0 && p->depth < GATE_MAX_DEPTH) {
 		p->stack[p->depth++] = (uint8_t)d;
 		if (unlikely(d > DISSECT_N)) {
-			d = gate_plug_receive(g, p, d);
+			d = gate_plugin_receive(g, p, d);
 			continue;
 		}
 		g->counters.seen[d]++;
@@ -205,7 +205,7 @@ static bool walk_up(struct gate *g, struct gate_packet *p)
 		unsigned d = p->stack[i - 1];
 
 		if (unlikely(d > DISSECT_N)) {
-			if (!gate_plug_send(g, p, (int)d) || p->stopped)
+			if (!gate_plugin_send(g, p, (int)d) || p->stopped)
 				return false;
 			continue;
 		}
@@ -298,7 +298,7 @@ static void verdict(struct gate *g, struct gate_packet *p, int how)
 	}
 	if (how == GATE_HOLD && !g->pass_through)
 		return;
-	if (unlikely(p->dirty & DIRTY_LENGTH || p->frame.flags & FRAME_FORGED) &&
+	if (unlikely(p->dirty & DIRTY_LENGTH || p->frame.flags & FRAME_CREATED) &&
 	    !g->pass_through && gate_release_longer(g, p))
 		return;
 	g->counters.accepted++;
@@ -375,7 +375,7 @@ static void come_in(struct gate *g)
 {
 	const struct frame *f;
 
-	while ((f = gate_forged_next(g)) != NULL) {
+	while ((f = gate_created_next(g)) != NULL) {
 		one(g, f);
 		(void)frames_flush(g->frames);
 	}
@@ -392,7 +392,7 @@ int gate_turn(struct gate *g)
 		g->at = (uint32_t)i;
 		fire_alarm(g, time_of(g, &g->batch[i]));
 		one(g, &g->batch[i]);
-		if (unlikely(g->n_forged))
+		if (unlikely(g->n_created))
 			come_in(g);
 	}
 	g->hinted = false;
@@ -408,9 +408,9 @@ void gate_tick(struct gate *g, int64_t now_ns)
 		g->now_ns = now_ns;
 	g->ticked_ns = g->now_ns;
 	defrag_expire(g->defrag, g->now_ns);
-	gate_tcp_vouch_tick(g, g->now_ns);
+	early_acks_tick(g, g->now_ns);
 	(void)flow_expire(g->flows, g->now_ns, EXPIRE_A_TURN);
-	if (unlikely(g->n_forged))
+	if (unlikely(g->n_created))
 		come_in(g);
 }
 

@@ -91,7 +91,7 @@ static void push_data(lua_State *L, const struct bind_occasion *o, bool streamed
 	if (o->stream)
 		bind_push_stream(L, o->stream, o->g->view, streamed);
 	else
-		bind_push_shown(L);
+		bind_push_view(L);
 }
 
 /* Pushes the argument of protocol_error: {description =, name =}. */
@@ -195,7 +195,7 @@ static unsigned show(const struct hearing *h, struct bind_occasion *o, struct sc
 		return 0;
 	/* an end without data is for those who wait for it */
 	r->resume = o->g->view->n == 0;
-	bind_shown_begin(h->bind, o->g->view);
+	bind_view_begin(h->bind, o->g->view);
 	if (!events[h->event].streamed || !script_event_streamed(h->bind->script, h->id))
 		return 0;
 	if (events[h->event].dissector == DISSECT_HTTP)
@@ -224,11 +224,11 @@ static bool hear(void *ctx, struct gate *g, struct gate_packet *p, struct flow *
 	if (dhcp)
 		script_dhcp_end(&h->bind->dhcp);
 	if (g->view)
-		bind_shown_end(h->bind);
+		bind_view_end(h->bind);
 	if (o.stream && o.stream->body)
-		return bind_body_shown(o.stream) && outcome(g, p, f, what);
+		return bind_body_deliver(o.stream) && outcome(g, p, f, what);
 	if (o.stream)
-		bind_stream_shown(o.stream);
+		bind_stream_deliver(o.stream);
 	return outcome(g, p, f, what);
 }
 

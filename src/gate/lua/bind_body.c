@@ -124,7 +124,7 @@ static uint32_t held_from(const struct bind_stream *st)
 	return held - st->b.base < all ? (uint32_t)(held - st->b.base) : all;
 }
 
-bool bind_body_shown(struct bind_stream *st)
+bool bind_body_deliver(struct bind_stream *st)
 {
 	struct flow *f = st->f;
 	bool ok = true;

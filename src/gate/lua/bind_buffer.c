@@ -37,9 +37,8 @@ static const char *shown_octets(struct script_buffer *b, struct span *ret)
 {
 	const struct gate_bind *bind = b->ctx;
 
-	*ret = bind->shown_view ? span_of(bind->shown_view->octets, bind->shown_view->n)
-				: SPAN_NULL;
-	return bind->shown_view ? NULL : "of a stream that is not shown any more";
+	*ret = bind->view ? span_of(bind->view->octets, bind->view->n) : SPAN_NULL;
+	return bind->view ? NULL : "of a stream that is not shown any more";
 }
 
 static int shown_replace(lua_State *L, int idx, struct script_buffer *b, size_t off, size_t n,
@@ -49,7 +48,7 @@ static int shown_replace(lua_State *L, int idx, struct script_buffer *b, size_t 
 
 	(void)L;
 	(void)idx;
-	return gate_stream_edit(bind->g, bind->shown_view, (uint32_t)off, (uint32_t)n, with);
+	return gate_stream_edit(bind->g, bind->view, (uint32_t)off, (uint32_t)n, with);
 }
 
 static const struct script_buffer_ops shown_ops = {shown_octets, shown_replace};
@@ -57,7 +56,7 @@ static const struct script_buffer_ops shown_ops = {shown_octets, shown_replace};
 void bind_buffers_init(struct gate_bind *b)
 {
 	for (unsigned i = 0; i < ARRAY_LEN(b->packets); i++) {
-		struct gate_packet *p = i ? gate_forged_at(b->g, i - 1) : &b->g->pkt;
+		struct gate_packet *p = i ? gate_created_at(b->g, i - 1) : &b->g->pkt;
 
 		script_buffer_init(&b->packets[i].b, b->script, &packet_ops, p, &p->generation);
 	}
@@ -74,7 +73,7 @@ void bind_buffers_fini(struct gate_bind *b)
 void bind_push_payload(lua_State *L, struct gate_packet *p, uint32_t off, uint32_t len)
 {
 	struct gate_bind *b = bind_of(L);
-	struct bind_packet *of = &b->packets[p->forged ? 1 + gate_forged_index(p) : 0];
+	struct bind_packet *of = &b->packets[p->created ? 1 + gate_created_index(p) : 0];
 
 	if (of->generation != p->generation) {
 		script_buffer_reset(&of->b);
@@ -86,7 +85,7 @@ void bind_push_payload(lua_State *L, struct gate_packet *p, uint32_t off, uint32
 void bind_push_data(lua_State *L, const struct gate_packet *p)
 {
 	struct gate_bind *b = bind_of(L);
-	struct bind_packet *of = &b->packets[p->forged ? 1 + gate_forged_index(p) : 0];
+	struct bind_packet *of = &b->packets[p->created ? 1 + gate_created_index(p) : 0];
 
 	if (of->data_ref && of->data_generation == p->generation) {
 		lua_rawgeti(L, LUA_REGISTRYINDEX, of->data_ref);
@@ -101,21 +100,21 @@ void bind_push_data(lua_State *L, const struct gate_packet *p)
 	of->data_generation = p->generation;
 }
 
-void bind_shown_begin(struct gate_bind *b, struct gate_view *v)
+void bind_view_begin(struct gate_bind *b, struct gate_view *v)
 {
 	script_buffer_reset(&b->shown);
-	b->shown_view = v;
+	b->view = v;
 }
 
-void bind_shown_end(struct gate_bind *b)
+void bind_view_end(struct gate_bind *b)
 {
-	b->shown_view = NULL;
+	b->view = NULL;
 	b->shown_generation++;
 }
 
-void bind_push_shown(lua_State *L)
+void bind_push_view(lua_State *L)
 {
 	struct gate_bind *b = bind_of(L);
 
-	script_push_sub(L, 0, &b->shown, 0, b->shown_view->n);
+	script_push_sub(L, 0, &b->shown, 0, b->view->n);
 }

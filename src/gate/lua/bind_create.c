@@ -4,7 +4,7 @@
  * pkt:drop(), pkt:parent(). A packet that was sent or dropped is gone: using it is an error.
  */
 #include "gate/lua/bind_class.h"
-#include "gate/net/packet_new.h"
+#include "gate/net/created.h"
 #include "script/rules/event.h"
 
 #include <errno.h>
@@ -19,7 +19,7 @@ int bind_get_state(lua_State *L, void *obj)
 {
 	const struct gate_packet *p = obj;
 
-	lua_pushstring(L, p->forged ? "forged" : p->sending ? "sent" : "normal");
+	lua_pushstring(L, p->created ? "forged" : p->sending ? "sent" : "normal");
 	return 1;
 }
 
@@ -30,7 +30,7 @@ void bind_set_iface(lua_State *L, void *obj, int idx)
 	struct gate_packet *p = obj;
 	const char *name;
 
-	if (!p->forged)
+	if (!p->created)
 		(void)luaL_error(L, "%s: read-only: this packet came by it", what);
 	if (lua_type(L, idx) != LUA_TSTRING)
 		script_expected(L, idx, what, "name of an interface");
@@ -38,7 +38,7 @@ void bind_set_iface(lua_State *L, void *obj, int idx)
 	for (unsigned port = 0; port < FRAMES_MAX_PORTS && *frames_port_name(p->g->frames, port);
 	     port++)
 		if (strcmp(frames_port_name(p->g->frames, port), name) == 0) {
-			gate_forged_by(p, port);
+			gate_created_by(p, port);
 			return;
 		}
 	(void)luaL_error(L, "%s: there is no interface '%s'", what, name);
@@ -50,8 +50,8 @@ static int method_drop(lua_State *L)
 {
 	struct gate_packet *p = check_packet(L);
 
-	if (p->forged)
-		gate_forged_drop(p);
+	if (p->created)
+		gate_created_drop(p);
 	else
 		gate_drop(p, GATE_DROP_RULE);
 	return 0;
@@ -60,9 +60,9 @@ static int method_drop(lua_State *L)
 static int method_send(lua_State *L)
 {
 	struct gate_packet *p = check_packet(L);
-	int r = p->forged ? gate_forged_send(p->g, p) : gate_send_now(p->g, p);
+	int r = p->created ? gate_created_send(p->g, p) : gate_send_now(p->g, p);
 
-	if (r == -EPERM && !p->forged)
+	if (r == -EPERM && !p->created)
 		return luaL_error(
 			L,
 			"send: the packet is on its way already, or one of a connection, which goes by itself");
@@ -74,10 +74,10 @@ static int method_inject(lua_State *L)
 {
 	struct gate_packet *p = check_packet(L);
 
-	if (!p->forged)
+	if (!p->created)
 		return luaL_error(L, "inject: only a packet that was made (create) can come in");
 	bind_check_write(L, p->g->pass_through ? -EROFS : 0, "inject");
-	gate_forged_inject(p->g, p);
+	gate_created_inject(p->g, p);
 	return 0;
 }
 
@@ -165,7 +165,7 @@ static int create_raw(lua_State *L)
 	}
 	p = gate_forge(g, size);
 	if (!p)
-		return luaL_error(L, "%s: there are %d already", what, (int)FORGED_MAX);
+		return luaL_error(L, "%s: there are %d already", what, (int)CREATED_MAX);
 	script_push(L, bind_packet_class(DISSECT_RAW), p, &p->generation);
 	if (lua_istable(L, 1)) {
 		lua_getfield(L, 1, "iface");
@@ -187,9 +187,9 @@ static int create_on(lua_State *L)
 
 	(void)snprintf(what, sizeof(what), "%s.create", name);
 	lua_settop(L, 2);
-	if (!p->forged)
+	if (!p->created)
 		return luaL_error(L, "%s: the parent is no packet that was made (create)", what);
-	r = gate_forge_header(p->g, p, d);
+	r = gate_created_header(p->g, p, d);
 	if (r == -ENOENT)
 		return luaL_error(
 			L, "%s: no packet is at hand to take the link's header from: make it first",

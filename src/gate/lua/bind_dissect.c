@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Dissectors in Lua: haka.dissector.new{} registers one with the engine (plug.h), whose calls are
+ * Dissectors in Lua: haka.dissector.new{} registers one with the engine (plugin.h), whose calls are
  * handed to lua/core/dissector.lua. Each call is an outermost one of its own, with the limits of a
  * rule's; a failure ends the flow or packet as the gate's fallback says.
  */
@@ -11,7 +11,7 @@
 #include "gate/engine/app.h"
 #include "gate/lua/bind_class.h"
 #include "gate/lua/bind_impl.h"
-#include "gate/engine/plug.h"
+#include "gate/engine/plugin.h"
 #include "wire/ipv4.h"
 
 #include <errno.h>
@@ -52,7 +52,7 @@ static void push_below(lua_State *L, struct gate_packet *p)
 {
 	int d = p->depth > 1 ? p->stack[p->depth - 2] : DISSECT_RAW;
 
-	if (d >= GATE_FIRST_PLUG) {
+	if (d >= GATE_FIRST_PLUGIN) {
 		lua_pushinteger(L, d);
 		return;
 	}
@@ -95,9 +95,11 @@ static int enter(lua_State *L)
 /* False: it goes no further. */
 static bool run(struct call *c)
 {
-	const struct gate_plug *x = gate_plug(c->g, c->number ? c->number : c->f ? c->f->app : 0);
+	const struct gate_plugin *x = gate_plugin(c->g, c->number ? c->number
+							: c->f	  ? c->f->app
+								  : 0);
 	struct script_error err;
-	char text[SCRIPT_TEXT_LEN + GATE_PLUG_NAME_LEN + 16];
+	char text[SCRIPT_TEXT_LEN + GATE_PLUGIN_NAME_LEN + 16];
 	int r = script_protect(c->b->script, enter, c, &err);
 
 	if (r == SCRIPT_ABORTED) {
@@ -143,7 +145,7 @@ static uint32_t data(void *ctx, struct gate *g, struct gate_view *v)
 	bool ok = st ? run(&c) : bind_fault(ctx, g, v->flow, err.text);
 
 	if (st)
-		bind_stream_shown(st);
+		bind_stream_deliver(st);
 	if (!ok)
 		v->flow->dropped = true;
 	return ok && st ? bind_stream_go(st) : v->n;
@@ -152,7 +154,7 @@ static uint32_t data(void *ctx, struct gate *g, struct gate_view *v)
 bool bind_dissect_resume(struct gate_bind *b, struct gate *g, struct flow *f,
 			 struct bind_stream *st, enum gate_direction d)
 {
-	const struct gate_plug *x = gate_plug(g, f->app);
+	const struct gate_plugin *x = gate_plugin(g, f->app);
 	struct call c = {.b = b, .name = "data", .g = g, .f = f, .st = st, .d = d};
 
 	return !x || x->ctx != b || run(&c);
@@ -179,7 +181,7 @@ static int packet(void *ctx, struct gate *g, struct gate_packet *p)
 
 	if (!ok || p->stopped)
 		return GATE_DROP;
-	return c.next == GATE_ACCEPT || gate_plug(g, c.next) ? c.next : GATE_ACCEPT;
+	return c.next == GATE_ACCEPT || gate_plugin(g, c.next) ? c.next : GATE_ACCEPT;
 }
 
 static bool packet_leaves(void *ctx, struct gate *g, struct gate_packet *p, int number)
@@ -196,7 +198,7 @@ static int host_register(lua_State *L)
 {
 	struct gate_bind *b = bind_of(L);
 	const char *name = luaL_checkstring(L, 1), *kind = luaL_checkstring(L, 2);
-	struct gate_plug x = {.ctx = b};
+	struct gate_plugin x = {.ctx = b};
 	struct script_action *install;
 	int d, *number;
 
@@ -213,7 +215,7 @@ static int host_register(lua_State *L)
 	}
 	install = lua_newuserdata(L, sizeof(*install));
 	number = lua_newuserdata(L, sizeof(*number));
-	d = gate_plug_add(b->g, &x);
+	d = gate_plugin_add(b->g, &x);
 	if (d == -EEXIST)
 		return luaL_error(L, "haka.dissector.new: there is a dissector '%s' already", name);
 	if (d < 0)
@@ -315,5 +317,5 @@ int bind_dissect_open(struct gate_bind *b, struct script_error *err)
 
 void bind_dissect_close(struct gate_bind *b)
 {
-	gate_plug_remove(b->g, b);
+	gate_plugin_remove(b->g, b);
 }

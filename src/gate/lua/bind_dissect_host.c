@@ -8,8 +8,8 @@
 #include "base/error.h"
 #include "gate/lua/bind_class.h"
 #include "gate/lua/bind_impl.h"
-#include "gate/net/packet_new.h"
-#include "gate/engine/plug.h"
+#include "gate/net/created.h"
+#include "gate/engine/plugin.h"
 #include "wire/ipv4.h"
 
 #include <lauxlib.h>
@@ -172,8 +172,8 @@ static int host_drop(lua_State *L)
 	}
 	if (f)
 		f->dropped = true;
-	if (p && p->forged)
-		gate_forged_drop(p);
+	if (p && p->created)
+		gate_created_drop(p);
 	else if (p)
 		gate_drop(p, why);
 	lua_pushboolean(L, 0);

@@ -3,7 +3,7 @@
  * Flows in Lua: tcp_connection and udp_connection. Scripts may keep fields of their own in them.
  */
 #include "gate/lua/bind_class.h"
-#include "gate/net/packet_new.h"
+#include "gate/net/created.h"
 #include "gate/tcp/tcp_conn.h"
 #include "wire/ipv4.h"
 
@@ -120,7 +120,7 @@ static int method_send(lua_State *L)
 	const struct flow *f = script_check(L, 1, &bind_class_flow);
 	struct gate_packet *p = packet_of(L);
 
-	if (f->key.proto != IPV4_PROTO_UDP || p->flow != f || p->forged ||
+	if (f->key.proto != IPV4_PROTO_UDP || p->flow != f || p->created ||
 	    gate_send_now(p->g, p) < 0)
 		return luaL_error(
 			L, "flow:send: only a datagram of the flow that is looked at can be sent");

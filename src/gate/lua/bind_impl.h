@@ -5,7 +5,7 @@
 #pragma once
 
 #include "gate/lua/bind.h"
-#include "gate/net/packet_new.h"
+#include "gate/net/created.h"
 #include "script/buffer/buffer.h"
 #include "script/values/dhcp.h"
 #include "script/rules/event.h"
@@ -39,10 +39,11 @@ struct gate_bind {
 	struct script_dhcp dhcp; /* the current message */
 	unsigned policies[BIND_POLICIES];
 	/* bind_buffer.c */
-	struct bind_packet packets[1 + FORGED_MAX]; /* the current one, and those that rules made */
+	struct bind_packet
+		packets[1 + CREATED_MAX]; /* the current one, and those that rules made */
 	struct script_buffer shown;
 	uint32_t shown_generation;
-	struct gate_view *shown_view; /* NULL: nothing is shown */
+	struct gate_view *view; /* NULL: nothing is shown */
 };
 
 /* The objects of an event: the context of its conditions. */
@@ -106,9 +107,9 @@ void bind_script_free(struct gate *g, struct script *script);
 void bind_buffers_init(struct gate_bind *b);
 void bind_buffers_fini(struct gate_bind *b);
 /* Begins to show a stream's data to listeners that do not follow it, for one raise. */
-void bind_shown_begin(struct gate_bind *b, struct gate_view *v);
-void bind_shown_end(struct gate_bind *b);
-void bind_push_shown(lua_State *L);
+void bind_view_begin(struct gate_bind *b, struct gate_view *v);
+void bind_view_end(struct gate_bind *b);
+void bind_push_view(lua_State *L);
 
 /* --- bind_stream.c: streams that coroutines follow -------------------------------------------- */
 
@@ -117,11 +118,11 @@ void bind_streams_close(struct gate_bind *b);
 struct bind_stream *bind_stream_new(struct gate_bind *b, const struct script_buffer_ops *ops,
 				    const struct gate_view *v, enum gate_event event,
 				    struct script_error *err);
-/* Returns the stream of the shown data, made at the first time, until bind_stream_shown(). NULL: no
- * memory. */
+/* Returns the stream of the shown data, made at the first time, until bind_stream_deliver(). NULL:
+ * no memory. */
 struct bind_stream *bind_stream_begin(struct gate_bind *b, struct gate_view *v,
 				      struct script_error *err);
-void bind_stream_shown(struct bind_stream *st);
+void bind_stream_deliver(struct bind_stream *st);
 /* Pushes a blocking iterator at the first octet of the shown data; or a sub of it. */
 void bind_push_stream(lua_State *L, struct bind_stream *st, const struct gate_view *part,
 		      bool blocking);
@@ -136,7 +137,7 @@ bool bind_stream_full(struct bind_stream *st);
 struct bind_stream *bind_body_begin(struct gate_bind *b, struct gate_view *v, enum gate_event event,
 				    struct script_error *err);
 /* False: the packet is dropped. */
-bool bind_body_shown(struct bind_stream *st);
+bool bind_body_deliver(struct bind_stream *st);
 void bind_body_fini(struct bind_stream *st);
 /* Room for n octets to be remembered. */
 bool bind_body_reserve(struct bind_stream *st, size_t n);

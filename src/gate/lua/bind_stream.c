@@ -158,7 +158,7 @@ struct bind_stream *bind_stream_begin(struct gate_bind *b, struct gate_view *v,
 	return st;
 }
 
-void bind_stream_shown(struct bind_stream *st)
+void bind_stream_deliver(struct bind_stream *st)
 {
 	const struct gate_view *view = st->f ? gate_tcp(st->f)->showing[st->d] : NULL;
 

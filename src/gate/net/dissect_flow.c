@@ -92,7 +92,7 @@ bool gate_flow_side_changed(struct gate_packet *p, bool followed)
 	/* behind a router's one interface both ends may be */
 	bool bridged = p->frame.link == FRAME_ETHERNET;
 
-	if (p->forged || p->hops || is_shared(&f->key))
+	if (p->created || p->hops || is_shared(&f->key))
 		return true;
 	if (side == other && (bridged || *mine))
 		return false;

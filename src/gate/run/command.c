@@ -136,7 +136,7 @@ struct json *command_statistics(const struct command_call *k)
 	command_put(k, m, "dropped", s.gate.dropped);
 	command_put(k, m, "held", s.gate.held);
 	command_put(k, m, "injected", s.frames.injected);
-	command_put(k, m, "forged", s.gate.forged);
+	command_put(k, m, "forged", s.gate.created);
 	command_put(k, m, "forged-in", s.gate.injected);
 	command_put(k, m, "failed-open", s.gate.failed_open);
 	command_put(k, m, "tcp-overlaps", s.gate.overlaps);
@@ -154,8 +154,8 @@ struct json *command_statistics(const struct command_call *k)
 	seen = json_add(k->a, m, "dissectors", json_map(k->a));
 	for (unsigned i = 0; i < DISSECT_N; i++)
 		command_put(k, seen, gate_dissector_name((enum gate_dissector)i), s.gate.seen[i]);
-	for (uint32_t i = 0; i < s.n_plugs; i++)
-		command_put(k, seen, s.plugs[i].name, s.plugs[i].seen);
+	for (uint32_t i = 0; i < s.n_plugins; i++)
+		command_put(k, seen, s.plugins[i].name, s.plugins[i].seen);
 	return command_done(k, m, s.gate.packets, "packets");
 }
 

@@ -50,8 +50,8 @@ static struct span described(const struct guard_alert *a, char text[TEXT_LEN])
 	return span_str(text);
 }
 
-void guard_tell(const struct guard_alert *a, uint64_t number, const struct script_alert_sink *sinks,
-		unsigned n)
+void guard_report(const struct guard_alert *a, uint64_t number,
+		  const struct script_alert_sink *sinks, unsigned n)
 {
 	char text[TEXT_LEN], mac[MAC_TEXT_LEN], ip[IP_TEXT_LEN], port[SHORT_LEN], vlan[SHORT_LEN];
 	const uint8_t *m = a->mac;
@@ -92,7 +92,7 @@ static void on_alert(void *ctx, const struct guard_alert *a)
 {
 	struct guard_run *run = ctx;
 
-	guard_tell(a, ++run->n_alerts, run->sinks, run->n_sinks);
+	guard_report(a, ++run->n_alerts, run->sinks, run->n_sinks);
 }
 
 /* --- Life ------------------------------------------------------------------------------------- */

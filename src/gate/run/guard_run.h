@@ -27,5 +27,5 @@ const struct guard *guard_run_guard(const struct guard_run *run);
 int guard_run_close(struct guard_run *run, int64_t now_ns);
 
 /* Tells n sinks of an alert of the guard; number: of the alert. */
-void guard_tell(const struct guard_alert *a, uint64_t number, const struct script_alert_sink *sinks,
-		unsigned n);
+void guard_report(const struct guard_alert *a, uint64_t number,
+		  const struct script_alert_sink *sinks, unsigned n);

@@ -18,17 +18,17 @@ void gate_sums_frames(struct gate_sums *s, const struct frames *f)
 }
 
 /* The same name is the same dissector, in whichever worker. */
-static void add_plug(struct gate_sums *s, const struct gate_plug *x)
+static void add_plugin(struct gate_sums *s, const struct gate_plugin *x)
 {
 	uint32_t i = 0;
 
-	while (i < s->n_plugs && strcmp(s->plugs[i].name, x->name) != 0)
+	while (i < s->n_plugins && strcmp(s->plugins[i].name, x->name) != 0)
 		i++;
-	if (i == GATE_MAX_PLUGS)
+	if (i == GATE_MAX_PLUGINS)
 		return;
-	if (i == s->n_plugs)
-		memcpy(s->plugs[s->n_plugs++].name, x->name, sizeof(x->name));
-	s->plugs[i].seen += x->seen;
+	if (i == s->n_plugins)
+		memcpy(s->plugins[s->n_plugins++].name, x->name, sizeof(x->name));
+	s->plugins[i].seen += x->seen;
 }
 
 void gate_sums_gate(struct gate_sums *s, struct gate *g)
@@ -43,7 +43,7 @@ void gate_sums_gate(struct gate_sums *s, struct gate *g)
 	s->gate.modified += c->modified;
 	s->gate.held += c->held;
 	s->gate.failed_open += c->failed_open;
-	s->gate.forged += c->forged;
+	s->gate.created += c->created;
 	s->gate.injected += c->injected;
 	s->gate.overlaps += c->overlaps;
 	s->gate.unverified += c->unverified;
@@ -54,9 +54,9 @@ void gate_sums_gate(struct gate_sums *s, struct gate *g)
 		s->gate.seen[i] += c->seen[i];
 	for (unsigned i = 0; i < GATE_DROP_N; i++)
 		s->gate.drops[i] += c->drops[i];
-	for (int i = 0; i < GATE_MAX_PLUGS; i++)
-		if (gate_plug(g, GATE_FIRST_PLUG + i))
-			add_plug(s, gate_plug(g, GATE_FIRST_PLUG + i));
+	for (int i = 0; i < GATE_MAX_PLUGINS; i++)
+		if (gate_plugin(g, GATE_FIRST_PLUGIN + i))
+			add_plugin(s, gate_plugin(g, GATE_FIRST_PLUGIN + i));
 	s->flows.live += ls.live;
 	s->flows.added += ls.added;
 	s->flows.evicted += ls.evicted;
@@ -114,7 +114,7 @@ static void print_json(const struct gate_sums *s, double seconds, FILE *to)
 		(unsigned long long)s->gate.packets, (unsigned long long)s->frames.octets,
 		(unsigned long long)s->gate.accepted, (unsigned long long)s->gate.dropped,
 		(unsigned long long)s->gate.modified, (unsigned long long)s->frames.injected,
-		(unsigned long long)s->gate.forged, (unsigned long long)s->gate.injected,
+		(unsigned long long)s->gate.created, (unsigned long long)s->gate.injected,
 		(unsigned long long)s->gate.failed_open, (unsigned long long)s->gate.overlaps,
 		(unsigned long long)s->gate.unverified, (unsigned long long)s->gate.trimmed,
 		(unsigned long long)s->gate.gaps, (unsigned long long)s->gate.snapped,
@@ -126,9 +126,9 @@ static void print_json(const struct gate_sums *s, double seconds, FILE *to)
 		(void)fprintf(to, "%s\"%s\": %llu", i ? ", " : "",
 			      gate_dissector_name((enum gate_dissector)i),
 			      (unsigned long long)s->gate.seen[i]);
-	for (uint32_t i = 0; i < s->n_plugs; i++)
-		(void)fprintf(to, ", \"%s\": %llu", s->plugs[i].name,
-			      (unsigned long long)s->plugs[i].seen);
+	for (uint32_t i = 0; i < s->n_plugins; i++)
+		(void)fprintf(to, ", \"%s\": %llu", s->plugins[i].name,
+			      (unsigned long long)s->plugins[i].seen);
 	(void)fputs("}, \"drops\": {", to);
 	for (unsigned i = 1, n = 0; i < GATE_DROP_N; i++)
 		if (s->gate.drops[i])

@@ -7,7 +7,7 @@
 #include "capture/frames.h"
 #include "gate/engine/gate.h"
 #include "gate/guard/guard.h"
-#include "gate/engine/plug.h"
+#include "gate/engine/plugin.h"
 
 #include <stdio.h>
 
@@ -20,11 +20,11 @@ struct gate_sums {
 	struct flow_stats flows;
 	struct guard_counters guard;
 	bool guarded;
-	uint32_t n_plugs;
-	struct gate_plug_seen {
-		char name[GATE_PLUG_NAME_LEN];
+	uint32_t n_plugins;
+	struct gate_plugin_seen {
+		char name[GATE_PLUGIN_NAME_LEN];
 		uint64_t seen;
-	} plugs[GATE_MAX_PLUGS]; /* dissectors that were registered at run time */
+	} plugins[GATE_MAX_PLUGINS]; /* dissectors that were registered at run time */
 };
 
 /* Adds the counters of an engine, or of a source. */

@@ -67,7 +67,7 @@ static void wait_for_something(struct gate_worker *w)
 }
 
 /* A busy worker looks now and then whether it is to end. */
-static bool is_told_to_stop(struct gate_worker *w)
+static bool must_stop(struct gate_worker *w)
 {
 	struct pollfd pfd = {.fd = w->o.stop_fd, .events = POLLIN};
 
@@ -93,7 +93,7 @@ static void *work(void *arg)
 		}
 		if (r == 0)
 			wait_for_something(w);
-		else if (++turns % LOOK_EVERY == 0 && is_told_to_stop(w))
+		else if (++turns % LOOK_EVERY == 0 && must_stop(w))
 			break;
 	}
 	gate_release_held(w->g);

@@ -15,7 +15,7 @@
 #include "gate/tcp/tcp_gap.h"
 #include "gate/tcp/tcp_reply.h"
 #include "gate/tcp/tcp_deliver.h"
-#include "gate/tcp/tcp_early_ack.h"
+#include "gate/tcp/early_ack.h"
 #include "gate/engine/verdict.h"
 #include "wire/ipv4.h"
 
@@ -45,14 +45,14 @@ int gate_tcp_new(struct gate *g, uint32_t max_flows, uint32_t max_streams)
 	if (r < 0)
 		return r;
 	tcp_pool_limit(g->history_pool, TCP_HISTORY_ALL);
-	return gate_tcp_vouches_new(g);
+	return early_acks_new(g);
 }
 
 void gate_tcp_free(struct gate *g)
 {
 	tcp_pool_free(g->tcp_pool);
 	tcp_pool_free(g->history_pool);
-	gate_tcp_vouches_free(g);
+	early_acks_free(g);
 	pages_free(g->conns, g->n_conns, sizeof(*g->conns));
 }
 
@@ -124,7 +124,7 @@ static struct frame frame_of(const struct gate_packet *p)
 	f.len = p->end;
 	/* the frames that it came in get their verdicts, and the copy is the gate's own */
 	if (p->fragments)
-		f.flags |= FRAME_FORGED;
+		f.flags |= FRAME_CREATED;
 	return f;
 }
 
@@ -170,7 +170,7 @@ void gate_tcp_advance(struct gate *g, struct flow *f, enum gate_direction d, boo
 			      .n = s->n,
 			      .out = s->out,
 			      .end = end};
-	uint32_t go = gate_tcp_show(g, &v);
+	uint32_t go = gate_tcp_deliver(g, &v);
 
 	if (!f->dropped)
 		gate_tcp_let_go(g, c, d, end ? s->n : go);
@@ -309,7 +309,7 @@ static int in_order(struct gate *g, struct gate_packet *p, struct tcp_conn *c, u
 		return p->flow->dropped ? finish(g, p, true) : GATE_HOLD;
 	}
 	/* nothing waits: it is looked at where it lies */
-	go = gate_tcp_show(g, &v);
+	go = gate_tcp_deliver(g, &v);
 	if (p->flow->dropped)
 		return finish(g, p, s->segments != NULL);
 	if (!s->segments && (go >= v.n || v.end)) {
@@ -339,7 +339,7 @@ static int ahead(struct gate *g, struct gate_packet *p, struct tcp_conn *c)
 	r = tcp_stream_ahead(s, g->tcp_pool, &f, from,
 			     from + p->p.app_len + !!(g->tcp.flags & TCP_FIN));
 	if (tcp_before(c->track.half[p->direction].next, from))
-		gate_tcp_tell_missing(g, p, c);
+		gate_tcp_ack_missing(g, p, c);
 	if (r == -USHER_E_EXISTS) {
 		p->drop = GATE_DROP_TCP_PENDING;
 		return GATE_DROP;
@@ -447,7 +447,7 @@ static int again(struct gate *g, struct gate_packet *p, struct tcp_conn *c, uint
 	if (done != GATE_ACCEPT)
 		return done;
 	if (s->segments && n && !tcp_before(tcp_edits_out(&s->edits, g->tcp.seq, false), s->out) &&
-	    gate_tcp_vouch(g, p, c)) {
+	    early_ack_add(g, p, c)) {
 		p->drop = GATE_DROP_TCP_PENDING;
 		return GATE_DROP;
 	}
@@ -461,7 +461,7 @@ static int again(struct gate *g, struct gate_packet *p, struct tcp_conn *c, uint
 		return gate_undecided(g, p, GATE_DROP_TOO_LONG);
 	if (w.len == 0) {
 		if (s->ahead)
-			gate_tcp_tell_missing(g, p, c);
+			gate_tcp_ack_missing(g, p, c);
 		p->drop = GATE_DROP_TCP_PENDING;
 		return GATE_DROP;
 	}
@@ -544,8 +544,8 @@ static int inspect(struct gate *g, struct gate_packet *p, struct tcp_conn *c, en
 	g->taken = kind == TCP_SEG_OK || kind == TCP_SEG_OVERLAP;
 	tcp_history_acked(&c->history[!p->direction], g->history_pool,
 			  c->track.half[!p->direction].acked);
-	if (c->vouching[!p->direction])
-		gate_tcp_vouched_acked(g, p->flow, (enum gate_direction) !p->direction, len == 0);
+	if (c->acked_early[!p->direction])
+		early_ack_acked(g, p->flow, (enum gate_direction) !p->direction, len == 0);
 	if (p->flow->dropped)
 		return finish(g, p, false);
 	if (kind == TCP_SEG_AGAIN) {

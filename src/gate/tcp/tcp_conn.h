@@ -28,9 +28,9 @@ struct tcp_conn {
 	uint32_t stamp[2]; /* the last time stamp of each direction (RFC 7323), if stamped; of those
 			      inspected */
 	bool stamped[2];
-	uint32_t vouched[2]; /* up to here the gate has acknowledged, if vouching (tcp_early_ack.h)
-			      */
-	bool vouching[2];
+	uint32_t early_ack[2]; /* up to here the gate has acknowledged, if acked_early (early_ack.h)
+				*/
+	bool acked_early[2];
 	bool inspected;	       /* somebody wants its data: segments are put in order */
 	struct tcp_gap gap[2]; /* of a recording (tcp_gap.h) */
 };

@@ -5,7 +5,7 @@
  * Either may hold the rest back, and change pending octets.
  */
 #include "gate/engine/app.h"
-#include "gate/engine/plug.h"
+#include "gate/engine/plugin.h"
 #include "gate/tcp/tcp_emit.h"
 #include "gate/tcp/tcp_deliver.h"
 
@@ -112,7 +112,7 @@ static uint32_t most_held(const struct tcp_conn *c, enum gate_direction d)
 	return window && room < TCP_PENDING_MAX ? room : TCP_PENDING_MAX;
 }
 
-static uint32_t show_app(struct gate *g, struct gate_view *v)
+static uint32_t deliver_to_app(struct gate *g, struct gate_view *v)
 {
 	struct gate_view part = *v;
 	uint32_t go = let_go(g, v);
@@ -122,8 +122,8 @@ static uint32_t show_app(struct gate *g, struct gate_view *v)
 	part.base = 0;
 	if (v->flow->app != DISSECT_N)
 		go = gate_app_data(g, &part);
-	/* those of plug.h hold back by marks, too */
-	if (gate_plug(g, v->flow->app) && !v->flow->dropped &&
+	/* those of plugin.h hold back by marks, too */
+	if (gate_plugin(g, v->flow->app) && !v->flow->dropped &&
 	    v->n - go > most_held(gate_tcp(v->flow), v->direction) &&
 	    gate_tcp(v->flow)->script[v->direction]) {
 		if (!g->stream_ops->full(gate_tcp(v->flow)->script[v->direction]))
@@ -135,7 +135,7 @@ static uint32_t show_app(struct gate *g, struct gate_view *v)
 	return go;
 }
 
-uint32_t gate_tcp_show(struct gate *g, struct gate_view *v)
+uint32_t gate_tcp_deliver(struct gate *g, struct gate_view *v)
 {
 	struct tcp_conn *c = gate_tcp(v->flow);
 	enum gate_direction d = v->direction;
@@ -146,7 +146,7 @@ uint32_t gate_tcp_show(struct gate *g, struct gate_view *v)
 	if (!g->listeners[EVENT_TCP_CONNECTION_receive_data].n || show_listeners(g, v)) {
 		if (v->n - let_go(g, v) > most_held(c, d) && !g->stream_ops->full(c->script[d]))
 			v->flow->dropped = true;
-		go = v->flow->dropped ? 0 : show_app(g, v);
+		go = v->flow->dropped ? 0 : deliver_to_app(g, v);
 	}
 	c->showing[d] = NULL;
 	return go;
@@ -169,7 +169,7 @@ uint32_t gate_tcp_repeated(struct gate *g, struct flow *f, enum gate_direction d
 	c->showing[d] = &v;
 	if (!g->stream_ops->repeated(c->script[d], &v))
 		f->dropped = true;
-	go = f->dropped ? 0 : show_app(g, &v);
+	go = f->dropped ? 0 : deliver_to_app(g, &v);
 	c->showing[d] = NULL;
 	return go;
 }

@@ -8,7 +8,7 @@
 
 /* Shows the present data. Returns how much of it may be forwarded. It may have grown or shrunk; v
  * has its place. The flow may be dropped. */
-uint32_t gate_tcp_show(struct gate *g, struct gate_view *v);
+uint32_t gate_tcp_deliver(struct gate *g, struct gate_view *v);
 /* Shows the pending data of a direction and releases the allowed part; end: no more data comes, and
  * all is released. The flow may be dropped. */
 void gate_tcp_advance(struct gate *g, struct flow *f, enum gate_direction d, bool end);

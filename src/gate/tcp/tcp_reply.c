@@ -141,7 +141,7 @@ static void write_options(struct wr *w, const struct gate *g, const struct tcp_c
 	}
 }
 
-void gate_tcp_tell_missing(struct gate *g, const struct gate_packet *p, struct tcp_conn *c)
+void gate_tcp_ack_missing(struct gate *g, const struct gate_packet *p, struct tcp_conn *c)
 {
 	enum gate_direction d = (enum gate_direction)p->direction, to = (enum gate_direction) !d;
 	uint8_t options[TCP_MAX_HDR_LEN - TCP_HDR_LEN];
@@ -154,7 +154,7 @@ void gate_tcp_tell_missing(struct gate *g, const struct gate_packet *p, struct t
 	    c->track.state > TCP_CLOSING)
 		return;
 	h.seq = next_out(g, p, c, to);
-	h.ack = c->vouching[d] ? c->vouched[d] : c->track.half[d].acked;
+	h.ack = c->acked_early[d] ? c->early_ack[d] : c->track.half[d].acked;
 	h.wnd = tcp_track_window(&c->track, to, h.ack);
 	write_options(&w, g, c, to, blocks, blocks_of(&c->stream[d], g->tcp.seq, blocks));
 	h.options = span_of(options, w.len);

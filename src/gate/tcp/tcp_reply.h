@@ -9,4 +9,4 @@
 /* Sends a duplicate acknowledgement to the sender of the current segment, which waits for lost
  * ones. Its receiver would send it if it had got the segment (RFC 5681 4.2, RFC 2018 4): so the
  * sender need not wait for its time-out. */
-void gate_tcp_tell_missing(struct gate *g, const struct gate_packet *p, struct tcp_conn *c);
+void gate_tcp_ack_missing(struct gate *g, const struct gate_packet *p, struct tcp_conn *c);

@@ -8,7 +8,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "config/config.h"
-#include "runtime/aside.h"
+#include "runtime/background.h"
 #include "server/manage/command.h"
 #include "server/core/snapshot.h"
 
@@ -146,7 +146,7 @@ static struct json *load_arg(struct command *c, struct config **ret)
 	if (!json_get(c->args, "Dhcp4"))
 		return command_fail(c, "'arguments' must hold the map 'Dhcp4'");
 	b.root = config_arg(c);
-	return aside_run(build_config, &b) < 0 ? refuse_config(c, &err) : NULL;
+	return background_run(build_config, &b) < 0 ? refuse_config(c, &err) : NULL;
 }
 
 struct json *command_invalid(void *daemon, const struct json *request,

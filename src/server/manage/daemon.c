@@ -14,7 +14,7 @@
 #include "hook/hook.h"
 #include "lease/lease_db.h"
 #include "lease/lease_store.h"
-#include "runtime/aside.h"
+#include "runtime/background.h"
 #include "runtime/iface.h"
 #include "runtime/loop.h"
 #include "server/stages/lease_check.h"
@@ -201,7 +201,7 @@ int daemon_reload(struct server_daemon *d, struct config_error *err)
 
 	config_problems_fini(&d->problems);
 	log_msg(d->srv.log, LOG_DHCP4_DYNAMIC_RECONFIGURATION, "reading %s", d->o.config_file);
-	r = aside_run(read_config, &reading);
+	r = background_run(read_config, &reading);
 	if (r == 0) {
 		r = daemon_apply(d, cfg, err);
 		if (r < 0) {

@@ -87,7 +87,7 @@ static void enter(enum client_state s)
 	d.link = link;
 	d.raw.fd = d.udp.fd = d.arp.fd = d.timer.fd = d.privsep.fd = d.ready_fd = -1;
 	d.background = true; /* says nothing */
-	d.privsep.told = driver_told;
+	d.privsep.told = driver_applied;
 	d.privsep.ctx = &d;
 	client_init(c, &opts, &link, &random);
 	c->state = s;

@@ -48,7 +48,7 @@ static void begin(uint64_t seed)
 }
 
 /* Carries out the effects as far as the tests count them. */
-static void carry_out(void)
+static void run_effect(void)
 {
 	assert_false(r.fx.overflow);
 	for (size_t i = 0; i < r.fx.n; i++) {
@@ -93,7 +93,7 @@ static void carry_out(void)
 static void event(enum client_event e)
 {
 	assert_true(client_event(&r.c, e, r.now, &r.fx));
-	carry_out();
+	run_effect();
 }
 
 /* A server's answer as an Ethernet frame. */
@@ -142,7 +142,7 @@ static int receive(const uint8_t *frame, size_t n)
 	p.len = (uint32_t)n;
 	e = client_receive(&r.c, &p, r.now, &r.fx, NULL);
 	free(copy);
-	carry_out();
+	run_effect();
 	return e;
 }
 
@@ -161,7 +161,7 @@ static void until(int64_t when)
 	while (client_deadline(&r.c) && client_deadline(&r.c) <= when) {
 		r.now = client_deadline(&r.c) > r.now ? client_deadline(&r.c) : r.now;
 		client_tick(&r.c, r.now, &r.fx);
-		carry_out();
+		run_effect();
 	}
 	r.now = when;
 }
@@ -339,7 +339,7 @@ static void test_suspends(void **state)
 			for (ticks = 0; client_deadline(&r.c) && client_deadline(&r.c) <= r.now;
 			     ticks++) {
 				client_tick(&r.c, r.now, &r.fx);
-				carry_out();
+				run_effect();
 				assert_true(ticks < CLIENT_N_TIMERS);
 			}
 		}

@@ -4,7 +4,7 @@
  */
 #include "example_daytime.h"
 
-#include "gate/engine/plug.h"
+#include "gate/engine/plugin.h"
 #include "wire/ipv4.h"
 
 enum { DAYTIME_PORT = 13, LINE_MAX_LEN = 128 };
@@ -52,7 +52,7 @@ static int receive(void *ctx, struct gate *g, struct gate_packet *p)
 
 int daytime_register(struct daytime *d, struct gate *g)
 {
-	struct gate_plug plug = {
+	struct gate_plugin plugin = {
 		.name = "daytime",
 		.proto = IPV4_PROTO_UDP,
 		.port = DAYTIME_PORT,
@@ -61,5 +61,5 @@ int daytime_register(struct daytime *d, struct gate *g)
 		.ctx = d,
 	};
 
-	return gate_plug_add(g, &plug);
+	return gate_plugin_add(g, &plugin);
 }

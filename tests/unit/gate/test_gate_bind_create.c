@@ -10,7 +10,7 @@
 
 #include "gate_bind_util.h"
 
-#include "gate/net/packet_new.h"
+#include "gate/net/created.h"
 
 enum { CLIENT = 0x0a000001, SERVER = 0x0a000002 };
 
@@ -99,7 +99,7 @@ static void test_udp(void **state)
 		       "192.0.2.1\t10.0.0.2\t9\t7\tudp\tforged\tnormal\t11\tfor\t20\nfalse\t"));
 	assert_non_null(strstr(b.said, "destroyed"));
 	assert_int_equal(gt_pop(&b.t), GT_PAYLOAD + 1);
-	assert_int_equal(gate_counters(b.t.g)->forged, 1);
+	assert_int_equal(gate_counters(b.t.g)->created, 1);
 }
 
 /* An answer leaves by the port by which the current packet came in, to its sender. */
@@ -210,7 +210,7 @@ static void test_kept(void **state)
 	assert_int_equal(ask("x"), GT_PAYLOAD + 1);
 	assert_int_equal(ask("x"), GT_PAYLOAD + 1);
 	gb_said_with(&b, "destroyed");
-	assert_int_equal(gate_counters(b.t.g)->forged, 0);
+	assert_int_equal(gate_counters(b.t.g)->created, 0);
 }
 
 #define COPY \
@@ -245,9 +245,9 @@ static void test_inject_for_ever(void **state)
 	(void)state;
 	gb_rules(&b, D ON_UDP(COPY "u:inject()"));
 	assert_int_equal(ask("x"), GT_PAYLOAD + 1);
-	assert_int_equal(gate_counters(b.t.g)->injected, FORGED_DEPTH + 1);
+	assert_int_equal(gate_counters(b.t.g)->injected, CREATED_DEPTH + 1);
 	assert_int_equal(gt_drops(&b.t, GATE_DROP_INJECTED), 1);
-	for (int i = 0; i < FORGED_DEPTH; i++)
+	for (int i = 0; i < CREATED_DEPTH; i++)
 		assert_int_equal(gt_pop(&b.t), GT_PAYLOAD);
 	assert_int_equal(gt_pop(&b.t), 0);
 	/* and one that answers itself often, too */
@@ -257,7 +257,7 @@ static void test_inject_for_ever(void **state)
 	while (gt_pop(&b.t))
 		;
 	assert_true(gt_drops(&b.t, GATE_DROP_INJECTED) > 100);
-	assert_true(gate_counters(b.t.g)->injected < 8 * FORGED_RUN + 8);
+	assert_true(gate_counters(b.t.g)->injected < 8 * CREATED_RUN + 8);
 	assert_int_equal(gate_counters(b.t.g)->packets,
 			 gate_counters(b.t.g)->accepted + gate_counters(b.t.g)->dropped);
 	assert_int_equal(gate_counters(b.t.g)->held, 0);

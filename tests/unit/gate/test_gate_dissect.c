@@ -9,7 +9,7 @@
 #include "gate_tcp_util.h"
 
 #include "gate/lua/bind.h"
-#include "gate/engine/plug.h"
+#include "gate/engine/plugin.h"
 #include "script/rules/timer.h"
 
 #include <stdio.h>
@@ -334,7 +334,7 @@ static void again(void **state)
 {
 	for (int i = 0; i < 2; i++) {
 		rules(messages);
-		assert_string_equal(gate_plug(t.g, GATE_FIRST_PLUG)->name, "messages");
+		assert_string_equal(gate_plugin(t.g, GATE_FIRST_PLUGIN)->name, "messages");
 		(void)teardown(state);
 		open_with(false, false);
 	}

@@ -13,7 +13,7 @@
 
 #include "gate_receiver.h"
 
-#include "gate/engine/plug.h"
+#include "gate/engine/plugin.h"
 #include "gate/tcp/tcp_conn.h"
 
 #include <stdio.h>
@@ -364,7 +364,7 @@ static void put_in(const uint8_t *f, size_t len, uint16_t port)
 /* --- The hostile host ------------------------------------------------------------------------- */
 
 struct say {
-	bool forged; /* in the honest host's name */
+	bool created; /* in the honest host's name */
 	uint8_t flags;
 	uint32_t seq, ack;
 	uint16_t urgent, mss;
@@ -392,7 +392,7 @@ static void send_segment(const struct say *s)
 	static uint8_t buf[GT_CAP];
 	struct gt_conn c = {.sport = w.server ? w.rx.peer_port : w.rx.port,
 			    .dport = w.server ? w.rx.port : w.rx.peer_port};
-	unsigned d = s->forged == w.server ? GATE_DOWN : GATE_UP;
+	unsigned d = s->created == w.server ? GATE_DOWN : GATE_UP;
 	size_t len = gt_tcp(&c, buf, d, s->flags, s->seq, s->data);
 	struct wr wr = wr_init(buf + GT_TCP + 8, 4);
 
@@ -409,7 +409,7 @@ static void send_segment(const struct say *s)
 	buf[GT_IP + 4] = (uint8_t)(w.ip_id >> 8);
 	buf[GT_IP + 5] = (uint8_t)w.ip_id;
 	buf[GT_IP + 6] = buf[GT_IP + 7] = 0;
-	if (!s->forged)
+	if (!s->created)
 		len = decorate(buf, len, s->flags);
 	gt_ip_checksum(buf);
 	fix_sums(buf, len);
@@ -425,7 +425,7 @@ static void send_segment(const struct say *s)
 		return;
 	}
 	put_in(buf, put_tags(buf, len, chance(5) ? rng_below(&w.rng, 12) : 0),
-	       s->forged && !w.midstream && chance(50) ? THIRD_PORT : ATTACKER_PORT);
+	       s->created && !w.midstream && chance(50) ? THIRD_PORT : ATTACKER_PORT);
 }
 
 static uint32_t some_number(uint32_t base)
@@ -525,7 +525,7 @@ static void hostile_forgery(void)
 					TCP_RST, TCP_RST | TCP_ACK, TCP_FIN | TCP_ACK,
 					TCP_SYN};
 	struct say s = {
-		.forged = true,
+		.created = true,
 		.flags = flags[rng_below(&w.rng, sizeof(flags))],
 		.seq = some_number(w.rx.isn + chance(80)),
 		.ack = some_number(w.isn[w.current] + 1 + w.furthest),
@@ -660,10 +660,10 @@ static void crowd(void)
 
 static void begin(uint64_t seed, bool *edits)
 {
-	const struct gate_plug lines = {.name = "lines",
-					.proto = IPV4_PROTO_TCP,
-					.port = 80,
-					.data = whole_lines};
+	const struct gate_plugin lines = {.name = "lines",
+					  .proto = IPV4_PROTO_TCP,
+					  .port = 80,
+					  .data = whole_lines};
 	struct gate_opts o;
 	uint64_t accepted = w.accepted;
 
@@ -683,7 +683,7 @@ static void begin(uint64_t seed, bool *edits)
 	gt_open(&w.t, &o, DISSECT_TCP_CONNECTION);
 	gate_load(w.t.g, DISSECT_UDP_CONNECTION);
 	if (seed % 3 == 0)
-		assert_true(gate_plug_add(w.t.g, &lines) >= 0);
+		assert_true(gate_plugin_add(w.t.g, &lines) >= 0);
 	assert_int_equal(gate_listen(w.t.g, EVENT_TCP_CONNECTION_receive_data, on_data, edits), 0);
 	assert_int_equal(gate_listen(w.t.g, EVENT_UDP_CONNECTION_receive_data, on_datagram, NULL),
 			 0);

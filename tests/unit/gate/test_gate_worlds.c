@@ -11,7 +11,7 @@
 #include "gate_tcp_util.h"
 
 #include "base/rng.h"
-#include "gate/engine/plug.h"
+#include "gate/engine/plugin.h"
 #include "gate/tcp/tcp_conn.h"
 #include "wire/ipv4.h"
 
@@ -230,10 +230,10 @@ static void step(unsigned d)
 
 static void begin(uint64_t seed)
 {
-	const struct gate_plug lines = {.name = "lines",
-					.proto = IPV4_PROTO_TCP,
-					.port = 80,
-					.data = whole_lines};
+	const struct gate_plugin lines = {.name = "lines",
+					  .proto = IPV4_PROTO_TCP,
+					  .port = 80,
+					  .data = whole_lines};
 	struct gate_opts o;
 
 	memset(&w.way, 0, sizeof(w.way));
@@ -246,7 +246,7 @@ static void begin(uint64_t seed)
 	gt_opts(&o);
 	gt_open(&w.t, &o, DISSECT_TCP_CONNECTION);
 	if (seed % 2 == 0)
-		assert_true(gate_plug_add(w.t.g, &lines) >= 0);
+		assert_true(gate_plugin_add(w.t.g, &lines) >= 0);
 	assert_int_equal(gate_listen(w.t.g, EVENT_TCP_CONNECTION_receive_data, change, NULL), 0);
 	for (unsigned d = GATE_UP; d <= GATE_DOWN; d++) {
 		struct way *y = &w.way[d];

@@ -652,7 +652,7 @@ static void test_alert_told(void **state)
 	(void)state;
 	buf_init(&text);
 	sink.ctx = &text;
-	guard_tell(&a, 5, &sink, 1);
+	guard_report(&a, 5, &sink, 1);
 	assert_non_null(strstr(text.p, "a text; server 10.0.0.8; 3 so far"));
 	assert_non_null(strstr(text.p, "guard-rogue-server"));
 	assert_non_null(strstr(text.p, "02:00:00:00:00:09"));

@@ -9,10 +9,10 @@
 
 #include "gate/tcp/tcp_conn.h"
 
-enum { GATE_MAX_PLUGS = 32, GATE_PLUG_NAME_LEN = 64, GATE_FIRST_PLUG = DISSECT_N + 1 };
+enum { GATE_MAX_PLUGINS = 32, GATE_PLUGIN_NAME_LEN = 64, GATE_FIRST_PLUGIN = DISSECT_N + 1 };
 
-struct gate_plug {
-	char name[GATE_PLUG_NAME_LEN];
+struct gate_plugin {
+	char name[GATE_PLUGIN_NAME_LEN];
 	uint8_t proto; /* of IPv4, of the flows that speak it; 0: it is of packets */
 	uint16_t port; /* where its servers are; 0: only a policy or a listener tells */
 	/* A flow speaks it, or does so no more: flow->state is theirs. NULL: nothing to do. */
@@ -32,20 +32,20 @@ struct gate_plug {
 /* Returns its number (an enum gate_dissector), loaded with the dissectors below it; -EEXIST: a
  * dissector has that name; -ENOSPC; -EINVAL: functions are missing, or it is over neither TCP nor
  * UDP. d is copied. */
-int gate_plug_add(struct gate *g, const struct gate_plug *d) must_check;
+int gate_plugin_add(struct gate *g, const struct gate_plugin *d) must_check;
 /* All with this context are no more; flows that speak them must have ended. */
-void gate_plug_remove(struct gate *g, const void *ctx);
+void gate_plugin_remove(struct gate *g, const void *ctx);
 /* NULL: no such number. */
-const struct gate_plug *gate_plug(const struct gate *g, int d);
+const struct gate_plugin *gate_plugin(const struct gate *g, int d);
 
 /* --- For the engine
  * ---------------------------------------------------------------------------------------------- */
 
-int gate_plugs_new(struct gate *g) must_check;
-void gate_plugs_free(struct gate *g);
+int gate_plugins_new(struct gate *g) must_check;
+void gate_plugins_free(struct gate *g);
 /* Whose servers are at that port; -1: nobody's. */
-int gate_plug_by_port(const struct gate *g, uint8_t proto, uint16_t port);
-void gate_plug_begin(struct gate *g, struct flow *f);
-void gate_plug_end(struct gate *g, struct flow *f);
-int gate_plug_receive(struct gate *g, struct gate_packet *p, int d);
-bool gate_plug_send(struct gate *g, struct gate_packet *p, int d);
+int gate_plugin_by_port(const struct gate *g, uint8_t proto, uint16_t port);
+void gate_plugin_begin(struct gate *g, struct flow *f);
+void gate_plugin_end(struct gate *g, struct flow *f);
+int gate_plugin_receive(struct gate *g, struct gate_packet *p, int d);
+bool gate_plugin_send(struct gate *g, struct gate_packet *p, int d);

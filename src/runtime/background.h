@@ -7,4 +7,4 @@
 
 /* Runs fn(ctx) in a thread of its own, at the lowest priority, and waits for it. Returns fn's
  * result. fn must take no lock that workers take: a thread of low priority holds it for long. */
-int aside_run(int (*fn)(void *ctx), void *ctx);
+int background_run(int (*fn)(void *ctx), void *ctx);

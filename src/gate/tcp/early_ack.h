@@ -17,14 +17,14 @@
 
 #include "gate/tcp/tcp_conn.h"
 
-int gate_tcp_vouches_new(struct gate *g) must_check;
-void gate_tcp_vouches_free(struct gate *g);
+int early_acks_new(struct gate *g) must_check;
+void early_acks_free(struct gate *g);
 
 /* Called for a retransmission of held data: acknowledges all data in order, and takes it over.
  * False: there is no free entry. */
-bool gate_tcp_vouch(struct gate *g, const struct gate_packet *p, struct tcp_conn *c);
+bool early_ack_add(struct gate *g, const struct gate_packet *p, struct tcp_conn *c);
 /* Called for an acknowledgement of the receiver of d. again: it has no data of its own, so it may
  * be a duplicate for missing data. */
-void gate_tcp_vouched_acked(struct gate *g, struct flow *f, enum gate_direction d, bool again);
+void early_ack_acked(struct gate *g, struct flow *f, enum gate_direction d, bool again);
 /* Retransmits data that is due and was not acknowledged. */
-void gate_tcp_vouch_tick(struct gate *g, int64_t now_ns);
+void early_acks_tick(struct gate *g, int64_t now_ns);

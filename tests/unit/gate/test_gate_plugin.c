@@ -10,7 +10,7 @@
 #include "example_daytime.h"
 #include "gate/engine/app.h"
 #include "gate/lua/bind.h"
-#include "gate/engine/plug.h"
+#include "gate/engine/plugin.h"
 #include "wire/ipv4.h"
 
 #include <errno.h>
@@ -88,42 +88,45 @@ static uint32_t all(void *ctx, struct gate *g, struct gate_view *v)
 
 static void registers(void **state)
 {
-	struct gate_plug x = {.name = "x", .proto = IPV4_PROTO_UDP, .receive = nothing, .ctx = &t},
-			 y = x;
+	struct gate_plugin x = {.name = "x",
+				.proto = IPV4_PROTO_UDP,
+				.receive = nothing,
+				.ctx = &t},
+			   y = x;
 	int first, number;
 
 	(void)state;
 	open_gate(false);
-	first = gate_plug_add(t.g, &x);
-	assert_true(first >= GATE_FIRST_PLUG);
+	first = gate_plugin_add(t.g, &x);
+	assert_true(first >= GATE_FIRST_PLUGIN);
 	assert_true(gate_loaded(t.g, DISSECT_UDP_CONNECTION));
-	assert_string_equal(gate_plug(t.g, first)->name, "x");
-	assert_int_equal(gate_plug_add(t.g, &x), -EEXIST);
+	assert_string_equal(gate_plugin(t.g, first)->name, "x");
+	assert_int_equal(gate_plugin_add(t.g, &x), -EEXIST);
 	(void)snprintf(y.name, sizeof(y.name), "dns");
-	assert_int_equal(gate_plug_add(t.g, &y), -EEXIST);
+	assert_int_equal(gate_plugin_add(t.g, &y), -EEXIST);
 	y.name[0] = '\0';
-	assert_int_equal(gate_plug_add(t.g, &y), -EINVAL);
+	assert_int_equal(gate_plugin_add(t.g, &y), -EINVAL);
 	(void)snprintf(y.name, sizeof(y.name), "y");
 	y.proto = IPV4_PROTO_TCP; /* without data */
-	assert_int_equal(gate_plug_add(t.g, &y), -EINVAL);
+	assert_int_equal(gate_plugin_add(t.g, &y), -EINVAL);
 	y.proto = IPV4_PROTO_ICMP;
 	y.data = all;
-	assert_int_equal(gate_plug_add(t.g, &y), -EINVAL);
+	assert_int_equal(gate_plugin_add(t.g, &y), -EINVAL);
 	y.proto = 0;
 	y.port = 7; /* packets have none */
-	assert_int_equal(gate_plug_add(t.g, &y), -EINVAL);
+	assert_int_equal(gate_plugin_add(t.g, &y), -EINVAL);
 	y.port = 0;
-	for (int i = 1; i < GATE_MAX_PLUGS; i++) {
+	for (int i = 1; i < GATE_MAX_PLUGINS; i++) {
 		(void)snprintf(y.name, sizeof(y.name), "y%d", i);
-		assert_true(gate_plug_add(t.g, &y) > 0);
+		assert_true(gate_plugin_add(t.g, &y) > 0);
 	}
 	(void)snprintf(y.name, sizeof(y.name), "one more");
-	assert_int_equal(gate_plug_add(t.g, &y), -ENOSPC);
-	gate_plug_remove(t.g, &t);
-	assert_null(gate_plug(t.g, first));
-	assert_null(gate_plug(t.g, -1));
-	assert_null(gate_plug(t.g, DISSECT_N));
-	number = gate_plug_add(t.g, &x);
+	assert_int_equal(gate_plugin_add(t.g, &y), -ENOSPC);
+	gate_plugin_remove(t.g, &t);
+	assert_null(gate_plugin(t.g, first));
+	assert_null(gate_plugin(t.g, -1));
+	assert_null(gate_plugin(t.g, DISSECT_N));
+	number = gate_plugin_add(t.g, &x);
 	assert_int_equal(number, first);
 	gt_close(&t);
 }
@@ -173,18 +176,18 @@ static uint32_t tcp_data(void *ctx, struct gate *g, struct gate_view *v)
 static void streams(void **state)
 {
 	struct counting n = {0};
-	struct gate_plug x = {.name = "lines",
-			      .proto = IPV4_PROTO_TCP,
-			      .port = 77,
-			      .begin = tcp_begin,
-			      .end = tcp_end,
-			      .data = tcp_data,
-			      .ctx = &n};
+	struct gate_plugin x = {.name = "lines",
+				.proto = IPV4_PROTO_TCP,
+				.port = 77,
+				.begin = tcp_begin,
+				.end = tcp_end,
+				.data = tcp_data,
+				.ctx = &n};
 	static struct gt_conn c;
 
 	(void)state;
 	open_gate(false);
-	assert_true(gate_plug_add(t.g, &x) > 0);
+	assert_true(gate_plugin_add(t.g, &x) > 0);
 	gt_conn_open(&c, &t, 1000, 77);
 	gt_conn_say(&c, GATE_UP, span_str("one\ntw"));
 	assert_string_equal(gt_conn_text(&c, GATE_UP), "Xne\n");
@@ -219,29 +222,29 @@ static bool stops_z(void *ctx, struct gate *g, struct gate_packet *p, int number
 	return p->p.data[p->p.app] != 'z';
 }
 
-static int to_packet_plug(void *ctx, struct gate *g, struct gate_packet *p,
-			  enum gate_dissector from, int next)
+static int to_packet_plugin(void *ctx, struct gate *g, struct gate_packet *p,
+			    enum gate_dissector from, int next)
 {
 	(void)ctx, (void)g;
-	return from == DISSECT_UDP && p->p.dport == 99 ? GATE_FIRST_PLUG : next;
+	return from == DISSECT_UDP && p->p.dport == 99 ? GATE_FIRST_PLUGIN : next;
 }
 
 static void packets(void **state)
 {
 	unsigned n = 0;
-	struct gate_plug x = {.name = "p", .receive = seen_packet, .send = stops_z, .ctx = &n};
+	struct gate_plugin x = {.name = "p", .receive = seen_packet, .send = stops_z, .ctx = &n};
 
 	(void)state;
 	open_gate(false);
 	gate_load(t.g, DISSECT_UDP);
-	assert_int_equal(gate_plug_add(t.g, &x), GATE_FIRST_PLUG);
-	t.g->on_next = to_packet_plug;
+	assert_int_equal(gate_plugin_add(t.g, &x), GATE_FIRST_PLUGIN);
+	t.g->on_next = to_packet_plugin;
 	assert_true(passes(CLIENT, 1, SERVER, 99, "abcd"));
 	assert_false(passes(CLIENT, 1, SERVER, 99, "abc"));
 	assert_false(passes(CLIENT, 1, SERVER, 99, "zabc"));
 	assert_true(passes(CLIENT, 1, SERVER, 98, "abc"));
 	assert_int_equal(n, 3);
-	assert_int_equal(gate_plug(t.g, GATE_FIRST_PLUG)->seen, 3);
+	assert_int_equal(gate_plugin(t.g, GATE_FIRST_PLUGIN)->seen, 3);
 	gt_close(&t);
 }
 

@@ -3,21 +3,21 @@
  * A thread that is as nice as can be. The caller's own priority is not touched: without privileges
  * it could not be had back.
  */
-#include "runtime/aside.h"
+#include "runtime/background.h"
 
 #include <pthread.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
-struct aside {
+struct background {
 	int (*fn)(void *ctx);
 	void *ctx;
 	int result;
 };
 
-static void *aside_main(void *arg)
+static void *background_main(void *arg)
 {
-	struct aside *a = arg;
+	struct background *a = arg;
 
 	/* on Linux a priority belongs to a thread; without it the work is done all the same */
 	(void)setpriority(PRIO_PROCESS, (id_t)gettid(), 19);
@@ -25,12 +25,12 @@ static void *aside_main(void *arg)
 	return NULL;
 }
 
-int aside_run(int (*fn)(void *ctx), void *ctx)
+int background_run(int (*fn)(void *ctx), void *ctx)
 {
-	struct aside a = {fn, ctx, 0};
+	struct background a = {fn, ctx, 0};
 	pthread_t t;
 
-	if (pthread_create(&t, NULL, aside_main, &a) != 0)
+	if (pthread_create(&t, NULL, background_main, &a) != 0)
 		return fn(ctx);
 	(void)pthread_join(t, NULL);
 	return a.result;

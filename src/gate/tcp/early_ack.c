@@ -3,7 +3,7 @@
  * A few connections at a time have data taken over, and each for a moment: a list that is walked,
  * with the headers of the last retransmission as a pattern for the gate's own segments.
  */
-#include "gate/tcp/tcp_early_ack.h"
+#include "gate/tcp/early_ack.h"
 
 #include "gate/engine/app.h"
 #include "gate/tcp/tcp_emit.h"
@@ -15,7 +15,7 @@
 #include <stdlib.h>
 
 enum {
-	VOUCHES_MAX = 256,
+	EARLY_ACKS_MAX = 256,
 	HEAD_MAX = 192,
 	TRIES_MAX = 10,
 	AGAIN_AT = 3,
@@ -29,7 +29,7 @@ enum {
  * has none left. */
 #define STUCK_NS NS_PER_S
 
-struct vouch {
+struct early_ack {
 	struct flow *flow;
 	uint32_t generation; /* of the flow */
 	uint8_t direction;
@@ -42,32 +42,32 @@ struct vouch {
 	uint8_t head[HEAD_MAX];
 };
 
-struct gate_vouches {
+struct early_acks {
 	uint32_t n;
-	struct vouch at[VOUCHES_MAX];
+	struct early_ack at[EARLY_ACKS_MAX];
 };
 
-int gate_tcp_vouches_new(struct gate *g)
+int early_acks_new(struct gate *g)
 {
-	g->vouches = calloc(1, sizeof(*g->vouches));
-	return g->vouches ? 0 : -ENOMEM;
+	g->early_acks = calloc(1, sizeof(*g->early_acks));
+	return g->early_acks ? 0 : -ENOMEM;
 }
 
-void gate_tcp_vouches_free(struct gate *g)
+void early_acks_free(struct gate *g)
 {
-	free(g->vouches);
-	g->vouches = NULL;
+	free(g->early_acks);
+	g->early_acks = NULL;
 }
 
-static bool is_alive(const struct vouch *v)
+static bool is_alive(const struct early_ack *v)
 {
 	return v->flow->generation == v->generation && v->flow->live && v->flow->transport;
 }
 
-static struct vouch *find(struct gate *g, const struct flow *f, enum gate_direction d)
+static struct early_ack *find(struct gate *g, const struct flow *f, enum gate_direction d)
 {
-	for (uint32_t i = 0; i < g->vouches->n; i++) {
-		struct vouch *v = &g->vouches->at[i];
+	for (uint32_t i = 0; i < g->early_acks->n; i++) {
+		struct early_ack *v = &g->early_acks->at[i];
 
 		if (v->flow == f && v->direction == d && is_alive(v))
 			return v;
@@ -81,22 +81,22 @@ static uint32_t end_of(const struct tcp_half *h)
 	return h->fin && tcp_before(h->fin_seq, h->next) ? h->fin_seq : h->next;
 }
 
-bool gate_tcp_vouch(struct gate *g, const struct gate_packet *p, struct tcp_conn *c)
+bool early_ack_add(struct gate *g, const struct gate_packet *p, struct tcp_conn *c)
 {
 	enum gate_direction d = (enum gate_direction)p->direction;
 	const struct tcp_half *h = &c->track.half[d];
 	uint32_t to = end_of(h);
-	struct vouch *v = find(g, p->flow, d);
+	struct early_ack *v = find(g, p->flow, d);
 
 	if (g->pass_through || g->recorded || p->p.app > HEAD_MAX || c->track.midstream ||
 	    !tcp_before(h->acked, to) ||
 	    tcp_history_unknown(&c->history[d], h->acked, to - h->acked, h->acked, true))
 		return false;
-	if (!v && g->vouches->n == VOUCHES_MAX)
+	if (!v && g->early_acks->n == EARLY_ACKS_MAX)
 		return false;
 	if (!v)
-		v = &g->vouches->at[g->vouches->n++];
-	*v = (struct vouch){
+		v = &g->early_acks->at[g->early_acks->n++];
+	*v = (struct early_ack){
 		.flow = p->flow,
 		.generation = p->flow->generation,
 		.direction = (uint8_t)d,
@@ -109,16 +109,16 @@ bool gate_tcp_vouch(struct gate *g, const struct gate_packet *p, struct tcp_conn
 		.app = p->p.app,
 	};
 	memcpy(v->head, p->p.data, p->p.app);
-	c->vouching[d] = true;
-	c->vouched[d] = to;
-	gate_tcp_tell_missing(g, p, c);
+	c->acked_early[d] = true;
+	c->early_ack[d] = to;
+	gate_tcp_ack_missing(g, p, c);
 	return true;
 }
 
 /* --- Sending it once more --------------------------------------------------------------------- */
 
 /* The pattern, as a held frame to make segments from. NULL: no room. */
-static struct held *pattern(struct gate *g, const struct vouch *v, const struct tcp_conn *c)
+static struct held *pattern(struct gate *g, const struct early_ack *v, const struct tcp_conn *c)
 {
 	enum gate_direction d = (enum gate_direction)v->direction;
 	struct frame f = v->frame;
@@ -143,11 +143,11 @@ static struct held *pattern(struct gate *g, const struct vouch *v, const struct 
 
 /* The first octets that the receiver misses, as they went. False: none of them has been let go
  * yet. */
-static bool send_again(struct gate *g, const struct vouch *v, struct tcp_conn *c)
+static bool send_again(struct gate *g, const struct early_ack *v, struct tcp_conn *c)
 {
 	enum gate_direction d = (enum gate_direction)v->direction;
-	uint32_t from = c->track.half[d].acked, mss = gate_tcp_mss(c, d), n = c->vouched[d] - from,
-		 out;
+	uint32_t from = c->track.half[d].acked, mss = gate_tcp_mss(c, d),
+		 n = c->early_ack[d] - from, out;
 	uint32_t options = (uint32_t)(v->app - v->l4) - TCP_HDR_LEN;
 	struct wr w = wr_init(g->octets, TCP_GROWN_MAX);
 	struct held *h;
@@ -176,7 +176,7 @@ static void end(struct gate *g, struct flow *f)
 }
 
 /* Releases held data of a silent sender: it may be waiting for the answer to it. */
-static void let_on(struct gate *g, struct vouch *v, int64_t now_ns)
+static void let_on(struct gate *g, struct early_ack *v, int64_t now_ns)
 {
 	const struct tcp_conn *c = v->flow->transport;
 	const struct tcp_stream *s = &c->stream[v->direction];
@@ -189,7 +189,7 @@ static void let_on(struct gate *g, struct vouch *v, int64_t now_ns)
 }
 
 /* Its time has come. */
-static void repeat(struct gate *g, struct vouch *v, int64_t now_ns)
+static void repeat(struct gate *g, struct early_ack *v, int64_t now_ns)
 {
 	v->repeats = 0;
 	v->tries = (uint8_t)(v->tries + send_again(g, v, v->flow->transport));
@@ -199,13 +199,13 @@ static void repeat(struct gate *g, struct vouch *v, int64_t now_ns)
 		end(g, v->flow);
 }
 
-void gate_tcp_vouched_acked(struct gate *g, struct flow *f, enum gate_direction d, bool again)
+void early_ack_acked(struct gate *g, struct flow *f, enum gate_direction d, bool again)
 {
 	struct tcp_conn *c = f->transport;
-	struct vouch *v = find(g, f, d);
+	struct early_ack *v = find(g, f, d);
 
-	if (!tcp_before(c->track.half[d].acked, c->vouched[d])) {
-		c->vouching[d] = false;
+	if (!tcp_before(c->track.half[d].acked, c->early_ack[d])) {
+		c->acked_early[d] = false;
 		if (v)
 			v->flow = NULL;
 		return;
@@ -223,12 +223,12 @@ void gate_tcp_vouched_acked(struct gate *g, struct flow *f, enum gate_direction 
 	}
 }
 
-void gate_tcp_vouch_tick(struct gate *g, int64_t now_ns)
+void early_acks_tick(struct gate *g, int64_t now_ns)
 {
-	struct gate_vouches *all = g->vouches;
+	struct early_acks *all = g->early_acks;
 
 	for (uint32_t i = 0; i < all->n;) {
-		struct vouch *v = &all->at[i];
+		struct early_ack *v = &all->at[i];
 
 		if (!v->flow || !is_alive(v)) {
 			*v = all->at[--all->n];

@@ -4,7 +4,7 @@
  * are put before its contents, so it is always whole. Lengths and checksums are completed when it
  * is sent, by the dissectors' own send functions.
  */
-#include "gate/net/packet_new.h"
+#include "gate/net/created.h"
 
 #include "base/pages.h"
 #include "gate/net/fragment.h"
@@ -27,54 +27,54 @@ enum {
 	IP_MAX_LEN = 65535
 };
 
-struct forged {
+struct created {
 	struct gate_packet p;
-	struct forged *next; /* of those that are to come in */
-	uint8_t *octets;     /* [FRAME_MAX_LEN] */
+	struct created *next; /* of those that are to come in */
+	uint8_t *octets;      /* [FRAME_MAX_LEN] */
 	bool used, queued;
 	bool as_at_hand;  /* the link header is copied from the current packet, ... */
 	uint16_t came_by; /* ... which came by this port */
 };
 
-struct gate_forge {
-	struct forged at[FORGED_MAX];
+struct gate_created {
+	struct created at[CREATED_MAX];
 	uint8_t *octets;
-	struct forged *first, **end;
+	struct created *first, **end;
 	struct frame frame; /* of the one that comes in */
 	unsigned run;
 	uint16_t id;
 };
 
-static struct forged *self(struct gate_packet *p)
+static struct created *self(struct gate_packet *p)
 {
-	return container_of(p, struct forged, p);
+	return container_of(p, struct created, p);
 }
 
-int gate_forge_new(struct gate *g)
+int gate_created_new(struct gate *g)
 {
-	struct gate_forge *f = calloc(1, sizeof(*f));
+	struct gate_created *f = calloc(1, sizeof(*f));
 
-	g->forge = f;
+	g->created = f;
 	if (!f)
 		return -ENOMEM;
 	f->end = &f->first;
-	f->octets = pages_new(FORGED_MAX, FRAME_MAX_LEN);
+	f->octets = pages_new(CREATED_MAX, FRAME_MAX_LEN);
 	if (!f->octets)
 		return -ENOMEM;
-	for (unsigned i = 0; i < FORGED_MAX; i++)
+	for (unsigned i = 0; i < CREATED_MAX; i++)
 		f->at[i].octets = f->octets + (size_t)i * FRAME_MAX_LEN;
 	return 0;
 }
 
-void gate_forge_free(struct gate *g)
+void gate_created_free(struct gate *g)
 {
-	if (g->forge)
-		pages_free(g->forge->octets, FORGED_MAX, FRAME_MAX_LEN);
-	free(g->forge);
-	g->forge = NULL;
+	if (g->created)
+		pages_free(g->created->octets, CREATED_MAX, FRAME_MAX_LEN);
+	free(g->created);
+	g->created = NULL;
 }
 
-static void release(struct forged *f)
+static void release(struct created *f)
 {
 	f->used = f->queued = false;
 	f->p.generation++;
@@ -82,7 +82,7 @@ static void release(struct forged *f)
 
 struct gate_packet *gate_forge(struct gate *g, uint32_t len)
 {
-	struct forged *f = g->forge->at, *end = f + FORGED_MAX;
+	struct created *f = g->created->at, *end = f + CREATED_MAX;
 	uint32_t generation;
 
 	while (f < end && f->used)
@@ -107,24 +107,24 @@ struct gate_packet *gate_forge(struct gate *g, uint32_t len)
 		.frame = {.port = g->pkt.frame.port, .link = g->pkt.frame.link, .ts_ns = g->now_ns},
 		.generation = generation,
 		.end = len,
-		.forged = true,
+		.created = true,
 		.checksum = CHECKSUM_GOOD,
 		.dirty = DIRTY_L2 | DIRTY_L3 | DIRTY_L4 | DIRTY_APP | DIRTY_LENGTH,
 	};
 	f->p.stack[f->p.depth++] = DISSECT_RAW;
-	g->n_forged++;
+	g->n_created++;
 	return &f->p;
 }
 
-struct gate_packet *gate_forged_at(struct gate *g, unsigned i)
+struct gate_packet *gate_created_at(struct gate *g, unsigned i)
 {
-	return &g->forge->at[i].p;
+	return &g->created->at[i].p;
 }
 
-unsigned gate_forged_index(const struct gate_packet *p)
+unsigned gate_created_index(const struct gate_packet *p)
 {
-	return (unsigned)(container_of((struct gate_packet *)(uintptr_t)p, struct forged, p) -
-			  p->g->forge->at);
+	return (unsigned)(container_of((struct gate_packet *)(uintptr_t)p, struct created, p) -
+			  p->g->created->at);
 }
 
 /* --- Headers ---------------------------------------------------------------------------------- */
@@ -225,7 +225,7 @@ static int put_link(struct gate *g, struct gate_packet *p)
 
 static int put_ipv4(struct gate *g, struct gate_packet *p)
 {
-	struct ipv4_hdr ip = {.ttl = TTL, .id = g->forge->id++};
+	struct ipv4_hdr ip = {.ttl = TTL, .id = g->created->id++};
 	int r = p->p.l3 == PACKET_NO_LAYER ? put_link(g, p) : 0;
 	struct wr w;
 
@@ -290,11 +290,11 @@ static bool stands_on(enum gate_dissector d, enum gate_dissector below)
 	return below == DISSECT_IPV4;
 }
 
-int gate_forge_header(struct gate *g, struct gate_packet *p, enum gate_dissector d)
+int gate_created_header(struct gate *g, struct gate_packet *p, enum gate_dissector d)
 {
 	int r = -EINVAL;
 
-	if (!p->forged || !stands_on(d, top(p)))
+	if (!p->created || !stands_on(d, top(p)))
 		return -EINVAL;
 	if (d == DISSECT_ETHERNET)
 		r = put_ethernet(p);
@@ -317,7 +317,7 @@ int gate_forge_header(struct gate *g, struct gate_packet *p, enum gate_dissector
 
 /* --- Going ------------------------------------------------------------------------------------ */
 
-void gate_forged_by(struct gate_packet *p, unsigned port)
+void gate_created_by(struct gate_packet *p, unsigned port)
 {
 	p->frame.port = (uint16_t)(FRAME_BACK | port);
 }
@@ -337,7 +337,7 @@ static void turn_round(struct gate_packet *p)
 	memcpy(eth + ETH_ADDR_LEN, mac, ETH_ADDR_LEN);
 }
 
-int gate_forged_send(struct gate *g, struct gate_packet *p)
+int gate_created_send(struct gate *g, struct gate_packet *p)
 {
 	int r = g->pass_through ? -EROFS : 0;
 
@@ -345,19 +345,19 @@ int gate_forged_send(struct gate *g, struct gate_packet *p)
 		turn_round(p);
 		gate_make_right(g, p);
 		r = gate_inject_made(g, p);
-		g->counters.forged += r == 0;
+		g->counters.created += r == 0;
 	}
 	release(self(p));
 	return r;
 }
 
-void gate_forged_inject(struct gate *g, struct gate_packet *p)
+void gate_created_inject(struct gate *g, struct gate_packet *p)
 {
-	struct gate_forge *f = g->forge;
+	struct gate_created *f = g->created;
 	uint8_t hops = (uint8_t)(g->at_hand ? g->pkt.hops + 1 : 1);
 
 	g->counters.injected++;
-	if (hops > FORGED_DEPTH || f->run == FORGED_RUN) {
+	if (hops > CREATED_DEPTH || f->run == CREATED_RUN) {
 		g->counters.packets++;
 		g->counters.dropped++;
 		g->counters.drops[GATE_DROP_INJECTED]++;
@@ -374,29 +374,29 @@ void gate_forged_inject(struct gate *g, struct gate_packet *p)
 	f->end = &self(p)->next;
 }
 
-void gate_forged_drop(struct gate_packet *p)
+void gate_created_drop(struct gate_packet *p)
 {
 	release(self(p));
 }
 
-void gate_forged_end(struct gate *g)
+void gate_created_end(struct gate *g)
 {
-	g->n_forged = 0;
-	for (unsigned i = 0; i < FORGED_MAX; i++) {
-		struct forged *f = &g->forge->at[i];
+	g->n_created = 0;
+	for (unsigned i = 0; i < CREATED_MAX; i++) {
+		struct created *f = &g->created->at[i];
 
 		if (f->used && !f->queued)
 			release(f);
-		g->n_forged += f->used;
+		g->n_created += f->used;
 	}
 }
 
-struct frame *gate_forged_next(struct gate *g)
+struct frame *gate_created_next(struct gate *g)
 {
-	struct gate_forge *f = g->forge;
-	struct forged *next = f->first;
+	struct gate_created *f = g->created;
+	struct created *next = f->first;
 
-	gate_forged_end(g);
+	gate_created_end(g);
 	g->hops = next ? next->p.hops : 0;
 	if (!next) {
 		f->run = 0;
@@ -412,7 +412,7 @@ struct frame *gate_forged_next(struct gate *g)
 		.len = next->p.p.len,
 		.port = (uint16_t)(next->p.frame.port & ~FRAME_BACK),
 		.link = next->p.frame.link,
-		.flags = FRAME_FORGED,
+		.flags = FRAME_CREATED,
 		.ts_ns = g->now_ns,
 	};
 	return &f->frame;
