@@ -10,7 +10,7 @@ import sys
 def main():
     root = sys.argv[1]
     with open(os.path.join(root, "src/gate/run/args.def"), encoding="utf-8") as f:
-        table = {m for m in re.findall(r'^A\([^,]+,\s*"([^"@]+)"', f.read(), re.M)}
+        table = {m for m in re.findall(r'^ARGUMENT\([^,]+,\s*"([^"@]+)"', f.read(), re.M)}
     with open(os.path.join(root, "doc/usher-gate.8.scd"), encoding="utf-8") as f:
         page = {m for line in f if line.startswith("*-") for m in re.findall(r"\*--([a-z-]+)\*", line)}
     for name in sorted(table - page):

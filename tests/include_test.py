@@ -143,6 +143,9 @@ def check_files(root):
         rest = next((line for line in lines[1:] if line.strip()), "")
         if not rest.lstrip().startswith(("/*", "//")):
             problems.append("%s:2: does not open with a comment saying what it is" % name)
+        if name.endswith(".def"):
+            problems += ["%s:%d: rows have words for macros, at least three letters" % (name, i + 1)
+                         for i, line in enumerate(lines) if re.match(r"[A-Z_]{1,2}\(", line)]
         if len(lines) - 1 > MAX_LINES:
             problems.append("%s: %d lines, at most %d" % (name, len(lines) - 1, MAX_LINES))
     return problems

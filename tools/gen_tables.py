@@ -24,7 +24,7 @@ def table(head, body):
 
 
 def stages():
-    for sym, fn, hook, when, skip, does in rows("src/server/core/stages.def", "S"):
+    for sym, fn, hook, when, skip, does in rows("src/server/core/stages.def", "STAGE"):
         yield [sym, does, "" if hook == "NONE" else f"`{hook.lower()}` {when.lower()}", f"`{fn}`"]
 
 
@@ -68,31 +68,31 @@ def client_fsm():
         parts += [f"## {name}\n\n{sentence[0].upper() + sentence[1:]}.",
                   table(["event", "action", "next"], [[f"`{e}`", f"`{a}`", names[n] if n != sym else ""] for e, a, n in on]),
                   "Ignores " + ", ".join(f"`{e}`" for e in ignored) + "."]
-    parts += ["## Effects", table(["effect", "asks to"], [[f"`{n}`", d] for _, n, d in rows("src/client/core/effect.def", "F")]),
+    parts += ["## Effects", table(["effect", "asks to"], [[f"`{n}`", d] for _, n, d in rows("src/client/core/effect.def", "EFFECT")]),
               "## Events for subscribers\n\nErrors are also kept for the command `errors`.",
               table(["event", "error", "says"], [[f"`{n}`", "yes" if e == "1" else "", d] for _, n, e, d in
-                                                 rows("src/client/core/notice.def", "N")]),
+                                                 rows("src/client/core/notice.def", "NOTICE")]),
               "## Drops\n\nIn the order of the checks; those of frame, IP and UDP are in [tables.md](tables.md).",
-              table(["drop", "meaning"], [[f"`{s}`", d] for s, d in rows("src/client/core/drop.def", "D")])]
+              table(["drop", "meaning"], [[f"`{s}`", d] for s, d in rows("src/client/core/drop.def", "DROP")])]
     return "\n\n".join(parts) + "\n"
 
 
 def main():
     drops = [[f"`drop-{s.lower().replace('_', '-')}`", st and f"`{st}`", d]
-             for s, st, d in rows("src/packet/drop.def", "D")]
+             for s, st, d in rows("src/packet/drop.def", "DROP")]
     text = "\n\n".join([
         "# Tables\n\nDrawn from the source by tools/gen_tables.py; do not edit.",
         "## Stages", table(["stage", "does", "hook", "function"], stages()),
         "## Drops\n\nEvery packet that ends without an answer is counted under one of these, and under Kea's "
         "counter where Kea has one (then `pkt4-receive-drop` moves too).",
         table(["statistic", "Kea's", "meaning"], drops),
-        "## Statistics", "\n".join(f"- `{n}`" for _, n in rows("src/server/core/metrics.def", "M")),
+        "## Statistics", "\n".join(f"- `{n}`" for _, n in rows("src/server/core/metrics.def", "METRIC")),
         "## Commands", table(["command", "does", "arguments"],
-                             [[f"`{n}`", d, a] for n, _, d, a in rows("src/server/manage/commands.def", "K")]),
+                             [[f"`{n}`", d, a] for n, _, d, a in rows("src/server/manage/commands.def", "COMMAND")]),
         "## Hook points", table(["hook point", "may park"],
-                                [[f"`{n}`", p] for _, n, p in rows("src/hook/hooks.def", "H")]),
+                                [[f"`{n}`", p] for _, n, p in rows("src/hook/hooks.def", "HOOK")]),
         "## Options", table(["code", "name", "type"],
-                            [[r[0], f"`{r[2]}`", r[3].lower()] for r in rows("src/wire/options.def", "O")]),
+                            [[r[0], f"`{r[2]}`", r[3].lower()] for r in rows("src/wire/options.def", "DHCP4_OPTION")]),
     ]) + "\n"
     for name, want in (("doc/tables.md", text), ("doc/client-fsm.md", client_fsm())):
         path = ROOT / name

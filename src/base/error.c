@@ -11,9 +11,9 @@
 enum { ERRNO_MAX = 4095 }; /* the kernel's MAX_ERRNO */
 
 static const char *const texts[] = {
-#define E(sym, text) text,
+#define ERROR(sym, text) text,
 #include "base/error.def"
-#undef E
+#undef ERROR
 };
 
 const char *usher_strerror(int result)

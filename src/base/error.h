@@ -8,9 +8,9 @@
 
 enum usher_error {
 	USHER_E_BASE_ = 10000,
-#define E(sym, text) USHER_E_##sym,
+#define ERROR(sym, text) USHER_E_##sym,
 #include "base/error.def"
-#undef E
+#undef ERROR
 	USHER_E_END_
 };
 

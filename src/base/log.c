@@ -85,9 +85,9 @@ static const struct {
 	const char *logger;
 	uint8_t severity;
 } ids[] = {
-#define L(id, logger, severity) {#id, logger, LOG_SEV_##severity},
+#define LOG_ID(id, logger, severity) {#id, logger, LOG_SEV_##severity},
 #include "base/log_ids.def"
-#undef L
+#undef LOG_ID
 };
 
 /* Kea's debug levels of its messages; the others of severity DEBUG have level 0. */

@@ -28,9 +28,9 @@ enum log_severity {
 };
 
 enum log_id {
-#define L(id, logger, severity) LOG_##id,
+#define LOG_ID(id, logger, severity) LOG_##id,
 #include "base/log_ids.def"
-#undef L
+#undef LOG_ID
 	LOG_N_IDS
 };
 

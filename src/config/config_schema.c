@@ -24,15 +24,18 @@
 
 #define ROW(maps, name, type, sub, min, max, dflt, words, flags) \
 	{maps, name, SCHEMA_##type, sub, min, max, dflt, words, flags},
-#define B(maps, name, dflt, flags)	     ROW(maps, name, BOOL, 0, 0, 0, dflt, NULL, flags)
-#define I(maps, name, min, max, dflt, flags) ROW(maps, name, INT, 0, min, max, dflt, NULL, flags)
-#define F(maps, name, min, max, dflt, flags) ROW(maps, name, REAL, 0, min, max, dflt, NULL, flags)
-#define T(maps, name, dflt, flags)	     ROW(maps, name, TEXT, 0, 0, 0, dflt, NULL, flags)
-#define E(maps, name, words, dflt, flags)    ROW(maps, name, ENUM, 0, 0, 0, dflt, words, flags)
-#define A(maps, name, dflt, flags)	     ROW(maps, name, ADDR, 0, 0, 0, dflt, NULL, flags)
-#define L(maps, name, kind, dflt, flags)     ROW(maps, name, kind, 0, 0, 0, dflt, NULL, flags)
-#define M(maps, name, sub, dflt, flags)	     ROW(maps, name, MAP, SCHEMA_##sub, 0, 0, dflt, NULL, flags)
-#define MS(maps, name, sub, dflt, flags) \
+#define BOOLEAN(maps, name, dflt, flags) ROW(maps, name, BOOL, 0, 0, 0, dflt, NULL, flags)
+#define INTEGER(maps, name, min, max, dflt, flags) \
+	ROW(maps, name, INT, 0, min, max, dflt, NULL, flags)
+#define NUMBER(maps, name, min, max, dflt, flags) \
+	ROW(maps, name, REAL, 0, min, max, dflt, NULL, flags)
+#define STRING(maps, name, dflt, flags)	      ROW(maps, name, TEXT, 0, 0, 0, dflt, NULL, flags)
+#define WORDS(maps, name, words, dflt, flags) ROW(maps, name, ENUM, 0, 0, 0, dflt, words, flags)
+#define ADDRESS(maps, name, dflt, flags)      ROW(maps, name, ADDR, 0, 0, 0, dflt, NULL, flags)
+#define LIST(maps, name, kind, dflt, flags)   ROW(maps, name, kind, 0, 0, 0, dflt, NULL, flags)
+#define MAP(maps, name, sub, dflt, flags) \
+	ROW(maps, name, MAP, SCHEMA_##sub, 0, 0, dflt, NULL, flags)
+#define MAPS(maps, name, sub, dflt, flags) \
 	ROW(maps, name, MAPS, SCHEMA_##sub, 0, 0, dflt, NULL, flags)
 #define ANY(maps, name, flags) ROW(maps, name, ANY, 0, 0, 0, NULL, NULL, flags)
 
@@ -41,21 +44,21 @@ const struct schema_key schema_keys[] = {
 };
 const size_t schema_n_keys = sizeof(schema_keys) / sizeof(schema_keys[0]);
 
-#undef B
-#undef I
-#undef F
-#undef T
-#undef E
-#undef A
-#undef L
-#undef M
-#undef MS
+#undef BOOLEAN
+#undef INTEGER
+#undef NUMBER
+#undef STRING
+#undef WORDS
+#undef ADDRESS
+#undef LIST
+#undef MAP
+#undef MAPS
 #undef ANY
 
 static const struct schema_old olds[] = {
-#define OLD(maps, old, name, wrap) {maps, old, name, wrap},
+#define OLD_NAME(maps, old, name, wrap) {maps, old, name, wrap},
 #include "config/config_schema.def"
-#undef OLD
+#undef OLD_NAME
 };
 
 const struct schema_moved schema_moved[] = {
@@ -66,9 +69,9 @@ const struct schema_moved schema_moved[] = {
 const size_t schema_n_moved = sizeof(schema_moved) / sizeof(schema_moved[0]);
 
 static const char *const ctx_names[] = {
-#define CTX(sym, name) name,
+#define MAP_KIND(sym, name) name,
 #include "config/config_schema.def"
-#undef CTX
+#undef MAP_KIND
 };
 
 const char *schema_ctx_name(enum schema_ctx ctx)

@@ -8,9 +8,9 @@
 #include "config/json.h"
 
 enum schema_ctx {
-#define CTX(sym, name) SCHEMA_##sym,
+#define MAP_KIND(sym, name) SCHEMA_##sym,
 #include "config/config_schema.def"
-#undef CTX
+#undef MAP_KIND
 	SCHEMA_N
 };
 

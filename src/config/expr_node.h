@@ -22,11 +22,11 @@ enum expr_op {
 	OP_SAND,
 	OP_SOR,
 	OP_PLUS,
-#define F(sym, name, args, is_bool) OP_##sym,
-#define P(sym, name)		    OP_##sym,
+#define FUNCTION(sym, name, args, is_bool) OP_##sym,
+#define PATH(sym, name)			   OP_##sym,
 #include "config/expr.def"
-#undef F
-#undef P
+#undef FUNCTION
+#undef PATH
 };
 
 enum expr_base { BASE_OPTION, BASE_RELAY4, BASE_VENDOR, BASE_VENDOR_CLASS };

@@ -24,18 +24,18 @@ static const struct function {
 	enum expr_op op;
 	bool is_bool;
 } functions[] = {
-#define F(sym, name_, args_, bool_) {name_, args_, OP_##sym, bool_},
+#define FUNCTION(sym, name_, args_, bool_) {name_, args_, OP_##sym, bool_},
 #include "config/expr.def"
-#undef F
+#undef FUNCTION
 };
 
 static const struct {
 	const char *name;
 	enum expr_op op;
 } fields[] = {
-#define P(sym, name_) {name_, OP_##sym},
+#define PATH(sym, name_) {name_, OP_##sym},
 #include "config/expr.def"
-#undef P
+#undef PATH
 };
 
 static struct expr_node *parse_any(struct expr_parser *x, unsigned level);

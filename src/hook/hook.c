@@ -42,9 +42,9 @@ static const struct {
 	const char *name;
 	bool parks;
 } points[] = {
-#define H(symbol, name, parks) {name, parks},
+#define HOOK(symbol, name, parks) {name, parks},
 #include "hook/hooks.def"
-#undef H
+#undef HOOK
 };
 
 const char *hook_point_name(enum hook_point p)

@@ -22,9 +22,9 @@ struct json;
 struct log;
 
 enum hook_point {
-#define H(symbol, name, parks) HOOK_##symbol,
+#define HOOK(symbol, name, parks) HOOK_##symbol,
 #include "hook/hooks.def"
-#undef H
+#undef HOOK
 	HOOK_N_POINTS,
 	HOOK_NONE = HOOK_N_POINTS
 };

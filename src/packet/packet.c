@@ -8,21 +8,21 @@
 
 static const char names[DROP_N][SPELL_LEN] = {
 	[DROP_NONE] = "",
-#define D(symbol, statistic, sentence) [DROP_##symbol] = SPELL_DROP(#symbol),
+#define DROP(symbol, statistic, sentence) [DROP_##symbol] = SPELL_DROP(#symbol),
 #include "packet/drop.def"
-#undef D
+#undef DROP
 };
 
-#define D(symbol, statistic, sentence) SPELL_FITS(#symbol);
+#define DROP(symbol, statistic, sentence) SPELL_FITS(#symbol);
 #include "packet/drop.def"
-#undef D
+#undef DROP
 
 static const struct drop_info infos[DROP_N] = {
 	[DROP_NONE] = {"NONE", names[DROP_NONE], "", "not dropped"},
-#define D(symbol, statistic, sentence) \
+#define DROP(symbol, statistic, sentence) \
 	[DROP_##symbol] = {#symbol, names[DROP_##symbol], statistic, sentence},
 #include "packet/drop.def"
-#undef D
+#undef DROP
 };
 
 const struct drop_info *drop_info(enum drop d)

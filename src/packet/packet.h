@@ -23,9 +23,9 @@ enum packet_flag {
 /* The reasons of drop.def. DROP_NONE: not dropped. */
 enum drop {
 	DROP_NONE,
-#define D(symbol, statistic, sentence) DROP_##symbol,
+#define DROP(symbol, statistic, sentence) DROP_##symbol,
 #include "packet/drop.def"
-#undef D
+#undef DROP
 	DROP_N
 };
 

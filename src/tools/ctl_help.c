@@ -15,21 +15,21 @@ struct row {
 };
 
 static const struct row server_rows[] = {
-#define K(name, function, what, arguments) {name, what, arguments},
+#define COMMAND(name, function, what, arguments) {name, what, arguments},
 #include "server/manage/commands.def"
-#undef K
+#undef COMMAND
 };
 
 static const struct row client_rows[] = {
-#define C(symbol, name, what) {name, what, ""},
+#define COMMAND(symbol, name, what) {name, what, ""},
 #include "client/os/command.def"
-#undef C
+#undef COMMAND
 };
 
 static const struct row gate_rows[] = {
-#define K(name, function, what) {name, what, ""},
+#define COMMAND(name, function, what) {name, what, ""},
 #include "gate/run/commands.def"
-#undef K
+#undef COMMAND
 	{"console", "reads lines of Lua and has each run by the rules of every worker", ""},
 };
 

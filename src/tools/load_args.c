@@ -41,11 +41,11 @@ struct arg {
 };
 
 static const struct arg args[] = {
-#define A(name, argument, kind, field, min, max, help)                                 \
+#define ARGUMENT(name, argument, kind, field, min, max, help)                          \
 	{name,		argument,      KIND_##kind, offsetof(struct load_opts, field), \
 	 (double)(min), (double)(max), help},
 #include "tools/load_args.def"
-#undef A
+#undef ARGUMENT
 };
 
 static const char *const profiles[] = {"dora", "renew", "release", "mixed"};

@@ -17,9 +17,9 @@ static const struct {
 	const char *name, *sentence;
 } errors[LOAD_N_ERRORS] = {
 	[LOAD_E_NONE] = {"none", "nothing is wrong"},
-#define L(symbol, name, sentence) [LOAD_E_##symbol] = {name, sentence},
+#define LOAD_ERROR(symbol, name, sentence) [LOAD_E_##symbol] = {name, sentence},
 #include "tools/load_error.def"
-#undef L
+#undef LOAD_ERROR
 };
 
 const char *load_error_name(enum load_error e)

@@ -11,9 +11,9 @@
 
 enum load_error {
 	LOAD_E_NONE,
-#define L(symbol, name, sentence) LOAD_E_##symbol,
+#define LOAD_ERROR(symbol, name, sentence) LOAD_E_##symbol,
 #include "tools/load_error.def"
-#undef L
+#undef LOAD_ERROR
 	LOAD_N_ERRORS
 };
 

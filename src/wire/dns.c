@@ -43,11 +43,11 @@ const struct dns_shape *dns_shape_of(uint8_t form)
 static uint8_t form_of_type(uint16_t type)
 {
 	switch (type) {
-#define T(symbol, code, form, compress) \
-	case (code):                    \
+#define DNS_TYPE(symbol, code, form, compress) \
+	case (code):                           \
 		return DNS_FORM_##form;
 #include "wire/dns_types.def"
-#undef T
+#undef DNS_TYPE
 	default:
 		return DNS_FORM_RAW;
 	}
@@ -56,11 +56,11 @@ static uint8_t form_of_type(uint16_t type)
 bool dns_type_compresses(uint16_t type)
 {
 	switch (type) {
-#define T(symbol, code, form, compress) \
-	case (code):                    \
+#define DNS_TYPE(symbol, code, form, compress) \
+	case (code):                           \
 		return compress;
 #include "wire/dns_types.def"
-#undef T
+#undef DNS_TYPE
 	default:
 		return false;
 	}
@@ -70,9 +70,9 @@ static const struct {
 	uint16_t code;
 	const char *name;
 } types[] = {
-#define T(symbol, code, form, compress) {code, #symbol},
+#define DNS_TYPE(symbol, code, form, compress) {code, #symbol},
 #include "wire/dns_types.def"
-#undef T
+#undef DNS_TYPE
 };
 
 const char *dns_type_name(uint16_t type)

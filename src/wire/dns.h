@@ -33,9 +33,9 @@ enum dns_flag {
 };
 
 enum dns_type {
-#define T(symbol, code, form, compress) DNS_TYPE_##symbol = (code),
+#define DNS_TYPE(symbol, code, form, compress) DNS_TYPE_##symbol = (code),
 #include "wire/dns_types.def"
-#undef T
+#undef DNS_TYPE
 };
 
 enum dns_class {

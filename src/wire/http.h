@@ -14,9 +14,9 @@ enum { HTTP_PORT = 80, HTTP_HEAD_MAX = 60 * 1024, HTTP_MAX_FIELDS = 128, HTTP_ME
 
 enum http_fault {
 	HTTP_FAULT_NONE,
-#define H(symbol, sentence) HTTP_FAULT_##symbol,
+#define FAULT(symbol, sentence) HTTP_FAULT_##symbol,
 #include "wire/http_fault.def"
-#undef H
+#undef FAULT
 	HTTP_N_FAULTS
 };
 

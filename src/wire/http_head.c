@@ -12,9 +12,9 @@ enum { TAB = '\t', VERSION_LEN = 8, MAX_DIGITS = 18 };
 
 static const char *const fault_texts[HTTP_N_FAULTS] = {
 	"",
-#define H(symbol, sentence) sentence,
+#define FAULT(symbol, sentence) sentence,
 #include "wire/http_fault.def"
-#undef H
+#undef FAULT
 };
 
 const char *http_fault_text(enum http_fault f)

@@ -6,11 +6,12 @@
 #pragma once
 
 enum dhcp4_opt_code {
-#define O(code, symbol, name, type, flags, record, encapsulate, rfc) DHCP4_OPT_##symbol = code,
+#define DHCP4_OPTION(code, symbol, name, type, flags, record, encapsulate, rfc) \
+	DHCP4_OPT_##symbol = code,
 #include "wire/options.def"
 };
 
 enum dhcp4_rai_code {
-#define R(code, symbol, name, type, flags, record, encapsulate, rfc) RAI_##symbol = code,
+#define RAI_OPTION(code, symbol, name, type, flags, record, encapsulate, rfc) RAI_##symbol = code,
 #include "wire/options.def"
 };

@@ -35,13 +35,13 @@
 		F(a), F(b), F(c), F(d) \
 	}
 static const struct option_def defs[] = {
-#define O(code, symbol, name, type, flags, record, encapsulate, rfc) \
+#define DHCP4_OPTION(code, symbol, name, type, flags, record, encapsulate, rfc) \
 	{code, name, OPTION_SPACE_DHCP4, OPTION_##type, flags, record, encapsulate, rfc},
-#define R(code, symbol, name, type, flags, record, encapsulate, rfc) \
+#define RAI_OPTION(code, symbol, name, type, flags, record, encapsulate, rfc) \
 	{code, name, OPTION_SPACE_RAI, OPTION_##type, flags, record, encapsulate, rfc},
-#define C(code, symbol, name, type, flags, record, encapsulate, rfc) \
+#define CABLELABS_OPTION(code, symbol, name, type, flags, record, encapsulate, rfc) \
 	{code, name, "cablelabs-client-conf", OPTION_##type, flags, record, encapsulate, rfc},
-#define V(code, symbol, name, type, flags, record, encapsulate, rfc) \
+#define VENDOR_4491_OPTION(code, symbol, name, type, flags, record, encapsulate, rfc) \
 	{code, name, "vendor-4491", OPTION_##type, flags, record, encapsulate, rfc},
 #include "wire/options.def"
 };

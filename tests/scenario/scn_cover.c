@@ -161,9 +161,9 @@ static unsigned check_points(void)
 int scn_check_coverage(int n, char **files)
 {
 	static const char *const symbols[] = {
-#define D(symbol, statistic, sentence) #symbol,
+#define DROP(symbol, statistic, sentence) #symbol,
 #include "packet/drop.def"
-#undef D
+#undef DROP
 	};
 	struct cover c;
 	unsigned bad = collect(&c, n, files) < 0;

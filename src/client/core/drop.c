@@ -8,9 +8,9 @@ static const struct {
 	const char *name, *sentence;
 } rows[CLIENT_N_DROPS] = {
 	[CLIENT_DROP_NONE] = {"NONE", "not dropped"},
-#define D(symbol, sentence) [CLIENT_DROP_##symbol] = {#symbol, sentence},
+#define DROP(symbol, sentence) [CLIENT_DROP_##symbol] = {#symbol, sentence},
 #include "client/core/drop.def"
-#undef D
+#undef DROP
 };
 
 const char *client_drop_name(enum client_drop d)

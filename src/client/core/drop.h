@@ -6,9 +6,9 @@
 
 enum client_drop {
 	CLIENT_DROP_NONE,
-#define D(symbol, sentence) CLIENT_DROP_##symbol,
+#define DROP(symbol, sentence) CLIENT_DROP_##symbol,
 #include "client/core/drop.def"
-#undef D
+#undef DROP
 	CLIENT_N_DROPS
 };
 

@@ -30,15 +30,15 @@ struct row {
 };
 
 static const struct row effects[] = {
-#define F(symbol, name, sentence) {name, sentence, false},
+#define EFFECT(symbol, name, sentence) {name, sentence, false},
 #include "client/core/effect.def"
-#undef F
+#undef EFFECT
 };
 
 static const struct row notices[] = {
-#define N(symbol, name, error, sentence) {name, sentence, error},
+#define NOTICE(symbol, name, error, sentence) {name, sentence, error},
 #include "client/core/notice.def"
-#undef N
+#undef NOTICE
 };
 
 const char *effect_name(enum effect_kind kind)

@@ -21,16 +21,16 @@
 struct client_lease;
 
 enum effect_kind {
-#define F(symbol, name, sentence) EFFECT_##symbol,
+#define EFFECT(symbol, name, sentence) EFFECT_##symbol,
 #include "client/core/effect.def"
-#undef F
+#undef EFFECT
 	EFFECT_N_KINDS
 };
 
 enum client_notice {
-#define N(symbol, name, error, sentence) CLIENT_NOTICE_##symbol,
+#define NOTICE(symbol, name, error, sentence) CLIENT_NOTICE_##symbol,
 #include "client/core/notice.def"
-#undef N
+#undef NOTICE
 	CLIENT_N_NOTICES
 };
 

@@ -50,10 +50,10 @@ struct arg {
 };
 
 static const struct arg args[] = {
-#define A(letter, name, argument, kind, field, help) \
+#define ARGUMENT(letter, name, argument, kind, field, help) \
 	{letter, name, argument, KIND_##kind, offsetof(struct client_opts, field), help},
 #include "client/core/args.def"
-#undef A
+#undef ARGUMENT
 };
 
 /* RFC 3442: 121 before 3 and 33. */

@@ -23,9 +23,9 @@ static const struct {
 	const char *name;
 	size_t len;
 } kinds[APPLY_N_KINDS] = {
-#define A(symbol, name, member) {name, MEMBER_END(member)},
+#define APPLY(symbol, name, member) {name, MEMBER_END(member)},
 #include "client/os/apply.def"
-#undef A
+#undef APPLY
 };
 
 bool apply_lease_path(char path[APPLY_PATH_MAX], const char *state_dir, const char *iface)

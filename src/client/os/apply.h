@@ -12,9 +12,9 @@
 #include "client/os/script.h"
 
 enum apply_kind {
-#define A(symbol, name, member) APPLY_##symbol,
+#define APPLY(symbol, name, member) APPLY_##symbol,
 #include "client/os/apply.def"
-#undef A
+#undef APPLY
 	APPLY_N_KINDS
 };
 

@@ -337,9 +337,9 @@ static const struct command {
 	const char *name;
 	command_fn *fn;
 } commands[] = {
-#define C(fn, name, help) {name, command_##fn},
+#define COMMAND(fn, name, help) {name, command_##fn},
 #include "client/os/command.def"
-#undef C
+#undef COMMAND
 };
 
 static struct json *command_list(struct driver *d, const struct json *args, struct arena *a,

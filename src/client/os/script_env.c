@@ -29,9 +29,9 @@ static const struct var {
 	enum kind kind;
 	const char *udhcpc, *dhclient;
 } vars[] = {
-#define V(code, kind, udhcpc, dhclient) {code, KIND_##kind, udhcpc, dhclient},
+#define VARIABLE(code, kind, udhcpc, dhclient) {code, KIND_##kind, udhcpc, dhclient},
 #include "client/os/script.def"
-#undef V
+#undef VARIABLE
 };
 
 /* A value being written. */

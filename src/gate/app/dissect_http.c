@@ -109,9 +109,9 @@ int receive_http(struct gate *g, struct gate_packet *p)
 /* --- Endings ---------------------------------------------------------------------------------- */
 
 static const enum gate_drop drop_of[HTTP_N_FAULTS] = {
-#define H(symbol, sentence) [HTTP_FAULT_##symbol] = GATE_DROP_HTTP_##symbol,
+#define FAULT(symbol, sentence) [HTTP_FAULT_##symbol] = GATE_DROP_HTTP_##symbol,
 #include "wire/http_fault.def"
-#undef H
+#undef FAULT
 };
 
 static void tunnel(struct http_flow *s)

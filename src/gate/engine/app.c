@@ -12,18 +12,18 @@
 #include <errno.h>
 
 static const struct gate_app apps[DISSECT_N] = {
-#define A(symbol, transport, server, prefix, stream) \
-	[DISSECT_##symbol] = {                       \
-		.proto = IPV4_PROTO_##transport,     \
-		.port = (server),                    \
-		.new = prefix##_new,                 \
-		.free = prefix##_free,               \
-		.begin = prefix##_begin,             \
-		.end = prefix##_end,                 \
-		.data = (stream),                    \
+#define APPLICATION(symbol, transport, server, prefix, stream) \
+	[DISSECT_##symbol] = {                                 \
+		.proto = IPV4_PROTO_##transport,               \
+		.port = (server),                              \
+		.new = prefix##_new,                           \
+		.free = prefix##_free,                         \
+		.begin = prefix##_begin,                       \
+		.end = prefix##_end,                           \
+		.data = (stream),                              \
 	},
 #include "gate/engine/apps.def"
-#undef A
+#undef APPLICATION
 };
 
 /* Of IPv4; 0: it is nobody that a flow can speak. */

@@ -177,10 +177,10 @@ struct rd gate_rd(const struct gate_packet *p, uint32_t off);
  * is forwarded. -EROFS: pass-through. */
 int gate_dhcp_change(struct gate *g, struct gate_packet *p) must_check;
 
-#define D(symbol, name, parents, receive, send, what) \
+#define DISSECTOR(symbol, name, parents, receive, send, what) \
 	int receive(struct gate *g, struct gate_packet *p);
 #include "gate/engine/dissectors.def"
-#undef D
+#undef DISSECTOR
 /* One direction's key, as the packet has it. */
 void gate_flow_key(const struct gate_packet *p, struct flow_key *k);
 /*

@@ -16,9 +16,9 @@ struct gate;
 struct log;
 
 enum gate_event {
-#define E(dissector, name, kind) EVENT_##dissector##_##name,
+#define EVENT(dissector, name, kind) EVENT_##dissector##_##name,
 #include "gate/engine/events.def"
-#undef E
+#undef EVENT
 	EVENT_N
 };
 

@@ -14,9 +14,9 @@ struct gate;
 struct held;
 
 enum gate_dissector {
-#define D(symbol, name, parents, receive, send, what) DISSECT_##symbol,
+#define DISSECTOR(symbol, name, parents, receive, send, what) DISSECT_##symbol,
 #include "gate/engine/dissectors.def"
-#undef D
+#undef DISSECTOR
 	DISSECT_N
 };
 
@@ -29,9 +29,9 @@ enum gate_next {
 
 enum gate_drop {
 	GATE_DROP_NONE,
-#define G(symbol, kind, sentence) GATE_DROP_##symbol,
+#define DROP(symbol, kind, sentence) GATE_DROP_##symbol,
 #include "gate/engine/drop.def"
-#undef G
+#undef DROP
 	GATE_DROP_N
 };
 

@@ -18,7 +18,7 @@
 
 enum { EXPIRE_A_TURN = 256 };
 
-#define B(symbol) (UINT32_C(1) << DISSECT_##symbol)
+#define PARENT(symbol) (UINT32_C(1) << DISSECT_##symbol)
 
 static const struct {
 	const char *name;
@@ -26,10 +26,10 @@ static const struct {
 	int (*receive)(struct gate *g, struct gate_packet *p);
 	void (*send)(struct gate *g, struct gate_packet *p);
 } dissectors[DISSECT_N] = {
-#define D(symbol, name, parents, receive, send, what) \
+#define DISSECTOR(symbol, name, parents, receive, send, what) \
 	[DISSECT_##symbol] = {name, parents, receive, send},
 #include "gate/engine/dissectors.def"
-#undef D
+#undef DISSECTOR
 };
 
 const char *gate_dissector_name(enum gate_dissector d)
@@ -109,9 +109,9 @@ static const int error_events[DISSECT_N] = {
 #define ERROR(d, name) [DISSECT_##d] = EVENT_##d##_##name + 1,
 #define OTHER(d, name)
 #define STREAMED(d, name)
-#define E(d, name, kind) kind(d, name)
+#define EVENT(d, name, kind) kind(d, name)
 #include "gate/engine/events.def"
-#undef E
+#undef EVENT
 #undef STREAMED
 #undef OTHER
 #undef ERROR
@@ -186,9 +186,9 @@ static const int send_events[DISSECT_N] = {
 #define ERROR(d, name)
 #define OTHER(d, name)
 #define STREAMED(d, name)
-#define E(d, name, kind) kind(d, name)
+#define EVENT(d, name, kind) kind(d, name)
 #include "gate/engine/events.def"
-#undef E
+#undef EVENT
 #undef STREAMED
 #undef OTHER
 #undef ERROR

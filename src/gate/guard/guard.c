@@ -13,9 +13,9 @@
 #include <stdlib.h>
 
 static const char *const counter_names[GUARD_N_COUNTERS] = {
-#define C(symbol, name, sentence) [GUARD_COUNT_##symbol] = name,
+#define COUNTER(symbol, name, sentence) [GUARD_COUNT_##symbol] = name,
 #include "gate/guard/counter.def"
-#undef C
+#undef COUNTER
 };
 
 const char *guard_counter_name(enum guard_counter c)

@@ -115,9 +115,9 @@ void guard_tick(struct guard *gd, int64_t now_ns);
 int guard_save(struct guard *gd, int64_t now_ns) must_check;
 
 enum guard_counter {
-#define C(symbol, name, sentence) GUARD_COUNT_##symbol,
+#define COUNTER(symbol, name, sentence) GUARD_COUNT_##symbol,
 #include "gate/guard/counter.def"
-#undef C
+#undef COUNTER
 	GUARD_N_COUNTERS
 };
 

@@ -27,9 +27,9 @@ static const struct {
 	uint8_t by;
 	bool told;
 } kinds[GATE_DROP_N] = {
-#define A(drop, severity, by) [GATE_DROP_##drop] = {GUARD_##severity, BY_##by, true},
+#define ALERT(drop, severity, by) [GATE_DROP_##drop] = {GUARD_##severity, BY_##by, true},
 #include "gate/guard/alert.def"
-#undef A
+#undef ALERT
 };
 
 const char *guard_severity_name(enum guard_severity s)

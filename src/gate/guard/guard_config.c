@@ -23,10 +23,10 @@ struct key {
 };
 
 static const struct key keys[] = {
-#define K(scope, name, kind, field, min, max, what) \
+#define KEY(scope, name, kind, field, min, max, what) \
 	{SCOPE_##scope, name, KIND_##kind, offsetof(struct guard_opts, field), min, max},
 #include "gate/guard/config.def"
-#undef K
+#undef KEY
 };
 
 struct load {

@@ -26,13 +26,13 @@ static const struct {
 	const char *name;
 	bool streamed, error;
 } events[EVENT_N] = {
-#define OTHER		 false, false
-#define SEND		 false, false
-#define ERROR		 false, true
-#define STREAMED	 true, false
-#define E(d, name, kind) [EVENT_##d##_##name] = {DISSECT_##d, #name, kind},
+#define OTHER		     false, false
+#define SEND		     false, false
+#define ERROR		     false, true
+#define STREAMED	     true, false
+#define EVENT(d, name, kind) [EVENT_##d##_##name] = {DISSECT_##d, #name, kind},
 #include "gate/engine/events.def"
-#undef E
+#undef EVENT
 #undef STREAMED
 #undef ERROR
 #undef SEND

@@ -72,9 +72,9 @@ static const struct script_filter_field fields_FLOW[] = {
 };
 
 enum policy {
-#define Y(dissector, name, fields) POLICY_##dissector##_##name,
+#define POLICY(dissector, name, fields) POLICY_##dissector##_##name,
 #include "gate/lua/policies.def"
-#undef Y
+#undef POLICY
 	POLICY_N
 };
 
@@ -83,9 +83,9 @@ static const struct {
 	const char *name;
 	const struct script_filter_field *fields;
 } policies[POLICY_N] = {
-#define Y(dissector, name, fields) {DISSECT_##dissector, #name, fields_##fields},
+#define POLICY(dissector, name, fields) {DISSECT_##dissector, #name, fields_##fields},
 #include "gate/lua/policies.def"
-#undef Y
+#undef POLICY
 };
 
 /* Which policy is about the dissector behind a dissector, plus one. */
@@ -277,17 +277,17 @@ struct script_action bind_install_action(const char *name, const int *number)
 }
 
 static const enum gate_dissector dissector_ids[DISSECT_N] = {
-#define D(symbol, name, parents, receive, send, what) [DISSECT_##symbol] = DISSECT_##symbol,
+#define DISSECTOR(symbol, name, parents, receive, send, what) [DISSECT_##symbol] = DISSECT_##symbol,
 #include "gate/engine/dissectors.def"
-#undef D
+#undef DISSECTOR
 };
 
 static const struct script_action installs[DISSECT_N] = {
-#define D(symbol, name, parents, receive, send, what)   \
-	[DISSECT_##symbol] = {name ".install", install, \
+#define DISSECTOR(symbol, name, parents, receive, send, what) \
+	[DISSECT_##symbol] = {name ".install", install,       \
 			      (void *)(uintptr_t)&dissector_ids[DISSECT_##symbol], NULL},
 #include "gate/engine/dissectors.def"
-#undef D
+#undef DISSECTOR
 };
 
 static int push_installs(lua_State *L)

@@ -32,10 +32,10 @@ static const struct arg {
 	int64_t min, max;
 	const char *help;
 } args[] = {
-#define A(letter, name, argument, kind, field, min, max, help) \
+#define ARGUMENT(letter, name, argument, kind, field, min, max, help) \
 	{letter, name, argument, KIND_##kind, offsetof(struct gate_args, field), min, max, help},
 #include "gate/run/args.def"
-#undef A
+#undef ARGUMENT
 };
 
 enum { N_ARGS = ARRAY_LEN(args), LETTERS_LEN = 2 * N_ARGS + 3, COLUMN = 34 };

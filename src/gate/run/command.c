@@ -302,9 +302,9 @@ static const struct {
 	const char *name;
 	struct json *(*run)(const struct command_call *k);
 } commands[] = {
-#define K(name, function, what) {name, function},
+#define COMMAND(name, function, what) {name, function},
 #include "gate/run/commands.def"
-#undef K
+#undef COMMAND
 };
 
 struct json *command_list(const struct command_call *k)

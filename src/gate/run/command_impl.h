@@ -24,6 +24,6 @@ bool command_limit(const struct command_call *k, uint32_t *ret, struct json **re
 bool command_address(const struct command_call *k, uint32_t *ret, struct json **ret_answer);
 void command_put(const struct command_call *k, struct json *to, const char *name, uint64_t v);
 
-#define K(name, function, what) struct json *function(const struct command_call *k);
+#define COMMAND(name, function, what) struct json *function(const struct command_call *k);
 #include "gate/run/commands.def"
-#undef K
+#undef COMMAND

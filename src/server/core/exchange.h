@@ -34,9 +34,9 @@ enum verdict {
 };
 
 enum stage {
-#define S(symbol, fn, hook, when, skip, does) STAGE_##symbol,
+#define STAGE(symbol, fn, hook, when, skip, does) STAGE_##symbol,
 #include "server/core/stages.def"
-#undef S
+#undef STAGE
 	STAGE_N
 };
 

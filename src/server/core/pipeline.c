@@ -25,9 +25,9 @@ static const struct row {
 	enum when when;
 	enum on_skip on_skip;
 } rows[] = {
-#define S(symbol, fn, hook, when, skip, does) {#symbol, fn, HOOK_##hook, when, skip},
+#define STAGE(symbol, fn, hook, when, skip, does) {#symbol, fn, HOOK_##hook, when, skip},
 #include "server/core/stages.def"
-#undef S
+#undef STAGE
 };
 
 const char *stage_name(enum stage s)

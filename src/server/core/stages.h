@@ -6,9 +6,9 @@
 
 #include "server/core/exchange.h"
 
-#define S(symbol, fn, hook, when, skip, does) enum verdict fn(struct exchange *x);
+#define STAGE(symbol, fn, hook, when, skip, does) enum verdict fn(struct exchange *x);
 #include "server/core/stages.def"
-#undef S
+#undef STAGE
 
 /* Parts of stages that other stages call too. */
 

@@ -9,9 +9,9 @@
 #include <string.h>
 
 static const char *const names[] = {
-#define M(symbol, name) name,
+#define METRIC(symbol, name) name,
 #include "server/core/metrics.def"
-#undef M
+#undef METRIC
 };
 
 _Static_assert(METRIC_N < 256, "a cause fits into an octet");

@@ -10,9 +10,9 @@
 #include <stdatomic.h>
 
 enum metric {
-#define M(symbol, name) METRIC_##symbol,
+#define METRIC(symbol, name) METRIC_##symbol,
 #include "server/core/metrics.def"
-#undef M
+#undef METRIC
 	METRIC_N
 };
 

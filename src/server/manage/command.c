@@ -25,9 +25,9 @@ static const struct {
 	const char *name;
 	struct json *(*fn)(struct command *c);
 } commands[] = {
-#define K(name, fn, does, args) {name, fn},
+#define COMMAND(name, fn, does, args) {name, fn},
 #include "server/manage/commands.def"
-#undef K
+#undef COMMAND
 };
 
 struct json *command_ok(struct command *c, struct json *arguments, const char *fmt, ...)

@@ -16,9 +16,9 @@ struct command {
 	struct arena *arena;	 /* of the answer */
 };
 
-#define K(name, fn, does, args) struct json *fn(struct command *c);
+#define COMMAND(name, fn, does, args) struct json *fn(struct command *c);
 #include "server/manage/commands.def"
-#undef K
+#undef COMMAND
 
 /* Answers: {"result": 0, "text": …}, with arguments. */
 struct json *command_ok(struct command *c, struct json *arguments, const char *fmt, ...)

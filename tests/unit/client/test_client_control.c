@@ -133,9 +133,9 @@ static int run(struct arena *a, const char *text, struct json **ret)
 }
 
 static const char *const commands[] = {
-#define C(fn, name, help) name,
+#define COMMAND(fn, name, help) name,
 #include "client/os/command.def"
-#undef C
+#undef COMMAND
 };
 
 /* The event of a command that is one. */
