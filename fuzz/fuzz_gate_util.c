@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/cursor.h"
 #include "capture/frames.h"
+#include "gate/assembly.h"
 #include "gate/engine/app.h"
 #include "gate/lua/bind.h"
 #include "gate/app/dissect_dns.h"
@@ -51,8 +52,10 @@ struct world {
 
 /* --- Rules ------------------------------------------------------------------------------------ */
 
-static bool rule_http(void *ctx, struct gate *g, struct gate_packet *p, struct flow *f)
+static bool rule_http(void *ctx, struct gate_walk *walk, struct flow *f)
 {
+	struct gate *g = walk->g;
+	struct gate_packet *p = walk->p;
 	const struct world *w = ctx;
 	struct http_head asked;
 	struct span octets;
@@ -77,14 +80,14 @@ static bool rule_http(void *ctx, struct gate *g, struct gate_packet *p, struct f
 	return true;
 }
 
-static bool rule_dns(void *ctx, struct gate *g, struct gate_packet *p, struct flow *f)
+static bool rule_dns(void *ctx, struct gate_walk *walk, struct flow *f)
 {
+	struct gate *g = walk->g;
 	const struct world *w = ctx;
 	struct dns_name name = {.len = 3, .octets = {1, 'x', 0}};
 	struct dns_change c = {.owner = &name, .rdata = {&name, &name}};
 	struct dns_rr rr;
 
-	(void)p;
 	(void)f;
 	if (w->options & CHANGES && dns_at(gate_dns_msg(g), DNS_ANSWER, 0, &rr)) {
 		(void)!gate_dns_set_ttl(g, &rr, 1);
@@ -95,15 +98,14 @@ static bool rule_dns(void *ctx, struct gate *g, struct gate_packet *p, struct fl
 	return true;
 }
 
-static bool rule_stream(void *ctx, struct gate *g, struct gate_packet *p, struct flow *f)
+static bool rule_stream(void *ctx, struct gate_walk *walk, struct flow *f)
 {
 	const struct world *w = ctx;
 
-	(void)p;
 	(void)f;
-	if (w->options & CHANGES && g->view->n > 3)
-		(void)!gate_stream_edit(g, g->view, g->view->n / 2, 1,
-					span_str(g->view->n % 2 ? "++" : ""));
+	if (w->options & CHANGES && walk->view->n > 3)
+		(void)!gate_stream_edit(walk->view, walk->view->n / 2, 1,
+					span_str(walk->view->n % 2 ? "++" : ""));
 	return true;
 }
 

@@ -8,7 +8,7 @@
 #include "fuzz.h"
 
 #include "base/clock.h"
-#include "gate/engine/gate.h"
+#include "gate/assembly.h"
 #include "gate/guard/guard.h"
 #include "wire/checksum.h"
 #include "wire/dhcp4.h"

@@ -11,7 +11,7 @@
 #include "base/cursor.h"
 #include "capture/frames.h"
 #include "gate/lua/bind.h"
-#include "gate/engine/gate.h"
+#include "gate/assembly.h"
 #include "script/rules/event.h"
 #include "script/state/script.h"
 #include "wire/checksum.h"

@@ -4,6 +4,7 @@
  * one a line: fields and methods of the classes of packets, flows and messages; members of
  * haka.dissectors; additions of the gate to modules.
  */
+#include "gate/assembly.h"
 #include "gate/lua/bind.h"
 #include "gate/lua/bind_class.h"
 

@@ -41,7 +41,7 @@ struct dns_flow {
 struct gate_dns {
 	struct slots flows, kept;
 	struct dns_msg msg;
-	bool shown; /* an event is being raised */
+	struct gate_packet *p; /* while an event is raised; NULL outside */
 	uint32_t generation;
 	const struct dns_kept *asked; /* during response; NULL: not kept */
 	struct dns_msg query;	      /* the same, once somebody asks */
@@ -55,8 +55,9 @@ static struct gate_dns *self(const struct gate *g)
 	return g->apps[DISSECT_DNS];
 }
 
-int gate_dns_new(struct gate *g, uint32_t max_flows)
+int gate_dns_init(struct gate *g, const struct gate_opts *o)
 {
+	uint32_t max_flows = o->flows.max_flows;
 	struct gate_dns *d = calloc(1, sizeof(*d));
 
 	g->apps[DISSECT_DNS] = d;
@@ -66,7 +67,7 @@ int gate_dns_new(struct gate *g, uint32_t max_flows)
 			  sizeof(struct dns_kept));
 }
 
-void gate_dns_free(struct gate *g)
+void gate_dns_fini(struct gate *g)
 {
 	struct gate_dns *d = self(g);
 
@@ -78,9 +79,9 @@ void gate_dns_free(struct gate *g)
 	g->apps[DISSECT_DNS] = NULL;
 }
 
-void gate_dns_begin(struct gate *g, struct flow *f)
+void gate_dns_begin(struct gate_walk *w, struct flow *f)
 {
-	struct dns_flow *s = slots_take(&self(g)->flows);
+	struct dns_flow *s = slots_take(&self(w->g)->flows);
 
 	assert(s);
 	memset(s->n, 0, sizeof(s->n));
@@ -88,17 +89,18 @@ void gate_dns_begin(struct gate *g, struct flow *f)
 	f->state = s;
 }
 
-void gate_dns_end(struct gate *g, struct flow *f)
+void gate_dns_end(struct gate_walk *w, struct flow *f)
 {
+	struct gate_dns *d = self(w->g);
 	struct dns_flow *s = f->state;
 
 	while (s->kept) {
 		struct dns_kept *k = s->kept;
 
 		s->kept = k->next;
-		slots_give(&self(g)->kept, k);
+		slots_give(&d->kept, k);
 	}
-	slots_give(&self(g)->flows, s);
+	slots_give(&d->flows, s);
 	f->state = NULL;
 }
 
@@ -164,56 +166,57 @@ static void remember(struct gate *g, struct dns_flow *s, unsigned who)
 
 /* --- Messages --------------------------------------------------------------------------------- */
 
-static int read_message(const struct gate *g)
+static int read_message(struct gate_dns *d, const struct gate_packet *p)
 {
-	struct rd r = gate_rd(&g->pkt, g->pkt.p.app);
+	struct rd r = gate_rd(p, p->p.app);
 
-	self(g)->at.msg = NULL;
-	return dns_decode(rd_bytes(&r, g->pkt.p.app_len), &self(g)->msg);
+	d->at.msg = NULL;
+	return dns_decode(rd_bytes(&r, p->p.app_len), &d->msg);
 }
 
-static bool tell(struct gate *g, struct gate_packet *p, enum gate_event e,
-		 const struct dns_kept *asked)
+static bool raise_event(struct gate_walk *w, enum gate_event e, const struct dns_kept *asked)
 {
-	struct gate_dns *d = self(g);
+	struct gate_packet *p = w->p;
+	struct gate_dns *d = self(w->g);
 	bool ok;
 
-	d->shown = true;
+	d->p = p;
 	d->asked = asked;
 	d->query_read = false;
-	ok = gate_raise(g, e, p, p->flow);
+	ok = gate_raise(w, e, p->flow);
 	/* written as payload, it may be another one now */
 	if (ok && p->dirty & DIRTY_APP)
-		(void)!read_message(g);
-	d->shown = false;
+		(void)!read_message(d, p);
+	d->p = NULL;
 	d->asked = NULL;
 	d->at.msg = NULL;
 	d->generation++;
 	return ok;
 }
 
-int receive_dns(struct gate *g, struct gate_packet *p)
+int receive_dns(struct gate_walk *w)
 {
+	struct gate_packet *p = w->p;
 	unsigned who = p->direction, at;
-	struct gate_dns *d = self(g);
+	struct gate_dns *d = self(w->g);
 	struct dns_flow *s;
 
 	if (!gate_app_is(p, DISSECT_DNS))
 		return GATE_DROP;
 	s = p->flow->state;
-	if (read_message(g) < 0)
-		return gate_undecided(g, p, GATE_DROP_DNS_MESSAGE);
+	if (read_message(d, p) < 0)
+		return gate_undecided(w, GATE_DROP_DNS_MESSAGE);
 	if (!(d->msg.flags & DNS_QR)) {
-		if (!tell(g, p, EVENT_DNS_query, NULL) && !p->given)
+		if (!raise_event(w, EVENT_DNS_query, NULL) && !p->given)
 			return GATE_DROP;
-		remember(g, s, who);
+		remember(w->g, s, who);
 		return GATE_ACCEPT;
 	}
 	who = !who;
 	at = find(s, who, d->msg.id);
 	if (at == s->n[who])
-		return gate_undecided(g, p, GATE_DROP_DNS_UNASKED);
-	if (!tell(g, p, EVENT_DNS_response, *find_kept(s, who, d->msg.id)) && !p->given)
+		return gate_undecided(w, GATE_DROP_DNS_UNASKED);
+	if (!raise_event(w, EVENT_DNS_response, *find_kept(s, who, d->msg.id)) && !p->given)
 		return GATE_DROP;
 	forget(d, s, who, at);
 	return GATE_ACCEPT;
@@ -223,15 +226,15 @@ int receive_dns(struct gate *g, struct gate_packet *p)
 
 const struct dns_msg *gate_dns_msg(const struct gate *g)
 {
-	const struct gate_packet *p = &g->pkt;
-	const struct gate_dns *d = self(g);
+	struct gate_dns *d = self(g);
+	const struct gate_packet *p = d->p;
 
-	if (!d->shown)
+	if (!p)
 		return NULL;
 	/* it may have been written as payload, and moved */
 	if (d->msg.octets.p == p->p.data + p->p.app && d->msg.octets.n == p->p.app_len)
 		return &d->msg;
-	return read_message(g) == 0 ? &d->msg : NULL;
+	return read_message(d, p) == 0 ? &d->msg : NULL;
 }
 
 const struct dns_msg *gate_dns_query(struct gate *g)
@@ -279,7 +282,7 @@ bool gate_dns_record(struct gate *g, const struct dns_msg *m, enum dns_section s
 static int put(struct gate *g, uint32_t off, const void *octets, size_t n)
 {
 	struct gate_dns *d = self(g);
-	struct gate_packet *p = &g->pkt;
+	struct gate_packet *p = d->p;
 	struct span was = span_sub(gate_dns_msg(g) ? d->msg.octets : SPAN_NULL, off, n);
 	uint8_t before[MAX_WRITE];
 	int r = was.n == n && n <= sizeof(before) ? 0 : -EINVAL;
@@ -288,10 +291,10 @@ static int put(struct gate *g, uint32_t off, const void *octets, size_t n)
 		memcpy(before, was.p, n);
 		r = verdict_write(g, p, p->p.app + off, octets, n);
 	}
-	if (r < 0 || read_message(g) == 0)
+	if (r < 0 || read_message(d, p) == 0)
 		return r;
 	(void)!verdict_write(g, p, p->p.app + off, before, n);
-	(void)!read_message(g);
+	(void)!read_message(d, p);
 	return -EINVAL;
 }
 
@@ -316,7 +319,7 @@ int gate_dns_set_flags(struct gate *g, uint16_t flags)
 {
 	uint8_t octets[2] = {(uint8_t)(flags >> 8), (uint8_t)flags};
 
-	if (self(g)->shown && (flags ^ self(g)->msg.flags) & DNS_QR)
+	if (self(g)->p && (flags ^ self(g)->msg.flags) & DNS_QR)
 		return -EPERM;
 	return put(g, DNS_FLAGS_OFF, octets, sizeof(octets));
 }
@@ -380,12 +383,13 @@ static size_t write_anew(struct gate *g, const struct dns_rr *changed, const str
 
 int gate_dns_change(struct gate *g, const struct dns_rr *rr, const struct dns_change *c)
 {
-	struct gate_packet *p = &g->pkt;
-	size_t len = self(g)->shown ? write_anew(g, rr, c) : 0;
+	struct gate_dns *d = self(g);
+	struct gate_packet *p = d->p;
+	size_t len = p ? write_anew(g, rr, c) : 0;
 	int r;
 
 	if (!len)
-		return self(g)->shown ? -EMSGSIZE : -EINVAL;
+		return p ? -EMSGSIZE : -EINVAL;
 	r = verdict_splice(g, p, p->p.app, p->p.app_len, span_of(g->octets, len));
-	return r < 0 ? r : read_message(g);
+	return r < 0 ? r : read_message(d, p);
 }

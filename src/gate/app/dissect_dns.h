@@ -39,7 +39,7 @@ int gate_dns_set_ipv6(struct gate *g, const struct dns_rr *rr, const uint8_t add
  * too long. */
 int gate_dns_change(struct gate *g, const struct dns_rr *rr, const struct dns_change *c) must_check;
 
-int gate_dns_new(struct gate *g, uint32_t max_flows) must_check;
-void gate_dns_free(struct gate *g);
-void gate_dns_begin(struct gate *g, struct flow *f);
-void gate_dns_end(struct gate *g, struct flow *f);
+int gate_dns_init(struct gate *g, const struct gate_opts *o) must_check;
+void gate_dns_fini(struct gate *g);
+void gate_dns_begin(struct gate_walk *w, struct flow *f);
+void gate_dns_end(struct gate_walk *w, struct flow *f);

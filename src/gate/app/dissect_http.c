@@ -17,8 +17,9 @@ enum { STATUS_SWITCHING = 101, STATUS_TIMEOUT = 408 };
 
 /* --- Memory ----------------------------------------------------------------------------------- */
 
-int gate_http_new(struct gate *g, uint32_t max_flows)
+int gate_http_init(struct gate *g, const struct gate_opts *o)
 {
+	uint32_t max_flows = o->flows.max_flows;
 	struct gate_http *h = calloc(1, sizeof(*h));
 	int r = h ? 0 : -ENOMEM;
 
@@ -31,7 +32,7 @@ int gate_http_new(struct gate *g, uint32_t max_flows)
 	return r;
 }
 
-void gate_http_free(struct gate *g)
+void gate_http_fini(struct gate *g)
 {
 	struct gate_http *h = gate_http_of(g);
 
@@ -43,9 +44,9 @@ void gate_http_free(struct gate *g)
 	g->apps[DISSECT_HTTP] = NULL;
 }
 
-void gate_http_begin(struct gate *g, struct flow *f)
+void gate_http_begin(struct gate_walk *w, struct flow *f)
 {
-	struct http_flow *s = slots_take(&gate_http_of(g)->flows);
+	struct http_flow *s = slots_take(&gate_http_of(w->g)->flows);
 
 	assert(s);
 	s->first = s->n = s->n_kept = 0;
@@ -57,7 +58,7 @@ void gate_http_begin(struct gate *g, struct flow *f)
 	f->state = s;
 }
 
-static void forget(struct gate_http *h, struct http_kept **at)
+static void forget_kept(struct gate_http *h, struct http_kept **at)
 {
 	struct http_kept *k = *at;
 
@@ -72,38 +73,37 @@ void **gate_http_script(const struct flow *f, enum gate_direction d)
 	return &((struct http_flow *)f->state)->script[d];
 }
 
-/* Those who follow the body see its end. False: the flow is over, too. */
-static bool body_over(struct gate *g, struct flow *f, enum gate_direction d)
+/* Ends the followers of a body. False: the flow is over, too. */
+static bool end_body(struct gate_walk *w, struct flow *f, enum gate_direction d)
 {
 	void **script = gate_http_script(f, d);
 
 	if (*script)
-		g->stream_ops->ended(*script);
+		w->g->stream_ops->ended(*script, w);
 	*script = NULL;
-	if (g->pkt.stopped && g->pkt.flow == f)
+	if (gate_walk_is_of(w, f) && w->p->stopped)
 		f->dropped = true;
 	return !f->dropped;
 }
 
-void gate_http_end(struct gate *g, struct flow *f)
+void gate_http_end(struct gate_walk *w, struct flow *f)
 {
-	struct gate_http *h = gate_http_of(g);
+	struct gate_http *h = gate_http_of(w->g);
 	struct http_flow *s = f->state;
 
-	(void)body_over(g, f, GATE_UP);
-	(void)body_over(g, f, GATE_DOWN);
+	(void)end_body(w, f, GATE_UP);
+	(void)end_body(w, f, GATE_DOWN);
 	while (s->kept)
-		forget(h, &s->kept);
-	forget(h, &s->answer);
+		forget_kept(h, &s->kept);
+	forget_kept(h, &s->answer);
 	slots_give(&h->flows, s);
 	f->state = NULL;
 }
 
-/* A stream's packets have been seen to when they come by here. */
-int receive_http(struct gate *g, struct gate_packet *p)
+/* The packets of a stream were handled by their connection before they come by here. */
+int receive_http(struct gate_walk *w)
 {
-	(void)g;
-	return gate_app_is(p, DISSECT_HTTP) ? GATE_ACCEPT : GATE_DROP;
+	return gate_app_is(w->p, DISSECT_HTTP) ? GATE_ACCEPT : GATE_DROP;
 }
 
 /* --- Endings ---------------------------------------------------------------------------------- */
@@ -121,9 +121,9 @@ static void tunnel(struct http_flow *s)
 }
 
 /* Returns true if the data is forwarded all the same, without inspection. */
-static bool refuse(struct gate *g, struct gate_view *v, enum gate_drop why)
+static bool refuse_data(struct gate_view *v, enum gate_drop why)
 {
-	if (gate_undecided(g, &g->pkt, why) == GATE_ACCEPT) {
+	if (gate_undecided(v->walk, why) == GATE_ACCEPT) {
 		tunnel(v->flow->state);
 		return true;
 	}
@@ -176,11 +176,11 @@ struct http_kept *http_kept_first(const struct http_flow *s)
 
 static void answered(struct gate *g, struct http_flow *s)
 {
-	forget(gate_http_of(g), &s->answer);
+	forget_kept(gate_http_of(g), &s->answer);
 	if (!s->n)
 		return;
 	if (http_kept_first(s)) {
-		forget(gate_http_of(g), &s->kept);
+		forget_kept(gate_http_of(g), &s->kept);
 		s->n_kept--;
 	}
 	s->first = (uint8_t)((s->first + 1) % HTTP_MAX_ASKED);
@@ -189,9 +189,9 @@ static void answered(struct gate *g, struct http_flow *s)
 
 /* --- Events ----------------------------------------------------------------------------------- */
 
-static bool tell(struct gate *g, struct gate_view *v, enum gate_event e)
+static bool raise_event(struct gate_view *v, enum gate_event e)
 {
-	bool ok = gate_raise(g, e, &g->pkt, v->flow) && !v->flow->dropped;
+	bool ok = gate_raise(v->walk, e, v->flow) && !v->flow->dropped;
 
 	if (!ok)
 		v->flow->dropped = true;
@@ -199,25 +199,27 @@ static bool tell(struct gate *g, struct gate_view *v, enum gate_event e)
 }
 
 /* The head at offset `at`. False: it goes no further. */
-static bool raise_head(struct gate *g, struct gate_view *v, uint32_t at, enum gate_event e)
+static bool raise_head(struct gate_view *v, uint32_t at, enum gate_event e)
 {
-	struct gate_http *h = gate_http_of(g);
+	struct gate_http *h = gate_http_of(v->walk->g);
 	bool ok;
 
 	h->view = v;
 	h->at = at;
-	ok = tell(g, v, e);
+	ok = raise_event(v, e);
 	h->view = NULL;
 	h->generation++;
 	return ok;
 }
 
-bool http_raise_data(struct gate *g, struct gate_view *v, uint32_t at, uint32_t n, uint32_t *ret_n)
+bool http_raise_data(struct gate_view *v, uint32_t at, uint32_t n, uint32_t *ret_n)
 {
+	struct gate *g = v->walk->g;
 	const struct http_flow *s = v->flow->state;
 	enum gate_event e = v->direction == GATE_UP ? EVENT_HTTP_request_data
 						    : EVENT_HTTP_response_data;
 	struct gate_view body = {
+		.walk = v->walk,
 		.flow = v->flow,
 		.direction = v->direction,
 		.octets = v->octets + at,
@@ -226,23 +228,24 @@ bool http_raise_data(struct gate *g, struct gate_view *v, uint32_t at, uint32_t 
 		.base = at,
 		.fixed = s->body[v->direction] == HTTP_BODY_FIXED,
 	};
-	struct gate_view *before = g->view;
+	struct gate_view *before = v->walk->view;
 	bool ok;
 
 	*ret_n = n;
 	if (!g->listeners[e].n)
 		return true;
-	g->view = gate_http_of(g)->body = &body;
-	ok = tell(g, v, e);
-	g->view = before;
+	v->walk->view = gate_http_of(g)->body = &body;
+	ok = raise_event(v, e);
+	v->walk->view = before;
 	gate_http_of(g)->body = NULL;
 	gate_http_of(g)->generation++;
 	*ret_n = body.n;
 	return ok;
 }
 
-static bool request(struct gate *g, struct gate_view *v, uint32_t at)
+static bool request(struct gate_view *v, uint32_t at)
 {
+	struct gate *g = v->walk->g;
 	struct http_flow *s = v->flow->state;
 	struct gate_http *h = gate_http_of(g);
 	uint8_t how = (h->head.minor == 0 ? HTTP_ASKED_OLD : 0) |
@@ -250,31 +253,32 @@ static bool request(struct gate *g, struct gate_view *v, uint32_t at)
 		      (h->head.upgrade ? HTTP_ASKED_UPGRADE : 0);
 
 	if (s->n == HTTP_MAX_ASKED)
-		return refuse(g, v, GATE_DROP_HTTP_PIPELINE);
+		return refuse_data(v, GATE_DROP_HTTP_PIPELINE);
 	s->body[GATE_UP] = HTTP_BODY_FIXED;
-	if (!raise_head(g, v, at, EVENT_HTTP_request))
+	if (!raise_head(v, at, EVENT_HTTP_request))
 		return false;
 	keep_request(g, s, span_of(v->octets + at, h->head.len));
 	s->asked[(s->first + s->n++) % HTTP_MAX_ASKED] = h->head.method | how;
 	return true;
 }
 
-static bool response(struct gate *g, struct gate_view *v, uint32_t at)
+static bool response(struct gate_view *v, uint32_t at)
 {
+	struct gate *g = v->walk->g;
 	struct http_flow *s = v->flow->state;
 	struct gate_http *http = gate_http_of(g);
 	const struct http_head *h = &http->head;
 
 	/* RFC 9110 15.5.9: a server may say that it waited in vain */
 	if (!s->n && h->status != STATUS_TIMEOUT)
-		return refuse(g, v, GATE_DROP_HTTP_UNASKED);
+		return refuse_data(v, GATE_DROP_HTTP_UNASKED);
 	/* RFC 9110 15.2.2: behind it nothing is read as HTTP any more */
 	if (h->status == STATUS_SWITCHING && !(s->n && s->asked[s->first] & HTTP_ASKED_UPGRADE))
-		return refuse(g, v, GATE_DROP_HTTP_UNASKED);
+		return refuse_data(v, GATE_DROP_HTTP_UNASKED);
 	s->body[GATE_DOWN] = HTTP_BODY_FIXED;
-	if (!raise_head(g, v, at, EVENT_HTTP_response))
+	if (!raise_head(v, at, EVENT_HTTP_response))
 		return false;
-	forget(http, &s->answer);
+	forget_kept(http, &s->answer);
 	if (g->listeners[EVENT_HTTP_response_data].n)
 		s->answer = keep(g, span_of(v->octets + at, h->len));
 	if (s->parser[GATE_DOWN].state == HTTP_IN_TUNNEL)
@@ -292,31 +296,32 @@ static bool is_trailer(uint8_t state)
 
 /* One step from a state of the parser is carried out; *n: octets that it is about, as they are
  * afterwards. False: the flow is over. */
-static bool handle_step(struct gate *g, struct gate_view *v, uint8_t from, struct http_step step,
-			uint32_t at, uint32_t *n)
+static bool handle_step(struct gate_view *v, uint8_t from, struct http_step step, uint32_t at,
+			uint32_t *n)
 {
+	struct gate *g = v->walk->g;
 	struct http_flow *s = v->flow->state;
 
 	*n = step.n;
 	switch (step.event) {
 	case HTTP_HEAD:
-		if (!(v->direction == GATE_UP ? request(g, v, at) : response(g, v, at)))
+		if (!(v->direction == GATE_UP ? request(v, at) : response(v, at)))
 			return false;
 		*n = gate_http_of(g)->head.len;
 		break;
 	case HTTP_DATA:
-		return http_body_data(g, v, at, step.n, n);
+		return http_body_data(v, at, step.n, n);
 	case HTTP_FRAMING:
-		return http_body_framing(g, v, at, step.n, is_trailer(from), n);
+		return http_body_framing(v, at, step.n, is_trailer(from), n);
 	case HTTP_END:
-		if (!body_over(g, v->flow, v->direction))
+		if (!end_body(v->walk, v->flow, v->direction))
 			return false;
 		s->body[v->direction] = HTTP_BODY_FIXED;
 		if (v->direction == GATE_DOWN && !s->parser[GATE_DOWN].interim)
 			answered(g, s);
 		break;
 	case HTTP_BAD:
-		return refuse(g, v, drop_of[step.fault]);
+		return refuse_data(v, drop_of[step.fault]);
 	case HTTP_MORE:
 	case HTTP_TUNNEL:
 		break;
@@ -324,8 +329,9 @@ static bool handle_step(struct gate *g, struct gate_view *v, uint8_t from, struc
 	return true;
 }
 
-uint32_t gate_http_data(struct gate *g, struct gate_view *v)
+uint32_t gate_http_data(struct gate_view *v)
 {
+	struct gate *g = v->walk->g;
 	struct http_flow *s = v->flow->state;
 	struct http_parser *p = &s->parser[v->direction];
 	struct http_step step;
@@ -337,7 +343,7 @@ uint32_t gate_http_data(struct gate *g, struct gate_view *v)
 		p->answers = v->direction == GATE_DOWN ? asked_first(s) : HTTP_METHOD_OTHER;
 		step = http_next(p, span_sub(span_of(v->octets, v->n), at, v->n), v->end,
 				 &gate_http_of(g)->head);
-		if (!handle_step(g, v, from, step, at, &n))
+		if (!handle_step(v, from, step, at, &n))
 			return 0;
 		at += n;
 	} while (step.event != HTTP_MORE);

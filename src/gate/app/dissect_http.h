@@ -50,8 +50,8 @@ int gate_http_set_field(struct gate *g, struct span name, struct span value) mus
 /* All of that name; how many. */
 int gate_http_remove_field(struct gate *g, struct span name) must_check;
 
-int gate_http_new(struct gate *g, uint32_t max_flows) must_check;
-void gate_http_free(struct gate *g);
-void gate_http_begin(struct gate *g, struct flow *f);
-void gate_http_end(struct gate *g, struct flow *f);
-uint32_t gate_http_data(struct gate *g, struct gate_view *v);
+int gate_http_init(struct gate *g, const struct gate_opts *o) must_check;
+void gate_http_fini(struct gate *g);
+void gate_http_begin(struct gate_walk *w, struct flow *f);
+void gate_http_end(struct gate_walk *w, struct flow *f);
+uint32_t gate_http_data(struct gate_view *v);

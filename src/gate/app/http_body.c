@@ -69,16 +69,17 @@ int gate_http_free_length(struct gate *g)
 /* --- Bodies ----------------------------------------------------------------------------------- */
 
 /* Ends the flow: a half written body is of no use. */
-static bool give_up(struct gate *g, struct gate_view *v)
+static bool give_up(struct gate_view *v)
 {
-	gate_drop(&g->pkt, GATE_DROP_TCP_LIMIT);
+	if (v->walk->p)
+		gate_drop(v->walk->p, GATE_DROP_TCP_LIMIT);
 	v->flow->dropped = true;
 	return false;
 }
 
 /* Completes the framing of m octets of data; ends: it is the last chunk. Returns the octets of all
  * of it, or negative. */
-static int64_t close_chunk(struct gate *g, struct gate_view *v, uint32_t at, uint32_t m, bool ends)
+static int64_t close_chunk(struct gate_view *v, uint32_t at, uint32_t m, bool ends)
 {
 	struct span last = span_of(last_chunk, ends ? LAST : 0);
 	char size[SIZE_DIGITS + 1];
@@ -86,16 +87,16 @@ static int64_t close_chunk(struct gate *g, struct gate_view *v, uint32_t at, uin
 	int r;
 
 	if (m == 0) {
-		r = gate_stream_edit(g, v, at, FRONT + BACK, last);
+		r = gate_stream_edit(v, at, FRONT + BACK, last);
 		return r < 0 ? r : (int64_t)last.n;
 	}
-	r = ends ? gate_stream_edit(g, v, at + FRONT + m + BACK, 0, last) : 0;
+	r = ends ? gate_stream_edit(v, at + FRONT + m + BACK, 0, last) : 0;
 	if (r == 0)
-		r = gate_stream_edit(g, v, at, 1, span_of(size, (size_t)n));
+		r = gate_stream_edit(v, at, 1, span_of(size, (size_t)n));
 	return r < 0 ? r : (int64_t)m + n + FRONT - 1 + BACK + (int64_t)last.n;
 }
 
-static bool as_chunk(struct gate *g, struct gate_view *v, uint32_t at, uint32_t n, uint32_t *ret_n)
+static bool forward_as_chunk(struct gate_view *v, uint32_t at, uint32_t n, uint32_t *ret_n)
 {
 	const struct http_flow *s = v->flow->state;
 	bool ends = s->body[v->direction] == HTTP_BODY_TO_CHUNKS &&
@@ -103,30 +104,29 @@ static bool as_chunk(struct gate *g, struct gate_view *v, uint32_t at, uint32_t 
 	int64_t all;
 	uint32_t m;
 
-	if (gate_stream_edit(g, v, at + n, 0, span_of("\r\n", BACK)) < 0 ||
-	    gate_stream_edit(g, v, at, 0, span_of("0\r\n", FRONT)) < 0)
-		return give_up(g, v);
-	if (!http_raise_data(g, v, at + FRONT, n, &m))
+	if (gate_stream_edit(v, at + n, 0, span_of("\r\n", BACK)) < 0 ||
+	    gate_stream_edit(v, at, 0, span_of("0\r\n", FRONT)) < 0)
+		return give_up(v);
+	if (!http_raise_data(v, at + FRONT, n, &m))
 		return false;
-	all = close_chunk(g, v, at, m, ends);
+	all = close_chunk(v, at, m, ends);
 	if (all < 0)
-		return give_up(g, v);
+		return give_up(v);
 	*ret_n = (uint32_t)all;
 	return true;
 }
 
-bool http_body_data(struct gate *g, struct gate_view *v, uint32_t at, uint32_t n, uint32_t *ret_n)
+bool http_body_data(struct gate_view *v, uint32_t at, uint32_t n, uint32_t *ret_n)
 {
 	const struct http_flow *s = v->flow->state;
 	uint8_t how = s->body[v->direction];
 
 	if (how == HTTP_BODY_TO_CHUNKS || how == HTTP_BODY_CHUNKS)
-		return as_chunk(g, v, at, n, ret_n);
-	return http_raise_data(g, v, at, n, ret_n);
+		return forward_as_chunk(v, at, n, ret_n);
+	return http_raise_data(v, at, n, ret_n);
 }
 
-bool http_body_framing(struct gate *g, struct gate_view *v, uint32_t at, uint32_t n, bool trailer,
-		       uint32_t *ret_n)
+bool http_body_framing(struct gate_view *v, uint32_t at, uint32_t n, bool trailer, uint32_t *ret_n)
 {
 	const struct http_flow *s = v->flow->state;
 	struct span with = SPAN_NULL;
@@ -137,8 +137,8 @@ bool http_body_framing(struct gate *g, struct gate_view *v, uint32_t at, uint32_
 	/* behind the last chunk */
 	if (s->parser[v->direction].state == HTTP_AT_TRAILER)
 		with = span_of("0\r\n", FRONT);
-	if (gate_stream_edit(g, v, at, n, with) < 0)
-		return give_up(g, v);
+	if (gate_stream_edit(v, at, n, with) < 0)
+		return give_up(v);
 	*ret_n = (uint32_t)with.n;
 	return true;
 }

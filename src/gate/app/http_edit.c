@@ -119,7 +119,7 @@ static int edit(struct gate *g, uint32_t at, uint32_t n, struct span with)
 
 	if (h->head.len - n + with.n > HTTP_HEAD_MAX)
 		return -EINVAL;
-	r = gate_stream_edit(g, h->view, h->at + at, n, with);
+	r = gate_stream_edit(h->view, h->at + at, n, with);
 	if (r < 0)
 		return r;
 	(void)!http_head_read(span_sub(span_of(h->view->octets, h->view->n), h->at, h->view->n),

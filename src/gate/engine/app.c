@@ -1,77 +1,44 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * The table of applications, and the choice of a flow's application.
+ * The choice of a flow's application.
  */
 #include "gate/engine/app.h"
 
-#include "gate/app/dissect_dns.h"
-#include "gate/app/dissect_http.h"
 #include "gate/engine/plugin.h"
 #include "wire/ipv4.h"
 
 #include <errno.h>
 
-static const struct gate_app apps[DISSECT_N] = {
-#define APPLICATION(symbol, transport, server, prefix, stream) \
-	[DISSECT_##symbol] = {                                 \
-		.proto = IPV4_PROTO_##transport,               \
-		.port = (server),                              \
-		.new = prefix##_new,                           \
-		.free = prefix##_free,                         \
-		.begin = prefix##_begin,                       \
-		.end = prefix##_end,                           \
-		.data = (stream),                              \
-	},
-#include "gate/engine/apps.def"
-#undef APPLICATION
-};
-
-/* Of IPv4; 0: it is nobody that a flow can speak. */
+/* Returns the transport of an application (of IPv4); 0: flows cannot speak it. */
 static uint8_t proto_of(const struct gate *g, int d)
 {
 	const struct gate_plugin *x = gate_plugin(g, d);
 
 	if (x)
 		return x->proto;
-	return d >= 0 && d < DISSECT_N ? apps[d].proto : 0;
+	return d >= 0 && d < DISSECT_N ? g->rows[d].proto : 0;
 }
 
-static void begin(struct gate *g, struct flow *f, int d)
+static void begin_app(struct gate_walk *w, struct flow *f, int d)
 {
 	f->app = (uint8_t)d;
 	if (d < DISSECT_N)
-		apps[d].begin(g, f);
+		w->g->rows[d].begin(w, f);
 	else
-		gate_plugin_begin(g, f);
+		gate_plugin_begin(w, f);
 }
 
-uint32_t gate_app_data(struct gate *g, struct gate_view *v)
+uint32_t gate_app_data(struct gate_view *v)
 {
+	const struct gate *g = v->walk->g;
 	const struct gate_plugin *x = gate_plugin(g, v->flow->app);
 
-	return x ? x->data(x->ctx, g, v) : apps[v->flow->app].data(g, v);
-}
-
-int gate_apps_new(struct gate *g, uint32_t max_flows)
-{
-	int r = 0;
-
-	for (unsigned d = 0; d < DISSECT_N && r == 0; d++)
-		if (apps[d].proto)
-			r = apps[d].new(g, max_flows);
-	return r;
-}
-
-void gate_apps_free(struct gate *g)
-{
-	for (unsigned d = 0; d < DISSECT_N; d++)
-		if (apps[d].proto)
-			apps[d].free(g);
+	return x ? x->data(x->ctx, v) : g->rows[v->flow->app].data(v);
 }
 
 int gate_app_port(struct gate *g, enum gate_dissector d, uint16_t port)
 {
-	if ((unsigned)d >= DISSECT_N || !apps[d].proto)
+	if ((unsigned)d >= DISSECT_N || !g->rows[d].proto)
 		return -EINVAL;
 	if (g->n_ports == GATE_MAX_PORTS)
 		return -ENOSPC;
@@ -80,57 +47,59 @@ int gate_app_port(struct gate *g, enum gate_dissector d, uint16_t port)
 	return 0;
 }
 
-/* DISSECT_N: nobody's. */
-static enum gate_dissector by_port(const struct gate *g, uint8_t proto, uint16_t port)
+/* Returns the application whose servers are at a port; DISSECT_N: none. */
+static enum gate_dissector find_by_port(const struct gate *g, uint8_t proto, uint16_t port)
 {
 	int plugin;
 
 	for (uint32_t i = 0; i < g->n_ports; i++) {
 		enum gate_dissector d = (enum gate_dissector)g->ports[i].dissector;
 
-		if (g->ports[i].port == port && apps[d].proto == proto && gate_loaded(g, d))
+		if (g->ports[i].port == port && g->rows[d].proto == proto && gate_loaded(g, d))
 			return d;
 	}
 	for (unsigned d = 0; d < DISSECT_N; d++)
-		if (apps[d].proto == proto && apps[d].port == port &&
+		if (g->rows[d].proto == proto && g->rows[d].port == port &&
 		    gate_loaded(g, (enum gate_dissector)d))
 			return (enum gate_dissector)d;
 	plugin = gate_plugin_by_port(g, proto, port);
 	return plugin >= 0 ? (enum gate_dissector)plugin : DISSECT_N;
 }
 
-int gate_app_choose(struct gate *g, struct flow *f, enum gate_dissector d)
+int gate_app_choose(struct gate_walk *w, struct flow *f, enum gate_dissector d)
 {
-	if (proto_of(g, (int)d) != f->key.proto)
+	if (proto_of(w->g, (int)d) != f->key.proto)
 		return -EINVAL;
-	gate_app_end(g, f);
-	gate_load(g, d);
-	begin(g, f, (int)d);
+	gate_app_end(w, f);
+	gate_load(w->g, d);
+	begin_app(w, f, (int)d);
 	return 0;
 }
 
-static enum gate_dissector by_ports(const struct gate *g, const struct flow_key *k)
+static enum gate_dissector find_by_ports(const struct gate *g, const struct flow_key *k)
 {
-	enum gate_dissector d = by_port(g, k->proto, k->dport);
+	enum gate_dissector d = find_by_port(g, k->proto, k->dport);
 
 	/* the question was not seen: an answer comes first */
-	return d == DISSECT_N && k->proto == IPV4_PROTO_UDP ? by_port(g, k->proto, k->sport) : d;
+	return d == DISSECT_N && k->proto == IPV4_PROTO_UDP ? find_by_port(g, k->proto, k->sport)
+							    : d;
 }
 
-int gate_app_begin(struct gate *g, struct gate_packet *p, bool by_itself)
+int gate_app_begin(struct gate_walk *w, bool by_port)
 {
-	struct flow *f = p->flow;
+	struct gate *g = w->g;
+	struct flow *f = w->p->flow;
 	bool udp = f->key.proto == IPV4_PROTO_UDP;
 	int next;
 
 	if (f->app != DISSECT_N)
 		return GATE_ACCEPT;
-	next = gate_next_dissector(g, by_itself ? by_ports(g, &f->key) : DISSECT_N);
+	next = gate_next_dissector(g, by_port ? find_by_ports(g, &f->key) : DISSECT_N);
 	if (g->on_next)
-		next = g->on_next(g->policy_ctx, g, p,
+		next = g->on_next(g->policy_ctx, w,
 				  udp ? DISSECT_UDP_CONNECTION : DISSECT_TCP_CONNECTION, next);
 	if (next >= 0 && proto_of(g, next) == f->key.proto)
-		begin(g, f, next);
+		begin_app(w, f, next);
 	return next == GATE_DROP ? GATE_DROP : GATE_ACCEPT;
 }
 
@@ -142,11 +111,11 @@ bool gate_app_is(struct gate_packet *p, enum gate_dissector d)
 	return false;
 }
 
-void gate_app_end(struct gate *g, struct flow *f)
+void gate_app_end(struct gate_walk *w, struct flow *f)
 {
 	if (f->app < DISSECT_N)
-		apps[f->app].end(g, f);
+		w->g->rows[f->app].end(w, f);
 	else if (f->app > DISSECT_N)
-		gate_plugin_end(g, f);
+		gate_plugin_end(w, f);
 	f->app = DISSECT_N;
 }

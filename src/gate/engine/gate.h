@@ -2,17 +2,15 @@
 /*
  * The gate's engine, one a worker: takes frames from a source, lets them walk down the dissectors
  * of dissectors.def and back up, and gives each its verdict. One thread; workers share nothing
- * here.
+ * here. An engine is created by gate/assembly.h.
  */
 #pragma once
 
-#include "gate/net/defrag.h"
 #include "gate/engine/flow.h"
-#include "gate/engine/gate_packet.h"
+#include "gate/engine/gate_walk.h"
 
 struct clock_src;
 struct frames;
-struct gate;
 struct log;
 
 enum gate_event {
@@ -20,6 +18,13 @@ enum gate_event {
 #include "gate/engine/events.def"
 #undef EVENT
 	EVENT_N
+};
+
+/* Limits of reassembly (net/defrag.h). */
+struct defrag_limits {
+	uint32_t max_datagrams;
+	uint32_t max_fragments; /* of one datagram */
+	int64_t timeout_ns;	/* from the first fragment that came */
 };
 
 struct gate_opts {
@@ -40,12 +45,6 @@ struct gate_opts {
 	struct hash_key hash_key;
 };
 
-/* Limits that suit a machine of today. */
-void gate_opts_default(struct gate_opts *o);
-int gate_new(const struct gate_opts *o, struct gate **ret) must_check;
-/* Ends all flows; the source stays open. */
-void gate_free(struct gate *g);
-
 /* Loads a dissector and those it stands on; packets reach only loaded ones. */
 void gate_load(struct gate *g, enum gate_dissector d);
 bool gate_loaded(const struct gate *g, enum gate_dissector d);
@@ -63,7 +62,7 @@ int gate_turn(struct gate *g) must_check;
 void gate_tick(struct gate *g, int64_t now_ns);
 /* Another source from here on (borrowed); nothing of the one before may be held. */
 void gate_source(struct gate *g, struct frames *f);
-/* Called at the end of a source: waiting frames get their verdict. */
+/* Called at the end of a source: held frames get their verdict. */
 void gate_release_held(struct gate *g);
 
 struct gate_counters {
@@ -85,13 +84,21 @@ struct flow_table *gate_flows(struct gate *g);
 /* The time of packets. */
 const struct clock_src *gate_clock(const struct gate *g);
 
-/* A listener in C. p is NULL at end_connection, f outside of flows. False: the walk stops, and it
- * has set p->drop. */
-typedef bool (*gate_listener_fn)(void *ctx, struct gate *g, struct gate_packet *p, struct flow *f);
+/*
+ * A listener in C. w->p is NULL at the end of a flow, and where no packet of the flow is in
+ * progress (gate_walk.h); f is NULL outside of flows. False: the walk stops, and the listener has
+ * called gate_drop().
+ */
+typedef bool (*gate_listener_fn)(void *ctx, struct gate_walk *w, struct flow *f);
 int gate_listen(struct gate *g, enum gate_event e, gate_listener_fn fn, void *ctx) must_check;
-/* It hears no more. */
+/* Removes a listener that was added with gate_listen(). */
 void gate_unlisten(struct gate *g, enum gate_event e, gate_listener_fn fn, void *ctx);
-/* All flows are over, as far as the gate is concerned. */
+/* Ends all flows, with their events. */
 void gate_end_flows(struct gate *g);
-/* For listeners: the packet goes no further. */
+/* Drops the packet of a walk; called by listeners. The first reason counts. */
 void gate_drop(struct gate_packet *p, enum gate_drop why);
+/* Forwards the packet of a walk now, from its place in the stack: later dissectors do not see it.
+ * -EPERM: it is a segment of a connection, which is forwarded by its stream, or it was sent
+ * already.
+ */
+int gate_send_now(struct gate_walk *w) must_check;

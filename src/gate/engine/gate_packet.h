@@ -14,7 +14,8 @@ struct gate;
 struct held;
 
 enum gate_dissector {
-#define DISSECTOR(symbol, name, parents, receive, send, what) DISSECT_##symbol,
+#define DISSECTOR(symbol, name, parents, receive, send, init, fini, tick, drain, flow_end, what) \
+	DISSECT_##symbol,
 #include "gate/engine/dissectors.def"
 #undef DISSECTOR
 	DISSECT_N

@@ -9,7 +9,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-static struct gate_plugin *find(struct gate *g, int d)
+static struct gate_plugin *find_plugin(struct gate *g, int d)
 {
 	unsigned i = (unsigned)(d - GATE_FIRST_PLUGIN);
 
@@ -27,7 +27,7 @@ const struct gate_plugin *gate_plugin(const struct gate *g, int d)
 		       : NULL;
 }
 
-static bool complete(const struct gate_plugin *d)
+static bool is_complete(const struct gate_plugin *d)
 {
 	if (!d->name[0] || !memchr(d->name, '\0', sizeof(d->name)))
 		return false;
@@ -40,7 +40,7 @@ int gate_plugin_add(struct gate *g, const struct gate_plugin *d)
 {
 	int free = -1;
 
-	if (!complete(d))
+	if (!is_complete(d))
 		return -EINVAL;
 	if (gate_dissector_find(d->name) != DISSECT_N)
 		return -EEXIST;
@@ -87,44 +87,44 @@ int gate_plugin_by_port(const struct gate *g, uint8_t proto, uint16_t port)
 	return -1;
 }
 
-void gate_plugin_begin(struct gate *g, struct flow *f)
+void gate_plugin_begin(struct gate_walk *w, struct flow *f)
 {
-	struct gate_plugin *x = find(g, f->app);
+	struct gate_plugin *x = find_plugin(w->g, f->app);
 
 	if (!x)
 		return;
 	x->seen++;
 	if (x->begin)
-		x->begin(x->ctx, g, f);
+		x->begin(x->ctx, w, f);
 }
 
-void gate_plugin_end(struct gate *g, struct flow *f)
+void gate_plugin_end(struct gate_walk *w, struct flow *f)
 {
-	const struct gate_plugin *x = find(g, f->app);
+	const struct gate_plugin *x = find_plugin(w->g, f->app);
 
 	if (x && x->end)
-		x->end(x->ctx, g, f);
+		x->end(x->ctx, w, f);
 }
 
-int gate_plugin_receive(struct gate *g, struct gate_packet *p, int d)
+int gate_plugin_receive(struct gate_walk *w, int d)
 {
-	struct gate_plugin *x = find(g, d);
+	struct gate_plugin *x = find_plugin(w->g, d);
 
-	/* over TCP its packets have been seen to when they come by here */
+	/* over TCP its packets were handled before they come by here */
 	if (!x || !x->receive)
 		return GATE_ACCEPT;
-	if (x->proto &&
-	    !(p->flow && p->flow->app == d)) { /* a policy has sent it where it cannot be read */
-		gate_drop(p, GATE_DROP_RULE_FAILED);
+	if (x->proto && !(w->p->flow && w->p->flow->app == d)) {
+		/* a policy has sent it where it cannot be read */
+		gate_drop(w->p, GATE_DROP_RULE_FAILED);
 		return GATE_DROP;
 	}
 	x->seen += x->proto == 0;
-	return x->receive(x->ctx, g, p);
+	return x->receive(x->ctx, w);
 }
 
-bool gate_plugin_send(struct gate *g, struct gate_packet *p, int d)
+bool gate_plugin_send(struct gate_walk *w, int d)
 {
-	struct gate_plugin *x = find(g, d);
+	struct gate_plugin *x = find_plugin(w->g, d);
 
-	return !x || !x->send || x->send(x->ctx, g, p, d);
+	return !x || !x->send || x->send(x->ctx, w, d);
 }

@@ -24,11 +24,11 @@ static uint8_t part_of(const struct gate_packet *p, uint32_t off)
 }
 
 /* Checks the checksum before the first octet is written. */
-static void remember_checksum(const struct gate *g, struct gate_packet *p)
+static void check_checksum(const struct gate *g, struct gate_packet *p)
 {
 	if (p->p.app != PACKET_NO_LAYER &&
 	    (p->proto == IPV4_PROTO_UDP || p->proto == IPV4_PROTO_TCP))
-		(void)gate_checksum(g, p);
+		(void)g->net->checksum(g, p);
 }
 
 int verdict_write(struct gate *g, struct gate_packet *p, uint32_t off, const void *octets, size_t n)
@@ -37,7 +37,7 @@ int verdict_write(struct gate *g, struct gate_packet *p, uint32_t off, const voi
 		return -EROFS;
 	if (off > p->p.len || n > p->p.len - off)
 		return -ERANGE;
-	remember_checksum(g, p);
+	check_checksum(g, p);
 	memcpy(p->p.data + off, octets, n);
 	p->dirty |= part_of(p, off);
 	return 0;
@@ -64,7 +64,7 @@ int verdict_splice(struct gate *g, struct gate_packet *p, uint32_t off, size_t n
 		return -ERANGE;
 	if (end - from - n + with.n > IP_MAX_LEN)
 		return -EMSGSIZE;
-	remember_checksum(g, p);
+	check_checksum(g, p);
 	move_to_scratch(g, p);
 	d = p->p.data + off;
 	memmove(d + with.n, d + n, end - off - n);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Where a packet's octets are written (frames made anew: fragment.c, dissect_tcp.c). Writers mark
- * the parts that they changed; the dissectors' send functions complete lengths and checksums, each
- * for its own header.
+ * Where a packet's octets are written (new frames are written by net/created.c, net/fragment.c and
+ * the tcp floor). Writers mark the parts that they changed; the dissectors' send functions complete
+ * lengths and checksums, each for its own header.
  */
 #pragma once
 

@@ -233,17 +233,19 @@ bool guard_refuse(struct guard *gd, struct gate_packet *p, enum gate_drop why)
 	return false;
 }
 
-bool guard_no_room(struct guard *gd, struct gate_packet *p, enum gate_drop why)
+bool guard_no_room(struct guard *gd, struct gate_walk *w, enum gate_drop why)
 {
-	guard_alert(gd, p, why);
-	if (gate_undecided(gd->gate, p, why) == GATE_ACCEPT)
+	guard_alert(gd, w->p, why);
+	if (gate_undecided(w, why) == GATE_ACCEPT)
 		return true;
-	gate_drop(p, why);
+	gate_drop(w->p, why);
 	return false;
 }
 
-static bool on_frame(void *ctx, struct gate *g, struct gate_packet *p, struct flow *f)
+static bool on_frame(void *ctx, struct gate_walk *w, struct flow *f)
 {
+	struct gate *g = w->g;
+	struct gate_packet *p = w->p;
 	struct guard *gd = ctx;
 
 	(void)f;
@@ -259,21 +261,21 @@ static bool checked(struct guard *gd, const struct gate_packet *p)
 	return p->p.l2 != PACKET_NO_LAYER && guard_role_of(gd, p) != GUARD_TRUSTED;
 }
 
-static bool on_ipv4(void *ctx, struct gate *g, struct gate_packet *p, struct flow *f)
+static bool on_ipv4(void *ctx, struct gate_walk *w, struct flow *f)
 {
+	struct gate_packet *p = w->p;
 	struct guard *gd = ctx;
 
-	(void)g;
 	(void)f;
 	gd->seen_ipv4 = p->generation;
 	return !checked(gd, p) || (guard_judge_fragment(gd, p, false) && guard_judge_ipv4(gd, p));
 }
 
-static bool on_ipv4_leaving(void *ctx, struct gate *g, struct gate_packet *p, struct flow *f)
+static bool on_ipv4_leaving(void *ctx, struct gate_walk *w, struct flow *f)
 {
+	struct gate_packet *p = w->p;
 	struct guard *gd = ctx;
 
-	(void)g;
 	(void)f;
 	if (!checked(gd, p))
 		return true;
@@ -283,41 +285,42 @@ static bool on_ipv4_leaving(void *ctx, struct gate *g, struct gate_packet *p, st
 	       guard_refuse(gd, p, GATE_DROP_GUARD_UNREADABLE);
 }
 
-static bool on_reassembled(void *ctx, struct gate *g, struct gate_packet *p, struct flow *f)
+static bool on_reassembled(void *ctx, struct gate_walk *w, struct flow *f)
 {
+	struct gate_packet *p = w->p;
 	struct guard *gd = ctx;
 
-	(void)g;
 	(void)f;
 	return !checked(gd, p) || guard_judge_ipv4(gd, p);
 }
 
-static bool on_message(void *ctx, struct gate *g, struct gate_packet *p, struct flow *f)
+static bool on_message(void *ctx, struct gate_walk *w, struct flow *f)
 {
+	struct gate *g = w->g;
+	struct gate_packet *p = w->p;
 	struct guard *gd = ctx;
-	struct gate_packet *q = p;
 
 	(void)f;
 	gd->judged = p->generation;
 	gd->server_id = 0;
-	(void)dhcp4_opt_u32(&g->dhcp, 54, &gd->server_id);
+	(void)dhcp4_opt_u32(gate_dhcp_msg(g), 54, &gd->server_id);
 	/* a message that only a server sends, or that only a client would read */
-	if (g->dhcp.op == DHCP4_BOOTREPLY || p->p.dport == DHCP4_CLIENT_PORT)
-		return guard_judge_reply(gd, q);
-	return guard_judge_request(gd, q);
+	if (gate_dhcp_msg(g)->op == DHCP4_BOOTREPLY || p->p.dport == DHCP4_CLIENT_PORT)
+		return guard_judge_reply(gd, p);
+	return guard_judge_request(gd, w);
 }
 
 /*
  * Checks a packet again before it leaves: unreadable packets are forwarded under fail-open, and a
  * policy of a rule file can send packets past a dissector, which would bypass the guard.
  */
-static bool on_leaving(void *ctx, struct gate *g, struct gate_packet *p, struct flow *f)
+static bool on_leaving(void *ctx, struct gate_walk *w, struct flow *f)
 {
+	struct gate_packet *p = w->p;
 	struct guard *gd = ctx;
 	bool seen = gd->seen_frame == p->generation &&
 		    (p->eth_type != ETH_TYPE_IPV4 || gd->seen_ipv4 == p->generation);
 
-	(void)g;
 	(void)f;
 	if (seen || p->frame.link != FRAME_ETHERNET || guard_role_of(gd, p) == GUARD_TRUSTED)
 		return true;

@@ -29,7 +29,7 @@ static size_t agent_options(const struct guard *gd, const struct guard_port *por
 
 void guard_agent_add(struct guard *gd, struct gate_packet *p)
 {
-	struct dhcp4_msg *m = &gd->gate->dhcp;
+	struct dhcp4_msg *m = gate_dhcp_msg(gd->gate);
 	bool there = dhcp4_opt(m, DHCP4_OPT_AGENT_OPTIONS) != NULL;
 	uint8_t octets[AGENT_MAX];
 	size_t n = agent_options(gd, guard_port_of(gd, p), octets);
@@ -55,7 +55,7 @@ void guard_agent_add(struct guard *gd, struct gate_packet *p)
 
 void guard_agent_remove(struct guard *gd, struct gate_packet *p)
 {
-	struct dhcp4_msg *m = &gd->gate->dhcp;
+	struct dhcp4_msg *m = gate_dhcp_msg(gd->gate);
 	struct span ours;
 
 	if (!gd->o.add_agent ||

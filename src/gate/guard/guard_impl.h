@@ -5,7 +5,7 @@
  */
 #pragma once
 
-#include "gate/engine/dissect.h"
+#include "gate/app/dissect_dhcp.h"
 #include "gate/guard/guard.h"
 #include "gate/guard/pending.h"
 
@@ -72,14 +72,14 @@ bool guard_is_server_ip(const struct guard *gd, uint32_t ip);
 /* Drops and tells; false. */
 bool guard_refuse(struct guard *gd, struct gate_packet *p, enum gate_drop why);
 /* The same; true under fail_open. */
-bool guard_no_room(struct guard *gd, struct gate_packet *p, enum gate_drop why);
+bool guard_no_room(struct guard *gd, struct gate_walk *w, enum gate_drop why);
 
 bool guard_judge_frame(struct guard *gd, struct gate_packet *p); /* guard_source.c */
 bool guard_judge_ipv4(struct guard *gd, struct gate_packet *p);
 bool guard_judge_fragment(struct guard *gd, struct gate_packet *p, bool leaving);
 bool guard_is_message(const struct gate_packet *p);
-bool guard_judge_request(struct guard *gd, struct gate_packet *p); /* guard_request.c */
-bool guard_judge_reply(struct guard *gd, struct gate_packet *p);   /* guard_reply.c */
+bool guard_judge_request(struct guard *gd, struct gate_walk *w); /* guard_request.c */
+bool guard_judge_reply(struct guard *gd, struct gate_packet *p); /* guard_reply.c */
 
 /* Option 82 (guard_agent.c). */
 void guard_agent_add(struct guard *gd, struct gate_packet *p);

@@ -116,7 +116,7 @@ static void learn(struct guard *gd, uint32_t vlan, const struct dhcp4_msg *m,
 
 bool guard_judge_reply(struct guard *gd, struct gate_packet *p)
 {
-	const struct dhcp4_msg *m = &gd->gate->dhcp;
+	const struct dhcp4_msg *m = gate_dhcp_msg(gd->gate);
 	struct guard_pending *c;
 	int64_t end_ns = end_of(gd, m);
 

@@ -199,10 +199,14 @@ static enum gate_drop judge(const struct request *q)
 	return why;
 }
 
-bool guard_judge_request(struct guard *gd, struct gate_packet *p)
+bool guard_judge_request(struct guard *gd, struct gate_walk *w)
 {
+	struct gate_packet *p = w->p;
 	enum guard_role role = guard_role_of(gd, p);
-	struct request q = {.gd = gd, .p = p, .m = &gd->gate->dhcp, .port = guard_port_of(gd, p)};
+	struct request q = {.gd = gd,
+			    .p = p,
+			    .m = gate_dhcp_msg(gd->gate),
+			    .port = guard_port_of(gd, p)};
 	enum gate_drop why = GATE_DROP_NONE;
 	struct guard_binding *b;
 
@@ -211,7 +215,7 @@ bool guard_judge_request(struct guard *gd, struct gate_packet *p)
 	guard_id_of(dhcp4_opt_data(q.m, DHCP4_OPT_CLIENT_ID), &q.id);
 	if (role != GUARD_TRUSTED && p->p.l2 != PACKET_NO_LAYER) {
 		why = judge(&q);
-		if (why == GATE_DROP_GUARD_TABLE_FULL && !guard_no_room(gd, p, why))
+		if (why == GATE_DROP_GUARD_TABLE_FULL && !guard_no_room(gd, w, why))
 			return false;
 		if (why != GATE_DROP_NONE && why != GATE_DROP_GUARD_TABLE_FULL)
 			return guard_refuse(gd, p, why);

@@ -8,6 +8,7 @@
 
 #include "base/error.h"
 #include "base/log.h"
+#include "gate/app/dissect_dhcp.h"
 #include "gate/lua/bind_class.h"
 #include "gate/lua/bind_dissect.h"
 #include "gate/lua/bind_impl.h"
@@ -79,25 +80,26 @@ static void push_packet(lua_State *L, const struct bind_occasion *o)
 {
 	/* a flow's packet is seen as its transport's */
 	enum gate_dissector d = events[o->event].dissector;
+	struct gate_packet *p = o->walk->p;
 
 	if (of_flow(d))
 		d = o->f->key.proto == IPV4_PROTO_UDP ? DISSECT_UDP : DISSECT_TCP;
-	script_push(L, bind_packet_class(d), o->p, o->p ? &o->p->generation : NULL);
+	script_push(L, bind_packet_class(d), p, p ? &p->generation : NULL);
 }
 
 /* Pushes the shown data of a stream. */
 static void push_data(lua_State *L, const struct bind_occasion *o, bool streamed)
 {
 	if (o->stream)
-		bind_push_stream(L, o->stream, o->g->view, streamed);
+		bind_push_stream(L, o->stream, o->walk->view, streamed);
 	else
 		bind_push_view(L);
 }
 
 /* Pushes the argument of protocol_error: {description =, name =}. */
-static void push_error(lua_State *L, const struct gate *g)
+static void push_error(lua_State *L, const struct gate_walk *w)
 {
-	const struct gate_drop_info *i = gate_drop_info(g->error);
+	const struct gate_drop_info *i = gate_drop_info(w->error);
 
 	lua_createtable(L, 0, 2);
 	lua_pushstring(L, i->sentence);
@@ -106,10 +108,28 @@ static void push_error(lua_State *L, const struct gate *g)
 	lua_setfield(L, -2, "name");
 }
 
-static int push(lua_State *L, void *ctx, bool streamed)
+/* Pushes the arguments of a connection's event: flow, packet or data, direction. */
+static int push_connection(lua_State *L, const struct bind_occasion *o, bool streamed)
+{
+	const struct gate_walk *w = o->walk;
+	unsigned d;
+
+	bind_push_flow(L, o->f);
+	if (!w->p && !w->view)
+		return 1;
+	d = w->view ? w->view->direction : w->p->direction;
+	if (w->view)
+		push_data(L, o, streamed);
+	else
+		push_packet(L, o);
+	lua_pushstring(L, d == GATE_UP ? "up" : "down");
+	return 3;
+}
+
+static int push_arguments(lua_State *L, void *ctx, bool streamed)
 {
 	const struct bind_occasion *o = ctx;
-	int n = 0;
+	int n;
 
 	if (events[o->event].dissector == DISSECT_DHCP) {
 		script_dhcp_push(L, bind_dhcp(o->bind));
@@ -120,88 +140,108 @@ static int push(lua_State *L, void *ctx, bool streamed)
 		push_packet(L, o);
 		if (!events[o->event].error)
 			return 1;
-		push_error(L, o->g);
+		push_error(L, o->walk);
 		return 2;
 	}
 	if (events[o->event].dissector == DISSECT_DNS)
-		return bind_push_dns(L, o->g, o->f, o->event);
+		return bind_push_dns(L, o->walk, o->f, o->event);
 	if (events[o->event].dissector == DISSECT_HTTP) {
 		n = bind_push_http(L, o->f, o->event);
 		if (n == 1)
 			push_data(L, o, streamed);
 		return 2;
 	}
-	bind_push_flow(L, o->f);
-	n++;
-	if (!o->p)
-		return n;
-	if (o->g->view)
-		push_data(L, o, streamed);
-	else
-		push_packet(L, o);
-	lua_pushstring(L, o->p->direction == GATE_UP ? "up" : "down");
-	return n + 2;
+	return push_connection(L, o, streamed);
 }
 
-static bool stopped(void *ctx)
+static bool is_stopped(void *ctx)
 {
 	const struct bind_occasion *o = ctx;
 
-	return (o->p && o->p->stopped) || (o->f && o->f->dropped);
+	return (o->walk->p && o->walk->p->stopped) || (o->f && o->f->dropped);
 }
 
-/* Handles the result of a raise. Returns false if the walk stops. */
-static bool outcome(struct gate *g, struct gate_packet *p, struct flow *f, unsigned what)
+/* Handles the result of a raise. Returns false if the walk stops. Without a packet the caller drops
+ * the flow. */
+static bool handle_outcome(struct gate_walk *w, const struct flow *f, unsigned result)
 {
-	if (what & SCRIPT_RAISE_FAULT && p && !g->fail_open)
-		gate_drop(p, GATE_DROP_RULE_FAILED);
-	else if (what & SCRIPT_RAISE_FAULT && g->fail_open)
+	struct gate *g = w->g;
+	struct gate_packet *p = w->p;
+	bool failed = result & SCRIPT_RAISE_FAULT && !g->fail_open;
+
+	if (result & SCRIPT_RAISE_FAULT && g->fail_open)
 		g->counters.failed_open++;
-	if (what & SCRIPT_RAISE_ABORTED && p)
+	if (!p)
+		return !failed && !(result & SCRIPT_RAISE_ABORTED);
+	if (failed)
+		gate_drop(p, GATE_DROP_RULE_FAILED);
+	if (result & SCRIPT_RAISE_ABORTED)
 		gate_drop(p, GATE_DROP_RULE);
-	if (f && f->dropped && p)
+	if (f && f->dropped)
 		gate_drop(p, GATE_DROP_FLOW_DROPPED);
-	return !p || !p->stopped;
+	return !p->stopped;
 }
 
-bool bind_fault(struct gate_bind *b, struct gate *g, struct flow *f, const char *why)
+struct gate_walk *bind_enter(struct gate_bind *b, struct gate_walk *w)
+{
+	struct gate_walk *before = b->walk;
+
+	b->walk = w;
+	return before;
+}
+
+struct gate_packet *bind_packet_of(const struct gate_bind *b, const struct flow *f)
+{
+	return gate_walk_is_of(b->walk, f) ? b->walk->p : NULL;
+}
+
+bool bind_fault(struct gate_bind *b, struct gate_walk *w, struct flow *f, const char *why)
 {
 	log_msg(script_log(b->script), LOG_USHER_SCRIPT_FAULT, "%s", why);
-	return outcome(g, &g->pkt, f, SCRIPT_RAISE_FAULT);
+	return handle_outcome(w, f, SCRIPT_RAISE_FAULT);
 }
 
-bool bind_resume(struct bind_stream *st, bool ends)
+/* Runs the rules of an event. Returns the result (SCRIPT_RAISE_*). */
+static unsigned raise_event(struct gate_bind *b, struct gate_walk *w, unsigned id,
+			    struct script_raise *r)
 {
-	struct gate *g = st->bind->g;
-	/* the end may come beside a packet that has nothing to do with it */
-	struct gate_packet *p = !ends || g->pkt.flow == st->f ? &g->pkt : NULL;
-	struct bind_occasion o = {st->bind, g, p, st->f, st->event, NULL};
+	struct gate_walk *before = bind_enter(b, w);
+	unsigned result = script_raise(b->script, id, r);
+
+	(void)bind_enter(b, before);
+	return result;
+}
+
+bool bind_resume(struct bind_stream *st, struct gate_walk *w)
+{
+	struct bind_occasion o = {st->bind, w, st->f, st->event, NULL};
 	struct script_raise r = {.ctx = &o,
-				 .push = push,
-				 .stopped = stopped,
+				 .push = push_arguments,
+				 .stopped = is_stopped,
 				 .stream = st,
 				 .resume = true};
 
-	return outcome(g, p, st->f,
-		       script_raise(st->bind->script, st->bind->events[st->event].id, &r));
+	return handle_outcome(w, st->f,
+			      raise_event(st->bind, w, st->bind->events[st->event].id, &r));
 }
 
 /* Begins to show a stream's data. Returns 0, or the result of the raise without it. */
-static unsigned show(const struct hearing *h, struct bind_occasion *o, struct script_raise *r)
+static unsigned show_data(const struct hearing *h, struct bind_occasion *o, struct script_raise *r)
 {
+	struct gate_view *view = o->walk->view;
 	struct script_error err;
 
-	if (!o->g->view)
+	if (!view)
 		return 0;
-	/* an end without data is for those who wait for it */
-	r->resume = o->g->view->n == 0;
-	bind_view_begin(h->bind, o->g->view);
+	/* an end of stream without data only resumes waiting coroutines */
+	r->resume = view->n == 0;
+	bind_view_begin(h->bind, view);
 	if (!events[h->event].streamed || !script_event_streamed(h->bind->script, h->id))
 		return 0;
 	if (events[h->event].dissector == DISSECT_HTTP)
-		o->stream = bind_body_begin(h->bind, o->g->view, h->event, &err);
+		o->stream = bind_body_begin(h->bind, view, h->event, &err);
 	else
-		o->stream = bind_stream_begin(h->bind, o->g->view, &err);
+		o->stream = bind_stream_begin(h->bind, view, &err);
 	r->stream = o->stream;
 	if (o->stream)
 		return 0;
@@ -209,27 +249,27 @@ static unsigned show(const struct hearing *h, struct bind_occasion *o, struct sc
 	return SCRIPT_RAISE_FAULT;
 }
 
-static bool hear(void *ctx, struct gate *g, struct gate_packet *p, struct flow *f)
+static bool on_event(void *ctx, struct gate_walk *w, struct flow *f)
 {
 	const struct hearing *h = ctx;
-	struct bind_occasion o = {h->bind, g, p, f, h->event, NULL};
+	struct bind_occasion o = {h->bind, w, f, h->event, NULL};
 	bool dhcp = events[h->event].dissector == DISSECT_DHCP;
-	struct script_raise r = {.ctx = &o, .push = push, .stopped = stopped};
-	unsigned what = show(h, &o, &r);
+	struct script_raise r = {.ctx = &o, .push = push_arguments, .stopped = is_stopped};
+	unsigned result = show_data(h, &o, &r);
 
 	if (dhcp)
-		script_dhcp_begin(&h->bind->dhcp, &g->dhcp);
-	if (what == 0)
-		what = script_raise(h->bind->script, h->id, &r);
+		script_dhcp_begin(&h->bind->dhcp, gate_dhcp_msg(w->g));
+	if (result == 0)
+		result = raise_event(h->bind, w, h->id, &r);
 	if (dhcp)
 		script_dhcp_end(&h->bind->dhcp);
-	if (g->view)
+	if (w->view)
 		bind_view_end(h->bind);
 	if (o.stream && o.stream->body)
-		return bind_body_deliver(o.stream) && outcome(g, p, f, what);
+		return bind_body_deliver(o.stream, w) && handle_outcome(w, f, result);
 	if (o.stream)
 		bind_stream_deliver(o.stream);
-	return outcome(g, p, f, what);
+	return handle_outcome(w, f, result);
 }
 
 static bool is_end(unsigned event)
@@ -239,13 +279,13 @@ static bool is_end(unsigned event)
 }
 
 /* Called when a flow ends; frees the values that scripts kept in it. */
-static bool hear_end(void *ctx, struct gate *g, struct gate_packet *p, struct flow *f)
+static bool on_flow_end(void *ctx, struct gate_walk *w, struct flow *f)
 {
 	const struct hearing *h = ctx;
 
-	gate_tcp_streams_end(g, f);
+	gate_tcp_streams_end(w, f);
 	if (script_event_any(h->bind->script, h->id))
-		(void)hear(ctx, g, p, f);
+		(void)on_event(ctx, w, f);
 	if (f->script)
 		script_forget(h->bind->script, &bind_class_flow, f);
 	f->script = 0;
@@ -312,8 +352,11 @@ int gate_bind_new(struct gate *g, const struct script_opts *so, struct gate_bind
 	int r = b ? bind_script_new(g, so, &b->script) : -ENOMEM;
 
 	*err = (struct script_error){.fault = SCRIPT_E_MEMORY, .text = "no memory for a script"};
-	if (b)
+	if (b) {
 		b->g = g;
+		b->idle = gate_walk_without_packet(g);
+		b->walk = &b->idle;
+	}
 	if (r == 0) {
 		bind_buffers_init(b);
 		script_set_host(b->script, b);
@@ -325,7 +368,7 @@ int gate_bind_new(struct gate *g, const struct script_opts *so, struct gate_bind
 	if (r == 0)
 		r = define_classes(b);
 	if (r == 0)
-		r = bind_dhcp_open(b, b->script, g);
+		r = bind_dhcp_open(b, b->script);
 	if (r == 0)
 		r = bind_policies_define(b, err);
 	if (r == 0)
@@ -351,7 +394,7 @@ void gate_bind_free(struct gate_bind *b)
 	gate_end_flows(b->g);
 	for (unsigned i = 0; i < EVENT_N; i++)
 		if (b->events[i].listens)
-			gate_unlisten(b->g, b->events[i].event, is_end(i) ? hear_end : hear,
+			gate_unlisten(b->g, b->events[i].event, is_end(i) ? on_flow_end : on_event,
 				      &b->events[i]);
 	(void)script_exiting(b->script);
 	release(b);
@@ -375,7 +418,7 @@ static int listen(struct gate_bind *b)
 			gate_load(b->g, events[i].dissector);
 		if (h->listens || (!any && !is_end(i)))
 			continue;
-		r = gate_listen(b->g, h->event, is_end(i) ? hear_end : hear, h);
+		r = gate_listen(b->g, h->event, is_end(i) ? on_flow_end : on_event, h);
 		h->listens = r == 0;
 	}
 	return r;

@@ -64,8 +64,7 @@ static int body_replace(lua_State *L, int idx, struct script_buffer *b, size_t o
 		return luaL_error(L, "read only buffer: these octets of the body have gone on");
 	if (st->kept_n && !bind_body_reserve(st, st->kept_n + st->body->n - n + with.n))
 		return -USHER_E_LIMIT;
-	r = gate_stream_edit(st->bind->g, st->body, (uint32_t)(off - st->kept_n), (uint32_t)n,
-			     with);
+	r = gate_stream_edit(st->body, (uint32_t)(off - st->kept_n), (uint32_t)n, with);
 	if (r == 0 && st->kept_n)
 		memcpy(st->kept + st->kept_n, st->body->octets, st->body->n);
 	return r;
@@ -124,14 +123,14 @@ static uint32_t held_from(const struct bind_stream *st)
 	return held - st->b.base < all ? (uint32_t)(held - st->b.base) : all;
 }
 
-bool bind_body_deliver(struct bind_stream *st)
+bool bind_body_deliver(struct bind_stream *st, struct gate_walk *w)
 {
 	struct flow *f = st->f;
 	bool ok = true;
 
 	if (st->kept_n + st->body->n - held_from(st) > TCP_PENDING_MAX)
-		ok = bind_stream_full(st);
+		ok = bind_stream_full(st, w);
 	if (!remember(st, held_from(st)))
-		ok = bind_fault(st->bind, st->bind->g, f, "no memory to remember a body in") && ok;
+		ok = bind_fault(st->bind, w, f, "no memory to remember a body in") && ok;
 	return ok;
 }

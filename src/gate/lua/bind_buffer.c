@@ -48,7 +48,7 @@ static int shown_replace(lua_State *L, int idx, struct script_buffer *b, size_t 
 
 	(void)L;
 	(void)idx;
-	return gate_stream_edit(bind->g, bind->view, (uint32_t)off, (uint32_t)n, with);
+	return gate_stream_edit(bind->view, (uint32_t)off, (uint32_t)n, with);
 }
 
 static const struct script_buffer_ops shown_ops = {shown_octets, shown_replace};
@@ -56,7 +56,7 @@ static const struct script_buffer_ops shown_ops = {shown_octets, shown_replace};
 void bind_buffers_init(struct gate_bind *b)
 {
 	for (unsigned i = 0; i < ARRAY_LEN(b->packets); i++) {
-		struct gate_packet *p = i ? gate_created_at(b->g, i - 1) : &b->g->pkt;
+		struct gate_packet *p = i ? created_at(b->g, i - 1) : &b->g->slot;
 
 		script_buffer_init(&b->packets[i].b, b->script, &packet_ops, p, &p->generation);
 	}
@@ -73,7 +73,7 @@ void bind_buffers_fini(struct gate_bind *b)
 void bind_push_payload(lua_State *L, struct gate_packet *p, uint32_t off, uint32_t len)
 {
 	struct gate_bind *b = bind_of(L);
-	struct bind_packet *of = &b->packets[p->created ? 1 + gate_created_index(p) : 0];
+	struct bind_packet *of = &b->packets[p->created ? 1 + created_index(p) : 0];
 
 	if (of->generation != p->generation) {
 		script_buffer_reset(&of->b);
@@ -85,7 +85,7 @@ void bind_push_payload(lua_State *L, struct gate_packet *p, uint32_t off, uint32
 void bind_push_data(lua_State *L, const struct gate_packet *p)
 {
 	struct gate_bind *b = bind_of(L);
-	struct bind_packet *of = &b->packets[p->created ? 1 + gate_created_index(p) : 0];
+	struct bind_packet *of = &b->packets[p->created ? 1 + created_index(p) : 0];
 
 	if (of->data_ref && of->data_generation == p->generation) {
 		lua_rawgeti(L, LUA_REGISTRYINDEX, of->data_ref);

@@ -46,7 +46,7 @@ int bind_open_create(lua_State *L);
 
 void bind_push_flow(lua_State *L, struct flow *f);
 /* The arguments of query and response: how many. */
-int bind_push_dns(lua_State *L, struct gate *g, struct flow *f, enum gate_event e);
+int bind_push_dns(lua_State *L, struct gate_walk *w, struct flow *f, enum gate_event e);
 /* The first arguments of http's events: the connection, and the head if the event is about it. */
 int bind_push_http(lua_State *L, struct flow *f, enum gate_event e);
 /* haka.dissectors.http.uri, .cookies. In a protected call. */

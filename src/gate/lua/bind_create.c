@@ -4,6 +4,7 @@
  * pkt:drop(), pkt:parent(). A packet that was sent or dropped is gone: using it is an error.
  */
 #include "gate/lua/bind_class.h"
+#include "gate/lua/bind_impl.h"
 #include "gate/net/created.h"
 #include "script/rules/event.h"
 
@@ -38,7 +39,7 @@ void bind_set_iface(lua_State *L, void *obj, int idx)
 	for (unsigned port = 0; port < FRAMES_MAX_PORTS && *frames_port_name(p->g->frames, port);
 	     port++)
 		if (strcmp(frames_port_name(p->g->frames, port), name) == 0) {
-			gate_created_by(p, port);
+			created_set_port(p, port);
 			return;
 		}
 	(void)luaL_error(L, "%s: there is no interface '%s'", what, name);
@@ -51,7 +52,7 @@ static int method_drop(lua_State *L)
 	struct gate_packet *p = check_packet(L);
 
 	if (p->created)
-		gate_created_drop(p);
+		created_drop(p);
 	else
 		gate_drop(p, GATE_DROP_RULE);
 	return 0;
@@ -60,7 +61,7 @@ static int method_drop(lua_State *L)
 static int method_send(lua_State *L)
 {
 	struct gate_packet *p = check_packet(L);
-	int r = p->created ? gate_created_send(p->g, p) : gate_send_now(p->g, p);
+	int r = p->created ? created_send(p->g, p) : gate_send_now(bind_of(L)->walk);
 
 	if (r == -EPERM && !p->created)
 		return luaL_error(
@@ -77,7 +78,7 @@ static int method_inject(lua_State *L)
 	if (!p->created)
 		return luaL_error(L, "inject: only a packet that was made (create) can come in");
 	bind_check_write(L, p->g->pass_through ? -EROFS : 0, "inject");
-	gate_created_inject(p->g, p);
+	created_inject(bind_of(L)->walk, p);
 	return 0;
 }
 
@@ -149,7 +150,6 @@ static void fill(lua_State *L, int idx, const char *what)
 /* create([size]) or create({size =, iface =}) of raw. */
 static int create_raw(lua_State *L)
 {
-	struct gate *g = bind_gate_of(L);
 	static const char what[] = "packet.create";
 	struct gate_packet *p;
 	uint32_t size = 0;
@@ -163,7 +163,7 @@ static int create_raw(lua_State *L)
 	} else if (!lua_isnoneornil(L, 1)) {
 		size = (uint32_t)script_check_uint(L, 1, FRAME_MAX_LEN, "packet.create: size");
 	}
-	p = gate_forge(g, size);
+	p = created_new_packet(bind_of(L)->walk, size);
 	if (!p)
 		return luaL_error(L, "%s: there are %d already", what, (int)CREATED_MAX);
 	script_push(L, bind_packet_class(DISSECT_RAW), p, &p->generation);
@@ -189,7 +189,7 @@ static int create_on(lua_State *L)
 	lua_settop(L, 2);
 	if (!p->created)
 		return luaL_error(L, "%s: the parent is no packet that was made (create)", what);
-	r = gate_created_header(p->g, p, d);
+	r = created_add_header(bind_of(L)->walk, p, d);
 	if (r == -ENOENT)
 		return luaL_error(
 			L, "%s: no packet is at hand to take the link's header from: make it first",

@@ -6,27 +6,28 @@
  */
 #include "gate/lua/bind_impl.h"
 
-#include "gate/engine/dissect.h"
+#include "gate/app/dissect_dhcp.h"
 
-static struct gate *gate_of(const struct script_dhcp *d)
+/* Returns the walk of the message's packet: handles are valid during its events only. */
+static struct gate_walk *walk_of(const struct script_dhcp *d)
 {
-	return d->ctx;
+	return ((const struct gate_bind *)d->ctx)->walk;
 }
 
-static void drop(struct script_dhcp *d)
+static void drop_packet(struct script_dhcp *d)
 {
-	gate_drop(&gate_of(d)->pkt, GATE_DROP_RULE);
+	gate_drop(walk_of(d)->p, GATE_DROP_RULE);
 }
 
-static int before(struct script_dhcp *d)
+static int begin_change(struct script_dhcp *d)
 {
-	return gate_dhcp_change(gate_of(d), &gate_of(d)->pkt);
+	return gate_dhcp_change(walk_of(d)->g, walk_of(d)->p);
 }
 
-static const struct script_dhcp_host host = {.drop = drop, .before = before};
+static const struct script_dhcp_host host = {.drop = drop_packet, .before = begin_change};
 
-int bind_dhcp_open(struct gate_bind *b, struct script *s, struct gate *g)
+int bind_dhcp_open(struct gate_bind *b, struct script *s)
 {
-	script_dhcp_init(bind_dhcp(b), &host, g);
+	script_dhcp_init(bind_dhcp(b), &host, b);
 	return script_dhcp_register(s);
 }

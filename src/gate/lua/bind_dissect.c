@@ -24,7 +24,7 @@ static const char key_engine;
 struct call {
 	struct gate_bind *b;
 	const char *name;
-	struct gate *g;
+	struct gate_walk *walk;
 	struct gate_packet *p;
 	struct flow *f;
 	struct bind_stream *st;
@@ -95,54 +95,55 @@ static int enter(lua_State *L)
 /* False: it goes no further. */
 static bool run(struct call *c)
 {
-	const struct gate_plugin *x = gate_plugin(c->g, c->number ? c->number
-							: c->f	  ? c->f->app
-								  : 0);
+	const struct gate *g = c->walk->g;
+	const struct gate_plugin *x = gate_plugin(g, c->number ? c->number : c->f ? c->f->app : 0);
+	struct gate_walk *before = bind_enter(c->b, c->walk);
 	struct script_error err;
 	char text[SCRIPT_TEXT_LEN + GATE_PLUGIN_NAME_LEN + 16];
 	int r = script_protect(c->b->script, enter, c, &err);
 
+	(void)bind_enter(c->b, before);
 	if (r == SCRIPT_ABORTED) {
-		gate_drop(&c->g->pkt, GATE_DROP_RULE);
+		if (c->walk->p)
+			gate_drop(c->walk->p, GATE_DROP_RULE);
 	} else if (r < 0) {
 		(void)snprintf(text, sizeof(text), "dissector '%s': %s", x ? x->name : "?",
 			       err.text);
-		(void)bind_fault(c->b, c->g, c->f, text);
-		if (c->f && !c->g->fail_open)
+		(void)bind_fault(c->b, c->walk, c->f, text);
+		if (c->f && !g->fail_open)
 			c->f->dropped = true;
 	}
-	return r == 0 || (r < 0 && c->g->fail_open);
+	return r == 0 || (r < 0 && g->fail_open);
 }
 
-/* --- Calls from the engine
- * ------------------------------------------------------------------------------------------ */
+/* --- Calls from the engine -------------------------------------------------------------------- */
 
-static void begins(void *ctx, struct gate *g, struct flow *f)
+static void begins(void *ctx, struct gate_walk *w, struct flow *f)
 {
-	struct call c = {.b = ctx, .name = "begin", .g = g, .f = f, .number = f->app};
+	struct call c = {.b = ctx, .name = "begin", .walk = w, .f = f, .number = f->app};
 
 	(void)run(&c);
 }
 
-static void ends(void *ctx, struct gate *g, struct flow *f)
+static void ends(void *ctx, struct gate_walk *w, struct flow *f)
 {
-	struct call c = {.b = ctx, .name = "stop", .g = g, .f = f};
+	struct call c = {.b = ctx, .name = "stop", .walk = w, .f = f};
 
 	(void)run(&c);
 }
 
-static uint32_t data(void *ctx, struct gate *g, struct gate_view *v)
+static uint32_t data(void *ctx, struct gate_view *v)
 {
 	struct script_error err;
 	struct bind_stream *st = bind_stream_begin(ctx, v, &err);
 	struct call c = {.b = ctx,
 			 .name = "data",
-			 .g = g,
+			 .walk = v->walk,
 			 .f = v->flow,
 			 .st = st,
 			 .view = v,
 			 .d = v->direction};
-	bool ok = st ? run(&c) : bind_fault(ctx, g, v->flow, err.text);
+	bool ok = st ? run(&c) : bind_fault(ctx, v->walk, v->flow, err.text);
 
 	if (st)
 		bind_stream_deliver(st);
@@ -151,18 +152,19 @@ static uint32_t data(void *ctx, struct gate *g, struct gate_view *v)
 	return ok && st ? bind_stream_go(st) : v->n;
 }
 
-bool bind_dissect_resume(struct gate_bind *b, struct gate *g, struct flow *f,
+bool bind_dissect_resume(struct gate_bind *b, struct gate_walk *w, struct flow *f,
 			 struct bind_stream *st, enum gate_direction d)
 {
-	const struct gate_plugin *x = gate_plugin(g, f->app);
-	struct call c = {.b = b, .name = "data", .g = g, .f = f, .st = st, .d = d};
+	const struct gate_plugin *x = gate_plugin(w->g, f->app);
+	struct call c = {.b = b, .name = "data", .walk = w, .f = f, .st = st, .d = d};
 
 	return !x || x->ctx != b || run(&c);
 }
 
-static int datagram(void *ctx, struct gate *g, struct gate_packet *p)
+static int datagram(void *ctx, struct gate_walk *w)
 {
-	struct call c = {.b = ctx, .name = "datagram", .g = g, .f = p->flow, .p = p};
+	struct gate_packet *p = w->p;
+	struct call c = {.b = ctx, .name = "datagram", .walk = w, .f = p->flow, .p = p};
 	bool ok = run(&c);
 
 	if (p->flow->dropped)
@@ -170,29 +172,29 @@ static int datagram(void *ctx, struct gate *g, struct gate_packet *p)
 	return ok && !p->stopped ? GATE_ACCEPT : GATE_DROP;
 }
 
-static int packet(void *ctx, struct gate *g, struct gate_packet *p)
+static int packet(void *ctx, struct gate_walk *w)
 {
+	struct gate_packet *p = w->p;
 	struct call c = {.b = ctx,
 			 .name = "packet",
-			 .g = g,
+			 .walk = w,
 			 .p = p,
 			 .number = p->stack[p->depth - 1]};
 	bool ok = run(&c);
 
 	if (!ok || p->stopped)
 		return GATE_DROP;
-	return c.next == GATE_ACCEPT || gate_plugin(g, c.next) ? c.next : GATE_ACCEPT;
+	return c.next == GATE_ACCEPT || gate_plugin(w->g, c.next) ? c.next : GATE_ACCEPT;
 }
 
-static bool packet_leaves(void *ctx, struct gate *g, struct gate_packet *p, int number)
+static bool packet_leaves(void *ctx, struct gate_walk *w, int number)
 {
-	struct call c = {.b = ctx, .name = "send", .g = g, .number = number};
+	struct call c = {.b = ctx, .name = "send", .walk = w, .number = number};
 
-	return run(&c) && !p->stopped;
+	return run(&c) && !w->p->stopped;
 }
 
-/* --- Calls from dissector.lua
- * ------------------------------------------------------------------------------------------ */
+/* --- Calls from dissector.lua ----------------------------------------------------------------- */
 
 static int host_register(lua_State *L)
 {
@@ -232,9 +234,7 @@ static int host_register(lua_State *L)
 	return 2;
 }
 
-/* --- Loading
- * --------------------------------------------------------------------------------------------------------
- */
+/* --- Loading ---------------------------------------------------------------------------------- */
 
 static void set_helper(lua_State *L, const char *dissector, const char *name)
 {

@@ -16,7 +16,7 @@ int bind_dissect_open(struct gate_bind *b, struct script_error *err) must_check;
 /* The engine's flows have ended. */
 void bind_dissect_close(struct gate_bind *b);
 /* Resumes the coroutine of a direction, without new data. False: the packet is dropped. */
-bool bind_dissect_resume(struct gate_bind *b, struct gate *g, struct flow *f,
+bool bind_dissect_resume(struct gate_bind *b, struct gate_walk *w, struct flow *f,
 			 struct bind_stream *st, enum gate_direction d);
 
 /* bind_dissect_host.c: puts its functions for dissector.lua into the table at the top. */

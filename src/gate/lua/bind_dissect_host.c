@@ -34,7 +34,7 @@ static int host_define_event(lua_State *L)
 
 /* A raise from Lua: the arguments are tables of the registry. */
 struct raising {
-	struct gate *g;
+	struct gate_bind *bind;
 	int args, streamed_args, n;
 };
 
@@ -53,9 +53,9 @@ static int push_args(lua_State *L, void *ctx, bool streamed)
 
 static bool is_stopped(void *ctx)
 {
-	const struct gate *g = ((const struct raising *)ctx)->g;
+	const struct gate_packet *p = ((const struct raising *)ctx)->bind->walk->p;
 
-	return g->pkt.stopped || (g->pkt.flow && g->pkt.flow->dropped);
+	return p && (p->stopped || (p->flow && p->flow->dropped));
 }
 
 /* raise(number, {arguments}, n, [{arguments of coroutines}, stream]): nil, "abort", "fault" */
@@ -63,7 +63,7 @@ static int host_raise(lua_State *L)
 {
 	struct script *s = script_of(L);
 	unsigned id = (unsigned)luaL_checkint(L, 1);
-	struct raising w = {.g = bind_gate_of(L),
+	struct raising w = {.bind = bind_of(L),
 			    .streamed_args = LUA_NOREF,
 			    .n = luaL_checkint(L, 3)};
 	struct script_raise r = {.ctx = &w, .push = push_args, .stopped = is_stopped};
@@ -158,7 +158,7 @@ static int host_drop(lua_State *L)
 {
 	struct gate *g = bind_gate_of(L);
 	struct flow *f = script_test(L, 1, &bind_class_flow);
-	struct gate_packet *p = f ? (g->pkt.flow == f ? &g->pkt : NULL) : test_packet(L, 1);
+	struct gate_packet *p = f ? bind_packet_of(bind_of(L), f) : test_packet(L, 1);
 	const char *how = luaL_checkstring(L, 2);
 	enum gate_drop why = how[0] == 'r'   ? GATE_DROP_SCRIPT_DISSECTOR
 			     : how[0] == 'f' ? GATE_DROP_RULE_FAILED
@@ -173,7 +173,7 @@ static int host_drop(lua_State *L)
 	if (f)
 		f->dropped = true;
 	if (p && p->created)
-		gate_created_drop(p);
+		created_drop(p);
 	else if (p)
 		gate_drop(p, why);
 	lua_pushboolean(L, 0);
@@ -183,9 +183,8 @@ static int host_drop(lua_State *L)
 /* is_gone(flow or packet) */
 static int host_is_gone(lua_State *L)
 {
-	const struct gate *g = bind_gate_of(L);
 	const struct flow *f = script_test(L, 1, &bind_class_flow);
-	const struct gate_packet *p = f ? (g->pkt.flow == f ? &g->pkt : NULL) : test_packet(L, 1);
+	const struct gate_packet *p = f ? bind_packet_of(bind_of(L), f) : test_packet(L, 1);
 
 	lua_pushboolean(L, (f && f->dropped) || (p && p->stopped));
 	return 1;
@@ -194,9 +193,8 @@ static int host_is_gone(lua_State *L)
 /* below(flow or packet, steps or name): the packet so many layers down, or of that layer */
 static int host_below(lua_State *L)
 {
-	struct gate *g = bind_gate_of(L);
 	struct flow *f = script_test(L, 1, &bind_class_flow);
-	struct gate_packet *p = f && g->pkt.flow == f ? &g->pkt : f ? NULL : test_packet(L, 1);
+	struct gate_packet *p = f ? bind_packet_of(bind_of(L), f) : test_packet(L, 1);
 	const char *name = lua_type(L, 2) == LUA_TSTRING ? lua_tostring(L, 2) : NULL;
 	lua_Integer n = name ? 1 : luaL_checkint(L, 2);
 	const struct script_class *c = &bind_class_udp;

@@ -221,13 +221,15 @@ const struct script_class *const bind_dns_classes[] = {&class_dns,
 
 /* --- The flow, the messages ------------------------------------------------------------------- */
 
-int bind_push_dns(lua_State *L, struct gate *g, struct flow *f, enum gate_event e)
+int bind_push_dns(lua_State *L, struct gate_walk *w, struct flow *f, enum gate_event e)
 {
+	struct gate *g = w->g;
+
 	f->script = 1;
 	script_push(L, &class_dns, f, &f->generation);
 	if (!gate_dns_msg(g))
 		return 1;
-	bind_dns_push(L, &class_message, g, &g->pkt);
+	bind_dns_push(L, &class_message, g, w->p);
 	if (e != EVENT_DNS_response)
 		return 2;
 	if (gate_dns_query(g))

@@ -3,8 +3,9 @@
  * Flows in Lua: tcp_connection and udp_connection. Scripts may keep fields of their own in them.
  */
 #include "gate/lua/bind_class.h"
-#include "gate/net/created.h"
+#include "gate/lua/bind_impl.h"
 #include "gate/tcp/tcp_conn.h"
+#include "gate/tcp/tcp_reply.h"
 #include "wire/ipv4.h"
 
 #include <lauxlib.h>
@@ -54,18 +55,20 @@ static int get_name(lua_State *L, void *obj)
 	return 1;
 }
 
-static int end_by_rule(struct gate *g, struct flow *f)
+static int end_by_rule(lua_State *L, struct flow *f)
 {
+	struct gate_packet *p = bind_packet_of(bind_of(L), f);
+
 	f->dropped = true;
-	if (g->pkt.flow == f)
-		gate_drop(&g->pkt, GATE_DROP_RULE);
+	if (p)
+		gate_drop(p, GATE_DROP_RULE);
 	return 0;
 }
 
-/* Returns the packet of argument 2, or the current one. */
+/* Returns the packet of argument 2, or the current one; NULL: there is none. */
 static struct gate_packet *packet_of(lua_State *L)
 {
-	return lua_isnoneornil(L, 2) ? &bind_gate_of(L)->pkt
+	return lua_isnoneornil(L, 2) ? bind_of(L)->walk->p
 				     : script_check(L, 2, bind_packet_class(DISSECT_RAW));
 }
 
@@ -75,7 +78,7 @@ static int method_drop(lua_State *L)
 	struct flow *f = script_check(L, 1, &bind_class_flow);
 
 	if (lua_isnoneornil(L, 2))
-		return end_by_rule(bind_gate_of(L), f);
+		return end_by_rule(L, f);
 	gate_drop(packet_of(L), GATE_DROP_RULE);
 	return 0;
 }
@@ -95,10 +98,9 @@ static struct flow *check_established(lua_State *L, const char *what)
 static int method_reset(lua_State *L)
 {
 	struct flow *f = check_established(L, "reset");
-	struct gate *g = bind_gate_of(L);
 
-	gate_tcp_reset(g, f);
-	return end_by_rule(g, f);
+	gate_tcp_reset(bind_of(L)->walk, f);
+	return end_by_rule(L, f);
 }
 
 /* halfreset(['up' or 'down']): to one end only, by itself the server. */
@@ -106,12 +108,11 @@ static int method_halfreset(lua_State *L)
 {
 	struct flow *f = check_established(L, "halfreset");
 	const char *to = luaL_optstring(L, 2, "up");
-	struct gate *g = bind_gate_of(L);
 
 	if (strcmp(to, "up") != 0 && strcmp(to, "down") != 0)
 		return luaL_error(L, "flow:halfreset: 'up' or 'down' expected, got '%s'", to);
-	gate_tcp_reset_to(g, f, to[0] == 'u' ? GATE_UP : GATE_DOWN);
-	return end_by_rule(g, f);
+	gate_tcp_reset_to(bind_of(L)->walk, f, to[0] == 'u' ? GATE_UP : GATE_DOWN);
+	return end_by_rule(L, f);
 }
 
 /* send([packet]): a datagram goes out now. */
@@ -120,8 +121,8 @@ static int method_send(lua_State *L)
 	const struct flow *f = script_check(L, 1, &bind_class_flow);
 	struct gate_packet *p = packet_of(L);
 
-	if (f->key.proto != IPV4_PROTO_UDP || p->flow != f || p->created ||
-	    gate_send_now(p->g, p) < 0)
+	if (f->key.proto != IPV4_PROTO_UDP || !p || p->flow != f || p->created ||
+	    gate_send_now(bind_of(L)->walk) < 0)
 		return luaL_error(
 			L, "flow:send: only a datagram of the flow that is looked at can be sent");
 	return 0;
@@ -131,7 +132,7 @@ static int method_send(lua_State *L)
 static int method_parent(lua_State *L)
 {
 	struct flow *f = script_check(L, 1, &bind_class_flow);
-	const struct gate_packet *p = &bind_gate_of(L)->pkt;
+	struct gate_packet *p = bind_packet_of(bind_of(L), f);
 	bool udp = f->key.proto == IPV4_PROTO_UDP, app = script_class_of(L, 1) != &bind_class_flow;
 	const char *name = lua_type(L, 2) == LUA_TSTRING ? lua_tostring(L, 2) : NULL;
 	uint64_t up = name		      ? 0
@@ -147,7 +148,7 @@ static int method_parent(lua_State *L)
 		bind_push_flow(L, f);
 		return 1;
 	}
-	if (p->flow != f || !p->g->at_hand) {
+	if (!p) {
 		lua_pushnil(L);
 		return 1;
 	}
@@ -156,8 +157,7 @@ static int method_parent(lua_State *L)
 		lua_pushnumber(L, (lua_Number)(up - app - 1));
 		lua_replace(L, 2);
 	}
-	script_push(L, bind_packet_class(udp ? DISSECT_UDP : DISSECT_TCP), &bind_gate_of(L)->pkt,
-		    &p->generation);
+	script_push(L, bind_packet_class(udp ? DISSECT_UDP : DISSECT_TCP), p, &p->generation);
 	lua_replace(L, 1);
 	return bind_parent(L);
 }

@@ -35,6 +35,8 @@ struct bind_packet {
 struct gate_bind {
 	struct gate *g;
 	struct script *script;
+	struct gate_walk *walk; /* during which a script runs; never NULL */
+	struct gate_walk idle;	/* between packets */
 	struct hearing events[EVENT_N];
 	struct script_dhcp dhcp; /* the current message */
 	unsigned policies[BIND_POLICIES];
@@ -49,8 +51,8 @@ struct gate_bind {
 /* The objects of an event: the context of its conditions. */
 struct bind_occasion {
 	struct gate_bind *bind;
-	struct gate *g;
-	struct gate_packet *p; /* NULL: a flow ends */
+	struct gate_walk
+		*walk; /* without a packet: a flow ends, or no packet of it is in progress */
 	struct flow *f;
 	enum gate_event event;
 	struct bind_stream *stream; /* that coroutines follow; NULL: there is none */
@@ -60,7 +62,7 @@ struct bind_occasion {
 extern const struct script_filter_field bind_when[], bind_when_dhcp[];
 
 struct script_dhcp *bind_dhcp(struct gate_bind *b);
-int bind_dhcp_open(struct gate_bind *b, struct script *s, struct gate *g) must_check;
+int bind_dhcp_open(struct gate_bind *b, struct script *s) must_check;
 
 /* require('protocol/...'). */
 int bind_modules(struct script *s) must_check;
@@ -130,23 +132,27 @@ void bind_push_stream(lua_State *L, struct bind_stream *st, const struct gate_vi
 uint32_t bind_stream_go(struct bind_stream *st);
 /* Called when the hold buffer is full: resumes the coroutines that hold data with an error. False:
  * the packet is dropped. */
-bool bind_stream_full(struct bind_stream *st);
+bool bind_stream_full(struct bind_stream *st, struct gate_walk *w);
 
 /* --- bind_body.c: the same for bodies of HTTP ------------------------------------------------- */
 
 struct bind_stream *bind_body_begin(struct gate_bind *b, struct gate_view *v, enum gate_event event,
 				    struct script_error *err);
 /* False: the packet is dropped. */
-bool bind_body_deliver(struct bind_stream *st);
+bool bind_body_deliver(struct bind_stream *st, struct gate_walk *w);
 void bind_body_fini(struct bind_stream *st);
 /* Room for n octets to be remembered. */
 bool bind_body_reserve(struct bind_stream *st, size_t n);
 
 /* --- bind.c ----------------------------------------------------------------------------------- */
 
-/* Resumes the coroutines of a stream without new data: it ends, outside of a packet of its own; or
- * the hold buffer is full. False: the packet is dropped. */
-bool bind_resume(struct bind_stream *st, bool ends);
+/* Sets the walk during which scripts run. Returns the one before, to be set again afterwards. */
+struct gate_walk *bind_enter(struct gate_bind *b, struct gate_walk *w);
+/* Returns the packet in progress if it belongs to the flow; NULL: there is none. */
+struct gate_packet *bind_packet_of(const struct gate_bind *b, const struct flow *f);
+/* Resumes the coroutines of a stream without new data: it ends, or the hold buffer is full. False:
+ * the packet is dropped. */
+bool bind_resume(struct bind_stream *st, struct gate_walk *w);
 /* Decides on packet and flow where rules fail: false (drop), or true under fail_open. `why` goes to
  * the log. */
-bool bind_fault(struct gate_bind *b, struct gate *g, struct flow *f, const char *why);
+bool bind_fault(struct gate_bind *b, struct gate_walk *w, struct flow *f, const char *why);

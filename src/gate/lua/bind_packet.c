@@ -6,6 +6,7 @@
  */
 #include "gate/lua/bind_field.h"
 #include "gate/engine/verdict.h"
+#include "gate/net/net.h"
 #include "script/values/moment.h"
 #include "wire/eth.h"
 #include "wire/ipv4.h"
@@ -347,7 +348,7 @@ static int method_ip_compute(lua_State *L)
 
 	bind_check_write(L, verdict_write(g, p, p->p.l3, p->p.data + p->p.l3, 1),
 			 "compute_checksum");
-	send_ipv4(g, p);
+	net_complete(g, p);
 	return 0;
 }
 

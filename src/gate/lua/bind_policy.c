@@ -18,7 +18,7 @@
 
 /* One decision. */
 struct choice {
-	struct gate *g;
+	struct gate_walk *walk;
 	struct gate_packet *p;
 	int next;
 	bool dropped;
@@ -178,7 +178,7 @@ static void fault(void *ctx, const struct script_error *err)
 	struct choice *c = ctx;
 
 	(void)err;
-	if (!c->g->fail_open)
+	if (!c->walk->g->fail_open)
 		gate_drop(c->p, GATE_DROP_RULE_FAILED);
 }
 
@@ -191,31 +191,35 @@ static bool decide(struct gate_bind *b, unsigned policy, struct choice *c)
 				    .describe = describe,
 				    .on_fault = fault};
 	unsigned id = bind_policy_ids(b)[policy];
+	struct gate_walk *before;
 	unsigned r;
 
 	if (!script_policy_any(gate_bind_script(b), id))
 		return false;
+	before = bind_enter(b, c->walk);
 	r = script_policy_apply(gate_bind_script(b), id, &d);
+	(void)bind_enter(b, before);
 	if (r & SCRIPT_POLICY_ABORTED)
 		gate_drop(c->p, GATE_DROP_RULE);
 	return r;
 }
 
-static int on_next(void *ctx, struct gate *g, struct gate_packet *p, enum gate_dissector from,
-		   int next)
+static int on_next(void *ctx, struct gate_walk *w, enum gate_dissector from, int next)
 {
-	struct choice c = {.g = g, .p = p, .next = GATE_ACCEPT};
+	const struct gate_packet *p = w->p;
+	struct choice c = {.walk = w, .p = w->p, .next = GATE_ACCEPT};
 
 	if (!next_policy[from] || !decide(ctx, next_policy[from] - 1U, &c))
 		return next;
 	return p->stopped ? GATE_DROP : c.next;
 }
 
-static bool on_new(void *ctx, struct gate *g, struct gate_packet *p)
+static bool on_new(void *ctx, struct gate_walk *w)
 {
+	const struct gate_packet *p = w->p;
 	bool udp = p->flow->key.proto == IPV4_PROTO_UDP;
-	struct choice c = {.g = g,
-			   .p = p,
+	struct choice c = {.walk = w,
+			   .p = w->p,
 			   .next = GATE_ACCEPT,
 			   .flow = true,
 			   .why = "new connection"};
@@ -236,10 +240,10 @@ static const char *policy_text(enum gate_drop why)
 					      : "unexpected tcp packet";
 }
 
-static bool on_undecided(void *ctx, struct gate *g, struct gate_packet *p, enum gate_drop why,
-			 int *ret_how)
+static bool on_undecided(void *ctx, struct gate_walk *w, enum gate_drop why, int *ret_how)
 {
-	struct choice c = {.g = g, .p = p, .next = GATE_ACCEPT, .why = policy_text(why)};
+	const struct gate_packet *p = w->p;
+	struct choice c = {.walk = w, .p = w->p, .next = GATE_ACCEPT, .why = policy_text(why)};
 
 	if (!drop_policy[why] || !decide(ctx, drop_policy[why] - 1U, &c))
 		return false;
@@ -254,7 +258,7 @@ static void install(void *ctx, void *data)
 	struct choice *c = ctx;
 	enum gate_dissector d = *(const enum gate_dissector *)data;
 
-	gate_load(c->g, d);
+	gate_load(c->walk->g, d);
 	c->next = (int)d;
 }
 
@@ -277,14 +281,15 @@ struct script_action bind_install_action(const char *name, const int *number)
 }
 
 static const enum gate_dissector dissector_ids[DISSECT_N] = {
-#define DISSECTOR(symbol, name, parents, receive, send, what) [DISSECT_##symbol] = DISSECT_##symbol,
+#define DISSECTOR(symbol, name, parents, receive, send, init, fini, tick, drain, flow_end, what) \
+	[DISSECT_##symbol] = DISSECT_##symbol,
 #include "gate/engine/dissectors.def"
 #undef DISSECTOR
 };
 
 static const struct script_action installs[DISSECT_N] = {
-#define DISSECTOR(symbol, name, parents, receive, send, what) \
-	[DISSECT_##symbol] = {name ".install", install,       \
+#define DISSECTOR(symbol, name, parents, receive, send, init, fini, tick, drain, flow_end, what) \
+	[DISSECT_##symbol] = {name ".install", install,                                          \
 			      (void *)(uintptr_t)&dissector_ids[DISSECT_##symbol], NULL},
 #include "gate/engine/dissectors.def"
 #undef DISSECTOR

@@ -16,8 +16,7 @@
 
 static const char key_meta;
 
-/* --- The buffer
- * ---------------------------------------------------------------------------------------- */
+/* --- The buffer ------------------------------------------------------------------------------- */
 
 /* The first octet that is pending has this number. It may be one that was seen before, and comes
  * again because there was no room for it. */
@@ -69,7 +68,8 @@ static int stream_replace(lua_State *L, int idx, struct script_buffer *b, size_t
 	struct bind_stream *st = container_of(b, struct bind_stream, b);
 	struct tcp_conn *c = gate_tcp(st->f);
 	struct tcp_stream *s = &c->stream[st->d];
-	struct gate_view pend = {.flow = st->f,
+	struct gate_view pend = {.walk = st->bind->walk,
+				 .flow = st->f,
 				 .direction = st->d,
 				 .octets = s->pending,
 				 .n = s->n,
@@ -83,8 +83,8 @@ static int stream_replace(lua_State *L, int idx, struct script_buffer *b, size_t
 		return luaL_error(L, "read only buffer: another dissector is reading it");
 	if (!c->showing[st->d] && !s->segments)
 		return -ERANGE;
-	return gate_stream_edit(st->bind->g, st->shown ? c->showing[st->d] : &pend,
-				(uint32_t)(off - st->kept_n), (uint32_t)n, with);
+	return gate_stream_edit(st->shown ? c->showing[st->d] : &pend, (uint32_t)(off - st->kept_n),
+				(uint32_t)n, with);
 }
 
 static const struct script_buffer_ops stream_ops = {stream_octets, stream_replace};
@@ -98,8 +98,7 @@ static int stream_gc(lua_State *L)
 	return 0;
 }
 
-/* --- Beginning
- * ----------------------------------------------------------------------------------------- */
+/* --- Beginning -------------------------------------------------------------------------------- */
 
 struct making {
 	struct bind_stream begun, *ret;
@@ -190,8 +189,7 @@ void bind_push_stream(lua_State *L, struct bind_stream *st, const struct gate_vi
 	lua_remove(L, table);
 }
 
-/* --- Calls from the engine
- * --------------------------------------------------------------------------------- */
+/* --- Calls from the engine -------------------------------------------------------------------- */
 
 static void changed(void *stream, const struct gate_view *all, uint32_t off, uint32_t gone,
 		    uint32_t came)
@@ -242,7 +240,7 @@ static bool repeated(void *stream, const struct gate_view *all)
 
 	begins_at(st, all->out);
 	st->remembers = true;
-	return st->kept_n + all->n <= TCP_PENDING_MAX || bind_stream_full(st);
+	return st->kept_n + all->n <= TCP_PENDING_MAX || bind_stream_full(st, all->walk);
 }
 
 uint32_t bind_stream_go(struct bind_stream *st)
@@ -254,51 +252,51 @@ uint32_t bind_stream_go(struct bind_stream *st)
 
 /* Resumes the waiting coroutines: rules, then the dissector in Lua. False: the packet is
  * dropped. */
-static bool resume(struct bind_stream *st, bool ends)
+static bool resume_all(struct bind_stream *st, struct gate_walk *w)
 {
-	bool ok = bind_resume(st, ends);
+	bool ok = bind_resume(st, w);
 
 	if (st->event != EVENT_TCP_CONNECTION_receive_data || st->f->dropped)
 		return ok;
-	return ok && bind_dissect_resume(st->bind, st->bind->g, st->f, st, st->d);
+	return ok && bind_dissect_resume(st->bind, w, st->f, st, st->d);
 }
 
-bool bind_stream_full(struct bind_stream *st)
+bool bind_stream_full(struct bind_stream *st, struct gate_walk *w)
 {
 	struct gate_bind *b = st->bind;
 	struct flow *f = st->f;
 	bool ok;
 
 	st->b.full = true;
-	ok = resume(st, false);
+	ok = resume_all(st, w);
 	st->b.full = false;
 	/* a mark that nobody waits with would hold it back for ever */
 	if (ok && st->b.marks_n)
-		ok = bind_fault(b, b->g, f,
+		ok = bind_fault(b, w, f,
 				"a stream is held back by a mark, beyond what there is room for");
 	st->b.marks_n = 0;
 	return ok;
 }
 
-static bool full(void *stream)
+static bool full(void *stream, struct gate_walk *w)
 {
 	struct bind_stream *st = stream;
 	bool ok;
 
 	st->shown = true;
-	ok = bind_stream_full(st);
+	ok = bind_stream_full(st, w);
 	st->shown = false;
 	return ok;
 }
 
-static void ended(void *stream)
+static void ended(void *stream, struct gate_walk *w)
 {
 	struct bind_stream *st = stream;
 	struct script *s = st->bind->script;
 
 	st->b.finished = true;
 	if (!st->f->dropped)
-		(void)resume(st, true);
+		(void)resume_all(st, w);
 	st->f = NULL;
 	st->b.marks_n = 0;
 	script_stream_forget(s, st);

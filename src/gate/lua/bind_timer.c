@@ -18,9 +18,6 @@ static void on_alarm(void *ctx, struct gate *g, int64_t until_ns)
 	for (unsigned n = 0; n < AT_ONCE && *due <= until_ns; n++) {
 		if (*due > g->now_ns)
 			g->now_ns = *due;
-		/* there is no current packet */
-		g->pkt.flow = NULL;
-		g->pkt.stopped = false;
 		(void)script_timer_fire(s, n < CATCH_UP ? *due : until_ns);
 	}
 }

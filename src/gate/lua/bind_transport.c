@@ -3,6 +3,8 @@
  * ICMP, UDP and TCP in Lua: the headers' fields, payloads and checksums.
  */
 #include "gate/lua/bind_field.h"
+#include "gate/net/net.h"
+#include "gate/tcp/tcp_conn.h"
 #include "gate/engine/verdict.h"
 #include "wire/checksum.h"
 #include "wire/ipv4.h"
@@ -26,7 +28,7 @@ static int method_verify(lua_State *L)
 	bool good;
 
 	if (!p->dirty)
-		good = gate_checksum(bind_gate(p), p) == CHECKSUM_GOOD;
+		good = net_checksum(bind_gate(p), p) == CHECKSUM_GOOD;
 	else
 		good = p->proto == IPV4_PROTO_UDP ? udp_csum_ok(p->p.src, p->p.dst, s)
 						  : tcp_csum_ok(p->p.src, p->p.dst, s);

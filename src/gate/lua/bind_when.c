@@ -6,7 +6,7 @@
 #include "gate/lua/bind_impl.h"
 
 #include "base/error.h"
-#include "gate/engine/dissect.h"
+#include "gate/app/dissect_dhcp.h"
 
 /* --- Packets and flows ------------------------------------------------------------------------ */
 
@@ -14,7 +14,15 @@ static const struct packet *packet_of(const void *ctx)
 {
 	const struct bind_occasion *o = ctx;
 
-	return &o->g->pkt.p;
+	return &o->walk->p->p;
+}
+
+/* Returns the direction of the shown data, or of the packet. */
+static uint64_t direction_of(const void *ctx)
+{
+	const struct gate_walk *w = ((const struct bind_occasion *)ctx)->walk;
+
+	return w->view ? w->view->direction : w->p ? w->p->direction : GATE_UP;
 }
 
 #define FIELD(name, value)                           \
@@ -28,9 +36,9 @@ FIELD(srcport, packet_of(ctx)->sport)
 FIELD(dstport, packet_of(ctx)->dport)
 FIELD(vlan, packet_of(ctx)->vlan_id)
 FIELD(len, packet_of(ctx)->len)
-FIELD(proto, ((const struct bind_occasion *)ctx)->g->pkt.proto)
-FIELD(port, ((const struct bind_occasion *)ctx)->g->pkt.frame.port)
-FIELD(direction, ((const struct bind_occasion *)ctx)->g->pkt.direction)
+FIELD(proto, ((const struct bind_occasion *)ctx)->walk->p->proto)
+FIELD(port, ((const struct bind_occasion *)ctx)->walk->p->frame.port)
+FIELD(direction, direction_of(ctx))
 FIELD(flow_srcip, ((const struct bind_occasion *)ctx)->f->key.src)
 FIELD(flow_dstip, ((const struct bind_occasion *)ctx)->f->key.dst)
 FIELD(flow_srcport, ((const struct bind_occasion *)ctx)->f->key.sport)
@@ -39,21 +47,21 @@ FIELD(flow_dstport, ((const struct bind_occasion *)ctx)->f->key.dport)
 
 static bool has_packet(const void *ctx)
 {
-	return ((const struct bind_occasion *)ctx)->p != NULL;
+	return ((const struct bind_occasion *)ctx)->walk->p != NULL;
 }
 
 static bool has_l3(const void *ctx)
 {
 	const struct bind_occasion *o = ctx;
 
-	return o->p && o->p->p.l4 != PACKET_NO_LAYER;
+	return o->walk->p && o->walk->p->p.l4 != PACKET_NO_LAYER;
 }
 
 static bool has_l4(const void *ctx)
 {
 	const struct bind_occasion *o = ctx;
 
-	return o->p && o->p->p.app != PACKET_NO_LAYER;
+	return o->walk->p && o->walk->p->p.app != PACKET_NO_LAYER;
 }
 
 static bool has_flow(const void *ctx)
@@ -78,7 +86,7 @@ static const char *direction_text(uint64_t v)
 
 static const struct dhcp4_msg *msg_of(const void *ctx)
 {
-	return &((const struct bind_occasion *)ctx)->g->dhcp;
+	return gate_dhcp_msg(((const struct bind_occasion *)ctx)->walk->g);
 }
 
 #define FIELD(name, value)                           \

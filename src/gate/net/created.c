@@ -32,11 +32,11 @@ struct created {
 	struct created *next; /* of those that are to come in */
 	uint8_t *octets;      /* [FRAME_MAX_LEN] */
 	bool used, queued;
-	bool as_at_hand;  /* the link header is copied from the current packet, ... */
+	bool copies_link; /* the link header is copied from the current packet, ... */
 	uint16_t came_by; /* ... which came by this port */
 };
 
-struct gate_created {
+struct created_packets {
 	struct created at[CREATED_MAX];
 	uint8_t *octets;
 	struct created *first, **end;
@@ -45,14 +45,14 @@ struct gate_created {
 	uint16_t id;
 };
 
-static struct created *self(struct gate_packet *p)
+static struct created *created_of(struct gate_packet *p)
 {
 	return container_of(p, struct created, p);
 }
 
-int gate_created_new(struct gate *g)
+int created_new(struct gate *g)
 {
-	struct gate_created *f = calloc(1, sizeof(*f));
+	struct created_packets *f = calloc(1, sizeof(*f));
 
 	g->created = f;
 	if (!f)
@@ -66,7 +66,7 @@ int gate_created_new(struct gate *g)
 	return 0;
 }
 
-void gate_created_free(struct gate *g)
+void created_free(struct gate *g)
 {
 	if (g->created)
 		pages_free(g->created->octets, CREATED_MAX, FRAME_MAX_LEN);
@@ -74,14 +74,17 @@ void gate_created_free(struct gate *g)
 	g->created = NULL;
 }
 
-static void release(struct created *f)
+static void release_place(struct created *f)
 {
 	f->used = f->queued = false;
 	f->p.generation++;
 }
 
-struct gate_packet *gate_forge(struct gate *g, uint32_t len)
+struct gate_packet *created_new_packet(struct gate_walk *w, uint32_t len)
 {
+	struct gate *g = w->g;
+	/* between packets it is sent like the last one */
+	const struct frame *like = w->p ? &w->p->frame : &g->slot.frame;
 	struct created *f = g->created->at, *end = f + CREATED_MAX;
 	uint32_t generation;
 
@@ -91,8 +94,8 @@ struct gate_packet *gate_forge(struct gate *g, uint32_t len)
 		return NULL;
 	generation = f->p.generation + 1;
 	f->used = true;
-	f->as_at_hand = false;
-	f->came_by = g->pkt.frame.port;
+	f->copies_link = false;
+	f->came_by = like->port;
 	memset(f->octets, 0, len);
 	f->p = (struct gate_packet){
 		.g = g,
@@ -104,7 +107,7 @@ struct gate_packet *gate_forge(struct gate *g, uint32_t len)
 		      .l4 = PACKET_NO_LAYER,
 		      .app = PACKET_NO_LAYER,
 		      .ts_ns = g->now_ns},
-		.frame = {.port = g->pkt.frame.port, .link = g->pkt.frame.link, .ts_ns = g->now_ns},
+		.frame = {.port = like->port, .link = like->link, .ts_ns = g->now_ns},
 		.generation = generation,
 		.end = len,
 		.created = true,
@@ -116,12 +119,12 @@ struct gate_packet *gate_forge(struct gate *g, uint32_t len)
 	return &f->p;
 }
 
-struct gate_packet *gate_created_at(struct gate *g, unsigned i)
+struct gate_packet *created_at(struct gate *g, unsigned i)
 {
 	return &g->created->at[i].p;
 }
 
-unsigned gate_created_index(const struct gate_packet *p)
+unsigned created_index(const struct gate_packet *p)
 {
 	return (unsigned)(container_of((struct gate_packet *)(uintptr_t)p, struct created, p) -
 			  p->g->created->at);
@@ -130,7 +133,7 @@ unsigned gate_created_index(const struct gate_packet *p)
 /* --- Headers ---------------------------------------------------------------------------------- */
 
 /* Inserts n octets of value 0 at off. */
-static bool insert(struct gate_packet *p, uint32_t off, uint32_t n)
+static bool insert_zeros(struct gate_packet *p, uint32_t off, uint32_t n)
 {
 	uint32_t datagram = p->p.l3 == PACKET_NO_LAYER ? 0 : p->p.len - p->p.l3;
 
@@ -143,12 +146,12 @@ static bool insert(struct gate_packet *p, uint32_t off, uint32_t n)
 	return true;
 }
 
-static void push(struct gate_packet *p, enum gate_dissector d)
+static void push_dissector(struct gate_packet *p, enum gate_dissector d)
 {
 	p->stack[p->depth++] = (uint8_t)d;
 }
 
-static enum gate_dissector top(const struct gate_packet *p)
+static enum gate_dissector top_dissector(const struct gate_packet *p)
 {
 	return (enum gate_dissector)p->stack[p->depth - 1];
 }
@@ -163,7 +166,7 @@ static void set_type(struct gate_packet *p, uint16_t type)
 
 static int put_ethernet(struct gate_packet *p)
 {
-	if (!insert(p, 0, ETH_HDR_LEN))
+	if (!insert_zeros(p, 0, ETH_HDR_LEN))
 		return -EMSGSIZE;
 	p->p.l2 = 0;
 	p->p.l3 = ETH_HDR_LEN;
@@ -174,7 +177,7 @@ static int put_vlan(struct gate_packet *p)
 {
 	if (p->n_tags == ETH_MAX_TAGS)
 		return -EINVAL;
-	if (!insert(p, TAG_OFF, ETH_TAG_LEN))
+	if (!insert_zeros(p, TAG_OFF, ETH_TAG_LEN))
 		return -EMSGSIZE;
 	verdict_be16(p, TAG_OFF, ETH_TYPE_VLAN);
 	p->n_tags++;
@@ -187,7 +190,7 @@ static int put_arp(struct gate_packet *p)
 	const struct arp_packet a = {.op = ARP_REQUEST};
 	struct wr w;
 
-	if (!insert(p, p->p.l3, ARP_LEN))
+	if (!insert_zeros(p, p->p.l3, ARP_LEN))
 		return -EMSGSIZE;
 	w = wr_init(p->p.data + p->p.l3, ARP_LEN);
 	arp_write(&w, &a);
@@ -197,17 +200,17 @@ static int put_arp(struct gate_packet *p)
 }
 
 /* Puts the link header of the current packet. */
-static int put_link(struct gate *g, struct gate_packet *p)
+static int put_link(const struct gate_walk *w, struct gate_packet *p)
 {
-	const struct gate_packet *like = &g->pkt;
+	const struct gate_packet *like = w->p;
 
 	if (p->frame.link == FRAME_IPV4) {
 		p->p.l3 = 0;
 		return 0;
 	}
-	if (!g->at_hand || like->p.l3 == PACKET_NO_LAYER)
+	if (!like || like->p.l3 == PACKET_NO_LAYER)
 		return -ENOENT;
-	if (!insert(p, 0, like->p.l3))
+	if (!insert_zeros(p, 0, like->p.l3))
 		return -EMSGSIZE;
 	memcpy(p->p.data, like->p.data, like->p.l3);
 	p->p.l2 = like->p.l2;
@@ -215,27 +218,27 @@ static int put_link(struct gate *g, struct gate_packet *p)
 	p->p.vlan_id = like->p.vlan_id;
 	p->vlans = like->vlans;
 	p->n_tags = like->n_tags;
-	self(p)->as_at_hand = true;
+	created_of(p)->copies_link = true;
 	if (p->p.l2 != PACKET_NO_LAYER)
-		push(p, DISSECT_ETHERNET);
+		push_dissector(p, DISSECT_ETHERNET);
 	if (p->n_tags)
-		push(p, DISSECT_VLAN);
+		push_dissector(p, DISSECT_VLAN);
 	return 0;
 }
 
-static int put_ipv4(struct gate *g, struct gate_packet *p)
+static int put_ipv4(const struct gate_walk *w, struct gate_packet *p)
 {
-	struct ipv4_hdr ip = {.ttl = TTL, .id = g->created->id++};
-	int r = p->p.l3 == PACKET_NO_LAYER ? put_link(g, p) : 0;
-	struct wr w;
+	struct ipv4_hdr ip = {.ttl = TTL, .id = w->g->created->id++};
+	int r = p->p.l3 == PACKET_NO_LAYER ? put_link(w, p) : 0;
+	struct wr out;
 
 	if (r < 0)
 		return r;
-	if (!insert(p, p->p.l3, IPV4_HDR_LEN))
+	if (!insert_zeros(p, p->p.l3, IPV4_HDR_LEN))
 		return -EMSGSIZE;
 	ip.total_len = (uint16_t)(p->p.len - p->p.l3);
-	w = wr_init(p->p.data + p->p.l3, IPV4_HDR_LEN);
-	ipv4_write(&w, &ip);
+	out = wr_init(p->p.data + p->p.l3, IPV4_HDR_LEN);
+	ipv4_write(&out, &ip);
 	p->l3_len = IPV4_HDR_LEN;
 	p->p.l4 = (uint16_t)(p->p.l3 + IPV4_HDR_LEN);
 	set_type(p, ETH_TYPE_IPV4);
@@ -244,7 +247,7 @@ static int put_ipv4(struct gate *g, struct gate_packet *p)
 
 static int put_transport(struct gate_packet *p, uint8_t proto, uint32_t len)
 {
-	if (!insert(p, p->p.l4, len))
+	if (!insert_zeros(p, p->p.l4, len))
 		return -EMSGSIZE;
 	p->p.data[p->p.l3 + PROTO_OFF] = proto;
 	p->proto = proto;
@@ -290,11 +293,11 @@ static bool stands_on(enum gate_dissector d, enum gate_dissector below)
 	return below == DISSECT_IPV4;
 }
 
-int gate_created_header(struct gate *g, struct gate_packet *p, enum gate_dissector d)
+int created_add_header(const struct gate_walk *w, struct gate_packet *p, enum gate_dissector d)
 {
 	int r = -EINVAL;
 
-	if (!p->created || !stands_on(d, top(p)))
+	if (!p->created || !stands_on(d, top_dissector(p)))
 		return -EINVAL;
 	if (d == DISSECT_ETHERNET)
 		r = put_ethernet(p);
@@ -303,7 +306,7 @@ int gate_created_header(struct gate *g, struct gate_packet *p, enum gate_dissect
 	else if (d == DISSECT_ARP)
 		r = put_arp(p);
 	else if (d == DISSECT_IPV4)
-		r = put_ipv4(g, p);
+		r = put_ipv4(w, p);
 	else if (d == DISSECT_ICMP)
 		r = put_transport(p, IPV4_PROTO_ICMP, ICMP_HDR_LEN);
 	else if (d == DISSECT_UDP)
@@ -311,97 +314,98 @@ int gate_created_header(struct gate *g, struct gate_packet *p, enum gate_dissect
 	else if (d == DISSECT_TCP)
 		r = put_tcp(p);
 	if (r == 0)
-		push(p, d);
+		push_dissector(p, d);
 	return r;
 }
 
 /* --- Going ------------------------------------------------------------------------------------ */
 
-void gate_created_by(struct gate_packet *p, unsigned port)
+void created_set_port(struct gate_packet *p, unsigned port)
 {
 	p->frame.port = (uint16_t)(FRAME_BACK | port);
 }
 
 /* Swaps the addresses of the link header: the packet is sent to the sender of the current
  * packet. */
-static void turn_round(struct gate_packet *p)
+static void swap_macs(struct gate_packet *p)
 {
 	uint8_t *eth = p->p.data + p->p.l2;
 	uint8_t mac[ETH_ADDR_LEN];
 
-	if (!self(p)->as_at_hand || p->p.l2 == PACKET_NO_LAYER ||
-	    p->frame.port != (FRAME_BACK | self(p)->came_by))
+	if (!created_of(p)->copies_link || p->p.l2 == PACKET_NO_LAYER ||
+	    p->frame.port != (FRAME_BACK | created_of(p)->came_by))
 		return;
 	memcpy(mac, eth, ETH_ADDR_LEN);
 	memcpy(eth, eth + ETH_ADDR_LEN, ETH_ADDR_LEN);
 	memcpy(eth + ETH_ADDR_LEN, mac, ETH_ADDR_LEN);
 }
 
-int gate_created_send(struct gate *g, struct gate_packet *p)
+int created_send(struct gate *g, struct gate_packet *p)
 {
 	int r = g->pass_through ? -EROFS : 0;
 
 	if (r == 0) {
-		turn_round(p);
-		gate_make_right(g, p);
-		r = gate_inject_made(g, p);
+		swap_macs(p);
+		gate_complete_headers(g, p);
+		r = fragment_inject_created(g, p);
 		g->counters.created += r == 0;
 	}
-	release(self(p));
+	release_place(created_of(p));
 	return r;
 }
 
-void gate_created_inject(struct gate *g, struct gate_packet *p)
+void created_inject(const struct gate_walk *w, struct gate_packet *p)
 {
-	struct gate_created *f = g->created;
-	uint8_t hops = (uint8_t)(g->at_hand ? g->pkt.hops + 1 : 1);
+	struct gate *g = w->g;
+	struct created_packets *f = g->created;
+	uint8_t hops = (uint8_t)(w->p ? w->p->hops + 1 : 1);
 
 	g->counters.injected++;
 	if (hops > CREATED_DEPTH || f->run == CREATED_RUN) {
 		g->counters.packets++;
 		g->counters.dropped++;
 		g->counters.drops[GATE_DROP_INJECTED]++;
-		release(self(p));
+		release_place(created_of(p));
 		return;
 	}
 	f->run++;
-	gate_make_right(g, p);
+	gate_complete_headers(g, p);
 	p->hops = hops;
 	p->generation++;
-	self(p)->queued = true;
-	self(p)->next = NULL;
-	*f->end = self(p);
-	f->end = &self(p)->next;
+	created_of(p)->queued = true;
+	created_of(p)->next = NULL;
+	*f->end = created_of(p);
+	f->end = &created_of(p)->next;
 }
 
-void gate_created_drop(struct gate_packet *p)
+void created_drop(struct gate_packet *p)
 {
-	release(self(p));
+	release_place(created_of(p));
 }
 
-void gate_created_end(struct gate *g)
+static void free_unqueued(struct gate *g)
 {
 	g->n_created = 0;
 	for (unsigned i = 0; i < CREATED_MAX; i++) {
 		struct created *f = &g->created->at[i];
 
 		if (f->used && !f->queued)
-			release(f);
+			release_place(f);
 		g->n_created += f->used;
 	}
 }
 
-struct frame *gate_created_next(struct gate *g)
+const struct frame *created_next(struct gate *g, uint8_t *ret_hops)
 {
-	struct gate_created *f = g->created;
+	struct created_packets *f = g->created;
 	struct created *next = f->first;
 
-	gate_created_end(g);
-	g->hops = next ? next->p.hops : 0;
+	free_unqueued(g);
 	if (!next) {
 		f->run = 0;
 		return NULL;
 	}
+	*ret_hops = next->p.hops;
 	f->first = next->next;
 	if (!f->first)
 		f->end = &f->first;

@@ -6,15 +6,10 @@
  */
 #pragma once
 
+#include "gate/engine/gate.h"
 #include "gate/engine/held.h"
 
 struct defrag;
-
-struct defrag_limits {
-	uint32_t max_datagrams;
-	uint32_t max_fragments; /* of one datagram */
-	int64_t timeout_ns;	/* from the first fragment that came */
-};
 
 /* One fragment, as ipv4_read and the frame tell of it. */
 struct defrag_fragment {

@@ -3,10 +3,11 @@
  * From stateless to stateful for datagrams: udp_connection. The client is the first sender.
  */
 #include "gate/engine/app.h"
+#include "gate/net/net.h"
 #include "wire/eth.h"
 #include "wire/ipv4.h"
 
-void gate_flow_key(const struct gate_packet *p, struct flow_key *k)
+void net_flow_key(const struct gate_packet *p, struct flow_key *k)
 {
 	*k = (struct flow_key){
 		.src = p->p.src,
@@ -47,7 +48,7 @@ static bool peek(const struct frame *f, struct flow_key *ret)
 	       (ret->proto == IPV4_PROTO_UDP || ret->proto == IPV4_PROTO_TCP);
 }
 
-void gate_expect_flows(struct gate *g, uint32_t n)
+void net_expect_flows(struct gate *g, uint32_t n)
 {
 	uint32_t buckets[FRAMES_BATCH], n_buckets = 0;
 
@@ -66,14 +67,14 @@ void gate_expect_flows(struct gate *g, uint32_t n)
 	flow_expect(g->flows, buckets, n_buckets);
 }
 
-uint32_t gate_flow_bucket(const struct gate *g, const struct flow_key *k)
+uint32_t net_flow_bucket(const struct gate_walk *w, const struct flow_key *k)
 {
-	const struct gate_hint *h = &g->hints[g->at];
+	const struct gate_hint *h = w->hint;
 
-	if (g->hinted && h->key.src == k->src && h->key.dst == k->dst && h->key.sport == k->sport &&
+	if (h && h->key.src == k->src && h->key.dst == k->dst && h->key.sport == k->sport &&
 	    h->key.dport == k->dport && h->key.proto == k->proto && h->key.vlan == k->vlan)
 		return h->bucket;
-	return flow_bucket(g->flows, k);
+	return flow_bucket(w->g->flows, k);
 }
 
 /* --- Sides ------------------------------------------------------------------------------------ */
@@ -84,7 +85,7 @@ static bool is_shared(const struct flow_key *k)
 	return k->src == 0 || k->dst >= UINT32_C(0xe0000000);
 }
 
-bool gate_flow_side_changed(struct gate_packet *p, bool followed)
+bool net_flow_side_changed(struct gate_packet *p, bool followed)
 {
 	struct flow *f = p->flow;
 	uint32_t side = p->frame.side, *mine = &f->side[p->direction],
@@ -105,37 +106,41 @@ bool gate_flow_side_changed(struct gate_packet *p, bool followed)
 /* --- Datagrams -------------------------------------------------------------------------------- */
 
 /* Begins a flow. GATE_ACCEPT: p->flow is set. */
-static int begin_flow(struct gate *g, struct gate_packet *p, const struct flow_key *key)
+static int begin_flow(struct gate_walk *w, const struct flow_key *key)
 {
-	p->flow = flow_add(g->flows, gate_flow_bucket(g, key), key, g->now_ns);
+	struct gate_packet *p = w->p;
+
+	p->flow = flow_add(w->g->flows, net_flow_bucket(w, key), key, w->g->now_ns);
 	p->direction = GATE_UP;
 	if (!p->flow)
-		return gate_undecided(g, p, GATE_DROP_FLOW_LIMIT);
-	if (gate_raise_new(g, EVENT_UDP_CONNECTION_new_connection, p) &&
-	    gate_app_begin(g, p, true) == GATE_ACCEPT)
+		return gate_undecided(w, GATE_DROP_FLOW_LIMIT);
+	if (gate_raise_new(w, EVENT_UDP_CONNECTION_new_connection) &&
+	    gate_app_begin(w, true) == GATE_ACCEPT)
 		return GATE_ACCEPT;
 	p->flow->dropped = !p->given;
 	return GATE_DROP;
 }
 
-int receive_udp_connection(struct gate *g, struct gate_packet *p)
+int receive_udp_connection(struct gate_walk *w)
 {
+	struct gate *g = w->g;
+	struct gate_packet *p = w->p;
 	struct flow_key key;
 	struct flow *f;
 	int r;
 
-	if (gate_checksum(g, p) == CHECKSUM_BAD)
-		return gate_undecided(g, p, GATE_DROP_UDP_CHECKSUM);
-	gate_flow_key(p, &key);
-	p->flow = flow_find_at(g->flows, gate_flow_bucket(g, &key), &key, g->now_ns, &p->direction);
+	if (net_checksum(g, p) == CHECKSUM_BAD)
+		return gate_undecided(w, GATE_DROP_UDP_CHECKSUM);
+	net_flow_key(p, &key);
+	p->flow = flow_find_at(g->flows, net_flow_bucket(w, &key), &key, g->now_ns, &p->direction);
 	if (!p->flow) {
-		r = begin_flow(g, p, &key);
+		r = begin_flow(w, &key);
 		if (r == GATE_DROP || !p->flow)
 			return r;
 	}
 	f = p->flow;
-	if (!gate_flow_side(p, f->app != DISSECT_N))
-		return gate_undecided(g, p, GATE_DROP_FLOW_SIDE);
+	if (!net_flow_side(p, f->app != DISSECT_N))
+		return gate_undecided(w, GATE_DROP_FLOW_SIDE);
 	flow_touch(g->flows, f,
 		   p->direction == GATE_DOWN || f->packets[GATE_DOWN] ? FLOW_DATAGRAMS : FLOW_NEW,
 		   g->now_ns);
@@ -145,8 +150,16 @@ int receive_udp_connection(struct gate *g, struct gate_packet *p)
 		p->drop = GATE_DROP_FLOW_DROPPED;
 		return GATE_DROP;
 	}
-	if (!gate_raise(g, EVENT_UDP_CONNECTION_receive_packet, p, f) ||
-	    !gate_raise(g, EVENT_UDP_CONNECTION_receive_data, p, f))
+	if (!gate_raise(w, EVENT_UDP_CONNECTION_receive_packet, f) ||
+	    !gate_raise(w, EVENT_UDP_CONNECTION_receive_data, f))
 		return GATE_DROP;
 	return gate_next_dissector(g, (enum gate_dissector)f->app);
+}
+
+void udp_flow_end(struct gate_walk *w, struct flow *f)
+{
+	if (f->key.proto != IPV4_PROTO_UDP)
+		return;
+	(void)gate_raise(w, EVENT_UDP_CONNECTION_end_connection, f);
+	gate_app_end(w, f);
 }

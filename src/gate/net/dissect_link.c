@@ -21,13 +21,15 @@ static int next_of_type(const struct gate *g, uint16_t type)
 }
 
 /* Behind a header of `len` octets that is not Ethernet's. */
-static int raw_network(struct gate *g, struct gate_packet *p, uint16_t len, uint16_t type)
+static int raw_network(struct gate_walk *w, uint16_t len, uint16_t type)
 {
+	struct gate_packet *p = w->p;
+
 	if (p->p.len < len)
-		return gate_undecided(g, p, GATE_DROP_FRAME_CUT);
+		return gate_undecided(w, GATE_DROP_FRAME_CUT);
 	p->eth_type = type;
 	p->p.l3 = len;
-	return next_of_type(g, type);
+	return next_of_type(w->g, type);
 }
 
 static uint16_t null_type(const struct gate_packet *p)
@@ -46,25 +48,28 @@ static uint16_t cooked_type(const struct gate_packet *p)
 	return rd_be16(&r);
 }
 
-int receive_raw(struct gate *g, struct gate_packet *p)
+int receive_raw(struct gate_walk *w)
 {
+	struct gate *g = w->g;
+	const struct gate_packet *p = w->p;
+
 	if (p->frame.flags & FRAME_TRUNCATED && g->keep_snapped && g->recorded) {
 		g->counters.snapped++;
 		return GATE_ACCEPT;
 	}
 	if (p->frame.flags & FRAME_TRUNCATED)
-		return gate_undecided(g, p, GATE_DROP_FRAME_CUT);
-	if (!gate_raise(g, EVENT_RAW_receive_packet, p, NULL))
+		return gate_undecided(w, GATE_DROP_FRAME_CUT);
+	if (!gate_raise(w, EVENT_RAW_receive_packet, NULL))
 		return GATE_DROP;
 	switch (p->frame.link) {
 	case FRAME_ETHERNET:
 		return gate_next_dissector(g, DISSECT_ETHERNET);
 	case FRAME_IPV4:
-		return raw_network(g, p, 0, ETH_TYPE_IPV4);
+		return raw_network(w, 0, ETH_TYPE_IPV4);
 	case FRAME_COOKED:
-		return raw_network(g, p, COOKED_LEN, cooked_type(p));
+		return raw_network(w, COOKED_LEN, cooked_type(p));
 	default:
-		return raw_network(g, p, NULL_LEN, null_type(p));
+		return raw_network(w, NULL_LEN, null_type(p));
 	}
 }
 
@@ -85,15 +90,16 @@ static bool read_vlans(struct gate_packet *p, const struct eth_hdr *eth)
 	return n <= 2;
 }
 
-int receive_ethernet(struct gate *g, struct gate_packet *p)
+int receive_ethernet(struct gate_walk *w)
 {
+	struct gate *g = w->g;
+	struct gate_packet *p = w->p;
 	struct rd r = gate_rd(p, 0);
 	struct eth_hdr eth;
 
 	if (!eth_read(&r, &eth))
-		return gate_undecided(g, p,
-				      p->p.len < ETH_HDR_LEN ? GATE_DROP_ETHERNET_HEADER
-							     : GATE_DROP_VLAN_HEADER);
+		return gate_undecided(w, p->p.len < ETH_HDR_LEN ? GATE_DROP_ETHERNET_HEADER
+								: GATE_DROP_VLAN_HEADER);
 	p->p.l2 = 0;
 	p->p.l3 = (uint16_t)(p->p.len - rd_left(&r));
 	p->eth_type = eth.type;
@@ -103,30 +109,31 @@ int receive_ethernet(struct gate *g, struct gate_packet *p)
 	if (eth_is_group(eth.dst))
 		p->p.flags |= PACKET_BROADCAST;
 	p->many_tags = unlikely(eth.n_tags) && (!read_vlans(p, &eth) || eth_is_tag(eth.type));
-	if (!gate_raise(g, EVENT_ETHERNET_receive_packet, p, NULL))
+	if (!gate_raise(w, EVENT_ETHERNET_receive_packet, NULL))
 		return GATE_DROP;
 	if (p->many_tags)
-		return gate_undecided(g, p, GATE_DROP_VLAN_TAGS);
+		return gate_undecided(w, GATE_DROP_VLAN_TAGS);
 	return eth.n_tags && gate_loaded(g, DISSECT_VLAN) ? DISSECT_VLAN
 							  : next_of_type(g, p->eth_type);
 }
 
-int receive_vlan(struct gate *g, struct gate_packet *p)
+int receive_vlan(struct gate_walk *w)
 {
-	if (!gate_raise(g, EVENT_VLAN_receive_packet, p, NULL))
+	if (!gate_raise(w, EVENT_VLAN_receive_packet, NULL))
 		return GATE_DROP;
-	return next_of_type(g, p->eth_type);
+	return next_of_type(w->g, w->p->eth_type);
 }
 
-int receive_arp(struct gate *g, struct gate_packet *p)
+int receive_arp(struct gate_walk *w)
 {
+	struct gate_packet *p = w->p;
 	struct rd r = gate_rd(p, p->p.l3);
 	struct arp_packet arp;
 
 	if (!arp_read(&r, &arp))
-		return gate_undecided(g, p, GATE_DROP_ARP_HEADER);
+		return gate_undecided(w, GATE_DROP_ARP_HEADER);
 	p->p.src = arp.spa;
 	p->p.dst = arp.tpa;
 	p->end = p->p.l3 + ARP_LEN;
-	return gate_raise(g, EVENT_ARP_receive_packet, p, NULL) ? GATE_ACCEPT : GATE_DROP;
+	return gate_raise(w, EVENT_ARP_receive_packet, NULL) ? GATE_ACCEPT : GATE_DROP;
 }

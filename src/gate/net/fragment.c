@@ -5,7 +5,11 @@
  */
 #include "gate/net/fragment.h"
 
+#include "gate/engine/held.h"
+
 #include "gate/engine/verdict.h"
+#include "gate/net/defrag.h"
+#include "gate/net/net.h"
 #include "wire/eth.h"
 #include "wire/ipv4.h"
 
@@ -25,11 +29,11 @@ static void release_all(struct gate *g, struct held *list, int how, enum gate_dr
 	}
 }
 
-static int refuse(struct gate *g, struct gate_packet *p, struct held *list, enum gate_drop why)
+static int refuse_list(struct gate_walk *w, struct held *list, enum gate_drop why)
 {
-	int how = gate_undecided(g, p, why);
+	int how = gate_undecided(w, why);
 
-	release_all(g, list, how, why);
+	release_all(w->g, list, how, why);
 	return how;
 }
 
@@ -47,14 +51,16 @@ static void read_link(struct gate_packet *p)
 	memcpy(p->p.l2_dst, eth.dst, ETH_ADDR_LEN);
 }
 
-static int joined(struct gate *g, struct gate_packet *p, struct held *list)
+static int join_list(struct gate_walk *w, struct held *list)
 {
+	const struct gate *g = w->g;
+	struct gate_packet *p = w->p;
 	uint32_t len;
 
 	p->fragments = list;
 	len = defrag_join(list, g->scratch, FRAME_MAX_LEN, &p->p.l3);
 	if (!len)
-		return gate_undecided(g, p, GATE_DROP_TOO_LONG);
+		return gate_undecided(w, GATE_DROP_TOO_LONG);
 	p->p.data = g->scratch;
 	read_link(p);
 	p->p.cap = FRAME_MAX_LEN;
@@ -65,8 +71,10 @@ static int joined(struct gate *g, struct gate_packet *p, struct held *list)
 	return DISSECT_IPV4;
 }
 
-int gate_reassemble(struct gate *g, struct gate_packet *p, const struct ipv4_hdr *ip)
+int fragment_reassemble(struct gate_walk *w, const struct ipv4_hdr *ip)
 {
+	struct gate *g = w->g;
+	struct gate_packet *p = w->p;
 	struct frame frame = p->frame;
 	struct defrag_fragment f = {
 		.frame = &frame,
@@ -85,7 +93,7 @@ int gate_reassemble(struct gate *g, struct gate_packet *p, const struct ipv4_hdr
 	struct held *list;
 
 	if (p->dirty)
-		send_ipv4(g, p);
+		net_complete(g, p);
 	frame.data = p->p.data;
 	frame.len = p->p.len;
 	switch (defrag_add(g->defrag, &f, g->now_ns, &list)) {
@@ -94,24 +102,24 @@ int gate_reassemble(struct gate *g, struct gate_packet *p, const struct ipv4_hdr
 		return GATE_HOLD;
 	case DEFRAG_COMPLETE:
 		g->counters.held += !g->pass_through;
-		return joined(g, p, list);
+		return join_list(w, list);
 	case DEFRAG_DUPLICATE:
 		/* the same octets again, perhaps: nobody needs them, for the first ones are here */
 		p->drop = GATE_DROP_FRAGMENT_OVERLAP;
 		return GATE_DROP;
 	case DEFRAG_OVERLAP:
-		return refuse(g, p, list, GATE_DROP_FRAGMENT_OVERLAP);
+		return refuse_list(w, list, GATE_DROP_FRAGMENT_OVERLAP);
 	case DEFRAG_INVALID:
-		return refuse(g, p, list, GATE_DROP_FRAGMENT_INVALID);
+		return refuse_list(w, list, GATE_DROP_FRAGMENT_INVALID);
 	case DEFRAG_LIMIT:
 	default:
-		return refuse(g, p, list, GATE_DROP_FRAGMENT_LIMIT);
+		return refuse_list(w, list, GATE_DROP_FRAGMENT_LIMIT);
 	}
 }
 
 /* The piece of n octets of payload at off, as an own datagram in g->piece: its length. */
-static uint32_t cut(const struct gate *g, const struct gate_packet *p, uint32_t off, uint32_t n,
-		    bool last)
+static uint32_t cut_piece(const struct gate *g, const struct gate_packet *p, uint32_t off,
+			  uint32_t n, bool last)
 {
 	struct gate_packet piece = *p;
 
@@ -125,7 +133,7 @@ static uint32_t cut(const struct gate *g, const struct gate_packet *p, uint32_t 
 	return p->p.l4 + n;
 }
 
-uint32_t gate_fragment_len(const struct held *list)
+uint32_t fragment_len(const struct held *list)
 {
 	uint32_t longest = 8;
 
@@ -135,20 +143,20 @@ uint32_t gate_fragment_len(const struct held *list)
 	return longest & ~UINT32_C(7);
 }
 
-void gate_inject_fragments(struct gate *g, const struct frame *like, struct span datagram,
-			   uint16_t l3, uint16_t l4, uint32_t step)
+void fragment_inject(struct gate *g, const struct frame *like, struct span datagram, uint16_t l3,
+		     uint16_t l4, uint32_t step)
 {
 	struct gate_packet p = {.l3_len = (uint8_t)(l4 - l3)};
 	uint32_t total = (uint32_t)datagram.n - l4;
 
-	/* the source of cut() */
+	/* the source of cut_piece() */
 	p.p.data = g->whole;
 	memcpy(g->whole, datagram.p, datagram.n);
 	p.p.l3 = l3;
 	p.p.l4 = l4;
 	for (uint32_t off = 0; off < total; off += step) {
 		uint32_t n = total - off < step ? total - off : step;
-		struct span s = span_of(g->piece, cut(g, &p, off, n, off + n == total));
+		struct span s = span_of(g->piece, cut_piece(g, &p, off, n, off + n == total));
 
 		if (frames_inject(g->frames, like, s) < 0)
 			g->counters.drops[GATE_DROP_SEND_FAILED]++;
@@ -158,13 +166,13 @@ void gate_inject_fragments(struct gate *g, const struct frame *like, struct span
 
 static void release_changed(struct gate *g, struct gate_packet *p)
 {
-	uint32_t total = p->end - p->p.l4, step = gate_fragment_len(p->fragments), off = 0;
+	uint32_t total = p->end - p->p.l4, step = fragment_len(p->fragments), off = 0;
 	struct held *h = p->fragments;
 	struct frame like = p->frame;
 
 	do {
 		uint32_t n = total - off < step ? total - off : step;
-		struct span s = span_of(g->piece, cut(g, p, off, n, off + n == total));
+		struct span s = span_of(g->piece, cut_piece(g, p, off, n, off + n == total));
 
 		if (h) {
 			gate_release_as(g, h, s);
@@ -184,18 +192,6 @@ static void release_changed(struct gate *g, struct gate_packet *p)
 
 /* --- Datagrams that grew ---------------------------------------------------------------------- */
 
-uint32_t gate_datagram_room(struct gate *g, const struct frame *f, const uint8_t *data, uint32_t l3)
-{
-	struct rd r = rd_init(span_of(data, l3));
-	bool tagged;
-	uint32_t room;
-
-	(void)rd_bytes(&r, 2 * (size_t)ETH_ADDR_LEN);
-	tagged = rd_be16(&r) == ETH_TYPE_VLAN && rd_ok(&r);
-	room = frames_room(g->frames, f, tagged);
-	return room > l3 ? room - l3 : 0;
-}
-
 static bool may_cut(const struct gate_packet *p)
 {
 	struct rd r = rd_init(span_of(p->p.data + p->p.l3 + FRAG_OFF, 2));
@@ -211,7 +207,7 @@ static int64_t step_of(struct gate *g, const struct gate_packet *p)
 
 	if (p->p.l3 == PACKET_NO_LAYER || p->p.l4 == PACKET_NO_LAYER || p->frame.offload.gso_type)
 		return -1;
-	room = gate_datagram_room(g, &p->frame, p->p.data, p->p.l3);
+	room = net_room(g, &p->frame, p->p.data, p->p.l3);
 	if (p->end - p->p.l3 <= room)
 		return -1;
 	return may_cut(p) && room > p->l3_len ? (room - p->l3_len) & ~UINT32_C(7) : 0;
@@ -225,7 +221,7 @@ static int send_pieces(struct gate *g, const struct gate_packet *p, uint32_t ste
 
 	for (uint32_t off = 0; off < total; off += step) {
 		uint32_t n = total - off < step ? total - off : step;
-		struct span s = span_of(g->piece, cut(g, p, off, n, off + n == total));
+		struct span s = span_of(g->piece, cut_piece(g, p, off, n, off + n == total));
 		int r = off || injected ? frames_inject(g->frames, &p->frame, s)
 					: frames_verdict(g->frames, &p->frame, FRAME_ACCEPT, s);
 
@@ -237,7 +233,7 @@ static int send_pieces(struct gate *g, const struct gate_packet *p, uint32_t ste
 	return failed;
 }
 
-bool gate_release_longer(struct gate *g, struct gate_packet *p)
+bool fragment_release_longer(struct gate *g, struct gate_packet *p)
 {
 	int64_t step = step_of(g, p);
 
@@ -255,7 +251,7 @@ bool gate_release_longer(struct gate *g, struct gate_packet *p)
 	return true;
 }
 
-int gate_inject_made(struct gate *g, const struct gate_packet *p)
+int fragment_inject_created(struct gate *g, const struct gate_packet *p)
 {
 	int64_t step = step_of(g, p);
 	int r;
@@ -273,7 +269,7 @@ int gate_inject_made(struct gate *g, const struct gate_packet *p)
 	return r;
 }
 
-void gate_release_fragments(struct gate *g, struct gate_packet *p, int how)
+void fragment_release_all(struct gate *g, struct gate_packet *p, int how)
 {
 	for (struct held *h = p->fragments; h; h = h->next)
 		h->frame.not_to = g->pass_through ? 0 : p->frame.not_to;

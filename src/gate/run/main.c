@@ -7,7 +7,7 @@
 #include "base/log.h"
 #include "base/rng.h"
 #include "gate/run/args.h"
-#include "gate/engine/gate.h"
+#include "gate/assembly.h"
 #include "gate/run/live.h"
 #include "gate/run/offline.h"
 #include "gate/run/summary.h"

@@ -7,7 +7,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "gate/lua/bind.h"
-#include "gate/engine/gate.h"
+#include "gate/assembly.h"
 #include "gate/run/guard_run.h"
 #include "gate/run/rules.h"
 

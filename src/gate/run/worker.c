@@ -2,6 +2,7 @@
 /*
  * The loop: a batch, then whoever asks, then waiting for frames, questions or the end.
  */
+#include "gate/assembly.h"
 #include "gate/run/worker.h"
 
 #include "base/clock.h"

@@ -6,10 +6,11 @@
 #include "gate/tcp/early_ack.h"
 
 #include "gate/engine/app.h"
-#include "gate/tcp/tcp_emit.h"
-#include "gate/tcp/tcp_reply.h"
-#include "gate/tcp/tcp_deliver.h"
+#include "gate/engine/held.h"
 #include "gate/engine/verdict.h"
+#include "gate/tcp/tcp_emit.h"
+#include "gate/tcp/tcp_follow.h"
+#include "gate/tcp/tcp_reply.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -64,7 +65,7 @@ static bool is_alive(const struct early_ack *v)
 	return v->flow->generation == v->generation && v->flow->live && v->flow->transport;
 }
 
-static struct early_ack *find(struct gate *g, const struct flow *f, enum gate_direction d)
+static struct early_ack *find_entry(struct gate *g, const struct flow *f, enum gate_direction d)
 {
 	for (uint32_t i = 0; i < g->early_acks->n; i++) {
 		struct early_ack *v = &g->early_acks->at[i];
@@ -81,12 +82,14 @@ static uint32_t end_of(const struct tcp_half *h)
 	return h->fin && tcp_before(h->fin_seq, h->next) ? h->fin_seq : h->next;
 }
 
-bool early_ack_add(struct gate *g, const struct gate_packet *p, struct tcp_conn *c)
+bool early_ack_add(const struct gate_walk *w, struct tcp_conn *c)
 {
+	struct gate *g = w->g;
+	const struct gate_packet *p = w->p;
 	enum gate_direction d = (enum gate_direction)p->direction;
 	const struct tcp_half *h = &c->track.half[d];
 	uint32_t to = end_of(h);
-	struct early_ack *v = find(g, p->flow, d);
+	struct early_ack *v = find_entry(g, p->flow, d);
 
 	if (g->pass_through || g->recorded || p->p.app > HEAD_MAX || c->track.midstream ||
 	    !tcp_before(h->acked, to) ||
@@ -111,14 +114,15 @@ bool early_ack_add(struct gate *g, const struct gate_packet *p, struct tcp_conn 
 	memcpy(v->head, p->p.data, p->p.app);
 	c->acked_early[d] = true;
 	c->early_ack[d] = to;
-	gate_tcp_ack_missing(g, p, c);
+	gate_tcp_ack_missing(w, c);
 	return true;
 }
 
 /* --- Sending it once more --------------------------------------------------------------------- */
 
 /* The pattern, as a held frame to make segments from. NULL: no room. */
-static struct held *pattern(struct gate *g, const struct early_ack *v, const struct tcp_conn *c)
+static struct held *take_pattern(struct gate *g, const struct early_ack *v,
+				 const struct tcp_conn *c)
 {
 	enum gate_direction d = (enum gate_direction)v->direction;
 	struct frame f = v->frame;
@@ -160,7 +164,7 @@ static bool send_again(struct gate *g, const struct early_ack *v, struct tcp_con
 	(void)tcp_history_correct(&c->history[d], from, g->whole, n);
 	if (!tcp_stream_again(&c->stream[d], from, span_of(g->whole, n), &w, &out) || w.len == 0)
 		return false;
-	h = pattern(g, v, c);
+	h = take_pattern(g, v, c);
 	if (h)
 		gate_tcp_emit(g, c, d, h, out, span_of(g->octets, w.len), mss);
 	if (h)
@@ -168,15 +172,15 @@ static bool send_again(struct gate *g, const struct early_ack *v, struct tcp_con
 	return true;
 }
 
-static void end(struct gate *g, struct flow *f)
+static void end_dropped(struct gate_walk *w, struct flow *f)
 {
 	f->dropped = true;
-	gate_tcp_end(g, f);
-	gate_app_end(g, f);
+	gate_tcp_end(w, f);
+	gate_app_end(w, f);
 }
 
 /* Releases held data of a silent sender: it may be waiting for the answer to it. */
-static void let_on(struct gate *g, struct early_ack *v, int64_t now_ns)
+static void release_stuck(struct gate_walk *w, struct early_ack *v, int64_t now_ns)
 {
 	const struct tcp_conn *c = v->flow->transport;
 	const struct tcp_stream *s = &c->stream[v->direction];
@@ -184,25 +188,26 @@ static void let_on(struct gate *g, struct early_ack *v, int64_t now_ns)
 	if (!s->segments || s->ahead || now_ns - c->shown_ns[v->direction] < STUCK_NS)
 		return;
 	v->stuck_ns = now_ns + STUCK_NS;
-	if (!gate_tcp_unstick(g, v->flow, (enum gate_direction)v->direction))
-		end(g, v->flow);
+	if (!gate_tcp_unstick(w, v->flow, (enum gate_direction)v->direction))
+		end_dropped(w, v->flow);
 }
 
-/* Its time has come. */
-static void repeat(struct gate *g, struct early_ack *v, int64_t now_ns)
+/* Retransmits when the time has come. */
+static void retransmit_due(struct gate_walk *w, struct early_ack *v, int64_t now_ns)
 {
 	v->repeats = 0;
-	v->tries = (uint8_t)(v->tries + send_again(g, v, v->flow->transport));
+	v->tries = (uint8_t)(v->tries + send_again(w->g, v, v->flow->transport));
 	v->due_ns = now_ns + (FIRST_NS << v->tries);
 	/* nobody takes it: the connection is over, as its sender would say after as many tries */
 	if (v->tries > TRIES_MAX)
-		end(g, v->flow);
+		end_dropped(w, v->flow);
 }
 
-void early_ack_acked(struct gate *g, struct flow *f, enum gate_direction d, bool again)
+void early_ack_acked(struct gate_walk *w, struct flow *f, enum gate_direction d, bool again)
 {
+	struct gate *g = w->g;
 	struct tcp_conn *c = f->transport;
-	struct early_ack *v = find(g, f, d);
+	struct early_ack *v = find_entry(g, f, d);
 
 	if (!tcp_before(c->track.half[d].acked, c->early_ack[d])) {
 		c->acked_early[d] = false;
@@ -225,6 +230,7 @@ void early_ack_acked(struct gate *g, struct flow *f, enum gate_direction d, bool
 
 void early_acks_tick(struct gate *g, int64_t now_ns)
 {
+	struct gate_walk w = gate_walk_without_packet(g);
 	struct early_acks *all = g->early_acks;
 
 	for (uint32_t i = 0; i < all->n;) {
@@ -235,9 +241,9 @@ void early_acks_tick(struct gate *g, int64_t now_ns)
 			continue;
 		}
 		if (now_ns >= v->stuck_ns)
-			let_on(g, v, now_ns);
+			release_stuck(&w, v, now_ns);
 		if (is_alive(v) && now_ns >= v->due_ns)
-			repeat(g, v, now_ns);
+			retransmit_due(&w, v, now_ns);
 		i++;
 	}
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * For dissect_tcp.c: early acknowledgement of held data.
+ * Early acknowledgement of held data.
  *
  * When a rule holds back part of a stream, the sender keeps retransmitting it, and data lost behind
  * it is not retransmitted at all. To avoid the stall the gate acknowledges held data on the
@@ -22,9 +22,9 @@ void early_acks_free(struct gate *g);
 
 /* Called for a retransmission of held data: acknowledges all data in order, and takes it over.
  * False: there is no free entry. */
-bool early_ack_add(struct gate *g, const struct gate_packet *p, struct tcp_conn *c);
+bool early_ack_add(const struct gate_walk *w, struct tcp_conn *c);
 /* Called for an acknowledgement of the receiver of d. again: it has no data of its own, so it may
  * be a duplicate for missing data. */
-void early_ack_acked(struct gate *g, struct flow *f, enum gate_direction d, bool again);
+void early_ack_acked(struct gate_walk *w, struct flow *f, enum gate_direction d, bool again);
 /* Retransmits data that is due and was not acknowledged. */
 void early_acks_tick(struct gate *g, int64_t now_ns);

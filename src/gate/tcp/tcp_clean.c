@@ -19,52 +19,57 @@
 
 enum { SEQ_OFF = 4, FLAGS_OFF = 13, URGENT_OFF = 18 };
 
-static int clear_urgent(struct gate *g, struct gate_packet *p)
+static int clear_urgent(struct gate_walk *w)
 {
-	const uint8_t none[2] = {0}, flags = g->tcp.flags & (uint8_t)~TCP_URG;
-	int r = verdict_write(g, p, p->p.l4 + (uint32_t)FLAGS_OFF, &flags, 1);
+	struct gate_packet *p = w->p;
+	const uint8_t none[2] = {0}, flags = w->tcp.flags & (uint8_t)~TCP_URG;
+	int r = verdict_write(w->g, p, p->p.l4 + (uint32_t)FLAGS_OFF, &flags, 1);
 
 	if (r == 0)
-		r = verdict_write(g, p, p->p.l4 + (uint32_t)URGENT_OFF, none, sizeof(none));
-	g->tcp.flags = flags;
+		r = verdict_write(w->g, p, p->p.l4 + (uint32_t)URGENT_OFF, none, sizeof(none));
+	w->tcp.flags = flags;
 	return r;
 }
 
-int gate_tcp_clean(struct gate *g, struct gate_packet *p)
+int gate_tcp_clean(struct gate_walk *w)
 {
-	bool bare = g->tcp.flags & TCP_RST || (g->tcp.flags & TCP_SYN && !g->recorded);
+	struct gate *g = w->g;
+	const struct gate_packet *p = w->p;
+	bool bare = w->tcp.flags & TCP_RST || (w->tcp.flags & TCP_SYN && !g->recorded);
 	int r = 0;
 
 	if (g->pass_through)
 		return 0;
-	if (g->tcp.flags & TCP_URG)
-		r = clear_urgent(g, p);
+	if (w->tcp.flags & TCP_URG)
+		r = clear_urgent(w);
 	if (r == 0 && bare && p->p.app_len)
-		r = verdict_splice(g, p, p->p.app, p->p.app_len, SPAN_NULL);
+		r = verdict_splice(g, w->p, p->p.app, p->p.app_len, SPAN_NULL);
 	return r < 0 ? -USHER_E_LIMIT : 0;
 }
 
-int gate_tcp_trim(struct gate *g, struct gate_packet *p, const struct tcp_conn *c)
+int gate_tcp_trim(struct gate_walk *w, const struct tcp_conn *c)
 {
+	struct gate *g = w->g;
+	struct gate_packet *p = w->p;
 	const struct tcp_half *half = &c->track.half[p->direction];
-	uint32_t n = half->acked - g->tcp.seq, seq = g->tcp.seq;
+	uint32_t n = half->acked - w->tcp.seq, seq = w->tcp.seq;
 	uint8_t octets[4];
-	struct wr w = wr_init(octets, sizeof(octets));
+	struct wr number = wr_init(octets, sizeof(octets));
 	int r;
 
 	if (g->pass_through || g->recorded || !half->begun || !half->heard || p->p.app_len == 0 ||
-	    g->tcp.flags & (TCP_SYN | TCP_RST) || !tcp_before(seq, half->acked))
+	    w->tcp.flags & (TCP_SYN | TCP_RST) || !tcp_before(seq, half->acked))
 		return 0;
 	n = n < p->p.app_len ? n : p->p.app_len;
 	/* a segment that is empty keeps its number, which the receiver answers; a FIN keeps its
 	 * own */
-	if (n < p->p.app_len || g->tcp.flags & TCP_FIN)
+	if (n < p->p.app_len || w->tcp.flags & TCP_FIN)
 		seq += n;
-	wr_be32(&w, seq);
+	wr_be32(&number, seq);
 	r = verdict_splice(g, p, p->p.app, n, SPAN_NULL);
 	if (r == 0)
 		r = verdict_write(g, p, p->p.l4 + (uint32_t)SEQ_OFF, octets, sizeof(octets));
-	g->tcp.seq = seq;
+	w->tcp.seq = seq;
 	g->counters.trimmed++;
 	return r < 0 ? -USHER_E_LIMIT : 0;
 }

@@ -9,7 +9,7 @@
 
 /* Removes such parts from the current segment, of an inspected connection. 0; -USHER_E_LIMIT: it
  * cannot be written. */
-int gate_tcp_clean(struct gate *g, struct gate_packet *p) must_check;
+int gate_tcp_clean(struct gate_walk *w) must_check;
 /* Removes octets that the receiver has acknowledged from the current segment, of an inspected
  * connection. 0; -USHER_E_LIMIT: it cannot be written. */
-int gate_tcp_trim(struct gate *g, struct gate_packet *p, const struct tcp_conn *c) must_check;
+int gate_tcp_trim(struct gate_walk *w, const struct tcp_conn *c) must_check;

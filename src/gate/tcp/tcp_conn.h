@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * tcp_connection in the engine: a flow's transport state, and the view of streams for dissectors
+ * tcp_connection in the engine: a flow's transport state, and changes of its streams by dissectors
  * and rules.
  */
 #pragma once
@@ -35,40 +35,28 @@ struct tcp_conn {
 	struct tcp_gap gap[2]; /* of a recording (tcp_gap.h) */
 };
 
-/*
- * The octets of one direction that arrived in order and were not released, shown to a dissector or
- * rule. Valid during the call; `octets` moves when gate_stream_edit() is used.
- */
-struct gate_view {
-	struct flow *flow;
-	enum gate_direction direction;
-	const uint8_t *octets;
-	uint32_t n;
-	uint32_t out; /* receiver's sequence number of octets[0]; unset when `whole` is not NULL */
-	bool end;     /* no more will come */
-	bool fixed;   /* its length may not change */
-	struct gate_view *whole; /* it is a part of that; NULL: it is all there is */
-	uint32_t base;		 /* offset in it */
-};
-
-/* Shows a dissector the present octets. Returns how many may be forwarded (of view->n as it is
- * then). A dissector that ends the flow sets flow->dropped. */
-typedef uint32_t (*gate_stream_fn)(struct gate *g, struct gate_view *v);
-
 /* Puts `with` in the place of n octets at off of the view. 0; -EROFS: pass-through; -EPERM: its
  * length may not change; -ERANGE; -USHER_E_LIMIT. */
-int gate_stream_edit(struct gate *g, struct gate_view *v, uint32_t off, uint32_t n,
-		     struct span with) must_check;
-/* RST to both ends: the connection is over for them too. */
-void gate_tcp_reset(struct gate *g, struct flow *f);
-/* Sends a RST to the receiver of direction d. */
-void gate_tcp_reset_to(struct gate *g, struct flow *f, enum gate_direction d);
+int gate_stream_edit(struct gate_view *v, uint32_t off, uint32_t n, struct span with) must_check;
 struct tcp_conn *gate_tcp(const struct flow *f);
 
-/* The connections' own memory; of gate_new and gate_free. */
-int gate_tcp_new(struct gate *g, uint32_t max_flows, uint32_t max_streams) must_check;
-void gate_tcp_free(struct gate *g);
-/* Those who follow its streams see the end. */
-void gate_tcp_streams_end(struct gate *g, struct flow *f);
-/* Ends a flow: held frames get their verdict. */
-void gate_tcp_end(struct gate *g, struct flow *f);
+/* --- Life ------------------------------------------------------------------------------------- */
+
+/* Takes a connection from the table, cleared. NULL: there is none left. */
+struct tcp_conn *gate_tcp_take(struct gate *g) must_check;
+/* Ends the followers of a flow's streams. */
+void gate_tcp_streams_end(struct gate_walk *w, struct flow *f);
+/* Ends a flow's connection: held frames get their verdict. */
+void gate_tcp_end(struct gate_walk *w, struct flow *f);
+/* Ends the current packet's flow, which was dropped. kept: the packet is held, so its verdict
+ * belongs to the copy. Returns how the walk ends. */
+int tcp_finish(struct gate_walk *w, bool kept) must_check;
+
+/* --- Functions of dissectors.def -------------------------------------------------------------- */
+
+void send_tcp(struct gate *g, struct gate_packet *p);
+int gate_tcp_init(struct gate *g, const struct gate_opts *o) must_check;
+void gate_tcp_fini(struct gate *g);
+void gate_tcp_tick(struct gate *g, int64_t now_ns);
+void gate_tcp_drain(struct gate *g);
+void tcp_flow_end(struct gate_walk *w, struct flow *f);

@@ -5,17 +5,20 @@
  */
 #include "gate/tcp/tcp_emit.h"
 
-#include "gate/net/fragment.h"
+#include "gate/engine/held.h"
 #include "gate/engine/verdict.h"
+#include "gate/net/fragment.h"
+#include "gate/net/net.h"
+#include "wire/checksum.h"
 #include "wire/ipv4.h"
 
 enum {
 	SEQ_OFF = 4,
+	CSUM_OFF = 16,
 	ACK_OFF = 8,
 	FLAGS_OFF = 13,
 	MSS_DEFAULT = 536,
 	MSS_LEAST = 64,
-	IP_SRC_OFF = 12,
 	NOP = 1,
 	STAMPS_LEN = 10
 };
@@ -32,7 +35,7 @@ uint32_t gate_tcp_room(struct gate *g, const struct tcp_conn *c, enum gate_direc
 		       const struct frame *f, const uint8_t *data, uint32_t l3, uint32_t l4)
 {
 	uint32_t mss = gate_tcp_mss(c, d), headers = l4 - l3 + (uint32_t)TCP_HDR_LEN,
-		 room = gate_datagram_room(g, f, data, l3);
+		 room = net_room(g, f, data, l3);
 
 	/* the MSS counts no options of the IPv4 header (RFC 6691 2) */
 	room = room > headers + MSS_LEAST ? room - headers : MSS_LEAST;
@@ -82,31 +85,49 @@ static void renew_stamps(uint8_t *options, size_t n, const struct tcp_conn *c,
 		}
 }
 
-void gate_tcp_translate_ack(const struct gate *g, struct gate_packet *p, const struct tcp_conn *c)
+void gate_tcp_translate_ack(struct gate_walk *w, const struct tcp_conn *c)
 {
+	struct gate_packet *p = w->p;
+
 	if (tcp_edits_none(&c->stream[!p->direction].edits))
 		return;
 	/* on a wire it was in the receiver's numbers, and is to be in the sender's; a recording has
 	 * the sender's already */
-	if (g->tcp.flags & TCP_ACK)
+	if (w->tcp.flags & TCP_ACK)
 		verdict_be32(p, p->p.l4 + (uint32_t)ACK_OFF,
-			     g->recorded ? tcp_edits_out(&c->stream[!p->direction].edits,
-							 g->tcp.ack, false)
-					 : g->tcp.ack);
+			     w->g->recorded ? tcp_edits_out(&c->stream[!p->direction].edits,
+							    w->tcp.ack, false)
+					    : w->tcp.ack);
 	blank_sack(p->p.data + p->p.l4 + TCP_HDR_LEN, p->l4_len - (size_t)TCP_HDR_LEN);
 }
 
-void gate_tcp_translate(struct gate *g, struct gate_packet *p, const struct tcp_conn *c)
+void gate_tcp_translate(struct gate_walk *w, const struct tcp_conn *c)
 {
+	struct gate *g = w->g;
+	struct gate_packet *p = w->p;
 	const struct tcp_edits *mine = &c->stream[p->direction].edits,
 			       *theirs = &c->stream[!p->direction].edits;
 
 	if ((tcp_edits_none(mine) && tcp_edits_none(theirs)) || g->pass_through)
 		return;
-	(void)gate_checksum(g, p);
-	verdict_be32(p, p->p.l4 + (uint32_t)SEQ_OFF, tcp_edits_out(mine, g->tcp.seq, false));
-	gate_tcp_translate_ack(g, p, c);
+	(void)net_checksum(g, p);
+	verdict_be32(p, p->p.l4 + (uint32_t)SEQ_OFF, tcp_edits_out(mine, w->tcp.seq, false));
+	gate_tcp_translate_ack(w, c);
 	p->dirty |= DIRTY_L4;
+}
+
+/* --- Headers ---------------------------------------------------------------------------------- */
+
+void send_tcp(struct gate *g, struct gate_packet *p)
+{
+	uint32_t len = (uint32_t)p->l4_len + p->p.app_len;
+	uint32_t at = p->p.l4 + (uint32_t)CSUM_OFF;
+	uint32_t pseudo = net_pseudo_sum(p, len);
+
+	if (p->frame.flags & FRAME_CSUM_NOT_READY && frames_offload(g->frames))
+		verdict_be16(p, at, (uint16_t)~checksum_fold(pseudo));
+	else if (p->checksum != CHECKSUM_BAD)
+		verdict_checksum(p, at, pseudo, p->p.l4, len);
 }
 
 /* --- Segments that waited --------------------------------------------------------------------- */
@@ -129,15 +150,12 @@ static void place_syn(struct gate *g, const struct held *h, uint32_t *out)
 }
 
 /* Makes a frame from a held one's headers and other octets: its length. */
-static uint32_t compose(const struct emission *e, const struct held *h, uint32_t out,
-			struct span octets, bool last)
+static uint32_t compose_segment(const struct emission *e, const struct held *h, uint32_t out,
+				struct span octets, bool last)
 {
 	struct gate *g = e->g;
 	struct gate_packet p = {.frame = h->frame, .proto = IPV4_PROTO_TCP};
-	struct rd r = rd_init(span_of(h->data + h->l3 + IP_SRC_OFF, 8));
 
-	p.p.src = rd_be32(&r);
-	p.p.dst = rd_be32(&r);
 	memcpy(g->piece, h->data, h->app);
 	if (octets.n)
 		memcpy(g->piece + h->app, octets.p, octets.n);
@@ -156,12 +174,13 @@ static uint32_t compose(const struct emission *e, const struct held *h, uint32_t
 	p.l4_len = (uint8_t)(h->app - h->l4);
 	p.end = (uint32_t)(h->app + octets.n);
 	p.dirty = DIRTY_L3 | DIRTY_L4 | DIRTY_LENGTH;
+	net_read_addresses(&p);
 	send_tcp(g, &p);
-	send_ipv4(g, &p);
+	net_complete(g, &p);
 	return p.end;
 }
 
-static void emit(void *ctx, struct held *h, uint32_t out, struct span octets, bool last)
+static void emit_segment(void *ctx, struct held *h, uint32_t out, struct span octets, bool last)
 {
 	const struct emission *e = ctx;
 	struct gate *g = e->g;
@@ -169,7 +188,7 @@ static void emit(void *ctx, struct held *h, uint32_t out, struct span octets, bo
 
 	if (!h->owed)
 		return;
-	s = span_of(g->piece, compose(e, h, out, octets, last));
+	s = span_of(g->piece, compose_segment(e, h, out, octets, last));
 	h->begun = true;
 	/* data that fits into a packet is not cut any more */
 	if (octets.n <= h->frame.offload.gso_size)
@@ -181,7 +200,7 @@ static void emit(void *ctx, struct held *h, uint32_t out, struct span octets, bo
 	}
 	if (h->fragment && s.n - h->l4 > h->fragment) {
 		g->counters.accepted += last;
-		gate_inject_fragments(g, &h->frame, s, h->l3, h->l4, h->fragment);
+		fragment_inject(g, &h->frame, s, h->l3, h->l4, h->fragment);
 	} else if (last) {
 		gate_release_as(g, h, s);
 	} else if (frames_inject(g->frames, &h->frame, s) < 0) {
@@ -196,7 +215,7 @@ void gate_tcp_emit(struct gate *g, struct tcp_conn *c, enum gate_direction d, st
 	struct emission e = {g, c, d};
 
 	for (uint32_t done = 0; done < octets.n; done += room)
-		emit(&e, h, out + done, span_sub(octets, done, room), false);
+		emit_segment(&e, h, out + done, span_sub(octets, done, room), false);
 }
 
 void gate_tcp_let_go(struct gate *g, struct tcp_conn *c, enum gate_direction d, uint32_t n)
@@ -209,5 +228,5 @@ void gate_tcp_let_go(struct gate *g, struct tcp_conn *c, enum gate_direction d, 
 	/* segments that nobody changed keep their lengths */
 	if (h && !tcp_edits_none(&s->edits))
 		max = gate_tcp_room(g, c, d, &h->frame, h->data, h->l3, h->l4);
-	tcp_stream_release(s, g->tcp_pool, n < s->n ? n : s->n, max, emit, &e);
+	tcp_stream_release(s, g->tcp_pool, n < s->n ? n : s->n, max, emit_segment, &e);
 }

@@ -7,7 +7,8 @@
 #include "gate/tcp/tcp_gap.h"
 
 #include "base/clock.h"
-#include "gate/tcp/tcp_deliver.h"
+#include "gate/engine/held.h"
+#include "gate/tcp/tcp_follow.h"
 
 enum { ACKED_PACKETS = 3, PACKETS_MAX = 64, FILL_LEN = 16 * 1024 };
 
@@ -43,8 +44,9 @@ static uint32_t keep_zeros(struct gate *g, struct tcp_conn *c, enum gate_directi
 	return n;
 }
 
-static void fill_gap(struct gate *g, struct flow *f, enum gate_direction d)
+static void fill_gap(struct gate_walk *w, struct flow *f, enum gate_direction d)
 {
+	struct gate *g = w->g;
 	struct tcp_conn *c = f->transport;
 	struct tcp_stream *s = &c->stream[d];
 
@@ -57,19 +59,22 @@ static void fill_gap(struct gate *g, struct flow *f, enum gate_direction d)
 			 * found */
 			if (!s->segments)
 				break;
-			gate_tcp_advance(g, f, d, true);
+			gate_tcp_advance(w, f, d, true);
 			continue;
 		}
 		tcp_track_next(&c->track, d, c->track.half[d].next + n);
-		gate_tcp_advance(g, f, d, false);
+		gate_tcp_advance(w, f, d, false);
 	}
 	if (!f->dropped)
-		gate_tcp_follow(g, &(struct gate_packet){.flow = f, .direction = (uint8_t)d}, c);
+		gate_tcp_follow(w, f, d);
 }
 
-void gate_tcp_fill_gaps(struct gate *g, const struct gate_packet *p, struct tcp_conn *c)
+void gate_tcp_fill_gaps(struct gate_walk *w, struct tcp_conn *c)
 {
-	for (enum gate_direction d = GATE_UP; d <= GATE_DOWN && !p->flow->dropped; d++) {
+	const struct gate *g = w->g;
+	struct flow *f = w->p->flow;
+
+	for (enum gate_direction d = GATE_UP; d <= GATE_DOWN && !f->dropped; d++) {
 		struct tcp_gap *gap = &c->gap[d];
 		const struct held *first = c->stream[d].ahead;
 
@@ -80,6 +85,6 @@ void gate_tcp_fill_gaps(struct gate *g, const struct gate_packet *p, struct tcp_
 		if (gap->packets++ == 0)
 			gap->since_ns = g->now_ns;
 		if (is_missing(c, d, g->now_ns))
-			fill_gap(g, p->flow, d);
+			fill_gap(w, f, d);
 	}
 }

@@ -7,7 +7,7 @@
 
 #include "gate/tcp/tcp_conn.h"
 
-/* A packet of the connection came. Where segments of either direction wait for octets that are not
- * in the file, octets of value 0 stand in for those: they are shown, counted (gate_counters.gaps),
- * and not written. */
-void gate_tcp_fill_gaps(struct gate *g, const struct gate_packet *p, struct tcp_conn *c);
+/* Called for each packet of the connection. Where segments of either direction wait for octets that
+ * are not in the file, octets of value 0 stand in for those: they are shown, counted
+ * (gate_counters.gaps), and not written. */
+void gate_tcp_fill_gaps(struct gate_walk *w, struct tcp_conn *c);

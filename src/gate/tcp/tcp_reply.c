@@ -5,31 +5,33 @@
  */
 #include "gate/tcp/tcp_reply.h"
 
-#include "gate/engine/verdict.h"
+#include "gate/engine/held.h"
+#include "gate/net/net.h"
+#include "gate/tcp/tcp_emit.h"
 #include "wire/ipv4.h"
 
-enum { IP_SRC_OFF = 12, NOP = 1, TS_LEN = 10, SACK_HEAD = 2, BLOCK_LEN = 8, BLOCKS_MAX = 3 };
+enum { NOP = 1, TS_LEN = 10, SACK_HEAD = 2, BLOCK_LEN = 8, BLOCKS_MAX = 3 };
 
 /* Returns the next sequence number that the receiver of direction d expects. Held data and the
  * current segment are never delivered to it. */
-static uint32_t next_out(const struct gate *g, const struct gate_packet *p,
-			 const struct tcp_conn *c, enum gate_direction d)
+static uint32_t next_out(const struct gate_walk *w, const struct tcp_conn *c, enum gate_direction d)
 {
 	const struct tcp_stream *s = &c->stream[d];
 
 	if (s->segments)
 		return s->out;
 	return tcp_edits_out(&s->edits,
-			     d == p->direction && g->taken ? g->tcp.seq : c->track.half[d].next,
+			     d == w->p->direction && w->taken ? w->tcp.seq : c->track.half[d].next,
 			     false);
 }
 
 /* Sends a segment without data to the receiver of direction d, beside the current packet. */
-static void send_made(struct gate *g, const struct gate_packet *p, enum gate_direction d,
-		      struct tcp_hdr *h)
+static void send_own(const struct gate_walk *walk, enum gate_direction d, struct tcp_hdr *h)
 {
+	struct gate *g = walk->g;
+	const struct gate_packet *p = walk->p;
 	bool back = d != p->direction;
-	uint32_t l3 = p->p.l3, l4 = p->p.l4;
+	uint32_t l4 = p->p.l4;
 	struct gate_packet q = {.frame = p->frame, .proto = IPV4_PROTO_TCP};
 	struct wr w = wr_init(g->piece, FRAME_MAX_LEN);
 
@@ -49,8 +51,7 @@ static void send_made(struct gate *g, const struct gate_packet *p, enum gate_dir
 	q.dirty = DIRTY_L3 | DIRTY_L4 | DIRTY_LENGTH;
 	q.frame.flags = 0;
 	q.frame.offload = (struct frame_offload){0};
-	verdict_be32(&q, l3 + (uint32_t)IP_SRC_OFF, q.p.src);
-	verdict_be32(&q, l3 + (uint32_t)IP_SRC_OFF + 4, q.p.dst);
+	net_write_addresses(&q);
 	if (back && p->p.l2 != PACKET_NO_LAYER) {
 		memcpy(g->piece, p->p.l2_src, sizeof(p->p.l2_src));
 		memcpy(g->piece + sizeof(p->p.l2_src), p->p.l2_dst, sizeof(p->p.l2_dst));
@@ -58,7 +59,7 @@ static void send_made(struct gate *g, const struct gate_packet *p, enum gate_dir
 	if (back)
 		q.frame.port |= FRAME_BACK;
 	send_tcp(g, &q);
-	send_ipv4(g, &q);
+	net_complete(g, &q);
 	if (frames_inject(g->frames, &q.frame, span_of(g->piece, w.len)) < 0)
 		g->counters.drops[GATE_DROP_SEND_FAILED]++;
 	(void)frames_flush(g->frames);
@@ -66,25 +67,24 @@ static void send_made(struct gate *g, const struct gate_packet *p, enum gate_dir
 
 /* --- Resets ----------------------------------------------------------------------------------- */
 
-void gate_tcp_reset_to(struct gate *g, struct flow *f, enum gate_direction d)
+void gate_tcp_reset_to(const struct gate_walk *w, struct flow *f, enum gate_direction d)
 {
-	const struct gate_packet *p = &g->pkt;
 	struct tcp_conn *c = f->transport;
 	struct tcp_hdr h = {.flags = TCP_RST | TCP_ACK};
 
 	/* the frames are made from one of the connection: there is a current one whenever a rule
 	 * runs */
-	if (g->pass_through || p->flow != f || !c)
+	if (w->g->pass_through || !gate_walk_is_of(w, f) || !c)
 		return;
-	h.seq = next_out(g, p, c, d);
+	h.seq = next_out(w, c, d);
 	h.ack = c->track.half[!d].next;
-	send_made(g, p, d, &h);
+	send_own(w, d, &h);
 }
 
-void gate_tcp_reset(struct gate *g, struct flow *f)
+void gate_tcp_reset(const struct gate_walk *w, struct flow *f)
 {
-	gate_tcp_reset_to(g, f, GATE_UP);
-	gate_tcp_reset_to(g, f, GATE_DOWN);
+	gate_tcp_reset_to(w, f, GATE_UP);
+	gate_tcp_reset_to(w, f, GATE_DOWN);
 }
 
 /* --- Missing data ----------------------------------------------------------------------------- */
@@ -119,10 +119,10 @@ static unsigned blocks_of(const struct tcp_stream *s, uint32_t number, struct bl
 	return ret[0].from == ret[0].to ? 0 : n;
 }
 
-static void write_options(struct wr *w, const struct gate *g, const struct tcp_conn *c,
+static void write_options(struct wr *w, const struct tcp_hdr *theirs_hdr, const struct tcp_conn *c,
 			  enum gate_direction to, const struct block *blocks, unsigned n)
 {
-	struct span theirs = tcp_option(&g->tcp, TCP_OPT_TIMESTAMPS);
+	struct span theirs = tcp_option(theirs_hdr, TCP_OPT_TIMESTAMPS);
 	struct rd r = rd_init(theirs);
 
 	if (c->stamped[to] && theirs.n == BLOCK_LEN) {
@@ -141,22 +141,23 @@ static void write_options(struct wr *w, const struct gate *g, const struct tcp_c
 	}
 }
 
-void gate_tcp_ack_missing(struct gate *g, const struct gate_packet *p, struct tcp_conn *c)
+void gate_tcp_ack_missing(const struct gate_walk *w, struct tcp_conn *c)
 {
-	enum gate_direction d = (enum gate_direction)p->direction, to = (enum gate_direction) !d;
-	uint8_t options[TCP_MAX_HDR_LEN - TCP_HDR_LEN];
-	struct wr w = wr_init(options, sizeof(options));
+	enum gate_direction d = (enum gate_direction)w->p->direction, to = (enum gate_direction) !d;
+	uint8_t octets[TCP_MAX_HDR_LEN - TCP_HDR_LEN];
+	struct wr options = wr_init(octets, sizeof(octets));
 	struct block blocks[BLOCKS_MAX];
 	struct tcp_hdr h = {.flags = TCP_ACK};
 
-	/* nobody hears it in a recording */
-	if (g->pass_through || g->recorded || c->track.state < TCP_ESTABLISHED ||
+	/* in a recording nobody would receive it */
+	if (w->g->pass_through || w->g->recorded || c->track.state < TCP_ESTABLISHED ||
 	    c->track.state > TCP_CLOSING)
 		return;
-	h.seq = next_out(g, p, c, to);
+	h.seq = next_out(w, c, to);
 	h.ack = c->acked_early[d] ? c->early_ack[d] : c->track.half[d].acked;
 	h.wnd = tcp_track_window(&c->track, to, h.ack);
-	write_options(&w, g, c, to, blocks, blocks_of(&c->stream[d], g->tcp.seq, blocks));
-	h.options = span_of(options, w.len);
-	send_made(g, p, to, &h);
+	write_options(&options, &w->tcp, c, to, blocks,
+		      blocks_of(&c->stream[d], w->tcp.seq, blocks));
+	h.options = span_of(octets, options.len);
+	send_own(w, to, &h);
 }

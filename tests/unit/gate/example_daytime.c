@@ -25,15 +25,16 @@ static bool is_line(struct rd *r)
 	return true;
 }
 
-static void begin(void *ctx, struct gate *g, struct flow *f)
+static void begin(void *ctx, struct gate_walk *w, struct flow *f)
 {
-	(void)ctx, (void)g;
+	(void)ctx, (void)w;
 	f->state = NULL; /* nothing was asked yet */
 }
 
-static int receive(void *ctx, struct gate *g, struct gate_packet *p)
+static int receive(void *ctx, struct gate_walk *w)
 {
 	struct daytime *d = ctx;
+	const struct gate_packet *p = w->p;
 	struct rd r = gate_rd(p, p->p.app);
 
 	if (p->direction == GATE_UP) {
@@ -47,7 +48,7 @@ static int receive(void *ctx, struct gate *g, struct gate_packet *p)
 		return GATE_ACCEPT;
 	}
 	d->refused++;
-	return gate_undecided(g, p, GATE_DROP_SCRIPT_PARSE);
+	return gate_undecided(w, GATE_DROP_SCRIPT_PARSE);
 }
 
 int daytime_register(struct daytime *d, struct gate *g)

@@ -7,7 +7,7 @@
 
 #include "capture/frames.h"
 #include "base/clock.h"
-#include "gate/engine/gate.h"
+#include "gate/assembly.h"
 #include "wire/checksum.h"
 #include "wire/eth.h"
 #include "wire/ipv4.h"

@@ -7,6 +7,7 @@
 
 #include "gate_dhcp_util.h"
 
+#include "gate/app/dissect_dhcp.h"
 #include "gate/guard/guard.h"
 
 enum { GU_UP, GU_A, GU_B, GU_C, GU_MAX_ALERTS = 64 };

@@ -181,26 +181,29 @@ static void test_checksum_elsewhere(void **state)
 	assert_int_equal(gt_pop(&t), len);
 }
 
-static bool drop_it(void *ctx, struct gate *g, struct gate_packet *p, struct flow *f)
+static bool drop_it(void *ctx, struct gate_walk *w, struct flow *f)
 {
-	(void)g;
+	struct gate_packet *p = w->p;
+
 	(void)f;
 	++*(unsigned *)ctx;
 	gate_drop(p, GATE_DROP_RULE);
 	return false;
 }
 
-static bool count_it(void *ctx, struct gate *g, struct gate_packet *p, struct flow *f)
+static bool count_it(void *ctx, struct gate_walk *w, struct flow *f)
 {
-	(void)g;
+	(void)w;
 	(void)f;
-	(void)p;
 	++*(unsigned *)ctx;
 	return true;
 }
 
-static bool splice_it(void *ctx, struct gate *g, struct gate_packet *p, struct flow *f)
+static bool splice_it(void *ctx, struct gate_walk *w, struct flow *f)
 {
+	struct gate *g = w->g;
+	struct gate_packet *p = w->p;
+
 	(void)f;
 	assert_int_equal(verdict_splice(g, p, p->p.app, p->p.app_len, span_str(ctx)), 0);
 	return true;
@@ -255,8 +258,11 @@ static void test_changed_length(void **state)
 	assert_whole("a m");
 }
 
-static bool write_ttl(void *ctx, struct gate *g, struct gate_packet *p, struct flow *f)
+static bool write_ttl(void *ctx, struct gate_walk *w, struct flow *f)
 {
+	struct gate *g = w->g;
+	struct gate_packet *p = w->p;
+
 	(void)f;
 	assert_int_equal(verdict_write(g, p, p->p.l3 + 8U, ctx, 1), 0);
 	return true;
@@ -480,9 +486,10 @@ static void test_fragments_pass_through(void **state)
 
 static struct flow *seen;
 
-static bool look(void *ctx, struct gate *g, struct gate_packet *p, struct flow *f)
+static bool look(void *ctx, struct gate_walk *w, struct flow *f)
 {
-	(void)g;
+	struct gate_packet *p = w->p;
+
 	seen = f;
 	*(int *)ctx = p ? p->direction : -1;
 	return true;
@@ -520,10 +527,9 @@ static void test_flow(void **state)
 	assert_int_equal(direction, GATE_UP);
 }
 
-static bool refuse_flow(void *ctx, struct gate *g, struct gate_packet *p, struct flow *f)
+static bool refuse_flow(void *ctx, struct gate_walk *w, struct flow *f)
 {
-	(void)f;
-	return drop_it(ctx, g, p, f);
+	return drop_it(ctx, w, f);
 }
 
 static uint32_t n_flows(void)

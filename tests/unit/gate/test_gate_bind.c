@@ -7,6 +7,7 @@
 
 #include "gate_dhcp_util.h"
 
+#include "gate/app/dissect_dhcp.h"
 #include "gate/lua/bind.h"
 
 #include <stdio.h>

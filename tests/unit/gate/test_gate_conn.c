@@ -9,6 +9,7 @@
 
 #include "capture/frames_backend.h"
 
+#include "gate/tcp/tcp_reply.h"
 #include "gate/tcp/tcp_conn.h"
 #include "gate/engine/verdict.h"
 #include "wire/tcp.h"
@@ -29,20 +30,19 @@ static char shown[4096];      /* the data that a listener saw, both ways */
 static const char *from, *to; /* each `from` in the data becomes `to` */
 static struct span options;   /* of the segments that are made */
 
-static bool show(void *ctx, struct gate *g, struct gate_packet *p, struct flow *f)
+static bool show(void *ctx, struct gate_walk *w, struct flow *f)
 {
 	size_t at = strlen(shown);
 
 	(void)ctx;
-	(void)p;
 	(void)f;
-	assert_true(at + g->view->n + 2 < sizeof(shown));
-	memcpy(shown + at, g->view->octets, g->view->n);
-	shown[at + g->view->n] = g->view->end ? '$' : '|';
-	shown[at + g->view->n + 1] = '\0';
-	for (uint32_t i = 0; from && i + strlen(from) <= g->view->n; i++)
-		if (memcmp(g->view->octets + i, from, strlen(from)) == 0) {
-			assert_int_equal(gate_stream_edit(g, g->view, i, (uint32_t)strlen(from),
+	assert_true(at + w->view->n + 2 < sizeof(shown));
+	memcpy(shown + at, w->view->octets, w->view->n);
+	shown[at + w->view->n] = w->view->end ? '$' : '|';
+	shown[at + w->view->n + 1] = '\0';
+	for (uint32_t i = 0; from && i + strlen(from) <= w->view->n; i++)
+		if (memcmp(w->view->octets + i, from, strlen(from)) == 0) {
+			assert_int_equal(gate_stream_edit(w->view, i, (uint32_t)strlen(from),
 							  span_str(to)),
 					 0);
 			i += (uint32_t)strlen(to);
@@ -700,12 +700,14 @@ static void test_no_room(void **state)
 	assert_int_equal(gt_drops(&t, GATE_DROP_TCP_LIMIT), 2);
 }
 
-static bool reset_it(void *ctx, struct gate *g, struct gate_packet *p, struct flow *f)
+static bool reset_it(void *ctx, struct gate_walk *w, struct flow *f)
 {
+	struct gate_packet *p = w->p;
+
 	(void)ctx;
 	if (p->p.app_len == 0)
 		return true;
-	gate_tcp_reset(g, f);
+	gate_tcp_reset(w, f);
 	f->dropped = true;
 	gate_drop(p, GATE_DROP_RULE);
 	return false;

@@ -7,6 +7,7 @@
 
 #include "gate_dhcp_util.h"
 
+#include "gate/app/dissect_dhcp.h"
 #include "gate/engine/dissect.h"
 
 #include <errno.h>
@@ -43,12 +44,13 @@ static int teardown(void **state)
 	return 0;
 }
 
-static bool see(void *ctx, struct gate *g, struct gate_packet *p, struct flow *f)
+static bool see(void *ctx, struct gate_walk *w, struct flow *f)
 {
+	struct gate *g = w->g;
+
 	(void)ctx;
-	(void)p;
 	(void)f;
-	n_seen += g->dhcp.xid == discover.xid;
+	n_seen += gate_dhcp_msg(g)->xid == discover.xid;
 	return true;
 }
 
@@ -122,14 +124,17 @@ static void test_no_room(void **state)
 	assert_int_equal(gt_drops(&t, GATE_DROP_DHCP_LIMIT), 1);
 }
 
-static bool change(void *ctx, struct gate *g, struct gate_packet *p, struct flow *f)
+static bool change(void *ctx, struct gate_walk *w, struct flow *f)
 {
+	struct gate *g = w->g;
+	struct gate_packet *p = w->p;
+
 	(void)ctx;
 	(void)f;
 	if (gate_dhcp_change(g, p) == -EROFS)
 		return true;
-	assert_int_equal(dhcp4_opt_set(&g->dhcp, 82, span_str("\001\003abc")), 0);
-	g->dhcp.secs = 77;
+	assert_int_equal(dhcp4_opt_set(gate_dhcp_msg(g), 82, span_str("\001\003abc")), 0);
+	gate_dhcp_msg(g)->secs = 77;
 	return true;
 }
 
@@ -171,12 +176,15 @@ static void test_changed(void **state)
 	assert_int_equal(gate_counters(t.g)->modified, 0);
 }
 
-static bool grow(void *ctx, struct gate *g, struct gate_packet *p, struct flow *f)
+static bool grow(void *ctx, struct gate_walk *w, struct flow *f)
 {
+	struct gate *g = w->g;
+	struct gate_packet *p = w->p;
+
 	(void)f;
 	assert_int_equal(gate_dhcp_change(g, p), 0);
 	for (uint8_t code = 100; code < 104; code++)
-		assert_int_equal(dhcp4_opt_set_ref(&g->dhcp, code, span_of(ctx, 16500)), 0);
+		assert_int_equal(dhcp4_opt_set_ref(gate_dhcp_msg(g), code, span_of(ctx, 16500)), 0);
 	return true;
 }
 

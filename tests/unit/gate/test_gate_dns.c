@@ -177,8 +177,11 @@ static void test_fail_open(void **state)
 	assert_int_equal(gt_drops(&t, GATE_DROP_DNS_UNASKED), 1);
 }
 
-static bool drop_it(void *ctx, struct gate *g, struct gate_packet *p, struct flow *f)
+static bool drop_it(void *ctx, struct gate_walk *w, struct flow *f)
 {
+	struct gate *g = w->g;
+	struct gate_packet *p = w->p;
+
 	(void)f;
 	(void)ctx;
 	assert_non_null(gate_dns_msg(g));
@@ -199,13 +202,13 @@ static void test_dropped_by_a_rule(void **state)
 	assert_int_equal(gate_dns_set_flags(t.g, 0), -EINVAL);
 }
 
-static bool change_it(void *ctx, struct gate *g, struct gate_packet *p, struct flow *f)
+static bool change_it(void *ctx, struct gate_walk *w, struct flow *f)
 {
+	struct gate *g = w->g;
 	const struct dns_msg *m = gate_dns_msg(g);
 	struct dns_rr rr;
 
 	(void)f;
-	(void)p;
 	(void)ctx;
 	assert_true(dns_at(m, DNS_ANSWER, 1, &rr));
 	assert_int_equal(gate_dns_set_ipv4(g, &rr, 0x7f000001), 0);
@@ -244,14 +247,14 @@ static void test_changed_in_place(void **state)
 	}
 }
 
-static bool rename_it(void *ctx, struct gate *g, struct gate_packet *p, struct flow *f)
+static bool rename_it(void *ctx, struct gate_walk *w, struct flow *f)
 {
+	struct gate *g = w->g;
 	struct dns_name other = name_of("a.much.longer.name.than.there.was.elsewhere.test.");
 	struct dns_change c = {.rdata = {&other}};
 	struct dns_rr rr;
 
 	(void)f;
-	(void)p;
 	(void)ctx;
 	assert_true(dns_at(gate_dns_msg(g), DNS_ANSWER, 0, &rr));
 	assert_int_equal(gate_dns_change(g, &rr, &c), 0);

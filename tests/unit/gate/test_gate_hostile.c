@@ -63,19 +63,18 @@ static bool chance(unsigned percent)
 /* --- The rules' view -------------------------------------------------------------------------- */
 
 /* Each k becomes KKK; then all octets of the view are written down in their places. */
-static bool on_data(void *ctx, struct gate *g, struct gate_packet *p, struct flow *f)
+static bool on_data(void *ctx, struct gate_walk *walk, struct flow *f)
 {
 	const bool *edits = ctx;
-	struct gate_view *v = g->view;
+	struct gate_view *v = walk->view;
 	uint32_t at;
 
-	(void)p;
 	/* taken up in the middle, a flow may stand the other way round */
 	if ((v->direction == GATE_UP ? f->key.src : f->key.dst) != w.rx.peer ||
 	    (f->key.sport != 1000 && f->key.dport != 1000) || f->key.vlan)
 		return true;
 	for (uint32_t i = 0; *edits && i < v->n; i++)
-		if (v->octets[i] == 'k' && gate_stream_edit(g, v, i, 1, span_str("KKK")) == 0)
+		if (v->octets[i] == 'k' && gate_stream_edit(v, i, 1, span_str("KKK")) == 0)
 			i += 2;
 	if (f->id != w.flow) {
 		w.flow = f->id;
@@ -90,12 +89,12 @@ static bool on_data(void *ctx, struct gate *g, struct gate_packet *p, struct flo
 	return true;
 }
 
-static bool on_datagram(void *ctx, struct gate *g, struct gate_packet *p, struct flow *f)
+static bool on_datagram(void *ctx, struct gate_walk *walk, struct flow *f)
 {
+	struct gate_packet *p = walk->p;
 	unsigned i = w.n_datagrams++ % SHOWN_MAX;
 
 	(void)ctx;
-	(void)g;
 	(void)f;
 	w.datagram_len[i] = p->p.app_len;
 	memcpy(w.datagrams[i], p->p.data + p->p.app, p->p.app_len < 64 ? p->p.app_len : 64);
@@ -112,12 +111,11 @@ static bool datagram_was_shown(struct span d)
 }
 
 /* Lines end with z. */
-static uint32_t whole_lines(void *ctx, struct gate *g, struct gate_view *v)
+static uint32_t whole_lines(void *ctx, struct gate_view *v)
 {
 	uint32_t n = v->n;
 
 	(void)ctx;
-	(void)g;
 	while (!v->end && n && v->octets[n - 1] != 'z')
 		n--;
 	return n;

@@ -61,8 +61,10 @@ static void add(const char *what, struct span s)
 }
 
 /* Records each event. */
-static bool tell(void *ctx, struct gate *g, struct gate_packet *p, struct flow *f)
+static bool tell(void *ctx, struct gate_walk *w, struct flow *f)
 {
+	struct gate *g = w->g;
+	struct gate_packet *p = w->p;
 	enum gate_event e = *(const enum gate_event *)ctx;
 	struct http_head asked;
 	struct span octets;
@@ -214,10 +216,11 @@ static void set(struct gate *g, const char *name, const char *value)
 	assert_int_equal(gate_http_set_field(g, span_str(name), span_str(value)), 0);
 }
 
-static bool change_request(void *ctx, struct gate *g, struct gate_packet *p, struct flow *f)
+static bool change_request(void *ctx, struct gate_walk *w, struct flow *f)
 {
+	struct gate *g = w->g;
+
 	(void)ctx;
-	(void)p;
 	(void)f;
 	assert_int_equal(gate_http_set_part(g, HTTP_URI, span_str("/another/and/longer/uri")), 0);
 	assert_int_equal(gate_http_set_part(g, HTTP_METHOD, span_str("PUT")), 0);
@@ -237,10 +240,11 @@ static bool change_request(void *ctx, struct gate *g, struct gate_packet *p, str
 	return true;
 }
 
-static bool change_response(void *ctx, struct gate *g, struct gate_packet *p, struct flow *f)
+static bool change_response(void *ctx, struct gate_walk *w, struct flow *f)
 {
+	struct gate *g = w->g;
+
 	(void)ctx;
-	(void)p;
 	(void)f;
 	assert_int_equal(gate_http_set_part(g, HTTP_STATUS, span_str("404")), 0);
 	assert_int_equal(gate_http_set_part(g, HTTP_STATUS, span_str("304")), -EPERM);
@@ -287,17 +291,17 @@ static void test_changed(void **state)
 	assert_int_equal(gate_counters(t.g)->held, 0);
 }
 
-static bool shout(void *ctx, struct gate *g, struct gate_packet *p, struct flow *f)
+static bool shout(void *ctx, struct gate_walk *w, struct flow *f)
 {
+	struct gate *g = w->g;
 	struct gate_view *v = gate_http_body(g);
 
 	(void)ctx;
-	(void)p;
 	(void)f;
-	assert_int_equal(gate_stream_edit(g, v, 0, 1, span_str("J")), 0);
+	assert_int_equal(gate_stream_edit(v, 0, 1, span_str("J")), 0);
 	assert_int_equal(v->octets[0], 'J');
-	assert_int_equal(gate_stream_edit(g, v, 0, 1, span_str("JJ")), -EPERM);
-	assert_int_equal(gate_stream_edit(g, v, v->n, 1, span_str("J")), -ERANGE);
+	assert_int_equal(gate_stream_edit(v, 0, 1, span_str("JJ")), -EPERM);
+	assert_int_equal(gate_stream_edit(v, v->n, 1, span_str("J")), -ERANGE);
 	return true;
 }
 
@@ -312,11 +316,10 @@ static void test_body_changed(void **state)
 				  "HTTP/1.1 200 OK\r\nServer: s\r\nContent-Length: 5\r\n\r\nJello");
 }
 
-static bool note_data(void *ctx, struct gate *g, struct gate_packet *p, struct flow *f)
+static bool note_data(void *ctx, struct gate_walk *w, struct flow *f)
 {
-	const struct gate_view *v = g->view;
+	const struct gate_view *v = w->view;
 
-	(void)p;
 	(void)f;
 	(void)ctx;
 	add("", span_of(v->octets, v->n));
@@ -339,10 +342,11 @@ static void test_stream_below(void **state)
 
 /* --- Refused ---------------------------------------------------------------------------------- */
 
-static bool drop_it(void *ctx, struct gate *g, struct gate_packet *p, struct flow *f)
+static bool drop_it(void *ctx, struct gate_walk *w, struct flow *f)
 {
+	struct gate_packet *p = w->p;
+
 	(void)ctx;
-	(void)g;
 	(void)f;
 	gate_drop(p, GATE_DROP_RULE);
 	return false;
@@ -528,12 +532,11 @@ static void test_bodies(void **state)
 }
 
 /* A connection of another port is none of HTTP, unless a listener says so. */
-static bool choose(void *ctx, struct gate *g, struct gate_packet *p, struct flow *f)
+static bool choose(void *ctx, struct gate_walk *w, struct flow *f)
 {
 	(void)ctx;
-	(void)p;
-	assert_int_equal(gate_app_choose(g, f, DISSECT_DNS), -EINVAL);
-	assert_int_equal(gate_app_choose(g, f, DISSECT_HTTP), 0);
+	assert_int_equal(gate_app_choose(w, f, DISSECT_DNS), -EINVAL);
+	assert_int_equal(gate_app_choose(w, f, DISSECT_HTTP), 0);
 	return true;
 }
 
@@ -550,10 +553,10 @@ static void test_other_ports(void **state)
 	assert_over(GATE_DROP_HTTP_START_LINE);
 }
 
-static int policy(void *ctx, struct gate *g, struct gate_packet *p, enum gate_dissector from,
-		  int next)
+static int policy(void *ctx, struct gate_walk *w, enum gate_dissector from, int next)
 {
-	(void)g;
+	struct gate_packet *p = w->p;
+
 	if (from == DISSECT_UDP)
 		return DISSECT_DNS;
 	if (from != DISSECT_TCP_CONNECTION)

@@ -8,6 +8,7 @@
 #include "gate_tcp_util.h"
 
 #include "example_daytime.h"
+#include "gate/tcp/tcp_conn.h"
 #include "gate/engine/app.h"
 #include "gate/lua/bind.h"
 #include "gate/engine/plugin.h"
@@ -71,18 +72,17 @@ static void example_fails_open(void **state)
 	gt_close(&t);
 }
 
-/* --- Registration
- * ---------------------------------------------------------------------------------- */
+/* --- Registration ----------------------------------------------------------------------------- */
 
-static int nothing(void *ctx, struct gate *g, struct gate_packet *p)
+static int nothing(void *ctx, struct gate_walk *w)
 {
-	(void)ctx, (void)g, (void)p;
+	(void)ctx, (void)w;
 	return GATE_ACCEPT;
 }
 
-static uint32_t all(void *ctx, struct gate *g, struct gate_view *v)
+static uint32_t all(void *ctx, struct gate_view *v)
 {
-	(void)ctx, (void)g;
+	(void)ctx;
 	return v->n;
 }
 
@@ -131,29 +131,27 @@ static void registers(void **state)
 	gt_close(&t);
 }
 
-/* --- Over TCP
- * --------------------------------------------------------------------------------------------------
- */
+/* --- Over TCP --------------------------------------------------------------------------------- */
 
 struct counting {
 	unsigned begun, ended;
 	char up[64];
 };
 
-static void tcp_begin(void *ctx, struct gate *g, struct flow *f)
+static void tcp_begin(void *ctx, struct gate_walk *w, struct flow *f)
 {
-	(void)g, (void)f;
+	(void)w, (void)f;
 	((struct counting *)ctx)->begun++;
 }
 
-static void tcp_end(void *ctx, struct gate *g, struct flow *f)
+static void tcp_end(void *ctx, struct gate_walk *w, struct flow *f)
 {
-	(void)g, (void)f;
+	(void)w, (void)f;
 	((struct counting *)ctx)->ended++;
 }
 
 /* Lets whole lines go, makes the first octet of each an X, ends at "quit". */
-static uint32_t tcp_data(void *ctx, struct gate *g, struct gate_view *v)
+static uint32_t tcp_data(void *ctx, struct gate_view *v)
 {
 	struct counting *c = ctx;
 	uint32_t n = v->n;
@@ -166,10 +164,10 @@ static uint32_t tcp_data(void *ctx, struct gate *g, struct gate_view *v)
 		       (const char *)v->octets);
 	if (n >= 4 && memcmp(v->octets, "quit", 4) == 0) {
 		v->flow->dropped = true;
-		gate_drop(&g->pkt, GATE_DROP_SCRIPT_DISSECTOR);
+		gate_drop(v->walk->p, GATE_DROP_SCRIPT_DISSECTOR);
 		return 0;
 	}
-	assert_int_equal(gate_stream_edit(g, v, 0, 1, span_str("X")), 0);
+	assert_int_equal(gate_stream_edit(v, 0, 1, span_str("X")), 0);
 	return n;
 }
 
@@ -206,27 +204,26 @@ static void streams(void **state)
 	assert_int_equal(n.ended, 1);
 }
 
-/* --- Of packets, and chosen by others
- * ------------------------------------------------------------------------------ */
+/* --- Of packets, and chosen by others --------------------------------------------------------- */
 
-static int seen_packet(void *ctx, struct gate *g, struct gate_packet *p)
+static int seen_packet(void *ctx, struct gate_walk *w)
 {
-	(void)g;
 	++*(unsigned *)ctx;
-	return p->p.app_len == 3 ? GATE_DROP : GATE_ACCEPT;
+	return w->p->p.app_len == 3 ? GATE_DROP : GATE_ACCEPT;
 }
 
-static bool stops_z(void *ctx, struct gate *g, struct gate_packet *p, int number)
+static bool stops_z(void *ctx, struct gate_walk *w, int number)
 {
-	(void)ctx, (void)g, (void)number;
+	const struct gate_packet *p = w->p;
+
+	(void)ctx, (void)number;
 	return p->p.data[p->p.app] != 'z';
 }
 
-static int to_packet_plugin(void *ctx, struct gate *g, struct gate_packet *p,
-			    enum gate_dissector from, int next)
+static int to_packet_plugin(void *ctx, struct gate_walk *w, enum gate_dissector from, int next)
 {
-	(void)ctx, (void)g;
-	return from == DISSECT_UDP && p->p.dport == 99 ? GATE_FIRST_PLUGIN : next;
+	(void)ctx;
+	return from == DISSECT_UDP && w->p->p.dport == 99 ? GATE_FIRST_PLUGIN : next;
 }
 
 static void packets(void **state)
@@ -248,10 +245,9 @@ static void packets(void **state)
 	gt_close(&t);
 }
 
-static bool choose_daytime(void *ctx, struct gate *g, struct gate_packet *p, struct flow *f)
+static bool choose_daytime(void *ctx, struct gate_walk *w, struct flow *f)
 {
-	(void)p;
-	return gate_app_choose(g, f, *(const enum gate_dissector *)ctx) == 0;
+	return gate_app_choose(w, f, *(const enum gate_dissector *)ctx) == 0;
 }
 
 static void chosen_by_a_listener(void **state)

@@ -57,26 +57,25 @@ static bool chance(unsigned percent)
 }
 
 /* Each k becomes KKK. */
-static bool change(void *ctx, struct gate *g, struct gate_packet *p, struct flow *f)
+static bool change(void *ctx, struct gate_walk *walk, struct flow *f)
 {
+
 	(void)ctx;
-	(void)p;
 	(void)f;
-	for (uint32_t i = 0; i < g->view->n; i++)
-		if (g->view->octets[i] == 'k') {
-			assert_int_equal(gate_stream_edit(g, g->view, i, 1, span_str("KKK")), 0);
+	for (uint32_t i = 0; i < walk->view->n; i++)
+		if (walk->view->octets[i] == 'k') {
+			assert_int_equal(gate_stream_edit(walk->view, i, 1, span_str("KKK")), 0);
 			i += 2;
 		}
 	return true;
 }
 
 /* Lines end with z. */
-static uint32_t whole_lines(void *ctx, struct gate *g, struct gate_view *v)
+static uint32_t whole_lines(void *ctx, struct gate_view *v)
 {
 	uint32_t n = v->n;
 
 	(void)ctx;
-	(void)g;
 	while (!v->end && n && v->octets[n - 1] != 'z')
 		n--;
 	return n;

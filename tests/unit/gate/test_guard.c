@@ -258,11 +258,9 @@ static void test_fail_open(void **state)
 }
 
 /* A policy of a rule file that lets everything by. */
-static int accept_all(void *ctx, struct gate *g, struct gate_packet *p, enum gate_dissector from,
-		      int next)
+static int accept_all(void *ctx, struct gate_walk *w, enum gate_dissector from, int next)
 {
-	(void)g;
-	(void)p;
+	(void)w;
 	return from == *(enum gate_dissector *)ctx ? GATE_ACCEPT : next;
 }
 
@@ -284,10 +282,11 @@ static void test_policies_do_not_pass_by(void **state)
 	assert_true(gt_drops(&u.t, GATE_DROP_GUARD_UNREADABLE) >= 4);
 }
 
-static bool keep_fragments(void *ctx, struct gate *g, struct gate_packet *p, struct flow *f)
+static bool keep_fragments(void *ctx, struct gate_walk *w, struct flow *f)
 {
+	struct gate_packet *p = w->p;
+
 	(void)ctx;
-	(void)g;
 	(void)f;
 	p->keep_fragments = true;
 	return true;

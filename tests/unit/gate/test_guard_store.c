@@ -13,6 +13,7 @@
 #include "base/rng.h"
 #include "base/sha256.h"
 #include "capture/frames_backend.h"
+#include "gate/assembly.h"
 #include "gate/guard/guard_config.h"
 #include "gate/guard/pending.h"
 #include "gate/run/guard_run.h"
