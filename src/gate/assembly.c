@@ -63,18 +63,25 @@ static int64_t packet_time(void *ctx)
 
 static void end_flow(void *ctx, struct flow *f, bool evicted)
 {
+	const struct gate *g = ctx;
 	struct gate_walk w = gate_walk_without_packet(ctx);
 
 	(void)evicted;
-	for (unsigned d = 0; d < DISSECT_N; d++)
-		if (rows[d].flow_end)
-			rows[d].flow_end(&w, f);
+	for (unsigned i = 0; i < g->n_flow_ends; i++)
+		g->flow_end[i](&w, f);
 }
 
 /* Copies the options. */
 static void set_options(struct gate *g, const struct gate_opts *o)
 {
 	g->rows = rows;
+	for (unsigned d = 0; d < DISSECT_N; d++) {
+		g->receive[d] = rows[d].receive;
+		g->send[d] = rows[d].send;
+		if (rows[d].flow_end)
+			g->flow_end[g->n_flow_ends++] = rows[d].flow_end;
+	}
+	g->packet_walk = (struct gate_walk){.g = g, .p = &g->slot};
 	g->net = &gate_net_ops;
 	g->frames = o->frames;
 	g->clock = (struct clock_src){packet_time, packet_time, g};

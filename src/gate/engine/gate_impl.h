@@ -57,6 +57,11 @@ typedef void (*gate_alarm_fn)(void *ctx, struct gate *g, int64_t until_ns);
 struct gate {
 	/* as created */
 	const struct gate_dissector_row *rows; /* [DISSECT_N] */
+	/* the functions of the rows that every packet needs, close together */
+	int (*receive[DISSECT_N])(struct gate_walk *w);
+	void (*send[DISSECT_N])(struct gate *g, struct gate_packet *p);
+	void (*flow_end[DISSECT_N])(struct gate_walk *w, struct flow *f); /* [n_flow_ends] */
+	unsigned n_flow_ends;
 	const struct gate_net_ops *net;
 	struct frames *frames;
 	struct log *log;
@@ -109,7 +114,8 @@ struct gate {
 	struct gate_counters counters;
 
 	/* memory of the walk */
-	struct gate_packet slot; /* walk.c: of each packet in turn */
+	struct gate_packet slot;      /* walk.c: of each packet in turn, ... */
+	struct gate_walk packet_walk; /* ... and of its walk */
 	struct frame batch[FRAMES_BATCH];
 	struct gate_hint hints[FRAMES_BATCH]; /* of the batch; only while `hinted` */
 	bool hinted;

@@ -30,7 +30,7 @@ static int walk_down(struct gate_walk *w)
 			continue;
 		}
 		g->counters.seen[d]++;
-		next = g->rows[d].receive(w);
+		next = g->receive[d](w);
 		/* the application of a flow is chosen once, when the flow begins (app.c) */
 		if (unlikely(g->on_next) && next >= GATE_ACCEPT && !g->rows[d].flow_end)
 			next = g->on_next(g->policy_ctx, w, (enum gate_dissector)d, next);
@@ -73,8 +73,8 @@ static bool walk_up(struct gate_walk *w)
 		if (send_events[d] &&
 		    !gate_raise(w, (enum gate_event)(send_events[d] - 1), p->flow))
 			return false;
-		if (g->rows[d].send && (p->dirty || unready))
-			g->rows[d].send(g, p);
+		if ((p->dirty || unready) && g->send[d])
+			g->send[d](g, p);
 		if (unlikely(p->stopped))
 			return false;
 	}
@@ -178,26 +178,20 @@ static void walk_packet(struct gate *g, const struct frame *f, const struct gate
 			uint8_t hops)
 {
 	struct gate_packet *p = &g->slot;
-	struct gate_walk w uninit; /* but for w.tcp, which receive_tcp() fills in */
+	struct gate_walk *w = &g->packet_walk;
 	int64_t now_ns = time_of(g, f);
 	int how;
-
-	w.g = g;
-	w.p = p;
-	w.view = NULL;
-	w.error = GATE_DROP_NONE;
-	w.taken = false;
-	w.hint = hint;
 
 	/* in a capture hours may lie between two packets of one batch */
 	if (now_ns - g->ticked_ns >= NS_PER_S)
 		gate_tick(g, now_ns);
 	begin_packet(g, p, f, hops, now_ns);
+	w->hint = hint;
 	if (unlikely(f->flags & FRAME_DAMAGED)) {
 		refuse_damaged(g, p);
 	} else {
-		how = walk_down(&w);
-		if (how == GATE_ACCEPT && !p->given && !walk_up(&w))
+		how = walk_down(w);
+		if (how == GATE_ACCEPT && !p->given && !walk_up(w))
 			how = GATE_DROP;
 		if (likely(!p->given))
 			give_verdict(g, p, how);
