@@ -69,10 +69,15 @@ enum guard_role guard_role_of(struct guard *gd, const struct gate_packet *p);
 bool guard_is_server_mac(const struct guard *gd, const uint8_t mac[6]);
 bool guard_is_server_ip(const struct guard *gd, uint32_t ip);
 
-/* Drops and tells; false. */
+/* Drops the packet and raises the alert. Returns false. */
 bool guard_refuse(struct guard *gd, struct gate_packet *p, enum gate_drop why);
-/* The same; true under fail_open. */
+/* Called when a table is full: drops the packet and raises the alert. Returns true under fail_open,
+ * where the packet is forwarded. */
 bool guard_no_room(struct guard *gd, struct gate_walk *w, enum gate_drop why);
+
+int guard_listen(struct guard *gd) must_check; /* guard_listen.c */
+/* Removes bindings and pending requests whose time is over. */
+void guard_expire(struct guard *gd, int64_t now_ns);
 
 bool guard_judge_frame(struct guard *gd, struct gate_packet *p); /* guard_source.c */
 bool guard_judge_ipv4(struct guard *gd, struct gate_packet *p);
@@ -85,7 +90,7 @@ bool guard_judge_reply(struct guard *gd, struct gate_packet *p); /* guard_reply.
 void guard_agent_add(struct guard *gd, struct gate_packet *p);
 void guard_agent_remove(struct guard *gd, struct gate_packet *p);
 
-/* Binding and its port's count go together. */
+/* Removes a binding; changes its port. The count of its port is kept with it. */
 void guard_unbind(struct guard *gd, struct guard_binding *b);
 void guard_set_port(struct guard *gd, struct guard_binding *b, uint16_t port);
 /* Is it of this sender, at this port? */
