@@ -42,7 +42,7 @@ FOLDERS = (
     ("gate/tcp", "TCP connections: tracking, streams, edits, acknowledgements in the receiver's place", "base wire gate/engine gate/net"),
     ("gate/app", "applications over flows: DHCP, DNS, HTTP", "base wire gate/engine gate/net gate/tcp"),
     ("gate/guard", "the DHCP guard", "base wire capture config control gate/engine gate/app"),
-    ("gate", "assembly: fills in the table of dissectors, creates an engine", "base wire gate/engine gate/net gate/tcp gate/app"),
+    ("gate", "assembly: fills in the table of dissectors, creates an engine", "wire gate/engine gate/net gate/tcp gate/app"),
     ("gate/lua", "the dissectors in Lua: classes, events, streams, policies",
      "base wire gate/engine gate/net gate/tcp gate/app script/state script/values script/buffer script/rules"),
     ("gate/run", "the program: arguments, sources of frames, workers, commands, summary",

@@ -15,9 +15,9 @@ uint32_t bind_read_be(const struct gate_packet *p, uint32_t off, unsigned n);
 void bind_write_be(lua_State *L, struct gate_packet *p, uint32_t off, unsigned n, uint64_t v,
 		   const char *what);
 
-extern const struct script_class bind_class_ipv4, bind_class_icmp, bind_class_tcp,
-	bind_class_tcp_flags;
-/* The parent of a packet is the same packet. */
+extern const struct script_class bind_class_ethernet, bind_class_ipv4, bind_class_ipv4_flags,
+	bind_class_icmp, bind_class_tcp, bind_class_tcp_flags;
+/* Returns its argument: the parent of a packet is the packet itself, in the class below. */
 void *bind_same(void *obj);
 
 /* A number of n octets at off of a layer. */

@@ -144,7 +144,7 @@ void bind_body_fini(struct bind_stream *st);
 /* Room for n octets to be remembered. */
 bool bind_body_reserve(struct bind_stream *st, size_t n);
 
-/* --- bind.c ----------------------------------------------------------------------------------- */
+/* --- bind_state.c, bind_raise.c --------------------------------------------------------------- */
 
 /* Sets the walk during which scripts run. Returns the one before, to be set again afterwards. */
 struct gate_walk *bind_enter(struct gate_bind *b, struct gate_walk *w);
@@ -153,6 +153,9 @@ struct gate_packet *bind_packet_of(const struct gate_bind *b, const struct flow 
 /* Resumes the coroutines of a stream without new data: it ends, or the hold buffer is full. False:
  * the packet is dropped. */
 bool bind_resume(struct bind_stream *st, struct gate_walk *w);
+/* Handles the result of a raise (SCRIPT_RAISE_*). Returns false if the walk stops. Without a packet
+ * the caller drops the flow. */
+bool bind_outcome(struct gate_walk *w, const struct flow *f, unsigned result);
 /* Decides on packet and flow where rules fail: false (drop), or true under fail_open. `why` goes to
  * the log. */
 bool bind_fault(struct gate_bind *b, struct gate_walk *w, struct flow *f, const char *why);
