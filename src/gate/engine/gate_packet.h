@@ -2,7 +2,8 @@
 /*
  * A packet on its way through the dissectors: the slot of packet/packet.h (octets and offsets), and
  * the results of the gate. There is one a worker, used again for each packet; data that has to
- * outlive the walk is copied (held.h). Octets are written through verdict.h only.
+ * outlive the walk is copied (held.h). Its octets are written through verdict.h; new frames are put
+ * together by net/ and tcp/.
  */
 #pragma once
 

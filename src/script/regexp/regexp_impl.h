@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
  * Inside the regular expressions: memory of the state, and the engine of sets that was built in
- * (regexp_scan.h's functions are of regexp_vectorscan.c or regexp_noscan.c).
+ * (regexp_vectorscan.c or regexp_noscan.c).
  */
 #pragma once
 
