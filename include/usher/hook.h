@@ -24,7 +24,13 @@ extern "C" {
 
 #define USHER_API __attribute__((visibility("default")))
 
-/* Grows by one when a function changes its meaning or goes; additions keep it. */
+/*
+ * The number of this ABI. A library returns the number that it was built with; the server refuses
+ * another one, and its message names both. A new function, enumerator or hook point keeps the
+ * number. A function that is removed, or whose arguments or meaning change, raises it: libraries
+ * have to be built anew then, and CHANGELOG.md says so. A function that will be removed is marked
+ * as deprecated for one released version before that.
+ */
 #define USHER_HOOK_ABI 1
 
 typedef struct usher_lib usher_lib;	 /* this library, as loaded */
