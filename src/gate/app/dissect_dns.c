@@ -50,7 +50,7 @@ struct gate_dns {
 	uint16_t index;	    /* ... which is that of its section; at.msg NULL: none was */
 };
 
-static struct gate_dns *self(const struct gate *g)
+static struct gate_dns *dns_of(const struct gate *g)
 {
 	return g->apps[DISSECT_DNS];
 }
@@ -69,7 +69,7 @@ int gate_dns_init(struct gate *g, const struct gate_opts *o)
 
 void gate_dns_fini(struct gate *g)
 {
-	struct gate_dns *d = self(g);
+	struct gate_dns *d = dns_of(g);
 
 	if (d) {
 		slots_fini(&d->flows);
@@ -81,7 +81,7 @@ void gate_dns_fini(struct gate *g)
 
 void gate_dns_begin(struct gate_walk *w, struct flow *f)
 {
-	struct dns_flow *s = slots_take(&self(w->g)->flows);
+	struct dns_flow *s = slots_take(&dns_of(w->g)->flows);
 
 	assert(s);
 	memset(s->n, 0, sizeof(s->n));
@@ -91,7 +91,7 @@ void gate_dns_begin(struct gate_walk *w, struct flow *f)
 
 void gate_dns_end(struct gate_walk *w, struct flow *f)
 {
-	struct gate_dns *d = self(w->g);
+	struct gate_dns *d = dns_of(w->g);
 	struct dns_flow *s = f->state;
 
 	while (s->kept) {
@@ -106,7 +106,7 @@ void gate_dns_end(struct gate_walk *w, struct flow *f)
 
 /* --- Questions that wait ---------------------------------------------------------------------- */
 
-static unsigned find(const struct dns_flow *s, unsigned who, uint16_t id)
+static unsigned find_asked(const struct dns_flow *s, unsigned who, uint16_t id)
 {
 	unsigned i = 0;
 
@@ -124,7 +124,7 @@ static struct dns_kept **find_kept(struct dns_flow *s, unsigned who, uint16_t id
 	return k;
 }
 
-static void forget(struct gate_dns *d, struct dns_flow *s, unsigned who, unsigned i)
+static void forget_question(struct gate_dns *d, struct dns_flow *s, unsigned who, unsigned i)
 {
 	uint16_t *a = s->asked[who];
 	struct dns_kept **at = find_kept(s, who, a[i]), *k = *at;
@@ -137,7 +137,7 @@ static void forget(struct gate_dns *d, struct dns_flow *s, unsigned who, unsigne
 	memmove(a + i, a + i + 1, (s->n[who] - i) * sizeof(*a));
 }
 
-static void keep(struct gate_dns *d, struct dns_flow *s, unsigned who)
+static void keep_question(struct gate_dns *d, struct dns_flow *s, unsigned who)
 {
 	struct span m = d->msg.octets;
 	struct dns_kept *k = m.n <= KEPT_LEN ? slots_take(&d->kept) : NULL;
@@ -153,15 +153,15 @@ static void keep(struct gate_dns *d, struct dns_flow *s, unsigned who)
 }
 
 /* Asked once more, it may be answered once more. */
-static void remember(struct gate *g, struct dns_flow *s, unsigned who)
+static void remember_question(struct gate *g, struct dns_flow *s, unsigned who)
 {
-	struct gate_dns *d = self(g);
+	struct gate_dns *d = dns_of(g);
 
 	if (s->n[who] == MAX_ASKED)
-		forget(d, s, who, 0);
+		forget_question(d, s, who, 0);
 	s->asked[who][s->n[who]++] = d->msg.id;
 	if (g->listeners[EVENT_DNS_response].n)
-		keep(d, s, who);
+		keep_question(d, s, who);
 }
 
 /* --- Messages --------------------------------------------------------------------------------- */
@@ -177,7 +177,7 @@ static int read_message(struct gate_dns *d, const struct gate_packet *p)
 static bool raise_event(struct gate_walk *w, enum gate_event e, const struct dns_kept *asked)
 {
 	struct gate_packet *p = w->p;
-	struct gate_dns *d = self(w->g);
+	struct gate_dns *d = dns_of(w->g);
 	bool ok;
 
 	d->p = p;
@@ -198,7 +198,7 @@ int receive_dns(struct gate_walk *w)
 {
 	struct gate_packet *p = w->p;
 	unsigned who = p->direction, at;
-	struct gate_dns *d = self(w->g);
+	struct gate_dns *d = dns_of(w->g);
 	struct dns_flow *s;
 
 	if (!gate_app_is(p, DISSECT_DNS))
@@ -209,16 +209,16 @@ int receive_dns(struct gate_walk *w)
 	if (!(d->msg.flags & DNS_QR)) {
 		if (!raise_event(w, EVENT_DNS_query, NULL) && !p->given)
 			return GATE_DROP;
-		remember(w->g, s, who);
+		remember_question(w->g, s, who);
 		return GATE_ACCEPT;
 	}
 	who = !who;
-	at = find(s, who, d->msg.id);
+	at = find_asked(s, who, d->msg.id);
 	if (at == s->n[who])
 		return gate_undecided(w, GATE_DROP_DNS_UNASKED);
 	if (!raise_event(w, EVENT_DNS_response, *find_kept(s, who, d->msg.id)) && !p->given)
 		return GATE_DROP;
-	forget(d, s, who, at);
+	forget_question(d, s, who, at);
 	return GATE_ACCEPT;
 }
 
@@ -226,7 +226,7 @@ int receive_dns(struct gate_walk *w)
 
 const struct dns_msg *gate_dns_msg(const struct gate *g)
 {
-	struct gate_dns *d = self(g);
+	struct gate_dns *d = dns_of(g);
 	const struct gate_packet *p = d->p;
 
 	if (!p)
@@ -239,7 +239,7 @@ const struct dns_msg *gate_dns_msg(const struct gate *g)
 
 const struct dns_msg *gate_dns_query(struct gate *g)
 {
-	struct gate_dns *d = self(g);
+	struct gate_dns *d = dns_of(g);
 
 	if (d->asked && !d->query_read)
 		d->query_read = dns_decode(span_of(d->asked->octets, d->asked->len), &d->query) ==
@@ -249,13 +249,13 @@ const struct dns_msg *gate_dns_query(struct gate *g)
 
 const uint32_t *gate_dns_generation(const struct gate *g)
 {
-	return &self(g)->generation;
+	return &dns_of(g)->generation;
 }
 
 bool gate_dns_record(struct gate *g, const struct dns_msg *m, enum dns_section s, uint16_t i,
 		     struct dns_rr *ret, uint32_t *ret_steps)
 {
-	struct gate_dns *d = self(g);
+	struct gate_dns *d = dns_of(g);
 	struct dns_iter it = d->at;
 	uint16_t n = d->index;
 
@@ -279,9 +279,9 @@ bool gate_dns_record(struct gate *g, const struct dns_msg *m, enum dns_section s
 }
 
 /* Octets of the message, in place; it is read anew. -EINVAL: it would be no message any more. */
-static int put(struct gate *g, uint32_t off, const void *octets, size_t n)
+static int write_octets(struct gate *g, uint32_t off, const void *octets, size_t n)
 {
-	struct gate_dns *d = self(g);
+	struct gate_dns *d = dns_of(g);
 	struct gate_packet *p = d->p;
 	struct span was = span_sub(gate_dns_msg(g) ? d->msg.octets : SPAN_NULL, off, n);
 	uint8_t before[MAX_WRITE];
@@ -302,7 +302,7 @@ int gate_dns_set_id(struct gate *g, uint16_t id)
 {
 	uint8_t octets[2] = {(uint8_t)(id >> 8), (uint8_t)id};
 
-	return put(g, 0, octets, sizeof(octets));
+	return write_octets(g, 0, octets, sizeof(octets));
 }
 
 int gate_dns_set_question(struct gate *g, const struct dns_rr *rr, uint16_t type, uint16_t cls)
@@ -310,23 +310,23 @@ int gate_dns_set_question(struct gate *g, const struct dns_rr *rr, uint16_t type
 	uint8_t octets[4] = {(uint8_t)(type >> 8), (uint8_t)type, (uint8_t)(cls >> 8),
 			     (uint8_t)cls};
 
-	return rr->section == DNS_QUESTION
-		       ? put(g, rr->rdata - (uint32_t)sizeof(octets), octets, sizeof(octets))
-		       : -EINVAL;
+	return rr->section == DNS_QUESTION ? write_octets(g, rr->rdata - (uint32_t)sizeof(octets),
+							  octets, sizeof(octets))
+					   : -EINVAL;
 }
 
 int gate_dns_set_flags(struct gate *g, uint16_t flags)
 {
 	uint8_t octets[2] = {(uint8_t)(flags >> 8), (uint8_t)flags};
 
-	if (self(g)->p && (flags ^ self(g)->msg.flags) & DNS_QR)
+	if (dns_of(g)->p && (flags ^ dns_of(g)->msg.flags) & DNS_QR)
 		return -EPERM;
-	return put(g, DNS_FLAGS_OFF, octets, sizeof(octets));
+	return write_octets(g, DNS_FLAGS_OFF, octets, sizeof(octets));
 }
 
 int gate_dns_set_rcode(struct gate *g, uint16_t rcode)
 {
-	const struct dns_msg *m = &self(g)->msg;
+	const struct dns_msg *m = &dns_of(g)->msg;
 	uint8_t upper = (uint8_t)(rcode >> 4);
 	int r = 0;
 
@@ -334,7 +334,7 @@ int gate_dns_set_rcode(struct gate *g, uint16_t rcode)
 		return -ERANGE;
 	/* behind the root's name, type and class */
 	if (m->opt)
-		r = put(g, m->opt + (uint32_t)EXT_RCODE_OFF, &upper, 1);
+		r = write_octets(g, m->opt + (uint32_t)EXT_RCODE_OFF, &upper, 1);
 	return r < 0 ? r
 		     : gate_dns_set_flags(g, (uint16_t)((m->flags & ~RCODE_MASK) |
 							(rcode & RCODE_MASK)));
@@ -345,27 +345,29 @@ int gate_dns_set_ttl(struct gate *g, const struct dns_rr *rr, uint32_t ttl)
 	uint8_t octets[4] = {(uint8_t)(ttl >> 24), (uint8_t)(ttl >> 16), (uint8_t)(ttl >> 8),
 			     (uint8_t)ttl};
 
-	return rr->ttl_at && rr->type != DNS_TYPE_OPT ? put(g, rr->ttl_at, octets, sizeof(octets))
-						      : -EINVAL;
+	return rr->ttl_at && rr->type != DNS_TYPE_OPT
+		       ? write_octets(g, rr->ttl_at, octets, sizeof(octets))
+		       : -EINVAL;
 }
 
 int gate_dns_set_ipv4(struct gate *g, const struct dns_rr *rr, uint32_t a)
 {
 	uint8_t octets[4] = {(uint8_t)(a >> 24), (uint8_t)(a >> 16), (uint8_t)(a >> 8), (uint8_t)a};
 
-	return rr->form == DNS_FORM_IPV4 ? put(g, rr->rdata, octets, sizeof(octets)) : -EINVAL;
+	return rr->form == DNS_FORM_IPV4 ? write_octets(g, rr->rdata, octets, sizeof(octets))
+					 : -EINVAL;
 }
 
 int gate_dns_set_ipv6(struct gate *g, const struct dns_rr *rr, const uint8_t address[16])
 {
-	return rr->form == DNS_FORM_IPV6 ? put(g, rr->rdata, address, 16) : -EINVAL;
+	return rr->form == DNS_FORM_IPV6 ? write_octets(g, rr->rdata, address, 16) : -EINVAL;
 }
 
 /* All of the message, into the engine's buffer, with one record changed: its length; 0: too
  * long. */
 static size_t write_anew(struct gate *g, const struct dns_rr *changed, const struct dns_change *c)
 {
-	const struct dns_msg *m = &self(g)->msg;
+	const struct dns_msg *m = &dns_of(g)->msg;
 	struct dns_writer w;
 	struct dns_rr rr;
 	size_t len = 0;
@@ -383,7 +385,7 @@ static size_t write_anew(struct gate *g, const struct dns_rr *changed, const str
 
 int gate_dns_change(struct gate *g, const struct dns_rr *rr, const struct dns_change *c)
 {
-	struct gate_dns *d = self(g);
+	struct gate_dns *d = dns_of(g);
 	struct gate_packet *p = d->p;
 	size_t len = p ? write_anew(g, rr, c) : 0;
 	int r;

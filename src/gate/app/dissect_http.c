@@ -114,7 +114,7 @@ static const enum gate_drop drop_of[HTTP_N_FAULTS] = {
 #undef FAULT
 };
 
-static void tunnel(struct http_flow *s)
+static void begin_tunnel(struct http_flow *s)
 {
 	http_to_tunnel(&s->parser[GATE_UP]);
 	http_to_tunnel(&s->parser[GATE_DOWN]);
@@ -124,7 +124,7 @@ static void tunnel(struct http_flow *s)
 static bool refuse_data(struct gate_view *v, enum gate_drop why)
 {
 	if (gate_undecided(v->walk, why) == GATE_ACCEPT) {
-		tunnel(v->flow->state);
+		begin_tunnel(v->flow->state);
 		return true;
 	}
 	v->flow->dropped = true;
@@ -133,7 +133,7 @@ static bool refuse_data(struct gate_view *v, enum gate_drop why)
 
 /* --- Requests without an answer --------------------------------------------------------------- */
 
-static struct http_kept *keep(struct gate *g, struct span head)
+static struct http_kept *keep_head(struct gate *g, struct span head)
 {
 	struct gate_http *h = gate_http_of(g);
 	struct http_kept *k = head.n <= HTTP_KEPT_LEN ? slots_take(&h->kept) : NULL;
@@ -157,7 +157,7 @@ static void keep_request(struct gate *g, struct http_flow *s, struct span head)
 		return;
 	while (*end)
 		end = &(*end)->next;
-	*end = keep(g, head);
+	*end = keep_head(g, head);
 	if (!*end)
 		return;
 	(*end)->slot = (uint8_t)((s->first + s->n) % HTTP_MAX_ASKED);
@@ -174,7 +174,7 @@ struct http_kept *http_kept_first(const struct http_flow *s)
 	return s->n && s->kept && s->kept->slot == s->first ? s->kept : NULL;
 }
 
-static void answered(struct gate *g, struct http_flow *s)
+static void forget_answered(struct gate *g, struct http_flow *s)
 {
 	forget_kept(gate_http_of(g), &s->answer);
 	if (!s->n)
@@ -243,7 +243,7 @@ bool http_raise_data(struct gate_view *v, uint32_t at, uint32_t n, uint32_t *ret
 	return ok;
 }
 
-static bool request(struct gate_view *v, uint32_t at)
+static bool handle_request(struct gate_view *v, uint32_t at)
 {
 	struct gate *g = v->walk->g;
 	struct http_flow *s = v->flow->state;
@@ -262,7 +262,7 @@ static bool request(struct gate_view *v, uint32_t at)
 	return true;
 }
 
-static bool response(struct gate_view *v, uint32_t at)
+static bool handle_response(struct gate_view *v, uint32_t at)
 {
 	struct gate *g = v->walk->g;
 	struct http_flow *s = v->flow->state;
@@ -280,9 +280,9 @@ static bool response(struct gate_view *v, uint32_t at)
 		return false;
 	forget_kept(http, &s->answer);
 	if (g->listeners[EVENT_HTTP_response_data].n)
-		s->answer = keep(g, span_of(v->octets + at, h->len));
+		s->answer = keep_head(g, span_of(v->octets + at, h->len));
 	if (s->parser[GATE_DOWN].state == HTTP_IN_TUNNEL)
-		tunnel(s);
+		begin_tunnel(s);
 	else if (asked_first(s) == HTTP_METHOD_CONNECT && !s->parser[GATE_DOWN].interim)
 		http_no_tunnel(&s->parser[GATE_UP]);
 	return true;
@@ -305,7 +305,7 @@ static bool handle_step(struct gate_view *v, uint8_t from, struct http_step step
 	*n = step.n;
 	switch (step.event) {
 	case HTTP_HEAD:
-		if (!(v->direction == GATE_UP ? request(v, at) : response(v, at)))
+		if (!(v->direction == GATE_UP ? handle_request(v, at) : handle_response(v, at)))
 			return false;
 		*n = gate_http_of(g)->head.len;
 		break;
@@ -318,7 +318,7 @@ static bool handle_step(struct gate_view *v, uint8_t from, struct http_step step
 			return false;
 		s->body[v->direction] = HTTP_BODY_FIXED;
 		if (v->direction == GATE_DOWN && !s->parser[GATE_DOWN].interim)
-			answered(g, s);
+			forget_answered(g, s);
 		break;
 	case HTTP_BAD:
 		return refuse_data(v, drop_of[step.fault]);

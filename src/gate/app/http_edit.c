@@ -111,7 +111,7 @@ struct span gate_http_field(const struct gate *g, struct span name)
 /* --- Writing ---------------------------------------------------------------------------------- */
 
 /* Octets of the head are replaced, and it is read anew. */
-static int edit(struct gate *g, uint32_t at, uint32_t n, struct span with)
+static int edit_head(struct gate *g, uint32_t at, uint32_t n, struct span with)
 {
 	struct gate_http *h = gate_http_of(g);
 	bool response = h->head.response;
@@ -127,7 +127,7 @@ static int edit(struct gate *g, uint32_t at, uint32_t n, struct span with)
 	return 0;
 }
 
-static bool fits(enum http_part part, struct span with)
+static bool is_valid_part(enum http_part part, struct span with)
 {
 	switch (part) {
 	case HTTP_METHOD:
@@ -159,7 +159,7 @@ static int add_reason(struct gate *g, struct span with)
 	else
 		wr_u8(&w, ' ');
 	wr_span(&w, with);
-	return wr_ok(&w) ? edit(g, behind, 0, span_of(text, w.len)) : -EINVAL;
+	return wr_ok(&w) ? edit_head(g, behind, 0, span_of(text, w.len)) : -EINVAL;
 }
 
 /* Does this change where the body ends? */
@@ -182,13 +182,13 @@ int gate_http_set_part(struct gate *g, enum http_part part, struct span with)
 	const struct gate_http *h = gate_http_of(g);
 	struct span is = gate_http_part(g, part);
 
-	if (!is.p || !fits(part, with))
+	if (!is.p || !is_valid_part(part, with))
 		return -EINVAL;
 	if (changes_framing(h, part, with) && !span_eq(is, with))
 		return -EPERM;
 	if (part == HTTP_REASON && !is.n)
 		return with.n ? add_reason(g, with) : 0;
-	return edit(g, h->head.part[part].at, h->head.part[part].len, with);
+	return edit_head(g, h->head.part[part].at, h->head.part[part].len, with);
 }
 
 static bool is_framing(struct span name)
@@ -219,7 +219,7 @@ static int remove_from(struct gate *g, struct span name, uint16_t from)
 	     n++) {
 		uint32_t at = h->head.field[i].name.at;
 
-		r = edit(g, at, h->head.field[i].end - at, SPAN_NULL);
+		r = edit_head(g, at, h->head.field[i].end - at, SPAN_NULL);
 		if (r < 0)
 			return r;
 	}
@@ -244,7 +244,7 @@ static int append_field(struct gate *g, struct span name, struct span value)
 	wr_bytes(&w, ": ", 2);
 	wr_span(&w, value);
 	wr_bytes(&w, "\r\n", 2);
-	return wr_ok(&w) ? edit(g, gate_http_of(g)->head.fields_end, 0, span_of(text, w.len))
+	return wr_ok(&w) ? edit_head(g, gate_http_of(g)->head.fields_end, 0, span_of(text, w.len))
 			 : -EINVAL;
 }
 
@@ -262,8 +262,8 @@ int gate_http_set_field(struct gate *g, struct span name, struct span value)
 		return append_field(g, name, value);
 	f = &h->head.field[i];
 	/* one without a value gets it behind the colon */
-	r = edit(g, f->value.len ? f->value.at : f->name.at + f->name.len + 1U, f->value.len,
-		 value);
+	r = edit_head(g, f->value.len ? f->value.at : f->name.at + f->name.len + 1U, f->value.len,
+		      value);
 	if (r == 0)
 		r = remove_from(g, name, (uint16_t)(i + 1));
 	return r < 0 ? r : 0;
@@ -282,6 +282,6 @@ int http_edit_length(struct gate *g, bool chunks)
 
 	if (r < 0)
 		return r;
-	return edit(g, h->head.field[i].name.at,
-		    h->head.field[i].end - (uint32_t)h->head.field[i].name.at, with);
+	return edit_head(g, h->head.field[i].name.at,
+			 h->head.field[i].end - (uint32_t)h->head.field[i].name.at, with);
 }

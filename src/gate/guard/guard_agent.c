@@ -10,7 +10,7 @@
 
 enum { MTU = 1500, AGENT_MAX = 2 * (2 + GUARD_NAME_LEN) };
 
-static void put(struct wr *w, uint8_t code, const void *octets, size_t n)
+static void write_option(struct wr *w, uint8_t code, const void *octets, size_t n)
 {
 	wr_u8(w, code);
 	wr_u8(w, (uint8_t)n);
@@ -22,8 +22,8 @@ static size_t agent_options(const struct guard *gd, const struct guard_port *por
 {
 	struct wr w = wr_init(out, AGENT_MAX);
 
-	put(&w, RAI_CIRCUIT_ID, port->name, strlen(port->name));
-	put(&w, RAI_REMOTE_ID, gd->remote_id, gd->remote_id_len);
+	write_option(&w, RAI_CIRCUIT_ID, port->name, strlen(port->name));
+	write_option(&w, RAI_REMOTE_ID, gd->remote_id, gd->remote_id_len);
 	return w.len;
 }
 

@@ -57,8 +57,8 @@ static void drop_others(struct guard *gd, const struct guard_binding *b)
 	}
 }
 
-static void bind(struct guard *gd, const struct guard_pending *c, struct guard_binding *b,
-		 int64_t end_ns)
+static void bind_client(struct guard *gd, const struct guard_pending *c, struct guard_binding *b,
+			int64_t end_ns)
 {
 	if (b->port != c->port) {
 		if (b->port != GUARD_ANY_PORT)
@@ -106,7 +106,7 @@ static void learn(struct guard *gd, uint32_t vlan, const struct dhcp4_msg *m,
 	if (!b)
 		b = guard_bindings_add(gd->bindings, vlan, m->yiaddr, m->chaddr);
 	if (b) {
-		bind(gd, c, b, end_ns);
+		bind_client(gd, c, b, end_ns);
 	} else {
 		gd->n[GUARD_COUNT_LEARNED]--;
 		guard_count(gd, GUARD_COUNT_UNBOUND);

@@ -127,7 +127,7 @@ static unsigned keys_of(const struct request *q, uint64_t keys[MAX_KEYS])
 	return n;
 }
 
-static enum gate_drop too_many(const struct request *q)
+static enum gate_drop exceeds_limits(const struct request *q)
 {
 	struct guard *gd = q->gd;
 	const struct guard_rate *rate = &gd->o.client_requests;
@@ -158,7 +158,7 @@ static bool bound_here(const struct request *q)
 	return b != NULL;
 }
 
-static enum gate_drop remember(const struct request *q)
+static enum gate_drop remember_request(const struct request *q)
 {
 	struct guard *gd = q->gd;
 	const uint8_t *mac = q->p->p.l2_src;
@@ -181,21 +181,21 @@ static enum gate_drop remember(const struct request *q)
 	return GATE_DROP_NONE;
 }
 
-static bool asks(const struct request *q)
+static bool is_asking(const struct request *q)
 {
 	return !q->relayed && q->type != DHCP4_INFORM && !gives_back(q);
 }
 
-static enum gate_drop judge(const struct request *q)
+static enum gate_drop judge_request(const struct request *q)
 {
 	enum gate_drop why = bad_form(q);
 
 	if (why == GATE_DROP_NONE)
 		why = bad_claim(q);
 	if (why == GATE_DROP_NONE)
-		why = too_many(q);
-	if (why == GATE_DROP_NONE && asks(q))
-		why = remember(q);
+		why = exceeds_limits(q);
+	if (why == GATE_DROP_NONE && is_asking(q))
+		why = remember_request(q);
 	return why;
 }
 
@@ -214,7 +214,7 @@ bool guard_judge_request(struct guard *gd, struct gate_walk *w)
 	q.relayed = role == GUARD_RELAY || (gd->o.allow_relayed && q.m->giaddr);
 	guard_id_of(dhcp4_opt_data(q.m, DHCP4_OPT_CLIENT_ID), &q.id);
 	if (role != GUARD_TRUSTED && p->p.l2 != PACKET_NO_LAYER) {
-		why = judge(&q);
+		why = judge_request(&q);
 		if (why == GATE_DROP_GUARD_TABLE_FULL && !guard_no_room(gd, w, why))
 			return false;
 		if (why != GATE_DROP_NONE && why != GATE_DROP_GUARD_TABLE_FULL)

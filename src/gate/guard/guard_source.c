@@ -56,7 +56,7 @@ static bool judge_station(struct guard *gd, struct gate_packet *p)
 }
 
 /* Is the address the sender's own? */
-static bool owns(struct guard *gd, const struct gate_packet *p, uint32_t ip)
+static bool is_owner(struct guard *gd, const struct gate_packet *p, uint32_t ip)
 {
 	struct guard_binding *b = guard_bindings_find(gd->bindings, p->vlans, ip);
 
@@ -94,7 +94,7 @@ static bool judge_arp(struct guard *gd, struct gate_packet *p)
 	if (!gd->o.check_arp || port->role == GUARD_RELAY ||
 	    (arp.spa == 0 && arp.op == ARP_REQUEST) || is_free(gd, p, arp.spa))
 		return judge_station(gd, p);
-	return owns(gd, p, arp.spa) || guard_refuse(gd, p, GATE_DROP_GUARD_ARP_ADDRESS);
+	return is_owner(gd, p, arp.spa) || guard_refuse(gd, p, GATE_DROP_GUARD_ARP_ADDRESS);
 }
 
 /* IP or ARP where the dissectors do not look for it, and some hosts do. */
@@ -163,5 +163,5 @@ bool guard_judge_ipv4(struct guard *gd, struct gate_packet *p)
 	if (!gd->o.check_source || guard_port_of(gd, p)->role == GUARD_RELAY || report ||
 	    is_free(gd, p, p->p.src))
 		return judge_station(gd, p);
-	return owns(gd, p, p->p.src) || guard_refuse(gd, p, GATE_DROP_GUARD_ADDRESS);
+	return is_owner(gd, p, p->p.src) || guard_refuse(gd, p, GATE_DROP_GUARD_ADDRESS);
 }

@@ -125,7 +125,7 @@ const struct script_method bind_verbs[] = {{"drop", method_drop},
 /* --- Creating --------------------------------------------------------------------------------- */
 
 /* Sets the fields of the object at the top from the table at idx. */
-static void fill(lua_State *L, int idx, const char *what)
+static void fill_fields(lua_State *L, int idx, const char *what)
 {
 	int obj = lua_gettop(L);
 
@@ -139,7 +139,7 @@ static void fill(lua_State *L, int idx, const char *what)
 		if (lua_istable(L, -1)) { /* flags = {syn = true} */
 			lua_insert(L, -2);
 			lua_gettable(L, obj);
-			fill(L, lua_gettop(L) - 1, what);
+			fill_fields(L, lua_gettop(L) - 1, what);
 			lua_pop(L, 2);
 		} else {
 			lua_settable(L, obj);
@@ -199,7 +199,7 @@ static int create_on(lua_State *L)
 				  gate_dissector_name((enum gate_dissector)p->stack[p->depth - 1]));
 	bind_check_write(L, r, what);
 	script_push(L, bind_packet_class(d), p, &p->generation);
-	fill(L, 2, what);
+	fill_fields(L, 2, what);
 	return 1;
 }
 

@@ -62,7 +62,7 @@ static void push_below(lua_State *L, struct gate_packet *p)
 }
 
 /* Argument 1: struct call. */
-static int enter(lua_State *L)
+static int enter_lua(lua_State *L)
 {
 	struct call *c = lua_touserdata(L, 1);
 
@@ -93,14 +93,14 @@ static int enter(lua_State *L)
 }
 
 /* False: it goes no further. */
-static bool run(struct call *c)
+static bool run_call(struct call *c)
 {
 	const struct gate *g = c->walk->g;
 	const struct gate_plugin *x = gate_plugin(g, c->number ? c->number : c->f ? c->f->app : 0);
 	struct gate_walk *before = bind_enter(c->b, c->walk);
 	struct script_error err;
 	char text[SCRIPT_TEXT_LEN + GATE_PLUGIN_NAME_LEN + 16];
-	int r = script_protect(c->b->script, enter, c, &err);
+	int r = script_protect(c->b->script, enter_lua, c, &err);
 
 	(void)bind_enter(c->b, before);
 	if (r == SCRIPT_ABORTED) {
@@ -118,21 +118,21 @@ static bool run(struct call *c)
 
 /* --- Calls from the engine -------------------------------------------------------------------- */
 
-static void begins(void *ctx, struct gate_walk *w, struct flow *f)
+static void begin_flow(void *ctx, struct gate_walk *w, struct flow *f)
 {
 	struct call c = {.b = ctx, .name = "begin", .walk = w, .f = f, .number = f->app};
 
-	(void)run(&c);
+	(void)run_call(&c);
 }
 
-static void ends(void *ctx, struct gate_walk *w, struct flow *f)
+static void end_flow(void *ctx, struct gate_walk *w, struct flow *f)
 {
 	struct call c = {.b = ctx, .name = "stop", .walk = w, .f = f};
 
-	(void)run(&c);
+	(void)run_call(&c);
 }
 
-static uint32_t data(void *ctx, struct gate_view *v)
+static uint32_t deliver_data(void *ctx, struct gate_view *v)
 {
 	struct script_error err;
 	struct bind_stream *st = bind_stream_begin(ctx, v, &err);
@@ -143,7 +143,7 @@ static uint32_t data(void *ctx, struct gate_view *v)
 			 .st = st,
 			 .view = v,
 			 .d = v->direction};
-	bool ok = st ? run(&c) : bind_fault(ctx, v->walk, v->flow, err.text);
+	bool ok = st ? run_call(&c) : bind_fault(ctx, v->walk, v->flow, err.text);
 
 	if (st)
 		bind_stream_deliver(st);
@@ -158,21 +158,21 @@ bool bind_dissect_resume(struct gate_bind *b, struct gate_walk *w, struct flow *
 	const struct gate_plugin *x = gate_plugin(w->g, f->app);
 	struct call c = {.b = b, .name = "data", .walk = w, .f = f, .st = st, .d = d};
 
-	return !x || x->ctx != b || run(&c);
+	return !x || x->ctx != b || run_call(&c);
 }
 
-static int datagram(void *ctx, struct gate_walk *w)
+static int deliver_datagram(void *ctx, struct gate_walk *w)
 {
 	struct gate_packet *p = w->p;
 	struct call c = {.b = ctx, .name = "datagram", .walk = w, .f = p->flow, .p = p};
-	bool ok = run(&c);
+	bool ok = run_call(&c);
 
 	if (p->flow->dropped)
 		gate_drop(p, GATE_DROP_FLOW_DROPPED);
 	return ok && !p->stopped ? GATE_ACCEPT : GATE_DROP;
 }
 
-static int packet(void *ctx, struct gate_walk *w)
+static int deliver_packet(void *ctx, struct gate_walk *w)
 {
 	struct gate_packet *p = w->p;
 	struct call c = {.b = ctx,
@@ -180,18 +180,18 @@ static int packet(void *ctx, struct gate_walk *w)
 			 .walk = w,
 			 .p = p,
 			 .number = p->stack[p->depth - 1]};
-	bool ok = run(&c);
+	bool ok = run_call(&c);
 
 	if (!ok || p->stopped)
 		return GATE_DROP;
 	return c.next == GATE_ACCEPT || gate_plugin(w->g, c.next) ? c.next : GATE_ACCEPT;
 }
 
-static bool packet_leaves(void *ctx, struct gate_walk *w, int number)
+static bool send_packet(void *ctx, struct gate_walk *w, int number)
 {
 	struct call c = {.b = ctx, .name = "send", .walk = w, .number = number};
 
-	return run(&c) && !w->p->stopped;
+	return run_call(&c) && !w->p->stopped;
 }
 
 /* --- Calls from dissector.lua ----------------------------------------------------------------- */
@@ -206,14 +206,14 @@ static int host_register(lua_State *L)
 
 	(void)snprintf(x.name, sizeof(x.name), "%s", name);
 	if (strcmp(kind, "packet") == 0) {
-		x.receive = packet;
-		x.send = packet_leaves;
+		x.receive = deliver_packet;
+		x.send = send_packet;
 	} else {
 		x.proto = strcmp(kind, "tcp") == 0 ? IPV4_PROTO_TCP : IPV4_PROTO_UDP;
-		x.begin = begins;
-		x.end = ends;
-		x.data = x.proto == IPV4_PROTO_TCP ? data : NULL;
-		x.receive = x.proto == IPV4_PROTO_UDP ? datagram : NULL;
+		x.begin = begin_flow;
+		x.end = end_flow;
+		x.data = x.proto == IPV4_PROTO_TCP ? deliver_data : NULL;
+		x.receive = x.proto == IPV4_PROTO_UDP ? deliver_datagram : NULL;
 	}
 	install = lua_newuserdata(L, sizeof(*install));
 	number = lua_newuserdata(L, sizeof(*number));
@@ -247,7 +247,7 @@ static void set_helper(lua_State *L, const char *dissector, const char *name)
 }
 
 /* Loads dissector.lua: haka.dissector, haka.helper, and the helpers of both connections. */
-static void load(lua_State *L)
+static void load_dissector_lua(lua_State *L)
 {
 	int top = lua_gettop(L);
 
@@ -273,7 +273,7 @@ static void load(lua_State *L)
 /* haka.dissector and haka.helper, when they are asked for. Upvalue 1: the name. */
 static int push_lazily(lua_State *L)
 {
-	load(L);
+	load_dissector_lua(L);
 	script_push_haka(L);
 	lua_pushvalue(L, lua_upvalueindex(1));
 	lua_rawget(L, -2);
@@ -286,7 +286,7 @@ static int helper_index(lua_State *L)
 	lua_settop(L, 2);
 	if (lua_type(L, 2) != LUA_TSTRING || strcmp(lua_tostring(L, 2), "helper") != 0)
 		return 0;
-	load(L);
+	load_dissector_lua(L);
 	lua_rawget(L, 1);
 	return 1;
 }

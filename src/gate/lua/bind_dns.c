@@ -199,7 +199,7 @@ static const struct script_class class_query = {.name = "dns_query",
 						.methods = query_methods,
 						.meta = pairs_meta};
 
-static void *same(void *obj)
+static void *same_flow(void *obj)
 {
 	return obj;
 }
@@ -208,7 +208,7 @@ static const struct script_field dns_fields[] = {{"name", get_dissector, NULL}, 
 static const struct script_class class_dns = {.name = "dns",
 					      .fields = dns_fields,
 					      .parent = &bind_class_flow,
-					      .to_parent = same,
+					      .to_parent = same_flow,
 					      .flags = SCRIPT_CLASS_EXTENSIBLE};
 
 const struct script_class *const bind_dns_classes[] = {&class_dns,

@@ -25,7 +25,7 @@ struct at {
 	bool live;
 };
 
-static bool find(lua_State *L, const struct flow *f, bool response, struct at *ret)
+static bool find_header(lua_State *L, const struct flow *f, bool response, struct at *ret)
 {
 	ret->g = bind_gate_of(L);
 	ret->head = gate_http_message(ret->g, f, response, &ret->octets, &ret->live);
@@ -36,7 +36,7 @@ static struct at message(lua_State *L, const void *obj, bool response)
 {
 	struct at a;
 
-	if (!find(L, obj, response, &a))
+	if (!find_header(L, obj, response, &a))
 		(void)luaL_error(L, "http: there is no such message any more");
 	return a;
 }
@@ -239,20 +239,20 @@ static const struct script_class class_response_fields = {.name = "http_headers"
 							  .newindex = field_newindex,
 							  .meta = fields_meta};
 
-static void push(lua_State *L, const struct script_class *cls, void *obj)
+static void push_head(lua_State *L, const struct script_class *cls, void *obj)
 {
 	script_push(L, cls, obj, gate_http_generation(bind_gate_of(L)));
 }
 
 static int get_request_headers(lua_State *L, void *obj)
 {
-	push(L, &class_request_fields, obj);
+	push_head(L, &class_request_fields, obj);
 	return 1;
 }
 
 static int get_response_headers(lua_State *L, void *obj)
 {
-	push(L, &class_response_fields, obj);
+	push_head(L, &class_response_fields, obj);
 	return 1;
 }
 
@@ -266,7 +266,7 @@ static void push_key(lua_State *L, const char *key)
 
 /* Returns whether the value under `slot` belongs to this event and this text, which is at the top.
  * The table of values is below it. */
-static bool kept(lua_State *L, int slot, uint32_t generation)
+static bool kept_head(lua_State *L, int slot, uint32_t generation)
 {
 	bool same;
 
@@ -287,7 +287,7 @@ static int push_split(lua_State *L, const char *module, int slot)
 	push_key(L, &key_splits);
 	lua_insert(L, text);
 	text++;
-	if (!kept(L, slot, generation)) {
+	if (!kept_head(L, slot, generation)) {
 		push_key(L, module);
 		lua_getfield(L, -1, "split");
 		lua_pushvalue(L, text);
@@ -364,9 +364,9 @@ static int get_request(lua_State *L, void *obj)
 {
 	struct at a;
 
-	if (!find(L, obj, false, &a))
+	if (!find_header(L, obj, false, &a))
 		return 0;
-	push(L, &class_request, obj);
+	push_head(L, &class_request, obj);
 	return 1;
 }
 
@@ -374,9 +374,9 @@ static int get_response(lua_State *L, void *obj)
 {
 	struct at a;
 
-	if (!find(L, obj, true, &a))
+	if (!find_header(L, obj, true, &a))
 		return 0;
-	push(L, &class_response, obj);
+	push_head(L, &class_response, obj);
 	return 1;
 }
 
@@ -395,7 +395,7 @@ static int method_enable(lua_State *L)
 	struct at a;
 	int r;
 
-	if (!(find(L, f, false, &a) && a.live) && !(find(L, f, true, &a) && a.live))
+	if (!(find_header(L, f, false, &a) && a.live) && !(find_header(L, f, true, &a) && a.live))
 		return luaL_error(L, "%s: only in a rule on request or response", what);
 	r = gate_http_free_length(g);
 	if (r == -EPROTONOSUPPORT)
@@ -412,7 +412,7 @@ static const struct script_field http_fields[] = {{"request", get_request, NULL}
 static const struct script_method http_methods[] = {{"enable_data_modification", method_enable},
 						    {0}};
 
-static void *same(void *obj)
+static void *same_flow(void *obj)
 {
 	return obj;
 }
@@ -422,7 +422,7 @@ static const struct script_class class_http = {
 	.fields = http_fields,
 	.methods = http_methods,
 	.parent = &bind_class_flow,
-	.to_parent = same,
+	.to_parent = same_flow,
 	.flags = SCRIPT_CLASS_EXTENSIBLE,
 };
 
@@ -438,9 +438,9 @@ int bind_push_http(lua_State *L, struct flow *f, enum gate_event e)
 	f->script = 1;
 	script_push(L, &class_http, f, &f->generation);
 	if (e == EVENT_HTTP_request)
-		push(L, &class_request, f);
+		push_head(L, &class_request, f);
 	else if (e == EVENT_HTTP_response)
-		push(L, &class_response, f);
+		push_head(L, &class_response, f);
 	else
 		return 1;
 	return 2;

@@ -34,7 +34,7 @@ static struct span check_octets(lua_State *L, int idx, const char *what)
 	return script_check_span(L, idx, what);
 }
 
-static void add(lua_State *L, struct sum *s, struct span octets)
+static void add_octets(lua_State *L, struct sum *s, struct span octets)
 {
 	script_charge(L, octets.n / 16);
 	if (s->odd && octets.n) {
@@ -66,7 +66,7 @@ static int sum_process(lua_State *L)
 {
 	struct sum *s = check_sum(L);
 
-	add(L, s, check_octets(L, 2, "inet_checksum: process"));
+	add_octets(L, s, check_octets(L, 2, "inet_checksum: process"));
 	return 0;
 }
 
@@ -91,7 +91,7 @@ static int sum_compute(lua_State *L)
 {
 	struct sum s = {0};
 
-	add(L, &s, check_octets(L, 1, "inet_checksum_compute"));
+	add_octets(L, &s, check_octets(L, 1, "inet_checksum_compute"));
 	lua_pushinteger(L, checksum_fold(s.sum));
 	return 1;
 }

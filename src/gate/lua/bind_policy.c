@@ -117,7 +117,7 @@ static const uint8_t drop_policy[GATE_DROP_N] = {
 
 /* --- Deciding --------------------------------------------------------------------------------- */
 
-static void drop(void *ctx)
+static void drop_packet(void *ctx)
 {
 	struct choice *c = ctx;
 
@@ -173,7 +173,7 @@ static void push_packet(lua_State *L, void *ctx)
 	script_push(L, bind_packet_class(d), c->p, &c->p->generation);
 }
 
-static void fault(void *ctx, const struct script_error *err)
+static void drop_on_fault(void *ctx, const struct script_error *err)
 {
 	struct choice *c = ctx;
 
@@ -183,13 +183,13 @@ static void fault(void *ctx, const struct script_error *err)
 }
 
 /* Returns false if no entry matched. Else *c has the next step of the walk. */
-static bool decide(struct gate_bind *b, unsigned policy, struct choice *c)
+static bool decide_policy(struct gate_bind *b, unsigned policy, struct choice *c)
 {
 	struct script_decision d = {.ctx = c,
-				    .drop = drop,
+				    .drop = drop_packet,
 				    .push = push_packet,
 				    .describe = describe,
-				    .on_fault = fault};
+				    .on_fault = drop_on_fault};
 	unsigned id = bind_policy_ids(b)[policy];
 	struct gate_walk *before;
 	unsigned r;
@@ -209,7 +209,7 @@ static int on_next(void *ctx, struct gate_walk *w, enum gate_dissector from, int
 	const struct gate_packet *p = w->p;
 	struct choice c = {.walk = w, .p = w->p, .next = GATE_ACCEPT};
 
-	if (!next_policy[from] || !decide(ctx, next_policy[from] - 1U, &c))
+	if (!next_policy[from] || !decide_policy(ctx, next_policy[from] - 1U, &c))
 		return next;
 	return p->stopped ? GATE_DROP : c.next;
 }
@@ -224,10 +224,10 @@ static bool on_new(void *ctx, struct gate_walk *w)
 			   .flow = true,
 			   .why = "new connection"};
 
-	(void)decide(ctx,
-		     udp ? POLICY_UDP_CONNECTION_new_connection
-			 : POLICY_TCP_CONNECTION_new_connection,
-		     &c);
+	(void)decide_policy(ctx,
+			    udp ? POLICY_UDP_CONNECTION_new_connection
+				: POLICY_TCP_CONNECTION_new_connection,
+			    &c);
 	return !p->stopped && !p->flow->dropped;
 }
 
@@ -245,7 +245,7 @@ static bool on_undecided(void *ctx, struct gate_walk *w, enum gate_drop why, int
 	const struct gate_packet *p = w->p;
 	struct choice c = {.walk = w, .p = w->p, .next = GATE_ACCEPT, .why = policy_text(why)};
 
-	if (!drop_policy[why] || !decide(ctx, drop_policy[why] - 1U, &c))
+	if (!drop_policy[why] || !decide_policy(ctx, drop_policy[why] - 1U, &c))
 		return false;
 	*ret_how = p->stopped ? GATE_DROP : GATE_ACCEPT;
 	return true;
@@ -253,7 +253,7 @@ static bool on_undecided(void *ctx, struct gate_walk *w, enum gate_drop why, int
 
 /* --- haka.dissectors.x.install ---------------------------------------------------------------- */
 
-static void install(void *ctx, void *data)
+static void install_next(void *ctx, void *data)
 {
 	struct choice *c = ctx;
 	enum gate_dissector d = *(const enum gate_dissector *)data;
@@ -277,7 +277,7 @@ static int call_install(lua_State *L)
 
 struct script_action bind_install_action(const char *name, const int *number)
 {
-	return (struct script_action){name, install, (void *)(uintptr_t)number, call_install};
+	return (struct script_action){name, install_next, (void *)(uintptr_t)number, call_install};
 }
 
 static const enum gate_dissector dissector_ids[DISSECT_N] = {
@@ -289,7 +289,7 @@ static const enum gate_dissector dissector_ids[DISSECT_N] = {
 
 static const struct script_action installs[DISSECT_N] = {
 #define DISSECTOR(symbol, name, parents, receive, send, init, fini, tick, drain, flow_end, what) \
-	[DISSECT_##symbol] = {name ".install", install,                                          \
+	[DISSECT_##symbol] = {name ".install", install_next,                                     \
 			      (void *)(uintptr_t)&dissector_ids[DISSECT_##symbol], NULL},
 #include "gate/engine/dissectors.def"
 #undef DISSECTOR

@@ -33,7 +33,7 @@ static void begins_at(struct bind_stream *st, uint32_t out)
 }
 
 /* Returns the pending octets. */
-static struct span pending(struct bind_stream *st)
+static struct span pending_octets(struct bind_stream *st)
 {
 	const struct tcp_stream *s = &gate_tcp(st->f)->stream[st->d];
 	const struct gate_view *view = gate_tcp(st->f)->showing[st->d];
@@ -51,7 +51,7 @@ static const char *stream_octets(struct script_buffer *b, struct span *ret)
 	*ret = SPAN_NULL;
 	if (!st->f)
 		return "of a stream that is over";
-	*ret = pending(st);
+	*ret = pending_octets(st);
 	if (!st->kept_n)
 		return NULL;
 	if (!bind_body_reserve(st, st->kept_n + ret->n))
@@ -105,7 +105,7 @@ struct making {
 	const struct script_buffer_ops *ops;
 };
 
-static int make(lua_State *L)
+static int make_stream(lua_State *L)
 {
 	struct making *m = lua_touserdata(L, 1);
 	struct bind_stream *st;
@@ -131,7 +131,7 @@ struct bind_stream *bind_stream_new(struct gate_bind *b, const struct script_buf
 	struct making m = {.begun = {.bind = b, .f = v->flow, .d = v->direction, .event = event},
 			   .ops = ops};
 
-	return script_protect(b->script, make, &m, err) < 0 ? NULL : m.ret;
+	return script_protect(b->script, make_stream, &m, err) < 0 ? NULL : m.ret;
 }
 
 struct bind_stream *bind_stream_begin(struct gate_bind *b, struct gate_view *v,
@@ -191,8 +191,8 @@ void bind_push_stream(lua_State *L, struct bind_stream *st, const struct gate_vi
 
 /* --- Calls from the engine -------------------------------------------------------------------- */
 
-static void changed(void *stream, const struct gate_view *all, uint32_t off, uint32_t gone,
-		    uint32_t came)
+static void note_change(void *stream, const struct gate_view *all, uint32_t off, uint32_t gone,
+			uint32_t came)
 {
 	struct bind_stream *st = stream;
 
@@ -234,7 +234,7 @@ static uint32_t may_go(void *stream, const struct gate_view *all)
 	return held - st->at < all->n ? (uint32_t)(held - st->at) : all->n;
 }
 
-static bool repeated(void *stream, const struct gate_view *all)
+static bool release_all(void *stream, const struct gate_view *all)
 {
 	struct bind_stream *st = stream;
 
@@ -278,7 +278,7 @@ bool bind_stream_full(struct bind_stream *st, struct gate_walk *w)
 	return ok;
 }
 
-static bool full(void *stream, struct gate_walk *w)
+static bool report_full(void *stream, struct gate_walk *w)
 {
 	struct bind_stream *st = stream;
 	bool ok;
@@ -289,7 +289,7 @@ static bool full(void *stream, struct gate_walk *w)
 	return ok;
 }
 
-static void ended(void *stream, struct gate_walk *w)
+static void end_stream(void *stream, struct gate_walk *w)
 {
 	struct bind_stream *st = stream;
 	struct script *s = st->bind->script;
@@ -303,12 +303,13 @@ static void ended(void *stream, struct gate_walk *w)
 	luaL_unref(script_lua(s), LUA_REGISTRYINDEX, st->ref);
 }
 
-static void lost(void *stream, uint32_t out)
+static void note_lost(void *stream, uint32_t out)
 {
 	((struct bind_stream *)stream)->end = out;
 }
 
-static const struct gate_stream_ops gate_ops = {changed, may_go, repeated, lost, full, ended};
+static const struct gate_stream_ops gate_ops = {note_change, may_go,	  release_all,
+						note_lost,   report_full, end_stream};
 
 static int open_meta(lua_State *L)
 {

@@ -42,7 +42,7 @@ static uint32_t bucket_of(const struct defrag_fragment *f)
 	       N_BUCKETS;
 }
 
-static struct datagram *find(struct defrag *d, const struct defrag_fragment *f)
+static struct datagram *find_datagram(struct defrag *d, const struct defrag_fragment *f)
 {
 	struct datagram *g = d->buckets[bucket_of(f)];
 
@@ -75,7 +75,7 @@ static struct held *take_out(struct defrag *d, struct datagram *g)
 	return list;
 }
 
-static void lose(struct defrag *d, struct datagram *g)
+static void lose_datagram(struct defrag *d, struct datagram *g)
 {
 	struct held *h = take_out(d, g);
 
@@ -94,7 +94,7 @@ static struct datagram *begin(struct defrag *d, const struct defrag_fragment *f,
 
 	/* a flood of first fragments must not keep out those that come now: the oldest goes */
 	if (!d->free)
-		lose(d, d->oldest);
+		lose_datagram(d, d->oldest);
 	g = d->free;
 	d->free = g->next;
 	*g = (struct datagram){
@@ -121,8 +121,8 @@ static struct datagram *begin(struct defrag *d, const struct defrag_fragment *f,
 }
 
 /* Does it fit to what is there? DEFRAG_HELD: yes. */
-static enum defrag_result fits(const struct datagram *g, const struct defrag_fragment *f,
-			       uint32_t to)
+static enum defrag_result fits_datagram(const struct datagram *g, const struct defrag_fragment *f,
+					uint32_t to)
 {
 	if (g->total && (to > g->total || (!f->more && to != g->total)))
 		return DEFRAG_INVALID;
@@ -146,8 +146,8 @@ static enum defrag_result check(const struct defrag_fragment *f, uint32_t to)
 	return DEFRAG_HELD;
 }
 
-static enum defrag_result keep(struct defrag *d, struct datagram *g,
-			       const struct defrag_fragment *f, uint32_t to)
+static enum defrag_result keep_fragment(struct defrag *d, struct datagram *g,
+					const struct defrag_fragment *f, uint32_t to)
 {
 	struct held *h = g->n < d->limits.max_fragments ? held_take(d->pool, f->frame) : NULL;
 
@@ -175,9 +175,9 @@ enum defrag_result defrag_add(struct defrag *d, const struct defrag_fragment *f,
 
 	*ret_fragments = NULL;
 	defrag_expire(d, now_ns);
-	g = find(d, f);
+	g = find_datagram(d, f);
 	if (r == DEFRAG_HELD && g)
-		r = fits(g, f, to);
+		r = fits_datagram(g, f, to);
 	if (r == DEFRAG_DUPLICATE)
 		return r;
 	if (r != DEFRAG_HELD) {
@@ -187,7 +187,7 @@ enum defrag_result defrag_add(struct defrag *d, const struct defrag_fragment *f,
 	}
 	if (!g)
 		g = begin(d, f, now_ns);
-	r = keep(d, g, f, to);
+	r = keep_fragment(d, g, f, to);
 	if (r == DEFRAG_LIMIT) {
 		*ret_fragments = take_out(d, g);
 		return r;
@@ -201,7 +201,7 @@ enum defrag_result defrag_add(struct defrag *d, const struct defrag_fragment *f,
 void defrag_expire(struct defrag *d, int64_t now_ns)
 {
 	while (d->oldest && now_ns - d->oldest->first_ns >= d->limits.timeout_ns)
-		lose(d, d->oldest);
+		lose_datagram(d, d->oldest);
 }
 
 uint32_t defrag_join(const struct held *fragments, uint8_t *buf, uint32_t cap, uint16_t *ret_l3)
@@ -266,7 +266,7 @@ void defrag_free(struct defrag *d)
 	if (!d)
 		return;
 	while (d->oldest)
-		lose(d, d->oldest);
+		lose_datagram(d, d->oldest);
 	free(d->all);
 	free(d);
 }

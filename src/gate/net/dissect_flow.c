@@ -31,7 +31,7 @@ static struct rd rd_from(const struct frame *f, uint32_t off)
 /* Reads the flow key of the most frequent frames: Ethernet without tags, an IPv4 header without
  * options, no fragment. The dissectors read the frame again: this is only a hint for prefetching.
  */
-static bool peek(const struct frame *f, struct flow_key *ret)
+static bool peek_flow_key(const struct frame *f, struct flow_key *ret)
 {
 	struct rd head = rd_from(f, ETH_TYPE_OFF), frag = rd_from(f, FRAGMENT_OFF),
 		  ends = rd_from(f, ADDRESSES_OFF);
@@ -58,7 +58,7 @@ void net_expect_flows(struct gate *g, uint32_t n)
 	for (uint32_t i = 0; i < n; i++) {
 		struct gate_hint *h = &g->hints[i];
 
-		if (!peek(&g->batch[i], &h->key)) {
+		if (!peek_flow_key(&g->batch[i], &h->key)) {
 			h->key.proto = 0;
 			continue;
 		}

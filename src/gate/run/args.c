@@ -67,7 +67,7 @@ struct parse {
 	size_t err_cap;
 };
 
-static int bad(const struct parse *p, const char *expected, const char *got)
+static int report_bad(const struct parse *p, const char *expected, const char *got)
 {
 	(void)snprintf(p->err, p->err_cap, "--%s: expected %s, got \"%s\"", p->arg->name, expected,
 		       got);
@@ -89,7 +89,7 @@ static int take_int(const struct parse *p, const char *s)
 	errno = 0;
 	v = strtoll(s, &end, 10);
 	if (!*s || *end || errno || v < p->arg->min || v > p->arg->max)
-		return bad(p, expected, s);
+		return report_bad(p, expected, s);
 	*(int64_t *)field(p) = v;
 	return 0;
 }
@@ -99,12 +99,12 @@ static int take_port(const struct parse *p, const char *s)
 	size_t n = strlen(s);
 
 	if (n == 0 || n > 15 || strpbrk(s, " /"))
-		return bad(p, "the name of an interface, at most 15 characters", s);
+		return report_bad(p, "the name of an interface, at most 15 characters", s);
 	if (p->o->n_ifnames == FRAMES_MAX_PORTS)
-		return bad(p, "at most 16 interfaces", s);
+		return report_bad(p, "at most 16 interfaces", s);
 	for (unsigned i = 0; i < p->o->n_ifnames; i++)
 		if (strcmp(p->o->ifnames[i], s) == 0)
-			return bad(p, "each interface once", s);
+			return report_bad(p, "each interface once", s);
 	p->o->ifnames[p->o->n_ifnames++] = s;
 	return 0;
 }
@@ -121,7 +121,7 @@ static int take_load(const struct parse *p, const char *s)
 			       gate_dissector_name((enum gate_dissector)i));
 	}
 	if (d == DISSECT_N)
-		return bad(p, expected, s);
+		return report_bad(p, expected, s);
 	p->o->loaded |= UINT32_C(1) << d;
 	return 0;
 }
@@ -135,18 +135,18 @@ static int take_format(const struct parse *p, const char *s)
 			p->o->alert_format = i;
 			return 0;
 		}
-	return bad(p, "pretty, oneline or json", s);
+	return report_bad(p, "pretty, oneline or json", s);
 }
 
 static int take_overlap(const struct parse *p, const char *s)
 {
 	if (strcmp(s, "first") != 0 && strcmp(s, "drop") != 0)
-		return bad(p, "first or drop", s);
+		return report_bad(p, "first or drop", s);
 	p->o->drop_overlaps = s[0] == 'd';
 	return 0;
 }
 
-static int take(const struct parse *p, const char *value)
+static int take_value(const struct parse *p, const char *value)
 {
 	switch (p->arg->kind) {
 	case KIND_FLAG:
@@ -154,7 +154,7 @@ static int take(const struct parse *p, const char *value)
 		return 0;
 	case KIND_TEXT:
 		*(const char **)field(p) = value;
-		return *value ? 0 : bad(p, "a name", value);
+		return *value ? 0 : report_bad(p, "a name", value);
 	case KIND_PORT:
 		return take_port(p, value);
 	case KIND_INT:
@@ -270,7 +270,7 @@ int gate_args_parse(int argc, char **argv, struct gate_args *ret, char *err, siz
 			return -1;
 		}
 		p.arg = arg_of(c);
-		if (take(&p, optarg ? optarg : "") < 0)
+		if (take_value(&p, optarg ? optarg : "") < 0)
 			return -1;
 		if (o.done)
 			break;

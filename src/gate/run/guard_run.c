@@ -97,13 +97,13 @@ static void on_alert(void *ctx, const struct guard_alert *a)
 
 /* --- Life ------------------------------------------------------------------------------------- */
 
-static int told(const char *path, const char *why, int r)
+static int log_alert(const char *path, const char *why, int r)
 {
 	(void)fprintf(stderr, "usher-gate: %s%s%s\n", path, *path ? ": " : "", why);
 	return r;
 }
 
-static int load(struct guard_run *run)
+static int load_config(struct guard_run *run)
 {
 	struct config_error e = {0};
 	struct buf text;
@@ -113,7 +113,7 @@ static int load(struct guard_run *run)
 		return 0;
 	buf_init(&text);
 	config_error_text(&e, &text);
-	r = told(*e.file ? "" : run->path, text.len ? text.p : usher_strerror(r), r);
+	r = log_alert(*e.file ? "" : run->path, text.len ? text.p : usher_strerror(r), r);
 	buf_fini(&text);
 	return r;
 }
@@ -133,7 +133,7 @@ static int check_directory(const struct guard_run *run)
 	if (r < 0) {
 		(void)snprintf(text, sizeof(text), "bindings \"%s\": directory %s: %s", path, dir,
 			       usher_strerror(r));
-		(void)told(run->path, text, r);
+		(void)log_alert(run->path, text, r);
 	}
 	return r;
 }
@@ -147,7 +147,7 @@ static void warn_of_trust(const struct guard_run *run, const struct frames *f)
 	for (unsigned i = 0; i < o->n_ports; i++)
 		any |= o->ports[i].role == GUARD_TRUSTED || o->ports[i].role == GUARD_SHARED;
 	if (!any)
-		(void)told(
+		(void)log_alert(
 			run->path,
 			"warning: no port is \"trusted\" or \"shared\": every answer of a DHCP server will be dropped",
 			0);
@@ -163,15 +163,15 @@ static int begin(struct guard_run *run, struct gate *g)
 	warn_of_trust(run, g->frames);
 	r = guard_new(&run->config.opts, &run->guard);
 	if (r < 0)
-		return told(run->path, usher_strerror(r), r);
+		return log_alert(run->path, usher_strerror(r), r);
 	r = guard_attach(run->guard, g, clock_wall_ns(&clock_system), err, sizeof(err));
-	return r < 0 ? told(run->path, *err ? err : usher_strerror(r), r) : 0;
+	return r < 0 ? log_alert(run->path, *err ? err : usher_strerror(r), r) : 0;
 }
 
 int guard_run_check(const char *path)
 {
 	struct guard_run run = {.path = path};
-	int r = load(&run);
+	int r = load_config(&run);
 
 	if (r == 0)
 		r = check_directory(&run);
@@ -190,11 +190,11 @@ int guard_run_open(struct gate_rules *rules, struct gate *g, const struct hash_k
 		return 0;
 	run = calloc(1, sizeof(*run));
 	if (!run)
-		return told(rules->args->guard, usher_strerror(-ENOMEM), -ENOMEM);
+		return log_alert(rules->args->guard, usher_strerror(-ENOMEM), -ENOMEM);
 	*ret = run;
 	run->path = rules->args->guard;
 	run->n_sinks = gate_rules_sinks(rules, run->sinks);
-	r = load(run);
+	r = load_config(run);
 	if (r < 0)
 		return r;
 	run->config.opts.log = rules->log;
@@ -225,7 +225,7 @@ int guard_run_close(struct guard_run *run, int64_t now_ns)
 		return 0;
 	r = run->guard ? guard_save(run->guard, now_ns) : 0;
 	if (r < 0)
-		(void)told(run->config.opts.file, usher_strerror(r), r);
+		(void)log_alert(run->config.opts.file, usher_strerror(r), r);
 	guard_free(run->guard);
 	guard_config_fini(&run->config);
 	free(run);

@@ -43,7 +43,7 @@ struct live {
 	struct gate_worker **workers;
 };
 
-static void stop(void *ctx)
+static void stop_workers(void *ctx)
 {
 	struct live *l = ctx;
 	uint64_t one = 1;
@@ -51,7 +51,7 @@ static void stop(void *ctx)
 	(void)!write(l->stop_fd, &one, sizeof(one));
 }
 
-static bool ask(void *ctx, unsigned i, gate_worker_fn fn, void *arg)
+static bool ask_worker(void *ctx, unsigned i, gate_worker_fn fn, void *arg)
 {
 	struct live *l = ctx;
 
@@ -100,7 +100,7 @@ static int open_worker(struct live *l, unsigned i)
 		.gate = l->opts,
 		.rules = &l->rules,
 		.stop_fd = l->stop_fd,
-		.broken = stop,
+		.broken = stop_workers,
 		.ctx = l,
 	};
 	int r = l->a->queue != GATE_NO_QUEUE ? open_queue(l, i, &o.frames)
@@ -234,7 +234,7 @@ static int begin(struct live *l)
 
 	if (r == 0)
 		r = gate_rules_init(&l->rules, l->a, l->opts->log, &l->opts->hash_key);
-	l->commands = (struct gate_commands){l->n, ask, stop, l, l->rules.ring};
+	l->commands = (struct gate_commands){l->n, ask_worker, stop_workers, l, l->rules.ring};
 	if (r == 0)
 		r = start(l);
 	if (r == 0)
@@ -252,7 +252,7 @@ static int finish(struct live *l, struct gate_sums *sums)
 	queue_rules_unwatch(l->watch_fd);
 	channel_close(l->channel);
 	if (l->stop_fd >= 0)
-		stop(l);
+		stop_workers(l);
 	for (unsigned i = 0; i < l->n; i++) {
 		int broken = l->workers[i] ? gate_worker_join(l->workers[i]) : 0;
 

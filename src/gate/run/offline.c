@@ -32,7 +32,7 @@ struct offline {
 	int64_t drawn_ns;
 };
 
-static void draw(struct offline *o, int file, double part, const char *name)
+static void draw_progress(struct offline *o, int file, double part, const char *name)
 {
 	double all = ((double)file + (part < 0 ? 0 : part)) / (o->n ? o->n : 1);
 	int64_t now = clock_mono_ns(&clock_system);
@@ -54,7 +54,7 @@ static int complain(const char *path, int r)
 	return 1;
 }
 
-static void end(struct offline *o)
+static void end_run(struct offline *o)
 {
 	gate_bind_free(o->bind);
 	gate_free(o->g);
@@ -76,7 +76,7 @@ static int begin(struct offline *o, const struct gate_opts *go)
 	if (r == 0)
 		r = gate_rules_load(&o->rules, o->g, 0, &o->bind);
 	if (r < 0)
-		end(o);
+		end_run(o);
 	return r;
 }
 
@@ -113,11 +113,11 @@ static int run_file(struct offline *o, const char *in, const char *out, int file
 	do {
 		r = gate_turn(o->g);
 		if (o->bar)
-			draw(o, file, frames_progress(f), in);
+			draw_progress(o, file, frames_progress(f), in);
 	} while (r > 0);
 	gate_release_held(o->g);
 	if (o->bar)
-		draw(o, file, 1, in);
+		draw_progress(o, file, 1, in);
 	gate_sums_frames(sums, f);
 	if (r < 0 && frames_why(f))
 		(void)fprintf(stderr, "usher-gate: %s: %s\n", in, frames_why(f));
@@ -178,7 +178,7 @@ int gate_offline(const struct gate_args *a, const struct gate_opts *opts,
 	if (o.g)
 		gate_sums_gate(ret_sums, o.g);
 	gate_sums_guard(ret_sums, guard_run_guard(o.guard));
-	end(&o);
+	end_run(&o);
 	frames_close(o.last);
 	gate_rules_fini(&o.rules);
 	for (int i = 0; i < o.n && o.entries; i++)
@@ -202,7 +202,7 @@ int gate_check(const struct gate_args *a, const struct gate_opts *opts)
 		rules = gate_new(&go, &o.g);
 	if (rules == 0)
 		rules = gate_rules_load(&o.rules, o.g, 0, &o.bind);
-	end(&o);
+	end_run(&o);
 	gate_rules_fini(&o.rules);
 	if (f)
 		frames_close(f);

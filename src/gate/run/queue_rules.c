@@ -21,7 +21,7 @@
 enum { ARGS_MAX = 24, TEXT_LEN = 32, LEFT_MAX = 64 };
 
 /* Runs a program. quiet: its output on stderr is discarded. */
-static int run(const char *program, char *const argv[], bool quiet)
+static int run_command(const char *program, char *const argv[], bool quiet)
 {
 	posix_spawn_file_actions_t files;
 	posix_spawnattr_t attr;
@@ -50,8 +50,8 @@ static int run(const char *program, char *const argv[], bool quiet)
 }
 
 /* One rule of a chain: action "-I" or "-D". */
-static int one(const char *program, const struct queue_rules *q, const char *action,
-	       const char *chain)
+static int run_one(const char *program, const struct queue_rules *q, const char *action,
+		   const char *chain)
 {
 	char balance[TEXT_LEN], mark[TEXT_LEN];
 	const char *args[ARGS_MAX] = {
@@ -86,17 +86,17 @@ static int one(const char *program, const struct queue_rules *q, const char *act
 		args[16] = "--queue-num";
 		(void)snprintf(balance, sizeof(balance), "%u", q->first);
 	}
-	return run(program, (char *const *)(uintptr_t)args, action[1] == 'D');
+	return run_command(program, (char *const *)(uintptr_t)args, action[1] == 'D');
 }
 
-static int both(const char *program, const struct queue_rules *q)
+static int run_both(const char *program, const struct queue_rules *q)
 {
-	int r = one(program, q, "-I", "PREROUTING");
+	int r = run_one(program, q, "-I", "PREROUTING");
 
 	if (r == 0)
-		r = one(program, q, "-I", "OUTPUT");
+		r = run_one(program, q, "-I", "OUTPUT");
 	if (r < 0 && r != -ENOENT)
-		(void)one(program, q, "-D", "PREROUTING");
+		(void)run_one(program, q, "-D", "PREROUTING");
 	return r;
 }
 
@@ -109,10 +109,10 @@ static void remove_left(const struct queue_rules *q)
 		struct queue_rules old = {q->first, q->n, i & 1};
 
 		for (unsigned n = 0;
-		     n < LEFT_MAX && one(programs[i / 2], &old, "-D", "PREROUTING") == 0; n++)
+		     n < LEFT_MAX && run_one(programs[i / 2], &old, "-D", "PREROUTING") == 0; n++)
 			;
 		for (unsigned n = 0;
-		     n < LEFT_MAX && one(programs[i / 2], &old, "-D", "OUTPUT") == 0; n++)
+		     n < LEFT_MAX && run_one(programs[i / 2], &old, "-D", "OUTPUT") == 0; n++)
 			;
 	}
 }
@@ -122,10 +122,10 @@ int queue_rules_add(const struct queue_rules *q)
 	int r;
 
 	remove_left(q);
-	r = both(programs[0], q);
+	r = run_both(programs[0], q);
 
 	if (r == -ENOENT)
-		r = both(programs[1], q);
+		r = run_both(programs[1], q);
 	if (r < 0)
 		(void)fprintf(stderr,
 			      "usher-gate: --queue-rules: iptables could not set its rules: %s\n",
@@ -136,10 +136,10 @@ int queue_rules_add(const struct queue_rules *q)
 void queue_rules_remove(const struct queue_rules *q)
 {
 	for (unsigned i = 0; i < 2; i++) {
-		int r = one(programs[i], q, "-D", "PREROUTING");
+		int r = run_one(programs[i], q, "-D", "PREROUTING");
 
 		if (r != -ENOENT) {
-			(void)one(programs[i], q, "-D", "OUTPUT");
+			(void)run_one(programs[i], q, "-D", "OUTPUT");
 			return;
 		}
 	}

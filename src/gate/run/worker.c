@@ -75,7 +75,7 @@ static bool must_stop(struct gate_worker *w)
 	return poll(&pfd, 1, 0) > 0;
 }
 
-static void *work(void *arg)
+static void *run_worker(void *arg)
 {
 	enum { LOOK_EVERY = 64 };
 	struct gate_worker *w = arg;
@@ -127,7 +127,7 @@ bool gate_worker_ask(struct gate_worker *w, gate_worker_fn fn, void *arg)
 
 int gate_worker_start(struct gate_worker *w)
 {
-	int r = -pthread_create(&w->thread, NULL, work, w);
+	int r = -pthread_create(&w->thread, NULL, run_worker, w);
 
 	w->runs = r == 0;
 	return r;

@@ -44,7 +44,7 @@ static uint32_t place(const struct tcp_history *h, uint32_t number)
 }
 
 /* Numbers [from, from + n) of the ring, which are at most two runs. */
-static void put(struct tcp_history *h, uint32_t from, const uint8_t *octets, uint32_t n)
+static void put_octets(struct tcp_history *h, uint32_t from, const uint8_t *octets, uint32_t n)
 {
 	uint32_t at = place(h, from), end = at + n, first = n;
 
@@ -68,7 +68,7 @@ static void move_to_beginning(struct tcp_history *h)
 }
 
 /* Moves the octets to where there is room for TCP_HISTORY_LEN. */
-static void grow(struct tcp_history *h, struct tcp_pool *p)
+static void grow_history(struct tcp_history *h, struct tcp_pool *p)
 {
 	uint8_t *large = tcp_pool_large(p, h->ring);
 	uint32_t at = place(h, h->from), first = h->n < h->len - at ? h->n : h->len - at;
@@ -121,8 +121,8 @@ int tcp_history_note(struct tcp_history *h, struct tcp_pool *p, uint32_t from, s
 	else
 		move_to_beginning(h);
 	if (sum > h->len && h->len < TCP_HISTORY_LEN)
-		grow(h, p);
-	put(h, from + skip, octets.p + skip, n - skip);
+		grow_history(h, p);
+	put_octets(h, from + skip, octets.p + skip, n - skip);
 	h->n = kept;
 	h->from += sum - kept;
 	return 0;

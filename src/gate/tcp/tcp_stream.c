@@ -261,7 +261,7 @@ static bool widen(const struct tcp_stream *s, uint32_t *off, uint32_t *n, uint8_
 	return true;
 }
 
-static int put(struct tcp_stream *s, uint32_t off, uint32_t n, struct span with)
+static int write_pending(struct tcp_stream *s, uint32_t off, uint32_t n, struct span with)
 {
 	uint32_t out = s->out + off;
 
@@ -295,7 +295,7 @@ int tcp_stream_edit(struct tcp_stream *s, struct tcp_pool *p, uint32_t off, uint
 	if (!n && !text)
 		r = -USHER_E_LIMIT;
 	else if (widen(s, &off, &n, text, &with))
-		r = put(s, off, n, with);
+		r = write_pending(s, off, n, with);
 	tcp_pool_give(p, &text);
 	if (!s->edits.n)
 		store_give(s, p);

@@ -215,7 +215,7 @@ static enum tcp_segment check_syn(const struct tcp_track *t, enum gate_direction
 }
 
 /* Returns how far the other end's numbers may lag behind. */
-static uint32_t lag(const struct tcp_half *h)
+static uint32_t allowed_lag(const struct tcp_half *h)
 {
 	return h->max_window > WINDOW_LEAST ? h->max_window : WINDOW_LEAST;
 }
@@ -251,10 +251,10 @@ static enum tcp_segment check_numbers(const struct tcp_track *t, enum gate_direc
 	/* RFC 5961 5.2: of data that was not sent, or too old */
 	if (h->flags & TCP_ACK && other->begun &&
 	    (tcp_before(other->last + (t->recorded ? RECORDED_GAP : 0), h->ack) ||
-	     tcp_before(h->ack, other->acked - lag(other))))
+	     tcp_before(h->ack, other->acked - allowed_lag(other))))
 		return TCP_SEG_BAD_ACK;
 	/* one octet more is a probe of a window that is closed (RFC 9293 3.8.6.1) */
-	if (tcp_before(me->right + 1, end) || tcp_before(h->seq, me->acked - lag(me)) ||
+	if (tcp_before(me->right + 1, end) || tcp_before(h->seq, me->acked - allowed_lag(me)) ||
 	    (unlikely(me->fin || h->flags & TCP_FIN) && !fits_fin(me, h, end)))
 		return TCP_SEG_OUT_OF_WINDOW;
 	return TCP_SEG_OK;
