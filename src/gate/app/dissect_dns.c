@@ -174,7 +174,7 @@ static int read_message(struct gate_dns *d, const struct gate_packet *p)
 	return dns_decode(rd_bytes(&r, p->p.app_len), &d->msg);
 }
 
-static bool raise_event(struct gate_walk *w, enum gate_event e, const struct dns_kept *asked)
+static bool raise_dns_event(struct gate_walk *w, enum gate_event e, const struct dns_kept *asked)
 {
 	struct gate_packet *p = w->p;
 	struct gate_dns *d = dns_of(w->g);
@@ -207,7 +207,7 @@ int receive_dns(struct gate_walk *w)
 	if (read_message(d, p) < 0)
 		return gate_undecided(w, GATE_DROP_DNS_MESSAGE);
 	if (!(d->msg.flags & DNS_QR)) {
-		if (!raise_event(w, EVENT_DNS_query, NULL) && !p->given)
+		if (!raise_dns_event(w, EVENT_DNS_query, NULL) && !p->given)
 			return GATE_DROP;
 		remember_question(w->g, s, who);
 		return GATE_ACCEPT;
@@ -216,7 +216,7 @@ int receive_dns(struct gate_walk *w)
 	at = find_asked(s, who, d->msg.id);
 	if (at == s->n[who])
 		return gate_undecided(w, GATE_DROP_DNS_UNASKED);
-	if (!raise_event(w, EVENT_DNS_response, *find_kept(s, who, d->msg.id)) && !p->given)
+	if (!raise_dns_event(w, EVENT_DNS_response, *find_kept(s, who, d->msg.id)) && !p->given)
 		return GATE_DROP;
 	forget_question(d, s, who, at);
 	return GATE_ACCEPT;

@@ -189,7 +189,7 @@ static void forget_answered(struct gate *g, struct http_flow *s)
 
 /* --- Events ----------------------------------------------------------------------------------- */
 
-static bool raise_event(struct gate_view *v, enum gate_event e)
+static bool raise_http_event(struct gate_view *v, enum gate_event e)
 {
 	bool ok = gate_raise(v->walk, e, v->flow) && !v->flow->dropped;
 
@@ -206,7 +206,7 @@ static bool raise_head(struct gate_view *v, uint32_t at, enum gate_event e)
 
 	h->view = v;
 	h->at = at;
-	ok = raise_event(v, e);
+	ok = raise_http_event(v, e);
 	h->view = NULL;
 	h->generation++;
 	return ok;
@@ -235,7 +235,7 @@ bool http_raise_data(struct gate_view *v, uint32_t at, uint32_t n, uint32_t *ret
 	if (!g->listeners[e].n)
 		return true;
 	v->walk->view = gate_http_of(g)->body = &body;
-	ok = raise_event(v, e);
+	ok = raise_http_event(v, e);
 	v->walk->view = before;
 	gate_http_of(g)->body = NULL;
 	gate_http_of(g)->generation++;

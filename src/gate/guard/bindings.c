@@ -54,7 +54,7 @@ static uint32_t *bucket(struct guard_bindings *t, int by, uint32_t vlan, const v
 	return &t->buckets[by][hash_bytes(&t->key, span_of(octets, 3 + n)) & (t->n_buckets - 1)];
 }
 
-static uint32_t *bucket_of(struct guard_bindings *t, int by, const struct guard_binding *b)
+static uint32_t *binding_bucket(struct guard_bindings *t, int by, const struct guard_binding *b)
 {
 	return by == BY_ADDRESS ? bucket(t, by, b->vlan, &b->address, sizeof(b->address))
 				: bucket(t, by, b->vlan, b->mac, sizeof(b->mac));
@@ -67,7 +67,7 @@ static uint32_t index_of(const struct guard_bindings *t, const struct guard_bind
 
 static void unchain(struct guard_bindings *t, int by, const struct guard_binding *b)
 {
-	uint32_t *at = bucket_of(t, by, b);
+	uint32_t *at = binding_bucket(t, by, b);
 
 	while (*at != index_of(t, b))
 		at = &t->at[*at - 1].next[by];
@@ -158,7 +158,7 @@ struct guard_binding *guard_bindings_add(struct guard_bindings *t, uint32_t vlan
 				    .end_ns = INT64_MAX};
 	memcpy(b->mac, mac, sizeof(b->mac));
 	for (int by = 0; by < N_INDEXES; by++) {
-		uint32_t *head = bucket_of(t, by, b);
+		uint32_t *head = binding_bucket(t, by, b);
 
 		b->next[by] = *head;
 		*head = i;

@@ -57,7 +57,8 @@ void guard_offenders_free(struct guard_offenders *t)
 	free(t);
 }
 
-static uint64_t key_of(const struct guard *gd, const struct gate_packet *p, enum gate_drop why)
+static uint64_t offender_key(const struct guard *gd, const struct gate_packet *p,
+			     enum gate_drop why)
 {
 	uint8_t octets[4 + 6] = {(uint8_t)why, (uint8_t)(why >> 8), (uint8_t)p->frame.port,
 				 (uint8_t)(p->frame.port >> 8)};
@@ -87,7 +88,7 @@ void guard_alert(struct guard *gd, const struct gate_packet *p, enum gate_drop w
 						     ? p->frame.port
 						     : FRAMES_MAX_PORTS - 1];
 	int64_t now = gd->gate->now_ns;
-	struct offender *o = offender(gd->offenders, key_of(gd, p, why), now);
+	struct offender *o = offender(gd->offenders, offender_key(gd, p, why), now);
 	bool due = !o->count || now - o->told_ns >= gd->o.alert_ns;
 	struct guard_alert a = {
 		.what = why,

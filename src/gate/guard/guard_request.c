@@ -100,7 +100,7 @@ static enum gate_drop bad_claim(const struct request *q)
 
 /* --- Rates ------------------------------------------------------------------------------------ */
 
-static uint64_t key_of(const struct request *q, uint8_t kind, struct span s)
+static uint64_t request_key(const struct request *q, uint8_t kind, struct span s)
 {
 	uint8_t octets[1 + 3 + 512] = {kind, (uint8_t)(q->p->vlans >> 16),
 				       (uint8_t)(q->p->vlans >> 8), (uint8_t)q->p->vlans};
@@ -119,11 +119,11 @@ static unsigned keys_of(const struct request *q, uint64_t keys[MAX_KEYS])
 		    line = dhcp4_opt_data(q->m, DHCP4_OPT_AGENT_OPTIONS);
 	unsigned n = 0;
 
-	keys[n++] = key_of(q, 'm', span_of(q->m->chaddr, MAC_LEN));
+	keys[n++] = request_key(q, 'm', span_of(q->m->chaddr, MAC_LEN));
 	if (cid.n)
-		keys[n++] = key_of(q, 'c', cid);
+		keys[n++] = request_key(q, 'c', cid);
 	if (q->relayed && line.n)
-		keys[n++] = key_of(q, 'l', line);
+		keys[n++] = request_key(q, 'l', line);
 	return n;
 }
 

@@ -185,7 +185,7 @@ static int ask_all(struct guard_server *s)
 	return r < 0 ? r : 0;
 }
 
-static void account(struct guard_server *s, int r)
+static void count_read(struct guard_server *s, int r)
 {
 	(void)pthread_mutex_lock(&s->lock);
 	s->reads++;
@@ -227,7 +227,7 @@ static void *asker(void *arg)
 	do {
 		int r = ask_all(s);
 
-		account(s, r);
+		count_read(s, r);
 		if (r == 0)
 			atomic_store_explicit(&s->ready, true, memory_order_release);
 	} while (!wait_for_next(s));
@@ -341,7 +341,7 @@ int guard_server_start(struct guard *gd, int64_t now_ns)
 	int r = ask_all(s);
 
 	/* before the first packet: those who have a lease are known from the start */
-	account(s, r);
+	count_read(s, r);
 	if (r == 0) {
 		atomic_store(&s->ready, true);
 		while (atomic_load(&s->ready))

@@ -125,7 +125,7 @@ static void *writer(void *arg)
 }
 
 /* Counts the result of a save. */
-static int account(struct guard *gd, int r)
+static int count_save(struct guard *gd, int r)
 {
 	guard_count(gd, r < 0 ? GUARD_COUNT_SAVES_FAILED : GUARD_COUNT_SAVES);
 	if (r < 0) {
@@ -145,7 +145,7 @@ static void wait_for_writer(struct guard *gd)
 		return;
 	(void)pthread_join(s->thread, NULL);
 	s->writing = false;
-	(void)account(gd, s->result);
+	(void)count_save(gd, s->result);
 }
 
 int guard_store_save(struct guard *gd, int64_t now_ns)
@@ -158,7 +158,7 @@ int guard_store_save(struct guard *gd, int64_t now_ns)
 		return 0;
 	s->saved = gd->changes;
 	write_text(gd, &s->text);
-	return account(gd, write_file(s));
+	return count_save(gd, write_file(s));
 }
 
 void guard_store_tick(struct guard *gd, int64_t now_ns)
@@ -176,7 +176,7 @@ void guard_store_tick(struct guard *gd, int64_t now_ns)
 	atomic_store(&s->done, false);
 	s->writing = pthread_create(&s->thread, NULL, writer, s) == 0;
 	if (!s->writing)
-		(void)account(gd, -EAGAIN);
+		(void)count_save(gd, -EAGAIN);
 }
 
 /* --- In --------------------------------------------------------------------------------------- */

@@ -17,7 +17,7 @@ struct guard_pendings {
 	struct guard_pending *at;
 };
 
-static uint32_t bucket_of(const struct guard_pendings *t, uint32_t vlan, const uint8_t mac[6])
+static uint32_t pending_bucket(const struct guard_pendings *t, uint32_t vlan, const uint8_t mac[6])
 {
 	uint8_t octets[9] = {(uint8_t)(vlan >> 16), (uint8_t)(vlan >> 8), (uint8_t)vlan};
 
@@ -37,7 +37,7 @@ struct guard_pending *guard_pendings_asking(struct guard_pendings *t, uint32_t v
 					    const uint8_t mac[6], uint16_t port,
 					    const struct guard_id *id)
 {
-	struct guard_pending *p = next_of_station(t, t->buckets[bucket_of(t, vlan, mac)], vlan,
+	struct guard_pending *p = next_of_station(t, t->buckets[pending_bucket(t, vlan, mac)], vlan,
 						  mac);
 
 	while (p && (p->port != port || !guard_id_eq(&p->id, id)))
@@ -48,7 +48,7 @@ struct guard_pending *guard_pendings_asking(struct guard_pendings *t, uint32_t v
 struct guard_pending *guard_pendings_answered(struct guard_pendings *t, uint32_t vlan,
 					      const uint8_t mac[6], uint32_t xid)
 {
-	struct guard_pending *p = next_of_station(t, t->buckets[bucket_of(t, vlan, mac)], vlan,
+	struct guard_pending *p = next_of_station(t, t->buckets[pending_bucket(t, vlan, mac)], vlan,
 						  mac);
 
 	while (p && p->xid != xid)
@@ -86,7 +86,7 @@ struct guard_pending *guard_pendings_add(struct guard_pendings *t, uint32_t vlan
 		t->free = p->next;
 	*p = (struct guard_pending){.vlan = vlan, .port = port, .id = *id};
 	memcpy(p->mac, mac, sizeof(p->mac));
-	p->bucket = bucket_of(t, vlan, mac);
+	p->bucket = pending_bucket(t, vlan, mac);
 	p->next = t->buckets[p->bucket];
 	t->buckets[p->bucket] = i;
 	queue_add(t, p);

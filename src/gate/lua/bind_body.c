@@ -97,7 +97,7 @@ struct bind_stream *bind_body_begin(struct gate_bind *b, struct gate_view *v, en
 }
 
 /* Keeps the held octets from `from` on, and releases the rest. */
-static bool remember(struct bind_stream *st, uint32_t from)
+static bool remember_body(struct bind_stream *st, uint32_t from)
 {
 	uint32_t n = st->kept_n + st->body->n - from;
 	bool ok = true;
@@ -130,7 +130,7 @@ bool bind_body_deliver(struct bind_stream *st, struct gate_walk *w)
 
 	if (st->kept_n + st->body->n - held_from(st) > TCP_PENDING_MAX)
 		ok = bind_stream_full(st, w);
-	if (!remember(st, held_from(st)))
+	if (!remember_body(st, held_from(st)))
 		ok = bind_fault(st->bind, w, f, "no memory to remember a body in") && ok;
 	return ok;
 }

@@ -47,7 +47,7 @@ void bind_set_iface(lua_State *L, void *obj, int idx)
 
 /* --- Verbs ------------------------------------------------------------------------------------ */
 
-static int method_drop(lua_State *L)
+static int packet_drop(lua_State *L)
 {
 	struct gate_packet *p = check_packet(L);
 
@@ -58,7 +58,7 @@ static int method_drop(lua_State *L)
 	return 0;
 }
 
-static int method_send(lua_State *L)
+static int packet_send(lua_State *L)
 {
 	struct gate_packet *p = check_packet(L);
 	int r = p->created ? created_send(p->g, p) : gate_send_now(bind_of(L)->walk);
@@ -71,7 +71,7 @@ static int method_send(lua_State *L)
 	return 0;
 }
 
-static int method_inject(lua_State *L)
+static int packet_inject(lua_State *L)
 {
 	struct gate_packet *p = check_packet(L);
 
@@ -116,9 +116,9 @@ int bind_parent(lua_State *L)
 	return 1;
 }
 
-const struct script_method bind_verbs[] = {{"drop", method_drop},
-					   {"send", method_send},
-					   {"inject", method_inject},
+const struct script_method bind_verbs[] = {{"drop", packet_drop},
+					   {"send", packet_send},
+					   {"inject", packet_inject},
 					   {"parent", bind_parent},
 					   {0}};
 

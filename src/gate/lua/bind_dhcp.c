@@ -14,7 +14,7 @@ static struct gate_walk *walk_of(const struct script_dhcp *d)
 	return ((const struct gate_bind *)d->ctx)->walk;
 }
 
-static void drop_packet(struct script_dhcp *d)
+static void drop_message(struct script_dhcp *d)
 {
 	gate_drop(walk_of(d)->p, GATE_DROP_RULE);
 }
@@ -24,7 +24,7 @@ static int begin_change(struct script_dhcp *d)
 	return gate_dhcp_change(walk_of(d)->g, walk_of(d)->p);
 }
 
-static const struct script_dhcp_host host = {.drop = drop_packet, .before = begin_change};
+static const struct script_dhcp_host host = {.drop = drop_message, .before = begin_change};
 
 int bind_dhcp_open(struct gate_bind *b, struct script *s)
 {

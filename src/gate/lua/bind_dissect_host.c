@@ -51,7 +51,7 @@ static int push_args(lua_State *L, void *ctx, bool streamed)
 	return r->n;
 }
 
-static bool is_stopped(void *ctx)
+static bool is_packet_stopped(void *ctx)
 {
 	const struct gate_packet *p = ((const struct raising *)ctx)->bind->walk->p;
 
@@ -66,7 +66,7 @@ static int host_raise(lua_State *L)
 	struct raising w = {.bind = bind_of(L),
 			    .streamed_args = LUA_NOREF,
 			    .n = luaL_checkint(L, 3)};
-	struct script_raise r = {.ctx = &w, .push = push_args, .stopped = is_stopped};
+	struct script_raise r = {.ctx = &w, .push = push_args, .stopped = is_packet_stopped};
 	unsigned what;
 
 	luaL_checktype(L, 2, LUA_TTABLE);

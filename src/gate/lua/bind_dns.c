@@ -60,7 +60,7 @@ HEADER(ancount, m->count[DNS_ANSWER])
 HEADER(nscount, m->count[DNS_AUTHORITY])
 HEADER(arcount, m->count[DNS_ADDITIONAL])
 
-static struct bind_dns_at own_message(lua_State *L, const void *obj, const char *what)
+static struct bind_dns_at own_dns_message(lua_State *L, const void *obj, const char *what)
 {
 	struct bind_dns_at a = bind_dns_at(L, obj);
 
@@ -70,7 +70,7 @@ static struct bind_dns_at own_message(lua_State *L, const void *obj, const char 
 
 static void set_id(lua_State *L, void *obj, int idx)
 {
-	struct bind_dns_at a = own_message(L, obj, "dns.id");
+	struct bind_dns_at a = own_dns_message(L, obj, "dns.id");
 
 	bind_check_write(L,
 			 gate_dns_set_id(a.g,
@@ -80,7 +80,7 @@ static void set_id(lua_State *L, void *obj, int idx)
 
 static void set_rcode(lua_State *L, void *obj, int idx)
 {
-	struct bind_dns_at a = own_message(L, obj, "dns.rcode");
+	struct bind_dns_at a = own_dns_message(L, obj, "dns.rcode");
 
 	bind_check_write(L,
 			 gate_dns_set_rcode(a.g, (uint16_t)script_check_uint(L, idx, 0xfff,
@@ -91,7 +91,7 @@ static void set_rcode(lua_State *L, void *obj, int idx)
 static void set_opcode(lua_State *L, void *obj, int idx)
 {
 	enum { SHIFT = 11, MAX = 15 };
-	struct bind_dns_at a = own_message(L, obj, "dns.opcode");
+	struct bind_dns_at a = own_dns_message(L, obj, "dns.opcode");
 	uint32_t v = (uint32_t)script_check_uint(L, idx, MAX, "dns.opcode");
 	uint32_t rest = a.msg->flags & ~((uint32_t)MAX << SHIFT);
 
@@ -106,7 +106,7 @@ static void set_opcode(lua_State *L, void *obj, int idx)
 	}                                                                                       \
 	static void set_##field(lua_State *L, void *obj, int idx)                               \
 	{                                                                                       \
-		struct bind_dns_at a = own_message(L, obj, "dns." #field);                      \
+		struct bind_dns_at a = own_dns_message(L, obj, "dns." #field);                  \
 		bool on = script_check_bool(L, idx, "dns." #field);                             \
 		uint16_t flags = (uint16_t)(on ? a.msg->flags | (bit) : a.msg->flags & ~(bit)); \
 		bind_check_write(L, gate_dns_set_flags(a.g, flags), "dns." #field);             \
@@ -199,7 +199,7 @@ static const struct script_class class_query = {.name = "dns_query",
 						.methods = query_methods,
 						.meta = pairs_meta};
 
-static void *same_flow(void *obj)
+static void *dns_parent_flow(void *obj)
 {
 	return obj;
 }
@@ -208,7 +208,7 @@ static const struct script_field dns_fields[] = {{"name", get_dissector, NULL}, 
 static const struct script_class class_dns = {.name = "dns",
 					      .fields = dns_fields,
 					      .parent = &bind_class_flow,
-					      .to_parent = same_flow,
+					      .to_parent = dns_parent_flow,
 					      .flags = SCRIPT_CLASS_EXTENSIBLE};
 
 const struct script_class *const bind_dns_classes[] = {&class_dns,

@@ -72,7 +72,7 @@ static void set_rdata_name(lua_State *L, void *obj, int idx, enum dns_form form,
 	bind_check_write(L, gate_dns_change(a.g, &rr, &c), what);
 }
 
-static int get_name(lua_State *L, void *obj)
+static int get_record_name(lua_State *L, void *obj)
 {
 	struct dns_rr rr;
 	struct bind_dns_at a = record(L, obj, &rr);
@@ -186,7 +186,7 @@ static int get_length(lua_State *L, void *obj)
 	return 1;
 }
 
-static int get_data(lua_State *L, void *obj)
+static int get_record_data(lua_State *L, void *obj)
 {
 	struct dns_rr rr;
 	struct bind_dns_at a = record(L, obj, &rr);
@@ -293,7 +293,7 @@ NAME(rdata_name, DNS_N_FORMS, 0)
 NAME(mname, DNS_FORM_SOA, 0)
 NAME(rname, DNS_FORM_SOA, 1)
 
-static const struct script_field question_fields[] = {{"name", get_name, set_name},
+static const struct script_field question_fields[] = {{"name", get_record_name, set_name},
 						      {"type", get_type, set_type},
 						      {"class", get_class, set_class},
 						      {0}};
@@ -303,7 +303,7 @@ const struct script_class bind_class_dns_question = {.name = "dns_question",
 						     .meta = pairs_meta};
 
 static const struct script_field record_fields[] = {
-	{"name", get_name, set_name},
+	{"name", get_record_name, set_name},
 	{"type", get_type, NULL},
 	{"class", get_class, NULL},
 	{"ttl", get_ttl, set_ttl},
@@ -322,7 +322,7 @@ static const struct script_field record_fields[] = {
 	{"weight", get_weight, NULL},
 	{"port", get_port, NULL},
 	{"strings", get_strings, NULL},
-	{"data", get_data, NULL},
+	{"data", get_record_data, NULL},
 	{0},
 };
 const struct script_class bind_class_dns_record = {.name = "dns_record",

@@ -47,7 +47,7 @@ static int get_state(lua_State *L, void *obj)
 	return 1;
 }
 
-static int get_name(lua_State *L, void *obj)
+static int get_flow_name(lua_State *L, void *obj)
 {
 	const struct flow *f = obj;
 
@@ -66,20 +66,20 @@ static int end_by_rule(lua_State *L, struct flow *f)
 }
 
 /* Returns the packet of argument 2, or the current one; NULL: there is none. */
-static struct gate_packet *packet_of(lua_State *L)
+static struct gate_packet *argument_packet(lua_State *L)
 {
 	return lua_isnoneornil(L, 2) ? bind_of(L)->walk->p
 				     : script_check(L, 2, bind_packet_class(DISSECT_RAW));
 }
 
 /* drop(): the flow; drop(packet): of a flow of datagrams just that. */
-static int method_drop(lua_State *L)
+static int flow_drop(lua_State *L)
 {
 	struct flow *f = script_check(L, 1, &bind_class_flow);
 
 	if (lua_isnoneornil(L, 2))
 		return end_by_rule(L, f);
-	gate_drop(packet_of(L), GATE_DROP_RULE);
+	gate_drop(argument_packet(L), GATE_DROP_RULE);
 	return 0;
 }
 
@@ -95,7 +95,7 @@ static struct flow *check_established(lua_State *L, const char *what)
 	return f;
 }
 
-static int method_reset(lua_State *L)
+static int flow_reset(lua_State *L)
 {
 	struct flow *f = check_established(L, "reset");
 
@@ -104,7 +104,7 @@ static int method_reset(lua_State *L)
 }
 
 /* halfreset(['up' or 'down']): to one end only, by itself the server. */
-static int method_halfreset(lua_State *L)
+static int flow_halfreset(lua_State *L)
 {
 	struct flow *f = check_established(L, "halfreset");
 	const char *to = luaL_optstring(L, 2, "up");
@@ -116,10 +116,10 @@ static int method_halfreset(lua_State *L)
 }
 
 /* send([packet]): a datagram goes out now. */
-static int method_send(lua_State *L)
+static int flow_send(lua_State *L)
 {
 	const struct flow *f = script_check(L, 1, &bind_class_flow);
-	struct gate_packet *p = packet_of(L);
+	struct gate_packet *p = argument_packet(L);
 
 	if (f->key.proto != IPV4_PROTO_UDP || !p || p->flow != f || p->created ||
 	    gate_send_now(bind_of(L)->walk) < 0)
@@ -129,7 +129,7 @@ static int method_send(lua_State *L)
 }
 
 /* parent([n or name]): of an application the flow, then the current packet and those below it. */
-static int method_parent(lua_State *L)
+static int flow_parent(lua_State *L)
 {
 	struct flow *f = script_check(L, 1, &bind_class_flow);
 	struct gate_packet *p = bind_packet_of(bind_of(L), f);
@@ -174,16 +174,13 @@ static const struct script_field fields[] = {
 	{"in_bytes", get_in_bytes, NULL},
 	{"out_bytes", get_out_bytes, NULL},
 	{"state", get_state, NULL},
-	{"name", get_name, NULL},
+	{"name", get_flow_name, NULL},
 	{0},
 };
 
-static const struct script_method methods[] = {{"drop", method_drop},
-					       {"reset", method_reset},
-					       {"halfreset", method_halfreset},
-					       {"send", method_send},
-					       {"parent", method_parent},
-					       {0}};
+static const struct script_method methods[] = {{"drop", flow_drop},	      {"reset", flow_reset},
+					       {"halfreset", flow_halfreset}, {"send", flow_send},
+					       {"parent", flow_parent},	      {0}};
 
 const struct script_class bind_class_flow = {
 	.name = "flow",

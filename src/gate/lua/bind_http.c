@@ -50,7 +50,7 @@ static void check_write(lua_State *L, int r, const char *what)
 	bind_check_write(L, r < 0 ? r : 0, what);
 }
 
-static struct gate *own_message(lua_State *L, const void *obj, bool response, const char *what)
+static struct gate *own_http_message(lua_State *L, const void *obj, bool response, const char *what)
 {
 	struct at a = message(L, obj, response);
 
@@ -66,18 +66,18 @@ static void push_span(lua_State *L, struct span s)
 
 /* --- Start lines ------------------------------------------------------------------------------ */
 
-#define PART(field, kind, is_response, part_of)                                         \
-	static int get_##kind##_##field(lua_State *L, void *obj)                        \
-	{                                                                               \
-		struct at a = message(L, obj, is_response);                             \
-		push_span(L, http_text(a.octets, a.head->part[part_of]));               \
-		return 1;                                                               \
-	}                                                                               \
-	static void set_##kind##_##field(lua_State *L, void *obj, int idx)              \
-	{                                                                               \
-		struct gate *g = own_message(L, obj, is_response, #kind "." #field);    \
-		struct span text = text_at(L, idx, #kind "." #field);                   \
-		check_write(L, gate_http_set_part(g, part_of, text), #kind "." #field); \
+#define PART(field, kind, is_response, part_of)                                           \
+	static int get_##kind##_##field(lua_State *L, void *obj)                          \
+	{                                                                                 \
+		struct at a = message(L, obj, is_response);                               \
+		push_span(L, http_text(a.octets, a.head->part[part_of]));                 \
+		return 1;                                                                 \
+	}                                                                                 \
+	static void set_##kind##_##field(lua_State *L, void *obj, int idx)                \
+	{                                                                                 \
+		struct gate *g = own_http_message(L, obj, is_response, #kind "." #field); \
+		struct span text = text_at(L, idx, #kind "." #field);                     \
+		check_write(L, gate_http_set_part(g, part_of, text), #kind "." #field);   \
 	}
 
 /* A status may be given as a number. */
@@ -105,7 +105,7 @@ static int push_version(lua_State *L, void *obj, bool response)
 static void set_version(lua_State *L, void *obj, int idx, bool response)
 {
 	const char *what = response ? "response.version" : "request.version";
-	struct gate *g = own_message(L, obj, response, what);
+	struct gate *g = own_http_message(L, obj, response, what);
 	struct span text = script_check_span(L, idx, what);
 	uint8_t octets[VERSION_PREFIX_LEN + VERSION_LEN] = "HTTP/";
 
@@ -190,7 +190,7 @@ static int field_index(lua_State *L, void *obj)
 
 static bool field_newindex(lua_State *L, void *obj)
 {
-	struct gate *g = own_message(L, obj, is_response(L, 1), "headers");
+	struct gate *g = own_http_message(L, obj, is_response(L, 1), "headers");
 	struct span name = script_check_span(L, 2, "headers: name");
 
 	if (lua_isnil(L, 3))
@@ -380,7 +380,7 @@ static int get_response(lua_State *L, void *obj)
 	return 1;
 }
 
-static int get_name(lua_State *L, void *obj)
+static int get_http_name(lua_State *L, void *obj)
 {
 	(void)obj;
 	lua_pushliteral(L, "http");
@@ -407,12 +407,12 @@ static int method_enable(lua_State *L)
 
 static const struct script_field http_fields[] = {{"request", get_request, NULL},
 						  {"response", get_response, NULL},
-						  {"name", get_name, NULL},
+						  {"name", get_http_name, NULL},
 						  {0}};
 static const struct script_method http_methods[] = {{"enable_data_modification", method_enable},
 						    {0}};
 
-static void *same_flow(void *obj)
+static void *http_parent_flow(void *obj)
 {
 	return obj;
 }
@@ -422,7 +422,7 @@ static const struct script_class class_http = {
 	.fields = http_fields,
 	.methods = http_methods,
 	.parent = &bind_class_flow,
-	.to_parent = same_flow,
+	.to_parent = http_parent_flow,
 	.flags = SCRIPT_CLASS_EXTENSIBLE,
 };
 

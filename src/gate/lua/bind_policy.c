@@ -158,7 +158,7 @@ static void describe(lua_State *L, void *ctx)
 	describe_end(L, p, p->p.dst, p->p.dport, "targets");
 }
 
-static void push_packet(lua_State *L, void *ctx)
+static void push_policy_packet(lua_State *L, void *ctx)
 {
 	struct choice *c = ctx;
 	enum gate_dissector d = (enum gate_dissector)(c->p->depth ? c->p->stack[c->p->depth - 1]
@@ -187,7 +187,7 @@ static bool decide_policy(struct gate_bind *b, unsigned policy, struct choice *c
 {
 	struct script_decision d = {.ctx = c,
 				    .drop = drop_packet,
-				    .push = push_packet,
+				    .push = push_policy_packet,
 				    .describe = describe,
 				    .on_fault = drop_on_fault};
 	unsigned id = bind_policy_ids(b)[policy];

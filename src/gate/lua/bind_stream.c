@@ -202,7 +202,7 @@ static void note_change(void *stream, const struct gate_view *all, uint32_t off,
 }
 
 /* Keeps a copy of held octets when all are forwarded. False: there is no memory for that. */
-static bool remember(struct bind_stream *st, const struct gate_view *all, uint64_t held)
+static bool remember_pending(struct bind_stream *st, const struct gate_view *all, uint64_t held)
 {
 	uint32_t n = st->kept_n + all->n,
 		 from = held > st->b.base ? (uint32_t)(held - st->b.base) : 0;
@@ -227,7 +227,8 @@ static uint32_t may_go(void *stream, const struct gate_view *all)
 	st->end = all->out + all->n;
 	if (held >= st->at + all->n)
 		st->remembers = false;
-	if (st->remembers && st->kept_n + all->n <= TCP_PENDING_MAX && remember(st, all, held))
+	if (st->remembers && st->kept_n + all->n <= TCP_PENDING_MAX &&
+	    remember_pending(st, all, held))
 		return all->n;
 	if (held <= st->at)
 		return 0;

@@ -10,7 +10,7 @@
 
 /* --- Packets and flows ------------------------------------------------------------------------ */
 
-static const struct packet *packet_of(const void *ctx)
+static const struct packet *condition_packet(const void *ctx)
 {
 	const struct bind_occasion *o = ctx;
 
@@ -30,12 +30,12 @@ static uint64_t direction_of(const void *ctx)
 	{                                            \
 		return (value);                      \
 	}
-FIELD(src, packet_of(ctx)->src)
-FIELD(dst, packet_of(ctx)->dst)
-FIELD(srcport, packet_of(ctx)->sport)
-FIELD(dstport, packet_of(ctx)->dport)
-FIELD(vlan, packet_of(ctx)->vlan_id)
-FIELD(len, packet_of(ctx)->len)
+FIELD(src, condition_packet(ctx)->src)
+FIELD(dst, condition_packet(ctx)->dst)
+FIELD(srcport, condition_packet(ctx)->sport)
+FIELD(dstport, condition_packet(ctx)->dport)
+FIELD(vlan, condition_packet(ctx)->vlan_id)
+FIELD(len, condition_packet(ctx)->len)
 FIELD(proto, ((const struct bind_occasion *)ctx)->walk->p->proto)
 FIELD(port, ((const struct bind_occasion *)ctx)->walk->p->frame.port)
 FIELD(direction, direction_of(ctx))
@@ -50,14 +50,14 @@ static bool has_packet(const void *ctx)
 	return ((const struct bind_occasion *)ctx)->walk->p != NULL;
 }
 
-static bool has_l3(const void *ctx)
+static bool has_network(const void *ctx)
 {
 	const struct bind_occasion *o = ctx;
 
 	return o->walk->p && o->walk->p->p.l4 != PACKET_NO_LAYER;
 }
 
-static bool has_l4(const void *ctx)
+static bool has_transport(const void *ctx)
 {
 	const struct bind_occasion *o = ctx;
 
@@ -115,11 +115,11 @@ static bool has_chaddr(const void *ctx)
 /* --- The tables ------------------------------------------------------------------------------- */
 
 #define PACKET_ROWS                                                                            \
-	{"src", when_src, has_l3, NULL, SCRIPT_FIELD_ADDRESS, NULL},                           \
-		{"dst", when_dst, has_l3, NULL, SCRIPT_FIELD_ADDRESS, NULL},                   \
-		{"proto", when_proto, has_l3, NULL, SCRIPT_FIELD_NUMBER, NULL},                \
-		{"srcport", when_srcport, has_l4, NULL, SCRIPT_FIELD_NUMBER, NULL},            \
-		{"dstport", when_dstport, has_l4, NULL, SCRIPT_FIELD_NUMBER, NULL},            \
+	{"src", when_src, has_network, NULL, SCRIPT_FIELD_ADDRESS, NULL},                      \
+		{"dst", when_dst, has_network, NULL, SCRIPT_FIELD_ADDRESS, NULL},              \
+		{"proto", when_proto, has_network, NULL, SCRIPT_FIELD_NUMBER, NULL},           \
+		{"srcport", when_srcport, has_transport, NULL, SCRIPT_FIELD_NUMBER, NULL},     \
+		{"dstport", when_dstport, has_transport, NULL, SCRIPT_FIELD_NUMBER, NULL},     \
 		{"vlan", when_vlan, has_packet, NULL, SCRIPT_FIELD_NUMBER, NULL},              \
 		{"len", when_len, has_packet, NULL, SCRIPT_FIELD_NUMBER, NULL},                \
 		{"port", when_port, has_packet, NULL, SCRIPT_FIELD_NUMBER, NULL},              \

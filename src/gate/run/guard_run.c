@@ -153,7 +153,7 @@ static void warn_of_trust(const struct guard_run *run, const struct frames *f)
 			0);
 }
 
-static int begin(struct guard_run *run, struct gate *g)
+static int begin_guard(struct guard_run *run, struct gate *g)
 {
 	char err[ERR_LEN] = "";
 	int r = check_directory(run);
@@ -203,7 +203,7 @@ int guard_run_open(struct gate_rules *rules, struct gate *g, const struct hash_k
 	run->config.opts.alert_ctx = run;
 	if (!keep)
 		run->config.opts.file[0] = run->config.opts.server[0] = '\0';
-	return begin(run, g);
+	return begin_guard(run, g);
 }
 
 void guard_run_tick(struct guard_run *run, int64_t now_ns)

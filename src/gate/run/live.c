@@ -51,7 +51,7 @@ static void stop_workers(void *ctx)
 	(void)!write(l->stop_fd, &one, sizeof(one));
 }
 
-static bool ask_worker(void *ctx, unsigned i, gate_worker_fn fn, void *arg)
+static bool run_on_worker(void *ctx, unsigned i, gate_worker_fn fn, void *arg)
 {
 	struct live *l = ctx;
 
@@ -228,13 +228,13 @@ static int open_channel(struct live *l)
 	return r;
 }
 
-static int begin(struct live *l)
+static int begin_live(struct live *l)
 {
 	int r = open_loop(l);
 
 	if (r == 0)
 		r = gate_rules_init(&l->rules, l->a, l->opts->log, &l->opts->hash_key);
-	l->commands = (struct gate_commands){l->n, ask_worker, stop_workers, l, l->rules.ring};
+	l->commands = (struct gate_commands){l->n, run_on_worker, stop_workers, l, l->rules.ring};
 	if (r == 0)
 		r = start(l);
 	if (r == 0)
@@ -294,7 +294,7 @@ int gate_live(const struct gate_args *a, const struct gate_opts *o, struct gate_
 	int code = 1;
 
 	l.workers = calloc(l.n, sizeof(*l.workers));
-	if (l.workers && begin(&l) == 0) {
+	if (l.workers && begin_live(&l) == 0) {
 		ret_sums->began = true;
 		if (!a->quiet)
 			(void)fprintf(stderr, "usher-gate: started\n");

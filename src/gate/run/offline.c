@@ -64,7 +64,7 @@ static void end_run(struct offline *o)
 	o->guard = NULL;
 }
 
-static int begin(struct offline *o, const struct gate_opts *go)
+static int begin_offline(struct offline *o, const struct gate_opts *go)
 {
 	int r = gate_new(go, &o->g);
 
@@ -101,7 +101,7 @@ static int run_file(struct offline *o, const char *in, const char *out, int file
 				r);
 	go->frames = f;
 	if (!o->g)
-		r = begin(o, go);
+		r = begin_offline(o, go);
 	if (r < 0) {
 		frames_close(f);
 		return 1;

@@ -77,7 +77,7 @@ static struct early_ack *find_entry(struct gate *g, const struct flow *f, enum g
 }
 
 /* Up to where octets can be acknowledged: FIN is the end's own affair. */
-static uint32_t end_of(const struct tcp_half *h)
+static uint32_t end_of_data(const struct tcp_half *h)
 {
 	return h->fin && tcp_before(h->fin_seq, h->next) ? h->fin_seq : h->next;
 }
@@ -88,7 +88,7 @@ bool early_ack_add(const struct gate_walk *w, struct tcp_conn *c)
 	const struct gate_packet *p = w->p;
 	enum gate_direction d = (enum gate_direction)p->direction;
 	const struct tcp_half *h = &c->track.half[d];
-	uint32_t to = end_of(h);
+	uint32_t to = end_of_data(h);
 	struct early_ack *v = find_entry(g, p->flow, d);
 
 	if (g->pass_through || g->recorded || p->p.app > HEAD_MAX || c->track.midstream ||

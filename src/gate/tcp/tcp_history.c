@@ -14,7 +14,7 @@
 
 _Static_assert((TCP_HISTORY_LEN & (TCP_HISTORY_LEN - 1)) == 0, "numbers wrap");
 
-static uint32_t end_of(const struct tcp_history *h)
+static uint32_t end_of_history(const struct tcp_history *h)
 {
 	return h->from + h->n;
 }
@@ -38,7 +38,7 @@ static void shrink(struct tcp_history *h, struct tcp_pool *p, uint32_t n)
 		give_ring(h, p);
 }
 
-static uint32_t place(const struct tcp_history *h, uint32_t number)
+static uint32_t find_place(const struct tcp_history *h, uint32_t number)
 {
 	return (number - h->base) & (h->len - 1);
 }
@@ -46,7 +46,7 @@ static uint32_t place(const struct tcp_history *h, uint32_t number)
 /* Numbers [from, from + n) of the ring, which are at most two runs. */
 static void put_octets(struct tcp_history *h, uint32_t from, const uint8_t *octets, uint32_t n)
 {
-	uint32_t at = place(h, from), end = at + n, first = n;
+	uint32_t at = find_place(h, from), end = at + n, first = n;
 
 	if (unlikely(end > h->len)) {
 		first = h->len - at;
@@ -59,7 +59,7 @@ static void put_octets(struct tcp_history *h, uint32_t from, const uint8_t *octe
 
 static void move_to_beginning(struct tcp_history *h)
 {
-	uint32_t at = place(h, h->from);
+	uint32_t at = find_place(h, h->from);
 
 	if (at < MOVE_FROM || at < h->n || at + h->n > h->len)
 		return;
@@ -71,7 +71,7 @@ static void move_to_beginning(struct tcp_history *h)
 static void grow_history(struct tcp_history *h, struct tcp_pool *p)
 {
 	uint8_t *large = tcp_pool_large(p, h->ring);
-	uint32_t at = place(h, h->from), first = h->n < h->len - at ? h->n : h->len - at;
+	uint32_t at = find_place(h, h->from), first = h->n < h->len - at ? h->n : h->len - at;
 
 	memcpy(large, h->ring + at, first);
 	memcpy(large + first, h->ring, h->n - first);
@@ -94,7 +94,7 @@ int tcp_history_note(struct tcp_history *h, struct tcp_pool *p, uint32_t from, s
 		     bool forget)
 {
 	uint32_t n = (uint32_t)octets.n, skip = n > TCP_HISTORY_LEN ? n - TCP_HISTORY_LEN : 0;
-	bool follows = h->n && end_of(h) == from;
+	bool follows = h->n && end_of_history(h) == from;
 	uint32_t sum = n + (follows ? h->n : 0),
 		 kept = sum < TCP_HISTORY_LEN ? sum : TCP_HISTORY_LEN;
 
@@ -132,13 +132,13 @@ void tcp_history_acked(struct tcp_history *h, struct tcp_pool *p, uint32_t next)
 {
 	if (!h->ring || !tcp_before(h->from, next))
 		return;
-	shrink(h, p, tcp_before(next, end_of(h)) ? end_of(h) - next : 0);
+	shrink(h, p, tcp_before(next, end_of_history(h)) ? end_of_history(h) - next : 0);
 	h->from = next;
 }
 
 void tcp_history_cut(struct tcp_history *h, struct tcp_pool *p, uint32_t end)
 {
-	if (!h->ring || !tcp_before(end, end_of(h)))
+	if (!h->ring || !tcp_before(end, end_of_history(h)))
 		return;
 	shrink(h, p, tcp_before(h->from, end) ? end - h->from : 0);
 }
@@ -150,15 +150,15 @@ bool tcp_history_correct(const struct tcp_history *h, uint32_t from, uint8_t *oc
 	if (!h->ring)
 		return false;
 	for (uint32_t i = 0; i < n;) {
-		uint32_t number = from + i, at = place(h, number), run = n - i;
+		uint32_t number = from + i, at = find_place(h, number), run = n - i;
 
 		if (tcp_before(number, h->from)) {
 			i += h->from - number < run ? h->from - number : run;
 			continue;
 		}
-		if (!tcp_before(number, end_of(h)))
+		if (!tcp_before(number, end_of_history(h)))
 			break;
-		run = end_of(h) - number < run ? end_of(h) - number : run;
+		run = end_of_history(h) - number < run ? end_of_history(h) - number : run;
 		run = h->len - at < run ? h->len - at : run;
 		differ |= memcmp(octets + i, h->ring + at, run) != 0;
 		memcpy(octets + i, h->ring + at, run);
@@ -170,7 +170,7 @@ bool tcp_history_correct(const struct tcp_history *h, uint32_t from, uint8_t *oc
 uint32_t tcp_history_unknown(const struct tcp_history *h, uint32_t from, uint32_t n, uint32_t acked,
 			     bool heard)
 {
-	uint32_t end = from + n, known_to = h->ring ? end_of(h) : from, unknown = 0;
+	uint32_t end = from + n, known_to = h->ring ? end_of_history(h) : from, unknown = 0;
 	uint32_t known_from = h->ring ? h->from : from;
 
 	if (heard && tcp_before(from, acked))

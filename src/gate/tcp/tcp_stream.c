@@ -303,8 +303,8 @@ int tcp_stream_edit(struct tcp_stream *s, struct tcp_pool *p, uint32_t off, uint
 }
 
 /* Sends octets [from, to) of the pending ones as segments of frame h. */
-static void emit_segment(struct tcp_stream *s, struct held *h, uint32_t from, uint32_t to,
-			 bool whole, uint32_t max, tcp_emit_fn emit, void *ctx)
+static void emit_piece(struct tcp_stream *s, struct held *h, uint32_t from, uint32_t to, bool whole,
+		       uint32_t max, tcp_emit_fn emit, void *ctx)
 {
 	/* a host's MSS leaves no room for options (RFC 6691) */
 	uint32_t options = h->app - h->l4 > TCP_HDR_LEN ? h->app - h->l4 - (uint32_t)TCP_HDR_LEN
@@ -325,7 +325,7 @@ static void emit_segment(struct tcp_stream *s, struct held *h, uint32_t from, ui
 }
 
 /* Returns the end of a pending segment, in the pending data. */
-static uint32_t end_of(const struct tcp_stream *s, const struct held *h)
+static uint32_t end_of_segment(const struct tcp_stream *s, const struct held *h)
 {
 	uint32_t out = tcp_edits_out(&s->edits, h->to, true);
 
@@ -343,11 +343,11 @@ void tcp_stream_release(struct tcp_stream *s, struct tcp_pool *p, uint32_t n, ui
 
 	while (s->segments && (at < n || n == s->n)) {
 		struct held *h = s->segments;
-		uint32_t to = end_of(s, h);
+		uint32_t to = end_of_segment(s, h);
 		bool whole = to <= n;
 
 		to = whole ? to : n;
-		emit_segment(s, h, at, to > at ? to : at, whole, max, emit, ctx);
+		emit_piece(s, h, at, to > at ? to : at, whole, max, emit, ctx);
 		at = to > at ? to : at;
 		if (!whole)
 			break;

@@ -167,7 +167,8 @@ static bool bad_flags(const struct tcp_hdr *h)
 	       (f & TCP_FIN && f & TCP_RST);
 }
 
-static enum tcp_segment place(const struct tcp_half *me, const struct tcp_hdr *h, uint32_t len)
+static enum tcp_segment segment_place(const struct tcp_half *me, const struct tcp_hdr *h,
+				      uint32_t len)
 {
 	uint32_t end = h->seq + span_len(h, len);
 
@@ -201,7 +202,7 @@ static enum tcp_segment check_syn(const struct tcp_track *t, enum gate_direction
 	/* the same again, with data perhaps that it did not have before (RFC 7413) */
 	if (me->begun && h->seq == me->isn && !t->midstream)
 		return h->flags & TCP_ACK && !answers_syn(other, h) ? TCP_SEG_BAD_HANDSHAKE
-								    : place(me, h, len);
+								    : segment_place(me, h, len);
 	if (t->state == TCP_SYN_SENT && d == GATE_DOWN) {
 		/* its answer, or both at once (RFC 9293 3.5) */
 		if (h->flags & TCP_ACK && !answers_syn(other, h))
@@ -282,7 +283,7 @@ enum tcp_segment tcp_track_check(const struct tcp_track *t, enum gate_direction 
 	if (!me->begun)
 		return t->midstream ? TCP_SEG_OK : TCP_SEG_BAD_HANDSHAKE;
 	r = check_numbers(t, d, h, len);
-	return r == TCP_SEG_OK ? place(me, h, len) : r;
+	return r == TCP_SEG_OK ? segment_place(me, h, len) : r;
 }
 
 static void take_handshake(struct tcp_track *t, enum gate_direction d, const struct tcp_hdr *h,
