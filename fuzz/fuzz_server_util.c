@@ -18,7 +18,7 @@
 #include "runtime/iface.h"
 #include "runtime/loop.h"
 #include "server/core/snapshot.h"
-#include "server/core/worker.h"
+#include "server/worker/worker.h"
 #include "wire/option_codes.h"
 #include "wire/udp.h"
 
@@ -132,8 +132,7 @@ void fuzz_server_init(struct fuzz_server *f)
 	publish_iface(srv);
 	server_publish_snapshot(srv, s);
 	daemon_timers(&f->d);
-	fuzz_check(worker_new(srv, &(struct worker_opts){.n_slots = 8}, &srv->workers[0]) == 0);
-	srv->n_workers = 1;
+	fuzz_check(worker_add(srv, &(struct worker_opts){.n_slots = 8}) == 0);
 	fuzz_check(capture_memory_new(&f->capture) == 0);
 	arena_init(&f->arena);
 }
@@ -142,6 +141,7 @@ void fuzz_server_fini(struct fuzz_server *f)
 {
 	struct log *log = f->d.srv.log;
 
+	workers_free(&f->d.srv);
 	server_fini(&f->d.srv);
 	config_problems_fini(&f->d.problems);
 	loop_free(f->d.loop);

@@ -90,7 +90,7 @@ def main():
         "## Commands", table(["command", "does", "arguments"],
                              [[f"`{n}`", d, a] for n, _, d, a in rows("src/server/manage/commands.def", "COMMAND")]),
         "## Hook points", table(["hook point", "may park"],
-                                [[f"`{n}`", p] for _, n, p in rows("src/hook/hooks.def", "HOOK")]),
+                                [[f"`{n}`", "false" if lot == "NONE" else "true"] for _, n, lot, _ in rows("src/hook/hooks.def", "HOOK")]),
         "## Options", table(["code", "name", "type"],
                             [[r[0], f"`{r[2]}`", r[3].lower()] for r in rows("src/wire/options.def", "DHCP4_OPTION")]),
     ]) + "\n"

@@ -29,7 +29,7 @@
 #include "runtime/iface.h"
 #include "runtime/loop.h"
 #include "server/manage/daemon.h"
-#include "server/core/worker.h"
+#include "server/worker/worker.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -117,10 +117,9 @@ static int open_wire(struct micro *m)
 	if (!t)
 		return -ENOMEM;
 	server_publish_ifaces(&m->d.srv, t);
-	r = worker_new(&m->d.srv, &wo, &m->d.srv.workers[0]);
+	r = worker_add(&m->d.srv, &wo);
 	if (r < 0)
 		return r;
-	m->d.srv.n_workers = 1;
 	r = micro_wire_new(&m->clients, &m->wire);
 	return r < 0 ? r : worker_attach(m->d.srv.workers[0], micro_wire_capture(m->wire), 1);
 }
@@ -166,6 +165,7 @@ static void tear_down(struct micro *m)
 {
 	struct log *log = m->d.srv.log;
 
+	workers_free(&m->d.srv);
 	if (m->d.srv.db)
 		server_fini(&m->d.srv);
 	loop_free(m->d.loop);

@@ -40,9 +40,9 @@ struct hook_registry {
 
 static const struct {
 	const char *name;
-	bool parks;
+	enum hook_lot lot;
 } points[] = {
-#define HOOK(symbol, name, parks) {name, parks},
+#define HOOK(symbol, name, lot, drop) {name, HOOK_LOT_##lot},
 #include "hook/hooks.def"
 #undef HOOK
 };
@@ -52,9 +52,14 @@ const char *hook_point_name(enum hook_point p)
 	return p < HOOK_N_POINTS ? points[p].name : "";
 }
 
+enum hook_lot hook_point_lot(enum hook_point p)
+{
+	return p < HOOK_N_POINTS ? points[p].lot : HOOK_LOT_NONE;
+}
+
 bool hook_point_parks(enum hook_point p)
 {
-	return p < HOOK_N_POINTS && points[p].parks;
+	return hook_point_lot(p) != HOOK_LOT_NONE;
 }
 
 uint64_t hook_failures(const struct hook_registry *r)
@@ -361,7 +366,7 @@ enum usher_next_step hook_call(struct hook_registry *r, struct usher_call *call)
 				points[p].name, c->lib->path, usher_strerror(e));
 		}
 	}
-	if (call->status == USHER_PARK && !(points[p].parks && call->took_handle))
+	if (call->status == USHER_PARK && (points[p].lot == HOOK_LOT_NONE || !call->took_handle))
 		call->status = USHER_CONTINUE;
 	return call->status;
 }

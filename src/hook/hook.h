@@ -22,16 +22,27 @@ struct json;
 struct log;
 
 enum hook_point {
-#define HOOK(symbol, name, parks) HOOK_##symbol,
+#define HOOK(symbol, name, lot, drop) HOOK_##symbol,
 #include "hook/hooks.def"
 #undef HOOK
 	HOOK_N_POINTS,
 	HOOK_NONE = HOOK_N_POINTS
 };
 
+/* Parking lots: each bounds the packets that the callouts of one hook point park. */
+enum hook_lot {
+	HOOK_LOT_NONE,
+	HOOK_LOT_SUBNET4_SELECT,
+	HOOK_LOT_LEASES4_COMMITTED,
+	HOOK_LOT_LEASE4_OFFER,
+	HOOK_LOT_N
+};
+
 enum { HOOK_MAX_LIBS = 16 };
 
 const char *hook_point_name(enum hook_point p);
+/* Returns the lot of packets that callouts of a point park; HOOK_LOT_NONE: they may not. */
+enum hook_lot hook_point_lot(enum hook_point p);
 bool hook_point_parks(enum hook_point p);
 
 /*

@@ -7,7 +7,7 @@
 #include "base/cursor.h"
 #include "base/ip.h"
 #include "capture/capture.h"
-#include "server/core/worker.h"
+#include "server/worker/worker.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -15,9 +15,9 @@
 #include "lease/lease_db.h"
 #include "lease/lease_store_backend.h"
 #include "runtime/loop.h"
-#include "server/core/builtins.h"
+#include "server/run/builtins.h"
 #include "server/core/snapshot.h"
-#include "server/core/worker.h"
+#include "server/worker/worker.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -176,10 +176,9 @@ static int start(struct scn *s, struct config_error *err)
 		config_free(cfg);
 		return r;
 	}
-	r = worker_new(&s->d.srv, &wo, &s->d.srv.workers[0]);
+	r = worker_add(&s->d.srv, &wo);
 	if (r < 0)
 		return r;
-	s->d.srv.n_workers = 1;
 	daemon_timers(&s->d); /* commands set them; their loop never runs */
 	return open_ifaces(s);
 }
@@ -208,6 +207,7 @@ void scn_world_stop(struct scn *s)
 	if (!s->running)
 		return;
 	s->n_parked = 0;
+	workers_free(&s->d.srv);
 	server_fini(&s->d.srv);
 	config_problems_fini(&s->d.problems);
 	loop_free(s->d.loop);

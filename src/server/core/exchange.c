@@ -12,7 +12,6 @@
 #include "runtime/iface.h"
 #include "server/core/server.h"
 #include "server/core/snapshot.h"
-#include "server/core/worker.h"
 
 #include <stddef.h>
 
@@ -25,14 +24,9 @@ void exchange_reset(struct exchange *x)
 	memset((uint8_t *)x + FROM, 0, TO - FROM);
 }
 
-struct server *exchange_server(const struct exchange *x)
-{
-	return worker_server(x->w);
-}
-
 struct log *exchange_log(const struct exchange *x)
 {
-	return exchange_server(x)->log;
+	return x->srv->log;
 }
 
 const char *exchange_iface_name(const struct exchange *x)
@@ -40,12 +34,22 @@ const char *exchange_iface_name(const struct exchange *x)
 	return x->iface ? x->iface->name : "";
 }
 
+int exchange_unpack(struct exchange *x)
+{
+	int r = dhcp4_decode(x->raw, x->cfg->lenient_option_parsing, &x->pkt.arena, &x->query);
+
+	if (r < 0)
+		return r;
+	x->unpacked = true;
+	return 0;
+}
+
 void exchange_leave_lot(struct exchange *x)
 {
-	if (!x->lot)
+	if (x->lot == HOOK_LOT_NONE)
 		return;
-	(void)atomic_fetch_sub(&exchange_server(x)->parked[x->lot - 1], 1);
-	x->lot = 0;
+	(void)atomic_fetch_sub(&x->srv->parked[x->lot], 1);
+	x->lot = HOOK_LOT_NONE;
 }
 
 struct lease_client exchange_client(const struct exchange *x, const struct config_subnet *s)
@@ -197,7 +201,7 @@ bool exchange_class_ok(const struct exchange *x, const struct config_class_list 
 
 void exchange_count(struct exchange *x, const struct config_subnet *s, enum subnet_metric m)
 {
-	stats_add(worker_stats(x->w), subnet_metric_global(m), 1);
+	stats_add(x->stats, subnet_metric_global(m), 1);
 	if (s)
 		subnet_stats_add(x->snap->subnet_stats[s->index], m);
 }

@@ -14,14 +14,17 @@
 #include "wire/dhcp4.h"
 
 struct capture;
+struct capture_tx;
 struct config;
 struct config_host;
 struct config_pool;
 struct config_subnet;
 struct iface;
+struct iface_table;
 struct server;
 struct snap_hold;
 struct snapshot;
+struct stage_services;
 struct trace;
 struct worker;
 
@@ -40,9 +43,18 @@ enum stage {
 	STAGE_N
 };
 
+/*
+ * Packets that an interface drops unanswered while packets come faster than they can be answered,
+ * so that clients which have a lease keep it: nothing; all but REQUEST, RELEASE and DECLINE; also
+ * REQUESTs without a ciaddr.
+ */
+enum shed { SHED_NOTHING, SHED_NEW, SHED_UNBOUND };
+
 /* CANDIDATES: subnets of a shared network; a packet's arena has room for so many beside the
  * rest. */
 enum { EXCHANGE_OUT_LEN = 1500, EXCHANGE_CLASS_WORDS_MIN = 1, EXCHANGE_CANDIDATES_MAX = 512 };
+/* Scopes of option values besides classes: reservation, pool, subnet, network, global. */
+enum { EXCHANGE_FIXED_SCOPES = 5 };
 
 /* Which of the four forms a REQUEST has (RFC 2131 table 4). */
 enum request_state { REQUEST_SELECTING, REQUEST_INIT_REBOOT, REQUEST_RENEWING, REQUEST_REBINDING };
@@ -50,24 +62,29 @@ enum request_state { REQUEST_SELECTING, REQUEST_INIT_REBOOT, REQUEST_RENEWING, R
 struct exchange {
 	/* the slot's: */
 	struct hook_parked parked; /* first: hook_parked.resume casts back */
-	struct worker *w;
+	struct worker *w;	   /* the owner; its code is above the stages, see services.h */
+	struct server *srv;
+	struct stats *stats; /* the worker's counters */
+	const struct stage_services *services;
 	struct packet pkt;
 	uint8_t *out; /* EXCHANGE_OUT_LEN octets */
 	void *big;    /* memory of an arena that needs more than the slot has; NULL: none */
 	bool fresh;   /* free, and nothing was put into it since the last reset */
 
 	/* zero when a packet comes in: everything from here to query */
-	struct capture *capture;   /* it came in by; borrowed from the worker */
-	int port_ifindex;	   /* the worker port it came in by; -1: none (replay) */
-	const struct iface *iface; /* in the worker's table; NULL: unknown */
-	struct snapshot *snap;	   /* held while parked */
-	struct snap_hold *hold;	   /* of snap, while parked */
+	struct capture *capture;    /* it came in by; borrowed from the worker */
+	int port_ifindex;	    /* the worker port it came in by; -1: none (replay) */
+	struct iface_table *ifaces; /* the worker's, renewed when the exchange resumes */
+	const struct iface *iface;  /* in ifaces; NULL: unknown */
+	enum shed shed;		    /* the kinds of messages that its interface drops */
+	struct snapshot *snap;	    /* held while parked */
+	struct snap_hold *hold;	    /* of snap, while parked */
 	const struct config *cfg;
 
 	uint8_t stage;	/* row to run next */
 	bool skip_next; /* pkt4_send said SKIP: the next stage's function is left out */
 	enum drop drop;
-	uint8_t lot; /* parking lot it is in, +1; 0: none */
+	enum hook_lot lot; /* the parking lot that counts it */
 
 	/* query */
 	struct span raw; /* the message's bytes: the packet's, or those of a callout */
@@ -151,10 +168,15 @@ static inline void exchange_expect(const struct exchange *x)
 }
 /* Leaves the parking lot it counts in. */
 void exchange_leave_lot(struct exchange *x);
-struct server *exchange_server(const struct exchange *x);
+static inline struct server *exchange_server(const struct exchange *x)
+{
+	return x->srv;
+}
 struct log *exchange_log(const struct exchange *x);
 /* Name of the receiving interface; "" if unknown. */
 const char *exchange_iface_name(const struct exchange *x);
+/* Decodes exchange.raw into the query. 0, or negative when it cannot be read. */
+int exchange_unpack(struct exchange *x) must_check;
 /* Identity for the lease table; client_id left out where match-client-id is off. */
 struct lease_client exchange_client(const struct exchange *x, const struct config_subnet *s);
 /* "hwtype=1 aa:bb:…, cid=[…], tid=0x…" in the packet's arena: the label of log lines. */

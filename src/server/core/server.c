@@ -12,11 +12,11 @@
 #include "lease/lease_db.h"
 #include "lease/lease_store.h"
 #include "runtime/iface.h"
-#include "server/stages/same_client.h"
-#include "server/manage/samples.h"
+#include "server/core/same_client.h"
+#include "server/core/samples.h"
 #include "server/core/snapshot.h"
 #include "server/core/trace.h"
-#include "server/core/worker.h"
+#include "wire/dhcp4.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -69,21 +69,21 @@ int server_init(struct server *srv, const struct server_opts *o)
 	return r;
 }
 
-void server_fini(struct server *srv)
+void server_drop_snapshots(struct server *srv)
 {
-	/* hook libraries are unloaded before the slots go that their threads may hold handles of */
-	for (unsigned i = 0; i < srv->n_workers; i++)
-		worker_let_go(srv->workers[i]);
 	snapshot_unref(srv->snap);
+	srv->snap = NULL;
 	while (srv->retired) {
 		struct snapshot *next = srv->retired->next_retired;
 
 		snapshot_unref(srv->retired);
 		srv->retired = next;
 	}
-	for (unsigned i = 0; i < srv->n_workers; i++)
-		worker_free(srv->workers[i]);
-	srv->n_workers = 0;
+}
+
+void server_fini(struct server *srv)
+{
+	server_drop_snapshots(srv);
 	iface_table_unref(srv->ifaces);
 	if (srv->store)
 		lease_store_close(srv->store);
@@ -202,26 +202,26 @@ int server_subnet_stats(struct server *srv, const uint32_t *ids, size_t n,
 	return i < n ? -ENOMEM : 0;
 }
 
-static uint64_t relaxed(const _Atomic uint64_t *v)
+static uint64_t load_counter(const _Atomic uint64_t *v)
 {
 	return atomic_load_explicit(v, memory_order_relaxed);
 }
 
 uint64_t server_metric(struct server *srv, enum metric m)
 {
-	uint64_t n = relaxed(&srv->mgmt_stats.metric[m]);
+	uint64_t n = load_counter(&srv->mgmt_stats.metric[m]);
 
 	for (unsigned i = 0; i < srv->n_workers; i++)
-		n += relaxed(&worker_stats(srv->workers[i])->metric[m]);
+		n += load_counter(&srv->worker_stats[i]->metric[m]);
 	return n;
 }
 
 uint64_t server_drop_count(struct server *srv, enum drop d)
 {
-	uint64_t n = relaxed(&srv->mgmt_stats.drop[d]);
+	uint64_t n = load_counter(&srv->mgmt_stats.drop[d]);
 
 	for (unsigned i = 0; i < srv->n_workers; i++)
-		n += relaxed(&worker_stats(srv->workers[i])->drop[d]);
+		n += load_counter(&srv->worker_stats[i]->drop[d]);
 	return n;
 }
 

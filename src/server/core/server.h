@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "base/hash.h"
+#include "hook/hook.h"
 #include "server/core/stats.h"
 
 #include <pthread.h>
@@ -15,7 +16,6 @@
 
 struct config;
 struct exchange;
-struct hook_builtin;
 struct iface_table;
 struct lease_db;
 struct lease_store;
@@ -56,10 +56,11 @@ struct server {
 	struct subnet_stats *subnet_stats; /* list, by id; never shrinks */
 	_Atomic uint64_t generation;	   /* moves when snap or ifaces does */
 
-	_Atomic unsigned disabled; /* enum service_origin bits; 0: serving */
-	_Atomic int parked[4];	   /* by lot: subnet4_select, leases4_committed, lease4_offer */
+	_Atomic unsigned disabled;	/* enum service_origin bits; 0: serving */
+	_Atomic int parked[HOOK_LOT_N]; /* packets that callouts parked, by lot */
 
 	struct worker *workers[SERVER_MAX_WORKERS];
+	struct stats *worker_stats[SERVER_MAX_WORKERS];
 	unsigned n_workers;
 	uint8_t drop_cause[DROP_N]; /* behind stats.cause of every worker */
 	struct stats mgmt_stats;    /* counted outside of workers */
@@ -81,7 +82,11 @@ struct server_opts {
 };
 
 int server_init(struct server *srv, const struct server_opts *o) must_check;
+/* Frees everything but the workers, which workers_free() ended before. */
 void server_fini(struct server *srv);
+/* Releases the current and the retired snapshots, and so unloads the hook libraries. Called when no
+ * packet is processed any more. */
+void server_drop_snapshots(struct server *srv);
 
 /* How many workers a configuration asks for. */
 unsigned server_worker_count(const struct config *cfg);
@@ -102,7 +107,7 @@ uint64_t server_metric(struct server *srv, enum metric m);
 uint64_t server_drop_count(struct server *srv, enum drop d);
 /* Wakes the management thread to take samples of statistics, if it waits for that. Any thread. */
 void server_sample_soon(struct server *srv);
-/* Reclaims, flushes, ends holds: one run of expired-leases-processing. */
-/* True: more leases are due than the limits let through. */
+/* Reclaims leases and ends holds: one run of expired-leases-processing. Returns true when more
+ * leases are due than the limits allow. */
 bool server_reclaim(struct server *srv, bool remove, uint32_t max_leases, uint32_t max_ms);
 void server_flush_reclaimed(struct server *srv);

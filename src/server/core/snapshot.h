@@ -45,6 +45,11 @@ struct snapshot {
 size_t snapshot_limits(const struct config *cfg,
 		       void (*problem)(void *ctx, const struct config_error *e), void *ctx);
 /*
+ * Returns the size of a packet's arena: the message, the lease, the answer and the strings of one
+ * expression, which the packet bounds; and the additions of the configuration.
+ */
+size_t snapshot_packet_memory(const struct config *cfg);
+/*
  * Would snapshot_build() take this configuration? Loads its hook libraries last, and forgets them
  * again. 0, or negative with err filled, and every problem in problems (may be NULL).
  */

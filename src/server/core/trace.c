@@ -11,7 +11,6 @@
 #include "base/log.h"
 #include "config/json.h"
 #include "server/core/exchange.h"
-#include "server/core/pipeline.h"
 #include "server/core/server.h"
 
 #include <errno.h>

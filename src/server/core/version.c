@@ -2,7 +2,8 @@
 /*
  * Version and build report.
  */
-#include "server/manage/daemon.h"
+#include "server/core/version.h"
+
 #include "usher/hook.h"
 
 #define STR2(x) #x

@@ -12,7 +12,7 @@
 #include "base/rng.h"
 #include "config/config.h"
 #include "script/state/shared.h"
-#include "server/core/builtins.h"
+#include "server/lua/lua_library.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -341,8 +341,8 @@ static int listen(struct lua_hook *h)
 	return r;
 }
 
-static int hook_load(struct usher_lib *lib, const struct hook_registry_opts *o,
-		     const struct config_hook_library *conf, struct config_error *err)
+int lua_hook_load(struct usher_lib *lib, const struct hook_registry_opts *o,
+		  const struct config_hook_library *conf, struct config_error *err)
 {
 	struct lua_hook *h = calloc(1, sizeof(*h));
 	int r;
@@ -365,26 +365,17 @@ static int hook_load(struct usher_lib *lib, const struct hook_registry_opts *o,
 	return 0;
 }
 
-static void hook_retire(struct usher_lib *lib)
+void lua_hook_retire(struct usher_lib *lib)
 {
 	lua_park_retire(usher_lib_get(lib));
 }
 
-static void hook_unload(struct usher_lib *lib)
+void lua_hook_unload(struct usher_lib *lib)
 {
 	hook_free(usher_lib_get(lib));
 }
 
-static const struct json *script_value(const struct config_hook_library *conf)
+const struct json *lua_hook_file(const struct config_hook_library *conf)
 {
 	return conf->parameters ? json_get(conf->parameters, "script") : NULL;
 }
-
-const struct hook_builtin server_builtins[] = {
-	{.name = "lua",
-	 .load = hook_load,
-	 .retire = hook_retire,
-	 .unload = hook_unload,
-	 .file = script_value},
-	{0},
-};

@@ -13,7 +13,8 @@
 #include "runtime/iface.h"
 #include "server/manage/absent.h"
 #include "server/core/snapshot.h"
-#include "server/core/worker.h"
+#include "server/core/version.h"
+#include "server/worker/worker.h"
 #include "server/core/trace.h"
 
 #include <stdarg.h>

@@ -17,10 +17,11 @@
 #include "runtime/background.h"
 #include "runtime/iface.h"
 #include "runtime/loop.h"
-#include "server/stages/lease_check.h"
+#include "server/manage/lease_check.h"
 #include "server/core/snapshot.h"
+#include "server/core/version.h"
 #include "server/manage/stat_walk.h"
-#include "server/core/worker.h"
+#include "server/worker/worker.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -265,12 +266,10 @@ static int start_workers(struct server_daemon *d, const struct config *cfg)
 
 	for (unsigned i = 0; i < n; i++) {
 		struct worker_opts o = {.index = i, .n_slots = SLOTS_PER_WORKER};
-		int r = worker_new(&d->srv, &o, &d->srv.workers[i]);
+		int r = worker_add(&d->srv, &o);
 
-		if (r < 0)
-			return r;
-		d->srv.n_workers = i + 1;
-		r = worker_start(d->srv.workers[i]);
+		if (r == 0)
+			r = worker_start(d->srv.workers[i]);
 		if (r < 0)
 			return r;
 	}
@@ -432,6 +431,7 @@ void daemon_stop(struct server_daemon *d)
 	daemon_samples_end(d);
 	if (d->signal_fd >= 0)
 		(void)close(d->signal_fd);
+	workers_free(&d->srv);
 	if (d->srv.db)
 		server_fini(&d->srv);
 	loop_free(d->loop);

@@ -22,7 +22,7 @@ struct loop;
 struct loop_source;
 struct loop_timer;
 
-enum { DAEMON_ORIGINS = 4, DAEMON_MAX_CHANNELS = 32, DAEMON_MAX_PORTS = 4096 };
+enum { DAEMON_ORIGINS = 4, DAEMON_MAX_CHANNELS = 32 };
 
 struct daemon_opts {
 	const char *config_file;
@@ -186,6 +186,3 @@ void daemon_signals_ended(void);
 const char *daemon_env_dir(const char *ours, const char *kea, const char *fallback);
 /* Where the lease file is: configured, or in the data directory. In arena. */
 const char *daemon_lease_path(const struct config *cfg, struct arena *arena);
-const char *usher_version(void);
-/* Compiler, libraries, features. */
-const char *usher_build_report(void);

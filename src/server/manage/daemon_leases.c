@@ -12,7 +12,7 @@
 #include "config/config.h"
 #include "lease/lease_store.h"
 #include "runtime/loop.h"
-#include "server/stages/lease_check.h"
+#include "server/manage/lease_check.h"
 #include "server/core/snapshot.h"
 #include "server/manage/stat_walk.h"
 

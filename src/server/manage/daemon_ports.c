@@ -15,7 +15,7 @@
 #include "runtime/loop.h"
 #include "server/manage/daemon.h"
 #include "server/core/snapshot.h"
-#include "server/core/worker.h"
+#include "server/worker/worker.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -184,10 +184,10 @@ static void ports_open_new(struct server_daemon *d, const struct config *cfg,
 
 		if (!addr || port_find(d, i->ifindex))
 			continue;
-		if (d->n_ports == DAEMON_MAX_PORTS) {
+		if (d->n_ports == WORKER_MAX_PORTS) {
 			log_msg(d->srv.log, LOG_DHCP4_OPEN_SOCKET_FAIL,
 				"interface %s is not served: there are more than %d interfaces",
-				i->name, DAEMON_MAX_PORTS);
+				i->name, WORKER_MAX_PORTS);
 			d->socket_errors++;
 			continue;
 		}

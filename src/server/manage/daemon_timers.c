@@ -10,7 +10,7 @@
 #include "runtime/loop.h"
 #include "server/manage/daemon.h"
 #include "server/core/snapshot.h"
-#include "server/core/worker.h"
+#include "server/worker/worker.h"
 
 #include <stdatomic.h>
 

@@ -5,7 +5,7 @@
  */
 #pragma once
 
-#include "server/manage/samples.h"
+#include "server/core/samples.h"
 
 struct config_subnet;
 struct lease_counts;

@@ -12,13 +12,12 @@
 #include "base/log.h"
 #include "config/config.h"
 #include "lease/lease_db.h"
-#include "server/core/pipeline.h"
+#include "server/core/exchange_hook.h"
 #include "server/core/server.h"
 #include "server/stages/response.h"
 #include "server/core/snapshot.h"
-#include "server/core/stages.h"
+#include "server/stages/stages.h"
 #include "server/core/trace.h"
-#include "server/core/worker.h"
 #include "wire/option_codes.h"
 
 enum { OWN_MAX = 8 };
@@ -163,7 +162,7 @@ void alloc_reclaimed(struct exchange *x, const struct lease_change *change)
 	struct lease old = change->old;
 
 	if (change->old_expired)
-		(void)pipeline_hook(x, p, &old, NULL);
+		(void)exchange_hook(x, p, &old, NULL);
 }
 
 /* The relay's information in the lease's user-context, in Kea's form. */
@@ -424,7 +423,7 @@ int alloc_offer(struct exchange *x, struct lease **ret_lease)
 	if (!l)
 		return x->pkt.arena.failed ? -USHER_E_NOMEM : -USHER_E_EXHAUSTED;
 	x->fake_allocation = true;
-	if (pipeline_hook(x, HOOK_LEASE4_SELECT, l, NULL) == USHER_SKIP) {
+	if (exchange_hook(x, HOOK_LEASE4_SELECT, l, NULL) == USHER_SKIP) {
 		struct lease_client who = exchange_client(x, x->subnet);
 
 		lease_db_unhold(exchange_server(x)->db, l->addr, &who);

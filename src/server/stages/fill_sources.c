@@ -32,7 +32,7 @@ static size_t count_class_scopes(const struct exchange *x)
 void fill_sources(struct exchange *x, struct fill_sources *s)
 {
 	s->n = 0;
-	s->cap = FILL_SOURCES_FIXED + count_class_scopes(x);
+	s->cap = EXCHANGE_FIXED_SCOPES + count_class_scopes(x);
 	s->scope = arena_alloc(&x->pkt.arena, s->cap * sizeof(*s->scope));
 	if (!s->scope)
 		s->cap = 0;

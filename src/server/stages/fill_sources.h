@@ -7,9 +7,6 @@
 #include "config/config.h"
 #include "server/core/exchange.h"
 
-/* Reservation, pool, subnet, network, global. */
-enum { FILL_SOURCES_FIXED = 5 };
-
 struct fill_sources {
 	const struct config_options **scope;
 	size_t n, cap;

@@ -14,8 +14,7 @@
 #include "server/stages/fill.h"
 #include "server/stages/response.h"
 #include "server/core/server.h"
-#include "server/core/stages.h"
-#include "server/core/trace.h"
+#include "server/stages/stages.h"
 #include "wire/option_codes.h"
 
 /*

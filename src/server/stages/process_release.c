@@ -8,11 +8,10 @@
 #include "base/log.h"
 #include "config/config.h"
 #include "lease/lease_db.h"
-#include "server/core/pipeline.h"
+#include "server/core/exchange_hook.h"
 #include "server/core/server.h"
 #include "server/core/snapshot.h"
-#include "server/core/stages.h"
-#include "server/core/trace.h"
+#include "server/stages/stages.h"
 #include "wire/option_codes.h"
 
 /* The lease at addr, in the arena, if it is the client's and in use. */
@@ -68,7 +67,7 @@ enum verdict process_release(struct exchange *x)
 			     drop_info(x->drop)->sentence);
 		return not_done(x);
 	}
-	step = pipeline_hook(x, HOOK_LEASE4_RELEASE, l, NULL);
+	step = exchange_hook(x, HOOK_LEASE4_RELEASE, l, NULL);
 	if (step != USHER_CONTINUE)
 		return exchange_drop(x, DROP_HOOK_RELEASE);
 	keep = x->snap->affinity && l->valid_lft != LEASE_INFINITE;
@@ -98,7 +97,7 @@ enum verdict process_decline(struct exchange *x)
 			     drop_info(x->drop)->sentence);
 		return not_done(x);
 	}
-	if (pipeline_hook(x, HOOK_LEASE4_DECLINE, l, NULL) != USHER_CONTINUE)
+	if (exchange_hook(x, HOOK_LEASE4_DECLINE, l, NULL) != USHER_CONTINUE)
 		return exchange_drop(x, DROP_HOOK_DECLINE);
 	if (lease_db_decline(exchange_server(x)->db, addr, &who, x->cfg->decline_probation_s,
 			     &change) < 0) {

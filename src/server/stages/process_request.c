@@ -18,12 +18,11 @@
 #include "lease/lease_db.h"
 #include "lease/lease_store.h"
 #include "server/stages/alloc.h"
-#include "server/core/pipeline.h"
+#include "server/core/exchange_hook.h"
 #include "server/stages/response.h"
 #include "server/core/server.h"
-#include "server/core/stages.h"
+#include "server/stages/stages.h"
 #include "server/core/trace.h"
-#include "server/core/worker.h"
 #include "wire/option_codes.h"
 
 struct request {
@@ -250,7 +249,7 @@ static enum verdict request_reuse(struct exchange *x, struct lease *l, uint64_t 
 /* Calls lease4_select for a new lease, lease4_renew for one that is extended. False: SKIP. */
 static bool request_hook(struct exchange *x, struct lease *l, bool renewal)
 {
-	return pipeline_hook(x, renewal ? HOOK_LEASE4_RENEW : HOOK_LEASE4_SELECT, l, NULL) !=
+	return exchange_hook(x, renewal ? HOOK_LEASE4_RENEW : HOOK_LEASE4_SELECT, l, NULL) !=
 	       USHER_SKIP;
 }
 

@@ -9,9 +9,7 @@
 #include "hook/hook.h"
 #include "runtime/iface.h"
 #include "server/core/snapshot.h"
-#include "server/core/stages.h"
-#include "server/core/trace.h"
-#include "server/core/worker.h"
+#include "server/stages/stages.h"
 #include "wire/option_codes.h"
 
 static bool type_for_servers(enum dhcp4_type t)
@@ -40,7 +38,6 @@ static bool configured_server_id(const struct snapshot *s, uint32_t id)
 static bool relay_overrides(const struct exchange *x, uint32_t id)
 {
 	struct span sub;
-
 	struct rd r;
 
 	if (!dhcp4_subopt(x->rai, RAI_SERVER_ID_OVERRIDE, &sub) || sub.n != 4)
@@ -58,9 +55,8 @@ static enum drop check_server_id(struct exchange *x)
 	x->server_id_seen = true;
 	if (!dhcp4_opt_u32(&x->query, DHCP4_OPT_SERVER_ID, &id))
 		return DROP_BAD_SERVER_ID;
-	if (id == x->local_addr || x->cfg->ignore_server_id ||
-	    iface_owns(worker_ifaces(x->w), id) || configured_server_id(x->snap, id) ||
-	    relay_overrides(x, id))
+	if (id == x->local_addr || x->cfg->ignore_server_id || iface_owns(x->ifaces, id) ||
+	    configured_server_id(x->snap, id) || relay_overrides(x, id))
 		return DROP_NONE;
 	return DROP_NOT_FOR_US;
 }

@@ -9,9 +9,8 @@
 #include "config/class_index.h"
 #include "config/config.h"
 #include "server/core/snapshot.h"
-#include "server/core/stages.h"
+#include "server/stages/stages.h"
 #include "server/core/trace.h"
-#include "server/core/worker.h"
 #include "wire/option_codes.h"
 
 static bool client_class_test(void *ctx, const char *name)
@@ -38,7 +37,7 @@ static struct expr_ctx expr_context(struct exchange *x)
 
 static void eval_failed(struct exchange *x, const struct config_class *c, const char *why)
 {
-	stats_add(worker_stats(x->w), METRIC_EVAL_FAILED, 1);
+	stats_add(x->stats, METRIC_EVAL_FAILED, 1);
 	EXCHANGE_LOG(x, LOG_EVAL_FAIL, "class %s: %s", c->name, why);
 	TRACE(x, "class %s: expression failed: %s", c->name, why);
 }

@@ -8,12 +8,12 @@
 #include "config/config.h"
 #include "lease/lease_db.h"
 #include "lease/lease_store.h"
-#include "server/core/pipeline.h"
+#include "server/core/services.h"
+#include "server/core/exchange_hook.h"
 #include "server/core/server.h"
 #include "server/core/snapshot.h"
-#include "server/core/stages.h"
+#include "server/stages/stages.h"
 #include "server/core/trace.h"
-#include "server/core/worker.h"
 
 /* Declines an address at which the callout, a probe for example, found another host: quarantine. */
 static enum verdict server_decline(struct exchange *x)
@@ -29,7 +29,7 @@ static enum verdict server_decline(struct exchange *x)
 		    0) {
 		EXCHANGE_LOG(x, LOG_DHCP4_DECLINE_LEASE, "address %s is in use by a stranger",
 			     ip_text(x->lease->addr, ip));
-		(void)pipeline_hook(x, HOOK_LEASE4_SERVER_DECLINE, x->lease, NULL);
+		(void)exchange_hook(x, HOOK_LEASE4_SERVER_DECLINE, x->lease, NULL);
 	}
 	return exchange_drop(x, DROP_NO_LEASE);
 }
@@ -45,8 +45,8 @@ static enum verdict committed_hook(struct exchange *x)
 	if (!x->committed_hook || !hook_any(x->snap->hooks, p))
 		return VERDICT_CONTINUE;
 	if (x->lease_reused)
-		x->lease = NULL; /* nothing was written: nothing to show (kea.md 1.2) */
-	step = pipeline_hook_parking(x, p, &park);
+		x->lease = NULL; /* nothing was written: nothing to show */
+	step = exchange_hook_parking(x, p, &park);
 	x->lease = shown;
 	if (park) {
 		x->offer_parked = offer;
@@ -55,9 +55,7 @@ static enum verdict committed_hook(struct exchange *x)
 		return VERDICT_PARK;
 	}
 	if (step == USHER_DROP)
-		return exchange_drop(x, x->drop ? x->drop
-					: offer ? DROP_HOOK_LEASE4_OFFER
-						: DROP_HOOK_LEASES4_COMMITTED);
+		return exchange_drop(x, x->drop ? x->drop : exchange_hook_drop(p));
 	if (offer && x->parked.in_use)
 		return server_decline(x);
 	return VERDICT_CONTINUE;
@@ -93,7 +91,7 @@ enum verdict stage_commit(struct exchange *x)
 		TRACE(x, "waiting for row %llu to be on disk", (unsigned long long)x->wait_seq);
 		x->waiting = true;
 		x->stage = STAGE_COMMIT;
-		worker_wait_durable(x);
+		exchange_wait_durable(x);
 		return VERDICT_PARK;
 	}
 	x->waiting = false;

@@ -11,9 +11,7 @@
 #include "server/stages/fill_sources.h"
 #include "server/stages/fill_vendor.h"
 #include "server/stages/response.h"
-#include "server/core/stages.h"
-#include "server/core/trace.h"
-#include "server/core/worker.h"
+#include "server/stages/stages.h"
 #include "wire/option_codes.h"
 
 /* Options that a reply never takes from the configuration (RFC 2131 table 3; computed here). */

@@ -5,9 +5,9 @@
  * one first, then the others of its shared network, each with the reservation there.
  */
 #include "config/config.h"
-#include "server/core/pipeline.h"
+#include "server/core/exchange_hook.h"
 #include "server/core/snapshot.h"
-#include "server/core/stages.h"
+#include "server/stages/stages.h"
 #include "server/core/trace.h"
 #include "wire/option_codes.h"
 
@@ -156,7 +156,7 @@ enum verdict stage_host(struct exchange *x)
 	if (x->type == DHCP4_RELEASE || x->type == DHCP4_DECLINE)
 		return VERDICT_CONTINUE;
 	if (wants_flex_id(x) && hook_any(x->snap->hooks, HOOK_HOST4_IDENTIFIER))
-		(void)pipeline_hook(x, HOOK_HOST4_IDENTIFIER, NULL, NULL);
+		(void)exchange_hook(x, HOOK_HOST4_IDENTIFIER, NULL, NULL);
 	if (x->subnet && !candidates_build(x))
 		return exchange_drop(x, DROP_PROCESSING_FAILED);
 	if (x->host)

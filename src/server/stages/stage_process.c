@@ -5,7 +5,7 @@
 #include "lease/lease_store.h"
 #include "server/stages/response.h"
 #include "server/core/server.h"
-#include "server/core/stages.h"
+#include "server/stages/stages.h"
 
 /* While nothing can be made durable, nothing is promised: not even an offer. */
 static bool store_down(const struct exchange *x)

@@ -7,9 +7,7 @@
 #include "base/cursor.h"
 #include "runtime/iface.h"
 #include "server/core/server.h"
-#include "server/core/stages.h"
-#include "server/core/trace.h"
-#include "server/core/worker.h"
+#include "server/stages/stages.h"
 #include "wire/option_codes.h"
 
 enum { IP_BROADCAST = 0xffffffffU };
@@ -26,7 +24,7 @@ static bool find_local_addr(struct exchange *x)
 		x->local_addr = dst;
 		return true;
 	}
-	if (dst != IP_BROADCAST && iface_owns(worker_ifaces(x->w), dst)) {
+	if (dst != IP_BROADCAST && iface_owns(x->ifaces, dst)) {
 		x->local_addr = dst;
 		return true;
 	}
@@ -41,7 +39,7 @@ enum verdict stage_receive(struct exchange *x)
 {
 	enum drop d;
 
-	stats_add(worker_stats(x->w), METRIC_RECEIVED, 1);
+	stats_add(x->stats, METRIC_RECEIVED, 1);
 	d = packet_decode(&x->pkt);
 	if (d != DROP_NONE)
 		return exchange_drop(x, d);
@@ -49,7 +47,7 @@ enum verdict stage_receive(struct exchange *x)
 		return exchange_drop(x, DROP_NOT_OUR_PORT);
 	if (x->pkt.flags & PACKET_OTHERHOST)
 		return exchange_drop(x, DROP_NOT_OUR_FRAME);
-	x->iface = iface_by_index(worker_ifaces(x->w), x->pkt.ifindex);
+	x->iface = iface_by_index(x->ifaces, x->pkt.ifindex);
 	/* 802.1Q: a tag with a VLAN is of the interface of that VLAN, which gets the frame too,
 	 * without it */
 	if (x->pkt.vlan_id && !(x->iface && x->iface->accept_any))
@@ -94,7 +92,7 @@ static cold_fn bool is_shed(const struct exchange *x, enum shed shed)
 
 enum verdict stage_service(struct exchange *x)
 {
-	enum shed shed = worker_shed(x->w);
+	enum shed shed = x->shed;
 
 	if (unlikely(shed != SHED_NOTHING) && is_shed(x, shed))
 		return exchange_drop(x, DROP_OVERLOAD);

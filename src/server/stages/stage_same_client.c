@@ -3,11 +3,10 @@
  * SAME_CLIENT: holds the client while its lease is decided. INFORM changes nothing and passes.
  */
 #include "lease/lease_db.h"
-#include "server/stages/same_client.h"
+#include "server/core/services.h"
+#include "server/core/same_client.h"
 #include "server/core/server.h"
-#include "server/core/stages.h"
-#include "server/core/trace.h"
-#include "server/core/worker.h"
+#include "server/stages/stages.h"
 #include "wire/option_codes.h"
 
 enum verdict stage_same_client(struct exchange *x)
@@ -24,7 +23,7 @@ enum verdict stage_same_client(struct exchange *x)
 	/* from here on x may already run in another worker's hands: it is not touched any more */
 	if (replaced) {
 		replaced->parked.dropped = true;
-		worker_resume(replaced);
+		exchange_resume(replaced);
 	}
 	return VERDICT_PARK;
 }
@@ -37,7 +36,7 @@ void same_client_release(struct exchange *x)
 		struct exchange *next = waiter->next;
 
 		waiter->next = NULL;
-		worker_resume(waiter);
+		exchange_resume(waiter);
 		waiter = next;
 	}
 }

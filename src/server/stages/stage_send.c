@@ -3,11 +3,12 @@
  * SEND_CHECK, PACK, SEND: where the response goes (RFC 2131 4.1), its bytes, and into the batch.
  */
 #include "base/log.h"
+#include "capture/capture.h"
 #include "config/config.h"
+#include "server/core/services.h"
 #include "server/core/server.h"
-#include "server/core/stages.h"
+#include "server/stages/stages.h"
 #include "server/core/trace.h"
-#include "server/core/worker.h"
 #include "wire/option_codes.h"
 
 enum { IP_BROADCAST = 0xffffffffU, ARPHRD_ETHERNET = 1, UDP_OVERHEAD = 28, MIN_DATAGRAM = 576 };
@@ -165,9 +166,9 @@ enum verdict stage_pack(struct exchange *x)
 		return exchange_drop(x, DROP_PACK_FAILED);
 	x->out_len = e.len;
 	if (e.n_omitted) {
-		stats_add(worker_stats(x->w), METRIC_OPTIONS_OMITTED, e.n_omitted);
+		stats_add(x->stats, METRIC_OPTIONS_OMITTED, e.n_omitted);
 		if (e.first_omitted == DHCP4_OPT_AGENT_OPTIONS)
-			stats_add(worker_stats(x->w), METRIC_RAI_OMITTED, 1);
+			stats_add(x->stats, METRIC_RAI_OMITTED, 1);
 		TRACE(x, "%u options did not fit, first %u", e.n_omitted, e.first_omitted);
 	}
 	return VERDICT_CONTINUE;
@@ -187,8 +188,8 @@ static enum metric sent_metric(const struct exchange *x)
 
 void send_done(struct exchange *x)
 {
-	stats_add(worker_stats(x->w), METRIC_SENT, 1);
-	stats_add(worker_stats(x->w), sent_metric(x), 1);
+	stats_add(x->stats, METRIC_SENT, 1);
+	stats_add(x->stats, sent_metric(x), 1);
 	EXCHANGE_LOG(x, LOG_DHCP4_PACKET_SEND, "%s sent, %zu octets",
 		     dhcp4_type_name(dhcp4_msg_type(&x->response)), x->out_len);
 }
@@ -211,6 +212,6 @@ enum verdict stage_send(struct exchange *x)
 	if (!x->capture)
 		return exchange_drop(x, DROP_NO_ROUTE);
 	memcpy(tx.dst_mac, x->dst_mac, sizeof(tx.dst_mac));
-	worker_queue_tx(x, &tx);
+	exchange_queue_answer(x, &tx);
 	return VERDICT_DONE;
 }

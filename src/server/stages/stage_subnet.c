@@ -8,9 +8,8 @@
 #include "base/cursor.h"
 #include "config/config.h"
 #include "runtime/iface.h"
-#include "server/core/stages.h"
+#include "server/stages/stages.h"
 #include "server/core/trace.h"
-#include "server/core/worker.h"
 #include "wire/option_codes.h"
 
 /* A subnet's own guard and its network's. */

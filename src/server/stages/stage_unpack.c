@@ -4,9 +4,7 @@
  * hardware address, relay agent information.
  */
 #include "config/config.h"
-#include "server/core/stages.h"
-#include "server/core/trace.h"
-#include "server/core/worker.h"
+#include "server/stages/stages.h"
 #include "wire/option_codes.h"
 
 static void count_type(struct exchange *x)
@@ -26,7 +24,7 @@ static void count_type(struct exchange *x)
 	};
 	unsigned t = x->type;
 
-	stats_add(worker_stats(x->w),
+	stats_add(x->stats,
 		  t < sizeof(by_type) / sizeof(by_type[0]) ? by_type[t] : METRIC_UNKNOWN_RECEIVED,
 		  1);
 }
@@ -35,16 +33,6 @@ static void count_type(struct exchange *x)
 static struct span identity(struct span id)
 {
 	return id.n >= 2 && id.n <= LEASE_CLIENT_ID_MAX ? id : SPAN_NULL;
-}
-
-int unpack_bytes(struct exchange *x)
-{
-	int r = dhcp4_decode(x->raw, x->cfg->lenient_option_parsing, &x->pkt.arena, &x->query);
-
-	if (r < 0)
-		return r;
-	x->unpacked = true;
-	return 0;
 }
 
 /* Derives the members that the pipeline keeps beside the message. Also after a callout unpacked or
@@ -66,7 +54,7 @@ void unpack_derive(struct exchange *x)
 
 enum verdict stage_unpack(struct exchange *x)
 {
-	if (unpack_bytes(x) < 0) {
+	if (exchange_unpack(x) < 0) {
 		dhcp4_init(&x->query, &x->pkt.arena);
 		return exchange_drop(x, DROP_PARSE_FAILED);
 	}

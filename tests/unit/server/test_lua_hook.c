@@ -11,7 +11,7 @@
 #include "base/error.h"
 #include "config/config.h"
 #include "hook/hook.h"
-#include "server/core/builtins.h"
+#include "server/run/builtins.h"
 #include "wire/dhcp4.h"
 
 #include <pthread.h>

@@ -7,7 +7,7 @@
 
 #include "base/attr.h"
 #include "base/clock.h"
-#include "server/manage/samples.h"
+#include "server/core/samples.h"
 
 #include <stdio.h>
 #include <string.h>

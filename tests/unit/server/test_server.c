@@ -11,11 +11,11 @@
 #include "hook/hook.h"
 #include "lease/lease_db.h"
 #include "server/core/exchange.h"
-#include "server/stages/same_client.h"
+#include "server/core/same_client.h"
 #include "server/core/server.h"
 #include "server/core/snapshot.h"
 #include "server/core/trace.h"
-#include "server/core/worker.h"
+#include "server/worker/worker.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -31,12 +31,11 @@ static int setup(void **state)
 	(void)state;
 	if (server_init(&srv, &so) < 0)
 		return -1;
-	if (worker_new(&srv, &(struct worker_opts){.n_slots = 2}, &srv.workers[0]) < 0)
+	if (worker_add(&srv, &(struct worker_opts){.n_slots = 2}) < 0)
 		return -1;
-	srv.n_workers = 1;
 	memset(ex, 0, sizeof(ex));
 	for (int i = 0; i < 4; i++) {
-		ex[i].w = srv.workers[0];
+		ex[i].srv = &srv;
 		arena_init_fixed(&ex[i].pkt.arena, mem[i], sizeof(mem[i]));
 	}
 	return 0;
@@ -45,6 +44,7 @@ static int setup(void **state)
 static int teardown(void **state)
 {
 	(void)state;
+	workers_free(&srv);
 	server_fini(&srv);
 	return 0;
 }
@@ -127,7 +127,7 @@ static void test_guard_two_wait(void **state)
 
 static void test_stats(void **state)
 {
-	struct stats *s = worker_stats(srv.workers[0]);
+	struct stats *s = srv.worker_stats[0];
 
 	(void)state;
 	stats_add(s, METRIC_RECEIVED, 3);

@@ -4,7 +4,7 @@
  * times move; housekeeping runs when its time comes on that clock. The interface is one that
  * accepts every destination, named as the configuration's first.
  */
-#include "server/manage/replay.h"
+#include "server/run/replay.h"
 
 #include "base/error.h"
 #include "base/ip.h"
@@ -16,7 +16,7 @@
 #include "runtime/iface.h"
 #include "server/manage/daemon.h"
 #include "server/core/snapshot.h"
-#include "server/core/worker.h"
+#include "server/worker/worker.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -82,9 +82,7 @@ static int replay_setup(struct replay *r, struct config *cfg, struct config_erro
 	e = replay_ifaces(r, cfg);
 	server_publish_snapshot(&r->srv, s);
 	if (e == 0)
-		e = worker_new(&r->srv, &wo, &r->srv.workers[0]);
-	if (e == 0)
-		r->srv.n_workers = 1;
+		e = worker_add(&r->srv, &wo);
 	return e;
 }
 
@@ -178,6 +176,7 @@ int replay_run(const struct replay_opts *o)
 		r.srv.replay_clock = &r.clock;
 		if (e == 0) {
 			e = replay_all(&r, cfg, &err);
+			workers_free(&r.srv);
 			server_fini(&r.srv);
 		}
 	}

@@ -4,7 +4,7 @@
  * contains its address. warn: say it. fix: move it to the subnet that contains it. fix-del: that,
  * or delete. del: delete. Changes are rows like any other.
  */
-#include "server/stages/lease_check.h"
+#include "server/manage/lease_check.h"
 
 #include "base/ip.h"
 #include "base/log.h"

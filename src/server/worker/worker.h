@@ -10,27 +10,18 @@
 #include "capture/capture.h"
 #include "server/core/exchange.h"
 
-enum { WORKER_BATCH = 64 };
-
-/*
- * Packets that an interface drops unanswered while packets come faster than they can be answered,
- * so that clients which have a lease keep it: nothing; all but REQUEST, RELEASE and DECLINE; also
- * REQUESTs without a ciaddr.
- */
-enum shed { SHED_NOTHING, SHED_NEW, SHED_UNBOUND };
+enum { WORKER_BATCH = 64, WORKER_MAX_PORTS = 4096 };
 
 struct worker_opts {
 	unsigned index;
 	unsigned n_slots; /* exchanges in flight, parked ones included */
 };
 
-int worker_new(struct server *srv, const struct worker_opts *o, struct worker **ret) must_check;
-/* Ends parked exchanges and releases the configuration, so that the last one to do so unloads the
- * hook libraries. Their threads may still give handles back until then: the slots stay. The thread
- * of the worker must have ended. */
-void worker_let_go(struct worker *w);
-/* The same, and all the rest of it. */
-void worker_free(struct worker *w);
+/* Adds a worker to server.workers. 0, or negative. */
+int worker_add(struct server *srv, const struct worker_opts *o) must_check;
+/* Frees all workers of a server, whose threads have ended. Their parked exchanges end, and hook
+ * libraries are unloaded: threads of those may give handles back until then. */
+void workers_free(struct server *srv);
 
 /* Takes a capture over (closed by the worker), or gives the one of ifindex back for closing. Both
  * from any thread when the worker runs, through its mailbox. */
@@ -51,17 +42,5 @@ size_t worker_run_once(struct worker *w);
  * -errno. */
 int worker_receive(struct worker *w, struct capture *c) must_check;
 
-/* Hands an exchange that waited back to its worker, from any thread. */
-void worker_resume(struct exchange *x);
-/* Waits for exchange.wait_seq. Called by COMMIT. */
-void worker_wait_durable(struct exchange *x);
-/* Puts an answer into the batch. Called by SEND. */
-void worker_queue_tx(struct exchange *x, const struct capture_tx *tx);
-
-/* The kinds of messages that the interface being read drops. */
-enum shed worker_shed(const struct worker *w);
 /* Exchanges that wait: for the disk, a callout, another packet of their client. Any thread. */
 uint64_t worker_parked(const struct worker *w);
-struct stats *worker_stats(struct worker *w);
-struct server *worker_server(const struct worker *w);
-struct iface_table *worker_ifaces(const struct worker *w);

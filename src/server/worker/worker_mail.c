@@ -4,16 +4,21 @@
  * over or to close. The sender only appends under the lock; everything is done by the worker
  * itself.
  */
-#include "server/core/worker_impl.h"
+#include "server/worker/worker_impl.h"
 
-#include "base/error.h"
 #include "base/log.h"
-#include "runtime/loop.h"
 #include "server/core/server.h"
 
 #include <errno.h>
 #include <stdlib.h>
-#include <sys/epoll.h>
+#include <unistd.h>
+
+void worker_wake(struct worker *w)
+{
+	uint64_t one = 1;
+
+	(void)!write(w->wake, &one, sizeof(one));
+}
 
 void worker_resume(struct exchange *x)
 {
@@ -36,68 +41,7 @@ void worker_ask_drops(struct worker *w)
 	worker_wake(w);
 }
 
-static uint64_t kernel_drops(const struct port *p)
-{
-	struct capture_stats st = {0};
-
-	capture_stats(p->c, &st);
-	return st.kernel_drops;
-}
-
-void worker_count_kernel_drops(struct worker *w)
-{
-	uint64_t n = w->closed_drops;
-
-	for (unsigned i = 0; i < w->n_ports; i++)
-		n += kernel_drops(w->ports[i]);
-	atomic_store_explicit(&w->stats.metric[METRIC_KERNEL_DROPS], n, memory_order_relaxed);
-}
-
-static void port_close(struct worker *w, int ifindex)
-{
-	for (unsigned i = 0; i < w->n_ports; i++) {
-		struct port *p = w->ports[i];
-
-		if (p->ifindex != ifindex)
-			continue;
-		w->closed_drops += kernel_drops(p);
-		loop_remove(p->source);
-		capture_close(p->c);
-		free(p);
-		w->ports[i] = w->ports[--w->n_ports];
-		return;
-	}
-}
-
-static void port_readable(void *ctx, uint32_t events)
-{
-	(void)events;
-	worker_read_port(ctx);
-}
-
-static int port_open(struct worker *w, struct capture *c, int ifindex)
-{
-	struct port *p = calloc(1, sizeof(*p));
-	int r = 0;
-
-	if (!p || w->n_ports == WORKER_CAPTURES) {
-		free(p);
-		capture_close(c);
-		return -ENOMEM;
-	}
-	*p = (struct port){.w = w, .c = c, .ifindex = ifindex};
-	if (w->loop && capture_fd(c) >= 0)
-		r = loop_add(w->loop, capture_fd(c), EPOLLIN, port_readable, p, &p->source);
-	if (r < 0) {
-		free(p);
-		capture_close(c);
-		return r;
-	}
-	w->ports[w->n_ports++] = p;
-	return 0;
-}
-
-static int mail_post(struct worker *w, struct capture *attach, int ifindex)
+static int post_mail(struct worker *w, struct capture *attach, int ifindex)
 {
 	struct mail *m = calloc(1, sizeof(*m));
 	struct mail **p;
@@ -117,27 +61,27 @@ static int mail_post(struct worker *w, struct capture *attach, int ifindex)
 int worker_attach(struct worker *w, struct capture *c, int ifindex)
 {
 	if (!w->threaded) {
-		port_close(w, ifindex);
-		return port_open(w, c, ifindex);
+		worker_close_port(w, ifindex);
+		return worker_open_port(w, c, ifindex);
 	}
-	return mail_post(w, c, ifindex);
+	return post_mail(w, c, ifindex);
 }
 
 void worker_detach(struct worker *w, int ifindex)
 {
 	if (!w->threaded)
-		port_close(w, ifindex);
+		worker_close_port(w, ifindex);
 	else
-		(void)mail_post(w, NULL, ifindex);
+		(void)post_mail(w, NULL, ifindex);
 }
 
-static void mail_open(struct worker *w, struct mail *m)
+static void open_mail(struct worker *w, struct mail *m)
 {
 	while (m) {
 		struct mail *next = m->next;
 
-		port_close(w, m->ifindex);
-		if (m->attach && port_open(w, m->attach, m->ifindex) < 0)
+		worker_close_port(w, m->ifindex);
+		if (m->attach && worker_open_port(w, m->attach, m->ifindex) < 0)
 			log_msg(w->srv->log, LOG_DHCP4_OPEN_SOCKET_FAIL,
 				"worker %u cannot take interface %d", w->index, m->ifindex);
 		free(m);
@@ -157,7 +101,7 @@ void worker_mailbox(struct worker *w)
 	m = w->mail;
 	w->mail = NULL;
 	(void)pthread_mutex_unlock(&w->mail_lock);
-	mail_open(w, m);
+	open_mail(w, m);
 	while (x) {
 		struct exchange *next = x->next;
 
@@ -170,8 +114,8 @@ void worker_mailbox(struct worker *w)
 
 void worker_close_ports(struct worker *w)
 {
-	mail_open(w, w->mail);
+	open_mail(w, w->mail);
 	w->mail = NULL;
 	while (w->n_ports)
-		port_close(w, w->ports[0]->ifindex);
+		worker_close_port(w, w->ports[0]->ifindex);
 }

@@ -4,7 +4,7 @@
  * an identity; an exchange may hold two (client identifier, hardware address). Every entry has one
  * place to wait. One mutex: entries are few and held for microseconds.
  */
-#include "server/stages/same_client.h"
+#include "server/core/same_client.h"
 
 #include "base/hash.h"
 #include "server/core/exchange.h"

@@ -6,7 +6,7 @@
  * touching the source. SAMPLES_TOTAL_MAX bounds the samples of all rings together: beyond it a
  * series replaces its oldest one.
  */
-#include "server/manage/samples.h"
+#include "server/core/samples.h"
 
 #include "base/clock.h"
 #include "base/hash.h"

@@ -1,19 +1,16 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * struct worker from the inside, shared by its own files: worker.c (slots, running, life) and
- * worker_mail.c (the mailbox and the captures it opens).
+ * struct worker from the inside, shared by its own files: worker.c (life), worker_run.c
+ * (exchanges), worker_port.c (captures) and worker_mail.c (requests of other threads).
  */
 #pragma once
 
-#include "server/manage/daemon.h"
-#include "server/core/worker.h"
+#include "server/worker/worker.h"
 
 #include <pthread.h>
 
 struct loop;
 struct loop_source;
-
-enum { WORKER_CAPTURES = DAEMON_MAX_PORTS };
 
 struct port {
 	struct worker *w;
@@ -65,7 +62,7 @@ struct worker {
 	struct exchange *resumed_head, *resumed_tail;
 	struct mail *mail;
 
-	struct port *ports[WORKER_CAPTURES];
+	struct port *ports[WORKER_MAX_PORTS];
 	unsigned n_ports;
 	uint64_t closed_drops; /* by the kernel, on captures that are closed */
 	bool paused;	       /* no free slot: captures are not read */
@@ -81,19 +78,43 @@ struct worker {
 	unsigned n_tx;
 };
 
-/* --- worker.c --------------------------------------------------------------------------------- */
-/* Wakes the thread: mailbox, durability, stop. */
-void worker_wake(struct worker *w);
+/* --- worker_run.c ----------------------------------------------------------------------------- */
+/* Takes the current snapshot and interface table when they changed. */
+void worker_refresh(struct worker *w);
+/* Receives at most max packets from c, runs them and sends their answers. port_ifindex: of the
+ * port, -1: none. Count, or -errno. */
+int worker_receive_batch(struct worker *w, struct capture *c, int port_ifindex, unsigned max);
+/* Continues an exchange that waited. */
+void worker_run_resumed(struct exchange *x);
+/* Continues the exchanges whose rows are on disk. */
+void worker_resume_durable(struct worker *w);
+/* Sends the batch of answers and ends their exchanges. */
+void worker_tx_flush(struct worker *w);
+/* The services of stages (services.h). */
+void worker_wait_durable(struct exchange *x);
+void worker_queue_answer(struct exchange *x, const struct capture_tx *tx);
+/* Ends parked exchanges and releases the configuration, so that the last worker to do so unloads
+ * the hook libraries. The slots stay. */
+void worker_let_go(struct worker *w);
+
+/* --- worker_port.c ---------------------------------------------------------------------------- */
+/* Adds a capture to the worker's ports; closes it when that fails. 0, or negative. */
+int worker_open_port(struct worker *w, struct capture *c, int ifindex) must_check;
+/* Closes the port of an interface, if there is one. */
+void worker_close_port(struct worker *w, int ifindex);
+/* Reads a batch of packets from a port. Count, or -errno. */
+int worker_receive_port(struct port *p);
 /* Reads the present packets: a batch, and those that the capture had read with it. */
 void worker_read_port(struct port *p);
-/* Resumes an exchange that waited. */
-void worker_run_resumed(struct exchange *x);
-void worker_tx_flush(struct worker *w);
-
-/* --- worker_mail.c ---------------------------------------------------------------------------- */
-/* Everything in the mailbox: captures to open and close, exchanges to resume. */
-void worker_mailbox(struct worker *w);
 /* Publishes the losses of full socket buffers, as the kernel counts them. */
 void worker_count_kernel_drops(struct worker *w);
+
+/* --- worker_mail.c ---------------------------------------------------------------------------- */
+/* Wakes the thread. */
+void worker_wake(struct worker *w);
+/* Hands an exchange that waited back to its worker. Any thread. */
+void worker_resume(struct exchange *x);
+/* Everything in the mailbox: captures to open and close, exchanges to resume. */
+void worker_mailbox(struct worker *w);
 /* Closes open ports and drops those still to be opened. */
 void worker_close_ports(struct worker *w);

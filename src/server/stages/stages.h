@@ -12,8 +12,6 @@
 
 /* Parts of stages that other stages call too. */
 
-/* Decodes exchange.raw into the query and the members derived from it. 0 or negative. */
-int unpack_bytes(struct exchange *x);
 /* Derives the members beside the message: type, identity, relay information. Counts the type. */
 void unpack_derive(struct exchange *x);
 /* That without the counting, for a message that callouts may have changed. */

@@ -12,10 +12,11 @@
 #include "lease/lease_db.h"
 #include "runtime/iface.h"
 #include "server/manage/absent.h"
-#include "server/core/builtins.h"
+#include "server/run/builtins.h"
 #include "server/manage/daemon.h"
-#include "server/manage/replay.h"
+#include "server/run/replay.h"
 #include "server/core/snapshot.h"
+#include "server/core/version.h"
 
 #include <fcntl.h>
 #include <getopt.h>

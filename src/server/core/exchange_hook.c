@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * The one way in which an exchange calls callouts: fills the arguments of a hook point from the
+ * exchange, calls, and copies back the members that callouts may change. A call that may park
+ * counts the exchange in the point's parking lot first.
+ */
+#include "server/core/exchange_hook.h"
+
+#include "config/config.h"
+#include "runtime/iface.h"
+#include "server/core/server.h"
+#include "server/core/snapshot.h"
+#include "server/core/trace.h"
+
+static const enum drop point_drops[] = {
+#define HOOK(symbol, name, lot, drop) DROP_##drop,
+#include "hook/hooks.def"
+#undef HOOK
+};
+
+enum drop exchange_hook_drop(enum hook_point p)
+{
+	return p < HOOK_N_POINTS ? point_drops[p] : DROP_PROCESSING_FAILED;
+}
+
+static bool has_class_name(void *ctx, const char *name)
+{
+	return exchange_has_class_name(ctx, name);
+}
+
+static int add_class_name(void *ctx, const char *name)
+{
+	exchange_add_class_name(ctx, name);
+	return exchange_has_class_name(ctx, name) ? 0 : -1;
+}
+
+static int unpack_call(void *ctx)
+{
+	return exchange_unpack(ctx);
+}
+
+static void fill_call(struct exchange *x, struct usher_call *c, enum hook_point p)
+{
+	bool sending = p == HOOK_BUFFER4_SEND;
+
+	if (!x->unpacked)
+		dhcp4_init(&x->query, &x->pkt.arena); /* a callout may unpack into it */
+	*c = (struct usher_call){
+		.point = p,
+		.query = &x->query,
+		.response = x->has_response ? &x->response : NULL,
+		.raw = sending ? span_of(x->out, x->out_len) : x->raw,
+		.iface = x->iface ? x->iface->name : NULL,
+		.src = x->pkt.src,
+		.dst = x->pkt.dst,
+		.subnet_id = x->subnet ? x->subnet->id : 0,
+		.fake_allocation = x->fake_allocation,
+		.arena = &x->pkt.arena,
+		.cfg = x->cfg,
+		.packet_data = x->hook_data,
+		.class_has = has_class_name,
+		.class_add = add_class_name,
+		.ctx = x,
+	};
+	if (p == HOOK_BUFFER4_RECEIVE) {
+		c->raw_cap = PACKET_DATA_LEN;
+		c->unpack = unpack_call;
+	} else if (sending || p == HOOK_PKT4_SEND) {
+		c->raw_cap = EXCHANGE_OUT_LEN; /* pkt4_send: the bytes that SKIP sends in place of
+						  our packing */
+		c->raw = sending ? c->raw : SPAN_NULL;
+	} else {
+		c->raw = SPAN_NULL;
+	}
+}
+
+/* Copies back the members that callouts may change. */
+static void apply_call(struct exchange *x, const struct usher_call *c)
+{
+	if (c->raw_replaced && c->point == HOOK_BUFFER4_RECEIVE)
+		x->raw = c->raw;
+	if (c->raw_replaced && (c->point == HOOK_BUFFER4_SEND || c->point == HOOK_PKT4_SEND)) {
+		memcpy(x->out, c->raw.p, c->raw.n);
+		x->out_len = c->raw.n;
+	}
+	if (c->subnet_set)
+		x->subnet = config_subnet_by_id(x->cfg, c->subnet_id);
+	if (c->point == HOOK_HOST4_IDENTIFIER && c->status == USHER_CONTINUE)
+		x->flex_id = c->host_id;
+}
+
+enum usher_next_step exchange_hook(struct exchange *x, enum hook_point p, struct lease *lease,
+				   const struct lease *deleted)
+{
+	struct usher_call c;
+
+	if (!hook_any(x->snap->hooks, p))
+		return USHER_CONTINUE;
+	fill_call(x, &c, p);
+	c.lease = lease;
+	c.deleted = deleted;
+	(void)hook_call(x->snap->hooks, &c);
+	apply_call(x, &c);
+	TRACE(x, "hook %s: %s", hook_point_name(p),
+	      (const char *const[]){"CONTINUE", "SKIP", "DROP", "PARK"}[c.status & 3]);
+	return c.status;
+}
+
+/* parked-packet-limit counts a lot; the place is taken before the callouts run, as a callout may
+ * give its handle back from another thread at once. */
+static bool enter_lot(struct exchange *x, enum hook_lot lot)
+{
+	int limit = (int)x->cfg->parked_packet_limit;
+
+	if (atomic_fetch_add(&x->srv->parked[lot], 1) < limit || limit == 0)
+		return true;
+	(void)atomic_fetch_sub(&x->srv->parked[lot], 1);
+	return false;
+}
+
+enum usher_next_step exchange_hook_parking(struct exchange *x, enum hook_point p, bool *ret_park)
+{
+	enum hook_lot lot = hook_point_lot(p);
+	struct usher_call c;
+
+	*ret_park = false;
+	if (!hook_any(x->snap->hooks, p))
+		return USHER_CONTINUE;
+	if (!enter_lot(x, lot)) {
+		x->drop = DROP_PARKED_LIMIT;
+		return USHER_DROP;
+	}
+	x->parked.refs = 1;
+	x->parked.dropped = false;
+	x->parked.in_use = false;
+	x->lot = lot;
+	fill_call(x, &c, p);
+	c.parked = &x->parked;
+	c.lease = x->lease;
+	c.deleted = x->deleted;
+	(void)hook_call(x->snap->hooks, &c);
+	apply_call(x, &c);
+	if (p == HOOK_LEASE4_OFFER && c.address_in_use)
+		x->parked.in_use = true;
+	/* a handle is out: the slot must not be freed before it is back, also when a later callout
+	 * set DROP */
+	if (c.took_handle && c.status == USHER_DROP)
+		x->parked.dropped = true;
+	if (c.took_handle)
+		c.status = USHER_PARK;
+	if (c.status == USHER_PARK) {
+		TRACE(x, "hook %s: PARK", hook_point_name(p));
+		stats_add(x->stats, METRIC_PARKED, 1);
+		if (atomic_fetch_sub(&x->parked.refs, 1) != 1) {
+			*ret_park = true;
+			return USHER_PARK;
+		}
+		c.status = USHER_CONTINUE; /* every handle is back already */
+	}
+	exchange_leave_lot(x);
+	if (x->parked.dropped) {
+		x->drop = DROP_PARKED_DROPPED;
+		return USHER_DROP;
+	}
+	return c.status;
+}

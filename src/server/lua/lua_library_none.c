@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * The hook library "lua" of a server that was built without it: refuses a configuration that names
+ * it, instead of looking for a file called "lua".
+ */
+#include "server/lua/lua_library.h"
+
+#include "base/error.h"
+#include "config/config.h"
+
+int lua_hook_load(struct usher_lib *lib, const struct hook_registry_opts *o,
+		  const struct config_hook_library *conf, struct config_error *err)
+{
+	(void)lib;
+	(void)o;
+	return config_error_set(err, &conf->pos, -USHER_E_HOOK,
+				"hook library lua: this server was built without it");
+}
+
+void lua_hook_retire(struct usher_lib *lib)
+{
+	(void)lib;
+}
+
+void lua_hook_unload(struct usher_lib *lib)
+{
+	(void)lib;
+}
+
+const struct json *lua_hook_file(const struct config_hook_library *conf)
+{
+	(void)conf;
+	return NULL;
+}

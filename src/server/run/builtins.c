@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * The table of hook libraries in usher-server: a row for each.
+ */
+#include "server/run/builtins.h"
+
+#include "server/lua/lua_library.h"
+
+const struct hook_builtin server_builtins[] = {
+	{.name = "lua",
+	 .load = lua_hook_load,
+	 .retire = lua_hook_retire,
+	 .unload = lua_hook_unload,
+	 .file = lua_hook_file},
+	{0},
+};

@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * Walks an exchange down stages.def. The order is in the table; here is only how a row is run: the
+ * hook before it, its function, the hook behind it, and the effect of a verdict. An exchange that
+ * resumes starts at exchange.stage, which always names the next row.
+ */
+#include "server/worker/pipeline.h"
+
+#include "server/core/exchange_hook.h"
+#include "server/core/snapshot.h"
+#include "server/core/trace.h"
+#include "server/stages/stages.h"
+
+enum when { BEFORE, AFTER, INSIDE };
+enum on_skip { STEP, NEXT, DROP, NO_SUBNET, IGNORE };
+
+static const struct row {
+	const char *name;
+	enum verdict (*fn)(struct exchange *x);
+	enum hook_point hook;
+	enum when when;
+	enum on_skip on_skip;
+} rows[] = {
+#define STAGE(symbol, fn, hook, when, skip, does) {#symbol, fn, HOOK_##hook, when, skip},
+#include "server/core/stages.def"
+#undef STAGE
+};
+
+/* Calls the hook of a row. CONTINUE: the row runs; *ret_skip: the callouts set SKIP. */
+static enum verdict row_hook(struct exchange *x, const struct row *row, bool *ret_skip)
+{
+	enum usher_next_step step;
+	bool park = false;
+
+	*ret_skip = false;
+	if (hook_point_parks(row->hook))
+		step = exchange_hook_parking(x, row->hook, &park);
+	else
+		step = exchange_hook(x, row->hook, NULL, NULL);
+	if (park)
+		return VERDICT_PARK;
+	if (step == USHER_DROP || (step == USHER_SKIP && row->on_skip == DROP))
+		return exchange_drop(x, x->drop ? x->drop : exchange_hook_drop(row->hook));
+	*ret_skip = step == USHER_SKIP;
+	return VERDICT_CONTINUE;
+}
+
+static void row_skipped(struct exchange *x, const struct row *row)
+{
+	if (row->on_skip == NO_SUBNET)
+		x->subnet = NULL;
+	else if (row->on_skip == NEXT)
+		x->skip_next = true;
+}
+
+/* A row whose hook has a callout, or that a callout may have said to leave out. */
+static enum verdict row_run_hooked(struct exchange *x, const struct row *row)
+{
+	bool leave_out = x->skip_next;
+	bool skip = false;
+	enum verdict v = VERDICT_CONTINUE;
+
+	x->skip_next = false;
+	if (row->when == BEFORE && hook_any(x->snap->hooks, row->hook)) {
+		v = row_hook(x, row, &skip);
+		leave_out |= skip;
+	}
+	if (v == VERDICT_CONTINUE && !leave_out)
+		v = row->fn(x);
+	if (v == VERDICT_CONTINUE && row->when == AFTER && hook_any(x->snap->hooks, row->hook)) {
+		v = row_hook(x, row, &skip);
+		if (v == VERDICT_CONTINUE && skip)
+			row_skipped(x, row);
+	}
+	return v;
+}
+
+enum verdict pipeline_run(struct exchange *x)
+{
+	return pipeline_run_to(x, STAGE_N);
+}
+
+enum verdict pipeline_run_to(struct exchange *x, enum stage end)
+{
+	enum verdict v = VERDICT_CONTINUE;
+	bool hooked = hook_any_at_all(x->snap->hooks);
+
+	if (x->parked.dropped)
+		return exchange_drop(x, x->lot ? DROP_PARKED_DROPPED : DROP_DUPLICATE);
+	exchange_leave_lot(x); /* back from one, perhaps */
+	while (v == VERDICT_CONTINUE && x->stage < end) {
+		const struct row *row = &rows[x->stage++];
+
+		v = hooked ? row_run_hooked(x, row) : row->fn(x);
+		if (unlikely(x->pkt.arena.failed) && (v == VERDICT_CONTINUE || v == VERDICT_DROP))
+			v = exchange_drop(x, DROP_PROCESSING_FAILED);
+		if (v == VERDICT_PARK)
+			break; /* the resuming thread owns it now */
+		TRACE(x, "%s: %s", row->name,
+		      (const char *const[]){"done", "drop", "parked", "sent"}[v & 3]);
+	}
+	return v;
+}
