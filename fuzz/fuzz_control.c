@@ -17,7 +17,7 @@ static void read_stream(struct server_daemon *d)
 	struct json *v;
 	struct buf b;
 
-	if (!command_take_stream(d, &stream))
+	if (!server_commands.take_stream(d, &stream))
 		return;
 	buf_init(&b);
 	arena_init(&a);
@@ -50,7 +50,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			       &a, &v, &err) == 0 &&
 		    v->type == JSON_MAP && fuzz_control_harmless(v)) {
 			fuzz_check(whole);
-			fuzz_answer_check(command_handle(&f.d, v, &a));
+			fuzz_answer_check(server_commands.handle(&f.d, v, &a));
 			read_stream(&f.d);
 		}
 		arena_fini(&a);

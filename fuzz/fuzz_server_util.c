@@ -123,6 +123,7 @@ void fuzz_server_init(struct fuzz_server *f)
 	virtual_clock_init(&f->clock, START_S * NS_PER_S);
 	so.clock = f->clock.src;
 	so.log = log_new(&f->clock.src, "kea-dhcp4");
+	f->d.o.commands = &server_commands;
 	f->d.o.config_file = "/nowhere/at/all/usher.json"; /* config-write, config-reload: refused
 							    */
 	fuzz_check(so.log && server_init(srv, &so) == 0 && loop_new(&f->d.loop) == 0);

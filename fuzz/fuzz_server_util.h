@@ -9,7 +9,7 @@
 #include "config/json.h"
 #include "fuzz.h"
 #include "packet/packet.h"
-#include "server/manage/daemon.h"
+#include "server/manage/command.h"
 #include "wire/dhcp4.h"
 
 enum { FUZZ_HOLDERS = 64, FUZZ_CLIENTS = 8 };

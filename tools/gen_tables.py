@@ -88,7 +88,7 @@ def main():
         table(["statistic", "Kea's", "meaning"], drops),
         "## Statistics", "\n".join(f"- `{n}`" for _, n in rows("src/server/core/metrics.def", "METRIC")),
         "## Commands", table(["command", "does", "arguments"],
-                             [[f"`{n}`", d, a] for n, _, d, a in rows("src/server/manage/commands.def", "COMMAND")]),
+                             [[f"`{n}`", d, a] for n, _, _, d, a in rows("src/server/manage/commands.def", "COMMAND")]),
         "## Hook points", table(["hook point", "may park"],
                                 [[f"`{n}`", "false" if lot == "NONE" else "true"] for _, n, lot, _ in rows("src/hook/hooks.def", "HOOK")]),
         "## Options", table(["code", "name", "type"],

@@ -28,7 +28,7 @@
 #include "lease/lease_store.h"
 #include "runtime/iface.h"
 #include "runtime/loop.h"
-#include "server/manage/daemon.h"
+#include "server/manage/command.h"
 #include "server/worker/worker.h"
 
 #include <errno.h>
@@ -138,6 +138,7 @@ static int bring_up(struct micro *m)
 		return r;
 	}
 	m->d.o.config_file = m->config_file;
+	m->d.o.commands = &server_commands;
 	m->d.signal_fd = m->d.pid_fd = m->d.lock_fd = -1;
 	so.log = log_new(&m->clock.src, "kea-dhcp4");
 	so.offer_hold_s = cfg->offer_hold_s;

@@ -15,7 +15,7 @@ struct row {
 };
 
 static const struct row server_rows[] = {
-#define COMMAND(name, function, what, arguments) {name, what, arguments},
+#define COMMAND(name, function, needs, what, arguments) {name, what, arguments},
 #include "server/manage/commands.def"
 #undef COMMAND
 };

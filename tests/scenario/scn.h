@@ -13,7 +13,7 @@
 #include "hook/hook.h"
 #include "packet/packet.h"
 #include "runtime/iface.h"
-#include "server/manage/daemon.h"
+#include "server/manage/command.h"
 #include "wire/dhcp4.h"
 
 enum {

@@ -116,7 +116,7 @@ static struct json *whole_answer(struct scn *s, struct json *answer)
 	struct control_stream stream;
 	struct buf b;
 
-	if (!command_take_stream(&s->d, &stream))
+	if (!server_commands.take_stream(&s->d, &stream))
 		return answer;
 	buf_init(&b);
 	while (stream.next(stream.ctx, &b))
@@ -136,7 +136,7 @@ static struct json *run_command(struct scn *s, const char *name, const struct js
 	(void)json_add(&s->arena, m, "command", json_str(&s->arena, name));
 	if (args)
 		(void)json_add(&s->arena, m, "arguments", json_copy(&s->arena, args));
-	return whole_answer(s, command_handle(&s->d, m, &s->arena));
+	return whole_answer(s, server_commands.handle(&s->d, m, &s->arena));
 }
 
 /* stat NAME VALUE */

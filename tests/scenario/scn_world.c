@@ -159,6 +159,7 @@ static int start(struct scn *s, struct config_error *err)
 		return r;
 	memset(&s->d, 0, sizeof(s->d));
 	s->d.o.config_file = "scenario.json";
+	s->d.o.commands = &server_commands;
 	s->d.signal_fd = s->d.pid_fd = s->d.lock_fd = -1;
 	so.log = log_new(&s->clock.src, "kea-dhcp4");
 	so.offer_hold_s = cfg->offer_hold_s;
@@ -413,7 +414,7 @@ int do_reload(struct scn *s)
 	cfg = override(s, over);
 	(void)json_add(&s->arena, request, "command", json_str(&s->arena, "config-set"));
 	(void)json_add(&s->arena, request, "arguments", json_copy(&s->arena, cfg));
-	s->answer = command_handle(&s->d, request, &s->arena);
+	s->answer = server_commands.handle(&s->d, request, &s->arena);
 	quiet(s);
 	(void)json_get_int(s->answer, "result", &result);
 	if ((result != 0) != refused)

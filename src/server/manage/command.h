@@ -16,9 +16,16 @@ struct command {
 	struct arena *arena;	 /* of the answer */
 };
 
-#define COMMAND(name, fn, does, args) struct json *fn(struct command *c);
+#define COMMAND(name, fn, needs, does, args) struct json *fn(struct command *c);
 #include "server/manage/commands.def"
 #undef COMMAND
+
+/* The functions that answer on the control sockets (daemon_opts.commands). */
+extern const struct daemon_commands server_commands;
+/* Returns the refusal of config-test or config-set whose text has problems p; NULL: the request is
+ * another command. */
+struct json *command_invalid(void *daemon, const struct json *request,
+			     const struct config_problems *p, struct arena *arena);
 
 /* Answers: {"result": 0, "text": …}, with arguments. */
 struct json *command_ok(struct command *c, struct json *arguments, const char *fmt, ...)

@@ -6,6 +6,7 @@
  */
 #pragma once
 
+#include "base/log.h"
 #include "config/problems.h"
 #include "control/channel.h"
 #include "lease/lease_store.h"
@@ -24,11 +25,25 @@ struct loop_timer;
 
 enum { DAEMON_ORIGINS = 4, DAEMON_MAX_CHANNELS = 32 };
 
+/* The functions that a control channel calls, with the daemon as ctx (control/channel.h). */
+struct daemon_commands {
+	/* Answers a command (commands.def). The answer lives in arena. */
+	struct json *(*handle)(void *daemon, const struct json *request, struct arena *arena);
+	/* Returns the refusal of a command whose text has problems p; NULL: there is none. */
+	struct json *(*invalid)(void *daemon, const struct json *request,
+				const struct config_problems *p, struct arena *arena);
+	/* Returns the rest of an answer that a command streams. False: there is none. */
+	bool (*take_stream)(void *daemon, struct control_stream *ret);
+	/* Notes the user who sent the next command. */
+	void (*from)(void *daemon, uid_t uid);
+};
+
 struct daemon_opts {
 	const char *config_file;
 	bool debug; /* -d */
 	uint16_t server_port, client_port;
 	const struct hook_builtin *builtins; /* hook libraries in the program */
+	const struct daemon_commands *commands;
 	bool ignore_unknown_hooks; /* start without those of Kea's libraries that are not built in
 				    */
 	bool any_path;		   /* -X: names that a requester may not use are warned about */
@@ -107,6 +122,8 @@ void daemon_stop(struct server_daemon *d);
 void daemon_on_problem(void *ctx, const struct config_error *e);
 /* Logs a warning about a configuration; ctx is the daemon. */
 void daemon_warn(void *ctx, const struct config_error *w);
+/* Logs all problems of the configuration that was read; at least err. */
+void daemon_log_problems(struct server_daemon *d, enum log_id id, const struct config_error *err);
 /*
  * Checks the names outside of a configuration: files that the requester of the command in progress
  * may name, hook libraries, control sockets. Changes nothing and runs no code of a library. 0, or
@@ -152,17 +169,6 @@ void daemon_samples_end(struct server_daemon *d);
 void daemon_enable_after(struct server_daemon *d, unsigned origins, uint32_t s);
 /* Ends daemon_run. */
 void daemon_shutdown(struct server_daemon *d, int exit_code);
-
-/* Answers a command (commands.def). The answer lives in arena. */
-struct json *command_handle(void *daemon, const struct json *request, struct arena *arena);
-/* The rest of an answer that a command streams. */
-bool command_take_stream(void *daemon, struct control_stream *ret);
-/* Learns the user that the next command is of. */
-/* Returns the refusal of config-test or config-set whose text has problems p; NULL: the request is
- * another command. */
-struct json *command_invalid(void *daemon, const struct json *request,
-			     const struct config_problems *p, struct arena *arena);
-void command_from(void *daemon, uid_t uid);
 
 /*
  * Opens the lease file, waiting a moment only: a big one is loaded while the server already has

@@ -8,6 +8,8 @@
 #include "server/manage/daemon.h"
 
 #include "base/clock.h"
+#include "base/log.h"
+#include "runtime/loop.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -99,4 +101,11 @@ int daemon_block_signals(int *ret_fd)
 void daemon_signals_ended(void)
 {
 	signals.ended = true;
+}
+
+void daemon_shutdown(struct server_daemon *d, int exit_code)
+{
+	log_msg(d->srv.log, LOG_DHCP4_SHUTDOWN_REQUEST, "stopping");
+	d->exit_code = exit_code;
+	loop_stop(d->loop);
 }

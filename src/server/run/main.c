@@ -13,7 +13,7 @@
 #include "runtime/iface.h"
 #include "server/manage/absent.h"
 #include "server/run/builtins.h"
-#include "server/manage/daemon.h"
+#include "server/manage/command.h"
 #include "server/run/replay.h"
 #include "server/core/snapshot.h"
 #include "server/core/version.h"
@@ -246,6 +246,7 @@ static int serve(const struct args *a)
 				.server_port = a->server_port,
 				.client_port = a->client_port,
 				.builtins = server_builtins,
+				.commands = &server_commands,
 				.ignore_unknown_hooks = a->ignore_unknown_hooks,
 				.any_path = a->any_path};
 	struct server_daemon *d = calloc(1, sizeof(*d));

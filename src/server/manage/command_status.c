@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * status-get: process, sockets, service, lease store, and the names that the machine lacks.
+ */
+#include "base/ip.h"
+#include "config/config.h"
+#include "hook/hook.h"
+#include "lease/lease_store.h"
+#include "runtime/iface.h"
+#include "server/core/snapshot.h"
+#include "server/manage/absent.h"
+#include "server/manage/command.h"
+#include "server/worker/worker.h"
+
+#include <unistd.h>
+
+static struct json *status_sockets(struct command *c)
+{
+	struct json *m = json_map(c->arena);
+	struct json *errors = json_list(c->arena);
+	char ip[IP_TEXT_LEN];
+
+	for (size_t i = 0; i < c->d->n_ports; i++)
+		if (c->d->ports[i].failed)
+			(void)json_add(c->arena, errors, NULL,
+				       json_printf(c->arena, "cannot open interface %s, address %s",
+						   c->d->ports[i].name,
+						   ip_text(c->d->ports[i].addr, ip)));
+	(void)json_add(c->arena, m, "status",
+		       json_str(c->arena, c->d->socket_errors ? "retrying" : "ready"));
+	if (c->d->socket_errors)
+		(void)json_add(c->arena, m, "errors", errors);
+	return m;
+}
+
+static struct json *status_dhcp_state(struct command *c)
+{
+	struct json *m = json_map(c->arena);
+	unsigned off = c->d->srv.disabled;
+
+	(void)json_add(c->arena, m, "disabled-by-db-connection",
+		       json_bool(c->arena, off & SERVICE_OFF_DB));
+	(void)json_add(c->arena, m, "disabled-by-user",
+		       json_bool(c->arena, off & SERVICE_OFF_USER));
+	(void)json_add(c->arena, m, "globally-disabled", json_bool(c->arena, off != 0));
+	return m;
+}
+
+/* Puts the rows of the lease file that could not be read: their file, and their line numbers. */
+static void put_rejected(struct command *c, struct json *m)
+{
+	const struct journal_load_stats *st = &c->d->loaded;
+	const char *path = lease_store_path(c->d->srv.store);
+	char text[512];
+
+	(void)json_add(c->arena, m, "rejected-rows", json_int(c->arena, (int64_t)st->bad_rows));
+	(void)json_add(c->arena, m, "torn-octets", json_int(c->arena, (int64_t)st->torn_bytes));
+	if (!st->bad_rows)
+		return;
+	journal_bad_text(st, path, text, sizeof(text));
+	(void)json_add(c->arena, m, "rejected-file",
+		       json_str(c->arena, arena_printf(c->arena, "%s.rejected", path)));
+	(void)json_add(c->arena, m, "rejected-lines",
+		       json_str(c->arena, arena_printf(c->arena, "%s", text)));
+}
+
+static struct json *status_store(struct command *c)
+{
+	static const char *const durability[] = {
+		[LEASE_SYNC_COMMIT] = "commit",
+		[LEASE_SYNC_INTERVAL] = "interval",
+		[LEASE_SYNC_NONE] = "none",
+	};
+	struct lease_store_stats st = {0};
+	struct json *m = json_map(c->arena);
+
+	lease_store_stats(c->d->srv.store, &st);
+	(void)json_add(c->arena, m, "loading",
+		       json_bool(c->arena, lease_store_opening(c->d->srv.store) == 1));
+	(void)json_add(c->arena, m, "up", json_bool(c->arena, lease_store_up(c->d->srv.store)));
+	(void)json_add(c->arena, m, "durability",
+		       json_str(c->arena,
+				st.persist ? durability[st.durability] : "not persistent"));
+	(void)json_add(c->arena, m, "rows", json_int(c->arena, (int64_t)st.rows));
+	(void)json_add(c->arena, m, "commits", json_int(c->arena, (int64_t)st.commits));
+	(void)json_add(c->arena, m, "syncs", json_int(c->arena, (int64_t)st.syncs));
+	(void)json_add(c->arena, m, "errors", json_int(c->arena, (int64_t)st.errors));
+	(void)json_add(c->arena, m, "largest-commit", json_int(c->arena, (int64_t)st.max_batch));
+	(void)json_add(c->arena, m, "pending", json_int(c->arena, (int64_t)st.pending));
+	(void)json_add(c->arena, m, "unsynced", json_int(c->arena, (int64_t)st.unsynced));
+	put_rejected(c, m);
+	return m;
+}
+
+struct missing {
+	struct arena *arena;
+	struct json *list;
+};
+
+static void list_absent(void *ctx, const struct json_pos *at, const char *text)
+{
+	enum { MISSING_MAX = 100 };
+	struct missing *m = ctx;
+
+	if (m->list && m->list->count < MISSING_MAX)
+		(void)json_add(m->arena, m->list, NULL,
+			       json_printf(m->arena, "%s%s%u:%u: %s", at->file,
+					   at->file[0] ? ":" : "", at->line, at->col, text));
+}
+
+/* Returns the names of the configuration that the machine lacks now. */
+static struct json *status_missing(struct command *c, const struct snapshot *s)
+{
+	struct iface_table *t = server_ifaces(&c->d->srv);
+	struct missing m = {c->arena, json_list(c->arena)};
+
+	if (t)
+		(void)absent_each(s->cfg, t, list_absent, &m);
+	if (c->d->channels_missing)
+		(void)json_add(c->arena, m.list, NULL,
+			       json_printf(c->arena, "%u control sockets cannot be opened",
+					   c->d->channels_missing));
+	iface_table_unref(t);
+	return m.list;
+}
+
+struct json *command_status(struct command *c)
+{
+	struct json *m = json_map(c->arena);
+	struct snapshot *s = server_snapshot(&c->d->srv);
+	int64_t now = clock_wall_ns(&c->d->srv.clock);
+	uint64_t parked = 0;
+
+	for (unsigned i = 0; i < c->d->srv.n_workers; i++)
+		parked += worker_parked(c->d->srv.workers[i]);
+	(void)json_add(c->arena, m, "pid", json_int(c->arena, getpid()));
+	(void)json_add(c->arena, m, "uptime",
+		       json_int(c->arena, (now - c->d->srv.started_ns) / NS_PER_S));
+	(void)json_add(c->arena, m, "reload",
+		       json_int(c->arena, (now - c->d->srv.reloaded_ns) / NS_PER_S));
+	(void)json_add(c->arena, m, "multi-threading-enabled",
+		       json_bool(c->arena, s->cfg->multi_threading));
+	(void)json_add(c->arena, m, "thread-pool-size", json_int(c->arena, c->d->srv.n_workers));
+	(void)json_add(c->arena, m, "packet-queue-size",
+		       json_int(c->arena, s->cfg->packet_queue_size));
+	(void)json_add(c->arena, m, "parked-packets", json_int(c->arena, (int64_t)parked));
+	(void)json_add(c->arena, m, "hook-failures",
+		       json_int(c->arena, (int64_t)hook_failures(s->hooks)));
+	(void)json_add(c->arena, m, "sockets", status_sockets(c));
+	(void)json_add(c->arena, m, "dhcp-state", status_dhcp_state(c));
+	(void)json_add(c->arena, m, "csv-lease-file",
+		       json_str(c->arena, lease_store_path(c->d->srv.store)));
+	(void)json_add(c->arena, m, "lease-store", status_store(c));
+	(void)json_add(c->arena, m, "missing", status_missing(c, s));
+	snapshot_unref(s);
+	return command_ok(c, m, "%s", "");
+}
