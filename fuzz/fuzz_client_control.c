@@ -6,6 +6,7 @@
  */
 #include "fuzz.h"
 
+#include "client/os/command.h"
 #include "client/os/control.h"
 #include "client/os/driver.h"
 #include "config/json.h"
@@ -27,7 +28,7 @@ static void request(struct driver *d, struct span text)
 
 	arena_init(&a);
 	if (json_parse(text, &(struct json_opts){.file = "", .max_depth = 8}, &a, &v, &err) == 0) {
-		answer = command_run(d, v, &a, &subscribe);
+		answer = client_command_run(d, v, &a, &subscribe);
 		fuzz_check(json_get_int(answer, "result", &result) && result >= 0 && result <= 4);
 		fuzz_check(d->client.state < CLIENT_N_STATES && !d->fx.overflow);
 	}

@@ -8,21 +8,11 @@
 
 #include "base/cursor.h"
 #include "client/core/fsm.h"
+#include "client/core/message.h"
 #include "wire/dhcp4_scan.h"
 #include "wire/option_codes.h"
 
-enum { HTYPE_ETHERNET = 1, ID_MAC_LEN = 7, V6ONLY_MIN_S = 300, V6ONLY_MAX_S = 86400 };
-
-struct span client_identifier(const struct client *c, uint8_t buf[ID_MAC_LEN])
-{
-	if (c->opts->id_form == CLIENT_ID_NONE)
-		return SPAN_NULL;
-	if (c->opts->id_form == CLIENT_ID_GIVEN)
-		return span_of(c->opts->client_id, c->opts->client_id_len);
-	buf[0] = HTYPE_ETHERNET;
-	memcpy(buf + 1, c->link.mac, sizeof(c->link.mac));
-	return span_of(buf, ID_MAC_LEN);
-}
+enum { HTYPE_ETHERNET = 1, V6ONLY_MIN_S = 300, V6ONLY_MAX_S = 86400 };
 
 /* Returns the first instance of an option in the options field: the valid one of a code that may
  * stand once only. */
@@ -156,7 +146,7 @@ static enum client_drop classify(const struct client *c, struct client_msg *msg)
 static enum client_drop check_identity(const struct client *c, const struct dhcp4_msg *m)
 {
 	const struct dhcp4_option *echo = dhcp4_opt(m, DHCP4_OPT_CLIENT_ID);
-	uint8_t buf[ID_MAC_LEN];
+	uint8_t buf[CLIENT_ID_MAC_LEN];
 	struct span ours = client_identifier(c, buf);
 
 	if (echo && ours.n && !span_eq(echo->data, ours))

@@ -25,6 +25,3 @@ struct client_msg {
  */
 enum client_drop client_accept(const struct client *c, struct packet *p,
 			       struct client_lease *ret_lease, struct client_msg *ret) must_check;
-/* The client identifier as sent now (option 61); empty: none. buf holds it where it is made of the
- * MAC. */
-struct span client_identifier(const struct client *c, uint8_t buf[7]);

@@ -43,6 +43,17 @@ static const struct {
 	[CLIENT_MSG_INFORM] = {DHCP4_INFORM, HAS_CIADDR | HAS_WISHES},
 };
 
+struct span client_identifier(const struct client *c, uint8_t buf[CLIENT_ID_MAC_LEN])
+{
+	if (c->opts->id_form == CLIENT_ID_NONE)
+		return SPAN_NULL;
+	if (c->opts->id_form == CLIENT_ID_GIVEN)
+		return span_of(c->opts->client_id, c->opts->client_id_len);
+	buf[0] = HTYPE_ETHERNET;
+	memcpy(buf + 1, c->link.mac, sizeof(c->link.mac));
+	return span_of(buf, CLIENT_ID_MAC_LEN);
+}
+
 /* The arena is large enough for every option at its longest; a lost one would be a wish not
  * said. */
 static void put(struct dhcp4_msg *m, uint8_t code, const void *p, size_t n)
@@ -141,7 +152,7 @@ struct span client_message(struct client *c, enum client_form f, const struct cl
 				       .no_overload = true,
 				       .min_len = DHCP4_BOOTP_MIN_LEN};
 	struct dhcp4_encoded done = {0};
-	uint8_t id_buf[7];
+	uint8_t id_buf[CLIENT_ID_MAC_LEN];
 	struct span id = client_identifier(c, id_buf);
 	struct dhcp4_msg m;
 	struct arena arena;

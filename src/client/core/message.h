@@ -18,6 +18,11 @@ enum client_form {
 	CLIENT_N_FORMS
 };
 
+enum { CLIENT_ID_MAC_LEN = 7 }; /* hardware type and address */
+
+/* Returns the client identifier as sent now (option 61); empty: none. buf holds it where it is made
+ * of the hardware address. */
+struct span client_identifier(const struct client *c, uint8_t buf[CLIENT_ID_MAC_LEN]);
 /*
  * The message's octets (UDP payload), in fx->data. Never fails: options that do not fit are left
  * out from the end, and the essential ones always fit.

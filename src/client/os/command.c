@@ -3,10 +3,11 @@
  * The commands of the control channel (command.def). A command that the state does not take is
  * refused with the state as the reason; one that is taken was carried out when the answer leaves.
  */
-#include "client/os/control.h"
+#include "client/os/command.h"
 
 #include "base/cursor.h"
 #include "base/ip.h"
+#include "client/os/control.h"
 #include "client/os/driver.h"
 #include "config/json.h"
 #include "control/channel.h"
@@ -355,8 +356,8 @@ static struct json *command_list(struct driver *d, const struct json *args, stru
 	return answer_with(a, list, "the commands of this client");
 }
 
-struct json *command_run(struct driver *d, const struct json *request, struct arena *a,
-			 bool *ret_subscribe)
+struct json *client_command_run(struct driver *d, const struct json *request, struct arena *a,
+				bool *ret_subscribe)
 {
 	const char *name = json_get_str(request, "command");
 	const struct json *args = json_get(request, "arguments");
@@ -371,4 +372,22 @@ struct json *command_run(struct driver *d, const struct json *request, struct ar
 		if (strcmp(commands[i].name, name) == 0)
 			return commands[i].fn(d, args, a, ret_subscribe);
 	return control_answer(a, CONTROL_UNSUPPORTED, "no command '%.40s'", name);
+}
+
+static struct json *answer_request(void *ctx, const struct json *request, struct arena *a,
+				   bool *ret_subscribe)
+{
+	return client_command_run(ctx, request, a, ret_subscribe);
+}
+
+static void report_problem(void *ctx, const char *what, const char *cause)
+{
+	driver_error_text(ctx, what, cause);
+}
+
+int client_control_open(struct driver *d, struct loop *loop, const char *path, struct control **ret)
+{
+	const struct control_owner o = {answer_request, report_problem, d};
+
+	return control_open(&o, loop, path, ret);
 }

@@ -4,7 +4,6 @@
  */
 #include "client/os/control.h"
 
-#include "client/os/driver.h"
 #include "config/json.h"
 #include "control/channel.h"
 #include "runtime/loop.h"
@@ -26,43 +25,43 @@ struct conn {
 };
 
 struct control {
-	struct driver *driver;
+	struct control_owner owner;
 	struct loop *loop;
 	int fd;
 	struct loop_source *source;
 	struct conn conn[CONTROL_CLIENTS];
 };
 
-static void accept_one(void *ctx, uint32_t events);
+static void accept_connection(void *ctx, uint32_t events);
 
 /* Watches the listening socket; not while there is no descriptor for a new connection, or it would
  * stay readable. */
-static int watch_door(struct control *c)
+static int watch_listener(struct control *c)
 {
-	return c->source ? 0 : loop_add(c->loop, c->fd, EPOLLIN, accept_one, c, &c->source);
+	return c->source ? 0 : loop_add(c->loop, c->fd, EPOLLIN, accept_connection, c, &c->source);
 }
 
-static void conn_close(struct conn *c)
+static void close_conn(struct conn *c)
 {
 	loop_remove(c->source);
 	c->source = NULL;
 	(void)close(c->fd);
 	c->fd = -1;
 	c->subscribed = false;
-	if (watch_door(c->control) < 0)
-		driver_error_text(c->control->driver, "control", "no more connections");
+	if (watch_listener(c->control) < 0)
+		c->control->owner.problem(c->control->owner.ctx, "control", "no more connections");
 }
 
-static bool conn_send(struct conn *c, const void *p, size_t n)
+static bool send_conn(struct conn *c, const void *p, size_t n)
 {
 	if (send(c->fd, p, n, MSG_DONTWAIT | MSG_NOSIGNAL) == (ssize_t)n)
 		return true;
-	conn_close(c);
+	close_conn(c);
 	return false;
 }
 
 /* The answer, built apart from the request's arena: it has to fit a message. */
-static void answer(struct conn *c, struct span text)
+static void answer_request(struct conn *c, struct span text)
 {
 	struct json_opts o = {.file = "", .max_depth = 8};
 	struct config_error err = {0};
@@ -76,18 +75,18 @@ static void answer(struct conn *c, struct span text)
 	if (json_parse(text, &o, &a, &request, &err) < 0)
 		reply = control_answer(&a, CONTROL_ERROR, "request is no JSON: %s", err.text);
 	else
-		reply = command_run(c->control->driver, request, &a, &subscribe);
+		reply = c->control->owner.answer(c->control->owner.ctx, request, &a, &subscribe);
 	if (reply)
 		json_write(reply, false, &out);
 	if (out.failed || !out.len || out.len > CONTROL_ANSWER_MAX)
-		conn_close(c);
-	else if (conn_send(c, out.p, out.len))
+		close_conn(c);
+	else if (send_conn(c, out.p, out.len))
 		c->subscribed |= subscribe;
 	buf_fini(&out);
 	arena_fini(&a);
 }
 
-static void conn_readable(void *ctx, uint32_t events)
+static void read_conn(void *ctx, uint32_t events)
 {
 	struct conn *c = ctx;
 	char text[CONTROL_REQUEST_MAX] uninit;
@@ -100,13 +99,13 @@ static void conn_readable(void *ctx, uint32_t events)
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return;
 	if (n <= 0 || (size_t)n > sizeof(text)) {
-		conn_close(c);
+		close_conn(c);
 		return;
 	}
-	answer(c, span_of(text, (size_t)n));
+	answer_request(c, span_of(text, (size_t)n));
 }
 
-static void accept_one(void *ctx, uint32_t events)
+static void accept_connection(void *ctx, uint32_t events)
 {
 	struct control *ctl = ctx;
 	int fd = accept4(ctl->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
@@ -124,8 +123,8 @@ static void accept_one(void *ctx, uint32_t events)
 		if (c->fd >= 0)
 			continue;
 		*c = (struct conn){.control = ctl, .fd = fd};
-		if (loop_add(ctl->loop, fd, EPOLLIN, conn_readable, c, &c->source) < 0)
-			conn_close(c);
+		if (loop_add(ctl->loop, fd, EPOLLIN, read_conn, c, &c->source) < 0)
+			close_conn(c);
 		return;
 	}
 	(void)close(fd);
@@ -143,7 +142,7 @@ void control_event(struct control *c, struct span json)
 {
 	for (size_t i = 0; c && i < CONTROL_CLIENTS; i++)
 		if (c->conn[i].subscribed)
-			(void)conn_send(&c->conn[i], json.p, json.n);
+			(void)send_conn(&c->conn[i], json.p, json.n);
 }
 
 /* Nobody listens behind a socket whose connection is refused. A file of another kind is not ours to
@@ -189,17 +188,18 @@ static int listen_at(struct control *c, const char *path)
 	}
 	if (r == 0 && listen(c->fd, CONTROL_CLIENTS) < 0)
 		r = -errno;
-	return r < 0 ? r : watch_door(c);
+	return r < 0 ? r : watch_listener(c);
 }
 
-int control_open(struct driver *d, struct loop *loop, const char *path, struct control **ret)
+int control_open(const struct control_owner *o, struct loop *loop, const char *path,
+		 struct control **ret)
 {
 	struct control *c = calloc(1, sizeof(*c));
 	int r;
 
 	if (!c)
 		return -ENOMEM;
-	c->driver = d;
+	c->owner = *o;
 	c->loop = loop;
 	for (size_t i = 0; i < CONTROL_CLIENTS; i++)
 		c->conn[i].fd = -1;
@@ -217,7 +217,7 @@ void control_close(struct control *c)
 		return;
 	for (size_t i = 0; i < CONTROL_CLIENTS; i++)
 		if (c->conn[i].fd >= 0)
-			conn_close(&c->conn[i]);
+			close_conn(&c->conn[i]);
 	loop_remove(c->source);
 	c->source = NULL;
 	if (c->fd >= 0)

@@ -62,7 +62,7 @@ static void stop_at_once(struct driver *d)
 	loop_stop(d->loop);
 }
 
-static void signalled(void *ctx, uint32_t events)
+static void read_signal(void *ctx, uint32_t events)
 {
 	struct driver *d = ctx;
 	struct signalfd_siginfo si;
@@ -94,8 +94,17 @@ static void line_readable(void *ctx, uint32_t events)
 	loop_stop(d->loop);
 }
 
-static void link_of(const struct link_state *s, const struct client_opts *o,
-		    struct client_link *ret)
+static void second_look_due(void *ctx, uint32_t events)
+{
+	struct driver *d = ctx;
+
+	(void)events;
+	reconcile_second_look(&d->reconcile);
+	driver_reconcile(d);
+}
+
+static void read_link(const struct link_state *s, const struct client_opts *o,
+		      struct client_link *ret)
 {
 	*ret = (struct client_link){.mtu = s->mtu, .up = link_is_up(s)};
 	memcpy(ret->mac, s->mac, sizeof(ret->mac));
@@ -160,7 +169,7 @@ static int open_signals(struct driver *d)
 	(void)sigprocmask(SIG_BLOCK, &s, NULL);
 	(void)signal(SIGPIPE, SIG_IGN);
 	(void)signal(SIGXFSZ, SIG_IGN); /* a file that may not grow is an error like others */
-	return watch_fd(d, &d->signals, signalfd(-1, &s, SFD_CLOEXEC | SFD_NONBLOCK), signalled);
+	return watch_fd(d, &d->signals, signalfd(-1, &s, SFD_CLOEXEC | SFD_NONBLOCK), read_signal);
 }
 
 int driver_open(struct driver *d, const struct client_opts *o, struct apply *apply)
@@ -175,7 +184,7 @@ int driver_open(struct driver *d, const struct client_opts *o, struct apply *app
 		    sizeof(d->packet_arena));
 	privsep_init(&d->privsep, apply, driver_applied, d);
 	if (r == 0)
-		r = reconcile_open(d);
+		r = reconcile_open(d, second_look_due);
 	if (r == 0)
 		r = watch_fd(d, &d->timer,
 			     timerfd_create(CLOCK_BOOTTIME, TFD_CLOEXEC | TFD_NONBLOCK), timer_due);
@@ -185,20 +194,9 @@ int driver_open(struct driver *d, const struct client_opts *o, struct apply *app
 		r = watch_fd(d, &d->netlink, d->watch.nl.fd, netlink_readable);
 	if (r < 0)
 		return r;
-	link_of(&d->watch.now, o, &d->link);
+	read_link(&d->watch.now, o, &d->link);
 	client_init(&d->client, o, &d->link, &kernel_random);
 	return 0;
-}
-
-void driver_lease_context(const struct driver *d, struct client_lease_context *ret)
-{
-	*ret = (struct client_lease_context){.boot_ns = driver_now(),
-					     .wall_ns = clock_wall_ns(&clock_system)};
-	memcpy(ret->iface, d->watch.now.name, sizeof(ret->iface));
-	memcpy(ret->mac, d->link.mac, sizeof(ret->mac));
-	memcpy(ret->boot_id, d->boot_id, sizeof(ret->boot_id));
-	if (d->opts->id_form == CLIENT_ID_GIVEN)
-		ret->client_id = span_of(d->opts->client_id, d->opts->client_id_len);
 }
 
 int driver_start(struct driver *d)

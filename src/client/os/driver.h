@@ -74,26 +74,35 @@ int driver_start(struct driver *d) must_check;
 /* Until the end: the exit code. */
 int driver_run(struct driver *d);
 void driver_close(struct driver *d);
-/* Returns interface, identity and times for the lease file. */
-void driver_lease_context(const struct driver *d, struct client_lease_context *ret);
 
-/* --- driver_effects.c ---------------------------------------------------------------------------------- */
+/* --- driver_effects.c ------------------------------------------------------------------------ */
 /* Carries out d->fx, and the steps that follow from it. */
 void driver_run_effects(struct driver *d);
 /* Acts on answers that have come: ends a client without privileges, compares with the kernel. */
 void driver_settled(struct driver *d);
 /* An event into the machine, and its effects. False: the state ignores it. */
 bool driver_event(struct driver *d, enum client_event e);
-/* The routes of a lease as a request of the privileged half. */
-void driver_routes_of(const struct client_lease *l, struct netconf_routes *ret);
-/* Asks the privileged half for exactly the routes of a lease. */
-void driver_set_routes(struct driver *d, const struct client_lease *l);
-/* Answers of the privileged half. */
-void driver_applied(void *ctx, const struct apply_reply *r);
+/* Compares with the kernel, and takes the event that follows. */
+void driver_reconcile(struct driver *d);
+
+/* --- driver_apply.c --------------------------------------------------------------------------- */
 int64_t driver_now(void); /* CLOCK_BOOTTIME */
+/* Returns interface, identity and times for the lease file. */
+void driver_lease_context(const struct driver *d, struct client_lease_context *ret);
+/* Fills the routes of a lease into a request of the privileged half. */
+void driver_routes_of(const struct client_lease *l, struct netconf_routes *ret);
+/* Ask the privileged half: for a request without arguments, an address, exactly the routes of a
+ * lease, a lease file, a run of the script. A failure is reported. */
+void driver_ask_plain(struct driver *d, enum apply_kind kind);
+void driver_set_address(struct driver *d, const struct effect *e);
+void driver_del_address(struct driver *d, const struct effect *e);
+void driver_set_routes(struct driver *d, const struct client_lease *l);
+void driver_save_lease(struct driver *d, const struct client_lease *l);
+void driver_run_script(struct driver *d, const struct effect *e);
+/* Takes an answer of the privileged half; ctx is the driver. */
+void driver_applied(void *ctx, const struct apply_reply *r);
 
 /* --- report.c --------------------------------------------------------------------------------- */
-struct effect;
 /* A notice: to the log or, with --json, to standard output; to subscribers; into the history. */
 void driver_notice(struct driver *d, const struct effect *e);
 /* Writes the reports that wait. */

@@ -14,23 +14,13 @@
 #include "wire/eth.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <sys/epoll.h>
 #include <sys/timerfd.h>
-#include <time.h>
 #include <unistd.h>
 
 static void raw_readable(void *ctx, uint32_t events);
 static void udp_readable(void *ctx, uint32_t events);
 static void arp_readable(void *ctx, uint32_t events);
-
-int64_t driver_now(void)
-{
-	struct timespec t;
-
-	(void)clock_gettime(CLOCK_BOOTTIME, &t);
-	return t.tv_sec * NS_PER_S + t.tv_nsec;
-}
 
 /* --- sockets ---------------------------------------------------------------------------------- */
 
@@ -70,7 +60,7 @@ static void listen_on(struct driver *d, struct driver_sock *s, enum apply_kind k
 	s->fd = fd;
 }
 
-static void sent(struct driver *d, const char *what, int r, bool unicast)
+static void note_sent(struct driver *d, const char *what, int r, bool unicast)
 {
 	if (r >= 0)
 		return;
@@ -86,137 +76,22 @@ static void send_frame(struct driver *d, const struct driver_sock *s, const char
 		       struct span frame)
 {
 	if (s->fd >= 0)
-		sent(d, what, client_sock_send_frame(s->fd, d->watch.now.ifindex, frame), false);
+		note_sent(d, what, client_sock_send_frame(s->fd, d->watch.now.ifindex, frame),
+			  false);
 }
 
 static void send_udp(struct driver *d, const struct effect *e)
 {
 	if (d->udp.fd >= 0)
-		sent(d, "send-udp",
-		     client_sock_send_udp(d->udp.fd, d->watch.now.ifindex, e->udp.src, e->udp.dst,
-					  e->udp.payload),
-		     e->udp.dst != UINT32_MAX);
-}
-
-/* --- requests to the privileged half ---------------------------------------------------------- */
-
-static struct apply_request *request(struct driver *d, enum apply_kind kind)
-{
-	d->request.kind = kind;
-	d->request.none = 0;
-	return &d->request;
-}
-
-static void ask(struct driver *d)
-{
-	int e = privsep_ask(&d->privsep, &d->request);
-
-	if (e < 0)
-		driver_error(d, apply_kind_name(d->request.kind), e);
-}
-
-static void plain(struct driver *d, enum apply_kind kind)
-{
-	(void)request(d, kind);
-	ask(d);
-}
-
-static void set_address(struct driver *d, const struct effect *e)
-{
-	request(d, APPLY_SET_ADDRESS)->addr = (struct netconf_address){e->addr.address,
-								       e->addr.broadcast,
-								       e->addr.valid_s,
-								       e->addr.prefix_len};
-	ask(d);
-}
-
-static void del_address(struct driver *d, const struct effect *e)
-{
-	request(d, APPLY_DEL_ADDRESS)
-		->addr = (struct netconf_address){.address = e->addr.address,
-						  .prefix_len = e->addr.prefix_len};
-	ask(d);
-}
-
-void driver_routes_of(const struct client_lease *l, struct netconf_routes *ret)
-{
-	ret->address = l->address;
-	ret->mask = l->mask;
-	ret->mtu = l->mtu;
-	ret->n = l->n_routes;
-	memcpy(ret->route, l->route, sizeof(ret->route[0]) * l->n_routes);
-}
-
-void driver_set_routes(struct driver *d, const struct client_lease *l)
-{
-	driver_routes_of(l, &request(d, APPLY_SET_ROUTES)->routes);
-	ask(d);
-}
-
-static void save_lease(struct driver *d, const struct client_lease *l)
-{
-	struct apply_file *f = &request(d, APPLY_SAVE_LEASE)->file;
-	struct client_lease_context ctx;
-	int n;
-
-	driver_lease_context(d, &ctx);
-	n = client_lease_encode(l, &ctx, f->data, sizeof(f->data));
-	if (n < 0) {
-		driver_error(d, "save-lease", n);
-		return;
-	}
-	f->len = (uint32_t)n;
-	ask(d);
-}
-
-static void run_script(struct driver *d, const struct effect *e)
-{
-	struct script_job *j = &request(d, APPLY_SCRIPT)->job;
-
-	if (!d->opts->script || d->opts->dry_run)
-		return;
-	j->reason = e->script.reason;
-	j->id = d->privsep.seq + 1;
-	j->has_now = e->script.now != NULL;
-	j->has_old = e->script.old != NULL;
-	if (e->script.now)
-		j->now = *e->script.now;
-	if (e->script.old)
-		j->old = *e->script.old;
-	ask(d);
-}
-
-void driver_applied(void *ctx, const struct apply_reply *r)
-{
-	struct driver *d = ctx;
-	char text[64];
-
-	if (r->kind == APPLY_SET_ADDRESS) {
-		d->configure_failed = r->result < 0;
-		d->denied |= r->result == -EPERM || r->result == -EACCES;
-		/* the comparison finds it absent: the machine tries again, then yields */
-		d->reconcile.due |= d->configure_failed && r->result != -ENODEV;
-	}
-	if (r->kind == APPLY_SET_ADDRESS && r->elsewhere[0]) {
-		(void)snprintf(text, sizeof(text), "interface %.15s has the address, too",
-			       r->elsewhere);
-		driver_error_text(d, "set-address", text);
-	}
-	if (r->kind == APPLY_SCRIPT && r->done && r->result > 0) {
-		(void)snprintf(text, sizeof(text), "exit status %d", r->result);
-		driver_error_text(d, "script", text);
-	} else if (r->kind == APPLY_SET_ROUTES && r->result < 0) {
-		(void)snprintf(text, sizeof(text), "route %u: %.40s", r->detail + 1,
-			       usher_strerror(r->result));
-		driver_error_text(d, "set-routes", text);
-	} else if (r->result < 0) {
-		driver_error(d, apply_kind_name(r->kind), r->result);
-	}
+		note_sent(d, "send-udp",
+			  client_sock_send_udp(d->udp.fd, d->watch.now.ifindex, e->udp.src,
+					       e->udp.dst, e->udp.payload),
+			  e->udp.dst != UINT32_MAX);
 }
 
 /* --- the rest --------------------------------------------------------------------------------- */
 
-static void arm(struct driver *d, int64_t deadline_ns)
+static void arm_timer(struct driver *d, int64_t deadline_ns)
 {
 	struct itimerspec t = {.it_value = {deadline_ns / NS_PER_S, deadline_ns % NS_PER_S}};
 
@@ -234,7 +109,7 @@ static void end_denied(struct driver *d)
 
 /* Reports readiness, behind the answers of the privileged half: ready means that address and routes
  * are there. */
-static void settle(struct driver *d)
+static void wait_for_answers(struct driver *d)
 {
 	int r = privsep_wait(&d->privsep);
 
@@ -246,7 +121,7 @@ static void go_background(struct driver *d)
 {
 	uint8_t ok = 0;
 
-	settle(d);
+	wait_for_answers(d);
 	/* an address that could not be set is no success: the end tells the process that waits */
 	if (d->configure_failed) {
 		d->exiting = true;
@@ -254,8 +129,8 @@ static void go_background(struct driver *d)
 		return;
 	}
 	d->background = true;
-	plain(d, APPLY_DETACH);
-	settle(d);
+	driver_ask_plain(d, APPLY_DETACH);
+	wait_for_answers(d);
 	if (d->ready_fd < 0)
 		return;
 	driver_flush(d);
@@ -268,9 +143,9 @@ static void go_background(struct driver *d)
 	d->ready_fd = -1;
 }
 
-static void do_exit(struct driver *d, int code)
+static void end_client(struct driver *d, int code)
 {
-	settle(d);
+	wait_for_answers(d);
 	d->exiting = true;
 	d->exit_code = code == CLIENT_EXIT_OK && d->opts->quit && d->configure_failed
 			       ? DRIVER_EXIT_FAILED
@@ -309,28 +184,28 @@ static void run_effect(struct driver *d, const struct effect *e)
 		close_later(d, &d->arp);
 		break;
 	case EFFECT_ARM:
-		arm(d, e->deadline_ns);
+		arm_timer(d, e->deadline_ns);
 		break;
 	case EFFECT_SET_ADDRESS:
-		set_address(d, e);
+		driver_set_address(d, e);
 		break;
 	case EFFECT_DEL_ADDRESS:
-		del_address(d, e);
+		driver_del_address(d, e);
 		break;
 	case EFFECT_SET_ROUTES:
 		driver_set_routes(d, e->lease);
 		break;
 	case EFFECT_DEL_ROUTES:
-		plain(d, APPLY_DEL_ROUTES);
+		driver_ask_plain(d, APPLY_DEL_ROUTES);
 		break;
 	case EFFECT_SAVE_LEASE:
-		save_lease(d, e->lease);
+		driver_save_lease(d, e->lease);
 		break;
 	case EFFECT_DELETE_LEASE:
-		plain(d, APPLY_DELETE_LEASE);
+		driver_ask_plain(d, APPLY_DELETE_LEASE);
 		break;
 	case EFFECT_SCRIPT:
-		run_script(d, e);
+		driver_run_script(d, e);
 		break;
 	case EFFECT_NOTIFY:
 		driver_notice(d, e);
@@ -339,7 +214,7 @@ static void run_effect(struct driver *d, const struct effect *e)
 		go_background(d);
 		break;
 	case EFFECT_EXIT:
-		do_exit(d, (int)e->exit_code);
+		end_client(d, (int)e->exit_code);
 		break;
 	case EFFECT_N_KINDS:
 		break;
@@ -355,11 +230,17 @@ static void run_effect_list(struct driver *d)
 		(void)close(d->closing[--d->n_closing]);
 }
 
+void driver_reconcile(struct driver *d)
+{
+	if (reconcile_run(d))
+		(void)driver_event(d, CLIENT_EV_ADDRESS_REMOVED);
+}
+
 void driver_settled(struct driver *d)
 {
 	if (d->denied && !d->exiting)
 		end_denied(d);
-	reconcile_run(d);
+	driver_reconcile(d);
 }
 
 void driver_run_effects(struct driver *d)
@@ -388,7 +269,7 @@ bool driver_event(struct driver *d, enum client_event e)
 
 /* --- packets ---------------------------------------------------------------------------------- */
 
-static void failed(struct driver *d, const char *what, int err)
+static void fail_socket(struct driver *d, const char *what, int err)
 {
 	driver_error(d, what, err);
 	(void)driver_event(d, CLIENT_EV_SOCKET_FAILED);
@@ -415,7 +296,7 @@ static void read_packets(struct driver *d, const struct driver_sock *s, bool udp
 				 !client_sock_broken(r)) /* this host's own word about a datagram */
 				(void)driver_event(d, CLIENT_EV_SEND_FAILED);
 			else
-				failed(d, udp ? "udp" : "raw", r);
+				fail_socket(d, udp ? "udp" : "raw", r);
 			return;
 		}
 		(void)client_receive(&d->client, &d->packet, driver_now(), &d->fx, &why);
@@ -452,7 +333,7 @@ static bool is_own_arp(struct driver *d, struct span frame)
 
 	return eth_read(&r, &eth) && eth.type == ETH_TYPE_ARP && arp_read(&r, &a) &&
 	       memcmp(a.sha, d->link.mac, sizeof(a.sha)) != 0 &&
-	       reconcile_is_own_mac(&d->reconcile, a.sha);
+	       link_owns_mac(&d->reconcile.nl, a.sha);
 }
 
 static void arp_readable(void *ctx, uint32_t events)
@@ -467,7 +348,7 @@ static void arp_readable(void *ctx, uint32_t events)
 		if (n == 0)
 			return;
 		if (n < 0) {
-			failed(d, "arp", n);
+			fail_socket(d, "arp", n);
 			return;
 		}
 		if (is_own_arp(d, span_of(d->packet_data, (size_t)n))) {

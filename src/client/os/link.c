@@ -295,3 +295,27 @@ int link_first_address(int ifindex, uint32_t *ret)
 		*ret = f.address;
 	return r;
 }
+
+struct own_mac {
+	const uint8_t *mac;
+	bool found;
+};
+
+static bool take_mac(void *ctx, const struct nlmsghdr *h)
+{
+	struct own_mac *o = ctx;
+	const struct rtattr *a;
+	size_t pos = 0;
+
+	while ((a = nl_attr(h, sizeof(struct ifinfomsg), &pos)))
+		if ((a->rta_type & NLA_TYPE_MASK) == IFLA_ADDRESS)
+			o->found |= span_eq(nl_data(a), span_of(o->mac, 6));
+	return !o->found;
+}
+
+bool link_owns_mac(struct nl *nl, const uint8_t mac[6])
+{
+	struct own_mac o = {.mac = mac};
+
+	return nl_links(nl, take_mac, &o) == 0 && o.found;
+}

@@ -49,3 +49,6 @@ int link_watch_read(struct link_watch *w, struct link_events *ret) must_check;
 int link_usable(const struct link_state *s) must_check;
 /* The interface's first IPv4 address, 0 if it has none (for --inform). 0 or -errno. */
 int link_first_address(int ifindex, uint32_t *ret) must_check;
+/* Returns whether a hardware address is of one of this host's interfaces (RFC 5227 2.1.1, 2.4). nl
+ * is open. */
+bool link_owns_mac(struct nl *nl, const uint8_t mac[6]);

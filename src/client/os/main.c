@@ -6,6 +6,7 @@
  *   5. the first step: the first packet leaves   6. two halves, confinement   7. the loop
  * Nothing of the network is read before 7. Exit codes: enum client_exit, DRIVER_EXIT_FAILED.
  */
+#include "client/os/command.h"
 #include "client/os/control.h"
 
 #include "base/error.h"
@@ -221,7 +222,7 @@ static int open_control(struct driver *d, const struct client_opts *o, char path
 		(void)mkdir(DEFAULT_RUN_DIR, 0755);
 		(void)snprintf(path, TEXT_MAX, DEFAULT_RUN_DIR "/client-%s.sock", o->iface);
 	}
-	r = control_open(d, d->loop, path, &d->control);
+	r = client_control_open(d, d->loop, path, &d->control);
 	if (r == 0)
 		return 0;
 	if (r == -EADDRINUSE) {

@@ -19,19 +19,16 @@
 
 enum { WINDOW_S = 60, REPAIRS_MAX = 10, SETTLE_MS = 100 };
 
-static void timer_fired(void *ctx, uint32_t events)
+void reconcile_second_look(struct reconcile *r)
 {
-	struct driver *d = ctx;
 	uint64_t n;
 
-	(void)events;
-	(void)!read(d->reconcile.timer_fd, &n, sizeof(n));
-	d->reconcile.phase = RECONCILE_SECOND;
-	d->reconcile.due = true;
-	reconcile_run(d);
+	(void)!read(r->timer_fd, &n, sizeof(n));
+	r->phase = RECONCILE_SECOND;
+	r->due = true;
 }
 
-int reconcile_open(struct driver *d)
+int reconcile_open(struct driver *d, loop_fd_fn on_timer)
 {
 	struct reconcile *r = &d->reconcile;
 	int e;
@@ -42,7 +39,7 @@ int reconcile_open(struct driver *d)
 		return e;
 	r->timer_fd = timerfd_create(CLOCK_BOOTTIME, TFD_CLOEXEC | TFD_NONBLOCK);
 	return r->timer_fd < 0 ? -errno
-			       : loop_add(d->loop, r->timer_fd, EPOLLIN, timer_fired, d, &r->timer);
+			       : loop_add(d->loop, r->timer_fd, EPOLLIN, on_timer, d, &r->timer);
 }
 
 void reconcile_close(struct reconcile *r)
@@ -97,7 +94,8 @@ static void repair_routes(struct driver *d, const struct netconf_diff *diff)
 	driver_set_routes(d, &d->client.lease);
 }
 
-static void act_on(struct driver *d, const struct netconf_diff *diff)
+/* Puts a difference right. Returns whether the address is absent. */
+static bool act_on_difference(struct driver *d, const struct netconf_diff *diff)
 {
 	struct reconcile *r = &d->reconcile;
 	/* the kernel has no routes of an interface that is down; they are compared when it is up */
@@ -106,14 +104,15 @@ static void act_on(struct driver *d, const struct netconf_diff *diff)
 	if (!diff->no_address && !routes)
 		r->phase = RECONCILE_IDLE;
 	else if (!is_second_look(r))
-		return;
+		return false;
 	else if (diff->no_address)
-		(void)driver_event(d, CLIENT_EV_ADDRESS_REMOVED);
+		return true;
 	else
 		repair_routes(d, diff);
+	return false;
 }
 
-void reconcile_run(struct driver *d)
+bool reconcile_run(struct driver *d)
 {
 	struct reconcile *r = &d->reconcile;
 	const struct client_lease *l = &d->client.lease;
@@ -121,45 +120,18 @@ void reconcile_run(struct driver *d)
 	int e;
 
 	if (!r->due || r->phase == RECONCILE_WAIT || d->privsep.pending || d->exiting)
-		return;
+		return false;
 	r->due = false;
 	if (!d->client.configured || d->opts->dry_run || d->watch.now.gone) {
 		r->phase = RECONCILE_IDLE;
-		return;
+		return false;
 	}
 	r->n_compared++;
 	driver_routes_of(l, &d->request.routes);
 	e = netconf_compare(&r->nl, d->watch.now.ifindex, (uint8_t)client_prefix_len(l->mask),
 			    &d->request.routes, &diff);
-	if (e < 0)
-		driver_error(d, "comparison with the kernel", e);
-	else
-		act_on(d, &diff);
-}
-
-/* --- hardware addresses
- * ------------------------------------------------------------------------- */
-
-struct own_mac {
-	const uint8_t *mac;
-	bool found;
-};
-
-static bool take_mac(void *ctx, const struct nlmsghdr *h)
-{
-	struct own_mac *o = ctx;
-	const struct rtattr *a;
-	size_t pos = 0;
-
-	while ((a = nl_attr(h, sizeof(struct ifinfomsg), &pos)))
-		if ((a->rta_type & NLA_TYPE_MASK) == IFLA_ADDRESS)
-			o->found |= span_eq(nl_data(a), span_of(o->mac, 6));
-	return !o->found;
-}
-
-bool reconcile_is_own_mac(struct reconcile *r, const uint8_t mac[6])
-{
-	struct own_mac o = {.mac = mac};
-
-	return nl_links(&r->nl, take_mac, &o) == 0 && o.found;
+	if (e == 0)
+		return act_on_difference(d, &diff);
+	driver_error(d, "comparison with the kernel", e);
+	return false;
 }

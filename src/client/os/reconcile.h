@@ -7,9 +7,9 @@
 #pragma once
 
 #include "client/os/netlink.h"
+#include "runtime/loop.h"
 
 struct driver;
-struct loop_source;
 
 struct reconcile {
 	struct nl nl; /* for lists only: nothing is subscribed to */
@@ -23,14 +23,16 @@ struct reconcile {
 	uint64_t n_compared, n_repaired; /* ever */
 };
 
-/* Opens the sockets and the timer of the comparison, in d->reconcile. 0 or -errno. */
-int reconcile_open(struct driver *d) must_check;
+/* Opens the sockets and the timer of the comparison, in d->reconcile. on_timer is called with d
+ * when a difference is due for its second look. 0 or -errno. */
+int reconcile_open(struct driver *d, loop_fd_fn on_timer) must_check;
 void reconcile_close(struct reconcile *r);
+/* The timer fired: the next comparison is the second look at a difference. */
+void reconcile_second_look(struct reconcile *r);
 /*
  * Compares, if that is due and no request is on its way to the privileged half. A difference that
- * is still there a tenth of a second later is put right: an absent address becomes the event
- * ADDRESS_REMOVED, absent or stale routes are set again, a bounded number of times a minute.
+ * is still there a tenth of a second later is put right: absent or stale routes are set again, a
+ * bounded number of times a minute. Returns true when the address is absent, which the caller turns
+ * into the event ADDRESS_REMOVED.
  */
-void reconcile_run(struct driver *d);
-/* Returns whether a hardware address is of one of this host's interfaces (RFC 5227 2.1.1, 2.4). */
-bool reconcile_is_own_mac(struct reconcile *r, const uint8_t mac[6]);
+bool reconcile_run(struct driver *d) must_check;

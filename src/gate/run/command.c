@@ -307,7 +307,7 @@ static const struct {
 #undef COMMAND
 };
 
-struct json *command_list(const struct command_call *k)
+struct json *gate_command_list(const struct command_call *k)
 {
 	struct json *list = json_list(k->a);
 

@@ -8,6 +8,7 @@
 #include "unit/unit.h"
 
 #include "base/arena.h"
+#include "client/os/command.h"
 #include "client/os/control.h"
 #include "client/os/driver.h"
 #include "config/json.h"
@@ -123,7 +124,7 @@ static int run(struct arena *a, const char *text, struct json **ret)
 	assert_int_equal(json_parse(span_str(text), &(struct json_opts){.file = "", .max_depth = 8},
 				    a, &request, &err),
 			 0);
-	*ret = command_run(&d, request, a, &subscribe);
+	*ret = client_command_run(&d, request, a, &subscribe);
 	assert_non_null(*ret);
 	assert_true(json_get_int(*ret, "result", &result));
 	said = json_get_str(*ret, "text");
@@ -350,7 +351,7 @@ static struct control *control;
 static void open_control(void)
 {
 	enter(CLIENT_BOUND);
-	assert_int_equal(control_open(&d, loop, path, &control), 0);
+	assert_int_equal(client_control_open(&d, loop, path, &control), 0);
 	d.control = control;
 }
 
@@ -591,25 +592,25 @@ static void test_path(void **state)
 	open_control();
 	assert_int_equal(stat(path, &st), 0);
 	assert_int_equal(st.st_mode & 0777, 0600);
-	assert_int_equal(control_open(&d, loop, path, &second), -EADDRINUSE);
+	assert_int_equal(client_control_open(&d, loop, path, &second), -EADDRINUSE);
 	assert_null(second);
 	/* the dead one's name is taken over */
 	control_close(control);
 	d.control = NULL;
 	assert_int_equal(stat(path, &st), 0);
-	assert_int_equal(control_open(&d, loop, path, &control), 0);
+	assert_int_equal(client_control_open(&d, loop, path, &control), 0);
 	close_control();
 	/* a file is not a socket, and stays */
 	fd = open(path, O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
 	assert_true(fd >= 0);
 	(void)close(fd);
-	assert_true(control_open(&d, loop, path, &second) < 0);
+	assert_true(client_control_open(&d, loop, path, &second) < 0);
 	assert_int_equal(stat(path, &st), 0);
 	assert_int_equal(unlink(path), 0);
 	memset(long_path, 'x', sizeof(long_path) - 1);
 	long_path[sizeof(long_path) - 1] = '\0';
-	assert_int_equal(control_open(&d, loop, long_path, &second), -ENAMETOOLONG);
-	assert_int_equal(control_open(&d, loop, "/nonexistent/ctl", &second), -ENOENT);
+	assert_int_equal(client_control_open(&d, loop, long_path, &second), -ENAMETOOLONG);
+	assert_int_equal(client_control_open(&d, loop, "/nonexistent/ctl", &second), -ENOENT);
 }
 
 int main(void)
