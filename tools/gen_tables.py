@@ -28,39 +28,57 @@ def stages():
         yield [sym, does, "" if hook == "NONE" else f"`{hook.lower()}` {when.lower()}", f"`{fn}`"]
 
 
+# The group whose rows every running state has; drawn, they would hide the others.
+EVERYWHERE = "RUNNING"
+
+
+def client_rows(text, macro):
+    """{symbol: ([other arguments], {event: (action, next), or None where it is ignored})} of one macro of fsm.def."""
+    found = {}
+    for m in re.finditer(rf"^{macro}\((\w+), (.*?)\)\n(.*?)^END", text, flags=re.M | re.S):
+        own = {e: (a, n) for e, a, n in re.findall(r"ON\((\w+),\s*(\w+),\s*(\w+)\)", m.group(3))}
+        own.update((e, None) for e in re.findall(r"NOT\((\w+)\)", m.group(3)))
+        found[m.group(1)] = ([a.strip('"') for a in re.findall(r'"[^"]+"|\w+', m.group(2))], own)
+    return found
+
+
 def client_states():
-    """[(symbol, name, sentence, [(event, action, next)], [ignored])] of fsm.def, in its order."""
+    """([(symbol, name, sentence, [(event, action, next)], [ignored])], [events of EVERYWHERE]) of fsm.def, in its order."""
     text = (ROOT / "src/client/core/fsm.def").read_text().split("/* clang-format off */")[1]
-    for m in re.finditer(r'^STATE\((\w+), "([^"]+)", "([^"]+)"\)(.*?)^END', text, flags=re.M | re.S):
-        on = re.findall(r"ON\((\w+),\s*(\w+),\s*(\w+)\)", m.group(4))
-        yield m.group(1), m.group(2), m.group(3), on, re.findall(r"NOT\((\w+)\)", m.group(4))
+    groups = client_rows(text, "GROUP")
+    events = [e for e, *_ in rows("src/client/core/fsm.def", "EVENT")]
+    states = []
+    for sym, ((name, sentence, group), own) in client_rows(text, "STATE").items():
+        own = dict(own)
+        while group != "NONE":
+            (group, _), more = groups[group]
+            own.update((e, r) for e, r in more.items() if e not in own)
+        on = [(e, r[0], sym if r[1] == "STAY" else r[1]) for e, r in own.items() if r]
+        states.append((sym, name, sentence, on, [e for e in events if not own[e]]))
+    return states, [e for e, r in groups[EVERYWHERE][1].items() if r]
 
 
-# Rows that every running state has alike; drawn, they would hide the others.
-EVERYWHERE = ("STOP", "LINK_GONE", "RESTART", "MAC_CHANGED", "RELEASE", "LINK_DOWN")
-
-
-def client_diagram(states):
+def client_diagram(states, everywhere):
     names = {s: n.replace("-", "_") for s, n, *_ in states}
     out = ["```mermaid", "stateDiagram-v2", f"    [*] --> {names['OFF']}"]
     for sym, _, _, on, _ in states:
         by_next = {}
         for event, _, nxt in on:
-            if nxt != sym and event not in EVERYWHERE:
+            if nxt != sym and event not in everywhere:
                 by_next.setdefault(nxt, []).append(event)
         out += [f"    {names[sym]} --> {names[n]} : {', '.join(e)}" for n, e in by_next.items()]
     return "\n".join(out + ["```"])
 
 
 def client_fsm():
-    states = list(client_states())
+    states, everywhere = client_states()
     names = {s: n for s, n, *_ in states}
     parts = [
         "# The client's states\n\nDrawn from src/client/core/fsm.def by tools/gen_tables.py; do not edit. An *inner* event is "
         "raised by an action and runs in the same step. A state ignores events that it does not list: such a "
         "packet is counted as UNEXPECTED, such a command is refused.",
-        "Not drawn: " + ", ".join(EVERYWHERE) + ", which nearly every state has, and rows that stay in their state.",
-        client_diagram(states),
+        "Not drawn: " + ", ".join(everywhere) + ", which nearly every state has, and rows that stay in their state.",
+        client_diagram(states, everywhere),
         "## Events", table(["event", "kind", "is"], [[f"`{e}`", k.lower(), d] for e, k, d in
                                                       rows("src/client/core/fsm.def", "EVENT")]),
     ]

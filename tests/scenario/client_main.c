@@ -131,7 +131,7 @@ static int check_coverage(const struct cscn *x)
 
 	for (unsigned s = 0; s < CLIENT_N_STATES; s++) {
 		for (unsigned e = 0; e < CLIENT_N_EVENTS; e++) {
-			if (!client_fsm((enum client_state)s, (enum client_event)e)->action ||
+			if (!client_fsm((enum client_state)s, (enum client_event)e).action ||
 			    x->ran[s] >> e & 1)
 				continue;
 			(void)fprintf(stderr, "%s, %s: no scenario\n",

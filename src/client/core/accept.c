@@ -136,10 +136,10 @@ static enum client_drop classify(const struct client *c, struct client_msg *msg)
 			return CLIENT_DROP_UNEXPECTED;
 		msg->event = CLIENT_EV_INFORM_ACK;
 	} else if (type != DHCP4_NAK && is_v6only(c, msg) &&
-		   client_fsm(c->state, CLIENT_EV_V6ONLY)->action) {
+		   client_fsm(c->state, CLIENT_EV_V6ONLY).action) {
 		msg->event = CLIENT_EV_V6ONLY;
 	}
-	return client_fsm(c->state, msg->event)->action ? CLIENT_DROP_NONE : CLIENT_DROP_UNEXPECTED;
+	return client_fsm(c->state, msg->event).action ? CLIENT_DROP_NONE : CLIENT_DROP_UNEXPECTED;
 }
 
 /* RFC 6842 3: an identifier that comes back must be the one that was sent. */

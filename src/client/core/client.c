@@ -129,18 +129,18 @@ static bool run(struct client *c, enum client_event e, int64_t now, const struct
 	struct client_step s = {.c = c, .fx = fx, .msg = msg, .now = now, .event = e, .raise = -1};
 	unsigned n = 0;
 
-	if (!client_fsm(c->state, e)->action)
+	if (!client_fsm(c->state, e).action)
 		return false;
 	for (int next = (int)e; next >= 0; next = s.raise, n++) {
-		const struct client_transition *t = client_fsm(c->state, (enum client_event)next);
+		const struct client_transition t = client_fsm(c->state, (enum client_event)next);
 
-		assert(n < STEP_CHAIN && t->action);
+		assert(n < STEP_CHAIN && t.action);
 		s.event = (enum client_event)next;
 		s.from = c->state;
 		c->stats.ran[c->state] |= 1ULL << next;
 		s.raise = -1;
-		c->state = t->next;
-		t->action(&s);
+		c->state = t.next;
+		t.action(&s);
 		notify_state(&s);
 	}
 	finish(c, fx);
@@ -167,11 +167,11 @@ static uint32_t no_random(void *ctx)
 static bool leads_to(const struct client *c, enum client_event e, enum client_state to, int64_t now,
 		     struct client *scratch, struct effects *fx)
 {
-	const struct client_transition *t = client_fsm(c->state, e);
+	const struct client_transition t = client_fsm(c->state, e);
 
-	if (client_event_kind_of(e) != CLIENT_KIND_COMMAND || !t->action)
+	if (client_event_kind_of(e) != CLIENT_KIND_COMMAND || !t.action)
 		return false;
-	if (t->next == to && to == CLIENT_INIT)
+	if (t.next == to && to == CLIENT_INIT)
 		return true;
 	*scratch = *c;
 	scratch->random = (struct client_random){no_random, NULL};
@@ -254,7 +254,7 @@ int client_receive_arp(struct client *c, struct span frame, int64_t now_ns, stru
 	effects_reset(fx);
 	if (ret_drop)
 		*ret_drop = CLIENT_DROP_NONE;
-	if (d == CLIENT_DROP_NONE && !client_fsm(c->state, e)->action)
+	if (d == CLIENT_DROP_NONE && !client_fsm(c->state, e).action)
 		d = CLIENT_DROP_ARP_OTHER;
 	if (d != CLIENT_DROP_NONE)
 		return dropped(c, d, now_ns, fx, ret_drop);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * The state table in memory, and questions to it. RFC 2131 4.4, figure 5.
+ * The state table in memory, and questions to it. RFC 2131 4.4, figure 5. A state has the rows of
+ * its group for the events that it does not decide itself.
  */
 #include "client/core/fsm.h"
 
@@ -9,8 +10,34 @@
 
 #include <strings.h>
 
-static const struct client_transition table[CLIENT_N_STATES][CLIENT_N_EVENTS] = {
-#define STATE(symbol, name, sentence) [CLIENT_##symbol] = {
+/* The states and, behind them, the groups: all have rows, and a group whose rows complete them. */
+enum owner {
+	OWNER_BEFORE_GROUPS = CLIENT_N_STATES - 1,
+#define GROUP(symbol, parent, sentence) GROUP_##symbol,
+#include "client/core/fsm.def"
+	N_OWNERS,
+	GROUP_NONE = N_OWNERS
+};
+
+static const uint8_t group_of[N_OWNERS] = {
+#define STATE(symbol, name, sentence, group) [CLIENT_##symbol] = GROUP_##group,
+#define GROUP(symbol, parent, sentence)	     [GROUP_##symbol] = GROUP_##parent,
+#include "client/core/fsm.def"
+};
+
+/* The state does not change. */
+enum { CLIENT_STAY = CLIENT_N_STATES };
+
+struct row {
+	client_action *action;
+	uint8_t next; /* enum client_state, or CLIENT_STAY */
+	bool decided;
+	const char *name;
+};
+
+static const struct row table[N_OWNERS][CLIENT_N_EVENTS] = {
+#define STATE(symbol, name, sentence, group) [CLIENT_##symbol] = {
+#define GROUP(symbol, parent, sentence)	     [GROUP_##symbol] = {
 #define ON(event, action, next) \
 	[CLIENT_EV_##event] = {action_##action, CLIENT_##next, true, #action},
 #define NOT(event) [CLIENT_EV_##event] = {NULL, CLIENT_OFF, true, ""},
@@ -23,7 +50,7 @@ static const struct client_transition table[CLIENT_N_STATES][CLIENT_N_EVENTS] = 
 static const struct {
 	const char *name, *sentence;
 } states[] = {
-#define STATE(symbol, name, sentence) {name, sentence},
+#define STATE(symbol, name, sentence, group) {name, sentence},
 #include "client/core/fsm.def"
 };
 
@@ -35,9 +62,21 @@ static const struct {
 #include "client/core/fsm.def"
 };
 
-const struct client_transition *client_fsm(enum client_state s, enum client_event e)
+struct client_transition client_fsm(enum client_state s, enum client_event e)
 {
-	return &table[s][e];
+	unsigned owner = s;
+	const struct row *r = &table[owner][e];
+
+	while (!r->decided && group_of[owner] != GROUP_NONE) {
+		owner = group_of[owner];
+		r = &table[owner][e];
+	}
+	return (struct client_transition){
+		.action = r->action,
+		.next = r->next == CLIENT_STAY ? s : (enum client_state)r->next,
+		.decided = r->decided,
+		.name = r->name,
+	};
 }
 
 const char *client_state_name(enum client_state s)

@@ -10,7 +10,7 @@
 #include <stdbool.h>
 
 enum client_state {
-#define STATE(symbol, name, sentence) CLIENT_##symbol,
+#define STATE(symbol, name, sentence, group) CLIENT_##symbol,
 #include "client/core/fsm.def"
 	CLIENT_N_STATES
 };
@@ -40,7 +40,8 @@ struct client_transition {
 	const char *name; /* of the action; "" */
 };
 
-const struct client_transition *client_fsm(enum client_state s, enum client_event e);
+/* Returns the row of a state for an event: its own one, or that of its group. */
+struct client_transition client_fsm(enum client_state s, enum client_event e);
 const char *client_state_name(enum client_state s);
 const char *client_state_sentence(enum client_state s);
 /* -USHER_E_UNKNOWN; the RFC's names, in any case. */

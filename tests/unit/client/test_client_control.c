@@ -169,8 +169,8 @@ static void in_state(enum client_state s, const char *name)
 	(void)snprintf(text, sizeof(text), "{\"command\": \"%s\"}", name);
 	r = run(&a, text, &answer);
 	if (e >= 0)
-		assert_int_equal(r, client_fsm(s, (enum client_event)e)->action ? CONTROL_OK
-										: CONTROL_CONFLICT);
+		assert_int_equal(r, client_fsm(s, (enum client_event)e).action ? CONTROL_OK
+									       : CONTROL_CONFLICT);
 	else
 		assert_int_equal(r, strcmp(name, "transition") == 0 ? CONTROL_ERROR : CONTROL_OK);
 	if (r == CONTROL_CONFLICT) {

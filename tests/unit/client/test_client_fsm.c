@@ -17,7 +17,7 @@ static void test_no_hole(void **state)
 	(void)state;
 	for (unsigned s = 0; s < CLIENT_N_STATES; s++)
 		for (unsigned e = 0; e < CLIENT_N_EVENTS; e++)
-			if (!client_fsm((enum client_state)s, (enum client_event)e)->decided)
+			if (!client_fsm((enum client_state)s, (enum client_event)e).decided)
 				fail_msg("%s, %s is not decided",
 					 client_state_name((enum client_state)s),
 					 client_event_name((enum client_event)e));
@@ -28,17 +28,17 @@ static void test_always(void **state)
 {
 	(void)state;
 	for (unsigned s = 0; s < CLIENT_N_STATES; s++) {
-		const struct client_transition *stop = client_fsm((enum client_state)s,
-								  CLIENT_EV_STOP);
-		const struct client_transition *gone = client_fsm((enum client_state)s,
-								  CLIENT_EV_LINK_GONE);
+		const struct client_transition stop = client_fsm((enum client_state)s,
+								 CLIENT_EV_STOP);
+		const struct client_transition gone = client_fsm((enum client_state)s,
+								 CLIENT_EV_LINK_GONE);
 
 		if (s == CLIENT_OFF)
 			continue;
-		assert_true(stop->action && stop->next == CLIENT_OFF);
-		assert_true(gone->action && gone->next == CLIENT_OFF);
-		assert_non_null(client_fsm((enum client_state)s, CLIENT_EV_MAC_CHANGED)->action);
-		assert_non_null(client_fsm((enum client_state)s, CLIENT_EV_RESTART)->action);
+		assert_true(stop.action && stop.next == CLIENT_OFF);
+		assert_true(gone.action && gone.next == CLIENT_OFF);
+		assert_non_null(client_fsm((enum client_state)s, CLIENT_EV_MAC_CHANGED).action);
+		assert_non_null(client_fsm((enum client_state)s, CLIENT_EV_RESTART).action);
 	}
 }
 
@@ -53,13 +53,12 @@ static void test_reachable(void **state)
 		more = false;
 		for (unsigned s = 0; s < CLIENT_N_STATES; s++) {
 			for (unsigned e = 0; seen[s] && e < CLIENT_N_EVENTS; e++) {
-				const struct client_transition *t = client_fsm((enum client_state)s,
-									       (enum client_event)
-										       e);
+				const struct client_transition t = client_fsm((enum client_state)s,
+									      (enum client_event)e);
 
-				more |= t->action && !seen[t->next];
-				if (t->action)
-					seen[t->next] = true;
+				more |= t.action && !seen[t.next];
+				if (t.action)
+					seen[t.next] = true;
 			}
 		}
 	}
