@@ -158,7 +158,7 @@ static int addr_cb(const struct nlmsghdr *nlh, void *data)
 	return MNL_CB_OK;
 }
 
-static int dump(struct mnl_socket *nl, uint16_t type, mnl_cb_t cb, void *data)
+static int request_dump(struct mnl_socket *nl, uint16_t type, mnl_cb_t cb, void *data)
 {
 	char buf[8192];
 	struct nlmsghdr *nlh = mnl_nlmsg_put_header(buf);
@@ -198,9 +198,9 @@ int iface_table_read(struct iface_table **ret)
 	}
 	r = mnl_socket_bind(nl, 0, MNL_SOCKET_AUTOPID) < 0 ? -errno : 0;
 	if (r == 0)
-		r = dump(nl, RTM_GETLINK, link_cb, t);
+		r = request_dump(nl, RTM_GETLINK, link_cb, t);
 	if (r == 0)
-		r = dump(nl, RTM_GETADDR, addr_cb, t);
+		r = request_dump(nl, RTM_GETADDR, addr_cb, t);
 	(void)mnl_socket_close(nl);
 	if (r < 0)
 		iface_table_unref(t);

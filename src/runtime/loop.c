@@ -57,7 +57,7 @@ int loop_new(struct loop **ret)
 	return 0;
 }
 
-static void bury(struct loop *l)
+static void bury_source(struct loop *l)
 {
 	while (l->dead) {
 		struct loop_source *s = l->dead;
@@ -71,7 +71,7 @@ void loop_free(struct loop *l)
 {
 	if (!l)
 		return;
-	bury(l);
+	bury_source(l);
 	while (l->timers)
 		loop_timer_free(l->timers);
 	(void)close(l->epfd);
@@ -212,7 +212,7 @@ int loop_step(struct loop *l, int timeout_ms)
 			s->fn(s->ctx, ev[i].events);
 	}
 	timers_fire(l);
-	bury(l);
+	bury_source(l);
 	return 0;
 }
 

@@ -28,7 +28,7 @@ static struct span first_instance(struct span msg, uint8_t code)
 }
 
 /* RFC 3396 joins repeats; of a fixed-size option only the first is meant. */
-static void unjoin(struct dhcp4_msg *m, struct span msg, uint8_t code, size_t len)
+static void unjoin_option(struct dhcp4_msg *m, struct span msg, uint8_t code, size_t len)
 {
 	struct span joined = dhcp4_opt_data(m, code);
 	struct span first;
@@ -116,7 +116,7 @@ static bool is_v6only(const struct client *c, struct client_msg *msg)
 }
 
 /* Which event the message would be. */
-static enum client_drop classify(const struct client *c, struct client_msg *msg)
+static enum client_drop classify_message(const struct client *c, struct client_msg *msg)
 {
 	uint8_t type;
 
@@ -179,8 +179,8 @@ static uint32_t wanted_address(const struct client *c, enum client_event e)
 	return c->state == CLIENT_REQUESTING ? c->offer.address : c->lease.address;
 }
 
-static enum client_drop read_lease(const struct client *c, struct client_msg *msg,
-				   struct client_lease *l)
+static enum client_drop check_lease(const struct client *c, struct client_msg *msg,
+				    struct client_lease *l)
 {
 	struct client_lease_terms t = {
 		.want = wanted_address(c, msg->event),
@@ -215,17 +215,17 @@ enum client_drop client_accept(const struct client *c, struct packet *p,
 		return d;
 	if (dhcp4_decode(bytes, DHCP4_TOLERANT, &p->arena, &ret->m) < 0)
 		return CLIENT_DROP_MALFORMED;
-	unjoin(&ret->m, bytes, DHCP4_OPT_MESSAGE_TYPE, 1);
-	unjoin(&ret->m, bytes, DHCP4_OPT_SERVER_ID, 4);
-	unjoin(&ret->m, bytes, DHCP4_OPT_LEASE_TIME, 4);
-	unjoin(&ret->m, bytes, DHCP4_OPT_SUBNET_MASK, 4);
-	d = classify(c, ret);
+	unjoin_option(&ret->m, bytes, DHCP4_OPT_MESSAGE_TYPE, 1);
+	unjoin_option(&ret->m, bytes, DHCP4_OPT_SERVER_ID, 4);
+	unjoin_option(&ret->m, bytes, DHCP4_OPT_LEASE_TIME, 4);
+	unjoin_option(&ret->m, bytes, DHCP4_OPT_SUBNET_MASK, 4);
+	d = classify_message(c, ret);
 	if (d == CLIENT_DROP_NONE)
 		d = check_identity(c, &ret->m);
 	if (d == CLIENT_DROP_NONE)
 		d = check_server(c, ret);
 	if (d == CLIENT_DROP_NONE)
-		d = read_lease(c, ret, ret_lease);
+		d = check_lease(c, ret, ret_lease);
 	if (d != CLIENT_DROP_NONE || !ret->lease)
 		return d;
 	ret_lease->server_ip = p->src;

@@ -10,7 +10,7 @@
 #include "client/core/timing.h"
 
 /* Returns the event that follows INIT. */
-static enum client_event beginning(const struct client_step *s)
+static enum client_event choose_beginning(const struct client_step *s)
 {
 	struct client *c = s->c;
 
@@ -49,7 +49,7 @@ void action_begin(struct client_step *s)
 	if (!c->failed && !c->deadline[CLIENT_TIMER_GIVE_UP])
 		step_timer(s, CLIENT_TIMER_GIVE_UP, c->opts->timeout_s * NS_PER_S);
 	age_lease(s);
-	s->raise = (int)beginning(s);
+	s->raise = (int)choose_beginning(s);
 }
 
 void action_restart(struct client_step *s)
@@ -80,7 +80,7 @@ void action_restart_identity(struct client_step *s)
 
 /* --- DISCOVER --------------------------------------------------------------------------------- */
 
-static void alternate(struct client *c)
+static void alternate_broadcast(struct client *c)
 {
 	if (c->opts->broadcast == CLIENT_BROADCAST_AUTO)
 		c->xact.broadcast = !c->xact.broadcast;
@@ -110,7 +110,7 @@ void action_discover(struct client_step *s)
 
 void action_discover_again(struct client_step *s)
 {
-	alternate(s->c);
+	alternate_broadcast(s->c);
 	send_discover(s);
 }
 
@@ -152,7 +152,7 @@ void action_request_again(struct client_step *s)
 		s->raise = CLIENT_EV_DISCOVER;
 		return;
 	}
-	alternate(s->c);
+	alternate_broadcast(s->c);
 	send_select(s);
 }
 
@@ -200,7 +200,7 @@ void action_reboot_again(struct client_step *s)
 		s->raise = CLIENT_EV_DISCOVER;
 		return;
 	}
-	alternate(s->c);
+	alternate_broadcast(s->c);
 	send_reboot(s);
 }
 

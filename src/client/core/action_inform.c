@@ -12,7 +12,7 @@
 
 static const uint32_t everybody = 0xffffffffU;
 
-static bool alone(const struct client_step *s)
+static bool is_inform_alone(const struct client_step *s)
 {
 	return s->c->state == CLIENT_INFORMING;
 }
@@ -20,14 +20,14 @@ static bool alone(const struct client_step *s)
 static void send_once(struct client_step *s)
 {
 	struct client *c = s->c;
-	uint32_t src = alone(s) ? c->link.address : c->lease.address;
-	uint32_t dst = alone(s) ? everybody : c->lease.server_id;
+	uint32_t src = is_inform_alone(s) ? c->link.address : c->lease.address;
+	uint32_t dst = is_inform_alone(s) ? everybody : c->lease.server_id;
 
 	c->inform.tries++;
 	/* without an address there is nobody to answer to; it may come yet */
 	if (src)
-		step_send_udp(s, CLIENT_MSG_INFORM, alone(s) ? NULL : &c->lease, &c->inform, src,
-			      dst);
+		step_send_udp(s, CLIENT_MSG_INFORM, is_inform_alone(s) ? NULL : &c->lease,
+			      &c->inform, src, dst);
 	step_timer(s, CLIENT_TIMER_INFORM, client_backoff_ns(c->inform.tries, step_random(s)));
 }
 
@@ -41,7 +41,7 @@ void action_inform_again(struct client_step *s)
 {
 	struct client *c = s->c;
 
-	if (!alone(s) && c->inform.tries >= CLIENT_REQUEST_TRIES) {
+	if (!is_inform_alone(s) && c->inform.tries >= CLIENT_REQUEST_TRIES) {
 		c->inform.active = false;
 		step_notify(s, CLIENT_NOTICE_NO_ANSWER);
 		return;
@@ -72,7 +72,8 @@ static bool of_lease(uint8_t code)
 }
 
 /* The options of `from` whose lease-ness is `own`, or which `unless` does not have. */
-static void append(struct wr *w, const struct client_lease *from, const struct client_lease *unless)
+static void append_options(struct wr *w, const struct client_lease *from,
+			   const struct client_lease *unless)
 {
 	struct rd r = rd_init(span_of(from->options, from->options_len));
 
@@ -97,8 +98,8 @@ void action_merge_options(struct client_step *s)
 
 	c->old = c->lease;
 	c->has_old = true;
-	append(&w, s->msg->lease, NULL);
-	append(&w, &c->old, s->msg->lease);
+	append_options(&w, s->msg->lease, NULL);
+	append_options(&w, &c->old, s->msg->lease);
 	c->lease.options_len = (uint16_t)w.len;
 	c->inform.active = false;
 	step_timer_off(s, CLIENT_TIMER_INFORM);

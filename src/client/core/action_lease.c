@@ -10,7 +10,7 @@
 
 enum { COMMAND_PHASE_S = 240 };
 
-static void save(struct client_step *s)
+static void save_lease(struct client_step *s)
 {
 	if (!s->c->opts->dry_run)
 		effects_add(s->fx, EFFECT_SAVE_LEASE)->lease = &s->c->lease;
@@ -69,7 +69,7 @@ void action_bind(struct client_step *s)
 	step_remember_node(s);
 	step_announce(s);
 	step_lease_timers(s);
-	save(s);
+	save_lease(s);
 	step_script(s, c->reboot ? CLIENT_REASON_REBOOT : CLIENT_REASON_BOUND, &c->lease,
 		    had ? &c->old : NULL);
 	step_notify(s, CLIENT_NOTICE_BOUND);
@@ -182,7 +182,7 @@ void action_extend(struct client_step *s)
 	step_timer_off(s, CLIENT_TIMER_RETRY);
 	step_configure(s);
 	step_lease_timers(s);
-	save(s);
+	save_lease(s);
 	step_script(s, s->from == CLIENT_RENEWING ? CLIENT_REASON_RENEW : CLIENT_REASON_REBIND,
 		    &c->lease, &c->old);
 	step_notify(s, CLIENT_NOTICE_RENEWED);

@@ -96,7 +96,7 @@ int64_t client_deadline(const struct client *c)
 	return first;
 }
 
-static void finish(struct client *c, struct effects *fx)
+static void finish_step(struct client *c, struct effects *fx)
 {
 	int64_t first = client_deadline(c);
 
@@ -123,8 +123,8 @@ static void notify_state(struct client_step *s)
 }
 
 /* Runs an event and the events that it raises. Returns false if this state ignores it. */
-static bool run(struct client *c, enum client_event e, int64_t now, const struct client_msg *msg,
-		struct effects *fx)
+static bool run_event(struct client *c, enum client_event e, int64_t now,
+		      const struct client_msg *msg, struct effects *fx)
 {
 	struct client_step s = {.c = c, .fx = fx, .msg = msg, .now = now, .event = e, .raise = -1};
 	unsigned n = 0;
@@ -143,7 +143,7 @@ static bool run(struct client *c, enum client_event e, int64_t now, const struct
 		t.action(&s);
 		notify_state(&s);
 	}
-	finish(c, fx);
+	finish_step(c, fx);
 	if (s.exit)
 		effects_add(fx, EFFECT_EXIT)->exit_code = s.exit_code;
 	return true;
@@ -153,7 +153,7 @@ bool client_event(struct client *c, enum client_event e, int64_t now_ns, struct 
 {
 	assert(client_event_kind_of(e) != CLIENT_KIND_PACKET);
 	effects_reset(fx);
-	return run(c, e, now_ns, NULL, fx);
+	return run_event(c, e, now_ns, NULL, fx);
 }
 
 /* --- commands on trial ------------------------------------------------------------------------ */
@@ -192,8 +192,8 @@ int client_way_to(const struct client *c, enum client_state to, int64_t now_ns,
 
 /* --- packets ---------------------------------------------------------------------------------- */
 
-static int dropped(struct client *c, enum client_drop d, int64_t now, struct effects *fx,
-		   enum client_drop *ret_drop)
+static int drop_packet(struct client *c, enum client_drop d, int64_t now, struct effects *fx,
+		       enum client_drop *ret_drop)
 {
 	struct effect *e;
 
@@ -213,7 +213,7 @@ static int dropped(struct client *c, enum client_drop d, int64_t now, struct eff
 	return -1;
 }
 
-static void count(struct client *c, const struct client_msg *msg, int64_t now)
+static void count_message(struct client *c, const struct client_msg *msg, int64_t now)
 {
 	c->stats.received[msg->type]++;
 	c->stats.odd_source_port += msg->odd_port;
@@ -239,9 +239,9 @@ int client_receive(struct client *c, struct packet *p, int64_t now_ns, struct ef
 	}
 	d = client_accept(c, p, &c->in, &msg);
 	if (d != CLIENT_DROP_NONE)
-		return dropped(c, d, now_ns, fx, ret_drop);
-	count(c, &msg, now_ns);
-	(void)run(c, msg.event, now_ns, &msg, fx);
+		return drop_packet(c, d, now_ns, fx, ret_drop);
+	count_message(c, &msg, now_ns);
+	(void)run_event(c, msg.event, now_ns, &msg, fx);
 	return (int)msg.event;
 }
 
@@ -257,9 +257,9 @@ int client_receive_arp(struct client *c, struct span frame, int64_t now_ns, stru
 	if (d == CLIENT_DROP_NONE && !client_fsm(c->state, e).action)
 		d = CLIENT_DROP_ARP_OTHER;
 	if (d != CLIENT_DROP_NONE)
-		return dropped(c, d, now_ns, fx, ret_drop);
+		return drop_packet(c, d, now_ns, fx, ret_drop);
 	c->stats.arp_received++;
-	(void)run(c, e, now_ns, NULL, fx);
+	(void)run_event(c, e, now_ns, NULL, fx);
 	return (int)e;
 }
 
@@ -296,9 +296,9 @@ void client_tick(struct client *c, int64_t now_ns, struct effects *fx)
 		if (!c->deadline[t] || c->deadline[t] > now_ns)
 			continue;
 		c->deadline[t] = 0;
-		if (!run(c, client_timer_event((enum client_timer)t), now_ns, NULL, fx))
-			finish(c, fx);
+		if (!run_event(c, client_timer_event((enum client_timer)t), now_ns, NULL, fx))
+			finish_step(c, fx);
 		return;
 	}
-	finish(c, fx);
+	finish_step(c, fx);
 }

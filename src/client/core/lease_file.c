@@ -66,7 +66,7 @@ static void write_lease(struct wr *w, const struct client_lease *l)
 	wr_bytes(w, l->options, l->options_len);
 }
 
-static void digest(struct span s, uint8_t out[SHA256_LEN])
+static void compute_digest(struct span s, uint8_t out[SHA256_LEN])
 {
 	struct sha256 h;
 
@@ -89,7 +89,7 @@ int client_lease_encode(const struct client_lease *l, const struct client_lease_
 	if (!wr_ok(&w) || ctx->client_id.n > CLIENT_ID_MAX)
 		return -USHER_E_NOSPACE;
 	wr_patch_be16(&w, LENGTH_AT, (uint16_t)w.len);
-	digest(span_of(buf, w.len), sum);
+	compute_digest(span_of(buf, w.len), sum);
 	wr_bytes(&w, sum, sizeof(sum));
 	return wr_ok(&w) ? (int)w.len : -USHER_E_NOSPACE;
 }
@@ -115,7 +115,7 @@ static int open_file(struct span file, struct rd *r)
 		return -USHER_E_MALFORMED;
 	if (file.n < len + SHA256_LEN)
 		return -USHER_E_TRUNCATED;
-	digest(span_sub(file, 0, len), sum);
+	compute_digest(span_sub(file, 0, len), sum);
 	if (!span_eq(span_of(sum, sizeof(sum)), span_sub(file, len, SHA256_LEN)))
 		return -USHER_E_CHECKSUM;
 	*r = rd_init(span_sub(file, HEAD_LEN, len - HEAD_LEN));
@@ -162,7 +162,7 @@ static void read_routes(struct rd *r, struct client_lease *l)
 	}
 }
 
-static int read_lease(struct rd *r, struct client_lease *l)
+static int read_lease_text(struct rd *r, struct client_lease *l)
 {
 	struct span options;
 
@@ -189,7 +189,7 @@ static int read_lease(struct rd *r, struct client_lease *l)
 }
 
 /* How long ago the file was written; -1: nobody can say. */
-static int64_t age(const struct written *w, const struct client_lease_context *ctx)
+static int64_t file_age(const struct written *w, const struct client_lease_context *ctx)
 {
 	/* clocks before their zero are nobody's, and the difference could overflow */
 	if (w->boot_ns < 0 || w->wall_ns < 0)
@@ -212,10 +212,10 @@ int client_lease_decode(struct span file, const struct client_lease_context *ctx
 	if (e == 0)
 		e = read_identity(&r, ctx, &w);
 	if (e == 0)
-		e = read_lease(&r, &l);
+		e = read_lease_text(&r, &l);
 	if (e < 0)
 		return e;
-	since = age(&w, ctx);
+	since = file_age(&w, ctx);
 	if (since < 0 || l.start_ns > w.boot_ns || l.start_ns < 0 ||
 	    __builtin_add_overflow(since, w.boot_ns - l.start_ns, &used)) {
 		*ret_kept = CLIENT_KEPT_HINT;

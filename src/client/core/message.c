@@ -56,7 +56,7 @@ struct span client_identifier(const struct client *c, uint8_t buf[CLIENT_ID_MAC_
 
 /* The arena is large enough for every option at its longest; a lost one would be a wish not
  * said. */
-static void put(struct dhcp4_msg *m, uint8_t code, const void *p, size_t n)
+static void put_option(struct dhcp4_msg *m, uint8_t code, const void *p, size_t n)
 {
 	int e = n ? dhcp4_opt_set(m, code, span_of(p, n)) : 0;
 
@@ -84,9 +84,9 @@ static void put_name(struct dhcp4_msg *m, const struct client_opts *o)
 	/* RFC 4702 3.1: a client that sends 81 does not send 12 */
 	if (o->fqdn_len) {
 		memcpy(buf + 3, o->fqdn, o->fqdn_len);
-		put(m, DHCP4_OPT_CLIENT_FQDN, buf, 3U + o->fqdn_len);
+		put_option(m, DHCP4_OPT_CLIENT_FQDN, buf, 3U + o->fqdn_len);
 	} else {
-		put(m, DHCP4_OPT_HOST_NAME, o->hostname, strlen(o->hostname));
+		put_option(m, DHCP4_OPT_HOST_NAME, o->hostname, strlen(o->hostname));
 	}
 }
 
@@ -98,32 +98,32 @@ static void put_user_class(struct dhcp4_msg *m, const struct client_opts *o)
 	if (!o->user_class_len)
 		return;
 	memcpy(buf + 1, o->user_class, o->user_class_len);
-	put(m, DHCP4_OPT_USER_CLASS, buf, 1U + o->user_class_len);
+	put_option(m, DHCP4_OPT_USER_CLASS, buf, 1U + o->user_class_len);
 }
 
 static void put_wishes(struct dhcp4_msg *m, const struct client *c)
 {
 	uint16_t size = max_size(c);
 
-	put(m, DHCP4_OPT_MAX_MESSAGE_SIZE, (const uint8_t[]){(uint8_t)(size >> 8), (uint8_t)size},
-	    2);
-	put(m, DHCP4_OPT_PARAMETER_REQUEST_LIST, c->opts->prl, c->opts->n_prl);
+	put_option(m, DHCP4_OPT_MAX_MESSAGE_SIZE,
+		   (const uint8_t[]){(uint8_t)(size >> 8), (uint8_t)size}, 2);
+	put_option(m, DHCP4_OPT_PARAMETER_REQUEST_LIST, c->opts->prl, c->opts->n_prl);
 	put_name(m, c->opts);
-	put(m, DHCP4_OPT_VENDOR_CLASS_ID, c->opts->vendor_class, c->opts->vendor_class_len);
+	put_option(m, DHCP4_OPT_VENDOR_CLASS_ID, c->opts->vendor_class, c->opts->vendor_class_len);
 	put_user_class(m, c->opts);
 }
 
 /* Returns the seconds since we began; never 0, because some relays and servers drop requests that
  * have just begun. */
-static uint16_t secs(const struct client_xact *x, int64_t now_ns)
+static uint16_t elapsed_secs(const struct client_xact *x, int64_t now_ns)
 {
 	int64_t s = (now_ns - x->start_ns) / NS_PER_S;
 
 	return (uint16_t)(s < 1 ? 1 : s > SECS_MAX ? SECS_MAX : s);
 }
 
-static void header(struct dhcp4_msg *m, struct client *c, unsigned has,
-		   const struct client_lease *about, const struct client_xact *x)
+static void fill_header(struct dhcp4_msg *m, struct client *c, unsigned has,
+			const struct client_lease *about, const struct client_xact *x)
 {
 	m->op = DHCP4_BOOTREQUEST;
 	m->htype = HTYPE_ETHERNET;
@@ -136,7 +136,7 @@ static void header(struct dhcp4_msg *m, struct client *c, unsigned has,
 		m->flags = DHCP4_FLAG_BROADCAST;
 }
 
-static uint32_t hint(const struct client *c)
+static uint32_t hinted_address(const struct client *c)
 {
 	if (c->kept != CLIENT_KEPT_NONE)
 		return c->lease.address;
@@ -160,15 +160,15 @@ struct span client_message(struct client *c, enum client_form f, const struct cl
 
 	arena_init_fixed(&arena, c->scratch, sizeof(c->scratch));
 	dhcp4_init(&m, &arena);
-	header(&m, c, has, about, x);
+	fill_header(&m, c, has, about, x);
 	/* RFC 2131 4.4.1: the REQUEST repeats secs of its DISCOVER; table 5: none where nothing is
 	 * asked for */
 	if (has & HAS_WISHES)
-		m.secs = f == CLIENT_MSG_SELECT ? x->secs : secs(x, now_ns);
-	put(&m, DHCP4_OPT_MESSAGE_TYPE, (const uint8_t[]){(uint8_t)forms[f].type}, 1);
-	put(&m, DHCP4_OPT_CLIENT_ID, id.p, id.n);
+		m.secs = f == CLIENT_MSG_SELECT ? x->secs : elapsed_secs(x, now_ns);
+	put_option(&m, DHCP4_OPT_MESSAGE_TYPE, (const uint8_t[]){(uint8_t)forms[f].type}, 1);
+	put_option(&m, DHCP4_OPT_CLIENT_ID, id.p, id.n);
 	if (has & HAS_HINT)
-		put_u32(&m, DHCP4_OPT_REQUESTED_ADDRESS, hint(c));
+		put_u32(&m, DHCP4_OPT_REQUESTED_ADDRESS, hinted_address(c));
 	if (has & HAS_REQUESTED && about)
 		put_u32(&m, DHCP4_OPT_REQUESTED_ADDRESS, about->address);
 	if (has & HAS_SERVER_ID && about)

@@ -17,7 +17,7 @@ static int64_t doubled_s(unsigned n, int64_t first_s, int64_t max_s)
 }
 
 /* Uniform in [-width, width]. */
-static int64_t jitter(int64_t width, uint32_t random)
+static int64_t jitter_ns(int64_t width, uint32_t random)
 {
 	return (int64_t)((uint64_t)(2 * width + 1) * random >> 32) - width;
 }
@@ -27,14 +27,14 @@ int64_t client_backoff_ns(unsigned n, uint32_t random)
 	int64_t base = doubled_s(n > 0 ? n - 1 : 0, 1, 1LL << DISCOVER_STEPS);
 	int64_t width = base < 4 * NS_PER_S ? base / 10 : NS_PER_S;
 
-	return base + jitter(width / 1024, random) * 1024;
+	return base + jitter_ns(width / 1024, random) * 1024;
 }
 
 int64_t client_reboot_wait_ns(unsigned n, uint32_t random)
 {
 	int64_t base = n <= 1 ? 700 * NS_PER_MS : 1200 * NS_PER_MS;
 
-	return base + jitter(base / 20 / 1024, random) * 1024;
+	return base + jitter_ns(base / 20 / 1024, random) * 1024;
 }
 
 int64_t client_reacquire_ns(unsigned n, int64_t now_ns, int64_t phase_end_ns)

@@ -235,7 +235,7 @@ static int set_address(struct apply *a, const struct netconf_address *want, stru
 
 /* Gives the caller's output back: a process that reads it to its end need not wait for the
  * client's. */
-static int detach(void)
+static int detach_output(void)
 {
 	int fd = open("/dev/null", O_RDWR | O_CLOEXEC);
 	int r = fd < 0 ? -errno : 0;
@@ -299,7 +299,7 @@ int apply_do(struct apply *a, const struct apply_request *r, size_t len, struct 
 			result = run_script(a, r, ret_dropped ? ret_dropped : &dropped, &n);
 			break;
 		case APPLY_DETACH:
-			result = detach();
+			result = detach_output();
 			break;
 		case APPLY_N_KINDS:
 			break;

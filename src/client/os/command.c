@@ -88,7 +88,7 @@ static void add_options(struct arena *a, struct json *m, const struct client_lea
 	buf_fini(&b);
 }
 
-static void add_routes(struct arena *a, struct json *m, const struct client_lease *l)
+static void add_route_list(struct arena *a, struct json *m, const struct client_lease *l)
 {
 	struct json *list = json_add(a, m, "routes", json_list(a));
 
@@ -113,7 +113,7 @@ static struct json *lease_json(struct arena *a, const struct client_lease *l)
 	add_int(a, m, "rebind-timer", l->t2_s);
 	if (l->mtu)
 		add_int(a, m, "mtu", l->mtu);
-	add_routes(a, m, l);
+	add_route_list(a, m, l);
 	add_options(a, m, l);
 	return m;
 }
@@ -198,7 +198,7 @@ static const char *ways_from(struct driver *d, struct arena *a, struct client *s
 	return list ? list : "";
 }
 
-static struct json *transition(struct driver *d, struct arena *a, enum client_state to)
+static struct json *try_transition(struct driver *d, struct arena *a, enum client_state to)
 {
 	struct client *scratch = arena_new(a, struct client);
 	const char *from = client_state_name(d->client.state);
@@ -227,7 +227,7 @@ static struct json *command_transition(struct driver *d, const struct json *args
 				      "transition needs the argument 'to', a state");
 	if (client_state_parse(to, &s) < 0)
 		return control_answer(a, CONTROL_ERROR, "no state '%.40s'", to);
-	return transition(d, a, s);
+	return try_transition(d, a, s);
 }
 
 /* --- the past --------------------------------------------------------------------------------- */
@@ -374,8 +374,8 @@ struct json *client_command_run(struct driver *d, const struct json *request, st
 	return control_answer(a, CONTROL_UNSUPPORTED, "no command '%.40s'", name);
 }
 
-static struct json *answer_request(void *ctx, const struct json *request, struct arena *a,
-				   bool *ret_subscribe)
+static struct json *answer_on_channel(void *ctx, const struct json *request, struct arena *a,
+				      bool *ret_subscribe)
 {
 	return client_command_run(ctx, request, a, ret_subscribe);
 }
@@ -387,7 +387,7 @@ static void report_problem(void *ctx, const char *what, const char *cause)
 
 int client_control_open(struct driver *d, struct loop *loop, const char *path, struct control **ret)
 {
-	const struct control_owner o = {answer_request, report_problem, d};
+	const struct control_owner o = {answer_on_channel, report_problem, d};
 
 	return control_open(&o, loop, path, ret);
 }

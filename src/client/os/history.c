@@ -23,7 +23,7 @@ const struct history_error *history_error_at(const struct history *h, size_t i)
 }
 
 /* Moves the server's row to the front; a new one pushes the oldest out. */
-static struct history_server *front(struct history *h, uint32_t server_id)
+static struct history_server *move_to_front(struct history *h, uint32_t server_id)
 {
 	struct history_server s = {.server_id = server_id};
 	size_t i = 0;
@@ -44,7 +44,7 @@ static struct history_server *front(struct history *h, uint32_t server_id)
 void history_served(struct history *h, int64_t wall_ns, const struct client_lease *l)
 {
 	static const uint8_t none[sizeof(l->server_mac)] = {0};
-	struct history_server *s = front(h, l->server_id);
+	struct history_server *s = move_to_front(h, l->server_id);
 
 	if (!s->n_acks)
 		s->first_wall_ns = wall_ns;

@@ -23,7 +23,7 @@ union watch_buf {
 };
 
 /* A port of a bridge, bond or team is not ours to configure; a member of a VRF is. */
-static bool enslaved(const struct rtattr *linkinfo, uint32_t master)
+static bool is_enslaved(const struct rtattr *linkinfo, uint32_t master)
 {
 	const struct rtattr *a;
 	size_t pos = 0;
@@ -78,10 +78,10 @@ static void read_attrs(struct link_state *s, const struct nlmsghdr *h)
 	}
 	if (operstate == IF_OPER_DORMANT)
 		s->carrier = false;
-	s->gone = enslaved(info, master);
+	s->gone = is_enslaved(info, master);
 }
 
-static void read_link(struct link_state *s, const struct nlmsghdr *h)
+static void parse_link(struct link_state *s, const struct nlmsghdr *h)
 {
 	struct ifinfomsg ifi;
 
@@ -119,7 +119,7 @@ static bool is_own_route(const struct link_watch *w, const struct nlmsghdr *h)
 	return nl_read_route(h, &r) && r.oif == w->now.ifindex;
 }
 
-static int ask(struct link_watch *w, const char *name)
+static int ask_link(struct link_watch *w, const char *name)
 {
 	struct ifinfomsg ifi = {.ifi_family = AF_UNSPEC, .ifi_index = w->now.ifindex};
 	struct nl_batch b uninit;
@@ -142,7 +142,7 @@ static void read_answer(const struct nlmsghdr *h, int *ret_answer)
 }
 
 /* One datagram. 1; 0: none; -errno. */
-static int take(struct link_watch *w, struct link_events *ev, int *ret_answer)
+static int take_datagram(struct link_watch *w, struct link_events *ev, int *ret_answer)
 {
 	union watch_buf in uninit;
 	const struct nlmsghdr *h;
@@ -157,7 +157,7 @@ static int take(struct link_watch *w, struct link_events *ev, int *ret_answer)
 		return -ENOBUFS;
 	while ((h = nl_msg(span_of(in.buf, (size_t)n), &pos))) {
 		if (h->nlmsg_type == RTM_NEWLINK || h->nlmsg_type == RTM_DELLINK)
-			read_link(&w->now, h);
+			parse_link(&w->now, h);
 		else if (h->nlmsg_type == RTM_NEWADDR || h->nlmsg_type == RTM_DELADDR)
 			ev->touched |= is_own_address(w, h);
 		else if (h->nlmsg_type == RTM_DELROUTE)
@@ -206,10 +206,10 @@ int link_watch_open(struct link_watch *w, const char *name)
 	if (r == 0)
 		r = filter_routes(w->nl.fd);
 	if (r == 0)
-		r = ask(w, name);
+		r = ask_link(w, name);
 	p = (struct pollfd){.fd = w->nl.fd, .events = POLLIN};
 	while (r >= 0 && answer == 1) {
-		r = take(w, &ev, &answer);
+		r = take_datagram(w, &ev, &answer);
 		if (r == 0 && poll(&p, 1, ANSWER_MS) == 0)
 			r = -ETIMEDOUT;
 	}
@@ -238,7 +238,7 @@ int link_watch_read(struct link_watch *w, struct link_events *ret)
 
 	*ret = (struct link_events){0};
 	for (unsigned asked = 0;;) {
-		r = take(w, ret, &answer);
+		r = take_datagram(w, ret, &answer);
 		if (r == -ENOBUFS)
 			w->stale = true;
 		if (r == -ENOBUFS || r > 0)
@@ -247,7 +247,7 @@ int link_watch_read(struct link_watch *w, struct link_events *ret)
 			break;
 		w->stale = false;
 		ret->lost = ret->touched = true;
-		r = ask(w, NULL);
+		r = ask_link(w, NULL);
 		if (r < 0)
 			break;
 	}

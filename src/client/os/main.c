@@ -33,7 +33,7 @@ enum { TEXT_MAX = 512, MANIFEST_MAX = 65536 };
 static struct driver driver_state;
 static struct apply apply_state;
 
-static void say(int fd, const char *a, const char *b, const char *c)
+static void print_line(int fd, const char *a, const char *b, const char *c)
 {
 	char line[TEXT_MAX];
 	int n = snprintf(line, sizeof(line), "%s%s%s%s%s\n", a, b[0] ? ": " : "", b,
@@ -42,20 +42,20 @@ static void say(int fd, const char *a, const char *b, const char *c)
 	(void)!write(fd, line, n < TEXT_MAX ? (size_t)n : TEXT_MAX - 1);
 }
 
-static void complain(const char *what, const char *why)
+static void print_problem(const char *what, const char *why)
 {
-	say(STDERR_FILENO, "usher-client", what, why);
+	print_line(STDERR_FILENO, "usher-client", what, why);
 }
 
 /* --- 1. options ------------------------------------------------------------------------------- */
 
-static int help(void)
+static int print_help(void)
 {
 	char line[TEXT_MAX];
 
-	say(STDOUT_FILENO, "usage: usher-client [OPTION]...", "", "");
+	print_line(STDOUT_FILENO, "usage: usher-client [OPTION]...", "", "");
 	for (size_t i = 0; client_opts_help_line(i, line, sizeof(line)); i++)
-		say(STDOUT_FILENO, line, "", "");
+		print_line(STDOUT_FILENO, line, "", "");
 	return CLIENT_EXIT_OK;
 }
 
@@ -91,12 +91,12 @@ static int read_manifest(struct client_opts *o)
 	if (n == -ENOENT && !o->manifest)
 		return 0;
 	if (n < 0 || n == MANIFEST_MAX) {
-		complain(path, n < 0 ? usher_strerror(n) : "is too long");
+		print_problem(path, n < 0 ? usher_strerror(n) : "is too long");
 		return -1;
 	}
 	if (client_opts_manifest(span_of(text, (size_t)n), path, &address, &keep, err,
 				 sizeof(err)) < 0) {
-		complain(err, "");
+		print_problem(err, "");
 		return -1;
 	}
 	if (!o->request_given && !o->inform)
@@ -226,11 +226,11 @@ static int open_control(struct driver *d, const struct client_opts *o, char path
 	if (r == 0)
 		return 0;
 	if (r == -EADDRINUSE) {
-		complain(path, "another client is at work there");
+		print_problem(path, "another client is at work there");
 		return r;
 	}
 	/* a file system that takes nothing does not keep a host from its address */
-	complain(path, usher_strerror(r));
+	print_problem(path, usher_strerror(r));
 	path[0] = '\0';
 	return 0;
 }
@@ -270,8 +270,8 @@ static int write_pid(const char *path)
 static void check_script(const char *path)
 {
 	if (path && access(path, X_OK) < 0)
-		complain(path, errno == ENOENT ? "the script does not exist"
-					       : "the script cannot be run");
+		print_problem(path, errno == ENOENT ? "the script does not exist"
+						    : "the script cannot be run");
 }
 
 /* --- privileges ------------------------------------------------------------------------------- */
@@ -296,7 +296,7 @@ static bool may_do(const struct client_opts *o)
 		return true; /* the first use tells */
 	for (size_t i = 0; i < ARRAY_LEN(caps); i++)
 		if (caps[i].needed && !(data[0].effective & 1U << caps[i].bit)) {
-			complain("privileges", caps[i].text);
+			print_problem("privileges", caps[i].text);
 			return false;
 		}
 	return true;
@@ -311,14 +311,14 @@ static int check_interface(struct driver *d, const struct client_opts *o)
 	if (r == 0)
 		r = link_usable(&d->watch.now);
 	if (r < 0)
-		complain(o->iface,
-			 r == -EPROTONOSUPPORT ? "no Ethernet with ARP" : usher_strerror(r));
+		print_problem(o->iface,
+			      r == -EPROTONOSUPPORT ? "no Ethernet with ARP" : usher_strerror(r));
 	return r;
 }
 
 /* 0, or an exit code. */
-static int prepare(struct driver *d, struct apply *a, const struct client_opts *o,
-		   char socket_path[TEXT_MAX], bool *ret_pid_file)
+static int prepare_client(struct driver *d, struct apply *a, const struct client_opts *o,
+			  char socket_path[TEXT_MAX], bool *ret_pid_file)
 {
 	const char *state_dir = o->dry_run ? NULL : o->state_dir ? o->state_dir : DEFAULT_STATE_DIR;
 	int r = apply_open(a, d->watch.now.ifindex, o->iface, state_dir, o->script);
@@ -330,7 +330,7 @@ static int prepare(struct driver *d, struct apply *a, const struct client_opts *
 	if (r == 0 && d->ready_fd >= 0)
 		r = loop_add(d->loop, d->ready_fd, 0, waiter_gone, d, &d->waiter);
 	if (r < 0) {
-		complain("start", usher_strerror(r));
+		print_problem("start", usher_strerror(r));
 		return DRIVER_EXIT_FAILED;
 	}
 	if (state_dir && !o->state_dir)
@@ -341,21 +341,21 @@ static int prepare(struct driver *d, struct apply *a, const struct client_opts *
 		return DRIVER_EXIT_FAILED;
 	r = o->pid_file ? write_pid(o->pid_file) : 0;
 	if (r < 0)
-		complain(o->pid_file,
-			 r == -EEXIST ? "is not a pid file; it is left alone" : usher_strerror(r));
+		print_problem(o->pid_file, r == -EEXIST ? "is not a pid file; it is left alone"
+							: usher_strerror(r));
 	*ret_pid_file = r == 0;
 	return 0;
 }
 
 /* Two halves; the one that stays has nothing left but the network. */
-static int divide(struct driver *d, const struct privsep_files *files)
+static int split_process(struct driver *d, const struct privsep_files *files)
 {
 	int r = privsep_split(&d->privsep, files);
 
 	if (r == 0)
 		r = privsep_confine();
 	if (r < 0)
-		complain("confinement", usher_strerror(r));
+		print_problem("confinement", usher_strerror(r));
 	return r;
 }
 
@@ -368,7 +368,7 @@ static void remove_files(const struct privsep_files *files)
 		(void)unlink(files->socket);
 }
 
-static int run(struct driver *d, struct apply *a, const struct client_opts *o)
+static int run_client(struct driver *d, struct apply *a, const struct client_opts *o)
 {
 	struct privsep_files files = {.pid_file = o->pid_file};
 	char socket_path[TEXT_MAX] = "";
@@ -378,7 +378,7 @@ static int run(struct driver *d, struct apply *a, const struct client_opts *o)
 	if (check_interface(d, o) < 0)
 		return CLIENT_EXIT_LINK_GONE;
 	if (o->dry_run && !d->watch.now.admin_up) {
-		complain(o->iface, "the interface is down, and --dry-run does not set it up");
+		print_problem(o->iface, "the interface is down, and --dry-run does not set it up");
 		return DRIVER_EXIT_FAILED;
 	}
 	if (!may_do(o))
@@ -388,14 +388,14 @@ static int run(struct driver *d, struct apply *a, const struct client_opts *o)
 	background = !o->foreground && !o->dry_run && (!o->quit || o->background);
 	if (background && leave_foreground(d) < 0)
 		return DRIVER_EXIT_FAILED;
-	code = prepare(d, a, o, socket_path, &has_pid_file);
+	code = prepare_client(d, a, o, socket_path, &has_pid_file);
 	if (code)
 		return code;
 	a->script.quiet = background;
 	if (!has_pid_file)
 		files.pid_file = NULL;
 	files.socket = socket_path[0] ? socket_path : NULL;
-	if (driver_start(d) == 0 && divide(d, &files) < 0)
+	if (driver_start(d) == 0 && split_process(d, &files) < 0)
 		code = DRIVER_EXIT_FAILED;
 	else
 		code = driver_run(d);
@@ -415,16 +415,16 @@ int main(int argc, char **argv)
 	d->null_fd = open_standard();
 	client_opts_init(&opts);
 	if (client_opts_parse(argc, argv, &opts, err, sizeof(err)) < 0) {
-		complain(err, "try --help");
+		print_problem(err, "try --help");
 		return CLIENT_EXIT_USAGE;
 	}
 	if (opts.help)
-		return help();
+		return print_help();
 	if (opts.version) {
-		say(STDOUT_FILENO, "usher-client " USHER_VERSION, "", "");
+		print_line(STDOUT_FILENO, "usher-client " USHER_VERSION, "", "");
 		return CLIENT_EXIT_OK;
 	}
 	if (read_manifest(&opts) < 0)
 		return CLIENT_EXIT_USAGE;
-	return run(d, &apply_state, &opts);
+	return run_client(d, &apply_state, &opts);
 }

@@ -52,7 +52,7 @@ void nl_batch_init(struct nl_batch *b)
 	b->bad = false;
 }
 
-static void *room(struct nl_batch *b, size_t n)
+static void *batch_room(struct nl_batch *b, size_t n)
 {
 	uint8_t *p = b->buf + b->len;
 	uint32_t total;
@@ -80,10 +80,10 @@ void nl_begin(struct nl_batch *b, struct nl *nl, uint16_t type, uint16_t flags, 
 
 	b->cur = b->len;
 	h.nlmsg_len = sizeof(h);
-	p = room(b, sizeof(h));
+	p = batch_room(b, sizeof(h));
 	if (p)
 		memcpy(p, &h, sizeof(h));
-	p = room(b, n);
+	p = batch_room(b, n);
 	if (p)
 		memcpy(p, head, n);
 	b->n++;
@@ -92,7 +92,7 @@ void nl_begin(struct nl_batch *b, struct nl *nl, uint16_t type, uint16_t flags, 
 void nl_put(struct nl_batch *b, uint16_t type, const void *p, size_t n)
 {
 	struct rtattr a = {.rta_len = (uint16_t)RTA_LENGTH(n), .rta_type = type};
-	uint8_t *to = room(b, sizeof(a) + n);
+	uint8_t *to = batch_room(b, sizeof(a) + n);
 
 	if (!to)
 		return;

@@ -111,7 +111,7 @@ static void end_line(int fd, const struct privsep_files *files)
 	(void)close(fd);
 }
 
-static _Noreturn void serve(struct apply *a, int fd, const struct privsep_files *files)
+static _Noreturn void serve_requests(struct apply *a, int fd, const struct privsep_files *files)
 {
 	struct apply_reply done;
 	bool open = true;
@@ -158,7 +158,7 @@ int privsep_split(struct privsep *p, const struct privsep_files *files)
 		if (last > keep + 1)
 			(void)syscall(SYS_close_range, (unsigned)keep + 1, (unsigned)last - 1, 0U);
 		(void)syscall(SYS_close_range, (unsigned)last + 1, ~0U, 0U);
-		serve(a, fd[1], files);
+		serve_requests(a, fd[1], files);
 	}
 	(void)close(fd[1]);
 	apply_close(a);
@@ -254,7 +254,7 @@ static int wait_readable(const struct privsep *p)
 	return r < 0 ? -errno : r == 0 ? -ETIMEDOUT : 0;
 }
 
-static int post(struct privsep *p, struct apply_request *r)
+static int post_request(struct privsep *p, struct apply_request *r)
 {
 	size_t len = apply_request_len(r->kind);
 	ssize_t n;
@@ -270,7 +270,7 @@ static int post(struct privsep *p, struct apply_request *r)
 }
 
 /* Before the split. */
-static int call(struct privsep *p, struct apply_request *r, struct apply_reply *ret)
+static int call_directly(struct privsep *p, struct apply_request *r, struct apply_reply *ret)
 {
 	struct apply_reply dropped;
 	int fd;
@@ -286,8 +286,8 @@ int privsep_ask(struct privsep *p, struct apply_request *r)
 	struct apply_reply reply;
 
 	if (!p->apply)
-		return post(p, r);
-	(void)call(p, r, &reply);
+		return post_request(p, r);
+	(void)call_directly(p, r, &reply);
 	p->told(p->ctx, &reply);
 	return 0;
 }
@@ -301,10 +301,10 @@ int privsep_socket(struct privsep *p, enum apply_kind kind, uint32_t arg, uint32
 	int fd = -1, e;
 
 	if (p->apply) {
-		fd = call(p, &r, &reply);
+		fd = call_directly(p, &r, &reply);
 		return reply.result < 0 ? reply.result : fd;
 	}
-	e = post(p, &r);
+	e = post_request(p, &r);
 	while (e == 0) {
 		e = read_one(p, &reply, &fd);
 		if (e > 0 && reply.seq == r.seq && !reply.done)

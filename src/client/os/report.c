@@ -22,9 +22,9 @@ struct line {
 	size_t n;
 };
 
-static void add(struct line *l, const char *fmt, ...) printf_like(2, 3);
+static void add_text(struct line *l, const char *fmt, ...) printf_like(2, 3);
 
-static void add(struct line *l, const char *fmt, ...)
+static void add_text(struct line *l, const char *fmt, ...)
 {
 	va_list ap;
 	int n;
@@ -52,7 +52,7 @@ void driver_flush(struct driver *d)
 	write_text(STDERR_FILENO, &d->err);
 }
 
-static void out(int fd, struct driver_text *t, const struct line *l)
+static void queue_line(int fd, struct driver_text *t, const struct line *l)
 {
 	if (l->n > sizeof(t->s) - t->n)
 		write_text(fd, t);
@@ -72,12 +72,13 @@ static void add_lease(struct line *l, const struct client_lease *x, bool json)
 	(void)ip_text(x->address, a);
 	(void)ip_text(x->server_id, s);
 	if (json)
-		add(l, ",\"address\":\"%s/%u\",\"server\":\"%s\",\"lease\":%u", a,
-		    client_prefix_len(x->mask), s, x->lease_s);
+		add_text(l, ",\"address\":\"%s/%u\",\"server\":\"%s\",\"lease\":%u", a,
+			 client_prefix_len(x->mask), s, x->lease_s);
 	else if (x->lease_s == CLIENT_LEASE_INFINITE)
-		add(l, ": %s/%u of %s, for ever", a, client_prefix_len(x->mask), s);
+		add_text(l, ": %s/%u of %s, for ever", a, client_prefix_len(x->mask), s);
 	else
-		add(l, ": %s/%u of %s, for %u s", a, client_prefix_len(x->mask), s, x->lease_s);
+		add_text(l, ": %s/%u of %s, for %u s", a, client_prefix_len(x->mask), s,
+			 x->lease_s);
 }
 
 static void json_line(struct driver *d, const struct effect *e, struct line *l)
@@ -85,35 +86,35 @@ static void json_line(struct driver *d, const struct effect *e, struct line *l)
 	const char *name = client_notice_name(e->notice.what);
 	int64_t ms = clock_wall_ns(&clock_system) / NS_PER_MS;
 
-	add(l, "{\"event\":\"%s\",\"time\":%lld.%03d,\"state\":\"%s\"", name,
-	    (long long)(ms / 1000), (int)(ms % 1000),
-	    client_state_name(e->notice.what == CLIENT_NOTICE_STATE
-				      ? (enum client_state)e->notice.to
-				      : d->client.state));
+	add_text(l, "{\"event\":\"%s\",\"time\":%lld.%03d,\"state\":\"%s\"", name,
+		 (long long)(ms / 1000), (int)(ms % 1000),
+		 client_state_name(e->notice.what == CLIENT_NOTICE_STATE
+					   ? (enum client_state)e->notice.to
+					   : d->client.state));
 	if (e->notice.what == CLIENT_NOTICE_STATE)
-		add(l, ",\"from\":\"%s\",\"to\":\"%s\",\"cause\":\"%s\"",
-		    client_state_name((enum client_state)e->notice.from),
-		    client_state_name((enum client_state)e->notice.to),
-		    client_event_name((enum client_event)e->notice.event));
+		add_text(l, ",\"from\":\"%s\",\"to\":\"%s\",\"cause\":\"%s\"",
+			 client_state_name((enum client_state)e->notice.from),
+			 client_state_name((enum client_state)e->notice.to),
+			 client_event_name((enum client_event)e->notice.event));
 	else if (e->notice.what == CLIENT_NOTICE_DROPPED)
-		add(l, ",\"reason\":\"%s\"", client_drop_name((enum client_drop)e->notice.to));
+		add_text(l, ",\"reason\":\"%s\"", client_drop_name((enum client_drop)e->notice.to));
 	else if (has_lease(e->notice.what))
 		add_lease(l, &d->client.lease, true);
-	add(l, "}");
+	add_text(l, "}");
 }
 
 static void text_line(struct driver *d, const struct effect *e, struct line *l)
 {
-	add(l, "usher-client: %s: ", d->watch.now.name);
+	add_text(l, "usher-client: %s: ", d->watch.now.name);
 	if (e->notice.what == CLIENT_NOTICE_STATE)
-		add(l, "%s", client_state_name((enum client_state)e->notice.to));
+		add_text(l, "%s", client_state_name((enum client_state)e->notice.to));
 	else
-		add(l, "%s", client_notice_sentence(e->notice.what));
+		add_text(l, "%s", client_notice_sentence(e->notice.what));
 	if (e->notice.what == CLIENT_NOTICE_DROPPED)
-		add(l, ": %s", client_drop_sentence((enum client_drop)e->notice.to));
+		add_text(l, ": %s", client_drop_sentence((enum client_drop)e->notice.to));
 	if (has_lease(e->notice.what))
 		add_lease(l, &d->client.lease, false);
-	add(l, "\n");
+	add_text(l, "\n");
 }
 
 void driver_notice(struct driver *d, const struct effect *e)
@@ -129,16 +130,16 @@ void driver_notice(struct driver *d, const struct effect *e)
 	if (d->opts->json || control_listened(d->control)) {
 		json_line(d, e, &l);
 		control_event(d->control, span_of(l.s, l.n));
-		add(&l, "\n");
+		add_text(&l, "\n");
 		if (d->opts->json)
-			out(STDOUT_FILENO, &d->out, &l);
+			queue_line(STDOUT_FILENO, &d->out, &l);
 	}
 	/* dropped packets may come by the thousand; they are counted */
 	if (d->background || e->notice.what == CLIENT_NOTICE_DROPPED)
 		return;
 	l.n = 0;
 	text_line(d, e, &l);
-	out(STDERR_FILENO, &d->err, &l);
+	queue_line(STDERR_FILENO, &d->err, &l);
 }
 
 void driver_error_text(struct driver *d, const char *what, const char *cause)
@@ -148,8 +149,8 @@ void driver_error_text(struct driver *d, const char *what, const char *cause)
 	history_error(&d->history, clock_wall_ns(&clock_system), what, cause);
 	if (d->background)
 		return;
-	add(&l, "usher-client: %s: %s: %s\n", d->watch.now.name, what, cause);
-	out(STDERR_FILENO, &d->err, &l);
+	add_text(&l, "usher-client: %s: %s: %s\n", d->watch.now.name, what, cause);
+	queue_line(STDERR_FILENO, &d->err, &l);
 	driver_flush(d);
 }
 

@@ -41,7 +41,7 @@ int script_add(struct script *s, const struct script_job *job, struct script_res
 }
 
 /* In the child: never returns. Only calls that are safe after fork. */
-static _Noreturn void become(const struct script *s, const struct script_job *job)
+static _Noreturn void become_script(const struct script *s, const struct script_job *job)
 {
 	static struct script_env env; /* the child's own; too much for a stack */
 	char iface[IF_NAMESIZE] = "";
@@ -72,14 +72,14 @@ static _Noreturn void become(const struct script *s, const struct script_job *jo
 	_exit(errno == ENOENT ? 127 : 126);
 }
 
-static int start(struct script *s, int64_t now_ns)
+static int start_script(struct script *s, int64_t now_ns)
 {
 	pid_t pid = fork();
 
 	if (pid < 0)
 		return -errno;
 	if (pid == 0)
-		become(s, &s->job[0]);
+		become_script(s, &s->job[0]);
 	(void)setpgid(pid, pid); /* parent and child both call it: the group must exist before it
 				    can be killed */
 	s->pid = pid;
@@ -90,14 +90,14 @@ static int start(struct script *s, int64_t now_ns)
 	return 0;
 }
 
-static void shift(struct script *s)
+static void shift_jobs(struct script *s)
 {
 	s->n--;
 	memmove(&s->job[0], &s->job[1], sizeof(s->job[0]) * s->n);
 }
 
 /* 1: it ended. */
-static int reap(struct script *s, struct script_result *ret)
+static int reap_script(struct script *s, struct script_result *ret)
 {
 	int st;
 	pid_t r = waitpid(s->pid, &st, WNOHANG);
@@ -123,7 +123,7 @@ int script_poll(struct script *s, int64_t now_ns, struct script_result *ret)
 	int r;
 
 	if (s->pid) {
-		if (reap(s, ret))
+		if (reap_script(s, ret))
 			return 1;
 		if (now_ns < s->end_ns)
 			return 0;
@@ -135,9 +135,9 @@ int script_poll(struct script *s, int64_t now_ns, struct script_result *ret)
 	}
 	if (!s->n)
 		return 0;
-	r = start(s, now_ns);
+	r = start_script(s, now_ns);
 	*ret = (struct script_result){s->job[0].id, r};
-	shift(s);
+	shift_jobs(s);
 	return r < 0;
 }
 

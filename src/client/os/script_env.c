@@ -83,7 +83,8 @@ static void text_blank(struct text *t)
 }
 
 /* prefix, name and value as one line; an empty or bad value is no variable. */
-static void put(struct script_env *e, const char *prefix, const char *name, const struct text *v)
+static void put_variable(struct script_env *e, const char *prefix, const char *name,
+			 const struct text *v)
 {
 	size_t room = sizeof(e->text) - e->len;
 	int n;
@@ -106,7 +107,7 @@ static void put_str(struct script_env *e, const char *prefix, const char *name, 
 	struct text t = text_in(small, sizeof(small));
 
 	text_add(&t, value);
-	put(e, prefix, name, &t);
+	put_variable(e, prefix, name, &t);
 }
 
 static void put_ip(struct script_env *e, const char *prefix, const char *name, uint32_t a)
@@ -116,7 +117,7 @@ static void put_ip(struct script_env *e, const char *prefix, const char *name, u
 
 	if (a)
 		text_ip(&t, a);
-	put(e, prefix, name, &t);
+	put_variable(e, prefix, name, &t);
 }
 
 static void put_num(struct script_env *e, const char *prefix, const char *name, long long v)
@@ -125,7 +126,7 @@ static void put_num(struct script_env *e, const char *prefix, const char *name, 
 	struct text t = text_in(small, sizeof(small));
 
 	text_num(&t, v);
-	put(e, prefix, name, &t);
+	put_variable(e, prefix, name, &t);
 }
 
 static bool is_name_char(uint8_t c)
@@ -328,7 +329,7 @@ static void put_routes(struct script_env *e, const char *prefix, const struct cl
 		else
 			text_route_dhclient(&t, &l->route[i]);
 	}
-	put(e, prefix, udhcpc ? "staticroutes" : "rfc3442_classless_static_routes", &t);
+	put_variable(e, prefix, udhcpc ? "staticroutes" : "rfc3442_classless_static_routes", &t);
 }
 
 static const struct var *var_of(uint8_t code)
@@ -348,7 +349,7 @@ static void put_option(struct script_env *e, const char *prefix, uint8_t code, s
 
 	if (v) {
 		text_option(&t, v->kind, d);
-		put(e, udhcpc ? "" : prefix, udhcpc ? v->udhcpc : v->dhclient, &t);
+		put_variable(e, udhcpc ? "" : prefix, udhcpc ? v->udhcpc : v->dhclient, &t);
 		return;
 	}
 	if (!udhcpc)
@@ -358,7 +359,7 @@ static void put_option(struct script_env *e, const char *prefix, uint8_t code, s
 		text_add(&t, hex);
 	}
 	(void)snprintf(name, sizeof(name), "opt%u", code);
-	put(e, "", name, &t);
+	put_variable(e, "", name, &t);
 }
 
 static void put_options(struct script_env *e, const char *prefix, const struct client_lease *l,

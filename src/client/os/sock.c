@@ -32,34 +32,34 @@ enum {
 	ERRORS_AT_ONCE = 64,
 };
 
-static void add(struct filter *f, unsigned code, unsigned jt, unsigned jf, uint32_t k)
+static void add_instruction(struct filter *f, unsigned code, unsigned jt, unsigned jf, uint32_t k)
 {
 	f->insns[f->n++] = (struct sock_filter){(uint16_t)code, (uint8_t)jt, (uint8_t)jf, k};
 }
 
 /* Drops packets whose value is not k: jumps over `left` instructions to the last one. */
-static void want(struct filter *f, uint32_t k, unsigned left)
+static void filter_equal(struct filter *f, uint32_t k, unsigned left)
 {
-	add(f, BPF_JMP | BPF_JEQ | BPF_K, 0, left, k);
+	add_instruction(f, BPF_JMP | BPF_JEQ | BPF_K, 0, left, k);
 }
 
 /* The EtherType is that of the bind; of IP, UDP and BOOTP each field in its place. */
 static void filter_dhcp(struct filter *f, uint32_t xid)
 {
 	f->n = 0;
-	add(f, BPF_LD | BPF_B | BPF_ABS, 0, 0, IP + 9);
-	want(f, IPV4_PROTO_UDP, 10);
-	add(f, BPF_LD | BPF_H | BPF_ABS, 0, 0, IP + 6);
-	add(f, BPF_JMP | BPF_JSET | BPF_K, 8, 0, NO_FRAGMENT);
-	add(f, BPF_LDX | BPF_B | BPF_MSH, 0, 0, IP);
-	add(f, BPF_LD | BPF_H | BPF_IND, 0, 0, IP + 2);
-	want(f, CLIENT_PORT, 5);
-	add(f, BPF_LD | BPF_B | BPF_IND, 0, 0, BOOTP);
-	want(f, DHCP4_BOOTREPLY, 3);
-	add(f, BPF_LD | BPF_W | BPF_IND, 0, 0, BOOTP + 4);
-	want(f, xid, 1);
-	add(f, BPF_RET | BPF_K, 0, 0, SNAP_ALL);
-	add(f, BPF_RET | BPF_K, 0, 0, 0);
+	add_instruction(f, BPF_LD | BPF_B | BPF_ABS, 0, 0, IP + 9);
+	filter_equal(f, IPV4_PROTO_UDP, 10);
+	add_instruction(f, BPF_LD | BPF_H | BPF_ABS, 0, 0, IP + 6);
+	add_instruction(f, BPF_JMP | BPF_JSET | BPF_K, 8, 0, NO_FRAGMENT);
+	add_instruction(f, BPF_LDX | BPF_B | BPF_MSH, 0, 0, IP);
+	add_instruction(f, BPF_LD | BPF_H | BPF_IND, 0, 0, IP + 2);
+	filter_equal(f, CLIENT_PORT, 5);
+	add_instruction(f, BPF_LD | BPF_B | BPF_IND, 0, 0, BOOTP);
+	filter_equal(f, DHCP4_BOOTREPLY, 3);
+	add_instruction(f, BPF_LD | BPF_W | BPF_IND, 0, 0, BOOTP + 4);
+	filter_equal(f, xid, 1);
+	add_instruction(f, BPF_RET | BPF_K, 0, 0, SNAP_ALL);
+	add_instruction(f, BPF_RET | BPF_K, 0, 0, 0);
 }
 
 enum { ARP_SPA = 14 + 14, ARP_TPA = 14 + 24 };
@@ -69,14 +69,14 @@ enum { ARP_SPA = 14 + 14, ARP_TPA = 14 + 24 };
 static void filter_arp(struct filter *f, uint32_t address, uint32_t node)
 {
 	f->n = 0;
-	add(f, BPF_LD | BPF_W | BPF_ABS, 0, 0, ARP_SPA);
-	add(f, BPF_JMP | BPF_JEQ | BPF_K, 4, 0, address);
-	add(f, BPF_JMP | BPF_JEQ | BPF_K, 3, 0, node ? node : address);
-	want(f, 0, 3);
-	add(f, BPF_LD | BPF_W | BPF_ABS, 0, 0, ARP_TPA);
-	want(f, address, 1);
-	add(f, BPF_RET | BPF_K, 0, 0, SNAP_ALL);
-	add(f, BPF_RET | BPF_K, 0, 0, 0);
+	add_instruction(f, BPF_LD | BPF_W | BPF_ABS, 0, 0, ARP_SPA);
+	add_instruction(f, BPF_JMP | BPF_JEQ | BPF_K, 4, 0, address);
+	add_instruction(f, BPF_JMP | BPF_JEQ | BPF_K, 3, 0, node ? node : address);
+	filter_equal(f, 0, 3);
+	add_instruction(f, BPF_LD | BPF_W | BPF_ABS, 0, 0, ARP_TPA);
+	filter_equal(f, address, 1);
+	add_instruction(f, BPF_RET | BPF_K, 0, 0, SNAP_ALL);
+	add_instruction(f, BPF_RET | BPF_K, 0, 0, 0);
 }
 
 int client_sock_open_raw(int ifindex, uint32_t xid)

@@ -17,7 +17,7 @@
 
 enum { VLAN_ID_MASK = 0x0fff };
 
-static int configure(int fd, int ifindex, uint16_t protocol, struct filter *f)
+static int configure_socket(int fd, int ifindex, uint16_t protocol, struct filter *f)
 {
 	struct sockaddr_ll a = {.sll_family = AF_PACKET,
 				.sll_protocol = htons(protocol),
@@ -40,7 +40,7 @@ int client_link_open(int ifindex, uint16_t protocol, struct filter *f)
 
 	if (fd < 0)
 		return -errno;
-	r = configure(fd, ifindex, protocol, f);
+	r = configure_socket(fd, ifindex, protocol, f);
 	if (r < 0) {
 		(void)close(fd);
 		return r;

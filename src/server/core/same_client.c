@@ -49,25 +49,25 @@ void same_client_free(struct same_client *s)
 	free(s);
 }
 
-static struct span identity(const struct exchange *x, bool by_id)
+static struct span identity_of(const struct exchange *x, bool by_id)
 {
 	return by_id ? x->client_id : x->hw;
 }
 
-static struct client_guard *find(struct same_client *s, const struct exchange *x, bool by_id,
-				 uint64_t h)
+static struct client_guard *find_guard(struct same_client *s, const struct exchange *x, bool by_id,
+				       uint64_t h)
 {
 	struct client_guard *g;
 
 	for (g = s->buckets[h % GUARD_BUCKETS]; g; g = g->next)
 		if (g->hash == h && g->by_id == by_id &&
-		    span_eq(identity(g->holder, by_id), identity(x, by_id)))
+		    span_eq(identity_of(g->holder, by_id), identity_of(x, by_id)))
 			return g;
 	return NULL;
 }
 
-static void put(struct same_client *s, struct exchange *x, struct client_guard *g, bool by_id,
-		uint64_t h)
+static void insert_guard(struct same_client *s, struct exchange *x, struct client_guard *g,
+			 bool by_id, uint64_t h)
 {
 	*g = (struct client_guard){.next = s->buckets[h % GUARD_BUCKETS],
 				   .holder = x,
@@ -76,7 +76,7 @@ static void put(struct same_client *s, struct exchange *x, struct client_guard *
 	s->buckets[h % GUARD_BUCKETS] = g;
 }
 
-static void take_out(struct same_client *s, struct client_guard *g)
+static void remove_guard(struct same_client *s, struct client_guard *g)
 {
 	struct client_guard **p = &s->buckets[g->hash % GUARD_BUCKETS];
 
@@ -97,10 +97,12 @@ enum same_client_result same_client_take(struct same_client *s, struct exchange 
 	if (!mine)
 		return r; /* the arena is full: later stages will say so */
 	for (int i = 0; i < 2; i++)
-		h[i] = hash_bytes(&s->key, identity(x, i == 0)) ^ (uint64_t)i;
+		h[i] = hash_bytes(&s->key, identity_of(x, i == 0)) ^ (uint64_t)i;
 	(void)pthread_mutex_lock(&s->lock);
 	for (int i = 0; i < 2 && r == SAME_CLIENT_MINE; i++) {
-		struct client_guard *held = identity(x, i == 0).n ? find(s, x, i == 0, h[i]) : NULL;
+		struct client_guard *held = identity_of(x, i == 0).n
+						    ? find_guard(s, x, i == 0, h[i])
+						    : NULL;
 
 		/* RFC 2131 4.2: two identifiers on one hardware address are two clients */
 		if (!held || (i == 1 && x->client_id.n && held->holder->client_id.n))
@@ -110,8 +112,8 @@ enum same_client_result same_client_take(struct same_client *s, struct exchange 
 		r = SAME_CLIENT_WAIT;
 	}
 	for (int i = 0; i < 2 && r == SAME_CLIENT_MINE; i++)
-		if (identity(x, i == 0).n)
-			put(s, x, &mine[i], i == 0, h[i]);
+		if (identity_of(x, i == 0).n)
+			insert_guard(s, x, &mine[i], i == 0, h[i]);
 	(void)pthread_mutex_unlock(&s->lock);
 	if (r == SAME_CLIENT_MINE)
 		x->guard = mine;
@@ -129,7 +131,7 @@ struct exchange *same_client_give(struct same_client *s, struct exchange *x)
 	for (int i = 0; i < 2; i++) {
 		if (!g[i].holder)
 			continue;
-		take_out(s, &g[i]);
+		remove_guard(s, &g[i]);
 		if (g[i].waiter) {
 			/* two different ones may wait (by identifier and by address): chain them */
 			g[i].waiter->next = waiter;

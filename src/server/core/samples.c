@@ -74,7 +74,7 @@ static void ring_drop(struct samples *s, struct series *e)
 	s->total--;
 }
 
-static void ring_clear(struct samples *s, struct series *e)
+static void clear_series_ring(struct samples *s, struct series *e)
 {
 	s->total -= e->n;
 	free(e->ring);
@@ -115,15 +115,15 @@ static bool too_many(const struct series *e)
 	return e->newest.when_ns - ring_at(e, 0)->when_ns > (int64_t)e->limit.n * NS_PER_S;
 }
 
-static void trim(struct samples *s, struct series *e)
+static void trim_series(struct samples *s, struct series *e)
 {
 	while (too_many(e))
 		ring_drop(s, e);
 	if (!e->n)
-		ring_clear(s, e);
+		clear_series_ring(s, e);
 }
 
-static void push(struct samples *s, struct series *e, int64_t value, int64_t now_ns)
+static void push_sample(struct samples *s, struct series *e, int64_t value, int64_t now_ns)
 {
 	bool older = e->limit.by_age || e->limit.n > 1;
 
@@ -133,19 +133,19 @@ static void push(struct samples *s, struct series *e, int64_t value, int64_t now
 		s->total++;
 	}
 	e->newest = (struct sample){value, now_ns};
-	trim(s, e);
+	trim_series(s, e);
 }
 
-static void begin(struct samples *s, struct series *e, int64_t value, int64_t now_ns)
+static void begin_series(struct samples *s, struct series *e, int64_t value, int64_t now_ns)
 {
-	ring_clear(s, e);
+	clear_series_ring(s, e);
 	e->removed = false;
 	e->newest = (struct sample){value, now_ns};
 }
 
 /* --- the table -------------------------------------------------------------------------------- */
 
-static struct series *probe(struct series *t, size_t cap, const struct stat_key *k)
+static struct series *probe_series(struct series *t, size_t cap, const struct stat_key *k)
 {
 	size_t i = hash_u32(k->subnet ^ hash_u32(k->pool ^ hash_u32(k->what))) & (cap - 1);
 
@@ -154,14 +154,14 @@ static struct series *probe(struct series *t, size_t cap, const struct stat_key 
 	return &t[i];
 }
 
-static struct series *find(const struct samples *s, const struct stat_key *k)
+static struct series *find_series(const struct samples *s, const struct stat_key *k)
 {
-	struct series *e = s->cap ? probe(s->t, s->cap, k) : NULL;
+	struct series *e = s->cap ? probe_series(s->t, s->cap, k) : NULL;
 
 	return e && e->used ? e : NULL;
 }
 
-static bool grow(struct samples *s)
+static bool grow_table(struct samples *s)
 {
 	size_t cap = s->cap ? s->cap * 2 : 256;
 	struct series *t = calloc(cap, sizeof(*t));
@@ -170,7 +170,7 @@ static bool grow(struct samples *s)
 		return false;
 	for (size_t i = 0; i < s->cap; i++)
 		if (s->t[i].used)
-			*probe(t, cap, &s->t[i].key) = s->t[i];
+			*probe_series(t, cap, &s->t[i].key) = s->t[i];
 	free(s->t);
 	s->t = t;
 	s->cap = cap;
@@ -182,25 +182,25 @@ static int64_t first_value(const struct stat_now *v)
 	return v->kind == STAT_SIZE ? v->raw : 0;
 }
 
-static bool absent(const struct samples *s, const struct stat_now *v)
+static bool is_absent(const struct samples *s, const struct stat_now *v)
 {
 	return v->kind == STAT_LAZY || s->removed[of_subnet(&v->key)];
 }
 
 /* The series of a statistic, made with its first value. NULL when memory is out. */
-static struct series *take(struct samples *s, const struct stat_now *v)
+static struct series *take_series(struct samples *s, const struct stat_now *v)
 {
-	struct series *e = find(s, &v->key);
+	struct series *e = find_series(s, &v->key);
 
 	if (e)
 		return e;
-	if ((s->n + 1) * 2 > s->cap && !grow(s))
+	if ((s->n + 1) * 2 > s->cap && !grow_table(s))
 		return NULL;
-	e = probe(s->t, s->cap, &v->key);
+	e = probe_series(s->t, s->cap, &v->key);
 	*e = (struct series){
 		.key = v->key,
 		.used = true,
-		.removed = absent(s, v),
+		.removed = is_absent(s, v),
 		.newest = {first_value(v), s->since_ns[of_subnet(&v->key)]},
 		.limit = s->limit,
 	};
@@ -212,34 +212,34 @@ static struct series *take(struct samples *s, const struct stat_now *v)
 
 bool samples_see(struct samples *s, const struct stat_now *v, int64_t now_ns)
 {
-	struct series *e = find(s, &v->key);
+	struct series *e = find_series(s, &v->key);
 	int64_t value;
 
 	if (!e && v->raw == first_value(v))
 		return false;
-	e = take(s, v);
+	e = take_series(s, v);
 	if (!e)
 		return false;
 	value = v->raw - e->base;
 	if (e->removed ? value == 0 : value == e->newest.value)
 		return false;
 	if (e->removed)
-		begin(s, e, value, now_ns);
+		begin_series(s, e, value, now_ns);
 	else
-		push(s, e, value, now_ns);
+		push_sample(s, e, value, now_ns);
 	return true;
 }
 
 bool samples_exist(const struct samples *s, const struct stat_now *v)
 {
-	const struct series *e = find(s, &v->key);
+	const struct series *e = find_series(s, &v->key);
 
-	return e ? !e->removed : !absent(s, v);
+	return e ? !e->removed : !is_absent(s, v);
 }
 
 void samples_each(const struct samples *s, const struct stat_now *v, sample_fn fn, void *ctx)
 {
-	const struct series *e = find(s, &v->key);
+	const struct series *e = find_series(s, &v->key);
 	struct sample first = {first_value(v), s->since_ns[of_subnet(&v->key)]};
 
 	if (!samples_exist(s, v))
@@ -259,13 +259,13 @@ void samples_configured(struct samples *s, int64_t now_ns)
 
 void samples_restart(struct samples *s, const struct stat_now *v, int64_t now_ns)
 {
-	struct series *e = find(s, &v->key);
+	struct series *e = find_series(s, &v->key);
 
 	if (v->kind == STAT_LAZY || (v->kind == STAT_COUNTER && e && !e->removed))
 		return;
 	if (!e && v->raw == first_value(v))
 		return;
-	e = take(s, v);
+	e = take_series(s, v);
 	if (!e)
 		return;
 	if (v->kind == STAT_RECOUNTED || v->kind == STAT_SIZE)
@@ -273,7 +273,7 @@ void samples_restart(struct samples *s, const struct stat_now *v, int64_t now_ns
 	else
 		e->base = v->raw;
 	e->limit = s->limit;
-	begin(s, e, v->raw - e->base, now_ns);
+	begin_series(s, e, v->raw - e->base, now_ns);
 }
 
 /* --- commands --------------------------------------------------------------------------------- */
@@ -281,7 +281,7 @@ void samples_restart(struct samples *s, const struct stat_now *v, int64_t now_ns
 static struct series *take_existing(struct samples *s, const struct stat_now *v, int64_t now_ns)
 {
 	(void)samples_see(s, v, now_ns);
-	return samples_exist(s, v) ? take(s, v) : NULL;
+	return samples_exist(s, v) ? take_series(s, v) : NULL;
 }
 
 bool samples_reset(struct samples *s, const struct stat_now *v, int64_t now_ns)
@@ -291,7 +291,7 @@ bool samples_reset(struct samples *s, const struct stat_now *v, int64_t now_ns)
 	if (!e)
 		return false;
 	e->base = v->raw;
-	begin(s, e, 0, now_ns);
+	begin_series(s, e, 0, now_ns);
 	return true;
 }
 
@@ -302,7 +302,7 @@ bool samples_remove(struct samples *s, const struct stat_now *v, int64_t now_ns)
 	if (!e)
 		return false;
 	e->base = v->raw;
-	begin(s, e, 0, now_ns);
+	begin_series(s, e, 0, now_ns);
 	e->removed = true;
 	return true;
 }
@@ -315,7 +315,7 @@ bool samples_limit(struct samples *s, const struct stat_now *v, struct sample_li
 	if (!e)
 		return false;
 	e->limit = l;
-	trim(s, e);
+	trim_series(s, e);
 	return true;
 }
 
@@ -328,7 +328,7 @@ void samples_reset_all(struct samples *s, int64_t now_ns)
 		if (!e->used || e->removed)
 			continue;
 		e->base += e->newest.value;
-		begin(s, e, 0, now_ns);
+		begin_series(s, e, 0, now_ns);
 	}
 }
 
@@ -341,7 +341,7 @@ void samples_remove_all(struct samples *s)
 		if (!e->used || e->removed)
 			continue;
 		e->base += e->newest.value;
-		ring_clear(s, e);
+		clear_series_ring(s, e);
 		e->removed = true;
 	}
 }
@@ -353,6 +353,6 @@ void samples_limit_all(struct samples *s, struct sample_limit l)
 		if (!s->t[i].used)
 			continue;
 		s->t[i].limit = l;
-		trim(s, &s->t[i]);
+		trim_series(s, &s->t[i]);
 	}
 }

@@ -135,7 +135,7 @@ static size_t lower_bound(const struct reserved *r, size_t n, uint32_t v)
 }
 
 /* Does the allocator of a subnet's pools leave this address to its reservation? */
-static bool bars(const struct config_subnet *s, const struct reserved *r)
+static bool is_barred_by(const struct config_subnet *s, const struct reserved *r)
 {
 	if (s->params.reservations_out_of_pool)
 		return false; /* none is in a pool */
@@ -159,7 +159,7 @@ static int pool_reserved(struct lease_pool_def *d, const struct config_subnet *s
 	if (!a)
 		return -ENOMEM;
 	for (size_t i = from; i < to; i++)
-		if (bars(s, &r[i]) && (!d->n_reserved || a[d->n_reserved - 1] != r[i].addr))
+		if (is_barred_by(s, &r[i]) && (!d->n_reserved || a[d->n_reserved - 1] != r[i].addr))
 			a[d->n_reserved++] = r[i].addr;
 	d->reserved = d->n_reserved ? a : NULL;
 	return 0;

@@ -101,7 +101,7 @@ struct json *tracer_get(struct tracer *t, struct arena *a, bool clear)
 	return list;
 }
 
-static bool wanted(struct tracer *t, const struct exchange *x)
+static bool is_wanted(struct tracer *t, const struct exchange *x)
 {
 	bool yes;
 
@@ -137,7 +137,7 @@ static size_t stamp_put(struct exchange *x, char *out)
 void trace_begin(struct exchange *x)
 {
 	if (x->trace || !(log_on(exchange_log(x), LOG_DHCP4_PACKET_TRACE) ||
-			  wanted(exchange_server(x)->tracer, x)))
+			  is_wanted(exchange_server(x)->tracer, x)))
 		return;
 	x->trace = arena_alloc(&x->pkt.arena, sizeof(*x->trace));
 	if (!x->trace)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
  * The view of a call in rules: the object `call` with the arguments of its hook point
- * (include/usher/hook.h, doc/hooks.md), leases, classes, and the fields of `when`. An argument that
- * a hook point lacks reads as nil; setting one that may not be set there is an error.
+ * (include/usher/hook.h, doc/hooks.md), leases and classes. An argument that a hook point lacks
+ * reads as nil; setting one that may not be set there is an error.
  */
 #include "server/lua/lua_hook.h"
 
@@ -18,7 +18,7 @@
 static const char *const steps[] = {"continue", "skip", "drop", "park"};
 
 /* Raises an error of the hook ABI; 0 returns. */
-static void check(lua_State *L, const struct lua_state *st, int r, const char *what)
+static void check_abi_result(lua_State *L, const struct lua_state *st, int r, const char *what)
 {
 	if (r == -EINVAL)
 		luaL_error(L, "%s: may not be set at %s", what, usher_hook_point(st->call));
@@ -237,7 +237,7 @@ static void set_subnet_id(lua_State *L, void *obj, int idx)
 
 	if (r == -ENOENT)
 		luaL_error(L, "call.subnet_id: there is no subnet %d", (int)id);
-	check(L, st, r, "call.subnet_id");
+	check_abi_result(L, st, r, "call.subnet_id");
 }
 
 static int get_classes(lua_State *L, void *obj)
@@ -286,7 +286,7 @@ static void set_raw(lua_State *L, void *obj, int idx)
 	struct lua_state *st = obj;
 	struct span s = script_check_span(L, idx, "call.raw");
 
-	check(L, st, usher_set_raw(st->call, s.p, s.n), "call.raw");
+	check_abi_result(L, st, usher_set_raw(st->call, s.p, s.n), "call.raw");
 }
 
 static int get_host_id(lua_State *L, void *obj)
@@ -304,7 +304,7 @@ static void set_host_id(lua_State *L, void *obj, int idx)
 	struct lua_state *st = obj;
 	struct span s = script_check_span(L, idx, "call.host_id");
 
-	check(L, st, usher_set_host_id(st->call, s.p, s.n), "call.host_id");
+	check_abi_result(L, st, usher_set_host_id(st->call, s.p, s.n), "call.host_id");
 }
 
 static int get_address_in_use(lua_State *L, void *obj)
@@ -318,7 +318,7 @@ static void set_address_in_use(lua_State *L, void *obj, int idx)
 	struct lua_state *st = obj;
 
 	if (st->call->point != HOOK_LEASE4_OFFER)
-		check(L, st, -EINVAL, "call.address_in_use");
+		check_abi_result(L, st, -EINVAL, "call.address_in_use");
 	usher_set_address_in_use(st->call, script_check_bool(L, idx, "call.address_in_use"));
 }
 
@@ -351,7 +351,7 @@ static void set_answer(lua_State *L, void *obj, int idx)
 	struct span s = script_check_span(L, idx, "call.answer");
 
 	if (!usher_command_name(st->call))
-		check(L, st, -EINVAL, "call.answer");
+		check_abi_result(L, st, -EINVAL, "call.answer");
 	if (usher_command_set_answer(st->call, (const char *)s.p) < 0)
 		luaL_error(L, "call.answer: no JSON map");
 }
@@ -444,92 +444,3 @@ void lua_call_end(struct lua_state *st)
 	st->generation++;
 	st->call = NULL;
 }
-
-/* --- `when` ----------------------------------------------------------------------------------- */
-
-static const struct usher_call *call_of(const void *ctx)
-{
-	return ((const struct lua_state *)ctx)->call;
-}
-
-/* FNV-1a: texts that are compared as numbers. */
-static uint64_t text_number(const char *text)
-{
-	uint64_t h = 0xcbf29ce484222325ULL;
-
-	for (; *text; text++)
-		h = (h ^ (uint8_t)*text) * 0x100000001b3ULL;
-	return h;
-}
-
-static int parse_text(const char *text, uint64_t *ret)
-{
-	*ret = text_number(text);
-	return 0;
-}
-
-#define FIELD(name, value)                                 \
-	static uint64_t when_##name(const void *ctx)       \
-	{                                                  \
-		const struct usher_call *c = call_of(ctx); \
-                                                           \
-		return (value);                            \
-	}
-FIELD(type, dhcp4_msg_type(c->query))
-FIELD(chaddr, script_dhcp_chaddr(c->query))
-FIELD(ciaddr, c->query->ciaddr)
-FIELD(giaddr, c->query->giaddr)
-FIELD(hops, c->query->hops)
-FIELD(secs, c->query->secs)
-FIELD(subnet_id, c->subnet_id)
-FIELD(interface, text_number(c->iface))
-FIELD(source, c->src)
-FIELD(destination, c->dst)
-FIELD(command, text_number(c->command))
-#undef FIELD
-
-static bool has_query(const void *ctx)
-{
-	return call_of(ctx)->query != NULL;
-}
-
-static bool has_type(const void *ctx)
-{
-	return has_query(ctx) && dhcp4_msg_type(call_of(ctx)->query) != DHCP4_NOTYPE;
-}
-
-static bool has_chaddr(const void *ctx)
-{
-	return has_query(ctx) && script_dhcp_has_chaddr(call_of(ctx)->query);
-}
-
-static bool has_subnet(const void *ctx)
-{
-	return call_of(ctx)->subnet_id != 0;
-}
-
-static bool has_interface(const void *ctx)
-{
-	return call_of(ctx)->iface != NULL;
-}
-
-static bool has_command(const void *ctx)
-{
-	return call_of(ctx)->command != NULL;
-}
-
-const struct script_filter_field lua_when_fields[] = {
-	{"type", when_type, has_type, script_dhcp_parse_type, SCRIPT_FIELD_TEXT,
-	 script_dhcp_type_text},
-	{"chaddr", when_chaddr, has_chaddr, script_dhcp_parse_chaddr, SCRIPT_FIELD_NUMBER, NULL},
-	{"ciaddr", when_ciaddr, has_query, NULL, SCRIPT_FIELD_ADDRESS, NULL},
-	{"giaddr", when_giaddr, has_query, NULL, SCRIPT_FIELD_ADDRESS, NULL},
-	{"hops", when_hops, has_query, NULL, SCRIPT_FIELD_NUMBER, NULL},
-	{"secs", when_secs, has_query, NULL, SCRIPT_FIELD_NUMBER, NULL},
-	{"subnet_id", when_subnet_id, has_subnet, NULL, SCRIPT_FIELD_NUMBER, NULL},
-	{"interface", when_interface, has_interface, parse_text, SCRIPT_FIELD_NUMBER, NULL},
-	{"source", when_source, has_query, NULL, SCRIPT_FIELD_ADDRESS, NULL},
-	{"destination", when_destination, has_query, NULL, SCRIPT_FIELD_ADDRESS, NULL},
-	{"command", when_command, has_command, parse_text, SCRIPT_FIELD_NUMBER, NULL},
-	{0},
-};

@@ -33,7 +33,7 @@ struct parameters {
 
 /* --- parameters ------------------------------------------------------------------------------- */
 
-static int bad(struct config_error *err, const struct json_pos *pos, const char *what)
+static int refuse_parameter(struct config_error *err, const struct json_pos *pos, const char *what)
 {
 	return config_error_set(err, pos, -USHER_E_HOOK, "hook library lua: %s", what);
 }
@@ -44,21 +44,23 @@ static int read_one(struct parameters *p, const struct json *v, struct config_er
 
 	if (strcmp(v->key, "script") == 0) {
 		if (v->type != JSON_STRING || !v->n)
-			return bad(err, &v->pos, "'script' is the path of a file");
+			return refuse_parameter(err, &v->pos, "'script' is the path of a file");
 		p->script = v->s;
 	} else if (number || strcmp(v->key, "memory-mb") == 0) {
 		if (v->type != JSON_INT || v->i < (number ? INSTRUCTIONS_MIN : 1) ||
 		    v->i > (number ? INSTRUCTIONS_MAX : MEMORY_MB_MAX))
-			return bad(err, &v->pos,
-				   number ? "'instructions' is a number from 1000 to 2^40"
-					  : "'memory-mb' is a number from 1 to 65536");
+			return refuse_parameter(
+				err, &v->pos,
+				number ? "'instructions' is a number from 1000 to 2^40"
+				       : "'memory-mb' is a number from 1 to 65536");
 		*(number ? &p->instructions : &p->memory_mb) = v->i;
 	} else if (strcmp(v->key, "on-error") == 0) {
 		p->drop_on_error = v->type == JSON_STRING && strcmp(v->s, "drop") == 0;
 		if (v->type != JSON_STRING || (!p->drop_on_error && strcmp(v->s, "continue") != 0))
-			return bad(err, &v->pos, "'on-error' is \"continue\" or \"drop\"");
+			return refuse_parameter(err, &v->pos,
+						"'on-error' is \"continue\" or \"drop\"");
 	} else {
-		return bad(
+		return refuse_parameter(
 			err, &v->key_pos,
 			"there are only the parameters script, instructions, memory-mb, on-error");
 	}
@@ -75,7 +77,8 @@ static int read_parameters(struct parameters *p, const struct config_hook_librar
 			if (r < 0)
 				return r;
 		}
-	return p->script ? 0 : bad(err, &conf->pos, "the parameter 'script' is missing");
+	return p->script ? 0
+			 : refuse_parameter(err, &conf->pos, "the parameter 'script' is missing");
 }
 
 /* A relative path begins where the configuration file is. */
@@ -89,14 +92,14 @@ static void script_path(char out[PATH_MAX], const char *config_file, const char 
 
 /* --- states ----------------------------------------------------------------------------------- */
 
-static void print(void *ctx, struct span line)
+static void print_line(void *ctx, struct span line)
 {
 	const struct lua_hook *h = ctx;
 
 	log_msg(h->log, LOG_USHER_SCRIPT_INFO, "%.*s", (int)line.n, (const char *)line.p);
 }
 
-static void drop(struct script_dhcp *d)
+static void drop_packet(struct script_dhcp *d)
 {
 	const struct lua_state *st = d->ctx;
 
@@ -119,7 +122,7 @@ static const struct option_def *by_name(const struct script_dhcp *d, const char 
 				   name);
 }
 
-static const struct script_dhcp_host dhcp_host = {.drop = drop,
+static const struct script_dhcp_host dhcp_host = {.drop = drop_packet,
 						  .by_code = by_code,
 						  .by_name = by_name};
 
@@ -161,10 +164,11 @@ static int state_run(struct lua_state *st, const char *path, const struct config
 	int r = script_run_file(st->script, path, &e);
 
 	if (r != 0)
-		return bad(err, &conf->pos, e.text);
+		return refuse_parameter(err, &conf->pos, e.text);
 	if (script_started(st->script) & SCRIPT_RAISE_FAULT)
-		return bad(err, &conf->pos,
-			   "a rule on haka.events.started failed (the log says where)");
+		return refuse_parameter(
+			err, &conf->pos,
+			"a rule on haka.events.started failed (the log says where)");
 	st->running = true;
 	return 0;
 }
@@ -213,7 +217,7 @@ static void state_give(struct lua_hook *h, const struct lua_state *st)
 
 /* --- the callout ------------------------------------------------------------------------------ */
 
-static int push(lua_State *L, void *ctx, bool streamed)
+static int push_arguments(lua_State *L, void *ctx, bool streamed)
 {
 	struct lua_state *st = ctx;
 
@@ -223,7 +227,7 @@ static int push(lua_State *L, void *ctx, bool streamed)
 	return 2;
 }
 
-static bool stopped(void *ctx)
+static bool is_dropped(void *ctx)
 {
 	const struct lua_state *st = ctx;
 
@@ -232,7 +236,7 @@ static bool stopped(void *ctx)
 
 unsigned lua_state_call(struct lua_state *st, enum hook_point point, usher_call *call)
 {
-	struct script_raise r = {.ctx = st, .push = push, .stopped = stopped};
+	struct script_raise r = {.ctx = st, .push = push_arguments, .stopped = is_dropped};
 	unsigned what;
 
 	lua_call_begin(st, call);
@@ -243,7 +247,7 @@ unsigned lua_state_call(struct lua_state *st, enum hook_point point, usher_call 
 	return what;
 }
 
-static int callout(usher_call *call, void *ctx)
+static int call_state(usher_call *call, void *ctx)
 {
 	const struct lua_point *p = ctx;
 	struct lua_hook *h = p->hook;
@@ -295,10 +299,10 @@ static int open_states(struct lua_hook *h, const struct hook_registry_opts *o,
 	script_path(path, o->config_file, p.script);
 	/* a FIFO without a writer would hold the server, and one state only could read it */
 	if (stat(path, &info) == 0 && !S_ISREG(info.st_mode))
-		return bad(err, &conf->pos, "the script is no regular file");
+		return refuse_parameter(err, &conf->pos, "the script is no regular file");
 	h->drop_on_error = p.drop_on_error;
 	if (tables_new(h) < 0)
-		return bad(err, &conf->pos, "not enough memory");
+		return refuse_parameter(err, &conf->pos, "not enough memory");
 	while (h->n_states <= workers) {
 		struct lua_state *st = &h->states[h->n_states];
 		struct script_opts so = {
@@ -308,13 +312,14 @@ static int open_states(struct lua_hook *h, const struct hook_registry_opts *o,
 			.thread = h->n_states++,
 			.log = o->log,
 			.clock = o->clock,
-			.print = print,
+			.print = print_line,
 			.ctx = h,
 			.shared = h->tables,
 		};
 
 		if (lua_state_open(st, h, &so) < 0)
-			return bad(err, &conf->pos, "not enough memory for a Lua state");
+			return refuse_parameter(err, &conf->pos,
+						"not enough memory for a Lua state");
 		r = state_run(st, path, conf, err);
 		if (r < 0)
 			return r;
@@ -324,7 +329,7 @@ static int open_states(struct lua_hook *h, const struct hook_registry_opts *o,
 
 /* A point is registered if rules of any state listen to it; a listener that a script adds later is
  * not called. */
-static int listen(struct lua_hook *h)
+static int register_points(struct lua_hook *h)
 {
 	int r = 0;
 
@@ -335,7 +340,7 @@ static int listen(struct lua_hook *h)
 			any |= script_event_any(h->states[i].script, h->states[i].events[p]);
 		h->points[p] = (struct lua_point){h, (enum hook_point)p};
 		if (any)
-			r = usher_register(h->lib, hook_point_name((enum hook_point)p), callout,
+			r = usher_register(h->lib, hook_point_name((enum hook_point)p), call_state,
 					   &h->points[p]);
 	}
 	return r;
@@ -348,15 +353,15 @@ int lua_hook_load(struct usher_lib *lib, const struct hook_registry_opts *o,
 	int r;
 
 	if (!h)
-		return bad(err, &conf->pos, "not enough memory");
+		return refuse_parameter(err, &conf->pos, "not enough memory");
 	h->lib = lib;
 	h->log = o->log;
 	h->parked_end = &h->parked;
 	(void)pthread_mutex_init(&h->shared, NULL);
 	(void)pthread_mutex_init(&h->park_lock, NULL);
 	r = open_states(h, o, conf, err);
-	if (r == 0 && listen(h) < 0)
-		r = bad(err, &conf->pos, "too many callouts at a hook point");
+	if (r == 0 && register_points(h) < 0)
+		r = refuse_parameter(err, &conf->pos, "too many callouts at a hook point");
 	if (r < 0) {
 		hook_free(h);
 		return r;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
  * The hook library "lua" from the inside, shared by its own files: lua_hook.c (parameters, states,
- * callouts), lua_call.c (the view of a call in rules), lua_park.c (handles of parked packets).
+ * callouts), lua_call.c (the view of a call in rules), lua_when.c (fields of `when`), lua_park.c
+ * (handles of parked packets).
  *
  * There is one Lua state a worker, and one more. A worker's thread claims one when it first calls
  * and keeps it, so no lock is taken for packets. The last is everybody else's, one at a time: the
@@ -77,12 +78,14 @@ unsigned lua_state_call(struct lua_state *st, enum hook_point point, usher_call 
 
 /* --- lua_call.c ------------------------------------------------------------------------------- */
 extern const struct script_class lua_call_class;
-/* The fields that `when` may name. Their context is the state. */
-extern const struct script_filter_field lua_when_fields[];
 int lua_call_register(struct lua_state *st) must_check;
 /* Lets the state show a call; ends that. */
 void lua_call_begin(struct lua_state *st, usher_call *call);
 void lua_call_end(struct lua_state *st);
+
+/* --- lua_when.c ------------------------------------------------------------------------------- */
+/* The fields that `when` may name. Their context is the state. */
+extern const struct script_filter_field lua_when_fields[];
 
 /* --- lua_park.c ------------------------------------------------------------------------------- */
 int lua_park_register(struct lua_state *st) must_check;

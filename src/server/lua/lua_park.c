@@ -24,7 +24,7 @@ static const char key_meta;
 enum how { GO_ON, DROP, IN_USE };
 
 /* Takes it out of the list. Under the lock. */
-static usher_parked *take(struct lua_parked *p)
+static usher_parked *take_handle(struct lua_parked *p)
 {
 	usher_parked *packet = p->packet;
 
@@ -47,7 +47,7 @@ static bool give_back(struct lua_parked *p, enum how how)
 	usher_parked *packet;
 
 	(void)pthread_mutex_lock(&h->park_lock);
-	packet = take(p);
+	packet = take_handle(p);
 	(void)pthread_mutex_unlock(&h->park_lock);
 	if (!packet)
 		return false;
@@ -94,7 +94,7 @@ static int handle_gc(lua_State *L)
 }
 
 /* Appends a handle: packets are resumed in the order of their arrival. Called under the lock. */
-static void put(struct lua_hook *h, struct lua_parked *p)
+static void append_handle(struct lua_hook *h, struct lua_parked *p)
 {
 	p->next = NULL;
 	p->at = h->parked_end;
@@ -121,7 +121,7 @@ int lua_call_park(lua_State *L)
 	retired = h->retired;
 	if (!retired) {
 		p->packet = usher_park(st->call);
-		put(h, p);
+		append_handle(h, p);
 	}
 	(void)pthread_mutex_unlock(&h->park_lock);
 	if (!retired) /* else the handle was given back already: the packet is not parked */
@@ -136,7 +136,8 @@ void lua_park_undo(struct lua_state *st, bool drop)
 	(void)pthread_mutex_lock(&h->park_lock);
 	for (struct lua_parked *p = h->parked; p;) {
 		struct lua_parked *next = p->next;
-		usher_parked *packet = p->st == st && p->call == st->generation ? take(p) : NULL;
+		usher_parked *packet = p->st == st && p->call == st->generation ? take_handle(p)
+										: NULL;
 
 		if (packet && drop)
 			usher_unpark_drop(packet);
@@ -152,7 +153,7 @@ void lua_park_retire(struct lua_hook *h)
 	(void)pthread_mutex_lock(&h->park_lock);
 	h->retired = true;
 	while (h->parked)
-		usher_unpark(take(h->parked));
+		usher_unpark(take_handle(h->parked));
 	(void)pthread_mutex_unlock(&h->park_lock);
 }
 

@@ -18,7 +18,7 @@ struct absent {
 	size_t n;
 };
 
-static void report(struct absent *a, const struct json_pos *at, const char *text)
+static void report_absent(struct absent *a, const struct json_pos *at, const char *text)
 {
 	a->n++;
 	if (a->fn)
@@ -36,7 +36,7 @@ static void check_listen(struct absent *a, const struct config_interface *c)
 	if (!i) {
 		(void)snprintf(text, sizeof(text),
 			       "interface '%s' does not exist: nobody is served there", c->name);
-		report(a, &c->pos, text);
+		report_absent(a, &c->pos, text);
 		return;
 	}
 	for (size_t k = 0; k < i->n_addrs; k++)
@@ -45,7 +45,7 @@ static void check_listen(struct absent *a, const struct config_interface *c)
 	(void)snprintf(text, sizeof(text),
 		       "interface '%s' has no address%s%s: nobody is served there", c->name,
 		       c->addr ? " " : "", c->addr ? ip_text(c->addr, ip) : "");
-	report(a, &c->pos, text);
+	report_absent(a, &c->pos, text);
 }
 
 /* The interface of a subnet or network; inherited: the outer scope's, which is reported there. */
@@ -59,7 +59,7 @@ static void check_scope(struct absent *a, const struct json *node, const char *w
 		return;
 	(void)snprintf(text, sizeof(text), "interface '%.32s' of %s %.80s does not exist", iface,
 		       what, name);
-	report(a, v ? &v->pos : &node->pos, text);
+	report_absent(a, v ? &v->pos : &node->pos, text);
 }
 
 size_t absent_each(const struct config *cfg, const struct iface_table *t,

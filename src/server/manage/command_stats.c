@@ -51,7 +51,7 @@ static void put_sample(void *ctx, const struct sample *v)
 }
 
 /* Takes a sample of a statistic and puts its history into the answer, if it exists. */
-static void put(void *ctx, const struct stat_now *v)
+static void put_statistic(void *ctx, const struct stat_now *v)
 {
 	struct collect *k = ctx;
 	struct samples *s = k->c->d->srv.samples;
@@ -127,7 +127,7 @@ struct json *command_statistic_get_all(struct command *c)
 {
 	struct collect k = {.c = c, .out = json_map(c->arena)};
 
-	walk_all(&k, put);
+	walk_all(&k, put_statistic);
 	return command_ok(c, k.out, "%s", "");
 }
 
@@ -137,7 +137,7 @@ struct json *command_statistic_global_get_all(struct command *c)
 			    .out = json_map(c->arena),
 			    .now_ns = clock_wall_ns(&c->d->srv.clock)};
 
-	stat_walk_server(&c->d->srv, put, &k);
+	stat_walk_server(&c->d->srv, put_statistic, &k);
 	return command_ok(c, k.out, "%s", "");
 }
 
@@ -148,25 +148,25 @@ struct json *command_statistic_get(struct command *c)
 
 	if (!k.only)
 		return refusal;
-	walk_all(&k, put);
+	walk_all(&k, put_statistic);
 	return command_ok(c, k.out, "%s", "");
 }
 
 /* --- commands that change histories ----------------------------------------------------------- */
 
 /* Finds the statistic of `name`. NULL, or the answer that refuses. */
-static struct json *find(struct command *c, struct collect *k)
+static struct json *find_statistic(struct command *c, struct collect *k)
 {
 	struct json *refusal;
 
 	*k = (struct collect){.c = c, .only = name_argument(c, &refusal)};
 	if (!k->only)
 		return refusal;
-	walk_all(k, put);
+	walk_all(k, put_statistic);
 	return k->found ? NULL : command_fail(c, "No '%s' statistic found", k->only);
 }
 
-static struct json *changed(const struct collect *k, bool done, const char *what)
+static struct json *answer_change(const struct collect *k, bool done, const char *what)
 {
 	return done ? command_ok(k->c, NULL, "Statistic '%s' %s", k->only, what)
 		    : command_fail(k->c, "out of memory");
@@ -175,20 +175,21 @@ static struct json *changed(const struct collect *k, bool done, const char *what
 struct json *command_statistic_reset(struct command *c)
 {
 	struct collect k;
-	struct json *refusal = find(c, &k);
+	struct json *refusal = find_statistic(c, &k);
 
 	return refusal ? refusal
-		       : changed(&k, samples_reset(c->d->srv.samples, &k.at, k.now_ns), "reset.");
+		       : answer_change(&k, samples_reset(c->d->srv.samples, &k.at, k.now_ns),
+				       "reset.");
 }
 
 struct json *command_statistic_remove(struct command *c)
 {
 	struct collect k;
-	struct json *refusal = find(c, &k);
+	struct json *refusal = find_statistic(c, &k);
 
 	return refusal ? refusal
-		       : changed(&k, samples_remove(c->d->srv.samples, &k.at, k.now_ns),
-				 "removed.");
+		       : answer_change(&k, samples_remove(c->d->srv.samples, &k.at, k.now_ns),
+				       "removed.");
 }
 
 /* Sizes of pools have no history unless a command makes one. */
@@ -216,7 +217,7 @@ struct json *command_statistic_remove_all(struct command *c)
 {
 	struct collect k = {.c = c};
 
-	walk_all(&k, put);
+	walk_all(&k, put_statistic);
 	samples_remove_all(c->d->srv.samples);
 	return command_ok(
 		c, NULL,
@@ -235,10 +236,10 @@ static struct json *limit_one(struct command *c, const char *key, bool by_age, c
 	if (!refusal && !by_age && l.n == 0)
 		refusal = command_fail(c, "'max-samples' parameter must not be zero");
 	if (!refusal)
-		refusal = find(c, &k);
+		refusal = find_statistic(c, &k);
 	if (refusal)
 		return refusal;
-	return changed(&k, samples_limit(c->d->srv.samples, &k.at, l, k.now_ns), what);
+	return answer_change(&k, samples_limit(c->d->srv.samples, &k.at, l, k.now_ns), what);
 }
 
 struct json *command_statistic_sample_age(struct command *c)

@@ -85,7 +85,7 @@ static int take_lock(struct server_daemon *d, const char *path, struct arena *a)
 	return -EADDRINUSE;
 }
 
-static const char *reason(int r, const struct journal_load_stats *st)
+static const char *failure_reason(int r, const struct journal_load_stats *st)
 {
 	if (r == -EADDRINUSE)
 		return "another server has it open";
@@ -99,14 +99,14 @@ static const char *reason(int r, const struct journal_load_stats *st)
 }
 
 /* r: as journal_opened() said. */
-static void report(struct server_daemon *d, const char *path, int r,
-		   const struct journal_load_stats *st)
+static void report_load(struct server_daemon *d, const char *path, int r,
+			const struct journal_load_stats *st)
 {
 	if (r != 1)
 		d->loaded = *st;
 	if (r < 0)
 		log_msg(d->srv.log, LOG_DHCP4_INIT_FAIL, "lease file %s cannot be opened: %s: %s",
-			path, usher_strerror(r), reason(r, st));
+			path, usher_strerror(r), failure_reason(r, st));
 	else if (r == 0)
 		log_msg(d->srv.log, LOG_DHCPSRV_MEMFILE_DB, "%s: %llu leases from %llu rows",
 			path[0] ? path : "(not persistent)", (unsigned long long)st->leases,
@@ -151,7 +151,7 @@ int daemon_open_leases(struct server_daemon *d, const struct config *cfg)
 	r = journal_open(&o, d->srv.db, &d->srv.store, &st);
 	if (r == 0)
 		r = journal_opened(d->srv.store, load_wait_ns, &st);
-	report(d, o.persist ? o.path : "", r, &st);
+	report_load(d, o.persist ? o.path : "", r, &st);
 	arena_fini(&a);
 	return r < 0 ? r : 0;
 }
@@ -189,7 +189,7 @@ static void on_moved(void *ctx, uint32_t events)
 	(void)events;
 	if (r == 1)
 		return;
-	report(d, lease_store_path(d->srv.store), r, &st);
+	report_load(d, lease_store_path(d->srv.store), r, &st);
 	daemon_watch_leases_end(d);
 	if (r < 0) {
 		daemon_shutdown(d, 1);

@@ -17,7 +17,7 @@
 
 enum { SUBNETS_AT_A_TIME = 256, FEW_PACKETS = 8 };
 
-static void sample(struct server_daemon *d)
+static void take_samples(struct server_daemon *d)
 {
 	struct daemon_sampling *k = &d->sampling;
 	uint64_t before = k->received;
@@ -39,7 +39,7 @@ static void sample(struct server_daemon *d)
 
 static void on_timer(void *ctx)
 {
-	sample(ctx);
+	take_samples(ctx);
 }
 
 static void on_wake(void *ctx, uint32_t events)
@@ -49,7 +49,7 @@ static void on_wake(void *ctx, uint32_t events)
 
 	(void)events;
 	if (read(d->srv.sample_fd, &n, sizeof(n)) == (ssize_t)sizeof(n))
-		sample(d);
+		take_samples(d);
 }
 
 int daemon_samples_begin(struct server_daemon *d)

@@ -25,7 +25,7 @@ static struct {
 	_Atomic bool ended;
 } signals;
 
-static void ignore(int signo)
+static void ignore_signal(int signo)
 {
 	(void)signo;
 }
@@ -36,7 +36,7 @@ static void take_rest(void)
 {
 	static const int rest[] = {SIGUSR2, SIGQUIT, SIGALRM, SIGVTALRM,
 				   SIGPROF, SIGIO,   SIGPWR,  SIGSTKFLT};
-	struct sigaction act = {.sa_handler = ignore, .sa_flags = SA_RESTART};
+	struct sigaction act = {.sa_handler = ignore_signal, .sa_flags = SA_RESTART};
 
 	for (size_t i = 0; i < ARRAY_LEN(rest); i++)
 		(void)sigaction(rest[i], &act, NULL);

@@ -16,7 +16,7 @@
 
 /* From the last time on; a period that is new begins now. A reload that changes nothing moves
  * nothing. */
-static void arm(struct daemon_periodic *p, uint32_t s, bool fired)
+static void arm_periodic(struct daemon_periodic *p, uint32_t s, bool fired)
 {
 	if (!fired && s == p->period_s)
 		return;
@@ -37,7 +37,7 @@ static void on_reclaim(void *ctx)
 		log_msg(d->srv.log, LOG_ALLOC_ENGINE_V4_LEASES_RECLAMATION_SLOW,
 			"expired leases were left over %u times: max-reclaim-leases or max-reclaim-time is too small",
 			d->reclaim_cycles_behind);
-	arm(&d->reclaim, s->cfg->reclaim_timer_wait_s, true);
+	arm_periodic(&d->reclaim, s->cfg->reclaim_timer_wait_s, true);
 	snapshot_unref(s);
 }
 
@@ -47,7 +47,7 @@ static void on_flush(void *ctx)
 	struct snapshot *s = server_snapshot(&d->srv);
 
 	server_flush_reclaimed(&d->srv);
-	arm(&d->flush, s->cfg->flush_reclaimed_timer_wait_s, true);
+	arm_periodic(&d->flush, s->cfg->flush_reclaimed_timer_wait_s, true);
 	snapshot_unref(s);
 }
 
@@ -58,7 +58,7 @@ static void on_lfc(void *ctx)
 
 	if (d->srv.store && s->cfg->persist)
 		(void)!lease_store_cleanup(d->srv.store);
-	arm(&d->lfc, s->cfg->lfc_interval, true);
+	arm_periodic(&d->lfc, s->cfg->lfc_interval, true);
 	snapshot_unref(s);
 }
 
@@ -94,7 +94,7 @@ static void on_second(void *ctx)
 	loop_timer_set(d->second, NS_PER_S);
 }
 
-static void make(struct server_daemon *d, struct loop_timer **t, loop_timer_fn fn)
+static void make_timer(struct server_daemon *d, struct loop_timer **t, loop_timer_fn fn)
 {
 	if (!*t)
 		(void)!loop_timer_new(d->loop, fn, d, t);
@@ -104,15 +104,15 @@ void daemon_timers(struct server_daemon *d)
 {
 	struct snapshot *s = server_snapshot(&d->srv);
 
-	make(d, &d->reclaim.timer, on_reclaim);
-	make(d, &d->flush.timer, on_flush);
-	make(d, &d->lfc.timer, on_lfc);
-	make(d, &d->second, on_second);
-	arm(&d->reclaim, s->cfg->reclaim_timer_wait_s, false);
-	arm(&d->flush, s->cfg->flush_reclaimed_timer_wait_s, false);
-	arm(&d->lfc, s->cfg->lfc_interval, false);
+	make_timer(d, &d->reclaim.timer, on_reclaim);
+	make_timer(d, &d->flush.timer, on_flush);
+	make_timer(d, &d->lfc.timer, on_lfc);
+	make_timer(d, &d->second, on_second);
+	arm_periodic(&d->reclaim, s->cfg->reclaim_timer_wait_s, false);
+	arm_periodic(&d->flush, s->cfg->flush_reclaimed_timer_wait_s, false);
+	arm_periodic(&d->lfc, s->cfg->lfc_interval, false);
 	loop_timer_set(d->second, NS_PER_S);
-	make(d, &d->retry, on_retry);
+	make_timer(d, &d->retry, on_retry);
 	snapshot_unref(s);
 }
 

@@ -16,7 +16,7 @@
 
 enum { PAGE = 256 };
 
-static bool fits(const struct config *cfg, const struct lease *l)
+static bool fits_subnet(const struct config *cfg, const struct lease *l)
 {
 	const struct config_subnet *s = config_subnet_by_id(cfg, l->subnet_id);
 
@@ -24,7 +24,7 @@ static bool fits(const struct config *cfg, const struct lease *l)
 }
 
 /* Treats a lease that does not fit. Returns the action, for the log. */
-static const char *treat(struct server *srv, const struct config *cfg, const struct lease *l)
+static const char *treat_misfit(struct server *srv, const struct config *cfg, const struct lease *l)
 {
 	const struct config_subnet *home = config_subnet_containing(cfg, l->addr, NULL);
 	enum config_lease_checks mode = cfg->lease_checks;
@@ -54,10 +54,10 @@ static uint64_t check_page(struct server *srv, const struct config *cfg, const s
 	for (size_t i = 0; i < n; i++) {
 		const char *done;
 
-		if (fits(cfg, &page[i]))
+		if (fits_subnet(cfg, &page[i]))
 			continue;
 		bad++;
-		done = treat(srv, cfg, &page[i]);
+		done = treat_misfit(srv, cfg, &page[i]);
 		log_msg(srv->log, LOG_DHCPSRV_LEASE_SANITY_FAIL,
 			"lease %s does not belong to subnet id %u: %s", ip_text(page[i].addr, ip),
 			page[i].subnet_id, done);

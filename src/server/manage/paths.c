@@ -159,7 +159,7 @@ static void check_hooks(struct place *p)
 	}
 }
 
-static const struct json *nth(const struct json *list, size_t n)
+static const struct json *nth_item(const struct json *list, size_t n)
 {
 	const struct json *v = list ? list->first : NULL;
 
@@ -175,9 +175,10 @@ static void check_logs(struct place *p, const struct json *dhcp4)
 	for (size_t i = 0; i < cfg->n_loggers; i++)
 		for (size_t j = 0; j < cfg->loggers[i].n_outputs; j++) {
 			const struct log_output *o = &cfg->loggers[i].outputs[j];
-			const struct json *outputs = json_get(nth(json_get(dhcp4, "loggers"), i),
+			const struct json *outputs = json_get(nth_item(json_get(dhcp4, "loggers"),
+								       i),
 							      "output-options");
-			const struct json *at = json_get(nth(outputs, j), "output");
+			const struct json *at = json_get(nth_item(outputs, j), "output");
 
 			if (o->kind == LOG_SINK_FILE && !log_in_force(p->c->in_force, o->path) &&
 			    !paths_below(o->path, config_dir(CONFIG_DIR_LOGS)))

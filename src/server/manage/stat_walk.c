@@ -71,7 +71,8 @@ const char *stat_name(const struct stat_key *k, char out[STAT_NAME_LEN])
 	return out;
 }
 
-static void show(stat_fn fn, void *ctx, struct stat_key k, enum stat_kind kind, int64_t raw)
+static void show_statistic(stat_fn fn, void *ctx, struct stat_key k, enum stat_kind kind,
+			   int64_t raw)
 {
 	struct stat_now v = {k, kind, raw};
 
@@ -84,18 +85,18 @@ static void show_leases(struct server *srv, uint32_t subnet, uint32_t pool, stat
 
 	lease_db_counts(srv->db, subnet, pool, &n);
 	for (uint32_t i = 0; i < ARRAY_LEN(lease_metrics); i++)
-		show(fn, ctx, (struct stat_key){subnet, pool, WHAT_LEASES + i},
-		     subnet ? lease_metrics[i].kind : STAT_COUNTER, count_at(&n, i));
+		show_statistic(fn, ctx, (struct stat_key){subnet, pool, WHAT_LEASES + i},
+			       subnet ? lease_metrics[i].kind : STAT_COUNTER, count_at(&n, i));
 }
 
 void stat_walk_server(struct server *srv, stat_fn fn, void *ctx)
 {
 	for (uint32_t m = 0; m < METRIC_N; m++)
-		show(fn, ctx, (struct stat_key){0, LEASE_ALL_POOLS, WHAT_METRIC + m}, STAT_COUNTER,
-		     (int64_t)server_metric(srv, (enum metric)m));
+		show_statistic(fn, ctx, (struct stat_key){0, LEASE_ALL_POOLS, WHAT_METRIC + m},
+			       STAT_COUNTER, (int64_t)server_metric(srv, (enum metric)m));
 	for (uint32_t d = 1; d < DROP_N; d++)
-		show(fn, ctx, (struct stat_key){0, LEASE_ALL_POOLS, WHAT_DROP + d}, STAT_COUNTER,
-		     (int64_t)server_drop_count(srv, (enum drop)d));
+		show_statistic(fn, ctx, (struct stat_key){0, LEASE_ALL_POOLS, WHAT_DROP + d},
+			       STAT_COUNTER, (int64_t)server_drop_count(srv, (enum drop)d));
 	show_leases(srv, 0, LEASE_ALL_POOLS, fn, ctx);
 }
 
@@ -129,7 +130,8 @@ static void walk_pools(struct server *srv, const struct config_subnet *s, stat_f
 		}
 		if (seen)
 			continue;
-		show(fn, ctx, (struct stat_key){s->id, id, WHAT_TOTAL}, STAT_SIZE, (int64_t)total);
+		show_statistic(fn, ctx, (struct stat_key){s->id, id, WHAT_TOTAL}, STAT_SIZE,
+			       (int64_t)total);
 		show_leases(srv, s->id, id, fn, ctx);
 	}
 }
@@ -137,15 +139,15 @@ static void walk_pools(struct server *srv, const struct config_subnet *s, stat_f
 void stat_walk_subnet(struct server *srv, const struct snapshot *snap,
 		      const struct config_subnet *s, stat_fn fn, void *ctx)
 {
-	show(fn, ctx, (struct stat_key){s->id, LEASE_ALL_POOLS, WHAT_TOTAL}, STAT_SIZE,
-	     (int64_t)stat_subnet_size(s));
+	show_statistic(fn, ctx, (struct stat_key){s->id, LEASE_ALL_POOLS, WHAT_TOTAL}, STAT_SIZE,
+		       (int64_t)stat_subnet_size(s));
 	show_leases(srv, s->id, LEASE_ALL_POOLS, fn, ctx);
 	for (uint32_t m = 0; m < SUBNET_METRIC_N; m++) {
 		bool from_start = m == SUBNET_RESERVATION_CONFLICTS || m == SUBNET_LEASE_REUSES;
 
-		show(fn, ctx, (struct stat_key){s->id, LEASE_ALL_POOLS, WHAT_SUBNET + m},
-		     from_start ? STAT_COUNTER : STAT_LAZY,
-		     (int64_t)snap->subnet_stats[s->index]->c[m]);
+		show_statistic(fn, ctx, (struct stat_key){s->id, LEASE_ALL_POOLS, WHAT_SUBNET + m},
+			       from_start ? STAT_COUNTER : STAT_LAZY,
+			       (int64_t)snap->subnet_stats[s->index]->c[m]);
 	}
 	walk_pools(srv, s, fn, ctx);
 }
@@ -158,7 +160,7 @@ struct sampling {
 	bool changed;
 };
 
-static void see(void *ctx, const struct stat_now *v)
+static void see_statistic(void *ctx, const struct stat_now *v)
 {
 	struct sampling *k = ctx;
 
@@ -171,16 +173,16 @@ bool stat_walk_sample(struct server *srv, size_t *from, size_t n_subnets, int64_
 	struct snapshot *snap = server_snapshot(srv);
 	size_t n = snap ? snap->cfg->n_subnets : 0;
 
-	stat_walk_server(srv, see, &k);
+	stat_walk_server(srv, see_statistic, &k);
 	for (size_t i = 0; i < n && i < n_subnets; i++) {
 		*from = *from + 1 < n ? *from + 1 : 0;
-		stat_walk_subnet(srv, snap, &snap->cfg->subnets[*from], see, &k);
+		stat_walk_subnet(srv, snap, &snap->cfg->subnets[*from], see_statistic, &k);
 	}
 	snapshot_unref(snap);
 	return k.changed;
 }
 
-static void restart(void *ctx, const struct stat_now *v)
+static void restart_statistic(void *ctx, const struct stat_now *v)
 {
 	struct sampling *k = ctx;
 
@@ -193,12 +195,12 @@ void stat_walk_configured(struct server *srv, int64_t now_ns)
 	struct snapshot *snap = server_snapshot(srv);
 	struct sample_limit limit;
 
-	stat_walk_server(srv, see, &k);
+	stat_walk_server(srv, see_statistic, &k);
 	limit = (struct sample_limit){.by_age = snap->cfg->sample_count == 0};
 	limit.n = limit.by_age ? snap->cfg->sample_age_s : snap->cfg->sample_count;
 	samples_limit_all(srv->samples, limit);
 	samples_configured(srv->samples, now_ns);
 	for (size_t i = 0; i < snap->cfg->n_subnets; i++)
-		stat_walk_subnet(srv, snap, &snap->cfg->subnets[i], restart, &k);
+		stat_walk_subnet(srv, snap, &snap->cfg->subnets[i], restart_statistic, &k);
 	snapshot_unref(snap);
 }

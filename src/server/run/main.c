@@ -49,7 +49,7 @@ struct args {
 	uint16_t server_port, client_port;
 };
 
-static void warn(void *ctx, const struct config_error *w)
+static void print_warning(void *ctx, const struct config_error *w)
 {
 	struct buf b;
 
@@ -124,10 +124,10 @@ static void check_rest(void *problems, const struct config *cfg)
 }
 
 /* Both -t and -T: a configuration that is good here is one that the server starts with. */
-static int check(const char *path, const struct args *a)
+static int check_config(const char *path, const struct args *a)
 {
 	struct config_problems problems = {0};
-	struct config_load_opts lo = {.warn = warn,
+	struct config_load_opts lo = {.warn = print_warning,
 				      .problem = config_problems_add,
 				      .refused = check_rest,
 				      .ctx = &problems,
@@ -181,7 +181,7 @@ static const struct option long_options[] = {
 enum { EXIT_USAGE = 2 };
 
 /* Returns -1 to continue; else the exit code. */
-static int parse(int argc, char **argv, struct args *a)
+static int parse_args(int argc, char **argv, struct args *a)
 {
 	int c;
 
@@ -239,7 +239,7 @@ static int parse(int argc, char **argv, struct args *a)
 	return -1;
 }
 
-static int serve(const struct args *a)
+static int run_daemon(const struct args *a)
 {
 	struct daemon_opts o = {.config_file = a->config,
 				.debug = a->debug,
@@ -301,13 +301,13 @@ int main(int argc, char **argv)
 	int code;
 
 	open_standard();
-	code = parse(argc, argv, &a);
+	code = parse_args(argc, argv, &a);
 	raise_descriptors();
 	tune_malloc();
 	if (code >= 0)
 		return code;
 	if (a.check)
-		return check(a.check, &a);
+		return check_config(a.check, &a);
 	if (!a.config) {
 		(void)fprintf(stderr, "usher-server: a configuration file is needed (-c FILE)\n%s",
 			      usage);
@@ -325,5 +325,5 @@ int main(int argc, char **argv)
 
 		return replay_run(&o);
 	}
-	return serve(&a);
+	return run_daemon(&a);
 }

@@ -116,7 +116,7 @@ static int replay_packets(struct replay *r)
 	return n;
 }
 
-static void report(struct server *srv)
+static void report_counts(struct server *srv)
 {
 	(void)fprintf(stderr, "replayed %llu packets: %llu OFFER, %llu ACK, %llu NAK sent\n",
 		      (unsigned long long)server_metric(srv, METRIC_RECEIVED),
@@ -144,7 +144,7 @@ static int replay_all(struct replay *r, struct config *cfg, struct config_error 
 	if (e < 0)
 		(void)config_error_set(err, NULL, e, "capture %s: %s", r->o->in, usher_strerror(e));
 	else
-		report(&r->srv);
+		report_counts(&r->srv);
 	capture_close(r->capture);
 	return e;
 }

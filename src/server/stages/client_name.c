@@ -125,7 +125,7 @@ static bool ends_with(const struct name *m, const char *suffix, size_t n)
 
 /* Adds the suffix to a name that has neither it nor a dot at its end; dot: the name is to end with
  * one. */
-static void qualify(struct name *m, const struct config_names *rules, bool dot)
+static void qualify_name(struct name *m, const struct config_names *rules, bool dot)
 {
 	size_t n = strlen(rules->qualifying_suffix);
 
@@ -143,7 +143,7 @@ static void qualify(struct name *m, const struct config_names *rules, bool dot)
 }
 
 /* "myhost-192-0-2-10", qualified. */
-static void generate(struct name *m, const struct config_names *rules, uint32_t addr, bool dot)
+static void generate_name(struct name *m, const struct config_names *rules, uint32_t addr, bool dot)
 {
 	char text[32];
 
@@ -151,7 +151,7 @@ static void generate(struct name *m, const struct config_names *rules, uint32_t 
 		       addr >> 8 & 255, addr & 255);
 	put_text(m, rules->generated_prefix);
 	put_text(m, text);
-	qualify(m, rules, dot);
+	qualify_name(m, rules, dot);
 }
 
 /* The copy that the exchange keeps; none of a name that is empty or too long. */
@@ -241,14 +241,14 @@ static void name_by_fqdn(struct exchange *x, const struct config_names *rules,
 	if (rules->replace == REPLACE_NAME_ALWAYS || rules->replace == REPLACE_NAME_WHEN_PRESENT ||
 	    !given->n) {
 		if (addr)
-			generate(&m, rules, addr, true);
+			generate_name(&m, rules, addr, true);
 	} else if (!clean_labels(&m, rules, given)) {
 		x->answer_fqdn = false; /* nothing of the name is left to answer with */
 		return;
 	} else if (full) {
 		put_octet(&m, '.');
 	} else {
-		qualify(&m, rules, true);
+		qualify_name(&m, rules, true);
 	}
 	keep_name(x, &m);
 }
@@ -275,14 +275,14 @@ static void name_by_host_name(struct exchange *x, const struct config_names *rul
 	       : rules->replace == REPLACE_NAME_ALWAYS ||
 			    rules->replace == REPLACE_NAME_WHEN_PRESENT || !labels) {
 		if (addr)
-			generate(&m, rules, addr, false);
+			generate_name(&m, rules, addr, false);
 	} else if (o) {
 		if (put_clean(&m, rules, (const char *)s.p, s.n))
 			labels = count_labels(m.s, m.n);
 		if (labels < 1)
 			return;
 		if (labels == 1)
-			qualify(&m, rules, false);
+			qualify_name(&m, rules, false);
 	}
 	keep_name(x, &m);
 }
@@ -300,7 +300,7 @@ void client_name(struct exchange *x, uint32_t addr)
 	x->answer_fqdn = read_fqdn(x, &given, &full);
 	if (x->host && x->host->hostname[0]) {
 		put_text(&m, x->host->hostname);
-		qualify(&m, rules, x->answer_fqdn);
+		qualify_name(&m, rules, x->answer_fqdn);
 		keep_name(x, &m);
 	} else if (x->answer_fqdn) {
 		name_by_fqdn(x, rules, &given, full, addr);

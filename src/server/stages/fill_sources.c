@@ -6,7 +6,7 @@
 #include "server/stages/fill.h"
 #include "server/stages/fill_sources.h"
 
-static void add(struct fill_sources *s, const struct config_options *o)
+static void add_scope(struct fill_sources *s, const struct config_options *o)
 {
 	if (!o->n || s->n == s->cap)
 		return;
@@ -39,25 +39,26 @@ void fill_sources(struct exchange *x, struct fill_sources *s)
 	s->codes = x->cfg->containers;
 	s->always = false;
 	if (x->host)
-		add(s, &x->host->options);
+		add_scope(s, &x->host->options);
 	if (x->pool)
-		add(s, &x->pool->options);
+		add_scope(s, &x->pool->options);
 	if (x->subnet)
-		add(s, &x->subnet->options);
+		add_scope(s, &x->subnet->options);
 	if (x->subnet && x->subnet->network)
-		add(s, &x->subnet->network->options);
+		add_scope(s, &x->subnet->network->options);
 	for (uint32_t i = 0; i < x->n_class_order; i++) {
 		const struct config_class *c = x->cfg->class_by_id[x->class_order[i]];
 
 		if (c)
-			add(s, &c->options);
+			add_scope(s, &c->options);
 	}
-	add(s, &x->cfg->options);
+	add_scope(s, &x->cfg->options);
 }
 
 /* Of a scope: the first from o on with a class tag that fits, in any order; else the last
  * without a tag, as in Kea. */
-static const struct config_option *fitting(const struct exchange *x, const struct config_option *o)
+static const struct config_option *find_fitting(const struct exchange *x,
+						const struct config_option *o)
 {
 	const struct config_option *untagged = NULL;
 
@@ -71,7 +72,7 @@ static const struct config_option *fitting(const struct exchange *x, const struc
 }
 
 /* Goes from scope to scope, the innermost first. False: a scope forbids the option. */
-static bool consider(const struct config_option *o, const struct config_option **found)
+static bool consider_option(const struct config_option *o, const struct config_option **found)
 {
 	if (o && o->never_send)
 		return false;
@@ -87,7 +88,8 @@ const struct config_option *fill_source_option(const struct exchange *x,
 	const struct config_option *found = NULL;
 
 	for (size_t i = 0; i < s->n; i++)
-		if (!consider(fitting(x, config_option_find(s->scope[i], space, code)), &found))
+		if (!consider_option(find_fitting(x, config_option_find(s->scope[i], space, code)),
+				     &found))
 			return NULL;
 	return found;
 }
@@ -100,7 +102,7 @@ const struct config_option *fill_top_option(const struct exchange *x, const stru
 	if (!code_set_has(&s->codes, code))
 		return NULL;
 	for (size_t i = 0; i < s->n; i++)
-		if (!consider(fitting(x, config_option_top(s->scope[i], code)), &found))
+		if (!consider_option(find_fitting(x, config_option_top(s->scope[i], code)), &found))
 			return NULL;
 	return found;
 }

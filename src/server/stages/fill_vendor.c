@@ -83,7 +83,7 @@ static unsigned put_space(struct exchange *x, const struct fill_sources *s, cons
 	return n;
 }
 
-static bool finish(struct exchange *x, const struct wr *w, struct span *ret)
+static bool keep_value(struct exchange *x, const struct wr *w, struct span *ret)
 {
 	uint8_t *p = wr_ok(w) ? arena_memdup(&x->pkt.arena, w->base, w->len) : NULL;
 
@@ -225,7 +225,7 @@ static bool client_named(const struct exchange *x)
 
 /* RFC 3925 4: blocks of the enterprises that the client named; of all that are configured for a
  * client that named none; and of those that are always sent. */
-static bool vivso(struct exchange *x, const struct fill_sources *s, struct span *ret)
+static bool fill_vivso(struct exchange *x, const struct fill_sources *s, struct span *ret)
 {
 	uint8_t out[CONTAINER_MAX] uninit;
 	struct wr w = wr_init(out, sizeof(out));
@@ -246,11 +246,11 @@ static bool vivso(struct exchange *x, const struct fill_sources *s, struct span 
 		if (wr_ok(&b) && b.len)
 			put_block(&w, e.ids[i], span_of(block, b.len));
 	}
-	return w.len && finish(x, &w, ret);
+	return w.len && keep_value(x, &w, ret);
 }
 
 /* Every configured vendor class, each enterprise once. */
-static bool vivco(struct exchange *x, const struct fill_sources *s, struct span *ret)
+static bool fill_vivco(struct exchange *x, const struct fill_sources *s, struct span *ret)
 {
 	uint8_t out[CONTAINER_MAX] uninit;
 	struct wr w = wr_init(out, sizeof(out));
@@ -264,19 +264,19 @@ static bool vivco(struct exchange *x, const struct fill_sources *s, struct span 
 		if (put_configured(x, s, DHCP4_OPT_VIVCO_SUBOPTIONS, e.ids[i], &b) && wr_ok(&b))
 			put_block(&w, e.ids[i], span_of(block, b.len));
 	}
-	return w.len && finish(x, &w, ret);
+	return w.len && keep_value(x, &w, ret);
 }
 
-static bool container(struct exchange *x, const struct fill_sources *s,
-		      const struct option_def *def, const struct config_option *own,
-		      struct span *ret)
+static bool fill_container(struct exchange *x, const struct fill_sources *s,
+			   const struct option_def *def, const struct config_option *own,
+			   struct span *ret)
 {
 	uint8_t out[CONTAINER_MAX] uninit;
 	struct wr w = wr_init(out, sizeof(out));
 
 	if (own)
 		wr_span(&w, own->data);
-	return put_space(x, s, def->encapsulate, SPAN_NULL, &w, 0) && finish(x, &w, ret);
+	return put_space(x, s, def->encapsulate, SPAN_NULL, &w, 0) && keep_value(x, &w, ret);
 }
 
 bool fill_vendor_option(struct exchange *x, const struct fill_sources *s, uint8_t code,
@@ -285,13 +285,14 @@ bool fill_vendor_option(struct exchange *x, const struct fill_sources *s, uint8_
 	const struct option_def *def;
 
 	if (code == DHCP4_OPT_VIVSO_SUBOPTIONS)
-		return vivso(x, s, ret);
+		return fill_vivso(x, s, ret);
 	if (code == DHCP4_OPT_VIVCO_SUBOPTIONS)
-		return vivco(x, s, ret);
+		return fill_vivco(x, s, ret);
 	/* a class may define 43 and 224 to 254 for itself */
 	def = own && own->def ? own->def
 			      : option_defs_by_code(x->cfg->defs, OPTION_SPACE_DHCP4, code);
-	return def && def->encapsulate && def->encapsulate[0] && container(x, s, def, own, ret);
+	return def && def->encapsulate && def->encapsulate[0] &&
+	       fill_container(x, s, def, own, ret);
 }
 
 struct span fill_rai_echo(struct exchange *x)

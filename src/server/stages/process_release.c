@@ -36,7 +36,8 @@ static struct lease *own_lease(struct exchange *x, uint32_t addr, struct lease_c
 	return l;
 }
 
-static enum verdict ended(struct exchange *x, const struct lease_change *change, enum drop silent)
+static enum verdict end_silently(struct exchange *x, const struct lease_change *change,
+				 enum drop silent)
 {
 	x->wait_seq = change->seq;
 	x->silent = silent;
@@ -77,7 +78,7 @@ enum verdict process_release(struct exchange *x)
 	}
 	x->deleted = l;
 	EXCHANGE_LOG(x, LOG_DHCP4_RELEASE, "address %s was released", ip_text(addr, ip));
-	return ended(x, &change, DROP_RELEASE_DONE);
+	return end_silently(x, &change, DROP_RELEASE_DONE);
 }
 
 enum verdict process_decline(struct exchange *x)
@@ -109,5 +110,5 @@ enum verdict process_decline(struct exchange *x)
 		x->lease = l;
 	EXCHANGE_LOG(x, LOG_DHCP4_DECLINE_LEASE, "address %s was declined and rests for %u seconds",
 		     ip_text(addr, ip), x->cfg->decline_probation_s);
-	return ended(x, &change, DROP_DECLINE_DONE);
+	return end_silently(x, &change, DROP_DECLINE_DONE);
 }

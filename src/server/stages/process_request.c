@@ -58,7 +58,7 @@ static enum verdict nak_if(struct exchange *x, bool authoritative, enum drop sil
 	return authoritative ? response_nak(x, reason) : exchange_drop(x, silent);
 }
 
-static bool authoritative(const struct exchange *x)
+static bool is_authoritative(const struct exchange *x)
 {
 	return x->subnet ? x->subnet->params.authoritative : x->cfg->params.authoritative;
 }
@@ -69,7 +69,7 @@ static enum verdict without_subnet(struct exchange *x, const struct request *q)
 	case REQUEST_REBINDING:
 		return exchange_drop(x, DROP_NO_SUBNET);
 	case REQUEST_INIT_REBOOT:
-		return nak_if(x, authoritative(x), DROP_NO_SUBNET,
+		return nak_if(x, is_authoritative(x), DROP_NO_SUBNET,
 			      "client is on no network of ours");
 	case REQUEST_SELECTING:
 	case REQUEST_RENEWING:
@@ -130,7 +130,7 @@ static enum verdict check_init_reboot(struct exchange *x, const struct request *
 	if (q->c && q->c->host && q->c->host->addr == q->addr)
 		return VERDICT_CONTINUE; /* a reservation is a record */
 	if (!held && !reserved_elsewhere(x, q))
-		return nak_if(x, authoritative(x), DROP_UNKNOWN_CLIENT,
+		return nak_if(x, is_authoritative(x), DROP_UNKNOWN_CLIENT,
 			      "no lease of this client is known");
 	for (size_t i = 0; i < q->n_own; i++)
 		if (q->own[i].addr == q->addr)
@@ -157,7 +157,7 @@ static enum verdict request_check(struct exchange *x, struct request *q)
 		return VERDICT_CONTINUE;
 	if (alloc_in_any_pool(x, q->addr))
 		return response_nak(x, "address is not for this client");
-	return nak_if(x, q->state == REQUEST_SELECTING || authoritative(x), DROP_UNKNOWN_ADDRESS,
+	return nak_if(x, q->state == REQUEST_SELECTING || is_authoritative(x), DROP_UNKNOWN_ADDRESS,
 		      "address is not on the client's network");
 }
 
@@ -219,7 +219,7 @@ static void drop_others(struct exchange *x, const struct request *q)
 	}
 }
 
-static enum verdict granted(struct exchange *x, struct lease *l, uint32_t lifetime)
+static enum verdict grant_lease(struct exchange *x, struct lease *l, uint32_t lifetime)
 {
 	x->lease = l;
 	x->lifetime = lifetime;
@@ -243,7 +243,7 @@ static enum verdict request_reuse(struct exchange *x, struct lease *l, uint64_t 
 	EXCHANGE_LOG(x, LOG_DHCP4_LEASE_REUSE, "lease %s reused, %u s left", ip_text(l->addr, ip),
 		     left);
 	x->lease_reused = true;
-	return granted(x, l, left);
+	return grant_lease(x, l, left);
 }
 
 /* Calls lease4_select for a new lease, lease4_renew for one that is extended. False: SKIP. */
@@ -304,7 +304,7 @@ static enum verdict request_assign(struct exchange *x, struct request *q)
 		*l = *old; /* lease4_renew SKIP: unchanged, and the answer says so */
 		left = (uint32_t)(lease_expire(old) - clock_wall_s(&srv->clock));
 		x->wait_seq = old->row;
-		return granted(x, l, old->valid_lft == LEASE_INFINITE ? LEASE_INFINITE : left);
+		return grant_lease(x, l, old->valid_lft == LEASE_INFINITE ? LEASE_INFINITE : left);
 	}
 	if (lease_db_assign(srv->db, l, &who, &change) < 0)
 		return response_nak(x, "address is in use");
@@ -313,7 +313,7 @@ static enum verdict request_assign(struct exchange *x, struct request *q)
 	drop_others(x, q);
 	EXCHANGE_LOG(x, LOG_DHCP4_LEASE_ALLOC, "lease %s has been allocated for %u seconds",
 		     ip_text(l->addr, ip), l->valid_lft);
-	return granted(x, l, l->valid_lft);
+	return grant_lease(x, l, l->valid_lft);
 }
 
 enum verdict process_request(struct exchange *x)

@@ -61,7 +61,7 @@ static enum drop check_server_id(struct exchange *x)
 	return DROP_NOT_FOR_US;
 }
 
-static enum drop check(struct exchange *x)
+static enum drop check_message(struct exchange *x)
 {
 	if (x->query.op != DHCP4_BOOTREQUEST)
 		return DROP_NOT_REQUEST;
@@ -86,13 +86,13 @@ enum verdict accept_again(struct exchange *x)
 
 	unpack_identity(x);
 	x->server_id_seen = false;
-	d = check(x);
+	d = check_message(x);
 	return d == DROP_NONE ? VERDICT_CONTINUE : exchange_drop(x, d);
 }
 
 enum verdict stage_accept(struct exchange *x)
 {
-	enum drop d = check(x);
+	enum drop d = check_message(x);
 
 	if (d == DROP_NOT_FOR_US && x->type == DHCP4_REQUEST)
 		same_client_chose_another(x);

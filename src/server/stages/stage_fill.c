@@ -35,7 +35,7 @@ struct fill {
 	int err;
 };
 
-static void set(struct fill *f, uint8_t code, struct span data)
+static void set_option(struct fill *f, uint8_t code, struct span data)
 {
 	if (f->err == 0 && !dhcp4_opt(&f->x->response, code))
 		f->err = dhcp4_opt_set_ref(&f->x->response, code, data);
@@ -156,7 +156,7 @@ static void fill_host_name(struct fill *f)
 	if (f->x->answer_fqdn)
 		fill_fqdn(f);
 	else if (f->x->hostname)
-		set(f, DHCP4_OPT_HOST_NAME, span_str(f->x->hostname));
+		set_option(f, DHCP4_OPT_HOST_NAME, span_str(f->x->hostname));
 }
 
 static void fill_one(struct fill *f, uint8_t code)
@@ -170,10 +170,10 @@ static void fill_one(struct fill *f, uint8_t code)
 	o = fill_top_option(f->x, &f->src, code);
 	if (code_set_has(&f->x->cfg->containers, code) &&
 	    fill_vendor_option(f->x, &f->src, code, o, &data))
-		set(f, code, data);
+		set_option(f, code, data);
 	else if (o && !o->no_value && code != DHCP4_OPT_VIVSO_SUBOPTIONS)
 		/* RFC 3925 4: 125 without a block is none */
-		set(f, code, o->data);
+		set_option(f, code, o->data);
 }
 
 static void fill_requested(struct fill *f)
@@ -267,21 +267,22 @@ static void fill_echo(struct fill *f)
 
 	o = dhcp4_opt(q, DHCP4_OPT_CLIENT_ID);
 	if (o && f->x->cfg->echo_client_id)
-		set(f, o->code, o->data); /* RFC 6842 */
+		set_option(f, o->code, o->data); /* RFC 6842 */
 	o = dhcp4_opt(q, DHCP4_OPT_SUBNET_SELECTION);
 	if (o && f->x->nak_reason == NULL)
-		set(f, o->code, o->data); /* RFC 3011 */
+		set_option(f, o->code, o->data); /* RFC 3011 */
 	o = dhcp4_opt(q, DHCP4_OPT_UUID_GUID);
 	if (o && f->x->nak_reason == NULL)
-		set(f, o->code, o->data); /* RFC 4578 2.3: a PXE client wants its identifier back */
+		set_option(f, o->code,
+			   o->data); /* RFC 4578 2.3: a PXE client wants its identifier back */
 	if (f->x->rai.n)
-		set(f, DHCP4_OPT_AGENT_OPTIONS, fill_rai_echo(f->x));
+		set_option(f, DHCP4_OPT_AGENT_OPTIONS, fill_rai_echo(f->x));
 }
 
 static void fill_nak(struct fill *f)
 {
 	set_u32(f, DHCP4_OPT_SERVER_ID, server_id(f));
-	set(f, DHCP4_OPT_MESSAGE, span_str(f->x->nak_reason));
+	set_option(f, DHCP4_OPT_MESSAGE, span_str(f->x->nak_reason));
 }
 
 static void fill_ack_or_offer(struct fill *f)

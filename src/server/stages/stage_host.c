@@ -20,7 +20,7 @@ static struct span duid_of(struct span client_id)
 }
 
 /* Reservations by hardware address compare type and octets: Kea's key is the octets alone. */
-static struct span identifier(struct exchange *x, enum config_host_id type)
+static struct span read_identifier(struct exchange *x, enum config_host_id type)
 {
 	struct span sub;
 
@@ -50,7 +50,7 @@ static const struct config_host *host_lookup(struct exchange *x, uint32_t subnet
 
 		if (!(x->cfg->host_id_types >> type & 1))
 			continue;
-		id = identifier(x, type);
+		id = read_identifier(x, type);
 		if (!id.n)
 			continue;
 		h = config_host_by_id(x->cfg, subnet_id, type, id);

@@ -30,7 +30,7 @@ static void count_type(struct exchange *x)
 }
 
 /* RFC 2132 9.14: an identifier of fewer than two octets identifies nobody. */
-static struct span identity(struct span id)
+static struct span usable_identifier(struct span id)
 {
 	return id.n >= 2 && id.n <= LEASE_CLIENT_ID_MAX ? id : SPAN_NULL;
 }
@@ -40,7 +40,7 @@ static struct span identity(struct span id)
 void unpack_identity(struct exchange *x)
 {
 	x->type = dhcp4_msg_type(&x->query);
-	x->client_id = identity(dhcp4_opt_data(&x->query, DHCP4_OPT_CLIENT_ID));
+	x->client_id = usable_identifier(dhcp4_opt_data(&x->query, DHCP4_OPT_CLIENT_ID));
 	x->hw = span_of(x->query.chaddr, x->query.hlen);
 	x->rai = dhcp4_opt_data(&x->query, DHCP4_OPT_AGENT_OPTIONS);
 }
