@@ -5,8 +5,6 @@
  */
 #include "server/lua/lua_hook.h"
 
-#include "base/ip.h"
-
 #include <string.h>
 
 static const struct usher_call *call_of(const void *ctx)
