@@ -2,7 +2,7 @@
 /*
  * Start and stop of the daemon, which stands above all of its parts.
  */
-#include "server/manage/daemon.h"
+#include "server/manage/daemon_impl.h"
 
 #include "base/error.h"
 #include "base/log.h"

@@ -122,8 +122,6 @@ void daemon_stop(struct server_daemon *d);
 void daemon_on_problem(void *ctx, const struct config_error *e);
 /* Logs a warning about a configuration; ctx is the daemon. */
 void daemon_warn(void *ctx, const struct config_error *w);
-/* Logs all problems of the configuration that was read; at least err. */
-void daemon_log_problems(struct server_daemon *d, enum log_id id, const struct config_error *err);
 /*
  * Checks the names outside of a configuration: files that the requester of the command in progress
  * may name, hook libraries, control sockets. Changes nothing and runs no code of a library. 0, or
@@ -144,51 +142,9 @@ int daemon_apply(struct server_daemon *d, struct config *cfg, struct config_erro
 void daemon_apply_log(struct server_daemon *d, const struct config *cfg);
 /* SIGHUP, config-reload: reads the file anew. */
 int daemon_reload(struct server_daemon *d, struct config_error *err) must_check;
-/*
- * Control sockets: checks that those that are new can be opened (calls problem for each that
- * cannot), opens them, closes those of another configuration, closes all but the first n, tries
- * those again that could not be opened.
- */
-void daemon_channels_check(const struct server_daemon *d, const struct config *cfg,
-			   void (*problem)(void *ctx, const struct config_error *e), void *ctx);
-void daemon_channels_open(struct server_daemon *d, const struct config *cfg);
-void daemon_channels_close(struct server_daemon *d, const struct config *cfg);
-void daemon_channels_drop(struct server_daemon *d, unsigned n);
-void daemon_channels_retry(struct server_daemon *d, const struct config *cfg);
-/* Logs the names of the configuration that the machine lacks: now, or when the log line is due
- * again. */
-void daemon_absent_check(struct server_daemon *d, bool now);
-/* Opens and closes sockets so that they fit configuration and interfaces. */
-void daemon_sync_ports(struct server_daemon *d);
 /* Arms the timers from the current configuration. */
 void daemon_timers(struct server_daemon *d);
-/* Takes samples of statistics while packets come. */
-int daemon_samples_begin(struct server_daemon *d) must_check;
-void daemon_samples_end(struct server_daemon *d);
 /* dhcp-disable with max-period: on again after s seconds (0: stays off). */
 void daemon_enable_after(struct server_daemon *d, unsigned origins, uint32_t s);
 /* Ends daemon_run. */
 void daemon_shutdown(struct server_daemon *d, int exit_code);
-
-/*
- * Opens the lease file, waiting a moment only: a big one is loaded while the server already has
- * its sockets and answers queries that need no lease (stage_process.c). 0, or negative with the
- * reason logged.
- */
-int daemon_open_leases(struct server_daemon *d, const struct config *cfg) must_check;
-/* Gives the lock back, and removes the lock file that a start created which was refused. */
-void daemon_leases_unlock(struct server_daemon *d);
-/* Watches for the end of a load in the background; a file that cannot be loaded ends the server. */
-int daemon_watch_leases(struct server_daemon *d) must_check;
-void daemon_watch_leases_end(struct server_daemon *d);
-
-/* Hands SIGHUP, SIGTERM, SIGINT and SIGUSR1 to *ret_fd, one octet each; others change nothing.
- * SIGTERM and SIGINT end the process within a second, also when its threads hang. */
-int daemon_block_signals(int *ret_fd) must_check;
-/* Everything is put away: the process may take its time to end. */
-void daemon_signals_ended(void);
-
-/* A directory from the environment: ours, Kea's, else the fallback. */
-const char *daemon_env_dir(const char *ours, const char *kea, const char *fallback);
-/* Where the lease file is: configured, or in the data directory. In arena. */
-const char *daemon_lease_path(const struct config *cfg, struct arena *arena);

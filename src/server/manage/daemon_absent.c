@@ -8,7 +8,7 @@
 #include "config/config.h"
 #include "runtime/iface.h"
 #include "server/manage/absent.h"
-#include "server/manage/daemon.h"
+#include "server/manage/daemon_impl.h"
 #include "server/core/snapshot.h"
 
 #include <stdio.h>

@@ -11,7 +11,7 @@
 #include "lease/lease_db.h"
 #include "runtime/background.h"
 #include "server/core/snapshot.h"
-#include "server/manage/daemon.h"
+#include "server/manage/daemon_impl.h"
 #include "server/manage/stat_walk.h"
 
 #include <string.h>

@@ -10,7 +10,7 @@
 #include "base/log.h"
 #include "config/config.h"
 #include "control/channel.h"
-#include "server/manage/daemon.h"
+#include "server/manage/daemon_impl.h"
 
 #include <errno.h>
 #include <string.h>

@@ -9,7 +9,7 @@
 #include "config/config.h"
 #include "control/channel.h"
 #include "hook/hook.h"
-#include "server/manage/daemon.h"
+#include "server/manage/daemon_impl.h"
 #include "server/manage/paths.h"
 #include "server/core/snapshot.h"
 

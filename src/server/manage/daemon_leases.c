@@ -5,7 +5,7 @@
  * all but INFORM (LEASES_LOADING), the commands that touch leases are refused, and nothing is
  * reclaimed.
  */
-#include "server/manage/daemon.h"
+#include "server/manage/daemon_impl.h"
 
 #include "base/error.h"
 #include "base/log.h"

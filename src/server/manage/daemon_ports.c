@@ -13,7 +13,7 @@
 #include "config/config.h"
 #include "runtime/iface.h"
 #include "runtime/loop.h"
-#include "server/manage/daemon.h"
+#include "server/manage/daemon_impl.h"
 #include "server/core/snapshot.h"
 #include "server/worker/worker.h"
 

@@ -5,7 +5,7 @@
 #include "base/buf.h"
 #include "base/log.h"
 #include "config/config.h"
-#include "server/manage/daemon.h"
+#include "server/manage/daemon_impl.h"
 
 static void log_config_error(struct server_daemon *d, enum log_id id,
 			     const struct config_error *err)

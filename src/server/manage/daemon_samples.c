@@ -7,7 +7,7 @@
  */
 #include "base/clock.h"
 #include "runtime/loop.h"
-#include "server/manage/daemon.h"
+#include "server/manage/daemon_impl.h"
 #include "server/manage/stat_walk.h"
 
 #include <errno.h>

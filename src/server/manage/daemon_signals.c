@@ -5,7 +5,7 @@
  * library or on a disk that does not answer: acknowledged leases are on disk, so none is lost by
  * it.
  */
-#include "server/manage/daemon.h"
+#include "server/manage/daemon_impl.h"
 
 #include "base/clock.h"
 #include "base/log.h"

@@ -8,7 +8,7 @@
 #include "lease/lease_db.h"
 #include "lease/lease_store.h"
 #include "runtime/loop.h"
-#include "server/manage/daemon.h"
+#include "server/manage/daemon_impl.h"
 #include "server/core/snapshot.h"
 #include "server/worker/worker.h"
 
