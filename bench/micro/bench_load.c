@@ -20,7 +20,7 @@ static void make_file(const char *path, uint32_t n)
 
 	if (!f)
 		return;
-	(void)fputs(LEASE_CSV_HEADER "\n", f);
+	(void)fputs(lease_csv_head(), f);
 	for (uint32_t i = 0; i < n; i++) {
 		sample(&l, i);
 		l.valid_lft = 1000000;

@@ -335,15 +335,38 @@ bool usher_fake_allocation(const usher_call *call)
 	return call->fake_allocation;
 }
 
-uint32_t usher_lease_address(const usher_lease *l)
-{
-	return l->addr;
-}
-
-uint32_t usher_lease_lifetime(const usher_lease *l)
-{
-	return l->valid_lft;
-}
+/* The functions that read a lease: of each row in lease_fields.def that names one. */
+#define GET_NUMBER(member, hook, type)                \
+	type usher_lease_##hook(const usher_lease *l) \
+	{                                             \
+		return l->member;                     \
+	}
+#define GET_STATE(member, hook, type)                \
+	int usher_lease_##hook(const usher_lease *l) \
+	{                                            \
+		return l->member;                    \
+	}
+#define GET_FLAG(member, hook, type)                  \
+	bool usher_lease_##hook(const usher_lease *l) \
+	{                                             \
+		return l->member;                     \
+	}
+#define GET_OCTETS(member, hook, type)                                           \
+	const uint8_t *usher_lease_##hook(const usher_lease *l, size_t *ret_len) \
+	{                                                                        \
+		*ret_len = l->member##_len;                                      \
+		return l->member;                                                \
+	}
+#define GET_TEXT(member, hook, type)                         \
+	const char *usher_lease_##hook(const usher_lease *l) \
+	{                                                    \
+		return l->member;                            \
+	}
+#define LEASE_FIELD(...)
+#define LEASE_HOOK_FIELD(member, kind, longest, csv, json, place, hook)          \
+	LEASE_PICK_##kind(GET_NUMBER, GET_STATE, GET_FLAG, GET_OCTETS, GET_TEXT, \
+			  GET_TEXT)(member, hook, LEASE_TYPE_##kind)
+#include "lease/lease_fields.def"
 
 int usher_lease_set_lifetime(usher_lease *l, uint32_t seconds)
 {
@@ -353,34 +376,12 @@ int usher_lease_set_lifetime(usher_lease *l, uint32_t seconds)
 	return 0;
 }
 
-int usher_lease_state(const usher_lease *l)
-{
-	return l->state;
-}
-
-const char *usher_lease_hostname(const usher_lease *l)
-{
-	return l->hostname;
-}
-
 int usher_lease_set_hostname(usher_lease *l, const char *name)
 {
 	if (strlen(name) > LEASE_HOSTNAME_MAX)
 		return -ENOSPC;
 	(void)snprintf(l->hostname, sizeof(l->hostname), "%s", name);
 	return 0;
-}
-
-const uint8_t *usher_lease_hw(const usher_lease *l, size_t *ret_len)
-{
-	*ret_len = l->hw_len;
-	return l->hw;
-}
-
-const uint8_t *usher_lease_client_id(const usher_lease *l, size_t *ret_len)
-{
-	*ret_len = l->client_id_len;
-	return l->client_id;
 }
 
 usher_parked *usher_park(usher_call *call)

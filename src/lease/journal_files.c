@@ -55,7 +55,7 @@ int journal_set_aside(struct journal *j, const char *suffix, const char *why)
 static bool is_ours(struct journal *j, const char *name)
 {
 	const struct file_ops *f = j->files;
-	char head[sizeof(LEASE_CSV_HEADER)];
+	char head[LEASE_CSV_HEAD_LEN];
 	size_t n = 0;
 	ssize_t got;
 	int fd = f->open(f->ctx, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK, 0);
@@ -72,10 +72,10 @@ static bool is_ours(struct journal *j, const char *name)
 
 bool journal_torn_header(const char *p, size_t n)
 {
-	static const char full[] = LEASE_CSV_HEADER "\n";
+	const char *full = lease_csv_head();
 	size_t i = 0;
 
-	while (i < n && i < sizeof(full) - 1 && p[i] == full[i])
+	while (i < n && i < LEASE_CSV_HEAD_LEN && p[i] == full[i])
 		i++;
 	/* a prefix of it, or nothing, and then only zeroes, as a power cut leaves them */
 	while (i < n && p[i] == '\0')
@@ -212,7 +212,7 @@ bool journal_completed_whole(struct journal *j)
 	const struct file_ops *f = j->files;
 	char name[PATH_CAP];
 	char buf[4096];
-	char head[sizeof(LEASE_CSV_HEADER)];
+	char head[LEASE_CSV_HEAD_LEN];
 	size_t head_len = 0;
 	char last = '\0';
 	bool nul = false;

@@ -79,7 +79,7 @@ int journal_create(struct journal *j, const char *suffix)
 		     O_WRONLY | O_CREAT | O_EXCL | O_APPEND | O_NOFOLLOW, 0640);
 	if (fd < 0)
 		return fd;
-	r = journal_write_all(j, fd, LEASE_CSV_HEADER "\n", sizeof(LEASE_CSV_HEADER));
+	r = journal_write_all(j, fd, lease_csv_head(), LEASE_CSV_HEAD_LEN);
 	if (r == 0)
 		r = f->fdatasync(f->ctx, fd);
 	if (r >= 0)
@@ -114,7 +114,7 @@ int journal_rotate(struct journal *j, int next_fd)
 		return r;
 	}
 	j->fd = next_fd;
-	j->good = sizeof(LEASE_CSV_HEADER);
+	j->good = LEASE_CSV_HEAD_LEN;
 	journal_tail_synced(j);
 	r = journal_adopt(j);
 	if (old >= 0)
@@ -183,7 +183,7 @@ static int out_open(struct journal *j)
 	buf_init(&j->lfc.buf);
 	j->lfc.fd = fd;
 	j->lfc.from = 0;
-	j->lfc.written = sizeof(LEASE_CSV_HEADER);
+	j->lfc.written = LEASE_CSV_HEAD_LEN;
 	j->lfc.stage = LFC_COPY;
 	return 1;
 }

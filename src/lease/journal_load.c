@@ -127,7 +127,7 @@ static bool lost_header(const struct loader *l, const char *p, size_t n)
 	while (hole < n && p[hole] == '\0')
 		hole++;
 	to = l->at + (off_t)hole;
-	if (hole < n && (l->line == 1 || hole) && to != sizeof(LEASE_CSV_HEADER) &&
+	if (hole < n && (l->line == 1 || hole) && to != LEASE_CSV_HEAD_LEN &&
 	    (to == 0 || to % SECTOR != 0))
 		return false;
 	for (size_t i = hole; i < n; i++)

@@ -39,8 +39,8 @@ static int repair_live(struct journal *j, const struct journal_loaded *loaded)
 	if (size != end)
 		r = f->ftruncate(f->ctx, j->fd, end);
 	if (r >= 0 && end == 0) {
-		r = journal_write_all(j, j->fd, LEASE_CSV_HEADER "\n", sizeof(LEASE_CSV_HEADER));
-		end = sizeof(LEASE_CSV_HEADER);
+		r = journal_write_all(j, j->fd, lease_csv_head(), LEASE_CSV_HEAD_LEN);
+		end = LEASE_CSV_HEAD_LEN;
 	} else if (r >= 0 && loaded->newline) {
 		r = journal_write_all(j, j->fd, "\n", 1);
 		end++;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
  * struct lease: one lease as a value, copied in and out of the table, so nobody ever holds a
- * pointer into it. All times are wall-clock seconds.
+ * pointer into it. All times are wall-clock seconds. An empty hw or client_id: the lease has none.
+ * user_context is borrowed: from an arena, or from the caller.
  */
 #pragma once
 
@@ -23,22 +24,38 @@ enum lease_state {
 	LEASE_OFFERED = 100,
 };
 
+/*
+ * How fields of a kind (lease_fields.def) are stored: an expansion of a row picks one of six. Only
+ * numbers have a type of their own.
+ */
+#define LEASE_PICK_ADDRESS(number, state, flag, octets, text, context)	 number
+#define LEASE_PICK_HARDWARE(number, state, flag, octets, text, context)	 octets
+#define LEASE_PICK_CLIENT_ID(number, state, flag, octets, text, context) octets
+#define LEASE_PICK_LIFETIME(number, state, flag, octets, text, context)	 number
+#define LEASE_PICK_TIME(number, state, flag, octets, text, context)	 number
+#define LEASE_PICK_NUMBER(number, state, flag, octets, text, context)	 number
+#define LEASE_PICK_OPTIONAL(number, state, flag, octets, text, context)	 number
+#define LEASE_PICK_FLAG(number, state, flag, octets, text, context)	 flag
+#define LEASE_PICK_TEXT(number, state, flag, octets, text, context)	 text
+#define LEASE_PICK_STATE(number, state, flag, octets, text, context)	 state
+#define LEASE_PICK_CONTEXT(number, state, flag, octets, text, context)	 context
+
+#define LEASE_TYPE_ADDRESS  uint32_t
+#define LEASE_TYPE_LIFETIME uint32_t
+#define LEASE_TYPE_TIME	    int64_t
+#define LEASE_TYPE_NUMBER   uint32_t
+#define LEASE_TYPE_OPTIONAL uint32_t
+
 struct lease {
-	uint32_t addr; /* host order; the key */
-	uint32_t subnet_id;
-	uint32_t pool_id;
-	uint32_t valid_lft; /* seconds; LEASE_INFINITE */
-	int64_t cltt;	    /* client's last transaction time; expiry is cltt + valid_lft */
-	uint8_t state;	    /* enum lease_state */
-	bool fqdn_fwd, fqdn_rev;
-	uint8_t hw_len; /* 0: no hardware address */
-	uint8_t hw[LEASE_HW_MAX];
-	uint16_t client_id_len; /* 0: no client identifier */
-	uint8_t client_id[LEASE_CLIENT_ID_MAX];
-	char hostname[LEASE_HOSTNAME_MAX + 1];
+#define LEASE_FIELD(member, kind, ...)                                             \
+	LEASE_PICK_##kind(LEASE_TYPE_##kind member;, uint8_t member;, bool member; \
+			  , uint16_t member##_len;, , )
+#include "lease/lease_fields.def"
+#define LEASE_FIELD(member, kind, longest, ...)                                       \
+	LEASE_PICK_##kind(, , , uint8_t member[longest];, char member[(longest) + 1]; \
+			  , const char *member;)
+#include "lease/lease_fields.def"
 	uint64_t row; /* number of the row it was read at; set by the table, not read by it */
-	const char *
-		user_context; /* JSON on one line, or NULL; borrowed: from an arena or the caller */
 };
 
 static inline int64_t lease_expire(const struct lease *l)

@@ -1,14 +1,12 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Kea's lease file, schema 3.0 and older: columns were only ever added at the end. Commas are
- * written as &#x2c; so are control characters and an ampersand that would read as an escape,
- * which Kea's reader undoes like any other. A NUL never is in a good row: it is part
- * of a block that did not reach the disk.
+ * Writes Kea's lease file, schema 3.0: a row is generated from the rows of lease_fields.def, so
+ * that it costs no more than code by hand. Commas are written as &#x2c; so are control characters
+ * and an ampersand that would read as an escape, which Kea's reader undoes like any other.
  */
 #include "lease/lease_csv.h"
 
 #include "base/error.h"
-#include "base/ip.h"
 
 /* "00" to "99" */
 static const char pairs[] =
@@ -37,6 +35,12 @@ static inline char *put_uint(char *p, uint64_t v)
 	return end;
 }
 
+static inline char *put_digit(char *p, unsigned v)
+{
+	*p = (char)('0' + v);
+	return p + 1;
+}
+
 static inline char *put_octet(char *p, unsigned v)
 {
 	if (v >= 100)
@@ -49,17 +53,18 @@ static inline char *put_octet(char *p, unsigned v)
 	return p;
 }
 
-static inline char *put_addr(char *p, uint32_t a)
+static inline char *put_address(char *p, uint32_t a)
 {
 	for (int shift = 24; shift >= 0; shift -= 8) {
 		p = put_octet(p, a >> shift & 255);
-		*p++ = shift ? '.' : ',';
+		if (shift)
+			*p++ = '.';
 	}
 	return p;
 }
 
-/* Each pair with a colon, and the last colon is the comma. */
-static inline char *put_hex(char *p, struct span s)
+/* Writes pairs of digits with a colon behind each, and takes the last colon back. */
+static inline char *put_pairs(char *p, struct span s)
 {
 	static const char digits[] = "0123456789abcdef";
 
@@ -68,10 +73,7 @@ static inline char *put_hex(char *p, struct span s)
 		*p++ = digits[s.p[i] & 15];
 		*p++ = ':';
 	}
-	if (s.n)
-		p--;
-	*p++ = ',';
-	return p;
+	return s.n ? p - 1 : p;
 }
 
 static bool needs_escape(const char *s)
@@ -81,20 +83,42 @@ static bool needs_escape(const char *s)
 	return c == ',' || c < 0x20 || c == 0x7f || (c == '&' && s[1] == '#' && s[2] == 'x');
 }
 
-static void put_text(struct buf *out, const char *s)
+enum { ESCAPE_LEN = 5 }; /* "&#x2c" */
+
+static char *put_escape(char *p, unsigned char c)
+{
+	static const char digits[] = "0123456789abcdef";
+
+	memcpy(p, "&#x", 3);
+	p[3] = digits[c >> 4];
+	p[4] = digits[c & 15];
+	return p + ESCAPE_LEN;
+}
+
+/* Writes s with its escapes: at most ESCAPE_LEN times its length. */
+static char *put_text(char *p, const char *s)
 {
 	while (*s) {
 		const char *plain = s;
 
 		while (*s && !needs_escape(s))
 			s++;
-		buf_add(out, plain, (size_t)(s - plain));
+		memcpy(p, plain, (size_t)(s - plain));
+		p += s - plain;
 		if (*s)
-			buf_printf(out, "&#x%02x", (unsigned)(unsigned char)*s++);
+			p = put_escape(p, (unsigned char)*s++);
 	}
+	return p;
 }
 
-static uint8_t row_state(const struct lease *l, bool deleted)
+static inline uint64_t expire_of(const struct lease *l)
+{
+	int64_t expire = l->cltt + (int64_t)l->valid_lft;
+
+	return (uint64_t)(expire < 0 ? 0 : expire);
+}
+
+static inline uint8_t row_state(const struct lease *l, bool deleted)
 {
 	if (!deleted)
 		return l->state;
@@ -102,75 +126,87 @@ static uint8_t row_state(const struct lease *l, bool deleted)
 	return l->hw_len || l->client_id_len ? LEASE_ASSIGNED : LEASE_DECLINED;
 }
 
+/* The longest text of a column, with its comma; that of a CONTEXT is added by the writer. */
+#define LEN_ADDRESS(longest)   sizeof("255.255.255.255")
+#define LEN_HARDWARE(longest)  (3 * (longest) + 1)
+#define LEN_CLIENT_ID(longest) (3 * (longest) + 1)
+#define LEN_LIFETIME(longest)  sizeof("4294967295")
+#define LEN_TIME(longest)      sizeof("18446744073709551615")
+#define LEN_NUMBER(longest)    sizeof("4294967295")
+#define LEN_OPTIONAL(longest)  sizeof("4294967295")
+#define LEN_FLAG(longest)      sizeof("1")
+#define LEN_TEXT(longest)      (ESCAPE_LEN * (longest) + 1)
+#define LEN_STATE(longest)     sizeof("255")
+#define LEN_CONTEXT(longest)   1
+
 enum {
-	HEAD_MAX = 16 + 3 * (LEASE_HW_MAX + LEASE_CLIENT_ID_MAX) + 80,
-	TAIL_MAX = 32,
+	ROW_MAX = 1
+#define LEASE_FIELD(member, kind, longest, ...) +LEN_##kind(longest)
+#include "lease/lease_fields.def"
 };
 
-/* Up to the host name; *p is where it begins. */
-static char *put_head(char *p, const struct lease *l, bool deleted)
+static size_t context_len(const char *context)
 {
-	int64_t expire = l->cltt + (int64_t)l->valid_lft;
-
-	p = put_addr(p, l->addr);
-	p = put_hex(p, lease_hw(l));
-	p = put_hex(p, lease_client_id(l));
-	p = put_uint(p, deleted ? 0 : l->valid_lft);
-	*p++ = ',';
-	p = put_uint(p, (uint64_t)(expire < 0 ? 0 : expire));
-	*p++ = ',';
-	p = put_uint(p, l->subnet_id);
-	*p++ = ',';
-	*p++ = l->fqdn_fwd ? '1' : '0';
-	*p++ = ',';
-	*p++ = l->fqdn_rev ? '1' : '0';
-	*p++ = ',';
-	return p;
+	return context ? ESCAPE_LEN * strlen(context) : 0;
 }
+
+#define PUT_ADDRESS(member)   put_address(p, l->member)
+#define PUT_HARDWARE(member)  put_pairs(p, span_of(l->member, l->member##_len))
+#define PUT_CLIENT_ID(member) put_pairs(p, span_of(l->member, l->member##_len))
+#define PUT_LIFETIME(member)  put_uint(p, deleted ? 0 : l->member)
+#define PUT_TIME(member)      put_uint(p, expire_of(l))
+#define PUT_NUMBER(member)    put_uint(p, l->member)
+#define PUT_OPTIONAL(member)  put_uint(p, l->member)
+#define PUT_FLAG(member)      put_digit(p, l->member)
+#define PUT_TEXT(member)      put_text(p, l->member)
+#define PUT_STATE(member)     put_digit(p, row_state(l, deleted))
+#define PUT_CONTEXT(member)   (l->member ? put_text(p, l->member) : p)
 
 void lease_csv_format(const struct lease *l, bool deleted, struct buf *out)
 {
+	size_t room = ROW_MAX
+#define LEASE_FIELD(member, kind, ...) LEASE_PICK_##kind(, , , , , +context_len(l->member))
+#include "lease/lease_fields.def"
+		;
 	char *p;
 
-	if (!buf_reserve(out, HEAD_MAX + TAIL_MAX))
-		return;
-	p = put_head(out->p + out->len, l, deleted);
-	out->len = (size_t)(p - out->p);
-	if (l->hostname[0])
-		put_text(out, l->hostname);
-	if (!buf_reserve(out, TAIL_MAX))
+	if (!buf_reserve(out, room))
 		return;
 	p = out->p + out->len;
+#define LEASE_FIELD(member, kind, ...) \
+	p = PUT_##kind(member);        \
 	*p++ = ',';
-	*p++ = (char)('0' + row_state(l, deleted));
-	*p++ = ',';
-	if (l->user_context) {
-		out->len = (size_t)(p - out->p);
-		put_text(out, l->user_context);
-		if (!buf_reserve(out, TAIL_MAX))
-			return;
-		p = out->p + out->len;
-	}
-	*p++ = ',';
-	p = put_uint(p, l->pool_id);
-	*p++ = '\n';
+#include "lease/lease_fields.def"
+	p[-1] = '\n';
 	*p = '\0';
 	out->len = (size_t)(p - out->p);
 }
 
+const char *lease_csv_head(void)
+{
+	/* a comma before each column is one too many */
+	static const char text[] =
+#define LEASE_FIELD(member, kind, longest, csv, ...) "," csv
+#include "lease/lease_fields.def"
+		"\n";
+
+	return text + 1;
+}
+
 int lease_csv_header(const char *line, size_t n)
 {
-	static const char full[] = LEASE_CSV_HEADER;
-	size_t known = sizeof(full) - 1;
+	const char *full = lease_csv_head();
+	size_t full_len = LEASE_CSV_HEAD_LEN - 1;
+	size_t known;
 	int columns = 1;
 
 	if (n > 0 && line[n - 1] == '\r')
 		n--;
-	known = n < known ? n : known;
+	known = n < full_len ? n : full_len;
 	if (n == 0 || memcmp(line, full, known) != 0)
 		return -USHER_E_SYNTAX;
 	/* fewer columns end where one of ours does; more begin behind our last one */
-	if (n <= sizeof(full) - 1 ? full[n] != ',' && full[n] != '\0' : line[known] != ',')
+	if (n <= full_len ? full[n] != ',' && full[n] != '\n' : line[known] != ',')
 		return -USHER_E_SYNTAX;
 	for (size_t i = 0; i < n; i++) {
 		if ((unsigned char)line[i] < ' ' || line[i] == 0x7f)
@@ -178,190 +214,4 @@ int lease_csv_header(const char *line, size_t n)
 		columns += line[i] == ',';
 	}
 	return columns >= LEASE_CSV_MIN_COLUMNS ? columns : -USHER_E_SYNTAX;
-}
-
-static bool get_uint(struct span s, uint64_t max, uint64_t *ret)
-{
-	uint64_t v = 0;
-
-	if (s.n == 0 || s.n > 18)
-		return false;
-	for (size_t i = 0; i < s.n; i++) {
-		if (s.p[i] < '0' || s.p[i] > '9')
-			return false;
-		v = v * 10 + (s.p[i] - '0');
-	}
-	*ret = v;
-	return v <= max;
-}
-
-static bool get_bool(struct span s, bool *ret)
-{
-	*ret = s.n == 1 && s.p[0] == '1';
-	return s.n == 1 && (s.p[0] == '0' || s.p[0] == '1');
-}
-
-static int get_hex(struct span s, uint8_t *out, size_t cap)
-{
-	return s.n ? hex_parse((const char *)s.p, s.n, out, cap) : 0;
-}
-
-static int hex_val(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	c |= 0x20;
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
-/* Undoes the escapes in place. The new length, or -1: a NUL. */
-static int64_t unescape(char *s, size_t n)
-{
-	size_t out = 0;
-
-	if (memchr(s, '\0', n))
-		return -1;
-	if (!memchr(s, '&', n))
-		return (int64_t)n;
-	for (size_t i = 0; i < n; i++) {
-		char c = s[i];
-
-		if (c == '&' && n - i >= 5 && s[i + 1] == '#' && s[i + 2] == 'x' &&
-		    hex_val(s[i + 3]) >= 0 && hex_val(s[i + 4]) >= 0) {
-			c = (char)(hex_val(s[i + 3]) << 4 | hex_val(s[i + 4]));
-			i += 4;
-			if (c == '\0')
-				return -1;
-		}
-		s[out++] = c;
-	}
-	return (int64_t)out;
-}
-
-static const char *get_identity(const struct span *f, struct lease *l)
-{
-	int n;
-
-	if (ip_parse((const char *)f[0].p, f[0].n, &l->addr) < 0)
-		return "address is not a dotted quad";
-	n = get_hex(f[1], l->hw, sizeof(l->hw));
-	if (n < 0)
-		return "hwaddr is not hexadecimal or too long";
-	l->hw_len = (uint8_t)n;
-	n = get_hex(f[2], l->client_id, sizeof(l->client_id));
-	if (n < 0)
-		return "client_id is not hexadecimal or too long";
-	l->client_id_len = (uint16_t)n;
-	return NULL;
-}
-
-/* A state of DHCPv6 that lease4-add and lease4-update of Kea 3.x accept too; Kea treats such a
- * lease as assigned. */
-enum { KEA_REGISTERED = 4 };
-
-static const char *get_numbers(const struct span *f, struct lease *l)
-{
-	uint64_t v[5] = {0};
-
-	if (!get_uint(f[3], UINT32_MAX, &v[0]))
-		return "valid_lifetime is not a number";
-	if (!get_uint(f[4], INT64_MAX, &v[1]))
-		return "expire is not a number";
-	if (!get_uint(f[5], UINT32_MAX, &v[2]))
-		return "subnet_id is not a number";
-	if (!get_bool(f[6], &l->fqdn_fwd) || !get_bool(f[7], &l->fqdn_rev))
-		return "fqdn_fwd and fqdn_rev are 0 or 1";
-	if (f[9].p && !get_uint(f[9], KEA_REGISTERED, &v[3]))
-		return "state is not 0 to 4";
-	if (f[11].p && f[11].n && !get_uint(f[11], UINT32_MAX, &v[4]))
-		return "pool_id is not a number";
-	l->valid_lft = (uint32_t)v[0];
-	l->cltt = (int64_t)v[1] - (int64_t)v[0];
-	l->subnet_id = (uint32_t)v[2];
-	l->state = v[3] == KEA_REGISTERED ? LEASE_ASSIGNED : (uint8_t)v[3];
-	l->pool_id = (uint32_t)v[4];
-	if (!l->hw_len && !l->client_id_len && l->state != LEASE_DECLINED && l->valid_lft)
-		return "neither hwaddr nor client_id";
-	return NULL;
-}
-
-static const char *get_texts(char *line, const struct span *f, struct lease *l)
-{
-	char *host = line + (f[8].p - (const uint8_t *)line);
-	int64_t n = unescape(host, f[8].n);
-
-	if (n < 0 || n > LEASE_HOSTNAME_MAX)
-		return "hostname has a NUL or is too long";
-	memcpy(l->hostname, host, (size_t)n);
-	l->hostname[n] = '\0';
-	l->user_context = NULL;
-	if (f[10].n) {
-		char *ctx = line + (f[10].p - (const uint8_t *)line);
-
-		n = unescape(ctx, f[10].n);
-		if (n < 0)
-			return "user_context has a NUL";
-		ctx[n] = '\0'; /* on the comma or the newline */
-		l->user_context = ctx;
-	}
-	return NULL;
-}
-
-/* The fields that we know, and the number of all there are. */
-static int split(char *line, size_t n, struct span *f)
-{
-	char *end = line + n;
-
-	for (int k = 0;; k++) {
-		char *comma = memchr(line, ',', (size_t)(end - line));
-
-		if (k < LEASE_CSV_COLUMNS)
-			f[k] = span_of(line, (size_t)((comma ? comma : end) - line));
-		if (!comma)
-			return k + 1;
-		line = comma + 1;
-	}
-}
-
-/* Returns whether a row has a valid length, as Kea reads them: the header's columns, ours, or any
- * number between. */
-static bool is_row_length(int k, int columns)
-{
-	if (columns < LEASE_CSV_COLUMNS)
-		return k >= columns && k <= LEASE_CSV_COLUMNS;
-	return k >= LEASE_CSV_COLUMNS && k <= columns;
-}
-
-int lease_csv_parse_any(char *line, size_t n, int columns, struct lease *ret, const char **ret_why)
-{
-	struct span f[LEASE_CSV_COLUMNS] = {{NULL, 0}};
-	const char *why = NULL;
-	int k;
-
-	if (n > 0 && line[n - 1] == '\r')
-		n--;
-	k = split(line, n, f);
-	if (!is_row_length(k, columns))
-		why = "wrong number of columns";
-	if (!why)
-		why = get_identity(f, ret);
-	if (!why)
-		why = get_numbers(f, ret);
-	if (!why)
-		why = get_texts(line, f, ret);
-	if (!why)
-		return 0;
-	*ret_why = why;
-	return -USHER_E_SYNTAX;
-}
-
-int lease_csv_parse(char *line, size_t n, int columns, struct lease *ret, const char **ret_why)
-{
-	char behind = line[n];
-	bool usual;
-
-	line[n] = '\n';
-	usual = lease_csv_scan((const uint8_t *)line, (const uint8_t *)line + n, ret);
-	line[n] = behind;
-	return usual ? 0 : lease_csv_parse_any(line, n, columns, ret, ret_why);
 }

@@ -6,13 +6,20 @@
 
 #include "base/attr.h"
 #include "base/buf.h"
-#include "lease/lease.h"
+#include "lease/lease_field.h"
 
-#define LEASE_CSV_HEADER                                                                       \
-	"address,hwaddr,client_id,valid_lifetime,expire,subnet_id,fqdn_fwd,fqdn_rev,hostname," \
-	"state,user_context,pool_id"
+/* The columns are the rows of lease_fields.def. Kea's first lease files had nine of them. */
+enum { LEASE_CSV_COLUMNS = LEASE_FIELDS, LEASE_CSV_MIN_COLUMNS = 9 };
 
-enum { LEASE_CSV_COLUMNS = 12, LEASE_CSV_MIN_COLUMNS = 9 };
+/* Octets of the header line, with its newline. */
+enum {
+	LEASE_CSV_HEAD_LEN = 0
+#define LEASE_FIELD(member, kind, longest, csv, ...) +sizeof(csv)
+#include "lease/lease_fields.def"
+};
+
+/* Returns the header line, with its newline and a zero behind it. */
+const char *lease_csv_head(void);
 
 /* Appends the row with its newline. deleted: as Kea deletes, with a lifetime of 0. */
 void lease_csv_format(const struct lease *l, bool deleted, struct buf *out);

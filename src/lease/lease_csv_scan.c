@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * The usual row of a lease file in one pass, as we and Kea write it: twelve columns, octets as
- * pairs in lower case or none, a host name without escapes, no user context. Each function
- * continues behind the comma, or gives NULL where the row is another one, which lease_csv.c then
- * reads with care. A newline stands behind the row and ends every loop.
+ * Reads the usual row of a lease file in one pass, as we and Kea write it: all columns, octets as
+ * pairs in lower case or none, a host name without escapes, no user context. Each function returns
+ * the comma or newline behind its column, or NULL where the row is another one, which
+ * lease_csv_read.c then reads with care. A newline stands behind the row and ends every loop.
  */
 #include "lease/lease_csv.h"
 
@@ -19,7 +19,16 @@ static inline bool is_digit(uint8_t c, unsigned max)
 	return c >= '0' && c <= '0' + max;
 }
 
-static inline const uint8_t *scan_addr(const uint8_t *p, uint32_t *ret)
+/* Continues behind the comma that ends the column before. */
+static inline const uint8_t *open_column(const uint8_t *p, bool *first)
+{
+	if (!*first)
+		return *p == ',' ? p + 1 : NULL;
+	*first = false;
+	return p;
+}
+
+static inline const uint8_t *scan_address(const uint8_t *p, uint32_t *ret)
 {
 	uint32_t addr = 0;
 
@@ -29,7 +38,7 @@ static inline const uint8_t *scan_addr(const uint8_t *p, uint32_t *ret)
 
 		for (; is_digit(*p, 9) && p - start < 3; p++)
 			v = v * 10 + (*p - '0');
-		if (p == start || v > 255 || *p++ != (part < 3 ? '.' : ','))
+		if (p == start || v > 255 || (part < 3 && *p++ != '.'))
 			return NULL;
 		addr = addr << 8 | v;
 	}
@@ -37,13 +46,14 @@ static inline const uint8_t *scan_addr(const uint8_t *p, uint32_t *ret)
 	return p;
 }
 
-static inline const uint8_t *scan_pairs(const uint8_t *p, uint8_t *out, size_t cap, size_t *ret_n)
+static inline const uint8_t *scan_pairs(const uint8_t *p, uint8_t *out, size_t cap,
+					uint16_t *ret_len)
 {
-	size_t n = 0;
+	uint16_t n = 0;
 
-	*ret_n = 0;
+	*ret_len = 0;
 	if (*p == ',')
-		return p + 1;
+		return p;
 	for (;; p += 3) {
 		unsigned hi = hex_digit[p[0]];
 		unsigned lo = hi ? hex_digit[p[1]] : 0;
@@ -51,16 +61,14 @@ static inline const uint8_t *scan_pairs(const uint8_t *p, uint8_t *out, size_t c
 		if (!lo || n == cap)
 			return NULL;
 		out[n++] = (uint8_t)((hi - 1) << 4 | (lo - 1));
-		if (p[2] == ',')
-			break;
 		if (p[2] != ':')
-			return NULL;
+			break;
 	}
-	*ret_n = n;
-	return p + 3;
+	*ret_len = n;
+	return p + 2;
 }
 
-static inline const uint8_t *scan_uint(const uint8_t *p, uint64_t max, uint8_t end, uint64_t *ret)
+static inline const uint8_t *scan_uint(const uint8_t *p, uint64_t max, uint64_t *ret)
 {
 	const uint8_t *start = p;
 	uint64_t v = 0;
@@ -68,66 +76,81 @@ static inline const uint8_t *scan_uint(const uint8_t *p, uint64_t max, uint8_t e
 	for (; is_digit(*p, 9) && p - start < 18; p++)
 		v = v * 10 + (*p - '0');
 	*ret = v;
-	return p > start && v <= max && *p == end ? p + 1 : NULL;
+	return p > start && v <= max ? p : NULL;
 }
 
-static inline const uint8_t *scan_host(const uint8_t *p, struct lease *l)
+static inline const uint8_t *scan_u32(const uint8_t *p, uint32_t *ret)
+{
+	uint64_t v;
+
+	p = scan_uint(p, UINT32_MAX, &v);
+	*ret = (uint32_t)v;
+	return p;
+}
+
+/* The column has the end of the lease; its lifetime stands before. */
+static inline const uint8_t *scan_time(const uint8_t *p, int64_t lifetime, int64_t *ret)
+{
+	uint64_t v;
+
+	p = scan_uint(p, INT64_MAX, &v);
+	*ret = (int64_t)v - lifetime;
+	return p;
+}
+
+static inline const uint8_t *scan_flag(const uint8_t *p, bool *ret)
+{
+	*ret = *p == '1';
+	return is_digit(*p, 1) ? p + 1 : NULL;
+}
+
+static inline const uint8_t *scan_state(const uint8_t *p, uint8_t *ret)
+{
+	*ret = (uint8_t)(*p - '0');
+	return is_digit(*p, LEASE_RELEASED) ? p + 1 : NULL;
+}
+
+static inline const uint8_t *scan_text(const uint8_t *p, char *out, size_t longest)
 {
 	size_t n = 0;
 
 	for (; p[n] != ','; n++) {
-		if (n == LEASE_HOSTNAME_MAX || p[n] == '\n' || p[n] == '&' || p[n] == '\0')
+		if (n == longest || p[n] == '\n' || p[n] == '&' || p[n] == '\0')
 			return NULL;
-		l->hostname[n] = (char)p[n];
+		out[n] = (char)p[n];
 	}
-	l->hostname[n] = '\0';
-	return p + n + 1;
+	out[n] = '\0';
+	return p + n;
 }
 
-static inline const uint8_t *scan_identity(const uint8_t *p, struct lease *l)
+static inline const uint8_t *scan_no_context(const uint8_t *p, const char **ret)
 {
-	size_t hw;
-	size_t cid;
-
-	p = scan_addr(p, &l->addr);
-	if (p)
-		p = scan_pairs(p, l->hw, sizeof(l->hw), &hw);
-	if (p)
-		p = scan_pairs(p, l->client_id, sizeof(l->client_id), &cid);
-	/* a record without identity is one of the careful reader's */
-	if (!p || !(hw + cid))
-		return NULL;
-	l->hw_len = (uint8_t)hw;
-	l->client_id_len = (uint16_t)cid;
-	return p;
+	*ret = NULL;
+	return *p == ',' || *p == '\n' ? p : NULL;
 }
+
+#define SCAN_ADDRESS(member, longest)	scan_address(p, &l->member)
+#define SCAN_HARDWARE(member, longest)	scan_pairs(p, l->member, longest, &l->member##_len)
+#define SCAN_CLIENT_ID(member, longest) scan_pairs(p, l->member, longest, &l->member##_len)
+#define SCAN_LIFETIME(member, longest)	scan_u32(p, &l->member)
+#define SCAN_TIME(member, longest)	scan_time(p, l->valid_lft, &l->member)
+#define SCAN_NUMBER(member, longest)	scan_u32(p, &l->member)
+#define SCAN_OPTIONAL(member, longest)	scan_u32(p, &l->member)
+#define SCAN_FLAG(member, longest)	scan_flag(p, &l->member)
+#define SCAN_TEXT(member, longest)	scan_text(p, l->member, longest)
+#define SCAN_STATE(member, longest)	scan_state(p, &l->member)
+#define SCAN_CONTEXT(member, longest)	scan_no_context(p, &l->member)
 
 bool lease_csv_scan(const uint8_t *p, const uint8_t *end, struct lease *l)
 {
-	uint64_t v[7] = {0};
+	bool first = true;
 
-	p = scan_identity(p, l);
-	if (p)
-		p = scan_uint(p, UINT32_MAX, ',', &v[0]);
-	if (p)
-		p = scan_uint(p, INT64_MAX, ',', &v[1]);
-	if (p)
-		p = scan_uint(p, UINT32_MAX, ',', &v[2]);
-	if (!p || !is_digit(p[0], 1) || p[1] != ',' || !is_digit(p[2], 1) || p[3] != ',')
-		return false;
-	l->fqdn_fwd = p[0] == '1';
-	l->fqdn_rev = p[2] == '1';
-	p = scan_host(p + 4, l);
-	if (!p || !is_digit(p[0], LEASE_RELEASED) || p[1] != ',' || p[2] != ',')
-		return false;
-	l->state = p[0] - '0';
-	p = scan_uint(p + 3, UINT32_MAX, '\n', &v[3]);
-	if (p != end + 1)
-		return false;
-	l->valid_lft = (uint32_t)v[0];
-	l->cltt = (int64_t)v[1] - (int64_t)v[0];
-	l->subnet_id = (uint32_t)v[2];
-	l->pool_id = (uint32_t)v[3];
-	l->user_context = NULL;
-	return true;
+#define LEASE_FIELD(member, kind, longest, ...) \
+	if (p)                                  \
+		p = open_column(p, &first);     \
+	if (p)                                  \
+		p = SCAN_##kind(member, longest);
+#include "lease/lease_fields.def"
+	/* a record without identity is one of the careful reader's */
+	return p == end && (l->hw_len || l->client_id_len);
 }

@@ -27,48 +27,93 @@ bool rec_is_of(const struct rec *r, const struct lease_client *c)
 	return r->hw_len && span_eq(rec_hw(r), c->hw);
 }
 
-static const char *ext_host(const struct rec_ext *e)
+/* A field that is not of the picked kinds. */
+#define SKIP(member)
+
+/* Where the texts of a record are; a context that it has not is NULL. */
+struct ext_texts {
+#define LEASE_FIELD(member, kind, ...) \
+	LEASE_PICK_##kind(, , , , const char *member;, const char *member;)
+#include "lease/lease_fields.def"
+};
+
+static inline struct ext_texts find_texts(const struct rec_ext *e)
 {
-	return e->data + e->cid_len;
+	const char *p = e->data + e->cid_len;
+	struct ext_texts texts;
+
+#define FIND_TEXT(member) \
+	texts.member = p; \
+	p += e->member##_len + 1U;
+#define FIND_CONTEXT(member)                       \
+	texts.member = e->has_##member ? p : NULL; \
+	p += e->has_##member ? e->member##_len + 1U : 0;
+#define LEASE_FIELD(member, kind, ...) \
+	LEASE_PICK_##kind(SKIP, SKIP, SKIP, SKIP, FIND_TEXT, FIND_CONTEXT)(member)
+#include "lease/lease_fields.def"
+#undef FIND_TEXT
+#undef FIND_CONTEXT
+	return texts;
 }
 
 const char *rec_host(const struct rec *r)
 {
-	return r->ext ? ext_host(r->ext) : "";
+	return r->ext ? find_texts(r->ext).hostname : "";
+}
+
+static inline void clear_texts(struct lease *ret)
+{
+#define CLEAR_TEXT(member)    ret->member[0] = '\0';
+#define CLEAR_CONTEXT(member) ret->member = NULL;
+#define LEASE_FIELD(member, kind, ...) \
+	LEASE_PICK_##kind(SKIP, SKIP, SKIP, SKIP, CLEAR_TEXT, CLEAR_CONTEXT)(member)
+#include "lease/lease_fields.def"
+#undef CLEAR_TEXT
+#undef CLEAR_CONTEXT
+}
+
+/* Copies the texts of a record; its contexts are borrowed. */
+static inline void view_texts(const struct rec_ext *e, struct lease *ret)
+{
+	struct ext_texts texts = find_texts(e);
+
+#define VIEW_TEXT(member)    memcpy(ret->member, texts.member, e->member##_len + 1U);
+#define VIEW_CONTEXT(member) ret->member = texts.member;
+#define LEASE_FIELD(member, kind, ...) \
+	LEASE_PICK_##kind(SKIP, SKIP, SKIP, SKIP, VIEW_TEXT, VIEW_CONTEXT)(member)
+#include "lease/lease_fields.def"
+#undef VIEW_TEXT
+#undef VIEW_CONTEXT
 }
 
 void rec_view(const struct rec *r, struct lease *ret)
 {
 	struct span cid = rec_cid(r);
 
-	ret->addr = r->addr;
-	ret->subnet_id = r->subnet_id;
-	ret->pool_id = r->pool_id;
-	ret->valid_lft = r->valid_lft;
-	ret->cltt = r->cltt;
-	ret->state = r->state;
+#define COPY(member)		       ret->member = r->member;
+#define LEASE_FIELD(member, kind, ...) LEASE_PICK_##kind(COPY, COPY, COPY, SKIP, SKIP, SKIP)(member)
+#include "lease/lease_fields.def"
+#undef COPY
 	ret->row = r->seq;
-	ret->fqdn_fwd = r->flags & REC_FWD;
-	ret->fqdn_rev = r->flags & REC_REV;
 	ret->hw_len = r->hw_len;
 	memcpy(ret->hw, r->id, r->hw_len);
 	ret->client_id_len = r->cid_len;
 	if (cid.n)
 		memcpy(ret->client_id, cid.p, cid.n);
-	ret->hostname[0] = '\0';
-	ret->user_context = NULL;
-	if (!r->ext)
-		return;
-	memcpy(ret->hostname, ext_host(r->ext), r->ext->host_len + 1);
-	if (r->ext->has_ctx)
-		ret->user_context = ext_host(r->ext) + r->ext->host_len + 1;
+	clear_texts(ret);
+	if (r->ext)
+		view_texts(r->ext, ret);
 }
 
 void rec_copy(const struct rec *r, struct arena *arena, struct lease *ret)
 {
 	rec_view(r, ret);
-	if (ret->user_context)
-		ret->user_context = arena ? arena_strdup(arena, ret->user_context) : NULL;
+#define KEEP(member)     \
+	if (ret->member) \
+		ret->member = arena ? arena_strdup(arena, ret->member) : NULL;
+#define LEASE_FIELD(member, kind, ...) LEASE_PICK_##kind(SKIP, SKIP, SKIP, SKIP, SKIP, KEEP)(member)
+#include "lease/lease_fields.def"
+#undef KEEP
 }
 
 struct rec_pair rec_lookup(const struct lease_db *db, uint32_t addr)
@@ -102,14 +147,13 @@ static int ext_make(struct lease_db *db, const struct lease *l, bool bare, struc
 
 void rec_set(struct rec *r, const struct lease *l, enum lease_state state)
 {
-	r->cltt = l->cltt;
-	r->addr = l->addr;
-	r->subnet_id = l->subnet_id;
-	r->pool_id = l->pool_id;
-	r->valid_lft = l->valid_lft;
+#define COPY(member)		       r->member = l->member;
+#define LEASE_FIELD(member, kind, ...) LEASE_PICK_##kind(COPY, SKIP, COPY, SKIP, SKIP, SKIP)(member)
+#include "lease/lease_fields.def"
+#undef COPY
 	r->state = (uint8_t)state;
-	r->flags = (l->fqdn_fwd ? REC_FWD : 0) | (l->fqdn_rev ? REC_REV : 0);
-	r->hw_len = l->hw_len;
+	r->flags = 0;
+	r->hw_len = (uint8_t)l->hw_len;
 	r->cid_len = (uint8_t)l->client_id_len;
 	memcpy(r->id, l->hw, l->hw_len);
 	if (l->hw_len + l->client_id_len > REC_INLINE)

@@ -18,17 +18,20 @@
 
 enum { REC_INLINE = 32 };
 
-/* Data that does not fit: a long client identifier, then host name and, if any, user context, NUL
- * ended. */
+/* Data that does not fit: a long client identifier, then the texts in the order of lease_fields.def
+ * with a NUL behind each; a context only if there is one. */
 struct rec_ext {
-	uint32_t ctx_len;
-	uint8_t cid_len, host_len;
-	bool has_ctx;
+#define LEASE_FIELD(member, kind, ...) LEASE_PICK_##kind(, , , , , uint32_t member##_len;)
+#include "lease/lease_fields.def"
+	uint8_t cid_len;
+#define LEASE_FIELD(member, kind, ...) \
+	LEASE_PICK_##kind(, , , , uint8_t member##_len;, bool has_##member;)
+#include "lease/lease_fields.def"
 	char data[];
 };
 
 /* REOFFERED: a hold that was another client's, which may still request the address */
-enum rec_flags { REC_FWD = 1, REC_REV = 2, REC_CID_EXT = 4, REC_REOFFERED = 8 };
+enum rec_flags { REC_CID_EXT = 1, REC_REOFFERED = 2 };
 /* Which heap a record waits in. LAPSED: over by the clock, not yet reclaimed. */
 enum rec_heap { HEAP_NONE, HEAP_RUNNING, HEAP_LAPSED, HEAP_KEPT, HEAP_N };
 /* While loading: the record was given back. */
@@ -39,18 +42,22 @@ struct rec_link {
 	uint32_t prev, next;
 };
 
+/* The fields of lease_fields.def are members of their names; texts are in ext, identities in id. */
 struct rec {
-	int64_t cltt;
+#define LEASE_FIELD(member, kind, ...) LEASE_PICK_##kind(LEASE_TYPE_##kind member;, , , , , )
+#include "lease/lease_fields.def"
 	uint64_t seq; /* number of its last row; of a hold: monotonic end, ns */
 	struct rec_ext *ext;
-	uint32_t addr, subnet_id, pool_id, valid_lft;
 	struct rec_link by_cid, by_hw;
 	uint32_t heap_pos;   /* of a hold: the older one of its pool */
 	uint32_t hold;	     /* of a hold: the younger one of its pool */
 	uint32_t prev, next; /* LRU list of its home pool; of a hold: the queue of holds */
 	uint32_t home; /* number of that pool, 0: in none; of a hold: of the pool that lists it */
-	uint8_t state;
-	uint8_t flags : 4, heap : 4;
+#define LEASE_FIELD(member, kind, ...) LEASE_PICK_##kind(, uint8_t member;, , , , )
+#include "lease/lease_fields.def"
+#define LEASE_FIELD(member, kind, ...) LEASE_PICK_##kind(, , bool member : 1;, , , )
+#include "lease/lease_fields.def"
+	uint8_t flags : 2, heap : 4;
 	uint8_t hw_len, cid_len;
 	uint8_t id[REC_INLINE]; /* hw, then the client identifier if it fits */
 };

@@ -47,37 +47,64 @@ void texts_fini(struct lease_db *db)
 	slab_fini(&db->texts.blocks);
 }
 
+/* A field that is not of the picked kinds. */
+#define SKIP(member)
+
 size_t ext_need(const struct lease *l, bool bare)
 {
 	size_t cid = l->hw_len + l->client_id_len > REC_INLINE ? l->client_id_len : 0;
-	size_t host = bare || !l->hostname[0] ? 0 : strnlen(l->hostname, LEASE_HOSTNAME_MAX);
-	size_t ctx = bare || !l->user_context ? 0 : strlen(l->user_context) + 1;
+	size_t ends = 0;   /* the NULs behind texts, which an empty one has too */
+	size_t octets = 0; /* of the texts, and all of the contexts */
 
-	return cid || host || ctx ? offsetof(struct rec_ext, data) + cid + host + 1 + ctx : 0;
+#define NEED_TEXT(member) \
+	ends++;           \
+	octets += bare || !l->member[0] ? 0 : strnlen(l->member, sizeof(l->member) - 1);
+#define NEED_CONTEXT(member) octets += bare || !l->member ? 0 : strlen(l->member) + 1;
+#define LEASE_FIELD(member, kind, ...) \
+	LEASE_PICK_##kind(SKIP, SKIP, SKIP, SKIP, NEED_TEXT, NEED_CONTEXT)(member)
+#include "lease/lease_fields.def"
+#undef NEED_TEXT
+#undef NEED_CONTEXT
+	return cid || octets ? offsetof(struct rec_ext, data) + cid + octets + ends : 0;
 }
 
 void ext_fill(struct rec_ext *e, const struct lease *l, bool bare)
 {
-	const char *context = bare ? NULL : l->user_context;
 	char *p = e->data;
 
 	e->cid_len = l->hw_len + l->client_id_len > REC_INLINE ? (uint8_t)l->client_id_len : 0;
-	e->host_len = bare ? 0 : (uint8_t)strnlen(l->hostname, LEASE_HOSTNAME_MAX);
-	e->ctx_len = context ? (uint32_t)strlen(context) : 0;
-	e->has_ctx = context != NULL;
 	memcpy(p, l->client_id, e->cid_len);
 	p += e->cid_len;
-	memcpy(p, l->hostname, e->host_len);
-	p += e->host_len;
+#define FILL_TEXT(member)                                                                \
+	e->member##_len = bare ? 0 : (uint8_t)strnlen(l->member, sizeof(l->member) - 1); \
+	memcpy(p, l->member, e->member##_len);                                           \
+	p += e->member##_len;                                                            \
 	*p++ = '\0';
-	if (context)
-		memcpy(p, context, (size_t)e->ctx_len + 1);
+#define FILL_CONTEXT(member)                                                 \
+	e->has_##member = !bare && l->member;                                \
+	e->member##_len = e->has_##member ? (uint32_t)strlen(l->member) : 0; \
+	if (e->has_##member)                                                 \
+		p = mempcpy(p, l->member, (size_t)e->member##_len + 1);
+#define LEASE_FIELD(member, kind, ...) \
+	LEASE_PICK_##kind(SKIP, SKIP, SKIP, SKIP, FILL_TEXT, FILL_CONTEXT)(member)
+#include "lease/lease_fields.def"
+#undef FILL_TEXT
+#undef FILL_CONTEXT
+	(void)p; /* behind the last text */
 }
 
 size_t ext_len(const struct rec_ext *e)
 {
-	return offsetof(struct rec_ext, data) + e->cid_len + e->host_len + 1 +
-	       (e->has_ctx ? (size_t)e->ctx_len + 1 : 0);
+	size_t len = offsetof(struct rec_ext, data) + e->cid_len;
+
+#define LEN_TEXT(member)    len += e->member##_len + 1U;
+#define LEN_CONTEXT(member) len += e->has_##member ? e->member##_len + 1U : 0;
+#define LEASE_FIELD(member, kind, ...) \
+	LEASE_PICK_##kind(SKIP, SKIP, SKIP, SKIP, LEN_TEXT, LEN_CONTEXT)(member)
+#include "lease/lease_fields.def"
+#undef LEN_TEXT
+#undef LEN_CONTEXT
+	return len;
 }
 
 static void *carve(struct texts *t, size_t len)

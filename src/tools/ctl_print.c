@@ -9,6 +9,7 @@
 #include "base/attr.h"
 #include "base/buf.h"
 #include "config/json.h"
+#include "lease/lease_field.h"
 
 #include <string.h>
 #include <time.h>
@@ -70,8 +71,20 @@ static void table_cell(const struct table *t, size_t i, const char *cell, FILE *
 
 /* --- leases ----------------------------------------------------------------------------------- */
 
-static const char *const lease_cols[] = {"ip-address", "hw-address", "client-id", "state",
-					 "expires",    "subnet-id",  "hostname"};
+/* The column of the table at a place, from 1; NULL: there are no more. */
+static const struct lease_field *lease_column(unsigned place)
+{
+	for (size_t i = 0; i < LEASE_FIELDS; i++)
+		if (lease_fields[i].place == place)
+			return &lease_fields[i];
+	return NULL;
+}
+
+/* The end of a lease says more than its last transaction. */
+static const char *lease_heading(const struct lease_field *f)
+{
+	return f->kind == LEASE_KIND_TIME ? "expires" : f->json;
+}
 
 /* ISO 8601, local time with its offset: the form of all times that people read. */
 static void time_cell(time_t at, char *out, size_t cap)
@@ -88,46 +101,58 @@ static void time_cell(time_t at, char *out, size_t cap)
 	(void)snprintf(out, cap, "%s%.3s:%s", date, zone, zone[0] ? zone + 3 : "");
 }
 
-static void lease_cell(const struct json *lease, const char *col, char *out, size_t cap)
+/* The end of a lease; false: the answer has not the numbers for it. */
+static bool end_cell(const struct json *lease, const struct lease_field *f, char *out, size_t cap)
 {
-	static const char *const states[] = {"assigned", "declined", "reclaimed", "released"};
 	int64_t cltt;
 	int64_t lft;
-	int64_t state;
-	time_t end;
 
-	if (strcmp(col, "state") == 0 && json_get_int(lease, "state", &state) && state >= 0 &&
-	    state < 4) {
-		(void)snprintf(out, cap, "%s", states[state]);
-	} else if (strcmp(col, "expires") == 0 && json_get_int(lease, "cltt", &cltt) &&
-		   json_get_int(lease, "valid-lft", &lft)) {
-		end = (time_t)(cltt + lft);
-		if (lft == 0xffffffffLL)
-			(void)snprintf(out, cap, "never");
-		else
-			time_cell(end, out, cap);
-	} else {
-		cell_text(json_get(lease, col), out, cap);
-	}
+	if (!json_get_int(lease, f->json, &cltt) || !json_get_int(lease, "valid-lft", &lft))
+		return false;
+	if (lft == LEASE_INFINITE)
+		(void)snprintf(out, cap, "never");
+	else
+		time_cell((time_t)(cltt + lft), out, cap);
+	return true;
+}
+
+static bool state_cell(const struct json *lease, const struct lease_field *f, char *out, size_t cap)
+{
+	static const char *const states[] = {"assigned", "declined", "reclaimed", "released"};
+	int64_t state;
+
+	if (!json_get_int(lease, f->json, &state) || state < 0 || state >= (int)ARRAY_LEN(states))
+		return false;
+	(void)snprintf(out, cap, "%s", states[state]);
+	return true;
+}
+
+static void lease_cell(const struct json *lease, const struct lease_field *f, char *out, size_t cap)
+{
+	if (f->kind == LEASE_KIND_STATE && state_cell(lease, f, out, cap))
+		return;
+	if (f->kind == LEASE_KIND_TIME && end_cell(lease, f, out, cap))
+		return;
+	cell_text(json_get(lease, lease_heading(f)), out, cap);
 }
 
 static void print_leases(const struct json *list, FILE *out)
 {
+	const struct lease_field *f;
 	struct table t = {.n = 0};
 	char cell[CELL_MAX];
 
-	for (size_t i = 0; i < ARRAY_LEN(lease_cols); i++)
-		table_add(&t, lease_cols[i]);
-	for (const struct json *l = list->first; l; l = l->next) {
-		for (size_t i = 0; i < t.n; i++) {
-			lease_cell(l, lease_cols[i], cell, sizeof(cell));
+	for (unsigned i = 0; (f = lease_column(i + 1)) != NULL; i++) {
+		table_add(&t, lease_heading(f));
+		for (const struct json *l = list->first; l; l = l->next) {
+			lease_cell(l, f, cell, sizeof(cell));
 			table_widen(&t, i, cell);
 		}
 	}
 	table_head(&t, out);
 	for (const struct json *l = list->first; l; l = l->next) {
-		for (size_t i = 0; i < t.n; i++) {
-			lease_cell(l, lease_cols[i], cell, sizeof(cell));
+		for (unsigned i = 0; (f = lease_column(i + 1)) != NULL; i++) {
+			lease_cell(l, f, cell, sizeof(cell));
 			table_cell(&t, i, cell, out);
 		}
 	}

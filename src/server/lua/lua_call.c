@@ -39,18 +39,6 @@ static struct lua_lease *lease_to_change(lua_State *L, void *obj, const char *wh
 	return l;
 }
 
-static int of_lease_address(lua_State *L, void *obj)
-{
-	script_push_addr(L, usher_lease_address(((struct lua_lease *)obj)->lease));
-	return 1;
-}
-
-static int of_lease_lifetime(lua_State *L, void *obj)
-{
-	lua_pushnumber(L, usher_lease_lifetime(((struct lua_lease *)obj)->lease));
-	return 1;
-}
-
 static void of_lease_set_lifetime(lua_State *L, void *obj, int idx)
 {
 	struct lua_lease *l = lease_to_change(L, obj, "lease.lifetime");
@@ -58,18 +46,6 @@ static void of_lease_set_lifetime(lua_State *L, void *obj, int idx)
 
 	if (usher_lease_set_lifetime(l->lease, (uint32_t)v) < 0)
 		luaL_error(L, "lease.lifetime: at least one second");
-}
-
-static int of_lease_state(lua_State *L, void *obj)
-{
-	lua_pushinteger(L, usher_lease_state(((struct lua_lease *)obj)->lease));
-	return 1;
-}
-
-static int of_lease_hostname(lua_State *L, void *obj)
-{
-	lua_pushstring(L, usher_lease_hostname(((struct lua_lease *)obj)->lease));
-	return 1;
 }
 
 static void of_lease_set_hostname(lua_State *L, void *obj, int idx)
@@ -83,41 +59,69 @@ static void of_lease_set_hostname(lua_State *L, void *obj, int idx)
 		luaL_error(L, "lease.hostname: at most %d octets", LEASE_HOSTNAME_MAX);
 }
 
-static int of_lease_hw(lua_State *L, void *obj)
+typedef const uint8_t *lease_octets_fn(const usher_lease *l, size_t *ret_len);
+
+/* Pushes octets of a lease as pairs of digits, for people. */
+static int push_pairs(lua_State *L, const struct lua_lease *l, lease_octets_fn *get)
 {
 	char text[3 * LEASE_HW_MAX + 1] = "";
 	size_t len;
-	const uint8_t *hw = usher_lease_hw(((struct lua_lease *)obj)->lease, &len);
+	const uint8_t *p = get(l->lease, &len);
 	size_t n = 0;
 
 	for (size_t i = 0; i < len && i < LEASE_HW_MAX; i++)
-		n += (size_t)snprintf(text + n, sizeof(text) - n, i ? ":%02x" : "%02x", hw[i]);
+		n += (size_t)snprintf(text + n, sizeof(text) - n, i ? ":%02x" : "%02x", p[i]);
 	lua_pushlstring(L, text, n);
 	return 1;
 }
 
-static int of_lease_client_id(lua_State *L, void *obj)
+/* Pushes octets of a lease as they are; none are nil. */
+static int push_octets(lua_State *L, const struct lua_lease *l, lease_octets_fn *get)
 {
 	size_t len;
-	const uint8_t *id = usher_lease_client_id(((struct lua_lease *)obj)->lease, &len);
+	const uint8_t *p = get(l->lease, &len);
 
 	if (!len)
 		return 0;
-	lua_pushlstring(L, (const char *)id, len);
+	lua_pushlstring(L, (const char *)p, len);
 	return 1;
 }
 
+/* The fields of lease_fields.def that hook libraries see: how a value of a kind is pushed, and
+ * whether rules may set it. */
+#define PUSH_ADDRESS(l, get)   (script_push_addr(L, get((l)->lease)), 1)
+#define PUSH_HARDWARE(l, get)  push_pairs(L, l, get)
+#define PUSH_CLIENT_ID(l, get) push_octets(L, l, get)
+#define PUSH_LIFETIME(l, get)  (lua_pushnumber(L, get((l)->lease)), 1)
+#define PUSH_TEXT(l, get)      (lua_pushstring(L, get((l)->lease)), 1)
+#define PUSH_STATE(l, get)     (lua_pushinteger(L, get((l)->lease)), 1)
+
+#define SET_ADDRESS(set)   NULL
+#define SET_HARDWARE(set)  NULL
+#define SET_CLIENT_ID(set) NULL
+#define SET_LIFETIME(set)  set
+#define SET_TEXT(set)	   set
+#define SET_STATE(set)	   NULL
+
+#define LEASE_FIELD(...)
+#define LEASE_HOOK_FIELD(member, kind, longest, csv, json, place, hook) \
+	static int of_lease_##hook(lua_State *L, void *obj)             \
+	{                                                               \
+		struct lua_lease *l = obj;                              \
+                                                                        \
+		return PUSH_##kind(l, usher_lease_##hook);              \
+	}
+#include "lease/lease_fields.def"
+
 static const struct script_class lease_class = {
 	.name = "lease",
-	.fields = (const struct script_field[]){{"address", of_lease_address, NULL},
-						{"lifetime", of_lease_lifetime,
-						 of_lease_set_lifetime},
-						{"state", of_lease_state, NULL},
-						{"hostname", of_lease_hostname,
-						 of_lease_set_hostname},
-						{"hw", of_lease_hw, NULL},
-						{"client_id", of_lease_client_id, NULL},
-						{0}},
+	.fields =
+		(const struct script_field[]){
+#define LEASE_FIELD(...)
+#define LEASE_HOOK_FIELD(member, kind, longest, csv, json, place, hook) \
+	{#hook, of_lease_##hook, SET_##kind(of_lease_set_##hook)},
+#include "lease/lease_fields.def"
+			{0}},
 	.meta = (const struct luaL_Reg[]){{"__pairs", script_pairs_fields}, {NULL, NULL}},
 };
 

@@ -12,6 +12,7 @@
 #include "hook/hook.h"
 #include "lease/lease_db.h"
 #include "server/manage/command.h"
+#include "server/manage/lease_json.h"
 #include "server/core/snapshot.h"
 
 #include <stdio.h>
@@ -19,45 +20,6 @@
 #include <string.h>
 
 enum { PAGE = 256 };
-
-static void add_hex(struct arena *a, struct json *m, const char *key, struct span s)
-{
-	struct buf b;
-
-	buf_init(&b);
-	buf_hex(&b, s, ':');
-	(void)json_add(a, m, key, json_str(a, b.p ? b.p : ""));
-	buf_fini(&b);
-}
-
-struct json *lease_json(struct arena *a, const struct lease *l)
-{
-	struct json *m = json_map(a);
-	char ip[IP_TEXT_LEN];
-
-	if (l->client_id_len)
-		add_hex(a, m, "client-id", lease_client_id(l));
-	(void)json_add(a, m, "cltt", json_int(a, l->cltt));
-	(void)json_add(a, m, "fqdn-fwd", json_bool(a, l->fqdn_fwd));
-	(void)json_add(a, m, "fqdn-rev", json_bool(a, l->fqdn_rev));
-	(void)json_add(a, m, "hostname", json_str(a, l->hostname));
-	add_hex(a, m, "hw-address", lease_hw(l));
-	(void)json_add(a, m, "ip-address", json_str(a, ip_text(l->addr, ip)));
-	if (l->pool_id)
-		(void)json_add(a, m, "pool-id", json_int(a, l->pool_id));
-	(void)json_add(a, m, "state", json_int(a, l->state));
-	(void)json_add(a, m, "subnet-id", json_int(a, l->subnet_id));
-	if (l->user_context) {
-		struct json_opts o = {.file = ""};
-		struct config_error err;
-		struct json *ctx;
-
-		if (json_parse(span_str(l->user_context), &o, a, &ctx, &err) == 0)
-			(void)json_add(a, m, "user-context", ctx);
-	}
-	(void)json_add(a, m, "valid-lft", json_int(a, l->valid_lft));
-	return m;
-}
 
 /* --- lists of leases, made as they are read --------------------------------------------------- */
 
@@ -145,7 +107,7 @@ static bool list_next(void *ctx, struct buf *out)
 	for (size_t i = 0; i < n; i++) {
 		buf_str(out, l->begun ? "," : "{\"arguments\":{\"leases\":[");
 		l->begun = true;
-		json_write(lease_json(&a, &l->leases[i]), false, out);
+		json_write(lease_to_json(&a, &l->leases[i]), false, out);
 	}
 	l->count += n;
 	arena_fini(&a);
@@ -260,7 +222,7 @@ struct json *command_lease4_get(struct command *c)
 		return bad;
 	if (lease_db_get(c->d->srv.db, addr, c->arena, &l, NULL) < 0 || l.state == LEASE_OFFERED)
 		return control_answer(c->arena, CONTROL_EMPTY, "Lease not found.");
-	return command_ok(c, lease_json(c->arena, &l), "IPv4 lease found.");
+	return command_ok(c, lease_to_json(c->arena, &l), "IPv4 lease found.");
 }
 
 struct json *command_lease4_get_all(struct command *c)

@@ -6,11 +6,8 @@
 
 #include "server/manage/command.h"
 
-struct lease;
 struct lease_expect;
 
-/* A lease as Kea's commands show it. */
-struct json *lease_json(struct arena *a, const struct lease *l);
 /* The lease meant by ip-address, or identifier-type, identifier and subnet-id, and which record
  * that is. NULL, or the refusal. */
 struct json *lease_which(struct command *c, uint32_t *ret_addr, struct lease_expect *ret_expect);

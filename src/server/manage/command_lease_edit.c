@@ -3,16 +3,15 @@
  * Commands that change leases: lease4-add, lease4-update, lease4-del, lease4-wipe. The answer says
  * OK only when the change is on disk.
  */
-#include "base/buf.h"
 #include "base/error.h"
 #include "base/ip.h"
 #include "config/config.h"
 #include "lease/lease_db.h"
 #include "server/manage/command.h"
 #include "server/manage/command_lease.h"
+#include "server/manage/lease_json.h"
 #include "server/core/snapshot.h"
 
-#include <stdio.h>
 #include <string.h>
 
 /* The subnet: named, or the one that contains the address. NULL and a refusal in *ret_bad. */
@@ -47,90 +46,20 @@ static const struct config_subnet *edit_subnet(struct command *c, const struct c
 	return *ret_bad ? NULL : s;
 }
 
-static struct json *edit_identity(struct command *c, struct lease *l)
+/* Sets the fields that the arguments may lack. */
+static void edit_defaults(struct command *c, const struct config_subnet *s, struct lease *l)
 {
-	int n = lease_arg_hex(c, "hw-address", l->hw, sizeof(l->hw));
-
-	if (n <= 0)
-		return command_fail(
-			c, "'hw-address' must be given as hex octets, as in 00:11:22:33:44:55");
-	l->hw_len = (uint8_t)n;
-	if (!json_get(c->args, "client-id"))
-		return NULL;
-	n = lease_arg_hex(c, "client-id", l->client_id, sizeof(l->client_id));
-	if (n <= 0)
-		return command_fail(c, "'client-id' must be hex octets");
-	l->client_id_len = (uint16_t)n;
-	return NULL;
-}
-
-/* A number in a range; NULL: fine (also when absent). */
-static struct json *edit_int(struct command *c, const char *name, int64_t lo, int64_t hi,
-			     int64_t *io)
-{
-	int64_t v;
-
-	if (!json_get(c->args, name))
-		return NULL;
-	if (!command_int(c, name, &v) || v < lo || v > hi)
-		return command_fail(c, "'%s' must be an integer from %lld to %lld", name,
-				    (long long)lo, (long long)hi);
-	*io = v;
-	return NULL;
-}
-
-static struct json *edit_times(struct command *c, const struct config_subnet *s, struct lease *l)
-{
-	int64_t lft = s->params.valid_lifetime.value;
-	int64_t expire = 0;
-	int64_t state = LEASE_ASSIGNED;
-	int64_t pool = 0;
-	struct json *bad = edit_int(c, "valid-lft", 1, UINT32_MAX, &lft);
-
-	if (!bad)
-		bad = edit_int(c, "expire", 1, INT64_C(1) << 40, &expire);
-	if (!bad)
-		bad = edit_int(c, "state", LEASE_ASSIGNED, LEASE_RELEASED, &state);
-	if (!bad)
-		bad = edit_int(c, "pool-id", 0, UINT32_MAX - 1, &pool);
-	if (bad)
-		return bad;
-	l->valid_lft = (uint32_t)lft;
-	l->cltt = expire ? expire - lft : clock_wall_s(&c->d->srv.clock);
-	l->state = (uint8_t)state;
-	l->pool_id = (uint32_t)pool;
-	for (size_t i = 0; i < s->n_pools && !json_get(c->args, "pool-id"); i++)
+	l->valid_lft = s->params.valid_lifetime.value;
+	l->cltt = clock_wall_s(&c->d->srv.clock);
+	l->state = LEASE_ASSIGNED;
+	for (size_t i = 0; i < s->n_pools; i++)
 		if (l->addr >= s->pools[i].first && l->addr <= s->pools[i].last)
 			l->pool_id = s->pools[i].pool_id;
-	return NULL;
-}
-
-static struct json *edit_texts(struct command *c, struct lease *l)
-{
-	const struct json *ctx = json_get(c->args, "user-context");
-	const char *name = command_str(c, "hostname");
-	struct buf b;
-
-	if (name && strlen(name) > LEASE_HOSTNAME_MAX)
-		return command_fail(c, "'hostname' is longer than %d characters",
-				    LEASE_HOSTNAME_MAX);
-	if (name)
-		(void)snprintf(l->hostname, sizeof(l->hostname), "%s", name);
-	(void)command_bool(c, "fqdn-fwd", &l->fqdn_fwd);
-	(void)command_bool(c, "fqdn-rev", &l->fqdn_rev);
-	if (!ctx)
-		return NULL;
-	if (ctx->type != JSON_MAP)
-		return command_fail(c, "'user-context' must be a map");
-	buf_init(&b);
-	json_write(ctx, false, &b);
-	l->user_context = b.failed ? NULL : arena_strdup(c->arena, b.p);
-	buf_fini(&b);
-	return NULL;
 }
 
 static struct json *edit_parse(struct command *c, struct lease *l)
 {
+	struct lease_json_problem problem;
 	const struct config_subnet *s;
 	struct json *bad = NULL;
 	struct snapshot *snap;
@@ -141,12 +70,10 @@ static struct json *edit_parse(struct command *c, struct lease *l)
 	snap = server_snapshot(&c->d->srv);
 	s = edit_subnet(c, snap->cfg, l->addr, &bad);
 	if (s) {
-		l->subnet_id = s->id;
-		bad = edit_identity(c, l);
-		if (!bad)
-			bad = edit_times(c, s, l);
-		if (!bad)
-			bad = edit_texts(c, l);
+		edit_defaults(c, s, l);
+		if (lease_from_json(c->args, c->arena, l, &problem) < 0)
+			bad = command_fail(c, "%s", problem.text);
+		l->subnet_id = s->id; /* an argument of 0 names none */
 	}
 	snapshot_unref(snap);
 	return bad;
@@ -204,13 +131,15 @@ struct json *command_lease4_del(struct command *c)
 
 struct json *command_lease4_wipe(struct command *c)
 {
+	static const int64_t range[] = {0, UINT32_MAX};
+	struct lease_json_problem problem;
 	int64_t subnet = 0;
 	uint64_t seq = 0;
+	struct json *bad;
 	uint64_t n;
-	struct json *bad = edit_int(c, "subnet-id", 0, UINT32_MAX, &subnet);
 
-	if (bad)
-		return bad;
+	if (lease_json_int(c->args, "subnet-id", range, &subnet, &problem) < 0)
+		return command_fail(c, "%s", problem.text);
 	n = lease_db_wipe(c->d->srv.db, (uint32_t)subnet, &seq);
 	if (!n)
 		return control_answer(c->arena, CONTROL_EMPTY, "Deleted 0 IPv4 lease(s)");

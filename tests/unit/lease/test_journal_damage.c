@@ -11,6 +11,7 @@
 #include "lease/lease_csv.h"
 #include "lease/lease_db.h"
 #include "lease/lease_store.h"
+#include "unit/lease_file.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -26,7 +27,7 @@
 
 #include <cmocka.h>
 
-#define HEAD LEASE_CSV_HEADER "\n"
+#define HEAD LEASE_FILE_HEADER "\n"
 #define HEAD_9 \
 	"address,hwaddr,client_id,valid_lifetime,expire,subnet_id,fqdn_fwd,fqdn_rev,hostname\n"
 #define HEAD_11                                                                                      \
@@ -331,7 +332,7 @@ static void test_versions(void **state)
 		 3},
 		{HEAD_9 "10.0.0.1,02:00:00:00:00:01,,3600,4000003600,1,0,0,h,0\n" ROW("2", "02"),
 		 2},
-		{LEASE_CSV_HEADER
+		{LEASE_FILE_HEADER
 		 ",colour\n10.0.0.1,02:00:00:00:00:01,,3600,4000003600,1,0,0,h,0,,0,red\n"
 		 "10.0.0.2,02:00:00:00:00:02,,3600,4000003600,1,0,0,h,0,,0,\n" ROW("3", "03"),
 		 3},
@@ -644,7 +645,7 @@ static void test_replaced_by_server(void **state)
 static size_t make_file(struct rng *rng, char *text, size_t cap)
 {
 	static const char *const heads[] = {HEAD,    HEAD,   HEAD,
-					    HEAD_11, HEAD_9, LEASE_CSV_HEADER ",more\n"};
+					    HEAD_11, HEAD_9, LEASE_FILE_HEADER ",more\n"};
 	unsigned kind = rng_below(rng, ARRAY_LEN(heads));
 	size_t n = (size_t)snprintf(text, cap, "%s", heads[kind]);
 	static const char *const tails[] = {",0,,0", ",0,,0", ",0,{ \"a\": \"b\" },3",

@@ -10,6 +10,7 @@
 #include "lease/lease_csv.h"
 #include "lease/lease_db.h"
 #include "lease/lease_store.h"
+#include "unit/lease_file.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -18,7 +19,7 @@
 
 #include <cmocka.h>
 
-#define HEAD	   LEASE_CSV_HEADER "\n"
+#define HEAD	   LEASE_FILE_HEADER "\n"
 #define ROW(a, hw) "10.0.0." a ",02:00:00:00:00:" hw ",,3600,1700003600,1,0,0,,0,,0\n"
 static const char path[] = "/l/leases.csv";
 

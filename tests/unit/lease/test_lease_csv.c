@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "base/rng.h"
 #include "lease/lease_csv.h"
+#include "unit/lease_file.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -108,7 +109,7 @@ static void test_headers(void **state)
 	const char *why;
 
 	(void)state;
-	assert_int_equal(lease_csv_header(LEASE_CSV_HEADER, strlen(LEASE_CSV_HEADER)), 12);
+	assert_int_equal(lease_csv_header(LEASE_FILE_HEADER, strlen(LEASE_FILE_HEADER)), 12);
 	assert_int_equal(lease_csv_header(old, strlen(old)), 9);
 	assert_true(lease_csv_header(old, strlen(old) - 1) < 0);
 	assert_true(lease_csv_header("address,hwaddr", 14) < 0);

@@ -14,6 +14,7 @@
 #include "tools/load_template.h"
 #include "wire/dhcp4.h"
 #include "wire/option_codes.h"
+#include "unit/lease_file.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -443,7 +444,7 @@ static void append(const char *suffix, const char *text)
 	assert_int_equal(fclose(f), 0);
 }
 
-#define HEADER			   LEASE_CSV_HEADER "\n"
+#define HEADER			   LEASE_FILE_HEADER "\n"
 #define ROW(addr, mac, lft, state) addr "," mac ",," lft ",4000000000,1,0,0,," state ",,0\n"
 
 static void test_leases_at_the_end(void **state)

@@ -14,6 +14,7 @@
 #include "tools/load_report.h"
 #include "tools/load_responder.h"
 #include "wire/dhcp4.h"
+#include "unit/lease_file.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -371,7 +372,7 @@ static void lease_file(char *name)
 	assert_true(fd >= 0);
 	io.leases = fdopen(fd, "w");
 	assert_non_null(io.leases);
-	(void)fprintf(io.leases, LEASE_CSV_HEADER "\n");
+	(void)fprintf(io.leases, LEASE_FILE_HEADER "\n");
 	(void)fflush(io.leases);
 	opts.leases = name;
 }
