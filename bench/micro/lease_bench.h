@@ -6,8 +6,8 @@
 #pragma once
 
 #include "base/clock.h"
+#include "lease/journal.h"
 #include "lease/lease_db.h"
-#include "lease/lease_store.h"
 
 int64_t cpu_ns(void); /* of this thread */
 int64_t process_cpu_ns(void);

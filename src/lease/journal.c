@@ -568,7 +568,7 @@ void journal_free(struct journal *j)
 	buf_fini(&j->batch);
 	buf_fini(&j->tail);
 	(void)pthread_mutex_destroy(&j->mu);
-	(void)pthread_mutex_destroy(&j->store.notify_mu);
+	lease_store_fini(&j->store);
 	(void)pthread_cond_destroy(&j->work);
 	(void)pthread_cond_destroy(&j->moved);
 	free(j->path);
@@ -607,5 +607,6 @@ const struct lease_store_ops journal_ops = {
 	.cleanup = journal_cleanup,
 	.stats = journal_stats,
 	.path = journal_path,
+	.owns = NULL, /* every address */
 	.close = journal_close,
 };

@@ -11,6 +11,7 @@
 #pragma once
 
 #include "base/buf.h"
+#include "lease/journal.h"
 #include "lease/lease_db.h"
 #include "lease/lease_store_backend.h"
 

@@ -79,7 +79,7 @@ static int journal_new(const struct journal_opts *o, struct lease_db *db, struct
 		free(j);
 		return -ENOMEM;
 	}
-	j->store.ops = &journal_ops;
+	lease_store_init(&j->store, &journal_ops);
 	j->files = o->files ? o->files : &file_ops_system;
 	if (!j->o.clock)
 		j->o.clock = &clock_system;
@@ -88,7 +88,6 @@ static int journal_new(const struct journal_opts *o, struct lease_db *db, struct
 	j->db = db;
 	j->fd = j->lfc.fd = -1;
 	(void)pthread_mutex_init(&j->mu, NULL);
-	(void)pthread_mutex_init(&j->store.notify_mu, NULL);
 	(void)pthread_condattr_init(&attr);
 	(void)pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
 	(void)pthread_cond_init(&j->work, &attr);

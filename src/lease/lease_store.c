@@ -8,7 +8,20 @@
 #include "base/error.h"
 
 #include <stdatomic.h>
+#include <stdlib.h>
 #include <unistd.h>
+
+void lease_store_init(struct lease_store *s, const struct lease_store_ops *ops)
+{
+	s->ops = ops;
+	(void)pthread_mutex_init(&s->mu, NULL);
+}
+
+void lease_store_fini(struct lease_store *s)
+{
+	free(s->refusals);
+	(void)pthread_mutex_destroy(&s->mu);
+}
 
 uint64_t lease_store_append(struct lease_store *s, const struct lease *l, bool deleted)
 {
@@ -35,6 +48,47 @@ uint64_t lease_store_durable(const struct lease_store *s)
 	return s->durable;
 }
 
+/* Finds the refusal of row seq; NULL: it was not refused. */
+static const struct lease_refusal *find_refusal(const struct lease_refusals *all, uint64_t seq)
+{
+	for (size_t i = 0; i < all->n && i < LEASE_REFUSALS; i++)
+		if (all->last[i].seq == seq)
+			return &all->last[i];
+	return NULL;
+}
+
+bool lease_store_refused(const struct lease_store *s, uint64_t seq, struct lease *ret_holder)
+{
+	pthread_mutex_t *mu = (pthread_mutex_t *)(uintptr_t)&s->mu;
+	const struct lease_refusals *all = s->refusals;
+	const struct lease_refusal *found;
+
+	if (!all)
+		return false;
+	(void)pthread_mutex_lock(mu);
+	found = find_refusal(all, seq);
+	if (found)
+		*ret_holder = found->holder;
+	(void)pthread_mutex_unlock(mu);
+	return found != NULL;
+}
+
+enum lease_outcome lease_store_outcome(const struct lease_store *s, uint64_t seq, uint64_t epoch)
+{
+	struct lease holder uninit;
+
+	if (s->epoch != epoch)
+		return LEASE_ROW_UNAVAILABLE;
+	if (s->durable < seq)
+		return s->up ? LEASE_ROW_PENDING : LEASE_ROW_UNAVAILABLE;
+	return lease_store_refused(s, seq, &holder) ? LEASE_ROW_REFUSED : LEASE_ROW_DURABLE;
+}
+
+bool lease_store_owns(const struct lease_store *s, uint32_t addr)
+{
+	return !s->ops->owns || s->ops->owns(s, addr);
+}
+
 bool lease_store_up(const struct lease_store *s)
 {
 	return s->up;
@@ -54,44 +108,48 @@ int lease_store_notify(struct lease_store *s, int eventfd)
 {
 	int r = -USHER_E_LIMIT;
 
-	(void)pthread_mutex_lock(&s->notify_mu);
+	(void)pthread_mutex_lock(&s->mu);
 	if (s->n_notify < ARRAY_LEN(s->notify)) {
 		s->notify[s->n_notify++] = eventfd;
 		r = 0;
 	}
-	(void)pthread_mutex_unlock(&s->notify_mu);
+	(void)pthread_mutex_unlock(&s->mu);
 	return r;
 }
 
 void lease_store_unnotify(struct lease_store *s, int eventfd)
 {
-	(void)pthread_mutex_lock(&s->notify_mu);
+	(void)pthread_mutex_lock(&s->mu);
 	for (unsigned i = 0; i < s->n_notify; i++)
 		if (s->notify[i] == eventfd)
 			s->notify[i--] = s->notify[--s->n_notify];
-	(void)pthread_mutex_unlock(&s->notify_mu);
+	(void)pthread_mutex_unlock(&s->mu);
 }
 
 void lease_store_moved(struct lease_store *s)
 {
 	static const uint64_t one = 1;
 
-	(void)pthread_mutex_lock(&s->notify_mu);
+	(void)pthread_mutex_lock(&s->mu);
 	for (unsigned i = 0; i < s->n_notify; i++) {
 		/* a full counter has its reader woken already */
 		ssize_t ignored = write(s->notify[i], &one, sizeof(one));
 
 		(void)ignored;
 	}
-	(void)pthread_mutex_unlock(&s->notify_mu);
+	(void)pthread_mutex_unlock(&s->mu);
 }
 
 int lease_store_wait(struct lease_store *s, uint64_t seq, int64_t timeout_ns)
 {
-	if (s->durable >= seq)
-		return 0;
-	lease_store_flush(s);
-	return s->ops->wait(s, seq, timeout_ns);
+	struct lease holder uninit;
+	int r = 0;
+
+	if (s->durable < seq) {
+		lease_store_flush(s);
+		r = s->ops->wait(s, seq, timeout_ns);
+	}
+	return r == 0 && lease_store_refused(s, seq, &holder) ? -USHER_E_IN_USE : r;
 }
 
 void lease_store_commit_now(struct lease_store *s)

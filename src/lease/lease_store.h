@@ -1,19 +1,28 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Where leases are made durable. The table appends rows; a committer thread writes and syncs
- * them in groups; a row's sequence number is durable once lease_store_durable() has reached it.
- * A response that promises a lease waits for that. Implementers: lease_store_backend.h.
+ * The contract of a lease store: the place where leases are made durable, alone or together with
+ * other servers. Implementers: lease_store_backend.h. The journal (journal.h) is one.
+ *
+ * Rows. The table appends a row at each change, and the store numbers the rows from 1. A row is
+ * *decided* when lease_store_durable() has reached its number. A decided row is durable, or the
+ * store has *refused* it, because another server gave the address away first; then the row of the
+ * present holder is in the table already. A response that promises a lease waits for the decision.
+ * Rows that are not decided when the store goes down never are: the epoch moves, and nothing may be
+ * promised until the store is up again.
+ *
+ * Addresses. A store may own a part of the addresses only, and other servers the rest. The table
+ * offers and assigns an address that it does not own to nobody but the client whose running lease
+ * it is.
+ *
+ * Rows of others. A row that another server or a database wrote is put into the table by the store,
+ * under a number of its own (lease_apply.h); users see it there, and nowhere else.
  */
 #pragma once
 
 #include "base/attr.h"
-#include "base/clock.h"
-#include "base/file_ops.h"
 #include "lease/lease.h"
 
 struct lease_store;
-struct lease_db;
-struct log;
 
 /* The meaning of "durable". */
 enum lease_durability {
@@ -50,12 +59,27 @@ uint64_t lease_store_append(struct lease_store *s, const struct lease *l, bool d
 void lease_store_kick(struct lease_store *s);
 void lease_store_flush(struct lease_store *s);
 
-/* Every row up to this number is as safe as enum lease_durability says. */
+/* Every row up to this number is decided: as safe as enum lease_durability says, or refused. */
 uint64_t lease_store_durable(const struct lease_store *s);
+
+enum lease_outcome {
+	LEASE_ROW_PENDING,     /* not decided yet */
+	LEASE_ROW_DURABLE,     /* as safe as enum lease_durability says */
+	LEASE_ROW_REFUSED,     /* the address is another client's now */
+	LEASE_ROW_UNAVAILABLE, /* the store went down before it was decided */
+};
+/* Returns the outcome of row seq, which the caller has waited for since the epoch. */
+enum lease_outcome lease_store_outcome(const struct lease_store *s, uint64_t seq, uint64_t epoch);
+/* Returns whether row seq was refused, and the row of the address's holder. A store remembers its
+ * last LEASE_REFUSALS refusals; when it forgets one, the epoch moves. */
+enum { LEASE_REFUSALS = 64 };
+bool lease_store_refused(const struct lease_store *s, uint64_t seq, struct lease *ret_holder);
+/* Returns whether this server may give the address to a new client. */
+bool lease_store_owns(const struct lease_store *s, uint32_t addr);
 /* False while nothing can be made durable (disk full, EIO, read-only). */
 bool lease_store_up(const struct lease_store *s);
-/* 1: the file is still being loaded, and nothing may be changed or promised; 0: it is; else why it
- * cannot be. */
+/* 1: the leases are still being loaded, and nothing may be changed or promised; 0: they are; else
+ * why they cannot be. */
 int lease_store_opening(const struct lease_store *s);
 /*
  * Rows appended while `epoch` was current and not durable when it ended do not become
@@ -67,67 +91,15 @@ uint64_t lease_store_epoch(const struct lease_store *s);
  * -USHER_E_LIMIT. */
 int lease_store_notify(struct lease_store *s, int eventfd) must_check;
 void lease_store_unnotify(struct lease_store *s, int eventfd);
-/* Waits for seq: 0 when durable, -USHER_E_STORE_DOWN, -ETIMEDOUT. For commands, not for workers. */
+/* Waits for seq: 0 when durable, -USHER_E_IN_USE (refused), -USHER_E_STORE_DOWN, -ETIMEDOUT. For
+ * commands, not for workers. */
 int lease_store_wait(struct lease_store *s, uint64_t seq, int64_t timeout_ns) must_check;
 /* Does the committer's work now, in this thread (stores opened with threads == false). */
 void lease_store_commit_now(struct lease_store *s);
 void lease_store_stats(const struct lease_store *s, struct lease_store_stats *ret);
-/* Path of the live file; "" for a store without one. */
+/* Path of the file that the leases are in; "" for a store without one. */
 const char *lease_store_path(const struct lease_store *s);
-/* Starts a clean-up in the background (kea-lfc). 0, -USHER_E_IN_USE if one runs. */
+/* Starts a clean-up of old rows in the background. 0, -USHER_E_IN_USE if one runs. */
 int lease_store_cleanup(struct lease_store *s) must_check;
 /* Stops the committer after everything queued is durable (or cannot be); frees. */
 void lease_store_close(struct lease_store *s);
-
-struct journal_opts {
-	unsigned kea_wait_ms; /* for a kea-lfc that is still at work on the file; then -EBUSY */
-	const char *path;     /* the CSV file, e.g. /var/lib/kea/kea-leases4.csv */
-	bool persist;	      /* false: keep nothing, everything is "durable" at once */
-	bool threads;	      /* committer and clean-up threads; false: lease_store_commit_now() */
-	bool background;      /* with threads: journal_open returns before the file is loaded */
-	uint32_t max_row_errors; /* bad rows tolerated while loading; 0: any number */
-	enum lease_durability durability;
-	uint32_t interval_ms;  /* LEASE_SYNC_INTERVAL: from a row's writing to its sync; 0: a second
-				*/
-	uint32_t max_delay_us; /* how long a group may be gathered while workers are busy; 0: not at
-				  all */
-	const struct file_ops *files; /* NULL: the kernel's */
-	const struct clock_src *clock;
-	struct log *log;
-};
-
-enum { JOURNAL_BAD_RANGES = 32 };
-
-struct journal_load_stats {
-	uint64_t rows, bad_rows, leases;
-	uint64_t torn_bytes; /* cut off at the end */
-	uint64_t first_bad_line;
-	char first_bad_file[256];
-	char first_bad_why[128];
-	/* the lines that were set aside in <name>.rejected; more than fit are counted in bad_rows
-	 * only */
-	unsigned n_bad;
-	struct journal_bad_range {
-		char suffix[12]; /* of the file: "" the live file, ".1", ".2", ".completed" */
-		uint64_t first, last;
-	} bad[JOURNAL_BAD_RANGES];
-};
-
-/* "lease-file lines 3-5, 9; lease-file.2 line 7" into out, for the log and status-get. */
-void journal_bad_text(const struct journal_load_stats *st, const char *name, char *out, size_t cap);
-
-/*
- * Opens Kea's lease file: loads .completed, else .2, .1, then the live file into db (last row of an
- * address wins, valid_lft 0 deletes), sets rows aside that cannot be read (<name>.rejected), cuts
- * off a torn last row, repairs left-overs of an interrupted clean-up, attaches itself to db. A torn
- * row is an incomplete last line or zeroes. 0; -USHER_E_LIMIT (more than max_row_errors bad rows);
- * -USHER_E_FOREIGN: a file of these names is no DHCPv4 lease file, and nothing was changed;
- * -EADDRINUSE: another server has the file; -EBUSY: kea-lfc cleans it up; -errno.
- * In the background: the store is not up, and not attached, until lease_store_opening() is 0.
- */
-int journal_open(const struct journal_opts *o, struct lease_db *db, struct lease_store **ret,
-		 struct journal_load_stats *ret_stats) must_check;
-/* Waits for the end of the loading, and returns its result: 1 while it lasts, else as
- * journal_open. */
-int journal_opened(struct lease_store *s, int64_t timeout_ns, struct journal_load_stats *ret_stats)
-	must_check;

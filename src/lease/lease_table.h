@@ -173,6 +173,12 @@ static inline void db_unlock(struct lease_db *db)
 		lease_store_kick(s);
 }
 
+/* Returns whether this server may give the address to a new client. */
+static inline bool db_owns(const struct lease_db *db, uint32_t addr)
+{
+	return !db->store || lease_store_owns(db->store, addr);
+}
+
 static inline struct rec *rec_at(const struct lease_db *db, uint32_t idx)
 {
 	return slab_at(&db->recs, idx);
@@ -264,7 +270,7 @@ size_t ext_len(const struct rec_ext *e);
 struct rec_ext *ext_new(struct lease_db *db, size_t len);
 void ext_free(struct lease_db *db, struct rec_ext *e);
 
-/* --- lease_record.c --------------------------------------------------------------------------- */
+/* --- lease_view.c ----------------------------------------------------------------------------- */
 struct span rec_hw(const struct rec *r);
 struct span rec_cid(const struct rec *r);
 /* "": none */
@@ -276,6 +282,8 @@ bool rec_is_of(const struct rec *r, const struct lease_client *c);
 void rec_view(const struct rec *r, struct lease *ret);
 /* As a value; user_context copied into arena, or NULL. */
 void rec_copy(const struct rec *r, struct arena *arena, struct lease *ret);
+
+/* --- lease_record.c --------------------------------------------------------------------------- */
 /* The main record and the living hold of an address, 0 where there is none. */
 struct rec_pair {
 	uint32_t main, hold;
@@ -303,6 +311,16 @@ enum count_what { COUNT_CUMULATIVE, COUNT_RECLAIMED, COUNT_RECLAIMED_DECLINED };
 void counts_bump(struct lease_db *db, const struct rec *r, enum count_what what);
 
 /* --- lease_pool.c ----------------------------------------------------------------------------- */
+/* Makes the number of free addresses known to readers without the lock. */
+void pool_publish(struct pool *p);
+/* The number of registered pools that begin at or below addr. */
+size_t pools_below(const struct lease_db *db, uint32_t addr);
+/* The lowest address from addr on that may be in a pool; UINT64_MAX: there is none. */
+uint64_t pools_next(const struct lease_db *db, uint32_t addr);
+/* Sets the bit of addr in one pool. */
+void pool_refresh(struct lease_db *db, struct pool *p, uint32_t addr);
+/* Sets the bit of addr, and puts its record into the list of its pool or takes it out. */
+void pools_reconsider(struct lease_db *db, uint32_t addr);
 /* Sets the bit of addr right in every pool that has it. */
 void pools_refresh(struct lease_db *db, uint32_t addr);
 void lru_update(struct lease_db *db, uint32_t idx);
@@ -310,6 +328,10 @@ void lru_update(struct lease_db *db, uint32_t idx);
  * out. */
 void pool_hold_add(struct lease_db *db, struct pool *p, uint32_t idx);
 void pool_hold_del(struct lease_db *db, uint32_t idx);
+void list_push(struct lease_db *db, struct rec_list *l, uint32_t idx, bool front);
+void list_del(struct lease_db *db, struct rec_list *l, uint32_t idx);
+
+/* --- lease_pool_registry.c -------------------------------------------------------------------- */
 /* Lists that were filled in the order of the file become oldest first. */
 void pools_sort(struct lease_db *db);
 void pools_fini(struct lease_db *db);
@@ -324,5 +346,3 @@ int pools_register(struct lease_db *db, struct pool *const *pools, size_t n) mus
 /* A living pool of just these settings, with one more reference; NULL: none. */
 struct pool *pool_reuse(struct lease_db *db, const struct lease_pool_def *d);
 void pools_unref(struct lease_db *db, struct pool *const *pools, size_t n);
-void list_push(struct lease_db *db, struct rec_list *l, uint32_t idx, bool front);
-void list_del(struct lease_db *db, struct rec_list *l, uint32_t idx);

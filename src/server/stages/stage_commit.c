@@ -61,38 +61,58 @@ static enum verdict committed_hook(struct exchange *x)
 	return VERDICT_CONTINUE;
 }
 
-/* True: the exchange must wait. Its store may go down while it does: then nobody may be
- * answered. */
-static bool must_wait(struct exchange *x)
+/* Drops the packet: its lease is another client's by the word of the store. The client's next
+ * packet finds that in the table. */
+static enum verdict drop_refused(struct exchange *x)
+{
+	struct lease_store *s = exchange_server(x)->store;
+	char ip[IP_TEXT_LEN];
+	struct lease holder;
+
+	if (lease_store_refused(s, x->wait_seq, &holder))
+		TRACE(x, "row %llu was refused: another server gave %s away",
+		      (unsigned long long)x->wait_seq, ip_text(holder.addr, ip));
+	return exchange_drop(x, DROP_NO_LEASE);
+}
+
+static enum verdict wait_for_row(struct exchange *x)
+{
+	TRACE(x, "waiting for row %llu to be on disk", (unsigned long long)x->wait_seq);
+	x->waiting = true;
+	x->stage = STAGE_COMMIT;
+	exchange_wait_durable(x);
+	return VERDICT_PARK;
+}
+
+/* Returns the outcome of the exchange's row. Its store may go down while it waits: then nobody may
+ * be answered. */
+static enum lease_outcome row_outcome(struct exchange *x)
 {
 	struct lease_store *s = exchange_server(x)->store;
 
 	if (!s || !x->wait_seq)
-		return false;
-	return lease_store_durable(s) < x->wait_seq;
+		return LEASE_ROW_DURABLE;
+	if (!x->waiting)
+		x->wait_epoch = lease_store_epoch(s);
+	return lease_store_outcome(s, x->wait_seq, x->wait_epoch);
 }
 
 enum verdict stage_commit(struct exchange *x)
 {
-	struct lease_store *s = exchange_server(x)->store;
-
 	same_client_release(x);
 	if (x->offer_parked) {
 		x->offer_parked = false;
 		return x->parked.in_use ? server_decline(x) : VERDICT_CONTINUE;
 	}
-	if (x->waiting && lease_store_epoch(s) != x->wait_epoch)
+	switch (row_outcome(x)) {
+	case LEASE_ROW_PENDING:
+		return wait_for_row(x);
+	case LEASE_ROW_UNAVAILABLE:
 		return exchange_drop(x, DROP_STORE_DOWN);
-	if (must_wait(x)) {
-		if (!x->waiting)
-			x->wait_epoch = lease_store_epoch(s);
-		if (!lease_store_up(s))
-			return exchange_drop(x, DROP_STORE_DOWN);
-		TRACE(x, "waiting for row %llu to be on disk", (unsigned long long)x->wait_seq);
-		x->waiting = true;
-		x->stage = STAGE_COMMIT;
-		exchange_wait_durable(x);
-		return VERDICT_PARK;
+	case LEASE_ROW_REFUSED:
+		return drop_refused(x);
+	case LEASE_ROW_DURABLE:
+		break;
 	}
 	x->waiting = false;
 	return committed_hook(x);

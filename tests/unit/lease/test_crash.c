@@ -10,8 +10,8 @@
  */
 #include "base/error.h"
 #include "fake/fake_files.h"
+#include "lease/journal.h"
 #include "lease/lease_db.h"
-#include "lease/lease_store.h"
 
 #include <errno.h>
 #include <setjmp.h>

@@ -7,8 +7,8 @@
 #include "fake/fake_files.h"
 #include "lease/journal_impl.h"
 #include "lease/lease_csv.h"
+#include "lease/journal.h"
 #include "lease/lease_db.h"
-#include "lease/lease_store.h"
 #include "unit/lease_file.h"
 
 #include <errno.h>

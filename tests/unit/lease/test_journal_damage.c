@@ -9,8 +9,8 @@
 #include "base/rng.h"
 #include "lease/journal_impl.h"
 #include "lease/lease_csv.h"
+#include "lease/journal.h"
 #include "lease/lease_db.h"
-#include "lease/lease_store.h"
 #include "unit/lease_file.h"
 
 #include <dirent.h>

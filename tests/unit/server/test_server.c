@@ -8,12 +8,14 @@
 #include "base/hash.h"
 #include "config/config.h"
 #include "config/json.h"
+#include "fake/fake_store.h"
 #include "hook/hook.h"
 #include "lease/lease_db.h"
 #include "server/core/exchange.h"
 #include "server/core/same_client.h"
 #include "server/core/server.h"
 #include "server/core/snapshot.h"
+#include "server/core/stages.h"
 #include "server/core/trace.h"
 #include "server/worker/worker.h"
 
@@ -342,6 +344,54 @@ static void test_trace_ring(void **state)
 	arena_fini(&a);
 }
 
+/* An answer waits for the decision on its row, and goes only if the row is durable. */
+static enum verdict commit_row(struct exchange *x, uint8_t who)
+{
+	struct lease l = lease_of(who);
+	struct lease_client c = {.hw = lease_hw(&l)};
+	struct lease_change ch;
+
+	memset(x, 0, sizeof(*x));
+	x->w = srv.workers[0];
+	arena_init_fixed(&x->pkt.arena, mem[0], sizeof(mem[0]));
+	l.addr = 0xc0000200 + who;
+	assert_int_equal(lease_db_assign(srv.db, &l, &c, &ch), 0);
+	x->wait_seq = ch.seq;
+	return stage_commit(x);
+}
+
+static void test_commit_outcomes(void **state)
+{
+	struct fake_store s;
+	struct lease other = lease_of(9);
+	struct exchange *x = &ex[0];
+
+	(void)state;
+	fake_store_init(&s, srv.db);
+	srv.store = &s.store;
+	assert_int_equal(commit_row(x, 1), VERDICT_PARK);
+	fake_store_decide(&s);
+	assert_int_equal(stage_commit(x), VERDICT_CONTINUE);
+
+	assert_int_equal(commit_row(x, 2), VERDICT_PARK);
+	other.addr = 0xc0000202;
+	assert_int_equal(fake_store_refuse(&s, x->wait_seq, &other), 0);
+	fake_store_decide(&s);
+	assert_int_equal(stage_commit(x), VERDICT_DROP);
+	assert_int_equal(x->drop, DROP_NO_LEASE);
+
+	assert_int_equal(commit_row(x, 3), VERDICT_PARK);
+	fake_store_down(&s);
+	fake_store_up(&s);
+	assert_int_equal(stage_commit(x), VERDICT_DROP);
+	assert_int_equal(x->drop, DROP_STORE_DOWN);
+	fake_store_down(&s);
+	assert_int_equal(commit_row(x, 4), VERDICT_DROP);
+	assert_int_equal(x->drop, DROP_STORE_DOWN);
+	srv.store = NULL;
+	fake_store_fini(&s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -353,6 +403,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_subnet_stats, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_snapshot_shares, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_snapshot_publish, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_commit_outcomes, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_trace, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_trace_ring, setup, teardown),
 	};
