@@ -1,86 +1,13 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * The entry points of loading, the order of its steps, and small readers of the effective tree. A
- * configuration is built in an arena of its own and given away only when every step succeeded.
+ * The entry points of loading, and the order of its steps. A configuration is built in an arena of
+ * its own and given away only when every step succeeded.
  */
 #include "config/config_load.h"
 
 #include "base/error.h"
-#include "base/ip.h"
 
 #include <stdlib.h>
-
-/* --- readers ---------------------------------------------------------------------------------- */
-
-const char *load_str(const struct json *map, const char *key, const char *dflt)
-{
-	const char *s = json_get_str(map, key);
-
-	return s ? s : dflt;
-}
-
-uint32_t load_u32(const struct json *map, const char *key, uint32_t dflt)
-{
-	int64_t v;
-
-	return json_get_int(map, key, &v) ? (uint32_t)v : dflt;
-}
-
-bool load_bool(const struct json *map, const char *key)
-{
-	bool b;
-
-	return json_get_bool(map, key, &b) && b;
-}
-
-double load_real(const struct json *map, const char *key)
-{
-	const struct json *v = json_get(map, key);
-
-	return v && v->type == JSON_REAL ? v->r : 0.0;
-}
-
-uint32_t load_addr(const struct json *map, const char *key)
-{
-	const struct json *v = json_get(map, key);
-	uint32_t addr;
-
-	return v && v->type == JSON_STRING && ip_parse(v->s, v->n, &addr) == 0 ? addr : 0;
-}
-
-size_t load_count(const struct json *map, const char *key)
-{
-	const struct json *v = json_get(map, key);
-
-	return v && (v->type == JSON_LIST || v->type == JSON_MAP) ? v->count : 0;
-}
-
-/* --- keys of the indexes ---------------------------------------------------------------------- */
-
-static void put_be32(uint8_t *out, uint32_t v)
-{
-	for (int i = 0; i < 4; i++)
-		out[i] = (uint8_t)(v >> (24 - 8 * i));
-}
-
-struct span load_addr_key(uint32_t a, uint32_t b, uint8_t out[8])
-{
-	put_be32(out, a);
-	put_be32(out + 4, b);
-	return span_of(out, 8);
-}
-
-struct span load_host_key(uint32_t subnet_id, enum config_host_id type, struct span id,
-			  uint8_t out[HOST_KEY_MAX])
-{
-	size_t n = id.n < HOST_ID_MAX ? id.n : HOST_ID_MAX;
-
-	put_be32(out, subnet_id);
-	out[4] = (uint8_t)type;
-	if (n)
-		memcpy(out + 5, id.p, n);
-	return span_of(out, n + 5);
-}
 
 /* --- the steps -------------------------------------------------------------------------------- */
 

@@ -29,6 +29,15 @@ struct json_lex {
 	bool lost;	     /* an include before the cursor could not be read */
 };
 
+static inline struct json_source *json_lex_top(struct json_lex *x)
+{
+	return &x->stack[x->n - 1];
+}
+
+/* Reads a file, or a FIFO to its end within so many milliseconds (0: any time). 0 or -errno. */
+int json_source_load(const char *path, uint32_t pipe_wait_ms, struct json_source *s) must_check;
+/* Fails with a text at the cursor. */
+int json_lex_fail(struct json_lex *x, const char *text) must_check;
 int json_lex_open(struct json_lex *x, const char *path);
 void json_lex_fini(struct json_lex *x);
 /* Skips white space, comments and includes. 0, or negative. */

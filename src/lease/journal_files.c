@@ -4,7 +4,7 @@
  * may be removed. Nothing is overwritten or removed that was not written by a lease journal (ours
  * or Kea's); it gets a new name instead: <name>.aside-1 and so on.
  */
-#include "lease/journal_impl.h"
+#include "lease/journal_files.h"
 
 #include "base/error.h"
 #include "base/log.h"
@@ -17,6 +17,36 @@
 #include <string.h>
 
 enum { ASIDE_MAX = 10000 };
+
+const char *journal_name(const struct journal *j, const char *suffix, char out[PATH_CAP])
+{
+	(void)snprintf(out, PATH_CAP, "%s%s", j->path, suffix);
+	return out;
+}
+
+bool journal_exists(const struct journal *j, const char *suffix)
+{
+	char name[PATH_CAP];
+	int fd = j->files->open(j->files->ctx, journal_name(j, suffix, name), O_RDONLY, 0);
+
+	if (fd >= 0)
+		(void)j->files->close(j->files->ctx, fd);
+	/* a file that cannot be examined counts as present, to be safe */
+	return fd != -ENOENT;
+}
+
+int journal_write_all(struct journal *j, int fd, const char *p, size_t n)
+{
+	while (n > 0) {
+		ssize_t w = j->files->write(j->files->ctx, fd, p, n);
+
+		if (w <= 0)
+			return w < 0 ? (int)w : -EIO;
+		p += w;
+		n -= (size_t)w;
+	}
+	return 0;
+}
 
 /* The description of a file; no calls of that kind: a regular one. */
 static int describe(const struct journal *j, const char *name, struct file_info *ret)

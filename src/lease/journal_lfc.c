@@ -9,13 +9,12 @@
  * over a newer .2 would bring back rows that the snapshot left out. The live file is never put
  * aside while .completed exists, because .1 is not read beside it.
  */
-#include "lease/journal_impl.h"
+#include "lease/journal_files.h"
 
 #include "lease/lease_csv.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
 
 enum {
 	/* copied out under the table's lock: some two microseconds */
@@ -27,23 +26,6 @@ enum {
 	 */
 	SIZE_BYTES = 512 << 10,
 };
-
-const char *journal_name(const struct journal *j, const char *suffix, char out[PATH_CAP])
-{
-	(void)snprintf(out, PATH_CAP, "%s%s", j->path, suffix);
-	return out;
-}
-
-bool journal_exists(const struct journal *j, const char *suffix)
-{
-	char name[PATH_CAP];
-	int fd = j->files->open(j->files->ctx, journal_name(j, suffix, name), O_RDONLY, 0);
-
-	if (fd >= 0)
-		(void)j->files->close(j->files->ctx, fd);
-	/* a file that cannot be examined counts as present, to be safe */
-	return fd != -ENOENT;
-}
 
 static int sync_dir(struct journal *j)
 {
@@ -58,7 +40,7 @@ static int unlink_maybe(struct journal *j, const char *suffix)
 	return r == -ENOENT ? 0 : r;
 }
 
-static int rename_to(struct journal *j, const char *from, const char *to)
+cold_fn static int rename_to(struct journal *j, const char *from, const char *to)
 {
 	char a[PATH_CAP];
 	char b[PATH_CAP];

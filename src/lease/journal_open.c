@@ -3,7 +3,7 @@
  * Opening the journal: load, cut off a torn end, make the rows that were read durable, end an
  * interrupted clean-up, start the threads.
  */
-#include "lease/journal_impl.h"
+#include "lease/journal_files.h"
 
 #include "lease/lease_csv.h"
 
@@ -137,24 +137,6 @@ static int open_files(struct journal *j, struct journal_load_stats *st)
 	return r;
 }
 
-static int start_threads(struct journal *j)
-{
-	int r = pthread_create(&j->committer, NULL, journal_committer, j);
-
-	if (r)
-		return -r;
-	j->has_threads = true;
-	r = pthread_create(&j->cleaner, NULL, journal_cleaner, j);
-	if (r == 0)
-		return 0;
-	(void)pthread_mutex_lock(&j->mu);
-	j->stop = true;
-	(void)pthread_cond_broadcast(&j->work);
-	(void)pthread_mutex_unlock(&j->mu);
-	(void)pthread_join(j->committer, NULL);
-	return -r;
-}
-
 /* Loads the files, attaches the table; continues an interrupted clean-up. */
 static int open_all(struct journal *j)
 {
@@ -171,7 +153,8 @@ static int open_all(struct journal *j)
 	return 0;
 }
 
-bool journal_open_late(struct journal *j)
+/* Loads in the committer's thread. False: it could not be, or is no longer wanted. */
+static bool open_late(struct journal *j)
 {
 	int r = open_all(j);
 
@@ -181,6 +164,31 @@ bool journal_open_late(struct journal *j)
 	(void)pthread_mutex_unlock(&j->mu);
 	lease_store_moved(&j->store);
 	return r == 0;
+}
+
+static void *run_committer(void *ctx)
+{
+	struct journal *j = ctx;
+
+	return j->store.opening == 1 && !open_late(j) ? NULL : journal_committer(j);
+}
+
+static int start_threads(struct journal *j)
+{
+	int r = pthread_create(&j->committer, NULL, run_committer, j);
+
+	if (r)
+		return -r;
+	j->has_threads = true;
+	r = pthread_create(&j->cleaner, NULL, journal_cleaner, j);
+	if (r == 0)
+		return 0;
+	(void)pthread_mutex_lock(&j->mu);
+	j->stop = true;
+	(void)pthread_cond_broadcast(&j->work);
+	(void)pthread_mutex_unlock(&j->mu);
+	(void)pthread_join(j->committer, NULL);
+	return -r;
 }
 
 int journal_opened(struct lease_store *s, int64_t timeout_ns, struct journal_load_stats *ret_stats)
