@@ -64,7 +64,7 @@ prove() {
 
 wanted=${*:-cursor subopt overload options option}
 message="src/wire/dhcp4_decode.c src/wire/dhcp4.c"
-text="src/wire/option_text.c src/wire/option_def.c src/wire/option_route.c src/wire/option_dnr.c $OUT/fqdn.c"
+text="src/wire/option_codec.c src/wire/option_def.c src/wire/option_fields_read.c src/wire/option_put.c src/wire/option_route.c src/wire/option_dnr.c $OUT/fqdn.c"
 # shellcheck disable=SC2086 # lists of files
 {
 	prove cursor "" proof/driver_cursor.c

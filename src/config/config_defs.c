@@ -190,6 +190,7 @@ static int build_def(struct load *l, const struct json *node, struct option_def 
 		return load_fail(l, record, "'record-types' is for options of type record");
 	if (r == 0)
 		r = check_array(l, node, d);
+	d->codec = option_codec_of(d->space, d->code, d->type);
 	return r < 0 ? r : check_encapsulate(l, node, d);
 }
 

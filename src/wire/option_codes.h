@@ -6,12 +6,13 @@
 #pragma once
 
 enum dhcp4_opt_code {
-#define DHCP4_OPTION(code, symbol, name, type, flags, record, encapsulate, rfc) \
+#define DHCP4_OPTION(code, symbol, name, type, flags, record, codec, encapsulate, rfc) \
 	DHCP4_OPT_##symbol = code,
 #include "wire/options.def"
 };
 
 enum dhcp4_rai_code {
-#define RAI_OPTION(code, symbol, name, type, flags, record, encapsulate, rfc) RAI_##symbol = code,
+#define RAI_OPTION(code, symbol, name, type, flags, record, codec, encapsulate, rfc) \
+	RAI_##symbol = code,
 #include "wire/options.def"
 };

@@ -35,14 +35,21 @@
 		F(a), F(b), F(c), F(d) \
 	}
 static const struct option_def defs[] = {
-#define DHCP4_OPTION(code, symbol, name, type, flags, record, encapsulate, rfc) \
-	{code, name, OPTION_SPACE_DHCP4, OPTION_##type, flags, record, encapsulate, rfc},
-#define RAI_OPTION(code, symbol, name, type, flags, record, encapsulate, rfc) \
-	{code, name, OPTION_SPACE_RAI, OPTION_##type, flags, record, encapsulate, rfc},
-#define CABLELABS_OPTION(code, symbol, name, type, flags, record, encapsulate, rfc) \
-	{code, name, "cablelabs-client-conf", OPTION_##type, flags, record, encapsulate, rfc},
-#define VENDOR_4491_OPTION(code, symbol, name, type, flags, record, encapsulate, rfc) \
-	{code, name, "vendor-4491", OPTION_##type, flags, record, encapsulate, rfc},
+#define DHCP4_OPTION(code, symbol, name, type, flags, record, codec, encapsulate, rfc) \
+	{                                                                              \
+		code,  name,   OPTION_SPACE_DHCP4,   OPTION_##type,                    \
+		flags, record, OPTION_CODEC_##codec, encapsulate,                      \
+		rfc},
+#define RAI_OPTION(code, symbol, name, type, flags, record, codec, encapsulate, rfc)              \
+	{code,	      name, OPTION_SPACE_RAI, OPTION_##type, flags, record, OPTION_CODEC_##codec, \
+	 encapsulate, rfc},
+#define CABLELABS_OPTION(code, symbol, name, type, flags, record, codec, encapsulate, rfc) \
+	{code,	name,	"cablelabs-client-conf", OPTION_##type,                            \
+	 flags, record, OPTION_CODEC_##codec,	 encapsulate,                              \
+	 rfc},
+#define VENDOR_4491_OPTION(code, symbol, name, type, flags, record, codec, encapsulate, rfc)   \
+	{code,	      name, "vendor-4491", OPTION_##type, flags, record, OPTION_CODEC_##codec, \
+	 encapsulate, rfc},
 #include "wire/options.def"
 };
 
@@ -85,6 +92,15 @@ const struct option_def *option_def_by_name(const char *space, const char *name)
 const struct option_def *option_def_at(size_t i)
 {
 	return i < ARRAY_LEN(defs) ? &defs[i] : NULL;
+}
+
+enum option_codec option_codec_of(const char *space, uint32_t code, enum option_type type)
+{
+	const struct option_def *std = option_def_by_code(space, code);
+
+	if (!std || (std->type == OPTION_INTERNAL) != (type == OPTION_INTERNAL))
+		return OPTION_CODEC_FIELDS;
+	return std->codec;
 }
 
 int option_type_parse(const char *name, enum option_type *ret)

@@ -28,11 +28,18 @@ enum option_type {
 	OPTION_TUPLE,
 	OPTION_FQDN,
 	OPTION_RECORD,
-	OPTION_INTERNAL, /* a format of its own: 121, 162 */
+	OPTION_INTERNAL, /* a format of its own, which its codec knows */
 	OPTION_N_TYPES
 };
 
 enum { OPTION_RECORD_MAX = 16 };
+
+/* The format of the data: a row of option_codecs.def. */
+enum option_codec {
+#define OPTION_CODEC(symbol, read, encode) OPTION_CODEC_##symbol,
+#include "wire/option_codecs.def"
+	OPTION_N_CODECS
+};
 
 enum option_flag {
 	OPTION_F_ARRAY = 1,	 /* the value (or the record's last field) repeats */
@@ -53,6 +60,7 @@ struct option_def {
 	uint8_t flags;
 	uint8_t n_record;
 	uint8_t record[OPTION_RECORD_MAX]; /* enum option_type of each field */
+	enum option_codec codec;	   /* 0: by the type */
 	const char *encapsulate;	   /* space of the sub-options, or "" */
 	const char *rfc;
 };
@@ -62,6 +70,10 @@ const struct option_def *option_def_by_code(const char *space, uint32_t code);
 const struct option_def *option_def_by_name(const char *space, const char *name);
 /* Walks the table: NULL at the end. */
 const struct option_def *option_def_at(size_t i);
+
+/* The format of an operator's definition: that of the standard option of its code, unless just one
+ * of the two types is internal. */
+enum option_codec option_codec_of(const char *space, uint32_t code, enum option_type type);
 
 /* "uint32" to OPTION_UINT32 and back; -USHER_E_UNKNOWN. */
 int option_type_parse(const char *name, enum option_type *ret) must_check;

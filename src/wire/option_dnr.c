@@ -200,10 +200,11 @@ static int instance_encode(struct option_enc *e, const char *text)
 	return r < 0 ? r : length_patch(e, at, 2);
 }
 
-int option_dnr_encode(struct option_enc *e, const char *text)
+int option_dnr_encode(struct option_enc *e, const struct option_def *def, const char *text)
 {
 	char *instance;
 
+	(void)def;
 	while ((instance = option_text_split(e->arena, &text, '|')) != NULL) {
 		int r = instance_encode(e, instance);
 
@@ -312,13 +313,16 @@ static bool instance_read(struct rd *r, struct buf *out)
 	return addresses_read(&in, out) && params_read(&in, out);
 }
 
-bool option_dnr_read(struct rd *r, struct buf *out)
+bool option_dnr_read(const struct option_def *def, struct span data, struct buf *out)
 {
-	if (!instance_read(r, out))
+	struct rd r = rd_init(data);
+
+	(void)def;
+	if (!instance_read(&r, out))
 		return false;
-	while (rd_left(r)) {
+	while (rd_left(&r)) {
 		option_put(out, " | ");
-		if (!instance_read(r, out))
+		if (!instance_read(&r, out))
 			return false;
 	}
 	return true;

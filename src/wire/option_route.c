@@ -27,10 +27,11 @@ static int destination_encode(struct option_enc *e, const char *text)
 	return 0;
 }
 
-int option_route_encode(struct option_enc *e, const char *text)
+int option_routes_encode(struct option_enc *e, const struct option_def *def, const char *text)
 {
 	char *route;
 
+	(void)def;
 	while ((route = option_text_split(e->arena, &text, ',')) != NULL) {
 		const char *rest = route;
 		char *dest = option_text_split(e->arena, &rest, '-');
@@ -67,13 +68,16 @@ static bool route_read(struct rd *r, struct buf *out)
 	return rd_ok(r);
 }
 
-bool option_route_read(struct rd *r, struct buf *out)
+bool option_routes_read(const struct option_def *def, struct span data, struct buf *out)
 {
-	if (!route_read(r, out))
+	struct rd r = rd_init(data);
+
+	(void)def;
+	if (!route_read(&r, out))
 		return false;
-	while (rd_left(r)) {
+	while (rd_left(&r)) {
 		option_put(out, ", ");
-		if (!route_read(r, out))
+		if (!route_read(&r, out))
 			return false;
 	}
 	return true;

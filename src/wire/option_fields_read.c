@@ -1,58 +1,28 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Option data to text, and its validity: one walk over the fields of the definition does both,
- * with a buffer for the text or without. Data that a walk refuses is shown as hex.
+ * Reading option data by the fields of its definition: one walk gives the text or, without a
+ * buffer, its validity. The codecs here differ from that walk in lengths and ends only.
  */
-#include "wire/option_def.h"
-
 #include "base/ip.h"
 #include "wire/dhcp4.h"
 #include "wire/fqdn.h"
-#include "wire/option_codes.h"
 #include "wire/option_internal.h"
 
 #include <arpa/inet.h>
-#include <stdarg.h>
-#include <stdio.h>
+#include <string.h>
 
 enum { FQDN_FLAG_E = 0x04 };
 
 /* The option that names may point back into, and the rest of the budget for reading them. */
-struct names {
+struct reading {
 	struct span whole;
 	size_t left;
+	bool wide_tuples; /* their lengths have two octets */
 };
 
-void option_put(struct buf *out, const char *fmt, ...)
+static struct reading reading_of(struct span data)
 {
-	char text[64];
-	va_list ap;
-
-	if (!out)
-		return;
-	va_start(ap, fmt);
-	(void)vsnprintf(text, sizeof(text), fmt, ap);
-	va_end(ap);
-	buf_str(out, text);
-}
-
-void option_put_hex(struct buf *out, struct span s)
-{
-	if (out)
-		buf_hex(out, s, '\0');
-}
-
-void option_put_ipv4(struct buf *out, uint32_t addr)
-{
-	char text[IP_TEXT_LEN];
-
-	if (out)
-		buf_str(out, ip_text(addr, text));
-}
-
-static bool is_dhcp4(const struct option_def *def, uint32_t code)
-{
-	return def->code == code && strcmp(def->space, OPTION_SPACE_DHCP4) == 0;
+	return (struct reading){.whole = data, .left = fqdn_budget(data)};
 }
 
 static bool ipv6_read(struct rd *r, struct buf *out)
@@ -150,7 +120,7 @@ static bool ipv4_read(struct rd *r, struct buf *out)
 	return true;
 }
 
-static bool name_read(struct rd *r, struct names *names, bool partial, struct buf *out)
+static bool name_read(struct rd *r, struct reading *names, bool partial, struct buf *out)
 {
 	size_t off = names->whole.n - rd_left(r);
 	size_t start = off;
@@ -162,7 +132,7 @@ static bool name_read(struct rd *r, struct names *names, bool partial, struct bu
 }
 
 static bool field_read(struct rd *r, const struct option_def *def, enum option_type t,
-		       struct names *names, struct buf *out)
+		       struct reading *names, struct buf *out)
 {
 	switch (t) {
 	case OPTION_EMPTY:
@@ -192,16 +162,10 @@ static bool field_read(struct rd *r, const struct option_def *def, enum option_t
 	case OPTION_PSID:
 		return psid_read(r, out);
 	case OPTION_TUPLE:
-		/* RFC 8572 8.3: this one's lengths have two octets */
-		return bytes_read(r,
-				  is_dhcp4(def, DHCP4_OPT_V4_SZTP_REDIRECT) ? rd_be16(r) : rd_u8(r),
-				  false, out);
+		return bytes_read(r, names->wide_tuples ? rd_be16(r) : rd_u8(r), false, out);
 	case OPTION_FQDN:
 		return name_read(r, names, false, out);
 	case OPTION_INTERNAL:
-		if (is_dhcp4(def, DHCP4_OPT_CLASSLESS_STATIC_ROUTE))
-			return option_route_read(r, out);
-		return is_dhcp4(def, DHCP4_OPT_V4_DNR) && option_dnr_read(r, out);
 	case OPTION_RECORD:
 	case OPTION_N_TYPES:
 		break;
@@ -209,25 +173,8 @@ static bool field_read(struct rd *r, const struct option_def *def, enum option_t
 	return false;
 }
 
-/* RFC 4702 2: three octets, then labels (E set; may be partial) or text. */
-static bool client_fqdn_read(struct rd *r, struct names *names, struct buf *out)
-{
-	unsigned flags = rd_u8(r);
-	unsigned rcode1 = rd_u8(r);
-	unsigned rcode2 = rd_u8(r);
-
-	if (!rd_ok(r))
-		return false;
-	option_put(out, "%u, %u, %u, ", flags, rcode1, rcode2);
-	if (!rd_left(r))
-		return true;
-	if (!(flags & FQDN_FLAG_E))
-		return bytes_read(r, rd_left(r), false, out);
-	return name_read(r, names, true, out);
-}
-
 /* The fields in turn; the last repeats while there is data, if the definition says so. */
-static bool fields_read(struct rd *r, const struct option_def *def, struct names *names,
+static bool fields_read(struct rd *r, const struct option_def *def, struct reading *names,
 			struct buf *out)
 {
 	bool record = def->type == OPTION_RECORD;
@@ -251,25 +198,15 @@ static bool fields_read(struct rd *r, const struct option_def *def, struct names
 	return n > 0;
 }
 
-/* Lengths that RFC 2132 demands beyond the type: pairs of addresses, identifiers of two octets. */
-static bool length_fits(const struct option_def *def, size_t n)
-{
-	if (is_dhcp4(def, DHCP4_OPT_POLICY_FILTER) || is_dhcp4(def, DHCP4_OPT_STATIC_ROUTES))
-		return n % 8 == 0;
-	if (is_dhcp4(def, DHCP4_OPT_CLIENT_ID))
-		return n >= 2;
-	return true;
-}
-
-/* Reads the octets behind the fields: sub-options, of an option that encapsulates; else none. */
-static bool rest_read(struct rd *r, const struct option_def *def, struct buf *out)
+/* Reads the octets behind the fields: sub-options, of an option that encapsulates; blocks, where
+ * the codec allows them; else there are none. */
+static bool rest_read(struct rd *r, const struct option_def *def, bool blocks, struct buf *out)
 {
 	struct span rest = rd_bytes(r, rd_left(r));
 
 	if (!rest.n)
 		return true;
-	/* RFC 3925 4: blocks of an enterprise follow the first number */
-	if (!def->encapsulate[0] && !is_dhcp4(def, DHCP4_OPT_VIVSO_SUBOPTIONS))
+	if (!def->encapsulate[0] && !blocks)
 		return false;
 	/* RFC 2132 8.4: the vendor defines the contents of 43, often not as sub-options */
 	if (def->type == OPTION_EMPTY && strcmp(def->encapsulate, OPTION_SPACE_VENDOR) != 0 &&
@@ -281,27 +218,57 @@ static bool rest_read(struct rd *r, const struct option_def *def, struct buf *ou
 	return true;
 }
 
-static bool option_read(const struct option_def *def, struct span data, struct buf *out)
+bool option_fields_read(const struct option_def *def, struct span data, struct buf *out)
 {
-	struct names names = {data, fqdn_budget(data)};
+	struct reading names = reading_of(data);
 	struct rd r = rd_init(data);
 
-	if (!length_fits(def, data.n))
+	return fields_read(&r, def, &names, out) && rest_read(&r, def, false, out);
+}
+
+bool option_pairs_read(const struct option_def *def, struct span data, struct buf *out)
+{
+	return data.n % 8 == 0 && option_fields_read(def, data, out);
+}
+
+bool option_identifier_read(const struct option_def *def, struct span data, struct buf *out)
+{
+	return data.n >= 2 && option_fields_read(def, data, out);
+}
+
+bool option_enterprise_read(const struct option_def *def, struct span data, struct buf *out)
+{
+	struct reading names = reading_of(data);
+	struct rd r = rd_init(data);
+
+	return fields_read(&r, def, &names, out) && rest_read(&r, def, true, out);
+}
+
+bool option_wide_tuples_read(const struct option_def *def, struct span data, struct buf *out)
+{
+	struct reading names = reading_of(data);
+	struct rd r = rd_init(data);
+
+	names.wide_tuples = true;
+	return fields_read(&r, def, &names, out) && rest_read(&r, def, false, out);
+}
+
+/* RFC 4702 2: three octets, then labels (E set; may be partial) or text. */
+bool option_client_fqdn_read(const struct option_def *def, struct span data, struct buf *out)
+{
+	struct reading names = reading_of(data);
+	struct rd r = rd_init(data);
+	unsigned flags = rd_u8(&r);
+	unsigned rcode1 = rd_u8(&r);
+	unsigned rcode2 = rd_u8(&r);
+
+	(void)def;
+	if (!rd_ok(&r))
 		return false;
-	if (is_dhcp4(def, DHCP4_OPT_CLIENT_FQDN))
-		return client_fqdn_read(&r, &names, out) && !rd_left(&r);
-	return fields_read(&r, def, &names, out) && rest_read(&r, def, out);
-}
-
-bool option_data_valid(const struct option_def *def, struct span data)
-{
-	return option_read(def, data, NULL);
-}
-
-void option_text(const struct option_def *def, struct span data, struct buf *out)
-{
-	if (option_read(def, data, NULL))
-		(void)option_read(def, data, out);
-	else
-		buf_hex(out, data, '\0');
+	option_put(out, "%u, %u, %u, ", flags, rcode1, rcode2);
+	if (!rd_left(&r))
+		return true;
+	if (!(flags & FQDN_FLAG_E))
+		return bytes_read(&r, rd_left(&r), false, out);
+	return name_read(&r, &names, true, out) && !rd_left(&r);
 }
