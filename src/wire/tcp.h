@@ -37,6 +37,22 @@ bool tcp_csum_ok(uint32_t src, uint32_t dst, struct span segment);
 /* A header with options (padded to words), checksum 0; hdr_len and csum are not looked at. */
 void tcp_write(struct wr *w, const struct tcp_hdr *h);
 
+/* Kinds of options (RFC 9293 3.2). */
+enum { TCP_OPTION_END = 0, TCP_OPTION_NOP = 1 };
+
+struct tcp_option_place {
+	uint8_t kind;
+	size_t at;	  /* of its kind, in the options */
+	struct span data; /* behind kind and length; borrowed from the options */
+};
+
+/*
+ * Finds the option at or behind *at (0 at first), which moves behind it; NOPs are passed over.
+ * False: there are no more, or the rest is malformed: an option that is shorter than its own kind
+ * and length, or longer than the rest.
+ */
+bool tcp_next_option(struct span options, size_t *at, struct tcp_option_place *ret) must_check;
+
 /* Sequence numbers wrap (RFC 9293 3.4): is a before b? */
 static inline bool tcp_before(uint32_t a, uint32_t b)
 {
