@@ -10,63 +10,9 @@
 #include "base/error.h"
 #include "base/ip.h"
 
-#include <stdarg.h>
-#include <stdio.h>
-
 static int check_map(struct load *l, enum schema_ctx ctx, const struct json *in, struct json **ret);
 static int default_map(struct load *l, const struct schema_key *k, const struct json *at,
 		       struct json **ret);
-
-/* --- errors ----------------------------------------------------------------------------------- */
-
-int load_report(struct load *l, const struct config_error *e)
-{
-	if (l->n_problems++ == 0 && l->err)
-		*l->err = *e;
-	if (l->o && l->o->problem)
-		l->o->problem(l->o->ctx, e);
-	return -USHER_E_CONFIG;
-}
-
-static int printf_like(3, 0)
-	report_at(struct load *l, const struct json_pos *pos, const char *fmt, va_list ap)
-{
-	struct config_error e;
-	char text[480];
-
-	(void)vsnprintf(text, sizeof(text), fmt, ap);
-	(void)config_error_set(&e, pos, 0, "%s", text);
-	return load_report(l, &e);
-}
-
-int load_fail(struct load *l, const struct json *at, const char *fmt, ...)
-{
-	va_list ap;
-	int r;
-
-	if (at && at->refused)
-		return -USHER_E_CONFIG;
-	va_start(ap, fmt);
-	r = report_at(l, at ? &at->pos : NULL, fmt, ap);
-	va_end(ap);
-	return r;
-}
-
-int load_fail_key(struct load *l, const struct json *m, const char *fmt, ...)
-{
-	va_list ap;
-	int r;
-
-	va_start(ap, fmt);
-	r = report_at(l, m->key ? &m->key_pos : &m->pos, fmt, ap);
-	va_end(ap);
-	return r;
-}
-
-int load_no_memory(struct load *l)
-{
-	return config_error_set(l->err, NULL, -USHER_E_NOMEM, "out of memory");
-}
 
 /* Notes that a list of definitions or classes is incomplete: unknown options and classes are no
  * problems then. */
@@ -74,101 +20,6 @@ static void note_unsure(struct load *l, const char *key)
 {
 	l->defs_unsure |= strcmp(key, "option-def") == 0;
 	l->classes_unsure |= strcmp(key, "client-classes") == 0;
-}
-
-void load_warn(struct load *l, const struct json *at, const char *fmt, ...)
-{
-	struct config_error w;
-	char text[480];
-	va_list ap;
-
-	if (!l->o || !l->o->warn)
-		return;
-	va_start(ap, fmt);
-	(void)vsnprintf(text, sizeof(text), fmt, ap);
-	va_end(ap);
-	(void)config_error_set(&w, at ? &at->pos : NULL, 0, "%s", text);
-	l->o->warn(l->o->ctx, &w);
-}
-
-const char *load_place(struct load *l, const struct json *at)
-{
-	const char *s = arena_printf(l->a, "%s%s%u:%u", at->pos.file, at->pos.file[0] ? ":" : "",
-				     at->pos.line, at->pos.col);
-
-	return s ? s : "";
-}
-
-/* --- nodes ------------------------------------------------------------------------------------ */
-
-/* The input's file names may not outlive it. */
-static const char *keep_file(struct load *l, const char *file)
-{
-	if (!file || !*file)
-		return "";
-	if (file != l->last_file) {
-		l->last_copy = arena_strdup(l->a, file);
-		l->last_file = l->last_copy ? file : NULL;
-	}
-	return l->last_copy ? l->last_copy : "";
-}
-
-static struct json *keep_place(struct load *l, struct json *v, const struct json *from)
-{
-	if (!v)
-		return NULL;
-	v->pos = from->pos;
-	v->key_pos = from->key ? from->key_pos : from->pos;
-	v->pos.file = keep_file(l, from->pos.file);
-	v->key_pos.file = keep_file(l, v->key_pos.file);
-	return v;
-}
-
-static void keep_places(struct load *l, struct json *v)
-{
-	v->pos.file = keep_file(l, v->pos.file);
-	v->key_pos.file = keep_file(l, v->key_pos.file);
-	if (v->type != JSON_LIST && v->type != JSON_MAP)
-		return;
-	for (struct json *m = v->first; m; m = m->next)
-		keep_places(l, m);
-}
-
-static struct json *keep_any(struct load *l, const struct json *in)
-{
-	struct json *v = json_copy(l->a, in);
-
-	if (v)
-		keep_places(l, v);
-	return v;
-}
-
-int load_put(struct load *l, struct json *to, const char *key, struct json *v)
-{
-	if (!to || !v)
-		return load_no_memory(l);
-	v->key = key;
-	v->next = NULL;
-	if (to->last)
-		to->last->next = v;
-	else
-		to->first = v;
-	to->last = v;
-	to->count++;
-	return 0;
-}
-
-const struct json *load_default(struct load *l, const struct schema_key *k)
-{
-	const struct json **slot = &l->default_of[k - schema_keys];
-	struct json_opts o = {.file = ""};
-	struct json *v;
-
-	if (*slot || !k->dflt)
-		return *slot;
-	if (json_parse(span_str(k->dflt), &o, l->a, &v, l->err) == 0)
-		*slot = v;
-	return *slot;
 }
 
 /* --- values ----------------------------------------------------------------------------------- */
@@ -260,7 +111,7 @@ static int check_addr(struct load *l, const struct schema_key *k, const struct j
 static int check_list(struct load *l, const struct schema_key *k, const struct json *in,
 		      struct json **ret)
 {
-	struct json *list = keep_place(l, json_list(l->a), in);
+	struct json *list = load_keep_place(l, json_list(l->a), in);
 
 	if (in->type != JSON_LIST)
 		return wrong_type(l, k, in, "a list");
@@ -278,7 +129,7 @@ static int check_list(struct load *l, const struct schema_key *k, const struct j
 		else
 			r = check_text(l, k, m, &v);
 		if (r == 0)
-			r = load_put(l, list, NULL, keep_place(l, v, m));
+			r = load_put(l, list, NULL, load_keep_place(l, v, m));
 		else
 			note_unsure(l, k->name);
 		if (load_fatal(r))
@@ -304,7 +155,7 @@ static int check_any(struct load *l, const struct schema_key *k, const struct js
 	const struct json *usher = json_get(in, "usher");
 	struct json *checked;
 
-	*ret = keep_any(l, in);
+	*ret = load_keep(l, in);
 	if (strcmp(k->name, "user-context") != 0)
 		return 0;
 	if (in->type != JSON_MAP)
@@ -375,7 +226,7 @@ static int check_value(struct load *l, const struct schema_key *k, const struct 
 
 	if (r == -USHER_E_CONFIG)
 		r = stand_in(l, k, in, ret);
-	if (r == 0 && *ret && !keep_place(l, *ret, in))
+	if (r == 0 && *ret && !load_keep_place(l, *ret, in))
 		return load_no_memory(l);
 	return r;
 }
@@ -423,7 +274,7 @@ static int check_reservation_mode(struct load *l, const struct json *in, struct 
 			return load_fail_key(l, in,
 					     "'reservation-mode' and '%s' exclude one another",
 					     keys[k]);
-		r = load_put(l, out, keys[k], keep_place(l, json_bool(l->a, modes[i][k]), in));
+		r = load_put(l, out, keys[k], load_keep_place(l, json_bool(l->a, modes[i][k]), in));
 		if (r < 0)
 			return r;
 	}
@@ -445,7 +296,7 @@ static int note_misspelled(struct load *l, enum schema_ctx ctx, const char *near
 	    json_get(out, near))
 		return 0;
 	r = stand_in(l, k, m, &v);
-	return r < 0 || !v ? r : load_put(l, out, k->name, keep_place(l, v, m));
+	return r < 0 || !v ? r : load_put(l, out, k->name, load_keep_place(l, v, m));
 }
 
 static int unknown_key(struct load *l, enum schema_ctx ctx, const struct json *m, struct json *out)
@@ -466,8 +317,8 @@ static int unknown_key(struct load *l, enum schema_ctx ctx, const struct json *m
 static int wrap_old(struct load *l, const struct schema_key *k, const struct json *m,
 		    struct json **ret)
 {
-	struct json *one = keep_any(l, m);
-	struct json *list = keep_place(l, json_list(l->a), m);
+	struct json *one = load_keep(l, m);
+	struct json *list = load_keep_place(l, json_list(l->a), m);
 
 	if (m->type == JSON_STRING && m->n == 0)
 		return 0; /* "client-class": "" says that there is none */
@@ -537,7 +388,7 @@ static int fold_comment(struct load *l, struct json *out)
 	if (context && json_get(context, "comment"))
 		return load_fail_key(l, comment, "'comment' is given here and in user-context");
 	if (!context) {
-		context = keep_place(l, json_map(l->a), comment);
+		context = load_keep_place(l, json_map(l->a), comment);
 		r = load_put(l, out, "user-context", context);
 		if (r < 0)
 			return r;
@@ -574,7 +425,7 @@ static int fill_map(struct load *l, enum schema_ctx ctx, struct json *out)
 			r = load_fail(l, out, "%s needs '%s'", schema_ctx_name(ctx), k->name);
 			r = load_both(r, stand_in(l, k, out, &v));
 			if (!load_fatal(r))
-				r = load_put(l, out, k->name, keep_place(l, v, out));
+				r = load_put(l, out, k->name, load_keep_place(l, v, out));
 			if (load_fatal(r))
 				return r;
 			continue;
@@ -586,7 +437,7 @@ static int fill_map(struct load *l, enum schema_ctx ctx, struct json *out)
 		else
 			v = json_copy(l->a, load_default(l, k));
 		if (r == 0)
-			r = load_put(l, out, k->name, keep_place(l, v, out));
+			r = load_put(l, out, k->name, load_keep_place(l, v, out));
 		if (r < 0)
 			return r;
 	}
@@ -619,7 +470,7 @@ static int move_keys(struct load *l, struct json *out)
 
 static int check_map(struct load *l, enum schema_ctx ctx, const struct json *in, struct json **ret)
 {
-	struct json *out = keep_place(l, json_map(l->a), in);
+	struct json *out = load_keep_place(l, json_map(l->a), in);
 	int r = out ? 0 : load_no_memory(l);
 
 	if (r == 0 && in->incomplete) {

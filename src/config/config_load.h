@@ -49,7 +49,7 @@ struct load {
 };
 
 /*
- * --- errors (config_check.c) ---
+ * --- errors (config_report.c) ---
  * A problem is reported and loading continues with the next value, so that one run finds all of
  * them. Functions that reported one return -USHER_E_CONFIG; only a result for which load_fatal()
  * holds ends the load.
@@ -76,6 +76,10 @@ void load_warn(struct load *l, const struct json *at, const char *fmt, ...) prin
 const char *load_place(struct load *l, const struct json *at);
 
 /* --- the tree --------------------------------------------------------------------------------- */
+/* Gives a new node the places of a node of the input. NULL in gives NULL out. */
+struct json *load_keep_place(struct load *l, struct json *v, const struct json *from);
+/* Copies a node of the input with all below it, and their places. NULL: out of memory. */
+struct json *load_keep(struct load *l, const struct json *in);
 /* Appends v under a key that outlives the tree. */
 int load_put(struct load *l, struct json *map, const char *key, struct json *v) must_check;
 /* The parsed default of a row; shared, so copy it. NULL: it has none. */

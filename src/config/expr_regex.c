@@ -4,8 +4,12 @@
  * alternation, groups, classes, \d \w \s, * + ? {m,n}, ^ and $. The whole string must match.
  * Back references and look-ahead are refused. A pattern is compiled to a program of at most MAX_OPS
  * steps, all threads of which run side by side: time is steps times length, for any
- * pattern, and octet NUL is a character like any other. (POSIX regcomp was rejected: it has neither
- * bound, and takes heap memory that an arena cannot give back.)
+ * pattern, and octet NUL is a character like any other.
+ *
+ * Libraries were rejected. POSIX regcomp has neither bound, and takes heap memory that an arena
+ * cannot give back. PCRE2 matches by backtracking: a bound on its steps makes a test fail instead
+ * of answering it, and (a*)*b is such a pattern. Its syntax is Perl's and not ECMAScript's ($
+ * matches before a last newline, \s and classes differ), and usher-server links it with Lua only.
  */
 #include "config/expr_node.h"
 

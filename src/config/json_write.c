@@ -3,6 +3,10 @@
  * Trees built by hand, and trees to text. Writing a parsed tree and parsing it again gives an
  * equal tree: integers stay integers, a number with a fraction keeps one, and every double is
  * written with as many digits as it needs.
+ *
+ * Libraries were rejected: json-c and Jansson have trees of their own on the heap, without places
+ * in a file and without Kea's order of keys; to write with one, each answer would be copied node by
+ * node first. usher-client, which is static with musl, writes its answers with this file, too.
  */
 #include "config/json.h"
 
