@@ -5,6 +5,7 @@
  */
 #include "fuzz.h"
 #include "script/rules/event.h"
+#include "script/script_open.h"
 
 #include <stdio.h>
 

@@ -13,7 +13,7 @@
 #include "gate/lua/bind.h"
 #include "gate/assembly.h"
 #include "script/rules/event.h"
-#include "script/state/script.h"
+#include "script/script_open.h"
 #include "wire/checksum.h"
 #include "wire/ipv4.h"
 #include "wire/tcp.h"

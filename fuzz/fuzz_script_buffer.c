@@ -5,7 +5,7 @@
  * model's, or is invalid where the model's is.
  */
 #include "fuzz.h"
-#include "script/state/script.h"
+#include "script/script_open.h"
 
 #include "base/cursor.h"
 

@@ -6,6 +6,7 @@
  */
 #include "fuzz.h"
 #include "script/buffer/buffer.h"
+#include "script/script_open.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -4,8 +4,8 @@
  * globals and their members, modules, methods of objects. With arguments ("address.packed") it
  * prints those that are not there.
  */
+#include "script/script_open.h"
 #include "script/values/dhcp.h"
-#include "script/state/script.h"
 
 #include <lauxlib.h>
 #include <stdio.h>

@@ -6,6 +6,7 @@
 #include "gate/lua/bind_impl.h"
 #include "gate/engine/dissect.h"
 #include "script/rules/timer.h"
+#include "script/script_open.h"
 
 /* Timers are fired in the order of time, each with the clock at its own. Should more be due than
  * anybody can have meant, repetitions are skipped. */

@@ -18,7 +18,7 @@
  * meanwhile. The function gets its own back afterwards, also after an error; functions that it made
  * keep the table.
  */
-static int with_environment(lua_State *L)
+static int run_in_environment(lua_State *L)
 {
 	int status;
 
@@ -43,7 +43,7 @@ static int with_environment(lua_State *L)
 }
 
 /* part(name, ...): runs another file of lua/core. */
-static int part(lua_State *L)
+static int run_part(lua_State *L)
 {
 	const char *name = luaL_checkstring(L, 1);
 	const struct lua_source *source = lua_source_find(name);
@@ -62,106 +62,40 @@ static int part(lua_State *L)
 
 /* narrow(sub) -> sub: octets that others insert at its beginning or end do not belong to it. The
  * fields of a grammar's result lie side by side. */
-static int narrow(lua_State *L)
+static int narrow_sub(lua_State *L)
 {
 	((struct script_sub *)script_check(L, 1, &script_class_sub))->narrow = true;
 	lua_settop(L, 1);
 	return 1;
 }
 
-void script_push_language_tools(lua_State *L)
+/* Pushes three functions for Lua of our own: with_environment, part, narrow. */
+static void push_tools(lua_State *L)
 {
-	lua_pushcfunction(L, with_environment);
-	lua_pushcfunction(L, part);
-	lua_pushcfunction(L, narrow);
+	lua_pushcfunction(L, run_in_environment);
+	lua_pushcfunction(L, run_part);
+	lua_pushcfunction(L, narrow_sub);
 }
 
-static int load_part(lua_State *L, const char *name)
+/* A function of script_lazy(). Upvalue 1: the name. Runs the part of lua/core for it. */
+static int load_language(lua_State *L)
 {
-	const struct script *s = script_of(L);
+	bool timers = script_of(L)->has_timers;
 
-	lua_pushcfunction(L, part);
-	lua_pushstring(L, name);
-	script_push_language_tools(L);
-	if (s->has_timers) {
+	script_check_stack(L, "haka");
+	lua_pushcfunction(L, run_part);
+	lua_pushstring(L, strcmp(lua_tostring(L, lua_upvalueindex(1)), "grammar") == 0
+				  ? "core/grammar"
+				  : "core/machine");
+	push_tools(L);
+	if (timers)
 		script_push_timer_functions(L);
-		lua_call(L, 6, 1);
-	} else {
-		lua_call(L, 4, 1);
-	}
-	return 1;
-}
-
-void script_run_part(lua_State *L, const char *name, int nargs, int nresults)
-{
-	const struct lua_source *source = lua_source_find(name);
-
-	script_check_stack(L, name);
-	if (!source || script_load(L, source->text, "=[usher]") != 0)
-		(void)lua_error(L);
-	lua_insert(L, -1 - nargs);
-	lua_call(L, nargs, nresults);
-}
-
-static const char key_lazy;
-
-static void push_lazy(lua_State *L)
-{
-	lua_pushlightuserdata(L, (void *)(uintptr_t)&key_lazy);
-	lua_rawget(L, LUA_REGISTRYINDEX);
-}
-
-void script_lazy(lua_State *L, const char *name, lua_CFunction fn)
-{
-	push_lazy(L);
-	lua_pushstring(L, name);
-	lua_pushcclosure(L, fn, 1);
-	lua_setfield(L, -2, name);
-	lua_pop(L, 1);
-}
-
-/* haka.<name>: modules that are loaded at their first use. */
-static int haka_index(lua_State *L)
-{
-	static const struct {
-		const char *name, *part;
-	} parts[] = {{"grammar", "core/grammar"}, {"state_machine", "core/machine"}};
-	const char *name = lua_type(L, 2) == LUA_TSTRING ? lua_tostring(L, 2) : "";
-
-	luaL_checktype(L, 1, LUA_TTABLE);
-	for (size_t i = 0; i < ARRAY_LEN(parts); i++) {
-		if (strcmp(parts[i].name, name) != 0)
-			continue;
-		script_check_stack(L, "haka");
-		(void)load_part(L, parts[i].part);
-		lua_pushvalue(L, 2);
-		lua_pushvalue(L, -2);
-		lua_rawset(L, 1);
-		return 1;
-	}
-	push_lazy(L);
-	lua_pushvalue(L, 2);
-	lua_rawget(L, -2);
-	if (lua_isnil(L, -1))
-		return script_table_missed(L);
-	lua_call(L, 0, 1);
-	lua_pushvalue(L, 2);
-	lua_pushvalue(L, -2);
-	lua_rawset(L, 1);
+	lua_call(L, timers ? 6 : 4, 1);
 	return 1;
 }
 
 void script_open_languages(lua_State *L)
 {
-	lua_pushlightuserdata(L, (void *)(uintptr_t)&key_lazy);
-	lua_newtable(L);
-	lua_rawset(L, LUA_REGISTRYINDEX);
-	script_push_haka(L);
-	lua_createtable(L, 0, 2);
-	lua_pushcfunction(L, haka_index);
-	lua_setfield(L, -2, "__index");
-	lua_pushboolean(L, 0);
-	lua_setfield(L, -2, "__metatable");
-	(void)lua_setmetatable(L, -2);
-	lua_pop(L, 1);
+	script_lazy(L, "grammar", load_language);
+	script_lazy(L, "state_machine", load_language);
 }

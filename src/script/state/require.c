@@ -14,78 +14,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { FILE_MAX = 16 * 1024 * 1024, PATH_LEN = 1024, NAME_MAX_LEN = 128 };
+enum { PATH_LEN = 1024, NAME_MAX_LEN = 128 };
 
 static void push_key(lua_State *L, const char *key)
 {
 	lua_pushlightuserdata(L, (void *)(uintptr_t)key);
 	lua_rawget(L, LUA_REGISTRYINDEX);
-}
-
-static char *read_all(FILE *f, size_t *ret_len, const char **ret_why)
-{
-	size_t cap = 1 << 16;
-	size_t n = 0;
-	char *text = malloc(cap);
-
-	while (text) {
-		size_t got = fread(text + n, 1, cap - n, f);
-		char *more;
-
-		n += got;
-		if (got == 0) {
-			if (!ferror(f)) {
-				*ret_len = n;
-				return text;
-			}
-			*ret_why = strerror(errno);
-			break;
-		}
-		if (n < cap)
-			continue;
-		if (cap >= FILE_MAX) {
-			*ret_why = "too long (16 MiB at most)";
-			break;
-		}
-		more = realloc(text, cap *= 2);
-		if (!more)
-			break;
-		text = more;
-	}
-	free(text);
-	return NULL;
-}
-
-char *script_read_file(const char *path, size_t *ret_len, const char **ret_why)
-{
-	FILE *f = fopen(path, "rbe");
-	char *text;
-
-	*ret_why = "memory is out";
-	if (!f) {
-		*ret_why = strerror(errno);
-		return NULL;
-	}
-	text = read_all(f, ret_len, ret_why);
-	(void)fclose(f);
-	/* a byte order mark; a "#!" line becomes a comment, so that lines keep their numbers */
-	if (text && *ret_len >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0)
-		memmove(text, text + 3, *ret_len -= 3);
-	if (text && *ret_len >= 2 && text[0] == '#')
-		text[0] = text[1] = '-';
-	return text;
-}
-
-int script_first_path(struct script *s, const char *file)
-{
-	const char *slash = strrchr(file, '/');
-	char *dir = slash ? strndup(file, (size_t)(slash - file) + (slash == file)) : strdup(".");
-
-	if (!dir)
-		return -ENOMEM;
-	free(s->paths[0]);
-	s->paths[0] = dir;
-	return 0;
 }
 
 static bool name_ok(const char *name, size_t n)

@@ -81,10 +81,6 @@ struct script_opts {
 	struct shared_store *shared;
 };
 
-/* 0, or -ENOMEM. */
-int script_new(const struct script_opts *opts, struct script **ret) must_check;
-void script_free(struct script *s);
-
 /* The state to push arguments on: the main one, or the coroutine that called the C function that
  * asks. */
 lua_State *script_lua(struct script *s);

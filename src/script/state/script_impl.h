@@ -130,6 +130,18 @@ void script_make_room(struct script *s);
  * at idx. */
 void script_rethrow(lua_State *L, int idx);
 
+/* Does the text open with "file:line: "? */
+bool script_has_place(const char *text);
+/* Writes the line of the innermost function in Lua as "file:line"; skip_own: not of Lua of our own
+ * ("[usher]"). False: there is none, and `out` is unchanged. */
+bool script_find_line(lua_State *L, bool skip_own, char *out, size_t n);
+/* The panic function of the state: no error can occur outside of a protected call. */
+int script_on_panic(lua_State *L);
+/* Registers the message handler. */
+void script_open_errors(lua_State *L);
+/* Makes the table haka. */
+void script_open_haka(lua_State *L);
+
 /* Each opens one part, in a protected call, its table on no stack. */
 void script_open_sandbox(lua_State *L);
 void script_open_strings(lua_State *L);
@@ -147,8 +159,8 @@ void script_open_regexp_kinds(lua_State *L);
 /* The module regexp/pcre. */
 int script_open_regexp(lua_State *L);
 void script_open_languages(lua_State *L);
-/* Pushes three functions for Lua of our own (language.c): with_environment, part, narrow. */
-void script_push_language_tools(lua_State *L);
+/* Opens members of haka that are made at their first use. */
+void script_open_lazy(lua_State *L);
 int script_open_shared(struct script *s) must_check;
 /* The module color. */
 int script_open_color(lua_State *L);

@@ -4,6 +4,7 @@
  * Lua.
  */
 #include "script/rules/alert.h"
+#include "script/script_open.h"
 #include "script/state/class.h"
 
 #include "base/log.h"

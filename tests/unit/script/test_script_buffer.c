@@ -8,6 +8,7 @@
 #include "buffer_cases.h"
 
 #include "script/buffer/buffer.h"
+#include "script/script_open.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -4,6 +4,7 @@
  * objects that are gone, fields of a script's own; addresses as values. The last test prints the
  * cost of a field read.
  */
+#include "script/script_open.h"
 #include "script/values/addr.h"
 #include "script/state/class.h"
 

@@ -6,6 +6,7 @@
  * size are in a list. The processor time is compared with the instructions that were charged, in
  * units of a plain loop on the same machine.
  */
+#include "script/script_open.h"
 #include "script/state/script_impl.h"
 
 #include "base/error.h"

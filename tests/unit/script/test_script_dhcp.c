@@ -4,6 +4,7 @@
  * that says it was changed, handles that outlive their message. Each check is a chunk of Lua that
  * asserts; a refusal is the message of its error.
  */
+#include "script/script_open.h"
 #include "script/values/addr.h"
 #include "script/values/dhcp.h"
 

@@ -3,6 +3,7 @@
  * Events and rules: order, conditions, groups, streamed rules, the ways to stop an event, faults,
  * and refusals when a rule is registered. The last test prints the cost of an event.
  */
+#include "script/script_open.h"
 #include "script/values/addr.h"
 #include "script/rules/event.h"
 

@@ -6,7 +6,7 @@
 #include "unit/unit.h"
 
 #include "base/error.h"
-#include "script/state/script.h"
+#include "script/script_open.h"
 
 #include <stdio.h>
 

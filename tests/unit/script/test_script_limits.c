@@ -3,7 +3,7 @@
  * A Lua state and its limits: functions that a script cannot reach, that no script runs for ever or
  * eats all memory however it tries, and that the state is usable afterwards.
  */
-#include "script/state/script.h"
+#include "script/script_open.h"
 
 #include "base/error.h"
 

@@ -7,7 +7,7 @@
 
 #include "base/clock.h"
 #include "base/error.h"
-#include "script/state/script.h"
+#include "script/script_open.h"
 #include "script/rules/timer.h"
 
 #include <stdio.h>

@@ -4,7 +4,7 @@
  * TRUSTED one (LuaJIT's) and must print the same; first cases that were thought of, then random
  * ones.
  */
-#include "script/state/script.h"
+#include "script/script_open.h"
 
 #include "base/buf.h"
 

@@ -2,6 +2,7 @@
 /*
  * Policies: which entry wins, criteria, actions in C and in Lua, policies of a script's own.
  */
+#include "script/script_open.h"
 #include "script/values/addr.h"
 #include "script/rules/alert.h"
 #include "script/rules/policy.h"

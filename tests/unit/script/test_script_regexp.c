@@ -4,6 +4,7 @@
  * that would run for years. A stream must find the matches of one piece, however it is cut.
  */
 #include "script/regexp/regexp.h"
+#include "script/script_open.h"
 
 #include "base/error.h"
 #include "base/rng.h"

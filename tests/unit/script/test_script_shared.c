@@ -8,7 +8,7 @@
 #include "base/error.h"
 #include "base/ip.h"
 #include "base/rng.h"
-#include "script/state/script.h"
+#include "script/script_open.h"
 #include "script/state/shared.h"
 
 #include <pthread.h>
