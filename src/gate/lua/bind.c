@@ -11,7 +11,7 @@
 #include "gate/lua/bind_dissect.h"
 #include "gate/lua/bind_impl.h"
 #include "gate/lua/bind_raise.h"
-#include "script/state/console.h"
+#include "script/library/console.h"
 #include "script/rules/event.h"
 
 #include <errno.h>

@@ -11,7 +11,7 @@
 #include "gate/run/command.h"
 #include "gate/engine/gate.h"
 #include "script/rules/alert.h"
-#include "script/state/shared.h"
+#include "script/library/shared.h"
 
 #include <errno.h>
 #include <unistd.h>

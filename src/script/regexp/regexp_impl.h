@@ -51,3 +51,7 @@ int scan_block(struct scan *s, struct span subject, bool *hits);
 struct scan_stream *scan_open(struct scan *s);
 int scan_feed(struct scan_stream *st, struct span piece, bool eof, bool *hits);
 void scan_close(struct scan_stream *st);
+
+void script_open_regexp_kinds(lua_State *L);
+/* The module regexp/pcre. */
+int script_open_regexp(lua_State *L);

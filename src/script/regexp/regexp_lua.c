@@ -116,9 +116,9 @@ uint32_t script_regexp_steps(lua_State *L)
 {
 	const struct script *s = script_of(L);
 
-	if (s->profile == SCRIPT_TRUSTED || s->depth == 0 || s->left > REGEXP_STEPS)
+	if (s->profile == SCRIPT_TRUSTED || s->limits.depth == 0 || s->limits.left > REGEXP_STEPS)
 		return REGEXP_STEPS;
-	return s->left > 1 ? (uint32_t)s->left : 1;
+	return s->limits.left > 1 ? (uint32_t)s->limits.left : 1;
 }
 
 void script_regexp_charge(lua_State *L, size_t n, int result)

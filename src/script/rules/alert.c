@@ -7,7 +7,7 @@
 #include "script/rules/alert.h"
 
 #include "script/state/class.h"
-#include "script/state/script_impl.h"
+#include "script/rules/rules_impl.h"
 #include "script/values/moment.h"
 
 #include "base/error.h"
@@ -36,15 +36,17 @@ static void push_key(lua_State *L, const char *key)
 
 int script_alert_sink(struct script *s, const struct script_alert_sink *sink)
 {
-	if (s->n_sinks == SCRIPT_ALERT_SINKS)
+	struct alert_table *t = &s->rules->alerts;
+
+	if (t->n_sinks == SCRIPT_ALERT_SINKS)
 		return -USHER_E_LIMIT;
-	s->sinks[s->n_sinks++] = *sink;
+	t->sinks[t->n_sinks++] = *sink;
 	return 0;
 }
 
 uint64_t script_alerts(const struct script *s)
 {
-	return atomic_load_explicit(&s->alerts, memory_order_relaxed);
+	return atomic_load_explicit(&s->rules->alerts.n_raised, memory_order_relaxed);
 }
 
 static void to_log(struct script *s, const struct script_alert *a)
@@ -61,16 +63,17 @@ static void to_log(struct script *s, const struct script_alert *a)
 
 uint64_t script_alert(struct script *s, const struct script_alert *a)
 {
+	struct alert_table *t = &s->rules->alerts;
 	struct script_alert copy = *a;
 
-	script_count(&s->alerts);
+	script_count(&t->n_raised);
 	if (!copy.id)
-		copy.id = (uint64_t)s->thread << 40 | ++s->alert_id;
+		copy.id = (uint64_t)s->thread << 40 | ++t->last_id;
 	if (!copy.time_ns)
 		copy.time_ns = clock_wall_ns(&s->clock);
-	for (size_t i = 0; i < s->n_sinks; i++)
-		s->sinks[i].write(s->sinks[i].ctx, &copy);
-	if (s->n_sinks == 0)
+	for (size_t i = 0; i < t->n_sinks; i++)
+		t->sinks[i].write(t->sinks[i].ctx, &copy);
+	if (t->n_sinks == 0)
 		to_log(s, &copy);
 	return copy.id;
 }

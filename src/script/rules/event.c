@@ -5,7 +5,7 @@
  * and copied for each call. Nothing is allocated for an event whose listeners' conditions do not
  * hold.
  */
-#include "script/rules/event_impl.h"
+#include "script/rules/rules_impl.h"
 
 #include "base/error.h"
 #include "base/log.h"
@@ -54,7 +54,7 @@ struct event *event_at(lua_State *L, int idx, unsigned *ret_id)
 	if (!o || lua_objlen(L, idx) != sizeof(*o) || o->magic != EVENT_MAGIC)
 		return NULL;
 	*ret_id = o->id;
-	return &script_of(L)->events->events[o->id];
+	return &script_of(L)->rules->events.list[o->id];
 }
 
 static int event_tostring(lua_State *L)
@@ -155,7 +155,7 @@ static int publish(lua_State *L)
 	push_events(L, e->dissector);
 	lua_pushstring(L, e->name);
 	o = lua_newuserdata(L, sizeof(*o));
-	*o = (struct event_object){EVENT_MAGIC, (unsigned)(e - script_of(L)->events->events)};
+	*o = (struct event_object){EVENT_MAGIC, (unsigned)(e - script_of(L)->rules->events.list)};
 	push_key(L, &key_event_meta);
 	(void)lua_setmetatable(L, -2);
 	lua_rawset(L, -3);
@@ -165,17 +165,17 @@ static int publish(lua_State *L)
 int script_event_define(struct script *s, const char *dissector, const char *name, unsigned flags,
 			unsigned *ret_id)
 {
-	struct event_table *t = s->events;
+	struct event_table *t = &s->rules->events;
 	struct script_error err uninit;
-	struct event *e = &t->events[t->n];
+	struct event *e = &t->list[t->n];
 	int r;
 
 	if (t->n == SCRIPT_EVENTS || strlen(name) >= sizeof(e->name) ||
 	    (dissector && strlen(dissector) >= sizeof(e->dissector)))
 		return -USHER_E_LIMIT;
 	for (unsigned i = 0; i < t->n; i++)
-		if (strcmp(t->events[i].name, name) == 0 &&
-		    strcmp(t->events[i].dissector, dissector ? dissector : "") == 0)
+		if (strcmp(t->list[i].name, name) == 0 &&
+		    strcmp(t->list[i].dissector, dissector ? dissector : "") == 0)
 			return -USHER_E_EXISTS;
 	*e = (struct event){.flags = flags, .end = &e->first};
 	(void)snprintf(e->name, sizeof(e->name), "%s", name);
@@ -189,19 +189,19 @@ int script_event_define(struct script *s, const char *dissector, const char *nam
 
 void script_event_fields(struct script *s, unsigned id, const struct script_filter_field *fields)
 {
-	s->events->events[id].fields = fields;
+	s->rules->events.list[id].fields = fields;
 }
 
 void event_count_rule(struct script *s, unsigned id, struct rule_stats *stats)
 {
 	stats->event = id;
-	*s->events->stats_end = stats;
-	s->events->stats_end = &stats->next;
+	*s->rules->events.stats_end = stats;
+	s->rules->events.stats_end = &stats->next;
 }
 
 void event_attach(struct script *s, unsigned id, struct listener *l)
 {
-	struct event *e = &s->events->events[id];
+	struct event *e = &s->rules->events.list[id];
 
 	*e->end = l;
 	e->end = &l->next;
@@ -289,7 +289,7 @@ static bool have_args(struct raising *w)
 
 	if (w->n_args >= 0)
 		return true;
-	lua_rawgeti(L, LUA_REGISTRYINDEX, w->s->events->push_args);
+	lua_rawgeti(L, LUA_REGISTRYINDEX, w->s->rules->events.push_args);
 	script_push_pointer(w->s, w->r);
 	r = script_call(w->s, 1, LUA_MULTRET, w->base, &err);
 	if (!done(w, NULL, r, &err)) {
@@ -321,7 +321,7 @@ static bool call_lua(struct raising *w, int function, struct rule_stats *stats, 
 {
 	lua_State *L = w->s->L;
 	const char *where = w->s->where;
-	uint64_t start = w->s->events->timing ? now_ns() : 0;
+	uint64_t start = w->s->rules->events.timing ? now_ns() : 0;
 	struct script_error err uninit;
 	int r;
 
@@ -334,7 +334,7 @@ static bool call_lua(struct raising *w, int function, struct rule_stats *stats, 
 	r = script_call(w->s, n_below + w->n_args, n_results, w->base, &err);
 	w->s->where = where;
 	script_count(&stats->calls);
-	if (w->s->events->timing)
+	if (w->s->rules->events.timing)
 		add(&stats->ns, now_ns() - start);
 	return done(w, stats, r, &err);
 }
@@ -363,18 +363,18 @@ static int call_only(lua_State *L)
 static void run_only(struct raising *w, struct listener *l)
 {
 	const char *where = w->s->where;
-	uint64_t start = w->s->events->timing ? now_ns() : 0;
+	uint64_t start = w->s->rules->events.timing ? now_ns() : 0;
 	struct only o = {w->r, l->eval};
 	struct script_error err uninit;
 	int r;
 
-	lua_rawgeti(w->s->L, LUA_REGISTRYINDEX, w->s->events->call_only);
+	lua_rawgeti(w->s->L, LUA_REGISTRYINDEX, w->s->rules->events.call_only);
 	script_push_pointer(w->s, &o);
 	w->s->where = l->stats.where;
 	r = script_call(w->s, 1, 0, w->base, &err);
 	w->s->where = where;
 	script_count(&l->stats.calls);
-	if (w->s->events->timing)
+	if (w->s->rules->events.timing)
 		add(&l->stats.ns, now_ns() - start);
 	(void)done(w, &l->stats, r, &err);
 }
@@ -422,7 +422,7 @@ static void run_streamed(struct raising *w, struct listener *l)
 	struct script_error err uninit;
 	int r;
 
-	lua_rawgeti(L, LUA_REGISTRYINDEX, w->s->events->streamed_step);
+	lua_rawgeti(L, LUA_REGISTRYINDEX, w->s->rules->events.streamed_step);
 	script_push_pointer(w->s, &st);
 	w->s->where = l->stats.where;
 	r = script_call(w->s, 1, 0, w->base, &err);
@@ -459,12 +459,12 @@ static void run_listener(struct raising *w, struct listener *l)
 
 bool script_event_known(const struct script *s, unsigned id)
 {
-	return id < s->events->n;
+	return id < s->rules->events.n;
 }
 
 bool script_event_streamed(const struct script *s, unsigned id)
 {
-	return s->events->events[id].streamed;
+	return s->rules->events.list[id].streamed;
 }
 
 /* Returns whether a listener is called: one that follows the stream is, also against its `when`. */
@@ -489,9 +489,9 @@ unsigned script_raise(struct script *s, unsigned id, const struct script_raise *
 	lua_State *L = s->L;
 	int top = lua_gettop(L);
 
-	if (s->depth) /* else the state's own stack has room */
+	if (s->limits.depth) /* else the state's own stack has room */
 		luaL_checkstack(L, 3 * SCRIPT_ARGS, "event");
-	for (struct listener *l = s->events->events[id].first; l && !w.over; l = l->next) {
+	for (struct listener *l = s->rules->events.list[id].first; l && !w.over; l = l->next) {
 		if (!wants(&w, l))
 			continue;
 		run_listener(&w, l);
@@ -504,22 +504,22 @@ unsigned script_raise(struct script *s, unsigned id, const struct script_raise *
 
 unsigned script_started(struct script *s)
 {
-	return script_raise(s, s->events->started, &(struct script_raise){0});
+	return script_raise(s, s->rules->events.started, &(struct script_raise){0});
 }
 
 unsigned script_exiting(struct script *s)
 {
-	return script_raise(s, s->events->exiting, &(struct script_raise){0});
+	return script_raise(s, s->rules->events.exiting, &(struct script_raise){0});
 }
 
 size_t script_rules(const struct script *s, struct script_rule *ret, size_t n)
 {
 	size_t i = 0;
 
-	for (const struct rule_stats *r = s->events->stats; r; r = r->next, i++) {
+	for (const struct rule_stats *r = s->rules->events.stats; r; r = r->next, i++) {
 		if (i >= n)
 			continue;
-		(void)event_text(&s->events->events[r->event], ret[i].event);
+		(void)event_text(&s->rules->events.list[r->event], ret[i].event);
 		memcpy(ret[i].name, r->name, sizeof(r->name));
 		memcpy(ret[i].where, r->where, sizeof(r->where));
 		ret[i].calls = atomic_load_explicit(&r->calls, memory_order_relaxed);
@@ -532,13 +532,13 @@ size_t script_rules(const struct script *s, struct script_rule *ret, size_t n)
 
 void script_rules_timing(struct script *s, bool on)
 {
-	s->events->timing = on;
+	s->rules->events.timing = on;
 }
 
 /* The tables, before any event; haka.events' own come once the state is made. */
 void script_open_events(lua_State *L)
 {
-	struct event_table *t = script_of(L)->events;
+	struct event_table *t = &script_of(L)->rules->events;
 
 	t->stats_end = &t->stats;
 	new_key(L, &key_dissectors);

@@ -12,19 +12,14 @@
 #pragma once
 
 #include "script/state/script.h"
+#include "script/state/script_head.h"
 
-enum { SCRIPT_EVENTS = 256, SCRIPT_ARGS = 8 };
+enum { SCRIPT_ARGS = 8 };
 
 enum {
 	/* Rules may say options = {streamed = true}: they run as a coroutine, one a stream (struct
 	   script_raise). */
 	SCRIPT_EVENT_STREAMED = 1,
-};
-
-/* The first part of every struct script. */
-struct script_head {
-	uint16_t listeners[SCRIPT_EVENTS];
-	uint16_t policies[128]; /* entries of each (policy.h) */
 };
 
 /* Something about an event or a decision that can be compared without Lua. Addresses in host order,

@@ -61,7 +61,7 @@ struct event_table {
 	int push_args, call_only, streamed_step; /* C functions, made once */
 	struct rule_stats *stats;
 	struct rule_stats **stats_end;
-	struct event events[SCRIPT_EVENTS];
+	struct event list[SCRIPT_EVENTS];
 };
 
 /* A streamed rule's next step: starts its coroutine, or resumes it (event_table.streamed_step). */
@@ -81,5 +81,3 @@ struct event *event_at(lua_State *L, int idx, unsigned *ret_id);
 /* Appends a listener that is complete. */
 void event_attach(struct script *s, unsigned id, struct listener *l);
 void event_count_rule(struct script *s, unsigned id, struct rule_stats *stats);
-void script_open_events(lua_State *L);
-void script_open_rules(lua_State *L);

@@ -3,7 +3,7 @@
  * Streamed rules: a coroutine for each stream and listener, kept in a table by stream. It is
  * resumed by each raise of its stream until it has ended, and forgotten with the stream.
  */
-#include "script/rules/event_impl.h"
+#include "script/rules/rules_impl.h"
 
 #include <lauxlib.h>
 
@@ -108,5 +108,5 @@ void event_streams_open(lua_State *L)
 	lua_newtable(L);
 	lua_rawset(L, LUA_REGISTRYINDEX);
 	lua_pushcfunction(L, streamed_step);
-	script_of(L)->events->streamed_step = luaL_ref(L, LUA_REGISTRYINDEX);
+	script_of(L)->rules->events.streamed_step = luaL_ref(L, LUA_REGISTRYINDEX);
 }

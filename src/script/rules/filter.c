@@ -7,7 +7,7 @@
 #include "script/rules/filter.h"
 
 #include "script/values/addr.h"
-#include "script/state/script_impl.h"
+#include "script/rules/rules_impl.h"
 
 #include "base/ip.h"
 

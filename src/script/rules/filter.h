@@ -22,6 +22,5 @@ bool script_filter_match(const struct script_filter *f, const void *ctx);
 void script_push_criterion(lua_State *L, int idx, const char *what);
 /* Does the Lua value at idx meet the criterion at crit? For decisions whose values are Lua's. */
 bool script_criterion_holds(lua_State *L, int crit, int idx);
-/* Adds haka.range; the constructors of haka.policy to the table at the top of the stack. */
-void script_open_filter(lua_State *L);
+/* Adds the constructors of haka.policy to the table at the top of the stack. */
 void script_add_criteria(lua_State *L);

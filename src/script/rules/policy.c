@@ -4,13 +4,11 @@
  * has a compiled filter; an entry of a script's own policy has its criteria in a table, compared
  * with Lua values. Actions are C where they can be: accept, drop, the host's.
  */
-#include "script/rules/policy.h"
+#include "script/rules/rules_impl.h"
 
 #include "script/values/addr.h"
 #include "script/state/class.h"
-#include "script/rules/filter.h"
 #include "script/state/lua_sources.h"
-#include "script/state/script_impl.h"
 
 #include "base/error.h"
 #include "base/log.h"
@@ -23,36 +21,6 @@
 #define ACTION_MAGIC 0x1d86f4a3b05ce972ULL
 
 enum { ACTIONS_MAX = 16 };
-
-enum action_kind { ACTION_ACCEPT, ACTION_DROP, ACTION_HOST, ACTION_LUA };
-
-struct action {
-	enum action_kind kind;
-	const struct script_action *host;
-	int ref; /* of a function */
-};
-
-struct entry {
-	struct entry *next;
-	const struct script_filter *filter; /* of a host's policy */
-	int criteria; /* of a script's: the registry's table {name = criterion} */
-	char where[SCRIPT_WHERE_LEN];
-	bool all_c;
-	unsigned n;
-	struct action actions[];
-};
-
-struct policy {
-	char dissector[SCRIPT_NAME_LEN];
-	char name[SCRIPT_NAME_LEN];
-	const struct script_filter_field *fields; /* NULL: a script's own */
-	struct entry *entries;
-};
-
-struct policy_table {
-	unsigned n;
-	struct policy policies[SCRIPT_POLICIES];
-};
 
 struct policy_object {
 	uint64_t magic;
@@ -133,7 +101,7 @@ static struct policy *policy_at(lua_State *L, int idx, unsigned *ret_id)
 	if (!o || lua_objlen(L, idx) != sizeof(*o) || o->magic != POLICY_MAGIC)
 		return NULL;
 	*ret_id = o->id;
-	return &script_of(L)->policies->policies[o->id];
+	return &script_of(L)->rules->policies.list[o->id];
 }
 
 static void push_policy(lua_State *L, unsigned id)
@@ -184,7 +152,7 @@ static int publish(lua_State *L)
 
 	push_policies(L, p->dissector);
 	lua_pushstring(L, p->name);
-	push_policy(L, (unsigned)(p - script_of(L)->policies->policies));
+	push_policy(L, (unsigned)(p - script_of(L)->rules->policies.list));
 	lua_rawset(L, -3);
 	return 0;
 }
@@ -192,8 +160,8 @@ static int publish(lua_State *L)
 int script_policy_define(struct script *s, const char *dissector, const char *name,
 			 const struct script_filter_field *fields, unsigned *ret_id)
 {
-	struct policy_table *t = s->policies;
-	struct policy *p = &t->policies[t->n];
+	struct policy_table *t = &s->rules->policies;
+	struct policy *p = &t->list[t->n];
 	struct script_error err;
 	int r;
 
@@ -201,8 +169,8 @@ int script_policy_define(struct script *s, const char *dissector, const char *na
 	    strlen(dissector) >= sizeof(p->dissector))
 		return -USHER_E_LIMIT;
 	for (unsigned i = 0; i < t->n; i++)
-		if (strcmp(t->policies[i].name, name) == 0 &&
-		    strcmp(t->policies[i].dissector, dissector) == 0)
+		if (strcmp(t->list[i].name, name) == 0 &&
+		    strcmp(t->list[i].dissector, dissector) == 0)
 			return -USHER_E_EXISTS;
 	*p = (struct policy){.fields = fields};
 	(void)snprintf(p->name, sizeof(p->name), "%s", name);
@@ -216,9 +184,9 @@ int script_policy_define(struct script *s, const char *dissector, const char *na
 
 static int policy_new(lua_State *L)
 {
-	struct policy_table *t = script_of(L)->policies;
+	struct policy_table *t = &script_of(L)->rules->policies;
 	struct span name = script_check_span(L, 1, "haka.policy.new");
-	struct policy *p = &t->policies[t->n];
+	struct policy *p = &t->list[t->n];
 
 	if (t->n == SCRIPT_POLICIES)
 		return luaL_error(L, "haka.policy.new: more than %d policies", SCRIPT_POLICIES);
@@ -443,7 +411,7 @@ static unsigned in_lua(struct script *s, struct deciding *w)
 	int r;
 
 	s->where = w->entry->where;
-	lua_rawgeti(s->L, LUA_REGISTRYINDEX, s->run_actions);
+	lua_rawgeti(s->L, LUA_REGISTRYINDEX, s->rules->policies.run_actions);
 	script_push_pointer(s, w);
 	r = script_pcall(s, 1, 0, &err);
 	s->where = where;
@@ -460,7 +428,7 @@ static unsigned in_lua(struct script *s, struct deciding *w)
 
 unsigned script_policy_apply(struct script *s, unsigned id, const struct script_decision *d)
 {
-	const struct policy *p = &s->policies->policies[id];
+	const struct policy *p = &s->rules->policies.list[id];
 	const void *ctx = d->filter_ctx ? d->filter_ctx : d->ctx;
 	const struct entry *e = p->entries;
 
@@ -583,12 +551,6 @@ static void new_meta(lua_State *L, const char *key, const char *name, const luaL
 	lua_rawset(L, LUA_REGISTRYINDEX);
 }
 
-int script_policies_new(struct script *s)
-{
-	s->policies = calloc(1, sizeof(*s->policies));
-	return s->policies ? 0 : -USHER_E_NOMEM;
-}
-
 void script_open_policy(lua_State *L)
 {
 	static const luaL_Reg of_policy[] = {{"__index", policy_index},
@@ -601,7 +563,7 @@ void script_open_policy(lua_State *L)
 	new_meta(L, &key_policy_meta, "policy", of_policy);
 	new_meta(L, &key_action_meta, "action", of_action);
 	lua_pushcfunction(L, run_actions);
-	script_of(L)->run_actions = luaL_ref(L, LUA_REGISTRYINDEX);
+	script_of(L)->rules->policies.run_actions = luaL_ref(L, LUA_REGISTRYINDEX);
 	script_push_haka(L);
 	lua_newtable(L);
 	script_add_criteria(L);

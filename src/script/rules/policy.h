@@ -9,8 +9,6 @@
 
 #include "script/rules/event.h"
 
-enum { SCRIPT_POLICIES = 128 };
-
 /*
  * A policy haka.dissectors.<dissector>.policies.<name>. The fields (event.h) are names for criteria
  * of entries, and actions get them as `values`; they end with an empty name and are borrowed. 0,

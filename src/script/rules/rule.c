@@ -5,7 +5,7 @@
  * registered; messages carry the rule's file and line.
  */
 #include "script/state/class.h"
-#include "script/rules/event_impl.h"
+#include "script/rules/rules_impl.h"
 
 #include "base/log.h"
 

@@ -7,7 +7,7 @@
 #include "script/rules/timer.h"
 
 #include "script/state/class.h"
-#include "script/rules/timer_impl.h"
+#include "script/rules/rules_impl.h"
 
 #include "base/log.h"
 
@@ -110,7 +110,7 @@ static void give_slot(struct timer_table *t, uint32_t slot)
 
 static bool grow(struct script *s)
 {
-	struct timer_table *t = s->timers;
+	struct timer_table *t = s->rules->timers;
 	uint32_t cap = t->cap ? 2 * t->cap : FIRST_SLOTS;
 	struct timer *slots = script_alloc(s, t->slots, t->cap * sizeof(*slots),
 					   cap * sizeof(*slots));
@@ -132,7 +132,7 @@ static bool grow(struct script *s)
 /* NONE: no memory. */
 static uint32_t take_slot(struct script *s)
 {
-	struct timer_table *t = s->timers;
+	struct timer_table *t = s->rules->timers;
 	uint32_t slot = t->free;
 
 	if (slot != NONE) {
@@ -161,7 +161,7 @@ static void push_functions(lua_State *L)
 static int timer_arm(lua_State *L)
 {
 	struct script *s = script_of(L);
-	struct timer_table *t = s->timers;
+	struct timer_table *t = s->rules->timers;
 	double seconds = script_check_number(L, 1, "timer");
 	int64_t ns;
 	uint32_t slot;
@@ -200,7 +200,7 @@ static void forget(lua_State *L, uint32_t slot)
 /* disarm(number): one that has fired, or was disarmed, is no fault. */
 static int timer_disarm(lua_State *L)
 {
-	struct timer_table *t = script_of(L)->timers;
+	struct timer_table *t = script_of(L)->rules->timers;
 	uint64_t id = script_check_uint(L, 1, UINT64_C(1) << 53, "timer");
 	uint32_t slot = (uint32_t)(id % SCRIPT_TIMERS);
 
@@ -226,7 +226,7 @@ static int fire(lua_State *L)
 	lua_rawgeti(L, -1, (int)f->slot + 1);
 	if (f->last) {
 		forget(L, f->slot);
-		give_slot(script_of(L)->timers, f->slot);
+		give_slot(script_of(L)->rules->timers, f->slot);
 	}
 	lua_call(L, 0, 0);
 	return 0;
@@ -234,7 +234,7 @@ static int fire(lua_State *L)
 
 bool script_timer_fire(struct script *s, int64_t after)
 {
-	struct timer_table *t = s->timers;
+	struct timer_table *t = s->rules->timers;
 	uint32_t slot = t->heap[0];
 	struct timer *m = &t->slots[slot];
 	struct firing f = {slot, m->period_ns == 0};
@@ -256,18 +256,21 @@ bool script_timer_fire(struct script *s, int64_t after)
 
 const int64_t *script_timer_due(const struct script *s)
 {
-	return &s->timers->due_ns;
+	return &s->rules->timers->due_ns;
 }
 
 uint32_t script_timers_armed(const struct script *s)
 {
-	return s->timers->n;
+	return s->rules->timers->n;
 }
 
-void script_push_timer_functions(lua_State *L)
+int script_push_timer_functions(lua_State *L)
 {
+	if (!script_of(L)->rules->has_timers)
+		return 0;
 	lua_pushcfunction(L, timer_arm);
 	lua_pushcfunction(L, timer_disarm);
+	return 2;
 }
 
 void script_open_timers(lua_State *L)
@@ -277,23 +280,23 @@ void script_open_timers(lua_State *L)
 	lua_rawset(L, LUA_REGISTRYINDEX);
 }
 
-int script_timers_new(struct script *s)
+int timers_new(struct script *s)
 {
-	s->timers = script_alloc(s, NULL, 0, sizeof(*s->timers));
-	if (!s->timers)
+	s->rules->timers = script_alloc(s, NULL, 0, sizeof(*s->rules->timers));
+	if (!s->rules->timers)
 		return -ENOMEM;
-	*s->timers = (struct timer_table){.free = NONE, .due_ns = INT64_MAX};
+	*s->rules->timers = (struct timer_table){.free = NONE, .due_ns = INT64_MAX};
 	return 0;
 }
 
-void script_timers_free(struct script *s)
+void timers_free(struct script *s)
 {
-	struct timer_table *t = s->timers;
+	struct timer_table *t = s->rules->timers;
 
 	if (!t)
 		return;
 	(void)script_alloc(s, t->slots, t->cap * sizeof(*t->slots), 0);
 	(void)script_alloc(s, t->heap, t->cap * sizeof(*t->heap), 0);
 	(void)script_alloc(s, t, sizeof(*t), 0);
-	s->timers = NULL;
+	s->rules->timers = NULL;
 }

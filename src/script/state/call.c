@@ -26,19 +26,19 @@ static int classify_error(struct script *s, int status, struct script_error *err
 	const char *where = s->where ? s->where : "?:0";
 	const char *text = lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1) : NULL;
 
-	if (s->spent) {
+	if (s->limits.spent) {
 		err->fault = SCRIPT_E_BUDGET;
-		if (s->limit_text[0])
-			(void)snprintf(err->text, sizeof(err->text), "%s", s->limit_text);
+		if (s->limits.text[0])
+			(void)snprintf(err->text, sizeof(err->text), "%s", s->limits.text);
 		else
 			(void)snprintf(err->text, sizeof(err->text),
 				       "%s: more than %llu instructions in one call (memory)",
-				       where, (unsigned long long)s->budget);
-	} else if (s->out_of_memory || status == LUA_ERRMEM) {
+				       where, (unsigned long long)s->limits.budget);
+	} else if (s->limits.out_of_memory || status == LUA_ERRMEM) {
 		err->fault = SCRIPT_E_MEMORY;
 		(void)snprintf(err->text, sizeof(err->text),
 			       "%s: more than %zu octets of memory, or %zu at once", where,
-			       s->memory_max, s->object_max);
+			       s->limits.memory_max, s->limits.object_max);
 	} else if (lua_type(L, -1) == LUA_TLIGHTUSERDATA &&
 		   lua_touserdata(L, -1) == &script_keys.abort) {
 		return SCRIPT_ABORTED;
@@ -54,7 +54,7 @@ static int classify_error(struct script *s, int status, struct script_error *err
 
 static void enter_call(struct script *s)
 {
-	if (s->depth++ == 0) {
+	if (s->limits.depth++ == 0) {
 		script_arm(s);
 		script_count(&s->calls);
 	}
@@ -62,7 +62,7 @@ static void enter_call(struct script *s)
 
 static int leave_call(struct script *s, int status, struct script_error *err)
 {
-	bool outermost = --s->depth == 0;
+	bool outermost = --s->limits.depth == 0;
 	int r = 0;
 
 	if (status != 0) {
@@ -131,7 +131,7 @@ void script_rethrow(lua_State *L, int idx)
 {
 	const struct script *s = script_of(L);
 
-	if (s->spent || s->out_of_memory || lua_type(L, idx) == LUA_TLIGHTUSERDATA) {
+	if (s->limits.spent || s->limits.out_of_memory || lua_type(L, idx) == LUA_TLIGHTUSERDATA) {
 		lua_pushvalue(L, idx);
 		(void)lua_error(L);
 	}
@@ -152,9 +152,9 @@ int script_run_text(struct script *s, const char *chunkname, struct span text,
 
 	s->where = chunkname[0] == '@' || chunkname[0] == '=' ? chunkname + 1 : chunkname;
 	enter_call(s);
-	s->reserve = true;
+	s->limits.reserve = true;
 	status = script_load(s->L, text, chunkname);
-	s->reserve = false;
+	s->limits.reserve = false;
 	if (status == 0)
 		status = call_function(s, 0, 0);
 	r = leave_call(s, status, err);

@@ -71,7 +71,8 @@ static unsigned place_of(const struct script *s, const struct script_class *cls)
 {
 	unsigned i = (unsigned)((uintptr_t)cls >> 3) * 0x9e3779b1U >> 16;
 
-	while (s->classes[i % SCRIPT_CLASSES].cls && s->classes[i % SCRIPT_CLASSES].cls != cls)
+	while (s->classes.table[i % SCRIPT_CLASSES].cls &&
+	       s->classes.table[i % SCRIPT_CLASSES].cls != cls)
 		i++;
 	return i % SCRIPT_CLASSES;
 }
@@ -82,8 +83,8 @@ static void push_metatable(lua_State *L, const struct script_class *cls)
 	const struct script *s = script_of(L);
 	unsigned i = place_of(s, cls);
 
-	if (s->classes[i].cls)
-		lua_rawgeti(L, LUA_REGISTRYINDEX, s->classes[i].ref);
+	if (s->classes.table[i].cls)
+		lua_rawgeti(L, LUA_REGISTRYINDEX, s->classes.table[i].ref);
 	else
 		lua_pushnil(L);
 }
@@ -141,7 +142,7 @@ static void push_own(lua_State *L, const struct handle *h, bool make)
 		lua_pushnil(L);
 		return;
 	}
-	script_of(L)->n_own += lua_isnil(L, -1);
+	script_of(L)->classes.n_own += lua_isnil(L, -1);
 	lua_pop(L, 1);
 	lua_newtable(L);
 	lua_pushlightuserdata(L, (void *)(uintptr_t)&key_generation);
@@ -201,8 +202,8 @@ static void note_missed(lua_State *L, const struct script_class *cls)
 
 	if (lua_type(L, 2) != LUA_TSTRING)
 		return;
-	s->missed = cls;
-	(void)snprintf(s->missed_name, sizeof(s->missed_name), "%s", lua_tostring(L, 2));
+	s->missed.cls = cls;
+	(void)snprintf(s->missed.name, sizeof(s->missed.name), "%s", lua_tostring(L, 2));
 }
 
 static int index_missing(lua_State *L, const struct handle *h)
@@ -419,9 +420,9 @@ static int register_class(lua_State *L)
 	int mt = 2;
 	int map = 4;
 
-	if (s->classes[place].cls)
+	if (s->classes.table[place].cls)
 		return 0;
-	if (s->n_classes >= SCRIPT_CLASSES / 4 * 3)
+	if (s->classes.n >= SCRIPT_CLASSES / 4 * 3)
 		return luaL_error(L, "more than %d classes", SCRIPT_CLASSES / 4 * 3);
 	lua_settop(L, 1);
 	lua_newtable(L);
@@ -455,9 +456,9 @@ static int register_class(lua_State *L)
 		lua_setfield(L, mt, r->name);
 	}
 	lua_pushvalue(L, mt);
-	s->classes[place].ref = luaL_ref(L, LUA_REGISTRYINDEX);
-	s->classes[place].cls = cls;
-	s->n_classes++;
+	s->classes.table[place].ref = luaL_ref(L, LUA_REGISTRYINDEX);
+	s->classes.table[place].cls = cls;
+	s->classes.n++;
 	return 0;
 }
 
@@ -594,7 +595,7 @@ void script_forget(struct script *s, const struct script_class *cls, void *obj)
 	lua_State *L = s->L;
 	int top = lua_gettop(L);
 
-	if (!s->n_own)
+	if (!s->classes.n_own)
 		return;
 	push_metatable(L, cls);
 	if (lua_istable(L, -1)) {
@@ -605,7 +606,7 @@ void script_forget(struct script *s, const struct script_class *cls, void *obj)
 			push_object(L, obj);
 			lua_pushnil(L);
 			lua_rawset(L, -4);
-			s->n_own--;
+			s->classes.n_own--;
 		}
 	}
 	lua_settop(L, top);

@@ -9,12 +9,6 @@
 
 #include <lauxlib.h>
 
-void script_push_haka(lua_State *L)
-{
-	lua_pushlightuserdata(L, (void *)(uintptr_t)&script_keys.haka);
-	lua_rawget(L, LUA_REGISTRYINDEX);
-}
-
 struct named_function {
 	const char *name;
 	lua_CFunction fn;

@@ -42,25 +42,26 @@ enum { KEPT_OCTETS = SANITIZED ? 0 : 256 * 1024 };
 
 static size_t memory_now(const struct script *s)
 {
-	return atomic_load_explicit(&s->memory, memory_order_relaxed);
+	return atomic_load_explicit(&s->limits.memory, memory_order_relaxed);
 }
 
 static bool may_grow(struct script *s, size_t old, size_t n)
 {
-	size_t max = s->memory_max + (s->reserve ? RESERVE : 0);
+	size_t max = s->limits.memory_max + (s->limits.reserve ? RESERVE : 0);
 	size_t now = memory_now(s);
 
-	if (n > s->object_max || now - old > max || n > max - (now - old)) {
-		s->out_of_memory = true;
+	if (n > s->limits.object_max || now - old > max || n > max - (now - old)) {
+		s->limits.out_of_memory = true;
 		return false;
 	}
-	if (s->depth == 0 || s->reserve || s->profile == SCRIPT_TRUSTED)
+	if (s->limits.depth == 0 || s->limits.reserve || s->profile == SCRIPT_TRUSTED)
 		return true;
-	s->left -= (int64_t)((n - old) / OCTETS_PER_INSTRUCTION);
-	if (s->left > 0)
+	s->limits.left -= (int64_t)((n - old) / OCTETS_PER_INSTRUCTION);
+	if (s->limits.left > 0)
 		return true;
-	s->spent = true; /* LuaJIT makes a memory error of it, which script_pcall() tells from one
-			  */
+	s->limits.spent = true; /* LuaJIT makes a memory error of it, which script_pcall() tells
+				 * from one
+				 */
 	return false;
 }
 
@@ -76,12 +77,12 @@ static unsigned size_class(size_t n)
 static void *take(struct script *s, size_t n)
 {
 	unsigned c = size_class(n);
-	void *p = c ? s->kept[c - 1].first : NULL;
+	void *p = c ? s->limits.kept[c - 1].first : NULL;
 
 	if (!p)
 		return malloc(c ? (size_t)c * SIZE_STEP : n);
-	memcpy(&s->kept[c - 1].first, p, sizeof(p));
-	s->kept[c - 1].n--;
+	memcpy(&s->limits.kept[c - 1].first, p, sizeof(p));
+	s->limits.kept[c - 1].n--;
 	return p;
 }
 
@@ -89,13 +90,13 @@ static void give(struct script *s, void *p, size_t n)
 {
 	unsigned c = size_class(n);
 
-	if (!p || !c || s->kept[c - 1].n >= KEPT_OCTETS / SIZE_STEP / c) {
+	if (!p || !c || s->limits.kept[c - 1].n >= KEPT_OCTETS / SIZE_STEP / c) {
 		free(p);
 		return;
 	}
-	memcpy(p, &s->kept[c - 1].first, sizeof(p));
-	s->kept[c - 1].first = p;
-	s->kept[c - 1].n++;
+	memcpy(p, &s->limits.kept[c - 1].first, sizeof(p));
+	s->limits.kept[c - 1].first = p;
+	s->limits.kept[c - 1].n++;
 }
 
 static void *resize(struct script *s, void *p, size_t old, size_t n)
@@ -120,7 +121,7 @@ static void *resize(struct script *s, void *p, size_t old, size_t n)
 void script_alloc_fini(struct script *s)
 {
 	for (unsigned c = 1; c <= SCRIPT_SIZES; c++)
-		while (s->kept[c - 1].first)
+		while (s->limits.kept[c - 1].first)
 			free(take(s, (size_t)c * SIZE_STEP));
 }
 
@@ -140,19 +141,19 @@ static void note_large(struct script *s, size_t old, size_t n)
 	int from = large_class(old), to = large_class(n), c = SCRIPT_LARGE;
 	unsigned slice;
 
-	if (from == to || !s->slice)
+	if (from == to || !s->limits.slice)
 		return;
 	if (from >= 0)
-		s->n_large[from]--;
+		s->limits.n_large[from]--;
 	if (to >= 0)
-		s->n_large[to]++;
-	while (c > 0 && s->n_large[c - 1] == 0)
+		s->limits.n_large[to]++;
+	while (c > 0 && s->limits.n_large[c - 1] == 0)
 		c--;
-	slice = MAX(s->slice_max >> c, SLICE_MIN);
-	if (slice == s->slice)
+	slice = MAX(s->limits.slice_max >> c, SLICE_MIN);
+	if (slice == s->limits.slice)
 		return;
-	s->left -= s->slice; /* the count begins anew */
-	s->slice = slice;
+	s->limits.left -= s->limits.slice; /* the count begins anew */
+	s->limits.slice = slice;
 	(void)lua_sethook(s->L, on_count, LUA_MASKCOUNT, (int)slice);
 }
 
@@ -168,23 +169,23 @@ void *script_alloc(void *ud, void *p, size_t old, size_t n)
 		if (unlikely(old >> LARGE_BITS))
 			note_large(s, old, 0);
 		give(s, p, old);
-		atomic_store_explicit(&s->memory, memory_now(s) - old, memory_order_relaxed);
+		atomic_store_explicit(&s->limits.memory, memory_now(s) - old, memory_order_relaxed);
 		return NULL;
 	}
 	if (n > old && !may_grow(s, old, n))
 		return NULL;
 	fresh = resize(s, p, old, n);
 	if (!fresh) {
-		s->out_of_memory = true;
+		s->limits.out_of_memory = true;
 		return n <= old ? p : NULL;
 	}
 	if (unlikely((old | n) >> LARGE_BITS))
 		note_large(s, old, n);
-	s->allocated += n > old ? n - old : 0;
+	s->limits.allocated += n > old ? n - old : 0;
 	now = memory_now(s) - old + n;
-	atomic_store_explicit(&s->memory, now, memory_order_relaxed);
-	if (now > atomic_load_explicit(&s->memory_peak, memory_order_relaxed))
-		atomic_store_explicit(&s->memory_peak, now, memory_order_relaxed);
+	atomic_store_explicit(&s->limits.memory, now, memory_order_relaxed);
+	if (now > atomic_load_explicit(&s->limits.memory_peak, memory_order_relaxed))
+		atomic_store_explicit(&s->limits.memory_peak, now, memory_order_relaxed);
 	return fresh;
 }
 
@@ -205,9 +206,9 @@ static bool late(struct script *s)
 {
 	int64_t now = coarse_ns();
 
-	if (s->deadline_ns == 0)
-		s->deadline_ns = now + s->call_ms * NS_PER_MS;
-	return now >= s->deadline_ns;
+	if (s->limits.deadline_ns == 0)
+		s->limits.deadline_ns = now + s->limits.call_ms * NS_PER_MS;
+	return now >= s->limits.deadline_ns;
 }
 
 static void __attribute__((noreturn))
@@ -216,14 +217,14 @@ raise_spent(lua_State *L, struct script *s, const lua_Debug *ar, bool time)
 	int line = ar->currentline > 0 ? ar->currentline : 0;
 
 	if (time)
-		(void)snprintf(s->limit_text, sizeof(s->limit_text),
+		(void)snprintf(s->limits.text, sizeof(s->limits.text),
 			       "%s:%d: more than %u ms in one call", ar->short_src, line,
-			       s->call_ms);
+			       s->limits.call_ms);
 	else
-		(void)snprintf(s->limit_text, sizeof(s->limit_text),
+		(void)snprintf(s->limits.text, sizeof(s->limits.text),
 			       "%s:%d: more than %llu instructions in one call", ar->short_src,
-			       line, (unsigned long long)s->budget);
-	s->spent = true;
+			       line, (unsigned long long)s->limits.budget);
+	s->limits.spent = true;
 	lua_pushlightuserdata(L, NULL);
 	(void)lua_error(L);
 	abort(); /* lua_error does not return */
@@ -233,18 +234,18 @@ raise_spent(lua_State *L, struct script *s, const lua_Debug *ar, bool time)
 static bool should_collect(const struct script *s, size_t full)
 {
 	size_t now = memory_now(s);
-	size_t room = now < s->memory_max ? (s->memory_max - now) / 2 : 0;
-	size_t enough = MAX(MIN(room, s->memory_max / 16), s->memory_max / 256);
+	size_t room = now < s->limits.memory_max ? (s->limits.memory_max - now) / 2 : 0;
+	size_t enough = MAX(MIN(room, s->limits.memory_max / 16), s->limits.memory_max / 256);
 
-	return now >= full && s->allocated >= enough;
+	return now >= full && s->limits.allocated >= enough;
 }
 
 static void collect_early(lua_State *L, struct script *s)
 {
-	if (!should_collect(s, s->memory_max / 4 * 3))
+	if (!should_collect(s, s->limits.memory_max / 4 * 3))
 		return;
-	s->left -= (int64_t)(memory_now(s) / (4 * OCTETS_PER_INSTRUCTION));
-	s->allocated = 0;
+	s->limits.left -= (int64_t)(memory_now(s) / (4 * OCTETS_PER_INSTRUCTION));
+	s->limits.allocated = 0;
 	(void)lua_gc(L, LUA_GCCOLLECT, 0);
 }
 
@@ -253,15 +254,25 @@ static void on_count(lua_State *L, lua_Debug *ar)
 	struct script *s = script_of(L);
 	bool time = false;
 
-	if (s->depth == 0)
+	if (s->limits.depth == 0)
 		return;
-	s->left -= s->slice;
+	s->limits.left -= s->limits.slice;
 	collect_early(L, s);
-	if (s->left > 0 && !s->spent && !s->out_of_memory && !(time = late(s)))
+	if (s->limits.left > 0 && !s->limits.spent && !s->limits.out_of_memory && !(time = late(s)))
 		return;
 	if (lua_getinfo(L, "Sl", ar) == 0)
 		ar->short_src[0] = '?', ar->short_src[1] = '\0';
 	raise_spent(L, s, ar, time);
+}
+
+void script_limits_init(struct script *s, const struct script_opts *o)
+{
+	struct script_limits *l = &s->limits;
+
+	l->budget = o->instructions ? o->instructions : SCRIPT_INSTRUCTIONS;
+	l->memory_max = o->memory ? o->memory : SCRIPT_MEMORY;
+	l->object_max = o->profile == SCRIPT_TRUSTED ? l->memory_max : l->memory_max / 4;
+	l->call_ms = o->call_ms ? o->call_ms : SCRIPT_CALL_MS;
 }
 
 void script_limits_on(struct script *s)
@@ -271,28 +282,29 @@ void script_limits_on(struct script *s)
 		(void)lua_gc(s->L, LUA_GCSETPAUSE, 150);
 		return;
 	}
-	s->slice_max = s->budget < 8 * SLICE ? (unsigned)(s->budget / 8) + 1 : SLICE;
-	s->slice = s->slice_max;
+	s->limits.slice_max = s->limits.budget < 8 * SLICE ? (unsigned)(s->limits.budget / 8) + 1
+							   : SLICE;
+	s->limits.slice = s->limits.slice_max;
 	(void)luaJIT_setmode(s->L, 0, LUAJIT_MODE_ENGINE | LUAJIT_MODE_OFF);
-	(void)lua_sethook(s->L, on_count, LUA_MASKCOUNT, (int)s->slice);
+	(void)lua_sethook(s->L, on_count, LUA_MASKCOUNT, (int)s->limits.slice);
 }
 
 void script_arm(struct script *s)
 {
 	/* the hook's count continues from the call before: a slice more, so that no call gets less
 	 * than the budget */
-	s->left = (int64_t)s->budget + s->slice;
-	s->deadline_ns = 0;
-	s->spent = false;
-	s->out_of_memory = false;
-	s->limit_text[0] = '\0';
-	s->stack = __builtin_frame_address(0);
+	s->limits.left = (int64_t)s->limits.budget + s->limits.slice;
+	s->limits.deadline_ns = 0;
+	s->limits.spent = false;
+	s->limits.out_of_memory = false;
+	s->limits.text[0] = '\0';
+	s->limits.stack = __builtin_frame_address(0);
 }
 
 void script_arm_again(struct script *s)
 {
-	s->left = (int64_t)s->budget + s->slice;
-	s->deadline_ns = 0;
+	s->limits.left = (int64_t)s->limits.budget + s->limits.slice;
+	s->limits.deadline_ns = 0;
 }
 
 static int collect(lua_State *L)
@@ -303,15 +315,15 @@ static int collect(lua_State *L)
 
 void script_make_room(struct script *s)
 {
-	if (!s->out_of_memory && !should_collect(s, s->memory_max / 16 * 15))
+	if (!s->limits.out_of_memory && !should_collect(s, s->limits.memory_max / 16 * 15))
 		return;
-	s->reserve = true;
+	s->limits.reserve = true;
 	/* twice: objects with a finalizer go in the second */
 	for (int i = 0; i < 2; i++)
 		if (lua_cpcall(s->L, collect, NULL) != 0)
 			lua_pop(s->L, 1);
-	s->reserve = false;
-	s->allocated = 0;
+	s->limits.reserve = false;
+	s->limits.allocated = 0;
 }
 
 void script_charge(lua_State *L, uint64_t n)
@@ -319,10 +331,10 @@ void script_charge(lua_State *L, uint64_t n)
 	struct script *s = script_of(L);
 	lua_Debug ar = {.short_src = "?"};
 
-	if (s->profile == SCRIPT_TRUSTED || s->depth == 0)
+	if (s->profile == SCRIPT_TRUSTED || s->limits.depth == 0)
 		return;
-	s->left = n < (uint64_t)s->left ? s->left - (int64_t)n : 0;
-	if (s->left > 0)
+	s->limits.left = n < (uint64_t)s->limits.left ? s->limits.left - (int64_t)n : 0;
+	if (s->limits.left > 0)
 		return;
 	if (lua_getstack(L, 1, &ar))
 		(void)lua_getinfo(L, "Sl", &ar);
@@ -334,6 +346,6 @@ void script_check_stack(lua_State *L, const char *what)
 	const struct script *s = script_of(L);
 	const char *here = __builtin_frame_address(0);
 
-	if (s->depth && s->stack - here > C_STACK)
+	if (s->limits.depth && s->limits.stack - here > C_STACK)
 		luaL_error(L, "%s: nested too deeply", what);
 }

@@ -33,8 +33,8 @@ int script_table_missed(lua_State *L)
 
 	if (lua_type(L, 1) != LUA_TTABLE || lua_type(L, 2) != LUA_TSTRING)
 		return 0;
-	s->missed = NULL;
-	(void)snprintf(s->missed_name, sizeof(s->missed_name), "%s", lua_tostring(L, 2));
+	s->missed.cls = NULL;
+	(void)snprintf(s->missed.name, sizeof(s->missed.name), "%s", lua_tostring(L, 2));
 	lua_pushlightuserdata(L, (void *)(uintptr_t)&key_asked);
 	lua_pushvalue(L, 1);
 	lua_rawset(L, LUA_REGISTRYINDEX);
@@ -190,22 +190,22 @@ static void explain_nil(lua_State *L, unsigned *n)
 {
 	const struct script *s = script_of(L);
 	const char *text = lua_tostring(L, -1);
-	char quoted[sizeof(s->missed_name) + 2];
+	char quoted[sizeof(s->missed.name) + 2];
 
 	if (!strstr(text, "attempt to ") || !strstr(text, "a nil value") ||
 	    strstr(text, "did you mean") || strstr(text, " has no "))
 		return;
-	(void)snprintf(quoted, sizeof(quoted), "'%s'", s->missed_name);
+	(void)snprintf(quoted, sizeof(quoted), "'%s'", s->missed.name);
 	if (strstr(text, " global '")) {
 		if (push_global_missed(L, text, n))
 			lua_concat(L, 2);
-	} else if (!s->missed_name[0] || !strstr(text, quoted)) {
+	} else if (!s->missed.name[0] || !strstr(text, quoted)) {
 		return;
-	} else if (s->missed) {
+	} else if (s->missed.cls) {
 		lua_pushliteral(L, ": ");
-		script_push_missed(L, s->missed, s->missed_name);
+		script_push_missed(L, s->missed.cls, s->missed.name);
 		lua_concat(L, 3);
-	} else if (push_table_missed(L, s->missed_name, n)) {
+	} else if (push_table_missed(L, s->missed.name, n)) {
 		lua_concat(L, 2);
 	}
 }

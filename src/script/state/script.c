@@ -6,9 +6,36 @@
 
 #include "base/log.h"
 
+#include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 const struct script_keys script_keys;
+
+int script_record_init(struct script *s, const struct script_opts *o)
+{
+	s->profile = o->profile;
+	s->thread = o->thread;
+	s->log = o->log;
+	s->clock = o->clock ? *o->clock : clock_system;
+	s->paths = calloc(o->n_paths + 1, sizeof(*s->paths));
+	if (!s->paths)
+		return -ENOMEM;
+	s->n_paths = o->n_paths + 1;
+	for (size_t i = 0; i < o->n_paths; i++) {
+		s->paths[i + 1] = strdup(o->paths[i]);
+		if (!s->paths[i + 1])
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+void script_record_fini(struct script *s)
+{
+	for (size_t i = 0; i < s->n_paths; i++)
+		free(s->paths[i]);
+	free(s->paths);
+}
 
 struct script *script_of(lua_State *L)
 {
@@ -45,11 +72,17 @@ struct log *script_log(const struct script *s)
 
 void script_push_pointer(struct script *s, const void *p)
 {
-	bool before = s->reserve;
+	bool before = s->limits.reserve;
 
-	s->reserve = true;
+	s->limits.reserve = true;
 	lua_pushlightuserdata(s->L, (void *)(uintptr_t)p);
-	s->reserve = before;
+	s->limits.reserve = before;
+}
+
+void script_push_haka(lua_State *L)
+{
+	lua_pushlightuserdata(L, (void *)(uintptr_t)&script_keys.haka);
+	lua_rawget(L, LUA_REGISTRYINDEX);
 }
 
 void script_stats(const struct script *s, struct script_stats *ret)
@@ -58,8 +91,8 @@ void script_stats(const struct script *s, struct script_stats *ret)
 	ret->aborts = atomic_load_explicit(&s->aborts, memory_order_relaxed);
 	for (size_t i = 0; i < SCRIPT_N_FAULTS; i++)
 		ret->faults[i] = atomic_load_explicit(&s->faults[i], memory_order_relaxed);
-	ret->memory = atomic_load_explicit(&s->memory, memory_order_relaxed);
-	ret->memory_peak = atomic_load_explicit(&s->memory_peak, memory_order_relaxed);
+	ret->memory = atomic_load_explicit(&s->limits.memory, memory_order_relaxed);
+	ret->memory_peak = atomic_load_explicit(&s->limits.memory_peak, memory_order_relaxed);
 }
 
 /* Cannot happen: everything that raises is inside a protected call. */

@@ -6,6 +6,7 @@
 #include "script/values/addr.h"
 
 #include "script/state/script_impl.h"
+#include "script/values/values_impl.h"
 
 #include "base/ip.h"
 

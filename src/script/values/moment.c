@@ -7,6 +7,7 @@
 
 #include "script/state/class.h"
 #include "script/state/script_impl.h"
+#include "script/values/values_impl.h"
 
 #include <lauxlib.h>
 #include <math.h>

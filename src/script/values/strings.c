@@ -6,6 +6,7 @@
  */
 #include "script/values/pattern.h"
 #include "script/state/script_impl.h"
+#include "script/values/values_impl.h"
 
 #include <lauxlib.h>
 
@@ -41,9 +42,9 @@ static bool search_next(lua_State *L, struct search *s, size_t from, size_t *ret
 			size_t *ret_end)
 {
 	const struct script *script = script_of(L);
-	uint64_t steps = !script->depth	    ? UINT64_MAX / 2
-			 : script->left > 0 ? (uint64_t)script->left
-					    : 1;
+	uint64_t steps = !script->limits.depth	   ? UINT64_MAX / 2
+			 : script->limits.left > 0 ? (uint64_t)script->limits.left
+						   : 1;
 	bool found;
 
 	s->m.steps = steps;

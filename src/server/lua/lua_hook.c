@@ -11,8 +11,8 @@
 #include "base/log.h"
 #include "base/rng.h"
 #include "config/config.h"
+#include "script/library/shared.h"
 #include "script/script_open.h"
-#include "script/state/shared.h"
 #include "server/lua/lua_library.h"
 
 #include <errno.h>

@@ -7,7 +7,7 @@
 #include "base/buf.h"
 #include "base/error.h"
 #include "script/script_open.h"
-#include "script/state/console.h"
+#include "script/library/console.h"
 #include "script/rules/event.h"
 
 #include <stdio.h>

@@ -62,7 +62,8 @@ static int64_t measure(const char *text, double *ret_charged)
 	r = script_run_text(s, "@cost.lua", span_str(text), &err);
 	(void)r; /* a limit, or an argument that is refused: both are fine */
 	began = cpu_ns() - began;
-	*ret_charged = (double)s->budget + s->slice_max - (double)(s->left > 0 ? s->left : 0);
+	*ret_charged = (double)s->limits.budget + s->limits.slice_max -
+		       (double)(s->limits.left > 0 ? s->limits.left : 0);
 	return began;
 }
 
@@ -241,15 +242,15 @@ static void test_every_function(void **state)
 	prepare("T = {} for i = 1, 100000 do T[i] = i end");
 	prepare(OBJECTS "haka.find_functions(unpack(O))");
 	assert_true(n_functions > 200 && n_functions < FUNCTIONS_MAX);
-	s->budget = 100000;
+	s->limits.budget = 100000;
 	for (unsigned i = 0; i < n_functions; i++) {
 		unsigned object = (unsigned)strtoul(paths[i], NULL, 10);
 
 		if (strstr(paths[i], "find_functions") || strstr(paths[i], "get_function"))
 			continue;
-		s->budget = 10000000;
+		s->limits.budget = 10000000;
 		prepare(OBJECTS);
-		s->budget = 100000;
+		s->limits.budget = 100000;
 		for (size_t k = 0; k < sizeof(arguments) / sizeof(arguments[0]); k++) {
 			if (!object && arguments[k][0] == 'o')
 				break;
@@ -325,18 +326,19 @@ static void test_time_with_large_texts(void **state)
 	prepare("A = ('a'):rep(8000000) .. 'b'");
 	prepare("B = ('a'):rep(8000000) .. 'c'");
 	prepare("D = ('1'):rep(8000000)");
-	assert_true(s->slice < s->slice_max / 8);
-	s->call_ms = 20;
+	assert_true(s->limits.slice < s->limits.slice_max / 8);
+	s->limits.call_ms = 20;
 	for (size_t i = 0; i < sizeof(endless) / sizeof(endless[0]); i++) {
 		ns = measure(endless[i], &charged);
 		assert_non_null(strstr(err.text, " in one call"));
 		assert_true(ns < INT64_C(600000000) + (int64_t)(100000000 * plain_ns));
 	}
-	s->call_ms = 600000;
+	s->limits.call_ms = 600000;
 	prepare("A, B, D = nil");
 	for (int i = 0; i < 3; i++)
 		(void)lua_gc(s->main, LUA_GCCOLLECT, 0);
-	assert_true(s->slice >= s->slice_max / 8); /* LuaJIT keeps its buffer for joined strings */
+	assert_true(s->limits.slice >=
+		    s->limits.slice_max / 8); /* LuaJIT keeps its buffer for joined strings */
 }
 
 int main(void)

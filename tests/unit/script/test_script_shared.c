@@ -9,7 +9,7 @@
 #include "base/ip.h"
 #include "base/rng.h"
 #include "script/script_open.h"
-#include "script/state/shared.h"
+#include "script/library/shared.h"
 
 #include <pthread.h>
 #include <stdio.h>

@@ -4,7 +4,7 @@
  * limits of entries and age take from the front. Keys are hashed with a secret: they come from
  * packets.
  */
-#include "script/state/shared.h"
+#include "script/library/shared.h"
 
 #include "base/error.h"
 

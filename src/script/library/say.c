@@ -6,7 +6,7 @@
  */
 #include "script/state/class.h"
 #include "script/state/lua_sources.h"
-#include "script/state/script_impl.h"
+#include "script/library/library_impl.h"
 
 #include "base/log.h"
 
@@ -126,8 +126,8 @@ static int haka_setloglevel(lua_State *L)
 	push_key(L, &key_thresholds);
 	lua_pushinteger(L, (lua_Integer)i);
 	lua_setfield(L, -2, section ? section : "");
-	if (s->log_level)
-		s->log_level(s->ctx, levels[i].name, section);
+	if (s->library->log_level)
+		s->library->log_level(s->library->ctx, levels[i].name, section);
 	return 0;
 }
 
@@ -141,9 +141,9 @@ static int haka_exit(lua_State *L)
 {
 	const struct script *s = script_of(L);
 
-	if (!s->exit)
+	if (!s->library->exit)
 		return luaL_error(L, "haka.exit: this program does not end for a rule");
-	s->exit(s->ctx);
+	s->library->exit(s->library->ctx);
 	return 0;
 }
 
@@ -152,7 +152,7 @@ int script_open_color(lua_State *L)
 {
 	static const char *const names[] = {"black", "red",	"green", "yellow",
 					    "blue",  "magenta", "cyan",	 "white"};
-	bool on = script_of(L)->color;
+	bool on = script_of(L)->library->color;
 	char text[8];
 
 	lua_newtable(L);

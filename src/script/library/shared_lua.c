@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * haka.shared(name, [{max =, ttl =}]): tables of script/state/shared.h in Lua. t[key] and t[key] =
- * value, and the operations that are one step for all workers: t:add(), t:swap(). Keys and values
+ * haka.shared(name, [{max =, ttl =}]): tables of script/library/shared.h in Lua. t[key] and t[key]
+ * = value, and the operations that are one step for all workers: t:add(), t:swap(). Keys and values
  * are nil, booleans, numbers, addresses and texts.
  */
 #include "script/values/addr.h"
 #include "script/state/class.h"
-#include "script/state/script_impl.h"
-#include "script/state/shared.h"
+#include "script/library/library_impl.h"
 
 #include "base/error.h"
 
@@ -99,7 +98,7 @@ static int get(lua_State *L, struct shared_table *t, int key_at)
 {
 	struct shared_value key = take_key(L, key_at), v;
 
-	check(L, shared_get(t, &key, now(L), &script_of(L)->shared_text, &v));
+	check(L, shared_get(t, &key, now(L), &script_of(L)->library->shared_text, &v));
 	push(L, &v);
 	return 1;
 }
@@ -175,9 +174,9 @@ static int pairs(lua_State *L)
 	size_t at = 0;
 
 	script_charge(L, 4 * (uint64_t)shared_count(t, now(L)));
-	check(L, shared_copy(t, now(L), &s->shared_text, &n));
+	check(L, shared_copy(t, now(L), &s->library->shared_text, &n));
 	lua_createtable(L, (int)(2 * n), 0);
-	for (int i = 1; shared_next(&s->shared_text, &at, &key, &value); i += 2) {
+	for (int i = 1; shared_next(&s->library->shared_text, &at, &key, &value); i += 2) {
 		push(L, &key);
 		lua_rawseti(L, -2, i);
 		push(L, &value);
@@ -247,7 +246,7 @@ static int haka_shared(lua_State *L)
 		script_expected(L, 2, "haka.shared: limits", "table");
 	l.max = (uint32_t)option(L, "max", UINT32_MAX);
 	l.ttl_ns = (int64_t)(option(L, "ttl", 1e9) * 1e9);
-	r = shared_table_open(script_of(L)->shared, (const char *)name.p, &l, &t);
+	r = shared_table_open(script_of(L)->library->shared, (const char *)name.p, &l, &t);
 	if (r == -USHER_E_EXISTS)
 		return luaL_error(L, "haka.shared: '%s' is there with other limits",
 				  (const char *)name.p);

@@ -15,5 +15,3 @@ struct buf;
  */
 int script_eval(struct script *s, struct span text, struct buf *out, struct script_error *err)
 	must_check;
-/* Gives the state haka.interactive_rule(). 0, or -USHER_E_SCRIPT (memory). */
-int script_open_console(struct script *s) must_check;

@@ -4,10 +4,10 @@
  * limits of a call begin anew with every line, and the rule continues at the end of input or with
  * `continue`.
  */
-#include "script/state/console.h"
+#include "script/library/console.h"
 
 #include "script/state/class.h"
-#include "script/state/script_impl.h"
+#include "script/library/library_impl.h"
 
 #include "base/buf.h"
 #include "base/error.h"
@@ -66,9 +66,9 @@ int script_eval(struct script *s, struct span text, struct buf *out, struct scri
 	int r;
 
 	s->where = "typed:1";
-	s->captured = out;
+	s->library->captured = out;
 	r = script_protect(s, run_typed, &text, err);
-	s->captured = NULL;
+	s->library->captured = NULL;
 	s->where = where;
 	return r;
 }
@@ -116,7 +116,7 @@ static int interactive(lua_State *L)
 	int n = lua_gettop(L);
 	char prompt[PROMPT_LEN];
 
-	if (!s->prompt)
+	if (!s->library->prompt)
 		return luaL_error(L,
 				  "haka.interactive_rule: nobody can be asked here (only with -r)");
 	(void)snprintf(prompt, sizeof(prompt), "%s> ", lua_tostring(L, lua_upvalueindex(1)));
@@ -124,13 +124,13 @@ static int interactive(lua_State *L)
 	for (;;) {
 		bool more;
 
-		buf_reset(&s->line);
-		more = s->prompt(s->ctx, prompt, &s->line);
+		buf_reset(&s->library->line);
+		more = s->library->prompt(s->library->ctx, prompt, &s->library->line);
 		/* the time in which a person thinks is not charged */
 		script_arm_again(s);
-		if (!more || (s->line.len && strcmp(s->line.p, "continue") == 0))
+		if (!more || (s->library->line.len && strcmp(s->library->line.p, "continue") == 0))
 			break;
-		run_line(L, span_of(s->line.p, s->line.len), n + 1);
+		run_line(L, span_of(s->library->line.p, s->library->line.len), n + 1);
 	}
 	return 0;
 }

@@ -8,7 +8,8 @@
  * of a table.
  */
 #include "script/state/lua_sources.h"
-#include "script/state/script_impl.h"
+#include "script/library/library_impl.h"
+#include "script/values/values_impl.h"
 
 #include <lauxlib.h>
 #include <lualib.h>
@@ -170,12 +171,12 @@ static int base_print(lua_State *L)
 	}
 	lua_concat(L, lua_gettop(L) - n - 1);
 	line = lua_tolstring(L, -1, &len);
-	if (s->captured && s->captured->len + len > CAPTURED_MAX)
+	if (s->library->captured && s->library->captured->len + len > CAPTURED_MAX)
 		return luaL_error(L, "print: more than %d octets", CAPTURED_MAX);
-	if (s->captured)
-		(buf_add(s->captured, line, len), buf_char(s->captured, '\n'));
-	else if (s->print)
-		s->print(s->ctx, span_of(line, len));
+	if (s->library->captured)
+		(buf_add(s->library->captured, line, len), buf_char(s->library->captured, '\n'));
+	else if (s->library->print)
+		s->library->print(s->library->ctx, span_of(line, len));
 	else
 		(void)(fwrite(line, 1, len, stdout) == len && putchar('\n'));
 	return 0;

@@ -7,8 +7,8 @@
  */
 #include "script/buffer/buffer.h"
 #include "script/state/lua_sources.h"
-#include "script/state/script_impl.h"
-#include "script/rules/timer_impl.h"
+#include "script/library/library_impl.h"
+#include "script/rules/rules_impl.h"
 
 #include <lauxlib.h>
 #include <string.h>
@@ -80,7 +80,7 @@ static void push_tools(lua_State *L)
 /* A function of script_lazy(). Upvalue 1: the name. Runs the part of lua/core for it. */
 static int load_language(lua_State *L)
 {
-	bool timers = script_of(L)->has_timers;
+	int n;
 
 	script_check_stack(L, "haka");
 	lua_pushcfunction(L, run_part);
@@ -88,9 +88,8 @@ static int load_language(lua_State *L)
 				  ? "core/grammar"
 				  : "core/machine");
 	push_tools(L);
-	if (timers)
-		script_push_timer_functions(L);
-	lua_call(L, timers ? 6 : 4, 1);
+	n = script_push_timer_functions(L);
+	lua_call(L, 4 + n, 1);
 	return 1;
 }
 

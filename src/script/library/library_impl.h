@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * The part of a state that its library needs: the host's functions for it, the console, and the
+ * shared tables.
+ */
+#pragma once
+
+#include "script/library/shared.h"
+#include "script/state/script_impl.h"
+
+struct library_state {
+	/* of the host, as in struct script_opts */
+	void (*print)(void *ctx, struct span);
+	void (*exit)(void *ctx);
+	void (*log_level)(void *ctx, const char *level, const char *section);
+	bool (*prompt)(void *ctx, const char *prompt, struct buf *line);
+	void *ctx;
+	bool color;
+	struct buf *captured;			  /* where print() goes; NULL: to the host */
+	struct buf line;			  /* the last one that a person typed */
+	struct shared_store *shared, *own_shared; /* own: where the host has none */
+	struct buf shared_text;			  /* copied texts, kept for their memory */
+};
+
+/* Makes s->library. 0, or -ENOMEM. */
+int library_new(struct script *s, const struct script_opts *o) must_check;
+void library_free(struct script *s);
+
+/* Each opens one part, in a protected call. */
+void script_open_sandbox(lua_State *L);
+void script_open_say(lua_State *L);
+void script_open_languages(lua_State *L);
+int script_open_shared(struct script *s) must_check;
+/* Gives the state haka.interactive_rule(). 0, or -USHER_E_SCRIPT (memory). */
+int script_open_console(struct script *s) must_check;
+/* The module color. */
+int script_open_color(lua_State *L);
