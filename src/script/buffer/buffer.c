@@ -22,25 +22,20 @@ struct script_mark {
 	uint32_t id; /* 0: a border of pieces, which holds nothing */
 };
 
-enum { FIRST_CAP = 8, TEXT_LEN = 256 };
+enum { FIRST_CAP = 8, TEXT_LEN = 256, PLACE_LEN = 128 };
 
 int buffer_error(lua_State *L, const char *fmt, ...)
 {
-	char text[TEXT_LEN];
-	lua_Debug ar;
+	char text[TEXT_LEN], place[PLACE_LEN];
 	va_list ap;
 
 	va_start(ap, fmt);
 	(void)vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
-	for (int level = 1; lua_getstack(L, level, &ar); level++) {
-		if (lua_getinfo(L, "Sl", &ar) == 0 || ar.currentline <= 0 ||
-		    strcmp(ar.short_src, "[usher]") == 0)
-			continue;
-		lua_pushfstring(L, "%s:%d: %s", ar.short_src, ar.currentline, text);
-		return lua_error(L);
-	}
-	lua_pushstring(L, text);
+	if (script_find_line(L, true, place, sizeof(place)))
+		lua_pushfstring(L, "%s: %s", place, text);
+	else
+		lua_pushstring(L, text);
 	return lua_error(L);
 }
 
@@ -86,12 +81,11 @@ void script_buffer_fini(struct script_buffer *b)
 	b->log_n = b->log_cap = b->marks_n = b->marks_cap = 0;
 }
 
-/* --- Following changes
- * ------------------------------------------------------------------------------- */
+/* --- Following changes ----------------------------------------------------------------------- */
 
 /* Moves a position by a change. stays: an insertion at exactly this position does not move it.
  * Returns false when the octets around it are gone. */
-static bool move(uint64_t *pos, const struct script_change *c, bool stays)
+static bool move_position(uint64_t *pos, const struct script_change *c, bool stays)
 {
 	if (*pos < c->at || (*pos == c->at && (c->gone || stays)))
 		return true;
@@ -102,7 +96,7 @@ static bool move(uint64_t *pos, const struct script_change *c, bool stays)
 	return true;
 }
 
-static bool log_grow(struct script_buffer *b)
+static bool grow_log(struct script_buffer *b)
 {
 	uint32_t cap = b->log_cap ? 2 * b->log_cap : FIRST_CAP;
 	struct script_change *p;
@@ -128,11 +122,11 @@ void script_buffer_changed(struct script_buffer *b, uint64_t at, uint64_t gone, 
 	if (gone == came)
 		return;
 	for (uint32_t i = 0; i < b->marks_n; i++)
-		if (!move(&b->marks[i].at, &c, true))
+		if (!move_position(&b->marks[i].at, &c, true))
 			b->marks[i].at = at;
 	b->seq++;
 	/* without memory for it all handles are lost */
-	if (b->log_n < b->log_cap || log_grow(b))
+	if (b->log_n < b->log_cap || grow_log(b))
 		b->log[b->log_n++] = c;
 	else
 		b->log_n = 0;
@@ -140,7 +134,7 @@ void script_buffer_changed(struct script_buffer *b, uint64_t at, uint64_t gone, 
 
 /* The changes since `seq`: how many, the last ones of the log; more than there are: the handle is
  * lost. */
-static uint64_t behind(lua_State *L, const struct script_buffer *b, uint64_t seq)
+static uint64_t count_missed(lua_State *L, const struct script_buffer *b, uint64_t seq)
 {
 	uint64_t n = b->seq - seq;
 
@@ -152,13 +146,13 @@ static uint64_t behind(lua_State *L, const struct script_buffer *b, uint64_t seq
 static void follow_sub(lua_State *L, struct script_sub *s, const char *what)
 {
 	const struct script_buffer *b = s->buffer;
-	uint64_t n = behind(L, b, s->seq);
+	uint64_t n = count_missed(L, b, s->seq);
 
 	if (n > b->log_n)
 		s->gone = true;
 	for (uint64_t i = b->log_n - (s->gone ? 0 : n); i < b->log_n && !s->gone; i++) {
-		s->gone = !move(&s->from, &b->log[i], !s->narrow) ||
-			  !move(&s->to, &b->log[i], s->narrow);
+		s->gone = !move_position(&s->from, &b->log[i], !s->narrow) ||
+			  !move_position(&s->to, &b->log[i], s->narrow);
 		if (s->from > s->to) /* narrow, and nothing in it */
 			s->to = s->from;
 	}
@@ -170,12 +164,12 @@ static void follow_sub(lua_State *L, struct script_sub *s, const char *what)
 static void follow_iter(lua_State *L, struct script_iter *it, const char *what)
 {
 	const struct script_buffer *b = it->buffer;
-	uint64_t n = behind(L, b, it->seq);
+	uint64_t n = count_missed(L, b, it->seq);
 
 	if (n > b->log_n)
 		it->gone = true;
 	for (uint64_t i = b->log_n - (it->gone ? 0 : n); i < b->log_n && !it->gone; i++) {
-		it->gone = !move(&it->at, &b->log[i], !it->behind);
+		it->gone = !move_position(&it->at, &b->log[i], !it->behind);
 		/* it waits, and another rule has erased its place: it continues behind the erased
 		 * octets
 		 */
@@ -183,7 +177,7 @@ static void follow_iter(lua_State *L, struct script_iter *it, const char *what)
 			it->at = b->log[i].at + b->log[i].came;
 			it->gone = false;
 		}
-		if (!move(&it->end, &b->log[i], false))
+		if (!move_position(&it->end, &b->log[i], false))
 			it->end = b->log[i].at;
 	}
 	it->seq = b->seq;
@@ -232,26 +226,13 @@ struct span script_iter_octets(lua_State *L, struct script_iter *it, const char 
 	return it->at < end && s.n ? span_of(s.p + (it->at - b->base), end - it->at) : SPAN_NULL;
 }
 
-struct span script_check_octets(lua_State *L, int idx, const char *what)
-{
-	struct script_sub *s;
-
-	if (lua_type(L, idx) == LUA_TSTRING)
-		return script_check_span(L, idx, what);
-	s = script_test(L, idx, &script_class_sub);
-	if (!s)
-		script_expected(L, idx, what, "string or sub");
-	return script_sub_octets(L, s, what);
-}
-
 bool script_iter_ended(lua_State *L, struct script_iter *it)
 {
 	return script_iter_octets(L, it, "iterator").n == 0 &&
 	       (it->buffer->finished || it->at >= it->end);
 }
 
-/* --- Marks
- * --------------------------------------------------------------------------------------------- */
+/* --- Marks ----------------------------------------------------------------------------------- */
 
 static int add_mark(lua_State *L, struct script_buffer *b, struct script_mark mark)
 {
@@ -284,7 +265,7 @@ void buffer_border(lua_State *L, struct script_buffer *b, uint64_t at)
 }
 
 /* Its index; marks_n: there is none. Borders are in the order in which they were made. */
-static uint32_t first_border(const struct script_buffer *b)
+static uint32_t find_border(const struct script_buffer *b)
 {
 	uint32_t i = 0;
 
@@ -295,7 +276,7 @@ static uint32_t first_border(const struct script_buffer *b)
 
 bool buffer_first_border(const struct script_buffer *b, uint64_t *ret)
 {
-	uint32_t i = first_border(b);
+	uint32_t i = find_border(b);
 
 	if (i == b->marks_n)
 		return false;
@@ -321,7 +302,7 @@ void buffer_move_border(struct script_buffer *b, uint64_t at)
 
 void buffer_drop_border(struct script_buffer *b)
 {
-	uint32_t i = first_border(b);
+	uint32_t i = find_border(b);
 
 	if (i < b->marks_n)
 		remove_mark(b, i);
@@ -344,6 +325,13 @@ uint64_t buffer_mark_at(const struct script_buffer *b, uint32_t id)
 	return 0;
 }
 
+void buffer_unhold(struct script_iter *it)
+{
+	if (it->hold)
+		buffer_unmark(it->buffer, it->hold);
+	it->hold = 0;
+}
+
 bool buffer_marked_by(lua_State *L, const struct script_buffer *b)
 {
 	for (uint32_t i = 0; i < b->marks_n; i++)
@@ -361,8 +349,7 @@ uint64_t script_buffer_held(const struct script_buffer *b)
 	return at;
 }
 
-/* --- Replacing
- * ------------------------------------------------------------------------------------------- */
+/* --- Replacing ------------------------------------------------------------------------------- */
 
 void buffer_replace(lua_State *L, int idx, struct script_buffer *b, size_t off, size_t n,
 		    struct span with, const char *what)
@@ -404,84 +391,4 @@ void script_sub_replace(lua_State *L, int idx, struct script_sub *sub, size_t of
 	*sub = before;
 	sub->to = sub->to == SCRIPT_BUFFER_END ? sub->to : sub->to - n + with.n;
 	sub->seq = b->seq;
-}
-
-/* --- Handles
- * --------------------------------------------------------------------------------------------- */
-
-/* Makes the handle at the top keep the objects of the handle at `of` alive. */
-static void keep(lua_State *L, int of, const struct script_buffer *b)
-{
-	if (of == 0 || b->generation)
-		return;
-	if (lua_istable(L, of))
-		lua_pushvalue(L, of);
-	else
-		lua_getfenv(L, of);
-	(void)lua_setfenv(L, -2);
-}
-
-static void push_range(lua_State *L, const struct script_class *cls, int of,
-		       struct script_buffer *b, uint64_t from, uint64_t to)
-{
-	struct script_sub *s = script_push_object(L, cls, sizeof(*s), b->generation);
-
-	*s = (struct script_sub){.buffer = b, .from = from, .to = to, .seq = b->seq};
-	keep(L, of, b);
-}
-
-void script_push_vbuffer(lua_State *L, int of, struct script_buffer *b, uint64_t from, uint64_t to)
-{
-	push_range(L, &script_class_vbuffer, of, b, from, to);
-}
-
-void script_push_sub(lua_State *L, int of, struct script_buffer *b, uint64_t from, uint64_t to)
-{
-	push_range(L, &script_class_sub, of, b, from, to);
-}
-
-void script_push_iter(lua_State *L, int of, struct script_buffer *b, uint64_t at, uint64_t end,
-		      bool blocking)
-{
-	struct script_iter *it = script_push_object(L,
-						    blocking ? &script_class_blocking
-							     : &script_class_iter,
-						    sizeof(*it), b->generation);
-
-	*it = (struct script_iter){.buffer = b,
-				   .at = at,
-				   .end = end,
-				   .seq = b->seq,
-				   .waits = blocking};
-	keep(L, of, b);
-}
-
-/* --- Inserted octets
- * -------------------------------------------------------------------------------------- */
-
-struct buffer_source buffer_take(lua_State *L, int idx, const struct script_buffer *into,
-				 const char *what)
-{
-	struct buffer_source s = {.idx = idx};
-
-	if (lua_type(L, idx) == LUA_TSTRING) {
-		s.octets = script_check_span(L, idx, what);
-		return s;
-	}
-	s.sub = script_test(L, idx, &script_class_vbuffer);
-	if (!s.sub)
-		script_expected(L, idx, what, "vbuffer");
-	if (s.sub->buffer == into)
-		(void)buffer_error(L, "%s: circular buffer insertion", what);
-	s.octets = script_sub_octets(L, s.sub, what);
-	if (s.octets.n && s.sub->buffer->read_only)
-		(void)buffer_error(L, "%s: read only buffer", what);
-	return s;
-}
-
-void buffer_take_done(lua_State *L, const struct buffer_source *s, const char *what)
-{
-	if (s->sub)
-		script_sub_replace(L, s->idx, s->sub, 0, script_sub_octets(L, s->sub, what).n,
-				   SPAN_NULL, what);
 }

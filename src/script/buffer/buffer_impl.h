@@ -18,6 +18,8 @@ struct span buffer_octets(lua_State *L, struct script_buffer *b, const char *wha
 /* Octets are held back from a position on, for the coroutine that asks: the mark's number. */
 uint32_t buffer_mark(lua_State *L, struct script_buffer *b, uint64_t at);
 void buffer_unmark(struct script_buffer *b, uint32_t id);
+/* Removes the mark by which an iterator holds octets back, if it has one. */
+void buffer_unhold(struct script_iter *it);
 /* Where it is now; 0: there is none of that number. */
 uint64_t buffer_mark_at(const struct script_buffer *b, uint32_t id);
 /* Ends of pieces, which move as marks do and hold nothing: made at the end only, taken away at the

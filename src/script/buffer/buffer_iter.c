@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
  * Iterators. A plain one reads the octets present. A blocking one, of a stream, waits for octets
- * that have not arrived yet: lua/core/buffer.lua yields until ready() here reports enough of them,
- * or the end of the stream. While it waits for octets that are to be one piece, the present ones
- * are held back.
+ * that have not arrived yet: lua/core/buffer.lua yields until iter_ready() here reports enough of
+ * them, or the end of the stream. While it waits for octets that are to be one piece, the present
+ * ones are held back.
  */
 #include "script/buffer/buffer_impl.h"
 #include "script/state/lua_sources.h"
 
-static struct script_iter *check(lua_State *L)
+static struct script_iter *check_iter(lua_State *L)
 {
 	return script_check(L, 1, &script_class_iter);
 }
@@ -33,7 +33,7 @@ static size_t check_count(lua_State *L, int idx, size_t there, bool *ret_availab
 /* advance(n | 'all' | 'available') -> how far it came */
 static int iter_advance(lua_State *L)
 {
-	struct script_iter *it = check(L);
+	struct script_iter *it = check_iter(L);
 	bool available;
 	size_t n = check_count(L, 2, script_iter_octets(L, it, "advance").n, &available, "advance");
 
@@ -45,14 +45,14 @@ static int iter_advance(lua_State *L)
 
 static int iter_available(lua_State *L)
 {
-	lua_pushnumber(L, (lua_Number)script_iter_octets(L, check(L), "available").n);
+	lua_pushnumber(L, (lua_Number)script_iter_octets(L, check_iter(L), "available").n);
 	return 1;
 }
 
 /* check_available(n) -> are there so many?, how many there are */
 static int iter_check_available(lua_State *L)
 {
-	size_t n = script_iter_octets(L, check(L), "check_available").n;
+	size_t n = script_iter_octets(L, check_iter(L), "check_available").n;
 
 	lua_pushboolean(L, buffer_check_uint(L, 2, UINT32_MAX, "check_available") <= n);
 	lua_pushnumber(L, (lua_Number)n);
@@ -63,7 +63,7 @@ static int iter_check_available(lua_State *L)
  * 'available': nil at the end */
 static int iter_sub(lua_State *L)
 {
-	struct script_iter *it = check(L);
+	struct script_iter *it = check_iter(L);
 	size_t there = script_iter_octets(L, it, "sub").n, n;
 	bool available;
 
@@ -76,7 +76,7 @@ static int iter_sub(lua_State *L)
 	return 1;
 }
 
-static void put(lua_State *L, struct script_iter *it, struct span with, const char *what)
+static void put_octets(lua_State *L, struct script_iter *it, struct span with, const char *what)
 {
 	uint64_t at;
 
@@ -91,11 +91,11 @@ static void put(lua_State *L, struct script_iter *it, struct span with, const ch
  * emptied */
 static int iter_insert(lua_State *L)
 {
-	struct script_iter *it = check(L);
+	struct script_iter *it = check_iter(L);
 	struct buffer_source with = buffer_take(L, 2, it->buffer, "insert");
 	size_t n = with.octets.n;
 
-	put(L, it, with.octets, "insert");
+	put_octets(L, it, with.octets, "insert");
 	buffer_take_done(L, &with, "insert");
 	script_push_sub(L, 1, it->buffer, it->at - n, it->at);
 	return 1;
@@ -105,10 +105,10 @@ static int iter_insert(lua_State *L)
  * them, too */
 static int iter_restore(lua_State *L)
 {
-	struct script_iter *it = check(L);
+	struct script_iter *it = check_iter(L);
 	struct buffer_source with = buffer_take(L, 2, it->buffer, "restore");
 
-	put(L, it, with.octets, "restore");
+	put_octets(L, it, with.octets, "restore");
 	if (!lua_toboolean(L, 3))
 		buffer_take_done(L, &with, "restore");
 	return 0;
@@ -116,7 +116,7 @@ static int iter_restore(lua_State *L)
 
 static int iter_copy(lua_State *L)
 {
-	struct script_iter *it = check(L);
+	struct script_iter *it = check_iter(L);
 	uint64_t meter = it->meter;
 
 	(void)script_iter_octets(L, it, "copy");
@@ -127,7 +127,7 @@ static int iter_copy(lua_State *L)
 
 static int iter_mark(lua_State *L)
 {
-	struct script_iter *it = check(L);
+	struct script_iter *it = check_iter(L);
 
 	(void)script_iter_octets(L, it, "mark");
 	if (it->mark)
@@ -138,7 +138,7 @@ static int iter_mark(lua_State *L)
 
 static int iter_unmark(lua_State *L)
 {
-	struct script_iter *it = check(L);
+	struct script_iter *it = check_iter(L);
 
 	if (!it->mark)
 		return buffer_error(L, "unmark: it is not marked");
@@ -149,13 +149,13 @@ static int iter_unmark(lua_State *L)
 
 static int iter_split(lua_State *L)
 {
-	(void)script_iter_octets(L, check(L), "split");
+	(void)script_iter_octets(L, check_iter(L), "split");
 	return 0;
 }
 
 static int iter_move_to(lua_State *L)
 {
-	struct script_iter *it = check(L);
+	struct script_iter *it = check_iter(L);
 	struct script_iter *to = script_test(L, 2, &script_class_iter);
 
 	if (!to)
@@ -172,7 +172,7 @@ static int iter_move_to(lua_State *L)
 /* wait(): of a plain iterator there is nothing to wait for; is it at the end of all? */
 static int iter_wait(lua_State *L)
 {
-	lua_pushboolean(L, script_iter_ended(L, check(L)));
+	lua_pushboolean(L, script_iter_ended(L, check_iter(L)));
 	return 1;
 }
 
@@ -194,22 +194,14 @@ static void set_meter(lua_State *L, void *obj, int idx)
 							       "iterator.meter");
 }
 
-/* --- Waiting
- * ------------------------------------------------------------------------------------------- */
-
-static void unhold(struct script_iter *it)
-{
-	if (it->hold)
-		buffer_unmark(it->buffer, it->hold);
-	it->hold = 0;
-}
+/* --- Waiting --------------------------------------------------------------------------------- */
 
 /* Returns whether the request can be met now: n octets, 'available' (one), 'all'. If not, the
  * present octets are held back, but for 'available' or when the caller does not want it (third
  * argument). */
-static int ready(lua_State *L)
+static int iter_ready(lua_State *L)
 {
-	struct script_iter *it = check(L);
+	struct script_iter *it = check_iter(L);
 	size_t there = script_iter_octets(L, it, "iterator").n;
 	bool ended = it->buffer->finished || it->at + there >= it->end, ok = ended,
 	     available = false;
@@ -221,9 +213,9 @@ static int ready(lua_State *L)
 	if (available)
 		ok = there > 0 || ended;
 	if (ok) {
-		unhold(it);
+		buffer_unhold(it);
 	} else if (it->buffer->full && buffer_marked_by(L, it->buffer)) {
-		unhold(it);
+		buffer_unhold(it);
 		return buffer_error(
 			L, "more octets of a stream would be held back than there is room for");
 	} else if (!it->hold && !available && !lua_toboolean(L, 3)) {
@@ -233,8 +225,8 @@ static int ready(lua_State *L)
 	return 1;
 }
 
-/* haka.vbuffer_iterator_blocking(iterator) -> one that waits, from the same position on */
-static int haka_blocking(lua_State *L)
+/* haka.vbuffer_iterator_blocking(iterator) -> one that waits, from the use_as_iter position on */
+static int haka_vbuffer_iterator_blocking(lua_State *L)
 {
 	struct script_iter *it = script_test(L, 1, &script_class_iter);
 
@@ -284,7 +276,7 @@ static const struct script_field fields[] = {{"meter", get_meter, set_meter},
 					     {"iseof", get_iseof, NULL},
 					     {0}};
 
-static void *same(void *obj)
+static void *use_as_iter(void *obj)
 {
 	return obj;
 }
@@ -294,7 +286,7 @@ const struct script_class script_class_iter = {.name = "vbuffer_iterator",
 					       .methods = methods};
 const struct script_class script_class_blocking = {.name = "vbuffer_iterator_blocking",
 						   .parent = &script_class_iter,
-						   .to_parent = same};
+						   .to_parent = use_as_iter};
 
 /* method(blocking, name, function): a method of the one class or the other, in Lua */
 static int set_method(lua_State *L)
@@ -310,9 +302,10 @@ static int set_method(lua_State *L)
 void buffer_open_iters(lua_State *L)
 {
 	static const luaL_Reg functions[] = {{"vbuffer_sub", haka_vbuffer_sub},
-					     {"vbuffer_iterator_blocking", haka_blocking},
+					     {"vbuffer_iterator_blocking",
+					      haka_vbuffer_iterator_blocking},
 					     {NULL, NULL}};
-	static const luaL_Reg raw[] = {{"ready", ready},
+	static const luaL_Reg raw[] = {{"ready", iter_ready},
 				       {"advance", iter_advance},
 				       {"sub", iter_sub},
 				       {"check_available", iter_check_available},

@@ -17,7 +17,7 @@ struct memory {
 
 static const char key_meta;
 
-static const char *memory_octets(struct script_buffer *b, struct span *ret)
+static const char *get_memory(struct script_buffer *b, struct span *ret)
 {
 	const struct memory *m = container_of(b, struct memory, b);
 
@@ -26,7 +26,7 @@ static const char *memory_octets(struct script_buffer *b, struct span *ret)
 }
 
 /* The table of the buffer is at the top. */
-static void grow(lua_State *L, struct memory *m, size_t need)
+static void grow_memory(lua_State *L, struct memory *m, size_t need)
 {
 	size_t cap = m->cap + m->cap / 2 > need ? m->cap + m->cap / 2 : need;
 	uint8_t *p;
@@ -41,7 +41,7 @@ static void grow(lua_State *L, struct memory *m, size_t need)
 	m->cap = cap;
 }
 
-static int memory_replace(lua_State *L, int idx, struct script_buffer *b, size_t off, size_t n,
+static int replace_memory(lua_State *L, int idx, struct script_buffer *b, size_t off, size_t n,
 			  struct span with)
 {
 	struct memory *m = container_of(b, struct memory, b);
@@ -49,7 +49,7 @@ static int memory_replace(lua_State *L, int idx, struct script_buffer *b, size_t
 
 	if (end > m->cap) {
 		lua_getfenv(L, idx);
-		grow(L, m, end);
+		grow_memory(L, m, end);
 		lua_pop(L, 1);
 	}
 	script_charge(L, (m->n - off - n) / 64);
@@ -70,12 +70,11 @@ void buffer_memory_take(struct script_buffer *b, size_t n)
 	b->base += n;
 }
 
-static const struct script_buffer_ops memory_ops = {memory_octets, memory_replace};
+static const struct script_buffer_ops memory_ops = {get_memory, replace_memory};
 
-static int memory_gc(lua_State *L)
+static int free_memory(lua_State *L)
 {
-	lua_pushlightuserdata(L, (void *)(uintptr_t)&key_meta);
-	lua_rawget(L, LUA_REGISTRYINDEX);
+	script_push_key(L, &key_meta);
 	if (lua_isuserdata(L, 1) && lua_getmetatable(L, 1) && lua_rawequal(L, -1, -2))
 		script_buffer_fini(&((struct memory *)lua_touserdata(L, 1))->b);
 	return 0;
@@ -94,11 +93,10 @@ void script_push_memory(lua_State *L, struct span with)
 	m = lua_newuserdata(L, sizeof(*m));
 	*m = (struct memory){.cap = 0};
 	script_buffer_init(&m->b, script_of(L), &memory_ops, NULL, NULL);
-	lua_pushlightuserdata(L, (void *)(uintptr_t)&key_meta);
-	lua_rawget(L, LUA_REGISTRYINDEX);
+	script_push_key(L, &key_meta);
 	(void)lua_setmetatable(L, -2);
 	lua_rawseti(L, -2, SELF);
-	grow(L, m, with.n);
+	grow_memory(L, m, with.n);
 	if (with.n && with.p)
 		memcpy(m->octets, with.p, with.n);
 	else if (with.n)
@@ -157,12 +155,12 @@ static int get_modified(lua_State *L, void *obj)
 	return 1;
 }
 
-static void *same(void *obj)
+static void *use_as_sub(void *obj)
 {
 	return obj;
 }
 
-static int tostring(lua_State *L, void *obj)
+static int push_vbuffer_text(lua_State *L, void *obj)
 {
 	lua_pushfstring(L, "vbuffer: %d", (int)script_sub_octets(L, obj, "vbuffer").n);
 	return 1;
@@ -173,7 +171,7 @@ static const struct script_method methods[] = {{"append", vbuffer_append},
 					       {0}};
 static const struct script_field fields[] = {{"modified", get_modified, NULL}, {0}};
 
-static int length(lua_State *L)
+static int vbuffer_length(lua_State *L)
 {
 	lua_pushnumber(L,
 		       (lua_Number)script_sub_octets(L, script_check(L, 1, &script_class_sub), "#")
@@ -181,17 +179,19 @@ static int length(lua_State *L)
 	return 1;
 }
 
-static const luaL_Reg meta[] = {{"__len", length}, {"__pairs", script_pairs_fields}, {NULL, NULL}};
+static const luaL_Reg meta[] = {{"__len", vbuffer_length},
+				{"__pairs", script_pairs_fields},
+				{NULL, NULL}};
 
 const struct script_class script_class_vbuffer = {
 	.name = "vbuffer",
 	.fields = fields,
 	.methods = methods,
 	.parent = &script_class_sub,
-	.to_parent = same,
+	.to_parent = use_as_sub,
 	.index = buffer_sub_index,
 	.newindex = buffer_sub_newindex,
-	.tostring = tostring,
+	.tostring = push_vbuffer_text,
 	.meta = meta,
 };
 
@@ -203,7 +203,7 @@ void buffer_open_memory(lua_State *L)
 
 	lua_pushlightuserdata(L, (void *)(uintptr_t)&key_meta);
 	lua_createtable(L, 0, 1);
-	lua_pushcfunction(L, memory_gc);
+	lua_pushcfunction(L, free_memory);
 	lua_setfield(L, -2, "__gc");
 	lua_rawset(L, LUA_REGISTRYINDEX);
 	script_push_haka(L);

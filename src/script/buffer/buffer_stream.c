@@ -13,7 +13,7 @@ struct stream {
 
 static const struct script_class class_stream;
 
-static struct stream *check(lua_State *L)
+static struct stream *check_stream(lua_State *L)
 {
 	return script_check(L, 1, &class_stream);
 }
@@ -37,7 +37,7 @@ static int haka_vbuffer_stream(lua_State *L)
 /* push(buffer) -> an iterator at its beginning; the buffer is empty afterwards */
 static int stream_push(lua_State *L)
 {
-	struct script_buffer *b = check(L)->b;
+	struct script_buffer *b = check_stream(L)->b;
 	struct buffer_source with = buffer_take(L, 2, b, "vbuffer_stream:push");
 	size_t n = buffer_octets(L, b, "vbuffer_stream:push").n;
 	uint64_t at = b->base + n;
@@ -55,7 +55,7 @@ static int stream_push(lua_State *L)
 /* pop() -> the next piece, as it is now; nil if there is none, or a mark holds it */
 static int stream_pop(lua_State *L)
 {
-	struct script_buffer *b = check(L)->b;
+	struct script_buffer *b = check_stream(L)->b;
 	struct span octets = buffer_octets(L, b, "vbuffer_stream:pop");
 	uint64_t border;
 
@@ -69,7 +69,7 @@ static int stream_pop(lua_State *L)
 
 static int stream_finish(lua_State *L)
 {
-	check(L)->b->finished = true;
+	check_stream(L)->b->finished = true;
 	return 0;
 }
 

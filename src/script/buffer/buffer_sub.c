@@ -8,13 +8,13 @@
 
 enum { NUMBER_MAX = 8, BITS_MAX = 64 };
 
-static struct script_sub *check(lua_State *L)
+static struct script_sub *check_sub(lua_State *L)
 {
 	return script_check(L, 1, &script_class_sub);
 }
 
 /* A number, of which no more counts than there is. */
-static size_t up_to(lua_State *L, int idx, size_t there, const char *what)
+static size_t clip_number(lua_State *L, int idx, size_t there, const char *what)
 {
 	size_t n = buffer_check_uint(L, idx, UINT32_MAX, what);
 
@@ -30,15 +30,15 @@ static size_t check_length(lua_State *L, int idx, size_t left, const char *what)
 	if (lua_type(L, idx) != LUA_TNUMBER)
 		(void)buffer_error(L, "%s: number or 'all' expected, got %s", what,
 				   luaL_typename(L, idx));
-	return up_to(L, idx, left, what);
+	return clip_number(L, idx, left, what);
 }
 
 /* sub([off], [len | 'all']): as much of it as there is */
 static int sub_sub(lua_State *L)
 {
-	struct script_sub *s = check(L);
+	struct script_sub *s = check_sub(L);
 	struct span octets = script_sub_octets(L, s, "sub");
-	size_t off = lua_isnoneornil(L, 2) ? 0 : up_to(L, 2, octets.n, "sub: offset");
+	size_t off = lua_isnoneornil(L, 2) ? 0 : clip_number(L, 2, octets.n, "sub: offset");
 	size_t n = check_length(L, 3, octets.n - off, "sub: length");
 
 	script_push_sub(L, 1, s->buffer, s->from + off, s->from + off + n);
@@ -48,7 +48,7 @@ static int sub_sub(lua_State *L)
 /* pos(n | 'begin' | 'end'): an iterator, which ends where this does */
 static int sub_pos(lua_State *L)
 {
-	struct script_sub *s = check(L);
+	struct script_sub *s = check_sub(L);
 	size_t n = script_sub_octets(L, s, "pos").n, off = 0;
 	const char *name = lua_type(L, 2) == LUA_TSTRING ? lua_tostring(L, 2) : NULL;
 
@@ -57,14 +57,14 @@ static int sub_pos(lua_State *L)
 	else if (name && strcmp(name, "begin") != 0)
 		return buffer_error(L, "pos: 'begin', 'end' or number expected, got '%s'", name);
 	else if (!name && !lua_isnoneornil(L, 2))
-		off = up_to(L, 2, n, "pos");
+		off = clip_number(L, 2, n, "pos");
 	script_push_iter(L, 1, s->buffer, s->from + off, s->to, false);
 	return 1;
 }
 
 static int sub_asstring(lua_State *L)
 {
-	struct span s = script_sub_octets(L, check(L), "asstring");
+	struct span s = script_sub_octets(L, check_sub(L), "asstring");
 
 	script_charge(L, s.n / 16);
 	lua_pushlstring(L, s.n ? (const char *)s.p : "", s.n);
@@ -73,7 +73,7 @@ static int sub_asstring(lua_State *L)
 
 static int sub_setstring(lua_State *L)
 {
-	struct script_sub *s = check(L);
+	struct script_sub *s = check_sub(L);
 	struct span with = script_check_span(L, 2, "setstring");
 
 	script_sub_replace(L, 1, s, 0, script_sub_octets(L, s, "setstring").n, with, "setstring");
@@ -82,7 +82,7 @@ static int sub_setstring(lua_State *L)
 
 static int sub_setfixedstring(lua_State *L)
 {
-	struct script_sub *s = check(L);
+	struct script_sub *s = check_sub(L);
 	struct span with = script_check_span(L, 2, "setfixedstring");
 	size_t n = script_sub_octets(L, s, "setfixedstring").n;
 
@@ -94,7 +94,7 @@ static int sub_setfixedstring(lua_State *L)
 
 static int sub_erase(lua_State *L)
 {
-	struct script_sub *s = check(L);
+	struct script_sub *s = check_sub(L);
 
 	script_sub_replace(L, 1, s, 0, script_sub_octets(L, s, "erase").n, SPAN_NULL, "erase");
 	return 0;
@@ -103,7 +103,7 @@ static int sub_erase(lua_State *L)
 /* replace(buffer or text): a buffer is emptied */
 static int sub_replace(lua_State *L)
 {
-	struct script_sub *s = check(L);
+	struct script_sub *s = check_sub(L);
 	size_t n = script_sub_octets(L, s, "replace").n;
 	struct buffer_source with = buffer_take(L, 2, s->buffer, "replace");
 
@@ -114,7 +114,7 @@ static int sub_replace(lua_State *L)
 
 static int sub_zero(lua_State *L)
 {
-	struct script_sub *s = check(L);
+	struct script_sub *s = check_sub(L);
 	size_t n = script_sub_octets(L, s, "zero").n;
 	void *zeros = lua_newuserdata(L, n);
 
@@ -123,10 +123,9 @@ static int sub_zero(lua_State *L)
 	return 0;
 }
 
-/* --- Numbers
- * ------------------------------------------------------------------------------------------- */
+/* --- Numbers --------------------------------------------------------------------------------- */
 
-static bool little(lua_State *L, int idx, const char *what)
+static bool check_endian(lua_State *L, int idx, const char *what)
 {
 	const char *e = lua_isnoneornil(L, idx)		  ? "big"
 			: lua_type(L, idx) == LUA_TSTRING ? lua_tostring(L, idx)
@@ -140,8 +139,8 @@ static bool little(lua_State *L, int idx, const char *what)
 
 static int sub_asnumber(lua_State *L)
 {
-	struct span s = script_sub_octets(L, check(L), "asnumber");
-	bool le = little(L, 2, "asnumber");
+	struct span s = script_sub_octets(L, check_sub(L), "asnumber");
+	bool le = check_endian(L, 2, "asnumber");
 	uint64_t v = 0;
 
 	if (s.n == 0 || s.n > NUMBER_MAX)
@@ -154,9 +153,9 @@ static int sub_asnumber(lua_State *L)
 
 static int sub_setnumber(lua_State *L)
 {
-	struct script_sub *s = check(L);
+	struct script_sub *s = check_sub(L);
 	size_t n = script_sub_octets(L, s, "setnumber").n;
-	bool le = little(L, 3, "setnumber");
+	bool le = check_endian(L, 3, "setnumber");
 	uint8_t octets[NUMBER_MAX];
 	uint64_t v;
 
@@ -171,7 +170,7 @@ static int sub_setnumber(lua_State *L)
 }
 
 /* Where bit i is. big: the first bit is the highest of the first octet; little: the lowest. */
-static uint8_t bit_of(size_t i, bool le)
+static uint8_t make_bit(size_t i, bool le)
 {
 	return (uint8_t)(1U << (le ? i % 8 : 7 - i % 8));
 }
@@ -195,13 +194,13 @@ static size_t check_bits(lua_State *L, size_t octets, size_t *ret_off, const cha
 /* asbits(off, len, [endian]) */
 static int sub_asbits(lua_State *L)
 {
-	struct span s = script_sub_octets(L, check(L), "asbits");
-	bool le = little(L, 4, "asbits");
+	struct span s = script_sub_octets(L, check_sub(L), "asbits");
+	bool le = check_endian(L, 4, "asbits");
 	size_t off, n = check_bits(L, s.n, &off, "asbits");
 	uint64_t v = 0;
 
 	for (size_t i = 0; i < n; i++) {
-		uint64_t bit = (s.p[(off + i) / 8] & bit_of(off + i, le)) != 0;
+		uint64_t bit = (s.p[(off + i) / 8] & make_bit(off + i, le)) != 0;
 
 		v |= bit << (le ? i : n - 1 - i);
 	}
@@ -212,9 +211,9 @@ static int sub_asbits(lua_State *L)
 /* setbits(off, len, value, [endian]) */
 static int sub_setbits(lua_State *L)
 {
-	struct script_sub *s = check(L);
+	struct script_sub *s = check_sub(L);
 	struct span is = script_sub_octets(L, s, "setbits");
-	bool le = little(L, 5, "setbits");
+	bool le = check_endian(L, 5, "setbits");
 	size_t off, n = check_bits(L, is.n, &off, "setbits"), first = off / 8,
 		    len = (off + n + 7) / 8 - first;
 	uint64_t v = buffer_check_uint(L, 4, n < BITS_MAX ? (UINT64_C(1) << n) - 1 : UINT64_MAX,
@@ -225,7 +224,7 @@ static int sub_setbits(lua_State *L)
 		return 0;
 	memcpy(octets, is.p + first, len);
 	for (size_t i = 0; i < n; i++) {
-		uint8_t *at = &octets[(off + i) / 8 - first], bit = bit_of(off + i, le);
+		uint8_t *at = &octets[(off + i) / 8 - first], bit = make_bit(off + i, le);
 		bool set = v >> (le ? i : n - 1 - i) & 1;
 
 		*at = (uint8_t)(set ? *at | bit : *at & ~bit);
@@ -234,19 +233,18 @@ static int sub_setbits(lua_State *L)
 	return 0;
 }
 
-/* --- Size
- * ---------------------------------------------------------------------------------------------- */
+/* --- Size ------------------------------------------------------------------------------------ */
 
 static int sub_size(lua_State *L)
 {
-	lua_pushnumber(L, (lua_Number)script_sub_octets(L, check(L), "size").n);
+	lua_pushnumber(L, (lua_Number)script_sub_octets(L, check_sub(L), "size").n);
 	return 1;
 }
 
 /* check_size(n) -> are there so many?, how many there are */
 static int sub_check_size(lua_State *L)
 {
-	size_t n = script_sub_octets(L, check(L), "check_size").n;
+	size_t n = script_sub_octets(L, check_sub(L), "check_size").n;
 
 	lua_pushboolean(L, buffer_check_uint(L, 2, UINT32_MAX, "check_size") <= n);
 	lua_pushnumber(L, (lua_Number)n);
@@ -256,21 +254,21 @@ static int sub_check_size(lua_State *L)
 /* Octets lie in one piece here. */
 static int sub_isflat(lua_State *L)
 {
-	(void)script_sub_octets(L, check(L), "isflat");
+	(void)script_sub_octets(L, check_sub(L), "isflat");
 	lua_pushboolean(L, true);
 	return 1;
 }
 
 static int sub_flatten(lua_State *L)
 {
-	(void)script_sub_octets(L, check(L), "flatten");
+	(void)script_sub_octets(L, check_sub(L), "flatten");
 	return 0;
 }
 
 /* select() -> where they were, the octets as a buffer of their own */
 static int sub_select(lua_State *L)
 {
-	struct script_sub *s = check(L);
+	struct script_sub *s = check_sub(L);
 	struct span octets = script_sub_octets(L, s, "select");
 
 	lua_settop(L, 1);
@@ -283,8 +281,7 @@ static int sub_select(lua_State *L)
 	return 2;
 }
 
-/* --- Octets
- * -------------------------------------------------------------------------------------------- */
+/* --- Octets ---------------------------------------------------------------------------------- */
 
 int buffer_sub_index(lua_State *L, void *obj)
 {
@@ -320,7 +317,7 @@ bool buffer_sub_newindex(lua_State *L, void *obj)
 	return true;
 }
 
-static int tostring(lua_State *L, void *obj)
+static int push_sub_text(lua_State *L, void *obj)
 {
 	lua_pushfstring(L, "vbuffer_sub: %d", (int)script_sub_octets(L, obj, "vbuffer_sub").n);
 	return 1;
@@ -354,6 +351,6 @@ const struct script_class script_class_sub = {
 	.methods = methods,
 	.index = buffer_sub_index,
 	.newindex = buffer_sub_newindex,
-	.tostring = tostring,
+	.tostring = push_sub_text,
 	.meta = buffer_sub_meta,
 };

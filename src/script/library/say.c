@@ -26,18 +26,12 @@ static const struct level {
 /* Section to least level; [""] is everybody's. */
 static const char key_thresholds;
 
-static void push_key(lua_State *L, const char *key)
-{
-	lua_pushlightuserdata(L, (void *)(uintptr_t)key);
-	lua_rawget(L, LUA_REGISTRYINDEX);
-}
-
 static lua_Integer threshold(lua_State *L, const char *section)
 {
 	int top = lua_gettop(L);
 	lua_Integer least;
 
-	push_key(L, &key_thresholds);
+	script_push_key(L, &key_thresholds);
 	lua_getfield(L, -1, section);
 	if (lua_isnil(L, -1))
 		lua_getfield(L, -2, "");
@@ -123,7 +117,7 @@ static int haka_setloglevel(lua_State *L)
 			L,
 			"haka.setloglevel: '%s' is no level (debug, info, warning, error, fatal)",
 			name);
-	push_key(L, &key_thresholds);
+	script_push_key(L, &key_thresholds);
 	lua_pushinteger(L, (lua_Integer)i);
 	lua_setfield(L, -2, section ? section : "");
 	if (s->library->log_level)

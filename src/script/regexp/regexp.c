@@ -63,7 +63,7 @@ void regexp_lib_free(struct regexp_lib *lib)
 	free(lib);
 }
 
-static struct regexp_lib *lib_new(struct script *s)
+static struct regexp_lib *make_lib(struct script *s)
 {
 	struct regexp_lib *lib = calloc(1, sizeof(*lib));
 
@@ -90,7 +90,7 @@ static struct regexp_lib *lib_new(struct script *s)
 struct regexp_lib *regexp_lib_of(struct script *s)
 {
 	if (!s->regexp)
-		s->regexp = lib_new(s);
+		s->regexp = make_lib(s);
 	return s->regexp;
 }
 
@@ -110,8 +110,8 @@ size_t regexp_translate(struct span pattern, char *out)
 	return n;
 }
 
-static pcre2_code *compile(struct regexp_lib *lib, struct span pattern, unsigned options,
-			   struct regexp_error *err)
+static pcre2_code *compile_pattern(struct regexp_lib *lib, struct span pattern, unsigned options,
+				   struct regexp_error *err)
 {
 	uint32_t flags = (options & REGEXP_CASE_INSENSITIVE ? PCRE2_CASELESS : 0) |
 			 (options & REGEXP_EXTENDED ? PCRE2_EXTENDED : 0) |
@@ -146,7 +146,7 @@ int regexp_compile(struct regexp_lib *lib, struct span pattern, unsigned options
 	if (!re)
 		return -ENOMEM;
 	*re = (struct regexp){.lib = lib};
-	re->code = compile(lib, pattern, options, err);
+	re->code = compile_pattern(lib, pattern, options, err);
 	if (!re->code) {
 		regexp_release(lib, re);
 		return err->text[0] ? -USHER_E_SYNTAX : -ENOMEM;
@@ -171,8 +171,8 @@ void regexp_free(struct regexp *re)
 }
 
 /* 1, 0, 2 (partial), or an error. Where is in the lib's match data. */
-static int match(const struct regexp *re, struct span subject, size_t from, uint32_t flags,
-		 uint32_t steps)
+static int run_pattern(const struct regexp *re, struct span subject, size_t from, uint32_t flags,
+		       uint32_t steps)
 {
 	struct regexp_lib *lib = re->lib;
 	int r;
@@ -201,7 +201,7 @@ int regexp_match(const struct regexp *re, struct span subject, size_t from, uint
 		 struct regexp_result *ret)
 {
 	const PCRE2_SIZE *where = pcre2_get_ovector_pointer(re->lib->data);
-	int r = match(re, subject, from, 0, steps);
+	int r = run_pattern(re, subject, from, 0, steps);
 
 	if (r == 1)
 		*ret = (struct regexp_result){where[0], where[1] < where[0] ? where[0] : where[1]};
@@ -220,7 +220,7 @@ void regexp_sink_fini(struct regexp_sink *k)
 	*k = (struct regexp_sink){.re = NULL};
 }
 
-static bool append(struct regexp_sink *k, struct span piece)
+static bool append_piece(struct regexp_sink *k, struct span piece)
 {
 	size_t cap = k->cap ? k->cap : 256;
 	uint8_t *p;
@@ -244,7 +244,7 @@ static bool append(struct regexp_sink *k, struct span piece)
 }
 
 /* Moves to `from` and discards octets further back than the longest look-behind. */
-static void go_on(struct regexp_sink *k, size_t from)
+static void move_sink(struct regexp_sink *k, size_t from)
 {
 	size_t drop = from > k->re->behind ? from - k->re->behind : 0;
 
@@ -266,15 +266,16 @@ int regexp_feed(struct regexp_sink *k, struct span piece, bool eof, uint32_t ste
 	size_t end;
 	int r;
 
-	if (!append(k, piece))
+	if (!append_piece(k, piece))
 		return -ENOMEM;
 	k->partial = false;
 	if (k->from > k->len) /* behind an empty match at the end */
 		return 0;
-	r = match(k->re, span_of(k->tail, k->len), k->from, eof ? 0 : PCRE2_PARTIAL_HARD, steps);
+	r = run_pattern(k->re, span_of(k->tail, k->len), k->from, eof ? 0 : PCRE2_PARTIAL_HARD,
+			steps);
 	if (r == 0 && eof) /* had one begun? */
-		k->partial = match(k->re, span_of(k->tail, k->len), k->from, PCRE2_PARTIAL_HARD,
-				   steps) == 2;
+		k->partial = run_pattern(k->re, span_of(k->tail, k->len), k->from,
+					 PCRE2_PARTIAL_HARD, steps) == 2;
 	if (r < 0)
 		return r;
 	if (r == 1) {
@@ -285,10 +286,10 @@ int regexp_feed(struct regexp_sink *k, struct span piece, bool eof, uint32_t ste
 		if (end > k->len)
 			k->from = end;
 		else
-			go_on(k, end);
+			move_sink(k, end);
 		return 1;
 	}
 	k->partial = k->partial || r == 2;
-	go_on(k, r == 2 ? where[0] : k->len);
+	move_sink(k, r == 2 ? where[0] : k->len);
 	return 0;
 }

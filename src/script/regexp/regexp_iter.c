@@ -18,8 +18,8 @@ static void push_found(lua_State *L, int idx, struct script_buffer *b, uint64_t 
 		lua_pushboolean(L, true);
 }
 
-static int find(lua_State *L, const struct regexp *re, struct span octets,
-		struct regexp_result *ret)
+static int find_match(lua_State *L, const struct regexp *re, struct span octets,
+		      struct regexp_result *ret)
 {
 	int r = regexp_match(re, octets, 0, script_regexp_steps(L), ret);
 
@@ -32,7 +32,7 @@ static int match_iter(lua_State *L, const struct regexp *re, int idx, struct scr
 {
 	struct span octets = script_iter_octets(L, it, "regexp:match");
 	struct regexp_result where = {.first = 0, .last = octets.n};
-	bool found = find(L, re, octets, &where) == 1;
+	bool found = find_match(L, re, octets, &where) == 1;
 
 	if (found)
 		push_found(L, idx, it->buffer, it->at + where.first, it->at + where.last, sub);
@@ -55,18 +55,11 @@ int regexp_match_buffer(lua_State *L, const struct regexp *re, int idx, bool cre
 		return match_iter(L, re, idx, it, createsub);
 	if (!s)
 		return -1;
-	if (find(L, re, script_sub_octets(L, s, "regexp:match"), &where) == 1)
+	if (find_match(L, re, script_sub_octets(L, s, "regexp:match"), &where) == 1)
 		script_push_sub(L, idx, s->buffer, s->from + where.first, s->from + where.last);
 	else
 		lua_pushnil(L);
 	return 1;
-}
-
-static void unhold(struct script_iter *it)
-{
-	if (it->hold)
-		buffer_unmark(it->buffer, it->hold);
-	it->hold = 0;
 }
 
 /* The held octets differ from those that were fed: begins again at their start, with an empty
@@ -84,8 +77,8 @@ static void begin_again(lua_State *L, struct regexp_sink *k, struct script_iter 
 }
 
 /* The next piece is fed. 1 and *ret: positions of a match; 0. */
-static int feed(lua_State *L, struct regexp_sink *k, struct script_iter *it, bool ended,
-		struct regexp_result *ret)
+static int feed_piece(lua_State *L, struct regexp_sink *k, struct script_iter *it, bool ended,
+		      struct regexp_result *ret)
 {
 	struct span octets = script_iter_octets(L, it, "regexp:match");
 	uint64_t origin = it->at - (k->base + k->len); /* where the fed octets began */
@@ -94,7 +87,7 @@ static int feed(lua_State *L, struct regexp_sink *k, struct script_iter *it, boo
 	script_regexp_charge(L, octets.n + k->len, r);
 	it->at += octets.n;
 	it->meter += octets.n;
-	unhold(it);
+	buffer_unhold(it);
 	if (r == 1)
 		*ret = (struct regexp_result){origin + ret->first, origin + ret->last};
 	else
@@ -113,13 +106,13 @@ bool regexp_step(lua_State *L, int idx, struct regexp_sink *k, uint64_t *seq, bo
 	if (it->hold && *seq != b->seq)
 		begin_again(L, k, it);
 	if (b->full && buffer_marked_by(L, b)) {
-		unhold(it);
+		buffer_unhold(it);
 		return buffer_error(
 			L, "more octets of a stream would be held back than there is room for");
 	}
 	*seq = b->seq;
 	ended = b->finished || it->at + script_iter_octets(L, it, "regexp:match").n >= it->end;
-	r = feed(L, k, it, ended, &where);
+	r = feed_piece(L, k, it, ended, &where);
 	if (r == 1) {
 		it->meter -= it->at - where.last < it->meter ? it->at - where.last : it->meter;
 		it->at = where.last > b->base ? where.last : b->base;

@@ -28,12 +28,6 @@ struct alert_object {
 static const char key_node_meta;
 static const char key_alert_meta;
 
-static void push_key(lua_State *L, const char *key)
-{
-	lua_pushlightuserdata(L, (void *)(uintptr_t)key);
-	lua_rawget(L, LUA_REGISTRYINDEX);
-}
-
 int script_alert_sink(struct script *s, const struct script_alert_sink *sink)
 {
 	struct alert_table *t = &s->rules->alerts;
@@ -162,7 +156,7 @@ static int new_node(lua_State *L, bool service)
 	}
 	lua_pushboolean(L, service);
 	lua_setfield(L, -2, "service");
-	push_key(L, &key_node_meta);
+	script_push_key(L, &key_node_meta);
 	(void)lua_setmetatable(L, -2);
 	return 1;
 }
@@ -174,7 +168,7 @@ void script_push_alert_node(lua_State *L, bool service, const char *text)
 	lua_rawseti(L, -2, 1);
 	lua_pushboolean(L, service);
 	lua_setfield(L, -2, "service");
-	push_key(L, &key_node_meta);
+	script_push_key(L, &key_node_meta);
 	(void)lua_setmetatable(L, -2);
 }
 
@@ -194,7 +188,7 @@ static bool is_node(lua_State *L)
 
 	if (lua_type(L, -1) != LUA_TTABLE || !lua_getmetatable(L, -1))
 		return false;
-	push_key(L, &key_node_meta);
+	script_push_key(L, &key_node_meta);
 	is = lua_rawequal(L, -1, -2);
 	lua_pop(L, 2);
 	return is;
@@ -421,7 +415,7 @@ static int alert_call(lua_State *L)
 	read_alert(L, 2, "haka.alert", &a);
 	o = lua_newuserdata(L, sizeof(*o));
 	*o = (struct alert_object){.magic = ALERT_MAGIC};
-	push_key(L, &key_alert_meta);
+	script_push_key(L, &key_alert_meta);
 	(void)lua_setmetatable(L, -2);
 	o->id = script_alert(script_of(L), &a);
 	return 1;

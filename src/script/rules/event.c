@@ -26,12 +26,6 @@ static const char key_dissectors;
 static const char key_events; /* of each dissector, where scripts cannot put anything else */
 static const char key_event_meta;
 
-static void push_key(lua_State *L, const char *key)
-{
-	lua_pushlightuserdata(L, (void *)(uintptr_t)key);
-	lua_rawget(L, LUA_REGISTRYINDEX);
-}
-
 static void new_key(lua_State *L, const char *key)
 {
 	lua_pushlightuserdata(L, (void *)(uintptr_t)key);
@@ -107,7 +101,7 @@ static void set_index(lua_State *L, lua_CFunction fn, const char *upvalue)
 /* The table of a dissector's events; "": that of haka.events. */
 static void push_events(lua_State *L, const char *dissector)
 {
-	push_key(L, &key_events);
+	script_push_key(L, &key_events);
 	lua_pushstring(L, dissector);
 	lua_rawget(L, -2);
 	if (lua_isnil(L, -1)) {
@@ -125,7 +119,7 @@ void script_push_dissector(lua_State *L, const char *name)
 {
 	char path[SCRIPT_NAME_LEN + 20];
 
-	push_key(L, &key_dissectors);
+	script_push_key(L, &key_dissectors);
 	lua_pushstring(L, name);
 	lua_rawget(L, -2);
 	if (!lua_istable(L, -1)) {
@@ -156,7 +150,7 @@ static int publish(lua_State *L)
 	lua_pushstring(L, e->name);
 	o = lua_newuserdata(L, sizeof(*o));
 	*o = (struct event_object){EVENT_MAGIC, (unsigned)(e - script_of(L)->rules->events.list)};
-	push_key(L, &key_event_meta);
+	script_push_key(L, &key_event_meta);
 	(void)lua_setmetatable(L, -2);
 	lua_rawset(L, -3);
 	return 0;
@@ -545,13 +539,13 @@ void script_open_events(lua_State *L)
 	new_key(L, &key_events);
 	event_streams_open(L);
 	new_key(L, &key_event_meta);
-	push_key(L, &key_event_meta);
+	script_push_key(L, &key_event_meta);
 	lua_pushcfunction(L, event_tostring);
 	lua_setfield(L, -2, "__tostring");
 	lua_pushliteral(L, "event");
 	lua_setfield(L, -2, "__metatable");
 	script_push_haka(L);
-	push_key(L, &key_dissectors);
+	script_push_key(L, &key_dissectors);
 	set_index(L, dissectors_index, NULL);
 	lua_setfield(L, -2, "dissectors");
 	push_events(L, "");

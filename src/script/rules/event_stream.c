@@ -11,8 +11,7 @@ static const char key_streams;
 
 static void push_streams(lua_State *L)
 {
-	lua_pushlightuserdata(L, (void *)(uintptr_t)&key_streams);
-	lua_rawget(L, LUA_REGISTRYINDEX);
+	script_push_key(L, &key_streams);
 }
 
 /* Pushes the coroutine of (stream, listener): a thread, false when it has ended, nil when there is

@@ -190,8 +190,7 @@ static struct maker begin(lua_State *L, uint32_t room, const char *what)
 
 	m.c = lua_newuserdata(L, sizeof(*m.c) + room * sizeof(struct range));
 	*m.c = (struct criterion){.magic = CRITERION_MAGIC};
-	lua_pushlightuserdata(L, (void *)(uintptr_t)&key_meta);
-	lua_rawget(L, LUA_REGISTRYINDEX);
+	script_push_key(L, &key_meta);
 	(void)lua_setmetatable(L, -2);
 	lua_newtable(L);
 	m.texts = lua_gettop(L);

@@ -38,18 +38,12 @@ static const char key_action_meta;
 static const struct script_action accept_action = {.name = "accept"};
 static const struct script_action drop_action = {.name = "drop"};
 
-static void push_key(lua_State *L, const char *key)
-{
-	lua_pushlightuserdata(L, (void *)(uintptr_t)key);
-	lua_rawget(L, LUA_REGISTRYINDEX);
-}
-
 void script_push_action(lua_State *L, const struct script_action *action)
 {
 	struct action_object *o = lua_newuserdata(L, sizeof(*o));
 
 	*o = (struct action_object){.magic = ACTION_MAGIC, .action = action};
-	push_key(L, &key_action_meta);
+	script_push_key(L, &key_action_meta);
 	(void)lua_setmetatable(L, -2);
 }
 
@@ -109,7 +103,7 @@ static void push_policy(lua_State *L, unsigned id)
 	struct policy_object *o = lua_newuserdata(L, sizeof(*o));
 
 	*o = (struct policy_object){POLICY_MAGIC, id};
-	push_key(L, &key_policy_meta);
+	script_push_key(L, &key_policy_meta);
 	(void)lua_setmetatable(L, -2);
 }
 

@@ -247,8 +247,7 @@ static int haka_rule_group(lua_State *L)
 	l->final = take_function(L, what, "final", false);
 	o = lua_newuserdata(L, sizeof(*o));
 	*o = (struct group_object){GROUP_MAGIC, l, id};
-	lua_pushlightuserdata(L, (void *)(uintptr_t)&key_group_meta);
-	lua_rawget(L, LUA_REGISTRYINDEX);
+	script_push_key(L, &key_group_meta);
 	(void)lua_setmetatable(L, -2);
 	event_attach(script_of(L), id, l);
 	return 1;

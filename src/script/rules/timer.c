@@ -153,8 +153,7 @@ static double id_of(const struct timer_table *t, uint32_t slot)
 
 static void push_functions(lua_State *L)
 {
-	lua_pushlightuserdata(L, (void *)(uintptr_t)&key_functions);
-	lua_rawget(L, LUA_REGISTRYINDEX);
+	script_push_key(L, &key_functions);
 }
 
 /* arm(seconds, function, repeats): its number. */

@@ -48,8 +48,7 @@ static const char key_lazy;
 
 static void push_lazy(lua_State *L)
 {
-	lua_pushlightuserdata(L, (void *)(uintptr_t)&key_lazy);
-	lua_rawget(L, LUA_REGISTRYINDEX);
+	script_push_key(L, &key_lazy);
 }
 
 void script_lazy(lua_State *L, const char *name, lua_CFunction fn)

@@ -20,12 +20,6 @@ enum { KEYS_MAX = 500, MESSAGE_MAX = 1000 };
  * has not. */
 static const char key_watched, key_asked;
 
-static void push_key(lua_State *L, const char *key)
-{
-	lua_pushlightuserdata(L, (void *)(uintptr_t)key);
-	lua_rawget(L, LUA_REGISTRYINDEX);
-}
-
 /* Notes the name at 2, which the table at 1 has not. May be called with any arguments. */
 int script_table_missed(lua_State *L)
 {
@@ -43,7 +37,7 @@ int script_table_missed(lua_State *L)
 
 void script_watch_table(lua_State *L, const char *name)
 {
-	push_key(L, &key_watched);
+	script_push_key(L, &key_watched);
 	if (lua_isnil(L, -1)) {
 		lua_pop(L, 1);
 		lua_newtable(L);
@@ -151,8 +145,8 @@ static bool push_table_missed(lua_State *L, const char *name, unsigned *n)
 	int top = lua_gettop(L);
 	const char *near;
 
-	push_key(L, &key_watched);
-	push_key(L, &key_asked);
+	script_push_key(L, &key_watched);
+	script_push_key(L, &key_asked);
 	if (!lua_istable(L, -1) || !lua_istable(L, -2)) {
 		lua_settop(L, top);
 		return false;
@@ -233,7 +227,7 @@ static const char *name_of(lua_State *L, int function, unsigned *n)
 
 	lua_pushvalue(L, LUA_GLOBALSINDEX);
 	name = key_of(L, function, n);
-	push_key(L, &key_watched);
+	script_push_key(L, &key_watched);
 	if (!name && lua_istable(L, -1)) {
 		lua_pushnil(L);
 		while (!name && lua_next(L, top + 2)) {

@@ -16,12 +16,6 @@
 
 enum { PATH_LEN = 1024, NAME_MAX_LEN = 128 };
 
-static void push_key(lua_State *L, const char *key)
-{
-	lua_pushlightuserdata(L, (void *)(uintptr_t)key);
-	lua_rawget(L, LUA_REGISTRYINDEX);
-}
-
 static bool name_ok(const char *name, size_t n)
 {
 	if (n == 0 || n > NAME_MAX_LEN || strlen(name) != n)
@@ -101,7 +95,7 @@ static bool push_loader(lua_State *L, const char *name)
 	const struct span *text;
 	char chunk[NAME_MAX_LEN + 4];
 
-	push_key(L, &script_keys.modules);
+	script_push_key(L, &script_keys.modules);
 	lua_getfield(L, -1, name);
 	if (lua_isfunction(L, -1))
 		return true;
@@ -137,7 +131,7 @@ static int base_require(lua_State *L)
 				  "joined by '/' or '.')",
 				  name);
 	lua_settop(L, 1);
-	push_key(L, &script_keys.loaded);
+	script_push_key(L, &script_keys.loaded);
 	lua_getfield(L, 2, name);
 	if (lua_islightuserdata(L, -1))
 		return luaL_error(L, "require: module '%s' requires itself", name);
@@ -194,7 +188,7 @@ static int add_module(lua_State *L)
 	const struct module *m = lua_touserdata(L, 1);
 	struct span *text;
 
-	push_key(L, &script_keys.modules);
+	script_push_key(L, &script_keys.modules);
 	if (m->fn) {
 		lua_pushcfunction(L, m->fn);
 	} else {

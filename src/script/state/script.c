@@ -81,8 +81,7 @@ void script_push_pointer(struct script *s, const void *p)
 
 void script_push_haka(lua_State *L)
 {
-	lua_pushlightuserdata(L, (void *)(uintptr_t)&script_keys.haka);
-	lua_rawget(L, LUA_REGISTRYINDEX);
+	script_push_key(L, &script_keys.haka);
 }
 
 void script_stats(const struct script *s, struct script_stats *ret)

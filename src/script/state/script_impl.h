@@ -64,6 +64,21 @@ struct script {
 int script_record_init(struct script *s, const struct script_opts *o) must_check;
 void script_record_fini(struct script *s);
 
+/* Pushes the value of the registry under the address of a variable. */
+static inline void script_push_key(lua_State *L, const char *key)
+{
+	lua_pushlightuserdata(L, (void *)(uintptr_t)key);
+	lua_rawget(L, LUA_REGISTRYINDEX);
+}
+
+/* Stores the value at the top, which is taken, in the registry under the address of a variable. */
+static inline void script_set_key(lua_State *L, const char *key)
+{
+	lua_pushlightuserdata(L, (void *)(uintptr_t)key);
+	lua_insert(L, -2);
+	lua_rawset(L, LUA_REGISTRYINDEX);
+}
+
 static inline void script_count(_Atomic uint64_t *n)
 {
 	/* one writer: no need for a locked instruction */

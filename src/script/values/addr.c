@@ -28,12 +28,6 @@ struct value {
 static const char key_values;
 static const char key_meta[2];
 
-static void push_key(lua_State *L, const char *key)
-{
-	lua_pushlightuserdata(L, (void *)(uintptr_t)key);
-	lua_rawget(L, LUA_REGISTRYINDEX);
-}
-
 static const struct value *to_value(lua_State *L, int idx, enum kind kind)
 {
 	const struct value *v = lua_type(L, idx) == LUA_TUSERDATA ? lua_touserdata(L, idx) : NULL;
@@ -61,7 +55,7 @@ static void push_value(lua_State *L, struct value v)
 	struct value *fresh;
 	double n = number_of(&v);
 
-	push_key(L, &key_values);
+	script_push_key(L, &key_values);
 	lua_pushnumber(L, n);
 	lua_rawget(L, -2);
 	if (lua_isnil(L, -1)) {
@@ -69,7 +63,7 @@ static void push_value(lua_State *L, struct value v)
 		fresh = lua_newuserdata(L, sizeof(*fresh));
 		*fresh = v;
 		fresh->magic = VALUE_MAGIC;
-		push_key(L, &key_meta[v.kind]);
+		script_push_key(L, &key_meta[v.kind]);
 		(void)lua_setmetatable(L, -2);
 		lua_pushnumber(L, n);
 		lua_pushvalue(L, -2);

@@ -16,29 +16,6 @@
 
 enum { CHADDR_TEXT_LEN = 3 * DHCP4_CHADDR_LEN, ETHER_LEN = 6 };
 
-struct script_dhcp *dhcp_write(lua_State *L, void *obj)
-{
-	struct script_dhcp *d = obj;
-	int r = d->host && d->host->before ? d->host->before(d) : 0;
-
-	if (r < 0)
-		luaL_error(L, "dhcp: it cannot be changed here: %s", usher_strerror(r));
-	return d;
-}
-
-void dhcp_touch(struct script_dhcp *d)
-{
-	d->changed = true;
-	if (d->host && d->host->changed)
-		d->host->changed(d);
-}
-
-void dhcp_check_room(lua_State *L, int r, const char *what)
-{
-	if (r < 0)
-		luaL_error(L, "%s: no room left in the packet", what);
-}
-
 #define NUMBER(name, type, max)                                                     \
 	static int get_##name(lua_State *L, void *obj)                              \
 	{                                                                           \
@@ -289,8 +266,7 @@ void script_dhcp_push(lua_State *L, struct script_dhcp *d)
 	script_push(L, &script_dhcp_class, d->msg ? d : NULL, &d->generation);
 }
 
-/* --- for `when`
- * -------------------------------------------------------------------------------- */
+/* --- for `when` ------------------------------------------------------------------------------ */
 
 enum { PREFIX_LEN = 4 }; /* of "DHCPDISCOVER" */
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Declarations that dhcp.c and dhcp_options.c share.
+ * Declarations that the files of the DHCPv4 message share.
  */
 #pragma once
 
@@ -8,9 +8,9 @@
 
 extern const struct script_class dhcp_options_class;
 
-/* Something is to be written; raises if the host refuses. */
+/* Called before a write: returns the message; raises if the host refuses. */
 struct script_dhcp *dhcp_write(lua_State *L, void *obj);
-/* Something was written. */
+/* Called after a write: notifies the host. */
 void dhcp_touch(struct script_dhcp *d);
 /* Raises "NAME: no room left in the packet", with `what` as NAME, unless r is 0. */
 void dhcp_check_room(lua_State *L, int r, const char *what);

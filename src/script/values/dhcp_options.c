@@ -89,8 +89,7 @@ static const char *what_of(uint8_t code, char out[WHAT_LEN])
 	return out;
 }
 
-/* --- reading
- * ----------------------------------------------------------------------------------- */
+/* --- reading --------------------------------------------------------------------------------- */
 
 static void push_octets(lua_State *L, struct span data)
 {
@@ -175,8 +174,7 @@ static int options_index(lua_State *L, void *obj)
 	return 1;
 }
 
-/* --- writing
- * ----------------------------------------------------------------------------------- */
+/* --- writing --------------------------------------------------------------------------------- */
 
 static int64_t check_int(lua_State *L, int idx, int64_t min, int64_t max, const char *what)
 {
@@ -350,8 +348,7 @@ static int options_raw(lua_State *L)
 	return 1;
 }
 
-/* --- pairs
- * ------------------------------------------------------------------------------------- */
+/* --- pairs ----------------------------------------------------------------------------------- */
 
 /* Iterates by code, so that a loop may change the options that it walks. Upvalue 1: the next
  * code. */

@@ -27,8 +27,7 @@ void script_push_time(lua_State *L, int64_t ns)
 	struct moment *m = lua_newuserdata(L, sizeof(*m));
 
 	*m = (struct moment){TIME_MAGIC, ns};
-	lua_pushlightuserdata(L, (void *)(uintptr_t)&key_meta);
-	lua_rawget(L, LUA_REGISTRYINDEX);
+	script_push_key(L, &key_meta);
 	(void)lua_setmetatable(L, -2);
 }
 
