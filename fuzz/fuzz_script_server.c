@@ -13,6 +13,7 @@
 #include "config/config.h"
 #include "config/json.h"
 #include "lease/lease.h"
+#include "script/state/script_opts.h"
 #include "server/lua/lua_hook.h"
 #include "wire/dhcp4.h"
 #include "wire/option_codes.h"

@@ -10,6 +10,7 @@
 #include "script/regexp/regexp_impl.h"
 #include "script/rules/rules_impl.h"
 #include "script/state/script_impl.h"
+#include "script/state/state_open.h"
 #include "script/values/values_impl.h"
 
 #include <errno.h>

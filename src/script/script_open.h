@@ -5,7 +5,7 @@
  */
 #pragma once
 
-#include "script/state/script.h"
+#include "script/state/script_opts.h"
 
 /* Makes a state. 0, or -ENOMEM. */
 int script_new(const struct script_opts *opts, struct script **ret) must_check;

@@ -7,7 +7,7 @@
 #pragma once
 
 #include "gate/engine/gate.h"
-#include "script/state/script.h"
+#include "script/state/script_opts.h"
 
 struct gate_bind;
 

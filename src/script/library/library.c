@@ -3,6 +3,7 @@
  * The life of the library's part of a state.
  */
 #include "script/library/library_impl.h"
+#include "script/state/script_opts.h"
 
 #include "base/rng.h"
 

@@ -8,6 +8,8 @@
 #include "script/library/shared.h"
 #include "script/state/script_impl.h"
 
+struct script_opts;
+
 struct library_state {
 	/* of the host, as in struct script_opts */
 	void (*print)(void *ctx, struct span);

@@ -16,6 +16,7 @@ struct alert_table {
 	_Atomic uint64_t n_raised;
 };
 
+struct script_opts;
 struct timer_table;
 
 struct rules_state {

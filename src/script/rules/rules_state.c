@@ -3,6 +3,7 @@
  * The life of the rules' part of a state.
  */
 #include "script/rules/rules_impl.h"
+#include "script/state/script_opts.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -4,6 +4,7 @@
  * (missed.c).
  */
 #include "script/state/script_impl.h"
+#include "script/state/state_open.h"
 
 #include <lauxlib.h>
 #include <stdio.h>

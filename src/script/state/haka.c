@@ -4,6 +4,7 @@
  * script first asks for them, and Lua of our own.
  */
 #include "script/state/script_impl.h"
+#include "script/state/state_open.h"
 
 #include "script/state/lua_sources.h"
 

@@ -11,6 +11,7 @@
  * price.
  */
 #include "script/state/script_impl.h"
+#include "script/state/state_open.h"
 
 #include <lauxlib.h>
 #include <luajit.h>

@@ -37,14 +37,8 @@ struct script_limits {
 	char text[SCRIPT_TEXT_LEN]; /* which limit was exceeded, and where */
 };
 
-/* Takes the limits of the options over. */
-void script_limits_init(struct script *s, const struct script_opts *o);
 /* The allocator of the state: a lua_Alloc function. */
 void *script_alloc(void *ud, void *p, size_t old, size_t n);
-/* Frees the kept blocks; called last of all. */
-void script_alloc_fini(struct script *s);
-/* Turns the hook on. */
-void script_limits_on(struct script *s);
 /* Called when an outermost call begins. */
 void script_arm(struct script *s);
 /* In the middle of a call that waited for a person: all of it once more. */

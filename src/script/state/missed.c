@@ -6,6 +6,7 @@
  * knows only when Lua has called it.
  */
 #include "script/state/script_impl.h"
+#include "script/state/state_open.h"
 
 #include "base/nearest.h"
 

@@ -6,6 +6,7 @@
  * TRUSTED state LuaJIT's own require comes last.
  */
 #include "script/state/script_impl.h"
+#include "script/state/state_open.h"
 
 #include "script/state/lua_sources.h"
 

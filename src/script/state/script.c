@@ -3,6 +3,7 @@
  * The record of a Lua state: it is found from the Lua state, and asked for its parts.
  */
 #include "script/state/script_impl.h"
+#include "script/state/state_open.h"
 
 #include "base/log.h"
 

@@ -60,10 +60,6 @@ struct script {
 	_Atomic uint64_t faults[SCRIPT_N_FAULTS];
 };
 
-/* Fills a record that is zero with the options of the state itself. 0, or -ENOMEM. */
-int script_record_init(struct script *s, const struct script_opts *o) must_check;
-void script_record_fini(struct script *s);
-
 /* Pushes the value of the registry under the address of a variable. */
 static inline void script_push_key(lua_State *L, const char *key)
 {
@@ -98,18 +94,6 @@ bool script_has_place(const char *text);
 /* Writes the line of the innermost function in Lua as "file:line"; skip_own: not of Lua of our own
  * ("[usher]"). False: there is none, and `out` is unchanged. */
 bool script_find_line(lua_State *L, bool skip_own, char *out, size_t n);
-/* The panic function of the state: no error can occur outside of a protected call. */
-int script_on_panic(lua_State *L);
-/* Registers the message handler. */
-void script_open_errors(lua_State *L);
-/* Makes the table haka. */
-void script_open_haka(lua_State *L);
-
-/* Each opens one part, in a protected call, its table on no stack. */
-void script_open_require(lua_State *L);
-void script_open_missed(lua_State *L);
-/* Opens members of haka that are made at their first use. */
-void script_open_lazy(lua_State *L);
 /*
  * lua_pushlightuserdata outside of a protected call: LuaJIT notes the upper half of a pointer when
  * it sees a new one, which must not fail for want of memory.

@@ -21,6 +21,7 @@
 struct lua_hook;
 struct lua_parked;
 struct lua_state;
+struct script_opts;
 
 /* A lease as Lua sees it. */
 struct lua_lease {
