@@ -31,6 +31,7 @@ static int open_modules(lua_State *L)
 	script_open_addr(L);
 	script_open_filter(L);
 	script_open_events(L);
+	script_open_raises(L);
 	script_open_rules(L);
 	script_open_time(L);
 	script_open_say(L);

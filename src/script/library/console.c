@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Text is tried as an expression first. At the prompt of an interactive rule a person thinks: the
+ * Text is tried as an expression first. At the prompt of an run_prompt rule a person thinks: the
  * limits of a call begin anew with every line, and the rule continues at the end of input or with
  * `continue`.
  */
@@ -110,7 +110,7 @@ static void run_line(lua_State *L, struct span line, int env)
 	lua_settop(L, base);
 }
 
-static int interactive(lua_State *L)
+static int run_prompt(lua_State *L)
 {
 	struct script *s = script_of(L);
 	int n = lua_gettop(L);
@@ -140,7 +140,7 @@ static int interactive_rule(lua_State *L)
 	struct span name = script_check_span(L, 1, "haka.interactive_rule: name");
 
 	lua_pushlstring(L, name.n ? (const char *)name.p : "", name.n);
-	lua_pushcclosure(L, interactive, 1);
+	lua_pushcclosure(L, run_prompt, 1);
 	return 1;
 }
 

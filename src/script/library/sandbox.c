@@ -65,7 +65,7 @@ static void open_restricted(lua_State *L)
 	/* before anything is removed: sandbox.lua takes the functions that it wraps from there */
 }
 
-static void strip(lua_State *L)
+static void strip_libraries(lua_State *L)
 {
 	lua_pushvalue(L, LUA_GLOBALSINDEX);
 	lua_getfield(L, -1, "coroutine");
@@ -112,7 +112,7 @@ static int base_pairs(lua_State *L)
 	return 3;
 }
 
-static int next_index(lua_State *L)
+static int push_next(lua_State *L)
 {
 	lua_Integer i = luaL_checkinteger(L, 2) + 1;
 
@@ -127,7 +127,7 @@ static int next_index(lua_State *L)
 static int base_ipairs(lua_State *L)
 {
 	if (lua_type(L, 1) == LUA_TUSERDATA && luaL_getmetafield(L, 1, "__len")) {
-		lua_pushcfunction(L, next_index);
+		lua_pushcfunction(L, push_next);
 		lua_pushvalue(L, 1);
 		lua_pushinteger(L, 0);
 		return 3;
@@ -182,9 +182,9 @@ static int base_print(lua_State *L)
 	return 0;
 }
 
-/* rethrow(error [, function]): raises an error that no script may catch again; returns others with
- * names added. */
-static int rethrow(lua_State *L)
+/* rethrow_error(error [, function]): raises an error that no script may catch again; returns others
+ * with names added. */
+static int rethrow_error(lua_State *L)
 {
 	bool function = lua_type(L, 2) == LUA_TFUNCTION;
 
@@ -196,7 +196,7 @@ static int rethrow(lua_State *L)
 }
 
 /* A coroutine is about to run: C functions that it calls enter Lua on its stack. */
-static int resume_begins(lua_State *L)
+static int begin_resume(lua_State *L)
 {
 	luaL_checktype(L, 1, LUA_TTHREAD);
 	script_check_stack(L, "coroutine");
@@ -204,7 +204,7 @@ static int resume_begins(lua_State *L)
 	return 0;
 }
 
-static int resume_ended(lua_State *L)
+static int end_resume(lua_State *L)
 {
 	script_of(L)->L = L;
 	return 0;
@@ -262,9 +262,9 @@ static void run_wrappers(lua_State *L)
 
 	if (script_load(L, source->text, "=[usher]") != 0)
 		(void)lua_error(L);
-	lua_pushcfunction(L, rethrow);
-	lua_pushcfunction(L, resume_begins);
-	lua_pushcfunction(L, resume_ended);
+	lua_pushcfunction(L, rethrow_error);
+	lua_pushcfunction(L, begin_resume);
+	lua_pushcfunction(L, end_resume);
 	lua_call(L, 3, 0);
 }
 
@@ -277,7 +277,7 @@ void script_open_sandbox(lua_State *L)
 	lua_settop(L, 0);
 	run_wrappers(L);
 	if (s->profile == SCRIPT_RESTRICTED) {
-		strip(L);
+		strip_libraries(L);
 		script_open_strings(L);
 		strip_globals(L);
 		lua_pushcfunction(L, base_load);

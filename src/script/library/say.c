@@ -26,7 +26,7 @@ static const struct level {
 /* Section to least level; [""] is everybody's. */
 static const char key_thresholds;
 
-static lua_Integer threshold(lua_State *L, const char *section)
+static lua_Integer find_threshold(lua_State *L, const char *section)
 {
 	int top = lua_gettop(L);
 	lua_Integer least;
@@ -41,14 +41,14 @@ static lua_Integer threshold(lua_State *L, const char *section)
 }
 
 /* Says the arguments from `first` on: a format and its values. */
-static int say(lua_State *L, const char *section, size_t level, int first)
+static int write_message(lua_State *L, const char *section, size_t level, int first)
 {
 	const struct script *s = script_of(L);
 	int top = lua_gettop(L);
 
 	if (lua_type(L, first) != LUA_TSTRING)
 		script_expected(L, first, "haka.log", "format string");
-	if (!log_on(s->log, levels[level].id) || threshold(L, section) > (lua_Integer)level)
+	if (!log_on(s->log, levels[level].id) || find_threshold(L, section) > (lua_Integer)level)
 		return 0;
 	lua_getglobal(L, "string");
 	lua_getfield(L, -1, "format");
@@ -64,14 +64,14 @@ static int say(lua_State *L, const char *section, size_t level, int first)
 /* Upvalues: section, level. */
 static int log_at(lua_State *L)
 {
-	return say(L, lua_tostring(L, lua_upvalueindex(1)),
-		   (size_t)lua_tointeger(L, lua_upvalueindex(2)), 1);
+	return write_message(L, lua_tostring(L, lua_upvalueindex(1)),
+			     (size_t)lua_tointeger(L, lua_upvalueindex(2)), 1);
 }
 
 /* log(fmt, ...): the table itself comes first. Upvalue: the section. */
 static int log_call(lua_State *L)
 {
-	return say(L, lua_tostring(L, lua_upvalueindex(1)), 1, 2);
+	return write_message(L, lua_tostring(L, lua_upvalueindex(1)), 1, 2);
 }
 
 static void push_section(lua_State *L, const char *section)

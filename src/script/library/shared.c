@@ -53,7 +53,7 @@ struct shared_store {
 
 /* --- Entries: with the table's lock held ------------------------------------------------------ */
 
-static bool same(const struct part *p, const uint8_t *text, const struct shared_value *v)
+static bool is_equal(const struct part *p, const uint8_t *text, const struct shared_value *v)
 {
 	if (p->type != v->type)
 		return false;
@@ -63,7 +63,7 @@ static bool same(const struct part *p, const uint8_t *text, const struct shared_
 	return v->type == SHARED_NIL || p->number == v->number;
 }
 
-static uint64_t hash_of(const struct shared_table *t, const struct shared_value *key)
+static uint64_t hash_key(const struct shared_table *t, const struct shared_value *key)
 {
 	uint8_t octets[1 + sizeof(double)] = {(uint8_t)key->type};
 	double number = key->number == 0 ? 0 : key->number;
@@ -74,22 +74,23 @@ static uint64_t hash_of(const struct shared_table *t, const struct shared_value 
 	return hash_bytes(&t->store->key, span_of(octets, sizeof(octets)));
 }
 
-static struct entry **find(struct shared_table *t, uint64_t hash, const struct shared_value *key)
+static struct entry **find_entry(struct shared_table *t, uint64_t hash,
+				 const struct shared_value *key)
 {
 	struct entry **at = &t->buckets[hash & (t->n_buckets - 1)];
 
-	while (*at && ((*at)->hash != hash || !same(&(*at)->key, (*at)->text, key)))
+	while (*at && ((*at)->hash != hash || !is_equal(&(*at)->key, (*at)->text, key)))
 		at = &(*at)->next;
 	return at;
 }
 
-static void unlist(struct shared_table *t, struct entry *e)
+static void unlink_entry(struct shared_table *t, struct entry *e)
 {
 	*(e->older ? &e->older->newer : &t->oldest) = e->newer;
 	*(e->newer ? &e->newer->older : &t->newest) = e->older;
 }
 
-static void enlist(struct shared_table *t, struct entry *e, int64_t now_ns)
+static void append_entry(struct shared_table *t, struct entry *e, int64_t now_ns)
 {
 	e->written_ns = now_ns;
 	e->newer = NULL;
@@ -98,12 +99,12 @@ static void enlist(struct shared_table *t, struct entry *e, int64_t now_ns)
 	t->newest = e;
 }
 
-static void take_out(struct shared_table *t, struct entry **at)
+static void remove_entry(struct shared_table *t, struct entry **at)
 {
 	struct entry *e = *at;
 
 	*at = e->next;
-	unlist(t, e);
+	unlink_entry(t, e);
 	t->n--;
 	atomic_fetch_sub(&t->store->used, e->size);
 	free(e);
@@ -115,16 +116,16 @@ static void remove_oldest(struct shared_table *t)
 
 	while (*at != t->oldest)
 		at = &(*at)->next;
-	take_out(t, at);
+	remove_entry(t, at);
 }
 
-static void expire(struct shared_table *t, int64_t now_ns)
+static void expire_entries(struct shared_table *t, int64_t now_ns)
 {
 	while (t->limits.ttl_ns && t->oldest && now_ns - t->oldest->written_ns >= t->limits.ttl_ns)
 		remove_oldest(t);
 }
 
-static void grow(struct shared_table *t)
+static void grow_table(struct shared_table *t)
 {
 	uint32_t n = 2 * t->n_buckets;
 	struct entry **buckets = calloc(n, sizeof(struct entry *));
@@ -142,7 +143,7 @@ static void grow(struct shared_table *t)
 	t->n_buckets = n;
 }
 
-static bool take_room(struct shared_store *s, size_t n)
+static bool reserve_room(struct shared_store *s, size_t n)
 {
 	if (atomic_fetch_add(&s->used, n) + n <= s->max)
 		return true;
@@ -150,18 +151,18 @@ static bool take_room(struct shared_store *s, size_t n)
 	return false;
 }
 
-static struct part part_of(const struct shared_value *v)
+static struct part make_part(const struct shared_value *v)
 {
 	return (struct part){(uint8_t)v->type, v->type == SHARED_TEXT ? (uint32_t)v->text.n : 0,
 			     v->number};
 }
 
-static int put(struct shared_table *t, uint64_t hash, const struct shared_value *key,
-	       const struct shared_value *v, int64_t now_ns)
+static int insert_entry(struct shared_table *t, uint64_t hash, const struct shared_value *key,
+			const struct shared_value *v, int64_t now_ns)
 {
-	struct part k = part_of(key), w = part_of(v);
+	struct part k = make_part(key), w = make_part(v);
 	size_t size = sizeof(struct entry) + k.n + w.n + sizeof(struct entry *);
-	struct entry *e = take_room(t->store, size) ? malloc(size) : NULL, **at;
+	struct entry *e = reserve_room(t->store, size) ? malloc(size) : NULL, **at;
 
 	if (!e)
 		return -USHER_E_LIMIT;
@@ -170,52 +171,52 @@ static int put(struct shared_table *t, uint64_t hash, const struct shared_value 
 		memcpy(e->text, key->text.p, k.n);
 	if (w.n)
 		memcpy(e->text + k.n, v->text.p, w.n);
-	at = find(t, hash, key);
+	at = find_entry(t, hash, key);
 	if (*at)
-		take_out(t, at);
+		remove_entry(t, at);
 	else if (t->limits.max && t->n >= t->limits.max)
 		remove_oldest(t);
 	if (t->n >= t->n_buckets)
-		grow(t);
+		grow_table(t);
 	at = &t->buckets[hash & (t->n_buckets - 1)];
 	e->next = *at;
 	*at = e;
-	enlist(t, e, now_ns);
+	append_entry(t, e, now_ns);
 	t->n++;
 	return 0;
 }
 
-static int set(struct shared_table *t, uint64_t hash, const struct shared_value *key,
-	       const struct shared_value *v, int64_t now_ns)
+static int store_value(struct shared_table *t, uint64_t hash, const struct shared_value *key,
+		       const struct shared_value *v, int64_t now_ns)
 {
-	struct entry **at = find(t, hash, key);
+	struct entry **at = find_entry(t, hash, key);
 
 	if (v->type == SHARED_NIL) {
 		if (*at)
-			take_out(t, at);
+			remove_entry(t, at);
 		return 0;
 	}
 	if (!*at || v->type == SHARED_TEXT || (*at)->value.n)
-		return put(t, hash, key, v, now_ns);
+		return insert_entry(t, hash, key, v, now_ns);
 	/* the common case of a counter: nothing is allocated */
-	(*at)->value = part_of(v);
-	unlist(t, *at);
-	enlist(t, *at, now_ns);
+	(*at)->value = make_part(v);
+	unlink_entry(t, *at);
+	append_entry(t, *at, now_ns);
 	return 0;
 }
 
 /* --- Doors ------------------------------------------------------------------------------------ */
 
-static uint64_t begin(struct shared_table *t, const struct shared_value *key, int64_t now_ns)
+static uint64_t lock_table(struct shared_table *t, const struct shared_value *key, int64_t now_ns)
 {
-	uint64_t hash = key ? hash_of(t, key) : 0;
+	uint64_t hash = key ? hash_key(t, key) : 0;
 
 	(void)pthread_mutex_lock(&t->lock);
-	expire(t, now_ns);
+	expire_entries(t, now_ns);
 	return hash;
 }
 
-static int end(struct shared_table *t, int r)
+static int unlock_table(struct shared_table *t, int r)
 {
 	(void)pthread_mutex_unlock(&t->lock);
 	return r;
@@ -224,70 +225,70 @@ static int end(struct shared_table *t, int r)
 int shared_get(struct shared_table *t, const struct shared_value *key, int64_t now_ns,
 	       struct buf *buf, struct shared_value *ret)
 {
-	uint64_t hash = begin(t, key, now_ns);
-	const struct entry *e = *find(t, hash, key);
+	uint64_t hash = lock_table(t, key, now_ns);
+	const struct entry *e = *find_entry(t, hash, key);
 
 	*ret = (struct shared_value){.type = SHARED_NIL};
 	if (!e)
-		return end(t, 0);
+		return unlock_table(t, 0);
 	*ret = (struct shared_value){.type = (enum shared_type)e->value.type,
 				     .number = e->value.number};
 	if (ret->type == SHARED_TEXT) {
 		buf_reset(buf);
 		buf_add(buf, e->text + e->key.n, e->value.n);
 		if (buf->failed)
-			return end(t, -ENOMEM);
+			return unlock_table(t, -ENOMEM);
 		ret->text = span_of(buf->p, e->value.n);
 	}
-	return end(t, 0);
+	return unlock_table(t, 0);
 }
 
 int shared_set(struct shared_table *t, const struct shared_value *key, const struct shared_value *v,
 	       int64_t now_ns)
 {
-	uint64_t hash = begin(t, key, now_ns);
+	uint64_t hash = lock_table(t, key, now_ns);
 
-	return end(t, set(t, hash, key, v, now_ns));
+	return unlock_table(t, store_value(t, hash, key, v, now_ns));
 }
 
 int shared_add(struct shared_table *t, const struct shared_value *key, double n, int64_t now_ns,
 	       double *ret)
 {
-	uint64_t hash = begin(t, key, now_ns);
-	const struct entry *e = *find(t, hash, key);
+	uint64_t hash = lock_table(t, key, now_ns);
+	const struct entry *e = *find_entry(t, hash, key);
 	struct shared_value sum = {.type = SHARED_NUMBER, .number = n};
 	int r;
 
 	if (e && e->value.type != SHARED_NUMBER)
-		return end(t, -USHER_E_TYPE);
+		return unlock_table(t, -USHER_E_TYPE);
 	sum.number += e ? e->value.number : 0;
-	r = set(t, hash, key, &sum, now_ns);
+	r = store_value(t, hash, key, &sum, now_ns);
 	if (r == 0)
 		*ret = sum.number;
-	return end(t, r);
+	return unlock_table(t, r);
 }
 
 int shared_swap(struct shared_table *t, const struct shared_value *key,
 		const struct shared_value *expected, const struct shared_value *v, int64_t now_ns)
 {
 	static const struct part nil = {.type = SHARED_NIL};
-	uint64_t hash = begin(t, key, now_ns);
-	const struct entry *e = *find(t, hash, key);
+	uint64_t hash = lock_table(t, key, now_ns);
+	const struct entry *e = *find_entry(t, hash, key);
 	int r;
 
-	if (!same(e ? &e->value : &nil, e ? e->text + e->key.n : NULL, expected))
-		return end(t, 0);
-	r = set(t, hash, key, v, now_ns);
-	return end(t, r < 0 ? r : 1);
+	if (!is_equal(e ? &e->value : &nil, e ? e->text + e->key.n : NULL, expected))
+		return unlock_table(t, 0);
+	r = store_value(t, hash, key, v, now_ns);
+	return unlock_table(t, r < 0 ? r : 1);
 }
 
 uint32_t shared_count(struct shared_table *t, int64_t now_ns)
 {
 	uint32_t n;
 
-	(void)begin(t, NULL, now_ns);
+	(void)lock_table(t, NULL, now_ns);
 	n = t->n;
-	(void)end(t, 0);
+	(void)unlock_table(t, 0);
 	return n;
 }
 
@@ -295,7 +296,7 @@ uint32_t shared_count(struct shared_table *t, int64_t now_ns)
 
 int shared_copy(struct shared_table *t, int64_t now_ns, struct buf *buf, uint32_t *ret_n)
 {
-	(void)begin(t, NULL, now_ns);
+	(void)lock_table(t, NULL, now_ns);
 	buf_reset(buf);
 	for (const struct entry *e = t->oldest; e; e = e->newer) {
 		buf_add(buf, &e->key, sizeof(e->key));
@@ -304,10 +305,10 @@ int shared_copy(struct shared_table *t, int64_t now_ns, struct buf *buf, uint32_
 		buf_add(buf, e->text + e->key.n, e->value.n);
 	}
 	*ret_n = t->n;
-	return end(t, buf->failed ? -ENOMEM : 0);
+	return unlock_table(t, buf->failed ? -ENOMEM : 0);
 }
 
-static struct shared_value next_part(const struct buf *buf, size_t *at)
+static struct shared_value read_part(const struct buf *buf, size_t *at)
 {
 	struct shared_value v;
 	struct part p;
@@ -324,14 +325,14 @@ bool shared_next(const struct buf *buf, size_t *at, struct shared_value *ret_key
 {
 	if (*at >= buf->len)
 		return false;
-	*ret_key = next_part(buf, at);
-	*ret_value = next_part(buf, at);
+	*ret_key = read_part(buf, at);
+	*ret_value = read_part(buf, at);
 	return true;
 }
 
 /* --- Life ------------------------------------------------------------------------------------- */
 
-static void table_free(struct shared_table *t)
+static void free_table(struct shared_table *t)
 {
 	while (t->oldest)
 		remove_oldest(t);
@@ -340,8 +341,8 @@ static void table_free(struct shared_table *t)
 	free(t);
 }
 
-static int table_new(struct shared_store *s, const char *name, const struct shared_limits *l,
-		     struct shared_table **ret)
+static int make_table(struct shared_store *s, const char *name, const struct shared_limits *l,
+		      struct shared_table **ret)
 {
 	struct shared_table *t;
 
@@ -380,7 +381,7 @@ int shared_table_open(struct shared_store *s, const char *name, const struct sha
 			    : -USHER_E_EXISTS;
 	}
 	if (r == -USHER_E_NOTFOUND)
-		r = table_new(s, name, l, ret);
+		r = make_table(s, name, l, ret);
 	(void)pthread_mutex_unlock(&s->lock);
 	return r;
 }
@@ -403,7 +404,7 @@ void shared_store_free(struct shared_store *s)
 	if (!s)
 		return;
 	for (unsigned i = 0; i < s->n; i++)
-		table_free(s->tables[i]);
+		free_table(s->tables[i]);
 	(void)pthread_mutex_destroy(&s->lock);
 	free(s);
 }

@@ -16,7 +16,7 @@ static const struct script_class class_shared;
 
 /* --- Values ----------------------------------------------------------------------------------- */
 
-static struct shared_value take(lua_State *L, int idx, const char *what)
+static struct shared_value check_value(lua_State *L, int idx, const char *what)
 {
 	struct shared_value v = {.type = SHARED_NIL};
 	uint32_t addr;
@@ -47,9 +47,9 @@ static struct shared_value take(lua_State *L, int idx, const char *what)
 	return v;
 }
 
-static struct shared_value take_key(lua_State *L, int idx)
+static struct shared_value check_key(lua_State *L, int idx)
 {
-	struct shared_value v = take(L, idx, "shared: key");
+	struct shared_value v = check_value(L, idx, "shared: key");
 
 	if (v.type == SHARED_NIL || (v.type == SHARED_NUMBER && v.number != v.number))
 		luaL_error(L, "shared: key: boolean, number, text or address expected, got %s",
@@ -57,7 +57,7 @@ static struct shared_value take_key(lua_State *L, int idx)
 	return v;
 }
 
-static void push(lua_State *L, const struct shared_value *v)
+static void push_value(lua_State *L, const struct shared_value *v)
 {
 	switch (v->type) {
 	case SHARED_NIL:
@@ -78,12 +78,12 @@ static void push(lua_State *L, const struct shared_value *v)
 	}
 }
 
-static int64_t now(lua_State *L)
+static int64_t read_clock(lua_State *L)
 {
 	return clock_wall_ns(&script_of(L)->clock);
 }
 
-static void check(lua_State *L, int r)
+static void check_result(lua_State *L, int r)
 {
 	if (r < 0)
 		luaL_error(L, "shared: %s",
@@ -94,30 +94,32 @@ static void check(lua_State *L, int r)
 
 /* --- Methods ---------------------------------------------------------------------------------- */
 
-static int get(lua_State *L, struct shared_table *t, int key_at)
+static int push_member(lua_State *L, struct shared_table *t, int key_at)
 {
-	struct shared_value key = take_key(L, key_at), v;
+	struct shared_value key = check_key(L, key_at), v;
 
-	check(L, shared_get(t, &key, now(L), &script_of(L)->library->shared_text, &v));
-	push(L, &v);
+	check_result(L,
+		     shared_get(t, &key, read_clock(L), &script_of(L)->library->shared_text, &v));
+	push_value(L, &v);
 	return 1;
 }
 
-static void set(lua_State *L, struct shared_table *t, int key_at)
+static void store_member(lua_State *L, struct shared_table *t, int key_at)
 {
-	struct shared_value key = take_key(L, key_at), v = take(L, key_at + 1, "shared: value");
+	struct shared_value key = check_key(L, key_at),
+			    v = check_value(L, key_at + 1, "shared: value");
 
-	check(L, shared_set(t, &key, &v, now(L)));
+	check_result(L, shared_set(t, &key, &v, read_clock(L)));
 }
 
 static int method_get(lua_State *L)
 {
-	return get(L, script_check(L, 1, &class_shared), 2);
+	return push_member(L, script_check(L, 1, &class_shared), 2);
 }
 
 static int method_set(lua_State *L)
 {
-	set(L, script_check(L, 1, &class_shared), 2);
+	store_member(L, script_check(L, 1, &class_shared), 2);
 	return 0;
 }
 
@@ -125,10 +127,10 @@ static int method_set(lua_State *L)
 static int method_add(lua_State *L)
 {
 	struct shared_table *t = script_check(L, 1, &class_shared);
-	struct shared_value key = take_key(L, 2);
+	struct shared_value key = check_key(L, 2);
 	double sum = 0;
 
-	check(L, shared_add(t, &key, luaL_optnumber(L, 3, 1), now(L), &sum));
+	check_result(L, shared_add(t, &key, luaL_optnumber(L, 3, 1), read_clock(L), &sum));
 	lua_pushnumber(L, sum);
 	return 1;
 }
@@ -137,18 +139,20 @@ static int method_add(lua_State *L)
 static int method_swap(lua_State *L)
 {
 	struct shared_table *t = script_check(L, 1, &class_shared);
-	struct shared_value key = take_key(L, 2), expected = take(L, 3, "swap: what is expected"),
-			    v = take(L, 4, "swap: value");
-	int r = shared_swap(t, &key, &expected, &v, now(L));
+	struct shared_value key = check_key(L, 2),
+			    expected = check_value(L, 3, "swap: what is expected"),
+			    v = check_value(L, 4, "swap: value");
+	int r = shared_swap(t, &key, &expected, &v, read_clock(L));
 
-	check(L, r);
+	check_result(L, r);
 	lua_pushboolean(L, r);
 	return 1;
 }
 
 static int method_count(lua_State *L)
 {
-	lua_pushinteger(L, (lua_Integer)shared_count(script_check(L, 1, &class_shared), now(L)));
+	lua_pushinteger(L, (lua_Integer)shared_count(script_check(L, 1, &class_shared),
+						     read_clock(L)));
 	return 1;
 }
 
@@ -164,8 +168,8 @@ static int next_pair(lua_State *L)
 	return 2;
 }
 
-/* pairs(t): the entries at one moment, oldest first. */
-static int pairs(lua_State *L)
+/* shared_pairs(t): the entries at one moment, oldest first. */
+static int shared_pairs(lua_State *L)
 {
 	struct shared_table *t = script_check(L, 1, &class_shared);
 	struct script *s = script_of(L);
@@ -173,13 +177,13 @@ static int pairs(lua_State *L)
 	uint32_t n = 0;
 	size_t at = 0;
 
-	script_charge(L, 4 * (uint64_t)shared_count(t, now(L)));
-	check(L, shared_copy(t, now(L), &s->library->shared_text, &n));
+	script_charge(L, 4 * (uint64_t)shared_count(t, read_clock(L)));
+	check_result(L, shared_copy(t, read_clock(L), &s->library->shared_text, &n));
 	lua_createtable(L, (int)(2 * n), 0);
 	for (int i = 1; shared_next(&s->library->shared_text, &at, &key, &value); i += 2) {
-		push(L, &key);
+		push_value(L, &key);
 		lua_rawseti(L, -2, i);
-		push(L, &value);
+		push_value(L, &value);
 		lua_rawseti(L, -2, i + 1);
 	}
 	lua_pushinteger(L, 1);
@@ -192,28 +196,28 @@ static const struct script_method methods[] = {
 	{"swap", method_swap}, {"count", method_count}, {0},
 };
 
-static int index_key(lua_State *L, void *obj)
+static int index_shared(lua_State *L, void *obj)
 {
-	return get(L, obj, 2);
+	return push_member(L, obj, 2);
 }
 
-static bool set_key(lua_State *L, void *obj)
+static bool set_shared(lua_State *L, void *obj)
 {
-	set(L, obj, 2);
+	store_member(L, obj, 2);
 	return true;
 }
 
-static const luaL_Reg meta[] = {{"__len", method_count}, {"__pairs", pairs}, {NULL, NULL}};
+static const luaL_Reg meta[] = {{"__len", method_count}, {"__pairs", shared_pairs}, {NULL, NULL}};
 
 static const struct script_class class_shared = {.name = "shared",
 						 .methods = methods,
-						 .index = index_key,
-						 .newindex = set_key,
+						 .index = index_shared,
+						 .newindex = set_shared,
 						 .meta = meta};
 
 /* --- haka.shared ------------------------------------------------------------------------------ */
 
-static double option(lua_State *L, const char *name, double max)
+static double check_limit(lua_State *L, const char *name, double max)
 {
 	double v = 0;
 
@@ -244,15 +248,15 @@ static int haka_shared(lua_State *L)
 				  SHARED_NAME_LEN - 1);
 	if (!lua_isnoneornil(L, 2) && lua_type(L, 2) != LUA_TTABLE)
 		script_expected(L, 2, "haka.shared: limits", "table");
-	l.max = (uint32_t)option(L, "max", UINT32_MAX);
-	l.ttl_ns = (int64_t)(option(L, "ttl", 1e9) * 1e9);
+	l.max = (uint32_t)check_limit(L, "max", UINT32_MAX);
+	l.ttl_ns = (int64_t)(check_limit(L, "ttl", 1e9) * 1e9);
 	r = shared_table_open(script_of(L)->library->shared, (const char *)name.p, &l, &t);
 	if (r == -USHER_E_EXISTS)
 		return luaL_error(L, "haka.shared: '%s' is there with other limits",
 				  (const char *)name.p);
 	if (r == -USHER_E_LIMIT)
 		return luaL_error(L, "haka.shared: more than %d tables", SHARED_TABLES);
-	check(L, r);
+	check_result(L, r);
 	script_push(L, &class_shared, t, NULL);
 	return 1;
 }

@@ -58,7 +58,7 @@ const char *regexp_set_engine(const struct regexp_set *set)
 	return set->scan ? "vectorscan" : "pcre2";
 }
 
-static char *translated(struct regexp_lib *lib, struct span pattern)
+static char *translate_pattern(struct regexp_lib *lib, struct span pattern)
 {
 	char *text = regexp_alloc(lib, pattern.n + 1);
 
@@ -68,7 +68,7 @@ static char *translated(struct regexp_lib *lib, struct span pattern)
 }
 
 /* Reads {m}, {m,} or {m,n} at text[*i]: the larger number, 0: it is no quantifier. */
-static size_t repeats(const char *text, size_t *i)
+static size_t read_repeats(const char *text, size_t *i)
 {
 	char *end;
 	size_t n;
@@ -92,7 +92,7 @@ static bool is_escape(char c)
 }
 
 /* Behind the class that begins at text[i]. */
-static size_t behind_class(const char *text, size_t i)
+static size_t skip_class(const char *text, size_t i)
 {
 	size_t k = i + 1;
 
@@ -109,7 +109,7 @@ size_t regexp_weight(const char *text)
 	unsigned depth = 0;
 
 	while (text[i]) {
-		size_t times = repeats(text, &i);
+		size_t times = read_repeats(text, &i);
 
 		if (times) {
 			sums[depth] += last * (times - 1);
@@ -119,7 +119,7 @@ size_t regexp_weight(const char *text)
 		} else if (text[i] == ')' && depth > 0) {
 			last = sums[depth--] + 1, sums[depth] += last, i++;
 		} else {
-			i = text[i] == '[' ? behind_class(text, i)
+			i = text[i] == '[' ? skip_class(text, i)
 					   : i + 1 + (is_escape(text[i]) && text[i + 1]);
 			last = 1, sums[depth]++;
 		}
@@ -133,7 +133,7 @@ size_t regexp_weight(const char *text)
 
 /* Gives the scanner the patterns that it accepts; those leave the loop, but stay checked by
  * PCRE2's compiler. */
-static int scan_make(struct regexp_set *set, const struct span *patterns, unsigned options)
+static int make_scanner(struct regexp_set *set, const struct span *patterns, unsigned options)
 {
 	const char **texts = calloc(set->n, sizeof(*texts));
 	unsigned *ids = calloc(set->n, sizeof(*ids));
@@ -142,7 +142,7 @@ static int scan_make(struct regexp_set *set, const struct span *patterns, unsign
 	int r = texts && ids ? 0 : -ENOMEM;
 
 	for (size_t i = 0; r == 0 && i < set->n; i++) {
-		char *text = translated(set->lib, patterns[i]);
+		char *text = translate_pattern(set->lib, patterns[i]);
 
 		weight = regexp_weight((const char *)patterns[i].p);
 		if (!text)
@@ -188,7 +188,7 @@ int regexp_set_new(struct regexp_lib *lib, const struct span *patterns, size_t n
 		r = regexp_compile(lib, patterns[i], options, &set->loop[i], err);
 	}
 	if (r == 0 && !loop)
-		r = scan_make(set, patterns, options);
+		r = make_scanner(set, patterns, options);
 	if (r < 0) {
 		regexp_set_free(set);
 		return r;
@@ -197,7 +197,7 @@ int regexp_set_new(struct regexp_lib *lib, const struct span *patterns, size_t n
 	return 0;
 }
 
-static int count(const bool *hits, size_t n)
+static int count_hits(const bool *hits, size_t n)
 {
 	int k = 0;
 
@@ -209,7 +209,7 @@ static int count(const bool *hits, size_t n)
 int regexp_set_match(struct regexp_set *set, struct span subject, uint32_t steps, bool *hits)
 {
 	struct regexp_result where;
-	int before = count(hits, set->n);
+	int before = count_hits(hits, set->n);
 	int r = set->scan ? scan_block(set->scan, subject, hits) : 0;
 
 	for (size_t i = 0; r >= 0 && i < set->n; i++) {
@@ -218,7 +218,7 @@ int regexp_set_match(struct regexp_set *set, struct span subject, uint32_t steps
 		r = regexp_match(set->loop[i], subject, 0, steps, &where);
 		hits[i] = r == 1;
 	}
-	return r < 0 ? r : count(hits, set->n) - before;
+	return r < 0 ? r : count_hits(hits, set->n) - before;
 }
 
 void regexp_set_sink_free(struct regexp_set_sink *k)

@@ -43,7 +43,7 @@ uint64_t script_alerts(const struct script *s)
 	return atomic_load_explicit(&s->rules->alerts.n_raised, memory_order_relaxed);
 }
 
-static void to_log(struct script *s, const struct script_alert *a)
+static void log_alert(struct script *s, const struct script_alert *a)
 {
 	struct buf text = {0};
 
@@ -68,7 +68,7 @@ uint64_t script_alert(struct script *s, const struct script_alert *a)
 	for (size_t i = 0; i < t->n_sinks; i++)
 		t->sinks[i].write(t->sinks[i].ctx, &copy);
 	if (t->n_sinks == 0)
-		to_log(s, &copy);
+		log_alert(s, &copy);
 	return copy.id;
 }
 
@@ -88,16 +88,16 @@ static void fail_field(const struct reading *r, const char *field, const char *e
 }
 
 /* Keeps the value at the top. */
-static void keep(const struct reading *r)
+static void keep_value(const struct reading *r)
 {
 	lua_rawseti(r->L, r->keep, (int)lua_objlen(r->L, r->keep) + 1);
 }
 
-static void *kept_array(const struct reading *r, size_t n, size_t size)
+static void *make_array(const struct reading *r, size_t n, size_t size)
 {
 	void *p = lua_newuserdata(r->L, n * size + 1);
 
-	keep(r);
+	keep_value(r);
 	return p;
 }
 
@@ -114,7 +114,7 @@ static struct span take_text(const struct reading *r)
 	s = lua_tolstring(L, -1, &n);
 	if (!s)
 		luaL_error(L, "%s: a value has no text", r->what);
-	keep(r);
+	keep_value(r);
 	return span_of(s, n);
 }
 
@@ -127,7 +127,7 @@ static const struct span *take_texts(const struct reading *r, const char *field,
 
 	if (n > LIST_MAX)
 		luaL_error(L, "%s: %s: more than %d entries", r->what, field, LIST_MAX);
-	out = kept_array(r, n, sizeof(*out));
+	out = make_array(r, n, sizeof(*out));
 	for (size_t i = 0; i < n; i++) {
 		if (lua_type(L, -1) == LUA_TTABLE)
 			lua_rawgeti(L, -1, (int)i + 1);
@@ -222,7 +222,7 @@ static const struct alert_node *take_nodes(const struct reading *r, const char *
 	n = is_node(L) ? 1 : lua_objlen(L, -1);
 	if (n > LIST_MAX)
 		luaL_error(L, "%s: %s: more than %d entries", r->what, field, LIST_MAX);
-	out = kept_array(r, n, sizeof(*out));
+	out = make_array(r, n, sizeof(*out));
 	if (is_node(L)) {
 		out[0] = take_node(r, field);
 	} else {
@@ -353,7 +353,7 @@ static void read_ref(const struct reading *r, struct script_alert *a)
 
 	if (n > LIST_MAX)
 		luaL_error(L, "%s: ref: more than %d entries", r->what, LIST_MAX);
-	ids = kept_array(r, n, sizeof(*ids));
+	ids = make_array(r, n, sizeof(*ids));
 	for (size_t i = 0; i < n; i++) {
 		if (list)
 			lua_rawgeti(L, -1, (int)i + 1);
@@ -434,7 +434,7 @@ static int alert_update(lua_State *L)
 	return 0;
 }
 
-static int alert_tostring(lua_State *L)
+static int push_alert_text(lua_State *L)
 {
 	const struct alert_object *o = to_alert(L, 1);
 	char text[32];
@@ -456,7 +456,7 @@ void script_open_alert(lua_State *L)
 	lua_rawset(L, LUA_REGISTRYINDEX);
 	lua_pushlightuserdata(L, (void *)(uintptr_t)&key_alert_meta);
 	lua_newtable(L);
-	lua_pushcfunction(L, alert_tostring);
+	lua_pushcfunction(L, push_alert_text);
 	lua_setfield(L, -2, "__tostring");
 	lua_newtable(L);
 	lua_pushcfunction(L, alert_update);

@@ -84,7 +84,7 @@ uint64_t alert_file_lost(const struct alert_file *f)
 	return atomic_load_explicit(&f->lost, memory_order_relaxed);
 }
 
-static void write_alert(void *ctx, const struct script_alert *a)
+static void write_to_file(void *ctx, const struct script_alert *a)
 {
 	struct alert_file *f = ctx;
 	size_t done = 0;
@@ -111,5 +111,5 @@ static void write_alert(void *ctx, const struct script_alert *a)
 
 struct script_alert_sink alert_file_sink(struct alert_file *f)
 {
-	return (struct script_alert_sink){write_alert, f};
+	return (struct script_alert_sink){write_to_file, f};
 }

@@ -6,7 +6,7 @@
 
 #include <syslog.h>
 
-static int priority(const struct script_alert *a)
+static int choose_priority(const struct script_alert *a)
 {
 	switch (a->severity) {
 	case ALERT_HIGH:
@@ -21,18 +21,18 @@ static int priority(const struct script_alert *a)
 	return LOG_NOTICE;
 }
 
-static void write_alert(void *ctx, const struct script_alert *a)
+static void write_to_syslog(void *ctx, const struct script_alert *a)
 {
 	struct buf text = {0};
 
 	(void)ctx;
 	alert_text(a, ALERT_ONELINE, &text);
 	if (!text.failed)
-		syslog(LOG_LOCAL0 | priority(a), "%s", text.p);
+		syslog(LOG_LOCAL0 | choose_priority(a), "%s", text.p);
 	buf_fini(&text);
 }
 
 struct script_alert_sink alert_syslog_sink(void)
 {
-	return (struct script_alert_sink){write_alert, NULL};
+	return (struct script_alert_sink){write_to_syslog, NULL};
 }

@@ -19,7 +19,7 @@ struct form {
 	bool first; /* of a block: no comma before it */
 };
 
-static void clean(struct buf *out, struct span s)
+static void add_clean(struct buf *out, struct span s)
 {
 	for (size_t i = 0; i < s.n; i++) {
 		if (s.p[i] < 0x20 || s.p[i] == 0x7f)
@@ -29,7 +29,7 @@ static void clean(struct buf *out, struct span s)
 	}
 }
 
-static void line(struct form *f, const char *key, const char *between)
+static void begin_line(struct form *f, const char *key, const char *between)
 {
 	if (f->oneline) {
 		buf_str(f->out, f->first ? "" : ", ");
@@ -45,7 +45,7 @@ static void line(struct form *f, const char *key, const char *between)
 
 static void open_block(struct form *f, const char *key)
 {
-	line(f, key, f->oneline ? " = { " : " = {");
+	begin_line(f, key, f->oneline ? " = { " : " = {");
 	f->depth++;
 	f->first = true;
 }
@@ -54,19 +54,19 @@ static void close_block(struct form *f)
 {
 	f->depth--;
 	f->first = true;
-	line(f, f->oneline ? " }" : "}", "");
+	begin_line(f, f->oneline ? " }" : "}", "");
 	f->first = false;
 }
 
-static void spans(struct buf *out, const struct span *s, size_t n)
+static void add_spans(struct buf *out, const struct span *s, size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
 		buf_str(out, i ? ", " : "");
-		clean(out, s[i]);
+		add_clean(out, s[i]);
 	}
 }
 
-static void time_line(struct form *f, const char *key, int64_t ns)
+static void add_time_line(struct form *f, const char *key, int64_t ns)
 {
 	time_t s = (time_t)(ns / NS_PER_S);
 	char text[64];
@@ -74,74 +74,74 @@ static void time_line(struct form *f, const char *key, int64_t ns)
 
 	(void)localtime_r(&s, &tm);
 	(void)strftime(text, sizeof(text), "%a %b %e %H:%M:%S %Y", &tm);
-	line(f, key, " = ");
+	begin_line(f, key, " = ");
 	buf_str(f->out, text);
 }
 
-static void text_line(struct form *f, const char *key, struct span s)
+static void add_text_line(struct form *f, const char *key, struct span s)
 {
 	if (!s.n)
 		return;
-	line(f, key, " = ");
-	clean(f->out, s);
+	begin_line(f, key, " = ");
+	add_clean(f->out, s);
 }
 
-static void nodes(struct form *f, const char *key, const struct alert_node *n, size_t count)
+static void add_nodes(struct form *f, const char *key, const struct alert_node *n, size_t count)
 {
 	if (!count)
 		return;
 	open_block(f, key);
 	for (size_t i = 0; i < count; i++) {
-		line(f, n[i].service ? "service" : "address", ": ");
-		spans(f->out, n[i].values, n[i].n);
+		begin_line(f, n[i].service ? "service" : "address", ": ");
+		add_spans(f->out, n[i].values, n[i].n);
 	}
 	close_block(f);
 }
 
-static void levels(struct form *f, const struct script_alert *a)
+static void add_levels(struct form *f, const struct script_alert *a)
 {
 	if (a->severity)
-		text_line(f, "severity", span_str(level_names[a->severity]));
+		add_text_line(f, "severity", span_str(level_names[a->severity]));
 	if (a->confidence == ALERT_NUMBER) {
-		line(f, "confidence", " = ");
+		begin_line(f, "confidence", " = ");
 		buf_printf(f->out, "%g", a->confidence_number);
 	} else if (a->confidence) {
-		text_line(f, "confidence", span_str(level_names[a->confidence]));
+		add_text_line(f, "confidence", span_str(level_names[a->confidence]));
 	}
 	if (a->completion)
-		text_line(f, "completion", span_str(completion_names[a->completion]));
+		add_text_line(f, "completion", span_str(completion_names[a->completion]));
 }
 
-static void method(struct form *f, const struct script_alert *a)
+static void add_method(struct form *f, const struct script_alert *a)
 {
 	if (!a->method.n && !a->n_method_refs)
 		return;
 	open_block(f, "method");
-	text_line(f, "description", a->method);
+	add_text_line(f, "description", a->method);
 	if (a->n_method_refs) {
-		line(f, "ref", " = { ");
-		spans(f->out, a->method_refs, a->n_method_refs);
+		begin_line(f, "ref", " = { ");
+		add_spans(f->out, a->method_refs, a->n_method_refs);
 		buf_str(f->out, " }");
 	}
 	close_block(f);
 }
 
-static void written(const struct script_alert *a, bool oneline, struct buf *out)
+static void write_text(const struct script_alert *a, bool oneline, struct buf *out)
 {
 	struct form f = {.out = out, .oneline = oneline, .depth = 1};
 
 	buf_printf(out, "alert: %sid = %" PRIu64, a->update ? "update " : "", a->id);
 	if (a->has_start)
-		time_line(&f, "start time", a->start_ns);
+		add_time_line(&f, "start time", a->start_ns);
 	if (a->has_end)
-		time_line(&f, "end time", a->end_ns);
-	levels(&f, a);
-	text_line(&f, "description", a->description);
-	method(&f, a);
-	nodes(&f, "sources", a->sources, a->n_sources);
-	nodes(&f, "targets", a->targets, a->n_targets);
+		add_time_line(&f, "end time", a->end_ns);
+	add_levels(&f, a);
+	add_text_line(&f, "description", a->description);
+	add_method(&f, a);
+	add_nodes(&f, "sources", a->sources, a->n_sources);
+	add_nodes(&f, "targets", a->targets, a->n_targets);
 	if (a->n_refs) {
-		line(&f, "ref", " = { ");
+		begin_line(&f, "ref", " = { ");
 		for (size_t i = 0; i < a->n_refs; i++)
 			buf_printf(out, "%s%" PRIu64, i ? ", " : "", a->refs[i]);
 		buf_str(out, " }");
@@ -150,7 +150,7 @@ static void written(const struct script_alert *a, bool oneline, struct buf *out)
 }
 
 /* Writes a JSON string. Octets beyond ASCII are taken as Latin-1: any octets give valid JSON. */
-static void json_string(struct buf *out, struct span s)
+static void write_json_string(struct buf *out, struct span s)
 {
 	buf_char(out, '"');
 	for (size_t i = 0; i < s.n; i++) {
@@ -168,68 +168,69 @@ static void json_string(struct buf *out, struct span s)
 	buf_char(out, '"');
 }
 
-static void json_text(struct buf *out, const char *key, struct span s)
+static void write_json_text(struct buf *out, const char *key, struct span s)
 {
 	if (!s.n)
 		return;
 	buf_printf(out, ", \"%s\": ", key);
-	json_string(out, s);
+	write_json_string(out, s);
 }
 
-static void json_time(struct buf *out, const char *key, int64_t ns)
+static void write_json_time(struct buf *out, const char *key, int64_t ns)
 {
 	buf_printf(out, "%s\"%s\": %lld.%06lld", out->len > 1 ? ", " : "", key,
 		   (long long)(ns / NS_PER_S), (long long)(ns % NS_PER_S / 1000));
 }
 
-static void json_spans(struct buf *out, const char *key, const struct span *s, size_t n)
+static void write_json_spans(struct buf *out, const char *key, const struct span *s, size_t n)
 {
 	buf_printf(out, "%s\"%s\": [", out->p[out->len - 1] == '{' ? "" : ", ", key);
 	for (size_t i = 0; i < n; i++) {
 		buf_str(out, i ? ", " : "");
-		json_string(out, s[i]);
+		write_json_string(out, s[i]);
 	}
 	buf_char(out, ']');
 }
 
-static void json_nodes(struct buf *out, const char *key, const struct alert_node *n, size_t count)
+static void write_json_nodes(struct buf *out, const char *key, const struct alert_node *n,
+			     size_t count)
 {
 	if (!count)
 		return;
 	buf_printf(out, ", \"%s\": [", key);
 	for (size_t i = 0; i < count; i++) {
 		buf_str(out, i ? ", {" : "{");
-		json_spans(out, n[i].service ? "service" : "address", n[i].values, n[i].n);
+		write_json_spans(out, n[i].service ? "service" : "address", n[i].values, n[i].n);
 		buf_char(out, '}');
 	}
 	buf_char(out, ']');
 }
 
-static void json(const struct script_alert *a, struct buf *out)
+static void write_json(const struct script_alert *a, struct buf *out)
 {
 	buf_char(out, '{');
-	json_time(out, "time", a->time_ns);
+	write_json_time(out, "time", a->time_ns);
 	buf_printf(out, ", \"id\": %" PRIu64 ", \"update\": %s", a->id,
 		   a->update ? "true" : "false");
 	if (a->has_start)
-		json_time(out, "start_time", a->start_ns);
+		write_json_time(out, "start_time", a->start_ns);
 	if (a->has_end)
-		json_time(out, "end_time", a->end_ns);
-	json_text(out, "severity", span_str(level_names[a->severity]));
+		write_json_time(out, "end_time", a->end_ns);
+	write_json_text(out, "severity", span_str(level_names[a->severity]));
 	if (a->confidence == ALERT_NUMBER)
 		buf_printf(out, ", \"confidence\": %.10g", a->confidence_number);
 	else
-		json_text(out, "confidence", span_str(level_names[a->confidence]));
-	json_text(out, "completion", span_str(completion_names[a->completion]));
-	json_text(out, "description", a->description);
+		write_json_text(out, "confidence", span_str(level_names[a->confidence]));
+	write_json_text(out, "completion", span_str(completion_names[a->completion]));
+	write_json_text(out, "description", a->description);
 	if (a->method.n || a->n_method_refs) {
 		buf_str(out, ", \"method\": {\"description\": ");
-		json_string(out, a->method);
-		json_spans(out, "ref", a->method_refs, a->n_method_refs);
+		write_json_string(out, a->method);
+		write_json_spans(out, "ref", a->method_refs, a->n_method_refs);
 		buf_char(out, '}');
 	}
-	json_nodes(out, "sources", a->sources, a->n_sources);
-	json_nodes(out, "targets", a->targets, a->n_targets);
+	write_json_nodes(out, "sources", a->sources, a->n_sources);
+	write_json_nodes(out, "targets", a->targets, a->n_targets);
 	for (size_t i = 0; i < a->n_refs; i++)
 		buf_printf(out, "%s%" PRIu64, i ? ", " : ", \"ref\": [", a->refs[i]);
 	buf_str(out, a->n_refs ? "]}\n" : "}\n");
@@ -241,10 +242,10 @@ void alert_text(const struct script_alert *a, enum alert_format format, struct b
 		/* pieces look at the text before them */
 		struct buf own = {0};
 
-		json(a, &own);
+		write_json(a, &own);
 		buf_add(out, own.p, own.len);
 		buf_fini(&own);
 	} else {
-		written(a, format == ALERT_ONELINE, out);
+		write_text(a, format == ALERT_ONELINE, out);
 	}
 }

@@ -1,19 +1,14 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Defining events and raising them. A raise walks the event's listeners in order: conditions first,
- * then a C call or a protected Lua call. The arguments are pushed once, under the message handler,
- * and copied for each call. Nothing is allocated for an event whose listeners' conditions do not
- * hold.
+ * The events of a state: their definition, where scripts find them, their listeners, and the
+ * statistics of rules.
  */
 #include "script/rules/rules_impl.h"
 
 #include "base/error.h"
-#include "base/log.h"
 
 #include <lauxlib.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <time.h>
 
 #define EVENT_MAGIC 0x2e6bd91c38fa7045ULL
 
@@ -26,7 +21,7 @@ static const char key_dissectors;
 static const char key_events; /* of each dissector, where scripts cannot put anything else */
 static const char key_event_meta;
 
-static void new_key(lua_State *L, const char *key)
+static void make_key_table(lua_State *L, const char *key)
 {
 	lua_pushlightuserdata(L, (void *)(uintptr_t)key);
 	lua_newtable(L);
@@ -51,7 +46,7 @@ struct event *event_at(lua_State *L, int idx, unsigned *ret_id)
 	return &script_of(L)->rules->events.list[o->id];
 }
 
-static int event_tostring(lua_State *L)
+static int push_event_text(lua_State *L)
 {
 	char text[2 * SCRIPT_NAME_LEN];
 	unsigned id;
@@ -61,15 +56,21 @@ static int event_tostring(lua_State *L)
 	return 1;
 }
 
-static const char *key_text(lua_State *L)
+const char *event_key_text(lua_State *L, int idx)
 {
-	return lua_type(L, 2) == LUA_TSTRING ? lua_tostring(L, 2) : luaL_typename(L, 2);
+	return lua_type(L, idx) == LUA_TSTRING ? lua_tostring(L, idx) : luaL_typename(L, idx);
+}
+
+void event_find_place(lua_State *L, char out[SCRIPT_WHERE_LEN])
+{
+	if (!script_find_line(L, false, out, SCRIPT_WHERE_LEN))
+		(void)snprintf(out, SCRIPT_WHERE_LEN, "?:0");
 }
 
 /* Upvalue 1: the dissector's name, or nil for haka.events. */
-static int events_index(lua_State *L)
+static int refuse_event(lua_State *L)
 {
-	const char *name = key_text(L);
+	const char *name = event_key_text(L, 2);
 	const char *dissector = lua_tostring(L, lua_upvalueindex(1));
 
 	if (dissector)
@@ -77,14 +78,15 @@ static int events_index(lua_State *L)
 	return luaL_error(L, "haka.events: no event '%s'", name);
 }
 
-static int dissectors_index(lua_State *L)
+static int refuse_dissector(lua_State *L)
 {
-	return luaL_error(L, "unknown dissector '%s' (is a require missing?)", key_text(L));
+	return luaL_error(L, "unknown dissector '%s' (is a require missing?)",
+			  event_key_text(L, 2));
 }
 
 /* Gives the table at the top a metatable whose __index is fn with the string (or nil) as
  * upvalue. */
-static void set_index(lua_State *L, lua_CFunction fn, const char *upvalue)
+static void set_index_function(lua_State *L, lua_CFunction fn, const char *upvalue)
 {
 	lua_createtable(L, 0, 2);
 	if (upvalue)
@@ -107,7 +109,7 @@ static void push_events(lua_State *L, const char *dissector)
 	if (lua_isnil(L, -1)) {
 		lua_pop(L, 1);
 		lua_newtable(L);
-		set_index(L, events_index, dissector[0] ? dissector : NULL);
+		set_index_function(L, refuse_event, dissector[0] ? dissector : NULL);
 		lua_pushstring(L, dissector);
 		lua_pushvalue(L, -2);
 		lua_rawset(L, -4);
@@ -139,7 +141,7 @@ void script_push_dissector(lua_State *L, const char *name)
 }
 
 /* Makes the event's object and puts it where scripts find it. */
-static int publish(lua_State *L)
+static int publish_event(lua_State *L)
 {
 	const struct event *e = lua_touserdata(L, 1);
 	struct event_object *o;
@@ -174,7 +176,7 @@ int script_event_define(struct script *s, const char *dissector, const char *nam
 	*e = (struct event){.flags = flags, .end = &e->first};
 	(void)snprintf(e->name, sizeof(e->name), "%s", name);
 	(void)snprintf(e->dissector, sizeof(e->dissector), "%s", dissector ? dissector : "");
-	r = script_protect(s, publish, e, &err);
+	r = script_protect(s, publish_event, e, &err);
 	if (r < 0)
 		return r;
 	*ret_id = t->n++;
@@ -230,227 +232,6 @@ int script_event_listen_c(struct script *s, unsigned id, script_event_fn fn, voi
 	return script_protect(s, attach_c, &(struct listening){fn, ctx, id}, &err);
 }
 
-/* A raise under way. The message handler is at `base`, the arguments above it. */
-struct raising {
-	struct script *s;
-	const struct script_raise *r;
-	int base;
-	int n_args; /* -1: not pushed yet */
-	unsigned result;
-	bool over;
-};
-
-static void fault(struct raising *w, struct rule_stats *stats, const struct script_error *err)
-{
-	w->result |= SCRIPT_RAISE_FAULT;
-	if (stats)
-		script_count(&stats->faults);
-	log_msg(w->s->log, LOG_USHER_SCRIPT_FAULT, "%s%s%s%s",
-		stats && stats->name[0] ? "rule '" : "", stats ? stats->name : "",
-		stats && stats->name[0] ? "': " : "", err->text);
-	if (w->r->on_fault)
-		w->r->on_fault(w->r->ctx, err);
-}
-
-/* Notes the result of a call. Returns true if it succeeded. */
-static bool done(struct raising *w, struct rule_stats *stats, int r, const struct script_error *err)
-{
-	if (r == SCRIPT_ABORTED) {
-		w->result |= SCRIPT_RAISE_ABORTED;
-		w->over = true;
-	} else if (r < 0) {
-		fault(w, stats, err);
-	}
-	return r == 0;
-}
-
-/* Argument 1: struct script_raise. In a protected call. */
-static int push_args(lua_State *L)
-{
-	const struct script_raise *r = lua_touserdata(L, 1);
-	int n;
-
-	lua_settop(L, 0);
-	n = r->push ? r->push(L, r->ctx, false) : 0;
-	return n <= SCRIPT_ARGS ? n : luaL_error(L, "an event has %d arguments", n);
-}
-
-static bool have_args(struct raising *w)
-{
-	lua_State *L = w->s->L;
-	struct script_error err uninit;
-	int r;
-
-	if (w->n_args >= 0)
-		return true;
-	lua_rawgeti(L, LUA_REGISTRYINDEX, w->s->rules->events.push_args);
-	script_push_pointer(w->s, w->r);
-	r = script_call(w->s, 1, LUA_MULTRET, w->base, &err);
-	if (!done(w, NULL, r, &err)) {
-		w->over = true;
-		return false;
-	}
-	w->n_args = lua_gettop(L) - w->base;
-	return true;
-}
-
-static uint64_t now_ns(void)
-{
-	struct timespec ts;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * NS_PER_S + (uint64_t)ts.tv_nsec;
-}
-
-static void add(_Atomic uint64_t *n, uint64_t by)
-{
-	atomic_store_explicit(n, atomic_load_explicit(n, memory_order_relaxed) + by,
-			      memory_order_relaxed);
-}
-
-/* Calls a function of the registry with n_below values from the stack, which are taken, then the
- * arguments. */
-static bool call_lua(struct raising *w, int function, struct rule_stats *stats, int n_below,
-		     int n_results)
-{
-	lua_State *L = w->s->L;
-	const char *where = w->s->where;
-	uint64_t start = w->s->rules->events.timing ? now_ns() : 0;
-	struct script_error err uninit;
-	int r;
-
-	lua_rawgeti(L, LUA_REGISTRYINDEX, function);
-	if (n_below)
-		lua_insert(L, -1 - n_below);
-	for (int i = 1; i <= w->n_args; i++)
-		lua_pushvalue(L, w->base + i);
-	w->s->where = stats->where;
-	r = script_call(w->s, n_below + w->n_args, n_results, w->base, &err);
-	w->s->where = where;
-	script_count(&stats->calls);
-	if (w->s->rules->events.timing)
-		add(&stats->ns, now_ns() - start);
-	return done(w, stats, r, &err);
-}
-
-/* The only listener of an event: its arguments are pushed in the call that it gets. */
-struct only {
-	const struct script_raise *r;
-	int eval;
-};
-
-/* Argument 1: struct only. In a protected call. */
-static int call_only(lua_State *L)
-{
-	const struct only *o = lua_touserdata(L, 1);
-	int n;
-
-	lua_settop(L, 0);
-	lua_rawgeti(L, LUA_REGISTRYINDEX, o->eval);
-	n = o->r->push ? o->r->push(L, o->r->ctx, false) : 0;
-	if (n > SCRIPT_ARGS)
-		return luaL_error(L, "an event has %d arguments", n);
-	lua_call(L, n, 0);
-	return 0;
-}
-
-static void run_only(struct raising *w, struct listener *l)
-{
-	const char *where = w->s->where;
-	uint64_t start = w->s->rules->events.timing ? now_ns() : 0;
-	struct only o = {w->r, l->eval};
-	struct script_error err uninit;
-	int r;
-
-	lua_rawgeti(w->s->L, LUA_REGISTRYINDEX, w->s->rules->events.call_only);
-	script_push_pointer(w->s, &o);
-	w->s->where = l->stats.where;
-	r = script_call(w->s, 1, 0, w->base, &err);
-	w->s->where = where;
-	script_count(&l->stats.calls);
-	if (w->s->rules->events.timing)
-		add(&l->stats.ns, now_ns() - start);
-	(void)done(w, &l->stats, r, &err);
-}
-
-static bool stopped(struct raising *w)
-{
-	if (w->r->stopped && w->r->stopped(w->r->ctx))
-		w->over = true;
-	return w->over;
-}
-
-static void run_group(struct raising *w, struct listener *l)
-{
-	lua_State *L = w->s->L;
-
-	if (l->init != LUA_NOREF && !call_lua(w, l->init, &l->stats, 0, 0))
-		return;
-	for (struct group_rule *g = l->rules; g; g = g->next) {
-		bool go_on;
-
-		if (!call_lua(w, g->eval, &g->stats, 0, 1))
-			return;
-		if (stopped(w) || l->proceed == LUA_NOREF) {
-			lua_pop(L, 1);
-			if (w->over)
-				return;
-			continue;
-		}
-		if (!call_lua(w, l->proceed, &l->stats, 1, 1))
-			return;
-		go_on = lua_toboolean(L, -1);
-		lua_pop(L, 1);
-		if (!go_on)
-			return;
-	}
-	if (l->final != LUA_NOREF)
-		(void)call_lua(w, l->final, &l->stats, 0, 0);
-}
-
-static void run_streamed(struct raising *w, struct listener *l)
-{
-	lua_State *L = w->s->L;
-	const char *where = w->s->where;
-	struct event_step st = {w->s, w->r, l};
-	struct script_error err uninit;
-	int r;
-
-	lua_rawgeti(L, LUA_REGISTRYINDEX, w->s->rules->events.streamed_step);
-	script_push_pointer(w->s, &st);
-	w->s->where = l->stats.where;
-	r = script_call(w->s, 1, 0, w->base, &err);
-	w->s->where = where;
-	script_count(&l->stats.calls);
-	(void)done(w, &l->stats, r, &err);
-}
-
-static void run_listener(struct raising *w, struct listener *l)
-{
-	if (l->kind == LISTENER_C) {
-		l->fn(l->ctx, w->r->ctx);
-		return;
-	}
-	if (w->base == 0) {
-		lua_rawgeti(w->s->L, LUA_REGISTRYINDEX, w->s->on_error);
-		w->base = lua_gettop(w->s->L);
-	}
-	if (l->streamed && w->r->stream) {
-		run_streamed(w, l);
-		return;
-	}
-	if (w->n_args < 0 && !l->next && l->kind == LISTENER_RULE) {
-		run_only(w, l);
-		return;
-	}
-	if (!have_args(w))
-		return;
-	if (l->kind == LISTENER_GROUP)
-		run_group(w, l);
-	else
-		(void)call_lua(w, l->eval, &l->stats, 0, 0);
-}
-
 bool script_event_known(const struct script *s, unsigned id)
 {
 	return id < s->rules->events.n;
@@ -459,51 +240,6 @@ bool script_event_known(const struct script *s, unsigned id)
 bool script_event_streamed(const struct script *s, unsigned id)
 {
 	return s->rules->events.list[id].streamed;
-}
-
-/* Returns whether a listener is called: one that follows the stream is, also against its `when`. */
-static bool wants(const struct raising *w, struct listener *l)
-{
-	const struct script_raise *r = w->r;
-
-	if (r->resume || (l->streamed && r->stream && l->filter))
-		if (event_follows(w->s, l, r->stream))
-			return true;
-	if (r->resume)
-		return false;
-	if (!l->filter || script_filter_match(l->filter, r->filter_ctx ? r->filter_ctx : r->ctx))
-		return true;
-	script_count(&l->stats.skipped);
-	return false;
-}
-
-unsigned script_raise(struct script *s, unsigned id, const struct script_raise *r)
-{
-	struct raising w = {.s = s, .r = r, .n_args = -1};
-	lua_State *L = s->L;
-	int top = lua_gettop(L);
-
-	if (s->limits.depth) /* else the state's own stack has room */
-		luaL_checkstack(L, 3 * SCRIPT_ARGS, "event");
-	for (struct listener *l = s->rules->events.list[id].first; l && !w.over; l = l->next) {
-		if (!wants(&w, l))
-			continue;
-		run_listener(&w, l);
-		if (!w.over)
-			(void)stopped(&w);
-	}
-	lua_settop(L, top);
-	return w.result;
-}
-
-unsigned script_started(struct script *s)
-{
-	return script_raise(s, s->rules->events.started, &(struct script_raise){0});
-}
-
-unsigned script_exiting(struct script *s)
-{
-	return script_raise(s, s->rules->events.exiting, &(struct script_raise){0});
 }
 
 size_t script_rules(const struct script *s, struct script_rule *ret, size_t n)
@@ -535,24 +271,20 @@ void script_open_events(lua_State *L)
 	struct event_table *t = &script_of(L)->rules->events;
 
 	t->stats_end = &t->stats;
-	new_key(L, &key_dissectors);
-	new_key(L, &key_events);
+	make_key_table(L, &key_dissectors);
+	make_key_table(L, &key_events);
 	event_streams_open(L);
-	new_key(L, &key_event_meta);
+	make_key_table(L, &key_event_meta);
 	script_push_key(L, &key_event_meta);
-	lua_pushcfunction(L, event_tostring);
+	lua_pushcfunction(L, push_event_text);
 	lua_setfield(L, -2, "__tostring");
 	lua_pushliteral(L, "event");
 	lua_setfield(L, -2, "__metatable");
 	script_push_haka(L);
 	script_push_key(L, &key_dissectors);
-	set_index(L, dissectors_index, NULL);
+	set_index_function(L, refuse_dissector, NULL);
 	lua_setfield(L, -2, "dissectors");
 	push_events(L, "");
 	lua_setfield(L, -2, "events");
-	lua_pushcfunction(L, call_only);
-	t->call_only = luaL_ref(L, LUA_REGISTRYINDEX);
-	lua_pushcfunction(L, push_args);
-	t->push_args = luaL_ref(L, LUA_REGISTRYINDEX);
 	lua_settop(L, 0);
 }

@@ -76,6 +76,10 @@ void event_streams_open(lua_State *L);
 
 /* "dissector.name" or "haka.name" */
 const char *event_text(const struct event *e, char out[2 * SCRIPT_NAME_LEN]);
+/* The key of an index function, or the name of its type. */
+const char *event_key_text(lua_State *L, int idx);
+/* Writes the place in the script that is running. */
+void event_find_place(lua_State *L, char out[SCRIPT_WHERE_LEN]);
 /* The event object at idx; NULL if it is something else. */
 struct event *event_at(lua_State *L, int idx, unsigned *ret_id);
 /* Appends a listener that is complete. */

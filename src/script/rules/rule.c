@@ -22,20 +22,6 @@ struct group_object {
 
 static const char key_group_meta;
 
-static void place(lua_State *L, char out[SCRIPT_WHERE_LEN])
-{
-	lua_Debug ar;
-
-	(void)snprintf(out, SCRIPT_WHERE_LEN, "?:0");
-	for (int level = 1; lua_getstack(L, level, &ar); level++) {
-		if (lua_getinfo(L, "Sl", &ar) && ar.currentline > 0) {
-			(void)snprintf(out, SCRIPT_WHERE_LEN, "%s:%d", ar.short_src,
-				       ar.currentline);
-			return;
-		}
-	}
-}
-
 /* Argument 1 is a table with no keys but these (" on eval "). */
 static void check_keys(lua_State *L, const char *what, const char *keys)
 {
@@ -70,7 +56,7 @@ static struct event *take_event(lua_State *L, const char *what, unsigned *ret_id
 		lua_pop(L, 1);
 		lua_getfield(L, 1, "hook");
 		if (!lua_isnil(L, -1)) {
-			place(L, where);
+			event_find_place(L, where);
 			log_msg(script_of(L)->log, LOG_USHER_SCRIPT_WARN,
 				"%s: %s: 'hook' is the old name of 'on'", where, what);
 		}
@@ -128,7 +114,7 @@ static bool take_streamed(lua_State *L, const char *what, const struct event *e)
 	}
 	lua_pop(L, 1);
 	if (streamed && !(e->flags & SCRIPT_EVENT_STREAMED)) {
-		place(L, where);
+		event_find_place(L, where);
 		log_msg(script_of(L)->log, LOG_USHER_SCRIPT_WARN,
 			"%s: %s: %s is not streamed, the option is ignored", where, what,
 			event_text(e, text));
@@ -169,7 +155,7 @@ static struct listener *new_listener(lua_State *L, enum listener_kind kind)
 	l->rules_end = &l->rules;
 	lua_pushvalue(L, -1);
 	l->self = luaL_ref(L, LUA_REGISTRYINDEX);
-	place(L, l->stats.where);
+	event_find_place(L, l->stats.where);
 	return l;
 }
 
@@ -216,7 +202,7 @@ static int group_rule(lua_State *L)
 	g = lua_newuserdata(L, sizeof(*g));
 	*g = (struct group_rule){.next = NULL};
 	(void)luaL_ref(L, LUA_REGISTRYINDEX);
-	place(L, g->stats.where);
+	event_find_place(L, g->stats.where);
 	take_name(L, what, g->stats.name);
 	if (!g->stats.name[0])
 		memcpy(g->stats.name, o->listener->stats.name, sizeof(g->stats.name));

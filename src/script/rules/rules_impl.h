@@ -40,6 +40,7 @@ int script_push_timer_functions(lua_State *L);
 /* Each opens one part, in a protected call. */
 void script_open_filter(lua_State *L);
 void script_open_events(lua_State *L);
+void script_open_raises(lua_State *L);
 void script_open_rules(lua_State *L);
 void script_open_alert(lua_State *L);
 void script_open_policy(lua_State *L);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * A heap of slots, ordered by due time, then by when they were armed: equal times fire in that
- * order. Lua knows a timer by a number made of slot and generation, so that one that has fired
+ * A heap of slots, ordered by due time, then by when they were armed: equal times call_function in
+ * that order. Lua knows a timer by a number made of slot and generation, so that one that has fired
  * cannot be mistaken for another.
  */
 #include "script/rules/timer.h"
@@ -37,41 +37,41 @@ struct timer_table {
 
 static const char key_functions;
 
-static bool before(const struct timer_table *t, uint32_t a, uint32_t b)
+static bool is_before(const struct timer_table *t, uint32_t a, uint32_t b)
 {
 	const struct timer *x = &t->slots[a], *y = &t->slots[b];
 
 	return x->due_ns != y->due_ns ? x->due_ns < y->due_ns : x->order < y->order;
 }
 
-static void put(struct timer_table *t, uint32_t at, uint32_t slot)
+static void put_slot(struct timer_table *t, uint32_t at, uint32_t slot)
 {
 	t->heap[at] = slot;
 	t->slots[slot].at = at;
 }
 
-static void up(struct timer_table *t, uint32_t at, uint32_t slot)
+static void move_up(struct timer_table *t, uint32_t at, uint32_t slot)
 {
-	while (at > 0 && before(t, slot, t->heap[(at - 1) / 2])) {
-		put(t, at, t->heap[(at - 1) / 2]);
+	while (at > 0 && is_before(t, slot, t->heap[(at - 1) / 2])) {
+		put_slot(t, at, t->heap[(at - 1) / 2]);
 		at = (at - 1) / 2;
 	}
-	put(t, at, slot);
+	put_slot(t, at, slot);
 }
 
-static void down(struct timer_table *t, uint32_t at, uint32_t slot)
+static void move_down(struct timer_table *t, uint32_t at, uint32_t slot)
 {
 	for (;;) {
 		uint32_t child = 2 * at + 1;
 
-		if (child + 1 < t->n && before(t, t->heap[child + 1], t->heap[child]))
+		if (child + 1 < t->n && is_before(t, t->heap[child + 1], t->heap[child]))
 			child++;
-		if (child >= t->n || !before(t, t->heap[child], slot))
+		if (child >= t->n || !is_before(t, t->heap[child], slot))
 			break;
-		put(t, at, t->heap[child]);
+		put_slot(t, at, t->heap[child]);
 		at = child;
 	}
-	put(t, at, slot);
+	put_slot(t, at, slot);
 }
 
 static void note_due(struct timer_table *t)
@@ -85,10 +85,10 @@ static void unlink_slot(struct timer_table *t, uint32_t slot)
 	uint32_t at = t->slots[slot].at, last = t->heap[--t->n];
 
 	if (last != slot) {
-		if (at > 0 && before(t, last, t->heap[(at - 1) / 2]))
-			up(t, at, last);
+		if (at > 0 && is_before(t, last, t->heap[(at - 1) / 2]))
+			move_up(t, at, last);
 		else
-			down(t, at, last);
+			move_down(t, at, last);
 	}
 	note_due(t);
 }
@@ -97,7 +97,7 @@ static void link_slot(struct timer_table *t, uint32_t slot, int64_t due_ns)
 {
 	t->slots[slot].due_ns = due_ns;
 	t->slots[slot].order = t->order++;
-	up(t, t->n++, slot);
+	move_up(t, t->n++, slot);
 	note_due(t);
 }
 
@@ -108,7 +108,7 @@ static void give_slot(struct timer_table *t, uint32_t slot)
 	t->free = slot;
 }
 
-static bool grow(struct script *s)
+static bool grow_slots(struct script *s)
 {
 	struct timer_table *t = s->rules->timers;
 	uint32_t cap = t->cap ? 2 * t->cap : FIRST_SLOTS;
@@ -139,14 +139,14 @@ static uint32_t take_slot(struct script *s)
 		t->free = t->slots[slot].at;
 		return slot;
 	}
-	if (t->fresh == t->cap && !grow(s))
+	if (t->fresh == t->cap && !grow_slots(s))
 		return NONE;
 	slot = t->fresh++;
 	t->slots[slot].generation = 1;
 	return slot;
 }
 
-static double id_of(const struct timer_table *t, uint32_t slot)
+static double make_id(const struct timer_table *t, uint32_t slot)
 {
 	return (double)t->slots[slot].generation * SCRIPT_TIMERS + slot;
 }
@@ -184,11 +184,11 @@ static int timer_arm(lua_State *L)
 	ns = (int64_t)llround(seconds * 1e9);
 	t->slots[slot].period_ns = lua_toboolean(L, 3) ? ns : 0;
 	link_slot(t, slot, clock_wall_ns(&s->clock) + ns);
-	lua_pushnumber(L, id_of(t, slot));
+	lua_pushnumber(L, make_id(t, slot));
 	return 1;
 }
 
-static void forget(lua_State *L, uint32_t slot)
+static void forget_function(lua_State *L, uint32_t slot)
 {
 	push_functions(L);
 	lua_pushnil(L);
@@ -206,7 +206,7 @@ static int timer_disarm(lua_State *L)
 	if (slot >= t->fresh || t->slots[slot].generation != id / SCRIPT_TIMERS)
 		return 0;
 	unlink_slot(t, slot);
-	forget(L, slot);
+	forget_function(L, slot);
 	give_slot(t, slot);
 	return 0;
 }
@@ -217,14 +217,14 @@ struct firing {
 };
 
 /* Argument 1: struct firing. */
-static int fire(lua_State *L)
+static int call_function(lua_State *L)
 {
 	const struct firing *f = lua_touserdata(L, 1);
 
 	push_functions(L);
 	lua_rawgeti(L, -1, (int)f->slot + 1);
 	if (f->last) {
-		forget(L, f->slot);
+		forget_function(L, f->slot);
 		give_slot(script_of(L)->rules->timers, f->slot);
 	}
 	lua_call(L, 0, 0);
@@ -247,7 +247,7 @@ bool script_timer_fire(struct script *s, int64_t after)
 			due += (after - due) / m->period_ns * m->period_ns + m->period_ns;
 		link_slot(t, slot, due);
 	}
-	r = script_protect(s, fire, &f, &err);
+	r = script_protect(s, call_function, &f, &err);
 	if (r < 0)
 		log_msg(s->log, LOG_USHER_SCRIPT_FAULT, "timer: %s", err.text);
 	return r >= 0;

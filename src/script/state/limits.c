@@ -41,7 +41,7 @@ enum {
 #endif
 enum { KEPT_OCTETS = SANITIZED ? 0 : 256 * 1024 };
 
-static size_t memory_now(const struct script *s)
+static size_t get_memory(const struct script *s)
 {
 	return atomic_load_explicit(&s->limits.memory, memory_order_relaxed);
 }
@@ -49,7 +49,7 @@ static size_t memory_now(const struct script *s)
 static bool may_grow(struct script *s, size_t old, size_t n)
 {
 	size_t max = s->limits.memory_max + (s->limits.reserve ? RESERVE : 0);
-	size_t now = memory_now(s);
+	size_t now = get_memory(s);
 
 	if (n > s->limits.object_max || now - old > max || n > max - (now - old)) {
 		s->limits.out_of_memory = true;
@@ -69,15 +69,15 @@ static bool may_grow(struct script *s, size_t old, size_t n)
 /* --- Small objects, which come and go by the million: a few of each size are kept ------------- */
 
 /* Steps of 16 octets; 0: too large to be kept. */
-static unsigned size_class(size_t n)
+static unsigned find_size(size_t n)
 {
 	return n <= (size_t)SCRIPT_SIZES * SIZE_STEP ? (unsigned)((n + SIZE_STEP - 1) / SIZE_STEP)
 						     : 0;
 }
 
-static void *take(struct script *s, size_t n)
+static void *take_block(struct script *s, size_t n)
 {
-	unsigned c = size_class(n);
+	unsigned c = find_size(n);
 	void *p = c ? s->limits.kept[c - 1].first : NULL;
 
 	if (!p)
@@ -87,9 +87,9 @@ static void *take(struct script *s, size_t n)
 	return p;
 }
 
-static void give(struct script *s, void *p, size_t n)
+static void give_block(struct script *s, void *p, size_t n)
 {
-	unsigned c = size_class(n);
+	unsigned c = find_size(n);
 
 	if (!p || !c || s->limits.kept[c - 1].n >= KEPT_OCTETS / SIZE_STEP / c) {
 		free(p);
@@ -100,21 +100,21 @@ static void give(struct script *s, void *p, size_t n)
 	s->limits.kept[c - 1].n++;
 }
 
-static void *resize(struct script *s, void *p, size_t old, size_t n)
+static void *resize_block(struct script *s, void *p, size_t old, size_t n)
 {
-	unsigned from = size_class(old), to = size_class(n);
+	unsigned from = find_size(old), to = find_size(n);
 	void *fresh;
 
 	if (!p)
-		return take(s, n);
+		return take_block(s, n);
 	if (!from && !to)
 		return realloc(p, n);
 	if (from == to)
 		return p;
-	fresh = take(s, n);
+	fresh = take_block(s, n);
 	if (fresh) {
 		memcpy(fresh, p, old < n ? old : n);
-		give(s, p, old);
+		give_block(s, p, old);
 	}
 	return fresh;
 }
@@ -123,13 +123,13 @@ void script_alloc_fini(struct script *s)
 {
 	for (unsigned c = 1; c <= SCRIPT_SIZES; c++)
 		while (s->limits.kept[c - 1].first)
-			free(take(s, (size_t)c * SIZE_STEP));
+			free(take_block(s, (size_t)c * SIZE_STEP));
 }
 
 static void on_count(lua_State *L, lua_Debug *ar);
 
 /* Sizes from 2^18 on: 0 for 256 to 512 KiB. -1: a smaller one. */
-static int large_class(size_t n)
+static int find_large(size_t n)
 {
 	int c = n >> LARGE_BITS ? (int)(sizeof(n) * 8) - 1 - __builtin_clzl(n) - LARGE_BITS : -1;
 
@@ -139,7 +139,7 @@ static int large_class(size_t n)
 /* Large objects came or went: instructions from hook to hook by the largest that is left. */
 static void note_large(struct script *s, size_t old, size_t n)
 {
-	int from = large_class(old), to = large_class(n), c = SCRIPT_LARGE;
+	int from = find_large(old), to = find_large(n), c = SCRIPT_LARGE;
 	unsigned slice;
 
 	if (from == to || !s->limits.slice)
@@ -169,13 +169,13 @@ void *script_alloc(void *ud, void *p, size_t old, size_t n)
 	if (n == 0) {
 		if (unlikely(old >> LARGE_BITS))
 			note_large(s, old, 0);
-		give(s, p, old);
-		atomic_store_explicit(&s->limits.memory, memory_now(s) - old, memory_order_relaxed);
+		give_block(s, p, old);
+		atomic_store_explicit(&s->limits.memory, get_memory(s) - old, memory_order_relaxed);
 		return NULL;
 	}
 	if (n > old && !may_grow(s, old, n))
 		return NULL;
-	fresh = resize(s, p, old, n);
+	fresh = resize_block(s, p, old, n);
 	if (!fresh) {
 		s->limits.out_of_memory = true;
 		return n <= old ? p : NULL;
@@ -183,7 +183,7 @@ void *script_alloc(void *ud, void *p, size_t old, size_t n)
 	if (unlikely((old | n) >> LARGE_BITS))
 		note_large(s, old, n);
 	s->limits.allocated += n > old ? n - old : 0;
-	now = memory_now(s) - old + n;
+	now = get_memory(s) - old + n;
 	atomic_store_explicit(&s->limits.memory, now, memory_order_relaxed);
 	if (now > atomic_load_explicit(&s->limits.memory_peak, memory_order_relaxed))
 		atomic_store_explicit(&s->limits.memory_peak, now, memory_order_relaxed);
@@ -195,7 +195,7 @@ void *script_memory(struct script *s, void *p, size_t old, size_t n)
 	return script_alloc(s, p, old, n);
 }
 
-static int64_t coarse_ns(void)
+static int64_t read_clock(void)
 {
 	struct timespec ts;
 
@@ -203,9 +203,9 @@ static int64_t coarse_ns(void)
 	return ts.tv_sec * NS_PER_S + ts.tv_nsec;
 }
 
-static bool late(struct script *s)
+static bool is_late(struct script *s)
 {
-	int64_t now = coarse_ns();
+	int64_t now = read_clock();
 
 	if (s->limits.deadline_ns == 0)
 		s->limits.deadline_ns = now + s->limits.call_ms * NS_PER_MS;
@@ -234,7 +234,7 @@ raise_spent(lua_State *L, struct script *s, const lua_Debug *ar, bool time)
 /* Is it worth to collect: is little left, and was enough allocated since the last time? */
 static bool should_collect(const struct script *s, size_t full)
 {
-	size_t now = memory_now(s);
+	size_t now = get_memory(s);
 	size_t room = now < s->limits.memory_max ? (s->limits.memory_max - now) / 2 : 0;
 	size_t enough = MAX(MIN(room, s->limits.memory_max / 16), s->limits.memory_max / 256);
 
@@ -245,7 +245,7 @@ static void collect_early(lua_State *L, struct script *s)
 {
 	if (!should_collect(s, s->limits.memory_max / 4 * 3))
 		return;
-	s->limits.left -= (int64_t)(memory_now(s) / (4 * OCTETS_PER_INSTRUCTION));
+	s->limits.left -= (int64_t)(get_memory(s) / (4 * OCTETS_PER_INSTRUCTION));
 	s->limits.allocated = 0;
 	(void)lua_gc(L, LUA_GCCOLLECT, 0);
 }
@@ -259,7 +259,8 @@ static void on_count(lua_State *L, lua_Debug *ar)
 		return;
 	s->limits.left -= s->limits.slice;
 	collect_early(L, s);
-	if (s->limits.left > 0 && !s->limits.spent && !s->limits.out_of_memory && !(time = late(s)))
+	if (s->limits.left > 0 && !s->limits.spent && !s->limits.out_of_memory &&
+	    !(time = is_late(s)))
 		return;
 	if (lua_getinfo(L, "Sl", ar) == 0)
 		ar->short_src[0] = '?', ar->short_src[1] = '\0';
@@ -308,7 +309,7 @@ void script_arm_again(struct script *s)
 	s->limits.deadline_ns = 0;
 }
 
-static int collect(lua_State *L)
+static int collect_garbage(lua_State *L)
 {
 	(void)lua_gc(L, LUA_GCCOLLECT, 0);
 	return 0;
@@ -321,7 +322,7 @@ void script_make_room(struct script *s)
 	s->limits.reserve = true;
 	/* twice: objects with a finalizer go in the second */
 	for (int i = 0; i < 2; i++)
-		if (lua_cpcall(s->L, collect, NULL) != 0)
+		if (lua_cpcall(s->L, collect_garbage, NULL) != 0)
 			lua_pop(s->L, 1);
 	s->limits.reserve = false;
 	s->limits.allocated = 0;

@@ -37,14 +37,14 @@ static const struct value *to_value(lua_State *L, int idx, enum kind kind)
 		       : NULL;
 }
 
-static const struct value *any_value(lua_State *L, int idx)
+static const struct value *find_value(lua_State *L, int idx)
 {
 	const struct value *v = to_value(L, idx, KIND_ADDR);
 
 	return v ? v : to_value(L, idx, KIND_NETWORK);
 }
 
-static double number_of(const struct value *v)
+static double make_number(const struct value *v)
 {
 	return v->kind == KIND_ADDR ? (double)(int)v->addr
 				    : (double)(v->bits + 1) * 4294967296.0 + v->addr;
@@ -53,7 +53,7 @@ static double number_of(const struct value *v)
 static void push_value(lua_State *L, struct value v)
 {
 	struct value *fresh;
-	double n = number_of(&v);
+	double n = make_number(&v);
 
 	script_push_key(L, &key_values);
 	lua_pushnumber(L, n);
@@ -165,9 +165,9 @@ static int network_new(lua_State *L)
 	return 1;
 }
 
-static int value_tostring(lua_State *L)
+static int push_value_text(lua_State *L)
 {
-	const struct value *v = any_value(L, 1);
+	const struct value *v = find_value(L, 1);
 	char text[IP_TEXT_LEN];
 
 	if (!v)
@@ -179,16 +179,16 @@ static int value_tostring(lua_State *L)
 	return 1;
 }
 
-static int value_eq(lua_State *L)
+static int compare_values(lua_State *L)
 {
-	const struct value *a = any_value(L, 1);
-	const struct value *b = any_value(L, 2);
+	const struct value *a = find_value(L, 1);
+	const struct value *b = find_value(L, 2);
 
-	lua_pushboolean(L, a && b && number_of(a) == number_of(b));
+	lua_pushboolean(L, a && b && make_number(a) == make_number(b));
 	return 1;
 }
 
-static int compare(lua_State *L, bool or_equal)
+static int compare_addrs(lua_State *L, bool or_equal)
 {
 	const struct value *a = to_value(L, 1, KIND_ADDR);
 	const struct value *b = to_value(L, 2, KIND_ADDR);
@@ -201,12 +201,12 @@ static int compare(lua_State *L, bool or_equal)
 
 static int addr_lt(lua_State *L)
 {
-	return compare(L, false);
+	return compare_addrs(L, false);
 }
 
 static int addr_le(lua_State *L)
 {
-	return compare(L, true);
+	return compare_addrs(L, true);
 }
 
 static int addr_index(lua_State *L)
@@ -254,12 +254,12 @@ static int network_index(lua_State *L)
 	return 1;
 }
 
-static int value_newindex(lua_State *L)
+static int refuse_change(lua_State *L)
 {
 	return luaL_error(L, "IPv4 addresses and networks cannot be changed");
 }
 
-static void new_key(lua_State *L, const char *key)
+static void make_key_table(lua_State *L, const char *key)
 {
 	lua_pushlightuserdata(L, (void *)(uintptr_t)key);
 	lua_newtable(L);
@@ -268,9 +268,9 @@ static void new_key(lua_State *L, const char *key)
 	lua_rawset(L, LUA_REGISTRYINDEX); /* the table stays on the stack */
 }
 
-static void new_meta(lua_State *L, enum kind kind, const char *name, const luaL_Reg *functions)
+static void make_meta(lua_State *L, enum kind kind, const char *name, const luaL_Reg *functions)
 {
-	new_key(L, &key_meta[kind]);
+	make_key_table(L, &key_meta[kind]);
 	luaL_setfuncs(L, functions, 0);
 	lua_pushstring(L, name);
 	lua_setfield(L, -2, "__metatable");
@@ -280,27 +280,30 @@ static void new_meta(lua_State *L, enum kind kind, const char *name, const luaL_
 void script_open_addr(lua_State *L)
 {
 	static const luaL_Reg of_addr[] = {
-		{"__tostring", value_tostring},
-		{"__eq", value_eq},
+		{"__tostring", push_value_text},
+		{"__eq", compare_values},
 		{"__lt", addr_lt},
 		{"__le", addr_le},
 		{"__index", addr_index},
-		{"__newindex", value_newindex},
+		{"__newindex", refuse_change},
 		{NULL, NULL},
 	};
 	static const luaL_Reg of_network[] = {
-		{"__tostring", value_tostring}, {"__eq", value_eq}, {"__index", network_index},
-		{"__newindex", value_newindex}, {NULL, NULL},
+		{"__tostring", push_value_text},
+		{"__eq", compare_values},
+		{"__index", network_index},
+		{"__newindex", refuse_change},
+		{NULL, NULL},
 	};
 
-	new_key(L, &key_values);
+	make_key_table(L, &key_values);
 	lua_newtable(L);
 	lua_pushliteral(L, "v");
 	lua_setfield(L, -2, "__mode");
 	(void)lua_setmetatable(L, -2);
 	lua_pop(L, 1);
-	new_meta(L, KIND_ADDR, "addr", of_addr);
-	new_meta(L, KIND_NETWORK, "network", of_network);
+	make_meta(L, KIND_ADDR, "addr", of_addr);
+	make_meta(L, KIND_NETWORK, "network", of_network);
 }
 
 void script_push_ipv4(lua_State *L)

@@ -19,7 +19,7 @@
 enum { CODE_MIN = 1, CODE_MAX = 254, WHAT_LEN = 96, ITEM_MAX = 4 };
 
 /* Of types with a fixed width: octets of one value; 0: others. */
-static size_t width(enum option_type t)
+static size_t get_width(enum option_type t)
 {
 	switch ((int)t) {
 	case OPTION_BOOLEAN:
@@ -43,14 +43,14 @@ static bool is_octets(enum option_type t)
 	return t == OPTION_BINARY || t == OPTION_STRING || t == OPTION_EMPTY;
 }
 
-static const struct option_def *def_by_code(const struct script_dhcp *d, uint8_t code)
+static const struct option_def *find_by_code(const struct script_dhcp *d, uint8_t code)
 {
 	if (d->host && d->host->by_code)
 		return d->host->by_code(d, code);
 	return option_def_by_code(OPTION_SPACE_DHCP4, code);
 }
 
-static const struct option_def *def_by_name(const struct script_dhcp *d, const char *name)
+static const struct option_def *find_by_name(const struct script_dhcp *d, const char *name)
 {
 	if (d->host && d->host->by_name)
 		return d->host->by_name(d, name);
@@ -69,7 +69,7 @@ static uint8_t check_code(lua_State *L, const struct script_dhcp *d, int idx,
 		(void)snprintf(name, sizeof(name), "%s", lua_tostring(L, idx));
 		for (char *p = name; *p; p++)
 			*p = *p == '_' ? '-' : *p;
-		def = def_by_name(d, name);
+		def = find_by_name(d, name);
 		if (!def)
 			luaL_error(L, "dhcp.options: no option is called '%s'",
 				   lua_tostring(L, idx));
@@ -79,11 +79,11 @@ static uint8_t check_code(lua_State *L, const struct script_dhcp *d, int idx,
 	n = script_check_number(L, idx, "dhcp.options: a code or name");
 	if (!(n >= CODE_MIN && n <= CODE_MAX) || floor(n) != n)
 		luaL_error(L, "dhcp.options: %f is no option code (1 to 254)", n);
-	*ret_def = def_by_code(d, (uint8_t)n);
+	*ret_def = find_by_code(d, (uint8_t)n);
 	return (uint8_t)n;
 }
 
-static const char *what_of(uint8_t code, char out[WHAT_LEN])
+static const char *make_name(uint8_t code, char out[WHAT_LEN])
 {
 	(void)snprintf(out, WHAT_LEN, "dhcp.options[%u]", code);
 	return out;
@@ -131,15 +131,15 @@ static void push_list(lua_State *L, const struct option_def *def, struct span da
 	struct rd r = rd_init(data);
 	int i = 1;
 
-	lua_createtable(L, (int)(data.n / width(def->type)), 0);
+	lua_createtable(L, (int)(data.n / get_width(def->type)), 0);
 	while (rd_left(&r) && rd_ok(&r)) {
 		push_one(L, def->type, &r);
 		lua_rawseti(L, -2, i++);
 	}
 }
 
-static void push_value(lua_State *L, struct script_dhcp *d, const struct option_def *def,
-		       struct span data)
+static void push_option(lua_State *L, struct script_dhcp *d, const struct option_def *def,
+			struct span data)
 {
 	struct rd r = rd_init(data);
 
@@ -147,9 +147,9 @@ static void push_value(lua_State *L, struct script_dhcp *d, const struct option_
 		lua_pushboolean(L, 1);
 	} else if (!def || is_octets(def->type) || !option_data_valid(def, data)) {
 		push_octets(L, data);
-	} else if (width(def->type) && def->flags & OPTION_F_ARRAY) {
+	} else if (get_width(def->type) && def->flags & OPTION_F_ARRAY) {
 		push_list(L, def, data);
-	} else if (width(def->type)) {
+	} else if (get_width(def->type)) {
 		push_one(L, def->type, &r);
 	} else {
 		buf_reset(&d->text);
@@ -170,7 +170,7 @@ static int options_index(lua_State *L, void *obj)
 
 	if (!o)
 		return 0;
-	push_value(L, d, def, o->data);
+	push_option(L, d, def, o->data);
 	return 1;
 }
 
@@ -221,7 +221,7 @@ static struct span encode_list(lua_State *L, struct dhcp4_msg *m, const struct o
 			       int idx, const char *what)
 {
 	size_t n = lua_objlen(L, idx);
-	size_t len = n * width(def->type);
+	size_t len = n * get_width(def->type);
 	void *mem = n <= UINT16_MAX ? arena_alloc(m->arena, len) : NULL;
 	struct wr w = wr_init(mem, len);
 
@@ -240,7 +240,7 @@ static struct span encode_list(lua_State *L, struct dhcp4_msg *m, const struct o
 static struct span encode_one(lua_State *L, struct dhcp4_msg *m, const struct option_def *def,
 			      int idx, const char *what)
 {
-	size_t len = width(def->type);
+	size_t len = get_width(def->type);
 	void *mem = arena_alloc(m->arena, ITEM_MAX);
 	struct wr w = wr_init(mem, len);
 
@@ -263,7 +263,7 @@ static struct span encode_text(lua_State *L, struct dhcp4_msg *m, const struct o
 }
 
 /* Octets of Lua's, copied to where the message's are. */
-static struct span keep(lua_State *L, struct dhcp4_msg *m, struct span s, const char *what)
+static struct span keep_octets(lua_State *L, struct dhcp4_msg *m, struct span s, const char *what)
 {
 	void *copy = arena_memdup(m->arena, s.p, s.n);
 
@@ -273,8 +273,8 @@ static struct span keep(lua_State *L, struct dhcp4_msg *m, struct span s, const 
 }
 
 /* Encodes the value at idx for a message, in its arena: by the definition's types, or as octets. */
-static struct span encode(lua_State *L, struct dhcp4_msg *m, const struct option_def *def, int idx,
-			  const char *what)
+static struct span encode_value(lua_State *L, struct dhcp4_msg *m, const struct option_def *def,
+				int idx, const char *what)
 {
 	int type = lua_type(L, idx);
 	struct span data;
@@ -287,13 +287,13 @@ static struct span encode(lua_State *L, struct dhcp4_msg *m, const struct option
 		if (def && def->type == OPTION_STRING && !option_data_valid(def, data))
 			luaL_error(L, "%s (%s): %d octets do not fit type %s", what, def->name,
 				   (int)data.n, option_type_name(def->type));
-		return keep(L, m, data, what);
+		return keep_octets(L, m, data, what);
 	}
-	if (type == LUA_TTABLE && width(def->type) && def->flags & OPTION_F_ARRAY)
+	if (type == LUA_TTABLE && get_width(def->type) && def->flags & OPTION_F_ARRAY)
 		data = encode_list(L, m, def, idx, what);
 	else if (type == LUA_TSTRING)
 		return encode_text(L, m, def, idx, what);
-	else if (width(def->type))
+	else if (get_width(def->type))
 		data = encode_one(L, m, def, idx, what);
 	else
 		script_expected(L, idx, what, "text");
@@ -303,11 +303,11 @@ static struct span encode(lua_State *L, struct dhcp4_msg *m, const struct option
 	return data;
 }
 
-static void set(lua_State *L, struct script_dhcp *d, uint8_t code, struct span data)
+static void set_option(lua_State *L, struct script_dhcp *d, uint8_t code, struct span data)
 {
 	char what[WHAT_LEN];
 
-	dhcp_check_room(L, dhcp4_opt_set_ref(d->msg, code, data), what_of(code, what));
+	dhcp_check_room(L, dhcp4_opt_set_ref(d->msg, code, data), make_name(code, what));
 	dhcp_touch(d);
 }
 
@@ -319,7 +319,7 @@ static bool options_newindex(lua_State *L, void *obj)
 	uint8_t code = check_code(L, d, 2, &def);
 
 	if (!lua_isnil(L, 3))
-		set(L, d, code, encode(L, d->msg, def, 3, what_of(code, what)));
+		set_option(L, d, code, encode_value(L, d->msg, def, 3, make_name(code, what)));
 	else if (dhcp4_opt_del(d->msg, code))
 		dhcp_touch(d);
 	return true;
@@ -337,8 +337,8 @@ static int options_raw(lua_State *L)
 
 	if (!lua_isnoneornil(L, 3)) {
 		(void)dhcp_write(L, d);
-		data = script_check_span(L, 3, what_of(code, what));
-		set(L, d, code, keep(L, d->msg, data, what));
+		data = script_check_span(L, 3, make_name(code, what));
+		set_option(L, d, code, keep_octets(L, d->msg, data, what));
 		return 0;
 	}
 	o = dhcp4_opt(d->msg, code);
@@ -364,7 +364,7 @@ static int options_next(lua_State *L)
 	if (code > CODE_MAX)
 		return 0;
 	lua_pushinteger(L, code);
-	push_value(L, d, def_by_code(d, (uint8_t)code), dhcp4_opt_data(d->msg, (uint8_t)code));
+	push_option(L, d, find_by_code(d, (uint8_t)code), dhcp4_opt_data(d->msg, (uint8_t)code));
 	return 2;
 }
 

@@ -41,7 +41,7 @@ bool script_is_time(lua_State *L, int idx, int64_t *ret_ns)
 	return true;
 }
 
-static int64_t from_seconds(lua_State *L, double seconds, const char *what)
+static int64_t convert_seconds(lua_State *L, double seconds, const char *what)
 {
 	if (!(fabs(seconds) < 9e9)) /* nanoseconds must fit; not a number does not */
 		luaL_error(L, "%s: %f seconds is out of range", what, seconds);
@@ -58,7 +58,7 @@ int64_t script_check_time(lua_State *L, int idx, const char *what)
 		return ns;
 	if (lua_type(L, idx) != LUA_TNUMBER)
 		script_expected(L, idx, what, "time or number of seconds");
-	return from_seconds(L, lua_tonumber(L, idx), what);
+	return convert_seconds(L, lua_tonumber(L, idx), what);
 }
 
 static int haka_time(lua_State *L)
@@ -73,7 +73,7 @@ static int haka_network_time(lua_State *L)
 	return 1;
 }
 
-static int64_t floor_s(int64_t ns)
+static int64_t floor_seconds(int64_t ns)
 {
 	return ns / NS_PER_S - (ns % NS_PER_S < 0);
 }
@@ -84,9 +84,9 @@ static int time_index(lua_State *L)
 	const char *key = lua_type(L, 2) == LUA_TSTRING ? lua_tostring(L, 2) : "";
 
 	if (strcmp(key, "secs") == 0)
-		lua_pushnumber(L, (double)floor_s(ns));
+		lua_pushnumber(L, (double)floor_seconds(ns));
 	else if (strcmp(key, "nsecs") == 0)
-		lua_pushnumber(L, (double)(ns - floor_s(ns) * NS_PER_S));
+		lua_pushnumber(L, (double)(ns - floor_seconds(ns) * NS_PER_S));
 	else if (strcmp(key, "seconds") == 0)
 		lua_pushnumber(L, (double)ns / 1e9);
 	else
@@ -101,7 +101,7 @@ static int time_newindex(lua_State *L)
 
 static int time_tostring(lua_State *L)
 {
-	time_t s = (time_t)floor_s(script_check_time(L, 1, "time"));
+	time_t s = (time_t)floor_seconds(script_check_time(L, 1, "time"));
 	char text[64];
 	struct tm tm;
 

@@ -72,7 +72,7 @@ static bool is_class(uint8_t letter)
 	return l >= 'a' && l <= 'z' && strchr("acdlpsuwxz", l);
 }
 
-static void set_add(uint8_t *set, uint8_t c)
+static void add_to_set(uint8_t *set, uint8_t c)
 {
 	set[c >> 3] |= (uint8_t)(1U << (c & 7));
 }
@@ -87,7 +87,7 @@ struct compiler {
 };
 
 /* Reads one member of a set, "%x", "a" or "a-z". Returns NULL or the error. */
-static const char *set_member(struct compiler *c, uint8_t *set)
+static const char *compile_member(struct compiler *c, uint8_t *set)
 {
 	uint8_t from = c->t.p[c->i++];
 
@@ -97,16 +97,16 @@ static const char *set_member(struct compiler *c, uint8_t *set)
 		from = c->t.p[c->i++];
 		for (unsigned o = 0; o < 256; o++)
 			if (is_class(from) ? in_class(from, (uint8_t)o) : o == from)
-				set_add(set, (uint8_t)o);
+				add_to_set(set, (uint8_t)o);
 		return NULL;
 	}
 	if (c->i + 1 < c->t.n && c->t.p[c->i] == '-' && c->t.p[c->i + 1] != ']') {
 		for (unsigned o = from; o <= c->t.p[c->i + 1]; o++)
-			set_add(set, (uint8_t)o);
+			add_to_set(set, (uint8_t)o);
 		c->i += 2;
 		return NULL;
 	}
-	set_add(set, from);
+	add_to_set(set, from);
 	return NULL;
 }
 
@@ -130,7 +130,7 @@ static const char *compile_set(struct compiler *c, uint8_t *ret_set)
 	start = c->i;
 	/* a ']' that comes first is a member */
 	while (c->i < c->t.n && (c->t.p[c->i] != ']' || c->i == start)) {
-		wrong = set_member(c, set);
+		wrong = compile_member(c, set);
 		if (wrong)
 			return wrong;
 	}
@@ -197,7 +197,7 @@ static const char *compile_capture(struct compiler *c, struct pattern_item *it, 
 	return NULL;
 }
 
-static bool repeats(uint8_t o)
+static bool is_repeat(uint8_t o)
 {
 	return o == '*' || o == '+' || o == '-' || o == '?';
 }
@@ -222,13 +222,14 @@ static const char *compile_item(struct compiler *c, struct pattern_item *it)
 	} else if (o == '.') {
 		it->kind = K_ANY;
 	}
-	if (!wrong && single && c->i < c->t.n && repeats(c->t.p[c->i]))
+	if (!wrong && single && c->i < c->t.n && is_repeat(c->t.p[c->i]))
 		it->repeat = c->t.p[c->i++];
 	return wrong;
 }
 
 /* Plain octets that follow each other become one literal. */
-static bool merge(struct pattern *p, const struct pattern_item *it, const struct compiler *c)
+static bool merge_literal(struct pattern *p, const struct pattern_item *it,
+			  const struct compiler *c)
 {
 	struct pattern_item *last = p->n_items ? &p->items[p->n_items - 1] : NULL;
 
@@ -262,7 +263,7 @@ const char *pattern_compile(struct pattern *p, struct span text, bool anchor)
 
 		if (wrong)
 			return wrong;
-		if (merge(p, &it, &c))
+		if (merge_literal(p, &it, &c))
 			continue;
 		if (p->n_items == PATTERN_ITEMS - 1)
 			return "pattern too complex";
@@ -279,7 +280,7 @@ static bool in_set(const struct pattern *p, uint8_t set, uint8_t o)
 	return p->sets[set][o >> 3] >> (o & 7) & 1;
 }
 
-static bool one(const struct pattern *p, const struct pattern_item *it, uint8_t o)
+static bool match_one(const struct pattern *p, const struct pattern_item *it, uint8_t o)
 {
 	switch (it->kind) {
 	case K_ANY:
@@ -294,14 +295,14 @@ static bool one(const struct pattern *p, const struct pattern_item *it, uint8_t 
 }
 
 /* False when they are used up. */
-static bool step(struct pattern_match *m, uint64_t n)
+static bool count_step(struct pattern_match *m, uint64_t n)
 {
 	m->steps = n < m->steps ? m->steps - n : 0;
 	return m->steps > 0;
 }
 
-static const uint8_t *run(const struct pattern *p, struct pattern_match *m, unsigned i,
-			  const uint8_t *s);
+static const uint8_t *run_items(const struct pattern *p, struct pattern_match *m, unsigned i,
+				const uint8_t *s);
 
 static const uint8_t *run_repeat(const struct pattern *p, struct pattern_match *m, unsigned i,
 				 const uint8_t *s)
@@ -315,17 +316,17 @@ static const uint8_t *run_repeat(const struct pattern *p, struct pattern_match *
 
 	if (it->repeat == '-') {
 		for (;; q++) {
-			r = run(p, m, i + 1, q);
-			if (r || !step(m, 1) || q == end || !one(p, it, *q))
+			r = run_items(p, m, i + 1, q);
+			if (r || !count_step(m, 1) || q == end || !match_one(p, it, *q))
 				return r;
 		}
 	}
-	while (q < max && one(p, it, *q))
+	while (q < max && match_one(p, it, *q))
 		q++;
-	if (!step(m, (uint64_t)(q - s) + 1))
+	if (!count_step(m, (uint64_t)(q - s) + 1))
 		return NULL;
 	for (; q >= first; q--) {
-		r = run(p, m, i + 1, q);
+		r = run_items(p, m, i + 1, q);
 		if (r || m->steps == 0)
 			return r;
 		if (q == s)
@@ -335,8 +336,8 @@ static const uint8_t *run_repeat(const struct pattern *p, struct pattern_match *
 }
 
 /* "%bxy": behind the y that closes the x at s, or NULL. */
-static const uint8_t *balance(const struct pattern_item *it, struct pattern_match *m,
-			      const uint8_t *s)
+static const uint8_t *match_balanced(const struct pattern_item *it, struct pattern_match *m,
+				     const uint8_t *s)
 {
 	const uint8_t *end = m->subject.p + m->subject.n;
 	const uint8_t *q = s;
@@ -350,7 +351,7 @@ static const uint8_t *balance(const struct pattern_item *it, struct pattern_matc
 		else if (*q == it->a)
 			depth++;
 	}
-	(void)step(m, (uint64_t)(q - s));
+	(void)count_step(m, (uint64_t)(q - s));
 	return depth ? NULL : q + 1;
 }
 
@@ -384,25 +385,25 @@ static const uint8_t *run_fixed(const struct pattern *p, struct pattern_match *m
 		return s;
 	case K_BACK:
 		n = m->captures[it->a].n;
-		if (n < 0 || (size_t)n > left || !step(m, (uint64_t)n / 16))
+		if (n < 0 || (size_t)n > left || !count_step(m, (uint64_t)n / 16))
 			return NULL;
 		return n == 0 || memcmp(s, m->captures[it->a].p, (size_t)n) == 0 ? s + n : NULL;
 	case K_BALANCE:
-		return balance(it, m, s);
+		return match_balanced(it, m, s);
 	case K_FRONTIER:
 		return at_frontier(p, it, m, s) ? s : NULL;
 	case K_END:
 		return left == 0 ? s : NULL;
 	default:
-		return left && one(p, it, *s) ? s + 1 : NULL;
+		return left && match_one(p, it, *s) ? s + 1 : NULL;
 	}
 }
 
-static const uint8_t *run(const struct pattern *p, struct pattern_match *m, unsigned i,
-			  const uint8_t *s)
+static const uint8_t *run_items(const struct pattern *p, struct pattern_match *m, unsigned i,
+				const uint8_t *s)
 {
 	for (; p->items[i].kind != K_MATCH; i++) {
-		if (!step(m, 1))
+		if (!count_step(m, 1))
 			return NULL;
 		if (p->items[i].repeat)
 			return run_repeat(p, m, i, s);
@@ -419,14 +420,14 @@ bool pattern_search(const struct pattern *p, struct pattern_match *m, size_t fro
 	const uint8_t *base = m->subject.p;
 
 	for (size_t at = from; at <= m->subject.n; at++) {
-		const uint8_t *end = run(p, m, 0, base + at);
+		const uint8_t *end = run_items(p, m, 0, base + at);
 
 		if (end) {
 			*ret_start = at;
 			*ret_end = (size_t)(end - base);
 			return true;
 		}
-		if (!step(m, 1) || p->anchored)
+		if (!count_step(m, 1) || p->anchored)
 			return false;
 	}
 	return false;

@@ -27,8 +27,8 @@ struct search {
 	struct pattern_match m;
 };
 
-static void search_init(lua_State *L, struct search *s, int subject, struct span pattern,
-			bool anchor)
+static void begin_search(lua_State *L, struct search *s, int subject, struct span pattern,
+			 bool anchor)
 {
 	const char *wrong = pattern_compile(&s->pattern, pattern, anchor);
 
@@ -38,8 +38,8 @@ static void search_init(lua_State *L, struct search *s, int subject, struct span
 	script_charge(L, pattern.n / 4 + 1);
 }
 
-static bool search_next(lua_State *L, struct search *s, size_t from, size_t *ret_start,
-			size_t *ret_end)
+static bool find_next(lua_State *L, struct search *s, size_t from, size_t *ret_start,
+		      size_t *ret_end)
 {
 	const struct script *script = script_of(L);
 	uint64_t steps = !script->limits.depth	   ? UINT64_MAX / 2
@@ -78,7 +78,7 @@ static int push_captures(lua_State *L, const struct search *s, size_t start, siz
 }
 
 /* Where "init" points: negative from the end, clipped. */
-static size_t start_at(lua_State *L, int idx, size_t n)
+static size_t check_start(lua_State *L, int idx, size_t n)
 {
 	lua_Integer i = luaL_optinteger(L, idx, 1);
 
@@ -117,7 +117,7 @@ static int find_or_match(lua_State *L, bool find)
 {
 	struct span subject = check_span(L, 1);
 	struct span pattern = check_span(L, 2);
-	size_t from = start_at(L, 3, subject.n);
+	size_t from = check_start(L, 3, subject.n);
 	struct search s uninit;
 	size_t start = 0;
 	size_t end = 0;
@@ -128,8 +128,8 @@ static int find_or_match(lua_State *L, bool find)
 	}
 	if (find && (lua_toboolean(L, 4) || is_plain(pattern)))
 		return find_plain(L, subject, pattern, from);
-	search_init(L, &s, 1, pattern, true);
-	if (!search_next(L, &s, from, &start, &end)) {
+	begin_search(L, &s, 1, pattern, true);
+	if (!find_next(L, &s, from, &start, &end)) {
 		lua_pushnil(L);
 		return 1;
 	}
@@ -158,8 +158,8 @@ static int gmatch_next(lua_State *L)
 	size_t start = 0;
 	size_t end = 0;
 
-	search_init(L, &s, lua_upvalueindex(1), check_span(L, lua_upvalueindex(2)), false);
-	if (from > s.m.subject.n || !search_next(L, &s, from, &start, &end))
+	begin_search(L, &s, lua_upvalueindex(1), check_span(L, lua_upvalueindex(2)), false);
+	if (from > s.m.subject.n || !find_next(L, &s, from, &start, &end))
 		return 0;
 	lua_pushinteger(L, (lua_Integer)(end == start ? end + 1 : end));
 	lua_replace(L, lua_upvalueindex(3));
@@ -227,7 +227,8 @@ static void add_value(lua_State *L, luaL_Buffer *b, const struct search *s, size
 	luaL_addvalue(b);
 }
 
-static void gsub_one(lua_State *L, luaL_Buffer *b, const struct search *s, size_t start, size_t end)
+static void add_replacement(lua_State *L, luaL_Buffer *b, const struct search *s, size_t start,
+			    size_t end)
 {
 	if (lua_isstring(L, 3))
 		add_text(L, b, s, start, end);
@@ -253,14 +254,14 @@ static int string_gsub(lua_State *L)
 			      type == LUA_TFUNCTION,
 		      3, "string, function or table expected");
 	script_check_stack(L, "gsub");
-	search_init(L, &s, 1, check_span(L, 2), true);
+	begin_search(L, &s, 1, check_span(L, 2), true);
 	lua_settop(L, 4);
 	luaL_buffinit(L, &b);
-	while (n < most && at <= subject.n && search_next(L, &s, at, &start, &end)) {
+	while (n < most && at <= subject.n && find_next(L, &s, at, &start, &end)) {
 		luaL_addlstring(&b, (const char *)subject.p + at, start - at);
 		n++;
 		script_charge(L, 2);
-		gsub_one(L, &b, &s, start, end);
+		add_replacement(L, &b, &s, start, end);
 		at = end;
 		if (end == start) { /* an empty match: one octet on */
 			if (at < subject.n)
@@ -385,7 +386,7 @@ static int charge_sort(lua_State *L)
 	return call_original(L);
 }
 
-static void wrap(lua_State *L, const char *name, lua_CFunction fn)
+static void wrap_function(lua_State *L, const char *name, lua_CFunction fn)
 {
 	lua_getfield(L, -1, name);
 	lua_pushstring(L, name);
@@ -403,17 +404,17 @@ void script_open_strings(lua_State *L)
 
 	lua_getglobal(L, "string");
 	luaL_setfuncs(L, own, 0);
-	wrap(L, "format", charge_text);
-	wrap(L, "lower", charge_text);
-	wrap(L, "upper", charge_text);
-	wrap(L, "reverse", charge_text);
-	wrap(L, "rep", charge_rep);
+	wrap_function(L, "format", charge_text);
+	wrap_function(L, "lower", charge_text);
+	wrap_function(L, "upper", charge_text);
+	wrap_function(L, "reverse", charge_text);
+	wrap_function(L, "rep", charge_rep);
 	lua_getglobal(L, "table");
-	wrap(L, "concat", charge_concat);
-	wrap(L, "sort", charge_sort);
-	wrap(L, "insert", charge_insert);
-	wrap(L, "maxn", charge_elements);
+	wrap_function(L, "concat", charge_concat);
+	wrap_function(L, "sort", charge_sort);
+	wrap_function(L, "insert", charge_insert);
+	wrap_function(L, "maxn", charge_elements);
 	lua_pushvalue(L, LUA_GLOBALSINDEX);
-	wrap(L, "tonumber", charge_tonumber);
+	wrap_function(L, "tonumber", charge_tonumber);
 	lua_pop(L, 3);
 }
