@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * PCRE2 (pcre2api(3), pcre2partial(3)). Its memory comes from the state's allocator, so the cap
- * holds for it; JIT code is bounded by the number of patterns. A stream is matched with
- * PCRE2_PARTIAL_HARD: a match that could continue waits for more octets.
+ * Regular expressions: PCRE2 compiles and matches them (pcre2api(3), pcre2partial(3)). Its memory
+ * comes from the state's allocator, so the cap holds for it; JIT code is bounded by the number of
+ * patterns. A stream is matched with PCRE2_PARTIAL_HARD: a match that could continue waits for more
+ * octets.
  */
 #include "script/regexp/regexp_impl.h"
 #include "script/state/script_impl.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * The cost of a match: how many steps it may take, and what it is charged.
+ * The cost of a match: how many steps PCRE2 may take, and how many instructions are charged.
  */
 #include "script/regexp/regexp.h"
 #include "script/state/script_impl.h"

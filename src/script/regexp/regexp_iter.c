@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Regular expressions on buffers: subs, iterators, and iterators that wait for more of a stream. Of
- * the latter each piece is fed to a sink; the octets of a match that has begun are held back if the
- * caller wants them as a sub. If the length of held octets is changed meanwhile, they are
- * matched anew from the beginning of the match.
+ * Regular expressions on buffers, matched by PCRE2 (regexp.c): subs, iterators, and iterators that
+ * wait for more of a stream. Of the latter each piece is fed to a sink; the octets of a match that
+ * has begun are held back if the caller wants them as a sub. If the length of held octets is
+ * changed meanwhile, they are matched anew from the beginning of the match.
  */
 #include "script/buffer/buffer_impl.h"
 #include "script/regexp/regexp_impl.h"

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * require('regexp/pcre').re for Lua: re:compile, re:match, re:set; regexp:match, :create_sink;
- * sink:feed, :ispartial; haka.regexp_result(). Positions are octets from 0; `last` is the first
- * behind the match, as Haka has it.
+ * Regular expressions for scripts, matched by PCRE2 (regexp.c): re:compile and re:match of
+ * require('regexp/pcre').re; regexp:match, :create_sink; sink:feed, :ispartial;
+ * haka.regexp_result(). Positions are octets from 0; `last` is the first behind the match, as Haka
+ * has it.
  */
 #include "script/regexp/regexp_object.h"
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Objects of regular expressions in Lua: one userdata for all kinds, which frees its part.
+ * Objects of regular expressions in Lua: one userdata for all kinds, which frees the part that
+ * PCRE2 or Vectorscan made.
  */
 #include "script/regexp/regexp_object.h"
 #include "script/state/script_impl.h"

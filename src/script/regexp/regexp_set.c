@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Sets of patterns. Those the scanning engine takes go to it together; the others (back references,
- * look-around), or all when there is no engine or few patterns, are matched one by one with PCRE2.
- * A stream reports each pattern once.
+ * Sets of patterns: Vectorscan or PCRE2 match them. Only the estimate of the work of a pattern is
+ * our own code, because Vectorscan compiles without a bound. Those the scanning engine takes go to
+ * it together; the others (back references, look-around), or all when there is no engine or few
+ * patterns, are matched one by one with PCRE2. A stream reports each pattern once.
  */
 #include "script/regexp/regexp_impl.h"
 

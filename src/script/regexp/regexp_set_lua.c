@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
  * Sets of patterns in Lua: re:set, set:match, set:create_sink, set:engine; sink:feed.
+ * Vectorscan or PCRE2 do the work (regexp_set.c).
  */
 #include "script/regexp/regexp_object.h"
 

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Compiling and matching Lua patterns. The number of a capture is known from the pattern's text,
- * and a program has no branches: so captures need no undoing when the matcher goes back, since
- * every item before the end is passed again.
+ * Compiling and matching Lua patterns. This is our own code: LuaJIT's matcher can be interrupted by
+ * no hook, and PCRE2 has another language of patterns. The number of a capture is known from the
+ * pattern's text, and a program has no branches: so captures need no undoing when the matcher goes
+ * back, since every item before the end is passed again.
  */
 #include "script/values/pattern.h"
 
