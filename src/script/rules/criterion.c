@@ -66,7 +66,7 @@ static void add_range(lua_State *L, struct criterion_maker *m, uint64_t lo, uint
 	m->c->ranges[m->c->n++] = (struct criterion_range){lo, hi};
 }
 
-/* One value, no list. */
+/* Adds the value at idx, which is no list. */
 static void add_value(lua_State *L, struct criterion_maker *m, int idx)
 {
 	const struct criterion *other;
@@ -109,7 +109,7 @@ static void add_value(lua_State *L, struct criterion_maker *m, int idx)
 	script_expected(L, idx, m->what, "number, boolean, text, address, network or haka.range");
 }
 
-/* How many ranges the value at idx may need. */
+/* Returns how many ranges the value at idx may need. */
 static uint32_t count_room(lua_State *L, int idx)
 {
 	const struct criterion *c;
@@ -142,7 +142,7 @@ static struct criterion_maker begin_criterion(lua_State *L, uint32_t room, const
 	return m;
 }
 
-/* The table of texts becomes the environment; the criterion stays at the top. */
+/* Makes the table of texts the environment of the criterion, which stays at the top. */
 static void end_criterion(lua_State *L, struct criterion_maker *m)
 {
 	(void)lua_setfenv(L, -2);

@@ -19,7 +19,7 @@ struct criterion {
 	struct criterion_range ranges[];
 };
 
-/* Is v in one of n ranges, which are sorted? */
+/* Returns whether v is in one of n ranges, which are sorted. */
 static inline bool criterion_includes(const struct criterion_range *r, uint32_t n, uint64_t v)
 {
 	uint32_t lo = 0;

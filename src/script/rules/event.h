@@ -11,6 +11,7 @@
  */
 #pragma once
 
+#include "script/rules/field.h"
 #include "script/state/script.h"
 #include "script/state/script_head.h"
 
@@ -20,26 +21,6 @@ enum {
 	/* Rules may say options = {streamed = true}: they run as a coroutine, one a stream (struct
 	   script_raise). */
 	SCRIPT_EVENT_STREAMED = 1,
-};
-
-/* Something about an event or a decision that can be compared without Lua. Addresses in host order,
- * booleans 0 and 1. */
-enum script_field_kind {
-	SCRIPT_FIELD_NUMBER,
-	SCRIPT_FIELD_ADDRESS,
-	SCRIPT_FIELD_BOOLEAN,
-	SCRIPT_FIELD_TEXT
-};
-
-struct script_filter_field {
-	const char *name;
-	uint64_t (*get)(const void *ctx);
-	bool (*present)(
-		const void *ctx); /* NULL: always. An absent field matches nothing but absent() */
-	int (*parse)(const char *text,
-		     uint64_t *ret); /* a value given as text; negative: unknown. NULL: refused */
-	enum script_field_kind kind; /* its type in Lua, for policies */
-	const char *(*text)(uint64_t value); /* of SCRIPT_FIELD_TEXT; NULL counts as nil */
 };
 
 /* A new event. 0, -USHER_E_EXISTS, -USHER_E_LIMIT, -USHER_E_SCRIPT (memory). dissector may be

@@ -70,17 +70,17 @@ struct event_step {
 	const struct script_raise *r;
 	const struct listener *l;
 };
-/* Has the listener a coroutine for the stream, which waits? Allocates nothing. */
+/* Returns whether a coroutine of the listener waits for the stream. Allocates nothing. */
 bool event_follows(struct script *s, const struct listener *l, const void *stream);
 void event_streams_open(lua_State *L);
 
-/* "dissector.name" or "haka.name" */
+/* Writes the name of an event, "dissector.name" or "haka.name", and returns `out`. */
 const char *event_text(const struct event *e, char out[2 * SCRIPT_NAME_LEN]);
-/* The key of an index function, or the name of its type. */
+/* Returns the key of an index function, which is at idx, or the name of its type. */
 const char *event_key_text(lua_State *L, int idx);
 /* Writes the place in the script that is running. */
 void event_find_place(lua_State *L, char out[SCRIPT_WHERE_LEN]);
-/* The event object at idx; NULL if it is something else. */
+/* Returns the event at idx, and its number; NULL if it is something else. */
 struct event *event_at(lua_State *L, int idx, unsigned *ret_id);
 /* Appends a listener that is complete. */
 void event_attach(struct script *s, unsigned id, struct listener *l);

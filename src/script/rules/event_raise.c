@@ -47,7 +47,7 @@ static bool note_result(struct raising *w, struct rule_stats *stats, int r,
 	return r == 0;
 }
 
-/* Argument 1: struct script_raise. In a protected call. */
+/* Called in a protected call. Argument 1: struct script_raise. */
 static int push_args(lua_State *L)
 {
 	const struct script_raise *r = lua_touserdata(L, 1);
@@ -116,13 +116,14 @@ static bool call_lua(struct raising *w, int function, struct rule_stats *stats, 
 	return note_result(w, stats, r, &err);
 }
 
-/* The only listener of an event: its arguments are pushed in the call that it gets. */
+/* A listener that is the only one of an event: its arguments are pushed in the call that it gets.
+ */
 struct only_listener {
 	const struct script_raise *r;
 	int eval;
 };
 
-/* Argument 1: struct only_listener. In a protected call. */
+/* Called in a protected call. Argument 1: struct only_listener. */
 static int call_only(lua_State *L)
 {
 	const struct only_listener *o = lua_touserdata(L, 1);

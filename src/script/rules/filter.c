@@ -72,7 +72,7 @@ static bool is_skipped(const char *skip, const char *name)
 	return skip && strstr(skip, word);
 }
 
-/* How many texts the criterion at the top has. */
+/* Returns how many texts the criterion at the top has. */
 static uint32_t count_texts(lua_State *L)
 {
 	uint32_t n = 0;
@@ -87,7 +87,7 @@ static uint32_t count_texts(lua_State *L)
 	return n;
 }
 
-/* The texts of the criterion at the top become numbers at r. */
+/* Converts the texts of the criterion at the top into numbers, at r. Returns how many. */
 static uint32_t parse_texts(lua_State *L, const struct script_filter_field *f, const char *what,
 			    struct criterion_range *r)
 {

@@ -36,7 +36,7 @@ static const struct script_action *to_action(lua_State *L, int idx)
 	return o && lua_objlen(L, idx) == sizeof(*o) && o->magic == ACTION_MAGIC ? o->action : NULL;
 }
 
-/* action(policy, ctx, values, desc), by a script */
+/* Called when a script calls an action: action(policy, ctx, values, desc). */
 static int call_action(lua_State *L)
 {
 	const struct script_action *a = to_action(L, 1);

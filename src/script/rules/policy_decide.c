@@ -43,7 +43,7 @@ struct deciding {
 	const struct script_decision *d;
 };
 
-/* Argument 1: struct deciding. In a protected call. */
+/* Called in a protected call. Argument 1: struct deciding. */
 static int run_actions(lua_State *L)
 {
 	const struct deciding *w = lua_touserdata(L, 1);

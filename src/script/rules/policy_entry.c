@@ -16,7 +16,7 @@ static bool has_actions(lua_State *L, int idx)
 	return lua_type(L, idx) == LUA_TTABLE;
 }
 
-/* The entry, on the stack and anchored, with its actions; the table of arguments is at 2. */
+/* Pushes a new entry with its actions. The table of arguments is at 2. */
 static struct policy_entry *new_entry(lua_State *L)
 {
 	struct policy_entry *e;
@@ -44,7 +44,7 @@ static struct policy_entry *new_entry(lua_State *L)
 	return e;
 }
 
-/* The criteria of a script's own policy: a table of the registry. */
+/* Returns a reference to a new table of criteria, for a script's own policy. */
 static int take_criteria(lua_State *L)
 {
 	char what[2 * SCRIPT_NAME_LEN];

@@ -9,7 +9,7 @@
 #include <lauxlib.h>
 #include <stdio.h>
 
-/* Do all criteria at `criteria` (a table) hold for the table of values at `values`? */
+/* Returns whether all criteria of the table at `criteria` hold for the table at `values`. */
 static bool check_criteria(lua_State *L, int criteria, int values)
 {
 	lua_pushnil(L);
@@ -28,7 +28,8 @@ static bool check_criteria(lua_State *L, int criteria, int values)
 	return true;
 }
 
-/* Argument fields of policy:apply, each at the top of the stack. */
+/* Pushes a field of the argument of policy:apply; table: a table is expected, nothing makes an
+ * empty one. */
 static void push_argument(lua_State *L, const char *name, bool table)
 {
 	char what[64];

@@ -18,7 +18,8 @@ static size_t count_fields(const struct script_class *cls)
 	return n;
 }
 
-/* Is the name free in the map at the top, and may a class `up` steps above give it? */
+/* Returns whether a name is free in the map at the top, and a class `up` steps above may give it.
+ */
 static bool may_map(lua_State *L, const char *name, uint32_t up)
 {
 	bool free;
@@ -29,7 +30,7 @@ static bool may_map(lua_State *L, const char *name, uint32_t up)
 	return free;
 }
 
-/* Pushes the map; the entries it points to are in the userdata below. */
+/* Pushes the map of a class. Its values point to `entries`, in the userdata below. */
 static void push_names(lua_State *L, const struct script_class *cls, struct class_entry *entries)
 {
 	const struct script_class *own = cls;

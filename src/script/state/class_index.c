@@ -27,7 +27,7 @@ static const struct class_handle *check_self(lua_State *L)
 	return h;
 }
 
-/* The field or method of the class or one above it that is meant perhaps; NULL: none is near. */
+/* Returns the nearest name of a field or method of a class or one above it; NULL: none is near. */
 static const char *find_nearest(const struct script_class *cls, const char *name)
 {
 	struct nearest near = nearest_init(name);

@@ -41,7 +41,7 @@ struct script_limits {
 void *script_alloc(void *ud, void *p, size_t old, size_t n);
 /* Called when an outermost call begins. */
 void script_arm(struct script *s);
-/* In the middle of a call that waited for a person: all of it once more. */
+/* Gives the whole budget once more to a call that waited for a person. */
 void script_arm_again(struct script *s);
-/* When the outermost call has ended: collects if memory is full. */
+/* Called when the outermost call has ended: collects garbage if memory is full. */
 void script_make_room(struct script *s);

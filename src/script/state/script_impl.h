@@ -82,29 +82,29 @@ static inline void script_count(_Atomic uint64_t *n)
 			      memory_order_relaxed);
 }
 
-/* script_pcall() with a message handler that is on the stack already. */
+/* Calls like script_pcall(), with a message handler that is on the stack already. */
 int script_call(struct script *s, int nargs, int nresults, int handler, struct script_error *err);
 
-/* Raises if no pcall may hold this error up: a spent budget, no memory, haka.abort(). The error is
- * at idx. */
+/* Raises the error at idx if no pcall of a script may catch it: a spent budget, no memory,
+ * haka.abort(). */
 void script_rethrow(lua_State *L, int idx);
 
-/* Does the text open with "file:line: "? */
+/* Returns whether the text opens with "file:line: ". */
 bool script_has_place(const char *text);
 /* Writes the line of the innermost function in Lua as "file:line"; skip_own: not of Lua of our own
  * ("[usher]"). False: there is none, and `out` is unchanged. */
 bool script_find_line(lua_State *L, bool skip_own, char *out, size_t n);
 /*
- * lua_pushlightuserdata outside of a protected call: LuaJIT notes the upper half of a pointer when
+ * Pushes a lightuserdata outside of a protected call: LuaJIT notes the upper half of a pointer when
  * it sees a new one, which must not fail for want of memory.
  */
 void script_push_pointer(struct script *s, const void *p);
-/* Loads text as a function onto the stack: a lua_load status. */
+/* Loads text as a function onto the stack. Returns the status of lua_load(). */
 int script_load(lua_State *L, struct span text, const char *chunkname);
-/* The text at the top of the stack, which is replaced if it has octets of value 0: they become
- * "\\x00". */
+/* Returns the text at the top of the stack. Replaces it before if it has octets of value 0: they
+ * become "\\x00". */
 const char *script_visible(lua_State *L);
-/* The text of a file, to be freed, without byte order mark. NULL with *ret_why. */
+/* Returns the text of a file without byte order mark, to be freed; NULL with *ret_why. */
 char *script_read_file(const char *path, size_t *ret_len, const char **ret_why);
-/* The first of the search path. */
+/* Makes the directory of a file the first of the search path. 0, or -ENOMEM. */
 int script_first_path(struct script *s, const char *file);
