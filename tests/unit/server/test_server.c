@@ -15,7 +15,7 @@
 #include "server/core/same_client.h"
 #include "server/core/server.h"
 #include "server/core/snapshot.h"
-#include "server/core/stages.h"
+#include "server/stages/stages.h"
 #include "server/core/trace.h"
 #include "server/worker/worker.h"
 
