@@ -15,6 +15,7 @@
 #include "server/core/same_client.h"
 #include "server/core/server.h"
 #include "server/core/snapshot.h"
+#include "server/core/services.h"
 #include "server/stages/stages.h"
 #include "server/core/trace.h"
 #include "server/worker/worker.h"
@@ -344,15 +345,25 @@ static void test_trace_ring(void **state)
 	arena_fini(&a);
 }
 
+static unsigned n_waits;
+
+static void count_wait(struct exchange *x)
+{
+	(void)x;
+	n_waits++;
+}
+
 /* An answer waits for the decision on its row, and goes only if the row is durable. */
 static enum verdict commit_row(struct exchange *x, uint8_t who)
 {
 	struct lease l = lease_of(who);
 	struct lease_client c = {.hw = lease_hw(&l)};
+	static const struct stage_services services = {.wait_durable = count_wait};
 	struct lease_change ch;
 
 	memset(x, 0, sizeof(*x));
-	x->w = srv.workers[0];
+	x->srv = &srv;
+	x->services = &services;
 	arena_init_fixed(&x->pkt.arena, mem[0], sizeof(mem[0]));
 	l.addr = 0xc0000200 + who;
 	assert_int_equal(lease_db_assign(srv.db, &l, &c, &ch), 0);
@@ -367,6 +378,7 @@ static void test_commit_outcomes(void **state)
 	struct exchange *x = &ex[0];
 
 	(void)state;
+	n_waits = 0;
 	fake_store_init(&s, srv.db);
 	srv.store = &s.store;
 	assert_int_equal(commit_row(x, 1), VERDICT_PARK);
@@ -388,6 +400,7 @@ static void test_commit_outcomes(void **state)
 	fake_store_down(&s);
 	assert_int_equal(commit_row(x, 4), VERDICT_DROP);
 	assert_int_equal(x->drop, DROP_STORE_DOWN);
+	assert_int_equal(n_waits, 3);
 	srv.store = NULL;
 	fake_store_fini(&s);
 }
