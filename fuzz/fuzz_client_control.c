@@ -9,7 +9,7 @@
 #include "client/os/command.h"
 #include "client/os/control.h"
 #include "client/os/driver.h"
-#include "config/json.h"
+#include "config/json/json.h"
 #include "runtime/loop.h"
 
 static uint32_t random_u32(void *ctx)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /* Any text parses or is refused with a place; a tree that is written and parsed again is equal. */
 #include "fuzz.h"
-#include "config/json.h"
+#include "config/json/json.h"
 
 static void round_trip(struct span text, const struct json_opts *o, bool pretty)
 {

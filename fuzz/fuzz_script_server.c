@@ -11,7 +11,7 @@
 #include "base/arena.h"
 #include "base/clock.h"
 #include "config/config.h"
-#include "config/json.h"
+#include "config/json/json.h"
 #include "lease/lease.h"
 #include "script/state/script_opts.h"
 #include "server/lua/lua_hook.h"

@@ -13,7 +13,7 @@
 #include "config/config.h"
 #include "control/channel.h"
 #include "control/framing.h"
-#include "lease/journal.h"
+#include "lease/journal/journal.h"
 #include "lease/lease_db.h"
 #include "runtime/iface.h"
 #include "runtime/loop.h"

@@ -6,7 +6,7 @@
 #pragma once
 
 #include "base/cursor.h"
-#include "config/json.h"
+#include "config/json/json.h"
 #include "fuzz.h"
 #include "packet/packet.h"
 #include "server/manage/command.h"

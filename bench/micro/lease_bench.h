@@ -6,7 +6,7 @@
 #pragma once
 
 #include "base/clock.h"
-#include "lease/journal.h"
+#include "lease/journal/journal.h"
 #include "lease/lease_db.h"
 
 int64_t cpu_ns(void); /* of this thread */

@@ -24,7 +24,7 @@
 #include "base/ip.h"
 #include "base/log.h"
 #include "config/config.h"
-#include "lease/journal.h"
+#include "lease/journal/journal.h"
 #include "lease/lease_db.h"
 #include "runtime/iface.h"
 #include "runtime/loop.h"

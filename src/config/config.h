@@ -10,7 +10,7 @@
 #include "base/log.h"
 #include "base/span.h"
 #include "config/expr.h"
-#include "config/json.h"
+#include "config/json/json.h"
 #include "wire/option_def.h"
 
 /* --- classes ---------------------------------------------------------------------------------- */

@@ -5,7 +5,7 @@
  */
 #pragma once
 
-#include "config/json.h"
+#include "config/json/json.h"
 
 enum schema_ctx {
 #define MAP_KIND(sym, name) SCHEMA_##sym,

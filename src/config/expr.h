@@ -8,7 +8,7 @@
 
 #include "base/arena.h"
 #include "base/span.h"
-#include "config/json.h"
+#include "config/json/json.h"
 
 struct dhcp4_msg;
 struct packet;

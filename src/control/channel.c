@@ -13,7 +13,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/log.h"
-#include "config/json.h"
+#include "config/json/json.h"
 #include "config/problems.h"
 #include "control/framing.h"
 #include "runtime/loop.h"

@@ -8,7 +8,7 @@
 
 #include "base/attr.h"
 #include "base/buf.h"
-#include "config/json.h"
+#include "config/json/json.h"
 #include "lease/lease_field.h"
 
 #include <string.h>

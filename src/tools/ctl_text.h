@@ -6,7 +6,7 @@
 #pragma once
 
 #include "base/buf.h"
-#include "config/json.h"
+#include "config/json/json.h"
 
 struct ctl_text {
 	struct buf text;

@@ -9,7 +9,7 @@
 #include "base/buf.h"
 #include "base/cleanup.h"
 #include "base/error.h"
-#include "config/json.h"
+#include "config/json/json.h"
 #include "control/channel.h"
 #include "control/request.h"
 #include "tools/ctl_help.h"

@@ -8,7 +8,7 @@
 
 #include "base/arena.h"
 #include "base/buf.h"
-#include "config/json.h"
+#include "config/json/json.h"
 #include "fake/fake_files.h"
 #include "hook/hook.h"
 #include "packet/packet.h"

@@ -12,7 +12,7 @@
 #include "base/log.h"
 #include "capture/capture.h"
 #include "config/config.h"
-#include "lease/journal.h"
+#include "lease/journal/journal.h"
 #include "lease/lease_db.h"
 #include "lease/lease_store_backend.h"
 #include "runtime/loop.h"

@@ -9,7 +9,7 @@
 #include "base/error.h"
 #include "base/ip.h"
 #include "client/core/lease.h"
-#include "config/json.h"
+#include "config/json/json.h"
 
 #include <stdio.h>
 

@@ -9,7 +9,7 @@
 #include "base/ip.h"
 #include "client/os/control.h"
 #include "client/os/driver.h"
-#include "config/json.h"
+#include "config/json/json.h"
 #include "control/channel.h"
 #include "wire/option_def.h"
 

@@ -4,7 +4,7 @@
  */
 #include "client/os/control.h"
 
-#include "config/json.h"
+#include "config/json/json.h"
 #include "control/channel.h"
 #include "runtime/loop.h"
 

@@ -5,7 +5,7 @@
 #pragma once
 
 #include "base/arena.h"
-#include "config/json.h"
+#include "config/json/json.h"
 #include "gate/guard/guard.h"
 
 struct guard_config {

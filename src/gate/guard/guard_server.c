@@ -13,7 +13,7 @@
 #include "base/error.h"
 #include "base/ip.h"
 #include "base/log.h"
-#include "config/json.h"
+#include "config/json/json.h"
 #include "control/request.h"
 #include "gate/guard/guard_impl.h"
 

@@ -4,7 +4,7 @@
  */
 #pragma once
 
-#include "config/json.h"
+#include "config/json/json.h"
 #include "control/channel.h"
 #include "gate/run/command.h"
 

@@ -9,7 +9,7 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/log.h"
-#include "config/json.h"
+#include "config/json/json.h"
 #include "server/core/exchange.h"
 #include "server/core/server.h"
 

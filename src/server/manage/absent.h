@@ -5,7 +5,7 @@
  */
 #pragma once
 
-#include "config/json.h"
+#include "config/json/json.h"
 
 struct config;
 struct iface_table;

@@ -6,7 +6,7 @@
 #pragma once
 
 #include "base/attr.h"
-#include "config/json.h"
+#include "config/json/json.h"
 #include "control/channel.h"
 #include "server/manage/daemon.h"
 

@@ -9,7 +9,7 @@
 #include "base/log.h"
 #include "config/problems.h"
 #include "control/channel.h"
-#include "lease/journal.h"
+#include "lease/journal/journal.h"
 #include "server/core/server.h"
 
 struct arena;

@@ -10,7 +10,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "config/config.h"
-#include "lease/journal.h"
+#include "lease/journal/journal.h"
 #include "runtime/loop.h"
 #include "server/manage/lease_check.h"
 #include "server/core/snapshot.h"

@@ -6,7 +6,7 @@
 #pragma once
 
 #include "base/attr.h"
-#include "config/json.h"
+#include "config/json/json.h"
 #include "lease/lease.h"
 
 /* The first argument that cannot be taken, in words for the answer. */

@@ -11,7 +11,7 @@
 #include "base/log.h"
 #include "capture/capture.h"
 #include "config/config.h"
-#include "lease/journal.h"
+#include "lease/journal/journal.h"
 #include "lease/lease_db.h"
 #include "runtime/iface.h"
 #include "server/manage/daemon.h"

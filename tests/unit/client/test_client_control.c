@@ -11,7 +11,7 @@
 #include "client/os/command.h"
 #include "client/os/control.h"
 #include "client/os/driver.h"
-#include "config/json.h"
+#include "config/json/json.h"
 #include "control/channel.h"
 #include "runtime/loop.h"
 

@@ -6,7 +6,7 @@
 
 #include "base/error.h"
 #include "base/sha256.h"
-#include "config/json.h"
+#include "config/json/json.h"
 
 #include <stdio.h>
 #include <stdlib.h>

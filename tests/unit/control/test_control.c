@@ -7,7 +7,7 @@
 
 #include "base/buf.h"
 #include "base/clock.h"
-#include "config/json.h"
+#include "config/json/json.h"
 #include "control/channel.h"
 #include "control/framing.h"
 #include "runtime/loop.h"

@@ -10,7 +10,7 @@
 #include "base/clock.h"
 #include "base/ip.h"
 #include "capture/frames_backend.h"
-#include "config/json.h"
+#include "config/json/json.h"
 #include "control/channel.h"
 #include "runtime/loop.h"
 

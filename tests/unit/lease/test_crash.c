@@ -10,7 +10,7 @@
  */
 #include "base/error.h"
 #include "fake/fake_files.h"
-#include "lease/journal.h"
+#include "lease/journal/journal.h"
 #include "lease/lease_db.h"
 
 #include <errno.h>

@@ -5,9 +5,9 @@
  */
 #include "base/error.h"
 #include "fake/fake_files.h"
-#include "lease/journal_impl.h"
+#include "lease/journal/journal_impl.h"
 #include "lease/lease_csv.h"
-#include "lease/journal.h"
+#include "lease/journal/journal.h"
 #include "lease/lease_db.h"
 #include "unit/lease_file.h"
 

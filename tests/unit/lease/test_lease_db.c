@@ -4,7 +4,7 @@
  * many threads at one address.
  */
 #include "base/error.h"
-#include "lease/journal.h"
+#include "lease/journal/journal.h"
 #include "lease_db_util.h"
 
 #include <pthread.h>

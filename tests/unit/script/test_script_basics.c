@@ -8,7 +8,7 @@
 #include "script/state/class.h"
 
 #include "base/log.h"
-#include "config/json.h"
+#include "config/json/json.h"
 
 #include <errno.h>
 #include <lauxlib.h>

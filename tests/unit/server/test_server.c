@@ -7,7 +7,7 @@
 
 #include "base/hash.h"
 #include "config/config.h"
-#include "config/json.h"
+#include "config/json/json.h"
 #include "fake/fake_store.h"
 #include "hook/hook.h"
 #include "lease/lease_db.h"

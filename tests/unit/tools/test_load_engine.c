@@ -7,7 +7,7 @@
 
 #include "base/attr.h"
 #include "base/clock.h"
-#include "config/json.h"
+#include "config/json/json.h"
 #include "lease/lease_csv.h"
 #include "tools/load_engine.h"
 #include "tools/load_io_backend.h"

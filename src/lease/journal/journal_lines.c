@@ -7,12 +7,12 @@
  * hole does not end where disk sectors do: there, it may be the rest of a row whose beginning was
  * lost.
  */
-#include "lease/journal_lines.h"
+#include "lease/journal/journal_lines.h"
 
 #include "base/error.h"
 #include "base/log.h"
-#include "lease/journal_reject.h"
-#include "lease/journal_rows.h"
+#include "lease/journal/journal_reject.h"
+#include "lease/journal/journal_rows.h"
 #include "lease/lease_csv.h"
 
 #include <errno.h>

@@ -3,7 +3,7 @@
  * Coming back: a store that is down tries to write its rows again, from memory (journal_retail.c)
  * or from the table (journal_lfc.c); and the look at the live file, which others may have changed.
  */
-#include "lease/journal_files.h"
+#include "lease/journal/journal_files.h"
 
 #include "base/error.h"
 #include "base/log.h"

@@ -12,7 +12,7 @@
 #pragma once
 
 #include "base/buf.h"
-#include "lease/journal.h"
+#include "lease/journal/journal.h"
 #include "lease/lease_db.h"
 #include "lease/lease_store_backend.h"
 

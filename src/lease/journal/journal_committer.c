@@ -3,7 +3,7 @@
  * The committer's thread: it waits for rows, for the end of an interval, or for the time to look at
  * the live file, and does one turn of the work.
  */
-#include "lease/journal_impl.h"
+#include "lease/journal/journal_impl.h"
 
 /* With mu held: is there anything for the committer? */
 static bool has_work(const struct journal *j)

@@ -5,7 +5,7 @@
  * process; so processes of that name are looked for as well, and files that changed while they were
  * read are not believed.
  */
-#include "lease/journal_files.h"
+#include "lease/journal/journal_files.h"
 
 #include <ctype.h>
 #include <dirent.h>

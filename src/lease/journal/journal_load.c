@@ -3,12 +3,12 @@
  * Reading the lease files at start, in their order: one thread reads lines (journal_lines.c),
  * another one puts the rows into the table (journal_rows.c).
  */
-#include "lease/journal_lines.h"
+#include "lease/journal/journal_lines.h"
 
 #include "base/error.h"
 #include "base/log.h"
-#include "lease/journal_reject.h"
-#include "lease/journal_rows.h"
+#include "lease/journal/journal_reject.h"
+#include "lease/journal/journal_rows.h"
 #include "lease/lease_csv.h"
 #include "lease/lease_load.h"
 

@@ -7,7 +7,7 @@
 #pragma once
 
 #include "base/cleanup.h"
-#include "config/json.h"
+#include "config/json/json.h"
 
 struct json_source {
 	const char *file;

@@ -3,7 +3,7 @@
  * Opening the journal: load, cut off a torn end, make the rows that were read durable, end an
  * interrupted clean-up, start the threads.
  */
-#include "lease/journal_files.h"
+#include "lease/journal/journal_files.h"
 
 #include "lease/lease_csv.h"
 

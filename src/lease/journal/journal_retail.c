@@ -5,7 +5,7 @@
  * a process that ends meanwhile finds them in the page cache, and a machine that ends finds the
  * octets that its disk took. No way needs room for more than those rows.
  */
-#include "lease/journal_files.h"
+#include "lease/journal/journal_files.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -9,7 +9,7 @@
  * over a newer .2 would bring back rows that the snapshot left out. The live file is never put
  * aside while .completed exists, because .1 is not read beside it.
  */
-#include "lease/journal_files.h"
+#include "lease/journal/journal_files.h"
 
 #include "lease/lease_csv.h"
 

@@ -11,7 +11,7 @@
  * acknowledged, and four times a second, its name must still lead to the file that is open, and its
  * length be ours. Until then the store is down, and says so: up, epoch, and everybody who waits.
  */
-#include "lease/journal_files.h"
+#include "lease/journal/journal_files.h"
 
 #include "base/error.h"
 #include "base/log.h"

@@ -2,7 +2,7 @@
 /*
  * The text of a configuration: a regular file, or a FIFO whose writer may be slow.
  */
-#include "config/json_lex.h"
+#include "config/json/json_lex.h"
 
 #include "base/buf.h"
 #include "base/clock.h"

@@ -3,7 +3,7 @@
  * Groups of rows: the committer takes the pending rows as a group, writes and syncs it, and makes
  * it known as durable; or the store goes down, and its epoch moves.
  */
-#include "lease/journal_files.h"
+#include "lease/journal/journal_files.h"
 
 #include "base/error.h"
 #include "base/log.h"

@@ -5,12 +5,12 @@
  * there already (from an earlier start with the same lease file) is not appended again: rows are
  * counted by their hash. NULs, of which a power cut leaves whole blocks, are left out.
  */
-#include "lease/journal_files.h"
+#include "lease/journal/journal_files.h"
 
 #include "base/error.h"
 #include "base/hash.h"
 #include "base/rng.h"
-#include "lease/journal_reject.h"
+#include "lease/journal/journal_reject.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -2,7 +2,7 @@
 /*
  * Strings of JSON (RFC 8259 7): escapes are decoded, and the octets are valid UTF-8.
  */
-#include "config/json_lex.h"
+#include "config/json/json_lex.h"
 
 #include "base/error.h"
 

@@ -5,7 +5,7 @@
  */
 #pragma once
 
-#include "lease/journal_impl.h"
+#include "lease/journal/journal_impl.h"
 
 /* --- journal_files.c -------------------------------------------------------------------------- */
 /* name + suffix (".1", ".2", ".output", ".completed", ".next"; "" the live file). */

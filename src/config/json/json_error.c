@@ -2,7 +2,7 @@
 /*
  * Errors with a place in a file.
  */
-#include "config/json.h"
+#include "config/json/json.h"
 
 #include <stdarg.h>
 #include <stdio.h>

@@ -4,7 +4,7 @@
  * may be removed. Nothing is overwritten or removed that was not written by a lease journal (ours
  * or Kea's); it gets a new name instead: <name>.aside-1 and so on.
  */
-#include "lease/journal_files.h"
+#include "lease/journal/journal_files.h"
 
 #include "base/error.h"
 #include "base/log.h"

@@ -2,7 +2,7 @@
 /*
  * Numbers of JSON (RFC 8259 6), and the spellings that Kea's dialect has besides.
  */
-#include "config/json_lex.h"
+#include "config/json/json_lex.h"
 
 #include "base/error.h"
 

@@ -8,7 +8,7 @@
  * in a file and without Kea's order of keys; to write with one, each answer would be copied node by
  * node first. usher-client, which is static with musl, writes its answers with this file, too.
  */
-#include "config/json.h"
+#include "config/json/json.h"
 
 #include <math.h>
 #include <stdarg.h>

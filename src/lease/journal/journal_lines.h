@@ -4,7 +4,7 @@
  */
 #pragma once
 
-#include "lease/journal_files.h"
+#include "lease/journal/journal_files.h"
 
 struct loader {
 	struct journal *j;

@@ -4,7 +4,7 @@
  * step a commit. It lets go of everything as soon as the store goes down: recovery is the
  * committer's, and uses the same files.
  */
-#include "lease/journal_files.h"
+#include "lease/journal/journal_files.h"
 
 #include "base/error.h"
 #include "base/log.h"

@@ -8,7 +8,7 @@
  * Acknowledged rows are never cut off before they are somewhere else: a process that ends meanwhile
  * finds them in the page cache, and a machine that ends finds the octets that its disk took.
  */
-#include "lease/journal_impl.h"
+#include "lease/journal/journal_impl.h"
 
 #include "lease/lease_csv.h"
 

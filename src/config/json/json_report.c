@@ -3,7 +3,7 @@
  * The place of the JSON reader, and its complaints: an error ends the parse, or is reported and
  * stepped over.
  */
-#include "config/json_lex.h"
+#include "config/json/json_lex.h"
 
 #include "base/error.h"
 

@@ -4,10 +4,10 @@
  * that 256 KiB of stack hold the deepest text. A tree is either whole or not given at all. Also the
  * look-ups in a tree.
  */
-#include "config/json.h"
+#include "config/json/json.h"
 
 #include "base/error.h"
-#include "config/json_lex.h"
+#include "config/json/json_lex.h"
 
 #include <stdarg.h>
 #include <stdio.h>

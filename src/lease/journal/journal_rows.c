@@ -7,7 +7,7 @@
  * Which of the two has to wait for the other depends on the machine, its memory most of all. The
  * waiting one has the kernel clear some of the memory that the next records will need.
  */
-#include "lease/journal_rows.h"
+#include "lease/journal/journal_rows.h"
 
 #include "lease/lease_load.h"
 

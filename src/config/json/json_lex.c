@@ -5,7 +5,7 @@
  * in every source, and line_start <= p, so that a column is a difference of pointers. Tokens never
  * cross from one source into another.
  */
-#include "config/json_lex.h"
+#include "config/json/json_lex.h"
 
 #include "base/error.h"
 
