@@ -5,7 +5,7 @@
 BUILD = build
 TIME ?= 60
 
-.PHONY: all deps build run quick format check fuzz prove bench bench-client bench-gate clean
+.PHONY: all deps build run quick format tidy check fuzz prove bench bench-client bench-gate clean
 
 all: build
 
@@ -31,6 +31,11 @@ quick: build
 # Lays out every C file as .clang-format says.
 format:
 	tests/format_test.py . --write
+
+# clang-tidy on the files that were changed (SINCE=commit); .clang-tidy has the checks.
+tidy: build
+	tools/deps.sh tidy
+	tools/tidy.sh
 
 # LONG=1: the long loops of the system tests.
 check:

@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: MPL-2.0
-# Installs the Debian packages of the purposes named (build, lab, test, fuzz, prove, bench) that are missing;
+# Installs the Debian packages of the purposes named (build, lab, test, fuzz, tidy, prove, bench) that are missing;
 # runs apt only when one is. Daemons that come with a package are not started: a machine on which the
 # tests were run must not serve DHCP because of it.
 set -eu

@@ -9,14 +9,13 @@
 #include "base/cursor.h"
 #include "capture/filter.h"
 #include "capture/frames_backend.h"
+#include "capture/frames_interface.h"
 #include "capture/socket.h"
 #include "capture/switch.h"
 
 #include <errno.h>
-#include <libmnl/libmnl.h>
 #include <linux/if_ether.h>
 #include <linux/if_packet.h>
-#include <linux/rtnetlink.h>
 #include <linux/virtio_net.h>
 #include <net/if.h>
 #include <net/if_arp.h>
@@ -399,29 +398,6 @@ static const struct frames_ops link_ops = {
 	.close = link_close,
 };
 
-static int interface_of(int fd, const char *name, int *ret_index, uint8_t ret_mac[6])
-{
-	struct ifreq req = {0};
-
-	if (strlen(name) >= sizeof(req.ifr_name))
-		return -ENODEV;
-	memcpy(req.ifr_name, name, strlen(name));
-	if (ioctl(fd, SIOCGIFHWADDR, &req) < 0)
-		return -errno;
-	if (req.ifr_hwaddr.sa_family != ARPHRD_ETHER && req.ifr_hwaddr.sa_family != ARPHRD_LOOPBACK)
-		return -EPROTONOSUPPORT;
-	memcpy(ret_mac, req.ifr_hwaddr.sa_data, 6);
-	*ret_index = (int)if_nametoindex(name);
-	return *ret_index ? 0 : -ENODEV;
-}
-
-static int promiscuous(int fd, int ifindex)
-{
-	struct packet_mreq m = {.mr_ifindex = ifindex, .mr_type = PACKET_MR_PROMISC};
-
-	return setsockopt(fd, SOL_PACKET, PACKET_ADD_MEMBERSHIP, &m, sizeof(m)) < 0 ? -errno : 0;
-}
-
 static int join_group(int fd, const struct frames_link_opts *o, unsigned port)
 {
 	int group = (o->group * GROUP_STEP + (int)port) & 0xffff;
@@ -440,7 +416,7 @@ static int join_group(int fd, const struct frames_link_opts *o, unsigned port)
 static int port_configure(struct port *p, const struct frames_link_opts *o, unsigned i)
 {
 	struct sockaddr_ll a = {.sll_family = AF_PACKET, .sll_protocol = htons(ETH_P_ALL)};
-	int r = interface_of(p->fd, o->ifnames[i], &a.sll_ifindex, p->mac);
+	int r = frames_interface_of(p->fd, o->ifnames[i], &a.sll_ifindex, p->mac);
 
 	if (r == 0)
 		r = sock_set_int(p->fd, SOL_PACKET, PACKET_VNET_HDR, 1);
@@ -453,7 +429,7 @@ static int port_configure(struct port *p, const struct frames_link_opts *o, unsi
 	if (r == 0 && o->rcvbuf > 0)
 		r = sock_set_rcvbuf(p->fd, o->rcvbuf);
 	if (r == 0)
-		r = promiscuous(p->fd, a.sll_ifindex);
+		r = frames_set_promiscuous(p->fd, a.sll_ifindex);
 	if (r == 0 && bind(p->fd, (struct sockaddr *)&a, sizeof(a)) < 0)
 		r = -errno;
 	if (r == 0 && o->n_workers > 1)
@@ -510,39 +486,4 @@ int frames_link_open(const struct frames_link_opts *o, struct frames **ret, unsi
 	}
 	*ret = &l->base;
 	return 0;
-}
-
-/* --- Other users of the interface ------------------------------------------------------------- */
-
-static int take_master(const struct nlattr *a, void *ctx)
-{
-	if (mnl_attr_get_type(a) == IFLA_MASTER && mnl_attr_validate(a, MNL_TYPE_U32) >= 0)
-		*(uint32_t *)ctx = mnl_attr_get_u32(a);
-	return MNL_CB_OK;
-}
-
-enum { ANSWER_LEN = 8192 };
-
-bool frames_link_master(const char *ifname, char *ret)
-{
-	char buf[ANSWER_LEN] = {0};
-	struct nlmsghdr *h = mnl_nlmsg_put_header(buf);
-	struct mnl_socket *nl = mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC);
-	struct ifinfomsg *info;
-	uint32_t master = 0;
-	ssize_t n = -1;
-
-	if (!nl)
-		return false;
-	h->nlmsg_type = RTM_GETLINK;
-	h->nlmsg_flags = NLM_F_REQUEST;
-	info = mnl_nlmsg_put_extra_header(h, sizeof(*info));
-	info->ifi_index = (int)if_nametoindex(ifname);
-	if (info->ifi_index && mnl_socket_bind(nl, 0, MNL_SOCKET_AUTOPID) == 0 &&
-	    mnl_socket_sendto(nl, h, h->nlmsg_len) > 0)
-		n = mnl_socket_recvfrom(nl, buf, sizeof(buf));
-	if (n > 0 && mnl_nlmsg_ok(h, (int)n) && h->nlmsg_type == RTM_NEWLINK)
-		(void)mnl_attr_parse(h, sizeof(*info), take_master, &master);
-	(void)mnl_socket_close(nl);
-	return master && if_indextoname(master, ret);
 }

@@ -5,7 +5,7 @@
  * their own spelling. Every key is known and every value has its type afterwards; the positions
  * are those of the input.
  */
-#include "config/config_load.h"
+#include "config/config_old.h"
 
 #include "base/error.h"
 #include "base/ip.h"
@@ -256,31 +256,6 @@ static void warn_no_effect(struct load *l, enum schema_ctx ctx, const struct sch
 	load_warn(l, in, "'%s' in %s is accepted and has no effect", k->name, schema_ctx_name(ctx));
 }
 
-/* Kea 2.2: one word in place of the later three keys. */
-static int check_reservation_mode(struct load *l, const struct json *in, struct json *out)
-{
-	static const char *const keys[] = {"reservations-global", "reservations-in-subnet",
-					   "reservations-out-of-pool"};
-	static const bool modes[][3] = {
-		{false, false, false}, {false, false, false}, {false, true, true},
-		{false, true, false},  {true, false, false},
-	};
-	int i = schema_word("disabled|off|out-of-pool|all|global", in->s);
-
-	for (size_t k = 0; k < ARRAY_LEN(keys); k++) {
-		int r;
-
-		if (json_get(out, keys[k]) || i < 0)
-			return load_fail_key(l, in,
-					     "'reservation-mode' and '%s' exclude one another",
-					     keys[k]);
-		r = load_put(l, out, keys[k], load_keep_place(l, json_bool(l->a, modes[i][k]), in));
-		if (r < 0)
-			return r;
-	}
-	return 0;
-}
-
 /* A required key that is misspelled is not missing as well, and an option or definition is not read
  * without its own. */
 static int note_misspelled(struct load *l, enum schema_ctx ctx, const char *near,
@@ -327,24 +302,6 @@ static int wrap_old(struct load *l, const struct schema_key *k, const struct jso
 	return check_value(l, k, list, ret);
 }
 
-static void unlink_key(struct json *map, const char *key)
-{
-	struct json *prev = NULL;
-
-	for (struct json *m = map->first; m; prev = m, m = m->next) {
-		if (strcmp(m->key, key) != 0)
-			continue;
-		if (prev)
-			prev->next = m->next;
-		else
-			map->first = m->next;
-		if (map->last == m)
-			map->last = prev;
-		map->count--;
-		return;
-	}
-}
-
 static int check_member(struct load *l, enum schema_ctx ctx, const struct json *m, struct json *out)
 {
 	const struct schema_old *old = schema_find_old(ctx, m->key);
@@ -357,7 +314,7 @@ static int check_member(struct load *l, enum schema_ctx ctx, const struct json *
 	if (json_get(out, k->name) && !json_get(out, k->name)->refused)
 		return load_fail_key(l, m, "'%s' is given twice, by an older name and by its own",
 				     k->name);
-	unlink_key(out, k->name);
+	load_unlink_key(out, k->name);
 	if (m->refused || m->incomplete || (k->type == SCHEMA_MAPS && m->type != JSON_LIST))
 		note_unsure(l, k->name);
 	if (old && old->wrap && m->type != JSON_LIST)
@@ -371,7 +328,7 @@ static int check_member(struct load *l, enum schema_ctx ctx, const struct json *
 	if (ctx == SCHEMA_SUBNET && strcmp(k->name, "id") == 0 && v->i == 0)
 		return 0; /* Kea 2.2: to be numbered */
 	if (strcmp(k->name, "reservation-mode") == 0)
-		return v->refused ? 0 : check_reservation_mode(l, m, out);
+		return v->refused ? 0 : load_reservation_mode(l, m, out);
 	return load_put(l, out, k->name, v);
 }
 
@@ -384,7 +341,7 @@ static int fold_comment(struct load *l, struct json *out)
 
 	if (!comment)
 		return 0;
-	unlink_key(out, "comment");
+	load_unlink_key(out, "comment");
 	if (context && json_get(context, "comment"))
 		return load_fail_key(l, comment, "'comment' is given here and in user-context");
 	if (!context) {
@@ -444,30 +401,6 @@ static int fill_map(struct load *l, enum schema_ctx ctx, struct json *out)
 	return 0;
 }
 
-/* Keys that Kea 2.2 had in a map of Dhcp4, and has in Dhcp4 itself now; a value there takes
- * precedence. */
-static int move_keys(struct load *l, struct json *out)
-{
-	for (size_t i = 0; i < schema_n_moved; i++) {
-		const struct schema_moved *m = &schema_moved[i];
-		struct json *map = json_get(out, schema_ctx_name(m->from));
-		struct json *v = json_get(map, m->old);
-		int r;
-
-		if (!v)
-			continue;
-		if (!v->refused)
-			load_warn(l, v, "'%s' in %s is the older name of '%s' in Dhcp4%s", m->old,
-				  schema_ctx_name(m->from), m->name,
-				  json_get(out, m->name) ? ", which is given and counts" : "");
-		unlink_key(map, m->old);
-		r = json_get(out, m->name) ? 0 : load_put(l, out, m->name, v);
-		if (r < 0)
-			return r;
-	}
-	return 0;
-}
-
 static int check_map(struct load *l, enum schema_ctx ctx, const struct json *in, struct json **ret)
 {
 	struct json *out = load_keep_place(l, json_map(l->a), in);
@@ -483,30 +416,13 @@ static int check_map(struct load *l, enum schema_ctx ctx, const struct json *in,
 	if (!load_fatal(r))
 		r = fold_comment(l, out);
 	if (!load_fatal(r) && ctx == SCHEMA_GLOBAL)
-		r = move_keys(l, out);
+		r = load_move_keys(l, out);
 	if (!load_fatal(r))
 		r = fill_map(l, ctx, out);
 	if (load_fatal(r))
 		return r;
 	*ret = out;
 	return 0;
-}
-
-/* Refuses maps that stood beside "Dhcp4" in Kea 1.x, and those of other programs' files. */
-static int beside_dhcp4(struct load *l, const struct json *m)
-{
-	if (strcmp(m->key, "Logging") == 0)
-		return load_fail_key(
-			l, m,
-			"'Logging' was removed in Kea 1.8: move its list 'loggers' into 'Dhcp4'");
-	if (strcmp(m->key, "Dhcp6") == 0 || strcmp(m->key, "DhcpDdns") == 0 ||
-	    strcmp(m->key, "Control-agent") == 0 || strcmp(m->key, "Netconf") == 0)
-		return load_fail_key(
-			l, m, "'%s' belongs into a file of its own: it configures another program",
-			m->key);
-	if (schema_find(SCHEMA_GLOBAL, m->key) || schema_find_old(SCHEMA_GLOBAL, m->key))
-		return load_fail_key(l, m, "'%s' stands beside 'Dhcp4', it belongs inside", m->key);
-	return load_fail_key(l, m, "unknown keyword '%.64s' beside 'Dhcp4'", m->key);
 }
 
 int load_normalise(struct load *l, const struct json *root)
@@ -518,7 +434,7 @@ int load_normalise(struct load *l, const struct json *root)
 				 json_type_name(root->type));
 	for (const struct json *m = root->first; m; m = m->next)
 		if (strcmp(m->key, "Dhcp4") != 0)
-			(void)beside_dhcp4(l, m);
+			(void)load_refuse_beside(l, m);
 	if (!dhcp4)
 		return l->n_problems ? -USHER_E_CONFIG
 				     : load_fail(l, root, "there is no key 'Dhcp4'");

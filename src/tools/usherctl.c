@@ -12,6 +12,7 @@
 #include "config/json/json.h"
 #include "control/channel.h"
 #include "control/request.h"
+#include "tools/ctl_console.h"
 #include "tools/ctl_help.h"
 #include "tools/ctl_print.h"
 #include "tools/ctl_text.h"
@@ -336,34 +337,10 @@ static int call(struct ctl *c, struct json *args)
 	return r;
 }
 
-/* --- usherctl gate console: each line is run by the workers' rules ---------------------------- */
-
-static void show_workers(const struct json *answer)
+/* Lets the workers run one line of Lua. Returns the exit code. */
+static int run_line(void *ctx, const char *line)
 {
-	const struct json *args = json_get(answer, "arguments"),
-			  *list = args ? json_get(args, "workers") : NULL;
-	bool many = list && list->first && list->first->next;
-
-	for (const struct json *w = list ? list->first : NULL; w; w = w->next) {
-		const char *printed = json_get_str(w, "printed"), *error = json_get_str(w, "error");
-		int64_t n = 0;
-
-		(void)json_get_int(w, "worker", &n);
-		if (many && ((printed && *printed) || error))
-			(void)printf("worker %d:\n", (int)n);
-		(void)fputs(printed ? printed : "", stdout);
-		if (error)
-			(void)printf("error: %s\n", error);
-	}
-	if (!list)
-		(void)printf("error: %s\n",
-			     json_get_str(answer, "text") ? json_get_str(answer, "text") : "?");
-	(void)fflush(stdout);
-}
-
-/* One line. Exit code. */
-static int run_line(struct ctl *c, const char *line)
-{
+	struct ctl *c = ctx;
 	struct json *args;
 
 	arena_reset(&c->arena);
@@ -373,31 +350,12 @@ static int run_line(struct ctl *c, const char *line)
 	return call(c, args);
 }
 
-static int console(struct ctl *c)
+static int run_console(struct ctl *c)
 {
-	bool person = isatty(STDIN_FILENO);
-	auto_free char *line = NULL;
-	size_t cap = 0;
-	ssize_t n;
-	int code = 0;
-
 	if (!c->gate)
 		return fail("console", "of a gate only: usherctl gate console");
-	c->show = show_workers;
-	for (;;) {
-		if (person)
-			(void)fputs("gate> ", stdout);
-		(void)fflush(stdout);
-		n = getline(&line, &cap, stdin);
-		if (n < 0)
-			break;
-		line[strcspn(line, "\n")] = '\0';
-		if (line[0])
-			code |= run_line(c, line);
-	}
-	if (person)
-		(void)putchar('\n');
-	return code;
+	c->show = ctl_show_workers;
+	return ctl_console(run_line, c);
 }
 
 /* A word that names the program to talk to. True: it was one. */
@@ -516,7 +474,7 @@ int main(int argc, char **argv)
 		return help(&c, optind < argc ? argv[optind] : NULL);
 	arena_init(&c.arena);
 	if (strcmp(c.command, "console") == 0)
-		r = console(&c);
+		r = run_console(&c);
 	else
 		r = arguments(&c, argv + optind, argc - optind, &args) < 0 ? 2 : call(&c, args);
 	buf_fini(&c.text);

@@ -56,7 +56,7 @@ static bool named_runs(const struct journal *j)
 	(void)f->read(f->ctx, fd, text, PID_TEXT);
 	(void)f->close(f->ctx, fd);
 	text[strspn(text, "0123456789")] = '\0';
-	return atol(text) > 1 && is_lfc(text);
+	return strtol(text, NULL, 10) > 1 && is_lfc(text);
 }
 
 /* Is an argument, without its last suffix, the path of the lease file, by whatever name of its
