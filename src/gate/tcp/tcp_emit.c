@@ -20,7 +20,7 @@ enum {
 	MSS_DEFAULT = 536,
 	MSS_LEAST = 64,
 	NOP = 1,
-	STAMPS_LEN = 10
+	STAMPS_LEN = 8
 };
 
 uint32_t gate_tcp_mss(const struct tcp_conn *c, enum gate_direction d)
@@ -44,29 +44,14 @@ uint32_t gate_tcp_room(struct gate *g, const struct tcp_conn *c, enum gate_direc
 
 /* --- Numbers ---------------------------------------------------------------------------------- */
 
-/* The option at *at of n octets: its kind; *at is behind it then. -1: there is none. */
-static int next_option(const uint8_t *options, size_t n, size_t *at, size_t *ret_len)
-{
-	size_t i = *at, len;
-
-	if (i + 1 >= n || options[i] == 0)
-		return -1;
-	len = options[i] == NOP ? 1 : options[i + 1];
-	if (len == 0 || len > n - i)
-		return -1;
-	*at += len;
-	*ret_len = len;
-	return options[i];
-}
-
-/* SACK blocks (RFC 2018) speak of numbers that the sender does not know: it has to do without. */
+/* Replaces SACK blocks (RFC 2018) by NOPs: they have numbers that the sender does not know. */
 static void blank_sack(uint8_t *options, size_t n)
 {
-	size_t at = 0, len;
+	struct tcp_option_place o;
 
-	for (int kind; (kind = next_option(options, n, &at, &len)) >= 0;)
-		if (kind == TCP_OPT_SACK)
-			memset(options + at - len, NOP, len);
+	for (size_t at = 0; tcp_next_option(span_of(options, n), &at, &o);)
+		if (o.kind == TCP_OPT_SACK)
+			memset(options + o.at, NOP, at - o.at);
 }
 
 /* Renews time stamps: other segments may have been forwarded meanwhile, and an older time stamp
@@ -74,11 +59,11 @@ static void blank_sack(uint8_t *options, size_t n)
 static void renew_stamps(uint8_t *options, size_t n, const struct tcp_conn *c,
 			 enum gate_direction d)
 {
-	size_t at = 0, len;
+	struct tcp_option_place o;
 
-	for (int kind; (kind = next_option(options, n, &at, &len)) >= 0;)
-		if (kind == TCP_OPT_TIMESTAMPS && len == STAMPS_LEN) {
-			struct wr w = wr_init(options + at - len + 2, STAMPS_LEN - 2);
+	for (size_t at = 0; tcp_next_option(span_of(options, n), &at, &o);)
+		if (o.kind == TCP_OPT_TIMESTAMPS && o.data.n == STAMPS_LEN) {
+			struct wr w = wr_init(options + at - STAMPS_LEN, STAMPS_LEN);
 
 			wr_be32(&w, c->stamp[d]);
 			wr_be32(&w, c->stamp[!d]);

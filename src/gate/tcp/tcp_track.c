@@ -6,14 +6,7 @@
  */
 #include "gate/tcp/tcp_track.h"
 
-enum {
-	NO_WSCALE = 0xff,
-	MAX_WSCALE = 14,
-	OPT_END = 0,
-	OPT_NOP = 1,
-	WINDOW_LEAST = 65535,
-	RECORDED_GAP = 1 << 20
-};
+enum { NO_WSCALE = 0xff, MAX_WSCALE = 14, WINDOW_LEAST = 65535, RECORDED_GAP = 1 << 20 };
 
 static const char *const state_names[TCP_N_STATES] = {
 	[TCP_SYN_SENT] = "syn_sent",
@@ -32,25 +25,11 @@ const char *tcp_state_name(enum tcp_state s)
 
 struct span tcp_option(const struct tcp_hdr *h, uint8_t kind)
 {
-	struct rd r = rd_init(h->options);
+	struct tcp_option_place o;
 
-	while (rd_left(&r)) {
-		uint8_t k = rd_u8(&r), len;
-		struct span data;
-
-		if (k == OPT_END)
-			break;
-		if (k == OPT_NOP)
-			continue;
-		len = rd_u8(&r);
-		if (len < 2)
-			break;
-		data = rd_bytes(&r, len - 2U);
-		if (!rd_ok(&r))
-			break;
-		if (k == kind)
-			return data.n ? data : span_of(h->options.p, 0);
-	}
+	for (size_t at = 0; tcp_next_option(h->options, &at, &o);)
+		if (o.kind == kind)
+			return o.data.n ? o.data : span_of(h->options.p, 0);
 	return SPAN_NULL;
 }
 
