@@ -10,7 +10,11 @@ import re
 import sys
 
 # Folders of src/ that comply; add others when their names are right.
-FOLDERS = ("script", "script/state", "script/values", "script/buffer", "script/regexp", "script/rules", "script/library")
+FOLDERS = (
+    "client/os", "control", "gate", "gate/app", "gate/engine", "gate/guard", "gate/lua", "gate/net", "gate/run", "gate/tcp", "hook",
+    "packet", "runtime", "script", "script/buffer", "script/library", "script/regexp", "script/rules", "script/state",
+    "script/values", "server/core", "server/lua", "server/manage", "server/run", "server/worker",
+)
 # Files of which the build takes one.
 INSTEAD = {"regexp_noscan.c": "regexp_vectorscan.c"}
 MIN_LETTERS = 5
