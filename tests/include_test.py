@@ -67,7 +67,7 @@ FOLDERS = (
 MAY_USE = {folder: uses for folder, _, uses in FOLDERS}
 # the rows of the commands, which usherctl has for its help
 COMMAND_ROWS = ("server/manage/commands.def", "client/os/command.def", "gate/run/commands.def")
-# what the build makes
+# files that the build makes
 GENERATED = ("client/seccomp_filter.inc",)
 # lines of a file, and C files of a folder, in src; lines elsewhere
 MAX_SRC_LINES, MAX_FILES, MAX_LINES = 500, 45, 900

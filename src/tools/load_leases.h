@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Is what was acknowledged on disk? Reads lease files in Kea's format, with those that a clean-up
- * has left beside them. One thread.
+ * Checks that acknowledged leases are on disk. Reads lease files in Kea's format, with those that a
+ * clean-up has left beside them. One thread.
  */
 #pragma once
 

@@ -9,7 +9,8 @@
  * again (journal_retail.c). Where only the table has them, the store is rebuilt from it on a fresh
  * file. So it is after another program moved, removed or changed the live file: before a group is
  * acknowledged, and four times a second, its name must still lead to the file that is open, and its
- * length be ours. Until then the store is down, and says so: up, epoch, and everybody who waits.
+ * length be ours. Until then the store is down, and reports it: up, epoch, and a wake-up of all
+ * waiting exchanges.
  */
 #include "lease/journal/journal_files.h"
 

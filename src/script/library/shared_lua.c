@@ -135,7 +135,7 @@ static int method_add(lua_State *L)
 	return 1;
 }
 
-/* t:swap(key, expected, value): was it what was expected? */
+/* t:swap(key, expected, value): true if the value was the expected one. */
 static int method_swap(lua_State *L)
 {
 	struct shared_table *t = script_check(L, 1, &class_shared);

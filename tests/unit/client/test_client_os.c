@@ -183,7 +183,7 @@ static void test_arp(void **state)
 	peer = peer_open();
 	fd = client_sock_open_arp(ifindex, ADDRESS, 0xc0000207);
 	assert_true(fd >= 0);
-	send_arp(peer, ADDRESS + 1, ADDRESS); /* somebody asks who has it */
+	send_arp(peer, ADDRESS + 1, ADDRESS); /* another host asks for the owner of the address */
 	send_arp(peer, 0, ADDRESS + 1);	      /* a probe for another one */
 	assert_false(readable(fd, 50));
 	send_arp(peer, 0xc0000207, ADDRESS); /* the station that was asked */
