@@ -42,12 +42,8 @@ static void blocks_free(struct arena_block *b)
 	}
 }
 
-void arena_reset(struct arena *a)
+void arena_free_blocks(struct arena *a)
 {
-	a->used = 0;
-	a->failed = false;
-	if (!a->grows)
-		return;
 	blocks_free(a->blocks);
 	arena_init(a);
 }

@@ -25,8 +25,18 @@ struct arena {
 void arena_init_fixed(struct arena *a, void *buf, size_t cap);
 /* A growing arena; takes no memory until the first allocation. */
 void arena_init(struct arena *a);
+/* Frees the blocks of a growing arena, and makes it empty. */
+void arena_free_blocks(struct arena *a);
+
 /* Forgets everything allocated; a fixed arena keeps its buffer. */
-void arena_reset(struct arena *a);
+static inline void arena_reset(struct arena *a)
+{
+	a->used = 0;
+	a->failed = false;
+	if (a->grows)
+		arena_free_blocks(a);
+}
+
 /* Frees the blocks of a growing arena. Accepts zeroed objects. */
 void arena_fini(struct arena *a);
 

@@ -9,6 +9,7 @@
 #define printf_like(fmt, va) __attribute__((format(printf, fmt, va)))
 #define pure_fn		     __attribute__((pure))
 #define cold_fn		     __attribute__((cold, noinline))
+#define noinline_fn	     __attribute__((noinline))
 /* A big local that is filled before it is read: spares -ftrivial-auto-var-init its clearing. */
 #define uninit	     __attribute__((uninitialized))
 #define likely(x)    __builtin_expect(!!(x), 1)

@@ -61,27 +61,3 @@ void tcp_write(struct wr *w, const struct tcp_hdr *h)
 	wr_span(w, h->options);
 	wr_zero(w, pad);
 }
-
-bool tcp_next_option(struct span options, size_t *at, struct tcp_option_place *ret)
-{
-	struct rd r = rd_init(options);
-	struct tcp_option_place o = {.kind = TCP_OPTION_NOP};
-	uint8_t len;
-
-	(void)rd_bytes(&r, *at);
-	while (rd_left(&r) && o.kind == TCP_OPTION_NOP) {
-		o.at = options.n - rd_left(&r);
-		o.kind = rd_u8(&r);
-	}
-	if (!rd_ok(&r) || o.kind == TCP_OPTION_NOP || o.kind == TCP_OPTION_END)
-		return false;
-	len = rd_u8(&r);
-	if (len < 2)
-		return false;
-	o.data = rd_bytes(&r, len - (size_t)2);
-	if (!rd_ok(&r))
-		return false;
-	*at = o.at + len;
-	*ret = o;
-	return true;
-}

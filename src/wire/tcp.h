@@ -51,7 +51,25 @@ struct tcp_option_place {
  * False: there are no more, or the rest is malformed: an option that is shorter than its own kind
  * and length, or longer than the rest.
  */
-bool tcp_next_option(struct span options, size_t *at, struct tcp_option_place *ret) must_check;
+static inline bool tcp_next_option(struct span options, size_t *at, struct tcp_option_place *ret)
+{
+	enum { HEADER = 2 }; /* kind and length */
+	const uint8_t *o = options.p;
+	size_t i = *at, len;
+
+	while (i < options.n && o[i] == TCP_OPTION_NOP)
+		i++;
+	if (options.n < i + HEADER || o[i] == TCP_OPTION_END)
+		return false;
+	len = o[i + 1];
+	if (len < HEADER || len > options.n - i)
+		return false;
+	ret->kind = o[i];
+	ret->at = i;
+	ret->data = span_of(o + i + HEADER, len - HEADER);
+	*at = i + len;
+	return true;
+}
 
 /* Sequence numbers wrap (RFC 9293 3.4): is a before b? */
 static inline bool tcp_before(uint32_t a, uint32_t b)

@@ -174,8 +174,8 @@ static void begin_packet(struct gate *g, struct gate_packet *p, const struct fra
 	g->counters.packets++;
 }
 
-static void walk_packet(struct gate *g, const struct frame *f, const struct gate_hint *hint,
-			uint8_t hops)
+/* Handles one frame. g->packet_walk.hint is set by the caller. */
+static void walk_packet(struct gate *g, const struct frame *f, uint8_t hops)
 {
 	struct gate_packet *p = &g->slot;
 	struct gate_walk *w = &g->packet_walk;
@@ -186,7 +186,6 @@ static void walk_packet(struct gate *g, const struct frame *f, const struct gate
 	if (now_ns - g->ticked_ns >= NS_PER_S)
 		gate_tick(g, now_ns);
 	begin_packet(g, p, f, hops, now_ns);
-	w->hint = hint;
 	if (unlikely(f->flags & FRAME_DAMAGED)) {
 		refuse_damaged(g, p);
 	} else {
@@ -206,8 +205,9 @@ static void walk_injected(struct gate *g)
 	const struct frame *f;
 	uint8_t hops;
 
+	g->packet_walk.hint = NULL;
 	while ((f = g->net->next_injected(g, &hops)) != NULL) {
-		walk_packet(g, f, NULL, hops);
+		walk_packet(g, f, hops);
 		(void)frames_flush(g->frames);
 	}
 }
@@ -230,7 +230,8 @@ int gate_turn(struct gate *g)
 		g->net->expect_flows(g, (uint32_t)n);
 	for (int i = 0; i < n; i++) {
 		fire_alarm(g, time_of(g, &g->batch[i]));
-		walk_packet(g, &g->batch[i], g->hinted ? &g->hints[i] : NULL, 0);
+		g->packet_walk.hint = g->hinted ? &g->hints[i] : NULL;
+		walk_packet(g, &g->batch[i], 0);
 		if (unlikely(g->n_created))
 			walk_injected(g);
 	}

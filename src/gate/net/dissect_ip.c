@@ -39,7 +39,7 @@ static int next_of_proto(const struct gate *g, uint8_t proto)
  * one would be written over octets that rules have seen, in a tunnel or where a guest says so: it
  * is made here, before. False: it cannot be, of one that is to be cut.
  */
-static bool finish_checksum(struct gate_packet *p, const struct ipv4_hdr *ip)
+static noinline_fn bool finish_checksum(struct gate_packet *p, const struct ipv4_hdr *ip)
 {
 	const struct frame_offload *o = &p->frame.offload;
 	uint32_t at = (uint32_t)o->csum_start + o->csum_offset;
@@ -87,9 +87,24 @@ static int read_ipv4(struct gate_walk *w, struct ipv4_hdr *ip)
 	return DISSECT_IPV4;
 }
 
+/* Reassembles the datagram of a fragment, unless fragments are kept apart. Returns the next
+ * dissector, or the end of the walk. */
+static noinline_fn int receive_fragment(struct gate_walk *w, const struct ipv4_hdr *ip)
+{
+	int next;
+
+	if (w->p->keep_fragments)
+		return GATE_ACCEPT;
+	next = fragment_reassemble(w, ip);
+	if (next < 0)
+		return next;
+	if (!gate_raise(w, EVENT_IPV4_receive_packet_reassembled, NULL))
+		return GATE_DROP;
+	return next_of_proto(w->g, w->p->proto);
+}
+
 int receive_ipv4(struct gate_walk *w)
 {
-	struct gate_packet *p = w->p;
 	struct ipv4_hdr ip;
 	int next = read_ipv4(w, &ip);
 
@@ -97,16 +112,9 @@ int receive_ipv4(struct gate_walk *w)
 		return next;
 	if (!gate_raise(w, EVENT_IPV4_receive_packet, NULL))
 		return GATE_DROP;
-	if (ipv4_is_fragment(&ip) && !p->keep_fragments) {
-		next = fragment_reassemble(w, &ip);
-		if (next < 0)
-			return next;
-		if (!gate_raise(w, EVENT_IPV4_receive_packet_reassembled, NULL))
-			return GATE_DROP;
-	} else if (ipv4_is_fragment(&ip)) {
-		return GATE_ACCEPT;
-	}
-	return next_of_proto(w->g, p->proto);
+	if (unlikely(ipv4_is_fragment(&ip)))
+		return receive_fragment(w, &ip);
+	return next_of_proto(w->g, ip.proto);
 }
 
 int receive_icmp(struct gate_walk *w)

@@ -48,6 +48,19 @@ static uint16_t cooked_type(const struct gate_packet *p)
 	return rd_be16(&r);
 }
 
+/* Returns the dissector behind the header of a link that is not Ethernet. */
+static cold_fn int receive_other_link(struct gate_walk *w)
+{
+	switch (w->p->frame.link) {
+	case FRAME_IPV4:
+		return raw_network(w, 0, ETH_TYPE_IPV4);
+	case FRAME_COOKED:
+		return raw_network(w, COOKED_LEN, cooked_type(w->p));
+	default:
+		return raw_network(w, NULL_LEN, null_type(w->p));
+	}
+}
+
 int receive_raw(struct gate_walk *w)
 {
 	struct gate *g = w->g;
@@ -61,16 +74,8 @@ int receive_raw(struct gate_walk *w)
 		return gate_undecided(w, GATE_DROP_FRAME_CUT);
 	if (!gate_raise(w, EVENT_RAW_receive_packet, NULL))
 		return GATE_DROP;
-	switch (p->frame.link) {
-	case FRAME_ETHERNET:
-		return gate_next_dissector(g, DISSECT_ETHERNET);
-	case FRAME_IPV4:
-		return raw_network(w, 0, ETH_TYPE_IPV4);
-	case FRAME_COOKED:
-		return raw_network(w, COOKED_LEN, cooked_type(p));
-	default:
-		return raw_network(w, NULL_LEN, null_type(p));
-	}
+	return likely(p->frame.link == FRAME_ETHERNET) ? gate_next_dissector(g, DISSECT_ETHERNET)
+						       : receive_other_link(w);
 }
 
 /* Tags of VLAN 0 have a priority only, and hosts take any number of them off. False: more than two
@@ -92,7 +97,6 @@ static bool read_vlans(struct gate_packet *p, const struct eth_hdr *eth)
 
 int receive_ethernet(struct gate_walk *w)
 {
-	struct gate *g = w->g;
 	struct gate_packet *p = w->p;
 	struct rd r = gate_rd(p, 0);
 	struct eth_hdr eth;
@@ -113,8 +117,8 @@ int receive_ethernet(struct gate_walk *w)
 		return GATE_DROP;
 	if (p->many_tags)
 		return gate_undecided(w, GATE_DROP_VLAN_TAGS);
-	return eth.n_tags && gate_loaded(g, DISSECT_VLAN) ? DISSECT_VLAN
-							  : next_of_type(g, p->eth_type);
+	return eth.n_tags && gate_loaded(w->g, DISSECT_VLAN) ? DISSECT_VLAN
+							     : next_of_type(w->g, p->eth_type);
 }
 
 int receive_vlan(struct gate_walk *w)
