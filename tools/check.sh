@@ -2,8 +2,9 @@
 # SPDX-License-Identifier: MPL-2.0
 # Everything that has to hold, counted: three builds (release; ASan and UBSan; TSan) with their unit,
 # scenario and fuzz-regression tests, and the system tests on all three, the whole of them on the
-# release build; instructions an exchange against the kept numbers. Continues after a failure, sums up at the end; the last line is always
-# `N passed, N failed, N skipped` and the exit code is 1 when something failed.
+# release build; instructions an exchange against the kept numbers. The sanitizer builds run in the background, with the lowest
+# priority, while the tests of the release build leave the processors idle. Continues after a failure, sums up at the end; the last
+# line is always `N passed, N failed, N skipped` and the exit code is 1 when something failed.
 # LONG=1: the long loops.
 set -u
 
@@ -15,7 +16,7 @@ if [ "$(id -u)" -ne 0 ]; then
 fi
 passed=0 failed=0 skipped=0
 summary=()
-again=() # tests that passed the second time only
+declare -A builder=() # directory: process that builds it
 began=$SECONDS
 
 # note NAME PASSED FAILED SKIPPED
@@ -24,22 +25,32 @@ note() {
 	summary+=("$(printf '%-34s %4d passed, %d failed, %d skipped' "$1" "$2" "$3" "$4")")
 }
 
-# build DIR MESON-ARGS...: 0 when it is built
+# build DIR MESON-ARGS...: output to DIR.log
 build() {
 	local dir=$1
 	shift
-	echo "== build $dir"
-	# a tree that was set up before the tests' packages came has none of them: said here, always
-	if { if [ -e "$dir/build.ninja" ]; then meson configure "$dir" -Dtests=enabled; else
-		meson setup "$dir" -Dtests=enabled "$@"; fi >"$dir.log" 2>&1; } &&
-		ninja -C "$dir" >"$dir.log" 2>&1; then
-		rm -f "$dir.log"
+	# a tree that was set up before the tests' packages came has no tests: Meson looks for the packages again
+	{ if [ -e "$dir/build.ninja" ]; then meson configure "$dir" -Dtests=enabled; else
+		meson setup "$dir" -Dtests=enabled "$@"; fi && ninja -C "$dir"; } >"$dir.log" 2>&1
+}
+
+# begin_build DIR MESON-ARGS...: in the background, with the lowest priority
+begin_build() {
+	{ renice -n 19 -p "$BASHPID" >/dev/null && build "$@"; } &
+	builder[$1]=$!
+}
+
+# built DIR: waits; 0 when it is built
+built() {
+	echo "== build $1"
+	if wait "${builder[$1]}"; then
+		rm -f "$1.log"
 		return 0
 	fi
-	grep -E 'error|ERROR|FAILED|warning' "$dir.log" | head -40
-	tail -5 "$dir.log"
-	rm -f "$dir.log"
-	note "build $dir" 0 1 0
+	grep -E 'error|ERROR|FAILED|warning' "$1.log" | head -40
+	tail -5 "$1.log"
+	rm -f "$1.log"
+	note "build $1" 0 1 0
 	return 1
 }
 
@@ -72,7 +83,6 @@ counted_tests() {
 	echo "== $title"
 	"${prefix[@]}" python3 "$@" 2>&1 | tee "$log"
 	last=$(tail -1 "$log")
-	mapfile -t -O "${#again[@]}" again < <(grep '^AGAIN ' "$log")
 	if [[ $last =~ ^([0-9]+)\ passed,\ ([0-9]+)\ failed,\ ([0-9]+)\ skipped$ ]]; then
 		note "$title" "${BASH_REMATCH[1]}" "${BASH_REMATCH[2]}" "${BASH_REMATCH[3]}"
 	else
@@ -83,7 +93,7 @@ counted_tests() {
 
 # system_tests TITLE ARGS...
 system_tests() {
-	counted_tests "$1" tests/system/run.py --again --jobs 3 "${@:2}"
+	counted_tests "$1" tests/system/run.py --jobs 3 "${@:2}"
 }
 
 prefix=()
@@ -91,26 +101,31 @@ export ASAN_OPTIONS=${ASAN_OPTIONS:-detect_stack_use_after_return=1:strict_strin
 export UBSAN_OPTIONS=${UBSAN_OPTIONS:-print_stacktrace=1}
 export TSAN_OPTIONS=${TSAN_OPTIONS:-second_deadlock_stack=1}
 
-if build build --buildtype=release; then
+begin_build build --buildtype=release
+release=no
+if built build; then
+	release=yes
 	meson_tests "unit tests, release" build
 	counted_tests "instructions an exchange" bench/micro/run.py
-	system_tests "system tests, release, 4 workers" --workers 4 ${LONG:+--long}
 fi
+begin_build build-asan --buildtype=debugoptimized -Db_sanitize=address,undefined -Db_lundef=false
+begin_build build-tsan --buildtype=debugoptimized -Db_sanitize=thread -Db_lundef=false
+[ $release = no ] || system_tests "system tests, release, 4 workers" --workers 4 ${LONG:+--long}
 
-if build build-asan --buildtype=debugoptimized -Db_sanitize=address,undefined -Db_lundef=false; then
+if built build-asan; then
 	meson_tests "unit tests, ASan and UBSan" build-asan -t 3
 	USHER_SANITIZED=1 system_tests "system tests, ASan and UBSan, 1 worker" --workers 1 --binary build-asan/usher-server --tag asan
 fi
 
 # TSan's shadow memory needs the kernel's address randomisation out of the way
 prefix=(setarch -R)
-if build build-tsan --buildtype=debugoptimized -Db_sanitize=thread -Db_lundef=false; then
+if built build-tsan; then
 	meson_tests "unit tests with threads, TSan" build-tsan -t 10 --suite threads
 	USHER_SANITIZED=1 system_tests "system tests, TSan, 4 workers" --workers 4 --binary build-tsan/usher-server --tag tsan
 fi
 
 echo
 echo "== summary, $((SECONDS - began)) s"
-printf '%s\n' "${summary[@]}" "${again[@]}"
+printf '%s\n' "${summary[@]}"
 echo "$passed passed, $failed failed, $skipped skipped"
 [ "$failed" -eq 0 ]

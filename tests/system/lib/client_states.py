@@ -61,7 +61,7 @@ class Scene:
 
     def wait(self, state, timeout=10):
         try:
-            wait_for("the channel", lambda: os.path.exists(self.client.socket), slack(5))
+            wait_for("the channel", self.client.answers, slack(5))
             self.client.wait_state(state, timeout)
         except (AssertionError, OSError) as e:
             raise AssertionError("%s; it said: %s" % (e, self.client.output()[-1500:])) from None
