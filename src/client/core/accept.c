@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * In the order of cost: a flood of foreign packets (a busy segment, an attacker) ends at the fixed
- * part, before an option is looked at. RFC 2131 4.1, 4.4; RFC 6842 (client identifier); RFC 8925
- * (IPv6-only).
+ * The checks run in the order of cost: a flood of foreign packets (a busy segment, an attacker)
+ * ends at the fixed part, before an option is read. RFC 2131 4.1, 4.4; RFC 6842 (client
+ * identifier); RFC 8925 (IPv6-only).
  */
 #include "client/core/accept.h"
 
@@ -27,7 +27,8 @@ static struct span first_instance(struct span msg, uint8_t code)
 	return SPAN_NULL;
 }
 
-/* RFC 3396 joins repeats; of a fixed-size option only the first is meant. */
+/* Replaces an option that RFC 3396 joined from repeated instances by its first instance. Applies
+ * to options of a fixed size. */
 static void unjoin_option(struct dhcp4_msg *m, struct span msg, uint8_t code, size_t len)
 {
 	struct span joined = dhcp4_opt_data(m, code);
@@ -87,8 +88,8 @@ static enum client_drop check_header(const struct client *c, struct span msg)
 		     span_of(c->link.mac, sizeof(c->link.mac))))
 		return CLIENT_DROP_CHADDR;
 	type = first_instance(msg, DHCP4_OPT_MESSAGE_TYPE);
-	/* RFC 3203 6, RFC 6704: the server chooses its xid; without authentication it is an
-	 * attack */
+	/* RFC 3203 6, RFC 6704: the server chooses the xid; without authentication the message
+	 * is an attack */
 	if (type.n == 1 && type.p[0] == DHCP4_FORCERENEW)
 		return CLIENT_DROP_FORCERENEW;
 	return xid_ours(c, xid) ? CLIENT_DROP_NONE : CLIENT_DROP_XID;
@@ -102,8 +103,8 @@ static bool asked_for(const struct client *c, uint8_t code)
 	return false;
 }
 
-/* RFC 8925 3.2: only if it was asked for, and at least five minutes; a day at most, or one forged
- * OFFER would last. */
+/* Returns whether the network is IPv6-only: the option was requested and is present. Sets the
+ * pause, of five minutes to a day: a longer one would let one forged OFFER last. RFC 8925 3.2. */
 static bool is_v6only(const struct client *c, struct client_msg *msg)
 {
 	uint32_t s;
@@ -115,7 +116,8 @@ static bool is_v6only(const struct client *c, struct client_msg *msg)
 	return true;
 }
 
-/* Which event the message would be. */
+/* Sets the event of a message. Returns CLIENT_DROP_NONE, or the reason to drop the message: type
+ * missing, not for clients, or unexpected in this state. */
 static enum client_drop classify_message(const struct client *c, struct client_msg *msg)
 {
 	uint8_t type;
@@ -142,7 +144,7 @@ static enum client_drop classify_message(const struct client *c, struct client_m
 	return client_fsm(c->state, msg->event).action ? CLIENT_DROP_NONE : CLIENT_DROP_UNEXPECTED;
 }
 
-/* RFC 6842 3: an identifier that comes back must be the one that was sent. */
+/* Checks that a returned client identifier is the one that was sent (RFC 6842 3). */
 static enum client_drop check_identity(const struct client *c, const struct dhcp4_msg *m)
 {
 	const struct dhcp4_option *echo = dhcp4_opt(m, DHCP4_OPT_CLIENT_ID);
@@ -154,18 +156,20 @@ static enum client_drop check_identity(const struct client *c, const struct dhcp
 	return CLIENT_DROP_NONE;
 }
 
-/* Did the server have to be a certain one? */
+/* Checks the server identifier: present, unicast, and of the chosen server where the state has
+ * one. */
 static enum client_drop check_server(const struct client *c, struct client_msg *msg)
 {
 	if (!dhcp4_opt_u32(&msg->m, DHCP4_OPT_SERVER_ID, &msg->server_id) || !msg->server_id)
 		return CLIENT_DROP_NO_SERVER_ID;
 	if (!client_address_is_unicast(msg->server_id))
 		return CLIENT_DROP_BAD_SERVER_ID;
-	/* RFC 2131 4.3.2: REQUEST names the chosen one; the others' ACK and NAK are not for it */
+	/* RFC 2131 4.3.2: a REQUEST names the chosen server; ACK and NAK of other servers do not
+	 * answer it */
 	if (c->state == CLIENT_REQUESTING && msg->server_id != c->offer.server_id)
 		return CLIENT_DROP_OTHER_SERVER;
-	/* a renewal is a matter of our server; an ACK of its partner (failover, multi-homed) is
-	 * welcome */
+	/* only our server decides a renewal by NAK; an ACK of its partner (failover,
+	 * multi-homed) is accepted */
 	if (c->state == CLIENT_RENEWING && msg->event == CLIENT_EV_NAK &&
 	    msg->server_id != c->lease.server_id)
 		return CLIENT_DROP_OTHER_SERVER;

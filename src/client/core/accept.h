@@ -19,9 +19,7 @@ struct client_msg {
 	bool broadcast; /* it came in a broadcast frame */
 };
 
-/*
- * p is decoded (packet_decode gave DROP_NONE). ret_lease: room for the lease that the message has.
- * CLIENT_DROP_NONE and *ret, or why it is dropped.
- */
+/* Checks a decoded packet (packet_decode() returned DROP_NONE). *ret_lease receives the lease of
+ * the message. Returns CLIENT_DROP_NONE with *ret filled, or the reason to drop the packet. */
 enum client_drop client_accept(const struct client *c, struct packet *p,
 			       struct client_lease *ret_lease, struct client_msg *ret) must_check;

@@ -50,34 +50,35 @@ void step_timers_off(struct client_step *s); /* all but GIVE_UP */
 void step_notify(struct client_step *s, enum client_notice n);
 void step_script(struct client_step *s, enum client_reason r, const struct client_lease *now,
 		 const struct client_lease *old);
-/* Opens the raw socket: the one socket effect that must precede the packets sent through it. */
+/* Opens the raw socket: the only socket effect that must precede the packets sent through it. */
 void step_listen_raw(struct client_step *s);
 void step_listen_udp(struct client_step *s);
 void step_listen_arp(struct client_step *s, uint32_t address);
-/* A new transaction: another xid, secs from now. */
+/* Starts a new transaction: draws another xid, and counts secs from now. */
 void step_new_xact(struct client_step *s, struct client_xact *x);
-/* A 32-bit number from the client's randomness. */
+/* Returns a 32-bit number from the client's randomness. */
 uint32_t step_random(struct client_step *s);
 /* Removes the address and the routes from the interface. Keeps the lease itself. */
 void step_unconfigure(struct client_step *s);
 /* Removes the address and routes of a kept lease, which an earlier run may have left. */
 void step_remove_leftovers(struct client_step *s);
-/* INIT again: at once, or after a pause. */
+/* Begins at INIT again after a pause; 0 or less: at once. */
 void step_begin_after(struct client_step *s, int64_t after_ns);
-/* The lease is in use: address and routes as it says. */
+/* Puts the lease into use: sets its address and routes. */
 void step_configure(struct client_step *s);
-/* Called when the wanted state is reached: -q ends, and without -f the client moves to the
+/* Called when the wanted state is reached: ends the client with -q; without -f moves it to the
  * background. */
 void step_ready(struct client_step *s);
 /* Removes an ended lease from the interface and from the disk, and raises GIVE_UP. */
 void step_forget(struct client_step *s);
-/* All timers off but GIVE_UP, and the end of a lease whose address is on the interface. */
+/* Stops all timers but GIVE_UP and the expiry of a lease whose address is on the interface. */
 void step_timers_held(struct client_step *s);
-/* T1, T2 and expiry of the lease. */
+/* Sets the timers of the lease: T1, T2 and expiry. */
 void step_lease_timers(struct client_step *s);
-/* action_probe.c, for others */
+/* Starts the probe of an address (action_probe.c). */
 void step_probe_start(struct client_step *s, uint32_t address);
 void step_announce(struct client_step *s);
-/* Which station says later that we are on the lease's network still; asks it, once a call. */
+/* Remembers the station whose answer later proves that the client is still on the lease's
+ * network. step_ask_node() asks it, once a call. */
 void step_remember_node(struct client_step *s);
 void step_ask_node(struct client_step *s);

@@ -21,7 +21,7 @@ static enum client_event choose_beginning(const struct client_step *s)
 	return c->kept == CLIENT_KEPT_VALID && c->confirm ? CLIENT_EV_REBOOT : CLIENT_EV_DISCOVER;
 }
 
-/* A kept lease that ran out meanwhile is only a hint. */
+/* Makes a kept lease that ended in the meantime a hint. */
 static void age_lease(struct client_step *s)
 {
 	struct client *c = s->c;
@@ -37,8 +37,8 @@ void action_begin(struct client_step *s)
 
 	step_timer_off(s, CLIENT_TIMER_RETRY);
 	step_timer_off(s, CLIENT_TIMER_LINK_GRACE);
-	/* RFC 2131 3.1.5: a link that flaps does not shorten the pause after a DECLINE; a command
-	 * does */
+	/* RFC 2131 3.1.5: a link that goes down and up does not shorten the pause after a
+	 * DECLINE; a command does */
 	if (s->event == CLIENT_EV_LINK_UP && s->now < c->pause_end_ns) {
 		step_timer_at(s, CLIENT_TIMER_RETRY, c->pause_end_ns);
 		return;
@@ -66,7 +66,8 @@ void action_new_identity(struct client_step *s)
 	step_notify(s, CLIENT_NOTICE_MAC_CHANGED);
 }
 
-/* The lease belongs to the address we had; the server says whether it is still ours. */
+/* Restarts after a change of the hardware address. The lease belongs to the former one; the
+ * server decides whether the client may keep it. */
 void action_restart_identity(struct client_step *s)
 {
 	struct client *c = s->c;
@@ -114,7 +115,7 @@ void action_discover_again(struct client_step *s)
 	send_discover(s);
 }
 
-/* On demand: at once, and the back-off begins anew. */
+/* Sends a DISCOVER at once, on demand, and restarts the back-off. */
 void action_discover_now(struct client_step *s)
 {
 	s->c->xact.tries = 0;
@@ -141,7 +142,7 @@ void action_select_offer(struct client_step *s)
 	if (c->opts->broadcast == CLIENT_BROADCAST_AUTO)
 		c->xact.broadcast = s->msg->broadcast;
 	send_select(s);
-	/* the address is known now: the probe needs no waiting for the ACK */
+	/* the address is known already: the probe need not wait for the ACK */
 	step_probe_start(s, c->offer.address);
 }
 
@@ -186,10 +187,11 @@ void action_request_reboot(struct client_step *s)
 }
 
 /*
- * Nobody knows the lease, or nobody is there. RFC 2131 3.2: the address, if it is still on the
- * interface, may be used until the lease ends, while a new one is sought; but only if this is its
- * network, which the station that the lease came through has said (RFC 4436). A server that is down
- * does not cost hosts their addresses so, and nobody brings an address to another network.
+ * Repeats the INIT-REBOOT request; after the last try turns to DISCOVER. Then no server knows the
+ * lease, or none can be reached. RFC 2131 3.2: an address that is still on the interface may be
+ * used until its lease ends, while a new one is sought. The condition is that the network is the
+ * lease's, which the answer of the station that the lease came through proves (RFC 4436). So hosts
+ * keep their addresses while a server is down, and no host uses an address on another network.
  */
 void action_reboot_again(struct client_step *s)
 {
@@ -206,7 +208,7 @@ void action_reboot_again(struct client_step *s)
 
 /* --- no lease --------------------------------------------------------------------------------- */
 
-/* RFC 8925 3.2. */
+/* Pauses IPv4 for the time that the server gave, and forgets the lease. RFC 8925 3.2. */
 void action_pause_v6only(struct client_step *s)
 {
 	if (s->c->configured)
@@ -223,7 +225,7 @@ void action_give_up(struct client_step *s)
 	c->failed = true;
 	step_script(s, CLIENT_REASON_FAIL, NULL, NULL);
 	step_notify(s, CLIENT_NOTICE_NO_LEASE);
-	/* a daemon waits through later outages */
+	/* a daemon waits through later failures of the servers */
 	if (c->opts->now && !c->succeeded) {
 		s->exit = true;
 		s->exit_code = CLIENT_EXIT_NO_LEASE;

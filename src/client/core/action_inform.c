@@ -24,7 +24,7 @@ static void send_once(struct client_step *s)
 	uint32_t dst = is_inform_alone(s) ? everybody : c->lease.server_id;
 
 	c->inform.tries++;
-	/* without an address there is nobody to answer to; it may come yet */
+	/* without an address no answer can reach the client; an address may still be set */
 	if (src)
 		step_send_udp(s, CLIENT_MSG_INFORM, is_inform_alone(s) ? NULL : &c->lease,
 			      &c->inform, src, dst);
@@ -71,7 +71,8 @@ static bool of_lease(uint8_t code)
 	       code == DHCP4_OPT_MESSAGE_TYPE || code == DHCP4_OPT_SUBNET_MASK;
 }
 
-/* The options of `from` whose lease-ness is `own`, or which `unless` does not have. */
+/* Appends options of a lease. Without `unless`: all but the terms of the lease. With `unless`:
+ * the terms of the lease, and the options that `unless` does not have. */
 static void append_options(struct wr *w, const struct client_lease *from,
 			   const struct client_lease *unless)
 {

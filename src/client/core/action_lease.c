@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/*
- * The life of a lease: taken, bound, extended, lost, given back. Messages that need the address
- * leave before it is removed; nothing is removed that stays. RFC 2131 4.4.1, 4.4.4 to 4.4.6.
- */
+/* The life of a lease: obtained, bound, extended, lost, released. Messages that need the address
+ * leave before it is removed; values that stay are not removed. RFC 2131 4.4.1, 4.4.4 to 4.4.6. */
 #include "client/core/action.h"
 #include "client/core/message.h"
 #include "client/core/timing.h"
@@ -16,7 +14,8 @@ static void save_lease(struct client_step *s)
 		effects_add(s->fx, EFFECT_SAVE_LEASE)->lease = &s->c->lease;
 }
 
-/* Time counts from when the REQUEST was sent (RFC 2131 4.4.1), so ours ends before the server's. */
+/* Dates a lease from the moment its REQUEST was sent (RFC 2131 4.4.1), so the client's lease
+ * ends before the server's. */
 static void date_lease(struct client_step *s, struct client_lease *l)
 {
 	l->start_ns = s->c->xact.sent_ns;
@@ -86,7 +85,8 @@ static int64_t phase_end(const struct client_step *s, uint32_t until_s)
 	const struct client_lease *l = &s->c->lease;
 	int64_t end = l->start_ns + until_s * NS_PER_S;
 
-	/* on demand, before T1: the asker waits for an answer, not for half a lease time */
+	/* on demand, before T1: the requesting program waits for an answer, not for half a lease
+	 * time */
 	if (l->lease_s == CLIENT_LEASE_INFINITE || s->now < l->start_ns + l->t1_s * NS_PER_S)
 		return s->now + COMMAND_PHASE_S * NS_PER_S;
 	return end;
@@ -117,9 +117,9 @@ void action_renew_again(struct client_step *s)
 }
 
 /*
- * This host has no route to the server, its neighbour does not answer, or the UDP port is another
- * program's: every server is asked by a frame instead, once a try. The socket is opened again for
- * the next datagram.
+ * Sends the request by a frame to every server instead, once a try. The datagram failed because the
+ * host has no route to the server, the next hop does not answer, or another program uses the UDP
+ * port. The socket is opened again for the next datagram.
  */
 void action_note_send_failed(struct client_step *s)
 {
@@ -138,9 +138,9 @@ void action_note_send_failed(struct client_step *s)
 }
 
 /*
- * By a packet socket: broadcast answers pass no host firewall that knows connections only, and the
- * UDP port may be another program's. The UDP socket is open beside it, or the kernel would answer a
- * unicast ACK with ICMP.
+ * Sends a REQUEST to any server by a packet socket. Broadcast answers do not pass a host firewall
+ * that accepts known connections only, and another program may use the UDP port. The UDP socket
+ * stays open, because the kernel would answer a unicast ACK with ICMP otherwise.
  */
 static void send_rebind(struct client_step *s)
 {
@@ -174,7 +174,7 @@ void action_extend(struct client_step *s)
 	c->has_old = true;
 	c->lease = *s->msg->lease;
 	date_lease(s, &c->lease);
-	/* a UDP socket does not tell it */
+	/* a UDP socket does not report it */
 	if (c->lease.server_ip == c->old.server_ip)
 		memcpy(c->lease.server_mac, c->old.server_mac, sizeof(c->lease.server_mac));
 	c->xact.active = false;
@@ -211,7 +211,7 @@ void action_refused(struct client_step *s)
 	step_script(s, CLIENT_REASON_NAK, NULL, c->configured ? &c->lease : NULL);
 	if (c->configured && s->from != CLIENT_REQUESTING)
 		step_script(s, CLIENT_REASON_EXPIRE, NULL, &c->lease);
-	/* a NAK to an offer says nothing about the lease that we may still hold */
+	/* a NAK to an offer does not concern a lease that we may still hold */
 	if (s->from != CLIENT_REQUESTING) {
 		step_remove_leftovers(s);
 		step_forget(s);
@@ -223,7 +223,7 @@ void action_refused(struct client_step *s)
 	step_begin_after(s, client_refused_wait_ns(c->refusals));
 }
 
-/* Off the interface; its address stays worth asking for. */
+/* Removes an ended lease from the interface; its address remains a hint for the next request. */
 static void run_out(struct client_step *s)
 {
 	struct client *c = s->c;
@@ -237,8 +237,8 @@ static void run_out(struct client_step *s)
 	c->confirm = false;
 }
 
-/* Leases of seconds must not become an exchange a second: such a one begins ten seconds after the
- * last. */
+/* Begins at INIT after a lease ended. With leases of seconds, exchanges begin at least ten
+ * seconds apart. */
 void action_start_over(struct client_step *s)
 {
 	struct client *c = s->c;
@@ -259,7 +259,8 @@ void action_expire(struct client_step *s)
 	run_out(s);
 }
 
-/* The link stayed away: somebody may plug us in elsewhere. The lease is kept, to be confirmed. */
+/* Removes the address after the link stayed away, since the host may return on another network.
+ * Keeps the lease, to be confirmed. */
 void action_drop_address(struct client_step *s)
 {
 	struct client *c = s->c;
@@ -269,14 +270,15 @@ void action_drop_address(struct client_step *s)
 	step_unconfigure(s);
 }
 
-/* RFC 2131 3.1.5: said by broadcast and without the address, which is not ours. */
+/* Declines the address: by broadcast and without a source address, because the address is
+ * another host's. RFC 2131 3.1.5. */
 void action_decline(struct client_step *s)
 {
 	struct client *c = s->c;
 	const struct client_lease *l = s->from == CLIENT_PROBING ? &c->offer : &c->lease;
 
 	step_notify(s, CLIENT_NOTICE_CONFLICT);
-	/* it has no answer: open sockets need not listen for one */
+	/* a DECLINE has no answer: open sockets need not listen for one */
 	c->xact = (struct client_xact){.xid = step_random(s), .start_ns = s->now};
 	step_send_raw(s, CLIENT_MSG_DECLINE, l);
 	if (c->configured)
@@ -327,8 +329,7 @@ void action_forget(struct client_step *s)
 	step_forget(s);
 }
 
-/* The end gives the lease back, unless it is to be kept; one that cannot be given back now is
- * kept. */
+/* Ends the client and releases the lease, unless it is to be kept or cannot be released now. */
 void action_stop(struct client_step *s)
 {
 	struct client *c = s->c;

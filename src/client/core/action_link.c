@@ -12,8 +12,8 @@ void action_wait_for_link(struct client_step *s)
 	step_notify(s, CLIENT_NOTICE_NO_LINK);
 }
 
-/* A link that comes back at once costs nothing: the address stays for a moment, and is confirmed
- * then. */
+/* Notes the loss of the link. The address stays for a short while, so that a link that returns
+ * at once costs nothing; it is confirmed then. */
 void action_lose_link(struct client_step *s)
 {
 	struct client *c = s->c;
@@ -27,7 +27,8 @@ void action_lose_link(struct client_step *s)
 		step_timer(s, CLIENT_TIMER_LINK_GRACE, LINK_GRACE_S * NS_PER_S);
 }
 
-/* Most addresses went with the interface; one that became the port of a bridge has them still. */
+/* Ends the client after its interface vanished. Most addresses vanished with it; an interface
+ * that became the port of a bridge still has them, so they are removed. */
 void action_vanish(struct client_step *s)
 {
 	struct client *c = s->c;
@@ -56,7 +57,7 @@ void action_socket_failed(struct client_step *s)
 	close_one(s, &c->arp, EFFECT_CLOSE_ARP);
 	close_one(s, &c->udp, EFFECT_CLOSE_UDP);
 	close_one(s, &c->raw, EFFECT_CLOSE_RAW);
-	/* many errors of one failure are one failure */
+	/* several errors of one failure count as one failure */
 	if (c->deadline[CLIENT_TIMER_REOPEN])
 		return;
 	c->reopens++;
@@ -89,10 +90,8 @@ void action_mark_removed(struct client_step *s)
 	step_timer_off(s, CLIENT_TIMER_LINK_GRACE);
 }
 
-/*
- * Puts the address back: its removal may have been a mistake. After some removals in a short time
- * it is somebody's wish, and the state changes (ADDRESS_LOST).
- */
+/* Restores the address, because its removal may have been a mistake. Repeated removals in a
+ * short time are intended; then the state changes (ADDRESS_LOST). */
 void action_restore_address(struct client_step *s)
 {
 	struct client *c = s->c;
@@ -111,7 +110,7 @@ void action_restore_address(struct client_step *s)
 	step_notify(s, CLIENT_NOTICE_ADDRESS_RESTORED);
 }
 
-/* The lease is kept, to be confirmed after a pause. */
+/* Gives the address up for a pause. Keeps the lease, to be confirmed afterwards. */
 void action_yield_address(struct client_step *s)
 {
 	struct client *c = s->c;

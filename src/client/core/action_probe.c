@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Is the address free? RFC 5227 takes five seconds to find out; the fast probe sends the same three
- * packets in 120 ms and waits 80 more, beside the REQUEST, so that it costs at most 200 ms. Either
- * way a conflict that shows up later is acted upon: at once in the first two seconds, then by the
+ * Whether the address is free. The RFC 5227 probe takes five seconds; the fast probe sends the same
+ * three packets in 120 ms and waits 80 more, beside the REQUEST, so that it costs at most 200 ms.
+ * After either one, a later conflict is acted upon: at once in the first two seconds, then by the
  * rules of 2.4.
  */
 #include "client/core/action.h"
@@ -35,7 +35,7 @@ static void send_arp(struct client_step *s, const uint8_t dst[6], uint32_t spa, 
 	c->stats.arp_sent++;
 }
 
-/* Uniform in [from, from + 1) seconds. */
+/* Returns a random time within one second from from_s, in nanoseconds. */
 static int64_t within_second(struct client_step *s, int64_t from_s)
 {
 	return from_s * NS_PER_S + (int64_t)((uint64_t)NS_PER_S * step_random(s) >> 32);
@@ -78,7 +78,7 @@ void step_probe_start(struct client_step *s, uint32_t address)
 		send_probe(s);
 }
 
-/* --- are we still there? RFC 4436 ------------------------------------------------------------- */
+/* --- detection of the network, RFC 4436 ------------------------------------------------------- */
 
 /*
  * Remembers the node that sent the ACK on our link: the server or its relay, which mostly is the
@@ -102,8 +102,8 @@ void step_remember_node(struct client_step *s)
 	memcpy(c->node_mac, l->server_mac, sizeof(c->node_mac));
 }
 
-/* 2.1.1: only an address that is in use needs it; unicast, so that on another network nobody's
- * cache has us. */
+/* Sends an ARP request to the remembered station, by unicast, so that no cache on another
+ * network takes up our address. Needed only for an address that is in use. RFC 4436 2.1.1. */
 void step_ask_node(struct client_step *s)
 {
 	struct client *c = s->c;
@@ -130,7 +130,8 @@ void action_probe_tick(struct client_step *s)
 		s->raise = CLIENT_EV_PROBE_OK;
 }
 
-/* The lease is not ours yet; the verdict waits for the ACK. */
+/* Notes that the probe found no conflict. The lease is not ours yet; the result counts with the
+ * ACK. */
 void action_note_probe_ok(struct client_step *s)
 {
 	s->c->probe_ok = true;
@@ -160,8 +161,8 @@ void action_announce_again(struct client_step *s)
 	s->c->declines = 0;
 }
 
-/* RFC 5227 2.4 (b): defend once in ten seconds, then yield. While it is announced it is not ours
- * for sure. */
+/* Defends the address once in ten seconds, and yields to a second conflict in this time (RFC
+ * 5227 2.4 (b)). While the address is being announced it yields at once. */
 void action_defend(struct client_step *s)
 {
 	struct client *c = s->c;

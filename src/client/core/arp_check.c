@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * The sender of an ARP packet with our address as sender address has the address. While we probe,
- * another's probe for it (sender 0.0.0.0) conflicts too, because both would take it; once it is
- * ours, such a probe is the other's problem and the kernel answers it. Such probes of hosts are
- * broadcast; switches that track devices send them unicast to the host they know, and mean no harm.
+ * The sender of an ARP packet with our address as sender address has the address. While the client
+ * probes, another host's probe for the address (sender 0.0.0.0) conflicts too, because both would
+ * take it. Once the address is ours, the kernel answers such a probe. Probes of hosts are
+ * broadcast; switches that track devices send them by unicast to the known host, which is harmless.
  * Frames with our own hardware address came back by a loop.
  */
 #include "client/core/arp_check.h"
@@ -24,7 +24,8 @@ static bool is_used(const struct client *c)
 				 c->state == CLIENT_REBINDING);
 }
 
-/* RFC 4436 2.1: an answer, of the station by both of its addresses. */
+/* Returns whether a packet is the answer of the remembered station, by both of its addresses
+ * (RFC 4436 2.1). */
 static bool is_node(const struct client *c, const struct arp_packet *a)
 {
 	return c->state == CLIENT_REBOOTING && c->node && a->op == ARP_REPLY && a->spa == c->node &&

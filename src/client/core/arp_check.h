@@ -7,8 +7,9 @@
 #include "client/core/client.h"
 
 /*
- * frame has its Ethernet header. CLIENT_DROP_NONE and the event: PROBE_CONFLICT while the address
- * is being probed, ARP_CONFLICT while it is in use. Otherwise the row of drop.def.
+ * Checks a frame, which begins with its Ethernet header. Returns CLIENT_DROP_NONE with the event:
+ * PROBE_CONFLICT while the address is being probed, ARP_CONFLICT while it is in use. Returns the
+ * row of drop.def otherwise.
  */
 enum client_drop client_arp_check(const struct client *c, struct span frame,
 				  enum client_event *ret_event) must_check;

@@ -200,8 +200,7 @@ static int drop_packet(struct client *c, enum client_drop d, int64_t now, struct
 	c->stats.drop[d]++;
 	if (ret_drop)
 		*ret_drop = d;
-	/* foreign traffic is counted only; an answer to us that is refused is worth telling, but
-	 * not in floods */
+	/* foreign traffic is only counted; a refused answer to us is reported, at a limited rate */
 	if (d > CLIENT_DROP_XID && d < CLIENT_DROP_ARP_MALFORMED &&
 	    (!c->told_ns || now - c->told_ns >= NS_PER_S)) {
 		c->told_ns = now;
@@ -288,9 +287,9 @@ void client_tick(struct client *c, int64_t now_ns, struct effects *fx)
 	effects_reset(fx);
 	c->armed_ns = 0; /* a timer that fired is not set any more */
 	/*
-	 * The first that is due, in the order of the enum: it may stop a later one
-	 * (expiry stops T1). Those still due come with the next tick, for which the
-	 * timer is set to the past.
+	 * The first timer that is due, in the order of the enum: it may stop a later one (expiry
+	 * stops T1). The others that are due fire at the next tick, for which the timer is set to
+	 * the past.
 	 */
 	for (size_t t = 0; t < CLIENT_N_TIMERS; t++) {
 		if (!c->deadline[t] || c->deadline[t] > now_ns)

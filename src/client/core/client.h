@@ -40,12 +40,12 @@ struct client_random {
 	void *ctx;
 };
 
-/* The interface, as far as the machine cares. Ethernet only. */
+/* The interface, as far as the machine needs it. Ethernet only. */
 struct client_link {
 	uint8_t mac[6];
 	uint16_t mtu;
 	bool up;	  /* administratively up and with carrier */
-	uint32_t address; /* --inform: the address the administrator gave it */
+	uint32_t address; /* --inform: the address that the administrator set */
 };
 
 struct client_stats {
@@ -103,7 +103,7 @@ struct client {
 	uint32_t node; /* 0: none is known */
 	uint8_t node_mac[6];
 	bool node_found;      /* in this REBOOTING */
-	bool arp_node;	      /* the ARP socket hears it, too */
+	bool arp_node;	      /* the ARP socket receives its packets, too */
 	int64_t defended_ns;  /* last ARP conflict while bound; 0: none */
 	unsigned declines;    /* in a row: the back-off */
 	unsigned refusals;    /* NAKs in a row */
@@ -122,9 +122,10 @@ struct client {
 };
 
 /*
- * A client in OFF. opts is borrowed and may be completed (request_address) until START.
- * client_keep: a lease of an earlier run, and whether it is still running (VALID: INIT-REBOOT) or
- * only its address is worth asking for (HINT). It is not looked at where -r wants another address.
+ * Initializes a client in OFF. opts is borrowed, and may be completed (request_address) until
+ * START. client_keep() adds a lease of an earlier run: VALID for one still in force (INIT-REBOOT),
+ * HINT for one of which only the address is of use. The kept lease is ignored where -r requests
+ * another address.
  */
 void client_init(struct client *c, const struct client_opts *opts, const struct client_link *link,
 		 const struct client_random *random);
@@ -132,34 +133,36 @@ void client_keep(struct client *c, const struct client_lease *lease, enum client
 
 /* Each of these runs one step (and the events that it raises), and replaces fx. */
 
-/* A command or a link event. False: the state ignores it (a command is to be refused). */
+/* Runs a command or a link event. Returns false where the state ignores it; a command is refused
+ * then. */
 bool client_event(struct client *c, enum client_event e, int64_t now_ns, struct effects *fx);
 /* Sets the present state of the link; call it before the event LINK_UP, MAC_CHANGED or an MTU
  * change. */
 void client_set_link(struct client *c, const struct client_link *link);
 /*
- * A packet from a socket, with its Ethernet header, or (PACKET_NO_L2) the payload of the UDP socket
- * with app, app_len, src and sport set: decoded here (packet_decode, in its arena), checked, and
- * run if it is good. The event that it was, or -1: dropped and counted; *ret_drop (may be NULL) is
- * then why (CLIENT_DROP_NONE: a row of packet/drop.def).
+ * Runs a packet of a socket: with its Ethernet header, or (PACKET_NO_L2) the payload of the UDP
+ * socket with app, app_len, src and sport set. Decodes it (packet_decode, in its arena), checks it,
+ * and runs its event. Returns the event, or -1 for a packet that was dropped and counted. *ret_drop
+ * (may be NULL) is the reason then; CLIENT_DROP_NONE stands for a row of packet/drop.def.
  */
 int client_receive(struct client *c, struct packet *p, int64_t now_ns, struct effects *fx,
 		   enum client_drop *ret_drop);
-/* A frame from the ARP socket, with its Ethernet header. As client_receive. */
+/* Runs a frame of the ARP socket, with its Ethernet header. Returns and sets *ret_drop as
+ * client_receive() does. */
 int client_receive_arp(struct client *c, struct span frame, int64_t now_ns, struct effects *fx,
 		       enum client_drop *ret_drop);
 /* Runs the timers that are due. Early calls do no harm. */
 void client_tick(struct client *c, int64_t now_ns, struct effects *fx);
 
 /*
- * The command that leads from here to another state now (`transition TO` of the control channel):
- * tried on a copy, *scratch, with this link and this lease. INIT counts as reached where a row
- * leads there, although it is left at once. 0, or -USHER_E_UNSUPPORTED: none does, or it is the
- * state already.
+ * Finds the command that leads from the present state to another one (`transition TO` of the
+ * control channel). Tries each on a copy, *scratch, with the present link and lease. INIT counts as
+ * reached where a row leads there, although the client leaves it at once. Returns 0 with the event
+ * in *ret, or -USHER_E_UNSUPPORTED: no command leads there, or the state is reached already.
  */
 int client_way_to(const struct client *c, enum client_state to, int64_t now_ns,
 		  struct client *scratch, struct effects *fx, enum client_event *ret) must_check;
 
-/* The nearest deadline; 0: none. */
+/* Returns the nearest deadline; 0: none. */
 int64_t client_deadline(const struct client *c);
 enum client_event client_timer_event(enum client_timer t);

@@ -34,7 +34,8 @@ enum client_notice {
 	CLIENT_N_NOTICES
 };
 
-/* Why the script runs; client_reason_udhcpc() and _dhclient() give the words scripts know. */
+/* The reason of a script run; client_reason_udhcpc() and _dhclient() return the words that
+ * scripts know. */
 enum client_reason {
 	CLIENT_REASON_PREINIT, /* deconfig, PREINIT: before the first packet */
 	CLIENT_REASON_BOUND,   /* bound, BOUND */
@@ -82,7 +83,7 @@ struct effect {
 			const struct client_lease *now, *old; /* NULL: none */
 		} script;
 		struct {
-			enum client_notice what; /* NAK: client.said has the server's words */
+			enum client_notice what; /* NAK: client.said has the server's message */
 			unsigned from,
 				to; /* STATE: enum client_state; DROPPED: to is enum client_drop */
 			unsigned event; /* enum client_event of the step */
@@ -111,7 +112,8 @@ const char *effect_sentence(enum effect_kind kind);
 const char *client_notice_name(enum client_notice n);
 const char *client_notice_sentence(enum client_notice n);
 bool client_notice_is_error(enum client_notice n);
-/* "bound", "renew", "deconfig", "nak", "leasefail". */
+/* Returns udhcpc's word for a reason: "bound", "renew", "deconfig", "nak" or "leasefail". */
 const char *client_reason_udhcpc(enum client_reason r);
-/* "BOUND", "RENEW", "REBIND", "REBOOT", "NAK", "EXPIRE", "FAIL", "PREINIT", "RELEASE", "STOP". */
+/* Returns dhclient's word for a reason: "BOUND", "RENEW", "REBIND", "REBOOT", "NAK", "EXPIRE",
+ * "FAIL", "PREINIT", "RELEASE" or "STOP". */
 const char *client_reason_dhclient(enum client_reason r);

@@ -44,7 +44,7 @@ struct client_transition {
 struct client_transition client_fsm(enum client_state s, enum client_event e);
 const char *client_state_name(enum client_state s);
 const char *client_state_sentence(enum client_state s);
-/* -USHER_E_UNKNOWN; the RFC's names, in any case. */
+/* Parses the name of a state: the RFC's, in any case. Returns 0 or -USHER_E_UNKNOWN. */
 int client_state_parse(const char *name, enum client_state *ret) must_check;
 const char *client_event_name(enum client_event e);
 const char *client_event_sentence(enum client_event e);

@@ -91,8 +91,8 @@ static bool on_link(const struct client_lease *l, uint32_t a)
 	return false;
 }
 
-/* A gateway outside of the subnet (a /32 lease) is on the link: that is said by a route of its own
- * first. */
+/* Adds a route. A gateway outside of the subnet (a /32 lease) is on the link and gets a route of
+ * its own before it. */
 static void route_via(struct client_lease *l, uint32_t dest, unsigned len, uint32_t gateway)
 {
 	if (gateway && !client_address_is_unicast(gateway)) {
@@ -115,7 +115,7 @@ uint32_t client_lease_router(const struct client_lease *l)
 	return 0;
 }
 
-/* RFC 3442: the entries up to the first that is broken. */
+/* Reads classless routes (RFC 3442): the entries up to the first malformed one. */
 static void routes_classless(struct client_lease *l, struct span data)
 {
 	struct rd r = rd_init(data);
@@ -141,7 +141,8 @@ static unsigned class_len(uint32_t a)
 	return a >> 31 == 0 ? 8 : a >> 30 == 2 ? 16 : 24;
 }
 
-/* RFC 2132 5.8: pairs of destination and router; the default route has no place here. */
+/* Reads classful routes (RFC 2132 5.8): pairs of destination and router, without a default
+ * route. */
 static void routes_classful(struct client_lease *l, struct span data)
 {
 	struct rd r = rd_init(data);
@@ -274,7 +275,7 @@ static void broadcast_read(struct client_lease *l)
 		l->broadcast = b;
 }
 
-/* --- the whole -------------------------------------------------------------------------------- */
+/* --- a message ------------------------------------------------------------------------------- */
 
 enum client_drop client_lease_check(const struct client_lease *l)
 {
@@ -356,8 +357,8 @@ void client_lease_times(struct client_lease *l, uint8_t fuzz)
 		return;
 	l->t1_s = (uint32_t)(lease / 2 - less / 2);
 	l->t2_s = (uint32_t)(lease * 7 / 8 - less);
-	/* leases of one or two seconds are not worth a renewal: they end and begin anew, in INIT's
-	 * own time */
+	/* a renewal is no use for leases of one or two seconds: they end and begin again, at the
+	 * pace of INIT */
 	if (l->t1_s == 0 || l->t1_s >= l->t2_s)
 		l->t1_s = l->t2_s = l->lease_s;
 }

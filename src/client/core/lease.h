@@ -16,7 +16,7 @@ enum {
 	CLIENT_LEASE_OPTIONS = 2304, /* the capacity of a packet slot, and a length of 16 bits each
 				      */
 	CLIENT_LEASE_ROUTES = 256,   /* the most that a message of 1,500 octets can name */
-	CLIENT_MTU_MIN = 576,	     /* RFC 2132 5.1 says 68; nothing works with that */
+	CLIENT_MTU_MIN = 576,	     /* RFC 2132 5.1 allows 68; no network works with that */
 };
 
 #define CLIENT_LEASE_INFINITE UINT32_MAX
@@ -53,27 +53,25 @@ static inline unsigned client_prefix_len(uint32_t mask)
 	return (unsigned)__builtin_popcount(mask);
 }
 
-/* May a host have this address under this mask? CLIENT_DROP_NONE, or why not. RFC 1122 3.2.1.3, RFC
- * 3021. */
+/* Checks whether a host may have the address under this mask. Returns CLIENT_DROP_NONE or the
+ * reason against it. RFC 1122 3.2.1.3, RFC 3021. */
 enum client_drop client_address_check(uint32_t address, uint32_t mask) must_check;
 /* Returns whether one host may have the address at all, with any mask. */
 bool client_address_is_unicast(uint32_t address);
 
-/* An OFFER or ACK to a lease (times as they were sent, see client_lease_times). CLIENT_DROP_NONE,
- * or why not. */
+/* Reads an OFFER or ACK into a lease. Times are kept as they were sent (client_lease_times()
+ * corrects them). Returns CLIENT_DROP_NONE or the reason to drop the message. */
 enum client_drop client_lease_read(const struct dhcp4_msg *m, const struct client_lease_terms *t,
 				   struct client_lease *ret) must_check;
-/* An answer to an INFORM: options only; address and mask are left 0. */
+/* Reads the answer to an INFORM: options only; address and mask stay 0. */
 enum client_drop client_lease_read_options(const struct dhcp4_msg *m, uint16_t link_mtu,
 					   struct client_lease *ret) must_check;
-/* Does a lease from elsewhere (a file) pass what a lease from the network has to pass? */
+/* Checks a lease that was read from a file as a lease from the network is checked. */
 enum client_drop client_lease_check(const struct client_lease *l) must_check;
-/*
- * T1 and T2 that hold 0 < T1 < T2 < lease, else 0.5 and 0.875 of it, less up to 1/32 by fuzz (0 to
- * 255). RFC 2131 4.4.5.
- */
+/* Corrects T1 and T2. Values with 0 < T1 < T2 < lease stay; others become 0.5 and 0.875 of the
+ * lease, less up to 1/32 by fuzz (0 to 255). RFC 2131 4.4.5. */
 void client_lease_times(struct client_lease *l, uint8_t fuzz);
-/* The gateway of the default route; 0: there is none. */
+/* Returns the gateway of the default route; 0: there is none. */
 uint32_t client_lease_router(const struct client_lease *l);
-/* An option's octets; empty if it is not there (p NULL then). Borrowed from l. */
+/* Returns the octets of an option, borrowed from l; empty, with p NULL, where it is absent. */
 struct span client_lease_option(const struct client_lease *l, uint8_t code);

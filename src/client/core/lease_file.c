@@ -188,10 +188,10 @@ static int read_lease_text(struct rd *r, struct client_lease *l)
 	return client_lease_check(l) == CLIENT_DROP_NONE ? 0 : -USHER_E_MALFORMED;
 }
 
-/* How long ago the file was written; -1: nobody can say. */
+/* Returns the time since the file was written; -1: unknown. */
 static int64_t file_age(const struct written *w, const struct client_lease_context *ctx)
 {
-	/* clocks before their zero are nobody's, and the difference could overflow */
+	/* clocks before their zero are invalid, and the difference could overflow */
 	if (w->boot_ns < 0 || w->wall_ns < 0)
 		return -1;
 	if (span_eq(w->boot_id, span_of(ctx->boot_id, sizeof(ctx->boot_id))))

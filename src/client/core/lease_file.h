@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
  * The kept lease as octets: magic, version, identity of client and boot, times, the lease, SHA-256.
- * Pure; reading and writing the file is the driver's. A reader believes nothing: length, checksum,
- * version, identity, and then every check that a lease from the network has to pass.
+ * Pure; the driver reads and writes the file. A reader trusts nothing: it checks length, checksum,
+ * version and identity, and then applies every check of a lease from the network.
  */
 #pragma once
 
@@ -24,8 +24,8 @@ struct client_lease_context {
 int client_lease_encode(const struct client_lease *l, const struct client_lease_context *ctx,
 			uint8_t *buf, size_t cap) must_check;
 /*
- * Decodes a lease and its validity: VALID with start_ns in this boot's time, or HINT where it ran
- * out or the wall clock went backwards across a reboot (its age is unknown then). 0, or
+ * Decodes a lease and its validity. VALID: start_ns is in this boot's time. HINT: the lease ended,
+ * or the wall clock went backwards across a reboot, which makes its age unknown. Returns 0 or
  * -USHER_E_TRUNCATED, -USHER_E_MALFORMED (magic, lengths, a lease that fails its checks),
  * -USHER_E_UNSUPPORTED (version), -USHER_E_CHECKSUM, -USHER_E_NOT_OWNER (other interface, hardware
  * address or client identifier).

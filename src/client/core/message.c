@@ -54,8 +54,8 @@ struct span client_identifier(const struct client *c, uint8_t buf[CLIENT_ID_MAC_
 	return span_of(buf, CLIENT_ID_MAC_LEN);
 }
 
-/* The arena is large enough for every option at its longest; a lost one would be a wish not
- * said. */
+/* Puts an option of n octets; nothing for n 0. Cannot fail: the arena has room for every option
+ * at its longest. */
 static void put_option(struct dhcp4_msg *m, uint8_t code, const void *p, size_t n)
 {
 	int e = n ? dhcp4_opt_set(m, code, span_of(p, n)) : 0;
@@ -90,7 +90,7 @@ static void put_name(struct dhcp4_msg *m, const struct client_opts *o)
 	}
 }
 
-/* RFC 3004 4: instances of length and data. */
+/* Puts the user class option: instances of length and data (RFC 3004 4). */
 static void put_user_class(struct dhcp4_msg *m, const struct client_opts *o)
 {
 	uint8_t buf[1 + CLIENT_CLASS_MAX] = {o->user_class_len};
@@ -161,8 +161,8 @@ struct span client_message(struct client *c, enum client_form f, const struct cl
 	arena_init_fixed(&arena, c->scratch, sizeof(c->scratch));
 	dhcp4_init(&m, &arena);
 	fill_header(&m, c, has, about, x);
-	/* RFC 2131 4.4.1: the REQUEST repeats secs of its DISCOVER; table 5: none where nothing is
-	 * asked for */
+	/* RFC 2131 4.4.1: the REQUEST repeats secs of its DISCOVER; table 5: none where the
+	 * message asks for nothing */
 	if (has & HAS_WISHES)
 		m.secs = f == CLIENT_MSG_SELECT ? x->secs : elapsed_secs(x, now_ns);
 	put_option(&m, DHCP4_OPT_MESSAGE_TYPE, (const uint8_t[]){(uint8_t)forms[f].type}, 1);

@@ -23,10 +23,8 @@ enum { CLIENT_ID_MAC_LEN = 7 }; /* hardware type and address */
 /* Returns the client identifier as sent now (option 61); empty: none. buf holds it where it is made
  * of the hardware address. */
 struct span client_identifier(const struct client *c, uint8_t buf[CLIENT_ID_MAC_LEN]);
-/*
- * The message's octets (UDP payload), in fx->data. Never fails: options that do not fit are left
- * out from the end, and the essential ones always fit.
- */
+/* Builds the octets of a message (UDP payload) in fx->data. Never fails: options that do not fit
+ * are left out from the end, and the essential ones always fit. */
 struct span client_message(struct client *c, enum client_form f, const struct client_lease *about,
 			   const struct client_xact *x, int64_t now_ns, struct effects *fx);
 /*
@@ -35,6 +33,6 @@ struct span client_message(struct client *c, enum client_form f, const struct cl
  * lease came through.
  */
 void step_send_raw(struct client_step *s, enum client_form f, const struct client_lease *about);
-/* From the lease's address (or that of --inform) to dst. */
+/* Sends a message from src (the lease's address, or that of --inform) to dst. */
 void step_send_udp(struct client_step *s, enum client_form f, const struct client_lease *about,
 		   struct client_xact *x, uint32_t src, uint32_t dst);

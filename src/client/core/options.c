@@ -50,7 +50,7 @@ static int fail_unknown(const struct client_parse *p, const char *what)
 	return -USHER_E_UNKNOWN;
 }
 
-/* The value that is here, else the next argument. */
+/* Takes the value of an option: `here` if not NULL, else the next argument. */
 static int take_value(struct client_parse *p, const char *here, int argc, char *const *argv, int *i)
 {
 	if (!here && *i + 1 < argc)
@@ -79,7 +79,7 @@ static int take_long_option(struct client_parse *p, int argc, char *const *argv,
 	return client_opts_take(p, "");
 }
 
-/* -fnq, -ieth0, -i eth0 */
+/* Takes an argument of short options: -fnq, -ieth0, or -i followed by eth0. */
 static int take_short_options(struct client_parse *p, int argc, char *const *argv, int *i)
 {
 	const char *s = argv[*i] + 1;

@@ -31,7 +31,7 @@ struct client_opts {
 	uint8_t vendor_class[CLIENT_CLASS_MAX], vendor_class_len;
 	uint8_t user_class[CLIENT_CLASS_MAX], user_class_len;
 	uint8_t prl[CLIENT_PRL_MAX], n_prl; /* option 55 */
-	uint32_t request_address; /* 0: none; of -r, else whoever has read the manifest sets it */
+	uint32_t request_address; /* 0: none; of -r, else set by the caller from the manifest */
 	bool request_given;	  /* by -r: it counts for more than a kept lease */
 	uint32_t default_mask;	  /* for servers that send none; 0: refuse them */
 	enum client_probe probe;
@@ -43,11 +43,12 @@ struct client_opts {
 	const char *pid_file, *script, *state_dir, *socket, *manifest; /* NULL: default or none */
 };
 
-/* The defaults: eth0, fast probe, 10 s, the usual request list. */
+/* Sets the defaults: eth0, fast probe, 10 s, the usual request list. */
 void client_opts_init(struct client_opts *o);
 /*
- * argv[1..] to opts. 0, or -USHER_E_UNKNOWN (no such option), -USHER_E_SYNTAX, -USHER_E_RANGE,
- * -USHER_E_EXISTS (options that exclude each other), with the reason in err. --help ends parsing.
+ * Parses argv[1..] into opts. Returns 0 or -USHER_E_UNKNOWN (no such option), -USHER_E_SYNTAX,
+ * -USHER_E_RANGE, -USHER_E_EXISTS (options that exclude each other), with the reason in err. --help
+ * ends parsing.
  */
 int client_opts_parse(int argc, char *const *argv, struct client_opts *ret, char *err,
 		      size_t err_cap) must_check;
@@ -58,5 +59,5 @@ int client_opts_parse(int argc, char *const *argv, struct client_opts *ret, char
  */
 int client_opts_manifest(struct span text, const char *file, uint32_t *ret_address,
 			 bool *ret_keep_lease, char *err, size_t err_cap) must_check;
-/* The text of --help. Walks args.def: NULL at the end. */
+/* Returns line i of the text of --help, built from args.def; NULL at the end. */
 const char *client_opts_help_line(size_t i, char *buf, size_t cap);

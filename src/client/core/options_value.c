@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/*
- * The values of the command line, a function for each kind of args.def. Names and classes are
- * checked here, so that nothing of the command line can break a message, a script or a log line.
- */
+/* The values of the command line, a function for each kind of args.def. Names and classes are
+ * checked here, so that no text of the command line can break a message, a script or a log line. */
 #include "client/core/options_impl.h"
 
 #include "base/error.h"
@@ -46,7 +44,7 @@ static int take_iface(const struct client_parse *p, const char *s)
 	return 0;
 }
 
-/* "01:aa:bb": pairs of hex digits with a colon between each. */
+/* Returns whether a text is octets, "01:aa:bb": pairs of hex digits with a colon between each. */
 static bool is_octets(const char *s)
 {
 	size_t n = strlen(s);
@@ -97,8 +95,9 @@ static int take_id(const struct client_parse *p, const char *s)
 }
 
 /*
- * RFC 952, RFC 1123 2.1: labels of letters, digits and inner hyphens; hosts have underscores in
- * their names all the same, and servers accept them.
+ * Returns whether a text is a host name of at most max characters: labels of letters, digits and
+ * inner hyphens (RFC 952, RFC 1123 2.1). Underscores pass, because hosts have them in their names
+ * and servers accept them.
  */
 static bool is_name(const char *s, size_t max)
 {

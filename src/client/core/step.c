@@ -71,7 +71,7 @@ uint32_t step_random(struct client_step *s)
 	return s->c->random.u32(s->c->random.ctx);
 }
 
-/* --- telling ---------------------------------------------------------------------------------- */
+/* --- notices ---------------------------------------------------------------------------------- */
 
 void step_notify(struct client_step *s, enum client_notice n)
 {
@@ -132,7 +132,7 @@ void step_new_xact(struct client_step *s, struct client_xact *x)
 		.start_ns = s->now,
 		.broadcast = s->c->opts->broadcast == CLIENT_BROADCAST_ALWAYS,
 	};
-	/* open sockets listen for the old one */
+	/* open sockets receive for the former xid */
 	if (raw)
 		effects_add(s->fx, EFFECT_LISTEN_RAW)->xid = x->xid;
 }

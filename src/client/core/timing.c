@@ -16,7 +16,7 @@ static int64_t doubled_s(unsigned n, int64_t first_s, int64_t max_s)
 	return (s < max_s ? s : max_s) * NS_PER_S;
 }
 
-/* Uniform in [-width, width]. */
+/* Returns a random number, uniform in [-width, width]. */
 static int64_t jitter_ns(int64_t width, uint32_t random)
 {
 	return (int64_t)((uint64_t)(2 * width + 1) * random >> 32) - width;

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/*
- * The lease file is written beside its place, synced and renamed. It is the caller's encoding; this
- * half does not read it.
- */
+/* The lease file is written beside its place, synced and renamed. The caller encodes it; this
+ * half does not read it. */
 #include "client/os/apply.h"
 
 #include "base/file_ops.h"
@@ -68,7 +66,8 @@ static bool mask_ok(uint32_t mask)
 	return mask && (~mask & (~mask + 1)) == 0;
 }
 
-/* None, or an end of the subnet; a /31 and a /32 have none. */
+/* Returns whether the broadcast address is valid: none, or an end of the subnet; a /31 and a /32
+ * have none. */
 static bool broadcast_ok(const struct netconf_address *a, uint32_t mask)
 {
 	if (!a->broadcast)
@@ -109,7 +108,8 @@ static int check_routes(const struct netconf_routes *r)
 	return 0;
 }
 
-/* A lease that came from an INFORM has options only. */
+/* Returns whether the values of a lease may be configured. A lease that came from an INFORM has
+ * options only. */
 static bool lease_ok(const struct client_lease *l)
 {
 	if (l->n_routes > CLIENT_LEASE_ROUTES || l->options_len > sizeof(l->options))
@@ -165,7 +165,7 @@ int apply_check(const struct apply_request *r, size_t len)
 
 static int write_synced(const struct file_ops *f, const char *path, struct span data)
 {
-	/* O_EXCL: a link in this place must not choose the file that we write */
+	/* O_EXCL: a symbolic link in this place must not choose the file that is written */
 	int fd = f->open(f->ctx, path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 	ssize_t n;
 	int r;
@@ -189,7 +189,7 @@ static int save_lease(const struct apply *a, struct span data)
 	if (!a->lease_path[0])
 		return 0;
 	(void)snprintf(tmp, sizeof(tmp), "%s.new", a->lease_path);
-	(void)f->unlink(f->ctx, tmp); /* of a run that was killed */
+	(void)f->unlink(f->ctx, tmp); /* the file of a run that was killed */
 	r = write_synced(f, tmp, data);
 	if (r < 0)
 		return r;
@@ -219,8 +219,8 @@ static int open_socket(const struct apply *a, const struct apply_request *r)
 		       : client_sock_open_udp(a->ifindex);
 }
 
-/* A host with an address on two interfaces is somebody's mistake, but not one that a lease is
- * refused for. */
+/* Sets the address, and reports another interface that has it already. Such a host is
+ * misconfigured, but its lease is not refused. */
 static int set_address(struct apply *a, const struct netconf_address *want, struct apply_reply *ret)
 {
 	bool is_new = false;

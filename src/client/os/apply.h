@@ -3,8 +3,8 @@
  * The privileged half of the client: opens sockets, configures the interface, keeps the lease file,
  * runs the script. Its requests are messages of fixed size from a process that reads the network,
  * which an attacker may therefore control: every field of every message is checked, and no field
- * names an interface, a file or a program. Before the two are parted, and in tests, the same
- * messages are given by a call. One thread.
+ * names an interface, a file or a program. Before the process is split, and in tests, function
+ * calls pass these messages. One thread.
  */
 #pragma once
 
@@ -25,10 +25,10 @@ struct apply_file {
 	uint8_t data[APPLY_FILE_MAX];
 };
 
-/* Whose packets an ARP socket hears. */
+/* The packets that an ARP socket receives. */
 struct apply_arp {
 	uint32_t address;
-	uint32_t node; /* a station that is asked for; 0: none */
+	uint32_t node; /* a station that a request is sent to; 0: none */
 };
 
 struct apply_request {
@@ -45,7 +45,7 @@ struct apply_request {
 	};
 };
 
-/* Of SCRIPT there are two: queued, and later, done. */
+/* A SCRIPT has two replies: one when it is queued, one when it is done. */
 struct apply_reply {
 	uint32_t kind, seq;
 	int32_t result;	 /* 0 or more, or -errno; of a script that is done: struct script_result */
@@ -62,15 +62,17 @@ struct apply {
 	char lease_path[APPLY_PATH_MAX]; /* "": leases are not kept */
 };
 
-/* state_dir, script: NULL: none. Both are borrowed for good. 0 or -errno. */
+/* Opens the privileged half. state_dir and script are borrowed for the lifetime of a; NULL:
+ * none. Returns 0 or -errno. */
 int apply_open(struct apply *a, int ifindex, const char *iface, const char *state_dir,
 	       const char *script) must_check;
 void apply_close(struct apply *a);
 
-/* The length that a request of this kind has; 0: no such kind. */
+/* Returns the length of a request of this kind; 0: no such kind. */
 size_t apply_request_len(uint32_t kind);
 const char *apply_kind_name(uint32_t kind);
-/* Is the request whole and sane? 0, -EBADMSG (length, kind), -EINVAL (a value). Pure. */
+/* Checks the length and the values of a request. Returns 0, -EBADMSG (length, kind) or -EINVAL
+ * (a value). Pure. */
 int apply_check(const struct apply_request *r, size_t len) must_check;
 /*
  * Checks and carries out a request. The reply is always filled; *ret_fd is a new descriptor, or -1.
@@ -79,8 +81,8 @@ int apply_check(const struct apply_request *r, size_t len) must_check;
  */
 int apply_do(struct apply *a, const struct apply_request *r, size_t len, struct apply_reply *ret,
 	     int *ret_fd, struct apply_reply *ret_dropped);
-/* 1: a script ended, and *ret tells; 0. As script_poll. */
+/* Returns 1 with *ret filled when a script ended, else 0. Call it as script_poll(). */
 int apply_poll(struct apply *a, int64_t now_ns, struct apply_reply *ret) must_check;
-/* Where the lease of this interface is, of state_dir. False: it does not fit. */
+/* Writes the path of this interface's lease file in state_dir. Returns false if it does not fit. */
 bool apply_lease_path(char path[APPLY_PATH_MAX], const char *state_dir, const char *iface)
 	must_check;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * The commands of the control channel (command.def). A command that the state does not take is
- * refused with the state as the reason; one that is taken was carried out when the answer leaves.
+ * The commands of the control channel (command.def). A command that the state does not accept is
+ * refused with the state as the reason; an accepted one has been carried out when its answer
+ * leaves.
  */
 #include "client/os/command.h"
 
@@ -16,7 +17,7 @@
 typedef struct json *command_fn(struct driver *d, const struct json *args, struct arena *a,
 				bool *ret_subscribe);
 
-/* An answer with arguments. text: the sentence for people. */
+/* Returns an answer with arguments. text: the sentence for people. */
 static struct json *answer_with(struct arena *a, struct json *args, const char *text)
 {
 	struct json *m = control_answer(a, CONTROL_OK, "%s", text);
@@ -44,7 +45,7 @@ static void add_mac(struct arena *a, struct json *m, const uint8_t mac[6])
 				   mac[3], mac[4], mac[5]));
 }
 
-/* Seconds since the epoch, with milliseconds. */
+/* Adds a time: seconds since the epoch, with milliseconds. */
 static void add_time(struct arena *a, struct json *m, const char *key, int64_t wall_ns)
 {
 	(void)json_add(a, m, key, json_real(a, (double)(wall_ns / NS_PER_MS) / 1000));
@@ -52,7 +53,8 @@ static void add_time(struct arena *a, struct json *m, const char *key, int64_t w
 
 /* --- state ------------------------------------------------------------------------------------ */
 
-/* By name and as text; hex where the text would not be clean. */
+/* Adds the options of a lease: by name and as text; in hex where the text has unprintable
+ * characters. */
 static void add_options(struct arena *a, struct json *m, const struct client_lease *l)
 {
 	struct rd r = rd_init(span_of(l->options, l->options_len));
@@ -179,7 +181,7 @@ EVENT_COMMAND(release, CLIENT_EV_RELEASE)
 EVENT_COMMAND(restart, CLIENT_EV_RESTART)
 EVENT_COMMAND(inform, CLIENT_EV_INFORM)
 
-/* "A, B, C": where commands lead from here. */
+/* Returns the states that commands lead to from the present one, as "A, B, C". */
 static const char *ways_from(struct driver *d, struct arena *a, struct client *scratch)
 {
 	const char *list = "nothing";
@@ -230,7 +232,7 @@ static struct json *command_transition(struct driver *d, const struct json *args
 	return try_transition(d, a, s);
 }
 
-/* --- the past --------------------------------------------------------------------------------- */
+/* --- history ---------------------------------------------------------------------------------- */
 
 static struct json *command_server(struct driver *d, const struct json *args, struct arena *a,
 				   bool *ret_subscribe)

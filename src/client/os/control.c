@@ -34,8 +34,8 @@ struct control {
 
 static void accept_connection(void *ctx, uint32_t events);
 
-/* Watches the listening socket; not while there is no descriptor for a new connection, or it would
- * stay readable. */
+/* Watches the listening socket; pauses while there is no descriptor for a new connection,
+ * because the socket would stay readable. */
 static int watch_listener(struct control *c)
 {
 	return c->source ? 0 : loop_add(c->loop, c->fd, EPOLLIN, accept_connection, c, &c->source);
@@ -60,7 +60,8 @@ static bool send_conn(struct conn *c, const void *p, size_t n)
 	return false;
 }
 
-/* The answer, built apart from the request's arena: it has to fit a message. */
+/* Answers a request. The answer is built outside of the request's arena, because it must fit a
+ * message. */
 static void answer_request(struct conn *c, struct span text)
 {
 	struct json_opts o = {.file = "", .max_depth = 8};
@@ -145,8 +146,8 @@ void control_event(struct control *c, struct span json)
 			(void)send_conn(&c->conn[i], json.p, json.n);
 }
 
-/* Nobody listens behind a socket whose connection is refused. A file of another kind is not ours to
- * remove. */
+/* Removes a socket that refuses connections: no process listens behind it. A file of another
+ * kind stays. Returns 0 or -errno. */
 static int remove_dead(const struct sockaddr_un *sa)
 {
 	struct stat st;
@@ -177,7 +178,7 @@ static int listen_at(struct control *c, const char *path)
 	c->fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (c->fd < 0)
 		return -errno;
-	/* a socket has a mode before it has a name: it is never there with more rights */
+	/* a socket has its mode before it has a name: at no time does its file grant more rights */
 	if (fchmod(c->fd, 0600) < 0)
 		return -errno;
 	r = bind(c->fd, (const struct sockaddr *)&sa, sizeof(sa)) < 0 ? -errno : 0;

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * The control channel: a unix socket of whole messages (SOCK_SEQPACKET, mode 0600). One JSON
- * request a message, {"command": NAME, "arguments": {…}}, one JSON answer, {"result": 0, "text": …,
- * "arguments": …}; a connection may ask many. After `events` it gets a message for each event. The
- * client waits for no peer: a peer that does not take an answer or an event at once loses its
- * connection.
+ * The control channel: a unix socket of whole messages (SOCK_SEQPACKET, mode 0600). Each message is
+ * one JSON request, {"command": NAME, "arguments": {…}}, and has one JSON answer, {"result": 0,
+ * "text": …, "arguments": …}; a connection may send many requests. After `events` it receives a
+ * message for each event. The client waits for no peer: a peer that does not accept an answer or an
+ * event at once loses its connection.
  */
 #pragma once
 
@@ -28,12 +28,12 @@ struct control_owner {
 
 enum { CONTROL_CLIENTS = 8, CONTROL_REQUEST_MAX = 8192, CONTROL_ANSWER_MAX = 65536 };
 
-/* The directory is made if it is not there. A path that a living client listens on: -EADDRINUSE; a
- * dead one is replaced. 0 or -errno. */
+/* Opens the channel and creates its directory if it is absent. A path where a running client
+ * listens: -EADDRINUSE; the socket of an ended one is replaced. Returns 0 or -errno. */
 int control_open(const struct control_owner *o, struct loop *loop, const char *path,
 		 struct control **ret) must_check;
 void control_close(struct control *c);
-/* Is anybody subscribed? NULL: no. */
+/* Returns whether a connection is subscribed; c may be NULL. */
 bool control_listened(const struct control *c);
-/* To every subscriber. */
+/* Sends an event to every subscriber. */
 void control_event(struct control *c, struct span json);

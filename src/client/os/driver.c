@@ -72,7 +72,7 @@ static void read_signal(void *ctx, uint32_t events)
 	if (read(d->signals.fd, &si, sizeof(si)) != sizeof(si) || si.ssi_signo == SIGCHLD)
 		return;
 	e = signal_event(si.ssi_signo);
-	/* OFF takes no STOP: there is nothing to end but the process */
+	/* OFF does not accept STOP: the process just ends */
 	if (!driver_event(d, e) && e == CLIENT_EV_STOP && !d->exiting)
 		stop_at_once(d);
 }
@@ -87,7 +87,7 @@ static void line_readable(void *ctx, uint32_t events)
 		driver_settled(d);
 		return;
 	}
-	/* without it nothing can be configured, and nothing removed */
+	/* without it the interface cannot be configured, and its settings cannot be removed */
 	driver_error(d, "privileged process", r);
 	d->exiting = true;
 	d->exit_code = DRIVER_EXIT_FAILED;
@@ -143,7 +143,7 @@ static void netlink_readable(void *ctx, uint32_t events)
 	d->reconcile.due |= ev.touched || ev.changed;
 	if (ev.changed && !d->exiting)
 		link_changed(d);
-	/* an answer that is here already ends its request */
+	/* an answer that has arrived already ends its request */
 	if (!d->exiting)
 		line_readable(d, 0);
 }
@@ -168,7 +168,8 @@ static int open_signals(struct driver *d)
 		(void)sigaddset(&s, set[i]);
 	(void)sigprocmask(SIG_BLOCK, &s, NULL);
 	(void)signal(SIGPIPE, SIG_IGN);
-	(void)signal(SIGXFSZ, SIG_IGN); /* a file that may not grow is an error like others */
+	(void)signal(SIGXFSZ,
+		     SIG_IGN); /* writing past the limit of a file's size is an error like others */
 	return watch_fd(d, &d->signals, signalfd(-1, &s, SFD_CLOEXEC | SFD_NONBLOCK), read_signal);
 }
 

@@ -2,7 +2,7 @@
 /*
  * The client as a process: the machine (client.h) in an event loop, its effects carried out
  * (driver_effects.c), its time, its signals, its control channel. Everything it needs is in this
- * struct; after start nothing on the way of a packet allocates. One thread.
+ * struct; after the start, processing a packet allocates nothing. One thread.
  */
 #pragma once
 
@@ -66,33 +66,40 @@ struct driver {
 	uint8_t packet_data[PACKET_DATA_LEN], packet_arena[PACKET_ARENA_LEN];
 };
 
-/* Loop, time, signals, and the machine in OFF. d is zeroed but for watch, which is open. 0 or
- * -errno. */
+/* Opens loop, timer, signals, and the machine in OFF. d is zeroed except watch, which is open.
+ * Returns 0 or -errno. */
 int driver_open(struct driver *d, const struct client_opts *o, struct apply *apply) must_check;
-/* The first step; the first packet leaves here. 0; -ECANCELED: it was the last one, too. */
+/* Runs the first step, which sends the first packet. Returns 0; -ECANCELED: the first step was
+ * also the last. */
 int driver_start(struct driver *d) must_check;
-/* Until the end: the exit code. */
+/* Runs the loop until the client ends. Returns the exit code. */
 int driver_run(struct driver *d);
 void driver_close(struct driver *d);
 
 /* --- driver_effects.c ------------------------------------------------------------------------ */
 /* Carries out d->fx, and the steps that follow from it. */
 void driver_run_effects(struct driver *d);
-/* Acts on answers that have come: ends a client without privileges, compares with the kernel. */
+/* Processes answers that have arrived: ends a client without privileges, compares with the
+ * kernel. */
 void driver_settled(struct driver *d);
-/* An event into the machine, and its effects. False: the state ignores it. */
+/* Runs an event in the machine, and carries out its effects. Returns false where the state
+ * ignores it. */
 bool driver_event(struct driver *d, enum client_event e);
 /* Compares with the kernel, and takes the event that follows. */
 void driver_reconcile(struct driver *d);
 
 /* --- driver_apply.c --------------------------------------------------------------------------- */
-int64_t driver_now(void); /* CLOCK_BOOTTIME */
+
+/* Returns CLOCK_BOOTTIME in nanoseconds. */
+int64_t driver_now(void);
 /* Returns interface, identity and times for the lease file. */
 void driver_lease_context(const struct driver *d, struct client_lease_context *ret);
 /* Fills the routes of a lease into a request of the privileged half. */
 void driver_routes_of(const struct client_lease *l, struct netconf_routes *ret);
-/* Ask the privileged half: for a request without arguments, an address, exactly the routes of a
- * lease, a lease file, a run of the script. A failure is reported. */
+/*
+ * Sends the privileged half a request: without arguments, or (the functions below) with an address,
+ * exactly the routes of a lease, a lease file, a run of the script. A failure is reported.
+ */
 void driver_ask_plain(struct driver *d, enum apply_kind kind);
 void driver_set_address(struct driver *d, const struct effect *e);
 void driver_del_address(struct driver *d, const struct effect *e);
@@ -103,7 +110,8 @@ void driver_run_script(struct driver *d, const struct effect *e);
 void driver_applied(void *ctx, const struct apply_reply *r);
 
 /* --- report.c --------------------------------------------------------------------------------- */
-/* A notice: to the log or, with --json, to standard output; to subscribers; into the history. */
+/* Writes a notice to the log or, with --json, to standard output; to subscribers; into the
+ * history. */
 void driver_notice(struct driver *d, const struct effect *e);
 /* Writes the reports that wait. */
 void driver_flush(struct driver *d);

@@ -124,7 +124,7 @@ void driver_applied(void *ctx, const struct apply_reply *r)
 	if (r->kind == APPLY_SET_ADDRESS) {
 		d->configure_failed = r->result < 0;
 		d->denied |= r->result == -EPERM || r->result == -EACCES;
-		/* the comparison finds it absent: the machine tries again, then yields */
+		/* the comparison finds the address absent: the machine restores it, then yields */
 		d->reconcile.due |= d->configure_failed && r->result != -ENODEV;
 	}
 	if (r->kind == APPLY_SET_ADDRESS && r->elsewhere[0]) {

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
  * Carries out the effects of a step, in order, one function a kind. A failure becomes an event,
- * which is passed to the machine when the list is done: so no step is nested in another. Sockets
- * are closed last, because closing a packet socket waits for the kernel, and nothing useful should
- * wait with it.
+ * which the machine receives after the list: so no step is nested in another. Sockets are closed
+ * last, because closing a packet socket waits for the kernel and would delay the other effects.
  */
 #include "client/os/driver.h"
 
@@ -50,7 +49,7 @@ static void listen_on(struct driver *d, struct driver_sock *s, enum apply_kind k
 			(void)close(fd);
 		driver_error(d, apply_kind_name(kind), r);
 		d->denied |= kind != APPLY_OPEN_UDP && (r == -EPERM || r == -EACCES);
-		/* the port of UDP may be another program's: there are frames instead */
+		/* another program may have the UDP port: the client uses frames then */
 		if (kind == APPLY_OPEN_UDP && !client_sock_broken(r))
 			d->send_failed = true;
 		else
@@ -65,7 +64,7 @@ static void note_sent(struct driver *d, const char *what, int r, bool unicast)
 	if (r >= 0)
 		return;
 	driver_error(d, what, r);
-	/* a full queue is a lost packet: the retry is the cure */
+	/* a full queue loses the packet: its retransmission replaces it */
 	if (client_sock_broken(r))
 		d->socket_failed = true;
 	else if (unicast)
@@ -275,7 +274,7 @@ static void fail_socket(struct driver *d, const char *what, int err)
 	(void)driver_event(d, CLIENT_EV_SOCKET_FAILED);
 }
 
-/* At most a batch, and only as long as the socket is the one that was readable. */
+/* Reads a batch of packets at most, and stops when the step replaced the socket. */
 static void read_packets(struct driver *d, const struct driver_sock *s, bool udp)
 {
 	int fd = s->fd;
@@ -292,8 +291,8 @@ static void read_packets(struct driver *d, const struct driver_sock *s, bool udp
 		if (r < 0) {
 			if (r == -EREMOTEIO)
 				d->n_icmp_ignored++;
-			else if (udp &&
-				 !client_sock_broken(r)) /* this host's own word about a datagram */
+			else if (udp && !client_sock_broken(
+						r)) /* this host's own error about a datagram */
 				(void)driver_event(d, CLIENT_EV_SEND_FAILED);
 			else
 				fail_socket(d, udp ? "udp" : "raw", r);

@@ -52,7 +52,7 @@ void history_served(struct history *h, int64_t wall_ns, const struct client_leas
 	s->last_wall_ns = wall_ns;
 	s->ip = l->server_ip;
 	s->address = l->address;
-	/* an answer that came by UDP does not say */
+	/* an answer that came by UDP does not have it */
 	if (memcmp(l->server_mac, none, sizeof(none)) != 0)
 		memcpy(s->mac, l->server_mac, sizeof(s->mac));
 }

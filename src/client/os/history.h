@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/*
- * The past, for the control channel: the last errors, and the servers of earlier leases. Fixed
- * size.
- */
+/* Errors and servers of the past, for the control channel: the last errors, and the servers of
+ * earlier leases. Fixed size. */
 #pragma once
 
 #include "base/attr.h"
@@ -30,7 +28,7 @@ struct history {
 };
 
 void history_error(struct history *h, int64_t wall_ns, const char *what, const char *cause);
-/* The i-th newest; NULL: there are not so many. */
+/* Returns the i-th newest error; NULL: there are fewer. */
 const struct history_error *history_error_at(const struct history *h, size_t i);
-/* An ACK that was taken. */
+/* Records an ACK that the client accepted. */
 void history_served(struct history *h, int64_t wall_ns, const struct client_lease *l);

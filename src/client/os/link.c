@@ -22,7 +22,8 @@ union watch_buf {
 	uint8_t buf[WATCH_BUF];
 };
 
-/* A port of a bridge, bond or team is not ours to configure; a member of a VRF is. */
+/* Returns whether the interface is a port of a bridge, bond or team, which the client must not
+ * configure; a member of a VRF is none. */
 static bool is_enslaved(const struct rtattr *linkinfo, uint32_t master)
 {
 	const struct rtattr *a;
@@ -88,7 +89,7 @@ static void parse_link(struct link_state *s, const struct nlmsghdr *h)
 	if (h->nlmsg_len < NLMSG_LENGTH(sizeof(ifi)))
 		return;
 	memcpy(&ifi, NLMSG_DATA(h), sizeof(ifi));
-	/* AF_BRIDGE messages tell of a port, not of the interface */
+	/* AF_BRIDGE messages concern a port, not the interface */
 	if (ifi.ifi_family != AF_UNSPEC || (s->ifindex && ifi.ifi_index != s->ifindex))
 		return;
 	if (h->nlmsg_type == RTM_DELLINK) {
@@ -141,7 +142,7 @@ static void read_answer(const struct nlmsghdr *h, int *ret_answer)
 	}
 }
 
-/* One datagram. 1; 0: none; -errno. */
+/* Reads one datagram. Returns 1; 0: none is there; -errno. */
 static int take_datagram(struct link_watch *w, struct link_events *ev, int *ret_answer)
 {
 	union watch_buf in uninit;
@@ -151,9 +152,8 @@ static int take_datagram(struct link_watch *w, struct link_events *ev, int *ret_
 
 	if (n < 0)
 		return errno == EAGAIN ? 0 : errno == EINTR ? 1 : -errno;
-	if (n >
-	    (ssize_t)sizeof(
-		    in.buf)) /* its rest is lost, like a message for which the queue had no room */
+	if (n > (ssize_t)sizeof(in.buf)) /* the rest of a longer one is lost, like a message for
+					    which the queue had no room */
 		return -ENOBUFS;
 	while ((h = nl_msg(span_of(in.buf, (size_t)n), &pos))) {
 		if (h->nlmsg_type == RTM_NEWLINK || h->nlmsg_type == RTM_DELLINK)

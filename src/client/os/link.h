@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Watches one interface by netlink: its state, and every change of it as an event. Keyed by the
+ * Watches one interface by netlink: reports its state, and every change as an event. Keyed by the
  * index, so a rename is followed. Needs no privileges. After a lost notification (ENOBUFS) the
  * link's state is read again.
  */
@@ -29,14 +29,14 @@ static inline bool link_is_up(const struct link_state *s)
 struct link_watch {
 	struct nl nl;
 	struct link_state now;
-	bool stale; /* something was lost, and not asked for yet */
+	bool stale; /* a notification was lost, and the state was not requested yet */
 };
 
 /* Events that may have occurred since the last call. */
 struct link_events {
 	bool changed; /* anything in the state */
 	bool lost;    /* notifications were lost */
-	bool touched; /* addresses or routes of the interface may be others than before */
+	bool touched; /* addresses or routes of the interface may have changed */
 };
 
 /* Opens, and reads the state. 0; -ENODEV: no such interface; -errno. */
@@ -45,9 +45,11 @@ void link_watch_close(struct link_watch *w);
 /* Reads the notifications that have arrived; w->now is the state then. Never blocks. 0 or -errno of
  * a broken socket. */
 int link_watch_read(struct link_watch *w, struct link_events *ret) must_check;
-/* Can a client run on it? 0; -ENODEV (gone), -EPROTONOSUPPORT: not Ethernet, or without ARP. */
+/* Checks whether a client can run on the interface. Returns 0, -ENODEV (it vanished) or
+ * -EPROTONOSUPPORT (it is no Ethernet, or has no ARP). */
 int link_usable(const struct link_state *s) must_check;
-/* The interface's first IPv4 address, 0 if it has none (for --inform). 0 or -errno. */
+/* Reads the interface's first IPv4 address (for --inform); 0 if it has none. Returns 0 or
+ * -errno. */
 int link_first_address(int ifindex, uint32_t *ret) must_check;
 /* Returns whether a hardware address is of one of this host's interfaces (RFC 5227 2.1.1, 2.4). nl
  * is open. */

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
  * usher-client: options, and the order of start and end.
- *   1. options, manifest, interface   2. to the background (a process stays and waits for the word)
+ *   1. options, manifest, interface   2. to the background (a process waits for the result)
  *   3. the privileged half's part     4. kept lease, control channel, pid file
  *   5. the first step: the first packet leaves   6. two halves, confinement   7. the loop
- * Nothing of the network is read before 7. Exit codes: enum client_exit, DRIVER_EXIT_FAILED.
+ * No packet is read before 7. Exit codes: enum client_exit, DRIVER_EXIT_FAILED.
  */
 #include "client/os/command.h"
 #include "client/os/control.h"
@@ -77,7 +77,8 @@ static int read_file(const char *path, uint8_t *buf, size_t cap)
 	return fd < 0 ? -errno : read_all(fd, buf, cap);
 }
 
-/* The address to ask for, where none was given. 0 or -1 (told). */
+/* Reads the requested address and keep_lease from the manifest, for values that the command line
+ * does not give. Returns 0, or -1 after a message. */
 static int read_manifest(struct client_opts *o)
 {
 	const char *path = o->manifest ? o->manifest : DEFAULT_MANIFEST;
@@ -118,7 +119,7 @@ static int open_standard(void)
 
 /* --- 2. the background ------------------------------------------------------------------------ */
 
-/* The process that was started: waits for the daemon's word, or its end. */
+/* Waits, in the process that was started, for the daemon's exit code or for its end. */
 static _Noreturn void wait_for_daemon(int fd, pid_t pid)
 {
 	uint8_t code;
@@ -178,7 +179,7 @@ static void read_boot_id(struct driver *d)
 		memset(d->boot_id, 0, sizeof(d->boot_id));
 }
 
-/* A file that nobody but us can have written. Length or -errno. */
+/* Reads a file that only this user can have written. Returns its length or -errno. */
 static int read_own(const char *path, uint8_t *buf, size_t cap)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOFOLLOW);
@@ -229,7 +230,7 @@ static int open_control(struct driver *d, const struct client_opts *o, char path
 		print_problem(path, "another client is at work there");
 		return r;
 	}
-	/* a file system that takes nothing does not keep a host from its address */
+	/* a file system that cannot be written does not keep a host from its address */
 	print_problem(path, usher_strerror(r));
 	path[0] = '\0';
 	return 0;
@@ -249,7 +250,8 @@ static bool is_pid_file(int fd)
 	return n >= 0 && n < (ssize_t)sizeof(text);
 }
 
-/* A symbolic link is not followed, and no file with other contents is overwritten. 0 or -errno. */
+/* Writes the pid file. Follows no symbolic link, and does not overwrite a file with other
+ * contents. Returns 0 or -errno. */
 static int write_pid(const char *path)
 {
 	char text[16];
@@ -276,7 +278,7 @@ static void check_script(const char *path)
 
 /* --- privileges ------------------------------------------------------------------------------- */
 
-/* Returns whether the process has the capabilities that it needs; says which one is missing.
+/* Returns whether the process has the capabilities that it needs; prints the missing one.
  * capabilities(7). */
 static bool may_do(const struct client_opts *o)
 {
@@ -293,7 +295,7 @@ static bool may_do(const struct client_opts *o)
 	};
 
 	if (syscall(SYS_capget, &head, data) < 0)
-		return true; /* the first use tells */
+		return true; /* the first use finds out */
 	for (size_t i = 0; i < ARRAY_LEN(caps); i++)
 		if (caps[i].needed && !(data[0].effective & 1U << caps[i].bit)) {
 			print_problem("privileges", caps[i].text);
@@ -316,7 +318,7 @@ static int check_interface(struct driver *d, const struct client_opts *o)
 	return r;
 }
 
-/* 0, or an exit code. */
+/* Opens everything that the client needs before its first step. Returns 0 or an exit code. */
 static int prepare_client(struct driver *d, struct apply *a, const struct client_opts *o,
 			  char socket_path[TEXT_MAX], bool *ret_pid_file)
 {
@@ -347,7 +349,8 @@ static int prepare_client(struct driver *d, struct apply *a, const struct client
 	return 0;
 }
 
-/* Two halves; the one that stays has nothing left but the network. */
+/* Splits the process into its two halves and confines this one to the network. Returns 0 or
+ * -errno, after a message. */
 static int split_process(struct driver *d, const struct privsep_files *files)
 {
 	int r = privsep_split(&d->privsep, files);
@@ -384,7 +387,7 @@ static int run_client(struct driver *d, struct apply *a, const struct client_opt
 	if (!may_do(o))
 		return DRIVER_EXIT_FAILED;
 	check_script(o->script);
-	/* -q ends with the lease, but -b does not wait for it here */
+	/* -q ends with the lease, but -b does not wait for it at this point */
 	background = !o->foreground && !o->dry_run && (!o->quit || o->background);
 	if (background && leave_foreground(d) < 0)
 		return DRIVER_EXIT_FAILED;

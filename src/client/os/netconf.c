@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
  * Routes are added behind others to the same destination (NLM_F_APPEND), so a default route of
- * another interface stays in force and is never replaced. The MTU is the routes', never the link's:
- * interfaces that restart for a new MTU would restart for ever. The kernel adds the route of the
- * prefix itself, without an MTU; where the lease has one, a route with it takes its place.
+ * another interface stays in force and is never replaced. The MTU is set on routes, not on the
+ * link: an interface that restarts for a new MTU would restart without end. The kernel adds the
+ * route of the prefix itself, without an MTU; where the lease has one, a route with the MTU takes
+ * its place.
  */
 #include "client/os/netconf.h"
 
@@ -310,12 +311,12 @@ static int del_routes(struct netconf *c, const struct own_routes *o)
 		size_t k = 0;
 
 		nl_batch_init(&b);
-		/* in the other order: a gateway may be reached by a route added before */
+		/* in reverse order: a gateway may be reached by a route added before */
 		for (; k < BATCH && i + k < n; k++)
 			route_put(c, &b, &o->stale[n - 1 - i - k], 0, false);
 		e = nl_talk(&c->nl, &b, result, BATCH);
 		for (size_t x = 0; e == 0 && x < k; x++)
-			/* gone with the address or the link: as it should be */
+			/* it vanished with the address or the link, as wanted */
 			if (result[x] < 0 && result[x] != -ESRCH && result[x] != -ENODEV)
 				e = result[x];
 		i += k;
@@ -323,7 +324,8 @@ static int del_routes(struct netconf *c, const struct own_routes *o)
 	return e;
 }
 
-/* The route of the prefix, of the kernel's form; one with another MTU is removed behind it. */
+/* Adds the route of the prefix as the kernel writes it, with the wanted MTU. One with another
+ * MTU is removed afterwards. */
 static int add_prefix_route(struct netconf *c, const struct netconf_routes *r)
 {
 	struct nl_route x = {.dest = r->address & r->mask,
@@ -364,8 +366,8 @@ static int add_routes(struct netconf *c, const struct netconf_routes *r, const s
 			if (o->has[i])
 				continue;
 			number[k++] = i;
-			/* a gateway outside of our network is on the link all the same, or
-			 * nowhere */
+			/* a gateway outside of our network is on the link, or cannot be reached
+			 * at all */
 			route_put(c, &b, &x, NLM_F_CREATE | NLM_F_APPEND,
 				  ((w->gateway ^ r->address) & r->mask) != 0);
 		}

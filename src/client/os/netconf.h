@@ -42,7 +42,7 @@ struct netconf_diff {
 			   */
 };
 
-/* 0 or -errno. */
+/* Opens the configuration of an interface. Returns 0 or -errno. */
 int netconf_open(struct netconf *c, int ifindex) must_check;
 void netconf_close(struct netconf *c);
 /* Sets the interface up, if it is down. 0 or -errno. */
@@ -55,7 +55,7 @@ int netconf_set_address(struct netconf *c, const struct netconf_address *a, bool
 	must_check;
 /* Removes this address; returns 0 also when it is absent, or -errno. */
 int netconf_del_address(struct netconf *c, uint32_t address, uint8_t prefix_len) must_check;
-/* Another interface of the host that has this address; 0: none. */
+/* Returns another interface of the host that has this address; 0: none. */
 int netconf_elsewhere(struct netconf *c, uint32_t address);
 /*
  * Makes the client's routes exactly these, in this order, with their MTU, which the route of the

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/*
- * netlink(7), rtnetlink(7). Lengths in messages come from the kernel, and are checked all the same.
- */
+/* netlink(7), rtnetlink(7). Lengths in messages come from the kernel, and are checked
+ * nevertheless. */
 #include "client/os/netlink.h"
 
 #include <arpa/inet.h>
@@ -127,7 +126,7 @@ void nl_nest_end(struct nl_batch *b, size_t at)
 		memcpy(b->buf + at, &len, sizeof(len)); /* rta_len, the first field */
 }
 
-/* Takes the acknowledgements of one datagram; how many. */
+/* Takes the acknowledgements of one datagram. Returns their number. */
 static size_t take_acks(struct span in, uint32_t first, int *ret, size_t n_ret)
 {
 	const struct nlmsghdr *h;

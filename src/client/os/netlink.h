@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * As much rtnetlink as the client needs: requests put together in a buffer and acknowledged one by
- * one, attributes of a message, walked. libmnl is not used, because the program is static and has
- * musl for its C library (meson.build says why), and Debian's libmnl is neither. Bounded: an
- * attribute that does not fit sets `bad`.
+ * The part of rtnetlink that the client needs: requests put together in a buffer and acknowledged
+ * one by one, attributes of a message, walked. libmnl is not used, because the program is static
+ * and has musl for its C library (meson.build gives the reason), and Debian's libmnl is neither.
+ * Bounded: an attribute that does not fit sets `bad`.
  */
 #pragma once
 
@@ -31,7 +31,7 @@ struct nl_batch {
 	bool bad;
 };
 
-/* groups: RTMGRP_x to listen to. 0 or -errno. */
+/* Opens a socket. groups: RTMGRP_x to listen to. Returns 0 or -errno. */
 int nl_open(struct nl *nl, uint32_t groups) must_check;
 void nl_close(struct nl *nl);
 
@@ -42,7 +42,7 @@ void nl_begin(struct nl_batch *b, struct nl *nl, uint16_t type, uint16_t flags, 
 void nl_put(struct nl_batch *b, uint16_t type, const void *p, size_t n);
 void nl_put_u32(struct nl_batch *b, uint16_t type, uint32_t v);
 void nl_put_be32(struct nl_batch *b, uint16_t type, uint32_t v); /* an IPv4 address */
-/* A nest begins: its place for nl_nest_end. */
+/* Begins a nest. Returns its place for nl_nest_end(). */
 size_t nl_nest(struct nl_batch *b, uint16_t type);
 void nl_nest_end(struct nl_batch *b, size_t at);
 /*
@@ -76,26 +76,27 @@ enum { NL_IFA_PROTO = 11 };
 /* Takes one message of a list. Returns false when it has enough. */
 typedef bool nl_message_fn(void *ctx, const struct nlmsghdr *h);
 /*
- * Each reads a list from the kernel: the IPv4 addresses of the host, the IPv4 routes of table main
- * (of the interface, where the kernel filters; the caller checks), the links. Returns 0 or -errno
- * (-ETIMEDOUT after one second without an answer). rtnetlink(7).
+ * Reads a list from the kernel: the IPv4 addresses of the host. The functions below read the IPv4
+ * routes of table main (of the interface, where the kernel filters; the caller checks), and the
+ * links. Each returns 0 or -errno (-ETIMEDOUT after one second without an answer). rtnetlink(7).
  */
 int nl_addresses(struct nl *nl, nl_message_fn *take, void *ctx) must_check;
 int nl_routes(struct nl *nl, int ifindex, nl_message_fn *take, void *ctx) must_check;
 int nl_links(struct nl *nl, nl_message_fn *take, void *ctx) must_check;
-/* Read a message of a list or a notification. Return false for another family or a message that is
- * too short. */
+/* Reads a message of a list or a notification, as does the function below. Returns false for
+ * another family or a message that is too short. */
 bool nl_read_address(const struct nlmsghdr *h, struct nl_address *ret) must_check;
 bool nl_read_route(const struct nlmsghdr *h, struct nl_route *ret) must_check;
 
 /* --- attributes ------------------------------------------------------------------------------- */
 
-/* The next attribute of a message behind its family header; NULL at the end. *pos begins at 0. */
+/* Returns the next attribute of a message behind its family header; NULL at the end. *pos begins
+ * at 0. */
 const struct rtattr *nl_attr(const struct nlmsghdr *h, size_t head_len, size_t *pos);
-/* The attributes inside an attribute. */
+/* Returns the next attribute inside an attribute; NULL at the end. *pos begins at 0. */
 const struct rtattr *nl_nested(const struct rtattr *outer, size_t *pos);
 struct span nl_data(const struct rtattr *a);
-/* Zero if the length is another. */
+/* Returns the value of an attribute; 0 if its length is another. */
 uint32_t nl_u32(const struct rtattr *a);
 uint32_t nl_be32(const struct rtattr *a);
 /* Returns the next whole message of the received octets; NULL at the end. */

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/*
- * The line is a socket pair of whole messages (SOCK_SEQPACKET): neither side can lose its place in
- * it. capabilities(7), credentials(7), unix(7).
- */
+/* The line is a socket pair of whole messages (SOCK_SEQPACKET): neither side can lose the
+ * boundaries of messages. capabilities(7), credentials(7), unix(7). */
 #include "client/os/privsep.h"
 
 #include "base/clock.h"
@@ -65,7 +63,7 @@ static int send_reply(int fd, const struct apply_reply *r, int pass)
 	return n < 0 ? -errno : 0;
 }
 
-/* One request. False: the other half is gone. */
+/* Serves one request. Returns false when the other half has ended. */
 static bool serve_one(struct apply *a, int fd)
 {
 	static struct apply_request r; /* of this process alone; too much for a stack */
@@ -98,9 +96,8 @@ static int serve_timeout(const struct apply *a)
 }
 
 /*
- * Removes the files before the line closes: a process that waits for the end of the line
- * (privsep_close()) may start the client again at once, and a slow script of this run must not
- * remove the files of the next.
+ * Removes the files, then closes the line. A process that waits for its end (privsep_close()) may
+ * start the client again at once. A slow script of this run must not remove the files of the next.
  */
 static void end_line(int fd, const struct privsep_files *files)
 {
@@ -151,7 +148,7 @@ int privsep_split(struct privsep *p, const struct privsep_files *files)
 		int keep = a->net.nl.fd < fd[1] ? a->net.nl.fd : fd[1];
 		int last = a->net.nl.fd < fd[1] ? fd[1] : a->net.nl.fd;
 
-		/* the other half's descriptors are not ours: closing them must be enough to close
+		/* the other half's descriptors are not ours: its close() must be enough to close
 		 * them */
 		if (keep > 3)
 			(void)syscall(SYS_close_range, 3U, (unsigned)keep - 1, 0U);
@@ -169,15 +166,17 @@ int privsep_split(struct privsep *p, const struct privsep_files *files)
 
 /* --- the other half --------------------------------------------------------------------------- */
 
-/* EPERM, EINVAL: not ours to change, or not mapped in this user namespace. */
+/* Returns 0 for EPERM and EINVAL too: the user may not be changed, or is not mapped in this user
+ * namespace. */
 static int unless_denied(long result)
 {
 	return result < 0 && errno != EPERM && errno != EINVAL ? -errno : 0;
 }
 
 /*
- * The library's own setgroups() and setuid() change all threads; there is one. Each call is made
- * also after the others failed: a user namespace may forbid setgroups only.
+ * Changes to an unprivileged user, by system calls: the library's setgroups() and setuid() change
+ * all threads, and there is one. Each call is made also after the others failed, because a user
+ * namespace may forbid setgroups only.
  */
 static int drop_user(void)
 {
@@ -220,7 +219,7 @@ static int take_fd(struct msghdr *h)
 	return fd;
 }
 
-/* One answer: 1; 0: none is there; -EPIPE, -errno. */
+/* Reads one answer. Returns 1; 0: none is there; -EPIPE or another -errno. */
 static int read_one(struct privsep *p, struct apply_reply *ret, int *ret_fd)
 {
 	union fd_ctrl ctrl;
@@ -269,7 +268,7 @@ static int post_request(struct privsep *p, struct apply_request *r)
 	return 0;
 }
 
-/* Before the split. */
+/* Carries out a request by a call, before the split. Returns the new descriptor or -1. */
 static int call_directly(struct privsep *p, struct apply_request *r, struct apply_reply *ret)
 {
 	struct apply_reply dropped;
@@ -294,9 +293,9 @@ int privsep_ask(struct privsep *p, struct apply_request *r)
 
 int privsep_socket(struct privsep *p, enum apply_kind kind, uint32_t arg, uint32_t node)
 {
-	struct apply_request r = {.kind = kind,
-				  .arp = {arg,
-					  node}}; /* xid and none are in the place of its first */
+	struct apply_request r =
+		{.kind = kind,
+		 .arp = {arg, node}}; /* OPEN_RAW: the xid takes the place of the address */
 	struct apply_reply reply;
 	int fd = -1, e;
 
@@ -325,7 +324,7 @@ int privsep_read(struct privsep *p)
 
 	while ((r = read_one(p, &reply, &fd)) > 0) {
 		if (fd >= 0)
-			(void)close(fd); /* of a request that was given up */
+			(void)close(fd); /* the answer to a request that was given up */
 		p->told(p->ctx, &reply);
 	}
 	return r;
@@ -343,7 +342,8 @@ int privsep_wait(struct privsep *p)
 	return r;
 }
 
-/* An empty message is the end; answers that still come are nobody's. */
+/* Sends an empty message, which ends the line, and waits for its end. Late answers are
+ * discarded. */
 static void wait_for_end(struct privsep *p)
 {
 	struct apply_reply reply;

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * The two halves of the client and the line between them. The half that reads the network asks; the
- * privileged half (apply.h) does. At first there is one process, and asking is a call: so the first
- * DISCOVER is on its way before anything is forked. privsep_split() forks the privileged half;
- * privsep_confine() then takes everything from the one that stays: user, capabilities, and by a
- * system call filter all calls but the few it works with. No packet is read before that.
+ * The two halves of the client and the line between them. The half that reads the network sends
+ * requests; the privileged half (apply.h) carries them out. At first there is one process, and a
+ * request is a call: so the first DISCOVER is on its way before the process forks. privsep_split()
+ * forks the privileged half; privsep_confine() then removes everything from the half that stays:
+ * user, capabilities, and by a system call filter all calls but the few it works with. No packet is
+ * read before that.
  *
  * The privileged half lives until the line is closed and the last script is over.
  */
@@ -29,25 +30,24 @@ struct privsep_files {
 
 void privsep_init(struct privsep *p, struct apply *apply,
 		  void (*told)(void *ctx, const struct apply_reply *r), void *ctx);
-/* 0 or -errno. The privileged half never returns from here. */
+/* Splits the process. Returns 0 or -errno. The privileged half never returns from this call. */
 int privsep_split(struct privsep *p, const struct privsep_files *files) must_check;
-/*
- * For good. 0 or -errno. Without the privilege to change the user (a container that gives NET_ADMIN
- * and NET_RAW only) the user stays, and all else is done.
- */
+/* Confines the process permanently. Returns 0 or -errno. Without the privilege to change the
+ * user (a container that gives NET_ADMIN and NET_RAW only) the user stays, and the rest is done. */
 int privsep_confine(void) must_check;
 
-/* A new socket: descriptor or -errno. arg: xid of OPEN_RAW; OPEN_ARP: address, and node (0: none).
- * Waits. */
+/* Opens a socket and waits for it. arg: for OPEN_RAW the xid, for OPEN_ARP the address; node:
+ * for OPEN_ARP (0: none). Returns a descriptor or -errno. */
 int privsep_socket(struct privsep *p, enum apply_kind kind, uint32_t arg, uint32_t node) must_check;
-/* Asks; r->seq is set, the rest of r the caller's. The answer comes to told(). 0 or -errno. */
+/* Sends a request; r->seq is set, the rest of r is the caller's. The answer comes by told().
+ * Returns 0 or -errno. */
 int privsep_ask(struct privsep *p, struct apply_request *r) must_check;
-/* Takes the answers that are there. 0; -EPIPE: the other half is gone; -errno. */
+/* Takes the answers that have arrived. Returns 0; -EPIPE: the other half ended; -errno. */
 int privsep_read(struct privsep *p) must_check;
-/* Waits until everything asked for is done (scripts: begun). 0 or -errno. */
+/* Waits until all requests are done (scripts: begun). Returns 0 or -errno. */
 int privsep_wait(struct privsep *p) must_check;
 /* Ends the line; waits until the files are removed (not for scripts). */
 void privsep_close(struct privsep *p);
 
-/* The system call filter, made when the program is built. 0 or -errno. */
+/* Loads the system call filter, which was made when the program was built. Returns 0 or -errno. */
 int privsep_seccomp(void) must_check;

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * The comparison runs only while no request is pending, so that a list never shows half of a change
- * of the client's own. It does not act at once: `ip addr flush` works in rounds until it finds no
- * address, and would remove one that is put back between two of them. A route that vanishes again
- * and again is somebody's will or somebody's fault: after ten repairs in a minute the client
- * reports it and waits for the next change.
+ * The comparison runs only while no request is pending, so that a list never contains half of a
+ * change of the client's own. It does not act at once: `ip addr flush` works in rounds until it
+ * finds no address, and would remove an address that is restored between two of them. A route that
+ * vanishes repeatedly is removed by intention or by a fault: after ten repairs in a minute the
+ * client reports it and waits for the next change.
  */
 #include "client/os/reconcile.h"
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Compares the addresses and routes that the client believes in with the kernel's, and puts them
- * right. The kernel is asked, never assumed: after every notification about the interface, and
- * after every own change, which causes one. One thread.
+ * Compares the addresses and routes of the client's state with the kernel's, and corrects them. The
+ * kernel is asked, never assumed: after every notification about the interface, and after every own
+ * change, which causes one. One thread.
  */
 #pragma once
 
@@ -27,11 +27,11 @@ struct reconcile {
  * when a difference is due for its second look. 0 or -errno. */
 int reconcile_open(struct driver *d, loop_fd_fn on_timer) must_check;
 void reconcile_close(struct reconcile *r);
-/* The timer fired: the next comparison is the second look at a difference. */
+/* Called when the timer fired: makes the next comparison the second look at a difference. */
 void reconcile_second_look(struct reconcile *r);
 /*
  * Compares, if that is due and no request is on its way to the privileged half. A difference that
- * is still there a tenth of a second later is put right: absent or stale routes are set again, a
+ * is still there a tenth of a second later is corrected: absent or stale routes are set again, a
  * bounded number of times a minute. Returns true when the address is absent, which the caller turns
  * into the event ADDRESS_REMOVED.
  */

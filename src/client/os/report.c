@@ -36,7 +36,8 @@ static void add_text(struct line *l, const char *fmt, ...)
 		l->n = l->n + (size_t)n < sizeof(l->s) ? l->n + (size_t)n : sizeof(l->s) - 1;
 }
 
-/* A pipe that nobody empties must not hold us: this is less than the room of a writable pipe. */
+/* Writes the pending lines if the reader has room. Loses them otherwise: a pipe without a reader
+ * must not stop the client. The text is shorter than the room of a writable pipe. */
 static void write_text(int fd, struct driver_text *t)
 {
 	struct pollfd p = {.fd = fd, .events = POLLOUT};
@@ -134,7 +135,7 @@ void driver_notice(struct driver *d, const struct effect *e)
 		if (d->opts->json)
 			queue_line(STDOUT_FILENO, &d->out, &l);
 	}
-	/* dropped packets may come by the thousand; they are counted */
+	/* dropped packets may come by the thousand; they are only counted */
 	if (d->background || e->notice.what == CLIENT_NOTICE_DROPPED)
 		return;
 	l.n = 0;

@@ -40,7 +40,7 @@ int script_add(struct script *s, const struct script_job *job, struct script_res
 	return dropped;
 }
 
-/* In the child: never returns. Only calls that are safe after fork. */
+/* Runs in the child and never returns. Makes only calls that are safe after fork. */
 static _Noreturn void become_script(const struct script *s, const struct script_job *job)
 {
 	static struct script_env env; /* the child's own; too much for a stack */
@@ -96,7 +96,7 @@ static void shift_jobs(struct script *s)
 	memmove(&s->job[0], &s->job[1], sizeof(s->job[0]) * s->n);
 }
 
-/* 1: it ended. */
+/* Returns 1 with *ret filled when the script ended, else 0. */
 static int reap_script(struct script *s, struct script_result *ret)
 {
 	int st;
@@ -127,7 +127,7 @@ int script_poll(struct script *s, int64_t now_ns, struct script_result *ret)
 			return 1;
 		if (now_ns < s->end_ns)
 			return 0;
-		/* a process that cannot even be killed is asked again, now and then */
+		/* a process that cannot be killed either is checked again from time to time */
 		s->killed = true;
 		s->end_ns = now_ns + NS_PER_S;
 		(void)kill(-s->pid, SIGKILL);

@@ -66,7 +66,7 @@ int script_add(struct script *s, const struct script_job *job, struct script_res
  * when script_due() is reached, after script_add. 1: a run ended, and is in *ret (call again); 0.
  */
 int script_poll(struct script *s, int64_t now_ns, struct script_result *ret) must_check;
-/* When to call again, CLOCK_BOOTTIME; 0: no need. */
+/* Returns the time of the next call of script_poll(), CLOCK_BOOTTIME; 0: none is needed. */
 int64_t script_due(const struct script *s);
 static inline bool script_idle(const struct script *s)
 {
@@ -82,5 +82,5 @@ struct script_env {
 	bool full;		      /* something was left out */
 };
 
-/* job against an interface's name. Pure. */
+/* Builds the environment of a job; iface is the interface's name. Pure. */
 void script_env_build(struct script_env *e, const struct script_job *job, const char *iface);

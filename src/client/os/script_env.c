@@ -82,7 +82,7 @@ static void text_blank(struct text *t)
 		text_add(t, " ");
 }
 
-/* prefix, name and value as one line; an empty or bad value is no variable. */
+/* Appends prefix, name and value as one line. An empty or bad value makes no variable. */
 static void put_variable(struct script_env *e, const char *prefix, const char *name,
 			 const struct text *v)
 {
@@ -140,7 +140,7 @@ static bool is_text_char(uint8_t c)
 	return is_name_char(c) || (c && strchr("/:,@%+=", c));
 }
 
-/* Some servers count a closing NUL. */
+/* Returns the octets without closing NULs, which some servers count. */
 static struct span without_nul(struct span d)
 {
 	while (d.n && d.p[d.n - 1] == 0)
@@ -180,7 +180,8 @@ static void text_domain(struct text *t, struct span d)
 	}
 }
 
-/* A path, a place, a zone: with an octet changed it would be another one. */
+/* Writes a path, a place or a zone. With an octet changed it would be another one, so an unsafe
+ * octet makes the value bad. */
 static void text_word(struct text *t, struct span d)
 {
 	d = without_nul(d);
@@ -202,7 +203,7 @@ static void text_free(struct text *t, struct span d)
 	for (size_t i = 0; i < d.n; i++) {
 		char c[2] = {is_text_char(d.p[i]) ? (char)d.p[i] : '_', '\0'};
 
-		/* a word that begins with a hyphen would be an option to somebody */
+		/* a word that begins with a hyphen would be taken for an option */
 		if (i == 0 && c[0] == '-')
 			c[0] = '_';
 		text_add(t, c);
@@ -221,7 +222,8 @@ static void text_ips(struct text *t, struct span d)
 	}
 }
 
-/* RFC 3397. A name that is not clean is passed over; the others stay. */
+/* Writes names of the domain search list (RFC 3397). A name with unsafe characters is left out;
+ * the others stay. */
 static void text_names(struct text *t, struct span d)
 {
 	size_t left = fqdn_budget(d);
@@ -290,7 +292,7 @@ static void text_option(struct text *t, enum kind k, struct span d)
 	}
 }
 
-/* "10.0.0.0/8 192.0.2.1" */
+/* Writes a route in udhcpc's form: "10.0.0.0/8 192.0.2.1". */
 static void text_route_udhcpc(struct text *t, const struct client_route *r)
 {
 	char part[48], ip[IP_TEXT_LEN];
@@ -300,7 +302,8 @@ static void text_route_udhcpc(struct text *t, const struct client_route *r)
 	text_ip(t, r->gateway);
 }
 
-/* "8 10 192 0 2 1", only the octets that count. */
+/* Writes a route in dhclient's form, "8 10 192 0 2 1", with the significant octets of the
+ * destination. */
 static void text_route_dhclient(struct text *t, const struct client_route *r)
 {
 	char part[48];

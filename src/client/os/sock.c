@@ -43,7 +43,8 @@ static void filter_equal(struct filter *f, uint32_t k, unsigned left)
 	add_instruction(f, BPF_JMP | BPF_JEQ | BPF_K, 0, left, k);
 }
 
-/* The EtherType is that of the bind; of IP, UDP and BOOTP each field in its place. */
+/* Builds the filter for answers. bind() checks the EtherType; the filter checks fields of IP,
+ * UDP and BOOTP. */
 static void filter_dhcp(struct filter *f, uint32_t xid)
 {
 	f->n = 0;
@@ -64,8 +65,8 @@ static void filter_dhcp(struct filter *f, uint32_t xid)
 
 enum { ARP_SPA = 14 + 14, ARP_TPA = 14 + 24 };
 
-/* RFC 5227 2.1.1: any packet with the address as sender, or a probe (sender 0.0.0.0) for it; and
- * the node's. */
+/* Builds the ARP filter: packets with the address as sender, probes for it (sender 0.0.0.0), and
+ * packets of the node. RFC 5227 2.1.1. */
 static void filter_arp(struct filter *f, uint32_t address, uint32_t node)
 {
 	f->n = 0;
@@ -166,8 +167,8 @@ static void pktinfo_of(struct msghdr *h, struct packet *p)
 	}
 }
 
-/* Returns whether the error was found by this host: a neighbour that does not answer, not a message
- * of another. */
+/* Returns whether this host found the error: a neighbour that does not answer, not a message of
+ * another host. */
 static bool is_local(const struct sock_extended_err *e, const struct cmsghdr *c, uint32_t own)
 {
 	struct sockaddr_in from = {0};
@@ -196,7 +197,7 @@ static int recv_error(int fd, uint32_t own)
 
 		if (recvmsg(fd, &h, MSG_ERRQUEUE | MSG_DONTWAIT) < 0)
 			return r;
-		/* without all of it nobody knows where the error comes from */
+		/* without all of it the origin of the error is unknown */
 		for (struct cmsghdr *c = h.msg_flags & MSG_CTRUNC ? NULL : CMSG_FIRSTHDR(&h); c;
 		     c = CMSG_NXTHDR(&h, c)) {
 			if (c->cmsg_level != IPPROTO_IP || c->cmsg_type != IP_RECVERR ||

@@ -21,23 +21,23 @@ int client_sock_open_raw(int ifindex, uint32_t xid) must_check;
 /* Opens a socket for ARP about this address: claims and probes; and for ARP from node (0: none).
  * Descriptor or -errno. */
 int client_sock_open_arp(int ifindex, uint32_t address, uint32_t node) must_check;
-/* 0.0.0.0:68. Descriptor or -errno. */
+/* Opens a UDP socket at 0.0.0.0:68. Returns a descriptor or -errno. */
 int client_sock_open_udp(int ifindex) must_check;
 
 /*
  * Receives one packet into a reset slot, of the packet socket (udp false: frame and flags of the
- * kernel) or the UDP socket (payload and addresses). own: this host's address, which tells its
- * errors from those that other hosts report. Returns 1; 0: none is there now; -EREMOTEIO: ICMP of
+ * kernel) or the UDP socket (payload and addresses). own: this host's address, by which its errors
+ * differ from those that other hosts report. Returns 1; 0: none is there now; -EREMOTEIO: ICMP of
  * other hosts; -EBADMSG: the kernel's control data did not fit; -errno of a broken socket, or of a
  * datagram that this host could not send.
  */
 int client_sock_recv(int fd, bool udp, int ifindex, uint32_t own, struct packet *p) must_check;
-/* An ARP frame: its length; 0: none (our own are left out); -errno. */
+/* Receives an ARP frame. Returns its length; 0: none is there (our own are left out); -errno. */
 int client_sock_recv_arp(int fd, uint8_t *buf, size_t cap) must_check;
-/* A frame with its Ethernet header. 0 or -errno. */
+/* Sends a frame with its Ethernet header. Returns 0 or -errno. */
 int client_sock_send_frame(int fd, int ifindex, struct span frame) must_check;
-/* From src:68 to dst:67. 0 or -errno. */
+/* Sends a datagram from src:68 to dst:67. Returns 0 or -errno. */
 int client_sock_send_udp(int fd, int ifindex, uint32_t src, uint32_t dst, struct span payload)
 	must_check;
-/* Is an error of a socket one that only a new socket cures? */
+/* Returns whether an error of a socket lasts until a new socket is opened. */
 bool client_sock_broken(int err);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * AF_PACKET sockets: protocol 0 until bind, so that nothing unfiltered is queued and nothing has to
- * be unhooked; bound to one EtherType of one interface. The kernel takes an outer VLAN tag off and
- * tells it beside the frame. packet(7).
+ * AF_PACKET sockets: protocol 0 until bind, so that no unfiltered packet is queued and no hook must
+ * be removed; bound to one EtherType of one interface. The kernel removes an outer VLAN tag and
+ * reports it beside the frame. packet(7).
  */
 #include "client/os/sock_link.h"
 
@@ -79,7 +79,7 @@ int client_link_recv(int fd, uint8_t *buf, size_t cap, struct client_frame_meta 
 
 	if (n < 0)
 		return errno == EAGAIN || errno == EINTR ? 0 : -errno;
-	/* a frame whose VLAN tag may be lost belongs to nobody */
+	/* a frame whose VLAN tag may be lost cannot be assigned to an interface */
 	if (h.msg_flags & MSG_CTRUNC)
 		return -EBADMSG;
 	*ret = (struct client_frame_meta){

@@ -17,9 +17,10 @@ struct client_frame_meta {
 
 struct filter;
 
-/* An AF_PACKET socket, filtered, locked, bound to one protocol (host order). Descriptor or
- * -errno. */
+/* Opens an AF_PACKET socket, filtered, locked, bound to one protocol (host order). Returns a
+ * descriptor or -errno. */
 int client_link_open(int ifindex, uint16_t protocol, struct filter *f) must_check;
-/* One frame: its whole length, also if it is longer than cap; 0: none; -errno. */
+/* Receives one frame. Returns its whole length, also if it is longer than cap; 0: none is there;
+ * -errno. */
 int client_link_recv(int fd, uint8_t *buf, size_t cap, struct client_frame_meta *ret) must_check;
 int client_link_send(int fd, int ifindex, struct span frame) must_check;
