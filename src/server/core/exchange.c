@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
  * The exchange object: reset, identity, label, class membership. Classes are a bit set over the
- * names that the configuration mentions; a name it never mentions can matter to nobody but hooks
- * and logs, so those few are kept as strings.
+ * names that the configuration mentions. Other names matter to hooks and logs only, so those few
+ * are kept as strings.
  */
 #include "server/core/exchange.h"
 
@@ -81,7 +81,7 @@ static char *put_number(char *p, uint32_t v, unsigned base)
 	return p;
 }
 
-/* At most max octets, ':' between them. */
+/* Writes at most max octets in hex, with ':' between them. Returns the end of the text. */
 static char *put_hex(char *p, struct span s, size_t max)
 {
 	static const char digits[] = "0123456789abcdef";
@@ -95,7 +95,7 @@ static char *put_hex(char *p, struct span s, size_t max)
 	return p;
 }
 
-/* By hand: two of these a lease are written where INFO is on. */
+/* Formats the label without printf: with INFO on, two labels are written for each lease. */
 const char *exchange_label(struct exchange *x)
 {
 	enum { HW_SHOWN = 20, ID_SHOWN = 64 };
@@ -119,7 +119,7 @@ static uint32_t class_words(const struct exchange *x)
 	return (x->cfg->n_class_names + 63) / 64;
 }
 
-/* The bit set is made with the first class; false when the arena is full. */
+/* Allocates the bit set with the first class. Returns false when the arena is full. */
 static bool class_room(struct exchange *x)
 {
 	if (x->class_bits)

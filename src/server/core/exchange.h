@@ -31,7 +31,7 @@ struct worker;
 /* The result of a stage. Never mixed with int results. */
 enum verdict {
 	VERDICT_CONTINUE,
-	VERDICT_DROP, /* exchange.drop says why */
+	VERDICT_DROP, /* exchange.drop has the reason */
 	VERDICT_PARK, /* continues with the next row when resumed */
 	VERDICT_DONE, /* sent */
 };
@@ -82,7 +82,7 @@ struct exchange {
 	const struct config *cfg;
 
 	uint8_t stage;	/* row to run next */
-	bool skip_next; /* pkt4_send said SKIP: the next stage's function is left out */
+	bool skip_next; /* pkt4_send set SKIP: the next stage's function is left out */
 	enum drop drop;
 	enum hook_lot lot; /* the parking lot that counts it */
 
@@ -90,7 +90,7 @@ struct exchange {
 	struct span raw; /* the message's bytes: the packet's, or those of a callout */
 	bool unpacked;
 	enum dhcp4_type type;
-	uint32_t local_addr;   /* ours: server identifier and source of the answer */
+	uint32_t local_addr;   /* server identifier and source address of the answer */
 	struct span client_id; /* option 61 if it can be an identity */
 	struct span hw;	       /* chaddr[0..hlen) */
 	struct span rai;       /* option 82 */
@@ -121,19 +121,19 @@ struct exchange {
 	enum drop silent;      /* why there will be no response, when there is none */
 	struct lease *lease;   /* in the arena: granted or offered */
 	struct lease *deleted; /* in the arena: the replaced lease */
-	uint32_t lifetime;     /* to tell the client */
+	uint32_t lifetime;     /* passed on to the client */
 	bool fake_allocation;  /* an OFFER: nothing was stored */
 	bool lease_reused;     /* lease caching: no row was written */
 	bool committed_hook;   /* leases4_committed or lease4_offer is due */
 	uint64_t wait_seq;     /* must be durable before the answer */
 	uint64_t wait_epoch;
 	bool waiting;	   /* for durability */
-	bool offer_parked; /* by lease4_offer: COMMIT hears how the probe went */
+	bool offer_parked; /* by lease4_offer: COMMIT receives the result of the probe */
 	const char *nak_reason;
 	const char *hostname; /* for the lease, options 12 and 81; NULL: none */
 	bool v6_only;	      /* answered with option 108 in the place of an address */
 	bool named;	      /* hostname and answer_fqdn are worked out (client_name) */
-	bool answer_fqdn;     /* the name came by option 81, or is answered by it */
+	bool answer_fqdn;     /* the name came in option 81, or is answered in it */
 
 	/* answer */
 	uint32_t dst;
@@ -144,21 +144,21 @@ struct exchange {
 	size_t out_len;
 
 	void *hook_data[HOOK_MAX_LIBS];
-	struct trace *trace;   /* NULL: nobody looks */
+	struct trace *trace;   /* NULL: no trace is requested */
 	struct exchange *next; /* in one list at a time: free, waiting, resumed */
 
 	struct dhcp4_msg query;	   /* whole once unpacked */
 	struct dhcp4_msg response; /* whole once has_response */
 };
 
-/* The reason, for `return exchange_drop(x, DROP_…)`. */
+/* Sets the reason of a drop, for `return exchange_drop(x, DROP_…)`. */
 static inline enum verdict exchange_drop(struct exchange *x, enum drop d)
 {
 	x->drop = d;
 	return VERDICT_DROP;
 }
 
-/* Ready for a new packet. */
+/* Prepares the exchange for a new packet. */
 void exchange_reset(struct exchange *x);
 /* Prefetches the members that FILL and PACK read: the exchange will be resumed soon. */
 static inline void exchange_expect(const struct exchange *x)
@@ -166,20 +166,20 @@ static inline void exchange_expect(const struct exchange *x)
 	for (const uint8_t *p = (const uint8_t *)x; p < (const uint8_t *)(x + 1); p += 64)
 		__builtin_prefetch(p);
 }
-/* Leaves the parking lot it counts in. */
+/* Leaves the parking lot that counts the exchange. */
 void exchange_leave_lot(struct exchange *x);
 static inline struct server *exchange_server(const struct exchange *x)
 {
 	return x->srv;
 }
 struct log *exchange_log(const struct exchange *x);
-/* Name of the receiving interface; "" if unknown. */
+/* Returns the name of the receiving interface; "" if unknown. */
 const char *exchange_iface_name(const struct exchange *x);
 /* Decodes exchange.raw into the query. 0, or negative when it cannot be read. */
 int exchange_unpack(struct exchange *x) must_check;
-/* Identity for the lease table; client_id left out where match-client-id is off. */
+/* Returns the identity for the lease table; client_id is left out where match-client-id is off. */
 struct lease_client exchange_client(const struct exchange *x, const struct config_subnet *s);
-/* "hwtype=1 aa:bb:…, cid=[…], tid=0x…" in the packet's arena: the label of log lines. */
+/* Returns the label of log lines, in the packet's arena: "hwtype=1 aa:bb:…, cid=[…], tid=0x…". */
 const char *exchange_label(struct exchange *x);
 
 /* A log line about the exchange; nothing is formatted where it would not be written. */
@@ -196,16 +196,16 @@ struct candidate {
 	const struct config_host *host;
 };
 
-/* Classes. */
+/* Returns whether the exchange belongs to a class. */
 bool exchange_has_class(const struct exchange *x, uint32_t id);
 bool exchange_has_class_name(const struct exchange *x, const char *name);
 void exchange_add_class(struct exchange *x, uint32_t id);
 void exchange_add_class_name(struct exchange *x, const char *name);
 void exchange_remove_class(struct exchange *x, uint32_t id);
 
-/* Is the guard (any-of list, empty: all) open for this packet? */
+/* Returns whether the guard (any-of list, empty: all) is open for this packet. */
 struct config_class_list;
 bool exchange_class_ok(const struct exchange *x, const struct config_class_list *guard);
 
-/* Bumps a counter of the subnet and the global one of the same name. */
+/* Increments a counter of the subnet and the global one of its name. */
 void exchange_count(struct exchange *x, const struct config_subnet *s, enum subnet_metric m);

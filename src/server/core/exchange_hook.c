@@ -44,7 +44,7 @@ static void fill_call(struct exchange *x, struct usher_call *c, enum hook_point 
 	bool sending = p == HOOK_BUFFER4_SEND;
 
 	if (!x->unpacked)
-		dhcp4_init(&x->query, &x->pkt.arena); /* a callout may unpack into it */
+		dhcp4_init(&x->query, &x->pkt.arena); /* a callout may unpack into this member */
 	*c = (struct usher_call){
 		.point = p,
 		.query = &x->query,
@@ -106,8 +106,11 @@ enum usher_next_step exchange_hook(struct exchange *x, enum hook_point p, struct
 	return c.status;
 }
 
-/* parked-packet-limit counts a lot; the place is taken before the callouts run, as a callout may
- * give its handle back from another thread at once. */
+/*
+ * Takes a place in the parking lot, whose size is parked-packet-limit. Called before the callouts
+ * run, because a callout may return its handle from another thread at once. Returns false when the
+ * lot is full.
+ */
 static bool enter_lot(struct exchange *x, enum hook_lot lot)
 {
 	int limit = (int)x->cfg->parked_packet_limit;
@@ -142,8 +145,8 @@ enum usher_next_step exchange_hook_parking(struct exchange *x, enum hook_point p
 	apply_call(x, &c);
 	if (p == HOOK_LEASE4_OFFER && c.address_in_use)
 		x->parked.in_use = true;
-	/* a handle is out: the slot must not be freed before it is back, also when a later callout
-	 * set DROP */
+	/* a handle is out: the slot must not be freed before it is returned, also when a later
+	 * callout set DROP */
 	if (c.took_handle && c.status == USHER_DROP)
 		x->parked.dropped = true;
 	if (c.took_handle)
@@ -155,7 +158,7 @@ enum usher_next_step exchange_hook_parking(struct exchange *x, enum hook_point p
 			*ret_park = true;
 			return USHER_PARK;
 		}
-		c.status = USHER_CONTINUE; /* every handle is back already */
+		c.status = USHER_CONTINUE; /* every handle has been returned already */
 	}
 	exchange_leave_lot(x);
 	if (x->parked.dropped) {

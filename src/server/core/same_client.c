@@ -85,7 +85,8 @@ static void remove_guard(struct same_client *s, struct client_guard *g)
 	*p = g->next;
 }
 
-/* guard[0] is the client identifier's, guard[1] the hardware address's; in the exchange's arena. */
+/* Takes the guards of the exchange, in its arena: guard[0] for the client identifier, guard[1]
+ * for the hardware address. */
 enum same_client_result same_client_take(struct same_client *s, struct exchange *x,
 					 struct exchange **ret_replaced)
 {
@@ -95,7 +96,7 @@ enum same_client_result same_client_take(struct same_client *s, struct exchange 
 
 	*ret_replaced = NULL;
 	if (!mine)
-		return r; /* the arena is full: later stages will say so */
+		return r; /* the arena is full: a later stage drops the packet */
 	for (int i = 0; i < 2; i++)
 		h[i] = hash_bytes(&s->key, identity_of(x, i == 0)) ^ (uint64_t)i;
 	(void)pthread_mutex_lock(&s->lock);

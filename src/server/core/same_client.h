@@ -20,5 +20,6 @@ enum same_client_result { SAME_CLIENT_MINE, SAME_CLIENT_WAIT };
  * exchange it pushed out, to be dropped. */
 enum same_client_result same_client_take(struct same_client *s, struct exchange *x,
 					 struct exchange **ret_replaced);
-/* Lets go; the one that waits, if any, which must be resumed (it does not hold anything yet). */
+/* Releases the client. Returns the waiting exchange, if any, which must be resumed (it does not
+ * hold the client yet). */
 struct exchange *same_client_give(struct same_client *s, struct exchange *x);

@@ -82,7 +82,8 @@ static void clear_series_ring(struct samples *s, struct series *e)
 	e->n = e->cap = e->oldest = 0;
 }
 
-/* Room for one more older sample, by growth if the bounds permit it. */
+/* Makes room for one more of the older samples, by growth where the bounds permit it. Returns
+ * false if there is none. */
 static bool ring_room(struct samples *s, struct series *e)
 {
 	uint32_t cap = e->cap ? e->cap * 2 : 4;
@@ -187,7 +188,7 @@ static bool is_absent(const struct samples *s, const struct stat_now *v)
 	return v->kind == STAT_LAZY || s->removed[of_subnet(&v->key)];
 }
 
-/* The series of a statistic, made with its first value. NULL when memory is out. */
+/* Returns the series of a statistic, created with its first value. NULL when memory is out. */
 static struct series *take_series(struct samples *s, const struct stat_now *v)
 {
 	struct series *e = find_series(s, &v->key);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
  * The history of statistics: samples of each one, newest first, bounded by their number or by their
- * age, as Kea keeps them. The caller shows the value of a statistic now and then (samples_see); a
- * changed value is a new sample. A statistic that never moved takes no memory. Used by the
+ * age, as Kea keeps them. The caller passes the value of a statistic now and then (samples_see); a
+ * changed value is a new sample. A statistic that never changed takes no memory. Used by the
  * management thread alone.
  */
 #pragma once
@@ -25,7 +25,7 @@ struct stat_key {
 /* How a statistic begins, and the effect of a new configuration on it. */
 enum stat_kind {
 	STAT_COUNTER,	/* begins at 0, continues */
-	STAT_LAZY,	/* the same, but does not exist before its first change */
+	STAT_LAZY,	/* begins at 0 and continues, but is absent before its first change */
 	STAT_RECOUNTED, /* of a subnet: begins with its value, at each configuration anew */
 	STAT_RESTARTED, /* of a subnet: begins at 0, at each configuration anew */
 	STAT_SIZE,	/* of a subnet: set by the configuration */
@@ -47,29 +47,31 @@ struct sample_limit {
 	uint32_t n;
 };
 
-/* now_ns: wall clock; when the statistics of the server begin. NULL when memory is out. */
+/* Creates the histories. now_ns: wall clock, the begin of the server's statistics. NULL when
+ * memory is out. */
 struct samples *samples_new(int64_t now_ns);
 void samples_free(struct samples *s);
 
-/* Adds a sample if the value changed. True: it did. */
+/* Adds a sample if the value changed. Returns true if it did. */
 bool samples_see(struct samples *s, const struct stat_now *v, int64_t now_ns);
-/* Does the statistic exist: neither removed nor still to come? */
+/* Returns whether the statistic exists: it is not removed and has begun. */
 bool samples_exist(const struct samples *s, const struct stat_now *v);
 typedef void (*sample_fn)(void *ctx, const struct sample *sample);
-/* The samples, newest first; at least one if it exists. */
+/* Calls fn for the samples, newest first; for at least one if the statistic exists. */
 void samples_each(const struct samples *s, const struct stat_now *v, sample_fn fn, void *ctx);
 
-/* A configuration is in effect. Then samples_restart() for each statistic of its subnets. */
+/* Called when a configuration is in effect. Call samples_restart() afterwards for each statistic
+ * of its subnets. */
 void samples_configured(struct samples *s, int64_t now_ns);
 void samples_restart(struct samples *s, const struct stat_now *v, int64_t now_ns);
 
-/* Commands. False: there is no such statistic, or no memory. */
+/* Commands. They return false where there is no such statistic, or no memory. */
 bool samples_reset(struct samples *s, const struct stat_now *v, int64_t now_ns) must_check;
 bool samples_remove(struct samples *s, const struct stat_now *v, int64_t now_ns) must_check;
 bool samples_limit(struct samples *s, const struct stat_now *v, struct sample_limit l,
 		   int64_t now_ns) must_check;
-/* All that exist, each of which was shown before. */
+/* Resets all existing statistics, each of which samples_see() has received before. */
 void samples_reset_all(struct samples *s, int64_t now_ns);
 void samples_remove_all(struct samples *s);
-/* All, and those to come. */
+/* Sets the limit of all histories, present and future ones. */
 void samples_limit_all(struct samples *s, struct sample_limit l);

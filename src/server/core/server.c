@@ -242,7 +242,8 @@ struct reclaim_ctx {
 	struct snapshot *snap;
 };
 
-/* lease4_expire, or lease4_recover for a declined address. SKIP: the callout takes it over. */
+/* Calls lease4_expire, or lease4_recover for a declined address. Returns false on SKIP: the
+ * callout takes the lease over. */
 static bool reclaim_hook(void *ctx, const struct lease *l)
 {
 	struct reclaim_ctx *r = ctx;

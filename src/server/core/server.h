@@ -28,7 +28,7 @@ struct worker;
 
 enum { SERVER_MAX_WORKERS = 64 };
 
-/* Why the service may be off (dhcp-disable origins). */
+/* The origins of dhcp-disable, each of which may disable the service. */
 enum service_origin {
 	SERVICE_OFF_USER = 1,
 	SERVICE_OFF_HA_LOCAL = 2,
@@ -88,18 +88,20 @@ void server_fini(struct server *srv);
  * packet is processed any more. */
 void server_drop_snapshots(struct server *srv);
 
-/* How many workers a configuration asks for. */
+/* Returns the number of workers that a configuration asks for. */
 unsigned server_worker_count(const struct config *cfg);
 /* Publishes; takes the reference. */
 void server_publish_snapshot(struct server *srv, struct snapshot *s);
-/* Frees the snapshots before, once no worker has them: a large one takes milliseconds, which are
- * not to be a packet's. The management thread's, now and then. */
+/* Frees earlier snapshots once no worker has them. Freeing a large one takes milliseconds, so
+ * packets must not wait for it: the management thread calls this at intervals. */
 void server_free_retired(struct server *srv);
 void server_publish_ifaces(struct server *srv, struct iface_table *t);
-/* Return references to the current snapshot and tables. */
+/* Returns a reference to the current snapshot; the function below returns one to the interface
+ * table. */
 struct snapshot *server_snapshot(struct server *srv);
 struct iface_table *server_ifaces(struct server *srv);
-/* The counters of n subnets by their ids, which ascend; new ones are made. 0, -ENOMEM. */
+/* Finds the counters of n subnets by their ascending ids, and creates missing ones. Returns 0 or
+ * -ENOMEM. */
 int server_subnet_stats(struct server *srv, const uint32_t *ids, size_t n,
 			struct subnet_stats **ret) must_check;
 /* Sums over the workers since the start. */

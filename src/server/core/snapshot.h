@@ -50,8 +50,9 @@ size_t snapshot_limits(const struct config *cfg,
  */
 size_t snapshot_packet_memory(const struct config *cfg);
 /*
- * Would snapshot_build() take this configuration? Loads its hook libraries last, and forgets them
- * again. 0, or negative with err filled, and every problem in problems (may be NULL).
+ * Checks whether snapshot_build() would accept this configuration. Loads its hook libraries last,
+ * and unloads them. Returns 0, or negative with err filled and every problem in problems (may be
+ * NULL).
  */
 int snapshot_check(struct server *srv, const struct config *cfg, const struct snapshot *prev,
 		   struct config_problems *problems, struct config_error *err) must_check;

@@ -50,7 +50,7 @@ static bool hooks_same(const struct config *a, const struct config *b)
 	return true;
 }
 
-/* The first problem, and the list of all of them; either may be NULL. */
+/* The first problem, and the list of all problems; either may be NULL. */
 struct problem_sink {
 	struct config_problems *all;
 	struct config_error *first;
@@ -89,7 +89,7 @@ static int build_hooks(struct server *srv, struct snapshot *s, const struct conf
 	return hook_registry_new(&o, &s->hooks, &(struct config_error){0});
 }
 
-/* A reserved address and the subnet whose pools it concerns, 0: of every subnet that looks at
+/* A reserved address and the subnet whose pools it concerns; 0: every subnet that looks up
  * global reservations. */
 struct reserved {
 	uint32_t addr, subnet_id;
@@ -134,16 +134,16 @@ static size_t lower_bound(const struct reserved *r, size_t n, uint32_t v)
 	return lo;
 }
 
-/* Does the allocator of a subnet's pools leave this address to its reservation? */
+/* Returns whether the allocator of a subnet's pools leaves this address to its reservation. */
 static bool is_barred_by(const struct config_subnet *s, const struct reserved *r)
 {
 	if (s->params.reservations_out_of_pool)
-		return false; /* none is in a pool */
+		return false; /* no reservation is in a pool */
 	return r->subnet_id ? r->subnet_id == s->id && s->params.reservations_in_subnet
 			    : s->params.reservations_global;
 }
 
-/* The addresses of a pool that are reserved, each once; in arena. */
+/* Sets the reserved addresses of a pool, each once, in arena. Returns 0 or -ENOMEM. */
 static int pool_reserved(struct lease_pool_def *d, const struct config_subnet *s,
 			 const struct reserved *r, size_t n, struct arena *arena)
 {
@@ -263,7 +263,7 @@ static int build_server_ids(struct snapshot *s, const struct config *cfg)
 	return 0;
 }
 
-/* dhcp4_srv_configured: the last word on a configuration is a library's, if it says DROP. */
+/* Calls dhcp4_srv_configured. A library decides last, and refuses the configuration by DROP. */
 static int call_configured(struct snapshot *s, const struct config *cfg, struct problem_sink *sink)
 {
 	struct usher_call c = {.point = HOOK_DHCP4_SRV_CONFIGURED, .cfg = cfg};
@@ -288,7 +288,7 @@ int snapshot_check(struct server *srv, const struct config *cfg, const struct sn
 	return r;
 }
 
-/* Subnets, server identifiers and pools: these fail for want of memory only. */
+/* Builds subnets, server identifiers and pools, which fail for want of memory only. */
 static int build_tables(struct server *srv, struct snapshot *s, const struct config *cfg,
 			struct problem_sink *sink)
 {
@@ -323,13 +323,13 @@ int snapshot_build(struct server *srv, struct config *cfg, const struct snapshot
 	s->refs = 1;
 	s->affinity = cfg->flush_reclaimed_timer_wait_s && cfg->hold_reclaimed_s;
 	r = build_tables(srv, s, cfg, &sink);
-	/* the code of libraries runs for a configuration that is good otherwise */
+	/* code of libraries runs only for a configuration that is correct otherwise */
 	if (r == 0)
 		r = build_hooks(srv, s, cfg, prev, &sink);
 	if (r == 0)
 		r = call_configured(s, cfg, &sink);
 	if (r < 0) {
-		snapshot_unref(s); /* cfg stays the caller's: it is not in s yet */
+		snapshot_unref(s); /* cfg remains the caller's: it is not in s yet */
 		return r;
 	}
 	s->cfg = cfg;

@@ -39,7 +39,7 @@ size_t snapshot_packet_memory(const struct config *cfg)
 	       (cfg->n_class_names + EXCHANGE_FIXED_SCOPES) * sizeof(void *);
 }
 
-/* Where limits that are exceeded go. */
+/* The receiver of the limits that are exceeded. */
 struct limits_check {
 	void (*problem)(void *ctx, const struct config_error *e);
 	void *ctx;
@@ -80,7 +80,7 @@ static bool has_output(const struct log_output *const *outputs, size_t n,
 	return false;
 }
 
-/* Reports the first logger, and the first output, that is one too many. */
+/* Reports the first logger, and the first output, above the limit. */
 static void check_loggers(struct limits_check *k, const struct config *cfg)
 {
 	const struct log_output *outputs[LOG_MAX_OUTPUTS];

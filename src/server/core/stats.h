@@ -17,7 +17,7 @@ enum metric {
 };
 
 const char *metric_name(enum metric m);
-/* The metric of a name, METRIC_N if there is none. */
+/* Returns the metric of a name; METRIC_N: there is none. */
 enum metric metric_by_name(const char *name);
 
 struct stats {
@@ -56,7 +56,8 @@ struct subnet_stats {
 	struct subnet_stats *next;
 };
 
-/* The global metric and the suffix of "subnet[id]." that belong to a subnet metric. */
+/* Returns the global metric of a subnet metric; the function below returns its suffix of
+ * "subnet[id].". */
 enum metric subnet_metric_global(enum subnet_metric m);
 static inline void subnet_stats_add(struct subnet_stats *s, enum subnet_metric m)
 {

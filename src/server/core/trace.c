@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
  * Packet traces. A trace is text in the packet's arena until the exchange ends; then it is logged
- * and copied into a ring of the last TRACE_RING ones. `armed` is the only thing packets look at
- * when nobody traces.
+ * and copied into a ring of the last TRACE_RING ones. While no trace is requested, packets read
+ * `armed` only.
  */
 #include "server/core/trace.h"
 
@@ -24,7 +24,7 @@ enum { TRACE_TEXT = 3072, TRACE_RING = 128, STAMP_CAP = 48 };
 
 struct trace {
 	size_t n;
-	bool noted; /* there is more than the time */
+	bool noted; /* the text holds more than the time */
 	char text[TRACE_TEXT];
 };
 
@@ -117,7 +117,7 @@ static bool is_wanted(struct tracer *t, const struct exchange *x)
 	return yes;
 }
 
-/* "2026-11-20T12:00:00.123+01:00 ", the time at which the packet is looked at: ISO 8601. */
+/* Writes the current time as ISO 8601, "2026-11-20T12:00:00.123+01:00 ". Returns its length. */
 static size_t stamp_put(struct exchange *x, char *out)
 {
 	int64_t now = clock_wall_ns(&exchange_server(x)->clock);

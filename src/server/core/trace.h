@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * The packet trace: for one client (or every packet, with -d) the stages it went through, their
+ * The packet trace: for one client (or every packet, with -d) the stages that it passed, their
  * findings, and the reason of its end. Finished traces are kept in a small ring for the command
- * packet-trace-get. When nobody looks, it costs one test of a pointer.
+ * packet-trace-get. While no trace is requested, it costs one test of a pointer.
  */
 #pragma once
 
@@ -22,18 +22,18 @@ void tracer_free(struct tracer *t);
  * most `packets` of them. */
 void tracer_start(struct tracer *t, struct span hw, struct span client_id, unsigned packets);
 void tracer_stop(struct tracer *t);
-/* The kept traces, oldest first, as a JSON list; clears the ring if asked. */
+/* Returns the kept traces, oldest first, as a JSON list. Clears the ring if clear is set. */
 struct json *tracer_get(struct tracer *t, struct arena *a, bool clear);
 
-/* Called once the client is known: starts the exchange's trace if somebody asked for it. */
+/* Called once the client is known: starts the exchange's trace if one was requested. */
 void trace_begin(struct exchange *x);
-/* A line in the trace of the stage that runs. Arguments are not evaluated cheaply: guard with
- * x->trace, as the macro does. */
+/* Adds a line to the trace of the running stage. Test x->trace first, as the macro does, because
+ * evaluating the arguments may be costly. */
 void trace_note(struct exchange *x, const char *fmt, ...) printf_like(2, 3);
 #define TRACE(x, ...)                                 \
 	do {                                          \
 		if (unlikely((x)->trace != NULL))     \
 			trace_note((x), __VA_ARGS__); \
 	} while (0)
-/* The exchange is over: logs the trace and keeps it. */
+/* Called when the exchange ends: logs the trace and keeps it. */
 void trace_end(struct exchange *x, const char *outcome);

@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/*
- * Version and build report of usher-server.
- */
+/* Version and build report of usher-server. */
 #pragma once
 
 const char *usher_version(void);

@@ -143,7 +143,8 @@ static int classes_has(lua_State *L)
 	return 1;
 }
 
-/* False: the configuration never names the class, so it could matter to nobody. */
+/* Adds a class. Gives Lua false where the configuration never names the class, so that no test
+ * depends on it. */
 static int classes_add(lua_State *L)
 {
 	struct lua_state *st = script_check(L, 1, &classes_class);
@@ -376,7 +377,7 @@ static int method_skip(lua_State *L)
 	return 0;
 }
 
-/* Did the octets decode? Then the query is there. */
+/* Unpacks the octets. Gives Lua whether they could be decoded; the query is available then. */
 static int method_unpack(lua_State *L)
 {
 	struct lua_state *st = script_check(L, 1, &lua_call_class);

@@ -82,7 +82,7 @@ static int read_parameters(struct parameters *p, const struct config_hook_librar
 			 : refuse_parameter(err, &conf->pos, "the parameter 'script' is missing");
 }
 
-/* A relative path begins where the configuration file is. */
+/* Writes the path of a script. A relative one begins at the directory of the configuration file. */
 static void script_path(char out[PATH_MAX], const char *config_file, const char *script)
 {
 	const char *slash = script[0] != '/' && config_file ? strrchr(config_file, '/') : NULL;
@@ -178,12 +178,12 @@ void lua_state_close(struct lua_state *st)
 {
 	if (st->running)
 		(void)script_exiting(st->script);
-	script_free(st->script); /* handles of parked packets are collected, and so given back */
+	script_free(st->script); /* collects and so returns the handles of parked packets */
 	script_dhcp_fini(&st->query);
 	script_dhcp_fini(&st->response);
 }
 
-/* The calling thread's state, if the call is a packet's; else the shared one. */
+/* Returns the calling thread's state for the call of a packet, else the shared one, locked. */
 static struct lua_state *state_take(struct lua_hook *h, const struct usher_call *call)
 {
 	struct lua_state *shared = &h->states[h->n_states - 1];
@@ -273,7 +273,7 @@ static void hook_free(struct lua_hook *h)
 	free(h);
 }
 
-/* Those of haka.shared(): fresh ones with every configuration, as the states are. */
+/* Creates the tables of haka.shared(), new with every configuration as the states are. */
 static int tables_new(struct lua_hook *h)
 {
 	struct hash_key key;
@@ -298,7 +298,7 @@ static int open_states(struct lua_hook *h, const struct hook_registry_opts *o,
 	if (r < 0)
 		return r;
 	script_path(path, o->config_file, p.script);
-	/* a FIFO without a writer would hold the server, and one state only could read it */
+	/* a FIFO without a writer would block the server, and only one state could read it */
 	if (stat(path, &info) == 0 && !S_ISREG(info.st_mode))
 		return refuse_parameter(err, &conf->pos, "the script is no regular file");
 	h->drop_on_error = p.drop_on_error;
@@ -328,7 +328,7 @@ static int open_states(struct lua_hook *h, const struct hook_registry_opts *o,
 	return 0;
 }
 
-/* A point is registered if rules of any state listen to it; a listener that a script adds later is
+/* Registers each point that rules of any state listen to. A listener that a script adds later is
  * not called. */
 static int register_points(struct lua_hook *h)
 {

@@ -4,9 +4,9 @@
  * callouts), lua_call.c (the view of a call in rules), lua_when.c (fields of `when`), lua_park.c
  * (handles of parked packets).
  *
- * There is one Lua state a worker, and one more. A worker's thread claims one when it first calls
- * and keeps it, so no lock is taken for packets. The last is everybody else's, one at a time: the
- * management thread's, whose calls have no packet (commands, leases that expire, the
+ * There is one Lua state a worker, and one more. A worker's thread claims a state when it first
+ * calls and keeps it, so no lock is taken for packets. The last state serves all other threads, one
+ * at a time: the management thread's calls have no packet (commands, leases that expire, the
  * configuration).
  */
 #pragma once
@@ -62,7 +62,7 @@ struct lua_hook {
 	struct shared_store *tables; /* of haka.shared(), of all states */
 	pthread_mutex_t shared;
 
-	pthread_mutex_t park_lock; /* of the members below, and of handles' insides */
+	pthread_mutex_t park_lock; /* of the members below, and of the contents of handles */
 	struct lua_parked *parked;
 	struct lua_parked **parked_end;
 	bool retired;
@@ -80,7 +80,7 @@ unsigned lua_state_call(struct lua_state *st, enum hook_point point, usher_call 
 /* --- lua_call.c ------------------------------------------------------------------------------- */
 extern const struct script_class lua_call_class;
 int lua_call_register(struct lua_state *st) must_check;
-/* Lets the state show a call; ends that. */
+/* Makes a call visible in the state; ends that. */
 void lua_call_begin(struct lua_state *st, usher_call *call);
 void lua_call_end(struct lua_state *st);
 
@@ -89,10 +89,12 @@ void lua_call_end(struct lua_state *st);
 extern const struct script_filter_field lua_when_fields[];
 
 /* --- lua_park.c ------------------------------------------------------------------------------- */
+
+/* Registers the class of handles in the state. */
 int lua_park_register(struct lua_state *st) must_check;
-/* call:park() */
+/* Implements call:park(). */
 int lua_call_park(lua_State *L);
-/* Gives back the handles that this state took for the current call: its rule failed. */
+/* Returns the handles that this state took for the current call, because its rule failed. */
 void lua_park_undo(struct lua_state *st, bool drop);
-/* Gives back all handles; from now on none is given out. Any thread. */
+/* Returns all handles; later calls of park() get none. Any thread. */
 void lua_park_retire(struct lua_hook *h);

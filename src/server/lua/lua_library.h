@@ -7,7 +7,7 @@
 
 #include "hook/hook.h"
 
-/* Each is the member of struct hook_builtin with its name. */
+/* Called as the member of struct hook_builtin of its name, as are the functions below. */
 int lua_hook_load(struct usher_lib *lib, const struct hook_registry_opts *o,
 		  const struct config_hook_library *conf, struct config_error *err);
 void lua_hook_retire(struct usher_lib *lib);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
  * call:park() and its handle. The handle is Lua's own memory, in a list of the library's, because
- * it must be given back in every case: when the rule that took it fails, when no reference to it is
+ * it must be returned in every case: when the rule that took it fails, when no reference to it is
  * left, and when another configuration takes over. A parked packet holds the registry, so that
- * without the last of these neither would ever be freed.
+ * without the last case neither would ever be freed.
  */
 #include "server/lua/lua_hook.h"
 
@@ -15,15 +15,15 @@ struct lua_parked {
 	uint64_t magic;
 	struct lua_state *st;
 	struct lua_parked *next, **at; /* at: NULL when it is in no list */
-	usher_parked *packet;	       /* NULL: given back */
-	uint32_t call;		       /* it was taken in: the state's generation then */
+	usher_parked *packet;	       /* NULL: returned */
+	uint32_t call;		       /* the generation of the state that took it */
 };
 
 static const char key_meta;
 
 enum how { GO_ON, DROP, IN_USE };
 
-/* Takes it out of the list. Under the lock. */
+/* Removes the handle from the list. Called under the lock. */
 static usher_parked *take_handle(struct lua_parked *p)
 {
 	usher_parked *packet = p->packet;
@@ -40,7 +40,7 @@ static usher_parked *take_handle(struct lua_parked *p)
 	return packet;
 }
 
-/* False: it had been given back. */
+/* Returns a handle to the server. Returns false if it had been returned before. */
 static bool give_back(struct lua_parked *p, enum how how)
 {
 	struct lua_hook *h = p->st->hook;
@@ -124,7 +124,8 @@ int lua_call_park(lua_State *L)
 		append_handle(h, p);
 	}
 	(void)pthread_mutex_unlock(&h->park_lock);
-	if (!retired) /* else the handle was given back already: the packet is not parked */
+	if (!retired) /* otherwise the handle has been returned already, and the packet is not
+			 parked */
 		usher_set_status(st->call, USHER_PARK);
 	return 1;
 }

@@ -12,7 +12,7 @@ static const struct usher_call *call_of(const void *ctx)
 	return ((const struct lua_state *)ctx)->call;
 }
 
-/* FNV-1a: texts that are compared as numbers. */
+/* Returns the FNV-1a hash of a text, by which texts are compared as numbers. */
 static uint64_t text_number(const char *text)
 {
 	uint64_t h = 0xcbf29ce484222325ULL;

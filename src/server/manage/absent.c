@@ -48,7 +48,8 @@ static void check_listen(struct absent *a, const struct config_interface *c)
 	report_absent(a, &c->pos, text);
 }
 
-/* The interface of a subnet or network; inherited: the outer scope's, which is reported there. */
+/* Checks the interface of a subnet or network. One that is inherited from the outer scope is
+ * reported there. */
 static void check_scope(struct absent *a, const struct json *node, const char *what,
 			const char *name, const char *iface, const char *inherited)
 {

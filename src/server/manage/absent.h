@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/*
- * Interfaces that a configuration names and the machine does not have: nobody is served there,
- * which is most often a typing error. Pure look-ups; any thread.
- */
+/* Interfaces that a configuration names and the machine does not have. Their clients are not
+ * served, which is most often caused by a typing error. Pure look-ups; any thread. */
 #pragma once
 
 #include "config/json/json.h"

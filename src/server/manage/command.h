@@ -31,7 +31,8 @@ struct json *command_invalid(void *daemon, const struct json *request,
 struct json *command_ok(struct command *c, struct json *arguments, const char *fmt, ...)
 	printf_like(3, 4);
 struct json *command_fail(struct command *c, const char *fmt, ...) printf_like(2, 3);
-/* An argument; NULL, false: absent or of another type. */
+/* Returns a text argument; NULL if absent or of another type. The function below reads an
+ * integer and returns false then. */
 const char *command_str(const struct command *c, const char *name);
 bool command_int(const struct command *c, const char *name, int64_t *ret);
 bool command_bool(const struct command *c, const char *name, bool *ret);

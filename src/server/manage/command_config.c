@@ -19,7 +19,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
-/* A refusal with all problems, one a line: those of the daemon's list, at least err. */
+/* Returns a refusal with all problems, one a line: those of the daemon's list, or err where the
+ * list is empty. */
 static struct json *refuse_config(struct command *c, const struct config_error *err)
 {
 	struct config_problems *p = &c->d->problems;
@@ -66,7 +67,7 @@ static void put_running(struct command *c, struct json *dhcp4, const char *key, 
 		(void)json_add(c->arena, dhcp4, key, json_int(c->arena, v));
 }
 
-/* The configuration in effect, with the values that commands have changed since. */
+/* Returns the configuration in effect, with the values that commands have changed since. */
 static struct json *running_config(struct command *c, const struct snapshot *s)
 {
 	struct json *m = json_copy(c->arena, s->cfg->effective);
@@ -99,7 +100,8 @@ struct json *command_config_hash_get(struct command *c)
 	return command_ok(c, m, "%s", "");
 }
 
-/* The arguments without "hash", which config-get adds: its answer can be given back as it is. */
+/* Returns the arguments without "hash", which config-get adds, so that its answer can be sent
+ * back unchanged. */
 static const struct json *config_arg(struct command *c)
 {
 	struct json *m = json_map(c->arena);
@@ -165,7 +167,8 @@ struct json *command_invalid(void *daemon, const struct json *request,
 	return c.d->problems.n ? load_arg(&c, &cfg) : NULL;
 }
 
-/* A test is a question: code of libraries runs only where the requester could run it himself. */
+/* Checks the libraries of a configuration for config-test. Runs their code only for a requester
+ * who may run it himself. */
 static int test_libraries(struct command *c, const struct config *cfg, const struct snapshot *prev,
 			  struct config_error *err)
 {
@@ -228,7 +231,8 @@ struct json *command_config_reload(struct command *c)
 	return command_ok(c, m, "Configuration successful.");
 }
 
-/* Beside the target, then renamed over it: a crash leaves the old file or the new one. */
+/* Writes a file beside the target, then renames it: a crash leaves either the old file or the
+ * new one. */
 static int write_file(const char *path, const struct buf *text)
 {
 	char tmp[4096];
@@ -241,7 +245,7 @@ static int write_file(const char *path, const struct buf *text)
 	fd = open(tmp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0640);
 	if (fd < 0)
 		return -errno;
-	/* the owner and mode that the file has */
+	/* the owner and mode of the existing file */
 	if (stat(path, &st) == 0 &&
 	    (fchmod(fd, st.st_mode & 07777) < 0 || fchown(fd, st.st_uid, st.st_gid) < 0))
 		errno = 0;
@@ -255,7 +259,8 @@ static int write_file(const char *path, const struct buf *text)
 	return 0;
 }
 
-/* Only into the directory of the configuration file: a name, no path (CVE-2025-32802's class). */
+/* Returns the path to write to, or NULL. Accepts names in the directory of the configuration
+ * file only, no paths (the class of CVE-2025-32802). */
 static const char *write_target(struct command *c, const char *name)
 {
 	const char *conf = c->d->o.config_file;
@@ -274,8 +279,8 @@ static const char *write_target(struct command *c, const char *name)
 	return arena_printf(c->arena, "%.*s%s", (int)dir, conf, name);
 }
 
-/* May the file be replaced by a configuration: is there none, or one? Never a socket, a lease file,
- * a library. */
+/* Returns whether a configuration may be written to the path: it is free, or holds a
+ * configuration. A socket, a lease file or a library is never replaced. */
 static bool is_replaceable(const char *path)
 {
 	char head[512] = "";
@@ -312,7 +317,7 @@ struct json *command_config_write(struct command *c)
 	if (!path)
 		return command_fail(c, "'filename' must name a file in the directory of %s",
 				    c->d->o.config_file);
-	real = realpath(path, NULL); /* a link is written through */
+	real = realpath(path, NULL); /* a symbolic link is followed */
 	if (!is_replaceable(real ? real : path))
 		return command_fail(c, "%s is there, and is no configuration file", path);
 	if (real)

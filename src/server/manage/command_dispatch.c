@@ -34,7 +34,7 @@ struct json *command_list(struct command *c)
 	return command_ok(c, l, "%s", "");
 }
 
-/* command_processed: callouts see the command and may put another answer in place of ours. */
+/* Calls command_processed, where callouts see the command and may replace its answer. */
 static struct json *call_processed(struct command *c, const char *name, struct json *answer)
 {
 	struct snapshot *s = server_snapshot(&c->d->srv);
@@ -52,7 +52,8 @@ static struct json *call_processed(struct command *c, const char *name, struct j
 	return call.answer;
 }
 
-/* The first member that no request has; NULL: none. The last ones are for Kea's other daemons. */
+/* Returns the first member that no request has; NULL: none. The last known ones are for Kea's
+ * other daemons. */
 static const char *unknown_member(const struct json *request)
 {
 	static const char *const known[] = {"command", "arguments", "service", "remote-address",

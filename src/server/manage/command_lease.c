@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/*
- * Commands that look leases up. Lists are made page by page as the client reads them, so that they
- * cost no memory and packets are not held up.
- */
+/* Commands that look up leases. Lists are made page by page as the client reads them, so that
+ * they take no memory and do not delay packets. */
 #include "server/manage/command_lease.h"
 
 #include "base/buf.h"
@@ -63,7 +61,7 @@ static struct lease_list *list_new(struct command *c)
 	return NULL;
 }
 
-/* The next leases; 0: there are no more. */
+/* Fetches the next leases. Returns their number; 0: the list is complete. */
 static size_t list_page(struct lease_list *l, struct arena *contexts)
 {
 	size_t want = l->limit - l->count < PAGE ? l->limit - l->count : PAGE;
@@ -114,7 +112,7 @@ static bool list_next(void *ctx, struct buf *out)
 	return n != 0;
 }
 
-/* Callouts of command_processed see an answer whole. */
+/* Callouts of command_processed receive a complete answer. */
 static bool wants_whole(struct command *c)
 {
 	struct snapshot *s = server_snapshot(&c->d->srv);
@@ -167,7 +165,7 @@ int lease_arg_hex(struct command *c, const char *name, uint8_t *out, size_t cap)
 	return s ? hex_parse(s, strlen(s), out, cap) : -USHER_E_NOTFOUND;
 }
 
-/* By identifier: hw-address or client-id, in a subnet. */
+/* Finds a lease by hw-address or client-id, in a subnet. Returns NULL or the refusal. */
 static struct json *find_by_identifier(struct command *c, uint32_t *ret,
 				       struct lease_expect *ret_expect)
 {
@@ -270,7 +268,7 @@ struct json *command_lease4_get_page(struct command *c)
 	return list_answer(c, l);
 }
 
-/* By one identity of n octets in key, which are copied. */
+/* Returns a list of leases of one identity: n octets in key, which are copied. */
 static struct lease_list *list_of(struct command *c, const uint8_t *key, size_t n)
 {
 	struct lease_list *l = list_new(c);

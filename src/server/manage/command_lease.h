@@ -8,10 +8,10 @@
 
 struct lease_expect;
 
-/* The lease meant by ip-address, or identifier-type, identifier and subnet-id, and which record
- * that is. NULL, or the refusal. */
+/* Finds the lease named by ip-address, or by identifier-type, identifier and subnet-id, and the
+ * record that it has. Returns NULL, or the refusal. */
 struct json *lease_which(struct command *c, uint32_t *ret_addr, struct lease_expect *ret_expect);
-/* 0; -USHER_E_NOTFOUND: absent; -USHER_E_SYNTAX. */
+/* Reads an address argument. Returns 0; -USHER_E_NOTFOUND: absent; -USHER_E_SYNTAX. */
 int lease_arg_addr(struct command *c, const char *name, uint32_t *ret) must_check;
-/* Count of octets, or as above. */
+/* Reads an argument of hex octets. Returns their count, -USHER_E_NOTFOUND or -USHER_E_SYNTAX. */
 int lease_arg_hex(struct command *c, const char *name, uint8_t *out, size_t cap) must_check;

@@ -14,7 +14,8 @@
 
 #include <string.h>
 
-/* The subnet: named, or the one that contains the address. NULL and a refusal in *ret_bad. */
+/* Returns the subnet: the named one, or the one that contains the address. NULL with a refusal
+ * in *ret_bad. */
 static const struct config_subnet *edit_subnet(struct command *c, const struct config *cfg,
 					       uint32_t addr, struct json **ret_bad)
 {

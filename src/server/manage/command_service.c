@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/*
- * Commands about the service: version, disable and enable, the care of the lease file, traces of
- * packets, the end.
- */
+/* Commands about the service: version, disable and enable, maintenance of the lease file, traces
+ * of packets, shutdown. */
 #include "server/manage/command.h"
 
 #include "base/error.h"

@@ -19,11 +19,11 @@
 struct collect {
 	struct command *c;
 	struct json *out;
-	struct json *list; /* samples of the statistic at work */
+	struct json *list; /* samples of the current statistic */
 	const char *only;  /* NULL: all */
 	int64_t now_ns;
 	bool found;
-	struct stat_now at; /* the one that was asked for */
+	struct stat_now at; /* the requested one */
 };
 
 static const char *time_text(int64_t ns, char out[40])
@@ -72,7 +72,8 @@ static void put_statistic(void *ctx, const struct stat_now *v)
 	(void)json_add(k->c->arena, k->out, name, k->list);
 }
 
-/* Only the subnet that is asked for: ten thousand subnets must not make one name slow. */
+/* Returns whether a subnet's statistics are requested. Only the subnet of the requested name is
+ * walked, so that ten thousand subnets do not make one name slow. */
 static bool subnet_asked(const struct collect *k, const struct config_subnet *s)
 {
 	if (!k->only)
@@ -95,7 +96,7 @@ static void walk_all(struct collect *k, stat_fn fn)
 	snapshot_unref(snap);
 }
 
-/* The name that a command is about; NULL, with the answer in *ret_refusal. */
+/* Returns the name that a command concerns; NULL, with the answer in *ret_refusal. */
 static const char *name_argument(struct command *c, struct json **ret_refusal)
 {
 	const struct json *v = json_get(c->args, "name");
@@ -108,7 +109,7 @@ static const char *name_argument(struct command *c, struct json **ret_refusal)
 	return NULL;
 }
 
-/* A non-negative integer, NULL; or the answer that refuses. */
+/* Reads a non-negative integer. Returns NULL, or the answer that refuses. */
 static struct json *number_argument(struct command *c, const char *key, uint32_t *ret)
 {
 	const struct json *v = json_get(c->args, key);
@@ -154,7 +155,7 @@ struct json *command_statistic_get(struct command *c)
 
 /* --- commands that change histories ----------------------------------------------------------- */
 
-/* Finds the statistic of `name`. NULL, or the answer that refuses. */
+/* Finds the statistic of `name`. Returns NULL, or the answer that refuses. */
 static struct json *find_statistic(struct command *c, struct collect *k)
 {
 	struct json *refusal;
@@ -294,7 +295,7 @@ static void stat_row(struct command *c, struct json *rows, const struct config_s
 	(void)json_add(c->arena, rows, NULL, row);
 }
 
-/* Which subnets: one, a range, all. NULL, or the answer that refuses. */
+/* Reads the range of subnets: one, a range, or all. Returns NULL, or the answer that refuses. */
 static struct json *stat_range(struct command *c, int64_t *first, int64_t *last)
 {
 	const struct json *range = json_get(c->args, "subnet-range");

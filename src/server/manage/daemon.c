@@ -80,7 +80,8 @@ static int start_workers(struct server_daemon *d, const struct config *cfg)
 	return 0;
 }
 
-/* From a checked configuration to serving. */
+/* Brings the server from a checked configuration to serving. Returns 0 or negative, with the
+ * reason logged. */
 static int bring_up(struct server_daemon *d, struct config *cfg)
 {
 	struct config_error err = {0};
@@ -125,7 +126,7 @@ static int bring_up(struct server_daemon *d, struct config *cfg)
 		log_msg(d->srv.log, LOG_DHCP4_INIT_FAIL, "cannot start: %s", usher_strerror(r));
 		return r;
 	}
-	daemon_timers(d); /* before the ports: a failed one is tried again by a timer */
+	daemon_timers(d); /* before the ports: a timer retries a port that fails */
 	daemon_sync_ports(d);
 	daemon_absent_check(d, true);
 	if (cfg->sockets_require_all && d->socket_errors) {
@@ -163,7 +164,7 @@ int daemon_start(struct server_daemon *d, const struct daemon_opts *o)
 	if (!so.log)
 		return -ENOMEM;
 	d->srv.log = so.log;
-	/* before any thread starts: they inherit the mask */
+	/* before any thread starts: threads inherit the mask */
 	r = daemon_block_signals(&d->signal_fd);
 	if (r < 0)
 		return r;
@@ -193,8 +194,8 @@ int daemon_start(struct server_daemon *d, const struct daemon_opts *o)
 	r = bring_up(d, cfg);
 	if (r < 0)
 		return r;
-	/* no file of a configuration is opened before nothing can be refused any more; then it gets
-	 * the lines of the start */
+	/* no log file of a configuration is opened while the start can still be refused; then
+	 * the file receives the lines of the start */
 	d->started = true;
 	daemon_apply_log(d, cfg);
 	log_release(so.log);

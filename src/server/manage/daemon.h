@@ -46,7 +46,7 @@ struct daemon_opts {
 	const struct daemon_commands *commands;
 	bool ignore_unknown_hooks; /* start without those of Kea's libraries that are not built in
 				    */
-	bool any_path;		   /* -X: names that a requester may not use are warned about */
+	bool any_path;		   /* -X: warns about names that a requester may not use */
 };
 
 /* One served interface and address. */
@@ -96,8 +96,8 @@ struct server_daemon {
 	 * did */
 	int64_t sample_count, sample_age_s;
 	char *lock_made; /* the lock file, if this start created it */
-	bool started;	 /* nothing can refuse the start any more */
-	int leases_fd;	 /* while leases are loaded: says that the store moved */
+	bool started;	 /* the start can no longer be refused */
+	int leases_fd;	 /* while leases are loaded: signals that the store's state changed */
 	struct loop_source *leases_source;
 	unsigned channels_missing; /* control sockets that cannot be opened yet */
 	int64_t channels_tried_s, absent_logged_s;
@@ -110,12 +110,12 @@ struct server_daemon {
 	struct config_problems problems; /* of the configuration that was read last */
 };
 
-/* Everything up to serving: configuration, leases, sockets, channels, workers. 0, or negative with
- * the reason logged. */
+/* Runs the start up to serving: configuration, leases, sockets, channels, workers. Returns 0, or
+ * negative with the reason logged. */
 int daemon_start(struct server_daemon *d, const struct daemon_opts *o) must_check;
-/* Serves until stopped; the exit code. */
+/* Serves until stopped. Returns the exit code. */
 int daemon_run(struct server_daemon *d);
-/* Also of a daemon that did not start. */
+/* Stops the daemon; called also for one that did not start. */
 void daemon_stop(struct server_daemon *d);
 
 /* Appends a problem to the list of the configuration that is being read; ctx is the daemon. */
@@ -135,16 +135,16 @@ int daemon_check(struct server_daemon *d, const struct config *cfg, struct confi
  * there is a server.
  */
 void daemon_refused(void *ctx, const struct config *cfg);
-/* Puts a configuration to work; takes cfg on success. On failure nothing changed. */
+/* Applies a configuration; takes cfg on success. On failure nothing changed. */
 int daemon_apply(struct server_daemon *d, struct config *cfg, struct config_error *err) must_check;
 /* Applies the loggers of a configuration, whose number was checked; without memory the old ones
  * stay. A start calls it when nothing can be refused any more. */
 void daemon_apply_log(struct server_daemon *d, const struct config *cfg);
-/* SIGHUP, config-reload: reads the file anew. */
+/* Called for SIGHUP and config-reload: reads the file again. */
 int daemon_reload(struct server_daemon *d, struct config_error *err) must_check;
 /* Arms the timers from the current configuration. */
 void daemon_timers(struct server_daemon *d);
-/* dhcp-disable with max-period: on again after s seconds (0: stays off). */
+/* Enables the service again after s seconds (0: stays off), for dhcp-disable with max-period. */
 void daemon_enable_after(struct server_daemon *d, unsigned origins, uint32_t s);
-/* Ends daemon_run. */
+/* Makes daemon_run() end. */
 void daemon_shutdown(struct server_daemon *d, int exit_code);

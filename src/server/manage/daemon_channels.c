@@ -2,9 +2,9 @@
 /*
  * The control sockets follow the configuration. One that cannot be opened (its directory is
  * missing) does not keep the server from serving: it is tried again, and the sockets of the
- * configuration before stay until it is open, so that nobody is locked out. A socket that another
- * process answers on is a refusal. Checking comes first and changes nothing: a socket that nobody
- * answers on is removed when the configuration is in effect.
+ * previous configuration stay until it is open, so that administrators keep their access. A
+ * configuration with a socket that another process listens on is refused. Checking comes first and
+ * changes nothing: a socket without a listener is removed when the configuration is in effect.
  */
 #include "base/error.h"
 #include "base/log.h"

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
  * Checks of a configuration that need the running server: names of files that its requester may
- * use, hook libraries, control sockets. They change nothing and come before everything that does,
- * so that a refused configuration leaves no file behind, removes none, and runs no code of a
- * library.
+ * use, hook libraries, control sockets. They change nothing and precede every step with effects. So
+ * a refused configuration creates no file, removes none, and runs no code of a library.
  */
 #include "base/error.h"
 #include "config/config.h"
@@ -38,7 +37,7 @@ static void on_path(void *ctx, const struct config_error *e)
 		on_problem(ctx, e);
 }
 
-/* Everything but names of files, which depend on the requester. */
+/* Checks everything but names of files, which depend on the requester. */
 static void check_rest(struct checking *k, const struct config *cfg)
 {
 	/* a start reads its configuration before there is a server */
@@ -62,7 +61,7 @@ int daemon_check(struct server_daemon *d, const struct config *cfg, struct confi
 
 	if (d->untrusted && !cfg->file[0])
 		(void)paths_check(&paths);
-	/* a file that may not be named is not looked at either */
+	/* a file that may not be named is not read either */
 	if (!k.n)
 		check_rest(&k, cfg);
 	snapshot_unref(prev);

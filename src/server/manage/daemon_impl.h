@@ -7,13 +7,13 @@
 
 #include "server/manage/daemon.h"
 
-/* Logs all problems of the configuration that was read; at least err. */
+/* Logs all problems of the configuration that was read; err where there are none in the list. */
 void daemon_log_problems(struct server_daemon *d, enum log_id id, const struct config_error *err);
 
 /*
- * Control sockets: checks that those that are new can be opened (calls problem for each that
- * cannot), opens them, closes those of another configuration, closes all but the first n, tries
- * those again that could not be opened.
+ * Checks that new control sockets can be opened; calls problem for each that cannot. The functions
+ * below open them, close those of another configuration, close all but the first n, and retry those
+ * that could not be opened.
  */
 void daemon_channels_check(const struct server_daemon *d, const struct config *cfg,
 			   void (*problem)(void *ctx, const struct config_error *e), void *ctx);
@@ -36,7 +36,7 @@ void daemon_samples_end(struct server_daemon *d);
  * reason logged.
  */
 int daemon_open_leases(struct server_daemon *d, const struct config *cfg) must_check;
-/* Gives the lock back, and removes the lock file that a start created which was refused. */
+/* Releases the lock, and removes the lock file that a refused start created. */
 void daemon_leases_unlock(struct server_daemon *d);
 /* Watches for the end of a load in the background; a file that cannot be loaded ends the server. */
 int daemon_watch_leases(struct server_daemon *d) must_check;
@@ -45,10 +45,10 @@ void daemon_watch_leases_end(struct server_daemon *d);
 /* Hands SIGHUP, SIGTERM, SIGINT and SIGUSR1 to *ret_fd, one octet each; others change nothing.
  * SIGTERM and SIGINT end the process within a second, also when its threads hang. */
 int daemon_block_signals(int *ret_fd) must_check;
-/* Everything is put away: the process may take its time to end. */
+/* Called when everything is closed: the process may take its time to end. */
 void daemon_signals_ended(void);
 
-/* A directory from the environment: ours, Kea's, else the fallback. */
+/* Returns a directory from the environment: Usher's variable, else Kea's, else the fallback. */
 const char *daemon_env_dir(const char *ours, const char *kea, const char *fallback);
-/* Where the lease file is: configured, or in the data directory. In arena. */
+/* Returns the path of the lease file, configured or in the data directory, in arena. */
 const char *daemon_lease_path(const struct config *cfg, struct arena *arena);

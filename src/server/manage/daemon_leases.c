@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
  * The lease file at start. Up to LOAD_WAIT_NS the server waits for it; a bigger one is loaded in
- * the background. Until it is complete no lease may be promised, changed or shown: PROCESS drops
- * all but INFORM (LEASES_LOADING), the commands that touch leases are refused, and nothing is
+ * the background. Until it is complete no lease may be promised, changed or listed: PROCESS drops
+ * all but INFORM (LEASES_LOADING), the commands that need leases are refused, and no lease is
  * reclaimed.
  */
 #include "server/manage/daemon_impl.h"
@@ -44,8 +44,9 @@ const char *daemon_lease_path(const struct config *cfg, struct arena *arena)
 }
 
 /*
- * 0; -EADDRINUSE: another server has it. The name is locked here, so that two servers do not even
- * begin to read; the journal locks the inode, which may have other names.
+ * Locks the name of the lease file, so that a second server does not begin to read it; the journal
+ * locks the inode, which may have other names. Returns 0; -EADDRINUSE: another server has it;
+ * another -errno.
  */
 static int take_lock(struct server_daemon *d, const char *path, struct arena *a)
 {
@@ -71,7 +72,8 @@ static int take_lock(struct server_daemon *d, const char *path, struct arena *a)
 	if (flock(d->lock_fd, LOCK_EX | LOCK_NB) == 0) {
 		if (fstat(d->lock_fd, &st) == 0 && st.st_nlink > 0)
 			return 0;
-		/* a start that was refused has just removed it: nobody else would see this lock */
+		/* a refused start has just removed the file: other servers would not see this
+		 * lock */
 		(void)close(d->lock_fd);
 		free(d->lock_made);
 		d->lock_made = NULL;
@@ -98,7 +100,7 @@ static const char *failure_reason(int r, const struct journal_load_stats *st)
 	return st->first_bad_why[0] ? st->first_bad_why : usher_strerror(r);
 }
 
-/* r: as journal_opened() said. */
+/* Logs the result of loading; r as journal_opened() returned it. */
 static void report_load(struct server_daemon *d, const char *path, int r,
 			const struct journal_load_stats *st)
 {
@@ -211,7 +213,7 @@ int daemon_watch_leases(struct server_daemon *d)
 	r = d->leases_fd < 0 ? -errno : lease_store_notify(d->srv.store, d->leases_fd);
 	if (r == 0)
 		r = loop_add(d->loop, d->leases_fd, EPOLLIN, on_moved, d, &d->leases_source);
-	/* it may have ended before anybody listened */
+	/* it may have ended before the loop watched it */
 	if (r == 0 && lease_store_opening(d->srv.store) != 1)
 		on_moved(d, EPOLLIN);
 	return r;

@@ -39,8 +39,8 @@ static bool has_addr(const struct iface *i, uint32_t addr)
 	return false;
 }
 
-/* The address to serve the interface from; 0: it is not to be served (now). "*" leaves out
- * loopback. */
+/* Returns the address to serve the interface from; 0: it is not to be served (now). "*" leaves
+ * out loopback. */
 static uint32_t wanted_addr(const struct config *cfg, const struct iface *i)
 {
 	if (!i->up || !i->n_addrs)
@@ -93,10 +93,8 @@ static int open_capture(struct server_daemon *d, const struct config *cfg, const
 	return capture_af_packet_open(&o, ret);
 }
 
-/*
- * Descriptors that sockets leave: for the control channel, files and libraries. Under a small limit
- * none: packets go before commands.
- */
+/* Descriptors that sockets leave to the control channel, files and libraries; none under a small
+ * limit, because packets have priority over commands. */
 enum { SPARE_FDS = 48, SMALL_LIMIT = 256 };
 
 static bool fds_left(void)

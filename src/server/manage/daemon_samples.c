@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
  * Times of the samples of statistics. Kea takes one at every change, on the packet path. Here the
- * management thread sleeps until a worker that handled packets wakes it, looks at the counters, and
- * repeats that every 10 ms while few packets come, every second while many do. It looks at 256
- * subnets at a time. A worker pays one load a round.
+ * management thread sleeps until a worker that handled packets wakes it, and reads the counters. It
+ * repeats that every 10 ms while few packets come, every second while many do. It reads 256 subnets
+ * at a time. A worker pays one load a round.
  */
 #include "base/clock.h"
 #include "runtime/loop.h"
@@ -27,7 +27,7 @@ static void take_samples(struct server_daemon *d)
 				 clock_wall_ns(&d->srv.clock));
 	k->received = server_metric(&d->srv, METRIC_RECEIVED);
 	if (!moved) {
-		/* a change between the look and this line wakes nobody: look again */
+		/* a change between reading and this line wakes no thread: read again */
 		atomic_store(&d->srv.sample_wanted, true);
 		if (!stat_walk_sample(&d->srv, &k->next_subnet, SUBNETS_AT_A_TIME,
 				      clock_wall_ns(&d->srv.clock)))

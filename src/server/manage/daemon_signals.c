@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
  * Signals. They are blocked in every thread but one, which hands them to the main loop through a
- * pipe. That thread also sees to it that SIGTERM ends the process when the main thread hangs, in a
- * library or on a disk that does not answer: acknowledged leases are on disk, so none is lost by
- * it.
+ * pipe. That thread also makes SIGTERM end the process when the main thread hangs, in a library or
+ * on a disk that does not answer: acknowledged leases are on disk, so none is lost by it.
  */
 #include "server/manage/daemon_impl.h"
 
@@ -30,8 +29,8 @@ static void ignore_signal(int signo)
 	(void)signo;
 }
 
-/* A signal that means nothing here ends nothing. Not SIG_IGN, which programs started by libraries
- * would inherit. */
+/* Ignores the other signals, so that they do not end the process. Not by SIG_IGN, which programs
+ * started by libraries would inherit. */
 static void take_rest(void)
 {
 	static const int rest[] = {SIGUSR2, SIGQUIT, SIGALRM, SIGVTALRM,

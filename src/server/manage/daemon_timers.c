@@ -14,8 +14,8 @@
 
 #include <stdatomic.h>
 
-/* From the last time on; a period that is new begins now. A reload that changes nothing moves
- * nothing. */
+/* Arms a timer from its last expiry; a new period begins now. A reload without changes leaves
+ * the timer as it is. */
 static void arm_periodic(struct daemon_periodic *p, uint32_t s, bool fired)
 {
 	if (!fired && s == p->period_s)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
  * Leases against subnets, when the lease file is loaded. A lease fits if its subnet exists and
- * contains its address. warn: say it. fix: move it to the subnet that contains it. fix-del: that,
- * or delete. del: delete. Changes are rows like any other.
+ * contains its address. warn: log it. fix: move it to the subnet that contains it. fix-del: move
+ * it, or delete it if there is none. del: delete it. Changes are rows like any other.
  */
 #include "server/manage/lease_check.h"
 

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/*
- * sanity-checks.lease-checks: do the leases of the file belong to the subnets of the configuration?
- */
+/* sanity-checks.lease-checks: whether the leases of the file belong to the subnets of the
+ * configuration. */
 #pragma once
 
 #include <stdint.h>

@@ -135,7 +135,8 @@ static int read_address(struct reader *r, const struct lease_field *f)
 	return report_problem(r->problem, "'%s' must be given as an IPv4 address", f->json);
 }
 
-/* The count of octets; negative: they are absent, or no octets. */
+/* Reads octets from pairs of digits. Returns their count; negative: the field is absent, or
+ * malformed. */
 static int parse_pairs(const struct reader *r, const struct lease_field *f, uint8_t *out)
 {
 	const char *s = json_get_str(r->args, f->json);

@@ -9,7 +9,7 @@
 #include "config/json/json.h"
 #include "lease/lease.h"
 
-/* The first argument that cannot be taken, in words for the answer. */
+/* The first invalid argument, as a sentence for the answer. */
 struct lease_json_problem {
 	char text[128];
 };

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
  * The names are taken from the typed configuration, their places from the tree. A name is compared
- * as text first, so that a file that is not there yet needs no look-up; then the links of the part
- * that exists are followed, because a directory below Kea's may belong to somebody else.
+ * as text first, so that an absent file needs no look-up. Then the links of the existing part are
+ * followed, because a directory below Kea's may belong to another user.
  */
 #include "server/manage/paths.h"
 
@@ -41,7 +41,7 @@ static bool begins_with(const char *path, const char *dir)
 	return strncmp(path, dir, n) == 0 && path[n] == '/' && path[n + strspn(path + n, "/")];
 }
 
-/* The directory that a path leads to, as far as it exists; the result is the caller's. */
+/* Returns the directory that a path leads to, as far as it exists; the caller frees the result. */
 static char *real_parent(const char *path)
 {
 	char parent[PATH_MAX];
@@ -70,7 +70,7 @@ bool paths_below(const char *path, const char *dir)
 		return false;
 	real_dir = realpath(dir, NULL);
 	if (!real_dir)
-		return true; /* there is nothing to follow */
+		return true; /* the path has no directory to follow */
 	real = realpath(path, NULL);
 	if (!real)
 		real = real_parent(path);
@@ -121,7 +121,7 @@ static const struct json *script_of(const struct paths_check *c,
 	return b && b->file ? b->file(h) : NULL;
 }
 
-/* Is the library, or where script is not NULL that script of it, in force? */
+/* Returns whether the library (or, where script is not NULL, that script of it) is in force. */
 static bool hook_in_force(const struct paths_check *c, const char *library, const char *script)
 {
 	for (size_t i = 0; c->in_force && i < c->in_force->n_hooks; i++) {

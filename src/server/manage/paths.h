@@ -26,9 +26,10 @@ struct paths_check {
 
 /*
  * Checks the names of hook libraries and scripts, log files, control sockets and the lease file:
- * each must lie below its directory (config_dir()) or be in force already. How many are not
- * allowed. Source: Kea 3.0's path rules.
+ * each must lie below its directory (config_dir()) or be in force already. Returns the number of
+ * names that are not allowed. Source: Kea 3.0's path rules.
  */
 size_t paths_check(const struct paths_check *c);
-/* Does the path name a file below dir, its links followed? Neither "." nor ".." may be in it. */
+/* Returns whether the path names a file below dir, with links followed. It may contain neither
+ * "." nor "..". */
 bool paths_below(const char *path, const char *dir);

@@ -114,7 +114,7 @@ uint64_t stat_subnet_size(const struct config_subnet *s)
 	return total;
 }
 
-/* Pools that share a pool-id are one statistic. */
+/* Calls fn for the statistics of a subnet's pools. Pools that share a pool-id are one statistic. */
 static void walk_pools(struct server *srv, const struct config_subnet *s, stat_fn fn, void *ctx)
 {
 	for (size_t i = 0; i < s->n_pools; i++) {

@@ -20,13 +20,13 @@ typedef void (*stat_fn)(void *ctx, const struct stat_now *v);
 void stat_walk_server(struct server *srv, stat_fn fn, void *ctx);
 void stat_walk_subnet(struct server *srv, const struct snapshot *snap,
 		      const struct config_subnet *s, stat_fn fn, void *ctx);
-/* Kea's name, "subnet[1].pool[0].assigned-addresses". */
+/* Writes and returns Kea's name, such as "subnet[1].pool[0].assigned-addresses". */
 const char *stat_name(const struct stat_key *k, char out[STAT_NAME_LEN]);
-/* The number of addresses in a subnet's pools. */
+/* Returns the number of addresses in a subnet's pools. */
 uint64_t stat_subnet_size(const struct config_subnet *s);
 
-/* Takes samples of changed statistics: all of the server, and of some subnets beginning with index
- * *from, which moves on. True: something changed. */
+/* Takes samples of changed statistics: all of the server, and of some subnets beginning with
+ * index *from, which it advances. Returns true if a statistic changed. */
 bool stat_walk_sample(struct server *srv, size_t *from, size_t n_subnets, int64_t now_ns);
 /* Begins the statistics of subnets anew, because a configuration is in effect or the lease file was
  * read. */

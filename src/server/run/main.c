@@ -123,7 +123,7 @@ static void check_rest(void *problems, const struct config *cfg)
 	(void)snapshot_limits(cfg, config_problems_add, problems);
 }
 
-/* Both -t and -T: a configuration that is good here is one that the server starts with. */
+/* Checks a configuration, for -t and -T. The server starts with a configuration that passes. */
 static int check_config(const char *path, const struct args *a)
 {
 	struct config_problems problems = {0};
@@ -261,17 +261,15 @@ static int run_daemon(const struct args *a)
 	return code;
 }
 
-/*
- * Memory that is allocated while packets run (texts of leases) is small and stays. A thread's own
- * heap would grow page by page, with a system call each.
- */
+/* Tunes malloc. Memory that is allocated while packets run (texts of leases) is small and stays.
+ * A thread's own heap would grow page by page, with a system call each. */
 static void tune_malloc(void)
 {
 	(void)mallopt(M_ARENA_MAX, 1);
 	(void)mallopt(M_TOP_PAD, 4 << 20);
 }
 
-/* Two descriptors an interface and worker: as many as may be. */
+/* Raises the limit of descriptors as far as permitted: each interface takes two in each worker. */
 static void raise_descriptors(void)
 {
 	struct rlimit limit;
@@ -282,8 +280,8 @@ static void raise_descriptors(void)
 	(void)setrlimit(RLIMIT_NOFILE, &limit);
 }
 
-/* Descriptors 0 to 2 are open before anything else is: a log line to standard output must not enter
- * a pipe of ours. */
+/* Descriptors 0 to 2 are open before all others: a log line to standard output must not enter a
+ * pipe of ours. */
 static void open_standard(void)
 {
 	int fd;

@@ -31,8 +31,8 @@ struct replay {
 	int64_t next_reclaim, next_flush; /* on the virtual wall clock */
 };
 
-/* The address answers come from where the query went to everybody: configured, or the first host
- * address of the first subnet. */
+/* Returns the source address of answers to broadcast queries: the configured one, or the first
+ * host address of the first subnet. */
 static uint32_t replay_addr(const struct config *cfg)
 {
 	if (cfg->n_interfaces && cfg->interfaces[0].addr)
@@ -86,7 +86,7 @@ static int replay_setup(struct replay *r, struct config *cfg, struct config_erro
 	return e;
 }
 
-/* Does the work of the timers up to now. */
+/* Runs the timers that are due on the virtual clock. */
 static void replay_housekeeping(struct replay *r, const struct config *cfg)
 {
 	int64_t now = r->clock.wall;

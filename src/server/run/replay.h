@@ -22,5 +22,5 @@ struct replay_opts {
 				    */
 };
 
-/* The exit code. */
+/* Runs a replay. Returns the exit code. */
 int replay_run(const struct replay_opts *o) must_check;

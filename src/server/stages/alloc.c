@@ -3,7 +3,7 @@
  * The allocation engine. Finding the lease to offer takes a bounded number of look-ups however full
  * the pools are: the client's own records by index, one reservation a subnet, and one constant-time
  * pick a pool. RFC 2131 4.3.1 gives the order: binding, previous address, requested address, pool;
- * a reservation goes before all.
+ * a reservation precedes all.
  */
 #include "server/stages/alloc.h"
 
@@ -97,7 +97,8 @@ bool alloc_expired(const struct exchange *x, const struct lease *l)
 	return lease_expire(l) < clock_wall_s(&exchange_server(x)->clock); /* as the table has it */
 }
 
-/* The first class with a lifetime, in the order the classes came in; else the subnet's. */
+/* Returns the lifetime of the first class that has one, in the order of the classes; else the
+ * subnet's. */
 static struct config_triplet lifetime_triplet(const struct exchange *x,
 					      const struct config_subnet *s)
 {
@@ -110,7 +111,7 @@ static struct config_triplet lifetime_triplet(const struct exchange *x,
 	return s->params.valid_lifetime;
 }
 
-/* adaptive-lease-time-threshold: is the pool fuller than that? */
+/* Returns whether the pool is fuller than adaptive-lease-time-threshold. */
 static bool pool_crowded(const struct exchange *x, const struct candidate *c)
 {
 	double threshold = c->subnet->params.adaptive_lease_time_threshold;
@@ -165,7 +166,7 @@ void alloc_reclaimed(struct exchange *x, const struct lease_change *change)
 		(void)exchange_hook(x, p, &old, NULL);
 }
 
-/* The relay's information in the lease's user-context, in Kea's form. */
+/* Returns the relay's information for the lease's user-context, in Kea's form. */
 static const char *extended_info(struct exchange *x)
 {
 	struct buf b;
@@ -241,7 +242,7 @@ static struct lease hold_key(const struct exchange *x, const struct candidate *c
 	return key;
 }
 
-/* Holds addr for the client if it may have it and nobody else has. */
+/* Holds addr for the client if the client may have it and the address is free. */
 static struct lease *try_address(struct exchange *x, const struct candidate *c, uint32_t addr,
 				 const char *what)
 {
@@ -318,7 +319,7 @@ struct pick_tally {
 	unsigned pools, closed;
 };
 
-/* held: an address that was offered to another client. */
+/* Picks an address of a pool. held: one that was offered to another client. */
 static struct lease *pick_from_pool(struct exchange *x, const struct candidate *c,
 				    const struct config_pool *p, bool held)
 {
@@ -352,7 +353,7 @@ static struct lease *pick_from_subnet(struct exchange *x, const struct candidate
 	return NULL;
 }
 
-/* Offers to other clients are withdrawn when no pool has anything else. */
+/* Offers to other clients are withdrawn when no pool has a free address. */
 static struct lease *try_pools(struct exchange *x, struct pick_tally *t)
 {
 	struct lease *l = NULL;
@@ -367,7 +368,7 @@ static struct lease *try_pools(struct exchange *x, struct pick_tally *t)
 	return l;
 }
 
-/* The five counters of kea.md 9, and one log line that says which case it was. */
+/* Counts a failure in its five counters, and logs the case. */
 static void count_failure(struct exchange *x, const struct pick_tally *t)
 {
 	const struct config_subnet *s = x->subnet;
@@ -402,7 +403,7 @@ struct lease *alloc_any(struct exchange *x)
 
 	if (!l)
 		l = try_own(x);
-	/* a client that is not found for want of memory is not new */
+	/* a client that memory did not suffice to find is not new */
 	if (!l && x->pkt.arena.failed)
 		return NULL;
 	if (!l)

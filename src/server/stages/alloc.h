@@ -9,20 +9,20 @@
 
 struct lease_client;
 
-/* May the client have addr of this candidate: its reservation, or in an open pool and nobody else's
- * reservation? *ret_pool: the pool, NULL outside pools. */
+/* Returns whether the client may have addr of this candidate: it is the client's reservation, or
+ * in an open pool and not reserved for another client. *ret_pool: the pool, NULL outside pools. */
 bool alloc_allowed(const struct exchange *x, const struct candidate *c, uint32_t addr,
 		   const struct config_pool **ret_pool);
-/* Whether any pool of the client's network holds addr, open or not. */
+/* Returns whether any pool of the client's network contains addr, open or not. */
 bool alloc_in_any_pool(const struct exchange *x, uint32_t addr);
 
-/* A lease for the client at addr, in the packet's arena: identity, lifetime, host name, times.
- * NULL when the arena is full. Sets x->subnet, x->pool, x->host. */
+/* Returns a lease for the client at addr, in the packet's arena, with identity, lifetime, host
+ * name and times; NULL when the arena is full. Sets x->subnet, x->pool, x->host. */
 struct lease *alloc_lease(struct exchange *x, const struct candidate *c,
 			  const struct config_pool *pool, uint32_t addr);
-/* The client's own records in the network, best first, in the arena. Count. */
+/* Finds the client's own records in the network, best first, in the arena. Returns their number. */
 size_t alloc_own(struct exchange *x, struct lease **ret);
-/* Is the lease over at this moment? */
+/* Returns whether the lease is over at this moment. */
 bool alloc_expired(const struct exchange *x, const struct lease *l);
 
 /* An assignment that took over another client's lease which was over: its end is passed to
@@ -31,9 +31,9 @@ struct lease_change;
 void alloc_reclaimed(struct exchange *x, const struct lease_change *change);
 
 /*
- * The address to offer: reservation, own lease, requested address, the pools. Holds it in the
- * table. 0 with *ret_lease, or -USHER_E_EXHAUSTED (counted and logged), -USHER_E_HOOK
- * (lease4_select said SKIP).
+ * Finds the address to offer (reservation, own lease, requested address, the pools) and holds it in
+ * the table. Returns 0 with *ret_lease, or -USHER_E_EXHAUSTED (counted and logged), -USHER_E_HOOK
+ * (lease4_select set SKIP).
  */
 int alloc_offer(struct exchange *x, struct lease **ret_lease) must_check;
 /* Finds and holds an address for the client as for a DISCOVER, without the callouts; NULL: there is

@@ -142,7 +142,7 @@ static void qualify_name(struct name *m, const struct config_names *rules, bool 
 		m->n--;
 }
 
-/* "myhost-192-0-2-10", qualified. */
+/* Generates a name such as "myhost-192-0-2-10", qualified. */
 static void generate_name(struct name *m, const struct config_names *rules, uint32_t addr, bool dot)
 {
 	char text[32];
@@ -154,7 +154,7 @@ static void generate_name(struct name *m, const struct config_names *rules, uint
 	qualify_name(m, rules, dot);
 }
 
-/* The copy that the exchange keeps; none of a name that is empty or too long. */
+/* Keeps a copy of the name in the exchange; none if the name is empty or too long. */
 static void keep_name(struct exchange *x, struct name *m)
 {
 	x->hostname = NULL;
@@ -187,8 +187,8 @@ static bool read_labels(struct rd *r, struct name *m, bool *ret_full)
 	return true;
 }
 
-/* The name in option 81, without a dot at its end. False: there is no such option, or it is
- * malformed. */
+/* Reads the name in option 81, without a dot at its end. Returns false where the option is
+ * absent or malformed. */
 static bool read_fqdn(const struct exchange *x, struct name *m, bool *ret_full)
 {
 	struct rd r = rd_init(dhcp4_opt_data(&x->query, DHCP4_OPT_CLIENT_FQDN));
@@ -211,7 +211,7 @@ static bool read_fqdn(const struct exchange *x, struct name *m, bool *ret_full)
 	return !m->bad && count_labels(m->s, m->n) >= 0;
 }
 
-/* Each label cleaned by itself. False: one of them is empty then. */
+/* Cleans each label by itself. Returns false if one of them becomes empty. */
 static bool clean_labels(struct name *to, const struct config_names *rules, const struct name *from)
 {
 	size_t at = 0;
@@ -243,7 +243,7 @@ static void name_by_fqdn(struct exchange *x, const struct config_names *rules,
 		if (addr)
 			generate_name(&m, rules, addr, true);
 	} else if (!clean_labels(&m, rules, given)) {
-		x->answer_fqdn = false; /* nothing of the name is left to answer with */
+		x->answer_fqdn = false; /* no character of the name can be answered */
 		return;
 	} else if (full) {
 		put_octet(&m, '.');
@@ -269,7 +269,7 @@ static void name_by_host_name(struct exchange *x, const struct config_names *rul
 		s = span_sub(s, 1, s.n);
 	labels = count_labels((const char *)s.p, s.n);
 	if (o && (!s.n || labels < 0))
-		return; /* not a name: as if it were not there */
+		return; /* not a name: treated as absent */
 	if (!o ? rules->replace == REPLACE_NAME_ALWAYS ||
 			    rules->replace == REPLACE_NAME_WHEN_NOT_PRESENT
 	       : rules->replace == REPLACE_NAME_ALWAYS ||

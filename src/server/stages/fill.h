@@ -9,5 +9,5 @@
 
 struct config_option;
 
-/* The value for this exchange; NULL: not configured, or never-send somewhere. */
+/* Returns the option value for this exchange; NULL: not configured, or never-send in some scope. */
 const struct config_option *fill_find_option(struct exchange *x, const char *space, uint32_t code);

@@ -16,7 +16,7 @@ static void add_scope(struct fill_sources *s, const struct config_options *o)
 		s->codes.bits[i] |= o->codes.bits[i];
 }
 
-/* Classes with options among those the exchange is in. */
+/* Returns the number of classes with options among those of the exchange. */
 static size_t count_class_scopes(const struct exchange *x)
 {
 	size_t n = 0;
@@ -55,8 +55,8 @@ void fill_sources(struct exchange *x, struct fill_sources *s)
 	add_scope(s, &x->cfg->options);
 }
 
-/* Of a scope: the first from o on with a class tag that fits, in any order; else the last
- * without a tag, as in Kea. */
+/* Returns the value of a scope, from o on: the first with a class tag that fits, in any order;
+ * else the last without a tag, as in Kea. */
 static const struct config_option *find_fitting(const struct exchange *x,
 						const struct config_option *o)
 {
@@ -71,7 +71,7 @@ static const struct config_option *find_fitting(const struct exchange *x,
 	return untagged;
 }
 
-/* Goes from scope to scope, the innermost first. False: a scope forbids the option. */
+/* Walks the scopes, the innermost first. Returns false where a scope forbids the option. */
 static bool consider_option(const struct config_option *o, const struct config_option **found)
 {
 	if (o && o->never_send)

@@ -15,12 +15,13 @@ struct fill_sources {
 	bool always;   /* one of them has an always-send option */
 };
 
-/* In the packet's arena. */
+/* Lists the sources of an exchange, in the packet's arena. */
 void fill_sources(struct exchange *x, struct fill_sources *s);
-/* The first value whose class tag fits; NULL if there is none or any scope says never-send. */
+/* Returns the first value whose class tag fits; NULL: there is none, or a scope has never-send. */
 const struct config_option *fill_source_option(const struct exchange *x,
 					       const struct fill_sources *s, const char *space,
 					       uint32_t code);
-/* The same of space dhcp4: nearly always nobody has the code, and that is seen at once. */
+/* Returns the value of a code in space dhcp4, as fill_source_option() does. A bit set tells at
+ * once that no scope has the code, which is the usual case. */
 const struct config_option *fill_top_option(const struct exchange *x, const struct fill_sources *s,
 					    uint8_t code);

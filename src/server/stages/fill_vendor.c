@@ -17,13 +17,13 @@
 
 enum { CONTAINER_MAX = 1200, DOCSIS = 4491, ENTERPRISES_MAX = 32 };
 
-/* Is the sub-option asked for? wanted: the client's list (empty: everything). */
+/* Returns whether a sub-option is requested. wanted: the client's list (empty: all). */
 static bool wanted_has(struct span wanted, uint32_t code)
 {
 	return !wanted.n || memchr(wanted.p, (int)code, wanted.n) != NULL;
 }
 
-/* Code, length, data; longer than 255 octets goes in pieces (RFC 3396 8). */
+/* Writes code, length and data; data of more than 255 octets in several pieces (RFC 3396 8). */
 static void put_subopt(struct wr *w, uint32_t code, struct span data)
 {
 	do {
@@ -39,7 +39,7 @@ static void put_subopt(struct wr *w, uint32_t code, struct span data)
 static unsigned put_space(struct exchange *x, const struct fill_sources *s, const char *space,
 			  struct span wanted, struct wr *w, unsigned depth);
 
-/* A sub-option with those of the space it encapsulates behind its own data. */
+/* Writes a sub-option: its own data, then the sub-options of the space that it encapsulates. */
 static void put_nested(struct exchange *x, const struct fill_sources *s,
 		       const struct config_option *o, struct wr *w, unsigned depth)
 {
@@ -56,7 +56,7 @@ static void put_nested(struct exchange *x, const struct fill_sources *s,
 		put_subopt(w, o->code, span_of(out, inner.len));
 }
 
-/* All sub-options of a space into w. Count. */
+/* Writes all sub-options of a space to w. Returns their number. */
 static unsigned put_space(struct exchange *x, const struct fill_sources *s, const char *space,
 			  struct span wanted, struct wr *w, unsigned depth)
 {
@@ -109,7 +109,7 @@ static void note_enterprise(struct enterprises *e, uint32_t id)
 		e->ids[e->n++] = id;
 }
 
-/* Those of a list of blocks: number, length, data. */
+/* Notes the enterprises of a list of blocks: number, length, data. */
 static void note_blocks(struct enterprises *e, struct span data)
 {
 	struct rd r = rd_init(data);
@@ -123,8 +123,8 @@ static void note_blocks(struct enterprises *e, struct span data)
 	}
 }
 
-/* Those that options of the configuration name (or only those always sent), in the order of the
- * scopes. */
+/* Notes the enterprises of configured options (always: only of options always sent), in the
+ * order of the scopes. */
 static void note_configured(const struct exchange *x, const struct fill_sources *s, uint8_t code,
 			    bool always, struct enterprises *e)
 {
@@ -144,7 +144,8 @@ static void note_configured(const struct exchange *x, const struct fill_sources 
 	}
 }
 
-/* The blocks of an enterprise in one configured option, their data without numbers and lengths. */
+/* Writes the data of an enterprise's blocks in one configured option, without numbers and
+ * lengths. Returns whether there is a block. */
 static bool put_own_blocks(const struct config_option *o, uint32_t id, struct wr *w)
 {
 	struct rd r = rd_init(o->data);
@@ -189,7 +190,8 @@ static size_t block_size(struct span data)
 	return data.n < 255 ? data.n : 255;
 }
 
-/* RFC 3925 4: number, length, data; more than a length octet says goes into further blocks. */
+/* Writes number, length and data; data above the range of a length octet in further blocks (RFC
+ * 3925 4). */
 static void put_block(struct wr *w, uint32_t id, struct span data)
 {
 	do {
@@ -223,8 +225,8 @@ static bool client_named(const struct exchange *x)
 	       dhcp4_opt(&x->query, DHCP4_OPT_VIVSO_SUBOPTIONS);
 }
 
-/* RFC 3925 4: blocks of the enterprises that the client named; of all that are configured for a
- * client that named none; and of those that are always sent. */
+/* Fills option 125 (RFC 3925 4) with the blocks of the enterprises that the client named; if it
+ * named none, of all configured ones. Those always sent are added. */
 static bool fill_vivso(struct exchange *x, const struct fill_sources *s, struct span *ret)
 {
 	uint8_t out[CONTAINER_MAX] uninit;
@@ -249,7 +251,7 @@ static bool fill_vivso(struct exchange *x, const struct fill_sources *s, struct 
 	return w.len && keep_value(x, &w, ret);
 }
 
-/* Every configured vendor class, each enterprise once. */
+/* Fills option 124 with every configured vendor class, each enterprise once. */
 static bool fill_vivco(struct exchange *x, const struct fill_sources *s, struct span *ret)
 {
 	uint8_t out[CONTAINER_MAX] uninit;

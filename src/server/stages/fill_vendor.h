@@ -10,13 +10,12 @@
 struct config_option;
 struct fill_sources;
 
-/*
- * The value of an option that is made of sub-options (of codes in config.containers); own: the data
- * configured for the code itself, or NULL. False: it is an ordinary one.
- */
+/* Makes the value of an option that consists of sub-options (of codes in config.containers).
+ * own: the data configured for the code itself, or NULL. Returns false for an ordinary option. */
 bool fill_vendor_option(struct exchange *x, const struct fill_sources *s, uint8_t code,
 			const struct config_option *own, struct span *ret);
-/* Option 82 as it goes back: RFC 6607 3: without sub-option 152, which we do not support. */
+/* Returns option 82 as it is echoed: without sub-option 152, which we do not support (RFC 6607
+ * 3). */
 struct span fill_rai_echo(struct exchange *x);
 /* Codes of the sub-options that a DOCSIS client asks for: sub-option 1 of its 125. */
 struct span fill_docsis_oro(const struct exchange *x);

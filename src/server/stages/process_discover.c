@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * DHCPDISCOVER (RFC 2131 4.3.1): an address is chosen and held for a moment, nothing is stored
- * unless offer-lifetime asks for it. Also the answers to a DISCOVER without an address: option 108
+ * DHCPDISCOVER (RFC 2131 4.3.1): chooses an address and holds it for a moment; stores nothing
+ * unless offer-lifetime requires it. Also the answers to a DISCOVER without an address: option 108
  * (RFC 8925), option 116 (RFC 2563). And DHCPINFORM (4.3.5), which gets parameters only.
  */
 #include "base/error.h"
@@ -18,10 +18,10 @@
 #include "wire/option_codes.h"
 
 /*
- * RFC 8925 3.2: a client that lists 108 needs no address where a subnet it may be in, or its
- * network, configures the option; the answer is of that subnet. Elsewhere (pool, class,
- * reservation, global) it is an option like others, and the client decides (as in Kea). A REQUEST
- * is always answered with its address (RFC 8925 3.3).
+ * Returns whether the client needs no address (RFC 8925 3.2): it lists 108, and a subnet it may be
+ * in, or its network, configures the option. The answer is of that subnet then. In other scopes
+ * (pool, class, reservation, global) 108 is an option like others, and the client decides, as in
+ * Kea. A REQUEST is always answered with its address (RFC 8925 3.3).
  */
 static bool wants_v6_only(struct exchange *x)
 {
@@ -43,7 +43,8 @@ static bool wants_v6_only(struct exchange *x)
 	return false;
 }
 
-/* RFC 2563 2.3: nothing to give, and the link says whether clients may configure themselves. */
+/* Returns whether the answer carries option 116: no address is available, and the link has a
+ * rule whether clients may configure themselves (RFC 2563 2.3). */
 static bool wants_auto_config(struct exchange *x)
 {
 	return dhcp4_opt(&x->query, DHCP4_OPT_AUTO_CONFIG) &&
@@ -61,7 +62,8 @@ static uint32_t offer_lifetime(const struct exchange *x)
 	return x->subnet->params.offer_lifetime;
 }
 
-/* offer-lifetime: a real, short lease; a longer one that the client has stays as it is. */
+/* Stores an offer as a real, short lease (offer-lifetime). A longer lease of the client stays as
+ * it is. */
 static int store_offer(struct exchange *x, struct lease *l, uint32_t lft)
 {
 	struct server *srv = exchange_server(x);
@@ -101,7 +103,7 @@ enum verdict process_discover(struct exchange *x)
 	if (response_start(x, DHCP4_OFFER) < 0)
 		return exchange_drop(x, DROP_PROCESSING_FAILED);
 	if (v6_only || r < 0)
-		return VERDICT_CONTINUE; /* yiaddr 0, and the option that says why */
+		return VERDICT_CONTINUE; /* yiaddr 0, and the option with the reason */
 	lft = offer_lifetime(x);
 	if (lft && store_offer(x, l, lft) < 0)
 		return exchange_drop(x, DROP_NO_LEASE);
@@ -119,7 +121,7 @@ enum verdict process_inform(struct exchange *x)
 	if (response_start(x, DHCP4_ACK) < 0)
 		return exchange_drop(x, DROP_PROCESSING_FAILED);
 	x->response.ciaddr = x->query.ciaddr;
-	/* kea.md 1.8: an answer that goes past the relay to the client shows nothing of it */
+	/* as in Kea, an answer sent past the relay to the client contains none of its data */
 	if (x->query.ciaddr && x->query.giaddr) {
 		x->response.giaddr = 0;
 		x->rai = SPAN_NULL;

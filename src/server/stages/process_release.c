@@ -14,7 +14,8 @@
 #include "server/stages/stages.h"
 #include "wire/option_codes.h"
 
-/* The lease at addr, in the arena, if it is the client's and in use. */
+/* Returns the lease at addr, in the arena, if it is the client's and in use; else NULL with
+ * x->drop. */
 static struct lease *own_lease(struct exchange *x, uint32_t addr, struct lease_client *ret_who,
 			       enum drop none, enum drop not_owned)
 {
@@ -44,7 +45,8 @@ static enum verdict end_silently(struct exchange *x, const struct lease_change *
 	return VERDICT_CONTINUE;
 }
 
-/* Nothing was done: still shown to leases4_committed, with empty lists (kea.md 1.2). */
+/* Continues without an answer after an ineffective message. As in Kea, leases4_committed is
+ * called with empty lists. */
 static enum verdict not_done(struct exchange *x)
 {
 	x->silent = x->drop;
@@ -105,7 +107,7 @@ enum verdict process_decline(struct exchange *x)
 		x->drop = DROP_DECLINE_NOT_OWNED;
 		return not_done(x);
 	}
-	/* leases4_committed sees it as it is now */
+	/* leases4_committed receives the lease in its present state */
 	if (lease_db_get(exchange_server(x)->db, addr, &x->pkt.arena, l, NULL) == 0)
 		x->lease = l;
 	EXCHANGE_LOG(x, LOG_DHCP4_DECLINE_LEASE, "address %s was declined and rests for %u seconds",

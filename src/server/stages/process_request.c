@@ -28,13 +28,13 @@
 struct request {
 	enum request_state state;
 	uint32_t addr;		   /* asked for */
-	const struct candidate *c; /* where it is allowed; NULL: nowhere */
+	const struct candidate *c; /* the candidate that allows it; NULL: none */
 	const struct config_pool *pool;
 	struct lease *own; /* the client's records, best first */
 	size_t n_own;
 };
 
-/* RFC 2131 table 4. False: names no address. */
+/* Reads address and state of a REQUEST (RFC 2131 table 4). Returns false if it names no address. */
 static bool request_parse(const struct exchange *x, struct request *q)
 {
 	bool has_addr = dhcp4_opt_u32(&x->query, DHCP4_OPT_REQUESTED_ADDRESS, &q->addr) && q->addr;
@@ -78,7 +78,7 @@ static enum verdict without_subnet(struct exchange *x, const struct request *q)
 	return response_nak(x, "client is on no network of ours");
 }
 
-/* The candidate that allows the address; also when only a reservation does. */
+/* Finds the candidate that allows the address, also by a reservation alone. */
 static void request_place(struct exchange *x, struct request *q)
 {
 	for (uint32_t i = 0; i < x->n_candidates && !q->c; i++)
@@ -86,7 +86,7 @@ static void request_place(struct exchange *x, struct request *q)
 			q->c = &x->candidates[i];
 }
 
-/* SELECTING, and the client names no address and has none: any that a DISCOVER could get. */
+/* Chooses an address as for a DISCOVER, in SELECTING, for a client that names none and has none. */
 static bool request_choose(struct exchange *x, struct request *q)
 {
 	struct lease *l = alloc_any(x);
@@ -109,7 +109,7 @@ static bool reserved_address_free(struct exchange *x, const struct candidate *c)
 	       (l.state == LEASE_ASSIGNED && alloc_expired(x, &l));
 }
 
-/* The client has a reservation for another address, which it could have. */
+/* Returns whether the client has a reservation for another address that it could have. */
 static bool reserved_elsewhere(struct exchange *x, const struct request *q)
 {
 	for (uint32_t i = 0; x->cfg->n_hosts && i < x->n_candidates; i++) {
@@ -122,13 +122,13 @@ static bool reserved_elsewhere(struct exchange *x, const struct request *q)
 	return false;
 }
 
-/* INIT-REBOOT: what do we know of the client? */
+/* Decides INIT-REBOOT by the leases and reservations of the client. */
 static enum verdict check_init_reboot(struct exchange *x, const struct request *q)
 {
 	const struct lease *held = q->n_own && q->own[0].state != LEASE_OFFERED ? &q->own[0] : NULL;
 
 	if (q->c && q->c->host && q->c->host->addr == q->addr)
-		return VERDICT_CONTINUE; /* a reservation is a record */
+		return VERDICT_CONTINUE; /* a reservation counts as a record */
 	if (!held && !reserved_elsewhere(x, q))
 		return nak_if(x, is_authoritative(x), DROP_UNKNOWN_CLIENT,
 			      "no lease of this client is known");
@@ -170,8 +170,8 @@ static bool lease_same(const struct lease *a, const struct lease *b)
 	       strcmp(a->hostname, b->hostname) == 0;
 }
 
-/* cache-threshold, cache-max-age: an early renewal changes nothing and gets the rest of the
- * lifetime. */
+/* Returns whether lease caching answers an early renewal (cache-threshold, cache-max-age): the
+ * lease stays unchanged and the client gets the rest of its lifetime, *ret_left. */
 static bool lease_cached(const struct exchange *x, const struct lease *old, const struct lease *new,
 			 uint32_t *ret_left)
 {
@@ -193,7 +193,7 @@ static bool lease_cached(const struct exchange *x, const struct lease *old, cons
 	return true;
 }
 
-/* The same client's leases at other addresses of the network end with this one. */
+/* Ends the client's leases at other addresses of the network. */
 static void drop_others(struct exchange *x, const struct request *q)
 {
 	struct server *srv = exchange_server(x);
@@ -230,8 +230,8 @@ static enum verdict grant_lease(struct exchange *x, struct lease *l, uint32_t li
 	return VERDICT_CONTINUE;
 }
 
-/* The renewal that changes nothing: still waits for the row it repeats, if that is not on disk
- * yet. */
+/* Answers a renewal that changes nothing. It still waits for the row it repeats, if that is not
+ * on disk yet. */
 static enum verdict request_reuse(struct exchange *x, struct lease *l, uint64_t seq, uint32_t left)
 {
 	char ip[IP_TEXT_LEN];
@@ -246,14 +246,15 @@ static enum verdict request_reuse(struct exchange *x, struct lease *l, uint64_t 
 	return grant_lease(x, l, left);
 }
 
-/* Calls lease4_select for a new lease, lease4_renew for one that is extended. False: SKIP. */
+/* Calls lease4_select for a new lease, lease4_renew for one that is extended. Returns false on
+ * SKIP. */
 static bool request_hook(struct exchange *x, struct lease *l, bool renewal)
 {
 	return exchange_hook(x, renewal ? HOOK_LEASE4_RENEW : HOOK_LEASE4_SELECT, l, NULL) !=
 	       USHER_SKIP;
 }
 
-/* The client's record at the address, also where it is of a subnet that the client is not in
+/* Returns the client's record at the address, also one of a subnet that the client is not in
  * now. */
 static const struct lease *own_at(struct exchange *x, const struct request *q,
 				  const struct lease_client *who)
@@ -270,7 +271,7 @@ static const struct lease *own_at(struct exchange *x, const struct request *q,
 	return l;
 }
 
-/* Is the record still the one that was read? A callout may have taken its time. */
+/* Returns whether the record is still the one that was read; callouts take time. */
 static bool is_unchanged(const struct exchange *x, const struct lease *read)
 {
 	struct lease l uninit;
@@ -301,7 +302,8 @@ static enum verdict request_assign(struct exchange *x, struct request *q)
 			return response_nak(x, "a callout refused the lease");
 		if (!is_unchanged(x, old) || alloc_expired(x, old))
 			return response_nak(x, "the lease ended meanwhile");
-		*l = *old; /* lease4_renew SKIP: unchanged, and the answer says so */
+		*l = *old; /* lease4_renew SKIP: the lease is unchanged, and the answer has its
+			      values */
 		left = (uint32_t)(lease_expire(old) - clock_wall_s(&srv->clock));
 		x->wait_seq = old->row;
 		return grant_lease(x, l, old->valid_lft == LEASE_INFINITE ? LEASE_INFINITE : left);

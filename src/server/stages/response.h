@@ -7,9 +7,9 @@
 
 #include "server/core/exchange.h"
 
-/* A response of this type: fields copied from the query as RFC 2131 table 3 has it. */
+/* Starts a response of this type with the fields of the query that RFC 2131 table 3 copies. */
 int response_start(struct exchange *x, enum dhcp4_type type) must_check;
-/* A NAK with a reason the operator and the client can read (option 56). */
+/* Makes a NAK with a reason for operator and client (option 56). */
 enum verdict response_nak(struct exchange *x, const char *reason);
 /*
  * Sets hostname and answer_fqdn of the exchange from the reservation or the query, by the rules of
@@ -17,5 +17,5 @@ enum verdict response_nak(struct exchange *x, const char *reason);
  * of; 0: not known yet.
  */
 void client_name(struct exchange *x, uint32_t addr);
-/* Does the client's parameter request list name the option? */
+/* Returns whether the client's parameter request list contains the option. */
 bool query_requests(const struct exchange *x, uint8_t code);

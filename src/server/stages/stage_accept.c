@@ -1,9 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/*
- * ACCEPT: is this a message that a server answers, and is it meant for this server.
- * RFC 2131 4.3, table 5; RFC 5107 (server identifier override); RFC 4390 (hlen 0 needs an
- * identifier).
- */
+/* ACCEPT: whether a message is one that a server answers, and is meant for this server. RFC 2131
+ * 4.3, table 5; RFC 5107 (server identifier override); RFC 4390 (hlen 0 needs an identifier). */
 #include "base/cursor.h"
 #include "config/config.h"
 #include "hook/hook.h"
@@ -18,7 +15,8 @@ static bool type_for_servers(enum dhcp4_type t)
 	       t == DHCP4_DECLINE || t == DHCP4_INFORM;
 }
 
-/* A number that nobody has given a meaning yet is a type all the same. */
+/* Returns whether the message has a type that this server does not know; numbers without a
+ * meaning count. */
 static bool unknown_type(const struct exchange *x)
 {
 	uint8_t t;
@@ -34,7 +32,8 @@ static bool configured_server_id(const struct snapshot *s, uint32_t id)
 	return false;
 }
 
-/* RFC 5107 4: a relay that overrides the identifier sends the same value along. */
+/* Returns whether the relay overrides the server identifier by the value that the client sent
+ * (RFC 5107 4). */
 static bool relay_overrides(const struct exchange *x, uint32_t id)
 {
 	struct span sub;

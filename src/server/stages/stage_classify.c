@@ -42,7 +42,7 @@ static void eval_failed(struct exchange *x, const struct config_class *c, const 
 	TRACE(x, "class %s: expression failed: %s", c->name, why);
 }
 
-/* SPAWN_<name>_<value> of a template class, and the class itself. */
+/* Adds the class SPAWN_<name>_<value> of a template class, and the class itself. */
 static void classify_template(struct exchange *x, const struct config_class *c,
 			      const struct expr_ctx *ctx)
 {
@@ -64,7 +64,7 @@ static void classify_template(struct exchange *x, const struct config_class *c,
 	exchange_add_class(x, c->id);
 }
 
-/* Evaluates one test. The memory of its expression is freed behind it. */
+/* Evaluates one test. Frees the memory of its expression afterwards. */
 static void classify_test(struct exchange *x, const struct config_class *c,
 			  const struct expr_ctx *ctx)
 {
@@ -100,15 +100,14 @@ void classify_pass(struct exchange *x, bool late)
 
 	if (!x->cfg->n_classes)
 		return;
-	/* one set for all passes: the results of later ones stay behind it in the arena */
+	/* one set for all passes: the results of later passes stay behind it in the arena */
 	if (!x->class_may)
 		x->class_may = arena_alloc(&x->pkt.arena, n * sizeof(*may));
 	may = x->class_may;
 	if (!may)
 		return;
 	if (x->trace)
-		class_index_all(index, late,
-				may); /* a trace shows the tests that do not hold, too */
+		class_index_all(index, late, may); /* a trace lists also the tests that are false */
 	else
 		class_index_candidates(index, &ctx, late, may);
 	for (size_t w = 0; w < n; w++)
@@ -126,7 +125,7 @@ void classify_again(struct exchange *x)
 	}
 }
 
-/* A listed class without a test is simply given; one with a test is evaluated now. */
+/* Adds the listed classes: those without a test at once, those with a test if it holds now. */
 static void classify_list(struct exchange *x, const struct config_class_list *l)
 {
 	for (size_t i = 0; i < l->n; i++) {
@@ -163,7 +162,7 @@ static void classify_vendor(struct exchange *x)
 		exchange_add_class_name(x, name);
 }
 
-/* The addresses that the message names. */
+/* Writes the addresses of the message to the trace. */
 static void trace_addresses(struct exchange *x)
 {
 	char ip[IP_TEXT_LEN];

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/*
- * COMMIT: the answer waits here until the rows of its lease are on disk, then leases4_committed (or
- * lease4_offer) is called, which may park. This is the only place that knows of durability.
- */
+/* COMMIT: the answer waits here until the rows of its lease are on disk, then leases4_committed
+ * (or lease4_offer) is called, which may park. Only this stage deals with durability. */
 #include "base/ip.h"
 #include "base/log.h"
 #include "config/config.h"
@@ -45,7 +43,7 @@ static enum verdict committed_hook(struct exchange *x)
 	if (!x->committed_hook || !hook_any(x->snap->hooks, p))
 		return VERDICT_CONTINUE;
 	if (x->lease_reused)
-		x->lease = NULL; /* nothing was written: nothing to show */
+		x->lease = NULL; /* nothing was written, so callouts have nothing to see */
 	step = exchange_hook_parking(x, p, &park);
 	x->lease = shown;
 	if (park) {
@@ -61,7 +59,7 @@ static enum verdict committed_hook(struct exchange *x)
 	return VERDICT_CONTINUE;
 }
 
-/* Drops the packet: its lease is another client's by the word of the store. The client's next
+/* Drops the packet: the store reports that its lease is another client's. The client's next
  * packet finds that in the table. */
 static enum verdict drop_refused(struct exchange *x)
 {
@@ -84,8 +82,8 @@ static enum verdict wait_for_row(struct exchange *x)
 	return VERDICT_PARK;
 }
 
-/* Returns the outcome of the exchange's row. Its store may go down while it waits: then nobody may
- * be answered. */
+/* Returns the outcome of the exchange's row. Its store may fail while it waits: then no answer
+ * may be sent. */
 static enum lease_outcome row_outcome(struct exchange *x)
 {
 	struct lease_store *s = exchange_server(x)->store;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * FILL: the response's options and boot fields. Lease options first, then the requested ones in
- * the client's order (RFC 2132 9.8), then those with always-send; 61 and 82 are echoed, 82 last
- * (RFC 3046 2.2). An option that is there already (a callout put it there) is left alone.
+ * FILL: the response's options and boot fields. Lease options first, then the requested ones in the
+ * client's order (RFC 2132 9.8), then those with always-send; 61 and 82 are echoed, 82 last (RFC
+ * 3046 2.2). An option that a callout has set already stays unchanged.
  */
 #include "base/log.h"
 #include "base/cursor.h"
@@ -47,7 +47,8 @@ static void set_u32(struct fill *f, uint8_t code, uint32_t v)
 		f->err = dhcp4_opt_set_u32(&f->x->response, code, v);
 }
 
-/* RFC 5107: the relay's override; a configured value; else the address we were reached at. */
+/* Returns the server identifier: the relay's override (RFC 5107); a configured value; else the
+ * address that the query was sent to. */
 static uint32_t server_id(const struct fill *f)
 {
 	const struct config_option *o;
@@ -66,7 +67,7 @@ static uint32_t server_id(const struct fill *f)
 	return f->x->local_addr;
 }
 
-/* T1 and T2 only where they are sane: T1 < T2 < lifetime. */
+/* Sets T1 and T2 where T1 < T2 < lifetime holds. */
 static void fill_timers(struct fill *f)
 {
 	const struct config_params *p = &f->x->subnet->params;
@@ -123,7 +124,7 @@ static void put_labels(struct wr *w, const char *name)
 	wr_u8(w, 0);
 }
 
-/* RFC 4702 4: the answer to option 81 says that nobody updates DNS. The name is the lease's. */
+/* Answers option 81: no party updates DNS (RFC 4702 4). The name is the lease's. */
 static void fill_fqdn(struct fill *f)
 {
 	struct span q = dhcp4_opt_data(&f->x->query, DHCP4_OPT_CLIENT_FQDN);
@@ -143,8 +144,8 @@ static void fill_fqdn(struct fill *f)
 		f->err = dhcp4_opt_set(&f->x->response, DHCP4_OPT_CLIENT_FQDN, span_of(out, w.len));
 }
 
-/* One of both: 81 for a client that sent it, else 12, also for a client that did not ask for a
- * name. */
+/* Answers with one name option: 81 for a client that sent it, else 12, also for a client that
+ * did not request a name. */
 static void fill_host_name(struct fill *f)
 {
 	/* as in Kea: a name belongs to a lease, and INFORM asks for parameters only */
@@ -184,7 +185,7 @@ static void fill_requested(struct fill *f)
 		fill_one(f, prl.p[i]);
 }
 
-/* Sent if configured even when nobody asks: router, name servers, domain (kea.md 1.7). */
+/* Fills the options that Kea sends whenever they are configured: router, name servers, domain. */
 static void fill_basic(struct fill *f)
 {
 	static const uint8_t basic[] = {DHCP4_OPT_ROUTERS, DHCP4_OPT_DOMAIN_NAME_SERVERS,
@@ -213,7 +214,7 @@ struct boot {
 	const char *sname, *file; /* NULL: not given */
 };
 
-/* Each field by the first class that has it, in the order the classes came in. */
+/* Reads each boot field from the first class that has it, in the order of the classes. */
 static void boot_of_classes(const struct exchange *x, struct boot *b)
 {
 	for (uint32_t i = 0; i < x->n_class_order; i++) {
@@ -232,7 +233,7 @@ static void boot_of_classes(const struct exchange *x, struct boot *b)
 	}
 }
 
-/* Boot fields: subnet, overridden by the classes, overridden by the reservation. */
+/* Fills the boot fields: a reservation overrides the classes, which override the subnet. */
 static void fill_boot_fields(struct exchange *x)
 {
 	const struct config_params *p = x->subnet ? &x->subnet->params : &x->cfg->params;
@@ -296,7 +297,7 @@ static void fill_ack_or_offer(struct fill *f)
 		fill_one(f, DHCP4_OPT_AUTO_CONFIG); /* RFC 2563 2.3 */
 	if (fill_docsis_oro(f->x).n)
 		fill_one(f,
-			 DHCP4_OPT_VIVSO_SUBOPTIONS); /* the client's list within 125 asks for it */
+			 DHCP4_OPT_VIVSO_SUBOPTIONS); /* the client's list within 125 requests it */
 	fill_basic(f);
 	fill_always(f);
 	fill_boot_fields(f->x);

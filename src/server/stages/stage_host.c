@@ -11,7 +11,8 @@
 #include "server/core/trace.h"
 #include "wire/option_codes.h"
 
-/* RFC 4361: the DUID inside a type-255 client identifier (type, IAID of four octets, DUID). */
+/* Returns the DUID inside a type-255 client identifier: type, IAID of four octets, DUID (RFC
+ * 4361). */
 static struct span duid_of(struct span client_id)
 {
 	if (client_id.n > 5 && client_id.p[0] == 255)
@@ -81,7 +82,8 @@ static bool subnet_allowed(const struct exchange *x, const struct config_subnet 
 	return exchange_class_ok(x, &s->classes);
 }
 
-/* The selected subnet is a candidate already; its network's others follow in order of id. */
+/* Lists the candidates: the selected subnet, then the others of its network in order of id.
+ * Returns false when the arena is full. */
 static bool candidates_build(struct exchange *x)
 {
 	const struct config_network *n = x->subnet->network;
@@ -109,10 +111,8 @@ static void add_classes(struct exchange *x, const struct config_host *h)
 		exchange_add_class(x, h->classes.ids[i]);
 }
 
-/*
- * Classes of the reservation take part in the choice of the pool. In a shared network those of a
- * subnet's own reservation do not: which subnet it will be is not known yet.
- */
+/* Returns whether the classes of a reservation apply before the pool is chosen. In a shared
+ * network those of a subnet's own reservation do not, because the subnet is not decided yet. */
 static bool classes_apply(const struct exchange *x, const struct config_host *h)
 {
 	return h && h->classes.n && (h->subnet_id == 0 || !x->subnet->network);
@@ -124,7 +124,7 @@ void host_late_classes(struct exchange *x)
 		add_classes(x, x->host);
 }
 
-/* Classes that depend on reserved ones were evaluated without those. */
+/* Evaluates the classes again after adding the reservation's, which other classes may depend on. */
 static void apply_classes(struct exchange *x, const struct config_host *h)
 {
 	classify_again(x);
@@ -132,7 +132,7 @@ static void apply_classes(struct exchange *x, const struct config_host *h)
 	classify_pass(x, false);
 }
 
-/* Subnets whose guard stays closed after all classes are known fall out. */
+/* Removes the subnets whose guard stays closed after all classes are known. */
 static void candidates_filter(struct exchange *x)
 {
 	uint32_t n = 0;

@@ -7,7 +7,8 @@
 #include "server/core/server.h"
 #include "server/stages/stages.h"
 
-/* While nothing can be made durable, nothing is promised: not even an offer. */
+/* Returns whether the store is down. Without durability no lease may be promised, not even by an
+ * offer. */
 static bool store_down(const struct exchange *x)
 {
 	const struct lease_store *s = exchange_server(x)->store;

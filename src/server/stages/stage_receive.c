@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * RECEIVE and SERVICE: is the packet whole, is it for us, are we in service.
- * A raw socket sees packets that an IP stack would have refused, so the checks of a stack are made
- * here: checksums and lengths (packet_decode), other stations' frames, other hosts' addresses.
+ * RECEIVE and SERVICE: whether the packet is complete and for this server, and whether the service
+ * is enabled. A raw socket receives packets that an IP stack would refuse, so the checks of a stack
+ * are made here: checksums and lengths (packet_decode), other stations' frames, other hosts'
+ * addresses.
  */
 #include "base/cursor.h"
 #include "runtime/iface.h"
@@ -14,7 +15,8 @@ enum { IP_BROADCAST = 0xffffffffU };
 /* RFC 2131 2, RFC 2132 3.1 and 3.2 */
 enum { CIADDR_AT = 12, OPTIONS_AT = 240, OPT_PAD = 0, OPT_END = 255 };
 
-/* Our address for this exchange: the one the client wrote to, else the interface's. */
+/* Finds our address for this exchange: the one the client sent to, else the interface's. Returns
+ * false if there is none. */
 static bool find_local_addr(struct exchange *x)
 {
 	const struct iface *i = x->iface;
@@ -48,8 +50,8 @@ enum verdict stage_receive(struct exchange *x)
 	if (x->pkt.flags & PACKET_OTHERHOST)
 		return exchange_drop(x, DROP_NOT_OUR_FRAME);
 	x->iface = iface_by_index(x->ifaces, x->pkt.ifindex);
-	/* 802.1Q: a tag with a VLAN is of the interface of that VLAN, which gets the frame too,
-	 * without it */
+	/* 802.1Q: a frame with a VLAN tag belongs to the interface of that VLAN, which receives
+	 * it too, without the tag */
 	if (x->pkt.vlan_id && !(x->iface && x->iface->accept_any))
 		return exchange_drop(x, DROP_OTHER_VLAN);
 	if (!find_local_addr(x))
@@ -60,7 +62,7 @@ enum verdict stage_receive(struct exchange *x)
 	return VERDICT_CONTINUE;
 }
 
-/* The message type alone, without the rest of the message. */
+/* Reads message type and ciaddr alone, without decoding the rest of the message. */
 static enum dhcp4_type peek_type(struct rd r, uint32_t *ret_ciaddr)
 {
 	(void)rd_bytes(&r, CIADDR_AT);
@@ -79,7 +81,7 @@ static enum dhcp4_type peek_type(struct rd r, uint32_t *ret_ciaddr)
 	return DHCP4_NOTYPE;
 }
 
-/* Is the packet one that a client with a lease does not depend on? */
+/* Returns whether overload drops the packet: a client with a lease does not depend on it. */
 static cold_fn bool is_shed(const struct exchange *x, enum shed shed)
 {
 	uint32_t ciaddr;

@@ -15,12 +15,12 @@ enum verdict stage_same_client(struct exchange *x)
 
 	if (x->type == DHCP4_INFORM)
 		return VERDICT_CONTINUE;
-	x->stage--; /* a waiting exchange comes back to this row */
+	x->stage--; /* a waiting exchange resumes at this row */
 	if (same_client_take(exchange_server(x)->same_client, x, &replaced) == SAME_CLIENT_MINE) {
 		x->stage++;
 		return VERDICT_CONTINUE;
 	}
-	/* from here on x may already run in another worker's hands: it is not touched any more */
+	/* from this point another worker may run x: it is not touched any more */
 	if (replaced) {
 		replaced->parked.dropped = true;
 		exchange_resume(replaced);
@@ -41,7 +41,7 @@ void same_client_release(struct exchange *x)
 	}
 }
 
-/* RFC 2131 3.1 step 4: the client took another server's offer; ours is free again. */
+/* Frees our offer: the client took another server's (RFC 2131 3.1 step 4). */
 void same_client_chose_another(struct exchange *x)
 {
 	struct lease_client who = {x->client_id, x->hw};

@@ -25,10 +25,10 @@ static void to_address(struct exchange *x, uint32_t addr)
 {
 	x->dst = addr;
 	x->to_mac = false;
-	x->out_ifindex = 0; /* the kernel's routes know better than the arrival interface */
+	x->out_ifindex = 0; /* the kernel's routes take precedence over the arrival interface */
 }
 
-/* RFC 8357: the relay says it listens where it sent from. The sub-option has length 0. */
+/* Returns whether the relay receives at its source port (RFC 8357). The sub-option has length 0. */
 static bool relay_port(const struct exchange *x)
 {
 	struct span sub;
@@ -44,9 +44,10 @@ static bool is_station(const uint8_t mac[6])
 }
 
 /*
- * The station that the query came from, a relay's or the last router's, knows the way back, and the
- * answer needs neither a route of ours nor ARP: a destination that does not answer ARP holds up
- * nobody. As Kea does with raw sockets and outbound-interface "same-as-inbound".
+ * Returns whether the answer can go to the station that the query came from. That station, a
+ * relay's or the last router's, can reach the client. The answer needs neither a route of ours nor
+ * ARP, so an unanswered ARP request delays no packet. Kea does so with raw sockets and
+ * outbound-interface "same-as-inbound".
  */
 static bool can_return(const struct exchange *x)
 {
@@ -76,7 +77,7 @@ static void to_relay(struct exchange *x)
 	x->dst_port = relay_port(x) ? x->pkt.sport : exchange_server(x)->server_port;
 }
 
-/* A frame to the client's own hardware address can be built. */
+/* Returns whether a frame to the client's own hardware address can be built. */
 static bool can_frame(const struct exchange *x)
 {
 	return x->query.htype == ARPHRD_ETHERNET && x->query.hlen == 6 && !x->cfg->socket_udp &&
@@ -97,8 +98,9 @@ static void to_frame(struct exchange *x, uint32_t addr)
 }
 
 /*
- * A client with an address. Its own frame proves that it is on this link: no ARP, which could go
- * unanswered, stands between it and its ACK. Behind a router that one knows the way.
+ * Sets the destination of a client with an address. A frame from the client's hardware address
+ * proves that the client is on this link, so its ACK needs no ARP, which could stay unanswered. A
+ * client behind a router is reached by that router.
  */
 static void to_bound(struct exchange *x, uint32_t addr)
 {
@@ -140,8 +142,8 @@ enum verdict stage_send_check(struct exchange *x)
 	return VERDICT_CONTINUE;
 }
 
-/* RFC 2132 9.10: the largest datagram the client takes, IP and UDP headers included; never below
- * 576. */
+/* Returns the largest message that the client accepts (RFC 2132 9.10): its datagram size without
+ * IP and UDP headers; never below 576 with them. */
 static size_t max_message(const struct exchange *x)
 {
 	uint16_t max = MIN_DATAGRAM;
@@ -207,8 +209,8 @@ enum verdict stage_send(struct exchange *x)
 	};
 
 	if (!x->out_len)
-		return exchange_drop(x,
-				     DROP_PACK_FAILED); /* pkt4_send said SKIP and packed nothing */
+		return exchange_drop(x, DROP_PACK_FAILED); /* pkt4_send set SKIP and packed no
+							      octets */
 	if (!x->capture)
 		return exchange_drop(x, DROP_NO_ROUTE);
 	memcpy(tx.dst_mac, x->dst_mac, sizeof(tx.dst_mac));

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * SUBNET: which subnet the client is in. In this order: link selection of the relay (RFC 3527) or
- * of the client (RFC 3011); the relay's address; the client's address; the interface. RELEASE and
+ * SUBNET: selects the client's subnet. In this order: link selection of the relay (RFC 3527) or of
+ * the client (RFC 3011); the relay's address; the client's address; the interface. RELEASE and
  * DECLINE name an address and need no subnet.
  */
 #include "base/ip.h"
@@ -12,7 +12,7 @@
 #include "server/core/trace.h"
 #include "wire/option_codes.h"
 
-/* A subnet's own guard and its network's. */
+/* Returns whether a subnet's own guard and its network's are open. */
 static bool guard_ok(const struct exchange *x, const struct config_subnet *s)
 {
 	return exchange_class_ok(x, &s->classes) &&
@@ -42,7 +42,7 @@ static bool span_be32(struct span s, uint32_t *ret)
 	return true;
 }
 
-/* RFC 3527 beats RFC 3011. */
+/* Reads the address of a link selection. RFC 3527 takes precedence over RFC 3011. */
 static bool selector_address(const struct exchange *x, uint32_t *ret)
 {
 	struct span sub;
@@ -67,7 +67,7 @@ static const struct config_subnet *by_interface(const struct exchange *x)
 		s = first_allowed(x, config_subnet_containing, x->iface->addrs[i].addr);
 	if (!s && x->iface && x->iface->accept_any && x->cfg->n_subnets == 1 &&
 	    guard_ok(x, x->cfg->subnets))
-		s = x->cfg->subnets; /* replay: the capture does not say which address we had */
+		s = x->cfg->subnets; /* replay: the capture does not contain the address we had */
 	return s;
 }
 
@@ -90,8 +90,8 @@ static const struct config_subnet *select_subnet(const struct exchange *x)
 	return by_interface(x);
 }
 
-/* early-global-reservations-lookup: classes of the client's global reservation take part in the
- * choice of the subnet. False: one of them is DROP. */
+/* Adds the classes of the client's global reservation before the choice of the subnet
+ * (early-global-reservations-lookup). Returns false if one of them is DROP. */
 static bool early_lookup(struct exchange *x)
 {
 	const struct config_host *h = host_global(x);
@@ -109,8 +109,8 @@ static bool early_lookup(struct exchange *x)
 	return !exchange_has_class(x, CLASS_DROP);
 }
 
-/* Does interfaces-config name one address of the interface? Then that is the server's identifier
- * there. */
+/* Returns whether interfaces-config names an address of the interface, which is the server's
+ * identifier there then. */
 static bool has_own_address(const struct exchange *x)
 {
 	for (size_t i = 0; i < x->cfg->n_interfaces; i++)

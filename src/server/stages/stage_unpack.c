@@ -29,14 +29,15 @@ static void count_type(struct exchange *x)
 		  1);
 }
 
-/* RFC 2132 9.14: an identifier of fewer than two octets identifies nobody. */
+/* Returns a usable identifier, or none: fewer than two octets identify no client (RFC 2132
+ * 9.14). */
 static struct span usable_identifier(struct span id)
 {
 	return id.n >= 2 && id.n <= LEASE_CLIENT_ID_MAX ? id : SPAN_NULL;
 }
 
-/* Derives the members that the pipeline keeps beside the message. Also after a callout unpacked or
- * changed it. */
+/* Derives the members that the pipeline keeps beside the message. Called also after a callout
+ * unpacked or changed it. */
 void unpack_identity(struct exchange *x)
 {
 	x->type = dhcp4_msg_type(&x->query);

@@ -14,39 +14,41 @@
 
 /* Derives the members beside the message: type, identity, relay information. Counts the type. */
 void unpack_derive(struct exchange *x);
-/* That without the counting, for a message that callouts may have changed. */
+/* Derives the members as unpack_derive() does, without counting the type, for a message that
+ * callouts may have changed. */
 void unpack_identity(struct exchange *x);
-/* The checks of ACCEPT once more, behind the callouts of pkt4_receive. */
+/* Repeats the checks of ACCEPT, behind the callouts of pkt4_receive. */
 enum verdict accept_again(struct exchange *x);
 
-/* Classes whose test does not depend on KNOWN (late false), or does (late true). */
+/* Evaluates the classes whose test does not depend on KNOWN (late false), or does (late true). */
 void classify_pass(struct exchange *x, bool late);
 /* Removes the classes that tests gave, before they are evaluated with a reservation's classes:
  * classes that depend on those would be wrong. Classes that a callout or a reservation gave stay.
  */
 void classify_again(struct exchange *x);
-/* evaluate-additional-classes of the lease's pool, subnet and network. */
+/* Evaluates evaluate-additional-classes of the lease's pool, subnet and network. */
 void classify_additional(struct exchange *x);
 
-/* Classes of a reservation in one subnet of a shared network, once the lease says which subnet it
- * is. */
+/* Adds the classes of a reservation in one subnet of a shared network, once the lease decides
+ * the subnet. */
 void host_late_classes(struct exchange *x);
-/* The client's global reservation, by the configured identifiers; NULL. */
+/* Returns the client's global reservation, by the configured identifiers; NULL: none. */
 const struct config_host *host_global(struct exchange *x);
 
-/* PROCESS by type. */
+/* Processes a message by its type, as do the functions below. */
 enum verdict process_discover(struct exchange *x);
 enum verdict process_request(struct exchange *x);
 enum verdict process_release(struct exchange *x);
 enum verdict process_decline(struct exchange *x);
 enum verdict process_inform(struct exchange *x);
-/* Of several addresses of the interface, a direct client is answered from the one in its subnet. */
+/* Selects the address of the interface in the subnet of a direct client, as the source of its
+ * answer. */
 void subnet_adopt_address(struct exchange *x);
 
-/* The kernel took the answer: counts and logs it. */
+/* Called when the kernel took the answer: counts and logs it. */
 void send_done(struct exchange *x);
 
-/* Ends the exclusion of other packets of this client; wakes the one that waits. */
+/* Ends the exclusion of other packets of this client, and wakes the waiting one. */
 void same_client_release(struct exchange *x);
 /* Frees our offer when a REQUEST names another server. */
 void same_client_chose_another(struct exchange *x);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Walks an exchange down stages.def. The order is in the table; here is only how a row is run: the
- * hook before it, its function, the hook behind it, and the effect of a verdict. An exchange that
+ * Walks an exchange down stages.def. The order is in the table; this file runs a row: the hook
+ * before it, its function, the hook behind it, and the effect of a verdict. An exchange that
  * resumes starts at exchange.stage, which always names the next row.
  */
 #include "server/worker/pipeline.h"
@@ -53,7 +53,7 @@ static void row_skipped(struct exchange *x, const struct row *row)
 		x->skip_next = true;
 }
 
-/* A row whose hook has a callout, or that a callout may have said to leave out. */
+/* Runs a row whose hook has a callout, or that a callout may have left out by SKIP. */
 static enum verdict row_run_hooked(struct exchange *x, const struct row *row)
 {
 	bool leave_out = x->skip_next;
@@ -87,7 +87,7 @@ enum verdict pipeline_run_to(struct exchange *x, enum stage end)
 
 	if (x->parked.dropped)
 		return exchange_drop(x, x->lot ? DROP_PARKED_DROPPED : DROP_DUPLICATE);
-	exchange_leave_lot(x); /* back from one, perhaps */
+	exchange_leave_lot(x); /* the exchange may have resumed from a parking row */
 	while (v == VERDICT_CONTINUE && x->stage < end) {
 		const struct row *row = &rows[x->stage++];
 
@@ -95,7 +95,7 @@ enum verdict pipeline_run_to(struct exchange *x, enum stage end)
 		if (unlikely(x->pkt.arena.failed) && (v == VERDICT_CONTINUE || v == VERDICT_DROP))
 			v = exchange_drop(x, DROP_PROCESSING_FAILED);
 		if (v == VERDICT_PARK)
-			break; /* the resuming thread owns it now */
+			break; /* the resuming thread owns the exchange now */
 		TRACE(x, "%s: %s", row->name,
 		      (const char *const[]){"done", "drop", "parked", "sent"}[v & 3]);
 	}

@@ -46,13 +46,13 @@ static void on_wake(void *ctx, uint32_t events)
 	if (w->srv->store)
 		worker_resume_durable(w);
 	for (unsigned i = 0; i < w->n_ports && !w->paused; i++)
-		if (capture_pending(w->ports[i]->c)) /* left for want of slots */
+		if (capture_pending(w->ports[i]->c)) /* remaining for want of slots */
 			worker_read_port(w->ports[i]);
 	if (w->stop)
 		loop_stop(w->loop);
 }
 
-/* Rows of leases may gather while packets keep coming. */
+/* Called once a turn of the loop. Rows of leases may accumulate while packets keep coming. */
 static void on_turn(void *ctx, bool idle)
 {
 	struct worker *w = ctx;
@@ -169,8 +169,8 @@ void workers_free(struct server *srv)
 {
 	for (unsigned i = 0; i < srv->n_workers; i++)
 		worker_let_go(srv->workers[i]);
-	/* hook libraries are unloaded before the slots go, of which their threads may hold handles
-	 */
+	/* hook libraries are unloaded before the slots are freed, because library threads may
+	 * hold handles of them */
 	server_drop_snapshots(srv);
 	for (unsigned i = 0; i < srv->n_workers; i++)
 		free_worker(srv->workers[i]);

@@ -20,7 +20,7 @@ struct worker_opts {
 /* Adds a worker to server.workers. 0, or negative. */
 int worker_add(struct server *srv, const struct worker_opts *o) must_check;
 /* Frees all workers of a server, whose threads have ended. Their parked exchanges end, and hook
- * libraries are unloaded: threads of those may give handles back until then. */
+ * libraries are unloaded: threads of libraries may return handles until then. */
 void workers_free(struct server *srv);
 
 /* Takes a capture over (closed by the worker), or gives the one of ifindex back for closing. Both
@@ -32,14 +32,15 @@ void worker_detach(struct worker *w, int ifindex);
 int worker_start(struct worker *w) must_check;
 void worker_stop(struct worker *w);
 
-/* Has the worker read the losses of its sockets (usher-kernel-drops). From the management
+/* Makes the worker read the losses of its sockets (usher-kernel-drops). Called by the management
  * thread. */
 void worker_ask_drops(struct worker *w);
 
-/* Without a thread: everything that can be done now. Returns how many packets were received. */
+/* Runs a worker without a thread: everything that can be done now. Returns the number of packets
+ * received. */
 size_t worker_run_once(struct worker *w);
-/* One packet from c, pipeline, answer; on server.replay_clock's time. For replay. Count, or
- * -errno. */
+/* Receives one packet from c, runs it and answers, on the time of server.replay_clock. For
+ * replay. Returns the count, or -errno. */
 int worker_receive(struct worker *w, struct capture *c) must_check;
 
 /* Exchanges that wait: for the disk, a callout, another packet of their client. Any thread. */

@@ -90,7 +90,7 @@ void worker_run_resumed(struct exchange *x);
 void worker_resume_durable(struct worker *w);
 /* Sends the batch of answers and ends their exchanges. */
 void worker_tx_flush(struct worker *w);
-/* The services of stages (services.h). */
+/* Provides a service of stages (services.h), as do the functions below. */
 void worker_wait_durable(struct exchange *x);
 void worker_queue_answer(struct exchange *x, const struct capture_tx *tx);
 /* Ends parked exchanges and releases the configuration, so that the last worker to do so unloads
@@ -114,7 +114,7 @@ void worker_count_kernel_drops(struct worker *w);
 void worker_wake(struct worker *w);
 /* Hands an exchange that waited back to its worker. Any thread. */
 void worker_resume(struct exchange *x);
-/* Everything in the mailbox: captures to open and close, exchanges to resume. */
+/* Processes the mailbox: captures to open and close, exchanges to resume. */
 void worker_mailbox(struct worker *w);
 /* Closes open ports and drops those still to be opened. */
 void worker_close_ports(struct worker *w);

@@ -3,8 +3,8 @@
  * The exchanges of a worker from the packet to their end: slots, the snapshots that they hold, the
  * walk through the pipeline, the batch of answers, the wait for the disk. A slot is in exactly one
  * place: the free list, the batch being run, the transmit batch, the list of exchanges that wait
- * for the disk, or parked with somebody who will call exchange_resume(). All of it is done by the
- * worker's own thread; the pipeline is entered from here alone.
+ * for the disk, or parked until a holder calls exchange_resume(). The worker's own thread does all
+ * of it; the pipeline is entered from here alone.
  */
 #include "server/worker/worker_impl.h"
 
@@ -160,7 +160,7 @@ static void settle_verdict(struct exchange *x, enum verdict v)
 {
 	switch (v) {
 	case VERDICT_PARK:
-		/* nobody else runs it: a resume goes through the mailbox of this very thread */
+		/* no other thread runs it: a resume goes through the mailbox of this very thread */
 		begin_hold(x);
 		count_parked(x->w, 1);
 		break;
@@ -209,7 +209,7 @@ void worker_refresh(struct worker *w)
 		return;
 	fresh = malloc(sizeof(*fresh));
 	if (!fresh)
-		return; /* keeps the one before, and tries again */
+		return; /* keeps the previous one, and tries again */
 	*fresh = (struct snap_hold){.snap = server_snapshot(w->srv)};
 	w->hold = fresh->snap ? fresh : NULL;
 	if (!w->hold)
@@ -220,21 +220,23 @@ void worker_refresh(struct worker *w)
 	w->generation = g;
 }
 
-/* A back end may hand the packets back in another order than it was given them. */
+/* Returns the exchange of a packet. A back end may return packets in another order than it
+ * received them. */
 static struct exchange *exchange_of(struct packet *p)
 {
 	return container_of(p, struct exchange, pkt);
 }
 
-/* A configuration with more classes, longer patterns or larger networks than ever: a larger arena,
- * once. */
+/* Allocates a larger arena, once, for a configuration with more classes, longer patterns or
+ * larger networks than before. */
 static cold_fn void grow_slot(struct exchange *x)
 {
 	size_t n = x->snap->packet_memory;
 	void *mem = malloc(n);
 
 	if (!mem) {
-		x->pkt.arena.failed = true; /* the first row of the pipeline drops it, by name */
+		x->pkt.arena.failed = true; /* the first row of the pipeline drops the packet, with
+					       this reason */
 		return;
 	}
 	free(x->big);
