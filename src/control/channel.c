@@ -57,8 +57,8 @@ static int path_address(const char *path, struct sockaddr_un *sa)
 	return 0;
 }
 
-/* Does a server listen at the path? Then it is not ours to remove. 1: there is a socket that nobody
- * answers on. */
+/* Checks a path. Returns 1 for a socket without a listener, which may be removed; 0: the path is
+ * free; -EADDRINUSE: a server listens there; -EEXIST or another -errno. */
 static int path_check(const char *path, const struct sockaddr_un *sa)
 {
 	struct stat st;
@@ -74,7 +74,7 @@ static int path_check(const char *path, const struct sockaddr_un *sa)
 		return -errno;
 	r = connect(fd, (const struct sockaddr *)sa, sizeof(*sa)) < 0 ? -errno : 0;
 	(void)close(fd);
-	/* one whose backlog is full is alive */
+	/* a server whose backlog is full is running */
 	return r == 0 || r == -EAGAIN ? -EADDRINUSE : 1;
 }
 

@@ -60,24 +60,23 @@ struct channel_opts {
 	struct channel **closing;
 };
 
-/*
- * Could a channel be opened at the path? 0 or -errno: -EADDRINUSE, a living server listens there;
- * -EEXIST, it is no socket. Changes nothing.
- */
+/* Checks whether a channel could be opened at the path, and changes nothing. Returns 0 or
+ * -errno: -EADDRINUSE, a running server listens there; -EEXIST, it is no socket. */
 int channel_check(const char *path) must_check;
-/* A path that a living server listens on is refused with -EADDRINUSE; a dead one is replaced. */
+/* Opens a channel. A path where a running server listens is refused with -EADDRINUSE; the socket
+ * of an ended one is replaced. */
 int channel_open(struct loop *loop, const struct channel_opts *o, struct channel **ret) must_check;
 const char *channel_path(const struct channel *c);
 /*
- * Removes the socket. Without a list of closing channels all connections end; with one, those that
- * are there are served to their end, and then the channel goes. Also from within handle(): the
- * request is still answered.
+ * Removes the socket. Without a list of closing channels all connections end; with one, present
+ * connections are served to their end, and then the channel is freed. May be called from within
+ * handle(): the request is still answered.
  */
 void channel_close(struct channel *c);
 /* Ends all connections of closed channels. */
 void channel_end_closing(struct channel **closing);
 
-/* {"result": …, "text": …} */
+/* Returns an answer {"result": …, "text": …}; fmt makes the text. */
 struct json *control_answer(struct arena *a, int result, const char *fmt, ...) printf_like(3, 4);
 
 /* Kea's result codes. */

@@ -69,7 +69,7 @@ static void conn_hold(struct control_conn *c)
 	c->held = now;
 }
 
-/* The next piece of a streamed answer. False: there is none. */
+/* Fetches the next piece of a streamed answer. Returns false at its end. */
 static bool conn_refill(struct control_conn *c)
 {
 	if (!c->stream.next)
@@ -87,7 +87,8 @@ static bool conn_refill(struct control_conn *c)
 
 static void conn_event(void *ctx, uint32_t events);
 
-/* Closing with octets unread resets the connection, and the reason is lost on its way. */
+/* Shuts down the sending side and reads the rest. Closing a connection with octets unread resets
+ * it, and the peer would not receive the reason. */
 static void conn_drain(struct control_conn *c)
 {
 	(void)shutdown(c->fd, SHUT_WR);
@@ -123,7 +124,7 @@ static void conn_answer(struct control_conn *c, const struct json *answer)
 	loop_timer_set(c->idle, c->ch->o.idle_ns);
 	json_write(answer, false, &c->out);
 	buf_char(&c->out, '\n');
-	buf_fini(&c->in); /* answered: nobody needs it any more */
+	buf_fini(&c->in); /* the request is answered: its octets are not needed any more */
 	conn_hold(c);
 	conn_write(c);
 }
@@ -148,7 +149,7 @@ static void conn_refuse(struct control_conn *c, const char *why)
 	arena_fini(&a);
 }
 
-/* The user id at the other end when it connected. */
+/* Returns the user id at the other end when it connected; (uid_t)-1: unknown. */
 static uid_t conn_user(const struct control_conn *c)
 {
 	struct ucred cred;
@@ -229,7 +230,7 @@ static struct json *answer_invalid(struct control_conn *c, const struct json *re
 	return answer ? answer : list_problems(a, problems, "invalid JSON at ");
 }
 
-/* The request is whole: parse, handle, answer. */
+/* Parses a complete request, calls its handler and answers it. */
 static void conn_request(struct control_conn *c)
 {
 	struct config_problems problems = {0};

@@ -9,14 +9,14 @@ static bool is_space(char c)
 	return c == ' ' || c == '\t' || c == '\r' || c == '\n';
 }
 
-/* Behind the start of a comment: true if the octet belongs to it. */
+/* Returns whether an octet belongs to a comment; called for octets behind its first slash. */
 static bool in_comment(struct framing *f, char c)
 {
 	switch (f->comment) {
 	case 's':
 		f->comment = c == '/' ? '/' : c == '*' ? '*' : 0;
 		f->star = false;
-		return f->comment != 0; /* a lone slash is the parser's to refuse */
+		return f->comment != 0; /* the parser refuses a lone slash */
 	case '/':
 		if (c == '\n')
 			f->comment = 0;

@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/*
- * Where does a JSON text end? Fed with octets as they come, without building anything.
- */
+/* Finds the end of a JSON text. Receives octets as they come, and builds nothing. */
 #pragma once
 
 #include "base/span.h"

@@ -12,8 +12,8 @@
 
 struct buf;
 
-/* A connection to the socket at `path`; type: SOCK_STREAM, or SOCK_SEQPACKET for whole messages. A
- * descriptor, or -errno. */
+/* Connects to the socket at `path`. type: SOCK_STREAM, or SOCK_SEQPACKET for whole messages.
+ * Returns a descriptor or -errno. */
 int control_connect(const char *path, int type, int timeout_s) must_check;
 /* Sends `out`, then appends the peer's answer to *in until the peer closes, at most `max` octets.
  * 0; -errno; -EMSGSIZE: the answer is longer. */

@@ -272,8 +272,8 @@ static int library_begin(struct hook_registry *r, const struct hook_registry_opt
 	return lib->builtin ? 0 : lib_open(lib, &h->pos, err);
 }
 
-/* Each of the two passes continues behind a library that fails, so that one run names all of
- * them. */
+/* Loads the libraries in two passes. Each pass continues behind a library that fails, so that
+ * one run reports all of them. */
 static int registry_fill(struct hook_registry *r, const struct hook_registry_opts *o,
 			 struct config_error *err)
 {

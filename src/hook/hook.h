@@ -146,18 +146,18 @@ int hook_registry_new(const struct hook_registry_opts *o, struct hook_registry *
  */
 size_t hook_libraries_check(const struct config *cfg, const struct hook_builtin *builtins,
 			    void (*problem)(void *ctx, const struct config_error *e), void *ctx);
-/* The library in the program of that name, or NULL. */
+/* Returns the built-in library of that name, or NULL. */
 const struct hook_builtin *hook_builtin_find(const struct hook_builtin *builtins, const char *name);
-/* Is there a built-in library in it? Those read files of their own: every reload loads them
- * again. */
+/* Returns whether the registry contains a built-in library. Those read files of their own: every
+ * reload loads them again. */
 bool hook_registry_has_builtin(const struct hook_registry *r);
-/* Another registry is in effect: tells the built-in libraries. */
+/* Called when another registry is in effect: notifies the built-in libraries. */
 void hook_registry_retire(struct hook_registry *r);
 struct hook_registry *hook_registry_ref(struct hook_registry *r);
-/* The last reference unloads the libraries. */
+/* Releases a reference; the last one unloads the libraries. */
 void hook_registry_unref(struct hook_registry *r);
 
-/* Is there a callout? A NULL registry has none. Ask before filling a call. */
+/* Returns whether a point has a callout; r may be NULL. Check it before filling a call. */
 static inline bool hook_any(const struct hook_registry *r, enum hook_point p)
 {
 	return r && ((const struct hook_points *)(const void *)r)->any >> p & 1;

@@ -38,7 +38,7 @@ static enum drop decode_eth(struct packet *p, struct rd *r)
 	return eth.type == ETH_TYPE_IPV4 ? DROP_NONE : DROP_NOT_IPV4;
 }
 
-/* On DROP_NONE *r is over the datagram's payload only. */
+/* Decodes the IPv4 header. On DROP_NONE *r covers the datagram's payload only. */
 static enum drop decode_ipv4(struct packet *p, struct rd *r)
 {
 	struct ipv4_hdr ip;

@@ -56,9 +56,9 @@ struct packet {
 /* Lays a packet over one slot's memory: data[PACKET_DATA_LEN] and arena memory. */
 void packet_init(struct packet *p, uint8_t *data, size_t data_cap, void *arena_mem,
 		 size_t arena_cap);
-/* Other memory for the arena of a slot that holds no packet yet. */
+/* Sets other memory for the arena of a slot that holds no packet yet. */
 void packet_set_arena(struct packet *p, void *arena_mem, size_t arena_cap);
-/* Ready for the next packet. */
+/* Prepares a slot for the next packet. */
 void packet_reset(struct packet *p);
 
 static inline struct span packet_app(const struct packet *p)
@@ -67,9 +67,9 @@ static inline struct span packet_app(const struct packet *p)
 }
 
 /*
- * Ethernet to UDP: sets the offsets and addresses and checks lengths and checksums. VLAN tags
- * (802.1Q, 802.1ad; priority tags too) are stepped over, IP options accepted, Ethernet padding cut
- * off, UDP checksum 0 and PACKET_CSUM_NOT_READY accepted. Packets with PACKET_NO_L2 are taken as
- * decoded. DROP_NONE, or why not. RFC 768, 791, 1122 3.2.1.
+ * Decodes Ethernet to UDP: sets the offsets and addresses, and checks lengths and checksums. Skips
+ * VLAN tags (802.1Q, 802.1ad; priority tags too), accepts IP options, cuts off Ethernet padding,
+ * accepts UDP checksum 0 and PACKET_CSUM_NOT_READY. Packets with PACKET_NO_L2 count as decoded.
+ * Returns DROP_NONE or the reason to drop the packet. RFC 768, 791, 1122 3.2.1.
  */
 enum drop packet_decode(struct packet *p) must_check;

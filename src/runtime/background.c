@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/*
- * A thread that is as nice as can be. The caller's own priority is not touched: without privileges
- * it could not be had back.
- */
+/* A thread of the lowest priority. The caller's own priority stays: without privileges it could
+ * not be restored. */
 #include "runtime/background.h"
 
 #include <pthread.h>
@@ -19,7 +17,7 @@ static void *background_main(void *arg)
 {
 	struct background *a = arg;
 
-	/* on Linux a priority belongs to a thread; without it the work is done all the same */
+	/* on Linux a priority belongs to a thread; the work is done also without it */
 	(void)setpriority(PRIO_PROCESS, (id_t)gettid(), 19);
 	a->result = a->fn(a->ctx);
 	return NULL;

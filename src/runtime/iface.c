@@ -103,7 +103,7 @@ static int attr_cb(const struct nlattr *attr, void *data)
 	return MNL_CB_OK;
 }
 
-/* The slot of an interface, new if need be. NULL when memory is out. */
+/* Returns the slot of an interface, a new one if need be; NULL when memory is out. */
 static struct iface *table_slot(struct iface_table *t, int ifindex)
 {
 	struct iface *items;

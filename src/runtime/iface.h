@@ -42,15 +42,15 @@ struct iface_table {
 struct iface_table *iface_table_ref(struct iface_table *t);
 void iface_table_unref(struct iface_table *t);
 DEFINE_UNREFP(iface_table)
-/* A table made by hand (tests, replay). items are copied. NULL when memory is out. */
+/* Returns a table made by hand (tests, replay); items are copied. NULL when memory is out. */
 struct iface_table *iface_table_new(const struct iface *items, size_t n);
 /* Reads the kernel's. 0 or -errno. */
 int iface_table_read(struct iface_table **ret) must_check;
 const struct iface *iface_by_index(const struct iface_table *t, int ifindex);
 const struct iface *iface_by_name(const struct iface_table *t, const char *name);
-/* Is it an address of this machine, on any interface? */
+/* Returns whether an address belongs to this machine, on any interface. */
 bool iface_owns(const struct iface_table *t, uint32_t addr);
-/* Is addr the directed broadcast of one of the interface's networks? */
+/* Returns whether addr is the directed broadcast of one of the interface's networks. */
 bool iface_is_broadcast(const struct iface *i, uint32_t addr);
 bool iface_table_eq(const struct iface_table *a, const struct iface_table *b);
 

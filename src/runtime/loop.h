@@ -28,18 +28,18 @@ int loop_modify(struct loop_source *s, uint32_t events);
 /* Stops watching; no callback of this source comes any more. Accepts NULL. */
 void loop_remove(struct loop_source *s);
 
-/* A timer, not armed. */
+/* Creates a timer, not armed. */
 int loop_timer_new(struct loop *l, loop_timer_fn fn, void *ctx, struct loop_timer **ret) must_check;
 /* Fires once, delay nanoseconds from now; negative: disarms. */
 void loop_timer_set(struct loop_timer *t, int64_t delay_ns);
 void loop_timer_free(struct loop_timer *t);
 
 typedef void (*loop_turn_fn)(void *ctx, bool idle);
-/* Called once a round, after looking for events and before they are handled: idle says that there
- * are none, and that the loop is about to wait. */
+/* Called once a round, after events were collected and before they are handled. idle: there are
+ * none, and the loop is about to wait. */
 void loop_on_turn(struct loop *l, loop_turn_fn fn, void *ctx);
 
-/* One round: waits at most timeout_ms (-1: until something happens). 0 or -errno. */
+/* Runs one round: waits at most timeout_ms (-1: until an event). Returns 0 or -errno. */
 int loop_step(struct loop *l, int timeout_ms) must_check;
 /* Rounds until loop_stop. */
 int loop_run(struct loop *l) must_check;
