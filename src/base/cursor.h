@@ -72,6 +72,18 @@ static inline uint32_t rd_be32(struct rd *r)
 	return (uint32_t)s.p[0] << 24 | (uint32_t)s.p[1] << 16 | (uint32_t)s.p[2] << 8 | s.p[3];
 }
 
+/* Reads a span of exactly four octets. Returns false for any other length; *ret stays unset then.
+ */
+static inline bool rd_span_be32(struct span s, uint32_t *ret)
+{
+	struct rd r = rd_init(s);
+
+	if (s.n != 4)
+		return false;
+	*ret = rd_be32(&r);
+	return true;
+}
+
 /* Copies n octets to out; on a short buffer out is zeroed. */
 static inline void rd_copy(struct rd *r, void *out, size_t n)
 {

@@ -37,12 +37,10 @@ static bool configured_server_id(const struct snapshot *s, uint32_t id)
 static bool relay_overrides(const struct exchange *x, uint32_t id)
 {
 	struct span sub;
-	struct rd r;
+	uint32_t override;
 
-	if (!dhcp4_subopt(x->rai, RAI_SERVER_ID_OVERRIDE, &sub) || sub.n != 4)
-		return false;
-	r = rd_init(sub);
-	return rd_be32(&r) == id;
+	return dhcp4_subopt(x->rai, RAI_SERVER_ID_OVERRIDE, &sub) && rd_span_be32(sub, &override) &&
+	       override == id;
 }
 
 static enum drop check_server_id(struct exchange *x)

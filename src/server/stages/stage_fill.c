@@ -41,7 +41,7 @@ static void set_option(struct fill *f, uint8_t code, struct span data)
 		f->err = dhcp4_opt_set_ref(&f->x->response, code, data);
 }
 
-static void set_u32(struct fill *f, uint8_t code, uint32_t v)
+static void set_number(struct fill *f, uint8_t code, uint32_t v)
 {
 	if (f->err == 0 && !dhcp4_opt(&f->x->response, code))
 		f->err = dhcp4_opt_set_u32(&f->x->response, code, v);
@@ -53,18 +53,12 @@ static uint32_t server_id(const struct fill *f)
 {
 	const struct config_option *o;
 	struct span sub;
-	struct rd r;
+	uint32_t id;
 
-	if (dhcp4_subopt(f->x->rai, RAI_SERVER_ID_OVERRIDE, &sub) && sub.n == 4) {
-		r = rd_init(sub);
-		return rd_be32(&r);
-	}
+	if (dhcp4_subopt(f->x->rai, RAI_SERVER_ID_OVERRIDE, &sub) && rd_span_be32(sub, &id))
+		return id;
 	o = fill_top_option(f->x, &f->src, DHCP4_OPT_SERVER_ID);
-	if (o && o->data.n == 4) {
-		r = rd_init(o->data);
-		return rd_be32(&r);
-	}
-	return f->x->local_addr;
+	return o && rd_span_be32(o->data, &id) ? id : f->x->local_addr;
 }
 
 /* Sets T1 and T2 where T1 < T2 < lifetime holds. */
@@ -90,9 +84,9 @@ static void fill_timers(struct fill *f)
 	if (t1 >= (t2 ? t2 : lft))
 		t1 = 0;
 	if (t1)
-		set_u32(f, DHCP4_OPT_RENEWAL_TIME, t1);
+		set_number(f, DHCP4_OPT_RENEWAL_TIME, t1);
 	if (t2)
-		set_u32(f, DHCP4_OPT_REBINDING_TIME, t2);
+		set_number(f, DHCP4_OPT_REBINDING_TIME, t2);
 }
 
 static void fill_lease_options(struct fill *f)
@@ -100,12 +94,12 @@ static void fill_lease_options(struct fill *f)
 	const struct config_subnet *s = f->x->subnet;
 
 	if (f->x->lease)
-		set_u32(f, DHCP4_OPT_LEASE_TIME, f->x->lifetime);
+		set_number(f, DHCP4_OPT_LEASE_TIME, f->x->lifetime);
 	if (f->x->lease && s)
 		fill_timers(f);
 	if (s && !f->x->v6_only && (f->x->lease || query_requests(f->x, DHCP4_OPT_SUBNET_MASK)))
-		set_u32(f, DHCP4_OPT_SUBNET_MASK,
-			s->prefix_len ? 0xffffffffU << (32 - s->prefix_len) : 0);
+		set_number(f, DHCP4_OPT_SUBNET_MASK,
+			   s->prefix_len ? 0xffffffffU << (32 - s->prefix_len) : 0);
 }
 
 /* Labels as on the wire; a name with a dot at its end is complete. */
@@ -282,13 +276,13 @@ static void fill_echo(struct fill *f)
 
 static void fill_nak(struct fill *f)
 {
-	set_u32(f, DHCP4_OPT_SERVER_ID, server_id(f));
+	set_number(f, DHCP4_OPT_SERVER_ID, server_id(f));
 	set_option(f, DHCP4_OPT_MESSAGE, span_str(f->x->nak_reason));
 }
 
 static void fill_ack_or_offer(struct fill *f)
 {
-	set_u32(f, DHCP4_OPT_SERVER_ID, server_id(f));
+	set_number(f, DHCP4_OPT_SERVER_ID, server_id(f));
 	fill_lease_options(f);
 	fill_host_name(f);
 	fill_requested(f);

@@ -32,23 +32,13 @@ static const struct config_subnet *first_allowed(const struct exchange *x, next_
 	return s;
 }
 
-static bool span_be32(struct span s, uint32_t *ret)
-{
-	struct rd r = rd_init(s);
-
-	if (s.n != 4)
-		return false;
-	*ret = rd_be32(&r);
-	return true;
-}
-
 /* Reads the address of a link selection. RFC 3527 takes precedence over RFC 3011. */
 static bool selector_address(const struct exchange *x, uint32_t *ret)
 {
 	struct span sub;
 
 	if (!x->cfg->ignore_rai_link_selection && dhcp4_subopt(x->rai, RAI_LINK_SELECTION, &sub) &&
-	    span_be32(sub, ret) && *ret)
+	    rd_span_be32(sub, ret) && *ret)
 		return true; /* 0.0.0.0 selects nothing, as in Kea */
 	return dhcp4_opt_u32(&x->query, DHCP4_OPT_SUBNET_SELECTION, ret) && *ret;
 }
