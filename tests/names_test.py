@@ -11,9 +11,10 @@ import sys
 
 # Folders of src/ that comply; add others when their names are right.
 FOLDERS = (
-    "client/os", "control", "gate", "gate/app", "gate/engine", "gate/guard", "gate/lua", "gate/net", "gate/run", "gate/tcp", "hook",
-    "packet", "runtime", "script", "script/buffer", "script/library", "script/regexp", "script/rules", "script/state",
-    "script/values", "server/core", "server/lua", "server/manage", "server/run", "server/worker",
+    "client/core", "client/os", "control", "gate", "gate/app", "gate/engine", "gate/guard", "gate/lua", "gate/net", "gate/run", "gate/tcp",
+    "hook", "packet", "runtime", "script", "script/buffer", "script/library", "script/regexp", "script/rules", "script/state",
+    "script/values", "server/core", "server/lua", "server/manage", "server/run", "server/stages", "server/worker",
+    "tools",
 )
 # Files of which the build takes one.
 INSTEAD = {"regexp_noscan.c": "regexp_vectorscan.c"}

@@ -12,7 +12,7 @@
 
 enum ctl_program { CTL_SERVER, CTL_CLIENT, CTL_GATE };
 
-/* "usher-server" and so on. */
+/* Returns the name of a program, such as "usher-server". */
 const char *ctl_program_name(enum ctl_program p);
 /* Prints one command, or all of the program (name NULL), with arguments and purpose. Returns false:
  * no such command. */
@@ -22,5 +22,5 @@ const char *ctl_nearest(enum ctl_program p, const char *name);
 
 enum ctl_argument { CTL_TEXT, CTL_INT, CTL_BOOL };
 
-/* The type of the argument NAME of any command: text unless it is known to be something else. */
+/* Returns the type of the argument NAME of any command: text unless a row declares another type. */
 enum ctl_argument ctl_argument_kind(const char *name) must_check;

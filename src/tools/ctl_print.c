@@ -71,7 +71,7 @@ static void table_cell(const struct table *t, size_t i, const char *cell, FILE *
 
 /* --- leases ----------------------------------------------------------------------------------- */
 
-/* The column of the table at a place, from 1; NULL: there are no more. */
+/* Returns the field in column `place` of the table, from 1; NULL: there are fewer columns. */
 static const struct lease_field *lease_column(unsigned place)
 {
 	for (size_t i = 0; i < LEASE_FIELDS; i++)
@@ -80,13 +80,14 @@ static const struct lease_field *lease_column(unsigned place)
 	return NULL;
 }
 
-/* The end of a lease says more than its last transaction. */
+/* Returns the heading of a column. For the last transaction, the table has the end of the lease
+ * instead, which is more useful. */
 static const char *lease_heading(const struct lease_field *f)
 {
 	return f->kind == LEASE_KIND_TIME ? "expires" : f->json;
 }
 
-/* ISO 8601, local time with its offset: the form of all times that people read. */
+/* Writes a time as ISO 8601, local time with its offset: the form of all times that people read. */
 static void time_cell(time_t at, char *out, size_t cap)
 {
 	struct tm tm;
@@ -101,7 +102,7 @@ static void time_cell(time_t at, char *out, size_t cap)
 	(void)snprintf(out, cap, "%s%.3s:%s", date, zone, zone[0] ? zone + 3 : "");
 }
 
-/* The end of a lease; false: the answer has not the numbers for it. */
+/* Writes the end of a lease. Returns false if the answer lacks the numbers for it. */
 static bool end_cell(const struct json *lease, const struct lease_field *f, char *out, size_t cap)
 {
 	int64_t cltt;
@@ -182,7 +183,7 @@ static void print_result_set(const struct json *set, FILE *out)
 		(void)fprintf(out, "(%zu %s)\n", rows->count, rows->count == 1 ? "row" : "rows");
 }
 
-/* [[value, "time"], …]: the newest sample. */
+/* Returns the value of the newest sample of [[value, "time"], …]. */
 static const struct json *sample_value(const struct json *v)
 {
 	return v->type == JSON_LIST && v->first && v->first->type == JSON_LIST ? v->first->first
@@ -194,7 +195,7 @@ static bool is_statistics(const struct json *m)
 	return m->type == JSON_MAP && m->first && sample_value(m->first);
 }
 
-/* The samples of one statistic, newest first. */
+/* Prints the samples of one statistic, newest first. */
 static void print_samples(const struct json *samples, FILE *out)
 {
 	char value[CELL_MAX], when[CELL_MAX];
@@ -238,7 +239,7 @@ static bool is_branch(const struct json *v)
 	return (v->type == JSON_MAP || v->type == JSON_LIST) && v->first;
 }
 
-/* A list of maps that hold nothing but single values, of one kind: rows of a table. */
+/* Returns whether a list holds maps of single values, all with one set of keys: rows of a table. */
 static bool is_rows(const struct json *list)
 {
 	if (list->type != JSON_LIST || !list->first)
@@ -322,7 +323,7 @@ static bool whole_json(const char *command)
 	return strcmp(command, "config-get") == 0;
 }
 
-/* A trace is one line of steps; for people every step gets its own. */
+/* Prints traces. A trace is one line of steps; for people every step gets its own. */
 static void print_traces(const struct json *traces, FILE *out)
 {
 	for (const struct json *t = traces->first; t; t = t->next) {
@@ -379,7 +380,7 @@ void ctl_print(const char *command, const struct json *answer, FILE *out)
 	(void)json_get_int(answer, "result", &result);
 	if (args && (args->type == JSON_MAP || args->type == JSON_LIST) && args->first)
 		print_arguments(command, args, out);
-	/* the table says how many rows there are */
+	/* the table contains the number of rows */
 	if (text && text[0] && !json_get(args, "result-set"))
 		(void)fprintf(result == 0 || result == 3 ? out : stderr, "%s\n", text);
 }

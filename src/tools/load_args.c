@@ -77,19 +77,19 @@ struct parse {
 	size_t err_cap;
 };
 
-static int bad(const struct parse *p, const char *expected, const char *got)
+static int report_value(const struct parse *p, const char *expected, const char *got)
 {
 	(void)snprintf(p->err, p->err_cap, "--%s: expected %s, got \"%s\"", p->arg->name, expected,
 		       got);
 	return -1;
 }
 
-static void *field(const struct parse *p)
+static void *field_of(const struct parse *p)
 {
 	return (char *)p->o + p->arg->offset;
 }
 
-static int number(const struct parse *p, const char *s, double *ret)
+static int take_number(const struct parse *p, const char *s, double *ret)
 {
 	char expected[80];
 	char *end;
@@ -100,35 +100,35 @@ static int number(const struct parse *p, const char *s, double *ret)
 	errno = 0;
 	v = strtod(s, &end);
 	if (!*s || *end || errno || !(v >= p->arg->min && v <= p->arg->max))
-		return bad(p, expected, s);
+		return report_value(p, expected, s);
 	*ret = v;
 	return 0;
 }
 
-static int integer(const struct parse *p, const char *s, uint64_t *ret)
+static int take_integer(const struct parse *p, const char *s, uint64_t *ret)
 {
 	char *end;
 	double v;
 
-	if (number(p, s, &v) < 0)
+	if (take_number(p, s, &v) < 0)
 		return -1;
 	errno = 0;
 	*ret = strtoull(s, &end, 10);
-	return *end || errno ? bad(p, "a whole number", s) : 0;
+	return *end || errno ? report_value(p, "a whole number", s) : 0;
 }
 
-static int duration(const struct parse *p, const char *s, int64_t unit)
+static int take_duration(const struct parse *p, const char *s, int64_t unit)
 {
 	double v;
 
-	if (number(p, s, &v) < 0)
+	if (take_number(p, s, &v) < 0)
 		return -1;
-	*(int64_t *)field(p) = (int64_t)(v * (double)unit);
+	*(int64_t *)field_of(p) = (int64_t)(v * (double)unit);
 	return 0;
 }
 
-static int word(const struct parse *p, const char *s, const char *const *words, size_t n,
-		unsigned *ret)
+static int take_name(const struct parse *p, const char *s, const char *const *words, size_t n,
+		     unsigned *ret)
 {
 	char expected[160] = "one of";
 
@@ -142,7 +142,7 @@ static int word(const struct parse *p, const char *s, const char *const *words, 
 		(void)snprintf(expected + at, sizeof(expected) - at, "%s %s", i ? "," : "",
 			       words[i]);
 	}
-	return bad(p, expected, s);
+	return report_value(p, expected, s);
 }
 
 static int bind_address(const struct parse *p, const char *s)
@@ -150,9 +150,9 @@ static int bind_address(const struct parse *p, const char *s)
 	struct load_opts *o = p->o;
 
 	if (o->n_bind == LOAD_BINDS_MAX)
-		return bad(p, "at most 64 addresses", s);
+		return report_value(p, "at most 64 addresses", s);
 	if (ip_parse(s, strlen(s), &o->bind[o->n_bind]) < 0)
-		return bad(p, "an address such as 192.0.2.1", s);
+		return report_value(p, "an address such as 192.0.2.1", s);
 	o->n_bind++;
 	return 0;
 }
@@ -166,7 +166,7 @@ static int server_address(const struct parse *p, const char *s)
 
 	if (ip_parse(s, n, &p->o->server) < 0 || !p->o->server || (colon && (!colon[1] || *end)) ||
 	    port < 1 || port > 65535)
-		return bad(p, "ADDRESS or ADDRESS:PORT", s);
+		return report_value(p, "ADDRESS or ADDRESS:PORT", s);
 	p->o->server_port = (uint16_t)port;
 	return 0;
 }
@@ -180,7 +180,7 @@ static int pool_prefix(const struct parse *p, const char *s)
 	if (!slash || !slash[1] || *end || len < 1 || len > 30 ||
 	    ip_parse(s, (size_t)(slash - s), &p->o->pool) < 0 ||
 	    p->o->pool & ~ip_mask((unsigned)len))
-		return bad(p, "a prefix of 1 to 30 bits such as 10.0.0.0/8", s);
+		return report_value(p, "a prefix of 1 to 30 bits such as 10.0.0.0/8", s);
 	p->o->pool_bits = 32 - (unsigned)len;
 	return 0;
 }
@@ -201,31 +201,31 @@ static int take_word(const struct parse *p, const char *s)
 {
 	for (size_t i = 0; i < ARRAY_LEN(word_lists); i++)
 		if (word_lists[i].kind == p->arg->kind)
-			return word(p, s, word_lists[i].words, word_lists[i].n, field(p));
+			return take_name(p, s, word_lists[i].words, word_lists[i].n, field_of(p));
 	return -1;
 }
 
-static int take(const struct parse *p, const char *s)
+static int take_value(const struct parse *p, const char *s)
 {
 	switch (p->arg->kind) {
 	case KIND_FLAG:
 	case KIND_HELP:
-		*(bool *)field(p) = true;
+		*(bool *)field_of(p) = true;
 		return 0;
 	case KIND_NO:
-		*(bool *)field(p) = false;
+		*(bool *)field_of(p) = false;
 		return 0;
 	case KIND_INT:
-		return integer(p, s, field(p));
+		return take_integer(p, s, field_of(p));
 	case KIND_REAL:
-		return number(p, s, field(p));
+		return take_number(p, s, field_of(p));
 	case KIND_MS:
-		return duration(p, s, NS_PER_MS);
+		return take_duration(p, s, NS_PER_MS);
 	case KIND_SEC:
-		return duration(p, s, NS_PER_S);
+		return take_duration(p, s, NS_PER_S);
 	case KIND_TEXT:
-		*(const char **)field(p) = s;
-		return *s ? 0 : bad(p, "a name", s);
+		*(const char **)field_of(p) = s;
+		return *s ? 0 : report_value(p, "a name", s);
 	case KIND_BIND:
 		return bind_address(p, s);
 	case KIND_SERVER:
@@ -290,7 +290,7 @@ static const char *responder_problem(const struct load_opts *o)
 	return NULL;
 }
 
-static int whole(const struct load_opts *o, char *err, size_t cap)
+static int check_options(const struct load_opts *o, char *err, size_t cap)
 {
 	const char *why = target_problem(o);
 
@@ -302,7 +302,7 @@ static int whole(const struct load_opts *o, char *err, size_t cap)
 	return -1;
 }
 
-static void defaults(struct load_opts *o)
+static void set_defaults(struct load_opts *o)
 {
 	if (!o->responder && !o->ramp && !o->exchanges && !o->time_ns)
 		o->time_ns = 10 * NS_PER_S;
@@ -314,7 +314,7 @@ static void defaults(struct load_opts *o)
 		o->window = o->clients;
 }
 
-/* getopt's list from the table; the value of each is its place in it. */
+/* Fills getopt's list from the table; the value of each option is its place in the table. */
 static void long_options(struct option *out)
 {
 	for (size_t i = 0; i < ARRAY_LEN(args); i++)
@@ -367,7 +367,7 @@ int load_args_parse(int argc, char **argv, bool progress, struct load_opts *ret,
 			return -1;
 		}
 		p.arg = arg_of(c);
-		if (take(&p, optarg ? optarg : "") < 0)
+		if (take_value(&p, optarg ? optarg : "") < 0)
 			return -1;
 	}
 	if (ret->help || ret->version)
@@ -376,9 +376,9 @@ int load_args_parse(int argc, char **argv, bool progress, struct load_opts *ret,
 		(void)snprintf(err, err_cap, "%s: no such argument", argv[optind]);
 		return -1;
 	}
-	if (whole(ret, err, err_cap) < 0)
+	if (check_options(ret, err, err_cap) < 0)
 		return -1;
-	defaults(ret);
+	set_defaults(ret);
 	return 0;
 }
 

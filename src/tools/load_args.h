@@ -43,7 +43,7 @@ struct load_opts {
 	uint64_t clients, first_client, window;
 	int64_t time_ns, warmup_ns, timeout_ns;
 	uint64_t exchanges; /* 0: time counts */
-	double rate;	    /* 0: as fast as it goes */
+	double rate;	    /* 0: as fast as possible */
 	bool ramp;
 	double drop_limit; /* percent; negative: none */
 	enum load_options options;
@@ -64,9 +64,8 @@ struct load_opts {
 
 #define LOAD_NO_CPU UINT64_MAX
 
-/*
- * 0, or -1 and why in err ("--window: ..."). progress: the default of --progress.
- */
+/* Parses the command line. Returns 0, or -1 with the reason in err ("--window: ..."). progress:
+ * the default of --progress. */
 int load_args_parse(int argc, char **argv, bool progress, struct load_opts *ret, char *err,
 		    size_t err_cap) must_check;
 void load_args_help(void);

@@ -32,14 +32,7 @@ const char *load_error_sentence(enum load_error e)
 	return errors[e].sentence;
 }
 
-static uint32_t be32_of(struct span s)
-{
-	struct rd r = rd_init(s);
-
-	return rd_be32(&r);
-}
-
-/* False: the option's length is wrong. *decode: there is option 52. */
+/* Reads an option of an answer. Sets *decode for option 52. Returns false for a wrong length. */
 static bool take_option(const struct dhcp4_option *o, struct load_answer *a, bool *decode)
 {
 	switch (o->code) {
@@ -47,12 +40,10 @@ static bool take_option(const struct dhcp4_option *o, struct load_answer *a, boo
 		a->type = o->data.n == 1 ? o->data.p[0] : 0;
 		return o->data.n == 1;
 	case DHCP4_OPT_SERVER_ID:
-		a->server_id = be32_of(o->data);
-		return o->data.n == 4;
+		return rd_span_be32(o->data, &a->server_id);
 	case DHCP4_OPT_LEASE_TIME:
-		a->lease_time = be32_of(o->data);
 		a->has_lease_time = true;
-		return o->data.n == 4;
+		return rd_span_be32(o->data, &a->lease_time);
 	case DHCP4_OPT_CLIENT_ID:
 		a->client_id = o->data;
 		return o->data.n >= 2;

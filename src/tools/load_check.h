@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/*
- * Checks answers. Pure: octets to the fields that matter, and those against the expectation of the
- * client that waits. The errors are the rows of load_error.def.
- */
+/* Checks answers. Pure: reads the relevant fields of the octets, and compares them with the
+ * expectation of the waiting client. The errors are the rows of load_error.def. */
 #pragma once
 
 #include "base/arena.h"
@@ -31,10 +29,8 @@ struct load_answer {
 
 enum { LOAD_ARENA_LEN = 64 * 1024 };
 
-/*
- * LOAD_E_NONE, LOAD_E_MALFORMED or LOAD_E_OP. arena (LOAD_ARENA_LEN, reset here) holds joined
- * options until the next call; the rest points into bytes.
- */
+/* Parses an answer. arena (LOAD_ARENA_LEN, reset here) holds joined options until the next call;
+ * the rest points into bytes. Returns LOAD_E_NONE, LOAD_E_MALFORMED or LOAD_E_OP. */
 enum load_error load_answer_parse(struct span bytes, struct arena *arena, struct load_answer *ret)
 	must_check;
 

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/*
- * Selects the next client. A finite number of clients goes round: the one that has been idle
- * longest; none waits twice. Ever new clients are just counted.
- */
+/* Selects the next client. Of a finite number of clients the one that has been idle longest
+ * comes next, and none waits twice. Without a number, every exchange has a new client. */
 #include "tools/load_engine_impl.h"
 
 #include <errno.h>
@@ -29,7 +27,7 @@ void load_clients_fini(struct load_clients *cs)
 	*cs = (struct load_clients){0};
 }
 
-static uint32_t wrap(const struct load_clients *cs, uint64_t i)
+static uint32_t wrap_index(const struct load_clients *cs, uint64_t i)
 {
 	return (uint32_t)(i % cs->n);
 }
@@ -43,7 +41,7 @@ bool load_clients_take(struct load_clients *cs, uint32_t *ret)
 	if (!cs->n_idle)
 		return false;
 	*ret = cs->idle[cs->head];
-	cs->head = wrap(cs, (uint64_t)cs->head + 1);
+	cs->head = wrap_index(cs, (uint64_t)cs->head + 1);
 	cs->n_idle--;
 	return true;
 }
@@ -53,10 +51,10 @@ void load_clients_give(struct load_clients *cs, uint32_t client, bool front)
 	if (!cs->c)
 		return;
 	if (front) {
-		cs->head = wrap(cs, (uint64_t)cs->head + cs->n - 1);
+		cs->head = wrap_index(cs, (uint64_t)cs->head + cs->n - 1);
 		cs->idle[cs->head] = client;
 	} else {
-		cs->idle[wrap(cs, (uint64_t)cs->head + cs->n_idle)] = client;
+		cs->idle[wrap_index(cs, (uint64_t)cs->head + cs->n_idle)] = client;
 	}
 	cs->n_idle++;
 }

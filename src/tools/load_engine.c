@@ -31,7 +31,7 @@ static int init_tables(struct load_engine *e)
 	bool named = o->clients || o->leases;
 	int r = load_templates_init(&e->templates, o->options, o->client_id, !o->direct);
 
-	/* said now, not at the end of the run */
+	/* printed now, not at the end of the run */
 	if (r == 0 && o->leases && access(o->leases, R_OK) < 0)
 		r = -errno;
 
@@ -139,7 +139,7 @@ static void progress(struct load_engine *e)
 
 /* --- one round -------------------------------------------------------------------------------- */
 
-/* How many may begin now: by the rate since pace_from_ns. */
+/* Returns the number of exchanges that may begin now, by the rate since pace_from_ns. */
 static uint64_t paced_budget(struct load_engine *e)
 {
 	double due = (double)(e->now_ns - e->pace_from_ns) * e->rate / 1e9;
@@ -147,7 +147,7 @@ static uint64_t paced_budget(struct load_engine *e)
 
 	if (due <= (double)e->paced)
 		return 0;
-	/* exchanges that could not be started in time are not made up for in a burst */
+	/* exchanges that could not be started in time are not started later in a burst */
 	if (due - (double)e->paced > backlog) {
 		uint64_t lost = (uint64_t)(due - (double)e->paced - backlog);
 
@@ -182,7 +182,7 @@ static void start_strangers(struct load_engine *e)
 	}
 }
 
-/* When something has to be done that no answer brings about. */
+/* Returns the time of the next event that no answer causes. */
 static int64_t next_event(const struct load_engine *e, int64_t end_ns)
 {
 	int64_t at = e->now_ns + WAIT_MAX_NS;
@@ -210,7 +210,7 @@ static int one_round(struct load_engine *e, int64_t end_ns)
 {
 	int r = load_io_recv(e->io, load_exchange_answer, e);
 
-	/* an ICMP error of an earlier message is no end */
+	/* an ICMP error of an earlier message does not end the run */
 	if (r < 0 && r != -ECONNREFUSED && r != -EHOSTUNREACH && r != -ENETUNREACH)
 		return r;
 	e->now_ns = clock_mono_ns(&clock_system);
@@ -241,7 +241,7 @@ static int drain(struct load_engine *e)
 	return r;
 }
 
-/* Until end_ns, or until max exchanges have begun and ended. */
+/* Runs rounds until end_ns, or until max exchanges have begun and ended. */
 static int run_phase(struct load_engine *e, int64_t end_ns, uint64_t max, double rate)
 {
 	int r = 0;
@@ -258,7 +258,7 @@ static int run_phase(struct load_engine *e, int64_t end_ns, uint64_t max, double
 
 /* --- phases ----------------------------------------------------------------------------------- */
 
-/* All clients get a lease. */
+/* Gets a lease for every client. */
 static int bind_all(struct load_engine *e, const char **ret_why)
 {
 	int64_t begin = clock_mono_ns(&clock_system);
@@ -329,7 +329,7 @@ static int ramp_step(struct load_engine *e, double rate, bool *ret_good)
 	return r;
 }
 
-static int ramp(struct load_engine *e)
+static int run_ramp(struct load_engine *e)
 {
 	struct load_ramp ramp;
 	bool good;
@@ -349,7 +349,8 @@ static int measure(struct load_engine *e)
 	e->measuring = true;
 	e->progress_done = 0;
 	load_series_init(&e->result.series, clock_mono_ns(&clock_system));
-	return e->o->ramp ? ramp(e) : measure_once(e, e->o->time_ns, e->o->exchanges, e->o->rate);
+	return e->o->ramp ? run_ramp(e)
+			  : measure_once(e, e->o->time_ns, e->o->exchanges, e->o->rate);
 }
 
 static int check_leases(struct load_engine *e, const char **ret_why)

@@ -16,6 +16,7 @@ struct load_engine;
 int load_engine_new(const struct load_opts *o, struct load_io *io,
 		    const volatile sig_atomic_t *stop, struct load_engine **ret) must_check;
 void load_engine_free(struct load_engine *e);
-/* All phases and the check of the lease file. 0, or a negative result and why it ended. */
+/* Runs all phases and the check of the lease file. Returns 0, or a negative result with the
+ * reason. */
 int load_engine_run(struct load_engine *e, const char **ret_why) must_check;
 const struct load_result *load_engine_result(struct load_engine *e);

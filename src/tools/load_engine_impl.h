@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
  * The inside of the generator, shared by its files: load_engine.c (phases, pace), load_exchange.c
- * (the clients that wait and their answers), load_client.c (choice of the next client).
+ * (the waiting clients and their answers), load_client.c (choice of the next client).
  *
  * A transaction id is the slot in its low half and the slot's generation in its high half: an
  * answer leads to its client without a search, and one to an earlier exchange is distinguished from
@@ -17,11 +17,11 @@
 
 enum {
 	LOAD_NIL = 0xffff,
-	LOAD_STRANGER_SLOT = 0xffff, /* no slot: nobody waits */
+	LOAD_STRANGER_SLOT = 0xffff, /* no slot: no client waits */
 	LOAD_LATE_MAX = 4096,	     /* generations an answer may be late */
 };
 
-/* One client that waits. */
+/* A waiting client. */
 struct load_slot {
 	int64_t begin_ns, sent_ns;
 	uint32_t client; /* from the first client on */
@@ -29,7 +29,7 @@ struct load_slot {
 	uint16_t gen;
 	uint16_t prev, next; /* in the order of sent_ns */
 	uint8_t step;	     /* enum load_step */
-	bool release;	     /* lets go of its lease at the end */
+	bool release;	     /* releases its lease at the end */
 	struct load_ident id;
 };
 
@@ -39,10 +39,10 @@ struct load_client {
 };
 
 struct load_clients {
-	struct load_client *c; /* NULL: ever new ones */
-	uint32_t *idle;	       /* ring of those that do not wait, the longest idle first */
+	struct load_client *c; /* NULL: every exchange has a new client */
+	uint32_t *idle;	       /* ring of the idle ones, the longest idle first */
 	uint32_t n, head, n_idle;
-	uint32_t fresh; /* next of the ever new ones */
+	uint32_t fresh; /* number of the next new client */
 	uint32_t n_bound;
 };
 
@@ -52,7 +52,7 @@ void load_clients_fini(struct load_clients *cs);
 bool load_clients_take(struct load_clients *cs, uint32_t *ret);
 /* Gives it back; front: to be the next again. */
 void load_clients_give(struct load_clients *cs, uint32_t client, bool front);
-/* Is the next client without a lease? */
+/* Returns whether the next client has no lease. */
 bool load_clients_next_unbound(const struct load_clients *cs);
 void load_clients_bind(struct load_clients *cs, uint32_t client, uint32_t addr, uint32_t server_id);
 
@@ -70,10 +70,10 @@ struct load_engine {
 	struct load_slot *slots;
 	uint16_t *free_slots;
 	unsigned n_free;
-	uint16_t first, last; /* of those that wait */
+	uint16_t first, last; /* of the waiting slots */
 
 	struct load_result result;
-	struct load_counts *counts; /* of the phase that runs */
+	struct load_counts *counts; /* of the present phase */
 	struct load_counts other;   /* of exchanges that are not measured */
 	bool measuring, draining, binding;
 
@@ -84,7 +84,7 @@ struct load_engine {
 	uint64_t starts_left;
 	int64_t strangers_from_ns;
 	uint64_t strangers_paced;
-	uint64_t stranger; /* next one's number */
+	uint64_t stranger; /* number of the next stranger */
 
 	struct load_live live;
 	bool live_armed;
@@ -100,10 +100,10 @@ struct load_engine {
 /* Starts one exchange; false: no slot or no client is free. */
 bool load_exchange_start(struct load_engine *e);
 void load_exchange_stranger(struct load_engine *e);
-/* load_io_fn */
+/* Takes a received message; a load_io_fn. */
 void load_exchange_answer(void *ctx, struct span msg, int64_t now_ns);
-/* Gives up those that waited too long. */
+/* Gives up the clients that waited too long. */
 void load_exchange_expire(struct load_engine *e);
-/* Counts an error, and keeps the first in words. */
+/* Counts an error, and keeps the text of the first ones. */
 void load_engine_error(struct load_engine *e, enum load_error err, const struct load_slot *s,
 		       const struct load_answer *a) cold_fn;

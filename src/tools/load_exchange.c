@@ -31,7 +31,7 @@ static uint16_t index_of(const struct load_engine *e, const struct load_slot *s)
 	return (uint16_t)(s - e->slots);
 }
 
-/* --- those that wait, oldest first ------------------------------------------------------------ */
+/* --- waiting clients, oldest first ------------------------------------------------------------ */
 
 static void unlink_slot(struct load_engine *e, struct load_slot *s)
 {
@@ -123,7 +123,8 @@ static void forget_lease(struct load_engine *e, uint32_t client, uint32_t addr)
 	load_clients_bind(&e->clients, client, 0, 0);
 }
 
-/* The lease is free from here on: the next client may be given it before we hear anything. */
+/* Sends a RELEASE. The lease counts as free from now on, because the server may give it to the
+ * next client before any answer reaches us. */
 static void send_release(struct load_engine *e, struct load_slot *s)
 {
 	struct load_fields f = {.xid = xid_of(e, s), .ciaddr = s->addr, .server_id = s->server_id};
@@ -135,7 +136,8 @@ static void send_release(struct load_engine *e, struct load_slot *s)
 
 /* --- beginning -------------------------------------------------------------------------------- */
 
-/* One client at a time is watched, from its last message on, and checked when its ACK comes. */
+/* Arms the check of the lease file while it is written: one client at a time, from its last
+ * message on, checked when its ACK comes. */
 static void live_arm(struct load_engine *e, const struct load_slot *s)
 {
 	if (!e->o->live || e->live_armed || e->now_ns < e->live_next_ns)
@@ -257,7 +259,8 @@ void load_exchange_expire(struct load_engine *e)
 
 /* --- leases ----------------------------------------------------------------------------------- */
 
-/* After the shortest lease's time an address may come back rightly. */
+/* Returns whether an address in use counts as a duplicate. After the shortest lease's time an
+ * address may be given again. */
 static bool duplicates_count(const struct load_engine *e)
 {
 	return e->now_ns - e->first_ack_ns < (int64_t)e->result.shortest_lease * NS_PER_S;
@@ -323,7 +326,7 @@ static void take_ack(struct load_engine *e, struct load_slot *s, const struct lo
 	complete(e, s);
 }
 
-/* A NAK ends the exchange: the client has no lease. */
+/* Takes a NAK, which ends the exchange: the client has no lease. */
 static void take_nak(struct load_engine *e, struct load_slot *s)
 {
 	unlink_slot(e, s);
@@ -395,7 +398,7 @@ void load_exchange_answer(void *ctx, struct span msg, int64_t now_ns)
 	s = slot_of(e, &a);
 	if (!s)
 		return;
-	/* an OFFER of another server, or the same one again */
+	/* an OFFER of another server, or a repeated one */
 	if (s->step == LOAD_STEP_REQUEST && a.type == DHCP4_OFFER) {
 		e->counts->late++;
 		return;

@@ -20,8 +20,8 @@ static const char head[] =
 
 /* --- places ----------------------------------------------------------------------------------- */
 
-/* Percentiles from 0 to 99.999: every power of ten of 1 - p is as wide. */
-static double x_of(double p)
+/* Percentiles from 0 to 99.999: every power of ten of 1 - p has the same width. */
+static double percentile_x(double p)
 {
 	return LEFT + PLOT_W * (-log10(1 - p)) / 5;
 }
@@ -30,7 +30,7 @@ struct scale {
 	double low, high; /* powers of ten of the ends, microseconds */
 };
 
-static double y_of(const struct scale *s, double us)
+static double latency_y(const struct scale *s, double us)
 {
 	double at = us > 0 ? log10(us) : s->low;
 
@@ -62,11 +62,11 @@ static void curve(struct buf *out, const struct hist *h, const struct scale *s, 
 	for (int i = 0; i <= 200; i++) {
 		double p = 1 - pow(10, -5.0 * i / 200);
 
-		/* beyond one record in all, a percentile says nothing new */
+		/* with all but one record below it, a higher percentile adds no information */
 		if ((1 - p) * (double)h->n < 0.5)
 			break;
-		buf_printf(out, "%.1f,%.1f ", x_of(p),
-			   y_of(s, (double)hist_percentile(h, p) / 1000));
+		buf_printf(out, "%.1f,%.1f ", percentile_x(p),
+			   latency_y(s, (double)hist_percentile(h, p) / 1000));
 	}
 	buf_str(out, "\"/>\n");
 }
@@ -93,14 +93,14 @@ static void latency_plot(const struct load_result *r, struct buf *out)
 
 	open_svg(out, "Latency by percentile");
 	for (double e = s.low; e <= s.high; e++)
-		grid_y(out, y_of(&s, pow(10, e)), pow(10, e) / 1000, " ms");
+		grid_y(out, latency_y(&s, pow(10, e)), pow(10, e) / 1000, " ms");
 	for (size_t i = 0; i < ARRAY_LEN(ticks); i++)
 		buf_printf(
 			out,
 			"<line class=\"grid\" x1=\"%.1f\" x2=\"%.1f\" y1=\"%d\" y2=\"%d\"/><text x=\"%.1f\" "
 			"y=\"%d\" text-anchor=\"middle\">%g %%</text>\n",
-			x_of(ticks[i]), x_of(ticks[i]), TOP, HEIGHT - BOTTOM, x_of(ticks[i]),
-			HEIGHT - BOTTOM + 18, ticks[i] * 100);
+			percentile_x(ticks[i]), percentile_x(ticks[i]), TOP, HEIGHT - BOTTOM,
+			percentile_x(ticks[i]), HEIGHT - BOTTOM + 18, ticks[i] * 100);
 	curve(out, &r->latency, &s, "a");
 	curve(out, &r->offer, &s, "b");
 	curve(out, &r->ack, &s, "c");
@@ -114,7 +114,7 @@ static void latency_plot(const struct load_result *r, struct buf *out)
 
 /* --- rate ------------------------------------------------------------------------------------- */
 
-/* The next round number (1, 2 or 5 times a power of ten) from v on. */
+/* Returns the next round number (1, 2 or 5 times a power of ten) from v on. */
 static double round_up(double v)
 {
 	double p = v > 0 ? pow(10, floor(log10(v))) : 1;
@@ -163,7 +163,7 @@ void load_report_html(const struct load_result *r, const struct load_opts *o, st
 		   load_rate(r));
 	latency_plot(r, out);
 	rate_plot(r, out);
-	/* the table has no markup characters in it */
+	/* the table contains no markup characters */
 	buf_str(out, "<h2>All of it</h2>\n<pre>");
 	load_report_table(r, o, out);
 	buf_str(out, "</pre>\n</body></html>\n");

@@ -18,7 +18,7 @@ typedef void (*load_io_fn)(void *ctx, struct span msg, int64_t now_ns);
 
 enum { LOAD_IO_MSG_MAX = 1500 };
 
-/* Where a message goes. */
+/* The destination of a message. */
 struct load_io_dest {
 	uint32_t bind; /* relayed: number of the socket; the message goes to dst:dport from there */
 	uint32_t src, dst;	/* host order; direct: UINT32_MAX as dst is the link's broadcast */
@@ -45,15 +45,16 @@ int load_io_udp_open(const struct load_io_opts *o, struct load_io **ret) must_ch
 int load_io_direct_open(const struct load_io_opts *o, struct load_io **ret) must_check;
 
 /* Returns room for a message of at most LOAD_IO_MSG_MAX octets to dest. Never NULL; may send the
- * messages that wait. */
+ * pending messages. */
 uint8_t *load_io_room(struct load_io *io, const struct load_io_dest *dest);
-/* The message that was written there is complete. */
+/* Queues the message that was written to the room, len octets. */
 void load_io_push(struct load_io *io, size_t len);
-/* Sends all that waits. */
+/* Sends all pending messages. */
 void load_io_flush(struct load_io *io);
-/* Hands out the received messages. Count, 0: nothing; -errno of a broken socket. Does not wait. */
+/* Passes the received messages to fn. Returns their number, 0 if there are none; -errno of a
+ * broken socket. Does not wait. */
 int load_io_recv(struct load_io *io, load_io_fn fn, void *ctx) must_check;
-/* Waits until something comes or ns have passed. */
+/* Waits until a message comes or ns have passed. */
 void load_io_wait(struct load_io *io, int64_t ns);
 void load_io_counts(struct load_io *io, struct load_io_counts *ret);
 void load_io_close(struct load_io *io);

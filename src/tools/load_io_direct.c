@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
  * Raw frames on the server's link, each from its client's own hardware address, so the interface
- * listens to everything. Unicast goes to the hardware address the last answer came from: no ARP. A
- * server that asks by ARP for a client before it answers a renewal is not answered.
+ * listens promiscuously. Unicast goes to the hardware address of the last answer's sender, without
+ * ARP. A server that asks by ARP for a client before it answers a renewal gets no ARP answer.
  */
 #include "base/clock.h"
 #include "capture/link.h"
@@ -38,14 +38,14 @@ struct load_io_direct {
 	bool server_known;
 };
 
-static struct load_io_direct *self(struct load_io *io)
+static struct load_io_direct *direct_of(struct load_io *io)
 {
 	return container_of(io, struct load_io_direct, base);
 }
 
 static void direct_flush(struct load_io *io)
 {
-	struct load_io_direct *d = self(io);
+	struct load_io_direct *d = direct_of(io);
 	unsigned n = (unsigned)d->batch.n;
 	int sent;
 
@@ -62,7 +62,7 @@ static void direct_flush(struct load_io *io)
 
 static uint8_t *direct_room(struct load_io *io, const struct load_io_dest *dest)
 {
-	struct load_io_direct *d = self(io);
+	struct load_io_direct *d = direct_of(io);
 
 	d->frame = (struct udp_frame){
 		.src = dest->src,
@@ -80,7 +80,7 @@ static uint8_t *direct_room(struct load_io *io, const struct load_io_dest *dest)
 
 static void direct_push(struct load_io *io, size_t len)
 {
-	struct load_io_direct *d = self(io);
+	struct load_io_direct *d = direct_of(io);
 	size_t i = d->batch.n;
 	struct wr w = wr_init(d->out[i], sizeof(d->out[i]));
 
@@ -92,8 +92,8 @@ static void direct_push(struct load_io *io, size_t len)
 		direct_flush(io);
 }
 
-static void hand_out(struct load_io_direct *d, struct packet *p, load_io_fn fn, void *ctx,
-		     int64_t now)
+static void hand_out_frame(struct load_io_direct *d, struct packet *p, load_io_fn fn, void *ctx,
+			   int64_t now)
 {
 	if (packet_decode(p) != DROP_NONE) {
 		d->base.counts.malformed++;
@@ -106,7 +106,7 @@ static void hand_out(struct load_io_direct *d, struct packet *p, load_io_fn fn, 
 
 static int direct_recv(struct load_io *io, load_io_fn fn, void *ctx)
 {
-	struct load_io_direct *d = self(io);
+	struct load_io_direct *d = direct_of(io);
 	int64_t now;
 	int got;
 
@@ -118,7 +118,7 @@ static int direct_recv(struct load_io *io, load_io_fn fn, void *ctx)
 		return got;
 	now = clock_mono_ns(&clock_system);
 	for (int i = 0; i < got; i++)
-		hand_out(d, d->order[i], fn, ctx, now);
+		hand_out_frame(d, d->order[i], fn, ctx, now);
 	io->counts.received += (unsigned)got;
 	return got;
 }
@@ -126,7 +126,7 @@ static int direct_recv(struct load_io *io, load_io_fn fn, void *ctx)
 static void direct_wait(struct load_io *io, int64_t ns)
 {
 	struct timespec ts = {ns / NS_PER_S, ns % NS_PER_S};
-	struct pollfd p = {.fd = capture_fd(self(io)->capture), .events = POLLIN};
+	struct pollfd p = {.fd = capture_fd(direct_of(io)->capture), .events = POLLIN};
 
 	(void)ppoll(&p, 1, &ts, NULL);
 }
@@ -135,14 +135,14 @@ static uint64_t direct_drops(struct load_io *io)
 {
 	struct capture_stats s;
 
-	capture_stats(self(io)->capture, &s);
+	capture_stats(direct_of(io)->capture, &s);
 	return s.kernel_drops;
 }
 
 static void direct_close(struct load_io *io)
 {
-	capture_close(self(io)->capture);
-	free(self(io));
+	capture_close(direct_of(io)->capture);
+	free(direct_of(io));
 }
 
 static const struct load_io_ops direct_ops = {

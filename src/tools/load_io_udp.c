@@ -50,7 +50,7 @@ struct load_io_udp {
 	uint8_t *in_buf; /* RECV_BUFS of RECV_LEN */
 };
 
-static struct load_io_udp *self(struct load_io *io)
+static struct load_io_udp *udp_of(struct load_io *io)
 {
 	return container_of(io, struct load_io_udp, base);
 }
@@ -66,7 +66,8 @@ static struct sockaddr_in address(const struct group *g)
 	};
 }
 
-/* A full socket buffer is waited for: a generator must not count its own haste as a drop. */
+/* Waits for room in a full socket buffer: the generator must not count its own haste as a drop.
+ * Returns whether to try again. */
 static bool try_again(int fd, int err)
 {
 	struct pollfd p = {.fd = fd, .events = POLLOUT};
@@ -117,7 +118,8 @@ static void prepare_single(struct load_io_udp *u, const struct group *g, struct 
 	}
 }
 
-/* Each message a datagram of its own; one that cannot be sent does not stop those behind it. */
+/* Sends each message as a datagram of its own; one that cannot be sent does not stop those
+ * behind it. */
 static void send_single(struct load_io_udp *u, const struct group *g)
 {
 	struct sockaddr_in to = address(g);
@@ -153,7 +155,7 @@ static void flush_group(struct load_io_udp *u, struct group *g)
 			g->n = 0;
 			return;
 		}
-		/* a route or a card without checksum offload cannot: not asked again */
+		/* a route or a card without checksum offload cannot do it: not tried again */
 		if (r == -EIO || r == -EINVAL || r == -EOPNOTSUPP || r == -ENOPROTOOPT)
 			u->base.counts.gso = false;
 	}
@@ -163,13 +165,13 @@ static void flush_group(struct load_io_udp *u, struct group *g)
 
 static void udp_flush(struct load_io *io)
 {
-	struct load_io_udp *u = self(io);
+	struct load_io_udp *u = udp_of(io);
 
 	for (unsigned i = 0; i < u->n_groups; i++)
 		flush_group(u, &u->group[i]);
 }
 
-/* The group of dest; the last one is taken over when all are in use. */
+/* Returns the group of dest; takes the last one over when all are in use. */
 static struct group *find_group(struct load_io_udp *u, const struct load_io_dest *dest)
 {
 	struct group *g;
@@ -197,9 +199,9 @@ static struct group *find_group(struct load_io_udp *u, const struct load_io_dest
 
 static uint8_t *udp_room(struct load_io *io, const struct load_io_dest *dest)
 {
-	struct load_io_udp *u = self(io);
+	struct load_io_udp *u = udp_of(io);
 
-	/* mostly the same destination again */
+	/* mostly the destination of the message before */
 	if (!u->open || u->open->dest.dst != dest->dst || u->open->dest.bind != dest->bind ||
 	    u->open->dest.dport != dest->dport)
 		u->open = find_group(u, dest);
@@ -208,7 +210,7 @@ static uint8_t *udp_room(struct load_io *io, const struct load_io_dest *dest)
 
 static void udp_push(struct load_io *io, size_t len)
 {
-	struct load_io_udp *u = self(io);
+	struct load_io_udp *u = udp_of(io);
 	struct group *g = u->open;
 
 	if (g->n && len != g->seg) {
@@ -238,7 +240,8 @@ static void recv_prepare(struct load_io_udp *u)
 	}
 }
 
-/* The length of each message in datagram i, if the kernel put several together; else its own. */
+/* Returns the length of each message in datagram i, if the kernel joined several; else its own
+ * length. */
 static size_t segment_size(struct load_io_udp *u, unsigned i)
 {
 	struct msghdr *h = &u->in[i].msg_hdr;
@@ -250,7 +253,8 @@ static size_t segment_size(struct load_io_udp *u, unsigned i)
 	return size > 0 ? (size_t)size : u->in[i].msg_len;
 }
 
-static int hand_out(struct load_io_udp *u, unsigned i, load_io_fn fn, void *ctx, int64_t now)
+static int hand_out_datagram(struct load_io_udp *u, unsigned i, load_io_fn fn, void *ctx,
+			     int64_t now)
 {
 	/* a datagram that is not whole holds no answer of a DHCP server */
 	bool whole = !(u->in[i].msg_hdr.msg_flags & (MSG_TRUNC | MSG_CTRUNC));
@@ -276,14 +280,14 @@ static int recv_socket(struct load_io_udp *u, int fd, load_io_fn fn, void *ctx)
 		return errno == EAGAIN || errno == EINTR ? 0 : -errno;
 	now = clock_mono_ns(&clock_system);
 	for (int i = 0; i < got; i++)
-		total += hand_out(u, (unsigned)i, fn, ctx, now);
+		total += hand_out_datagram(u, (unsigned)i, fn, ctx, now);
 	u->base.counts.received += (unsigned)total;
 	return total;
 }
 
 static int udp_recv(struct load_io *io, load_io_fn fn, void *ctx)
 {
-	struct load_io_udp *u = self(io);
+	struct load_io_udp *u = udp_of(io);
 	int total = 0;
 
 	for (unsigned i = 0; i < u->n_fds; i++) {
@@ -298,7 +302,7 @@ static int udp_recv(struct load_io *io, load_io_fn fn, void *ctx)
 
 static void udp_wait(struct load_io *io, int64_t ns)
 {
-	struct load_io_udp *u = self(io);
+	struct load_io_udp *u = udp_of(io);
 	struct timespec ts = {ns / NS_PER_S, ns % NS_PER_S};
 	struct pollfd p[GROUPS];
 
@@ -313,14 +317,14 @@ static uint64_t udp_drops(struct load_io *io)
 {
 	uint64_t n = 0;
 
-	for (unsigned i = 0; i < self(io)->n_fds; i++)
-		n += sock_drops(self(io)->fd[i]);
+	for (unsigned i = 0; i < udp_of(io)->n_fds; i++)
+		n += sock_drops(udp_of(io)->fd[i]);
 	return n;
 }
 
 static void udp_close(struct load_io *io)
 {
-	struct load_io_udp *u = self(io);
+	struct load_io_udp *u = udp_of(io);
 
 	for (unsigned i = 0; i < u->n_fds; i++)
 		(void)close(u->fd[i]);
@@ -353,7 +357,7 @@ static int open_socket(struct load_io_udp *u, const struct load_io_opts *o, uint
 	/* as root past the limit; else up to the limit */
 	if (r == 0 && sock_set_int(fd, SOL_SOCKET, SO_SNDBUFFORCE, LOAD_IO_SOCKET_BUFFER) < 0)
 		r = sock_set_int(fd, SOL_SOCKET, SO_SNDBUF, LOAD_IO_SOCKET_BUFFER);
-	/* kernels before 5.0 have no UDP_GRO, before 4.18 no UDP_SEGMENT (the send tells) */
+	/* kernels before 5.0 have no UDP_GRO, before 4.18 no UDP_SEGMENT (which sending detects) */
 	if (r == 0)
 		u->base.counts.gro = o->offload && sock_set_int(fd, IPPROTO_UDP, UDP_GRO, 1) == 0;
 	return r;
@@ -371,7 +375,7 @@ int load_io_udp_open(const struct load_io_opts *o, struct load_io **ret)
 	u->burst = o->burst < SEND_MAX ? o->burst : SEND_MAX;
 	u->in_buf = malloc((size_t)RECV_BUFS * RECV_LEN);
 	u->group[0].buf = malloc(RECV_LEN + LOAD_IO_MSG_MAX);
-	u->n_groups = 1; /* so that there is always one to take over */
+	u->n_groups = 1; /* the last group must exist, because it is taken over */
 	if (!u->in_buf || !u->group[0].buf)
 		r = -ENOMEM;
 	for (unsigned i = 0; i < o->n_bind && r == 0; i++)

@@ -51,7 +51,7 @@ static int read_rows(FILE *f, row_fn fn, void *ctx)
 	return ferror(f) ? -EIO : 0;
 }
 
-/* 1: read; 0: there is no such file. */
+/* Reads a file with the suffix. Returns 1; 0: there is no such file; negative: an error. */
 static int read_file(const char *path, const char *suffix, row_fn fn, void *ctx)
 {
 	char name[NAME_MAX_LEN];
@@ -68,7 +68,7 @@ static int read_file(const char *path, const char *suffix, row_fn fn, void *ctx)
 	return r < 0 ? r : 1;
 }
 
-/* Reads the files that a clean-up has left beside path. The number of files, or a negative
+/* Reads the files that a clean-up has left beside path. Returns their number, or a negative
  * result. */
 static int read_older(const char *path, row_fn fn, void *ctx)
 {
@@ -172,7 +172,7 @@ static void live_row(void *ctx, const struct lease *row)
 	r->expire = expire < UINT32_MAX ? (uint32_t)expire : UINT32_MAX;
 }
 
-/* A row that is not whole yet is read again when it is. */
+/* Reads the new rows. An incomplete row is read again when it is complete. */
 static int live_read(struct load_live *l)
 {
 	int r = 0;
@@ -199,8 +199,8 @@ static int live_read(struct load_live *l)
 	return r;
 }
 
-/* Follows the file. A clean-up moves it away and begins a new one: the rest of the old one comes
- * first. */
+/* Follows the file. A clean-up moves it away and begins a new one: the rest of the old file is
+ * read first. */
 static int live_follow(struct load_live *l)
 {
 	struct stat mine;
@@ -214,7 +214,7 @@ static int live_follow(struct load_live *l)
 		return 0;
 	f = fopen(l->path, "re");
 	if (!f)
-		return 0; /* between the two; the next time then */
+		return 0; /* between the two files; the next call finds the new one */
 	r = live_read(l);
 	(void)fclose(l->f);
 	l->f = f;

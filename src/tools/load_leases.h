@@ -14,7 +14,8 @@ struct load_leases;
 /* Reads the last row of every address in path and its companions. 0, -errno, or -USHER_E_SYNTAX. */
 int load_leases_read(const char *path, const struct load_owners *owners, uint64_t first_client,
 		     struct load_leases **ret) must_check;
-/* Is the last row of addr, which owners knew when the file was read, its owner's and running? */
+/* Returns whether the last row of addr, which owners knew when the file was read, is its owner's
+ * and still running. */
 bool load_leases_good(const struct load_leases *l, uint32_t addr);
 void load_leases_free(struct load_leases *l);
 

@@ -24,7 +24,7 @@ static void on_signal(int sig)
 	stop = 1;
 }
 
-static int fail(const char *what, int result)
+static int report_failure(const char *what, int result)
 {
 	(void)fprintf(stderr, "usher-load: %s: %s\n", what, usher_strerror(result));
 	return EXIT_USAGE;
@@ -38,7 +38,7 @@ static void catch_signals(void)
 	(void)sigaction(SIGTERM, &sa, NULL);
 }
 
-static int pin(const struct load_opts *o)
+static int pin_process(const struct load_opts *o)
 {
 	cpu_set_t set;
 
@@ -96,16 +96,16 @@ static int report(const struct load_result *res, const struct load_opts *o)
 		r = write_html(o->html, &b);
 	}
 	buf_fini(&b);
-	return r < 0 ? fail(o->html, r) : load_exit_code(res, o);
+	return r < 0 ? report_failure(o->html, r) : load_exit_code(res, o);
 }
 
-/* Was there a reason beside the numbers? */
+/* Prints the reason for a result other than the numbers. Returns the exit code. */
 static int outcome(const struct load_result *res, const struct load_opts *o, int r, const char *why)
 {
 	int code;
 
 	if (r < 0)
-		return fail(why ? why : "receiving", r);
+		return report_failure(why ? why : "receiving", r);
 	if (why)
 		(void)fprintf(stderr, "usher-load: %s\n", why);
 	code = report(res, o);
@@ -129,7 +129,7 @@ static int run_load(const struct load_opts *o, struct load_io *io)
 	int r = load_engine_new(o, io, &stop, &e);
 
 	if (r < 0)
-		return fail(o->leases ? o->leases : "tables", r);
+		return report_failure(o->leases ? o->leases : "tables", r);
 	r = load_engine_run(e, &why);
 	r = outcome(load_engine_result(e), o, r, why);
 	load_engine_free(e);
@@ -144,7 +144,7 @@ static int run_responder(const struct load_opts *o, struct load_io *io)
 	int r = load_responder_run(o, io, &stop, &c);
 
 	if (r < 0)
-		return fail("receiving", r);
+		return report_failure("receiving", r);
 	load_io_counts(io, &n);
 	buf_init(&b);
 	load_report_responder(&c, &n, o->json, &b);
@@ -174,12 +174,12 @@ int main(int argc, char **argv)
 		return 0;
 	}
 	catch_signals();
-	r = pin(&o);
+	r = pin_process(&o);
 	if (r < 0)
-		return fail("--cpu", r);
+		return report_failure("--cpu", r);
 	r = open_io(&o, &io);
 	if (r < 0)
-		return fail(o.direct ? o.iface : "--bind", r);
+		return report_failure(o.direct ? o.iface : "--bind", r);
 	r = o.responder ? run_responder(&o, io) : run_load(&o, io);
 	load_io_close(io);
 	return r;

@@ -21,23 +21,23 @@ struct load_owners {
 	uint64_t n;		   /* addresses taken */
 };
 
-/* named: keep the client of each address. 0 or -errno. */
+/* Initializes the table. named: keep the client of each address. Returns 0 or -errno. */
 int load_owners_init(struct load_owners *o, bool named) must_check;
 void load_owners_fini(struct load_owners *o);
 /*
- * Notes that client has addr. False: another client has it (and keeps it). Without names every
- * second claim is another client's, so who renews must not claim again.
+ * Notes that client has addr. Returns false if another client has it (and keeps it). Without names
+ * every second claim counts as another client's, so a renewing client must not claim again.
  */
 bool load_owners_claim(struct load_owners *o, uint32_t addr, uint32_t client);
 void load_owners_release(struct load_owners *o, uint32_t addr);
-/* The client, or LOAD_NOBODY; only with names. */
+/* Returns the client of an address, or LOAD_NOBODY; only with names. */
 uint32_t load_owners_of(const struct load_owners *o, uint32_t addr);
-/* The next address from *addr on that is taken, with names; false: no more. */
+/* Finds the next taken address from *addr on; only with names. Returns false at the end. */
 bool load_owners_next(const struct load_owners *o, uint64_t *addr);
 
 /* Returns zeroed memory of which only touched pages are taken; NULL: none. */
 void *load_reserve(size_t len) must_check;
 void load_unreserve(void *p, size_t len);
-/* A bit for every IPv4 address, all clear: NULL when there is no memory. */
+/* Returns a bit for every IPv4 address, all clear; NULL when there is no memory. */
 uint64_t *load_bitmap_new(void) must_check;
 void load_bitmap_free(uint64_t *b);

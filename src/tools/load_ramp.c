@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/*
- * A rate that the window does not let through is bad like one with drops: the server was too slow.
- */
+/* A rate that the window does not permit is as bad as one with drops: the server was too slow. */
 #include "tools/load_ramp.h"
 
 static const double step_up = 1.25;

@@ -10,12 +10,14 @@
 
 struct load_ramp {
 	double good, bad; /* best and lowest so far; 0: none */
-	double rate;	  /* of the step that runs */
+	double rate;	  /* of the present step */
 	unsigned halvings;
 };
 
 void load_ramp_init(struct load_ramp *r, double start);
-/* The step at r->rate was good or not. False: the search is over, r->good is the result. */
+/* Takes the result of the step at r->rate. Returns false when the search is over; r->good is its
+ * result. */
 bool load_ramp_next(struct load_ramp *r, bool good);
-/* Was a step good: drops within limit (percent), and the rate came about? */
+/* Returns whether a step was good: its drops are within limit (percent), and the rate was
+ * attained. */
 bool load_ramp_good(double asked, double attained, double drop_ratio, double limit);

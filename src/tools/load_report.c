@@ -13,12 +13,12 @@ static const struct {
 } percentiles[] = {{"p50", 0.5},     {"p90", 0.9},	 {"p99", 0.99},
 		   {"p99.9", 0.999}, {"p99.99", 0.9999}, {"max", 1}};
 
-static unsigned long long ull(uint64_t v)
+static unsigned long long as_ull(uint64_t v)
 {
 	return v;
 }
 
-static double us(const struct hist *h, double p)
+static double microseconds(const struct hist *h, double p)
 {
 	return (double)hist_percentile(h, p) / 1000;
 }
@@ -30,7 +30,7 @@ static double cpu_us_per_exchange(const struct load_result *r)
 	return n ? r->cpu_us / (double)n : 0;
 }
 
-static const char *mode(const struct load_opts *o)
+static const char *mode_name(const struct load_opts *o)
 {
 	return o->direct ? "direct" : "relayed";
 }
@@ -42,7 +42,7 @@ static void json_latency(const char *name, const struct hist *h, struct buf *out
 	buf_printf(out, ",\"%s\":{", name);
 	for (size_t i = 0; i < ARRAY_LEN(percentiles); i++)
 		buf_printf(out, "%s\"%s\":%.1f", i ? "," : "", percentiles[i].name,
-			   us(h, percentiles[i].p));
+			   microseconds(h, percentiles[i].p));
 	buf_str(out, "}");
 }
 
@@ -51,7 +51,7 @@ static void json_steps(const char *name, const uint64_t *n, struct buf *out)
 	buf_printf(out, ",\"%s\":{", name);
 	for (int i = LOAD_STEP_DISCOVER; i < LOAD_N_STEPS; i++)
 		buf_printf(out, "%s\"%s\":%llu", i > LOAD_STEP_DISCOVER ? "," : "",
-			   load_step_name((enum load_step)i), ull(n[i]));
+			   load_step_name((enum load_step)i), as_ull(n[i]));
 	buf_str(out, "}");
 }
 
@@ -60,7 +60,7 @@ static void json_errors(const struct load_result *r, struct buf *out)
 	buf_str(out, ",\"errors\":{");
 	for (int i = 1; i < LOAD_N_ERRORS; i++)
 		buf_printf(out, "%s\"%s\":%llu", i > 1 ? "," : "",
-			   load_error_name((enum load_error)i), ull(r->errors[i]));
+			   load_error_name((enum load_error)i), as_ull(r->errors[i]));
 	/* the texts are ours, made of letters, digits, spaces and ":,.-" */
 	buf_str(out, "},\"first_errors\":[");
 	for (unsigned i = 0; i < r->n_samples; i++)
@@ -87,8 +87,8 @@ static void json_io(const struct load_io_counts *io, struct buf *out)
 	buf_printf(out,
 		   ",\"io\":{\"send_calls\":%llu,\"recv_calls\":%llu,\"send_errors\":%llu,"
 		   "\"kernel_drops\":%llu,\"broken_frames\":%llu,\"gso\":%s,\"gro\":%s}",
-		   ull(io->send_calls), ull(io->recv_calls), ull(io->send_errors),
-		   ull(io->kernel_drops), ull(io->malformed), io->gso ? "true" : "false",
+		   as_ull(io->send_calls), as_ull(io->recv_calls), as_ull(io->send_errors),
+		   as_ull(io->kernel_drops), as_ull(io->malformed), io->gso ? "true" : "false",
 		   io->gro ? "true" : "false");
 }
 
@@ -110,24 +110,25 @@ void load_report_json(const struct load_result *r, const struct load_opts *o, st
 
 	buf_printf(out,
 		   "{\"profile\":\"%s\",\"mode\":\"%s\",\"options\":\"%s\",\"client_id\":\"%s\"",
-		   load_profile_name(o->profile), mode(o), load_options_name(o->options),
+		   load_profile_name(o->profile), mode_name(o), load_options_name(o->options),
 		   load_who_name(o->client_id));
 	buf_printf(out, ",\"exchanges\":%llu,\"drained\":%llu,\"seconds\":%.3f,\"rate\":%.1f",
-		   ull(c->exchanges), ull(c->drained), r->seconds, load_rate(r));
+		   as_ull(c->exchanges), as_ull(c->drained), r->seconds, load_rate(r));
 	buf_printf(out, ",\"sent\":%llu,\"received\":%llu,\"drops\":%llu,\"drop_ratio\":%.6f",
-		   ull(c->sent), ull(c->received), ull(load_drops(c)), load_drop_ratio(c));
+		   as_ull(c->sent), as_ull(c->received), as_ull(load_drops(c)), load_drop_ratio(c));
 	json_steps("drops_by_step", c->drops, out);
 	json_steps("exchanges_by_step", c->by_step, out);
 	buf_printf(out, ",\"naks\":%llu,\"late\":%llu,\"releases\":%llu,\"not_started\":%llu",
-		   ull(c->failed), ull(c->late), ull(c->releases), ull(c->not_started));
-	buf_printf(out, ",\"strangers\":{\"sent\":%llu,\"answered\":%llu}", ull(c->strangers_sent),
-		   ull(c->strangers_answered));
-	buf_printf(out, ",\"error_count\":%llu", ull(r->n_errors));
+		   as_ull(c->failed), as_ull(c->late), as_ull(c->releases), as_ull(c->not_started));
+	buf_printf(out, ",\"strangers\":{\"sent\":%llu,\"answered\":%llu}",
+		   as_ull(c->strangers_sent), as_ull(c->strangers_answered));
+	buf_printf(out, ",\"error_count\":%llu", as_ull(r->n_errors));
 	json_errors(r, out);
 	buf_printf(out,
 		   ",\"leases\":{\"held\":%llu,\"checked\":%llu,\"live_checked\":%llu,"
 		   "\"reused_after_expiry\":%llu}",
-		   ull(r->bound), ull(r->leases_checked), ull(r->live_checked), ull(r->reused));
+		   as_ull(r->bound), as_ull(r->leases_checked), as_ull(r->live_checked),
+		   as_ull(r->reused));
 	json_latency("latency_us", &r->latency, out);
 	json_latency("offer_latency_us", &r->offer, out);
 	json_latency("ack_latency_us", &r->ack, out);
@@ -135,8 +136,8 @@ void load_report_json(const struct load_result *r, const struct load_opts *o, st
 		out,
 		",\"cpu_us_per_exchange\":%.3f,\"window\":%llu,\"clients\":%llu,\"first_client\":%llu,"
 		"\"seed\":%llu",
-		cpu_us_per_exchange(r), ull(o->window), ull(o->clients), ull(o->first_client),
-		ull(o->seed));
+		cpu_us_per_exchange(r), as_ull(o->window), as_ull(o->clients),
+		as_ull(o->first_client), as_ull(o->seed));
 	json_io(&r->io, out);
 	json_ramp(r, o, out);
 	json_series(&r->series, out);
@@ -145,8 +146,8 @@ void load_report_json(const struct load_result *r, const struct load_opts *o, st
 
 /* --- table ------------------------------------------------------------------------------------ */
 
-static void row(struct buf *out, const char *name, const char *fmt, ...) printf_like(3, 4);
-static void row(struct buf *out, const char *name, const char *fmt, ...)
+static void print_row(struct buf *out, const char *name, const char *fmt, ...) printf_like(3, 4);
+static void print_row(struct buf *out, const char *name, const char *fmt, ...)
 {
 	char text[200];
 	va_list ap;
@@ -164,15 +165,15 @@ static void table_latency(const struct load_result *r, struct buf *out)
 		buf_printf(out, " %9s", percentiles[i].name);
 	buf_printf(out, "\n%-22s", "whole exchange");
 	for (size_t i = 0; i < ARRAY_LEN(percentiles); i++)
-		buf_printf(out, " %9.3f", us(&r->latency, percentiles[i].p) / 1000);
+		buf_printf(out, " %9.3f", microseconds(&r->latency, percentiles[i].p) / 1000);
 	if (r->offer.n) {
 		buf_printf(out, "\n%-22s", "DISCOVER to OFFER");
 		for (size_t i = 0; i < ARRAY_LEN(percentiles); i++)
-			buf_printf(out, " %9.3f", us(&r->offer, percentiles[i].p) / 1000);
+			buf_printf(out, " %9.3f", microseconds(&r->offer, percentiles[i].p) / 1000);
 	}
 	buf_printf(out, "\n%-22s", "REQUEST to ACK");
 	for (size_t i = 0; i < ARRAY_LEN(percentiles); i++)
-		buf_printf(out, " %9.3f", us(&r->ack, percentiles[i].p) / 1000);
+		buf_printf(out, " %9.3f", microseconds(&r->ack, percentiles[i].p) / 1000);
 	buf_str(out, "\n");
 }
 
@@ -180,42 +181,42 @@ static void table_losses(const struct load_result *r, struct buf *out)
 {
 	const struct load_counts *c = &r->counts;
 
-	row(out, "drops", "%llu (%.4f %%)", ull(load_drops(c)), load_drop_ratio(c) * 100);
+	print_row(out, "drops", "%llu (%.4f %%)", as_ull(load_drops(c)), load_drop_ratio(c) * 100);
 	for (int i = LOAD_STEP_DISCOVER; i < LOAD_N_STEPS; i++)
 		if (c->drops[i])
-			row(out, "", "%llu after %s", ull(c->drops[i]),
-			    load_step_name((enum load_step)i));
+			print_row(out, "", "%llu after %s", as_ull(c->drops[i]),
+				  load_step_name((enum load_step)i));
 	if (c->failed)
-		row(out, "refused (NAK)", "%llu", ull(c->failed));
+		print_row(out, "refused (NAK)", "%llu", as_ull(c->failed));
 	if (c->late)
-		row(out, "late or repeated", "%llu", ull(c->late));
+		print_row(out, "late or repeated", "%llu", as_ull(c->late));
 	if (c->not_started)
-		row(out, "not started", "%llu: the window was full", ull(c->not_started));
+		print_row(out, "not started", "%llu: the window was full", as_ull(c->not_started));
 	if (r->io.kernel_drops || r->io.send_errors)
-		row(out, "lost here", "%llu by full socket buffers, %llu not sent",
-		    ull(r->io.kernel_drops), ull(r->io.send_errors));
+		print_row(out, "lost here", "%llu by full socket buffers, %llu not sent",
+			  as_ull(r->io.kernel_drops), as_ull(r->io.send_errors));
 	if (c->strangers_sent)
-		row(out, "strangers", "%llu sent, %llu answered", ull(c->strangers_sent),
-		    ull(c->strangers_answered));
+		print_row(out, "strangers", "%llu sent, %llu answered", as_ull(c->strangers_sent),
+			  as_ull(c->strangers_answered));
 }
 
 static void table_checks(const struct load_result *r, struct buf *out)
 {
-	row(out, "errors", "%llu", ull(r->n_errors));
+	print_row(out, "errors", "%llu", as_ull(r->n_errors));
 	for (int i = 1; i < LOAD_N_ERRORS; i++)
 		if (r->errors[i])
-			row(out, "", "%llu %s", ull(r->errors[i]),
-			    load_error_name((enum load_error)i));
+			print_row(out, "", "%llu %s", as_ull(r->errors[i]),
+				  load_error_name((enum load_error)i));
 	for (unsigned i = 0; i < r->n_samples; i++)
-		row(out, i ? "" : "the first of them", "%s", r->sample[i]);
-	row(out, "leases held", "%llu", ull(r->bound));
+		print_row(out, i ? "" : "the first of them", "%s", r->sample[i]);
+	print_row(out, "leases held", "%llu", as_ull(r->bound));
 	if (r->leases_checked || r->live_checked)
-		row(out, "leases on disk", "%llu checked at the end, %llu at their ACK",
-		    ull(r->leases_checked), ull(r->live_checked));
+		print_row(out, "leases on disk", "%llu checked at the end, %llu at their ACK",
+			  as_ull(r->leases_checked), as_ull(r->live_checked));
 	if (r->reused)
-		row(out, "reused addresses",
-		    "%llu after the shortest lease time (%u s): not checked", ull(r->reused),
-		    r->shortest_lease);
+		print_row(out, "reused addresses",
+			  "%llu after the shortest lease time (%u s): not checked",
+			  as_ull(r->reused), r->shortest_lease);
 }
 
 static void table_ramp(const struct load_result *r, const struct load_opts *o, struct buf *out)
@@ -235,20 +236,23 @@ void load_report_table(const struct load_result *r, const struct load_opts *o, s
 {
 	const struct load_counts *c = &r->counts;
 
-	row(out, "load", "%s, %s, %s options, %llu waiting at a time",
-	    load_profile_name(o->profile), mode(o), load_options_name(o->options), ull(o->window));
-	row(out, "clients",
-	    o->clients ? "%llu, from number %llu" : "ever new (%llu), from number %llu",
-	    ull(o->clients), ull(o->first_client));
-	row(out, "exchanges", "%llu in %.3f s", ull(c->exchanges), r->seconds);
-	row(out, "rate", "%.1f exchanges/s", load_rate(r));
-	row(out, "messages", "%llu sent, %llu received%s", ull(c->sent), ull(c->received),
-	    o->direct || r->io.gso ? "" : " (without segmentation offload)");
+	print_row(out, "load", "%s, %s, %s options, %llu waiting at a time",
+		  load_profile_name(o->profile), mode_name(o), load_options_name(o->options),
+		  as_ull(o->window));
+	print_row(out, "clients",
+		  o->clients ? "%llu, from number %llu" : "ever new (%llu), from number %llu",
+		  as_ull(o->clients), as_ull(o->first_client));
+	print_row(out, "exchanges", "%llu in %.3f s", as_ull(c->exchanges), r->seconds);
+	print_row(out, "rate", "%.1f exchanges/s", load_rate(r));
+	print_row(out, "messages", "%llu sent, %llu received%s", as_ull(c->sent),
+		  as_ull(c->received),
+		  o->direct || r->io.gso ? "" : " (without segmentation offload)");
 	if (c->releases)
-		row(out, "releases", "%llu", ull(c->releases));
+		print_row(out, "releases", "%llu", as_ull(c->releases));
 	table_losses(r, out);
 	table_checks(r, out);
-	row(out, "generator", "%.2f us of processor time an exchange", cpu_us_per_exchange(r));
+	print_row(out, "generator", "%.2f us of processor time an exchange",
+		  cpu_us_per_exchange(r));
 	table_latency(r, out);
 	table_ramp(r, o, out);
 }
@@ -263,13 +267,13 @@ void load_report_responder(const struct load_responder_counts *c, const struct l
 		buf_printf(out,
 			   "{\"offers\":%llu,\"acks\":%llu,\"ignored\":%llu,\"seconds\":%.3f,"
 			   "\"cpu_us_per_exchange\":%.3f,\"kernel_drops\":%llu,\"gso\":%s}\n",
-			   ull(c->offers), ull(c->acks), ull(c->ignored), c->seconds, each,
-			   ull(io->kernel_drops), io->gso ? "true" : "false");
+			   as_ull(c->offers), as_ull(c->acks), as_ull(c->ignored), c->seconds, each,
+			   as_ull(io->kernel_drops), io->gso ? "true" : "false");
 	else
 		buf_printf(
 			out,
 			"%llu answers (%llu OFFER, %llu ACK), %llu ignored, %.2f us of processor time "
 			"an ACK, %llu lost by full socket buffers\n",
-			ull(n), ull(c->offers), ull(c->acks), ull(c->ignored), each,
-			ull(io->kernel_drops));
+			as_ull(n), as_ull(c->offers), as_ull(c->acks), as_ull(c->ignored), each,
+			as_ull(io->kernel_drops));
 }

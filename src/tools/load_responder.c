@@ -54,7 +54,7 @@ static bool read_query(struct span bytes, struct query *q)
 	return rd_ok(&r);
 }
 
-/* The low octets of chaddr inside the pool. */
+/* Returns the address of a client: the low octets of chaddr inside the pool. */
 static uint32_t address_of(const struct load_opts *o, struct span chaddr)
 {
 	struct rd r = rd_init(span_sub(chaddr, 2, 4));
@@ -62,7 +62,7 @@ static uint32_t address_of(const struct load_opts *o, struct span chaddr)
 	return o->pool | ((rd_be32(&r) + 1) & (uint32_t)((UINT64_C(1) << o->pool_bits) - 1));
 }
 
-/* The fields of an answer before it is written; a lie changes some. */
+/* The fields of an answer before it is written; wrong answers change some. */
 struct answer {
 	uint8_t type;
 	uint32_t xid_mask;
@@ -71,7 +71,7 @@ struct answer {
 	bool no_lease_time, other_client_id, torn;
 };
 
-static void lie(const struct load_opts *o, struct answer *a)
+static void make_wrong(const struct load_opts *o, struct answer *a)
 {
 	switch (o->lie) {
 	case LOAD_LIE_NONE:
@@ -112,8 +112,8 @@ static void lie(const struct load_opts *o, struct answer *a)
 	}
 }
 
-/* The duplicate is offered too, so that nothing but its double is wrong; by client, not by
- * message. */
+/* Returns whether to give a wrong answer. A duplicate is chosen by client, not by message,
+ * because it must be offered too: then nothing but the duplicate is wrong. */
 static bool lies_now(const struct load_opts *o, const struct query *q, uint64_t n)
 {
 	struct rd r = rd_init(span_sub(q->chaddr, 2, 4));
@@ -199,7 +199,7 @@ size_t load_responder_answer(const struct load_opts *o, struct span query, uint6
 		.server_id = o->bind[0],
 	};
 	if (lies_now(o, &q, n))
-		lie(o, &a);
+		make_wrong(o, &a);
 	write_fixed(&w, &q, &a);
 	write_options(&w, o, &q, &a);
 	*ret_type = a.type;

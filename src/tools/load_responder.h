@@ -16,11 +16,11 @@ struct load_responder_counts {
 	double seconds, cpu_us;
 };
 
-/* Until *stop or o->time_ns. 0 or -errno. */
+/* Answers until *stop or o->time_ns. Returns 0 or -errno. */
 int load_responder_run(const struct load_opts *o, struct load_io *io,
 		       const volatile sig_atomic_t *stop, struct load_responder_counts *ret)
 	must_check;
-/* One answer to query, in out[LOAD_IO_MSG_MAX]: its length, 0: none. n: number of the answer (a
- * liar lies now and then); relayed queries only. */
+/* Writes one answer to a relayed query into out[LOAD_IO_MSG_MAX]. n: the number of the answer,
+ * by which wrong ones are chosen. Returns the length, 0: none. */
 size_t load_responder_answer(const struct load_opts *o, struct span query, uint64_t n, uint8_t *out,
 			     uint8_t *ret_type);

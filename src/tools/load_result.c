@@ -24,7 +24,7 @@ void load_series_init(struct load_series *s, int64_t now_ns)
 	*s = (struct load_series){.begin_ns = now_ns, .width_ns = FIRST_WIDTH_NS};
 }
 
-/* Two intervals become one. */
+/* Joins each two intervals to one. */
 static void halve(struct load_series *s)
 {
 	for (unsigned i = 0; i < LOAD_SERIES_LEN / 2; i++) {

@@ -27,7 +27,7 @@ struct load_counts {
 	uint64_t drops[LOAD_N_STEPS];
 	uint64_t failed; /* ended by a NAK */
 	uint64_t sent, received, late, releases;
-	uint64_t not_started; /* the rate wanted more than the window lets */
+	uint64_t not_started; /* the rate needed more exchanges than the window permits */
 	uint64_t strangers_sent, strangers_answered;
 };
 
@@ -63,7 +63,7 @@ struct load_result {
 	double ramp_rate; /* the highest good one; 0: none */
 	uint64_t errors[LOAD_N_ERRORS];
 	uint64_t n_errors;
-	char sample[LOAD_SAMPLES][LOAD_SAMPLE_LEN]; /* the first errors in words */
+	char sample[LOAD_SAMPLES][LOAD_SAMPLE_LEN]; /* the texts of the first errors */
 	unsigned n_samples;
 	uint64_t answers; /* of the whole run */
 	uint64_t leases_checked, live_checked, reused;
@@ -76,7 +76,7 @@ uint64_t load_drops(const struct load_counts *c);
 /* Drops among all exchanges that ended; 0 to 1. */
 double load_drop_ratio(const struct load_counts *c);
 double load_rate(const struct load_result *r);
-/* 0, 1 (a check failed), 3 (no answer, or too many drops). */
+/* Returns 0, 1 (a check failed) or 3 (no answer, or too many drops). */
 int load_exit_code(const struct load_result *r, const struct load_opts *o);
-/* Processor time of this process so far. */
+/* Returns the processor time of this process so far, in microseconds. */
 double load_cpu_us(void);

@@ -63,7 +63,7 @@ struct builder {
 	int err;
 };
 
-static void add(struct builder *b, uint8_t code, struct span data)
+static void add_option(struct builder *b, uint8_t code, struct span data)
 {
 	if (b->err == 0)
 		b->err = dhcp4_opt_set(&b->m, code, data);
@@ -73,14 +73,14 @@ static void add_zero(struct builder *b, uint8_t code, size_t n)
 {
 	static const uint8_t zero[16];
 
-	add(b, code, span_of(zero, n));
+	add_option(b, code, span_of(zero, n));
 }
 
 static void add_client_id(struct builder *b)
 {
 	static const uint8_t id[1 + LOAD_MAC_LEN] = {1};
 
-	add(b, DHCP4_OPT_CLIENT_ID, span_of(id, sizeof(id)));
+	add_option(b, DHCP4_OPT_CLIENT_ID, span_of(id, sizeof(id)));
 }
 
 /* Adds the options that describe the client, in DISCOVER and REQUEST. */
@@ -89,18 +89,18 @@ static void add_descriptive(struct builder *b, const struct kind *k, enum load_m
 	uint8_t size[2] = {(uint8_t)(k->max_size >> 8), (uint8_t)k->max_size};
 
 	if (k->hostname)
-		add(b, DHCP4_OPT_HOST_NAME, span_str("host-00000000"));
+		add_option(b, DHCP4_OPT_HOST_NAME, span_str("host-00000000"));
 	/* Windows names itself only when it asks for a lease */
 	if (k->fqdn && m != LOAD_MSG_DISCOVER)
-		add(b, DHCP4_OPT_CLIENT_FQDN, span_of("\0\0\0host-00000000", 16));
+		add_option(b, DHCP4_OPT_CLIENT_FQDN, span_of("\0\0\0host-00000000", 16));
 	if (k->vendor)
-		add(b, DHCP4_OPT_VENDOR_CLASS_ID, span_str(k->vendor));
+		add_option(b, DHCP4_OPT_VENDOR_CLASS_ID, span_str(k->vendor));
 	if (k->max_size)
-		add(b, DHCP4_OPT_MAX_MESSAGE_SIZE, span_of(size, sizeof(size)));
-	add(b, DHCP4_OPT_PARAMETER_REQUEST_LIST, span_str(k->prl));
+		add_option(b, DHCP4_OPT_MAX_MESSAGE_SIZE, span_of(size, sizeof(size)));
+	add_option(b, DHCP4_OPT_PARAMETER_REQUEST_LIST, span_str(k->prl));
 }
 
-/* RFC 2131 table 5. */
+/* Adds the options of RFC 2131 table 5. */
 static void add_state(struct builder *b, enum load_msg m)
 {
 	if (m == LOAD_MSG_REQUEST || m == LOAD_MSG_REBOOT)
@@ -109,14 +109,14 @@ static void add_state(struct builder *b, enum load_msg m)
 		add_zero(b, DHCP4_OPT_SERVER_ID, 4);
 }
 
-/* Circuit and remote id as an access switch writes them. */
+/* Adds circuit and remote id as an access switch writes them. */
 static void add_agent(struct builder *b)
 {
 	static const uint8_t agent[] = "\x01\x0f"
 				       "ge-0/0/1.0:0000"
 				       "\x02\x08\0\x06\0\0\0\0\0";
 
-	add(b, DHCP4_OPT_AGENT_OPTIONS, span_of(agent, sizeof(agent)));
+	add_option(b, DHCP4_OPT_AGENT_OPTIONS, span_of(agent, sizeof(agent)));
 }
 
 static uint16_t offset_in(const uint8_t *base, struct span s, size_t at)
@@ -184,7 +184,7 @@ static int build(struct load_template *t, const struct kind *k, enum load_msg m,
 	b.m.htype = 1;
 	b.m.hlen = LOAD_MAC_LEN;
 	b.m.hops = agent ? 1 : 0;
-	add(&b, DHCP4_OPT_MESSAGE_TYPE, span_of(&types[m], 1));
+	add_option(&b, DHCP4_OPT_MESSAGE_TYPE, span_of(&types[m], 1));
 	if (client_id)
 		add_client_id(&b);
 	add_state(&b, m);
@@ -202,7 +202,7 @@ static int build(struct load_template *t, const struct kind *k, enum load_msg m,
 	return b.err;
 }
 
-/* Which kinds there are, and how often. */
+/* Chooses the kinds of clients and their shares. */
 static void choose_kinds(struct load_templates *ts, enum load_options set)
 {
 	size_t n = 0;
@@ -224,7 +224,7 @@ int load_templates_init(struct load_templates *ts, enum load_options set, enum l
 	ts->client_id = client_id;
 	choose_kinds(ts, set);
 	for (size_t k = 0; k < ts->n_kinds && r == 0; k++) {
-		/* the messages are all as long as the longest: only those that are sent count */
+		/* all messages are as long as the longest; only those that are sent count */
 		if (!memchr(ts->kind_of, (int)k, sizeof(ts->kind_of)))
 			continue;
 		for (int id = 0; id < 2 && r == 0; id++)

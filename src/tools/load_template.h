@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * The messages of all clients: built once for each kind of client, then copied and patched. Which
- * kind a client is, whether it sends a client identifier, its hardware address and its name follow
- * from its number, so a client is the same in every run. Read-only after init.
+ * The messages of all clients: built once for each kind of client, then copied and patched. A
+ * client's number determines its kind, its client identifier, its hardware address and its name, so
+ * a client is the same in every run. Read-only after init.
  */
 #pragma once
 
@@ -35,7 +35,8 @@ struct load_templates {
 	struct load_template t[LOAD_KINDS_MAX][2][LOAD_N_MSGS]; /* [1]: with client identifier */
 };
 
-/* 0 or a negative result. agent: relay agents add option 82 (not to minimal messages). */
+/* Builds the messages. agent: relay agents add option 82 (not to minimal messages). Returns 0 or
+ * a negative result. */
 int load_templates_init(struct load_templates *ts, enum load_options set, enum load_who client_id,
 			bool agent) must_check;
 
@@ -46,10 +47,12 @@ struct load_ident {
 	uint32_t tag; /* of its name and its circuit */
 };
 
-/* Client number n (40 bits); a stranger has a hardware address that no client has. */
+/* Sets the identity of client number n (40 bits); a stranger has a hardware address that no
+ * client has. */
 void load_ident_init(const struct load_templates *ts, uint64_t n, bool stranger,
 		     struct load_ident *ret);
-/* The number behind a client's hardware address; false: none of ours, or a stranger. */
+/* Finds the number of a client's hardware address. Returns false for a stranger or a foreign
+ * address. */
 bool load_ident_number(struct span hw, uint64_t *ret);
 
 struct load_fields {

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
  * usherctl: talks to the command channel of the server (a stream, closed behind the answer) or of a
- * client (whole messages, and after `events` more of them until one of us ends). One command a
- * call; the answer as a table for people, as JSON with --json. The exit code is the answer's
- * result: 0 done, 1 failed, 2 wrong usage or unknown command, 3 nothing found, 4 a conflict, or not
- * in this state.
+ * client (whole messages, and after `events` further ones until one side ends). One command a call;
+ * the answer as a table for people, as JSON with --json. The exit code is the answer's result: 0
+ * done, 1 failed, 2 wrong usage or unknown command, 3 not found, 4 a conflict, or not possible in
+ * this state.
  */
 #include "base/buf.h"
 #include "base/cleanup.h"
@@ -57,23 +57,24 @@ struct ctl {
 	bool json;
 	void (*show)(const struct json *answer); /* NULL: ctl_print() */
 	int timeout;
-	const char *file; /* whose text is sent as it is, so that the server's positions are those
-			     of it */
+	const char *file; /* the text is sent unchanged, so that the server's positions match it */
 	struct buf text;
-	bool included; /* the text was made from several files, `made` knows their lines */
+	bool included; /* the text was made from several files; `made` maps its lines to them */
 	struct ctl_text made;
 	unsigned n_problems; /* of that text, found before it is sent */
 	struct arena arena;
 };
 
-static int fail(const char *what, const char *why)
+static int print_failure(const char *what, const char *why)
 {
 	(void)fprintf(stderr, "usherctl: %s: %s\n", what, why);
 	return 1;
 }
 
-/* "12" an integer and "true" a boolean where the command's row says that the argument is one;
- * everything else is text: a host name may be 123, and 001122334455 is a hardware address. */
+/*
+ * Returns the value of a word. The command's row decides about integers ("12") and booleans
+ * ("true"). Other words are text: a host name may be 123, and 001122334455 is a hardware address.
+ */
 static struct json *word_value(struct arena *a, const char *name, const char *s)
 {
 	char *end;
@@ -96,7 +97,8 @@ static struct json *word_value(struct arena *a, const char *name, const char *s)
 	return json_str(a, s);
 }
 
-/* All of a file that includes no other: then its text can be sent as it is. */
+/* Takes the text of a file that includes no other, so that it can be sent unchanged. Returns
+ * false for other files. */
 static bool take_text(struct ctl *c, const char *path)
 {
 	FILE *f = fopen(path, "re");
@@ -116,7 +118,7 @@ static bool take_text(struct ctl *c, const char *path)
 	return true;
 }
 
-/* A file that includes others: a text is made of the tree. */
+/* Makes a text of the tree, for a file that includes others. */
 static int make_text(struct ctl *c, const char *path, const struct json *tree)
 {
 	int r = ctl_text_write(&c->made, tree);
@@ -162,13 +164,13 @@ static int parse_text(struct ctl *c, const char *text, struct json **ret)
 	if (r < 0) {
 		buf_init(&b);
 		config_error_text(&err, &b);
-		(void)fail("arguments", b.p ? b.p : usher_strerror(r));
+		(void)print_failure("arguments", b.p ? b.p : usher_strerror(r));
 		buf_fini(&b);
 	}
 	return r;
 }
 
-/* name=value words, or one JSON text, or @file. NULL: none. */
+/* Reads the arguments: name=value words, one JSON text, or @file. *ret is NULL for none. */
 static int arguments(struct ctl *c, char **words, int n, struct json **ret)
 {
 	*ret = NULL;
@@ -186,7 +188,7 @@ static int arguments(struct ctl *c, char **words, int n, struct json **ret)
 		char *eq = strchr(words[i], '=');
 
 		if (!eq) {
-			(void)fail(words[i], "expected name=value or a JSON map");
+			(void)print_failure(words[i], "expected name=value or a JSON map");
 			return -1;
 		}
 		*eq = '\0';
@@ -195,7 +197,7 @@ static int arguments(struct ctl *c, char **words, int n, struct json **ret)
 	return 0;
 }
 
-/* One request, one answer, each a message. */
+/* Sends one request and receives one answer, each a message. */
 static int transfer_message(int fd, const struct buf *out, struct buf *in)
 {
 	enum { ANSWER_MAX = 65536 + 1 };
@@ -214,7 +216,7 @@ static int transfer_message(int fd, const struct buf *out, struct buf *in)
 	return in->failed ? -ENOMEM : 0;
 }
 
-/* Events, a line each, until the client ends. */
+/* Prints events, a line each, until the client ends. */
 static int follow(int fd)
 {
 	struct timeval forever = {0};
@@ -229,8 +231,8 @@ static int follow(int fd)
 	return n < 0 ? -errno : 0;
 }
 
-/* The problems of a configuration, with the name and the lines of its file. False: the answer has
- * none. */
+/* Prints the problems of a configuration with the name and the lines of its file. Returns false
+ * if the answer has none. */
 static bool show_problems(const struct ctl *c, const struct json *answer)
 {
 	const struct json *list = json_get(json_get(answer, "arguments"), "errors");
@@ -255,7 +257,7 @@ static bool show_problems(const struct ctl *c, const struct json *answer)
 	return true;
 }
 
-/* {"command": …, "arguments": …}; the text of a file begins on the second line. */
+/* Writes {"command": …, "arguments": …}; the text of a file begins on the second line. */
 static void write_request(struct ctl *c, struct json *args, struct buf *out)
 {
 	struct json *request = json_map(&c->arena);
@@ -275,7 +277,7 @@ static void write_request(struct ctl *c, struct json *args, struct buf *out)
 	buf_str(out, "\n}");
 }
 
-static int show(const struct ctl *c, const struct buf *in)
+static int print_answer(const struct ctl *c, const struct buf *in)
 {
 	struct json_opts o = {.file = "answer", .max_depth = 128};
 	struct config_error err = {0};
@@ -286,7 +288,7 @@ static int show(const struct ctl *c, const struct buf *in)
 	arena_init(&a);
 	if (json_parse(span_of(in->p, in->len), &o, &a, &answer, &err) < 0) {
 		arena_fini(&a);
-		return fail("the answer is no JSON", err.text);
+		return print_failure("the answer is no JSON", err.text);
 	}
 	(void)json_get_int(answer, "result", &result);
 	if (result == CONTROL_UNSUPPORTED && !c->json && ctl_nearest(c->program, c->command))
@@ -313,7 +315,7 @@ static int not_connected(const struct ctl *c, int err)
 	return 1;
 }
 
-static int call(struct ctl *c, struct json *args)
+static int call_program(struct ctl *c, struct json *args)
 {
 	auto_close int fd = control_connect(c->socket, c->client ? SOCK_SEQPACKET : SOCK_STREAM,
 					    c->timeout);
@@ -329,7 +331,7 @@ static int call(struct ctl *c, struct json *args)
 	r = out.failed	? -ENOMEM
 	    : c->client ? transfer_message(fd, &out, &in)
 			: control_transfer(fd, &out, ANSWER_BYTES, &in);
-	r = r < 0 ? fail(c->socket, usher_strerror(r)) : show(c, &in);
+	r = r < 0 ? print_failure(c->socket, usher_strerror(r)) : print_answer(c, &in);
 	if (r == 0 && c->client && strcmp(c->command, "events") == 0)
 		r = follow(fd);
 	buf_fini(&out);
@@ -337,7 +339,7 @@ static int call(struct ctl *c, struct json *args)
 	return r;
 }
 
-/* Lets the workers run one line of Lua. Returns the exit code. */
+/* Makes the workers run one line of Lua. Returns the exit code. */
 static int run_line(void *ctx, const char *line)
 {
 	struct ctl *c = ctx;
@@ -347,18 +349,18 @@ static int run_line(void *ctx, const char *line)
 	args = json_map(&c->arena);
 	c->command = "run";
 	(void)json_add(&c->arena, args, "code", json_str(&c->arena, line));
-	return call(c, args);
+	return call_program(c, args);
 }
 
 static int run_console(struct ctl *c)
 {
 	if (!c->gate)
-		return fail("console", "of a gate only: usherctl gate console");
+		return print_failure("console", "of a gate only: usherctl gate console");
 	c->show = ctl_show_workers;
 	return ctl_console(run_line, c);
 }
 
-/* A word that names the program to talk to. True: it was one. */
+/* Takes a word that names a program. Returns whether it was one. */
 static bool take_program(struct ctl *c, const char *word)
 {
 	if (!word || (strcmp(word, "server") != 0 && strcmp(word, "client") != 0 &&
@@ -385,7 +387,7 @@ static const char *default_socket(struct ctl *c, const char *iface)
 	return c->path;
 }
 
-/* 1 to 86400, else 0. */
+/* Returns a number of seconds from 1 to 86400, else 0. */
 static int seconds(const char *s)
 {
 	char *end;
@@ -394,7 +396,7 @@ static int seconds(const char *s)
 	return *s && !*end && v >= 1 && v <= 86400 ? (int)v : 0;
 }
 
-/* First word may name the program to talk to; options may stand anywhere. */
+/* Parses the command line. The first word may name the program; options may stand anywhere. */
 static int parse(struct ctl *c, int argc, char **argv)
 {
 	static const struct option longs[] = {
@@ -447,8 +449,8 @@ static int parse(struct ctl *c, int argc, char **argv)
 	return 0;
 }
 
-/* Exit code. */
-static int help(const struct ctl *c, const char *command)
+/* Prints the help. Returns the exit code. */
+static int print_help(const struct ctl *c, const char *command)
 {
 	if (ctl_help(c->program, command, stdout))
 		return 0;
@@ -471,12 +473,13 @@ int main(int argc, char **argv)
 		return 2;
 	}
 	if (strcmp(c.command, "help") == 0)
-		return help(&c, optind < argc ? argv[optind] : NULL);
+		return print_help(&c, optind < argc ? argv[optind] : NULL);
 	arena_init(&c.arena);
 	if (strcmp(c.command, "console") == 0)
 		r = run_console(&c);
 	else
-		r = arguments(&c, argv + optind, argc - optind, &args) < 0 ? 2 : call(&c, args);
+		r = arguments(&c, argv + optind, argc - optind, &args) < 0 ? 2
+									   : call_program(&c, args);
 	buf_fini(&c.text);
 	ctl_text_fini(&c.made);
 	arena_fini(&c.arena);

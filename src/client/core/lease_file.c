@@ -16,13 +16,13 @@
 
 enum { MAGIC = 0x5553484c, LENGTH_AT = 6, HEAD_LEN = 8 };
 
-static void wr_be64(struct wr *w, int64_t v)
+static void write_time(struct wr *w, int64_t v)
 {
 	wr_be32(w, (uint32_t)((uint64_t)v >> 32));
 	wr_be32(w, (uint32_t)v);
 }
 
-static int64_t rd_be64(struct rd *r)
+static int64_t read_time(struct rd *r)
 {
 	uint64_t high = rd_be32(r);
 
@@ -39,8 +39,8 @@ static void write_identity(struct wr *w, const struct client_lease_context *ctx)
 	wr_u8(w, (uint8_t)ctx->client_id.n);
 	wr_span(w, ctx->client_id);
 	wr_bytes(w, ctx->boot_id, sizeof(ctx->boot_id));
-	wr_be64(w, ctx->boot_ns);
-	wr_be64(w, ctx->wall_ns);
+	write_time(w, ctx->boot_ns);
+	write_time(w, ctx->wall_ns);
 }
 
 static void write_lease(struct wr *w, const struct client_lease *l)
@@ -54,7 +54,7 @@ static void write_lease(struct wr *w, const struct client_lease *l)
 	wr_be32(w, l->lease_s);
 	wr_be32(w, l->t1_s);
 	wr_be32(w, l->t2_s);
-	wr_be64(w, l->start_ns);
+	write_time(w, l->start_ns);
 	wr_be16(w, l->mtu);
 	wr_be16(w, l->n_routes);
 	for (size_t i = 0; i < l->n_routes; i++) {
@@ -137,8 +137,8 @@ static int read_identity(struct rd *r, const struct client_lease_context *ctx, s
 	mac = rd_bytes(r, sizeof(ctx->mac));
 	id = rd_bytes(r, rd_u8(r));
 	ret->boot_id = rd_bytes(r, CLIENT_BOOT_ID_LEN);
-	ret->boot_ns = rd_be64(r);
-	ret->wall_ns = rd_be64(r);
+	ret->boot_ns = read_time(r);
+	ret->wall_ns = read_time(r);
 	if (!rd_ok(r))
 		return -USHER_E_MALFORMED;
 	if (strncmp(iface, ctx->iface, sizeof(iface)) != 0 ||
@@ -176,7 +176,7 @@ static int read_lease_text(struct rd *r, struct client_lease *l)
 	l->lease_s = rd_be32(r);
 	l->t1_s = rd_be32(r);
 	l->t2_s = rd_be32(r);
-	l->start_ns = rd_be64(r);
+	l->start_ns = read_time(r);
 	l->mtu = rd_be16(r);
 	read_routes(r, l);
 	options = rd_bytes(r, rd_be16(r));

@@ -63,7 +63,7 @@ static void put_option(struct dhcp4_msg *m, uint8_t code, const void *p, size_t 
 	(void)e;
 }
 
-static void put_u32(struct dhcp4_msg *m, uint8_t code, uint32_t v)
+static void put_address(struct dhcp4_msg *m, uint8_t code, uint32_t v)
 {
 	int e = v ? dhcp4_opt_set_u32(m, code, v) : 0;
 
@@ -168,11 +168,11 @@ struct span client_message(struct client *c, enum client_form f, const struct cl
 	put_option(&m, DHCP4_OPT_MESSAGE_TYPE, (const uint8_t[]){(uint8_t)forms[f].type}, 1);
 	put_option(&m, DHCP4_OPT_CLIENT_ID, id.p, id.n);
 	if (has & HAS_HINT)
-		put_u32(&m, DHCP4_OPT_REQUESTED_ADDRESS, hinted_address(c));
+		put_address(&m, DHCP4_OPT_REQUESTED_ADDRESS, hinted_address(c));
 	if (has & HAS_REQUESTED && about)
-		put_u32(&m, DHCP4_OPT_REQUESTED_ADDRESS, about->address);
+		put_address(&m, DHCP4_OPT_REQUESTED_ADDRESS, about->address);
 	if (has & HAS_SERVER_ID && about)
-		put_u32(&m, DHCP4_OPT_SERVER_ID, about->server_id);
+		put_address(&m, DHCP4_OPT_SERVER_ID, about->server_id);
 	if (has & HAS_WISHES)
 		put_wishes(&m, c);
 	if (dhcp4_encode(&m, &eo, out, sizeof(fx->data) - fx->data_len, &done) < 0) {
