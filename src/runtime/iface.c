@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Interface tables by rtnetlink (libmnl). A change event is not applied but answered by reading the
- * whole table anew: events may be lost, a dump cannot be.
+ * Interface tables by rtnetlink (libmnl). After a change event the whole table is read again:
+ * events may be lost, a dump cannot.
  */
 #include "runtime/iface.h"
 

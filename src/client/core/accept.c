@@ -47,7 +47,7 @@ static enum client_drop check_station(const struct packet *p)
 		return CLIENT_DROP_OTHER_STATION;
 	if (p->vlan_id)
 		return CLIENT_DROP_OTHER_VLAN;
-	/* a UDP socket has looked at the port itself */
+	/* a UDP socket checks the port itself */
 	if (!(p->flags & PACKET_NO_L2) && p->dport != DHCP4_CLIENT_PORT)
 		return CLIENT_DROP_OTHER_PORT;
 	return CLIENT_DROP_NONE;
@@ -83,7 +83,7 @@ static enum client_drop check_header(const struct client *c, struct span msg)
 		return CLIENT_DROP_HTYPE;
 	if (hlen != sizeof(c->link.mac))
 		return CLIENT_DROP_HLEN;
-	/* the ten octets behind the address are nobody's */
+	/* the ten octets behind the address are ignored */
 	if (!span_eq(span_sub(chaddr, 0, sizeof(c->link.mac)),
 		     span_of(c->link.mac, sizeof(c->link.mac))))
 		return CLIENT_DROP_CHADDR;

@@ -140,7 +140,7 @@ static uint32_t hinted_address(const struct client *c)
 {
 	if (c->kept != CLIENT_KEPT_NONE)
 		return c->lease.address;
-	/* a wanted address that is in use elsewhere is not requested again and again */
+	/* a wanted address that is in use elsewhere is not requested repeatedly */
 	return c->declines ? 0 : c->opts->request_address;
 }
 

@@ -121,7 +121,7 @@ static void go_background(struct driver *d)
 	uint8_t ok = 0;
 
 	wait_for_answers(d);
-	/* an address that could not be set is no success: the end tells the process that waits */
+	/* an address that could not be set is no success: the waiting process gets the exit code */
 	if (d->configure_failed) {
 		d->exiting = true;
 		loop_stop(d->loop);

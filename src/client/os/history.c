@@ -22,7 +22,7 @@ const struct history_error *history_error_at(const struct history *h, size_t i)
 	return &h->error[(h->n_errors - 1 - i) % HISTORY_ERRORS];
 }
 
-/* Moves the server's row to the front; a new one pushes the oldest out. */
+/* Moves the server's row to the front; a new row replaces the oldest. */
 static struct history_server *move_to_front(struct history *h, uint32_t server_id)
 {
 	struct history_server s = {.server_id = server_id};

@@ -17,7 +17,7 @@ void same_client_free(struct same_client *s);
 
 enum same_client_result { SAME_CLIENT_MINE, SAME_CLIENT_WAIT };
 /* Tries to take the client. WAIT: x is kept and resumed when the holder ends; *ret_replaced is the
- * exchange it pushed out, to be dropped. */
+ * exchange whose place it took, to be dropped. */
 enum same_client_result same_client_take(struct same_client *s, struct exchange *x,
 					 struct exchange **ret_replaced);
 /* Releases the client. Returns the waiting exchange, if any, which must be resumed (it does not

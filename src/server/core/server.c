@@ -135,7 +135,7 @@ void server_free_retired(struct server *srv)
 	while (*p) {
 		struct snapshot *s = *p;
 
-		/* nobody can come to a retired one any more: ours is the last reference for good */
+		/* a retired one gets no new references: ours remains the last one */
 		if (s->refs > 1) {
 			p = &s->next_retired;
 			continue;

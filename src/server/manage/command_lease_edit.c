@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Commands that change leases: lease4-add, lease4-update, lease4-del, lease4-wipe. The answer says
- * OK only when the change is on disk.
+ * Commands that change leases: lease4-add, lease4-update, lease4-del, lease4-wipe. The answer OK is
+ * sent when the change is on disk.
  */
 #include "base/error.h"
 #include "base/ip.h"

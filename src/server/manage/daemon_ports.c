@@ -26,7 +26,7 @@
 #include <unistd.h>
 
 enum {
-	RETRY_MS = 500, /* unless service-sockets-retry-wait-time says otherwise */
+	RETRY_MS = 500, /* unless service-sockets-retry-wait-time is configured */
 	RCVBUF = 8 << 20,
 	ARPHRD_ETHERNET = 1
 };
@@ -134,7 +134,7 @@ static bool port_open(struct server_daemon *d, const struct config *cfg, const s
 	return true;
 }
 
-/* Returns the mode to open a socket with: a socket of another mode is opened anew. */
+/* Returns the mode to open a socket with: a socket of another mode is opened again. */
 static unsigned socket_mode(const struct config *cfg)
 {
 	return cfg->socket_udp | cfg->use_routing << 1 | cfg->udp_offload << 2;
