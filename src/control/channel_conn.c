@@ -246,7 +246,7 @@ static void conn_request(struct control_conn *c)
 	if (!request || problems.n)
 		answer = answer_invalid(c, request, &problems, &a);
 	else if (request->type != JSON_MAP)
-		answer = control_answer(&a, CONTROL_ERROR, "a command is a map, this is %s",
+		answer = control_answer(&a, CONTROL_ERROR, "a command must be a map, not %s",
 					json_type_name(request->type));
 	else {
 		if (ch->o.from)
@@ -326,7 +326,7 @@ void control_conn_read(struct control_conn *c)
 	conn_hold(c);
 	if (c->ch->held > c->ch->o.max_held || c->in.failed) {
 		buf_fini(&c->in);
-		conn_refuse(c, "other connections hold too much: try again");
+		conn_refuse(c, "other connections use too much memory: try again");
 		return;
 	}
 	r = framing_feed(&c->framing, span_of(chunk, (size_t)n), c->ch->o.max_depth);
@@ -377,7 +377,7 @@ static void conn_idle(void *ctx)
 		conn_close(c);
 	else
 		conn_late(c, c->trial ? "too many connections"
-				      : "timeout: no whole request came in time");
+				      : "timeout: no complete request arrived in time");
 	channel_leave(ch);
 }
 

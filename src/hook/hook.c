@@ -160,7 +160,7 @@ static int lib_open(struct usher_lib *lib, const struct json_pos *pos, struct co
 	if (!version || !lib_symbol(lib, "usher_hook_load"))
 		return config_error_set(
 			err, pos, -USHER_E_HOOK,
-			"hook library %s: no usher_hook_version and usher_hook_load in it "
+			"hook library %s: it lacks usher_hook_version and usher_hook_load "
 			"(a C library for Usher is expected)",
 			lib->path);
 	r = version();

@@ -273,7 +273,7 @@ static int bind_all(struct load_engine *e, const char **ret_why)
 		if (load_drops(e->counts) + e->counts->failed > tries ||
 		    (!e->result.answers &&
 		     e->now_ns - begin > FIRST_ANSWER_NS * e->o->timeout_ns)) {
-			*ret_why = "not every client got a lease to renew";
+			*ret_why = "not every client obtained a lease to renew";
 			break;
 		}
 	}

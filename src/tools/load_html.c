@@ -164,7 +164,7 @@ void load_report_html(const struct load_result *r, const struct load_opts *o, st
 	latency_plot(r, out);
 	rate_plot(r, out);
 	/* the table contains no markup characters */
-	buf_str(out, "<h2>All of it</h2>\n<pre>");
+	buf_str(out, "<h2>All results</h2>\n<pre>");
 	load_report_table(r, o, out);
 	buf_str(out, "</pre>\n</body></html>\n");
 }

@@ -110,7 +110,7 @@ static int outcome(const struct load_result *res, const struct load_opts *o, int
 		(void)fprintf(stderr, "usher-load: %s\n", why);
 	code = report(res, o);
 	if (code == 3 && !res->answers)
-		(void)fprintf(stderr, "usher-load: nothing answered%s%s\n",
+		(void)fprintf(stderr, "usher-load: no server answered%s%s\n",
 			      res->io.last_error ? ": " : "",
 			      res->io.last_error ? usher_strerror(res->io.last_error) : "");
 	/* a packet socket at the other end of a cable between namespaces gets all segments as one

@@ -193,7 +193,7 @@ static void table_losses(const struct load_result *r, struct buf *out)
 	if (c->not_started)
 		print_row(out, "not started", "%llu: the window was full", as_ull(c->not_started));
 	if (r->io.kernel_drops || r->io.send_errors)
-		print_row(out, "lost here", "%llu by full socket buffers, %llu not sent",
+		print_row(out, "lost by usher-load", "%llu by full socket buffers, %llu not sent",
 			  as_ull(r->io.kernel_drops), as_ull(r->io.send_errors));
 	if (c->strangers_sent)
 		print_row(out, "strangers", "%llu sent, %llu answered", as_ull(c->strangers_sent),
@@ -240,7 +240,8 @@ void load_report_table(const struct load_result *r, const struct load_opts *o, s
 		  load_profile_name(o->profile), mode_name(o), load_options_name(o->options),
 		  as_ull(o->window));
 	print_row(out, "clients",
-		  o->clients ? "%llu, from number %llu" : "ever new (%llu), from number %llu",
+		  o->clients ? "%llu, from number %llu"
+			     : "new for each exchange (%llu), from number %llu",
 		  as_ull(o->clients), as_ull(o->first_client));
 	print_row(out, "exchanges", "%llu in %.3f s", as_ull(c->exchanges), r->seconds);
 	print_row(out, "rate", "%.1f exchanges/s", load_rate(r));

@@ -38,12 +38,12 @@ static const char usage[] =
 	"                     /run/kea/kea4-ctrl-socket; of a client /run/usher/client-eth0.sock, of a\n"
 	"                     gate /run/usher/gate.sock)\n"
 	"  -i, --interface I  the client of this interface\n"
-	"  -j, --json         the answer as it came\n"
+	"  -j, --json         print the answer as JSON\n"
 	"  -t, --timeout S    seconds to wait (10)\n"
 	"  -V, --version      the version\n"
 	"  help               the commands of the server, or of the program named; help COMMAND: one\n"
-	"  list-commands      the commands that the other end has\n"
-	"  console            of a gate: every line is Lua that its workers run\n";
+	"  list-commands      the commands of the running program\n"
+	"  console            of a gate: its workers run every line as Lua\n";
 
 /* Of an answer: a configuration, a page of leases. */
 #define ANSWER_BYTES ((size_t)1 << 30)
@@ -288,7 +288,7 @@ static int print_answer(const struct ctl *c, const struct buf *in)
 	arena_init(&a);
 	if (json_parse(span_of(in->p, in->len), &o, &a, &answer, &err) < 0) {
 		arena_fini(&a);
-		return print_failure("the answer is no JSON", err.text);
+		return print_failure("the answer is not JSON", err.text);
 	}
 	(void)json_get_int(answer, "result", &result);
 	if (result == CONTROL_UNSUPPORTED && !c->json && ctl_nearest(c->program, c->command))
@@ -355,7 +355,7 @@ static int run_line(void *ctx, const char *line)
 static int run_console(struct ctl *c)
 {
 	if (!c->gate)
-		return print_failure("console", "of a gate only: usherctl gate console");
+		return print_failure("console", "only a gate has a console: usherctl gate console");
 	c->show = ctl_show_workers;
 	return ctl_console(run_line, c);
 }

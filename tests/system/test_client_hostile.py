@@ -409,7 +409,7 @@ def _elsewhere(s):
     s.offer(q)
     s.ack(s.requested())
     s.bound()
-    s.c.wait_error("interface br7 has the address, too")
+    s.c.wait_error("interface br7 has the address too")
     s.cli.ip("link", "del", "br7")
 
 

@@ -330,7 +330,7 @@ static struct json *command_events(struct driver *d, const struct json *args, st
 	(void)d;
 	(void)args;
 	*ret_subscribe = true;
-	return control_answer(a, CONTROL_OK, "a message for each event from now on");
+	return control_answer(a, CONTROL_OK, "each event will be sent as a message");
 }
 
 static struct json *command_list(struct driver *d, const struct json *args, struct arena *a,

@@ -74,7 +74,7 @@ static void answer_request(struct conn *c, struct span text)
 	arena_init(&a);
 	buf_init(&out);
 	if (json_parse(text, &o, &a, &request, &err) < 0)
-		reply = control_answer(&a, CONTROL_ERROR, "request is no JSON: %s", err.text);
+		reply = control_answer(&a, CONTROL_ERROR, "the request is not JSON: %s", err.text);
 	else
 		reply = c->control->owner.answer(c->control->owner.ctx, request, &a, &subscribe);
 	if (reply)

@@ -128,7 +128,7 @@ void driver_applied(void *ctx, const struct apply_reply *r)
 		d->reconcile.due |= d->configure_failed && r->result != -ENODEV;
 	}
 	if (r->kind == APPLY_SET_ADDRESS && r->elsewhere[0]) {
-		(void)snprintf(text, sizeof(text), "interface %.15s has the address, too",
+		(void)snprintf(text, sizeof(text), "interface %.15s has the address too",
 			       r->elsewhere);
 		driver_error_text(d, "set-address", text);
 	}

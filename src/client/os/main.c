@@ -227,7 +227,7 @@ static int open_control(struct driver *d, const struct client_opts *o, char path
 	if (r == 0)
 		return 0;
 	if (r == -EADDRINUSE) {
-		print_problem(path, "another client is at work there");
+		print_problem(path, "another client is running there");
 		return r;
 	}
 	/* a file system that cannot be written does not keep a host from its address */
@@ -313,8 +313,8 @@ static int check_interface(struct driver *d, const struct client_opts *o)
 	if (r == 0)
 		r = link_usable(&d->watch.now);
 	if (r < 0)
-		print_problem(o->iface,
-			      r == -EPROTONOSUPPORT ? "no Ethernet with ARP" : usher_strerror(r));
+		print_problem(o->iface, r == -EPROTONOSUPPORT ? "it is not an Ethernet with ARP"
+							      : usher_strerror(r));
 	return r;
 }
 
@@ -343,7 +343,7 @@ static int prepare_client(struct driver *d, struct apply *a, const struct client
 		return DRIVER_EXIT_FAILED;
 	r = o->pid_file ? write_pid(o->pid_file) : 0;
 	if (r < 0)
-		print_problem(o->pid_file, r == -EEXIST ? "is not a pid file; it is left alone"
+		print_problem(o->pid_file, r == -EEXIST ? "is not a pid file and is not overwritten"
 							: usher_strerror(r));
 	*ret_pid_file = r == 0;
 	return 0;

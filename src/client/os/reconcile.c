@@ -81,14 +81,13 @@ static void repair_routes(struct driver *d, const struct netconf_diff *diff)
 
 	if (!take_repair(r, driver_now())) {
 		if (r->n_repairs == REPAIRS_MAX + 1)
-			driver_error_text(
-				d, "routes",
-				"they vanish again and again; they stay as they are for a minute");
+			driver_error_text(d, "routes",
+					  "they vanish repeatedly; the client waits for a minute");
 		return;
 	}
 	r->n_repaired++;
 	(void)snprintf(text, sizeof(text),
-		       "%u were absent, %u were not the lease's; they were set again",
+		       "%u were absent, %u were not of the lease; this was corrected",
 		       diff->n_missing, diff->n_stale);
 	driver_error_text(d, "routes", text);
 	driver_set_routes(d, &d->client.lease);

@@ -300,7 +300,7 @@ static int build_tables(struct server *srv, struct snapshot *s, const struct con
 	if (r == 0)
 		r = build_pools(srv, s, cfg);
 	if (r < 0) {
-		(void)config_error_set(&e, NULL, r, "configuration cannot be put to work: %s",
+		(void)config_error_set(&e, NULL, r, "configuration cannot be applied: %s",
 				       usher_strerror(r));
 		sink_add(sink, &e);
 	}

@@ -63,7 +63,7 @@ static int read_one(struct parameters *p, const struct json *v, struct config_er
 	} else {
 		return refuse_parameter(
 			err, &v->key_pos,
-			"there are only the parameters script, instructions, memory-mb, on-error");
+			"the only parameters are script, instructions, memory-mb and on-error");
 	}
 	return 0;
 }

@@ -35,7 +35,7 @@ static void check_listen(struct absent *a, const struct config_interface *c)
 		return;
 	if (!i) {
 		(void)snprintf(text, sizeof(text),
-			       "interface '%s' does not exist: nobody is served there", c->name);
+			       "interface '%s' does not exist: no client is served there", c->name);
 		report_absent(a, &c->pos, text);
 		return;
 	}
@@ -43,7 +43,7 @@ static void check_listen(struct absent *a, const struct config_interface *c)
 		if (!c->addr || i->addrs[k].addr == c->addr)
 			return;
 	(void)snprintf(text, sizeof(text),
-		       "interface '%s' has no address%s%s: nobody is served there", c->name,
+		       "interface '%s' has no address%s%s: no client is served there", c->name,
 		       c->addr ? " " : "", c->addr ? ip_text(c->addr, ip) : "");
 	report_absent(a, &c->pos, text);
 }

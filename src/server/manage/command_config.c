@@ -319,7 +319,7 @@ struct json *command_config_write(struct command *c)
 				    c->d->o.config_file);
 	real = realpath(path, NULL); /* a symbolic link is followed */
 	if (!is_replaceable(real ? real : path))
-		return command_fail(c, "%s is there, and is no configuration file", path);
+		return command_fail(c, "%s exists and is not a configuration file", path);
 	if (real)
 		path = arena_printf(c->arena, "%s", real);
 	s = server_snapshot(&c->d->srv);

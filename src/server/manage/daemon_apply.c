@@ -31,7 +31,7 @@ void daemon_apply_log(struct server_daemon *d, const struct config *cfg)
 					     cfg->loggers[i].debuglevel};
 	r = log_configure(d->srv.log, rules, n, d->o.debug);
 	if (r < 0)
-		(void)config_error_set(&w, NULL, r, "loggers stay as they were: %s",
+		(void)config_error_set(&w, NULL, r, "the loggers were not changed: %s",
 				       usher_strerror(r));
 	if (r < 0)
 		daemon_warn(d, &w);

@@ -69,8 +69,8 @@ static void warn_missing(struct server_daemon *d, const struct config_control_so
 	const struct json_pos *at = &s->node->pos;
 
 	log_msg(d->srv.log, LOG_DHCP4_CONFIG_WARNING,
-		"%s%s%u:%u: control socket %s cannot be opened: %s; it is tried again", at->file,
-		at->file[0] ? ":" : "", at->line, at->col, s->path, usher_strerror(r));
+		"%s%s%u:%u: control socket %s cannot be opened: %s; the server will retry",
+		at->file, at->file[0] ? ":" : "", at->line, at->col, s->path, usher_strerror(r));
 }
 
 void daemon_channels_check(const struct server_daemon *d, const struct config *cfg,

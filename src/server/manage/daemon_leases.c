@@ -96,7 +96,7 @@ static const char *failure_reason(int r, const struct journal_load_stats *st)
 	if (r == -EMLINK)
 		return "it is a symbolic link, and there are files of a clean-up beside the link: move them beside its target";
 	if (r == -ENOENT)
-		return "the symbolic link or the directory leads to nothing";
+		return "the target of the symbolic link or the directory does not exist";
 	return st->first_bad_why[0] ? st->first_bad_why : usher_strerror(r);
 }
 
@@ -115,7 +115,7 @@ static void report_load(struct server_daemon *d, const char *path, int r,
 			(unsigned long long)st->rows);
 	else
 		log_msg(d->srv.log, LOG_USHER_LEASES_LOADING,
-			"%s is still being loaded; until then only what needs no lease is answered",
+			"%s is still being loaded; only messages that need no lease are answered",
 			path);
 }
 

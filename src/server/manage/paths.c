@@ -84,8 +84,8 @@ static void refuse_path(struct place *p, const struct json_pos *pos, const char 
 
 	(void)config_error_set(
 		&err, pos, -USHER_E_CONFIG,
-		"%s %s: this requester may only name files below %s (others: root, the server's user, "
-		"the configuration file, or -X)",
+		"%s %s: this requester may name only files below %s (not restricted: root, the "
+		"server's user, the configuration file, or -X)",
 		what, path, config_dir(kind));
 	p->c->problem(p->c->ctx, &err);
 	p->n++;

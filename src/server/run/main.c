@@ -35,7 +35,7 @@ static const char usage[] =
 	"  -c FILE   serve with this configuration (Kea's), in the foreground\n"
 	"  -d        debug log and packet traces on stdout\n"
 	"  -t FILE   check a configuration as a start would, hook libraries included\n"
-	"  -T FILE   the same (Kea has two depths)\n"
+	"  -T FILE   alias of -t (Kea distinguishes two depths)\n"
 	"  -p PORT   server port (67)\n"
 	"  -P PORT   client port (68)\n"
 	"  -r, -w    answer a recorded capture on its own clock\n"
@@ -162,7 +162,7 @@ static bool parse_port(const char *s, uint16_t *ret)
 	unsigned long v = strtoul(s, &end, 10);
 
 	if (!*s || *end || v == 0 || v > 65535) {
-		(void)fprintf(stderr, "usher-server: '%s' is no port (1 to 65535)\n", s);
+		(void)fprintf(stderr, "usher-server: '%s' is not a port (1 to 65535)\n", s);
 		return false;
 	}
 	*ret = (uint16_t)v;
@@ -232,7 +232,7 @@ static int parse_args(int argc, char **argv, struct args *a)
 		}
 	}
 	if (optind < argc) {
-		(void)fprintf(stderr, "usher-server: '%s' is not understood\n%s", argv[optind],
+		(void)fprintf(stderr, "usher-server: unknown argument '%s'\n%s", argv[optind],
 			      usage);
 		return EXIT_USAGE;
 	}

@@ -110,7 +110,8 @@ enum verdict process_decline(struct exchange *x)
 	/* leases4_committed receives the lease in its present state */
 	if (lease_db_get(exchange_server(x)->db, addr, &x->pkt.arena, l, NULL) == 0)
 		x->lease = l;
-	EXCHANGE_LOG(x, LOG_DHCP4_DECLINE_LEASE, "address %s was declined and rests for %u seconds",
-		     ip_text(addr, ip), x->cfg->decline_probation_s);
+	EXCHANGE_LOG(x, LOG_DHCP4_DECLINE_LEASE,
+		     "address %s was declined and is not used for %u seconds", ip_text(addr, ip),
+		     x->cfg->decline_probation_s);
 	return end_silently(x, &change, DROP_DECLINE_DONE);
 }

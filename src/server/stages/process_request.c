@@ -70,12 +70,12 @@ static enum verdict without_subnet(struct exchange *x, const struct request *q)
 		return exchange_drop(x, DROP_NO_SUBNET);
 	case REQUEST_INIT_REBOOT:
 		return nak_if(x, is_authoritative(x), DROP_NO_SUBNET,
-			      "client is on no network of ours");
+			      "client is on none of the configured networks");
 	case REQUEST_SELECTING:
 	case REQUEST_RENEWING:
 		break;
 	}
-	return response_nak(x, "client is on no network of ours");
+	return response_nak(x, "client is on none of the configured networks");
 }
 
 /* Finds the candidate that allows the address, also by a reservation alone. */

@@ -25,7 +25,7 @@ static enum verdict server_decline(struct exchange *x)
 	if (lease_db_assign(srv->db, &stored, &who, &change) == 0 &&
 	    lease_db_decline(srv->db, x->lease->addr, &who, x->cfg->decline_probation_s, &change) ==
 		    0) {
-		EXCHANGE_LOG(x, LOG_DHCP4_DECLINE_LEASE, "address %s is in use by a stranger",
+		EXCHANGE_LOG(x, LOG_DHCP4_DECLINE_LEASE, "address %s is in use by another host",
 			     ip_text(x->lease->addr, ip));
 		(void)exchange_hook(x, HOOK_LEASE4_SERVER_DECLINE, x->lease, NULL);
 	}
@@ -68,7 +68,7 @@ static enum verdict drop_refused(struct exchange *x)
 	struct lease holder;
 
 	if (lease_store_refused(s, x->wait_seq, &holder))
-		TRACE(x, "row %llu was refused: another server gave %s away",
+		TRACE(x, "row %llu was refused: another server leased %s",
 		      (unsigned long long)x->wait_seq, ip_text(holder.addr, ip));
 	return exchange_drop(x, DROP_NO_LEASE);
 }

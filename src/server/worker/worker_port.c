@@ -17,7 +17,7 @@
 /* --- reading ---------------------------------------------------------------------------------- */
 
 /*
- * Looks at the receive queue of a port now and then, where batch after batch does not empty it.
+ * Checks the receive queue of a port at intervals, where batch after batch does not empty it.
  * Dropping costs a tenth of answering, so the queue stays short, and renewals are not lost behind
  * it.
  */
@@ -35,7 +35,7 @@ static cold_fn void measure_port(struct port *p)
 		p->shed = SHED_NOTHING;
 	if (!was && p->shed != SHED_NOTHING)
 		log_msg(p->w->srv->log, LOG_DHCP4_PACKET_QUEUE_FULL,
-			"interface %d: more packets come than can be answered, DISCOVERs are dropped",
+			"interface %d: too many packets arrive to be answered; DISCOVERs are dropped",
 			p->ifindex);
 }
 

@@ -254,7 +254,7 @@ static void test_garbage(void **state)
 	(void)state;
 	world_open(&w, (struct channel_opts){0});
 	assert_int_equal(ask(&w, "GET / HTTP/1.1\r\n\r\n", "invalid JSON"), 1);
-	assert_int_equal(ask(&w, "[ 1 ]", "a command is a map"), 1);
+	assert_int_equal(ask(&w, "[ 1 ]", "a command must be a map"), 1);
 	assert_int_equal(ask(&w, "{ command }", "line 1, column 3"), 1);
 	assert_int_equal(ask(&w, "{} {}", "invalid JSON"), 1);
 	assert_int_equal(ask(&w, "{ \"a\": 1, \"a\": 2 }", "invalid JSON"), 1);
@@ -288,7 +288,7 @@ static void test_all_problems(void **state)
 	assert_int_equal(ask(&w, "{ \"a\": no,\n \"b: 1,\n", "invalid JSON at line 1, column 8"),
 			 1);
 	assert_int_equal(ask(&w, "{ \"a\": no, \"b\": [",
-			     "timeout: no whole request came in time: line 1, column 8"),
+			     "timeout: no complete request arrived in time: line 1, column 8"),
 			 1);
 	fd = dial(); /* octets behind the end, in another piece */
 	assert_int_equal(send(fd, "{}", 2, MSG_NOSIGNAL), 2);
