@@ -261,11 +261,6 @@ int log_least_debuglevel(void)
 	return least;
 }
 
-const char *log_id_name(enum log_id id)
-{
-	return ids[id].name;
-}
-
 /* Replaces control characters: text of strangers must not make two lines of one. */
 static void clean_line(char *s)
 {

@@ -99,7 +99,6 @@ void log_start_threads(struct log *log);
 void log_flush(struct log *log, int64_t timeout_ns);
 /* Lines lost because a sink was blocked. */
 uint64_t log_lost(struct log *log);
-const char *log_id_name(enum log_id id);
 /* The least debuglevel that shows any message of severity DEBUG. */
 int log_least_debuglevel(void);
 /* The number of a facility's name ("local0"), -1: unknown. */
