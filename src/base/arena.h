@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Bump allocators. A *fixed* arena lives in memory of the caller's and never grows: it serves
- * the packet path, one a packet slot, reset after the verdict; when it is full, allocation
- * gives NULL. A *growing* arena chains heap blocks: it serves configurations, which are built
+ * Bump allocators. A *fixed* arena lives in the caller's memory and never grows. It serves the
+ * packet path: each packet slot has one, reset after the verdict. When it is full, allocation
+ * returns NULL. A *growing* arena chains heap blocks: it serves configurations, which are built
  * once and freed whole. One thread at a time.
  */
 #pragma once
@@ -21,9 +21,9 @@ struct arena {
 	struct arena_block *blocks; /* of a growing arena, newest first */
 };
 
-/* A fixed arena over buf[cap]; borrows buf. */
+/* Initialises a fixed arena over buf[cap]; borrows buf. */
 void arena_init_fixed(struct arena *a, void *buf, size_t cap);
-/* A growing arena; takes no memory until the first allocation. */
+/* Initialises a growing arena, which takes no memory until the first allocation. */
 void arena_init(struct arena *a);
 /* Frees the blocks of a growing arena, and makes it empty. */
 void arena_free_blocks(struct arena *a);
@@ -40,7 +40,8 @@ static inline void arena_reset(struct arena *a)
 /* Frees the blocks of a growing arena. Accepts zeroed objects. */
 void arena_fini(struct arena *a);
 
-/* A place in a fixed arena, to give back all that is allocated behind it. */
+/* Returns the current position of a fixed arena. arena_rewind() releases everything allocated
+ * behind it. */
 static inline size_t arena_mark(const struct arena *a)
 {
 	return a->used;
@@ -52,22 +53,25 @@ static inline void arena_rewind(struct arena *a, size_t mark)
 		a->used = mark;
 }
 
-/* n octets aligned for any type, not cleared. NULL when a fixed arena is full or memory is out. */
+/* Returns n octets aligned for any type, not cleared. NULL when a fixed arena is full or memory is
+ * out. */
 void *arena_alloc(struct arena *a, size_t n) must_check;
-/* Gives back all but the first n octets of the newest allocation, which p is. */
+/* Gives back the newest allocation p but for its first n octets. */
 void arena_trim(struct arena *a, void *p, size_t n);
-/* Rewinds to mark and moves p[n], which lies behind it, there. */
+/* Rewinds to mark and moves the octets p[n], which lie behind it, there. Returns their new
+ * address. */
 void *arena_keep(struct arena *a, size_t mark, const void *p, size_t n) must_check;
-/* The same as arena_alloc, cleared. */
+/* Returns n cleared octets aligned for any type. NULL when a fixed arena is full or memory is
+ * out. */
 void *arena_zalloc(struct arena *a, size_t n) must_check;
-/* count * size, cleared, with the multiplication checked. */
+/* Returns count * size cleared octets. NULL also when the product overflows. */
 void *arena_calloc(struct arena *a, size_t count, size_t size) must_check;
-/* Copy of n octets at p. */
+/* Returns a copy of the n octets at p. */
 void *arena_memdup(struct arena *a, const void *p, size_t n) must_check;
-/* Copy of s with a NUL behind it. */
+/* Returns a copy of the n octets at s with a NUL behind it. */
 char *arena_strndup(struct arena *a, const char *s, size_t n) must_check;
 char *arena_strdup(struct arena *a, const char *s) must_check;
-/* printf into the arena. */
+/* Returns the formatted text, in the arena. */
 char *arena_printf(struct arena *a, const char *fmt, ...) printf_like(2, 3) must_check;
 
 #define arena_new(a, type)	((type *)arena_zalloc((a), sizeof(type)))

@@ -18,8 +18,8 @@ struct buf {
 };
 
 void buf_init(struct buf *b);
-/* Initialises the buffer over memory of the caller (cap > 0), used as long as it is enough: short
- * texts need no malloc. */
+/* Initialises the buffer over memory of the caller (cap > 0). It is used as long as it is enough:
+ * short texts need no malloc. */
 void buf_init_over(struct buf *b, char *mem, size_t cap);
 void buf_fini(struct buf *b);
 void buf_reset(struct buf *b);		       /* keeps the memory */
@@ -28,7 +28,7 @@ void buf_add(struct buf *b, const void *p, size_t n);
 void buf_str(struct buf *b, const char *s);
 void buf_char(struct buf *b, char c);
 void buf_printf(struct buf *b, const char *fmt, ...) printf_like(2, 3);
-/* Lower-case hex, with sep between octets if sep is not NUL. */
+/* Appends lower-case hex digits, with sep between octets if sep is not NUL. */
 void buf_hex(struct buf *b, struct span s, char sep);
-/* The text, moved out to be freed by the caller; never NULL unless failed. */
+/* Moves the text out, to be freed by the caller. NULL only when `failed` is set. */
 char *buf_take(struct buf *b) must_check;

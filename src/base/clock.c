@@ -36,8 +36,8 @@ static int64_t coarse_wall(void *ctx)
 	return read_ns(CLOCK_REALTIME_COARSE);
 }
 
-/* There is no coarse CLOCK_BOOTTIME: a hold lives on through a suspend, which costs nobody
- * anything. */
+/* Reads CLOCK_MONOTONIC_COARSE, because there is no coarse CLOCK_BOOTTIME. A hold therefore
+ * outlives a suspended machine, which costs nobody anything. */
 static int64_t coarse_mono(void *ctx)
 {
 	(void)ctx;

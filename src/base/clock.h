@@ -27,7 +27,7 @@ static inline int64_t clock_mono_ns(const struct clock_src *c)
 	return c->mono_ns(c->ctx);
 }
 
-/* Seconds since the epoch. */
+/* Returns seconds since the epoch. */
 static inline int64_t clock_wall_s(const struct clock_src *c)
 {
 	return clock_wall_ns(c) / NS_PER_S;
@@ -35,8 +35,8 @@ static inline int64_t clock_wall_s(const struct clock_src *c)
 
 /* The machine's own clock. */
 extern const struct clock_src clock_system;
-/* The same as of the last tick, a few milliseconds ago at most, at a fifth of the price: for
- * leases, which count seconds, and are asked for the time several times a packet. */
+/* The machine's own clock as of the last tick, a few milliseconds ago at most, at a fifth of the
+ * cost. It serves leases, which count seconds and need the time several times a packet. */
 extern const struct clock_src clock_coarse;
 
 /* A clock that is set by hand: wall and mono both move with virtual_clock_set. */

@@ -2,9 +2,10 @@
 /*
  * Bounded cursors over octets, the only place that indexes packet data.
  *
- * struct rd reads: once a read would pass the end the cursor is `bad`, every later read gives
- * zeros or empty spans, and the caller checks once at the end. struct wr writes likewise: a write
- * that does not fit sets `bad` and writes nothing. Neither allocates; both borrow the buffer.
+ * struct rd reads: once a read would pass the end the cursor is `bad`, every later read gives zeros
+ * or empty spans, and the caller checks once at the end. struct wr writes: a write that does not
+ * fit sets `bad` and writes nothing, and so do all later writes. Neither allocates; both borrow the
+ * buffer.
  */
 #pragma once
 
@@ -95,7 +96,7 @@ static inline void rd_copy(struct rd *r, void *out, size_t n)
 		memset(out, 0, n);
 }
 
-/* A cursor over the next n octets, which this one skips. Bad if they are not there. */
+/* Returns a cursor over the next n octets and skips them in r. It is bad if they are not there. */
 static inline struct rd rd_sub(struct rd *r, size_t n)
 {
 	struct span s = rd_bytes(r, n);
@@ -125,7 +126,7 @@ static inline size_t wr_left(const struct wr *w)
 	return w->bad ? 0 : w->cap - w->len;
 }
 
-/* Room for n octets to be filled by the caller, or NULL (and bad). */
+/* Returns room for n octets to be filled by the caller, or NULL (and sets bad). */
 static inline uint8_t *wr_room(struct wr *w, size_t n)
 {
 	uint8_t *p;

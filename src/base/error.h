@@ -14,5 +14,6 @@ enum usher_error {
 	USHER_E_END_
 };
 
-/* The text of a negative result (ours or errno's). Never NULL; static storage or thread-local. */
+/* Returns the text of a negative result (ours or errno's). Never NULL; static storage or
+ * thread-local. */
 const char *usher_strerror(int result);

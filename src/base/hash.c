@@ -6,7 +6,7 @@
 
 #include <endian.h>
 
-static inline uint64_t rotl(uint64_t x, int b)
+static inline uint64_t rotate_word(uint64_t x, int b)
 {
 	return x << b | x >> (64 - b);
 }
@@ -18,15 +18,15 @@ struct sip {
 static inline void sip_round(struct sip *s)
 {
 	s->v0 += s->v1;
-	s->v1 = rotl(s->v1, 13) ^ s->v0;
-	s->v0 = rotl(s->v0, 32);
+	s->v1 = rotate_word(s->v1, 13) ^ s->v0;
+	s->v0 = rotate_word(s->v0, 32);
 	s->v2 += s->v3;
-	s->v3 = rotl(s->v3, 16) ^ s->v2;
+	s->v3 = rotate_word(s->v3, 16) ^ s->v2;
 	s->v0 += s->v3;
-	s->v3 = rotl(s->v3, 21) ^ s->v0;
+	s->v3 = rotate_word(s->v3, 21) ^ s->v0;
 	s->v2 += s->v1;
-	s->v1 = rotl(s->v1, 17) ^ s->v2;
-	s->v2 = rotl(s->v2, 32);
+	s->v1 = rotate_word(s->v1, 17) ^ s->v2;
+	s->v2 = rotate_word(s->v2, 32);
 }
 
 static inline uint64_t load_le4(const uint8_t *p)
@@ -45,7 +45,7 @@ static inline uint64_t load_le8(const uint8_t *p)
 	return le64toh(v);
 }
 
-/* 1 to 7 octets. */
+/* Loads the last 1 to 7 octets. */
 static inline uint64_t load_tail(const uint8_t *p, size_t n)
 {
 	if (n >= 4)
@@ -83,7 +83,7 @@ uint64_t hash_bytes(const struct hash_key *key, struct span in)
 	return s.v0 ^ s.v1 ^ s.v2 ^ s.v3;
 }
 
-/* Multiplication and folding, eight octets at a time; the constants are odd and have no pattern. */
+/* Multiplies and folds, eight octets at a time; the constants are odd and have no pattern. */
 uint64_t hash_open(struct span in)
 {
 	uint64_t h = 0x9e3779b97f4a7c15ULL ^ in.n;

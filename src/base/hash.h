@@ -13,9 +13,9 @@ struct hash_key {
 };
 
 uint64_t hash_bytes(const struct hash_key *key, struct span s);
-/* Without a secret, and fast: for tables into which strangers can put nothing. */
+/* Returns a fast hash without a secret, for tables that strangers cannot add keys to. */
 uint64_t hash_open(struct span s);
-/* A cheap mix for values that strangers cannot choose freely (addresses, small integers). */
+/* Mixes values that strangers cannot choose freely (addresses, small integers), at low cost. */
 static inline uint32_t hash_u32(uint32_t x)
 {
 	x ^= x >> 16;

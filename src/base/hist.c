@@ -33,7 +33,7 @@ void hist_record(struct hist *h, uint64_t v)
 		h->max = v;
 }
 
-/* The largest value that bucket i counts. */
+/* Returns the largest value that bucket i counts. */
 static uint64_t bucket_end(unsigned i)
 {
 	unsigned row = i < HIST_SUB ? 0 : i / (HIST_SUB / 2) - 1;

@@ -25,7 +25,7 @@ struct hist {
 void hist_reset(struct hist *h);
 void hist_record(struct hist *h, uint64_t v);
 /*
- * The smallest value that at least the share p (0 to 1) of the records does not exceed: the upper
- * end of its bucket, never above max. 0 of an empty histogram.
+ * Returns the smallest value that at least the share p (0 to 1) of the records does not exceed: the
+ * upper end of its bucket, never above max. 0 of an empty histogram.
  */
 uint64_t hist_percentile(const struct hist *h, double p);

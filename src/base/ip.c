@@ -57,7 +57,7 @@ static int hex_digit(char c)
 	return -1;
 }
 
-/* With separators: groups of one or two digits. */
+/* Parses groups of one or two digits with separators between them. */
 static int hex_parse_groups(const char *s, size_t n, char sep, uint8_t *out, size_t cap)
 {
 	size_t len = 0;

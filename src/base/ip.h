@@ -14,14 +14,14 @@ enum { IP_TEXT_LEN = 16 };
 int ip_parse(const char *s, size_t n, uint32_t *ret_addr) must_check;
 /* Writes the text (NUL ended) into out[IP_TEXT_LEN] and returns out. */
 char *ip_text(uint32_t addr, char out[IP_TEXT_LEN]);
-/* The mask of a prefix length 0..32. */
+/* Returns the mask of a prefix length 0..32. */
 static inline uint32_t ip_mask(unsigned len)
 {
 	return len == 0 ? 0 : 0xffffffffU << (32 - len);
 }
 
 /*
- * Hex text to octets: "01:ab", "01ab", "0x01ab"; colons need whole pairs or single digits
+ * Parses hex text into octets: "01:ab", "01ab", "0x01ab". Colons need whole pairs or single digits
  * between them. Writes at most cap octets. Returns the count, or -USHER_E_SYNTAX, -USHER_E_NOSPACE.
  */
 int hex_parse(const char *s, size_t n, uint8_t *out, size_t cap) must_check;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Log lines to stdout, stderr, syslog and files. One mutex keeps lines whole, and is held for no
- * write: each sink has a queue and a thread of its own (log_queue.h), where log_start_threads() was
- * called. Without, a sink that is not ready (poll says so) loses the line. Lost lines are counted.
- * route[id] is the rule of each message, worked out when configured, so log_on() is one load.
+ * Log lines to stdout, stderr, syslog and files. One mutex keeps lines whole and is held during no
+ * write: each sink has a queue and a thread of its own (log_queue.h) after log_start_threads().
+ * Without threads, a sink that is not ready (by poll) loses the line. Lost lines are counted.
+ * route[id] is the rule of each message, computed when configured, so log_on() is one load.
  */
 #include "base/log.h"
 
@@ -64,7 +64,7 @@ static const struct {
 #undef LOG_ID
 };
 
-/* Kea's debug levels of its messages; the others of severity DEBUG have level 0. */
+/* Returns Kea's debug level of a message; the other messages of severity DEBUG have level 0. */
 static int debug_level(enum log_id id)
 {
 	enum { HANDLING = 15, BASIC = 40, DETAIL = 50 };
@@ -81,7 +81,7 @@ static const char *const severity_names[] = {"DEBUG", "INFO", "WARN", "ERROR", "
 /* The messages about the daemon itself, which Kea logs as "kea-dhcp4.dhcp4". */
 static const char own_logger[] = "dhcp4";
 
-/* Does a rule for `rule` ("kea-dhcp4.leases") cover the logger "<root>.<name>"? */
+/* Returns whether a rule for `rule` ("kea-dhcp4.leases") covers the logger "<root>.<name>". */
 static bool rule_covers(const char *root, const char *rule, const char *name)
 {
 	size_t n = strlen(root);
@@ -227,8 +227,8 @@ void log_reopen(struct log *log)
 	(void)pthread_mutex_unlock(&log->lock);
 }
 
-/* Without the lock, which whoever logs wants: only the caller's thread changes the list of
- * sinks. */
+/* Works without the lock, which every logging thread takes: only the caller's thread changes the
+ * list of sinks. */
 void log_flush(struct log *log, int64_t timeout_ns)
 {
 	for (size_t i = 0; i < log->n_sinks; i++)
@@ -261,7 +261,7 @@ int log_least_debuglevel(void)
 	return least;
 }
 
-/* Replaces control characters: text of strangers must not make two lines of one. */
+/* Replaces control characters: text from strangers must not split a line in two. */
 static void clean_line(char *s)
 {
 	for (; *s; s++)
@@ -269,7 +269,8 @@ static void clean_line(char *s)
 			*s = '?';
 }
 
-/* "2026-11-20 12:00:00.123 " into out; the second is rendered when it changes. With lock. */
+/* Writes "2026-11-20 12:00:00.123 " to out; the text of the second is rendered when it changes.
+ * Called with the lock. */
 static void write_stamp(struct log *log, int64_t now, char out[STAMP_LEN])
 {
 	time_t sec = (time_t)(now / NS_PER_S);
@@ -288,14 +289,15 @@ static void write_stamp(struct log *log, int64_t now, char out[STAMP_LEN])
 	out[STAMP_LEN - 1] = ' ';
 }
 
-/* the daemon's own words (a refused reload) are few, and each is meant for somebody */
+/* Returns whether repetitions of a message are limited. The daemon's own messages (a refused
+ * reload) are few, and each is meant for somebody. */
 static bool is_limited(enum log_id id)
 {
 	return ids[id].severity >= LOG_SEV_WARN && ids[id].logger[0];
 }
 
-/* A fault must not flood the log. False: this line is held back. *ret_before: how many were. With
- * lock. */
+/* Checks whether a message may be written: a fault must not flood the log. False: this line is held
+ * back. *ret_before: the number held back before it. Called with the lock. */
 static bool may_repeat(struct log *log, enum log_id id, uint32_t *ret_before)
 {
 	struct repeats *r = &log->repeats[id];
@@ -340,7 +342,8 @@ struct message {
 	struct log_record record;
 };
 
-/* The line of a sink; *ret: its octets, in `buf` if it has a pattern. */
+/* Formats the line of a sink. Returns its length; *ret: its octets, in `buf` if the sink has a
+ * pattern. */
 static size_t format_line(struct log_sink *s, const struct message *m, char *buf, const char **ret)
 {
 	if (s->pattern) {
@@ -385,7 +388,7 @@ struct held_line {
 
 enum { HELD_MAX = 1 << 20 };
 
-/* With lock. */
+/* Keeps a line until log_release() or log_forget(). Called with the lock. */
 static void hold_line(struct log *log, const struct message *m, int64_t now)
 {
 	struct held_line h = {now, m->id, m->n, m->head};
@@ -398,7 +401,7 @@ static void hold_line(struct log *log, const struct message *m, int64_t now)
 	buf_add(&log->held, m->line, m->n);
 }
 
-/* Completes a message and writes it. With lock. */
+/* Completes a message and writes it. Called with the lock. */
 static void write_message(struct log *log, char line[LOG_LINE], struct message *m, int64_t now,
 			  bool also_stdout)
 {

@@ -40,7 +40,7 @@ struct out {
 	size_t n, cap;
 };
 
-static void put(struct out *o, const char *s, size_t n)
+static void put_octets(struct out *o, const char *s, size_t n)
 {
 	size_t left = o->cap - o->n;
 
@@ -74,8 +74,8 @@ static void set_text(struct log_pattern *p, struct part *t, const char *s, size_
 		p->failed = true;
 }
 
-/* %q, %Q and %s of a time become marks: strftime knows no fractions, and takes each time for a
- * local one. */
+/* Sets the format of a time. %q, %Q and %s become marks: strftime knows no fractions, and takes
+ * each time for a local one. */
 static void set_time(struct log_pattern *p, struct part *t, const char *s, size_t n)
 {
 	if (!t)
@@ -118,7 +118,7 @@ static size_t number(const char **s)
 	return n;
 }
 
-static struct conversion scan(const char *s)
+static struct conversion scan_conversion(const char *s)
 {
 	struct conversion c = {0};
 	const char *close;
@@ -142,7 +142,7 @@ static struct conversion scan(const char *s)
 	return c;
 }
 
-/* "%5%" is no conversion of log4cplus, "%%" is. */
+/* Returns whether log4cplus has this conversion: "%%", for example, but not "%5%". */
 static bool is_known(const struct conversion *c)
 {
 	static const char known[] = "DdpcmnitTrhHxXE%";
@@ -151,7 +151,7 @@ static bool is_known(const struct conversion *c)
 	       (c->kind != '%' || (!c->left && !c->min && !c->max));
 }
 
-/* Text that is the same in every line. NULL: it is not. */
+/* Returns a text that every line has unchanged. NULL: it changes. */
 static const char *fixed_text(const struct conversion *c, char buf[256])
 {
 	char name[64];
@@ -221,7 +221,7 @@ struct log_pattern *log_pattern_new(const char *text)
 			text += n;
 			continue;
 		}
-		c = scan(text);
+		c = scan_conversion(text);
 		add_conversion(p, text, &c);
 		text = c.end;
 	}
@@ -247,7 +247,7 @@ void log_pattern_free(struct log_pattern *p)
 void log_pattern_unknown(const char *text, log_pattern_fn fn, void *ctx)
 {
 	while ((text = strchr(text, '%')) != NULL) {
-		struct conversion c = scan(text);
+		struct conversion c = scan_conversion(text);
 
 		if (!is_known(&c) || strchr("xX", c.kind))
 			fn(ctx, c.kind);
@@ -260,7 +260,7 @@ bool log_pattern_has(const char *text, char conversion)
 	struct conversion c = {0};
 
 	while (c.kind != conversion && (text = strchr(text, '%')) != NULL) {
-		c = scan(text);
+		c = scan_conversion(text);
 		text = c.end;
 	}
 	return c.kind == conversion;
@@ -289,7 +289,7 @@ static void put_time(struct out *o, struct part *t, int64_t wall_ns)
 	for (const char *s = t->shown; *s;) {
 		size_t n = strcspn(s, "\001\002\003");
 
-		put(o, s, n);
+		put_octets(o, s, n);
 		s += n;
 		if (!*s)
 			break;
@@ -299,12 +299,12 @@ static void put_time(struct out *o, struct part *t, int64_t wall_ns)
 			(void)snprintf(digits, sizeof(digits), "%03u.%03u", us / 1000, us % 1000);
 		else
 			(void)snprintf(digits, sizeof(digits), "%03u", us / 1000);
-		put(o, digits, strlen(digits));
+		put_octets(o, digits, strlen(digits));
 		s++;
 	}
 }
 
-/* The last n components of a logger's name. */
+/* Returns the last n components of a logger's name. */
 static const char *last_components(const char *name, size_t n)
 {
 	const char *at = name + strlen(name);
@@ -336,9 +336,9 @@ static void put_field(struct out *o, struct part *t, const struct log_record *r)
 		s = t->components ? last_components(r->logger, t->components) : r->logger;
 		break;
 	case 'm':
-		put(o, r->id, strlen(r->id));
-		put(o, " ", 1);
-		put(o, r->text, r->text_len);
+		put_octets(o, r->id, strlen(r->id));
+		put_octets(o, " ", 1);
+		put_octets(o, r->text, r->text_len);
 		return;
 	case 'r':
 		(void)snprintf(digits, sizeof(digits), "%lld",
@@ -351,12 +351,12 @@ static void put_field(struct out *o, struct part *t, const struct log_record *r)
 		(void)snprintf(digits, sizeof(digits), "%llu", (unsigned long long)pthread_self());
 		break;
 	}
-	put(o, s, strlen(s));
+	put_octets(o, s, strlen(s));
 }
 
-/* Widths as in log4cplus: too long a field keeps its end and is not filled, too short a one is
- * filled with blanks. */
-static void fit(struct out *o, size_t from, const struct part *t)
+/* Applies widths as log4cplus does: too long a field keeps its end, too short a one is filled with
+ * blanks. */
+static void fit_width(struct out *o, size_t from, const struct part *t)
 {
 	size_t n = o->n - from;
 	size_t fill;
@@ -385,7 +385,7 @@ size_t log_pattern_line(struct log_pattern *p, const struct log_record *r, char 
 
 		put_field(&o, t, r);
 		if (t->min || t->max)
-			fit(&o, from, t);
+			fit_width(&o, from, t);
 	}
 	if (!o.n || out[o.n - 1] != '\n')
 		out[o.n++] = '\n';

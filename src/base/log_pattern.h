@@ -26,16 +26,16 @@ struct log_record {
 	size_t text_len;
 };
 
-/* NULL when memory is out. Text is borrowed while compiling. */
+/* Compiles a pattern. Text is borrowed while compiling. NULL when memory is out. */
 struct log_pattern *log_pattern_new(const char *text);
 void log_pattern_free(struct log_pattern *p);
-/* Conversions of `text` that are written as they stand, or always empty, because they mean nothing
- * here. */
+/* Called for each conversion of `text` that is written as it stands, or always empty, because it
+ * means nothing here. */
 typedef void (*log_pattern_fn)(void *ctx, char conversion);
 void log_pattern_unknown(const char *text, log_pattern_fn fn, void *ctx);
-/* Does the pattern have this conversion? */
+/* Returns whether the pattern has this conversion. */
 bool log_pattern_has(const char *text, char conversion);
-/* Writes a line that ends with a newline, cut at cap octets. Not by several threads at once: a
- * pattern keeps the time of its last line. Returns the number of octets. */
+/* Writes a line that ends with a newline, cut at cap octets. Returns the number of octets. A
+ * pattern keeps the time of its last line, so only one thread may call this at a time. */
 size_t log_pattern_line(struct log_pattern *p, const struct log_record *r, char *out, size_t cap)
 	must_check;

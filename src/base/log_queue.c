@@ -2,7 +2,7 @@
 /*
  * A ring of lines behind one mutex, which is held for a copy only. Each line is a header and its
  * octets, both wrapped at the end of the ring. The thread takes as many lines as its chunk holds
- * and writes them without the lock. The object is freed by the last of the two who use it.
+ * and writes them without the lock. The object is freed by the last of its two users.
  */
 #include "base/log_queue.h"
 
@@ -60,7 +60,7 @@ static void ring_drop(struct log_queue *q, size_t n)
 	q->used -= n;
 }
 
-/* With mu held: as many lines as one call takes. Their octets. */
+/* Moves as many lines to the chunk as one call takes. Returns their octets. Called with mu held. */
 static size_t take_lines(struct log_queue *q, uint8_t *ret_severity)
 {
 	size_t n = 0;
@@ -88,7 +88,7 @@ static uint64_t count_lines(const char *p, size_t n)
 	return lines;
 }
 
-/* With mu held. */
+/* Writes one chunk of lines; releases mu meanwhile. Called with mu held. */
 static void write_some(struct log_queue *q)
 {
 	uint8_t severity = 0;

@@ -14,22 +14,22 @@
 
 struct log_queue;
 
-/* Writes lines, each with its newline: several at once, of one severity where `apart`. False: they
+/* Writes lines, each with its newline: several at once, but one where `apart` is set. False: they
  * are lost. */
 typedef bool (*log_queue_fn)(void *ctx, uint8_t severity, const char *lines, size_t n);
 
 enum { LOG_QUEUE_BYTES = 256 << 10 };
 
-/* apart: one line a call. NULL: no memory, or no thread. */
+/* Makes a queue and its thread. apart: fn gets one line a call. NULL: no memory, or no thread. */
 struct log_queue *log_queue_new(bool apart, log_queue_fn fn, void *ctx) must_check;
-/* False: no room. Any thread. */
+/* Appends a line. False: there is no room. Called by any thread. */
 bool log_queue_put(struct log_queue *q, uint8_t severity, const char *line, size_t n) must_check;
-/* Waits until all that was put is written, at most so long; not at all for an output that hangs. */
+/* Waits until all queued lines are written, at most timeout_ns. Skips an output that hangs. */
 void log_queue_flush(struct log_queue *q, int64_t timeout_ns);
-/* Lines that the output refused. */
+/* Returns the number of lines that the output refused. */
 uint64_t log_queue_lost(struct log_queue *q);
 /*
- * Has the rest written, and then fini(ctx) called, which frees ctx. Waits for that at most so long;
- * a thread that hangs keeps its queue and ends by itself, or with the process.
+ * Lets the thread write the rest and then call fini(ctx), which frees ctx. Waits for that at most
+ * timeout_ns; a thread that hangs keeps its queue and ends by itself, or with the process.
  */
 void log_queue_close(struct log_queue *q, void (*fini)(void *ctx), int64_t timeout_ns);

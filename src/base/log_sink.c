@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Sinks: descriptors, rotation of files, the threads that write. One that is not ready (poll says
- * so) loses the line, unless it has a thread.
+ * Sinks: descriptors, rotation of files, the threads that write. A sink that is not ready (by poll)
+ * loses the line, unless it has a thread.
  */
 #include "base/log_sink.h"
 
@@ -19,9 +19,9 @@
 #include <syslog.h>
 #include <unistd.h>
 
-/* So long the end of a server may wait for its outputs. */
+/* The longest time that a server waits for its outputs at its end. */
 static const int64_t close_wait_ns = 300 * NS_PER_MS;
-/* So long a configuration waits for a file that is opened. */
+/* The longest time that a configuration waits until a file is open. */
 static const int64_t open_wait_ns = 100 * NS_PER_MS;
 
 static void free_sink(void *sink)
@@ -50,7 +50,7 @@ static int open_file(struct log_sink *s)
 {
 	struct stat st;
 
-	/* a FIFO without a reader is refused, and one whose reader sleeps takes no line: nobody
+	/* a FIFO without a reader is refused, and one whose reader sleeps takes no line: no thread
 	 * waits for it */
 	s->fd = open(s->path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NONBLOCK | O_NOCTTY,
 		     0640);
@@ -178,8 +178,8 @@ bool log_output_same(const struct log_output *a, const struct log_output *b)
 	       same_form(a->pattern, a->facility ? a->facility : LOG_LOCAL0, b);
 }
 
-/* Returns the index of an output's sink among n: two loggers with one file write to it through one
- * descriptor, and rotate it once. form: pattern and facility are equal, too. -1: there is none. */
+/* Returns the index of an output's sink among n, -1: there is none. Two loggers with one file write
+ * to it through one descriptor, and rotate it once. form: compares pattern and facility, too. */
 static int find_sink(struct log_sink *const *sinks, size_t n, const struct log_output *o, bool form)
 {
 	for (size_t i = 0; i < n; i++)
@@ -213,7 +213,7 @@ int log_sink_add(struct log_sink **sinks, size_t *n, const struct log_output *o)
 	return (int)(*n)++;
 }
 
-/* Is it a file that is not open? */
+/* Returns whether a sink is a file that is not open. */
 static bool is_absent(const struct log_sink *s)
 {
 	return s->path && (s->to ? s->to->fd : s->fd) < 0;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * For log.c: where its lines go. A sink is a stream, a file or syslog, with one pattern; two
+ * The targets of the lines of log.c. A sink is a stream, a file or syslog, with one pattern; two
  * outputs to one file or stream with different patterns are two sinks, of which the second writes
  * through `to`.
  */
@@ -38,13 +38,13 @@ void log_sinks_start(struct log_sink *const *sinks, size_t n);
 /* Opens the files. The rules of one that cannot be opened, or not in time, get stdout (bit 0) in
  * their set rule_sinks[n_rules], too. */
 void log_sinks_open(struct log_sink *const *sinks, size_t n, uint16_t *rule_sinks, size_t n_rules);
-/* Closes and frees sinks; waits a moment for their threads. */
+/* Closes and frees sinks; waits up to 300 ms for their threads. */
 void log_sinks_close(struct log_sink *const *sinks, size_t n);
-/* Lets a file be opened anew, before the next line. */
+/* Requests that a file is opened again before the next line. */
 void log_sink_reopen(struct log_sink *s);
 
 /* Returns syslog's priority of a severity. */
 int log_sink_priority(uint8_t severity);
 /* Writes whole lines at once. ctx: the sink; priority: severity, for syslog with the facility.
- * False: they were lost. */
+ * False: they are lost. */
 bool log_sink_write(void *ctx, uint8_t priority, const char *lines, size_t n);

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Reads the dynamic symbols of an ELF file (System V ABI, "Object Files"). The file is a
- * stranger's: every offset is checked, sizes are bounded, and it is read, not mapped, so that a
- * file that shrinks meanwhile does no harm. The dynamic section has no length of the symbol table;
- * it ends where the strings begin, or with its segment, and an entry behind its end can only make
- * the loader look, which has the last word.
+ * Reads the dynamic symbols of an ELF file (System V ABI, "Object Files"). The file is not trusted:
+ * every offset is checked and sizes are bounded. It is read, not mapped, so that a file that
+ * shrinks meanwhile does no harm. The dynamic section has no length of the symbol table; the table
+ * ends where the strings begin, or with its segment. An entry behind its end does no harm: the
+ * loader looks the symbol up itself and decides.
  */
 #include "base/object.h"
 
@@ -24,8 +24,8 @@
 
 enum { PHDRS_MAX = 256, TABLE_MAX = 64 << 20, DYN_MAX = 4096 };
 
-/* The program's own ELF header, which the linker names: the class and machine that a library must
- * have. */
+/* Holds the program's own ELF header, under the linker's name: a library must have its class and
+ * machine. */
 extern const ElfW(Ehdr) __ehdr_start __attribute__((visibility("hidden")));
 
 struct object {
@@ -68,7 +68,8 @@ static const char *read_header(struct object *o)
 		       : "it is cut off";
 }
 
-/* Where an address lies in the file, and how much of its segment follows there. */
+/* Finds the offset of an address in the file, and the number of octets of its segment from
+ * there. */
 static bool find_address(const struct object *o, ElfW(Addr) addr, uint64_t *ret_at,
 			 uint64_t *ret_left)
 {

@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/*
- * Looking at a shared object without loading it: loading runs its constructors.
- */
+/* Examines a shared object without loading it: loading runs its constructors. */
 #pragma once
 
 #include "base/attr.h"

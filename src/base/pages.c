@@ -22,7 +22,7 @@ void *pages_new_huge(size_t count, size_t size)
 {
 	void *p = pages_new(count, size);
 
-	/* a wish: without it everything works */
+	/* optional: without it everything works */
 	if (p)
 		(void)madvise(p, count * size, MADV_HUGEPAGE);
 	return p;

@@ -9,10 +9,11 @@
 
 #include <stddef.h>
 
-/* count * size octets, all zero. NULL: the system has no such address space, or count or size are
- * 0. */
+/* Returns count * size octets, all zero. NULL: the system has no such address space, or count or
+ * size are 0. */
 void *pages_new(size_t count, size_t size) must_check;
-/* The same, in huge pages where the system has some: for tables that are looked at all over. */
+/* Returns count * size octets, all zero, in huge pages where the system has some. It serves tables
+ * that are read everywhere. NULL as from pages_new(). */
 void *pages_new_huge(size_t count, size_t size) must_check;
-/* Accepts NULL. count and size as they were. */
+/* Frees pages with the count and size they were made with. Accepts NULL. */
 void pages_free(void *p, size_t count, size_t size);

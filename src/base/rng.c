@@ -32,14 +32,14 @@ void rng_seed_system(struct rng *r)
 	rng_seed(r, seed);
 }
 
-static inline uint64_t rotl(uint64_t x, int k)
+static inline uint64_t rotate_state(uint64_t x, int k)
 {
 	return x << k | x >> (64 - k);
 }
 
 uint64_t rng_u64(struct rng *r)
 {
-	uint64_t out = rotl(r->s[1] * 5, 7) * 9;
+	uint64_t out = rotate_state(r->s[1] * 5, 7) * 9;
 	uint64_t t = r->s[1] << 17;
 
 	r->s[2] ^= r->s[0];
@@ -47,7 +47,7 @@ uint64_t rng_u64(struct rng *r)
 	r->s[1] ^= r->s[2];
 	r->s[0] ^= r->s[3];
 	r->s[2] ^= t;
-	r->s[3] = rotl(r->s[3], 45);
+	r->s[3] = rotate_state(r->s[3], 45);
 	return out;
 }
 

@@ -15,5 +15,5 @@ void rng_seed(struct rng *r, uint64_t seed);
 /* Seeds from the kernel's entropy. */
 void rng_seed_system(struct rng *r);
 uint64_t rng_u64(struct rng *r);
-/* Uniform in [0, n); n > 0. */
+/* Returns a uniformly distributed number in [0, n); n > 0. */
 uint32_t rng_below(struct rng *r, uint32_t n);

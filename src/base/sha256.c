@@ -24,7 +24,7 @@ static const uint32_t k[64] = {
 	0xc67178f2,
 };
 
-static uint32_t ror(uint32_t x, unsigned n)
+static uint32_t rotate_right(uint32_t x, unsigned n)
 {
 	return x >> n | x << (32 - n);
 }
@@ -40,14 +40,16 @@ static void schedule(const uint8_t *p, uint32_t w[64])
 	for (int i = 0; i < 16; i++, p += 4)
 		w[i] = (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
 	for (int i = 16; i < 64; i++) {
-		uint32_t s0 = ror(w[i - 15], 7) ^ ror(w[i - 15], 18) ^ w[i - 15] >> 3;
-		uint32_t s1 = ror(w[i - 2], 17) ^ ror(w[i - 2], 19) ^ w[i - 2] >> 10;
+		uint32_t s0 = rotate_right(w[i - 15], 7) ^ rotate_right(w[i - 15], 18) ^
+			      w[i - 15] >> 3;
+		uint32_t s1 = rotate_right(w[i - 2], 17) ^ rotate_right(w[i - 2], 19) ^
+			      w[i - 2] >> 10;
 
 		w[i] = w[i - 16] + s0 + w[i - 7] + s1;
 	}
 }
 
-static void fold(uint32_t h[8], const uint8_t *p)
+static void fold_block(uint32_t h[8], const uint8_t *p)
 {
 	uint32_t w[64];
 	uint32_t v[8];
@@ -55,10 +57,12 @@ static void fold(uint32_t h[8], const uint8_t *p)
 	schedule(p, w);
 	memcpy(v, h, sizeof(v));
 	for (int i = 0; i < 64; i++) {
-		uint32_t s1 = ror(v[4], 6) ^ ror(v[4], 11) ^ ror(v[4], 25);
+		uint32_t s1 = rotate_right(v[4], 6) ^ rotate_right(v[4], 11) ^
+			      rotate_right(v[4], 25);
 		uint32_t ch = (v[4] & v[5]) ^ (~v[4] & v[6]);
 		uint32_t t1 = v[7] + s1 + ch + k[i] + w[i];
-		uint32_t s0 = ror(v[0], 2) ^ ror(v[0], 13) ^ ror(v[0], 22);
+		uint32_t s0 = rotate_right(v[0], 2) ^ rotate_right(v[0], 13) ^
+			      rotate_right(v[0], 22);
 		uint32_t t2 = s0 + ((v[0] & v[1]) ^ (v[0] & v[2]) ^ (v[1] & v[2]));
 
 		memmove(v + 1, v, 7 * sizeof(v[0]));
@@ -81,7 +85,7 @@ void sha256_add(struct sha256 *s, struct span data)
 		s->n += take;
 		data = span_sub(data, take, data.n);
 		if (have + take == sizeof(s->block))
-			fold(s->h, s->block);
+			fold_block(s->h, s->block);
 	}
 }
 

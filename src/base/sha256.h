@@ -18,5 +18,5 @@ struct sha256 {
 void sha256_init(struct sha256 *s);
 void sha256_add(struct sha256 *s, struct span data);
 void sha256_end(struct sha256 *s, uint8_t ret_digest[SHA256_LEN]);
-/* The digest of data as 64 hex digits and a NUL. */
+/* Writes the digest of data as 64 hex digits and a NUL. */
 void sha256_hex(struct span data, char ret_hex[2 * SHA256_LEN + 1]);

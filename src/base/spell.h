@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
  * Names spelled from the symbols of a table at compile time, character by character, so that the
- * table says each name once: SPELL("drop-", …) is an initializer of a char array, in lower case
- * with hyphens. Symbols of at most 32 characters.
+ * table has each name once: SPELL("drop-", …) is an initializer of a char array, in lower case with
+ * hyphens. Symbols of at most 32 characters.
  */
 #pragma once
 
