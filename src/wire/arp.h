@@ -14,6 +14,6 @@ struct arp_packet {
 	uint32_t spa, tpa; /* host order */
 };
 
-/* False: too short, or not IPv4 over Ethernet. */
+/* Reads a packet. False: it is too short, or not IPv4 over Ethernet. */
 bool arp_read(struct rd *r, struct arp_packet *ret) must_check;
 void arp_write(struct wr *w, const struct arp_packet *a);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
  * The message object: its option list, typed readers and setters, sub-option containers.
- * Invariants: pos[code] is the index of code in opts plus one, or 0; no code is there twice; codes
- * 0 (PAD) and 255 (END) are never there. RFC 2131 2, RFC 2132, RFC 3046 2.0.
+ * Invariants: pos[code] is the index of code in opts plus one, or 0; no code is in the list twice,
+ * codes 0 (PAD) and 255 (END) never. RFC 2131 2, RFC 2132, RFC 3046 2.0.
  */
 #include "wire/dhcp4.h"
 
@@ -158,7 +158,8 @@ bool dhcp4_opt_del(struct dhcp4_msg *m, uint8_t code)
 	return true;
 }
 
-/* The next sub-option; false at the end (ok stays true) or where the container breaks. */
+/* Reads the next sub-option. False at the end (the cursor stays good) or where the container
+ * breaks. */
 static bool subopt_next(struct rd *r, uint8_t *ret_code, struct span *ret)
 {
 	if (!rd_left(r))

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Bytes to message. Nearly every message has each code once and no overload: it is taken in one
- * walk. The others start over with two walks over the same fields: the first checks everything and
- * counts the octets and pieces of each code, the second fills the list, so that joined options get
- * exactly the memory they need and a hostile message costs no more than its own length. Field order
- * is options, file, sname (RFC 3396 5). RFC 2131 2, 4.1; RFC 2132 2, 9.3.
+ * Bytes to message. Nearly every message has each code once and no overload: one walk decodes it.
+ * Other messages start over with two walks over their fields. The first checks everything and
+ * counts the octets and pieces of each code; the second fills the list. So joined options get
+ * exactly the memory they need, and a hostile message costs no more than its own length. Field
+ * order is options, file, sname (RFC 3396 5). RFC 2131 2, 4.1; RFC 2132 2, 9.3.
  */
 #include "wire/dhcp4.h"
 
@@ -76,14 +76,15 @@ static int tally_all(struct tally *t, struct span opts, const struct dhcp4_msg *
 	return r;
 }
 
-/* Where the pieces of each code that comes in several are joined. */
+/* The joined pieces of each code that comes in several. */
 struct joiner {
 	const struct tally *t;
 	uint8_t *buf[256];
 	uint32_t len[256];
 };
 
-/* RFC 3396 7: pieces are joined in the order in which they stand. */
+/* Appends a piece to its option: pieces are joined in the order in which they stand (RFC 3396
+ * 7). */
 static int piece_add(struct dhcp4_msg *m, struct joiner *j, const struct dhcp4_option *o)
 {
 	uint32_t total = j->t->len[o->code];
@@ -136,7 +137,8 @@ static void header_decode(struct rd *r, struct dhcp4_msg *m)
 	rd_copy(r, m->file, sizeof(m->file));
 }
 
-/* Each code once, no overload: 0. 1: it takes the two walks, and m is as it was. */
+/* Decodes a message that has each code once and no overload: 0. 1: the message needs the two walks,
+ * and m is unchanged. */
 static int plain_decode(struct dhcp4_msg *m, struct span opts, enum dhcp4_leniency how)
 {
 	struct rd r = rd_init(opts);

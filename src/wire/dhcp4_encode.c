@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Message to bytes. First a plan says in which field each option goes (or that it is left out),
- * then the fields are written from it; so no option is ever cut off, and the options counted as
- * left out are those that are missing. An option goes whole into one field; within the field it is
- * split into adjacent pieces of at most 255 octets. RFC 2131 4.1, RFC 2132 9.3, RFC 3046 2.1, RFC
- * 3396 5 to 8.
+ * Message to bytes. First a plan assigns each option to a field or leaves it out, then the fields
+ * are written from it. So no option is ever cut off, and the options counted as left out are those
+ * that are missing. An option goes whole into one field; within the field it is split into adjacent
+ * pieces of at most 255 octets. RFC 2131 4.1, RFC 2132 9.3, RFC 3046 2.1, RFC 3396 5 to 8.
  */
 #include "wire/dhcp4.h"
 
@@ -36,7 +35,7 @@ static size_t encoded_size(const struct dhcp4_option *o)
 	return o->data.n + 2 * pieces;
 }
 
-/* Essentials: a client cannot use the answer without them. */
+/* Returns whether an option is essential: a client cannot use the answer without it. */
 static bool essential(uint8_t code)
 {
 	return code == DHCP4_CODE_TYPE || code == DHCP4_CODE_SERVER_ID ||
@@ -51,7 +50,7 @@ static bool all_zero(const uint8_t *p, size_t n)
 	return true;
 }
 
-static bool take(size_t *left, size_t need)
+static bool spend_room(size_t *left, size_t need)
 {
 	if (need > *left)
 		return false;
@@ -59,7 +58,7 @@ static bool take(size_t *left, size_t need)
 	return true;
 }
 
-/* Essentials first, then 82, each out of *left. False: the essentials do not fit. */
+/* Places the essentials first, then 82, each out of *left. False: the essentials do not fit. */
 static bool plan_essentials(struct plan *pl, const struct dhcp4_msg *m, size_t *left)
 {
 	const struct dhcp4_option *agent = dhcp4_opt(m, DHCP4_CODE_AGENT);
@@ -67,11 +66,11 @@ static bool plan_essentials(struct plan *pl, const struct dhcp4_msg *m, size_t *
 	for (size_t i = 0; i < m->n_opts; i++) {
 		if (!essential(m->opts[i].code))
 			continue;
-		if (!take(left, encoded_size(&m->opts[i])))
+		if (!spend_room(left, encoded_size(&m->opts[i])))
 			return false;
 		pl->place[m->opts[i].code] = PLACE_OPTIONS;
 	}
-	if (agent && take(left, encoded_size(agent)))
+	if (agent && spend_room(left, encoded_size(agent)))
 		pl->place[agent->code] = PLACE_OPTIONS;
 	return true;
 }
@@ -84,7 +83,7 @@ static void plan_option(struct plan *pl, const struct dhcp4_option *o, size_t le
 	if (pl->place[o->code] != PLACE_OUT)
 		return;
 	for (int at = PLACE_OPTIONS; at <= PLACE_SNAME && o->code != DHCP4_CODE_AGENT; at++) {
-		if (take(&left[at], need)) {
+		if (spend_room(&left[at], need)) {
 			pl->place[o->code] = (uint8_t)at;
 			if (at == PLACE_FILE)
 				pl->overload |= DHCP4_OVERLOAD_FILE;
@@ -97,13 +96,14 @@ static void plan_option(struct plan *pl, const struct dhcp4_option *o, size_t le
 		pl->first_omitted = o->code;
 }
 
-/* room: octets of the options field. False: the essentials do not fit. */
+/* Plans the field of each option. room: octets of the options field. False: the essentials do not
+ * fit. */
 static bool plan_make(struct plan *pl, const struct dhcp4_msg *m, size_t room, bool overload)
 {
 	size_t left[4] = {0};
 
 	*pl = (struct plan){0};
-	if (!take(&room, END_SIZE + (overload ? OVERLOAD_SIZE : 0)))
+	if (!spend_room(&room, END_SIZE + (overload ? OVERLOAD_SIZE : 0)))
 		return false;
 	if (!plan_essentials(pl, m, &room))
 		return false;
@@ -145,8 +145,8 @@ static void option_write(struct wr *w, const struct dhcp4_option *o)
 	} while (rd_left(&r));
 }
 
-/* Do all options fit into so many octets of the options field? Most messages do: no plan is
- * needed. */
+/* Returns whether all options fit into this many octets of the options field. Most messages do:
+ * they need no plan. */
 static bool all_fit(const struct dhcp4_msg *m, size_t room)
 {
 	size_t need = END_SIZE;
@@ -167,7 +167,8 @@ static void field_write(struct wr *w, const struct dhcp4_msg *m, const struct pl
 	}
 }
 
-/* An overloaded field, or the field's own content. No plan: nothing is overloaded. */
+/* Writes the options of an overloaded field, or the field's own content. No plan: nothing is
+ * overloaded. */
 static void boot_field_write(struct wr *w, const struct dhcp4_msg *m, const struct plan *pl,
 			     enum place at)
 {
@@ -215,7 +216,8 @@ static void options_write(struct wr *w, const struct dhcp4_msg *m, const struct 
 	wr_u8(w, DHCP4_CODE_END);
 }
 
-/* Everything, in order; 52 is the encoder's own, and 82 last. */
+/* Writes a message in which all options fit, in order; 52 is the encoder's own, and 82 comes
+ * last. */
 static void plain_write(struct wr *w, const struct dhcp4_msg *m)
 {
 	const struct dhcp4_option *agent = dhcp4_opt(m, DHCP4_CODE_AGENT);

@@ -21,7 +21,7 @@ enum {
 /* Values of option 52, RFC 2132 9.3. */
 enum { DHCP4_OVERLOAD_FILE = 1, DHCP4_OVERLOAD_SNAME = 2 };
 
-/* Room for cap options in the list. 0 or -USHER_E_NOMEM. */
+/* Makes room for cap options in the list. 0 or -USHER_E_NOMEM. */
 int dhcp4_opts_reserve(struct dhcp4_msg *m, size_t cap) must_check;
 
 /* Appends a code that is not there yet; there is room. */

@@ -10,8 +10,8 @@
 
 enum { DHCP4_SCAN_PAD = 0, DHCP4_SCAN_END = 255 };
 
-/* The next option of a field; false at END, at the end of the field, or (bad) where it is cut
- * off. */
+/* Reads the next option of a field. False at END, at the end of the field, or (with r bad) where
+ * the field is cut off. */
 static inline bool dhcp4_scan_next(struct rd *r, struct dhcp4_option *ret)
 {
 	while (rd_left(r)) {

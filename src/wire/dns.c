@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Reading DNS messages. Decoding walks over everything once, so that later reads cannot fail.
- * A pointer leads to before the labels that it ends (RFC 1035 4.1.4), so following them comes to an
- * end; how much there may be to follow in a message is limited besides, or 64 kB of pointers would
- * be work for long.
+ * Reading DNS messages. Decoding walks over everything once, so that later reads cannot fail. A
+ * pointer leads to a place before the labels that it ends (RFC 1035 4.1.4), so following pointers
+ * comes to an end. The number of steps in one message is limited besides: 64 kB of pointers would
+ * take long otherwise.
  */
 #include "wire/dns.h"
 
@@ -113,8 +113,8 @@ const char *dns_class_name(uint16_t cls)
 
 /* --- Names ------------------------------------------------------------------------------------ */
 
-/* Goes to where a pointer leads. `begun`: offset of the labels before it. False: it may not lead
- * there. */
+/* Moves r to the target of a pointer. `begun`: offset of the labels before it. False: the target is
+ * not allowed. */
 static bool follow(struct span msg, uint8_t first, struct rd *r, uint32_t *begun)
 {
 	uint32_t to = (uint32_t)(first & ~POINTER) << 8 | rd_u8(r);
@@ -126,9 +126,10 @@ static bool follow(struct span msg, uint8_t first, struct rd *r, uint32_t *begun
 	return true;
 }
 
-/* ret may be NULL: it is only looked at. *steps: labels and pointers that there may still be. */
-static int walk(struct span msg, uint32_t at, struct dns_name *ret, uint32_t *ret_end,
-		uint32_t *steps)
+/* Reads the name at an offset into ret, or only checks it if ret is NULL. *ret_end: the offset
+ * behind it. *steps: labels and pointers that may still be read. */
+static int walk_name(struct span msg, uint32_t at, struct dns_name *ret, uint32_t *ret_end,
+		     uint32_t *steps)
 {
 	struct rd r = rd_init(span_sub(msg, at, msg.n));
 	uint32_t begun = at, end = 0, len = 0;
@@ -168,12 +169,12 @@ int dns_name_read(struct span msg, uint32_t at, struct dns_name *ret, uint32_t *
 {
 	uint32_t steps = MAX_STEPS;
 
-	return walk(msg, at, ret, ret_end, &steps);
+	return walk_name(msg, at, ret, ret_end, &steps);
 }
 
 /* --- Decoding --------------------------------------------------------------------------------- */
 
-/* Strings, each behind its length: n of them, or all there is. */
+/* Skips strings, each behind its length: n of them, or all that remain. */
 static void skip_strings(struct rd *r, uint8_t n)
 {
 	for (unsigned i = 0; n == N_REST ? rd_left(r) > 0 : i < n; i++)
@@ -190,7 +191,7 @@ static bool options_right(struct rd r)
 	return rd_ok(&r);
 }
 
-/* Is the rdata what its form says? Finds its names. */
+/* Checks that the rdata has its form, and finds its names. */
 static int check_rdata(struct span msg, struct dns_rr *rr, uint32_t *steps)
 {
 	const struct dns_shape *s = &shapes[rr->form];
@@ -207,13 +208,13 @@ static int check_rdata(struct span msg, struct dns_rr *rr, uint32_t *steps)
 	at = (uint32_t)(rr->rdata + rr->rdata_len - rd_left(&r));
 	for (rr->n_names = 0; rr->n_names < s->names; rr->n_names++) {
 		rr->name[rr->n_names] = (uint16_t)at;
-		if (walk(msg, at, NULL, &at, steps) < 0)
+		if (walk_name(msg, at, NULL, &at, steps) < 0)
 			return -USHER_E_MALFORMED;
 	}
 	return at + s->tail == (uint32_t)rr->rdata + rr->rdata_len ? 0 : -USHER_E_MALFORMED;
 }
 
-/* How this record's rdata is to be read. */
+/* Returns the form by which this record's rdata is read. */
 static uint8_t form_of(const struct dns_rr *rr, uint8_t opcode)
 {
 	/* RFC 2136 2.4, 2.5: prerequisites and deletions of an update have none */
@@ -230,7 +231,7 @@ static int read_rr(const struct dns_msg *m, enum dns_section s, uint32_t at, str
 {
 	uint32_t fixed;
 	struct rd r;
-	int e = walk(m->octets, at, NULL, &fixed, steps);
+	int e = walk_name(m->octets, at, NULL, &fixed, steps);
 
 	if (e < 0)
 		return e;
@@ -253,7 +254,8 @@ static int read_rr(const struct dns_msg *m, enum dns_section s, uint32_t at, str
 	return check_rdata(m->octets, ret, steps);
 }
 
-/* RFC 6891 6.1.1: one, among the additional ones, owned by the root. */
+/* Checks an OPT record (RFC 6891 6.1.1): there is one, among the additional records, owned by the
+ * root. */
 static bool opt_fits(struct dns_msg *m, const struct dns_rr *rr)
 {
 	struct rd r = rd_init(span_sub(m->octets, rr->owner, 1));

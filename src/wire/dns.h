@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
  * DNS messages (RFC 1035, 2181, 3596, 6891). Pure, and without memory of its own: a decoded message
- * is the octets it came in, looked at and found right, and where its sections begin; records are
- * read from there one after the other, names when somebody asks. The name that owns a record and
- * the names in its rdata are different things.
+ * is its received octets, checked, and the offsets of its sections. Records are read from these
+ * octets one after the other, names on demand. The name that owns a record and the names in its
+ * rdata are different things.
  */
 #pragma once
 
@@ -64,9 +64,9 @@ enum dns_form {
 	DNS_N_FORMS
 };
 
-/* "A"; NULL: not known by name. */
+/* Returns the name of a type, such as "A"; NULL: it has no known name. */
 const char *dns_type_name(uint16_t type);
-/* Of a name as dns_type_name gives it, letter case aside; -USHER_E_UNKNOWN. */
+/* Finds the number of a type by its name, in any letter case; -USHER_E_UNKNOWN. */
 int dns_type_find(const char *name, uint16_t *ret) must_check;
 const char *dns_class_name(uint16_t cls);
 
@@ -78,16 +78,17 @@ struct dns_name {
 	uint8_t octets[DNS_NAME_MAX];
 };
 
-/* The name at offset `at` of a message, put together; ret_end (may be NULL): the offset behind it.
- * -USHER_E_TRUNCATED, -USHER_E_MALFORMED: too long, or a pointer that does not lead back. */
+/* Reads the name at offset `at` of a message, with its pointers resolved. ret_end (may be NULL):
+ * the offset behind it. -USHER_E_TRUNCATED; -USHER_E_MALFORMED: too long, or a pointer that does
+ * not lead back. */
 int dns_name_read(struct span msg, uint32_t at, struct dns_name *ret, uint32_t *ret_end) must_check;
-/* "www.example.com.", "." the root; characters with a meaning are escaped (RFC 1035 5.1). Returns
- * its length. */
+/* Writes a name as text: "www.example.com.", or "." for the root. Characters with a meaning are
+ * escaped (RFC 1035 5.1). Returns the length. */
 size_t dns_name_text(const struct dns_name *n, char ret[DNS_TEXT_MAX]);
-/* The same backwards; the last dot may be left out. -USHER_E_MALFORMED, -USHER_E_RANGE: a label or
- * all is too long. */
+/* Parses the text of a name; the last dot may be left out. -USHER_E_MALFORMED; -USHER_E_RANGE: a
+ * label or the whole name is too long. */
 int dns_name_parse(struct span text, struct dns_name *ret) must_check;
-/* Letter case aside (RFC 4343). */
+/* Compares names in any letter case (RFC 4343). */
 bool dns_name_eq(const struct dns_name *a, const struct dns_name *b);
 
 /* --- Reading ---------------------------------------------------------------------------------- */
@@ -100,8 +101,8 @@ struct dns_msg {
 	uint16_t opt;		     /* offset of the OPT record; 0: none */
 };
 
-/* Looks at all of a message. -USHER_E_TRUNCATED: it ends before its counts do; -USHER_E_MALFORMED:
- * a name or rdata is wrong, a second OPT record, or octets behind the last one. */
+/* Checks all of a message. -USHER_E_TRUNCATED: it ends before its counts do; -USHER_E_MALFORMED: a
+ * name or rdata is wrong, a second OPT record, or octets behind the last one. */
 int dns_decode(struct span octets, struct dns_msg *ret) must_check;
 
 static inline uint8_t dns_opcode(const struct dns_msg *m)
@@ -109,7 +110,7 @@ static inline uint8_t dns_opcode(const struct dns_msg *m)
 	return m->flags >> 11 & 15;
 }
 
-/* With the upper bits that an OPT record has. */
+/* Returns the response code, with the upper bits that an OPT record has. */
 uint16_t dns_rcode(const struct dns_msg *m);
 
 /* A question, or a record; offsets are those in the message. */
@@ -131,16 +132,18 @@ struct dns_iter {
 };
 
 struct dns_iter dns_each(const struct dns_msg *m, enum dns_section s);
-/* False: there are no more (or the octets have been spoilt since they were decoded). */
+/* Reads the next question or record. False: there are no more (or the octets were damaged after
+ * they were decoded). */
 bool dns_next(struct dns_iter *it, struct dns_rr *ret);
-/* Record i of a section. */
+/* Reads record i of a section. */
 bool dns_at(const struct dns_msg *m, enum dns_section s, uint16_t i, struct dns_rr *ret);
 
-/* The name that owns it, and names in its rdata; these cannot fail on a decoded message. */
+/* Reads the name that owns the record; cannot fail on a decoded message. */
 bool dns_owner(const struct dns_msg *m, const struct dns_rr *rr, struct dns_name *ret);
+/* Reads name i of the rdata. False: the rdata has fewer. */
 bool dns_rdata_name(const struct dns_msg *m, const struct dns_rr *rr, unsigned i,
 		    struct dns_name *ret);
-/* As it stands: names in it may be compressed. */
+/* Returns the rdata as received: names in it may be compressed. */
 struct span dns_rdata(const struct dns_msg *m, const struct dns_rr *rr);
 
 struct dns_soa {
@@ -157,16 +160,17 @@ struct dns_edns {
 	struct span options;
 };
 
-/* Of records of that form; zeros of others. IPv4: host order. */
+/* Returns the address of an A record in host order; 0 of a record of another form. */
 uint32_t dns_ipv4(const struct dns_msg *m, const struct dns_rr *rr);
-/* 16 octets; p == NULL: no AAAA. */
+/* Returns the 16 octets of an AAAA record; p == NULL: it has another form. */
 struct span dns_ipv6(const struct dns_msg *m, const struct dns_rr *rr);
 uint16_t dns_mx_preference(const struct dns_msg *m, const struct dns_rr *rr);
 struct dns_soa dns_soa(const struct dns_msg *m, const struct dns_rr *rr);
 struct dns_srv dns_srv(const struct dns_msg *m, const struct dns_rr *rr);
 bool dns_edns(const struct dns_msg *m, struct dns_edns *ret);
-/* The next string of a TXT's rdata, the next option of an OPT's; false: no more. */
+/* Reads the next string of a TXT record's rdata; false: no more. */
 bool dns_string_next(struct rd *r, struct span *ret);
+/* Reads the next option of an OPT record's rdata; false: no more. */
 bool dns_option_next(struct rd *r, uint16_t *ret_code, struct span *ret_data);
 
 /* --- Writing ---------------------------------------------------------------------------------- */
@@ -189,7 +193,8 @@ struct dns_change {
 	const uint32_t *ttl;
 };
 
-/* Sections are written in their order. dns_write_end() reports a record that does not fit. */
+/* Begins a message; its sections are written in their order. dns_write_end() reports a record that
+ * does not fit. */
 void dns_write_begin(struct dns_writer *d, void *buf, size_t cap, uint16_t id, uint16_t flags);
 void dns_write_question(struct dns_writer *d, const struct dns_name *name, uint16_t type,
 			uint16_t cls);
@@ -201,8 +206,8 @@ struct dns_new_rr {
 	struct span rdata; /* names in it are not compressed */
 };
 void dns_write_rr(struct dns_writer *d, enum dns_section s, const struct dns_new_rr *rr);
-/* A question or record of a decoded message. */
+/* Writes a question or record of a decoded message, with the replacements of c (NULL: none). */
 void dns_write_copy(struct dns_writer *d, const struct dns_msg *m, const struct dns_rr *rr,
 		    const struct dns_change *c);
-/* -USHER_E_NOSPACE: it did not fit, into buf or into a message. */
+/* Ends the message. -USHER_E_NOSPACE: it did not fit, into buf or into a message. */
 int dns_write_end(struct dns_writer *d, size_t *ret_len) must_check;

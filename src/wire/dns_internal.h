@@ -13,5 +13,5 @@ struct dns_shape {
 };
 
 const struct dns_shape *dns_shape_of(uint8_t form);
-/* May senders compress the names in its rdata? */
+/* Returns whether senders may compress the names in the rdata of a type. */
 bool dns_type_compresses(uint16_t type);

@@ -45,7 +45,7 @@ size_t dns_name_text(const struct dns_name *n, char ret[DNS_TEXT_MAX])
 	return at;
 }
 
-/* The octet that an escape stands for; negative: none. */
+/* Reads the octet that an escape stands for; negative: none. */
 static int escaped(struct rd *r)
 {
 	uint8_t c = rd_u8(r);
@@ -64,7 +64,7 @@ static int escaped(struct rd *r)
 	return v <= UINT8_MAX ? v : -1;
 }
 
-/* One label, up to its dot or the end: its length, or an error. */
+/* Parses one label, up to its dot or the end. Returns its length, or an error. */
 static int parse_label(struct rd *r, uint8_t *to, size_t room)
 {
 	size_t n = 0;

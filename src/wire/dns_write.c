@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Writing DNS messages. Compression is the simple kind: of a name, the longest end that stands
- * somewhere already, octet by octet the same, is left out for a pointer; the first few hundred
- * names are remembered, by hash, so that a name costs its length, independent of the names before.
+ * Writing DNS messages. Compression is the simple kind: a pointer replaces the longest end of a
+ * name that the message already has, octet by octet. The first few hundred names are kept by hash,
+ * so the cost of a name depends on its length, not on the names before.
  */
 #include "base/error.h"
 #include "base/hash.h"
@@ -21,7 +21,7 @@ void dns_write_begin(struct dns_writer *d, void *buf, size_t cap, uint16_t id, u
 	wr_zero(&d->w, DNS_HDR_LEN - COUNTS_OFF);
 }
 
-/* Does the end of a name stand at this offset? */
+/* Returns whether the message has this end of a name at an offset. */
 static bool stands_at(const struct dns_writer *d, uint16_t at, struct span end)
 {
 	struct dns_name there;
@@ -30,8 +30,8 @@ static bool stands_at(const struct dns_writer *d, uint16_t at, struct span end)
 	       span_eq(span_of(there.octets, there.len), end);
 }
 
-/* Where the entry of a hash stands, or would: entries are never taken out, and there is always a
- * free one. */
+/* Returns the slot of a hash's entry, or the free slot for it. Entries are never removed, and there
+ * is always a free slot. */
 static uint32_t slot_of(const struct dns_writer *d, uint32_t hash, struct span end)
 {
 	uint32_t i = hash % ARRAY_LEN(d->slot);
@@ -44,7 +44,8 @@ static uint32_t slot_of(const struct dns_writer *d, uint32_t hash, struct span e
 
 enum { LABELS_MAX = 128 };
 
-/* Offsets of a name's labels in it, and the hash of each with all that is behind. How many. */
+/* Computes the offsets of a name's labels in it, and the hash of each with everything behind it.
+ * Returns their number. */
 static unsigned hash_labels(const struct dns_name *n, uint8_t at[LABELS_MAX],
 			    uint32_t hash[LABELS_MAX])
 {
@@ -106,7 +107,7 @@ void dns_write_question(struct dns_writer *d, const struct dns_name *name, uint1
 	wr_be16(&d->w, cls);
 }
 
-/* Everything before the rdata; the offset of its length, to be filled in. */
+/* Writes everything before the rdata. Returns the offset of the rdata's length, to be filled in. */
 static size_t put_fixed(struct dns_writer *d, const struct dns_new_rr *rr)
 {
 	put_name(d, rr->owner, true);
@@ -134,7 +135,7 @@ void dns_write_rr(struct dns_writer *d, enum dns_section s, const struct dns_new
 	end_rdata(d, at);
 }
 
-/* Rdata with its names put together, or others in their place. */
+/* Writes rdata with the pointers of its names resolved, or other names in their place. */
 static void copy_rdata(struct dns_writer *d, const struct dns_msg *m, const struct dns_rr *rr,
 		       const struct dns_change *c)
 {

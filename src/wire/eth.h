@@ -30,7 +30,7 @@ static inline bool eth_is_group(const uint8_t addr[ETH_ADDR_LEN])
 	return addr[0] & 1;
 }
 
-/* Is this the EtherType of a VLAN tag? */
+/* Returns whether this is the EtherType of a VLAN tag. */
 static inline bool eth_is_tag(uint16_t type)
 {
 	return type == ETH_TYPE_VLAN || type == ETH_TYPE_QINQ || type == ETH_TYPE_QINQ_OLD;
@@ -41,7 +41,7 @@ static inline uint16_t eth_vlan_id(uint16_t tci)
 	return tci & 0x0fff;
 }
 
-/* Reads the header and steps over tags; one more than ETH_MAX_TAGS is left as type (eth_is_tag).
- * Tags from n_tags on are not set. False: too short, and nothing of *ret counts. */
+/* Reads the header and its tags; one more than ETH_MAX_TAGS is left as type (eth_is_tag). Tags from
+ * n_tags on are not set. False: too short, and *ret is not valid. */
 bool eth_read(struct rd *r, struct eth_hdr *ret) must_check;
 void eth_write(struct wr *w, const struct eth_hdr *h);

@@ -13,7 +13,7 @@
 
 enum { POINTER_BITS = 0xc0 };
 
-/* One character of a label, escapes resolved. Its value, or -USHER_E_SYNTAX. */
+/* Reads one character of a label, escapes resolved. Returns its value, or -USHER_E_SYNTAX. */
 static int char_parse(const char *s, size_t n, size_t *i)
 {
 	int v = 0;
@@ -32,7 +32,7 @@ static int char_parse(const char *s, size_t n, size_t *i)
 	return v > 255 ? -USHER_E_SYNTAX : v;
 }
 
-/* One label behind its length octet, up to the dot or the end. */
+/* Parses one label, up to the dot or the end, and writes it behind its length octet. */
 static int label_parse(const char *s, size_t n, size_t *i, struct wr *w)
 {
 	size_t at = w->len;
@@ -95,7 +95,7 @@ static void label_text(struct buf *out, struct span label)
 	}
 }
 
-/* Where the reading stands. */
+/* The state of reading a name. */
 struct walk {
 	struct span whole;
 	struct rd r;
@@ -133,7 +133,7 @@ static bool walk_pointer(struct walk *w, uint8_t high)
 	return true;
 }
 
-/* The next label; empty for the root. False: malformed. */
+/* Reads the next label; empty for the root. False: malformed. */
 static bool walk_label(struct walk *w, struct span *ret)
 {
 	uint8_t len = rd_u8(&w->r);

@@ -25,19 +25,19 @@ void http_no_tunnel(struct http_parser *p)
 		p->state = HTTP_AT_HEAD;
 }
 
-static struct http_step step(enum http_event e, size_t n)
+static struct http_step make_step(enum http_event e, size_t n)
 {
 	return (struct http_step){.event = e, .n = (uint32_t)n};
 }
 
-static struct http_step bad(enum http_fault f)
+static struct http_step refuse_input(enum http_fault f)
 {
 	return (struct http_step){.event = HTTP_BAD, .fault = f};
 }
 
 /* --- Heads ------------------------------------------------------------------------------------ */
 
-/* Octets [*scanned, in.n) are new: is there an empty line by now? */
+/* Returns whether the head has its empty line; octets [*scanned, in.n) are new. */
 static bool head_ends(struct span in, uint32_t *scanned)
 {
 	size_t at = *scanned > 2 ? *scanned - 2 : 0;
@@ -55,7 +55,8 @@ static bool head_ends(struct span in, uint32_t *scanned)
 	return false;
 }
 
-/* RFC 9112 6.3, in its order. */
+/* Returns the state that reads the body of a message. The order of the rules is that of RFC 9112
+ * 6.3. */
 static uint8_t body_of(const struct http_parser *p, const struct http_head *h)
 {
 	bool response = h->response;
@@ -83,13 +84,13 @@ static struct http_step incomplete(struct http_parser *p, struct span in, bool e
 	if (!p->begun)
 		p->begun = http_head_begins(in, p->responses, p->flags, h, &f);
 	if (f != HTTP_FAULT_NONE)
-		return bad(f);
+		return refuse_input(f);
 	if (in.n >= HTTP_HEAD_MAX)
-		return bad(HTTP_FAULT_HEAD_LIMIT);
-	return end ? bad(HTTP_FAULT_CUT) : step(HTTP_MORE, 0);
+		return refuse_input(HTTP_FAULT_HEAD_LIMIT);
+	return end ? refuse_input(HTTP_FAULT_CUT) : make_step(HTTP_MORE, 0);
 }
 
-/* Empty lines before a request (RFC 9112 2.2); 0: there is none. */
+/* Returns the length of an empty line before a request (RFC 9112 2.2); 0: there is none. */
 static uint32_t empty_line(const struct http_parser *p, struct span in)
 {
 	if (p->responses || p->scanned)
@@ -106,12 +107,12 @@ static struct http_step at_head(struct http_parser *p, struct span in, bool end,
 	uint32_t n;
 
 	if (!in.n)
-		return step(HTTP_MORE, 0);
+		return make_step(HTTP_MORE, 0);
 	n = empty_line(p, in);
 	if (n)
-		return step(HTTP_FRAMING, n);
+		return make_step(HTTP_FRAMING, n);
 	if (in.n == 1 && in.p[0] == '\r' && !p->responses && !end)
-		return step(HTTP_MORE, 0);
+		return make_step(HTTP_MORE, 0);
 	in = span_sub(in, 0, HTTP_HEAD_MAX);
 	/* mostly it comes in one piece */
 	f = !p->scanned || head_ends(in, &p->scanned)
@@ -122,7 +123,7 @@ static struct http_step at_head(struct http_parser *p, struct span in, bool end,
 		return incomplete(p, in, end, h);
 	}
 	if (f != HTTP_FAULT_NONE)
-		return bad(f);
+		return refuse_input(f);
 	p->scanned = 0;
 	p->begun = false;
 	p->digits = 0;
@@ -132,7 +133,7 @@ static struct http_step at_head(struct http_parser *p, struct span in, bool end,
 	p->state = body_of(p, h);
 	if (p->state == HTTP_AT_SIZE)
 		p->left = 0;
-	return step(HTTP_HEAD, h->len);
+	return make_step(HTTP_HEAD, h->len);
 }
 
 /* --- Chunks (RFC 9112 7.1) -------------------------------------------------------------------- */
@@ -158,7 +159,7 @@ static bool size_octet(struct http_parser *p, uint8_t c)
 	return p->digits && (c == '\r' || c == ';' || c == ' ' || c == '\t');
 }
 
-/* A line of which only the end is of interest. */
+/* Reads an octet of a line of which only the end is of interest. */
 static bool line_octet(struct http_parser *p, uint8_t c, enum http_state behind)
 {
 	if (c == '\r')
@@ -166,7 +167,7 @@ static bool line_octet(struct http_parser *p, uint8_t c, enum http_state behind)
 	return ++p->scanned <= LINE_MAX_LEN && (c >= ' ' || c == '\r' || c == '\t');
 }
 
-/* One octet of framing. False: it cannot be one. */
+/* Reads one octet of framing. False: it is not valid there. */
 static bool framing_octet(struct http_parser *p, uint8_t c)
 {
 	switch ((enum http_state)p->state) {
@@ -211,24 +212,24 @@ static bool framing_octet(struct http_parser *p, uint8_t c)
 	return false;
 }
 
-static struct http_step framing(struct http_parser *p, struct span in)
+static struct http_step read_framing(struct http_parser *p, struct span in)
 {
 	size_t n = 0;
 
 	while (n < in.n && p->state != HTTP_AT_CHUNK && p->state != HTTP_AT_END) {
 		struct http_parser before = *p;
 
-		/* the trailer is a step of its own */
+		/* the trailer is a separate step */
 		if (n && before.state == HTTP_AT_TRAILER && !p->scanned)
 			break;
 
 		if (!framing_octet(p, in.p[n])) {
 			*p = before;
-			return n ? step(HTTP_FRAMING, n) : bad(HTTP_FAULT_CHUNK);
+			return n ? make_step(HTTP_FRAMING, n) : refuse_input(HTTP_FAULT_CHUNK);
 		}
 		n++;
 	}
-	return step(n ? HTTP_FRAMING : HTTP_MORE, n);
+	return make_step(n ? HTTP_FRAMING : HTTP_MORE, n);
 }
 
 /* --- Bodies ----------------------------------------------------------------------------------- */
@@ -240,17 +241,17 @@ static struct http_step counted(struct http_parser *p, struct span in, enum http
 	p->left -= n;
 	if (!p->left)
 		p->state = (uint8_t)behind;
-	return step(n ? HTTP_DATA : HTTP_MORE, n);
+	return make_step(n ? HTTP_DATA : HTTP_MORE, n);
 }
 
 static struct http_step until_close(struct http_parser *p, struct span in, bool end)
 {
 	if (in.n)
-		return step(HTTP_DATA, in.n);
+		return make_step(HTTP_DATA, in.n);
 	if (!end)
-		return step(HTTP_MORE, 0);
+		return make_step(HTTP_MORE, 0);
 	p->state = HTTP_AT_HEAD;
-	return step(HTTP_END, 0);
+	return make_step(HTTP_END, 0);
 }
 
 struct http_step http_next(struct http_parser *p, struct span in, bool end, struct http_head *head)
@@ -266,11 +267,11 @@ struct http_step http_next(struct http_parser *p, struct span in, bool end, stru
 		return counted(p, in, HTTP_AT_CHUNK_CR);
 	case HTTP_AT_END:
 		p->state = p->connect && !p->responses ? HTTP_AT_ANSWER : HTTP_AT_HEAD;
-		return step(HTTP_END, 0);
+		return make_step(HTTP_END, 0);
 	case HTTP_AT_ANSWER:
-		return in.n ? bad(HTTP_FAULT_EARLY) : step(HTTP_MORE, 0);
+		return in.n ? refuse_input(HTTP_FAULT_EARLY) : make_step(HTTP_MORE, 0);
 	case HTTP_IN_TUNNEL:
-		return step(in.n ? HTTP_TUNNEL : HTTP_MORE, in.n);
+		return make_step(in.n ? HTTP_TUNNEL : HTTP_MORE, in.n);
 	case HTTP_AT_SIZE:
 	case HTTP_AT_EXTENSION:
 	case HTTP_AT_SIZE_LF:
@@ -282,5 +283,5 @@ struct http_step http_next(struct http_parser *p, struct span in, bool end, stru
 	case HTTP_LAST_LF:
 		break;
 	}
-	return framing(p, in);
+	return read_framing(p, in);
 }

@@ -20,7 +20,7 @@ enum http_fault {
 	HTTP_N_FAULTS
 };
 
-/* "an HTTP line that …"; "" of NONE. */
+/* Returns "an HTTP line that …"; "" of NONE. */
 const char *http_fault_text(enum http_fault f);
 
 /* --- Heads ------------------------------------------------------------------------------------ */
@@ -62,8 +62,8 @@ struct http_head {
 /* Forms that may be accepted although they should not be sent. */
 enum http_flag {
 	HTTP_ALLOW_LF = 1,   /* lines of a head that end with LF alone (RFC 9112 2.2) */
-	HTTP_ALLOW_FOLD = 2, /* fields over several lines (RFC 9112 5.2); never those that say where
-				a body ends */
+	HTTP_ALLOW_FOLD = 2, /* fields over several lines (RFC 9112 5.2); never those that determine
+				the end of a body */
 	HTTP_ALLOW_VERSION = 4, /* any version of the right form: one that a rule wrote */
 };
 
@@ -71,15 +71,16 @@ enum http_flag {
 enum http_fault http_head_read(struct span in, bool response, uint8_t flags, struct http_head *ret)
 	must_check;
 struct span http_text(struct span in, struct http_text t);
-/* The first field of that name from index `from` on, letter case aside; n_fields: none. */
+/* Returns the index of the first field with a name, in any letter case, at or behind index `from`;
+ * n_fields: none. */
 uint16_t http_find(const struct http_head *h, struct span in, struct span name, uint16_t from);
 
-/* May this stand there in a head? */
+/* Returns whether octets are valid at their place in a head. */
 bool http_is_token(struct span s);
 bool http_is_uri(struct span s);
 bool http_is_value(struct span s);
 bool http_is_version(struct span s);
-/* "HTTP/" digit "." digit (RFC 9112 2.3). */
+/* Returns whether octets have the form "HTTP/" digit "." digit (RFC 9112 2.3). */
 bool http_has_version_form(struct span s);
 bool http_is_status(struct span s);
 
@@ -118,13 +119,13 @@ struct http_parser {
 };
 
 enum http_event {
-	HTTP_MORE,    /* nothing more to be said before there are more octets */
+	HTTP_MORE,    /* more octets are needed */
 	HTTP_HEAD,    /* n octets are a head */
 	HTTP_DATA,    /* n octets of a body */
 	HTTP_FRAMING, /* n octets around it */
 	HTTP_END,     /* the message is over */
 	HTTP_TUNNEL,  /* n octets of something else */
-	HTTP_BAD,     /* `fault` says why; nothing more will be said */
+	HTTP_BAD,     /* `fault` is the reason; no step follows */
 };
 
 struct http_step {

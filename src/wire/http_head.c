@@ -88,7 +88,7 @@ static bool is_space(uint8_t c)
 	return c == ' ' || c == TAB;
 }
 
-static struct span trim(struct span s)
+static struct span trim_space(struct span s)
 {
 	while (s.n && is_space(s.p[0]))
 		s = span_of(s.p + 1, s.n - 1);
@@ -97,12 +97,12 @@ static struct span trim(struct span s)
 	return s;
 }
 
-static bool same(struct span s, const char *word, size_t n)
+static bool match_word(struct span s, const char *word, size_t n)
 {
 	return s.n == n && strncasecmp((const char *)s.p, word, n) == 0;
 }
 
-#define SAME(s, word) same((s), (word), sizeof(word) - 1)
+#define SAME(s, word) match_word((s), (word), sizeof(word) - 1)
 
 struct span http_text(struct span in, struct http_text t)
 {
@@ -137,7 +137,7 @@ static bool line_next(struct span in, uint32_t at, struct line *ret)
 	return true;
 }
 
-/* Can a start line begin like this? It may be cut off. */
+/* Returns whether a start line can begin like this. It may be cut off. */
 static bool begins_well(struct span s, bool response)
 {
 	const uint8_t *space = memchr(s.p, ' ',
@@ -216,19 +216,19 @@ static enum http_fault start_line(struct span in, const struct line *l, bool res
 									    : f;
 }
 
-/* --- Fields that say where the message ends --------------------------------------------------- */
+/* --- Fields that determine the end of the message --------------------------------------------- */
 
-/* The next of a list (RFC 9110 5.6.1). */
+/* Takes the next item of a list (RFC 9110 5.6.1). */
 static struct span list_next(struct span *rest)
 {
 	const uint8_t *comma = rest->n ? memchr(rest->p, ',', rest->n) : NULL;
 	struct span item = span_of(rest->p, comma ? (size_t)(comma - rest->p) : rest->n);
 
 	*rest = comma ? span_of(comma + 1, rest->n - item.n - 1) : SPAN_NULL;
-	return trim(item);
+	return trim_space(item);
 }
 
-/* RFC 9110 8.6: one number; the same one again is the same. */
+/* Reads Content-Length: one number, which may be repeated (RFC 9110 8.6). */
 static enum http_fault length_field(struct span value, struct http_head *h)
 {
 	struct span rest = value;
@@ -250,7 +250,7 @@ static enum http_fault length_field(struct span value, struct http_head *h)
 	return HTTP_FAULT_NONE;
 }
 
-/* RFC 9112 6.1: chunked is the last one, once. */
+/* Reads Transfer-Encoding: chunked is the last coding, once (RFC 9112 6.1). */
 static enum http_fault encoding_field(struct span value, struct http_head *h)
 {
 	struct span rest = value;
@@ -280,7 +280,7 @@ static void connection_field(struct span value, struct http_head *h)
 	} while (rest.p);
 }
 
-/* A field that is all there. hosts: how many there were. */
+/* Evaluates a complete field. hosts: the number of Host fields so far. */
 static enum http_fault field_meaning(struct span name, struct span value, bool folded,
 				     struct http_head *h, unsigned *hosts)
 {
@@ -322,7 +322,7 @@ static enum http_fault field_line(struct span in, const struct line *l, struct h
 	/* RFC 9112 5.1 */
 	if (name.n && is_space(name.p[name.n - 1]))
 		return HTTP_FAULT_SPACE;
-	value = trim(span_of(colon + 1, l->text.n - name.n - 1));
+	value = trim_space(span_of(colon + 1, l->text.n - name.n - 1));
 	if (!http_is_token(name) || !http_is_value(value))
 		return HTTP_FAULT_FIELD;
 	if (h->n_fields == HTTP_MAX_FIELDS)
@@ -340,7 +340,7 @@ static enum http_fault folded_line(struct span in, const struct line *l, uint8_t
 				   struct http_head *h)
 {
 	struct http_field *f = &h->field[h->n_fields ? h->n_fields - 1 : 0];
-	struct span more = trim(l->text);
+	struct span more = trim_space(l->text);
 
 	if (!h->n_fields || !http_is_value(l->text))
 		return HTTP_FAULT_FIELD;
@@ -356,7 +356,7 @@ static enum http_fault folded_line(struct span in, const struct line *l, uint8_t
 }
 
 /* Checks the fields together, behind the last one. */
-static enum http_fault framing(const struct http_head *h)
+static enum http_fault check_framing(const struct http_head *h)
 {
 	if (h->encoded && (h->minor == 0 || (!h->chunked && !h->response)))
 		return HTTP_FAULT_ENCODING;
@@ -375,7 +375,7 @@ static enum http_fault meaning(struct span in, struct http_head *h)
 		f = field_meaning(http_text(in, at->name), http_text(in, at->value), at->folded, h,
 				  &hosts);
 	}
-	return f == HTTP_FAULT_NONE ? framing(h) : f;
+	return f == HTTP_FAULT_NONE ? check_framing(h) : f;
 }
 
 /* Reads all lines. Returns false if the head is not complete; its faults do not matter then. */
@@ -405,7 +405,7 @@ static bool read_fields(struct span in, uint32_t at, uint8_t flags, struct http_
 
 static void clear(struct http_head *h, bool response)
 {
-	/* the fields are said to be there by their number */
+	/* n_fields counts the fields that are filled in */
 	memset(h, 0, offsetof(struct http_head, field));
 	h->response = response;
 }
@@ -446,7 +446,7 @@ uint16_t http_find(const struct http_head *h, struct span in, struct span name, 
 	uint16_t i = from;
 
 	while (i < h->n_fields &&
-	       !same(http_text(in, h->field[i].name), (const char *)name.p, name.n))
+	       !match_word(http_text(in, h->field[i].name), (const char *)name.p, name.n))
 		i++;
 	return i < h->n_fields ? i : h->n_fields;
 }

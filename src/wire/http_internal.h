@@ -6,7 +6,7 @@
 
 #include "wire/http.h"
 
-/* A head that is not all there: can it be one? True: its start line was read; false: that is not
- * there yet. h is used up. */
+/* Checks whether an incomplete head can be one. True: its start line was read; false: the start
+ * line is not complete. Overwrites h. */
 bool http_head_begins(struct span in, bool response, uint8_t flags, struct http_head *h,
 		      enum http_fault *ret_fault);

@@ -9,7 +9,7 @@
 
 enum { CSUM_OFF = 10 };
 
-static void fields_read(struct rd *r, struct ipv4_hdr *h)
+static void read_ipv4_fields(struct rd *r, struct ipv4_hdr *h)
 {
 	h->tos = rd_u8(r);
 	h->total_len = rd_be16(r);
@@ -29,7 +29,7 @@ int ipv4_read(struct rd *r, struct ipv4_hdr *ret)
 	uint8_t ver_ihl = rd_u8(r);
 
 	h.hdr_len = (uint8_t)((ver_ihl & 0x0f) * 4);
-	fields_read(r, &h);
+	read_ipv4_fields(r, &h);
 	if (!rd_ok(r))
 		return -USHER_E_TRUNCATED;
 	if (ver_ihl >> 4 != 4 || h.hdr_len < IPV4_HDR_LEN || h.total_len < h.hdr_len)

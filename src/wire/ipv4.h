@@ -25,7 +25,8 @@ static inline bool ipv4_is_fragment(const struct ipv4_hdr *h)
 	return (h->frag & (IPV4_MF | IPV4_OFFSET_MASK)) != 0;
 }
 
-/* 0; -USHER_E_TRUNCATED: no whole header; -USHER_E_MALFORMED: version, header or total length. */
+/* Reads a header. 0; -USHER_E_TRUNCATED: no whole header; -USHER_E_MALFORMED: version, header or
+ * total length. */
 int ipv4_read(struct rd *r, struct ipv4_hdr *ret) must_check;
-/* A header without options, checksum filled in; hdr_len, raw and csum_ok are not looked at. */
+/* Writes a header without options, checksum filled in; hdr_len, raw and csum_ok are ignored. */
 void ipv4_write(struct wr *w, const struct ipv4_hdr *h);

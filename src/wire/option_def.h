@@ -65,26 +65,26 @@ struct option_def {
 	const char *rfc;
 };
 
-/* The standard definition in a built-in space, or NULL. */
+/* Returns the standard definition in a built-in space, or NULL. */
 const struct option_def *option_def_by_code(const char *space, uint32_t code);
 const struct option_def *option_def_by_name(const char *space, const char *name);
-/* Walks the table: NULL at the end. */
+/* Returns row i of the table: NULL at the end. */
 const struct option_def *option_def_at(size_t i);
 
-/* The format of an operator's definition: that of the standard option of its code, unless just one
- * of the two types is internal. */
+/* Returns the format of an operator's definition: that of the standard option of its code, unless
+ * just one of the two types is internal. */
 enum option_codec option_codec_of(const char *space, uint32_t code, enum option_type type);
 
-/* "uint32" to OPTION_UINT32 and back; -USHER_E_UNKNOWN. */
+/* Finds a type by its name, "uint32" for OPTION_UINT32; -USHER_E_UNKNOWN. */
 int option_type_parse(const char *name, enum option_type *ret) must_check;
 const char *option_type_name(enum option_type t);
 
 /*
- * Text to bytes by definition. csv: comma separated fields ("\," is a comma in a string), as
- * Kea's csv-format true; otherwise hex ("0a0b", "0x0a0b", "0a:0b", "0a 0b") or a 'quoted' string.
- * The bytes lie in arena. On failure *ret_why (in arena) names the expectation; on success it is
- * NULL, or says which part of the text has no effect (values beyond those that the type has). 0 or
- * -USHER_E_SYNTAX, -USHER_E_RANGE, -USHER_E_NOMEM.
+ * Encodes text to bytes by a definition. csv: comma separated fields ("\," is a comma in a string),
+ * as Kea's csv-format true; otherwise hex ("0a0b", "0x0a0b", "0a:0b", "0a 0b") or a 'quoted'
+ * string. The bytes lie in arena. On failure *ret_why (in arena) names the expectation. On success
+ * it is NULL, or names the part of the text without effect (values beyond those that the type has).
+ * 0 or -USHER_E_SYNTAX, -USHER_E_RANGE, -USHER_E_NOMEM.
  */
 int option_encode_text(const struct option_def *def, const char *text, bool csv,
 		       struct arena *arena, struct span *ret, const char **ret_why) must_check;
@@ -93,12 +93,12 @@ int option_encode_text(const struct option_def *def, const char *text, bool csv,
 int option_encode_raw(const char *text, struct arena *arena, struct span *ret, const char **ret_why)
 	must_check;
 
-/* Do these bytes fit the definition (length rules of RFC 2132 and the type)? */
+/* Returns whether these bytes fit the definition (length rules of RFC 2132 and the type). */
 bool option_data_valid(const struct option_def *def, struct span data);
 
 /*
- * Bytes to text, as expressions' .text has it: addresses dotted, numbers decimal, booleans
- * true/false, strings as they are, binary as lower-case hex, fields separated by ", ".
- * Data that does not fit def is shown as hex.
+ * Writes bytes as text, in the form of the expressions' .text: addresses dotted, numbers decimal,
+ * booleans true/false, strings as they are, binary as lower-case hex, fields separated by ", ".
+ * Data that does not fit def becomes hex.
  */
 void option_text(const struct option_def *def, struct span data, struct buf *out);

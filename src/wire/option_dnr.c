@@ -122,7 +122,7 @@ static int param_encode(struct option_enc *e, const char *text, int64_t *last_ke
 	return r < 0 ? r : length_patch(e, at, 2);
 }
 
-/* The length octet and the addresses, which spaces separate. */
+/* Appends the length octet and the addresses, which spaces separate. */
 static int addresses_encode(struct option_enc *e, const char *text)
 {
 	size_t at = e->out.len;
@@ -138,7 +138,7 @@ static int addresses_encode(struct option_enc *e, const char *text)
 	return length_patch(e, at, 1);
 }
 
-/* "\\," to ",": lists may be written as in every other option's text. */
+/* Replaces "\\," by ",": lists may be written as in every other option's text. */
 static void commas_unescape(char *s)
 {
 	char *to = s;
@@ -214,7 +214,7 @@ int option_dnr_encode(struct option_enc *e, const struct option_def *def, const 
 	return 0;
 }
 
-/* Can these octets stand in the text as they are? */
+/* Returns whether these octets can stand in the text unchanged. */
 static bool plain(struct span s)
 {
 	for (size_t i = 0; i < s.n; i++)
@@ -223,7 +223,7 @@ static bool plain(struct span s)
 	return s.n > 0;
 }
 
-/* The list of alpn ids; false if it is not one or not plain. */
+/* Reads the list of alpn ids; false if it is malformed or an id is not plain. */
 static bool alpn_read(struct span value, struct buf *out)
 {
 	struct rd r = rd_init(value);

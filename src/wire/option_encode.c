@@ -7,7 +7,7 @@
 #include "base/error.h"
 #include "wire/option_internal.h"
 
-/* Not csv: hex digits, or a text in single quotes. */
+/* Encodes text that is not csv: hex digits, or a text in single quotes. */
 static int raw_encode(struct option_enc *e, const char *text)
 {
 	char *s = arena_strdup(e->arena, text);

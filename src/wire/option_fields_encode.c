@@ -88,7 +88,7 @@ static int boolean_encode(struct option_enc *e, const char *s)
 	return 0;
 }
 
-/* The length of a tuple is one octet, but for the codec of those with two. */
+/* Encodes a text behind its length of one octet, or two in the codec of such tuples. */
 static int tuple_encode(struct option_enc *e, const char *s)
 {
 	size_t n = strlen(s);

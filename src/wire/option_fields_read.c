@@ -13,7 +13,7 @@
 
 enum { FQDN_FLAG_E = 0x04 };
 
-/* The option that names may point back into, and the rest of the budget for reading them. */
+/* The option that the pointers of names lead into, and the rest of the budget for reading them. */
 struct reading {
 	struct span whole;
 	size_t left;
@@ -58,7 +58,7 @@ static bool ipv6_prefix_read(struct rd *r, struct buf *out)
 	return true;
 }
 
-/* RFC 7618: a length in bits, then the value left-aligned in 16 bits. */
+/* Reads a length in bits, then the value left-aligned in 16 bits (RFC 7618). */
 static bool psid_read(struct rd *r, struct buf *out)
 {
 	unsigned bits = rd_u8(r);
@@ -173,9 +173,9 @@ static bool field_read(struct rd *r, const struct option_def *def, enum option_t
 	return false;
 }
 
-/* The fields in turn; the last repeats while there is data, if the definition says so. */
-static bool fields_read(struct rd *r, const struct option_def *def, struct reading *names,
-			struct buf *out)
+/* Reads the fields in turn; the last repeats while there is data, if the definition has it so. */
+static bool read_option_fields(struct rd *r, const struct option_def *def, struct reading *names,
+			       struct buf *out)
 {
 	bool record = def->type == OPTION_RECORD;
 	size_t n = record ? def->n_record : 1;
@@ -223,7 +223,7 @@ bool option_fields_read(const struct option_def *def, struct span data, struct b
 	struct reading names = reading_of(data);
 	struct rd r = rd_init(data);
 
-	return fields_read(&r, def, &names, out) && rest_read(&r, def, false, out);
+	return read_option_fields(&r, def, &names, out) && rest_read(&r, def, false, out);
 }
 
 bool option_pairs_read(const struct option_def *def, struct span data, struct buf *out)
@@ -241,7 +241,7 @@ bool option_enterprise_read(const struct option_def *def, struct span data, stru
 	struct reading names = reading_of(data);
 	struct rd r = rd_init(data);
 
-	return fields_read(&r, def, &names, out) && rest_read(&r, def, true, out);
+	return read_option_fields(&r, def, &names, out) && rest_read(&r, def, true, out);
 }
 
 bool option_wide_tuples_read(const struct option_def *def, struct span data, struct buf *out)
@@ -250,10 +250,10 @@ bool option_wide_tuples_read(const struct option_def *def, struct span data, str
 	struct rd r = rd_init(data);
 
 	names.wide_tuples = true;
-	return fields_read(&r, def, &names, out) && rest_read(&r, def, false, out);
+	return read_option_fields(&r, def, &names, out) && rest_read(&r, def, false, out);
 }
 
-/* RFC 4702 2: three octets, then labels (E set; may be partial) or text. */
+/* Reads three octets, then labels (E set; may be partial) or text (RFC 4702 2). */
 bool option_client_fqdn_read(const struct option_def *def, struct span data, struct buf *out)
 {
 	struct reading names = reading_of(data);

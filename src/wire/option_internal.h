@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Shared by the files that turn options into text and back; nobody else includes it.
- * Readers take a cursor and a buffer for the text, which may be NULL when only validity is asked
- * (that is on the packet path and must not allocate). Writers append to an encoder.
+ * Shared only by the files that convert options to text and back. Readers take a cursor and a
+ * buffer for the text. The buffer is NULL where only validity matters: on the packet path, which
+ * must not allocate. Writers append to an encoder.
  */
 #pragma once
 
@@ -40,7 +40,7 @@ int option_codec_encode(struct option_enc *e, const struct option_def *def, cons
 /* Records why and returns e. */
 int option_enc_fail(struct option_enc *e, int err, const char *fmt, ...) printf_like(3, 4);
 void option_enc_be(struct option_enc *e, uint64_t v, size_t width);
-/* Decimal or 0x hex in [min, max]. */
+/* Parses a decimal or 0x hex number in [min, max]. */
 int option_enc_number(struct option_enc *e, const char *s, int64_t min, int64_t max, int64_t *ret)
 	must_check;
 int option_enc_ipv4(struct option_enc *e, const char *s) must_check;
@@ -49,12 +49,13 @@ int option_enc_hex(struct option_enc *e, const char *s) must_check;
 /* Cuts white space off both ends, in place. */
 char *option_trim(char *s);
 /*
- * Takes the text up to the next sep (not one behind a backslash, if that backslash only guards a
- * separator) from *text, trimmed, in the arena. NULL: *text is used up (*text is NULL then).
+ * Takes the text up to the next sep from *text, trimmed, in the arena. A sep behind a backslash
+ * does not count, if that backslash only guards a separator. NULL: *text is used up (*text is NULL
+ * then).
  */
 char *option_text_split(struct arena *a, const char **text, char sep);
 
-/* printf and text that go nowhere if out is NULL. */
+/* Appends formatted text; does nothing if out is NULL. */
 void option_put(struct buf *out, const char *fmt, ...) printf_like(2, 3);
 void option_put_hex(struct buf *out, struct span s);
 void option_put_ipv4(struct buf *out, uint32_t addr);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Writing the text of option data. A walk that only asks for validity has no buffer: then nothing
- * is written.
+ * Writing the text of option data. A walk that only checks validity has no buffer and writes
+ * nothing.
  */
 #include "base/ip.h"
 #include "wire/option_internal.h"

@@ -29,12 +29,12 @@ struct tcp_hdr {
 	struct span options; /* borrowed from the input */
 };
 
-/* 0; -USHER_E_TRUNCATED: no whole header; -USHER_E_MALFORMED: the data offset is under five
- * words. */
+/* Reads a header. 0; -USHER_E_TRUNCATED: no whole header; -USHER_E_MALFORMED: the data offset is
+ * under five words. */
 int tcp_read(struct rd *r, struct tcp_hdr *ret) must_check;
-/* Is the checksum over segment (header and data) right? */
+/* Returns whether the checksum over segment (header and data) is right. */
 bool tcp_csum_ok(uint32_t src, uint32_t dst, struct span segment);
-/* A header with options (padded to words), checksum 0; hdr_len and csum are not looked at. */
+/* Writes a header with options (padded to words), checksum 0; hdr_len and csum are ignored. */
 void tcp_write(struct wr *w, const struct tcp_hdr *h);
 
 /* Kinds of options (RFC 9293 3.2). */
@@ -71,7 +71,7 @@ static inline bool tcp_next_option(struct span options, size_t *at, struct tcp_o
 	return true;
 }
 
-/* Sequence numbers wrap (RFC 9293 3.4): is a before b? */
+/* Returns whether sequence number a is before b; they wrap (RFC 9293 3.4). */
 static inline bool tcp_before(uint32_t a, uint32_t b)
 {
 	return (int32_t)(a - b) < 0;

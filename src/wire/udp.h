@@ -14,9 +14,10 @@ struct udp_hdr {
 	uint16_t csum; /* 0: the sender made none */
 };
 
-/* False: no whole header. */
+/* Reads a header. False: it is not whole. */
 bool udp_read(struct rd *r, struct udp_hdr *ret) must_check;
-/* Is the checksum over datagram (header and payload, exactly its length) right, or absent? */
+/* Returns whether the checksum over datagram (header and payload, exactly its length) is right, or
+ * absent. */
 bool udp_csum_ok(uint32_t src, uint32_t dst, struct span datagram);
 
 struct udp_frame {
@@ -27,8 +28,8 @@ struct udp_frame {
 };
 
 /*
- * Ethernet, IPv4 (TTL 64, DF off, id 0: RFC 6864 allows it for datagrams that are never
- * fragmented), UDP with checksum. Not padded to Ethernet's minimum: that is the link's affair. Bad
- * if it does not fit, or the payload is over 65,507 octets.
+ * Writes Ethernet, IPv4 (TTL 64, DF off, id 0: RFC 6864 allows it for datagrams that are never
+ * fragmented), UDP with checksum. Does not pad to Ethernet's minimum, which is up to the link. Sets
+ * w bad if the frame does not fit, or the payload is over 65,507 octets.
  */
 void udp_frame_write(struct wr *w, const struct udp_frame *f);
