@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * For each test a set of conditions "subject equals value" is worked out of which one must hold for
- * the test to hold: of an equality itself; of `or` those of all operands; of `and` those of one
- * operand. A test for which there is no such set is always a candidate. Only expressions that
- * cannot fail count, so leaving a test out can hide neither a class nor a failure.
+ * Computes for each test a set of conditions "subject equals value" of which one must hold for the
+ * test to hold. The set of an equality is the equality itself; that of `or` joins those of all
+ * operands; that of `and` is that of one operand. A test without such a set is always a candidate.
+ * Only expressions that cannot fail count, so leaving a test out can hide neither a class nor a
+ * failure.
  */
 #include "config/class_index.h"
 
@@ -16,13 +17,14 @@
 
 enum { ATOMS_MAX = 64, VALUE_MAX = 512 };
 
-/* Something a packet has a value of. Of a condition that an option is there: "1" or "0". */
+/* A string that is taken from a packet. The value of a condition that an option is present: "1" or
+ * "0". */
 struct subject {
 	const struct expr_node *node;
-	bool early, late; /* classes of that pass ask for it */
-	bool wants_empty; /* a class asks for the empty string, the value of an absent option */
+	bool early, late; /* classes of that pass test it */
+	bool wants_empty; /* a class tests for the empty string, the value of an absent option */
 	uint64_t lengths; /* of the requested values, modulo 64, and their first octets: */
-	struct code_set first; /* nearly always enough to tell that nobody asks for this one */
+	struct code_set first; /* nearly always enough to see that no class tests for a value */
 };
 
 struct atom {
@@ -37,7 +39,7 @@ struct atoms {
 
 struct class_index {
 	size_t n_classes, n_words;
-	uint64_t *always[2]; /* by pass: no set could be worked out */
+	uint64_t *always[2]; /* by pass: there is no set of conditions */
 	uint64_t *pass[2];   /* all of a pass */
 	struct subject *subjects;
 	uint32_t n_subjects;
@@ -56,7 +58,7 @@ static bool path_eq(const struct expr_path *a, const struct expr_path *b)
 	       memcmp(a->codes, b->codes, a->n_codes) == 0;
 }
 
-/* A function that only lack of memory can make fail. */
+/* Returns whether a function fails for lack of memory only. */
 static bool is_sure_function(enum expr_op op)
 {
 	switch ((int)op) {
@@ -73,7 +75,7 @@ static bool is_sure_function(enum expr_op op)
 	}
 }
 
-/* A string that comes from the packet, and that only lack of memory can make fail. */
+/* Returns whether a string comes from the packet, and fails for lack of memory only. */
 static bool subject_ok(const struct expr_node *e)
 {
 	if (!is_sure_function(e->op))
@@ -142,7 +144,8 @@ static bool atoms_of_equal(const struct expr_node *e, struct atoms *as)
 	       atom_add(as, a, b->lit);
 }
 
-/* One operand's will do; those before it are evaluated first, and must not fail. */
+/* Adds the conditions of one operand, which suffice. The operands before it are evaluated first and
+ * must not fail. */
 static bool atoms_of_and(const struct expr_node *e, struct atoms *as)
 {
 	for (const struct expr_node *o = e->first; o; o = o->next) {
@@ -165,7 +168,7 @@ static bool atoms_of_or(const struct expr_node *e, struct atoms *as)
 	return true;
 }
 
-/* Adds the conditions of which one must hold. False: there are none to be had. */
+/* Adds the conditions of which one must hold. False: there are no such conditions. */
 static bool atoms_of(const struct expr_node *e, struct atoms *as)
 {
 	switch ((int)e->op) {
@@ -187,7 +190,7 @@ static bool atoms_of(const struct expr_node *e, struct atoms *as)
 
 /* --- building --------------------------------------------------------------------------------- */
 
-static void set_add(uint64_t *set, size_t i)
+static void add_class(uint64_t *set, size_t i)
 {
 	set[i / 64] |= 1ULL << (i % 64);
 }
@@ -221,7 +224,7 @@ static void subject_wants(struct subject *s, struct span value, bool late)
 		code_set_add(&s->first, value.p[0]);
 }
 
-/* May a class ask for this value? */
+/* Returns whether a class may test for this value. */
 static bool subject_may_want(const struct subject *s, struct span value)
 {
 	if (!value.n)
@@ -246,16 +249,16 @@ static int atom_put(struct class_index *x, struct arena *a, const struct atom *a
 			    0)
 			return -USHER_E_NOMEM;
 	}
-	set_add(x->sets[set], class);
+	add_class(x->sets[set], class);
 	return 0;
 }
 
 static int class_put(struct class_index *x, struct arena *a, const struct config_class *c, size_t i,
 		     const struct atoms *as)
 {
-	set_add(x->pass[c->late], i);
+	add_class(x->pass[c->late], i);
 	if (!as->n)
-		set_add(x->always[c->late], i);
+		add_class(x->always[c->late], i);
 	for (size_t k = 0; k < as->n; k++) {
 		int r = atom_put(x, a, &as->items[k], i, c->late);
 
@@ -318,7 +321,7 @@ int class_index_new(const struct config *c, struct arena *a, const struct class_
 	return r;
 }
 
-/* --- asking ----------------------------------------------------------------------------------- */
+/* --- look-up ---------------------------------------------------------------------------------- */
 
 size_t class_index_words(const struct class_index *x)
 {

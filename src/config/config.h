@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
  * The typed, immutable configuration: Kea's Dhcp4 map, checked, with defaults and inheritance
- * worked out (pool < subnet < shared network < global). Built whole or not at all; everything in it
+ * applied (pool < subnet < shared network < global). Built whole or not at all; everything in it
  * lives in its arena; pointers stay valid as long as the config. Names are Kea's keys.
  */
 #pragma once
@@ -244,7 +244,7 @@ struct config_logger {
 };
 
 struct config_hook_library {
-	const char *library;	       /* of this server; Kea's that are built in are left out */
+	const char *library; /* of this server; those of Kea that are built in are left out */
 	const struct json *parameters; /* NULL: none */
 	struct json_pos pos;
 };
@@ -314,7 +314,7 @@ struct config {
 	struct config_params params; /* global values */
 	struct config_options options;
 	const struct option_defs *defs;
-	struct code_set containers; /* top-level codes that may hold sub-options from somewhere */
+	struct code_set containers; /* top-level codes that may hold sub-options from any scope */
 
 	const char *const *class_names; /* by class id */
 	uint32_t n_class_names;
@@ -345,8 +345,8 @@ struct config_load_opts {
 	void (*problem)(void *ctx, const struct config_error *e);
 	/*
 	 * Called with a configuration that is refused, as far as it could be built, so that its
-	 * other parts can be checked in the same run; may be NULL. Problems found so go to the
-	 * caller's own list.
+	 * other parts can be checked in this run; may be NULL. Problems found so go to the caller's
+	 * own list.
 	 */
 	void (*refused)(void *ctx, const struct config *cfg);
 	void *ctx;
@@ -358,41 +358,42 @@ struct config_load_opts {
 				      problem */
 };
 
-/* From a file, or from a parsed {"Dhcp4": …}. 0, or negative with *err, the first problem; nothing
- * is kept. */
+/* Loads a configuration from a file. 0, or negative with *err, the first problem; then nothing is
+ * kept. */
 int config_load_file(const char *path, const struct config_load_opts *o, struct config **ret,
 		     struct config_error *err) must_check;
 int config_load_json(const struct json *root, const struct config_load_opts *o, struct config **ret,
 		     struct config_error *err) must_check;
 void config_free(struct config *c);
 
-/* The directories that names without one belong to, and the environment moves: $USHER_x, else Kea's
- * $KEA_x. */
+/* The directories of names without one. The environment moves them: $USHER_x, else Kea's $KEA_x. */
 enum config_dir_kind { CONFIG_DIR_DATA, CONFIG_DIR_SOCKETS, CONFIG_DIR_LOGS, CONFIG_DIR_HOOKS };
 const char *config_dir(enum config_dir_kind kind);
 
-/* Subnets whose prefix contains addr, in order of id: start with prev == NULL; NULL at the end. */
+/* Returns the next subnet whose prefix contains addr, in order of id: start with prev == NULL; NULL
+ * at the end. */
 const struct config_subnet *config_subnet_containing(const struct config *c, uint32_t addr,
 						     const struct config_subnet *prev);
-/* Subnets that answer to a relay: own relay list has addr, or no own list and the network's has. */
+/* Returns the next subnet that answers to a relay: its own relay list has giaddr, or it has no own
+ * list and the network's list has it. Starts with prev == NULL; NULL at the end. */
 const struct config_subnet *config_subnet_by_relay(const struct config *c, uint32_t giaddr,
 						   const struct config_subnet *prev);
 const struct config_subnet *config_subnet_by_interface(const struct config *c, const char *ifname,
 						       const struct config_subnet *prev);
 const struct config_subnet *config_subnet_by_id(const struct config *c, uint32_t id);
-/* Reservation of an identifier in a subnet (0: global), or of an address. NULL: none. */
+/* Returns the reservation of an identifier in a subnet (0: global). NULL: none. */
 const struct config_host *config_host_by_id(const struct config *c, uint32_t subnet_id,
 					    enum config_host_id type, struct span id);
 const struct config_host *config_host_by_addr(const struct config *c, uint32_t subnet_id,
 					      uint32_t addr);
-/* Class id of a name; -USHER_E_NOTFOUND if the configuration never mentions it. */
+/* Returns the class id of a name; -USHER_E_NOTFOUND if the configuration never mentions it. */
 int config_class_by_name(const struct config *c, const char *name) must_check;
-/* The first option of a scope with this code (others of it follow in items), or NULL. */
+/* Returns the first option of a scope with this code (others of it follow in items), or NULL. */
 const struct config_option *config_option_find(const struct config_options *o, const char *space,
 					       uint32_t code);
-/* The same of space dhcp4. */
+/* Returns the first option of space dhcp4 with this code, or NULL. */
 const struct config_option *config_option_top(const struct config_options *o, uint8_t code);
-/* The next of the same space and code, or NULL. */
+/* Returns the next option of the space and code of prev, or NULL. */
 static inline const struct config_option *config_option_next(const struct config_option *prev)
 {
 	return prev->more ? prev + 1 : NULL;

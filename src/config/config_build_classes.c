@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
  * Client classes and the numbers of their names. Names get numbers in order of mention, the
- * built-in ones first; an expression may ask for a class only if it is built in or defined before.
+ * built-in ones first. An expression may name a class only if it is built in or defined before.
  */
 #include "config/config_load.h"
 
@@ -18,7 +18,7 @@ static const char *const builtin[] = {
 	[CLASS_SKIP_DDNS] = "SKIP_DDNS",
 };
 
-/* Classes with these beginnings are made by the server or its hooks. */
+/* Names that begin so belong to classes that the server or its hooks make. */
 static const char *const made[] = {"VENDOR_CLASS_", "HA_", "AFTER_", "EXTERNAL_", "SPAWN_"};
 
 /* --- expressions ------------------------------------------------------------------------------ */
@@ -142,7 +142,7 @@ static int build_class(struct load *l, const struct json *node, struct config_cl
 		*cls = (struct config_class){0};
 		return load_both(r, bad);
 	}
-	/* defined even if it is bad: expressions may ask for it */
+	/* defined even if it is bad: expressions may name it */
 	l->class_late[cls->id] = cls->late;
 	l->class_defined[cls->id] = (uint32_t)++l->c->n_classes;
 	return bad;

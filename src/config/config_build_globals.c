@@ -43,7 +43,7 @@ static bool is_own(const struct json *map, const struct json *v)
 	return v && (v->key_pos.line != map->pos.line || v->key_pos.col != map->pos.col);
 }
 
-/* The text of a boot field; "" where there is none, or it does not fit into the message. */
+/* Returns the text of a boot field; "" if it is absent, or does not fit into the message. */
 static const char *boot_text(struct load *l, const struct json *map, const char *key, size_t max)
 {
 	const struct json *v = json_get(map, key);
@@ -63,7 +63,7 @@ int load_boot_fields(struct load *l, const struct json *map, bool *ret_has, uint
 	const char *host = boot_text(l, map, "server-hostname", SNAME_MAX);
 	const char *file = boot_text(l, map, "boot-file-name", FILE_NAME_MAX);
 
-	/* the empty values say "not given", as in Kea */
+	/* the empty values mean "not given", as in Kea */
 	*ret_next = load_addr(map, "next-server");
 	*ret_has = *ret_next != 0;
 	*ret_host = *host ? host : NULL;
@@ -101,7 +101,8 @@ static enum config_allocator allocator_of(const struct json *map)
 						  load_str(map, "allocator", "iterative"));
 }
 
-/* Out of pool is a promise about the subnet's own reservations. */
+/* Warns where reservations are promised out of pool, but the subnet's own reservations are not in
+ * use. */
 static int check_modes(struct load *l, const struct json *map, const struct config_params *p)
 {
 	const struct json *v = json_get(map, "reservations-out-of-pool");
@@ -114,8 +115,8 @@ static int check_modes(struct load *l, const struct json *map, const struct conf
 }
 
 /*
- * hostname-char-set is a pattern for one character: each octet is tried once, here, so that a
- * packet only looks at a bit.
+ * Loads hostname-char-set, a pattern for one character. Each octet is tried once, here, so that a
+ * packet costs only a test of a bit.
  */
 static int load_char_set(struct load *l, const struct json *map, struct config_names *p)
 {

@@ -20,7 +20,7 @@ static const struct {
 	[HOST_ID_FLEX_ID] = {"flex-id", HOST_ID_MAX},
 };
 
-/* Hexadecimal digits, or text in single quotes. */
+/* Parses an identifier: hexadecimal digits, or text in single quotes. */
 static int parse_id(struct load *l, const struct json *v, enum config_host_id type,
 		    struct span *ret)
 {
@@ -108,7 +108,8 @@ static int note_addr(struct load *l, const struct config_host *h, uint32_t index
 	return 0;
 }
 
-static int check_addr(struct load *l, const struct config_host *h, const struct config_subnet *s)
+static int check_host_addr(struct load *l, const struct config_host *h,
+			   const struct config_subnet *s)
 {
 	const struct json *v = json_get(h->node, "ip-address");
 
@@ -129,7 +130,7 @@ static int build_host(struct load *l, const struct json *node, const struct conf
 	h->addr = load_addr(node, "ip-address");
 	h->hostname = load_str(node, "hostname", "");
 	r = find_id(l, node, h);
-	r = load_both(r, check_addr(l, h, s));
+	r = load_both(r, check_host_addr(l, h, s));
 	r = load_both(r, load_class_list(l, node, "client-classes", &h->classes));
 	r = load_both(r, load_boot_fields(l, node, &h->has_next_server, &h->next_server,
 					  &h->server_hostname, &h->boot_file_name));

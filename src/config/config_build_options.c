@@ -10,7 +10,7 @@
 
 #include <stdlib.h>
 
-/* "vendor-N" to N; false: another space. */
+/* Parses "vendor-N" to N; false: another space. */
 static bool vendor_space(const char *space, uint32_t *ret_id)
 {
 	uint64_t v = 0;
@@ -55,7 +55,8 @@ static const struct option_def *find_by_name(const struct load *l, const char *s
 	return d ? d : option_defs_by_name(l->defs, space, name);
 }
 
-/* A space nobody defines is kept, as Kea keeps it: nothing says in which option it is sent. */
+/* Checks the space of an option. An unknown space is kept, as in Kea: nothing determines the option
+ * in which it is sent. */
 static int check_space(struct load *l, const struct json *node, struct config_option *o)
 {
 	const struct json *space = json_get(node, "space");
@@ -142,8 +143,8 @@ static int fail_data(struct load *l, const struct json *at, const struct config_
 			 o->def ? o->def->name : "", why);
 }
 
-/* Is the form of the data the option's own business, so that octets given raw are taken as they
- * are? */
+/* Returns whether the option itself defines the form of its data, so that raw octets are taken
+ * unchanged. */
 static bool is_structured(const struct option_def *def)
 {
 	return *def->encapsulate || def->type == OPTION_INTERNAL || def->type == OPTION_RECORD ||
@@ -151,7 +152,7 @@ static bool is_structured(const struct option_def *def)
 	       (def->type == OPTION_BOOLEAN && def->flags & OPTION_F_ARRAY);
 }
 
-/* Octets behind the only value of an option are not sent, as in Kea. */
+/* Cuts octets behind the only value of an option: they are not sent, as in Kea. */
 static bool cut_to_value(struct load *l, const struct json *at, struct config_option *o)
 {
 	struct span cut = o->data;
@@ -172,7 +173,7 @@ static bool cut_to_value(struct load *l, const struct json *at, struct config_op
 	return true;
 }
 
-/* Octets given raw: they are sent as they are, but for those that Kea refuses. */
+/* Encodes raw octets: they are sent unchanged, but for those that Kea refuses. */
 static int encode_raw(struct load *l, const struct json *at, const char *text,
 		      struct config_option *o)
 {
@@ -194,7 +195,7 @@ static int encode_raw(struct load *l, const struct json *at, const char *text,
 	return 0;
 }
 
-/* Values in text. Lists of addresses are taken as Kea takes them, in pairs or not. */
+/* Encodes values in text. Lists of addresses are read as Kea reads them, in pairs or not. */
 static int encode_csv(struct load *l, const struct json *at, const char *text,
 		      struct config_option *o)
 {
@@ -215,7 +216,7 @@ static int encode_csv(struct load *l, const struct json *at, const char *text,
 	return 0;
 }
 
-/* An option without a value: whether it may be so. */
+/* Checks whether an option may have no value. */
 static int encode_nothing(struct load *l, const struct json *at, bool csv, struct config_option *o)
 {
 	const struct option_def *def = o->def;
@@ -254,7 +255,7 @@ static int encode(struct load *l, const struct json *node, const struct json *da
 	return csv && o->def ? encode_csv(l, at, text, o) : encode_raw(l, at, text, o);
 }
 
-/* A value that was worked out: its place is the map's. */
+/* Puts a computed value into a map, with the map's place. */
 static int put_like(struct load *l, struct json *map, const char *key, struct json *v)
 {
 	if (v)
@@ -262,7 +263,8 @@ static int put_like(struct load *l, struct json *map, const char *key, struct js
 	return load_put(l, map, key, v);
 }
 
-/* The dump names options fully, however they were given. */
+/* Fills in the full names of an option for the dump, independent of the form in which it was
+ * given. */
 static int fill_names(struct load *l, struct json *node, const struct config_option *o, bool csv)
 {
 	int r = 0;
@@ -304,7 +306,7 @@ static int build_option(struct load *l, struct json *node, struct config_option 
 	return r < 0 ? r : load_class_list(l, node, "client-classes", &o->classes);
 }
 
-/* Options of one code stay in the order they were written. */
+/* Compares options by space and code; options of one code stay in the order of the text. */
 static int by_space_code(const void *a, const void *b)
 {
 	const struct config_option *x = *(const struct config_option *const *)a;
@@ -336,7 +338,7 @@ static int sort_options(struct load *l, struct config_option *items, size_t n,
 	return 0;
 }
 
-/* The option that encapsulates a space, the operator's definition first. */
+/* Returns the option that encapsulates a space, the operator's definition first. */
 static const struct option_def *container_def(const struct load *l, const char *space)
 {
 	const struct option_def *d;

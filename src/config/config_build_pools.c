@@ -78,7 +78,7 @@ static int check_range(struct load *l, const struct json *v, struct config_pool 
 	return 0;
 }
 
-/* Rules of its own for clients' names, if it has one of the keys. */
+/* Loads a pool's own rules for clients' names, if it has one of the keys. */
 static int pool_names(struct load *l, const struct json *node, const struct config_subnet *s,
 		      struct config_pool *p)
 {
@@ -155,7 +155,7 @@ static int check_overlap(struct load *l, const struct config_pool *pools, size_t
 	return r;
 }
 
-/* The numbered list doubles when its size reaches a power of two. */
+/* Gives a pool its number. The list doubles when its size reaches a power of two. */
 static int number_pool(struct load *l, struct config_pool *p, const struct config_subnet *s)
 {
 	uint32_t n = l->n_pools;

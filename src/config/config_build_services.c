@@ -17,7 +17,7 @@
 
 /* --- interfaces ------------------------------------------------------------------------------- */
 
-/* "*", "eth0" or "eth0/192.0.2.1" */
+/* Parses "*", "eth0" or "eth0/192.0.2.1". */
 static int build_interface(struct load *l, const struct json *v, struct config_interface *i)
 {
 	const char *slash = strchr(v->s, '/');
@@ -82,7 +82,7 @@ static int load_interfaces(struct load *l)
 
 /* --- control sockets -------------------------------------------------------------------------- */
 
-/* A socket that can be opened: 1; one that is left out: 0. */
+/* Builds a control socket. 1: it can be opened; 0: it is left out. */
 static int build_socket(struct load *l, const struct json *v, struct config_control_socket *ret)
 {
 	const struct json *type = json_get(v, "socket-type");
@@ -135,7 +135,8 @@ static int load_sockets(struct load *l)
 
 /* --- hooks ------------------------------------------------------------------------------------ */
 
-/* Is the library to be loaded? 1 yes, 0 no: it is built in, or ignored by the operator's wish. */
+/* Checks whether the library is to be loaded: 1 yes; 0 no, it is built in, or the operator ignores
+ * it. */
 static int check_hook(struct load *l, const struct json *library)
 {
 	switch (kea_hook_kind(library->s)) {
@@ -155,14 +156,14 @@ static int check_hook(struct load *l, const struct json *library)
 	return 1;
 }
 
-/* Names of built-in libraries have no dot; files have one. */
+/* Returns the path of a library. Names of built-in libraries have no dot; files have one. */
 static const char *library_path(struct load *l, const char *name)
 {
 	return strchr(name, '.') ? load_file_name(l, CONFIG_DIR_HOOKS, name) : name;
 }
 
-/* Says whether --ignore-unknown-hooks leaves a library of another origin out: it is missing or not
- * made for Usher. */
+/* Returns whether --ignore-unknown-hooks leaves a library of another origin out: it is missing or
+ * not made for Usher. */
 static bool skip_foreign(struct load *l, const struct json *library, const char *path)
 {
 	char why[256];
@@ -208,7 +209,7 @@ static int load_hooks(struct load *l)
 
 enum { MAXSIZE_MIN = 204800 };
 
-/* Kea starts where a log cannot be written, and so do we; but it is said. */
+/* Warns of a log file that cannot be written. The start continues, as in Kea. */
 static void warn_directory(struct load *l, const struct json *at, const char *path)
 {
 	const char *slash = strrchr(path, '/');
@@ -246,7 +247,7 @@ static void warn_conversion(void *ctx, char conversion)
 		load_warn(w->l, w->at, "the log pattern ends within a conversion");
 }
 
-/* NULL: the default form. */
+/* Returns the pattern of an output; NULL: the default form. */
 static const char *pattern_of(struct load *l, const struct json *node)
 {
 	const struct json *v = json_get(node, "pattern");

@@ -10,7 +10,7 @@
 
 #include <stdlib.h>
 
-/* A subnet before it is built: where it stands in the tree. */
+/* A subnet before it is built: its place in the tree. */
 struct subnet_ref {
 	const struct json *node;
 	const struct config_network *network;
@@ -39,7 +39,7 @@ static int load_relays(struct load *l, const struct json *map, const uint32_t **
 
 /* --- subnets ---------------------------------------------------------------------------------- */
 
-/* "192.0.2.0/24", with blanks where Kea takes them. */
+/* Parses "192.0.2.0/24", with blanks where Kea allows them. */
 static int parse_prefix(struct load *l, const struct json *v, uint32_t *ret_prefix,
 			uint8_t *ret_len)
 {
@@ -104,14 +104,14 @@ static int build_subnet(struct load *l, const struct subnet_ref *ref, struct con
 	return load_both(r, load_pools(l, s));
 }
 
-static int by_id(const void *a, const void *b)
+static int compare_ids(const void *a, const void *b)
 {
 	const struct subnet_ref *x = a;
 	const struct subnet_ref *y = b;
 
 	if (x->id != y->id)
 		return x->id < y->id ? -1 : 1;
-	/* equal ids in the order of the text, so that the second is blamed */
+	/* equal ids in the order of the text, so that the second is reported */
 	if (x->node->pos.line != y->node->pos.line)
 		return x->node->pos.line < y->node->pos.line ? -1 : 1;
 	return (x->node->pos.col > y->node->pos.col) - (x->node->pos.col < y->node->pos.col);
@@ -154,7 +154,7 @@ static int build_subnets(struct load *l, struct subnet_ref *refs, size_t n)
 
 	if (!subnets)
 		return load_no_memory(l);
-	qsort(refs, n, sizeof(*refs), by_id);
+	qsort(refs, n, sizeof(*refs), compare_ids);
 	r = check_ids(l, refs, n);
 	for (size_t i = 0; i < n && !load_fatal(r); i++) {
 		subnets[i].index = (uint32_t)i;
@@ -213,7 +213,7 @@ static int build_networks(struct load *l, const struct json *list)
 	return bad;
 }
 
-/* The subnets of each network, by id. A relation of the finished subnets. */
+/* Links each network to its finished subnets, by id. */
 static int link_networks(struct load *l)
 {
 	struct config_network *networks = (struct config_network *)(uintptr_t)l->c->networks;

@@ -14,8 +14,8 @@ static int check_map(struct load *l, enum schema_ctx ctx, const struct json *in,
 static int default_map(struct load *l, const struct schema_key *k, const struct json *at,
 		       struct json **ret);
 
-/* Notes that a list of definitions or classes is incomplete: unknown options and classes are no
- * problems then. */
+/* Notes that a list of definitions or classes is incomplete: then unknown options and classes are
+ * no problems. */
 static void note_unsure(struct load *l, const char *key)
 {
 	l->defs_unsure |= strcmp(key, "option-def") == 0;
@@ -58,7 +58,7 @@ static int check_real(struct load *l, const struct schema_key *k, const struct j
 	return 0;
 }
 
-/* No text of a configuration may hold a NUL: it would be cut off there. */
+/* Checks a text. No text of a configuration may hold a NUL, which would cut it off. */
 static int check_text(struct load *l, const struct schema_key *k, const struct json *in,
 		      struct json **ret)
 {
@@ -98,7 +98,7 @@ static int check_addr(struct load *l, const struct schema_key *k, const struct j
 	if (in->type != JSON_STRING)
 		return wrong_type(l, k, in, "an IPv4 address");
 	if (in->n == 0 && k->flags & SCHEMA_INH) {
-		*ret = NULL; /* Kea: as if it were not given */
+		*ret = NULL; /* Kea treats it as absent */
 		return 0;
 	}
 	if (ip_parse(in->s, in->n, &addr) < 0)
@@ -148,7 +148,8 @@ static int check_bool(struct load *l, const struct schema_key *k, const struct j
 	return 0;
 }
 
-/* user-context and the like: anything, but our own part of it is ours to check. */
+/* Checks values of any form, such as user-context. Only its member "usher" has a schema, which is
+ * checked. */
 static int check_any(struct load *l, const struct schema_key *k, const struct json *in,
 		     struct json **ret)
 {
@@ -174,8 +175,8 @@ static int check_submap(struct load *l, const struct schema_key *k, const struct
 	return in->type == JSON_MAP ? check_map(l, k->sub, in, ret) : wrong_type(l, k, in, "a map");
 }
 
-/* Is a key without a default missed where it is not given? Then a refused value needs a
- * stand-in. */
+/* Returns whether the absence of a key without a default would be reported. Then a refused value
+ * needs a stand-in. */
 static bool is_missed(const struct schema_key *k)
 {
 	return k->flags & SCHEMA_REQ || k->type == SCHEMA_TEXT ||
@@ -244,7 +245,7 @@ static bool same_scalar(const struct json *a, const struct json *b)
 	return a->type == JSON_STRING && a->n == b->n && memcmp(a->s, b->s, a->n) == 0;
 }
 
-/* Once for a key, however often it stands there. */
+/* Warns once of a key without effect, independent of the number of its places. */
 static void warn_no_effect(struct load *l, enum schema_ctx ctx, const struct schema_key *k,
 			   const struct json *in)
 {
@@ -256,8 +257,8 @@ static void warn_no_effect(struct load *l, enum schema_ctx ctx, const struct sch
 	load_warn(l, in, "'%s' in %s is accepted and has no effect", k->name, schema_ctx_name(ctx));
 }
 
-/* A required key that is misspelled is not missing as well, and an option or definition is not read
- * without its own. */
+/* Notes that a key is misspelled. A misspelled required key is not reported as missing, too; an
+ * option or definition without its own key is not read. */
 static int note_misspelled(struct load *l, enum schema_ctx ctx, const char *near,
 			   const struct json *m, struct json *out)
 {
@@ -288,7 +289,7 @@ static int unknown_key(struct load *l, enum schema_ctx ctx, const struct json *m
 	return note_misspelled(l, ctx, near, m, out);
 }
 
-/* A single value of an older spelling as a list of one. */
+/* Wraps a single value of an older spelling into a list of one. */
 static int wrap_old(struct load *l, const struct schema_key *k, const struct json *m,
 		    struct json **ret)
 {
@@ -296,7 +297,7 @@ static int wrap_old(struct load *l, const struct schema_key *k, const struct jso
 	struct json *list = load_keep_place(l, json_list(l->a), m);
 
 	if (m->type == JSON_STRING && m->n == 0)
-		return 0; /* "client-class": "" says that there is none */
+		return 0; /* "client-class": "" means that there is none */
 	if (!one || !list || load_put(l, list, NULL, one) < 0)
 		return load_no_memory(l);
 	return check_value(l, k, list, ret);
@@ -332,7 +333,7 @@ static int check_member(struct load *l, enum schema_ctx ctx, const struct json *
 	return load_put(l, out, k->name, v);
 }
 
-/* "comment" becomes a member of user-context. */
+/* Moves "comment" into user-context. */
 static int fold_comment(struct load *l, struct json *out)
 {
 	struct json *comment = json_get(out, "comment");
@@ -353,7 +354,7 @@ static int fold_comment(struct load *l, struct json *out)
 	return load_put(l, context, "comment", comment);
 }
 
-/* A map that is not there is made of its keys' defaults. */
+/* Makes an absent map from the defaults of its keys. */
 static int default_map(struct load *l, const struct schema_key *k, const struct json *at,
 		       struct json **ret)
 {
@@ -367,7 +368,7 @@ static int default_map(struct load *l, const struct schema_key *k, const struct 
 	return check_map(l, k->sub, &like, ret);
 }
 
-/* Required keys, and defaults where nothing is inherited. */
+/* Reports missing required keys, and fills in defaults where nothing is inherited. */
 static int fill_map(struct load *l, enum schema_ctx ctx, struct json *out)
 {
 	for (size_t i = 0; i < schema_n_keys; i++) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Option definitions of the operator (option-def), global and of classes, and the look-up that asks
- * them before the standard ones. A definition may not contradict a standard one, nor itself.
+ * Option definitions of the operator (option-def), global and of classes, and the look-up, which
+ * prefers them to the standard ones. A definition may not contradict a standard one, nor itself.
  */
 #include "config/config_defs.h"
 
@@ -11,7 +11,8 @@
 
 enum { SPACE_MAX = 128, KEY_MAX = 2 * SPACE_MAX + 8 };
 
-/* space NUL code, or space NUL name; too long ones are found nowhere. */
+/* Makes the key of a definition: space NUL code, or space NUL name. A key that is too long is never
+ * found. */
 static struct span make_key(const char *space, const void *rest, size_t n, uint8_t out[KEY_MAX])
 {
 	size_t len = strlen(space) + 1;
@@ -108,7 +109,7 @@ static int parse_type(struct load *l, const struct json *at, const char *name,
 	return 0;
 }
 
-/* "uint8, string": the fields of a record. */
+/* Parses the fields of a record: "uint8, string". */
 static int parse_record(struct load *l, const struct json *at, struct option_def *d)
 {
 	const char *s = at->s;
@@ -196,8 +197,8 @@ static int build_def(struct load *l, const struct json *node, struct option_def 
 
 /* --- global ----------------------------------------------------------------------------------- */
 
-/* Standard options of which Kea 2.2 or 2.4 has no definition, so that configurations have their
- * own. */
+/* Returns whether Kea 2.2 or 2.4 has no definition of a standard option, so that configurations
+ * have their own. */
 static bool is_recent(uint32_t code)
 {
 	static const uint8_t recent[] = {121, 122, 143, 151, 152, 153, 154, 155, 156, 157, 162};
@@ -205,7 +206,7 @@ static bool is_recent(uint32_t code)
 	return code < 256 && memchr(recent, (int)code, sizeof(recent)) != NULL;
 }
 
-/* The operator may redefine 43 and the site's own 224 to 254; other standard options stand. */
+/* Returns whether the operator may define a standard option: 43 and the site's own 224 to 254. */
 static bool may_define(uint32_t code)
 {
 	return code == 43 || (code >= 224 && code <= 254);
@@ -253,7 +254,7 @@ static int index_def(struct load *l, const struct json *node, struct option_defs
 	return r < 0 ? load_no_memory(l) : 0;
 }
 
-/* Remembers a definition that was refused, so that nobody complains about options that need it. */
+/* Keeps a definition that was refused, so that options that need it cause no further problems. */
 static int note_refused(struct load *l, const struct json *node, struct option_defs *defs)
 {
 	const char *space = load_str(node, "space", "");
@@ -327,7 +328,7 @@ int load_defs(struct load *l)
 
 /* --- of a class ------------------------------------------------------------------------------- */
 
-/* One definition, which is the next of its class if it is accepted. */
+/* Builds one definition, which is the next of its class if it is accepted. */
 static int build_class_def(struct load *l, const struct json *node, struct option_def *defs,
 			   struct config_class *cls)
 {

@@ -16,10 +16,11 @@ struct option_defs {
 	bool unsure;		   /* others may be missing: the text that has them was refused */
 };
 
-/* Was a definition refused that this option needs? name may be NULL: by code. */
+/* Returns whether a definition that this option needs was refused. name may be NULL: by code. */
 bool option_defs_refused(const struct option_defs *d, const char *space, const char *name,
 			 uint32_t code);
-/* Letters, digits, '-' and '_', and neither of these at an end. */
+/* Returns whether a name has only letters, digits, '-' and '_', and neither '-' nor '_' at an
+ * end. */
 bool option_name_valid(const char *s);
-/* Is the space built in, or does a definition use it? */
+/* Returns whether the space is built in, or a definition uses it. */
 bool option_defs_has_space(const struct option_defs *d, const char *space);

@@ -23,7 +23,8 @@ static int put_int(struct load *l, struct json *map, const char *key, int64_t v)
 	return load_put(l, map, key, node);
 }
 
-/* One of the three given makes a triplet; the others follow from it. Else the outer one counts. */
+/* Fills in a triplet of lifetimes. One of its three values makes a triplet, from which the others
+ * follow. Without any, the outer triplet counts. */
 static int fill_lifetimes(struct load *l, struct json *map, const struct json *outer)
 {
 	int64_t v[3];
@@ -122,7 +123,7 @@ static int give_ids(struct load *l, struct json *subnets, struct ids *ids)
 	return 0;
 }
 
-/* Ids given come first; the rest get the lowest free numbers in order. */
+/* Numbers the subnets. Ids given come first; the rest get the lowest free numbers in order. */
 static int fill_ids(struct load *l)
 {
 	struct json *subnets = json_get(l->dhcp4, "subnet4");

@@ -42,7 +42,7 @@ static int by_name(const void *a, const void *b)
 	return r ? r : (x->subnet > y->subnet) - (x->subnet < y->subnet);
 }
 
-/* A subnet's own relays, else its network's. */
+/* Returns a subnet's own relays, else its network's. */
 static const uint32_t *relays_of(const struct config_subnet *s, size_t *ret_n)
 {
 	bool own = s->n_relays || !s->network;
@@ -142,7 +142,8 @@ int load_index(struct load *l)
 
 /* --- subnets ---------------------------------------------------------------------------------- */
 
-/* Subnets are by id, so the smallest index behind prev's is the next in order. */
+/* Searches all prefix lengths. Subnets are sorted by id, so the smallest index behind that of prev
+ * is the next in order. */
 const struct config_subnet *config_subnet_containing(const struct config *c, uint32_t addr,
 						     const struct config_subnet *prev)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
  * The entry points of loading, and the order of its steps. A configuration is built in an arena of
- * its own and given away only when every step succeeded.
+ * its own and returned only when every step succeeded.
  */
 #include "config/config_load.h"
 
@@ -36,7 +36,7 @@ static int load_all(struct load *l, const struct json *root)
 	return r < 0 ? r : load_hash(l);
 }
 
-/* n_before: problems of the text, reported before there was a tree. */
+/* Loads a parsed tree. n_before: problems of the text, reported before there was a tree. */
 static int load_root(const struct json *root, const char *file, const struct config_load_opts *o,
 		     size_t n_before, struct config **ret, struct config_error *err)
 {
@@ -65,11 +65,11 @@ int config_load_json(const struct json *root, const struct config_load_opts *o, 
 	return load_root(root, "", o, o ? o->n_before : 0, ret, err);
 }
 
-/* Passes a problem of the parser to the caller. */
+/* The state that passes problems of the parser to the caller. */
 struct text_problems {
 	const struct config_load_opts *o;
 	struct config_error *first;
-	struct json_pos last; /* of the latest: an error that follows from it has the same */
+	struct json_pos last; /* of the latest: an error that follows from it has this position */
 	size_t n;
 };
 

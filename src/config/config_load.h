@@ -27,7 +27,7 @@ struct load {
 	const uint8_t *char_set_bits;
 
 	bool defs_unsure;    /* definitions may be missing: the text that has them was refused */
-	bool classes_unsure; /* the same for names of classes */
+	bool classes_unsure; /* names of classes may be missing: their text was refused */
 	struct option_defs *defs;
 	const struct option_def *own_defs; /* of the class being built */
 	size_t n_own_defs;
@@ -65,14 +65,14 @@ static inline bool load_fatal(int r)
 {
 	return r < 0 && r != -USHER_E_CONFIG;
 }
-/* The first that is fatal of two results, else the first that is bad. */
+/* Returns the first fatal one of two results, else the first bad one. */
 static inline int load_both(int a, int b)
 {
 	return load_fatal(a) || (a < 0 && !load_fatal(b)) ? a : b;
 }
 int load_no_memory(struct load *l);
 void load_warn(struct load *l, const struct json *at, const char *fmt, ...) printf_like(3, 4);
-/* A place as text, for "first given at …". In the arena; never NULL. */
+/* Returns a place as text, for "first given at …". In the arena; never NULL. */
 const char *load_place(struct load *l, const struct json *at);
 
 /* --- the tree --------------------------------------------------------------------------------- */
@@ -82,7 +82,7 @@ struct json *load_keep_place(struct load *l, struct json *v, const struct json *
 struct json *load_keep(struct load *l, const struct json *in);
 /* Appends v under a key that outlives the tree. */
 int load_put(struct load *l, struct json *map, const char *key, struct json *v) must_check;
-/* The parsed default of a row; shared, so copy it. NULL: it has none. */
+/* Returns the parsed default of a row; shared, so copy it. NULL: it has none. */
 const struct json *load_default(struct load *l, const struct schema_key *k);
 int load_normalise(struct load *l, const struct json *root) must_check;
 int load_fill(struct load *l) must_check;
@@ -93,6 +93,7 @@ int load_hash(struct load *l) must_check;
 const char *load_file_name(struct load *l, enum config_dir_kind kind, const char *name);
 
 /* --- values of the effective tree, present and of the right type ------------------------------ */
+
 const char *load_str(const struct json *map, const char *key, const char *dflt);
 uint32_t load_u32(const struct json *map, const char *key, uint32_t dflt);
 bool load_bool(const struct json *map, const char *key);
@@ -101,28 +102,29 @@ uint32_t load_addr(const struct json *map, const char *key);
 size_t load_count(const struct json *map, const char *key);
 
 /* --- parts ------------------------------------------------------------------------------------ */
+
 int load_defs(struct load *l) must_check;
 int load_class_defs(struct load *l, const struct json *node, struct config_class *cls) must_check;
 int load_options(struct load *l, const struct json *map, struct config_options *ret) must_check;
 int load_classes(struct load *l) must_check;
-/* The number of a class name, given one if it is new; negative: out of memory. */
+/* Returns the number of a class name, a new one if the name is new; negative: out of memory. */
 int load_class_id(struct load *l, const char *name) must_check;
 int load_class_list(struct load *l, const struct json *map, const char *key,
 		    struct config_class_list *ret) must_check;
 int load_globals(struct load *l) must_check;
-/* outer: of the scope around, or NULL. */
+/* Loads the values that a scope inherits. outer: those of the scope around, or NULL. */
 int load_params(struct load *l, const struct json *map, const struct config_params *outer,
 		struct config_params *ret) must_check;
 /* Loads the handling of clients' names in a scope; outer: of the scope around, or NULL. */
 int load_names(struct load *l, const struct json *map, const struct config_names *outer,
 	       struct config_names *ret) must_check;
-/* valid-lifetime with its bounds, of a scope that has all three, or (classes) some. */
+/* Loads valid-lifetime with its bounds, of a scope that has all three, or (classes) some. */
 int load_triplet(struct load *l, const struct json *map, struct config_triplet *ret) must_check;
-/* next-server, server-hostname, boot-file-name of a class or host. */
+/* Loads next-server, server-hostname, boot-file-name of a class or host. */
 int load_boot_fields(struct load *l, const struct json *map, bool *ret_has, uint32_t *ret_next,
 		     const char **ret_host, const char **ret_file) must_check;
-/* A key of Usher's own: of Dhcp4's user-context.usher, or (with a warning) of where it used to
- * be. */
+/* Returns the value of one of Usher's own keys, from Dhcp4's user-context.usher or (with a warning)
+ * from its earlier place. */
 const struct json *load_usher_value(struct load *l, const char *key);
 int load_services(struct load *l) must_check;
 int load_subnets(struct load *l) must_check;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
  * Open addressing with linear probing, at most half full. Keys of a configuration are the
- * operator's own and packets change nothing, so a hash without a secret will do. Beside the slots
- * stands an octet of each one's hash: an absent key is mostly recognised by those alone, which fit
- * the cache where the slots of a hundred thousand reservations do not.
+ * operator's own and packets change nothing, so the hash needs no secret. Each slot has a tag, an
+ * octet of its hash, in an array of its own. An absent key is mostly recognised by the tags alone;
+ * they fit the cache, which the slots of a hundred thousand reservations do not.
  */
 #include "config/config_map.h"
 
@@ -12,14 +12,14 @@
 
 enum { FIRST_CAP = 64 };
 
-/* Of a slot that is taken: never 0. */
+/* Returns the tag of a slot that is taken: never 0. */
 static uint8_t tag_of(uint64_t hash)
 {
 	return (uint8_t)(hash >> 56 | 1);
 }
 
-/* The slot of the key, or the free one where it would be. */
-static size_t find(const struct config_map *m, struct span key, uint64_t hash)
+/* Returns the slot of the key, or its free slot. */
+static size_t find_slot(const struct config_map *m, struct span key, uint64_t hash)
 {
 	for (size_t i = hash & (m->cap - 1);; i = (i + 1) & (m->cap - 1)) {
 		const struct config_map_slot *s = &m->slots[i];
@@ -30,7 +30,7 @@ static size_t find(const struct config_map *m, struct span key, uint64_t hash)
 	}
 }
 
-static int grow(struct config_map *m, struct arena *a)
+static int grow_map(struct config_map *m, struct arena *a)
 {
 	struct config_map bigger = {.cap = m->cap ? 2 * m->cap : FIRST_CAP, .n = m->n};
 
@@ -43,7 +43,7 @@ static int grow(struct config_map *m, struct arena *a)
 
 		if (!m->tags[i])
 			continue;
-		to = find(&bigger, m->slots[i].key, m->slots[i].hash);
+		to = find_slot(&bigger, m->slots[i].key, m->slots[i].hash);
 		bigger.slots[to] = m->slots[i];
 		bigger.tags[to] = m->tags[i];
 	}
@@ -58,9 +58,9 @@ int config_map_put(struct config_map *m, struct arena *a, struct span key, uint3
 	struct config_map_slot *s;
 	size_t at;
 
-	if (2 * (m->n + 1) > m->cap && grow(m, a) < 0)
+	if (2 * (m->n + 1) > m->cap && grow_map(m, a) < 0)
 		return -USHER_E_NOMEM;
-	at = find(m, key, hash);
+	at = find_slot(m, key, hash);
 	s = &m->slots[at];
 	if (m->tags[at]) {
 		*ret_old = s->value;
@@ -82,7 +82,7 @@ bool config_map_get(const struct config_map *m, struct span key, uint32_t *ret)
 
 	if (!m->cap)
 		return false;
-	at = find(m, key, hash_open(key));
+	at = find_slot(m, key, hash_open(key));
 	if (!m->tags[at])
 		return false;
 	*ret = m->slots[at].value;

@@ -20,8 +20,8 @@ struct config_map {
 	size_t n;
 };
 
-/* 1: put; 0: the key is there already (*ret_old is its value); -USHER_E_NOMEM. The key is
- * copied. */
+/* Adds a key, which is copied. 1: added; 0: the key is there already (*ret_old is its value);
+ * -USHER_E_NOMEM. */
 int config_map_put(struct config_map *m, struct arena *a, struct span key, uint32_t value,
 		   uint32_t *ret_old) must_check;
 bool config_map_get(const struct config_map *m, struct span key, uint32_t *ret);

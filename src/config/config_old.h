@@ -8,8 +8,8 @@
 
 /* Replaces reservation-mode of Kea 2.2, one word, by the later three keys. */
 int load_reservation_mode(struct load *l, const struct json *in, struct json *out) must_check;
-/* Moves keys that Kea 2.2 had in a map of Dhcp4, and has in Dhcp4 itself now; a value there takes
- * precedence. */
+/* Moves keys that Kea 2.2 had in a map of Dhcp4 into Dhcp4 itself, as in later versions; a value in
+ * Dhcp4 takes precedence. */
 int load_move_keys(struct load *l, struct json *out) must_check;
 /* Removes a key of a map. */
 void load_unlink_key(struct json *map, const char *key);

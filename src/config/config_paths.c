@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Where files without a directory belong, as in Kea 3: lease files, control sockets, logs and hook
- * libraries each have a directory, which the environment can move. A name with a slash stays as it
- * is.
+ * The directories of files that are named without one, as in Kea 3: lease files, control sockets,
+ * logs and hook libraries. The environment can move each directory. A name with a slash stays
+ * unchanged.
  */
 #include "config/config_load.h"
 

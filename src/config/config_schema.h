@@ -64,9 +64,9 @@ extern const size_t schema_n_keys;
 
 const char *schema_ctx_name(enum schema_ctx ctx);
 const struct schema_key *schema_find(enum schema_ctx ctx, const char *name);
-/* By an older name, or NULL. */
+/* Returns the row of an older name, or NULL. */
 const struct schema_old *schema_find_old(enum schema_ctx ctx, const char *name);
-/* The key most like name, or NULL if none is near. */
+/* Returns the key nearest to name, or NULL if none is near. */
 const char *schema_suggest(enum schema_ctx ctx, const char *name);
-/* The word of "a|b|c" equal to s but for case, as its place in the list; -1: none. */
+/* Returns the place in "a|b|c" of the word equal to s but for case; -1: none. */
 int schema_word(const char *words, const char *s);

@@ -5,7 +5,7 @@
  */
 #include "config/config_load.h"
 
-/* The input's file names may not outlive it. */
+/* Copies the name of a file: the input's names may not outlive it. */
 static const char *keep_file(struct load *l, const char *file)
 {
 	if (!file || !*file)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
  * Kea's class expressions: compiled once to a tree, evaluated on a packet. Every value is a string
- * of octets; conditions are booleans. Evaluation allocates from a scratch arena only, never fails
- * by crash or time: depth and size are bounded at compile time.
+ * of octets; conditions are booleans. Evaluation allocates from a scratch arena only. It neither
+ * crashes nor runs for long: depth and size are bounded at compile time.
  */
 #pragma once
 
@@ -15,7 +15,7 @@ struct packet;
 struct expr;
 struct option_defs;
 
-/* Octets of the packet that expressions may ask for beside the message. */
+/* Data of the packet, beside the message, that expressions can name. */
 struct expr_packet {
 	const char *iface;
 	uint32_t src, dst; /* host order */
@@ -33,10 +33,11 @@ struct expr_ctx {
 
 struct expr_opts {
 	const struct option_defs *defs; /* option[name] and .text */
-	/* Is the class known at this point (defined before, or built in)? NULL: any name will
-	 * do. */
+	/* Returns whether the class is known at this point (defined before, or built in). NULL: any
+	 * name is accepted. */
 	bool (*class_known)(void *ctx, const char *name);
-	/* Is it KNOWN, UNKNOWN, or depends on them? Sets the expression's flag. */
+	/* Returns whether the class is KNOWN or UNKNOWN, or depends on them. Sets the expression's
+	 * flag. */
 	bool (*class_late)(void *ctx, const char *name);
 	void *ctx;
 };
@@ -46,11 +47,12 @@ struct expr_opts {
 int expr_compile(struct span text, bool want_bool, const struct expr_opts *o,
 		 const struct json_pos *at, struct arena *arena, struct expr **ret,
 		 struct config_error *err) must_check;
-/* Does it depend on KNOWN or UNKNOWN (second pass)? */
+/* Returns whether the expression depends on KNOWN or UNKNOWN (second pass). */
 bool expr_is_late(const struct expr *e);
-/* Scratch memory that its patterns need; strings, which depend on the packet, come on top. */
+/* Returns the scratch memory that the expression's patterns need; strings, which depend on the
+ * packet, come on top. */
 size_t expr_memory(const struct expr *e);
-/* 0, or -USHER_E_EVAL with a reason in ret_why (static or scratch). */
+/* Evaluates a condition. 0, or -USHER_E_EVAL with a reason in ret_why (static or scratch). */
 int expr_bool(const struct expr *e, const struct expr_ctx *c, bool *ret, const char **ret_why)
 	must_check;
 int expr_string(const struct expr *e, const struct expr_ctx *c, struct span *ret,

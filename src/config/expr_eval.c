@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Evaluation of a compiled expression on a message. and, or, ifelse leave the operand alone that
- * cannot matter; sand, sor, sifelse evaluate all, so an error in any of them counts. Depth was
- * bounded by the compiler; memory comes from the scratch arena, and its end is an error like
+ * Evaluation of a compiled expression on a message. and, or, ifelse skip operands that cannot
+ * change the result; sand, sor, sifelse evaluate all, so an error in any of them counts. Depth was
+ * bounded by the compiler. Memory comes from the scratch arena; a full arena is an error like
  * others.
  */
 #include "config/expr_node.h"
@@ -42,7 +42,7 @@ static int eval_equal(struct eval *v, const struct expr_node *e, bool *ret)
 	return 0;
 }
 
-/* and, sand: all true; or, sor: any. */
+/* Evaluates a chain. and, sand: all operands are true; or, sor: any is. */
 static int eval_chain(struct eval *v, const struct expr_node *e, bool *ret)
 {
 	bool stop_at = e->op == OP_OR || e->op == OP_SOR;
@@ -143,7 +143,7 @@ static int eval_field(struct eval *v, const struct expr_node *e, struct span *re
 	return 0;
 }
 
-/* An absent option is an empty string. */
+/* Evaluates a path; an absent option is an empty string. */
 static int eval_path(struct eval *v, const struct expr_node *e, struct span *ret)
 {
 	struct span data;

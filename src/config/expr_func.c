@@ -28,7 +28,8 @@ static int text_result(const char *text, struct arena *scratch, struct span *ret
 	return 0;
 }
 
-/* start counts from the end when negative; a negative length reaches back from start. */
+/* Returns a part of s. start counts from the end when negative; a negative length reaches back from
+ * start. */
 static struct span fn_substring(const struct expr_node *e, struct span s)
 {
 	int64_t n = (int64_t)s.n;
@@ -46,7 +47,7 @@ static struct span fn_substring(const struct expr_node *e, struct span s)
 	return span_sub(s, (size_t)start, (size_t)len);
 }
 
-/* Field e->a, from 1; every octet of sep separates, two in a row enclose an empty field. */
+/* Returns field e->a, from 1. Every octet of sep separates; two in a row enclose an empty field. */
 static struct span fn_split(const struct expr_node *e, struct span s, struct span sep)
 {
 	int64_t field = e->a;

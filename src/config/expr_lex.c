@@ -196,7 +196,7 @@ static struct expr_node *literal_hex(struct expr_parser *x)
 		     : literal_new(x, out, (size_t)n);
 }
 
-/* n characters at the cursor, which hold a '.' or a ':'. */
+/* Parses an address of n characters at the cursor, which hold a '.' or a ':'. */
 static struct expr_node *literal_addr(struct expr_parser *x, size_t n)
 {
 	char text[INET6_ADDRSTRLEN + 1];

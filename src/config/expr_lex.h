@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
  * Inside of the expression compiler: the cursor over the text and the first error, which is sticky:
- * after it every read gives nothing. Lives on the stack of expr_compile.
+ * every later read gives nothing. Lives on the stack of expr_compile.
  */
 #pragma once
 
@@ -27,17 +27,19 @@ struct expr_node *expr_node_new(struct expr_parser *x, enum expr_op op, bool is_
 
 /* Skips blanks; takes the character if it comes next. */
 bool expr_take(struct expr_parser *x, char c);
-/* The same, or an error. */
+/* Skips blanks and takes the character; reports an error if another one comes next. */
 bool expr_need(struct expr_parser *x, char c);
-/* The word at the cursor, not taken: letters, digits, '-', '_', beginning with a letter. */
+/* Returns the word at the cursor without taking it: letters, digits, '-', '_', beginning with a
+ * letter. */
 struct span expr_word(struct expr_parser *x);
 bool expr_take_word(struct expr_parser *x, const char *word);
-/* -?digits within [min, max]. */
+/* Takes -?digits within [min, max]. */
 bool expr_int(struct expr_parser *x, int64_t min, int64_t max, int64_t *ret);
-/* 'text' without the quotes; borrowed from the text. */
+/* Takes 'text' and returns it without the quotes; borrowed from the text. */
 bool expr_quoted(struct expr_parser *x, struct span *ret);
-/* A literal of any kind (string, hex, address, integer) as octets; NULL and no error: none here. */
+/* Takes a literal of any kind (string, hex, address, integer) as octets; NULL and no error: there
+ * is none. */
 struct expr_node *expr_literal(struct expr_parser *x);
 
-/* expr_parse_path.c: the path whose first word (already taken) is word; NULL: error. */
+/* Parses the path whose first word (already taken) is word; NULL: error. In expr_parse_path.c. */
 struct expr_node *expr_parse_path(struct expr_parser *x, struct span word);

@@ -64,25 +64,27 @@ struct expr {
 	bool late;
 };
 
-/* A node's own value: of a condition "1" or "0". 0, -USHER_E_EVAL. */
+/* Evaluates a node to its own value; that of a condition is "1" or "0". 0, -USHER_E_EVAL. */
 int expr_subject(const struct expr_node *e, const struct expr_ctx *c, struct span *ret) must_check;
 
-/* expr_regex.c: whole-string match by patterns. *ret_at: the offending octet; *ret_why: static. */
+/* Compiles a pattern, which matches whole strings. *ret_at: the offending octet; *ret_why: static.
+ * In expr_regex.c. */
 int expr_regex_compile(struct span pattern, struct arena *arena, const struct expr_regex **ret,
 		       size_t *ret_at, const char **ret_why) must_check;
-/* Scratch memory that a match takes. */
+/* Returns the scratch memory that a match takes. */
 size_t expr_regex_memory(const struct expr_regex *re);
-/* 1, 0, or -USHER_E_NOMEM. */
+/* Matches a string: 1, 0, or -USHER_E_NOMEM. */
 int expr_regex_match(const struct expr_regex *re, struct span s, struct arena *scratch) must_check;
 
-/* expr_path.c: false if the path's target is absent. data may be borrowed from the message. */
+/* Finds the target of a path in the message, from which data may be borrowed; false if it is
+ * absent. In expr_path.c. */
 bool expr_path_data(const struct expr_path *p, const struct dhcp4_msg *msg, struct span *ret);
 const struct option_def *expr_path_def(const struct expr_path *p, const struct option_defs *defs);
-/* Its text (.text), in scratch or borrowed. false: out of memory. */
+/* Returns the text (.text) of a path's data, in scratch or borrowed. false: out of memory. */
 bool expr_path_text(const struct expr_path *p, struct span data, struct arena *scratch,
 		    struct span *ret);
 
-/* expr_func.c: functions of strings. 0 or -USHER_E_EVAL with *why. Results borrow s or lie in
- * scratch. */
+/* Calls a function of strings. 0 or -USHER_E_EVAL with *why. Results borrow s or lie in scratch. In
+ * expr_func.c. */
 int expr_func_string(const struct expr_node *e, struct span *args, struct arena *scratch,
 		     struct span *ret, const char **why) must_check;

@@ -40,8 +40,8 @@ static const struct {
 
 static struct expr_node *parse_any(struct expr_parser *x, unsigned level);
 
-static struct expr_node *want(struct expr_parser *x, struct expr_node *e, bool is_bool,
-			      const uint8_t *at)
+static struct expr_node *want_kind(struct expr_parser *x, struct expr_node *e, bool is_bool,
+				   const uint8_t *at)
 {
 	if (!e || e->is_bool == is_bool)
 		return e;
@@ -67,7 +67,7 @@ static struct expr_node *parse_nested(struct expr_parser *x)
 static bool arg_operand(struct expr_parser *x, struct expr_node *fn, bool is_bool)
 {
 	const uint8_t *at = x->p;
-	struct expr_node *e = want(x, parse_nested(x), is_bool, at);
+	struct expr_node *e = want_kind(x, parse_nested(x), is_bool, at);
 	struct expr_node **end = &fn->first;
 
 	while (*end)
@@ -149,7 +149,7 @@ static struct expr_node *parse_function(struct expr_parser *x, const struct func
 
 /* --- the grammar ------------------------------------------------------------------------------ */
 
-/* pkt.… and pkt4.…; the cursor is at the word. NULL without an error: another word. */
+/* Parses pkt.… and pkt4.…; the cursor is at the word. NULL without an error: another word. */
 static struct expr_node *parse_field(struct expr_parser *x, struct span w)
 {
 	size_t left = (size_t)(x->end - x->p);
@@ -213,12 +213,12 @@ static struct expr_node *parse_sum(struct expr_parser *x)
 	if (!first || !expr_take(x, '+'))
 		return first;
 	plus = expr_node_new(x, OP_PLUS, false);
-	if (!plus || !want(x, first, false, at))
+	if (!plus || !want_kind(x, first, false, at))
 		return NULL;
 	plus->first = first;
 	do {
 		at = x->p;
-		last->next = want(x, parse_primary(x), false, at);
+		last->next = want_kind(x, parse_primary(x), false, at);
 		last = last->next;
 	} while (last && expr_take(x, '+'));
 	return last ? plus : NULL;
@@ -236,10 +236,10 @@ static struct expr_node *parse_comparison(struct expr_parser *x)
 		return expr_expected(x, "'=='");
 	x->p++;
 	equal = expr_node_new(x, OP_EQUAL, true);
-	if (!equal || !want(x, left, false, at))
+	if (!equal || !want_kind(x, left, false, at))
 		return NULL;
 	at = x->p;
-	left->next = want(x, parse_sum(x), false, at);
+	left->next = want_kind(x, parse_sum(x), false, at);
 	equal->first = left;
 	return left->next ? equal : NULL;
 }
@@ -258,7 +258,7 @@ static struct expr_node *parse_not(struct expr_parser *x)
 	at = x->p;
 	e = parse_comparison(x);
 	if (any)
-		e = want(x, e, true, at);
+		e = want_kind(x, e, true, at);
 	if (e && negate) {
 		struct expr_node *n = expr_node_new(x, OP_NOT, true);
 
@@ -269,7 +269,7 @@ static struct expr_node *parse_not(struct expr_parser *x)
 	return e;
 }
 
-/* Operands of chains[level], or of a stronger one. */
+/* Parses operands of chains[level], or of a stronger one. */
 static struct expr_node *parse_any(struct expr_parser *x, unsigned level)
 {
 	const uint8_t *at = x->p;
@@ -283,12 +283,12 @@ static struct expr_node *parse_any(struct expr_parser *x, unsigned level)
 	if (!first || !expr_take_word(x, chains[level].word))
 		return first;
 	chain = expr_node_new(x, chains[level].op, true);
-	if (!chain || !want(x, first, true, at))
+	if (!chain || !want_kind(x, first, true, at))
 		return NULL;
 	chain->first = first;
 	do {
 		at = x->p;
-		last->next = want(x, parse_any(x, level + 1), true, at);
+		last->next = want_kind(x, parse_any(x, level + 1), true, at);
 		last = last->next;
 	} while (last && expr_take_word(x, chains[level].word));
 	return last ? chain : NULL;
@@ -307,7 +307,7 @@ int expr_compile(struct span text, bool want_bool, const struct expr_opts *o,
 	x.at = at;
 	if (!e)
 		return config_error_set(err, at, -USHER_E_NOMEM, "out of memory");
-	e->root = want(&x, parse_any(&x, 0), want_bool, p);
+	e->root = want_kind(&x, parse_any(&x, 0), want_bool, p);
 	(void)expr_word(&x); /* past blanks */
 	if (e->root && x.p != x.end)
 		(void)expr_expected(&x, "an operator or the end of the expression");

@@ -9,7 +9,7 @@
 #include "config/config.h"
 #include "config/config_defs.h"
 
-/* A code or the name of an option, up to and with ']'. */
+/* Parses a code or the name of an option, up to and with ']'. */
 static bool parse_code(struct expr_parser *x, bool names, uint8_t *ret)
 {
 	const struct option_def *def;
@@ -50,7 +50,7 @@ static bool add_code(struct expr_parser *x, struct expr_path *p, bool names)
 	return parse_code(x, names, &p->codes[p->n_codes++]);
 }
 
-/* INT or '*', up to and with ']'. */
+/* Parses INT or '*', up to and with ']'. */
 static bool parse_enterprise(struct expr_parser *x, struct expr_path *p)
 {
 	int64_t v = 0;
@@ -76,7 +76,7 @@ static struct expr_node *path_node(struct expr_parser *x, const struct expr_path
 	return copy ? e : expr_fail(x, x->p, -USHER_E_NOMEM, "out of memory");
 }
 
-/* .text, .hex, .exists, or more .option[…]; a '.' comes first. */
+/* Parses .text, .hex, .exists, or more .option[…]; a '.' comes first. */
 static struct expr_node *parse_access(struct expr_parser *x, struct expr_path *p)
 {
 	while (expr_need(x, '.')) {
@@ -100,7 +100,7 @@ static struct expr_node *parse_access(struct expr_parser *x, struct expr_path *p
 	return NULL;
 }
 
-/* vendor-class[…].exists, .data, .data[i] */
+/* Parses vendor-class[…].exists, .data, .data[i]. */
 static struct expr_node *parse_class_access(struct expr_parser *x, struct expr_path *p)
 {
 	int64_t index;

@@ -20,7 +20,7 @@ static bool wanted(const struct expr_path *p, uint32_t enterprise)
 	return p->any_enterprise || p->enterprise == enterprise;
 }
 
-/* The index-th block of a wanted enterprise. */
+/* Finds the index-th block of a wanted enterprise. */
 static bool vendor_block(const struct expr_path *p, struct span data, uint32_t index,
 			 uint32_t *ret_enterprise, struct span *ret)
 {
@@ -116,7 +116,7 @@ bool expr_path_text(const struct expr_path *p, struct span data, struct arena *s
 	char *copy = NULL;
 	struct buf b;
 
-	/* most are texts already */
+	/* most data is text already */
 	if (p->def && p->def->type == OPTION_STRING && !(p->def->flags & OPTION_F_ARRAY)) {
 		*ret = data;
 		return true;

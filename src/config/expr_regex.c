@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
  * Patterns of match(): the regular part of ECMAScript's syntax (the syntax of Kea's std::regex):
- * alternation, groups, classes, \d \w \s, * + ? {m,n}, ^ and $. The whole string must match.
- * Back references and look-ahead are refused. A pattern is compiled to a program of at most MAX_OPS
- * steps, all threads of which run side by side: time is steps times length, for any
- * pattern, and octet NUL is a character like any other.
+ * alternation, groups, classes, \d \w \s, * + ? {m,n}, ^ and $. The whole string must match. Back
+ * references and look-ahead are refused. A pattern is compiled to a program of at most MAX_OPS
+ * steps, all threads of which run side by side. Time is steps times length, for any pattern, and
+ * octet NUL is a character like any other.
  *
  * Libraries were rejected. POSIX regcomp has neither bound, and takes heap memory that an arena
  * cannot give back. PCRE2 matches by backtracking: a bound on its steps makes a test fail instead
@@ -95,7 +95,7 @@ static void set_merge(struct re_set *to, const struct re_set *from)
 		to->bits[i] |= from->bits[i];
 }
 
-/* \d \D \w \W \s \S; false if c is none of them. */
+/* Adds \d \D \w \W \s \S to a set; false if c is none of them. */
 static bool set_escape(struct re_set *s, uint8_t c)
 {
 	struct re_set k = {0};
@@ -132,7 +132,7 @@ static const struct {
 	{"punct", ispunct}, {"space", isspace}, {"upper", isupper}, {"xdigit", isxdigit},
 };
 
-/* At "[:": [:name:] inside a class. */
+/* Reads [:name:] inside a class; the cursor is at "[:". */
 static bool set_named(struct re_parser *r, struct re_set *s)
 {
 	size_t left = (size_t)(r->in.end - r->in.p);
@@ -158,7 +158,7 @@ static int hex_value(uint8_t c)
 	return isdigit(c) ? c - '0' : isxdigit(c) ? (c | 0x20) - 'a' + 10 : -1;
 }
 
-/* Behind a backslash: an escape that stands for one octet. */
+/* Reads an escape that stands for one octet; the cursor is behind the backslash. */
 static uint8_t re_escape_char(struct re_parser *r)
 {
 	static const char from[] = "tnrfv0";
@@ -185,7 +185,7 @@ static uint8_t re_escape_char(struct re_parser *r)
 	return c;
 }
 
-/* One member of a class, perhaps a range. */
+/* Reads one member of a class, perhaps a range. */
 static void set_member(struct re_parser *r, struct re_set *s)
 {
 	uint8_t from = *r->in.p++;
@@ -211,7 +211,7 @@ static void set_member(struct re_parser *r, struct re_set *s)
 		set_add(s, from, to);
 }
 
-/* Behind '['. */
+/* Compiles a class; the cursor is behind '['. */
 static void re_class(struct re_parser *r)
 {
 	struct re_set *s = arena_new(r->arena, struct re_set);
@@ -252,7 +252,7 @@ static void re_emit_set(struct re_parser *r, const struct re_set *k)
 
 static void re_alternatives(struct re_parser *r);
 
-/* Behind '('. */
+/* Compiles a group; the cursor is behind '('. */
 static void re_group(struct re_parser *r)
 {
 	if (re_take(r, '?') && !re_take(r, ':'))
@@ -331,7 +331,7 @@ static unsigned re_number(struct re_parser *r)
 	return v;
 }
 
-/* Steps [at, n) become optional, or repeat for ever. */
+/* Makes steps [at, n) optional, or repeats them without bound. */
 static void re_optional(struct re_parser *r, unsigned at, bool repeat)
 {
 	int len = (int)(r->n - at);
@@ -360,7 +360,7 @@ static void re_append(struct re_parser *r, const struct re_step *from, unsigned 
 	r->n += n;
 }
 
-/* Steps [at, n) min to max times; max 0: without bound. */
+/* Repeats steps [at, n) min to max times; max 0: without bound. */
 static void re_repeat(struct re_parser *r, unsigned at, unsigned min, unsigned max, bool bounded)
 {
 	unsigned len = r->n - at;
@@ -381,7 +381,7 @@ static void re_repeat(struct re_parser *r, unsigned at, unsigned min, unsigned m
 	}
 }
 
-/* Behind '{'. */
+/* Reads a counted repetition; the cursor is behind '{'. */
 static void re_counted(struct re_parser *r, unsigned at)
 {
 	unsigned min = re_number(r);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * The run of a pattern: all threads of its program side by side, one octet after the other. So time
- * is steps times length.
+ * Runs a pattern: all threads of its program side by side, one octet after the other. So time is
+ * steps times length.
  */
 #include "config/expr_regex_impl.h"
 
@@ -20,7 +20,7 @@ struct re_run {
 	bool bol, eol;
 };
 
-/* Adds a step and all that follows it without reading. */
+/* Adds a step and all steps that follow it without reading. */
 static void run_add(struct re_run *run, struct re_threads *to, unsigned at)
 {
 	unsigned depth = 0;

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Kea's hook libraries, known by the names of their files. The functions of a library may be built
- * into this server; then it is named in the configuration and nothing is loaded. Others are not
- * supported yet.
+ * Kea's hook libraries, known by the names of their files. If this server has the functions of a
+ * library built in, naming it in the configuration loads nothing. Others are not supported yet.
  */
 #include "config/kea_hooks.h"
 

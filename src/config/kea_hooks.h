@@ -1,11 +1,9 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/*
- * Which of Kea's hook libraries this server has built in. Constant; any thread.
- */
+/* The hook libraries of Kea that this server has built in. Constant; any thread. */
 #pragma once
 
 enum kea_hook {
-	KEA_HOOK_NOT_KEAS, /* a library for this server, or of somebody else */
+	KEA_HOOK_NOT_KEAS, /* a library for this server, or of another origin */
 	KEA_HOOK_BUILT_IN, /* its effect is there without loading anything */
 	KEA_HOOK_UNSUPPORTED,
 };

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * A list of everything that is wrong with a configuration, in the order of the text. Its functions
- * are shaped as the callbacks of json_opts and config_load_opts. Owned by the caller; one thread.
+ * A list of all problems of a configuration, in the order of the text. Its functions have the form
+ * of the callbacks of json_opts and config_load_opts. Owned by the caller; one thread.
  */
 #pragma once
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
  * JSON to a tree (RFC 8259 and Kea's dialect): recursive descent over json_lex, depth bounded, so
- * that 256 KiB of stack hold the deepest text. A tree is either whole or not given at all. Also the
+ * that 256 KiB of stack hold the deepest text. A tree is returned whole or not at all. Also the
  * look-ups in a tree.
  */
 #include "config/json/json.h"
@@ -89,7 +89,7 @@ static int duplicate(struct json_lex *x, const struct json *first, const struct 
 				first->key_pos.line, first->key_pos.col);
 }
 
-/* Takes v, which is not the first of its map, out of it. */
+/* Removes v from its map; it is not the first member. */
 static void drop_member(struct json *map, const struct json *v)
 {
 	struct json *prev = map->first;
@@ -102,7 +102,8 @@ static void drop_member(struct json *map, const struct json *v)
 	map->count--;
 }
 
-/* Many keys: sorted, so that a hostile request cannot make this quadratic. */
+/* Checks a map of many keys for duplicates. Sorting keeps a hostile request from making this
+ * quadratic. */
 static int check_many_keys(struct json_lex *x, struct json *map)
 {
 	auto_free const struct json **v = calloc(map->count, sizeof(const struct json *));
@@ -173,7 +174,7 @@ static void warn_comma(struct json_lex *x, const struct json_pos *pos)
 					      : "extra comma at the end of the map");
 }
 
-/* Is the cursor at something that begins a value or a key? Then only the comma before it is
+/* Returns whether a value or a key can begin at the cursor. Then only the comma before it is
  * missing. */
 static bool at_element(const struct json_lex *x)
 {
@@ -183,8 +184,8 @@ static bool at_element(const struct json_lex *x)
 	       c == 'f' || c == 'n';
 }
 
-/* Notes that an include before the cursor could not be read: its elements are missing, which is no
- * second problem. */
+/* Notes that an include before the cursor could not be read: its missing elements are no second
+ * problem. */
 static bool take_lost(struct json_lex *x, struct json *into)
 {
 	bool lost = x->lost;
@@ -194,7 +195,7 @@ static bool take_lost(struct json_lex *x, struct json *into)
 	return lost;
 }
 
-/* Behind an element: 1 another follows, 0 the end (consumed). */
+/* Reads the separator behind an element: 1 another element follows, 0 the end (consumed). */
 static int parse_separator(struct json_lex *x, struct json *into, int close, const char *expected)
 {
 	struct json_pos comma;
@@ -229,7 +230,7 @@ static int parse_separator(struct json_lex *x, struct json *into, int close, con
 	return 0;
 }
 
-/* "key": value */
+/* Reads a member: "key": value. */
 static int parse_member(struct json_lex *x, unsigned depth, struct json **ret)
 {
 	struct json_pos key_pos = json_lex_pos(x);
@@ -276,7 +277,7 @@ static int parse_element(struct json_lex *x, unsigned depth, struct json *into)
 	return r;
 }
 
-/* Members or elements up to the closing bracket; the opening one is at the cursor. */
+/* Reads members or elements up to the closing bracket; the opening one is at the cursor. */
 static int parse_container(struct json_lex *x, unsigned depth, struct json *into)
 {
 	bool map = into->type == JSON_MAP;
@@ -313,7 +314,7 @@ static const struct {
 	{"null", JSON_NULL, false},
 };
 
-/* Not a value: reports it and steps over the word, at least if there is more text on its line. */
+/* Reports text that is no value and skips the word, at least if there is more text on its line. */
 static int refuse_word(struct json_lex *x, struct json *v)
 {
 	struct json_source *s = &x->stack[x->n - 1];

@@ -19,8 +19,7 @@ struct json_pos {
 
 struct json {
 	enum json_type type;
-	bool refused;	 /* a stand-in for a value that was refused: complaints about it say nothing
-			    new */
+	bool refused;	 /* stands in for a refused value: problems with it are not reported */
 	bool incomplete; /* a list or map of which a part is in an include that could not be read */
 	struct json_pos pos; /* of the value */
 	struct json_pos key_pos;
@@ -49,7 +48,7 @@ struct config_error {
 	char text[512];
 };
 
-/* "file:line:col: text", or just the text without a position. */
+/* Writes "file:line:col: text", or just the text without a position. */
 void config_error_text(const struct config_error *e, struct buf *out);
 /* Fills e; returns result, so that callers can `return config_error_set(...)`. */
 int config_error_set(struct config_error *e, const struct json_pos *pos, int result,
@@ -74,8 +73,8 @@ struct json_opts {
 
 enum { JSON_MAX_DEPTH = 64, JSON_MAX_INCLUDES = 10 };
 
-/* 0 and a tree (with stand-ins where a problem was reported); -USHER_E_SYNTAX, -USHER_E_DEPTH,
- * -USHER_E_EXISTS (duplicate key), -errno. */
+/* Parses a text. 0 and a tree (with stand-ins where a problem was reported); -USHER_E_SYNTAX,
+ * -USHER_E_DEPTH, -USHER_E_EXISTS (duplicate key), -errno. */
 int json_parse(struct span text, const struct json_opts *o, struct arena *arena, struct json **ret,
 	       struct config_error *err) must_check;
 int json_parse_file(const char *path, const struct json_opts *o, struct arena *arena,
@@ -88,7 +87,7 @@ const char *json_get_str(const struct json *map, const char *key); /* NULL: abse
 bool json_get_int(const struct json *map, const char *key, int64_t *ret);
 bool json_get_bool(const struct json *map, const char *key, bool *ret);
 
-/* Builders. They never fail loudly: NULL in (memory out) gives NULL out. Strings are copied. */
+/* Builders. They report no failure: NULL in (memory out) gives NULL out. Strings are copied. */
 struct json *json_map(struct arena *a);
 struct json *json_list(struct arena *a);
 struct json *json_int(struct arena *a, int64_t v);
@@ -101,6 +100,6 @@ struct json *json_printf(struct arena *a, const char *fmt, ...) printf_like(2, 3
 struct json *json_add(struct arena *a, struct json *to, const char *key, struct json *v);
 struct json *json_copy(struct arena *a, const struct json *v);
 
-/* Text of a tree: compact, or indented by two spaces a level. Escapes control characters, keeps
- * UTF-8. */
+/* Writes the text of a tree: compact, or indented by two spaces a level. Escapes control
+ * characters, keeps UTF-8. */
 void json_write(const struct json *v, bool pretty, struct buf *out);

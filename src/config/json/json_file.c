@@ -16,7 +16,7 @@
 
 enum { FILE_MAX = 512 << 20 };
 
-/* All of fd as malloc'd text. */
+/* Reads all of fd as malloc'd text. */
 static int read_all(int fd, size_t size, char **ret, size_t *ret_n)
 {
 	auto_free char *p = NULL;
@@ -65,7 +65,7 @@ static int pipe_wait(int fd, int64_t end_ns)
 	}
 }
 
-/* Reads a FIFO to its end, as in `-c <(generate)`. One that nobody writes to must not hold a server
+/* Reads a FIFO to its end, as in `-c <(generate)`. A FIFO without a writer must not block a server
  * that reloads. */
 static int read_pipe(int fd, uint32_t wait_ms, char **ret, size_t *ret_n)
 {
@@ -102,7 +102,7 @@ static int read_pipe(int fd, uint32_t wait_ms, char **ret, size_t *ret_n)
 
 int json_source_load(const char *path, uint32_t pipe_wait_ms, struct json_source *s)
 {
-	/* not blocking: a FIFO without a writer would hold the caller in open() */
+	/* not blocking: with a FIFO without a writer, open() would not return */
 	auto_close int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 	struct stat st;
 	size_t n = 0;

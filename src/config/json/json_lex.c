@@ -20,7 +20,7 @@ static int check_loop(struct json_lex *x, const struct json_source *s)
 	return x->n > JSON_MAX_INCLUDES ? -USHER_E_DEPTH : 0;
 }
 
-/* Pushes a file. The error is without text: the caller knows the place. */
+/* Pushes a file. The error has no text: the caller knows the place. */
 int json_lex_open(struct json_lex *x, const char *path)
 {
 	struct json_source s = {0};
@@ -46,7 +46,7 @@ void json_lex_fini(struct json_lex *x)
 		free(x->stack[--x->n].owned);
 }
 
-/* Relative paths are relative to the directory of the including file. */
+/* Returns the path of an include: a relative path begins at the directory of the including file. */
 static const char *include_path(struct json_lex *x, const char *path)
 {
 	const char *from = json_lex_top(x)->file;
@@ -75,7 +75,7 @@ static void skip_blanks(struct json_source *s)
 		s->p++;
 }
 
-/* At "<?": <?include "path"?> */
+/* Reads <?include "path"?>; the cursor is at "<?". */
 static int lex_include(struct json_lex *x)
 {
 	struct json_pos pos = json_lex_pos(x);
@@ -122,7 +122,7 @@ static void newline(struct json_source *s)
 	s->line_start = s->p;
 }
 
-/* At slash-star. */
+/* Skips a comment that begins with slash-star, where the cursor is. */
 static int skip_block(struct json_lex *x)
 {
 	struct json_pos pos = json_lex_pos(x);
@@ -142,7 +142,7 @@ static int skip_block(struct json_lex *x)
 				"the comment that begins here has no end");
 }
 
-/* One comment or include at the cursor: 1 skipped, 0 none there. */
+/* Skips one comment or include at the cursor: 1 skipped, 0 none there. */
 static int skip_extra(struct json_lex *x)
 {
 	struct json_source *s = json_lex_top(x);

@@ -34,7 +34,7 @@ static inline struct json_source *json_lex_top(struct json_lex *x)
 	return &x->stack[x->n - 1];
 }
 
-/* Reads a file, or a FIFO to its end within so many milliseconds (0: any time). 0 or -errno. */
+/* Reads a file, or a FIFO to its end within pipe_wait_ms (0: any time). 0 or -errno. */
 int json_source_load(const char *path, uint32_t pipe_wait_ms, struct json_source *s) must_check;
 /* Fails with a text at the cursor. */
 int json_lex_fail(struct json_lex *x, const char *text) must_check;
@@ -42,19 +42,19 @@ int json_lex_open(struct json_lex *x, const char *path);
 void json_lex_fini(struct json_lex *x);
 /* Skips white space, comments and includes. 0, or negative. */
 int json_lex_skip(struct json_lex *x) must_check;
-/* The character at the cursor, or -1 at the end of the current text. */
+/* Returns the character at the cursor, or -1 at the end of the current text. */
 int json_lex_peek(const struct json_lex *x);
 struct json_pos json_lex_pos(const struct json_lex *x);
 /* Reports "found …, expected <description>" at the cursor. */
 int json_lex_expected(struct json_lex *x, const char *what) must_check;
-/* Reports an error that can be stepped over: 0; the result if nobody listens or there are too
+/* Reports an error that can be stepped over: 0; `result` if there is no callback or there are too
  * many. */
 int json_lex_problem(struct json_lex *x, const struct json_pos *pos, int result, const char *fmt,
 		     ...) must_check printf_like(4, 5);
 /* Reports "found …, expected <wanted>" at the cursor, as json_lex_problem() does. */
 int json_lex_unexpected(struct json_lex *x, const char *wanted) must_check;
 void json_lex_warn(struct json_lex *x, const struct json_pos *pos, const char *text);
-/* The string at the cursor (which is at its quote), decoded. */
+/* Reads and decodes the string whose quote is at the cursor. */
 int json_lex_string(struct json_lex *x, const char **ret, size_t *ret_n) must_check;
-/* The number at the cursor. */
+/* Reads the number at the cursor. */
 int json_lex_number(struct json_lex *x, struct json *ret) must_check;

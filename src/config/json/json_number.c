@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/*
- * Numbers of JSON (RFC 8259 6), and the spellings that Kea's dialect has besides.
- */
+/* Numbers of JSON (RFC 8259 6), and the additional spellings of Kea's dialect. */
 #include "config/json/json_lex.h"
 
 #include "base/error.h"
@@ -21,8 +19,8 @@ static size_t digits(const char *p, const char *end)
 }
 
 /*
- * Length of the number at p by RFC 8259 section 6, 0 if it is none; sets *ret_real. Kea's dialect
- * also has leading zeros, ".5" and "5.".
+ * Returns the length of the number at p by RFC 8259 section 6, 0 if there is none; sets *ret_real.
+ * Kea's dialect also has leading zeros, ".5" and "5.".
  */
 static size_t number_len(const char *p, const char *end, bool dialect, bool *ret_real)
 {
@@ -85,7 +83,7 @@ static int refuse_number(struct json_lex *x, struct json *ret, const char *text)
 	return r;
 }
 
-/* Kea takes "010" for ten, with a warning. */
+/* Warns of leading zeros: Kea reads "010" as ten. */
 static void warn_zeros(struct json_lex *x, const char *p, size_t n)
 {
 	struct json_pos pos = json_lex_pos(x);

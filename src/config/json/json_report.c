@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * The place of the JSON reader, and its complaints: an error ends the parse, or is reported and
- * stepped over.
+ * The place of the JSON reader, and its errors: an error ends the parse, or is reported and stepped
+ * over.
  */
 #include "config/json/json_lex.h"
 
@@ -62,7 +62,7 @@ int json_lex_fail(struct json_lex *x, const char *text)
 	return json_lex_problem(x, &pos, -USHER_E_SYNTAX, "%s", text);
 }
 
-/* A word or a character, as it is named in "found …". */
+/* Copies a word or a character for the message "found …". */
 static void name_found(const struct json_source *s, char *out, size_t cap)
 {
 	size_t n = 0;

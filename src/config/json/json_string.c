@@ -6,7 +6,7 @@
 
 #include "base/error.h"
 
-static int hex4(const char *p, const char *end)
+static int parse_hex4(const char *p, const char *end)
 {
 	int v = 0;
 
@@ -52,8 +52,9 @@ static size_t utf8_put(char *out, uint32_t c)
 	return 4;
 }
 
-/* Length of the UTF-8 sequence at p, or 0 (RFC 3629: no overlong forms, no surrogates). */
-static size_t utf8_len(const char *p, const char *end)
+/* Returns the length of the UTF-8 sequence at p, or 0 (RFC 3629: no overlong forms, no
+ * surrogates). */
+static size_t read_utf8_len(const char *p, const char *end)
 {
 	const uint8_t *u = (const uint8_t *)p;
 	size_t left = (size_t)(end - p);
@@ -75,11 +76,11 @@ static size_t utf8_len(const char *p, const char *end)
 	return n;
 }
 
-/* At the 'u' of an escape: one code point, two escapes for a surrogate pair. */
+/* Decodes one code point, the cursor at the 'u' of an escape; two escapes make a surrogate pair. */
 static int lex_unicode(struct json_lex *x, char *out, size_t *n)
 {
 	struct json_source *s = json_lex_top(x);
-	int hi = hex4(s->p + 1, s->end);
+	int hi = parse_hex4(s->p + 1, s->end);
 	int lo;
 
 	if (hi <= 0 || (hi >= 0xdc00 && hi <= 0xdfff)) {
@@ -97,7 +98,8 @@ static int lex_unicode(struct json_lex *x, char *out, size_t *n)
 		*n += utf8_put(out + *n, (uint32_t)hi);
 		return 0;
 	}
-	lo = s->end - s->p >= 2 && s->p[0] == '\\' && s->p[1] == 'u' ? hex4(s->p + 2, s->end) : -1;
+	lo = s->end - s->p >= 2 && s->p[0] == '\\' && s->p[1] == 'u' ? parse_hex4(s->p + 2, s->end)
+								     : -1;
 	if (lo < 0xdc00 || lo > 0xdfff)
 		return json_lex_fail(x,
 				     "\\u escape is the first half of a pair without the second");
@@ -106,7 +108,7 @@ static int lex_unicode(struct json_lex *x, char *out, size_t *n)
 	return 0;
 }
 
-/* At a backslash. */
+/* Decodes an escape; the cursor is at its backslash. */
 static int lex_escape(struct json_lex *x, char *out, size_t *n)
 {
 	static const char from[] = "\"\\/bfnrt";
@@ -127,7 +129,7 @@ static int lex_escape(struct json_lex *x, char *out, size_t *n)
 	return 0;
 }
 
-/* One character of a string, not the closing quote. */
+/* Reads one character of a string, not the closing quote. */
 static int lex_char(struct json_lex *x, char *out, size_t *n)
 {
 	struct json_source *s = json_lex_top(x);
@@ -147,7 +149,7 @@ static int lex_char(struct json_lex *x, char *out, size_t *n)
 		s->p++;
 		return r;
 	}
-	len = utf8_len(s->p, s->end);
+	len = read_utf8_len(s->p, s->end);
 	if (!len && x->o->dialect)
 		len = 1; /* Kea takes any octet */
 	if (!len)

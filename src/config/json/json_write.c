@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Trees built by hand, and trees to text. Writing a parsed tree and parsing it again gives an
- * equal tree: integers stay integers, a number with a fraction keeps one, and every double is
- * written with as many digits as it needs.
+ * Trees built by hand, and trees to text. Writing a parsed tree and parsing it again gives an equal
+ * tree: integers stay integers, a number with a fraction keeps one, and every double is written
+ * with as many digits as it needs.
  *
  * Libraries were rejected: json-c and Jansson have trees of their own on the heap, without places
  * in a file and without Kea's order of keys; to write with one, each answer would be copied node by
- * node first. usher-client, which is static with musl, writes its answers with this file, too.
+ * node first. usher-client, which is static with musl, also writes its answers with this file.
  */
 #include "config/json/json.h"
 
@@ -15,7 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-static struct json *node(struct arena *a, enum json_type type)
+static struct json *make_node(struct arena *a, enum json_type type)
 {
 	struct json *v = arena_new(a, struct json);
 
@@ -29,17 +29,17 @@ static struct json *node(struct arena *a, enum json_type type)
 
 struct json *json_map(struct arena *a)
 {
-	return node(a, JSON_MAP);
+	return make_node(a, JSON_MAP);
 }
 
 struct json *json_list(struct arena *a)
 {
-	return node(a, JSON_LIST);
+	return make_node(a, JSON_LIST);
 }
 
 struct json *json_int(struct arena *a, int64_t i)
 {
-	struct json *v = node(a, JSON_INT);
+	struct json *v = make_node(a, JSON_INT);
 
 	if (v)
 		v->i = i;
@@ -48,7 +48,7 @@ struct json *json_int(struct arena *a, int64_t i)
 
 struct json *json_real(struct arena *a, double r)
 {
-	struct json *v = node(a, JSON_REAL);
+	struct json *v = make_node(a, JSON_REAL);
 
 	if (v)
 		v->r = r;
@@ -57,7 +57,7 @@ struct json *json_real(struct arena *a, double r)
 
 struct json *json_bool(struct arena *a, bool b)
 {
-	struct json *v = node(a, JSON_BOOL);
+	struct json *v = make_node(a, JSON_BOOL);
 
 	if (v)
 		v->b = b;
@@ -66,7 +66,7 @@ struct json *json_bool(struct arena *a, bool b)
 
 struct json *json_strn(struct arena *a, const char *s, size_t n)
 {
-	struct json *v = s ? node(a, JSON_STRING) : NULL;
+	struct json *v = s ? make_node(a, JSON_STRING) : NULL;
 
 	if (!v)
 		return NULL;
@@ -125,7 +125,7 @@ struct json *json_copy(struct arena *a, const struct json *v)
 	if (v->type == JSON_STRING) {
 		c = json_strn(a, v->s, v->n);
 	} else {
-		c = node(a, v->type);
+		c = make_node(a, v->type);
 		if (c && v->type == JSON_INT)
 			c->i = v->i;
 		if (c && v->type == JSON_REAL)
@@ -159,7 +159,7 @@ static void write_escape(char c, struct buf *out)
 		buf_printf(out, "\\u%04x", (unsigned)(unsigned char)c);
 }
 
-/* Octets of the character that s[n] begins with; 0: it is not UTF-8 (RFC 3629 4). */
+/* Returns the octets of the character that s[n] begins with; 0: it is not UTF-8 (RFC 3629 4). */
 static size_t utf8_len(const char *s, size_t n)
 {
 	static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
@@ -181,8 +181,8 @@ static size_t utf8_len(const char *s, size_t n)
 	return c < least[len] || c > 0x10ffff || (c >= 0xd800 && c <= 0xdfff) ? 0 : len;
 }
 
-/* Octets that are not UTF-8, as a client may send, are written as the characters U+0080 to U+00FF:
- * the text stays JSON. */
+/* Writes a string. Octets that are not UTF-8, as a client may send, become the characters U+0080 to
+ * U+00FF: the text stays JSON. */
 static void write_string(const char *s, size_t n, struct buf *out)
 {
 	size_t from = 0;
