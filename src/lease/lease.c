@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Whose lease is it: by client identifier where both sides have one, else by hardware address
- * (RFC 2131 4.2). A lease without identity (declined) is nobody's.
+ * Whose lease is it: by client identifier where both sides have one, else by hardware address (RFC
+ * 2131 4.2). A lease without identity (declined) belongs to no client.
  */
 #include "lease/lease.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * struct lease: one lease as a value, copied in and out of the table, so nobody ever holds a
- * pointer into it. All times are wall-clock seconds. An empty hw or client_id: the lease has none.
+ * struct lease: one lease as a value, copied in and out of the table, so no caller has a pointer
+ * into it. All times are wall-clock seconds. An empty hw or client_id: the lease has none.
  * user_context is borrowed: from an arena, or from the caller.
  */
 #pragma once
@@ -20,7 +20,7 @@ enum lease_state {
 	LEASE_ASSIGNED = 0,
 	LEASE_DECLINED = 1,
 	LEASE_RECLAIMED = 2, /* expired and reclaimed, kept so that its client gets it again */
-	LEASE_RELEASED = 3,  /* released, kept likewise */
+	LEASE_RELEASED = 3,  /* released, kept so that its client gets it again */
 	LEASE_OFFERED = 100,
 };
 
@@ -79,6 +79,6 @@ struct lease_client {
 	struct span hw;
 };
 
-/* Does the lease belong to the client: by client_id where both have one, else by hw. RFC 2131
- * 4.2 */
+/* Returns whether the lease belongs to the client: by client_id where both have one, else by hw.
+ * RFC 2131 4.2 */
 bool lease_is_of(const struct lease *l, const struct lease_client *c);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
  * Changes of the lease table that come from its store: rows of other servers, and blocks of
- * addresses that this server may give away.
+ * addresses that this server may assign.
  */
 #include "lease/lease_apply.h"
 

@@ -17,7 +17,7 @@
 int lease_db_apply(struct lease_db *db, const struct lease *l, bool deleted, uint64_t seq)
 	must_check;
 /*
- * Called when lease_store_owns() has changed for addresses from first to last: pools give those
- * that the store owns now, and no others. Leases and offers stay as they are.
+ * Called when lease_store_owns() has changed for addresses from first to last: pools give the
+ * addresses that the store owns now, and no others. Leases and offers stay unchanged.
  */
 void lease_db_blocks_moved(struct lease_db *db, uint32_t first, uint32_t last);

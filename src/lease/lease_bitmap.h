@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * A hierarchical bitmap: a bit of a higher level says that its 64 bits below are not all zero.
- * The next set bit is found in O(levels), whether one bit of sixteen million is set or all.
+ * A hierarchical bitmap: a bit of a higher level is set if its 64 bits below are not all zero. The
+ * next set bit is found in O(levels), whether one bit of sixteen million is set or all.
  */
 #pragma once
 
@@ -20,10 +20,10 @@ struct bitmap {
 	uint64_t n_set;
 };
 
-/* n bits, all set. 0, -ENOMEM. */
+/* Initialises n bits, all set. 0, -ENOMEM. */
 int bitmap_init(struct bitmap *b, uint64_t n) must_check;
 void bitmap_fini(struct bitmap *b);
 bool bitmap_get(const struct bitmap *b, uint64_t i);
 void bitmap_put(struct bitmap *b, uint64_t i, bool value);
-/* The first set bit >= from; -1: none. */
+/* Returns the first set bit >= from; -1: none. */
 int64_t bitmap_next(const struct bitmap *b, uint64_t from);

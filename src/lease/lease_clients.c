@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
  * The indexes by client: linear hashing in buckets of one cache line, keyed with the process's
- * secret, because strangers choose their identifiers. A bucket names the newest record of each
- * key; older records of the same key hang behind it, linked both ways, so that ten thousand
- * clones of one identifier cost no more to add or to take out than one.
+ * secret, because strangers choose their identifiers. A bucket names the newest record of each key;
+ * older records of the same key hang behind it, linked both ways, so that each of ten thousand
+ * clones of one identifier costs no more to add or to remove than a single one.
  *
  * The table grows by one bucket an insertion, so no packet waits for a rehash, and growing reads
- * buckets only: a bucket holds the hashes of its entries.
- * Invariant: a chain of buckets is full up to its last one.
+ * buckets only: a bucket holds the hashes of its entries. Invariant: a chain of buckets is full up
+ * to its last one.
  */
 #include "lease/lease_table.h"
 
@@ -18,7 +18,7 @@ enum {
 	BUCKET_N = 10,
 	BUCKET_FILL = 7, /* on average */
 	FIRST_BITS = 8,
-	TAG_BITS = 20, /* of the hash, from FIRST_BITS on: all a split can ask for */
+	TAG_BITS = 20, /* of the hash, from FIRST_BITS on: as many as a split can need */
 	IDX_BITS = SLAB_IDX_BITS,
 	IDX_MASK = (1 << IDX_BITS) - 1,
 };
@@ -93,7 +93,8 @@ static inline struct span key_of(const struct client_index *ix, const struct rec
 	return ix->by_hw ? rec_hw(r) : rec_cid(r);
 }
 
-/* Records of one hardware address with and without a client identifier are different keys. */
+/* Returns whether a record has a client identifier; records of one hardware address with and
+ * without one are different keys. */
 static inline bool kind_of(const struct client_index *ix, const struct rec *r)
 {
 	return ix->by_hw && r->cid_len;
@@ -121,7 +122,7 @@ static inline uint32_t bucket_no(const struct client_index *ix, uint32_t hash)
 	return no < ix->split ? hash & (ix->mask * 2 + 1) : no;
 }
 
-/* Which tags agree in their lower 16 bits, as bits. */
+/* Returns the tags that agree in their lower 16 bits, as bits. */
 static inline uint32_t bucket_same(const struct bucket *b, uint32_t tag)
 {
 	uint32_t same = 0;
@@ -160,7 +161,7 @@ static uint32_t bucket_used(const struct bucket *b)
 	return n;
 }
 
-/* Behind the last entry of the chain that begins with b; `spare` is there. */
+/* Puts an entry behind the last one of the chain that begins with b; `spare` is there. */
 static void entry_put(struct client_index *ix, struct bucket *b, uint32_t tag, uint32_t idx)
 {
 	while (b->more)
@@ -173,7 +174,7 @@ static void entry_put(struct client_index *ix, struct bucket *b, uint32_t tag, u
 	bucket_set(b, bucket_used(b), tag, idx);
 }
 
-/* The last entry of the chain, which begins with b, takes its place. */
+/* Removes an entry: the last entry of the chain, which begins with b, takes its place. */
 static void entry_cut(struct client_index *ix, struct bucket *b, struct place at)
 {
 	struct bucket *before = NULL;
@@ -193,7 +194,7 @@ static void entry_cut(struct client_index *ix, struct bucket *b, struct place at
 	before->more = 0;
 }
 
-/* The entries of a copy of a bucket go where they now belong: bit tells which. */
+/* Moves the entries of a copy of a bucket to the bucket that `bit` of their tags selects. */
 static void entries_move(struct client_index *ix, const struct bucket *b, struct bucket *zero,
 			 struct bucket *one, uint32_t bit)
 {
@@ -206,7 +207,7 @@ static void entries_move(struct client_index *ix, const struct bucket *b, struct
 	}
 }
 
-/* One more bucket: the one at `split` gives half of its entries to a new one at the end. */
+/* Adds a bucket: the one at `split` gives half of its entries to a new one at the end. */
 static void index_split(struct client_index *ix)
 {
 	struct bucket *from = bucket_at(ix, ix->split);
@@ -234,7 +235,7 @@ static void index_split(struct client_index *ix)
 	}
 }
 
-/* There is a bucket to spare; the links are those of no chain. */
+/* Adds a record. There is a bucket to spare; the record's links are those of no chain. */
 static void add_hashed(struct lease_db const *db, struct client_index *ix, uint32_t idx,
 		       uint32_t hash)
 {
@@ -263,7 +264,7 @@ void client_index_add(struct lease_db *db, struct client_index *ix, uint32_t idx
 	add_hashed(db, ix, idx, hash_of(db, key, kind_of(ix, r)));
 }
 
-/* The record was the first of its key: the next one is, or nobody. */
+/* Removes the first record of a key; the next one becomes the first. next 0: there is none. */
 static void head_del(struct lease_db *db, struct client_index *ix, uint32_t idx, uint32_t next)
 {
 	const struct rec *r = rec_at(db, idx);
@@ -346,7 +347,7 @@ uint32_t client_index_next(const struct lease_db *db, const struct client_index 
 
 enum { AHEAD = 32 };
 
-/* As many buckets as n insertions would have made. */
+/* Makes as many buckets as n insertions would have made. */
 static bool index_size(struct client_index *ix, uint32_t n)
 {
 	uint32_t buckets = n / BUCKET_FILL + 1;
@@ -357,7 +358,7 @@ static bool index_size(struct client_index *ix, uint32_t n)
 	return slab_take(&ix->buckets, ix->mask + 1 + ix->split + 1);
 }
 
-/* Hashes of a stretch of records; their buckets are on their way to the cache. Which have a key, as
+/* Hashes a stretch of records and prefetches their buckets. Returns the records that have a key, as
  * bits. */
 static uint32_t stretch_hash(const struct lease_db *db, const struct client_index *ix,
 			     uint32_t from, uint32_t n, uint32_t *hash)
@@ -393,7 +394,7 @@ struct chain {
 	uint32_t n, cap;
 };
 
-/* The chain from idx on; *ret_sorted: it already is in its order. */
+/* Copies the chain from idx on; *ret_sorted: it has its order already. */
 static int chain_take(const struct lease_db *db, const struct client_index *ix, uint32_t idx,
 		      const uint32_t *ord, struct chain *c, bool *ret_sorted)
 {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
  * Counters per subnet and per pool, kept as records change. An open-addressed table keyed by
- * (subnet, pool); LEASE_ALL_POOLS is the subnet's own entry. Entries are never removed: there
- * are as many as the configuration ever named.
+ * (subnet, pool); LEASE_ALL_POOLS is the subnet's own entry. Entries are never removed: their
+ * number is that of all subnets and pools that the configuration ever named.
  */
 #include "lease/lease_table.h"
 
@@ -56,7 +56,7 @@ bool counts_reserve(struct lease_db *db, uint32_t subnet_id, uint32_t pool_id)
 	return true;
 }
 
-static void add(struct lease_counts *c, const struct rec *r, int sign)
+static void count_state(struct lease_counts *c, const struct rec *r, int sign)
 {
 	uint64_t d = (uint64_t)(int64_t)sign;
 
@@ -68,13 +68,14 @@ static void add(struct lease_counts *c, const struct rec *r, int sign)
 
 void counts_move(struct lease_db *db, const struct rec *r, int sign)
 {
-	add(&db->total, r, sign);
-	add(&probe(db->counts, db->cap_counts, r->subnet_id, LEASE_ALL_POOLS)->c, r, sign);
+	count_state(&db->total, r, sign);
+	count_state(&probe(db->counts, db->cap_counts, r->subnet_id, LEASE_ALL_POOLS)->c, r, sign);
 	if (r->pool_id != LEASE_ALL_POOLS)
-		add(&probe(db->counts, db->cap_counts, r->subnet_id, r->pool_id)->c, r, sign);
+		count_state(&probe(db->counts, db->cap_counts, r->subnet_id, r->pool_id)->c, r,
+			    sign);
 }
 
-static void bump(struct lease_counts *c, enum count_what what)
+static void count_event(struct lease_counts *c, enum count_what what)
 {
 	switch (what) {
 	case COUNT_CUMULATIVE:
@@ -91,10 +92,10 @@ static void bump(struct lease_counts *c, enum count_what what)
 
 void counts_bump(struct lease_db *db, const struct rec *r, enum count_what what)
 {
-	bump(&db->total, what);
-	bump(&probe(db->counts, db->cap_counts, r->subnet_id, LEASE_ALL_POOLS)->c, what);
+	count_event(&db->total, what);
+	count_event(&probe(db->counts, db->cap_counts, r->subnet_id, LEASE_ALL_POOLS)->c, what);
 	if (r->pool_id != LEASE_ALL_POOLS)
-		bump(&probe(db->counts, db->cap_counts, r->subnet_id, r->pool_id)->c, what);
+		count_event(&probe(db->counts, db->cap_counts, r->subnet_id, r->pool_id)->c, what);
 }
 
 void lease_db_counts(struct lease_db *db, uint32_t subnet_id, uint32_t pool_id,

@@ -63,7 +63,7 @@ static inline char *put_address(char *p, uint32_t a)
 	return p;
 }
 
-/* Writes pairs of digits with a colon behind each, and takes the last colon back. */
+/* Writes pairs of digits with a colon behind each, and removes the last colon. */
 static inline char *put_pairs(char *p, struct span s)
 {
 	static const char digits[] = "0123456789abcdef";

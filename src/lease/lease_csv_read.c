@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Reads any row of Kea's lease file, schema 3.0 and older: columns were only ever added at the end.
- * A NUL never is in a good row: it is part of a block that did not reach the disk. The usual rows
+ * Reads any row of Kea's lease file, schema 3.0 and older: newer schemas only add columns at the
+ * end. A good row has no NUL: a NUL is part of a block that did not reach the disk. The usual rows
  * are read by lease_csv_scan.c.
  */
 #include "lease/lease_csv.h"
@@ -32,7 +32,7 @@ static int digit_value(char c)
 	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
-/* Undoes the escapes in place. The new length, or -1: a NUL. */
+/* Decodes the escapes in place. Returns the new length, or -1: a NUL. */
 static int64_t undo_escapes(char *s, size_t n)
 {
 	size_t out = 0;
@@ -119,7 +119,7 @@ static bool get_flag(const struct lease_field *f, struct span s, struct lease *l
 	return s.n == 1 && (s.p[0] == '0' || s.p[0] == '1');
 }
 
-/* Undoes the escapes in the line that s[n] is a part of. */
+/* Decodes the escapes in the line that s[n] is a part of. */
 static bool get_text(const struct lease_field *f, char *s, size_t n, struct lease *l)
 {
 	int64_t len = undo_escapes(s, n);
@@ -187,8 +187,8 @@ static void clear_value(const struct lease_field *f, struct lease *l)
 		lease_field_set_number(f, l, 0);
 }
 
-/* Reads the columns of a row, texts or all others. NULL, or the complaint about the first bad one.
- */
+/* Reads the columns of a row, texts or all others. Returns NULL, or the error text of the first bad
+ * one. */
 static const char *get_columns(char *line, const struct span *columns, bool texts, struct lease *l)
 {
 	for (size_t i = 0; i < LEASE_CSV_COLUMNS; i++) {
@@ -218,7 +218,7 @@ static bool lacks_identity(const struct lease *l)
 	return !l->hw_len && !l->client_id_len && l->state != LEASE_DECLINED && l->valid_lft;
 }
 
-/* Finds the columns that we know, and returns the number of all that the line has. */
+/* Finds the known columns, and returns the number of all columns of the line. */
 static int split_line(char *line, size_t n, struct span *f)
 {
 	char *end = line + n;

@@ -88,7 +88,8 @@ static inline const uint8_t *scan_u32(const uint8_t *p, uint32_t *ret)
 	return p;
 }
 
-/* The column has the end of the lease; its lifetime stands before. */
+/* Reads a column with the end of the lease; *ret: that end minus the lifetime, which is an earlier
+ * column. */
 static inline const uint8_t *scan_time(const uint8_t *p, int64_t lifetime, int64_t *ret)
 {
 	uint64_t v;
@@ -151,6 +152,6 @@ bool lease_csv_scan(const uint8_t *p, const uint8_t *end, struct lease *l)
 	if (p)                                  \
 		p = SCAN_##kind(member, longest);
 #include "lease/lease_fields.def"
-	/* a record without identity is one of the careful reader's */
+	/* a record without identity is left to lease_csv_read.c */
 	return p == end && (l->hw_len || l->client_id_len);
 }

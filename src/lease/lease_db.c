@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
  * The lease table's changes, one short critical section each; look-ups are in lease_find.c. One
- * mutex for the whole table: a change costs well under a microsecond, and rows are appended under
- * it, so the file has them in the order the table saw them.
+ * mutex serves the whole table: a change costs well under a microsecond. Rows are appended under
+ * it, so their order in the file is that of the changes.
  */
 #include "lease/lease_load.h"
 #include "lease/lease_table.h"
@@ -69,7 +69,8 @@ static bool is_taken(const struct rec *r, int64_t now)
 	return !rec_is_kept(r) && !rec_over(r, now);
 }
 
-/* May the client have the address? A running lease is its client's, whoever owns the address. */
+/* Returns whether the client may have the address. A running lease stays its client's, also where
+ * another server owns the address. */
 static bool may_have(const struct lease_db *db, uint32_t addr, struct rec_pair p,
 		     const struct lease_client *who, int64_t now)
 {
@@ -135,7 +136,7 @@ static int assign_locked(struct lease_db *db, const struct lease *l, const struc
 	uint32_t idx;
 	int r;
 
-	/* an address that was offered twice is given to the first client that asks for it */
+	/* an address that was offered twice goes to the first client that requests it */
 	if (p.hold && rec_at(db, p.hold)->flags & REC_REOFFERED)
 		p.hold = 0;
 	if (!may_have(db, l->addr, p, who, now))
@@ -176,7 +177,7 @@ int lease_db_assign(struct lease_db *db, const struct lease *l, const struct lea
 	return r;
 }
 
-/* The client's running lease at addr. */
+/* Finds the client's running lease at addr. */
 static int owned(const struct lease_db *db, uint32_t addr, const struct lease_client *who,
 		 uint32_t *ret_idx)
 {
@@ -207,7 +208,7 @@ static int release_locked(struct lease_db *db, uint32_t idx, bool keep, struct l
 		return 0;
 	}
 	rec_view(rec_at(db, idx), &l);
-	/* ends now; lifetime 0 is how the file says it, and how Kea writes it */
+	/* ends now; the file expresses this by lifetime 0, as Kea does */
 	l.cltt = clock_wall_s(db->o.clock);
 	l.valid_lft = 0;
 	r = rec_store(db, &l, LEASE_RELEASED, &idx);

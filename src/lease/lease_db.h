@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * The lease table, from which the server serves. Thread-safe: every call takes and gives values,
- * holds its locks shortly and never across disk or callouts. Every change that must survive is
- * appended to the store in the same critical section; its sequence number comes back.
+ * The lease table, from which the server serves. Thread-safe: every call takes and returns values.
+ * It holds its locks for a short time, and never across disk or callouts. Every change that must
+ * survive is appended to the store in its critical section, and its sequence number is returned.
  *
- * An address is *free* when it has no record, or only a kept one (RECLAIMED, RELEASED, expired)
- * of somebody; *held* when it was offered a moment ago; *taken* otherwise.
+ * An address is *free* when it has no record, or only a kept one (RECLAIMED, RELEASED, expired) of
+ * some client; *held* when it was offered a moment ago; *taken* otherwise.
  */
 #pragma once
 
@@ -22,12 +22,12 @@ struct lease_db_opts {
 	const struct clock_src *clock;
 	struct hash_key hash_key;
 	uint64_t seed;	       /* of the random allocator */
-	uint32_t offer_hold_s; /* how long an offered address is kept for its client */
+	uint32_t offer_hold_s; /* the time that an offered address is kept for its client */
 };
 
 int lease_db_new(const struct lease_db_opts *o, struct lease_db **ret) must_check;
 void lease_db_free(struct lease_db *db);
-/* The store that rows go to; NULL: none (everything counts as durable). */
+/* Sets the store that rows go to; NULL: none (everything counts as durable). */
 void lease_db_attach(struct lease_db *db, struct lease_store *store);
 
 /* --- pools ------------------------------------------------------------------------------------ */
@@ -54,7 +54,7 @@ int lease_pools_build(struct lease_db *db, const struct lease_pool_def *defs, si
 		      struct lease_pools **ret) must_check;
 struct lease_pools *lease_pools_ref(struct lease_pools *p);
 void lease_pools_unref(struct lease_pools *p);
-/* Free addresses of pool i (kept ones included), constant time. */
+/* Returns the free addresses of pool i (kept ones included), in constant time. */
 uint64_t lease_pool_free(const struct lease_pools *p, size_t i);
 
 /* --- one lease -------------------------------------------------------------------------------- */
@@ -67,9 +67,10 @@ uint64_t lease_pool_free(const struct lease_pools *p, size_t i);
 int lease_db_get(struct lease_db *db, uint32_t addr, struct arena *arena, struct lease *ret,
 		 uint64_t *ret_seq) must_check;
 /*
- * The client's records in any of the subnets, best first: ASSIGNED before OFFERED before kept;
- * by client_id before by hw; later cltt first. At most n. Count. Of each identity the 64 newest
- * records are looked at, and more of them (8,192) when none of those is in the subnets.
+ * Returns the client's records in any of the subnets, best first, at most n, and their number.
+ * Order: ASSIGNED before OFFERED before kept; by client_id before by hw; later cltt first. The 64
+ * newest records of each identity are examined, and more of them (8,192) when none of those is in
+ * the subnets.
  */
 size_t lease_db_find(struct lease_db *db, const struct lease_client *c, const uint32_t *subnet_ids,
 		     size_t n_subnets, struct arena *arena, struct lease *ret, size_t n);
@@ -87,9 +88,9 @@ void lease_db_expect(struct lease_db *db, const struct lease_client *c, size_t n
  * l: addr, subnet_id, pool_id and identity are read. 0, -USHER_E_IN_USE.
  */
 int lease_db_hold(struct lease_db *db, const struct lease *l) must_check;
-/* How long addresses are held from now on. */
+/* Sets the time that addresses are held from now on. */
 void lease_db_set_hold(struct lease_db *db, uint32_t seconds);
-/* Lets go of a hold, if it is this client's (declined offer, callout said SKIP). */
+/* Removes a hold, if it is this client's (declined offer, a callout's SKIP). */
 void lease_db_unhold(struct lease_db *db, uint32_t addr, const struct lease_client *c);
 
 /*
@@ -99,30 +100,31 @@ void lease_db_unhold(struct lease_db *db, uint32_t addr, const struct lease_clie
  */
 int lease_db_pick(struct lease_db *db, struct lease_pools *p, size_t i, struct lease *l) must_check;
 /*
- * As lease_db_pick(); where the pool has nothing to give, takes the address whose hold is oldest
- * from its client, if the pool has eight holds or it is two seconds old. Both were offered it then,
- * and lease_db_assign() gives it to the first that asks. An offer promises nothing (RFC 2131 3.1),
- * and a flood of DISCOVERs must not use up a pool.
+ * Picks an address as lease_db_pick() does. Where the pool has none to give, takes the address
+ * whose hold is oldest from its client. It does so if the pool has eight holds or the hold is two
+ * seconds old. The address is then offered to both clients, and lease_db_assign() gives it to the
+ * first that requests it. An offer promises nothing (RFC 2131 3.1), and a flood of DISCOVERs must
+ * not use up a pool.
  */
 int lease_db_pick_held(struct lease_db *db, struct lease_pools *p, size_t i, struct lease *l)
 	must_check;
-/* Which pool has the address, counting from start; -USHER_E_NOTFOUND. */
+/* Returns the index of the pool that has the address, from start on; -USHER_E_NOTFOUND. */
 int lease_pools_find(const struct lease_pools *p, uint32_t addr, size_t start) must_check;
 
 /*
- * The record that a change found in the way, and the result of the change. Big, and on the packet
- * path, so it is filled in place: meaningless after an error.
+ * The record that a change found at its address, and the result of the change. Big, and on the
+ * packet path, so it is filled in place: meaningless after an error.
  */
 struct lease_change {
 	uint64_t seq;	  /* wait for it before answering; 0: nothing to wait for */
 	bool had_old;	  /* there was a record at the address */
-	bool old_expired; /* it was another client's, over but not yet reclaimed: reclaimed now */
+	bool old_expired; /* another client's, expired, not yet reclaimed: reclaimed now */
 	struct lease old; /* that record (user_context NULL) */
 };
 
 /*
- * Changes by packets (assign, release, decline) do not wake the store: the worker does, for all the
- * packets it had (lease_store_kick, lease_store_flush). Everything else below does.
+ * Changes by packets (assign, release, decline) do not wake the store: the worker does, once for
+ * all its packets (lease_store_kick, lease_store_flush). All other changes below wake it.
  *
  * Gives the address to l's client (ASSIGNED) in one step, if it is free, held by or assigned to
  * this client (by lease_is_of with `who`). 0, -USHER_E_IN_USE (another's, or declined).
@@ -131,21 +133,22 @@ int lease_db_assign(struct lease_db *db, const struct lease *l, const struct lea
 		    struct lease_change *ret) must_check;
 /*
  * Ends the client's lease: keep != false keeps the record (state RELEASED, the client gets it again
- * if nobody else needs it), else deletes it. 0, -USHER_E_NOTFOUND, -USHER_E_NOT_OWNER,
+ * if no other client needs it), else deletes it. 0, -USHER_E_NOTFOUND, -USHER_E_NOT_OWNER,
  * -USHER_E_RANGE (state is not ASSIGNED or it is expired).
  */
 int lease_db_release(struct lease_db *db, uint32_t addr, const struct lease_client *who, bool keep,
 		     struct lease_change *ret) must_check;
-/* Quarantine: identity stripped, state DECLINED for probation seconds. Errors as release. */
+/* Quarantines an address: identity stripped, state DECLINED for probation_s seconds. Errors as
+ * those of lease_db_release(). */
 int lease_db_decline(struct lease_db *db, uint32_t addr, const struct lease_client *who,
 		     uint32_t probation_s, struct lease_change *ret) must_check;
 
 /* --- administration, and changes of records read before --------------------------------------- */
 
 /*
- * Which record a change expects at its address. Between the reading of a record and its change
- * others may change it: a caller that has read one names its row, and nothing happens if it is
- * another row now. Only an administrator's command, which names the address itself, takes any
+ * The record that a change expects at its address. Between the reading of a record and its change
+ * others may change it: a caller that has read one names its row, and nothing happens if the row is
+ * another one now. Only an administrator's command, which names the address itself, accepts any
  * record.
  */
 struct lease_expect {
@@ -157,21 +160,21 @@ static inline struct lease_expect lease_expect_any(void)
 	return (struct lease_expect){.any = true};
 }
 
-/* The record as it was when the table gave it. */
+/* Returns the expectation of the record that was read from the table. */
 static inline struct lease_expect lease_expect_row(const struct lease *read)
 {
 	return (struct lease_expect){.row = read->row};
 }
 
 enum lease_put { LEASE_PUT_ADD, LEASE_PUT_UPDATE, LEASE_PUT_FORCE };
-/* ADD: -USHER_E_EXISTS; UPDATE: -USHER_E_NOTFOUND; FORCE: neither. -USHER_E_CHANGED: there is a
- * record, and not the expected one. */
+/* Puts a record. ADD: -USHER_E_EXISTS; UPDATE: -USHER_E_NOTFOUND; FORCE: neither. -USHER_E_CHANGED:
+ * the present record is not the expected one. */
 int lease_db_put(struct lease_db *db, const struct lease *l, enum lease_put mode,
 		 struct lease_expect expect, struct lease_change *ret) must_check;
-/* -USHER_E_NOTFOUND, -USHER_E_CHANGED. */
+/* Deletes a record. -USHER_E_NOTFOUND, -USHER_E_CHANGED. */
 int lease_db_del(struct lease_db *db, uint32_t addr, struct lease_expect expect,
 		 struct lease_change *ret) must_check;
-/* Deletes every lease of the subnet (0: all). Count. */
+/* Deletes every lease of the subnet (0: all). Returns their number. */
 uint64_t lease_db_wipe(struct lease_db *db, uint32_t subnet_id, uint64_t *ret_seq);
 
 /* --- expiry ----------------------------------------------------------------------------------- */
@@ -180,18 +183,19 @@ struct lease_reclaim_opts {
 	uint32_t max_leases; /* 0: no limit */
 	int64_t max_ns;	     /* 0: no limit */
 	bool remove;	     /* delete instead of keeping as RECLAIMED */
-	/* Called without locks before a lease is reclaimed: false leaves it to the callee (the hook
-	 * lease4_expire said SKIP; it is counted, and not tried again before the next run). */
+	/* Called without locks before a lease is reclaimed. False leaves it to the callee (SKIP
+	 * from the hook lease4_expire): it is counted, and not tried again before the next run. */
 	bool (*before)(void *ctx, const struct lease *l);
 	void *ctx;
 };
 
-/* Reclaims expired leases, oldest first (declined ones are removed: recovered). Count;
- * *ret_more: there are more. */
+/* Reclaims expired leases, oldest first (declined ones are removed: recovered). Returns their
+ * number; *ret_more: there are more. */
 size_t lease_db_reclaim(struct lease_db *db, const struct lease_reclaim_opts *o, bool *ret_more);
-/* Deletes kept records (RECLAIMED, RELEASED) that ended more than age seconds ago. Count. */
+/* Deletes kept records (RECLAIMED, RELEASED) that ended more than age_s seconds ago. Returns their
+ * number. */
 size_t lease_db_flush_reclaimed(struct lease_db *db, uint32_t age_s, size_t max);
-/* Ends of holds; cheap; called on every tick. */
+/* Ends holds that are over; cheap; called on every tick. */
 void lease_db_expire_holds(struct lease_db *db);
 
 /* --- walking ---------------------------------------------------------------------------------- */
@@ -205,8 +209,9 @@ struct lease_filter {
 };
 
 /*
- * Leases with address > from (0: all), by address, that pass the filter: at most n. Count. With hw
- * or client_id set it goes by the index. Holds the lock for at most a bounded stretch at a time.
+ * Returns leases with address > from (0: all), by address, that pass the filter: at most n, and
+ * their number. With hw or client_id set it uses the index. Holds the lock for a bounded stretch at
+ * a time.
  */
 size_t lease_db_page(struct lease_db *db, uint32_t from, const struct lease_filter *f,
 		     struct arena *arena, struct lease *ret, size_t n);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Reclaiming leases that are over. One lease a critical section; the callout is asked without
- * the lock, and the lease is checked again afterwards.
+ * Reclaiming leases that are over. Each lease is one critical section; the callout is called
+ * without the lock, and the lease is checked again afterwards.
  */
 #include "lease/lease_table.h"
 
@@ -31,7 +31,7 @@ static void reclaim_locked(struct lease_db *db, uint32_t idx, bool remove)
 		(void)rec_log(db, idx, false);
 }
 
-/* Asks the callout, without the lock; 0: the lease has changed meanwhile. */
+/* Calls the callout, without the lock; 0: the lease has changed meanwhile. */
 static uint32_t ask_before(struct lease_db *db, const struct lease_reclaim_opts *o, uint32_t idx,
 			   bool *ret_go)
 {

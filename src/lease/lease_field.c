@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * The rows of lease_fields.def as data. Members are copied octet by octet: a row knows where its
- * member is and how long it is, and the kind says which type that is.
+ * The rows of lease_fields.def as data. Members are copied octet by octet: a row has the place and
+ * the length of its member, and the kind determines the type.
  */
 #include "lease/lease_field.h"
 

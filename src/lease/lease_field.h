@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * The rows of lease_fields.def as data, for code that is not on the packet path: the careful reader
- * of lease files, JSON, tables for people, tests.
+ * The rows of lease_fields.def as data, for code that is not on the packet path: the reader of
+ * unusual rows of lease files, JSON, tables for people, tests.
  */
 #pragma once
 

@@ -38,11 +38,11 @@ int lease_db_get(struct lease_db *db, uint32_t addr, struct arena *arena, struct
 }
 
 /*
- * The 64 newest records of an identity are looked at for the best one. A client that has none of
- * them in its subnets may have roamed, or its identity is a cloned one: its records are sought
+ * The 64 newest records of an identity are examined for the best one. A client that has none of
+ * them in its subnets may have roamed, or its identity is a cloned one: its records are searched
  * further down, as far as one record in each of so many subnets can go. Records of one hardware
- * address with all kinds of client identifiers have no such bound, and are not sought: a client
- * that makes them up costs only itself.
+ * address with many client identifiers have no such bound, and are not searched: a client that
+ * invents them harms only itself.
  */
 enum { SEEN_MAX = 64, ROAMED_MAX = 8192 };
 
@@ -65,7 +65,7 @@ static bool in_subnets(const struct finding *f, uint32_t id)
 	return false;
 }
 
-static int rank(const struct finding *f, const struct rec *r)
+static int rank_record(const struct finding *f, const struct rec *r)
 {
 	bool by_cid = r->cid_len && f->client->client_id.n;
 	int state = r->state == LEASE_OFFERED ? 2 : 4;
@@ -77,8 +77,8 @@ static int rank(const struct finding *f, const struct rec *r)
 
 static bool better(const struct finding *f, const struct rec *a, const struct rec *b)
 {
-	int x = rank(f, a);
-	int y = rank(f, b);
+	int x = rank_record(f, a);
+	int y = rank_record(f, b);
 
 	return x != y ? x < y : a->cltt > b->cltt;
 }
@@ -91,7 +91,7 @@ static bool is_candidate(const struct finding *f, uint32_t idx)
 	if (!rec_is_of(r, f->client) || !in_subnets(f, r->subnet_id))
 		return false;
 	p = rec_lookup(f->db, r->addr);
-	if (r->state == LEASE_OFFERED) /* its own record at the address says more */
+	if (r->state == LEASE_OFFERED) /* its own record at the address counts more */
 		return p.hold == idx && (!p.main || !rec_is_of(rec_at(f->db, p.main), f->client));
 	/* a record that is over is no longer its client's once another holds the address */
 	return !p.hold || rec_is_of(rec_at(f->db, p.hold), f->client);

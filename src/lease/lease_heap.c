@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
  * Order of ends: three 4-ary heaps on wall-clock seconds (running, lapsed, kept). Chosen over a
- * timing wheel because absolute ends need no care when the clock steps: nothing was filed by
- * "now". Cheap because it is lazy: a renewal only moves the record's end; its key stays early and
- * is put right when it comes to the top. Invariant: a key is never later than the record's end,
- * save in the lapsed heap, where lease_db_reclaim defers leases that a callout keeps.
+ * timing wheel because absolute ends need no care when the clock steps: no entry depends on "now".
+ * Cheap because it is lazy: a renewal only moves the record's end; its key stays early and is
+ * corrected when it reaches the top. Invariant: a key is never later than the record's end, except
+ * in the lapsed heap, where lease_db_reclaim defers leases that a callout keeps.
  */
 #include "lease/lease_table.h"
 
@@ -40,8 +40,8 @@ bool heap_reserve(struct lease_db *db, uint32_t n)
 	return true;
 }
 
-/* Returns slab_at, with the constants known here. */
-static inline struct heap_ent *ent(const struct heap *h, uint32_t pos)
+/* Returns the entry at a position, as slab_at() does, with the constants known here. */
+static inline struct heap_ent *get_entry(const struct heap *h, uint32_t pos)
 {
 	uint32_t idx = pos + FIRST;
 	void *chunk = h->ents.chunks[idx >> CHUNK_BITS];
@@ -51,7 +51,7 @@ static inline struct heap_ent *ent(const struct heap *h, uint32_t pos)
 
 static void place(struct lease_db *db, struct heap *h, uint32_t pos, struct heap_ent e)
 {
-	*ent(h, pos) = e;
+	*get_entry(h, pos) = e;
 	rec_at(db, e.idx)->heap_pos = pos;
 }
 
@@ -60,15 +60,15 @@ static void sift_up(struct lease_db *db, struct heap *h, uint32_t pos, struct he
 	while (pos > 0) {
 		uint32_t up = (pos - 1) / ARITY;
 
-		if (ent(h, up)->key <= e.key)
+		if (get_entry(h, up)->key <= e.key)
 			break;
-		place(db, h, pos, *ent(h, up));
+		place(db, h, pos, *get_entry(h, up));
 		pos = up;
 	}
 	place(db, h, pos, e);
 }
 
-/* The child that ends first; NULL: there is none. */
+/* Returns the child that ends first; NULL: there is none. */
 static inline const struct heap_ent *least_child(const struct heap *h, uint32_t pos,
 						 uint32_t *ret_pos)
 {
@@ -79,7 +79,7 @@ static inline const struct heap_ent *least_child(const struct heap *h, uint32_t 
 	if (first >= h->n)
 		return NULL;
 	/* four in a row never cross the end of a chunk */
-	e = ent(h, (uint32_t)first);
+	e = get_entry(h, (uint32_t)first);
 	if (first + ARITY <= h->n) {
 		uint32_t low = e[1].key < e[0].key;
 		uint32_t high = 2 + (e[3].key < e[2].key);
@@ -108,7 +108,7 @@ static void sift_down(struct lease_db *db, struct heap *h, uint32_t pos, struct 
 
 static void heap_move(struct lease_db *db, struct heap *h, uint32_t pos, struct heap_ent e)
 {
-	if (pos > 0 && ent(h, (pos - 1) / ARITY)->key > e.key)
+	if (pos > 0 && get_entry(h, (pos - 1) / ARITY)->key > e.key)
 		sift_up(db, h, pos, e);
 	else
 		sift_down(db, h, pos, e);
@@ -123,7 +123,7 @@ void heap_del(struct lease_db *db, uint32_t idx)
 	if (r->heap == HEAP_NONE)
 		return;
 	r->heap = HEAP_NONE;
-	last = *ent(h, --h->n);
+	last = *get_entry(h, --h->n);
 	if (last.idx != idx)
 		heap_move(db, h, r->heap_pos, last);
 }
@@ -147,8 +147,8 @@ uint32_t heap_due(struct lease_db *db, enum rec_heap which, int64_t now, unsigne
 {
 	struct heap *h = &db->heaps[which];
 
-	while (h->n && (int64_t)ent(h, 0)->key<now && * steps> 0) {
-		struct heap_ent e = *ent(h, 0);
+	while (h->n && (int64_t)get_entry(h, 0)->key<now && * steps> 0) {
+		struct heap_ent e = *get_entry(h, 0);
 		uint32_t key = heap_key(rec_expire(rec_at(db, e.idx)));
 
 		if (key <= e.key)
@@ -164,7 +164,7 @@ bool heap_is_late(const struct lease_db *db, uint32_t idx, int64_t end)
 {
 	const struct rec *r = rec_at(db, idx);
 
-	return ent(&db->heaps[r->heap], r->heap_pos)->key > heap_key(end);
+	return get_entry(&db->heaps[r->heap], r->heap_pos)->key > heap_key(end);
 }
 
 /* --- many at once ----------------------------------------------------------------------------- */
@@ -173,21 +173,21 @@ int heap_append(struct heap *h, uint32_t key, uint32_t idx)
 {
 	if (!slab_take(&h->ents, h->n + FIRST + 1))
 		return -ENOMEM;
-	*ent(h, h->n++) = (struct heap_ent){key, idx};
+	*get_entry(h, h->n++) = (struct heap_ent){key, idx};
 	return 0;
 }
 
 static void order_down(const struct heap *h, uint32_t pos)
 {
 	const struct heap_ent *child;
-	struct heap_ent e = *ent(h, pos);
+	struct heap_ent e = *get_entry(h, pos);
 	uint32_t at;
 
 	while ((child = least_child(h, pos, &at)) && child->key < e.key) {
-		*ent(h, pos) = *child;
+		*get_entry(h, pos) = *child;
 		pos = at;
 	}
-	*ent(h, pos) = e;
+	*get_entry(h, pos) = e;
 }
 
 void heap_order(struct heap *h)
@@ -200,10 +200,10 @@ void heap_order(struct heap *h)
 
 void heap_place(struct lease_db *db, const struct heap *h, enum rec_heap which, uint32_t pos)
 {
-	struct rec *r = rec_at(db, ent(h, pos)->idx);
+	struct rec *r = rec_at(db, get_entry(h, pos)->idx);
 
 	if (h->n - pos > AHEAD)
-		__builtin_prefetch(rec_at(db, ent(h, pos + AHEAD)->idx), 1);
+		__builtin_prefetch(rec_at(db, get_entry(h, pos + AHEAD)->idx), 1);
 	r->heap = which & 15U;
 	r->heap_pos = pos;
 }

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Loading at start. Into an empty table rows go by address alone; the other structures (the
- * indexes by client, heaps, counters) are made of all records at once behind the last row, which
- * costs a fraction of doing it row by row, and for each index in a thread of its own. Pools, if
- * there are any already, are kept right all along.
+ * Loading at start. Into an empty table rows go by address alone; the other structures (the indexes
+ * by client, heaps, counters) are made of all records at once behind the last row, which costs a
+ * fraction of doing it row by row, and for each index in a thread of its own. Pools, if there are
+ * any already, are updated with each row.
  *
- * Records of one client follow each other by when their identity was last set, the newest first,
- * as if each row had been stored by itself. That is the order of the records in their slab, until
- * one is used again or changes hands: from then on `ord` says it.
+ * Records of one client are in the order in which their identity was last set, the newest first, as
+ * if each row had been stored by itself. That is the order of the records in their slab, until one
+ * is used again or changes its client: from then on `ord` has it.
  *
  * A table that has records takes rows one by one.
  */
@@ -21,7 +21,7 @@
 
 enum { BATCH_ROWS = 4096, TEXT_MAX = 256 << 10, STRETCH = 4096 };
 
-/* Rows as records; seq: where in `texts` its ext is, plus one. */
+/* Rows as records; seq: the place of its ext in `texts`, plus one. */
 struct lease_rows {
 	uint32_t n;
 	struct buf texts;
@@ -104,7 +104,7 @@ static int store_row(struct lease_db *db, const struct rec *row)
 
 /* --- rows by address -------------------------------------------------------------------------- */
 
-/* The record's identity is the newest now. */
+/* Notes that the record's identity is the newest now. */
 static int ord_set(struct lease_db *db, struct loading *ld, uint32_t idx)
 {
 	if (idx >= ld->cap) {
@@ -146,7 +146,7 @@ static void delete_row(struct lease_db *db, uint32_t addr)
 	pools_refresh(db, addr);
 }
 
-static bool same_identity(const struct rec *a, const struct rec *b)
+static bool match_identities(const struct rec *a, const struct rec *b)
 {
 	return span_eq(rec_hw(a), rec_hw(b)) && span_eq(rec_cid(a), rec_cid(b));
 }
@@ -156,7 +156,7 @@ static int change_row(struct lease_db *db, struct loading *ld, uint32_t idx, con
 {
 	struct rec *r = rec_at(db, idx);
 	struct rec was = *r;
-	bool same = same_identity(r, row);
+	bool same = match_identities(r, row);
 
 	ext_free(db, r->ext);
 	*r = *row;
@@ -191,7 +191,7 @@ static int add_row(struct lease_db *db, struct loading *ld, const struct rec *ro
 	return ld->ord || again ? ord_set(db, ld, idx) : 0;
 }
 
-/* seq as of a row that was never appended. */
+/* Loads a row. seq is as of a row that was never appended. */
 static int load_row(struct lease_db *db, struct loading *ld, const struct rec *row)
 {
 	struct rec_ext *ext = NULL;
@@ -300,7 +300,7 @@ static int count_rec(struct build *b, uint32_t idx)
 	return which == HEAP_NONE ? 0 : heap_append(&b->heaps[which], heap_key(rec_expire(r)), idx);
 }
 
-/* Each record once: counters, and its entry in a heap. Others get their turn now and then. */
+/* Counts each record once, and appends its entry to a heap. Releases the lock between stretches. */
 static int count_all(struct build *b)
 {
 	uint32_t used = b->db->recs.used;
@@ -315,7 +315,7 @@ static int count_all(struct build *b)
 	return r;
 }
 
-/* Records learn where in their heaps they are. */
+/* Stores the place in its heap in each record. */
 static void place_all(struct build *b, enum rec_heap which)
 {
 	const struct heap *h = &b->heaps[which];
@@ -371,7 +371,7 @@ static int build_all(struct build *b, bool threads)
 	return 0;
 }
 
-/* Puts the built structures in the place of the empty ones. */
+/* Puts the built structures into the place of the empty ones. */
 static int build_install(struct build *b)
 {
 	struct lease_db *db = b->db;

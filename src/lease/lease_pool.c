@@ -67,7 +67,7 @@ size_t pools_below(const struct lease_db *db, uint32_t addr)
 	return lo;
 }
 
-/* The next lower registered pool that has addr; *i goes down from pools_below(). */
+/* Returns the next lower registered pool that has addr; *i goes down from pools_below(). */
 static struct pool *pool_having(const struct lease_db *db, uint32_t addr, size_t *i)
 {
 	while (*i > 0 && db->max_last[*i - 1] >= addr) {

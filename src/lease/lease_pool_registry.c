@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * The registry of pools: making, joining, sharing and ending them. A pool that joins is filled from
- * the records of its range in bounded stretches; one that ends gives its records to others first.
+ * The registry of pools: making, registering, sharing and ending them. A pool that registers is
+ * filled from the records of its range in bounded stretches; one that ends first moves its records
+ * to others.
  */
 #include "lease/lease_table.h"
 
@@ -79,8 +80,7 @@ static int registry_merge(struct lease_db *db, struct pool *const *p, size_t n)
 	return 0;
 }
 
-/* Takes out of the registry the pools that nobody refers to and whose records have left: one
- * pass. */
+/* Removes the pools without references and records from the registry: one pass. */
 static void registry_sweep(struct lease_db *db)
 {
 	size_t n = 0;
@@ -233,7 +233,7 @@ static void pool_adopt(struct lease_db *db, const struct kept_list *kept)
 	}
 }
 
-/* The records and holds of a pool that nobody refers to go home elsewhere; refs == 0 keeps home_of
+/* Moves the records and holds of a pool without references to other homes; refs == 0 keeps home_of
  * from choosing it. */
 static void pool_empty(struct lease_db *db, struct pool *p)
 {

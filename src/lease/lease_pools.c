@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Sets of pools, one a configuration, and picking an address. Pools are named by their index in
- * the set; sets share the pools that did not change between them, and are made and ended in one
- * pass over the registry. Every allocator costs the same: a bit of the bitmap, else the head of the
+ * Sets of pools, one a configuration, and picking an address. Pools are named by their index in the
+ * set; sets share the pools that did not change between them, and are made and ended in one pass
+ * over the registry. All allocators have an equal cost: a bit of the bitmap, else the head of the
  * list. FLQ therefore is equal to iterative.
  */
 #include "lease/lease_table.h"
@@ -55,8 +55,8 @@ static int first_cmp(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-/* Takes the pools that exist, and makes the rest; *ret_fresh are those, by address, not registered
- * yet. */
+/* Takes the pools that exist, and makes the rest. fresh[*ret_fresh]: the new pools by address, not
+ * registered yet. */
 static int pools_find_or_make(struct lease_pools *p, const struct lease_pool_def *defs, size_t n,
 			      struct pool **fresh, size_t *ret_fresh)
 {
@@ -184,7 +184,7 @@ static int64_t pick_fresh(struct lease_db *db, struct pool *p)
 	return p->def.first + bit;
 }
 
-/* The oldest kept or lapsed record's address. */
+/* Picks the address of the oldest kept or lapsed record. */
 static int64_t pick_kept(struct lease_db *db, struct pool *p, int64_t now)
 {
 	while (p->lru.head) {
@@ -201,9 +201,10 @@ static int64_t pick_kept(struct lease_db *db, struct pool *p, int64_t now)
 }
 
 /*
- * Leases that are over come to the lists by the clock, which is quick enough mostly; a pool that
- * has nothing to give asks for one more. When very many ended at once, anywhere, this packet does
- * not pay for them all: one packet a millisecond continues the work, and the clock does.
+ * Picks the address of a lease that has just ended. The clock moves such leases to the lists,
+ * mostly soon enough; a pool that has nothing to give moves one more. When very many ended at once,
+ * anywhere, this packet does not pay for them all: one packet a millisecond continues the work,
+ * besides the clock.
  */
 static int64_t pick_lapsed(struct lease_db *db, struct pool *p, int64_t now)
 {
@@ -218,7 +219,7 @@ static int64_t pick_lapsed(struct lease_db *db, struct pool *p, int64_t now)
 		return addr;
 	db->lapse_ns = clock_mono_ns(db->o.clock) + NS_PER_MS;
 	for (unsigned i = 0; addr < 0 && !all && i < LAPSE_STRETCHES; i++) {
-		/* between stretches others get their turn */
+		/* other threads get the lock between stretches */
 		db_unlock(db);
 		db_lock(db);
 		all = rec_lapse(db, now, LAPSE_STRETCH);
@@ -227,7 +228,7 @@ static int64_t pick_lapsed(struct lease_db *db, struct pool *p, int64_t now)
 	return addr;
 }
 
-static int64_t pick(struct lease_db *db, struct pool *p)
+static int64_t pick_addr(struct lease_db *db, struct pool *p)
 {
 	int64_t addr = pick_fresh(db, p);
 	int64_t now;
@@ -240,9 +241,8 @@ static int64_t pick(struct lease_db *db, struct pool *p)
 }
 
 /*
- * The address that was offered first and not asked for since. A few offers are as many as honest
- * clients have open at once: they are kept for OFFER_S seconds. More are a flood, or a pool that is
- * too small.
+ * The address that was offered first and not requested since. Honest clients have only a few offers
+ * open at once: these are kept for OFFER_S seconds. More are a flood, or a pool that is too small.
  */
 enum { OFFERS_FEW = 8, OFFER_S = 2 };
 
@@ -271,7 +271,7 @@ static int pick_and_hold(struct lease_db *db, struct lease_pools *ps, size_t i, 
 	p = ps->pool[i];
 	db_lock(db);
 	holds_expire(db, 64);
-	addr = pick(db, p);
+	addr = pick_addr(db, p);
 	reoffer = reoffer && addr < 0;
 	if (reoffer)
 		addr = pick_held(db, p);

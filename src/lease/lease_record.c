@@ -24,7 +24,8 @@ struct rec_pair rec_lookup(const struct lease_db *db, uint32_t addr)
 	return p;
 }
 
-/* bare: without texts. ret_ext: NULL where nothing needs one. */
+/* Makes the memory for data that does not fit. bare: without texts. ret_ext: NULL where nothing
+ * needs one. */
 static int ext_make(struct lease_db *db, const struct lease *l, bool bare, struct rec_ext **ret_ext)
 {
 	size_t len = ext_need(l, bare);
@@ -93,8 +94,8 @@ static bool index_reserve(struct lease_db *db)
 }
 
 /*
- * The record that is to be filled: the main one; else the client's own hold, which becomes one and
- * is in the client indexes already; else a new one.
+ * Returns the record to be filled: the main one; else the client's own hold, which becomes the main
+ * record and is in the client indexes already; else a new one.
  */
 static int rec_open(struct lease_db *db, const struct lease *l, uint32_t idx, bool indexed,
 		    uint32_t *ret_idx)
@@ -111,7 +112,8 @@ static int rec_open(struct lease_db *db, const struct lease *l, uint32_t idx, bo
 	return 0;
 }
 
-/* A renewal, mostly: same identity, same counters, ends no earlier. Only the record changes. */
+/* Returns whether only the record itself changes, as in most renewals: the identity and the
+ * counters stay, and the end is no earlier. */
 static bool is_prolonged(const struct rec *r, const struct lease *l, enum lease_state state)
 {
 	return r->state == state && r->heap == HEAP_RUNNING && r->subnet_id == l->subnet_id &&
@@ -242,7 +244,7 @@ static int hold_new(struct lease_db *db, const struct lease *l, uint32_t *ret_id
 	return 0;
 }
 
-/* The same client again: its hold only begins anew. */
+/* Renews a hold of this client: it begins anew. False: the hold has another identity. */
 static bool hold_renew(struct lease_db *db, const struct lease *l, uint32_t idx)
 {
 	struct rec *r = rec_at(db, idx);

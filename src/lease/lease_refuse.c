@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Refusing a row, for stores that share leases. The table has the holder's row before anybody can
- * learn that the other one was refused.
+ * Refusing a row, for stores that share leases. The table has the holder's row before any thread
+ * can see that the other one was refused.
  */
 #include "lease/lease_apply.h"
 #include "lease/lease_store_backend.h"

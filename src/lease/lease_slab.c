@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
  * Slabs. Never a file mapping: a page touch there was measured at 24 to 90 us. Huge pages are
- * asked for from the second chunk on, so that a small table stays small.
- * A free item holds the index of the next free one in its first four octets.
+ * requested from the second chunk on, so that a small table stays small. A free item holds the
+ * index of the next free one in its first four octets.
  */
 #include "lease/lease_slab.h"
 
@@ -31,7 +31,7 @@ void slab_fini(struct slab *s)
 	*s = (struct slab){0};
 }
 
-/* Begins where a huge page may. */
+/* Maps a chunk; it begins at a place where a huge page can. */
 static uint8_t *chunk_map(const struct slab *s)
 {
 	size_t len = chunk_len(s);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
  * Slabs: items of one size in big chunks of anonymous memory, named by a 32-bit index that stays
- * good while the slab grows. Index 0 is never handed out. The owner locks.
+ * valid while the slab grows. Index 0 is never handed out. The owner locks.
  */
 #pragma once
 
@@ -26,15 +26,16 @@ struct slab {
 
 void slab_init(struct slab *s, uint32_t item, uint32_t bits);
 void slab_fini(struct slab *s);
-/* A zeroed item; 0: memory is out. */
+/* Returns a zeroed item; 0: memory is out. */
 uint32_t slab_new(struct slab *s);
 void slab_free(struct slab *s, uint32_t idx);
 /* Hands out all indexes below `used` that never were. False: memory is out. */
 bool slab_take(struct slab *s, uint32_t used) must_check;
 
 /*
- * Having the kernel clear the next chunk in another thread. slab_ahead, under the owner's lock: the
- * chunk, once each, NULL: nothing to do. slab_ahead_touch, without it. slab_ahead_drop: no more.
+ * Returns the next chunk, once each, for another thread to have the kernel clear it; NULL: nothing
+ * to do. Called under the owner's lock. slab_ahead_touch() clears it, without the lock;
+ * slab_ahead_drop() ends this.
  */
 void *slab_ahead(struct slab *s, size_t *ret_len);
 void slab_ahead_touch(void *chunk, size_t len);

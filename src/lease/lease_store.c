@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Lease stores as users see them: everything is passed on to the implementation's table; the
- * numbers every store publishes are read straight from its head.
+ * Lease stores for their users: every call goes to the implementation's table; the numbers that
+ * every store publishes are read from its head.
  */
 #include "lease/lease_store_backend.h"
 
@@ -132,7 +132,7 @@ void lease_store_moved(struct lease_store *s)
 
 	(void)pthread_mutex_lock(&s->mu);
 	for (unsigned i = 0; i < s->n_notify; i++) {
-		/* a full counter has its reader woken already */
+		/* the reader of a full counter is awake already */
 		ssize_t ignored = write(s->notify[i], &one, sizeof(one));
 
 		(void)ignored;

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * The inside of the lease table, shared by the files that make it up (lease_db.c and its
- * neighbours) alone. Records have a fixed size, live in slabs and are named by a
- * 32-bit index; 0 is "none". Everything here is called with db->mu held.
+ * The inside of the lease table, shared only by its files (lease_db.c and its neighbours). Records
+ * have a fixed size, live in slabs and are named by a 32-bit index; 0 is "none". Everything here is
+ * called with db->mu held.
  *
- * An address has a slot; the slot names its *main* record (the one in the file) or, where there
- * is none, its *hold* (state OFFERED, memory only). A main record that is held names the hold.
+ * An address has a slot; the slot names its *main* record (the one in the file) or, where there is
+ * none, its *hold* (state OFFERED, memory only). A main record that is held names the hold.
  */
 #pragma once
 
@@ -30,11 +30,11 @@ struct rec_ext {
 	char data[];
 };
 
-/* REOFFERED: a hold that was another client's, which may still request the address */
+/* REOFFERED: a hold whose previous client may still request the address */
 enum rec_flags { REC_CID_EXT = 1, REC_REOFFERED = 2 };
-/* Which heap a record waits in. LAPSED: over by the clock, not yet reclaimed. */
+/* The heap that a record is in. LAPSED: over by the clock, not yet reclaimed. */
 enum rec_heap { HEAP_NONE, HEAP_RUNNING, HEAP_LAPSED, HEAP_KEPT, HEAP_N };
-/* While loading: the record was given back. */
+/* While loading: the record was freed. */
 enum { HEAP_GONE = HEAP_N };
 
 /* Other records of the same client: the newer and the older one. */
@@ -105,14 +105,14 @@ struct rec_list {
 
 struct pool {
 	unsigned refs;
-	bool ended; /* its records have left, nobody refers to it */
+	bool ended; /* it has neither records nor references */
 	struct pool *next_ended;
 	uint32_t number; /* index into db->by_number */
 	uint64_t generation;
 	struct lease_pool_def def;		      /* def.reserved owned */
 	struct bitmap free;			      /* set: no record, no hold, may be picked */
 	struct rec_list lru;			      /* kept and lapsed, oldest first */
-	uint32_t oldest_hold, youngest_hold, n_holds; /* of addresses that nobody has */
+	uint32_t oldest_hold, youngest_hold, n_holds; /* of addresses without a running lease */
 	uint32_t cursor;
 	_Atomic uint64_t n_free; /* bits set plus lru.n */
 };
@@ -127,7 +127,7 @@ struct lease_db {
 	pthread_mutex_t mu;
 	struct lease_db_opts o;
 	struct lease_store *store;
-	bool appended; /* since the lock was taken: the store wants a kick behind it */
+	bool appended; /* since the lock was taken: the store needs a kick when it is released */
 	struct rng rng;
 	struct slab recs;
 	struct texts texts;
@@ -136,7 +136,7 @@ struct lease_db {
 	struct client_index by_cid, by_hw;
 	struct heap heaps[HEAP_N];
 	int64_t lapse_ns;      /* when a packet may next process leases that lapsed all at once */
-	struct rec_list holds; /* by end: every hold lasts equally long */
+	struct rec_list holds; /* by end: all holds have one duration */
 	uint64_t n_main;
 	struct count_ent *counts;
 	size_t n_counts, cap_counts;
@@ -155,7 +155,8 @@ static inline void db_lock(struct lease_db *db)
 	(void)pthread_mutex_lock(&db->mu);
 }
 
-/* The caller tells the store of rows, with others' of its batch. */
+/* Releases the lock without waking the store: the caller reports the rows with those of its whole
+ * batch. */
 static inline void db_unlock_quiet(struct lease_db *db)
 {
 	db->appended = false;
@@ -189,7 +190,8 @@ static inline int64_t rec_expire(const struct rec *r)
 	return r->valid_lft == LEASE_INFINITE ? INT64_MAX : r->cltt + r->valid_lft;
 }
 
-/* A lease runs through the second it ends in: client and server clocks are cut to seconds. */
+/* Returns whether a lease is over. It runs through the second it ends in: client and server clocks
+ * are cut to seconds. */
 static inline bool rec_over(const struct rec *r, int64_t now)
 {
 	return rec_expire(r) < now;
@@ -201,86 +203,94 @@ static inline bool rec_is_kept(const struct rec *r)
 }
 
 /* --- lease_index.c ---------------------------------------------------------------------------- */
+
 int addr_index_init(struct addr_index *ix) must_check;
 void addr_index_fini(struct addr_index *ix);
 uint32_t addr_get(const struct addr_index *ix, uint32_t addr);
-/* The slot, made if need be; NULL: memory is out. */
+/* Returns the slot, made if need be; NULL: memory is out. */
 uint32_t *addr_slot(struct addr_index *ix, uint32_t addr);
-/* The lowest address >= from that has a record; after *budget steps, wherever it got to.
- * UINT64_MAX: none. */
+/* Returns the lowest address >= from that has a record, or the address that is reached after
+ * *budget steps. UINT64_MAX: none. */
 uint64_t addr_seek(const struct addr_index *ix, uint64_t from, unsigned *budget);
 
 /* --- lease_clients.c -------------------------------------------------------------------------- */
+
 int client_index_init(struct client_index *ix, bool by_hw) must_check;
 void client_index_fini(struct client_index *ix);
-/* Memory for the next client_index_add. */
+/* Reserves memory for the next client_index_add(). */
 bool client_index_reserve(struct client_index *ix) must_check;
 void client_index_add(struct lease_db *db, struct client_index *ix, uint32_t idx);
 void client_index_del(struct lease_db *db, struct client_index *ix, uint32_t idx);
-/* The newest record of the key; kind: of by_hw, those with a client identifier or those without.
- * The others follow by client_index_next. 0: none. */
+/* Returns the newest record of the key; the others follow by client_index_next(). kind: of by_hw,
+ * records with a client identifier or those without. 0: none. */
 uint32_t client_index_first(const struct lease_db *db, const struct client_index *ix,
 			    struct span key, bool kind);
 /* Mixed into the hash of a hardware address of a client that has a client identifier. */
 enum { CLIENT_KIND = 0x1e3779b9 };
 uint32_t client_hash(const struct lease_db *db, struct span key);
-/* Brings the bucket of a hash to the cache; and, once it is there, the record of its key. */
+/* Prefetches the bucket of a hash; client_index_touch_rec() then prefetches the record of its
+ * key. */
 void client_index_touch(const struct client_index *ix, uint32_t hash);
 void client_index_touch_rec(const struct lease_db *db, const struct client_index *ix,
 			    uint32_t hash);
 uint32_t client_index_next(const struct lease_db *db, const struct client_index *ix, uint32_t idx);
 /*
- * Makes an index of all loaded records at once; n: how many have a key. ord: which of two came
- * later, by index; NULL: the higher index did. The others may read the table meanwhile. 0, -ENOMEM.
+ * Makes an index of all loaded records at once; n: the number of records with a key. ord: by index,
+ * a number that grows with the time of the row; NULL: the index itself. Other threads may read the
+ * table meanwhile. 0, -ENOMEM.
  */
 int client_index_build(const struct lease_db *db, struct client_index *ix, uint32_t n,
 		       const uint32_t *ord) must_check;
 
 /* --- lease_heap.c ----------------------------------------------------------------------------- */
+
 void heap_init(struct heap *h);
 void heap_fini(struct heap *h);
 bool heap_reserve(struct lease_db *db, uint32_t n);
 void heap_put(struct lease_db *db, enum rec_heap which, uint32_t idx, int64_t key);
 void heap_del(struct lease_db *db, uint32_t idx);
-/* The record that ends first if it is over at now, with its true key; 0: none, or *steps keys were
- * put right without finding it (then *steps is 0). */
+/* Returns the record that ends first if it is over at now, with its true key. 0: there is none, or
+ * *steps keys were corrected without finding it (then *steps is 0). */
 uint32_t heap_due(struct lease_db *db, enum rec_heap which, int64_t now, unsigned *steps);
-/* The key it has is later than that end of its. */
+/* Returns whether the record's key is later than `end`. */
 bool heap_is_late(const struct lease_db *db, uint32_t idx, int64_t end);
 uint32_t heap_key(int64_t s);
-/* Building one that nobody sees yet: entries in any order, then their order. Records are not
- * touched. */
+/* Appends an entry to a heap that is being built. Entries come in any order; heap_order() orders
+ * them. The heap is not visible yet, and records stay unchanged. */
 int heap_append(struct heap *h, uint32_t key, uint32_t idx) must_check;
 void heap_order(struct heap *h);
-/* The record at pos learns that it is there, and those some places on are brought to the cache. */
+/* Sets the place of the record at pos, and prefetches records some places further. */
 void heap_place(struct lease_db *db, const struct heap *h, enum rec_heap which, uint32_t pos);
 
 /* --- lease_load.c ----------------------------------------------------------------------------- */
+
 void lease_db_load_drop(struct lease_db *db);
 
 /* --- lease_text.c ----------------------------------------------------------------------------- */
+
 void texts_init(struct texts *t);
 void texts_fini(struct lease_db *db);
-/* The octets of a lease's texts; 0: it has none. bare: without host name and context. */
+/* Returns the octets of a lease's texts; 0: it has none. bare: without host name and context. */
 size_t ext_need(const struct lease *l, bool bare);
-/* Into so many octets. */
+/* Writes the texts of a lease into memory of ext_need() octets. */
 void ext_fill(struct rec_ext *e, const struct lease *l, bool bare);
 size_t ext_len(const struct rec_ext *e);
-/* Memory for so many octets; NULL: there is none. */
+/* Returns memory for len octets; NULL: there is none. */
 struct rec_ext *ext_new(struct lease_db *db, size_t len);
 void ext_free(struct lease_db *db, struct rec_ext *e);
 
 /* --- lease_view.c ----------------------------------------------------------------------------- */
+
 struct span rec_hw(const struct rec *r);
 struct span rec_cid(const struct rec *r);
-/* "": none */
+/* Returns the host name; "": none. */
 const char *rec_host(const struct rec *r);
-/* All that a record has of a lease; its texts stay as they are. */
+/* Sets all fields of a lease in a record, but for its texts, which stay unchanged. */
 void rec_set(struct rec *r, const struct lease *l, enum lease_state state);
 bool rec_is_of(const struct rec *r, const struct lease_client *c);
-/* As a value; user_context borrowed from the record. */
+/* Returns a record as a value; user_context is borrowed from the record. */
 void rec_view(const struct rec *r, struct lease *ret);
-/* As a value; user_context copied into arena, or NULL. */
+/* Returns a record as a value; user_context is copied into arena, or NULL. */
 void rec_copy(const struct rec *r, struct arena *arena, struct lease *ret);
 
 /* --- lease_record.c --------------------------------------------------------------------------- */
@@ -297,52 +307,54 @@ void rec_delete(struct lease_db *db, uint32_t idx);
 void rec_settle(struct lease_db *db, uint32_t idx);
 /* Appends its row; the caller kicks the store after db_unlock(). */
 uint64_t rec_log(struct lease_db *db, uint32_t idx, bool deleted);
-/* p: the pool that gave the address; NULL: whichever has it. */
+/* Sets a hold. p: the pool that gave the address; NULL: the pool that has it. */
 int hold_set(struct lease_db *db, const struct lease *l, struct pool *p) must_check;
 void hold_drop(struct lease_db *db, uint32_t idx);
 void holds_expire(struct lease_db *db, unsigned max);
-/* Moves leases that are over to the LRU lists, in so many steps. False: there may be more. */
+/* Moves leases that are over to the LRU lists, in at most `steps` steps. False: there may be
+ * more. */
 bool rec_lapse(struct lease_db *db, int64_t now, unsigned steps);
 
 /* --- lease_count.c ---------------------------------------------------------------------------- */
+
 bool counts_reserve(struct lease_db *db, uint32_t subnet_id, uint32_t pool_id);
 void counts_move(struct lease_db *db, const struct rec *r, int sign);
 enum count_what { COUNT_CUMULATIVE, COUNT_RECLAIMED, COUNT_RECLAIMED_DECLINED };
 void counts_bump(struct lease_db *db, const struct rec *r, enum count_what what);
 
 /* --- lease_pool.c ----------------------------------------------------------------------------- */
-/* Makes the number of free addresses known to readers without the lock. */
+/* Publishes the number of free addresses for readers without the lock. */
 void pool_publish(struct pool *p);
-/* The number of registered pools that begin at or below addr. */
+/* Returns the number of registered pools that begin at or below addr. */
 size_t pools_below(const struct lease_db *db, uint32_t addr);
-/* The lowest address from addr on that may be in a pool; UINT64_MAX: there is none. */
+/* Returns the lowest address from addr on that may be in a pool; UINT64_MAX: there is none. */
 uint64_t pools_next(const struct lease_db *db, uint32_t addr);
 /* Sets the bit of addr in one pool. */
 void pool_refresh(struct lease_db *db, struct pool *p, uint32_t addr);
-/* Sets the bit of addr, and puts its record into the list of its pool or takes it out. */
+/* Sets the bit of addr, and adds its record to the list of its pool or removes it. */
 void pools_reconsider(struct lease_db *db, uint32_t addr);
-/* Sets the bit of addr right in every pool that has it. */
+/* Updates the bit of addr in every pool that has it. */
 void pools_refresh(struct lease_db *db, uint32_t addr);
 void lru_update(struct lease_db *db, uint32_t idx);
-/* Puts a hold behind the others of its pool (NULL: the one that is home to its address), takes it
- * out. */
+/* Puts a hold behind the others of its pool (NULL: the home pool of its address). pool_hold_del()
+ * removes it. */
 void pool_hold_add(struct lease_db *db, struct pool *p, uint32_t idx);
 void pool_hold_del(struct lease_db *db, uint32_t idx);
 void list_push(struct lease_db *db, struct rec_list *l, uint32_t idx, bool front);
 void list_del(struct lease_db *db, struct rec_list *l, uint32_t idx);
 
 /* --- lease_pool_registry.c -------------------------------------------------------------------- */
-/* Lists that were filled in the order of the file become oldest first. */
+/* Sorts lists that were filled in the order of the file, oldest first. */
 void pools_sort(struct lease_db *db);
 void pools_fini(struct lease_db *db);
-/* A pool with one reference that is not registered yet; NULL: memory is out. */
+/* Makes a pool with one reference that is not registered yet; NULL: memory is out. */
 struct pool *pool_new(const struct lease_pool_def *d);
 /*
- * These three take the lock themselves, in bounded stretches. Registers new pools, in the order of
- * their first addresses, and marks the records of their ranges in them. On failure pools_unref()
- * takes them back.
+ * Registers new pools, in the order of their first addresses, and marks the records of their ranges
+ * in them. On failure pools_unref() removes them again. Takes the lock itself, in bounded
+ * stretches, as pool_reuse() and pools_unref() do.
  */
 int pools_register(struct lease_db *db, struct pool *const *pools, size_t n) must_check;
-/* A living pool of just these settings, with one more reference; NULL: none. */
+/* Returns a living pool of exactly these settings, with one more reference; NULL: none. */
 struct pool *pool_reuse(struct lease_db *db, const struct lease_pool_def *d);
 void pools_unref(struct lease_db *db, struct pool *const *pools, size_t n);

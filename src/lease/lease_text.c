@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
  * The texts of records: long client identifiers, host names, user contexts. Most leases that have
- * any have a host name and nothing else, so texts of up to 96 octets come from memory of the
- * table's own, rounded up to 16, and no packet waits for malloc; a freed one is the next of its
- * class. Memory does not go from one class to another: it is bounded by the largest need of each
- * class. Longer texts are malloc's.
+ * any have a host name and nothing else, so texts of up to 96 octets come from the table's own
+ * memory, rounded up to 16, and no packet waits for malloc; a freed one is the next of its class.
+ * Memory does not go from one class to another: it is bounded by the largest need of each class.
+ * Longer texts are malloc's.
  */
 #include "lease/lease_table.h"
 

@@ -27,7 +27,7 @@ bool rec_is_of(const struct rec *r, const struct lease_client *c)
 /* A field that is not of the picked kinds. */
 #define SKIP(member)
 
-/* Where the texts of a record are; a context that it has not is NULL. */
+/* The places of a record's texts; an absent context is NULL. */
 struct ext_texts {
 #define LEASE_FIELD(member, kind, ...) \
 	LEASE_PICK_##kind(, , , , const char *member;, const char *member;)

@@ -23,7 +23,7 @@ static bool passes(const struct rec *r, const struct lease_filter *f)
 	return !f->hostname || strcasecmp(rec_host(r), f->hostname) == 0;
 }
 
-/* The next stretch of a walk by address: records into ret, position into *at. */
+/* Walks the next stretch by address: records go to ret, the position to *at. */
 static size_t page_stretch(struct lease_db *db, uint64_t *at, const struct lease_filter *f,
 			   struct arena *arena, struct lease *ret, size_t n)
 {
@@ -55,7 +55,7 @@ static int addr_cmp(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-/* A walk along the records of one client, with the lock let go in between. */
+/* A walk along the records of one client; the lock is released in between. */
 struct chain_walk {
 	const struct lease_filter *f;
 	uint32_t from; /* addresses above it */
@@ -66,7 +66,7 @@ struct chain_walk {
 	size_t n, cap;
 };
 
-/* Is there still the record of the client that the walk stopped at? */
+/* Returns whether the record at which the walk stopped is still the client's. */
 static bool is_there(const struct lease_db *db, const struct chain_walk *w)
 {
 	struct rec_pair p = rec_lookup(db, w->addr);
@@ -77,8 +77,8 @@ static bool is_there(const struct lease_db *db, const struct chain_walk *w)
 				  : span_eq(rec_hw(r), w->f->hw) && (r->cid_len > 0) == w->kind);
 }
 
-/* The next stretch of records, newest first. False: that was the last. A record that ended
- * meanwhile begins it anew. */
+/* Walks the next stretch of records, newest first. False: that was the last. A record that ended
+ * meanwhile restarts the walk. */
 static bool chain_stretch(struct lease_db *db, struct chain_walk *w)
 {
 	const struct client_index *ix = w->f->client_id.n ? &db->by_cid : &db->by_hw;
@@ -113,12 +113,12 @@ static bool chain_room(struct chain_walk *w)
 	return true;
 }
 
-/* All addresses of the client, in order, each once. */
+/* Gathers all addresses of the client, in order, each once. */
 static void chain_gather(struct lease_db *db, struct chain_walk *w)
 {
 	enum {
 		AGAIN_MAX = 4
-	}; /* so often as many as there are leases: others change the chain faster */
+	}; /* the limit in walks of all leases: others change the chain faster */
 	uint64_t end = (lease_db_size(db) + STRETCH) * AGAIN_MAX;
 	size_t n = 0;
 
@@ -141,7 +141,8 @@ static void chain_gather(struct lease_db *db, struct chain_walk *w)
 	w->n = n;
 }
 
-/* By an index: all addresses of the client first, then the n lowest of them. */
+/* Makes a page by an index: gathers all addresses of the client first, then copies the n lowest of
+ * them. */
 static size_t page_client(struct lease_db *db, uint32_t from, const struct lease_filter *f,
 			  struct arena *arena, struct lease *ret, size_t n)
 {
@@ -249,7 +250,7 @@ void lease_db_expire_holds(struct lease_db *db)
 {
 	bool all = false;
 
-	/* however many leases end in one second, packets get their turn in between */
+	/* many leases may end in one second: packets get the lock in between */
 	for (unsigned i = 0; !all && i < TICK_STRETCHES; i++) {
 		db_lock(db);
 		if (i == 0)

@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * The journal: rows are formatted into `pending` as the table changes; the committer takes all
- * that has gathered, writes and syncs it once, and moves `durable`. While one group syncs the
- * next one gathers, so the size of groups follows the load by itself.
+ * The journal: rows are formatted into `pending` as the table changes. The committer takes all
+ * gathered rows, writes and syncs them once, and moves `durable`. While one group syncs the next
+ * one gathers, so the size of groups follows the load by itself.
  *
  * A failed write is cut off and tried again. After a failed sync the kernel marks the pages clean,
  * so a second sync proves nothing: the rows behind the last good one are in memory and are written
  * again (journal_retail.c). Where only the table has them, the store is rebuilt from it on a fresh
- * file. So it is after another program moved, removed or changed the live file: before a group is
- * acknowledged, and four times a second, its name must still lead to the file that is open, and its
- * length be ours. Until then the store is down, and reports it: up, epoch, and a wake-up of all
- * waiting exchanges.
+ * file. This also happens after another program moved, removed or changed the live file: before a
+ * group is acknowledged, and four times a second, its name must still lead to the file that is
+ * open, and its length be ours. Until then the store is down, and reports it: up, epoch, and a
+ * wake-up of all waiting exchanges.
  */
 #include "lease/journal/journal_files.h"
 
@@ -21,7 +21,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-static struct journal *of(struct lease_store *s)
+static struct journal *journal_of(struct lease_store *s)
 {
 	return container_of(s, struct journal, store);
 }
@@ -36,7 +36,7 @@ _Static_assert(__builtin_offsetof(struct journal, store) == 0, "of_const relies 
 
 static uint64_t journal_append(struct lease_store *s, const struct lease *l, bool deleted)
 {
-	struct journal *j = of(s);
+	struct journal *j = journal_of(s);
 	uint64_t seq;
 
 	(void)pthread_mutex_lock(&j->mu);
@@ -59,7 +59,7 @@ static uint64_t journal_append(struct lease_store *s, const struct lease *l, boo
 
 static void journal_wake(struct lease_store *s)
 {
-	struct journal *j = of(s);
+	struct journal *j = journal_of(s);
 
 	/* with the lock: the committer sets `idle` before it waits, so it is waiting already */
 	(void)pthread_mutex_lock(&j->mu);
@@ -71,7 +71,7 @@ static void journal_wake(struct lease_store *s)
 
 static void journal_commit_now(struct lease_store *s)
 {
-	struct journal *j = of(s);
+	struct journal *j = journal_of(s);
 	int r;
 
 	if (j->has_threads || !j->o.persist)
@@ -88,7 +88,7 @@ static void journal_commit_now(struct lease_store *s)
 
 static int journal_wait(struct lease_store *s, uint64_t seq, int64_t timeout_ns)
 {
-	struct journal *j = of(s);
+	struct journal *j = journal_of(s);
 	int64_t end = clock_mono_ns(&clock_system) + timeout_ns;
 	int64_t left = timeout_ns;
 	int r = 0;
@@ -107,7 +107,7 @@ static int journal_wait(struct lease_store *s, uint64_t seq, int64_t timeout_ns)
 
 static int journal_cleanup(struct lease_store *s)
 {
-	struct journal *j = of(s);
+	struct journal *j = journal_of(s);
 	int r = 0;
 
 	if (!j->o.persist)
@@ -166,7 +166,7 @@ void journal_free(struct journal *j)
 
 static void journal_close(struct lease_store *s)
 {
-	struct journal *j = of(s);
+	struct journal *j = journal_of(s);
 
 	lease_db_attach(j->db, NULL);
 	if (j->has_threads) {
@@ -177,7 +177,7 @@ static void journal_close(struct lease_store *s)
 		(void)pthread_mutex_unlock(&j->mu);
 		(void)pthread_join(j->cleaner, NULL);
 		(void)pthread_join(j->committer, NULL);
-		lease_db_attach(j->db, NULL); /* it may have come to the end of loading meanwhile */
+		lease_db_attach(j->db, NULL); /* loading may have ended meanwhile */
 	} else if (j->o.persist) {
 		journal_turn(j);
 	}

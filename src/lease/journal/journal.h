@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
  * The journal: the lease store that writes Kea's lease file. It never refuses a row, owns every
- * address, and has no rows from elsewhere after its file is loaded.
+ * address, and receives no other rows after its file is loaded.
  */
 #pragma once
 
@@ -13,7 +13,7 @@ struct lease_db;
 struct log;
 
 struct journal_opts {
-	unsigned kea_wait_ms; /* for a kea-lfc that is still at work on the file; then -EBUSY */
+	unsigned kea_wait_ms; /* for a kea-lfc that still works on the file; then -EBUSY */
 	const char *path;     /* the CSV file, e.g. /var/lib/kea/kea-leases4.csv */
 	bool persist;	      /* false: keep nothing, everything is "durable" at once */
 	bool threads;	      /* committer and clean-up threads; false: lease_store_commit_now() */
@@ -22,8 +22,8 @@ struct journal_opts {
 	enum lease_durability durability;
 	uint32_t interval_ms;  /* LEASE_SYNC_INTERVAL: from a row's writing to its sync; 0: a second
 				*/
-	uint32_t max_delay_us; /* how long a group may be gathered while workers are busy; 0: not at
-				  all */
+	uint32_t max_delay_us; /* the longest time that a group gathers while workers are busy; 0:
+				  none */
 	const struct file_ops *files; /* NULL: the kernel's */
 	const struct clock_src *clock;
 	struct log *log;
@@ -46,15 +46,15 @@ struct journal_load_stats {
 	} bad[JOURNAL_BAD_RANGES];
 };
 
-/* "lease-file lines 3-5, 9; lease-file.2 line 7" into out, for the log and status-get. */
+/* Writes "lease-file lines 3-5, 9; lease-file.2 line 7" to out, for the log and status-get. */
 void journal_bad_text(const struct journal_load_stats *st, const char *name, char *out, size_t cap);
 
 /*
- * Opens Kea's lease file: loads .completed, else .2, .1, then the live file into db (last row of an
- * address wins, valid_lft 0 deletes), sets rows aside that cannot be read (<name>.rejected), cuts
- * off a torn last row, repairs left-overs of an interrupted clean-up, attaches itself to db. A torn
- * row is an incomplete last line or zeroes. 0; -USHER_E_LIMIT (more than max_row_errors bad rows);
- * -USHER_E_FOREIGN: a file of these names is no DHCPv4 lease file, and nothing was changed;
+ * Opens Kea's lease file. Loads .completed, else .2, .1, then the live file into db: the last row
+ * of an address wins, valid_lft 0 deletes. Sets rows aside that cannot be read (<name>.rejected),
+ * cuts off a torn last row, repairs left-overs of an interrupted clean-up, attaches itself to db. A
+ * torn row is an incomplete last line or zeroes. 0; -USHER_E_LIMIT (more than max_row_errors bad
+ * rows); -USHER_E_FOREIGN: a file of these names is no DHCPv4 lease file, and nothing was changed;
  * -EADDRINUSE: another server has the file; -EBUSY: kea-lfc cleans it up; -errno.
  * In the background: the store is not up, and not attached, until lease_store_opening() is 0.
  */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * The cleaner: walks a clean-up through its stages, in its own thread or, without threads, one
- * step a commit. It lets go of everything as soon as the store goes down: recovery is the
- * committer's, and uses the same files.
+ * The cleaner: walks a clean-up through its stages, in its own thread or, without threads, one step
+ * a commit. It closes everything as soon as the store goes down: recovery is the committer's, and
+ * uses the files of the clean-up.
  */
 #include "lease/journal/journal_files.h"
 
@@ -59,8 +59,8 @@ void cleaner_report(struct journal *j, int r)
 
 enum { PACE_BYTES_S = 32 << 20, SHRINK_PAUSE_US = 4000 };
 
-/* The committer's disk as well: no more than so much a second. */
-static void pace(const struct journal *j, int64_t start_ns)
+/* Slows the clean-up down to PACE_BYTES_S a second: it shares the disk with the committer. */
+static void limit_pace(const struct journal *j, int64_t start_ns)
 {
 	int64_t due = start_ns + j->lfc.written * (NS_PER_S / 1000) / (PACE_BYTES_S / 1000);
 	int64_t early = due - clock_mono_ns(&clock_system);
@@ -89,7 +89,7 @@ static void clean_once(struct journal *j)
 			r = -ECANCELED;
 		} else {
 			r = cleaner_step(j);
-			pace(j, start_ns);
+			limit_pace(j, start_ns);
 		}
 	}
 	cleaner_report(j, r);
@@ -102,8 +102,8 @@ void *journal_cleaner(void *ctx)
 
 	/*
 	 * Never runs in place of a thread that just woke up. Not SCHED_IDLE, nor a lower I/O class:
-	 * it holds the table's lock now and then, and the file system may wait for its pages; a
-	 * thread that waits for it would then wait for all others.
+	 * the cleaner holds the table's lock now and then, and the file system may wait for its
+	 * pages. A thread that waits for the cleaner would then wait for all others.
 	 */
 	(void)pthread_setschedparam(pthread_self(), SCHED_BATCH, &plain);
 

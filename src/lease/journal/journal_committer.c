@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * The committer's thread: it waits for rows, for the end of an interval, or for the time to look at
+ * The committer's thread: it waits for rows, for the end of an interval, or for the time to examine
  * the live file, and does one turn of the work.
  */
 #include "lease/journal/journal_impl.h"
 
-/* With mu held: is there anything for the committer? */
+/* Returns whether there is anything for the committer. Called with mu held. */
 static bool has_work(const struct journal *j)
 {
 	if (!j->store.up)
@@ -14,7 +14,7 @@ static bool has_work(const struct journal *j)
 	       journal_watch_is_due(j);
 }
 
-/* Nanoseconds until the live file is to be synced or looked at. */
+/* Returns the nanoseconds until the live file is to be synced or examined. */
 static int64_t until_due(const struct journal *j)
 {
 	int64_t due = j->watch_ns;
@@ -45,7 +45,7 @@ void journal_turn(struct journal *j)
 		journal_rotate_now(j);
 }
 
-/* With mu held: until there is something to do. */
+/* Waits until there is something to do. Called with mu held. */
 static void wait_for_work(struct journal *j)
 {
 	while (!j->stop && !has_work(j)) {

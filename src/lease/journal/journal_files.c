@@ -48,7 +48,7 @@ int journal_write_all(struct journal *j, int fd, const char *p, size_t n)
 	return 0;
 }
 
-/* The description of a file; no calls of that kind: a regular one. */
+/* Describes a file; if there are no such file calls, as a regular one. */
 static int describe(const struct journal *j, const char *name, struct file_info *ret)
 {
 	*ret = (struct file_info){.nlink = 1, .regular = true};
@@ -81,7 +81,7 @@ int journal_set_aside(struct journal *j, const char *suffix, const char *why)
 	return r < 0 ? r : 0;
 }
 
-/* Could the file be what a lease journal wrote, or began to write? */
+/* Returns whether a lease journal can have written the file, or begun to write it. */
 static bool is_ours(struct journal *j, const char *name)
 {
 	const struct file_ops *f = j->files;
@@ -189,7 +189,7 @@ int journal_watch(struct journal *j, off_t expected)
 	return -USHER_E_CHANGED;
 }
 
-/* Another server's live file stays; anything else in its place gets another name. */
+/* Renames any file under the live file's name, except another server's live file. */
 int journal_make_way(struct journal *j)
 {
 	const struct file_ops *f = j->files;
@@ -236,7 +236,8 @@ int journal_resolve(struct journal *j)
 	return j->path ? 0 : -ENOMEM;
 }
 
-/* Is .completed whole? Kea does not sync it, so a power cut can leave any part of it. */
+/* Reads .completed and returns whether it is whole. Kea does not sync it, so a power cut can leave
+ * any part of it. */
 bool journal_completed_whole(struct journal *j)
 {
 	const struct file_ops *f = j->files;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Groups of rows: the committer takes the pending rows as a group, writes and syncs it, and makes
- * it known as durable; or the store goes down, and its epoch moves.
+ * Groups of rows: the committer takes the pending rows as a group, writes and syncs it, and
+ * publishes it as durable; or the store goes down, and its epoch moves.
  */
 #include "lease/journal/journal_files.h"
 
@@ -10,7 +10,7 @@
 
 #include <errno.h>
 
-/* From now on only the table knows; called with mu held. */
+/* Drops the pending rows; only the table has them from now on. Called with mu held. */
 void journal_forget_rows(struct journal *j)
 {
 	buf_reset(&j->pending);
@@ -20,7 +20,7 @@ void journal_forget_rows(struct journal *j)
 
 void journal_go_down(struct journal *j, int why)
 {
-	/* rows acknowledged before the disk failed keep their term */
+	/* rows acknowledged before the disk failed keep their time for a sync */
 	if (!j->need_fresh && !j->changed)
 		(void)!journal_sync(j);
 	(void)pthread_mutex_lock(&j->mu);

@@ -64,12 +64,12 @@ struct journal {
 	bool need_tail;	     /* the live file can be trusted up to `good`; the group after it is in
 				memory */
 	bool names_in_doubt; /* a rotation failed: the live file may have the name .1 */
-	struct buf tail;     /* rows that an interval has acknowledged and not synced: the last
-				`unsynced` */
-	bool changed;	     /* another program moved, removed or changed the live file */
+	struct buf tail; /* rows that were acknowledged and wait for the interval's sync: the last
+			    `unsynced` */
+	bool changed;	 /* another program moved, removed or changed the live file */
 	unsigned tail_tries; /* since the last good group */
 	int down_why;	     /* the reason logged last */
-	int64_t watch_ns;    /* when to look at the live file again */
+	int64_t watch_ns;    /* when to examine the live file again */
 	int64_t retry_ns;    /* when to try again while down, and how long to wait then */
 	int64_t backoff_ns;
 	struct lfc lfc;
@@ -79,7 +79,7 @@ struct journal {
 	pthread_cond_t moved; /* waiters and cleaner */
 	struct buf pending;
 	uint64_t seq, pending_rows;
-	bool lost; /* rows were thrown away: only the table has them */
+	bool lost; /* rows were dropped: only the table has them */
 	bool stop;
 	bool lfc_wanted, lfc_busy, rotate_wanted;
 	int rotate_result;
@@ -90,56 +90,56 @@ struct journal {
 /* --- journal_tail.c --------------------------------------------------------------------------- */
 /* Keeps the group that was written, until a sync covers it. */
 void journal_tail_keep(struct journal *j);
-/* All that was written is synced. */
+/* Drops the kept rows: all written rows are synced. */
 void journal_tail_synced(struct journal *j);
-/* A sync failed: makes the rows it was to cover the group that is to be written. */
+/* Makes the rows of a failed sync the group that is to be written. */
 void journal_tail_doubt(struct journal *j);
-/* Syncs the rows that were written and not synced, where the mode asks for syncs: 0 or -errno. */
+/* Syncs the rows that were written and not synced, where the mode requires it: 0 or -errno. */
 int journal_sync(struct journal *j) must_check;
 
 /* --- journal_retail.c ------------------------------------------------------------------------- */
-/* Makes the live file right again behind its last good row, for rows that are in memory. 1: the
- * group is in it, synced; 0: it is still to be written. */
+/* Repairs the live file behind its last good row, for rows that are in memory. 1: the group is in
+ * it, synced; 0: it is still to be written. */
 int journal_retail(struct journal *j) must_check;
 /* Gives the live file its name again after a rotation that failed. */
 int journal_settle_names(struct journal *j) must_check;
 
 /* --- journal_group.c -------------------------------------------------------------------------- */
-/* Throws the pending rows away: from now on only the table knows. With mu held. */
+/* Drops the pending rows: from now on only the table has them. Called with mu held. */
 void journal_forget_rows(struct journal *j);
-/* Returns whether rows were thrown away. */
+/* Returns whether rows were dropped. */
 bool journal_is_lost(struct journal *j);
 /* Ends the epoch: nothing can be made durable, for this reason. */
 void journal_go_down(struct journal *j, int why);
 /* Makes the pending rows the group, unless one is still to be written. */
 void journal_group_take(struct journal *j);
-/* Writes the group, and syncs it where the mode asks for it. 0 or -errno. */
+/* Writes the group, and syncs it where the mode requires it. 0 or -errno. */
 int journal_group_write(struct journal *j) must_check;
-/* The group is durable. */
+/* Publishes the group as durable. */
 void journal_group_done(struct journal *j);
 /* Takes, writes and finishes a group, or goes down. */
 void journal_commit(struct journal *j);
 bool journal_sync_is_due(const struct journal *j);
 void journal_sync_now(struct journal *j);
-/* Rotates in the committer's name; the outcome is rotate_result. */
+/* Rotates on behalf of the committer; the outcome is rotate_result. */
 void journal_rotate_now(struct journal *j);
-/* With mu held: waits on one of the journal's conditions for so long. */
+/* Waits on one of the journal's conditions for at most ns. Called with mu held. */
 void journal_wait_for(struct journal *j, pthread_cond_t *cond, int64_t ns);
 
 /* --- journal_return.c ------------------------------------------------------------------------- */
 /* Tries to bring a down store back. */
 void journal_try_again(struct journal *j);
 bool journal_watch_is_due(const struct journal *j);
-/* Looks at the live file, and comes back on a fresh one if others changed it. */
+/* Examines the live file, and recovers on a fresh one if others changed it. */
 void journal_watch_now(struct journal *j);
 
 /* --- journal_committer.c ---------------------------------------------------------------------- */
-/* Does all the work that is due now. */
+/* Runs all the work that is due now. */
 void journal_turn(struct journal *j);
 void *journal_committer(void *journal);
 
 /* --- journal_cleaner.c ------------------------------------------------------------------------ */
-/* As lfc_step, with the rotation. */
+/* Runs one piece of a clean-up as lfc_step() does, with the rotation. */
 int cleaner_step(struct journal *j) must_check;
 void cleaner_report(struct journal *j, int result);
 void *journal_cleaner(void *journal);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
  * A kea-lfc that Kea left behind when it ended: it still reads, writes, renames and removes the
- * files of a clean-up. Nothing is read before it has ended. Its pid file comes a moment after the
- * process; so processes of that name are looked for as well, and files that changed while they were
- * read are not believed.
+ * files of a clean-up. Nothing is read before it has ended. Its pid file appears a moment after the
+ * process. So processes of that name are searched as well, and files that changed while they were
+ * read are not trusted.
  */
 #include "lease/journal/journal_files.h"
 
@@ -17,7 +17,7 @@
 
 enum { PID_TEXT = 32, ARGUMENTS = 4096 };
 
-/* Reads a file of a process into out[cap], with a zero behind it; the number of octets. */
+/* Reads a file of a process into out[cap], with a zero behind it. Returns the number of octets. */
 static size_t read_proc(const char *pid, const char *file, char *out, size_t cap)
 {
 	char name[64];
@@ -43,7 +43,7 @@ static bool is_lfc(const char *pid)
 	return read_proc(pid, "comm", comm, sizeof(comm)) >= 7 && memcmp(comm, "kea-lfc", 7) == 0;
 }
 
-/* The process that the pid file of a clean-up names. */
+/* Returns whether the process that the pid file of a clean-up names runs. */
 static bool named_runs(const struct journal *j)
 {
 	const struct file_ops *f = j->files;
@@ -59,8 +59,8 @@ static bool named_runs(const struct journal *j)
 	return strtol(text, NULL, 10) > 1 && is_lfc(text);
 }
 
-/* Is an argument, without its last suffix, the path of the lease file, by whatever name of its
- * directory? */
+/* Returns whether an argument, without its last suffix, is the path of the lease file. The name of
+ * the directory may differ. */
 static bool names_file(const char *path, const char *arg)
 {
 	const char *own = strrchr(path, '/'), *slash = strrchr(arg, '/'), *dot = strrchr(arg, '.');
@@ -78,7 +78,7 @@ static bool names_file(const char *path, const char *arg)
 	       a.st_ino == b.st_ino;
 }
 
-/* Some kea-lfc whose arguments name the lease file. */
+/* Returns whether a kea-lfc runs whose arguments name the lease file. */
 static bool unnamed_runs(const struct journal *j)
 {
 	char args[ARGUMENTS];

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Clean-up with Kea's file names, and recovery, which is a clean-up of a live file that cannot
- * be trusted. Reading order at start: .completed, else .2 and .1; then the live file.
+ * Clean-up with Kea's file names, and recovery, which is a clean-up of a live file that cannot be
+ * trusted. Reading order at start: .completed, else .2 and .1; then the live file.
  *
- * Why every crash point is right. The snapshot is taken from the table after the live file was
- * put aside, so the new live file has every row since; replaying some of them over a newer
- * snapshot ends in the same state. .1 goes, durably, before .completed becomes .2, because .1
- * over a newer .2 would bring back rows that the snapshot left out. The live file is never put
- * aside while .completed exists, because .1 is not read beside it.
+ * Why every crash point is safe. The snapshot is taken from the table after the live file was put
+ * aside, so the new live file has every row since; replaying some of them over a newer snapshot
+ * ends in the same state. .1 goes, durably, before .completed becomes .2, because .1 over a newer
+ * .2 would restore rows that the snapshot left out. The live file is never put aside while
+ * .completed exists, because .1 is not read beside it.
  */
 #include "lease/journal/journal_files.h"
 
@@ -77,7 +77,7 @@ int journal_rotate(struct journal *j, int next_fd)
 	int r = j->fd >= 0 && !j->need_fresh ? journal_sync(j) : 0;
 	int old = j->fd;
 
-	/* first, lest a rename of an earlier clean-up be undone behind this one */
+	/* first, so that no rename of an earlier clean-up is undone behind this one */
 	if (r >= 0)
 		r = sync_dir(j);
 
@@ -170,7 +170,7 @@ static int out_open(struct journal *j)
 	return 1;
 }
 
-/* Some leases more; at the end .output becomes .completed. */
+/* Copies some leases more; at the end .output becomes .completed. */
 static int out_copy(struct journal *j)
 {
 	struct lfc *l = &j->lfc;
@@ -205,9 +205,9 @@ static int out_copy(struct journal *j)
 }
 
 /*
- * To remove a file of 600 MB in one call held the file system, and with it the committer, for 115
- * ms: old files lose their end piece by piece before they go. A failure here is left to the
- * removal.
+ * Shortens an old file by a piece. To remove a file of 600 MB in one call held the file system, and
+ * with it the committer, for 115 ms. So old files lose their end piece by piece before they are
+ * removed. A failure here is left to the removal.
  */
 static void old_shrink(struct journal *j)
 {
@@ -237,7 +237,7 @@ static void old_shrink(struct journal *j)
 		l->stage = LFC_FINISH;
 }
 
-/* The rotation belongs to the committer: it stands between two groups. */
+/* Begins a clean-up. The rotation belongs to the committer: it takes place between two groups. */
 static int lfc_begin(struct journal *j)
 {
 	int r = 0;
@@ -312,7 +312,8 @@ bool journal_has_room(struct journal *j)
 	return check_room(j) == 0;
 }
 
-/* A copy of the table first, so that the start after a crash has it; then a new live file. */
+/* Recovers by a copy of the table first, which a start after a crash reads; then by a new live
+ * file. */
 static int recover_changed(struct journal *j)
 {
 	int r = journal_snapshot(j);

@@ -2,7 +2,7 @@
 /*
  * Reading a lease file line by line out of one big buffer. A file that does not begin with the
  * header of a DHCPv4 lease file is refused. A row that cannot be read is reported and copied to
- * .rejected. A torn end is only the rest that a crash leaves behind the last row: a line without
+ * .rejected. A torn end is only the data that a crash leaves behind the last row: a line without
  * its newline, and blocks of zeroes. Octets behind a hole of zeroes are taken for a row only if the
  * hole does not end where disk sectors do: there, it may be the rest of a row whose beginning was
  * lost.
@@ -54,7 +54,7 @@ static int count_bad(struct loader *l, uint64_t line, off_t at, const char *why)
 	return 0;
 }
 
-/* Something that is not torn follows: zeroes before it are a bad row. */
+/* Reports the zeroes before a line that is not torn as a bad row. */
 static int end_torn(struct loader *l)
 {
 	uint64_t line = l->torn_line;
@@ -88,8 +88,9 @@ static int bad_row(struct loader *l, const char *p, size_t n, const char *why)
 }
 
 /*
- * Could p[n] be a line of a lease file that lost its header in a power cut? The zeroes end where
- * the header or a sector ends, and text follows. Other files may begin with zeroes as well.
+ * Returns whether p[n] can be a line of a lease file that lost its header in a power cut. The
+ * zeroes end where the header or a sector ends, and text follows. Other files may begin with zeroes
+ * as well.
  */
 static bool lost_header(const struct loader *l, const char *p, size_t n)
 {
@@ -109,7 +110,7 @@ static bool lost_header(const struct loader *l, const char *p, size_t n)
 	return true;
 }
 
-/* A line with zeroes: the end of the file, or a bad row when anything follows. */
+/* Reads a line with zeroes: the end of the file, or a bad row when anything follows. */
 static int zero_row(struct loader *l, const char *p, size_t n)
 {
 	int r = l->no_header && !lost_header(l, p, n) ? refuse(l, p, n) : end_torn(l);
@@ -121,7 +122,7 @@ static int zero_row(struct loader *l, const char *p, size_t n)
 	return reject_row(l->reject, p, n);
 }
 
-/* Reads a row out of p[n], which a newline follows. *ret_why is set if it cannot be. */
+/* Parses the row p[n], which a newline follows. *ret_why is set if it is bad. */
 static int parse_row(struct loader *l, const char *p, size_t n, const char **ret_why)
 {
 	if (lease_csv_scan((const uint8_t *)p, (const uint8_t *)p + n, &l->row))
@@ -134,7 +135,7 @@ static int parse_row(struct loader *l, const char *p, size_t n, const char **ret
 	return lease_csv_parse_any(l->copy.p, n, l->columns, &l->row, ret_why);
 }
 
-/* Are there columns beyond ours with anything in them? */
+/* Returns whether there are columns beyond ours with anything in them. */
 static bool has_more(const char *p, size_t n)
 {
 	const char *end = p + n;
@@ -236,7 +237,7 @@ static int take_lines(struct loader *l)
 	return r;
 }
 
-/* A line that is too long goes aside piece by piece. */
+/* Sets a line that is too long aside, piece by piece. */
 static int take_piece(struct loader *l)
 {
 	size_t n = l->len;
@@ -274,7 +275,7 @@ static int make_room(struct loader *l)
 	return 0;
 }
 
-/* The server ends before it has loaded. */
+/* Returns whether the server ends before loading is complete. */
 static bool is_stopped(struct journal *j)
 {
 	bool stop;
@@ -305,7 +306,7 @@ static int read_lines(struct loader *l)
 	return r;
 }
 
-/* A last row that only lacks its newline is a row: it gets one. */
+/* Takes a last row that only lacks its newline, which it gets. */
 static int take_last(struct loader *l)
 {
 	const char *why = NULL;

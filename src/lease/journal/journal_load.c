@@ -17,7 +17,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* 1: there is no such file. */
+/* Loads a file. 1: there is no such file. */
 static int load_file(struct loader *l, const char *suffix)
 {
 	struct journal *j = l->j;
@@ -51,8 +51,8 @@ static int load_file(struct loader *l, const char *suffix)
 }
 
 /*
- * Every file, in its order. A .completed that is not whole, beside the file it was made from, is
- * the work of a kea-lfc that a power cut took back.
+ * Loads every file, in its order. A .completed that is not whole, beside the file it was made from,
+ * is the work of a kea-lfc that a power cut undid.
  */
 static int load_files(struct loader *l)
 {

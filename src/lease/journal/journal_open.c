@@ -131,7 +131,7 @@ static int open_files(struct journal *j, struct journal_load_stats *st)
 		r = repair_live(j, &loaded);
 	if (r == 0)
 		r = end_cleanup(j);
-	/* rows of ours below other columns would be refused by Kea: a new file */
+	/* Kea would refuse our rows below other columns: a new file */
 	if (r == 0 && loaded.other_header)
 		r = journal_recover(j);
 	return r;
@@ -153,7 +153,7 @@ static int open_all(struct journal *j)
 	return 0;
 }
 
-/* Loads in the committer's thread. False: it could not be, or is no longer wanted. */
+/* Loads in the committer's thread. False: loading failed, or is no longer wanted. */
 static bool open_late(struct journal *j)
 {
 	int r = open_all(j);

@@ -20,7 +20,7 @@ enum { FLUSH_BYTES = 1 << 20, READ_BYTES = 64 << 10, FIRST_SLOTS = 1024 };
 
 struct seen {
 	uint64_t hash;
-	uint32_t n; /* rows that are in the file and were not met in this start yet */
+	uint32_t n; /* rows that are in the file and not found in this start yet */
 	bool used;
 };
 
@@ -101,7 +101,7 @@ static int seen_line(struct reject *r, const char *p, size_t n)
 	return 0;
 }
 
-/* True as many times as the row is in the file. */
+/* Returns true as many times as the file has the row. */
 static bool seen_take(struct reject *r, const char *p, size_t n)
 {
 	struct seen *s;
@@ -115,7 +115,7 @@ static bool seen_take(struct reject *r, const char *p, size_t n)
 	return true;
 }
 
-/* Counts the rows that an earlier start has put aside; *ret_whole: the file ends with a newline, or
+/* Counts the rows that an earlier start has set aside; *ret_whole: the file ends with a newline, or
  * is empty. */
 static int read_seen(struct reject *r, const char *name, bool *ret_whole)
 {

@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/*
- * <name>.rejected: where rows go that the loader cannot read. One thread at a time.
- */
+/* <name>.rejected: the file of rows that the loader cannot read. One thread at a time. */
 #pragma once
 
 #include "base/attr.h"

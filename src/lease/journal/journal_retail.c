@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Making the live file right again behind its last row that is certainly on disk (journal_tail.c
- * keeps the rows that are not). Acknowledged rows are never cut off before they are somewhere else:
- * a process that ends meanwhile finds them in the page cache, and a machine that ends finds the
- * octets that its disk took. No way needs room for more than those rows.
+ * Repairs the live file behind its last row that is certainly on disk (journal_tail.c keeps the
+ * rows that are not). Acknowledged rows are never cut off before another place has them: a process
+ * that ends meanwhile finds them in the page cache, and a machine that ends finds the octets that
+ * its disk took. No way needs room for more than those rows.
  */
 #include "lease/journal/journal_files.h"
 
@@ -18,8 +18,8 @@ static bool names_are_taken(struct journal *j)
 /* --- rows without an answer to a client ------------------------------------------------------- */
 
 /*
- * The group goes to a new live file, or, when a clean-up has not come to its end and the names are
- * taken, over its own place: pages that are written again are written out again.
+ * Makes a new live file for the group. When a clean-up has not ended and the names are taken, the
+ * group goes over its own place instead: pages that are written again are written out again.
  */
 static int retail_group(struct journal *j)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Coming back: a store that is down tries to write its rows again, from memory (journal_retail.c)
- * or from the table (journal_lfc.c); and the look at the live file, which others may have changed.
+ * Recovery: a store that is down tries to write its rows again, from memory (journal_retail.c) or
+ * from the table (journal_lfc.c). Also the check of the live file, which others may have changed.
  */
 #include "lease/journal/journal_files.h"
 
@@ -10,12 +10,13 @@
 
 #include <errno.h>
 
-/* Attempts that take long are made less often. */
+/* The limits of the time between attempts; long attempts are made less often. */
 static const int64_t retry_min_ns = JOURNAL_RETRY_MS * NS_PER_MS;
 static const int64_t retry_max_ns = NS_PER_S;
 static const int64_t retry_long_ns = 30 * NS_PER_S;
 enum { WATCH_MS = 250, TAIL_TRIES = 3 };
-/* The cleaner sees that the store is down and lets go. */
+/* Cancels a rotation and waits until the cleaner sees that the store is down and closes its
+ * files. */
 static void lfc_take_back(struct journal *j)
 {
 	(void)pthread_mutex_lock(&j->mu);
@@ -49,7 +50,8 @@ static int come_back_fresh(struct journal *j)
 	return r;
 }
 
-/* Where rewriting the tail fails again and again, and there is room, a copy of the table may do. */
+/* Replaces the tail by a copy of the table where rewriting it fails again and again, and there is
+ * room. */
 static void give_up_tail(struct journal *j)
 {
 	if (j->need_tail && ++j->tail_tries % (TAIL_TRIES + 1) == 0 && journal_has_room(j))
@@ -85,9 +87,9 @@ static int come_back(struct journal *j)
 }
 
 /*
- * Quick failures are tried again soon: a full disk has room the moment that a file is removed. A
- * long one has written much of a copy: the disk is left alone for nine times as long, lest retries
- * be all its load.
+ * Returns the time until the next attempt. Quick failures are tried again soon: a full disk has
+ * room the moment that a file is removed. A long attempt has written much of a copy: the disk is
+ * left alone for nine times as long, so that retries are not all its load.
  */
 static int64_t next_backoff(const struct journal *j, int64_t took_ns)
 {

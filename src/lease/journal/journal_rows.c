@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
  * Rows on their way into the table at start. One thread reads and parses, another one inserts;
- * batches go around between them. Without a second thread the batches are inserted where they are
+ * batches circulate between them. Without a second thread the batches are inserted where they are
  * filled. Either way rows reach the table in the order of the files.
  *
- * Which of the two has to wait for the other depends on the machine, its memory most of all. The
- * waiting one has the kernel clear some of the memory that the next records will need.
+ * The machine, mostly its memory, determines which of the two waits for the other. The waiting
+ * thread has the kernel clear some of the memory that the next records will need.
  */
 #include "lease/journal/journal_rows.h"
 
@@ -63,7 +63,7 @@ void rows_free(struct rows *r)
 	free(r);
 }
 
-/* With mu held: waits, or does something useful in the meantime. */
+/* Waits, or has the kernel clear memory in the meantime. Called with mu held. */
 static void wait_moved(struct rows *r)
 {
 	uint8_t *p = r->ahead;
@@ -119,7 +119,7 @@ int rows_end(struct rows *r)
 
 /* --- inserting -------------------------------------------------------------------------------- */
 
-/* With mu held: the next memory to be cleared, once there is some. */
+/* Gets the next memory to be cleared, once there is some. Called with mu held. */
 static void look_ahead(struct rows *r)
 {
 	size_t len = 0;
@@ -145,7 +145,7 @@ int rows_insert(struct rows *r)
 		if (r->filled == r->taken)
 			break;
 		(void)pthread_mutex_unlock(&r->mu);
-		/* after an error the reader is still let run to its end */
+		/* after an error the reader still runs to its end */
 		if (result == 0)
 			result = lease_db_load(r->db, b);
 		(void)pthread_mutex_lock(&r->mu);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Parsed rows on their way into the table at start: one thread fills, one inserts (or, not
- * threaded, the same one does both). Each function belongs to one of the two.
+ * Parsed rows on their way into the table at start: one thread fills, one inserts (without threads,
+ * one does both). Each function belongs to one of the two.
  */
 #pragma once
 
@@ -12,9 +12,9 @@ struct rows;
 int rows_new(struct lease_db *db, bool threaded, struct rows **ret) must_check;
 void rows_free(struct rows *r);
 
-/* The reader: copies a row. An error is of this or of an earlier row: reading may end. */
+/* Copies a row, for the reader. An error is of this or of an earlier row: reading may end. */
 int rows_push(struct rows *r, const struct lease *l) must_check;
-/* No more rows; always to be called. */
+/* Ends the rows, for the reader; always to be called. */
 int rows_end(struct rows *r) must_check;
 
 /* Inserts batches until rows_end. */

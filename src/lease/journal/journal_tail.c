@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
  * The tail of the live file: the rows behind its last sync that succeeded. After a failed sync
- * nothing is known about them, so they are kept in memory until a sync covers them: with "commit"
+ * nothing is known about them, so they are kept in memory until a sync covers them. With "commit"
  * they are the group that no client has an answer for; with "interval" (`tail`) they were
  * acknowledged. Both are written again, and neither needs room for more than those rows.
  *
- * Acknowledged rows are never cut off before they are somewhere else: a process that ends meanwhile
+ * Acknowledged rows are never cut off before another place has them: a process that ends meanwhile
  * finds them in the page cache, and a machine that ends finds the octets that its disk took.
  */
 #include "lease/journal/journal_impl.h"
@@ -15,7 +15,7 @@
 #include <errno.h>
 #include <fcntl.h>
 
-/* At most so much waits for the sync of an interval: some 40,000 rows. More is synced early. */
+/* The most octets that wait for the sync of an interval: some 40,000 rows. More is synced early. */
 enum { TAIL_MAX = 4 << 20 };
 
 void journal_tail_keep(struct journal *j)
