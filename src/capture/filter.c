@@ -11,7 +11,7 @@
 #include <errno.h>
 #include <sys/socket.h>
 
-enum { TYPE_OFF = 12, CHADDR_OFF = 28, IPV4_SRC_OFF = 12, SNAP_ALL = 0x40000 };
+enum { CHADDR_OFF = 28, SNAP_ALL = 0x40000 };
 
 static void add(struct filter *f, unsigned code, unsigned jt, unsigned jf, uint32_t k)
 {
@@ -21,12 +21,12 @@ static void add(struct filter *f, unsigned code, unsigned jt, unsigned jf, uint3
 /* Takes the frame if the IPv4 header at off is of UDP to port; ends the program either way. */
 static void add_ip_block(struct filter *f, uint32_t off, uint16_t port)
 {
-	add(f, BPF_LD | BPF_B | BPF_ABS, 0, 0, off + 9);
+	add(f, BPF_LD | BPF_B | BPF_ABS, 0, 0, off + IPV4_PROTO_OFF);
 	add(f, BPF_JMP | BPF_JEQ | BPF_K, 0, 6, IPV4_PROTO_UDP);
-	add(f, BPF_LD | BPF_H | BPF_ABS, 0, 0, off + 6);
+	add(f, BPF_LD | BPF_H | BPF_ABS, 0, 0, off + IPV4_FRAG_OFF);
 	add(f, BPF_JMP | BPF_JSET | BPF_K, 4, 0, IPV4_OFFSET_MASK);
 	add(f, BPF_LDX | BPF_B | BPF_MSH, 0, 0, off);
-	add(f, BPF_LD | BPF_H | BPF_IND, 0, 0, off + 2);
+	add(f, BPF_LD | BPF_H | BPF_IND, 0, 0, off + UDP_DPORT_OFF);
 	add(f, BPF_JMP | BPF_JEQ | BPF_K, 0, 1, port);
 	add(f, BPF_RET | BPF_K, 0, 0, SNAP_ALL);
 	add(f, BPF_RET | BPF_K, 0, 0, 0);
@@ -38,11 +38,11 @@ void filter_udp_port(struct filter *f, uint16_t port)
 {
 	f->n = 0;
 	for (uint32_t tags = 0; tags <= FILTER_MAX_TAGS; tags++) {
-		uint32_t type_off = TYPE_OFF + tags * ETH_TAG_LEN;
+		uint32_t type_off = ETH_TYPE_OFF + tags * ETH_TAG_LEN;
 
 		add(f, BPF_LD | BPF_H | BPF_ABS, 0, 0, type_off);
 		add(f, BPF_JMP | BPF_JEQ | BPF_K, 0, IP_BLOCK_LEN, ETH_TYPE_IPV4);
-		add_ip_block(f, type_off + 2, port);
+		add_ip_block(f, type_off + ETH_TYPE_LEN, port);
 		if (tags == FILTER_MAX_TAGS)
 			break;
 		add(f, BPF_JMP | BPF_JEQ | BPF_K, 3, 0, ETH_TYPE_VLAN);

@@ -10,6 +10,7 @@
 #include "capture/capture_backend.h"
 #include "packet/packet.h"
 #include "wire/eth.h"
+#include "wire/ipv4.h"
 #include "wire/udp.h"
 
 #include <errno.h>
@@ -17,7 +18,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { SNAPLEN = 65535, N_NEIGHBOURS = 4096, IPV4_SRC_OFF = 12 };
+enum { SNAPLEN = 65535, N_NEIGHBOURS = 4096 };
 
 struct neighbour {
 	uint32_t addr;

@@ -30,3 +30,12 @@ void eth_write(struct wr *w, const struct eth_hdr *h)
 	}
 	wr_be16(w, h->type);
 }
+
+void eth_swap_addresses(uint8_t *hdr)
+{
+	uint8_t dst[ETH_ADDR_LEN];
+
+	memcpy(dst, hdr, ETH_ADDR_LEN);
+	memcpy(hdr, hdr + ETH_ADDR_LEN, ETH_ADDR_LEN);
+	memcpy(hdr + ETH_ADDR_LEN, dst, ETH_ADDR_LEN);
+}

@@ -8,6 +8,9 @@
 
 enum { ETH_ADDR_LEN = 6, ETH_HDR_LEN = 14, ETH_TAG_LEN = 4, ETH_MAX_TAGS = 8 };
 
+/* Octets of a type; offset of the first tag, or of the type of a header without tags. */
+enum { ETH_TYPE_LEN = 2, ETH_TYPE_OFF = 2 * ETH_ADDR_LEN };
+
 enum {
 	ETH_TYPE_IPV4 = 0x0800,
 	ETH_TYPE_ARP = 0x0806,
@@ -45,3 +48,5 @@ static inline uint16_t eth_vlan_id(uint16_t tci)
  * n_tags on are not set. False: too short, and *ret is not valid. */
 bool eth_read(struct rd *r, struct eth_hdr *ret) must_check;
 void eth_write(struct wr *w, const struct eth_hdr *h);
+/* Swaps source and destination of a header, which is whole. */
+void eth_swap_addresses(uint8_t *hdr);

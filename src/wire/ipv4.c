@@ -7,8 +7,6 @@
 #include "base/error.h"
 #include "wire/checksum.h"
 
-enum { CSUM_OFF = 10 };
-
 static void read_ipv4_fields(struct rd *r, struct ipv4_hdr *h)
 {
 	h->tos = rd_u8(r);
@@ -28,7 +26,7 @@ int ipv4_read(struct rd *r, struct ipv4_hdr *ret)
 	struct ipv4_hdr h = {0};
 	uint8_t ver_ihl = rd_u8(r);
 
-	h.hdr_len = (uint8_t)((ver_ihl & 0x0f) * 4);
+	h.hdr_len = ipv4_hdr_len(ver_ihl);
 	read_ipv4_fields(r, &h);
 	if (!rd_ok(r))
 		return -USHER_E_TRUNCATED;
@@ -58,6 +56,6 @@ void ipv4_write(struct wr *w, const struct ipv4_hdr *h)
 	wr_be32(w, h->src);
 	wr_be32(w, h->dst);
 	if (wr_ok(w))
-		wr_patch_be16(w, at + CSUM_OFF,
+		wr_patch_be16(w, at + IPV4_CSUM_OFF,
 			      checksum_fold(checksum_add(0, span_of(w->base + at, IPV4_HDR_LEN))));
 }

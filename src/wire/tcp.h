@@ -8,6 +8,9 @@
 
 enum { TCP_HDR_LEN = 20, TCP_MAX_HDR_LEN = 60 };
 
+/* Offsets of fields, for writing into a header. */
+enum { TCP_SEQ_OFF = 4, TCP_ACK_OFF = 8, TCP_FLAGS_OFF = 13, TCP_CSUM_OFF = 16, TCP_URP_OFF = 18 };
+
 enum tcp_flag {
 	TCP_FIN = 1,
 	TCP_SYN = 2,
@@ -36,6 +39,18 @@ int tcp_read(struct rd *r, struct tcp_hdr *ret) must_check;
 bool tcp_csum_ok(uint32_t src, uint32_t dst, struct span segment);
 /* Writes a header with options (padded to words), checksum 0; hdr_len and csum are ignored. */
 void tcp_write(struct wr *w, const struct tcp_hdr *h);
+
+/* Returns the flags (enum tcp_flag) of a header, which is whole. */
+static inline uint8_t tcp_flags(const uint8_t *hdr)
+{
+	return hdr[TCP_FLAGS_OFF];
+}
+
+/* Clears flags of a header, which is whole; its checksum is left as it is. */
+static inline void tcp_clear_flags(uint8_t *hdr, unsigned flags)
+{
+	hdr[TCP_FLAGS_OFF] &= (uint8_t)~flags;
+}
 
 /* Kinds of options (RFC 9293 3.2). */
 enum { TCP_OPTION_END = 0, TCP_OPTION_NOP = 1 };

@@ -8,7 +8,7 @@
 #include "wire/eth.h"
 #include "wire/ipv4.h"
 
-enum { CSUM_OFF = 6, PAYLOAD_MAX = 65535 - IPV4_HDR_LEN - UDP_HDR_LEN };
+enum { PAYLOAD_MAX = 65535 - IPV4_HDR_LEN - UDP_HDR_LEN };
 
 bool udp_read(struct rd *r, struct udp_hdr *ret)
 {
@@ -52,7 +52,7 @@ static void datagram_write(struct wr *w, const struct udp_frame *f, size_t len)
 		return;
 	csum = checksum_fold(checksum_add(sum, span_of(w->base + at, len)));
 	/* RFC 768: a sum of zero is sent as all ones, zero means none */
-	wr_patch_be16(w, at + CSUM_OFF, csum ? csum : 0xffff);
+	wr_patch_be16(w, at + UDP_CSUM_OFF, csum ? csum : 0xffff);
 }
 
 void udp_frame_write(struct wr *w, const struct udp_frame *f)

@@ -8,6 +8,9 @@
 
 enum { UDP_HDR_LEN = 8, UDP_FRAME_OVERHEAD = 14 + 20 + UDP_HDR_LEN, UDP_TTL = 64 };
 
+/* Offsets of fields, for writing into a header. */
+enum { UDP_DPORT_OFF = 2, UDP_LEN_OFF = 4, UDP_CSUM_OFF = 6 };
+
 struct udp_hdr {
 	uint16_t sport, dport;
 	uint16_t len;  /* header and payload */

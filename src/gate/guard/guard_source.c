@@ -9,13 +9,12 @@
 #include "wire/arp.h"
 #include "wire/eth.h"
 #include "wire/ipv4.h"
+#include "wire/udp.h"
 
 enum {
 	ETH_TYPE_FIRST = 0x0600, /* below: a length, and 802.2 */
 	SNAP = 0xaaaa,
 	SNAP_REST = 4, /* control, OUI */
-	FRAG_OFF = 6,
-	DPORT_OFF = 2,
 	PROTO_IGMP = 2,
 };
 enum {
@@ -126,7 +125,7 @@ bool guard_judge_frame(struct guard *gd, struct gate_packet *p)
 
 static bool is_fragment(const struct gate_packet *p)
 {
-	struct rd r = gate_rd(p, p->p.l3 + (uint32_t)FRAG_OFF);
+	struct rd r = gate_rd(p, p->p.l3 + (uint32_t)IPV4_FRAG_OFF);
 
 	return rd_be16(&r) & (IPV4_MF | IPV4_OFFSET_MASK);
 }
@@ -144,7 +143,7 @@ bool guard_judge_fragment(struct guard *gd, struct gate_packet *p, bool leaving)
 
 bool guard_is_message(const struct gate_packet *p)
 {
-	struct rd r = gate_rd(p, p->p.l4 + (uint32_t)DPORT_OFF);
+	struct rd r = gate_rd(p, p->p.l4 + (uint32_t)UDP_DPORT_OFF);
 	uint16_t dport = rd_be16(&r);
 
 	return p->proto == IPV4_PROTO_UDP &&

@@ -10,8 +10,6 @@
 #include "wire/ipv4.h"
 #include "wire/udp.h"
 
-enum { TCP_FLAGS_OFF = 13 };
-
 static int get_payload(lua_State *L, void *obj)
 {
 	struct gate_packet *p = obj;

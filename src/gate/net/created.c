@@ -17,15 +17,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-enum {
-	TTL = 64,
-	ICMP_HDR_LEN = 4,
-	PROTO_OFF = 9,
-	TAG_OFF = 12,
-	TYPE_LEN = 2,
-	UDP_CSUM_OFF = 6,
-	IP_MAX_LEN = 65535
-};
+enum { TTL = 64, ICMP_HDR_LEN = 4, IP_MAX_LEN = 65535 };
 
 struct created {
 	struct gate_packet p;
@@ -160,8 +152,8 @@ static enum gate_dissector top_dissector(const struct gate_packet *p)
 static void set_type(struct gate_packet *p, uint16_t type)
 {
 	p->eth_type = type;
-	if (p->p.l3 >= TYPE_LEN && p->frame.link != FRAME_NULL)
-		verdict_be16(p, p->p.l3 - (uint32_t)TYPE_LEN, type);
+	if (p->p.l3 >= ETH_TYPE_LEN && p->frame.link != FRAME_NULL)
+		verdict_be16(p, p->p.l3 - (uint32_t)ETH_TYPE_LEN, type);
 }
 
 static int put_ethernet(struct gate_packet *p)
@@ -177,9 +169,9 @@ static int put_vlan(struct gate_packet *p)
 {
 	if (p->n_tags == ETH_MAX_TAGS)
 		return -EINVAL;
-	if (!insert_zeros(p, TAG_OFF, ETH_TAG_LEN))
+	if (!insert_zeros(p, ETH_TYPE_OFF, ETH_TAG_LEN))
 		return -EMSGSIZE;
-	verdict_be16(p, TAG_OFF, ETH_TYPE_VLAN);
+	verdict_be16(p, ETH_TYPE_OFF, ETH_TYPE_VLAN);
 	p->n_tags++;
 	p->p.l3 = (uint16_t)(p->p.l3 + ETH_TAG_LEN);
 	return 0;
@@ -249,7 +241,7 @@ static int put_transport(struct gate_packet *p, uint8_t proto, uint32_t len)
 {
 	if (!insert_zeros(p, p->p.l4, len))
 		return -EMSGSIZE;
-	p->p.data[p->p.l3 + PROTO_OFF] = proto;
+	p->p.data[p->p.l3 + IPV4_PROTO_OFF] = proto;
 	p->proto = proto;
 	p->l4_len = (uint8_t)len;
 	p->p.app = (uint16_t)(p->p.l4 + len);
@@ -329,15 +321,10 @@ void created_set_port(struct gate_packet *p, unsigned port)
  * packet. */
 static void swap_macs(struct gate_packet *p)
 {
-	uint8_t *eth = p->p.data + p->p.l2;
-	uint8_t mac[ETH_ADDR_LEN];
-
 	if (!created_of(p)->copies_link || p->p.l2 == PACKET_NO_LAYER ||
 	    p->frame.port != (FRAME_BACK | created_of(p)->came_by))
 		return;
-	memcpy(mac, eth, ETH_ADDR_LEN);
-	memcpy(eth, eth + ETH_ADDR_LEN, ETH_ADDR_LEN);
-	memcpy(eth + ETH_ADDR_LEN, mac, ETH_ADDR_LEN);
+	eth_swap_addresses(p->p.data + p->p.l2);
 }
 
 int created_send(struct gate *g, struct gate_packet *p)

@@ -12,7 +12,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-enum { N_BUCKETS = 256, MAX_PAYLOAD = 65515, FRAG_OFF = 6, LEN_OFF = 2, CSUM_OFF = 10 };
+enum { N_BUCKETS = 256, MAX_PAYLOAD = 65515 };
 
 struct datagram {
 	struct datagram *next;		/* in its bucket, or free */
@@ -224,10 +224,10 @@ uint32_t defrag_join(const struct held *fragments, uint8_t *buf, uint32_t cap, u
 	memcpy(buf, first->data, l4);
 	for (const struct held *h = fragments; h; h = h->next)
 		memcpy(buf + l4 + h->from, h->data + h->l4, h->to - h->from);
-	wr_patch_be16(&w, l3 + (size_t)LEN_OFF, (uint16_t)(l4 - l3 + total));
-	wr_patch_be16(&w, l3 + (size_t)FRAG_OFF, 0);
-	wr_patch_be16(&w, l3 + (size_t)CSUM_OFF, 0);
-	wr_patch_be16(&w, l3 + (size_t)CSUM_OFF,
+	wr_patch_be16(&w, l3 + (size_t)IPV4_LEN_OFF, (uint16_t)(l4 - l3 + total));
+	wr_patch_be16(&w, l3 + (size_t)IPV4_FRAG_OFF, 0);
+	wr_patch_be16(&w, l3 + (size_t)IPV4_CSUM_OFF, 0);
+	wr_patch_be16(&w, l3 + (size_t)IPV4_CSUM_OFF,
 		      checksum_fold(checksum_add(0, span_of(buf + l3, l4 - l3))));
 	*ret_l3 = first->l3;
 	return l4 + total;

@@ -21,7 +21,12 @@ void net_flow_key(const struct gate_packet *p, struct flow_key *k)
 
 /* --- Known before their turn ------------------------------------------------------------------ */
 
-enum { ETH_TYPE_OFF = 12, FRAGMENT_OFF = 20, PROTO_OFF = 23, ADDRESSES_OFF = 26, PLAIN = 0x45 };
+enum {
+	FRAGMENT_OFF = ETH_HDR_LEN + IPV4_FRAG_OFF,
+	PROTO_OFF = ETH_HDR_LEN + IPV4_PROTO_OFF,
+	ADDRESSES_OFF = ETH_HDR_LEN + IPV4_SRC_OFF,
+	PLAIN = 0x45 /* version 4, a header without options */
+};
 
 static struct rd rd_from(const struct frame *f, uint32_t off)
 {

@@ -15,9 +15,6 @@
 enum {
 	ICMP_HDR_LEN = 4,
 	ICMP_CSUM_OFF = 2,
-	UDP_LEN_OFF = 4,
-	UDP_CSUM_OFF = 6,
-	TCP_CSUM_OFF = 16,
 };
 
 static int next_of_proto(const struct gate *g, uint8_t proto)

@@ -15,8 +15,6 @@
 
 #include <errno.h>
 
-enum { LEN_OFF = 2, FRAG_OFF = 6, CSUM_OFF = 10 };
-
 static void release_all(struct gate *g, struct held *list, int how, enum gate_drop why)
 {
 	while (list) {
@@ -65,7 +63,7 @@ static int join_list(struct gate_walk *w, struct held *list)
 	read_link(p);
 	p->p.cap = FRAME_MAX_LEN;
 	p->p.len = p->end = len;
-	p->l3_len = (uint8_t)((g->scratch[p->p.l3] & 0x0f) * 4);
+	p->l3_len = ipv4_hdr_len(g->scratch[p->p.l3]);
 	p->p.l4 = (uint16_t)(p->p.l3 + p->l3_len);
 	p->dirty = 0;
 	return DISSECT_IPV4;
@@ -126,10 +124,10 @@ static uint32_t cut_piece(const struct gate *g, const struct gate_packet *p, uin
 	memcpy(g->piece, p->p.data, p->p.l4);
 	memcpy(g->piece + p->p.l4, p->p.data + p->p.l4 + off, n);
 	piece.p.data = g->piece;
-	verdict_be16(&piece, p->p.l3 + (uint32_t)LEN_OFF, (uint16_t)(p->l3_len + n));
-	verdict_be16(&piece, p->p.l3 + (uint32_t)FRAG_OFF,
+	verdict_be16(&piece, p->p.l3 + (uint32_t)IPV4_LEN_OFF, (uint16_t)(p->l3_len + n));
+	verdict_be16(&piece, p->p.l3 + (uint32_t)IPV4_FRAG_OFF,
 		     (uint16_t)(off / 8 | (last ? 0 : IPV4_MF)));
-	verdict_checksum(&piece, p->p.l3 + (uint32_t)CSUM_OFF, 0, p->p.l3, p->l3_len);
+	verdict_checksum(&piece, p->p.l3 + (uint32_t)IPV4_CSUM_OFF, 0, p->p.l3, p->l3_len);
 	return p->p.l4 + n;
 }
 
@@ -194,7 +192,7 @@ static void release_changed(struct gate *g, struct gate_packet *p)
 
 static bool may_cut(const struct gate_packet *p)
 {
-	struct rd r = rd_init(span_of(p->p.data + p->p.l3 + FRAG_OFF, 2));
+	struct rd r = rd_init(span_of(p->p.data + p->p.l3 + IPV4_FRAG_OFF, 2));
 
 	return !(rd_be16(&r) & IPV4_DF);
 }

@@ -10,15 +10,6 @@
 #include "wire/ipv4.h"
 #include "wire/udp.h"
 
-enum {
-	IPV4_LEN_OFF = 2,
-	IPV4_CSUM_OFF = 10,
-	IPV4_SRC_OFF = 12,
-	IPV4_DST_OFF = 16,
-	UDP_CSUM_OFF = 6,
-	TCP_CSUM_OFF = 16,
-};
-
 void net_complete(struct gate *g, struct gate_packet *p)
 {
 	(void)g;

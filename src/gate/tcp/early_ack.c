@@ -15,14 +15,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-enum {
-	EARLY_ACKS_MAX = 256,
-	HEAD_MAX = 192,
-	TRIES_MAX = 10,
-	AGAIN_AT = 3,
-	MSS_MAX = 8960,
-	ACK_OFF = 8
-};
+enum { EARLY_ACKS_MAX = 256, HEAD_MAX = 192, TRIES_MAX = 10, AGAIN_AT = 3, MSS_MAX = 8960 };
 
 /* Doubled with every try, as RFC 6298 5.5 has it for senders. */
 #define FIRST_NS (200 * NS_PER_MS)
@@ -132,7 +125,7 @@ static struct held *take_pattern(struct gate *g, const struct early_ack *v,
 
 	memcpy(head, v->head, v->app);
 	q.p.data = head;
-	verdict_be32(&q, v->l4 + (uint32_t)ACK_OFF, c->track.half[!d].acked);
+	verdict_be32(&q, v->l4 + (uint32_t)TCP_ACK_OFF, c->track.half[!d].acked);
 	f.data = head;
 	f.len = v->app;
 	f.offload = (struct frame_offload){0};

@@ -13,8 +13,6 @@
 #include "gate/tcp/tcp_keep.h"
 #include "gate/tcp/tcp_reply.h"
 
-enum { SEQ_OFF = 4 };
-
 /* How long a segment like this one may be. */
 static uint32_t segment_room(struct gate_walk *w, const struct tcp_conn *c)
 {
@@ -128,7 +126,7 @@ int tcp_forward_again(struct gate_walk *w, struct tcp_conn *c, uint32_t n)
 	if (done < 0 || verdict_splice(g, p, p->p.app, p->p.app_len,
 				       span_of(g->octets + done, text.len - (size_t)done)) < 0)
 		return gate_undecided(w, GATE_DROP_TCP_LIMIT);
-	verdict_be32(p, p->p.l4 + (uint32_t)SEQ_OFF, out + (uint32_t)done);
+	verdict_be32(p, p->p.l4 + (uint32_t)TCP_SEQ_OFF, out + (uint32_t)done);
 	return GATE_ACCEPT;
 }
 
@@ -157,7 +155,7 @@ int tcp_strip_overlap(struct gate_walk *w, struct tcp_conn *c, uint32_t before, 
 	if (verdict_splice(g, p, p->p.app, old, SPAN_NULL) < 0)
 		return gate_undecided(w, GATE_DROP_TOO_LONG);
 	w->tcp.seq += old;
-	verdict_be32(p, p->p.l4 + (uint32_t)SEQ_OFF, w->tcp.seq);
+	verdict_be32(p, p->p.l4 + (uint32_t)TCP_SEQ_OFF, w->tcp.seq);
 	*ret_skip = 0;
 	return GATE_ACCEPT;
 }

@@ -17,16 +17,14 @@
 #include "base/error.h"
 #include "gate/engine/verdict.h"
 
-enum { SEQ_OFF = 4, FLAGS_OFF = 13, URGENT_OFF = 18 };
-
 static int clear_urgent(struct gate_walk *w)
 {
 	struct gate_packet *p = w->p;
 	const uint8_t none[2] = {0}, flags = w->tcp.flags & (uint8_t)~TCP_URG;
-	int r = verdict_write(w->g, p, p->p.l4 + (uint32_t)FLAGS_OFF, &flags, 1);
+	int r = verdict_write(w->g, p, p->p.l4 + (uint32_t)TCP_FLAGS_OFF, &flags, 1);
 
 	if (r == 0)
-		r = verdict_write(w->g, p, p->p.l4 + (uint32_t)URGENT_OFF, none, sizeof(none));
+		r = verdict_write(w->g, p, p->p.l4 + (uint32_t)TCP_URP_OFF, none, sizeof(none));
 	w->tcp.flags = flags;
 	return r;
 }
@@ -68,7 +66,7 @@ int gate_tcp_trim(struct gate_walk *w, const struct tcp_conn *c)
 	wr_be32(&number, seq);
 	r = verdict_splice(g, p, p->p.app, n, SPAN_NULL);
 	if (r == 0)
-		r = verdict_write(g, p, p->p.l4 + (uint32_t)SEQ_OFF, octets, sizeof(octets));
+		r = verdict_write(g, p, p->p.l4 + (uint32_t)TCP_SEQ_OFF, octets, sizeof(octets));
 	w->tcp.seq = seq;
 	g->counters.trimmed++;
 	return r < 0 ? -USHER_E_LIMIT : 0;

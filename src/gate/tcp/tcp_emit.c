@@ -12,16 +12,7 @@
 #include "wire/checksum.h"
 #include "wire/ipv4.h"
 
-enum {
-	SEQ_OFF = 4,
-	CSUM_OFF = 16,
-	ACK_OFF = 8,
-	FLAGS_OFF = 13,
-	MSS_DEFAULT = 536,
-	MSS_LEAST = 64,
-	NOP = 1,
-	STAMPS_LEN = 8
-};
+enum { MSS_DEFAULT = 536, MSS_LEAST = 64, STAMPS_LEN = 8 };
 
 uint32_t gate_tcp_mss(const struct tcp_conn *c, enum gate_direction d)
 {
@@ -51,7 +42,7 @@ static void blank_sack(uint8_t *options, size_t n)
 
 	for (size_t at = 0; tcp_next_option(span_of(options, n), &at, &o);)
 		if (o.kind == TCP_OPT_SACK)
-			memset(options + o.at, NOP, at - o.at);
+			memset(options + o.at, TCP_OPTION_NOP, at - o.at);
 }
 
 /* Renews time stamps: other segments may have been forwarded meanwhile, and an older time stamp
@@ -79,7 +70,7 @@ void gate_tcp_translate_ack(struct gate_walk *w, const struct tcp_conn *c)
 	/* on a wire it was in the receiver's numbers, and is to be in the sender's; a recording has
 	 * the sender's already */
 	if (w->tcp.flags & TCP_ACK)
-		verdict_be32(p, p->p.l4 + (uint32_t)ACK_OFF,
+		verdict_be32(p, p->p.l4 + (uint32_t)TCP_ACK_OFF,
 			     w->g->recorded ? tcp_edits_out(&c->stream[!p->direction].edits,
 							    w->tcp.ack, false)
 					    : w->tcp.ack);
@@ -96,7 +87,7 @@ void gate_tcp_translate(struct gate_walk *w, const struct tcp_conn *c)
 	if ((tcp_edits_none(mine) && tcp_edits_none(theirs)) || g->pass_through)
 		return;
 	(void)net_checksum(g, p);
-	verdict_be32(p, p->p.l4 + (uint32_t)SEQ_OFF, tcp_edits_out(mine, w->tcp.seq, false));
+	verdict_be32(p, p->p.l4 + (uint32_t)TCP_SEQ_OFF, tcp_edits_out(mine, w->tcp.seq, false));
 	gate_tcp_translate_ack(w, c);
 	p->dirty |= DIRTY_L4;
 }
@@ -106,7 +97,7 @@ void gate_tcp_translate(struct gate_walk *w, const struct tcp_conn *c)
 void send_tcp(struct gate *g, struct gate_packet *p)
 {
 	uint32_t len = (uint32_t)p->l4_len + p->p.app_len;
-	uint32_t at = p->p.l4 + (uint32_t)CSUM_OFF;
+	uint32_t at = p->p.l4 + (uint32_t)TCP_CSUM_OFF;
 	uint32_t pseudo = net_pseudo_sum(p, len);
 
 	if (p->frame.flags & FRAME_CSUM_NOT_READY && frames_offload(g->frames))
@@ -126,12 +117,12 @@ struct emission {
 /* A SYN has the number before its data, and goes with the first of that only. */
 static void place_syn(struct gate *g, const struct held *h, uint32_t *out)
 {
-	uint8_t *flags = &g->piece[h->l4 + FLAGS_OFF];
+	uint8_t *tcp = g->piece + h->l4;
 
-	if (*flags & TCP_SYN && !h->begun)
+	if (tcp_flags(tcp) & TCP_SYN && !h->begun)
 		(*out)--;
 	else
-		*flags &= (uint8_t)~TCP_SYN;
+		tcp_clear_flags(tcp, TCP_SYN);
 }
 
 /* Makes a frame from a held one's headers and other octets: its length. */
@@ -146,12 +137,12 @@ static uint32_t compose_segment(const struct emission *e, const struct held *h, 
 		memcpy(g->piece + h->app, octets.p, octets.n);
 	p.p.data = g->piece;
 	place_syn(g, h, &out);
-	verdict_be32(&p, h->l4 + (uint32_t)SEQ_OFF, out);
+	verdict_be32(&p, h->l4 + (uint32_t)TCP_SEQ_OFF, out);
 	if (e->conn->stamped[e->direction])
 		renew_stamps(g->piece + h->l4 + TCP_HDR_LEN, h->app - h->l4 - (size_t)TCP_HDR_LEN,
 			     e->conn, e->direction);
 	if (!last)
-		g->piece[h->l4 + FLAGS_OFF] &= (uint8_t) ~(TCP_FIN | TCP_PSH);
+		tcp_clear_flags(g->piece + h->l4, TCP_FIN | TCP_PSH);
 	p.p.l3 = h->l3;
 	p.p.l4 = h->l4;
 	p.p.app_len = (uint16_t)octets.n;

@@ -10,8 +10,6 @@
 #include "gate/tcp/tcp_emit.h"
 #include "gate/tcp/tcp_keep.h"
 
-enum { FLAGS_OFF = 13 };
-
 void gate_tcp_advance(struct gate_walk *w, struct flow *f, enum gate_direction d, bool end)
 {
 	struct tcp_conn *c = f->transport;
@@ -63,7 +61,7 @@ static void resume_segment(struct gate_walk *w, struct flow *f, enum gate_direct
 	struct tcp_conn *c = f->transport;
 	uint32_t skip = c->track.half[d].next - h->from;
 	struct gate_packet q = {.frame = h->frame, .direction = (uint8_t)d, .flow = f};
-	bool fin = h->data[h->l4 + FLAGS_OFF] & TCP_FIN;
+	bool fin = tcp_flags(h->data + h->l4) & TCP_FIN;
 	uint32_t len = h->to - h->from - fin;
 	struct span fresh;
 
