@@ -66,11 +66,6 @@ int frames_fd(const struct frames *f)
 	return f->ops->fd ? f->ops->fd(f) : -1;
 }
 
-bool frames_ended(const struct frames *f)
-{
-	return f->ops->ended && f->ops->ended(f);
-}
-
 bool frames_passive(const struct frames *f)
 {
 	return f->passive;

@@ -73,8 +73,8 @@ struct frames_stats {
 	uint64_t octets;       /* received */
 };
 
-/* Up to n (at most FRAMES_BATCH) frames. Count (0: none now), or -errno of a broken source;
- * frames_ended() tells the end of a file. */
+/* Receives up to n (at most FRAMES_BATCH) frames. Returns their count, or -errno of a broken
+ * source. 0: there are none now, or a file has ended. */
 int frames_recv(struct frames *f, struct frame *ret, size_t n) must_check;
 /*
  * Gives the one verdict of a frame. FRAME_ACCEPT forwards `data`: the frame's own octets or others;
@@ -91,7 +91,6 @@ int frames_flush(struct frames *f);
 int frames_finish(struct frames *f) must_check;
 /* To poll for reading; -1: always ready (files, memory). */
 int frames_fd(const struct frames *f);
-bool frames_ended(const struct frames *f);
 /* Verdicts change nothing: it only looks on. */
 bool frames_passive(const struct frames *f);
 /* Does it send frames whose checksum is not ready, as they are? If not they are to be made whole

@@ -16,7 +16,6 @@ struct frames_ops {
 	int (*flush)(struct frames *f);				/* NULL: nothing to do */
 	int (*finish)(struct frames *f);			/* NULL: nothing to do */
 	int (*fd)(const struct frames *f);			/* NULL: none to poll */
-	bool (*ended)(const struct frames *f);			/* NULL: never */
 	const char *(*port_name)(const struct frames *f, unsigned port);
 	bool (*port_mac)(const struct frames *f, unsigned port,
 			 uint8_t ret[6]); /* NULL: none has any */

@@ -88,11 +88,6 @@ static int memory_send(struct frames *f, const struct frame *fr, struct span dat
 	return queue_put(&self(f)->out, fr, data);
 }
 
-static bool memory_ended(const struct frames *f)
-{
-	return !((const struct frames_memory *)(const void *)f)->in.first;
-}
-
 static const char *memory_port_name(const struct frames *f, unsigned port)
 {
 	static const char *const names[] = {"memory0", "memory1", "memory2", "memory3"};
@@ -123,7 +118,6 @@ static const struct frames_ops memory_ops = {
 	.name = "memory",
 	.recv = memory_recv,
 	.send = memory_send,
-	.ended = memory_ended,
 	.port_name = memory_port_name,
 	.port_mac = memory_port_mac,
 	.close = memory_close,

@@ -143,11 +143,6 @@ static int pcap_finish(struct frames *f)
 	return errno ? -errno : -EIO;
 }
 
-static bool pcap_ended(const struct frames *f)
-{
-	return self_const(f)->ended && !self_const(f)->broken;
-}
-
 static const char *pcap_port_name(const struct frames *f, unsigned port)
 {
 	return port == 0 ? self_const(f)->name : "";
@@ -181,7 +176,6 @@ static const struct frames_ops pcap_ops = {
 	.send = pcap_send,
 	.flush = pcap_flush_out,
 	.finish = pcap_finish,
-	.ended = pcap_ended,
 	.port_name = pcap_port_name,
 	.progress = pcap_progress,
 	.close = pcap_close_all,

@@ -127,7 +127,6 @@ struct guard_counters {
 };
 void guard_counters(const struct guard *gd, struct guard_counters *ret);
 const char *guard_counter_name(enum guard_counter c);
-const char *guard_severity_name(enum guard_severity s);
 /* To look at. */
 const struct guard_binding *guard_find(const struct guard *gd, uint32_t vlan, uint32_t address);
 /* Returns the end of a binding on the wall clock, in nanoseconds since 1970; INT64_MAX: never. */

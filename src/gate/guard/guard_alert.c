@@ -32,14 +32,6 @@ static const struct {
 #undef ALERT
 };
 
-const char *guard_severity_name(enum guard_severity s)
-{
-	static const char *const names[] =
-		{[GUARD_LOW] = "low", [GUARD_MEDIUM] = "medium", [GUARD_HIGH] = "high"};
-
-	return names[s];
-}
-
 int guard_offenders_new(uint32_t max, struct guard_offenders **ret)
 {
 	uint32_t n = max / WAYS + 1;

@@ -233,11 +233,6 @@ uint32_t defrag_join(const struct held *fragments, uint8_t *buf, uint32_t cap, u
 	return l4 + total;
 }
 
-uint32_t defrag_count(const struct defrag *d)
-{
-	return d->n;
-}
-
 int defrag_new(const struct defrag_limits *l, struct held_pool *pool, defrag_lost_fn lost,
 	       void *ctx, struct defrag **ret)
 {

@@ -54,4 +54,3 @@ void defrag_expire(struct defrag *d, int64_t now_ns);
  * *ret_l3; 0: longer than 65,535 octets or cap.
  */
 uint32_t defrag_join(const struct held *fragments, uint8_t *buf, uint32_t cap, uint16_t *ret_l3);
-uint32_t defrag_count(const struct defrag *d);
