@@ -58,7 +58,7 @@ typedef int (*usher_callout)(usher_call *call, void *ctx);
 
 /* --- Exports of a library --------------------------------------------------------------------- */
 
-/* Must return USHER_HOOK_ABI as the library was compiled with. */
+/* Returns USHER_HOOK_ABI as the library was compiled with. */
 USHER_API int usher_hook_version(void);
 /* Registers callouts. 0, or a negative errno: the configuration is refused. */
 USHER_API int usher_hook_load(usher_lib *lib);
@@ -72,54 +72,58 @@ USHER_API void usher_hook_unload(usher_lib *lib);
 /* Adds a callout at a hook point ("pkt4_receive"). 0, -ENOENT (no such point), -EBUSY (after
  * load). */
 USHER_API int usher_register(usher_lib *lib, const char *hook_point, usher_callout fn, void *ctx);
-/* The library's "parameters" as JSON text; "null" without. Valid until unload. */
+/* Returns the library's "parameters" as JSON text; "null" without. Valid until unload. */
 USHER_API const char *usher_parameters(const usher_lib *lib);
-/* A string or integer member of parameters; NULL / fallback if absent. */
+/* Returns a string or integer member of the parameters; NULL or `fallback` if it is absent. */
 USHER_API const char *usher_parameter_str(const usher_lib *lib, const char *name);
 USHER_API int64_t usher_parameter_int(const usher_lib *lib, const char *name, int64_t fallback);
-/* A pointer of the library's own. */
+/* Keeps a pointer of the library's own. */
 USHER_API void usher_lib_set(usher_lib *lib, void *data);
 USHER_API void *usher_lib_get(const usher_lib *lib);
-/* One log line under the id HOOKS_LIBRARY_LOG. */
+/* Writes one log line under the id HOOKS_LIBRARY_LOG. */
 USHER_API void usher_log(usher_lib *lib, enum usher_severity severity, const char *text);
 
 /* --- The call --------------------------------------------------------------------------------- */
 
 USHER_API enum usher_next_step usher_status(const usher_call *call);
 USHER_API void usher_set_status(usher_call *call, enum usher_next_step step);
-/* "pkt4_receive" and so on. */
+/* Returns the name of the hook point: "pkt4_receive" and so on. */
 USHER_API const char *usher_hook_point(const usher_call *call);
-/* The query; NULL at hook points without a packet. Not decoded yet at buffer4_receive. */
+/* Returns the query; NULL at hook points without a packet. At buffer4_receive it is not decoded
+ * yet. */
 USHER_API usher_msg *usher_query(usher_call *call);
-/* The response; NULL where there is none. */
+/* Returns the response; NULL where there is none. */
 USHER_API usher_msg *usher_response(usher_call *call);
-/* The bytes as received (buffer4_receive) or to be sent (buffer4_send); empty elsewhere. */
+/* Returns the bytes as received (buffer4_receive) or to be sent (buffer4_send); empty at other hook
+ * points. */
 USHER_API const uint8_t *usher_raw(const usher_call *call, size_t *ret_len);
 /* Replaces those bytes (copied); at pkt4_send, before SKIP: packs the response. 0, -ENOSPC, -EINVAL
  * at other hook points. */
 USHER_API int usher_set_raw(usher_call *call, const uint8_t *data, size_t len);
-/* At buffer4_receive, before SKIP: decodes the bytes into the query. 0, or -EBADMSG. */
+/* Decodes the bytes into the query: at buffer4_receive, before SKIP. 0, or -EBADMSG. */
 USHER_API int usher_unpack(usher_call *call);
-/* Receiving interface; "" without. */
+/* Returns the name of the receiving interface; "" without. */
 USHER_API const char *usher_interface(const usher_call *call);
 USHER_API uint32_t usher_source(const usher_call *call); /* IPv4, host order */
 USHER_API uint32_t usher_destination(const usher_call *call);
-/* Selected subnet; 0: none. At subnet4_select it may be set to another configured one. */
+/* Returns the selected subnet; 0: none. At subnet4_select it may be set to another configured one.
+ */
 USHER_API uint32_t usher_subnet_id(const usher_call *call);
 USHER_API int usher_set_subnet_id(usher_call *call, uint32_t id);
-/* A pointer of this library's that stays with the packet from hook point to hook point. */
+/* Keeps a pointer of this library's with the packet, from hook point to hook point. */
 USHER_API void usher_packet_set(usher_call *call, void *data);
 USHER_API void *usher_packet_get(const usher_call *call);
-/* Classes. Adding a class the configuration never names has no effect: -ENOENT. */
+/* Checks or adds a class of the query. To add a class that the configuration never names has no
+ * effect: -ENOENT. */
 USHER_API bool usher_class_has(const usher_call *call, const char *name);
 USHER_API int usher_class_add(usher_call *call, const char *name);
-/* host4_identifier: the identifier type asked for ("flex-id") and the value to use. */
+/* Sets the value to use for the requested identifier type ("flex-id"): at host4_identifier. */
 USHER_API int usher_set_host_id(usher_call *call, const uint8_t *id, size_t len);
-/* lease4_offer, before unpark: the address answered a probe. */
+/* Reports that the address answered a probe: at lease4_offer, before unpark. */
 USHER_API void usher_set_address_in_use(usher_call *call, bool in_use);
 
-/* command_processed: the command's name, its arguments and the answer as JSON text ("null": no
- * arguments). NULL at other hook points, and when memory is out. */
+/* Returns the command's name, its arguments and the answer as JSON text ("null": no arguments), at
+ * command_processed. NULL at other hook points, and when memory is out. */
 USHER_API const char *usher_command_name(const usher_call *call);
 USHER_API const char *usher_command_arguments(usher_call *call);
 USHER_API const char *usher_command_answer(usher_call *call);
@@ -146,7 +150,7 @@ USHER_API uint32_t usher_msg_get(const usher_msg *m, enum usher_field f);
 USHER_API void usher_msg_set(usher_msg *m, enum usher_field f, uint32_t v);
 USHER_API const uint8_t *usher_msg_chaddr(const usher_msg *m); /* 16 octets, hlen of them count */
 USHER_API int usher_msg_type(const usher_msg *m);	       /* option 53; 0: none */
-/* Data of an option, NULL if absent. */
+/* Returns the data of an option, NULL if it is absent. */
 USHER_API const uint8_t *usher_msg_option(const usher_msg *m, uint8_t code, size_t *ret_len);
 /* Sets (copied) or removes. 0, -ENOMEM; -ENOENT. */
 USHER_API int usher_msg_set_option(usher_msg *m, uint8_t code, const uint8_t *data, size_t len);
@@ -154,12 +158,13 @@ USHER_API int usher_msg_del_option(usher_msg *m, uint8_t code);
 
 /* --- Leases ----------------------------------------------------------------------------------- */
 
-/* lease4_select, lease4_renew, lease4_release, lease4_decline, lease4_expire, lease4_recover: the
- * lease in question. leases4_committed, lease4_offer: the first of the new ones. NULL: none. */
+/* Returns the lease in question at lease4_select, lease4_renew, lease4_release, lease4_decline,
+ * lease4_expire and lease4_recover. At leases4_committed and lease4_offer it is the first of the
+ * new ones. NULL: none. */
 USHER_API usher_lease *usher_lease4(usher_call *call);
-/* leases4_committed: the removed lease; NULL: none. */
+/* Returns the removed lease, at leases4_committed; NULL: none. */
 USHER_API const usher_lease *usher_deleted_lease4(const usher_call *call);
-/* lease4_select: an OFFER is being made, nothing will be stored. */
+/* Returns whether an OFFER is being made, at lease4_select: nothing will be stored. */
 USHER_API bool usher_fake_allocation(const usher_call *call);
 USHER_API uint32_t usher_lease_address(const usher_lease *l);
 USHER_API uint32_t usher_lease_lifetime(const usher_lease *l);
@@ -181,9 +186,9 @@ USHER_API const uint8_t *usher_lease_client_id(const usher_lease *l, size_t *ret
 USHER_API usher_parked *usher_park(usher_call *call);
 /* Gives the handle back; the last one resumes the packet. */
 USHER_API void usher_unpark(usher_parked *p);
-/* The same, but the packet is dropped (DROP_PARKED_DROPPED). */
+/* Gives the handle back, and drops the packet (DROP_PARKED_DROPPED). */
 USHER_API void usher_unpark_drop(usher_parked *p);
-/* The same, telling lease4_offer that the address is in use. */
+/* Gives the handle back, and reports to lease4_offer that the address is in use. */
 USHER_API void usher_unpark_in_use(usher_parked *p);
 
 #ifdef __cplusplus
