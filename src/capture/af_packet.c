@@ -30,7 +30,8 @@ static struct capture_af_packet *self(struct capture *c)
 	return container_of(c, struct capture_af_packet, base);
 }
 
-/* base stands first, and container_of would drop the const */
+/* Returns the object of a base, without a change of const: container_of() would drop it. `base`
+ * stands first in the object. */
 static const struct capture_af_packet *self_const(const struct capture *c)
 {
 	return (const struct capture_af_packet *)(const void *)c;

@@ -36,13 +36,13 @@ struct capture_stats {
 int capture_recv(struct capture *c, struct packet **pkts, size_t n) must_check;
 /* Sends all; each tx's result is set. Count of those that went out. */
 int capture_send(struct capture *c, struct capture_tx *tx, size_t n);
-/* Packets are there that capture_fd() does not tell of: call capture_recv() again before
- * polling. */
+/* Returns whether packets are there that capture_fd() does not report: call capture_recv() once
+ * more before polling. */
 bool capture_pending(const struct capture *c);
-/* How full its receive queue is, in thousandths; 0 where the back end does not know. A system
- * call. */
+/* Returns how full the receive queue is, in thousandths; 0 where the back end does not know. Costs
+ * a system call. */
 unsigned capture_backlog(const struct capture *c);
-/* To poll for reading; -1 if the capture is always ready (files, memory). */
+/* Returns the descriptor to poll for reading; -1 if the capture is always ready (files, memory). */
 int capture_fd(const struct capture *c);
 bool capture_ended(const struct capture *c);
 void capture_stats(const struct capture *c, struct capture_stats *ret);
@@ -81,7 +81,7 @@ int capture_udp_open(const struct capture_udp_opts *o, struct capture **ret) mus
  * -USHER_E_UNSUPPORTED (not Ethernet); reading a file that is cut off: -USHER_E_TRUNCATED. */
 int capture_pcap_open(const char *in_path, const char *out_path, struct capture **ret) must_check;
 
-/* The test double: queues in memory. Frames are copied in; sent ones are copied out. */
+/* Makes the test double: queues in memory. Frames are copied in; sent ones are copied out. */
 int capture_memory_new(struct capture **ret) must_check;
 struct capture_memory_frame {
 	struct span frame; /* Ethernet frame */
@@ -92,7 +92,7 @@ struct capture_memory_frame {
 int capture_memory_push(struct capture *c, const struct capture_memory_frame *f) must_check;
 /* Takes the oldest sent frame (Ethernet) into buf: its length, 0 if there is none. */
 size_t capture_memory_pop(struct capture *c, uint8_t *buf, size_t cap, struct capture_tx *ret_tx);
-/* How many received frames are a full queue to capture_backlog(); 0: never full. */
+/* Sets how many received frames capture_backlog() reports as a full queue; 0: it is never full. */
 void capture_memory_limit(struct capture *c, size_t n);
-/* The next n sends fail with -err. */
+/* Makes the next n sends fail with -err. */
 void capture_memory_fail_sends(struct capture *c, unsigned n, int err);

@@ -31,9 +31,8 @@ enum { CAPTURE_BATCH = 64 };
 /* Puts a frame into a reset packet; octets beyond its slot are cut off, and the packet is
  * flagged. */
 void capture_fill(struct packet *p, struct span frame, int ifindex, int64_t ts_ns);
-/*
- * The Ethernet frame of tx: to tx->dst_mac if to_mac, to everybody for the limited broadcast, else
- * to dst_mac. Its length, or 0 if buf does not hold it.
- */
+/* Writes the Ethernet frame of tx to buf. Its destination is tx->dst_mac if to_mac is set. Else the
+ * limited broadcast goes to every station, and other datagrams to dst_mac. Returns the length, or 0
+ * if buf is too short. */
 size_t capture_frame(const struct capture_tx *tx, const uint8_t src_mac[6],
 		     const uint8_t dst_mac[6], uint8_t *buf, size_t cap) must_check;

@@ -59,7 +59,8 @@ void filter_none(struct filter *f)
 	add(f, BPF_RET | BPF_K, 0, 0, 0);
 }
 
-/* A from six octets at X + off, well mixed in its low bits. */
+/* Adds instructions that load A with a hash of the six octets at X + off, well mixed in its low
+ * bits. */
 static void add_hash(struct filter *f, uint32_t off)
 {
 	add(f, BPF_LD | BPF_W | BPF_IND, 0, 0, off);

@@ -89,18 +89,18 @@ int frames_inject(struct frames *f, const struct frame *like, struct span data);
 int frames_flush(struct frames *f);
 /* Called at the end: all forwarded frames have reached the system. 0 or -errno (a full disk). */
 int frames_finish(struct frames *f) must_check;
-/* To poll for reading; -1: always ready (files, memory). */
+/* Returns the descriptor to poll for reading; -1: the source is always ready (files, memory). */
 int frames_fd(const struct frames *f);
-/* Verdicts change nothing: it only looks on. */
+/* Returns whether the source is only observed: its verdicts change nothing. */
 bool frames_passive(const struct frames *f);
-/* Does it send frames whose checksum is not ready, as they are? If not they are to be made whole
- * before. */
+/* Returns whether frames are sent as they are if their checksum is not ready. If not, their
+ * checksums have to be completed before. */
 bool frames_offload(const struct frames *f);
 /* Returns the reason why a source returned an error, with the place; NULL: nothing more is
  * known. */
 const char *frames_why(const struct frames *f);
-/* Nanoseconds since the epoch that never step: the wall clock when a live source was opened and the
- * monotonic time since. Of other sources 0: their time is that of their frames. */
+/* Returns nanoseconds since the epoch that never step: the wall clock when a live source was
+ * opened, and the monotonic time since. Of other sources 0: their time is that of their frames. */
 int64_t frames_now(const struct frames *f);
 /* Returns how far the wall clock has been set ahead (negative: back) since a live source was
  * opened, compared with frames_now(). */
@@ -109,16 +109,16 @@ int64_t frames_wall_ahead(const struct frames *f);
  * octets, not the forwarded ones, and the machine that recorded them may have left checksums to its
  * hardware. */
 bool frames_recorded(const struct frames *f);
-/* Name of a port ("eth0", "in.pcap"); "" beyond. */
+/* Returns the name of a port ("eth0", "in.pcap"); "" beyond the last one. */
 const char *frames_port_name(const struct frames *f, unsigned port);
 /* Returns the length of the longest frame, link header included, that can leave as an accepted or
  * injected frame `fr` does. tagged: it begins with an 802.1Q tag, which the MTU does not count.
  * UINT32_MAX: no limit is known. */
 uint32_t frames_room(struct frames *f, const struct frame *fr, bool tagged);
-/* Its hardware address; false: it has none. */
+/* Reads the hardware address of a port. False: it has none. */
 bool frames_port_mac(const struct frames *f, unsigned port, uint8_t ret[6]);
 void frames_stats(const struct frames *f, struct frames_stats *ret);
-/* How far a file has been read, 0 to 1; negative: no end is known. */
+/* Returns which part of a file has been read, 0 to 1; negative: no end is known. */
 double frames_progress(const struct frames *f);
 void frames_close(struct frames *f);
 
@@ -130,8 +130,8 @@ void frames_close(struct frames *f);
  */
 int frames_pcap_open(const char *in_path, const char *out_path, struct frames **ret) must_check;
 
-/* The link type of a capture file as libpcap names it ("IEEE802_11"); its number where it has no
- * name. */
+/* Writes the link type of a capture file as libpcap names it ("IEEE802_11"); its number where it
+ * has no name. */
 void frames_pcap_link(const char *path, char *ret, size_t cap);
 
 /*
@@ -149,8 +149,8 @@ struct frames_link_opts {
 	int group;		    /* of this gate: any number of its own, 1 to 4095 */
 	int rcvbuf;		    /* octets; 0: default */
 };
-/* The bridge (or bond) that an interface is a port of; false: none, or not known. ret: IF_NAMESIZE
- * octets. */
+/* Finds the bridge (or bond) that an interface is a port of. False: there is none, or it is not
+ * known. ret: IF_NAMESIZE octets. */
 bool frames_link_master(const char *ifname, char *ret);
 int frames_link_open(const struct frames_link_opts *o, struct frames **ret, unsigned *ret_bad)
 	must_check;
@@ -167,10 +167,10 @@ struct frames_nfqueue_opts {
 };
 int frames_nfqueue_open(const struct frames_nfqueue_opts *o, struct frames **ret) must_check;
 
-/* The test double: frames pushed are received, frames accepted or injected are popped. */
+/* Opens the test double: pushed frames are received; accepted and injected frames are popped. */
 int frames_memory_open(enum frame_link link, struct frames **ret) must_check;
 /* Pushes a frame; port 1 and above are sides of a flow (frame.side), port 0 is not. */
-/* Octets as a source would lend them with all that `like` says beside them. 0, -ENOMEM. */
+/* Adds octets as a source would lend them, with all other members of `like`. 0, -ENOMEM. */
 int frames_memory_push_as(struct frames *f, struct span data, const struct frame *like) must_check;
 int frames_memory_push(struct frames *f, struct span data, uint16_t port, int64_t ts_ns,
 		       unsigned flags) must_check;

@@ -79,7 +79,8 @@ static struct frames_link *self(struct frames *f)
 	return container_of(f, struct frames_link, base);
 }
 
-/* base stands first, and container_of would drop the const */
+/* Returns the object of a base, without a change of const: container_of() would drop it. `base`
+ * stands first in the object. */
 static const struct frames_link *self_const(const struct frames *f)
 {
 	return (const struct frames_link *)(const void *)f;
@@ -180,8 +181,8 @@ static void fill(struct frames_link *l, size_t i, unsigned port, struct frame *r
 		put_tag(ret, &aux);
 }
 
-/* Nothing came. 0; -ENODEV: the interface is gone. One that is down may come up again, and the
- * socket with it. */
+/* Called when a socket has no frame. Returns 0, or -ENODEV: the interface is gone. An interface
+ * that is down may come up later, and the socket with it. */
 static int nothing_came(struct port *p, int error)
 {
 	struct sockaddr_ll a = {0};
@@ -210,7 +211,7 @@ static int recv_port(struct frames_link *l, unsigned port, struct frame *ret, si
 	return got;
 }
 
-/* One port a batch, in turn: none keeps the others waiting. */
+/* Receives from one port a batch, in turn, so that no port keeps the others waiting. */
 static int link_recv(struct frames *f, struct frame *ret, size_t n)
 {
 	struct frames_link *l = self(f);
@@ -412,7 +413,7 @@ static int join_group(int fd, const struct frames_link_opts *o, unsigned port)
 	return setsockopt(fd, SOL_PACKET, PACKET_FANOUT_DATA, &prog, sizeof(prog)) < 0 ? -errno : 0;
 }
 
-/* Everything is set before the socket is bound, so no frame is read in another shape. */
+/* Sets all options of a port's socket, and binds it last: so no frame is read in another form. */
 static int port_configure(struct port *p, const struct frames_link_opts *o, unsigned i)
 {
 	struct sockaddr_ll a = {.sll_family = AF_PACKET, .sll_protocol = htons(ETH_P_ALL)};

@@ -52,7 +52,8 @@ static struct frames_nfqueue *self(struct frames *f)
 	return container_of(f, struct frames_nfqueue, base);
 }
 
-/* base stands first, and container_of would drop the const */
+/* Returns the object of a base, without a change of const: container_of() would drop it. `base`
+ * stands first in the object. */
 static const struct frames_nfqueue *self_const(const struct frames *f)
 {
 	return (const struct frames_nfqueue *)(const void *)f;
@@ -60,7 +61,7 @@ static const struct frames_nfqueue *self_const(const struct frames *f)
 
 /* --- In --------------------------------------------------------------------------------------- */
 
-/* One message: 1 with *ret set, 0 if it carries no packet. */
+/* Reads one message. Returns 1 with *ret set, 0 if it carries no packet. */
 static int parse(struct nlmsghdr *h, struct frame *ret)
 {
 	struct nlattr *attr[NFQA_MAX + 1] = {0};
@@ -85,8 +86,8 @@ static int parse(struct nlmsghdr *h, struct frame *ret)
 	return 1;
 }
 
-/* The kernel acknowledges no verdict, but it says which it refused: one that a packet got before,
- * say. */
+/* Returns whether a message refuses a verdict. The kernel acknowledges no verdict, but it reports
+ * those that it refused: a second one for a packet, for example. */
 static bool is_refusal(const struct nlmsghdr *h)
 {
 	return h->nlmsg_type == NLMSG_ERROR &&

@@ -39,13 +39,14 @@ static struct frames_pcap *self(struct frames *f)
 	return container_of(f, struct frames_pcap, base);
 }
 
-/* base stands first, and container_of would drop the const */
+/* Returns the object of a base, without a change of const: container_of() would drop it. `base`
+ * stands first in the object. */
 static const struct frames_pcap *self_const(const struct frames *f)
 {
 	return (const struct frames_pcap *)(const void *)f;
 }
 
-/* The next record into the batch at *used. 1, 0 at the end, or negative. */
+/* Reads the next record into the batch, at *used. Returns 1, 0 at the end, or a negative error. */
 static int recv_one(struct frames_pcap *p, size_t *used, struct frame *ret)
 {
 	struct pcap_pkthdr *h;

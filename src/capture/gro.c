@@ -43,7 +43,7 @@ static int gro_refill(struct gro *g, int fd)
 	return got;
 }
 
-/* The length of the datagrams of a message: the whole of it when it was not joined. */
+/* Returns the length of the datagrams of a message: its whole length when it was not joined. */
 static size_t segment_len(struct gro *g)
 {
 	const struct cmsghdr *c = sock_cmsg(&g->batch, g->cur, IPPROTO_UDP, UDP_GRO);

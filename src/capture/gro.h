@@ -31,7 +31,7 @@ void gro_fini(struct gro *g);
  */
 int gro_recv(struct gro *g, int fd, struct packet **pkts, size_t n, uint8_t *ret_msg) must_check;
 
-/* Datagrams are left: the descriptor will not tell. */
+/* Returns whether datagrams are left, which the descriptor does not report. */
 static inline bool gro_pending(const struct gro *g)
 {
 	return g->cur < g->n;

@@ -15,7 +15,8 @@ struct link_opts {
 	int fanout_group; /* > 0: join it */
 };
 
-/* Opened, filtered, then bound: the descriptor or -errno; the interface's hardware address. */
+/* Opens a socket, attaches the filter, then binds it. Returns the descriptor or -errno. *ret_mac
+ * becomes the interface's hardware address. */
 int link_open(const struct link_opts *o, uint8_t ret_mac[6]) must_check;
 
 /* Ancillary data of a received frame. */
@@ -26,5 +27,5 @@ struct link_meta {
 	int ifindex;
 };
 struct link_meta link_meta(struct sock_batch *b, size_t i);
-/* Where message i of a batch goes; the length of the address. */
+/* Fills in the destination address of a message. Returns the length of the address. */
 socklen_t link_addr(union sock_addr *a, int ifindex, const uint8_t mac[6]);

@@ -43,7 +43,8 @@ static struct capture_pcap *self(struct capture *c)
 	return container_of(c, struct capture_pcap, base);
 }
 
-/* base stands first, and container_of would drop the const */
+/* Returns the object of a base, without a change of const: container_of() would drop it. `base`
+ * stands first in the object. */
 static const struct capture_pcap *self_const(const struct capture *c)
 {
 	return (const struct capture_pcap *)(const void *)c;

@@ -165,7 +165,8 @@ static struct cmsghdr *ctrl_add(union sock_ctrl *ctrl, struct msghdr *h, int lev
 	return c;
 }
 
-/* A message for the datagrams of iov[first .. first + n), all to where tx goes. */
+/* Adds a message for the datagrams of iov[first .. first + n), which all have the destination of
+ * tx. */
 static void udp_message(struct sock_batch *b, const struct capture_tx *tx, size_t first, size_t n)
 {
 	size_t i = b->n++;
@@ -210,7 +211,7 @@ static int tx_cmp(const struct capture_tx *a, const struct capture_tx *b)
 	return (int)a->to_mac - (int)b->to_mac;
 }
 
-/* By insertion: batches are short, and mostly in order already. */
+/* Sorts datagrams by insertion: batches are short, and mostly in order already. */
 static void tx_sort(struct capture_tx **tx, size_t n)
 {
 	for (size_t i = 1; i < n; i++) {
@@ -223,7 +224,7 @@ static void tx_sort(struct capture_tx **tx, size_t n)
 	}
 }
 
-/* How many datagrams from first on can be one message. */
+/* Returns how many datagrams from `first` on can be one message. */
 static size_t run_len(const struct sock_batch *b, size_t first)
 {
 	const struct capture_tx *t = b->tx[first];
@@ -281,7 +282,7 @@ static int send_apart(int fd, struct sock_batch *b, size_t msg, size_t first)
 	return sent;
 }
 
-/* The first message of the rest did not go. */
+/* Called when the first message of the rest could not be sent. */
 static int flush_failed(int fd, struct sock_batch *b, size_t msg, size_t first, int err)
 {
 	bool joined = b->msg[msg].msg_hdr.msg_iovlen > 1;

@@ -41,7 +41,7 @@ struct sock_udp_opts {
 	int rcvbuf;
 };
 
-/* A non-blocking UDP socket: its descriptor or -errno. */
+/* Opens a non-blocking UDP socket. Returns its descriptor or -errno. */
 int sock_udp_open(const struct sock_udp_opts *o) must_check;
 int sock_set_int(int fd, int level, int opt, int v) must_check;
 int sock_set_rcvbuf(int fd, int octets) must_check;
@@ -53,11 +53,11 @@ int sock_set_rcvbuf(int fd, int octets) must_check;
 enum { SOCK_SNDBUF = 32 << 20 };
 int sock_set_sndbuf(int fd, int octets) must_check;
 
-/* Message i receives into these octets. */
+/* Sets the octets into which message i is received. */
 void sock_batch_into(struct sock_batch *b, size_t i, void *p, size_t n);
 /* Receives into the packets' slots; lengths, the flag of cut-off ones and ts_ns are set. */
 int sock_recv(int fd, struct sock_batch *b, struct packet **pkts, size_t n) must_check;
-/* The control message of message i, or NULL. */
+/* Returns the control message of message i, or NULL. */
 const struct cmsghdr *sock_cmsg(struct sock_batch *b, size_t i, int level, int type);
 
 /*
@@ -69,7 +69,8 @@ int sock_send_udp(int fd, struct sock_batch *b, struct capture_tx *const *tx, si
 /* Appends octets to the address at addr[n], which the caller has set. */
 void sock_batch_raw(struct sock_batch *b, struct capture_tx *tx, uint8_t *p, size_t n,
 		    socklen_t addr_len);
-/* How full a socket's receive queue is, in thousandths of its limit (SO_MEMINFO); 0: unknown. */
+/* Returns how full a socket's receive queue is, in thousandths of its limit (SO_MEMINFO); 0:
+ * unknown. */
 unsigned sock_backlog(int fd);
 /* Sends the batch and empties it; results are set. Count of those that went out. */
 int sock_flush(int fd, struct sock_batch *b);

@@ -20,6 +20,7 @@ struct switch_table {
 
 /* Remembers where the frame's sender is. */
 void switch_learn(struct switch_table *t, struct span frame, uint16_t port, int64_t now_ns);
-/* The ports (a bit each, of n) a frame that came in by `port` leaves by: never its own. */
+/* Returns the ports (a bit each, of n) by which a frame that came in by `port` leaves: never its
+ * own. */
 uint32_t switch_ports(const struct switch_table *t, struct span frame, uint16_t port, unsigned n,
 		      int64_t now_ns);

@@ -29,13 +29,14 @@ static struct capture_udp *self(struct capture *c)
 	return container_of(c, struct capture_udp, base);
 }
 
-/* base stands first, and container_of would drop the const */
+/* Returns the object of a base, without a change of const: container_of() would drop it. `base`
+ * stands first in the object. */
 static const struct capture_udp *self_const(const struct capture *c)
 {
 	return (const struct capture_udp *)(const void *)c;
 }
 
-/* Of message i: where it came from, and which of our addresses it went to. */
+/* Reads the addresses of message i: its source, and the address of ours that it was sent to. */
 static void packet_addresses(struct capture_udp *u, struct sock_batch *b, size_t i,
 			     struct packet *p)
 {
