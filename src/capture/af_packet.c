@@ -25,14 +25,14 @@ struct capture_af_packet {
 	uint8_t frames[CAPTURE_BATCH][FRAME_CAP];
 };
 
-static struct capture_af_packet *self(struct capture *c)
+static struct capture_af_packet *af_packet_of(struct capture *c)
 {
 	return container_of(c, struct capture_af_packet, base);
 }
 
 /* Returns the object of a base, without a change of const: container_of() would drop it. `base`
  * stands first in the object. */
-static const struct capture_af_packet *self_const(const struct capture *c)
+static const struct capture_af_packet *const_af_packet_of(const struct capture *c)
 {
 	return (const struct capture_af_packet *)(const void *)c;
 }
@@ -60,7 +60,7 @@ static void packets_swap(struct packet **a, struct packet **b)
 
 static int af_packet_recv(struct capture *c, struct packet **pkts, size_t n)
 {
-	struct capture_af_packet *a = self(c);
+	struct capture_af_packet *a = af_packet_of(c);
 	int got = sock_recv(a->fd, &a->in, pkts, n);
 	int kept = 0;
 
@@ -95,7 +95,7 @@ static void queue_frame(struct capture_af_packet *a, struct capture_tx *tx)
 
 static int af_packet_send(struct capture *c, struct capture_tx *tx, size_t n)
 {
-	struct capture_af_packet *a = self(c);
+	struct capture_af_packet *a = af_packet_of(c);
 	struct capture_tx *udp[CAPTURE_BATCH];
 	size_t n_udp = 0;
 	int sent = 0;
@@ -120,7 +120,7 @@ static int af_packet_send(struct capture *c, struct capture_tx *tx, size_t n)
 
 static int af_packet_fd(const struct capture *c)
 {
-	return self_const(c)->fd;
+	return const_af_packet_of(c)->fd;
 }
 
 static unsigned af_packet_backlog(const struct capture *c)
@@ -135,7 +135,7 @@ static void af_packet_stats(const struct capture *c, struct capture_stats *ret)
 
 static void af_packet_close(struct capture *c)
 {
-	struct capture_af_packet *a = self(c);
+	struct capture_af_packet *a = af_packet_of(c);
 
 	if (a->fd >= 0)
 		(void)close(a->fd);

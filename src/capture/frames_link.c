@@ -74,14 +74,14 @@ struct frames_link {
 	struct port ports[FRAMES_MAX_PORTS];
 };
 
-static struct frames_link *self(struct frames *f)
+static struct frames_link *link_source_of(struct frames *f)
 {
 	return container_of(f, struct frames_link, base);
 }
 
 /* Returns the object of a base, without a change of const: container_of() would drop it. `base`
  * stands first in the object. */
-static const struct frames_link *self_const(const struct frames *f)
+static const struct frames_link *const_link_source_of(const struct frames *f)
 {
 	return (const struct frames_link *)(const void *)f;
 }
@@ -155,7 +155,7 @@ static unsigned flags_of(const struct msghdr *m, const struct virtio_net_hdr *h,
 	return flags;
 }
 
-static void fill(struct frames_link *l, size_t i, unsigned port, struct frame *ret)
+static void fill_frame(struct frames_link *l, size_t i, unsigned port, struct frame *ret)
 {
 	struct msghdr *m = &l->in.msg[i].msg_hdr;
 	const struct cmsghdr *c = control_of(m, SOL_PACKET, PACKET_AUXDATA);
@@ -207,14 +207,14 @@ static int recv_port(struct frames_link *l, unsigned port, struct frame *ret, si
 		return nothing_came(&l->ports[port], errno);
 	l->ports[port].down = false;
 	for (int i = 0; i < got; i++)
-		fill(l, (size_t)i, port, &ret[i]);
+		fill_frame(l, (size_t)i, port, &ret[i]);
 	return got;
 }
 
 /* Receives from one port a batch, in turn, so that no port keeps the others waiting. */
 static int link_recv(struct frames *f, struct frame *ret, size_t n)
 {
-	struct frames_link *l = self(f);
+	struct frames_link *l = link_source_of(f);
 
 	for (unsigned i = 0; i < l->n; i++) {
 		unsigned port = l->next;
@@ -258,7 +258,7 @@ static int flush_port(struct frames_link *l, struct port *p)
 
 static int link_flush(struct frames *f)
 {
-	struct frames_link *l = self(f);
+	struct frames_link *l = link_source_of(f);
 	int r = 0;
 
 	for (unsigned i = 0; i < l->n; i++) {
@@ -269,7 +269,8 @@ static int link_flush(struct frames *f)
 	return r;
 }
 
-static void queue(struct frames_link *l, struct port *p, const struct frame *fr, struct span data)
+static void enqueue_frame(struct frames_link *l, struct port *p, const struct frame *fr,
+			  struct span data)
 {
 	struct out_batch *o = &p->out;
 	unsigned i;
@@ -292,7 +293,7 @@ static void queue(struct frames_link *l, struct port *p, const struct frame *fr,
 
 static int link_send(struct frames *f, const struct frame *fr, struct span data, bool injected)
 {
-	struct frames_link *l = self(f);
+	struct frames_link *l = link_source_of(f);
 	uint32_t to;
 
 	if (f->passive)
@@ -308,7 +309,7 @@ static int link_send(struct frames *f, const struct frame *fr, struct span data,
 	to &= ~fr->not_to;
 	for (unsigned i = 0; i < l->n; i++)
 		if (to & UINT32_C(1) << i)
-			queue(l, &l->ports[i], fr, data);
+			enqueue_frame(l, &l->ports[i], fr, data);
 	return 0;
 }
 
@@ -330,7 +331,7 @@ static uint32_t mtu_of(struct port *p)
 
 static uint32_t link_room(struct frames *f, const struct frame *fr, bool tagged)
 {
-	struct frames_link *l = self(f);
+	struct frames_link *l = link_source_of(f);
 	bool back = fr->port & FRAME_BACK;
 	unsigned port = fr->port & ~(unsigned)FRAME_BACK;
 	uint32_t least = FRAME_MAX_LEN;
@@ -348,25 +349,25 @@ static uint32_t link_room(struct frames *f, const struct frame *fr, bool tagged)
 
 static int link_fd(const struct frames *f)
 {
-	return self_const(f)->epoll;
+	return const_link_source_of(f)->epoll;
 }
 
 static const char *link_port_name(const struct frames *f, unsigned port)
 {
-	return port < self_const(f)->n ? self_const(f)->ports[port].name : "";
+	return port < const_link_source_of(f)->n ? const_link_source_of(f)->ports[port].name : "";
 }
 
 static bool link_port_mac(const struct frames *f, unsigned port, uint8_t ret[6])
 {
-	if (port >= self_const(f)->n)
+	if (port >= const_link_source_of(f)->n)
 		return false;
-	memcpy(ret, self_const(f)->ports[port].mac, 6);
+	memcpy(ret, const_link_source_of(f)->ports[port].mac, 6);
 	return true;
 }
 
 static uint64_t link_source_drops(const struct frames *f)
 {
-	const struct frames_link *l = self_const(f);
+	const struct frames_link *l = const_link_source_of(f);
 	uint64_t drops = 0;
 
 	for (unsigned i = 0; i < l->n; i++)
@@ -376,7 +377,7 @@ static uint64_t link_source_drops(const struct frames *f)
 
 static void link_close(struct frames *f)
 {
-	struct frames_link *l = self(f);
+	struct frames_link *l = link_source_of(f);
 
 	for (unsigned i = 0; i < l->n; i++)
 		if (l->ports[i].fd >= 0)

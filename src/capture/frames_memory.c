@@ -24,7 +24,7 @@ struct frames_memory {
 	struct queue in, lent, out;
 };
 
-static struct frames_memory *self(struct frames *f)
+static struct frames_memory *memory_source_of(struct frames *f)
 {
 	return container_of(f, struct frames_memory, base);
 }
@@ -66,7 +66,7 @@ static void queue_clear(struct queue *q)
 
 static int memory_recv(struct frames *f, struct frame *ret, size_t n)
 {
-	struct frames_memory *m = self(f);
+	struct frames_memory *m = memory_source_of(f);
 	size_t i = 0;
 
 	queue_clear(&m->lent);
@@ -85,7 +85,7 @@ static int memory_recv(struct frames *f, struct frame *ret, size_t n)
 static int memory_send(struct frames *f, const struct frame *fr, struct span data, bool injected)
 {
 	(void)injected;
-	return queue_put(&self(f)->out, fr, data);
+	return queue_put(&memory_source_of(f)->out, fr, data);
 }
 
 static const char *memory_port_name(const struct frames *f, unsigned port)
@@ -106,7 +106,7 @@ static bool memory_port_mac(const struct frames *f, unsigned port, uint8_t ret[6
 
 static void memory_close(struct frames *f)
 {
-	struct frames_memory *m = self(f);
+	struct frames_memory *m = memory_source_of(f);
 
 	queue_clear(&m->in);
 	queue_clear(&m->lent);
@@ -140,13 +140,13 @@ int frames_memory_open(enum frame_link link, struct frames **ret)
 
 int frames_memory_push_as(struct frames *f, struct span data, const struct frame *like)
 {
-	return queue_put(&self(f)->in, like, data);
+	return queue_put(&memory_source_of(f)->in, like, data);
 }
 
 int frames_memory_push(struct frames *f, struct span data, uint16_t port, int64_t ts_ns,
 		       unsigned flags)
 {
-	struct frames_memory *m = self(f);
+	struct frames_memory *m = memory_source_of(f);
 	struct frame fr = {.port = port,
 			   .side = port,
 			   .link = m->link,
@@ -158,7 +158,7 @@ int frames_memory_push(struct frames *f, struct span data, uint16_t port, int64_
 
 size_t frames_memory_pop(struct frames *f, uint8_t *buf, size_t cap, struct frame *ret)
 {
-	struct held *h = queue_take(&self(f)->out);
+	struct held *h = queue_take(&memory_source_of(f)->out);
 	size_t len = h ? h->f.len : 0;
 
 	if (!h)

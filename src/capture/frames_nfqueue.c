@@ -47,14 +47,14 @@ struct frames_nfqueue {
 	uint8_t *in; /* [FRAMES_BATCH][MSG_LEN] */
 };
 
-static struct frames_nfqueue *self(struct frames *f)
+static struct frames_nfqueue *nfqueue_of(struct frames *f)
 {
 	return container_of(f, struct frames_nfqueue, base);
 }
 
 /* Returns the object of a base, without a change of const: container_of() would drop it. `base`
  * stands first in the object. */
-static const struct frames_nfqueue *self_const(const struct frames *f)
+static const struct frames_nfqueue *const_nfqueue_of(const struct frames *f)
 {
 	return (const struct frames_nfqueue *)(const void *)f;
 }
@@ -62,7 +62,7 @@ static const struct frames_nfqueue *self_const(const struct frames *f)
 /* --- In --------------------------------------------------------------------------------------- */
 
 /* Reads one message. Returns 1 with *ret set, 0 if it carries no packet. */
-static int parse(struct nlmsghdr *h, struct frame *ret)
+static int parse_message(struct nlmsghdr *h, struct frame *ret)
 {
 	struct nlattr *attr[NFQA_MAX + 1] = {0};
 	struct nfqnl_msg_packet_hdr *ph;
@@ -97,7 +97,7 @@ static bool is_refusal(const struct nlmsghdr *h)
 
 static int nfqueue_recv(struct frames *f, struct frame *ret, size_t n)
 {
-	struct frames_nfqueue *q = self(f);
+	struct frames_nfqueue *q = nfqueue_of(f);
 	int got, filled = 0;
 
 	for (size_t i = 0; i < n; i++) {
@@ -119,7 +119,7 @@ static int nfqueue_recv(struct frames *f, struct frame *ret, size_t n)
 		if (q->msg[i].msg_hdr.msg_flags & MSG_TRUNC || !mnl_nlmsg_ok(h, len))
 			continue;
 		f->stats.send_errors += is_refusal(h);
-		filled += parse(h, &ret[filled]);
+		filled += parse_message(h, &ret[filled]);
 	}
 	return filled;
 }
@@ -128,7 +128,7 @@ static int nfqueue_recv(struct frames *f, struct frame *ret, size_t n)
 
 static int nfqueue_flush(struct frames *f)
 {
-	struct frames_nfqueue *q = self(f);
+	struct frames_nfqueue *q = nfqueue_of(f);
 	ssize_t r = q->out_len ? mnl_socket_sendto(q->nl, q->out, q->out_len) : 0;
 
 	q->out_len = 0;
@@ -157,7 +157,7 @@ static int put_verdict(struct frames_nfqueue *q, const struct frame *fr, int ver
 	return 0;
 }
 
-static int inject(struct frames_nfqueue *q, struct span data)
+static int inject_packet(struct frames_nfqueue *q, struct span data)
 {
 	struct sockaddr_in to = {.sin_family = AF_INET};
 	struct rd r = rd_init(span_sub(data, 16, 4));
@@ -174,38 +174,38 @@ static int nfqueue_send(struct frames *f, const struct frame *fr, struct span da
 	bool same = data.p == fr->data && data.n == fr->len;
 
 	if (injected)
-		return inject(self(f), data);
+		return inject_packet(nfqueue_of(f), data);
 	/* unchanged: the kernel still has it. (Octets written in place have to be handed back, too:
 	 * FRAME_WRITTEN.) */
-	return put_verdict(self(f), fr, NF_ACCEPT,
+	return put_verdict(nfqueue_of(f), fr, NF_ACCEPT,
 			   same && !(fr->flags & FRAME_WRITTEN) ? SPAN_NULL : data);
 }
 
 static void nfqueue_drop(struct frames *f, const struct frame *fr)
 {
-	(void)put_verdict(self(f), fr, NF_DROP, SPAN_NULL);
+	(void)put_verdict(nfqueue_of(f), fr, NF_DROP, SPAN_NULL);
 }
 
 /* --- Life ------------------------------------------------------------------------------------- */
 
 static int nfqueue_fd(const struct frames *f)
 {
-	return mnl_socket_get_fd(self_const(f)->nl);
+	return mnl_socket_get_fd(const_nfqueue_of(f)->nl);
 }
 
 static const char *nfqueue_port_name(const struct frames *f, unsigned port)
 {
-	return port == 0 ? self_const(f)->name : "";
+	return port == 0 ? const_nfqueue_of(f)->name : "";
 }
 
 static uint64_t nfqueue_source_drops(const struct frames *f)
 {
-	return self_const(f)->lost;
+	return const_nfqueue_of(f)->lost;
 }
 
 static void nfqueue_close(struct frames *f)
 {
-	struct frames_nfqueue *q = self(f);
+	struct frames_nfqueue *q = nfqueue_of(f);
 
 	if (q->nl)
 		(void)mnl_socket_close(q->nl);
@@ -229,7 +229,7 @@ static const struct frames_ops nfqueue_ops = {
 };
 
 /* Sends a configuration message and waits for its acknowledgement. */
-static int configure(struct frames_nfqueue *q, struct nlmsghdr *h)
+static int configure_queue(struct frames_nfqueue *q, struct nlmsghdr *h)
 {
 	char buf[MNL_NLMSG_HDRLEN + 256];
 	ssize_t n;
@@ -251,13 +251,13 @@ static int bind_queue(struct frames_nfqueue *q)
 	int r;
 
 	nfq_nlmsg_cfg_put_cmd(h, AF_INET, NFQNL_CFG_CMD_BIND);
-	r = configure(q, h);
+	r = configure_queue(q, h);
 	if (r < 0)
 		return r;
 	h = nfq_nlmsg_put(buf, NFQNL_MSG_CONFIG, q->queue);
 	nfq_nlmsg_cfg_put_params(h, NFQNL_COPY_PACKET, PAYLOAD_MAX);
 	mnl_attr_put_u32(h, NFQA_CFG_QUEUE_MAXLEN, htonl(QUEUE_LEN));
-	return configure(q, h);
+	return configure_queue(q, h);
 }
 
 static int open_raw(uint32_t mark)

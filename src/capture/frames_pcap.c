@@ -34,14 +34,14 @@ struct frames_pcap {
 	uint8_t batch[BATCH_LEN];
 };
 
-static struct frames_pcap *self(struct frames *f)
+static struct frames_pcap *pcap_source_of(struct frames *f)
 {
 	return container_of(f, struct frames_pcap, base);
 }
 
 /* Returns the object of a base, without a change of const: container_of() would drop it. `base`
  * stands first in the object. */
-static const struct frames_pcap *self_const(const struct frames *f)
+static const struct frames_pcap *const_pcap_source_of(const struct frames *f)
 {
 	return (const struct frames_pcap *)(const void *)f;
 }
@@ -88,7 +88,7 @@ static int recv_one(struct frames_pcap *p, size_t *used, struct frame *ret)
 
 static int pcap_recv(struct frames *f, struct frame *ret, size_t n)
 {
-	struct frames_pcap *p = self(f);
+	struct frames_pcap *p = pcap_source_of(f);
 	size_t used = 0, got = 0;
 
 	if (p->broken)
@@ -107,7 +107,7 @@ static int pcap_recv(struct frames *f, struct frame *ret, size_t n)
 
 static int pcap_send(struct frames *f, const struct frame *fr, struct span data, bool injected)
 {
-	struct frames_pcap *p = self(f);
+	struct frames_pcap *p = pcap_source_of(f);
 	struct pcap_pkthdr h = {
 		.ts = {fr->ts_ns / NS_PER_S, fr->ts_ns % NS_PER_S},
 		.caplen = (bpf_u_int32)data.n,
@@ -129,14 +129,14 @@ static int pcap_send(struct frames *f, const struct frame *fr, struct span data,
 
 static int pcap_flush_out(struct frames *f)
 {
-	struct frames_pcap *p = self(f);
+	struct frames_pcap *p = pcap_source_of(f);
 
 	return p->out_error;
 }
 
 static int pcap_finish(struct frames *f)
 {
-	struct frames_pcap *p = self(f);
+	struct frames_pcap *p = pcap_source_of(f);
 
 	errno = 0;
 	if (!p->out || p->out_error || pcap_dump_flush(p->out) == 0)
@@ -146,12 +146,12 @@ static int pcap_finish(struct frames *f)
 
 static const char *pcap_port_name(const struct frames *f, unsigned port)
 {
-	return port == 0 ? self_const(f)->name : "";
+	return port == 0 ? const_pcap_source_of(f)->name : "";
 }
 
 static double pcap_progress(const struct frames *f)
 {
-	const struct frames_pcap *p = self_const(f);
+	const struct frames_pcap *p = const_pcap_source_of(f);
 	long at = p->size ? ftell(pcap_file(p->in)) : -1;
 
 	return at < 0 ? -1 : (double)at / (double)p->size;
@@ -159,7 +159,7 @@ static double pcap_progress(const struct frames *f)
 
 static void pcap_close_all(struct frames *f)
 {
-	struct frames_pcap *p = self(f);
+	struct frames_pcap *p = pcap_source_of(f);
 
 	if (p->out)
 		pcap_dump_close(p->out);
@@ -199,7 +199,7 @@ static int link_of(int dlt)
 	}
 }
 
-static int open_in(struct frames_pcap *p, const char *path)
+static int open_frames_in(struct frames_pcap *p, const char *path)
 {
 	char why[PCAP_ERRBUF_SIZE];
 	FILE *f = fopen(path, "rbe");
@@ -222,7 +222,7 @@ static int open_in(struct frames_pcap *p, const char *path)
 	return 0;
 }
 
-static int open_out(struct frames_pcap *p, const char *path)
+static int open_frames_out(struct frames_pcap *p, const char *path)
 {
 	FILE *f = fopen(path, "wbe");
 
@@ -249,9 +249,9 @@ int frames_pcap_open(const char *in_path, const char *out_path, struct frames **
 	p->base.ops = &pcap_ops;
 	p->base.recorded = true;
 	p->name = strdup(in_path);
-	r = p->name ? open_in(p, in_path) : -ENOMEM;
+	r = p->name ? open_frames_in(p, in_path) : -ENOMEM;
 	if (r == 0 && out_path)
-		r = open_out(p, out_path);
+		r = open_frames_out(p, out_path);
 	if (r < 0) {
 		pcap_close_all(&p->base);
 		return r;

@@ -54,7 +54,7 @@ static size_t segment_len(struct gro *g)
 	return len > 0 ? (size_t)len : GRO_MESSAGE_LEN;
 }
 
-static void take(struct gro *g, struct packet *p)
+static void take_datagram(struct gro *g, struct packet *p)
 {
 	size_t len = g->batch.msg[g->cur].msg_len - g->off;
 
@@ -86,7 +86,7 @@ int gro_recv(struct gro *g, int fd, struct packet **pkts, size_t n, uint8_t *ret
 		if (!g->segment)
 			g->segment = segment_len(g);
 		ret_msg[got] = (uint8_t)g->cur;
-		take(g, pkts[got]);
+		take_datagram(g, pkts[got]);
 	}
 	return (int)got;
 }

@@ -60,17 +60,17 @@ static struct node *queue_pop(struct queue *q)
 	return n;
 }
 
-static struct capture_memory *self(struct capture *c)
+static struct capture_memory *memory_capture_of(struct capture *c)
 {
 	return container_of(c, struct capture_memory, base);
 }
 
-static int memory_recv(struct capture *c, struct packet **pkts, size_t n)
+static int capture_memory_recv(struct capture *c, struct packet **pkts, size_t n)
 {
 	size_t got = 0;
 
 	while (got < n) {
-		struct node *f = queue_pop(&self(c)->rx);
+		struct node *f = queue_pop(&memory_capture_of(c)->rx);
 
 		if (!f)
 			break;
@@ -78,7 +78,7 @@ static int memory_recv(struct capture *c, struct packet **pkts, size_t n)
 		pkts[got]->flags |= f->in.flags;
 		free(f);
 		got++;
-		self(c)->n_rx--;
+		memory_capture_of(c)->n_rx--;
 	}
 	return (int)got;
 }
@@ -105,27 +105,27 @@ static int send_one(struct capture_memory *m, const struct capture_tx *tx)
 	return 0;
 }
 
-static int memory_send(struct capture *c, struct capture_tx *tx, size_t n)
+static int capture_memory_send(struct capture *c, struct capture_tx *tx, size_t n)
 {
 	int sent = 0;
 
 	for (size_t i = 0; i < n; i++) {
-		tx[i].result = send_one(self(c), &tx[i]);
+		tx[i].result = send_one(memory_capture_of(c), &tx[i]);
 		sent += tx[i].result == 0;
 	}
 	return sent;
 }
 
-static unsigned memory_backlog(const struct capture *c)
+static unsigned capture_memory_backlog(const struct capture *c)
 {
-	const struct capture_memory *m = self((struct capture *)(uintptr_t)c);
+	const struct capture_memory *m = memory_capture_of((struct capture *)(uintptr_t)c);
 
 	return m->limit ? (unsigned)(m->n_rx * 1000 / m->limit) : 0;
 }
 
-static void memory_close(struct capture *c)
+static void capture_memory_close(struct capture *c)
 {
-	struct capture_memory *m = self(c);
+	struct capture_memory *m = memory_capture_of(c);
 	struct node *f;
 
 	while ((f = queue_pop(&m->rx)) != NULL)
@@ -137,10 +137,10 @@ static void memory_close(struct capture *c)
 
 static const struct capture_ops memory_ops = {
 	.name = "memory",
-	.recv = memory_recv,
-	.send = memory_send,
-	.backlog = memory_backlog,
-	.close = memory_close,
+	.recv = capture_memory_recv,
+	.send = capture_memory_send,
+	.backlog = capture_memory_backlog,
+	.close = capture_memory_close,
 };
 
 int capture_memory_new(struct capture **ret)
@@ -166,14 +166,14 @@ int capture_memory_push(struct capture *c, const struct capture_memory_frame *f)
 	n->len = f->frame.n;
 	if (f->frame.n)
 		memcpy(n->data, f->frame.p, f->frame.n);
-	queue_push(&self(c)->rx, n);
-	self(c)->n_rx++;
+	queue_push(&memory_capture_of(c)->rx, n);
+	memory_capture_of(c)->n_rx++;
 	return 0;
 }
 
 size_t capture_memory_pop(struct capture *c, uint8_t *buf, size_t cap, struct capture_tx *ret_tx)
 {
-	struct node *f = queue_pop(&self(c)->sent);
+	struct node *f = queue_pop(&memory_capture_of(c)->sent);
 	size_t len;
 
 	if (!f)
@@ -190,11 +190,11 @@ size_t capture_memory_pop(struct capture *c, uint8_t *buf, size_t cap, struct ca
 
 void capture_memory_fail_sends(struct capture *c, unsigned n, int err)
 {
-	self(c)->n_fail = n;
-	self(c)->fail_err = err;
+	memory_capture_of(c)->n_fail = n;
+	memory_capture_of(c)->fail_err = err;
 }
 
 void capture_memory_limit(struct capture *c, size_t n)
 {
-	self(c)->limit = n;
+	memory_capture_of(c)->limit = n;
 }

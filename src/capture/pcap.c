@@ -38,14 +38,14 @@ struct capture_pcap {
 
 static const uint8_t own_mac[ETH_ADDR_LEN] = {0x02, 'u', 's', 'h', 'e', 'r'};
 
-static struct capture_pcap *self(struct capture *c)
+static struct capture_pcap *pcap_capture_of(struct capture *c)
 {
 	return container_of(c, struct capture_pcap, base);
 }
 
 /* Returns the object of a base, without a change of const: container_of() would drop it. `base`
  * stands first in the object. */
-static const struct capture_pcap *self_const(const struct capture *c)
+static const struct capture_pcap *const_pcap_capture_of(const struct capture *c)
 {
 	return (const struct capture_pcap *)(const void *)c;
 }
@@ -96,7 +96,7 @@ static int pcap_recv_one(struct capture_pcap *p, struct packet *pkt)
 
 static int capture_pcap_recv(struct capture *c, struct packet **pkts, size_t n)
 {
-	struct capture_pcap *p = self(c);
+	struct capture_pcap *p = pcap_capture_of(c);
 	size_t got = 0;
 
 	while (got < n && !p->ended) {
@@ -112,7 +112,7 @@ static int capture_pcap_recv(struct capture *c, struct packet **pkts, size_t n)
 
 static int capture_pcap_send(struct capture *c, struct capture_tx *tx, size_t n)
 {
-	struct capture_pcap *p = self(c);
+	struct capture_pcap *p = pcap_capture_of(c);
 	struct pcap_pkthdr h = {.ts = {p->ts_ns / NS_PER_S, p->ts_ns % NS_PER_S}};
 	int sent = 0;
 
@@ -140,12 +140,12 @@ static int capture_pcap_send(struct capture *c, struct capture_tx *tx, size_t n)
 
 static bool capture_pcap_ended(const struct capture *c)
 {
-	return self_const(c)->ended;
+	return const_pcap_capture_of(c)->ended;
 }
 
 static void capture_pcap_close(struct capture *c)
 {
-	struct capture_pcap *p = self(c);
+	struct capture_pcap *p = pcap_capture_of(c);
 
 	if (p->out)
 		pcap_dump_close(p->out);
@@ -164,7 +164,7 @@ static const struct capture_ops pcap_ops = {
 	.close = capture_pcap_close,
 };
 
-static int open_in(struct capture_pcap *p, const char *path)
+static int open_capture_in(struct capture_pcap *p, const char *path)
 {
 	char why[PCAP_ERRBUF_SIZE];
 	FILE *f = fopen(path, "rbe");
@@ -179,7 +179,7 @@ static int open_in(struct capture_pcap *p, const char *path)
 	return pcap_datalink(p->in) == DLT_EN10MB ? 0 : -USHER_E_UNSUPPORTED;
 }
 
-static int open_out(struct capture_pcap *p, const char *path)
+static int open_capture_out(struct capture_pcap *p, const char *path)
 {
 	FILE *f = fopen(path, "wbe");
 
@@ -204,9 +204,9 @@ int capture_pcap_open(const char *in_path, const char *out_path, struct capture 
 	if (!p)
 		return -ENOMEM;
 	p->base.ops = &pcap_ops;
-	r = open_in(p, in_path);
+	r = open_capture_in(p, in_path);
 	if (r == 0 && out_path)
-		r = open_out(p, out_path);
+		r = open_capture_out(p, out_path);
 	if (r < 0) {
 		capture_pcap_close(&p->base);
 		return r;

@@ -24,14 +24,14 @@ struct capture_udp {
 	struct sock_batch in, out;
 };
 
-static struct capture_udp *self(struct capture *c)
+static struct capture_udp *udp_capture_of(struct capture *c)
 {
 	return container_of(c, struct capture_udp, base);
 }
 
 /* Returns the object of a base, without a change of const: container_of() would drop it. `base`
  * stands first in the object. */
-static const struct capture_udp *self_const(const struct capture *c)
+static const struct capture_udp *const_udp_capture_of(const struct capture *c)
 {
 	return (const struct capture_udp *)(const void *)c;
 }
@@ -70,7 +70,7 @@ static int udp_recv_joined(struct capture_udp *u, struct packet **pkts, size_t n
 
 static int udp_recv(struct capture *c, struct packet **pkts, size_t n)
 {
-	struct capture_udp *u = self(c);
+	struct capture_udp *u = udp_capture_of(c);
 	int got;
 
 	if (u->joined)
@@ -83,12 +83,12 @@ static int udp_recv(struct capture *c, struct packet **pkts, size_t n)
 
 static bool udp_pending(const struct capture *c)
 {
-	return gro_pending(&self_const(c)->gro);
+	return gro_pending(&const_udp_capture_of(c)->gro);
 }
 
 static int udp_send(struct capture *c, struct capture_tx *tx, size_t n)
 {
-	struct capture_udp *u = self(c);
+	struct capture_udp *u = udp_capture_of(c);
 	struct capture_tx *part[CAPTURE_BATCH];
 	size_t k = 0;
 	int sent = 0;
@@ -105,7 +105,7 @@ static int udp_send(struct capture *c, struct capture_tx *tx, size_t n)
 
 static int udp_fd(const struct capture *c)
 {
-	return self_const(c)->fd;
+	return const_udp_capture_of(c)->fd;
 }
 
 static unsigned udp_backlog(const struct capture *c)
@@ -120,10 +120,10 @@ static void udp_stats(const struct capture *c, struct capture_stats *ret)
 
 static void udp_close(struct capture *c)
 {
-	if (self(c)->fd >= 0)
-		(void)close(self(c)->fd);
-	gro_fini(&self(c)->gro);
-	free(self(c));
+	if (udp_capture_of(c)->fd >= 0)
+		(void)close(udp_capture_of(c)->fd);
+	gro_fini(&udp_capture_of(c)->gro);
+	free(udp_capture_of(c));
 }
 
 static const struct capture_ops udp_ops = {
