@@ -132,8 +132,8 @@ void script_buffer_changed(struct script_buffer *b, uint64_t at, uint64_t gone, 
 		b->log_n = 0;
 }
 
-/* The changes since `seq`: how many, the last ones of the log; more than there are: the handle is
- * lost. */
+/* Returns how many changes a handle has missed since `seq`: the last ones of the log. If they are
+ * more than the log holds, the handle is lost. */
 static uint64_t count_missed(lua_State *L, const struct script_buffer *b, uint64_t seq)
 {
 	uint64_t n = b->seq - seq;
@@ -264,7 +264,8 @@ void buffer_border(lua_State *L, struct script_buffer *b, uint64_t at)
 	(void)add_mark(L, b, (struct script_mark){at, NULL, 0});
 }
 
-/* Its index; marks_n: there is none. Borders are in the order in which they were made. */
+/* Returns the index of the first border; marks_n: there is none. Borders are in the order in which
+ * they were made. */
 static uint32_t find_border(const struct script_buffer *b)
 {
 	uint32_t i = 0;

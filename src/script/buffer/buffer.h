@@ -52,14 +52,15 @@ struct script_buffer {
 
 enum { SCRIPT_BUFFER_LOG = 4096, SCRIPT_BUFFER_MARKS = 1024 };
 
-/* A buffer of a host's; generation as above. */
+/* Makes a buffer of a host's; generation as above. */
 void script_buffer_init(struct script_buffer *b, struct script *s,
 			const struct script_buffer_ops *ops, void *ctx, const uint32_t *generation);
-/* Another thing is in its place: as new. All handles must be void by their generation. */
+/* Makes a buffer new, because another object is in its place. All handles must be void by their
+ * generation. */
 void script_buffer_reset(struct script_buffer *b);
-/* Lets go of log and marks. */
+/* Frees log and marks. */
 void script_buffer_fini(struct script_buffer *b);
-/* Octets [at, at + gone) became `came` others: handles and marks follow. */
+/* Called when octets [at, at + gone) became `came` others: handles and marks follow. */
 void script_buffer_changed(struct script_buffer *b, uint64_t at, uint64_t gone, uint64_t came);
 /* Returns the position at which held octets begin; UINT64_MAX: none are held. */
 uint64_t script_buffer_held(const struct script_buffer *b);
@@ -90,25 +91,27 @@ struct script_iter {
 extern const struct script_class script_class_vbuffer, script_class_sub, script_class_iter,
 	script_class_blocking;
 
-/* The whole of a buffer from `from` on, a part of it, an iterator at a position. `of`: a handle of
- * the same buffer on the stack, which keeps it alive; 0: the host does. */
+/* Pushes the whole of a buffer from `from` on, a part of it, or an iterator at a position. `of`: a
+ * handle of that buffer on the stack, which keeps it alive; 0: the host does. */
 void script_push_vbuffer(lua_State *L, int of, struct script_buffer *b, uint64_t from, uint64_t to);
 void script_push_sub(lua_State *L, int of, struct script_buffer *b, uint64_t from, uint64_t to);
 void script_push_iter(lua_State *L, int of, struct script_buffer *b, uint64_t at, uint64_t end,
 		      bool blocking);
-/* A buffer in the state's memory. `with` is copied; with.p may be NULL: octets of value 0. */
+/* Pushes a buffer in the state's memory. `with` is copied; with.p may be NULL: octets of value 0.
+ */
 void script_push_memory(lua_State *L, struct span with);
-/* Is it one of script_push_memory()? */
+/* Returns whether the buffer was made by script_push_memory(). */
 bool script_buffer_is_memory(const struct script_buffer *b);
 
-/* The octets of a vbuffer or vbuffer_sub, now. */
+/* Returns the octets of a vbuffer or vbuffer_sub, as they are now. */
 struct span script_sub_octets(lua_State *L, struct script_sub *sub, const char *what);
-/* An argument that is text, or a vbuffer or vbuffer_sub. Void after the next change. */
+/* Returns the octets of an argument that is text, or a vbuffer or vbuffer_sub. They are void after
+ * the next change. */
 struct span script_check_octets(lua_State *L, int idx, const char *what);
 /* Returns the octets from an iterator's position to its end, or to the end of the buffer. */
 struct span script_iter_octets(lua_State *L, struct script_iter *it, const char *what);
-/* n octets at off of a sub become others; idx is its handle. */
+/* Replaces n octets at off of a sub by others; idx is its handle. */
 void script_sub_replace(lua_State *L, int idx, struct script_sub *sub, size_t off, size_t n,
 			struct span with, const char *what);
-/* Can no more come behind where the iterator stands now? */
+/* Returns whether no more octets can arrive behind the position of the iterator. */
 bool script_iter_ended(lua_State *L, struct script_iter *it);

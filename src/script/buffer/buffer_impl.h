@@ -15,28 +15,28 @@ void buffer_replace(lua_State *L, int idx, struct script_buffer *b, size_t off, 
 		    struct span with, const char *what);
 /* Returns the octets of the buffer, or raises. */
 struct span buffer_octets(lua_State *L, struct script_buffer *b, const char *what);
-/* Octets are held back from a position on, for the coroutine that asks: the mark's number. */
+/* Holds octets back from a position on, for the coroutine that asks. Returns the mark's number. */
 uint32_t buffer_mark(lua_State *L, struct script_buffer *b, uint64_t at);
 void buffer_unmark(struct script_buffer *b, uint32_t id);
 /* Removes the mark by which an iterator holds octets back, if it has one. */
 void buffer_unhold(struct script_iter *it);
-/* Where it is now; 0: there is none of that number. */
+/* Returns the position of a mark; 0: there is none of that number. */
 uint64_t buffer_mark_at(const struct script_buffer *b, uint32_t id);
-/* Ends of pieces, which move as marks do and hold nothing: made at the end only, taken away at the
- * front. */
+/* Adds a border, which is the end of a piece. Borders move as marks do and hold nothing: they are
+ * made at the end only, and removed at the front. */
 void buffer_border(lua_State *L, struct script_buffer *b, uint64_t at);
 bool buffer_first_border(const struct script_buffer *b, uint64_t *ret);
-/* The newest. */
+/* Moves the newest border. */
 void buffer_move_border(struct script_buffer *b, uint64_t at);
 void buffer_drop_border(struct script_buffer *b);
-/* The first n octets of a buffer in memory are let go. */
+/* Removes the first n octets of a buffer in memory. */
 void buffer_memory_take(struct script_buffer *b, size_t n);
-/* Does the coroutine that asks hold anything back? */
+/* Returns whether the coroutine that asks holds any octets back. */
 bool buffer_marked_by(lua_State *L, const struct script_buffer *b);
-/* Raises, at the place in the script that called, not in Lua of our own. */
+/* Raises an error at the place in the script that called, not in Lua of our own. */
 int __attribute__((format(printf, 2, 3))) buffer_error(lua_State *L, const char *fmt, ...);
 
-/* script_check_uint() with such an error. */
+/* Checks a number as script_check_uint() does; an error is that of buffer_error(). */
 size_t buffer_check_uint(lua_State *L, int idx, uint64_t max, const char *what);
 
 /* An argument that is inserted: a vbuffer, which is emptied afterwards (buffer_take_done), or

@@ -30,7 +30,7 @@ static size_t check_count(lua_State *L, int idx, size_t there, bool *ret_availab
 	return n < there ? n : there;
 }
 
-/* advance(n | 'all' | 'available') -> how far it came */
+/* Called for advance(n | 'all' | 'available'): returns how far the iterator moved. */
 static int iter_advance(lua_State *L)
 {
 	struct script_iter *it = check_iter(L);
@@ -49,7 +49,8 @@ static int iter_available(lua_State *L)
 	return 1;
 }
 
-/* check_available(n) -> are there so many?, how many there are */
+/* Called for check_available(n): returns whether so many octets are available, and how many there
+ * are. */
 static int iter_check_available(lua_State *L)
 {
 	size_t n = script_iter_octets(L, check_iter(L), "check_available").n;
@@ -59,8 +60,8 @@ static int iter_check_available(lua_State *L)
 	return 2;
 }
 
-/* sub(n | 'all' | 'available', [split]) -> the octets, and the iterator is behind them.
- * 'available': nil at the end */
+/* Called for sub(n | 'all' | 'available', [split]): returns the octets, and the iterator is behind
+ * them. 'available': nil at the end. */
 static int iter_sub(lua_State *L)
 {
 	struct script_iter *it = check_iter(L);
@@ -87,8 +88,8 @@ static void put_octets(lua_State *L, struct script_iter *it, struct span with, c
 	it->at = at + with.n;
 }
 
-/* insert(buffer or text) -> the inserted octets; the iterator is behind them, a buffer is
- * emptied */
+/* Called for insert(buffer or text): returns the inserted octets; the iterator is behind them, and
+ * a buffer is emptied. */
 static int iter_insert(lua_State *L)
 {
 	struct script_iter *it = check_iter(L);
@@ -101,8 +102,8 @@ static int iter_insert(lua_State *L)
 	return 1;
 }
 
-/* restore(buffer, [clone]): puts back the octets that select() took out; clone: the buffer keeps
- * them, too */
+/* Called for restore(buffer, [clone]): puts back the octets that select() took out. clone: the
+ * buffer keeps them, too. */
 static int iter_restore(lua_State *L)
 {
 	struct script_iter *it = check_iter(L);
@@ -169,7 +170,8 @@ static int iter_move_to(lua_State *L)
 	return 0;
 }
 
-/* wait(): of a plain iterator there is nothing to wait for; is it at the end of all? */
+/* Called for wait(): a plain iterator has nothing to wait for. Returns whether it is at the end of
+ * all octets. */
 static int iter_wait(lua_State *L)
 {
 	lua_pushboolean(L, script_iter_ended(L, check_iter(L)));
@@ -225,7 +227,8 @@ static int iter_ready(lua_State *L)
 	return 1;
 }
 
-/* haka.vbuffer_iterator_blocking(iterator) -> one that waits, from the use_as_iter position on */
+/* Called for haka.vbuffer_iterator_blocking(iterator): returns one that waits, from the use_as_iter
+ * position on. */
 static int haka_vbuffer_iterator_blocking(lua_State *L)
 {
 	struct script_iter *it = script_test(L, 1, &script_class_iter);
@@ -237,7 +240,7 @@ static int haka_vbuffer_iterator_blocking(lua_State *L)
 	return 1;
 }
 
-/* haka.vbuffer_sub(begin, end): the octets between two iterators */
+/* Called for haka.vbuffer_sub(begin, end): returns the octets between two iterators. */
 static int haka_vbuffer_sub(lua_State *L)
 {
 	static const char what[] = "haka.vbuffer_sub";
@@ -288,7 +291,7 @@ const struct script_class script_class_blocking = {.name = "vbuffer_iterator_blo
 						   .parent = &script_class_iter,
 						   .to_parent = use_as_iter};
 
-/* method(blocking, name, function): a method of the one class or the other, in Lua */
+/* Called for method(blocking, name, function): adds a method in Lua to one of both classes. */
 static int set_method(lua_State *L)
 {
 	bool blocking = lua_toboolean(L, 1);

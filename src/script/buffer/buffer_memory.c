@@ -25,7 +25,7 @@ static const char *get_memory(struct script_buffer *b, struct span *ret)
 	return NULL;
 }
 
-/* The table of the buffer is at the top. */
+/* Makes room for `need` octets. The table of the buffer is at the top. */
 static void grow_memory(lua_State *L, struct memory *m, size_t need)
 {
 	size_t cap = m->cap + m->cap / 2 > need ? m->cap + m->cap / 2 : need;
@@ -113,7 +113,7 @@ static int haka_vbuffer_from(lua_State *L)
 	return 1;
 }
 
-/* haka.vbuffer_allocate(n, [zero]): the memory is always zeroed, so that it shows no old
+/* Called for haka.vbuffer_allocate(n, [zero]): the memory is always zeroed, so that it shows no old
  * contents. */
 static int haka_vbuffer_allocate(lua_State *L)
 {
@@ -133,7 +133,8 @@ static int vbuffer_append(lua_State *L)
 	return 0;
 }
 
-/* clone([mode]): "rw" and "copy", or one that makes the original or the clone read-only */
+/* Called for clone([mode]): "rw" and "copy", or a mode that makes the original or the clone read-
+ * only. */
 static int vbuffer_clone(lua_State *L)
 {
 	static const char *const modes[] = {"rw", "copy", "ro orig", "ro clone", NULL};

@@ -34,7 +34,7 @@ static int haka_vbuffer_stream(lua_State *L)
 	return 1;
 }
 
-/* push(buffer) -> an iterator at its beginning; the buffer is empty afterwards */
+/* Called for push(buffer): returns an iterator at its beginning; the buffer is empty afterwards. */
 static int stream_push(lua_State *L)
 {
 	struct script_buffer *b = check_stream(L)->b;
@@ -52,7 +52,8 @@ static int stream_push(lua_State *L)
 	return 1;
 }
 
-/* pop() -> the next piece, as it is now; nil if there is none, or a mark holds it */
+/* Called for pop(): returns the next piece, as it is now; nil if there is none, or a mark holds it.
+ */
 static int stream_pop(lua_State *L)
 {
 	struct script_buffer *b = check_stream(L)->b;

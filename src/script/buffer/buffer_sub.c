@@ -13,7 +13,7 @@ static struct script_sub *check_sub(lua_State *L)
 	return script_check(L, 1, &script_class_sub);
 }
 
-/* A number, of which no more counts than there is. */
+/* Checks a number, and clips it to the octets that are there. */
 static size_t clip_number(lua_State *L, int idx, size_t there, const char *what)
 {
 	size_t n = buffer_check_uint(L, idx, UINT32_MAX, what);
@@ -33,7 +33,7 @@ static size_t check_length(lua_State *L, int idx, size_t left, const char *what)
 	return clip_number(L, idx, left, what);
 }
 
-/* sub([off], [len | 'all']): as much of it as there is */
+/* Called for sub([off], [len | 'all']): returns as much of the part as there is. */
 static int sub_sub(lua_State *L)
 {
 	struct script_sub *s = check_sub(L);
@@ -45,7 +45,7 @@ static int sub_sub(lua_State *L)
 	return 1;
 }
 
-/* pos(n | 'begin' | 'end'): an iterator, which ends where this does */
+/* Called for pos(n | 'begin' | 'end'): returns an iterator, which ends where this sub does. */
 static int sub_pos(lua_State *L)
 {
 	struct script_sub *s = check_sub(L);
@@ -100,7 +100,7 @@ static int sub_erase(lua_State *L)
 	return 0;
 }
 
-/* replace(buffer or text): a buffer is emptied */
+/* Called for replace(buffer or text): a buffer is emptied. */
 static int sub_replace(lua_State *L)
 {
 	struct script_sub *s = check_sub(L);
@@ -169,7 +169,8 @@ static int sub_setnumber(lua_State *L)
 	return 0;
 }
 
-/* Where bit i is. big: the first bit is the highest of the first octet; little: the lowest. */
+/* Returns the mask of bit i in its octet. Big endian: the first bit is the highest of the first
+ * octet; little endian: the lowest. */
 static uint8_t make_bit(size_t i, bool le)
 {
 	return (uint8_t)(1U << (le ? i % 8 : 7 - i % 8));
@@ -191,7 +192,7 @@ static size_t check_bits(lua_State *L, size_t octets, size_t *ret_off, const cha
 	return n;
 }
 
-/* asbits(off, len, [endian]) */
+/* Called for asbits(off, len, [endian]). */
 static int sub_asbits(lua_State *L)
 {
 	struct span s = script_sub_octets(L, check_sub(L), "asbits");
@@ -208,7 +209,7 @@ static int sub_asbits(lua_State *L)
 	return 1;
 }
 
-/* setbits(off, len, value, [endian]) */
+/* Called for setbits(off, len, value, [endian]). */
 static int sub_setbits(lua_State *L)
 {
 	struct script_sub *s = check_sub(L);
@@ -241,7 +242,7 @@ static int sub_size(lua_State *L)
 	return 1;
 }
 
-/* check_size(n) -> are there so many?, how many there are */
+/* Called for check_size(n): returns whether there are so many octets, and how many there are. */
 static int sub_check_size(lua_State *L)
 {
 	size_t n = script_sub_octets(L, check_sub(L), "check_size").n;
@@ -251,7 +252,7 @@ static int sub_check_size(lua_State *L)
 	return 2;
 }
 
-/* Octets lie in one piece here. */
+/* Called for isflat(): octets always lie in one piece here. */
 static int sub_isflat(lua_State *L)
 {
 	(void)script_sub_octets(L, check_sub(L), "isflat");
@@ -265,7 +266,8 @@ static int sub_flatten(lua_State *L)
 	return 0;
 }
 
-/* select() -> where they were, the octets as a buffer of their own */
+/* Called for select(): returns an iterator at the place of the octets, and the octets as a buffer
+ * of their own. */
 static int sub_select(lua_State *L)
 {
 	struct script_sub *s = check_sub(L);

@@ -47,7 +47,7 @@ static void print_values(lua_State *L, int base)
 	lua_call(L, n, 0);
 }
 
-/* Argument 1: struct span. */
+/* Runs a typed line, in a protected call. Argument 1: struct span. */
 static int run_typed(lua_State *L)
 {
 	const struct span *text = lua_touserdata(L, 1);

@@ -14,9 +14,9 @@
 #include <string.h>
 
 /*
- * with_environment(function, table): calls the function, which sees the table as its globals
- * meanwhile. The function gets its own back afterwards, also after an error; functions that it made
- * keep the table.
+ * Called for with_environment(function, table): calls the function, which sees the table as its
+ * globals meanwhile. The function gets its own globals back afterwards, also after an error;
+ * functions that it made keep the table.
  */
 static int run_in_environment(lua_State *L)
 {
@@ -42,7 +42,7 @@ static int run_in_environment(lua_State *L)
 	return 0;
 }
 
-/* part(name, ...): runs another file of lua/core. */
+/* Called for part(name, ...): runs another file of lua/core. */
 static int run_part(lua_State *L)
 {
 	const char *name = luaL_checkstring(L, 1);
@@ -60,8 +60,8 @@ static int run_part(lua_State *L)
 	return lua_gettop(L);
 }
 
-/* narrow(sub) -> sub: octets that others insert at its beginning or end do not belong to it. The
- * fields of a grammar's result lie side by side. */
+/* Called for narrow(sub): octets that others insert at its beginning or end do not belong to it.
+ * Returns the sub. The fields of a grammar's result lie side by side. */
 static int narrow_sub(lua_State *L)
 {
 	((struct script_sub *)script_check(L, 1, &script_class_sub))->narrow = true;
@@ -77,7 +77,7 @@ static void push_tools(lua_State *L)
 	lua_pushcfunction(L, narrow_sub);
 }
 
-/* A function of script_lazy(). Upvalue 1: the name. Runs the part of lua/core for it. */
+/* Runs the part of lua/core for a name: a function of script_lazy(). Upvalue 1: the name. */
 static int load_language(lua_State *L)
 {
 	int n;

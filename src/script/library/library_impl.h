@@ -28,12 +28,12 @@ struct library_state {
 int library_new(struct script *s, const struct script_opts *o) must_check;
 void library_free(struct script *s);
 
-/* Each opens one part, in a protected call. */
+/* Opens one part, as the functions below do, in a protected call. */
 void script_open_sandbox(lua_State *L);
 void script_open_say(lua_State *L);
 void script_open_languages(lua_State *L);
 int script_open_shared(struct script *s) must_check;
 /* Gives the state haka.interactive_rule(). 0, or -USHER_E_SCRIPT (memory). */
 int script_open_console(struct script *s) must_check;
-/* The module color. */
+/* Opens the module color. */
 int script_open_color(lua_State *L);

@@ -123,7 +123,8 @@ static int push_next(lua_State *L)
 	return lua_isnil(L, -1) ? 0 : 2;
 }
 
-/* Upvalue 1: LuaJIT's, which takes tables only. Objects of ours that are lists have a length. */
+/* Called for ipairs(). Objects of ours that are lists have a length. Upvalue 1: LuaJIT's function,
+ * which takes tables only. */
 static int base_ipairs(lua_State *L)
 {
 	if (lua_type(L, 1) == LUA_TUSERDATA && luaL_getmetafield(L, 1, "__len")) {
@@ -182,8 +183,8 @@ static int base_print(lua_State *L)
 	return 0;
 }
 
-/* rethrow_error(error [, function]): raises an error that no script may catch again; returns others
- * with names added. */
+/* Called for rethrow_error(error [, function]): raises an error that no script may catch again;
+ * returns others with names added. */
 static int rethrow_error(lua_State *L)
 {
 	bool function = lua_type(L, 2) == LUA_TFUNCTION;
@@ -195,7 +196,7 @@ static int rethrow_error(lua_State *L)
 	return 1;
 }
 
-/* A coroutine is about to run: C functions that it calls enter Lua on its stack. */
+/* Called when a coroutine is about to run: C functions that it calls enter Lua on its stack. */
 static int begin_resume(lua_State *L)
 {
 	luaL_checktype(L, 1, LUA_TTHREAD);
@@ -210,7 +211,7 @@ static int end_resume(lua_State *L)
 	return 0;
 }
 
-/* The pieces a reader function gives, as one string on the stack. */
+/* Reads the pieces that a reader function returns, as one string on the stack. */
 static void read_pieces(lua_State *L)
 {
 	script_check_stack(L, "load");
@@ -228,7 +229,8 @@ static void read_pieces(lua_State *L)
 	lua_replace(L, 1);
 }
 
-/* load(text or function [, name [, mode [, environment]]]): text only, in every mode. */
+/* Called for load(text or function [, name [, mode [, environment]]]): takes text only, in every
+ * mode. */
 static int base_load(lua_State *L)
 {
 	struct span text;

@@ -40,7 +40,7 @@ static lua_Integer find_threshold(lua_State *L, const char *section)
 	return least;
 }
 
-/* Says the arguments from `first` on: a format and its values. */
+/* Logs the arguments from `first` on: a format and its values. */
 static int write_message(lua_State *L, const char *section, size_t level, int first)
 {
 	const struct script *s = script_of(L);
@@ -61,14 +61,14 @@ static int write_message(lua_State *L, const char *section, size_t level, int fi
 	return 0;
 }
 
-/* Upvalues: section, level. */
+/* Called for the log functions of one level. Upvalues: section, level. */
 static int log_at(lua_State *L)
 {
 	return write_message(L, lua_tostring(L, lua_upvalueindex(1)),
 			     (size_t)lua_tointeger(L, lua_upvalueindex(2)), 1);
 }
 
-/* log(fmt, ...): the table itself comes first. Upvalue: the section. */
+/* Called for log(fmt, ...): the table itself comes first. Upvalue: the section. */
 static int log_call(lua_State *L)
 {
 	return write_message(L, lua_tostring(L, lua_upvalueindex(1)), 1, 2);
@@ -99,7 +99,7 @@ static int haka_log_section(lua_State *L)
 	return 1;
 }
 
-/* setloglevel(level [, section]) */
+/* Called for setloglevel(level [, section]). */
 static int haka_setloglevel(lua_State *L)
 {
 	const struct script *s = script_of(L);
@@ -141,7 +141,7 @@ static int haka_exit(lua_State *L)
 	return 0;
 }
 
-/* The module color: escape sequences, or empty texts where nobody sees colours. */
+/* Opens the module color: escape sequences, or empty texts where the output shows no colours. */
 int script_open_color(lua_State *L)
 {
 	static const char *const names[] = {"black", "red",	"green", "yellow",

@@ -36,16 +36,16 @@ struct shared_limits {
 	int64_t ttl_ns; /* so long after it was written an entry is gone; 0: never */
 };
 
-/* The table of that name, made if there is none. 0; -USHER_E_EXISTS: it has other limits;
- * -USHER_E_LIMIT: too many tables; -ENOMEM. */
+/* Opens the table of a name, which is made if there is none. 0; -USHER_E_EXISTS: it has other
+ * limits; -USHER_E_LIMIT: too many tables; -ENOMEM. */
 int shared_table_open(struct shared_store *s, const char *name, const struct shared_limits *l,
 		      struct shared_table **ret) must_check;
 
-/* The value of a key, SHARED_NIL if there is none; text lies in *buf, which is overwritten. 0,
- * -ENOMEM. */
+/* Reads the value of a key, SHARED_NIL if there is none. Text lies in *buf, which is overwritten.
+ * 0, -ENOMEM. */
 int shared_get(struct shared_table *t, const struct shared_value *key, int64_t now_ns,
 	       struct buf *buf, struct shared_value *ret) must_check;
-/* SHARED_NIL removes. 0; -USHER_E_LIMIT: the store is full. */
+/* Sets the value of a key; SHARED_NIL removes it. 0; -USHER_E_LIMIT: the store is full. */
 int shared_set(struct shared_table *t, const struct shared_value *key, const struct shared_value *v,
 	       int64_t now_ns) must_check;
 /* Adds n to a number; an absent one counts as 0. 0; -USHER_E_TYPE: it is no number;
@@ -58,10 +58,10 @@ int shared_swap(struct shared_table *t, const struct shared_value *key,
 	must_check;
 uint32_t shared_count(struct shared_table *t, int64_t now_ns);
 
-/* All entries of one moment, oldest first, in *buf: shared_next() walks them. How many, or
- * -ENOMEM. */
+/* Copies all entries of one moment to *buf, oldest first: shared_next() walks them. Returns how
+ * many, or -ENOMEM. */
 int shared_copy(struct shared_table *t, int64_t now_ns, struct buf *buf, uint32_t *ret_n)
 	must_check;
-/* The entry at *at, which is moved behind it. False: no more. */
+/* Reads the entry at *at, which is moved behind it. False: there are no more. */
 bool shared_next(const struct buf *buf, size_t *at, struct shared_value *ret_key,
 		 struct shared_value *ret_value);

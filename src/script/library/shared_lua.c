@@ -123,7 +123,7 @@ static int method_set(lua_State *L)
 	return 0;
 }
 
-/* t:add(key, [n]): the sum. */
+/* Called for t:add(key, [n]): returns the sum. */
 static int method_add(lua_State *L)
 {
 	struct shared_table *t = script_check(L, 1, &class_shared);
@@ -135,7 +135,7 @@ static int method_add(lua_State *L)
 	return 1;
 }
 
-/* t:swap(key, expected, value): true if the value was the expected one. */
+/* Called for t:swap(key, expected, value): returns true if the value was the expected one. */
 static int method_swap(lua_State *L)
 {
 	struct shared_table *t = script_check(L, 1, &class_shared);
@@ -156,7 +156,7 @@ static int method_count(lua_State *L)
 	return 1;
 }
 
-/* Upvalues: list of keys and values, place in it. */
+/* Steps through a copy of a table. Upvalues: list of keys and values, place in it. */
 static int next_pair(lua_State *L)
 {
 	lua_Integer at = lua_tointeger(L, lua_upvalueindex(2));
@@ -168,7 +168,7 @@ static int next_pair(lua_State *L)
 	return 2;
 }
 
-/* shared_pairs(t): the entries at one moment, oldest first. */
+/* Called for shared_pairs(t): returns the entries at one moment, oldest first. */
 static int shared_pairs(lua_State *L)
 {
 	struct shared_table *t = script_check(L, 1, &class_shared);

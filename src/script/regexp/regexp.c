@@ -171,7 +171,8 @@ void regexp_free(struct regexp *re)
 	regexp_release(re->lib, re);
 }
 
-/* 1, 0, 2 (partial), or an error. Where is in the lib's match data. */
+/* Runs a pattern over `subject`. Returns 1, 0, 2 (partial), or an error. The place of the match is
+ * in the lib's match data. */
 static int run_pattern(const struct regexp *re, struct span subject, size_t from, uint32_t flags,
 		       uint32_t steps)
 {

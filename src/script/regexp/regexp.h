@@ -36,11 +36,12 @@ struct regexp_result {
 };
 
 struct regexp_lib *regexp_lib_of(struct script *s);
-/* 0, -USHER_E_SYNTAX with *err, -USHER_E_LIMIT, -ENOMEM. */
+/* Compiles a pattern. 0, -USHER_E_SYNTAX with *err, -USHER_E_LIMIT, -ENOMEM. */
 int regexp_compile(struct regexp_lib *lib, struct span pattern, unsigned options,
 		   struct regexp **ret, struct regexp_error *err) must_check;
 void regexp_free(struct regexp *re);
-/* 1 and *ret, 0, or -USHER_E_LIMIT: more than `steps` (0: REGEXP_STEPS) were needed; -ENOMEM. */
+/* Searches `subject` from octet `from` on. Returns 1 and *ret, 0, or -USHER_E_LIMIT: more than
+ * `steps` (0: REGEXP_STEPS) were needed; -ENOMEM. */
 int regexp_match(const struct regexp *re, struct span subject, size_t from, uint32_t steps,
 		 struct regexp_result *ret) must_check;
 
@@ -58,13 +59,13 @@ struct regexp_sink {
 
 void regexp_sink_init(struct regexp_sink *k, const struct regexp *re);
 void regexp_sink_fini(struct regexp_sink *k);
-/* The next match in the stream, if there is one by now. As regexp_match(). eof: no more will
- * come. */
+/* Feeds a piece of the stream, and returns the next match, if there is one by now: results of
+ * regexp_match(). eof: no more octets will arrive. */
 int regexp_feed(struct regexp_sink *k, struct span piece, bool eof, uint32_t steps,
 		struct regexp_result *ret) must_check;
 
-/* Many patterns at once. loop: PCRE2 one after another, also when Vectorscan is built in.
- * err->offset is of pattern *ret_which. */
+/* Compiles many patterns, which are searched at once. loop: PCRE2 one after another, also when
+ * Vectorscan is built in. err->offset is of pattern *ret_which. */
 int regexp_set_new(struct regexp_lib *lib, const struct span *patterns, size_t n, unsigned options,
 		   bool loop, struct regexp_set **ret, struct regexp_error *err, size_t *ret_which)
 	must_check;
@@ -80,13 +81,13 @@ struct regexp_set_sink;
 int regexp_set_sink_new(struct regexp_set *set, struct regexp_set_sink **ret) must_check;
 void regexp_set_sink_free(struct regexp_set_sink *k);
 size_t regexp_set_sink_size(const struct regexp_set_sink *k);
-/* As regexp_set_match(), but hits are those that are new. */
+/* Feeds a piece of the stream: results of regexp_set_match(), but `hits` are only the new ones. */
 int regexp_set_feed(struct regexp_set_sink *k, struct span piece, bool eof, uint32_t steps,
 		    bool *hits) must_check;
-/* "vectorscan" or "pcre2" */
+/* Returns "vectorscan" or "pcre2". */
 const char *regexp_set_engine(const struct regexp_set *set);
 
 /* Turns a negative result into a raised error; charges for a match over n octets. */
 void script_regexp_charge(lua_State *L, size_t n, int result);
-/* How many steps a match may take now. */
+/* Returns how many steps a match may take now. */
 uint32_t script_regexp_steps(lua_State *L);

@@ -20,11 +20,12 @@ struct regexp_lib {
 	unsigned n_patterns;
 };
 
-/* Accounted memory: NULL when the state's cap is reached. */
+/* Allocates accounted memory: NULL when the state's limit is reached. */
 void *regexp_alloc(struct regexp_lib *lib, size_t n);
 void regexp_release(struct regexp_lib *lib, void *p);
 void regexp_lib_free(struct regexp_lib *lib);
-/* "%d" to "\d": into out, which has room for the pattern's length. Returns the length. */
+/* Translates "%d" to "\d", into `out`, which has room for the pattern's length. Returns the length.
+ */
 size_t regexp_translate(struct span pattern, char *out);
 
 /* Matches the sub or iterator at idx, which is moved. Returns the number of results for Lua; -1: it
@@ -41,9 +42,10 @@ size_t regexp_weight(const char *pattern);
 /* An engine that scans for many patterns at once. Patterns are translated, ended by NUL. */
 struct scan;
 struct scan_stream;
-/* May the engine have this pattern? */
+/* Returns whether the engine accepts this pattern. */
 bool scan_takes(const char *pattern, unsigned options);
-/* A hit of patterns[i] is reported as ids[i]. NULL: it cannot. */
+/* Compiles patterns for the engine: a hit of patterns[i] is reported as ids[i]. NULL: the engine
+ * cannot. */
 struct scan *scan_new(const char *const *patterns, const unsigned *ids, unsigned n,
 		      unsigned options);
 void scan_free(struct scan *s);
@@ -53,5 +55,5 @@ int scan_feed(struct scan_stream *st, struct span piece, bool eof, bool *hits);
 void scan_close(struct scan_stream *st);
 
 void script_open_regexp_kinds(lua_State *L);
-/* The module regexp/pcre. */
+/* Opens the module regexp/pcre. */
 int script_open_regexp(lua_State *L);

@@ -62,8 +62,8 @@ int regexp_match_buffer(lua_State *L, const struct regexp *re, int idx, bool cre
 	return 1;
 }
 
-/* The held octets differ from those that were fed: begins again at their start, with an empty
- * sink. */
+/* Begins again at the start of the held octets, with an empty sink, because they differ from those
+ * that were fed. */
 static void begin_again(lua_State *L, struct regexp_sink *k, struct script_iter *it)
 {
 	const struct regexp *re = k->re;
@@ -76,7 +76,7 @@ static void begin_again(lua_State *L, struct regexp_sink *k, struct script_iter 
 	regexp_sink_init(k, re);
 }
 
-/* The next piece is fed. 1 and *ret: positions of a match; 0. */
+/* Feeds the next piece. Returns 1 and *ret: the positions of a match; or 0. */
 static int feed_piece(lua_State *L, struct regexp_sink *k, struct script_iter *it, bool ended,
 		      struct regexp_result *ret)
 {

@@ -61,7 +61,7 @@ static int match_subject(lua_State *L, const struct regexp *re, int idx, bool cr
 	return 3;
 }
 
-/* re:match_subject(pattern, subject [, options [, createsub]]) */
+/* Called for re:match_subject(pattern, subject [, options [, createsub]]). */
 static int re_match(lua_State *L)
 {
 	const struct regexp_object *o;
@@ -71,7 +71,8 @@ static int re_match(lua_State *L)
 	return match_subject(L, o->re, 3, lua_toboolean(L, 5), "re:match");
 }
 
-/* regexp:match_subject(subject [, createsub [, readonly]]); the last says nothing here */
+/* Called for regexp:match_subject(subject [, createsub [, readonly]]); readonly has no effect here.
+ */
 static int regexp_match_lua(lua_State *L)
 {
 	const struct regexp_object *o = regexp_check_object(L, KIND_REGEXP, "regexp:match");
@@ -79,7 +80,7 @@ static int regexp_match_lua(lua_State *L)
 	return match_subject(L, o->re, 2, lua_toboolean(L, 3), "regexp:match");
 }
 
-/* step(sink, iterator, createsub) -> is that all?, result */
+/* Called for step(sink, iterator, createsub): returns whether that is all, and the result. */
 static int match_step(lua_State *L)
 {
 	struct regexp_object *o = regexp_check_object(L, KIND_SINK, "regexp:match");
@@ -90,7 +91,8 @@ static int match_step(lua_State *L)
 	return 2;
 }
 
-/* waits(regexp or nil, subject): is it an iterator that waits? */
+/* Called for waits(regexp or nil, subject): returns whether the subject is an iterator that waits.
+ */
 static int match_waits(lua_State *L)
 {
 	if (!lua_isnil(L, 1))
@@ -115,7 +117,8 @@ static int regexp_result_new(lua_State *L)
 	return 1;
 }
 
-/* sink:feed(string [, eof [, result]]): whether there is a match, and where in the stream */
+/* Called for sink:feed(string [, eof [, result]]): returns whether there is a match, and its place
+ * in the stream. */
 static int sink_feed(lua_State *L)
 {
 	struct regexp_object *o = regexp_check_object(L, KIND_SINK, "sink:feed");
@@ -142,7 +145,8 @@ static int sink_feed(lua_State *L)
 	return 2;
 }
 
-/* sink:partial(): the position in the stream where a match may have begun; nil if none has. */
+/* Called for sink:partial(): returns the position in the stream where a match may have begun; nil
+ * if none has. */
 static int sink_partial(lua_State *L)
 {
 	const struct regexp_sink *k = &regexp_check_object(L, KIND_SINK, "sink:partial")->sink;
@@ -173,7 +177,7 @@ static void set_constants(lua_State *L)
 	lua_setfield(L, -2, "EXTENDED");
 }
 
-/* The module regexp/pcre. */
+/* Opens the module regexp/pcre. */
 int script_open_regexp(lua_State *L)
 {
 	static const luaL_Reg functions[] = {{"compile", re_compile},
@@ -192,7 +196,7 @@ int script_open_regexp(lua_State *L)
 	return 1;
 }
 
-/* The two `match`, which wait where they have to. */
+/* Makes both functions `match`, which wait where they have to. */
 static void open_matches(lua_State *L)
 {
 	if (script_load(L, lua_source_find("core/regexp")->text, "=[usher]") != 0)

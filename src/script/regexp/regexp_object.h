@@ -29,7 +29,7 @@ void regexp_push_kind(lua_State *L, enum regexp_kind kind);
 struct regexp_object *regexp_push_object(lua_State *L, enum regexp_kind kind);
 /* Returns the object at 1, which must be of a kind; `what` opens the message. */
 struct regexp_object *regexp_check_object(lua_State *L, enum regexp_kind kind, const char *what);
-/* The object at the top keeps the one at idx alive. */
+/* Makes the object at the top keep the one at idx alive. */
 void regexp_keep_alive(lua_State *L, int idx);
 /* Returns the expressions' part of the state. */
 struct regexp_lib *regexp_check_lib(lua_State *L);
@@ -41,6 +41,6 @@ void regexp_compile_failed(lua_State *L, int r, const struct regexp_error *err,
 /* Makes the metatable of a kind with its methods. */
 void regexp_open_kind(lua_State *L, enum regexp_kind kind, const luaL_Reg *methods);
 
-/* regexp_set_lua.c: the function re:set, and the kinds of sets */
+/* Called for re:set, which makes sets; regexp_open_sets() makes their kinds (regexp_set_lua.c). */
 int regexp_re_set(lua_State *L);
 void regexp_open_sets(lua_State *L);

@@ -92,7 +92,7 @@ static bool is_escape(char c)
 	return c == '\\' || c == '%';
 }
 
-/* Behind the class that begins at text[i]. */
+/* Returns the place behind the class that begins at text[i]. */
 static size_t skip_class(const char *text, size_t i)
 {
 	size_t k = i + 1;

@@ -10,7 +10,7 @@
 #include <string.h>
 #include <sys/param.h>
 
-/* re:set({pattern, ...} [, options]) */
+/* Called for re:set({pattern, ...} [, options]). */
 int regexp_re_set(lua_State *L)
 {
 	unsigned options = regexp_check_options(L, 3, "re:set: options");
@@ -42,7 +42,7 @@ int regexp_re_set(lua_State *L)
 	return 1;
 }
 
-/* The numbers of the patterns that hits says, as a list; nil if there are none. */
+/* Pushes the numbers of the patterns with a hit, as a list; nil if there are none. */
 static int push_hits(lua_State *L, const bool *hits, size_t n, int found)
 {
 	int k = 0;
@@ -93,7 +93,8 @@ static int set_engine(lua_State *L)
 	return 1;
 }
 
-/* sink:feed(string [, eof]): the patterns found by now that were not before */
+/* Called for sink:feed(string [, eof]): returns the patterns found by now that were not found
+ * before. */
 static int set_sink_feed(lua_State *L)
 {
 	struct regexp_object *o = regexp_check_object(L, KIND_SET_SINK, "sink:feed");

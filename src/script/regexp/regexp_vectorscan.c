@@ -29,7 +29,7 @@ static unsigned flags_of(unsigned options)
 	       (options & REGEXP_CASE_INSENSITIVE ? HS_FLAG_CASELESS : 0);
 }
 
-/* The engine has no flag for EXTENDED. */
+/* Returns the pattern with its options in the text: the engine has no flag for EXTENDED. */
 static char *with_options(const char *pattern, unsigned options)
 {
 	size_t n = strlen(pattern) + 5;

@@ -118,7 +118,7 @@ static struct span take_text(const struct reading *r)
 	return span_of(s, n);
 }
 
-/* The table at the top as an array of texts; a single value counts as one. Popped. */
+/* Pops the table at the top, as an array of texts; a single value counts as one. */
 static const struct span *take_texts(const struct reading *r, const char *field, size_t *ret_n)
 {
 	lua_State *L = r->L;
@@ -140,8 +140,8 @@ static const struct span *take_texts(const struct reading *r, const char *field,
 	return out;
 }
 
-/* haka.alert.address(...) or .service(...): a table with the class's metatable, field `service`,
- * and the values. */
+/* Called for haka.alert.address(...) and .service(...): makes a table with the class's metatable,
+ * field `service`, and the values. */
 static int new_node(lua_State *L, bool service)
 {
 	int n = lua_gettop(L);
@@ -194,7 +194,7 @@ static bool is_node(lua_State *L)
 	return is;
 }
 
-/* The node at the top; popped. */
+/* Pops the node at the top. */
 static struct alert_node take_node(const struct reading *r, const char *field)
 {
 	struct alert_node node = {0};
@@ -209,7 +209,7 @@ static struct alert_node take_node(const struct reading *r, const char *field)
 	return node;
 }
 
-/* A list of nodes, or one, at the top; popped. */
+/* Pops a list of nodes, or one node, at the top. */
 static const struct alert_node *take_nodes(const struct reading *r, const char *field,
 					   size_t *ret_n)
 {
@@ -406,7 +406,7 @@ static void read_alert(lua_State *L, int idx, const char *what, struct script_al
 	}
 }
 
-/* Argument 1 is the table `haka.alert`. */
+/* Called for haka.alert{...}: raises an alert. Argument 1 is the table `haka.alert`. */
 static int alert_call(lua_State *L)
 {
 	struct alert_object *o;

@@ -49,18 +49,18 @@ struct script_alert_sink {
 
 enum { SCRIPT_ALERT_SINKS = 8 };
 
-/* Without a sink alerts go to the log, one line each. 0, or -USHER_E_LIMIT. */
+/* Adds a sink of alerts. Without a sink alerts are logged, one line each. 0, or -USHER_E_LIMIT. */
 int script_alert_sink(struct script *s, const struct script_alert_sink *sink) must_check;
 /* Pushes a node of an alert: haka.alert.address(text), or haka.alert.service(text). */
 void script_push_alert_node(lua_State *L, bool service, const char *text);
 /* Raises an alert from C; id 0 gets a new one. Returns its id. */
 uint64_t script_alert(struct script *s, const struct script_alert *a);
-/* How many were raised, updates included. */
+/* Returns how many alerts were raised, updates included. */
 uint64_t script_alerts(const struct script *s);
 
 enum alert_format { ALERT_PRETTY, ALERT_ONELINE, ALERT_JSON };
 
-/* The text of an alert, its last line ended. Control characters in values are escaped. */
+/* Writes the text of an alert, its last line ended. Control characters in values are escaped. */
 void alert_text(const struct script_alert *a, enum alert_format format, struct buf *out);
 
 /*
@@ -72,8 +72,8 @@ int alert_file_open(const char *path, enum alert_format format, struct alert_fil
 /* Opens it again, after a rotation from outside. 0, or -errno, and the old one stays. */
 int alert_file_reopen(struct alert_file *f) must_check;
 void alert_file_close(struct alert_file *f);
-/* Alerts that could not be written. */
+/* Returns how many alerts could not be written. */
 uint64_t alert_file_lost(const struct alert_file *f);
 struct script_alert_sink alert_file_sink(struct alert_file *f);
-/* syslog, facility local0, one line each. */
+/* Returns the sink that writes to syslog: facility local0, one line each. */
 struct script_alert_sink alert_syslog_sink(void);

@@ -259,8 +259,8 @@ static int criterion_value(lua_State *L)
 	return 1;
 }
 
-/* present(): outside of the empty set. absent(): inside of the empty set, but it matches an absent
- * field. */
+/* Called for present(): outside of the empty set. absent() is inside of the empty set, but it
+ * matches an absent field. */
 static int criterion_present(lua_State *L)
 {
 	struct criterion_maker m = begin_criterion(L, 0, "haka.policy.present");

@@ -67,7 +67,8 @@ void event_find_place(lua_State *L, char out[SCRIPT_WHERE_LEN])
 		(void)snprintf(out, SCRIPT_WHERE_LEN, "?:0");
 }
 
-/* Upvalue 1: the dissector's name, or nil for haka.events. */
+/* Raises the error for an unknown event. Upvalue 1: the dissector's name, or nil for haka.events.
+ */
 static int refuse_event(lua_State *L)
 {
 	const char *name = event_key_text(L, 2);
@@ -100,7 +101,7 @@ static void set_index_function(lua_State *L, lua_CFunction fn, const char *upval
 	(void)lua_setmetatable(L, -2);
 }
 
-/* The table of a dissector's events; "": that of haka.events. */
+/* Pushes the table of a dissector's events; "": that of haka.events. */
 static void push_events(lua_State *L, const char *dissector)
 {
 	script_push_key(L, &key_events);
@@ -265,7 +266,7 @@ void script_rules_timing(struct script *s, bool on)
 	s->rules->events.timing = on;
 }
 
-/* The tables, before any event; haka.events' own come once the state is made. */
+/* Makes the tables, before any event; haka.events' own come once the state is made. */
 void script_open_events(lua_State *L)
 {
 	struct event_table *t = &script_of(L)->rules->events;

@@ -23,8 +23,8 @@ enum {
 	SCRIPT_EVENT_STREAMED = 1,
 };
 
-/* A new event. 0, -USHER_E_EXISTS, -USHER_E_LIMIT, -USHER_E_SCRIPT (memory). dissector may be
- * NULL. */
+/* Defines a new event. 0, -USHER_E_EXISTS, -USHER_E_LIMIT, -USHER_E_SCRIPT (memory). dissector may
+ * be NULL. */
 int script_event_define(struct script *s, const char *dissector, const char *name, unsigned flags,
 			unsigned *ret_id) must_check;
 /* Sets the fields that `when` may name for this event. The table ends with an empty name and is
@@ -33,15 +33,15 @@ void script_event_fields(struct script *s, unsigned id, const struct script_filt
 /* Pushes the table haka.dissectors.<name>, made if there is none. May raise. */
 void script_push_dissector(lua_State *L, const char *name);
 
-/* Is there an event of this number? */
+/* Returns whether there is an event of this number. */
 bool script_event_known(const struct script *s, unsigned id);
-/* Does anybody listen? */
+/* Returns whether an event has a listener. */
 static inline bool script_event_any(const struct script *s, unsigned id)
 {
 	return ((const struct script_head *)(const void *)s)->listeners[id] != 0;
 }
 
-/* Is one of them a streamed rule? */
+/* Returns whether one of the listeners is a streamed rule. */
 bool script_event_streamed(const struct script *s, unsigned id);
 
 struct script_raise {
@@ -74,15 +74,16 @@ enum { SCRIPT_RAISE_FAULT = 1, SCRIPT_RAISE_ABORTED = 2 };
  * listener is called unless stopped().
  */
 unsigned script_raise(struct script *s, unsigned id, const struct script_raise *r);
-/* The stream has ended: its coroutines are let go of. (Raise the event once more before, so that
+/* Releases the coroutines of a stream that has ended. (Raise the event once more before, so that
  * they see the end.) */
 void script_stream_forget(struct script *s, const void *stream);
 
 typedef void (*script_event_fn)(void *ctx, void *raise_ctx);
-/* A listener in C, in the order of registration with those in Lua. 0, or -USHER_E_SCRIPT. */
+/* Adds a listener in C, in the order of registration with those in Lua. 0, or -USHER_E_SCRIPT. */
 int script_event_listen_c(struct script *s, unsigned id, script_event_fn fn, void *ctx) must_check;
 
-/* haka.events.started and haka.events.exiting. The return values of script_raise(). */
+/* Raises haka.events.started; script_exiting() raises haka.events.exiting. The return values are
+ * those of script_raise(). */
 unsigned script_started(struct script *s);
 unsigned script_exiting(struct script *s);
 
@@ -98,9 +99,7 @@ struct script_rule {
 	uint64_t ns;	  /* while timing was on */
 };
 
-/*
- * Statistics of rules in the order of registration: fills at most n, returns how many there are.
- * For the thread of the state, or any other while no script file is being run.
- */
+/* Returns statistics of rules in the order of registration: fills at most n, returns how many there
+ * are. For the thread of the state, or any other while no script file is being run. */
 size_t script_rules(const struct script *s, struct script_rule *ret, size_t n);
 void script_rules_timing(struct script *s, bool on);

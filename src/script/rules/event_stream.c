@@ -32,7 +32,7 @@ static void push_coroutine(lua_State *L, const struct event_step *st)
 	lua_rawgeti(L, -1, st->l->self);
 }
 
-/* Argument 1: struct step. */
+/* Runs a step of a streamed rule, in a protected call. Argument 1: struct step. */
 static int streamed_step(lua_State *L)
 {
 	const struct event_step *st = lua_touserdata(L, 1);

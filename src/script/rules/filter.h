@@ -20,7 +20,8 @@ void script_filter_compile(lua_State *L, int idx, const struct script_filter_fie
 bool script_filter_match(const struct script_filter *f, const void *ctx);
 /* Pushes the value at idx as a criterion; raises. */
 void script_push_criterion(lua_State *L, int idx, const char *what);
-/* Does the Lua value at idx meet the criterion at crit? For decisions whose values are Lua's. */
+/* Returns whether the Lua value at idx meets the criterion at crit: for decisions whose values are
+ * Lua's. */
 bool script_criterion_holds(lua_State *L, int crit, int idx);
 /* Adds the constructors of haka.policy to the table at the top of the stack. */
 void script_add_criteria(lua_State *L);

@@ -49,7 +49,7 @@ void policy_push(lua_State *L, unsigned id)
 	(void)lua_setmetatable(L, -2);
 }
 
-/* Upvalue 1: the dissector's name. */
+/* Raises the error for an unknown policy. Upvalue 1: the dissector's name. */
 static int refuse_name(lua_State *L)
 {
 	return luaL_error(L, "dissector '%s' has no policy '%s'",

@@ -10,9 +10,9 @@
 #include "script/rules/event.h"
 
 /*
- * A policy haka.dissectors.<dissector>.policies.<name>. The fields (event.h) are names for criteria
- * of entries, and actions get them as `values`; they end with an empty name and are borrowed. 0,
- * -USHER_E_EXISTS, -USHER_E_LIMIT, -USHER_E_SCRIPT.
+ * Defines a policy haka.dissectors.<dissector>.policies.<name>. The fields (event.h) are names for
+ * criteria of entries, and actions get them as `values`; they end with an empty name and are
+ * borrowed. 0, -USHER_E_EXISTS, -USHER_E_LIMIT, -USHER_E_SCRIPT.
  */
 int script_policy_define(struct script *s, const char *dissector, const char *name,
 			 const struct script_filter_field *fields, unsigned *ret_id) must_check;
@@ -44,7 +44,7 @@ struct script_decision {
  * the other flags. */
 enum { SCRIPT_POLICY_MATCHED = 1, SCRIPT_POLICY_FAULT = 2, SCRIPT_POLICY_ABORTED = 4 };
 
-/* Are there entries? One load. */
+/* Returns whether a policy has entries. Costs one load. */
 static inline bool script_policy_any(const struct script *s, unsigned id)
 {
 	return ((const struct script_head *)(const void *)s)->policies[id] != 0;

@@ -77,7 +77,7 @@ static void check_name(lua_State *L)
 	lua_pop(L, 1);
 }
 
-/* haka.policy{on=, action=, ...}: the table `haka.policy` itself comes first. */
+/* Called for haka.policy{on=, action=, ...}: the table `haka.policy` itself comes first. */
 static int policy_call(lua_State *L)
 {
 	struct script *s = script_of(L);

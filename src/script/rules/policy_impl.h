@@ -52,7 +52,7 @@ void policy_new_meta(lua_State *L, const char *key, const char *name, const luaL
 /* Takes the action at the top. */
 struct policy_action policy_take_action(lua_State *L);
 
-/* Each adds its part to the table haka.policy, at the top. */
+/* Adds its part to the table haka.policy, at the top, as the functions below do. */
 void policy_open_own(lua_State *L);
 void policy_open_actions(lua_State *L);
 void policy_open_entries(lua_State *L);

@@ -44,7 +44,7 @@ static void push_argument(lua_State *L, const char *name, bool table)
 	}
 }
 
-/* policy:apply{ctx=, values=, desc=} */
+/* Called for policy:apply{ctx=, values=, desc=}. */
 static int policy_apply(lua_State *L)
 {
 	unsigned id = 0;

@@ -22,7 +22,7 @@ struct group_object {
 
 static const char key_group_meta;
 
-/* Argument 1 is a table with no keys but these (" on eval "). */
+/* Checks that argument 1 is a table with no keys but these (" on eval "). */
 static void check_keys(lua_State *L, const char *what, const char *keys)
 {
 	char word[SCRIPT_NAME_LEN + 4];
@@ -45,7 +45,7 @@ static void check_keys(lua_State *L, const char *what, const char *keys)
 	}
 }
 
-/* The event that `on` names, or its old name `hook`. */
+/* Returns the event that `on` names, or its old name `hook`. */
 static struct event *take_event(lua_State *L, const char *what, unsigned *ret_id)
 {
 	struct event *e;
@@ -68,7 +68,7 @@ static struct event *take_event(lua_State *L, const char *what, unsigned *ret_id
 	return e;
 }
 
-/* A function of the table at argument 1, as a reference. */
+/* Returns a function of the table at argument 1, as a reference. */
 static int take_function(lua_State *L, const char *what, const char *key, bool required)
 {
 	char text[SCRIPT_NAME_LEN];
@@ -142,7 +142,7 @@ static void take_when(lua_State *L, const char *what, const struct event *e, str
 	lua_pop(L, 1);
 }
 
-/* A listener on the stack, anchored as its own `self`; attached later, when it is complete. */
+/* Pushes a new listener, anchored as its own `self`; it is attached later, when it is complete. */
 static struct listener *new_listener(lua_State *L, enum listener_kind kind)
 {
 	struct listener *l = lua_newuserdata(L, sizeof(*l));
@@ -178,7 +178,7 @@ static int haka_rule(lua_State *L)
 	return 1;
 }
 
-/* group:rule{eval}, group:rule{eval=}, group:rule(eval) */
+/* Called for group:rule{eval}, group:rule{eval=}, group:rule(eval). */
 static int group_rule(lua_State *L)
 {
 	static const char what[] = "group:rule";

@@ -31,13 +31,13 @@ struct rules_state {
 int rules_state_new(struct script *s, const struct script_opts *o) must_check;
 void rules_state_free(struct script *s);
 
-/* timer.c: tables of timers */
+/* Makes the tables of timers (timer.c). */
 int timers_new(struct script *s) must_check;
 void timers_free(struct script *s);
 /* Pushes arm and disarm, for lua/core/machine.lua, and returns 2; 0: the host fires no timers. */
 int script_push_timer_functions(lua_State *L);
 
-/* Each opens one part, in a protected call. */
+/* Opens one part, as the functions below do, in a protected call. */
 void script_open_filter(lua_State *L);
 void script_open_events(lua_State *L);
 void script_open_raises(lua_State *L);

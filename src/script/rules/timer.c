@@ -79,7 +79,7 @@ static void note_due(struct timer_table *t)
 	t->due_ns = t->n ? t->slots[t->heap[0]].due_ns : INT64_MAX;
 }
 
-/* Out of the heap; the slot stays taken. */
+/* Removes a slot from the heap; the slot stays taken. */
 static void unlink_slot(struct timer_table *t, uint32_t slot)
 {
 	uint32_t at = t->slots[slot].at, last = t->heap[--t->n];
@@ -129,7 +129,7 @@ static bool grow_slots(struct script *s)
 	return true;
 }
 
-/* NONE: no memory. */
+/* Takes a free slot. NONE: no memory. */
 static uint32_t take_slot(struct script *s)
 {
 	struct timer_table *t = s->rules->timers;
@@ -156,7 +156,7 @@ static void push_functions(lua_State *L)
 	script_push_key(L, &key_functions);
 }
 
-/* arm(seconds, function, repeats): its number. */
+/* Called for arm(seconds, function, repeats): returns the timer's number. */
 static int timer_arm(lua_State *L)
 {
 	struct script *s = script_of(L);
@@ -196,7 +196,7 @@ static void forget_function(lua_State *L, uint32_t slot)
 	lua_pop(L, 1);
 }
 
-/* disarm(number): one that has fired, or was disarmed, is no fault. */
+/* Called for disarm(number): a timer that has fired, or was disarmed, is no fault. */
 static int timer_disarm(lua_State *L)
 {
 	struct timer_table *t = script_of(L)->rules->timers;
@@ -216,7 +216,7 @@ struct firing {
 	bool last;
 };
 
-/* Argument 1: struct firing. */
+/* Calls the function of a timer, in a protected call. Argument 1: struct firing. */
 static int call_function(lua_State *L)
 {
 	const struct firing *f = lua_touserdata(L, 1);

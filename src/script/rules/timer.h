@@ -11,8 +11,8 @@
 
 enum { SCRIPT_TIMERS = 65536 };
 
-/* When the earliest is due, in the time of the script's clock; INT64_MAX: there is none. The
- * pointer is good as long as the state. */
+/* Returns when the earliest timer is due, in the time of the script's clock; INT64_MAX: there is
+ * none. The pointer is good as long as the state. */
 const int64_t *script_timer_due(const struct script *s);
 /*
  * Fires the earliest, which is due: an outermost call of its own. A repeated one is armed again

@@ -100,8 +100,8 @@ int script_class_register(struct script *s, const struct script_class *cls)
 	return r;
 }
 
-/* A handle made before, if it is still the object's: on the stack. The metatable is at the top and
- * is replaced. */
+/* Pushes a handle made before, if it is still the object's. The metatable is at the top and is
+ * replaced. */
 static bool push_kept_handle(lua_State *L, void *obj, const uint32_t *generation)
 {
 	const struct class_handle *h;

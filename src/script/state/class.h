@@ -65,22 +65,24 @@ void script_push(lua_State *L, const struct script_class *cls, void *obj,
  * fill. It lives as long as scripts refer to it, or until the generation changes. */
 void *script_push_object(lua_State *L, const struct script_class *cls, size_t size,
 			 const uint32_t *generation);
-/* The function at the top, which is taken, becomes a method of a class that is registered. */
+/* Makes the function at the top, which is taken, a method of a class that is registered. */
 void script_class_method(lua_State *L, const struct script_class *cls, const char *name);
-/* The metamethod __pairs of classes with fields and without a text of their own: pairs() and
- * debug.pprint() list the class's own fields. Other classes name it in `meta`. */
+/* Lists a class's own fields in pairs() and debug.pprint(): the metamethod __pairs of classes with
+ * fields and without a text of their own. Other classes name it in `meta`. */
 int script_pairs_fields(lua_State *L);
-/* The object of a handle of this class or one below it, or an argument error. */
+/* Returns the object of a handle of this class or one below it, or raises an argument error. */
 void *script_check(lua_State *L, int idx, const struct script_class *cls);
-/* The same, but NULL if it is something else. Raises if the object has been destroyed. */
+/* Returns the object of a handle of this class or one below it, NULL if it is something else.
+ * Raises if the object has been destroyed. */
 void *script_test(lua_State *L, int idx, const struct script_class *cls);
-/* Of the handle at idx; NULL: it is none. */
+/* Returns the class of the handle at idx; NULL: it is no handle. */
 const struct script_class *script_class_of(lua_State *L, int idx);
-/* An extensible object is gone: its fields are let go of. cls is where they are: the last
- * extensible one upwards. */
+/* Releases the fields of an extensible object that is gone. cls is the class that has them: the
+ * last extensible one upwards. */
 void script_forget(struct script *s, const struct script_class *cls, void *obj);
 
-/* Values for setters and arguments; `what` ("ipv4.ttl") opens the message. */
+/* Returns a value for setters and arguments, as the functions below do; `what` ("ipv4.ttl") opens
+ * the message. */
 uint64_t script_check_uint(lua_State *L, int idx, uint64_t max, const char *what);
 bool script_check_bool(lua_State *L, int idx, const char *what);
 struct span script_check_span(lua_State *L, int idx, const char *what);

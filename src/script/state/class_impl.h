@@ -55,7 +55,8 @@ static inline void *class_object_up(const struct class_handle *h, uint32_t up)
 	return obj;
 }
 
-/* An object as a key, one to one. Addresses themselves fill LuaJIT's tables with long chains. */
+/* Pushes an object as a key, one to one. Addresses themselves fill LuaJIT's tables with long
+ * chains. */
 static inline void class_push_key(lua_State *L, const void *obj)
 {
 	uint64_t x = (uintptr_t)obj * UINT64_C(0x9e3779b97f4a7c15) & ((UINT64_C(1) << 48) - 1);

@@ -83,8 +83,8 @@ static int index_own(lua_State *L, const struct class_handle *h)
 	return 0;
 }
 
-/* Upvalue 1: the map. (A field is the frequent case: its entry knows the class, so that upvalue 2
- * is not read.) */
+/* Called for each access to a member of a handle. Upvalue 1: the map. (A field is the frequent
+ * case: its entry knows the class, so that upvalue 2 is not read.) */
 static int index_handle(lua_State *L)
 {
 	const struct class_handle *h = class_to_handle(L, 1);
@@ -178,7 +178,8 @@ static int compare_handles(lua_State *L)
 	return 1;
 }
 
-/* Upvalues: the number of the next field; the handle, used in place of the caller's argument. */
+/* Pushes the next field. Upvalues: the number of the next field; the handle, used in place of the
+ * caller's argument. */
 static int push_next_field(lua_State *L)
 {
 	const struct class_handle *h = lua_touserdata(L, lua_upvalueindex(2));

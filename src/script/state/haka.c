@@ -61,7 +61,7 @@ void script_lazy(lua_State *L, const char *name, lua_CFunction fn)
 	lua_pop(L, 1);
 }
 
-/* haka.<name>: a member that is made at its first use. */
+/* Called for haka.<name>: makes a member at its first use. */
 static int haka_index(lua_State *L)
 {
 	luaL_checktype(L, 1, LUA_TTABLE);

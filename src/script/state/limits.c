@@ -68,7 +68,7 @@ static bool may_grow(struct script *s, size_t old, size_t n)
 
 /* --- Small objects, which come and go by the million: a few of each size are kept ------------- */
 
-/* Steps of 16 octets; 0: too large to be kept. */
+/* Returns the class of a size, in steps of 16 octets; 0: too large to be kept. */
 static unsigned find_size(size_t n)
 {
 	return n <= (size_t)SCRIPT_SIZES * SIZE_STEP ? (unsigned)((n + SIZE_STEP - 1) / SIZE_STEP)
@@ -128,7 +128,7 @@ void script_alloc_fini(struct script *s)
 
 static void on_count(lua_State *L, lua_Debug *ar);
 
-/* Sizes from 2^18 on: 0 for 256 to 512 KiB. -1: a smaller one. */
+/* Returns the class of a large size, from 2^18 on: 0 for 256 to 512 KiB. -1: a smaller one. */
 static int find_large(size_t n)
 {
 	int c = n >> LARGE_BITS ? (int)(sizeof(n) * 8) - 1 - __builtin_clzl(n) - LARGE_BITS : -1;
@@ -136,7 +136,8 @@ static int find_large(size_t n)
 	return c < SCRIPT_LARGE ? c : SCRIPT_LARGE - 1;
 }
 
-/* Large objects came or went: instructions from hook to hook by the largest that is left. */
+/* Called when large objects come or go: sets the instructions from hook to hook by the largest that
+ * is left. */
 static void note_large(struct script *s, size_t old, size_t n)
 {
 	int from = find_large(old), to = find_large(n), c = SCRIPT_LARGE;
@@ -231,7 +232,8 @@ raise_spent(lua_State *L, struct script *s, const lua_Debug *ar, bool time)
 	abort(); /* lua_error does not return */
 }
 
-/* Is it worth to collect: is little left, and was enough allocated since the last time? */
+/* Returns whether a collection is worth its cost: little memory is left, and enough was allocated
+ * since the last one. */
 static bool should_collect(const struct script *s, size_t full)
 {
 	size_t now = get_memory(s);

@@ -37,7 +37,7 @@ struct script_limits {
 	char text[SCRIPT_TEXT_LEN]; /* which limit was exceeded, and where */
 };
 
-/* The allocator of the state: a lua_Alloc function. */
+/* Allocates memory of the state: a lua_Alloc function. */
 void *script_alloc(void *ud, void *p, size_t old, size_t n);
 /* Called when an outermost call begins. */
 void script_arm(struct script *s);

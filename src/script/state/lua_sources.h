@@ -14,5 +14,5 @@ struct lua_source {
 
 extern const struct lua_source lua_sources[]; /* ends with an empty name */
 
-/* NULL if there is none. */
+/* Finds a source by its name; NULL if there is none. */
 const struct lua_source *lua_source_find(const char *name);

@@ -163,8 +163,8 @@ static bool push_table_missed(lua_State *L, const char *name, unsigned *n)
 	return true;
 }
 
-/* "attempt to call global 'prin' (a nil value)". False: the message is another one, or no global
- * has a near name. */
+/* Pushes a near name for "attempt to call global 'prin' (a nil value)". False: the message is
+ * another one, or no global has a near name. */
 static bool push_global_missed(lua_State *L, const char *text, unsigned *n)
 {
 	const char *at = strstr(text, " global '"), *end = at ? strchr(at + 9, '\'') : NULL, *near;

@@ -11,9 +11,9 @@ struct script_missed {
 	char name[32];
 };
 
-/* The table at the top, which stays, is named in errors about members that it has not. */
+/* Makes errors about absent members name the table at the top, which stays. */
 void script_watch_table(lua_State *L, const char *name);
-/* An __index that notes the name, for the table at 1. */
+/* Notes the name of an absent member of the table at 1: an __index. */
 int script_table_missed(lua_State *L);
 /* Adds names to the error at the top: those near to the member that is nil; that of the function at
  * an index (0: unknown). Returns how many names were compared. */

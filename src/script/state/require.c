@@ -85,7 +85,7 @@ static bool load_file(lua_State *L, const char *name, luaL_Buffer *tried)
 	return false;
 }
 
-/* The function that makes a module, on the stack. Raises when there is none. True: it is one of
+/* Pushes the function that makes a module. Raises when there is none. True: the module is one of
  * ours. */
 static bool push_loader(lua_State *L, const char *name)
 {
@@ -119,7 +119,7 @@ static bool push_loader(lua_State *L, const char *name)
 	return false;
 }
 
-/* Upvalue 1: LuaJIT's require, or nil. */
+/* Called for require(name). Upvalue 1: LuaJIT's require, or nil. */
 static int base_require(lua_State *L)
 {
 	size_t n;

@@ -95,7 +95,8 @@ void script_stats(const struct script *s, struct script_stats *ret)
 	ret->memory_peak = atomic_load_explicit(&s->limits.memory_peak, memory_order_relaxed);
 }
 
-/* Cannot happen: everything that raises is inside a protected call. */
+/* Called for an error outside of a call. It cannot happen: everything that raises is inside a
+ * protected call. */
 int script_on_panic(lua_State *L)
 {
 	struct script *s = script_of(L);

@@ -45,13 +45,13 @@ struct script_error {
 				     */
 };
 
-/* The state to push arguments on: the main one, or the coroutine that called the C function that
- * asks. */
+/* Returns the state to push arguments on: the main one, or the coroutine that called the C function
+ * that asks. */
 lua_State *script_lua(struct script *s);
-/* The script a Lua state belongs to. */
+/* Returns the script that a Lua state belongs to. */
 struct script *script_of(lua_State *L);
 enum script_profile script_profile(const struct script *s);
-/* The host's own, for its C functions that get a Lua state. */
+/* Keeps a pointer of the host's own, for its C functions that get a Lua state. */
 void script_set_host(struct script *s, void *host);
 void *script_host(lua_State *L);
 struct log *script_log(const struct script *s);
@@ -65,9 +65,9 @@ int script_run_text(struct script *s, const char *chunkname, struct span text,
 		    struct script_error *err) must_check;
 
 /*
- * lua_pcall with the limits: function and arguments are on the stack, as there. May be called from
- * C functions that Lua called; the budget is that of the outermost call. On failure nothing is left
- * on the stack. 0, SCRIPT_ABORTED, or -USHER_E_SCRIPT with *err.
+ * Calls as lua_pcall, with the limits: function and arguments are on the stack, as there. May be
+ * called from C functions that Lua called; the budget is that of the outermost call. On failure
+ * nothing is left on the stack. 0, SCRIPT_ABORTED, or -USHER_E_SCRIPT with *err.
  */
 int script_pcall(struct script *s, int nargs, int nresults, struct script_error *err) must_check;
 /* Runs fn(L) in a protected call with ud as its only argument (lightuserdata): for C code that may
@@ -75,30 +75,28 @@ int script_pcall(struct script *s, int nargs, int nresults, struct script_error 
 int script_protect(struct script *s, lua_CFunction fn, void *ud, struct script_error *err)
 	must_check;
 
-/*
- * For C functions that do much for one instruction: charges n instructions, and raises when fewer
- * are left.
- */
+/* Charges n instructions, and raises when fewer are left: for C functions that do much for one
+ * instruction. */
 void script_charge(lua_State *L, uint64_t n);
-/* For C functions that call back into Lua: raises when the C stack is used up ("NAME: nested too
- * deeply", with `what` as NAME). */
+/* Raises when the C stack is used up ("NAME: nested too deeply", with `what` as NAME): for C
+ * functions that call back into Lua. */
 void script_check_stack(lua_State *L, const char *what);
 
-/* Memory of the state, for data that a host keeps for it: as realloc(), with the old length; n = 0
- * frees. NULL: its limit is reached. */
+/* Reallocates memory of the state, for data that a host keeps for it: as realloc(), with the old
+ * length; n = 0 frees. NULL: its limit is reached. */
 void *script_memory(struct script *s, void *p, size_t old, size_t n);
 
-/* A module for require(): fn is called once, with the name, and returns it. name is copied. */
+/* Adds a module for require(): fn is called once, with the name, and returns it. name is copied. */
 int script_module(struct script *s, const char *name, lua_CFunction fn) must_check;
-/* The same as Lua text, which is borrowed for the life of the state. */
+/* Adds a module for require() as Lua text, which is borrowed for the life of the state. */
 int script_module_text(struct script *s, const char *name, struct span text) must_check;
-/* A function haka.<name>, with ud as upvalue 1 (lightuserdata). */
+/* Adds a function haka.<name>, with ud as upvalue 1 (lightuserdata). */
 int script_haka_function(struct script *s, const char *name, lua_CFunction fn, void *ud) must_check;
 
 /*
- * For hosts with Lua of their own, inside of protected calls. Pushes the table `haka`; makes
- * haka.<name> something that fn gives when a script first asks for it (fn has the name as upvalue
- * 1); runs lua/<name>.lua with nargs values of the stack.
+ * Pushes the table `haka`. script_lazy() makes haka.<name> a value that fn returns when a script
+ * first asks for it (fn has the name as upvalue 1). script_run_part() runs lua/<name>.lua with
+ * nargs values of the stack. They are for hosts with Lua of their own, inside of protected calls.
  */
 void script_push_haka(lua_State *L);
 void script_lazy(lua_State *L, const char *name, lua_CFunction fn);
@@ -112,6 +110,6 @@ struct script_stats {
 	size_t memory_peak;
 };
 
-/* Any thread may ask; the numbers are each right, not of one moment. */
+/* Reads the statistics, in any thread: each number is right, but they are not of one moment. */
 void script_stats(const struct script *s, struct script_stats *ret);
 const char *script_fault_name(enum script_fault f);

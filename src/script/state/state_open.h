@@ -16,10 +16,11 @@ void script_limits_init(struct script *s, const struct script_opts *o);
 void script_limits_on(struct script *s);
 /* Frees the kept blocks; called last of all. */
 void script_alloc_fini(struct script *s);
-/* The panic function of the state: no error can occur outside of a protected call. */
+/* Called by Lua's panic: no error can occur outside of a protected call. */
 int script_on_panic(lua_State *L);
 
-/* Each opens one part, in a protected call, its table on no stack. */
+/* Opens one part, as the functions below do, in a protected call, and leaves no table on the stack.
+ */
 void script_open_errors(lua_State *L);
 /* Makes the table haka. */
 void script_open_haka(lua_State *L);

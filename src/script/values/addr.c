@@ -125,7 +125,7 @@ uint32_t script_check_addr(lua_State *L, int idx, const char *what)
 	return parse_addr(L, what, s, n);
 }
 
-/* addr("10.0.0.1"), addr(0x0a000001), addr(10, 0, 0, 1), addr(address) */
+/* Called for addr("10.0.0.1"), addr(0x0a000001), addr(10, 0, 0, 1) and addr(address). */
 static int addr_new(lua_State *L)
 {
 	uint32_t addr = 0;
@@ -142,7 +142,7 @@ static int addr_new(lua_State *L)
 	return 1;
 }
 
-/* network("10.0.0.0/8"), network(address or text, bits) */
+/* Called for network("10.0.0.0/8") and network(address or text, bits). */
 static int network_new(lua_State *L)
 {
 	struct script_net net = {0};

@@ -15,7 +15,7 @@ struct script_net {
 
 void script_push_addr(lua_State *L, uint32_t addr);
 void script_push_network(lua_State *L, struct script_net net);
-/* An address, or its text. */
+/* Returns an address argument, which may be given as text. */
 uint32_t script_check_addr(lua_State *L, int idx, const char *what);
 bool script_is_addr(lua_State *L, int idx, uint32_t *ret);
 bool script_is_network(lua_State *L, int idx, struct script_net *ret);

@@ -49,9 +49,9 @@ void script_dhcp_end(struct script_dhcp *d);
 void script_dhcp_push(lua_State *L, struct script_dhcp *d);
 
 /*
- * For a host's `when`: the message type by name ("discover", "DHCPDISCOVER") and the text of one;
- * six octets of hardware address ("02:00:00:00:00:01") as a number, and that of a message; whether
- * it has six.
+ * Reads the message type by name ("discover", "DHCPDISCOVER"), for a host's `when`;
+ * script_dhcp_type_text() returns the text of one. The others read six octets of hardware address
+ * ("02:00:00:00:00:01") as a number, return that of a message, and check that it has six.
  */
 int script_dhcp_parse_type(const char *text, uint64_t *ret) must_check;
 const char *script_dhcp_type_text(uint64_t type);

@@ -18,7 +18,7 @@
 
 enum { CODE_MIN = 1, CODE_MAX = 254, WHAT_LEN = 96, ITEM_MAX = 4 };
 
-/* Of types with a fixed width: octets of one value; 0: others. */
+/* Returns the octets of one value of a type with a fixed width; 0: other types. */
 static size_t get_width(enum option_type t)
 {
 	switch ((int)t) {
@@ -57,7 +57,7 @@ static const struct option_def *find_by_name(const struct script_dhcp *d, const 
 	return option_def_by_name(OPTION_SPACE_DHCP4, name);
 }
 
-/* The option that the value at idx names. */
+/* Returns the code of the option that the value at idx names. */
 static uint8_t check_code(lua_State *L, const struct script_dhcp *d, int idx,
 			  const struct option_def **ret_def)
 {
@@ -186,7 +186,7 @@ static int64_t check_int(lua_State *L, int idx, int64_t min, int64_t max, const 
 	return (int64_t)n;
 }
 
-/* One value of a fixed width, in network order. */
+/* Writes one value of a fixed width, in network order. */
 static void put_one(lua_State *L, enum option_type t, int idx, const char *what, struct wr *w)
 {
 	switch ((int)t) {
@@ -262,7 +262,7 @@ static struct span encode_text(lua_State *L, struct dhcp4_msg *m, const struct o
 	return data;
 }
 
-/* Octets of Lua's, copied to where the message's are. */
+/* Copies octets of Lua's to the memory of the message. */
 static struct span keep_octets(lua_State *L, struct dhcp4_msg *m, struct span s, const char *what)
 {
 	void *copy = arena_memdup(m->arena, s.p, s.n);
@@ -325,7 +325,8 @@ static bool options_newindex(lua_State *L, void *obj)
 	return true;
 }
 
-/* options:raw(code) gives the octets, options:raw(code, octets) sets them. */
+/* Called for options:raw(code), which returns the octets, and options:raw(code, octets), which sets
+ * them. */
 static int options_raw(lua_State *L)
 {
 	struct script_dhcp *d = script_check(L, 1, &dhcp_options_class);

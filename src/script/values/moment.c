@@ -129,7 +129,7 @@ static int time_le(lua_State *L)
 	return 1;
 }
 
-/* time - time: seconds; time - seconds: time */
+/* Called for time - time, which is a number of seconds, and time - seconds, which is a time. */
 static int time_sub(lua_State *L)
 {
 	int64_t a = script_check_time(L, 1, "time");

@@ -9,5 +9,6 @@
 
 void script_push_time(lua_State *L, int64_t ns);
 bool script_is_time(lua_State *L, int idx, int64_t *ret_ns);
-/* A time, or seconds as a number; raises with `what` in front. */
+/* Returns a time argument, which may be given as a number of seconds; raises with `what` in front.
+ */
 int64_t script_check_time(lua_State *L, int idx, const char *what);

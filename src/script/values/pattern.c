@@ -111,7 +111,7 @@ static const char *compile_member(struct compiler *c, uint8_t *set)
 	return NULL;
 }
 
-/* Behind '['. */
+/* Compiles a set, from behind its '['. */
 static const char *compile_set(struct compiler *c, uint8_t *ret_set)
 {
 	const char *wrong;
@@ -176,7 +176,7 @@ static const char *compile_percent(struct compiler *c, struct pattern_item *it, 
 	return NULL;
 }
 
-/* '(', '()' or ')'. */
+/* Compiles '(', '()' or ')'. */
 static const char *compile_capture(struct compiler *c, struct pattern_item *it, uint8_t o)
 {
 	if (o == ')') {
@@ -228,7 +228,7 @@ static const char *compile_item(struct compiler *c, struct pattern_item *it)
 	return wrong;
 }
 
-/* Plain octets that follow each other become one literal. */
+/* Merges plain octets that follow each other into one literal. */
 static bool merge_literal(struct pattern *p, const struct pattern_item *it,
 			  const struct compiler *c)
 {
@@ -295,7 +295,7 @@ static bool match_one(const struct pattern *p, const struct pattern_item *it, ui
 	}
 }
 
-/* False when they are used up. */
+/* Counts n steps. False when they are used up. */
 static bool count_step(struct pattern_match *m, uint64_t n)
 {
 	m->steps = n < m->steps ? m->steps - n : 0;
@@ -336,7 +336,7 @@ static const uint8_t *run_repeat(const struct pattern *p, struct pattern_match *
 	return NULL;
 }
 
-/* "%bxy": behind the y that closes the x at s, or NULL. */
+/* Matches "%bxy": returns the place behind the y that closes the x at s, or NULL. */
 static const uint8_t *match_balanced(const struct pattern_item *it, struct pattern_match *m,
 				     const uint8_t *s)
 {
@@ -365,7 +365,8 @@ static bool at_frontier(const struct pattern *p, const struct pattern_item *it,
 	return !in_set(p, it->a, before) && in_set(p, it->a, here);
 }
 
-/* Items that match a run of octets at most one way: behind it, or NULL. */
+/* Matches an item that matches a run of octets at most one way. Returns the place behind it, or
+ * NULL. */
 static const uint8_t *run_fixed(const struct pattern *p, struct pattern_match *m,
 				const struct pattern_item *it, const uint8_t *s)
 {

@@ -41,12 +41,10 @@ struct pattern_match {
 	} captures[PATTERN_CAPTURES];
 };
 
-/* The pattern's text is borrowed. anchor: is a '^' at the start an anchor? Returns NULL, or the
- * error. */
+/* Compiles a pattern, whose text is borrowed. anchor: a '^' at the start is an anchor. Returns
+ * NULL, or the error. */
 const char *pattern_compile(struct pattern *p, struct span text, bool anchor) must_check;
-/*
- * The first match at or behind octet `from`. m->subject and m->steps are set by the caller. false:
- * none, or the steps are used up (m->steps is 0).
- */
+/* Finds the first match at or behind octet `from`. The caller sets m->subject and m->steps. False:
+ * there is none, or the steps are used up (m->steps is 0). */
 bool pattern_search(const struct pattern *p, struct pattern_match *m, size_t from,
 		    size_t *ret_start, size_t *ret_end);

@@ -62,7 +62,7 @@ static void push_capture(lua_State *L, const struct search *s, unsigned i)
 		lua_pushlstring(L, (const char *)s->m.captures[i].p, (size_t)s->m.captures[i].n);
 }
 
-/* All captures, or the whole match if there are none. Returns how many. */
+/* Pushes all captures, or the whole match if there are none. Returns how many. */
 static int push_captures(lua_State *L, const struct search *s, size_t start, size_t end, bool whole)
 {
 	unsigned n = s->pattern.n_captures;
@@ -77,7 +77,7 @@ static int push_captures(lua_State *L, const struct search *s, size_t start, siz
 	return (int)n;
 }
 
-/* Where "init" points: negative from the end, clipped. */
+/* Returns the place that "init" names: negative from the end, clipped. */
 static size_t check_start(lua_State *L, int idx, size_t n)
 {
 	lua_Integer i = luaL_optinteger(L, idx, 1);
@@ -150,7 +150,7 @@ static int string_match(lua_State *L)
 	return find_or_match(L, false);
 }
 
-/* Upvalues: subject, pattern, next position. */
+/* Finds the next match. Upvalues: subject, pattern, next position. */
 static int gmatch_next(lua_State *L)
 {
 	struct search s uninit;
@@ -176,7 +176,7 @@ static int string_gmatch(lua_State *L)
 	return 1;
 }
 
-/* The text of a replacement: "%0" to "%9" and "%%". */
+/* Adds the text of a replacement: "%0" to "%9" and "%%". */
 static void add_text(lua_State *L, luaL_Buffer *b, const struct search *s, size_t start, size_t end)
 {
 	size_t n;
@@ -236,7 +236,7 @@ static void add_replacement(lua_State *L, luaL_Buffer *b, const struct search *s
 		add_value(L, b, s, start, end);
 }
 
-/* gsub(subject, pattern, replacement [, most]) */
+/* Called for gsub(subject, pattern, replacement [, most]). */
 static int string_gsub(lua_State *L)
 {
 	struct span subject = check_span(L, 1);
@@ -278,7 +278,7 @@ static int string_gsub(lua_State *L)
 	return 2;
 }
 
-/* LuaJIT's function, upvalue 1, with all arguments. */
+/* Calls LuaJIT's function, upvalue 1, with all arguments. */
 static int call_original(lua_State *L)
 {
 	lua_pushvalue(L, lua_upvalueindex(1));
@@ -291,7 +291,7 @@ static int call_original(lua_State *L)
 	return lua_gettop(L);
 }
 
-/* Functions that work through their arguments that are strings. */
+/* Charges functions that work through their arguments that are strings. */
 static int charge_text(lua_State *L)
 {
 	for (int i = lua_gettop(L); i > 0; i--)
@@ -321,8 +321,8 @@ static uint64_t count_integers(lua_Number from, lua_Number to)
 	return n > 0 ? n < 1e18 ? (uint64_t)n : UINT64_MAX : 0; /* not a number: 0 */
 }
 
-/* concat(table, separator, from, to) reads elements that the length of the table does not count,
- * too. */
+/* Charges concat(table, separator, from, to), which reads elements that the length of the table
+ * does not count, too. */
 static int charge_concat(lua_State *L)
 {
 	size_t len;
@@ -341,7 +341,7 @@ static int charge_concat(lua_State *L)
 	return n;
 }
 
-/* tonumber(text [, base]) reads all of a text. */
+/* Charges tonumber(text [, base]), which reads all of a text. */
 static int charge_tonumber(lua_State *L)
 {
 	if (lua_type(L, 1) == LUA_TSTRING)
@@ -349,7 +349,7 @@ static int charge_tonumber(lua_State *L)
 	return call_original(L);
 }
 
-/* maxn() walks through all. */
+/* Charges maxn(), which walks through all elements. */
 static int charge_elements(lua_State *L)
 {
 	if (lua_type(L, 1) == LUA_TTABLE)
@@ -357,8 +357,8 @@ static int charge_elements(lua_State *L)
 	return call_original(L);
 }
 
-/* insert(table, position, value) moves the elements behind, from the end down to a position that
- * may be far before the first. */
+/* Charges insert(table, position, value), which moves the elements behind, from the end down to a
+ * position that may be far before the first. */
 static int charge_insert(lua_State *L)
 {
 	if (lua_gettop(L) > 2 && lua_type(L, 1) == LUA_TTABLE && lua_isnumber(L, 2)) {

@@ -7,7 +7,7 @@
 #include <lua.h>
 
 void script_open_addr(lua_State *L);
-/* The module protocol/ipv4 of a host that has no dissector of that name. */
+/* Opens the module protocol/ipv4 of a host that has no dissector of that name. */
 int script_open_ipv4(lua_State *L);
 void script_open_time(lua_State *L);
 /* Replaces functions of `string` and `table`, in a RESTRICTED state. */
