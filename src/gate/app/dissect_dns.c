@@ -152,7 +152,7 @@ static void keep_question(struct gate_dns *d, struct dns_flow *s, unsigned who)
 	s->kept = k;
 }
 
-/* Asked once more, it may be answered once more. */
+/* Remembers a question, also a repeated one: each of them may be answered once. */
 static void remember_question(struct gate *g, struct dns_flow *s, unsigned who)
 {
 	struct gate_dns *d = dns_of(g);
@@ -278,7 +278,8 @@ bool gate_dns_record(struct gate *g, const struct dns_msg *m, enum dns_section s
 	}
 }
 
-/* Octets of the message, in place; it is read anew. -EINVAL: it would be no message any more. */
+/* Writes octets of the message, in place; it is read anew. -EINVAL: it would be no message any
+ * more. */
 static int write_octets(struct gate *g, uint32_t off, const void *octets, size_t n)
 {
 	struct gate_dns *d = dns_of(g);
@@ -363,8 +364,8 @@ int gate_dns_set_ipv6(struct gate *g, const struct dns_rr *rr, const uint8_t add
 	return rr->form == DNS_FORM_IPV6 ? write_octets(g, rr->rdata, address, 16) : -EINVAL;
 }
 
-/* All of the message, into the engine's buffer, with one record changed: its length; 0: too
- * long. */
+/* Writes the whole message into the engine's buffer, with one record changed. Returns its length;
+ * 0: it is too long. */
 static size_t write_anew(struct gate *g, const struct dns_rr *changed, const struct dns_change *c)
 {
 	const struct dns_msg *m = &dns_of(g)->msg;

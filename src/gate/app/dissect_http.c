@@ -100,7 +100,7 @@ void gate_http_end(struct gate_walk *w, struct flow *f)
 	f->state = NULL;
 }
 
-/* The packets of a stream were handled by their connection before they come by here. */
+/* Accepts packets of HTTP flows: their connection has handled their data before. */
 int receive_http(struct gate_walk *w)
 {
 	return gate_app_is(w->p, DISSECT_HTTP) ? GATE_ACCEPT : GATE_DROP;
@@ -198,7 +198,7 @@ static bool raise_http_event(struct gate_view *v, enum gate_event e)
 	return ok;
 }
 
-/* The head at offset `at`. False: it goes no further. */
+/* Raises an event of the head at offset `at`. False: the head is not forwarded. */
 static bool raise_head(struct gate_view *v, uint32_t at, enum gate_event e)
 {
 	struct gate_http *h = gate_http_of(v->walk->g);
@@ -294,7 +294,7 @@ static bool is_trailer(uint8_t state)
 	       state == HTTP_LAST_LF;
 }
 
-/* One step from a state of the parser is carried out; *n: octets that it is about, as they are
+/* Carries out one step of the parser, which began in state `from`. *n: its octets, as they are
  * afterwards. False: the flow is over. */
 static bool handle_step(struct gate_view *v, uint8_t from, struct http_step step, uint32_t at,
 			uint32_t *n)

@@ -17,13 +17,14 @@ enum { FRONT = 3, BACK = 2, LAST = sizeof(last_chunk) - 1, SIZE_DIGITS = 8 };
 
 /* --- Heads ------------------------------------------------------------------------------------ */
 
-/* HTTP/1.0 knows no chunks; neither does who asked by it. */
+/* Returns whether the receiver of a message knows chunks. HTTP/1.0 does not, and neither does a
+ * client that asked by it. */
 static bool knows_chunks(const struct http_flow *s, const struct http_head *h)
 {
 	return h->minor > 0 && !(h->response && s->n && s->asked[s->first] & HTTP_ASKED_OLD);
 }
 
-/* RFC 9112 9.3 */
+/* Returns whether the connection closes behind a message (RFC 9112 9.3). */
 static bool closes_behind(const struct http_flow *s, const struct http_head *h)
 {
 	return h->response && (h->close || (s->n && s->asked[s->first] & HTTP_ASKED_CLOSE));

@@ -43,7 +43,7 @@ bool gate_http_request(const struct gate *g, const struct flow *f, struct http_h
 	return http_head_read(*ret_octets, false, HTTP_GATE_FLAGS, ret) == HTTP_FAULT_NONE;
 }
 
-/* The request whose body is on its way. */
+/* Returns the request whose body is on its way. */
 static const struct http_kept *kept_last(const struct http_flow *s)
 {
 	uint8_t last = (uint8_t)((s->first + s->n - 1) % HTTP_MAX_ASKED);
@@ -110,7 +110,7 @@ struct span gate_http_field(const struct gate *g, struct span name)
 
 /* --- Writing ---------------------------------------------------------------------------------- */
 
-/* Octets of the head are replaced, and it is read anew. */
+/* Replaces octets of the head, and reads it anew. */
 static int edit_head(struct gate *g, uint32_t at, uint32_t n, struct span with)
 {
 	struct gate_http *h = gate_http_of(g);
@@ -146,7 +146,7 @@ static bool is_valid_part(enum http_part part, struct span with)
 	return false;
 }
 
-/* A status line may end without reason, and without the space before it. */
+/* Adds a reason to a status line, which may end without it and without the space before it. */
 static int add_reason(struct gate *g, struct span with)
 {
 	const struct gate_http *h = gate_http_of(g);
@@ -162,7 +162,7 @@ static int add_reason(struct gate *g, struct span with)
 	return wr_ok(&w) ? edit_head(g, behind, 0, span_of(text, w.len)) : -EINVAL;
 }
 
-/* Does this change where the body ends? */
+/* Returns whether a change of the start line changes where the body ends. */
 static bool changes_framing(const struct gate_http *h, enum http_part part, struct span with)
 {
 	/* HTTP/1.0 has no chunks; answers to HEAD and CONNECT differ; some statuses have no body */
@@ -209,7 +209,7 @@ static int check_field(const struct gate_http *h, struct span name)
 	return is_framing(name) ? -EPERM : 0;
 }
 
-/* Those of that name from index `from` on; how many. */
+/* Removes the fields of a name from index `from` on. Returns how many. */
 static int remove_from(struct gate *g, struct span name, uint16_t from)
 {
 	const struct gate_http *h = gate_http_of(g);

@@ -67,14 +67,14 @@ static inline struct gate_http *gate_http_of(const struct gate *g)
 	return g->apps[DISSECT_HTTP];
 }
 
-/* The request whose answer comes next; NULL: its head was not kept. */
+/* Returns the request that is answered next; NULL: its head was not kept. */
 struct http_kept *http_kept_first(const struct http_flow *s);
-/* A step of a body whose length may change: n octets at `at`, of the data or around it. *ret_n: how
- * many they are afterwards. False: it could not be done, and the flow is over. */
+/* Handles a step of a body whose length may change: n octets at `at`, of the data or around it.
+ * *ret_n: how many they are afterwards. False: it was impossible, and the flow is over. */
 bool http_body_data(struct gate_view *v, uint32_t at, uint32_t n, uint32_t *ret_n);
 bool http_body_framing(struct gate_view *v, uint32_t at, uint32_t n, bool trailer, uint32_t *ret_n);
-/* The listeners see n octets of a body. False: it goes no further. */
+/* Shows n octets of a body to the listeners. False: they are not forwarded. */
 bool http_raise_data(struct gate_view *v, uint32_t at, uint32_t n, uint32_t *ret_n);
-/* In the place of Content-Length: Transfer-Encoding, or nothing. 0, or negative as edits of
- * streams. */
+/* Replaces Content-Length by Transfer-Encoding, or by nothing. 0, or negative as edits of streams.
+ */
 int http_edit_length(struct gate *g, bool chunks) must_check;

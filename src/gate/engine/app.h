@@ -20,8 +20,8 @@ int gate_app_choose(struct gate_walk *w, struct flow *f, enum gate_dissector d) 
 /* Called when the packet's flow begins: if no application was chosen, its port decides (by_port),
  * and a policy may decide otherwise. GATE_ACCEPT, or GATE_DROP by a policy. */
 int gate_app_begin(struct gate_walk *w, bool by_port);
-/* Does the packet belong to a flow of that application? If not, a policy has sent it where it
- * cannot be read, and it is dropped. */
+/* Returns whether the packet belongs to a flow of that application. If not, a policy has sent it to
+ * a dissector that cannot read it, and it is dropped. */
 bool gate_app_is(struct gate_packet *p, enum gate_dissector d);
 /* Ends the application of a flow: none of its data will be shown any more. */
 void gate_app_end(struct gate_walk *w, struct flow *f);

@@ -56,7 +56,7 @@ static uint32_t owner_of(const struct flow_table *t, const struct flow_key *k)
 	return hash_u32(k->src ^ (uint32_t)t->key.k0) % OWNERS;
 }
 
-/* The same for both directions. */
+/* Sorts the two ends, so that both directions have one bucket. */
 uint32_t flow_bucket(const struct flow_table *t, const struct flow_key *k)
 {
 	bool turned = k->src > k->dst || (k->src == k->dst && k->sport > k->dport);
@@ -85,7 +85,8 @@ bool flow_is_large(const struct flow_table *t)
 	return t->stats.live >= LARGE;
 }
 
-/* Neighbours in the queues, too: they are written when a flow becomes the youngest. */
+/* Prefetches the neighbours in the queues, too: they are written when a flow becomes the youngest.
+ */
 void flow_expect(const struct flow_table *t, const uint32_t *buckets, uint32_t n)
 {
 	for (uint32_t i = 0; i < n; i++)
@@ -214,7 +215,7 @@ static bool is_greedy(const struct flow_table *t, uint32_t owner)
 	return t->owned[owner] >= share;
 }
 
-/* One of a client's own flows. False: none is among the oldest of any queue. */
+/* Evicts one of a client's own flows. False: none is among the oldest of any queue. */
 static bool evict_own(struct flow_table *t, uint32_t owner)
 {
 	for (int q = 0; q < FLOW_N_QUEUES; q++) {

@@ -66,26 +66,29 @@ int flow_table_new(const struct flow_limits *l, const struct hash_key *key, flow
 /* Ends all flows. */
 void flow_table_free(struct flow_table *t);
 
-/* Which chain a key is in, either way round: for the functions below. */
+/* Returns the number of a key's chain, in either direction: for the functions below. */
 uint32_t flow_bucket(const struct flow_table *t, const struct flow_key *key);
-/* Is the table so large that it pays to know before which chains are asked for? */
+/* Returns whether the table is so large that it pays to know the chains of a batch in advance. */
 bool flow_is_large(const struct flow_table *t);
 /* Prefetches the chains of these buckets, all at the same time. */
 void flow_expect(const struct flow_table *t, const uint32_t *buckets, uint32_t n);
-/* The flow between these ends, either way round, and which way it is; NULL: none. */
+/* Returns the flow between these ends, in either direction, and the direction of the key; NULL:
+ * none. */
 struct flow *flow_find(struct flow_table *t, uint32_t bucket, const struct flow_key *key,
 		       uint8_t *ret_direction);
-/* The same at a time: one that is over by then ends, and there is none. */
+/* Finds a flow as flow_find() does, at a given time: a flow that is over by then ends, and there is
+ * none. */
 struct flow *flow_find_at(struct flow_table *t, uint32_t bucket, const struct flow_key *key,
 			  int64_t now_ns, uint8_t *ret_direction);
-/* Makes room if it has to. NULL: a flow that is being ended holds the last place, or the client has
- * its share of a full table and none of its flows is among the oldest. */
+/* Adds a flow, and makes room if it has to. NULL: a flow that is being ended holds the last place.
+ * NULL also if the client has its share of a full table, and none of its flows is among the oldest.
+ */
 struct flow *flow_add(struct flow_table *t, uint32_t bucket, const struct flow_key *key,
 		      int64_t now_ns);
-/* It was used: it is the youngest of the queue. */
+/* Makes a flow the youngest of its queue, because it was used. */
 void flow_touch(struct flow_table *t, struct flow *f, enum flow_queue q, int64_t now_ns);
 void flow_end(struct flow_table *t, struct flow *f);
-/* Ends those whose time is over, at most n. How many. */
+/* Ends flows whose time is over, at most n. Returns how many. */
 unsigned flow_expire(struct flow_table *t, int64_t now_ns, unsigned n);
 
 struct flow_stats {

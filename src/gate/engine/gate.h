@@ -49,18 +49,16 @@ struct gate_opts {
 void gate_load(struct gate *g, enum gate_dissector d);
 bool gate_loaded(const struct gate *g, enum gate_dissector d);
 const char *gate_dissector_name(enum gate_dissector d);
-/* By name; DISSECT_N: none. */
+/* Finds a dissector by name; DISSECT_N: none. */
 enum gate_dissector gate_dissector_find(const char *name);
 
-/*
- * One batch: receives, walks, gives verdicts, ends flows whose time is over. How many frames, or
- * -errno of a source that broke.
- */
+/* Handles one batch: receives, walks, gives verdicts, ends flows whose time is over. Returns the
+ * number of frames, or -errno of a source that broke. */
 int gate_turn(struct gate *g) must_check;
 
 /* Called when time passes without packets: expires flows and timers. */
 void gate_tick(struct gate *g, int64_t now_ns);
-/* Another source from here on (borrowed); nothing of the one before may be held. */
+/* Sets another source of frames (borrowed); nothing of the one before may be held. */
 void gate_source(struct gate *g, struct frames *f);
 /* Called at the end of a source: held frames get their verdict. */
 void gate_release_held(struct gate *g);
@@ -81,7 +79,7 @@ struct gate_counters {
 };
 const struct gate_counters *gate_counters(const struct gate *g);
 struct flow_table *gate_flows(struct gate *g);
-/* The time of packets. */
+/* Returns the clock of packets. */
 const struct clock_src *gate_clock(const struct gate *g);
 
 /*

@@ -51,7 +51,7 @@ static inline struct gate_walk gate_walk_without_packet(struct gate *g)
 	return (struct gate_walk){.g = g};
 }
 
-/* Does the packet in progress belong to the flow? */
+/* Returns whether the packet in progress belongs to the flow. */
 static inline bool gate_walk_is_of(const struct gate_walk *w, const struct flow *f)
 {
 	return w->p && w->p->flow == f;

@@ -22,14 +22,14 @@ struct held {
 	uint8_t data[];
 };
 
-/* Room for n_small frames of common size (2 KiB) and n_large of any. owed: are they held back, or
- * forwarded already, and only inspected? 0, -ENOMEM. */
+/* Makes room for n_small frames of common size (2 KiB) and n_large of any size. owed: the frames
+ * are held back; else they are forwarded already, and only inspected. 0, -ENOMEM. */
 int held_pool_new(uint32_t n_small, uint32_t n_large, bool owed, struct held_pool **ret) must_check;
 void held_pool_free(struct held_pool *p);
 /* Copies a frame; NULL: no room. */
 struct held *held_take(struct held_pool *p, const struct frame *f) must_check;
 void held_give(struct held_pool *p, struct held *h);
-/* Is there no room for a frame of len octets? */
+/* Returns whether there is no room for a frame of len octets. */
 bool held_full(const struct held_pool *p, uint32_t len);
-/* Frames that are held now. */
+/* Returns how many frames are held now. */
 uint32_t held_count(const struct held_pool *p);

@@ -36,7 +36,7 @@ struct gate_plugin {
 int gate_plugin_add(struct gate *g, const struct gate_plugin *d) must_check;
 /* Removes all with this context; flows that speak them must have ended. */
 void gate_plugin_remove(struct gate *g, const void *ctx);
-/* NULL: no such number. */
+/* Returns the plugin of a number; NULL: there is none. */
 const struct gate_plugin *gate_plugin(const struct gate *g, int d);
 
 /* --- For the engine --------------------------------------------------------------------------- */

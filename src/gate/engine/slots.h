@@ -17,9 +17,9 @@ struct slots {
 	uint32_t n, fresh; /* fresh: from here on none was ever taken */
 };
 
-/* 0, -ENOMEM. */
+/* Makes a pool of n slots of `size` octets. 0, -ENOMEM. */
 int slots_init(struct slots *s, uint32_t n, size_t size) must_check;
 void slots_fini(struct slots *s);
-/* Not cleared; NULL: there is none left. */
+/* Takes a slot, which is not cleared; NULL: there is none left. */
 void *slots_take(struct slots *s) must_check;
 void slots_give(struct slots *s, void *p);

@@ -54,7 +54,8 @@ static const int send_events[DISSECT_N] = {
 #undef SEND
 };
 
-/* False: a listener stopped the packet on its way out. */
+/* Walks upwards, where each dissector completes its own header. False: a listener stopped the
+ * packet on its way out. */
 static bool walk_up(struct gate_walk *w)
 {
 	struct gate *g = w->g;

@@ -45,15 +45,17 @@ void guard_bindings_free(struct guard_bindings *t);
 
 struct guard_binding *guard_bindings_find(struct guard_bindings *t, uint32_t vlan,
 					  uint32_t address);
-/* The bindings of a hardware address, one after the other: after NULL the first. NULL: no more. */
+/* Returns the bindings of a hardware address one after the other: behind NULL the first. NULL:
+ * there are no more. */
 struct guard_binding *guard_bindings_of(struct guard_bindings *t, uint32_t vlan,
 					const uint8_t mac[6], const struct guard_binding *after);
-/* A new one, without an end and a port, of an address that has none. NULL: the table is full. */
+/* Adds a binding, without an end and a port, of an address that has none. NULL: the table is full.
+ */
 struct guard_binding *guard_bindings_add(struct guard_bindings *t, uint32_t vlan, uint32_t address,
 					 const uint8_t mac[6]);
 void guard_bindings_end(struct guard_bindings *t, struct guard_binding *b, int64_t end_ns);
 void guard_bindings_remove(struct guard_bindings *t, struct guard_binding *b);
-/* One whose end has come; NULL: none. */
+/* Returns a binding whose end has come; NULL: none. */
 struct guard_binding *guard_bindings_over(struct guard_bindings *t, int64_t now_ns);
 uint32_t guard_bindings_count(const struct guard_bindings *t);
 bool guard_bindings_full(const struct guard_bindings *t);

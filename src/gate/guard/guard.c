@@ -38,7 +38,7 @@ static void init_port(struct guard *gd, unsigned i, const char *name)
 		gd->to_servers |= UINT32_C(1) << i;
 }
 
-/* A file or a tap has one port, and everybody on it. */
+/* Makes the port of a file or a tap a shared one: it is the only port, and every host is there. */
 static void share_port(struct guard *gd)
 {
 	struct guard_port *port = &gd->ports[0];
@@ -128,7 +128,8 @@ static int bind_fixed(struct guard *gd, char *err, size_t cap)
 
 /* --- Life ------------------------------------------------------------------------------------- */
 
-/* Twice the clients of all ports: each may ask and be bound. */
+/* Returns the bound of pending requests: twice the clients of all ports, because each may ask and
+ * be bound. */
 static uint32_t max_pending(const struct guard *gd)
 {
 	uint64_t n = 0;
@@ -138,8 +139,8 @@ static uint32_t max_pending(const struct guard *gd)
 	return n < (uint64_t)2 * gd->o.max_bindings ? (uint32_t)n : 2 * gd->o.max_bindings;
 }
 
-/* A step of the wall clock makes the ends on disk wrong: they are saved anew. Less than a second is
- * no step. */
+/* Saves the bindings anew after a step of the wall clock, which makes their ends on disk wrong.
+ * Less than a second is no step. */
 static void follow_wall(struct guard *gd)
 {
 	int64_t ahead = frames_wall_ahead(gd->gate->frames), moved = ahead - gd->ahead_ns;
@@ -233,7 +234,7 @@ void guard_tick(struct guard *gd, int64_t now_ns)
 		guard_server_tick(gd, now_ns);
 }
 
-/* The gate may be freed already: ends are written by the wall clock of the last tick. */
+/* Writes ends by the wall clock of the last tick, because the gate may be freed already. */
 int guard_save(struct guard *gd, int64_t now_ns)
 {
 	return gd->store ? guard_store_save(gd, now_ns) : 0;

@@ -111,7 +111,7 @@ int guard_attach(struct guard *gd, struct gate *g, int64_t now_ns, char *err, si
 /* Called when time passes: expires bindings, and has them saved by a thread of their own when that
  * is due. */
 void guard_tick(struct guard *gd, int64_t now_ns);
-/* Now, and waits for it. 0, -errno; nothing to do without a file. */
+/* Saves the bindings now, and waits for it. 0, -errno; without a file nothing is done. */
 int guard_save(struct guard *gd, int64_t now_ns) must_check;
 
 enum guard_counter {
@@ -127,11 +127,11 @@ struct guard_counters {
 };
 void guard_counters(const struct guard *gd, struct guard_counters *ret);
 const char *guard_counter_name(enum guard_counter c);
-/* To look at. */
+/* Returns the binding of an address, for reading only. */
 const struct guard_binding *guard_find(const struct guard *gd, uint32_t vlan, uint32_t address);
 /* Returns the end of a binding on the wall clock, in nanoseconds since 1970; INT64_MAX: never. */
 int64_t guard_end_on_wall(const struct guard *gd, const struct guard_binding *b);
 /* Walks over all, as guard_bindings_each(). */
 const struct guard_binding *guard_each(const struct guard *gd, uint32_t *at);
-/* Of a binding's port; "any": it has none. */
+/* Returns the name of a binding's port; "any": it has none. */
 const char *guard_port_name(const struct guard *gd, uint16_t port);

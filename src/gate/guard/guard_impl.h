@@ -62,8 +62,8 @@ static inline void guard_count(struct guard *gd, enum guard_counter c)
 	gd->n[c]++;
 }
 
-/* The port a packet came in by; its role for this packet: a listed server at a shared port is
- * trusted. */
+/* Returns the port that a packet came in by. guard_role_of() returns its role for this packet: a
+ * listed server at a shared port is trusted. */
 struct guard_port *guard_port_of(struct guard *gd, const struct gate_packet *p);
 enum guard_role guard_role_of(struct guard *gd, const struct gate_packet *p);
 bool guard_is_server_mac(const struct guard *gd, const uint8_t mac[6]);
@@ -86,28 +86,28 @@ bool guard_is_message(const struct gate_packet *p);
 bool guard_judge_request(struct guard *gd, struct gate_walk *w); /* guard_request.c */
 bool guard_judge_reply(struct guard *gd, struct gate_packet *p); /* guard_reply.c */
 
-/* Option 82 (guard_agent.c). */
+/* Adds option 82 to a message (guard_agent.c). */
 void guard_agent_add(struct guard *gd, struct gate_packet *p);
 void guard_agent_remove(struct guard *gd, struct gate_packet *p);
 
 /* Removes a binding; changes its port. The count of its port is kept with it. */
 void guard_unbind(struct guard *gd, struct guard_binding *b);
 void guard_set_port(struct guard *gd, struct guard_binding *b, uint16_t port);
-/* Is it of this sender, at this port? */
+/* Returns whether a binding is of this sender, at this port. */
 bool guard_binding_fits(const struct guard_binding *b, const uint8_t mac[6], uint16_t port);
 
 int guard_offenders_new(uint32_t max, struct guard_offenders **ret) must_check; /* guard_alert.c */
 void guard_offenders_free(struct guard_offenders *t);
 void guard_alert(struct guard *gd, const struct gate_packet *p, enum gate_drop why);
 
-/* The file (guard_store.c). */
+/* Opens and handles the file (guard_store.c). */
 int guard_store_new(struct guard *gd, struct guard_store **ret) must_check;
 void guard_store_free(struct guard_store *s);
 int guard_store_load(struct guard *gd, int64_t now_ns, char *err, size_t err_cap) must_check;
 void guard_store_tick(struct guard *gd, int64_t now_ns);
 int guard_store_save(struct guard *gd, int64_t now_ns) must_check;
 
-/* The server's list of leases (guard_server.c). */
+/* Makes and handles the server's list of leases (guard_server.c). */
 int guard_server_new(struct guard *gd, struct guard_server **ret) must_check;
 void guard_server_free(struct guard_server *s);
 /* Reads it once, and waits for that; then a thread does, now and then. 0, -errno of the thread. */

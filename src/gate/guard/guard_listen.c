@@ -19,7 +19,8 @@ static bool on_frame(void *ctx, struct gate_walk *w, struct flow *f)
 	return guard_role_of(gd, p) == GUARD_TRUSTED || guard_judge_frame(gd, p);
 }
 
-/* Without Ethernet nobody's place is known: only servers are judged. */
+/* Returns whether the sender of a packet is checked. Without Ethernet the place of no host is
+ * known: only servers are judged. */
 static bool is_checked(struct guard *gd, const struct gate_packet *p)
 {
 	return p->p.l2 != PACKET_NO_LAYER && guard_role_of(gd, p) != GUARD_TRUSTED;

@@ -40,7 +40,8 @@ static int64_t end_of(const struct guard *gd, const struct dhcp4_msg *m)
 	return end;
 }
 
-/* Its other bindings: a client is in one place, and has one address for one identifier. */
+/* Removes the other bindings of a client: it is in one place, and has one address for one
+ * identifier. */
 static void drop_others(struct guard *gd, const struct guard_binding *b)
 {
 	struct guard_binding *o = guard_bindings_of(gd->bindings, b->vlan, b->mac, NULL);

@@ -22,7 +22,8 @@ struct request {
 	struct guard_id id;
 };
 
-/* Which it may not have. GATE_DROP_NONE: all is well. */
+/* Checks for fields and options that a message of a client may not have. GATE_DROP_NONE: there are
+ * none. */
 static enum gate_drop bad_form(const struct request *q)
 {
 	bool agent = dhcp4_opt(q->m, DHCP4_OPT_AGENT_OPTIONS) != NULL;
@@ -55,7 +56,7 @@ static bool anothers(const struct request *q, uint32_t ip)
 	return b && memcmp(b->mac, q->p->p.l2_src, MAC_LEN) != 0;
 }
 
-/* Another port has a client of this hardware address that is not silent. */
+/* Returns whether another port has a client of this hardware address that is not silent. */
 static bool in_use(const struct request *q)
 {
 	const struct guard *gd = q->gd;
@@ -70,7 +71,7 @@ static bool in_use(const struct request *q)
 	return used;
 }
 
-/* The binding that RELEASE and DECLINE are about; NULL: not the sender's, or not here. */
+/* Returns the binding that a RELEASE or DECLINE ends; NULL: it is not the sender's, or not here. */
 static struct guard_binding *given_back(const struct request *q)
 {
 	uint32_t ip = q->m->ciaddr;

@@ -80,8 +80,8 @@ static int keep_row(struct guard_server *s, const struct lease_row *row)
 	return 0;
 }
 
-/* A lease of the answer. 0: not one that binds an address to an Ethernet client; negative: it is
- * none at all. */
+/* Reads a lease of the answer. 0: it does not bind an address to an Ethernet client; negative: it
+ * is no lease at all. */
 static int row_of(const struct json *lease, struct lease_row *ret)
 {
 	const struct json *ip = json_get(lease, "ip-address"), *hw = json_get(lease, "hw-address"),
@@ -108,7 +108,7 @@ static int row_of(const struct json *lease, struct lease_row *ret)
 	return 1;
 }
 
-/* The leases of an answer; how many there were, and the last one's address in *last. */
+/* Takes the leases of an answer. Returns their number, and the last one's address in *last. */
 static int take_page(struct guard_server *s, const struct json *answer, uint32_t *last)
 {
 	const struct json *args = json_get(answer, "arguments"),
@@ -200,7 +200,7 @@ static void count_read(struct guard_server *s, int r)
 	s->failed = r < 0;
 }
 
-/* Waits: for the rows to be taken, then for the next time. True: it is to end. */
+/* Waits until the rows are taken, then until the next time. True: the thread is to end. */
 static bool wait_for_next(struct guard_server *s)
 {
 	struct timespec at;
@@ -263,7 +263,8 @@ static void take_row(struct guard *gd, const struct lease_row *row, int64_t now_
 		guard_bindings_end(gd->bindings, b, end);
 }
 
-/* Those that were on a list before and are not on this one: the server has taken the lease back. */
+/* Removes bindings that were on an earlier list and are not on this one: the server has taken their
+ * leases back. */
 static bool sweep(struct guard *gd)
 {
 	struct guard_server *s = gd->server;

@@ -30,9 +30,9 @@ static bool link_local(const struct guard *gd, uint32_t ip)
 }
 
 /*
- * A frame whose sender's address is not checked (neither IPv4 nor ARP, ARP probes, reports of
- * groups, link-local addresses, checks that are off) still tells a switch where its sender is: that
- * must not draw away the traffic of a client with a lease at another port.
+ * Judges a frame whose sender's address is not checked: neither IPv4 nor ARP, ARP probes, reports
+ * of groups, link-local addresses, checks that are off. Such a frame still teaches a switch the
+ * place of its sender. It must not draw away the traffic of a client with a lease at another port.
  */
 static bool judge_station(struct guard *gd, struct gate_packet *p)
 {
@@ -54,7 +54,7 @@ static bool judge_station(struct guard *gd, struct gate_packet *p)
 	return false;
 }
 
-/* Is the address the sender's own? */
+/* Returns whether the address is the sender's own. */
 static bool is_owner(struct guard *gd, const struct gate_packet *p, uint32_t ip)
 {
 	struct guard_binding *b = guard_bindings_find(gd->bindings, p->vlans, ip);
@@ -68,7 +68,7 @@ static bool is_owner(struct guard *gd, const struct gate_packet *p, uint32_t ip)
 	return true;
 }
 
-/* Addresses that need no lease. */
+/* Returns whether an address needs no lease. */
 static bool is_free(struct guard *gd, const struct gate_packet *p, uint32_t ip)
 {
 	return link_local(gd, ip) ||
@@ -96,7 +96,8 @@ static bool judge_arp(struct guard *gd, struct gate_packet *p)
 	return is_owner(gd, p, arp.spa) || guard_refuse(gd, p, GATE_DROP_GUARD_ARP_ADDRESS);
 }
 
-/* IP or ARP where the dissectors do not look for it, and some hosts do. */
+/* Returns whether a frame carries IP or ARP where the dissectors do not look for it, and some hosts
+ * do. */
 static bool hidden(const struct gate_packet *p)
 {
 	struct rd r = gate_rd(p, p->p.l3);
@@ -130,10 +131,9 @@ static bool is_fragment(const struct gate_packet *p)
 	return rd_be16(&r) & (IPV4_MF | IPV4_OFFSET_MASK);
 }
 
-/*
- * Only whole datagrams can be judged. Fragments that cannot be put together are dropped by the gate
- * unless it fails open, and a rule may ask for them as they are: here neither is let through.
- */
+/* Judges a fragment: only whole datagrams can be judged. The gate drops fragments that cannot be
+ * put together unless it fails open, and a rule may ask for single fragments: the guard refuses
+ * both. */
 bool guard_judge_fragment(struct guard *gd, struct gate_packet *p, bool leaving)
 {
 	if (!is_fragment(p) || (!leaving && !gd->gate->fail_open))

@@ -232,7 +232,7 @@ static int fields_of(const struct reading *in, char *line, char *ret[N_FIELDS])
 				 line);
 }
 
-/* "100"; "100.20": two tags, the outer one first */
+/* Reads a VLAN as text: "100"; "100.20": two tags, the outer one first. */
 static bool vlan_of(char *text, uint32_t *ret)
 {
 	char *dot = strchr(text, '.');
@@ -276,7 +276,7 @@ static int parse_row(const struct reading *in, char *line, struct row *ret)
 	return 0;
 }
 
-/* One binding, if it is still good and there is such a port. */
+/* Restores one binding, if it is still good and its port exists. */
 static bool restore(struct guard *gd, const struct row *row, int64_t now_ns)
 {
 	struct guard_binding *b = guard_bindings_find(gd->bindings, row->b.vlan, row->b.address);
@@ -295,8 +295,8 @@ static bool restore(struct guard *gd, const struct row *row, int64_t now_ns)
 	return true;
 }
 
-/* text ends with NUL and a checksum that is right. Twice: nothing is taken of a file that is not
- * good to its end. */
+/* Reads the rows of a text that ends with NUL and a correct checksum. It reads them twice: nothing
+ * is taken of a file that is not good to its end. */
 static int parse_rows(struct reading *in, char *text, size_t len, int64_t now_ns)
 {
 	unsigned good = 0, all = 0;

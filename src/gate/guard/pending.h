@@ -31,14 +31,14 @@ void guard_pendings_free(struct guard_pendings *t);
 struct guard_pending *guard_pendings_asking(struct guard_pendings *t, uint32_t vlan,
 					    const uint8_t mac[6], uint16_t port,
 					    const struct guard_id *id);
-/* Whose request an answer belongs to; NULL: nobody's. */
+/* Returns the request that an answer belongs to; NULL: there is none. */
 struct guard_pending *guard_pendings_answered(struct guard_pendings *t, uint32_t vlan,
 					      const uint8_t mac[6], uint32_t xid);
-/* NULL: no room. */
+/* Adds a request; NULL: there is no room. */
 struct guard_pending *guard_pendings_add(struct guard_pendings *t, uint32_t vlan,
 					 const uint8_t mac[6], uint16_t port,
 					 const struct guard_id *id);
-/* It asked again. */
+/* Renews a request that its client has repeated. */
 void guard_pendings_touch(struct guard_pendings *t, struct guard_pending *p, uint32_t xid,
 			  int64_t now_ns);
 void guard_pendings_done(struct guard_pendings *t, struct guard_pending *p);

@@ -16,7 +16,7 @@ struct guard_rate {
 	uint32_t burst;	   /* at least 1 */
 };
 
-/* May one be taken now? */
+/* Returns whether one may be taken now. */
 bool guard_rate_ok(const struct guard_rate *r, int64_t paid_ns, int64_t now_ns);
 void guard_rate_take(const struct guard_rate *r, int64_t *paid_ns, int64_t now_ns);
 
@@ -24,5 +24,5 @@ struct guard_buckets;
 
 int guard_buckets_new(uint32_t max, struct guard_buckets **ret) must_check;
 void guard_buckets_free(struct guard_buckets *t);
-/* The bucket of a hash, made if there is none; valid until the next call. */
+/* Returns the bucket of a hash, which is made if there is none; valid until the next call. */
 int64_t *guard_buckets_get(struct guard_buckets *t, uint64_t hash);

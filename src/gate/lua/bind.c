@@ -135,7 +135,7 @@ void gate_bind_free(struct gate_bind *b)
 	release(b);
 }
 
-/* Listens where rules do, and always where flows end. */
+/* Adds a listener to each event that rules listen to, and always to the end of flows. */
 static int listen(struct gate_bind *b)
 {
 	int r = 0;

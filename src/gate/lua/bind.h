@@ -11,7 +11,7 @@
 
 struct gate_bind;
 
-/* A state with all of the gate in it, for engine g, which outlives it. `so`: profile, limits,
+/* Makes a state with all of the gate in it, for engine g, which outlives it. `so`: profile, limits,
  * paths, log. 0, -ENOMEM, or -USHER_E_SCRIPT with *err. */
 int gate_bind_new(struct gate *g, const struct script_opts *so, struct gate_bind **ret,
 		  struct script_error *err) must_check;
@@ -26,5 +26,5 @@ int gate_bind_run(struct gate_bind *b, const char *path, struct script_error *er
  * effect. */
 int gate_bind_eval(struct gate_bind *b, struct span text, struct buf *out, struct script_error *err)
 	must_check;
-/* The same with text, for tests. */
+/* Runs a rule file that is given as text, for tests. */
 int gate_bind_run_text(struct gate_bind *b, struct span text, struct script_error *err) must_check;

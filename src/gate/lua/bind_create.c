@@ -24,7 +24,7 @@ int bind_get_state(lua_State *L, void *obj)
 	return 1;
 }
 
-/* Of a packet that was made: where it leaves. */
+/* Sets the interface by which a created packet leaves. */
 void bind_set_iface(lua_State *L, void *obj, int idx)
 {
 	static const char what[] = "packet.iface";
@@ -82,7 +82,8 @@ static int packet_inject(lua_State *L)
 	return 0;
 }
 
-/* Where the class of a handle is in the stack of its packet: the last dissector that it is of. */
+/* Returns the place of a handle's class in the stack of its packet: the last dissector of that
+ * class. */
 static unsigned depth_of(const struct gate_packet *p, const struct script_class *cls)
 {
 	for (; cls; cls = cls->parent)
@@ -92,7 +93,8 @@ static unsigned depth_of(const struct gate_packet *p, const struct script_class 
 	return 0;
 }
 
-/* parent([n]), parent(name): the packet below it; itself is 0. nil: there is none. */
+/* Called for parent([n]) and parent(name): returns the packet below this one; 0 is the packet
+ * itself. nil: there is none. */
 int bind_parent(lua_State *L)
 {
 	struct gate_packet *p = check_packet(L);
@@ -147,7 +149,7 @@ static void fill_fields(lua_State *L, int idx, const char *what)
 	}
 }
 
-/* create([size]) or create({size =, iface =}) of raw. */
+/* Called for create([size]) and create({size =, iface =}) of raw. */
 static int create_raw(lua_State *L)
 {
 	static const char what[] = "packet.create";
@@ -176,7 +178,7 @@ static int create_raw(lua_State *L)
 	return 1;
 }
 
-/* create(parent, [init]). Upvalue 1: the dissector. */
+/* Called for create(parent, [init]). Upvalue 1: the dissector. */
 static int create_on(lua_State *L)
 {
 	enum gate_dissector d = (enum gate_dissector)lua_tointeger(L, lua_upvalueindex(1));

@@ -61,7 +61,7 @@ static void push_below(lua_State *L, struct gate_packet *p)
 	script_push(L, bind_packet_class((enum gate_dissector)d), p, &p->generation);
 }
 
-/* Argument 1: struct call. */
+/* Calls the dissector's method in Lua, in a protected call. Argument 1: struct call. */
 static int enter_lua(lua_State *L)
 {
 	struct call *c = lua_touserdata(L, 1);
@@ -92,7 +92,7 @@ static int enter_lua(lua_State *L)
 	return 0;
 }
 
-/* False: it goes no further. */
+/* Runs a call of a dissector in Lua. False: the packet or data is not forwarded. */
 static bool run_call(struct call *c)
 {
 	const struct gate *g = c->walk->g;
@@ -270,7 +270,7 @@ static void load_dissector_lua(lua_State *L)
 	lua_settop(L, top);
 }
 
-/* haka.dissector and haka.helper, when they are asked for. Upvalue 1: the name. */
+/* Pushes haka.dissector or haka.helper at its first use. Upvalue 1: the name. */
 static int push_lazily(lua_State *L)
 {
 	load_dissector_lua(L);
@@ -280,7 +280,7 @@ static int push_lazily(lua_State *L)
 	return 1;
 }
 
-/* haka.dissectors.tcp_connection.helper, the same. */
+/* Makes haka.dissectors.tcp_connection.helper at its first use. */
 static int helper_index(lua_State *L)
 {
 	lua_settop(L, 2);

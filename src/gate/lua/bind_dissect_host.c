@@ -14,7 +14,7 @@
 
 #include <lauxlib.h>
 
-/* define_event(dissector, name, streamed): its number */
+/* Called for define_event(dissector, name, streamed): returns the event's number. */
 static int host_define_event(lua_State *L)
 {
 	unsigned id = 0;
@@ -58,7 +58,8 @@ static bool is_packet_stopped(void *ctx)
 	return p && (p->stopped || (p->flow && p->flow->dropped));
 }
 
-/* raise(number, {arguments}, n, [{arguments of coroutines}, stream]): nil, "abort", "fault" */
+/* Called for raise(number, {arguments}, n, [{arguments of coroutines}, stream]): returns nil,
+ * "abort" or "fault". */
 static int host_raise(lua_State *L)
 {
 	struct script *s = script_of(L);
@@ -95,8 +96,9 @@ static int host_raise(lua_State *L)
 	return 1;
 }
 
-/* The next piece of a streamed event, put behind those before: piece(pieces, name, sub or nil) ->
- * an iterator that waits. Rules that follow it see copies, which they cannot write. */
+/* Called for piece(pieces, name, sub or nil): puts the next piece of a streamed event behind the
+ * pieces before it. Returns an iterator that waits. Rules that follow it see copies, which they
+ * cannot write. */
 static int host_piece(lua_State *L)
 {
 	struct script_sub *piece = lua_isnoneornil(L, 3) ? NULL
@@ -139,7 +141,7 @@ static int host_piece(lua_State *L)
 	return 1;
 }
 
-/* forget(stream): its coroutines are let go of */
+/* Called for forget(stream): releases its coroutines. */
 static int host_forget(lua_State *L)
 {
 	if (lua_isuserdata(L, 1))
@@ -152,8 +154,8 @@ static struct gate_packet *test_packet(lua_State *L, int idx)
 	return script_test(L, idx, bind_packet_class(DISSECT_RAW));
 }
 
-/* drop(flow or packet, "rule", "failed" or "parse"): returns whether it is forwarded all the
- * same. */
+/* Called for drop(flow or packet, "rule", "failed" or "parse"): returns whether it is forwarded all
+ * the same. */
 static int host_drop(lua_State *L)
 {
 	struct gate *g = bind_gate_of(L);
@@ -180,7 +182,7 @@ static int host_drop(lua_State *L)
 	return 1;
 }
 
-/* is_gone(flow or packet) */
+/* Called for is_gone(flow or packet): returns whether it was dropped. */
 static int host_is_gone(lua_State *L)
 {
 	const struct flow *f = script_test(L, 1, &bind_class_flow);
@@ -190,7 +192,8 @@ static int host_is_gone(lua_State *L)
 	return 1;
 }
 
-/* below(flow or packet, steps or name): the packet so many layers down, or of that layer */
+/* Called for below(flow or packet, steps or name): returns the packet so many layers down, or of
+ * that layer. */
 static int host_below(lua_State *L)
 {
 	struct flow *f = script_test(L, 1, &bind_class_flow);

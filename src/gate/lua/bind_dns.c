@@ -118,7 +118,7 @@ FLAG(ra, DNS_RA)
 FLAG(ad, DNS_AD)
 FLAG(cd, DNS_CD)
 
-/* The direction decides it. */
+/* Pushes the flag QR, which the direction decides. */
 static int get_qr(lua_State *L, void *obj)
 {
 	lua_pushboolean(L, bind_dns_at(L, obj).msg->flags & DNS_QR);

@@ -17,8 +17,8 @@ struct bind_dns_at {
 	uint16_t index;
 };
 
-/* Which of the two messages, which section, which record: as a handle's object, and back. Raises
- * when the message is gone. */
+/* Encodes one of the two messages, a section and a record as a handle's object; bind_dns_at()
+ * decodes it, and raises when the message is gone. */
 void *bind_dns_code(bool sent, enum dns_section s, uint32_t index);
 struct bind_dns_at bind_dns_at(lua_State *L, const void *obj);
 void bind_dns_push(lua_State *L, const struct script_class *cls, struct gate *g, void *obj);

@@ -21,7 +21,7 @@ static struct bind_dns_at record(lua_State *L, const void *obj, struct dns_rr *r
 	return a;
 }
 
-/* For setters: the record of a message that can be written. */
+/* Returns the record of a message that can be written, for setters. */
 static struct bind_dns_at own_record(lua_State *L, const void *obj, struct dns_rr *ret,
 				     const char *what)
 {
@@ -92,7 +92,7 @@ static void set_name(lua_State *L, void *obj, int idx)
 			 "dns.name");
 }
 
-/* By name if it has one. */
+/* Pushes a number by its name if it has one. */
 static int push_number(lua_State *L, const char *name, uint16_t n)
 {
 	if (name)
@@ -233,7 +233,7 @@ static void set_ip(lua_State *L, void *obj, int idx)
 	bind_check_write(L, gate_dns_set_ipv6(a.g, &rr, octets), "dns.ip");
 }
 
-/* A list of texts. */
+/* Pushes the list of a record's texts. */
 static int get_strings(lua_State *L, void *obj)
 {
 	struct dns_rr rr;
@@ -355,7 +355,7 @@ static int list_len(lua_State *L)
 	return 1;
 }
 
-/* Arguments: the list, the number before. */
+/* Steps through a list of records. Arguments: the list, the number before. */
 static int list_next(lua_State *L)
 {
 	struct bind_dns_at a = bind_dns_at(L, script_check(L, 1, &bind_class_dns_records));

@@ -10,7 +10,7 @@
 
 #include <lauxlib.h>
 
-/* n octets, 4 at most, of a packet; zero beyond its end. */
+/* Reads n octets, 4 at most, of a packet; they are zero beyond its end. */
 uint32_t bind_read_be(const struct gate_packet *p, uint32_t off, unsigned n);
 void bind_write_be(lua_State *L, struct gate_packet *p, uint32_t off, unsigned n, uint64_t v,
 		   const char *what);

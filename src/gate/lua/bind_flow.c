@@ -72,7 +72,8 @@ static struct gate_packet *argument_packet(lua_State *L)
 				     : script_check(L, 2, bind_packet_class(DISSECT_RAW));
 }
 
-/* drop(): the flow; drop(packet): of a flow of datagrams just that. */
+/* Called for drop(), which drops the flow, and drop(packet), which drops just a datagram of the
+ * flow. */
 static int flow_drop(lua_State *L)
 {
 	struct flow *f = script_check(L, 1, &bind_class_flow);
@@ -103,7 +104,7 @@ static int flow_reset(lua_State *L)
 	return end_by_rule(L, f);
 }
 
-/* halfreset(['up' or 'down']): to one end only, by itself the server. */
+/* Called for halfreset(['up' or 'down']): resets one end only, which is the server by default. */
 static int flow_halfreset(lua_State *L)
 {
 	struct flow *f = check_established(L, "halfreset");
@@ -115,7 +116,7 @@ static int flow_halfreset(lua_State *L)
 	return end_by_rule(L, f);
 }
 
-/* send([packet]): a datagram goes out now. */
+/* Called for send([packet]): a datagram is sent now. */
 static int flow_send(lua_State *L)
 {
 	const struct flow *f = script_check(L, 1, &bind_class_flow);
@@ -128,7 +129,8 @@ static int flow_send(lua_State *L)
 	return 0;
 }
 
-/* parent([n or name]): of an application the flow, then the current packet and those below it. */
+/* Called for parent([n or name]): the parent of an application is the flow, then the current packet
+ * and those below it. */
 static int flow_parent(lua_State *L)
 {
 	struct flow *f = script_check(L, 1, &bind_class_flow);

@@ -80,7 +80,7 @@ static void push_span(lua_State *L, struct span s)
 		check_write(L, gate_http_set_part(g, part_of, text), #kind "." #field);   \
 	}
 
-/* A status may be given as a number. */
+/* Returns the text at idx; a status may be given as a number. */
 static struct span text_at(lua_State *L, int idx, const char *what)
 {
 	if (lua_type(L, idx) == LUA_TNUMBER)
@@ -147,7 +147,7 @@ static bool is_response(lua_State *L, int idx)
 	return cls == &class_response || cls == &class_response_fields;
 }
 
-/* Lines that were folded are one (RFC 9112 5.2). */
+/* Pushes a field's value with its folded lines joined (RFC 9112 5.2). */
 static void push_unfolded(lua_State *L, struct span s)
 {
 	luaL_Buffer b uninit;
@@ -201,7 +201,7 @@ static bool field_newindex(lua_State *L, void *obj)
 	return true;
 }
 
-/* Argument 1: the fields; upvalue 1: the number of the next. */
+/* Steps through fields. Argument 1: the fields; upvalue 1: the number of the next one. */
 static int next_field(lua_State *L)
 {
 	bool response = is_response(L, 1);

@@ -64,7 +64,7 @@ extern const struct script_filter_field bind_when[], bind_when_dhcp[];
 struct script_dhcp *bind_dhcp(struct gate_bind *b);
 int bind_dhcp_open(struct gate_bind *b, struct script *s) must_check;
 
-/* require('protocol/...'). */
+/* Registers the modules for require('protocol/...'). */
 int bind_modules(struct script *s) must_check;
 /* Opens the other modules. Called in a protected call. */
 int bind_open_modules(lua_State *L);
@@ -91,16 +91,17 @@ struct bind_stream {
 	uint32_t kept_n, kept_cap;
 };
 
-/* Of a state. */
+/* Returns the bindings of a state. */
 struct gate_bind *bind_of(lua_State *L);
 
-/* The state's numbers of the policies. */
+/* Returns the state's numbers of the policies. */
 unsigned *bind_policy_ids(struct gate_bind *b);
 int bind_policies_define(struct gate_bind *b, struct script_error *err) must_check;
-/* After a rule file: the engine asks where there are entries. */
+/* Called after a rule file: the engine asks policies that have entries. */
 void bind_policies_begin(struct gate_bind *b, struct gate *g);
 
-/* The state with its timers, which the engine fires; and the end of both. script may be NULL. */
+/* Makes the state with its timers, which the engine fires; bind_script_free() ends both. script may
+ * be NULL. */
 int bind_script_new(struct gate *g, const struct script_opts *so, struct script **ret) must_check;
 void bind_script_free(struct gate *g, struct script *script);
 
@@ -138,10 +139,10 @@ bool bind_stream_full(struct bind_stream *st, struct gate_walk *w);
 
 struct bind_stream *bind_body_begin(struct gate_bind *b, struct gate_view *v, enum gate_event event,
 				    struct script_error *err);
-/* False: the packet is dropped. */
+/* Delivers a body's octets to the coroutines that follow it. False: the packet is dropped. */
 bool bind_body_deliver(struct bind_stream *st, struct gate_walk *w);
 void bind_body_fini(struct bind_stream *st);
-/* Room for n octets to be remembered. */
+/* Makes room for n octets to be remembered. */
 bool bind_body_reserve(struct bind_stream *st, size_t n);
 
 /* --- bind_state.c, bind_raise.c --------------------------------------------------------------- */
@@ -156,6 +157,6 @@ bool bind_resume(struct bind_stream *st, struct gate_walk *w);
 /* Handles the result of a raise (SCRIPT_RAISE_*). Returns false if the walk stops. Without a packet
  * the caller drops the flow. */
 bool bind_outcome(struct gate_walk *w, const struct flow *f, unsigned result);
-/* Decides on packet and flow where rules fail: false (drop), or true under fail_open. `why` goes to
- * the log. */
+/* Decides on packet and flow where rules fail: false (drop), or true under fail_open. `why` is
+ * logged. */
 bool bind_fault(struct gate_bind *b, struct gate_walk *w, struct flow *f, const char *why);

@@ -25,7 +25,7 @@ static int get_ip_hdr_len(lua_State *L, void *obj)
 	return 1;
 }
 
-/* In octets, as Haka counts. */
+/* Pushes the fragment offset in octets, as Haka counts. */
 static int get_ip_offset(lua_State *L, void *obj)
 {
 	const struct gate_packet *p = obj;

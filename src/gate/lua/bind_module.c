@@ -20,7 +20,7 @@ struct sum {
 	bool odd; /* the piece before ended in the middle of a word */
 };
 
-/* The octets of a text, or of a buffer by its asstring(); on the stack. */
+/* Returns the octets of a text, or of a buffer by its asstring(); they stay on the stack. */
 static struct span check_octets(lua_State *L, int idx, const char *what)
 {
 	if (lua_type(L, idx) == LUA_TUSERDATA) {
@@ -114,7 +114,8 @@ static void open_sums(lua_State *L)
 
 /* --- Modules ---------------------------------------------------------------------------------- */
 
-/* Addresses and so on, and behind them all that the dissector has (events, policies, create). */
+/* Pushes the module: addresses and so on, and behind them all members of the dissector (events,
+ * policies, create). */
 static void push_ipv4(lua_State *L)
 {
 	static const luaL_Reg sums[] = {{"inet_checksum", sum_new},

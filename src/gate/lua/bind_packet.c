@@ -112,7 +112,7 @@ static int get_len(lua_State *L, void *obj)
 	return 1;
 }
 
-/* Its number in the order of arrival. (frame.id is the source's own.) */
+/* Pushes the packet's number in the order of arrival. (frame.id is the source's own.) */
 static int get_id(lua_State *L, void *obj)
 {
 	lua_pushnumber(L, (lua_Number)bind_gate(obj)->counters.packets);
@@ -142,7 +142,7 @@ static bool is_of_packets(const struct script_class *cls)
 	return false;
 }
 
-/* Of the dissector as which it is looked at. */
+/* Pushes the name of the dissector of the packet's handle. */
 int bind_get_name(lua_State *L, void *obj)
 {
 	const struct script_class *cls = script_class_of(L, 1);
@@ -154,7 +154,7 @@ int bind_get_name(lua_State *L, void *obj)
 	return 1;
 }
 
-/* Haka's packet begins with its network header. */
+/* Pushes the payload of a raw packet: Haka's packet begins with its network header. */
 static int get_raw_payload(lua_State *L, void *obj)
 {
 	struct gate_packet *p = obj;
@@ -164,7 +164,7 @@ static int get_raw_payload(lua_State *L, void *obj)
 	return 1;
 }
 
-/* A table of the script's own, as long as the packet is there. */
+/* Pushes a table of the script's own, which exists as long as the packet. */
 static int get_data(lua_State *L, void *obj)
 {
 	bind_push_data(L, obj);

@@ -125,7 +125,8 @@ static void drop_packet(void *ctx)
 	gate_drop(c->p, GATE_DROP_POLICY);
 }
 
-/* One end of a packet, as a field of an alert: its address, and where it has one its service. */
+/* Describes one end of a packet as a field of an alert: its address, and its service if it has one.
+ */
 static void describe_end(lua_State *L, const struct gate_packet *p, uint32_t addr, uint16_t port,
 			 const char *field)
 {
@@ -231,7 +232,7 @@ static bool on_new(void *ctx, struct gate_walk *w)
 	return !p->stopped && !p->flow->dropped;
 }
 
-/* Haka's words. */
+/* Returns Haka's description of a drop. */
 static const char *policy_text(enum gate_drop why)
 {
 	if (why == GATE_DROP_TCP_NO_CONNECTION)
@@ -262,8 +263,8 @@ static void install_next(void *ctx, void *data)
 	c->next = (int)d;
 }
 
-/* For policies in Lua, as next_dissector of dissectors in Lua: (policy, object, values, desc,
- * number). */
+/* Called for policies in Lua, as next_dissector of dissectors in Lua: (policy, object, values,
+ * desc, number). */
 static int call_install(lua_State *L)
 {
 	const int *number = lua_touserdata(L, -1);

@@ -14,7 +14,7 @@ struct bind_event {
 };
 extern const struct bind_event bind_events[EVENT_N];
 
-/* Listener of an event: raises it in the script. ctx: struct hearing. */
+/* Called for each event that rules listen to: raises it in the script. ctx: struct hearing. */
 bool bind_on_event(void *ctx, struct gate_walk *w, struct flow *f);
-/* Listener of the end of flows: raises the event and frees values that scripts kept in the flow. */
+/* Called at the end of flows: raises the event and frees values that scripts kept in the flow. */
 bool bind_on_flow_end(void *ctx, struct gate_walk *w, struct flow *f);

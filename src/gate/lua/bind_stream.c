@@ -18,8 +18,8 @@ static const char key_meta;
 
 /* --- The buffer ------------------------------------------------------------------------------- */
 
-/* The first octet that is pending has this number. It may be one that was seen before, and comes
- * again because there was no room for it. */
+/* Sets the number of the first pending octet. It may be an octet that was seen before, and is
+ * delivered once more because there was no room for it. */
 static void begins_at(struct bind_stream *st, uint32_t out)
 {
 	st->at += (uint64_t)(int64_t)(int32_t)(out - st->out);

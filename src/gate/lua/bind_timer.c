@@ -8,8 +8,8 @@
 #include "script/rules/timer.h"
 #include "script/script_open.h"
 
-/* Timers are fired in the order of time, each with the clock at its own. Should more be due than
- * anybody can have meant, repetitions are skipped. */
+/* Fires timers in the order of time, each with the clock at its own time. If more are due than can
+ * be intended, repetitions are skipped. */
 static void on_alarm(void *ctx, struct gate *g, int64_t until_ns)
 {
 	enum { CATCH_UP = 256, AT_ONCE = 4096 };

@@ -18,7 +18,7 @@ static int get_payload(lua_State *L, void *obj)
 	return 1;
 }
 
-/* As it came; or, once it was written, as it stands. */
+/* Checks the checksum as it came, or, once the packet was written, as it stands. */
 static int method_verify(lua_State *L)
 {
 	struct gate_packet *p = script_check(L, 1, &bind_class_ipv4);
@@ -81,7 +81,7 @@ const struct script_class bind_class_icmp = {.name = "icmp",
 					     .parent = &bind_class_ipv4,
 					     .to_parent = bind_same};
 
-/* Ports are kept beside the octets: a flow is looked up by them. */
+/* Copies the ports from the octets to the packet: a flow is looked up by them. */
 static void note_ports(struct gate_packet *p)
 {
 	p->p.sport = (uint16_t)bind_read_be(p, p->p.l4, 2);

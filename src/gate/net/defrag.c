@@ -120,7 +120,7 @@ static struct datagram *begin(struct defrag *d, const struct defrag_fragment *f,
 	return g;
 }
 
-/* Does it fit to what is there? DEFRAG_HELD: yes. */
+/* Checks whether a fragment fits to those of its datagram. DEFRAG_HELD: it does. */
 static enum defrag_result fits_datagram(const struct datagram *g, const struct defrag_fragment *f,
 					uint32_t to)
 {

@@ -42,7 +42,8 @@ int defrag_new(const struct defrag_limits *l, struct held_pool *pool, defrag_los
 /* Frees the table; held frames are lost. */
 void defrag_free(struct defrag *d);
 
-/* Returned lists belong to the caller, which gives each frame its verdict, and back to the pool. */
+/* Adds a fragment. Returned lists belong to the caller, which gives each frame its verdict, and
+ * back to the pool. */
 enum defrag_result defrag_add(struct defrag *d, const struct defrag_fragment *f, int64_t now_ns,
 			      struct held **ret_fragments);
 /* Drops datagrams that are too old. */

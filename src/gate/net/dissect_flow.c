@@ -84,7 +84,7 @@ uint32_t net_flow_bucket(const struct gate_walk *w, const struct flow_key *k)
 
 /* --- Sides ------------------------------------------------------------------------------------ */
 
-/* Addresses that several hosts use, or that nobody answers from. */
+/* Returns whether a flow has an address that several hosts use, or that no host answers from. */
 static bool is_shared(const struct flow_key *k)
 {
 	return k->src == 0 || k->dst >= UINT32_C(0xe0000000);

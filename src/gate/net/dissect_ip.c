@@ -32,9 +32,10 @@ static int next_of_proto(const struct gate *g, uint8_t proto)
 }
 
 /*
- * A frame of which a checksum is still to be made: is it that of the datagram's transport? Another
- * one would be written over octets that rules have seen, in a tunnel or where a guest says so: it
- * is made here, before. False: it cannot be, of one that is to be cut.
+ * Completes a checksum that the frame's sender left to the kernel, unless it is that of the
+ * datagram's transport. Any other one would be written over octets that rules have seen, in a
+ * tunnel or where a guest asks for it: so it is made here, before. False: that is impossible,
+ * because the frame is to be cut.
  */
 static noinline_fn bool finish_checksum(struct gate_packet *p, const struct ipv4_hdr *ip)
 {

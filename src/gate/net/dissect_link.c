@@ -20,7 +20,7 @@ static int next_of_type(const struct gate *g, uint16_t type)
 	}
 }
 
-/* Behind a header of `len` octets that is not Ethernet's. */
+/* Continues behind a header of `len` octets that is not Ethernet's. */
 static int raw_network(struct gate_walk *w, uint16_t len, uint16_t type)
 {
 	struct gate_packet *p = w->p;
@@ -78,8 +78,8 @@ int receive_raw(struct gate_walk *w)
 						       : receive_other_link(w);
 }
 
-/* Tags of VLAN 0 have a priority only, and hosts take any number of them off. False: more than two
- * VLANs. */
+/* Reads the VLANs of the tags. Tags of VLAN 0 have a priority only, and hosts remove any number of
+ * them. False: more than two VLANs. */
 static bool read_vlans(struct gate_packet *p, const struct eth_hdr *eth)
 {
 	unsigned n = 0;

@@ -35,8 +35,8 @@ static int refuse_list(struct gate_walk *w, struct held *list, enum gate_drop wh
 	return how;
 }
 
-/* The link header is the first fragment's now, and may have other tags in front than the one that
- * came last. */
+/* Reads the link header once more: it is the first fragment's now, and may have other tags in front
+ * than the fragment that came last. */
 static void read_link(struct gate_packet *p)
 {
 	struct rd r = rd_init(span_of(p->p.data, p->p.l3));
@@ -115,7 +115,8 @@ int fragment_reassemble(struct gate_walk *w, const struct ipv4_hdr *ip)
 	}
 }
 
-/* The piece of n octets of payload at off, as an own datagram in g->piece: its length. */
+/* Makes the piece of n octets of payload at off a datagram of its own, in g->piece. Returns its
+ * length. */
 static uint32_t cut_piece(const struct gate *g, const struct gate_packet *p, uint32_t off,
 			  uint32_t n, bool last)
 {
@@ -211,7 +212,8 @@ static int64_t step_of(struct gate *g, const struct gate_packet *p)
 	return may_cut(p) && room > p->l3_len ? (room - p->l3_len) & ~UINT32_C(7) : 0;
 }
 
-/* The first piece is the frame's, and the others are the gate's own. */
+/* Sends a datagram in pieces: the first one as the frame's verdict, the others as the gate's own
+ * frames. */
 static int send_pieces(struct gate *g, const struct gate_packet *p, uint32_t step, bool injected)
 {
 	uint32_t total = p->end - p->p.l4;

@@ -10,7 +10,7 @@
 struct held;
 struct ipv4_hdr;
 
-/* The longest payload of a piece, a multiple of eight octets. */
+/* Returns the longest payload of a piece, a multiple of eight octets. */
 uint32_t fragment_len(const struct held *list);
 /* Sends a datagram of the gate's own in fragments of at most `step` octets of payload, as if `like`
  * had been accepted. span: the frame, with its IPv4 header at l3 and payload at l4. */

@@ -10,7 +10,7 @@
 
 extern const struct gate_net_ops gate_net_ops;
 
-/* The floor's own memory (dissectors.def): reassembly, and packets that rules create. */
+/* Allocates the floor's own memory (dissectors.def): reassembly, and packets that rules create. */
 int net_init(struct gate *g, const struct gate_opts *o) must_check;
 void net_fini(struct gate *g);
 void net_tick(struct gate *g, int64_t now_ns);
@@ -46,10 +46,10 @@ uint32_t net_owner(const struct gate *g, const struct flow_key *k);
 /* Prefetches the flows of the first n frames of the batch. */
 void net_expect_flows(struct gate *g, uint32_t n);
 /*
- * Does the packet come by the interface of its end of the flow? RFC 9293 says nothing of
- * interfaces: an acknowledgement that the other end made up must not count as the receiver's. The
- * first packet of each end sets its interface. followed: a dissector relies on the flow, so that an
- * end cannot move to a third interface.
+ * Called when a packet comes by another interface than the one noted for its end of the flow.
+ * Returns whether that is allowed. RFC 9293 knows no interfaces: an acknowledgement that the other
+ * end made up must not count as the receiver's. The first packet of each end sets its interface.
+ * followed: a dissector relies on the flow, so that an end cannot move to a third interface.
  */
 bool net_flow_side_changed(struct gate_packet *p, bool followed);
 

@@ -57,8 +57,9 @@ uint32_t net_owner(const struct gate *g, const struct flow_key *k)
 
 /* --- Checksums of UDP and TCP ------------------------------------------------------------------- */
 
-/* The sum over the pseudo header only: where hardware was to make the checksum, captures made on
- * the sending machine show it. On a wire it is wrong, and no receiver takes it. */
+/* Returns whether a checksum is the sum over the pseudo header only. Captures made on the sending
+ * machine show that where hardware was to make the checksum. On a wire it is wrong, and no receiver
+ * takes it. */
 static bool is_left_to_hardware(const struct gate_packet *p, struct span datagram,
 				uint32_t csum_off)
 {

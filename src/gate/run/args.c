@@ -179,7 +179,7 @@ static int take_value(const struct parse *p, const char *value)
 	return -1;
 }
 
-/* For getopt_long: val is the index in args, plus one so that 0 is free. */
+/* Makes the options for getopt_long: val is the index in args, plus one so that 0 is free. */
 static void options_for_getopt(struct option longs[N_ARGS + 1], char letters[LETTERS_LEN])
 {
 	size_t n = 0;

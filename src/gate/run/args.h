@@ -32,7 +32,7 @@ struct gate_args {
 	bool done;	 /* --help, --version: printed, nothing else is to be done */
 };
 
-/* argv as main has it. 0, or -1 with the reason in err ("--workers: expected …"). */
+/* Reads argv as main() has it. 0, or -1 with the reason in err ("--workers: expected …"). */
 int gate_args_parse(int argc, char **argv, struct gate_args *ret, char *err, size_t err_cap)
 	must_check;
 void gate_args_help(FILE *f);

@@ -93,7 +93,7 @@ static void find_bindings(void *ctx, const struct gate_worker_view *v)
 	}
 }
 
-/* The arguments hw-address and port. False: they are none. */
+/* Reads the arguments hw-address and port. False: they are not valid. */
 static bool arguments(struct binding_search *q, struct json **ret_answer)
 {
 	const struct json *mac = q->k->args ? json_get(q->k->args, "hw-address") : NULL;

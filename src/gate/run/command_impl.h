@@ -18,9 +18,11 @@ struct command_call {
 struct json *command_done(const struct command_call *k, struct json *args, uint64_t n,
 			  const char *what);
 struct json *command_no_answer(const struct command_call *k, unsigned worker);
-/* The argument `limit`, else 100. False: it is none, and *ret_answer says so. */
+/* Reads the argument `limit`, by default 100. False: it is not valid, and *ret_answer is the error.
+ */
 bool command_limit(const struct command_call *k, uint32_t *ret, struct json **ret_answer);
-/* The argument `address`, in host order; 0: none was given. False as above. */
+/* Reads the argument `address`, in host order; 0: none was given. False: it is not valid, and
+ * *ret_answer is the error. */
 bool command_address(const struct command_call *k, uint32_t *ret, struct json **ret_answer);
 void command_put(const struct command_call *k, struct json *to, const char *name, uint64_t v);
 

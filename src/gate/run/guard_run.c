@@ -118,7 +118,8 @@ static int load_config(struct guard_run *run)
 	return r;
 }
 
-/* Bindings that cannot be saved are gone with the next restart, and clients with them. */
+/* Checks that bindings can be saved: else they are lost with the next restart, and their clients
+ * with them. */
 static int check_directory(const struct guard_run *run)
 {
 	const char *path = run->config.opts.file, *slash = strrchr(path, '/');
@@ -138,7 +139,8 @@ static int check_directory(const struct guard_run *run)
 	return r;
 }
 
-/* Every answer of a DHCP server is dropped then: it is hardly meant. */
+/* Warns of a configuration without a trusted port: every answer of a DHCP server is dropped then,
+ * which is hardly intended. */
 static void warn_of_trust(const struct guard_run *run, const struct frames *f)
 {
 	const struct guard_opts *o = &run->config.opts;

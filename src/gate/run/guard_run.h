@@ -19,13 +19,13 @@ struct script_alert_sink;
 int guard_run_check(const char *path) must_check;
 int guard_run_open(struct gate_rules *r, struct gate *g, const struct hash_key *key, bool keep,
 		   struct guard_run **ret) must_check;
-/* Of NULL: nothing. */
+/* Runs the periodic work of a guard; of NULL: nothing. */
 void guard_run_tick(struct guard_run *run, int64_t now_ns);
 const struct guard *guard_run_guard(const struct guard_run *run);
 /* Saves the bindings and frees the guard. 0, or negative: reported on stderr. The gate is freed
  * already. */
 int guard_run_close(struct guard_run *run, int64_t now_ns);
 
-/* Tells n sinks of an alert of the guard; number: of the alert. */
+/* Reports an alert of the guard to n sinks; number: of the alert. */
 void guard_report(const struct guard_alert *a, uint64_t number,
 		  const struct script_alert_sink *sinks, unsigned n);

@@ -42,7 +42,7 @@ static void options_of(const struct gate_args *a, struct log *log, struct gate_o
 	o->hash_key = (struct hash_key){rng_u64(&rng), rng_u64(&rng)};
 }
 
-/* Results go to stdout, the log to stderr. */
+/* Opens the log on stderr: results are written to stdout. */
 static struct log *log_open(bool debug)
 {
 	const struct log_output out = {.kind = LOG_SINK_STDERR};

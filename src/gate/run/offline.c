@@ -80,7 +80,7 @@ static int begin_offline(struct offline *o, const struct gate_opts *go)
 	return r;
 }
 
-/* One capture through the engine. */
+/* Runs one capture through the engine. */
 static int run_file(struct offline *o, const char *in, const char *out, int file,
 		    struct gate_opts *go, struct gate_sums *sums)
 {

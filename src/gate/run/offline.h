@@ -11,6 +11,6 @@
 struct gate_opts;
 
 /* Returns the program's exit code; errors are on stderr. */
-/* -t: loads the rules and the guard's configuration. Exit code. */
+/* Loads the rules and the guard's configuration, for -t. Returns the exit code. */
 int gate_check(const struct gate_args *a, const struct gate_opts *o) must_check;
 int gate_offline(const struct gate_args *a, const struct gate_opts *o, struct gate_sums *ret_sums);

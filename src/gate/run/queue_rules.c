@@ -49,7 +49,7 @@ static int run_command(const char *program, char *const argv[], bool quiet)
 	return WIFEXITED(status) && WEXITSTATUS(status) == 0 ? 0 : -EINVAL;
 }
 
-/* One rule of a chain: action "-I" or "-D". */
+/* Adds or removes one rule of a chain: action "-I" or "-D". */
 static int run_one(const char *program, const struct queue_rules *q, const char *action,
 		   const char *chain)
 {
@@ -102,7 +102,8 @@ static int run_both(const char *program, const struct queue_rules *q)
 
 static const char *const programs[] = {"iptables-legacy", "iptables"};
 
-/* Rules for these queues that a gate left behind when it was killed: nobody else has the queues. */
+/* Removes rules for these queues that a gate left behind when it was killed: no other program has
+ * the queues. */
 static void remove_left(const struct queue_rules *q)
 {
 	for (unsigned i = 0; i < 4; i++) {
@@ -147,7 +148,7 @@ void queue_rules_remove(const struct queue_rules *q)
 
 /* --- Rules of a gate that was killed ---------------------------------------------------------- */
 
-/* The other process: it has nothing but the pipe, whose end tells that the gate is no more. */
+/* Runs the other process: it has nothing but the pipe, which closes when the gate has ended. */
 static void watch(const struct queue_rules *q, int fd)
 {
 	char word;

@@ -19,7 +19,7 @@ struct queue_rules {
 	bool bypass; /* without a gate, packets pass */
 };
 
-/* 0, or -errno: the reason is on stderr, and nothing is left behind. */
+/* Adds the rules. 0, or -errno: the reason is on stderr, and nothing is left behind. */
 int queue_rules_add(const struct queue_rules *r) must_check;
 void queue_rules_remove(const struct queue_rules *r);
 /*
@@ -28,5 +28,5 @@ void queue_rules_remove(const struct queue_rules *r);
  * its pipe. 0, -errno. Called before there are threads.
  */
 int queue_rules_watch(const struct queue_rules *r, int *ret_fd) must_check;
-/* The rules are removed, or were never set: the other process ends. -1: there is none. */
+/* Ends the other process, when the rules are removed or were never set. -1: there is none. */
 void queue_rules_unwatch(int fd);

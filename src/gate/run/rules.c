@@ -70,7 +70,7 @@ static int add_sinks(struct gate_rules *r, struct script *s)
 	return e;
 }
 
-/* haka.interactive_rule(): a line of standard input. */
+/* Reads a line of standard input, for haka.interactive_rule(). */
 static bool ask_person(void *ctx, const char *prompt, struct buf *line)
 {
 	int c;

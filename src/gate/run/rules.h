@@ -32,7 +32,7 @@ struct gate_rules {
 int gate_rules_init(struct gate_rules *r, const struct gate_args *a, struct log *log,
 		    const struct hash_key *key) must_check;
 void gate_rules_fini(struct gate_rules *r);
-/* Where alerts go, to ret[GATE_ALERT_SINKS]; how many. */
+/* Fills in the sinks of alerts, in ret[GATE_ALERT_SINKS]. Returns how many. */
 unsigned gate_rules_sinks(struct gate_rules *r, struct script_alert_sink *ret);
 /* Loads the dissectors of --load, and the rule file into a state of its own, for worker number
  * `worker`; *ret is NULL without a rule file. 0, or negative: said on stderr. */

@@ -17,7 +17,7 @@ void gate_sums_frames(struct gate_sums *s, const struct frames *f)
 	s->frames.send_errors += fs.send_errors;
 }
 
-/* The same name is the same dissector, in whichever worker. */
+/* Adds a plugin's count: one name is one dissector, in whichever worker. */
 static void add_plugin(struct gate_sums *s, const struct gate_plugin *x)
 {
 	uint32_t i = 0;

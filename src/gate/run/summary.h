@@ -29,10 +29,10 @@ struct gate_sums {
 
 /* Adds the counters of an engine, or of a source. */
 void gate_sums_gate(struct gate_sums *s, struct gate *g);
-/* NULL: nothing. */
+/* Adds the counters of a guard; of NULL: nothing. */
 void gate_sums_guard(struct gate_sums *s, const struct guard *gd);
 void gate_sums_frames(struct gate_sums *s, const struct frames *f);
-/* All, of a worker: a gate_worker_fn. */
+/* Adds all counters of a worker: a gate_worker_fn. */
 void gate_sums_worker(void *sums, const struct gate_worker_view *v);
-/* seconds: of the CPU; 0: leave speed out. */
+/* Prints the sums. seconds: of the CPU; 0: leave speed out. */
 void gate_sums_print(const struct gate_sums *s, double seconds, bool json, FILE *to);

@@ -67,7 +67,7 @@ static void wait_for_something(struct gate_worker *w)
 		(void)!read(w->wake_fd, &n, sizeof(n));
 }
 
-/* A busy worker looks now and then whether it is to end. */
+/* Checks whether a worker is to end. A busy worker asks now and then. */
 static bool must_stop(struct gate_worker *w)
 {
 	struct pollfd pfd = {.fd = w->o.stop_fd, .events = POLLIN};

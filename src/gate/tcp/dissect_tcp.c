@@ -37,8 +37,8 @@ int receive_tcp(struct gate_walk *w)
 
 /* --- Connections ------------------------------------------------------------------------------ */
 
-/* One that was taken up in the middle is as expendable as a SYN until its other end acknowledges
- * something: anybody can make up a segment. */
+/* Returns the queue of a connection. One that was met in the middle is as expendable as a SYN until
+ * its other end acknowledges something: any host can make up a segment. */
 static enum flow_queue queue_of(const struct tcp_track *t)
 {
 	if (t->midstream && !t->half[GATE_UP].heard && t->state == TCP_ESTABLISHED)
@@ -174,7 +174,7 @@ static bool read_ack(struct gate_walk *w, const struct tcp_conn *c, uint32_t *re
 	       !tcp_before(half->next, w->tcp.ack);
 }
 
-/* The receiver has everything before `out`: edits of it are forgotten. */
+/* Forgets the edits of octets before `out`: the receiver has them. */
 static void forget_edits(struct gate_walk *w, struct tcp_conn *c, uint32_t out)
 {
 	struct gate *g = w->g;
@@ -223,8 +223,8 @@ static int take_segment(struct gate_walk *w, struct tcp_conn *c, enum tcp_segmen
 	return p->flow->dropped ? tcp_finish(w, false) : tcp_inspect(w, c, kind);
 }
 
-/* An answer to the SYN from two interfaces: one of them is made up, and nobody knows which. Any
- * other segment is just refused. */
+/* Refuses a segment from another interface. If it answers the SYN, two interfaces have answered:
+ * one answer is made up, and it is unknown which one, so the flow ends. */
 static int refuse_side(struct gate_walk *w, const struct tcp_conn *c)
 {
 	struct gate_packet *p = w->p;
@@ -237,7 +237,7 @@ static int refuse_side(struct gate_walk *w, const struct tcp_conn *c)
 	return tcp_finish(w, false);
 }
 
-/* A segment of a connection that is known. */
+/* Handles a segment of a known connection. */
 static int continue_connection(struct gate_walk *w, const struct flow_key *key)
 {
 	struct gate *g = w->g;

@@ -69,7 +69,8 @@ static struct early_ack *find_entry(struct gate *g, const struct flow *f, enum g
 	return NULL;
 }
 
-/* Up to where octets can be acknowledged: FIN is the end's own affair. */
+/* Returns the end of the octets that can be acknowledged: a FIN is acknowledged by the receiver
+ * itself. */
 static uint32_t end_of_data(const struct tcp_half *h)
 {
 	return h->fin && tcp_before(h->fin_seq, h->next) ? h->fin_seq : h->next;
@@ -113,7 +114,7 @@ bool early_ack_add(const struct gate_walk *w, struct tcp_conn *c)
 
 /* --- Sending it once more --------------------------------------------------------------------- */
 
-/* The pattern, as a held frame to make segments from. NULL: no room. */
+/* Makes a held frame from the pattern, to make segments from. NULL: there is no room. */
 static struct held *take_pattern(struct gate *g, const struct early_ack *v,
 				 const struct tcp_conn *c)
 {
@@ -138,8 +139,8 @@ static struct held *take_pattern(struct gate *g, const struct early_ack *v,
 	return h;
 }
 
-/* The first octets that the receiver misses, as they went. False: none of them has been let go
- * yet. */
+/* Retransmits the first octets that the receiver misses, as they were forwarded. False: none of
+ * them has been released yet. */
 static bool send_again(struct gate *g, const struct early_ack *v, struct tcp_conn *c)
 {
 	enum gate_direction d = (enum gate_direction)v->direction;

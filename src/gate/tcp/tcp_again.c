@@ -13,7 +13,7 @@
 #include "gate/tcp/tcp_keep.h"
 #include "gate/tcp/tcp_reply.h"
 
-/* How long a segment like this one may be. */
+/* Returns the greatest length of a segment like this one. */
 static uint32_t segment_room(struct gate_walk *w, const struct tcp_conn *c)
 {
 	struct gate *g = w->g;

@@ -107,8 +107,8 @@ static uint32_t allowed_octets(const struct gate *g, const struct gate_view *v)
 	return script && !v->end ? g->stream_ops->may_go(script, v) : v->n;
 }
 
-/* How much listeners may hold back: more has no room here, or none in the window of the receiver,
- * so that no more would come. */
+/* Returns how many octets listeners may hold back. For more there is no room here, or none in the
+ * window of the receiver, so that no more would arrive. */
 static uint32_t most_held(const struct tcp_conn *c, enum gate_direction d)
 {
 	uint32_t window = c->track.half[d].max_window, mss = gate_tcp_mss(c, d),

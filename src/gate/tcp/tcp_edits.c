@@ -10,13 +10,13 @@ static bool before_eq(uint32_t a, uint32_t b)
 	return !tcp_before(b, a);
 }
 
-/* Out minus in, just before edit i. */
+/* Returns out minus in, just before edit i. */
 static uint32_t shift_before(const struct tcp_edits *e, uint32_t i)
 {
 	return i ? e->store->at[i - 1].out_to - e->store->at[i - 1].in_to : e->shift;
 }
 
-/* The first edit that ends behind an in number. */
+/* Finds the first edit that ends behind an in number. */
 static uint32_t find_in(const struct tcp_edits *e, uint32_t in)
 {
 	uint32_t low = 0, high = e->n;
@@ -32,7 +32,7 @@ static uint32_t find_in(const struct tcp_edits *e, uint32_t in)
 	return low;
 }
 
-/* The same for an out number; octets that were taken out end before it. */
+/* Finds the first edit that ends behind an out number; octets that were removed end before it. */
 static uint32_t find_out(const struct tcp_edits *e, uint32_t out)
 {
 	uint32_t low = 0, high = e->n;
@@ -116,7 +116,7 @@ static struct span text_of(const struct tcp_edits *e, const struct tcp_edit *d)
 	return span_of(e->store->text + d->text, d->out_to - d->out_from);
 }
 
-/* The edits that a new one overlaps: [*ret_first, result). */
+/* Finds the edits that a new one overlaps: [*ret_first, result). */
 static uint32_t overlapped(const struct tcp_edits *e, uint32_t from, uint32_t to,
 			   uint32_t *ret_first)
 {
@@ -128,7 +128,7 @@ static uint32_t overlapped(const struct tcp_edits *e, uint32_t from, uint32_t to
 	return end;
 }
 
-/* An edit of [from, to) that takes in those it overlaps: its ranges before the change. */
+/* Returns an edit of [from, to) that includes those it overlaps: its ranges before the change. */
 static struct tcp_edit cover(const struct tcp_edits *e, uint32_t from, uint32_t to, uint32_t first,
 			     uint32_t end)
 {

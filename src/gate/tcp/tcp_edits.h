@@ -29,19 +29,19 @@ struct tcp_edits {
 	struct tcp_edit_store *store; /* the caller's; NULL as long as nothing was edited */
 };
 
-/* Nothing was changed and numbers agree: nothing needs translating. */
+/* Returns whether nothing was changed and numbers agree, so that nothing needs translating. */
 static inline bool tcp_edits_none(const struct tcp_edits *e)
 {
 	return e->n == 0 && e->shift == 0;
 }
 
-/* From the sender's numbers to the receiver's, and back. Inside of a changed range there is no
- * counterpart: up gives its end, else its beginning. */
+/* Translates the sender's numbers to the receiver's; tcp_edits_in() translates back. Inside of a
+ * changed range there is no counterpart: `up` returns its end, else its beginning. */
 uint32_t tcp_edits_out(const struct tcp_edits *e, uint32_t in, bool up);
 uint32_t tcp_edits_in(const struct tcp_edits *e, uint32_t out, bool up);
 
 /*
- * The out range [from, to), which is not empty, is replaced by `with`: the map behind moves. (To
+ * Replaces the out range [from, to), which is not empty, by `with`; the map behind moves. (To
  * insert, replace a neighbouring octet by itself and the new octets: so the sender retransmits it
  * until all of it arrived.) False: there are too many edits, or too much text; nothing has changed.
  */
@@ -49,7 +49,7 @@ bool tcp_edits_add(struct tcp_edits *e, uint32_t from, uint32_t to, struct span 
 /* Joins the edits that begin at out number `from` or behind it; octets: the present octets from
  * `from` on. */
 void tcp_edits_join(struct tcp_edits *e, uint32_t from, struct span octets);
-/* So much is on its way and not acknowledged that the next segment had better wait. */
+/* Returns whether so many edits are not acknowledged yet that the next segment had better wait. */
 static inline bool tcp_edits_crowded(const struct tcp_edits *e)
 {
 	return e->n > TCP_MAX_EDITS / 2 || (e->n && e->store->used > TCP_EDIT_TEXT / 2);

@@ -114,7 +114,8 @@ struct emission {
 	enum gate_direction direction;
 };
 
-/* A SYN has the number before its data, and goes with the first of that only. */
+/* Clears SYN in all segments but the first. A SYN has the number before its data, and is sent with
+ * the first octets only. */
 static void place_syn(struct gate *g, const struct held *h, uint32_t *out)
 {
 	uint8_t *tcp = g->piece + h->l4;

@@ -12,7 +12,7 @@
  * it. data: the frame, whose network header is at l3 and TCP header at l4. */
 uint32_t gate_tcp_room(struct gate *g, const struct tcp_conn *c, enum gate_direction d,
 		       const struct frame *f, const uint8_t *data, uint32_t l3, uint32_t l4);
-/* The longest segment that the receiver of d takes, as far as is known. */
+/* Returns the length of the longest segment that the receiver of d takes, as far as is known. */
 uint32_t gate_tcp_mss(const struct tcp_conn *c, enum gate_direction d);
 /* Translates the acknowledgement of the current header into the receiver's numbers. */
 void gate_tcp_translate_ack(struct gate_walk *w, const struct tcp_conn *c);

@@ -23,7 +23,8 @@ static bool is_missing(const struct tcp_conn *c, enum gate_direction d, int64_t 
 	       now_ns - gap->since_ns >= GAP_NS;
 }
 
-/* At most n octets of value 0, kept like a segment whose frame has gone. How many; 0: no room. */
+/* Keeps at most n octets of value 0, like a segment whose frame has been forwarded. Returns how
+ * many; 0: there is no room. */
 static uint32_t keep_zeros(struct gate *g, struct tcp_conn *c, enum gate_direction d, uint32_t n)
 {
 	static const uint8_t zeros[FILL_LEN];

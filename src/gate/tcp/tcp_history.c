@@ -29,7 +29,7 @@ static void give_ring(struct tcp_history *h, struct tcp_pool *p)
 	tcp_pool_give(p, &h->ring);
 }
 
-/* Fewer octets than before. */
+/* Reduces the history to n octets. */
 static void shrink(struct tcp_history *h, struct tcp_pool *p, uint32_t n)
 {
 	tcp_pool_less(p, h->owner, h->n - n);
@@ -43,7 +43,7 @@ static uint32_t find_place(const struct tcp_history *h, uint32_t number)
 	return (number - h->base) & (h->len - 1);
 }
 
-/* Numbers [from, from + n) of the ring, which are at most two runs. */
+/* Writes octets [from, from + n) to the ring, in which they are at most two runs. */
 static void put_octets(struct tcp_history *h, uint32_t from, const uint8_t *octets, uint32_t n)
 {
 	uint32_t at = find_place(h, from), end = at + n, first = n;
@@ -81,7 +81,8 @@ static void grow_history(struct tcp_history *h, struct tcp_pool *p)
 	h->touched = h->n;
 }
 
-/* There is no room among all connections: the oldest are forgotten with the others. */
+/* Called when there is no room among all connections: if `forget` is set, the oldest octets are
+ * forgotten with the others. */
 static int give_up(struct tcp_history *h, struct tcp_pool *p, bool forget)
 {
 	if (!forget)

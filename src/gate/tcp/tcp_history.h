@@ -26,15 +26,16 @@ struct tcp_history {
 };
 
 /*
- * Octets [from, from + octets.n) are seen, behind all others. forget: where there is no room for
- * all, the oldest go; else -USHER_E_LIMIT (more than TCP_HISTORY_LEN octets are on their way, no
- * buffer is left, or the limit of all connections is reached), and nothing has changed. 0.
+ * Remembers that octets [from, from + octets.n) were seen, behind all others. forget: where there
+ * is no room for all, the oldest are forgotten. Else -USHER_E_LIMIT, and nothing has changed: more
+ * than TCP_HISTORY_LEN octets are on their way, no buffer is left, or the limit of all connections
+ * is reached. 0.
  */
 int tcp_history_note(struct tcp_history *h, struct tcp_pool *p, uint32_t from, struct span octets,
 		     bool forget) must_check;
-/* The receiver has everything before `next`. */
+/* Forgets the octets before `next`: the receiver has them. */
 void tcp_history_acked(struct tcp_history *h, struct tcp_pool *p, uint32_t next);
-/* Nothing from `end` on was seen after all. */
+/* Forgets the octets from `end` on: they were not seen after all. */
 void tcp_history_cut(struct tcp_history *h, struct tcp_pool *p, uint32_t end);
 /*
  * Corrects a retransmission of octets [from, from + n): remembered ones are written over `octets`,

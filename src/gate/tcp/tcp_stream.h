@@ -39,9 +39,9 @@ void tcp_pool_less(struct tcp_pool *p, uint16_t owner, size_t n);
 void tcp_pool_free(struct tcp_pool *p);
 uint32_t tcp_pool_used(const struct tcp_pool *p);
 /*
- * A buffer for an owner (below TCP_POOL_OWNERS). NULL: none is left, or half of all are in use and
- * the owner has an eighth (64 at least): one host that leaves streams open must not take the room
- * of all others. Given back, *at becomes NULL; of NULL nothing.
+ * Takes a buffer for an owner (below TCP_POOL_OWNERS). NULL: none is left, or half of all are in
+ * use and the owner has an eighth (64 at least). So one host that leaves streams open does not take
+ * the room of all others. tcp_pool_give() sets *at to NULL; of NULL it does nothing.
  */
 uint8_t *tcp_pool_take(struct tcp_pool *p, uint16_t owner);
 void tcp_pool_give(struct tcp_pool *p, uint8_t **at);
@@ -75,10 +75,10 @@ int tcp_stream_append(struct tcp_stream *s, struct tcp_pool *p, const struct fra
  * -USHER_E_LIMIT: no room. */
 int tcp_stream_ahead(struct tcp_stream *s, struct tcp_pool *p, const struct frame *f, uint32_t from,
 		     uint32_t to) must_check;
-/* The segment that is furthest ahead, taken out; NULL: none. */
+/* Removes and returns the segment that is furthest ahead; NULL: none. */
 struct held *tcp_stream_give_up(struct tcp_stream *s);
-/* The segment ahead that covers `next`, taken out; NULL: none. Those that bring nothing new any
- * more are given to `stale`, one by one, first. */
+/* Removes and returns the segment ahead that covers `next`; NULL: none. Segments that contain
+ * nothing new any more are put into *ret_stale, one by one, first. */
 struct held *tcp_stream_follow(struct tcp_stream *s, uint32_t next, struct held **ret_stale);
 
 /* --- The dissector's view: octets [0, n) of the pending data ---------------------------------- */
@@ -87,7 +87,7 @@ struct held *tcp_stream_follow(struct tcp_stream *s, uint32_t next, struct held 
  * room for the change. To insert at the end of nothing is -ERANGE. */
 int tcp_stream_edit(struct tcp_stream *s, struct tcp_pool *p, uint32_t off, uint32_t n,
 		    struct span with) must_check;
-/* Lets go of the first n octets; max: the longest segment to make. */
+/* Releases the first n octets; max: the longest segment to make. */
 void tcp_stream_release(struct tcp_stream *s, struct tcp_pool *p, uint32_t n, uint32_t max,
 			tcp_emit_fn emit, void *ctx);
 
@@ -95,7 +95,7 @@ void tcp_stream_release(struct tcp_stream *s, struct tcp_pool *p, uint32_t n, ui
  * as the first copy was sent; *ret_out is the number they begin with. False: w is too small. */
 bool tcp_stream_again(const struct tcp_stream *s, uint32_t from, struct span octets, struct wr *w,
 		      uint32_t *ret_out);
-/* The receiver has everything before this out number. */
+/* Forgets all before this out number: the receiver has it. */
 void tcp_stream_acked(struct tcp_stream *s, struct tcp_pool *p, uint32_t out);
 /* Gives back memory and hands all held frames to `lost`. */
 void tcp_stream_end(struct tcp_stream *s, struct tcp_pool *p,

@@ -38,7 +38,7 @@ static uint32_t seq_max(uint32_t a, uint32_t b)
 	return tcp_before(a, b) ? b : a;
 }
 
-/* Octets of sequence space. */
+/* Returns the length of a segment in sequence numbers. */
 static uint32_t span_len(const struct tcp_hdr *h, uint32_t len)
 {
 	return len + !!(h->flags & TCP_SYN) + !!(h->flags & TCP_FIN);
@@ -137,7 +137,7 @@ enum tcp_segment tcp_track_begin(struct tcp_track *t, const struct tcp_hdr *h, u
 	return h->flags & TCP_SYN ? TCP_SEG_BAD_HANDSHAKE : TCP_SEG_OK;
 }
 
-/* RFC 9293 3.10.7; port scanners send SYN with FIN or RST, or no flag at all. */
+/* Checks flags (RFC 9293 3.10.7): port scanners send SYN with FIN or RST, or no flag at all. */
 static bool bad_flags(const struct tcp_hdr *h)
 {
 	uint8_t f = h->flags & (TCP_SYN | TCP_FIN | TCP_RST | TCP_ACK);
@@ -158,8 +158,9 @@ static enum tcp_segment segment_place(const struct tcp_half *me, const struct tc
 	return tcp_before(me->next, end) ? TCP_SEG_OVERLAP : TCP_SEG_AGAIN;
 }
 
-/* An answer to the SYN of `other`, and to no other SYN between the same ends: a receiver that
- * counts from another number than the gate reads other octets than the gate has shown. */
+/* Returns whether a segment answers the SYN of `other`, and no other SYN between these ends. A
+ * receiver that counts from another number than the gate reads other octets than the gate has
+ * shown. */
 static bool answers_syn(const struct tcp_half *other, const struct tcp_hdr *h)
 {
 	return !tcp_before(h->ack, other->isn + 1) && !tcp_before(other->last, h->ack);
@@ -200,9 +201,9 @@ static uint32_t allowed_lag(const struct tcp_half *h)
 	return h->max_window > WINDOW_LEAST ? h->max_window : WINDOW_LEAST;
 }
 
-/* RFC 9293 3.6: a sender has no data behind its FIN; and the number of the first FIN is not moved,
- * neither to later octets, so that as many are left out, nor before octets that were sent already.
- */
+/* Checks the place of a FIN (RFC 9293 3.6): a sender has no data behind it. The number of the first
+ * FIN does not move: neither to later octets, which would leave out as many, nor before octets that
+ * were sent already. */
 static bool fits_fin(const struct tcp_half *me, const struct tcp_hdr *h, uint32_t end)
 {
 	bool fin = h->flags & TCP_FIN;
@@ -212,8 +213,8 @@ static bool fits_fin(const struct tcp_half *me, const struct tcp_hdr *h, uint32_
 	return !fin || !tcp_before(end - 1, me->octets);
 }
 
-/* RFC 5961 4: a receiver heeds a reset at the number it expects, which is not before the octets
- * that it has acknowledged. */
+/* Checks a reset (RFC 5961 4): a receiver accepts it at the number it expects, which is not before
+ * the octets that it has acknowledged. */
 static enum tcp_segment check_reset(const struct tcp_half *me, const struct tcp_hdr *h)
 {
 	return tcp_before(h->seq, me->acked) || tcp_before(me->right, h->seq) ? TCP_SEG_BAD_RESET

@@ -20,7 +20,7 @@ enum tcp_state {
 	TCP_N_STATES
 };
 
-/* Haka's names: "syn_sent", "established", … */
+/* Returns the name of a state as in Haka: "syn_sent", "established", … */
 const char *tcp_state_name(enum tcp_state s);
 
 struct tcp_half {
@@ -64,13 +64,13 @@ enum tcp_segment {
 	TCP_SEG_BAD_RESET, /* RST whose number is not in the window (RFC 5961) */
 };
 
-/* From its first segment. TCP_SEG_OK: a SYN; else midstream: true, and the numbers are guessed from
- * it. */
+/* Begins a connection with its first segment. TCP_SEG_OK: a SYN; else midstream: true, and the
+ * numbers are guessed from the segment. */
 enum tcp_segment tcp_track_begin(struct tcp_track *t, const struct tcp_hdr *h, uint32_t len);
 /* Returns the place of a segment; changes nothing. len: octets of data. */
 enum tcp_segment tcp_track_check(const struct tcp_track *t, enum gate_direction d,
 				 const struct tcp_hdr *h, uint32_t len);
-/* Is it a SYN with an acknowledgement of the other end's SYN? */
+/* Returns whether a segment is a SYN that acknowledges the other end's SYN. */
 bool tcp_track_is_answer(const struct tcp_track *t, enum gate_direction d, const struct tcp_hdr *h);
 /* Takes a segment that is forwarded or held: state and numbers move. in_order: its data is in
  * sequence. */
@@ -78,7 +78,7 @@ void tcp_track_take(struct tcp_track *t, enum gate_direction d, const struct tcp
 		    uint32_t len, bool in_order);
 /* Returns the window of d for an acknowledgement of `ack`: its end stays where d put it last. */
 uint16_t tcp_track_window(const struct tcp_track *t, enum gate_direction d, uint32_t ack);
-/* Held data came into order: up to seq. */
+/* Called when held data has come into order: up to seq. */
 void tcp_track_next(struct tcp_track *t, enum gate_direction d, uint32_t seq);
 
 /* Finds an option of a header: its data, or p == NULL. Malformed options end the search. */
