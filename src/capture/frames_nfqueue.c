@@ -106,7 +106,7 @@ static int nfqueue_recv(struct frames *f, struct frame *ret, size_t n)
 	}
 	got = recvmmsg(mnl_socket_get_fd(q->nl), q->msg, (unsigned)n, MSG_DONTWAIT, NULL);
 	if (got < 0 && errno == ENOBUFS) {
-		/* packets are gone, and the kernel says so once: it decided on them by itself */
+		/* packets are lost, and the kernel reports it once: it decided on them by itself */
 		q->lost++;
 		return 0;
 	}

@@ -81,7 +81,7 @@ static int link_configure(int fd, const struct link_opts *o, uint8_t ret_mac[6])
 		r = filter_attach(fd, SO_ATTACH_FILTER, &f);
 	if (r == 0)
 		r = sock_set_int(fd, SOL_PACKET, PACKET_AUXDATA, 1);
-	/* kernels before 4.20 lack it; link_meta tells the frames anyway */
+	/* kernels before 4.20 lack it; link_meta finds these frames in any case */
 	if (r == 0 && sock_set_int(fd, SOL_PACKET, PACKET_IGNORE_OUTGOING, 1) < 0)
 		errno = 0;
 	if (r == 0 && o->rcvbuf > 0)

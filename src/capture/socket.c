@@ -113,7 +113,7 @@ int sock_recv(int fd, struct sock_batch *b, struct packet **pkts, size_t n)
 	got = recvmmsg(fd, b->msg, (unsigned)n, MSG_DONTWAIT, NULL);
 	if (got < 0)
 		return errno == EAGAIN || errno == EINTR ? 0 : -errno;
-	/* one reading of the clock a batch: stamps in each message cost more than they tell */
+	/* one reading of the clock a batch: stamps in each message cost more than they are worth */
 	now = clock_wall_ns(&clock_system);
 	for (int i = 0; i < got; i++) {
 		pkts[i]->len = b->msg[i].msg_len;
@@ -180,7 +180,7 @@ static void udp_message(struct sock_batch *b, const struct capture_tx *tx, size_
 	b->addr[i].in = (struct sockaddr_in){
 		.sin_family = AF_INET,
 		.sin_port = htons(tx->dport),
-		/* a client without an address hears only everybody's: RFC 2131 4.1 */
+		/* a client without an address receives only broadcasts: RFC 2131 4.1 */
 		.sin_addr.s_addr = htonl(tx->to_mac ? INADDR_BROADCAST : tx->dst),
 	};
 	*h = (struct msghdr){

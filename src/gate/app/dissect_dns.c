@@ -44,7 +44,7 @@ struct gate_dns {
 	struct gate_packet *p; /* while an event is raised; NULL outside */
 	uint32_t generation;
 	const struct dns_kept *asked; /* during response; NULL: not kept */
-	struct dns_msg query;	      /* the same, once somebody asks */
+	struct dns_msg query;	      /* `asked` decoded, once a rule reads it */
 	bool query_read;
 	struct dns_iter at; /* before the record that was read last, ... */
 	uint16_t index;	    /* ... which is that of its section; at.msg NULL: none was */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
  * An array of flows, chained by hash. Both directions hash alike because the ends are put in order
- * first; the hash is keyed, for strangers choose ports. Index 0 is nobody. A client that has its
- * share of a full table evicts flows of its own only.
+ * first; the hash is keyed, because strangers choose ports. Index 0 is no flow. A client that has
+ * its share of a full table evicts flows of its own only.
  */
 #include "gate/engine/flow.h"
 
@@ -34,7 +34,7 @@ struct flow_table {
 	uint32_t *buckets;
 	uint32_t n, mask;
 	uint32_t free;	/* chained by next */
-	uint32_t fresh; /* from here on nobody ever lived */
+	uint32_t fresh; /* places from here on were never used */
 	uint64_t next_id;
 	struct queue queues[FLOW_N_QUEUES];
 	uint32_t owned[OWNERS]; /* flows of each client */

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
  * Flows: the two directions of a conversation, found by one look-up. Bounded: memory is taken when
- * the table is made, and when it is full the flow that waited longest in the most expendable queue
- * goes; of a client that has an eighth of all flows (at least 64), one of its own. Time-outs are
- * queues, one a duration, ordered by last use: to touch a flow and to find those that are over
- * costs the same with one flow and with a million. One table a worker, one thread.
+ * the table is made, and a full table evicts the flow that waited longest in the most expendable
+ * queue. A client that has an eighth of all flows (at least 64) evicts one of its own. Time-outs
+ * are queues, one a duration, ordered by last use: the cost of touching a flow, and of finding
+ * those that are over, does not depend on their number. One table a worker, one thread.
  */
 #pragma once
 

@@ -33,7 +33,7 @@ struct gate_opts {
 	bool pass_through;     /* look at everything, block and change nothing */
 	bool fail_open;	       /* forwards packets that cannot be decided */
 	bool ignore_checksums; /* of UDP and TCP */
-	bool midstream;	       /* TCP connections whose beginning was not seen are taken up */
+	bool midstream;	       /* TCP connections whose beginning was not seen are followed */
 	bool keep_snapped;     /* forwards a recorded frame that is cut off, without inspection */
 	bool drop_overlaps;   /* drops TCP data retransmitted with other octets; else the first copy
 				 counts */

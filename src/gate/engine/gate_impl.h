@@ -69,7 +69,7 @@ struct gate {
 	bool keep_snapped;  /* recorded frames that are cut off are forwarded */
 	bool recorded;	    /* the source is a capture file (frames_recorded) */
 	bool drop_overlaps; /* data retransmitted with other octets is dropped, not corrected */
-	bool midstream;	    /* connections whose beginning was not seen are taken up */
+	bool midstream;	    /* connections whose beginning was not seen are followed */
 	uint32_t seed;	    /* keyed, so that nobody can choose addresses that share a number
 			       (own_buffers) */
 	uint32_t loaded;    /* a bit a dissector */

@@ -110,7 +110,7 @@ int gate_plugin_receive(struct gate_walk *w, int d)
 {
 	struct gate_plugin *x = find_plugin(w->g, d);
 
-	/* over TCP its packets were handled before they come by here */
+	/* over TCP the connection has handled its packets before */
 	if (!x || !x->receive)
 		return GATE_ACCEPT;
 	if (x->proto && !(w->p->flow && w->p->flow->app == d)) {

@@ -14,7 +14,7 @@ enum { GATE_MAX_PLUGINS = 32, GATE_PLUGIN_NAME_LEN = 64, GATE_FIRST_PLUGIN = DIS
 struct gate_plugin {
 	char name[GATE_PLUGIN_NAME_LEN];
 	uint8_t proto; /* of IPv4, of the flows that speak it; 0: it is of packets */
-	uint16_t port; /* where its servers are; 0: only a policy or a listener tells */
+	uint16_t port; /* of its servers; 0: only a policy or a listener decides */
 	/* Called when a flow begins to speak it, and when it no longer does. flow->state is theirs.
 	 * NULL: nothing to do. */
 	void (*begin)(void *ctx, struct gate_walk *w, struct flow *f);

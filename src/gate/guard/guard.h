@@ -57,7 +57,7 @@ struct guard_alert {
 	const char *port_name, *text;
 	int64_t time_ns, first_ns; /* now; the first time */
 	uint64_t count;		   /* so far */
-	bool passed;		   /* pass-through: it was forwarded all the same */
+	bool passed;		   /* pass-through: it was forwarded in spite of the alert */
 };
 typedef void (*guard_alert_fn)(void *ctx, const struct guard_alert *a);
 

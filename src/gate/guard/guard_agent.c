@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Option 82 of a switch (RFC 3046 2.1): which port of which switch a request came from. It is put
- * in on the way to the servers and taken out of their answers, which nobody but this switch has a
- * use for.
+ * Option 82 of a switch (RFC 3046 2.1): which port of which switch a request came from. It is
+ * inserted on the way to the servers and removed from their answers, where only this switch has a
+ * use for it.
  */
 #include "gate/guard/guard_impl.h"
 #include "wire/eth.h"

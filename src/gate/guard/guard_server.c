@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
  * Bindings from the server itself: its leases, asked for page by page over its control channel
- * (lease4-get-page), so that a gate that was not there when an address was given knows its owner. A
- * thread of its own asks; when it has all of them, the gate's thread takes them over, some at a
+ * (lease4-get-page), so that a gate that started after an address was assigned knows its owner. A
+ * thread of its own asks; when it has all leases, the gate's thread takes them over, some at a
  * time. Newer knowledge wins: an acknowledgement that passed since the asking began is newer than
- * the list. A lease does not say where its client is: the port it first uses its address at becomes
- * its port.
+ * the list. A lease does not name its client's port: the port at which the client first uses its
+ * address becomes its port.
  */
 #include "base/buf.h"
 #include "base/cleanup.h"
@@ -51,7 +51,7 @@ struct guard_server {
 	pthread_mutex_t lock;
 	pthread_cond_t wake; /* it is to end, or the rows were taken */
 	bool stop;
-	bool failed;	    /* the last time; told once */
+	bool failed;	    /* the last time; reported once */
 	_Atomic bool ready; /* rows are the gate's until it clears this */
 	struct lease_row *rows;
 	uint32_t n, cap;
@@ -118,7 +118,8 @@ static int take_page(struct guard_server *s, const struct json *answer, uint32_t
 
 	if (json_get_int(answer, "result", &result) && result == 3) /* there are none */
 		return 0;
-	if (result == 1 || result == 2) /* it is reading its file, say; or knows no such command */
+	if (result == 1 ||
+	    result == 2) /* it is reading its file, for example; or knows no such command */
 		return result == 1 ? -EAGAIN : -USHER_E_UNSUPPORTED;
 	if (result != 0 || !leases || leases->type != JSON_LIST)
 		return -USHER_E_MALFORMED;
@@ -341,7 +342,7 @@ int guard_server_start(struct guard *gd, int64_t now_ns)
 	struct guard_server *s = gd->server;
 	int r = ask_all(s);
 
-	/* before the first packet: those who have a lease are known from the start */
+	/* before the first packet: clients with a lease are known from the start */
 	count_read(s, r);
 	if (r == 0) {
 		atomic_store(&s->ready, true);

@@ -61,7 +61,7 @@ static bool is_owner(struct guard *gd, const struct gate_packet *p, uint32_t ip)
 
 	if (!b || !guard_binding_fits(b, p->p.l2_src, p->frame.port))
 		return false;
-	/* the server's list does not say where a client is: here */
+	/* the server's list does not name a client's port: it is this one */
 	if (b->port == GUARD_ANY_PORT && !b->fixed)
 		guard_set_port(gd, b, p->frame.port);
 	b->seen_ns = gd->gate->now_ns;

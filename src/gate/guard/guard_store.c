@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * The bindings in a file, so that a restart of the gate cuts nobody off. Text:
- *   usher-guard 1
- *   ADDRESS MAC PORT VLAN END CLIENT-ID	a line each; END in seconds since 1970 or "never",
- * CLIENT-ID in hex or "-" sha256 DIGEST				of all that Written anew as
- * a whole: a temporary file, synced, renamed. The text is made by the gate's thread, which owns the
- * bindings; a thread of its own waits for the disk. A file that is not whole is never used in part.
+ * The bindings in a file, so that a restart of the gate disconnects no client. Its lines are the
+ * head "usher-guard 1", a row "ADDRESS MAC PORT VLAN END CLIENT-ID" for each binding, and "sha256
+ * DIGEST" of all lines before. END is in seconds since 1970 or "never", CLIENT-ID in hex or "-".
+ *
+ * The file is written anew as a whole: a temporary file, synced, renamed. The text is made by the
+ * gate's thread, which owns the bindings; a thread of its own waits for the disk. A file that is
+ * not whole is never used in part.
  */
 #include "base/buf.h"
 #include "base/clock.h"

@@ -42,5 +42,5 @@ struct guard_pending *guard_pendings_add(struct guard_pendings *t, uint32_t vlan
 void guard_pendings_touch(struct guard_pendings *t, struct guard_pending *p, uint32_t xid,
 			  int64_t now_ns);
 void guard_pendings_done(struct guard_pendings *t, struct guard_pending *p);
-/* Forgets those who asked before then. */
+/* Forgets requests from before then. */
 void guard_pendings_forget(struct guard_pendings *t, int64_t before_ns);

@@ -75,7 +75,7 @@ struct bind_stream {
 	struct gate_bind *bind;
 	struct flow *f; /* NULL: it is over */
 	enum gate_direction d;
-	enum gate_event event; /* that tells of it */
+	enum gate_event event; /* by which rules see it */
 	int ref;	       /* of the table that keeps it alive */
 	/* a connection's */
 	bool shown;	/* to the listeners of receive_data, now */

@@ -150,7 +150,7 @@ static void describe(lua_State *L, void *ctx)
 	const struct choice *c = ctx;
 	const struct gate_packet *p = c->p;
 
-	/* of next_dissector Haka says nothing */
+	/* Haka has no text for next_dissector */
 	if (!c->why || p->p.l4 == PACKET_NO_LAYER)
 		return;
 	lua_pushstring(L, c->why);

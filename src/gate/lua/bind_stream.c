@@ -271,7 +271,7 @@ bool bind_stream_full(struct bind_stream *st, struct gate_walk *w)
 	st->b.full = true;
 	ok = resume_all(st, w);
 	st->b.full = false;
-	/* a mark that nobody waits with would hold it back for ever */
+	/* a mark without a waiting coroutine would hold it back for ever */
 	if (ok && st->b.marks_n)
 		ok = bind_fault(b, w, f,
 				"a stream is held back by a mark, beyond what there is room for");

@@ -11,7 +11,7 @@
 
 struct defrag;
 
-/* One fragment, as ipv4_read and the frame tell of it. */
+/* One fragment, by its frame and its IPv4 header. */
 struct defrag_fragment {
 	const struct frame *frame;
 	uint32_t src, dst;
@@ -27,11 +27,11 @@ struct defrag_fragment {
 enum defrag_result {
 	DEFRAG_HELD,	  /* others are missing */
 	DEFRAG_COMPLETE,  /* ret_fragments, in order of arrival, the last one too */
-	DEFRAG_DUPLICATE, /* of one that is held: this frame alone goes */
-	DEFRAG_OVERLAP,	  /* the datagram goes: ret_fragments, this frame not among them */
-	DEFRAG_INVALID,	  /* the same: a fragment that cannot belong to any datagram, or to this one
-			   */
-	DEFRAG_LIMIT,	  /* no room for this frame */
+	DEFRAG_DUPLICATE, /* of one that is held: only this frame is dropped */
+	DEFRAG_OVERLAP,	  /* the datagram is dropped: ret_fragments, without this frame */
+	DEFRAG_INVALID, /* as OVERLAP: a fragment that cannot belong to any datagram, or to this one
+			 */
+	DEFRAG_LIMIT,	/* no room for this frame */
 };
 
 /* Told of each frame of a datagram that did not become complete in time, or had to make room. */

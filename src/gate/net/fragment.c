@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Between defrag.c and the engine. A datagram that nobody changed leaves in its own fragments,
+ * Connects defrag.c with the engine. An unchanged datagram leaves in its own fragments,
  * octet by octet as they came; a changed one is cut anew, at the size of its first fragment.
  */
 #include "gate/net/fragment.h"
@@ -102,7 +102,7 @@ int fragment_reassemble(struct gate_walk *w, const struct ipv4_hdr *ip)
 		g->counters.held += !g->pass_through;
 		return join_list(w, list);
 	case DEFRAG_DUPLICATE:
-		/* the same octets again, perhaps: nobody needs them, for the first ones are here */
+		/* perhaps equal octets: they are not needed, because the first ones are here */
 		p->drop = GATE_DROP_FRAGMENT_OVERLAP;
 		return GATE_DROP;
 	case DEFRAG_OVERLAP:

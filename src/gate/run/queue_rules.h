@@ -15,7 +15,7 @@ enum { QUEUE_MARK = 0x757367 };
 
 struct queue_rules {
 	uint16_t first;
-	unsigned n; /* queues first … first + n - 1; both directions of a flow come to the same */
+	unsigned n;  /* queues first … first + n - 1; both directions of a flow use one queue */
 	bool bypass; /* without a gate, packets pass */
 };
 

@@ -120,7 +120,7 @@ bool gate_worker_ask(struct gate_worker *w, gate_worker_fn fn, void *arg)
 	(void)!write(w->wake_fd, &one, sizeof(one));
 	while (w->fn && r == 0)
 		r = pthread_cond_timedwait(&w->answered, &w->lock, &until);
-	w->fn = NULL; /* nobody waits any more */
+	w->fn = NULL; /* the caller does not wait any more */
 	(void)pthread_mutex_unlock(&w->lock);
 	return r == 0;
 }

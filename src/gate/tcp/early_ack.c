@@ -192,7 +192,7 @@ static void retransmit_due(struct gate_walk *w, struct early_ack *v, int64_t now
 	v->repeats = 0;
 	v->tries = (uint8_t)(v->tries + send_again(w->g, v, v->flow->transport));
 	v->due_ns = now_ns + (FIRST_NS << v->tries);
-	/* nobody takes it: the connection is over, as its sender would say after as many tries */
+	/* no receiver takes it: the connection is over, as for its sender after so many tries */
 	if (v->tries > TRIES_MAX)
 		end_dropped(w, v->flow);
 }

@@ -202,7 +202,7 @@ void gate_tcp_let_go(struct gate *g, struct tcp_conn *c, enum gate_direction d, 
 	const struct held *h = s->segments;
 	uint32_t max = gate_tcp_mss(c, d);
 
-	/* segments that nobody changed keep their lengths */
+	/* unchanged segments keep their lengths */
 	if (h && !tcp_edits_none(&s->edits))
 		max = gate_tcp_room(g, c, d, &h->frame, h->data, h->l3, h->l4);
 	tcp_stream_release(s, g->tcp_pool, n < s->n ? n : s->n, max, emit_segment, &e);

@@ -149,7 +149,7 @@ void gate_tcp_ack_missing(const struct gate_walk *w, struct tcp_conn *c)
 	struct block blocks[BLOCKS_MAX];
 	struct tcp_hdr h = {.flags = TCP_ACK};
 
-	/* in a recording nobody would receive it */
+	/* in a recording it would have no receiver */
 	if (w->g->pass_through || w->g->recorded || c->track.state < TCP_ESTABLISHED ||
 	    c->track.state > TCP_CLOSING)
 		return;

@@ -179,7 +179,7 @@ static enum tcp_segment check_syn(const struct tcp_track *t, enum gate_direction
 
 	if (t->state == TCP_RESET || t->state == TCP_TIME_WAIT)
 		return h->flags & TCP_ACK ? TCP_SEG_BAD_HANDSHAKE : TCP_SEG_RESTART;
-	/* the same again, with data perhaps that it did not have before (RFC 7413) */
+	/* the SYN retransmitted, perhaps with data that it did not have before (RFC 7413) */
 	if (me->begun && h->seq == me->isn && !t->midstream)
 		return h->flags & TCP_ACK && !answers_syn(other, h) ? TCP_SEG_BAD_HANDSHAKE
 								    : segment_place(me, h, len);
@@ -252,7 +252,7 @@ enum tcp_segment tcp_track_check(const struct tcp_track *t, enum gate_direction 
 	if (h->flags & TCP_SYN)
 		return check_syn(t, d, h, len);
 	if (t->state == TCP_SYN_SENT) {
-		/* a port that nobody listens on says so; nothing else comes before the answer */
+		/* a port without a listener resets; no other segment precedes the answer */
 		if (h->flags & TCP_RST && d == GATE_DOWN)
 			return h->flags & TCP_ACK && h->ack != t->half[GATE_UP].last
 				       ? TCP_SEG_BAD_RESET

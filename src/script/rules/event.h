@@ -56,7 +56,7 @@ struct script_raise {
 	/* Asked after each listener: has it ended the matter (a drop)? Then the others are not
 	 * called. NULL: never. */
 	bool (*stopped)(void *ctx);
-	/* Told of each fault, after it was logged and counted. NULL: nobody. */
+	/* Called for each fault, after it was logged and counted. NULL: never. */
 	void (*on_fault)(void *ctx, const struct script_error *err);
 	/* Identifies the stream of a streamed event; each streamed rule has one coroutine for
 	 * it. */
@@ -69,9 +69,9 @@ struct script_raise {
 enum { SCRIPT_RAISE_FAULT = 1, SCRIPT_RAISE_ABORTED = 2 };
 
 /*
- * Calls who listens. 0, or a set of the above: ABORTED means haka.abort(), after which no further
- * listener is called and the host leaves the processing of the packet; after a fault the next
- * listener is called unless stopped().
+ * Calls the listeners of an event. 0, or a set of the above: ABORTED means haka.abort(), after
+ * which no further listener is called and the host leaves the processing of the packet; after a
+ * fault the next listener is called unless stopped().
  */
 unsigned script_raise(struct script *s, unsigned id, const struct script_raise *r);
 /* Releases the coroutines of a stream that has ended. (Raise the event once more before, so that

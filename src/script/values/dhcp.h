@@ -21,7 +21,7 @@ struct script_dhcp_host {
 	void (*drop)(struct script_dhcp *d);
 	/* Before each write. Negative: it is refused, for this reason. NULL: all are welcome. */
 	int (*before)(struct script_dhcp *d);
-	/* After each write, beside `changed`. NULL: nobody asks. */
+	/* Called after each write, besides `changed`. NULL: never. */
 	void (*changed)(struct script_dhcp *d);
 	/* Options that an operator defined; NULL: the standard ones only. name is Kea's. */
 	const struct option_def *(*by_code)(const struct script_dhcp *d, uint32_t code);

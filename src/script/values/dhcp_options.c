@@ -2,9 +2,9 @@
 /*
  * msg.options: by code (1 to 254) or name, which may have '_' for '-'. The definition
  * decides the value read: numbers, booleans, addresses, lists of those; text as Kea writes it for
- * names and records; octets for binary types, for options nobody defined, and for data that does
- * not fit its type. Written is the same, or text in Kea's form; octets as they are with
- * options:raw(code, octets).
+ * names and records; octets for binary types, for undefined options, and for data that does
+ * not fit its type. Values of these types are written, or text in Kea's form; octets as they are
+ * with options:raw(code, octets).
  */
 #include "script/values/dhcp_impl.h"
 
