@@ -29,12 +29,12 @@ struct capture_stats {
 };
 
 /*
- * Fills up to n reset packets; may reorder pkts, so that the filled ones stand in front. Count (0:
- * none now), or -errno of a broken capture; -ENETDOWN and -ENODEV: the interface is gone;
- * capture_ended() tells the end of a file.
+ * Fills up to n reset packets; may reorder pkts, so that the filled ones stand in front. Returns
+ * the count (0: none now), or -errno of a broken capture; -ENETDOWN and -ENODEV: the interface is
+ * gone. capture_ended() reports the end of a file.
  */
 int capture_recv(struct capture *c, struct packet **pkts, size_t n) must_check;
-/* Sends all; each tx's result is set. Count of those that went out. */
+/* Sends all, and sets each tx's result. Returns how many were sent. */
 int capture_send(struct capture *c, struct capture_tx *tx, size_t n);
 /* Returns whether packets are there that capture_fd() does not report: call capture_recv() once
  * more before polling. */
@@ -90,7 +90,7 @@ struct capture_memory_frame {
 	uint16_t flags; /* enum packet_flag to set */
 };
 int capture_memory_push(struct capture *c, const struct capture_memory_frame *f) must_check;
-/* Takes the oldest sent frame (Ethernet) into buf: its length, 0 if there is none. */
+/* Takes the oldest sent frame (Ethernet) into buf. Returns its length, 0 if there is none. */
 size_t capture_memory_pop(struct capture *c, uint8_t *buf, size_t cap, struct capture_tx *ret_tx);
 /* Sets how many received frames capture_backlog() reports as a full queue; 0: it is never full. */
 void capture_memory_limit(struct capture *c, size_t n);

@@ -174,5 +174,5 @@ int frames_memory_open(enum frame_link link, struct frames **ret) must_check;
 int frames_memory_push_as(struct frames *f, struct span data, const struct frame *like) must_check;
 int frames_memory_push(struct frames *f, struct span data, uint16_t port, int64_t ts_ns,
 		       unsigned flags) must_check;
-/* Moves the oldest forwarded frame into buf: its length, 0: none. */
+/* Moves the oldest forwarded frame into buf. Returns its length; 0: there is none. */
 size_t frames_memory_pop(struct frames *f, uint8_t *buf, size_t cap, struct frame *ret);

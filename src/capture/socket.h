@@ -60,11 +60,9 @@ int sock_recv(int fd, struct sock_batch *b, struct packet **pkts, size_t n) must
 /* Returns the control message of message i, or NULL. */
 const struct cmsghdr *sock_cmsg(struct sock_batch *b, size_t i, int level, int type);
 
-/*
- * Sends n datagrams (up to CAPTURE_BATCH) by a UDP socket, each with its source and interface.
- * Those of one destination and length leave as one message if b->segment. Count of those that went
- * out.
- */
+/* Sends n datagrams (up to CAPTURE_BATCH) by a UDP socket, each with its source and interface.
+ * Those of one destination and length leave as one message if b->segment. Returns how many were
+ * sent. */
 int sock_send_udp(int fd, struct sock_batch *b, struct capture_tx *const *tx, size_t n);
 /* Appends octets to the address at addr[n], which the caller has set. */
 void sock_batch_raw(struct sock_batch *b, struct capture_tx *tx, uint8_t *p, size_t n,
@@ -72,6 +70,6 @@ void sock_batch_raw(struct sock_batch *b, struct capture_tx *tx, uint8_t *p, siz
 /* Returns how full a socket's receive queue is, in thousandths of its limit (SO_MEMINFO); 0:
  * unknown. */
 unsigned sock_backlog(int fd);
-/* Sends the batch and empties it; results are set. Count of those that went out. */
+/* Sends the batch and empties it; results are set. Returns how many were sent. */
 int sock_flush(int fd, struct sock_batch *b);
 uint64_t sock_drops(int fd);

@@ -42,16 +42,16 @@ int defrag_new(const struct defrag_limits *l, struct held_pool *pool, defrag_los
 /* Frees the table; held frames are lost. */
 void defrag_free(struct defrag *d);
 
-/* Adds a fragment. Returned lists belong to the caller, which gives each frame its verdict, and
- * back to the pool. */
+/* Adds a fragment. A returned list belongs to the caller, which gives each frame its verdict,
+ * and gives the list back to the pool. */
 enum defrag_result defrag_add(struct defrag *d, const struct defrag_fragment *f, int64_t now_ns,
 			      struct held **ret_fragments);
 /* Drops datagrams that are too old. */
 void defrag_expire(struct defrag *d, int64_t now_ns);
 /*
  * Writes the datagram of a complete list to buf: the link header and IPv4 header of its first part,
- * with flags, offset, length and checksum made right, and the whole payload. Link headers may
- * differ in length: each fragment's own counts. Its length, with the offset of the IPv4 header in
+ * and the whole payload. Flags, offset, length and checksum are corrected. Link headers may differ
+ * in length: each fragment's own counts. Returns the length, with the offset of the IPv4 header in
  * *ret_l3; 0: longer than 65,535 octets or cap.
  */
 uint32_t defrag_join(const struct held *fragments, uint8_t *buf, uint32_t cap, uint16_t *ret_l3);

@@ -126,7 +126,7 @@ static void place_syn(struct gate *g, const struct held *h, uint32_t *out)
 		tcp_clear_flags(tcp, TCP_SYN);
 }
 
-/* Makes a frame from a held one's headers and other octets: its length. */
+/* Makes a frame from a held one's headers and other octets. Returns its length. */
 static uint32_t compose_segment(const struct emission *e, const struct held *h, uint32_t out,
 				struct span octets, bool last)
 {

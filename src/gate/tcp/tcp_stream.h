@@ -97,6 +97,6 @@ bool tcp_stream_again(const struct tcp_stream *s, uint32_t from, struct span oct
 		      uint32_t *ret_out);
 /* Forgets all before this out number: the receiver has it. */
 void tcp_stream_acked(struct tcp_stream *s, struct tcp_pool *p, uint32_t out);
-/* Gives back memory and hands all held frames to `lost`. */
+/* Gives memory back to the pool, and calls `lost` for all held frames. */
 void tcp_stream_end(struct tcp_stream *s, struct tcp_pool *p,
 		    void (*lost)(void *ctx, struct held *h), void *ctx);
