@@ -44,7 +44,7 @@ ignore implement import improve include increase index inherit inject insert ins
 log look lower make mark match measure mend merge move name narrow note number obey offer omit open order parse pass pin place poll prefer prepare
 prevent print probe protect prove provide publish put raise read reassemble rebuild receive record reduce refresh refuse register reject release reload remove
 rename reorder repeat replace replay report require reserve reset resolve restore restrict resume retransmit retry return reuse revert rewind rewrite
-rotate round run sample save say search see select send separate serve set shed share shorten show simplify skip sort speed split start state stop store
+rotate round run sample save say scale search see select send separate serve set shed share shorten show simplify skip sort speed split start state stop store
 stream strip support swap switch sync take test throttle time trace translate treat trim truncate try tune turn unify update use validate verify
 wait walk warn watch widen write""".split())
 

@@ -147,7 +147,7 @@ uint32_t heap_due(struct lease_db *db, enum rec_heap which, int64_t now, unsigne
 {
 	struct heap *h = &db->heaps[which];
 
-	while (h->n && (int64_t)get_entry(h, 0)->key<now && * steps> 0) {
+	while (h->n && (int64_t)get_entry(h, 0)->key < now && steps[0] > 0) {
 		struct heap_ent e = *get_entry(h, 0);
 		uint32_t key = heap_key(rec_expire(rec_at(db, e.idx)));
 

@@ -20,7 +20,7 @@ struct client_lease_context {
 	int64_t boot_ns, wall_ns;	     /* both clocks, now */
 };
 
-/* Octets written, or -USHER_E_NOSPACE. */
+/* Writes a lease. Returns the number of octets, or -USHER_E_NOSPACE. */
 int client_lease_encode(const struct client_lease *l, const struct client_lease_context *ctx,
 			uint8_t *buf, size_t cap) must_check;
 /*

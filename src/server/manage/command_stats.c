@@ -193,7 +193,7 @@ struct json *command_statistic_remove(struct command *c)
 				       "removed.");
 }
 
-/* Sizes of pools have no history unless a command makes one. */
+/* Resets a size of a pool: it has no history unless a command makes one. */
 static void reset_size(void *ctx, const struct stat_now *v)
 {
 	struct collect *k = ctx;
