@@ -95,7 +95,7 @@ static int bring_up(struct server_daemon *d, struct config *cfg)
 		config_free(cfg);
 		return r;
 	}
-	if (lease_store_opening(d->srv.store) == 0)
+	if (!d->leases_pending)
 		(void)lease_check(&d->srv, cfg);
 	r = daemon_apply(d, cfg, &err);
 	if (r < 0) {

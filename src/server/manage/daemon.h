@@ -95,9 +95,10 @@ struct server_daemon {
 	/* default limits of samples that commands set since the configuration took effect; -1: none
 	 * did */
 	int64_t sample_count, sample_age_s;
-	char *lock_made; /* the lock file, if this start created it */
-	bool started;	 /* the start can no longer be refused */
-	int leases_fd;	 /* while leases are loaded: signals that the store's state changed */
+	char *lock_made;     /* the lock file, if this start created it */
+	bool started;	     /* the start can no longer be refused */
+	bool leases_pending; /* the leases were not there at start; their end is not reported yet */
+	int leases_fd;	     /* while leases are loaded: signals that the store's state changed */
 	struct loop_source *leases_source;
 	unsigned channels_missing; /* control sockets that cannot be opened yet */
 	int64_t channels_tried_s, absent_logged_s;

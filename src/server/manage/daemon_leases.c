@@ -154,6 +154,7 @@ int daemon_open_leases(struct server_daemon *d, const struct config *cfg)
 	if (r == 0)
 		r = journal_opened(d->srv.store, load_wait_ns, &st);
 	report_load(d, o.persist ? o.path : "", r, &st);
+	d->leases_pending = r == 1;
 	arena_fini(&a);
 	return r < 0 ? r : 0;
 }
@@ -191,6 +192,7 @@ static void on_moved(void *ctx, uint32_t events)
 	(void)events;
 	if (r == 1)
 		return;
+	d->leases_pending = false;
 	report_load(d, lease_store_path(d->srv.store), r, &st);
 	daemon_watch_leases_end(d);
 	if (r < 0) {
@@ -207,7 +209,8 @@ int daemon_watch_leases(struct server_daemon *d)
 {
 	int r;
 
-	if (lease_store_opening(d->srv.store) == 0)
+	/* pending leases may be there by now; on_moved() reports and checks them */
+	if (!d->leases_pending)
 		return 0;
 	d->leases_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	r = d->leases_fd < 0 ? -errno : lease_store_notify(d->srv.store, d->leases_fd);
