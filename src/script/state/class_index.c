@@ -63,7 +63,7 @@ static void note_missed(lua_State *L, const struct script_class *cls)
 	(void)snprintf(s->missed.name, sizeof(s->missed.name), "%s", lua_tostring(L, 2));
 }
 
-static int index_own(lua_State *L, const struct class_handle *h)
+static noinline_fn int index_own(lua_State *L, const struct class_handle *h)
 {
 	uint32_t up;
 

@@ -27,7 +27,8 @@ struct script_limits {
 	unsigned slice_max;		/* without large objects */
 	unsigned n_large[SCRIPT_LARGE]; /* objects of 2^18 octets and more, by the power of two */
 	unsigned call_ms;
-	int64_t deadline_ns; /* 0: not asked yet */
+	int64_t deadline_ns; /* when to look at the processor time; 0: not asked yet */
+	int64_t cpu_ns;	     /* of the thread, when deadline_ns was set */
 	bool spent;	     /* beyond instructions or time */
 	bool out_of_memory;  /* an allocation was refused */
 	bool reserve;	/* may be used: loading and collecting must not fail for want of a little */

@@ -20,7 +20,8 @@ static int setup(void **state)
 	struct script_error err;
 
 	(void)state;
-	assert_int_equal(script_new(&(struct script_opts){.memory = 8 << 20}, &s), 0);
+	assert_int_equal(script_new(&(struct script_opts){.memory = 8 << 20, .call_ms = 10000}, &s),
+			 0);
 	return script_run_text(s, "@prelude", span_str(buffer_prelude), &err);
 }
 

@@ -191,6 +191,28 @@ static void test_time_is_the_net(void **state)
 	script_free(s);
 }
 
+static int sleep_100_ms(lua_State *L)
+{
+	(void)L;
+	(void)nanosleep(&(struct timespec){.tv_nsec = 100000000}, NULL);
+	return 0;
+}
+
+/* A script does not fail because other programs have the processor. */
+static void test_time_is_the_processors(void **state)
+{
+	struct script *s = fresh((struct script_opts){.instructions = 1ULL << 50, .call_ms = 50});
+	lua_State *L = script_lua(s);
+
+	(void)state;
+	lua_pushcfunction(L, sleep_100_ms);
+	lua_setglobal(L, "pause");
+	ok(s, "local n = 0; for k = 1, 3 do pause(); for i = 1, 100000 do n = n + i end end");
+	fails(s, "pause() while true do pause() for i = 1, 1000000 do end end", SCRIPT_E_BUDGET,
+	      "t.lua:1: more than 50 ms in one call");
+	script_free(s);
+}
+
 /* Wherever in a resume the limit strikes, the state knows which coroutine runs. */
 static void test_limits_strike_anywhere(void **state)
 {
@@ -529,6 +551,7 @@ int main(void)
 		cmocka_unit_test(test_budget_is_per_call),
 		cmocka_unit_test(test_limits_strike_anywhere),
 		cmocka_unit_test(test_time_is_the_net),
+		cmocka_unit_test(test_time_is_the_processors),
 		cmocka_unit_test(test_memory_has_a_cap),
 		cmocka_unit_test(test_memory_that_stays_full),
 		cmocka_unit_test(test_garbage_is_not_a_full_memory),
