@@ -94,7 +94,7 @@ def test_client_78_no_mac(t):
     ns.ip("link", "set", "cli0", "arp", "off")
     for name in ("lo", "tun0", "cli0"):
         c = UsherClient(t, ns, name, ifname=name).start("-f")
-        assert c.proc.wait(slack(5)) == 3 and "%s: no Ethernet with ARP" % name in c.output(), c.output()
+        assert c.proc.wait(slack(5)) == 3 and "%s: it is not an Ethernet with ARP" % name in c.output(), c.output()
     c = UsherClient(t, ns, "none", ifname="nosuch0").start("-f")
     assert c.proc.wait(slack(5)) == 3 and "nosuch0: " in c.output(), c.output()
 

@@ -8,6 +8,7 @@ import os
 import select
 import socket
 import threading
+import time
 
 from lib import dhcp
 from lib.netns import wait_for
@@ -52,13 +53,22 @@ class Capture(threading.Thread):
             self.sock = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
             # all protocols: a bridge takes the frame before those who ask for one protocol
             self.sock.bind((ifname, _ETH_P_ALL))
-        self.seen, self.malformed, self.end = [], [], False
+        self._seen, self.malformed, self.end, self.busy = [], [], False, False
         self.start()
+
+    @property
+    def seen(self):
+        """The messages so far. Those that the socket holds are noted first."""
+        while threading.current_thread() is not self and self.is_alive() and (
+                select.select([self.sock], [], [], 0)[0] or self.busy):
+            time.sleep(0.001)
+        return self._seen
 
     def run(self):
         while not self.end:
             if select.select([self.sock], [], [], 0.1)[0]:
                 try:
+                    self.busy = True  # before the socket is empty: see seen
                     data = self.sock.recv(65535)
                 except OSError as e:
                     if e.errno != errno.ENETDOWN:
@@ -66,6 +76,7 @@ class Capture(threading.Thread):
                     return  # the namespace goes
                 if data[12:14] == b"\x08\x00" and data[23] == 17:
                     self._note(data)
+                self.busy = False
 
     def _note(self, data):
         h = (data[14] & 15) * 4
@@ -78,7 +89,7 @@ class Capture(threading.Thread):
         except dhcp.Malformed as e:
             self.malformed.append("%s: %s" % (e, data.hex()))
             return
-        self.seen.append(Seen(m, m.op == 1, data[0:6], dhcp.ip_text(data[26:30]), dhcp.ip_text(data[30:34])))
+        self._seen.append(Seen(m, m.op == 1, data[0:6], dhcp.ip_text(data[26:30]), dhcp.ip_text(data[30:34])))
 
     def sent(self, *types):
         return [s for s in list(self.seen) if s.by_client and s.type in types]
