@@ -9,15 +9,14 @@
 #include "control/channel.h"
 
 /* An answer that is made as it is read: all of it, which is valid JSON as well. */
-static void read_stream(struct server_daemon *d)
+static void read_stream(struct control_stream stream)
 {
-	struct control_stream stream;
 	struct config_error err;
 	struct arena a;
 	struct json *v;
 	struct buf b;
 
-	if (!server_commands.take_stream(d, &stream))
+	if (!stream.next)
 		return;
 	buf_init(&b);
 	arena_init(&a);
@@ -32,7 +31,9 @@ static void read_stream(struct server_daemon *d)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
+	static const struct control_requester from = {.transport = "unix"};
 	static struct fuzz_server f;
+	struct control_stream stream;
 	struct config_error err;
 	struct arena a;
 	struct json *v;
@@ -50,8 +51,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			       &a, &v, &err) == 0 &&
 		    v->type == JSON_MAP && fuzz_control_harmless(v)) {
 			fuzz_check(whole);
-			fuzz_answer_check(server_commands.handle(&f.d, v, &a));
-			read_stream(&f.d);
+			fuzz_answer_check(control_plane_answer(f.d.plane, v, &from, &a, &stream));
+			read_stream(stream);
 		}
 		arena_fini(&a);
 	}

@@ -127,6 +127,7 @@ void fuzz_server_init(struct fuzz_server *f)
 	f->d.o.config_file = "/nowhere/at/all/usher.json"; /* config-write, config-reload: refused
 							    */
 	fuzz_check(so.log && server_init(srv, &so) == 0 && loop_new(&f->d.loop) == 0);
+	fuzz_check(daemon_plane_open(&f->d) == 0);
 	srv->replay_clock = &f->clock;
 	fuzz_check(journal_open(&jo, srv->db, &srv->store, &st) == 0);
 	fuzz_check(snapshot_build(srv, load_config(), NULL, &s, NULL, &err) == 0);
@@ -145,6 +146,7 @@ void fuzz_server_fini(struct fuzz_server *f)
 	workers_free(&f->d.srv);
 	server_fini(&f->d.srv);
 	config_problems_fini(&f->d.problems);
+	control_plane_free(f->d.plane);
 	loop_free(f->d.loop);
 	capture_close(f->capture);
 	arena_fini(&f->arena);

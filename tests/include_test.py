@@ -24,7 +24,7 @@ FOLDERS = (
     ("lease", "lease record and table, pools, the contract of a store", "base"),
     ("lease/journal", "the journal (Kea's lease file): rows, loading, clean-up", "base lease"),
     ("hook", "hooks.def, registry, loader, the ABI's functions", "base wire config lease"),
-    ("control", "the command channel", "base runtime config/json config"),
+    ("control", "the management plane: rows of commands, their arguments, access; the command channel", "base runtime config/json config"),
     ("script", "the life of a Lua state: opens all modules",
      "script/state script/values script/buffer script/regexp script/rules script/library"),
     ("script/state", "the record of a Lua state: calls, limits, messages, files, typed handles", "base"),

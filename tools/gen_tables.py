@@ -105,8 +105,10 @@ def main():
         "counter where Kea has one (then `pkt4-receive-drop` moves too).",
         table(["statistic", "Kea's", "meaning"], drops),
         "## Statistics", "\n".join(f"- `{n}`" for _, n in rows("src/server/core/metrics.def", "METRIC")),
-        "## Commands", table(["command", "does", "arguments"],
-                             [[f"`{n}`", d, a] for n, _, _, d, a in rows("src/server/manage/commands.def", "COMMAND")]),
+        "## Commands", "Optional arguments are in brackets; one of the alternatives between bars is needed.",
+        table(["command", "access", "does", "arguments"],
+              [[f"`{n}`", access.lower(), d, re.sub(r"[()]", "", a)]
+               for n, _, access, _, d, a in rows("src/server/manage/commands.def", "COMMAND")]),
         "## Hook points", table(["hook point", "may park"],
                                 [[f"`{n}`", "false" if lot == "NONE" else "true"] for _, n, lot, _ in rows("src/hook/hooks.def", "HOOK")]),
         "## Options", table(["code", "name", "type"],

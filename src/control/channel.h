@@ -7,29 +7,15 @@
 #pragma once
 
 #include "base/attr.h"
+#include "control/plane.h"
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
 
-struct arena;
 struct channel;
-struct config_problems;
-struct json;
 struct log;
 struct loop;
-
-/*
- * An answer that is made as it is read: next appends some of it, and is called again when that has
- * been sent. False: that was the end. A client that reads slowly costs a piece of it, not the
- * whole.
- */
-struct buf;
-struct control_stream {
-	bool (*next)(void *ctx, struct buf *out);
-	void (*fini)(void *ctx);
-	void *ctx;
-};
 
 struct channel_opts {
 	const char *path;
@@ -40,21 +26,7 @@ struct channel_opts {
 	int64_t idle_ns;    /* for a whole request, then without progress of the answer; 0: 10 s */
 	unsigned max_depth; /* 0: 64 */
 	struct log *log;
-	/* Answers a request (a map). The answer lives in arena. */
-	struct json *(*handle)(void *ctx, const struct json *request, struct arena *arena);
-	/*
-	 * NULL, or called for a request whose text has problems that the parser stepped over.
-	 * Returns the answer, which lives in arena, or NULL: a list of these problems will do.
-	 */
-	struct json *(*invalid)(void *ctx, const struct json *request,
-				const struct config_problems *problems, struct arena *arena);
-	/* NULL, or called before handle() or invalid() with the user at the other end
-	 * (SO_PEERCRED); (uid_t)-1: unknown. */
-	void (*from)(void *ctx, uid_t uid);
-	/* NULL, or called after handle(): true if the answer is *ret, and not the result of
-	 * handle(). */
-	bool (*take_stream)(void *ctx, struct control_stream *ret);
-	void *ctx;
+	struct control_plane *plane; /* answers the requests */
 	/* NULL, or the caller's list of channels that are closed and still have connections to
 	 * finish. */
 	struct channel **closing;
@@ -75,15 +47,3 @@ const char *channel_path(const struct channel *c);
 void channel_close(struct channel *c);
 /* Ends all connections of closed channels. */
 void channel_end_closing(struct channel **closing);
-
-/* Returns an answer {"result": …, "text": …}; fmt makes the text. */
-struct json *control_answer(struct arena *a, int result, const char *fmt, ...) printf_like(3, 4);
-
-/* Kea's result codes. */
-enum control_result {
-	CONTROL_OK = 0,
-	CONTROL_ERROR = 1,
-	CONTROL_UNSUPPORTED = 2,
-	CONTROL_EMPTY = 3,
-	CONTROL_CONFLICT = 4,
-};

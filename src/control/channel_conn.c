@@ -14,29 +14,16 @@
 #include "runtime/loop.h"
 
 #include <errno.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
+#include <sys/param.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-/* Connections on trial: those that came when all places were taken. */
-enum { RESERVE = 8 };
-
-struct json *control_answer(struct arena *a, int result, const char *fmt, ...)
-{
-	struct json *m = json_map(a);
-	char text[1024];
-	va_list ap;
-
-	va_start(ap, fmt);
-	(void)vsnprintf(text, sizeof(text), fmt, ap);
-	va_end(ap);
-	(void)json_add(a, m, "result", json_int(a, result));
-	(void)json_add(a, m, "text", json_str(a, text));
-	return m;
-}
+/* RESERVE: connections on trial, which came when all places were taken. WRITE_LEN: octets of a
+ * write; a multiple of 4096, as Kea's. */
+enum { RESERVE = 8, WRITE_LEN = 32768 };
 
 static void conn_close(struct control_conn *c)
 {
@@ -69,20 +56,25 @@ static void conn_hold(struct control_conn *c)
 	c->held = now;
 }
 
-/* Fetches the next piece of a streamed answer. Returns false at its end. */
-static bool conn_refill(struct control_conn *c)
+/*
+ * Appends pieces of a streamed answer until there is enough for one write. Each write but the last
+ * has the same length: some readers take a shorter one for the end of the answer.
+ */
+static void conn_refill(struct control_conn *c)
 {
-	if (!c->stream.next)
-		return false;
-	buf_reset(&c->out);
-	c->sent = 0;
-	if (!c->stream.next(c->stream.ctx, &c->out)) {
+	while (c->stream.next && c->out.len - c->sent < WRITE_LEN && !c->out.failed) {
+		if (c->sent) {
+			memmove(c->out.p, c->out.p + c->sent, c->out.len - c->sent);
+			c->out.len -= c->sent;
+			c->sent = 0;
+		}
+		if (c->stream.next(c->stream.ctx, &c->out))
+			continue;
 		c->stream.fini(c->stream.ctx);
 		c->stream.next = NULL;
 		buf_char(&c->out, '\n');
 	}
 	conn_hold(c);
-	return c->out.len > 0 && !c->out.failed;
 }
 
 static void conn_event(void *ctx, uint32_t events);
@@ -99,10 +91,14 @@ static void conn_drain(struct control_conn *c)
 
 static void conn_write(struct control_conn *c)
 {
-	while (c->sent < c->out.len || conn_refill(c)) {
-		ssize_t n = send(c->fd, c->out.p + c->sent, c->out.len - c->sent,
-				 MSG_NOSIGNAL | MSG_DONTWAIT);
+	for (;;) {
+		ssize_t n;
 
+		conn_refill(c);
+		if (c->sent == c->out.len || c->out.failed)
+			break;
+		n = send(c->fd, c->out.p + c->sent, MIN(c->out.len - c->sent, WRITE_LEN),
+			 MSG_NOSIGNAL | MSG_DONTWAIT);
 		if (n < 0 && (errno == EAGAIN || errno == EINTR)) {
 			(void)loop_modify(c->source, EPOLLOUT);
 			return;
@@ -149,15 +145,18 @@ static void conn_refuse(struct control_conn *c, const char *why)
 	arena_fini(&a);
 }
 
-/* Returns the user id at the other end when it connected; (uid_t)-1: unknown. */
-static uid_t conn_user(const struct control_conn *c)
+/* Returns the user and process at the other end when it connected. */
+static struct control_requester get_requester(const struct control_conn *c)
 {
+	struct control_requester from = {.transport = "unix", .uid = (uid_t)-1};
 	struct ucred cred;
 	socklen_t len = sizeof(cred);
 
-	return getsockopt(c->fd, SOL_SOCKET, SO_PEERCRED, &cred, &len) == 0 && len == sizeof(cred)
-		       ? cred.uid
-		       : (uid_t)-1;
+	if (getsockopt(c->fd, SOL_SOCKET, SO_PEERCRED, &cred, &len) == 0 && len == sizeof(cred)) {
+		from.uid = cred.uid;
+		from.pid = cred.pid;
+	}
+	return from;
 }
 
 static void on_problem(void *problems, const struct config_error *e)
@@ -218,14 +217,14 @@ static struct json *answer_invalid(struct control_conn *c, const struct json *re
 				   struct config_problems *problems, struct arena *a)
 {
 	struct channel *ch = c->ch;
+	struct control_requester from;
 	struct json *answer = NULL;
 
 	c->refused = true;
 	config_problems_sort(problems);
-	if (request && request->type == JSON_MAP && ch->o.invalid) {
-		if (ch->o.from)
-			ch->o.from(ch->o.ctx, conn_user(c));
-		answer = ch->o.invalid(ch->o.ctx, request, problems, a);
+	if (request && request->type == JSON_MAP) {
+		from = get_requester(c);
+		answer = control_plane_invalid(ch->o.plane, request, problems, &from, a);
 	}
 	return answer ? answer : list_problems(a, problems, "invalid JSON at ");
 }
@@ -235,10 +234,10 @@ static void conn_request(struct control_conn *c)
 {
 	struct config_problems problems = {0};
 	struct channel *ch = c->ch;
-	struct control_stream stream;
+	struct control_stream stream = {0};
+	struct control_requester from;
 	struct json *request;
 	struct json *answer;
-	bool streamed = false;
 	struct arena a;
 
 	arena_init(&a);
@@ -249,13 +248,10 @@ static void conn_request(struct control_conn *c)
 		answer = control_answer(&a, CONTROL_ERROR, "a command must be a map, not %s",
 					json_type_name(request->type));
 	else {
-		if (ch->o.from)
-			ch->o.from(ch->o.ctx, conn_user(c));
-		answer = ch->o.handle(ch->o.ctx, request, &a);
+		from = get_requester(c);
+		answer = control_plane_answer(ch->o.plane, request, &from, &a, &stream);
 	}
-	if (ch->o.take_stream)
-		streamed = ch->o.take_stream(ch->o.ctx, &stream);
-	if (streamed)
+	if (stream.next)
 		conn_stream(c, &stream);
 	else
 		conn_answer(c, answer);

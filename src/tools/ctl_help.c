@@ -6,6 +6,7 @@
 #include "tools/ctl_help.h"
 
 #include "base/nearest.h"
+#include "control/args.h"
 
 #include <stdint.h>
 #include <string.h>
@@ -15,7 +16,7 @@ struct row {
 };
 
 static const struct row server_rows[] = {
-#define COMMAND(name, function, needs, what, arguments) {name, what, arguments},
+#define COMMAND(name, function, access, needs, what, arguments) {name, what, arguments},
 #include "server/manage/commands.def"
 #undef COMMAND
 };
@@ -27,7 +28,7 @@ static const struct row client_rows[] = {
 };
 
 static const struct row gate_rows[] = {
-#define COMMAND(name, function, what) {name, what, ""},
+#define COMMAND(name, function, access, needs, what, arguments) {name, what, arguments},
 #include "gate/run/commands.def"
 #undef COMMAND
 	{"console", "reads lines of Lua and has each run by the rules of every worker", ""},
@@ -48,6 +49,16 @@ const char *ctl_program_name(enum ctl_program p)
 	return programs[p].name;
 }
 
+/* Prints a description of arguments (control/args.h), without the marks of the author. */
+static void print_description(const char *arguments, FILE *out)
+{
+	(void)fputs("arguments: ", out);
+	for (; *arguments; arguments++)
+		if (!strchr("()", *arguments))
+			(void)fputc(*arguments, out);
+	(void)fputc('\n', out);
+}
+
 bool ctl_help(enum ctl_program p, const char *name, FILE *out)
 {
 	bool found = false;
@@ -64,7 +75,7 @@ bool ctl_help(enum ctl_program p, const char *name, FILE *out)
 		found = true;
 		(void)fprintf(out, "%-*s  %s\n", name ? 0 : width, r->name, r->what);
 		if (r->arguments[0] && name)
-			(void)fprintf(out, "arguments: %s\n", r->arguments);
+			print_description(r->arguments, out);
 	}
 	return found;
 }
@@ -85,20 +96,28 @@ const char *ctl_nearest(enum ctl_program p, const char *name)
 	return best;
 }
 
+/* Finds the type of an argument in a description. */
+static bool find_type(const char *description, const char *name, enum control_type *ret)
+{
+	unsigned alternative = 0;
+	struct control_arg arg;
+	size_t at = 0;
+
+	while (control_args_next(description, &at, &alternative, &arg) == 1)
+		if (arg.name.n == strlen(name) && memcmp(arg.name.p, name, arg.name.n) == 0) {
+			*ret = arg.type;
+			return true;
+		}
+	return false;
+}
+
 enum ctl_argument ctl_argument_kind(const char *name)
 {
-	static const char *const ints[] = {"duration",	 "exit-value",	"expire",    "limit",
-					   "max-period", "max-samples", "origin-id", "packets",
-					   "pool-id",	 "state",	"subnet-id", "valid-lft",
-					   "worker"};
-	static const char *const bools[] = {"clear", "force-create", "fqdn-fwd", "fqdn-rev",
-					    "remove"};
+	enum control_type type = CONTROL_TEXT;
+	bool found = false;
 
-	for (size_t i = 0; i < ARRAY_LEN(ints); i++)
-		if (strcmp(ints[i], name) == 0)
-			return CTL_INT;
-	for (size_t i = 0; i < ARRAY_LEN(bools); i++)
-		if (strcmp(bools[i], name) == 0)
-			return CTL_BOOL;
-	return CTL_TEXT;
+	for (size_t p = 0; p < ARRAY_LEN(programs); p++)
+		for (size_t i = 0; i < programs[p].n && !found; i++)
+			found = find_type(programs[p].rows[i].arguments, name, &type);
+	return type == CONTROL_INT ? CTL_INT : type == CONTROL_BOOL ? CTL_BOOL : CTL_TEXT;
 }

@@ -176,6 +176,8 @@ int do_disk(struct scn *s);
 int do_leases(struct scn *s);
 int do_restart(struct scn *s);
 int do_reload(struct scn *s);
+/* Returns the answer of the management plane to a request; a streamed one is read to its end. */
+struct json *scn_answer(struct scn *s, const struct json *request);
 int do_lease_file(struct scn *s);
 
 /* scn_query.c */

@@ -108,15 +108,16 @@ int do_no_lease(struct scn *s)
 	return r < 0 ? -1 : 0;
 }
 
-/* A streamed answer, read to its end. */
-static struct json *whole_answer(struct scn *s, struct json *answer)
+struct json *scn_answer(struct scn *s, const struct json *request)
 {
+	struct control_requester from = {.transport = "unix"};
 	struct json_opts o = {.file = ""};
 	struct config_error err = {0};
 	struct control_stream stream;
+	struct json *answer = control_plane_answer(s->d.plane, request, &from, &s->arena, &stream);
 	struct buf b;
 
-	if (!server_commands.take_stream(&s->d, &stream))
+	if (!stream.next)
 		return answer;
 	buf_init(&b);
 	while (stream.next(stream.ctx, &b))
@@ -136,7 +137,7 @@ static struct json *run_command(struct scn *s, const char *name, const struct js
 	(void)json_add(&s->arena, m, "command", json_str(&s->arena, name));
 	if (args)
 		(void)json_add(&s->arena, m, "arguments", json_copy(&s->arena, args));
-	return whole_answer(s, server_commands.handle(&s->d, m, &s->arena));
+	return scn_answer(s, m);
 }
 
 /* stat NAME VALUE */

@@ -170,6 +170,8 @@ static int start(struct scn *s, struct config_error *err)
 	if (r == 0)
 		r = loop_new(&s->d.loop);
 	if (r == 0)
+		r = daemon_plane_open(&s->d);
+	if (r == 0)
 		r = open_journal(s);
 	if (r == 0)
 		r = daemon_apply(&s->d, cfg, err);
@@ -212,6 +214,7 @@ void scn_world_stop(struct scn *s)
 	workers_free(&s->d.srv);
 	server_fini(&s->d.srv);
 	config_problems_fini(&s->d.problems);
+	control_plane_free(s->d.plane);
 	loop_free(s->d.loop);
 	log_free(log);
 	memset(&s->d, 0, sizeof(s->d));
@@ -415,7 +418,7 @@ int do_reload(struct scn *s)
 	cfg = override(s, over);
 	(void)json_add(&s->arena, request, "command", json_str(&s->arena, "config-set"));
 	(void)json_add(&s->arena, request, "arguments", json_copy(&s->arena, cfg));
-	s->answer = server_commands.handle(&s->d, request, &s->arena);
+	s->answer = scn_answer(s, request);
 	quiet(s);
 	(void)json_get_int(s->answer, "result", &result);
 	if ((result != 0) != refused)

@@ -248,3 +248,34 @@ def test_disable_and_enable(t):
     assert c.offer(timeout=0.3, tries=1) is None
     s.ok("dhcp-enable")
     c.dora()
+
+
+@test(tags=("asan",))
+def test_commands_by_row(t):
+    """Changes of state leave an audit line with author and result; arguments are checked by name; another server's service
+    is refused; a reader that takes a short read for the end has all of a long answer."""
+    t.wire()
+    s = t.server()
+    assert s.command("lease4-wipe", {"subnet-id": 1})["result"] in (0, 3)
+    assert s.command("shutdown", {"exit-value": "0"})["text"] == "'exit-value' parameter must be a number"
+    s.ok("statistic-reset-all")
+    s.ok("statistic-get-all")
+    wait_for("the audit lines", lambda: s.log().count("USHER_COMMAND_AUDIT") == 3, slack(2))
+    lines = [line for line in s.log().splitlines() if "USHER_COMMAND_AUDIT" in line]
+    author = "of uid 0, pid %d over unix: result" % os.getpid()
+    assert all(author in line for line in lines), lines
+    assert [line.split("command ")[1].split("'")[1] for line in lines] == ["lease4-wipe", "shutdown", "statistic-reset-all"]
+    assert lines[1].endswith("result 1"), lines
+    other = json.loads(s.raw(b'{"command": "config-get", "service": ["dhcp6"]}'))
+    assert other["result"] == 1 and "dhcp6" in other["text"], other
+    assert json.loads(s.raw(b'{"command": "version-get", "service": ["dhcp4"]}'))["result"] == 0
+    for n in range(200):
+        assert s.command("lease4-add", {"ip-address": "10.77.0.%d" % (n + 20), "hw-address": "02:00:00:00:00:%02x" % n,
+                                        "hostname": "h" * 200})["result"] == 0
+    with s.connect(slack(10)) as c:
+        c.sendall(b'{"command": "lease4-get-all"}')
+        out = part = c.recv(4096)
+        while len(part) == 4096:
+            part = c.recv(4096)
+            out += part
+    assert len(out) > 65536 and len(json.loads(out)["arguments"]["leases"]) == 200

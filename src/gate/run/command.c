@@ -74,16 +74,16 @@ struct script_alert_sink alert_ring_sink(struct alert_ring *r)
 
 /* --- Commands --------------------------------------------------------------------------------- */
 
-struct json *command_done(const struct command_call *k, struct json *args, uint64_t n,
-			  const char *what)
+struct json *command_done(struct control_call *k, struct json *args, uint64_t n, const char *what)
 {
-	struct json *m = control_answer(k->a, CONTROL_OK, "%llu %s", (unsigned long long)n, what);
+	struct json *m = control_answer(k->arena, CONTROL_OK, "%llu %s", (unsigned long long)n,
+					what);
 
-	(void)json_add(k->a, m, "arguments", args);
+	(void)json_add(k->arena, m, "arguments", args);
 	return m;
 }
 
-bool command_limit(const struct command_call *k, uint32_t *ret, struct json **ret_answer)
+bool command_limit(struct control_call *k, uint32_t *ret, struct json **ret_answer)
 {
 	const struct json *v = k->args ? json_get(k->args, "limit") : NULL;
 
@@ -94,40 +94,40 @@ bool command_limit(const struct command_call *k, uint32_t *ret, struct json **re
 		*ret = (uint32_t)v->i;
 		return true;
 	}
-	*ret_answer = control_answer(k->a, CONTROL_ERROR, "'limit': expected a number from 1 to %d",
-				     LIMIT_MAX);
+	*ret_answer = control_answer(k->arena, CONTROL_ERROR,
+				     "'limit': expected a number from 1 to %d", LIMIT_MAX);
 	return false;
 }
 
-bool command_address(const struct command_call *k, uint32_t *ret, struct json **ret_answer)
+bool command_address(struct control_call *k, uint32_t *ret, struct json **ret_answer)
 {
 	const struct json *v = k->args ? json_get(k->args, "address") : NULL;
 
 	*ret = 0;
 	if (!v || (v->type == JSON_STRING && ip_parse(v->s, v->n, ret) == 0))
 		return true;
-	*ret_answer = control_answer(k->a, CONTROL_ERROR,
+	*ret_answer = control_answer(k->arena, CONTROL_ERROR,
 				     "'address': expected an address such as 192.0.2.7");
 	return false;
 }
 
-struct json *command_no_answer(const struct command_call *k, unsigned worker)
+struct json *command_no_answer(struct control_call *k, unsigned worker)
 {
-	return control_answer(k->a, CONTROL_ERROR, "worker %u does not answer", worker);
+	return control_answer(k->arena, CONTROL_ERROR, "worker %u does not answer", worker);
 }
 
-void command_put(const struct command_call *k, struct json *to, const char *name, uint64_t v)
+void command_put(struct control_call *k, struct json *to, const char *name, uint64_t v)
 {
-	(void)json_add(k->a, to, name, json_int(k->a, (int64_t)v));
+	(void)json_add(k->arena, to, name, json_int(k->arena, (int64_t)v));
 }
 
-struct json *command_statistics(const struct command_call *k)
+struct json *command_statistics(struct control_call *k)
 {
-	struct json *m = json_map(k->a), *drops, *seen;
+	struct json *m = json_map(k->arena), *drops, *seen;
 	struct gate_sums s = {0};
 
-	for (unsigned i = 0; i < k->c->n_workers; i++)
-		if (!k->c->ask(k->c->ctx, i, gate_sums_worker, &s))
+	for (unsigned i = 0; i < gate_of(k)->n_workers; i++)
+		if (!gate_of(k)->ask(gate_of(k)->ctx, i, gate_sums_worker, &s))
 			return command_no_answer(k, i);
 	command_put(k, m, "packets", s.gate.packets);
 	command_put(k, m, "octets", s.frames.octets);
@@ -148,10 +148,10 @@ struct json *command_statistics(const struct command_call *k)
 	command_put(k, m, "flows-added", s.flows.added);
 	command_put(k, m, "flows-expired", s.flows.expired);
 	command_put(k, m, "flows-evicted", s.flows.evicted);
-	drops = json_add(k->a, m, "drops", json_map(k->a));
+	drops = json_add(k->arena, m, "drops", json_map(k->arena));
 	for (unsigned i = 1; i < GATE_DROP_N; i++)
 		command_put(k, drops, gate_drop_info((enum gate_drop)i)->name, s.gate.drops[i]);
-	seen = json_add(k->a, m, "dissectors", json_map(k->a));
+	seen = json_add(k->arena, m, "dissectors", json_map(k->arena));
 	for (unsigned i = 0; i < DISSECT_N; i++)
 		command_put(k, seen, gate_dissector_name((enum gate_dissector)i), s.gate.seen[i]);
 	for (uint32_t i = 0; i < s.n_plugins; i++)
@@ -160,7 +160,7 @@ struct json *command_statistics(const struct command_call *k)
 }
 
 struct flow_search {
-	const struct command_call *k;
+	struct control_call *k;
 	struct json *list;
 	uint32_t limit, n;
 	uint32_t address; /* 0: any */
@@ -168,27 +168,27 @@ struct flow_search {
 
 static void flow_json(const struct flow_search *q, const struct flow *f, int64_t now_ns)
 {
-	struct json *m = json_map(q->k->a);
+	struct json *m = json_map(q->k->arena);
 	char text[IP_TEXT_LEN];
 	const struct tcp_conn *c = f->key.proto == IPV4_PROTO_TCP ? f->transport : NULL;
 
-	(void)json_add(q->k->a, m, "protocol",
-		       json_str(q->k->a, f->key.proto == IPV4_PROTO_TCP ? "tcp" : "udp"));
-	(void)json_add(q->k->a, m, "client",
-		       json_printf(q->k->a, "%s:%u", ip_text(f->key.src, text), f->key.sport));
-	(void)json_add(q->k->a, m, "server",
-		       json_printf(q->k->a, "%s:%u", ip_text(f->key.dst, text), f->key.dport));
-	(void)json_add(q->k->a, m, "state",
-		       json_str(q->k->a, f->dropped ? "dropped"
-					 : c	    ? tcp_state_name(c->track.state)
-						    : "open"));
+	(void)json_add(q->k->arena, m, "protocol",
+		       json_str(q->k->arena, f->key.proto == IPV4_PROTO_TCP ? "tcp" : "udp"));
+	(void)json_add(q->k->arena, m, "client",
+		       json_printf(q->k->arena, "%s:%u", ip_text(f->key.src, text), f->key.sport));
+	(void)json_add(q->k->arena, m, "server",
+		       json_printf(q->k->arena, "%s:%u", ip_text(f->key.dst, text), f->key.dport));
+	(void)json_add(q->k->arena, m, "state",
+		       json_str(q->k->arena, f->dropped ? "dropped"
+					     : c	? tcp_state_name(c->track.state)
+							: "open"));
 	command_put(q->k, m, "packets-up", f->packets[GATE_UP]);
 	command_put(q->k, m, "packets-down", f->packets[GATE_DOWN]);
 	command_put(q->k, m, "octets-up", f->octets[GATE_UP]);
 	command_put(q->k, m, "octets-down", f->octets[GATE_DOWN]);
 	command_put(q->k, m, "idle-ms", (uint64_t)((now_ns - f->last_ns) / NS_PER_MS));
 	command_put(q->k, m, "id", f->id);
-	(void)json_add(q->k->a, q->list, NULL, m);
+	(void)json_add(q->k->arena, q->list, NULL, m);
 }
 
 static void find_flows(void *ctx, const struct gate_worker_view *v)
@@ -205,18 +205,18 @@ static void find_flows(void *ctx, const struct gate_worker_view *v)
 	}
 }
 
-struct json *command_flows(const struct command_call *k)
+struct json *command_flows(struct control_call *k)
 {
-	struct flow_search q = {.k = k, .list = json_list(k->a)};
+	struct flow_search q = {.k = k, .list = json_list(k->arena)};
 	struct json *m, *answer;
 
 	if (!command_limit(k, &q.limit, &answer) || !command_address(k, &q.address, &answer))
 		return answer;
-	for (unsigned i = 0; i < k->c->n_workers && q.n < q.limit; i++)
-		if (!k->c->ask(k->c->ctx, i, find_flows, &q))
+	for (unsigned i = 0; i < gate_of(k)->n_workers && q.n < q.limit; i++)
+		if (!gate_of(k)->ask(gate_of(k)->ctx, i, find_flows, &q))
 			return command_no_answer(k, i);
-	m = json_map(k->a);
-	(void)json_add(k->a, m, "flows", q.list);
+	m = json_map(k->arena);
+	(void)json_add(k->arena, m, "flows", q.list);
 	return command_done(k, m, q.n, "flows");
 }
 
@@ -246,22 +246,23 @@ static void find_rules(void *ctx, const struct gate_worker_view *v)
 	free(mine);
 }
 
-struct json *command_rules(const struct command_call *k)
+struct json *command_rules(struct control_call *k)
 {
-	struct rule_search q = {.rules = arena_array(k->a, struct script_rule, RULES_MAX)};
-	struct json *m = json_map(k->a), *list = json_add(k->a, m, "rules", json_list(k->a));
+	struct rule_search q = {.rules = arena_array(k->arena, struct script_rule, RULES_MAX)};
+	struct json *m = json_map(k->arena),
+		    *list = json_add(k->arena, m, "rules", json_list(k->arena));
 
 	if (!q.rules)
-		return control_answer(k->a, CONTROL_ERROR, "out of memory");
-	for (unsigned i = 0; i < k->c->n_workers; i++)
-		if (!k->c->ask(k->c->ctx, i, find_rules, &q))
+		return control_answer(k->arena, CONTROL_ERROR, "out of memory");
+	for (unsigned i = 0; i < gate_of(k)->n_workers; i++)
+		if (!gate_of(k)->ask(gate_of(k)->ctx, i, find_rules, &q))
 			return command_no_answer(k, i);
 	for (size_t i = 0; i < q.n; i++) {
-		struct json *r = json_add(k->a, list, NULL, json_map(k->a));
+		struct json *r = json_add(k->arena, list, NULL, json_map(k->arena));
 
-		(void)json_add(k->a, r, "event", json_str(k->a, q.rules[i].event));
-		(void)json_add(k->a, r, "name", json_str(k->a, q.rules[i].name));
-		(void)json_add(k->a, r, "where", json_str(k->a, q.rules[i].where));
+		(void)json_add(k->arena, r, "event", json_str(k->arena, q.rules[i].event));
+		(void)json_add(k->arena, r, "name", json_str(k->arena, q.rules[i].name));
+		(void)json_add(k->arena, r, "where", json_str(k->arena, q.rules[i].where));
 		command_put(k, r, "calls", q.rules[i].calls);
 		command_put(k, r, "skipped", q.rules[i].skipped);
 		command_put(k, r, "faults", q.rules[i].faults);
@@ -269,10 +270,10 @@ struct json *command_rules(const struct command_call *k)
 	return command_done(k, m, q.n, "rules");
 }
 
-struct json *command_alerts(const struct command_call *k)
+struct json *command_alerts(struct control_call *k)
 {
-	struct json *m = json_map(k->a), *list = json_add(k->a, m, "alerts", json_list(k->a)),
-		    *answer, *one;
+	struct json *m = json_map(k->arena),
+		    *list = json_add(k->arena, m, "alerts", json_list(k->arena)), *answer, *one;
 	struct json_opts jo = {.file = ""};
 	struct config_error err;
 	uint32_t limit;
@@ -280,55 +281,52 @@ struct json *command_alerts(const struct command_call *k)
 
 	if (!command_limit(k, &limit, &answer))
 		return answer;
-	(void)pthread_mutex_lock(&k->c->alerts->lock);
-	n = k->c->alerts->n;
+	(void)pthread_mutex_lock(&gate_of(k)->alerts->lock);
+	n = gate_of(k)->alerts->n;
 	from = n > RING ? n - RING : 0;
 	from = n - from > limit ? n - limit : from;
 	for (uint64_t i = from; i < n; i++)
-		if (json_parse(span_str(k->c->alerts->text[i % RING]), &jo, k->a, &one, &err) == 0)
-			(void)json_add(k->a, list, NULL, one);
-	(void)pthread_mutex_unlock(&k->c->alerts->lock);
+		if (json_parse(span_str(gate_of(k)->alerts->text[i % RING]), &jo, k->arena, &one,
+			       &err) == 0)
+			(void)json_add(k->arena, list, NULL, one);
+	(void)pthread_mutex_unlock(&gate_of(k)->alerts->lock);
 	command_put(k, m, "total", n);
 	return command_done(k, m, n, "alerts since the start");
 }
 
-struct json *command_stop(const struct command_call *k)
+struct json *command_stop(struct control_call *k)
 {
-	k->c->stop(k->c->ctx);
-	return control_answer(k->a, CONTROL_OK, "ending");
+	gate_of(k)->stop(gate_of(k)->ctx);
+	return control_answer(k->arena, CONTROL_OK, "ending");
 }
 
-static const struct {
-	const char *name;
-	struct json *(*run)(const struct command_call *k);
-} commands[] = {
-#define COMMAND(name, function, what) {name, function},
+enum { NEEDS_NOTHING = 0, ACCESS_READ = CONTROL_READ, ACCESS_WRITE = CONTROL_WRITE };
+
+static const struct control_command commands[] = {
+#define COMMAND(n, function, acc, need, what, arguments) \
+	{.name = (n),                                    \
+	 .fn = (function),                               \
+	 .args = (arguments),                            \
+	 .help = (what),                                 \
+	 .access = (enum control_access)ACCESS_##acc,    \
+	 .needs = NEEDS_##need},
 #include "gate/run/commands.def"
 #undef COMMAND
 };
 
-struct json *gate_command_list(const struct command_call *k)
+struct json *gate_command_list(struct control_call *k)
 {
-	struct json *list = json_list(k->a);
+	struct json *list = json_list(k->arena);
 
 	for (size_t i = 0; i < ARRAY_LEN(commands); i++)
-		(void)json_add(k->a, list, NULL, json_str(k->a, commands[i].name));
+		(void)json_add(k->arena, list, NULL, json_str(k->arena, commands[i].name));
 	return command_done(k, list, ARRAY_LEN(commands), "commands");
 }
 
-struct json *gate_command(void *ctx, const struct json *request, struct arena *a)
+int gate_plane_open(struct gate_commands *commands_of, struct log *log, struct control_plane **ret)
 {
-	const struct json *name = json_get(request, "command"),
-			  *args = json_get(request, "arguments");
-	struct command_call k = {.c = ctx, .args = args, .a = a};
+	struct control_plane_opts o = {.program = commands_of, .log = log};
+	int r = control_plane_new(&o, ret);
 
-	if (!name || name->type != JSON_STRING)
-		return control_answer(a, CONTROL_ERROR, "'command' is missing or no string");
-	if (args && args->type != JSON_MAP)
-		return control_answer(a, CONTROL_ERROR, "'arguments': expected a map");
-	for (size_t i = 0; i < ARRAY_LEN(commands); i++)
-		if (strcmp(commands[i].name, name->s) == 0)
-			return commands[i].run(&k);
-	return control_answer(a, CONTROL_UNSUPPORTED,
-			      "'%s' is no command of the gate; see list-commands", name->s);
+	return r < 0 ? r : control_plane_add(*ret, commands, ARRAY_LEN(commands));
 }

@@ -8,12 +8,12 @@
 #include "base/attr.h"
 #include "gate/run/args.h"
 
-struct arena;
+struct control_plane;
 struct gate;
 struct gate_bind;
 struct guard;
 struct frames;
-struct json;
+struct log;
 struct script_alert_sink;
 
 /* Objects that a function running in a worker may read. */
@@ -38,7 +38,9 @@ struct gate_commands {
 	struct alert_ring *alerts;
 };
 
-struct json *gate_command(void *commands, const struct json *request, struct arena *a);
+/* Creates the management plane with the gate's commands. Returns 0 or -ENOMEM. */
+int gate_plane_open(struct gate_commands *commands, struct log *log, struct control_plane **ret)
+	must_check;
 
 /* The last alerts, of all workers. */
 struct alert_ring;

@@ -15,7 +15,7 @@
 enum { TIME_LEN = 32, MAC_LEN = 6 };
 
 struct binding_search {
-	const struct command_call *k;
+	struct control_call *k;
 	struct json *list;
 	uint32_t limit, n, total;
 	uint32_t address; /* 0: any */
@@ -51,7 +51,7 @@ static struct json *hex_json(struct arena *a, struct span s)
 static void binding_json(const struct binding_search *q, const struct gate_worker_view *v,
 			 const struct guard_binding *b)
 {
-	struct arena *a = q->k->a;
+	struct arena *a = q->k->arena;
 	struct json *m = json_add(a, q->list, NULL, json_map(a));
 	int64_t now = clock_wall_ns(gate_clock(v->g));
 	char ip[IP_TEXT_LEN];
@@ -104,34 +104,34 @@ static bool arguments(struct binding_search *q, struct json **ret_answer)
 	if (mac && (mac->type != JSON_STRING ||
 		    hex_parse(mac->s, mac->n, q->mac, sizeof(q->mac)) != MAC_LEN)) {
 		*ret_answer =
-			control_answer(q->k->a, CONTROL_ERROR,
+			control_answer(q->k->arena, CONTROL_ERROR,
 				       "'hw-address': expected one such as 02:00:00:00:00:01");
 		return false;
 	}
 	if (port && !q->port) {
-		*ret_answer = control_answer(q->k->a, CONTROL_ERROR,
+		*ret_answer = control_answer(q->k->arena, CONTROL_ERROR,
 					     "'port': expected the name of an interface");
 		return false;
 	}
 	return true;
 }
 
-struct json *command_bindings(const struct command_call *k)
+struct json *command_bindings(struct control_call *k)
 {
-	struct binding_search q = {.k = k, .list = json_list(k->a)};
+	struct binding_search q = {.k = k, .list = json_list(k->arena)};
 	struct json *m, *answer;
 
 	if (!command_limit(k, &q.limit, &answer) || !command_address(k, &q.address, &answer) ||
 	    !arguments(&q, &answer))
 		return answer;
-	for (unsigned i = 0; i < k->c->n_workers; i++)
-		if (!k->c->ask(k->c->ctx, i, find_bindings, &q))
+	for (unsigned i = 0; i < gate_of(k)->n_workers; i++)
+		if (!gate_of(k)->ask(gate_of(k)->ctx, i, find_bindings, &q))
 			return command_no_answer(k, i);
 	if (!q.guarded)
-		return control_answer(k->a, CONTROL_ERROR,
+		return control_answer(k->arena, CONTROL_ERROR,
 				      "there is no guard: start with --guard FILE");
-	m = json_map(k->a);
-	(void)json_add(k->a, m, "bindings", q.list);
+	m = json_map(k->arena);
+	(void)json_add(k->arena, m, "bindings", q.list);
 	command_put(k, m, "total", q.total);
 	return command_done(k, m, q.n, "bindings");
 }

@@ -5,27 +5,27 @@
 #pragma once
 
 #include "config/json/json.h"
-#include "control/channel.h"
+#include "control/plane.h"
 #include "gate/run/command.h"
 
-struct command_call {
-	const struct gate_commands *c;
-	const struct json *args; /* NULL: none */
-	struct arena *a;
-};
+/* Returns the gate that runs the command. */
+static inline const struct gate_commands *gate_of(const struct control_call *k)
+{
+	return k->program;
+}
 
 /* Returns the answer "N THINGS", with arguments; `what`: the things. */
-struct json *command_done(const struct command_call *k, struct json *args, uint64_t n,
-			  const char *what);
-struct json *command_no_answer(const struct command_call *k, unsigned worker);
+struct json *command_done(struct control_call *k, struct json *args, uint64_t n, const char *what);
+struct json *command_no_answer(struct control_call *k, unsigned worker);
 /* Reads the argument `limit`, by default 100. False: it is not valid, and *ret_answer is the error.
  */
-bool command_limit(const struct command_call *k, uint32_t *ret, struct json **ret_answer);
+bool command_limit(struct control_call *k, uint32_t *ret, struct json **ret_answer);
 /* Reads the argument `address`, in host order; 0: none was given. False: it is not valid, and
  * *ret_answer is the error. */
-bool command_address(const struct command_call *k, uint32_t *ret, struct json **ret_answer);
-void command_put(const struct command_call *k, struct json *to, const char *name, uint64_t v);
+bool command_address(struct control_call *k, uint32_t *ret, struct json **ret_answer);
+void command_put(struct control_call *k, struct json *to, const char *name, uint64_t v);
 
-#define COMMAND(name, function, what) struct json *function(const struct command_call *k);
+#define COMMAND(name, function, access, needs, what, arguments) \
+	struct json *function(struct control_call *k);
 #include "gate/run/commands.def"
 #undef COMMAND

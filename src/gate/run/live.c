@@ -33,6 +33,7 @@ struct live {
 	int signal_fd;
 	struct loop *loop;
 	struct loop_source *stop_source, *signal_source;
+	struct control_plane *plane;
 	struct channel *channel;
 	struct gate_commands commands;
 	struct gate_rules rules;
@@ -213,13 +214,15 @@ static int open_channel(struct live *l)
 		.path = l->a->socket,
 		.mode = SOCKET_MODE,
 		.log = l->opts->log,
-		.handle = gate_command,
-		.ctx = &l->commands,
 	};
 	int r;
 
 	if (strcmp(o.path, "none") == 0)
 		return 0;
+	r = gate_plane_open(&l->commands, l->opts->log, &l->plane);
+	if (r < 0)
+		return r;
+	o.plane = l->plane;
 	if (strcmp(o.path, GATE_SOCKET) == 0)
 		(void)mkdir("/run/usher", DIR_MODE);
 	r = channel_open(l->loop, &o, &l->channel);
@@ -251,6 +254,7 @@ static int finish(struct live *l, struct gate_sums *sums)
 		queue_rules_remove(&l->queue_rules);
 	queue_rules_unwatch(l->watch_fd);
 	channel_close(l->channel);
+	control_plane_free(l->plane);
 	if (l->stop_fd >= 0)
 		stop_workers(l);
 	for (unsigned i = 0; i < l->n; i++) {

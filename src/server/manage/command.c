@@ -10,7 +10,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-struct json *command_ok(struct command *c, struct json *arguments, const char *fmt, ...)
+struct json *command_ok(struct control_call *c, struct json *arguments, const char *fmt, ...)
 {
 	struct json *m = json_map(c->arena);
 	char text[512];
@@ -27,7 +27,7 @@ struct json *command_ok(struct command *c, struct json *arguments, const char *f
 	return m;
 }
 
-struct json *command_fail(struct command *c, const char *fmt, ...)
+struct json *command_fail(struct control_call *c, const char *fmt, ...)
 {
 	char text[768];
 	va_list ap;
@@ -38,24 +38,24 @@ struct json *command_fail(struct command *c, const char *fmt, ...)
 	return control_answer(c->arena, CONTROL_ERROR, "%s", text);
 }
 
-const char *command_str(const struct command *c, const char *name)
+const char *command_str(const struct control_call *c, const char *name)
 {
 	return json_get_str(c->args, name);
 }
 
-bool command_int(const struct command *c, const char *name, int64_t *ret)
+bool command_int(const struct control_call *c, const char *name, int64_t *ret)
 {
 	return json_get_int(c->args, name, ret);
 }
 
-bool command_bool(const struct command *c, const char *name, bool *ret)
+bool command_bool(const struct control_call *c, const char *name, bool *ret)
 {
 	return json_get_bool(c->args, name, ret);
 }
 
-struct json *command_durable(struct command *c, uint64_t seq)
+struct json *command_durable(struct control_call *c, uint64_t seq)
 {
-	struct lease_store *s = c->d->srv.store;
+	struct lease_store *s = daemon_of(c)->srv.store;
 	int r = s && seq ? lease_store_wait(s, seq, 5 * NS_PER_S) : 0;
 
 	return r < 0 ? command_fail(c, "the change is not on disk: %s", usher_strerror(r)) : NULL;

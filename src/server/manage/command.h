@@ -7,34 +7,36 @@
 
 #include "base/attr.h"
 #include "config/json/json.h"
-#include "control/channel.h"
+#include "control/plane.h"
 #include "server/manage/daemon.h"
 
-struct command {
-	struct server_daemon *d;
-	const struct json *args; /* "arguments"; NULL: none */
-	struct arena *arena;	 /* of the answer */
-};
+/* Returns the daemon that runs the command. */
+static inline struct server_daemon *daemon_of(const struct control_call *c)
+{
+	return c->program;
+}
 
-#define COMMAND(name, fn, needs, does, args) struct json *fn(struct command *c);
+#define COMMAND(name, fn, access, needs, does, args) struct json *fn(struct control_call *c);
 #include "server/manage/commands.def"
 #undef COMMAND
 
-/* The functions that answer on the control sockets (daemon_opts.commands). */
+/* The commands of the control sockets (daemon_opts.commands). */
 extern const struct daemon_commands server_commands;
 /* Returns the refusal of config-test or config-set whose text has problems p; NULL: the request is
  * another command. */
-struct json *command_invalid(void *daemon, const struct json *request,
-			     const struct config_problems *p, struct arena *arena);
+struct json *command_invalid(struct control_call *c, const struct config_problems *p);
+/* Notes whether the author of the command is root or the server's user, for the checks of a
+ * configuration. */
+void command_note_author(struct control_call *c);
 
 /* Answers: {"result": 0, "text": …}, with arguments. */
-struct json *command_ok(struct command *c, struct json *arguments, const char *fmt, ...)
+struct json *command_ok(struct control_call *c, struct json *arguments, const char *fmt, ...)
 	printf_like(3, 4);
-struct json *command_fail(struct command *c, const char *fmt, ...) printf_like(2, 3);
+struct json *command_fail(struct control_call *c, const char *fmt, ...) printf_like(2, 3);
 /* Returns a text argument; NULL if absent or of another type. The function below reads an
  * integer and returns false then. */
-const char *command_str(const struct command *c, const char *name);
-bool command_int(const struct command *c, const char *name, int64_t *ret);
-bool command_bool(const struct command *c, const char *name, bool *ret);
+const char *command_str(const struct control_call *c, const char *name);
+bool command_int(const struct control_call *c, const char *name, int64_t *ret);
+bool command_bool(const struct control_call *c, const char *name, bool *ret);
 /* Waits until a change of leases is on disk; NULL, or the answer that says it is not. */
-struct json *command_durable(struct command *c, uint64_t seq);
+struct json *command_durable(struct control_call *c, uint64_t seq);

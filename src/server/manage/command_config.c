@@ -21,9 +21,9 @@
 
 /* Returns a refusal with all problems, one a line: those of the daemon's list, or err where the
  * list is empty. */
-static struct json *refuse_config(struct command *c, const struct config_error *err)
+static struct json *refuse_config(struct control_call *c, const struct config_error *err)
 {
-	struct config_problems *p = &c->d->problems;
+	struct config_problems *p = &daemon_of(c)->problems;
 	struct json *answer = json_map(c->arena);
 	struct buf b;
 
@@ -45,7 +45,7 @@ static struct json *refuse_config(struct command *c, const struct config_error *
 	return answer;
 }
 
-static struct json *hash_arg(struct command *c, const struct snapshot *s)
+static struct json *hash_arg(struct control_call *c, const struct snapshot *s)
 {
 	struct json *m = json_map(c->arena);
 
@@ -53,7 +53,7 @@ static struct json *hash_arg(struct command *c, const struct snapshot *s)
 	return m;
 }
 
-static void put_running(struct command *c, struct json *dhcp4, const char *key, int64_t v)
+static void put_running(struct control_call *c, struct json *dhcp4, const char *key, int64_t v)
 {
 	struct json *old;
 
@@ -68,22 +68,22 @@ static void put_running(struct command *c, struct json *dhcp4, const char *key, 
 }
 
 /* Returns the configuration in effect, with the values that commands have changed since. */
-static struct json *running_config(struct command *c, const struct snapshot *s)
+static struct json *running_config(struct control_call *c, const struct snapshot *s)
 {
 	struct json *m = json_copy(c->arena, s->cfg->effective);
 
 	for (struct json *v = m ? m->first : NULL; v; v = v->next) {
 		if (strcmp(v->key, "Dhcp4") != 0)
 			continue;
-		put_running(c, v, "statistic-default-sample-count", c->d->sample_count);
-		put_running(c, v, "statistic-default-sample-age", c->d->sample_age_s);
+		put_running(c, v, "statistic-default-sample-count", daemon_of(c)->sample_count);
+		put_running(c, v, "statistic-default-sample-age", daemon_of(c)->sample_age_s);
 	}
 	return m;
 }
 
-struct json *command_config_get(struct command *c)
+struct json *command_config_get(struct control_call *c)
 {
-	struct snapshot *s = server_snapshot(&c->d->srv);
+	struct snapshot *s = server_snapshot(&daemon_of(c)->srv);
 	struct json *m = running_config(c, s);
 
 	(void)json_add(c->arena, m, "hash", json_str(c->arena, s->cfg->hash));
@@ -91,9 +91,9 @@ struct json *command_config_get(struct command *c)
 	return command_ok(c, m, "%s", "");
 }
 
-struct json *command_config_hash_get(struct command *c)
+struct json *command_config_hash_get(struct control_call *c)
 {
-	struct snapshot *s = server_snapshot(&c->d->srv);
+	struct snapshot *s = server_snapshot(&daemon_of(c)->srv);
 	struct json *m = hash_arg(c, s);
 
 	snapshot_unref(s);
@@ -102,7 +102,7 @@ struct json *command_config_hash_get(struct command *c)
 
 /* Returns the arguments without "hash", which config-get adds, so that its answer can be sent
  * back unchanged. */
-static const struct json *config_arg(struct command *c)
+static const struct json *config_arg(struct control_call *c)
 {
 	struct json *m = json_map(c->arena);
 
@@ -131,60 +131,63 @@ static int build_config(void *ctx)
 }
 
 /* Loads the arguments, whose text had the problems that are in the daemon's list. */
-static struct json *load_arg(struct command *c, struct config **ret)
+static struct json *load_arg(struct control_call *c, struct config **ret)
 {
-	struct config_problems *p = &c->d->problems;
+	struct config_problems *p = &daemon_of(c)->problems;
 	struct config_error err = {0};
 	struct building b = {NULL,
 			     {.warn = daemon_warn,
 			      .problem = daemon_on_problem,
 			      .refused = daemon_refused,
-			      .ctx = c->d,
+			      .ctx = daemon_of(c),
 			      .n_before = p->n,
-			      .ignore_unknown_hooks = c->d->o.ignore_unknown_hooks},
+			      .ignore_unknown_hooks = daemon_of(c)->o.ignore_unknown_hooks},
 			     ret,
 			     &err};
 
+	command_note_author(c);
 	if (!json_get(c->args, "Dhcp4"))
 		return command_fail(c, "'arguments' must hold the map 'Dhcp4'");
 	b.root = config_arg(c);
 	return background_run(build_config, &b) < 0 ? refuse_config(c, &err) : NULL;
 }
 
-struct json *command_invalid(void *daemon, const struct json *request,
-			     const struct config_problems *p, struct arena *arena)
+struct json *command_invalid(struct control_call *c, const struct config_problems *p)
 {
-	struct command c = {.d = daemon, .args = json_get(request, "arguments"), .arena = arena};
-	const char *name = json_get_str(request, "command");
+	struct server_daemon *d = daemon_of(c);
 	struct config *cfg = NULL;
 
-	if (!name || (strcmp(name, "config-test") != 0 && strcmp(name, "config-set") != 0) ||
-	    !json_get(c.args, "Dhcp4"))
+	if (!c->name ||
+	    (strcmp(c->name, "config-test") != 0 && strcmp(c->name, "config-set") != 0) ||
+	    !json_get(c->args, "Dhcp4"))
 		return NULL;
-	config_problems_fini(&c.d->problems);
+	config_problems_fini(&d->problems);
 	for (size_t i = 0; i < p->n; i++)
-		config_problems_add(&c.d->problems, &p->items[i]);
-	return c.d->problems.n ? load_arg(&c, &cfg) : NULL;
+		config_problems_add(&d->problems, &p->items[i]);
+	return d->problems.n ? load_arg(c, &cfg) : NULL;
 }
 
 /* Checks the libraries of a configuration for config-test. Runs their code only for a requester
  * who may run it himself. */
-static int test_libraries(struct command *c, const struct config *cfg, const struct snapshot *prev,
-			  struct config_error *err)
+static int test_libraries(struct control_call *c, const struct config *cfg,
+			  const struct snapshot *prev, struct config_error *err)
 {
-	return c->d->untrusted ? 0 : snapshot_check(&c->d->srv, cfg, prev, &c->d->problems, err);
+	return daemon_of(c)->untrusted ? 0
+				       : snapshot_check(&daemon_of(c)->srv, cfg, prev,
+							&daemon_of(c)->problems, err);
 }
 
-struct json *command_config_test(struct command *c)
+struct json *command_config_test(struct control_call *c)
 {
-	struct snapshot *prev = server_snapshot(&c->d->srv);
+	struct snapshot *prev = server_snapshot(&daemon_of(c)->srv);
 	struct config_error err = {0};
 	struct config *cfg = NULL;
 	struct json *bad;
 
-	config_problems_fini(&c->d->problems);
+	config_problems_fini(&daemon_of(c)->problems);
 	bad = load_arg(c, &cfg);
-	if (!bad && (daemon_check(c->d, cfg, &err) < 0 || test_libraries(c, cfg, prev, &err) < 0))
+	if (!bad &&
+	    (daemon_check(daemon_of(c), cfg, &err) < 0 || test_libraries(c, cfg, prev, &err) < 0))
 		bad = refuse_config(c, &err);
 	config_free(cfg);
 	snapshot_unref(prev);
@@ -195,7 +198,7 @@ struct json *command_config_test(struct command *c)
 			  "configuration were sanity checked, but not applied.");
 }
 
-struct json *command_config_set(struct command *c)
+struct json *command_config_set(struct control_call *c)
 {
 	struct config_error err = {0};
 	struct config *cfg = NULL;
@@ -203,29 +206,30 @@ struct json *command_config_set(struct command *c)
 	struct json *bad;
 	struct json *m;
 
-	config_problems_fini(&c->d->problems);
+	config_problems_fini(&daemon_of(c)->problems);
 	bad = load_arg(c, &cfg);
 	if (bad)
 		return bad;
-	if (daemon_apply(c->d, cfg, &err) < 0) {
+	if (daemon_apply(daemon_of(c), cfg, &err) < 0) {
 		config_free(cfg);
 		return refuse_config(c, &err);
 	}
-	s = server_snapshot(&c->d->srv);
+	s = server_snapshot(&daemon_of(c)->srv);
 	m = hash_arg(c, s);
 	snapshot_unref(s);
 	return command_ok(c, m, "Configuration successful.");
 }
 
-struct json *command_config_reload(struct command *c)
+struct json *command_config_reload(struct control_call *c)
 {
 	struct config_error err = {0};
 	struct snapshot *s;
 	struct json *m;
 
-	if (daemon_reload(c->d, &err) < 0)
+	command_note_author(c);
+	if (daemon_reload(daemon_of(c), &err) < 0)
 		return refuse_config(c, &err);
-	s = server_snapshot(&c->d->srv);
+	s = server_snapshot(&daemon_of(c)->srv);
 	m = hash_arg(c, s);
 	snapshot_unref(s);
 	return command_ok(c, m, "Configuration successful.");
@@ -261,9 +265,9 @@ static int write_file(const char *path, const struct buf *text)
 
 /* Returns the path to write to, or NULL. Accepts names in the directory of the configuration
  * file only, no paths (the class of CVE-2025-32802). */
-static const char *write_target(struct command *c, const char *name)
+static const char *write_target(struct control_call *c, const char *name)
 {
-	const char *conf = c->d->o.config_file;
+	const char *conf = daemon_of(c)->o.config_file;
 	const char *slash = strrchr(conf, '/');
 	size_t dir = slash ? (size_t)(slash - conf) + 1 : 0;
 
@@ -302,7 +306,7 @@ static bool is_replaceable(const char *path)
 	return st.st_size == 0 || n == sizeof(head) - 1;
 }
 
-struct json *command_config_write(struct command *c)
+struct json *command_config_write(struct control_call *c)
 {
 	const char *name = command_str(c, "filename");
 	const char *path = write_target(c, name);
@@ -316,13 +320,13 @@ struct json *command_config_write(struct command *c)
 		return command_fail(c, "'filename' must be a string");
 	if (!path)
 		return command_fail(c, "'filename' must name a file in the directory of %s",
-				    c->d->o.config_file);
+				    daemon_of(c)->o.config_file);
 	real = realpath(path, NULL); /* a symbolic link is followed */
 	if (!is_replaceable(real ? real : path))
 		return command_fail(c, "%s exists and is not a configuration file", path);
 	if (real)
 		path = arena_printf(c->arena, "%s", real);
-	s = server_snapshot(&c->d->srv);
+	s = server_snapshot(&daemon_of(c)->srv);
 	buf_init(&b);
 	json_write(running_config(c, s), true, &b);
 	buf_char(&b, '\n');

@@ -45,13 +45,13 @@ static void list_fini(void *ctx)
 	free(l);
 }
 
-static struct lease_list *list_new(struct command *c)
+static struct lease_list *list_new(struct control_call *c)
 {
 	struct lease_list *l = calloc(1, sizeof(*l));
 
 	if (!l)
 		return NULL;
-	l->srv = &c->d->srv;
+	l->srv = &daemon_of(c)->srv;
 	l->f.state = -1;
 	l->limit = SIZE_MAX;
 	l->leases = calloc(PAGE, sizeof(*l->leases));
@@ -113,16 +113,16 @@ static bool list_next(void *ctx, struct buf *out)
 }
 
 /* Callouts of command_processed receive a complete answer. */
-static bool wants_whole(struct command *c)
+static bool wants_whole(struct control_call *c)
 {
-	struct snapshot *s = server_snapshot(&c->d->srv);
+	struct snapshot *s = server_snapshot(&daemon_of(c)->srv);
 	bool whole = s && hook_any(s->hooks, HOOK_COMMAND_PROCESSED);
 
 	snapshot_unref(s);
 	return whole;
 }
 
-static struct json *list_whole(struct command *c, struct lease_list *l)
+static struct json *list_whole(struct control_call *c, struct lease_list *l)
 {
 	struct json_opts o = {.file = ""};
 	struct config_error err = {0};
@@ -141,24 +141,24 @@ static struct json *list_whole(struct command *c, struct lease_list *l)
 	return answer;
 }
 
-static struct json *list_answer(struct command *c, struct lease_list *l)
+static struct json *list_answer(struct control_call *c, struct lease_list *l)
 {
 	if (!l)
 		return command_fail(c, "out of memory");
 	if (wants_whole(c))
 		return list_whole(c, l);
-	c->d->stream = (struct control_stream){list_next, list_fini, l};
+	c->stream = (struct control_stream){list_next, list_fini, l};
 	return command_ok(c, NULL, "%s", "");
 }
 
-int lease_arg_addr(struct command *c, const char *name, uint32_t *ret)
+int lease_arg_addr(struct control_call *c, const char *name, uint32_t *ret)
 {
 	const char *s = command_str(c, name);
 
 	return s ? ip_parse(s, strlen(s), ret) : -USHER_E_NOTFOUND;
 }
 
-int lease_arg_hex(struct command *c, const char *name, uint8_t *out, size_t cap)
+int lease_arg_hex(struct control_call *c, const char *name, uint8_t *out, size_t cap)
 {
 	const char *s = command_str(c, name);
 
@@ -166,7 +166,7 @@ int lease_arg_hex(struct command *c, const char *name, uint8_t *out, size_t cap)
 }
 
 /* Finds a lease by hw-address or client-id, in a subnet. Returns NULL or the refusal. */
-static struct json *find_by_identifier(struct command *c, uint32_t *ret,
+static struct json *find_by_identifier(struct control_call *c, uint32_t *ret,
 				       struct lease_expect *ret_expect)
 {
 	const char *type = command_str(c, "identifier-type");
@@ -192,14 +192,14 @@ static struct json *find_by_identifier(struct command *c, uint32_t *ret,
 		return command_fail(c,
 				    "'identifier-type' must be hw-address or client-id, not '%s'",
 				    type);
-	if (!lease_db_page(c->d->srv.db, 0, &f, NULL, &l, 1))
+	if (!lease_db_page(daemon_of(c)->srv.db, 0, &f, NULL, &l, 1))
 		return control_answer(c->arena, CONTROL_EMPTY, "Lease not found.");
 	*ret = l.addr;
 	*ret_expect = lease_expect_row(&l);
 	return NULL;
 }
 
-struct json *lease_which(struct command *c, uint32_t *ret, struct lease_expect *ret_expect)
+struct json *lease_which(struct control_call *c, uint32_t *ret, struct lease_expect *ret_expect)
 {
 	*ret_expect = lease_expect_any();
 	if (!json_get(c->args, "ip-address"))
@@ -209,7 +209,7 @@ struct json *lease_which(struct command *c, uint32_t *ret, struct lease_expect *
 	return NULL;
 }
 
-struct json *command_lease4_get(struct command *c)
+struct json *command_lease4_get(struct control_call *c)
 {
 	struct lease_expect expect;
 	struct lease l;
@@ -218,12 +218,13 @@ struct json *command_lease4_get(struct command *c)
 
 	if (bad)
 		return bad;
-	if (lease_db_get(c->d->srv.db, addr, c->arena, &l, NULL) < 0 || l.state == LEASE_OFFERED)
+	if (lease_db_get(daemon_of(c)->srv.db, addr, c->arena, &l, NULL) < 0 ||
+	    l.state == LEASE_OFFERED)
 		return control_answer(c->arena, CONTROL_EMPTY, "Lease not found.");
 	return command_ok(c, lease_to_json(c->arena, &l), "IPv4 lease found.");
 }
 
-struct json *command_lease4_get_all(struct command *c)
+struct json *command_lease4_get_all(struct control_call *c)
 {
 	const struct json *subnets = json_get(c->args, "subnets");
 	struct lease_list *l;
@@ -248,7 +249,7 @@ struct json *command_lease4_get_all(struct command *c)
 	return list_answer(c, l);
 }
 
-struct json *command_lease4_get_page(struct command *c)
+struct json *command_lease4_get_page(struct control_call *c)
 {
 	const char *from = command_str(c, "from");
 	struct lease_list *l;
@@ -269,7 +270,7 @@ struct json *command_lease4_get_page(struct command *c)
 }
 
 /* Returns a list of leases of one identity: n octets in key, which are copied. */
-static struct lease_list *list_of(struct command *c, const uint8_t *key, size_t n)
+static struct lease_list *list_of(struct control_call *c, const uint8_t *key, size_t n)
 {
 	struct lease_list *l = list_new(c);
 
@@ -278,7 +279,7 @@ static struct lease_list *list_of(struct command *c, const uint8_t *key, size_t 
 	return l;
 }
 
-struct json *command_lease4_by_hw(struct command *c)
+struct json *command_lease4_by_hw(struct control_call *c)
 {
 	uint8_t hw[LEASE_HW_MAX];
 	int n = lease_arg_hex(c, "hw-address", hw, sizeof(hw));
@@ -292,7 +293,7 @@ struct json *command_lease4_by_hw(struct command *c)
 	return list_answer(c, l);
 }
 
-struct json *command_lease4_by_client_id(struct command *c)
+struct json *command_lease4_by_client_id(struct control_call *c)
 {
 	uint8_t id[LEASE_CLIENT_ID_MAX];
 	int n = lease_arg_hex(c, "client-id", id, sizeof(id));
@@ -306,7 +307,7 @@ struct json *command_lease4_by_client_id(struct command *c)
 	return list_answer(c, l);
 }
 
-struct json *command_lease4_by_hostname(struct command *c)
+struct json *command_lease4_by_hostname(struct control_call *c)
 {
 	const char *name = command_str(c, "hostname");
 	struct lease_list *l;

@@ -16,7 +16,7 @@
 
 /* Returns the subnet: the named one, or the one that contains the address. NULL with a refusal
  * in *ret_bad. */
-static const struct config_subnet *edit_subnet(struct command *c, const struct config *cfg,
+static const struct config_subnet *edit_subnet(struct control_call *c, const struct config *cfg,
 					       uint32_t addr, struct json **ret_bad)
 {
 	const struct config_subnet *s;
@@ -48,17 +48,17 @@ static const struct config_subnet *edit_subnet(struct command *c, const struct c
 }
 
 /* Sets the fields that the arguments may lack. */
-static void edit_defaults(struct command *c, const struct config_subnet *s, struct lease *l)
+static void edit_defaults(struct control_call *c, const struct config_subnet *s, struct lease *l)
 {
 	l->valid_lft = s->params.valid_lifetime.value;
-	l->cltt = clock_wall_s(&c->d->srv.clock);
+	l->cltt = clock_wall_s(&daemon_of(c)->srv.clock);
 	l->state = LEASE_ASSIGNED;
 	for (size_t i = 0; i < s->n_pools; i++)
 		if (l->addr >= s->pools[i].first && l->addr <= s->pools[i].last)
 			l->pool_id = s->pools[i].pool_id;
 }
 
-static struct json *edit_parse(struct command *c, struct lease *l)
+static struct json *edit_parse(struct control_call *c, struct lease *l)
 {
 	struct lease_json_problem problem;
 	const struct config_subnet *s;
@@ -68,7 +68,7 @@ static struct json *edit_parse(struct command *c, struct lease *l)
 	memset(l, 0, sizeof(*l));
 	if (lease_arg_addr(c, "ip-address", &l->addr) < 0)
 		return command_fail(c, "'ip-address' must be given as an IPv4 address");
-	snap = server_snapshot(&c->d->srv);
+	snap = server_snapshot(&daemon_of(c)->srv);
 	s = edit_subnet(c, snap->cfg, l->addr, &bad);
 	if (s) {
 		edit_defaults(c, s, l);
@@ -80,7 +80,7 @@ static struct json *edit_parse(struct command *c, struct lease *l)
 	return bad;
 }
 
-static struct json *edit_put(struct command *c, enum lease_put mode, const char *done)
+static struct json *edit_put(struct control_call *c, enum lease_put mode, const char *done)
 {
 	struct lease_change change = {0};
 	struct lease l;
@@ -89,7 +89,7 @@ static struct json *edit_put(struct command *c, enum lease_put mode, const char 
 
 	if (bad)
 		return bad;
-	r = lease_db_put(c->d->srv.db, &l, mode, lease_expect_any(), &change);
+	r = lease_db_put(daemon_of(c)->srv.db, &l, mode, lease_expect_any(), &change);
 	if (r == -USHER_E_EXISTS)
 		return command_fail(c, "IPv4 lease already exists.");
 	if (r == -USHER_E_NOTFOUND)
@@ -101,12 +101,12 @@ static struct json *edit_put(struct command *c, enum lease_put mode, const char 
 	return bad ? bad : command_ok(c, NULL, "%s", done);
 }
 
-struct json *command_lease4_add(struct command *c)
+struct json *command_lease4_add(struct control_call *c)
 {
 	return edit_put(c, LEASE_PUT_ADD, "Lease for address added.");
 }
 
-struct json *command_lease4_update(struct command *c)
+struct json *command_lease4_update(struct control_call *c)
 {
 	bool force = false;
 
@@ -115,7 +115,7 @@ struct json *command_lease4_update(struct command *c)
 	return edit_put(c, force ? LEASE_PUT_FORCE : LEASE_PUT_UPDATE, "IPv4 lease updated.");
 }
 
-struct json *command_lease4_del(struct command *c)
+struct json *command_lease4_del(struct control_call *c)
 {
 	struct lease_change change = {0};
 	struct lease_expect expect;
@@ -124,13 +124,13 @@ struct json *command_lease4_del(struct command *c)
 
 	if (bad)
 		return bad;
-	if (lease_db_del(c->d->srv.db, addr, expect, &change) < 0)
+	if (lease_db_del(daemon_of(c)->srv.db, addr, expect, &change) < 0)
 		return control_answer(c->arena, CONTROL_EMPTY, "IPv4 lease not found.");
 	bad = command_durable(c, change.seq);
 	return bad ? bad : command_ok(c, NULL, "IPv4 lease deleted.");
 }
 
-struct json *command_lease4_wipe(struct command *c)
+struct json *command_lease4_wipe(struct control_call *c)
 {
 	static const int64_t range[] = {0, UINT32_MAX};
 	struct lease_json_problem problem;
@@ -141,7 +141,7 @@ struct json *command_lease4_wipe(struct command *c)
 
 	if (lease_json_int(c->args, "subnet-id", range, &subnet, &problem) < 0)
 		return command_fail(c, "%s", problem.text);
-	n = lease_db_wipe(c->d->srv.db, (uint32_t)subnet, &seq);
+	n = lease_db_wipe(daemon_of(c)->srv.db, (uint32_t)subnet, &seq);
 	if (!n)
 		return control_answer(c->arena, CONTROL_EMPTY, "Deleted 0 IPv4 lease(s)");
 	bad = command_durable(c, seq);

@@ -11,7 +11,7 @@
 
 #include <string.h>
 
-struct json *command_version(struct command *c)
+struct json *command_version(struct control_call *c)
 {
 	struct json *m = json_map(c->arena);
 
@@ -19,23 +19,23 @@ struct json *command_version(struct command *c)
 	return command_ok(c, m, "%s", usher_version());
 }
 
-struct json *command_build_report(struct command *c)
+struct json *command_build_report(struct control_call *c)
 {
 	return command_ok(c, NULL, "%s", usher_build_report());
 }
 
-struct json *command_shutdown(struct command *c)
+struct json *command_shutdown(struct control_call *c)
 {
 	int64_t exit_value = 0;
 
 	if (json_get(c->args, "exit-value") &&
 	    (!command_int(c, "exit-value", &exit_value) || exit_value < 0 || exit_value > 255))
 		return command_fail(c, "'exit-value' must be an integer from 0 to 255");
-	daemon_shutdown(c->d, (int)exit_value);
+	daemon_shutdown(daemon_of(c), (int)exit_value);
 	return command_ok(c, NULL, "shutting down");
 }
 
-static int origin_bits(struct command *c, unsigned *ret)
+static int origin_bits(struct control_call *c, unsigned *ret)
 {
 	static const struct {
 		const char *name;
@@ -58,7 +58,7 @@ static int origin_bits(struct command *c, unsigned *ret)
 	return name ? -USHER_E_UNKNOWN : 0;
 }
 
-struct json *command_dhcp_disable(struct command *c)
+struct json *command_dhcp_disable(struct control_call *c)
 {
 	int64_t period = 0;
 	unsigned bit;
@@ -68,37 +68,37 @@ struct json *command_dhcp_disable(struct command *c)
 	if (json_get(c->args, "max-period") &&
 	    (!command_int(c, "max-period", &period) || period <= 0 || period > UINT32_MAX))
 		return command_fail(c, "'max-period' must be a positive integer (seconds)");
-	(void)atomic_fetch_or(&c->d->srv.disabled, bit);
-	daemon_enable_after(c->d, bit, (uint32_t)period);
+	(void)atomic_fetch_or(&daemon_of(c)->srv.disabled, bit);
+	daemon_enable_after(daemon_of(c), bit, (uint32_t)period);
 	return period ? command_ok(c, NULL, "DHCPv4 service disabled for %lld seconds",
 				   (long long)period)
 		      : command_ok(c, NULL, "DHCPv4 service disabled");
 }
 
-struct json *command_dhcp_enable(struct command *c)
+struct json *command_dhcp_enable(struct control_call *c)
 {
 	unsigned bit;
 
 	if (origin_bits(c, &bit) < 0)
 		return command_fail(c, "unknown 'origin': user, ha-partner, ha-local are known");
-	(void)atomic_fetch_and(&c->d->srv.disabled, ~bit);
-	daemon_enable_after(c->d, bit, 0);
+	(void)atomic_fetch_and(&daemon_of(c)->srv.disabled, ~bit);
+	daemon_enable_after(daemon_of(c), bit, 0);
 	return command_ok(c, NULL, "DHCP service successfully enabled");
 }
 
-struct json *command_leases_reclaim(struct command *c)
+struct json *command_leases_reclaim(struct control_call *c)
 {
 	bool remove;
 
 	if (!command_bool(c, "remove", &remove))
 		return command_fail(c, "'remove' (true or false) is missing");
-	server_reclaim(&c->d->srv, remove, 0, 0);
+	server_reclaim(&daemon_of(c)->srv, remove, 0, 0);
 	return command_ok(c, NULL, "Reclamation of expired leases is complete.");
 }
 
-struct json *command_lfc_start(struct command *c)
+struct json *command_lfc_start(struct control_call *c)
 {
-	int r = lease_store_cleanup(c->d->srv.store);
+	int r = lease_store_cleanup(daemon_of(c)->srv.store);
 
 	return r < 0 ? command_fail(c, "clean-up does not start: %s", usher_strerror(r))
 		     : command_ok(c, NULL, "clean-up of the lease file started");
@@ -106,7 +106,8 @@ struct json *command_lfc_start(struct command *c)
 
 /* --- packet trace ----------------------------------------------------------------------------- */
 
-static int hex_arg(struct command *c, const char *name, uint8_t *out, size_t cap, struct span *ret)
+static int hex_arg(struct control_call *c, const char *name, uint8_t *out, size_t cap,
+		   struct span *ret)
 {
 	const char *s = command_str(c, name);
 	int n;
@@ -120,7 +121,7 @@ static int hex_arg(struct command *c, const char *name, uint8_t *out, size_t cap
 	return n;
 }
 
-struct json *command_trace_start(struct command *c)
+struct json *command_trace_start(struct control_call *c)
 {
 	uint8_t hw[16];
 	uint8_t id[255];
@@ -135,22 +136,23 @@ struct json *command_trace_start(struct command *c)
 	if (json_get(c->args, "packets") &&
 	    (!command_int(c, "packets", &packets) || packets < 1 || packets > 1000000))
 		return command_fail(c, "'packets' must be an integer from 1 to 1000000");
-	tracer_start(c->d->srv.tracer, hw_span, id_span, (unsigned)packets);
+	tracer_start(daemon_of(c)->srv.tracer, hw_span, id_span, (unsigned)packets);
 	return command_ok(c, NULL, "tracing %lld packets", (long long)packets);
 }
 
-struct json *command_trace_stop(struct command *c)
+struct json *command_trace_stop(struct control_call *c)
 {
-	tracer_stop(c->d->srv.tracer);
+	tracer_stop(daemon_of(c)->srv.tracer);
 	return command_ok(c, NULL, "tracing stopped");
 }
 
-struct json *command_trace_get(struct command *c)
+struct json *command_trace_get(struct control_call *c)
 {
 	struct json *m = json_map(c->arena);
 	bool clear = false;
 
 	(void)command_bool(c, "clear", &clear);
-	(void)json_add(c->arena, m, "traces", tracer_get(c->d->srv.tracer, c->arena, clear));
+	(void)json_add(c->arena, m, "traces",
+		       tracer_get(daemon_of(c)->srv.tracer, c->arena, clear));
 	return command_ok(c, m, "%s", "");
 }

@@ -17,7 +17,7 @@
 #include <time.h>
 
 struct collect {
-	struct command *c;
+	struct control_call *c;
 	struct json *out;
 	struct json *list; /* samples of the current statistic */
 	const char *only;  /* NULL: all */
@@ -54,7 +54,7 @@ static void put_sample(void *ctx, const struct sample *v)
 static void put_statistic(void *ctx, const struct stat_now *v)
 {
 	struct collect *k = ctx;
-	struct samples *s = k->c->d->srv.samples;
+	struct samples *s = daemon_of(k->c)->srv.samples;
 	char name[STAT_NAME_LEN];
 
 	(void)stat_name(&v->key, name);
@@ -85,7 +85,7 @@ static bool subnet_asked(const struct collect *k, const struct config_subnet *s)
 
 static void walk_all(struct collect *k, stat_fn fn)
 {
-	struct server *srv = &k->c->d->srv;
+	struct server *srv = &daemon_of(k->c)->srv;
 	struct snapshot *snap = server_snapshot(srv);
 
 	k->now_ns = clock_wall_ns(&srv->clock);
@@ -97,7 +97,7 @@ static void walk_all(struct collect *k, stat_fn fn)
 }
 
 /* Returns the name that a command concerns; NULL, with the answer in *ret_refusal. */
-static const char *name_argument(struct command *c, struct json **ret_refusal)
+static const char *name_argument(struct control_call *c, struct json **ret_refusal)
 {
 	const struct json *v = json_get(c->args, "name");
 
@@ -110,7 +110,7 @@ static const char *name_argument(struct command *c, struct json **ret_refusal)
 }
 
 /* Reads a non-negative integer. Returns NULL, or the answer that refuses. */
-static struct json *number_argument(struct command *c, const char *key, uint32_t *ret)
+static struct json *number_argument(struct control_call *c, const char *key, uint32_t *ret)
 {
 	const struct json *v = json_get(c->args, key);
 
@@ -124,7 +124,7 @@ static struct json *number_argument(struct command *c, const char *key, uint32_t
 	return NULL;
 }
 
-struct json *command_statistic_get_all(struct command *c)
+struct json *command_statistic_get_all(struct control_call *c)
 {
 	struct collect k = {.c = c, .out = json_map(c->arena)};
 
@@ -132,17 +132,17 @@ struct json *command_statistic_get_all(struct command *c)
 	return command_ok(c, k.out, "%s", "");
 }
 
-struct json *command_statistic_global_get_all(struct command *c)
+struct json *command_statistic_global_get_all(struct control_call *c)
 {
 	struct collect k = {.c = c,
 			    .out = json_map(c->arena),
-			    .now_ns = clock_wall_ns(&c->d->srv.clock)};
+			    .now_ns = clock_wall_ns(&daemon_of(c)->srv.clock)};
 
-	stat_walk_server(&c->d->srv, put_statistic, &k);
+	stat_walk_server(&daemon_of(c)->srv, put_statistic, &k);
 	return command_ok(c, k.out, "%s", "");
 }
 
-struct json *command_statistic_get(struct command *c)
+struct json *command_statistic_get(struct control_call *c)
 {
 	struct json *refusal;
 	struct collect k = {.c = c, .out = json_map(c->arena), .only = name_argument(c, &refusal)};
@@ -156,7 +156,7 @@ struct json *command_statistic_get(struct command *c)
 /* --- commands that change histories ----------------------------------------------------------- */
 
 /* Finds the statistic of `name`. Returns NULL, or the answer that refuses. */
-static struct json *find_statistic(struct command *c, struct collect *k)
+static struct json *find_statistic(struct control_call *c, struct collect *k)
 {
 	struct json *refusal;
 
@@ -173,23 +173,25 @@ static struct json *answer_change(const struct collect *k, bool done, const char
 		    : command_fail(k->c, "out of memory");
 }
 
-struct json *command_statistic_reset(struct command *c)
+struct json *command_statistic_reset(struct control_call *c)
 {
 	struct collect k;
 	struct json *refusal = find_statistic(c, &k);
 
 	return refusal ? refusal
-		       : answer_change(&k, samples_reset(c->d->srv.samples, &k.at, k.now_ns),
+		       : answer_change(&k,
+				       samples_reset(daemon_of(c)->srv.samples, &k.at, k.now_ns),
 				       "reset.");
 }
 
-struct json *command_statistic_remove(struct command *c)
+struct json *command_statistic_remove(struct control_call *c)
 {
 	struct collect k;
 	struct json *refusal = find_statistic(c, &k);
 
 	return refusal ? refusal
-		       : answer_change(&k, samples_remove(c->d->srv.samples, &k.at, k.now_ns),
+		       : answer_change(&k,
+				       samples_remove(daemon_of(c)->srv.samples, &k.at, k.now_ns),
 				       "removed.");
 }
 
@@ -197,7 +199,7 @@ struct json *command_statistic_remove(struct command *c)
 static void reset_size(void *ctx, const struct stat_now *v)
 {
 	struct collect *k = ctx;
-	struct samples *s = k->c->d->srv.samples;
+	struct samples *s = daemon_of(k->c)->srv.samples;
 
 	if (v->kind == STAT_SIZE)
 		(void)!samples_reset(s, v, k->now_ns);
@@ -205,27 +207,28 @@ static void reset_size(void *ctx, const struct stat_now *v)
 		(void)samples_see(s, v, k->now_ns);
 }
 
-struct json *command_statistic_reset_all(struct command *c)
+struct json *command_statistic_reset_all(struct control_call *c)
 {
 	struct collect k = {.c = c};
 
 	walk_all(&k, reset_size);
-	samples_reset_all(c->d->srv.samples, k.now_ns);
+	samples_reset_all(daemon_of(c)->srv.samples, k.now_ns);
 	return command_ok(c, NULL, "All statistics reset to neutral values.");
 }
 
-struct json *command_statistic_remove_all(struct command *c)
+struct json *command_statistic_remove_all(struct control_call *c)
 {
 	struct collect k = {.c = c};
 
 	walk_all(&k, put_statistic);
-	samples_remove_all(c->d->srv.samples);
+	samples_remove_all(daemon_of(c)->srv.samples);
 	return command_ok(
 		c, NULL,
 		"Warning: statistic-remove-all command is deprecated. All statistics removed.");
 }
 
-static struct json *limit_one(struct command *c, const char *key, bool by_age, const char *what)
+static struct json *limit_one(struct control_call *c, const char *key, bool by_age,
+			      const char *what)
 {
 	struct collect k;
 	struct sample_limit l = {.by_age = by_age};
@@ -240,32 +243,33 @@ static struct json *limit_one(struct command *c, const char *key, bool by_age, c
 		refusal = find_statistic(c, &k);
 	if (refusal)
 		return refusal;
-	return answer_change(&k, samples_limit(c->d->srv.samples, &k.at, l, k.now_ns), what);
+	return answer_change(&k, samples_limit(daemon_of(c)->srv.samples, &k.at, l, k.now_ns),
+			     what);
 }
 
-struct json *command_statistic_sample_age(struct command *c)
+struct json *command_statistic_sample_age(struct control_call *c)
 {
 	return limit_one(c, "duration", true, "duration limit is set.");
 }
 
-struct json *command_statistic_sample_count(struct command *c)
+struct json *command_statistic_sample_count(struct control_call *c)
 {
 	return limit_one(c, "max-samples", false, "count limit is set.");
 }
 
-struct json *command_statistic_sample_age_all(struct command *c)
+struct json *command_statistic_sample_age_all(struct control_call *c)
 {
 	struct sample_limit l = {.by_age = true};
 	struct json *refusal = number_argument(c, "duration", &l.n);
 
 	if (refusal)
 		return refusal;
-	samples_limit_all(c->d->srv.samples, l);
-	c->d->sample_age_s = l.n;
+	samples_limit_all(daemon_of(c)->srv.samples, l);
+	daemon_of(c)->sample_age_s = l.n;
 	return command_ok(c, NULL, "All statistics duration limit are set.");
 }
 
-struct json *command_statistic_sample_count_all(struct command *c)
+struct json *command_statistic_sample_count_all(struct control_call *c)
 {
 	struct sample_limit l = {.by_age = false};
 	struct json *refusal = number_argument(c, "max-samples", &l.n);
@@ -274,19 +278,19 @@ struct json *command_statistic_sample_count_all(struct command *c)
 		refusal = command_fail(c, "'max-samples' parameter must not be zero");
 	if (refusal)
 		return refusal;
-	samples_limit_all(c->d->srv.samples, l);
-	c->d->sample_count = l.n;
+	samples_limit_all(daemon_of(c)->srv.samples, l);
+	daemon_of(c)->sample_count = l.n;
 	return command_ok(c, NULL, "All statistics count limit are set.");
 }
 
 /* --- stat-lease4-get -------------------------------------------------------------------------- */
 
-static void stat_row(struct command *c, struct json *rows, const struct config_subnet *s)
+static void stat_row(struct control_call *c, struct json *rows, const struct config_subnet *s)
 {
 	struct json *row = json_list(c->arena);
 	struct lease_counts n;
 
-	lease_db_counts(c->d->srv.db, s->id, LEASE_ALL_POOLS, &n);
+	lease_db_counts(daemon_of(c)->srv.db, s->id, LEASE_ALL_POOLS, &n);
 	(void)json_add(c->arena, row, NULL, json_int(c->arena, s->id));
 	(void)json_add(c->arena, row, NULL, json_int(c->arena, (int64_t)stat_subnet_size(s)));
 	(void)json_add(c->arena, row, NULL, json_int(c->arena, (int64_t)n.cumulative_assigned));
@@ -296,7 +300,7 @@ static void stat_row(struct command *c, struct json *rows, const struct config_s
 }
 
 /* Reads the range of subnets: one, a range, or all. Returns NULL, or the answer that refuses. */
-static struct json *stat_range(struct command *c, int64_t *first, int64_t *last)
+static struct json *stat_range(struct control_call *c, int64_t *first, int64_t *last)
 {
 	const struct json *range = json_get(c->args, "subnet-range");
 
@@ -317,7 +321,7 @@ static struct json *stat_range(struct command *c, int64_t *first, int64_t *last)
 	return NULL;
 }
 
-struct json *command_stat_lease4(struct command *c)
+struct json *command_stat_lease4(struct control_call *c)
 {
 	static const char *const columns[] = {"subnet-id", "total-addresses",
 					      "cumulative-assigned-addresses", "assigned-addresses",
@@ -338,7 +342,7 @@ struct json *command_stat_lease4(struct command *c)
 		return bad;
 	for (size_t i = 0; i < ARRAY_LEN(columns); i++)
 		(void)json_add(a, cols, NULL, json_str(a, columns[i]));
-	s = server_snapshot(&c->d->srv);
+	s = server_snapshot(&daemon_of(c)->srv);
 	for (size_t i = 0; i < s->cfg->n_subnets; i++)
 		if (s->cfg->subnets[i].id >= first && s->cfg->subnets[i].id <= last)
 			stat_row(c, rows, &s->cfg->subnets[i]);
@@ -346,7 +350,7 @@ struct json *command_stat_lease4(struct command *c)
 	(void)json_add(a, set, "columns", cols);
 	(void)json_add(a, set, "rows", rows);
 	(void)json_add(a, set, "timestamp",
-		       json_str(a, time_text(clock_wall_ns(&c->d->srv.clock), when)));
+		       json_str(a, time_text(clock_wall_ns(&daemon_of(c)->srv.clock), when)));
 	(void)json_add(a, args, "result-set", set);
 	if (!rows->count) {
 		struct json *m = control_answer(a, CONTROL_EMPTY, "stat-lease4-get: 0 rows found");

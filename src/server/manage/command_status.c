@@ -14,29 +14,29 @@
 
 #include <unistd.h>
 
-static struct json *status_sockets(struct command *c)
+static struct json *status_sockets(struct control_call *c)
 {
 	struct json *m = json_map(c->arena);
 	struct json *errors = json_list(c->arena);
 	char ip[IP_TEXT_LEN];
 
-	for (size_t i = 0; i < c->d->n_ports; i++)
-		if (c->d->ports[i].failed)
+	for (size_t i = 0; i < daemon_of(c)->n_ports; i++)
+		if (daemon_of(c)->ports[i].failed)
 			(void)json_add(c->arena, errors, NULL,
 				       json_printf(c->arena, "cannot open interface %s, address %s",
-						   c->d->ports[i].name,
-						   ip_text(c->d->ports[i].addr, ip)));
+						   daemon_of(c)->ports[i].name,
+						   ip_text(daemon_of(c)->ports[i].addr, ip)));
 	(void)json_add(c->arena, m, "status",
-		       json_str(c->arena, c->d->socket_errors ? "retrying" : "ready"));
-	if (c->d->socket_errors)
+		       json_str(c->arena, daemon_of(c)->socket_errors ? "retrying" : "ready"));
+	if (daemon_of(c)->socket_errors)
 		(void)json_add(c->arena, m, "errors", errors);
 	return m;
 }
 
-static struct json *status_dhcp_state(struct command *c)
+static struct json *status_dhcp_state(struct control_call *c)
 {
 	struct json *m = json_map(c->arena);
-	unsigned off = c->d->srv.disabled;
+	unsigned off = daemon_of(c)->srv.disabled;
 
 	(void)json_add(c->arena, m, "disabled-by-db-connection",
 		       json_bool(c->arena, off & SERVICE_OFF_DB));
@@ -47,10 +47,10 @@ static struct json *status_dhcp_state(struct command *c)
 }
 
 /* Puts the rows of the lease file that could not be read: their file, and their line numbers. */
-static void put_rejected(struct command *c, struct json *m)
+static void put_rejected(struct control_call *c, struct json *m)
 {
-	const struct journal_load_stats *st = &c->d->loaded;
-	const char *path = lease_store_path(c->d->srv.store);
+	const struct journal_load_stats *st = &daemon_of(c)->loaded;
+	const char *path = lease_store_path(daemon_of(c)->srv.store);
 	char text[512];
 
 	(void)json_add(c->arena, m, "rejected-rows", json_int(c->arena, (int64_t)st->bad_rows));
@@ -64,7 +64,7 @@ static void put_rejected(struct command *c, struct json *m)
 		       json_str(c->arena, arena_printf(c->arena, "%s", text)));
 }
 
-static struct json *status_store(struct command *c)
+static struct json *status_store(struct control_call *c)
 {
 	static const char *const durability[] = {
 		[LEASE_SYNC_COMMIT] = "commit",
@@ -74,10 +74,11 @@ static struct json *status_store(struct command *c)
 	struct lease_store_stats st = {0};
 	struct json *m = json_map(c->arena);
 
-	lease_store_stats(c->d->srv.store, &st);
+	lease_store_stats(daemon_of(c)->srv.store, &st);
 	(void)json_add(c->arena, m, "loading",
-		       json_bool(c->arena, lease_store_opening(c->d->srv.store) == 1));
-	(void)json_add(c->arena, m, "up", json_bool(c->arena, lease_store_up(c->d->srv.store)));
+		       json_bool(c->arena, lease_store_opening(daemon_of(c)->srv.store) == 1));
+	(void)json_add(c->arena, m, "up",
+		       json_bool(c->arena, lease_store_up(daemon_of(c)->srv.store)));
 	(void)json_add(c->arena, m, "durability",
 		       json_str(c->arena,
 				st.persist ? durability[st.durability] : "not persistent"));
@@ -109,38 +110,39 @@ static void list_absent(void *ctx, const struct json_pos *at, const char *text)
 }
 
 /* Returns the names of the configuration that the machine lacks now. */
-static struct json *status_missing(struct command *c, const struct snapshot *s)
+static struct json *status_missing(struct control_call *c, const struct snapshot *s)
 {
-	struct iface_table *t = server_ifaces(&c->d->srv);
+	struct iface_table *t = server_ifaces(&daemon_of(c)->srv);
 	struct missing m = {c->arena, json_list(c->arena)};
 
 	if (t)
 		(void)absent_each(s->cfg, t, list_absent, &m);
-	if (c->d->channels_missing)
+	if (daemon_of(c)->channels_missing)
 		(void)json_add(c->arena, m.list, NULL,
 			       json_printf(c->arena, "%u control sockets cannot be opened",
-					   c->d->channels_missing));
+					   daemon_of(c)->channels_missing));
 	iface_table_unref(t);
 	return m.list;
 }
 
-struct json *command_status(struct command *c)
+struct json *command_status(struct control_call *c)
 {
 	struct json *m = json_map(c->arena);
-	struct snapshot *s = server_snapshot(&c->d->srv);
-	int64_t now = clock_wall_ns(&c->d->srv.clock);
+	struct snapshot *s = server_snapshot(&daemon_of(c)->srv);
+	int64_t now = clock_wall_ns(&daemon_of(c)->srv.clock);
 	uint64_t parked = 0;
 
-	for (unsigned i = 0; i < c->d->srv.n_workers; i++)
-		parked += worker_parked(c->d->srv.workers[i]);
+	for (unsigned i = 0; i < daemon_of(c)->srv.n_workers; i++)
+		parked += worker_parked(daemon_of(c)->srv.workers[i]);
 	(void)json_add(c->arena, m, "pid", json_int(c->arena, getpid()));
 	(void)json_add(c->arena, m, "uptime",
-		       json_int(c->arena, (now - c->d->srv.started_ns) / NS_PER_S));
+		       json_int(c->arena, (now - daemon_of(c)->srv.started_ns) / NS_PER_S));
 	(void)json_add(c->arena, m, "reload",
-		       json_int(c->arena, (now - c->d->srv.reloaded_ns) / NS_PER_S));
+		       json_int(c->arena, (now - daemon_of(c)->srv.reloaded_ns) / NS_PER_S));
 	(void)json_add(c->arena, m, "multi-threading-enabled",
 		       json_bool(c->arena, s->cfg->multi_threading));
-	(void)json_add(c->arena, m, "thread-pool-size", json_int(c->arena, c->d->srv.n_workers));
+	(void)json_add(c->arena, m, "thread-pool-size",
+		       json_int(c->arena, daemon_of(c)->srv.n_workers));
 	(void)json_add(c->arena, m, "packet-queue-size",
 		       json_int(c->arena, s->cfg->packet_queue_size));
 	(void)json_add(c->arena, m, "parked-packets", json_int(c->arena, (int64_t)parked));
@@ -149,7 +151,7 @@ struct json *command_status(struct command *c)
 	(void)json_add(c->arena, m, "sockets", status_sockets(c));
 	(void)json_add(c->arena, m, "dhcp-state", status_dhcp_state(c));
 	(void)json_add(c->arena, m, "csv-lease-file",
-		       json_str(c->arena, lease_store_path(c->d->srv.store)));
+		       json_str(c->arena, lease_store_path(daemon_of(c)->srv.store)));
 	(void)json_add(c->arena, m, "lease-store", status_store(c));
 	(void)json_add(c->arena, m, "missing", status_missing(c, s));
 	snapshot_unref(s);

@@ -166,6 +166,8 @@ int daemon_start(struct server_daemon *d, const struct daemon_opts *o)
 	d->srv.log = so.log;
 	/* before any thread starts: threads inherit the mask */
 	r = daemon_block_signals(&d->signal_fd);
+	if (r == 0)
+		r = daemon_plane_open(d);
 	if (r < 0)
 		return r;
 	log_start_threads(so.log);
@@ -223,6 +225,8 @@ void daemon_stop(struct server_daemon *d)
 		worker_stop(d->srv.workers[i]);
 	daemon_channels_drop(d, 0);
 	channel_end_closing(&d->closing);
+	control_plane_free(d->plane);
+	d->plane = NULL;
 	iface_monitor_close(d->monitor);
 	loop_remove(d->signal_source);
 	daemon_watch_leases_end(d);

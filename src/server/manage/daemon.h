@@ -25,17 +25,13 @@ struct loop_timer;
 
 enum { DAEMON_ORIGINS = 4, DAEMON_MAX_CHANNELS = 32 };
 
-/* The functions that a control channel calls, with the daemon as ctx (control/channel.h). */
+/* The rows of the daemon's commands, and the functions of control_plane_opts. */
 struct daemon_commands {
-	/* Answers a command (commands.def). The answer lives in arena. */
-	struct json *(*handle)(void *daemon, const struct json *request, struct arena *arena);
-	/* Returns the refusal of a command whose text has problems p; NULL: there is none. */
-	struct json *(*invalid)(void *daemon, const struct json *request,
-				const struct config_problems *p, struct arena *arena);
-	/* Returns the rest of an answer that a command streams. False: there is none. */
-	bool (*take_stream)(void *daemon, struct control_stream *ret);
-	/* Notes the user who sent the next command. */
-	void (*from)(void *daemon, uid_t uid);
+	const struct control_command *rows;
+	size_t n;
+	const char *(*refuse)(void *daemon, unsigned needs);
+	struct json *(*processed)(struct control_call *c, struct json *answer);
+	struct json *(*invalid)(struct control_call *c, const struct config_problems *problems);
 };
 
 struct daemon_opts {
@@ -65,6 +61,7 @@ struct server_daemon {
 	struct loop_source *signal_source;
 	int signal_fd;
 	struct iface_monitor *monitor;
+	struct control_plane *plane;
 	struct channel *channels[DAEMON_MAX_CHANNELS];
 	unsigned n_channels;
 	struct channel *closing; /* of a configuration before, with connections to finish */
@@ -105,12 +102,13 @@ struct server_daemon {
 	struct journal_load_stats loaded; /* result of reading the lease file */
 	int exit_code;
 	bool ready;
-	bool untrusted; /* the command in progress is of neither root nor the server's user */
-	struct control_stream
-		stream; /* set by the command that was handled last; next NULL: none */
+	bool untrusted; /* the author of the last configuration command is neither root nor the
+			   server's user */
 	struct config_problems problems; /* of the configuration that was read last */
 };
 
+/* Creates the management plane with the rows of daemon_opts.commands. Returns 0 or -ENOMEM. */
+int daemon_plane_open(struct server_daemon *d) must_check;
 /* Runs the start up to serving: configuration, leases, sockets, channels, workers. Returns 0, or
  * negative with the reason logged. */
 int daemon_start(struct server_daemon *d, const struct daemon_opts *o) must_check;

@@ -15,6 +15,20 @@
 #include <errno.h>
 #include <string.h>
 
+int daemon_plane_open(struct server_daemon *d)
+{
+	const struct daemon_commands *k = d->o.commands;
+	struct control_plane_opts o = {.program = d,
+				       .service = "dhcp4",
+				       .log = d->srv.log,
+				       .refuse = k->refuse,
+				       .processed = k->processed,
+				       .invalid = k->invalid};
+	int r = control_plane_new(&o, &d->plane);
+
+	return r < 0 ? r : control_plane_add(d->plane, k->rows, k->n);
+}
+
 static struct channel *channel_find(const struct server_daemon *d, const char *path)
 {
 	for (unsigned i = 0; i < d->n_channels; i++)
@@ -43,11 +57,7 @@ static int open_one(struct server_daemon *d, const char *path)
 		.path = path,
 		.mode = 0660,
 		.log = d->srv.log,
-		.handle = d->o.commands->handle,
-		.invalid = d->o.commands->invalid,
-		.take_stream = d->o.commands->take_stream,
-		.from = d->o.commands->from,
-		.ctx = d,
+		.plane = d->plane,
 		.closing = &d->closing,
 	};
 	int r = d->n_channels == DAEMON_MAX_CHANNELS

@@ -109,19 +109,21 @@ static void test_framing_bad(void **state)
 static char dir[64];
 static char path[96];
 
+#define REQUEST "{ \"command\": \"x\" }"
+
 struct world {
 	struct loop *loop;
 	struct channel *ch;
+	struct control_plane *plane;
 	unsigned n_handled;
 	size_t answer_len; /* octets of text in the answer */
 	bool close_inside;
 };
 
-static struct json *handle(void *ctx, const struct json *request, struct arena *a)
+static struct json *run_plain(struct control_call *c)
 {
-	struct world *w = ctx;
-	struct json *m = control_answer(a, CONTROL_OK, "%s",
-					json_get_str(request, "command") ? "yes" : "no");
+	struct world *w = c->program;
+	struct json *m = control_answer(c->arena, CONTROL_OK, "yes");
 	char *big;
 
 	w->n_handled++;
@@ -129,7 +131,7 @@ static struct json *handle(void *ctx, const struct json *request, struct arena *
 		big = malloc(w->answer_len);
 		assert_non_null(big);
 		memset(big, 'x', w->answer_len);
-		(void)json_add(a, m, "big", json_strn(a, big, w->answer_len));
+		(void)json_add(c->arena, m, "big", json_strn(c->arena, big, w->answer_len));
 		free(big);
 	}
 	if (w->close_inside) {
@@ -139,21 +141,68 @@ static struct json *handle(void *ctx, const struct json *request, struct arena *
 	return m;
 }
 
+/* An answer of a million pieces costs the memory of one write. */
+struct counter {
+	unsigned n, ended;
+	size_t largest;
+};
+
+static bool stream_next(void *ctx, struct buf *out)
+{
+	struct counter *c = ctx;
+
+	buf_printf(out, "%s%u", c->n ? "," : "{\"text\": \"\", \"result\": 0, \"list\": [", c->n);
+	c->largest = out->cap > c->largest ? out->cap : c->largest;
+	if (++c->n < 200000)
+		return true;
+	buf_str(out, "]}");
+	return false;
+}
+
+static void stream_fini(void *ctx)
+{
+	((struct counter *)ctx)->ended++;
+}
+
+static struct counter counter;
+
+static struct json *run_stream(struct control_call *c)
+{
+	counter = (struct counter){0};
+	c->stream = (struct control_stream){stream_next, stream_fini, &counter};
+	return NULL;
+}
+
+static const struct control_command commands[] = {
+	{.name = "x", .fn = run_plain, .args = ""},
+	{.name = "}", .fn = run_plain, .args = ""},
+	{.name = "stream", .fn = run_stream, .args = ""},
+};
+
 static void world_open(struct world *w, struct channel_opts o)
 {
+	struct control_plane_opts po = {.program = w};
+
 	memset(w, 0, sizeof(*w));
+	assert_int_equal(control_plane_new(&po, &w->plane), 0);
+	assert_int_equal(control_plane_add(w->plane, commands, ARRAY_LEN(commands)), 0);
 	o.path = path;
 	o.mode = o.mode ? o.mode : 0660;
-	o.handle = handle;
-	o.ctx = w;
+	o.plane = w->plane;
 	assert_int_equal(loop_new(&w->loop), 0);
 	assert_int_equal(channel_open(w->loop, &o, &w->ch), 0);
+}
+
+static void world_free(struct world *w)
+{
+	loop_free(w->loop);
+	control_plane_free(w->plane);
 }
 
 static void world_close(struct world *w)
 {
 	channel_close(w->ch);
-	loop_free(w->loop);
+	world_free(w);
 	assert_int_equal(access(path, F_OK), -1);
 }
 
@@ -237,7 +286,7 @@ static void test_request(void **state)
 	world_open(&w, (struct channel_opts){0});
 	assert_string_equal(channel_path(w.ch), path);
 	assert_int_equal(ask(&w, "{ \"command\": \"x\" }", "yes"), 0);
-	assert_int_equal(ask(&w, "# c\n{ /* d */ }", "no"), 0);
+	assert_int_equal(ask(&w, "# c\n{ /* d */ \"command\": \"x\" }", "yes"), 0);
 	fd = dial(); /* octet by octet */
 	for (const char *p = "{\"command\": \"}\"}"; *p; p++)
 		say(&w, fd, (char[]){*p, '\0'});
@@ -267,7 +316,7 @@ static void test_garbage(void **state)
 	(void)close(fd);
 	turn(&w, 3);
 	assert_int_equal(w.n_handled, 0);
-	assert_int_equal(ask(&w, "{}", "no"), 0); /* it still serves */
+	assert_int_equal(ask(&w, REQUEST, "yes"), 0); /* it still serves */
 	world_close(&w);
 }
 
@@ -322,7 +371,7 @@ static void test_too_long(void **state)
 	(void)state;
 	world_open(&w, (struct channel_opts){.max_request = 256});
 	(void)snprintf(text, sizeof(text), "{ \"command\": \"%*s\" }", 230, "x");
-	assert_int_equal(ask(&w, text, "yes"), 0);
+	assert_int_equal(ask(&w, text, "not supported"), 2);
 	(void)snprintf(text, sizeof(text), "{ \"command\": \"%*s\" }", 270, "x");
 	assert_int_equal(ask(&w, text, "too long"), 1);
 	world_close(&w);
@@ -334,7 +383,7 @@ static void test_too_deep(void **state)
 
 	(void)state;
 	world_open(&w, (struct channel_opts){.max_depth = 4});
-	assert_int_equal(ask(&w, "{\"a\":[[[]]]}", "no"), 0);
+	assert_int_equal(ask(&w, "{\"command\":\"x\",\"arguments\":{\"a\":[[]]}}", "yes"), 0);
 	assert_int_equal(ask(&w, "{\"a\":[[[[]]]]}", "too deep"), 1);
 	world_close(&w);
 }
@@ -352,7 +401,7 @@ static void test_too_many(void **state)
 	assert_int_equal(ask(&w, "", "too many connections"), 1);
 	(void)close(fd[0]);
 	turn(&w, 3);
-	assert_int_equal(ask(&w, "{}", "no"), 0); /* a place is free again */
+	assert_int_equal(ask(&w, REQUEST, "yes"), 0); /* a place is free again */
 	(void)close(fd[1]);
 	(void)close(fd[2]);
 	world_close(&w);
@@ -371,42 +420,10 @@ static void test_half_open(void **state)
 		turn(&w, 2);
 	}
 	for (int i = 0; i < 40; i++)
-		assert_int_equal(ask(&w, "{}", "no"), 0);
+		assert_int_equal(ask(&w, REQUEST, "yes"), 0);
 	for (int i = 0; i < 40; i++)
 		(void)close(fd[i]);
 	world_close(&w);
-}
-
-/* An answer of a million pieces costs the memory of one. */
-struct counter {
-	unsigned n, ended;
-	size_t largest;
-};
-
-static bool stream_next(void *ctx, struct buf *out)
-{
-	struct counter *c = ctx;
-
-	buf_printf(out, "%s%u", c->n ? "," : "{\"text\": \"\", \"result\": 0, \"list\": [", c->n);
-	c->largest = out->cap > c->largest ? out->cap : c->largest;
-	if (++c->n < 200000)
-		return true;
-	buf_str(out, "]}");
-	return false;
-}
-
-static void stream_fini(void *ctx)
-{
-	((struct counter *)ctx)->ended++;
-}
-
-static struct counter counter;
-
-static bool take_stream(void *ctx, struct control_stream *ret)
-{
-	(void)ctx;
-	*ret = (struct control_stream){stream_next, stream_fini, &counter};
-	return true;
 }
 
 static void test_stream(void **state)
@@ -415,16 +432,14 @@ static void test_stream(void **state)
 	int fd;
 
 	(void)state;
-	counter = (struct counter){0};
-	world_open(&w, (struct channel_opts){.take_stream = take_stream});
-	assert_int_equal(ask(&w, "{}", ""), 0);
+	world_open(&w, (struct channel_opts){0});
+	assert_int_equal(ask(&w, "{ \"command\": \"stream\" }", ""), 0);
 	assert_int_equal(counter.n, 200000);
 	assert_int_equal(counter.ended, 1);
-	assert_true(counter.largest < 4096);
+	assert_true(counter.largest <= 65536);
 	/* one that goes away in the middle is put away too */
-	counter = (struct counter){0};
 	fd = dial();
-	say(&w, fd, "{}");
+	say(&w, fd, "{ \"command\": \"stream\" }");
 	(void)close(fd);
 	turn(&w, 20);
 	assert_int_equal(counter.ended, 1);
@@ -449,7 +464,7 @@ static void test_mode(void **state)
 static void test_path(void **state)
 {
 	struct sockaddr_un sa = {.sun_family = AF_UNIX};
-	struct channel_opts o = {.path = path, .mode = 0660, .handle = handle};
+	struct channel_opts o = {.path = path, .mode = 0660};
 	struct channel *second;
 	struct world w;
 	int fd;
@@ -461,11 +476,12 @@ static void test_path(void **state)
 	(void)close(fd); /* the file stays */
 	world_open(&w, (struct channel_opts){0});
 	assert_int_equal(channel_open(w.loop, &o, &second), -EADDRINUSE);
-	assert_int_equal(ask(&w, "{}", "no"), 0);
+	assert_int_equal(ask(&w, REQUEST, "yes"), 0);
 	world_close(&w);
 
 	fd = open(path, O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
 	(void)close(fd);
+	w = (struct world){0};
 	assert_int_equal(loop_new(&w.loop), 0);
 	assert_int_equal(channel_open(w.loop, &o, &second), -EEXIST);
 	assert_int_equal(unlink(path), 0);
@@ -474,7 +490,7 @@ static void test_path(void **state)
 	o.path =
 		"/a/name/that/is/too/long/for/the/address/of/a/unix/socket/which/takes/108/octets/and/not/one/more/than/that/whatever";
 	assert_int_equal(channel_open(w.loop, &o, &second), -ENAMETOOLONG);
-	loop_free(w.loop);
+	world_free(&w);
 }
 
 /* A channel that is closed serves those who are there to their end: one that reads, one that has
@@ -491,7 +507,7 @@ static void test_close_in_between(void **state)
 	world_open(&w, (struct channel_opts){.closing = &closing});
 	w.answer_len = 4U << 20;
 	reads = dial();
-	say(&w, reads, "{}");
+	say(&w, reads, REQUEST);
 	turn(&w, 10);
 	w.answer_len = 0;
 	half = dial();
@@ -510,20 +526,20 @@ static void test_close_in_between(void **state)
 	assert_null(closing); /* it has gone by itself */
 	buf_fini(&b);
 	(void)close(reads);
-	loop_free(w.loop);
+	world_free(&w);
 
 	world_open(&w, (struct channel_opts){.closing = &closing});
 	w.answer_len = 4U << 20;
 	w.close_inside = true; /* by the request that is answered, which is as long */
 	reads = dial();
-	say(&w, reads, "{}");
+	say(&w, reads, REQUEST);
 	assert_true(listen_to(&w, reads, &b, 32768));
 	assert_in_range(b.len, 4U << 20, (4U << 20) + 100);
 	turn(&w, 4);
 	assert_null(closing);
 	buf_fini(&b);
 	(void)close(reads);
-	loop_free(w.loop);
+	world_free(&w);
 
 	world_open(&w, (struct channel_opts){.closing = &closing});
 	half = dial();
@@ -534,7 +550,7 @@ static void test_close_in_between(void **state)
 	assert_true(listen_to(&w, half, &b, 100));
 	buf_fini(&b);
 	(void)close(half);
-	loop_free(w.loop);
+	world_free(&w);
 }
 
 /* 4 MiB do not fit into a socket; the reader takes its time, and another is served meanwhile. */
@@ -548,10 +564,10 @@ static void test_slow_reader(void **state)
 	world_open(&w, (struct channel_opts){0});
 	w.answer_len = 4U << 20;
 	fd = dial();
-	say(&w, fd, "{}");
+	say(&w, fd, REQUEST);
 	turn(&w, 10);
 	w.answer_len = 0;
-	assert_int_equal(ask(&w, "{}", "no"), 0);
+	assert_int_equal(ask(&w, REQUEST, "yes"), 0);
 	assert_true(listen_to(&w, fd, &b, 32768));
 	assert_in_range(b.len, 4U << 20, (4U << 20) + 100);
 	assert_memory_equal(b.p + b.len - 4, "x\"}\n", 4);
@@ -560,11 +576,42 @@ static void test_slow_reader(void **state)
 
 	w.answer_len = 4U << 20; /* and one who goes away in the middle */
 	fd = dial();
-	say(&w, fd, "{}");
+	say(&w, fd, REQUEST);
 	(void)close(fd);
 	turn(&w, 5);
 	w.answer_len = 0;
-	assert_int_equal(ask(&w, "{}", "no"), 0);
+	assert_int_equal(ask(&w, REQUEST, "yes"), 0);
+	world_close(&w);
+}
+
+/* A reader that takes a read of less than 4096 octets for the end of the answer gets all of it. */
+static void test_writes_of_one_length(void **state)
+{
+	static const char *const requests[] = {REQUEST, "{ \"command\": \"stream\" }"};
+	static char chunk[4096];
+	struct world w;
+
+	(void)state;
+	world_open(&w, (struct channel_opts){0});
+	w.answer_len = 1U << 20;
+	for (size_t i = 0; i < ARRAY_LEN(requests); i++) {
+		int fd = dial();
+		size_t len = 0;
+		ssize_t n;
+
+		say(&w, fd, requests[i]);
+		do {
+			n = recv(fd, chunk, sizeof(chunk), 0);
+			if (n < 0)
+				turn(&w, 1);
+			else
+				len += (size_t)n;
+		} while (n < 0 || n == (ssize_t)sizeof(chunk));
+		assert_true(len > 1U << 20);
+		assert_true(n > 1 && chunk[n - 2] == '}' && chunk[n - 1] == '\n');
+		(void)close(fd);
+		turn(&w, 3);
+	}
 	world_close(&w);
 }
 
@@ -579,7 +626,7 @@ static void test_closed_by_request(void **state)
 	w.close_inside = true;
 	other = dial();
 	turn(&w, 3);
-	assert_int_equal(ask(&w, "{}", "no"), 0);
+	assert_int_equal(ask(&w, REQUEST, "yes"), 0);
 	assert_null(w.ch);
 	assert_int_equal(recv(other, (char[1]){0}, 1, 0), 0);
 	(void)close(other);
@@ -624,6 +671,7 @@ int main(void)
 		cmocka_unit_test(test_close_in_between),
 		cmocka_unit_test(test_close_in_between),
 		cmocka_unit_test(test_slow_reader),
+		cmocka_unit_test(test_writes_of_one_length),
 		cmocka_unit_test(test_closed_by_request),
 	};
 

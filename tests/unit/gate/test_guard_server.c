@@ -45,6 +45,7 @@ static struct gu u;
 static char path[64];
 static struct loop *loop;
 static struct channel *channel;
+static struct control_plane *plane;
 static pthread_t thread;
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct lease leases[MANY];
@@ -88,13 +89,12 @@ static struct json *page(const struct json *args, struct arena *a)
 	return answer;
 }
 
-static struct json *handle(void *ctx, const struct json *request, struct arena *a)
+static struct json *run_page(struct control_call *c)
 {
+	struct arena *a = c->arena;
 	struct json *answer;
 
-	(void)ctx;
 	(void)pthread_mutex_lock(&lock);
-	assert_string_equal(json_get_str(request, "command"), "lease4-get-page");
 	if (lie == REFUSED)
 		answer = control_answer(a, CONTROL_ERROR, "leases are being loaded");
 	else if (lie == UNKNOWN)
@@ -102,11 +102,15 @@ static struct json *handle(void *ctx, const struct json *request, struct arena *
 	else if (lie == NO_JSON)
 		answer = control_answer(a, CONTROL_OK, "no list");
 	else
-		answer = page(json_get(request, "arguments"), a);
+		answer = page(c->args, a);
 	(void)pthread_mutex_unlock(&lock);
 	atomic_fetch_add(&asked, 1);
 	return answer;
 }
+
+static const struct control_command page_row = {.name = "lease4-get-page",
+						.fn = run_page,
+						.args = "from:text limit:int"};
 
 static void *serve(void *arg)
 {
@@ -117,9 +121,12 @@ static void *serve(void *arg)
 
 static void serve_begin(void)
 {
-	struct channel_opts o = {.path = path, .mode = 0600, .handle = handle};
+	struct channel_opts o = {.path = path, .mode = 0600};
 
 	atomic_store(&ended, false);
+	assert_int_equal(control_plane_new(&(struct control_plane_opts){0}, &plane), 0);
+	assert_int_equal(control_plane_add(plane, &page_row, 1), 0);
+	o.plane = plane;
 	assert_int_equal(channel_open(loop, &o, &channel), 0);
 	assert_int_equal(pthread_create(&thread, NULL, serve, loop), 0);
 }
@@ -129,6 +136,7 @@ static void serve_end(void)
 	atomic_store(&ended, true);
 	assert_int_equal(pthread_join(thread, NULL), 0);
 	channel_close(channel);
+	control_plane_free(plane);
 	channel = NULL;
 }
 
