@@ -8,6 +8,7 @@
 
 #include "client/os/command.h"
 #include "client/os/control.h"
+#include "control/plane.h"
 #include "client/os/driver.h"
 #include "config/json/json.h"
 #include "runtime/loop.h"
@@ -20,6 +21,7 @@ static uint32_t random_u32(void *ctx)
 
 static void request(struct driver *d, struct span text)
 {
+	static const struct control_requester from = {.transport = "unix"};
 	struct config_error err;
 	struct json *v, *answer;
 	bool subscribe = false;
@@ -28,7 +30,7 @@ static void request(struct driver *d, struct span text)
 
 	arena_init(&a);
 	if (json_parse(text, &(struct json_opts){.file = "", .max_depth = 8}, &a, &v, &err) == 0) {
-		answer = client_command_run(d, v, &a, &subscribe);
+		answer = client_command_run(d, v, &from, &a, &subscribe);
 		fuzz_check(json_get_int(answer, "result", &result) && result >= 0 && result <= 4);
 		fuzz_check(d->client.state < CLIENT_N_STATES && !d->fx.overflow);
 	}
@@ -53,6 +55,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	d.background = true; /* says nothing */
 	d.privsep.told = driver_applied;
 	d.privsep.ctx = &d;
+	fuzz_check(client_plane_open(&d) == 0);
 	client_init(&d.client, &opts, &link, &random);
 	for (size_t at = 0, n = 0; at < size; at += n + 1) {
 		const uint8_t *nul = memchr(data + at, '\0', size - at);
@@ -60,5 +63,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		n = nul ? (size_t)(nul - data) - at : size - at;
 		request(&d, span_of(data + at, n));
 	}
+	control_plane_free(d.plane);
 	return 0;
 }

@@ -21,6 +21,7 @@ static const int calls[] = {
 	SCMP_SYS(read),
 	SCMP_SYS(write),
 	SCMP_SYS(accept4),
+	SCMP_SYS(getsockopt), /* the user of a connection */
 	SCMP_SYS(close),
 	/* waiting */
 	SCMP_SYS(epoll_wait),

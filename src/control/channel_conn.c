@@ -145,20 +145,6 @@ static void conn_refuse(struct control_conn *c, const char *why)
 	arena_fini(&a);
 }
 
-/* Returns the user and process at the other end when it connected. */
-static struct control_requester get_requester(const struct control_conn *c)
-{
-	struct control_requester from = {.transport = "unix", .uid = (uid_t)-1};
-	struct ucred cred;
-	socklen_t len = sizeof(cred);
-
-	if (getsockopt(c->fd, SOL_SOCKET, SO_PEERCRED, &cred, &len) == 0 && len == sizeof(cred)) {
-		from.uid = cred.uid;
-		from.pid = cred.pid;
-	}
-	return from;
-}
-
 static void on_problem(void *problems, const struct config_error *e)
 {
 	const struct config_problems *p = problems;
@@ -223,7 +209,7 @@ static struct json *answer_invalid(struct control_conn *c, const struct json *re
 	c->refused = true;
 	config_problems_sort(problems);
 	if (request && request->type == JSON_MAP) {
-		from = get_requester(c);
+		from = control_peer(c->fd);
 		answer = control_plane_invalid(ch->o.plane, request, problems, &from, a);
 	}
 	return answer ? answer : list_problems(a, problems, "invalid JSON at ");
@@ -248,7 +234,7 @@ static void conn_request(struct control_conn *c)
 		answer = control_answer(&a, CONTROL_ERROR, "a command must be a map, not %s",
 					json_type_name(request->type));
 	else {
-		from = get_requester(c);
+		from = control_peer(c->fd);
 		answer = control_plane_answer(ch->o.plane, request, &from, &a, &stream);
 	}
 	if (stream.next)

@@ -16,6 +16,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 struct control_plane {
 	struct control_plane_opts o;
@@ -35,6 +36,19 @@ struct json *control_answer(struct arena *a, int result, const char *fmt, ...)
 	(void)json_add(a, m, "result", json_int(a, result));
 	(void)json_add(a, m, "text", json_str(a, text));
 	return m;
+}
+
+struct control_requester control_peer(int fd)
+{
+	struct control_requester from = {.transport = "unix", .uid = (uid_t)-1};
+	struct ucred cred;
+	socklen_t len = sizeof(cred);
+
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &len) == 0 && len == sizeof(cred)) {
+		from.uid = cred.uid;
+		from.pid = cred.pid;
+	}
+	return from;
 }
 
 int control_plane_new(const struct control_plane_opts *o, struct control_plane **ret)
@@ -208,11 +222,15 @@ static void format_requester(const struct control_requester *from, char *text, s
 /* Logs a command that changes state, with its author and its result. */
 static void log_audit(const struct control_plane *p, const struct control_call *c, int64_t result)
 {
-	char author[160];
+	char author[160], text[320];
 
 	format_requester(c->from, author, sizeof(author));
-	log_msg(p->o.log, LOG_USHER_COMMAND_AUDIT, "command '%s' of %s over %s: result %lld",
-		c->name, author, c->from->transport, (long long)result);
+	(void)snprintf(text, sizeof(text), "command '%.64s' of %s over %s: result %lld", c->name,
+		       author, c->from->transport, (long long)result);
+	if (p->o.audit)
+		p->o.audit(p->o.program, text);
+	else
+		log_msg(p->o.log, LOG_USHER_COMMAND_AUDIT, "%s", text);
 }
 
 /* Returns the refusal of a known command, or NULL. */

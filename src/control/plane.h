@@ -87,6 +87,8 @@ struct control_plane_opts {
 	struct log *log;
 	/* Returns the reason why the preconditions do not hold now; NULL: they hold. */
 	const char *(*refuse)(void *program, unsigned needs);
+	/* NULL: audit lines go to the log. Or takes a line about a command that changes state. */
+	void (*audit)(void *program, const char *text);
 	/* NULL, or called with the answer of each known command; returns the answer to send. */
 	struct json *(*processed)(struct control_call *c, struct json *answer);
 	/*
@@ -97,6 +99,8 @@ struct control_plane_opts {
 	struct json *(*invalid)(struct control_call *c, const struct config_problems *problems);
 };
 
+/* Returns the author of requests on a connected unix socket. */
+struct control_requester control_peer(int fd);
 /* Creates a plane without rows. Returns 0 or -ENOMEM. */
 int control_plane_new(const struct control_plane_opts *o, struct control_plane **ret) must_check;
 /* Accepts NULL. */

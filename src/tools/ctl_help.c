@@ -22,7 +22,7 @@ static const struct row server_rows[] = {
 };
 
 static const struct row client_rows[] = {
-#define COMMAND(symbol, name, what) {name, what, ""},
+#define COMMAND(name, function, access, needs, what, arguments) {name, what, arguments},
 #include "client/os/command.def"
 #undef COMMAND
 };

@@ -11,11 +11,14 @@
 #include "client/os/control.h"
 #include "client/os/driver.h"
 #include "config/json/json.h"
-#include "control/channel.h"
+#include "control/plane.h"
 #include "wire/option_def.h"
 
-typedef struct json *command_fn(struct driver *d, const struct json *args, struct arena *a,
-				bool *ret_subscribe);
+/* Returns the driver that runs the command. */
+static struct driver *driver_of(const struct control_call *c)
+{
+	return c->program;
+}
 
 /* Returns an answer with arguments. text: the sentence for people. */
 static struct json *answer_with(struct arena *a, struct json *args, const char *text)
@@ -133,14 +136,13 @@ static void add_timers(struct arena *a, struct json *m, const struct client *c)
 							    1000));
 }
 
-static struct json *command_state(struct driver *d, const struct json *args, struct arena *a,
-				  bool *ret_subscribe)
+static struct json *command_state(struct control_call *call)
 {
+	struct driver *d = driver_of(call);
+	struct arena *a = call->arena;
 	const struct client *c = &d->client;
 	struct json *m = json_map(a);
 
-	(void)args;
-	(void)ret_subscribe;
 	(void)json_add(a, m, "state", json_str(a, client_state_name(c->state)));
 	(void)json_add(a, m, "text", json_str(a, client_state_sentence(c->state)));
 	(void)json_add(a, m, "interface", json_str(a, d->watch.now.name));
@@ -167,13 +169,10 @@ static struct json *run_event(struct driver *d, struct arena *a, enum client_eve
 			      client_state_name(d->client.state));
 }
 
-#define EVENT_COMMAND(name, event)                                                    \
-	static struct json *command_##name(struct driver *d, const struct json *args, \
-					   struct arena *a, bool *ret_subscribe)      \
-	{                                                                             \
-		(void)args;                                                           \
-		(void)ret_subscribe;                                                  \
-		return run_event(d, a, event);                                        \
+#define EVENT_COMMAND(name, event)                                     \
+	static struct json *command_##name(struct control_call *call)  \
+	{                                                              \
+		return run_event(driver_of(call), call->arena, event); \
 	}
 EVENT_COMMAND(renew, CLIENT_EV_RENEW)
 EVENT_COMMAND(rebind, CLIENT_EV_REBIND)
@@ -217,16 +216,13 @@ static struct json *try_transition(struct driver *d, struct arena *a, enum clien
 	return run_event(d, a, e);
 }
 
-static struct json *command_transition(struct driver *d, const struct json *args, struct arena *a,
-				       bool *ret_subscribe)
+static struct json *command_transition(struct control_call *call)
 {
-	const char *to = json_get_str(args, "to");
+	struct driver *d = driver_of(call);
+	struct arena *a = call->arena;
+	const char *to = json_get_str(call->args, "to");
 	enum client_state s;
 
-	(void)ret_subscribe;
-	if (!to)
-		return control_answer(a, CONTROL_ERROR,
-				      "transition needs the argument 'to', a state");
 	if (client_state_parse(to, &s) < 0)
 		return control_answer(a, CONTROL_ERROR, "no state '%.40s'", to);
 	return try_transition(d, a, s);
@@ -234,13 +230,12 @@ static struct json *command_transition(struct driver *d, const struct json *args
 
 /* --- history ---------------------------------------------------------------------------------- */
 
-static struct json *command_server(struct driver *d, const struct json *args, struct arena *a,
-				   bool *ret_subscribe)
+static struct json *command_server(struct control_call *call)
 {
+	struct driver *d = driver_of(call);
+	struct arena *a = call->arena;
 	struct json *m = json_map(a), *list = json_list(a);
 
-	(void)args;
-	(void)ret_subscribe;
 	if (d->client.kept != CLIENT_KEPT_NONE)
 		add_ip(a, m, "current", d->client.lease.server_id);
 	(void)json_add(a, m, "history", list);
@@ -259,14 +254,13 @@ static struct json *command_server(struct driver *d, const struct json *args, st
 	return answer_with(a, m, "the servers that acknowledged a lease");
 }
 
-static struct json *command_errors(struct driver *d, const struct json *args, struct arena *a,
-				   bool *ret_subscribe)
+static struct json *command_errors(struct control_call *call)
 {
+	struct driver *d = driver_of(call);
+	struct arena *a = call->arena;
 	struct json *m = json_map(a), *list = json_list(a);
 	const struct history_error *e;
 
-	(void)args;
-	(void)ret_subscribe;
 	add_int(a, m, "count", d->history.n_errors);
 	(void)json_add(a, m, "errors", list);
 	for (size_t i = 0; (e = history_error_at(&d->history, i)); i++) {
@@ -291,14 +285,13 @@ static void add_drops(struct arena *a, struct json *m, const struct client_stats
 			add_int(a, drops, client_drop_name((enum client_drop)i), s->drop[i]);
 }
 
-static struct json *command_statistics(struct driver *d, const struct json *args, struct arena *a,
-				       bool *ret_subscribe)
+static struct json *command_statistics(struct control_call *call)
 {
+	struct driver *d = driver_of(call);
+	struct arena *a = call->arena;
 	const struct client_stats *s = &d->client.stats;
 	struct json *m = json_map(a), *tx, *rx, *states;
 
-	(void)args;
-	(void)ret_subscribe;
 	tx = json_add(a, m, "sent", json_map(a));
 	rx = json_add(a, m, "received", json_map(a));
 	for (unsigned i = 1; i < DHCP4_N_TYPES; i++) {
@@ -324,62 +317,68 @@ static struct json *command_statistics(struct driver *d, const struct json *args
 	return answer_with(a, m, "counted since the client started");
 }
 
-static struct json *command_events(struct driver *d, const struct json *args, struct arena *a,
-				   bool *ret_subscribe)
+static struct json *command_events(struct control_call *call)
 {
-	(void)d;
-	(void)args;
-	*ret_subscribe = true;
-	return control_answer(a, CONTROL_OK, "each event will be sent as a message");
+	driver_of(call)->subscribe = true;
+	return control_answer(call->arena, CONTROL_OK, "each event will be sent as a message");
 }
 
-static struct json *command_list(struct driver *d, const struct json *args, struct arena *a,
-				 bool *ret_subscribe);
+static struct json *command_list(struct control_call *call);
 
-static const struct command {
-	const char *name;
-	command_fn *fn;
-} commands[] = {
-#define COMMAND(fn, name, help) {name, command_##fn},
+enum { NEEDS_NOTHING = 0, ACCESS_READ = CONTROL_READ, ACCESS_WRITE = CONTROL_WRITE };
+
+static const struct control_command commands[] = {
+#define COMMAND(n, function, acc, need, does, arguments) \
+	{.name = (n),                                    \
+	 .fn = (function),                               \
+	 .args = (arguments),                            \
+	 .help = (does),                                 \
+	 .access = (enum control_access)ACCESS_##acc,    \
+	 .needs = NEEDS_##need},
 #include "client/os/command.def"
 #undef COMMAND
 };
 
-static struct json *command_list(struct driver *d, const struct json *args, struct arena *a,
-				 bool *ret_subscribe)
+static struct json *command_list(struct control_call *call)
 {
-	struct json *list = json_list(a);
+	struct json *list = json_list(call->arena);
 
-	(void)d;
-	(void)args;
-	(void)ret_subscribe;
 	for (size_t i = 0; i < ARRAY_LEN(commands); i++)
-		(void)json_add(a, list, NULL, json_str(a, commands[i].name));
-	return answer_with(a, list, "the commands of this client");
+		(void)json_add(call->arena, list, NULL, json_str(call->arena, commands[i].name));
+	return answer_with(call->arena, list, "the commands of this client");
 }
 
-struct json *client_command_run(struct driver *d, const struct json *request, struct arena *a,
+static void audit_command(void *driver, const char *text)
+{
+	driver_line(driver, text);
+}
+
+int client_plane_open(struct driver *d)
+{
+	struct control_plane_opts o = {.program = d, .audit = audit_command};
+	int r = control_plane_new(&o, &d->plane);
+
+	return r < 0 ? r : control_plane_add(d->plane, commands, ARRAY_LEN(commands));
+}
+
+struct json *client_command_run(struct driver *d, const struct json *request,
+				const struct control_requester *from, struct arena *a,
 				bool *ret_subscribe)
 {
-	const char *name = json_get_str(request, "command");
-	const struct json *args = json_get(request, "arguments");
+	struct control_stream stream;
+	struct json *answer;
 
-	if (!name)
-		return control_answer(a, CONTROL_ERROR,
-				      "a request is a map with the key 'command'");
-	if (args && args->type != JSON_MAP)
-		return control_answer(a, CONTROL_ERROR, "'arguments' is %s, expected a map",
-				      json_type_name(args->type));
-	for (size_t i = 0; i < ARRAY_LEN(commands); i++)
-		if (strcmp(commands[i].name, name) == 0)
-			return commands[i].fn(d, args, a, ret_subscribe);
-	return control_answer(a, CONTROL_UNSUPPORTED, "no command '%.40s'", name);
+	d->subscribe = false;
+	answer = control_plane_answer(d->plane, request, from, a, &stream);
+	*ret_subscribe = d->subscribe;
+	return answer;
 }
 
-static struct json *answer_on_channel(void *ctx, const struct json *request, struct arena *a,
+static struct json *answer_on_channel(void *ctx, const struct json *request,
+				      const struct control_requester *from, struct arena *a,
 				      bool *ret_subscribe)
 {
-	return client_command_run(ctx, request, a, ret_subscribe);
+	return client_command_run(ctx, request, from, a, ret_subscribe);
 }
 
 static void report_problem(void *ctx, const char *what, const char *cause)
@@ -390,6 +389,7 @@ static void report_problem(void *ctx, const char *what, const char *cause)
 int client_control_open(struct driver *d, struct loop *loop, const char *path, struct control **ret)
 {
 	const struct control_owner o = {answer_on_channel, report_problem, d};
+	int r = d->plane ? 0 : client_plane_open(d);
 
-	return control_open(&o, loop, path, ret);
+	return r < 0 ? r : control_open(&o, loop, path, ret);
 }

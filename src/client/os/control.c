@@ -5,7 +5,7 @@
 #include "client/os/control.h"
 
 #include "config/json/json.h"
-#include "control/channel.h"
+#include "control/plane.h"
 #include "runtime/loop.h"
 
 #include <errno.h>
@@ -67,6 +67,7 @@ static void answer_request(struct conn *c, struct span text)
 	struct json_opts o = {.file = "", .max_depth = 8};
 	struct config_error err = {0};
 	struct json *request = NULL, *reply;
+	struct control_requester from = control_peer(c->fd);
 	bool subscribe = false;
 	struct arena a;
 	struct buf out;
@@ -76,7 +77,8 @@ static void answer_request(struct conn *c, struct span text)
 	if (json_parse(text, &o, &a, &request, &err) < 0)
 		reply = control_answer(&a, CONTROL_ERROR, "the request is not JSON: %s", err.text);
 	else
-		reply = c->control->owner.answer(c->control->owner.ctx, request, &a, &subscribe);
+		reply = c->control->owner.answer(c->control->owner.ctx, request, &from, &a,
+						 &subscribe);
 	if (reply)
 		json_write(reply, false, &out);
 	if (out.failed || !out.len || out.len > CONTROL_ANSWER_MAX)

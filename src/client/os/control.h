@@ -13,13 +13,15 @@
 
 struct arena;
 struct control;
+struct control_requester;
 struct json;
 struct loop;
 
 /* The user of a channel. */
 struct control_owner {
 	/* Answers a request. *ret_subscribe: the connection wants events from now on. */
-	struct json *(*answer)(void *ctx, const struct json *request, struct arena *a,
+	struct json *(*answer)(void *ctx, const struct json *request,
+			       const struct control_requester *from, struct arena *a,
 			       bool *ret_subscribe);
 	/* Reports a failure of the channel: the failed operation and the cause. */
 	void (*problem)(void *ctx, const char *what, const char *cause);

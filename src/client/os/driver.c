@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "client/os/control.h"
+#include "control/plane.h"
 #include "runtime/loop.h"
 
 #include <errno.h>
@@ -222,6 +223,7 @@ void driver_close(struct driver *d)
 	struct driver_sock *all[] = {&d->raw, &d->udp, &d->arp, &d->timer, &d->signals, &d->line};
 
 	control_close(d->control);
+	control_plane_free(d->plane);
 	d->control = NULL;
 	for (size_t i = 0; i < ARRAY_LEN(all); i++) {
 		loop_remove(all[i]->source);

@@ -48,6 +48,8 @@ struct driver {
 	struct loop *loop;
 	struct driver_sock raw, udp, arp, timer, signals, line, netlink;
 	struct loop_source *waiter; /* on ready_fd */
+	struct control_plane *plane;
+	bool subscribe; /* set by the command `events` */
 	struct control *control;
 	int closing[DRIVER_CLOSING]; /* sockets to be closed when all else of the step is done */
 	size_t n_closing;
@@ -110,6 +112,8 @@ void driver_run_script(struct driver *d, const struct effect *e);
 void driver_applied(void *ctx, const struct apply_reply *r);
 
 /* --- report.c --------------------------------------------------------------------------------- */
+/* Writes a line of the log, behind the name of the program and the interface. */
+void driver_line(struct driver *d, const char *text);
 /* Writes a notice to the log or, with --json, to standard output; to subscribers; into the
  * history. */
 void driver_notice(struct driver *d, const struct effect *e);

@@ -143,6 +143,16 @@ void driver_notice(struct driver *d, const struct effect *e)
 	queue_line(STDERR_FILENO, &d->err, &l);
 }
 
+void driver_line(struct driver *d, const char *text)
+{
+	struct line l = {.n = 0};
+
+	if (d->background)
+		return;
+	add_text(&l, "usher-client: %s: %s\n", d->watch.now.name, text);
+	queue_line(STDERR_FILENO, &d->err, &l);
+}
+
 void driver_error_text(struct driver *d, const char *what, const char *cause)
 {
 	struct line l = {.n = 0};

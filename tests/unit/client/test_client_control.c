@@ -12,7 +12,7 @@
 #include "client/os/control.h"
 #include "client/os/driver.h"
 #include "config/json/json.h"
-#include "control/channel.h"
+#include "control/plane.h"
 #include "runtime/loop.h"
 
 #include <dirent.h>
@@ -79,7 +79,9 @@ static void enter(enum client_state s)
 				   .address = ADDRESS};
 	struct client *c = &d.client;
 
+	control_plane_free(d.plane);
 	memset(&d, 0, sizeof(d));
+	assert_int_equal(client_plane_open(&d), 0);
 	client_opts_init(&opts);
 	opts.foreground = true;
 	opts.inform = s == CLIENT_INFORMING || s == CLIENT_INFORMED;
@@ -115,6 +117,7 @@ static void enter(enum client_state s)
 /* One request, and its answer. */
 static int run(struct arena *a, const char *text, struct json **ret)
 {
+	static const struct control_requester from = {.transport = "unix"};
 	struct config_error err;
 	struct json *request;
 	bool subscribe = false;
@@ -124,7 +127,7 @@ static int run(struct arena *a, const char *text, struct json **ret)
 	assert_int_equal(json_parse(span_str(text), &(struct json_opts){.file = "", .max_depth = 8},
 				    a, &request, &err),
 			 0);
-	*ret = client_command_run(&d, request, a, &subscribe);
+	*ret = client_command_run(&d, request, &from, a, &subscribe);
 	assert_non_null(*ret);
 	assert_true(json_get_int(*ret, "result", &result));
 	said = json_get_str(*ret, "text");
@@ -134,7 +137,7 @@ static int run(struct arena *a, const char *text, struct json **ret)
 }
 
 static const char *const commands[] = {
-#define COMMAND(fn, name, help) name,
+#define COMMAND(name, function, access, needs, help, arguments) name,
 #include "client/os/command.def"
 #undef COMMAND
 };
