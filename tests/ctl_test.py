@@ -31,7 +31,7 @@ expect(run("usherctl", "-t", "5x", "status-get"), 2, err="usage: ")
 expect(run("usherctl", "help"), 0, "lease4-get-page")
 expect(run("usherctl", "help", "lease4-get"), 0, "arguments: ")
 expect(run("usherctl", "help", "lease4-gte"), 2, err="did you mean lease4-get?")
-expect(run("usherctl", "client", "help", "transition"), 0, "to=STATE")
+expect(run("usherctl", "client", "help", "transition"), 0, "to:text")
 expect(run("usherctl", "gate", "help"), 0, "console")
 for command, name in ((("status-get",), "usher-server"), (("client", "state"), "usher-client"),
                       (("gate", "statistics"), "usher-gate")):

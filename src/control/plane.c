@@ -5,9 +5,7 @@
  */
 #include "control/plane.h"
 
-#include "base/clock.h"
 #include "base/error.h"
-#include "base/log.h"
 #include "config/json/json.h"
 #include "control/args.h"
 
@@ -227,10 +225,17 @@ static void log_audit(const struct control_plane *p, const struct control_call *
 	format_requester(c->from, author, sizeof(author));
 	(void)snprintf(text, sizeof(text), "command '%.64s' of %s over %s: result %lld", c->name,
 		       author, c->from->transport, (long long)result);
-	if (p->o.audit)
-		p->o.audit(p->o.program, text);
-	else
-		log_msg(p->o.log, LOG_USHER_COMMAND_AUDIT, "%s", text);
+	if (p->o.write_line)
+		p->o.write_line(p->o.program, CONTROL_LINE_AUDIT, text);
+}
+
+static void log_received(const struct control_plane *p, const struct control_call *c)
+{
+	char text[512];
+
+	(void)snprintf(text, sizeof(text), "received command '%s'", c->name);
+	if (p->o.write_line)
+		p->o.write_line(p->o.program, CONTROL_LINE_RECEIVED, text);
 }
 
 /* Returns the refusal of a known command, or NULL. */
@@ -287,7 +292,7 @@ static struct json *answer_call(struct control_plane *p, const struct json *requ
 		return control_answer(c->arena, CONTROL_ERROR,
 				      "received command contains unsupported parameter '%s'",
 				      unknown);
-	log_msg(p->o.log, LOG_COMMAND_RECEIVED, "received command '%s'", c->name);
+	log_received(p, c);
 	if (c->args && c->args->type != JSON_MAP)
 		return control_answer(c->arena, CONTROL_ERROR,
 				      "'arguments' must be a map, this is %s",
@@ -319,9 +324,8 @@ struct json *control_plane_answer(struct control_plane *p, const struct json *re
 	struct control_call c = begin_call(p, request, from, arena);
 	struct json *answer = answer_call(p, request, &c);
 
-	/* the lines of a command are in the log before its answer, unless an output hangs */
-	if (p->o.log)
-		log_flush(p->o.log, 20 * NS_PER_MS);
+	if (p->o.flush_lines)
+		p->o.flush_lines(p->o.program);
 	*ret_stream = c.stream;
 	return answer;
 }

@@ -20,7 +20,6 @@ struct config_problems;
 struct control_call;
 struct control_plane;
 struct json;
-struct log;
 
 /* Kea's result codes. */
 enum control_result {
@@ -44,6 +43,10 @@ struct control_stream {
 
 /* CONTROL_READ: no state changes. CONTROL_WRITE: needs write access, and leaves an audit line. */
 enum control_access { CONTROL_READ, CONTROL_WRITE };
+
+/* CONTROL_LINE_RECEIVED: a command arrived. CONTROL_LINE_AUDIT: a command that changes state ended.
+ */
+enum control_line { CONTROL_LINE_RECEIVED, CONTROL_LINE_AUDIT };
 
 /* The author of a request. */
 struct control_requester {
@@ -84,11 +87,13 @@ struct control_command {
 struct control_plane_opts {
 	void *program;
 	const char *service; /* the only one that a request may name: "dhcp4"; NULL: any */
-	struct log *log;
+	/* NULL, or writes a line of the log. */
+	void (*write_line)(void *program, enum control_line kind, const char *text);
+	/* NULL, or called before an answer leaves: writes the lines so far, unless an output hangs.
+	 */
+	void (*flush_lines)(void *program);
 	/* Returns the reason why the preconditions do not hold now; NULL: they hold. */
 	const char *(*refuse)(void *program, unsigned needs);
-	/* NULL: audit lines go to the log. Or takes a line about a command that changes state. */
-	void (*audit)(void *program, const char *text);
 	/* NULL, or called with the answer of each known command; returns the answer to send. */
 	struct json *(*processed)(struct control_call *c, struct json *answer);
 	/*

@@ -314,6 +314,7 @@ def test_client_address_removed(t):
     assert c.state()["state"] == "INIT" and not c.addresses()
     assert c.command("renew")["result"] == 0
     assert c.wait_address() == addr
+    wait_for("the audit line", lambda: "command 'renew' of uid 0, pid %d over unix: result 0" % os.getpid() in c.output(), slack(2))
     assert c.end() == 0
 
 

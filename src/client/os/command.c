@@ -348,14 +348,15 @@ static struct json *command_list(struct control_call *call)
 	return answer_with(call->arena, list, "the commands of this client");
 }
 
-static void audit_command(void *driver, const char *text)
+static void write_line(void *driver, enum control_line kind, const char *text)
 {
-	driver_line(driver, text);
+	if (kind == CONTROL_LINE_AUDIT)
+		driver_line(driver, text);
 }
 
 int client_plane_open(struct driver *d)
 {
-	struct control_plane_opts o = {.program = d, .audit = audit_command};
+	struct control_plane_opts o = {.program = d, .write_line = write_line};
 	int r = control_plane_new(&o, &d->plane);
 
 	return r < 0 ? r : control_plane_add(d->plane, commands, ARRAY_LEN(commands));

@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "base/ip.h"
+#include "base/log.h"
 #include "gate/lua/bind.h"
 #include "gate/run/command_impl.h"
 #include "gate/engine/gate.h"
@@ -323,9 +324,17 @@ struct json *gate_command_list(struct control_call *k)
 	return command_done(k, list, ARRAY_LEN(commands), "commands");
 }
 
-int gate_plane_open(struct gate_commands *commands_of, struct log *log, struct control_plane **ret)
+static void write_line(void *program, enum control_line kind, const char *text)
 {
-	struct control_plane_opts o = {.program = commands_of, .log = log};
+	const struct gate_commands *c = program;
+
+	log_msg(c->log, kind == CONTROL_LINE_AUDIT ? LOG_USHER_COMMAND_AUDIT : LOG_COMMAND_RECEIVED,
+		"%s", text);
+}
+
+int gate_plane_open(struct gate_commands *commands_of, struct control_plane **ret)
+{
+	struct control_plane_opts o = {.program = commands_of, .write_line = write_line};
 	int r = control_plane_new(&o, ret);
 
 	return r < 0 ? r : control_plane_add(*ret, commands, ARRAY_LEN(commands));

@@ -36,11 +36,11 @@ struct gate_commands {
 	void (*stop)(void *ctx);
 	void *ctx;
 	struct alert_ring *alerts;
+	struct log *log;
 };
 
 /* Creates the management plane with the gate's commands. Returns 0 or -ENOMEM. */
-int gate_plane_open(struct gate_commands *commands, struct log *log, struct control_plane **ret)
-	must_check;
+int gate_plane_open(struct gate_commands *commands, struct control_plane **ret) must_check;
 
 /* The last alerts, of all workers. */
 struct alert_ring;

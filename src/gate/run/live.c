@@ -219,7 +219,7 @@ static int open_channel(struct live *l)
 
 	if (strcmp(o.path, "none") == 0)
 		return 0;
-	r = gate_plane_open(&l->commands, l->opts->log, &l->plane);
+	r = gate_plane_open(&l->commands, &l->plane);
 	if (r < 0)
 		return r;
 	o.plane = l->plane;
@@ -237,7 +237,8 @@ static int begin_live(struct live *l)
 
 	if (r == 0)
 		r = gate_rules_init(&l->rules, l->a, l->opts->log, &l->opts->hash_key);
-	l->commands = (struct gate_commands){l->n, run_on_worker, stop_workers, l, l->rules.ring};
+	l->commands = (struct gate_commands){l->n, run_on_worker, stop_workers,
+					     l,	   l->rules.ring, l->opts->log};
 	if (r == 0)
 		r = start(l);
 	if (r == 0)

@@ -15,12 +15,29 @@
 #include <errno.h>
 #include <string.h>
 
+static void write_line(void *daemon, enum control_line kind, const char *text)
+{
+	const struct server_daemon *d = daemon;
+
+	log_msg(d->srv.log,
+		kind == CONTROL_LINE_AUDIT ? LOG_USHER_COMMAND_AUDIT : LOG_COMMAND_RECEIVED, "%s",
+		text);
+}
+
+static void flush_lines(void *daemon)
+{
+	const struct server_daemon *d = daemon;
+
+	log_flush(d->srv.log, 20 * NS_PER_MS);
+}
+
 int daemon_plane_open(struct server_daemon *d)
 {
 	const struct daemon_commands *k = d->o.commands;
 	struct control_plane_opts o = {.program = d,
 				       .service = "dhcp4",
-				       .log = d->srv.log,
+				       .write_line = write_line,
+				       .flush_lines = flush_lines,
 				       .refuse = k->refuse,
 				       .processed = k->processed,
 				       .invalid = k->invalid};
