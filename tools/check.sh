@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: MPL-2.0
 # Everything that has to hold, counted: three builds (release; ASan and UBSan; TSan) with their unit,
 # scenario and fuzz-regression tests, and the system tests on all three, the whole of them on the
-# release build; instructions an exchange against the kept numbers. The sanitizer builds run in the background, with the lowest
-# priority, while the tests of the release build leave the processors idle. Continues after a failure, sums up at the end; the last
-# line is always `N passed, N failed, N skipped` and the exit code is 1 when something failed.
+# release build; instructions an exchange against the kept numbers. With four processors and more the sanitizer builds run in the
+# background, with the lowest priority, during the system tests of the release build. Continues after a failure, sums up at the end;
+# the last line is always `N passed, N failed, N skipped` and the exit code is 1 when something failed.
 # LONG=1: the long loops.
 set -u
 
@@ -38,6 +38,13 @@ build() {
 begin_build() {
 	{ renice -n 19 -p "$BASHPID" >/dev/null && build "$@"; } &
 	builder[$1]=$!
+}
+
+# begin_sanitizers: once
+begin_sanitizers() {
+	[ -z "${builder[build-asan]:-}" ] || return 0
+	begin_build build-asan --buildtype=debugoptimized -Db_sanitize=address,undefined -Db_lundef=false
+	begin_build build-tsan --buildtype=debugoptimized -Db_sanitize=thread -Db_lundef=false
 }
 
 # built DIR: waits; 0 when it is built
@@ -108,9 +115,9 @@ if built build; then
 	meson_tests "unit tests, release" build
 	counted_tests "instructions an exchange" bench/micro/run.py
 fi
-begin_build build-asan --buildtype=debugoptimized -Db_sanitize=address,undefined -Db_lundef=false
-begin_build build-tsan --buildtype=debugoptimized -Db_sanitize=thread -Db_lundef=false
+[ "$(nproc)" -lt 4 ] || begin_sanitizers
 [ $release = no ] || system_tests "system tests, release, 4 workers" --workers 4 ${LONG:+--long}
+begin_sanitizers
 
 if built build-asan; then
 	meson_tests "unit tests, ASan and UBSan" build-asan -t 3
