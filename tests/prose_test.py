@@ -4,7 +4,7 @@
 
     prose_test.py SOURCE [--list [FOLDER]] [--json]
 
-Comments of C, Lua, Python, shell, Meson and scenario files, .def tables and documents are searched for constructions that a reader
+Messages in C, comments of C, Lua, Python, shell, Meson and scenario files, .def tables and documents are searched for constructions that a reader
 with another first language cannot decipher (HACKING.md, "Language"). The hits of each folder are counted per 10,000 words; a folder above
 the budget fails, and so does a commit subject that is not `area: imperative`, with 60 characters at most behind the area.
 """
@@ -89,8 +89,9 @@ def python_prose(text):
 def prose_of(path, text):
     """The comments of a source file or the sentences of a document, lines in their places; None: a file without prose."""
     if path.suffix in (".c", ".h", ".def"):
-        # strings of tables are sentences for users
-        return kept(text, C_COMMENT, lambda s: s.startswith("/") or (path.suffix == ".def" and s.startswith('"')))
+        # strings of tables, and those of the programs that have more than two words, are sentences for users
+        words = 0 if path.suffix == ".def" else 2 if "src" in path.parts else 1000
+        return kept(text, C_COMMENT, lambda s: s.startswith("/") or (s.startswith('"') and s.count(" ") >= words))
     if path.suffix == ".lua":
         return kept(text, LUA_COMMENT, lambda s: s.startswith("--"))
     if path.suffix == ".py":

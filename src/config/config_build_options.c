@@ -211,8 +211,8 @@ static int encode_csv(struct load *l, const struct json *at, const char *text,
 	if (why)
 		load_warn(l, at, "option %u %s: %s", o->code, o->def->name, why);
 	if (!option_data_valid(o->def, o->data))
-		load_warn(l, at, "option %u %s: %zu octets are not what its RFC demands", o->code,
-			  o->def->name, o->data.n);
+		load_warn(l, at, "option %u %s: %zu octets are not the length that its RFC demands",
+			  o->code, o->def->name, o->data.n);
 	return 0;
 }
 

@@ -61,7 +61,7 @@ static int body_replace(lua_State *L, int idx, struct script_buffer *b, size_t o
 
 	(void)idx;
 	if (!st->body || off < st->kept_n)
-		return luaL_error(L, "read only buffer: these octets of the body have gone on");
+		return luaL_error(L, "read only buffer: these octets of the body were forwarded");
 	if (st->kept_n && !bind_body_reserve(st, st->kept_n + st->body->n - n + with.n))
 		return -USHER_E_LIMIT;
 	r = gate_stream_edit(st->body, (uint32_t)(off - st->kept_n), (uint32_t)n, with);

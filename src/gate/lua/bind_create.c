@@ -194,7 +194,7 @@ static int create_on(lua_State *L)
 	r = created_add_header(bind_of(L)->walk, p, d);
 	if (r == -ENOENT)
 		return luaL_error(
-			L, "%s: no packet is at hand to take the link's header from: make it first",
+			L, "%s: there is no packet with a link header to copy: create it first",
 			what);
 	if (r == -EINVAL)
 		return luaL_error(L, "%s: cannot stand on %s", what,

@@ -55,7 +55,7 @@ static struct gate *own_http_message(lua_State *L, const void *obj, bool respons
 	struct at a = message(L, obj, response);
 
 	if (!a.live)
-		(void)luaL_error(L, "%s: read-only: the head has gone on", what);
+		(void)luaL_error(L, "%s: read-only: the head was forwarded", what);
 	return a.g;
 }
 

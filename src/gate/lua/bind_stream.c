@@ -77,7 +77,7 @@ static int stream_replace(lua_State *L, int idx, struct script_buffer *b, size_t
 
 	(void)idx;
 	if (off < st->kept_n)
-		return luaL_error(L, "read only buffer: these octets have gone on, for their "
+		return luaL_error(L, "read only buffer: these octets were forwarded, because their "
 				     "sender waited for that");
 	if (c->showing[st->d] && !st->shown)
 		return luaL_error(L, "read only buffer: another dissector is reading it");
@@ -274,7 +274,7 @@ bool bind_stream_full(struct bind_stream *st, struct gate_walk *w)
 	/* a mark without a waiting coroutine would hold it back for ever */
 	if (ok && st->b.marks_n)
 		ok = bind_fault(b, w, f,
-				"a stream is held back by a mark, beyond what there is room for");
+				"a mark holds back more of a stream than there is room for");
 	st->b.marks_n = 0;
 	return ok;
 }

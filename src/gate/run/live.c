@@ -125,7 +125,7 @@ static void warn_of_ways(const struct live *l)
 		if (frames_link_master(name, master))
 			(void)fprintf(
 				stderr,
-				"usher-gate: warning: %s is a port of %s, which forwards its frames too: what is dropped here passes there\n",
+				"usher-gate: warning: %s is a port of %s, which forwards its frames too: frames that are dropped here pass there\n",
 				name, master);
 		(void)snprintf(path, sizeof(path), "/proc/sys/net/ipv4/conf/%s/forwarding", name);
 		f = fopen(path, "re");

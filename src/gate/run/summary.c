@@ -164,12 +164,12 @@ void gate_sums_print(const struct gate_sums *s, double seconds, bool json, FILE 
 			(void)fprintf(to, "  %10llu %s\n", (unsigned long long)s->gate.drops[i],
 				      gate_drop_info((enum gate_drop)i)->sentence);
 	if (s->gate.failed_open)
-		(void)fprintf(to, "  %10llu of these went on (--fail-open)\n",
+		(void)fprintf(to, "  %10llu of these were forwarded (--fail-open)\n",
 			      (unsigned long long)s->gate.failed_open);
 	if (s->gate.overlaps)
 		(void)fprintf(
 			to,
-			"  %10llu TCP segments came again differently; what came first counted\n",
+			"  %10llu TCP segments were retransmitted with other octets; the first copies were forwarded\n",
 			(unsigned long long)s->gate.overlaps);
 	if (s->gate.gaps)
 		(void)fprintf(
@@ -179,17 +179,17 @@ void gate_sums_print(const struct gate_sums *s, double seconds, bool json, FILE 
 	if (s->gate.snapped)
 		(void)fprintf(
 			to,
-			"  %10llu frames were cut off by the capture and went on as they are (--keep-snapped)\n",
+			"  %10llu frames were cut off by the capture and forwarded unchanged (--keep-snapped)\n",
 			(unsigned long long)s->gate.snapped);
 	if (s->gate.unverified)
 		(void)fprintf(
 			to,
-			"  %10llu TCP segments came again, and what came first was not known any more: dropped\n",
+			"  %10llu TCP retransmissions could not be compared with the first copies: dropped\n",
 			(unsigned long long)s->gate.unverified);
 	if (s->gate.trimmed)
 		(void)fprintf(
 			to,
-			"  %10llu TCP segments went on without octets that their receiver has acknowledged\n",
+			"  %10llu TCP segments were forwarded without octets that their receiver has acknowledged\n",
 			(unsigned long long)s->gate.trimmed);
 	if (s->frames.source_drops)
 		(void)fprintf(to, "  %10llu lost before they were seen\n",

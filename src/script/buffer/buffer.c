@@ -182,7 +182,8 @@ static void follow_iter(lua_State *L, struct script_iter *it, const char *what)
 	}
 	it->seq = b->seq;
 	if (it->gone)
-		(void)buffer_error(L, "%s: invalid buffer iterator: what was around it was erased",
+		(void)buffer_error(L,
+				   "%s: invalid buffer iterator: the octets around it were erased",
 				   what);
 }
 
@@ -220,9 +221,7 @@ struct span script_iter_octets(lua_State *L, struct script_iter *it, const char 
 	follow_iter(L, it, what);
 	end = it->end < b->base + s.n ? it->end : b->base + s.n;
 	if (it->at < b->base || it->at > b->base + s.n)
-		(void)buffer_error(
-			L, "%s: invalid buffer iterator: what it points to is not there any more",
-			what);
+		(void)buffer_error(L, "%s: invalid buffer iterator: its octets are gone", what);
 	return it->at < end && s.n ? span_of(s.p + (it->at - b->base), end - it->at) : SPAN_NULL;
 }
 

@@ -53,7 +53,7 @@ static struct shared_value check_key(lua_State *L, int idx)
 
 	if (v.type == SHARED_NIL || (v.type == SHARED_NUMBER && v.number != v.number))
 		luaL_error(L, "shared: key: boolean, number, text or address expected, got %s",
-			   v.type == SHARED_NIL ? "nil" : "what is not a number");
+			   v.type == SHARED_NIL ? "nil" : "NaN");
 	return v;
 }
 
@@ -140,7 +140,7 @@ static int method_swap(lua_State *L)
 {
 	struct shared_table *t = script_check(L, 1, &class_shared);
 	struct shared_value key = check_key(L, 2),
-			    expected = check_value(L, 3, "swap: what is expected"),
+			    expected = check_value(L, 3, "swap: the expected value"),
 			    v = check_value(L, 4, "swap: value");
 	int r = shared_swap(t, &key, &expected, &v, read_clock(L));
 

@@ -139,7 +139,7 @@ static void test_gone(void **state)
 	say(GATE_UP, GET);
 	say(GATE_DOWN, OK);
 	assert_non_null(strstr(b.said, "m\tfalse"));
-	assert_non_null(strstr(b.said, "request.uri: read-only: the head has gone on"));
+	assert_non_null(strstr(b.said, "request.uri: read-only: the head was forwarded"));
 	assert_non_null(strstr(b.said, "headers: read-only"));
 	assert_non_null(strstr(b.said, "destroyed"));
 	assert_non_null(strstr(b.said, "/a/../b?x=1&y=2#f\t200\thello\tm\n"));
