@@ -8,6 +8,7 @@ import re
 import signal
 import subprocess
 import sys
+import time
 
 from lib import dhcp
 from lib.netns import end_process, wait_for
@@ -153,9 +154,13 @@ class Dhcpcd(Peer):
         pass
 
     def release(self):
-        # SIGALRM: release the leases and exit
-        self.proc.send_signal(signal.SIGALRM)
-        self.proc.wait(slack(10))
+        # SIGALRM: release the leases and exit. dhcpcd can miss it while it renews: again, as long as it runs
+        def ended():
+            if self.proc.poll() is None:
+                self.proc.send_signal(signal.SIGALRM)
+                time.sleep(0.5)
+            return self.proc.poll() is not None
+        wait_for("dhcpcd to end", ended, slack(10))
 
     def again(self):
         self.get()
