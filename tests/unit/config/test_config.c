@@ -14,6 +14,7 @@
 #include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 static char warnings[8192];
 static int n_warnings;
@@ -251,7 +252,8 @@ static void test_tier_a(void **state)
 	struct config *c = load_data("tier-a.json");
 
 	(void)state;
-	assert_int_equal(n_warnings, 2); /* packet-queue-size, the facility of syslog */
+	/* packet-queue-size, the facility of syslog; for users but root the log file, too */
+	assert_int_equal(n_warnings, access("/var/log", W_OK) == 0 ? 2 : 3);
 	check_tier_a_globals(c);
 	check_tier_a_options(c);
 	check_tier_a_classes(c);

@@ -150,7 +150,7 @@ static void test_headers(void **state)
 		" i:send() e:send()\n"
 		"end}");
 	assert_non_null(strstr(b.said, "18\t34997\t20\tfalse\tfalse\t"));
-	assert_non_null(strstr(b.said, "no packet is at hand"));
+	assert_non_null(strstr(b.said, "there is no packet with a link header"));
 	assert_int_equal(gt_pop(&b.t), 46);
 	assert_memory_equal(b.t.out, arp, 46);
 	assert_int_equal(gt_pop(&b.t), GT_IP + 20 + 4 + 8);
