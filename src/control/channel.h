@@ -41,8 +41,8 @@ int channel_open(struct loop *loop, const struct channel_opts *o, struct channel
 const char *channel_path(const struct channel *c);
 /*
  * Removes the socket. Without a list of closing channels all connections end; with one, present
- * connections are served to their end, and then the channel is freed. May be called from within
- * handle(): the request is still answered.
+ * connections are served to their end, and then the channel is freed. A command that arrived over
+ * the channel may call it: the request is still answered.
  */
 void channel_close(struct channel *c);
 /* Ends all connections of closed channels. */

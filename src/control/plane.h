@@ -41,7 +41,7 @@ struct control_stream {
 	void *ctx;
 };
 
-/* CONTROL_READ: no state changes. CONTROL_WRITE: needs write access, and leaves an audit line. */
+/* CONTROL_READ: state stays. CONTROL_WRITE: needs write access, and leaves an audit line. */
 enum control_access { CONTROL_READ, CONTROL_WRITE };
 
 /* CONTROL_LINE_RECEIVED: a command arrived. CONTROL_LINE_AUDIT: a command that changes state ended.

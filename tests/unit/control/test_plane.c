@@ -6,13 +6,11 @@
 #include "unit/unit.h"
 
 #include "base/arena.h"
+#include "base/buf.h"
 #include "base/error.h"
 #include "config/json/json.h"
 #include "control/args.h"
 #include "control/plane.h"
-
-#include <stdio.h>
-#include <string.h>
 
 /* --- Descriptions of arguments ---------------------------------------------------------------- */
 
@@ -256,16 +254,18 @@ static void test_preconditions(void **state)
 
 static void note_name(void *ctx, const struct control_command *row)
 {
-	(void)strcat(ctx, row->name);
-	(void)strcat(ctx, " ");
+	buf_printf(ctx, "%s ", row->name);
 }
 
 static void assert_names(struct world *w, const char *want)
 {
-	char names[128] = "";
+	struct buf names;
 
-	control_plane_each(w->p, note_name, names);
-	assert_string_equal(names, want);
+	buf_init(&names);
+	control_plane_each(w->p, note_name, &names);
+	assert_false(names.failed);
+	assert_string_equal(names.p, want);
+	buf_fini(&names);
 }
 
 static void test_rows_of_a_library(void **state)
