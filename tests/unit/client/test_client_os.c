@@ -266,6 +266,21 @@ static void look(struct link_watch *w, struct link_events *ev)
 	assert_int_equal(link_watch_read(w, ev), 0);
 }
 
+/* Waits until the carrier has this state and no message follows: the kernel reports a change of it in several messages,
+ * the last of them up to a second later. */
+static void wait_carrier(struct link_watch *w, bool up)
+{
+	struct link_events ev;
+
+	for (int i = 0; i < 100 && link_is_up(&w->now) != up; i++)
+		if (readable(w->nl.fd, 30))
+			assert_int_equal(link_watch_read(w, &ev), 0);
+	assert_int_equal(link_is_up(&w->now), up);
+	while (readable(w->nl.fd, 100))
+		assert_int_equal(link_watch_read(w, &ev), 0);
+	assert_int_equal(link_is_up(&w->now), up);
+}
+
 static void test_watch(void **state)
 {
 	static const uint8_t mac[6] = {2, 0, 0, 0, 0, 0x77};
@@ -288,14 +303,14 @@ static void test_watch(void **state)
 	assert_true(run("ip link set w1 up; ip link set w0 up"));
 	look(&w, &ev);
 	assert_true(ev.changed);
-	assert_true(link_is_up(&w.now));
+	wait_carrier(&w, true);
 	assert_true(run("ip link set w1 down"));
-	look(&w, &ev);
-	assert_false(link_is_up(&w.now));
+	wait_carrier(&w, false);
 	assert_true(w.now.admin_up);
 	assert_true(run(
 		"ip link set w0 down; ip link set w0 name z0 mtu 1400 address 02:00:00:00:00:77"));
 	look(&w, &ev);
+	wait_carrier(&w, false);
 	assert_string_equal(w.now.name, "z0");
 	assert_int_equal(w.now.mtu, 1400);
 	assert_memory_equal(w.now.mac, mac, 6);
@@ -312,7 +327,7 @@ static void test_watch(void **state)
 	assert_false(ev.touched);
 	/* routes: only removed ones of this interface and these protocols are notified */
 	assert_true(run("ip link set z0 up; ip link set w1 up; ip addr add 192.0.2.9/24 dev z0"));
-	look(&w, &ev);
+	wait_carrier(&w, true);
 	assert_true(run("ip route add 203.0.113.0/24 dev z0 proto dhcp"));
 	assert_true(run(
 		"ip route add 198.51.100.0/24 dev z0 proto static; ip route del 198.51.100.0/24 dev z0"));
@@ -349,10 +364,7 @@ static void test_80_enobufs(void **state)
 	assert_true(ev.lost);
 	assert_true(ev.changed);
 	assert_memory_equal(w.now.mac, mac, 6);
-	for (int i = 0; i < 50 && !link_is_up(&w.now); i++)
-		if (readable(w.nl.fd, 20))
-			assert_int_equal(link_watch_read(&w, &ev), 0);
-	assert_true(link_is_up(&w.now));
+	wait_carrier(&w, true);
 	assert_true(
 		run("for i in 1 2 3 4 5 6 7 8; do ip link set w1 up; ip link set w1 down; done"));
 	assert_true(run("ip addr del 192.0.2.9/24 dev w0"));
