@@ -176,7 +176,7 @@ haka.rule{
 
 @test(timeout=60, tags=("asan",))
 def test_gate_lua_waits(t):
-    """A rule waits for more than a client says before it has its answer: a second later the held data is forwarded,
+    """A rule waits for more than a client says before it has its answer: seconds later the held data is forwarded,
     and the rule gets the error that it came too late to change it."""
     a, b, g = cable(t)
     gate = Gate(t, g, _WAITS).start("-i", "ga", "-i", "gb")

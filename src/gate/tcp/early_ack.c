@@ -19,9 +19,10 @@ enum { EARLY_ACKS_MAX = 256, HEAD_MAX = 192, TRIES_MAX = 10, AGAIN_AT = 3, MSS_M
 
 /* Doubled with every try, as RFC 6298 5.5 has it for senders. */
 #define FIRST_NS (200 * NS_PER_MS)
-/* A sender with more data transmits as soon as its data is acknowledged; a longer silence means it
- * has none left. */
-#define STUCK_NS NS_PER_S
+/* A sender with more data transmits as soon as its data is acknowledged, and again after 1 and 3
+ * seconds at most when segments were lost (RFC 6298 2.4, 5.5); a longer silence means it has none
+ * left. */
+#define STUCK_NS (3 * NS_PER_S)
 
 struct early_ack {
 	struct flow *flow;

@@ -78,17 +78,13 @@ static int correct_copy(struct gate_walk *w, const struct tcp_conn *c, uint32_t 
 		       : gate_undecided(w, GATE_DROP_TCP_LIMIT);
 }
 
-/* Called for a retransmission of pending octets, which may be caused by the wait. False: the flow
- * is dropped. */
-static bool allow_retransmission(struct gate_walk *w, struct tcp_conn *c, uint32_t n)
+/* Returns whether a retransmission of n octets reaches into the pending data. */
+static bool is_pending(const struct gate_walk *w, const struct tcp_conn *c, uint32_t n)
 {
-	const struct gate_packet *p = w->p;
-	const struct tcp_stream *s = &c->stream[p->direction];
+	const struct tcp_stream *s = &c->stream[w->p->direction];
 
-	if (n == 0 || !s->segments ||
-	    !tcp_before(s->out, tcp_edits_out(&s->edits, w->tcp.seq + n, true)))
-		return true;
-	return gate_tcp_unstick(w, p->flow, (enum gate_direction)p->direction);
+	return n && s->segments &&
+	       tcp_before(s->out, tcp_edits_out(&s->edits, w->tcp.seq + n, true));
 }
 
 int tcp_forward_again(struct gate_walk *w, struct tcp_conn *c, uint32_t n)
@@ -98,17 +94,18 @@ int tcp_forward_again(struct gate_walk *w, struct tcp_conn *c, uint32_t n)
 	const struct tcp_stream *s = &c->stream[p->direction];
 	struct wr text = wr_init(g->octets, TCP_GROWN_MAX);
 	uint32_t out;
+	bool taken = false;
 	int done = correct_copy(w, c, n);
 
 	if (done != GATE_ACCEPT)
 		return done;
-	if (s->segments && n && !tcp_before(tcp_edits_out(&s->edits, w->tcp.seq, false), s->out) &&
-	    early_ack_add(w, c)) {
-		p->drop = GATE_DROP_TCP_PENDING;
-		return GATE_DROP;
+	/* its sender may be waiting for the acknowledgement of pending octets: the gate
+	 * acknowledges them, or releases them where it cannot */
+	if (is_pending(w, c, n)) {
+		taken = early_ack_add(w, c);
+		if (!taken && !gate_tcp_unstick(w, p->flow, (enum gate_direction)p->direction))
+			return tcp_finish(w, false);
 	}
-	if (!allow_retransmission(w, c, n))
-		return tcp_finish(w, false);
 	if (n == 0 || g->pass_through || (tcp_edits_none(&s->edits) && !s->segments)) {
 		gate_tcp_translate(w, c);
 		return GATE_ACCEPT;
@@ -116,7 +113,7 @@ int tcp_forward_again(struct gate_walk *w, struct tcp_conn *c, uint32_t n)
 	if (!tcp_stream_again(s, w->tcp.seq, span_of(p->p.data + p->p.app, n), &text, &out))
 		return gate_undecided(w, GATE_DROP_TOO_LONG);
 	if (text.len == 0) {
-		if (s->ahead)
+		if (s->ahead && !taken)
 			gate_tcp_ack_missing(w, c);
 		p->drop = GATE_DROP_TCP_PENDING;
 		return GATE_DROP;

@@ -266,8 +266,8 @@ static void look(struct link_watch *w, struct link_events *ev)
 	assert_int_equal(link_watch_read(w, ev), 0);
 }
 
-/* Waits until the carrier has this state and no message follows: the kernel reports a change of it in several messages,
- * the last of them up to a second later. */
+/* Waits until the carrier has this state and no message follows: the kernel reports a change of it
+ * in several messages, the last of them up to a second later. */
 static void wait_carrier(struct link_watch *w, bool up)
 {
 	struct link_events ev;
