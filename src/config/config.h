@@ -228,9 +228,29 @@ struct config_interface {
 	struct json_pos pos;
 };
 
+/* A user of a control socket over HTTP: name and password, or the files that have them. */
+struct config_http_user {
+	const char *user, *user_file, *password, *password_file; /* NULL: not given */
+	bool read_only;						 /* user-context usher.access */
+	const struct json *node;
+};
+
+struct config_http_header {
+	const char *name, *value;
+};
+
 struct config_control_socket {
-	const char *type; /* "unix" */
-	const char *path;
+	const char *type;    /* "unix", "http", "https" */
+	const char *path;    /* of a unix socket; NULL: HTTP, with the members below */
+	const char *address; /* literal */
+	uint16_t port;
+	const char *realm;
+	const struct config_http_user *users;
+	size_t n_users;
+	const struct config_http_header *headers;
+	size_t n_headers;
+	const char *trust, *cert, *key; /* names of files; all or none, NULL: no TLS */
+	bool cert_required;
 	const struct json *node;
 };
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * The resources that the server opens: interfaces, control sockets, hook libraries, loggers.
+ * The resources that the server opens: interfaces, hook libraries, loggers.
  */
 #include "config/config_load.h"
 #include "config/kea_hooks.h"
@@ -12,7 +12,6 @@
 
 #include <errno.h>
 #include <net/if.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 /* --- interfaces ------------------------------------------------------------------------------- */
@@ -78,59 +77,6 @@ static int load_interfaces(struct load *l)
 	c->sockets_retry_wait_ms = load_u32(m, "service-sockets-retry-wait-time", 0);
 	c->sockets_require_all = load_bool(m, "service-sockets-require-all");
 	return load_interface_list(l, json_get(m, "interfaces"));
-}
-
-/* --- control sockets -------------------------------------------------------------------------- */
-
-/* Builds a control socket. 1: it can be opened; 0: it is left out. */
-static int build_socket(struct load *l, const struct json *v, struct config_control_socket *ret)
-{
-	const struct json *type = json_get(v, "socket-type");
-	const struct json *name = json_get(v, "socket-name");
-	const char *path;
-
-	if (type->refused)
-		return -USHER_E_CONFIG;
-	if (strcmp(type->s, "unix") != 0) {
-		load_warn(
-			l, type,
-			"control sockets of type '%s' are not supported yet: this one is not opened",
-			type->s);
-		return 0;
-	}
-	if (!name || !name->n)
-		return load_fail(l, name ? name : v, "a unix control socket needs 'socket-name'");
-	path = load_file_name(l, CONFIG_DIR_SOCKETS, name->s);
-	if (!path)
-		return load_no_memory(l);
-	if (strlen(path) >= sizeof(((struct sockaddr_un *)NULL)->sun_path))
-		return load_fail(l, name, "the path of a unix socket has at most %zu octets",
-				 sizeof(((struct sockaddr_un *)NULL)->sun_path) - 1);
-	*ret = (struct config_control_socket){type->s, path, v};
-	return 1;
-}
-
-static int load_sockets(struct load *l)
-{
-	const struct json *list = json_get(l->dhcp4, "control-sockets");
-	struct config_control_socket *items = arena_array(l->a, struct config_control_socket,
-							  list->count);
-	size_t n = 0;
-	int bad = 0;
-
-	if (!items)
-		return load_no_memory(l);
-	for (const struct json *v = list->first; v; v = v->next) {
-		int r = build_socket(l, v, &items[n]);
-
-		if (load_fatal(r))
-			return r;
-		bad = load_both(bad, r < 0 ? r : 0);
-		n += r == 1;
-	}
-	l->c->control_sockets = items;
-	l->c->n_control_sockets = n;
-	return bad;
 }
 
 /* --- hooks ------------------------------------------------------------------------------------ */

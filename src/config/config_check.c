@@ -166,7 +166,8 @@ static int check_any(struct load *l, const struct schema_key *k, const struct js
 	if (usher->type != JSON_MAP)
 		return load_fail(l, usher, "'usher' is %s, expected a map",
 				 json_type_name(usher->type));
-	return check_map(l, SCHEMA_USHER, usher, &checked);
+	return check_map(l, l->checked == SCHEMA_HTTP_CLIENT ? SCHEMA_USHER_CLIENT : SCHEMA_USHER,
+			 usher, &checked);
 }
 
 static int check_submap(struct load *l, const struct schema_key *k, const struct json *in,
@@ -412,8 +413,10 @@ static int check_map(struct load *l, enum schema_ctx ctx, const struct json *in,
 		note_unsure(l, "option-def");
 		note_unsure(l, "client-classes");
 	}
-	for (const struct json *m = in->first; m && !load_fatal(r); m = m->next)
+	for (const struct json *m = in->first; m && !load_fatal(r); m = m->next) {
+		l->checked = ctx;
 		r = check_member(l, ctx, m, out);
+	}
 	if (!load_fatal(r))
 		r = fold_comment(l, out);
 	if (!load_fatal(r) && ctx == SCHEMA_GLOBAL)

@@ -163,6 +163,8 @@ int load_fill(struct load *l)
 	}
 	if (r == 0)
 		r = fill_subnets(l, l->dhcp4);
+	if (r == 0)
+		r = load_fill_sockets(l);
 	return r < 0 ? r : fill_ids(l);
 }
 

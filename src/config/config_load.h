@@ -20,6 +20,7 @@ struct load {
 	struct config_error *err; /* the first problem */
 	size_t n_problems;
 	struct json *dhcp4;		   /* the effective map while it is being made */
+	enum schema_ctx checked;	   /* the kind of the map whose member is being checked */
 	const char *last_file, *last_copy; /* names of files, copied once */
 	const struct json **default_of;	   /* parsed defaults by row; NULL: not yet */
 	uint64_t *warned;		   /* rows warned about */
@@ -127,6 +128,9 @@ int load_boot_fields(struct load *l, const struct json *map, bool *ret_has, uint
  * from its earlier place. */
 const struct json *load_usher_value(struct load *l, const char *key);
 int load_services(struct load *l) must_check;
+int load_sockets(struct load *l) must_check;
+/* Fills in the defaults of control sockets, which depend on their type. */
+int load_fill_sockets(struct load *l) must_check;
 int load_subnets(struct load *l) must_check;
 int load_pools(struct load *l, struct config_subnet *s) must_check;
 int load_hosts(struct load *l) must_check;

@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "config/json/json.h"
 #include "config/problems.h"
+#include "control/request_text.h"
 #include "runtime/loop.h"
 
 #include <errno.h>
@@ -145,76 +146,6 @@ static void conn_refuse(struct control_conn *c, const char *why)
 	arena_fini(&a);
 }
 
-static void on_problem(void *problems, const struct config_error *e)
-{
-	const struct config_problems *p = problems;
-
-	/* an error that follows from the one before it has the same place */
-	if (!p->n || p->items[p->n - 1].pos.line != e->pos.line ||
-	    p->items[p->n - 1].pos.col != e->pos.col)
-		config_problems_add(problems, e);
-}
-
-/* Parses the octets received so far. Returns the request, or NULL where the parser stops; appends
- * to *problems. */
-static struct json *conn_parse(struct control_conn *c, struct arena *a,
-			       struct config_problems *problems)
-{
-	struct json_opts jo = {.file = "",
-			       .dialect = true,
-			       .no_include = true,
-			       .comments = true,
-			       .max_depth = c->ch->o.max_depth,
-			       .problem = on_problem,
-			       .ctx = problems};
-	struct config_error err = {0};
-	struct json *request;
-
-	if (json_parse(span_of(c->in.p, c->in.len), &jo, a, &request, &err) == 0)
-		return request;
-	on_problem(problems, &err);
-	return NULL;
-}
-
-/* Returns the answer that lists *problems behind `why`. */
-static struct json *list_problems(struct arena *a, const struct config_problems *problems,
-				  const char *why)
-{
-	struct json *answer = json_map(a);
-	struct buf b;
-
-	buf_init(&b);
-	buf_str(&b, why);
-	for (size_t i = 0; i < problems->n; i++) {
-		const struct config_error *e = &problems->items[i];
-
-		buf_printf(&b, "%sline %u, column %u: %s", i ? "\n" : "", e->pos.line, e->pos.col,
-			   e->text);
-	}
-	(void)json_add(a, answer, "result", json_int(a, CONTROL_ERROR));
-	(void)json_add(a, answer, "text", json_str(a, b.failed ? why : b.p));
-	(void)json_add(a, answer, "arguments", config_problems_list(problems, a));
-	buf_fini(&b);
-	return answer;
-}
-
-/* Answers a request whose text has problems; more of it may follow, which is read and ignored. */
-static struct json *answer_invalid(struct control_conn *c, const struct json *request,
-				   struct config_problems *problems, struct arena *a)
-{
-	struct channel *ch = c->ch;
-	struct control_requester from;
-	struct json *answer = NULL;
-
-	c->refused = true;
-	config_problems_sort(problems);
-	if (request && request->type == JSON_MAP) {
-		from = control_peer(c->fd);
-		answer = control_plane_invalid(ch->o.plane, request, problems, &from, a);
-	}
-	return answer ? answer : list_problems(a, problems, "invalid JSON at ");
-}
-
 /* Parses a complete request, calls its handler and answers it. */
 static void conn_request(struct control_conn *c)
 {
@@ -227,16 +158,16 @@ static void conn_request(struct control_conn *c)
 	struct arena a;
 
 	arena_init(&a);
-	request = conn_parse(c, &a, &problems);
-	if (!request || problems.n)
-		answer = answer_invalid(c, request, &problems, &a);
-	else if (request->type != JSON_MAP)
+	request = control_parse(span_of(c->in.p, c->in.len), ch->o.max_depth, &a, &problems);
+	from = control_peer(c->fd);
+	if (!request || problems.n) {
+		c->refused = true; /* more of the text may follow, which is read and ignored */
+		answer = control_answer_invalid(ch->o.plane, request, &problems, &from, &a);
+	} else if (request->type != JSON_MAP)
 		answer = control_answer(&a, CONTROL_ERROR, "a command must be a map, not %s",
 					json_type_name(request->type));
-	else {
-		from = control_peer(c->fd);
+	else
 		answer = control_plane_answer(ch->o.plane, request, &from, &a, &stream);
-	}
 	if (stream.next)
 		conn_stream(c, &stream);
 	else
@@ -254,7 +185,7 @@ static void conn_late(struct control_conn *c, const char *why)
 
 	arena_init(&a);
 	if (c->in.len)
-		(void)conn_parse(c, &a, &problems);
+		(void)control_parse(span_of(c->in.p, c->in.len), c->ch->o.max_depth, &a, &problems);
 	if (!problems.n) {
 		conn_refuse(c, why);
 	} else {
@@ -262,7 +193,7 @@ static void conn_late(struct control_conn *c, const char *why)
 		config_problems_sort(&problems);
 		(void)snprintf(text, sizeof(text), "%s: ", why);
 		c->refused = true;
-		conn_answer(c, list_problems(&a, &problems, text));
+		conn_answer(c, control_list_problems(&a, &problems, text));
 	}
 	config_problems_fini(&problems);
 	arena_fini(&a);

@@ -224,6 +224,7 @@ void daemon_stop(struct server_daemon *d)
 	for (unsigned i = 0; i < d->srv.n_workers; i++)
 		worker_stop(d->srv.workers[i]);
 	daemon_channels_drop(d, 0);
+	daemon_http_drop(d);
 	channel_end_closing(&d->closing);
 	control_plane_free(d->plane);
 	d->plane = NULL;

@@ -17,6 +17,7 @@ struct channel;
 struct config;
 struct config_error;
 struct hook_builtin;
+struct http_listener;
 struct iface_monitor;
 struct json;
 struct loop;
@@ -65,6 +66,8 @@ struct server_daemon {
 	struct channel *channels[DAEMON_MAX_CHANNELS];
 	unsigned n_channels;
 	struct channel *closing; /* of a configuration before, with connections to finish */
+	struct http_listener *https[DAEMON_MAX_CHANNELS];
+	unsigned n_https;
 	struct daemon_port *ports;
 	size_t n_ports;
 	unsigned socket_errors;
@@ -97,7 +100,8 @@ struct server_daemon {
 	bool leases_pending; /* the leases were not there at start; their end is not reported yet */
 	int leases_fd;	     /* while leases are loaded: signals that the store's state changed */
 	struct loop_source *leases_source;
-	unsigned channels_missing; /* control sockets that cannot be opened yet */
+	unsigned channels_missing; /* unix sockets that cannot be opened yet */
+	unsigned https_missing;	   /* sockets for HTTP likewise */
 	int64_t channels_tried_s, absent_logged_s;
 	struct journal_load_stats loaded; /* result of reading the lease file */
 	int exit_code;

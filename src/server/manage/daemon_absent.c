@@ -51,9 +51,11 @@ void daemon_absent_check(struct server_daemon *d, bool now)
 		if (s && t)
 			log_all(d, s->cfg, t);
 	}
-	if (s && d->channels_missing && second >= d->channels_tried_s + RETRY_S) {
+	if (s && (d->channels_missing || d->https_missing) &&
+	    second >= d->channels_tried_s + RETRY_S) {
 		d->channels_tried_s = second;
 		daemon_channels_retry(d, s->cfg);
+		daemon_http_open(d, s->cfg, true);
 	}
 	iface_table_unref(t);
 	snapshot_unref(s);

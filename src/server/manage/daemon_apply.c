@@ -100,6 +100,7 @@ int daemon_apply(struct server_daemon *d, struct config *cfg, struct config_erro
 	if (prev)
 		warn_fixed(d, prev->cfg, cfg);
 	daemon_channels_open(d, cfg);
+	daemon_http_open(d, cfg, false);
 	if (d->ready)
 		daemon_apply_log(d, cfg);
 	daemon_channels_close(d, cfg);

@@ -57,7 +57,7 @@ static struct channel *channel_find(const struct server_daemon *d, const char *p
 static bool channel_wanted(const struct config *cfg, const char *path)
 {
 	for (size_t i = 0; i < cfg->n_control_sockets; i++)
-		if (strcmp(cfg->control_sockets[i].path, path) == 0)
+		if (cfg->control_sockets[i].path && strcmp(cfg->control_sockets[i].path, path) == 0)
 			return true;
 	return false;
 }
@@ -108,8 +108,11 @@ void daemon_channels_check(const struct server_daemon *d, const struct config *c
 
 	for (size_t i = 0; i < cfg->n_control_sockets; i++) {
 		const struct config_control_socket *s = &cfg->control_sockets[i];
-		int r = channel_find(d, s->path) ? 0 : channel_check(s->path);
+		int r;
 
+		if (!s->path)
+			continue;
+		r = channel_find(d, s->path) ? 0 : channel_check(s->path);
 		n += !channel_find(d, s->path);
 		if (r == 0 && n > DAEMON_MAX_CHANNELS)
 			r = -USHER_E_LIMIT;
@@ -127,7 +130,7 @@ void daemon_channels_open(struct server_daemon *d, const struct config *cfg)
 	d->channels_missing = 0;
 	for (size_t i = 0; i < cfg->n_control_sockets; i++) {
 		const struct config_control_socket *s = &cfg->control_sockets[i];
-		int r = channel_find(d, s->path) ? 0 : open_one(d, s->path);
+		int r = !s->path || channel_find(d, s->path) ? 0 : open_one(d, s->path);
 
 		if (r < 0) {
 			warn_missing(d, s, r);
@@ -151,7 +154,8 @@ void daemon_channels_retry(struct server_daemon *d, const struct config *cfg)
 	unsigned missing = 0;
 
 	for (size_t i = 0; i < cfg->n_control_sockets; i++)
-		if (!channel_find(d, cfg->control_sockets[i].path) &&
+		if (cfg->control_sockets[i].path &&
+		    !channel_find(d, cfg->control_sockets[i].path) &&
 		    open_one(d, cfg->control_sockets[i].path) < 0)
 			missing++;
 	d->channels_missing = missing;

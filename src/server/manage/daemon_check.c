@@ -47,6 +47,7 @@ static void check_rest(struct checking *k, const struct config *cfg)
 	(void)hook_libraries_check(cfg, builtins, on_problem, k);
 	(void)snapshot_limits(cfg, on_problem, k);
 	daemon_channels_check(k->d, cfg, on_problem, k);
+	daemon_http_check(k->d, cfg, on_problem, k);
 }
 
 int daemon_check(struct server_daemon *d, const struct config *cfg, struct config_error *err)

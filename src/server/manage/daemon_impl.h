@@ -21,6 +21,13 @@ void daemon_channels_open(struct server_daemon *d, const struct config *cfg);
 void daemon_channels_close(struct server_daemon *d, const struct config *cfg);
 void daemon_channels_drop(struct server_daemon *d, unsigned n);
 void daemon_channels_retry(struct server_daemon *d, const struct config *cfg);
+/* Checks control sockets for HTTP, with their files. daemon_http_open() closes those that the
+ * configuration has not, opens new ones and updates the others; again: only those that could not be
+ * opened. */
+void daemon_http_check(struct server_daemon *d, const struct config *cfg,
+		       void (*problem)(void *ctx, const struct config_error *e), void *ctx);
+void daemon_http_open(struct server_daemon *d, const struct config *cfg, bool again);
+void daemon_http_drop(struct server_daemon *d);
 /* Logs the names of the configuration that the machine lacks: now, or when the log line is due
  * again. */
 void daemon_absent_check(struct server_daemon *d, bool now);

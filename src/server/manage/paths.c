@@ -108,7 +108,7 @@ static bool log_in_force(const struct config *cfg, const char *path)
 static bool socket_in_force(const struct config *cfg, const char *path)
 {
 	for (size_t i = 0; cfg && i < cfg->n_control_sockets; i++)
-		if (strcmp(cfg->control_sockets[i].path, path) == 0)
+		if (cfg->control_sockets[i].path && strcmp(cfg->control_sockets[i].path, path) == 0)
 			return true;
 	return false;
 }
@@ -187,6 +187,43 @@ static void check_logs(struct place *p, const struct json *dhcp4)
 		}
 }
 
+/* Returns whether a socket in force names this file. */
+static bool file_in_force(const struct config *cfg, const char *path)
+{
+	for (size_t i = 0; cfg && i < cfg->n_control_sockets; i++) {
+		const struct config_control_socket *s = &cfg->control_sockets[i];
+
+		if (s->cert && (strcmp(s->cert, path) == 0 || strcmp(s->key, path) == 0 ||
+				strcmp(s->trust, path) == 0))
+			return true;
+		for (size_t k = 0; k < s->n_users; k++)
+			if ((s->users[k].user_file && strcmp(s->users[k].user_file, path) == 0) ||
+			    (s->users[k].password_file &&
+			     strcmp(s->users[k].password_file, path) == 0))
+				return true;
+	}
+	return false;
+}
+
+/* Checks a file that a control socket for HTTP reads; path NULL: none. */
+static void check_socket_file(struct place *p, const struct json *at, const char *path)
+{
+	if (path && !file_in_force(p->c->in_force, path) &&
+	    !paths_below(path, config_dir(CONFIG_DIR_SOCKETS)))
+		refuse_path(p, &at->pos, "file of a control socket", path, CONFIG_DIR_SOCKETS);
+}
+
+static void check_http(struct place *p, const struct config_control_socket *s)
+{
+	check_socket_file(p, s->node, s->cert);
+	check_socket_file(p, s->node, s->key);
+	check_socket_file(p, s->node, s->trust);
+	for (size_t i = 0; i < s->n_users; i++) {
+		check_socket_file(p, s->users[i].node, s->users[i].user_file);
+		check_socket_file(p, s->users[i].node, s->users[i].password_file);
+	}
+}
+
 static void check_sockets(struct place *p)
 {
 	const struct config *cfg = p->c->cfg;
@@ -195,8 +232,10 @@ static void check_sockets(struct place *p)
 		const struct config_control_socket *s = &cfg->control_sockets[i];
 		const struct json *name = json_get(s->node, "socket-name");
 
-		if (!socket_in_force(p->c->in_force, s->path) &&
-		    !paths_below(s->path, config_dir(CONFIG_DIR_SOCKETS)))
+		if (!s->path)
+			check_http(p, s);
+		else if (!socket_in_force(p->c->in_force, s->path) &&
+			 !paths_below(s->path, config_dir(CONFIG_DIR_SOCKETS)))
 			refuse_path(p, name ? &name->pos : &s->node->pos, "control socket", s->path,
 				    CONFIG_DIR_SOCKETS);
 	}

@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * Commands over HTTP, with the envelope of Kea: a list with one answer for each command that was
+ * received, a map with the status for each request that was not.
+ */
+#include "base/arena.h"
+#include "config/json/json.h"
+#include "config/problems.h"
+#include "control/request_text.h"
+#include "http/http_impl.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { DEPTH_MAX = 64 };
+
+/* Returns whether the content type is JSON. Forms and plain text are refused: the page of another
+ * site can send them without asking. */
+static bool is_json(const char *type)
+{
+	static const char json[] = "application/json";
+	size_t n = sizeof(json) - 1;
+
+	return type && strncasecmp(type, json, n) == 0 && strchr("; \t", type[n]) != NULL;
+}
+
+/* A streamed answer in a list. */
+struct listed {
+	struct control_stream inner;
+	bool begun;
+};
+
+static bool next_listed(void *listed, struct buf *out)
+{
+	struct listed *s = listed;
+
+	if (!s->begun)
+		buf_str(out, "[ ");
+	s->begun = true;
+	if (s->inner.next(s->inner.ctx, out))
+		return true;
+	buf_str(out, " ]");
+	return false;
+}
+
+static void end_listed(void *listed)
+{
+	struct listed *s = listed;
+
+	s->inner.fini(s->inner.ctx);
+	free(s);
+}
+
+static void answer_stream(struct http_request *r, const struct control_stream *stream)
+{
+	struct http_answer a = {.status = MHD_HTTP_OK, .type = "application/json"};
+	struct listed *s = calloc(1, sizeof(*s));
+
+	if (!s) {
+		stream->fini(stream->ctx);
+		http_respond(r, NULL, 0);
+		return;
+	}
+	s->inner = *stream;
+	a.stream = (struct control_stream){next_listed, end_listed, s};
+	http_answer(r, &a);
+}
+
+/* Answers with a map; list: it stands in a list. */
+static void answer_map(struct http_request *r, unsigned status, const struct json *map, bool list)
+{
+	struct http_answer a = {.status = status, .type = "application/json"};
+	struct buf out;
+
+	buf_init(&out);
+	buf_str(&out, list ? "[ " : "");
+	json_write(map, false, &out);
+	buf_str(&out, list ? " ]" : "");
+	a.body = span_of(out.p, out.len);
+	if (out.failed)
+		http_respond(r, NULL, 0);
+	else
+		http_answer(r, &a);
+	buf_fini(&out);
+}
+
+static void answer_problems(struct http_request *r, struct control_plane *p,
+			    const struct json *request, struct config_problems *problems,
+			    struct arena *a)
+{
+	struct json *answer = NULL;
+
+	config_problems_sort(problems);
+	if (request && request->type == JSON_MAP)
+		answer = control_plane_invalid(p, request, problems, &r->from, a);
+	if (answer) {
+		answer_map(r, MHD_HTTP_OK, answer, true);
+		return;
+	}
+	answer = control_list_problems(a, problems, "Bad Request: invalid JSON at ");
+	json_get(answer, "result")->i = MHD_HTTP_BAD_REQUEST;
+	answer_map(r, MHD_HTTP_BAD_REQUEST, answer, false);
+}
+
+void http_answer_command(struct http_request *r, struct control_plane *p)
+{
+	struct config_problems problems = {0};
+	struct control_stream stream = {0};
+	const struct json *request;
+	struct json *answer;
+	struct arena a;
+
+	if (!is_json(http_header(r, "Content-Type"))) {
+		http_refuse(r, MHD_HTTP_BAD_REQUEST,
+			    "Bad Request: the content type must be application/json");
+		return;
+	}
+	arena_init(&a);
+	request = control_parse(http_body(r), DEPTH_MAX, &a, &problems);
+	if (!request || problems.n) {
+		answer_problems(r, p, request, &problems, &a);
+	} else if (request->type != JSON_MAP) {
+		http_refuse(r, MHD_HTTP_BAD_REQUEST, "Bad Request: a command must be a map");
+	} else {
+		answer = control_plane_answer(p, request, &r->from, &a, &stream);
+		if (stream.next)
+			answer_stream(r, &stream);
+		else
+			answer_map(r, MHD_HTTP_OK, answer, true);
+	}
+	config_problems_fini(&problems);
+	arena_fini(&a);
+}

@@ -1,0 +1,290 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * Control sockets over HTTP and HTTPS. Their files (certificates, keys, passwords) are read at
+ * every reload, which is the way to renew them. A socket of an address that the machine does not
+ * have yet is tried again; every other fault refuses the configuration.
+ */
+#include "base/arena.h"
+#include "base/error.h"
+#include "base/log.h"
+#include "config/config.h"
+#include "http/http.h"
+#include "server/manage/daemon_impl.h"
+
+#include <errno.h>
+#include <string.h>
+
+/* --- Routes ----------------------------------------------------------------------------------- */
+
+static void answer_command(void *daemon, struct http_request *r)
+{
+	struct server_daemon *d = daemon;
+
+	http_answer_command(r, d->plane);
+}
+
+static const struct http_route routes[] = {
+	{"POST", "*", false, false, answer_command},
+};
+
+/* --- Files ------------------------------------------------------------------------------------ */
+
+/* One socket of the configuration while its files are read. */
+struct reading {
+	const struct config_control_socket *s;
+	struct arena *a;
+	struct config_error e;
+};
+
+static int fail_reading(struct reading *k, const struct json *at, int r, const char *path)
+{
+	return config_error_set(&k->e, &at->pos, -USHER_E_CONFIG, "%s cannot be read: %s", path,
+				r == -EINVAL ? "it is no regular file" : usher_strerror(r));
+}
+
+static int read_tls(struct reading *k, struct http_opts *o)
+{
+	const struct config_control_socket *s = k->s;
+	int r;
+
+	if (!s->cert)
+		return 0;
+	o->cert = http_read_text(k->a, s->cert, &r);
+	if (!o->cert)
+		return fail_reading(k, json_get(s->node, "cert-file"), r, s->cert);
+	o->key = http_read_text(k->a, s->key, &r);
+	if (!o->key)
+		return fail_reading(k, json_get(s->node, "key-file"), r, s->key);
+	o->trust = http_read_trust(k->a, s->trust, &r);
+	if (!o->trust)
+		return fail_reading(k, json_get(s->node, "trust-anchor"), r, s->trust);
+	return 0;
+}
+
+/* Reads the first line of a file. */
+static char *read_line(struct reading *k, const struct json *at, const char *path)
+{
+	int r;
+	char *text = http_read_text(k->a, path, &r);
+
+	if (!text) {
+		(void)fail_reading(k, at, r, path);
+		return NULL;
+	}
+	text[strcspn(text, "\r\n")] = '\0';
+	return text;
+}
+
+static int read_user(struct reading *k, const struct config_http_user *from, struct http_user *to)
+{
+	char *line = from->password_file ? read_line(k, from->node, from->password_file) : NULL;
+	const char *name = from->user;
+
+	if (from->password_file && !line)
+		return -USHER_E_CONFIG;
+	if (from->user_file) {
+		name = read_line(k, from->node, from->user_file);
+		if (!name)
+			return -USHER_E_CONFIG;
+	}
+	if (!name) {
+		char *colon = strchr(line, ':');
+
+		if (!colon)
+			return config_error_set(&k->e, &from->node->pos, -USHER_E_CONFIG,
+						"%s must begin with user:password",
+						from->password_file);
+		*colon = '\0';
+		name = line;
+		line = colon + 1;
+	}
+	if (!name[0] || strchr(name, ':'))
+		return config_error_set(&k->e, &from->node->pos, -USHER_E_CONFIG,
+					"%s has no name of a user",
+					from->user_file ? from->user_file : from->password_file);
+	*to = (struct http_user){.name = name,
+				 .password = line	      ? line
+					     : from->password ? from->password
+							      : "",
+				 .read_only = from->read_only};
+	return 0;
+}
+
+/* Makes the options of a listener, with texts in the arena. Returns 0 or -USHER_E_CONFIG with the
+ * reason in k->e. */
+static int read_opts(struct server_daemon *d, struct reading *k, struct http_opts *o)
+{
+	const struct config_control_socket *s = k->s;
+	struct http_user *users = arena_array(k->a, struct http_user, s->n_users);
+	struct http_header *headers = arena_array(k->a, struct http_header, s->n_headers);
+	int r = 0;
+
+	*o = (struct http_opts){.address = s->address,
+				.port = s->port,
+				.realm = s->realm,
+				.users = users,
+				.n_users = s->n_users,
+				.headers = headers,
+				.n_headers = s->n_headers,
+				.routes = routes,
+				.n_routes = ARRAY_LEN(routes),
+				.ctx = d,
+				.log = d->srv.log};
+	if ((s->n_users && !users) || (s->n_headers && !headers))
+		return config_error_set(&k->e, &s->node->pos, -USHER_E_CONFIG, "out of memory");
+	for (size_t i = 0; i < s->n_headers; i++)
+		headers[i] = (struct http_header){s->headers[i].name, s->headers[i].value};
+	for (size_t i = 0; i < s->n_users && r == 0; i++)
+		r = read_user(k, &s->users[i], &users[i]);
+	return r < 0 ? r : read_tls(k, o);
+}
+
+/* --- Listeners -------------------------------------------------------------------------------- */
+
+static struct http_listener *find_listener(const struct server_daemon *d,
+					   const struct config_control_socket *s)
+{
+	for (unsigned i = 0; i < d->n_https; i++)
+		if (http_is(d->https[i], s->address, s->port))
+			return d->https[i];
+	return NULL;
+}
+
+static bool is_wanted(const struct config *cfg, const struct http_listener *l)
+{
+	for (size_t i = 0; i < cfg->n_control_sockets; i++) {
+		const struct config_control_socket *s = &cfg->control_sockets[i];
+
+		if (!s->path && http_is(l, s->address, s->port))
+			return true;
+	}
+	return false;
+}
+
+/* Checks whether a new listener could be opened. The port of a listener that will be closed is
+ * free. */
+static int check_port(const struct server_daemon *d, const struct config *cfg,
+		      const struct config_control_socket *s)
+{
+	int r = http_check(s->address, s->port);
+
+	if (r == -EADDRNOTAVAIL)
+		return 0;
+	for (unsigned i = 0; r == -EADDRINUSE && i < d->n_https; i++)
+		if (!is_wanted(cfg, d->https[i]) && http_port(d->https[i]) == s->port)
+			return 0;
+	return r;
+}
+
+static int check_socket(struct server_daemon *d, const struct config *cfg, struct reading *k)
+{
+	const struct config_control_socket *s = k->s;
+	const struct http_listener *l = find_listener(d, s);
+	char text[HTTP_TEXT_MAX];
+	struct http_opts o;
+	int64_t expires;
+	int r = read_opts(d, k, &o);
+
+	if (r == 0 && o.cert && http_tls_check(&o, &expires, text) < 0)
+		return config_error_set(&k->e, &s->node->pos, -USHER_E_CONFIG, "%s", text);
+	if (r == 0 && l && http_has_tls(l) != (o.cert != NULL))
+		return config_error_set(
+			&k->e, &s->node->pos, -USHER_E_CONFIG,
+			"the socket at %s port %u is open with%s TLS: a reload cannot "
+			"change that",
+			s->address, s->port, o.cert ? "out" : "");
+	if (r == 0 && !l && (r = check_port(d, cfg, s)) < 0)
+		return config_error_set(&k->e, &s->node->pos, -USHER_E_CONFIG,
+					"control socket %s port %u cannot be opened: %s",
+					s->address, s->port, usher_strerror(r));
+	return r;
+}
+
+void daemon_http_check(struct server_daemon *d, const struct config *cfg,
+		       void (*problem)(void *ctx, const struct config_error *e), void *ctx)
+{
+	unsigned n = 0;
+
+	for (size_t i = 0; i < cfg->n_control_sockets; i++) {
+		struct reading k = {.s = &cfg->control_sockets[i]};
+		struct arena a;
+		int r;
+
+		if (k.s->path)
+			continue;
+		arena_init(&a);
+		k.a = &a;
+		r = ++n > DAEMON_MAX_CHANNELS
+			    ? config_error_set(&k.e, &k.s->node->pos, -USHER_E_CONFIG,
+					       "there are at most %d sockets for HTTP",
+					       DAEMON_MAX_CHANNELS)
+			    : check_socket(d, cfg, &k);
+		if (r < 0)
+			problem(ctx, &k.e);
+		arena_fini(&a);
+	}
+}
+
+/* Opens a socket, or gives it the parts of a new configuration. */
+static int open_socket(struct server_daemon *d, struct reading *k)
+{
+	struct http_listener *l = find_listener(d, k->s);
+	struct http_opts o;
+	int r = read_opts(d, k, &o);
+
+	if (r < 0)
+		return r;
+	if (!k->s->cert_required)
+		o.trust = NULL;
+	if (l) {
+		r = http_update(l, &o);
+		if (r == 0)
+			log_msg(d->srv.log, LOG_HTTP_COMMAND_MGR_SERVICE_UPDATED,
+				"the service on %s port %u has its new settings", k->s->address,
+				k->s->port);
+	} else if (d->n_https == DAEMON_MAX_CHANNELS) {
+		r = -USHER_E_LIMIT;
+	} else {
+		r = http_open(d->loop, &o, &d->https[d->n_https]);
+		d->n_https += r == 0;
+	}
+	if (r < 0)
+		(void)config_error_set(
+			&k->e, &k->s->node->pos, r,
+			"control socket %s port %u cannot be opened: %s; the server will "
+			"retry",
+			k->s->address, k->s->port, usher_strerror(r));
+	return r;
+}
+
+void daemon_http_open(struct server_daemon *d, const struct config *cfg, bool again)
+{
+	d->https_missing = 0;
+	for (unsigned i = d->n_https; i > 0; i--) {
+		if (is_wanted(cfg, d->https[i - 1]))
+			continue;
+		http_close(d->https[i - 1]);
+		d->https[i - 1] = d->https[--d->n_https];
+	}
+	for (size_t i = 0; i < cfg->n_control_sockets; i++) {
+		struct reading k = {.s = &cfg->control_sockets[i]};
+		struct arena a;
+
+		if (k.s->path || (again && find_listener(d, k.s)))
+			continue;
+		arena_init(&a);
+		k.a = &a;
+		if (open_socket(d, &k) < 0) {
+			if (!again)
+				daemon_warn(d, &k.e);
+			d->https_missing++;
+		}
+		arena_fini(&a);
+	}
+}
+
+void daemon_http_drop(struct server_daemon *d)
+{
+	while (d->n_https)
+		http_free(d->https[--d->n_https]);
+}
