@@ -7,6 +7,7 @@
 #include "fuzz_server_util.h"
 
 #include "control/channel.h"
+#include "control/transport.h"
 
 /* An answer that is made as it is read: all of it, which is valid JSON as well. */
 static void read_stream(struct control_stream stream)
@@ -51,7 +52,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			       &a, &v, &err) == 0 &&
 		    v->type == JSON_MAP && fuzz_control_harmless(v)) {
 			fuzz_check(whole);
-			fuzz_answer_check(control_plane_answer(f.d.plane, v, &from, &a, &stream));
+			fuzz_answer_check(
+				control_plane_answer_now(f.d.plane, v, &from, &a, &stream));
 			read_stream(stream);
 		}
 		arena_fini(&a);

@@ -145,7 +145,6 @@ void fuzz_server_fini(struct fuzz_server *f)
 
 	workers_free(&f->d.srv);
 	server_fini(&f->d.srv);
-	config_problems_fini(&f->d.problems);
 	control_plane_free(f->d.plane);
 	loop_free(f->d.loop);
 	capture_close(f->capture);

@@ -108,7 +108,7 @@ def main():
         "## Commands", "Optional arguments are in brackets; one of the alternatives between bars is needed.",
         table(["command", "access", "does", "arguments"],
               [[f"`{n}`", access.lower(), d, re.sub(r"[()]", "", a)]
-               for n, _, access, _, d, a in rows("src/server/manage/commands.def", "COMMAND")]),
+               for n, _, access, _, _, d, a in rows("src/server/manage/commands.def", "COMMAND")]),
         "## Hook points", table(["hook point", "may park"],
                                 [[f"`{n}`", "false" if lot == "NONE" else "true"] for _, n, lot, _ in rows("src/hook/hooks.def", "HOOK")]),
         "## Options", table(["code", "name", "type"],

@@ -153,7 +153,7 @@ static int bring_up(struct micro *m)
 	if (r == 0)
 		daemon_apply_log(&m->d, cfg);
 	if (r == 0)
-		r = daemon_apply(&m->d, cfg, &err);
+		r = daemon_apply(&m->d, cfg, NULL, &err);
 	if (r < 0) {
 		config_free(cfg);
 		return fail(err.text[0] ? err.text : "start", r);

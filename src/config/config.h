@@ -372,6 +372,8 @@ struct config_load_opts {
 	void *ctx;
 	uint32_t pipe_wait_ms; /* the longest time that a FIFO may take to be read to its end; 0:
 				  any */
+	/* NULL, or asked while a FIFO is being read: true ends the load. */
+	bool (*ended)(void *ctx);
 	size_t n_before; /* config_load_json(): problems of the text; the configuration is refused,
 			    but checked */
 	bool ignore_unknown_hooks; /* Kea's libraries that are not built in: a warning instead of a

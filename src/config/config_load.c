@@ -94,6 +94,13 @@ static void on_text_problem(void *ctx, const struct config_error *e)
 		t->o->problem(t->o->ctx, e);
 }
 
+static bool has_ended(void *ctx)
+{
+	const struct text_problems *t = ctx;
+
+	return t->o && t->o->ended && t->o->ended(t->o->ctx);
+}
+
 static int load_text(const char *path, const struct config_load_opts *o, struct arena *arena,
 		     struct config **ret, struct config_error *err)
 {
@@ -102,6 +109,7 @@ static int load_text(const char *path, const struct config_load_opts *o, struct 
 			       .dialect = true,
 			       .warn = on_text_warning,
 			       .problem = on_text_problem,
+			       .ended = o && o->ended ? has_ended : NULL,
 			       .ctx = &t,
 			       .pipe_wait_ms = o ? o->pipe_wait_ms : 0};
 	struct config_error last = {0};

@@ -10,8 +10,6 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "config/json/json.h"
-#include "config/problems.h"
-#include "control/request_text.h"
 #include "runtime/loop.h"
 
 #include <errno.h>
@@ -38,6 +36,7 @@ static void conn_close(struct control_conn *c)
 	}
 	c->ch->n_conns--;
 	c->ch->held -= c->held;
+	control_plane_cancel(c->pending);
 	if (c->stream.next)
 		c->stream.fini(c->stream.ctx);
 	loop_remove(c->source);
@@ -146,57 +145,58 @@ static void conn_refuse(struct control_conn *c, const char *why)
 	arena_fini(&a);
 }
 
-/* Parses a complete request, calls its handler and answers it. */
-static void conn_request(struct control_conn *c)
+/* Called with the answer to a request, at once or later. */
+static void on_answer(void *ctx, const struct json *answer, const struct control_stream *stream)
 {
-	struct config_problems problems = {0};
+	struct control_conn *c = ctx;
 	struct channel *ch = c->ch;
-	struct control_stream stream = {0};
-	struct control_requester from;
-	struct json *request;
-	struct json *answer;
-	struct arena a;
 
-	arena_init(&a);
-	request = control_parse(span_of(c->in.p, c->in.len), ch->o.max_depth, &a, &problems);
-	from = control_peer(c->fd);
-	if (!request || problems.n) {
-		c->refused = true; /* more of the text may follow, which is read and ignored */
-		answer = control_answer_invalid(ch->o.plane, request, &problems, &from, &a);
-	} else if (request->type != JSON_MAP)
-		answer = control_answer(&a, CONTROL_ERROR, "a command must be a map, not %s",
-					json_type_name(request->type));
-	else
-		answer = control_plane_answer(ch->o.plane, request, &from, &a, &stream);
-	if (stream.next)
-		conn_stream(c, &stream);
+	ch->busy++;
+	c->pending = NULL;
+	if (stream->next)
+		conn_stream(c, stream);
 	else
 		conn_answer(c, answer);
-	config_problems_fini(&problems);
-	arena_fini(&a);
+	channel_leave(ch);
+}
+
+/* Parses a complete request and has it answered. The connection may end within. */
+static void conn_request(struct control_conn *c)
+{
+	struct control_reply reply = {on_answer, c};
+	struct control_pending *pending;
+	struct control_request r;
+
+	control_request_parse(&r, span_of(c->in.p, c->in.len), c->ch->o.max_depth);
+	r.from = control_peer(c->fd);
+	c->refused = r.problems.n != 0; /* more of it may follow, which is read and ignored */
+	buf_fini(&c->in); /* its octets stay counted until the answer: the request has copies */
+	pending = control_plane_answer(c->ch->o.plane, &r, &reply);
+	if (!pending)
+		return;
+	c->pending = pending;
+	loop_timer_set(c->idle, -1);
+	(void)loop_modify(c->source, 0); /* the end of the connection is reported without */
 }
 
 /* Answers a request that was not whole in time, with the problems of the octets that came. */
 static void conn_late(struct control_conn *c, const char *why)
 {
-	struct config_problems problems = {0};
-	struct arena a;
+	struct control_request r = {0};
 	char text[128];
 
-	arena_init(&a);
 	if (c->in.len)
-		(void)control_parse(span_of(c->in.p, c->in.len), c->ch->o.max_depth, &a, &problems);
-	if (!problems.n) {
+		control_request_parse(&r, span_of(c->in.p, c->in.len), c->ch->o.max_depth);
+	if (!r.problems.n) {
 		conn_refuse(c, why);
 	} else {
 		log_msg(c->ch->o.log, LOG_COMMAND_SOCKET_READ_FAIL, "%s: %s", c->ch->path, why);
-		config_problems_sort(&problems);
 		(void)snprintf(text, sizeof(text), "%s: ", why);
 		c->refused = true;
-		conn_answer(c, control_list_problems(&a, &problems, text));
+		conn_answer(c, control_problems_answer(&r.arena, &r.problems, text));
 	}
-	config_problems_fini(&problems);
-	arena_fini(&a);
+	config_problems_fini(&r.problems);
+	arena_fini(&r.arena);
 }
 
 /* Reads the octets behind the closing brace that have come, so that the verdict does not depend on
@@ -257,8 +257,10 @@ static void conn_step(struct control_conn *c, uint32_t events)
 {
 	char chunk[4096];
 
-	if (c->answering && events & (EPOLLERR | EPOLLHUP))
+	if ((c->answering || c->pending) && events & (EPOLLERR | EPOLLHUP))
 		conn_close(c);
+	else if (c->pending)
+		return;
 	else if (c->refused && c->sent == c->out.len) {
 		ssize_t n = recv(c->fd, chunk, sizeof(chunk), MSG_DONTWAIT);
 

@@ -7,6 +7,7 @@
 #include "base/buf.h"
 #include "control/channel.h"
 #include "control/framing.h"
+#include "control/transport.h"
 
 struct channel;
 
@@ -18,8 +19,9 @@ struct control_conn {
 	struct loop_timer *idle;
 	struct framing framing;
 	struct buf in, out;
-	size_t sent, held;	      /* held: octets counted in the channel's sum */
-	struct control_stream stream; /* more of the answer; next NULL: none */
+	size_t sent, held;		 /* held: octets counted in the channel's sum */
+	struct control_stream stream;	 /* more of the answer; next NULL: none */
+	struct control_pending *pending; /* the answer comes later; NULL: it does not */
 	bool answering;
 	bool trial;   /* beyond the places there are: it has a moment to send its request */
 	bool refused; /* answered, and read to its end so that the reason arrives */

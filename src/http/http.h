@@ -90,6 +90,8 @@ int http_open(struct loop *loop, const struct http_opts *o, struct http_listener
  * certificate. Returns 0 or a negative error, after which the old ones stay. */
 int http_update(struct http_listener *l, const struct http_opts *o) must_check;
 bool http_is(const struct http_listener *l, const char *address, uint16_t port);
+/* Returns the address and port of the options. */
+const char *http_address(const struct http_listener *l);
 uint16_t http_port(const struct http_listener *l);
 bool http_has_tls(const struct http_listener *l);
 /* Stops listening. Idle connections end now, requests in progress are answered, and then the

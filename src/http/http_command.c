@@ -6,7 +6,7 @@
 #include "base/arena.h"
 #include "config/json/json.h"
 #include "config/problems.h"
-#include "control/request_text.h"
+#include "control/transport.h"
 #include "http/http_impl.h"
 
 #include <errno.h>
@@ -85,50 +85,69 @@ static void answer_map(struct http_request *r, unsigned status, const struct jso
 	buf_fini(&out);
 }
 
-static void answer_problems(struct http_request *r, struct control_plane *p,
-			    const struct json *request, struct config_problems *problems,
-			    struct arena *a)
-{
-	struct json *answer = NULL;
+/* A command whose answer comes later. */
+struct waiting {
+	struct http_request *r;
+	struct control_pending *pending;
+};
 
-	config_problems_sort(problems);
-	if (request && request->type == JSON_MAP)
-		answer = control_plane_invalid(p, request, problems, &r->from, a);
-	if (answer) {
-		answer_map(r, MHD_HTTP_OK, answer, true);
-		return;
-	}
-	answer = control_list_problems(a, problems, "Bad Request: invalid JSON at ");
+static void on_answer(void *waiting, const struct json *answer, const struct control_stream *stream)
+{
+	struct waiting *w = waiting;
+
+	if (stream->next)
+		answer_stream(w->r, stream);
+	else
+		answer_map(w->r, MHD_HTTP_OK, answer, true);
+	free(w);
+}
+
+static void on_cancelled(void *waiting)
+{
+	struct waiting *w = waiting;
+
+	control_plane_cancel(w->pending);
+	free(w);
+}
+
+/* Refuses a request that is no command, with the places of its problems. */
+static void refuse_request(struct http_request *r, struct control_request *q)
+{
+	struct json *answer;
+
+	if (q->problems.n)
+		answer = control_problems_answer(&q->arena, &q->problems,
+						 "Bad Request: invalid JSON at ");
+	else
+		answer = control_answer(&q->arena, CONTROL_ERROR,
+					"Bad Request: a command must be a map");
 	json_get(answer, "result")->i = MHD_HTTP_BAD_REQUEST;
 	answer_map(r, MHD_HTTP_BAD_REQUEST, answer, false);
+	config_problems_fini(&q->problems);
+	arena_fini(&q->arena);
 }
 
 void http_answer_command(struct http_request *r, struct control_plane *p)
 {
-	struct config_problems problems = {0};
-	struct control_stream stream = {0};
-	const struct json *request;
-	struct json *answer;
-	struct arena a;
+	struct control_request q;
+	struct waiting *w;
 
 	if (!is_json(http_header(r, "Content-Type"))) {
 		http_refuse(r, MHD_HTTP_BAD_REQUEST,
 			    "Bad Request: the content type must be application/json");
 		return;
 	}
-	arena_init(&a);
-	request = control_parse(http_body(r), DEPTH_MAX, &a, &problems);
-	if (!request || problems.n) {
-		answer_problems(r, p, request, &problems, &a);
-	} else if (request->type != JSON_MAP) {
-		http_refuse(r, MHD_HTTP_BAD_REQUEST, "Bad Request: a command must be a map");
-	} else {
-		answer = control_plane_answer(p, request, &r->from, &a, &stream);
-		if (stream.next)
-			answer_stream(r, &stream);
-		else
-			answer_map(r, MHD_HTTP_OK, answer, true);
+	control_request_parse(&q, http_body(r), DEPTH_MAX);
+	q.from = r->from;
+	w = calloc(1, sizeof(*w));
+	if (!w || !q.root || q.root->type != JSON_MAP ||
+	    (q.problems.n && !control_takes_problems(p, &q))) {
+		refuse_request(r, &q);
+		free(w);
+		return;
 	}
-	config_problems_fini(&problems);
-	arena_fini(&a);
+	w->r = r;
+	w->pending = control_plane_answer(p, &q, &(struct control_reply){on_answer, w});
+	if (w->pending)
+		http_later(r, on_cancelled, w);
 }

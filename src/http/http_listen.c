@@ -375,9 +375,14 @@ bool http_is(const struct http_listener *l, const char *address, uint16_t port)
 	return (l->port == port || l->o.port == port) && strcmp(l->address, address) == 0;
 }
 
+const char *http_address(const struct http_listener *l)
+{
+	return l->address;
+}
+
 uint16_t http_port(const struct http_listener *l)
 {
-	return l->port;
+	return l->o.port;
 }
 
 bool http_has_tls(const struct http_listener *l)

@@ -16,19 +16,19 @@ struct row {
 };
 
 static const struct row server_rows[] = {
-#define COMMAND(name, function, access, needs, what, arguments) {name, what, arguments},
+#define COMMAND(name, function, access, needs, thread, what, arguments) {name, what, arguments},
 #include "server/manage/commands.def"
 #undef COMMAND
 };
 
 static const struct row client_rows[] = {
-#define COMMAND(name, function, access, needs, what, arguments) {name, what, arguments},
+#define COMMAND(name, function, access, needs, thread, what, arguments) {name, what, arguments},
 #include "client/os/command.def"
 #undef COMMAND
 };
 
 static const struct row gate_rows[] = {
-#define COMMAND(name, function, access, needs, what, arguments) {name, what, arguments},
+#define COMMAND(name, function, access, needs, thread, what, arguments) {name, what, arguments},
 #include "gate/run/commands.def"
 #undef COMMAND
 	{"console", "reads lines of Lua and has each run by the rules of every worker", ""},

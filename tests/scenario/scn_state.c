@@ -5,6 +5,7 @@
 #include "scn.h"
 
 #include "base/ip.h"
+#include "control/transport.h"
 #include "lease/lease_db.h"
 
 #include <stdio.h>
@@ -114,7 +115,8 @@ struct json *scn_answer(struct scn *s, const struct json *request)
 	struct json_opts o = {.file = ""};
 	struct config_error err = {0};
 	struct control_stream stream;
-	struct json *answer = control_plane_answer(s->d.plane, request, &from, &s->arena, &stream);
+	struct json *answer = control_plane_answer_now(s->d.plane, request, &from, &s->arena,
+						       &stream);
 	struct buf b;
 
 	if (!stream.next)

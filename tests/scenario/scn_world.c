@@ -174,7 +174,7 @@ static int start(struct scn *s, struct config_error *err)
 	if (r == 0)
 		r = open_journal(s);
 	if (r == 0)
-		r = daemon_apply(&s->d, cfg, err);
+		r = daemon_apply(&s->d, cfg, NULL, err);
 	quiet(s);
 	if (r < 0) {
 		config_free(cfg);
@@ -213,7 +213,6 @@ void scn_world_stop(struct scn *s)
 	s->n_parked = 0;
 	workers_free(&s->d.srv);
 	server_fini(&s->d.srv);
-	config_problems_fini(&s->d.problems);
 	control_plane_free(s->d.plane);
 	loop_free(s->d.loop);
 	log_free(log);

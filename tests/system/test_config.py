@@ -8,6 +8,7 @@ import re
 import shutil
 import socket
 import subprocess
+import threading
 import time
 
 from lib import dhcp
@@ -503,3 +504,58 @@ def test_H7_a_configuration_may_be_a_fifo(t):
     with subprocess.Popen(["sh", "-c", feed]):
         assert s.command("config-reload", timeout=slack(10))["result"] == 0
     Client(port, mac_of(2)).dora()
+
+
+class _Later(threading.Thread):
+    """A command whose answer comes later: `answer`, and `at`, the time of its arrival."""
+
+    def __init__(self, s, name, arguments=None):
+        super().__init__(daemon=True)
+        self.s, self.name_, self.arguments, self.answer, self.at = s, name, arguments, None, None
+        self.start()
+
+    def run(self):
+        self.answer = self.s.command(self.name_, self.arguments, timeout=slack(20))
+        self.at = time.monotonic()
+
+    def get(self):
+        self.join(slack(20))
+        assert self.answer, "%s: no answer" % self.name_
+        return self.answer
+
+
+@test(timeout=90)
+def test_H7_commands_beside_a_reload(t):
+    """While a reload reads a FIFO that nobody writes to, other commands are answered at once. Commands about the
+    configuration wait for their turn, and so does SIGHUP. SIGTERM ends the server cleanly in the middle of it."""
+    t.wire()
+    s = t.server()
+    os.rename(s.conf_path, s.conf_path + ".text")
+    os.mkfifo(s.conf_path)
+    reload = _Later(s, "config-reload")
+    wait_for("the reload", lambda: s.log().count("DHCP4_DYNAMIC_RECONFIGURATION ") == 1, slack(5))
+    change = _Later(s, "config-set", {"Dhcp4": dict(s.conf, **{"valid-lifetime": 4321})})
+    check = _Later(s, "config-test", {"Dhcp4": dict(s.conf, **{"valid-lifetime": "long"})})
+    slowest, answers = 0, 0
+    while not reload.at:
+        began = time.monotonic()
+        s.ok("version-get")
+        assert reload.at or s.ok("config-get")["Dhcp4"]["valid-lifetime"] != 4321
+        slowest, answers = max(slowest, time.monotonic() - began), answers + 2
+    assert answers > 20 and slowest < slack(0.5), "%d answers, one after %.2f s" % (answers, slowest)
+    assert reload.get()["result"] == 1 and s.conf_path in reload.answer["text"], reload.answer
+    assert change.get()["result"] == 0, change.answer
+    assert check.get()["result"] == 1 and "valid-lifetime" in check.answer["text"], check.answer
+    assert reload.at < change.at < check.at
+    assert s.ok("config-get")["Dhcp4"]["valid-lifetime"] == 4321
+    s.hup()
+    wait_for("the second reload", lambda: s.log().count("DHCP4_DYNAMIC_RECONFIGURATION ") == 2, slack(5))
+    change = _Later(s, "config-set", {"Dhcp4": s.conf})
+    time.sleep(0.2)
+    assert s.command("version-get")["result"] == 0 and not change.at
+    began = time.monotonic()
+    assert s.term() == 0
+    assert time.monotonic() - began < slack(0.6), "the reload did not end early"
+    assert not os.path.exists(s.socket_path)
+    change.get()
+    assert change.answer["result"] == 1 and "the program ends" in change.answer["text"], change.answer

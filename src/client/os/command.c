@@ -12,6 +12,8 @@
 #include "client/os/driver.h"
 #include "config/json/json.h"
 #include "control/plane.h"
+#include "control/rows.h"
+#include "control/transport.h"
 #include "wire/option_def.h"
 
 /* Returns the driver that runs the command. */
@@ -325,16 +327,8 @@ static struct json *command_events(struct control_call *call)
 
 static struct json *command_list(struct control_call *call);
 
-enum { NEEDS_NOTHING = 0, ACCESS_READ = CONTROL_READ, ACCESS_WRITE = CONTROL_WRITE };
-
 static const struct control_command commands[] = {
-#define COMMAND(n, function, acc, need, does, arguments) \
-	{.name = (n),                                    \
-	 .fn = (function),                               \
-	 .args = (arguments),                            \
-	 .help = (does),                                 \
-	 .access = (enum control_access)ACCESS_##acc,    \
-	 .needs = NEEDS_##need},
+#define COMMAND(...) CONTROL_ROW(__VA_ARGS__)
 #include "client/os/command.def"
 #undef COMMAND
 };
@@ -370,7 +364,7 @@ struct json *client_command_run(struct driver *d, const struct json *request,
 	struct json *answer;
 
 	d->subscribe = false;
-	answer = control_plane_answer(d->plane, request, from, a, &stream);
+	answer = control_plane_answer_now(d->plane, request, from, a, &stream);
 	*ret_subscribe = d->subscribe;
 	return answer;
 }

@@ -5,7 +5,7 @@
 #include "client/os/control.h"
 
 #include "config/json/json.h"
-#include "control/plane.h"
+#include "control/transport.h"
 #include "runtime/loop.h"
 
 #include <errno.h>

@@ -62,6 +62,8 @@ struct json_opts {
 	unsigned max_depth;    /* 0: 64 */
 	uint32_t pipe_wait_ms; /* the longest time that a FIFO may take to be read to its end; 0:
 				  any */
+	/* NULL, or asked while a FIFO is being read: true ends the parse with -ECANCELED. */
+	bool (*ended)(void *ctx);
 	void (*warn)(void *ctx, const struct config_error *w);
 	/*
 	 * Called for an error that the parser can step over; parsing continues, and the caller

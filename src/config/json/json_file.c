@@ -43,21 +43,31 @@ static int read_all(int fd, size_t size, char **ret, size_t *ret_n)
 	return 0;
 }
 
-enum { PIPE_MAX = 256 << 20 };
+enum { PIPE_MAX = 256 << 20, LOOK_MS = 50 };
+
+/* Returns the time of one poll: what is left, or less where the end can be requested. */
+static int poll_ms(int64_t left_ns, bool look)
+{
+	int64_t ms = left_ns < 0 ? -1 : left_ns / NS_PER_MS + 1;
+
+	return look && (ms < 0 || ms > LOOK_MS) ? LOOK_MS : (int)ms;
+}
 
 /* Waits until a FIFO has data or its last writer has gone: 0, or -ETIMEDOUT when that takes longer
  * than until end_ns. */
-static int pipe_wait(int fd, int64_t end_ns)
+static int pipe_wait(int fd, int64_t end_ns, const struct json_opts *o)
 {
 	struct pollfd p = {.fd = fd, .events = POLLIN};
 
 	for (;;) {
-		int64_t left = end_ns ? end_ns - clock_mono_ns(&clock_system) : 0;
+		int64_t left = end_ns ? end_ns - clock_mono_ns(&clock_system) : -1;
 		int r;
 
 		if (end_ns && left <= 0)
 			return -ETIMEDOUT;
-		r = poll(&p, 1, end_ns ? (int)(left / NS_PER_MS) + 1 : -1);
+		if (o->ended && o->ended(o->ctx))
+			return -ECANCELED;
+		r = poll(&p, 1, poll_ms(left, o->ended != NULL));
 		if (r > 0)
 			return 0;
 		if (r < 0 && errno != EINTR)
@@ -67,9 +77,11 @@ static int pipe_wait(int fd, int64_t end_ns)
 
 /* Reads a FIFO to its end, as in `-c <(generate)`. A FIFO without a writer must not block a server
  * that reloads. */
-static int read_pipe(int fd, uint32_t wait_ms, char **ret, size_t *ret_n)
+static int read_pipe(int fd, const struct json_opts *o, char **ret, size_t *ret_n)
 {
-	int64_t end_ns = wait_ms ? clock_mono_ns(&clock_system) + wait_ms * NS_PER_MS : 0;
+	int64_t end_ns = o->pipe_wait_ms
+				 ? clock_mono_ns(&clock_system) + o->pipe_wait_ms * NS_PER_MS
+				 : 0;
 	char piece[8192] uninit;
 	struct buf b;
 	ssize_t n = 1;
@@ -77,7 +89,7 @@ static int read_pipe(int fd, uint32_t wait_ms, char **ret, size_t *ret_n)
 
 	buf_init(&b);
 	while (r == 0 && n != 0) {
-		r = pipe_wait(fd, end_ns);
+		r = pipe_wait(fd, end_ns, o);
 		if (r < 0)
 			break;
 		n = read(fd, piece, sizeof(piece));
@@ -100,7 +112,7 @@ static int read_pipe(int fd, uint32_t wait_ms, char **ret, size_t *ret_n)
 	return r;
 }
 
-int json_source_load(const char *path, uint32_t pipe_wait_ms, struct json_source *s)
+int json_source_load(const char *path, const struct json_opts *o, struct json_source *s)
 {
 	/* not blocking: with a FIFO without a writer, open() would not return */
 	auto_close int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
@@ -112,7 +124,7 @@ int json_source_load(const char *path, uint32_t pipe_wait_ms, struct json_source
 		return -errno;
 	if (!S_ISREG(st.st_mode) && !S_ISFIFO(st.st_mode))
 		return S_ISDIR(st.st_mode) ? -EISDIR : -EINVAL;
-	r = S_ISFIFO(st.st_mode) ? read_pipe(fd, pipe_wait_ms, &s->owned, &n)
+	r = S_ISFIFO(st.st_mode) ? read_pipe(fd, o, &s->owned, &n)
 				 : read_all(fd, (size_t)st.st_size, &s->owned, &n);
 	if (r < 0)
 		return r;

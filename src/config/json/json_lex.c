@@ -24,7 +24,7 @@ static int check_loop(struct json_lex *x, const struct json_source *s)
 int json_lex_open(struct json_lex *x, const char *path)
 {
 	struct json_source s = {0};
-	int r = json_source_load(path, x->o->pipe_wait_ms, &s);
+	int r = json_source_load(path, x->o, &s);
 
 	if (r == 0)
 		r = check_loop(x, &s);

@@ -34,8 +34,9 @@ static inline struct json_source *json_lex_top(struct json_lex *x)
 	return &x->stack[x->n - 1];
 }
 
-/* Reads a file, or a FIFO to its end within pipe_wait_ms (0: any time). 0 or -errno. */
-int json_source_load(const char *path, uint32_t pipe_wait_ms, struct json_source *s) must_check;
+/* Reads a file, or a FIFO to its end within o->pipe_wait_ms (0: any time). Returns 0 or -errno;
+ * -ECANCELED: o->ended. */
+int json_source_load(const char *path, const struct json_opts *o, struct json_source *s) must_check;
 /* Fails with a text at the cursor. */
 int json_lex_fail(struct json_lex *x, const char *text) must_check;
 int json_lex_open(struct json_lex *x, const char *path);

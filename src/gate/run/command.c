@@ -301,16 +301,8 @@ struct json *command_stop(struct control_call *k)
 	return control_answer(k->arena, CONTROL_OK, "ending");
 }
 
-enum { NEEDS_NOTHING = 0, ACCESS_READ = CONTROL_READ, ACCESS_WRITE = CONTROL_WRITE };
-
 static const struct control_command commands[] = {
-#define COMMAND(n, function, acc, need, what, arguments) \
-	{.name = (n),                                    \
-	 .fn = (function),                               \
-	 .args = (arguments),                            \
-	 .help = (what),                                 \
-	 .access = (enum control_access)ACCESS_##acc,    \
-	 .needs = NEEDS_##need},
+#define COMMAND(...) CONTROL_ROW(__VA_ARGS__)
 #include "gate/run/commands.def"
 #undef COMMAND
 };

@@ -6,6 +6,7 @@
 
 #include "config/json/json.h"
 #include "control/plane.h"
+#include "control/rows.h"
 #include "gate/run/command.h"
 
 /* Returns the gate that runs the command. */
@@ -25,7 +26,6 @@ bool command_limit(struct control_call *k, uint32_t *ret, struct json **ret_answ
 bool command_address(struct control_call *k, uint32_t *ret, struct json **ret_answer);
 void command_put(struct control_call *k, struct json *to, const char *name, uint64_t v);
 
-#define COMMAND(name, function, access, needs, what, arguments) \
-	struct json *function(struct control_call *k);
+#define COMMAND(...) CONTROL_DECLARE(__VA_ARGS__)
 #include "gate/run/commands.def"
 #undef COMMAND

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
  * Commands of the control channel, one function each (commands.def). They run in the management
- * thread; a command that changes leases answers when the change is on disk.
+ * thread, long work beside it; a command that changes leases answers when the change is on disk.
  */
 #pragma once
 
 #include "base/attr.h"
 #include "config/json/json.h"
 #include "control/plane.h"
+#include "control/rows.h"
 #include "server/manage/daemon.h"
 
 /* Returns the daemon that runs the command. */
@@ -16,18 +17,14 @@ static inline struct server_daemon *daemon_of(const struct control_call *c)
 	return c->program;
 }
 
-#define COMMAND(name, fn, access, needs, does, args) struct json *fn(struct control_call *c);
+#define COMMAND(...) CONTROL_DECLARE(__VA_ARGS__)
 #include "server/manage/commands.def"
 #undef COMMAND
 
 /* The commands of the control sockets (daemon_opts.commands). */
 extern const struct daemon_commands server_commands;
-/* Returns the refusal of config-test or config-set whose text has problems p; NULL: the request is
- * another command. */
-struct json *command_invalid(struct control_call *c, const struct config_problems *p);
-/* Notes whether the author of the command is root or the server's user, for the checks of a
- * configuration. */
-void command_note_author(struct control_call *c);
+/* Returns whether a request is checked as a configuration although its text has problems. */
+bool command_takes_problems(const struct control_call *c);
 
 /* Answers: {"result": 0, "text": …}, with arguments. */
 struct json *command_ok(struct control_call *c, struct json *arguments, const char *fmt, ...)

@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
  * Commands about the configuration. config-set, config-test and config-reload either work whole or
- * change nothing.
+ * change nothing. Each reads and checks beside the loop, and applies in its thread.
  */
 #include "base/buf.h"
 #include "base/cleanup.h"
 #include "base/error.h"
 #include "base/log.h"
 #include "config/config.h"
-#include "runtime/background.h"
 #include "server/manage/command.h"
 #include "server/core/snapshot.h"
 
@@ -19,16 +18,15 @@
 #include <string.h>
 #include <sys/stat.h>
 
-/* Returns a refusal with all problems, one a line: those of the daemon's list, or err where the
- * list is empty. */
-static struct json *refuse_config(struct control_call *c, const struct config_error *err)
+/* Returns a refusal with all problems, one a line. */
+static struct json *refuse_config(struct control_call *c, struct daemon_reading *r)
 {
-	struct config_problems *p = &daemon_of(c)->problems;
+	struct config_problems *p = &r->problems;
 	struct json *answer = json_map(c->arena);
 	struct buf b;
 
 	if (!p->n)
-		config_problems_add(p, err);
+		config_problems_add(p, &r->first);
 	config_problems_sort(p);
 	buf_init(&b);
 	buf_str(&b, "configuration refused: ");
@@ -115,125 +113,132 @@ static const struct json *config_arg(struct control_call *c)
 	return m;
 }
 
-/* A configuration to be built aside. */
-struct building {
-	const struct json *root;
-	struct config_load_opts opts;
-	struct config **ret;
-	struct config_error *err;
-};
+/* --- Configurations of requests and of the file ------------------------------------------------- */
 
-static int build_config(void *ctx)
+static void free_reading(void *reading)
 {
-	const struct building *b = ctx;
-
-	return config_load_json(b->root, &b->opts, b->ret, b->err);
+	daemon_reading_fini(reading);
 }
 
-/* Loads the arguments, whose text had the problems that are in the daemon's list. */
-static struct json *load_arg(struct control_call *c, struct config **ret)
+/* Makes the reading of a command, beside the loop. NULL: out of memory. */
+static struct daemon_reading *begin_reading(struct control_call *c)
 {
-	struct config_problems *p = &daemon_of(c)->problems;
-	struct config_error err = {0};
-	struct building b = {NULL,
-			     {.warn = daemon_warn,
-			      .problem = daemon_on_problem,
-			      .refused = daemon_refused,
-			      .ctx = daemon_of(c),
-			      .n_before = p->n,
-			      .ignore_unknown_hooks = daemon_of(c)->o.ignore_unknown_hooks},
-			     ret,
-			     &err};
+	struct daemon_reading *r = arena_new(c->arena, struct daemon_reading);
 
-	command_note_author(c);
-	if (!json_get(c->args, "Dhcp4"))
-		return command_fail(c, "'arguments' must hold the map 'Dhcp4'");
-	b.root = config_arg(c);
-	return background_run(build_config, &b) < 0 ? refuse_config(c, &err) : NULL;
-}
-
-struct json *command_invalid(struct control_call *c, const struct config_problems *p)
-{
-	struct server_daemon *d = daemon_of(c);
-	struct config *cfg = NULL;
-
-	if (!c->name ||
-	    (strcmp(c->name, "config-test") != 0 && strcmp(c->name, "config-set") != 0) ||
-	    !json_get(c->args, "Dhcp4"))
+	if (!r)
 		return NULL;
-	config_problems_fini(&d->problems);
-	for (size_t i = 0; i < p->n; i++)
-		config_problems_add(&d->problems, &p->items[i]);
-	return d->problems.n ? load_arg(c, &cfg) : NULL;
+	daemon_reading_init(r, daemon_of(c), c->background, c->from);
+	c->result = r;
+	c->free_result = free_reading;
+	return r;
+}
+
+/* Loads and checks the configuration in the arguments, beside the loop. */
+static void read_arg(struct control_call *c)
+{
+	struct daemon_reading *r = begin_reading(c);
+
+	if (!r || !json_get(c->args, "Dhcp4"))
+		return;
+	for (size_t i = 0; c->problems && i < c->problems->n; i++)
+		config_problems_add(&r->problems, &c->problems->items[i]);
+	if (daemon_reading_json(r, config_arg(c)) == 0)
+		(void)!daemon_check(r);
+}
+
+/* Returns the refusal of a configuration that was read; NULL: it is a good one. */
+static struct json *refuse_reading(struct control_call *c)
+{
+	struct daemon_reading *r = c->result;
+
+	if (!r)
+		return command_fail(c, "out of memory");
+	if (!r->cfg && !json_get(c->args, "Dhcp4"))
+		return command_fail(c, "'arguments' must hold the map 'Dhcp4'");
+	return r->cfg ? NULL : refuse_config(c, r);
+}
+
+bool command_takes_problems(const struct control_call *c)
+{
+	return (strcmp(c->name, "config-test") == 0 || strcmp(c->name, "config-set") == 0) &&
+	       json_get(c->args, "Dhcp4");
+}
+
+/* Returns the answer to a configuration that is in effect. */
+static struct json *answer_in_effect(struct control_call *c)
+{
+	struct snapshot *s = server_snapshot(&daemon_of(c)->srv);
+	struct json *m = hash_arg(c, s);
+
+	snapshot_unref(s);
+	return command_ok(c, m, "Configuration successful.");
 }
 
 /* Checks the libraries of a configuration for config-test. Runs their code only for a requester
  * who may run it himself. */
-static int test_libraries(struct control_call *c, const struct config *cfg,
-			  const struct snapshot *prev, struct config_error *err)
+static int test_libraries(struct daemon_reading *r)
 {
-	return daemon_of(c)->untrusted ? 0
-				       : snapshot_check(&daemon_of(c)->srv, cfg, prev,
-							&daemon_of(c)->problems, err);
+	struct snapshot *prev = server_snapshot(&r->d->srv);
+	int e = r->untrusted ? 0
+			     : snapshot_check(&r->d->srv, r->cfg, prev, &r->problems, &r->first);
+
+	snapshot_unref(prev);
+	return e;
+}
+
+void command_config_test_work(struct control_call *c)
+{
+	read_arg(c);
 }
 
 struct json *command_config_test(struct control_call *c)
 {
-	struct snapshot *prev = server_snapshot(&daemon_of(c)->srv);
-	struct config_error err = {0};
-	struct config *cfg = NULL;
-	struct json *bad;
+	struct json *bad = refuse_reading(c);
 
-	config_problems_fini(&daemon_of(c)->problems);
-	bad = load_arg(c, &cfg);
-	if (!bad &&
-	    (daemon_check(daemon_of(c), cfg, &err) < 0 || test_libraries(c, cfg, prev, &err) < 0))
-		bad = refuse_config(c, &err);
-	config_free(cfg);
-	snapshot_unref(prev);
 	if (bad)
 		return bad;
+	if (test_libraries(c->result) < 0)
+		return refuse_config(c, c->result);
 	return command_ok(c, NULL,
 			  "Configuration seems sane. Control-socket, hook-libraries, and D2 "
 			  "configuration were sanity checked, but not applied.");
 }
 
+void command_config_set_work(struct control_call *c)
+{
+	read_arg(c);
+}
+
 struct json *command_config_set(struct control_call *c)
 {
-	struct config_error err = {0};
-	struct config *cfg = NULL;
-	struct snapshot *s;
-	struct json *bad;
-	struct json *m;
+	struct daemon_reading *r = c->result;
+	struct json *bad = refuse_reading(c);
 
-	config_problems_fini(&daemon_of(c)->problems);
-	bad = load_arg(c, &cfg);
 	if (bad)
 		return bad;
-	if (daemon_apply(daemon_of(c), cfg, &err) < 0) {
-		config_free(cfg);
-		return refuse_config(c, &err);
-	}
-	s = server_snapshot(&daemon_of(c)->srv);
-	m = hash_arg(c, s);
-	snapshot_unref(s);
-	return command_ok(c, m, "Configuration successful.");
+	if (daemon_apply(daemon_of(c), r->cfg, &r->problems, &r->first) < 0)
+		return refuse_config(c, r);
+	r->cfg = NULL; /* it is in effect */
+	return answer_in_effect(c);
+}
+
+void command_config_reload_work(struct control_call *c)
+{
+	struct daemon_reading *r = begin_reading(c);
+
+	if (r)
+		daemon_reload_read(r);
 }
 
 struct json *command_config_reload(struct control_call *c)
 {
-	struct config_error err = {0};
-	struct snapshot *s;
-	struct json *m;
-
-	command_note_author(c);
-	if (daemon_reload(daemon_of(c), &err) < 0)
-		return refuse_config(c, &err);
-	s = server_snapshot(&daemon_of(c)->srv);
-	m = hash_arg(c, s);
-	snapshot_unref(s);
-	return command_ok(c, m, "Configuration successful.");
+	if (!c->result)
+		return command_fail(c, "out of memory");
+	return daemon_reload_apply(c->result) < 0 ? refuse_config(c, c->result)
+						  : answer_in_effect(c);
 }
+
+/* --- config-write ----------------------------------------------------------------------------- */
 
 /* Writes a file beside the target, then renames it: a crash leaves either the old file or the
  * new one. */
@@ -306,7 +311,8 @@ static bool is_replaceable(const char *path)
 	return st.st_size == 0 || n == sizeof(head) - 1;
 }
 
-struct json *command_config_write(struct control_call *c)
+/* Writes the configuration in effect to a file, beside the loop. Returns the answer. */
+static struct json *write_config(struct control_call *c)
 {
 	const char *name = command_str(c, "filename");
 	const char *path = write_target(c, name);
@@ -341,4 +347,14 @@ struct json *command_config_write(struct control_call *c)
 	(void)json_add(c->arena, m, "filename", json_str(c->arena, path));
 	buf_fini(&b);
 	return command_ok(c, m, "Configuration written to %s successful", path);
+}
+
+void command_config_write_work(struct control_call *c)
+{
+	c->result = write_config(c);
+}
+
+struct json *command_config_write(struct control_call *c)
+{
+	return c->result;
 }

@@ -10,19 +10,10 @@
 #include "lease/lease_store.h"
 #include "server/core/snapshot.h"
 
-#include <unistd.h>
-
-enum command_needs { NEEDS_NOTHING = 0, NEEDS_LEASES = 1 };
-enum { ACCESS_READ = CONTROL_READ, ACCESS_WRITE = CONTROL_WRITE };
+enum { NEEDS_LEASES = 1 };
 
 static const struct control_command commands[] = {
-#define COMMAND(n, function, acc, need, does, arguments) \
-	{.name = (n),                                    \
-	 .fn = (function),                               \
-	 .args = (arguments),                            \
-	 .help = (does),                                 \
-	 .access = (enum control_access)ACCESS_##acc,    \
-	 .needs = NEEDS_##need},
+#define COMMAND(...) CONTROL_ROW(__VA_ARGS__)
 #include "server/manage/commands.def"
 #undef COMMAND
 };
@@ -75,17 +66,10 @@ static const char *refuse_early(void *program, unsigned needs)
 		       : NULL;
 }
 
-void command_note_author(struct control_call *c)
-{
-	uid_t uid = c->from->uid;
-
-	daemon_of(c)->untrusted = uid != 0 && uid != geteuid();
-}
-
 const struct daemon_commands server_commands = {
 	.rows = commands,
 	.n = ARRAY_LEN(commands),
 	.refuse = refuse_early,
 	.processed = call_processed,
-	.invalid = command_invalid,
+	.takes_problems = command_takes_problems,
 };

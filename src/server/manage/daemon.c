@@ -45,14 +45,13 @@ static void pid_file(struct server_daemon *d)
 static void on_signal(void *ctx, uint32_t events)
 {
 	struct server_daemon *d = ctx;
-	struct config_error err = {0};
 	uint8_t signo;
 
 	(void)events;
 	if (read(d->signal_fd, &signo, 1) != 1)
 		return;
 	if (signo == SIGHUP)
-		(void)!daemon_reload(d, &err);
+		daemon_hup(d);
 	else if (signo == SIGUSR1)
 		log_reopen(d->srv.log);
 	else
@@ -80,29 +79,36 @@ static int start_workers(struct server_daemon *d, const struct config *cfg)
 	return 0;
 }
 
+/* Checks a configuration that was loaded, and applies it. */
+static int apply_first(struct server_daemon *d, struct daemon_reading *reading)
+{
+	int r = daemon_check(reading);
+
+	if (r == 0)
+		r = daemon_open_leases(d, reading->cfg);
+	else
+		daemon_log_problems(reading, LOG_DHCP4_CONFIG_LOAD_FAIL);
+	if (r < 0)
+		return r;
+	if (!d->leases_pending)
+		(void)lease_check(&d->srv, reading->cfg);
+	r = daemon_apply(d, reading->cfg, &reading->problems, &reading->first);
+	if (r < 0)
+		daemon_log_problems(reading, LOG_DHCP4_CONFIG_LOAD_FAIL);
+	else
+		reading->cfg = NULL; /* it is in effect */
+	return r;
+}
+
 /* Brings the server from a checked configuration to serving. Returns 0 or negative, with the
  * reason logged. */
-static int bring_up(struct server_daemon *d, struct config *cfg)
+static int bring_up(struct server_daemon *d, struct daemon_reading *reading)
 {
-	struct config_error err = {0};
-	int r = daemon_check(d, cfg, &err);
+	const struct config *cfg = reading->cfg;
+	int r = apply_first(d, reading);
 
 	if (r < 0)
-		daemon_log_problems(d, LOG_DHCP4_CONFIG_LOAD_FAIL, &err);
-	else
-		r = daemon_open_leases(d, cfg);
-	if (r < 0) {
-		config_free(cfg);
 		return r;
-	}
-	if (!d->leases_pending)
-		(void)lease_check(&d->srv, cfg);
-	r = daemon_apply(d, cfg, &err);
-	if (r < 0) {
-		daemon_log_problems(d, LOG_DHCP4_CONFIG_LOAD_FAIL, &err);
-		config_free(cfg);
-		return r;
-	}
 	r = start_workers(d, cfg);
 	if (r == 0)
 		r = iface_monitor_open(d->loop, ifaces_changed, d, &d->monitor);
@@ -138,62 +144,57 @@ static int bring_up(struct server_daemon *d, struct config *cfg)
 	return 0;
 }
 
-int daemon_start(struct server_daemon *d, const struct daemon_opts *o)
+/* Opens the log, the signals and the event loop, and reads the configuration. Returns 0 or
+ * negative, with the reason logged if there is a log. */
+static int begin_start(struct server_daemon *d, struct daemon_reading *reading)
 {
-	struct config_load_opts lo = {.warn = daemon_warn,
-				      .problem = daemon_on_problem,
-				      .refused = daemon_refused,
-				      .ctx = d,
-				      .ignore_unknown_hooks = o->ignore_unknown_hooks};
-	struct config_error err = {0};
-	struct server_opts so = {.clock = clock_coarse,
-				 .server_port = o->server_port,
-				 .client_port = o->client_port,
-				 .builtins = o->builtins,
-				 .config_file = o->config_file};
-	struct config *cfg = NULL;
+	struct log *log = log_new(&clock_system, "kea-dhcp4");
 	int r;
 
-	memset(d, 0, sizeof(*d));
-	d->o = *o;
-	d->signal_fd = -1;
-	d->pid_fd = -1;
-	d->lock_fd = -1;
-	d->leases_fd = -1;
-	so.log = log_new(&clock_system, "kea-dhcp4");
-	if (!so.log)
+	if (!log)
 		return -ENOMEM;
-	d->srv.log = so.log;
+	d->srv.log = log;
 	/* before any thread starts: threads inherit the mask */
 	r = daemon_block_signals(&d->signal_fd);
+	if (r == 0)
+		r = loop_new(&d->loop);
+	if (r == 0)
+		r = background_new(d->loop, &d->background);
 	if (r == 0)
 		r = daemon_plane_open(d);
 	if (r < 0)
 		return r;
-	log_start_threads(so.log);
-	log_hold(so.log);
-	if (o->debug)
-		(void)!log_configure(so.log, NULL, 0, true);
+	log_start_threads(log);
+	log_hold(log);
+	if (d->o.debug)
+		(void)!log_configure(log, NULL, 0, true);
+	r = daemon_reading_file(reading, 0);
+	if (r < 0)
+		daemon_log_problems(reading, LOG_DHCP4_CONFIG_LOAD_FAIL);
+	else
+		log_msg(log, LOG_DHCP4_STARTING, "usher-server %s is starting, pid %d",
+			usher_version(), (int)getpid());
+	return r;
+}
+
+/* Makes the server of a configuration that was read, and brings it to serving. */
+static int start_server(struct server_daemon *d, struct daemon_reading *reading)
+{
+	const struct config *cfg = reading->cfg;
+	struct server_opts so = {.clock = clock_coarse,
+				 .log = d->srv.log,
+				 .offer_hold_s = cfg->offer_hold_s,
+				 .server_port = d->o.server_port,
+				 .client_port = d->o.client_port,
+				 .builtins = d->o.builtins,
+				 .config_file = d->o.config_file};
+	int r = server_init(&d->srv, &so);
+
 	d->srv.log = so.log;
-	r = config_load_file(o->config_file, &lo, &cfg, &err);
-	if (r < 0) {
-		daemon_log_problems(d, LOG_DHCP4_CONFIG_LOAD_FAIL, &err);
-		return r;
-	}
-	log_msg(so.log, LOG_DHCP4_STARTING, "usher-server %s is starting, pid %d", usher_version(),
-		(int)getpid());
-	so.offer_hold_s = cfg->offer_hold_s;
-	r = server_init(&d->srv, &so);
-	d->srv.log = so.log;
-	if (r == 0)
-		r = loop_new(&d->loop);
 	if (r == 0)
 		r = loop_add(d->loop, d->signal_fd, EPOLLIN, on_signal, d, &d->signal_source);
-	if (r < 0) {
-		config_free(cfg);
-		return r;
-	}
-	r = bring_up(d, cfg);
+	if (r == 0)
+		r = bring_up(d, reading);
 	if (r < 0)
 		return r;
 	/* no log file of a configuration is opened while the start can still be refused; then
@@ -203,6 +204,26 @@ int daemon_start(struct server_daemon *d, const struct daemon_opts *o)
 	log_release(so.log);
 	pid_file(d);
 	return 0;
+}
+
+int daemon_start(struct server_daemon *d, const struct daemon_opts *o)
+{
+	struct daemon_reading reading;
+	int r;
+
+	memset(d, 0, sizeof(*d));
+	d->o = *o;
+	d->signal_fd = -1;
+	d->pid_fd = -1;
+	d->lock_fd = -1;
+	d->leases_fd = -1;
+	(void)pthread_mutex_init(&d->channels_lock, NULL);
+	daemon_reading_init(&reading, d, NULL, NULL);
+	r = begin_start(d, &reading);
+	if (r == 0)
+		r = start_server(d, &reading);
+	daemon_reading_fini(&reading);
+	return r;
 }
 
 int daemon_run(struct server_daemon *d)
@@ -223,6 +244,7 @@ void daemon_stop(struct server_daemon *d)
 
 	for (unsigned i = 0; i < d->srv.n_workers; i++)
 		worker_stop(d->srv.workers[i]);
+	background_free(d->background); /* the channels send its refusals */
 	daemon_channels_drop(d, 0);
 	daemon_http_drop(d);
 	channel_end_closing(&d->closing);
@@ -246,7 +268,6 @@ void daemon_stop(struct server_daemon *d)
 		(void)close(d->pid_fd);
 	daemon_leases_unlock(d);
 	log_free(log);
-	config_problems_fini(&d->problems);
 	daemon_signals_ended();
 	memset(d, 0, sizeof(*d));
 }

@@ -7,10 +7,11 @@
 #pragma once
 
 #include "base/log.h"
-#include "config/problems.h"
 #include "control/channel.h"
 #include "lease/journal/journal.h"
+#include "runtime/background.h"
 #include "server/core/server.h"
+#include "server/manage/daemon_reading.h"
 
 struct arena;
 struct channel;
@@ -32,7 +33,7 @@ struct daemon_commands {
 	size_t n;
 	const char *(*refuse)(void *daemon, unsigned needs);
 	struct json *(*processed)(struct control_call *c, struct json *answer);
-	struct json *(*invalid)(struct control_call *c, const struct config_problems *problems);
+	bool (*takes_problems)(const struct control_call *c);
 };
 
 struct daemon_opts {
@@ -62,7 +63,14 @@ struct server_daemon {
 	struct loop_source *signal_source;
 	int signal_fd;
 	struct iface_monitor *monitor;
+	struct background *background; /* of long commands and reloads */
 	struct control_plane *plane;
+	struct daemon_hup {
+		struct background_job job; /* first */
+		struct daemon_reading reading;
+		bool queued, again; /* again: another signal came since */
+	} hup;
+	pthread_mutex_t channels_lock; /* the list below; only the loop's thread changes it */
 	struct channel *channels[DAEMON_MAX_CHANNELS];
 	unsigned n_channels;
 	struct channel *closing; /* of a configuration before, with connections to finish */
@@ -94,7 +102,7 @@ struct server_daemon {
 	int lock_fd;
 	/* default limits of samples that commands set since the configuration took effect; -1: none
 	 * did */
-	int64_t sample_count, sample_age_s;
+	_Atomic int64_t sample_count, sample_age_s;
 	char *lock_made;     /* the lock file, if this start created it */
 	bool started;	     /* the start can no longer be refused */
 	bool leases_pending; /* the leases were not there at start; their end is not reported yet */
@@ -106,9 +114,6 @@ struct server_daemon {
 	struct journal_load_stats loaded; /* result of reading the lease file */
 	int exit_code;
 	bool ready;
-	bool untrusted; /* the author of the last configuration command is neither root nor the
-			   server's user */
-	struct config_problems problems; /* of the configuration that was read last */
 };
 
 /* Creates the management plane with the rows of daemon_opts.commands. Returns 0 or -ENOMEM. */
@@ -121,30 +126,22 @@ int daemon_run(struct server_daemon *d);
 /* Stops the daemon; called also for one that did not start. */
 void daemon_stop(struct server_daemon *d);
 
-/* Appends a problem to the list of the configuration that is being read; ctx is the daemon. */
-void daemon_on_problem(void *ctx, const struct config_error *e);
-/* Logs a warning about a configuration; ctx is the daemon. */
-void daemon_warn(void *ctx, const struct config_error *w);
 /*
- * Checks the names outside of a configuration: files that the requester of the command in progress
- * may name, hook libraries, control sockets. Changes nothing and runs no code of a library. 0, or
- * negative with the problems in the daemon's list and the first in *err.
+ * Applies a configuration that was checked; takes cfg on success. 0, or negative with the first
+ * problem in err, and every one in problems (may be NULL); then nothing changed.
  */
-int daemon_check(struct server_daemon *d, const struct config *cfg, struct config_error *err)
-	must_check;
-/*
- * Checks the hook libraries, limits and control sockets of a configuration that is refused for
- * another reason already, for the list of problems; ctx is the daemon. A start calls it before
- * there is a server.
- */
-void daemon_refused(void *ctx, const struct config *cfg);
-/* Applies a configuration; takes cfg on success. On failure nothing changed. */
-int daemon_apply(struct server_daemon *d, struct config *cfg, struct config_error *err) must_check;
+int daemon_apply(struct server_daemon *d, struct config *cfg, struct config_problems *problems,
+		 struct config_error *err) must_check;
 /* Applies the loggers of a configuration, whose number was checked; without memory the old ones
  * stay. A start calls it when nothing can be refused any more. */
 void daemon_apply_log(struct server_daemon *d, const struct config *cfg);
-/* Called for SIGHUP and config-reload: reads the file again. */
-int daemon_reload(struct server_daemon *d, struct config_error *err) must_check;
+/* Reads the configuration file again, for SIGHUP and config-reload; beside the loop. */
+void daemon_reload_read(struct daemon_reading *r);
+/* Applies the configuration that was read, and logs the result. 0, or negative with r->problems;
+ * then nothing changed. */
+int daemon_reload_apply(struct daemon_reading *r) must_check;
+/* Called for SIGHUP: reads and applies the file, behind the commands that wait. */
+void daemon_hup(struct server_daemon *d);
 /* Arms the timers from the current configuration. */
 void daemon_timers(struct server_daemon *d);
 /* Enables the service again after s seconds (0: stays off), for dhcp-disable with max-period. */

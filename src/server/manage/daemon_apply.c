@@ -1,22 +1,23 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Applying a configuration, in one order at start and at every reload: check the files that it
- * names, build the snapshot (pools, and last the hook libraries, whose code runs), open new
- * channels and log files, publish, then bring sockets and timers in line. Nothing is refused after
- * the snapshot is built, and nothing before it leaves a trace.
+ * Applying a configuration, in one order at start and at every reload: build the snapshot (pools,
+ * and last the hook libraries, whose code runs), open new channels and log files, publish, then
+ * bring sockets and timers in line. Nothing is refused after the snapshot is built, and nothing
+ * before it leaves a trace. It was read and checked before, beside the loop (daemon_reading.c).
+ * Reloads and commands about the configuration are long commands: one begins when the one before
+ * it is in effect or refused.
  */
 #include "base/error.h"
 #include "base/log.h"
 #include "config/config.h"
 #include "lease/lease_db.h"
-#include "runtime/background.h"
 #include "server/core/snapshot.h"
 #include "server/manage/daemon_impl.h"
 #include "server/manage/stat_walk.h"
 
 #include <string.h>
 
-enum { PIPE_WAIT_MS = 2000 }; /* commands wait while a reload reads a FIFO */
+enum { PIPE_WAIT_MS = 2000 }; /* other long commands wait while a reload reads a FIFO */
 
 void daemon_apply_log(struct server_daemon *d, const struct config *cfg)
 {
@@ -85,14 +86,13 @@ static void warn_fixed(struct server_daemon *d, const struct config *old, const 
 	}
 }
 
-int daemon_apply(struct server_daemon *d, struct config *cfg, struct config_error *err)
+int daemon_apply(struct server_daemon *d, struct config *cfg, struct config_problems *problems,
+		 struct config_error *err)
 {
 	struct snapshot *prev = server_snapshot(&d->srv);
 	struct snapshot *s = NULL;
-	int r = daemon_check(d, cfg, err);
+	int r = snapshot_build(&d->srv, cfg, prev, &s, problems, err);
 
-	if (r == 0)
-		r = snapshot_build(&d->srv, cfg, prev, &s, &d->problems, err);
 	if (r < 0) {
 		snapshot_unref(prev);
 		return r;
@@ -119,49 +119,65 @@ int daemon_apply(struct server_daemon *d, struct config *cfg, struct config_erro
 	return 0;
 }
 
-/* A configuration to be read aside. */
-struct reading {
-	const char *path;
-	struct config_load_opts opts;
-	struct config **ret;
-	struct config_error *err;
-};
+/* --- Reloads ---------------------------------------------------------------------------------- */
 
-static int read_config(void *ctx)
+void daemon_reload_read(struct daemon_reading *r)
 {
-	struct reading *r = ctx;
-
-	return config_load_file(r->path, &r->opts, r->ret, r->err);
+	log_msg(r->d->srv.log, LOG_DHCP4_DYNAMIC_RECONFIGURATION, "reading %s",
+		r->d->o.config_file);
+	if (daemon_reading_file(r, PIPE_WAIT_MS) == 0)
+		(void)!daemon_check(r);
 }
 
-int daemon_reload(struct server_daemon *d, struct config_error *err)
+int daemon_reload_apply(struct daemon_reading *r)
 {
-	struct config *cfg = NULL;
-	struct reading reading = {d->o.config_file,
-				  {.warn = daemon_warn,
-				   .problem = daemon_on_problem,
-				   .refused = daemon_refused,
-				   .ctx = d,
-				   .pipe_wait_ms = PIPE_WAIT_MS,
-				   .ignore_unknown_hooks = d->o.ignore_unknown_hooks},
-				  &cfg,
-				  err};
-	int r;
+	struct server_daemon *d = r->d;
+	int e = r->cfg ? daemon_apply(d, r->cfg, &r->problems, &r->first) : -USHER_E_CONFIG;
 
-	config_problems_fini(&d->problems);
-	log_msg(d->srv.log, LOG_DHCP4_DYNAMIC_RECONFIGURATION, "reading %s", d->o.config_file);
-	r = background_run(read_config, &reading);
-	if (r == 0) {
-		r = daemon_apply(d, cfg, err);
-		if (r < 0) {
-			config_free(cfg);
-			daemon_on_problem(d, err);
-		}
+	if (r->cfg && e < 0)
+		config_problems_add(&r->problems, &r->first);
+	if (e < 0) {
+		daemon_log_problems(r, LOG_DHCP4_DYNAMIC_RECONFIGURATION_FAIL);
+		return e;
 	}
-	if (r < 0)
-		daemon_log_problems(d, LOG_DHCP4_DYNAMIC_RECONFIGURATION_FAIL, err);
-	else
-		log_msg(d->srv.log, LOG_DHCP4_DYNAMIC_RECONFIGURATION_SUCCESS,
-			"dynamic server reconfiguration succeeded with file: %s", d->o.config_file);
-	return r;
+	r->cfg = NULL; /* it is in effect */
+	log_msg(d->srv.log, LOG_DHCP4_DYNAMIC_RECONFIGURATION_SUCCESS,
+		"dynamic server reconfiguration succeeded with file: %s", d->o.config_file);
+	return 0;
+}
+
+static void read_file(struct background_job *j)
+{
+	struct daemon_hup *h = (struct daemon_hup *)j;
+
+	daemon_reload_read(&h->reading);
+}
+
+static void queue_hup(struct server_daemon *d)
+{
+	daemon_reading_init(&d->hup.reading, d, d->background, NULL);
+	d->hup.again = false;
+	d->hup.queued = true;
+	background_add(d->background, &d->hup.job);
+}
+
+static void apply_file(struct background_job *j, bool ended)
+{
+	struct daemon_hup *h = (struct daemon_hup *)j;
+	struct server_daemon *d = h->reading.d;
+
+	if (!ended)
+		(void)!daemon_reload_apply(&h->reading);
+	daemon_reading_fini(&h->reading);
+	h->queued = false;
+	if (h->again && !ended)
+		queue_hup(d);
+}
+
+void daemon_hup(struct server_daemon *d)
+{
+	d->hup.job = (struct background_job){.work = read_file, .finish = apply_file};
+	d->hup.again = d->hup.queued;
+	if (!d->hup.queued)
+		queue_hup(d);
 }

@@ -38,9 +38,10 @@ int daemon_plane_open(struct server_daemon *d)
 				       .service = "dhcp4",
 				       .write_line = write_line,
 				       .flush_lines = flush_lines,
+				       .background = d->background,
 				       .refuse = k->refuse,
 				       .processed = k->processed,
-				       .invalid = k->invalid};
+				       .takes_problems = k->takes_problems};
 	int r = control_plane_new(&o, &d->plane);
 
 	return r < 0 ? r : control_plane_add(d->plane, k->rows, k->n);
@@ -54,6 +55,18 @@ static struct channel *channel_find(const struct server_daemon *d, const char *p
 	return NULL;
 }
 
+/* Returns whether a path is a control socket of ours. *ret_n: how many there are. Any thread. */
+static bool is_channel(struct server_daemon *d, const char *path, size_t *ret_n)
+{
+	bool found;
+
+	(void)pthread_mutex_lock(&d->channels_lock);
+	found = channel_find(d, path) != NULL;
+	*ret_n = d->n_channels;
+	(void)pthread_mutex_unlock(&d->channels_lock);
+	return found;
+}
+
 static bool channel_wanted(const struct config *cfg, const char *path)
 {
 	for (size_t i = 0; i < cfg->n_control_sockets; i++)
@@ -62,10 +75,21 @@ static bool channel_wanted(const struct config *cfg, const char *path)
 	return false;
 }
 
+/* Closes channel i; the last one takes its place in the list. */
+static void close_one(struct server_daemon *d, unsigned i)
+{
+	struct channel *c = d->channels[i];
+
+	(void)pthread_mutex_lock(&d->channels_lock);
+	d->channels[i] = d->channels[--d->n_channels];
+	(void)pthread_mutex_unlock(&d->channels_lock);
+	channel_close(c);
+}
+
 void daemon_channels_drop(struct server_daemon *d, unsigned n)
 {
 	while (d->n_channels > n)
-		channel_close(d->channels[--d->n_channels]);
+		close_one(d, d->n_channels - 1);
 }
 
 static int open_one(struct server_daemon *d, const char *path)
@@ -77,13 +101,16 @@ static int open_one(struct server_daemon *d, const char *path)
 		.plane = d->plane,
 		.closing = &d->closing,
 	};
-	int r = d->n_channels == DAEMON_MAX_CHANNELS
-			? -USHER_E_LIMIT
-			: channel_open(d->loop, &o, &d->channels[d->n_channels]);
+	struct channel *c = NULL;
+	int r = d->n_channels == DAEMON_MAX_CHANNELS ? -USHER_E_LIMIT
+						     : channel_open(d->loop, &o, &c);
 
-	if (r == 0)
-		d->n_channels++;
-	return r;
+	if (r < 0)
+		return r;
+	(void)pthread_mutex_lock(&d->channels_lock);
+	d->channels[d->n_channels++] = c;
+	(void)pthread_mutex_unlock(&d->channels_lock);
+	return 0;
 }
 
 static bool is_missing(int r)
@@ -100,21 +127,23 @@ static void warn_missing(struct server_daemon *d, const struct config_control_so
 		at->file, at->file[0] ? ":" : "", at->line, at->col, s->path, usher_strerror(r));
 }
 
-void daemon_channels_check(const struct server_daemon *d, const struct config *cfg,
+void daemon_channels_check(struct server_daemon *d, const struct config *cfg,
 			   void (*problem)(void *ctx, const struct config_error *e), void *ctx)
 {
 	struct config_error e;
-	size_t n = d->n_channels;
+	size_t n, more = 0;
 
 	for (size_t i = 0; i < cfg->n_control_sockets; i++) {
 		const struct config_control_socket *s = &cfg->control_sockets[i];
+		bool open;
 		int r;
 
 		if (!s->path)
 			continue;
-		r = channel_find(d, s->path) ? 0 : channel_check(s->path);
-		n += !channel_find(d, s->path);
-		if (r == 0 && n > DAEMON_MAX_CHANNELS)
+		open = is_channel(d, s->path, &n);
+		r = open ? 0 : channel_check(s->path);
+		more += !open;
+		if (r == 0 && n + more > DAEMON_MAX_CHANNELS)
 			r = -USHER_E_LIMIT;
 		if (r == 0 || is_missing(r))
 			continue;
@@ -144,8 +173,7 @@ void daemon_channels_close(struct server_daemon *d, const struct config *cfg)
 	for (unsigned i = d->n_channels; i > 0 && !d->channels_missing; i--) {
 		if (channel_wanted(cfg, channel_path(d->channels[i - 1])))
 			continue;
-		channel_close(d->channels[i - 1]);
-		d->channels[i - 1] = d->channels[--d->n_channels];
+		close_one(d, i - 1);
 	}
 }
 

@@ -9,12 +9,12 @@
 #include "control/channel.h"
 #include "hook/hook.h"
 #include "server/manage/daemon_impl.h"
+#include "server/manage/daemon_reading.h"
 #include "server/manage/paths.h"
 #include "server/core/snapshot.h"
 
 struct checking {
-	struct server_daemon *d;
-	struct config_error *first;
+	struct daemon_reading *r;
 	size_t n;
 };
 
@@ -23,16 +23,16 @@ static void on_problem(void *ctx, const struct config_error *e)
 	struct checking *k = ctx;
 
 	if (!k->n++)
-		*k->first = *e;
-	daemon_on_problem(k->d, e);
+		k->r->first = *e;
+	config_problems_add(&k->r->problems, e);
 }
 
 static void on_path(void *ctx, const struct config_error *e)
 {
 	struct checking *k = ctx;
 
-	if (k->d->o.any_path)
-		daemon_warn(k->d, e);
+	if (k->r->d->o.any_path)
+		daemon_warn(k->r->d, e);
 	else
 		on_problem(ctx, e);
 }
@@ -41,40 +41,43 @@ static void on_path(void *ctx, const struct config_error *e)
 static void check_rest(struct checking *k, const struct config *cfg)
 {
 	/* a start reads its configuration before there is a server */
-	const struct hook_builtin *builtins = k->d->o.builtins ? k->d->o.builtins
-							       : k->d->srv.builtins;
+	struct server_daemon *d = k->r->d;
+	const struct hook_builtin *builtins = d->o.builtins ? d->o.builtins : d->srv.builtins;
 
 	(void)hook_libraries_check(cfg, builtins, on_problem, k);
 	(void)snapshot_limits(cfg, on_problem, k);
-	daemon_channels_check(k->d, cfg, on_problem, k);
-	daemon_http_check(k->d, cfg, on_problem, k);
+	daemon_channels_check(d, cfg, on_problem, k);
+	daemon_http_check(d, cfg, on_problem, k);
 }
 
-int daemon_check(struct server_daemon *d, const struct config *cfg, struct config_error *err)
+int daemon_check(struct daemon_reading *r)
 {
-	struct snapshot *prev = server_snapshot(&d->srv);
-	struct checking k = {d, err, 0};
-	struct paths_check paths = {.cfg = cfg,
+	struct snapshot *prev = server_snapshot(&r->d->srv);
+	struct checking k = {r, 0};
+	struct paths_check paths = {.cfg = r->cfg,
 				    .in_force = prev ? prev->cfg : NULL,
-				    .builtins = d->srv.builtins,
+				    .builtins = r->d->srv.builtins,
 				    .problem = on_path,
 				    .ctx = &k};
 
-	if (d->untrusted && !cfg->file[0])
+	if (r->untrusted && !r->cfg->file[0])
 		(void)paths_check(&paths);
 	/* a file that may not be named is not read either */
 	if (!k.n)
-		check_rest(&k, cfg);
+		check_rest(&k, r->cfg);
 	snapshot_unref(prev);
-	return k.n ? -USHER_E_CONFIG : 0;
+	if (!k.n)
+		return 0;
+	config_free(r->cfg);
+	r->cfg = NULL;
+	return -USHER_E_CONFIG;
 }
 
 void daemon_refused(void *ctx, const struct config *cfg)
 {
-	struct server_daemon *d = ctx;
-	struct config_error first;
-	struct checking k = {d, &first, 0};
+	struct daemon_reading *r = ctx;
+	struct checking k = {r, 1}; /* there is a first problem already */
 
-	if (!d->untrusted || cfg->file[0])
+	if (!r->untrusted || cfg->file[0])
 		check_rest(&k, cfg);
 }

@@ -12,6 +12,9 @@
 #include "server/manage/daemon_impl.h"
 
 #include <errno.h>
+#include <netinet/in.h>
+#include <pthread.h>
+#include <stdio.h>
 #include <string.h>
 
 /* --- Routes ----------------------------------------------------------------------------------- */
@@ -150,61 +153,101 @@ static struct http_listener *find_listener(const struct server_daemon *d,
 	return NULL;
 }
 
-static bool is_wanted(const struct config *cfg, const struct http_listener *l)
+static bool is_wanted(const struct config *cfg, const char *address, uint16_t port)
 {
 	for (size_t i = 0; i < cfg->n_control_sockets; i++) {
 		const struct config_control_socket *s = &cfg->control_sockets[i];
 
-		if (!s->path && http_is(l, s->address, s->port))
+		if (!s->path && s->port == port && strcmp(s->address, address) == 0)
 			return true;
 	}
 	return false;
 }
 
+/* The open listeners, noted for a check in another thread. */
+struct noted {
+	size_t n;
+	struct {
+		char address[INET6_ADDRSTRLEN];
+		uint16_t port;
+		bool tls;
+	} at[DAEMON_MAX_CHANNELS];
+};
+
+static void note_listeners(struct server_daemon *d, struct noted *ret)
+{
+	(void)pthread_mutex_lock(&d->channels_lock);
+	ret->n = d->n_https;
+	for (size_t i = 0; i < ret->n; i++) {
+		(void)snprintf(ret->at[i].address, sizeof(ret->at[i].address), "%s",
+			       http_address(d->https[i]));
+		ret->at[i].port = http_port(d->https[i]);
+		ret->at[i].tls = http_has_tls(d->https[i]);
+	}
+	(void)pthread_mutex_unlock(&d->channels_lock);
+}
+
 /* Checks whether a new listener could be opened. The port of a listener that will be closed is
  * free. */
-static int check_port(const struct server_daemon *d, const struct config *cfg,
+static int check_port(const struct noted *open, const struct config *cfg,
 		      const struct config_control_socket *s)
 {
 	int r = http_check(s->address, s->port);
 
 	if (r == -EADDRNOTAVAIL)
 		return 0;
-	for (unsigned i = 0; r == -EADDRINUSE && i < d->n_https; i++)
-		if (!is_wanted(cfg, d->https[i]) && http_port(d->https[i]) == s->port)
+	for (size_t i = 0; r == -EADDRINUSE && i < open->n; i++)
+		if (!is_wanted(cfg, open->at[i].address, open->at[i].port) &&
+		    open->at[i].port == s->port)
 			return 0;
 	return r;
 }
 
-static int check_socket(struct server_daemon *d, const struct config *cfg, struct reading *k)
+static int check_place(struct reading *k, const struct noted *open, const struct config *cfg,
+		       bool tls)
 {
 	const struct config_control_socket *s = k->s;
-	const struct http_listener *l = find_listener(d, s);
+	int r;
+
+	for (size_t i = 0; i < open->n; i++) {
+		if (open->at[i].port != s->port || strcmp(open->at[i].address, s->address) != 0)
+			continue;
+		if (open->at[i].tls == tls)
+			return 0;
+		return config_error_set(
+			&k->e, &s->node->pos, -USHER_E_CONFIG,
+			"the socket at %s port %u is open with%s TLS: a reload cannot "
+			"change that",
+			s->address, s->port, tls ? "out" : "");
+	}
+	r = check_port(open, cfg, s);
+	if (r == 0)
+		return 0;
+	return config_error_set(&k->e, &s->node->pos, -USHER_E_CONFIG,
+				"control socket %s port %u cannot be opened: %s", s->address,
+				s->port, usher_strerror(r));
+}
+
+static int check_socket(struct server_daemon *d, const struct noted *open, const struct config *cfg,
+			struct reading *k)
+{
 	char text[HTTP_TEXT_MAX];
 	struct http_opts o;
 	int64_t expires;
 	int r = read_opts(d, k, &o);
 
 	if (r == 0 && o.cert && http_tls_check(&o, &expires, text) < 0)
-		return config_error_set(&k->e, &s->node->pos, -USHER_E_CONFIG, "%s", text);
-	if (r == 0 && l && http_has_tls(l) != (o.cert != NULL))
-		return config_error_set(
-			&k->e, &s->node->pos, -USHER_E_CONFIG,
-			"the socket at %s port %u is open with%s TLS: a reload cannot "
-			"change that",
-			s->address, s->port, o.cert ? "out" : "");
-	if (r == 0 && !l && (r = check_port(d, cfg, s)) < 0)
-		return config_error_set(&k->e, &s->node->pos, -USHER_E_CONFIG,
-					"control socket %s port %u cannot be opened: %s",
-					s->address, s->port, usher_strerror(r));
-	return r;
+		return config_error_set(&k->e, &k->s->node->pos, -USHER_E_CONFIG, "%s", text);
+	return r < 0 ? r : check_place(k, open, cfg, o.cert != NULL);
 }
 
 void daemon_http_check(struct server_daemon *d, const struct config *cfg,
 		       void (*problem)(void *ctx, const struct config_error *e), void *ctx)
 {
+	struct noted open;
 	unsigned n = 0;
 
+	note_listeners(d, &open);
 	for (size_t i = 0; i < cfg->n_control_sockets; i++) {
 		struct reading k = {.s = &cfg->control_sockets[i]};
 		struct arena a;
@@ -218,14 +261,30 @@ void daemon_http_check(struct server_daemon *d, const struct config *cfg,
 			    ? config_error_set(&k.e, &k.s->node->pos, -USHER_E_CONFIG,
 					       "there are at most %d sockets for HTTP",
 					       DAEMON_MAX_CHANNELS)
-			    : check_socket(d, cfg, &k);
+			    : check_socket(d, &open, cfg, &k);
 		if (r < 0)
 			problem(ctx, &k.e);
 		arena_fini(&a);
 	}
 }
 
-/* Opens a socket, or gives it the parts of a new configuration. */
+/* Opens a listener, or gives an open one its new settings. */
+static int set_listener(struct server_daemon *d, struct http_listener *l, const struct http_opts *o)
+{
+	int r;
+
+	(void)pthread_mutex_lock(&d->channels_lock);
+	if (l)
+		r = http_update(l, o);
+	else if (d->n_https == DAEMON_MAX_CHANNELS)
+		r = -USHER_E_LIMIT;
+	else
+		r = http_open(d->loop, o, &d->https[d->n_https]);
+	d->n_https += !l && r == 0;
+	(void)pthread_mutex_unlock(&d->channels_lock);
+	return r;
+}
+
 static int open_socket(struct server_daemon *d, struct reading *k)
 {
 	struct http_listener *l = find_listener(d, k->s);
@@ -236,36 +295,39 @@ static int open_socket(struct server_daemon *d, struct reading *k)
 		return r;
 	if (!k->s->cert_required)
 		o.trust = NULL;
-	if (l) {
-		r = http_update(l, &o);
-		if (r == 0)
-			log_msg(d->srv.log, LOG_HTTP_COMMAND_MGR_SERVICE_UPDATED,
-				"the service on %s port %u has its new settings", k->s->address,
-				k->s->port);
-	} else if (d->n_https == DAEMON_MAX_CHANNELS) {
-		r = -USHER_E_LIMIT;
-	} else {
-		r = http_open(d->loop, &o, &d->https[d->n_https]);
-		d->n_https += r == 0;
-	}
+	r = set_listener(d, l, &o);
 	if (r < 0)
-		(void)config_error_set(
+		return config_error_set(
 			&k->e, &k->s->node->pos, r,
-			"control socket %s port %u cannot be opened: %s; the server will "
-			"retry",
+			"control socket %s port %u cannot be opened: %s; the server "
+			"will retry",
 			k->s->address, k->s->port, usher_strerror(r));
-	return r;
+	if (l)
+		log_msg(d->srv.log, LOG_HTTP_COMMAND_MGR_SERVICE_UPDATED,
+			"the service on %s port %u has its new settings", k->s->address,
+			k->s->port);
+	return 0;
+}
+
+/* Closes the listeners that the configuration has not. */
+static void close_unwanted(struct server_daemon *d, const struct config *cfg)
+{
+	for (unsigned i = d->n_https; i > 0; i--) {
+		struct http_listener *l = d->https[i - 1];
+
+		if (is_wanted(cfg, http_address(l), http_port(l)))
+			continue;
+		(void)pthread_mutex_lock(&d->channels_lock);
+		d->https[i - 1] = d->https[--d->n_https];
+		(void)pthread_mutex_unlock(&d->channels_lock);
+		http_close(l);
+	}
 }
 
 void daemon_http_open(struct server_daemon *d, const struct config *cfg, bool again)
 {
 	d->https_missing = 0;
-	for (unsigned i = d->n_https; i > 0; i--) {
-		if (is_wanted(cfg, d->https[i - 1]))
-			continue;
-		http_close(d->https[i - 1]);
-		d->https[i - 1] = d->https[--d->n_https];
-	}
+	close_unwanted(d, cfg);
 	for (size_t i = 0; i < cfg->n_control_sockets; i++) {
 		struct reading k = {.s = &cfg->control_sockets[i]};
 		struct arena a;

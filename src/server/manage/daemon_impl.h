@@ -7,15 +7,15 @@
 
 #include "server/manage/daemon.h"
 
-/* Logs all problems of the configuration that was read; err where there are none in the list. */
-void daemon_log_problems(struct server_daemon *d, enum log_id id, const struct config_error *err);
+/* Logs a warning about a configuration. Any thread. */
+void daemon_warn(const struct server_daemon *d, const struct config_error *w);
 
 /*
- * Checks that new control sockets can be opened; calls problem for each that cannot. The functions
- * below open them, close those of another configuration, close all but the first n, and retry those
- * that could not be opened.
+ * Checks that new control sockets can be opened; calls problem for each that cannot. Any thread.
+ * The functions below open them, close those of another configuration, close all but the first n,
+ * and retry those that could not be opened.
  */
-void daemon_channels_check(const struct server_daemon *d, const struct config *cfg,
+void daemon_channels_check(struct server_daemon *d, const struct config *cfg,
 			   void (*problem)(void *ctx, const struct config_error *e), void *ctx);
 void daemon_channels_open(struct server_daemon *d, const struct config *cfg);
 void daemon_channels_close(struct server_daemon *d, const struct config *cfg);

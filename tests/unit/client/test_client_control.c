@@ -137,7 +137,7 @@ static int run(struct arena *a, const char *text, struct json **ret)
 }
 
 static const char *const commands[] = {
-#define COMMAND(name, function, access, needs, help, arguments) name,
+#define COMMAND(name, function, access, needs, thread, help, arguments) name,
 #include "client/os/command.def"
 #undef COMMAND
 };

@@ -10,6 +10,7 @@
 #include "config/json/json.h"
 #include "control/channel.h"
 #include "control/framing.h"
+#include "runtime/background.h"
 #include "runtime/loop.h"
 
 #include <errno.h>
@@ -114,8 +115,10 @@ static char path[96];
 struct world {
 	struct loop *loop;
 	struct channel *ch;
+	struct background *background; /* of long commands; NULL: they run in the loop */
 	struct control_plane *plane;
-	unsigned n_handled;
+	_Atomic bool release; /* long commands end their work */
+	unsigned n_handled, n_freed;
 	size_t answer_len; /* octets of text in the answer */
 	bool close_inside;
 };
@@ -173,7 +176,30 @@ static struct json *run_stream(struct control_call *c)
 	return NULL;
 }
 
+/* The work of a long command lasts until the test releases it, or the background ends. */
+static void wait_for_release(struct control_call *c)
+{
+	struct world *w = c->program;
+
+	while (!w->release && !background_is_ending(c->background))
+		(void)usleep(1000);
+	c->result = w;
+}
+
+static void count_freed(void *result)
+{
+	((struct world *)result)->n_freed++;
+}
+
+static void work_long(struct control_call *c)
+{
+	wait_for_release(c);
+	c->free_result = count_freed;
+}
+
 static const struct control_command commands[] = {
+	{.name = "long", .fn = run_plain, .work = work_long, .args = "[name:text]"},
+	{.name = "long-stream", .fn = run_stream, .work = work_long, .args = ""},
 	{.name = "x", .fn = run_plain, .args = ""},
 	{.name = "}", .fn = run_plain, .args = ""},
 	{.name = "stream", .fn = run_stream, .args = ""},
@@ -181,22 +207,25 @@ static const struct control_command commands[] = {
 
 static void world_open(struct world *w, struct channel_opts o)
 {
-	struct control_plane_opts po = {.program = w};
+	struct control_plane_opts po = {.program = w, .max_waiting = 2};
 
 	memset(w, 0, sizeof(*w));
+	assert_int_equal(loop_new(&w->loop), 0);
+	assert_int_equal(background_new(w->loop, &w->background), 0);
+	po.background = w->background;
 	assert_int_equal(control_plane_new(&po, &w->plane), 0);
 	assert_int_equal(control_plane_add(w->plane, commands, ARRAY_LEN(commands)), 0);
 	o.path = path;
 	o.mode = o.mode ? o.mode : 0660;
 	o.plane = w->plane;
-	assert_int_equal(loop_new(&w->loop), 0);
 	assert_int_equal(channel_open(w->loop, &o, &w->ch), 0);
 }
 
 static void world_free(struct world *w)
 {
-	loop_free(w->loop);
+	background_free(w->background);
 	control_plane_free(w->plane);
+	loop_free(w->loop);
 }
 
 static void world_close(struct world *w)
@@ -633,6 +662,146 @@ static void test_closed_by_request(void **state)
 	world_close(&w);
 }
 
+/* --- Long commands ---------------------------------------------------------------------------- */
+
+static const char long_request[] = "{ \"command\": \"long\" }";
+
+/* While a long command works, other connections are answered, and its own has no time limit. */
+static void test_long_command(void **state)
+{
+	struct world w;
+	int fd, more, one_too_many;
+
+	(void)state;
+	world_open(&w, (struct channel_opts){.idle_ns = 100 * NS_PER_MS});
+	fd = dial();
+	say(&w, fd, long_request);
+	more = dial();
+	say(&w, more, "{ \"command\": \"long\", \"arguments\": { \"name\": \"x\" } }");
+	assert_int_equal(ask(&w, REQUEST, "yes"), 0);
+	assert_int_equal(ask(&w, "{ \"command\": \"long\", \"arguments\": { \"name\": 1 } }",
+			     "'name' parameter must be a string"),
+			 1);
+	one_too_many = dial();
+	say(&w, one_too_many, long_request);
+	assert_int_equal(answer_of(&w, one_too_many, "2 long commands wait already"), 1);
+	turn(&w, 150);
+	assert_int_equal(w.n_handled, 1);
+	w.release = true;
+	assert_int_equal(answer_of(&w, fd, "yes"), 0);
+	assert_int_equal(answer_of(&w, more, "yes"), 0);
+	assert_int_equal(w.n_handled, 3);
+	assert_int_equal(w.n_freed, 2);
+	world_close(&w);
+}
+
+static void wait_for_answers(struct world *w, unsigned n)
+{
+	int64_t end = clock_mono_ns(&clock_system) + 10 * NS_PER_S;
+
+	while (w->n_handled < n && clock_mono_ns(&clock_system) < end)
+		turn(w, 1);
+	assert_int_equal(w->n_handled, n);
+}
+
+/* A connection that ends gives up the answer; the command is carried out. */
+static void test_long_command_given_up(void **state)
+{
+	struct world w;
+	int fd;
+
+	(void)state;
+	world_open(&w, (struct channel_opts){0});
+	fd = dial();
+	say(&w, fd, long_request);
+	(void)close(fd);
+	fd = dial();
+	say(&w, fd, "{ \"command\": \"long-stream\" }");
+	(void)close(fd);
+	turn(&w, 20);
+	w.release = true;
+	wait_for_answers(&w, 1);
+	while (w.n_freed < 2)
+		turn(&w, 1);
+	assert_int_equal(counter.ended, 1);
+	assert_int_equal(ask(&w, REQUEST, "yes"), 0);
+	world_close(&w);
+}
+
+/* A peer that has shut its side down waits for the answer. */
+static void test_long_command_half_closed(void **state)
+{
+	struct world w;
+	int fd;
+
+	(void)state;
+	world_open(&w, (struct channel_opts){0});
+	fd = dial();
+	say(&w, fd, long_request);
+	assert_int_equal(shutdown(fd, SHUT_WR), 0);
+	turn(&w, 20);
+	w.release = true;
+	assert_int_equal(answer_of(&w, fd, "yes"), 0);
+	world_close(&w);
+}
+
+/* A channel that is closed while a long command works serves its connection to the end. */
+static void test_long_command_closing(void **state)
+{
+	struct channel *closing = NULL;
+	struct world w;
+	int fd;
+
+	(void)state;
+	world_open(&w, (struct channel_opts){.closing = &closing});
+	fd = dial();
+	say(&w, fd, long_request);
+	channel_close(w.ch);
+	assert_non_null(closing);
+	w.release = true;
+	assert_int_equal(answer_of(&w, fd, "yes"), 0);
+	turn(&w, 3);
+	assert_null(closing);
+	world_free(&w);
+}
+
+/* The program ends while one long command works and another waits: none is carried out. */
+static void test_long_command_ended(void **state)
+{
+	struct world w;
+	int fd[2];
+
+	(void)state;
+	world_open(&w, (struct channel_opts){0});
+	for (int i = 0; i < 2; i++) {
+		fd[i] = dial();
+		say(&w, fd[i], long_request);
+	}
+	background_free(w.background); /* the channel is still there: it sends the refusal */
+	w.background = NULL;
+	assert_int_equal(answer_of(&w, fd[0], "the program ends"), 1);
+	assert_int_equal(answer_of(&w, fd[1], "the program ends"), 1);
+	assert_int_equal(w.n_handled, 0);
+	assert_int_equal(w.n_freed, 1); /* the other one did no work */
+	world_close(&w);
+}
+
+/* The channel ends before the background does. */
+static void test_long_command_without_channel(void **state)
+{
+	struct world w;
+	int fd;
+
+	(void)state;
+	world_open(&w, (struct channel_opts){0});
+	fd = dial();
+	say(&w, fd, long_request);
+	world_close(&w);
+	assert_int_equal(w.n_handled, 0);
+	assert_int_equal(w.n_freed, 1);
+	(void)close(fd);
+}
+
 static int group_setup(void **state)
 {
 	(void)state;
@@ -673,6 +842,12 @@ int main(void)
 		cmocka_unit_test(test_slow_reader),
 		cmocka_unit_test(test_writes_of_one_length),
 		cmocka_unit_test(test_closed_by_request),
+		cmocka_unit_test(test_long_command),
+		cmocka_unit_test(test_long_command_given_up),
+		cmocka_unit_test(test_long_command_half_closed),
+		cmocka_unit_test(test_long_command_closing),
+		cmocka_unit_test(test_long_command_ended),
+		cmocka_unit_test(test_long_command_without_channel),
 	};
 
 	return cmocka_run_group_tests(tests, group_setup, group_teardown);

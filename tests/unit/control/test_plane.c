@@ -11,6 +11,11 @@
 #include "config/json/json.h"
 #include "control/args.h"
 #include "control/plane.h"
+#include "control/transport.h"
+#include "runtime/background.h"
+#include "runtime/loop.h"
+
+#include <stdio.h>
 
 /* --- Descriptions of arguments ---------------------------------------------------------------- */
 
@@ -183,8 +188,8 @@ static int teardown(void **state)
 /* Asserts the result and the text of the answer to a request. */
 static void assert_answer(struct world *w, const char *request, int64_t result, const char *text)
 {
-	struct json *answer = control_plane_answer(w->p, parse(&w->a, request), &w->from, &w->a,
-						   &w->stream);
+	struct json *answer = control_plane_answer_now(w->p, parse(&w->a, request), &w->from, &w->a,
+						       &w->stream);
 	int64_t have = -1;
 
 	assert_true(json_get_int(answer, "result", &have));
@@ -247,8 +252,8 @@ static void test_preconditions(void **state)
 	assert_int_equal(w->needs, 2);
 	assert_null(w->stream.next);
 	w->refusal = NULL;
-	assert_null(control_plane_answer(w->p, parse(&w->a, "{\"command\": \"all\"}"), &w->from,
-					 &w->a, &w->stream));
+	assert_null(control_plane_answer_now(w->p, parse(&w->a, "{\"command\": \"all\"}"), &w->from,
+					     &w->a, &w->stream));
 	assert_ptr_equal(w->stream.next, next_none);
 }
 
@@ -298,6 +303,128 @@ static void test_rows_of_a_library(void **state)
 		      "'box' command not supported");
 }
 
+/* --- Requests of transports ------------------------------------------------------------------- */
+
+static _Atomic bool at_work;
+
+static void work_until_end(struct control_call *c)
+{
+	at_work = true;
+	while (!background_is_ending(c->background))
+		continue;
+}
+
+static void work_shortly(struct control_call *c)
+{
+	c->result = arena_strdup(c->arena, "done");
+}
+
+static struct json *run_result(struct control_call *c)
+{
+	return control_answer(c->arena, CONTROL_OK, "%s of %s", (const char *)c->result,
+			      c->from->user);
+}
+
+static const struct control_command long_rows[] = {
+	{.name = "short-work", .fn = run_result, .work = work_shortly, .args = "", .help = ""},
+	{.name = "endless", .fn = run_result, .work = work_until_end, .args = "", .help = ""},
+	{.name = "of-library",
+	 .fn = run_result,
+	 .work = work_shortly,
+	 .args = "",
+	 .help = "",
+	 .ctx = library},
+};
+
+struct got {
+	unsigned n;
+	char text[256];
+};
+
+static void note_answer(void *ctx, const struct json *answer, const struct control_stream *stream)
+{
+	struct got *g = ctx;
+
+	g->n++;
+	(void)snprintf(g->text, sizeof(g->text), "%s",
+		       stream->next ? "a stream" : json_get_str(answer, "text"));
+}
+
+static struct control_pending *request_text(struct world *w, const char *text, struct got *g)
+{
+	struct control_reply reply = {note_answer, g};
+	struct control_request r;
+	char user[8] = "admin"; /* gone before a late answer */
+
+	*g = (struct got){0};
+	control_request_parse(&r, span_str(text), 8);
+	r.from = (struct control_requester){.transport = "http", .uid = (uid_t)-1, .user = user};
+	return control_plane_answer(w->p, &r, &reply);
+}
+
+static void test_answers_at_once(void **state)
+{
+	struct world *w = *state;
+	struct got g;
+
+	assert_null(request_text(w, "{\"command\": \"get\"}", &g));
+	assert_string_equal(g.text, "get by the program");
+	assert_null(request_text(w, "{\"command\": \"all\"}", &g));
+	assert_string_equal(g.text, "a stream");
+	assert_null(request_text(w, "[1]", &g));
+	assert_string_equal(g.text, "a command must be a map, not a list");
+	assert_null(request_text(w, "{\"command\": \"get\", \"command\": 1}", &g));
+	assert_memory_equal(g.text, "invalid JSON at line 1, column 20", 33);
+	assert_int_equal(g.n, 1);
+}
+
+/* Runs the loop until an answer is there. */
+static void await_answer(struct loop *l, const struct got *g)
+{
+	for (int i = 0; i < 1000 && !g->n; i++)
+		assert_int_equal(loop_step(l, 10), 0);
+	assert_int_equal(g->n, 1);
+}
+
+static void open_long(struct world *w, struct loop **ret_loop, struct background **ret_b)
+{
+	struct control_plane_opts o = {.program = w, .refuse = refuse_needs};
+
+	control_plane_free(w->p);
+	assert_int_equal(loop_new(ret_loop), 0);
+	assert_int_equal(background_new(*ret_loop, ret_b), 0);
+	o.background = *ret_b;
+	assert_int_equal(control_plane_new(&o, &w->p), 0);
+	assert_int_equal(control_plane_add(w->p, long_rows, ARRAY_LEN(long_rows)), 0);
+}
+
+static void test_answers_later(void **state)
+{
+	struct world *w = *state;
+	struct got first, second, third, fourth;
+	struct background *b;
+	struct loop *l;
+
+	open_long(w, &l, &b);
+	assert_non_null(request_text(w, "{\"command\": \"short-work\"}", &first));
+	assert_non_null(request_text(w, "{\"command\": \"of-library\"}", &second));
+	control_plane_cancel(request_text(w, "{\"command\": \"short-work\"}", &third));
+	assert_non_null(request_text(w, "{\"command\": \"endless\"}", &fourth));
+	assert_int_equal(first.n, 0);
+	control_plane_remove(w->p, library); /* its command waits */
+	await_answer(l, &first);
+	assert_string_equal(first.text, "done of admin");
+	await_answer(l, &second);
+	assert_string_equal(second.text,
+			    "'of-library' command not supported: its library was removed");
+	while (!at_work)
+		assert_int_equal(loop_step(l, 10), 0);
+	assert_int_equal(third.n, 0);
+	background_free(b);
+	assert_string_equal(fourth.text, "the program ends: nothing was changed");
+	loop_free(l);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -310,6 +437,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_access, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_preconditions, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_rows_of_a_library, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_answers_at_once, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_answers_later, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,16 +1,18 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * The event loop, with callbacks that change the lists being walked; interface tables, and, as
- * root, the monitor in a network namespace of its own.
+ * The event loop, with callbacks that change the lists being walked; jobs in the background;
+ * interface tables, and, as root, the monitor in a network namespace of its own.
  */
 #include "unit/unit.h"
 
 #include "base/clock.h"
+#include "runtime/background.h"
 #include "runtime/iface.h"
 #include "runtime/loop.h"
 
 #include <errno.h>
 #include <net/if.h>
+#include <pthread.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -375,6 +377,99 @@ static void test_monitor(void **state)
 	iface_monitor_close(NULL);
 }
 
+/* --- Jobs in the background ------------------------------------------------------------------- */
+
+struct job {
+	struct background_job job; /* first */
+	struct background *b;
+	struct job *then; /* added when this one finishes */
+	char *order;	  /* of the work and the ends of all jobs */
+	char work_name, finish_name;
+	bool waits; /* until the end is requested */
+	bool worked, finished, ended, in_loop;
+	pthread_t loop_thread;
+};
+
+static void job_work(struct background_job *j)
+{
+	struct job *k = (struct job *)j;
+
+	k->worked = true;
+	k->in_loop = pthread_equal(pthread_self(), k->loop_thread) != 0;
+	strncat(k->order, &k->work_name, 1);
+	while (k->waits && !background_is_ending(k->b))
+		(void)usleep(1000);
+}
+
+static void job_finish(struct background_job *j, bool ended)
+{
+	struct job *k = (struct job *)j;
+
+	k->finished = true;
+	k->ended = ended;
+	assert_true(pthread_equal(pthread_self(), k->loop_thread));
+	strncat(k->order, &k->finish_name, 1);
+	if (k->then)
+		background_add(k->b, &k->then->job);
+}
+
+static struct job job_of(struct background *b, char *order, char name)
+{
+	return (struct job){.job = {job_work, job_finish, NULL},
+			    .b = b,
+			    .order = order,
+			    .work_name = name,
+			    .finish_name = (char)(name - 'a' + 'A'),
+			    .loop_thread = pthread_self()};
+}
+
+static void test_background_in_order(void **state)
+{
+	struct background *b = NULL;
+	char order[16] = "";
+	struct job x, y, z;
+	int64_t end = clock_mono_ns(&clock_system) + 10 * NS_PER_S;
+
+	(void)state;
+	assert_int_equal(background_new(loop, &b), 0);
+	x = job_of(b, order, 'x');
+	y = job_of(b, order, 'y');
+	z = job_of(b, order, 'z');
+	x.then = &z; /* behind y, which was added before */
+	background_add(b, &x.job);
+	background_add(b, &y.job);
+	assert_false(x.finished);
+	assert_int_equal(background_count(b), 2);
+	while (background_count(b) && clock_mono_ns(&clock_system) < end)
+		assert_int_equal(loop_step(loop, 10), 0);
+	assert_string_equal(order, "xXyYzZ");
+	assert_false(x.in_loop || y.in_loop || z.in_loop);
+	assert_false(x.ended || y.ended || z.ended);
+	background_free(b);
+	background_free(NULL);
+}
+
+/* A queue that is freed waits for the job in progress; jobs behind it have no work any more. */
+static void test_background_ended(void **state)
+{
+	struct background *b = NULL;
+	char order[16] = "";
+	struct job x, y;
+
+	(void)state;
+	assert_int_equal(background_new(loop, &b), 0);
+	x = job_of(b, order, 'x');
+	y = job_of(b, order, 'y');
+	x.waits = true;
+	background_add(b, &x.job);
+	background_add(b, &y.job);
+	assert_false(background_is_ending(b));
+	background_free(b);
+	assert_string_equal(order, "xXY");
+	assert_true(x.ended && y.ended && !y.worked);
+	assert_false(background_is_ending(NULL));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -383,6 +478,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_timer, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_timer_again, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_timer_removal_inside, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_background_in_order, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_background_ended, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_table, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_monitor, setup, teardown),
 	};

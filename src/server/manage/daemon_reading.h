@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * A configuration while it is read and checked: beside the loop of the daemon, or at start. It has
+ * all that such work changes; of the daemon it uses the options and parts with locks. Then
+ * daemon_apply() takes the configuration, in the loop's thread.
+ */
+#pragma once
+
+#include "base/log.h"
+#include "config/problems.h"
+
+struct background;
+struct config;
+struct control_requester;
+struct server_daemon;
+
+struct daemon_reading {
+	struct server_daemon *d;
+	const struct background *background; /* whose end ends the reading; NULL: none */
+	bool untrusted;			     /* the author is neither root nor the server's user */
+	struct config_problems problems;
+	struct config_error first; /* the first problem */
+	struct config *cfg;	   /* NULL: it was refused */
+};
+
+/* Prepares a reading. from: the author; NULL: the server itself. */
+void daemon_reading_init(struct daemon_reading *r, struct server_daemon *d,
+			 const struct background *b, const struct control_requester *from);
+/* Loads the daemon's configuration file. pipe_wait_ms: the longest time for a FIFO; 0: any. 0, or
+ * negative with r->problems. */
+int daemon_reading_file(struct daemon_reading *r, uint32_t pipe_wait_ms) must_check;
+/* Loads a parsed configuration. If there are problems already, those of its text, it is refused,
+ * but checked. */
+int daemon_reading_json(struct daemon_reading *r, const struct json *root) must_check;
+void daemon_reading_fini(struct daemon_reading *r);
+/*
+ * Checks the names outside of the configuration: files that its author may name, hook libraries,
+ * control sockets. Changes nothing and runs no code of a library. 0, or negative with r->problems
+ * and without the configuration.
+ */
+int daemon_check(struct daemon_reading *r) must_check;
+/*
+ * Checks the hook libraries, limits and control sockets of a configuration that is refused for
+ * another reason already, for the list of problems; ctx is the reading. A start calls it before
+ * there is a server.
+ */
+void daemon_refused(void *ctx, const struct config *cfg);
+/* Logs all problems; the first where there are none in the list. */
+void daemon_log_problems(struct daemon_reading *r, enum log_id id);
