@@ -252,7 +252,7 @@ function leasesPart(main, given) {
 					return;
 				found += answer.items.length;
 				scanned += answer.scanned;
-				next = answer.next;
+				next = answer.next || null;
 				for (const l of answer.items)
 					rows.push({ key: l["ip-address"], ...l });
 				t.fill(rows);

@@ -11,6 +11,7 @@
 #include "base/cleanup.h"
 #include "base/log_pattern.h"
 #include "base/log_sink.h"
+#include "base/log_tail.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -44,6 +45,7 @@ struct log {
 	_Atomic bool holding;
 	struct buf held; /* under lock: struct held_line and its octets, one behind the other */
 	_Atomic uint64_t lost;
+	struct log_tail *tail;		  /* under lock; NULL: none */
 	char head[LOG_N_IDS][HEAD_LEN];	  /* of each id's lines, behind the time */
 	char logger[LOG_N_IDS][HEAD_LEN]; /* "kea-dhcp4.leases" */
 	time_t stamp_sec;		  /* the second of stamp; under lock */
@@ -415,9 +417,18 @@ static void write_message(struct log *log, char line[LOG_LINE], struct message *
 		.text = line + m->head,
 		.text_len = m->n - m->head,
 	};
+	if (log->tail)
+		log_tail_add(log->tail, line, m->n);
 	line[m->n++] = '\n';
 	line[m->n] = '\0';
 	write_to_sinks(log, m, also_stdout);
+}
+
+void log_set_tail(struct log *log, struct log_tail *t)
+{
+	(void)pthread_mutex_lock(&log->lock);
+	log->tail = t;
+	(void)pthread_mutex_unlock(&log->lock);
 }
 
 void log_hold(struct log *log)

@@ -56,6 +56,7 @@ struct log_rule {
 };
 
 struct log;
+struct log_tail;
 
 /* How much log_configure() takes: rules, and outputs that are different. */
 enum { LOG_MAX_RULES = 64, LOG_MAX_OUTPUTS = 15 };
@@ -92,6 +93,8 @@ bool log_on(const struct log *log, enum log_id id);
  * only be held back; it is counted as held back. Call this where many packets may meet one
  * fault. */
 bool log_wants(struct log *log, enum log_id id);
+/* Appends each line that is written to t, too, which is borrowed. NULL: to none. */
+void log_set_tail(struct log *log, struct log_tail *t);
 void log_msg(struct log *log, enum log_id id, const char *fmt, ...) printf_like(3, 4);
 /* Starts a thread for each output, which writes its lines from now on. Threads inherit the caller's
  * signal mask. */

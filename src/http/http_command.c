@@ -129,6 +129,7 @@ static void refuse_request(struct http_request *r, struct control_request *q)
 
 void http_answer_command(struct http_request *r, struct control_plane *p)
 {
+	struct control_pending *pending;
 	struct control_request q;
 	struct waiting *w;
 
@@ -147,7 +148,10 @@ void http_answer_command(struct http_request *r, struct control_plane *p)
 		return;
 	}
 	w->r = r;
-	w->pending = control_plane_answer(p, &q, &(struct control_reply){on_answer, w});
-	if (w->pending)
-		http_later(r, on_cancelled, w);
+	/* NULL: the answer was given, and w is gone */
+	pending = control_plane_answer(p, &q, &(struct control_reply){on_answer, w});
+	if (!pending)
+		return;
+	w->pending = pending;
+	http_later(r, on_cancelled, w);
 }

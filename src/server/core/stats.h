@@ -24,6 +24,8 @@ struct stats {
 	const uint8_t *cause; /* drop to Kea's metric (METRIC_N: none), made by stats_causes */
 	_Atomic uint64_t metric[METRIC_N];
 	_Atomic uint64_t drop[DROP_N];
+	_Atomic uint8_t
+		drop_stage[DROP_N]; /* at which the last packet was dropped: a row of stages.def */
 };
 
 static inline void stats_add(struct stats *s, enum metric m, uint64_t n)

@@ -6,6 +6,7 @@
  */
 #include "server/core/trace.h"
 
+#include "base/buf.h"
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/log.h"
@@ -20,11 +21,21 @@
 #include <stdlib.h>
 #include <time.h>
 
-enum { TRACE_TEXT = 3072, TRACE_RING = 128, STAMP_CAP = 48 };
+/* WATCH_RATE: packets a second that are traced because drops are watched. DROP_RING: kept ones of a
+ * reason. HEAD_SHOWN: octets of a packet without a trace. */
+enum {
+	TRACE_TEXT = 3072,
+	TRACE_RING = 128,
+	STAMP_CAP = 48,
+	WATCH_RATE = 200,
+	DROP_RING = 8,
+	HEAD_SHOWN = 64
+};
 
 struct trace {
 	size_t n;
-	bool noted; /* the text holds more than the time */
+	bool noted;   /* the text holds more than the time */
+	bool watched; /* only because drops are watched */
 	char text[TRACE_TEXT];
 };
 
@@ -35,6 +46,11 @@ struct tracer {
 	size_t hw_len, client_id_len;
 	char *ring[TRACE_RING];
 	unsigned head, count;
+	_Atomic int64_t watch_until_ns; /* of drops; 0: never watched */
+	_Atomic int64_t watch_second;
+	_Atomic unsigned watch_n; /* traced in this second */
+	struct traced_drop drops[DROP_N][DROP_RING];
+	unsigned n_drops[DROP_N]; /* since the start */
 };
 
 int tracer_new(struct tracer **ret)
@@ -63,6 +79,9 @@ void tracer_free(struct tracer *t)
 	if (!t)
 		return;
 	ring_clear(t);
+	for (unsigned d = 0; d < DROP_N; d++)
+		for (unsigned i = 0; i < DROP_RING; i++)
+			free((char *)(uintptr_t)t->drops[d][i].text);
 	(void)pthread_mutex_destroy(&t->lock);
 	free(t);
 }
@@ -134,15 +153,39 @@ static size_t stamp_put(struct exchange *x, char *out)
 	return n;
 }
 
+/* Returns whether this packet is traced because drops are watched. */
+static bool is_watched(struct exchange *x)
+{
+	struct tracer *t = exchange_server(x)->tracer;
+	int64_t until_ns = atomic_load_explicit(&t->watch_until_ns, memory_order_relaxed), now_ns;
+
+	if (likely(!until_ns))
+		return false;
+	now_ns = clock_mono_ns(&exchange_server(x)->clock);
+	if (now_ns > until_ns)
+		return false;
+	if (t->watch_second != now_ns / NS_PER_S) {
+		t->watch_second = now_ns / NS_PER_S;
+		t->watch_n = 0;
+	}
+	return atomic_fetch_add_explicit(&t->watch_n, 1, memory_order_relaxed) < WATCH_RATE;
+}
+
 void trace_begin(struct exchange *x)
 {
-	if (x->trace || !(log_on(exchange_log(x), LOG_DHCP4_PACKET_TRACE) ||
-			  is_wanted(exchange_server(x)->tracer, x)))
+	bool wanted;
+
+	if (x->trace)
+		return;
+	wanted = log_on(exchange_log(x), LOG_DHCP4_PACKET_TRACE) ||
+		 is_wanted(exchange_server(x)->tracer, x);
+	if (!wanted && !is_watched(x))
 		return;
 	x->trace = arena_alloc(&x->pkt.arena, sizeof(*x->trace));
 	if (!x->trace)
 		return;
 	x->trace->noted = false;
+	x->trace->watched = !wanted;
 	x->trace->n = stamp_put(x, x->trace->text);
 }
 
@@ -168,12 +211,66 @@ void trace_note(struct exchange *x, const char *fmt, ...)
 		t->n = TRACE_TEXT - 1;
 }
 
+void tracer_watch_drops(struct tracer *t, int64_t until_ns)
+{
+	t->watch_until_ns = until_ns;
+}
+
+void tracer_each_drop(struct tracer *t, enum drop d,
+		      void (*fn)(void *ctx, const struct traced_drop *p), void *ctx)
+{
+	unsigned n;
+
+	(void)pthread_mutex_lock(&t->lock);
+	n = t->n_drops[d];
+	for (unsigned i = n > DROP_RING ? n - DROP_RING : 0; i < n; i++)
+		fn(ctx, &t->drops[d][i % DROP_RING]);
+	(void)pthread_mutex_unlock(&t->lock);
+}
+
+/* Writes a text for a packet that was dropped before its client was known. NULL: memory is out. */
+static char *describe_packet(const struct exchange *x)
+{
+	struct buf b;
+
+	buf_init(&b);
+	buf_printf(
+		&b,
+		"no trace: the packet was dropped before its client was known, or too many are traced; %zu octets: ",
+		(size_t)x->pkt.len);
+	buf_hex(&b, span_of(x->pkt.data, x->pkt.len < HEAD_SHOWN ? x->pkt.len : HEAD_SHOWN), ' ');
+	return buf_take(&b);
+}
+
+void trace_drop(struct exchange *x, enum drop d)
+{
+	struct tracer *t = exchange_server(x)->tracer;
+	int64_t until_ns = atomic_load_explicit(&t->watch_until_ns, memory_order_relaxed);
+	struct traced_drop *p;
+	char *text;
+
+	if (likely(!until_ns) || clock_mono_ns(&exchange_server(x)->clock) > until_ns)
+		return;
+	if (x->trace && x->trace->watched)
+		trace_note(x, "=> %s", drop_info(d)->sentence);
+	text = x->trace ? strdup(x->trace->text) : describe_packet(x);
+	if (!text)
+		return;
+	(void)pthread_mutex_lock(&t->lock);
+	p = &t->drops[d][t->n_drops[d]++ % DROP_RING];
+	free((char *)(uintptr_t)p->text);
+	*p = (struct traced_drop){.wall_ns = clock_wall_ns(&exchange_server(x)->clock),
+				  .stage = x->stage ? x->stage - 1 : 0,
+				  .text = text};
+	(void)pthread_mutex_unlock(&t->lock);
+}
+
 void trace_end(struct exchange *x, const char *outcome)
 {
 	struct tracer *t = exchange_server(x)->tracer;
 	char *copy;
 
-	if (!x->trace)
+	if (!x->trace || x->trace->watched)
 		return;
 	trace_note(x, "=> %s", outcome);
 	log_msg(exchange_log(x), LOG_DHCP4_PACKET_TRACE, "%s", x->trace->text);

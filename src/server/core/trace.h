@@ -8,8 +8,16 @@
 
 #include "base/attr.h"
 #include "base/span.h"
+#include "packet/packet.h"
 
 struct exchange;
+/* A dropped packet. stage: the number of its row in stages.def. */
+struct traced_drop {
+	int64_t wall_ns;
+	unsigned stage;
+	const char *text;
+};
+
 struct json;
 struct arena;
 struct trace;
@@ -35,5 +43,15 @@ void trace_note(struct exchange *x, const char *fmt, ...) printf_like(2, 3);
 		if (unlikely((x)->trace != NULL))     \
 			trace_note((x), __VA_ARGS__); \
 	} while (0)
+/*
+ * Keeps the last packets that are dropped until the time until_ns (monotonic), eight for each
+ * reason, with a trace where the client was known and fewer than 200 packets a second are traced.
+ */
+void tracer_watch_drops(struct tracer *t, int64_t until_ns);
+/* Calls fn for each kept packet dropped for this reason, oldest first. */
+void tracer_each_drop(struct tracer *t, enum drop d,
+		      void (*fn)(void *ctx, const struct traced_drop *p), void *ctx);
+/* Called for an exchange that is dropped, before trace_end(). */
+void trace_drop(struct exchange *x, enum drop d);
 /* Called when the exchange ends: logs the trace and keeps it. */
 void trace_end(struct exchange *x, const char *outcome);

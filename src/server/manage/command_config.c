@@ -214,9 +214,13 @@ struct json *command_config_set(struct control_call *c)
 	struct daemon_reading *r = c->result;
 	struct json *bad = refuse_reading(c);
 
+	int e;
+
 	if (bad)
 		return bad;
-	if (daemon_apply(daemon_of(c), r->cfg, &r->problems, &r->first) < 0)
+	e = daemon_apply(daemon_of(c), r->cfg, &r->problems, &r->first);
+	daemon_note_reading(r, e < 0);
+	if (e < 0)
 		return refuse_config(c, r);
 	r->cfg = NULL; /* it is in effect */
 	return answer_in_effect(c);

@@ -24,6 +24,7 @@ struct json;
 struct loop;
 struct loop_source;
 struct loop_timer;
+struct page;
 
 enum { DAEMON_ORIGINS = 4, DAEMON_MAX_CHANNELS = 32 };
 
@@ -112,6 +113,12 @@ struct server_daemon {
 	unsigned https_missing;	   /* sockets for HTTP likewise */
 	int64_t channels_tried_s, absent_logged_s;
 	struct journal_load_stats loaded; /* result of reading the lease file */
+	struct log_tail *log_tail;	  /* the last lines, for the page */
+	struct page *page;
+	struct http_route *routes; /* of the sockets for HTTP */
+	size_t n_routes;
+	bool last_refused;		      /* the last configuration that was to take effect */
+	struct config_problems last_problems; /* its problems */
 	int exit_code;
 	bool ready;
 };

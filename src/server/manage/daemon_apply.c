@@ -136,6 +136,7 @@ int daemon_reload_apply(struct daemon_reading *r)
 
 	if (r->cfg && e < 0)
 		config_problems_add(&r->problems, &r->first);
+	daemon_note_reading(r, e < 0);
 	if (e < 0) {
 		daemon_log_problems(r, LOG_DHCP4_DYNAMIC_RECONFIGURATION_FAIL);
 		return e;

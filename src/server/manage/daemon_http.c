@@ -7,15 +7,22 @@
 #include "base/arena.h"
 #include "base/error.h"
 #include "base/log.h"
+#include "base/log_tail.h"
 #include "config/config.h"
 #include "http/http.h"
+#include "lease/lease_store.h"
 #include "server/manage/daemon_impl.h"
+#include "server/manage/page.h"
 
 #include <errno.h>
 #include <netinet/in.h>
 #include <pthread.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+
+/* LINES_KEPT: of the log, for the page. */
+enum { LINES_KEPT = 500 };
 
 /* --- Routes ----------------------------------------------------------------------------------- */
 
@@ -26,9 +33,59 @@ static void answer_command(void *daemon, struct http_request *r)
 	http_answer_command(r, d->plane);
 }
 
+static void answer_alive(void *daemon, struct http_request *r)
+{
+	static const char text[] = "alive\n";
+	struct http_answer a = {.status = 200, .type = "text/plain", .body = span_str(text)};
+
+	(void)daemon;
+	http_answer(r, &a);
+}
+
+/* Answers 200 when clients get leases, else 503. */
+static void answer_ready(void *daemon, struct http_request *r)
+{
+	struct server_daemon *d = daemon;
+	struct http_answer a = {.status = 200, .type = "text/plain", .body = span_str("ready\n")};
+	const char *reason = lease_store_opening(d->srv.store) ? "the leases are being loaded\n"
+			     : !lease_store_up(d->srv.store) ? "the lease file cannot be written\n"
+			     : d->srv.disabled		     ? "the service is disabled\n"
+							     : NULL;
+
+	if (reason) {
+		a.status = 503;
+		a.body = span_str(reason);
+	}
+	http_answer(r, &a);
+}
+
 static const struct http_route routes[] = {
+	{"GET", "/healthz", true, false, answer_alive},
+	{"GET", "/readyz", true, false, answer_ready},
 	{"POST", "*", false, false, answer_command},
 };
+
+/* Makes the page, and the list of all routes. Called when the first socket is opened. */
+static int prepare_page(struct server_daemon *d)
+{
+	struct http_route *all;
+	int r = d->page ? 0 : page_new(d, &d->page);
+
+	if (r < 0 || d->routes)
+		return r;
+	d->log_tail = log_tail_new(LINES_KEPT);
+	all = calloc(page_n_routes + ARRAY_LEN(routes), sizeof(*all));
+	if (!all || !d->log_tail) {
+		free(all);
+		return -ENOMEM;
+	}
+	log_set_tail(d->srv.log, d->log_tail);
+	memcpy(all, page_routes, page_n_routes * sizeof(*all));
+	memcpy(all + page_n_routes, routes, sizeof(routes));
+	d->routes = all;
+	d->n_routes = page_n_routes + ARRAY_LEN(routes);
+	return 0;
+}
 
 /* --- Files ------------------------------------------------------------------------------------ */
 
@@ -129,8 +186,8 @@ static int read_opts(struct server_daemon *d, struct reading *k, struct http_opt
 				.n_users = s->n_users,
 				.headers = headers,
 				.n_headers = s->n_headers,
-				.routes = routes,
-				.n_routes = ARRAY_LEN(routes),
+				.routes = d->routes,
+				.n_routes = d->n_routes,
 				.ctx = d,
 				.log = d->srv.log};
 	if ((s->n_users && !users) || (s->n_headers && !headers))
@@ -289,8 +346,11 @@ static int open_socket(struct server_daemon *d, struct reading *k)
 {
 	struct http_listener *l = find_listener(d, k->s);
 	struct http_opts o;
-	int r = read_opts(d, k, &o);
+	int r = prepare_page(d);
 
+	if (r < 0)
+		return config_error_set(&k->e, &k->s->node->pos, r, "out of memory");
+	r = read_opts(d, k, &o);
 	if (r < 0)
 		return r;
 	if (!k->s->cert_required)

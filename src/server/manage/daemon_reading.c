@@ -38,6 +38,19 @@ void daemon_log_problems(struct daemon_reading *r, enum log_id id)
 		log_config_error(r->d, id, &r->problems.items[i]);
 }
 
+void daemon_note_reading(const struct daemon_reading *r, bool refused)
+{
+	struct server_daemon *d = r->d;
+
+	config_problems_fini(&d->last_problems);
+	d->last_problems = (struct config_problems){0};
+	d->last_refused = refused;
+	for (size_t i = 0; refused && i < r->problems.n; i++)
+		config_problems_add(&d->last_problems, &r->problems.items[i]);
+	if (refused && !r->problems.n)
+		config_problems_add(&d->last_problems, &r->first);
+}
+
 void daemon_reading_init(struct daemon_reading *r, struct server_daemon *d,
 			 const struct background *b, const struct control_requester *from)
 {

@@ -45,5 +45,7 @@ int daemon_check(struct daemon_reading *r) must_check;
  * there is a server.
  */
 void daemon_refused(void *ctx, const struct config *cfg);
+/* Keeps the result of a configuration that was to take effect, for those who ask later. */
+void daemon_note_reading(const struct daemon_reading *r, bool refused);
 /* Logs all problems; the first where there are none in the list. */
 void daemon_log_problems(struct daemon_reading *r, enum log_id id);

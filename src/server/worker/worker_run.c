@@ -113,6 +113,9 @@ static void finish_dropped(struct exchange *x)
 	enum drop d = x->drop ? x->drop : DROP_PROCESSING_FAILED;
 
 	stats_drop(&x->w->stats, d);
+	atomic_store_explicit(&x->w->stats.drop_stage[d], (uint8_t)(x->stage ? x->stage - 1 : 0),
+			      memory_order_relaxed);
+	trace_drop(x, d);
 	if (log_on(x->w->srv->log, LOG_DHCP4_PACKET_DROP))
 		log_msg(x->w->srv->log, LOG_DHCP4_PACKET_DROP, "%s: %s",
 			x->unpacked ? exchange_label(x) : "packet", drop_info(d)->sentence);
