@@ -16,7 +16,25 @@ for p in $want; do
 	status=$(dpkg-query -W -f '${db:Status-Status}' "$p" 2>/dev/null || true)
 	[ "$status" = installed ] || missing="$missing $p"
 done
-[ -n "$missing" ] || exit 0
+# Node.js may come from elsewhere than Debian
+browser=$(dirname "$0")/../tests/browser
+case " $* " in
+*" test "*)
+	command -v npm >/dev/null || missing="$missing nodejs npm"
+	;;
+*) browser= ;;
+esac
+
+# The tests of the web page: two packages of npm, with fixed versions.
+install_browser() {
+	[ -n "$browser" ] && [ ! -e "$browser/node_modules/playwright-core" ] || return 0
+	npm ci --prefix "$browser" --no-audit --no-fund --ignore-scripts
+}
+
+if [ -z "$missing" ]; then
+	install_browser
+	exit 0
+fi
 
 if [ "$(id -u)" -ne 0 ]; then
 	echo "missing packages:$missing (run as root to install them)" >&2
@@ -37,3 +55,4 @@ export DEBIAN_FRONTEND=noninteractive
 apt-get -q update
 # shellcheck disable=SC2086 # a list of words
 apt-get -q install -y --no-install-recommends $missing
+install_browser

@@ -78,6 +78,14 @@ function bar(used, total) {
 	return make("span", { class: "bar", "aria-hidden": "true" }, fill);
 }
 
+/* A trace as a list of steps: the stages that ended, and their findings before them. */
+function steps(trace) {
+	const list = make("ol", { class: "steps" });
+	for (const part of trace.split("; "))
+		list.append(make("li", { class: /^[A-Z_]+: (done|drop|parked|sent)$/.test(part) ? "name" : part.startsWith("=>") ? "end" : null }, part));
+	return list;
+}
+
 function failure(error) {
 	return make("p", { class: "error", role: "alert" }, String(error.message || error));
 }
@@ -128,7 +136,7 @@ function table(caption, columns, options) {
 
 /* --- State ------------------------------------------------------------------------------------ */
 
-const app = { about: null, tick: null, before: null, view: null, log: [], stream: null, timer: null };
+const app = { about: null, tick: null, before: null, view: null, log: [], stream: null, timer: null, release: null, seen: 0, searches: false };
 
 /* Returns how much a counter grew a second. */
 function grown(read) {
@@ -163,7 +171,7 @@ function pipelineView(main) {
 			if (!answer.items.length)
 				panel.append(make("p", { class: "none" }, "None since this page began to look. Traces of such packets are kept for the next minute."));
 			for (const item of answer.items)
-				panel.append(make("p", {}, moment(item.time), " at stage " + item.stage), make("pre", {}, item.trace));
+				panel.append(make("p", {}, moment(item.time), " at stage " + item.stage), steps(item.trace));
 		} catch (error) {
 			panel.append(failure(error));
 		}
@@ -280,6 +288,14 @@ function leasesPart(main, given) {
 	main.append(make("h2", {}, "Leases"), make("div", { class: "row" }, make("label", {}, "Search", text), make("label", {}, "Subnet id", subnet),
 		make("label", {}, "State", state)), note, t.el, make("div", { class: "row" }, more));
 	search();
+	focusSearch();
+}
+
+/* Moves the focus to the search, if its key was pressed. */
+function focusSearch() {
+	if (app.searches && byId("search"))
+		byId("search").focus();
+	app.searches = false;
 }
 
 function pagedTable(main, title, columns, path, sort) {
@@ -345,13 +361,16 @@ function clientView(main, given) {
 	const mac = make("input", { id: "mac", required: true, placeholder: "02:00:00:00:00:01", value: given.client || "" });
 	const start = make("button", {}, "Start"), stop = make("button", { type: "button", disabled: true }, "Stop");
 	const note = make("p", { role: "status" }), leases = make("div"), story = make("div", { "aria-live": "polite" });
-	let timer = null, shown = 0;
+	let timer = null, shown = 0, counted = 0;
 	async function poll() {
 		try {
 			const answer = await command("packet-trace-get");
 			const traces = (answer.arguments && answer.arguments.traces) || [];
 			for (; shown < traces.length; shown++)
-				story.append(make("h3", {}, "Packet " + (shown + 1)), make("pre", {}, traces[shown]));
+				story.append(make("h3", {}, "Packet " + (shown + 1)), steps(traces[shown]));
+			if (traces.length !== counted)
+				showLeases();
+			counted = traces.length;
 			note.textContent = traces.length ? traces.length + " packets" : "Waiting for a packet of this client.";
 		} catch (error) {
 			note.replaceChildren(failure(error));
@@ -379,7 +398,7 @@ function clientView(main, given) {
 	const form = make("form", { class: "row", onsubmit: async (event) => {
 		event.preventDefault();
 		story.replaceChildren();
-		shown = 0;
+		shown = counted = 0;
 		showLeases();
 		try {
 			await command("packet-trace-get", { clear: true });
@@ -545,6 +564,7 @@ function onTick(tick) {
 	/* a program that was started again counts anew */
 	app.before = app.tick && tick.started === app.tick.started ? app.tick : null;
 	app.tick = tick;
+	app.seen = Date.now();
 	setState(tick.state, tick.health);
 	byId("head").replaceChildren(...tick.head.map(([name, value, counter]) => make("div", {}, make("dt", {}, name),
 		make("dd", {}, counter ? rateOf(grown((t) => t.head.find((h) => h[0] === name)[1])) + "/s" : typeof value === "number" ? number.format(value) : value))));
@@ -561,7 +581,17 @@ async function poll() {
 	}
 }
 
+function addLine(line) {
+	app.log.push(line);
+	app.log.splice(0, app.log.length - 500);
+	if (app.view)
+		app.view.update();
+}
+
 function disconnect() {
+	if (app.release)
+		app.release();
+	app.release = null;
 	if (app.stream)
 		app.stream.close();
 	app.stream = null;
@@ -569,18 +599,15 @@ function disconnect() {
 	app.timer = null;
 }
 
-function connect() {
-	disconnect();
-	poll();
+/* Opens the event stream; pass(name, text) gives each event to the other tabs. */
+function openStream(pass) {
 	const stream = new EventSource("/api/v1/events");
 	app.stream = stream;
-	stream.addEventListener("tick", (e) => onTick(JSON.parse(e.data)));
-	stream.addEventListener("log", (e) => {
-		app.log.push(JSON.parse(e.data));
-		app.log.splice(0, app.log.length - 500);
-		if (app.view)
-			app.view.update();
-	});
+	for (const name of ["tick", "log"])
+		stream.addEventListener(name, (e) => {
+			pass(name, e.data);
+			onEvent(name, e.data);
+		});
 	stream.addEventListener("error", () => {
 		setState("no connection", "bad");
 		if (stream.readyState === EventSource.CLOSED && app.stream === stream) {
@@ -588,6 +615,44 @@ function connect() {
 			app.timer = setInterval(poll, 1000 + Math.random() * 200);
 		}
 	});
+}
+
+function onEvent(name, text) {
+	if (name === "tick")
+		onTick(JSON.parse(text));
+	else
+		addLine(JSON.parse(text));
+}
+
+/*
+ * A browser has six connections to one server for all of its tabs. So one tab has the event stream, and passes the events on; a tab
+ * that cannot know of others (no locks without a secure context) asks once a second.
+ */
+function connect() {
+	disconnect();
+	poll();
+	if (!navigator.locks || !window.BroadcastChannel) {
+		app.timer = setInterval(poll, 1000 + Math.random() * 200);
+		return;
+	}
+	const channel = new BroadcastChannel("usher-events"), stop = new AbortController();
+	channel.onmessage = (e) => onEvent(e.data.name, e.data.text);
+	navigator.locks.request("usher-events", { signal: stop.signal }, () => new Promise((done) => {
+		openStream((name, text) => channel.postMessage({ name, text }));
+		app.release = () => {
+			channel.close();
+			done();
+		};
+	})).catch(() => null);
+	app.release = () => {
+		stop.abort();
+		channel.close();
+	};
+	/* the tab with the stream may be stuck, or its server may be gone */
+	app.timer = setInterval(() => {
+		if (!app.stream && Date.now() - app.seen > 3000)
+			poll();
+	}, 1000);
 }
 
 function setScheme(scheme) {
@@ -607,8 +672,10 @@ function onKey(event) {
 	const inField = /^(INPUT|SELECT|TEXTAREA)$/.test(document.activeElement.tagName);
 	if (event.ctrlKey || event.metaKey || event.altKey || document.querySelector("dialog[open]"))
 		return;
-	if (event.key === "Escape" && inField)
+	if (event.key === "Escape" && inField) {
+		event.preventDefault(); /* a browser would empty the field */
 		document.activeElement.blur();
+	}
 	if (inField)
 		return;
 	if (goPressed && /^[1-9]$/.test(event.key) && app.about.views[event.key - 1])
@@ -618,9 +685,11 @@ function onKey(event) {
 		byId("keys").showModal();
 	if (event.key === "/" && app.about.views.includes("leases")) {
 		event.preventDefault();
+		app.searches = true;
 		if (readPlace().name !== "leases")
 			location.hash = "leases";
-		setTimeout(() => byId("search").focus(), 50);
+		else
+			focusSearch();
 	}
 	if (event.key === "j" || event.key === "k") {
 		const all = [...byId("main").querySelectorAll("tbody tr")].map((r) => r.querySelector("a, button, summary")).filter(Boolean);

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Packet traces. A trace is text in the packet's arena until the exchange ends; then it is logged
- * and copied into a ring of the last TRACE_RING ones. While no trace is requested, packets read
- * `armed` only.
+ * Packet traces. A trace is a text until the exchange ends; then it is logged and copied into a
+ * ring of the last TRACE_RING ones. While no trace is requested, packets read `armed` only.
  */
 #include "server/core/trace.h"
 
@@ -10,9 +9,11 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "config/config.h"
 #include "config/json/json.h"
 #include "server/core/exchange.h"
 #include "server/core/server.h"
+#include "wire/option_def.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -24,7 +25,7 @@
 /* WATCH_RATE: packets a second that are traced because drops are watched. DROP_RING: kept ones of a
  * reason. HEAD_SHOWN: octets of a packet without a trace. */
 enum {
-	TRACE_TEXT = 3072,
+	TRACE_TEXT = 12288,
 	TRACE_RING = 128,
 	STAMP_CAP = 48,
 	WATCH_RATE = 200,
@@ -181,7 +182,7 @@ void trace_begin(struct exchange *x)
 		 is_wanted(exchange_server(x)->tracer, x);
 	if (!wanted && !is_watched(x))
 		return;
-	x->trace = arena_alloc(&x->pkt.arena, sizeof(*x->trace));
+	x->trace = malloc(sizeof(*x->trace));
 	if (!x->trace)
 		return;
 	x->trace->noted = false;
@@ -265,16 +266,13 @@ void trace_drop(struct exchange *x, enum drop d)
 	(void)pthread_mutex_unlock(&t->lock);
 }
 
-void trace_end(struct exchange *x, const char *outcome)
+/* Logs a trace, and copies it to the ring. */
+static void keep_trace(struct exchange *x)
 {
 	struct tracer *t = exchange_server(x)->tracer;
-	char *copy;
+	char *copy = strdup(x->trace->text);
 
-	if (!x->trace || x->trace->watched)
-		return;
-	trace_note(x, "=> %s", outcome);
 	log_msg(exchange_log(x), LOG_DHCP4_PACKET_TRACE, "%s", x->trace->text);
-	copy = strdup(x->trace->text);
 	if (!copy)
 		return;
 	(void)pthread_mutex_lock(&t->lock);
@@ -284,4 +282,34 @@ void trace_end(struct exchange *x, const char *outcome)
 	if (t->count < TRACE_RING)
 		t->count++;
 	(void)pthread_mutex_unlock(&t->lock);
+}
+
+void trace_end(struct exchange *x, const char *outcome)
+{
+	if (!x->trace)
+		return;
+	if (!x->trace->watched) {
+		trace_note(x, "=> %s", outcome);
+		keep_trace(x);
+	}
+	free(x->trace);
+	x->trace = NULL;
+}
+
+void trace_options(struct exchange *x, const char *side, const struct dhcp4_msg *m)
+{
+	for (unsigned i = 0; i < m->n_opts; i++) {
+		const struct dhcp4_option *o = &m->opts[i];
+		const struct option_def *def = option_defs_by_code(x->cfg->defs, "dhcp4", o->code);
+		struct buf text;
+
+		buf_init(&text);
+		if (def)
+			option_text(def, o->data, &text);
+		else
+			buf_hex(&text, o->data, ':');
+		trace_note(x, "%s option %u %s: %s", side, o->code, def ? def->name : "unknown",
+			   text.p && !text.failed ? text.p : "");
+		buf_fini(&text);
+	}
 }

@@ -10,6 +10,7 @@
 #include "base/span.h"
 #include "packet/packet.h"
 
+struct dhcp4_msg;
 struct exchange;
 /* A dropped packet. stage: the number of its row in stages.def. */
 struct traced_drop {
@@ -38,6 +39,8 @@ void trace_begin(struct exchange *x);
 /* Adds a line to the trace of the running stage. Test x->trace first, as the macro does, because
  * evaluating the arguments may be costly. */
 void trace_note(struct exchange *x, const char *fmt, ...) printf_like(2, 3);
+/* Adds the options of a message, each with its name and its value. side: "query", "response". */
+void trace_options(struct exchange *x, const char *side, const struct dhcp4_msg *m);
 #define TRACE(x, ...)                                 \
 	do {                                          \
 		if (unlikely((x)->trace != NULL))     \

@@ -15,6 +15,7 @@
 #include "server/manage/page.h"
 #include "server/manage/stat_walk.h"
 
+#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -218,32 +219,44 @@ struct search {
 	const struct config *cfg;
 	struct arena *a;
 	struct json *items;
-	char text[128];
+	char text[128]; /* in small letters */
+	bool hex;	/* it can be a part of an identifier */
 	struct lease_filter filter;
 	size_t limit, scanned;
 	uint32_t from;
 	bool ended;
 };
 
-/* Returns whether one of the lease's texts contains the text of the search. */
-static bool is_found(struct search *s, const struct lease *l)
+/* Writes octets as pairs of hex digits with colons between them. Returns their number of
+ * characters. */
+static void write_hex(struct span octets, char *to)
 {
-	static const char *const names[] = {"ip-address", "hw-address", "client-id", "hostname"};
-	struct arena a;
-	struct json *v;
-	bool found = false;
+	static const char digits[] = "0123456789abcdef";
 
-	if (!s->text[0])
-		return true;
-	arena_init(&a);
-	v = lease_to_json(&a, l);
-	for (size_t i = 0; i < ARRAY_LEN(names) && !found; i++) {
-		const char *t = json_get_str(v, names[i]);
-
-		found = t && strcasestr(t, s->text);
+	for (size_t i = 0; i < octets.n; i++) {
+		*to++ = digits[octets.p[i] >> 4];
+		*to++ = digits[octets.p[i] & 15];
+		*to++ = ':';
 	}
-	arena_fini(&a);
-	return found;
+	to[octets.n ? -1 : 0] = '\0';
+}
+
+/* Returns whether one of the lease's texts contains the text of the search. */
+static bool is_found(const struct search *s, const struct lease *l)
+{
+	char text[3 * 256];
+
+	if (!s->text[0] || strstr(ip_text(l->addr, text), s->text))
+		return true;
+	if (s->hex) {
+		write_hex(lease_hw(l), text);
+		if (strstr(text, s->text))
+			return true;
+		write_hex(lease_client_id(l), text);
+		if (strstr(text, s->text))
+			return true;
+	}
+	return strcasestr(l->hostname, s->text) != NULL;
 }
 
 static void put_lease(struct search *s, const struct lease *l)
@@ -285,6 +298,9 @@ static void read_search(struct search *s, const struct http_request *r)
 		   *from = http_query(r, "from");
 
 	(void)snprintf(s->text, sizeof(s->text), "%s", text ? text : "");
+	for (char *c = s->text; *c; c++)
+		*c = (char)tolower((unsigned char)*c);
+	s->hex = strspn(s->text, "0123456789abcdef:") == strlen(s->text);
 	s->limit = (size_t)page_number(r, "limit", 100, LIMIT_MAX);
 	s->filter.subnet_id = (uint32_t)page_number(r, "subnet", 0, UINT32_MAX);
 	s->filter.state = -1;

@@ -183,8 +183,10 @@ enum verdict stage_classify(struct exchange *x)
 	EXCHANGE_LOG(x, LOG_DHCP4_PACKET_RECEIVED, "%s received on interface %s",
 		     dhcp4_type_name(x->type), exchange_iface_name(x));
 	TRACE(x, "%s from %s", dhcp4_type_name(x->type), exchange_label(x));
-	if (unlikely(x->trace != NULL))
+	if (unlikely(x->trace != NULL)) {
 		trace_addresses(x);
+		trace_options(x, "query", &x->query);
+	}
 	exchange_add_class(x, CLASS_ALL);
 	if (x->cfg->names_vendor_classes || hook_any_at_all(x->snap->hooks) || x->trace)
 		classify_vendor(x);

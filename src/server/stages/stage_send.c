@@ -167,6 +167,8 @@ enum verdict stage_pack(struct exchange *x)
 	if (dhcp4_encode(&x->response, &o, x->out, EXCHANGE_OUT_LEN, &e) < 0)
 		return exchange_drop(x, DROP_PACK_FAILED);
 	x->out_len = e.len;
+	if (unlikely(x->trace != NULL))
+		trace_options(x, "response", &x->response);
 	if (e.n_omitted) {
 		stats_add(x->stats, METRIC_OPTIONS_OMITTED, e.n_omitted);
 		if (e.first_omitted == DHCP4_OPT_AGENT_OPTIONS)

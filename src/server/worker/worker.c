@@ -133,8 +133,10 @@ static void free_worker(struct worker *w)
 	if (w->wake >= 0)
 		(void)close(w->wake);
 	iface_table_unref(w->ifaces);
-	for (unsigned i = 0; w->slots && i < w->n_slots; i++)
+	for (unsigned i = 0; w->slots && i < w->n_slots; i++) {
 		free(w->slots[i].big);
+		free(w->slots[i].trace); /* of a parked packet */
+	}
 	free(w->slots);
 	if (w->slot_mem)
 		(void)munmap(w->slot_mem, w->slot_mem_len);
