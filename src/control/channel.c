@@ -154,6 +154,11 @@ const char *channel_path(const struct channel *c)
 	return c->path;
 }
 
+unsigned channel_connections(const struct channel *c)
+{
+	return c->n_conns;
+}
+
 void channel_close(struct channel *c)
 {
 	enum { BACKLOG = 128 };

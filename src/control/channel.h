@@ -39,6 +39,8 @@ int channel_check(const char *path) must_check;
  * of an ended one is replaced. */
 int channel_open(struct loop *loop, const struct channel_opts *o, struct channel **ret) must_check;
 const char *channel_path(const struct channel *c);
+/* Returns the number of its connections. */
+unsigned channel_connections(const struct channel *c);
 /*
  * Removes the socket. Without a list of closing channels all connections end; with one, present
  * connections are served to their end, and then the channel is freed. A command that arrived over

@@ -8,6 +8,7 @@
 #include "base/attr.h"
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 struct arena;
@@ -66,6 +67,7 @@ struct control_call {
 	const struct background *background;	/* for background_is_ending(); NULL: none */
 	void *result;				/* of control_command.work, for fn */
 	void (*free_result)(void *result);	/* NULL, or called when the answer was sent */
+	int64_t start_ns;			/* when the request came, monotonic */
 	struct control_stream stream; /* set by a command that streams its answer: then it replaces
 					 the result */
 };

@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "config/json/json.h"
 #include "control/args.h"
+#include "control/plane_count.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -34,8 +35,12 @@ int control_plane_new(const struct control_plane_opts *o, struct control_plane *
 {
 	struct control_plane *p = calloc(1, sizeof(*p));
 
-	if (!p)
+	if (p)
+		p->counts = calloc(1, sizeof(*p->counts));
+	if (!p || !p->counts) {
+		free(p);
 		return -ENOMEM;
+	}
 	p->o = *o;
 	p->o.max_waiting = o->max_waiting ? o->max_waiting : 16;
 	*ret = p;
@@ -47,8 +52,15 @@ void control_plane_free(struct control_plane *p)
 	if (!p)
 		return;
 	assert(!p->pending);
+	control_counts_fini(p->counts);
+	free(p->counts);
 	free(p->rows);
 	free(p);
+}
+
+const struct control_counts *control_plane_counts(const struct control_plane *p)
+{
+	return p->counts;
 }
 
 /* --- Rows ------------------------------------------------------------------------------------- */

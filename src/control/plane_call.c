@@ -4,8 +4,10 @@
  */
 #include "control/plane_impl.h"
 
+#include "base/clock.h"
 #include "config/json/json.h"
 #include "control/args.h"
+#include "control/plane_count.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -141,29 +143,57 @@ struct control_call control_call_begin(const struct control_plane *p, const stru
 				     .name = json_get_str(request, "command"),
 				     .args = json_get(request, "arguments"),
 				     .arena = arena,
-				     .from = from};
+				     .from = from,
+				     .start_ns = clock_mono_ns(&clock_system)};
+}
+
+/* Counts an answer. Names that are no command are counted as one, "": strangers choose them. */
+static void count_call(const struct control_plane *p, const char *command,
+		       const struct control_call *c, const struct json *answer)
+{
+	int64_t result = CONTROL_OK;
+
+	(void)json_get_int(answer, "result", &result);
+	control_count(p->counts, command, c->from->transport, result,
+		      clock_mono_ns(&clock_system) - c->start_ns);
+}
+
+/* Logs the arrival of a call, and returns its row; or NULL with the refusal in *ret_refusal. */
+static const struct control_command *find_called(const struct control_plane *p,
+						 const struct json *request, struct control_call *c,
+						 struct json **ret_refusal)
+{
+	const struct control_command *row;
+
+	*ret_refusal = refuse_members(request, c);
+	if (*ret_refusal)
+		return NULL;
+	log_received(p, c);
+	if (c->args && c->args->type != JSON_MAP)
+		*ret_refusal = control_answer(c->arena, CONTROL_ERROR,
+					      "'arguments' must be a map, this is %s",
+					      json_type_name(c->args->type));
+	else
+		*ret_refusal = refuse_service(p, request, c->arena);
+	if (*ret_refusal)
+		return NULL;
+	row = control_row_find(p, c->name);
+	if (!row)
+		*ret_refusal = control_answer(c->arena, CONTROL_UNSUPPORTED,
+					      "'%s' command not supported", c->name);
+	return row;
 }
 
 struct json *control_call_check(const struct control_plane *p, const struct json *request,
 				struct control_call *c, const struct control_command **ret_row)
 {
-	struct json *refusal = refuse_members(request, c);
-	const struct control_command *row;
+	struct json *refusal;
+	const struct control_command *row = find_called(p, request, c, &refusal);
 
-	if (refusal)
+	if (!row) {
+		count_call(p, "", c, refusal);
 		return refusal;
-	log_received(p, c);
-	if (c->args && c->args->type != JSON_MAP)
-		return control_answer(c->arena, CONTROL_ERROR,
-				      "'arguments' must be a map, this is %s",
-				      json_type_name(c->args->type));
-	refusal = refuse_service(p, request, c->arena);
-	if (refusal)
-		return refusal;
-	row = control_row_find(p, c->name);
-	if (!row)
-		return control_answer(c->arena, CONTROL_UNSUPPORTED, "'%s' command not supported",
-				      c->name);
+	}
 	c->ctx = row->ctx;
 	refusal = refuse_call(p, row, c);
 	if (refusal)
@@ -185,6 +215,7 @@ struct json *control_call_end(const struct control_plane *p, const struct contro
 		(void)json_get_int(answer, "result", &result);
 		log_audit(p, c, result);
 	}
+	count_call(p, row->name, c, answer);
 	return answer;
 }
 

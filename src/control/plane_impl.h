@@ -9,12 +9,15 @@
 #include "control/transport.h"
 #include "runtime/background.h"
 
+struct control_counts;
+
 struct control_plane {
 	struct control_plane_opts o;
 	const struct control_command **rows; /* [n_rows], by name */
 	size_t n_rows;
 	struct control_pending *pending; /* long commands that wait or run */
 	unsigned n_pending;
+	struct control_counts *counts; /* of the requests that were answered */
 };
 
 /* A long command from its request to its answer. */
