@@ -157,6 +157,9 @@ void lease_store_commit_now(struct lease_store *s)
 	s->ops->commit_now(s);
 }
 
+const struct buckets_shape lease_commit_ns_shape = {.first = 32000, .n = 17};
+const struct buckets_shape lease_commit_rows_shape = {.first = 1, .n = 11};
+
 void lease_store_stats(const struct lease_store *s, struct lease_store_stats *ret)
 {
 	s->ops->stats(s, ret);

@@ -19,6 +19,7 @@
 #pragma once
 
 #include "base/attr.h"
+#include "base/buckets.h"
 #include "lease/lease.h"
 
 struct lease_store;
@@ -35,11 +36,20 @@ struct lease_store_stats {
 	uint64_t rows, commits, bytes, errors;
 	uint64_t syncs; /* of the live file */
 	uint64_t max_batch;
-	uint64_t pending;  /* rows appended and not yet durable */
-	uint64_t unsynced; /* rows that are durable by the chosen meaning and not yet synced */
+	uint64_t pending;    /* rows appended and not yet durable */
+	uint64_t unsynced;   /* rows that are durable by the chosen meaning and not yet synced */
+	uint64_t file_bytes; /* length of the live file, as of its last row or rotation */
+	uint64_t rewrites, rewrite_failures; /* clean-ups that ended */
+	int64_t rewrite_ns;		     /* duration of the last complete one; 0: none was */
+	int64_t rewritten_ns;		     /* its end on the wall clock; 0: none was */
+	struct buckets_sum commit_ns;	     /* of each commit: from its first row to durable */
+	struct buckets_sum commit_rows;	     /* of each commit */
 	enum lease_durability durability;
 	bool persist;
 };
+
+/* The shapes of lease_store_stats.commit_ns and commit_rows. */
+extern const struct buckets_shape lease_commit_ns_shape, lease_commit_rows_shape;
 
 /*
  * Queues one row (a whole image of the lease; deleted: valid_lft 0 in the file) and returns its

@@ -47,7 +47,8 @@ static uint64_t journal_append(struct lease_store *s, const struct lease *l, boo
 		s->durable = seq;
 	} else if (!j->lost) {
 		lease_csv_format(l, deleted, &j->pending);
-		j->pending_rows++;
+		if (j->pending_rows++ == 0)
+			j->pending_ns = clock_mono_ns(&clock_system);
 		if (j->pending_rows == GROUP_ROWS && s->gathering)
 			(void)pthread_cond_signal(&j->work);
 		if (j->pending.failed || j->pending.len > PENDING_MAX)
@@ -122,6 +123,7 @@ static int journal_cleanup(struct lease_store *s)
 		(void)pthread_cond_broadcast(&j->moved);
 	} else {
 		j->lfc_busy = true;
+		j->lfc_start_ns = clock_mono_ns(&clock_system);
 		j->lfc.stage = LFC_BEGIN;
 	}
 	(void)pthread_mutex_unlock(&j->mu);

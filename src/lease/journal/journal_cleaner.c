@@ -48,8 +48,23 @@ int cleaner_step(struct journal *j)
 	return 1;
 }
 
+/* Counts a clean-up that ended with result r. */
+static void count_cleanup(struct journal *j, int r)
+{
+	(void)pthread_mutex_lock(&j->mu);
+	if (r < 0) {
+		j->stats.rewrite_failures++;
+	} else {
+		j->stats.rewrites++;
+		j->stats.rewrite_ns = clock_mono_ns(&clock_system) - j->lfc_start_ns;
+		j->stats.rewritten_ns = clock_wall_ns(j->o.clock);
+	}
+	(void)pthread_mutex_unlock(&j->mu);
+}
+
 void cleaner_report(struct journal *j, int r)
 {
+	count_cleanup(j, r);
 	if (r < 0)
 		log_msg(j->o.log, LOG_DHCPSRV_MEMFILE_LFC_FAIL, "clean-up of %s failed: %s",
 			j->path, usher_strerror(r));
@@ -73,10 +88,10 @@ static void limit_pace(const struct journal *j, int64_t start_ns)
 
 static void clean_once(struct journal *j)
 {
-	int64_t start_ns = clock_mono_ns(&clock_system);
 	uint64_t epoch = j->store.epoch;
 	int r = 1;
 
+	j->lfc_start_ns = clock_mono_ns(&clock_system);
 	j->lfc.stage = LFC_BEGIN;
 	while (r > 0) {
 		bool stop;
@@ -89,7 +104,7 @@ static void clean_once(struct journal *j)
 			r = -ECANCELED;
 		} else {
 			r = cleaner_step(j);
-			limit_pace(j, start_ns);
+			limit_pace(j, j->lfc_start_ns);
 		}
 	}
 	cleaner_report(j, r);

@@ -54,6 +54,7 @@ void journal_group_take(struct journal *j)
 		j->pending = b;
 		j->batch_seq = j->seq;
 		j->batch_rows = j->pending_rows;
+		j->batch_ns = j->pending_ns;
 		j->pending_rows = 0;
 		j->store.hurry = false; /* a later hurry is for rows of the next group */
 	}
@@ -91,6 +92,10 @@ void journal_group_done(struct journal *j)
 	j->good += (off_t)j->batch.len;
 	j->stats.commits++;
 	j->stats.bytes += j->batch.len;
+	j->stats.file_bytes = (uint64_t)j->good;
+	buckets_count(&j->stats.commit_ns, &lease_commit_ns_shape,
+		      (uint64_t)(clock_mono_ns(&clock_system) - j->batch_ns));
+	buckets_count(&j->stats.commit_rows, &lease_commit_rows_shape, j->batch_rows);
 	if (j->batch_rows > j->stats.max_batch)
 		j->stats.max_batch = j->batch_rows;
 	j->stats.unsynced = j->unsynced;
@@ -145,6 +150,7 @@ void journal_rotate_now(struct journal *j)
 	if (fd >= 0 && r < 0)
 		journal_go_down(j, r);
 	(void)pthread_mutex_lock(&j->mu);
+	j->stats.file_bytes = (uint64_t)j->good;
 	j->rotate_result = r;
 	j->rotate_wanted = false;
 	(void)pthread_cond_broadcast(&j->moved);

@@ -57,6 +57,7 @@ struct journal {
 	off_t good;	       /* its length up to the last whole group */
 	struct buf batch;
 	uint64_t batch_seq, batch_rows;
+	int64_t batch_ns;    /* when its first row was appended, monotonic */
 	uint64_t unsynced;   /* rows written to the live file since its last sync */
 	int64_t sync_ns;     /* when to sync them at the latest */
 	bool need_fresh;     /* the live file cannot be trusted any more, and only the table has its
@@ -79,7 +80,9 @@ struct journal {
 	pthread_cond_t moved; /* waiters and cleaner */
 	struct buf pending;
 	uint64_t seq, pending_rows;
-	bool lost; /* rows were dropped: only the table has them */
+	int64_t pending_ns;   /* when the first of the pending rows was appended, monotonic */
+	int64_t lfc_start_ns; /* of the clean-up that runs, monotonic */
+	bool lost;	      /* rows were dropped: only the table has them */
 	bool stop;
 	bool lfc_wanted, lfc_busy, rotate_wanted;
 	int rotate_result;

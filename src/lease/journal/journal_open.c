@@ -51,6 +51,9 @@ static int repair_live(struct journal *j, const struct journal_loaded *loaded)
 	if (r >= 0)
 		r = f->sync_dir(f->ctx, j->path);
 	j->good = end;
+	(void)pthread_mutex_lock(&j->mu);
+	j->stats.file_bytes = (uint64_t)end;
+	(void)pthread_mutex_unlock(&j->mu);
 	return r < 0 ? r : 0;
 }
 
