@@ -243,6 +243,7 @@ int guard_save(struct guard *gd, int64_t now_ns)
 void guard_counters(const struct guard *gd, struct guard_counters *ret)
 {
 	memcpy(ret->n, gd->n, sizeof(ret->n));
+	memcpy(ret->alerts, gd->alerts, sizeof(ret->alerts));
 	ret->bindings = guard_bindings_count(gd->bindings);
 	if (gd->server)
 		guard_server_counters(gd->server, &ret->n[GUARD_COUNT_SERVER_READS],

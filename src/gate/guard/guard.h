@@ -123,10 +123,13 @@ enum guard_counter {
 
 struct guard_counters {
 	uint64_t n[GUARD_N_COUNTERS];
-	uint32_t bindings; /* now, fixed ones too */
+	uint64_t alerts[GATE_DROP_N]; /* that were raised, by the drop they report */
+	uint32_t bindings;	      /* now, fixed ones too */
 };
 void guard_counters(const struct guard *gd, struct guard_counters *ret);
 const char *guard_counter_name(enum guard_counter c);
+/* Returns whether a drop is a kind of alert (alert.def). */
+bool guard_alerts_of(enum gate_drop d);
 /* Returns the binding of an address, for reading only. */
 const struct guard_binding *guard_find(const struct guard *gd, uint32_t vlan, uint32_t address);
 /* Returns the end of a binding on the wall clock, in nanoseconds since 1970; INT64_MAX: never. */

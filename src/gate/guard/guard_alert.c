@@ -32,6 +32,11 @@ static const struct {
 #undef ALERT
 };
 
+bool guard_alerts_of(enum gate_drop d)
+{
+	return kinds[d].told;
+}
+
 int guard_offenders_new(uint32_t max, struct guard_offenders **ret)
 {
 	uint32_t n = max / WAYS + 1;
@@ -108,5 +113,6 @@ void guard_alert(struct guard *gd, const struct gate_packet *p, enum gate_drop w
 	guard_rate_take(&gd->o.alerts, &port->alerts_paid_ns, now);
 	o->told_ns = now;
 	guard_count(gd, GUARD_COUNT_ALERTS);
+	gd->alerts[why]++;
 	gd->o.alert(gd->o.alert_ctx, &a);
 }

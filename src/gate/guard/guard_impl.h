@@ -45,6 +45,7 @@ struct guard {
 	int64_t ahead_ns;
 	uint64_t changes; /* of bindings since the last save */
 	uint64_t n[GUARD_N_COUNTERS];
+	uint64_t alerts[GATE_DROP_N]; /* that were raised, by kind */
 };
 
 /* Converts the end of a lease from the wall clock to the gate's time. An end that no number holds

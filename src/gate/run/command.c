@@ -20,7 +20,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 
-enum { LIMIT = 100, LIMIT_MAX = 10000, RULES_MAX = 256, RING = 256 };
+enum { LIMIT = 100, LIMIT_MAX = 10000, RING = 256 };
 
 /* --- The last alerts -------------------------------------------------------------------------- */
 
@@ -49,6 +49,16 @@ void alert_ring_free(struct alert_ring *r)
 		free(r->text[i]);
 	(void)pthread_mutex_destroy(&r->lock);
 	free(r);
+}
+
+uint64_t alert_ring_total(struct alert_ring *r)
+{
+	uint64_t n;
+
+	(void)pthread_mutex_lock(&r->lock);
+	n = r->n;
+	(void)pthread_mutex_unlock(&r->lock);
+	return n;
 }
 
 static void ring_write(void *ctx, const struct script_alert *a)
@@ -221,27 +231,23 @@ struct json *command_flows(struct control_call *k)
 	return command_done(k, m, q.n, "flows");
 }
 
-struct rule_search {
-	size_t n;
-	struct script_rule *rules; /* [RULES_MAX], sums over workers */
-};
-
-static void find_rules(void *ctx, const struct gate_worker_view *v)
+void command_find_rules(void *search, const struct gate_worker_view *v)
 {
-	struct rule_search *q = ctx;
-	struct script_rule *mine = v->bind ? calloc(RULES_MAX, sizeof(*mine)) : NULL;
-	size_t n = mine ? script_rules(gate_bind_script(v->bind), mine, RULES_MAX) : 0;
+	struct command_rules *q = search;
+	struct script_rule *mine = v->bind ? calloc(COMMAND_RULES_MAX, sizeof(*mine)) : NULL;
+	size_t n = mine ? script_rules(gate_bind_script(v->bind), mine, COMMAND_RULES_MAX) : 0;
 
-	n = n < RULES_MAX ? n : RULES_MAX;
+	n = n < COMMAND_RULES_MAX ? n : COMMAND_RULES_MAX;
 	for (size_t i = 0; i < n; i++) {
 		uint64_t calls = q->rules[i].calls, faults = q->rules[i].faults,
-			 skipped = q->rules[i].skipped;
+			 skipped = q->rules[i].skipped, ns = q->rules[i].ns;
 
 		/* all workers run the same file: the same rules in the same order */
 		q->rules[i] = mine[i];
 		q->rules[i].calls += calls;
 		q->rules[i].faults += faults;
 		q->rules[i].skipped += skipped;
+		q->rules[i].ns += ns;
 	}
 	q->n = n > q->n ? n : q->n;
 	free(mine);
@@ -249,14 +255,15 @@ static void find_rules(void *ctx, const struct gate_worker_view *v)
 
 struct json *command_rules(struct control_call *k)
 {
-	struct rule_search q = {.rules = arena_array(k->arena, struct script_rule, RULES_MAX)};
+	struct command_rules q = {
+		.rules = arena_array(k->arena, struct script_rule, COMMAND_RULES_MAX)};
 	struct json *m = json_map(k->arena),
 		    *list = json_add(k->arena, m, "rules", json_list(k->arena));
 
 	if (!q.rules)
 		return control_answer(k->arena, CONTROL_ERROR, "out of memory");
 	for (unsigned i = 0; i < gate_of(k)->n_workers; i++)
-		if (!gate_of(k)->ask(gate_of(k)->ctx, i, find_rules, &q))
+		if (!gate_of(k)->ask(gate_of(k)->ctx, i, command_find_rules, &q))
 			return command_no_answer(k, i);
 	for (size_t i = 0; i < q.n; i++) {
 		struct json *r = json_add(k->arena, list, NULL, json_map(k->arena));
@@ -329,5 +336,8 @@ int gate_plane_open(struct gate_commands *commands_of, struct control_plane **re
 	struct control_plane_opts o = {.program = commands_of, .write_line = write_line};
 	int r = control_plane_new(&o, ret);
 
-	return r < 0 ? r : control_plane_add(*ret, commands, ARRAY_LEN(commands));
+	if (r < 0)
+		return r;
+	commands_of->plane = *ret;
+	return control_plane_add(*ret, commands, ARRAY_LEN(commands));
 }

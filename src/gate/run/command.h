@@ -37,13 +37,26 @@ struct gate_commands {
 	void *ctx;
 	struct alert_ring *alerts;
 	struct log *log;
+	int64_t started_ns;		   /* wall clock */
+	const struct control_plane *plane; /* NULL: none yet */
 };
 
 /* Creates the management plane with the gate's commands. Returns 0 or -ENOMEM. */
 int gate_plane_open(struct gate_commands *commands, struct control_plane **ret) must_check;
 
+/*
+ * Begins the text of the gate's metrics (metrics.def) for Prometheus: *ret appends it, without an
+ * answer around it. The values are those of now. openmetrics: in that form. Returns 0, -ENOMEM, or
+ * -ETIMEDOUT: a worker does not answer.
+ */
+struct control_stream;
+int gate_metrics_stream(const struct gate_commands *c, bool openmetrics, struct control_stream *ret)
+	must_check;
+
 /* The last alerts, of all workers. */
 struct alert_ring;
 int alert_ring_new(struct alert_ring **ret) must_check;
+/* Returns how many alerts there were since the start. */
+uint64_t alert_ring_total(struct alert_ring *r);
 void alert_ring_free(struct alert_ring *r);
 struct script_alert_sink alert_ring_sink(struct alert_ring *r);

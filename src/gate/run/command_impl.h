@@ -26,6 +26,16 @@ bool command_limit(struct control_call *k, uint32_t *ret, struct json **ret_answ
 bool command_address(struct control_call *k, uint32_t *ret, struct json **ret_answer);
 void command_put(struct control_call *k, struct json *to, const char *name, uint64_t v);
 
+enum { COMMAND_RULES_MAX = 256 };
+
+/* Rules, with the sums of their counters over the workers. */
+struct command_rules {
+	size_t n;
+	struct script_rule *rules; /* [COMMAND_RULES_MAX] */
+};
+/* Adds the rules of a worker: a gate_worker_fn. */
+void command_find_rules(void *rules, const struct gate_worker_view *v);
+
 #define COMMAND(...) CONTROL_DECLARE(__VA_ARGS__)
 #include "gate/run/commands.def"
 #undef COMMAND

@@ -5,6 +5,7 @@
  */
 #include "gate/run/live.h"
 
+#include "base/clock.h"
 #include "base/error.h"
 #include "control/channel.h"
 #include "gate/engine/gate.h"
@@ -237,8 +238,15 @@ static int begin_live(struct live *l)
 
 	if (r == 0)
 		r = gate_rules_init(&l->rules, l->a, l->opts->log, &l->opts->hash_key);
-	l->commands = (struct gate_commands){l->n, run_on_worker, stop_workers,
-					     l,	   l->rules.ring, l->opts->log};
+	l->commands = (struct gate_commands){
+		.n_workers = l->n,
+		.ask = run_on_worker,
+		.stop = stop_workers,
+		.ctx = l,
+		.alerts = l->rules.ring,
+		.log = l->opts->log,
+		.started_ns = clock_wall_ns(&clock_system),
+	};
 	if (r == 0)
 		r = start(l);
 	if (r == 0)

@@ -34,6 +34,7 @@ static void add_plugin(struct gate_sums *s, const struct gate_plugin *x)
 void gate_sums_gate(struct gate_sums *s, struct gate *g)
 {
 	const struct gate_counters *c = gate_counters(g);
+	struct tcp_memory tcp = gate_tcp_memory(g);
 	struct flow_stats ls;
 
 	flow_stats(gate_flows(g), &ls);
@@ -57,6 +58,8 @@ void gate_sums_gate(struct gate_sums *s, struct gate *g)
 	for (int i = 0; i < GATE_MAX_PLUGINS; i++)
 		if (gate_plugin(g, GATE_FIRST_PLUGIN + i))
 			add_plugin(s, gate_plugin(g, GATE_FIRST_PLUGIN + i));
+	s->tcp.unacknowledged += tcp.unacknowledged;
+	s->tcp.buffers += tcp.buffers;
 	s->flows.live += ls.live;
 	s->flows.added += ls.added;
 	s->flows.evicted += ls.evicted;

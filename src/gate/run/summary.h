@@ -8,6 +8,7 @@
 #include "gate/engine/gate.h"
 #include "gate/guard/guard.h"
 #include "gate/engine/plugin.h"
+#include "gate/tcp/tcp_conn.h"
 
 #include <stdio.h>
 
@@ -20,6 +21,7 @@ struct gate_sums {
 	struct flow_stats flows;
 	struct guard_counters guard;
 	bool guarded;
+	struct tcp_memory tcp;
 	uint32_t n_plugins;
 	struct gate_plugin_seen {
 		char name[GATE_PLUGIN_NAME_LEN];

@@ -34,6 +34,12 @@ void gate_tcp_fini(struct gate *g)
 	pages_free(g->conns, g->n_conns, sizeof(*g->conns));
 }
 
+struct tcp_memory gate_tcp_memory(const struct gate *g)
+{
+	return (struct tcp_memory){.unacknowledged = tcp_pool_octets(g->history_pool),
+				   .buffers = tcp_pool_used(g->tcp_pool)};
+}
+
 void gate_tcp_tick(struct gate *g, int64_t now_ns)
 {
 	early_acks_tick(g, now_ns);

@@ -58,5 +58,12 @@ void send_tcp(struct gate *g, struct gate_packet *p);
 int gate_tcp_init(struct gate *g, const struct gate_opts *o) must_check;
 void gate_tcp_fini(struct gate *g);
 void gate_tcp_tick(struct gate *g, int64_t now_ns);
+
+/* Octets and buffers in use by connections. */
+struct tcp_memory {
+	uint64_t unacknowledged; /* octets that are remembered until they are acknowledged */
+	uint32_t buffers;	 /* of streams with pending or changed data */
+};
+struct tcp_memory gate_tcp_memory(const struct gate *g);
 void gate_tcp_drain(struct gate *g);
 void tcp_flow_end(struct gate_walk *w, struct flow *f);

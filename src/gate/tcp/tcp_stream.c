@@ -91,6 +91,11 @@ uint32_t tcp_pool_used(const struct tcp_pool *p)
 	return p->used;
 }
 
+size_t tcp_pool_octets(const struct tcp_pool *p)
+{
+	return p->octets;
+}
+
 static bool is_greedy(const struct tcp_pool *p, uint16_t owner)
 {
 	uint32_t share = p->n / OWNER_SHARE > SHARE_LEAST ? p->n / OWNER_SHARE : SHARE_LEAST;

@@ -38,6 +38,8 @@ bool tcp_pool_more(struct tcp_pool *p, uint16_t owner, size_t n);
 void tcp_pool_less(struct tcp_pool *p, uint16_t owner, size_t n);
 void tcp_pool_free(struct tcp_pool *p);
 uint32_t tcp_pool_used(const struct tcp_pool *p);
+/* Returns the octets in buffers, as their users count them. */
+size_t tcp_pool_octets(const struct tcp_pool *p);
 /*
  * Takes a buffer for an owner (below TCP_POOL_OWNERS). NULL: none is left, or half of all are in
  * use and the owner has an eighth (64 at least). So one host that leaves streams open does not take

@@ -96,10 +96,11 @@ struct script_rule {
 	uint64_t calls;
 	uint64_t faults;
 	uint64_t skipped; /* conditions did not hold */
-	uint64_t ns;	  /* while timing was on */
+	uint64_t ns;	  /* in its calls: estimated from every 64th, exact while timing is on */
 };
 
 /* Returns statistics of rules in the order of registration: fills at most n, returns how many there
  * are. For the thread of the state, or any other while no script file is being run. */
 size_t script_rules(const struct script *s, struct script_rule *ret, size_t n);
+/* Measures the time of every call, not of every 64th. */
 void script_rules_timing(struct script *s, bool on);
