@@ -170,6 +170,10 @@ void action_extend(struct client_step *s)
 {
 	struct client *c = s->c;
 
+	if (s->from == CLIENT_RENEWING)
+		c->stats.renewed++;
+	else
+		c->stats.rebound++;
 	c->old = c->lease;
 	c->has_old = true;
 	c->lease = *s->msg->lease;
@@ -206,6 +210,8 @@ void action_refused(struct client_step *s)
 {
 	struct client *c = s->c;
 
+	if (s->from == CLIENT_RENEWING || s->from == CLIENT_REBINDING)
+		c->stats.refused++;
 	keep_reason(c, dhcp4_opt_data(&s->msg->m, DHCP4_OPT_MESSAGE));
 	step_notify(s, CLIENT_NOTICE_NAK);
 	step_script(s, CLIENT_REASON_NAK, NULL, c->configured ? &c->lease : NULL);
@@ -229,6 +235,7 @@ static void run_out(struct client_step *s)
 	struct client *c = s->c;
 
 	if (c->configured) {
+		c->stats.expired++;
 		step_notify(s, CLIENT_NOTICE_EXPIRED);
 		step_script(s, CLIENT_REASON_EXPIRE, NULL, &c->lease);
 	}

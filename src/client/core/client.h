@@ -56,7 +56,9 @@ struct client_stats {
 	uint64_t odd_source_port;	 /* accepted, from a port other than 67 */
 	uint64_t enter[CLIENT_N_STATES]; /* how often each state was entered */
 	uint64_t ran[CLIENT_N_STATES];	 /* bit by event: rows of the table that ran */
-	int64_t offer_ns, ack_ns;	 /* last DISCOVER to OFFER, last REQUEST to ACK */
+	/* ends of attempts to extend a lease: by its server, by any server, by a NAK, by its end */
+	uint64_t renewed, rebound, refused, expired;
+	int64_t offer_ns, ack_ns; /* last DISCOVER to OFFER, last REQUEST to ACK */
 };
 
 /* One exchange of messages. */

@@ -10,6 +10,7 @@
 #include "base/ip.h"
 #include "client/os/control.h"
 #include "client/os/driver.h"
+#include "client/os/client_metrics.h"
 #include "config/json/json.h"
 #include "control/plane.h"
 #include "control/rows.h"
@@ -317,6 +318,26 @@ static struct json *command_statistics(struct control_call *call)
 	add_int(a, m, "discover-to-offer-us", (uint64_t)(s->offer_ns / 1000));
 	add_int(a, m, "request-to-ack-us", (uint64_t)(s->ack_ns / 1000));
 	return answer_with(a, m, "counted since the client started");
+}
+
+static struct json *command_metrics(struct control_call *call)
+{
+	struct arena *a = call->arena;
+	struct json *m = json_map(a);
+	enum metrics_form form;
+	struct buf text;
+
+	if (!metrics_form_parse(json_get_str(call->args, "format"), &form))
+		return control_answer(a, CONTROL_ERROR,
+				      "'format' must be \"text\" or \"openmetrics\"");
+	buf_init(&text);
+	client_metrics(driver_of(call), form, &text);
+	(void)json_add(a, m, "format",
+		       json_str(a, form == METRICS_OPENMETRICS ? "openmetrics" : "text"));
+	if (!text.failed)
+		(void)json_add(a, m, "metrics", json_strn(a, text.p, text.len));
+	buf_fini(&text);
+	return answer_with(a, m, "the metrics of this client");
 }
 
 static struct json *command_events(struct control_call *call)
