@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MPL-2.0
-"""Draws from the .def files doc/tables.md (stages, drops, statistics, commands, hook points, options) and
-doc/client-fsm.md (the client's states). With --check it only compares, for the test."""
+"""Draws from the .def files doc/tables.md (stages, drops, statistics, commands, hook points, options),
+doc/metrics.md (the metrics of all programs) and doc/client-fsm.md (the client's states). With --check it only compares, for the test."""
 import re
 import sys
 from pathlib import Path
@@ -95,6 +95,57 @@ def client_fsm():
     return "\n\n".join(parts) + "\n"
 
 
+METRICS = """# Metrics
+
+Drawn from the source by tools/gen_tables.py; do not edit.
+
+The server, the gate and the client write their metrics as text for Prometheus.
+
+| program | text |
+|---|---|
+| usher-server | `usherctl metrics-get` |
+| usher-gate | `usherctl gate metrics-get` |
+| usher-client | `usherctl client -i IFACE metrics-get` |
+
+The argument `format=openmetrics` selects OpenMetrics 1.0.0; the default, `format=text`, is Prometheus' format 0.0.4.
+In OpenMetrics the head of a counter has its name without `_total`.
+
+Counters never go down while a program runs: `statistic-reset` does not change them. A counter begins at 0 with the
+program. Labels hold names of the configuration, not of clients.
+
+The names `kea_dhcp4_*` and their labels are those of kea-exporter and of Stork's agent, so dashboards for Kea work. Where
+the two differ, both names are there. Levels such as `kea_dhcp4_addresses_total` are gauges in spite of their names.
+The series of a subnet have the labels `subnet` and `prefix` (both the prefix), `subnet_id` and `shared_network`, and no
+label `pool`; those of pools are families of their own, `kea_dhcp4_pool_*`.
+
+`metrics-max-series` in `user-context.usher` limits the series of subnets and pools (500000): beyond it those of pools are
+left out, then those of subnets. `usher_metrics_series_omitted` has their number.
+
+The text of the client is made for node_exporter's directory of text files. In that of the server and the gate the
+families `process_*` have names that node_exporter has, too: remove these lines there.
+
+`packaging/grafana/usher-dashboard.json` is a dashboard and `packaging/prometheus/usher-alerts.yml` has alert rules."""
+
+
+def metrics(*paths):
+    """A table of the families in the .def files: FAMILY(symbol, name, type, unit, [writer,] labels, help)."""
+    body = []
+    for path in paths:
+        for row in rows(path, "FAMILY"):
+            _, name, kind, unit, *_, labels, text = row
+            body.append([f"`{name}`", kind.lower(), unit, ", ".join(f"`{n}`" for n in labels.split()), text])
+    return table(["metric", "type", "unit", "labels", "help"], body)
+
+
+def metrics_text():
+    return "\n\n".join([
+        METRICS,
+        "## usher-server", metrics("src/server/core/metrics.def", "src/control/metrics_process.def"),
+        "## usher-gate\n\nAnd `process_*`, as above.", metrics("src/gate/run/metrics.def"),
+        "## usher-client", metrics("src/client/os/metrics.def"),
+    ]) + "\n"
+
+
 def main():
     drops = [[f"`drop-{s.lower().replace('_', '-')}`", st and f"`{st}`", d]
              for s, st, d in rows("src/packet/drop.def", "DROP")]
@@ -104,7 +155,8 @@ def main():
         "## Drops\n\nEvery packet that ends without an answer is counted under one of these, and under Kea's "
         "counter where Kea has one (then `pkt4-receive-drop` moves too).",
         table(["statistic", "Kea's", "meaning"], drops),
-        "## Statistics", "\n".join(f"- `{n}`" for _, n in rows("src/server/core/metrics.def", "METRIC")),
+        "## Statistics\n\nEach has a series in the [metrics](metrics.md).",
+        "\n".join(f"- `{r[1]}`" for r in rows("src/server/core/metrics.def", "METRIC")),
         "## Commands", "Optional arguments are in brackets; one of the alternatives between bars is needed.",
         table(["command", "access", "does", "arguments"],
               [[f"`{n}`", access.lower(), d, re.sub(r"[()]", "", a)]
@@ -114,7 +166,7 @@ def main():
         "## Options", table(["code", "name", "type"],
                             [[r[0], f"`{r[2]}`", r[3].lower()] for r in rows("src/wire/options.def", "DHCP4_OPTION")]),
     ]) + "\n"
-    for name, want in (("doc/tables.md", text), ("doc/client-fsm.md", client_fsm())):
+    for name, want in (("doc/tables.md", text), ("doc/metrics.md", metrics_text()), ("doc/client-fsm.md", client_fsm())):
         path = ROOT / name
         if "--check" not in sys.argv:
             path.write_text(want)

@@ -286,6 +286,7 @@ struct config {
 	bool use_routing; /* outbound-interface */
 	bool udp_offload; /* user-context usher.udp-offload */
 	bool re_detect;
+	uint32_t metrics_max_series; /* user-context usher.metrics-max-series, 500000 */
 	uint32_t sockets_max_retries, sockets_retry_wait_ms;
 	bool sockets_require_all;
 

@@ -14,6 +14,8 @@
 #include <net/if.h>
 #include <unistd.h>
 
+enum { METRICS_MAX_SERIES = 500000 }; /* where the configuration does not limit them */
+
 /* --- interfaces ------------------------------------------------------------------------------- */
 
 /* Parses "*", "eth0" or "eth0/192.0.2.1". */
@@ -67,10 +69,12 @@ static int load_interfaces(struct load *l)
 {
 	const struct json *m = json_get(l->dhcp4, "interfaces-config");
 	const struct json *offload = load_usher_value(l, "udp-offload");
+	const struct json *series = load_usher_value(l, "metrics-max-series");
 	struct config *c = l->c;
 
 	c->socket_udp = strcmp(load_str(m, "dhcp-socket-type", ""), "udp") == 0;
 	c->udp_offload = !offload || offload->b;
+	c->metrics_max_series = series ? (uint32_t)series->i : METRICS_MAX_SERIES;
 	c->use_routing = strcmp(load_str(m, "outbound-interface", ""), "use-routing") == 0;
 	c->re_detect = load_bool(m, "re-detect");
 	c->sockets_max_retries = load_u32(m, "service-sockets-max-retries", 0);

@@ -375,9 +375,14 @@ void ctl_print(const char *command, const struct json *answer, FILE *out)
 {
 	const struct json *args = json_get(answer, "arguments");
 	const char *text = json_get_str(answer, "text");
+	const char *metrics = json_get_str(args, "metrics");
 	int64_t result = 1;
 
 	(void)json_get_int(answer, "result", &result);
+	if (metrics) { /* a text for other programs, which stays as it is */
+		(void)fputs(metrics, out);
+		return;
+	}
 	if (args && (args->type == JSON_MAP || args->type == JSON_LIST) && args->first)
 		print_arguments(command, args, out);
 	/* the table contains the number of rows */

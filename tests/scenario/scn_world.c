@@ -214,6 +214,7 @@ void scn_world_stop(struct scn *s)
 	workers_free(&s->d.srv);
 	server_fini(&s->d.srv);
 	control_plane_free(s->d.plane);
+	config_problems_fini(&s->d.last_problems);
 	loop_free(s->d.loop);
 	log_free(log);
 	memset(&s->d, 0, sizeof(s->d));

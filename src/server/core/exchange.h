@@ -10,6 +10,7 @@
 #include "hook/hook.h"
 #include "lease/lease.h"
 #include "packet/packet.h"
+#include "server/core/stage.h"
 #include "server/core/stats.h"
 #include "wire/dhcp4.h"
 
@@ -27,21 +28,6 @@ struct snapshot;
 struct stage_services;
 struct trace;
 struct worker;
-
-/* The result of a stage. Never mixed with int results. */
-enum verdict {
-	VERDICT_CONTINUE,
-	VERDICT_DROP, /* exchange.drop has the reason */
-	VERDICT_PARK, /* continues with the next row when resumed */
-	VERDICT_DONE, /* sent */
-};
-
-enum stage {
-#define STAGE(symbol, fn, hook, when, skip, does) STAGE_##symbol,
-#include "server/core/stages.def"
-#undef STAGE
-	STAGE_N
-};
 
 /*
  * Packets that an interface drops unanswered while packets come faster than they can be answered,
@@ -74,6 +60,7 @@ struct exchange {
 	/* zero when a packet comes in: everything from here to query */
 	struct capture *capture;    /* it came in by; borrowed from the worker */
 	int port_ifindex;	    /* the worker port it came in by; -1: none (replay) */
+	int64_t received_ns;	    /* when its batch was read, monotonic; 0: replay */
 	struct iface_table *ifaces; /* the worker's, renewed when the exchange resumes */
 	const struct iface *iface;  /* in ifaces; NULL: unknown */
 	enum shed shed;		    /* the kinds of messages that its interface drops */
@@ -81,8 +68,10 @@ struct exchange {
 	struct snap_hold *hold;	    /* of snap, while parked */
 	const struct config *cfg;
 
-	uint8_t stage;	/* row to run next */
-	bool skip_next; /* pkt4_send set SKIP: the next stage's function is left out */
+	uint8_t stage;	   /* row to run next */
+	uint8_t begun;	   /* the row that it began with, or resumed with */
+	uint8_t parked_at; /* the row that parked it last */
+	bool skip_next;	   /* pkt4_send set SKIP: the next stage's function is left out */
 	enum drop drop;
 	enum hook_lot lot; /* the parking lot that counts it */
 

@@ -9,7 +9,7 @@
 #include <string.h>
 
 static const char *const names[] = {
-#define METRIC(symbol, name) name,
+#define METRIC(symbol, name, family, operation) name,
 #include "server/core/metrics.def"
 #undef METRIC
 };
@@ -40,10 +40,7 @@ void stats_causes(uint8_t ret_cause[DROP_N])
 
 void stats_drop(struct stats *s, enum drop d)
 {
-
-	atomic_store_explicit(&s->drop[d],
-			      atomic_load_explicit(&s->drop[d], memory_order_relaxed) + 1,
-			      memory_order_relaxed);
+	stats_count(&s->drop[d], 1);
 	if (!s->cause || s->cause[d] == METRIC_N)
 		return;
 	stats_add(s, (enum metric)s->cause[d], 1);
@@ -53,14 +50,44 @@ void stats_drop(struct stats *s, enum drop d)
 enum metric subnet_metric_global(enum subnet_metric m)
 {
 	static const enum metric global[] = {
-		[SUBNET_ALLOCATION_FAIL] = METRIC_ALLOCATION_FAIL,
-		[SUBNET_ALLOCATION_FAIL_SHARED_NETWORK] = METRIC_ALLOCATION_FAIL_SHARED_NETWORK,
-		[SUBNET_ALLOCATION_FAIL_SUBNET] = METRIC_ALLOCATION_FAIL_SUBNET,
-		[SUBNET_ALLOCATION_FAIL_NO_POOLS] = METRIC_ALLOCATION_FAIL_NO_POOLS,
-		[SUBNET_ALLOCATION_FAIL_CLASSES] = METRIC_ALLOCATION_FAIL_CLASSES,
-		[SUBNET_RESERVATION_CONFLICTS] = METRIC_RESERVATION_CONFLICTS,
-		[SUBNET_LEASE_REUSES] = METRIC_LEASE_REUSES,
+#define SUBNET_METRIC(symbol, kind, family, second, context) METRIC_##symbol,
+#include "server/core/metrics.def"
+#undef SUBNET_METRIC
 	};
 
 	return global[m];
+}
+
+/* --- Walks through the pipeline --------------------------------------------------------------- */
+
+const struct buckets_shape stats_exchange_shape = {.first = 25000, .n = 15};
+
+const char *stage_name(enum stage s)
+{
+	static const char *const stages[] = {
+#define STAGE(symbol, fn, hook, when, skip, does) #symbol,
+#include "server/core/stages.def"
+#undef STAGE
+	};
+
+	return stages[s];
+}
+
+static void add_walks(uint64_t ret[STAGE_N][VERDICT_N], unsigned begin, unsigned end,
+		      const _Atomic uint64_t n[VERDICT_N])
+{
+	for (unsigned v = VERDICT_CONTINUE + 1; v < VERDICT_N; v++) {
+		uint64_t walks = atomic_load_explicit(&n[v], memory_order_relaxed);
+
+		ret[end][v] += walks;
+		for (unsigned i = begin; i < end && walks; i++)
+			ret[i][VERDICT_CONTINUE] += walks;
+	}
+}
+
+void stats_stages(const struct stats *s, uint64_t ret[STAGE_N][VERDICT_N])
+{
+	for (unsigned begin = 0; begin < STAGE_N; begin++)
+		for (unsigned end = begin; end < STAGE_N; end++)
+			add_walks(ret, begin, end, s->walk[begin][end]);
 }

@@ -4,8 +4,11 @@
  */
 #include "server/manage/command.h"
 
+#include "base/buf.h"
 #include "base/error.h"
+#include "hook/hook.h"
 #include "lease/lease_store.h"
+#include "server/core/snapshot.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -36,6 +39,43 @@ struct json *command_fail(struct control_call *c, const char *fmt, ...)
 	(void)vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
 	return control_answer(c->arena, CONTROL_ERROR, "%s", text);
+}
+
+/* Callouts of command_processed receive a complete answer. */
+static bool wants_whole(struct control_call *c)
+{
+	struct snapshot *s = server_snapshot(&daemon_of(c)->srv);
+	bool whole = s && hook_any(s->hooks, HOOK_COMMAND_PROCESSED);
+
+	snapshot_unref(s);
+	return whole;
+}
+
+static struct json *collect_stream(struct control_call *c, const struct control_stream *s)
+{
+	struct json_opts o = {.file = ""};
+	struct config_error err = {0};
+	struct json *answer;
+	struct buf b;
+
+	buf_init(&b);
+	while (s->next(s->ctx, &b))
+		continue;
+	/* strings are borrowed from the text */
+	if (b.failed || json_parse(span_str(arena_strndup(c->arena, b.p, b.len)), &o, c->arena,
+				   &answer, &err) < 0)
+		answer = command_fail(c, "out of memory");
+	buf_fini(&b);
+	s->fini(s->ctx);
+	return answer;
+}
+
+struct json *command_stream(struct control_call *c, const struct control_stream *s)
+{
+	if (wants_whole(c))
+		return collect_stream(c, s);
+	c->stream = *s;
+	return command_ok(c, NULL, "%s", "");
 }
 
 const char *command_str(const struct control_call *c, const char *name)

@@ -30,6 +30,11 @@ bool command_takes_problems(const struct control_call *c);
 struct json *command_ok(struct control_call *c, struct json *arguments, const char *fmt, ...)
 	printf_like(3, 4);
 struct json *command_fail(struct control_call *c, const char *fmt, ...) printf_like(2, 3);
+/*
+ * Returns the answer of a command that streams it: *s, which is taken, is sent as it is read; or
+ * its whole text, where callouts of command_processed receive the answer.
+ */
+struct json *command_stream(struct control_call *c, const struct control_stream *s);
 /* Returns a text argument; NULL if absent or of another type. The function below reads an
  * integer and returns false then. */
 const char *command_str(const struct control_call *c, const char *name);

@@ -216,8 +216,11 @@ struct json *command_config_set(struct control_call *c)
 
 	int e;
 
-	if (bad)
+	if (bad) {
+		if (r)
+			daemon_note_reading(r, true);
 		return bad;
+	}
 	e = daemon_apply(daemon_of(c), r->cfg, &r->problems, &r->first);
 	daemon_note_reading(r, e < 0);
 	if (e < 0)

@@ -112,43 +112,11 @@ static bool list_next(void *ctx, struct buf *out)
 	return n != 0;
 }
 
-/* Callouts of command_processed receive a complete answer. */
-static bool wants_whole(struct control_call *c)
-{
-	struct snapshot *s = server_snapshot(&daemon_of(c)->srv);
-	bool whole = s && hook_any(s->hooks, HOOK_COMMAND_PROCESSED);
-
-	snapshot_unref(s);
-	return whole;
-}
-
-static struct json *list_whole(struct control_call *c, struct lease_list *l)
-{
-	struct json_opts o = {.file = ""};
-	struct config_error err = {0};
-	struct json *answer;
-	struct buf b;
-
-	buf_init(&b);
-	while (list_next(l, &b))
-		continue;
-	/* strings are borrowed from the text */
-	if (b.failed || json_parse(span_str(arena_strndup(c->arena, b.p, b.len)), &o, c->arena,
-				   &answer, &err) < 0)
-		answer = command_fail(c, "out of memory");
-	buf_fini(&b);
-	list_fini(l);
-	return answer;
-}
-
 static struct json *list_answer(struct control_call *c, struct lease_list *l)
 {
 	if (!l)
 		return command_fail(c, "out of memory");
-	if (wants_whole(c))
-		return list_whole(c, l);
-	c->stream = (struct control_stream){list_next, list_fini, l};
-	return command_ok(c, NULL, "%s", "");
+	return command_stream(c, &(struct control_stream){list_next, list_fini, l});
 }
 
 int lease_arg_addr(struct control_call *c, const char *name, uint32_t *ret)

@@ -119,6 +119,7 @@ struct server_daemon {
 	size_t n_routes;
 	bool last_refused;		      /* the last configuration that was to take effect */
 	struct config_problems last_problems; /* its problems */
+	uint64_t reloads_applied, reloads_refused; /* configurations after the start */
 	int exit_code;
 	bool ready;
 };

@@ -45,6 +45,10 @@ void daemon_note_reading(const struct daemon_reading *r, bool refused)
 	config_problems_fini(&d->last_problems);
 	d->last_problems = (struct config_problems){0};
 	d->last_refused = refused;
+	if (refused)
+		d->reloads_refused++;
+	else
+		d->reloads_applied++;
 	for (size_t i = 0; refused && i < r->problems.n; i++)
 		config_problems_add(&d->last_problems, &r->problems.items[i]);
 	if (refused && !r->problems.n)

@@ -1,42 +1,56 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
  * One enumeration of all statistics: global counters, drops, counters of the lease table, sizes of
- * pools, counters of subnets. A key's `what` numbers them in this order.
+ * pools, counters of subnets.
  */
 #include "server/manage/stat_walk.h"
 
 #include "config/config.h"
-#include "lease/lease_db.h"
 #include "server/core/server.h"
 #include "server/core/snapshot.h"
 
 #include <stdio.h>
 #include <string.h>
 
-enum {
-	WHAT_METRIC = 0,
-	WHAT_DROP = WHAT_METRIC + METRIC_N,
-	WHAT_LEASES = WHAT_DROP + DROP_N,
-	WHAT_TOTAL = WHAT_LEASES + 5,
-	WHAT_SUBNET = WHAT_TOTAL + 1,
-};
-
 /* The counters that come from the lease table, of a pool, a subnet or all. */
 static const struct {
 	const char *name;
 	size_t offset;
 	enum stat_kind kind; /* of a subnet's */
+	enum metric_family family[STAT_OF_POOL + 1];
 } lease_metrics[] = {
-	{"assigned-addresses", offsetof(struct lease_counts, assigned), STAT_RECOUNTED},
-	{"cumulative-assigned-addresses", offsetof(struct lease_counts, cumulative_assigned),
-	 STAT_RESTARTED},
-	{"declined-addresses", offsetof(struct lease_counts, declined), STAT_RECOUNTED},
-	{"reclaimed-declined-addresses", offsetof(struct lease_counts, reclaimed_declined),
-	 STAT_RESTARTED},
-	{"reclaimed-leases", offsetof(struct lease_counts, reclaimed), STAT_RESTARTED},
+#define LEASE_METRIC(member, name, kind, server, subnet, pool) \
+	{(name),                                               \
+	 offsetof(struct lease_counts, member),                \
+	 STAT_##kind,                                          \
+	 {[STAT_OF_SERVER] = FAMILY_##server,                  \
+	  [STAT_OF_SUBNET] = FAMILY_##subnet,                  \
+	  [STAT_OF_POOL] = FAMILY_##pool}},
+#include "server/core/metrics.def"
+#undef LEASE_METRIC
 };
 
-_Static_assert(ARRAY_LEN(lease_metrics) == WHAT_TOTAL - WHAT_LEASES, "a number for each");
+/* The counters of a subnet that are not in the lease table. */
+static const struct {
+	enum stat_kind kind;
+	enum metric_family family, second;
+	const char *context; /* label of the second family */
+} subnet_metrics[] = {
+#define SUBNET_METRIC(symbol, kind, family, second, context) \
+	{STAT_##kind, FAMILY_##family, FAMILY_##second, (context)},
+#include "server/core/metrics.def"
+#undef SUBNET_METRIC
+};
+
+/* The families of global counters. */
+static const struct {
+	enum metric_family family;
+	const char *operation;
+} global_metrics[] = {
+#define METRIC(symbol, name, family, operation) {FAMILY_##family, (operation)},
+#include "server/core/metrics.def"
+#undef METRIC
+};
 
 static int64_t count_at(const struct lease_counts *n, size_t i)
 {
@@ -48,15 +62,15 @@ static int64_t count_at(const struct lease_counts *n, size_t i)
 
 static const char *what_name(uint32_t what)
 {
-	if (what < WHAT_DROP)
-		return metric_name((enum metric)(what - WHAT_METRIC));
-	if (what < WHAT_LEASES)
-		return drop_info((enum drop)(what - WHAT_DROP))->name;
-	if (what < WHAT_TOTAL)
-		return lease_metrics[what - WHAT_LEASES].name;
-	if (what == WHAT_TOTAL)
+	if (what < STAT_DROP)
+		return metric_name((enum metric)(what - STAT_METRIC));
+	if (what < STAT_LEASES)
+		return drop_info((enum drop)(what - STAT_DROP))->name;
+	if (what < STAT_TOTAL)
+		return lease_metrics[what - STAT_LEASES].name;
+	if (what == STAT_TOTAL)
 		return "total-addresses";
-	return metric_name(subnet_metric_global((enum subnet_metric)(what - WHAT_SUBNET)));
+	return metric_name(subnet_metric_global((enum subnet_metric)(what - STAT_SUBNET)));
 }
 
 const char *stat_name(const struct stat_key *k, char out[STAT_NAME_LEN])
@@ -85,17 +99,17 @@ static void show_leases(struct server *srv, uint32_t subnet, uint32_t pool, stat
 
 	lease_db_counts(srv->db, subnet, pool, &n);
 	for (uint32_t i = 0; i < ARRAY_LEN(lease_metrics); i++)
-		show_statistic(fn, ctx, (struct stat_key){subnet, pool, WHAT_LEASES + i},
+		show_statistic(fn, ctx, (struct stat_key){subnet, pool, STAT_LEASES + i},
 			       subnet ? lease_metrics[i].kind : STAT_COUNTER, count_at(&n, i));
 }
 
 void stat_walk_server(struct server *srv, stat_fn fn, void *ctx)
 {
 	for (uint32_t m = 0; m < METRIC_N; m++)
-		show_statistic(fn, ctx, (struct stat_key){0, LEASE_ALL_POOLS, WHAT_METRIC + m},
+		show_statistic(fn, ctx, (struct stat_key){0, LEASE_ALL_POOLS, STAT_METRIC + m},
 			       STAT_COUNTER, (int64_t)server_metric(srv, (enum metric)m));
 	for (uint32_t d = 1; d < DROP_N; d++)
-		show_statistic(fn, ctx, (struct stat_key){0, LEASE_ALL_POOLS, WHAT_DROP + d},
+		show_statistic(fn, ctx, (struct stat_key){0, LEASE_ALL_POOLS, STAT_DROP + d},
 			       STAT_COUNTER, (int64_t)server_drop_count(srv, (enum drop)d));
 	show_leases(srv, 0, LEASE_ALL_POOLS, fn, ctx);
 }
@@ -130,7 +144,7 @@ static void walk_pools(struct server *srv, const struct config_subnet *s, stat_f
 		}
 		if (seen)
 			continue;
-		show_statistic(fn, ctx, (struct stat_key){s->id, id, WHAT_TOTAL}, STAT_SIZE,
+		show_statistic(fn, ctx, (struct stat_key){s->id, id, STAT_TOTAL}, STAT_SIZE,
 			       (int64_t)total);
 		show_leases(srv, s->id, id, fn, ctx);
 	}
@@ -139,17 +153,48 @@ static void walk_pools(struct server *srv, const struct config_subnet *s, stat_f
 void stat_walk_subnet(struct server *srv, const struct snapshot *snap,
 		      const struct config_subnet *s, stat_fn fn, void *ctx)
 {
-	show_statistic(fn, ctx, (struct stat_key){s->id, LEASE_ALL_POOLS, WHAT_TOTAL}, STAT_SIZE,
+	show_statistic(fn, ctx, (struct stat_key){s->id, LEASE_ALL_POOLS, STAT_TOTAL}, STAT_SIZE,
 		       (int64_t)stat_subnet_size(s));
 	show_leases(srv, s->id, LEASE_ALL_POOLS, fn, ctx);
-	for (uint32_t m = 0; m < SUBNET_METRIC_N; m++) {
-		bool from_start = m == SUBNET_RESERVATION_CONFLICTS || m == SUBNET_LEASE_REUSES;
-
-		show_statistic(fn, ctx, (struct stat_key){s->id, LEASE_ALL_POOLS, WHAT_SUBNET + m},
-			       from_start ? STAT_COUNTER : STAT_LAZY,
-			       (int64_t)snap->subnet_stats[s->index]->c[m]);
-	}
+	for (uint32_t m = 0; m < SUBNET_METRIC_N; m++)
+		show_statistic(fn, ctx, (struct stat_key){s->id, LEASE_ALL_POOLS, STAT_SUBNET + m},
+			       subnet_metrics[m].kind, (int64_t)snap->subnet_stats[s->index]->c[m]);
 	walk_pools(srv, s, fn, ctx);
+}
+
+/* --- places in the metrics -------------------------------------------------------------------- */
+
+static unsigned put_series(struct stat_series ret[2], enum metric_family family, const char *label,
+			   const char *value)
+{
+	if (family == FAMILY_NONE)
+		return 0;
+	*ret = (struct stat_series){family, value[0] ? label : "", value};
+	return 1;
+}
+
+unsigned stat_find_series(uint32_t what, enum stat_scope scope, struct stat_series ret[2])
+{
+	uint32_t m = what - STAT_SUBNET;
+	unsigned n;
+
+	if (what < STAT_DROP)
+		return put_series(ret, global_metrics[what].family, "operation",
+				  global_metrics[what].operation);
+	if (what == STAT_DROP) /* DROP_NONE */
+		return 0;
+	if (what < STAT_LEASES)
+		return put_series(ret, FAMILY_PACKETS_DROPPED, "reason",
+				  drop_info((enum drop)(what - STAT_DROP))->name + sizeof("drop-") -
+					  1);
+	if (what < STAT_TOTAL)
+		return put_series(ret, lease_metrics[what - STAT_LEASES].family[scope], "", "");
+	if (what == STAT_TOTAL)
+		return put_series(ret, scope == STAT_OF_POOL ? FAMILY_POOL_TOTAL : FAMILY_TOTAL, "",
+				  "");
+	n = put_series(ret, subnet_metrics[m].family, "", "");
+	return n +
+	       put_series(ret + n, subnet_metrics[m].second, "context", subnet_metrics[m].context);
 }
 
 /* --- histories -------------------------------------------------------------------------------- */

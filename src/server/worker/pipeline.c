@@ -15,13 +15,12 @@ enum when { BEFORE, AFTER, INSIDE };
 enum on_skip { STEP, NEXT, DROP, NO_SUBNET, IGNORE };
 
 static const struct row {
-	const char *name;
 	enum verdict (*fn)(struct exchange *x);
 	enum hook_point hook;
 	enum when when;
 	enum on_skip on_skip;
 } rows[] = {
-#define STAGE(symbol, fn, hook, when, skip, does) {#symbol, fn, HOOK_##hook, when, skip},
+#define STAGE(symbol, fn, hook, when, skip, does) {fn, HOOK_##hook, when, skip},
 #include "server/core/stages.def"
 #undef STAGE
 };
@@ -80,24 +79,41 @@ enum verdict pipeline_run(struct exchange *x)
 	return pipeline_run_to(x, STAGE_N);
 }
 
+/* Counts a walk that ended in a stage. */
+static void count_walk(const struct exchange *x, size_t end, enum verdict v)
+{
+	stats_count(&x->stats->walk[x->begun][end][v], 1);
+}
+
+/* Drops an exchange that another party ended while it was parked. */
+static enum verdict drop_ended(struct exchange *x)
+{
+	count_walk(x, x->parked_at, VERDICT_DROP);
+	return exchange_drop(x, x->lot ? DROP_PARKED_DROPPED : DROP_DUPLICATE);
+}
+
 enum verdict pipeline_run_to(struct exchange *x, enum stage end)
 {
 	enum verdict v = VERDICT_CONTINUE;
 	bool hooked = hook_any_at_all(x->snap->hooks);
+	const struct row *row = rows;
 
 	if (x->parked.dropped)
-		return exchange_drop(x, x->lot ? DROP_PARKED_DROPPED : DROP_DUPLICATE);
+		return drop_ended(x);
 	exchange_leave_lot(x); /* the exchange may have resumed from a parking row */
 	while (v == VERDICT_CONTINUE && x->stage < end) {
-		const struct row *row = &rows[x->stage++];
-
+		row = &rows[x->stage++];
 		v = hooked ? row_run_hooked(x, row) : row->fn(x);
 		if (unlikely(x->pkt.arena.failed) && (v == VERDICT_CONTINUE || v == VERDICT_DROP))
 			v = exchange_drop(x, DROP_PROCESSING_FAILED);
-		if (v == VERDICT_PARK)
-			break; /* the resuming thread owns the exchange now */
-		TRACE(x, "%s: %s", row->name,
+		if (v == VERDICT_PARK) {
+			x->parked_at = (uint8_t)(row - rows);
+			break;
+		}
+		TRACE(x, "%s: %s", stage_name((enum stage)(row - rows)),
 		      (const char *const[]){"done", "drop", "parked", "sent"}[v & 3]);
 	}
+	if (v != VERDICT_CONTINUE)
+		count_walk(x, (size_t)(row - rows), v);
 	return v;
 }

@@ -4,6 +4,7 @@
  */
 #include "server/worker/worker_impl.h"
 
+#include "base/clock.h"
 #include "base/error.h"
 #include "base/log.h"
 #include "lease/lease_store.h"
@@ -18,6 +19,7 @@
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
+#include <time.h>
 #include <unistd.h>
 
 static const struct stage_services services = {
@@ -28,6 +30,22 @@ static const struct stage_services services = {
 uint64_t worker_parked(const struct worker *w)
 {
 	return atomic_load_explicit(&w->n_parked, memory_order_relaxed);
+}
+
+unsigned worker_slots(const struct worker *w)
+{
+	return w->n_slots;
+}
+
+int64_t worker_busy_ns(const struct worker *w)
+{
+	struct timespec ts;
+	clockid_t clock;
+
+	if (!w->threaded || pthread_getcpuclockid(w->thread, &clock) != 0 ||
+	    clock_gettime(clock, &ts) < 0)
+		return 0;
+	return ts.tv_sec * NS_PER_S + ts.tv_nsec;
 }
 
 /* --- turns of the loop ------------------------------------------------------------------------ */

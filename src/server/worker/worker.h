@@ -45,3 +45,8 @@ int worker_receive(struct worker *w, struct capture *c) must_check;
 
 /* Exchanges that wait: for the disk, a callout, another packet of their client. Any thread. */
 uint64_t worker_parked(const struct worker *w);
+/* Returns the number of its slots. Any thread. */
+unsigned worker_slots(const struct worker *w);
+/* Returns the processor time of its thread, in nanoseconds; 0: it has none. Called by the thread
+ * that starts and stops it. */
+int64_t worker_busy_ns(const struct worker *w);

@@ -68,6 +68,7 @@ struct worker {
 	bool paused;	       /* no free slot: captures are not read */
 	enum shed shed;	       /* of the port that is read */
 
+	int64_t received_ns; /* when the batch in progress was read, monotonic; 0: replay */
 	uint64_t generation;
 	struct snap_hold *hold; /* the current snapshot; NULL: none yet */
 	struct iface_table *ifaces;

@@ -8,6 +8,7 @@
  */
 #include "server/worker/worker_impl.h"
 
+#include "base/clock.h"
 #include "base/error.h"
 #include "base/log.h"
 #include "lease/lease_db.h"
@@ -124,11 +125,27 @@ static void finish_dropped(struct exchange *x)
 
 /* --- sending ---------------------------------------------------------------------------------- */
 
+/* Records the time that an answer took. */
+static void record_time(const struct exchange *x, int64_t now_ns)
+{
+	enum dhcp4_type type = dhcp4_msg_type(&x->response);
+	enum stats_answer answer = type == DHCP4_OFFER ? STATS_OFFER
+				   : type == DHCP4_NAK ? STATS_NAK
+						       : STATS_ACK;
+
+	buckets_add(&x->stats->exchange[answer], &stats_exchange_shape,
+		    (uint64_t)(now_ns - x->received_ns));
+}
+
 void worker_tx_flush(struct worker *w)
 {
+	int64_t now_ns;
+
 	if (!w->n_tx)
 		return;
 	(void)capture_send(w->tx_capture, w->tx, w->n_tx);
+	now_ns = w->loop ? clock_mono_ns(&clock_system) : 0;
+	stats_count(&w->stats.send_batches, 1);
 	for (unsigned i = 0; i < w->n_tx; i++) {
 		struct exchange *x = w->tx_x[i];
 
@@ -139,6 +156,8 @@ void worker_tx_flush(struct worker *w)
 			finish_exchange(x, "cannot send");
 		} else {
 			send_done(x);
+			if (x->received_ns)
+				record_time(x, now_ns);
 			finish_exchange(x, "answered");
 		}
 	}
@@ -195,6 +214,7 @@ void worker_run_resumed(struct exchange *x)
 	struct worker *w = x->w;
 
 	count_parked(w, -1);
+	x->begun = x->parked.dropped ? x->parked_at : x->stage;
 	if (x->port_ifindex >= 0)
 		x->capture = port_capture(w, x->port_ifindex);
 	x->ifaces = w->ifaces;
@@ -252,6 +272,7 @@ static void begin_exchange(struct worker *w, struct exchange *x, struct capture 
 {
 	x->capture = c;
 	x->port_ifindex = port_ifindex;
+	x->received_ns = w->received_ns;
 	x->ifaces = w->ifaces;
 	x->shed = w->shed;
 	x->snap = w->hold->snap;
@@ -289,6 +310,14 @@ static void run_batch(struct worker *w, struct exchange *const *xs, size_t n)
 		run_exchange(rest[i]);
 }
 
+/* Counts a batch. The time of a replay is that of its packets, so no duration is measured then. */
+static void note_batch(struct worker *w, unsigned n)
+{
+	w->received_ns = w->loop ? clock_mono_ns(&clock_system) : 0;
+	stats_count(&w->stats.receive_batches, 1);
+	stats_count(&w->stats.receive_packets, n);
+}
+
 int worker_receive_batch(struct worker *w, struct capture *c, int port_ifindex, unsigned max)
 {
 	struct packet *pkts[WORKER_BATCH];
@@ -301,6 +330,8 @@ int worker_receive_batch(struct worker *w, struct capture *c, int port_ifindex, 
 	for (unsigned i = 0; i < n; i++)
 		pkts[i] = &take_slot(w)->pkt;
 	got = capture_recv(c, pkts, n);
+	if (got > 0)
+		note_batch(w, (unsigned)got);
 	for (unsigned i = n; i > (got > 0 ? (unsigned)got : 0); i--) {
 		exchange_of(pkts[i - 1])->fresh = true;
 		give_slot(w, exchange_of(pkts[i - 1]));

@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * Metrics of the leases, their store, and the program. The store answers without waiting for its
+ * disk.
+ */
+#include "config/config.h"
+#include "control/plane_count.h"
+#include "hook/hook.h"
+#include "lease/lease_db.h"
+#include "lease/lease_store.h"
+#include "server/core/snapshot.h"
+#include "server/core/version.h"
+#include "server/manage/metrics_impl.h"
+
+#include <stdio.h>
+
+/* --- Leases ----------------------------------------------------------------------------------- */
+
+bool metrics_write_leases(struct metrics_run *r)
+{
+	uint64_t all = lease_db_size(r->d->srv.db);
+	struct lease_counts n;
+
+	lease_db_counts(r->d->srv.db, 0, LEASE_ALL_POOLS, &n);
+	metrics_labelled(&r->m, "state", "assigned", n.assigned - n.declined);
+	metrics_labelled(&r->m, "state", "declined", n.declined);
+	/* leases may have changed between the two readings */
+	metrics_labelled(&r->m, "state", "reclaimed", all > n.assigned ? all - n.assigned : 0);
+	return false;
+}
+
+/* Returns the value of the present family. */
+static uint64_t read_store(const struct metrics_run *r, const struct lease_store *s)
+{
+	struct lease_store_stats st = {0};
+
+	lease_store_stats(s, &st);
+	switch (r->family) {
+	case FAMILY_LEASES_LOADING:
+		return lease_store_opening(s) == 1;
+	case FAMILY_STORE_UP:
+		return lease_store_up(s);
+	case FAMILY_STORE_EPOCH:
+		return lease_store_epoch(s);
+	case FAMILY_STORE_DURABLE:
+		return lease_store_durable(s);
+	case FAMILY_STORE_PENDING:
+		return st.pending;
+	case FAMILY_STORE_FAILURES:
+		return st.errors;
+	case FAMILY_STORE_ROWS:
+		return st.rows;
+	case FAMILY_STORE_SYNCS:
+		return st.syncs;
+	case FAMILY_REJECTED_ROWS:
+		return r->d->loaded.bad_rows;
+	default: /* FAMILY_FILE_BYTES */
+		return st.file_bytes;
+	}
+}
+
+bool metrics_write_store(struct metrics_run *r)
+{
+	if (r->d->srv.store)
+		metrics_value(&r->m, SPAN_NULL, read_store(r, r->d->srv.store));
+	return false;
+}
+
+bool metrics_write_commits(struct metrics_run *r)
+{
+	struct lease_store_stats st = {0};
+	bool times = r->family == FAMILY_COMMIT_SECONDS;
+
+	if (r->d->srv.store)
+		lease_store_stats(r->d->srv.store, &st);
+	metrics_histogram(&r->m, SPAN_NULL,
+			  times ? &lease_commit_ns_shape : &lease_commit_rows_shape,
+			  times ? &st.commit_ns : &st.commit_rows, times);
+	return false;
+}
+
+bool metrics_write_rewrites(struct metrics_run *r)
+{
+	struct lease_store_stats st = {0};
+
+	if (r->d->srv.store)
+		lease_store_stats(r->d->srv.store, &st);
+	if (r->family == FAMILY_REWRITES) {
+		metrics_labelled(&r->m, "result", "success", st.rewrites);
+		metrics_labelled(&r->m, "result", "failure", st.rewrite_failures);
+	} else if (st.rewrites) {
+		metrics_seconds(&r->m, SPAN_NULL,
+				r->family == FAMILY_REWRITE_SECONDS ? st.rewrite_ns
+								    : st.rewritten_ns);
+	}
+	return false;
+}
+
+/* --- The program ------------------------------------------------------------------------------ */
+
+static uint64_t count_connections(const struct server_daemon *d)
+{
+	uint64_t n = 0;
+
+	for (unsigned i = 0; i < d->n_channels; i++)
+		n += channel_connections(d->channels[i]);
+	return n;
+}
+
+/* Returns the value of the present family. */
+static uint64_t read_program(const struct metrics_run *r)
+{
+	const struct server_daemon *d = r->d;
+
+	switch (r->family) {
+	case FAMILY_HOOK_FAILURES:
+		return hook_failures(r->snap->hooks);
+	case FAMILY_SERVICE_DISABLED:
+		return d->srv.disabled != 0;
+	case FAMILY_SOCKET_ERRORS:
+		return d->socket_errors;
+	case FAMILY_LOG_LOST:
+		return log_lost(d->srv.log);
+	case FAMILY_RELOAD_OK:
+		return !d->last_refused;
+	default: /* FAMILY_CONTROL_CONNECTIONS */
+		return count_connections(d);
+	}
+}
+
+bool metrics_write_program(struct metrics_run *r)
+{
+	switch (r->family) {
+	case FAMILY_BUILD_INFO:
+		metrics_labelled(&r->m, "version", usher_version(), 1);
+		break;
+	case FAMILY_CONFIG_INFO:
+		metrics_labelled(&r->m, "hash", r->snap->cfg->hash, 1);
+		break;
+	case FAMILY_RELOAD_TIME:
+		metrics_seconds(&r->m, SPAN_NULL, r->d->srv.reloaded_ns);
+		break;
+	default:
+		metrics_value(&r->m, SPAN_NULL, read_program(r));
+		break;
+	}
+	return false;
+}
+
+bool metrics_write_reloads(struct metrics_run *r)
+{
+	metrics_labelled(&r->m, "result", "success", r->d->reloads_applied);
+	metrics_labelled(&r->m, "result", "failure", r->d->reloads_refused);
+	return false;
+}
+
+static void write_count(void *ctx, const char *command, const char *transport, unsigned result,
+			uint64_t n)
+{
+	struct metrics_run *r = ctx;
+	char text[16];
+
+	(void)snprintf(text, sizeof(text), "%u", result);
+	buf_reset(&r->scratch);
+	metrics_label(&r->m, &r->scratch, "command", command);
+	metrics_label(&r->m, &r->scratch, "transport", transport);
+	metrics_label(&r->m, &r->scratch, "result", text);
+	metrics_value(&r->m, span_of(r->scratch.p, r->scratch.len), n);
+}
+
+bool metrics_write_requests(struct metrics_run *r)
+{
+	control_counts_each(control_plane_counts(r->d->plane), write_count, r);
+	return false;
+}
+
+bool metrics_write_request_times(struct metrics_run *r)
+{
+	struct buckets_sum sum = {0};
+
+	buckets_read(&control_plane_counts(r->d->plane)->seconds, &sum);
+	metrics_histogram(&r->m, SPAN_NULL, &control_seconds_shape, &sum, true);
+	return false;
+}
