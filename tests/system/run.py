@@ -17,7 +17,7 @@ from lib import runner  # noqa: E402
 
 TOOLS = ("ip", "ethtool", "mount", "umount", "prlimit", "unshare", "busybox", "dhclient", "dhcpcd", "dhcrelay",
          "perfdhcp", "kea-dhcp4", "dhcpd", "dnsmasq", "sysctl", "valgrind", "chattr", "mkfs.ext4", "setpriv", "bash", "dash",
-         "iptables-legacy", "ping", "curl", "dig")
+         "iptables-legacy", "ping", "curl", "dig", "promtool")
 
 
 def main():
