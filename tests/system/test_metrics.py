@@ -80,6 +80,36 @@ def test_metrics_of_a_server(t):
         len(f.samples) for f in m.families.values() if f.samples and "subnet_id" in f.samples[0][1])
 
 
+# Names and labels that dashboards for Kea select by: of kea-exporter 0.7.0, and of Stork's agent.
+_PACKETS = {"kea_dhcp4_packets_sent_total": "ack nak offer",
+            "kea_dhcp4_packets_received_total": "discover offer request ack nak release decline inform unknown parse-failed drop"}
+_SUBNET = """addresses_assigned addresses_declined addresses_declined_reclaimed addresses_reclaimed addresses allocations_failed
+    reservation_conflicts leases_reused cumulative_addresses_assigned allocation_fail allocation_fail_shared_network
+    allocation_fail_subnet allocation_fail_no_pools allocation_fail_classes lease_reuses"""
+_POOL = """addresses_assigned addresses_declined addresses_declined_reclaimed addresses_reclaimed addresses_cumulative_assigned
+    addresses"""
+_GLOBAL = """cumulative_addresses_assigned addresses_declined addresses_declined_reclaimed addresses_reclaimed allocation_fail
+    allocation_fail_shared_network allocation_fail_subnet allocation_fail_no_pools allocation_fail_classes lease_reuses
+    reservation_conflicts"""
+
+
+@test()
+def test_metrics_names_of_kea(t):
+    """The names and labels of kea-exporter and Stork are there, so dashboards and alerts for Kea work."""
+    t.wire()
+    m = _text(t.server(subnets=[], **{"shared-networks": NETS}))
+    for name, operations in _PACKETS.items():
+        assert {p["operation"] for p, _ in m.all(name)} >= set(operations.split()), name
+    for prefix, names, labels in (("", _SUBNET, {"subnet", "subnet_id", "prefix", "shared_network"}), ("pool_", _POOL, {"pool_id"}),
+                                  ("global4_", _GLOBAL, set())):
+        for name in names.split():
+            found = m.all("kea_dhcp4_%s%s_total" % (prefix, name))
+            assert found and all(labels <= set(p) for p, _ in found), (prefix, name)
+            assert prefix == "pool_" or not any("pool" in p for p, _ in found), "pool=\"\" selects these series"
+    contexts = {p["context"] for p, _ in m.all("kea_dhcp4_allocations_failed_total")}
+    assert contexts == {"subnet", "shared-network", "no-pools", "classes"}, contexts
+
+
 @test(tags=("asan",))
 def test_metrics_of_stages(t):
     """At each stage, the packets that came from the stage before are those that left; each packet that waited for the disk
