@@ -20,7 +20,7 @@ enum { LINES = 64 }; /* of one call */
 static size_t count_series(enum stat_scope scope)
 {
 	uint32_t end = scope == STAT_OF_POOL ? STAT_SUBNET : STAT_N;
-	size_t n = scope == STAT_OF_SUBNET; /* its utilization */
+	size_t n = 1; /* its utilization */
 	struct stat_series s[2];
 
 	for (uint32_t what = STAT_LEASES; what < end; what++)
@@ -231,6 +231,45 @@ bool metrics_write_utilization(struct metrics_run *r)
 			      s->v[STAT_TOTAL - STAT_LEASES]);
 	}
 	return r->at < r->n_subnets;
+}
+
+bool metrics_write_pool_utilization(struct metrics_run *r)
+{
+	size_t end = end_of_piece(r, r->n_pools);
+
+	for (; r->at < end; r->at++) {
+		const struct metrics_pool *p = &r->pools[r->at];
+
+		metrics_ratio(&r->m, labels_of(r, p->labels), p->v[STAT_INDEX_assigned],
+			      p->v[STAT_TOTAL - STAT_LEASES]);
+	}
+	return r->at < r->n_pools;
+}
+
+/* Writes the utilization of a shared network: of all its subnets together. */
+static void write_network(struct metrics_run *r, const struct config_network *n)
+{
+	uint64_t assigned = 0, total = 0;
+
+	for (size_t i = 0; i < n->n_subnets; i++) {
+		const struct metrics_subnet *s = &r->subnets[n->subnets[i]->index];
+
+		assigned += s->v[STAT_INDEX_assigned];
+		total += s->v[STAT_TOTAL - STAT_LEASES];
+	}
+	buf_reset(&r->scratch);
+	metrics_label(&r->m, &r->scratch, "shared_network", n->name);
+	metrics_ratio(&r->m, span_of(r->scratch.p, r->scratch.len), assigned, total);
+}
+
+bool metrics_write_networks(struct metrics_run *r)
+{
+	const struct config *cfg = r->snap->cfg;
+	size_t n = r->n_subnets ? cfg->n_networks : 0, end = end_of_piece(r, n);
+
+	for (; r->at < end; r->at++)
+		write_network(r, &cfg->networks[r->at]);
+	return r->at < n;
 }
 
 bool metrics_write_series(struct metrics_run *r)

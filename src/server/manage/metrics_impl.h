@@ -48,7 +48,7 @@ struct metrics_run {
 typedef bool metrics_writer(struct metrics_run *r);
 /* --- metrics_address.c: subnets and pools */
 metrics_writer metrics_write_subnets, metrics_write_pools, metrics_write_utilization,
-	metrics_write_series;
+	metrics_write_pool_utilization, metrics_write_networks, metrics_write_series;
 /* --- metrics_worker.c: packets on their way */
 metrics_writer metrics_write_stages, metrics_write_exchanges, metrics_write_parked,
 	metrics_write_workers, metrics_write_busy;
