@@ -122,13 +122,59 @@ USHER_API int usher_set_host_id(usher_call *call, const uint8_t *id, size_t len)
 /* Reports that the address answered a probe: at lease4_offer, before unpark. */
 USHER_API void usher_set_address_in_use(usher_call *call, bool in_use);
 
-/* Returns the command's name, its arguments and the answer as JSON text ("null": no arguments), at
- * command_processed. NULL at other hook points, and when memory is out. */
+/* Returns the command's name, its arguments and the answer as JSON text ("null": none), at
+ * command_processed and in a command of a library. NULL at other hook points, and when memory is
+ * out. */
 USHER_API const char *usher_command_name(const usher_call *call);
 USHER_API const char *usher_command_arguments(usher_call *call);
 USHER_API const char *usher_command_answer(usher_call *call);
 /* Replaces the answer. 0, -EINVAL (no JSON map, or another hook point). */
 USHER_API int usher_command_set_answer(usher_call *call, const char *json);
+/* Returns the author of the request, for people ("uid 0, pid 12"). NULL: unknown, or another hook
+ * point. */
+USHER_API const char *usher_command_requester(usher_call *call);
+
+/* --- Commands of a library -------------------------------------------------------------------- */
+
+enum usher_access { USHER_READ, USHER_WRITE };
+
+/*
+ * A command for the control channel. fn is called in the management thread, never in a worker, at
+ * the same time as callouts in workers, and must not block. It answers by usher_command_reply() or
+ * usher_command_set_answer(); without, the result is 0. A negative errno is logged and counted as a
+ * failed callout; the result is 1 then.
+ */
+struct usher_command {
+	const char *name; /* of a-z, 0-9 and '-'; at most 63 */
+	/*
+	 * The description of the arguments, which are checked before fn is called; NULL: none.
+	 * "name:type" is required, "[name:type]" optional; one of the alternatives between "|" must
+	 * be there. Types: text, int, bool, map, list, any.
+	 */
+	const char *arguments;
+	const char *help;	  /* a line for people; NULL: none */
+	enum usher_access access; /* USHER_WRITE: changes state, and leaves an audit line */
+	usher_callout fn;
+	void *ctx;
+};
+
+/*
+ * Adds a command until the library is unloaded; the texts are copied. 0; -EBUSY (after load);
+ * -EINVAL (malformed name or description), -EEXIST (the name is taken): the configuration is
+ * refused, with the reason; -ENOSPC, -ENOMEM.
+ */
+USHER_API int usher_register_command(usher_lib *lib, const struct usher_command *command);
+/* Returns an argument of the command; NULL or `fallback` if it is absent or has another type. */
+USHER_API const char *usher_command_str(const usher_call *call, const char *name);
+USHER_API int64_t usher_command_int(const usher_call *call, const char *name, int64_t fallback);
+USHER_API bool usher_command_bool(const usher_call *call, const char *name, bool fallback);
+/*
+ * Answers the command: result 0 for success, 1 for an error, 3 for an empty result; a text for
+ * people, which may be long, and arguments as JSON text, both or either NULL. 0, -EINVAL (no JSON),
+ * -ENOMEM.
+ */
+USHER_API int usher_command_reply(usher_call *call, int result, const char *text,
+				  const char *arguments);
 
 /* --- Messages --------------------------------------------------------------------------------- */
 

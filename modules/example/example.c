@@ -46,6 +46,7 @@ struct example {
 	pthread_cond_t work;
 	struct job *head, **tail;
 	bool stop;
+	char option_new[OPTION_MAX + 1]; /* of example-option; "": it was not called */
 };
 
 /* --- buffer4_receive: we unpack, the server need not ------------------------------------------ */
@@ -180,14 +181,20 @@ static void *replicator(void *ctx)
 
 static int on_pkt4_send(usher_call *call, void *ctx)
 {
-	const struct example *e = ctx;
+	struct example *e = ctx;
 	usher_msg *response = usher_response(call);
-	size_t len = strlen(e->option_text);
+	const char *text = e->option_text;
+	int r;
 
 	if (!e->option_code || !response)
 		return 0;
-	return usher_msg_set_option(response, (uint8_t)e->option_code,
-				    (const uint8_t *)e->option_text, len);
+	(void)pthread_mutex_lock(&e->lock);
+	if (e->option_new[0])
+		text = e->option_new;
+	r = usher_msg_set_option(response, (uint8_t)e->option_code, (const uint8_t *)text,
+				 strlen(text));
+	(void)pthread_mutex_unlock(&e->lock);
+	return r;
 }
 
 static int stamp(usher_call *call, const char *text, const uint8_t *bytes, size_t len)
@@ -211,6 +218,61 @@ static int on_buffer4_send(usher_call *call, void *ctx)
 	(void)atomic_fetch_add(&e->messages_sent, 1);
 	(void)atomic_fetch_add(&e->octets_sent, len);
 	return e->stamp ? stamp(call, e->stamp, bytes, len) : 0;
+}
+
+/* --- Commands --------------------------------------------------------------------------------- */
+
+/* example-statistics: what was sent. */
+static int answer_statistics(usher_call *call, void *ctx)
+{
+	struct example *e = ctx;
+	char json[96];
+
+	(void)snprintf(json, sizeof(json), "{ \"messages\": %llu, \"octets\": %llu }",
+		       (unsigned long long)e->messages_sent, (unsigned long long)e->octets_sent);
+	return usher_command_reply(call, 0, "counted since the library was loaded", json);
+}
+
+/* example-option: changes the text of the option until the next reload. Callouts read it in workers
+ * at the same time, so it is replaced under the lock. */
+static int set_option(usher_call *call, void *ctx)
+{
+	struct example *e = ctx;
+	const char *text = usher_command_str(call, "text");
+	char said[128];
+
+	if (strlen(text) > OPTION_MAX)
+		return usher_command_reply(call, 1, "'text': at most 255 octets", NULL);
+	(void)pthread_mutex_lock(&e->lock);
+	(void)snprintf(e->option_new, sizeof(e->option_new), "%s", text);
+	(void)pthread_mutex_unlock(&e->lock);
+	(void)snprintf(said, sizeof(said), "changed by %s", usher_command_requester(call));
+	return usher_command_reply(call, 0, said, NULL);
+}
+
+static int register_commands(struct example *e)
+{
+	const struct usher_command commands[] = {
+		{.name = "example-statistics",
+		 .help = "messages and octets that were sent",
+		 .access = USHER_READ,
+		 .fn = answer_statistics,
+		 .ctx = e},
+		{.name = "example-option",
+		 .arguments = "text:text",
+		 .help = "changes the text of the option in every answer",
+		 .access = USHER_WRITE,
+		 .fn = set_option,
+		 .ctx = e},
+	};
+
+	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
+		int r = usher_register_command(e->lib, &commands[i]);
+
+		if (r < 0)
+			return r;
+	}
+	return 0;
 }
 
 /* --- load and unload -------------------------------------------------------------------------- */
@@ -337,6 +399,8 @@ int usher_hook_load(usher_lib *lib)
 		r = open_replica(e);
 	if (r == 0)
 		r = register_all(e);
+	if (r == 0)
+		r = register_commands(e);
 	if (r < 0) { /* unload is not called for a library that did not load */
 		example_free(e);
 		return r;

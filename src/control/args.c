@@ -77,6 +77,19 @@ int control_args_next(const char *description, size_t *at, unsigned *alternative
 	return s[*at] == ' ' || !s[*at] ? 1 : -USHER_E_SYNTAX;
 }
 
+bool control_args_are_valid(const char *description)
+{
+	struct control_arg arg;
+	unsigned alternative = 0;
+	size_t at = 0;
+	int r;
+
+	do
+		r = control_args_next(description, &at, &alternative, &arg);
+	while (r == 1);
+	return r == 0;
+}
+
 static const struct json *find_arg(const struct json *args, struct span name)
 {
 	for (const struct json *m = args ? args->first : NULL; m; m = m->next)

@@ -42,6 +42,8 @@ struct control_arg {
  * the end; -USHER_E_SYNTAX. */
 int control_args_next(const char *description, size_t *at, unsigned *alternative,
 		      struct control_arg *ret) must_check;
+/* Returns whether a description is well-formed. */
+bool control_args_are_valid(const char *description);
 /* Checks the arguments (a map, or NULL) against the description, which is well-formed. Returns 0,
  * or -USHER_E_TYPE with the reason in text[n], which names the argument. */
 int control_args_check(const char *description, const struct json *args, char *text, size_t n)

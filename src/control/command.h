@@ -91,8 +91,14 @@ struct control_command {
 	const char *help;
 	enum control_access access;
 	unsigned needs;
-	void *ctx; /* of the functions; also the owner, for control_plane_remove() */
+	void *ctx;	   /* of the functions */
+	const void *owner; /* a library, or NULL: the program */
 };
 
+enum { CONTROL_REQUESTER_LEN = 160 };
+
+/* Writes the author of a request to text, for people ("uid 0, pid 12"), and returns it. */
+const char *control_requester_text(const struct control_requester *from,
+				   char text[CONTROL_REQUESTER_LEN]);
 /* Returns {"result": result, "text": ...}. */
 struct json *control_answer(struct arena *a, int result, const char *fmt, ...) printf_like(3, 4);

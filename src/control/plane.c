@@ -88,29 +88,16 @@ const struct control_command *control_row_find(const struct control_plane *p, co
 	return i < p->n_rows && strcmp(p->rows[i]->name, name) == 0 ? p->rows[i] : NULL;
 }
 
-/* Checks the syntax of a description of arguments. Returns 0 or -USHER_E_SYNTAX. */
-static int check_description(const char *description)
-{
-	struct control_arg arg;
-	unsigned alternative = 0;
-	size_t at = 0;
-	int r;
-
-	do
-		r = control_args_next(description, &at, &alternative, &arg);
-	while (r == 1);
-	return r;
-}
-
-/* Returns 0 if all n rows can be added. */
-static int check_rows(const struct control_plane *p, const struct control_command *rows, size_t n)
+/* Returns 0 if all n rows can be added in the place of those of an owner. */
+static int check_rows(const struct control_plane *p, const void *owner,
+		      const struct control_command *rows, size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
-		int r = check_description(rows[i].args);
+		const struct control_command *taken = control_row_find(p, rows[i].name);
 
-		if (r < 0)
-			return r;
-		if (control_row_find(p, rows[i].name))
+		if (!control_args_are_valid(rows[i].args))
+			return -USHER_E_SYNTAX;
+		if (taken && (!owner || taken->owner != owner))
 			return -USHER_E_EXISTS;
 		for (size_t k = 0; k < i; k++)
 			if (strcmp(rows[k].name, rows[i].name) == 0)
@@ -119,17 +106,33 @@ static int check_rows(const struct control_plane *p, const struct control_comman
 	return 0;
 }
 
-int control_plane_add(struct control_plane *p, const struct control_command *rows, size_t n)
+void control_plane_remove(struct control_plane *p, const void *owner)
+{
+	size_t kept = 0;
+
+	for (struct control_pending *c = p->pending; c; c = c->next)
+		if (c->row && c->row->owner == owner)
+			c->row = NULL;
+	for (size_t i = 0; i < p->n_rows; i++)
+		if (p->rows[i]->owner != owner)
+			p->rows[kept++] = p->rows[i];
+	p->n_rows = kept;
+}
+
+int control_plane_replace(struct control_plane *p, const void *owner,
+			  const struct control_command *rows, size_t n)
 {
 	const struct control_command **grown;
-	int r = check_rows(p, rows, n);
+	int r = check_rows(p, owner, rows, n);
 
-	if (r < 0 || n == 0)
+	if (r < 0)
 		return r;
-	grown = reallocarray(p->rows, p->n_rows + n, sizeof(*grown));
+	grown = reallocarray(p->rows, p->n_rows + n + 1, sizeof(*grown));
 	if (!grown)
 		return -ENOMEM;
 	p->rows = grown;
+	if (owner)
+		control_plane_remove(p, owner);
 	for (size_t i = 0; i < n; i++) {
 		size_t at = find_place(p, rows[i].name);
 
@@ -140,17 +143,9 @@ int control_plane_add(struct control_plane *p, const struct control_command *row
 	return 0;
 }
 
-void control_plane_remove(struct control_plane *p, const void *ctx)
+int control_plane_add(struct control_plane *p, const struct control_command *rows, size_t n)
 {
-	size_t kept = 0;
-
-	for (struct control_pending *c = p->pending; c; c = c->next)
-		if (c->row && c->row->ctx == ctx)
-			c->row = NULL;
-	for (size_t i = 0; i < p->n_rows; i++)
-		if (p->rows[i]->ctx != ctx)
-			p->rows[kept++] = p->rows[i];
-	p->n_rows = kept;
+	return control_plane_replace(p, NULL, rows, n);
 }
 
 void control_plane_each(const struct control_plane *p,
@@ -158,4 +153,38 @@ void control_plane_each(const struct control_plane *p,
 {
 	for (size_t i = 0; i < p->n_rows; i++)
 		fn(ctx, p->rows[i]);
+}
+
+/* Appends a description of arguments without the marks of those that the command itself checks. */
+static void put_arguments(struct arena *a, struct json *m, const char *args)
+{
+	char *text = arena_strdup(a, args), *to = text;
+
+	for (const char *from = text; from && *from; from++)
+		if (*from != '(' && *from != ')')
+			*to++ = *from;
+	if (to)
+		*to = '\0';
+	(void)json_add(a, m, "arguments", json_str(a, text));
+}
+
+struct json *control_plane_describe(const struct control_plane *p, const char *name,
+				    struct arena *a)
+{
+	struct json *list = json_list(a);
+
+	for (size_t i = 0; list && i < p->n_rows; i++) {
+		const struct control_command *row = p->rows[i];
+		struct json *m;
+
+		if (name && strcmp(row->name, name) != 0)
+			continue;
+		m = json_add(a, list, NULL, json_map(a));
+		(void)json_add(a, m, "name", json_str(a, row->name));
+		(void)json_add(a, m, "purpose", json_str(a, row->help ? row->help : ""));
+		put_arguments(a, m, row->args);
+		(void)json_add(a, m, "access",
+			       json_str(a, row->access == CONTROL_WRITE ? "write" : "read"));
+	}
+	return list && list->count ? list : NULL;
 }

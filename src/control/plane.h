@@ -49,9 +49,17 @@ void control_plane_free(struct control_plane *p);
  */
 int control_plane_add(struct control_plane *p, const struct control_command *rows, size_t n)
 	must_check;
-/* Removes all rows with this ctx, of which none may be at work. Waiting requests for them are
+/* Removes all rows of an owner, of which none may be at work. Waiting requests for them are
  * refused. */
-void control_plane_remove(struct control_plane *p, const void *ctx);
+void control_plane_remove(struct control_plane *p, const void *owner);
+/* Removes the rows of an owner (NULL: none) and adds n others in one step. The results of
+ * control_plane_add(); on failure nothing changed. */
+int control_plane_replace(struct control_plane *p, const void *owner,
+			  const struct control_command *rows, size_t n) must_check;
+/* Returns a list with name, purpose, arguments and access of each row, or of one. NULL: there is no
+ * such row, or no memory. */
+struct json *control_plane_describe(const struct control_plane *p, const char *name,
+				    struct arena *a);
 /* Calls fn for each row, in the order of the names. */
 void control_plane_each(const struct control_plane *p,
 			void (*fn)(void *ctx, const struct control_command *row), void *ctx);

@@ -67,9 +67,11 @@ static struct json *refuse_service(const struct control_plane *p, const struct j
 	return NULL;
 }
 
-/* Writes the author of a request: "uid 0, pid 12", "admin from 192.0.2.1". */
-static void format_requester(const struct control_requester *from, char *text, size_t n)
+const char *control_requester_text(const struct control_requester *from,
+				   char text[CONTROL_REQUESTER_LEN])
 {
+	size_t n = CONTROL_REQUESTER_LEN;
+
 	if (from->address)
 		(void)snprintf(text, n, "%s%s%s", from->user ? from->user : "",
 			       from->user ? " from " : "", from->address);
@@ -77,16 +79,17 @@ static void format_requester(const struct control_requester *from, char *text, s
 		(void)snprintf(text, n, "an unknown user");
 	else
 		(void)snprintf(text, n, "uid %u, pid %d", from->uid, (int)from->pid);
+	return text;
 }
 
 /* Logs a command that changes state, with its author and its result. */
 static void log_audit(const struct control_plane *p, const struct control_call *c, int64_t result)
 {
-	char author[160], text[320];
+	char author[CONTROL_REQUESTER_LEN], text[320];
 
-	format_requester(c->from, author, sizeof(author));
 	(void)snprintf(text, sizeof(text), "command '%.64s' of %s over %s: result %lld", c->name,
-		       author, c->from->transport, (long long)result);
+		       control_requester_text(c->from, author), c->from->transport,
+		       (long long)result);
 	if (p->o.write_line)
 		p->o.write_line(p->o.program, CONTROL_LINE_AUDIT, text);
 }

@@ -36,6 +36,7 @@ struct hook_registry {
 	struct callout callouts[HOOK_N_POINTS][HOOK_MAX_CALLOUTS];
 	uint8_t n_callouts[HOOK_N_POINTS];
 	_Atomic uint64_t failures;
+	struct hook_commands commands;
 };
 
 static const struct {
@@ -65,6 +66,25 @@ bool hook_point_parks(enum hook_point p)
 uint64_t hook_failures(const struct hook_registry *r)
 {
 	return r ? r->failures : 0;
+}
+
+struct hook_commands *hook_commands_of(struct hook_registry *r)
+{
+	return &r->commands;
+}
+
+const struct control_command *hook_registry_commands(struct hook_registry *r, size_t *ret_n)
+{
+	*ret_n = r ? r->commands.n : 0;
+	return r ? r->commands.rows : NULL;
+}
+
+void hook_count_failure(struct hook_registry *r, const char *where, const struct usher_lib *lib,
+			int e)
+{
+	(void)atomic_fetch_add(&r->failures, 1);
+	log_msg(r->log, LOG_HOOKS_CALLOUT_ERROR, "%s: callout of %s failed: %s", where, lib->path,
+		usher_strerror(e));
 }
 
 static int callout_add(struct hook_registry *r, enum hook_point p, struct callout c)
@@ -182,6 +202,10 @@ static int lib_register(struct usher_lib *lib, const struct json_pos *pos, struc
 	lib->loading = true;
 	r = load(lib);
 	lib->loading = false;
+	lib->loaded = r >= 0;
+	if (lib->refusal)
+		return config_error_set(err, pos, -USHER_E_HOOK, "hook library %s: %s", lib->path,
+					lib->refusal);
 	if (r < 0)
 		return config_error_set(err, pos, -USHER_E_HOOK,
 					"hook library %s: usher_hook_load failed: %s", lib->path,
@@ -224,6 +248,7 @@ static void lib_unload(struct usher_lib *lib)
 		(void)dlclose(lib->handle);
 	free(lib->path);
 	free(lib->parameters);
+	free(lib->refusal);
 	arena_fini(&lib->arena);
 }
 
@@ -309,6 +334,7 @@ int hook_registry_new(const struct hook_registry_opts *o, struct hook_registry *
 	r->refs = 1;
 	r->log = o->log;
 	r->failures = o->failures;
+	r->commands.is_taken = o->is_command;
 	e = registry_fill(r, o, err);
 	if (e < 0) {
 		hook_registry_unref(r);
@@ -360,11 +386,8 @@ enum usher_next_step hook_call(struct hook_registry *r, struct usher_call *call)
 
 		call->lib = c->lib;
 		e = c->fn(call, c->ctx);
-		if (e < 0) {
-			(void)atomic_fetch_add(&r->failures, 1);
-			log_msg(r->log, LOG_HOOKS_CALLOUT_ERROR, "%s: callout of %s failed: %s",
-				points[p].name, c->lib->path, usher_strerror(e));
-		}
+		if (e < 0)
+			hook_count_failure(r, points[p].name, c->lib, e);
 	}
 	if (call->status == USHER_PARK && (points[p].lot == HOOK_LOT_NONE || !call->took_handle))
 		call->status = USHER_CONTINUE;

@@ -18,6 +18,8 @@ struct config;
 struct config_error;
 struct config_hook_library;
 struct config_subnet;
+struct control_command;
+struct control_requester;
 struct json;
 struct log;
 
@@ -83,7 +85,8 @@ struct usher_call {
 	/* decodes raw into query */
 	int (*unpack)(void *ctx);
 	void *ctx;
-	/* command_processed */
+	/* command_processed, and commands of libraries */
+	const struct control_requester *command_from;
 	const char *command;
 	const struct json *command_args;
 	struct json *answer;	    /* in arena; a callout may replace it */
@@ -130,6 +133,7 @@ struct hook_registry_opts {
 	const char *config_file; /* built-in libraries' relative paths begin at its directory */
 	unsigned n_threads;	 /* how many workers call callouts at the same time */
 	uint64_t failures;	 /* where hook_failures() begins */
+	bool (*is_command)(const char *name); /* a command of the program; NULL: it has none */
 	/* Called for each library that cannot be loaded; may be NULL. */
 	void (*problem)(void *ctx, const struct config_error *e);
 	void *ctx;
@@ -173,6 +177,13 @@ static inline bool hook_any_at_all(const struct hook_registry *r)
 enum usher_next_step hook_call(struct hook_registry *r, struct usher_call *call);
 /* Callouts that failed since the start. */
 uint64_t hook_failures(const struct hook_registry *r);
+/* Returns the commands of the libraries, as rows of the management plane. They live as long as the
+ * registry, which is their owner. */
+const struct control_command *hook_registry_commands(struct hook_registry *r, size_t *ret_n);
+/* Checks the name and the description of arguments of a command that a library is about to
+ * register. 0, or -EINVAL, -EEXIST with the reason in why[n]. */
+int hook_command_check(struct usher_lib *lib, const char *name, const char *args, char *why,
+		       size_t n) must_check;
 /* Adds a callout from inside the program (scripts, tests). 0, -ENOENT, -ENOMEM. */
 int hook_register_builtin(struct hook_registry *r, const char *name, enum hook_point p,
 			  usher_callout fn, void *ctx) must_check;

@@ -41,6 +41,7 @@ static int open_modules(lua_State *L)
 	script_open_timers(L);
 	script_open_lazy(L);
 	script_open_languages(L);
+	script_open_commands(L);
 	script_open_missed(L);
 	return 0;
 }

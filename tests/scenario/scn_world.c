@@ -150,7 +150,8 @@ static int start(struct scn *s, struct config_error *err)
 	struct server_opts so = {.clock = s->clock.src,
 				 .seed = SEED,
 				 .builtins = server_builtins,
-				 .config_file = s->config_file};
+				 .config_file = s->config_file,
+				 .is_command = command_is_own};
 	struct worker_opts wo = {.n_slots = SLOTS};
 	struct config_load_opts lo = {0};
 	struct config *cfg = NULL;

@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: MPL-2.0
 """Dissectors in Lua between real hosts: the hosts see the changes and drops of rules on their events."""
 
+import json
 import os
 import smtplib
 import socket
+import subprocess
 import threading
 
 from lib.gate import Gate, cable, lossy
@@ -200,3 +202,50 @@ def test_gate_lua_waits(t):
                 assert got == answer, got
     gate.end()
     assert "onetwo\tfalse\t" in gate.said(), gate.said()
+
+
+_COMMANDS = """
+local seen = haka.shared('seen')
+haka.rule{
+	on = haka.dissectors.ipv4.events.receive_packet,
+	eval = function (pkt) seen:add(tostring(pkt.src)) end
+}
+haka.command{
+	name = 'seen', args = 'address:text', access = 'read', help = 'packets of an address',
+	eval = function (args)
+		if args.address == 'all' then error('not all') end
+		return { packets = seen[args.address] or 0 }
+	end
+}
+"""
+
+
+def _request(gate, command, **arguments):
+    with socket.socket(socket.AF_UNIX) as c:
+        c.settimeout(slack(10))
+        c.connect(gate.socket)
+        c.sendall(json.dumps({"command": command, "arguments": arguments}).encode())
+        return json.loads(b"".join(iter(lambda: c.recv(65536), b"")))
+
+
+@test()
+def test_gate_commands_of_rules(t):
+    """A rule file adds a command; requests are answered by one worker, from data of all of them. A name of the gate's
+    own is refused with file and line."""
+    a, _, g = cable(t)
+    gate = Gate(t, g, _COMMANDS).start("-i", "ga", "-i", "gb", "-j", "2")
+    a.run("ping", "-c", "3", "-i", "0.2", "10.70.0.2")
+    assert gate.ctl("seen", "address=10.70.0.1")["packets"] == 3
+    assert "seen" in gate.ctl("list-commands")
+    row = gate.ctl("command-get", "name=seen")["commands"][0]
+    assert row == {"name": "seen", "purpose": "packets of an address", "arguments": "address:text", "access": "read"}
+    for arguments, text in (({}, "'address' parameter not specified"), ({"address": "all"}, "gate.lua:10: not all")):
+        r = _request(gate, "seen", **arguments)
+        assert r["result"] == 1 and text in r["text"], r
+    gate.end()
+    rules = t.lab.path("taken.lua")
+    with open(rules, "w", encoding="utf-8") as f:
+        f.write("\nhaka.command{name = 'flows', eval = function () end}\n")
+    r = subprocess.run([gate.binary, "-t", rules], stderr=subprocess.PIPE, text=True, check=False, timeout=slack(20))
+    assert r.returncode == 1, r
+    assert "taken.lua:2: haka.command: command 'flows' is a command of the gate already" in r.stderr, r.stderr

@@ -314,13 +314,36 @@ static const struct control_command commands[] = {
 #undef COMMAND
 };
 
+struct command_names {
+	struct arena *arena;
+	struct json *list;
+};
+
+static void add_name(void *ctx, const struct control_command *row)
+{
+	struct command_names *n = ctx;
+
+	(void)json_add(n->arena, n->list, NULL, json_str(n->arena, row->name));
+}
+
 struct json *gate_command_list(struct control_call *k)
 {
-	struct json *list = json_list(k->arena);
+	struct command_names n = {k->arena, json_list(k->arena)};
 
-	for (size_t i = 0; i < ARRAY_LEN(commands); i++)
-		(void)json_add(k->arena, list, NULL, json_str(k->arena, commands[i].name));
-	return command_done(k, list, ARRAY_LEN(commands), "commands");
+	control_plane_each(gate_of(k)->plane, add_name, &n);
+	return command_done(k, n.list, n.list ? n.list->count : 0, "commands");
+}
+
+struct json *gate_command_describe(struct control_call *k)
+{
+	const char *name = json_get_str(k->args, "name");
+	struct json *list = control_plane_describe(gate_of(k)->plane, name, k->arena);
+	struct json *m = json_map(k->arena);
+
+	if (!list && name)
+		return control_answer(k->arena, CONTROL_EMPTY, "there is no command '%s'", name);
+	(void)json_add(k->arena, m, "commands", list);
+	return command_done(k, m, list ? list->count : 0, "commands");
 }
 
 static void write_line(void *program, enum control_line kind, const char *text)
@@ -336,8 +359,10 @@ int gate_plane_open(struct gate_commands *commands_of, struct control_plane **re
 	struct control_plane_opts o = {.program = commands_of, .write_line = write_line};
 	int r = control_plane_new(&o, ret);
 
-	if (r < 0)
-		return r;
+	if (r == 0)
+		r = control_plane_add(*ret, commands, ARRAY_LEN(commands));
+	if (r == 0)
+		r = gate_script_commands_add(commands_of, *ret);
 	commands_of->plane = *ret;
-	return control_plane_add(*ret, commands, ARRAY_LEN(commands));
+	return r;
 }

@@ -6,6 +6,7 @@
 #pragma once
 
 #include "base/attr.h"
+#include "control/command.h"
 #include "gate/run/args.h"
 
 struct control_plane;
@@ -38,11 +39,16 @@ struct gate_commands {
 	struct alert_ring *alerts;
 	struct log *log;
 	int64_t started_ns;		   /* wall clock */
-	const struct control_plane *plane; /* NULL: none yet */
+	struct control_plane *plane;		/* set by gate_plane_open() */
+	struct control_command script_rows[64]; /* of the rule file */
+	size_t n_script_rows;
 };
 
-/* Creates the management plane with the gate's commands. Returns 0 or -ENOMEM. */
+/* Creates the management plane with the commands of the gate and of its rule file. Returns 0,
+ * -ENOMEM, or -ETIMEDOUT: worker 0 does not answer. */
 int gate_plane_open(struct gate_commands *commands, struct control_plane **ret) must_check;
+/* Refuses a command that the gate cannot have, for haka.command(), with the reason in why[n]. */
+bool gate_command_refuse(void *ctx, const char *name, const char *args, char *why, size_t n);
 
 /*
  * Begins the text of the gate's metrics (metrics.def) for Prometheus: *ret appends it, without an

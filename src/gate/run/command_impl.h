@@ -24,6 +24,8 @@ bool command_limit(struct control_call *k, uint32_t *ret, struct json **ret_answ
 /* Reads the argument `address`, in host order; 0: none was given. False: it is not valid, and
  * *ret_answer is the error. */
 bool command_address(struct control_call *k, uint32_t *ret, struct json **ret_answer);
+/* Adds the commands of the rule file. Returns 0, -ENOMEM, or -ETIMEDOUT. */
+int gate_script_commands_add(struct gate_commands *g, struct control_plane *p) must_check;
 void command_put(struct control_call *k, struct json *to, const char *name, uint64_t v);
 
 enum { COMMAND_RULES_MAX = 256 };

@@ -97,6 +97,7 @@ int gate_rules_load(struct gate_rules *r, struct gate *g, unsigned worker, struc
 		.clock = gate_clock(g),
 		.shared = r->shared,
 		.prompt = r->interactive ? ask_person : NULL,
+		.refuse_command = gate_command_refuse,
 	};
 	const char *paths[2];
 	struct script_error err = {0};

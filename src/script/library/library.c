@@ -35,6 +35,7 @@ int library_new(struct script *s, const struct script_opts *o)
 	l->exit = o->exit;
 	l->log_level = o->log_level;
 	l->prompt = o->prompt;
+	l->refuse_command = o->refuse_command;
 	l->ctx = o->ctx;
 	l->color = o->color;
 	l->shared = o->shared;

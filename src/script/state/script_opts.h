@@ -37,6 +37,9 @@ struct script_opts {
 	/* Asks a person for a line, for haka.interactive_rule(). False: the end of input. NULL:
 	 * there is nobody to ask */
 	bool (*prompt)(void *ctx, const char *prompt, struct buf *line);
+	/* Refuses the name and the description of arguments of haka.command(), with the reason in
+	 * why[n]. NULL: the host takes any, and calls none of them */
+	bool (*refuse_command)(void *ctx, const char *name, const char *args, char *why, size_t n);
 	void *ctx; /* of the functions above */
 	/* Tables of haka.shared(), borrowed: the same for the states of all workers. NULL: one of
 	 * the state's own */

@@ -46,8 +46,9 @@ struct server {
 	struct same_client *same_client;
 	struct tracer *tracer;
 	uint16_t server_port, client_port;
-	const struct hook_builtin *builtins; /* hook libraries in the program; NULL: none */
-	const char *config_file;	     /* borrowed; NULL: none */
+	const struct hook_builtin *builtins;  /* hook libraries in the program; NULL: none */
+	const char *config_file;	      /* borrowed; NULL: none */
+	bool (*is_command)(const char *name); /* as in server_opts */
 
 	pthread_mutex_t lock; /* of the three below */
 	struct snapshot *snap;
@@ -79,6 +80,9 @@ struct server_opts {
 	const struct hook_builtin *builtins; /* borrowed; ends with an empty name. NULL: none */
 	const char *config_file; /* borrowed; relative paths begin at its directory. NULL: at the
 				    working directory */
+	/* Returns whether a name is a command of the program, which no hook library may take; NULL:
+	 * there is none. */
+	bool (*is_command)(const char *name);
 };
 
 int server_init(struct server *srv, const struct server_opts *o) must_check;

@@ -76,6 +76,7 @@ static int build_hooks(struct server *srv, struct snapshot *s, const struct conf
 		.cfg = cfg,
 		.log = srv->log,
 		.builtins = srv->builtins,
+		.is_command = srv->is_command,
 		.clock = &srv->clock,
 		.config_file = srv->config_file,
 		.n_threads = srv->n_workers ? srv->n_workers : server_worker_count(cfg),

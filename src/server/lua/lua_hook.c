@@ -314,6 +314,7 @@ static int open_states(struct lua_hook *h, const struct hook_registry_opts *o,
 			.log = o->log,
 			.clock = o->clock,
 			.print = print_line,
+			.refuse_command = lua_command_refuse,
 			.ctx = h,
 			.shared = h->tables,
 		};
@@ -363,6 +364,8 @@ int lua_hook_load(struct usher_lib *lib, const struct hook_registry_opts *o,
 	r = open_states(h, o, conf, err);
 	if (r == 0 && register_points(h) < 0)
 		r = refuse_parameter(err, &conf->pos, "too many callouts at a hook point");
+	if (r == 0 && lua_commands_register(h) < 0)
+		r = refuse_parameter(err, &conf->pos, "too many commands of hook libraries");
 	if (r < 0) {
 		hook_free(h);
 		return r;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
  * The hook library "lua" from the inside, shared by its own files: lua_hook.c (parameters, states,
- * callouts), lua_call.c (the view of a call in rules), lua_when.c (fields of `when`), lua_park.c
- * (handles of parked packets).
+ * callouts), lua_call.c (the view of a call in rules), lua_command.c (commands), lua_when.c (fields
+ * of `when`), lua_park.c (handles of parked packets).
  *
  * There is one Lua state a worker, and one more. A worker's thread claims a state when it first
  * calls and keeps it, so no lock is taken for packets. The last state serves all other threads, one
@@ -11,7 +11,9 @@
  */
 #pragma once
 
+#include "control/command.h"
 #include "hook/hook.h"
+#include "script/library/command.h"
 #include "script/values/dhcp.h"
 #include "script/rules/event.h"
 #include "server/core/server.h"
@@ -46,6 +48,12 @@ struct lua_state {
 	struct lua_lease lease, deleted;
 };
 
+/* The context of a command of the script. */
+struct lua_command {
+	struct lua_hook *hook;
+	const struct script_command *command;
+};
+
 /* The context of the callout of a hook point. */
 struct lua_point {
 	struct lua_hook *hook;
@@ -57,6 +65,7 @@ struct lua_hook {
 	struct log *log;
 	bool drop_on_error;
 	struct lua_point points[HOOK_N_POINTS];
+	struct lua_command commands[SCRIPT_COMMANDS_MAX];
 	struct lua_state states[SERVER_MAX_WORKERS + 1];
 	unsigned n_states;	     /* the last one is shared, under the lock */
 	struct shared_store *tables; /* of haka.shared(), of all states */
@@ -83,6 +92,12 @@ int lua_call_register(struct lua_state *st) must_check;
 /* Makes a call visible in the state; ends that. */
 void lua_call_begin(struct lua_state *st, usher_call *call);
 void lua_call_end(struct lua_state *st);
+
+/* --- lua_command.c ---------------------------------------------------------------------------- */
+/* Refuses a command that the server cannot have, for the script's registration; ctx is the hook. */
+bool lua_command_refuse(void *ctx, const char *name, const char *args, char *why, size_t n);
+/* Registers the commands of the script. 0, or the result of usher_register_command(). */
+int lua_commands_register(struct lua_hook *h) must_check;
 
 /* --- lua_when.c ------------------------------------------------------------------------------- */
 /* The fields that `when` may name. Their context is the state. */

@@ -23,6 +23,8 @@ static inline struct server_daemon *daemon_of(const struct control_call *c)
 
 /* The commands of the control sockets (daemon_opts.commands). */
 extern const struct daemon_commands server_commands;
+/* Returns whether a name is one of the server's own commands. */
+bool command_is_own(const char *name);
 /* Returns whether a request is checked as a configuration although its text has problems. */
 bool command_takes_problems(const struct control_call *c);
 

@@ -10,6 +10,8 @@
 #include "lease/lease_store.h"
 #include "server/core/snapshot.h"
 
+#include <string.h>
+
 enum { NEEDS_LEASES = 1 };
 
 static const struct control_command commands[] = {
@@ -17,6 +19,14 @@ static const struct control_command commands[] = {
 #include "server/manage/commands.def"
 #undef COMMAND
 };
+
+bool command_is_own(const char *name)
+{
+	for (size_t i = 0; i < ARRAY_LEN(commands); i++)
+		if (strcmp(commands[i].name, name) == 0)
+			return true;
+	return false;
+}
 
 struct list {
 	struct arena *arena;
@@ -38,12 +48,25 @@ struct json *command_list(struct control_call *c)
 	return command_ok(c, l.names, "%s", "");
 }
 
+struct json *command_describe(struct control_call *c)
+{
+	const char *name = command_str(c, "name");
+	struct json *list = control_plane_describe(daemon_of(c)->plane, name, c->arena);
+	struct json *m = json_map(c->arena);
+
+	if (!list && name)
+		return control_answer(c->arena, CONTROL_EMPTY, "there is no command '%s'", name);
+	(void)json_add(c->arena, m, "commands", list);
+	return command_ok(c, m, "%s", "");
+}
+
 /* Calls command_processed, where callouts see the command and may replace its answer. */
 static struct json *call_processed(struct control_call *c, struct json *answer)
 {
 	struct snapshot *s = server_snapshot(&daemon_of(c)->srv);
 	struct usher_call call = {.point = HOOK_COMMAND_PROCESSED,
 				  .arena = c->arena,
+				  .command_from = c->from,
 				  .command = c->name,
 				  .command_args = c->args,
 				  .answer = answer};
@@ -69,6 +92,7 @@ static const char *refuse_early(void *program, unsigned needs)
 const struct daemon_commands server_commands = {
 	.rows = commands,
 	.n = ARRAY_LEN(commands),
+	.is_command = command_is_own,
 	.refuse = refuse_early,
 	.processed = call_processed,
 	.takes_problems = command_takes_problems,

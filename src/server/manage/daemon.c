@@ -189,6 +189,7 @@ static int start_server(struct server_daemon *d, struct daemon_reading *reading)
 				 .server_port = d->o.server_port,
 				 .client_port = d->o.client_port,
 				 .builtins = d->o.builtins,
+				 .is_command = d->o.commands->is_command,
 				 .config_file = d->o.config_file};
 	int r = server_init(&d->srv, &so);
 

@@ -32,6 +32,7 @@ enum { DAEMON_ORIGINS = 4, DAEMON_MAX_CHANNELS = 32 };
 struct daemon_commands {
 	const struct control_command *rows;
 	size_t n;
+	bool (*is_command)(const char *name); /* one of the rows */
 	const char *(*refuse)(void *daemon, unsigned needs);
 	struct json *(*processed)(struct control_call *c, struct json *answer);
 	bool (*takes_problems)(const struct control_call *c);

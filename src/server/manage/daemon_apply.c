@@ -10,6 +10,8 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "config/config.h"
+#include "control/plane.h"
+#include "hook/hook.h"
 #include "lease/lease_db.h"
 #include "server/core/snapshot.h"
 #include "server/manage/daemon_impl.h"
@@ -86,6 +88,29 @@ static void warn_fixed(struct server_daemon *d, const struct config *old, const 
 	}
 }
 
+/* Replaces the commands of the libraries of the configuration before. */
+static void replace_commands(struct server_daemon *d, const struct snapshot *prev,
+			     const struct snapshot *s)
+{
+	const struct hook_registry *old = prev ? prev->hooks : NULL;
+	const struct control_command *rows;
+	struct config_error w = {0};
+	size_t n;
+	int r;
+
+	if (!d->plane || old == s->hooks)
+		return;
+	rows = hook_registry_commands(s->hooks, &n);
+	r = control_plane_replace(d->plane, old, rows, n);
+	if (r == 0)
+		return;
+	if (old)
+		control_plane_remove(d->plane, old); /* its rows end with it */
+	(void)config_error_set(&w, NULL, r, "hook libraries have no commands: %s",
+			       usher_strerror(r));
+	daemon_warn(d, &w);
+}
+
 int daemon_apply(struct server_daemon *d, struct config *cfg, struct config_problems *problems,
 		 struct config_error *err)
 {
@@ -104,6 +129,7 @@ int daemon_apply(struct server_daemon *d, struct config *cfg, struct config_prob
 	if (d->ready)
 		daemon_apply_log(d, cfg);
 	daemon_channels_close(d, cfg);
+	replace_commands(d, prev, s);
 	lease_db_set_hold(d->srv.db, cfg->offer_hold_s);
 	server_publish_snapshot(&d->srv, s);
 	snapshot_unref(prev);

@@ -66,7 +66,8 @@ static int check_deeper(const char *path, struct config *cfg, struct config_prob
 {
 	struct server_opts so = {.clock = clock_system,
 				 .builtins = server_builtins,
-				 .config_file = path};
+				 .config_file = path,
+				 .is_command = command_is_own};
 	struct snapshot *s = NULL;
 	struct server srv;
 	int r;

@@ -276,8 +276,13 @@ static void assert_names(struct world *w, const char *want)
 static void test_rows_of_a_library(void **state)
 {
 	static const struct control_command more[] = {
-		{.name = "zone", .fn = run_echo, .args = "", .help = "", .ctx = library},
-		{.name = "box", .fn = run_echo, .args = "", .help = "", .ctx = library},
+		{.name = "zone", .fn = run_echo, .args = "", .ctx = library, .owner = library},
+		{.name = "box", .fn = run_echo, .args = "", .ctx = library, .owner = library},
+	};
+	static const char reloaded[] = "the library again";
+	static const struct control_command again[] = {
+		{.name = "box", .fn = run_echo, .args = "", .owner = reloaded},
+		{.name = "new", .fn = run_echo, .args = "", .owner = reloaded},
 	};
 	static const struct control_command taken[] = {
 		{.name = "new", .fn = run_echo, .args = "", .help = ""},
@@ -296,8 +301,18 @@ static void test_rows_of_a_library(void **state)
 	assert_int_equal(control_plane_add(w->p, taken, 2), -USHER_E_EXISTS);
 	assert_int_equal(control_plane_add(w->p, twice, 2), -USHER_E_EXISTS);
 	assert_int_equal(control_plane_add(w->p, &malformed, 1), -USHER_E_SYNTAX);
+	assert_null(control_plane_describe(w->p, "no-such", &w->a));
+	assert_int_equal(control_plane_describe(w->p, NULL, &w->a)->count, 5);
+	assert_string_equal(json_get_str(control_plane_describe(w->p, "del", &w->a)->first,
+					 "access"),
+			    "write");
+	assert_int_equal(control_plane_add(w->p, again, 2), -USHER_E_EXISTS);
+	assert_int_equal(control_plane_replace(w->p, library, taken, 2), -USHER_E_EXISTS);
 	assert_names(w, "all box del get zone ");
-	control_plane_remove(w->p, library);
+	assert_int_equal(control_plane_replace(w->p, library, again, 2), 0);
+	assert_names(w, "all box del get new ");
+	assert_answer(w, "{\"command\": \"box\"}", CONTROL_OK, "box by the program");
+	control_plane_remove(w->p, reloaded);
 	assert_names(w, "all del get ");
 	assert_answer(w, "{\"command\": \"box\"}", CONTROL_UNSUPPORTED,
 		      "'box' command not supported");
@@ -333,7 +348,7 @@ static const struct control_command long_rows[] = {
 	 .work = work_shortly,
 	 .args = "",
 	 .help = "",
-	 .ctx = library},
+	 .owner = library},
 };
 
 struct got {

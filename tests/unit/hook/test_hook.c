@@ -484,6 +484,155 @@ static void test_builtin(void **state)
 	assert_int_equal(n_unloaded, 1);
 }
 
+/* --- Commands --------------------------------------------------------------------------------- */
+
+static int answer_call(usher_call *call, void *ctx)
+{
+	const char *how = CALL(usher_command_str)(call, "how");
+
+	assert_string_equal(ctx, "mine");
+	assert_string_equal(usher_hook_point(call), "");
+	assert_null(usher_query(call));
+	assert_string_equal(CALL(usher_command_requester)(call), "uid 7, pid 8");
+	assert_int_equal(CALL(usher_command_int)(call, "n", -1), 5);
+	assert_int_equal(usher_command_int(call, "how", -1), -1);
+	assert_true(CALL(usher_command_bool)(call, "yes", false));
+	assert_true(usher_command_bool(call, "n", true));
+	if (strcmp(how, "fails") == 0)
+		return -EIO;
+	if (strcmp(how, "says nothing") == 0)
+		return 0;
+	if (strcmp(how, "no result") == 0)
+		return usher_command_set_answer(call, "{ \"a\": 1 }");
+	assert_int_equal(CALL(usher_command_reply)(call, -1, NULL, NULL), -EINVAL);
+	assert_int_equal(usher_command_reply(call, 0, NULL, "{ x"), -EINVAL);
+	return usher_command_reply(call, 3, "none", "{ \"list\": [] }");
+}
+
+static const struct usher_command good = {.name = "inside-get",
+					  .arguments = "how:text n:int [yes:bool]",
+					  .help = "Answers.",
+					  .access = USHER_READ,
+					  .fn = answer_call,
+					  .ctx = (char[]){"mine"}};
+
+static bool is_version_get(const char *name)
+{
+	return strcmp(name, "version-get") == 0;
+}
+
+static void assert_refused(struct usher_lib *lib, struct usher_command c, int result)
+{
+	assert_int_equal(CALL(usher_register_command)(lib, &c), result);
+}
+
+static int load_commands(struct usher_lib *lib, const struct hook_registry_opts *o,
+			 const struct config_hook_library *conf, struct config_error *err)
+{
+	struct usher_command c = good;
+	char why[256];
+
+	(void)o;
+	if (conf->parameters && usher_register_command(lib, &good) == -EEXIST)
+		return config_error_set(err, &conf->pos, -USHER_E_HOOK, "%s", lib->refusal);
+	assert_refused(lib, good, 0);
+	assert_refused(lib, good, -EEXIST);
+	assert_string_equal(lib->refusal,
+			    "command 'inside-get' is a command of hook library inside already");
+	c.name = "version-get";
+	assert_refused(lib, c, -EEXIST);
+	assert_int_equal(hook_command_check(lib, c.name, "", why, sizeof(why)), -EEXIST);
+	assert_string_equal(why, "command 'version-get' is a command of the server already");
+	c.name = "Get";
+	assert_refused(lib, c, -EINVAL);
+	c.name = "more-get";
+	c.arguments = "how:texts";
+	assert_refused(lib, c, -EINVAL);
+	c.arguments = NULL;
+	c.fn = NULL;
+	assert_refused(lib, c, -EINVAL);
+	c.fn = answer_call;
+	c.name = why;
+	for (unsigned i = 1; i <= HOOK_MAX_COMMANDS; i++) {
+		(void)snprintf(why, sizeof(why), "more-%u", i);
+		assert_refused(lib, c, i < HOOK_MAX_COMMANDS ? 0 : -ENOSPC);
+	}
+	return 0;
+}
+
+/* Calls the first command of a registry with the text `how`, and asserts its answer. */
+static void assert_command(struct hook_registry *r, const char *how, int64_t result,
+			   const char *text)
+{
+	struct control_requester from = {.transport = "unix", .uid = 7, .pid = 8};
+	struct control_call c = {.name = "inside-get", .from = &from};
+	struct json *args, *answer;
+	const struct control_command *row;
+	struct arena a;
+	int64_t have = -1;
+	size_t n;
+
+	arena_init(&a);
+	args = json_map(&a);
+	(void)json_add(&a, args, "how", json_str(&a, how));
+	(void)json_add(&a, args, "n", json_int(&a, 5));
+	(void)json_add(&a, args, "yes", json_bool(&a, true));
+	row = hook_registry_commands(r, &n);
+	assert_int_equal(n, HOOK_MAX_COMMANDS);
+	c.args = args;
+	c.arena = &a;
+	c.ctx = row->ctx;
+	answer = row->fn(&c);
+	assert_true(json_get_int(answer, "result", &have));
+	assert_int_equal(have, result);
+	if (text)
+		assert_string_equal(json_get_str(answer, "text"), text);
+	else
+		assert_null(json_get(answer, "text"));
+	arena_fini(&a);
+}
+
+static void test_commands(void **state)
+{
+	static const struct hook_builtin inside[] = {{"inside", load_commands, inside_retire,
+						      inside_unload, NULL},
+						     {0}};
+	static const struct json params = {.type = JSON_MAP};
+	struct config_hook_library h[2] = {{.library = "inside"},
+					   {.library = "inside", .parameters = &params}};
+	struct config cfg = {.hooks = h, .n_hooks = 1};
+	struct hook_registry_opts o = {.cfg = &cfg,
+				       .builtins = inside,
+				       .is_command = is_version_get};
+	const struct control_command *row;
+	struct config_error err = {0};
+	struct hook_registry *r = NULL;
+	size_t n = 1;
+
+	(void)state;
+	assert_null(hook_registry_commands(NULL, &n));
+	assert_int_equal(n, 0);
+	assert_int_equal(hook_registry_new(&o, &r, &err), 0);
+	row = hook_registry_commands(r, &n);
+	assert_string_equal(row->name, "inside-get");
+	assert_string_equal(row->args, good.arguments);
+	assert_string_equal(row->help, "Answers.");
+	assert_int_equal(row->access, CONTROL_READ);
+	assert_ptr_equal(row->owner, r);
+	assert_command(r, "answers", 3, "none");
+	assert_command(r, "says nothing", 0, NULL);
+	assert_command(r, "no result", 1,
+		       "command 'inside-get': the answer of inside has no 'result'");
+	assert_int_equal(hook_failures(r), 0);
+	assert_command(r, "fails", 1, "command 'inside-get' of inside failed: Input/output error");
+	assert_int_equal(hook_failures(r), 1);
+	hook_registry_unref(r);
+	cfg.n_hooks = 2; /* a name belongs to the library that registered it first */
+	assert_int_equal(hook_registry_new(&o, &r, &err), -USHER_E_HOOK);
+	assert_string_equal(err.text,
+			    "command 'inside-get' is a command of hook library inside already");
+}
+
 /* --- the header ------------------------------------------------------------------------------- */
 
 static void test_every_function_was_called(void **state)
@@ -586,6 +735,7 @@ int main(void)
 		cmocka_unit_test_setup(test_registry, setup),
 		cmocka_unit_test_setup(test_load, setup),
 		cmocka_unit_test_setup(test_builtin, setup),
+		cmocka_unit_test_setup(test_commands, setup),
 		cmocka_unit_test(test_object),
 		cmocka_unit_test(test_every_function_was_called),
 	};
