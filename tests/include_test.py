@@ -64,11 +64,13 @@ FOLDERS = (
      "base wire script script/state script/values script/buffer script/rules script/library gate/engine gate/net gate/tcp gate/app"),
     ("gate/run", "the program: arguments, sources of frames, workers, commands, summary",
      "base wire capture runtime config/json control script/state script/rules script/library gate/engine gate/tcp gate/guard gate gate/lua"),
-    ("tools", "usherctl; usher-load", "base wire packet capture config/json lease control"),
+    ("tools", "usher-load", "base wire packet capture lease"),
+    ("ctl", "usherctl: sessions over unix sockets and HTTP, tables, live views", "base config/json lease control"),
 )
 MAY_USE = {folder: uses for folder, _, uses in FOLDERS}
-# the rows of the commands, which usherctl has for its help
-COMMAND_ROWS = ("server/manage/commands.def", "client/os/command.def", "gate/run/commands.def")
+# the rows of the commands and of the drops, which usherctl has for its help and its live views
+COMMAND_ROWS = ("server/manage/commands.def", "client/os/command.def", "gate/run/commands.def",
+                "packet/drop.def", "client/core/drop.def", "gate/engine/drop.def")
 # files that the build makes
 GENERATED = ("client/seccomp_filter.inc",)
 # lines of a file, and C files of a folder, in src; lines elsewhere
@@ -134,7 +136,7 @@ def check_layers(root):
                     problems.append("%s: %s: only hook and server know the ABI" % (name, inc))
             elif "/" not in inc:
                 problems.append("%s: \"%s\": includes name their folder" % (name, inc))
-            elif name == "src/tools/ctl_help.c" and inc in COMMAND_ROWS:
+            elif name == "src/ctl/commands.c" and inc in COMMAND_ROWS:
                 continue
             elif os.path.dirname(inc) not in may_include(folder) and inc not in GENERATED:
                 problems.append("%s: \"%s\": %s may use: %s" % (name, inc, folder, MAY_USE[folder]))

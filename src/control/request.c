@@ -39,11 +39,12 @@ int control_connect(const char *path, int type, int timeout_s)
 	return fd;
 }
 
-int control_transfer(int fd, const struct buf *out, size_t max, struct buf *in)
+int control_transfer_to(int fd, const struct buf *out, control_take_fn take, void *ctx)
 {
 	char chunk[CHUNK];
-	size_t sent = 0, got = 0;
+	size_t sent = 0;
 	ssize_t n;
+	int r = 0;
 
 	while (sent < out->len) {
 		n = send(fd, out->p + sent, out->len - sent, MSG_NOSIGNAL);
@@ -52,11 +53,30 @@ int control_transfer(int fd, const struct buf *out, size_t max, struct buf *in)
 		sent += (size_t)n;
 	}
 	(void)shutdown(fd, SHUT_WR);
-	while ((n = recv(fd, chunk, sizeof(chunk), 0)) > 0) {
-		got += (size_t)n;
-		if (got > max)
-			return -EMSGSIZE;
-		buf_add(in, chunk, (size_t)n);
-	}
-	return n < 0 ? -errno : in->failed ? -ENOMEM : 0;
+	while (r == 0 && (n = recv(fd, chunk, sizeof(chunk), 0)) > 0)
+		r = take(ctx, chunk, (size_t)n);
+	return r < 0 ? r : n < 0 ? -errno : 0;
+}
+
+struct collected {
+	struct buf *in;
+	size_t got, max;
+};
+
+static int collect_part(void *ctx, const char *p, size_t n)
+{
+	struct collected *c = ctx;
+
+	c->got += n;
+	if (c->got > c->max)
+		return -EMSGSIZE;
+	buf_add(c->in, p, n);
+	return c->in->failed ? -ENOMEM : 0;
+}
+
+int control_transfer(int fd, const struct buf *out, size_t max, struct buf *in)
+{
+	struct collected c = {.in = in, .max = max};
+
+	return control_transfer_to(fd, out, collect_part, &c);
 }

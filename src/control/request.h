@@ -15,6 +15,12 @@ struct buf;
 /* Connects to the socket at `path`. type: SOCK_STREAM, or SOCK_SEQPACKET for whole messages.
  * Returns a descriptor or -errno. */
 int control_connect(const char *path, int type, int timeout_s) must_check;
+/* Takes n octets of an answer. Returns 0; a negative result ends the transfer. */
+typedef int (*control_take_fn)(void *ctx, const char *p, size_t n);
+
+/* Sends `out`, then passes the octets of the peer's answer to `take` until the peer closes. Returns
+ * 0, -errno, or the negative result of `take`. */
+int control_transfer_to(int fd, const struct buf *out, control_take_fn take, void *ctx) must_check;
 /* Sends `out`, then appends the peer's answer to *in until the peer closes, at most `max` octets.
  * 0; -errno; -EMSGSIZE: the answer is longer. */
 int control_transfer(int fd, const struct buf *out, size_t max, struct buf *in) must_check;

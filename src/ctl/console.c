@@ -2,7 +2,7 @@
 /*
  * usherctl gate console.
  */
-#include "tools/ctl_console.h"
+#include "ctl/console.h"
 
 #include "base/cleanup.h"
 #include "config/json/json.h"

@@ -4,7 +4,7 @@
  * stat-lease4-get, statistics, and lists of maps that hold nothing but single values. Everything
  * else is shown as indented "name: value" lines.
  */
-#include "tools/ctl_print.h"
+#include "ctl/print.h"
 
 #include "base/attr.h"
 #include "base/buf.h"
@@ -87,8 +87,7 @@ static const char *lease_heading(const struct lease_field *f)
 	return f->kind == LEASE_KIND_TIME ? "expires" : f->json;
 }
 
-/* Writes a time as ISO 8601, local time with its offset: the form of all times that people read. */
-static void time_cell(time_t at, char *out, size_t cap)
+void ctl_time_text(time_t at, char *out, size_t cap)
 {
 	struct tm tm;
 	char zone[8] = "";
@@ -113,7 +112,7 @@ static bool end_cell(const struct json *lease, const struct lease_field *f, char
 	if (lft == LEASE_INFINITE)
 		(void)snprintf(out, cap, "never");
 	else
-		time_cell((time_t)(cltt + lft), out, cap);
+		ctl_time_text((time_t)(cltt + lft), out, cap);
 	return true;
 }
 

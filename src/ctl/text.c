@@ -3,7 +3,7 @@
  * A member's line begins with its key; an element's with its value. So column 1 is the key's place
  * where there is a key.
  */
-#include "tools/ctl_text.h"
+#include "ctl/text.h"
 
 #include "base/error.h"
 
