@@ -231,6 +231,7 @@ def test_refused(_):
         url = "http://127.0.0.1:%d" % taken.getsockname()[1]
         expect(run("--url", url, "list-commands"), 1, err="cannot connect to %s: Connection refused; is usher-server running" % url)
         expect(run("gate", "--url", url, "list-commands"), 1, err="is usher-gate running")
+        expect(run("--url", url, "top", "--batch", "1"), 1, "Connection refused")
     expect(run("--url", "http://no-such-host.invalid:1", "list-commands"), 1, err="no-such-host.invalid")
     expect(run("--url", "http://[::1", "list-commands"), 1, err="usherctl: ")
 

@@ -31,7 +31,8 @@ static const struct row {
 
 static const char
 	synopsis[] = "usage: usherctl [server|client|gate] [OPTIONS] COMMAND [ARGUMENTS]\n"
-		     "       usherctl [server|client|gate] help [COMMAND]\n";
+		     "       usherctl [server|client|gate] help [COMMAND]\n"
+		     "       usherctl [server|client|gate] top [--batch N]\n";
 
 static const char examples[] =
 	"\n"
@@ -170,6 +171,8 @@ static int take_option(struct ctl_args *a, int option)
 		return read_number("--timeout", optarg, 86400, &a->timeout_s);
 	case OPTION_WATCH:
 		return read_number("--watch", optarg, 86400, &a->watch_s);
+	case OPTION_BATCH:
+		return read_number("--batch", optarg, 1000000, &a->batch);
 	case OPTION_HELP:
 		(void)fputs(synopsis, stdout);
 		(void)fputs(examples, stdout);
@@ -244,6 +247,12 @@ static int check_url(const struct ctl_args *a, const char *iface)
 
 static int check_command(const struct ctl_args *a)
 {
+	bool top = strcmp(a->command, "top") == 0;
+
+	if (a->batch && !top)
+		return refuse_args("--batch", "only for top");
+	if (top && (a->json || a->n_words))
+		return refuse_args("top", "it takes no arguments, and has no form as JSON");
 	if (a->program != CTL_CLIENT || strcmp(a->command, "events") != 0)
 		return 0;
 	if (a->url)

@@ -14,6 +14,7 @@
 #include "ctl/request.h"
 #include "ctl/session.h"
 #include "ctl/sink.h"
+#include "ctl/top.h"
 #include "ctl/watch.h"
 
 #include <errno.h>
@@ -24,6 +25,7 @@
 #include <unistd.h>
 
 enum { EXIT_FAILED = 1, EXIT_WRONG_USE = 2 };
+enum { TOP_SECONDS = 2 };
 
 struct ctl {
 	struct ctl_args args;
@@ -184,10 +186,12 @@ int main(int argc, char **argv)
 {
 	struct ctl c = {.session.events = -1};
 	int r = ctl_args_parse(argc, argv, &c.args);
+	bool top;
 
 	if (r != 0)
 		return r < 0 ? EXIT_WRONG_USE : 0;
-	if (c.args.watch_s && ctl_watch_check(c.args.program, c.args.command) < 0)
+	top = strcmp(c.args.command, "top") == 0;
+	if (c.args.watch_s && !top && ctl_watch_check(c.args.program, c.args.command) < 0)
 		return EXIT_WRONG_USE;
 	if (strcmp(c.args.command, "help") == 0)
 		return print_help(&c.args);
@@ -195,6 +199,9 @@ int main(int argc, char **argv)
 		r = print_error(&c.session);
 	else if (strcmp(c.args.command, "console") == 0)
 		r = run_console(&c);
+	else if (top)
+		r = ctl_top(&c.session, c.args.watch_s ? c.args.watch_s : TOP_SECONDS,
+			    c.args.batch);
 	else
 		r = run_command(&c);
 	ctl_session_close(&c.session);

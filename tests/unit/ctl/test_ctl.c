@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
  * The parts of usherctl that need no program: the command line, the rows of commands and drops, the
- * printer of answers in pieces, the text of the progress.
+ * printer of answers in pieces, frames of a live view, the text of the progress.
  */
 #include "unit/unit.h"
 
@@ -10,6 +10,7 @@
 #include "base/error.h"
 #include "config/json/json.h"
 #include "ctl/args.h"
+#include "ctl/frame.h"
 #include "ctl/progress.h"
 #include "ctl/session.h"
 #include "ctl/sink.h"
@@ -58,11 +59,12 @@ static void test_args(void **state)
 	assert_string_equal(a.socket, "/x");
 	assert_int_equal(a.n_words, 1);
 	assert_string_equal(a.words[0], "limit=2");
-	assert_int_equal(parse_line("--url https://[::1]:8000/p --ca f --cert g --user u:p:w x",
-				    &a),
-			 0);
+	assert_int_equal(
+		parse_line("--url https://[::1]:8000/p --ca f --cert g --user u:p:w top -b 2", &a),
+		0);
 	assert_null(a.socket);
 	assert_string_equal(a.user, "u:p:w");
+	assert_int_equal(a.batch, 2);
 }
 
 static void test_args_refused(void **state)
@@ -86,6 +88,9 @@ static void test_args_refused(void **state)
 		"--url https://h --user :p x",
 		"client --url http://h events",
 		"client --watch 1 events",
+		"--batch 1 status-get",
+		"top --json",
+		"top gate",
 	};
 	struct ctl_args a;
 
@@ -107,6 +112,7 @@ static void test_rows(void **state)
 	assert_int_equal(ctl_command_access(CTL_GATE, "console"), CTL_LOCAL);
 	assert_int_equal(ctl_command_access(CTL_SERVER, "console"), CTL_UNKNOWN);
 	assert_string_equal(ctl_nearest(CTL_SERVER, "lease4-gte"), "lease4-get");
+	assert_string_equal(ctl_nearest(CTL_CLIENT, "topp"), "top");
 	assert_int_equal(ctl_argument_kind("limit"), CTL_INT);
 	assert_int_equal(ctl_argument_kind("remove"), CTL_BOOL);
 	assert_int_equal(ctl_argument_kind("hw-address"), CTL_TEXT);
@@ -258,7 +264,31 @@ static void test_request(void **state)
 	arena_fini(&a);
 }
 
-/* --- progress --------------------------------------------------------------------------------- */
+/* --- frames and progress ---------------------------------------------------------------------- */
+
+static void test_frame(void **state)
+{
+	struct ctl_frame f;
+	char *text;
+	size_t n = 0;
+	FILE *out = open_memstream(&text, &n);
+
+	(void)state;
+	ctl_frame_init(&f);
+	ctl_frame_print(&f, out);
+	ctl_frame_heading(&f, "title");
+	ctl_frame_line(&f, "%s", "");
+	ctl_frame_line(&f, "a\033[2Jb\nc\177\303\244");
+	ctl_frame_print(&f, out);
+	(void)fflush(out);
+	assert_string_equal(text, "title\n\na?[2Jb?c???\n");
+	rewind(out);
+	ctl_frame_draw(&f, 2, 3, out);
+	(void)fclose(out);
+	assert_string_equal(text, "\033[H\033[1mtit\033[0m\033[K\r\n\033[K\033[J");
+	free(text);
+	ctl_frame_fini(&f);
+}
 
 static void test_progress_text(void **state)
 {
@@ -286,6 +316,7 @@ int main(void)
 		cmocka_unit_test(test_printer_closed),
 		cmocka_unit_test(test_collector_limit),
 		cmocka_unit_test(test_request),
+		cmocka_unit_test(test_frame),
 		cmocka_unit_test(test_progress_text),
 	};
 
