@@ -18,6 +18,7 @@ from lib.netns import wait_for
 from lib.runner import test
 from lib.server import slack, subnet
 from lib.usher_client import UsherClient
+from lib.web import Authority
 
 _RESIZE = struct.pack("HHHH", 12, 60, 0, 0)
 
@@ -194,3 +195,31 @@ def test_ctl_watch_survives_a_restart(t):
     out = _ctl(t, "-s", s.socket_path, "--watch", "1", "dhcp-disable")
     assert out.returncode == 2 and "it changes state" in out.stderr, out
     assert s.ok("status-get")["dhcp-state"]["globally-disabled"] is False
+
+
+@test(timeout=90, tags=("asan",))
+def test_ctl_over_https(t):
+    """The server's own HTTPS socket: a table equal to that of the unix socket, refusals, and a view over one connection."""
+    port = t.wire()
+    ca = Authority(t.lab)
+    cert, key = ca.issue("server")
+    s = t.server(start=False)
+    unix = s.conf.pop("control-socket")
+    s.conf["control-sockets"] = [unix, {
+        "socket-type": "https", "socket-address": "127.0.0.1", "socket-port": 8443, "trust-anchor": ca.cert, "cert-file": cert,
+        "key-file": key, "cert-required": False,
+        "authentication": {"type": "basic", "clients": [{"user": "admin", "password": "se:cret"}]}}]
+    s.start()
+    for i in range(3):
+        Client(port, mac_of(i, 0x35)).dora()
+    program = os.path.join(os.path.dirname(t.binary), "usherctl")
+
+    def run(*args, password="se:cret"):
+        return s.ns.run("env", "USHER_PASSWORD=" + password, program, "--url", "https://127.0.0.1:8443/x", "--user", "admin",
+                        "--ca", ca.cert, *args, check=False, timeout=slack(30))
+    assert run("lease4-get-all") == _ctl(t, "-s", s.socket_path, "lease4-get-all").stdout
+    assert '"result": 0' in run("--json", "version-get").replace('"result":0', '"result": 0')
+    assert "status 401: user or password is wrong" in run("version-get", password="wrong")
+    text = run("top", "--batch", "2", "--watch", "1")
+    assert "https://127.0.0.1:8443/x" in text and len(re.findall("^serving, up", text, re.M)) == 2, text
+    _row(text, r"leases: 3 of 241 addresses")
