@@ -8,6 +8,7 @@
 #include "server/core/snapshot.h"
 #include "server/manage/metrics_impl.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -151,10 +152,30 @@ static void read_subnets(struct metrics_run *r, size_t n)
 struct columns {
 	struct column {
 		uint32_t what; /* above STAT_LEASES */
-		struct stat_series series;
+		char more[64]; /* labels besides those of the subnet or pool: `,name="value"` */
+		size_t more_len;
 	} c[STAT_N - STAT_LEASES];
 	unsigned n;
 };
+
+static void add_column(const struct metrics_run *r, struct columns *k, uint32_t what,
+		       const struct stat_series *s)
+{
+	struct column *c = &k->c[k->n++];
+	char text[sizeof(c->more) + 1];
+	struct buf b;
+
+	*c = (struct column){.what = what - STAT_LEASES};
+	if (!s->label[0])
+		return;
+	buf_init_over(&b, text, sizeof(text));
+	buf_char(&b, '{'); /* so that it is not the first label */
+	metrics_label(&r->m, &b, s->label, s->value);
+	c->more_len = b.len - 1;
+	assert(c->more_len <= sizeof(c->more)); /* a label of metrics.def */
+	memcpy(c->more, b.p + 1, c->more_len);
+	buf_fini(&b);
+}
 
 static void find_columns(const struct metrics_run *r, enum stat_scope scope, struct columns *ret)
 {
@@ -167,17 +188,17 @@ static void find_columns(const struct metrics_run *r, enum stat_scope scope, str
 
 		for (unsigned i = 0; i < n; i++)
 			if (s[i].family == (enum metric_family)r->family)
-				ret->c[ret->n++] = (struct column){what - STAT_LEASES, s[i]};
+				add_column(r, ret, what, &s[i]);
 	}
 }
 
 static void write_column(struct metrics_run *r, struct span labels, const struct column *c,
 			 uint64_t v)
 {
-	if (c->series.label[0]) {
+	if (c->more_len) {
 		buf_reset(&r->scratch);
 		buf_add(&r->scratch, labels.p, labels.n);
-		metrics_label(&r->m, &r->scratch, c->series.label, c->series.value);
+		buf_add(&r->scratch, c->more, c->more_len);
 		labels = span_of(r->scratch.p, r->scratch.len);
 	}
 	metrics_value(&r->m, labels, v);
