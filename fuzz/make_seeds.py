@@ -87,6 +87,29 @@ def server_seeds():
     put("server", "frame", bytes([224, 0]) + struct.pack("!H", len(whole)) + whole)
 
 
+def http_request_seeds():
+    body = b'{"command": "read", "arguments": {"text": "x", "n": 7}}'
+    head = b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: %d\r\n"
+    user = b"Authorization: Basic dXNlcjpwYXNzd29yZA==\r\n"
+    viewer = b"Authorization: Basic dmlld2VyOndvcmQ=\r\n"
+    write = b'{"command": "write", "arguments": {"m": {}}, "service": ["dhcp4"]}'
+    put("http_request", "command", b"\0" + head % len(body) + b"\r\n" + body)
+    put("http_request", "pieces", b"\4" + head % len(body) + b"\r\n" + body)
+    put("http_request", "two", b"\0" + (head % len(body) + b"\r\n" + body) * 2)
+    put("http_request", "user", b"\1" + head % len(body) + user + b"\r\n" + body)
+    put("http_request", "viewer", b"\1" + head % len(write) + viewer + b"\r\n" + write)
+    put("http_request", "refused", b"\1" + head % len(body) + b"\r\n" + body)
+    put("http_request", "page", b"\0GET / HTTP/1.1\r\nHost: localhost:8000\r\nAccept-Encoding: gzip\r\n\r\n")
+    put("http_request", "other_host", b"\0GET / HTTP/1.1\r\nHost: evil.example\r\n\r\n")
+    put("http_request", "origin", b"\0" + head % len(body) + b"Origin: http://evil.example\r\n\r\n" + body)
+    put("http_request", "open", b"\1GET /open HTTP/1.0\r\n\r\n")
+    put("http_request", "chunked", b"\0POST /x HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n"
+        b"%x\r\n" % len(body) + body + b"\r\n0\r\n\r\n")
+    put("http_request", "expect", b"\0" + head % len(body) + b"Expect: 100-continue\r\n\r\n" + body)
+    put("http_request", "problems", b"\0" + head % 9 + b"\r\n{\"a\" 1 }")
+    put("http_request", "half", b"\0" + head % 90 + b"\r\n{")
+
+
 def control_seeds():
     lease = '"ip-address": "192.0.2.10", "hw-address": "1a:1b:1c:1d:1e:1f", "subnet-id": 1'
     config = '{"Dhcp4": {"valid-lifetime": 100, "subnet4": [{"id": 1, "subnet": "192.0.2.0/24", ' \
@@ -263,6 +286,7 @@ def main():
                 put("options", "%03d-%02d" % (row, i), bytes([row]) + d)
     server_seeds()
     control_seeds()
+    http_request_seeds()
     client_apply_seeds()
 
 

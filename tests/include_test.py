@@ -63,7 +63,7 @@ FOLDERS = (
     ("gate/lua", "the dissectors in Lua: classes, events, streams, policies",
      "base wire script script/state script/values script/buffer script/rules script/library gate/engine gate/net gate/tcp gate/app"),
     ("gate/run", "the program: arguments, sources of frames, workers, commands, summary",
-     "base wire capture runtime config/json control script/state script/rules script/library gate/engine gate/tcp gate/guard gate gate/lua"),
+     "base wire capture runtime config/json control http script/state script/rules script/library gate/engine gate/tcp gate/guard gate gate/lua"),
     ("tools", "usher-load", "base wire packet capture lease"),
     ("ctl", "usherctl: sessions over unix sockets and HTTP, tables, live views", "base config/json lease control"),
 )

@@ -183,7 +183,7 @@ function pipelineView(main) {
 	function dropRow(name) {
 		const about = app.about.drops[name] || { sentence: "" };
 		const total = make("span", { class: "n" }), rate = make("span", { class: "rate" });
-		const row = make("li", {}, total, make("button", { type: "button", class: "plain", onclick: () => showDrops(name, about.sentence) }, name),
+		const row = make("li", {}, total, app.about.traces ? make("button", { type: "button", class: "plain", onclick: () => showDrops(name, about.sentence) }, name) : make("strong", {}, name),
 			make("span", {}, about.sentence), rate);
 		return { row, update() {
 			const v = grown((t) => (t.drops[name] || [0])[0]);
@@ -198,6 +198,10 @@ function pipelineView(main) {
 		let left = t.received, flow = grown((x) => x.received);
 		for (const g of stages) {
 			const names = Object.keys(t.drops).filter((n) => t.drops[n][1] === g.s.name).sort();
+			if (t.stages) { /* packets may pass a dissector by */
+				left = t.stages[g.s.name];
+				flow = grown((x) => x.stages[g.s.name]);
+			}
 			g.edge.textContent = rateOf(flow) + " packets/s, " + number.format(left) + " in all";
 			g.rate.textContent = g.s.parked && t.parked ? number.format(t.parked) + " parked" : "";
 			if (names.join() !== g.shown) {
@@ -491,18 +495,18 @@ function healthView(main) {
 
 function rulesView(main) {
 	const t = table("Rules", [
-		{ name: "Rule", cell: (r) => r.place },
+		{ name: "Rule", cell: (r) => r.name ? r.name + " (" + r.where + ")" : r.where },
 		{ name: "Event", cell: (r) => r.event },
-		{ name: "Runs", num: true, cell: (r) => number.format(r.runs) },
-		{ name: "Failures", num: true, cell: (r) => number.format(r.failures) },
+		{ name: "Runs", num: true, cell: (r) => number.format(r.calls) },
+		{ name: "Failures", num: true, cell: (r) => number.format(r.faults) },
 	], { onsort() {} });
 	const box = make("div");
 	main.append(make("h2", {}, "Rules"), t.el, make("h2", {}, "Last alerts"), box);
 	async function load() {
 		try {
-			t.fill((await api("rules")).items.map((r, i) => ({ key: String(i), ...r })));
-			const alerts = (await api("alerts")).items;
-			box.replaceChildren(...(alerts.length ? alerts.map((a) => make("pre", {}, a)) : [make("p", { class: "none" }, "none")]));
+			t.fill((await command("rules")).arguments.rules.map((r, i) => ({ key: String(i), ...r })));
+			const alerts = (await command("alerts", { limit: 50 })).arguments.alerts.reverse();
+			box.replaceChildren(...(alerts.length ? alerts.map((a) => make("pre", {}, JSON.stringify(a, null, 1))) : [make("p", { class: "none" }, "none")]));
 		} catch (error) {
 			box.replaceChildren(failure(error));
 		}

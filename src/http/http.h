@@ -84,6 +84,7 @@ const char *http_read_trust(struct arena *a, const char *path, int *ret_error);
 int http_tls_check(const struct http_opts *o, int64_t *ret_expires, char text[HTTP_TEXT_MAX])
 	must_check;
 /* Returns 0 if the address and port could be bound now, or -errno. Changes nothing. */
+bool http_is_address(const char *address); /* a literal IPv4 or IPv6 address */
 int http_check(const char *address, uint16_t port) must_check;
 int http_open(struct loop *loop, const struct http_opts *o, struct http_listener **ret) must_check;
 /* Replaces users, headers, realm and TLS texts. Connections stay; those that are open keep their
@@ -93,6 +94,8 @@ bool http_is(const struct http_listener *l, const char *address, uint16_t port);
 /* Returns the address and port of the options. */
 const char *http_address(const struct http_listener *l);
 uint16_t http_port(const struct http_listener *l);
+/* Returns the port that is open; another one than that of the options only if that is 0. */
+uint16_t http_open_port(const struct http_listener *l);
 bool http_has_tls(const struct http_listener *l);
 /* Stops listening. Idle connections end now, requests in progress are answered, and then the
  * listener is freed, in the loop. */

@@ -153,6 +153,11 @@ void http_answer_events(struct http_request *r, struct http_events *e)
 	struct event_reader *v;
 	struct MHD_Response *response = NULL;
 
+	if (strcasecmp(r->method, "HEAD") == 0) {
+		http_answer(r, &(struct http_answer){.status = MHD_HTTP_OK,
+						     .type = "text/event-stream"});
+		return;
+	}
 	if (e->n >= e->max) {
 		http_refuse(r, MHD_HTTP_SERVICE_UNAVAILABLE,
 			    "Service Unavailable: too many event streams");

@@ -52,6 +52,13 @@ static int parse_endpoint(const char *address, uint16_t port, struct endpoint *r
 	return -EINVAL;
 }
 
+bool http_is_address(const char *address)
+{
+	struct endpoint e;
+
+	return parse_endpoint(address, 0, &e) == 0;
+}
+
 static void write_address(const struct endpoint *e, char text[HTTP_ADDRESS_LEN])
 {
 	const void *from = e->any.sa_family == AF_INET ? (const void *)&e->v4.sin_addr
@@ -383,6 +390,11 @@ const char *http_address(const struct http_listener *l)
 uint16_t http_port(const struct http_listener *l)
 {
 	return l->o.port;
+}
+
+uint16_t http_open_port(const struct http_listener *l)
+{
+	return l->port;
 }
 
 bool http_has_tls(const struct http_listener *l)

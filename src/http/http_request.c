@@ -439,8 +439,12 @@ static struct MHD_Response *stream_response(const struct control_stream *stream)
 void http_answer(struct http_request *r, const struct http_answer *a)
 {
 	struct MHD_Response *response;
+	bool head = strcasecmp(r->method, "HEAD") == 0;
 
-	if (a->stream.next)
+	/* libmicrohttpd would send the end of a stream behind a head that has no body */
+	if (a->stream.next && head)
+		a->stream.fini(a->stream.ctx);
+	if (a->stream.next && !head)
 		response = stream_response(&a->stream);
 	else
 		response = MHD_create_response_from_buffer(a->body.n, (void *)(uintptr_t)a->body.p,

@@ -193,6 +193,22 @@ const scenarios = {
 		return { tabs: states.length };
 	},
 
+	// The views of the gate.
+	async gate(browser) {
+		const axe = fs.readFileSync(require.resolve("axe-core/axe.min.js"), "utf8");
+		const page = await open(browser);
+		await page.waitForFunction(() => /drop-rule/.test(document.querySelector("main").textContent));
+		const pipeline = await page.$eval("main", (e) => e.textContent);
+		await shoot(page, "gate-pipeline");
+		await go(page, "rules");
+		await page.waitForFunction(() => /an echo/.test(document.querySelector("main").textContent));
+		await page.evaluate(axe);
+		const result = await page.evaluate(() => axe.run(document, { resultTypes: ["violations"] }));
+		await shoot(page, "gate-rules");
+		return { pipeline, rules: await page.$eval("main", (e) => e.textContent),
+			found: result.violations.filter((v) => v.impact === "serious" || v.impact === "critical").map((v) => v.id) };
+	},
+
 	async readonly(browser) {
 		const page = await open(browser, { httpCredentials: { username: args.user, password: args.password } });
 		await go(page, "leases");

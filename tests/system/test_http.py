@@ -386,3 +386,182 @@ def test_http_slow_requests(t):
     assert "no complete request arrived in time" in s.log()
     drip.close()
     body.close()
+
+
+@test(timeout=120)
+def test_http_kea_shell(t):
+    """Debian's kea-shell, and Kea's control agent before the unix socket."""
+    s = _serve(t, _socket(**_users(("admin", "word"))))
+    for i in range(20):
+        assert s.command("lease4-add", {"ip-address": "10.77.0.%d" % (50 + i), "hw-address": "02:00:00:00:01:%02x" % i})["result"] == 0
+    with s.ns:
+        for command, arguments, want in (("list-commands", "", "statistic-get-all"), ("config-get", "", "Dhcp4"),
+                                         ("lease4-get-all", "", "10.77.0.69"), ("statistic-get-all", "", "pkt4-received"),
+                                         ("lease4-get", '"ip-address": "10.77.0.50"', "02:00:00:00:01:00")):
+            out = subprocess.run(["kea-shell", "--host", "127.0.0.1", "--port", str(PORT), "--service", "dhcp4", "--auth-user", "admin",
+                                  "--auth-password", "word", command], input=arguments, text=True, capture_output=True,
+                                 timeout=slack(20), check=False)
+            assert out.returncode == 0 and want in out.stdout, (command, out)
+            assert json.loads(out.stdout)[0]["result"] == 0, out.stdout[:300]
+    # the control agent of Kea 2.2, which other tools still speak to
+    conf = t.lab.path("agent.conf")
+    with open(conf, "w", encoding="utf-8") as f:
+        json.dump({"Control-agent": {"http-host": "127.0.0.1", "http-port": 8100, "control-sockets": {
+            "dhcp4": {"socket-type": "unix", "socket-name": s.socket_path}}}}, f)
+    env = dict(os.environ, KEA_PIDFILE_DIR=s.dir, KEA_LOCKFILE_DIR="none")
+    with open(t.lab.path("agent.log"), "wb") as log:
+        t.lab.popen(s.ns, ["kea-ctrl-agent", "-c", conf], stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=env)
+
+    def answers():
+        try:
+            return Web(s.ns, 8100).command("version-get", service=["dhcp4"])["result"] == 0
+        except ConnectionRefusedError:
+            return False
+    wait_for("the control agent", answers, slack(15))
+    r = Web(s.ns, 8100).command("lease4-get-all", service=["dhcp4"])
+    assert len(r["arguments"]["leases"]) == 20, r
+
+
+@test(timeout=60, tags=("asan",))
+def test_http_calls_of_tools(t):
+    """The calls that each tool makes, and the members that it reads (Stork's agent, kea-exporter, netbox-kea, OPNsense, VyOS,
+    pfSense, Foreman's proxy)."""
+    s = _serve(t, _socket(**_users(("stork", "word"))), **{"shared-networks": [
+        {"name": "floor", "subnet4": [subnet("10.99.0.0/24", "10.99.0.10 - 10.99.0.90", id=99)]}]})
+    assert s.command("lease4-add", {"ip-address": "10.77.0.50", "hw-address": "02:00:00:00:00:50", "hostname": "box"})["result"] == 0
+    web = Web(s.ns, PORT, user=("stork", "word"))
+
+    def call(name, arguments=None, results=(0,)):
+        r = web.command(name, arguments, service=["dhcp4"])
+        assert r["result"] in results, (name, r)
+        return r
+    # Stork's agent: each poll
+    began = time.monotonic()
+    version = call("version-get")
+    assert version["text"] and version["arguments"]["extended"], version
+    config = call("config-get")["arguments"]
+    assert list(config)[0] == "Dhcp4" and config == call("config-get")["arguments"], "the output must be deterministic"
+    status = call("status-get")["arguments"]
+    assert status["pid"] == s.proc.pid and status["uptime"] >= 0 and status["reload"] >= 0, status
+    assert os.path.isabs(status["csv-lease-file"])
+    assert time.monotonic() - began < slack(2)
+    stats = call("statistic-get-all")["arguments"]
+    for name in ("pkt4-ack-sent", "subnet[1].assigned-addresses", "subnet[1].pool[0].total-addresses", "subnet[99].total-addresses"):
+        assert isinstance(stats[name][0][0], int) and isinstance(stats[name][0][1], str), (name, stats.get(name))
+    for name, arguments in (("lease4-get", {"ip-address": "10.77.0.50"}), ("lease4-get-by-hw-address", {"hw-address": "02:00:00:00:00:50"}),
+                            ("lease4-get-by-hostname", {"hostname": "box"})):
+        r = call(name, arguments)["arguments"]
+        lease = r["leases"][0] if "leases" in r else r
+        for member in ("ip-address", "hw-address", "hostname", "cltt", "valid-lft", "state", "subnet-id", "fqdn-fwd", "fqdn-rev"):
+            assert member in lease, (name, member, lease)
+    call("lease4-get-by-client-id", {"client-id": "01:02"}, (0, 3))
+    call("lease4-get-by-hw-address", {"hw-address": ""}, (0, 1, 3))
+    # kea-exporter: without service, and the envelope of 2.x agents
+    r = web.post({"command": "config-get"})
+    assert "Dhcp4" in json.loads(r[2])[0]["arguments"]
+    subnets = config["Dhcp4"]["subnet4"]
+    assert subnets[0]["id"] == 1 and subnets[0]["pools"][0]["pool"], subnets
+    # netbox-kea
+    page = call("lease4-get-page", {"from": "0.0.0.0", "limit": 100})["arguments"]
+    assert page["count"] == len(page["leases"]) == 1, page
+    call("lease4-get-all", {"subnets": [1]})
+    call("lease4-del", {"ip-address": "10.77.0.51"}, (0, 3))
+    result = call("stat-lease4-get")["arguments"]["result-set"]
+    assert result["columns"][0] == "subnet-id" and result["rows"], result
+    # Foreman's proxy: arguments are always there
+    status, _, text = web.post({"command": "version-get", "service": ["dhcp4"], "arguments": {}})
+    assert status == 200 and json.loads(text)[0]["result"] == 0
+    # OPNsense, pfSense, VyOS: the unix socket, a line end behind the request, an answer in pieces of 4096 octets
+    for end in (b"\n", b" ", b""):
+        r = json.loads(s.raw(b'{"command": "lease4-get-all"}' + end))
+        assert r["arguments"]["leases"][0]["ip-address"] == "10.77.0.50", r
+
+
+@test(timeout=120)
+def test_http_metrics(t):
+    """GET /metrics: both forms, with users, and the checks of promtool."""
+    s = _serve(t, _socket(), _socket(8001, **_users(("prometheus", "word"))))
+    web = Web(s.ns, PORT)
+    for accept, kind, end in ((None, "text/plain; version=0.0.4; charset=utf-8", "\n"),
+                              ("application/openmetrics-text; version=1.0.0,text/plain;q=0.5",
+                               "application/openmetrics-text; version=1.0.0; charset=utf-8", "# EOF\n")):
+        status, headers, text = web.request("GET", "/metrics", headers={"Accept": accept} if accept else {})
+        assert status == 200 and headers["Content-Type"] == kind, (status, headers.items())
+        text = text.decode()
+        assert text.endswith(end) and 'kea_dhcp4_addresses_total{' in text and "usher_packets_dropped_total{" in text, text[:500]
+    status, _, text = web.request("GET", "/metrics")
+    out = subprocess.run(["promtool", "check", "metrics"], input=text, capture_output=True, timeout=slack(30), check=False)
+    bad = [line for line in out.stderr.decode().splitlines() + out.stdout.decode().splitlines()
+           if "error" in line.lower() and "_total" not in line]
+    assert not bad, bad
+    assert Web(s.ns, 8001).request("GET", "/metrics")[0] == 401
+    assert Web(s.ns, 8001, user=("prometheus", "word")).request("GET", "/metrics")[0] == 200
+    # health needs no user, and says nothing else
+    assert Web(s.ns, 8001).request("GET", "/healthz")[0] == 200
+    assert Web(s.ns, 8001).request("GET", "/readyz")[2] == b"ready\n"
+    s.ok("dhcp-disable")
+    status, _, text = Web(s.ns, 8001).request("GET", "/readyz")
+    assert status == 503 and b"disabled" in text, (status, text)
+    assert web.request("HEAD", "/metrics")[2] == b""
+    status, headers, _ = web.request("POST", "/metrics", b"{}", {"Content-Type": "application/json"})
+    assert status in (200, 400), status
+    assert web.request("GET", "/nothing")[0] == 400
+
+
+@test(timeout=240, alone=True)
+def test_http_slow_readers_delay_no_packet(t):
+    """A million leases for a reader that never reads, another for one that reads slowly, and metrics again and again, during
+    2,000 exchanges a second: packets are answered as without them. The reader that takes nothing is ended by name."""
+    port = t.wire()
+    n = 300000
+    s = t.server(start=False, subnets=[subnet(), subnet("10.0.0.0/8", "10.0.0.1 - 10.255.255.254", id=2)])
+    s.conf["control-sockets"] = [s.conf.pop("control-socket"), _socket()]
+    with open(s.lease_path, "w", encoding="utf-8") as f:
+        f.write("address,hwaddr,client_id,valid_lifetime,expire,subnet_id,fqdn_fwd,fqdn_rev,hostname,state,user_context,pool_id\n")
+        for i in range(n):
+            f.write("10.%d.%d.%d,02:00:01:%02x:%02x:%02x,,36000,4000000000,2,0,0,host-%d,0,,0\n" % (
+                (i + 256 >> 16) & 255, (i + 256 >> 8) & 255, i & 255, i >> 16 & 255, i >> 8 & 255, i & 255, i))
+    s.start()
+    s.raise_priority()
+
+    def p99(seconds):
+        """The 99th percentile of the time of renewals, one client after the other, in milliseconds."""
+        c = Client(port, mac_of(1))
+        c.dora()
+        times, end = [], time.monotonic() + seconds
+        while time.monotonic() < end:
+            began = time.perf_counter()
+            assert c.renew(tries=1), "an unanswered packet"
+            times.append((time.perf_counter() - began) * 1000)
+        times.sort()
+        return times[len(times) * 99 // 100], len(times)
+    request = b'{"command": "lease4-get-all"}'
+    head = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(request)
+    idle = [p99(3) for _ in range(3)]
+    with s.ns:
+        never = socket.create_connection(("127.0.0.1", PORT), slack(60))
+        slow = socket.create_connection(("127.0.0.1", PORT), slack(60))
+    never.sendall(head + request)
+    slow.sendall(head + request)
+    got, stop = [0], threading.Event()
+
+    def read_slowly():
+        while not stop.wait(0.01):
+            part = slow.recv(65536)
+            got[0] += len(part)
+            if not part:
+                return
+    reader = threading.Thread(target=read_slowly)
+    reader.start()
+    busy = [p99(3) for _ in range(3)]
+    stop.set()
+    reader.join()
+    print("p99 idle %s, with readers %s; %d octets read slowly" % (idle, busy, got[0]))
+    best, worst = min(v for v, _ in idle), min(v for v, _ in busy)
+    # the exchanges wait for the disk, whose times vary more than a tenth
+    assert worst < best * 1.5 + 0.5, (idle, busy)
+    assert got[0] > 1000000, got
+    wait_for("the reader to be ended", lambda: "USHER_HTTP_READER_DROPPED" in s.log(), slack(15))
+    assert "took nothing of its answer" in s.log()
+    never.close()
+    slow.close()

@@ -6,6 +6,7 @@
 
 #include "capture/frames.h"
 #include "gate/engine/gate_packet.h"
+#include "http/args.h"
 
 #include <stdio.h>
 
@@ -23,6 +24,7 @@ struct gate_args {
 	bool pass_through, fail_open, ignore_checksums, midstream, drop_overlaps, keep_snapped,
 		check, trusted, json, quiet, debug;
 	const char *socket;    /* "none": without */
+	struct http_args http; /* listen NULL: none */
 	const char *alert;     /* NULL: standard output */
 	const char *modules;   /* NULL: none */
 	unsigned alert_format; /* pretty, oneline, json */

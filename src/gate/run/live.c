@@ -3,6 +3,7 @@
  * The main thread of a live gate: workers, signals, the control channel. All sources are open
  * before the first packet is read, so that the kernel deals flows to all workers from the start.
  */
+#include "gate/run/page.h"
 #include "gate/run/live.h"
 
 #include "base/clock.h"
@@ -36,6 +37,7 @@ struct live {
 	struct loop_source *stop_source, *signal_source;
 	struct control_plane *plane;
 	struct channel *channel;
+	struct gate_page *page;
 	struct gate_commands commands;
 	struct gate_rules rules;
 	struct queue_rules queue_rules;
@@ -215,21 +217,42 @@ static int open_channel(struct live *l)
 		.path = l->a->socket,
 		.mode = SOCKET_MODE,
 		.log = l->opts->log,
+		.plane = l->plane,
 	};
 	int r;
 
 	if (strcmp(o.path, "none") == 0)
 		return 0;
-	r = gate_plane_open(&l->commands, &l->plane);
-	if (r < 0)
-		return r;
-	o.plane = l->plane;
 	if (strcmp(o.path, GATE_SOCKET) == 0)
 		(void)mkdir("/run/usher", DIR_MODE);
 	r = channel_open(l->loop, &o, &l->channel);
 	if (r < 0)
 		(void)fprintf(stderr, "usher-gate: --socket: %s: %s\n", o.path, usher_strerror(r));
 	return r;
+}
+
+static int open_page(struct live *l)
+{
+	char text[HTTP_TEXT_MAX] = "out of memory";
+	int r = 0;
+
+	if (l->a->http.listen)
+		r = gate_page_open(&l->commands, l->loop, &l->a->http, &l->page, text);
+	if (r < 0)
+		(void)fprintf(stderr, "usher-gate: --http: %s\n", text);
+	return r;
+}
+
+/* Opens the ways on which commands come. */
+static int open_control(struct live *l)
+{
+	int r = 0;
+
+	if (strcmp(l->a->socket, "none") != 0 || l->a->http.listen)
+		r = gate_plane_open(&l->commands, &l->plane);
+	if (r == 0)
+		r = open_channel(l);
+	return r < 0 ? r : open_page(l);
 }
 
 static int begin_live(struct live *l)
@@ -250,7 +273,7 @@ static int begin_live(struct live *l)
 	if (r == 0)
 		r = start(l);
 	if (r == 0)
-		r = open_channel(l);
+		r = open_control(l);
 	return r;
 }
 
@@ -263,6 +286,7 @@ static int finish(struct live *l, struct gate_sums *sums)
 		queue_rules_remove(&l->queue_rules);
 	queue_rules_unwatch(l->watch_fd);
 	channel_close(l->channel);
+	gate_page_close(l->page);
 	control_plane_free(l->plane);
 	if (l->stop_fd >= 0)
 		stop_workers(l);

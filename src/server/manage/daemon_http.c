@@ -9,9 +9,11 @@
 #include "base/log.h"
 #include "base/log_tail.h"
 #include "config/config.h"
+#include "control/metrics.h"
 #include "http/http.h"
 #include "lease/lease_store.h"
 #include "server/manage/daemon_impl.h"
+#include "server/manage/metrics.h"
 #include "server/manage/page.h"
 
 #include <errno.h>
@@ -59,7 +61,19 @@ static void answer_ready(void *daemon, struct http_request *r)
 	http_answer(r, &a);
 }
 
+static void answer_metrics(void *daemon, struct http_request *r)
+{
+	enum metrics_form form = metrics_form_of(http_header(r, "Accept"));
+	struct http_answer a = {.status = 200, .type = metrics_content_type(form)};
+
+	if (server_metrics_stream(daemon, form == METRICS_OPENMETRICS, &a.stream) < 0)
+		http_refuse(r, 503, "out of memory");
+	else
+		http_answer(r, &a);
+}
+
 static const struct http_route routes[] = {
+	{"GET", "/metrics", false, false, answer_metrics},
 	{"GET", "/healthz", true, false, answer_alive},
 	{"GET", "/readyz", true, false, answer_ready},
 	{"POST", "*", false, false, answer_command},

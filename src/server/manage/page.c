@@ -70,6 +70,7 @@ static void answer_about(void *daemon, struct http_request *r)
 	m = json_map(&a);
 	(void)json_add(&a, m, "program", json_str(&a, "usher-server"));
 	(void)json_add(&a, m, "version", json_str(&a, usher_version()));
+	(void)json_add(&a, m, "traces", json_bool(&a, true));
 	(void)json_add(&a, m, "write", json_bool(&a, !http_requester(r)->read_only));
 	list = json_add(&a, m, "views", json_list(&a));
 	for (size_t i = 0; i < ARRAY_LEN(views); i++)
@@ -216,7 +217,7 @@ static void send_line(void *page, const char *line)
 	arena_fini(&a);
 }
 
-static void on_second(void *page)
+static void send_second(void *page)
 {
 	struct page *p = page;
 	struct arena a;
@@ -334,7 +335,7 @@ int page_new(struct server_daemon *d, struct page **ret)
 	p->d = d;
 	r = http_events_new(EVENT_READERS, d->srv.log, &p->events);
 	if (r == 0)
-		r = loop_timer_new(d->loop, on_second, p, &p->timer);
+		r = loop_timer_new(d->loop, send_second, p, &p->timer);
 	if (r < 0) {
 		page_free(p);
 		return r;

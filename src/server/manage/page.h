@@ -21,7 +21,7 @@ int page_new(struct server_daemon *d, struct page **ret) must_check;
 /* Ends the event streams. Accepts NULL. */
 void page_free(struct page *p);
 
-/* The functions of routes: the daemon is ctx. */
+/* Answers the request of a route; ctx is the daemon. */
 void page_subnets(void *daemon, struct http_request *r);
 void page_networks(void *daemon, struct http_request *r);
 void page_leases(void *daemon, struct http_request *r);

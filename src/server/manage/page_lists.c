@@ -37,29 +37,29 @@ struct used {
 	uint64_t id, used, total, declined;
 };
 
-static int by_id(const void *a, const void *b)
+static int compare_ids(const void *a, const void *b)
 {
 	const struct used *x = a, *y = b;
 
 	return x->id < y->id ? -1 : x->id > y->id;
 }
 
-static int by_name(const void *a, const void *b)
+static int compare_names(const void *a, const void *b)
 {
 	const struct used *x = a, *y = b;
 	int r = strcmp(x->name, y->name);
 
-	return r ? r : by_id(a, b);
+	return r ? r : compare_ids(a, b);
 }
 
 /* Orders by the share that is used; those without a pool come first. */
-static int by_use(const void *a, const void *b)
+static int compare_uses(const void *a, const void *b)
 {
 	const struct used *x = a, *y = b;
 	double p = x->total ? (double)x->used / (double)x->total : -1,
 	       q = y->total ? (double)y->used / (double)y->total : -1;
 
-	return p < q ? -1 : p > q ? 1 : by_id(a, b);
+	return p < q ? -1 : p > q ? 1 : compare_ids(a, b);
 }
 
 static void reverse_rows(struct used *rows, size_t n)
@@ -77,11 +77,11 @@ static void sort_rows(const struct http_request *r, struct used *rows, size_t n)
 	const char *sort = http_query(r, "sort");
 
 	if (sort && (strcmp(sort, "network") == 0 || strcmp(sort, "name") == 0))
-		qsort(rows, n, sizeof(*rows), by_name);
+		qsort(rows, n, sizeof(*rows), compare_names);
 	else if (sort && strcmp(sort, "used") == 0)
-		qsort(rows, n, sizeof(*rows), by_use);
+		qsort(rows, n, sizeof(*rows), compare_uses);
 	else
-		qsort(rows, n, sizeof(*rows), by_id);
+		qsort(rows, n, sizeof(*rows), compare_ids);
 	if (page_number(r, "down", 0, 1))
 		reverse_rows(rows, n);
 }
