@@ -30,7 +30,7 @@ def main():
     root = os.path.abspath(sys.argv[1])
     files = []
     for directory, subs, names in os.walk(root):
-        subs[:] = [s for s in subs if not s.startswith((".git", "build")) and s not in ("corpus", "regress", "__pycache__")]
+        subs[:] = [s for s in subs if not s.startswith((".git", "build")) and s not in ("corpus", "regress", "__pycache__", "node_modules")]
         files += [os.path.relpath(os.path.join(directory, n), root) for n in names]
     known, bases = set(files), {os.path.basename(f) for f in files}
     bad = []

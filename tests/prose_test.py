@@ -38,7 +38,7 @@ SUBJECTS_SINCE = "ceb7b84"
 SUBJECT_LEN = 60
 IMPERATIVES = set("""accept acknowledge add adopt allow answer apply ask assert avoid bind bound build cache call cap carry change charge check
 clamp clean clear close collect compare complete compute convert copy correct count cover decide declare deduplicate defer define delay delete
-deliver describe detect disable discard divide document draw drop enable encode end enforce enqueue escape evict examine exclude exit expect
+deliver describe detect disable discard divide document draw drive drop enable encode end enforce enqueue escape evict examine exclude exit expect
 expire explain export extend fill find finish fix flush follow force forget forward free fuzz generate give group guard handle hash hide hold honor
 ignore implement import improve include increase index inherit inject insert inspect install introduce join keep key lead leave let limit link list load lock
 log look lower make mark match measure mend merge move name narrow note number obey offer omit open order parse pass pin place poll prefer prepare

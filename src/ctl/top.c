@@ -52,6 +52,13 @@ const struct json *top_ask(struct top *t, const char *command)
 	return ask_program(t->session, command, &t->kept, &answer) < 0 ? NULL : answer;
 }
 
+void top_ask_more(struct top *t, size_t i, const char *command)
+{
+	if (!t->instead[i] && ask_program(t->session, command, &t->now->arena,
+					  &t->now->answers[i]) == CONTROL_UNSUPPORTED)
+		t->instead[i] = true;
+}
+
 /* Sends query i of the view, or the command instead of it. Returns false: the program cannot be
  * reached. */
 static bool take_answer(struct top *t, size_t i)
@@ -141,6 +148,17 @@ const char *top_duration(int64_t seconds, char out[40])
 	else
 		(void)snprintf(out, 40, "%lld:%02lld:%02lld", s / 3600, s / 60 % 60, s % 60);
 	return out;
+}
+
+double top_busy_seconds(const char *metrics, unsigned worker)
+{
+	const char *at;
+	char name[64];
+
+	(void)snprintf(name, sizeof(name), "\nusher_worker_busy_seconds_total{worker=\"%u\"} ",
+		       worker);
+	at = metrics ? strstr(metrics, name) : NULL;
+	return at ? strtod(at + strlen(name), NULL) : -1;
 }
 
 static int compare_counters(const void *a, const void *b)

@@ -63,6 +63,11 @@ const struct json *top_answer_before(const struct top *t, size_t i);
 /* Sends a command outside of the samples. Returns its answer, in the arena t->kept; NULL: none that
  * is good. */
 const struct json *top_ask(struct top *t, const char *command);
+/* Sends a command that not every view needs. Its answer becomes that to query i of the present
+ * sample. A program that does not know the command is not asked again. */
+void top_ask_more(struct top *t, size_t i, const char *command);
+/* Returns the seconds of processor time of a worker in a text of metrics; -1: it has none. */
+double top_busy_seconds(const char *metrics, unsigned worker);
 /* Returns the number of a member: an integer, or the newest sample of a statistic; 0: absent. */
 int64_t top_number(const struct json *map, const char *name);
 /* Reads the counter `name` in the two maps. before: NULL, the rate is unknown. */

@@ -3,6 +3,7 @@
  * The view of the server. Kea's server answers the same commands, but for the members that it
  * lacks: those lines are left out.
  */
+#include "base/clock.h"
 #include "config/json/json.h"
 #include "ctl/top_impl.h"
 
@@ -10,16 +11,21 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { STATUS, STATISTICS, SUBNETS }; /* the queries */
-enum { DROPS_SHOWN = 8, SUBNETS_SHOWN = 10 };
+enum { STATUS, STATISTICS, SUBNETS, METRICS }; /* the queries */
+enum { DROPS_SHOWN = 8, SUBNETS_SHOWN = 10, WORKERS_SHOWN = 16 };
+/* Metrics of more subnets are long: the load of the workers is left out. */
+enum { METRICS_SUBNETS = 1000 };
 
-/* Asks for the version once, and for the configuration, which names the subnets, after each
- * reload. */
+/* Asks for the load of the workers, which the metrics have; for the version once; and for the
+ * configuration, which names the subnets, after each reload. */
 static void prepare_server(struct top *t)
 {
+	const struct json *rows = json_get(json_get(top_answer(t, SUBNETS), "result-set"), "rows");
 	int64_t reload = top_number(top_answer(t, STATUS), "reload");
 	const char *version;
 
+	if (!rows || rows->type != JSON_LIST || rows->count <= METRICS_SUBNETS)
+		top_ask_more(t, METRICS, "metrics-get");
 	if (t->reloaded >= 0 && reload >= t->reloaded) {
 		t->reloaded = reload;
 		return;
@@ -67,6 +73,28 @@ static void draw_state(struct top *t, struct ctl_frame *f)
 	if (missing && missing->type == JSON_LIST)
 		for (const struct json *m = missing->first; m; m = m->next)
 			ctl_frame_line(f, "missing: %s", m->type == JSON_STRING ? m->s : "?");
+}
+
+/* Draws the processor time of each worker since the sample before, in percent of one processor. */
+static void draw_workers(struct top *t, struct ctl_frame *f)
+{
+	const char *now = json_get_str(top_answer(t, METRICS), "metrics");
+	const char *before = json_get_str(top_answer_before(t, METRICS), "metrics");
+	double seconds = (double)(t->now->at_ns - t->before->at_ns) / NS_PER_S, busy;
+	char line[256] = "";
+	size_t n = 0;
+
+	for (unsigned i = 0; i < WORKERS_SHOWN && (busy = top_busy_seconds(now, i)) >= 0; i++) {
+		double past = top_busy_seconds(before, i);
+
+		if (past < 0 || busy < past)
+			n += (size_t)snprintf(line + n, sizeof(line) - n, " -");
+		else
+			n += (size_t)snprintf(line + n, sizeof(line) - n, " %.0f %%",
+					      100 * (busy - past) / seconds);
+	}
+	if (n)
+		ctl_frame_line(f, "load of the workers:%s", line);
 }
 
 static void draw_store(struct top *t, struct ctl_frame *f)
@@ -243,6 +271,7 @@ static void draw_server(struct top *t, struct ctl_frame *f)
 
 	list = read_subnets(t, &n);
 	draw_state(t, f);
+	draw_workers(t, f);
 	if (n)
 		draw_sums(list, n, f);
 	draw_store(t, f);

@@ -58,6 +58,9 @@ def test_ctl_top_of_the_server(t):
     _row(first, r"serving, up 0:\d\d:\d\d, configured 0:\d\d:\d\d ago$")
     assert _row(first, r"leases: (\d+) of (\d+) addresses") == ("5", "251")
     assert _row(first, r"DISCOVER +(\d+) +(-) +OFFER +(\d+) +(-)$") == ("5", "-", "5", "-")
+    assert _row(first, r"load of the workers:(.*)$")[0].strip("- ") == ""
+    load = re.findall(r"(\d+) %", _row(rest, r"load of the workers:((?: \d+ %)+)$")[0])
+    assert len(load) == int(_row(rest, r"(\d+) workers, ")[0]) and all(int(x) <= 100 for x in load), load
     rows, per_second = _row(rest, r"lease file: commit, (\d+) rows \(([\d.]+)/s\), \d+ commits")
     assert rows == "8" and float(per_second) > 0
     total, rate, acks = _row(rest, r"REQUEST +(\d+) +([\d.]+) +ACK +(\d+)")

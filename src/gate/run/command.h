@@ -38,7 +38,7 @@ struct gate_commands {
 	void *ctx;
 	struct alert_ring *alerts;
 	struct log *log;
-	int64_t started_ns;		   /* wall clock */
+	int64_t started_ns;			/* wall clock */
 	struct control_plane *plane;		/* set by gate_plane_open() */
 	struct control_command script_rows[64]; /* of the rule file */
 	size_t n_script_rows;

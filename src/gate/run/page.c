@@ -109,7 +109,7 @@ struct gathered {
 	struct gate_sums sums;
 };
 
-static void add_worker(void *gathered, const struct gate_worker_view *v)
+static void add_sums(void *gathered, const struct gate_worker_view *v)
 {
 	struct gathered *t = gathered;
 
@@ -119,7 +119,7 @@ static void add_worker(void *gathered, const struct gate_worker_view *v)
 static bool gather_sums(const struct gate_commands *g, struct gathered *t)
 {
 	for (unsigned i = 0; i < g->n_workers; i++)
-		if (!g->ask(g->ctx, i, add_worker, t))
+		if (!g->ask(g->ctx, i, add_sums, t))
 			return false;
 	return true;
 }

@@ -14,6 +14,7 @@
 #include "ctl/progress.h"
 #include "ctl/session.h"
 #include "ctl/sink.h"
+#include "ctl/top_impl.h"
 
 #include <errno.h>
 #include <getopt.h>
@@ -264,6 +265,19 @@ static void test_request(void **state)
 	arena_fini(&a);
 }
 
+static void test_busy_seconds(void **state)
+{
+	static const char text[] = "# TYPE usher_worker_busy_seconds_total counter\n"
+				   "usher_worker_busy_seconds_total{worker=\"0\"} 1.500000000\n"
+				   "usher_worker_busy_seconds_total{worker=\"12\"} 2\n";
+
+	(void)state;
+	assert_int_equal((int)(top_busy_seconds(text, 0) * 1000), 1500);
+	assert_int_equal((int)(top_busy_seconds(text, 12) * 1000), 2000);
+	assert_int_equal((int)top_busy_seconds(text, 1), -1);
+	assert_int_equal((int)top_busy_seconds(NULL, 0), -1);
+}
+
 /* --- frames and progress ---------------------------------------------------------------------- */
 
 static void test_frame(void **state)
@@ -316,6 +330,7 @@ int main(void)
 		cmocka_unit_test(test_printer_closed),
 		cmocka_unit_test(test_collector_limit),
 		cmocka_unit_test(test_request),
+		cmocka_unit_test(test_busy_seconds),
 		cmocka_unit_test(test_frame),
 		cmocka_unit_test(test_progress_text),
 	};
