@@ -408,6 +408,16 @@ def test_long_answer_in_bounded_memory(d):
         assert f.read(13) == b'{"arguments":'
         f.seek(-40, os.SEEK_END)
         assert f.read().endswith(b']}, "text": "many", "result": 0 }\n')
+    # a table, too: its cells wait in a file
+    with served() as s, open(os.path.join(d, "table"), "w+b") as out:
+        p = subprocess.Popen([CTL, "--url", s.url + "/big", "lease4-get-all"], stdout=out)
+        _, status, usage = os.wait4(p.pid, 0)
+        p.returncode = os.waitstatus_to_exitcode(status)
+        assert p.returncode == 0 and usage.ru_maxrss << 10 < BIG_RSS, (p.returncode, usage.ru_maxrss)
+        out.seek(0)
+        lines = out.read().splitlines()
+        assert len(lines) > BIG // 250 and lines[0].split()[:2] == [b"ip-address", b"hw-address"] and lines[-1] == b"many"
+        assert all(b"192.0.2.10  02:00:00:00:00:01" in x for x in lines[1:-1]) and len({len(x) for x in lines[1:-1]}) == 1
     # a reader that ends
     with served() as s:
         with subprocess.Popen([CTL, "--url", s.url + "/big", "--json", "lease4-get-all"], stdout=subprocess.PIPE, stderr=subprocess.PIPE) as p:

@@ -10,6 +10,7 @@
 #include "control/plane.h"
 #include "ctl/args.h"
 #include "ctl/console.h"
+#include "ctl/lease_rows.h"
 #include "ctl/print.h"
 #include "ctl/request.h"
 #include "ctl/session.h"
@@ -74,7 +75,8 @@ static int print_json(struct ctl_session *s, const struct buf *request)
 }
 
 /* Prints a parsed answer. Returns the exit code. */
-static int print_answer(const struct ctl_request *q, const struct json *answer)
+static int print_answer(const struct ctl_request *q, struct ctl_lease_rows *rows,
+			const struct json *answer)
 {
 	const char *near = ctl_nearest(q->program, q->command);
 	int64_t result = CONTROL_ERROR;
@@ -82,20 +84,31 @@ static int print_answer(const struct ctl_request *q, const struct json *answer)
 	(void)json_get_int(answer, "result", &result);
 	if (result == CONTROL_UNSUPPORTED && near)
 		(void)fprintf(stderr, "usherctl: did you mean %s?\n", near);
-	if (!ctl_request_problems(q, answer))
+	if (rows->n_rows) {
+		if (ctl_lease_rows_print(rows, stdout) < 0) {
+			(void)fputs("usherctl: the temporary file of the table cannot be read\n",
+				    stderr);
+			return EXIT_FAILED;
+		}
+		ctl_print_text(answer, stdout);
+	} else if (!ctl_request_problems(q, answer)) {
 		ctl_print(q->command, answer, stdout);
+	}
 	return (int)result;
 }
 
 static int print_table(struct ctl *c, const struct buf *request)
 {
+	struct ctl_lease_rows rows;
 	struct json *answer;
 	struct arena arena;
 	int r;
 
 	arena_init(&arena);
-	r = ctl_session_ask(&c->session, request, &arena, &answer);
-	r = r < 0 ? print_error(&c->session) : print_answer(&c->request, answer);
+	ctl_lease_rows_init(&rows);
+	r = ctl_session_ask(&c->session, request, &rows, &arena, &answer);
+	r = r < 0 ? print_error(&c->session) : print_answer(&c->request, &rows, answer);
+	ctl_lease_rows_fini(&rows);
 	arena_fini(&arena);
 	return r;
 }
@@ -145,7 +158,7 @@ static int run_line(void *ctx, const char *line)
 	args = json_map(&arena);
 	(void)json_add(&arena, args, "code", json_str(&arena, line));
 	ctl_session_request(&c->session, "run", args, &request);
-	if (ctl_session_ask(&c->session, &request, &arena, &answer) < 0) {
+	if (ctl_session_ask(&c->session, &request, NULL, &arena, &answer) < 0) {
 		(void)print_error(&c->session);
 	} else {
 		(void)json_get_int(answer, "result", &result);

@@ -136,6 +136,22 @@ static void lease_cell(const struct json *lease, const struct lease_field *f, ch
 	cell_text(json_get(lease, lease_heading(f)), out, cap);
 }
 
+const char *ctl_lease_heading(unsigned i)
+{
+	const struct lease_field *f = lease_column(i + 1);
+
+	return f ? lease_heading(f) : NULL;
+}
+
+bool ctl_lease_cell(const struct json *lease, unsigned i, char *out, size_t cap)
+{
+	const struct lease_field *f = lease_column(i + 1);
+
+	if (f)
+		lease_cell(lease, f, out, cap);
+	return f;
+}
+
 static void print_leases(const struct json *list, FILE *out)
 {
 	const struct lease_field *f;
@@ -370,14 +386,21 @@ static void print_arguments(const char *command, const struct json *args, FILE *
 	}
 }
 
-void ctl_print(const char *command, const struct json *answer, FILE *out)
+void ctl_print_text(const struct json *answer, FILE *out)
 {
-	const struct json *args = json_get(answer, "arguments");
 	const char *text = json_get_str(answer, "text");
-	const char *metrics = json_get_str(args, "metrics");
 	int64_t result = 1;
 
 	(void)json_get_int(answer, "result", &result);
+	if (text && text[0])
+		(void)fprintf(result == 0 || result == 3 ? out : stderr, "%s\n", text);
+}
+
+void ctl_print(const char *command, const struct json *answer, FILE *out)
+{
+	const struct json *args = json_get(answer, "arguments");
+	const char *metrics = json_get_str(args, "metrics");
+
 	if (metrics) { /* a text for other programs, which stays as it is */
 		(void)fputs(metrics, out);
 		return;
@@ -385,6 +408,6 @@ void ctl_print(const char *command, const struct json *answer, FILE *out)
 	if (args && (args->type == JSON_MAP || args->type == JSON_LIST) && args->first)
 		print_arguments(command, args, out);
 	/* the table contains the number of rows */
-	if (text && text[0] && !json_get(args, "result-set"))
-		(void)fprintf(result == 0 || result == 3 ? out : stderr, "%s\n", text);
+	if (!json_get(args, "result-set"))
+		ctl_print_text(answer, out);
 }

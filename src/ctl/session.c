@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "config/json/json.h"
 #include "ctl/args.h"
+#include "ctl/lease_rows.h"
 #include "ctl/password.h"
 #include "ctl/session_impl.h"
 #include "ctl/sink.h"
@@ -138,8 +139,8 @@ static struct json *open_envelope(struct json *answer)
 	return answer && answer->type == JSON_MAP ? answer : NULL;
 }
 
-int ctl_session_ask(struct ctl_session *s, const struct buf *request, struct arena *arena,
-		    struct json **ret)
+int ctl_session_ask(struct ctl_session *s, const struct buf *request, struct ctl_lease_rows *rows,
+		    struct arena *arena, struct json **ret)
 {
 	struct json_opts o = {.file = "answer", .max_depth = 128};
 	struct config_error err = {0};
@@ -148,7 +149,9 @@ int ctl_session_ask(struct ctl_session *s, const struct buf *request, struct are
 	int r;
 
 	ctl_collector_init(&c, ANSWER_BYTES);
-	r = ctl_session_send(s, request, &c.sink);
+	if (rows)
+		rows->next = &c.sink;
+	r = ctl_session_send(s, request, rows ? &rows->sink : &c.sink);
 	if (r == 0 && json_parse(span_of(c.text.p, c.text.len), &o, arena, &answer, &err) < 0)
 		r = ctl_session_fail(s, "the answer is not JSON: %s", err.text);
 	ctl_collector_fini(&c);

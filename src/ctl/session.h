@@ -14,6 +14,7 @@
 
 struct arena;
 struct ctl_args;
+struct ctl_lease_rows;
 struct ctl_sink;
 struct json;
 
@@ -44,7 +45,9 @@ void ctl_session_request(const struct ctl_session *s, const char *command, const
 int ctl_session_send(struct ctl_session *s, const struct buf *request, struct ctl_sink *to)
 	must_check;
 /*
- * Sends a request and parses the answer, which lives in arena.
+ * Sends a request and parses the answer, which lives in arena. rows: NULL, or prepared by
+ * ctl_lease_rows_init(); then it takes the leases out of the answer. Returns 0, or -1 with
+ * s->error.
  */
-int ctl_session_ask(struct ctl_session *s, const struct buf *request, struct arena *arena,
-		    struct json **ret) must_check;
+int ctl_session_ask(struct ctl_session *s, const struct buf *request, struct ctl_lease_rows *rows,
+		    struct arena *arena, struct json **ret) must_check;

@@ -35,7 +35,7 @@ static int64_t ask_program(struct ctl_session *s, const char *command, struct ar
 	*ret = NULL;
 	buf_init(&request);
 	ctl_session_request(s, command, NULL, &request);
-	r = ctl_session_ask(s, &request, a, &answer);
+	r = ctl_session_ask(s, &request, NULL, a, &answer);
 	buf_fini(&request);
 	if (r < 0)
 		return -1;
