@@ -13,6 +13,7 @@
 #include "ctl/lease_rows.h"
 #include "ctl/print.h"
 #include "ctl/request.h"
+#include "ctl/serve.h"
 #include "ctl/session.h"
 #include "ctl/sink.h"
 #include "ctl/top.h"
@@ -212,6 +213,8 @@ int main(int argc, char **argv)
 		r = print_error(&c.session);
 	else if (strcmp(c.args.command, "console") == 0)
 		r = run_console(&c);
+	else if (strcmp(c.args.command, "serve") == 0 && c.args.program == CTL_CLIENT)
+		r = ctl_serve(&c.session, c.args.words, c.args.n_words);
 	else if (top)
 		r = ctl_top(&c.session, c.args.watch_s ? c.args.watch_s : TOP_SECONDS,
 			    c.args.batch);

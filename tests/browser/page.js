@@ -209,6 +209,18 @@ const scenarios = {
 			found: result.violations.filter((v) => v.impact === "serious" || v.impact === "critical").map((v) => v.id) };
 	},
 
+	// The state machine of a client.
+	async machine(browser) {
+		const axe = fs.readFileSync(require.resolve("axe-core/axe.min.js"), "utf8");
+		const page = await open(browser);
+		await page.waitForSelector(".states li[aria-current]");
+		await page.evaluate(axe);
+		const result = await page.evaluate(() => axe.run(document, { resultTypes: ["violations"] }));
+		await shoot(page, "client-machine");
+		return { current: await page.$eval(".states li[aria-current]", (e) => e.textContent), facts: await page.$eval("main table", (e) => e.textContent),
+			found: result.violations.filter((v) => v.impact === "serious" || v.impact === "critical").map((v) => v.id) };
+	},
+
 	async readonly(browser) {
 		const page = await open(browser, { httpCredentials: { username: args.user, password: args.password } });
 		await go(page, "leases");

@@ -1,0 +1,371 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * One thread: a request waits while the client answers another one, which takes it no time. A
+ * client that hangs is given up after two seconds.
+ */
+#include "ctl/serve.h"
+
+#include "base/arena.h"
+#include "base/buf.h"
+#include "base/clock.h"
+#include "config/json/json.h"
+#include "control/metrics.h"
+#include "ctl/session.h"
+#include "http/args.h"
+#include "http/events.h"
+#include "http/web.h"
+#include "runtime/loop.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+enum { EVENT_READERS = 16, CLIENT_TIMEOUT_S = 2, EXIT_FAILED = 1, EXIT_WRONG_USE = 2 };
+
+static const struct {
+	const char *name, *purpose;
+} states[] = {
+#define STATE(symbol, name, purpose, group) {name, purpose},
+#define GROUP(...)
+#define EVENT(...)
+#define ON(...)
+#include "client/core/fsm.def"
+#undef STATE
+#undef GROUP
+#undef EVENT
+#undef ON
+};
+
+struct serving {
+	struct ctl_session *s;
+	struct loop *loop;
+	struct loop_source *source; /* of the signals */
+	struct loop_timer *timer;
+	struct http_listener *listener;
+	struct http_events *events;
+	int64_t started_ms;
+	int signal_fd;
+};
+
+/* Asks the client. Returns the answer, or NULL with the reason in s->error. */
+static struct json *ask_client(struct serving *v, const char *command, const struct json *args,
+			       struct arena *a)
+{
+	struct json *answer = NULL;
+	struct buf request;
+
+	buf_init(&request);
+	ctl_session_request(v->s, command, args, &request);
+	if (ctl_session_ask(v->s, &request, NULL, a, &answer) < 0)
+		answer = NULL;
+	buf_fini(&request);
+	return answer;
+}
+
+/* --- Commands --------------------------------------------------------------------------------- */
+
+static void answer_list(struct http_request *r, struct arena *a, struct json *answer)
+{
+	struct json *list = json_list(a);
+
+	(void)json_add(a, list, NULL, json_copy(a, answer));
+	http_answer_json(r, list);
+}
+
+/* Returns the refusal of a command, or NULL. */
+static struct json *refuse_command(const struct http_request *r, const char *name, struct arena *a)
+{
+	if (strcmp(name, "events") == 0)
+		return control_answer(a, CONTROL_ERROR,
+				      "events are not supported over HTTP: usherctl client events");
+	if (http_requester(r)->read_only && ctl_command_access(CTL_CLIENT, name) != CTL_READS)
+		return control_answer(a, CONTROL_ERROR,
+				      "'%s' changes state, and the requester has read access only",
+				      name);
+	return NULL;
+}
+
+static void answer_command(void *serving, struct http_request *r)
+{
+	struct serving *v = serving;
+	struct json_opts jo = {.file = "", .comments = true, .max_depth = JSON_MAX_DEPTH};
+	const char *type = http_header(r, "Content-Type"), *name = NULL;
+	struct config_error err;
+	struct json *request = NULL, *answer;
+	struct arena a;
+
+	arena_init(&a);
+	if (type && strncasecmp(type, "application/json", 16) == 0 &&
+	    json_parse(http_body(r), &jo, &a, &request, &err) == 0)
+		name = json_get_str(request, "command");
+	if (!name) {
+		http_refuse(
+			r, 400,
+			"Bad Request: a command is a map with a string 'command', and of type application/json");
+	} else {
+		answer = refuse_command(r, name, &a);
+		if (!answer)
+			answer = ask_client(v, name, json_get(request, "arguments"), &a);
+		if (!answer)
+			answer = control_answer(&a, CONTROL_ERROR, "%s", v->s->error);
+		answer_list(r, &a, answer);
+	}
+	arena_fini(&a);
+}
+
+static void answer_metrics(void *serving, struct http_request *r)
+{
+	enum metrics_form form = metrics_form_of(http_header(r, "Accept"));
+	struct http_answer h = {.status = 200, .type = metrics_content_type(form)};
+	const char *text = NULL;
+	struct json *args;
+	struct arena a;
+
+	arena_init(&a);
+	args = json_map(&a);
+	(void)json_add(&a, args, "format",
+		       json_str(&a, form == METRICS_OPENMETRICS ? "openmetrics" : "text"));
+	text = json_get_str(json_get(ask_client(serving, "metrics-get", args, &a), "arguments"),
+			    "metrics");
+	if (text) {
+		h.body = span_str(text);
+		http_answer(r, &h);
+	} else {
+		http_refuse(r, 503, "the client does not answer");
+	}
+	arena_fini(&a);
+}
+
+static void answer_alive(void *serving, struct http_request *r)
+{
+	struct http_answer h = {.status = 200, .type = "text/plain", .body = span_str("alive\n")};
+
+	(void)serving;
+	http_answer(r, &h);
+}
+
+/* --- The page --------------------------------------------------------------------------------- */
+
+static void answer_about(void *serving, struct http_request *r)
+{
+	struct json *m, *list;
+	struct arena a;
+
+	(void)serving;
+	arena_init(&a);
+	m = json_map(&a);
+	(void)json_add(&a, m, "program", json_str(&a, "usher-client"));
+	(void)json_add(&a, m, "version", json_str(&a, USHER_VERSION));
+	(void)json_add(&a, m, "write", json_bool(&a, !http_requester(r)->read_only));
+	list = json_add(&a, m, "views", json_list(&a));
+	(void)json_add(&a, list, NULL, json_str(&a, "machine"));
+	list = json_add(&a, m, "states", json_list(&a));
+	for (size_t i = 0; i < ARRAY_LEN(states); i++) {
+		struct json *s = json_add(&a, list, NULL, json_map(&a));
+
+		(void)json_add(&a, s, "name", json_str(&a, states[i].name));
+		(void)json_add(&a, s, "purpose", json_str(&a, states[i].purpose));
+	}
+	http_answer_json(r, m);
+	arena_fini(&a);
+}
+
+/* Adds the members of a map as rows of name and value; maps within it with their names before. */
+static void put_facts(struct arena *a, struct json *rows, const char *prefix,
+		      const struct json *map)
+{
+	for (const struct json *m = map && map->type == JSON_MAP ? map->first : NULL; m;
+	     m = m->next) {
+		const char *name = arena_printf(a, "%s%s", prefix, m->key);
+		struct json *row;
+		struct buf text;
+
+		if (m->type == JSON_MAP) {
+			put_facts(a, rows, arena_printf(a, "%s ", name), m);
+			continue;
+		}
+		buf_init(&text);
+		json_write(m, false, &text);
+		row = json_add(a, rows, NULL, json_list(a));
+		(void)json_add(a, row, NULL, json_str(a, name));
+		(void)json_add(a, row, NULL,
+			       m->type == JSON_STRING ? json_str(a, m->s)
+						      : json_str(a, text.failed ? "" : text.p));
+		buf_fini(&text);
+	}
+}
+
+static struct json *compose_tick(struct serving *v, struct arena *a)
+{
+	const struct json *state = json_get(ask_client(v, "state", NULL, a), "arguments"),
+			  *counts = json_get(ask_client(v, "statistics", NULL, a), "arguments");
+	const char *name = json_get_str(state, "state");
+	struct json *m = json_map(a), *facts;
+
+	(void)json_add(a, m, "time", json_int(a, clock_mono_ns(&clock_system) / NS_PER_MS));
+	(void)json_add(a, m, "started", json_int(a, v->started_ms));
+	(void)json_add(a, m, "state", json_str(a, name ? name : "the client does not answer"));
+	(void)json_add(a, m, "machine", json_str(a, name ? name : ""));
+	(void)json_add(a, m, "health",
+		       json_str(a, !name		      ? "bad"
+				   : json_get(state, "lease") ? "good"
+							      : "warn"));
+	(void)json_add(a, m, "head", json_list(a));
+	facts = json_add(a, m, "facts", json_list(a));
+	put_facts(a, facts, "", state);
+	put_facts(a, facts, "", counts);
+	return m;
+}
+
+static void answer_tick(void *serving, struct http_request *r)
+{
+	struct arena a;
+
+	arena_init(&a);
+	http_answer_json(r, compose_tick(serving, &a));
+	arena_fini(&a);
+}
+
+static void answer_log(void *serving, struct http_request *r)
+{
+	struct arena a;
+	struct json *m;
+
+	(void)serving;
+	arena_init(&a);
+	m = json_map(&a);
+	(void)json_add(&a, m, "lines", json_list(&a));
+	http_answer_json(r, m);
+	arena_fini(&a);
+}
+
+static void send_tick(void *serving)
+{
+	struct serving *v = serving;
+	struct buf out;
+	struct arena a;
+
+	if (!http_events_readers(v->events))
+		return;
+	arena_init(&a);
+	buf_init(&out);
+	json_write(compose_tick(v, &a), false, &out);
+	if (!out.failed)
+		http_events_send(v->events, "tick", span_of(out.p, out.len));
+	buf_fini(&out);
+	arena_fini(&a);
+	loop_timer_set(v->timer, NS_PER_S);
+}
+
+static void answer_events(void *serving, struct http_request *r)
+{
+	struct serving *v = serving;
+
+	http_answer_events(r, v->events);
+	loop_timer_set(v->timer, 0);
+}
+
+static const struct http_route routes[] = {
+	{"GET", "/", false, true, http_answer_web},
+	{"GET", "/app.js", false, true, http_answer_web},
+	{"GET", "/style.css", false, true, http_answer_web},
+	{"GET", "/icon.svg", false, true, http_answer_web},
+	{"GET", "/api/v1/about", false, true, answer_about},
+	{"GET", "/api/v1/tick", false, true, answer_tick},
+	{"GET", "/api/v1/events", false, true, answer_events},
+	{"GET", "/api/v1/log", false, true, answer_log},
+	{"GET", "/metrics", false, false, answer_metrics},
+	{"GET", "/healthz", true, false, answer_alive},
+	{"POST", "*", false, false, answer_command},
+};
+
+/* --- Life ------------------------------------------------------------------------------------- */
+
+static void stop_serving(void *serving, uint32_t events)
+{
+	struct serving *v = serving;
+
+	(void)events;
+	loop_stop(v->loop);
+}
+
+static int parse_serve_words(char **words, int n_words, struct http_args *ret)
+{
+	const char **const places[] = {&ret->users, &ret->cert, &ret->key, &ret->trust};
+	static const char *const names[] = {"users=", "cert=", "key=", "trust="};
+
+	*ret = (struct http_args){.listen = n_words ? words[0] : NULL};
+	for (int i = 1; i < n_words; i++) {
+		size_t k = 0;
+
+		while (k < ARRAY_LEN(names) && strncmp(words[i], names[k], strlen(names[k])) != 0)
+			k++;
+		if (k == ARRAY_LEN(names))
+			return -EINVAL;
+		*places[k] = words[i] + strlen(names[k]);
+	}
+	return ret->listen ? 0 : -EINVAL;
+}
+
+static int begin_serving(struct serving *v, const struct http_args *args, char text[HTTP_TEXT_MAX])
+{
+	struct http_opts o = {.realm = "usher-client",
+			      .routes = routes,
+			      .n_routes = ARRAY_LEN(routes),
+			      .ctx = v};
+	sigset_t set;
+	int r;
+
+	(void)sigemptyset(&set);
+	(void)sigaddset(&set, SIGINT);
+	(void)sigaddset(&set, SIGTERM);
+	(void)sigprocmask(SIG_BLOCK, &set, NULL);
+	v->started_ms = clock_wall_ns(&clock_system) / NS_PER_MS;
+	v->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	r = v->signal_fd < 0 ? -errno : loop_new(&v->loop);
+	if (r == 0)
+		r = loop_add(v->loop, v->signal_fd, EPOLLIN, stop_serving, v, &v->source);
+	if (r == 0)
+		r = http_events_new(EVENT_READERS, NULL, &v->events);
+	if (r == 0)
+		r = loop_timer_new(v->loop, send_tick, v, &v->timer);
+	return r < 0 ? r : http_open_args(v->loop, args, &o, &v->listener, text);
+}
+
+int ctl_serve(struct ctl_session *s, char **words, int n_words)
+{
+	char text[HTTP_TEXT_MAX] = "out of memory";
+	struct serving v = {.s = s, .signal_fd = -1};
+	struct http_args args;
+	int r;
+
+	if (parse_serve_words(words, n_words, &args) < 0) {
+		(void)fputs(
+			"usherctl: serve: expected ADDRESS:PORT [users=FILE] [cert=FILE] [key=FILE] [trust=FILE]\n",
+			stderr);
+		return EXIT_WRONG_USE;
+	}
+	s->timeout_s = CLIENT_TIMEOUT_S;
+	s->quiet = true;
+	r = begin_serving(&v, &args, text);
+	if (r < 0)
+		(void)fprintf(stderr, "usherctl: serve: %s\n", text);
+	if (r == 0) {
+		(void)fprintf(stderr, "usherctl: serving on %s\n", args.listen);
+		r = loop_run(v.loop);
+	}
+	http_events_free(v.events);
+	http_free(v.listener);
+	loop_remove(v.source);
+	if (v.timer)
+		loop_timer_free(v.timer);
+	if (v.loop)
+		loop_free(v.loop);
+	if (v.signal_fd >= 0)
+		(void)close(v.signal_fd);
+	return r < 0 ? EXIT_FAILED : 0;
+}
