@@ -62,7 +62,7 @@ def test_client_http(t):
     assert proc.wait(slack(10)) == 0
 
 
-@test(timeout=120, alone=True)
+@test(timeout=120)
 def test_client_page(t):
     """The state machine of a client in the browser, with its present state."""
     t.wire()

@@ -71,7 +71,7 @@ def test_gate_http_options(t):
         assert out.returncode == 1 and text in out.stderr, (options, out)
 
 
-@test(timeout=120, alone=True)
+@test(timeout=120)
 def test_gate_page(t):
     """The page of the gate: dissectors with their packets, rules, alerts."""
     a, b, g = cable(t)

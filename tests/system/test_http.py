@@ -509,9 +509,9 @@ def test_http_metrics(t):
 
 
 @test(timeout=240, alone=True)
-def test_http_slow_readers_delay_no_packet(t):
-    """A million leases for a reader that never reads, another for one that reads slowly, and metrics again and again, during
-    2,000 exchanges a second: packets are answered as without them. The reader that takes nothing is ended by name."""
+def test_http_readers_delay_no_packet(t):
+    """300,000 leases for a reader that never reads, and then for one that reads slowly, while one renewal follows the other: the
+    99th percentile stays that of an idle control plane. The reader that takes nothing is ended by name."""
     port = t.wire()
     n = 300000
     s = t.server(start=False, subnets=[subnet(), subnet("10.0.0.0/8", "10.0.0.1 - 10.255.255.254", id=2)])
@@ -523,45 +523,55 @@ def test_http_slow_readers_delay_no_packet(t):
                 (i + 256 >> 16) & 255, (i + 256 >> 8) & 255, i & 255, i >> 16 & 255, i >> 8 & 255, i & 255, i))
     s.start()
     s.raise_priority()
+    c = Client(port, mac_of(1))
+    c.dora()
 
     def p99(seconds):
-        """The 99th percentile of the time of renewals, one client after the other, in milliseconds."""
-        c = Client(port, mac_of(1))
-        c.dora()
+        """The 99th percentile of the time of a renewal, in milliseconds."""
         times, end = [], time.monotonic() + seconds
         while time.monotonic() < end:
             began = time.perf_counter()
             assert c.renew(tries=1), "an unanswered packet"
             times.append((time.perf_counter() - began) * 1000)
+        assert len(times) > 2000 * seconds / slack(1), "%d exchanges in %d s" % (len(times), seconds)
         times.sort()
-        return times[len(times) * 99 // 100], len(times)
+        return times[len(times) * 99 // 100]
     request = b'{"command": "lease4-get-all"}'
-    head = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(request)
-    idle = [p99(3) for _ in range(3)]
-    with s.ns:
-        never = socket.create_connection(("127.0.0.1", PORT), slack(60))
-        slow = socket.create_connection(("127.0.0.1", PORT), slack(60))
-    never.sendall(head + request)
-    slow.sendall(head + request)
-    got, stop = [0], threading.Event()
+    request = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(request) + request
+
+    def reader():
+        with s.ns:
+            r = socket.create_connection(("127.0.0.1", PORT), slack(60))
+        r.sendall(request)
+        return r
+    idle, never, slow = [], [], []
+    for _ in range(4):
+        idle.append(p99(1.5))
+        with reader():
+            never.append(p99(1.5))
+    # a thread reads 6 MB a second
+    r, got, stop = reader(), [0], threading.Event()
 
     def read_slowly():
         while not stop.wait(0.01):
-            part = slow.recv(65536)
+            part = r.recv(65536)
             got[0] += len(part)
             if not part:
                 return
-    reader = threading.Thread(target=read_slowly)
-    reader.start()
-    busy = [p99(3) for _ in range(3)]
+    thread = threading.Thread(target=read_slowly)
+    thread.start()
+    for _ in range(3):
+        slow.append(p99(1.5))
     stop.set()
-    reader.join()
-    print("p99 idle %s, with readers %s; %d octets read slowly" % (idle, busy, got[0]))
-    best, worst = min(v for v, _ in idle), min(v for v, _ in busy)
-    # the exchanges wait for the disk, whose times vary more than a tenth
-    assert worst < best * 1.5 + 0.5, (idle, busy)
+    thread.join()
+    r.close()
+    print("p99 in ms: idle %s, a reader that never reads %s, a slow reader %s (%d octets)" % tuple(
+        [["%.3f" % v for v in x] for x in (idle, never, slow)] + [got[0]]))
+    # a tenth, and the noise of a machine with other work
+    assert min(never) < min(idle) * 1.1 + 0.05 * slack(1), (idle, never)
+    assert min(slow) < min(idle) * 1.5 + 0.3 * slack(1), (idle, slow)
     assert got[0] > 1000000, got
-    wait_for("the reader to be ended", lambda: "USHER_HTTP_READER_DROPPED" in s.log(), slack(15))
-    assert "took nothing of its answer" in s.log()
-    never.close()
-    slow.close()
+    last = reader()
+    wait_for("the reader to be ended", lambda: "took nothing of its answer" in s.log(), slack(20))
+    assert "USHER_HTTP_READER_DROPPED" in s.log()
+    last.close()

@@ -63,7 +63,7 @@ def _serve(t, clients=0, **conf):
     return s, port
 
 
-@test(timeout=240, alone=True)
+@test(timeout=240)
 def test_page_views(t):
     """Every view in both schemes and on a phone: no serious finding of axe, nothing scrolls sideways."""
     nets = [subnet("10.%d.0.0/24" % i, "10.%d.0.10 - 10.%d.0.%d" % (i, i, 10 + i), id=i + 1) for i in range(1, 60)]
@@ -78,7 +78,7 @@ def test_page_views(t):
     assert s.alive()
 
 
-@test(timeout=120, alone=True)
+@test(timeout=120)
 def test_page_live(t):
     """A DORA of a real client is visible within a second; the drops of a stage and their traces; one client's story."""
     s, port = _serve(t)
@@ -105,7 +105,7 @@ def test_page_live(t):
         assert word in r["text"], r["text"][:3000]
 
 
-@test(timeout=180, alone=True)
+@test(timeout=180)
 def test_page_restart_and_tabs(t):
     """The page finds a server that was restarted; more tabs than connections work; read access has no dangerous button,
     and shows no password."""
