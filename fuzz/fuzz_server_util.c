@@ -145,6 +145,7 @@ void fuzz_server_fini(struct fuzz_server *f)
 
 	workers_free(&f->d.srv);
 	server_fini(&f->d.srv);
+	config_problems_fini(&f->d.last_problems);
 	control_plane_free(f->d.plane);
 	config_problems_fini(&f->d.last_problems);
 	loop_free(f->d.loop);

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MPL-2.0
-"""Writes the seed inputs of the wire, server and control fuzz targets into corpus/. Always the same
+"""Writes the seed inputs of the wire, server, control and command fuzz targets into corpus/. Always the same
 bytes."""
 import os
 import struct
@@ -138,6 +138,13 @@ def control_seeds():
             texts["stat-lease4-get"], texts["lease4-get"], texts["lease4-del"], texts["config-set"], texts["lease4-get-all"]]
     put("control", "sequence", b"\0" + "\0".join(adds).encode())
     put("control", "comments", b'\2 // a\n # b {\n /* } */ {"command": /* "x" */ "version-get" }')
+    for i, part in enumerate(list(texts.values())[i:i + 3] for i in range(0, len(texts), 3)):
+        put("command", "requests-%02d" % i, bytes([i]) + b"\0".join(t.encode() for t in part))
+    own = '{"a": "x", "b": 1, "c": true, "d": {"k": 1}, "e": [1], "f": null}'
+    for n in ("required", "optional", "checks", "alternatives", "empty", "none"):
+        put("command", "own-" + n, b"\7" + ('{"command": "own-%s", "arguments": %s}' % (n, own)).encode())
+    rows = [b'{"a": 1}', b'{"name": "x", "limit": 1}', b'{"ip-address": "192.0.2.10"}', b'{"subnets": [1]}', b"[]", b"{"]
+    put("command", "rows", b"\3" + b"\0".join(bytes([i]) + rows[i % len(rows)] for i in range(60)))
     put("control", "garbage", b"\1GET / HTTP/1.1\r\n\0[1]\0{\0\"x\"\0{\"command\": 7}\0" + b"[" * 70)
 
 

@@ -214,6 +214,7 @@ void scn_world_stop(struct scn *s)
 	s->n_parked = 0;
 	workers_free(&s->d.srv);
 	server_fini(&s->d.srv);
+	config_problems_fini(&s->d.last_problems);
 	control_plane_free(s->d.plane);
 	config_problems_fini(&s->d.last_problems);
 	loop_free(s->d.loop);
