@@ -11,10 +11,25 @@
 #include "config/json/json.h"
 #include "lease/lease_field.h"
 
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
 enum { COLS_MAX = 16, CELL_MAX = 96, MANY_COUNTERS = 12 };
+
+/* Replaces octets that move the cursor or give orders to a terminal: texts come from clients of the
+ * network. Line ends stay. C1 controls are two octets in UTF-8. */
+static void clean_text(char *s)
+{
+	for (; *s; s++) {
+		unsigned char c = (unsigned char)*s, next = (unsigned char)s[1];
+
+		if ((c < ' ' && c != '\n' && c != '\t') || c == 0x7f)
+			*s = '?';
+		else if (c == 0xc2 && next >= 0x80 && next < 0xa0)
+			s[0] = s[1] = '?';
+	}
+}
 
 static void cell_text(const struct json *v, char *out, size_t cap)
 {
@@ -26,6 +41,7 @@ static void cell_text(const struct json *v, char *out, size_t cap)
 	}
 	if (v->type == JSON_STRING) {
 		(void)snprintf(out, cap, "%s", v->n ? v->s : "-");
+		clean_text(out);
 		return;
 	}
 	buf_init(&b);
@@ -302,6 +318,8 @@ static void print_leaf(const struct json *v, FILE *out)
 		buf_add(&b, v->s, v->n);
 	else
 		json_write(v, false, &b);
+	if (b.p)
+		clean_text(b.p);
 	(void)fprintf(out, " %s\n", b.p ? b.p : "");
 	buf_fini(&b);
 }
@@ -342,8 +360,12 @@ static bool whole_json(const char *command)
 static void print_traces(const struct json *traces, FILE *out)
 {
 	for (const struct json *t = traces->first; t; t = t->next) {
-		const char *s = t->type == JSON_STRING ? t->s : "";
+		char *text = strdup(t->type == JSON_STRING ? t->s : "");
+		const char *s = text ? text : "";
 		const char *indent = "";
+
+		if (text)
+			clean_text(text);
 
 		while (*s) {
 			const char *end = strstr(s, "; ");
@@ -353,6 +375,7 @@ static void print_traces(const struct json *traces, FILE *out)
 			indent = "  ";
 			s += n + (end ? 2 : 0);
 		}
+		free(text);
 	}
 }
 
@@ -388,12 +411,16 @@ static void print_arguments(const char *command, const struct json *args, FILE *
 
 void ctl_print_text(const struct json *answer, FILE *out)
 {
-	const char *text = json_get_str(answer, "text");
+	const char *given = json_get_str(answer, "text");
+	char *text = given && given[0] ? strdup(given) : NULL;
 	int64_t result = 1;
 
 	(void)json_get_int(answer, "result", &result);
-	if (text && text[0])
+	if (text) {
+		clean_text(text);
 		(void)fprintf(result == 0 || result == 3 ? out : stderr, "%s\n", text);
+	}
+	free(text);
 }
 
 void ctl_print(const char *command, const struct json *answer, FILE *out)

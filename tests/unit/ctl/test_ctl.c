@@ -11,6 +11,7 @@
 #include "config/json/json.h"
 #include "ctl/args.h"
 #include "ctl/frame.h"
+#include "ctl/print.h"
 #include "ctl/progress.h"
 #include "ctl/session.h"
 #include "ctl/sink.h"
@@ -265,6 +266,41 @@ static void test_request(void **state)
 	arena_fini(&a);
 }
 
+/* Texts of the network do not reach the terminal as orders. */
+static void test_terminal_orders(void **state)
+{
+	static const char *const answers[] = {
+		"{\"result\": 0, \"text\": \"a\\u001b[2J\\u009bK\"}",
+		"{\"result\": 0, \"arguments\": {\"leases\": [{\"ip-address\": \"10.0.0.1\", \"hostname\": \"\\u001b]0;x\\u0007\"}]}}",
+		"{\"result\": 0, \"arguments\": {\"traces\": [\"query option 12 host-name: \\u001b[8m\"]}}",
+		"{\"result\": 0, \"arguments\": {\"name\": \"\\u007f\\u001bc\"}}",
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(answers); i++) {
+		struct config_error err;
+		struct arena a;
+		struct json *v;
+		char *text;
+		size_t n;
+		FILE *out = open_memstream(&text, &n);
+
+		arena_init(&a);
+		assert_int_equal(json_parse(span_str(answers[i]), &(struct json_opts){.file = ""},
+					    &a, &v, &err),
+				 0);
+		ctl_print("x", v, out);
+		assert_int_equal(fclose(out), 0);
+		assert_true(n > 2);
+		for (size_t k = 0; k < n; k++)
+			assert_true((unsigned char)text[k] >= ' ' || text[k] == '\n');
+		assert_null(strstr(text, "\xc2\x9b"));
+		assert_null(strchr(text, 0x7f));
+		free(text);
+		arena_fini(&a);
+	}
+}
+
 static void test_busy_seconds(void **state)
 {
 	static const char text[] = "# TYPE usher_worker_busy_seconds_total counter\n"
@@ -330,6 +366,7 @@ int main(void)
 		cmocka_unit_test(test_printer_closed),
 		cmocka_unit_test(test_collector_limit),
 		cmocka_unit_test(test_request),
+		cmocka_unit_test(test_terminal_orders),
 		cmocka_unit_test(test_busy_seconds),
 		cmocka_unit_test(test_frame),
 		cmocka_unit_test(test_progress_text),
