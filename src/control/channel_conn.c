@@ -282,15 +282,26 @@ static void conn_event(void *ctx, uint32_t events)
 	channel_leave(ch);
 }
 
+/* Logs the end of a connection whose peer takes nothing of its answer. */
+static void log_slow_reader(const struct control_conn *c)
+{
+	struct control_requester from = control_peer(c->fd);
+
+	log_msg(c->ch->o.log, LOG_COMMAND_SOCKET_WRITE_FAIL,
+		"%s: the reader of uid %u, pid %d took nothing of its answer for %lld s",
+		c->ch->path, from.uid, (int)from.pid, (long long)(c->ch->o.idle_ns / NS_PER_S));
+}
+
 static void conn_idle(void *ctx)
 {
 	struct control_conn *c = ctx;
 	struct channel *ch = c->ch;
 
 	ch->busy++;
-	if (c->answering)
+	if (c->answering) {
+		log_slow_reader(c);
 		conn_close(c);
-	else
+	} else
 		conn_late(c, c->trial ? "too many connections"
 				      : "timeout: no complete request arrived in time");
 	channel_leave(ch);
