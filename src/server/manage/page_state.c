@@ -134,6 +134,32 @@ static void put_process(struct server_daemon *d, struct group g)
 		d->channels_missing + d->https_missing);
 }
 
+/* Returns the upper bound of the bucket below which this share of the values is, in milliseconds;
+ * -1: beyond the last bound, or no value. */
+static double bound_of(const struct buckets_sum *b, double share)
+{
+	uint64_t all = 0, n = 0;
+
+	for (unsigned i = 0; i <= lease_commit_ns_shape.n; i++)
+		all += b->n[i];
+	for (unsigned i = 0; all && i < lease_commit_ns_shape.n; i++) {
+		n += b->n[i];
+		if ((double)n >= (double)all * share)
+			return (double)(lease_commit_ns_shape.first << i) / 1e6;
+	}
+	return -1;
+}
+
+static void put_times(struct group *g, const struct buckets_sum *b)
+{
+	double half = bound_of(b, 0.5), most = bound_of(b, 0.99);
+
+	if (half >= 0)
+		put_row(g, "Half of the commits took at most", "%.3f ms", half);
+	if (most >= 0)
+		put_row(g, "99 % of the commits took at most", "%.3f ms", most);
+}
+
 static void put_store(struct server_daemon *d, struct group g)
 {
 	const char *path = lease_store_path(d->srv.store);
@@ -149,6 +175,10 @@ static void put_store(struct server_daemon *d, struct group g)
 	put_row(&g, "Rows written", "%llu", (unsigned long long)st.rows);
 	put_row(&g, "Rows that wait for the disk", "%llu", (unsigned long long)st.pending);
 	put_row(&g, "Syncs", "%llu", (unsigned long long)st.syncs);
+	put_times(&g, &st.commit_ns);
+	put_row(&g, "Length of the file", "%llu octets", (unsigned long long)st.file_bytes);
+	put_row(&g, "Clean-ups", "%llu, and %llu failed", (unsigned long long)st.rewrites,
+		(unsigned long long)st.rewrite_failures);
 	put_row(&g, "Largest group of rows", "%llu", (unsigned long long)st.max_batch);
 	put_row(&g, "Errors", "%llu", (unsigned long long)st.errors);
 	put_row(&g, "Rows that could not be read", "%llu", (unsigned long long)d->loaded.bad_rows);
