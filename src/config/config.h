@@ -251,6 +251,8 @@ struct config_control_socket {
 	size_t n_headers;
 	const char *trust, *cert, *key; /* names of files; all or none, NULL: no TLS */
 	bool cert_required;
+	bool agent; /* user-context usher.control-agent: answers as Kea's control agent of 2.x does
+		     */
 	const struct json *node;
 };
 

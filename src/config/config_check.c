@@ -154,6 +154,7 @@ static int check_any(struct load *l, const struct schema_key *k, const struct js
 		     struct json **ret)
 {
 	const struct json *usher = json_get(in, "usher");
+	enum schema_ctx ctx;
 	struct json *checked;
 
 	*ret = load_keep(l, in);
@@ -166,8 +167,10 @@ static int check_any(struct load *l, const struct schema_key *k, const struct js
 	if (usher->type != JSON_MAP)
 		return load_fail(l, usher, "'usher' is %s, expected a map",
 				 json_type_name(usher->type));
-	return check_map(l, l->checked == SCHEMA_HTTP_CLIENT ? SCHEMA_USHER_CLIENT : SCHEMA_USHER,
-			 usher, &checked);
+	ctx = l->checked == SCHEMA_HTTP_CLIENT ? SCHEMA_USHER_CLIENT
+	      : l->checked == SCHEMA_SOCKET    ? SCHEMA_USHER_SOCKET
+					       : SCHEMA_USHER;
+	return check_map(l, ctx, usher, &checked);
 }
 
 static int check_submap(struct load *l, const struct schema_key *k, const struct json *in,

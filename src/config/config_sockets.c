@@ -212,6 +212,7 @@ static int build_http(struct load *l, const struct json *v, struct config_contro
 	if (inet_pton(AF_INET, ret->address, &any) != 1 &&
 	    inet_pton(AF_INET6, ret->address, &any) != 1)
 		bad = load_fail(l, address, "'%s' is no IPv4 or IPv6 address", ret->address);
+	ret->agent = load_bool(json_get(json_get(v, "user-context"), "usher"), "control-agent");
 	r = build_users(l, v, ret);
 	if (!load_fatal(r))
 		r = load_both(r, build_headers(l, v, ret));

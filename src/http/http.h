@@ -58,6 +58,7 @@ struct http_opts {
 	size_t n_routes;
 	void *ctx; /* of the routes */
 	struct log *log;
+	bool agent;		  /* for http_plays_agent() */
 	unsigned max_connections; /* 0: 64 */
 	unsigned max_per_address; /* 0: 16 */
 	size_t max_request;	  /* octets of a body; 0: 32 MiB */
@@ -109,6 +110,8 @@ const char *http_path(const struct http_request *r);
 /* Returns a header, an argument of the query; NULL: absent. */
 const char *http_header(const struct http_request *r, const char *name);
 const char *http_query(const struct http_request *r, const char *name);
+/* Returns http_opts.agent of the request's socket. */
+bool http_plays_agent(const struct http_request *r);
 struct span http_body(const struct http_request *r);
 const struct control_requester *http_requester(const struct http_request *r);
 

@@ -65,6 +65,7 @@ int http_config_new(const struct http_opts *o, struct http_config **ret)
 	k.a = a;
 	*c = (struct http_config){
 		.uses = 1,
+		.agent = o->agent,
 		.arena = a,
 		.realm = copy_text(&k, o->realm),
 		.cert = copy_text(&k, o->cert),

@@ -87,6 +87,7 @@ struct http_listener {
  */
 struct http_config {
 	unsigned uses;
+	bool agent;
 	struct arena *arena;
 	const char *realm, *cert, *key, *trust;
 	const struct http_header *headers;

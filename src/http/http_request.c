@@ -318,6 +318,11 @@ const char *http_query(const struct http_request *r, const char *name)
 	return MHD_lookup_connection_value(r->conn->mhd, MHD_GET_ARGUMENT_KIND, name);
 }
 
+bool http_plays_agent(const struct http_request *r)
+{
+	return r->config->agent;
+}
+
 struct span http_body(const struct http_request *r)
 {
 	return span_of(r->in.p, r->in.len);

@@ -426,7 +426,7 @@ def test_http_kea_shell(t):
 def test_http_calls_of_tools(t):
     """The calls that each tool makes, and the members that it reads (Stork's agent, kea-exporter, netbox-kea, OPNsense, VyOS,
     pfSense, Foreman's proxy)."""
-    s = _serve(t, _socket(**_users(("stork", "word"))), **{"shared-networks": [
+    s = _serve(t, _socket(**_users(("stork", "word"))), _socket(8001, **{"user-context": {"usher": {"control-agent": True}}}), **{"shared-networks": [
         {"name": "floor", "subnet4": [subnet("10.99.0.0/24", "10.99.0.10 - 10.99.0.90", id=99)]}]})
     assert s.command("lease4-add", {"ip-address": "10.77.0.50", "hw-address": "02:00:00:00:00:50", "hostname": "box"})["result"] == 0
     web = Web(s.ns, PORT, user=("stork", "word"))
@@ -461,6 +461,11 @@ def test_http_calls_of_tools(t):
     assert "Dhcp4" in json.loads(r[2])[0]["arguments"]
     subnets = config["Dhcp4"]["subnet4"]
     assert subnets[0]["id"] == 1 and subnets[0]["pools"][0]["pool"], subnets
+    # kea-exporter 0.7 asks the control agent of Kea 2 for the servers behind it, and then each of them
+    agent = Web(s.ns, 8001)
+    assert list(agent.command("config-get")["arguments"]["Control-agent"]["control-sockets"]) == ["dhcp4"]
+    assert "Dhcp4" in agent.command("config-get", service=["dhcp4"])["arguments"]
+    assert agent.command("statistic-get-all", service=["dhcp4"])["result"] == 0
     # netbox-kea
     page = call("lease4-get-page", {"from": "0.0.0.0", "limit": 100})["arguments"]
     assert page["count"] == len(page["leases"]) == 1, page

@@ -9,8 +9,10 @@
 #include "base/log.h"
 #include "base/log_tail.h"
 #include "config/config.h"
+#include "config/json/json.h"
 #include "control/metrics.h"
 #include "http/http.h"
+#include "http/web.h"
 #include "lease/lease_store.h"
 #include "server/manage/daemon_impl.h"
 #include "server/manage/metrics.h"
@@ -28,11 +30,51 @@ enum { LINES_KEPT = 500 };
 
 /* --- Routes ----------------------------------------------------------------------------------- */
 
+/* Returns whether a request is for the control agent itself: config-get without a service. Tools of
+ * Kea 2 learn from its answer which servers are behind the agent. */
+static bool asks_agent(const struct http_request *r, struct arena *a)
+{
+	struct json_opts jo = {.file = "", .comments = true, .max_depth = JSON_MAX_DEPTH};
+	const struct json *service;
+	struct config_error err;
+	struct json *request;
+	const char *name;
+
+	if (json_parse(http_body(r), &jo, a, &request, &err) < 0)
+		return false;
+	name = json_get_str(request, "command");
+	service = json_get(request, "service");
+	return name && strcmp(name, "config-get") == 0 &&
+	       (!service || (service->type == JSON_LIST && !service->count));
+}
+
+/* Answers as the configuration of an agent with this server behind it. */
+static void answer_agent(struct server_daemon *d, struct http_request *r, struct arena *a)
+{
+	struct json *list = json_list(a), *m = json_add(a, list, NULL, json_map(a)), *agent,
+		    *socket;
+
+	(void)json_add(a, m, "result", json_int(a, CONTROL_OK));
+	agent = json_add(a, json_add(a, m, "arguments", json_map(a)), "Control-agent", json_map(a));
+	socket = json_add(a, json_add(a, agent, "control-sockets", json_map(a)), "dhcp4",
+			  json_map(a));
+	(void)json_add(a, socket, "socket-type", json_str(a, "unix"));
+	(void)json_add(a, socket, "socket-name",
+		       json_str(a, d->n_channels ? channel_path(d->channels[0]) : ""));
+	http_answer_json(r, list);
+}
+
 static void answer_command(void *daemon, struct http_request *r)
 {
 	struct server_daemon *d = daemon;
+	struct arena a;
 
-	http_answer_command(r, d->plane);
+	arena_init(&a);
+	if (http_plays_agent(r) && asks_agent(r, &a))
+		answer_agent(d, r, &a);
+	else
+		http_answer_command(r, d->plane);
+	arena_fini(&a);
 }
 
 static void answer_alive(void *daemon, struct http_request *r)
@@ -203,7 +245,8 @@ static int read_opts(struct server_daemon *d, struct reading *k, struct http_opt
 				.routes = d->routes,
 				.n_routes = d->n_routes,
 				.ctx = d,
-				.log = d->srv.log};
+				.log = d->srv.log,
+				.agent = s->agent};
 	if ((s->n_users && !users) || (s->n_headers && !headers))
 		return config_error_set(&k->e, &s->node->pos, -USHER_E_CONFIG, "out of memory");
 	for (size_t i = 0; i < s->n_headers; i++)
