@@ -550,10 +550,10 @@ def test_http_readers_delay_no_packet(t):
         r.sendall(request)
         return r
     idle, never, slow = [], [], []
-    for _ in range(4):
-        idle.append(p99(1.5))
+    for _ in range(3):
+        idle.append(p99(1))
         with reader():
-            never.append(p99(1.5))
+            never.append(p99(1))
     # a thread reads 6 MB a second
     r, got, stop = reader(), [0], threading.Event()
 
@@ -565,8 +565,8 @@ def test_http_readers_delay_no_packet(t):
                 return
     thread = threading.Thread(target=read_slowly)
     thread.start()
-    for _ in range(3):
-        slow.append(p99(1.5))
+    for _ in range(2):
+        slow.append(p99(1))
     stop.set()
     thread.join()
     r.close()
