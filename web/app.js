@@ -136,7 +136,7 @@ function table(caption, columns, options) {
 
 /* --- State ------------------------------------------------------------------------------------ */
 
-const app = { about: null, tick: null, before: null, view: null, log: [], stream: null, timer: null, release: null, seen: 0, searches: false };
+const app = { about: null, tick: null, before: null, view: null, log: [], stream: null, timer: null, release: null, seen: 0, searches: false, nextLine: 0 };
 
 /* Returns how much a counter grew a second. */
 function grown(read) {
@@ -566,7 +566,10 @@ function setState(text, kind) {
 
 function onTick(tick) {
 	/* a program that was started again counts anew */
-	app.before = app.tick && tick.started === app.tick.started ? app.tick : null;
+	if (!app.tick || tick.started !== app.tick.started)
+		app.before = null;
+	else if (tick.time - app.tick.time >= 500) /* a poll may come just before an event */
+		app.before = app.tick;
 	app.tick = tick;
 	app.seen = Date.now();
 	setState(tick.state, tick.health);
@@ -579,15 +582,22 @@ function onTick(tick) {
 async function poll() {
 	try {
 		onTick(await api("tick"));
-		app.log = (await api("log")).lines;
+		addLines(await api("log"));
 	} catch (error) {
 		setState("no connection", "bad");
 	}
 }
 
-function addLine(line) {
-	app.log.push(line);
-	app.log.splice(0, app.log.length - 500);
+/* Takes lines of the log with their numbers: some may have come before, by a poll. */
+function addLines(log) {
+	const first = (log.next || 0) - log.lines.length;
+	if ((log.next || 0) < app.nextLine)
+		app.nextLine = 0; /* the program was started again */
+	for (const [i, line] of log.lines.entries())
+		if (first + i >= app.nextLine)
+			app.log.push(line);
+	app.nextLine = log.next || 0;
+	app.log.splice(0, Math.max(0, app.log.length - 500));
 	if (app.view)
 		app.view.update();
 }
@@ -625,7 +635,7 @@ function onEvent(name, text) {
 	if (name === "tick")
 		onTick(JSON.parse(text));
 	else
-		addLine(JSON.parse(text));
+		addLines(JSON.parse(text));
 }
 
 /*

@@ -222,7 +222,7 @@ static int on_buffer4_send(usher_call *call, void *ctx)
 
 /* --- Commands --------------------------------------------------------------------------------- */
 
-/* example-statistics: what was sent. */
+/* Answers the command example-statistics: the messages and octets sent so far. */
 static int answer_statistics(usher_call *call, void *ctx)
 {
 	struct example *e = ctx;

@@ -299,7 +299,9 @@ static void conn_idle(void *ctx)
 
 	ch->busy++;
 	if (c->answering) {
-		log_slow_reader(c);
+		/* a refused peer has its whole answer, and did not close */
+		if (!c->refused || c->sent < c->out.len)
+			log_slow_reader(c);
 		conn_close(c);
 	} else
 		conn_late(c, c->trial ? "too many connections"

@@ -196,6 +196,17 @@ const scenarios = {
 		return { tabs: states.length };
 	},
 
+	// The log has each line once, however the page got it.
+	async log(browser) {
+		const page = await open(browser);
+		await go(page, "log");
+		await page.waitForFunction(() => /DHCP4_STARTED/.test(document.querySelector("main pre").textContent));
+		process.stdout.write("ready\n");
+		await page.waitForFunction(() => /config-hash-get/.test(document.querySelector("main pre").textContent));
+		const lines = (await page.$eval("main pre", (e) => e.textContent)).split("\n");
+		return { started: lines.filter((l) => l.includes(" DHCP4_STARTED ")).length, hash: lines.filter((l) => l.includes("config-hash-get")).length };
+	},
+
 	// The views of the gate.
 	async gate(browser) {
 		const axe = fs.readFileSync(require.resolve("axe-core/axe.min.js"), "utf8");

@@ -96,6 +96,12 @@ def test_page_live(t):
     port.send(bad.message(3, other))
     r = b.result()
     assert "ACCEPT" in r["text"] and "server identifier names another server" in r["text"], r
+    # each line of the log once: those before the page was open, and those since
+    b = Browser(t, s.ns, "log")
+    assert b.line() == "ready"
+    assert s.command("config-hash-get")["result"] == 0
+    r = b.result()
+    assert r["started"] == 1 and r["hash"] == 1, r
     b = Browser(t, s.ns, "story", mac="02:00:00:00:00:09")
     assert b.line() == "ready"
     Client(port, bytes.fromhex("020000000009")).dora()

@@ -45,7 +45,7 @@ static int read_all(int fd, size_t size, char **ret, size_t *ret_n)
 
 enum { PIPE_MAX = 256 << 20, LOOK_MS = 50 };
 
-/* Returns the time of one poll: what is left, or less where the end can be requested. */
+/* Returns the time of one poll: the rest of the time, or less where the end can be requested. */
 static int poll_ms(int64_t left_ns, bool look)
 {
 	int64_t ms = left_ns < 0 ? -1 : left_ns / NS_PER_MS + 1;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
  * Commands of rule files (haka.command). Each worker has run the file, but requests are answered in
- * the state of worker 0, between two of its batches: haka.shared() has what the others know.
+ * the state of worker 0, between two of its batches. Values of the other workers reach it by
+ * haka.shared().
  */
 #include "gate/run/command_impl.h"
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
  * Commands of scripts (haka.command) in the server. Every state has run the script, but requests
- * are answered by the last one, which is shared, under its lock: haka.shared() has what the others
- * know.
+ * are answered by the last one, which is shared, under its lock. Values of the other states reach
+ * it by haka.shared().
  */
 #include "server/lua/lua_hook.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * What the page shows of the running server: stages, counters, drops, the log. A second's event is
- * composed once, and only while a page is open.
+ * The data of the running server for the page: stages, counters, drops, the log. A second's event
+ * is composed once, and only while a page is open.
  */
 #include "server/manage/page.h"
 
@@ -113,6 +113,23 @@ static unsigned drop_stage(struct server *srv, enum drop d)
 	return stage < ARRAY_LEN(stages) ? stage : 0;
 }
 
+/* Adds the number of packets that reached each stage. */
+static void put_stages(struct server *srv, struct arena *a, struct json *m)
+{
+	uint64_t n[STAGE_N][VERDICT_N] = {0};
+	struct json *map = json_add(a, m, "stages", json_map(a));
+
+	for (unsigned i = 0; i < srv->n_workers; i++)
+		stats_stages(srv->worker_stats[i], n);
+	for (unsigned i = 0; i < ARRAY_LEN(stages); i++) {
+		uint64_t all = 0;
+
+		for (unsigned v = 0; v < VERDICT_N; v++)
+			all += n[i][v];
+		(void)json_add(a, map, stages[i].name, json_int(a, (int64_t)all));
+	}
+}
+
 static void put_drops(struct server *srv, struct arena *a, struct json *m)
 {
 	struct json *drops = json_add(a, m, "drops", json_map(a));
@@ -176,6 +193,7 @@ static struct json *compose_tick(struct server_daemon *d, struct arena *a)
 	(void)json_add(a, m, "received", json_int(a, (int64_t)server_metric(srv, METRIC_RECEIVED)));
 	(void)json_add(a, m, "sent", json_int(a, (int64_t)server_metric(srv, METRIC_SENT)));
 	(void)json_add(a, m, "parked", json_int(a, (int64_t)parked));
+	put_stages(srv, a, m);
 	put_drops(srv, a, m);
 	head = json_add(a, m, "head", json_list(a));
 	put_head(a, head, "leases", n.assigned, false);
@@ -207,26 +225,45 @@ static void send_json(struct http_events *e, const char *name, const struct json
 	buf_fini(&out);
 }
 
-static void send_line(void *page, const char *line)
-{
-	struct page *p = page;
-	struct arena a;
+struct lines {
+	struct arena *a;
+	struct json *list;
+};
 
-	arena_init(&a);
-	send_json(p->events, "log", json_str(&a, line));
-	arena_fini(&a);
+static void put_line(void *lines, const char *line)
+{
+	struct lines *l = lines;
+
+	(void)json_add(l->a, l->list, NULL, json_str(l->a, line));
+}
+
+/* Returns the lines of the log from a number on, and the number of the next one. */
+static struct json *compose_log(struct server_daemon *d, struct arena *a, uint64_t from,
+				uint64_t *ret_next)
+{
+	struct json *m = json_map(a);
+	struct lines l = {a, json_add(a, m, "lines", json_list(a))};
+
+	*ret_next = log_tail_read(d->log_tail, from, put_line, &l);
+	(void)json_add(a, m, "next", json_int(a, (int64_t)*ret_next));
+	return m;
 }
 
 static void send_second(void *page)
 {
 	struct page *p = page;
+	uint64_t next;
+	struct json *log;
 	struct arena a;
 
 	if (!http_events_readers(p->events))
 		return;
 	arena_init(&a);
 	send_json(p->events, "tick", compose_tick(p->d, &a));
-	p->next_line = log_tail_read(p->d->log_tail, p->next_line, send_line, p);
+	log = compose_log(p->d, &a, p->next_line, &next);
+	if (next != p->next_line)
+		send_json(p->events, "log", log);
+	p->next_line = next;
 	arena_fini(&a);
 	loop_timer_set(p->timer, NS_PER_S);
 }
@@ -241,30 +278,13 @@ static void answer_events(void *daemon, struct http_request *r)
 
 /* --- Log, drops ------------------------------------------------------------------------------- */
 
-struct lines {
-	struct arena *a;
-	struct json *list;
-};
-
-static void put_line(void *lines, const char *line)
-{
-	struct lines *l = lines;
-
-	(void)json_add(l->a, l->list, NULL, json_str(l->a, line));
-}
-
 static void answer_log(void *daemon, struct http_request *r)
 {
-	struct server_daemon *d = daemon;
+	uint64_t next;
 	struct arena a;
-	struct json *m;
-	struct lines l;
 
 	arena_init(&a);
-	m = json_map(&a);
-	l = (struct lines){&a, json_add(&a, m, "lines", json_list(&a))};
-	(void)log_tail_read(d->log_tail, 0, put_line, &l);
-	http_answer_json(r, m);
+	http_answer_json(r, compose_log(daemon, &a, 0, &next));
 	arena_fini(&a);
 }
 
