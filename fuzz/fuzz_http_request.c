@@ -9,6 +9,7 @@
 #include "base/arena.h"
 #include "config/json/json.h"
 #include "http/http.h"
+#include "http/request.h"
 #include "http/web.h"
 #include "runtime/loop.h"
 

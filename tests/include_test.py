@@ -25,7 +25,7 @@ FOLDERS = (
     ("lease/journal", "the journal (Kea's lease file): rows, loading, clean-up", "base lease"),
     ("control", "the management plane: rows of commands, their arguments, access; the command channel", "base runtime config/json config"),
     ("hook", "hooks.def, registry, loader, the ABI's functions", "base wire config lease control"),
-    ("http", "HTTP and HTTPS in the event loop: listeners, users, bounds, event streams, commands with Kea's envelope",
+    ("http", "HTTP and HTTPS in the event loop: listeners, users, bounds, event streams, the page, commands with Kea's envelope",
      "base runtime config/json config control"),
     ("script", "the life of a Lua state: opens all modules",
      "script/state script/values script/buffer script/regexp script/rules script/library"),

@@ -12,7 +12,8 @@
 #include "control/metrics.h"
 #include "ctl/session.h"
 #include "http/args.h"
-#include "http/events.h"
+#include "http/page.h"
+#include "http/request.h"
 #include "http/web.h"
 #include "runtime/loop.h"
 
@@ -24,7 +25,7 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
-enum { EVENT_READERS = 16, CLIENT_TIMEOUT_S = 2, EXIT_FAILED = 1, EXIT_WRONG_USE = 2 };
+enum { CLIENT_TIMEOUT_S = 2, EXIT_FAILED = 1, EXIT_WRONG_USE = 2 };
 
 static const struct {
 	const char *name, *purpose;
@@ -44,10 +45,9 @@ struct serving {
 	struct ctl_session *s;
 	struct loop *loop;
 	struct loop_source *source; /* of the signals */
-	struct loop_timer *timer;
 	struct http_listener *listener;
-	struct http_events *events;
-	int64_t started_ms;
+	struct http_page *page;
+	int64_t started_ns;
 	int signal_fd;
 };
 
@@ -140,38 +140,15 @@ static void answer_metrics(void *serving, struct http_request *r)
 	arena_fini(&a);
 }
 
-static void answer_alive(void *serving, struct http_request *r)
-{
-	struct http_answer h = {.status = 200, .type = "text/plain", .body = span_str("alive\n")};
-
-	(void)serving;
-	http_answer(r, &h);
-}
-
 /* --- The page --------------------------------------------------------------------------------- */
 
-static void answer_about(void *serving, struct http_request *r)
+static void describe_client(void *serving, struct arena *a, struct json *about)
 {
-	struct json *m, *list;
-	struct arena a;
+	struct json *list = json_add(a, about, "states", json_list(a));
 
 	(void)serving;
-	arena_init(&a);
-	m = json_map(&a);
-	(void)json_add(&a, m, "program", json_str(&a, "usher-client"));
-	(void)json_add(&a, m, "version", json_str(&a, USHER_VERSION));
-	(void)json_add(&a, m, "write", json_bool(&a, !http_requester(r)->read_only));
-	list = json_add(&a, m, "views", json_list(&a));
-	(void)json_add(&a, list, NULL, json_str(&a, "machine"));
-	list = json_add(&a, m, "states", json_list(&a));
-	for (size_t i = 0; i < ARRAY_LEN(states); i++) {
-		struct json *s = json_add(&a, list, NULL, json_map(&a));
-
-		(void)json_add(&a, s, "name", json_str(&a, states[i].name));
-		(void)json_add(&a, s, "purpose", json_str(&a, states[i].purpose));
-	}
-	http_answer_json(r, m);
-	arena_fini(&a);
+	for (size_t i = 0; i < ARRAY_LEN(states); i++)
+		(void)http_page_stage(a, list, states[i].name, states[i].purpose);
 }
 
 /* Adds the members of a map as rows of name and value; maps within it with their names before. */
@@ -199,87 +176,43 @@ static void put_facts(struct arena *a, struct json *rows, const char *prefix,
 	}
 }
 
-static struct json *compose_tick(struct serving *v, struct arena *a)
+static const char *compose_client(void *serving, struct arena *a, struct json *m)
 {
+	struct serving *v = serving;
 	const struct json *state = json_get(ask_client(v, "state", NULL, a), "arguments"),
 			  *counts = json_get(ask_client(v, "statistics", NULL, a), "arguments");
 	const char *name = json_get_str(state, "state");
-	struct json *m = json_map(a), *facts;
+	struct json *facts;
 
-	(void)json_add(a, m, "time", json_int(a, clock_mono_ns(&clock_system) / NS_PER_MS));
-	(void)json_add(a, m, "started", json_int(a, v->started_ms));
-	(void)json_add(a, m, "state", json_str(a, name ? name : "the client does not answer"));
+	http_page_state(a, m, v->started_ns, name ? name : "the client does not answer",
+			!name			   ? "bad"
+			: json_get(state, "lease") ? "good"
+						   : "warn");
 	(void)json_add(a, m, "machine", json_str(a, name ? name : ""));
-	(void)json_add(a, m, "health",
-		       json_str(a, !name		      ? "bad"
-				   : json_get(state, "lease") ? "good"
-							      : "warn"));
 	(void)json_add(a, m, "head", json_list(a));
 	facts = json_add(a, m, "facts", json_list(a));
 	put_facts(a, facts, "", state);
 	put_facts(a, facts, "", counts);
-	return m;
+	return NULL;
 }
 
-static void answer_tick(void *serving, struct http_request *r)
+/* Creates the page. Its log has no lines: the client writes its own. */
+static int create_page(struct serving *v)
 {
-	struct arena a;
+	static const char *const views[] = {"machine"};
+	struct http_page_opts o = {.program = "usher-client",
+				   .version = USHER_VERSION,
+				   .views = views,
+				   .n_views = ARRAY_LEN(views),
+				   .describe = describe_client,
+				   .compose = compose_client,
+				   .ctx = v};
 
-	arena_init(&a);
-	http_answer_json(r, compose_tick(serving, &a));
-	arena_fini(&a);
-}
-
-static void answer_log(void *serving, struct http_request *r)
-{
-	struct arena a;
-	struct json *m;
-
-	(void)serving;
-	arena_init(&a);
-	m = json_map(&a);
-	(void)json_add(&a, m, "lines", json_list(&a));
-	http_answer_json(r, m);
-	arena_fini(&a);
-}
-
-static void send_tick(void *serving)
-{
-	struct serving *v = serving;
-	struct buf out;
-	struct arena a;
-
-	if (!http_events_readers(v->events))
-		return;
-	arena_init(&a);
-	buf_init(&out);
-	json_write(compose_tick(v, &a), false, &out);
-	if (!out.failed)
-		http_events_send(v->events, "tick", span_of(out.p, out.len));
-	buf_fini(&out);
-	arena_fini(&a);
-	loop_timer_set(v->timer, NS_PER_S);
-}
-
-static void answer_events(void *serving, struct http_request *r)
-{
-	struct serving *v = serving;
-
-	http_answer_events(r, v->events);
-	loop_timer_set(v->timer, 0);
+	return http_page_new(v->loop, &o, &v->page);
 }
 
 static const struct http_route routes[] = {
-	{"GET", "/", false, true, http_answer_web},
-	{"GET", "/app.js", false, true, http_answer_web},
-	{"GET", "/style.css", false, true, http_answer_web},
-	{"GET", "/icon.svg", false, true, http_answer_web},
-	{"GET", "/api/v1/about", false, true, answer_about},
-	{"GET", "/api/v1/tick", false, true, answer_tick},
-	{"GET", "/api/v1/events", false, true, answer_events},
-	{"GET", "/api/v1/log", false, true, answer_log},
 	{"GET", "/metrics", false, false, answer_metrics},
-	{"GET", "/healthz", true, false, answer_alive},
 	{"POST", "*", false, false, answer_command},
 };
 
@@ -324,15 +257,14 @@ static int begin_serving(struct serving *v, const struct http_args *args, char t
 	(void)sigaddset(&set, SIGINT);
 	(void)sigaddset(&set, SIGTERM);
 	(void)sigprocmask(SIG_BLOCK, &set, NULL);
-	v->started_ms = clock_wall_ns(&clock_system) / NS_PER_MS;
+	v->started_ns = clock_wall_ns(&clock_system);
 	v->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 	r = v->signal_fd < 0 ? -errno : loop_new(&v->loop);
 	if (r == 0)
 		r = loop_add(v->loop, v->signal_fd, EPOLLIN, stop_serving, v, &v->source);
 	if (r == 0)
-		r = http_events_new(EVENT_READERS, NULL, &v->events);
-	if (r == 0)
-		r = loop_timer_new(v->loop, send_tick, v, &v->timer);
+		r = create_page(v);
+	o.page = v->page;
 	return r < 0 ? r : http_open_args(v->loop, args, &o, &v->listener, text);
 }
 
@@ -358,11 +290,9 @@ int ctl_serve(struct ctl_session *s, char **words, int n_words)
 		(void)fprintf(stderr, "usherctl: serving on %s\n", args.listen);
 		r = loop_run(v.loop);
 	}
-	http_events_free(v.events);
+	http_page_free(v.page);
 	http_free(v.listener);
 	loop_remove(v.source);
-	if (v.timer)
-		loop_timer_free(v.timer);
 	if (v.loop)
 		loop_free(v.loop);
 	if (v.signal_fd >= 0)

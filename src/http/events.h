@@ -5,10 +5,12 @@
  */
 #pragma once
 
+#include "base/attr.h"
 #include "base/span.h"
-#include "http/http.h"
 
 struct http_events;
+struct http_request;
+struct log;
 
 /* Creates a subject with at most `max` readers. Returns 0 or -ENOMEM. */
 int http_events_new(unsigned max, struct log *log, struct http_events **ret) must_check;

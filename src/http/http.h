@@ -3,7 +3,7 @@
  * HTTP and HTTPS for the management thread, over libmicrohttpd and GnuTLS: listeners in the event
  * loop, basic authentication, bounds of connections, sizes and times, answers at once, later or as
  * an endless stream of events. Routes say which function answers a request. One thread: that of the
- * event loop.
+ * event loop. Requests and their answers: request.h.
  *
  * A connection that has not sent a whole request within 10 s, was idle for 30 s between requests,
  * or takes nothing of its answer for 10 s is closed. When all places are taken, a new connection
@@ -12,11 +12,14 @@
 #pragma once
 
 #include "base/attr.h"
-#include "base/span.h"
-#include "control/plane.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
 
 struct arena;
 struct http_listener;
+struct http_page;
 struct http_request;
 struct log;
 struct loop;
@@ -32,7 +35,7 @@ struct http_header {
 	const char *name, *value;
 };
 
-/* fn answers with one of the functions below, at once or later. */
+/* fn answers with one of the functions of request.h, at once or later. */
 struct http_route {
 	const char *method; /* "GET" (and HEAD), "POST" */
 	const char *path;   /* "/metrics"; "*" at the end: all that begin so */
@@ -56,23 +59,14 @@ struct http_opts {
 			      none */
 	const struct http_route *routes;
 	size_t n_routes;
-	void *ctx; /* of the routes */
+	void *ctx;		/* of the routes */
+	struct http_page *page; /* its routes follow (page.h); borrowed. NULL: none */
 	struct log *log;
 	bool agent;		  /* for http_plays_agent() */
 	unsigned max_connections; /* 0: 64 */
 	unsigned max_per_address; /* 0: 16 */
 	size_t max_request;	  /* octets of a body; 0: 32 MiB */
 	size_t max_held;	  /* octets of all bodies; 0: 96 MiB */
-};
-
-struct http_answer {
-	unsigned status;  /* 200 */
-	const char *type; /* content type */
-	struct span body;
-	bool fixed; /* body lives as long as the program: it is not copied */
-	const struct http_header *headers;
-	size_t n_headers;
-	struct control_stream stream; /* next not NULL: in place of body */
 };
 
 /* Reads a regular file of at most 1 MiB into the arena. NULL: it cannot be read, for the reason in
@@ -84,8 +78,8 @@ const char *http_read_trust(struct arena *a, const char *path, int *ret_error);
  * in text. ret_expires: seconds since 1970. */
 int http_tls_check(const struct http_opts *o, int64_t *ret_expires, char text[HTTP_TEXT_MAX])
 	must_check;
-/* Returns 0 if the address and port could be bound now, or -errno. Changes nothing. */
 bool http_is_address(const char *address); /* a literal IPv4 or IPv6 address */
+/* Returns 0 if the address and port could be bound now, or -errno. Changes nothing. */
 int http_check(const char *address, uint16_t port) must_check;
 int http_open(struct loop *loop, const struct http_opts *o, struct http_listener **ret) must_check;
 /* Replaces users, headers, realm and TLS texts. Connections stay; those that are open keep their
@@ -103,27 +97,3 @@ bool http_has_tls(const struct http_listener *l);
 void http_close(struct http_listener *l);
 /* Closes all connections and frees the listener. Not from a route. Accepts NULL. */
 void http_free(struct http_listener *l);
-
-/* --- Requests --------------------------------------------------------------------------------- */
-
-const char *http_path(const struct http_request *r);
-/* Returns a header, an argument of the query; NULL: absent. */
-const char *http_header(const struct http_request *r, const char *name);
-const char *http_query(const struct http_request *r, const char *name);
-/* Returns http_opts.agent of the request's socket. */
-bool http_plays_agent(const struct http_request *r);
-struct span http_body(const struct http_request *r);
-const struct control_requester *http_requester(const struct http_request *r);
-
-/* Answers. Call one function for each request. */
-void http_answer(struct http_request *r, const struct http_answer *a);
-/* Answers with Kea's map: {"result": status, "text": text}. */
-void http_refuse(struct http_request *r, unsigned status, const char *text);
-/* Keeps the request for a later answer. Calls cancelled when the request ends before: it must not
- * be answered then. */
-void http_later(struct http_request *r, void (*cancelled)(void *ctx), void *ctx);
-
-/* --- Commands --------------------------------------------------------------------------------- */
-
-/* Answers a request to a control plane with Kea's envelope. */
-void http_answer_command(struct http_request *r, struct control_plane *p);

@@ -6,6 +6,7 @@
  */
 #include "base/clock.h"
 #include "base/sha256.h"
+#include "http/auth.h"
 #include "http/http_impl.h"
 
 #include <errno.h>

@@ -7,7 +7,7 @@
 #include "config/json/json.h"
 #include "config/problems.h"
 #include "control/transport.h"
-#include "http/http_impl.h"
+#include "http/request_impl.h"
 
 #include <errno.h>
 #include <stdlib.h>

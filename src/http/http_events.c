@@ -5,7 +5,7 @@
  */
 #include "base/log.h"
 #include "http/events.h"
-#include "http/http_impl.h"
+#include "http/request_impl.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -6,7 +6,6 @@
  */
 #pragma once
 
-#include "base/buf.h"
 #include "http/http.h"
 
 #include <microhttpd.h>
@@ -16,6 +15,7 @@
 struct arena;
 struct http_auth;
 struct http_config;
+struct http_request;
 
 enum { HTTP_ADDRESS_LEN = INET6_ADDRSTRLEN };
 
@@ -45,25 +45,6 @@ struct http_conn {
 	int64_t since_ns; /* of the phase */
 	bool served;	  /* it has had an answer */
 	bool ended;	  /* shut down: libmicrohttpd closes it */
-};
-
-struct http_request {
-	struct http_conn *conn;
-	const char *method, *path;
-	const struct http_route *route; /* NULL: none */
-	struct http_config *config;	/* of its head; counted */
-	struct buf in;
-	size_t held;	  /* octets counted in the listener's sum */
-	unsigned refused; /* a status that is the answer once the body has been read; 0: none */
-	bool dispatched, suspended, answered;
-	bool failed; /* memory is out: the connection ends */
-	struct MHD_Response *response;
-	unsigned status;
-	struct control_requester from;
-	char user[128];
-	struct loop_timer *delay; /* of a late refusal; NULL: none */
-	void (*cancelled)(void *ctx);
-	void *ctx;
 };
 
 struct http_listener {
@@ -109,23 +90,3 @@ void http_server_free(struct http_server *s);
 void http_server_run(struct http_server *s);
 /* Ends a connection: libmicrohttpd sees the end and closes it. */
 void http_conn_end(struct http_conn *c);
-
-/* Called by libmicrohttpd for the head of a request, for pieces of its body, at its end, and when
- * it is resumed. */
-enum MHD_Result http_on_request(void *listener, struct MHD_Connection *mhd, const char *path,
-				const char *method, const char *version, const char *data,
-				size_t *n, void **request);
-/* Called by libmicrohttpd when a request is over. */
-void http_on_completed(void *listener, struct MHD_Connection *mhd, void **request,
-		       enum MHD_RequestTerminationCode code);
-
-/* Gives the request the response that it waits for. NULL: memory is out, and the connection ends.
- */
-void http_respond(struct http_request *r, struct MHD_Response *response, unsigned status);
-
-int http_auth_new(struct http_auth **ret) must_check;
-void http_auth_free(struct http_auth *a);
-/* Returns the user of an Authorization header (NULL: none was sent), or NULL. *ret_delay: the
- * refusal is to be late, because several came from this address. */
-const struct http_user *http_auth_find(struct http_auth *a, const struct http_config *c,
-				       const char *header, const char *address, bool *ret_delay);

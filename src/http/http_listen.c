@@ -6,7 +6,8 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/log.h"
-#include "http/http_impl.h"
+#include "http/auth.h"
+#include "http/request_impl.h"
 #include "runtime/loop.h"
 
 #include <arpa/inet.h>

@@ -4,7 +4,7 @@
  * are a timer.
  */
 #include "base/clock.h"
-#include "http/http_impl.h"
+#include "http/request_impl.h"
 #include "runtime/loop.h"
 
 #include <errno.h>

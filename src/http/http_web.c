@@ -6,8 +6,11 @@
 #include "base/attr.h"
 #include "base/buf.h"
 #include "config/json/json.h"
-#include "http/http_impl.h"
+#include "http/http.h"
+#include "http/request.h"
 #include "http/web.h"
+
+#include <microhttpd.h>
 
 #include <string.h>
 

@@ -6,7 +6,9 @@
 #pragma once
 
 #include "base/span.h"
-#include "http/http.h"
+
+struct http_request;
+struct json;
 
 struct http_web_file {
 	const char *path, *type, *etag; /* path NULL: the end of the table */

@@ -2,13 +2,13 @@
 /*
  * Start and stop of the daemon, which stands above all of its parts.
  */
-#include "server/manage/page.h"
 #include "server/manage/daemon_impl.h"
 
 #include "base/error.h"
 #include "base/log.h"
 #include "base/log_tail.h"
 #include "config/config.h"
+#include "http/page.h"
 #include "lease/lease_store.h"
 #include "runtime/iface.h"
 #include "runtime/loop.h"
@@ -249,7 +249,7 @@ void daemon_stop(struct server_daemon *d)
 		worker_stop(d->srv.workers[i]);
 	background_free(d->background); /* the channels send its refusals */
 	daemon_channels_drop(d, 0);
-	page_free(d->page);
+	http_page_free(d->page);
 	daemon_http_drop(d);
 	channel_end_closing(&d->closing);
 	control_plane_free(d->plane);
@@ -273,7 +273,6 @@ void daemon_stop(struct server_daemon *d)
 	daemon_leases_unlock(d);
 	log_free(log);
 	log_tail_free(d->log_tail);
-	free(d->routes);
 	config_problems_fini(&d->last_problems);
 	daemon_signals_ended();
 	memset(d, 0, sizeof(*d));

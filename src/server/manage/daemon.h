@@ -24,7 +24,7 @@ struct json;
 struct loop;
 struct loop_source;
 struct loop_timer;
-struct page;
+struct http_page;
 
 enum { DAEMON_ORIGINS = 4, DAEMON_MAX_CHANNELS = 32 };
 
@@ -113,11 +113,9 @@ struct server_daemon {
 	unsigned channels_missing; /* unix sockets that cannot be opened yet */
 	unsigned https_missing;	   /* sockets for HTTP likewise */
 	int64_t channels_tried_s, absent_logged_s;
-	struct journal_load_stats loaded; /* result of reading the lease file */
-	struct log_tail *log_tail;	  /* the last lines, for the page */
-	struct page *page;
-	struct http_route *routes; /* of the sockets for HTTP */
-	size_t n_routes;
+	struct journal_load_stats loaded;     /* result of reading the lease file */
+	struct log_tail *log_tail;	      /* the last lines, for the page */
+	struct http_page *page;		      /* of the sockets for HTTP */
 	bool last_refused;		      /* the last configuration that was to take effect */
 	struct config_problems last_problems; /* its problems */
 	uint64_t reloads_applied, reloads_refused; /* configurations after the start */

@@ -12,6 +12,7 @@
 #include "config/json/json.h"
 #include "control/metrics.h"
 #include "http/http.h"
+#include "http/request.h"
 #include "http/web.h"
 #include "lease/lease_store.h"
 #include "server/manage/daemon_impl.h"
@@ -77,15 +78,6 @@ static void answer_command(void *daemon, struct http_request *r)
 	arena_fini(&a);
 }
 
-static void answer_alive(void *daemon, struct http_request *r)
-{
-	static const char text[] = "alive\n";
-	struct http_answer a = {.status = 200, .type = "text/plain", .body = span_str(text)};
-
-	(void)daemon;
-	http_answer(r, &a);
-}
-
 /* Answers 200 when clients get leases, else 503. */
 static void answer_ready(void *daemon, struct http_request *r)
 {
@@ -116,31 +108,27 @@ static void answer_metrics(void *daemon, struct http_request *r)
 
 static const struct http_route routes[] = {
 	{"GET", "/metrics", false, false, answer_metrics},
-	{"GET", "/healthz", true, false, answer_alive},
 	{"GET", "/readyz", true, false, answer_ready},
+	{"GET", "/api/v1/drops", false, true, page_drops},
+	{"GET", "/api/v1/subnets", false, true, page_subnets},
+	{"GET", "/api/v1/networks", false, true, page_networks},
+	{"GET", "/api/v1/leases", false, true, page_leases},
+	{"GET", "/api/v1/reservations", false, true, page_reservations},
+	{"GET", "/api/v1/config", false, true, page_config},
+	{"GET", "/api/v1/health", false, true, page_health},
 	{"POST", "*", false, false, answer_command},
 };
 
-/* Makes the page, and the list of all routes. Called when the first socket is opened. */
+/* Creates the page and the log behind it. Called when a socket is opened. */
 static int prepare_page(struct server_daemon *d)
 {
-	struct http_route *all;
-	int r = d->page ? 0 : page_new(d, &d->page);
-
-	if (r < 0 || d->routes)
-		return r;
-	d->log_tail = log_tail_new(LINES_KEPT);
-	all = calloc(page_n_routes + ARRAY_LEN(routes), sizeof(*all));
-	if (!all || !d->log_tail) {
-		free(all);
-		return -ENOMEM;
+	if (!d->log_tail) {
+		d->log_tail = log_tail_new(LINES_KEPT);
+		if (!d->log_tail)
+			return -ENOMEM;
+		log_set_tail(d->srv.log, d->log_tail);
 	}
-	log_set_tail(d->srv.log, d->log_tail);
-	memcpy(all, page_routes, page_n_routes * sizeof(*all));
-	memcpy(all + page_n_routes, routes, sizeof(routes));
-	d->routes = all;
-	d->n_routes = page_n_routes + ARRAY_LEN(routes);
-	return 0;
+	return d->page ? 0 : page_new(d, &d->page);
 }
 
 /* --- Files ------------------------------------------------------------------------------------ */
@@ -242,9 +230,10 @@ static int read_opts(struct server_daemon *d, struct reading *k, struct http_opt
 				.n_users = s->n_users,
 				.headers = headers,
 				.n_headers = s->n_headers,
-				.routes = d->routes,
-				.n_routes = d->n_routes,
+				.routes = routes,
+				.n_routes = ARRAY_LEN(routes),
 				.ctx = d,
+				.page = d->page,
 				.log = d->srv.log,
 				.agent = s->agent};
 	if ((s->n_users && !users) || (s->n_headers && !headers))

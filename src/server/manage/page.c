@@ -1,19 +1,17 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * The data of the running server for the page: stages, counters, drops, the log. A second's event
- * is composed once, and only while a page is open.
+ * The data of the running server for the page: stages, counters, drops.
  */
 #include "server/manage/page.h"
 
 #include "base/arena.h"
-#include "base/log_tail.h"
 #include "config/config.h"
 #include "config/json/json.h"
-#include "http/events.h"
+#include "http/page.h"
+#include "http/request.h"
 #include "http/web.h"
 #include "lease/lease_db.h"
 #include "lease/lease_store.h"
-#include "runtime/loop.h"
 #include "server/core/exchange.h"
 #include "server/core/snapshot.h"
 #include "server/core/trace.h"
@@ -21,20 +19,10 @@
 #include "server/manage/daemon.h"
 #include "server/worker/worker.h"
 
-#include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 
-/* EVENT_READERS: pages with an event stream; others ask once a second. WATCH_S: time for which
- * dropped packets are traced after a page asked for them. */
-enum { EVENT_READERS = 16, WATCH_S = 60 };
-
-struct page {
-	struct server_daemon *d;
-	struct http_events *events;
-	struct loop_timer *timer;
-	uint64_t next_line; /* of the log */
-};
+/* Time for which dropped packets are traced after a page asked for them. */
+enum { WATCH_S = 60 };
 
 static const struct {
 	const char *name, *purpose;
@@ -44,57 +32,29 @@ static const struct {
 #undef STAGE
 };
 
-uint64_t page_number(const struct http_request *r, const char *name, uint64_t dflt, uint64_t max)
-{
-	const char *text = http_query(r, name);
-	char *end;
-	unsigned long long v;
-
-	if (!text || !text[0] || strspn(text, "0123456789") != strlen(text))
-		return dflt;
-	v = strtoull(text, &end, 10);
-	return v < max ? v : max;
-}
-
 /* --- About ------------------------------------------------------------------------------------ */
 
-static void answer_about(void *daemon, struct http_request *r)
+static void describe_server(void *daemon, struct arena *a, struct json *about)
 {
-	static const char *const views[] = {"pipeline", "addresses", "leases", "client",
-					    "config",	"log",	     "health"};
-	struct json *m, *list, *titles, *drops;
-	struct arena a;
+	struct json *list, *titles, *drops;
 
 	(void)daemon;
-	arena_init(&a);
-	m = json_map(&a);
-	(void)json_add(&a, m, "program", json_str(&a, "usher-server"));
-	(void)json_add(&a, m, "version", json_str(&a, usher_version()));
-	(void)json_add(&a, m, "traces", json_bool(&a, true));
-	(void)json_add(&a, m, "write", json_bool(&a, !http_requester(r)->read_only));
-	list = json_add(&a, m, "views", json_list(&a));
-	for (size_t i = 0; i < ARRAY_LEN(views); i++)
-		(void)json_add(&a, list, NULL, json_str(&a, views[i]));
-	titles = json_add(&a, m, "titles", json_map(&a));
-	(void)json_add(&a, titles, "pipeline", json_str(&a, "The way of a packet"));
-	(void)json_add(&a, titles, "sent", json_str(&a, "answers"));
-	list = json_add(&a, m, "stages", json_list(&a));
+	(void)json_add(a, about, "traces", json_bool(a, true));
+	titles = json_add(a, about, "titles", json_map(a));
+	http_page_title(a, titles, "pipeline", "The way of a packet");
+	http_page_title(a, titles, "sent", "answers");
+	list = json_add(a, about, "stages", json_list(a));
 	for (size_t i = 0; i < ARRAY_LEN(stages); i++) {
-		struct json *s = json_add(&a, list, NULL, json_map(&a));
+		struct json *s = http_page_stage(a, list, stages[i].name, stages[i].purpose);
 
-		(void)json_add(&a, s, "name", json_str(&a, stages[i].name));
-		(void)json_add(&a, s, "purpose", json_str(&a, stages[i].purpose));
-		(void)json_add(&a, s, "parked", json_bool(&a, i == STAGE_COMMIT));
+		(void)json_add(a, s, "parked", json_bool(a, i == STAGE_COMMIT));
 	}
-	drops = json_add(&a, m, "drops", json_map(&a));
+	drops = json_add(a, about, "drops", json_map(a));
 	for (unsigned i = 1; i < DROP_N; i++) {
 		const struct drop_info *info = drop_info((enum drop)i);
-		struct json *v = json_add(&a, drops, info->name, json_map(&a));
 
-		(void)json_add(&a, v, "sentence", json_str(&a, info->sentence));
+		http_page_reason(a, drops, info->name, info->sentence);
 	}
-	http_answer_json(r, m);
-	arena_fini(&a);
 }
 
 /* --- Each second ------------------------------------------------------------------------------ */
@@ -126,7 +86,7 @@ static void put_stages(struct server *srv, struct arena *a, struct json *m)
 
 		for (unsigned v = 0; v < VERDICT_N; v++)
 			all += n[i][v];
-		(void)json_add(a, map, stages[i].name, json_int(a, (int64_t)all));
+		http_page_count(a, map, stages[i].name, all);
 	}
 }
 
@@ -136,13 +96,10 @@ static void put_drops(struct server *srv, struct arena *a, struct json *m)
 
 	for (unsigned d = 1; d < DROP_N; d++) {
 		uint64_t n = server_drop_count(srv, (enum drop)d);
-		struct json *v;
 
-		if (!n)
-			continue;
-		v = json_add(a, drops, drop_info((enum drop)d)->name, json_list(a));
-		(void)json_add(a, v, NULL, json_int(a, (int64_t)n));
-		(void)json_add(a, v, NULL, json_str(a, stages[drop_stage(srv, (enum drop)d)].name));
+		if (n)
+			http_page_drop(a, drops, drop_info((enum drop)d)->name, n,
+				       stages[drop_stage(srv, (enum drop)d)].name);
 	}
 }
 
@@ -164,133 +121,46 @@ static void put_state(struct server_daemon *d, struct arena *a, struct json *m)
 		state = "sockets missing";
 		health = "warn";
 	}
-	(void)json_add(a, m, "state", json_str(a, state));
-	(void)json_add(a, m, "health", json_str(a, health));
+	http_page_state(a, m, d->srv.started_ns, state, health);
 }
 
-static void put_head(struct arena *a, struct json *head, const char *name, uint64_t v, bool counter)
+static const char *compose_server(void *daemon, struct arena *a, struct json *m)
 {
-	struct json *row = json_add(a, head, NULL, json_list(a));
-
-	(void)json_add(a, row, NULL, json_str(a, name));
-	(void)json_add(a, row, NULL, json_int(a, (int64_t)v));
-	(void)json_add(a, row, NULL, json_bool(a, counter));
-}
-
-static struct json *compose_tick(struct server_daemon *d, struct arena *a)
-{
+	struct server_daemon *d = daemon;
 	struct server *srv = &d->srv;
-	struct json *m = json_map(a), *head;
 	struct lease_counts n = {0};
 	uint64_t parked = 0;
+	struct json *head;
 
 	for (unsigned i = 0; i < srv->n_workers; i++)
 		parked += worker_parked(srv->workers[i]);
 	lease_db_counts(srv->db, 0, LEASE_ALL_POOLS, &n);
-	(void)json_add(a, m, "time", json_int(a, clock_mono_ns(&srv->clock) / NS_PER_MS));
-	(void)json_add(a, m, "started", json_int(a, srv->started_ns / NS_PER_MS));
 	put_state(d, a, m);
-	(void)json_add(a, m, "received", json_int(a, (int64_t)server_metric(srv, METRIC_RECEIVED)));
-	(void)json_add(a, m, "sent", json_int(a, (int64_t)server_metric(srv, METRIC_SENT)));
-	(void)json_add(a, m, "parked", json_int(a, (int64_t)parked));
+	http_page_count(a, m, "received", server_metric(srv, METRIC_RECEIVED));
+	http_page_count(a, m, "sent", server_metric(srv, METRIC_SENT));
+	http_page_count(a, m, "parked", parked);
 	put_stages(srv, a, m);
 	put_drops(srv, a, m);
 	head = json_add(a, m, "head", json_list(a));
-	put_head(a, head, "leases", n.assigned, false);
-	put_head(a, head, "declined", n.declined, false);
-	put_head(a, head, "DISCOVER", server_metric(srv, METRIC_DISCOVER_RECEIVED), true);
-	put_head(a, head, "REQUEST", server_metric(srv, METRIC_REQUEST_RECEIVED), true);
-	put_head(a, head, "ACK", server_metric(srv, METRIC_ACK_SENT), true);
-	put_head(a, head, "NAK", server_metric(srv, METRIC_NAK_SENT), true);
-	return m;
+	http_page_head(a, head, "leases", n.assigned, false);
+	http_page_head(a, head, "declined", n.declined, false);
+	http_page_head(a, head, "DISCOVER", server_metric(srv, METRIC_DISCOVER_RECEIVED), true);
+	http_page_head(a, head, "REQUEST", server_metric(srv, METRIC_REQUEST_RECEIVED), true);
+	http_page_head(a, head, "ACK", server_metric(srv, METRIC_ACK_SENT), true);
+	http_page_head(a, head, "NAK", server_metric(srv, METRIC_NAK_SENT), true);
+	return NULL;
 }
 
-static void answer_tick(void *daemon, struct http_request *r)
-{
-	struct arena a;
+/* --- Drops ------------------------------------------------------------------------------------ */
 
-	arena_init(&a);
-	http_answer_json(r, compose_tick(daemon, &a));
-	arena_fini(&a);
-}
-
-static void send_json(struct http_events *e, const char *name, const struct json *v)
-{
-	struct buf out;
-
-	buf_init(&out);
-	json_write(v, false, &out);
-	if (!out.failed)
-		http_events_send(e, name, span_of(out.p, out.len));
-	buf_fini(&out);
-}
-
-struct lines {
+struct items {
 	struct arena *a;
 	struct json *list;
 };
 
-static void put_line(void *lines, const char *line)
+static void put_drop(void *items, const struct traced_drop *p)
 {
-	struct lines *l = lines;
-
-	(void)json_add(l->a, l->list, NULL, json_str(l->a, line));
-}
-
-/* Returns the lines of the log from a number on, and the number of the next one. */
-static struct json *compose_log(struct server_daemon *d, struct arena *a, uint64_t from,
-				uint64_t *ret_next)
-{
-	struct json *m = json_map(a);
-	struct lines l = {a, json_add(a, m, "lines", json_list(a))};
-
-	*ret_next = log_tail_read(d->log_tail, from, put_line, &l);
-	(void)json_add(a, m, "next", json_int(a, (int64_t)*ret_next));
-	return m;
-}
-
-static void send_second(void *page)
-{
-	struct page *p = page;
-	uint64_t next;
-	struct json *log;
-	struct arena a;
-
-	if (!http_events_readers(p->events))
-		return;
-	arena_init(&a);
-	send_json(p->events, "tick", compose_tick(p->d, &a));
-	log = compose_log(p->d, &a, p->next_line, &next);
-	if (next != p->next_line)
-		send_json(p->events, "log", log);
-	p->next_line = next;
-	arena_fini(&a);
-	loop_timer_set(p->timer, NS_PER_S);
-}
-
-static void answer_events(void *daemon, struct http_request *r)
-{
-	struct page *p = ((struct server_daemon *)daemon)->page;
-
-	http_answer_events(r, p->events);
-	loop_timer_set(p->timer, 0);
-}
-
-/* --- Log, drops ------------------------------------------------------------------------------- */
-
-static void answer_log(void *daemon, struct http_request *r)
-{
-	uint64_t next;
-	struct arena a;
-
-	arena_init(&a);
-	http_answer_json(r, compose_log(daemon, &a, 0, &next));
-	arena_fini(&a);
-}
-
-static void put_drop(void *lines, const struct traced_drop *p)
-{
-	struct lines *l = lines;
+	struct items *l = items;
 	struct json *v = json_add(l->a, l->list, NULL, json_map(l->a));
 
 	(void)json_add(l->a, v, "time", json_int(l->a, p->wall_ns / NS_PER_S));
@@ -300,14 +170,14 @@ static void put_drop(void *lines, const struct traced_drop *p)
 }
 
 /* Answers with the last packets that were dropped for a reason, and has them kept for a minute. */
-static void answer_drops(void *daemon, struct http_request *r)
+void page_drops(void *daemon, struct http_request *r)
 {
 	struct server_daemon *d = daemon;
 	const char *reason = http_query(r, "reason");
 	unsigned id = 1;
 	struct arena a;
 	struct json *m;
-	struct lines l;
+	struct items l;
 
 	while (reason && id < DROP_N && strcmp(drop_info((enum drop)id)->name, reason) != 0)
 		id++;
@@ -318,7 +188,7 @@ static void answer_drops(void *daemon, struct http_request *r)
 	tracer_watch_drops(d->srv.tracer, clock_mono_ns(&d->srv.clock) + WATCH_S * NS_PER_S);
 	arena_init(&a);
 	m = json_map(&a);
-	l = (struct lines){&a, json_add(&a, m, "items", json_list(&a))};
+	l = (struct items){&a, json_add(&a, m, "items", json_list(&a))};
 	tracer_each_drop(d->srv.tracer, (enum drop)id, put_drop, &l);
 	http_answer_json(r, m);
 	arena_fini(&a);
@@ -326,50 +196,19 @@ static void answer_drops(void *daemon, struct http_request *r)
 
 /* --- Life ------------------------------------------------------------------------------------- */
 
-const struct http_route page_routes[] = {
-	{"GET", "/", false, true, http_answer_web},
-	{"GET", "/app.js", false, true, http_answer_web},
-	{"GET", "/style.css", false, true, http_answer_web},
-	{"GET", "/icon.svg", false, true, http_answer_web},
-	{"GET", "/api/v1/about", false, true, answer_about},
-	{"GET", "/api/v1/tick", false, true, answer_tick},
-	{"GET", "/api/v1/events", false, true, answer_events},
-	{"GET", "/api/v1/log", false, true, answer_log},
-	{"GET", "/api/v1/drops", false, true, answer_drops},
-	{"GET", "/api/v1/subnets", false, true, page_subnets},
-	{"GET", "/api/v1/networks", false, true, page_networks},
-	{"GET", "/api/v1/leases", false, true, page_leases},
-	{"GET", "/api/v1/reservations", false, true, page_reservations},
-	{"GET", "/api/v1/config", false, true, page_config},
-	{"GET", "/api/v1/health", false, true, page_health},
-};
-const size_t page_n_routes = ARRAY_LEN(page_routes);
-
-int page_new(struct server_daemon *d, struct page **ret)
+int page_new(struct server_daemon *d, struct http_page **ret)
 {
-	struct page *p = calloc(1, sizeof(*p));
-	int r;
+	static const char *const views[] = {"pipeline", "addresses", "leases", "client",
+					    "config",	"log",	     "health"};
+	struct http_page_opts o = {.program = "usher-server",
+				   .version = usher_version(),
+				   .views = views,
+				   .n_views = ARRAY_LEN(views),
+				   .describe = describe_server,
+				   .compose = compose_server,
+				   .ctx = d,
+				   .tail = d->log_tail,
+				   .log = d->srv.log};
 
-	if (!p)
-		return -ENOMEM;
-	p->d = d;
-	r = http_events_new(EVENT_READERS, d->srv.log, &p->events);
-	if (r == 0)
-		r = loop_timer_new(d->loop, send_second, p, &p->timer);
-	if (r < 0) {
-		page_free(p);
-		return r;
-	}
-	*ret = p;
-	return 0;
-}
-
-void page_free(struct page *p)
-{
-	if (!p)
-		return;
-	http_events_free(p->events);
-	if (p->timer)
-		loop_timer_free(p->timer);
-	free(p);
+	return http_page_new(d->loop, &o, ret);
 }

@@ -6,6 +6,8 @@
 #include "base/ip.h"
 #include "config/config.h"
 #include "config/json/json.h"
+#include "http/page.h"
+#include "http/request.h"
 #include "http/web.h"
 #include "lease/lease_db.h"
 #include "lease/lease_store.h"
@@ -82,7 +84,7 @@ static void sort_rows(const struct http_request *r, struct used *rows, size_t n)
 		qsort(rows, n, sizeof(*rows), compare_uses);
 	else
 		qsort(rows, n, sizeof(*rows), compare_ids);
-	if (page_number(r, "down", 0, 1))
+	if (http_page_number(r, "down", 0, 1))
 		reverse_rows(rows, n);
 }
 
@@ -130,9 +132,9 @@ static void put_pools(struct server_daemon *d, struct arena *a, struct json *v,
 static struct json *begin_list(struct http_request *r, struct arena *a, size_t n, struct json **ret,
 			       size_t bounds[2])
 {
-	size_t limit = (size_t)page_number(r, "limit", 50, LIMIT_MAX);
+	size_t limit = (size_t)http_page_number(r, "limit", 50, LIMIT_MAX);
 
-	bounds[0] = (size_t)page_number(r, "from", 0, n);
+	bounds[0] = (size_t)http_page_number(r, "from", 0, n);
 	bounds[1] = bounds[0] + limit < n ? bounds[0] + limit : n;
 	*ret = json_map(a);
 	(void)json_add(a, *ret, "total", json_int(a, (int64_t)n));
@@ -301,8 +303,8 @@ static void read_search(struct search *s, const struct http_request *r)
 	for (char *c = s->text; *c; c++)
 		*c = (char)tolower((unsigned char)*c);
 	s->hex = strspn(s->text, "0123456789abcdef:") == strlen(s->text);
-	s->limit = (size_t)page_number(r, "limit", 100, LIMIT_MAX);
-	s->filter.subnet_id = (uint32_t)page_number(r, "subnet", 0, UINT32_MAX);
+	s->limit = (size_t)http_page_number(r, "limit", 100, LIMIT_MAX);
+	s->filter.subnet_id = (uint32_t)http_page_number(r, "subnet", 0, UINT32_MAX);
 	s->filter.state = -1;
 	for (int i = 0; state && i < (int)ARRAY_LEN(states); i++)
 		if (strcmp(state, states[i]) == 0)

@@ -7,7 +7,6 @@
 #include "base/error.h"
 #include "config/config.h"
 #include "config/json/json.h"
-#include "http/http.h"
 #include "http/web.h"
 #include "lease/lease_store.h"
 #include "server/core/snapshot.h"
