@@ -103,9 +103,9 @@ The server, the gate and the client write their metrics as text for Prometheus.
 
 | program | text |
 |---|---|
-| usher-server | `usherctl metrics-get` |
-| usher-gate | `usherctl gate metrics-get` |
-| usher-client | `usherctl client -i IFACE metrics-get` |
+| usher-server | `usherctl metrics-get`, or `GET /metrics` of a [socket for HTTP](http.md) |
+| usher-gate | `usherctl gate metrics-get`, or `GET /metrics` with `--http` |
+| usher-client | `usherctl client -i IFACE metrics-get`, or `GET /metrics` of `usherctl client serve` |
 
 The argument `format=openmetrics` selects OpenMetrics 1.0.0; the default, `format=text`, is Prometheus' format 0.0.4.
 In OpenMetrics the head of a counter has its name without `_total`.
@@ -140,9 +140,9 @@ def metrics(*paths):
 def metrics_text():
     return "\n\n".join([
         METRICS,
-        "## usher-server", metrics("src/server/core/metrics.def", "src/control/metrics_process.def"),
-        "## usher-gate\n\nAnd `process_*`, as above.", metrics("src/gate/run/metrics.def"),
-        "## usher-client", metrics("src/client/os/metrics.def"),
+        "## usher-server", metrics("src/server/core/metrics.def", "src/http/metrics.def", "src/control/metrics_process.def"),
+        "## usher-gate\n\nAnd `usher_http_*` and `process_*`, as above.", metrics("src/gate/run/metrics.def"),
+        "## usher-client\n\n`usherctl client serve` adds `usher_http_*`, as above.", metrics("src/client/os/metrics.def"),
     ]) + "\n"
 
 

@@ -12,6 +12,7 @@
 #include "control/metrics.h"
 #include "ctl/session.h"
 #include "http/args.h"
+#include "http/metrics.h"
 #include "http/page.h"
 #include "http/request.h"
 #include "http/web.h"
@@ -26,6 +27,9 @@
 #include <unistd.h>
 
 enum { CLIENT_TIMEOUT_S = 2, EXIT_FAILED = 1, EXIT_WRONG_USE = 2 };
+
+/* Of a text in the form of OpenMetrics. */
+static const char eof_line[] = "# EOF\n";
 
 static const struct {
 	const char *name, *purpose;
@@ -117,26 +121,47 @@ static void answer_command(void *serving, struct http_request *r)
 	arena_fini(&a);
 }
 
+/* Appends the client's text, and the metrics of the listener before its end. */
+static void put_metrics(struct serving *v, const char *text, enum metrics_form form,
+			struct buf *out)
+{
+	struct metrics m = {.out = out, .form = form};
+	size_t n = strlen(text), end = strlen(eof_line);
+
+	if (n >= end && strcmp(text + n - end, eof_line) == 0)
+		n -= end;
+	buf_add(out, text, n);
+	http_metrics(&m, &v->listener, 1);
+	metrics_end(&m);
+}
+
 static void answer_metrics(void *serving, struct http_request *r)
 {
+	struct serving *v = serving;
 	enum metrics_form form = metrics_form_of(http_header(r, "Accept"));
 	struct http_answer h = {.status = 200, .type = metrics_content_type(form)};
 	const char *text = NULL;
 	struct json *args;
 	struct arena a;
+	struct buf out;
 
 	arena_init(&a);
+	buf_init(&out);
 	args = json_map(&a);
 	(void)json_add(&a, args, "format",
 		       json_str(&a, form == METRICS_OPENMETRICS ? "openmetrics" : "text"));
-	text = json_get_str(json_get(ask_client(serving, "metrics-get", args, &a), "arguments"),
+	text = json_get_str(json_get(ask_client(v, "metrics-get", args, &a), "arguments"),
 			    "metrics");
-	if (text) {
-		h.body = span_str(text);
-		http_answer(r, &h);
-	} else {
+	if (text)
+		put_metrics(v, text, form, &out);
+	h.body = span_of(out.p, out.len);
+	if (!text)
 		http_refuse(r, 503, "the client does not answer");
-	}
+	else if (out.failed)
+		http_refuse(r, 503, "out of memory");
+	else
+		http_answer(r, &h);
+	buf_fini(&out);
 	arena_fini(&a);
 }
 

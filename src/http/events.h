@@ -10,10 +10,9 @@
 
 struct http_events;
 struct http_request;
-struct log;
 
 /* Creates a subject with at most `max` readers. Returns 0 or -ENOMEM. */
-int http_events_new(unsigned max, struct log *log, struct http_events **ret) must_check;
+int http_events_new(unsigned max, struct http_events **ret) must_check;
 /* Ends all its answers. Accepts NULL. */
 void http_events_free(struct http_events *e);
 unsigned http_events_readers(const struct http_events *e);

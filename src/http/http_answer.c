@@ -46,8 +46,12 @@ void http_respond(struct http_request *r, struct MHD_Response *response, unsigne
 	r->response = response;
 	r->status = status;
 	r->failed = !response;
-	if (response)
+	if (response) {
 		add_headers(r, response);
+		r->conn->l->counts.requests[status / 100 % HTTP_CLASSES]++;
+	} else {
+		http_drop(r->conn->l, HTTP_DROP_MEMORY, r->conn->address);
+	}
 	if (!r->suspended)
 		return;
 	r->suspended = false;

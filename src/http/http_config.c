@@ -50,6 +50,28 @@ static const struct http_user *copy_users(struct copy *k, const struct http_user
 	return to;
 }
 
+static gnutls_datum_t datum_of(const char *text)
+{
+	return (gnutls_datum_t){(unsigned char *)(uintptr_t)text, (unsigned)strlen(text)};
+}
+
+/* Reads the time at which the first certificate of the text expires. */
+static int read_expiry(const char *text, int64_t *ret)
+{
+	gnutls_datum_t pem = datum_of(text);
+	gnutls_x509_crt_t *list;
+	unsigned n = 0;
+	int r = gnutls_x509_crt_list_import2(&list, &n, &pem, GNUTLS_X509_FMT_PEM, 0);
+
+	if (r < 0)
+		return r;
+	*ret = n ? (int64_t)gnutls_x509_crt_get_expiration_time(list[0]) : 0;
+	for (unsigned i = 0; i < n; i++)
+		gnutls_x509_crt_deinit(list[i]);
+	gnutls_free(list);
+	return 0;
+}
+
 int http_config_new(const struct http_opts *o, struct http_config **ret)
 {
 	struct http_config *c = calloc(1, sizeof(*c));
@@ -76,6 +98,8 @@ int http_config_new(const struct http_opts *o, struct http_config **ret)
 		.users = copy_users(&k, o->users, o->n_users),
 		.n_users = o->n_users,
 	};
+	if (c->cert && read_expiry(c->cert, &c->expires_s) < 0)
+		c->expires_s = 0; /* libmicrohttpd refuses it */
 	if (k.failed) {
 		http_config_drop(c);
 		return -ENOMEM;
@@ -91,30 +115,6 @@ void http_config_drop(struct http_config *c)
 	arena_fini(c->arena);
 	free(c->arena);
 	free(c);
-}
-
-/* --- TLS -------------------------------------------------------------------------------------- */
-
-static gnutls_datum_t datum_of(const char *text)
-{
-	return (gnutls_datum_t){(unsigned char *)(uintptr_t)text, (unsigned)strlen(text)};
-}
-
-/* Reads the time at which the first certificate of the text expires. */
-static int read_expiry(const char *text, int64_t *ret)
-{
-	gnutls_datum_t pem = datum_of(text);
-	gnutls_x509_crt_t *list;
-	unsigned n = 0;
-	int r = gnutls_x509_crt_list_import2(&list, &n, &pem, GNUTLS_X509_FMT_PEM, 0);
-
-	if (r < 0)
-		return r;
-	*ret = n ? (int64_t)gnutls_x509_crt_get_expiration_time(list[0]) : 0;
-	for (unsigned i = 0; i < n; i++)
-		gnutls_x509_crt_deinit(list[i]);
-	gnutls_free(list);
-	return 0;
 }
 
 int http_tls_check(const struct http_opts *o, int64_t *ret_expires, char text[HTTP_TEXT_MAX])

@@ -3,7 +3,6 @@
  * Server-sent events: each reader has a buffer, and its connection sleeps while that is empty. An
  * event is composed once for all readers.
  */
-#include "base/log.h"
 #include "http/events.h"
 #include "http/request_impl.h"
 
@@ -25,18 +24,16 @@ struct event_reader {
 
 struct http_events {
 	unsigned max, n;
-	struct log *log;
 	struct event_reader *readers;
 };
 
-int http_events_new(unsigned max, struct log *log, struct http_events **ret)
+int http_events_new(unsigned max, struct http_events **ret)
 {
 	struct http_events *e = calloc(1, sizeof(*e));
 
 	if (!e)
 		return -ENOMEM;
 	e->max = max;
-	e->log = log;
 	*ret = e;
 	return 0;
 }
@@ -104,9 +101,7 @@ void http_events_send(struct http_events *e, const char *name, struct span data)
 		if (v->out.len - v->sent + data.n <= WAITING_MAX && !v->out.failed) {
 			write_event(v, name, data);
 		} else {
-			log_msg(e->log, LOG_USHER_HTTP_READER_DROPPED,
-				"the connection of %s ends: it is too slow for the events",
-				v->r->conn->address);
+			http_drop(v->r->conn->l, HTTP_DROP_SLOW_EVENTS, v->r->conn->address);
 			v->dropped = true;
 			unlink_reader(v);
 		}

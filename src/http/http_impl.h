@@ -47,6 +47,23 @@ struct http_conn {
 	bool ended;	  /* shut down: libmicrohttpd closes it */
 };
 
+/* Causes for which a connection ends before its client ends it. */
+enum http_drop {
+#define DROP(symbol, id, reason, sentence) HTTP_DROP_##symbol,
+#include "http/drop.def"
+#undef DROP
+	HTTP_DROP_N
+};
+
+enum { HTTP_CLASSES = 6 };
+
+/* Counters, for http_metrics(). */
+struct http_counts {
+	uint64_t accepted, drops[HTTP_DROP_N];
+	uint64_t requests[HTTP_CLASSES]; /* answered, by the first digit of the status */
+	uint64_t without_user, wrong_user;
+};
+
 struct http_listener {
 	struct http_opts o; /* limits, routes, log; its texts are in config */
 	struct http_config *config;
@@ -61,6 +78,7 @@ struct http_listener {
 	unsigned n_conns; /* that are not ended */
 	size_t held;
 	struct http_auth *auth;
+	struct http_counts counts;
 	bool closing;
 };
 
@@ -71,6 +89,7 @@ struct http_config {
 	bool agent;
 	struct arena *arena;
 	const char *realm, *cert, *key, *trust;
+	int64_t expires_s; /* of the certificate, since 1970 */
 	const struct http_header *headers;
 	size_t n_headers;
 	const struct http_user *users;
@@ -88,5 +107,8 @@ int http_server_new(struct http_listener *l, struct http_server **ret) must_chec
 void http_server_free(struct http_server *s);
 /* Lets libmicrohttpd work, and sets its timer. */
 void http_server_run(struct http_server *s);
+/* Counts and logs a connection that is to end. */
+void http_drop(struct http_listener *l, enum http_drop d, const char *address);
+const char *http_drop_reason(enum http_drop d);
 /* Ends a connection: libmicrohttpd sees the end and closes it. */
 void http_conn_end(struct http_conn *c);

@@ -149,8 +149,7 @@ static bool make_place(struct http_listener *l, const char *address)
 	idle = find_idle(l, of);
 	if (!idle)
 		return false;
-	log_msg(l->o.log, LOG_USHER_HTTP_CONNECTION_DROPPED,
-		"the connection of %s without a request ends: its place is needed", idle->address);
+	http_drop(l, HTTP_DROP_PLACE, idle->address);
 	http_conn_end(idle);
 	return true;
 }
@@ -174,19 +173,21 @@ static void send_refusal(const struct http_listener *l, int fd, unsigned status,
 
 static void refuse_conn(struct http_listener *l, int fd, const char *address)
 {
-	log_msg(l->o.log, LOG_USHER_HTTP_CONNECTION_REFUSED,
-		"a connection of %s is refused: all places are busy", address);
+	http_drop(l, HTTP_DROP_BUSY, address);
 	send_refusal(l, fd, MHD_HTTP_SERVICE_UNAVAILABLE,
 		     "Service Unavailable: too many connections");
 	(void)close(fd);
 }
 
-static void add_conn(struct http_listener *l, int fd, const struct endpoint *from)
+/* Hands a connection, which has its place, to libmicrohttpd. */
+static void add_conn(struct http_listener *l, int fd, const struct endpoint *from,
+		     const char *address)
 {
 	struct http_server *s = l->servers;
 	struct http_conn *c = calloc(1, sizeof(*c));
 
 	if (!c) {
+		http_drop(l, HTTP_DROP_SETUP, address);
 		(void)close(fd);
 		return;
 	}
@@ -195,18 +196,14 @@ static void add_conn(struct http_listener *l, int fd, const struct endpoint *fro
 				.next = l->conns,
 				.fd = fd,
 				.since_ns = clock_mono_ns(&clock_system)};
-	write_address(from, c->address);
-	if (!make_place(l, c->address)) {
-		refuse_conn(l, fd, c->address);
-		free(c);
-		return;
-	}
+	(void)snprintf(c->address, sizeof(c->address), "%s", address);
 	l->conns = c;
 	l->n_conns++;
 	s->n_conns++;
 	if (MHD_add_connection(s->d, fd, &from->any, from->n) == MHD_YES)
 		return;
 	/* it has closed the descriptor */
+	http_drop(l, HTTP_DROP_SETUP, address);
 	l->conns = c->next;
 	l->n_conns--;
 	s->n_conns--;
@@ -216,6 +213,7 @@ static void add_conn(struct http_listener *l, int fd, const struct endpoint *fro
 static void on_accept(void *listener, uint32_t events)
 {
 	struct http_listener *l = listener;
+	char address[HTTP_ADDRESS_LEN];
 	struct endpoint from;
 	int fd;
 
@@ -225,7 +223,12 @@ static void on_accept(void *listener, uint32_t events)
 		fd = accept4(l->fd, &from.any, &from.n, SOCK_CLOEXEC | SOCK_NONBLOCK);
 		if (fd < 0)
 			break;
-		add_conn(l, fd, &from);
+		l->counts.accepted++;
+		write_address(&from, address);
+		if (make_place(l, address))
+			add_conn(l, fd, &from, address);
+		else
+			refuse_conn(l, fd, address);
 	}
 	if (fd < 0 && (errno == EMFILE || errno == ENFILE))
 		(void)usleep(10000); /* the backlog stays readable: do not spin */
@@ -237,9 +240,7 @@ static void on_accept(void *listener, uint32_t events)
 static void end_late(struct http_conn *c)
 {
 	if (c->phase == HTTP_BODY || !c->served) {
-		log_msg(c->l->o.log, LOG_USHER_HTTP_CONNECTION_DROPPED,
-			"the connection of %s ends: no complete request arrived in time",
-			c->address);
+		http_drop(c->l, HTTP_DROP_LATE, c->address);
 		if (c->mhd)
 			send_refusal(c->l, c->fd, MHD_HTTP_REQUEST_TIMEOUT, "Request Timeout");
 	}

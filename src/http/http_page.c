@@ -182,7 +182,7 @@ int http_page_new(struct loop *loop, const struct http_page_opts *o, struct http
 	if (!p)
 		return -ENOMEM;
 	p->o = *o;
-	r = http_events_new(EVENT_READERS, o->log, &p->events);
+	r = http_events_new(EVENT_READERS, &p->events);
 	if (r == 0)
 		r = loop_timer_new(loop, send_second, p, &p->timer);
 	if (r < 0) {

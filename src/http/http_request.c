@@ -123,6 +123,7 @@ static unsigned authenticate(struct http_request *r)
 	}
 	log_msg(l->o.log, LOG_HTTP_CLIENT_REQUEST_NOT_AUTHORIZED, "a request of %s: %s",
 		r->conn->address, header ? "wrong user or password" : "no user and password");
+	*(header ? &l->counts.wrong_user : &l->counts.without_user) += 1;
 	if (delay && loop_timer_new(l->loop, on_delay, r, &r->delay) < 0)
 		r->delay = NULL;
 	return MHD_HTTP_UNAUTHORIZED;
@@ -299,9 +300,7 @@ void http_on_completed(void *listener, struct MHD_Connection *mhd, void **reques
 		return;
 	*request = NULL;
 	if (code == MHD_REQUEST_TERMINATED_TIMEOUT_REACHED)
-		log_msg(l->o.log, LOG_USHER_HTTP_READER_DROPPED,
-			"the connection of %s ends: it took nothing of its answer for %d s",
-			r->conn->address, SEND_S);
+		http_drop(l, HTTP_DROP_SLOW_ANSWER, r->conn->address);
 	(void)MHD_set_connection_option(mhd, MHD_CONNECTION_OPTION_TIMEOUT, 0U);
 	r->conn->request = NULL;
 	r->conn->phase = HTTP_WAIT;

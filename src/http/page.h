@@ -17,7 +17,6 @@ struct http_page;
 struct http_request;
 struct http_route;
 struct json;
-struct log;
 struct log_tail;
 struct loop;
 
@@ -32,7 +31,6 @@ struct http_page_opts {
 	const char *(*compose)(void *ctx, struct arena *a, struct json *tick);
 	void *ctx;
 	struct log_tail *tail; /* NULL: the page has no lines of a log */
-	struct log *log;
 };
 
 /* Creates a page for http_opts.page. Everything in o is borrowed. Returns 0 or -ENOMEM. */

@@ -7,6 +7,8 @@ import signal
 import subprocess
 import time
 
+from lib import metrics
+from lib.metrics import Text
 from lib.netns import wait_for
 from lib.runner import test
 from lib.server import slack
@@ -47,6 +49,14 @@ def test_client_http(t):
     assert admin.post(b"[1]")[0] == 400
     status, headers, text = viewer.request("GET", "/metrics")
     assert status == 200 and b"usher_client_state" in text and headers["Content-Type"].startswith("text/plain"), text[:200]
+    for form in ("text/plain", "application/openmetrics-text"):
+        raw = viewer.request("GET", "/metrics", headers={"Accept": form})[2].decode()
+        m = Text(raw, form != "text/plain")
+        m.check_rows((*metrics.CLIENT, *metrics.HTTP))
+        assert m.get("usher_http_authentication_failures_total", address="127.0.0.1", port="8000", cause="absent") == 1
+        assert 2 <= m.get("usher_http_connections", address="127.0.0.1", port="8000") <= 3
+        assert not m.all("usher_http_certificate_expiry_seconds")
+    metrics.promtool_metrics(text.decode())
     tick = json.loads(viewer.request("GET", "/api/v1/tick")[2])
     assert tick["machine"] in ("BOUND", "RENEWING") and tick["facts"], tick
     c.proc.send_signal(signal.SIGSTOP)

@@ -4,8 +4,11 @@
 import json
 import os
 import subprocess
+import time
 
+from lib import metrics
 from lib.gate import Gate, cable
+from lib.metrics import Text
 from lib.runner import test
 from lib.server import slack
 from lib.web import Authority, Web
@@ -42,6 +45,16 @@ def test_gate_http(t):
     assert admin.command("run", {"code": "return 7 * 6"})["result"] == 0
     status, headers, text = viewer.request("GET", "/metrics")
     assert status == 200 and b'usher_gate_' in text and headers["Content-Type"].startswith("text/plain"), text[:300]
+    m = Text(text.decode())
+    m.check_rows(metrics.GATE)
+    place = {"address": "127.0.0.1", "port": "8443"}
+    # with the request of the text itself
+    assert m.get("usher_http_requests_total", status="2xx", **place) == 4, text
+    assert 2 <= m.get("usher_http_connections", **place) <= m.get("usher_http_connections_accepted_total", **place) == 3, text
+    assert m.get("usher_http_authentication_failures_total", cause="absent", **place) == 1
+    assert m.get("usher_http_certificate_expiry_seconds", **place) > time.time()
+    metrics.promtool_metrics(gate.ctl("metrics-get")["metrics"])
+    Text(gate.ctl("metrics-get", "format=openmetrics")["metrics"], True).check_rows(metrics.GATE)
     assert viewer.request("GET", "/")[0] == 200
     tick = json.loads(viewer.request("GET", "/api/v1/tick")[2])
     assert tick["drops"]["drop-rule"][0] == 2 and tick["stages"]["icmp"] == 2, tick

@@ -11,8 +11,10 @@ import subprocess
 import threading
 import time
 
+from lib import metrics
 from lib.client import Client, mac_of
-from lib.netns import wait_for
+from lib.metrics import Text
+from lib.netns import sh, wait_for
 from lib.runner import test
 from lib.server import slack, subnet
 from lib.web import Authority, Web, basic, raw_request
@@ -511,6 +513,66 @@ def test_http_metrics(t):
     status, headers, _ = web.request("POST", "/metrics", b"{}", {"Content-Type": "application/json"})
     assert status in (200, 400), status
     assert web.request("GET", "/nothing")[0] == 400
+
+
+def _metrics(s, form="text"):
+    return Text(s.ok("metrics-get", {"format": form})["metrics"], form == "openmetrics")
+
+
+def _expiry_of(cert):
+    """The end of a certificate, in seconds since 1970."""
+    return ssl.cert_time_to_seconds(sh("openssl", "x509", "-noout", "-enddate", "-in", cert).strip().partition("=")[2])
+
+
+@test(timeout=60, tags=("asan",))
+def test_http_counters(t):
+    """Sockets for HTTP: connections, drops by name, answers by status, refused users, the end of a certificate."""
+    ca = Authority(t.lab)
+    cert, key = ca.issue("server", days=7)
+    s = _serve(t, _socket(**_users(("admin", "word"))), _socket(8443, **_tls(ca, (cert, key)), **{"cert-required": False}))
+    admin, tls_web = Web(s.ns, 8000, user=("admin", "word")), Web(s.ns, 8443, ca=ca.cert)
+    for _ in range(3):
+        assert admin.command("version-get")["result"] == 0
+    assert tls_web.command("version-get")["result"] == 0
+    assert admin.request("GET", "/nothing")[0] == 400
+    assert Web(s.ns, 8000).post({"command": "version-get"})[0] == 401
+    for _ in range(2):
+        assert Web(s.ns, 8000, user=("admin", "guess")).post({"command": "version-get"})[0] == 401
+    # 16 connections of an address are allowed; one without a request gives way to each further one
+    held = []
+    for _ in range(20):
+        with s.ns:
+            held.append(socket.create_connection(("127.0.0.1", 8000), slack(5)))
+    raw = s.ok("metrics-get")["metrics"]
+    metrics.promtool_metrics(raw)
+    m = Text(raw)
+    m.check_rows(metrics.SERVER)
+    plain, secure = {"address": "127.0.0.1", "port": "8000"}, {"address": "127.0.0.1", "port": "8443"}
+    wait_for("the drops", lambda: _metrics(s).get("usher_http_connections_dropped_total", reason="place", **plain) >= 5, slack(5))
+    m = _metrics(s)
+    dropped = {p["reason"]: v for p, v in m.all("usher_http_connections_dropped_total") if p["port"] == "8000"}
+    assert dropped["place"] == s.log().count("its place is needed") and dropped["busy"] == dropped["late"] == 0, dropped
+    assert m.get("usher_http_connections", **plain) == 16 and m.get("usher_http_connections", **secure) == 1
+    assert m.get("usher_http_connections_accepted_total", **plain) == 1 + 3 + 20
+    assert m.get("usher_http_requests_total", status="2xx", **plain) == 3
+    assert m.get("usher_http_requests_total", status="4xx", **plain) == 1 + 3
+    assert m.get("usher_http_requests_total", status="2xx", **secure) == 1
+    assert m.get("usher_http_authentication_failures_total", cause="absent", **plain) == 1
+    assert m.get("usher_http_authentication_failures_total", cause="wrong", **plain) == 2
+    expiry = dict((p["port"], v) for p, v in m.all("usher_http_certificate_expiry_seconds"))
+    assert expiry == {"8443": _expiry_of(cert)}, expiry
+    # a reload takes the new certificate, and the counters stay
+    renewed, renewed_key = ca.issue("renewed", days=20)
+    os.replace(renewed, cert)
+    os.replace(renewed_key, key)
+    s.ok("config-reload")
+    m = _metrics(s, "openmetrics")
+    m.check_rows(metrics.SERVER)
+    assert m.get("usher_http_certificate_expiry_seconds", **secure) == _expiry_of(cert) > expiry["8443"]
+    assert m.get("usher_http_requests_total", status="4xx", **plain) == 4
+    for c in held:
+        c.close()
+    wait_for("the ends", lambda: _metrics(s).get("usher_http_connections", **plain) <= 1, slack(10))
 
 
 @test(timeout=240, alone=True)

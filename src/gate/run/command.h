@@ -13,6 +13,7 @@ struct control_plane;
 struct gate;
 struct gate_bind;
 struct guard;
+struct http_listener;
 struct frames;
 struct log;
 struct script_alert_sink;
@@ -40,6 +41,7 @@ struct gate_commands {
 	struct log *log;
 	int64_t started_ns;			/* wall clock */
 	struct control_plane *plane;		/* set by gate_plane_open() */
+	struct http_listener *http;		/* set by gate_page_open(); NULL: none */
 	struct control_command script_rows[64]; /* of the rule file */
 	size_t n_script_rows;
 };

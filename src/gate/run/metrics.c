@@ -9,6 +9,7 @@
 #include "control/plane_count.h"
 #include "gate/run/command_impl.h"
 #include "gate/run/summary.h"
+#include "http/metrics.h"
 #include "script/rules/event.h"
 
 #include <errno.h>
@@ -216,6 +217,7 @@ static bool write_text(void *ctx, struct buf *out)
 		metrics_begin(&t->m, &families[i].head);
 		families[i].write(t);
 	}
+	http_metrics(&t->m, &t->c->http, t->c->http ? 1 : 0);
 	metrics_process(&t->m, t->c->started_ns);
 	metrics_end(&t->m);
 	if (t->as_answer)

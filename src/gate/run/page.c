@@ -144,8 +144,7 @@ static int create_page(struct gate_page *p, struct loop *loop)
 				   .n_views = ARRAY_LEN(views),
 				   .describe = describe_gate,
 				   .compose = compose_gate,
-				   .ctx = p->g,
-				   .log = p->g->log};
+				   .ctx = p->g};
 
 	return http_page_new(loop, &o, &p->page);
 }
@@ -172,6 +171,7 @@ int gate_page_open(struct gate_commands *g, struct loop *loop, const struct http
 		gate_page_close(p);
 		return r;
 	}
+	g->http = p->listener;
 	*ret = p;
 	return 0;
 }
@@ -181,6 +181,7 @@ void gate_page_close(struct gate_page *p)
 	if (!p)
 		return;
 	http_page_free(p->page);
+	p->g->http = NULL;
 	http_free(p->listener);
 	free(p);
 }

@@ -7,6 +7,7 @@
 #include "server/manage/metrics.h"
 
 #include "control/plane.h"
+#include "http/metrics.h"
 #include "server/core/snapshot.h"
 #include "server/manage/command.h"
 #include "server/manage/metrics_impl.h"
@@ -75,6 +76,7 @@ static bool append_metrics(void *ctx, struct buf *out)
 		return false;
 	if (r->family < FAMILY_N)
 		return true;
+	http_metrics(&r->m, r->d->https, r->d->n_https);
 	metrics_process(&r->m, r->d->srv.started_ns);
 	metrics_end(&r->m);
 	if (r->as_answer)

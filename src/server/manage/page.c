@@ -207,8 +207,7 @@ int page_new(struct server_daemon *d, struct http_page **ret)
 				   .describe = describe_server,
 				   .compose = compose_server,
 				   .ctx = d,
-				   .tail = d->log_tail,
-				   .log = d->srv.log};
+				   .tail = d->log_tail};
 
 	return http_page_new(d->loop, &o, ret);
 }

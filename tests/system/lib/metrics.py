@@ -11,8 +11,9 @@ sys.path.insert(0, os.path.join(ROOT, "tools"))
 
 import gen_tables  # noqa: E402
 
-SERVER = ("src/server/core/metrics.def", "src/control/metrics_process.def")
-GATE = ("src/gate/run/metrics.def", "src/control/metrics_process.def")
+HTTP = ("src/http/metrics.def",)
+SERVER = ("src/server/core/metrics.def", *HTTP, "src/control/metrics_process.def")
+GATE = ("src/gate/run/metrics.def", *HTTP, "src/control/metrics_process.def")
 CLIENT = ("src/client/os/metrics.def",)
 _LINE = re.compile(r'^([a-zA-Z_:][a-zA-Z0-9_:]*)(?:\{((?:[a-z_]+="(?:[^"\\\n]|\\[\\"n])*",?)*)\})? (-?[0-9.]+)$')
 _LABEL = re.compile(r'([a-z_]+)="((?:[^"\\]|\\.)*)"')
