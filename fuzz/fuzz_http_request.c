@@ -58,8 +58,7 @@ static struct http_listener *open_listener(struct loop *loop, bool with_users)
 			      .realm = "fuzz",
 			      .users = users,
 			      .n_users = with_users ? ARRAY_LEN(users) : 0,
-			      .routes = routes,
-			      .n_routes = ARRAY_LEN(routes)};
+			      .routes = {routes, ARRAY_LEN(routes), NULL}};
 
 	fuzz_check(http_open(loop, &o, &l) == 0);
 	return l;

@@ -271,10 +271,7 @@ static int parse_serve_words(char **words, int n_words, struct http_args *ret)
 
 static int begin_serving(struct serving *v, const struct http_args *args, char text[HTTP_TEXT_MAX])
 {
-	struct http_opts o = {.realm = "usher-client",
-			      .routes = routes,
-			      .n_routes = ARRAY_LEN(routes),
-			      .ctx = v};
+	struct http_opts o = {.realm = "usher-client", .routes = {routes, ARRAY_LEN(routes), v}};
 	sigset_t set;
 	int r;
 
@@ -289,8 +286,10 @@ static int begin_serving(struct serving *v, const struct http_args *args, char t
 		r = loop_add(v->loop, v->signal_fd, EPOLLIN, stop_serving, v, &v->source);
 	if (r == 0)
 		r = create_page(v);
-	o.page = v->page;
-	return r < 0 ? r : http_open_args(v->loop, args, &o, &v->listener, text);
+	if (r < 0)
+		return r;
+	o.page = http_page_routes(v->page);
+	return http_open_args(v->loop, args, &o, &v->listener, text);
 }
 
 int ctl_serve(struct ctl_session *s, char **words, int n_words)

@@ -19,7 +19,6 @@
 
 struct arena;
 struct http_listener;
-struct http_page;
 struct http_request;
 struct log;
 struct loop;
@@ -45,7 +44,14 @@ struct http_route {
 	void (*fn)(void *ctx, struct http_request *r);
 };
 
-/* Texts are copied, routes and ctx are borrowed. */
+/* A table of routes with the context of their functions. */
+struct http_routes {
+	const struct http_route *rows;
+	size_t n;
+	void *ctx;
+};
+
+/* Texts are copied, tables are borrowed. */
 struct http_opts {
 	const char *address; /* a literal IPv4 or IPv6 address */
 	uint16_t port;
@@ -57,10 +63,8 @@ struct http_opts {
 	const char *cert, *key; /* PEM texts; NULL: no TLS */
 	const char *trust; /* PEM text: a client needs a certificate that one of these signed; NULL:
 			      none */
-	const struct http_route *routes;
-	size_t n_routes;
-	void *ctx;		/* of the routes */
-	struct http_page *page; /* its routes follow (page.h); borrowed. NULL: none */
+	struct http_routes routes; /* of the program; looked up first */
+	struct http_routes page;   /* http_page_routes() */
 	struct log *log;
 	bool agent;		  /* for http_plays_agent() */
 	unsigned max_connections; /* 0: 64 */

@@ -9,7 +9,6 @@
 #include "base/log_tail.h"
 #include "config/json/json.h"
 #include "http/events.h"
-#include "http/http.h"
 #include "http/page.h"
 #include "http/request.h"
 #include "http/web.h"
@@ -120,7 +119,7 @@ static void answer_events(void *page, struct http_request *r)
 	loop_timer_set(p->timer, 0);
 }
 
-const struct http_route *http_page_routes(size_t *ret_n)
+struct http_routes http_page_routes(struct http_page *p)
 {
 	static const struct http_route routes[] = {
 		{"GET", "/", false, true, http_answer_web},
@@ -134,8 +133,7 @@ const struct http_route *http_page_routes(size_t *ret_n)
 		{"GET", "/healthz", true, false, answer_alive},
 	};
 
-	*ret_n = ARRAY_LEN(routes);
-	return routes;
+	return (struct http_routes){routes, ARRAY_LEN(routes), p};
 }
 
 /* --- Each second ------------------------------------------------------------------------------ */

@@ -6,7 +6,6 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "http/auth.h"
-#include "http/page.h"
 #include "http/request_impl.h"
 #include "runtime/loop.h"
 
@@ -29,14 +28,13 @@ static bool route_fits(const struct http_route *t, const char *path)
 	return strcmp(t->path, path) == 0;
 }
 
-/* Finds the route of a request among these. *known: a route has its path, with any method. */
-static bool choose_route(struct http_request *r, const struct http_route *routes, size_t n,
-			 bool *known)
+/* Finds the route of a request in a table. *known: a route has its path, with any method. */
+static bool choose_route(struct http_request *r, const struct http_routes *table, bool *known)
 {
 	bool head = strcasecmp(r->method, "HEAD") == 0;
 
-	for (size_t i = 0; i < n; i++) {
-		const struct http_route *t = &routes[i];
+	for (size_t i = 0; i < table->n; i++) {
+		const struct http_route *t = &table->rows[i];
 
 		if (!route_fits(t, r->path))
 			continue;
@@ -44,6 +42,7 @@ static bool choose_route(struct http_request *r, const struct http_route *routes
 		if (strcasecmp(r->method, t->method) == 0 ||
 		    (head && strcmp(t->method, "GET") == 0)) {
 			r->route = t;
+			r->route_ctx = table->ctx;
 			return true;
 		}
 	}
@@ -54,16 +53,9 @@ static bool choose_route(struct http_request *r, const struct http_route *routes
 static unsigned find_route(struct http_request *r)
 {
 	const struct http_opts *o = &r->conn->l->o;
-	const struct http_route *of_page;
 	bool known = false;
-	size_t n;
 
-	r->route_ctx = o->ctx;
-	if (choose_route(r, o->routes, o->n_routes, &known))
-		return 0;
-	of_page = http_page_routes(&n);
-	r->route_ctx = o->page;
-	if (o->page && choose_route(r, of_page, n, &known))
+	if (choose_route(r, &o->routes, &known) || choose_route(r, &o->page, &known))
 		return 0;
 	/* Kea answers 400 to each method but POST */
 	return known ? MHD_HTTP_METHOD_NOT_ALLOWED : MHD_HTTP_BAD_REQUEST;

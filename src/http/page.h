@@ -6,16 +6,11 @@
  */
 #pragma once
 
-#include "base/attr.h"
-
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
+#include "http/http.h"
 
 struct arena;
 struct http_page;
 struct http_request;
-struct http_route;
 struct json;
 struct log_tail;
 struct loop;
@@ -33,14 +28,14 @@ struct http_page_opts {
 	struct log_tail *tail; /* NULL: the page has no lines of a log */
 };
 
-/* Creates a page for http_opts.page. Everything in o is borrowed. Returns 0 or -ENOMEM. */
+/* Creates a page. Everything in o is borrowed. Returns 0 or -ENOMEM. */
 int http_page_new(struct loop *loop, const struct http_page_opts *o, struct http_page **ret)
 	must_check;
 /* Ends the event streams. No request may follow. Accepts NULL. */
 void http_page_free(struct http_page *p);
 
-/* Returns the page's routes, whose ctx is the page; *ret_n: how many. */
-const struct http_route *http_page_routes(size_t *ret_n);
+/* Returns the page's routes, for http_opts.page. */
+struct http_routes http_page_routes(struct http_page *p);
 
 /* Returns a number of the query between 0 and max; dflt if it is absent or no number. */
 uint64_t http_page_number(const struct http_request *r, const char *name, uint64_t dflt,

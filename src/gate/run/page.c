@@ -154,9 +154,7 @@ int gate_page_open(struct gate_commands *g, struct loop *loop, const struct http
 {
 	struct gate_page *p = calloc(1, sizeof(*p));
 	struct http_opts o = {.realm = "usher-gate",
-			      .routes = routes,
-			      .n_routes = ARRAY_LEN(routes),
-			      .ctx = p,
+			      .routes = {routes, ARRAY_LEN(routes), p},
 			      .log = g->log};
 	int r;
 
@@ -164,9 +162,10 @@ int gate_page_open(struct gate_commands *g, struct loop *loop, const struct http
 		return -ENOMEM;
 	p->g = g;
 	r = create_page(p, loop);
-	o.page = p->page;
-	if (r == 0)
+	if (r == 0) {
+		o.page = http_page_routes(p->page);
 		r = http_open_args(loop, args, &o, &p->listener, text);
+	}
 	if (r < 0) {
 		gate_page_close(p);
 		return r;

@@ -11,7 +11,7 @@
 #include "config/config.h"
 #include "config/json/json.h"
 #include "control/metrics.h"
-#include "http/http.h"
+#include "http/page.h"
 #include "http/request.h"
 #include "http/web.h"
 #include "lease/lease_store.h"
@@ -230,10 +230,7 @@ static int read_opts(struct server_daemon *d, struct reading *k, struct http_opt
 				.n_users = s->n_users,
 				.headers = headers,
 				.n_headers = s->n_headers,
-				.routes = routes,
-				.n_routes = ARRAY_LEN(routes),
-				.ctx = d,
-				.page = d->page,
+				.routes = {routes, ARRAY_LEN(routes), d},
 				.log = d->srv.log,
 				.agent = s->agent};
 	if ((s->n_users && !users) || (s->n_headers && !headers))
@@ -399,6 +396,7 @@ static int open_socket(struct server_daemon *d, struct reading *k)
 	r = read_opts(d, k, &o);
 	if (r < 0)
 		return r;
+	o.page = http_page_routes(d->page);
 	if (!k->s->cert_required)
 		o.trust = NULL;
 	r = set_listener(d, l, &o);
