@@ -80,8 +80,10 @@ static void run_loop(struct loop *loop, int rounds)
 		fuzz_check(loop_step(loop, 0) == 0);
 }
 
-/* Reads the answers until the listener has closed the connection. */
-static void read_answers(struct loop *loop, int fd)
+/* Reads the answers until the listener has closed the connection. Returns false if it is still open
+ * and had no answer. A part of a request behind an answered one has 30 s to become complete, since
+ * libmicrohttpd does not always notice there that nothing follows. */
+static bool read_answers(struct loop *loop, int fd)
 {
 	char text[8192];
 	bool first = true;
@@ -90,13 +92,13 @@ static void read_answers(struct loop *loop, int fd)
 		ssize_t n = recv(fd, text, sizeof(text), MSG_DONTWAIT);
 
 		if (n == 0 || (n < 0 && errno != EAGAIN))
-			return;
+			return true;
 		if (n > 0 && first)
 			fuzz_check(n < 5 || memcmp(text, "HTTP/", 5) == 0);
-		first &= n <= 0;
+		first = first && n <= 0;
 		run_loop(loop, 1);
 	}
-	fuzz_check(false); /* the connection is still open */
+	return !first;
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -105,6 +107,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	static struct http_listener *listeners[2];
 	int fd;
 	size_t piece;
+	bool answered;
 
 	if (size < 2 || size > 65536)
 		return 0;
@@ -126,8 +129,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		run_loop(loop, 3);
 	}
 	(void)shutdown(fd, SHUT_WR);
-	read_answers(loop, fd);
+	answered = read_answers(loop, fd);
 	(void)close(fd);
 	run_loop(loop, 5);
+	/* after several wrong passwords an answer is delayed: the next input has a new listener */
+	fuzz_check(answered || data[0] & 1);
+	if (!answered) {
+		http_free(listeners[1]);
+		listeners[1] = open_listener(loop, true);
+	}
 	return 0;
 }

@@ -90,6 +90,11 @@ function failure(error) {
 	return make("p", { class: "error", role: "alert" }, String(error.message || error));
 }
 
+/* Returns a number with its noun. */
+function counted(n, noun) {
+	return number.format(n) + " " + noun + (n === 1 ? "" : "s");
+}
+
 /* A table with sortable columns. columns: {name, num, sort, cell(row)}. */
 function table(caption, columns, options) {
 	const body = make("tbody");
@@ -114,7 +119,7 @@ function table(caption, columns, options) {
 	}
 	mark();
 	const el = make("div", { class: "scroll", role: "region", "aria-label": caption, tabindex: "0" },
-		make("table", { class: "cards" }, make("caption", {}, caption), make("thead", {}, make("tr", {}, ...heads)), body));
+		make("table", { class: "cards" }, make("caption", { class: "hidden" }, caption), make("thead", {}, make("tr", {}, ...heads)), body));
 	return {
 		el, state,
 		fill(rows) {
@@ -123,7 +128,7 @@ function table(caption, columns, options) {
 				? document.activeElement.closest("tr").dataset.key + "\n" + document.activeElement.textContent : null;
 			body.replaceChildren(...rows.map((row) => {
 				const tr = make("tr", { "data-key": row.key });
-				columns.forEach((c) => tr.append(make("td", { class: c.num ? "num" : null, "data-name": c.name }, c.cell(row))));
+				columns.forEach((c) => tr.append(make("td", { class: c.num ? "num" : c.whole ? "whole" : null, "data-name": c.name }, c.cell(row))));
 				return tr;
 			}));
 			if (focused)
@@ -136,7 +141,7 @@ function table(caption, columns, options) {
 
 /* --- State ------------------------------------------------------------------------------------ */
 
-const app = { about: null, tick: null, before: null, view: null, log: [], stream: null, timer: null, release: null, seen: 0, searches: false, nextLine: 0 };
+const app = { about: null, tick: null, before: null, ticks: [], view: null, log: [], stream: null, timer: null, release: null, seen: 0, searches: false, nextLine: 0, logSince: 0 };
 
 /* Returns how much a counter grew a second. */
 function grown(read) {
@@ -232,14 +237,14 @@ function leasesPart(main, given) {
 	const rows = [];
 	let next = null, run = 0;
 	const columns = [
-		{ name: "Address", cell: (l) => l["ip-address"] },
-		{ name: "Hardware address", cell: (l) => l["hw-address"] ? make("a", { href: "#client=" + l["hw-address"] }, l["hw-address"]) : "" },
+		{ name: "Address", whole: true, cell: (l) => l["ip-address"] },
+		{ name: "Hardware address", whole: true, cell: (l) => l["hw-address"] ? make("a", { href: "#client=" + l["hw-address"] }, l["hw-address"]) : "" },
 		{ name: "Client id", cell: (l) => l["client-id"] || "" },
 		{ name: "Host name", cell: (l) => l.hostname || "" },
-		{ name: "State", cell: (l) => (leaseStates[l.state] || l.state) + (l.reserved ? ", reserved" : "") },
+		{ name: "State", whole: true, cell: (l) => (leaseStates[l.state] || l.state) + (l.reserved ? ", reserved" : "") },
 		{ name: "Subnet", num: true, cell: (l) => String(l["subnet-id"]) },
 		{ name: "Expires", cell: (l) => make("span", {}, "in " + span(l.cltt + l["valid-lft"] - Date.now() / 1000) + ", ", moment(l.cltt + l["valid-lft"])) },
-		{ name: "Action", cell: (l) => app.about.write ? make("button", { type: "button", class: "danger", onclick: () => remove(l) }, "Delete " + l["ip-address"]) : "" },
+		{ name: "Action", whole: true, cell: (l) => app.about.write ? make("button", { type: "button", class: "danger", "aria-label": "Delete " + l["ip-address"], onclick: () => remove(l) }, "Delete") : "" },
 	];
 	const t = table("Leases", columns, { onsort() {} });
 
@@ -268,7 +273,7 @@ function leasesPart(main, given) {
 				for (const l of answer.items)
 					rows.push({ key: l["ip-address"], ...l });
 				t.fill(rows);
-				note.textContent = number.format(rows.length) + " leases shown" + (next !== null ? ", " + number.format(scanned) + " looked at" : ", that is all");
+				note.textContent = counted(rows.length, "lease") + " shown" + (next !== null ? ", " + number.format(scanned) + " looked at" : ", that is all");
 			}
 		} catch (error) {
 			note.replaceChildren(failure(error));
@@ -312,6 +317,8 @@ function pagedTable(main, title, columns, path, sort) {
 			const q = new URLSearchParams({ from, limit: 50, sort: t.state.sort || "", down: t.state.down ? 1 : 0 });
 			const answer = await api(path + "?" + q);
 			t.fill(answer.items);
+			t.el.hidden = !answer.total;
+			back.hidden = forth.hidden = answer.total <= 50;
 			note.textContent = answer.total ? number.format(from + 1) + " to " + number.format(from + answer.items.length) + " of " + number.format(answer.total) : "none";
 			back.disabled = from === 0;
 			forth.disabled = from + answer.items.length >= answer.total;
@@ -321,7 +328,7 @@ function pagedTable(main, title, columns, path, sort) {
 	}
 	back.addEventListener("click", () => { from = Math.max(0, from - 50); load(); });
 	forth.addEventListener("click", () => { from += 50; load(); });
-	main.append(make("h2", {}, title), t.el, make("div", { class: "row" }, back, forth, note));
+	main.append(make("h2", {}, title), t.el, make("div", { class: "row pager" }, back, forth, note));
 	load();
 	return load;
 }
@@ -344,7 +351,7 @@ function addressesView(main, given) {
 		{ name: "Addresses", num: true, cell: (n) => number.format(n.used) + " of " + number.format(n.total) },
 	], "networks", "used");
 	let n = 0;
-	return { update() { if (++n % 10 === 0) load(); }, given };
+	return { update() { if (++n % 20 === 0) load(); }, given };
 }
 
 function leasesView(main, given) {
@@ -365,17 +372,17 @@ function clientView(main, given) {
 	const mac = make("input", { id: "mac", required: true, placeholder: "02:00:00:00:00:01", value: given.client || "" });
 	const start = make("button", {}, "Start"), stop = make("button", { type: "button", disabled: true }, "Stop");
 	const note = make("p", { role: "status" }), leases = make("div"), story = make("div", { "aria-live": "polite" });
-	let timer = null, shown = 0, counted = 0;
+	let timer = null, shown = 0, before = 0;
 	async function poll() {
 		try {
 			const answer = await command("packet-trace-get");
 			const traces = (answer.arguments && answer.arguments.traces) || [];
 			for (; shown < traces.length; shown++)
 				story.append(make("h3", {}, "Packet " + (shown + 1)), steps(traces[shown]));
-			if (traces.length !== counted)
+			if (traces.length !== before)
 				showLeases();
-			counted = traces.length;
-			note.textContent = traces.length ? traces.length + " packets" : "Waiting for a packet of this client.";
+			before = traces.length;
+			note.textContent = traces.length ? counted(traces.length, "packet") : "Waiting for a packet of this client.";
 		} catch (error) {
 			note.replaceChildren(failure(error));
 		}
@@ -402,7 +409,7 @@ function clientView(main, given) {
 	const form = make("form", { class: "row", onsubmit: async (event) => {
 		event.preventDefault();
 		story.replaceChildren();
-		shown = counted = 0;
+		shown = before = 0;
 		showLeases();
 		try {
 			await command("packet-trace-get", { clear: true });
@@ -426,20 +433,21 @@ function clientView(main, given) {
 	return { update() {}, close() { if (timer) end(); } };
 }
 
-function treeOf(node) {
+/* A node with few members is open, and so are the outer two levels. */
+function treeOf(node, depth) {
 	const label = node.key !== undefined ? node.key + ": " : "";
 	const at = node.at ? make("span", { class: "at" }, node.at) : null;
 	if (!node.items)
 		return make("li", {}, label + node.value, at);
-	const open = node.items.length <= 12 && !node.deep;
+	const open = depth < 2 || (node.items.length <= 12 && !node.deep);
 	return make("li", {}, make("details", { open }, make("summary", {}, label + (node.list ? "[" + node.items.length + "]" : "{" + node.items.length + "}"), at),
-		make("ul", {}, ...node.items.map(treeOf))));
+		make("ul", {}, ...node.items.map((n) => treeOf(n, depth + 1)))));
 }
 
 function configView(main) {
 	const box = make("div");
 	main.append(make("h2", {}, "Configuration in effect"), make("p", {}, "With every default. A place is shown where the file gives the value; passwords are not shown."), box);
-	api("config").then((c) => box.append(make("p", {}, "SHA-256 " + c.hash), make("ul", { class: "tree" }, treeOf(c.tree)))).catch((e) => box.append(failure(e)));
+	api("config").then((c) => box.append(make("p", {}, "SHA-256 " + c.hash), make("ul", { class: "tree" }, treeOf(c.tree, 0)))).catch((e) => box.append(failure(e)));
 	if (app.about.write)
 		main.append(make("div", { class: "row" }, make("button", { type: "button", class: "danger", onclick: async () => {
 			if (!await ask("Read the configuration file again? A file with a problem changes nothing.", "Reload"))
@@ -481,17 +489,23 @@ function healthView(main) {
 		try {
 			const h = await api("health");
 			box.replaceChildren(...h.groups.map((g) => make("section", {}, make("h3", {}, g.name),
-				make("table", {}, make("tbody", {}, ...g.rows.map((r) => make("tr", {}, make("th", { scope: "row" }, r[0]), make("td", {}, String(r[1])))))))));
+				make("table", { class: "facts-table" }, make("tbody", {}, ...g.rows.map((r) => make("tr", {}, make("th", { scope: "row" }, r[0]), make("td", {}, String(r[1])))))))));
 		} catch (error) {
 			box.replaceChildren(failure(error));
 		}
 	}
 	load();
 	let n = 0;
-	return { update() { if (++n % 5 === 0) load(); } };
+	return { update() { if (++n % 10 === 0) load(); } };
 }
 
 /* --- Gate and client ----------------------------------------------------------------------------------- */
+
+/* An alert: its time, severity and description, and all its members behind them. */
+function alertOf(a) {
+	return make("details", { class: "alert" }, make("summary", {}, moment(a.time), " ", make("b", {}, a.severity || "alert"), " " + (a.description || "")),
+		make("pre", {}, JSON.stringify(a, null, 1)));
+}
 
 function rulesView(main) {
 	const t = table("Rules", [
@@ -501,12 +515,17 @@ function rulesView(main) {
 		{ name: "Failures", num: true, cell: (r) => number.format(r.faults) },
 	], { onsort() {} });
 	const box = make("div");
+	let total = -1;
 	main.append(make("h2", {}, "Rules"), t.el, make("h2", {}, "Last alerts"), box);
 	async function load() {
 		try {
 			t.fill((await command("rules")).arguments.rules.map((r, i) => ({ key: String(i), ...r })));
-			const alerts = (await command("alerts", { limit: 50 })).arguments.alerts.reverse();
-			box.replaceChildren(...(alerts.length ? alerts.map((a) => make("pre", {}, JSON.stringify(a, null, 1))) : [make("p", { class: "none" }, "none")]));
+			const answer = (await command("alerts", { limit: 50 })).arguments, alerts = answer.alerts.reverse();
+			/* open ones stay open */
+			if (answer.total === total)
+				return;
+			total = answer.total;
+			box.replaceChildren(...(alerts.length ? alerts.map(alertOf) : [make("p", { class: "none" }, "none")]));
 		} catch (error) {
 			box.replaceChildren(failure(error));
 		}
@@ -517,7 +536,7 @@ function rulesView(main) {
 
 function machineView(main) {
 	const list = make("ul", { class: "states", "aria-label": "States" });
-	const facts = make("table", {}, make("tbody"));
+	const facts = make("table", { class: "facts-table" }, make("tbody"));
 	main.append(make("h2", {}, "State machine"), list, make("h2", {}, "Now"), facts);
 	return { update() {
 		list.replaceChildren(...app.about.states.map((s) => make("li", { "aria-current": s.name === app.tick.machine ? "true" : null, title: s.purpose }, s.name)));
@@ -567,9 +586,12 @@ function setState(text, kind) {
 function onTick(tick) {
 	/* a program that was started again counts anew */
 	if (!app.tick || tick.started !== app.tick.started)
-		app.before = null;
-	else if (tick.time - app.tick.time >= 500) /* a poll may come just before an event */
-		app.before = app.tick;
+		app.ticks = [];
+	/* rates are those of a second: of the last tick that is old enough, as far as there is one */
+	while (app.ticks.length > 1 && tick.time - app.ticks[1].time >= 900)
+		app.ticks.shift();
+	app.before = app.ticks[0] || null;
+	app.ticks.push(tick);
 	app.tick = tick;
 	app.seen = Date.now();
 	setState(tick.state, tick.health);
@@ -591,12 +613,14 @@ async function poll() {
 /* Takes lines of the log with their numbers: some may have come before, by a poll. */
 function addLines(log) {
 	const first = (log.next || 0) - log.lines.length;
-	if ((log.next || 0) < app.nextLine)
-		app.nextLine = 0; /* the program was started again */
+	if (log.since !== app.logSince) { /* the program was started again */
+		app.logSince = log.since;
+		app.nextLine = 0;
+	}
 	for (const [i, line] of log.lines.entries())
 		if (first + i >= app.nextLine)
 			app.log.push(line);
-	app.nextLine = log.next || 0;
+	app.nextLine = Math.max(app.nextLine, log.next || 0);
 	app.log.splice(0, Math.max(0, app.log.length - 500));
 	if (app.view)
 		app.view.update();

@@ -417,7 +417,8 @@ static void write_message(struct log *log, char line[LOG_LINE], struct message *
 		.text = line + m->head,
 		.text_len = m->n - m->head,
 	};
-	if (log->tail)
+	/* lines that are held are added when they are released */
+	if (log->tail && !log->holding && log_on(log, m->id))
 		log_tail_add(log->tail, line, m->n);
 	line[m->n++] = '\n';
 	line[m->n] = '\0';
@@ -450,6 +451,7 @@ void log_release(struct log *log)
 	struct held_line h;
 
 	(void)pthread_mutex_lock(&log->lock);
+	log->holding = false;
 	for (size_t at = 0; !log->held.failed && at + sizeof(h) <= log->held.len;
 	     at += sizeof(h) + h.n) {
 		struct message m = {.line = line};

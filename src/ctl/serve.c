@@ -176,6 +176,29 @@ static void describe_client(void *serving, struct arena *a, struct json *about)
 		(void)http_page_stage(a, list, states[i].name, states[i].purpose);
 }
 
+static void put_fact(struct arena *a, struct json *rows, const char *name, const char *text)
+{
+	struct json *row = json_add(a, rows, NULL, json_list(a));
+
+	(void)json_add(a, row, NULL, json_str(a, name));
+	(void)json_add(a, row, NULL, json_str(a, text));
+}
+
+/* Adds a row for each option of a list. */
+static void put_options(struct arena *a, struct json *rows, const char *prefix,
+			const struct json *options)
+{
+	for (const struct json *o = options->first; o; o = o->next) {
+		const char *name = json_get_str(o, "name"), *text = json_get_str(o, "text");
+		const struct json *code = json_get(o, "code");
+
+		put_fact(a, rows,
+			 arena_printf(a, "%soption %lld %s", prefix,
+				      code ? (long long)code->i : 0LL, name ? name : ""),
+			 text ? text : "");
+	}
+}
+
 /* Adds the members of a map as rows of name and value; maps within it with their names before. */
 static void put_facts(struct arena *a, struct json *rows, const char *prefix,
 		      const struct json *map)
@@ -183,21 +206,20 @@ static void put_facts(struct arena *a, struct json *rows, const char *prefix,
 	for (const struct json *m = map && map->type == JSON_MAP ? map->first : NULL; m;
 	     m = m->next) {
 		const char *name = arena_printf(a, "%s%s", prefix, m->key);
-		struct json *row;
 		struct buf text;
 
 		if (m->type == JSON_MAP) {
 			put_facts(a, rows, arena_printf(a, "%s ", name), m);
-			continue;
+		} else if (m->type == JSON_LIST && strcmp(m->key, "options") == 0) {
+			put_options(a, rows, prefix, m);
+		} else if (m->type == JSON_STRING || (m->type == JSON_LIST && !m->first)) {
+			put_fact(a, rows, name, m->type == JSON_STRING ? m->s : "none");
+		} else {
+			buf_init(&text);
+			json_write(m, false, &text);
+			put_fact(a, rows, name, text.failed ? "" : text.p);
+			buf_fini(&text);
 		}
-		buf_init(&text);
-		json_write(m, false, &text);
-		row = json_add(a, rows, NULL, json_list(a));
-		(void)json_add(a, row, NULL, json_str(a, name));
-		(void)json_add(a, row, NULL,
-			       m->type == JSON_STRING ? json_str(a, m->s)
-						      : json_str(a, text.failed ? "" : text.p));
-		buf_fini(&text);
 	}
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * The page's routes. A second's event is composed once for all readers, and only while a page is
+ * The page's routes. An event is composed once for all readers, and only while a page is
  * open; a page without events asks for the same data once a second.
  */
 #include "base/arena.h"
@@ -21,11 +21,15 @@
 /* Pages with an event stream; others ask once a second. */
 enum { EVENT_READERS = 16 };
 
+/* A packet is seen on the page within a second. */
+#define TICK_NS (NS_PER_S / 2)
+
 struct http_page {
 	struct http_page_opts o;
 	struct http_events *events;
 	struct loop_timer *timer;
 	uint64_t next_line; /* of the log */
+	int64_t since_ns;   /* time of the program's start: its lines begin at 0 again */
 };
 
 /* --- Routes ----------------------------------------------------------------------------------- */
@@ -98,6 +102,7 @@ static struct json *compose_log(const struct http_page *p, struct arena *a, uint
 		return m;
 	*ret_next = log_tail_read(p->o.tail, from, put_line, &l);
 	http_page_count(a, m, "next", *ret_next);
+	http_page_count(a, m, "since", (uint64_t)(p->since_ns / NS_PER_MS));
 	return m;
 }
 
@@ -136,7 +141,7 @@ struct http_routes http_page_routes(struct http_page *p)
 	return (struct http_routes){routes, ARRAY_LEN(routes), p};
 }
 
-/* --- Each second ------------------------------------------------------------------------------ */
+/* --- Twice a second --------------------------------------------------------------------------- */
 
 static void send_json(struct http_events *e, const char *name, const struct json *v)
 {
@@ -149,7 +154,7 @@ static void send_json(struct http_events *e, const char *name, const struct json
 	buf_fini(&out);
 }
 
-static void send_second(void *page)
+static void send_tick(void *page)
 {
 	struct http_page *p = page;
 	struct json *tick, *log;
@@ -167,7 +172,7 @@ static void send_second(void *page)
 		send_json(p->events, "log", log);
 	p->next_line = next;
 	arena_fini(&a);
-	loop_timer_set(p->timer, NS_PER_S);
+	loop_timer_set(p->timer, TICK_NS);
 }
 
 /* --- Life ------------------------------------------------------------------------------------- */
@@ -180,9 +185,10 @@ int http_page_new(struct loop *loop, const struct http_page_opts *o, struct http
 	if (!p)
 		return -ENOMEM;
 	p->o = *o;
+	p->since_ns = clock_wall_ns(&clock_system);
 	r = http_events_new(EVENT_READERS, &p->events);
 	if (r == 0)
-		r = loop_timer_new(loop, send_second, p, &p->timer);
+		r = loop_timer_new(loop, send_tick, p, &p->timer);
 	if (r < 0) {
 		http_page_free(p);
 		return r;

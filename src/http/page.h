@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * The web page of a program: its files, its description ("about"), its state ("tick") with one
- * event a second while somebody reads, and its log. The program composes description and state;
+ * The web page of a program: its files, its description ("about"), its state ("tick") with two
+ * events a second while somebody reads, and its log. The program composes description and state;
  * the routes, the events and their timer are here. One thread: that of the event loop.
  */
 #pragma once

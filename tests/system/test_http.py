@@ -53,7 +53,7 @@ def _same(a, b):
     return strip(a) == strip(b)
 
 
-@test(timeout=60, tags=("asan",))
+@test(timeout=60, tags=("asan", "tsan"))
 def test_http_commands_as_over_unix(t):
     """The answers of reading commands are equal over unix, HTTP and HTTPS; commands that write work over each."""
     ca = Authority(t.lab)
@@ -183,7 +183,7 @@ def test_http_authentication(t):
     assert web.command("version-get")["result"] == 0
 
 
-@test(timeout=90, tags=("asan",))
+@test(timeout=90, tags=("asan", "tsan"))
 def test_https_certificates(t):
     """Clients with a certificate of the trust anchor, of another authority, and without one; cert-required false; plain
     HTTP on a TLS port; renewal by a reload with a connection that stays; texts that do not fit."""
@@ -234,7 +234,7 @@ def test_https_certificates(t):
     assert answer["result"] == 1 and "8445" in answer["text"], answer
 
 
-@test(timeout=90, tags=("asan",))
+@test(timeout=90, tags=("asan", "tsan"))
 def test_http_reloads(t):
     """A reload keeps the connections of sockets that stay, opens new ones, ends those that are gone (the request that
     removes its own socket is answered), and is refused for a port that is taken."""
@@ -325,7 +325,7 @@ def test_http_bad_configurations(t):
     assert answer["result"] == 1 and "'socket-port' is for sockets of type http" in answer["text"], answer
 
 
-@test(timeout=90, tags=("asan",))
+@test(timeout=90, tags=("asan", "tsan"))
 def test_http_half_open_connections(t):
     """200 connections of one address that send nothing or a part: requests of others, and of that address, are answered
     at once; the half-open ones are ended by name, and memory and descriptors come back."""

@@ -78,7 +78,7 @@ def test_page_views(t):
     assert s.alive()
 
 
-@test(timeout=120)
+@test(timeout=120, tags=("asan", "tsan"))
 def test_page_live(t):
     """A DORA of a real client is visible within a second; the drops of a stage and their traces; one client's story."""
     s, port = _serve(t)
@@ -129,6 +129,10 @@ def test_page_restart_and_tabs(t):
     assert s.command("config-reload")["result"] == 0
     r = Browser(t, s.ns, "readonly", port=8001, user="viewer", password="seen by nobody").result()
     assert r["buttons"] == 0 and "seen by nobody" not in r["text"] and "(not shown)" in r["text"], r
+    # a place only where the file gives the value
+    assert "cache-threshold: 0.25/" not in r["text"] and "valid-lifetime: 3600" + s.conf_path in r["text"], r["text"]
+    lines = json.loads(Web(s.ns, 8000).request("GET", "/api/v1/log")[2])["lines"]
+    assert len([x for x in lines if " DHCP4_STARTING " in x]) == 1, lines
 
 
 @test(timeout=240, alone=True)

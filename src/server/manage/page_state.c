@@ -49,16 +49,24 @@ static const char *value_text(struct arena *a, const struct json *v)
 	return text ? text : "";
 }
 
-/* Adds a value of the configuration: {key, value | items, at}. */
-static void put_node(struct arena *a, struct json *to, const struct json *v, unsigned depth)
+/* Checks whether the file gives a value. The key of a default has the place of the map that it is
+ * in. */
+static bool is_given(const struct json *v, const struct json *in)
 {
-	const char *at = page_place(a, v);
+	return !in || !v->key || v->key_pos.line != in->pos.line || v->key_pos.col != in->pos.col;
+}
+
+/* Adds a value of the configuration: {key, value | items, at}. in: the map or list around it. */
+static void put_node(struct arena *a, struct json *to, const struct json *v, const struct json *in,
+		     unsigned depth)
+{
+	const char *at = is_given(v, in) ? page_place(a, v) : "";
 	struct json *items;
 	size_t n = 0;
 
 	if (v->key)
 		(void)json_add(a, to, "key", json_str(a, v->key));
-	if (at && at[0])
+	if (at[0])
 		(void)json_add(a, to, "at", json_str(a, at));
 	if (v->type != JSON_LIST && v->type != JSON_MAP) {
 		(void)json_add(a, to, "value",
@@ -69,7 +77,7 @@ static void put_node(struct arena *a, struct json *to, const struct json *v, uns
 	(void)json_add(a, to, "deep", json_bool(a, depth > 2));
 	items = json_add(a, to, "items", json_list(a));
 	for (const struct json *m = v->first; m && n < ITEMS_MAX; m = m->next, n++)
-		put_node(a, json_add(a, items, NULL, json_map(a)), m, depth + 1);
+		put_node(a, json_add(a, items, NULL, json_map(a)), m, v, depth + 1);
 	if (v->count > ITEMS_MAX)
 		(void)json_add(a, json_add(a, items, NULL, json_map(a)), "value",
 			       json_printf(a, "and %zu more", v->count - ITEMS_MAX));
@@ -85,7 +93,7 @@ void page_config(void *daemon, struct http_request *r)
 	arena_init(&a);
 	m = json_map(&a);
 	(void)json_add(&a, m, "hash", json_str(&a, snap->cfg->hash));
-	put_node(&a, json_add(&a, m, "tree", json_map(&a)), snap->cfg->effective, 0);
+	put_node(&a, json_add(&a, m, "tree", json_map(&a)), snap->cfg->effective, NULL, 0);
 	http_answer_json(r, m);
 	arena_fini(&a);
 	snapshot_unref(snap);
