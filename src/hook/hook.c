@@ -7,6 +7,7 @@
 #include "hook/hook.h"
 
 #include "base/buf.h"
+#include "base/clock.h"
 #include "base/error.h"
 #include "base/log.h"
 #include "base/object.h"
@@ -31,6 +32,8 @@ struct hook_registry {
 	struct hook_points points; /* first: hook_any looks there */
 	_Atomic int refs;
 	struct log *log;
+	const struct clock_src *clock;
+	struct hook_registry *before; /* while it is being made */
 	struct usher_lib libs[HOOK_MAX_LIBS];
 	unsigned n_libs;
 	struct callout callouts[HOOK_N_POINTS][HOOK_MAX_CALLOUTS];
@@ -107,17 +110,52 @@ int usher_register(usher_lib *lib, const char *hook_point, usher_callout fn, voi
 	return -ENOENT;
 }
 
+/* Returns the counters of the libraries of this path, or NULL. */
+static struct hook_counter *find_counter(const struct hook_registry *r, const char *path)
+{
+	for (unsigned i = 0; r && i < r->n_libs; i++)
+		if (strcmp(r->libs[i].path, path) == 0)
+			return r->libs[i].counter;
+	return NULL;
+}
+
+/* Takes a reference to the counters of a path, of this registry or the one before. */
+static struct hook_counter *take_counter(const struct hook_registry *r, const char *path)
+{
+	struct hook_counter *c = find_counter(r, path);
+
+	if (!c)
+		c = find_counter(r->before, path);
+	if (!c)
+		c = calloc(1, sizeof(*c));
+	if (c)
+		(void)atomic_fetch_add(&c->refs, 1);
+	return c;
+}
+
+static void drop_counter(struct hook_counter *c)
+{
+	if (c && atomic_fetch_sub(&c->refs, 1) == 1)
+		free(c);
+}
+
 static struct usher_lib *lib_new(struct hook_registry *r, const char *path)
 {
+	struct hook_counter *counter;
 	struct usher_lib *lib;
 
 	if (r->n_libs == HOOK_MAX_LIBS)
 		return NULL;
 	lib = &r->libs[r->n_libs];
 	*lib = (struct usher_lib){.registry = r, .index = r->n_libs, .log = r->log};
+	counter = take_counter(r, path);
 	lib->path = strdup(path);
-	if (!lib->path)
+	if (!lib->path || !counter) {
+		drop_counter(counter);
+		free(lib->path);
 		return NULL;
+	}
+	lib->counter = counter;
 	r->n_libs++;
 	return lib;
 }
@@ -249,6 +287,7 @@ static void lib_unload(struct usher_lib *lib)
 	free(lib->path);
 	free(lib->parameters);
 	free(lib->refusal);
+	drop_counter(lib->counter);
 	arena_fini(&lib->arena);
 }
 
@@ -333,9 +372,14 @@ int hook_registry_new(const struct hook_registry_opts *o, struct hook_registry *
 		return -ENOMEM;
 	r->refs = 1;
 	r->log = o->log;
-	r->failures = o->failures;
+	/* a callout takes less than a tick of the coarse clock */
+	r->clock = !o->clock || o->clock->mono_ns == clock_coarse.mono_ns ? &clock_system
+									  : o->clock;
+	r->before = o->before;
+	r->failures = hook_failures(o->before);
 	r->commands.is_taken = o->is_command;
 	e = registry_fill(r, o, err);
+	r->before = NULL;
 	if (e < 0) {
 		hook_registry_unref(r);
 		return e;
@@ -375,8 +419,48 @@ void hook_registry_retire(struct hook_registry *r)
 			r->libs[i].builtin->retire(&r->libs[i]);
 }
 
+void hook_costs_each(const struct hook_registry *r,
+		     void (*fn)(void *ctx, const struct hook_cost *c), void *ctx)
+{
+	for (unsigned i = 0; r && i < r->n_libs; i++) {
+		const struct usher_lib *lib = &r->libs[i];
+		struct hook_cost c = {.library = lib->path,
+				      .calls = atomic_load(&lib->counter->calls),
+				      .ns = (int64_t)atomic_load(&lib->counter->ns)};
+		unsigned first = 0;
+
+		while (r->libs[first].counter != lib->counter)
+			first++;
+		if (first == i)
+			fn(ctx, &c);
+	}
+}
+
+void hook_memory_each(struct hook_registry *r, hook_memory_fn *fn, void *ctx)
+{
+	for (unsigned i = 0; r && i < r->n_libs; i++) {
+		struct usher_lib *lib = &r->libs[i];
+		struct hook_memory m = {.library = lib->path, .number = i + 1};
+
+		if (lib->builtin && lib->builtin->memory)
+			lib->builtin->memory(lib, &m, fn, ctx);
+	}
+}
+
+/* Counts a call of a library that began at start_ns. Returns the present time. */
+static int64_t count_call(const struct hook_registry *r, struct usher_lib *lib, int64_t start_ns)
+{
+	int64_t now_ns = clock_mono_ns(r->clock);
+
+	atomic_fetch_add_explicit(&lib->counter->calls, 1, memory_order_relaxed);
+	atomic_fetch_add_explicit(&lib->counter->ns, (uint64_t)(now_ns - start_ns),
+				  memory_order_relaxed);
+	return now_ns;
+}
+
 enum usher_next_step hook_call(struct hook_registry *r, struct usher_call *call)
 {
+	int64_t start_ns = clock_mono_ns(r->clock);
 	enum hook_point p = call->point;
 
 	call->status = USHER_CONTINUE;
@@ -386,6 +470,7 @@ enum usher_next_step hook_call(struct hook_registry *r, struct usher_call *call)
 
 		call->lib = c->lib;
 		e = c->fn(call, c->ctx);
+		start_ns = count_call(r, c->lib, start_ns);
 		if (e < 0)
 			hook_count_failure(r, points[p].name, c->lib, e);
 	}

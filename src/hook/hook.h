@@ -8,6 +8,7 @@
 
 #include "base/attr.h"
 #include "base/span.h"
+#include "hook/hook_cost.h"
 #include "usher/hook.h"
 
 #include <stdatomic.h>
@@ -120,6 +121,9 @@ struct hook_builtin {
 	 * registry. NULL: no action is needed. */
 	void (*retire)(struct usher_lib *lib);
 	void (*unload)(struct usher_lib *lib);
+	/* Calls fn for each state of a script, with the library's name and number already set in
+	 * *m. NULL: the library runs no scripts. Any thread. */
+	void (*memory)(struct usher_lib *lib, struct hook_memory *m, hook_memory_fn *fn, void *ctx);
 	/* The value that names a file whose text the library runs; NULL, or none: there is no such
 	 * file. */
 	const struct json *(*file)(const struct config_hook_library *conf);
@@ -132,7 +136,8 @@ struct hook_registry_opts {
 	const struct clock_src *clock;
 	const char *config_file; /* built-in libraries' relative paths begin at its directory */
 	unsigned n_threads;	 /* how many workers call callouts at the same time */
-	uint64_t failures;	 /* where hook_failures() begins */
+	/* The registry that is in effect: its counters continue. NULL: none */
+	struct hook_registry *before;
 	bool (*is_command)(const char *name); /* a command of the program; NULL: it has none */
 	/* Called for each library that cannot be loaded; may be NULL. */
 	void (*problem)(void *ctx, const struct config_error *e);

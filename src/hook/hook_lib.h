@@ -8,10 +8,18 @@
 #include "control/command.h"
 #include "usher/hook.h"
 
+#include <stdatomic.h>
+
 struct hook_builtin;
 struct hook_registry;
 struct json;
 struct log;
+
+/* Counters of the libraries of one path, shared by the registries that follow each other. */
+struct hook_counter {
+	_Atomic unsigned refs;
+	_Atomic uint64_t calls, ns;
+};
 
 struct usher_lib {
 	struct hook_registry *registry;
@@ -26,6 +34,7 @@ struct usher_lib {
 	void *data;
 	char *refusal; /* of a command that it registered: the configuration is refused */
 	struct log *log;
+	struct hook_counter *counter;
 };
 
 enum { HOOK_MAX_COMMANDS = 64, HOOK_COMMAND_NAME_LEN = 64 };

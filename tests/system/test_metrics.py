@@ -300,6 +300,39 @@ def test_metrics_of_10000_subnets(t):
 
 
 @test(tags=("asan",))
+def test_metrics_of_hooks(t):
+    """Calls and time of a library, which a reload does not set back; memory and limit of each state of its script."""
+    port = t.wire()
+    s = t.server(start=False, **{"hooks-libraries": [
+        {"library": "lua", "parameters": {"script": "rules.lua", "memory-mb": 7}}]})
+    with open(os.path.join(s.dir, "rules.lua"), "w", encoding="utf-8") as f:
+        f.write("""
+haka.rule{ on = haka.dissectors.dhcp.events.pkt4_receive, eval = function ()
+    local n = 0
+    for i = 1, 50000 do n = n + i end
+end }
+""")
+    s.start()
+    first = _text(s)
+    assert first.get("usher_hook_calls_total", library="lua") == 0
+    for n in range(3):
+        Client(port, mac_of(n)).dora()
+    m = _text(s)
+    m.check_rows(metrics.SERVER)
+    assert m.get("usher_hook_calls_total", library="lua") == 6
+    # 50,000 rounds take a tenth of a millisecond at least
+    assert 6 * 0.0001 < m.get("usher_hook_seconds_total", library="lua") < slack(5)
+    memory, limit = (m.all("usher_script_memory%s_bytes" % n) for n in ("", "_limit"))
+    assert len(memory) == len(limit) >= 2 and all(p["library"] == "lua" and p["number"] == "1" for p, _ in memory), memory
+    assert all(v == 7 << 20 for _, v in limit) and all(10000 < v < 7 << 20 for _, v in memory), (memory, limit)
+    s.ok("config-reload")
+    Client(port, mac_of(9)).dora()
+    again = _text(s, "openmetrics")
+    again.check_rows(metrics.SERVER)
+    assert again.get("usher_hook_calls_total", library="lua") == 8
+
+
+@test(tags=("asan",))
 def test_metrics_of_a_gate(t):
     """Rules, drops by name, flows, guard; promtool accepts the text."""
     rules = """
@@ -322,6 +355,9 @@ haka.rule{ on = haka.dissectors.icmp.events.receive_packet, name = 'broken',
     failures = {p["rule"]: v for p, v in m.all("usher_gate_rule_failures_total")}
     assert runs["echo"] >= 3 and failures["echo"] == 0, (runs, failures)
     assert runs["broken"] == failures["broken"] >= 1, (runs, failures)
+    memory = {p["worker"]: v for p, v in m.all("usher_gate_script_memory_bytes")}
+    limit = {p["worker"]: v for p, v in m.all("usher_gate_script_memory_limit_bytes")}
+    assert "0" in memory and set(memory) == set(limit) and all(10000 < v < limit[w] for w, v in memory.items()), (memory, limit)
     assert {p["reason"] for p, _ in m.all("usher_gate_drops_total")} == {k.removeprefix("drop-") for k in now["drops"]}
     again = Text(gate.ctl("metrics-get")["metrics"])
     assert again.get("usher_gate_control_requests_total", command="metrics-get", transport="unix", result="0") == 3

@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "control/metrics.h"
 #include "control/plane_count.h"
+#include "gate/lua/bind.h"
 #include "gate/run/command_impl.h"
 #include "gate/run/summary.h"
 #include "http/metrics.h"
@@ -33,6 +34,7 @@ struct gate_text {
 	enum gate_family family;
 	struct gate_sums sums;
 	uint64_t overruns[WORKERS_MAX];
+	struct script_stats scripts[WORKERS_MAX]; /* memory_max is 0 where there is no script */
 	struct command_rules rules;
 	struct buf labels;
 };
@@ -144,6 +146,20 @@ static void write_rules(struct gate_text *t)
 	}
 }
 
+static void write_scripts(struct gate_text *t)
+{
+	for (unsigned i = 0; i < t->c->n_workers && i < WORKERS_MAX; i++) {
+		const struct script_stats *s = &t->scripts[i];
+		char text[16];
+
+		if (!s->memory_max)
+			continue;
+		(void)snprintf(text, sizeof(text), "%u", i);
+		metrics_labelled(&t->m, "worker", text,
+				 t->family == GATE_FAMILY_SCRIPT_LIMIT ? s->memory_max : s->memory);
+	}
+}
+
 static void write_guard(struct gate_text *t)
 {
 	const struct guard_counters *g = &t->sums.guard;
@@ -243,8 +259,11 @@ static void add_worker(void *ctx, const struct gate_worker_view *v)
 	gate_sums_worker(&t->sums, v);
 	command_find_rules(&t->rules, v);
 	frames_stats(v->frames, &fs);
-	if (v->number < WORKERS_MAX)
-		t->overruns[v->number] = fs.source_drops;
+	if (v->number >= WORKERS_MAX)
+		return;
+	t->overruns[v->number] = fs.source_drops;
+	if (v->bind)
+		script_stats(gate_bind_script(v->bind), &t->scripts[v->number]);
 }
 
 static int open_text(const struct gate_commands *c, enum metrics_form form, bool as_answer,

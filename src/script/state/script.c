@@ -92,6 +92,7 @@ void script_stats(const struct script *s, struct script_stats *ret)
 	for (size_t i = 0; i < SCRIPT_N_FAULTS; i++)
 		ret->faults[i] = atomic_load_explicit(&s->faults[i], memory_order_relaxed);
 	ret->memory = atomic_load_explicit(&s->limits.memory, memory_order_relaxed);
+	ret->memory_max = s->limits.memory_max;
 	ret->memory_peak = atomic_load_explicit(&s->limits.memory_peak, memory_order_relaxed);
 }
 

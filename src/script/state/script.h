@@ -108,6 +108,7 @@ struct script_stats {
 	uint64_t aborts;
 	size_t memory; /* octets now */
 	size_t memory_peak;
+	size_t memory_max; /* the limit */
 };
 
 /* Reads the statistics, in any thread: each number is right, but they are not of one moment. */

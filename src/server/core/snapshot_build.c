@@ -80,7 +80,7 @@ static int build_hooks(struct server *srv, struct snapshot *s, const struct conf
 		.clock = &srv->clock,
 		.config_file = srv->config_file,
 		.n_threads = srv->n_workers ? srv->n_workers : server_worker_count(cfg),
-		.failures = prev ? hook_failures(prev->hooks) : 0,
+		.before = prev ? prev->hooks : NULL,
 	};
 
 	if (prev && hooks_same(prev->cfg, cfg) && !hook_registry_has_builtin(prev->hooks)) {

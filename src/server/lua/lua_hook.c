@@ -384,6 +384,21 @@ void lua_hook_unload(struct usher_lib *lib)
 	hook_free(usher_lib_get(lib));
 }
 
+void lua_hook_memory(struct usher_lib *lib, struct hook_memory *m, hook_memory_fn *fn, void *ctx)
+{
+	const struct lua_hook *h = usher_lib_get(lib);
+
+	for (unsigned i = 0; h && i < h->n_states; i++) {
+		struct script_stats s;
+
+		script_stats(h->states[i].script, &s);
+		m->state = i;
+		m->used = s.memory;
+		m->max = s.memory_max;
+		fn(ctx, m);
+	}
+}
+
 const struct json *lua_hook_file(const struct config_hook_library *conf)
 {
 	return conf->parameters ? json_get(conf->parameters, "script") : NULL;

@@ -27,6 +27,14 @@ void lua_hook_unload(struct usher_lib *lib)
 	(void)lib;
 }
 
+void lua_hook_memory(struct usher_lib *lib, struct hook_memory *m, hook_memory_fn *fn, void *ctx)
+{
+	(void)lib;
+	(void)m;
+	(void)fn;
+	(void)ctx;
+}
+
 const struct json *lua_hook_file(const struct config_hook_library *conf)
 {
 	(void)conf;

@@ -147,6 +147,45 @@ bool metrics_write_program(struct metrics_run *r)
 	return false;
 }
 
+static void write_cost(void *ctx, const struct hook_cost *c)
+{
+	struct metrics_run *r = ctx;
+
+	buf_reset(&r->scratch);
+	metrics_label(&r->m, &r->scratch, "library", c->library);
+	if (r->family == FAMILY_HOOK_CALLS)
+		metrics_value(&r->m, span_of(r->scratch.p, r->scratch.len), c->calls);
+	else
+		metrics_seconds(&r->m, span_of(r->scratch.p, r->scratch.len), c->ns);
+}
+
+bool metrics_write_hooks(struct metrics_run *r)
+{
+	hook_costs_each(r->snap->hooks, write_cost, r);
+	return false;
+}
+
+static void write_memory(void *ctx, const struct hook_memory *m)
+{
+	struct metrics_run *r = ctx;
+	char number[16], state[16];
+
+	(void)snprintf(number, sizeof(number), "%u", m->number);
+	(void)snprintf(state, sizeof(state), "%u", m->state);
+	buf_reset(&r->scratch);
+	metrics_label(&r->m, &r->scratch, "library", m->library);
+	metrics_label(&r->m, &r->scratch, "number", number);
+	metrics_label(&r->m, &r->scratch, "state", state);
+	metrics_value(&r->m, span_of(r->scratch.p, r->scratch.len),
+		      r->family == FAMILY_SCRIPT_MEMORY ? m->used : m->max);
+}
+
+bool metrics_write_scripts(struct metrics_run *r)
+{
+	hook_memory_each(r->snap->hooks, write_memory, r);
+	return false;
+}
+
 bool metrics_write_reloads(struct metrics_run *r)
 {
 	metrics_labelled(&r->m, "result", "success", r->d->reloads_applied);

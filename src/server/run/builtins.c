@@ -11,6 +11,7 @@ const struct hook_builtin server_builtins[] = {
 	 .load = lua_hook_load,
 	 .retire = lua_hook_retire,
 	 .unload = lua_hook_unload,
+	 .memory = lua_hook_memory,
 	 .file = lua_hook_file},
 	{0},
 };
