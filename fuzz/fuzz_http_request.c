@@ -19,7 +19,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { ROUNDS_MAX = 2000 };
+enum { ROUNDS_MAX = 2000, CONNECTIONS = 8192, ADDRESSES = 250 };
 
 static struct json *read_command(struct control_call *c)
 {
@@ -64,13 +64,19 @@ static struct http_listener *open_listener(struct loop *loop, bool with_users)
 	return l;
 }
 
+/* Connects. Another address of its own after some thousand connections: each holds its port for a
+ * minute. */
 static int connect_to(const struct http_listener *l)
 {
+	static uint32_t n;
+	struct sockaddr_in own = {.sin_family = AF_INET};
 	struct sockaddr_in sa = {.sin_family = AF_INET, .sin_port = htons(http_open_port(l))};
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
+	own.sin_addr.s_addr = htonl(INADDR_LOOPBACK + (n++ / CONNECTIONS % ADDRESSES));
 	sa.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-	fuzz_check(fd >= 0 && connect(fd, (const struct sockaddr *)&sa, sizeof(sa)) == 0);
+	fuzz_check(fd >= 0 && bind(fd, (const struct sockaddr *)&own, sizeof(own)) == 0);
+	fuzz_check(connect(fd, (const struct sockaddr *)&sa, sizeof(sa)) == 0);
 	return fd;
 }
 
