@@ -266,7 +266,7 @@ struct config_logger {
 };
 
 struct config_hook_library {
-	const char *library; /* of this server; those of Kea that are built in are left out */
+	const char *library;	       /* a file, or a library of this server by its name */
 	const struct json *parameters; /* NULL: none */
 	struct json_pos pos;
 };

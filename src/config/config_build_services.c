@@ -85,30 +85,29 @@ static int load_interfaces(struct load *l)
 
 /* --- hooks ------------------------------------------------------------------------------------ */
 
-/* Checks whether the library is to be loaded: 1 yes; 0 no, it is built in, or the operator ignores
- * it. */
-static int check_hook(struct load *l, const struct json *library)
+/* Checks whether the library is to be loaded: 1 yes; 0 no, its effect is always there, or the
+ * operator ignores it. */
+static int check_hook(struct load *l, const struct json *library, const struct kea_hook *k)
 {
-	switch (kea_hook_kind(library->s)) {
-	case KEA_HOOK_BUILT_IN:
+	const char *why = k->kind == KEA_HOOK_REFUSED ? k->reason : "not supported yet";
+
+	if (k->kind == KEA_HOOK_NOT_KEAS || k->kind == KEA_HOOK_NATIVE)
+		return 1;
+	if (k->kind == KEA_HOOK_ALWAYS)
 		return 0;
-	case KEA_HOOK_UNSUPPORTED:
-		if (!l->o || !l->o->ignore_unknown_hooks)
-			return load_fail(l, library, "Kea's hook library %s is not supported yet",
-					 library->s);
-		load_warn(l, library,
-			  "Kea's hook library %s is not supported yet: the server runs without it",
-			  library->s);
-		return 0;
-	case KEA_HOOK_NOT_KEAS:
-		break;
-	}
-	return 1;
+	if (!l->o || !l->o->ignore_unknown_hooks)
+		return load_fail(l, library, "Kea's hook library %s: %s", library->s, why);
+	load_warn(l, library, "Kea's hook library %s: %s; the server runs without it", library->s,
+		  why);
+	return 0;
 }
 
-/* Returns the path of a library. Names of built-in libraries have no dot; files have one. */
-static const char *library_path(struct load *l, const char *name)
+/* Returns the path of a library, or the name of one of this server's. A name without a dot is of
+ * the latter kind. */
+static const char *library_path(struct load *l, const char *name, const struct kea_hook *k)
 {
+	if (k->kind == KEA_HOOK_NATIVE)
+		return k->file;
 	return strchr(name, '.') ? load_file_name(l, CONFIG_DIR_HOOKS, name) : name;
 }
 
@@ -137,15 +136,16 @@ static int load_hooks(struct load *l)
 		return load_no_memory(l);
 	for (const struct json *v = list->first; v; v = v->next) {
 		const struct json *library = json_get(v, "library");
-		int r = library->refused ? -USHER_E_CONFIG : check_hook(l, library);
+		struct kea_hook k = kea_hook_of(library->refused ? "" : library->s);
+		int r = library->refused ? -USHER_E_CONFIG : check_hook(l, library, &k);
 
 		bad = load_both(bad, r < 0 ? r : 0);
 		if (r <= 0)
 			continue;
-		items[n].library = library_path(l, library->s);
+		items[n].library = library_path(l, library->s, &k);
 		if (!items[n].library)
 			return load_no_memory(l);
-		if (skip_foreign(l, library, items[n].library))
+		if (k.kind != KEA_HOOK_NATIVE && skip_foreign(l, library, items[n].library))
 			continue;
 		items[n].parameters = json_get(v, "parameters");
 		items[n++].pos = library->pos;

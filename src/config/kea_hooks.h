@@ -1,17 +1,25 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* The hook libraries of Kea that this server has built in. Constant; any thread. */
+/* The hook libraries of Kea (kea_hooks.def). Constant; any thread. */
 #pragma once
 
-enum kea_hook {
+enum kea_hook_kind {
 	KEA_HOOK_NOT_KEAS, /* a library for this server, or of another origin */
-	KEA_HOOK_BUILT_IN, /* its effect is there without loading anything */
-	KEA_HOOK_UNSUPPORTED,
+	KEA_HOOK_NATIVE,   /* a library of this server has that name */
+	KEA_HOOK_ALWAYS,   /* its effect is there without loading anything */
+	KEA_HOOK_LATER,	   /* not supported yet */
+	KEA_HOOK_REFUSED,  /* not supported, for a reason */
+};
+
+struct kea_hook {
+	const char *file;
+	enum kea_hook_kind kind;
+	const char *reason; /* REFUSED */
 };
 
 /* The functions that a library for this server exports (include/usher/hook.h). */
 enum { HOOK_SYMBOLS = 2 };
 extern const char *const hook_symbols[HOOK_SYMBOLS];
 
-/* Returns the kind of a library of "hooks-libraries", by the name of its file; the directory does
- * not matter. */
-enum kea_hook kea_hook_kind(const char *path);
+/* Returns the library of "hooks-libraries" with this name of a file; the directory does not matter.
+ */
+struct kea_hook kea_hook_of(const char *path);

@@ -183,25 +183,44 @@ const struct hook_builtin *hook_builtin_find(const struct hook_builtin *builtins
 	return NULL;
 }
 
+struct counting {
+	void (*problem)(void *ctx, const struct config_error *e);
+	void *ctx;
+	size_t n;
+};
+
+static void count_problem(void *counting, const struct config_error *e)
+{
+	struct counting *c = counting;
+
+	c->problem(c->ctx, e);
+	c->n++;
+}
+
 size_t hook_libraries_check(const struct config *cfg, const struct hook_builtin *builtins,
 			    void (*problem)(void *ctx, const struct config_error *e), void *ctx)
 {
-	size_t n = 0;
+	struct counting c = {problem, ctx, 0};
 
 	for (size_t i = 0; i < cfg->n_hooks; i++) {
 		const struct config_hook_library *h = &cfg->hooks[i];
+		const struct hook_builtin *b;
 		struct config_error err = {0};
 		char why[256];
 
-		if (!h->library || hook_builtin_find(builtins, h->library) ||
+		if (!h->library)
+			continue;
+		b = hook_builtin_find(builtins, h->library);
+		if (b && b->check)
+			b->check(cfg, h, count_problem, &c);
+		if (b ||
 		    object_check(h->library, hook_symbols, HOOK_SYMBOLS, why, sizeof(why)) == 0)
 			continue;
 		(void)config_error_set(&err, &h->pos, -USHER_E_HOOK, "hook library %s: %s",
 				       h->library, why);
-		problem(ctx, &err);
-		n++;
+		count_problem(&c, &err);
 	}
-	return n;
+	return c.n;
 }
 
 /* Opens the object and checks its version. */

@@ -64,8 +64,9 @@ struct usher_call {
 	enum hook_point point;
 	enum usher_next_step status;
 	struct dhcp4_msg *query, *response;
-	struct span raw; /* result of usher_raw; replaced by usher_set_raw */
-	size_t raw_cap;	 /* how much a replacement may hold; 0: may not be replaced */
+	struct span raw;  /* result of usher_raw; replaced by usher_set_raw */
+	size_t query_len; /* octets of the query as received */
+	size_t raw_cap;	  /* how much a replacement may hold; 0: may not be replaced */
 	bool raw_replaced;
 	const char *iface;
 	uint32_t src, dst;
@@ -112,6 +113,9 @@ struct hook_registry_opts;
  */
 struct hook_builtin {
 	const char *name;
+	/* Reports each mistake in the parameters, without any effect. NULL: load does it. */
+	void (*check)(const struct config *cfg, const struct config_hook_library *conf,
+		      void (*problem)(void *ctx, const struct config_error *e), void *ctx);
 	/* 0, or negative with *err, as for any mistake in a configuration. Then unload is not
 	 * called. */
 	int (*load)(struct usher_lib *lib, const struct hook_registry_opts *o,

@@ -50,6 +50,7 @@ static void fill_call(struct exchange *x, struct usher_call *c, enum hook_point 
 		.query = &x->query,
 		.response = x->has_response ? &x->response : NULL,
 		.raw = sending ? span_of(x->out, x->out_len) : x->raw,
+		.query_len = x->raw.n,
 		.iface = x->iface ? x->iface->name : NULL,
 		.src = x->pkt.src,
 		.dst = x->pkt.dst,

@@ -4,6 +4,7 @@
  */
 #include "server/run/builtins.h"
 
+#include "library/library.h"
 #include "server/lua/lua_library.h"
 
 const struct hook_builtin server_builtins[] = {
@@ -13,5 +14,12 @@ const struct hook_builtin server_builtins[] = {
 	 .unload = lua_hook_unload,
 	 .memory = lua_hook_memory,
 	 .file = lua_hook_file},
+#define LIBRARY(symbol)                    \
+	{.name = "libdhcp_" #symbol ".so", \
+	 .check = library_check,           \
+	 .load = library_load,             \
+	 .unload = library_unload},
+#include "library/libraries.def"
+#undef LIBRARY
 	{0},
 };

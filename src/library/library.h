@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * Kea's hook libraries that are built in (libraries.def), and their common parts: reading of
+ * parameters, with a place for each mistake, and expressions on the packet of a call. Used while a
+ * configuration is read, and by workers.
+ */
+#pragma once
+
+#include "config/expr.h"
+#include "hook/hook.h"
+
+struct config_error;
+
+/* The mistakes in the parameters of one library. */
+struct library_problems {
+	const char *library;
+	void (*fn)(void *ctx, const struct config_error *e);
+	void *ctx;
+	size_t n;
+};
+
+/* Reports a mistake, with the library's name before the text. */
+void library_problem(struct library_problems *p, const struct json_pos *at, const char *fmt, ...)
+	printf_like(3, 4);
+
+/* A member that a map may have. */
+struct library_key {
+	const char *name;
+	enum json_type type;
+};
+
+/* Reports members that are unknown or of another type. Returns whether there were none. */
+bool library_check_keys(struct library_problems *p, const struct json *map,
+			const struct library_key *keys, size_t n);
+/* Compiles an expression. Returns NULL if the text is absent, empty or refused. condition: a
+ * boolean expression, else a string. */
+const struct expr *library_expr(struct library_problems *p, const struct config *cfg,
+				const struct json *text, bool condition, struct arena *arena);
+
+/* Evaluates expressions on a message of the call, the query or the response. Returns 0, or
+ * -USHER_E_EVAL with a reason in ret_why. */
+int library_text(usher_call *call, const struct expr *e, const usher_msg *msg, struct span *ret,
+		 const char **ret_why) must_check;
+int library_condition(usher_call *call, const struct expr *e, const usher_msg *msg, bool *ret,
+		      const char **ret_why) must_check;
+
+/*
+ * A library. Its record is size octets of zeros, and begins with the arena of the library's memory.
+ */
+struct library {
+	const char *name; /* of Kea's file */
+	size_t size;
+	/* Fills the record from the parameters (NULL: none), and reports all mistakes. Without
+	 * effect outside of the record. */
+	void (*parse)(struct library_problems *p, const struct config *cfg,
+		      const struct json *parameters, void *record);
+	/* Registers callouts and commands. 0, or a negative errno. */
+	int (*start)(usher_lib *lib, void *record);
+	/* Frees the memory beside the arena. NULL: there is none. */
+	void (*stop)(void *record);
+};
+
+#define LIBRARY(symbol) extern const struct library library_##symbol;
+#include "library/libraries.def"
+#undef LIBRARY
+
+/* The members of struct hook_builtin of all these libraries. */
+void library_check(const struct config *cfg, const struct config_hook_library *conf,
+		   void (*problem)(void *ctx, const struct config_error *e), void *ctx);
+int library_load(usher_lib *lib, const struct hook_registry_opts *o,
+		 const struct config_hook_library *conf, struct config_error *err) must_check;
+void library_unload(usher_lib *lib);
