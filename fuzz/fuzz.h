@@ -7,17 +7,22 @@
 
 #include "base/span.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 struct option_def;
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-static inline void fuzz_check(bool ok)
+/* Ends the run, with the place of the check, if it does not hold. */
+static inline void fuzz_check_at(bool ok, const char *file, int line)
 {
-	if (!ok)
-		abort();
+	if (ok)
+		return;
+	(void)fprintf(stderr, "%s:%d: this does not hold\n", file, line);
+	abort();
 }
+#define fuzz_check(ok) fuzz_check_at(ok, __FILE__, __LINE__)
 
 /* Validity and text agree; with round_trip the text encodes to data of the same text. */
 void fuzz_option_text(const struct option_def *d, struct span data, bool round_trip);

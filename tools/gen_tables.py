@@ -161,6 +161,10 @@ def main():
         table(["command", "access", "does", "arguments"],
               [[f"`{n}`", access.lower(), d, re.sub(r"[()]", "", a)]
                for n, _, access, _, _, d, a in rows("src/server/manage/commands.def", "COMMAND")]),
+        "## Kea's hook libraries\n\nBy the name of the file in `hooks-libraries`, with or without a directory.",
+        table(["library", "here"], [[f"`{n}`", {"NATIVE": f"built in: [page](library/{n[8:-3]}.md)", "LATER": "not supported yet",
+                                                "ALWAYS": "its commands are there without it"}.get(kind, "refused: " + why)]
+                                    for n, kind, *rest in rows("src/config/kea_hooks.def", "LIBRARY") for why in [", ".join(rest)]]),
         "## Hook points", table(["hook point", "may park"],
                                 [[f"`{n}`", "false" if lot == "NONE" else "true"] for _, n, lot, _ in rows("src/hook/hooks.def", "HOOK")]),
         "## Options", table(["code", "name", "type"],

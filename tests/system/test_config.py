@@ -326,7 +326,7 @@ def test_B1_a_trial_without_keas_libraries(t):
                                                      {"library": "/etc/hostname"}]})
     s.write_conf()
     out = subprocess.run([t.binary, "-t", s.conf_path], capture_output=True, text=True, check=False)
-    assert out.returncode == 1 and "libdhcp_ha.so is not supported yet" in out.stderr, out
+    assert out.returncode == 1 and "libdhcp_ha.so: not supported yet" in out.stderr, out
     out = subprocess.run([t.binary, "-t", s.conf_path, "--ignore-unknown-hooks"], capture_output=True, text=True, check=False)
     assert out.returncode == 0 and out.stderr.count("runs without it") == 3, out
     s.start(args=("--ignore-unknown-hooks",))
