@@ -19,7 +19,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { ROUNDS_MAX = 2000, CONNECTIONS = 8192, ADDRESSES = 250 };
+enum { ROUNDS_MAX = 2000, CONNECTIONS = 8192, ADDRESSES = 250, TRIES = 100 };
 
 static struct json *read_command(struct control_call *c)
 {
@@ -64,19 +64,34 @@ static struct http_listener *open_listener(struct loop *loop, bool with_users)
 	return l;
 }
 
+/* Connects from an address and a port that the kernel chooses. Returns -1: that port still belongs
+ * to a connection that has ended. */
+static int try_connect(const struct http_listener *l, uint32_t address)
+{
+	struct sockaddr_in own = {.sin_family = AF_INET};
+	struct sockaddr_in sa = {.sin_family = AF_INET, .sin_port = htons(http_open_port(l))};
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	own.sin_addr.s_addr = htonl(address);
+	sa.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	fuzz_check(fd >= 0 && bind(fd, (const struct sockaddr *)&own, sizeof(own)) == 0);
+	if (connect(fd, (const struct sockaddr *)&sa, sizeof(sa)) == 0)
+		return fd;
+	fuzz_check(errno == EADDRNOTAVAIL);
+	(void)close(fd);
+	return -1;
+}
+
 /* Connects. Another address of its own after some thousand connections: each holds its port for a
  * minute. */
 static int connect_to(const struct http_listener *l)
 {
 	static uint32_t n;
-	struct sockaddr_in own = {.sin_family = AF_INET};
-	struct sockaddr_in sa = {.sin_family = AF_INET, .sin_port = htons(http_open_port(l))};
-	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	int fd = -1;
 
-	own.sin_addr.s_addr = htonl(INADDR_LOOPBACK + (n++ / CONNECTIONS % ADDRESSES));
-	sa.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-	fuzz_check(fd >= 0 && bind(fd, (const struct sockaddr *)&own, sizeof(own)) == 0);
-	fuzz_check(connect(fd, (const struct sockaddr *)&sa, sizeof(sa)) == 0);
+	for (int i = 0; i < TRIES && fd < 0; i++)
+		fd = try_connect(l, INADDR_LOOPBACK + (n++ / CONNECTIONS % ADDRESSES));
+	fuzz_check(fd >= 0);
 	return fd;
 }
 

@@ -44,6 +44,7 @@ struct scn_query {
 	uint8_t head[DHCP4_HDR_LEN];
 	uint32_t max_size; /* option 57, at least 576 */
 	bool asks_unicast;
+	bool bootp; /* without option 53 */
 };
 
 struct scn_reply {

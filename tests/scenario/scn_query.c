@@ -15,7 +15,7 @@ static void remember(struct scn_build *b)
 	struct scn *s = b->s;
 	struct scn_query *q = &s->query[s->n_queries++ % SCN_QUERIES];
 
-	*q = (struct scn_query){.max_size = 576};
+	*q = (struct scn_query){.max_size = 576, .bootp = b->no_type};
 	memcpy(q->head, b->msg, sizeof(q->head));
 	for (size_t i = 0; i + 4 <= b->opts.len; i += 2U + b->opts.base[i + 1])
 		if (b->opts.base[i] == 57 && b->opts.base[i + 1] == 2) {

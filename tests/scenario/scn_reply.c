@@ -108,6 +108,8 @@ static int take_reply(struct scn *s, const char *type)
 	s->has_reply = true;
 	if (scn_reply_decode(s, &s->reply) < 0 || scn_reply_strict(s, &s->reply) < 0)
 		return mismatch(s, type, "well formed");
+	if (!s->reply.has[53]) /* to a BOOTP client */
+		return strcmp(type, "NONE") == 0 ? 0 : mismatch(s, type, "");
 	(void)snprintf(name, sizeof(name), "DHCP%s", type);
 	if (strcmp(dhcp4_type_name((enum dhcp4_type)s->reply.opt[53][0]), name) != 0)
 		return mismatch(s, type, "");

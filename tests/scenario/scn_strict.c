@@ -100,8 +100,8 @@ static const struct scn_query *query_of(const struct scn *s, const struct scn_re
 
 static int check_header(struct scn *s, const struct scn_reply *r, const struct scn_query *q)
 {
-	bool nak = r->opt[53][0] == DHCP4_NAK;
-	bool inform = r->opt[53][0] == DHCP4_ACK && !r->has[51];
+	bool nak = r->has[53] && r->opt[53][0] == DHCP4_NAK;
+	bool inform = r->has[53] && r->opt[53][0] == DHCP4_ACK && !r->has[51];
 	uint8_t flags = q->head[10];
 
 	if (r->msg[0] != DHCP4_BOOTREPLY)
@@ -120,7 +120,7 @@ static int check_header(struct scn *s, const struct scn_reply *r, const struct s
 		return scn_fail(s, "hops or secs are not 0");
 	if (nak && (be32(r->msg + 12) || be32(r->msg + 16) || be32(r->msg + 20)))
 		return scn_fail(s, "a NAK has ciaddr, yiaddr or siaddr");
-	if (r->opt[53][0] == DHCP4_OFFER && be32(r->msg + 12))
+	if (r->has[53] && r->opt[53][0] == DHCP4_OFFER && be32(r->msg + 12))
 		return scn_fail(s, "an OFFER has ciaddr");
 	return 0;
 }
@@ -148,6 +148,17 @@ static int check_options(struct scn *s, const struct scn_reply *r)
 	return 0;
 }
 
+/* Checks the answer to a query without option 53 (RFC 951): it has no option of DHCP. */
+static int check_bootp(struct scn *s, const struct scn_reply *r)
+{
+	for (unsigned i = 50; i <= 61; i++)
+		if (r->has[i] && i != 60)
+			return scn_fail(s, "option %u must not be in a reply to a BOOTP client", i);
+	if (!be32(r->msg + 16))
+		return scn_fail(s, "a reply to a BOOTP client without an address");
+	return 0;
+}
+
 int scn_reply_strict(struct scn *s, const struct scn_reply *r)
 {
 	const struct scn_query *q = query_of(s, r);
@@ -165,5 +176,5 @@ int scn_reply_strict(struct scn *s, const struct scn_reply *r)
 		return scn_fail(s, "the reply is shorter than 300 octets");
 	if (check_header(s, r, q) < 0)
 		return -1;
-	return check_options(s, r);
+	return q->bootp ? check_bootp(s, r) : check_options(s, r);
 }

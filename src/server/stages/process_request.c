@@ -39,7 +39,8 @@ static bool request_parse(const struct exchange *x, struct request *q)
 {
 	bool has_addr = dhcp4_opt_u32(&x->query, DHCP4_OPT_REQUESTED_ADDRESS, &q->addr) && q->addr;
 
-	if (x->server_id_seen)
+	/* a BOOTP client names no server, and takes the address that it is given */
+	if (x->server_id_seen || exchange_has_class(x, CLASS_BOOTP))
 		q->state = REQUEST_SELECTING;
 	else if (has_addr)
 		q->state = REQUEST_INIT_REBOOT;
