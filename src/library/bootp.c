@@ -21,7 +21,8 @@ static void parse_nothing(struct library_problems *p, const struct config *cfg,
 	(void)p, (void)cfg, (void)parameters, (void)record;
 }
 
-/* buffer4_receive. A message that cannot be decoded is left to the server, which counts it. */
+/* Called at buffer4_receive. A message that cannot be decoded is left to the server, which counts
+ * it. */
 static int mark_bootp(usher_call *call, void *ctx)
 {
 	static const uint8_t request = DHCP4_REQUEST;
@@ -40,8 +41,8 @@ static int mark_bootp(usher_call *call, void *ctx)
 	return usher_msg_set_option(query, DHCP4_OPT_MESSAGE_TYPE, &request, 1);
 }
 
-/* pkt4_send: removes the options of DHCP. BOOTP has no answer that says no (RFC 951 7.3): a NAK is
- * dropped. */
+/* Called at pkt4_send: removes the options of DHCP. BOOTP has no answer that says no (RFC 951 7.3):
+ * a NAK is dropped. */
 static int strip_options(usher_call *call, void *ctx)
 {
 	static const uint8_t codes[] =

@@ -63,7 +63,7 @@ static struct packet_id *find_packet_id(usher_call *call, const struct flex_id *
 	return k;
 }
 
-/* host4_identifier */
+/* Called at host4_identifier. */
 static int give_identifier(usher_call *call, void *flex_id)
 {
 	const struct packet_id *k = find_packet_id(call, flex_id);
@@ -73,7 +73,7 @@ static int give_identifier(usher_call *call, void *flex_id)
 	return k->id.n ? usher_set_host_id(call, k->id.p, k->id.n) : 0;
 }
 
-/* pkt4_receive: puts the identifier in place of the client identifier. */
+/* Called at pkt4_receive: puts the identifier in place of the client identifier. */
 static int replace_client_id(usher_call *call, void *flex_id)
 {
 	const struct flex_id *f = flex_id;
@@ -99,7 +99,7 @@ static int replace_client_id(usher_call *call, void *flex_id)
 	return usher_msg_set_option(usher_query(call), DHCP4_OPT_CLIENT_ID, cid, prefix + k->id.n);
 }
 
-/* pkt4_send: the response has the client's own identifier (RFC 6842 3). */
+/* Called at pkt4_send: the response gets the client's own identifier (RFC 6842 3). */
 static int restore_client_id(usher_call *call, void *flex_id)
 {
 	const struct packet_id *k = usher_packet_get(call);

@@ -217,13 +217,13 @@ static int apply_entries(usher_call *call, const struct flex_option *f, bool que
 	return r;
 }
 
-/* pkt4_receive */
+/* Called at pkt4_receive. */
 static int change_query(usher_call *call, void *flex_option)
 {
 	return apply_entries(call, flex_option, true);
 }
 
-/* pkt4_send */
+/* Called at pkt4_send. */
 static int change_response(usher_call *call, void *flex_option)
 {
 	return apply_entries(call, flex_option, false);

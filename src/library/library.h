@@ -64,7 +64,7 @@ struct library {
 #include "library/libraries.def"
 #undef LIBRARY
 
-/* The members of struct hook_builtin of all these libraries. */
+/* Called as the members of struct hook_builtin, for all these libraries. */
 void library_check(const struct config *cfg, const struct config_hook_library *conf,
 		   void (*problem)(void *ctx, const struct config_error *e), void *ctx);
 int library_load(usher_lib *lib, const struct hook_registry_opts *o,
