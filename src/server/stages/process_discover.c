@@ -53,6 +53,8 @@ static bool wants_auto_config(struct exchange *x)
 
 static uint32_t offer_lifetime(const struct exchange *x)
 {
+	if (exchange_has_class(x, CLASS_BOOTP))
+		return 0; /* such a client sends no REQUEST */
 	for (uint32_t i = 0; i < x->n_class_order; i++) {
 		const struct config_class *c = x->cfg->class_by_id[x->class_order[i]];
 
@@ -92,10 +94,10 @@ enum verdict process_discover(struct exchange *x)
 	bool v6_only;
 	int r;
 
-	if (!x->subnet || !x->n_candidates)
-		return exchange_drop(x, DROP_NO_SUBNET);
 	if (exchange_has_class(x, CLASS_REJECT))
 		return exchange_drop(x, DROP_CLASS_REJECT);
+	if (!x->subnet || !x->n_candidates)
+		return exchange_drop(x, DROP_NO_SUBNET);
 	v6_only = wants_v6_only(x);
 	r = v6_only ? 0 : alloc_offer(x, &l);
 	if (r < 0 && !(r == -USHER_E_EXHAUSTED && wants_auto_config(x)))

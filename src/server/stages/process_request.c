@@ -19,6 +19,7 @@
 #include "lease/lease_store.h"
 #include "server/stages/alloc.h"
 #include "server/core/exchange_hook.h"
+#include "server/core/snapshot.h"
 #include "server/stages/response.h"
 #include "server/core/server.h"
 #include "server/stages/stages.h"
@@ -145,8 +146,6 @@ static enum verdict request_check(struct exchange *x, struct request *q)
 {
 	enum verdict v;
 
-	if (exchange_has_class(x, CLASS_REJECT))
-		return response_nak(x, "client is rejected by class");
 	if (q->state == REQUEST_INIT_REBOOT) {
 		v = check_init_reboot(x, q);
 		if (v != VERDICT_CONTINUE || x->has_response)
@@ -171,8 +170,11 @@ static bool lease_same(const struct lease *a, const struct lease *b)
 	       strcmp(a->hostname, b->hostname) == 0;
 }
 
-/* Returns whether lease caching answers an early renewal (cache-threshold, cache-max-age): the
- * lease stays unchanged and the client gets the rest of its lifetime, *ret_left. */
+/*
+ * Returns whether lease caching answers an early renewal: the lease stays unchanged and the client
+ * gets the rest of its lifetime, *ret_left. As in Kea, cache-threshold and cache-max-age must both
+ * hold, 0 of either is "never", and a lease without an end is never written again unchanged.
+ */
 static bool lease_cached(const struct exchange *x, const struct lease *old, const struct lease *new,
 			 uint32_t *ret_left)
 {
@@ -182,13 +184,13 @@ static bool lease_cached(const struct exchange *x, const struct lease *old, cons
 	if (old->state != LEASE_ASSIGNED || alloc_expired(x, old) || age < 0 ||
 	    !lease_same(old, new))
 		return false;
-	if (old->valid_lft == LEASE_INFINITE)
+	if (old->valid_lft == LEASE_INFINITE) {
+		*ret_left = LEASE_INFINITE;
+		return true;
+	}
+	if (p->has_cache_max_age && (!p->cache_max_age || age > p->cache_max_age))
 		return false;
-	if (p->cache_threshold > 0 && (double)age >= p->cache_threshold * old->valid_lft)
-		return false;
-	if (p->has_cache_max_age && age > p->cache_max_age)
-		return false;
-	if (p->cache_threshold <= 0 && !p->has_cache_max_age)
+	if (p->cache_threshold <= 0 || (double)age > p->cache_threshold * old->valid_lft)
 		return false;
 	*ret_left = (uint32_t)(old->valid_lft - age);
 	return true;
@@ -231,16 +233,42 @@ static enum verdict grant_lease(struct exchange *x, struct lease *l, uint32_t li
 	return VERDICT_CONTINUE;
 }
 
+/* Returns whether the record is still the one that was read; callouts take time. */
+static bool is_unchanged(const struct exchange *x, const struct lease *read)
+{
+	struct lease l uninit;
+
+	return lease_db_get(exchange_server(x)->db, read->addr, NULL, &l, NULL) == 0 &&
+	       l.state == read->state && l.row == read->row;
+}
+
+/* Calls lease4_renew for a lease that stays as it is: with a copy, because changes would be lost.
+ * Returns false if the lease ended meanwhile. */
+static bool reuse_hook(struct exchange *x, const struct lease *l, const struct lease *old)
+{
+	struct lease *copy;
+
+	if (!hook_any(x->snap->hooks, HOOK_LEASE4_RENEW))
+		return true;
+	copy = arena_memdup(&x->pkt.arena, l, sizeof(*l));
+	if (copy)
+		(void)exchange_hook(x, HOOK_LEASE4_RENEW, copy, NULL);
+	return is_unchanged(x, old) && !alloc_expired(x, old);
+}
+
 /* Answers a renewal that changes nothing. It still waits for the row it repeats, if that is not
  * on disk yet. */
-static enum verdict request_reuse(struct exchange *x, struct lease *l, uint64_t seq, uint32_t left)
+static enum verdict request_reuse(struct exchange *x, struct lease *l, const struct lease *old,
+				  uint32_t left)
 {
 	char ip[IP_TEXT_LEN];
 
+	if (!reuse_hook(x, l, old))
+		return response_nak(x, "the lease ended meanwhile");
 	exchange_count(x, x->subnet, SUBNET_LEASE_REUSES);
 	TRACE(x, "lease reused, %u s left", left);
-	if (seq > x->wait_seq)
-		x->wait_seq = seq;
+	if (old->row > x->wait_seq)
+		x->wait_seq = old->row;
 	EXCHANGE_LOG(x, LOG_DHCP4_LEASE_REUSE, "lease %s reused, %u s left", ip_text(l->addr, ip),
 		     left);
 	x->lease_reused = true;
@@ -272,15 +300,6 @@ static const struct lease *own_at(struct exchange *x, const struct request *q,
 	return l;
 }
 
-/* Returns whether the record is still the one that was read; callouts take time. */
-static bool is_unchanged(const struct exchange *x, const struct lease *read)
-{
-	struct lease l uninit;
-
-	return lease_db_get(exchange_server(x)->db, read->addr, NULL, &l, NULL) == 0 &&
-	       l.state == read->state && l.row == read->row;
-}
-
 static enum verdict request_assign(struct exchange *x, struct request *q)
 {
 	struct server *srv = exchange_server(x);
@@ -297,7 +316,7 @@ static enum verdict request_assign(struct exchange *x, struct request *q)
 	if (old && (old->state != LEASE_ASSIGNED || alloc_expired(x, old)))
 		old = NULL; /* not a renewal */
 	if (old && lease_cached(x, old, l, &left))
-		return request_reuse(x, l, old->row, left);
+		return request_reuse(x, l, old, left);
 	if (!request_hook(x, l, old != NULL)) {
 		if (!old)
 			return response_nak(x, "a callout refused the lease");
@@ -325,6 +344,8 @@ enum verdict process_request(struct exchange *x)
 	enum verdict v;
 
 	x->committed_hook = true; /* also for a NAK, with no leases */
+	if (exchange_has_class(x, CLASS_REJECT))
+		return response_nak(x, "client is rejected by class");
 	/* kea-dhcp4 takes a REQUEST to it for one of the offered address, or of any */
 	if (!request_parse(x, &q) && q.state != REQUEST_SELECTING)
 		return exchange_drop(x, DROP_NO_REQUESTED_ADDRESS);
