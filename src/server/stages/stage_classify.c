@@ -42,6 +42,49 @@ static void eval_failed(struct exchange *x, const struct config_class *c, const 
 	TRACE(x, "class %s: expression failed: %s", c->name, why);
 }
 
+static bool is_control(uint8_t c)
+{
+	return c < 0x20 || c == 0x7f;
+}
+
+/* Writes octets as a part of a class name: control octets, which no name of the configuration has,
+ * as \xHH, so that octets behind a zero count. Returns the end of the text. */
+static char *put_made(char *p, struct span value)
+{
+	static const char digits[] = "0123456789abcdef";
+
+	for (size_t i = 0; i < value.n; i++) {
+		uint8_t c = value.p[i];
+
+		if (is_control(c)) {
+			p = stpcpy(p, "\\x");
+			*p++ = digits[c >> 4];
+			*p++ = digits[c & 15];
+		} else {
+			*p++ = (char)c;
+		}
+	}
+	*p = '\0';
+	return p;
+}
+
+/* Adds the class of a prefix and octets of the client. Releases the arena's memory behind mark. */
+static void add_made_class(struct exchange *x, const char *prefix, struct span value, size_t mark)
+{
+	size_t n = strlen(prefix) + value.n + 1;
+	char *name;
+
+	for (size_t i = 0; i < value.n; i++)
+		n += is_control(value.p[i]) ? 3 : 0;
+	name = arena_alloc(&x->pkt.arena, n);
+	if (!name)
+		return;
+	(void)put_made(stpcpy(name, prefix), value);
+	name = arena_keep(&x->pkt.arena, mark, name, n);
+	if (name)
+		exchange_add_class_name(x, name);
+}
+
 /* Adds the class SPAWN_<name>_<value> of a template class, and the class itself. */
 static void classify_template(struct exchange *x, const struct config_class *c,
 			      const struct expr_ctx *ctx)
@@ -49,18 +92,18 @@ static void classify_template(struct exchange *x, const struct config_class *c,
 	size_t mark = arena_mark(&x->pkt.arena);
 	const char *why = "";
 	struct span v;
-	char *name;
+	char *prefix;
 
 	if (expr_string(c->template_test, ctx, &v, &why) < 0) {
 		eval_failed(x, c, why);
 		return;
 	}
+	TRACE(x, "class %s: %s", c->name, v.n ? "yes" : "no");
 	if (!v.n)
 		return;
-	name = arena_printf(&x->pkt.arena, "SPAWN_%s_%.*s", c->name, (int)v.n, (const char *)v.p);
-	name = name ? arena_keep(&x->pkt.arena, mark, name, strlen(name) + 1) : NULL;
-	if (name)
-		exchange_add_class_name(x, name);
+	prefix = arena_printf(&x->pkt.arena, "SPAWN_%s_", c->name);
+	if (prefix)
+		add_made_class(x, prefix, v, mark);
 	exchange_add_class(x, c->id);
 }
 
@@ -115,11 +158,35 @@ void classify_pass(struct exchange *x, bool late)
 			classify_one(x, &x->cfg->classes[w * 64 + (size_t)__builtin_ctzll(bits)]);
 }
 
+/* Returns whether the template class spawns classes of this name. */
+static bool spawns(const struct config_class *c, const char *name)
+{
+	size_t n = strlen(c->name);
+
+	return strncmp(name, "SPAWN_", 6) == 0 && strncmp(name + 6, c->name, n) == 0 &&
+	       name[6 + n] == '_';
+}
+
+static void remove_spawned(struct exchange *x, const struct config_class *c)
+{
+	uint32_t n = 0;
+
+	for (uint32_t i = x->n_class_order; i-- > 0;)
+		if (spawns(c, x->cfg->class_names[x->class_order[i]]))
+			exchange_remove_class(x, x->class_order[i]);
+	for (uint32_t i = 0; i < x->n_extra_classes; i++)
+		if (!spawns(c, x->extra_classes[i]))
+			x->extra_classes[n++] = x->extra_classes[i];
+	x->n_extra_classes = n;
+}
+
 void classify_again(struct exchange *x)
 {
 	for (size_t i = 0; i < x->cfg->n_classes; i++) {
 		const struct config_class *c = &x->cfg->classes[i];
 
+		if (c->template_test)
+			remove_spawned(x, c);
 		if (c->test || c->template_test)
 			exchange_remove_class(x, c->id);
 	}
@@ -152,14 +219,9 @@ void classify_additional(struct exchange *x)
 static void classify_vendor(struct exchange *x)
 {
 	struct span vendor = dhcp4_opt_data(&x->query, DHCP4_OPT_VENDOR_CLASS_ID);
-	char *name;
 
-	if (!vendor.n)
-		return;
-	name = arena_printf(&x->pkt.arena, "VENDOR_CLASS_%.*s", (int)vendor.n,
-			    (const char *)vendor.p);
-	if (name)
-		exchange_add_class_name(x, name);
+	if (vendor.n)
+		add_made_class(x, "VENDOR_CLASS_", vendor, arena_mark(&x->pkt.arena));
 }
 
 /* Writes the addresses of the message to the trace. */
