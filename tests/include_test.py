@@ -41,7 +41,7 @@ FOLDERS = (
     ("server/core", "the exchange, its hook calls, the order of the stages (stages.def), snapshots, statistics, traces",
      "base wire packet runtime config/json config lease hook"),
     ("server/stages", "the steps of stages.def and their helpers: allocation, answers, option sources",
-     "base wire capture runtime config lease hook server/core"),
+     "base wire capture runtime config/json config lease hook server/core"),
     ("server/worker", "workers: slots, the walk along stages.def, batches, parked exchanges",
      "base capture runtime lease server/core server/stages"),
     ("server/manage", "the daemon and its commands",

@@ -16,6 +16,7 @@ static const char *const builtin[] = {
 	[CLASS_REJECT] = "REJECT",
 	[CLASS_BOOTP] = "BOOTP",
 	[CLASS_SKIP_DDNS] = "SKIP_DDNS",
+	[CLASS_STASH_AGENT_OPTIONS] = "STASH_AGENT_OPTIONS",
 };
 
 /* Names that begin so belong to classes that the server or its hooks make. */

@@ -128,12 +128,27 @@ static void note_old(const struct lease_db *db, uint32_t idx, struct lease_chang
 		rec_copy(rec_at(db, idx), NULL, &ch->old);
 }
 
+/* Stores a renewal: the context of the record stays unless the lease has one. Commands and the
+ * relay of an earlier packet put data there that this packet does not know. */
+static int store_renewal(struct lease_db *db, const struct lease *l, uint32_t *idx)
+{
+	const struct rec_ext *e = rec_at(db, *idx)->ext;
+	struct lease old uninit, kept uninit;
+
+	if (l->user_context || !e || !e->has_user_context)
+		return rec_store(db, l, LEASE_ASSIGNED, idx);
+	rec_view(rec_at(db, *idx), &old);
+	kept = *l;
+	kept.user_context = old.user_context;
+	return rec_store(db, &kept, LEASE_ASSIGNED, idx);
+}
+
 static int assign_locked(struct lease_db *db, const struct lease *l, const struct lease_client *who,
 			 int64_t now, struct lease_change *ch)
 {
 	struct rec_pair p = rec_lookup(db, l->addr);
 	bool renewal = false;
-	uint32_t idx;
+	uint32_t idx = p.main;
 	int r;
 
 	/* an address that was offered twice goes to the first client that requests it */
@@ -146,7 +161,7 @@ static int assign_locked(struct lease_db *db, const struct lease *l, const struc
 		renewal = rec_is_of(rec_at(db, p.main), who);
 		ch->old_expired = !renewal;
 	}
-	r = rec_store(db, l, LEASE_ASSIGNED, &idx);
+	r = renewal ? store_renewal(db, l, &idx) : rec_store(db, l, LEASE_ASSIGNED, &idx);
 	if (r < 0)
 		return r;
 	if (ch->old_expired) {

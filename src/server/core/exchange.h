@@ -83,6 +83,7 @@ struct exchange {
 	struct span client_id; /* option 61 if it can be an identity */
 	struct span hw;	       /* chaddr[0..hlen) */
 	struct span rai;       /* option 82 */
+	bool rai_stashed;      /* it is that of the lease (stash-agent-options) */
 	bool server_id_seen;
 
 	/* classes: bit set over the configuration's names, and the order they came in */

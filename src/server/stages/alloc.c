@@ -14,6 +14,7 @@
 #include "lease/lease_db.h"
 #include "server/core/exchange_hook.h"
 #include "server/core/server.h"
+#include "server/stages/agent_info.h"
 #include "server/stages/response.h"
 #include "server/core/snapshot.h"
 #include "server/stages/stages.h"
@@ -166,30 +167,6 @@ void alloc_reclaimed(struct exchange *x, const struct lease_change *change)
 		(void)exchange_hook(x, p, &old, NULL);
 }
 
-/* Returns the relay's information for the lease's user-context, in Kea's form. */
-static const char *extended_info(struct exchange *x)
-{
-	struct buf b;
-	struct span id;
-	char *text;
-
-	buf_init(&b);
-	buf_str(&b, "{\"ISC\":{\"relay-agent-info\":{\"sub-options\":\"0x");
-	buf_hex(&b, x->rai, 0);
-	if (dhcp4_subopt(x->rai, RAI_REMOTE_ID, &id)) {
-		buf_str(&b, "\",\"remote-id\":\"");
-		buf_hex(&b, id, 0);
-	}
-	if (dhcp4_subopt(x->rai, RAI_RELAY_ID, &id)) {
-		buf_str(&b, "\",\"relay-id\":\"");
-		buf_hex(&b, id, 0);
-	}
-	buf_str(&b, "\"}}}");
-	text = b.failed ? NULL : arena_strdup(&x->pkt.arena, b.p);
-	buf_fini(&b);
-	return text;
-}
-
 static void lease_identity(const struct exchange *x, struct lease *l)
 {
 	l->hw_len = (uint8_t)(x->hw.n > LEASE_HW_MAX ? LEASE_HW_MAX : x->hw.n);
@@ -221,8 +198,8 @@ struct lease *alloc_lease(struct exchange *x, const struct candidate *c,
 	client_name(x, addr);
 	if (x->hostname)
 		memcpy(l->hostname, x->hostname, strnlen(x->hostname, sizeof(l->hostname) - 1));
-	if (c->subnet->params.store_extended_info && x->rai.n)
-		l->user_context = extended_info(x);
+	if (c->subnet->params.store_extended_info && x->rai.n && !x->rai_stashed)
+		l->user_context = agent_info_context(x);
 	return l;
 }
 

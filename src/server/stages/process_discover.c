@@ -10,6 +10,7 @@
 #include "config/config.h"
 #include "lease/lease_db.h"
 #include "lease/lease_store.h"
+#include "server/stages/agent_info.h"
 #include "server/stages/alloc.h"
 #include "server/stages/fill.h"
 #include "server/stages/response.h"
@@ -76,8 +77,11 @@ static int store_offer(struct exchange *x, struct lease *l, uint32_t lft)
 
 	stored.valid_lft = lft;
 	if (lease_db_get(srv->db, l->addr, NULL, &old, NULL) == 0 && old.state == LEASE_ASSIGNED &&
-	    lease_is_of(&old, &who) && lease_expire(&old) > lease_expire(&stored))
-		return 0;
+	    lease_is_of(&old, &who) && !alloc_expired(x, &old)) {
+		if (lease_expire(&old) > lease_expire(&stored))
+			return 0;
+		(void)agent_info_merge(x, &stored);
+	}
 	if (lease_db_assign(srv->db, &stored, &who, &change) < 0)
 		return -USHER_E_IN_USE;
 	x->fake_allocation = false;

@@ -17,6 +17,7 @@
 #include "config/config.h"
 #include "lease/lease_db.h"
 #include "lease/lease_store.h"
+#include "server/stages/agent_info.h"
 #include "server/stages/alloc.h"
 #include "server/core/exchange_hook.h"
 #include "server/core/snapshot.h"
@@ -309,13 +310,15 @@ static enum verdict request_assign(struct exchange *x, struct request *q)
 	char ip[IP_TEXT_LEN];
 	const struct lease *old;
 	uint32_t left;
+	bool same_info;
 
 	if (!l)
 		return exchange_drop(x, DROP_PROCESSING_FAILED);
 	old = own_at(x, q, &who);
 	if (old && (old->state != LEASE_ASSIGNED || alloc_expired(x, old)))
 		old = NULL; /* not a renewal */
-	if (old && lease_cached(x, old, l, &left))
+	same_info = !old || !agent_info_merge(x, l);
+	if (old && same_info && lease_cached(x, old, l, &left))
 		return request_reuse(x, l, old, left);
 	if (!request_hook(x, l, old != NULL)) {
 		if (!old)

@@ -9,6 +9,7 @@
 #include "config/class_index.h"
 #include "config/config.h"
 #include "server/core/snapshot.h"
+#include "server/stages/agent_info.h"
 #include "server/stages/stages.h"
 #include "server/core/trace.h"
 #include "wire/option_codes.h"
@@ -250,6 +251,8 @@ enum verdict stage_classify(struct exchange *x)
 		trace_options(x, "query", &x->query);
 	}
 	exchange_add_class(x, CLASS_ALL);
+	if (unlikely(x->cfg->stash_agent_options))
+		agent_info_recover(x);
 	if (x->cfg->names_vendor_classes || hook_any_at_all(x->snap->hooks) || x->trace)
 		classify_vendor(x);
 	classify_pass(x, false);

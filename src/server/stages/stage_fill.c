@@ -270,7 +270,7 @@ static void fill_echo(struct fill *f)
 	if (o && f->x->nak_reason == NULL)
 		set_option(f, o->code,
 			   o->data); /* RFC 4578 2.3: a PXE client wants its identifier back */
-	if (f->x->rai.n)
+	if (f->x->rai.n && !f->x->rai_stashed)
 		set_option(f, DHCP4_OPT_AGENT_OPTIONS, fill_rai_echo(f->x));
 }
 
