@@ -60,16 +60,14 @@ static bool alloc_reserved_for_other(const struct exchange *x, const struct cand
 
 	if (!x->cfg->n_hosts)
 		return false;
+	/* addr is in a pool */
+	if (s->params.reservations_out_of_pool)
+		return false;
 	if (s->params.reservations_in_subnet)
 		h = config_host_by_addr(x->cfg, s->id, addr);
 	if (!h && s->params.reservations_global)
 		h = config_host_by_addr(x->cfg, 0, addr);
 	return h && !same_host(h, c->host);
-}
-
-static bool in_subnet(const struct config_subnet *s, uint32_t addr)
-{
-	return (addr & ip_mask(s->prefix_len)) == s->prefix;
 }
 
 bool alloc_allowed(const struct exchange *x, const struct candidate *c, uint32_t addr,
@@ -78,8 +76,8 @@ bool alloc_allowed(const struct exchange *x, const struct candidate *c, uint32_t
 	bool closed;
 
 	*ret_pool = alloc_pool(x, c->subnet, addr, &closed);
-	if (c->host && c->host->addr == addr)
-		return in_subnet(c->subnet, addr);
+	if (addr && host_address(c) == addr)
+		return true;
 	return *ret_pool && !alloc_reserved_for_other(x, c, addr);
 }
 
@@ -246,20 +244,27 @@ static void reservation_conflict(struct exchange *x, const struct candidate *c)
 		     "reserved address %s is in use by another client", ip_text(c->host->addr, ip));
 }
 
-static struct lease *try_reservation(struct exchange *x)
+const struct candidate *alloc_reserved(const struct exchange *x)
 {
 	for (uint32_t i = 0; x->cfg->n_hosts && i < x->n_candidates; i++) {
 		const struct candidate *c = &x->candidates[i];
-		struct lease *l;
 
-		if (!c->host || !c->host->addr || !in_subnet(c->subnet, c->host->addr))
-			continue;
-		l = try_address(x, c, c->host->addr, "reserved address");
-		if (l)
-			return l;
-		reservation_conflict(x, c);
+		if (host_address(c))
+			return c;
+		if (c->host && c->host->subnet_id && !c->host->addr)
+			return NULL;
 	}
 	return NULL;
+}
+
+static struct lease *try_reservation(struct exchange *x)
+{
+	const struct candidate *c = alloc_reserved(x);
+	struct lease *l = c ? try_address(x, c, c->host->addr, "reserved address") : NULL;
+
+	if (c && !l)
+		reservation_conflict(x, c);
+	return l;
 }
 
 static struct lease *try_own(struct exchange *x)

@@ -13,6 +13,9 @@ struct lease_client;
  * in an open pool and not reserved for another client. *ret_pool: the pool, NULL outside pools. */
 bool alloc_allowed(const struct exchange *x, const struct candidate *c, uint32_t addr,
 		   const struct config_pool **ret_pool);
+/* Returns the candidate whose reserved address is the client's; NULL: none. The first reservation
+ * of a subnet decides, also one without an address: reservations behind it do not count. */
+const struct candidate *alloc_reserved(const struct exchange *x);
 /* Returns whether any pool of the client's network contains addr, open or not. */
 bool alloc_in_any_pool(const struct exchange *x, uint32_t addr);
 

@@ -115,14 +115,9 @@ static bool reserved_address_free(struct exchange *x, const struct candidate *c)
 /* Returns whether the client has a reservation for another address that it could have. */
 static bool reserved_elsewhere(struct exchange *x, const struct request *q)
 {
-	for (uint32_t i = 0; x->cfg->n_hosts && i < x->n_candidates; i++) {
-		const struct candidate *c = &x->candidates[i];
+	const struct candidate *c = alloc_reserved(x);
 
-		if (c->host && c->host->addr && c->host->addr != q->addr &&
-		    (c->host->addr & ip_mask(c->subnet->prefix_len)) == c->subnet->prefix)
-			return reserved_address_free(x, c);
-	}
-	return false;
+	return c && c->host->addr != q->addr && reserved_address_free(x, c);
 }
 
 /* Decides INIT-REBOOT by the leases and reservations of the client. */
@@ -130,7 +125,7 @@ static enum verdict check_init_reboot(struct exchange *x, const struct request *
 {
 	const struct lease *held = q->n_own && q->own[0].state != LEASE_OFFERED ? &q->own[0] : NULL;
 
-	if (q->c && q->c->host && q->c->host->addr == q->addr)
+	if (q->c && host_address(q->c) == q->addr)
 		return VERDICT_CONTINUE; /* a reservation counts as a record */
 	if (!held && !reserved_elsewhere(x, q))
 		return nak_if(x, is_authoritative(x), DROP_UNKNOWN_CLIENT,

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * HOST: the client's reservations, the class KNOWN or UNKNOWN, and the
- * classes that depend on it. Builds the list of subnets the client may be served from: the selected
- * one first, then the others of its shared network, each with the reservation there.
+ * HOST: the client's reservations, the class KNOWN or UNKNOWN, and the classes that depend on it.
+ * Builds the list of subnets the client may be served from, each with the reservation there: the
+ * selected one first, then the others of its shared network. A reservation in one of them puts its
+ * subnet first, as in Kea.
  */
+#include "base/ip.h"
 #include "config/config.h"
 #include "server/core/exchange_hook.h"
 #include "server/core/snapshot.h"
@@ -61,17 +63,6 @@ static const struct config_host *host_lookup(struct exchange *x, uint32_t subnet
 	return NULL;
 }
 
-static const struct config_host *host_in_subnet(struct exchange *x, const struct config_subnet *s)
-{
-	const struct config_host *h = NULL;
-
-	if (s->params.reservations_in_subnet)
-		h = host_lookup(x, s->id);
-	if (!h && s->params.reservations_global)
-		h = host_lookup(x, 0);
-	return h;
-}
-
 const struct config_host *host_global(struct exchange *x)
 {
 	return host_lookup(x, 0);
@@ -82,12 +73,76 @@ static bool subnet_allowed(const struct exchange *x, const struct config_subnet 
 	return exchange_class_ok(x, &s->classes);
 }
 
+static bool in_pools(const struct config_subnet *s, uint32_t addr)
+{
+	for (size_t i = 0; i < s->n_pools; i++)
+		if (addr >= s->pools[i].first && addr <= s->pools[i].last)
+			return true;
+	return false;
+}
+
+uint32_t host_address(const struct candidate *c)
+{
+	const struct config_subnet *s = c->subnet;
+	uint32_t addr = c->host ? c->host->addr : 0;
+
+	if (!addr || (addr & ip_mask(s->prefix_len)) != s->prefix)
+		return 0;
+	return s->params.reservations_out_of_pool && in_pools(s, addr) ? 0 : addr;
+}
+
+/* Finds the reservations of the subnets, and the global one where a subnet has none. Returns the
+ * number of the candidate to be served from; 0 if no reservation decides. */
+static uint32_t find_hosts(struct exchange *x)
+{
+	const struct config_host *global = NULL;
+	uint32_t chosen = UINT32_MAX;
+	bool searched = false;
+
+	for (uint32_t i = 0; i < x->n_candidates; i++) {
+		struct candidate *c = &x->candidates[i];
+
+		if (c->subnet->params.reservations_in_subnet)
+			c->host = host_lookup(x, c->subnet->id);
+		if (chosen == UINT32_MAX && c->host && subnet_allowed(x, c->subnet) &&
+		    (!c->host->addr || host_address(c)))
+			chosen = i;
+	}
+	for (uint32_t i = 0; i < x->n_candidates; i++) {
+		struct candidate *c = &x->candidates[i];
+
+		if (!c->host && c->subnet->params.reservations_global) {
+			if (!searched)
+				global = host_global(x);
+			searched = true;
+			c->host = global;
+			if (chosen == UINT32_MAX && subnet_allowed(x, c->subnet) && host_address(c))
+				chosen = i;
+		}
+		x->known |= c->host != NULL;
+	}
+	return chosen == UINT32_MAX ? 0 : chosen;
+}
+
+/* Makes a candidate the first one: its subnet serves the client as if it had been selected. */
+static void move_to_front(struct exchange *x, uint32_t n)
+{
+	struct candidate c = x->candidates[n];
+
+	memmove(x->candidates + 1, x->candidates, n * sizeof(c));
+	x->candidates[0] = c;
+	x->subnet = c.subnet;
+	subnet_adopt_address(x);
+	TRACE(x, "subnet %s, for the reservation there", c.subnet->text);
+}
+
 /* Lists the candidates: the selected subnet, then the others of its network in order of id.
  * Returns false when the arena is full. */
 static bool candidates_build(struct exchange *x)
 {
 	const struct config_network *n = x->subnet->network;
 	size_t cap = n ? n->n_subnets : 1;
+	uint32_t chosen;
 
 	x->candidates = arena_calloc(&x->pkt.arena, cap, sizeof(*x->candidates));
 	if (!x->candidates)
@@ -97,10 +152,9 @@ static bool candidates_build(struct exchange *x)
 	for (size_t i = 0; n && i < n->n_subnets; i++)
 		if (n->subnets[i] != x->subnet)
 			x->candidates[x->n_candidates++].subnet = n->subnets[i];
-	for (uint32_t i = 0; x->cfg->n_hosts && i < x->n_candidates; i++) {
-		x->candidates[i].host = host_in_subnet(x, x->candidates[i].subnet);
-		x->known |= x->candidates[i].host != NULL;
-	}
+	chosen = x->cfg->n_hosts ? find_hosts(x) : 0;
+	if (chosen)
+		move_to_front(x, chosen);
 	x->host = x->candidates[0].host;
 	return true;
 }
@@ -151,12 +205,18 @@ static bool wants_flex_id(const struct exchange *x)
 	return false;
 }
 
+void host_identify(struct exchange *x)
+{
+	if (wants_flex_id(x) && hook_any(x->snap->hooks, HOOK_HOST4_IDENTIFIER))
+		(void)exchange_hook(x, HOOK_HOST4_IDENTIFIER, NULL, NULL);
+}
+
 enum verdict stage_host(struct exchange *x)
 {
 	if (x->type == DHCP4_RELEASE || x->type == DHCP4_DECLINE)
 		return VERDICT_CONTINUE;
-	if (wants_flex_id(x) && hook_any(x->snap->hooks, HOOK_HOST4_IDENTIFIER))
-		(void)exchange_hook(x, HOOK_HOST4_IDENTIFIER, NULL, NULL);
+	if (!x->cfg->early_global_reservations_lookup)
+		host_identify(x);
 	if (x->subnet && !candidates_build(x))
 		return exchange_drop(x, DROP_PROCESSING_FAILED);
 	if (x->host)

@@ -84,8 +84,10 @@ static const struct config_subnet *select_subnet(const struct exchange *x)
  * (early-global-reservations-lookup). Returns false if one of them is DROP. */
 static bool early_lookup(struct exchange *x)
 {
-	const struct config_host *h = host_global(x);
+	const struct config_host *h;
 
+	host_identify(x);
+	h = host_global(x);
 	if (!h)
 		return true;
 	if (h->classes.n)

@@ -32,6 +32,11 @@ void classify_additional(struct exchange *x);
 /* Adds the classes of a reservation in one subnet of a shared network, once the lease decides
  * the subnet. */
 void host_late_classes(struct exchange *x);
+/* Calls host4_identifier where reservations by flex-id are looked up. */
+void host_identify(struct exchange *x);
+/* Returns the address that the candidate's reservation gives to the client; 0: none, it is outside
+ * of the subnet, or in a pool although reservations are out of pools. */
+uint32_t host_address(const struct candidate *c);
 /* Returns the client's global reservation, by the configured identifiers; NULL: none. */
 const struct config_host *host_global(struct exchange *x);
 
