@@ -29,6 +29,7 @@ struct lease_list {
 	uint32_t from;
 	size_t limit, count;
 	bool page;	   /* with the count */
+	char which[64];	   /* words behind "found" in the answer's text */
 	uint32_t *subnets; /* one after the other; NULL: all at once */
 	size_t n_subnets, subnet;
 	bool begun;
@@ -88,8 +89,8 @@ static void list_end(struct lease_list *l, struct buf *out)
 	buf_str(out, "]");
 	if (l->page)
 		buf_printf(out, ",\"count\":%zu", l->count);
-	buf_printf(out, "},\"result\":%d,\"text\":\"%zu IPv4 lease(s) found.\"}",
-		   l->count ? CONTROL_OK : CONTROL_EMPTY, l->count);
+	buf_printf(out, "},\"result\":%d,\"text\":\"%zu IPv4 lease(s) found%s.\"}",
+		   l->count ? CONTROL_OK : CONTROL_EMPTY, l->count, l->which);
 }
 
 static bool list_next(void *ctx, struct buf *out)
@@ -286,6 +287,78 @@ struct json *command_lease4_by_hostname(struct control_call *c)
 	if (l) {
 		l->hostname = strdup(name);
 		l->f.hostname = l->hostname ? l->hostname : "";
+	}
+	return list_answer(c, l);
+}
+
+/* Kea's names of states. Leases of DHCPv4 have the first four only. */
+static const char *const state_names[] = {"default", "declined", "expired-reclaimed", "released",
+					  "registered"};
+
+/* Reads the argument "state", a name or a number, of which Kea takes the lowest 32 bits. Returns
+ * NULL or the refusal. */
+static struct json *parse_state(struct control_call *c, uint32_t *ret)
+{
+	const struct json *state = json_get(c->args, "state");
+
+	if (!c->args)
+		return command_fail(c, "Command arguments missing or a not a map.");
+	if (!state)
+		return command_fail(c, "'state' parameter not specified");
+	if (state->type == JSON_INT) {
+		*ret = (uint32_t)state->i;
+		return NULL;
+	}
+	if (state->type != JSON_STRING)
+		return command_fail(c, "'state' parameter must be a number or a string");
+	if (!state->s[0])
+		return command_fail(c, "'state' parameter is empty");
+	*ret = LEASE_ASSIGNED;
+	if (strcmp(state->s, "assigned") == 0)
+		return NULL;
+	for (uint32_t i = 0; i < ARRAY_LEN(state_names); i++) {
+		if (strcmp(state->s, state_names[i]) == 0) {
+			*ret = i;
+			return NULL;
+		}
+	}
+	return command_fail(c, "'state' parameter value (%s) is not recognized", state->s);
+}
+
+/* Writes the words that name the state and the subnet. */
+static void name_state(struct lease_list *l, uint32_t state)
+{
+	char name[32];
+	char subnet[32] = "";
+
+	if (state < ARRAY_LEN(state_names))
+		(void)snprintf(name, sizeof(name), "%s (%u)", state_names[state], state);
+	else
+		(void)snprintf(name, sizeof(name), "%u", state);
+	if (l->f.subnet_id)
+		(void)snprintf(subnet, sizeof(subnet), " in subnet %u", l->f.subnet_id);
+	(void)snprintf(l->which, sizeof(l->which), " with state %s%s", name, subnet);
+}
+
+struct json *command_lease4_by_state(struct control_call *c)
+{
+	const struct json *subnet = json_get(c->args, "subnet-id");
+	struct lease_list *l;
+	uint32_t state;
+	struct json *bad = parse_state(c, &state);
+
+	if (bad)
+		return bad;
+	if (subnet && subnet->type != JSON_INT)
+		return command_fail(c, "'subnet-id' parameter must be a number");
+	if (subnet && (subnet->i < 0 || subnet->i > UINT32_MAX))
+		return command_fail(c, "'subnet-id' parameter must be a 32 bit unsigned integer");
+	l = list_new(c);
+	if (l) {
+		l->f.subnet_id = subnet ? (uint32_t)subnet->i : 0;
+		/* offers are never listed, so this filter passes nothing */
+		l->f.state = (int)(state <= LEASE_RELEASED ? state : LEASE_OFFERED);
+		name_state(l, state);
 	}
 	return list_answer(c, l);
 }

@@ -1,0 +1,124 @@
+# SPDX-License-Identifier: MPL-2.0
+"""Commands of Kea's control channel and of its lease library: results, texts and arguments as Kea has them."""
+
+import os
+import socket
+import stat
+import time
+
+from lib.client import Client, mac_of
+from lib.runner import test
+from lib.server import slack, subnet
+
+
+def _refused(s, name, arguments, text, result=1):
+    r = s.command(name, arguments)
+    assert r["result"] == result and text in r.get("text", ""), "%s %s: %s" % (name, arguments, r)
+    return r
+
+
+def _add(s, host, state=0, net=77, **more):
+    s.ok("lease4-add", {"ip-address": "10.%d.0.%d" % (net, host), "hw-address": "02:00:00:00:%02x:%02x" % (net, host),
+                        "state": state, **more})
+
+
+@test(tags=("asan",))
+def test_leases_by_state(t):
+    """Names and numbers of states, subnets, and Kea's texts."""
+    t.wire()
+    s = t.server(subnets=[subnet(), subnet("10.78.0.0/24", "10.78.0.10 - 10.78.0.20", 2)])
+    for host, state in ((20, 0), (21, 1), (22, 3), (23, 0)):
+        _add(s, host, state)
+    _add(s, 20, 0, net=78)
+
+    def by(state, expect, text, **more):
+        r = s.command("lease4-get-by-state", {"state": state, **more})
+        assert r["result"] == (0 if expect else 3), r
+        assert [v["ip-address"] for v in r["arguments"]["leases"]] == expect, r
+        assert r["text"] == "%d IPv4 lease(s) found with state %s." % (len(expect), text), r
+
+    assigned = ["10.77.0.20", "10.77.0.23", "10.78.0.20"]
+    for name in ("default", "assigned", 0, 1 << 32):
+        by(name, assigned, "default (0)")
+    by(0, assigned, "default (0)", **{"subnet-id": 0})
+    by("assigned", ["10.78.0.20"], "default (0) in subnet 2", **{"subnet-id": 2})
+    by("declined", ["10.77.0.21"], "declined (1)")
+    by("released", ["10.77.0.22"], "released (3)")
+    by("expired-reclaimed", [], "expired-reclaimed (2)")
+    by("registered", [], "registered (4)")
+    by(5, [], "5")
+    by(-1, [], "4294967295")
+    by(100, [], "100")
+    _refused(s, "lease4-get-by-state", None, "Command arguments missing or a not a map.")
+    _refused(s, "lease4-get-by-state", {}, "'state' parameter not specified")
+    _refused(s, "lease4-get-by-state", {"state": ""}, "'state' parameter is empty")
+    _refused(s, "lease4-get-by-state", {"state": "free"}, "'state' parameter value (free) is not recognized")
+    for bad in (True, 1.5, [], {}):
+        _refused(s, "lease4-get-by-state", {"state": bad}, "'state' parameter must be a number or a string")
+    _refused(s, "lease4-get-by-state", {"state": 0, "subnet-id": "1"}, "'subnet-id' parameter must be a number")
+    _refused(s, "lease4-get-by-state", {"state": 0, "subnet-id": -1}, "must be a 32 bit unsigned integer")
+
+
+@test(tags=("asan", "tsan"))
+def test_lease_write(t):
+    """A server that starts from the written file has the same leases; a file that is replaced is kept."""
+    port = t.wire()
+    s = t.server()
+    context = {"a,b": "\\ \" , \u0001 \n", "c": [1, {"d,": None}]}
+    for host in range(20, 180):
+        _add(s, host, host % 2, hostname="h%d.example" % host, **{"user-context": context})
+    Client(port, mac_of(1)).dora()
+    want = s.ok("lease4-get-all")["leases"]
+    path = os.path.join(s.dir, "copy.csv")
+    assert s.command("lease4-write", {"filename": path})["text"] == "IPv4 lease database into '%s'." % path
+    assert stat.S_IMODE(os.stat(path).st_mode) == stat.S_IMODE(os.stat(s.lease_path).st_mode)
+    with open(path, encoding="utf-8") as f:
+        first = f.read()
+    assert first.count("\n") == len(want) + 1
+    pid = s.proc.pid
+    for n in range(3):
+        s.ok("lease4-del", {"ip-address": "10.77.0.%d" % (20 + n)})
+        s.ok("lease4-write", {"filename": "copy.csv"})
+    backups = sorted(n for n in os.listdir(s.dir) if ".bak" in n)
+    assert backups == ["copy.csv.bak%d" % pid, "copy.csv.bak%d-1" % pid, "copy.csv.bak%d-2" % pid], backups
+    with open(os.path.join(s.dir, backups[0]), encoding="utf-8") as f:
+        assert f.read() == first
+    assert not [n for n in os.listdir(s.dir) if ".tmp" in n]
+    want = s.ok("lease4-get-all")["leases"]
+    assert s.term() == 0
+    os.rename(path, s.lease_path)
+    s.start()
+    assert s.ok("lease4-get-all")["leases"] == want
+
+
+@test(tags=("asan",))
+def test_lease_write_refusals(t):
+    """No file of the journal, no other directory, nothing but regular files; without persistence the name is free."""
+    t.wire()
+    s = t.server()
+    _add(s, 20)
+    before = s.leases()
+    os.link(s.lease_path, os.path.join(s.dir, "hard"))
+    os.symlink(s.lease_path, os.path.join(s.dir, "soft"))
+    os.symlink("/nonexistent/x", os.path.join(s.dir, "away"))
+    os.mkdir(os.path.join(s.dir, "folder"))
+    for name in ["leases.csv" + x for x in ("", ".1", ".2", ".output", ".completed", ".next", ".lock", ".pid", ".rejected", ".aside-1")]:
+        _refused(s, "lease4-write", {"filename": name}, "belongs to the lease file in use")
+    for name in ("hard", "soft"):
+        _refused(s, "lease4-write", {"filename": name}, "belongs to the lease file in use")
+    for name in ("away", "folder", "ctl"):
+        _refused(s, "lease4-write", {"filename": name}, "exists and is not a regular file")
+    for name in ("", "/tmp/x", "../x", ".hidden", "a/b", s.dir + "/", s.dir + "/../x", "a\nb"):
+        _refused(s, "lease4-write", {"filename": name}, "must name a file in the directory of the lease file")
+    _refused(s, "lease4-write", None, "no parameters specified for the command")
+    _refused(s, "lease4-write", {}, "'filename' parameter not specified")
+    _refused(s, "lease4-write", {"filename": 1}, "'filename' parameter must be a string")
+    assert s.leases() == before
+    assert s.term() == 0
+    s.conf["lease-database"]["persist"] = False
+    s.start()
+    _add(s, 30)
+    os.unlink(os.path.join(s.dir, "hard"))
+    s.ok("lease4-write", {"filename": s.lease_path})
+    with open(s.lease_path, encoding="utf-8") as f:
+        assert [line.split(",")[0] for line in f][1:] == ["10.77.0.30"]
