@@ -122,3 +122,64 @@ def test_lease_write_refusals(t):
     s.ok("lease4-write", {"filename": s.lease_path})
     with open(s.lease_path, encoding="utf-8") as f:
         assert [line.split(",")[0] for line in f][1:] == ["10.77.0.30"]
+
+
+@test(tags=("asan",))
+def test_subnet_select(t):
+    """The subnet that the stage would select: addresses, link selection, relay, interface, classes, networks."""
+    t.wire()
+    guarded = dict(subnet("10.79.0.0/24", "10.79.0.10 - 10.79.0.20", 3), **{"client-classes": ["gold"]})
+    relayed = dict(subnet("10.80.0.0/24", "10.80.0.10 - 10.80.0.20", 4), relay={"ip-addresses": ["10.99.0.1"]})
+    s = t.server(subnets=[subnet(), guarded], **{
+        "client-classes": [{"name": "gold"}],
+        "shared-networks": [{"name": "net", "subnet4": [subnet("10.78.0.0/24", "10.78.0.10 - 10.78.0.20", 2), relayed]}]})
+
+    def select(arguments, text, result=0, name="subnet4-select-test"):
+        r = s.command(name, arguments)
+        assert r["result"] == result and r["text"] == text, "%s: %s" % (arguments, r)
+
+    none = "no subnet selected"
+    one, net = "selected subnet '10.77.0.0/24' id 1", "selected shared network 'net' starting with subnet '10.%d.0.0/24' id %d"
+    select({"interface": "srv0"}, one)
+    select({"interface": "srv0", "local": "255.255.255.255", "address": "10.78.0.9"}, one)
+    select({"address": "10.78.0.9"}, net % (78, 2))
+    select({"remote": "10.77.0.9"}, one)
+    select({"relay": "10.99.0.1"}, net % (80, 4))
+    select({"relay": "10.78.0.1", "interface": "srv0"}, net % (78, 2))
+    select({"relay": "10.78.0.1", "subnet": "10.77.0.0"}, one)
+    select({"link": "10.78.0.0", "subnet": "10.77.0.0"}, net % (78, 2))
+    select({"address": "10.79.0.1"}, none, 3)
+    select({"address": "10.79.0.1", "classes": ["", "other", "gold"]}, "selected subnet '10.79.0.0/24' id 3")
+    for empty in ({}, {"interface": "lo"}, {"interface": ""}, {"local": "10.77.0.1"}, {"address": "192.0.2.1"}, {"relay": "192.0.2.1"}):
+        select(empty, none, 3)
+    select(None, "empty arguments", 1)
+    select({"interface": "foo"}, "Error during command processing: interface foo doesn't exist and therefore it is impossible to find a "
+           "suitable subnet for its IPv4 address", 1)
+    for name, other, family in (("subnet4-select-test", "2001:db8::1", 4), ("subnet4o6-select-test", "192.0.2.1", 6)):
+        select({"foo": 1}, "unknown entry 'foo'", 1, name)
+        for key in ("local", "remote", "link"):
+            select({key: 1}, "'%s' entry must be a string" % key, 1, name)
+            select({key: other}, "bad '%s' entry: not IPv%d" % (key, family), 1, name)
+            select({key: "x"}, "bad '%s' entry: Failed to convert string to address 'x': Invalid argument" % key, 1, name)
+        select({"address": "2001:db8::1"}, "bad 'address' entry: not IPv4", 1, name)
+        select({"classes": "a"}, "'classes' entry must be a list", 1, name)
+        select({"classes": [1]}, "'classes' entry must be a list of strings", 1, name)
+    select({"interface-id": "'x'"}, "unknown entry 'interface-id'", 1)
+    select({"interface": "srv0", "interface-id": "'x'", "remote": "2001:db8::1"}, none, 3, "subnet4o6-select-test")
+    s.conf["compatibility"] = {"ignore-rai-link-selection": True}
+    s.ok("config-set", {"Dhcp4": s.conf})
+    select({"link": "10.78.0.0", "subnet": "10.77.0.0"}, one)
+
+
+@test()
+def test_commands_without_a_backend(t):
+    t.wire()
+    s = t.server(**{"server-tag": "site-7"})
+    assert s.ok("server-tag-get") == {"server-tag": "site-7"}
+    _refused(s, "config-backend-pull", None, "No config backend.", 3)
+    _add(s, 20)
+    _refused(s, "lease4-resend-ddns", {"ip-address": "10.77.0.20"}, "DDNS updating is not enabled", 4)
+    for arguments, text in ((None, "'ip-address' parameter is missing."), ({"ip-address": 1}, "'ip-address' is not a string."),
+                            ({"ip-address": "x"}, "'x' is not a valid IP address."),
+                            ({"ip-address": "2001:db8::1"}, "Invalid IPv4 address specified: 2001:db8::1")):
+        _refused(s, "lease4-resend-ddns", arguments, text)

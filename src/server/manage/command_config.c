@@ -98,6 +98,22 @@ struct json *command_config_hash_get(struct control_call *c)
 	return command_ok(c, m, "%s", "");
 }
 
+struct json *command_server_tag(struct control_call *c)
+{
+	struct snapshot *s = server_snapshot(&daemon_of(c)->srv);
+	struct json *m = json_map(c->arena);
+
+	(void)json_add(c->arena, m, "server-tag", json_str(c->arena, s->cfg->server_tag));
+	snapshot_unref(s);
+	return command_ok(c, m, "%s", "");
+}
+
+/* The configuration comes from the file and from commands: there is no other backend. */
+struct json *command_backend_pull(struct control_call *c)
+{
+	return control_answer(c->arena, CONTROL_EMPTY, "No config backend.");
+}
+
 /* Returns the arguments without "hash", which config-get adds, so that its answer can be sent
  * back unchanged. */
 static const struct json *config_arg(struct control_call *c)

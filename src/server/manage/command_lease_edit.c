@@ -12,6 +12,7 @@
 #include "server/manage/lease_json.h"
 #include "server/core/snapshot.h"
 
+#include <arpa/inet.h>
 #include <string.h>
 
 /* Returns the subnet: the named one, or the one that contains the address. NULL with a refusal
@@ -146,4 +147,22 @@ struct json *command_lease4_wipe(struct control_call *c)
 		return control_answer(c->arena, CONTROL_EMPTY, "Deleted 0 IPv4 lease(s)");
 	bad = command_durable(c, seq);
 	return bad ? bad : command_ok(c, NULL, "Deleted %llu IPv4 lease(s)", (unsigned long long)n);
+}
+
+/* Reads the address as Kea checks it, then refuses: the server sends no updates of the DNS. */
+struct json *command_lease4_resend_ddns(struct control_call *c)
+{
+	const struct json *v = json_get(c->args, "ip-address");
+	struct in6_addr ip6;
+	uint32_t addr;
+
+	if (!v)
+		return command_fail(c, "'ip-address' parameter is missing.");
+	if (v->type != JSON_STRING)
+		return command_fail(c, "'ip-address' is not a string.");
+	if (ip_parse(v->s, v->n, &addr) < 0)
+		return inet_pton(AF_INET6, v->s, &ip6) == 1
+			       ? command_fail(c, "Invalid IPv4 address specified: %s", v->s)
+			       : command_fail(c, "'%s' is not a valid IP address.", v->s);
+	return control_answer(c->arena, CONTROL_CONFLICT, "DDNS updating is not enabled");
 }
