@@ -108,7 +108,8 @@ struct json *command_server_tag(struct control_call *c)
 	return command_ok(c, m, "%s", "");
 }
 
-/* The configuration comes from the file and from commands: there is no other backend. */
+/* Answers that there is no other backend: the configuration comes from the file and from commands.
+ */
 struct json *command_backend_pull(struct control_call *c)
 {
 	return control_answer(c->arena, CONTROL_EMPTY, "No config backend.");

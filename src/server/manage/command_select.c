@@ -209,7 +209,7 @@ struct json *command_subnet4_select_test(struct control_call *c)
 	return answer;
 }
 
-/* DHCPv4 over DHCPv6 is not served, so no subnet is selected for any of its queries. */
+/* Answers that no subnet is selected: DHCPv4 over DHCPv6 is not served. */
 struct json *command_subnet4o6_select_test(struct control_call *c)
 {
 	struct selection sel = {0};
