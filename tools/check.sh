@@ -116,7 +116,8 @@ if built build; then
 	counted_tests "instructions an exchange" bench/micro/run.py
 fi
 [ "$(nproc)" -lt 4 ] || begin_sanitizers
-[ $release = no ] || system_tests "system tests, release, 4 workers" --workers 4 ${LONG:+--long}
+# the views of the page are left as pictures
+[ $release = no ] || USHER_SCREENSHOTS=${USHER_SCREENSHOTS:-$PWD/build/screenshots} system_tests "system tests, release, 4 workers" --workers 4 ${LONG:+--long}
 begin_sanitizers
 
 if built build-asan; then

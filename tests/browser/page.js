@@ -43,7 +43,7 @@ async function go(page, view) {
 
 async function shoot(page, name) {
 	if (args.shots)
-		await page.screenshot({ path: path.join(args.shots, name + ".png"), fullPage: true });
+		await page.screenshot({ path: path.join(args.shots, name + ".png"), fullPage: true, timeout: 3 * limit });
 }
 
 const scenarios = {
