@@ -81,12 +81,23 @@ bool alloc_allowed(const struct exchange *x, const struct candidate *c, uint32_t
 	return *ret_pool && !alloc_reserved_for_other(x, c, addr);
 }
 
+/* Returns subnet i of the client's network, open or not; NULL: there are no more. */
+static const struct config_subnet *network_subnet(const struct exchange *x, size_t i)
+{
+	const struct config_network *n = x->subnet->network;
+
+	if (!n)
+		return i ? NULL : x->subnet;
+	return i < n->n_subnets ? n->subnets[i] : NULL;
+}
+
 bool alloc_in_any_pool(const struct exchange *x, uint32_t addr)
 {
+	const struct config_subnet *s;
 	bool closed;
 
-	for (uint32_t i = 0; i < x->n_candidates; i++)
-		if (alloc_pool(x, x->candidates[i].subnet, addr, &closed) || closed)
+	for (size_t i = 0; (s = network_subnet(x, i)) != NULL; i++)
+		if (alloc_pool(x, s, addr, &closed) || closed)
 			return true;
 	return false;
 }

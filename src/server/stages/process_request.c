@@ -89,7 +89,8 @@ static void request_place(struct exchange *x, struct request *q)
 			q->c = &x->candidates[i];
 }
 
-/* Chooses an address as for a DISCOVER, in SELECTING, for a client that names none and has none. */
+/* Chooses an address as for a DISCOVER, in SELECTING, for a client that names none: its reserved
+ * one, its own, or another. */
 static bool request_choose(struct exchange *x, struct request *q)
 {
 	struct lease *l = alloc_any(x);
@@ -352,8 +353,6 @@ enum verdict process_request(struct exchange *x)
 	if (!x->subnet || !x->n_candidates)
 		return without_subnet(x, &q);
 	q.n_own = alloc_own(x, &q.own);
-	if (!q.addr && q.n_own)
-		q.addr = q.own[0].addr;
 	if (x->pkt.arena.failed)
 		return exchange_drop(x, DROP_PROCESSING_FAILED);
 	request_place(x, &q);
