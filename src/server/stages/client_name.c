@@ -15,7 +15,7 @@
 #include <stdio.h>
 #include <strings.h>
 
-enum { FQDN_FLAG_E = 4, FQDN_HEAD = 3, LABEL_MAX = 63 };
+enum { FQDN_FLAG_S = 1, FQDN_FLAG_E = 4, FQDN_FLAG_N = 8, FQDN_HEAD = 3, LABEL_MAX = 63 };
 
 /* A name being made, in lower case; once it does not fit it stays bad. */
 struct name {
@@ -197,7 +197,8 @@ static bool read_fqdn(const struct exchange *x, struct name *m, bool *ret_full)
 
 	*ret_full = false;
 	(void)rd_be16(&r);
-	if (!rd_ok(&r))
+	/* RFC 4702 2.1: S must be 0 where N is 1 */
+	if (!rd_ok(&r) || ((flags & FQDN_FLAG_S) && (flags & FQDN_FLAG_N)))
 		return false;
 	if (flags & FQDN_FLAG_E)
 		return read_labels(&r, m, ret_full) && !m->bad;
