@@ -277,6 +277,39 @@ static void test_find_order(void **state)
 	assert_int_equal(got[0].addr, BASE + 2);
 }
 
+/* A renewal keeps the context that it does not replace; another client's lease begins without. */
+static void test_context_of_renewals(void **state)
+{
+	struct fix *f = *state;
+	struct lease l = client(1), got;
+	struct lease_client who = {lease_client_id(&l), lease_hw(&l)};
+	struct lease_change ch;
+	struct arena a;
+
+	arena_init(&a);
+	l.addr = BASE + 1;
+	l.user_context = "{\"a\":1}";
+	assert_int_equal(lease_db_assign(f->db, &l, &who, &ch), 0);
+	l.user_context = NULL;
+	(void)snprintf(l.hostname, sizeof(l.hostname), "new");
+	assert_int_equal(lease_db_assign(f->db, &l, &who, &ch), 0);
+	assert_int_equal(lease_db_get(f->db, l.addr, &a, &got, NULL), 0);
+	assert_string_equal(got.user_context, "{\"a\":1}");
+	assert_string_equal(got.hostname, "new");
+	l.user_context = "{}";
+	assert_int_equal(lease_db_assign(f->db, &l, &who, &ch), 0);
+	assert_int_equal(lease_db_get(f->db, l.addr, &a, &got, NULL), 0);
+	assert_string_equal(got.user_context, "{}");
+	assert_int_equal(lease_db_release(f->db, l.addr, &who, true, &ch), 0);
+	l = client(2);
+	l.addr = BASE + 1;
+	who = (struct lease_client){lease_client_id(&l), lease_hw(&l)};
+	assert_int_equal(lease_db_assign(f->db, &l, &who, &ch), 0);
+	assert_int_equal(lease_db_get(f->db, l.addr, &a, &got, NULL), 0);
+	assert_null(got.user_context);
+	arena_fini(&a);
+}
+
 static void test_pages(void **state)
 {
 	struct fix *f = *state;
@@ -754,6 +787,7 @@ int main(void)
 		T(test_many_clients),
 		T(test_hold_becomes_lease),
 		T(test_all_end_at_once),
+		T(test_context_of_renewals),
 		T(test_pages),
 		T(test_rebuild),
 		T(test_threads),
