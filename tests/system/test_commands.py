@@ -183,3 +183,94 @@ def test_commands_without_a_backend(t):
                             ({"ip-address": "x"}, "'x' is not a valid IP address."),
                             ({"ip-address": "2001:db8::1"}, "Invalid IPv4 address specified: 2001:db8::1")):
         _refused(s, "lease4-resend-ddns", arguments, text)
+
+
+@test(tags=("asan",))
+def test_lease_texts(t):
+    """Results, and the texts that programs compare, in the order of Kea's checks."""
+    t.wire()
+    s = t.server(subnets=[subnet(), subnet("10.78.0.0/24", "10.78.0.10 - 10.78.0.20", 2)])
+    lease = {"ip-address": "10.77.0.20", "hw-address": "02:00:00:00:00:20"}
+
+    def add(text, result=1, name="lease4-add", **more):
+        _refused(s, name, {k: v for k, v in {**lease, **more}.items() if v is not None}, text, result)
+
+    _refused(s, "lease4-add", None, "no parameters specified for the command")
+    _refused(s, "lease4-update", None, "no parameters specified for lease4-update command")
+    add("missing parameter 'ip-address'", **{"ip-address": None})
+    add("Non-IPv4 address specified: 2001:db8::1", **{"ip-address": "2001:db8::1"})
+    add("Failed to convert 'x' to address: Failed to convert string to address 'x': Invalid argument", **{"ip-address": "x"})
+    add("missing parameter 'hw-address'", **{"hw-address": None, "subnet-id": 44})
+    add("Invalid subnet-id: No IPv4 subnet with subnet-id=44 currently configured.", 4, **{"subnet-id": 44})
+    add("The address 10.77.0.20 does not belong to subnet 10.78.0.0/24, subnet-id=2", 4, **{"subnet-id": 2})
+    add("subnet-id not specified and failed to find a subnet for address 192.0.2.1", 4, **{"ip-address": "192.0.2.1"})
+    add("invalid type specified for parameter 'client-id'", **{"client-id": 1234})
+    add("identifier is too short (1), at least 2 is required", **{"client-id": "01"})
+    add("invalid type specified for parameter 'valid-lft'", **{"valid-lft": "x"})
+    add("out of range value (-1) specified for parameter 'pool-id'", **{"pool-id": -1})
+    add("expiration time must be positive for address 10.77.0.20", expire=-1)
+    add("expiration time must be greater than valid lifetime for address 10.77.0.20", expire=5, **{"valid-lft": 6})
+    add("invalid type specified for parameter 'fqdn-fwd'", **{"fqdn-fwd": 1})
+    add("No hostname specified and either forward or reverse fqdn was set to true.", **{"fqdn-rev": True})
+    add("Invalid state value: 8, supported values are: 0 (default), 1 (declined), 2 (expired-reclaimed), 3 (released) and "
+        "4 (registered)", state=8)
+    add("Invalid user context '1' is not a JSON map.", **{"user-context": 1})
+    add("Duplicated comment entry", comment="a", **{"user-context": {"comment": "b"}})
+    add("invalid type specified for parameter 'force-create'", name="lease4-update", **{"force-create": 1})
+    add("failed to update the lease with address 10.77.0.20 either because the lease has been deleted", 4, name="lease4-update")
+    assert s.command("lease4-add", dict(lease, comment="c", **{"user-context": {"a": 1}}))["text"] == \
+        "Lease for address 10.77.0.20, subnet-id 1 added."
+    assert s.ok("lease4-get", {"ip-address": "10.77.0.20"})["user-context"] == {"a": 1, "comment": "c"}
+    add("IPv4 lease already exists.", 4)
+    assert s.command("lease4-update", lease)["text"] == "IPv4 lease updated."
+    other = dict(lease, **{"ip-address": "10.77.0.21", "force-create": True})
+    assert [s.command("lease4-update", other)["text"] for _ in range(2)] == ["IPv4 lease added.", "IPv4 lease updated."]
+    for name in ("lease4-get", "lease4-del"):
+        by = {"identifier-type": "hw-address", "identifier": "02:00:00:00:00:ff", "subnet-id": 1}
+        for change, text in ((None, "Parameters missing or are not a map."), ({"subnet-id": None}, "Mandatory 'subnet-id' parameter missing."),
+                             ({"subnet-id": "1"}, "'subnet-id' parameter is not integer."),
+                             ({"subnet-id": -1}, "'subnet-id' parameter is not a 32 bit unsigned integer."),
+                             ({"identifier-type": None}, "'identifier-type' is either missing or not a string."),
+                             ({"identifier": 5}, "No 'ip-address' provided and 'identifier' is either missing or not a string."),
+                             ({"identifier-type": "duid"}, "Query by duid is not allowed in v4."),
+                             ({"identifier-type": "x"}, "Incorrect identifier type: x, the only supported values are: hw-address, duid, client-id"),
+                             ({"identifier": "0011"}, "Bad 'hw-address' identifier: invalid format of the decoded string '0011'"),
+                             ({"ip-address": 1}, "'ip-address' is not a string."),
+                             ({"ip-address": ""}, "Failed to convert string to address '': Invalid argument"),
+                             ({"ip-address": "2001:db8::1"}, "Invalid IPv4 address specified: 2001:db8::1"),
+                             ({"type": "TA"}, "Invalid lease type specified: TA"), ({"update-ddns": 1}, "'update-ddns' is not a boolean")):
+            arguments = None if change is None else {k: v for k, v in {**by, **change}.items() if v is not None}
+            _refused(s, name, arguments, text)
+        missing = "Lease not found." if name == "lease4-get" else "IPv4 lease not found."
+        _refused(s, name, by, missing, 3)
+        _refused(s, name, {"ip-address": "10.77.0.99", "type": "V4"}, missing, 3)
+    _refused(s, "lease4-get-all", {}, "'subnets' parameter not specified")
+    _refused(s, "lease4-get-all", {"subnets": "x"}, "'subnets' parameter must be a list")
+    _refused(s, "lease4-get-all", {"subnets": ["x"]}, "listed subnet identifiers must be numbers")
+    _refused(s, "lease4-get-all", {"subnets": [-1]}, "out of range subnet identifier -1")
+    assert len(s.ok("lease4-get-all", {"subnets": [1, 0, 1]})["leases"]) == 4
+    for arguments, text in ((None, "no parameters specified for the lease4-get-page command"), ({}, "'from' parameter not specified"),
+                            ({"from": 1}, "'from' parameter must be a string"),
+                            ({"from": "x"}, "'from' parameter value is neither 'start' keyword nor a valid IPv4 address"),
+                            ({"from": "::1"}, "'from' parameter value ::1 is not an IPv4 address"),
+                            ({"from": "start"}, "'limit' parameter not specified"),
+                            ({"from": "start", "limit": "x"}, "'limit' parameter must be a number"),
+                            ({"from": "start", "limit": 0}, "'limit' parameter must not be 0."),
+                            ({"from": "start", "limit": 1 << 32}, "'limit' parameter is not a 32 bit unsigned integer.")):
+        _refused(s, "lease4-get-page", arguments, text)
+    for key in ("hw-address", "client-id", "hostname"):
+        name = "lease4-get-by-" + key
+        _refused(s, name, None, "Command arguments missing or a not a map.")
+        _refused(s, name, {}, "'%s' parameter not specified" % key)
+        _refused(s, name, {key: 0}, "'%s' parameter must be a string" % key)
+        _refused(s, name, {key: ""}, {"hw-address": "'hw-address' parameter must not be empty", "hostname": "'hostname' parameter is empty",
+                                      "client-id": "bad 'client-id' parameter: identifier is too short (0), at least 2 is required"}[key])
+    by = "lease4-get-by-client-id"
+    _refused(s, by, {"client-id": " "}, "bad 'client-id' parameter: two consecutive separators (' ') specified in a decoded string ' '")
+    _refused(s, by, {"client-id": "xx"}, "bad 'client-id' parameter: 'xx' is not a valid string of hexadecimal digits")
+    _refused(s, by, {"client-id": "ab" * 256}, "identifier is too large (256), at most 255 is required")
+    for text in ("ab" * 255, "0x0011", "011", "0 1", "00:1"):
+        _refused(s, by, {"client-id": text}, "0 IPv4 lease(s) found.", 3)
+    _refused(s, "lease4-get-by-hw-address", {"hw-address": " "}, "' ' is not a valid hexadecimal digit in decoded string ' '")
+    assert s.command("lease4-wipe", {"subnet-id": 1})["text"] == "Deleted 2 IPv4 lease(s) from subnet(s) 1"
+    _refused(s, "lease4-wipe", None, "Deleted 0 IPv4 lease(s) from subnet(s) 1 2", 3)

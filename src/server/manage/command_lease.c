@@ -10,9 +10,11 @@
 #include "hook/hook.h"
 #include "lease/lease_db.h"
 #include "server/manage/command.h"
+#include "server/manage/lease_hex.h"
 #include "server/manage/lease_json.h"
 #include "server/core/snapshot.h"
 
+#include <arpa/inet.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -120,90 +122,47 @@ static struct json *list_answer(struct control_call *c, struct lease_list *l)
 	return command_stream(c, &(struct control_stream){list_next, list_fini, l});
 }
 
-int lease_arg_addr(struct control_call *c, const char *name, uint32_t *ret)
+/* Reads a string argument that is needed. Returns NULL and *ret, or the refusal. */
+static struct json *need_text(struct control_call *c, const char *name, const char **ret)
 {
-	const char *s = command_str(c, name);
+	const struct json *v = json_get(c->args, name);
 
-	return s ? ip_parse(s, strlen(s), ret) : -USHER_E_NOTFOUND;
-}
-
-int lease_arg_hex(struct control_call *c, const char *name, uint8_t *out, size_t cap)
-{
-	const char *s = command_str(c, name);
-
-	return s ? hex_parse(s, strlen(s), out, cap) : -USHER_E_NOTFOUND;
-}
-
-/* Finds a lease by hw-address or client-id, in a subnet. Returns NULL or the refusal. */
-static struct json *find_by_identifier(struct control_call *c, uint32_t *ret,
-				       struct lease_expect *ret_expect)
-{
-	const char *type = command_str(c, "identifier-type");
-	uint8_t id[LEASE_CLIENT_ID_MAX];
-	struct lease_filter f = {.state = -1};
-	struct lease l;
-	int64_t subnet;
-	int n;
-
-	if (!type || !command_str(c, "identifier") || !command_int(c, "subnet-id", &subnet))
-		return command_fail(
-			c,
-			"'ip-address', or 'identifier-type', 'identifier' and 'subnet-id' are needed");
-	n = lease_arg_hex(c, "identifier", id, sizeof(id));
-	if (n <= 0)
-		return command_fail(c, "'identifier' must be hex octets");
-	f.subnet_id = (uint32_t)subnet;
-	if (strcmp(type, "hw-address") == 0)
-		f.hw = span_of(id, (size_t)n);
-	else if (strcmp(type, "client-id") == 0)
-		f.client_id = span_of(id, (size_t)n);
-	else
-		return command_fail(c,
-				    "'identifier-type' must be hw-address or client-id, not '%s'",
-				    type);
-	if (!lease_db_page(daemon_of(c)->srv.db, 0, &f, NULL, &l, 1))
-		return control_answer(c->arena, CONTROL_EMPTY, "Lease not found.");
-	*ret = l.addr;
-	*ret_expect = lease_expect_row(&l);
+	if (!c->args)
+		return command_fail(c, "Command arguments missing or a not a map.");
+	if (!v)
+		return command_fail(c, "'%s' parameter not specified", name);
+	if (v->type != JSON_STRING)
+		return command_fail(c, "'%s' parameter must be a string", name);
+	*ret = v->s;
 	return NULL;
 }
 
-struct json *lease_which(struct control_call *c, uint32_t *ret, struct lease_expect *ret_expect)
+/* Checks the list of subnets. Returns NULL or the refusal. */
+static struct json *check_subnets(struct control_call *c, const struct json *subnets)
 {
-	*ret_expect = lease_expect_any();
-	if (!json_get(c->args, "ip-address"))
-		return find_by_identifier(c, ret, ret_expect);
-	if (lease_arg_addr(c, "ip-address", ret) < 0)
-		return command_fail(c, "'ip-address' must be an IPv4 address");
+	if (!subnets)
+		return command_fail(c, "'subnets' parameter not specified");
+	if (subnets->type != JSON_LIST)
+		return command_fail(c, "'subnets' parameter must be a list");
+	for (const struct json *s = subnets->first; s; s = s->next) {
+		if (s->type != JSON_INT)
+			return command_fail(c, "listed subnet identifiers must be numbers");
+		if (s->i < 0 || s->i > UINT32_MAX)
+			return command_fail(c, "out of range subnet identifier %lld",
+					    (long long)s->i);
+	}
 	return NULL;
-}
-
-struct json *command_lease4_get(struct control_call *c)
-{
-	struct lease_expect expect;
-	struct lease l;
-	uint32_t addr;
-	struct json *bad = lease_which(c, &addr, &expect);
-
-	if (bad)
-		return bad;
-	if (lease_db_get(daemon_of(c)->srv.db, addr, c->arena, &l, NULL) < 0 ||
-	    l.state == LEASE_OFFERED)
-		return control_answer(c->arena, CONTROL_EMPTY, "Lease not found.");
-	return command_ok(c, lease_to_json(c->arena, &l), "IPv4 lease found.");
 }
 
 struct json *command_lease4_get_all(struct control_call *c)
 {
 	const struct json *subnets = json_get(c->args, "subnets");
 	struct lease_list *l;
+	struct json *bad = c->args ? check_subnets(c, subnets) : NULL;
 	size_t n = 0;
 
-	if (subnets && subnets->type != JSON_LIST)
-		return command_fail(c, "'subnets' must be a list of subnet ids");
-	for (const struct json *s = subnets ? subnets->first : NULL; s; s = s->next)
-		if (s->type != JSON_INT || s->i <= 0 || s->i > UINT32_MAX)
-			return command_fail(c, "'subnets' must be a list of subnet ids");
+	if (bad)
+		return bad;
 	l = list_new(c);
 	if (!l || !subnets)
 		return list_answer(c, l);
@@ -213,26 +172,57 @@ struct json *command_lease4_get_all(struct control_call *c)
 		return command_fail(c, "out of memory");
 	}
 	for (const struct json *s = subnets->first; s; s = s->next)
-		l->subnets[n++] = (uint32_t)s->i;
+		if (s->i) /* subnet 0 has no lease */
+			l->subnets[n++] = (uint32_t)s->i;
 	l->n_subnets = n;
 	return list_answer(c, l);
 }
 
+/* Reads the arguments of a page. Returns NULL or the refusal. */
+static struct json *parse_page(struct control_call *c, uint32_t *ret_from, size_t *ret_limit)
+{
+	const struct json *limit = json_get(c->args, "limit");
+	const char *from = NULL;
+	struct in6_addr ip6;
+	struct json *bad;
+
+	if (!c->args)
+		return command_fail(c, "no parameters specified for the %s command", c->name);
+	bad = need_text(c, "from", &from);
+	if (bad)
+		return bad;
+	*ret_from = 0;
+	if (strcmp(from, "start") != 0 && ip_parse(from, strlen(from), ret_from) < 0)
+		return inet_pton(AF_INET6, from, &ip6) == 1
+			       ? command_fail(c, "'from' parameter value %s is not an IPv4 address",
+					      from)
+			       : command_fail(c, "'from' parameter value is neither 'start' "
+						 "keyword nor a valid IPv4 address");
+	if (!limit)
+		return command_fail(c, "'limit' parameter not specified");
+	if (limit->type != JSON_INT)
+		return command_fail(c, "'limit' parameter must be a number");
+	if (limit->i < 0 || limit->i > UINT32_MAX)
+		return command_fail(c, "'limit' parameter is not a 32 bit unsigned integer.");
+	if (limit->i == 0)
+		return command_fail(c, "'limit' parameter must not be 0.");
+	*ret_limit = (size_t)limit->i;
+	return NULL;
+}
+
 struct json *command_lease4_get_page(struct control_call *c)
 {
-	const char *from = command_str(c, "from");
 	struct lease_list *l;
-	uint32_t addr = 0;
-	int64_t limit;
+	uint32_t from;
+	size_t limit;
+	struct json *bad = parse_page(c, &from, &limit);
 
-	if (!from || (strcmp(from, "start") != 0 && ip_parse(from, strlen(from), &addr) < 0))
-		return command_fail(c, "'from' must be \"start\" or an IPv4 address");
-	if (!command_int(c, "limit", &limit) || limit <= 0 || limit > UINT32_MAX)
-		return command_fail(c, "'limit' must be a positive integer");
+	if (bad)
+		return bad;
 	l = list_new(c);
 	if (l) {
-		l->from = addr;
-		l->limit = (size_t)limit;
+		l->from = from;
+		l->limit = limit;
 		l->page = true;
 	}
 	return list_answer(c, l);
@@ -250,12 +240,20 @@ static struct lease_list *list_of(struct control_call *c, const uint8_t *key, si
 
 struct json *command_lease4_by_hw(struct control_call *c)
 {
+	struct lease_json_problem problem;
 	uint8_t hw[LEASE_HW_MAX];
-	int n = lease_arg_hex(c, "hw-address", hw, sizeof(hw));
+	const char *text = NULL;
+	struct json *bad = need_text(c, "hw-address", &text);
 	struct lease_list *l;
+	int n;
 
-	if (n <= 0)
-		return command_fail(c, "'hw-address' must be hex octets, as in 00:11:22:33:44:55");
+	if (bad)
+		return bad;
+	if (!text[0])
+		return command_fail(c, "'hw-address' parameter must not be empty");
+	n = lease_hex_hardware(text, hw, sizeof(hw), &problem);
+	if (n < 0)
+		return command_fail(c, "bad 'hw-address' parameter: %s", problem.text);
 	l = list_of(c, hw, (size_t)n);
 	if (l)
 		l->f.hw = span_of(l->key, (size_t)n);
@@ -264,12 +262,18 @@ struct json *command_lease4_by_hw(struct control_call *c)
 
 struct json *command_lease4_by_client_id(struct control_call *c)
 {
+	struct lease_json_problem problem;
 	uint8_t id[LEASE_CLIENT_ID_MAX];
-	int n = lease_arg_hex(c, "client-id", id, sizeof(id));
+	const char *text = NULL;
+	struct json *bad = need_text(c, "client-id", &text);
 	struct lease_list *l;
+	int n;
 
-	if (n <= 0)
-		return command_fail(c, "'client-id' must be hex octets");
+	if (bad)
+		return bad;
+	n = lease_hex_client_id(text, id, sizeof(id), &problem);
+	if (n < 0)
+		return command_fail(c, "bad 'client-id' parameter: %s", problem.text);
 	l = list_of(c, id, (size_t)n);
 	if (l)
 		l->f.client_id = span_of(l->key, (size_t)n);
@@ -278,11 +282,14 @@ struct json *command_lease4_by_client_id(struct control_call *c)
 
 struct json *command_lease4_by_hostname(struct control_call *c)
 {
-	const char *name = command_str(c, "hostname");
+	const char *name = NULL;
+	struct json *bad = need_text(c, "hostname", &name);
 	struct lease_list *l;
 
-	if (!name || !name[0])
-		return command_fail(c, "'hostname' is missing or empty");
+	if (bad)
+		return bad;
+	if (!name[0])
+		return command_fail(c, "'hostname' parameter is empty");
 	l = list_new(c);
 	if (l) {
 		l->hostname = strdup(name);

@@ -3,6 +3,7 @@
  * Commands that change leases: lease4-add, lease4-update, lease4-del, lease4-wipe. The answer OK is
  * sent when the change is on disk.
  */
+#include "base/buf.h"
 #include "base/error.h"
 #include "base/ip.h"
 #include "config/config.h"
@@ -20,31 +21,32 @@
 static const struct config_subnet *edit_subnet(struct control_call *c, const struct config *cfg,
 					       uint32_t addr, struct json **ret_bad)
 {
+	static const int64_t range[] = {0, UINT32_MAX};
+	struct lease_json_problem problem;
 	const struct config_subnet *s;
-	int64_t id;
+	char ip[IP_TEXT_LEN];
+	int64_t id = 0;
 
-	if (!json_get(c->args, "subnet-id")) {
-		s = config_subnet_containing(cfg, addr, NULL);
-		if (!s)
-			*ret_bad = command_fail(c, "no subnet contains 'ip-address' %s",
-						command_str(c, "ip-address"));
-		return s;
-	}
-	if (!command_int(c, "subnet-id", &id) || id < 0 || id > UINT32_MAX) {
-		*ret_bad = command_fail(c, "'subnet-id' must be a positive integer");
+	if (lease_json_int(c->args, "subnet-id", range, &id, &problem) < 0) {
+		*ret_bad = command_fail(c, "%s", problem.text);
 		return NULL;
 	}
 	s = id ? config_subnet_by_id(cfg, (uint32_t)id) : config_subnet_containing(cfg, addr, NULL);
-	if (!s)
-		*ret_bad = command_fail(
-			c,
-			"Invalid subnet-id: No IPv4 subnet with subnet-id=%lld currently "
-			"configured.",
-			(long long)id);
+	if (!s && id)
+		*ret_bad = control_answer(c->arena, CONTROL_CONFLICT,
+					  "Invalid subnet-id: No IPv4 subnet with subnet-id=%lld "
+					  "currently configured.",
+					  (long long)id);
+	else if (!s)
+		*ret_bad = control_answer(
+			c->arena, CONTROL_CONFLICT,
+			"subnet-id not specified and failed to find a subnet for address %s",
+			ip_text(addr, ip));
 	else if ((addr & ip_mask(s->prefix_len)) != s->prefix)
-		*ret_bad = command_fail(c,
-					"the address %s does not belong to subnet %s, subnet-id=%u",
-					command_str(c, "ip-address"), s->text, s->id);
+		*ret_bad =
+			control_answer(c->arena, CONTROL_CONFLICT,
+				       "The address %s does not belong to subnet %s, subnet-id=%u",
+				       ip_text(addr, ip), s->text, s->id);
 	return *ret_bad ? NULL : s;
 }
 
@@ -67,53 +69,77 @@ static struct json *edit_parse(struct control_call *c, struct lease *l)
 	struct snapshot *snap;
 
 	memset(l, 0, sizeof(*l));
-	if (lease_arg_addr(c, "ip-address", &l->addr) < 0)
-		return command_fail(c, "'ip-address' must be given as an IPv4 address");
+	if (lease_identity_from_json(c->args, l, &problem) < 0)
+		return command_fail(c, "%s", problem.text);
 	snap = server_snapshot(&daemon_of(c)->srv);
 	s = edit_subnet(c, snap->cfg, l->addr, &bad);
 	if (s) {
 		edit_defaults(c, s, l);
 		if (lease_from_json(c->args, c->arena, l, &problem) < 0)
 			bad = command_fail(c, "%s", problem.text);
+		else if (!l->hostname[0] && (l->fqdn_fwd || l->fqdn_rev))
+			bad = command_fail(c, "No hostname specified and either forward or reverse "
+					      "fqdn was set to true.");
 		l->subnet_id = s->id; /* an argument of 0 names none */
 	}
 	snapshot_unref(snap);
 	return bad;
 }
 
-static struct json *edit_put(struct control_call *c, enum lease_put mode, const char *done)
+/* Parses and puts a lease. Returns the refusal; NULL: it is on disk. */
+static struct json *edit_put(struct control_call *c, enum lease_put mode, struct lease *l,
+			     struct lease_change *change)
 {
-	struct lease_change change = {0};
-	struct lease l;
-	struct json *bad = edit_parse(c, &l);
+	struct json *bad = edit_parse(c, l);
+	char ip[IP_TEXT_LEN];
 	int r;
 
 	if (bad)
 		return bad;
-	r = lease_db_put(daemon_of(c)->srv.db, &l, mode, lease_expect_any(), &change);
+	r = lease_db_put(daemon_of(c)->srv.db, l, mode, lease_expect_any(), change);
 	if (r == -USHER_E_EXISTS)
-		return command_fail(c, "IPv4 lease already exists.");
+		return control_answer(c->arena, CONTROL_CONFLICT, "IPv4 lease already exists.");
 	if (r == -USHER_E_NOTFOUND)
-		return command_fail(c, "failed to update the lease with address %s - no such lease",
-				    command_str(c, "ip-address"));
+		return control_answer(c->arena, CONTROL_CONFLICT,
+				      "failed to update the lease with address %s either because "
+				      "the lease has been deleted or it has changed in the "
+				      "database, in both cases a retry might succeed",
+				      ip_text(l->addr, ip));
 	if (r < 0)
 		return command_fail(c, "%s", usher_strerror(r));
-	bad = command_durable(c, change.seq);
-	return bad ? bad : command_ok(c, NULL, "%s", done);
+	return command_durable(c, change->seq);
 }
 
 struct json *command_lease4_add(struct control_call *c)
 {
-	return edit_put(c, LEASE_PUT_ADD, "Lease for address added.");
+	struct lease_change change = {0};
+	char ip[IP_TEXT_LEN];
+	struct lease l;
+	struct json *bad;
+
+	if (!c->args)
+		return command_fail(c, "no parameters specified for the command");
+	bad = edit_put(c, LEASE_PUT_ADD, &l, &change);
+	return bad ? bad
+		   : command_ok(c, NULL, "Lease for address %s, subnet-id %u added.",
+				ip_text(l.addr, ip), l.subnet_id);
 }
 
 struct json *command_lease4_update(struct control_call *c)
 {
+	struct lease_json_problem problem;
+	struct lease_change change = {0};
 	bool force = false;
+	struct lease l;
+	struct json *bad;
 
-	if (json_get(c->args, "force-create") && !command_bool(c, "force-create", &force))
-		return command_fail(c, "'force-create' must be true or false");
-	return edit_put(c, force ? LEASE_PUT_FORCE : LEASE_PUT_UPDATE, "IPv4 lease updated.");
+	if (!c->args)
+		return command_fail(c, "no parameters specified for lease4-update command");
+	if (lease_json_bool(c->args, "force-create", &force, &problem) < 0)
+		return command_fail(c, "%s", problem.text);
+	bad = edit_put(c, force ? LEASE_PUT_FORCE : LEASE_PUT_UPDATE, &l, &change);
+	return bad ? bad
+		   : command_ok(c, NULL, "IPv4 lease %s.", change.had_old ? "updated" : "added");
 }
 
 struct json *command_lease4_del(struct control_call *c)
@@ -131,22 +157,44 @@ struct json *command_lease4_del(struct control_call *c)
 	return bad ? bad : command_ok(c, NULL, "IPv4 lease deleted.");
 }
 
+/* Returns the answer of lease4-wipe, which names the subnet (0: all subnets). */
+static struct json *answer_wipe(struct control_call *c, uint64_t n, uint32_t subnet)
+{
+	struct json *m = json_map(c->arena);
+	struct snapshot *s;
+	struct buf b;
+
+	buf_init(&b);
+	buf_printf(&b, "Deleted %llu IPv4 lease(s) from subnet(s)", (unsigned long long)n);
+	if (subnet) {
+		buf_printf(&b, " %u", subnet);
+	} else {
+		s = server_snapshot(&daemon_of(c)->srv);
+		for (size_t i = 0; i < s->cfg->n_subnets; i++)
+			buf_printf(&b, " %u", s->cfg->subnets[i].id);
+		snapshot_unref(s);
+	}
+	(void)json_add(c->arena, m, "result", json_int(c->arena, n ? CONTROL_OK : CONTROL_EMPTY));
+	(void)json_add(c->arena, m, "text", json_str(c->arena, b.failed ? "" : b.p));
+	buf_fini(&b);
+	return m;
+}
+
 struct json *command_lease4_wipe(struct control_call *c)
 {
 	static const int64_t range[] = {0, UINT32_MAX};
 	struct lease_json_problem problem;
+	struct json *bad = NULL;
 	int64_t subnet = 0;
 	uint64_t seq = 0;
-	struct json *bad;
 	uint64_t n;
 
 	if (lease_json_int(c->args, "subnet-id", range, &subnet, &problem) < 0)
 		return command_fail(c, "%s", problem.text);
 	n = lease_db_wipe(daemon_of(c)->srv.db, (uint32_t)subnet, &seq);
-	if (!n)
-		return control_answer(c->arena, CONTROL_EMPTY, "Deleted 0 IPv4 lease(s)");
-	bad = command_durable(c, seq);
-	return bad ? bad : command_ok(c, NULL, "Deleted %llu IPv4 lease(s)", (unsigned long long)n);
+	if (n)
+		bad = command_durable(c, seq);
+	return bad ? bad : answer_wipe(c, n, (uint32_t)subnet);
 }
 
 /* Reads the address as Kea checks it, then refuses: the server sends no updates of the DNS. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
  * Leases as the arguments of commands, by the rows of lease_fields.def. The refusals are those of
- * Kea in their meaning; the numbers are read before the texts.
+ * Kea; the numbers are read before the texts.
  */
 #include "server/manage/lease_json.h"
 
@@ -9,7 +9,9 @@
 #include "base/error.h"
 #include "base/ip.h"
 #include "lease/lease_field.h"
+#include "server/manage/lease_hex.h"
 
+#include <arpa/inet.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -112,61 +114,103 @@ static int report_problem(struct lease_json_problem *problem, const char *fmt, .
 	return -USHER_E_SYNTAX;
 }
 
+/* Returns the position of an argument, or of the arguments when it is absent. */
+static const struct json_pos *place_of(const struct json *args, const char *name)
+{
+	static const struct json_pos nowhere = {0};
+	const struct json *v = json_get(args, name);
+
+	return v ? &v->pos : args ? &args->pos : &nowhere;
+}
+
+/* Refuses an argument that is absent, or that has another type. */
+static int report_type(const struct json *args, const char *name,
+		       struct lease_json_problem *problem)
+{
+	const struct json_pos *at = place_of(args, name);
+
+	return report_problem(problem,
+			      json_get(args, name)
+				      ? "invalid type specified for parameter '%s' (<wire>:%u:%u)"
+				      : "missing parameter '%s' (<wire>:%u:%u)",
+			      name, at->line, at->col);
+}
+
 int lease_json_int(const struct json *args, const char *name, const int64_t range[2], int64_t *io,
 		   struct lease_json_problem *ret_problem)
 {
-	int64_t v;
+	const struct json *v = json_get(args, name);
 
-	if (!json_get(args, name))
+	if (!v)
 		return 0;
-	if (!json_get_int(args, name, &v) || v < range[0] || v > range[1])
-		return report_problem(ret_problem, "'%s' must be an integer from %lld to %lld",
-				      name, (long long)range[0], (long long)range[1]);
-	*io = v;
+	if (v->type != JSON_INT)
+		return report_type(args, name, ret_problem);
+	if (v->i < range[0] || v->i > range[1])
+		return report_problem(
+			ret_problem,
+			"out of range value (%lld) specified for parameter '%s' (<wire>:%u:%u)",
+			(long long)v->i, name, v->pos.line, v->pos.col);
+	*io = v->i;
+	return 0;
+}
+
+int lease_json_bool(const struct json *args, const char *name, bool *io,
+		    struct lease_json_problem *ret_problem)
+{
+	const struct json *v = json_get(args, name);
+
+	if (v && v->type != JSON_BOOL)
+		return report_type(args, name, ret_problem);
+	if (v)
+		*io = v->b;
 	return 0;
 }
 
 static int read_address(struct reader *r, const struct lease_field *f)
 {
-	const char *s = json_get_str(r->args, f->json);
+	const struct json *v = json_get(r->args, f->json);
+	struct in6_addr ip6;
 
-	if (s && ip_parse(s, strlen(s), &r->l->addr) >= 0)
+	if (!v || v->type != JSON_STRING)
+		return report_type(r->args, f->json, r->problem);
+	if (ip_parse(v->s, v->n, &r->l->addr) >= 0)
 		return 0;
-	return report_problem(r->problem, "'%s' must be given as an IPv4 address", f->json);
-}
-
-/* Reads octets from pairs of digits. Returns their count; negative: the field is absent, or
- * malformed. */
-static int parse_pairs(const struct reader *r, const struct lease_field *f, uint8_t *out)
-{
-	const char *s = json_get_str(r->args, f->json);
-
-	return s ? hex_parse(s, strlen(s), out, f->size) : -USHER_E_NOTFOUND;
+	if (inet_pton(AF_INET6, v->s, &ip6) == 1)
+		return report_problem(r->problem, "Non-IPv4 address specified: %s", v->s);
+	return report_problem(r->problem,
+			      "Failed to convert '%.40s' to address: Failed to convert string to "
+			      "address '%.40s': Invalid argument(<wire>:%u:%u)",
+			      v->s, v->s, v->pos.line, v->pos.col);
 }
 
 static int read_hardware(struct reader *r, const struct lease_field *f)
 {
-	int n = parse_pairs(r, f, r->l->hw);
+	const struct json *v = json_get(r->args, f->json);
+	int n;
 
-	if (n <= 0)
+	if (!v || v->type != JSON_STRING)
+		return report_type(r->args, f->json, r->problem);
+	n = lease_hex_hardware(v->s, r->l->hw, f->size, r->problem);
+	if (n == 0)
 		return report_problem(r->problem,
 				      "'%s' must be given as hex octets, as in 00:11:22:33:44:55",
 				      f->json);
-	r->l->hw_len = (uint16_t)n;
-	return 0;
+	r->l->hw_len = (uint16_t)(n < 0 ? 0 : n);
+	return n < 0 ? n : 0;
 }
 
 static int read_client_id(struct reader *r, const struct lease_field *f)
 {
+	const struct json *v = json_get(r->args, f->json);
 	int n;
 
-	if (!json_get(r->args, f->json))
+	if (!v)
 		return 0;
-	n = parse_pairs(r, f, r->l->client_id);
-	if (n <= 0)
-		return report_problem(r->problem, "'%s' must be hex octets", f->json);
-	r->l->client_id_len = (uint16_t)n;
-	return 0;
+	if (v->type != JSON_STRING)
+		return report_type(r->args, f->json, r->problem);
+	n = lease_hex_client_id(v->s, r->l->client_id, f->size, r->problem);
+	r->l->client_id_len = (uint16_t)(n < 0 ? 0 : n);
+	return n < 0 ? n : 0;
 }
 
 static int read_number(struct reader *r, const struct lease_field *f, int64_t low, int64_t high)
@@ -179,52 +223,107 @@ static int read_number(struct reader *r, const struct lease_field *f, int64_t lo
 	return result;
 }
 
-/* Reads the end of the lease; the lifetime was read before. */
+/* Reads the end of the lease; the address and the lifetime were read before. */
 static int read_end(struct reader *r, const struct lease_field *f)
 {
-	static const int64_t range[] = {1, INT64_C(1) << 40};
-	int64_t end = 0;
+	static const int64_t range[] = {INT64_MIN, INT64_C(1) << 40};
+	char ip[IP_TEXT_LEN];
+	int64_t end = 1;
 	int result = lease_json_int(r->args, f->csv, range, &end, r->problem);
 
-	if (end)
-		lease_field_set_number(f, r->l, end - (int64_t)r->l->valid_lft);
-	return result;
+	if (result < 0 || !json_get(r->args, f->csv))
+		return result;
+	if (end <= 0)
+		return report_problem(r->problem, "expiration time must be positive for address %s",
+				      ip_text(r->l->addr, ip));
+	if (end < (int64_t)r->l->valid_lft)
+		return report_problem(
+			r->problem,
+			"expiration time must be greater than valid lifetime for address %s",
+			ip_text(r->l->addr, ip));
+	lease_field_set_number(f, r->l, end - (int64_t)r->l->valid_lft);
+	return 0;
 }
 
 static int read_flag(struct reader *r, const struct lease_field *f)
 {
-	bool v;
+	bool v = lease_field_number(f, r->l) != 0;
+	int result = lease_json_bool(r->args, f->json, &v, r->problem);
 
-	if (json_get_bool(r->args, f->json, &v))
-		lease_field_set_number(f, r->l, v);
-	return 0;
+	lease_field_set_number(f, r->l, v);
+	return result;
 }
 
 static int read_text(struct reader *r, const struct lease_field *f)
 {
-	const char *s = json_get_str(r->args, f->json);
+	const struct json *v = json_get(r->args, f->json);
 
-	if (s && strlen(s) >= f->size)
+	if (!v)
+		return 0;
+	if (v->type != JSON_STRING)
+		return report_type(r->args, f->json, r->problem);
+	if (v->n >= f->size)
 		return report_problem(r->problem, "'%s' is longer than %u characters", f->json,
 				      f->size - 1U);
-	if (s)
-		lease_field_set_text(f, r->l, s, strlen(s));
+	lease_field_set_text(f, r->l, v->s, v->n);
 	return 0;
 }
 
+/* Reads the state. Kea knows one more, which belongs to DHCPv6. */
+static int read_state(struct reader *r, const struct lease_field *f)
+{
+	static const int64_t range[] = {0, UINT8_MAX};
+	enum { REGISTERED = 4 };
+	int64_t v = lease_field_number(f, r->l);
+	int result = lease_json_int(r->args, f->json, range, &v, r->problem);
+
+	if (result < 0)
+		return result;
+	if (v == REGISTERED)
+		return report_problem(r->problem, "DHCPv4 leases do not support registered state");
+	if (v > REGISTERED)
+		return report_problem(r->problem,
+				      "Invalid state value: %lld, supported values are: 0 "
+				      "(default), 1 (declined), 2 (expired-reclaimed), 3 "
+				      "(released) and 4 (registered)",
+				      (long long)v);
+	lease_field_set_number(f, r->l, v);
+	return 0;
+}
+
+/* Returns a value as text in the arena, for refusals and for the lease. */
+static char *text_of(struct reader *r, const struct json *v)
+{
+	char *text;
+	struct buf b;
+
+	buf_init(&b);
+	json_write(v, false, &b);
+	text = b.failed ? NULL : arena_strdup(r->arena, b.p);
+	buf_fini(&b);
+	return text;
+}
+
+/* Reads the context. "comment" beside it is one of its members. */
 static int read_context(struct reader *r, const struct lease_field *f)
 {
 	const struct json *context = json_get(r->args, f->json);
-	struct buf b;
+	const struct json *comment = json_get(r->args, "comment");
+	struct json *both;
 
-	if (!context)
+	if (context && context->type != JSON_MAP)
+		return report_problem(r->problem, "Invalid user context '%.80s' is not a JSON map.",
+				      text_of(r, context));
+	if (context && comment && json_get(context, "comment"))
+		return report_problem(r->problem,
+				      "Duplicated comment entry '%.80s' in user context '%.80s'",
+				      text_of(r, comment), text_of(r, context));
+	if (!context && !comment)
 		return 0;
-	if (context->type != JSON_MAP)
-		return report_problem(r->problem, "'%s' must be a map", f->json);
-	buf_init(&b);
-	json_write(context, false, &b);
-	lease_field_set_context(f, r->l, b.failed ? NULL : arena_strdup(r->arena, b.p));
-	buf_fini(&b);
+	both = context ? json_copy(r->arena, context) : json_map(r->arena);
+	if (comment)
+		(void)json_add(r->arena, both, "comment", json_copy(r->arena, comment));
+	lease_field_set_context(f, r->l, text_of(r, both));
 	return 0;
 }
 
@@ -250,7 +349,7 @@ static int read_value(struct reader *r, const struct lease_field *f)
 	case LEASE_KIND_TEXT:
 		return read_text(r, f);
 	case LEASE_KIND_STATE:
-		return read_number(r, f, LEASE_ASSIGNED, LEASE_RELEASED);
+		return read_state(r, f);
 	case LEASE_KIND_CONTEXT:
 		return read_context(r, f);
 	}
@@ -273,6 +372,19 @@ int lease_from_json(const struct json *args, struct arena *a, struct lease *io,
 			r = read_value(&reader, &lease_fields[i]);
 	for (size_t i = 0; i < LEASE_FIELDS && r == 0; i++)
 		if (is_text(&lease_fields[i]))
+			r = read_value(&reader, &lease_fields[i]);
+	return r;
+}
+
+int lease_identity_from_json(const struct json *args, struct lease *io,
+			     struct lease_json_problem *ret_problem)
+{
+	struct reader reader = {args, NULL, io, ret_problem};
+	int r = 0;
+
+	for (size_t i = 0; i < LEASE_FIELDS && r == 0; i++)
+		if (lease_fields[i].kind == LEASE_KIND_ADDRESS ||
+		    lease_fields[i].kind == LEASE_KIND_HARDWARE)
 			r = read_value(&reader, &lease_fields[i]);
 	return r;
 }

@@ -11,7 +11,7 @@
 
 /* The first invalid argument, as a sentence for the answer. */
 struct lease_json_problem {
-	char text[128];
+	char text[256];
 };
 
 /* Returns a map of the lease's fields, sorted by name as Kea's are; fields without a value are
@@ -27,3 +27,9 @@ int lease_from_json(const struct json *args, struct arena *a, struct lease *io,
 /* Reads an argument that is an integer from lo to hi; an absent one leaves *io. 0 or as above. */
 int lease_json_int(const struct json *args, const char *name, const int64_t range[2], int64_t *io,
 		   struct lease_json_problem *ret_problem) must_check;
+/* Reads an argument that is a boolean; an absent one leaves *io. 0 or as above. */
+int lease_json_bool(const struct json *args, const char *name, bool *io,
+		    struct lease_json_problem *ret_problem) must_check;
+/* Sets the address and the hardware address, which must be there. 0 or as above. */
+int lease_identity_from_json(const struct json *args, struct lease *io,
+			     struct lease_json_problem *ret_problem) must_check;

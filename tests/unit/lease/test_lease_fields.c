@@ -259,16 +259,20 @@ static void assert_refused(const char *args, const char *text)
 static void test_refusals(void **state)
 {
 	(void)state;
-	assert_refused("{}", "'ip-address' must be given as an IPv4 address");
+	assert_refused("{}", "missing parameter 'ip-address' (<wire>:1:1)");
 	assert_refused("{\"ip-address\": \"192.0.2.1\"}",
-		       "'hw-address' must be given as hex octets, as in 00:11:22:33:44:55");
+		       "missing parameter 'hw-address' (<wire>:1:1)");
+	assert_refused("{\"ip-address\": \"192.0.2.1\", \"hw-address\": \"0203\"}",
+		       "invalid format of the decoded string '0203'");
 	assert_refused("{\"ip-address\": \"192.0.2.1\", \"hw-address\": \"02\", \"state\": 4}",
-		       "'state' must be an integer from 0 to 3");
+		       "DHCPv4 leases do not support registered state");
 	assert_refused("{\"ip-address\": \"192.0.2.1\", \"hw-address\": \"02\", \"expire\": 0}",
-		       "'expire' must be an integer from 1 to 1099511627776");
+		       "expiration time must be positive for address 192.0.2.1");
+	assert_refused("{\"ip-address\": \"192.0.2.1\", \"hw-address\": \"02\", \"valid-lft\": 0}",
+		       "out of range value (0) specified for parameter 'valid-lft' (<wire>:1:62)");
 	assert_refused(
 		"{\"ip-address\": \"192.0.2.1\", \"hw-address\": \"02\", \"user-context\": 1}",
-		"'user-context' must be a map");
+		"Invalid user context '1' is not a JSON map.");
 }
 
 int main(void)
