@@ -8,7 +8,7 @@ import time
 
 from lib.client import Client, mac_of
 from lib.runner import test
-from lib.server import slack, subnet
+from lib.server import subnet
 
 
 def _refused(s, name, arguments, text, result=1):
@@ -274,3 +274,37 @@ def test_lease_texts(t):
     _refused(s, "lease4-get-by-hw-address", {"hw-address": " "}, "' ' is not a valid hexadecimal digit in decoded string ' '")
     assert s.command("lease4-wipe", {"subnet-id": 1})["text"] == "Deleted 2 IPv4 lease(s) from subnet(s) 1"
     _refused(s, "lease4-wipe", None, "Deleted 0 IPv4 lease(s) from subnet(s) 1 2", 3)
+
+
+@test(tags=("asan",))
+def test_service_texts(t):
+    """Origins of dhcp-disable by name and number, each of which enables its own; reclaiming; the clean-up."""
+    t.wire()
+    s = t.server()
+
+    def off():
+        state = s.ok("status-get")["dhcp-state"]
+        return state["globally-disabled"] if "globally-disabled" in state else state
+
+    for name in ("dhcp-disable", "dhcp-enable"):
+        _refused(s, name, {"origin": ""}, "invalid value used for 'origin' parameter: (empty string)")
+        _refused(s, name, {"origin": "x"}, "invalid value used for 'origin' parameter: x")
+        _refused(s, name, {"origin": True}, "'origin' argument must be a string or a number")
+        _refused(s, name, {"origin-id": "1"}, "'origin-id' argument must be a number")
+        _refused(s, name, {"origin-id": 7}, "unknown origin 7")
+    _refused(s, "dhcp-disable", {"max-period": "1"}, "'max-period' argument must be a number")
+    _refused(s, "dhcp-disable", {"max-period": 0}, "'max-period' must be positive integer")
+    free = off()
+    assert s.command("dhcp-disable", {"max-period": 20})["text"] == "DHCPv4 service disabled for 20 seconds"
+    assert s.command("dhcp-disable", {"origin-id": 2001, "origin": "user"})["text"] == "DHCPv4 service disabled"
+    s.ok("dhcp-enable", {"origin": 1})
+    assert off() != free, "the partner's reason is gone"
+    assert s.command("dhcp-enable", {"origin": "ha-partner"})["text"] == "DHCP service successfully enabled"
+    assert off() == free
+    _refused(s, "leases-reclaim", None, "Missing mandatory 'remove' parameter.")
+    _refused(s, "leases-reclaim", {"remove": 1}, "'remove' parameter expected to be a boolean.")
+    assert s.command("kea-lfc-start")["text"] == "kea-lfc started"
+    assert s.term() == 0
+    s.conf["lease-database"]["persist"] = False
+    s.start()
+    _refused(s, "kea-lfc-start", None, "'persist' parameter of 'memfile' lease backend was configured to 'false'", 2)

@@ -108,8 +108,7 @@ struct json *command_server_tag(struct control_call *c)
 	return command_ok(c, m, "%s", "");
 }
 
-/* Answers that there is no other backend: the configuration comes from the file and from commands.
- */
+/* Refuses: the configuration comes from the file and from commands, there is no other backend. */
 struct json *command_backend_pull(struct control_call *c)
 {
 	return control_answer(c->arena, CONTROL_EMPTY, "No config backend.");

@@ -209,7 +209,7 @@ struct json *command_subnet4_select_test(struct control_call *c)
 	return answer;
 }
 
-/* Answers that no subnet is selected: DHCPv4 over DHCPv6 is not served. */
+/* Checks the values. DHCPv4 over DHCPv6 is not served, so none of its queries selects a subnet. */
 struct json *command_subnet4o6_select_test(struct control_call *c)
 {
 	struct selection sel = {0};

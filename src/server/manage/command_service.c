@@ -35,7 +35,28 @@ struct json *command_shutdown(struct control_call *c)
 	return command_ok(c, NULL, "shutting down");
 }
 
-static int origin_bits(struct control_call *c, unsigned *ret)
+/* Kea's numbers of origins. Each relationship of high availability has one of a thousand. */
+enum { ORIGIN_USER = 1, ORIGIN_HA_LOCAL = 1000, ORIGIN_HA_REMOTE = 2000, ORIGIN_DB = 3000 };
+
+/* Finds an origin by its number. Returns NULL or the refusal. */
+static struct json *origin_by_number(struct control_call *c, int64_t id, unsigned *ret)
+{
+	if (id == ORIGIN_USER)
+		*ret = SERVICE_OFF_USER;
+	else if (id >= ORIGIN_HA_LOCAL && id < ORIGIN_HA_REMOTE)
+		*ret = SERVICE_OFF_HA_LOCAL;
+	else if (id >= ORIGIN_HA_REMOTE && id < ORIGIN_DB)
+		*ret = SERVICE_OFF_HA_REMOTE;
+	else if (id == ORIGIN_DB)
+		*ret = SERVICE_OFF_DB;
+	else
+		return command_fail(c, "unknown origin %lld: 1 and 1000 to 3000 are known",
+				    (long long)id);
+	return NULL;
+}
+
+/* Finds an origin by its name. Returns NULL or the refusal. */
+static struct json *origin_by_name(struct control_call *c, const char *name, unsigned *ret)
 {
 	static const struct {
 		const char *name;
@@ -46,41 +67,64 @@ static int origin_bits(struct control_call *c, unsigned *ret)
 		{"ha-remote", SERVICE_OFF_HA_REMOTE},
 		{"ha-local", SERVICE_OFF_HA_LOCAL},
 	};
-	const char *name = command_str(c, "origin");
 
-	*ret = SERVICE_OFF_USER;
-	for (size_t i = 0; name && i < ARRAY_LEN(origins); i++) {
+	for (size_t i = 0; i < ARRAY_LEN(origins); i++) {
 		if (strcmp(origins[i].name, name) == 0) {
 			*ret = origins[i].bit;
-			return 0;
+			return NULL;
 		}
 	}
-	return name ? -USHER_E_UNKNOWN : 0;
+	return command_fail(c, "invalid value used for 'origin' parameter: %s",
+			    name[0] ? name : "(empty string)");
+}
+
+/* Reads the origin: origin-id, which counts more, or origin. Returns NULL or the refusal. */
+static struct json *parse_origin(struct control_call *c, unsigned *ret)
+{
+	const struct json *id = json_get(c->args, "origin-id");
+	const struct json *origin = json_get(c->args, "origin");
+
+	*ret = SERVICE_OFF_USER;
+	if (id && id->type != JSON_INT)
+		return command_fail(c, "'origin-id' argument must be a number");
+	if (id)
+		return origin_by_number(c, id->i, ret);
+	if (!origin)
+		return NULL;
+	if (origin->type == JSON_INT)
+		return origin_by_number(c, origin->i, ret);
+	return origin->type == JSON_STRING
+		       ? origin_by_name(c, origin->s, ret)
+		       : command_fail(c, "'origin' argument must be a string or a number");
 }
 
 struct json *command_dhcp_disable(struct control_call *c)
 {
-	int64_t period = 0;
+	const struct json *period = json_get(c->args, "max-period");
+	struct json *bad;
 	unsigned bit;
 
-	if (origin_bits(c, &bit) < 0)
-		return command_fail(c, "unknown 'origin': user, ha-partner, ha-local are known");
-	if (json_get(c->args, "max-period") &&
-	    (!command_int(c, "max-period", &period) || period <= 0 || period > UINT32_MAX))
-		return command_fail(c, "'max-period' must be a positive integer (seconds)");
+	if (period && period->type != JSON_INT)
+		return command_fail(c, "'max-period' argument must be a number");
+	if (period && (period->i <= 0 || period->i > UINT32_MAX))
+		return command_fail(c, "'max-period' must be positive integer");
+	bad = parse_origin(c, &bit);
+	if (bad)
+		return bad;
 	(void)atomic_fetch_or(&daemon_of(c)->srv.disabled, bit);
-	daemon_enable_after(daemon_of(c), bit, (uint32_t)period);
+	daemon_enable_after(daemon_of(c), bit, period ? (uint32_t)period->i : 0);
 	return period ? command_ok(c, NULL, "DHCPv4 service disabled for %lld seconds",
-				   (long long)period)
+				   (long long)period->i)
 		      : command_ok(c, NULL, "DHCPv4 service disabled");
 }
 
 struct json *command_dhcp_enable(struct control_call *c)
 {
 	unsigned bit;
+	struct json *bad = parse_origin(c, &bit);
 
-	if (origin_bits(c, &bit) < 0)
-		return command_fail(c, "unknown 'origin': user, ha-partner, ha-local are known");
+	if (bad)
+		return bad;
 	(void)atomic_fetch_and(&daemon_of(c)->srv.disabled, ~bit);
 	daemon_enable_after(daemon_of(c), bit, 0);
 	return command_ok(c, NULL, "DHCP service successfully enabled");
@@ -88,20 +132,32 @@ struct json *command_dhcp_enable(struct control_call *c)
 
 struct json *command_leases_reclaim(struct control_call *c)
 {
-	bool remove;
+	const struct json *remove = json_get(c->args, "remove");
 
-	if (!command_bool(c, "remove", &remove))
-		return command_fail(c, "'remove' (true or false) is missing");
-	server_reclaim(&daemon_of(c)->srv, remove, 0, 0);
+	if (!remove)
+		return command_fail(c, "Missing mandatory 'remove' parameter.");
+	if (remove->type != JSON_BOOL)
+		return command_fail(c, "'remove' parameter expected to be a boolean.");
+	server_reclaim(&daemon_of(c)->srv, remove->b, 0, 0);
 	return command_ok(c, NULL, "Reclamation of expired leases is complete.");
 }
 
 struct json *command_lfc_start(struct control_call *c)
 {
-	int r = lease_store_cleanup(daemon_of(c)->srv.store);
+	struct lease_store *store = daemon_of(c)->srv.store;
+	struct lease_store_stats st;
+	int r;
 
-	return r < 0 ? command_fail(c, "clean-up does not start: %s", usher_strerror(r))
-		     : command_ok(c, NULL, "clean-up of the lease file started");
+	lease_store_stats(store, &st);
+	if (!st.persist)
+		return control_answer(c->arena, CONTROL_UNSUPPORTED,
+				      "'persist' parameter of 'memfile' lease backend was "
+				      "configured to 'false'");
+	r = lease_store_cleanup(store);
+	if (r == -USHER_E_IN_USE)
+		return control_answer(c->arena, CONTROL_EMPTY, "kea-lfc already running");
+	return r < 0 ? command_fail(c, "failed to start kea-lfc: %s", usher_strerror(r))
+		     : command_ok(c, NULL, "kea-lfc started");
 }
 
 /* --- packet trace ----------------------------------------------------------------------------- */
