@@ -133,6 +133,8 @@ static int link_cb(const struct nlmsghdr *nlh, void *data)
 	i->up = ifi->ifi_flags & IFF_UP;
 	i->running = ifi->ifi_flags & IFF_RUNNING;
 	i->loopback = ifi->ifi_flags & IFF_LOOPBACK;
+	i->multicast = ifi->ifi_flags & IFF_MULTICAST;
+	i->broadcast = ifi->ifi_flags & IFF_BROADCAST;
 	if (tb[IFLA_IFNAME])
 		(void)strncpy(i->name, mnl_attr_get_str(tb[IFLA_IFNAME]), sizeof(i->name) - 1);
 	if (tb[IFLA_ADDRESS] && mnl_attr_get_payload_len(tb[IFLA_ADDRESS]) == sizeof(i->mac))

@@ -25,7 +25,7 @@ struct iface {
 	char name[IFACE_NAME_LEN];
 	uint16_t arp_type; /* ARPHRD_* */
 	uint8_t mac[6];
-	bool up, running, loopback;
+	bool up, running, loopback, multicast, broadcast;
 	bool accept_any; /* every destination is ours (replay of a capture) */
 	uint32_t
 		serve_addr; /* the one to serve from where a configuration names it; 0: the first */

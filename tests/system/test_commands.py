@@ -108,8 +108,10 @@ def test_lease_write_refusals(t):
         _refused(s, "lease4-write", {"filename": name}, "belongs to the lease file in use")
     for name in ("away", "folder", "ctl"):
         _refused(s, "lease4-write", {"filename": name}, "exists and is not a regular file")
-    for name in ("", "/tmp/x", "../x", ".hidden", "a/b", s.dir + "/", s.dir + "/../x", "a\nb"):
-        _refused(s, "lease4-write", {"filename": name}, "must name a file in the directory of the lease file")
+    for name in ("", s.dir + "/"):
+        _refused(s, "lease4-write", {"filename": name}, "'filename' parameter is invalid: path: '%s' has no filename" % name)
+    for name in ("/tmp/x", "../x", ".hidden", "a/b", s.dir + "/../x", "a\nb"):
+        _refused(s, "lease4-write", {"filename": name}, "'filename' parameter is invalid: invalid path specified: '")
     _refused(s, "lease4-write", None, "no parameters specified for the command")
     _refused(s, "lease4-write", {}, "'filename' parameter not specified")
     _refused(s, "lease4-write", {"filename": 1}, "'filename' parameter must be a string")
@@ -308,3 +310,35 @@ def test_service_texts(t):
     s.conf["lease-database"]["persist"] = False
     s.start()
     _refused(s, "kea-lfc-start", None, "'persist' parameter of 'memfile' lease backend was configured to 'false'", 2)
+
+
+@test(tags=("asan",))
+def test_interfaces(t):
+    """An added interface is served, and part of the configuration; a wrong one changes nothing."""
+    port = t.wire()
+    s = t.server(interfaces=())
+    client = Client(port, mac_of(1))
+    assert client.offer(timeout=0.3, tries=1) is None
+    before = s.ok("config-get")["hash"]
+    _refused(s, "interface-add", None, "Missing mandatory 'arguments' parameter.")
+    _refused(s, "interface-add", {}, "Missing mandatory 'interfaces' map parameter in 'arguments'.")
+    _refused(s, "interface-add", {"interfaces": [], "x": 1}, "Unsupported 'x' map parameter in 'arguments'.")
+    for entry, text in (("nope", "interface 'nope' doesn't exist in the system"), ("", "empty interface name"), (1, "must be a string"),
+                        ("srv0/10.1.1.1", "interface 'srv0' doesn't have address '10.1.1.1' assigned"), ("srv0/x", "not a valid IPv4 address")):
+        _refused(s, "interface-add", {"interfaces": ["srv0", entry]}, "Updating used interfaces failed: ")
+        _refused(s, "interface-add", {"interfaces": ["srv0", entry]}, text)
+    assert s.ok("config-get")["hash"] == before
+    assert s.command("interface-add", {"interfaces": []})["text"] == "Interface configuration successfully updated."
+    assert s.command("interface-add", {"interfaces": ["srv0"]})["text"] == "Interface configuration successfully updated."
+    client.dora()
+    s.ok("interface-add", {"interfaces": ["srv0"]})
+    assert s.ok("config-get")["Dhcp4"]["interfaces-config"]["interfaces"] == ["srv0"]
+    for name in ("interface-list", "interface-redetect"):
+        r = s.command(name)
+        found = {i["name"]: i for i in r["arguments"]["interfaces"]}
+        assert r["text"] == "%d interfaces detected." % len(found) and {"lo", "srv0"} <= set(found), r
+        i = found["srv0"]
+        assert i["in-use"] and i["flag-up"] and i["flag-broadcast"] and not i["flag-loopback"], i
+        assert i["addresses"] == ["10.77.0.1"] and i["type"] == 1 and len(i["mac"]) == 17, i
+        assert found["lo"]["flag-loopback"] and not found["lo"]["in-use"]
+    Client(port, mac_of(2)).dora()

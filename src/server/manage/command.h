@@ -11,6 +11,8 @@
 #include "control/rows.h"
 #include "server/manage/daemon.h"
 
+struct snapshot;
+
 /* Returns the daemon that runs the command. */
 static inline struct server_daemon *daemon_of(const struct control_call *c)
 {
@@ -44,3 +46,7 @@ bool command_int(const struct control_call *c, const char *name, int64_t *ret);
 bool command_bool(const struct control_call *c, const char *name, bool *ret);
 /* Waits until a change of leases is on disk; NULL, or the answer that says it is not. */
 struct json *command_durable(struct control_call *c, uint64_t seq);
+/* Returns the configuration in effect, with the values that commands have changed since. */
+struct json *command_running_config(struct control_call *c, const struct snapshot *s);
+/* Makes the reading of a command, beside the loop: control_call.result. NULL: out of memory. */
+struct daemon_reading *command_begin_reading(struct control_call *c);

@@ -65,8 +65,7 @@ static void put_running(struct control_call *c, struct json *dhcp4, const char *
 		(void)json_add(c->arena, dhcp4, key, json_int(c->arena, v));
 }
 
-/* Returns the configuration in effect, with the values that commands have changed since. */
-static struct json *running_config(struct control_call *c, const struct snapshot *s)
+struct json *command_running_config(struct control_call *c, const struct snapshot *s)
 {
 	struct json *m = json_copy(c->arena, s->cfg->effective);
 
@@ -82,7 +81,7 @@ static struct json *running_config(struct control_call *c, const struct snapshot
 struct json *command_config_get(struct control_call *c)
 {
 	struct snapshot *s = server_snapshot(&daemon_of(c)->srv);
-	struct json *m = running_config(c, s);
+	struct json *m = command_running_config(c, s);
 
 	(void)json_add(c->arena, m, "hash", json_str(c->arena, s->cfg->hash));
 	snapshot_unref(s);
@@ -136,8 +135,7 @@ static void free_reading(void *reading)
 	daemon_reading_fini(reading);
 }
 
-/* Makes the reading of a command, beside the loop. NULL: out of memory. */
-static struct daemon_reading *begin_reading(struct control_call *c)
+struct daemon_reading *command_begin_reading(struct control_call *c)
 {
 	struct daemon_reading *r = arena_new(c->arena, struct daemon_reading);
 
@@ -152,7 +150,7 @@ static struct daemon_reading *begin_reading(struct control_call *c)
 /* Loads and checks the configuration in the arguments, beside the loop. */
 static void read_arg(struct control_call *c)
 {
-	struct daemon_reading *r = begin_reading(c);
+	struct daemon_reading *r = command_begin_reading(c);
 
 	if (!r || !json_get(c->args, "Dhcp4"))
 		return;
@@ -247,7 +245,7 @@ struct json *command_config_set(struct control_call *c)
 
 void command_config_reload_work(struct control_call *c)
 {
-	struct daemon_reading *r = begin_reading(c);
+	struct daemon_reading *r = command_begin_reading(c);
 
 	if (r)
 		daemon_reload_read(r);
@@ -357,7 +355,7 @@ static struct json *write_config(struct control_call *c)
 		path = arena_printf(c->arena, "%s", real);
 	s = server_snapshot(&daemon_of(c)->srv);
 	buf_init(&b);
-	json_write(running_config(c, s), true, &b);
+	json_write(command_running_config(c, s), true, &b);
 	buf_char(&b, '\n');
 	snapshot_unref(s);
 	r = b.failed ? -ENOMEM : write_file(path, &b);

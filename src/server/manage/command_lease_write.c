@@ -213,6 +213,26 @@ static int write_leases(struct control_call *c, const char *path)
 	return r < 0 ? r : sync_directory(path);
 }
 
+/* Returns the refusal of a path in another directory, or without a name. */
+static struct json *refuse_path(struct control_call *c, const char *name)
+{
+	struct snapshot *s = server_snapshot(&daemon_of(c)->srv);
+	const char *file = daemon_lease_path(s->cfg, c->arena);
+	size_t given = dir_length(name);
+	struct json *bad;
+
+	if (!name[given])
+		bad = command_fail(c, "'filename' parameter is invalid: path: '%s' has no filename",
+				   name);
+	else
+		bad = command_fail(c,
+				   "'filename' parameter is invalid: invalid path specified: '%s', "
+				   "supported path is '%.*s'",
+				   name, (int)(file ? dir_length(file) - 1 : 0), file ? file : "");
+	snapshot_unref(s);
+	return bad;
+}
+
 static struct json *answer_write(struct control_call *c)
 {
 	const struct json *name = json_get(c->args, "filename");
@@ -228,10 +248,7 @@ static struct json *answer_write(struct control_call *c)
 		return command_fail(c, "'filename' parameter must be a string");
 	path = lease_target(c, name->s);
 	if (!path)
-		return command_fail(c,
-				    "'filename' parameter is invalid: '%s' must name a file in the "
-				    "directory of the lease file",
-				    name->s);
+		return refuse_path(c, name->s);
 	bad = refuse_target(c, path);
 	if (bad)
 		return bad;
