@@ -214,7 +214,7 @@ static int write_leases(struct control_call *c, const char *path)
 }
 
 /* Returns the refusal of a path in another directory, or without a name. */
-static struct json *refuse_path(struct control_call *c, const char *name)
+static struct json *answer_bad_path(struct control_call *c, const char *name)
 {
 	struct snapshot *s = server_snapshot(&daemon_of(c)->srv);
 	const char *file = daemon_lease_path(s->cfg, c->arena);
@@ -248,7 +248,7 @@ static struct json *answer_write(struct control_call *c)
 		return command_fail(c, "'filename' parameter must be a string");
 	path = lease_target(c, name->s);
 	if (!path)
-		return refuse_path(c, name->s);
+		return answer_bad_path(c, name->s);
 	bad = refuse_target(c, path);
 	if (bad)
 		return bad;
