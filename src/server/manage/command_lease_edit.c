@@ -10,7 +10,7 @@
 #include "lease/lease_db.h"
 #include "server/manage/command.h"
 #include "server/manage/command_lease.h"
-#include "server/manage/lease_json.h"
+#include "server/view/lease_json.h"
 #include "server/core/snapshot.h"
 
 #include <arpa/inet.h>

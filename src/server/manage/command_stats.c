@@ -9,7 +9,7 @@
 #include "lease/lease_db.h"
 #include "server/manage/command.h"
 #include "server/core/snapshot.h"
-#include "server/manage/stat_walk.h"
+#include "server/view/stat_walk.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -12,7 +12,7 @@
 #include "lease/lease_store.h"
 #include "runtime/iface.h"
 #include "runtime/loop.h"
-#include "server/manage/lease_check.h"
+#include "server/view/lease_check.h"
 #include "server/core/version.h"
 #include "server/worker/worker.h"
 

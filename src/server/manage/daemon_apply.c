@@ -15,7 +15,7 @@
 #include "lease/lease_db.h"
 #include "server/core/snapshot.h"
 #include "server/manage/daemon_impl.h"
-#include "server/manage/stat_walk.h"
+#include "server/view/stat_walk.h"
 
 #include <string.h>
 

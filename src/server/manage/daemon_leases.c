@@ -12,9 +12,9 @@
 #include "config/config.h"
 #include "lease/journal/journal.h"
 #include "runtime/loop.h"
-#include "server/manage/lease_check.h"
+#include "server/view/lease_check.h"
 #include "server/core/snapshot.h"
-#include "server/manage/stat_walk.h"
+#include "server/view/stat_walk.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -8,7 +8,7 @@
 #include "base/clock.h"
 #include "runtime/loop.h"
 #include "server/manage/daemon_impl.h"
-#include "server/manage/stat_walk.h"
+#include "server/view/stat_walk.h"
 
 #include <errno.h>
 #include <sys/epoll.h>

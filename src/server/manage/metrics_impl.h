@@ -8,7 +8,7 @@
 #include "base/buf.h"
 #include "control/metrics.h"
 #include "server/manage/daemon.h"
-#include "server/manage/stat_walk.h"
+#include "server/view/stat_walk.h"
 
 /* The labels of a subnet or a pool: octets of metrics_run.labels. */
 struct metrics_place {

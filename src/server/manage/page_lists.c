@@ -13,9 +13,9 @@
 #include "lease/lease_store.h"
 #include "server/core/snapshot.h"
 #include "server/manage/daemon.h"
-#include "server/manage/lease_json.h"
+#include "server/view/lease_json.h"
 #include "server/manage/page.h"
-#include "server/manage/stat_walk.h"
+#include "server/view/stat_walk.h"
 
 #include <ctype.h>
 #include <stdio.h>

@@ -3,13 +3,13 @@
  * Leases as the arguments of commands, by the rows of lease_fields.def. The refusals are those of
  * Kea; the numbers are read before the texts.
  */
-#include "server/manage/lease_json.h"
+#include "server/view/lease_json.h"
 
 #include "base/buf.h"
 #include "base/error.h"
 #include "base/ip.h"
 #include "lease/lease_field.h"
-#include "server/manage/lease_hex.h"
+#include "server/view/lease_hex.h"
 
 #include <arpa/inet.h>
 #include <stdarg.h>

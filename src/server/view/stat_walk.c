@@ -3,7 +3,7 @@
  * One enumeration of all statistics: global counters, drops, counters of the lease table, sizes of
  * pools, counters of subnets.
  */
-#include "server/manage/stat_walk.h"
+#include "server/view/stat_walk.h"
 
 #include "config/config.h"
 #include "server/core/server.h"

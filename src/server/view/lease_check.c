@@ -4,7 +4,7 @@
  * contains its address. warn: log it. fix: move it to the subnet that contains it. fix-del: move
  * it, or delete it if there is none. del: delete it. Changes are rows like any other.
  */
-#include "server/manage/lease_check.h"
+#include "server/view/lease_check.h"
 
 #include "base/ip.h"
 #include "base/log.h"
