@@ -65,7 +65,8 @@ struct json *command_interface_list(struct control_call *c)
 
 struct json *command_interface_redetect(struct control_call *c)
 {
-	daemon_sync_ports(daemon_of(c));
+	if (daemon_of(c)->ready)
+		daemon_sync_ports(daemon_of(c));
 	return command_interface_list(c);
 }
 

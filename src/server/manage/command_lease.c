@@ -247,7 +247,7 @@ struct json *command_lease4_by_hw(struct control_call *c)
 	struct lease_list *l;
 	int n;
 
-	if (bad)
+	if (bad || !text)
 		return bad;
 	if (!text[0])
 		return command_fail(c, "'hw-address' parameter must not be empty");
@@ -269,7 +269,7 @@ struct json *command_lease4_by_client_id(struct control_call *c)
 	struct lease_list *l;
 	int n;
 
-	if (bad)
+	if (bad || !text)
 		return bad;
 	n = lease_hex_client_id(text, id, sizeof(id), &problem);
 	if (n < 0)
@@ -286,7 +286,7 @@ struct json *command_lease4_by_hostname(struct control_call *c)
 	struct json *bad = need_text(c, "hostname", &name);
 	struct lease_list *l;
 
-	if (bad)
+	if (bad || !name)
 		return bad;
 	if (!name[0])
 		return command_fail(c, "'hostname' parameter is empty");
@@ -351,7 +351,7 @@ struct json *command_lease4_by_state(struct control_call *c)
 {
 	const struct json *subnet = json_get(c->args, "subnet-id");
 	struct lease_list *l;
-	uint32_t state;
+	uint32_t state = LEASE_ASSIGNED;
 	struct json *bad = parse_state(c, &state);
 
 	if (bad)

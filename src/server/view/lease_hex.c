@@ -116,8 +116,11 @@ static int read_digits(const char *text, struct octets *o, struct lease_json_pro
 int lease_hex_hardware(const char *text, uint8_t *out, size_t cap,
 		       struct lease_json_problem *ret_problem)
 {
+	enum { ETHERNET_DIGITS = 12 };
 	struct octets o = {out, cap, 0};
-	int r = read_groups(text, ':', &o, ret_problem);
+	int r = strlen(text) == ETHERNET_DIGITS && !strchr(text, ':')
+			? read_digits(text, &o, ret_problem)
+			: read_groups(text, ':', &o, ret_problem);
 
 	if (r < 0)
 		return r;

@@ -12,8 +12,9 @@
 struct lease_json_problem;
 
 /*
- * Reads a hardware address: one or two digits an octet, with ':' between octets. Returns the number
- * of octets, at most cap; -USHER_E_SYNTAX and *ret_problem. Source: Kea.
+ * Reads a hardware address: one or two digits an octet, with ':' between octets; or, beyond Kea,
+ * the twelve digits of an Ethernet address. Returns the number of octets, at most cap;
+ * -USHER_E_SYNTAX and *ret_problem. Source: Kea.
  */
 int lease_hex_hardware(const char *text, uint8_t *out, size_t cap,
 		       struct lease_json_problem *ret_problem) must_check;
