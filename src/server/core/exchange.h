@@ -188,6 +188,12 @@ struct candidate {
 
 /* Returns whether the exchange belongs to a class. */
 bool exchange_has_class(const struct exchange *x, uint32_t id);
+/* Returns exchange_has_class() of a built-in class: their ids come first. */
+static inline bool exchange_has_builtin(const struct exchange *x, unsigned id)
+{
+	return x->class_bits && x->class_bits[0] >> id & 1;
+}
+
 bool exchange_has_class_name(const struct exchange *x, const char *name);
 void exchange_add_class(struct exchange *x, uint32_t id);
 void exchange_add_class_name(struct exchange *x, const char *name);

@@ -138,7 +138,7 @@ static uint32_t alloc_lifetime(const struct exchange *x, const struct candidate 
 	struct config_triplet t = lifetime_triplet(x, c->subnet);
 	uint32_t want;
 
-	if (exchange_has_class(x, CLASS_BOOTP))
+	if (exchange_has_builtin(x, CLASS_BOOTP))
 		return LEASE_INFINITE;
 	if (pool_crowded(x, c))
 		return t.min ? t.min : t.value;

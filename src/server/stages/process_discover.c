@@ -54,7 +54,7 @@ static bool wants_auto_config(struct exchange *x)
 
 static uint32_t offer_lifetime(const struct exchange *x)
 {
-	if (exchange_has_class(x, CLASS_BOOTP))
+	if (exchange_has_builtin(x, CLASS_BOOTP))
 		return 0; /* such a client sends no REQUEST */
 	for (uint32_t i = 0; i < x->n_class_order; i++) {
 		const struct config_class *c = x->cfg->class_by_id[x->class_order[i]];
@@ -98,7 +98,7 @@ enum verdict process_discover(struct exchange *x)
 	bool v6_only;
 	int r;
 
-	if (exchange_has_class(x, CLASS_REJECT))
+	if (exchange_has_builtin(x, CLASS_REJECT))
 		return exchange_drop(x, DROP_CLASS_REJECT);
 	if (!x->subnet || !x->n_candidates)
 		return exchange_drop(x, DROP_NO_SUBNET);

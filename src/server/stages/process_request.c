@@ -42,7 +42,7 @@ static bool request_parse(const struct exchange *x, struct request *q)
 	bool has_addr = dhcp4_opt_u32(&x->query, DHCP4_OPT_REQUESTED_ADDRESS, &q->addr) && q->addr;
 
 	/* a BOOTP client names no server, and takes the address that it is given */
-	if (x->server_id_seen || exchange_has_class(x, CLASS_BOOTP))
+	if (x->server_id_seen || exchange_has_builtin(x, CLASS_BOOTP))
 		q->state = REQUEST_SELECTING;
 	else if (has_addr)
 		q->state = REQUEST_INIT_REBOOT;
@@ -343,7 +343,7 @@ enum verdict process_request(struct exchange *x)
 	enum verdict v;
 
 	x->committed_hook = true; /* also for a NAK, with no leases */
-	if (exchange_has_class(x, CLASS_REJECT))
+	if (exchange_has_builtin(x, CLASS_REJECT))
 		return response_nak(x, "client is rejected by class");
 	/* kea-dhcp4 takes a REQUEST to it for one of the offered address, or of any */
 	if (!request_parse(x, &q) && q.state != REQUEST_SELECTING)

@@ -263,7 +263,7 @@ enum verdict stage_drop_class(struct exchange *x)
 {
 	if (hook_any(x->snap->hooks, HOOK_PKT4_RECEIVE) && accept_again(x) != VERDICT_CONTINUE)
 		return VERDICT_DROP;
-	if (exchange_has_class(x, CLASS_DROP))
+	if (exchange_has_builtin(x, CLASS_DROP))
 		return exchange_drop(x, DROP_CLASS_DROP);
 	return VERDICT_CONTINUE;
 }

@@ -227,7 +227,7 @@ enum verdict stage_host(struct exchange *x)
 	exchange_add_class(x, x->known ? CLASS_KNOWN : CLASS_UNKNOWN);
 	classify_pass(x, true);
 	candidates_filter(x);
-	if (exchange_has_class(x, CLASS_DROP))
+	if (exchange_has_builtin(x, CLASS_DROP))
 		return exchange_drop(x, DROP_CLASS_DROP);
 	return VERDICT_CONTINUE;
 }

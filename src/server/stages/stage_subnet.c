@@ -42,7 +42,7 @@ static bool early_lookup(struct exchange *x)
 	exchange_add_class(x, CLASS_KNOWN);
 	classify_pass(x, false);
 	classify_pass(x, true);
-	return !exchange_has_class(x, CLASS_DROP);
+	return !exchange_has_builtin(x, CLASS_DROP);
 }
 
 /* Returns whether interfaces-config names an address of the interface, which is the server's
