@@ -31,7 +31,7 @@ struct lease_list {
 	uint32_t from;
 	size_t limit, count;
 	bool page;	   /* with the count */
-	char which[64];	   /* words behind "found" in the answer's text */
+	char which[80];	   /* words behind "found" in the answer's text */
 	uint32_t *subnets; /* one after the other; NULL: all at once */
 	size_t n_subnets, subnet;
 	bool begun;
