@@ -24,6 +24,16 @@ struct reading {
 	struct flex_option *f;
 };
 
+/* Checks the members of an option or sub-option. Returns false after a report. */
+static bool is_map_of(struct reading *r, const struct json *v, const struct library_key *keys,
+		      size_t n)
+{
+	if (v->type == JSON_MAP)
+		return library_check_keys(r->p, v, keys, n);
+	library_problem(r->p, &v->pos, "an option or sub-option must be a map");
+	return false;
+}
+
 /* --- The option ------------------------------------------------------------------------------- */
 
 static uint32_t enterprise_of(const char *space)
@@ -174,11 +184,7 @@ static void read_sub(struct reading *r, const struct json *v, const struct flex_
 	bool flag;
 	const char *space;
 
-	if (v->type != JSON_MAP) {
-		library_problem(r->p, &v->pos, "a sub-option must be a map");
-		return;
-	}
-	if (!library_check_keys(r->p, v, keys, ARRAY_LEN(keys)))
+	if (!is_map_of(r, v, keys, ARRAY_LEN(keys)))
 		return;
 	space = sub_space(r, v, top);
 	if (!space || !read_identity(r, v, space, &e.sub_code, &e.def) || !read_action(r, v, &e))
@@ -241,11 +247,7 @@ static void read_option(struct reading *r, const struct json *v)
 	const struct json *space = json_get(v, "space"), *subs;
 	uint32_t code;
 
-	if (v->type != JSON_MAP) {
-		library_problem(r->p, &v->pos, "an option must be a map");
-		return;
-	}
-	if (!library_check_keys(r->p, v, keys, ARRAY_LEN(keys)))
+	if (!is_map_of(r, v, keys, ARRAY_LEN(keys)))
 		return;
 	if (space && strcmp(space->s, OPTION_SPACE_DHCP4) != 0) {
 		library_problem(r->p, &space->pos, "options of a message are of space 'dhcp4'");

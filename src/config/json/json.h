@@ -105,3 +105,5 @@ struct json *json_copy(struct arena *a, const struct json *v);
 /* Writes the text of a tree: compact, or indented by two spaces a level. Escapes control
  * characters, keeps UTF-8. */
 void json_write(const struct json *v, bool pretty, struct buf *out);
+/* Returns whether two trees have equal texts, or are both NULL. False when memory is out. */
+bool json_equal(const struct json *a, const struct json *b);

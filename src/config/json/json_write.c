@@ -285,3 +285,20 @@ void json_write(const struct json *v, bool pretty, struct buf *out)
 	else
 		buf_str(out, "null");
 }
+
+bool json_equal(const struct json *a, const struct json *b)
+{
+	struct buf x, y;
+	bool equal;
+
+	if (!a || !b)
+		return a == b;
+	buf_init(&x);
+	buf_init(&y);
+	json_write(a, false, &x);
+	json_write(b, false, &y);
+	equal = !x.failed && !y.failed && x.len == y.len && memcmp(x.p, y.p, x.len) == 0;
+	buf_fini(&x);
+	buf_fini(&y);
+	return equal;
+}

@@ -21,31 +21,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-static bool json_same(const struct json *a, const struct json *b)
-{
-	struct buf ba;
-	struct buf bb;
-	bool same;
-
-	if (!a || !b)
-		return a == b;
-	buf_init(&ba);
-	buf_init(&bb);
-	json_write(a, false, &ba);
-	json_write(b, false, &bb);
-	same = !ba.failed && !bb.failed && ba.len == bb.len && memcmp(ba.p, bb.p, ba.len) == 0;
-	buf_fini(&ba);
-	buf_fini(&bb);
-	return same;
-}
-
 static bool hooks_same(const struct config *a, const struct config *b)
 {
 	if (a->n_hooks != b->n_hooks)
 		return false;
 	for (size_t i = 0; i < a->n_hooks; i++)
 		if (strcmp(a->hooks[i].library, b->hooks[i].library) != 0 ||
-		    !json_same(a->hooks[i].parameters, b->hooks[i].parameters))
+		    !json_equal(a->hooks[i].parameters, b->hooks[i].parameters))
 			return false;
 	return true;
 }

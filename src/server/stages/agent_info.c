@@ -79,21 +79,6 @@ static struct json *copy_without(struct arena *a, const struct json *from, const
 	return to;
 }
 
-static bool equal_json(const struct json *a, const struct json *b)
-{
-	struct buf x, y;
-	bool equal;
-
-	buf_init(&x);
-	buf_init(&y);
-	json_write(a, false, &x);
-	json_write(b, false, &y);
-	equal = !x.failed && !y.failed && x.len == y.len && memcmp(x.p, y.p, x.len) == 0;
-	buf_fini(&x);
-	buf_fini(&y);
-	return equal;
-}
-
 /* Returns the old context with the new information, in the packet's arena. */
 static const char *join_contexts(struct exchange *x, struct arena *a, const struct json *old,
 				 const struct json *info)
@@ -127,7 +112,7 @@ bool agent_info_merge(struct exchange *x, struct lease *l)
 	if (lease_db_get(exchange_server(x)->db, l->addr, &a, &old, NULL) == 0) {
 		stored = parse_context(&a, old.user_context);
 		ours = parse_context(&a, l->user_context);
-		changed = !stored || !ours || !equal_json(find_info(stored), find_info(ours));
+		changed = !stored || !ours || !json_equal(find_info(stored), find_info(ours));
 		if (stored && ours && changed)
 			joined = join_contexts(x, &a, stored, find_info(ours));
 		if (stored && ours)
