@@ -182,6 +182,13 @@ static bool was_not_sent(CURLcode code)
 	return code == CURLE_COULDNT_CONNECT || code == CURLE_COULDNT_RESOLVE_HOST;
 }
 
+/* Returns whether a transfer failed because its deadline passed: also a connection that was refused
+ * at that time, for which nothing else remains but another try. */
+static bool is_late(CURLcode code)
+{
+	return code == CURLE_OPERATION_TIMEDOUT || was_not_sent(code);
+}
+
 static void finish_transfer(struct outgoing_request *r, CURLcode code)
 {
 	curl_off_t connected = 0;
@@ -205,10 +212,10 @@ static void finish_transfer(struct outgoing_request *r, CURLcode code)
 		       : r->text[0]	? r->text
 					: curl_easy_strerror(code));
 	end_request(r,
-		    code == CURLE_OK		       ? 0
-		    : r->too_long		       ? -EMSGSIZE
-		    : code == CURLE_OPERATION_TIMEDOUT ? -ETIMEDOUT
-						       : -EPROTO,
+		    code == CURLE_OK ? 0
+		    : r->too_long    ? -EMSGSIZE
+		    : is_late(code)  ? -ETIMEDOUT
+				     : -EPROTO,
 		    (int)status, text);
 }
 

@@ -261,6 +261,23 @@ static void test_refused(void **state)
 	MHD_stop_daemon(server);
 }
 
+/* A deadline that passes while a try is under way is a deadline, and not a fault of the protocol.
+ */
+static void test_late_try(void **state)
+{
+	struct outgoing_dest *d = dest_at("http", free_port(), "/",
+					  (struct outgoing_dest_opts){.first_pause_ns = 1,
+								      .longest_pause_ns = 1});
+	struct got g;
+
+	(void)state;
+	for (int i = 0; i < 100; i++) {
+		(void)post(d, 1, &g);
+		await(&g);
+		assert_int_equal(g.error, -ETIMEDOUT);
+	}
+}
+
 static void test_cancelled(void **state)
 {
 	static const char owner[] = "a library";
@@ -387,6 +404,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_answers, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_slow, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_refused, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_late_try, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_cancelled, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_certificates, setup, teardown),
 	};
