@@ -41,7 +41,7 @@ max_len() {
 # Words of a target's language, drawn from the tables that define it.
 words() {
 	case $1 in
-	config) sed -n 's/^[A-Z]*([^"]*"\([a-z0-9-]*\)".*/"\1"/p' src/config/config_schema.def src/wire/options.def ;;
+	config) sed -n 's/^[A-Z]*([^"]*"\([a-z0-9-]*\)".*/"\1"/p' src/config/schema/config_schema.def src/wire/options.def ;;
 	command | control) sed -n 's/^COMMAND("\([a-z0-9-]*\)".*/"\1"/p' src/server/manage/commands.def
 		grep -ho '"[a-z][a-z0-9-]*"' src/server/manage/command*.c ;;
 	guard) sed -n 's/^O(\([0-9]*\), .*/\1/p' src/wire/options.def | while read -r c; do printf '"\\x%02x"\n' "$c"; done ;;

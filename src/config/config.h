@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
  * The typed, immutable configuration: Kea's Dhcp4 map, checked, with defaults and inheritance
- * applied (pool < subnet < shared network < global). Built whole or not at all; everything in it
- * lives in its arena; pointers stay valid as long as the config. Names are Kea's keys.
+ * applied (pool < subnet < shared network < global). Built whole or not at all; pointers into it
+ * stay valid as long as the config. Names are Kea's keys. One that is made by an edit
+ * (edit/config_edit.h) shares the memory of unchanged parts with the one before.
  */
 #pragma once
 
@@ -154,6 +155,7 @@ struct config_host {
 	bool has_next_server;
 	uint32_t next_server;
 	const char *server_hostname, *boot_file_name; /* NULL: not given */
+	bool stored; /* of the file of reservations (host_cmds), not of the configuration */
 	const struct json *node;
 };
 
@@ -173,6 +175,7 @@ struct config_network;
 struct config_subnet {
 	uint32_t id;
 	uint32_t index;	 /* in config.subnets */
+	uint32_t order;	 /* among the subnets of its list in the text */
 	uint32_t prefix; /* network address */
 	uint8_t prefix_len;
 	const char *text;		      /* "192.0.2.0/24" */
@@ -275,12 +278,14 @@ struct config_hook_library {
 enum config_durability { DURABILITY_COMMIT, DURABILITY_INTERVAL, DURABILITY_NONE };
 enum config_lease_checks { CHECKS_NONE, CHECKS_WARN, CHECKS_FIX, CHECKS_FIX_DEL, CHECKS_DEL };
 
+struct config_memory;
+
 struct config {
-	struct arena arena;
-	const char *file; /* it was read from; "" : config-set */
-	const struct json
-		*effective; /* {"Dhcp4": …} with every default filled in: config-get's answer */
-	char hash[65];	    /* SHA-256 of it, hex */
+	_Atomic int refs;
+	struct config_memory *memory;
+	const char *file;	  /* it was read from; "" : config-set */
+	const struct json *dhcp4; /* the map as it was loaded, before edits, with every default */
+	bool edited; /* made by an edit of the one before: hook libraries and sockets stay */
 
 	/* interfaces-config */
 	const struct config_interface *interfaces;
@@ -390,7 +395,24 @@ int config_load_file(const char *path, const struct config_load_opts *o, struct 
 		     struct config_error *err) must_check;
 int config_load_json(const struct json *root, const struct config_load_opts *o, struct config **ret,
 		     struct config_error *err) must_check;
+struct config *config_ref(struct config *c);
+/* Gives a reference back; the last one frees the configuration. */
 void config_free(struct config *c);
+
+/*
+ * Returns {"Dhcp4": …} with every default filled in: config-get's answer. An edited configuration
+ * makes it when it is asked for the first time. NULL: memory is out. Any thread.
+ */
+const struct json *config_effective(const struct config *c);
+/* Returns the SHA-256 of its text, in hexadecimal; "" : memory is out. */
+const char *config_hash(const struct config *c);
+
+/* Keeps a value of another module with a configuration that no packet uses yet. owner: any address
+ * that only the module has. 0, -USHER_E_NOMEM. */
+int config_keep(struct config *c, const void *owner, void *value, void (*free_value)(void *value))
+	must_check;
+/* Returns the newest value of an owner; NULL: there is none. */
+void *config_kept(const struct config *c, const void *owner);
 
 /* The directories of names without one. The environment moves them: $USHER_x, else Kea's $KEA_x. */
 enum config_dir_kind { CONFIG_DIR_DATA, CONFIG_DIR_SOCKETS, CONFIG_DIR_LOGS, CONFIG_DIR_HOOKS };

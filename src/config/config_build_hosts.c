@@ -108,6 +108,13 @@ static int note_addr(struct load *l, const struct config_host *h, uint32_t index
 	return 0;
 }
 
+int load_host_index(struct load *l, const struct config_host *h, uint32_t index)
+{
+	int r = h->id.n ? note_id(l, h, index) : 0;
+
+	return load_fatal(r) ? r : load_both(r, note_addr(l, h, index));
+}
+
 static int check_host_addr(struct load *l, const struct config_host *h,
 			   const struct config_subnet *s)
 {
@@ -120,8 +127,8 @@ static int check_host_addr(struct load *l, const struct config_host *h,
 	return 0;
 }
 
-static int build_host(struct load *l, const struct json *node, const struct config_subnet *s,
-		      struct config_host *h)
+int load_host(struct load *l, const struct json *node, const struct config_subnet *s,
+	      struct config_host *h)
 {
 	int r;
 
@@ -144,12 +151,10 @@ static int build_list(struct load *l, const struct json *list, const struct conf
 	for (const struct json *v = list->first; v; v = v->next) {
 		uint32_t index = l->n_hosts++;
 		struct config_host *h = &l->hosts[index];
-		int r = build_host(l, v, s, h);
+		int r = load_host(l, v, s, h);
 
-		if (!load_fatal(r) && h->id.n)
-			r = load_both(r, note_id(l, h, index));
 		if (!load_fatal(r))
-			r = load_both(r, note_addr(l, h, index));
+			r = load_both(r, load_host_index(l, h, index));
 		if (load_fatal(r))
 			return r;
 		bad = load_both(bad, r);

@@ -14,7 +14,7 @@
 struct subnet_ref {
 	const struct json *node;
 	const struct config_network *network;
-	uint32_t id;
+	uint32_t id, order;
 };
 
 /* --- parts of both ---------------------------------------------------------------------------- */
@@ -84,22 +84,22 @@ static int build_prefix(struct load *l, const struct json *node, struct config_s
 	return s->text ? 0 : load_no_memory(l);
 }
 
-static int build_subnet(struct load *l, const struct subnet_ref *ref, struct config_subnet *s)
+int load_subnet(struct load *l, const struct json *node, const struct config_network *network,
+		struct config_subnet *s)
 {
-	const struct json *node = ref->node;
 	int r;
 
 	s->node = node;
-	s->id = ref->id;
-	s->network = ref->network;
+	s->id = load_u32(node, "id", 0);
+	s->network = network;
 	s->interface = load_str(node, "interface", "");
 	r = build_prefix(l, node, s);
 	s->refused = r < 0;
 	r = load_both(r, load_relays(l, node, &s->relays, &s->n_relays));
 	r = load_both(r, load_class_list(l, node, "client-classes", &s->classes));
 	r = load_both(r, load_class_list(l, node, "evaluate-additional-classes", &s->additional));
-	r = load_both(r, load_params(l, node, ref->network ? &ref->network->params : &l->c->params,
-				     &s->params));
+	r = load_both(r,
+		      load_params(l, node, network ? &network->params : &l->c->params, &s->params));
 	r = load_both(r, load_options(l, node, &s->options));
 	return load_both(r, load_pools(l, s));
 }
@@ -158,7 +158,8 @@ static int build_subnets(struct load *l, struct subnet_ref *refs, size_t n)
 	r = check_ids(l, refs, n);
 	for (size_t i = 0; i < n && !load_fatal(r); i++) {
 		subnets[i].index = (uint32_t)i;
-		r = load_both(r, build_subnet(l, &refs[i], &subnets[i]));
+		subnets[i].order = refs[i].order;
+		r = load_both(r, load_subnet(l, refs[i].node, refs[i].network, &subnets[i]));
 		if (!subnets[i].refused && !load_fatal(r))
 			r = load_both(r, check_prefix(l, &seen, &subnets[i], subnets));
 	}
@@ -243,8 +244,10 @@ static size_t collect(const struct json *list, const struct config_network *netw
 {
 	size_t n = 0;
 
-	for (const struct json *v = list->first; v; v = v->next)
-		refs[n++] = (struct subnet_ref){v, network, load_u32(v, "id", 0)};
+	for (const struct json *v = list->first; v; v = v->next) {
+		refs[n] = (struct subnet_ref){v, network, load_u32(v, "id", 0), (uint32_t)n};
+		n++;
+	}
 	return n;
 }
 

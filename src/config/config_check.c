@@ -5,7 +5,7 @@
  * their own spelling. Every key is known and every value has its type afterwards; the positions
  * are those of the input.
  */
-#include "config/config_old.h"
+#include "config/config_load.h"
 
 #include "base/error.h"
 #include "base/ip.h"
@@ -430,6 +430,11 @@ static int check_map(struct load *l, enum schema_ctx ctx, const struct json *in,
 		return r;
 	*ret = out;
 	return 0;
+}
+
+int load_check_map(struct load *l, enum schema_ctx ctx, const struct json *in, struct json **ret)
+{
+	return check_map(l, ctx, in, ret);
 }
 
 int load_normalise(struct load *l, const struct json *root)

@@ -35,6 +35,10 @@ int load_class_id(struct load *l, const char *name)
 
 	if (config_map_get(&l->class_ids, span_str(name), &id))
 		return (int)id;
+	if (l->names_fixed) {
+		l->name_missing = true;
+		return -USHER_E_NOTFOUND;
+	}
 	if (l->n_names == l->cap_names && grow_names(l) < 0)
 		return -USHER_E_NOMEM;
 	id = l->n_names;

@@ -1,14 +1,12 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
  * The normalised tree completed: values inherited by networks from the globals and by subnets from
- * their network, missing subnet ids, and the hash. A complete tree stays unchanged, so that loading
+ * their network, and missing subnet ids. A complete tree stays unchanged, so that loading
  * the result gives an equal tree and hash.
  */
 #include "config/config_load.h"
 
-#include "base/buf.h"
 #include "base/error.h"
-#include "base/sha256.h"
 
 static const char *const life_keys[] = {"valid-lifetime", "min-valid-lifetime",
 					"max-valid-lifetime"};
@@ -142,12 +140,17 @@ static int fill_ids(struct load *l)
 
 /* --- all -------------------------------------------------------------------------------------- */
 
+int load_fill_subnet(struct load *l, struct json *subnet, const struct json *outer)
+{
+	return fill_inherited(l, SCHEMA_SUBNET, subnet, outer);
+}
+
 static int fill_subnets(struct load *l, struct json *outer)
 {
 	int r = 0;
 
 	for (struct json *s = json_get(outer, "subnet4")->first; s && r == 0; s = s->next)
-		r = fill_inherited(l, SCHEMA_SUBNET, s, outer);
+		r = load_fill_subnet(l, s, outer);
 	return r;
 }
 
@@ -166,20 +169,4 @@ int load_fill(struct load *l)
 	if (r == 0)
 		r = load_fill_sockets(l);
 	return r < 0 ? r : fill_ids(l);
-}
-
-int load_hash(struct load *l)
-{
-	struct json *root = json_map(l->a);
-	struct buf text;
-
-	if (!root || load_put(l, root, "Dhcp4", l->dhcp4) < 0)
-		return load_no_memory(l);
-	buf_init(&text);
-	json_write(root, false, &text);
-	if (!text.failed)
-		sha256_hex(span_of(text.p, text.len), l->c->hash);
-	buf_fini(&text);
-	l->c->effective = root;
-	return l->c->hash[0] ? 0 : load_no_memory(l);
 }

@@ -96,9 +96,16 @@ static int index_prefixes(struct load *l, struct config_index *x)
 		uint8_t key[8];
 		uint32_t old;
 
-		if (config_map_put(&x->prefixes, l->a, load_addr_key(s->prefix, s->prefix_len, key),
-				   s->index, &old) < 0)
+		int r = config_map_put(&x->prefixes, l->a,
+				       load_addr_key(s->prefix, s->prefix_len, key), s->index,
+				       &old);
+
+		if (r < 0)
 			return load_no_memory(l);
+		if (r == 0)
+			return load_fail(l, json_get(s->node, "subnet"),
+					 "subnet %s is already defined with id %u", s->text,
+					 l->c->subnets[old].id);
 		x->prefix_lens |= 1ULL << s->prefix_len;
 	}
 	return 0;
@@ -119,6 +126,15 @@ static int index_classes(struct load *l)
 	return class_index_new(l->c, l->a, &l->c->class_index) < 0 ? load_no_memory(l) : 0;
 }
 
+int load_index_subnets(struct load *l, struct config_index *x)
+{
+	int r = index_prefixes(l, x);
+
+	if (r == 0)
+		r = index_relays(l, x);
+	return r < 0 ? r : index_ifaces(l, x);
+}
+
 int load_index(struct load *l)
 {
 	struct config_index *x = arena_new(l->a, struct config_index);
@@ -133,11 +149,7 @@ int load_index(struct load *l)
 	l->c->class_names = l->class_names;
 	l->c->n_class_names = l->n_names;
 	r = index_classes(l);
-	if (r == 0)
-		r = index_prefixes(l, x);
-	if (r == 0)
-		r = index_relays(l, x);
-	return r < 0 ? r : index_ifaces(l, x);
+	return r < 0 ? r : load_index_subnets(l, x);
 }
 
 /* --- subnets ---------------------------------------------------------------------------------- */

@@ -6,6 +6,7 @@
 #include "config/config_load.h"
 
 #include "base/error.h"
+#include "config/config_memory.h"
 
 #include <stdlib.h>
 
@@ -15,15 +16,20 @@ static int (*const steps[])(struct load *l) = {
 	load_fill, load_defs, load_classes, load_globals, load_services, load_subnets, load_hosts,
 };
 
+int load_begin(struct load *l)
+{
+	l->default_of = arena_array(l->scratch, const struct json *, schema_n_keys);
+	l->warned = arena_array(l->scratch, uint64_t, schema_n_keys / 64 + 1);
+	return l->default_of && l->warned ? 0 : load_no_memory(l);
+}
+
 static int load_all(struct load *l, const struct json *root)
 {
 	int r;
 
-	l->default_of = arena_array(l->a, const struct json *, schema_n_keys);
-	l->warned = arena_array(l->a, uint64_t, schema_n_keys / 64 + 1);
-	if (!l->default_of || !l->warned)
-		return load_no_memory(l);
-	r = load_normalise(l, root);
+	r = load_begin(l);
+	if (r == 0)
+		r = load_normalise(l, root);
 	if (!l->dhcp4)
 		return r;
 	for (size_t i = 0; i < ARRAY_LEN(steps) && !load_fatal(r); i++)
@@ -32,8 +38,8 @@ static int load_all(struct load *l, const struct json *root)
 		return r;
 	if (r < 0 || l->n_problems)
 		return -USHER_E_CONFIG;
-	r = load_index(l);
-	return r < 0 ? r : load_hash(l);
+	l->c->dhcp4 = l->dhcp4;
+	return load_index(l);
 }
 
 /* Loads a parsed tree. n_before: problems of the text, reported before there was a tree. */
@@ -44,10 +50,13 @@ static int load_root(const struct json *root, const char *file, const struct con
 	struct load l = {.c = c, .o = o, .err = err, .n_problems = n_before};
 	int r;
 
-	if (!c)
+	if (c)
+		c->refs = 1;
+	if (!c || config_memory_new(c) < 0) {
+		config_free(c);
 		return config_error_set(err, NULL, -USHER_E_NOMEM, "out of memory");
-	arena_init(&c->arena);
-	l.a = &c->arena;
+	}
+	l.a = l.scratch = config_memory_arena(c);
 	c->file = arena_strdup(l.a, file);
 	r = c->file ? load_all(&l, root) : load_no_memory(&l);
 	if (r == -USHER_E_CONFIG && l.dhcp4 && o && o->refused)
@@ -133,12 +142,4 @@ int config_load_file(const char *path, const struct config_load_opts *o, struct 
 	r = load_text(path, o, &arena, ret, err);
 	arena_fini(&arena);
 	return r;
-}
-
-void config_free(struct config *c)
-{
-	if (!c)
-		return;
-	arena_fini(&c->arena);
-	free(c);
 }

@@ -11,11 +11,12 @@
 #include "base/error.h"
 #include "config/config.h"
 #include "config/config_map.h"
-#include "config/config_schema.h"
+#include "config/schema/config_schema.h"
 
 struct load {
 	struct config *c;
-	struct arena *a; /* &c->arena */
+	struct arena *a;       /* of the objects */
+	struct arena *scratch; /* of parts that are needed while loading only */
 	const struct config_load_opts *o;
 	struct config_error *err; /* the first problem */
 	size_t n_problems;
@@ -40,6 +41,8 @@ struct load {
 	bool *class_late;
 	uint32_t *class_defined; /* 1 + index in classes */
 	uint32_t n_names, cap_names;
+	bool names_fixed;  /* an edit: the table of names is shared, and must not grow */
+	bool name_missing; /* a new name was mentioned nevertheless */
 
 	struct config_map host_ids, host_addrs;
 	uint32_t n_hosts;
@@ -76,6 +79,9 @@ void load_warn(struct load *l, const struct json *at, const char *fmt, ...) prin
 /* Returns a place as text, for "first given at …". In the arena; never NULL. */
 const char *load_place(struct load *l, const struct json *at);
 
+/* Prepares the tables of defaults and warnings, in scratch. */
+int load_begin(struct load *l) must_check;
+
 /* --- the tree --------------------------------------------------------------------------------- */
 /* Gives a new node the places of a node of the input. NULL in gives NULL out. */
 struct json *load_keep_place(struct load *l, struct json *v, const struct json *from);
@@ -87,7 +93,23 @@ int load_put(struct load *l, struct json *map, const char *key, struct json *v) 
 const struct json *load_default(struct load *l, const struct schema_key *k);
 int load_normalise(struct load *l, const struct json *root) must_check;
 int load_fill(struct load *l) must_check;
-int load_hash(struct load *l) must_check;
+/* Checks a map of a kind against the schema. *ret: its normal form. */
+int load_check_map(struct load *l, enum schema_ctx ctx, const struct json *in, struct json **ret)
+	must_check;
+/* Fills in the values that a subnet inherits from the map around it. */
+int load_fill_subnet(struct load *l, struct json *subnet, const struct json *outer) must_check;
+
+/* --- keys of earlier versions of Kea, whose place or form differs (config_old.c) ---------------- */
+
+/* Replaces reservation-mode of Kea 2.2, one word, by the later three keys. */
+int load_reservation_mode(struct load *l, const struct json *in, struct json *out) must_check;
+/* Moves keys that Kea 2.2 had in a map of Dhcp4 into Dhcp4 itself, as in later versions; a value in
+ * Dhcp4 takes precedence. */
+int load_move_keys(struct load *l, struct json *out) must_check;
+/* Removes a key of a map. */
+void load_unlink_key(struct json *map, const char *key);
+/* Refuses a map that stood beside "Dhcp4" in Kea 1.x, or belongs to another program's file. */
+int load_refuse_beside(struct load *l, const struct json *m);
 
 /* --- names of files --------------------------------------------------------------------------- */
 /* Puts the directory of its kind before a name without one. NULL when memory is out. */
@@ -132,9 +154,19 @@ int load_sockets(struct load *l) must_check;
 /* Fills in the defaults of control sockets, which depend on their type. */
 int load_fill_sockets(struct load *l) must_check;
 int load_subnets(struct load *l) must_check;
+/* Builds a subnet from its normal form. network: the one around it, or NULL. */
+int load_subnet(struct load *l, const struct json *node, const struct config_network *network,
+		struct config_subnet *s) must_check;
 int load_pools(struct load *l, struct config_subnet *s) must_check;
+/* Builds a reservation from its normal form. s: its subnet, or NULL. */
+int load_host(struct load *l, const struct json *node, const struct config_subnet *s,
+	      struct config_host *h) must_check;
+/* Adds a reservation to the look-ups by identifier and by address. */
+int load_host_index(struct load *l, const struct config_host *h, uint32_t index) must_check;
 int load_hosts(struct load *l) must_check;
 int load_index(struct load *l) must_check;
+/* Makes the look-ups of subnets by prefix, relay and interface. Reports equal prefixes. */
+int load_index_subnets(struct load *l, struct config_index *x) must_check;
 
 /* The key of a reservation in its index, at most HOST_KEY_MAX octets. */
 enum { HOST_ID_MAX = 255, HOST_KEY_MAX = HOST_ID_MAX + 5 };

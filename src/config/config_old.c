@@ -3,9 +3,9 @@
  * Keys of earlier versions of Kea whose place or form differs. Mere names are rows of
  * config_schema.def.
  */
-#include "config/config_old.h"
+#include "config/config_load.h"
 
-#include "config/config_schema.h"
+#include "config/schema/config_schema.h"
 
 int load_reservation_mode(struct load *l, const struct json *in, struct json *out)
 {

@@ -70,7 +70,7 @@ const struct json *load_default(struct load *l, const struct schema_key *k)
 
 	if (*slot || !k->dflt)
 		return *slot;
-	if (json_parse(span_str(k->dflt), &o, l->a, &v, l->err) == 0)
+	if (json_parse(span_str(k->dflt), &o, l->scratch, &v, l->err) == 0)
 		*slot = v;
 	return *slot;
 }

@@ -47,7 +47,7 @@ static struct json *hash_arg(struct control_call *c, const struct snapshot *s)
 {
 	struct json *m = json_map(c->arena);
 
-	(void)json_add(c->arena, m, "hash", json_str(c->arena, s->cfg->hash));
+	(void)json_add(c->arena, m, "hash", json_str(c->arena, config_hash(s->cfg)));
 	return m;
 }
 
@@ -67,7 +67,7 @@ static void put_running(struct control_call *c, struct json *dhcp4, const char *
 
 struct json *command_running_config(struct control_call *c, const struct snapshot *s)
 {
-	struct json *m = json_copy(c->arena, s->cfg->effective);
+	struct json *m = json_copy(c->arena, config_effective(s->cfg));
 
 	for (struct json *v = m ? m->first : NULL; v; v = v->next) {
 		if (strcmp(v->key, "Dhcp4") != 0)
@@ -83,7 +83,7 @@ struct json *command_config_get(struct control_call *c)
 	struct snapshot *s = server_snapshot(&daemon_of(c)->srv);
 	struct json *m = command_running_config(c, s);
 
-	(void)json_add(c->arena, m, "hash", json_str(c->arena, s->cfg->hash));
+	(void)json_add(c->arena, m, "hash", json_str(c->arena, config_hash(s->cfg)));
 	snapshot_unref(s);
 	return command_ok(c, m, "%s", "");
 }

@@ -135,7 +135,7 @@ bool metrics_write_program(struct metrics_run *r)
 		metrics_labelled(&r->m, "version", usher_version(), 1);
 		break;
 	case FAMILY_CONFIG_INFO:
-		metrics_labelled(&r->m, "hash", r->snap->cfg->hash, 1);
+		metrics_labelled(&r->m, "hash", config_hash(r->snap->cfg), 1);
 		break;
 	case FAMILY_RELOAD_TIME:
 		metrics_seconds(&r->m, SPAN_NULL, r->d->srv.reloaded_ns);

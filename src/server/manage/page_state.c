@@ -92,8 +92,8 @@ void page_config(void *daemon, struct http_request *r)
 
 	arena_init(&a);
 	m = json_map(&a);
-	(void)json_add(&a, m, "hash", json_str(&a, snap->cfg->hash));
-	put_node(&a, json_add(&a, m, "tree", json_map(&a)), snap->cfg->effective, NULL, 0);
+	(void)json_add(&a, m, "hash", json_str(&a, config_hash(snap->cfg)));
+	put_node(&a, json_add(&a, m, "tree", json_map(&a)), config_effective(snap->cfg), NULL, 0);
 	http_answer_json(r, m);
 	arena_fini(&a);
 	snapshot_unref(snap);
@@ -200,7 +200,7 @@ static void put_reload(struct server_daemon *d, struct group g, const struct con
 
 	put_row(&g, "Configuration file", "%s",
 		cfg->file[0] ? cfg->file : "none: set by a command");
-	put_row(&g, "SHA-256", "%s", cfg->hash);
+	put_row(&g, "SHA-256", "%s", config_hash(cfg));
 	put_row(&g, "In effect for", "%lld s",
 		(long long)((now_ns - d->srv.reloaded_ns) / NS_PER_S));
 	put_row(&g, "Last attempt", "%s",

@@ -255,7 +255,7 @@ static void check_lease_file(struct place *p, const struct json *dhcp4)
 
 size_t paths_check(const struct paths_check *c)
 {
-	const struct json *dhcp4 = json_get(c->cfg->effective, "Dhcp4");
+	const struct json *dhcp4 = json_get(config_effective(c->cfg), "Dhcp4");
 	struct place p = {.c = c};
 
 	check_hooks(&p);

@@ -66,9 +66,9 @@ static void check_fixpoint(const struct config *c)
 	struct buf b;
 
 	buf_init(&b);
-	json_write(c->effective, true, &b);
+	json_write(config_effective(c), true, &b);
 	again = load_text(b.p);
-	assert_string_equal(again->hash, c->hash);
+	assert_string_equal(config_hash(again), config_hash(c));
 	config_free(again);
 	buf_fini(&b);
 }
@@ -373,7 +373,8 @@ static void test_effective_option(void **state)
 {
 	struct config *c = load_text(
 		"{\"Dhcp4\":{\"option-data\":[{\"name\":\"routers\",\"data\":\"10.0.0.1\"}]}}");
-	const struct json *o = json_get(json_get(c->effective, "Dhcp4"), "option-data")->first;
+	const struct json *o = json_get(json_get(config_effective(c), "Dhcp4"), "option-data")
+				       ->first;
 	int64_t code = 0;
 	bool csv = false;
 
@@ -389,11 +390,12 @@ static void test_comment(void **state)
 {
 	struct config *c = load_text(
 		"{\"Dhcp4\":{\"comment\":\"hello\",\"user-context\":{\"a\":1}}}");
-	const struct json *context = json_get(json_get(c->effective, "Dhcp4"), "user-context");
+	const struct json *context = json_get(json_get(config_effective(c), "Dhcp4"),
+					      "user-context");
 
 	(void)state;
 	assert_string_equal(json_get_str(context, "comment"), "hello");
-	assert_null(json_get(json_get(c->effective, "Dhcp4"), "comment"));
+	assert_null(json_get(json_get(config_effective(c), "Dhcp4"), "comment"));
 	check_fixpoint(c);
 	config_free(c);
 }

@@ -3,7 +3,7 @@
  * The rows of config_schema.def as tables. Keys are found by walking the rows: a map has few keys,
  * and the first letter decides most comparisons.
  */
-#include "config/config_schema.h"
+#include "config/schema/config_schema.h"
 
 #include "base/nearest.h"
 
@@ -40,7 +40,7 @@
 #define ANY(maps, name, flags) ROW(maps, name, ANY, 0, 0, 0, NULL, NULL, flags)
 
 const struct schema_key schema_keys[] = {
-#include "config/config_schema.def"
+#include "config/schema/config_schema.def"
 };
 const size_t schema_n_keys = sizeof(schema_keys) / sizeof(schema_keys[0]);
 
@@ -57,20 +57,20 @@ const size_t schema_n_keys = sizeof(schema_keys) / sizeof(schema_keys[0]);
 
 static const struct schema_old olds[] = {
 #define OLD_NAME(maps, old, name, wrap) {maps, old, name, wrap},
-#include "config/config_schema.def"
+#include "config/schema/config_schema.def"
 #undef OLD_NAME
 };
 
 const struct schema_moved schema_moved[] = {
 #define MOVED(from, old, name) {SCHEMA_##from, old, name},
-#include "config/config_schema.def"
+#include "config/schema/config_schema.def"
 #undef MOVED
 };
 const size_t schema_n_moved = sizeof(schema_moved) / sizeof(schema_moved[0]);
 
 static const char *const ctx_names[] = {
 #define MAP_KIND(sym, name) name,
-#include "config/config_schema.def"
+#include "config/schema/config_schema.def"
 #undef MAP_KIND
 };
 

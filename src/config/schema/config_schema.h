@@ -9,7 +9,7 @@
 
 enum schema_ctx {
 #define MAP_KIND(sym, name) SCHEMA_##sym,
-#include "config/config_schema.def"
+#include "config/schema/config_schema.def"
 #undef MAP_KIND
 	SCHEMA_N
 };
