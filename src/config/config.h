@@ -285,7 +285,6 @@ struct config {
 	struct config_memory *memory;
 	const char *file;	  /* it was read from; "" : config-set */
 	const struct json *dhcp4; /* the map as it was loaded, before edits, with every default */
-	bool edited; /* made by an edit of the one before: hook libraries and sockets stay */
 
 	/* interfaces-config */
 	const struct config_interface *interfaces;
@@ -406,13 +405,6 @@ void config_free(struct config *c);
 const struct json *config_effective(const struct config *c);
 /* Returns the SHA-256 of its text, in hexadecimal; "" : memory is out. */
 const char *config_hash(const struct config *c);
-
-/* Keeps a value of another module with a configuration that no packet uses yet. owner: any address
- * that only the module has. 0, -USHER_E_NOMEM. */
-int config_keep(struct config *c, const void *owner, void *value, void (*free_value)(void *value))
-	must_check;
-/* Returns the newest value of an owner; NULL: there is none. */
-void *config_kept(const struct config *c, const void *owner);
 
 /* The directories of names without one. The environment moves them: $USHER_x, else Kea's $KEA_x. */
 enum config_dir_kind { CONFIG_DIR_DATA, CONFIG_DIR_SOCKETS, CONFIG_DIR_LOGS, CONFIG_DIR_HOOKS };

@@ -33,14 +33,8 @@ static struct json *copy_node(struct assembly *m, const struct json *node)
 
 static void append_node(struct json *to, struct json *v)
 {
-	if (!to || !v)
-		return;
-	if (to->last)
-		to->last->next = v;
-	else
-		to->first = v;
-	to->last = v;
-	to->count++;
+	if (to && v)
+		json_append(to, v);
 }
 
 /* Returns an empty list at the place of another one, with its key. */

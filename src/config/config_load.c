@@ -39,7 +39,9 @@ static int load_all(struct load *l, const struct json *root)
 	if (r < 0 || l->n_problems)
 		return -USHER_E_CONFIG;
 	l->c->dhcp4 = l->dhcp4;
-	return load_index(l);
+	r = load_index(l);
+	/* made here, so that no command waits for it */
+	return r == 0 && !config_hash(l->c)[0] ? load_no_memory(l) : r;
 }
 
 /* Loads a parsed tree. n_before: problems of the text, reported before there was a tree. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Pieces of memory and their references; the tree and the hash, made when somebody asks for them.
+ * Pieces of memory and their references; the tree and the hash, made when they are asked for.
  */
 #include "config/config_memory.h"
 
@@ -56,14 +56,6 @@ static void free_memory(struct config_memory *m)
 {
 	if (!m)
 		return;
-	for (struct config_kept *k = m->kept; k;) {
-		struct config_kept *next = k->next;
-
-		if (k->free)
-			k->free(k->value);
-		free(k);
-		k = next;
-	}
 	for (size_t i = 0; i < m->n_edits; i++)
 		config_piece_unref(m->edits[i]);
 	free(m->edits);
@@ -131,27 +123,6 @@ void config_free(struct config *c)
 		return;
 	free_memory(c->memory);
 	free(c);
-}
-
-/* --- Values of other modules ------------------------------------------------------------------ */
-
-int config_keep(struct config *c, const void *owner, void *value, void (*free_value)(void *value))
-{
-	struct config_kept *k = calloc(1, sizeof(*k));
-
-	if (!k)
-		return -USHER_E_NOMEM;
-	*k = (struct config_kept){owner, value, free_value, c->memory->kept};
-	c->memory->kept = k;
-	return 0;
-}
-
-void *config_kept(const struct config *c, const void *owner)
-{
-	for (const struct config_kept *k = c->memory->kept; k; k = k->next)
-		if (k->owner == owner)
-			return k->value;
-	return NULL;
 }
 
 /* --- The tree --------------------------------------------------------------------------------- */

@@ -19,14 +19,6 @@ struct config_piece {
 
 enum { CONFIG_EDITS_MAX = 1000 }; /* pieces of edits, before a configuration is loaded anew */
 
-/* A value that another module keeps with a configuration. */
-struct config_kept {
-	const void *owner;
-	void *value;
-	void (*free)(void *value);
-	struct config_kept *next;
-};
-
 struct config_memory {
 	struct config_piece *base;    /* of the load */
 	struct config_piece *subnets; /* of subnets, pools, networks; NULL: base */
@@ -38,7 +30,6 @@ struct config_memory {
 	pthread_mutex_t lock; /* of the members below */
 	const struct json *tree;
 	char hash[65];
-	struct config_kept *kept;
 };
 
 struct config_piece *config_piece_new(void);

@@ -52,13 +52,7 @@ int load_put(struct load *l, struct json *to, const char *key, struct json *v)
 	if (!to || !v)
 		return load_no_memory(l);
 	v->key = key;
-	v->next = NULL;
-	if (to->last)
-		to->last->next = v;
-	else
-		to->first = v;
-	to->last = v;
-	to->count++;
+	json_append(to, v);
 	return 0;
 }
 

@@ -151,7 +151,6 @@ static int begin_edit(struct edit *e, const struct config *from, size_t n)
 
 	*c = *from;
 	c->refs = 1;
-	c->edited = true;
 	if (config_memory_share(c, from, e->objects) < 0)
 		return load_no_memory(l);
 	if (!c->memory->next_order)

@@ -157,8 +157,9 @@ static int check_keys(struct json_lex *x, struct json *map)
 
 static int parse_value(struct json_lex *x, unsigned depth, struct json **ret);
 
-static void append(struct json *to, struct json *v)
+void json_append(struct json *to, struct json *v)
 {
+	v->next = NULL;
 	if (to->last)
 		to->last->next = v;
 	else
@@ -273,7 +274,7 @@ static int parse_element(struct json_lex *x, unsigned depth, struct json *into)
 		return 0;
 	r = into->type == JSON_MAP ? parse_member(x, depth, &v) : parse_value(x, depth, &v);
 	if (r == 0)
-		append(into, v);
+		json_append(into, v);
 	return r;
 }
 

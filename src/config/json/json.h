@@ -100,6 +100,8 @@ struct json *json_strn(struct arena *a, const char *s, size_t n);
 struct json *json_printf(struct arena *a, const char *fmt, ...) printf_like(2, 3);
 /* Appends v to a list, or to a map under key (copied). Returns v. */
 struct json *json_add(struct arena *a, struct json *to, const char *key, struct json *v);
+/* Appends v, whose key is set already, to a list or a map. */
+void json_append(struct json *to, struct json *v);
 struct json *json_copy(struct arena *a, const struct json *v);
 
 /* Writes the text of a tree: compact, or indented by two spaces a level. Escapes control

@@ -106,13 +106,7 @@ struct json *json_add(struct arena *a, struct json *to, const char *key, struct 
 		if (!v->key)
 			return NULL;
 	}
-	v->next = NULL;
-	if (to->last)
-		to->last->next = v;
-	else
-		to->first = v;
-	to->last = v;
-	to->count++;
+	json_append(to, v);
 	return v;
 }
 
