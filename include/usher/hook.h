@@ -210,6 +210,9 @@ USHER_API int usher_msg_del_option(usher_msg *m, uint8_t code);
 USHER_API usher_lease *usher_lease4(usher_call *call);
 /* Returns the removed lease, at leases4_committed; NULL: none. */
 USHER_API const usher_lease *usher_deleted_lease4(const usher_call *call);
+/* Returns whether an expired lease will be deleted, at lease4_expire; else it is kept for its
+ * client, or another client gets its address. */
+USHER_API bool usher_remove_lease(const usher_call *call);
 /* Returns whether an OFFER is being made, at lease4_select: nothing will be stored. */
 USHER_API bool usher_fake_allocation(const usher_call *call);
 USHER_API uint32_t usher_lease_address(const usher_lease *l);

@@ -407,8 +407,19 @@ const struct json *config_effective(const struct config *c);
 const char *config_hash(const struct config *c);
 
 /* The directories of names without one. The environment moves them: $USHER_x, else Kea's $KEA_x. */
-enum config_dir_kind { CONFIG_DIR_DATA, CONFIG_DIR_SOCKETS, CONFIG_DIR_LOGS, CONFIG_DIR_HOOKS };
+enum config_dir_kind {
+	CONFIG_DIR_DATA,
+	CONFIG_DIR_SOCKETS,
+	CONFIG_DIR_LOGS,
+	CONFIG_DIR_HOOKS,
+	CONFIG_DIR_SCRIPTS,   /* that hook libraries run */
+	CONFIG_DIR_LEGAL_LOG, /* by default that of the logs */
+};
 const char *config_dir(enum config_dir_kind kind);
+/* Returns the path of a file: a name without a slash lies in its directory, another one is the
+ * path. NULL: memory is out. */
+const char *config_file_name(struct arena *a, enum config_dir_kind kind, const char *name)
+	must_check;
 
 /* Returns the next subnet whose prefix contains addr, in order of id: start with prev == NULL; NULL
  * at the end. */

@@ -20,28 +20,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { HOOK_MAX_CALLOUTS = 32 };
-
-struct callout {
-	usher_callout fn;
-	void *ctx;
-	struct usher_lib *lib;
-};
-
-struct hook_registry {
-	struct hook_points points; /* first: hook_any looks there */
-	_Atomic int refs;
-	struct log *log;
-	const struct clock_src *clock;
-	struct hook_registry *before; /* while it is being made */
-	struct usher_lib libs[HOOK_MAX_LIBS];
-	unsigned n_libs;
-	struct callout callouts[HOOK_N_POINTS][HOOK_MAX_CALLOUTS];
-	uint8_t n_callouts[HOOK_N_POINTS];
-	_Atomic uint64_t failures;
-	struct hook_commands commands;
-};
-
 static const struct {
 	const char *name;
 	enum hook_lot lot;
@@ -110,35 +88,6 @@ int usher_register(usher_lib *lib, const char *hook_point, usher_callout fn, voi
 	return -ENOENT;
 }
 
-/* Returns the counters of the libraries of this path, or NULL. */
-static struct hook_counter *find_counter(const struct hook_registry *r, const char *path)
-{
-	for (unsigned i = 0; r && i < r->n_libs; i++)
-		if (strcmp(r->libs[i].path, path) == 0)
-			return r->libs[i].counter;
-	return NULL;
-}
-
-/* Takes a reference to the counters of a path, of this registry or the one before. */
-static struct hook_counter *take_counter(const struct hook_registry *r, const char *path)
-{
-	struct hook_counter *c = find_counter(r, path);
-
-	if (!c)
-		c = find_counter(r->before, path);
-	if (!c)
-		c = calloc(1, sizeof(*c));
-	if (c)
-		(void)atomic_fetch_add(&c->refs, 1);
-	return c;
-}
-
-static void drop_counter(struct hook_counter *c)
-{
-	if (c && atomic_fetch_sub(&c->refs, 1) == 1)
-		free(c);
-}
-
 static struct usher_lib *lib_new(struct hook_registry *r, const char *path)
 {
 	struct hook_counter *counter;
@@ -148,10 +97,10 @@ static struct usher_lib *lib_new(struct hook_registry *r, const char *path)
 		return NULL;
 	lib = &r->libs[r->n_libs];
 	*lib = (struct usher_lib){.registry = r, .index = r->n_libs, .log = r->log};
-	counter = take_counter(r, path);
+	counter = hook_counter_take(r, path);
 	lib->path = strdup(path);
 	if (!lib->path || !counter) {
-		drop_counter(counter);
+		hook_counter_drop(counter);
 		free(lib->path);
 		return NULL;
 	}
@@ -306,7 +255,7 @@ static void lib_unload(struct usher_lib *lib)
 	free(lib->path);
 	free(lib->parameters);
 	free(lib->refusal);
-	drop_counter(lib->counter);
+	hook_counter_drop(lib->counter);
 	arena_fini(&lib->arena);
 }
 
@@ -436,34 +385,6 @@ void hook_registry_retire(struct hook_registry *r)
 	for (unsigned i = 0; r && i < r->n_libs; i++)
 		if (r->libs[i].builtin && r->libs[i].builtin->retire)
 			r->libs[i].builtin->retire(&r->libs[i]);
-}
-
-void hook_costs_each(const struct hook_registry *r,
-		     void (*fn)(void *ctx, const struct hook_cost *c), void *ctx)
-{
-	for (unsigned i = 0; r && i < r->n_libs; i++) {
-		const struct usher_lib *lib = &r->libs[i];
-		struct hook_cost c = {.library = lib->path,
-				      .calls = atomic_load(&lib->counter->calls),
-				      .ns = (int64_t)atomic_load(&lib->counter->ns)};
-		unsigned first = 0;
-
-		while (r->libs[first].counter != lib->counter)
-			first++;
-		if (first == i)
-			fn(ctx, &c);
-	}
-}
-
-void hook_memory_each(struct hook_registry *r, hook_memory_fn *fn, void *ctx)
-{
-	for (unsigned i = 0; r && i < r->n_libs; i++) {
-		struct usher_lib *lib = &r->libs[i];
-		struct hook_memory m = {.library = lib->path, .number = i + 1};
-
-		if (lib->builtin && lib->builtin->memory)
-			lib->builtin->memory(lib, &m, fn, ctx);
-	}
 }
 
 /* Counts a call of a library that began at start_ns. Returns the present time. */

@@ -23,6 +23,7 @@ struct control_command;
 struct control_requester;
 struct json;
 struct log;
+struct packet;
 
 enum hook_point {
 #define HOOK(symbol, name, lot, drop) HOOK_##symbol,
@@ -70,11 +71,13 @@ struct usher_call {
 	bool raw_replaced;
 	const char *iface;
 	uint32_t src, dst;
+	const struct packet *packet; /* for ports, link layer and interface; NULL: none */
 	uint32_t subnet_id;
 	bool subnet_set; /* usher_set_subnet_id was called with a known subnet */
 	struct lease *lease;
 	const struct lease *deleted;
 	bool fake_allocation;
+	bool remove_lease;   /* lease4_expire: nothing of the lease will be kept */
 	struct span host_id; /* host4_identifier: in arena */
 	bool address_in_use;
 	struct arena *arena; /* the packet's */
@@ -128,9 +131,11 @@ struct hook_builtin {
 	/* Calls fn for each state of a script, with the library's name and number already set in
 	 * *m. NULL: the library runs no scripts. Any thread. */
 	void (*memory)(struct usher_lib *lib, struct hook_memory *m, hook_memory_fn *fn, void *ctx);
-	/* The value that names a file whose text the library runs; NULL, or none: there is no such
-	 * file. */
-	const struct json *(*file)(const struct config_hook_library *conf);
+	/* Returns the nth value that names a file which the library runs or writes, or NULL, and in
+	 * ret_dir the directory of such files, an enum config_dir_kind. Itself NULL: there are no
+	 * such files. */
+	const struct json *(*file)(const struct config_hook_library *conf, unsigned nth,
+				   int *ret_dir);
 };
 
 struct hook_registry_opts {
@@ -186,6 +191,15 @@ static inline bool hook_any_at_all(const struct hook_registry *r)
 enum usher_next_step hook_call(struct hook_registry *r, struct usher_call *call);
 /* Callouts that failed since the start. */
 uint64_t hook_failures(const struct hook_registry *r);
+/* Returns the losses of all libraries since the start (struct hook_cost). */
+uint64_t hook_lost(const struct hook_registry *r);
+/* Counts records or runs that a library gave up. Any thread. */
+void hook_count_lost(usher_lib *lib, uint64_t n);
+/* Returns the library that this one, which is being loaded, will replace: it has the same place
+ * among those of its name in the configuration before. NULL: there is none. */
+usher_lib *hook_lib_before(const usher_lib *lib);
+/* Returns the log for messages of a library's own. */
+struct log *hook_lib_log(const usher_lib *lib);
 /* Returns the commands of the libraries, as rows of the management plane. They live as long as the
  * registry, which is their owner. */
 const struct control_command *hook_registry_commands(struct hook_registry *r, size_t *ret_n);

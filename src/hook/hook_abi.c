@@ -330,6 +330,11 @@ const usher_lease *usher_deleted_lease4(const usher_call *call)
 	return call->deleted;
 }
 
+bool usher_remove_lease(const usher_call *call)
+{
+	return call->remove_lease;
+}
+
 bool usher_fake_allocation(const usher_call *call)
 {
 	return call->fake_allocation;

@@ -14,6 +14,7 @@ struct hook_cost {
 	const char *library; /* its path, or the name of a built-in one */
 	uint64_t calls;
 	int64_t ns;
+	uint64_t lost; /* records or runs that it gave up, because its queue was full */
 };
 
 /* The memory of one state of a script. */

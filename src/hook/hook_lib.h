@@ -1,24 +1,22 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * struct usher_lib from the inside; shared by the loader (hook.c) and the ABI (hook_abi.c) only.
+ * struct usher_lib and the registry from the inside, for the files of this folder only.
  */
 #pragma once
 
 #include "base/arena.h"
 #include "control/command.h"
+#include "hook/hook.h"
 #include "usher/hook.h"
 
 #include <stdatomic.h>
 
-struct hook_builtin;
-struct hook_registry;
-struct json;
-struct log;
+enum { HOOK_MAX_CALLOUTS = 32 };
 
 /* Counters of the libraries of one path, shared by the registries that follow each other. */
 struct hook_counter {
 	_Atomic unsigned refs;
-	_Atomic uint64_t calls, ns;
+	_Atomic uint64_t calls, ns, lost;
 };
 
 struct usher_lib {
@@ -53,7 +51,31 @@ struct hook_commands {
 	bool (*is_taken)(const char *name); /* by the program; NULL: no name is */
 };
 
+struct callout {
+	usher_callout fn;
+	void *ctx;
+	struct usher_lib *lib;
+};
+
+struct hook_registry {
+	struct hook_points points; /* first: hook_any looks there */
+	_Atomic int refs;
+	struct log *log;
+	const struct clock_src *clock;
+	struct hook_registry *before; /* while it is being made */
+	struct usher_lib libs[HOOK_MAX_LIBS];
+	unsigned n_libs;
+	struct callout callouts[HOOK_N_POINTS][HOOK_MAX_CALLOUTS];
+	uint8_t n_callouts[HOOK_N_POINTS];
+	_Atomic uint64_t failures;
+	struct hook_commands commands;
+};
+
 struct hook_commands *hook_commands_of(struct hook_registry *r);
 /* Counts and logs a call of a library that failed with e. where: the hook point or command. */
 void hook_count_failure(struct hook_registry *r, const char *where, const struct usher_lib *lib,
 			int e);
+/* Takes a reference to the counters of a path, of this registry or the one before. */
+struct hook_counter *hook_counter_take(const struct hook_registry *r, const char *path) must_check;
+/* Releases a reference; accepts NULL. */
+void hook_counter_drop(struct hook_counter *c);

@@ -10,10 +10,12 @@
 #include "hook/hook.h"
 
 struct config_error;
+struct log;
 
 /* The mistakes in the parameters of one library. */
 struct library_problems {
 	const char *library;
+	const struct json_pos *at; /* the entry of hooks-libraries */
 	void (*fn)(void *ctx, const struct config_error *e);
 	void *ctx;
 	size_t n;
@@ -44,6 +46,11 @@ int library_text(usher_call *call, const struct expr *e, const usher_msg *msg, s
 int library_condition(usher_call *call, const struct expr *e, const usher_msg *msg, bool *ret,
 		      const char **ret_why) must_check;
 
+struct library_file {
+	const char *name;
+	int dir; /* enum config_dir_kind */
+};
+
 /*
  * A library. Its record is size octets of zeros, and begins with the arena of the library's memory.
  */
@@ -54,7 +61,14 @@ struct library {
 	 * effect outside of the record. */
 	void (*parse)(struct library_problems *p, const struct config *cfg,
 		      const struct json *parameters, void *record);
-	/* Registers callouts and commands. 0, or a negative errno. */
+	/* The parameters that name files which it runs or writes; ends with an empty name. NULL:
+	 * there are none. */
+	const struct library_file *files;
+	/* Takes parts of the library that this one will replace, whose record keeps them, too.
+	 * Called before start. NULL: there are none. */
+	void (*adopt)(void *record, void *before);
+	/* Registers callouts and commands. Threads and files have to wait for dhcp4_srv_configured:
+	 * a configuration that is only tested starts its libraries, too. 0, or a negative errno. */
 	int (*start)(usher_lib *lib, void *record);
 	/* Frees the memory beside the arena. NULL: there is none. */
 	void (*stop)(void *record);
@@ -70,3 +84,4 @@ void library_check(const struct config *cfg, const struct config_hook_library *c
 int library_load(usher_lib *lib, const struct hook_registry_opts *o,
 		 const struct config_hook_library *conf, struct config_error *err) must_check;
 void library_unload(usher_lib *lib);
+const struct json *library_file(const struct config_hook_library *conf, unsigned nth, int *ret_dir);

@@ -54,6 +54,7 @@ static void fill_call(struct exchange *x, struct usher_call *c, enum hook_point 
 		.iface = x->iface ? x->iface->name : NULL,
 		.src = x->pkt.src,
 		.dst = x->pkt.dst,
+		.packet = &x->pkt,
 		.subnet_id = x->subnet ? x->subnet->id : 0,
 		.fake_allocation = x->fake_allocation,
 		.arena = &x->pkt.arena,

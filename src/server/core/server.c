@@ -241,6 +241,7 @@ void server_sample_soon(struct server *srv)
 struct reclaim_ctx {
 	struct server *srv;
 	struct snapshot *snap;
+	bool remove;
 };
 
 /* Calls lease4_expire, or lease4_recover for a declined address. Returns false on SKIP: the
@@ -252,6 +253,7 @@ static bool reclaim_hook(void *ctx, const struct lease *l)
 	struct lease copy = *l;
 	struct usher_call c = {.point = p,
 			       .lease = &copy,
+			       .remove_lease = r->remove,
 			       .subnet_id = l->subnet_id,
 			       .cfg = r->snap->cfg};
 
@@ -262,7 +264,7 @@ static bool reclaim_hook(void *ctx, const struct lease *l)
 
 bool server_reclaim(struct server *srv, bool remove, uint32_t max_leases, uint32_t max_ms)
 {
-	struct reclaim_ctx ctx = {srv, server_snapshot(srv)};
+	struct reclaim_ctx ctx = {srv, server_snapshot(srv), remove};
 	struct lease_reclaim_opts o = {
 		.max_leases = max_leases,
 		.max_ns = max_ms * NS_PER_MS,

@@ -275,6 +275,12 @@ static int get_fake_allocation(lua_State *L, void *obj)
 	return 1;
 }
 
+static int get_remove_lease(lua_State *L, void *obj)
+{
+	lua_pushboolean(L, usher_remove_lease(((const struct lua_state *)obj)->call));
+	return 1;
+}
+
 static int get_raw(lua_State *L, void *obj)
 {
 	size_t n;
@@ -404,6 +410,7 @@ const struct script_class lua_call_class = {
 						{"lease", get_lease, NULL},
 						{"deleted_lease", get_deleted_lease, NULL},
 						{"fake_allocation", get_fake_allocation, NULL},
+						{"remove_lease", get_remove_lease, NULL},
 						{"raw", get_raw, set_raw},
 						{"host_id", get_host_id, set_host_id},
 						{"address_in_use", get_address_in_use,

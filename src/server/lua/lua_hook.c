@@ -399,7 +399,8 @@ void lua_hook_memory(struct usher_lib *lib, struct hook_memory *m, hook_memory_f
 	}
 }
 
-const struct json *lua_hook_file(const struct config_hook_library *conf)
+const struct json *lua_hook_file(const struct config_hook_library *conf, unsigned nth, int *ret_dir)
 {
-	return conf->parameters ? json_get(conf->parameters, "script") : NULL;
+	*ret_dir = CONFIG_DIR_HOOKS;
+	return nth == 0 && conf->parameters ? json_get(conf->parameters, "script") : NULL;
 }

@@ -13,4 +13,5 @@ int lua_hook_load(struct usher_lib *lib, const struct hook_registry_opts *o,
 void lua_hook_retire(struct usher_lib *lib);
 void lua_hook_unload(struct usher_lib *lib);
 void lua_hook_memory(struct usher_lib *lib, struct hook_memory *m, hook_memory_fn *fn, void *ctx);
-const struct json *lua_hook_file(const struct config_hook_library *conf);
+const struct json *lua_hook_file(const struct config_hook_library *conf, unsigned nth,
+				 int *ret_dir);

@@ -35,8 +35,10 @@ void lua_hook_memory(struct usher_lib *lib, struct hook_memory *m, hook_memory_f
 	(void)ctx;
 }
 
-const struct json *lua_hook_file(const struct config_hook_library *conf)
+const struct json *lua_hook_file(const struct config_hook_library *conf, unsigned nth, int *ret_dir)
 {
 	(void)conf;
+	(void)nth;
+	(void)ret_dir;
 	return NULL;
 }

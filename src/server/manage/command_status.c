@@ -148,6 +148,7 @@ struct json *command_status(struct control_call *c)
 	(void)json_add(c->arena, m, "parked-packets", json_int(c->arena, (int64_t)parked));
 	(void)json_add(c->arena, m, "hook-failures",
 		       json_int(c->arena, (int64_t)hook_failures(s->hooks)));
+	(void)json_add(c->arena, m, "hook-lost", json_int(c->arena, (int64_t)hook_lost(s->hooks)));
 	(void)json_add(c->arena, m, "sockets", status_sockets(c));
 	(void)json_add(c->arena, m, "dhcp-state", status_dhcp_state(c));
 	(void)json_add(c->arena, m, "csv-lease-file",

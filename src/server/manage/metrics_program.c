@@ -155,6 +155,8 @@ static void write_cost(void *ctx, const struct hook_cost *c)
 	metrics_label(&r->m, &r->scratch, "library", c->library);
 	if (r->family == FAMILY_HOOK_CALLS)
 		metrics_value(&r->m, span_of(r->scratch.p, r->scratch.len), c->calls);
+	else if (r->family == FAMILY_HOOK_LOST)
+		metrics_value(&r->m, span_of(r->scratch.p, r->scratch.len), c->lost);
 	else
 		metrics_seconds(&r->m, span_of(r->scratch.p, r->scratch.len), c->ns);
 }

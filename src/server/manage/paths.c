@@ -113,24 +113,33 @@ static bool socket_in_force(const struct config *cfg, const char *path)
 	return false;
 }
 
-static const struct json *script_of(const struct paths_check *c,
-				    const struct config_hook_library *h)
+static const struct json *file_of(const struct paths_check *c, const struct config_hook_library *h,
+				  unsigned nth, int *ret_dir)
 {
 	const struct hook_builtin *b = hook_builtin_find(c->builtins, h->library);
 
-	return b && b->file ? b->file(h) : NULL;
+	return b && b->file ? b->file(h, nth, ret_dir) : NULL;
 }
 
-/* Returns whether the library (or, where script is not NULL, that script of it) is in force. */
-static bool hook_in_force(const struct paths_check *c, const char *library, const char *script)
+static bool names_file(const struct paths_check *c, const struct config_hook_library *h,
+		       const char *file)
+{
+	const struct json *v;
+	int dir;
+
+	for (unsigned i = 0; (v = file_of(c, h, i, &dir)) != NULL; i++)
+		if (v->type == JSON_STRING && strcmp(v->s, file) == 0)
+			return true;
+	return false;
+}
+
+/* Returns whether the library (or, where file is not NULL, that file of it) is in force. */
+static bool hook_in_force(const struct paths_check *c, const char *library, const char *file)
 {
 	for (size_t i = 0; c->in_force && i < c->in_force->n_hooks; i++) {
 		const struct config_hook_library *h = &c->in_force->hooks[i];
-		const struct json *s = script ? script_of(c, h) : NULL;
 
-		if (strcmp(h->library, library) != 0)
-			continue;
-		if (!script || (s && s->type == JSON_STRING && strcmp(s->s, script) == 0))
+		if (strcmp(h->library, library) == 0 && (!file || names_file(c, h, file)))
 			return true;
 	}
 	return false;
@@ -138,24 +147,37 @@ static bool hook_in_force(const struct paths_check *c, const char *library, cons
 
 /* --- the names of a configuration ------------------------------------------------------------- */
 
+/* Checks a file that a library of the program runs or writes. A name without a slash lies in its
+ * directory. */
+static void check_hook_file(struct place *p, const struct config_hook_library *h,
+			    const struct json *file, enum config_dir_kind dir)
+{
+	const char *what = dir == CONFIG_DIR_LEGAL_LOG ? "directory" : "script";
+	char path[PATH_MAX];
+
+	if (file->type != JSON_STRING || hook_in_force(p->c, h->library, file->s))
+		return;
+	(void)snprintf(path, sizeof(path), "%s/%s", config_dir(dir), file->s);
+	if (!paths_below(dir == CONFIG_DIR_HOOKS || strchr(file->s, '/') ? file->s : path,
+			 config_dir(dir)))
+		refuse_path(p, &file->pos, what, file->s, dir);
+}
+
 static void check_hooks(struct place *p)
 {
 	const struct config *cfg = p->c->cfg;
 
 	for (size_t i = 0; i < cfg->n_hooks; i++) {
 		const struct config_hook_library *h = &cfg->hooks[i];
-		const struct json *script = script_of(p->c, h);
+		const struct json *file;
+		int dir;
 
-		if (!hook_builtin_find(p->c->builtins, h->library)) {
-			if (!hook_in_force(p->c, h->library, NULL) &&
-			    !paths_below(h->library, config_dir(CONFIG_DIR_HOOKS)))
-				refuse_path(p, &h->pos, "hook library", h->library,
-					    CONFIG_DIR_HOOKS);
-		} else if (script && script->type == JSON_STRING &&
-			   !hook_in_force(p->c, h->library, script->s) &&
-			   !paths_below(script->s, config_dir(CONFIG_DIR_HOOKS))) {
-			refuse_path(p, &script->pos, "script", script->s, CONFIG_DIR_HOOKS);
-		}
+		if (!hook_builtin_find(p->c->builtins, h->library) &&
+		    !hook_in_force(p->c, h->library, NULL) &&
+		    !paths_below(h->library, config_dir(CONFIG_DIR_HOOKS)))
+			refuse_path(p, &h->pos, "hook library", h->library, CONFIG_DIR_HOOKS);
+		for (unsigned k = 0; (file = file_of(p->c, h, k, &dir)) != NULL; k++)
+			check_hook_file(p, h, file, (enum config_dir_kind)dir);
 	}
 }
 

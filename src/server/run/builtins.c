@@ -17,6 +17,7 @@ const struct hook_builtin server_builtins[] = {
 #define LIBRARY(symbol)                    \
 	{.name = "libdhcp_" #symbol ".so", \
 	 .check = library_check,           \
+	 .file = library_file,             \
 	 .load = library_load,             \
 	 .unload = library_unload},
 #include "library/libraries.def"

@@ -95,6 +95,7 @@ static struct usher_call call_at(enum hook_point p)
 		.lease = &w.lease,
 		.deleted = &w.deleted,
 		.fake_allocation = true,
+		.remove_lease = true,
 		.arena = &w.arena,
 		.cfg = &w.cfg,
 		.class_has = class_has,
@@ -135,6 +136,7 @@ static void test_call_arguments(void **state)
 	assert_int_equal(CALL(usher_destination)(&c), 0x0a000002);
 	assert_int_equal(CALL(usher_subnet_id)(&c), 7);
 	assert_true(CALL(usher_fake_allocation)(&c));
+	assert_true(CALL(usher_remove_lease)(&c));
 	assert_ptr_equal(CALL(usher_lease4)(&c), &w.lease);
 	assert_ptr_equal(CALL(usher_deleted_lease4)(&c), &w.deleted);
 	CALL(usher_set_address_in_use)(&c, true);

@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * The counters of libraries, which continue when another configuration takes effect, and the
+ * library of the configuration before that a library follows.
+ */
+#include "hook/hook_cost.h"
+
+#include "base/log.h"
+#include "hook/hook.h"
+#include "hook/hook_lib.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* Returns the library of this path with nth others of it in front, or NULL. */
+static struct usher_lib *find_lib(const struct hook_registry *r, const char *path, unsigned nth)
+{
+	for (unsigned i = 0; r && i < r->n_libs; i++)
+		if (strcmp(r->libs[i].path, path) == 0 && nth-- == 0)
+			return (struct usher_lib *)(uintptr_t)&r->libs[i];
+	return NULL;
+}
+
+/* Returns the counters of the libraries of this path, or NULL. */
+static struct hook_counter *find_counter(const struct hook_registry *r, const char *path)
+{
+	const struct usher_lib *lib = find_lib(r, path, 0);
+
+	return lib ? lib->counter : NULL;
+}
+
+struct hook_counter *hook_counter_take(const struct hook_registry *r, const char *path)
+{
+	struct hook_counter *c = find_counter(r, path);
+
+	if (!c)
+		c = find_counter(r->before, path);
+	if (!c)
+		c = calloc(1, sizeof(*c));
+	if (c)
+		(void)atomic_fetch_add(&c->refs, 1);
+	return c;
+}
+
+void hook_counter_drop(struct hook_counter *c)
+{
+	if (c && atomic_fetch_sub(&c->refs, 1) == 1)
+		free(c);
+}
+
+void hook_costs_each(const struct hook_registry *r,
+		     void (*fn)(void *ctx, const struct hook_cost *c), void *ctx)
+{
+	for (unsigned i = 0; r && i < r->n_libs; i++) {
+		const struct usher_lib *lib = &r->libs[i];
+		struct hook_cost c = {.library = lib->path,
+				      .calls = atomic_load(&lib->counter->calls),
+				      .ns = (int64_t)atomic_load(&lib->counter->ns),
+				      .lost = atomic_load(&lib->counter->lost)};
+		unsigned first = 0;
+
+		while (r->libs[first].counter != lib->counter)
+			first++;
+		if (first == i)
+			fn(ctx, &c);
+	}
+}
+
+void hook_memory_each(struct hook_registry *r, hook_memory_fn *fn, void *ctx)
+{
+	for (unsigned i = 0; r && i < r->n_libs; i++) {
+		struct usher_lib *lib = &r->libs[i];
+		struct hook_memory m = {.library = lib->path, .number = i + 1};
+
+		if (lib->builtin && lib->builtin->memory)
+			lib->builtin->memory(lib, &m, fn, ctx);
+	}
+}
+
+void hook_count_lost(usher_lib *lib, uint64_t n)
+{
+	(void)atomic_fetch_add_explicit(&lib->counter->lost, n, memory_order_relaxed);
+}
+
+uint64_t hook_lost(const struct hook_registry *r)
+{
+	uint64_t n = 0;
+
+	for (unsigned i = 0; r && i < r->n_libs; i++)
+		if (&r->libs[i] == find_lib(r, r->libs[i].path, 0))
+			n += atomic_load(&r->libs[i].counter->lost);
+	return n;
+}
+
+usher_lib *hook_lib_before(const usher_lib *lib)
+{
+	const struct hook_registry *r = lib->registry;
+	unsigned nth = 0;
+
+	for (unsigned i = 0; i < lib->index; i++)
+		nth += strcmp(r->libs[i].path, lib->path) == 0;
+	return find_lib(r->before, lib->path, nth);
+}
+
+struct log *hook_lib_log(const usher_lib *lib)
+{
+	return lib->log;
+}
