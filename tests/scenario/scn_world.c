@@ -27,6 +27,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum { SLOTS = 128, SEED = 0x75736872, RUN_TURNS = 4 };
@@ -99,6 +100,8 @@ int do_write(struct scn *s)
 	f = text ? fopen(path, "we") : NULL;
 	r = f ? fputs(text, f) : EOF;
 	if (f && fclose(f) == EOF)
+		r = EOF;
+	if (r != EOF && strncmp(text, "#!", 2) == 0 && chmod(path, 0755) < 0)
 		r = EOF;
 	return r == EOF ? scn_fail(s, "%s cannot be written", path) : 0;
 }

@@ -187,15 +187,20 @@ def test_H11_refusals_leave_nothing(t):
 def test_H6_files_that_a_stranger_may_name(t):
     """Each kind of file: below its directory or in force already; root and the file may name any."""
     t.wire()
-    logs, run, hooks, data, other = _open_dirs(t, "logs", "run", "hooks", "data", "other")
+    logs, run, hooks, data, scripts, other = _open_dirs(t, "logs", "run", "hooks", "data", "scripts", "other")
     library, trace = _traced(t, other)
     os.symlink(other, hooks + "/link")
     inside = os.path.join(hooks, "inside.so")
     subprocess.run(["cp", library, inside], check=True)
     with open(other + "/script.lua", "w", encoding="utf-8") as f:
         f.write("return 1\n")
+    for directory in (scripts, other):
+        with open(directory + "/script.sh", "w", encoding="utf-8") as f:
+            f.write("#!/bin/sh\n")
+        os.chmod(f.name, 0o755)
     s = t.server(start=False)
-    s.env.update(KEA_LOG_FILE_DIR=logs, KEA_CONTROL_SOCKET_DIR=run, KEA_HOOKS_PATH=hooks, KEA_DHCP_DATA_DIR=data)
+    s.env.update(KEA_LOG_FILE_DIR=logs, KEA_CONTROL_SOCKET_DIR=run, KEA_HOOKS_PATH=hooks, KEA_DHCP_DATA_DIR=data,
+                 KEA_HOOK_SCRIPTS_PATH=scripts)
     s.start()
     socket_at = {"socket-type": "unix", "socket-name": s.socket_path}
     bad = [
@@ -205,6 +210,9 @@ def test_H6_files_that_a_stranger_may_name(t):
         ({"hooks-libraries": [{"library": "./traced.so"}]}, "./traced.so", hooks),
         ({"hooks-libraries": [{"library": "lua", "parameters": {"script": other + "/script.lua"}}]},
          other + "/script.lua", hooks),
+        ({"hooks-libraries": [{"library": "libdhcp_run_script.so", "parameters": {"name": other + "/script.sh"}}]},
+         other + "/script.sh", scripts),
+        ({"hooks-libraries": [{"library": "libdhcp_run_script.so", "parameters": {"name": ".."}}]}, "..", scripts),
         ({"loggers": _log_to(other + "/x.log")}, other + "/x.log", logs),
         ({"loggers": _log_to(logs + "x.log")}, logs + "x.log", logs),
         ({"loggers": _log_to(logs + "/../x.log")}, logs + "/../x.log", logs),
@@ -228,7 +236,8 @@ def test_H6_files_that_a_stranger_may_name(t):
                        "lease-database": {"type": "memfile", "name": "/etc/y"}})
     assert len(_as_nobody(s, "config-test", {"Dhcp4": conf})["arguments"]["errors"]) == 3
     # a test is no reason to run a library that may be loaded
-    good = _conf(s, **{"hooks-libraries": [{"library": inside}], "loggers": _log_to("in.log")})
+    good = _conf(s, **{"hooks-libraries": [{"library": inside}, {"library": "libdhcp_run_script.so", "parameters": {
+        "name": "script.sh"}}], "loggers": _log_to("in.log")})
     assert _as_nobody(s, "config-test", {"Dhcp4": good})["result"] == 0
     assert not os.path.exists(trace), "a stranger's config-test ran a constructor"
     # names in force are no news; those of root's config-set are in force
