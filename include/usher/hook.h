@@ -38,6 +38,7 @@ typedef struct usher_call usher_call;	 /* one call of one hook point */
 typedef struct dhcp4_msg usher_msg;	 /* a DHCPv4 message */
 typedef struct lease usher_lease;	 /* a lease */
 typedef struct hook_parked usher_parked; /* a packet that waits */
+typedef struct expr usher_expression;	 /* a compiled expression */
 
 /* The next step after the callouts of a hook point. */
 enum usher_next_step {
@@ -223,6 +224,27 @@ USHER_API const char *usher_lease_hostname(const usher_lease *l);
 USHER_API int usher_lease_set_hostname(usher_lease *l, const char *name);
 USHER_API const uint8_t *usher_lease_hw(const usher_lease *l, size_t *ret_len);
 USHER_API const uint8_t *usher_lease_client_id(const usher_lease *l, size_t *ret_len);
+
+/* --- Expressions ------------------------------------------------------------------------------ */
+
+/*
+ * Compiles an expression in the language of client classes, in the load function: a condition, or
+ * one with octets as its value. It lives until the library is unloaded. Returns 0; -EBUSY (after
+ * load); -EINVAL: it is refused, and ret_error (may be NULL) gets the reason, with the column of
+ * the text, valid until unload; -ENOMEM.
+ */
+USHER_API int usher_expression_compile(usher_lib *lib, const char *text, bool condition,
+				       const usher_expression **ret, const char **ret_error);
+/*
+ * Evaluates an expression on the query or the response of the call. The octets are valid until the
+ * callout returns. 0; -EINVAL (NULL, another message, or a call without packet); -EDOM: it has no
+ * value, and ret_reason (may be NULL) gets the reason, valid until the callout returns.
+ */
+USHER_API int usher_expression_octets(usher_call *call, const usher_expression *e,
+				      const usher_msg *msg, const uint8_t **ret, size_t *ret_len,
+				      const char **ret_reason);
+USHER_API int usher_expression_holds(usher_call *call, const usher_expression *e,
+				     const usher_msg *msg, bool *ret, const char **ret_reason);
 
 /* --- Parking ---------------------------------------------------------------------------------- */
 

@@ -344,10 +344,12 @@ int hook_registry_new(const struct hook_registry_opts *o, struct hook_registry *
 	r->clock = !o->clock || o->clock->mono_ns == clock_coarse.mono_ns ? &clock_system
 									  : o->clock;
 	r->before = o->before;
+	r->cfg = o->cfg;
 	r->failures = hook_failures(o->before);
 	r->commands.is_taken = o->is_command;
 	e = registry_fill(r, o, err);
 	r->before = NULL;
+	r->cfg = NULL;
 	if (e < 0) {
 		hook_registry_unref(r);
 		return e;
@@ -372,8 +374,10 @@ void hook_registry_unref(struct hook_registry *r)
 	free(r);
 }
 
-bool hook_registry_has_builtin(const struct hook_registry *r)
+bool hook_registry_reloads(const struct hook_registry *r)
 {
+	if (r && r->has_expressions)
+		return true;
 	for (unsigned i = 0; r && i < r->n_libs; i++)
 		if (r->libs[i].builtin)
 			return true;

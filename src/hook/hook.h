@@ -21,6 +21,7 @@ struct config_hook_library;
 struct config_subnet;
 struct control_command;
 struct control_requester;
+struct expr_ctx;
 struct json;
 struct log;
 struct packet;
@@ -166,9 +167,9 @@ size_t hook_libraries_check(const struct config *cfg, const struct hook_builtin 
 			    void (*problem)(void *ctx, const struct config_error *e), void *ctx);
 /* Returns the built-in library of that name, or NULL. */
 const struct hook_builtin *hook_builtin_find(const struct hook_builtin *builtins, const char *name);
-/* Returns whether the registry contains a built-in library. Those read files of their own: every
- * reload loads them again. */
-bool hook_registry_has_builtin(const struct hook_registry *r);
+/* Returns whether every reload has to load the libraries again: a built-in one reads files of its
+ * own, and expressions are compiled with the options of their configuration. */
+bool hook_registry_reloads(const struct hook_registry *r);
 /* Called when another registry is in effect: notifies the built-in libraries. */
 void hook_registry_retire(struct hook_registry *r);
 struct hook_registry *hook_registry_ref(struct hook_registry *r);
@@ -198,6 +199,10 @@ void hook_count_lost(usher_lib *lib, uint64_t n);
 /* Returns the library that this one, which is being loaded, will replace: it has the same place
  * among those of its name in the configuration before. NULL: there is none. */
 usher_lib *hook_lib_before(const usher_lib *lib);
+/* Returns the facts of a call that expressions on one of its messages read. */
+struct expr_ctx hook_expr_ctx(usher_call *call, const usher_msg *msg);
+/* Returns the clock of the server that a library runs in. */
+const struct clock_src *hook_lib_clock(const usher_lib *lib);
 /* Returns the log for messages of a library's own. */
 struct log *hook_lib_log(const usher_lib *lib);
 /* Returns the commands of the libraries, as rows of the management plane. They live as long as the

@@ -102,6 +102,11 @@ usher_lib *hook_lib_before(const usher_lib *lib)
 	return find_lib(r->before, lib->path, nth);
 }
 
+const struct clock_src *hook_lib_clock(const usher_lib *lib)
+{
+	return lib->registry->clock;
+}
+
 struct log *hook_lib_log(const usher_lib *lib)
 {
 	return lib->log;

@@ -63,6 +63,8 @@ struct hook_registry {
 	struct log *log;
 	const struct clock_src *clock;
 	struct hook_registry *before; /* while it is being made */
+	const struct config *cfg;     /* also */
+	bool has_expressions;	      /* compiled with the definitions of that configuration */
 	struct usher_lib libs[HOOK_MAX_LIBS];
 	unsigned n_libs;
 	struct callout callouts[HOOK_N_POINTS][HOOK_MAX_CALLOUTS];

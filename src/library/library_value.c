@@ -101,20 +101,10 @@ const struct expr *library_expr(struct library_problems *p, const struct config 
 
 /* --- Expressions ------------------------------------------------------------------------------ */
 
-static struct expr_ctx context_of(usher_call *call, const usher_msg *msg)
-{
-	return (struct expr_ctx){.msg = msg,
-				 .pkt = {usher_interface(call), call->src, call->dst,
-					 (uint32_t)call->query_len},
-				 .scratch = call->arena,
-				 .member = call->class_has,
-				 .member_ctx = call->ctx};
-}
-
 int library_text(usher_call *call, const struct expr *e, const usher_msg *msg, struct span *ret,
 		 const char **ret_why)
 {
-	struct expr_ctx c = context_of(call, msg);
+	struct expr_ctx c = hook_expr_ctx(call, msg);
 
 	return expr_string(e, &c, ret, ret_why);
 }
@@ -122,7 +112,7 @@ int library_text(usher_call *call, const struct expr *e, const usher_msg *msg, s
 int library_condition(usher_call *call, const struct expr *e, const usher_msg *msg, bool *ret,
 		      const char **ret_why)
 {
-	struct expr_ctx c = context_of(call, msg);
+	struct expr_ctx c = hook_expr_ctx(call, msg);
 
 	return expr_bool(e, &c, ret, ret_why);
 }

@@ -65,7 +65,7 @@ static int build_hooks(struct server *srv, struct snapshot *s, const struct conf
 		.before = prev ? prev->hooks : NULL,
 	};
 
-	if (prev && hooks_same(prev->cfg, cfg) && !hook_registry_has_builtin(prev->hooks)) {
+	if (prev && hooks_same(prev->cfg, cfg) && !hook_registry_reloads(prev->hooks)) {
 		s->hooks = hook_registry_ref(prev->hooks);
 		return 0;
 	}

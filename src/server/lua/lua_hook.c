@@ -154,6 +154,8 @@ int lua_state_open(struct lua_state *st, struct lua_hook *h, const struct script
 	if (r == 0)
 		r = lua_park_register(st);
 	if (r == 0)
+		r = lua_expression_register(st);
+	if (r == 0)
 		r = define_events(st);
 	return r;
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
  * The hook library "lua" from the inside, shared by its own files: lua_hook.c (parameters, states,
- * callouts), lua_call.c (the view of a call in rules), lua_command.c (commands), lua_when.c (fields
- * of `when`), lua_park.c (handles of parked packets).
+ * callouts), lua_call.c (the view of a call in rules), lua_command.c (commands), lua_expr.c
+ * (expressions), lua_when.c (fields of `when`), lua_park.c (handles of parked packets).
  *
  * There is one Lua state a worker, and one more. A worker's thread claims a state when it first
  * calls and keeps it, so no lock is taken for packets. The last state serves all other threads, one
@@ -98,6 +98,10 @@ void lua_call_end(struct lua_state *st);
 bool lua_command_refuse(void *ctx, const char *name, const char *args, char *why, size_t n);
 /* Registers the commands of the script. 0, or the result of usher_register_command(). */
 int lua_commands_register(struct lua_hook *h) must_check;
+
+/* --- lua_expr.c ------------------------------------------------------------------------------- */
+/* Adds haka.expression() and its class. 0, or -USHER_E_SCRIPT (memory). */
+int lua_expression_register(struct lua_state *st) must_check;
 
 /* --- lua_when.c ------------------------------------------------------------------------------- */
 /* The fields that `when` may name. Their context is the state. */

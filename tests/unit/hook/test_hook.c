@@ -7,7 +7,6 @@
 
 #include "base/error.h"
 #include "base/log.h"
-#include "base/object.h"
 #include "config/config.h"
 #include "hook/hook.h"
 #include "hook/hook_lib.h"
@@ -486,8 +485,8 @@ static void test_builtin(void **state)
 	assert_non_null(strstr(err.text, "takes no parameters"));
 	assert_int_equal(n_unloaded, 0);
 	assert_int_equal(load("inside", &r, &err), 0);
-	assert_true(hook_registry_has_builtin(r));
-	assert_false(hook_registry_has_builtin(NULL));
+	assert_true(hook_registry_reloads(r));
+	assert_false(hook_registry_reloads(NULL));
 	assert_int_equal(hook_call(r, &c), USHER_CONTINUE);
 	assert_int_equal(hook_failures(r), 1);
 	hook_registry_retire(NULL);
@@ -570,6 +569,110 @@ static void test_cost(void **state)
 	hook_memory_each(NULL, note_memory, &k);
 	assert_int_equal(k.n + k.n_memory, 4);
 	hook_registry_unref(r);
+}
+
+/* --- expressions, losses, predecessors -------------------------------------------------------- */
+
+static const usher_expression *octets_of, *condition_of;
+static unsigned n_evaluated;
+
+static int evaluate(usher_call *c, void *ctx)
+{
+	const char *reason = NULL;
+	const uint8_t *p = NULL;
+	struct dhcp4_msg other;
+	bool holds = false;
+	size_t n = 0;
+
+	(void)ctx;
+	n_evaluated++;
+	assert_int_equal(CALL(usher_expression_octets)(c, octets_of, c->query, &p, &n, &reason), 0);
+	assert_int_equal(n, 3);
+	assert_memory_equal(p, "abx", 3);
+	assert_int_equal(CALL(usher_expression_holds)(c, condition_of, c->query, &holds, NULL), 0);
+	assert_true(holds);
+	assert_int_equal(usher_expression_holds(c, condition_of, c->response, &holds, NULL), 0);
+	assert_false(holds);
+	/* the response has no option 60 of four octets */
+	assert_int_equal(usher_expression_octets(c, octets_of, c->response, &p, &n, &reason),
+			 -EDOM);
+	assert_non_null(strstr(reason, "4"));
+	assert_int_equal(usher_expression_octets(c, octets_of, c->response, &p, &n, NULL), -EDOM);
+	dhcp4_init(&other, &w.arena);
+	assert_int_equal(usher_expression_octets(c, octets_of, &other, &p, &n, &reason), -EINVAL);
+	assert_int_equal(usher_expression_holds(c, condition_of, NULL, &holds, NULL), -EINVAL);
+	assert_int_equal(usher_expression_holds(c, NULL, c->query, &holds, NULL), -EINVAL);
+	return 0;
+}
+
+static int expression_load(struct usher_lib *lib, const struct hook_registry_opts *o,
+			   const struct config_hook_library *conf, struct config_error *err)
+{
+	static const char text[] = "concat('ab', ifelse(option[60].exists, option[60].hex, "
+				   "uint32totext(0x01)))";
+	const usher_expression *e = NULL;
+	const char *error = NULL;
+
+	(void)o, (void)conf, (void)err;
+	assert_int_equal(CALL(usher_expression_compile)(lib, "option[60.hex", false, &e, &error),
+			 -EINVAL);
+	assert_non_null(strstr(error, "1:10"));
+	assert_int_equal(usher_expression_compile(lib, "option[60].hex", true, &e, NULL), -EINVAL);
+	assert_null(e);
+	assert_int_equal(usher_expression_compile(lib, text, false, &octets_of, &error), 0);
+	assert_int_equal(usher_expression_compile(lib, "option[60].hex == 'x'", true, &condition_of,
+						  &error),
+			 0);
+	return usher_register(lib, "pkt4_receive", evaluate, NULL);
+}
+
+static void test_expressions(void **state)
+{
+	static const struct hook_builtin inside[] = {{.name = "lib",
+						      .load = expression_load,
+						      .unload = inside_unload},
+						     {0}};
+	struct config_hook_library h[] = {{.library = "lib"}, {.library = "lib"}};
+	struct config cfg = {.hooks = h, .n_hooks = 2};
+	struct hook_registry_opts o = {.cfg = &cfg, .builtins = inside};
+	struct usher_call c = call_at(HOOK_PKT4_RECEIVE);
+	struct hook_registry *r = NULL, *next = NULL;
+	const usher_expression *e = NULL;
+	struct config_error err = {0};
+
+	(void)state;
+	assert_int_equal(hook_registry_new(&o, &r, &err), 0);
+	assert_int_equal(dhcp4_opt_set(&w.query, 60, span_str("x")), 0);
+	n_evaluated = 0;
+	(void)hook_call(r, &c);
+	assert_int_equal(n_evaluated, 2);
+	assert_int_equal(hook_failures(r), 0);
+	c.arena = NULL;
+	assert_int_equal(usher_expression_octets(&c, octets_of, c.query, &(const uint8_t *){0},
+						 &(size_t){0}, NULL),
+			 -EINVAL);
+	assert_int_equal(usher_expression_compile(&r->libs[0], "'x'", false, &e, NULL), -EBUSY);
+	assert_true(hook_registry_reloads(r));
+
+	/* losses are those of a name, and continue; a library follows that of its place */
+	assert_int_equal(hook_lost(r), 0);
+	hook_count_lost(&r->libs[0], 2);
+	hook_count_lost(&r->libs[1], 3);
+	assert_int_equal(hook_lost(r), 5);
+	o.before = r;
+	assert_int_equal(hook_registry_new(&o, &next, &err), 0);
+	assert_int_equal(hook_lost(next), 5);
+	next->before = r;
+	assert_ptr_equal(hook_lib_before(&next->libs[0]), &r->libs[0]);
+	assert_ptr_equal(hook_lib_before(&next->libs[1]), &r->libs[1]);
+	r->n_libs = 1;
+	assert_null(hook_lib_before(&next->libs[1]));
+	r->n_libs = 2;
+	next->before = NULL;
+	assert_null(hook_lib_before(&next->libs[0]));
+	assert_int_equal(hook_lost(NULL), 0);
+	hook_registry_unref(r);
+	hook_registry_unref(next);
 }
 
 /* --- Commands --------------------------------------------------------------------------------- */
@@ -754,61 +857,6 @@ static void test_every_function_was_called(void **state)
 	assert_int_equal(n, n_called);
 }
 
-static size_t read_whole(const char *path, uint8_t **ret)
-{
-	FILE *f = fopen(path, "rb");
-	long n;
-
-	assert_non_null(f);
-	assert_int_equal(fseek(f, 0, SEEK_END), 0);
-	n = ftell(f);
-	rewind(f);
-	*ret = malloc((size_t)n);
-	assert_non_null(*ret);
-	assert_int_equal(fread(*ret, 1, (size_t)n, f), n);
-	(void)fclose(f);
-	return (size_t)n;
-}
-
-/* Looking at libraries: the example is one; cut and changed ones are refused or not, and read
- * within bounds. */
-static void test_object(void **state)
-{
-	static const char *const symbols[] = {"usher_hook_version", "usher_hook_load"};
-	static const char *const others[] = {"usher_hook_version", "no_such_symbol"};
-	const char *example = getenv("USHER_EXAMPLE");
-	char path[] = "/tmp/usher-object-XXXXXX";
-	uint8_t *octets;
-	size_t n;
-	char why[128];
-	int fd = mkstemp(path);
-
-	(void)state;
-	assert_true(fd >= 0);
-	n = read_whole(example, &octets);
-	assert_int_equal(object_check(example, symbols, 2, why, sizeof(why)), 0);
-	assert_int_equal(object_check(example, others, 2, why, sizeof(why)), -USHER_E_HOOK);
-	assert_non_null(strstr(why, "no_such_symbol"));
-	assert_int_equal(object_check("/dev/zero", symbols, 2, why, sizeof(why)), -USHER_E_HOOK);
-	assert_int_equal(object_check("/proc/self/exe", symbols, 2, why, sizeof(why)),
-			 -USHER_E_HOOK);
-	srand(7);
-	for (int i = 0; i < 2000; i++) {
-		size_t at = (size_t)rand() % (i % 2 ? 2048 : n);
-		uint8_t was = octets[at];
-		size_t len = i % 4 ? n : (size_t)rand() % n;
-
-		octets[at] = (uint8_t)rand();
-		assert_int_equal(ftruncate(fd, 0), 0);
-		assert_int_equal(pwrite(fd, octets, len, 0), len);
-		(void)!object_check(path, symbols, 2, why, sizeof(why));
-		octets[at] = was;
-	}
-	(void)close(fd);
-	(void)unlink(path);
-	free(octets);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -826,8 +874,8 @@ int main(void)
 		cmocka_unit_test_setup(test_load, setup),
 		cmocka_unit_test_setup(test_builtin, setup),
 		cmocka_unit_test_setup(test_cost, setup),
+		cmocka_unit_test_setup(test_expressions, setup),
 		cmocka_unit_test_setup(test_commands, setup),
-		cmocka_unit_test(test_object),
 		cmocka_unit_test(test_every_function_was_called),
 	};
 
