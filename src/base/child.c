@@ -355,7 +355,7 @@ int child_pool_start(struct child_pool *p)
 	return -e;
 }
 
-static void end_reports(struct child_pool *p)
+void child_pool_mute(struct child_pool *p)
 {
 	(void)pthread_mutex_lock(&p->report_mu);
 	p->report = NULL;
@@ -395,7 +395,7 @@ unsigned child_pool_unref(struct child_pool *p)
 	wait_drained(p);
 	discarded = discard_jobs(p);
 	(void)pthread_mutex_unlock(&p->mu);
-	end_reports(p);
+	child_pool_mute(p);
 	(void)pthread_mutex_lock(&p->mu);
 	p->left = true;
 	last = !p->started;

@@ -41,6 +41,8 @@ struct child_pool *child_pool_ref(struct child_pool *p);
  * lives; afterwards they are left alone.
  */
 unsigned child_pool_unref(struct child_pool *p);
+/* Ends the reports; none is being made when it returns. */
+void child_pool_mute(struct child_pool *p);
 /* Starts the thread, with the priority and the blocked signals of the caller; once. 0, or -errno.
  */
 int child_pool_start(struct child_pool *p) must_check;

@@ -53,6 +53,11 @@ static void log_event(void *log, enum child_event e, const char *program, int va
 	}
 }
 
+struct child_pool *script_pool_new(const struct child_limits *limits, struct log *log)
+{
+	return child_pool_new(limits, log_event, log);
+}
+
 int script_children_init(struct script_children *c, usher_lib *lib, const char *library,
 			 const struct child_limits *limits)
 {
@@ -60,7 +65,7 @@ int script_children_init(struct script_children *c, usher_lib *lib, const char *
 	c->log = hook_lib_log(lib);
 	c->library = library;
 	if (!c->pool)
-		c->pool = child_pool_new(limits, log_event, c->log);
+		c->pool = script_pool_new(limits, c->log);
 	return c->pool ? 0 : -ENOMEM;
 }
 

@@ -17,6 +17,9 @@ struct library_problems;
 const char *script_file_check(struct library_problems *p, const struct json *name,
 			      struct arena *arena);
 
+/* Makes a pool whose events go to the log. NULL: memory is out. */
+struct child_pool *script_pool_new(const struct child_limits *limits, struct log *log) must_check;
+
 /* The children of one library. */
 struct script_children {
 	struct child_pool *pool;
