@@ -73,6 +73,8 @@ void counts_move(struct lease_db *db, const struct rec *r, int sign)
 	if (r->pool_id != LEASE_ALL_POOLS)
 		count_state(&probe(db->counts, db->cap_counts, r->subnet_id, r->pool_id)->c, r,
 			    sign);
+	if (unlikely(db->names != NULL))
+		names_move(db, r, sign);
 }
 
 static void count_event(struct lease_counts *c, enum count_what what)
@@ -98,18 +100,21 @@ void counts_bump(struct lease_db *db, const struct rec *r, enum count_what what)
 		count_event(&probe(db->counts, db->cap_counts, r->subnet_id, r->pool_id)->c, what);
 }
 
-void lease_db_counts(struct lease_db *db, uint32_t subnet_id, uint32_t pool_id,
-		     struct lease_counts *ret)
+struct lease_counts counts_of(const struct lease_db *db, uint32_t subnet_id, uint32_t pool_id)
 {
 	const struct count_ent *e = NULL;
 
-	*ret = (struct lease_counts){0};
-	db_lock(db);
+	if (subnet_id == 0)
+		return db->total;
 	if (db->cap_counts)
 		e = probe(db->counts, db->cap_counts, subnet_id, pool_id);
-	if (subnet_id == 0)
-		*ret = db->total;
-	else if (e && e->used)
-		*ret = e->c;
+	return e && e->used ? e->c : (struct lease_counts){0};
+}
+
+void lease_db_counts(struct lease_db *db, uint32_t subnet_id, uint32_t pool_id,
+		     struct lease_counts *ret)
+{
+	db_lock(db);
+	*ret = counts_of(db, subnet_id, pool_id);
 	db_unlock(db);
 }

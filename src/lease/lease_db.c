@@ -4,6 +4,7 @@
  * mutex serves the whole table: a change costs well under a microsecond. Rows are appended under
  * it, so their order in the file is that of the changes.
  */
+#include "lease/lease_limit.h"
 #include "lease/lease_load.h"
 #include "lease/lease_table.h"
 
@@ -50,6 +51,7 @@ void lease_db_free(struct lease_db *db)
 		heap_fini(&db->heaps[i]);
 	slab_fini(&db->recs);
 	free(db->counts);
+	names_fini(db);
 	pools_fini(db);
 	(void)pthread_mutex_destroy(&db->mu);
 	free(db);
@@ -144,8 +146,9 @@ static int store_renewal(struct lease_db *db, const struct lease *l, uint32_t *i
 }
 
 static int assign_locked(struct lease_db *db, const struct lease *l, const struct lease_client *who,
-			 int64_t now, struct lease_change *ch)
+			 const struct lease_bounds *bounds, struct lease_change *ch)
 {
+	int64_t now = clock_wall_s(db->o.clock);
 	struct rec_pair p = rec_lookup(db, l->addr);
 	bool renewal = false;
 	uint32_t idx = p.main;
@@ -161,6 +164,8 @@ static int assign_locked(struct lease_db *db, const struct lease *l, const struc
 		renewal = rec_is_of(rec_at(db, p.main), who);
 		ch->old_expired = !renewal;
 	}
+	if (bounds && !renewal && bounds_beyond(db, p.main, bounds) >= 0)
+		return -USHER_E_LIMIT;
 	r = renewal ? store_renewal(db, l, &idx) : rec_store(db, l, LEASE_ASSIGNED, &idx);
 	if (r < 0)
 		return r;
@@ -176,10 +181,10 @@ static int assign_locked(struct lease_db *db, const struct lease *l, const struc
 	return 0;
 }
 
-int lease_db_assign(struct lease_db *db, const struct lease *l, const struct lease_client *who,
-		    struct lease_change *ret)
+int lease_db_assign_within(struct lease_db *db, const struct lease *l,
+			   const struct lease_client *who, const struct lease_bounds *b,
+			   struct lease_change *ret)
 {
-	int64_t now = clock_wall_s(db->o.clock);
 	int r;
 
 	if (!l->hw_len && !l->client_id_len)
@@ -187,9 +192,15 @@ int lease_db_assign(struct lease_db *db, const struct lease *l, const struct lea
 	ret->seq = 0;
 	ret->old_expired = false;
 	db_lock(db);
-	r = assign_locked(db, l, who, now, ret);
+	r = assign_locked(db, l, who, b, ret);
 	db_unlock_quiet(db);
 	return r;
+}
+
+int lease_db_assign(struct lease_db *db, const struct lease *l, const struct lease_client *who,
+		    struct lease_change *ret)
+{
+	return lease_db_assign_within(db, l, who, NULL, ret);
 }
 
 /* Finds the client's running lease at addr. */

@@ -402,6 +402,7 @@ void lease_db_load_drop(struct lease_db *db)
 int lease_db_load_end(struct lease_db *db, bool threads)
 {
 	struct build b = {.db = db, .ld = db->loading};
+	bool named;
 	int r = 0;
 
 	if (b.ld)
@@ -412,7 +413,10 @@ int lease_db_load_end(struct lease_db *db, bool threads)
 	slab_ahead_drop(&db->recs);
 	lease_db_load_drop(db);
 	pools_sort(db);
+	named = b.ld && db->names;
 	db_unlock(db);
+	if (named)
+		names_walk(db);
 	if (b.ld)
 		build_fini(&b);
 	return r;

@@ -146,6 +146,19 @@ static int rec_replace(struct lease_db *db, const struct lease *l, enum lease_st
 	return 0;
 }
 
+/* Fills a record that is_prolonged(). A new context may have other names. */
+static void prolong_rec(struct lease_db *db, struct rec *r, const struct lease *l,
+			struct rec_ext *ext)
+{
+	bool renamed = unlikely(db->names != NULL) && names_differ(r, l);
+
+	if (renamed)
+		names_move(db, r, -1);
+	rec_fill(db, r, l, (enum lease_state)r->state, ext);
+	if (renamed)
+		names_move(db, r, 1);
+}
+
 int rec_store(struct lease_db *db, const struct lease *l, enum lease_state state, uint32_t *ret_idx)
 {
 	uint32_t had = addr_get(&db->addrs, l->addr);
@@ -156,7 +169,7 @@ int rec_store(struct lease_db *db, const struct lease *l, enum lease_state state
 	if (r < 0)
 		return r;
 	if (same && is_prolonged(rec_at(db, had), l, state)) {
-		rec_fill(db, rec_at(db, had), l, state, ext);
+		prolong_rec(db, rec_at(db, had), l, ext);
 		*ret_idx = had;
 		return 0;
 	}

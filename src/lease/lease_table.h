@@ -148,6 +148,7 @@ struct lease_db {
 	struct pool **by_number;
 	size_t n_numbers;
 	uint64_t generation;
+	struct lease_names *names; /* lease_names.c; NULL: nobody needs them */
 };
 
 static inline void db_lock(struct lease_db *db)
@@ -285,6 +286,8 @@ struct span rec_hw(const struct rec *r);
 struct span rec_cid(const struct rec *r);
 /* Returns the host name; "": none. */
 const char *rec_host(const struct rec *r);
+/* Returns the context; NULL: none. */
+const char *rec_context(const struct rec *r);
 /* Sets all fields of a lease in a record, but for its texts, which stay unchanged. */
 void rec_set(struct rec *r, const struct lease *l, enum lease_state state);
 bool rec_is_of(const struct rec *r, const struct lease_client *c);
@@ -319,8 +322,24 @@ bool rec_lapse(struct lease_db *db, int64_t now, unsigned steps);
 
 bool counts_reserve(struct lease_db *db, uint32_t subnet_id, uint32_t pool_id);
 void counts_move(struct lease_db *db, const struct rec *r, int sign);
+/* Returns the counters of a subnet or pool, or of all (subnet 0). */
+struct lease_counts counts_of(const struct lease_db *db, uint32_t subnet_id, uint32_t pool_id);
 enum count_what { COUNT_CUMULATIVE, COUNT_RECLAIMED, COUNT_RECLAIMED_DECLINED };
 void counts_bump(struct lease_db *db, const struct rec *r, enum count_what what);
+
+/* --- lease_names.c ---------------------------------------------------------------------------- */
+
+/* Counts the names of a record, or removes them from the counters. Called where db->names is not
+ * NULL. */
+void names_move(struct lease_db *db, const struct rec *r, int sign);
+/* Returns whether the lease has another context than the record. */
+bool names_differ(const struct rec *r, const struct lease *l);
+/* Counts the leases of the table, in stretches. Takes the lock itself. */
+void names_walk(struct lease_db *db);
+void names_fini(struct lease_db *db);
+struct lease_bounds;
+/* Returns as lease_db_beyond(); main_idx: the record that would be replaced, 0: none. */
+int bounds_beyond(struct lease_db *db, uint32_t main_idx, const struct lease_bounds *b);
 
 /* --- lease_pool.c ----------------------------------------------------------------------------- */
 /* Publishes the number of free addresses for readers without the lock. */

@@ -58,6 +58,11 @@ const char *rec_host(const struct rec *r)
 	return r->ext ? find_texts(r->ext).hostname : "";
 }
 
+const char *rec_context(const struct rec *r)
+{
+	return r->ext ? find_texts(r->ext).user_context : NULL;
+}
+
 static inline void clear_texts(struct lease *ret)
 {
 #define CLEAR_TEXT(member)    ret->member[0] = '\0';
