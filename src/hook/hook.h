@@ -23,6 +23,8 @@ struct control_command;
 struct control_requester;
 struct expr_ctx;
 struct json;
+struct lease_bounds;
+struct lease_db;
 struct log;
 struct packet;
 
@@ -61,6 +63,13 @@ struct hook_parked {
 	void (*resume)(struct hook_parked *p);
 };
 
+/* Data that a built-in library keeps with a configuration, from dhcp4_srv_configured on. fini is
+ * called with the end of the configuration, before the library is unloaded. NULL: there is none. */
+struct hook_config_data {
+	void *data;
+	void (*fini)(void *data);
+};
+
 /* Arguments of one hook point, filled by the pipeline; NULL or zero where the point has none. */
 struct usher_call {
 	enum hook_point point;
@@ -78,16 +87,24 @@ struct usher_call {
 	struct lease *lease;
 	const struct lease *deleted;
 	bool fake_allocation;
+	/* for built-in libraries */
+	unsigned drop; /* with DROP: a row of drop.def; 0: that of the hook point */
+	const struct lease_bounds *bounds; /* at lease4_select: of the assignment; in arena */
+	struct config_error *refusal; /* at dhcp4_srv_configured: set before DROP; NULL elsewhere */
 	bool remove_lease;   /* lease4_expire: nothing of the lease will be kept */
 	struct span host_id; /* host4_identifier: in arena */
 	bool address_in_use;
 	struct arena *arena; /* the packet's */
 	const struct config *cfg;
-	void **packet_data;	     /* one a library, or NULL */
-	const struct usher_lib *lib; /* whose callout runs */
+	void **packet_data;		      /* one a library, or NULL */
+	struct hook_config_data *config_data; /* one a library, of the configuration; or NULL */
+	const struct usher_lib *lib;	      /* whose callout runs */
 	/* classes of the packet */
 	bool (*class_has)(void *ctx, const char *name);
 	int (*class_add)(void *ctx, const char *name);
+	/* Returns class i of the packet. *ret_id: its number in the configuration, -1: none. NULL:
+	 * there are no more. */
+	const char *(*class_at)(void *ctx, uint32_t i, int *ret_id);
 	/* decodes raw into query */
 	int (*unpack)(void *ctx);
 	void *ctx;
@@ -144,6 +161,7 @@ struct hook_registry_opts {
 	struct log *log;
 	const struct hook_builtin *builtins; /* ends with an empty name; NULL: none */
 	const struct clock_src *clock;
+	struct lease_db *db;	 /* of the server; NULL: there is none */
 	const char *config_file; /* built-in libraries' relative paths begin at its directory */
 	unsigned n_threads;	 /* how many workers call callouts at the same time */
 	/* The registry that is in effect: its counters continue. NULL: none */
@@ -190,6 +208,8 @@ static inline bool hook_any_at_all(const struct hook_registry *r)
 /* Runs all callouts of call->point in library order; returns the final status (never PARK where the
  * point may not park or no handle was taken: then CONTINUE). Failures are logged and counted. */
 enum usher_next_step hook_call(struct hook_registry *r, struct usher_call *call);
+/* Drops the packet under a row of drop.def, which counts it. */
+void hook_drop(struct usher_call *call, unsigned drop);
 /* Callouts that failed since the start. */
 uint64_t hook_failures(const struct hook_registry *r);
 /* Returns the losses of all libraries since the start (struct hook_cost). */

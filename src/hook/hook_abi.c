@@ -62,6 +62,12 @@ void usher_set_status(usher_call *call, enum usher_next_step step)
 	call->status = step;
 }
 
+void hook_drop(struct usher_call *call, unsigned drop)
+{
+	call->status = USHER_DROP;
+	call->drop = drop;
+}
+
 const char *usher_hook_point(const usher_call *call)
 {
 	return hook_point_name(call->point);

@@ -106,6 +106,8 @@ int library_load(usher_lib *lib, const struct hook_registry_opts *o,
 		run->record = make_record(run->library, &p, o->cfg, conf);
 	}
 	if (run && run->record && !p.n) {
+		if (run->library->attach)
+			run->library->attach(run->record, o);
 		adopt_parts(lib, run);
 		r = run->library->start(lib, run->record);
 	}

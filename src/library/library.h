@@ -61,6 +61,9 @@ struct library {
 	 * effect outside of the record. */
 	void (*parse)(struct library_problems *p, const struct config *cfg,
 		      const struct json *parameters, void *record);
+	/* Gives the record the parts of the server that it uses, before start. NULL: it uses
+	 * none. */
+	void (*attach)(void *record, const struct hook_registry_opts *o);
 	/* The parameters that name files which it runs or writes; ends with an empty name. NULL:
 	 * there are none. */
 	const struct library_file *files;

@@ -22,6 +22,7 @@ struct config_pool;
 struct config_subnet;
 struct iface;
 struct iface_table;
+struct lease_bounds;
 struct server;
 struct snap_hold;
 struct snapshot;
@@ -108,14 +109,15 @@ struct exchange {
 
 	/* result */
 	bool has_response;
-	enum drop silent;      /* why there will be no response, when there is none */
-	struct lease *lease;   /* in the arena: granted or offered */
-	struct lease *deleted; /* in the arena: the replaced lease */
-	uint32_t lifetime;     /* passed on to the client */
-	bool fake_allocation;  /* an OFFER: nothing was stored */
-	bool lease_reused;     /* lease caching: no row was written */
-	bool committed_hook;   /* leases4_committed or lease4_offer is due */
-	uint64_t wait_seq;     /* must be durable before the answer */
+	enum drop silent;		   /* why there will be no response, when there is none */
+	struct lease *lease;		   /* in the arena: granted or offered */
+	struct lease *deleted;		   /* in the arena: the replaced lease */
+	const struct lease_bounds *bounds; /* in the arena: limits of its assignment; NULL: none */
+	uint32_t lifetime;		   /* passed on to the client */
+	bool fake_allocation;		   /* an OFFER: nothing was stored */
+	bool lease_reused;		   /* lease caching: no row was written */
+	bool committed_hook;		   /* leases4_committed or lease4_offer is due */
+	uint64_t wait_seq;		   /* must be durable before the answer */
 	uint64_t wait_epoch;
 	bool waiting;	   /* for durability */
 	bool offer_parked; /* by lease4_offer: COMMIT receives the result of the probe */

@@ -34,6 +34,17 @@ static int add_class_name(void *ctx, const char *name)
 	return exchange_has_class_name(ctx, name) ? 0 : -1;
 }
 
+static const char *show_class(void *exchange, uint32_t i, int *ret_id)
+{
+	const struct exchange *x = exchange;
+
+	*ret_id = i < x->n_class_order ? (int)x->class_order[i] : -1;
+	if (*ret_id >= 0)
+		return x->cfg->class_names[*ret_id];
+	i -= x->n_class_order;
+	return i < x->n_extra_classes ? x->extra_classes[i] : NULL;
+}
+
 static int unpack_call(void *ctx)
 {
 	return exchange_unpack(ctx);
@@ -60,8 +71,10 @@ static void fill_call(struct exchange *x, struct usher_call *c, enum hook_point 
 		.arena = &x->pkt.arena,
 		.cfg = x->cfg,
 		.packet_data = x->hook_data,
+		.config_data = x->snap->hook_data,
 		.class_has = has_class_name,
 		.class_add = add_class_name,
+		.class_at = show_class,
 		.ctx = x,
 	};
 	if (p == HOOK_BUFFER4_RECEIVE) {
@@ -89,6 +102,10 @@ static void apply_call(struct exchange *x, const struct usher_call *c)
 		x->subnet = config_subnet_by_id(x->cfg, c->subnet_id);
 	if (c->point == HOOK_HOST4_IDENTIFIER && c->status == USHER_CONTINUE)
 		x->flex_id = c->host_id;
+	if (c->point == HOOK_LEASE4_SELECT)
+		x->bounds = c->bounds;
+	if (c->status == USHER_DROP && c->drop)
+		x->drop = (enum drop)c->drop;
 }
 
 enum usher_next_step exchange_hook(struct exchange *x, enum hook_point p, struct lease *lease,

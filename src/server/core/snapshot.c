@@ -21,6 +21,9 @@ void snapshot_unref(struct snapshot *s)
 {
 	if (!s || atomic_fetch_sub(&s->refs, 1) != 1)
 		return;
+	for (size_t i = 0; i < HOOK_MAX_LIBS; i++)
+		if (s->hook_data[i].fini)
+			s->hook_data[i].fini(s->hook_data[i].data);
 	hook_registry_unref(s->hooks);
 	lease_pools_unref(s->pools);
 	config_free(s->cfg);

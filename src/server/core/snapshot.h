@@ -7,6 +7,7 @@
 #pragma once
 
 #include "base/attr.h"
+#include "hook/hook.h"
 
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -17,7 +18,6 @@ struct config;
 struct config_error;
 struct config_problems;
 struct config_subnet;
-struct hook_registry;
 struct lease_pools;
 struct server;
 struct subnet_stats;
@@ -27,8 +27,9 @@ struct snapshot {
 	struct config *cfg;	   /* owned */
 	struct lease_pools *pools; /* index = config_pool.index */
 	struct hook_registry *hooks;
-	struct subnet_stats **subnet_stats; /* index = config_subnet.index */
-	uint32_t *server_ids;		    /* option 54 values configured anywhere, sorted */
+	struct hook_config_data hook_data[HOOK_MAX_LIBS]; /* index = that of the library */
+	struct subnet_stats **subnet_stats;		  /* index = config_subnet.index */
+	uint32_t *server_ids; /* option 54 values configured anywhere, sorted */
 	size_t n_server_ids;
 	size_t packet_memory; /* that the classes, patterns and networks of cfg need in a packet's
 				 arena */

@@ -60,6 +60,7 @@ static int build_hooks(struct server *srv, struct snapshot *s, const struct conf
 		.builtins = srv->builtins,
 		.is_command = srv->is_command,
 		.clock = &srv->clock,
+		.db = srv->db,
 		.config_file = srv->config_file,
 		.n_threads = srv->n_workers ? srv->n_workers : server_worker_count(cfg),
 		.before = prev ? prev->hooks : NULL,
@@ -249,12 +250,17 @@ static int build_server_ids(struct snapshot *s, const struct config *cfg)
 /* Calls dhcp4_srv_configured. A library decides last, and refuses the configuration by DROP. */
 static int call_configured(struct snapshot *s, const struct config *cfg, struct problem_sink *sink)
 {
-	struct usher_call c = {.point = HOOK_DHCP4_SRV_CONFIGURED, .cfg = cfg};
 	struct config_error e = {0};
+	struct usher_call c = {.point = HOOK_DHCP4_SRV_CONFIGURED,
+			       .cfg = cfg,
+			       .config_data = s->hook_data,
+			       .refusal = &e};
 
 	if (!hook_any(s->hooks, HOOK_DHCP4_SRV_CONFIGURED) || hook_call(s->hooks, &c) != USHER_DROP)
 		return 0;
-	(void)config_error_set(&e, NULL, -USHER_E_HOOK, "a hook library refused the configuration");
+	if (!e.text[0])
+		(void)config_error_set(&e, NULL, -USHER_E_HOOK,
+				       "a hook library refused the configuration");
 	sink_add(sink, &e);
 	return -USHER_E_HOOK;
 }

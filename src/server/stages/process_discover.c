@@ -8,7 +8,7 @@
 #include "base/ip.h"
 #include "base/log.h"
 #include "config/config.h"
-#include "lease/lease_db.h"
+#include "lease/lease_limit.h"
 #include "lease/lease_store.h"
 #include "server/stages/agent_info.h"
 #include "server/stages/alloc.h"
@@ -82,7 +82,7 @@ static int store_offer(struct exchange *x, struct lease *l, uint32_t lft)
 			return 0;
 		(void)agent_info_merge(x, &stored);
 	}
-	if (lease_db_assign(srv->db, &stored, &who, &change) < 0)
+	if (lease_db_assign_within(srv->db, &stored, &who, x->bounds, &change) < 0)
 		return -USHER_E_IN_USE;
 	x->fake_allocation = false;
 	x->wait_seq = change.seq;

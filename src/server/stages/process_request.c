@@ -15,7 +15,7 @@
 #include "base/ip.h"
 #include "base/log.h"
 #include "config/config.h"
-#include "lease/lease_db.h"
+#include "lease/lease_limit.h"
 #include "lease/lease_store.h"
 #include "server/stages/agent_info.h"
 #include "server/stages/alloc.h"
@@ -297,6 +297,23 @@ static const struct lease *own_at(struct exchange *x, const struct request *q,
 	return l;
 }
 
+/* Answers when a callout set SKIP: a renewal leaves the lease unchanged, and the answer has its
+ * values. old: NULL, if it was no renewal. */
+static enum verdict request_skipped(struct exchange *x, struct lease *l, const struct lease *old)
+{
+	int64_t now = clock_wall_s(&exchange_server(x)->clock);
+
+	if (!old)
+		return response_nak(x, "a callout refused the lease");
+	if (!is_unchanged(x, old) || alloc_expired(x, old))
+		return response_nak(x, "the lease ended meanwhile");
+	*l = *old;
+	x->wait_seq = old->row;
+	return grant_lease(x, l,
+			   old->valid_lft == LEASE_INFINITE ? LEASE_INFINITE
+							    : (uint32_t)(lease_expire(old) - now));
+}
+
 static enum verdict request_assign(struct exchange *x, struct request *q)
 {
 	struct server *srv = exchange_server(x);
@@ -307,6 +324,7 @@ static enum verdict request_assign(struct exchange *x, struct request *q)
 	const struct lease *old;
 	uint32_t left;
 	bool same_info;
+	int r;
 
 	if (!l)
 		return exchange_drop(x, DROP_PROCESSING_FAILED);
@@ -316,19 +334,12 @@ static enum verdict request_assign(struct exchange *x, struct request *q)
 	same_info = !old || !agent_info_merge(x, l);
 	if (old && same_info && lease_cached(x, old, l, &left))
 		return request_reuse(x, l, old, left);
-	if (!request_hook(x, l, old != NULL)) {
-		if (!old)
-			return response_nak(x, "a callout refused the lease");
-		if (!is_unchanged(x, old) || alloc_expired(x, old))
-			return response_nak(x, "the lease ended meanwhile");
-		*l = *old; /* lease4_renew SKIP: the lease is unchanged, and the answer has its
-			      values */
-		left = (uint32_t)(lease_expire(old) - clock_wall_s(&srv->clock));
-		x->wait_seq = old->row;
-		return grant_lease(x, l, old->valid_lft == LEASE_INFINITE ? LEASE_INFINITE : left);
-	}
-	if (lease_db_assign(srv->db, l, &who, &change) < 0)
-		return response_nak(x, "address is in use");
+	if (!request_hook(x, l, old != NULL))
+		return request_skipped(x, l, old);
+	r = lease_db_assign_within(srv->db, l, &who, x->bounds, &change);
+	if (r < 0)
+		return response_nak(x, r == -USHER_E_LIMIT ? "a limit of leases is reached"
+							   : "address is in use");
 	x->wait_seq = change.seq;
 	alloc_reclaimed(x, &change);
 	drop_others(x, q);
