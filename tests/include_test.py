@@ -27,7 +27,7 @@ FOLDERS = (
     ("lease/journal", "the journal (Kea's lease file): rows, loading, clean-up", "base lease"),
     ("control", "the management plane: rows of commands, their arguments, access; the command channel", "base runtime config/json config"),
     ("hook", "hooks.def, registry, loader, the ABI's functions", "base wire config lease control"),
-    ("library", "Kea's hook libraries, a file each (libraries.def)", "base wire packet config/json config lease hook"),
+    ("library", "Kea's hook libraries, a file each (libraries.def)", "base wire packet runtime config/json config lease hook"),
     ("http", "HTTP and HTTPS in the event loop: listeners, users, bounds, event streams, the page, commands with Kea's envelope",
      "base runtime config/json config control"),
     ("script", "the life of a Lua state: opens all modules",

@@ -63,6 +63,20 @@ struct hook_parked {
 	void (*resume)(struct hook_parked *p);
 };
 
+/* The link of a packet's interface: for probes of the addresses on it. */
+struct hook_link {
+	int ifindex;
+	uint8_t mac[6];
+	uint32_t addr; /* of the server, in the subnet */
+};
+
+/* What libraries may do on the network, beside the answers to packets. */
+enum hook_network {
+	HOOK_NETWORK_FULL,
+	HOOK_NETWORK_SILENT, /* as if nobody answered; nothing is sent (scenarios) */
+	HOOK_NETWORK_NONE,   /* it is not used, and nothing waits for it (replay of a capture) */
+};
+
 /* Data that a built-in library keeps with a configuration, from dhcp4_srv_configured on. fini is
  * called with the end of the configuration, before the library is unloaded. NULL: there is none. */
 struct hook_config_data {
@@ -88,7 +102,12 @@ struct usher_call {
 	const struct lease *deleted;
 	bool fake_allocation;
 	/* for built-in libraries */
-	unsigned drop; /* with DROP: a row of drop.def; 0: that of the hook point */
+	unsigned drop;		      /* with DROP: a row of drop.def; 0: that of the hook point */
+	bool reserved;		      /* lease4_offer: the address is that of a reservation */
+	bool offer_stored;	      /* lease4_offer: the lease is stored (offer-lifetime) */
+	const struct lease *previous; /* then the record in whose place; NULL: none */
+	/* Describes the link, if the client is on it, and it is that of the subnet. */
+	bool (*link)(void *ctx, struct hook_link *ret);
 	const struct lease_bounds *bounds; /* at lease4_select: of the assignment; in arena */
 	struct config_error *refusal; /* at dhcp4_srv_configured: set before DROP; NULL elsewhere */
 	bool remove_lease;   /* lease4_expire: nothing of the lease will be kept */
@@ -161,7 +180,8 @@ struct hook_registry_opts {
 	struct log *log;
 	const struct hook_builtin *builtins; /* ends with an empty name; NULL: none */
 	const struct clock_src *clock;
-	struct lease_db *db;	 /* of the server; NULL: there is none */
+	struct lease_db *db; /* of the server; NULL: there is none */
+	enum hook_network network;
 	const char *config_file; /* built-in libraries' relative paths begin at its directory */
 	unsigned n_threads;	 /* how many workers call callouts at the same time */
 	/* The registry that is in effect: its counters continue. NULL: none */

@@ -66,6 +66,9 @@ uint64_t lease_pool_free(const struct lease_pools *p, size_t i);
  */
 int lease_db_get(struct lease_db *db, uint32_t addr, struct arena *arena, struct lease *ret,
 		 uint64_t *ret_seq) must_check;
+/* Copies the record of addr that is in the file, also where another one holds the address;
+ * user_context is NULL. 0, -USHER_E_NOTFOUND. */
+int lease_db_stored(struct lease_db *db, uint32_t addr, struct lease *ret) must_check;
 /*
  * Returns the client's records in any of the subnets, best first, at most n, and their number.
  * Order: ASSIGNED before OFFERED before kept; by client_id before by hw; later cltt first. The 64

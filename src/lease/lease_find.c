@@ -37,6 +37,18 @@ int lease_db_get(struct lease_db *db, uint32_t addr, struct arena *arena, struct
 	return idx ? 0 : -USHER_E_NOTFOUND;
 }
 
+int lease_db_stored(struct lease_db *db, uint32_t addr, struct lease *ret)
+{
+	uint32_t idx;
+
+	db_lock(db);
+	idx = rec_lookup(db, addr).main;
+	if (idx)
+		rec_copy(rec_at(db, idx), NULL, ret);
+	db_unlock(db);
+	return idx ? 0 : -USHER_E_NOTFOUND;
+}
+
 /*
  * The 64 newest records of an identity are examined for the best one. A client that has none of
  * them in its subnets may have roamed, or its identity is a cloned one: its records are searched

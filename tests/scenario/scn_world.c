@@ -153,6 +153,7 @@ static int start(struct scn *s, struct config_error *err)
 	struct server_opts so = {.clock = s->clock.src,
 				 .seed = SEED,
 				 .builtins = server_builtins,
+				 .network = HOOK_NETWORK_SILENT,
 				 .config_file = s->config_file,
 				 .is_command = command_is_own};
 	struct worker_opts wo = {.n_slots = SLOTS};

@@ -109,9 +109,11 @@ struct exchange {
 
 	/* result */
 	bool has_response;
-	enum drop silent;		   /* why there will be no response, when there is none */
-	struct lease *lease;		   /* in the arena: granted or offered */
-	struct lease *deleted;		   /* in the arena: the replaced lease */
+	enum drop silent;	/* why there will be no response, when there is none */
+	struct lease *lease;	/* in the arena: granted or offered */
+	struct lease *deleted;	/* in the arena: the replaced lease */
+	struct lease *previous; /* in the arena: the record that a stored offer replaced */
+	bool offer_stored;	/* the offer is a lease (offer-lifetime) */
 	const struct lease_bounds *bounds; /* in the arena: limits of its assignment; NULL: none */
 	uint32_t lifetime;		   /* passed on to the client */
 	bool fake_allocation;		   /* an OFFER: nothing was stored */

@@ -6,11 +6,14 @@
  */
 #include "server/core/exchange_hook.h"
 
+#include "base/ip.h"
 #include "config/config.h"
 #include "runtime/iface.h"
 #include "server/core/server.h"
 #include "server/core/snapshot.h"
 #include "server/core/trace.h"
+
+#include <net/if_arp.h>
 
 static const enum drop point_drops[] = {
 #define HOOK(symbol, name, lot, drop) DROP_##drop,
@@ -45,6 +48,26 @@ static const char *show_class(void *exchange, uint32_t i, int *ret_id)
 	return i < x->n_extra_classes ? x->extra_classes[i] : NULL;
 }
 
+/* Returns whether the client is on the link of its interface, which is Ethernet and has an address
+ * in the subnet. */
+static bool show_link(void *exchange, struct hook_link *ret)
+{
+	const struct exchange *x = exchange;
+	const struct config_subnet *s = x->subnet;
+	const struct iface *i = x->iface;
+
+	if (!i || !s || x->query.giaddr || i->arp_type != ARPHRD_ETHER)
+		return false;
+	for (size_t k = 0; k < i->n_addrs; k++) {
+		if ((i->addrs[k].addr & ip_mask(s->prefix_len)) != s->prefix)
+			continue;
+		*ret = (struct hook_link){.ifindex = i->ifindex, .addr = i->addrs[k].addr};
+		memcpy(ret->mac, i->mac, sizeof(ret->mac));
+		return true;
+	}
+	return false;
+}
+
 static int unpack_call(void *ctx)
 {
 	return exchange_unpack(ctx);
@@ -75,6 +98,7 @@ static void fill_call(struct exchange *x, struct usher_call *c, enum hook_point 
 		.class_has = has_class_name,
 		.class_add = add_class_name,
 		.class_at = show_class,
+		.link = show_link,
 		.ctx = x,
 	};
 	if (p == HOOK_BUFFER4_RECEIVE) {
@@ -160,6 +184,9 @@ enum usher_next_step exchange_hook_parking(struct exchange *x, enum hook_point p
 	c.parked = &x->parked;
 	c.lease = x->lease;
 	c.deleted = x->deleted;
+	c.reserved = x->host && x->lease && x->host->addr == x->lease->addr;
+	c.offer_stored = x->offer_stored;
+	c.previous = x->previous;
 	(void)hook_call(x->snap->hooks, &c);
 	apply_call(x, &c);
 	if (p == HOOK_LEASE4_OFFER && c.address_in_use)

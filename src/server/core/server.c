@@ -45,6 +45,7 @@ int server_init(struct server *srv, const struct server_opts *o)
 	srv->server_port = o->server_port ? o->server_port : DHCP4_SERVER_PORT;
 	srv->client_port = o->client_port ? o->client_port : DHCP4_CLIENT_PORT;
 	srv->builtins = o->builtins;
+	srv->network = o->network;
 	srv->is_command = o->is_command;
 	srv->config_file = o->config_file;
 	srv->started_ns = clock_wall_ns(&o->clock);

@@ -46,7 +46,8 @@ struct server {
 	struct same_client *same_client;
 	struct tracer *tracer;
 	uint16_t server_port, client_port;
-	const struct hook_builtin *builtins;  /* hook libraries in the program; NULL: none */
+	const struct hook_builtin *builtins; /* hook libraries in the program; NULL: none */
+	enum hook_network network;
 	const char *config_file;	      /* borrowed; NULL: none */
 	bool (*is_command)(const char *name); /* as in server_opts */
 
@@ -78,6 +79,7 @@ struct server_opts {
 	uint16_t server_port, client_port; /* 0: 67, 68 */
 	uint32_t offer_hold_s;
 	const struct hook_builtin *builtins; /* borrowed; ends with an empty name. NULL: none */
+	enum hook_network network;	     /* for hook libraries */
 	const char *config_file; /* borrowed; relative paths begin at its directory. NULL: at the
 				    working directory */
 	/* Returns whether a name is a command of the program, which no hook library may take; NULL:

@@ -61,6 +61,7 @@ static int build_hooks(struct server *srv, struct snapshot *s, const struct conf
 		.is_command = srv->is_command,
 		.clock = &srv->clock,
 		.db = srv->db,
+		.network = srv->network,
 		.config_file = srv->config_file,
 		.n_threads = srv->n_workers ? srv->n_workers : server_worker_count(cfg),
 		.before = prev ? prev->hooks : NULL,

@@ -158,6 +158,7 @@ int replay_run(const struct replay_opts *o)
 				 .server_port = o->server_port,
 				 .client_port = o->client_port,
 				 .builtins = o->builtins,
+				 .network = HOOK_NETWORK_NONE,
 				 .config_file = o->config_file};
 	struct config *cfg;
 	struct buf b;

@@ -15,6 +15,7 @@
 #include "server/stages/fill.h"
 #include "server/stages/response.h"
 #include "server/core/server.h"
+#include "server/core/snapshot.h"
 #include "server/stages/stages.h"
 #include "wire/option_codes.h"
 
@@ -85,6 +86,9 @@ static int store_offer(struct exchange *x, struct lease *l, uint32_t lft)
 	if (lease_db_assign_within(srv->db, &stored, &who, x->bounds, &change) < 0)
 		return -USHER_E_IN_USE;
 	x->fake_allocation = false;
+	x->offer_stored = true;
+	if (change.had_old && hook_any(x->snap->hooks, HOOK_LEASE4_OFFER))
+		x->previous = arena_memdup(&x->pkt.arena, &change.old, sizeof(change.old));
 	x->wait_seq = change.seq;
 	alloc_reclaimed(x, &change);
 	return 0;

@@ -100,7 +100,10 @@ enum verdict stage_commit(struct exchange *x)
 	same_client_release(x);
 	if (x->offer_parked) {
 		x->offer_parked = false;
-		return x->parked.in_use ? server_decline(x) : VERDICT_CONTINUE;
+		if (x->parked.in_use)
+			return server_decline(x);
+		return exchange_server(x)->disabled ? exchange_drop(x, DROP_SERVICE_DISABLED)
+						    : VERDICT_CONTINUE;
 	}
 	switch (row_outcome(x)) {
 	case LEASE_ROW_PENDING:
