@@ -110,8 +110,8 @@ struct usher_call {
 	bool (*link)(void *ctx, struct hook_link *ret);
 	const struct lease_bounds *bounds; /* at lease4_select: of the assignment; in arena */
 	struct config_error *refusal; /* at dhcp4_srv_configured: set before DROP; NULL elsewhere */
-	bool remove_lease;   /* lease4_expire: nothing of the lease will be kept */
-	struct span host_id; /* host4_identifier: in arena */
+	bool remove_lease;	      /* lease4_expire: nothing of the lease will be kept */
+	struct span host_id;	      /* host4_identifier: in arena */
 	bool address_in_use;
 	struct arena *arena; /* the packet's */
 	const struct config *cfg;

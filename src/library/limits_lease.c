@@ -86,7 +86,7 @@ static struct json *list_classes(struct usher_call *call, struct arena *a)
 	return list;
 }
 
-static const char *write_context(struct usher_call *call, const char *old, struct arena *a)
+static const char *write_limit_context(struct usher_call *call, const char *old, struct arena *a)
 {
 	const struct json *had = read_context(a, old);
 	struct json *isc = copy_others(a, json_get(had, "ISC"), member);
@@ -112,10 +112,10 @@ const char *limits_context(struct usher_call *call, const char *old)
 	struct arena a;
 
 	arena_init_fixed(&a, memory, sizeof(memory));
-	text = write_context(call, old, &a);
+	text = write_limit_context(call, old, &a);
 	if (a.failed) {
 		arena_init(&a);
-		text = write_context(call, old, &a);
+		text = write_limit_context(call, old, &a);
 		arena_fini(&a);
 	}
 	return text;

@@ -299,7 +299,7 @@ static struct check *match_answer(struct ping_engine *e, const struct ping_answe
 	return number - c->first <= c->last - c->first ? c : NULL;
 }
 
-static void log_answer(struct ping_engine *e, enum log_id id, const struct ping_answer *a)
+static void log_echo_answer(struct ping_engine *e, enum log_id id, const struct ping_answer *a)
 {
 	char ip[IP_TEXT_LEN];
 
@@ -321,10 +321,10 @@ static void take_answer(struct ping_engine *e, const struct ping_answer *a)
 			log_msg(e->log, LOG_USHER_PING_CHECK_ARP_REPLY, "from %s",
 				ip_text(a->addr, ip));
 	} else if (a->kind == PING_REPLY) {
-		log_answer(e, LOG_PING_CHECK_CHANNEL_ECHO_REPLY_RECEIVED, a);
-		log_answer(e, LOG_PING_CHECK_MGR_RECEIVED_ECHO_REPLY, a);
+		log_echo_answer(e, LOG_PING_CHECK_CHANNEL_ECHO_REPLY_RECEIVED, a);
+		log_echo_answer(e, LOG_PING_CHECK_MGR_RECEIVED_ECHO_REPLY, a);
 	} else {
-		log_answer(e, LOG_PING_CHECK_MGR_RECEIVED_UNREACHABLE_MSG, a);
+		log_echo_answer(e, LOG_PING_CHECK_MGR_RECEIVED_UNREACHABLE_MSG, a);
 	}
 	finish_check(e, c, a->kind != PING_UNREACHABLE);
 }
