@@ -384,7 +384,8 @@ def test_gate_made_packets(t):
 local d = haka.dissectors
 haka.rule{ on = d.icmp.events.receive_packet, eval = function (p)
 	local text = p.payload:asstring()
-	if p.type == 8 and p.payload[1] ~= 99 then
+	local made = text:find("made by a rule", 1, true)
+	if p.type == 8 and not made then
 		for _, back in ipairs{false, true} do
 			local ip = d.ipv4.create(d.raw.create(), {src = back and p.dst or p.src, dst = back and p.src or p.dst})
 			local i = d.icmp.create(ip, {type = 8, code = 0})
@@ -392,7 +393,7 @@ haka.rule{ on = d.icmp.events.receive_packet, eval = function (p)
 			i.payload:setstring("\\99\\1\\0\\1" .. "made by a rule")
 			i:send()
 		end
-	elseif p.type == 0 and p.payload[1] == 99 then
+	elseif p.type == 0 and made then
 		haka.alert{ description = p.iface .. " " .. text:sub(5) }
 	end
 end }
