@@ -21,28 +21,27 @@ static int put_int(struct load *l, struct json *map, const char *key, int64_t v)
 	return load_put(l, map, key, node);
 }
 
-/* Fills in a triplet of lifetimes. One of its three values makes a triplet, from which the others
- * follow. Without any, the outer triplet counts. */
-static int fill_lifetimes(struct load *l, struct json *map, const struct json *outer)
+/* Fills in the lifetimes. Each is inherited by itself, and valid-lifetime has a default. whole: the
+ * bounds that are missing then follow from it; those of an outer scope are not, for an inner scope
+ * may have another valid-lifetime. */
+static int fill_lifetimes(struct load *l, struct json *map, const struct json *outer, bool whole)
 {
 	int64_t v[3];
 	bool has[3];
-	bool any;
 
 	for (int i = 0; i < 3; i++)
-		has[i] = json_get_int(map, life_keys[i], &v[i]);
-	any = has[0] || has[1] || has[2];
-	if (!any && outer) {
-		for (int i = 0; i < 3; i++)
-			has[i] = json_get_int(outer, life_keys[i], &v[i]);
-	} else {
-		v[0] = has[0] ? v[0] : has[1] ? v[1] : has[2] ? v[2] : LIFE_DEFAULT;
-		v[1] = has[1] ? v[1] : v[0];
-		v[2] = has[2] ? v[2] : v[0];
-	}
+		has[i] = json_get_int(map, life_keys[i], &v[i]) ||
+			 json_get_int(outer, life_keys[i], &v[i]);
+	if (!has[0])
+		v[0] = LIFE_DEFAULT;
+	has[0] = true;
 	for (int i = 0; i < 3; i++) {
-		int r = json_get(map, life_keys[i]) ? 0 : put_int(l, map, life_keys[i], v[i]);
+		int r = 0;
 
+		if (!has[i] && whole)
+			v[i] = v[0];
+		if ((has[i] || whole) && !json_get(map, life_keys[i]))
+			r = put_int(l, map, life_keys[i], v[i]);
 		if (r < 0)
 			return r;
 	}
@@ -74,7 +73,7 @@ static int fill_inherited(struct load *l, enum schema_ctx ctx, struct json *map,
 		if (r < 0)
 			return r;
 	}
-	return fill_lifetimes(l, map, outer);
+	return fill_lifetimes(l, map, outer, ctx == SCHEMA_SUBNET);
 }
 
 /* --- subnet ids ------------------------------------------------------------------------------- */
@@ -156,7 +155,7 @@ static int fill_subnets(struct load *l, struct json *outer)
 
 int load_fill(struct load *l)
 {
-	int r = fill_lifetimes(l, l->dhcp4, NULL);
+	int r = fill_lifetimes(l, l->dhcp4, NULL, false);
 
 	for (struct json *n = json_get(l->dhcp4, "shared-networks")->first; n && r == 0;
 	     n = n->next) {

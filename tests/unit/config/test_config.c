@@ -203,9 +203,10 @@ static void check_tier_a_topology(const struct config *c)
 	assert_int_equal(s->params.valid_lifetime.value, 4000);
 	assert_int_equal(s->params.valid_lifetime.max, 8000);
 	assert_int_equal(n->params.valid_lifetime.value, 5000);
-	assert_int_equal(n->params.valid_lifetime.max, 5000);
+	assert_int_equal(n->params.valid_lifetime.max, 8000);
 	assert_int_equal(config_subnet_by_id(c, 20)->params.valid_lifetime.value, 5000);
-	assert_int_equal(ten->params.valid_lifetime.min, 6000);
+	assert_int_equal(ten->params.valid_lifetime.value, 6000);
+	assert_int_equal(ten->params.valid_lifetime.min, 1000);
 	assert_int_equal(ten->params.renew_timer, 1000);
 	assert_true(ten->params.authoritative);
 }
