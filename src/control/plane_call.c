@@ -122,20 +122,35 @@ static struct json *refuse_call(const struct control_plane *p, const struct cont
 	return NULL;
 }
 
+static const char invalid[] = "Error during command processing: invalid command: ";
+
+/* Returns the name of a value's type, without an article. */
+static const char *name_type(const struct json *v)
+{
+	static const char *const names[] =
+		{[JSON_NULL] = "null", [JSON_BOOL] = "boolean",	 [JSON_INT] = "integer",
+		 [JSON_REAL] = "real", [JSON_STRING] = "string", [JSON_LIST] = "list",
+		 [JSON_MAP] = "map"};
+
+	return names[v->type];
+}
+
 /* Returns the refusal of a request whose members are not those of a command, or NULL. */
 static struct json *refuse_members(const struct json *request, const struct control_call *c)
 {
 	const char *unknown;
 
+	if (!json_get(request, "command"))
+		return control_answer(c->arena, CONTROL_ERROR,
+				      "%sdoes not contain mandatory 'command'", invalid);
 	if (!c->name || strlen(c->name) != json_get(request, "command")->n)
 		return control_answer(c->arena, CONTROL_ERROR,
-				      "a command is {\"command\": \"name\", \"arguments\": {…}}: "
-				      "there is no string 'command'");
+				      "%sexpected 'command' to be a string, got %s instead",
+				      invalid, name_type(json_get(request, "command")));
 	unknown = find_unknown_member(request);
 	if (unknown)
-		return control_answer(c->arena, CONTROL_ERROR,
-				      "received command contains unsupported parameter '%s'",
-				      unknown);
+		return control_answer(c->arena, CONTROL_ERROR, "%sunsupported parameter '%s'",
+				      invalid, unknown);
 	return NULL;
 }
 
@@ -174,8 +189,9 @@ static const struct control_command *find_called(const struct control_plane *p,
 	log_received(p, c);
 	if (c->args && c->args->type != JSON_MAP)
 		*ret_refusal = control_answer(c->arena, CONTROL_ERROR,
-					      "'arguments' must be a map, this is %s",
-					      json_type_name(c->args->type));
+					      "invalid command '%s': expected 'arguments' to be "
+					      "a map, got %s instead",
+					      c->name, name_type(c->args));
 	else
 		*ret_refusal = refuse_service(p, request, c->arena);
 	if (*ret_refusal)
@@ -183,7 +199,7 @@ static const struct control_command *find_called(const struct control_plane *p,
 	row = control_row_find(p, c->name);
 	if (!row)
 		*ret_refusal = control_answer(c->arena, CONTROL_UNSUPPORTED,
-					      "'%s' command not supported", c->name);
+					      "'%s' command not supported.", c->name);
 	return row;
 }
 

@@ -203,13 +203,14 @@ static void test_commands_by_row(void **state)
 
 	assert_answer(w, "{\"command\": \"get\"}", CONTROL_OK, "get by the program");
 	assert_answer(w, "{\"command\": \"got\"}", CONTROL_UNSUPPORTED,
-		      "'got' command not supported");
+		      "'got' command not supported.");
 	assert_answer(w, "{\"command\": \"get\", \"arguments\": {\"name\": 3}}", CONTROL_ERROR,
 		      "'name' parameter must be a string");
 	assert_answer(w, "{\"command\": \"get\", \"arguments\": []}", CONTROL_ERROR,
-		      "'arguments' must be a map, this is a list");
-	assert_answer(w, "{\"command\": \"get\", \"argument\": {}}", CONTROL_ERROR,
-		      "received command contains unsupported parameter 'argument'");
+		      "invalid command 'get': expected 'arguments' to be a map, got list instead");
+	assert_answer(
+		w, "{\"command\": \"get\", \"argument\": {}}", CONTROL_ERROR,
+		"Error during command processing: invalid command: unsupported parameter 'argument'");
 	assert_int_equal(w->n_runs, 1);
 	assert_int_equal(w->n_processed, 2);
 }
@@ -315,7 +316,7 @@ static void test_rows_of_a_library(void **state)
 	control_plane_remove(w->p, reloaded);
 	assert_names(w, "all del get ");
 	assert_answer(w, "{\"command\": \"box\"}", CONTROL_UNSUPPORTED,
-		      "'box' command not supported");
+		      "'box' command not supported.");
 }
 
 /* --- Requests of transports ------------------------------------------------------------------- */
