@@ -17,6 +17,7 @@
 #include "lease/lease_db.h"
 #include "runtime/iface.h"
 #include "runtime/loop.h"
+#include "server/edit/edit_libraries.h"
 #include "server/core/snapshot.h"
 #include "server/worker/worker.h"
 #include "wire/option_codes.h"
@@ -124,6 +125,8 @@ void fuzz_server_init(struct fuzz_server *f)
 	so.clock = f->clock.src;
 	so.log = log_new(&f->clock.src, "kea-dhcp4");
 	f->d.o.commands = &server_commands;
+	f->d.o.libraries = edit_libraries;
+	f->d.o.n_libraries = edit_n_libraries;
 	f->d.o.config_file = "/nowhere/at/all/usher.json"; /* config-write, config-reload: refused
 							    */
 	fuzz_check(so.log && server_init(srv, &so) == 0 && loop_new(&f->d.loop) == 0);

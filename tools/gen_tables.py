@@ -161,8 +161,14 @@ def main():
         table(["command", "access", "does", "arguments"],
               [[f"`{n}`", access.lower(), d, re.sub(r"[()]", "", a)]
                for n, _, access, _, _, d, a in rows("src/server/manage/commands.def", "COMMAND")]),
+        "Of Kea's libraries, when `hooks-libraries` names them:",
+        table(["command", "library", "access", "does", "arguments"],
+              [[f"`{n}`", f"[{lib.lower()}](library/{lib.lower()}.md)", access.lower(), d, re.sub(r"[()]", "", a)]
+               for lib in ("CLASS_CMDS", "HOST_CMDS", "SUBNET_CMDS")
+               for n, _, access, _, _, d, a in rows("src/server/edit/edit_commands.def", lib)]),
         "## Kea's hook libraries\n\nBy the name of the file in `hooks-libraries`, with or without a directory.",
-        table(["library", "here"], [[f"`{n}`", {"NATIVE": f"built in: [page](library/{n[8:-3]}.md)", "LATER": "not supported yet",
+        table(["library", "here"], [[f"`{n}`", {"NATIVE": f"built in: [page](library/{n[8:-3]}.md)", "COMMANDS": f"built in: [page](library/{n[8:-3]}.md)",
+                                                "LATER": "not supported yet",
                                                 "ALWAYS": "its commands are there without it"}.get(kind, "refused: " + why)]
                                     for n, kind, *rest in rows("src/config/kea_hooks.def", "LIBRARY") for why in [", ".join(rest)]]),
         "## Hook points", table(["hook point", "may park"],

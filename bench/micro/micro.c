@@ -28,6 +28,7 @@
 #include "lease/lease_db.h"
 #include "runtime/iface.h"
 #include "runtime/loop.h"
+#include "server/edit/edit_libraries.h"
 #include "server/manage/command.h"
 #include "server/worker/worker.h"
 
@@ -139,6 +140,8 @@ static int bring_up(struct micro *m)
 	}
 	m->d.o.config_file = m->config_file;
 	m->d.o.commands = &server_commands;
+	m->d.o.libraries = edit_libraries;
+	m->d.o.n_libraries = edit_n_libraries;
 	m->d.signal_fd = m->d.pid_fd = m->d.lock_fd = -1;
 	so.log = log_new(&m->clock.src, "kea-dhcp4");
 	so.offer_hold_s = cfg->offer_hold_s;

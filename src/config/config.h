@@ -146,6 +146,7 @@ enum config_host_id {
 
 struct config_host {
 	uint32_t subnet_id; /* 0: global */
+	uint32_t host_id;   /* ascending in the table: from 1, and on with edits */
 	enum config_host_id id_type;
 	struct span id;
 	uint32_t addr;	      /* 0: none */
@@ -283,6 +284,7 @@ struct config_memory;
 struct config {
 	_Atomic int refs;
 	struct config_memory *memory;
+	bool edited;		  /* by commands: hook libraries stay as they are */
 	const char *file;	  /* it was read from; "" : config-set */
 	const struct json *dhcp4; /* the map as it was loaded, before edits, with every default */
 
@@ -301,6 +303,7 @@ struct config {
 	size_t n_control_sockets;
 	const struct config_hook_library *hooks;
 	size_t n_hooks;
+	unsigned command_libraries; /* bits of enum kea_command_library */
 	const struct config_logger *loggers;
 	size_t n_loggers;
 
@@ -365,6 +368,23 @@ struct config {
 	struct config_index *index; /* hashes behind the look-ups below */
 };
 
+/* A change of a configuration, for config_edit() (edit/config_edit.h). */
+enum config_change_kind {
+	CHANGE_PUT_SUBNET,    /* node, of the list subnet4: adds it, or replaces that of its id */
+	CHANGE_DELETE_SUBNET, /* id; its reservations are removed with it */
+	CHANGE_PUT_HOST,      /* node, of the list reservations of subnet id; replaces that of its
+				 identifier */
+	CHANGE_DELETE_HOST,   /* index */
+};
+
+struct config_change {
+	enum config_change_kind kind;
+	uint32_t id;	/* of the subnet; 0: a global reservation */
+	uint32_t index; /* in hosts of the configuration before */
+	bool stored;	/* the reservation is one of the file of reservations */
+	const struct json *node;
+};
+
 struct config_load_opts {
 	/* Called for each warning (trailing comma, a key without effect, …); may be NULL. */
 	void (*warn)(void *ctx, const struct config_error *w);
@@ -382,6 +402,9 @@ struct config_load_opts {
 				  any */
 	/* NULL, or asked while a FIFO is being read: true ends the load. */
 	bool (*ended)(void *ctx);
+	/* Changes that will follow (config_edit.h): the names of classes in them get numbers. */
+	const struct config_change *changes;
+	size_t n_changes;
 	size_t n_before; /* config_load_json(): problems of the text; the configuration is refused,
 			    but checked */
 	bool ignore_unknown_hooks; /* Kea's libraries that are not built in: a warning instead of a
@@ -394,6 +417,7 @@ int config_load_file(const char *path, const struct config_load_opts *o, struct 
 		     struct config_error *err) must_check;
 int config_load_json(const struct json *root, const struct config_load_opts *o, struct config **ret,
 		     struct config_error *err) must_check;
+/* Takes a reference. Any thread. */
 struct config *config_ref(struct config *c);
 /* Gives a reference back; the last one frees the configuration. */
 void config_free(struct config *c);

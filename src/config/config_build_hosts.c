@@ -153,6 +153,7 @@ static int build_list(struct load *l, const struct json *list, const struct conf
 		struct config_host *h = &l->hosts[index];
 		int r = load_host(l, v, s, h);
 
+		h->host_id = index + 1;
 		if (!load_fatal(r))
 			r = load_both(r, load_host_index(l, h, index));
 		if (load_fatal(r))

@@ -319,7 +319,7 @@ static int check_member(struct load *l, enum schema_ctx ctx, const struct json *
 	if (json_get(out, k->name) && !json_get(out, k->name)->refused)
 		return load_fail_key(l, m, "'%s' is given twice, by an older name and by its own",
 				     k->name);
-	load_unlink_key(out, k->name);
+	json_remove(out, k->name);
 	if (m->refused || m->incomplete || (k->type == SCHEMA_MAPS && m->type != JSON_LIST))
 		note_unsure(l, k->name);
 	if (old && old->wrap && m->type != JSON_LIST)
@@ -346,7 +346,7 @@ static int fold_comment(struct load *l, struct json *out)
 
 	if (!comment)
 		return 0;
-	load_unlink_key(out, "comment");
+	json_remove(out, "comment");
 	if (context && json_get(context, "comment"))
 		return load_fail_key(l, comment, "'comment' is given here and in user-context");
 	if (!context) {

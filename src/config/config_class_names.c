@@ -76,3 +76,38 @@ int load_class_list(struct load *l, const struct json *map, const char *key,
 	*ret = (struct config_class_list){ids, n};
 	return 0;
 }
+
+/* Returns whether the value of a key names classes, in any version of Kea. */
+static bool names_classes(const char *key)
+{
+	return key && (strcmp(key, "client-classes") == 0 || strcmp(key, "client-class") == 0 ||
+		       strcmp(key, "evaluate-additional-classes") == 0 ||
+		       strcmp(key, "require-client-classes") == 0);
+}
+
+/* Gives numbers to the names of classes in a tree. It may be malformed: then the change is refused
+ * later. */
+static int number_names(struct load *l, const struct json *v, bool is_name)
+{
+	int r = 0;
+
+	is_name |= names_classes(v->key);
+	if (v->type == JSON_STRING && is_name && v->n)
+		return load_class_id(l, v->s) < 0 ? -USHER_E_NOMEM : 0;
+	if (v->type != JSON_LIST && v->type != JSON_MAP)
+		return 0;
+	for (const struct json *m = v->first; m && r == 0; m = m->next)
+		r = number_names(l, m, is_name && v->type == JSON_LIST);
+	return r;
+}
+
+int load_change_names(struct load *l)
+{
+	const struct config_load_opts *o = l->o;
+	int r = 0;
+
+	for (size_t i = 0; o && i < o->n_changes && r == 0; i++)
+		if (o->changes[i].node)
+			r = number_names(l, o->changes[i].node, false);
+	return r;
+}

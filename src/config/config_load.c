@@ -13,7 +13,8 @@
 /* --- the steps -------------------------------------------------------------------------------- */
 
 static int (*const steps[])(struct load *l) = {
-	load_fill, load_defs, load_classes, load_globals, load_services, load_subnets, load_hosts,
+	load_fill,     load_defs,    load_classes, load_globals,
+	load_services, load_subnets, load_hosts,   load_change_names,
 };
 
 int load_begin(struct load *l)

@@ -106,8 +106,6 @@ int load_reservation_mode(struct load *l, const struct json *in, struct json *ou
 /* Moves keys that Kea 2.2 had in a map of Dhcp4 into Dhcp4 itself, as in later versions; a value in
  * Dhcp4 takes precedence. */
 int load_move_keys(struct load *l, struct json *out) must_check;
-/* Removes a key of a map. */
-void load_unlink_key(struct json *map, const char *key);
 /* Refuses a map that stood beside "Dhcp4" in Kea 1.x, or belongs to another program's file. */
 int load_refuse_beside(struct load *l, const struct json *m);
 
@@ -134,6 +132,8 @@ int load_classes(struct load *l) must_check;
 int load_class_id(struct load *l, const char *name) must_check;
 int load_class_list(struct load *l, const struct json *map, const char *key,
 		    struct config_class_list *ret) must_check;
+/* Gives numbers to the names of classes in config_load_opts.changes. */
+int load_change_names(struct load *l) must_check;
 int load_globals(struct load *l) must_check;
 /* Loads the values that a scope inherits. outer: those of the scope around, or NULL. */
 int load_params(struct load *l, const struct json *map, const struct config_params *outer,

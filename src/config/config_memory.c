@@ -105,6 +105,7 @@ int config_memory_share(struct config *c, const struct config *from, struct conf
 	m->subnets = config_piece_ref(old->subnets);
 	m->hosts = config_piece_ref(old->hosts);
 	m->next_order = old->next_order;
+	m->next_host = old->next_host;
 	c->memory = m;
 	return 0;
 }

@@ -26,6 +26,7 @@ struct config_memory {
 	struct config_piece **edits;  /* with the objects of edits */
 	size_t n_edits;
 	uint32_t next_order;  /* of the next subnet that an edit adds */
+	uint32_t next_host;   /* host_id of the next reservation that an edit adds */
 	struct arena own;     /* not shared: the index, the tree */
 	pthread_mutex_t lock; /* of the members below */
 	const struct json *tree;

@@ -31,24 +31,6 @@ int load_reservation_mode(struct load *l, const struct json *in, struct json *ou
 	return 0;
 }
 
-void load_unlink_key(struct json *map, const char *key)
-{
-	struct json *prev = NULL;
-
-	for (struct json *m = map->first; m; prev = m, m = m->next) {
-		if (strcmp(m->key, key) != 0)
-			continue;
-		if (prev)
-			prev->next = m->next;
-		else
-			map->first = m->next;
-		if (map->last == m)
-			map->last = prev;
-		map->count--;
-		return;
-	}
-}
-
 int load_move_keys(struct load *l, struct json *out)
 {
 	for (size_t i = 0; i < schema_n_moved; i++) {
@@ -63,7 +45,7 @@ int load_move_keys(struct load *l, struct json *out)
 			load_warn(l, v, "'%s' in %s is the older name of '%s' in Dhcp4%s", m->old,
 				  schema_ctx_name(m->from), m->name,
 				  json_get(out, m->name) ? ", which is given and counts" : "");
-		load_unlink_key(map, m->old);
+		json_remove(map, m->old);
 		r = json_get(out, m->name) ? 0 : load_put(l, out, m->name, v);
 		if (r < 0)
 			return r;

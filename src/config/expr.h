@@ -49,6 +49,8 @@ int expr_compile(struct span text, bool want_bool, const struct expr_opts *o,
 		 struct config_error *err) must_check;
 /* Returns whether the expression depends on KNOWN or UNKNOWN (second pass). */
 bool expr_is_late(const struct expr *e);
+/* Returns whether a member('NAME') of the expression names a class. */
+bool expr_names_class(const struct expr *e, const char *name);
 /* Returns the scratch memory that the expression's patterns need; strings, which depend on the
  * packet, come on top. */
 size_t expr_memory(const struct expr *e);

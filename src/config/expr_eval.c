@@ -245,6 +245,21 @@ bool expr_is_late(const struct expr *e)
 	return e->late;
 }
 
+static bool node_names_class(const struct expr_node *e, const char *name)
+{
+	if (e->op == OP_MEMBER && strcmp((const char *)e->lit.p, name) == 0)
+		return true;
+	for (const struct expr_node *k = e->first; k; k = k->next)
+		if (node_names_class(k, name))
+			return true;
+	return false;
+}
+
+bool expr_names_class(const struct expr *e, const char *name)
+{
+	return node_names_class(e->root, name);
+}
+
 static size_t node_memory(const struct expr_node *e)
 {
 	size_t most = e->op == OP_MATCH ? expr_regex_memory(e->regex) : 0;

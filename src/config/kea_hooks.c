@@ -35,3 +35,14 @@ struct kea_hook kea_hook_of(const char *path)
 		return (struct kea_hook){name, KEA_HOOK_LATER, ""};
 	return (struct kea_hook){name, KEA_HOOK_NOT_KEAS, ""};
 }
+
+unsigned kea_command_library(const char *file)
+{
+	static const char *const names[] = {"libdhcp_class_cmds.so", "libdhcp_host_cmds.so",
+					    "libdhcp_subnet_cmds.so"};
+
+	for (unsigned i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (strcmp(file, names[i]) == 0)
+			return 1U << i;
+	return 0;
+}

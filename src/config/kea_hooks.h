@@ -5,9 +5,17 @@
 enum kea_hook_kind {
 	KEA_HOOK_NOT_KEAS, /* a library for this server, or of another origin */
 	KEA_HOOK_NATIVE,   /* a library of this server has that name */
+	KEA_HOOK_COMMANDS, /* its commands are part of this server, and there when it is loaded */
 	KEA_HOOK_ALWAYS,   /* its effect is there without loading anything */
 	KEA_HOOK_LATER,	   /* not supported yet */
 	KEA_HOOK_REFUSED,  /* not supported, for a reason */
+};
+
+/* The libraries of KEA_HOOK_COMMANDS: bits of config.command_libraries. */
+enum kea_command_library {
+	KEA_CLASS_CMDS = 1,
+	KEA_HOST_CMDS = 2,
+	KEA_SUBNET_CMDS = 4,
 };
 
 struct kea_hook {
@@ -23,3 +31,5 @@ extern const char *const hook_symbols[HOOK_SYMBOLS];
 /* Returns the library of "hooks-libraries" with this name of a file; the directory does not matter.
  */
 struct kea_hook kea_hook_of(const char *path);
+/* Returns the bit of a library of KEA_HOOK_COMMANDS, by the name of its file; 0: another one. */
+unsigned kea_command_library(const char *file);

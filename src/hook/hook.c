@@ -344,12 +344,12 @@ int hook_registry_new(const struct hook_registry_opts *o, struct hook_registry *
 	r->clock = !o->clock || o->clock->mono_ns == clock_coarse.mono_ns ? &clock_system
 									  : o->clock;
 	r->before = o->before;
-	r->cfg = o->cfg;
+	if (o->cfg)
+		r->cfg = config_ref((struct config *)(uintptr_t)o->cfg);
 	r->failures = hook_failures(o->before);
 	r->commands.is_taken = o->is_command;
 	e = registry_fill(r, o, err);
 	r->before = NULL;
-	r->cfg = NULL;
 	if (e < 0) {
 		hook_registry_unref(r);
 		return e;
@@ -371,6 +371,7 @@ void hook_registry_unref(struct hook_registry *r)
 		return;
 	for (unsigned i = r->n_libs; i > 0; i--)
 		lib_unload(&r->libs[i - 1]);
+	config_free(r->cfg);
 	free(r);
 }
 
@@ -412,6 +413,8 @@ enum usher_next_step hook_call(struct hook_registry *r, struct usher_call *call)
 		const struct callout *c = &r->callouts[p][i];
 		int e;
 
+		if (call->edit && !c->lib->builtin)
+			continue;
 		call->lib = c->lib;
 		e = c->fn(call, c->ctx);
 		start_ns = count_call(r, c->lib, start_ns);

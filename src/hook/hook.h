@@ -109,6 +109,8 @@ struct usher_call {
 	/* Describes the link, if the client is on it, and it is that of the subnet. */
 	bool (*link)(void *ctx, struct hook_link *ret);
 	const struct lease_bounds *bounds; /* at lease4_select: of the assignment; in arena */
+	bool edit; /* at dhcp4_srv_configured: commands edited the configuration, and other
+		      libraries are not called */
 	struct config_error *refusal; /* at dhcp4_srv_configured: set before DROP; NULL elsewhere */
 	bool remove_lease;	      /* lease4_expire: nothing of the lease will be kept */
 	struct span host_id;	      /* host4_identifier: in arena */

@@ -63,7 +63,7 @@ struct hook_registry {
 	struct log *log;
 	const struct clock_src *clock;
 	struct hook_registry *before; /* while it is being made */
-	const struct config *cfg;     /* also */
+	struct config *cfg;	      /* it was made from: libraries keep parts of it */
 	bool has_expressions;	      /* compiled with the definitions of that configuration */
 	struct usher_lib libs[HOOK_MAX_LIBS];
 	unsigned n_libs;

@@ -202,7 +202,8 @@ static int begin_records(usher_call *call, void *record)
 	struct legal_log *l = record;
 	struct log *log = hook_lib_log(l->lib);
 
-	(void)call;
+	if (call->edit)
+		return 0;
 	l->loaded = true;
 	if (l->target.syslog)
 		log_msg(log, LOG_LEGAL_LOG_SYSLOG_STORE_OPEN, "records of leases go to syslog");

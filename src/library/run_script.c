@@ -134,7 +134,8 @@ static int begin_runs(usher_call *call, void *record)
 	struct run_script *s = record;
 	struct log *log = hook_lib_log(s->lib);
 
-	(void)call;
+	if (call->edit)
+		return 0;
 	s->loaded = true;
 	log_msg(log, LOG_RUN_SCRIPT_LOAD, "changes of leases run %s", s->name);
 	if (s->sync)

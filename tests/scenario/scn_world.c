@@ -16,6 +16,7 @@
 #include "lease/lease_db.h"
 #include "lease/lease_store_backend.h"
 #include "runtime/loop.h"
+#include "server/edit/edit_libraries.h"
 #include "server/run/builtins.h"
 #include "server/core/snapshot.h"
 #include "server/worker/worker.h"
@@ -166,6 +167,8 @@ static int start(struct scn *s, struct config_error *err)
 	memset(&s->d, 0, sizeof(s->d));
 	s->d.o.config_file = "scenario.json";
 	s->d.o.commands = &server_commands;
+	s->d.o.libraries = edit_libraries;
+	s->d.o.n_libraries = edit_n_libraries;
 	s->d.signal_fd = s->d.pid_fd = s->d.lock_fd = -1;
 	so.log = log_new(&s->clock.src, "kea-dhcp4");
 	so.offer_hold_s = cfg->offer_hold_s;

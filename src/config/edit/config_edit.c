@@ -111,9 +111,11 @@ static int put_host(struct edit *e, const struct config_change *k)
 	h.stored = k->stored;
 	e->hosts_changed = true;
 	if (k->index < e->n_hosts && is_same_host(&e->hosts[k->index], &h)) {
+		h.host_id = e->hosts[k->index].host_id;
 		e->hosts[k->index] = h;
 		return 0;
 	}
+	h.host_id = e->c->memory->next_host++;
 	e->hosts[e->n_hosts++] = h;
 	return 0;
 }
@@ -155,6 +157,8 @@ static int begin_edit(struct edit *e, const struct config *from, size_t n)
 		return load_no_memory(l);
 	if (!c->memory->next_order)
 		c->memory->next_order = (uint32_t)from->n_subnets;
+	if (!c->memory->next_host)
+		c->memory->next_host = (uint32_t)from->n_hosts + 1;
 	l->c = c;
 	l->a = &e->objects->arena;
 	l->scratch = &e->scratch;

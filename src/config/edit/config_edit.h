@@ -8,22 +8,6 @@
 
 #include "config/config.h"
 
-enum config_change_kind {
-	CHANGE_PUT_SUBNET,    /* node, of the list subnet4: adds it, or replaces that of its id */
-	CHANGE_DELETE_SUBNET, /* id; its reservations are removed with it */
-	CHANGE_PUT_HOST,      /* node, of the list reservations of subnet id; replaces that of its
-				 identifier */
-	CHANGE_DELETE_HOST,   /* index */
-};
-
-struct config_change {
-	enum config_change_kind kind;
-	uint32_t id;	/* of the subnet; 0: a global reservation */
-	uint32_t index; /* in hosts of the configuration before */
-	bool stored;	/* the reservation is one of the file of reservations */
-	const struct json *node;
-};
-
 /*
  * Makes an edited configuration. The changes take effect in their order, all or none. 0; negative
  * with *err, the first problem; -ESTALE: the edit needs a whole load of the configuration,

@@ -65,6 +65,30 @@ bool json_get_bool(const struct json *map, const char *key, bool *ret)
 	return true;
 }
 
+void json_remove(struct json *map, const char *key)
+{
+	struct json *prev = NULL;
+
+	for (struct json *m = map ? map->first : NULL; m; prev = m, m = m->next) {
+		if (strcmp(m->key, key) != 0)
+			continue;
+		if (prev)
+			prev->next = m->next;
+		else
+			map->first = m->next;
+		if (map->last == m)
+			map->last = prev;
+		map->count--;
+		return;
+	}
+}
+
+struct json *json_set(struct arena *a, struct json *map, const char *key, struct json *v)
+{
+	json_remove(map, key);
+	return json_add(a, map, key, v);
+}
+
 /* --- duplicate keys --------------------------------------------------------------------------- */
 
 static int by_key(const void *a, const void *b)

@@ -102,6 +102,10 @@ struct json *json_printf(struct arena *a, const char *fmt, ...) printf_like(2, 3
 struct json *json_add(struct arena *a, struct json *to, const char *key, struct json *v);
 /* Appends v, whose key is set already, to a list or a map. */
 void json_append(struct json *to, struct json *v);
+/* Removes a member of a map, which may lack it. */
+void json_remove(struct json *map, const char *key);
+/* Replaces or adds a member of a map, as its last one. Returns v. */
+struct json *json_set(struct arena *a, struct json *map, const char *key, struct json *v);
 struct json *json_copy(struct arena *a, const struct json *v);
 
 /* Writes the text of a tree: compact, or indented by two spaces a level. Escapes control

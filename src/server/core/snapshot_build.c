@@ -67,7 +67,8 @@ static int build_hooks(struct server *srv, struct snapshot *s, const struct conf
 		.before = prev ? prev->hooks : NULL,
 	};
 
-	if (prev && hooks_same(prev->cfg, cfg) && !hook_registry_reloads(prev->hooks)) {
+	if (prev &&
+	    (cfg->edited || (hooks_same(prev->cfg, cfg) && !hook_registry_reloads(prev->hooks)))) {
 		s->hooks = hook_registry_ref(prev->hooks);
 		return 0;
 	}
@@ -255,6 +256,7 @@ static int call_configured(struct snapshot *s, const struct config *cfg, struct 
 	struct usher_call c = {.point = HOOK_DHCP4_SRV_CONFIGURED,
 			       .cfg = cfg,
 			       .config_data = s->hook_data,
+			       .edit = cfg->edited,
 			       .refusal = &e};
 
 	if (!hook_any(s->hooks, HOOK_DHCP4_SRV_CONFIGURED) || hook_call(s->hooks, &c) != USHER_DROP)

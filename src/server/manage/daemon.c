@@ -12,6 +12,7 @@
 #include "lease/lease_store.h"
 #include "runtime/iface.h"
 #include "runtime/loop.h"
+#include "server/hosts/host_file.h"
 #include "server/view/lease_check.h"
 #include "server/core/version.h"
 #include "server/worker/worker.h"
@@ -271,6 +272,7 @@ void daemon_stop(struct server_daemon *d)
 	if (d->pid_fd >= 0)
 		(void)close(d->pid_fd);
 	daemon_leases_unlock(d);
+	host_file_free(d->hosts);
 	log_free(log);
 	log_tail_free(d->log_tail);
 	config_problems_fini(&d->last_problems);

@@ -24,9 +24,17 @@ struct json;
 struct loop;
 struct loop_source;
 struct loop_timer;
+struct host_file;
 struct http_page;
 
 enum { DAEMON_ORIGINS = 4, DAEMON_MAX_CHANNELS = 32 };
+
+/* The commands of one of Kea's libraries that is part of this program. */
+struct daemon_library {
+	unsigned bit;			    /* enum kea_command_library */
+	const struct control_command *rows; /* with one owner */
+	size_t n;
+};
 
 /* The rows of the daemon's commands, and the functions of control_plane_opts. */
 struct daemon_commands {
@@ -44,6 +52,8 @@ struct daemon_opts {
 	uint16_t server_port, client_port;
 	const struct hook_builtin *builtins; /* hook libraries in the program */
 	const struct daemon_commands *commands;
+	const struct daemon_library *libraries; /* of Kea's, whose commands are in the program */
+	size_t n_libraries;
 	bool ignore_unknown_hooks; /* start without those of Kea's libraries that are not built in
 				    */
 	bool any_path;		   /* -X: warns about names that a requester may not use */
@@ -67,6 +77,7 @@ struct server_daemon {
 	struct iface_monitor *monitor;
 	struct background *background; /* of long commands and reloads */
 	struct control_plane *plane;
+	struct host_file *hosts; /* of reservations by commands; NULL: leases are not kept */
 	struct daemon_hup {
 		struct background_job job; /* first */
 		struct daemon_reading reading;
@@ -139,6 +150,10 @@ void daemon_stop(struct server_daemon *d);
  */
 int daemon_apply(struct server_daemon *d, struct config *cfg, struct config_problems *problems,
 		 struct config_error *err) must_check;
+/* Applies an edited configuration, in milliseconds: all but subnets, reservations and classes
+ * stays. Takes cfg on success. 0, or negative with *err; then nothing changed. */
+int daemon_apply_edit(struct server_daemon *d, struct config *cfg, struct config_error *err)
+	must_check;
 /* Applies the loggers of a configuration, whose number was checked; without memory the old ones
  * stay. A start calls it when nothing can be refused any more. */
 void daemon_apply_log(struct server_daemon *d, const struct config *cfg);

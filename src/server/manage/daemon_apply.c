@@ -111,6 +111,39 @@ static void replace_commands(struct server_daemon *d, const struct snapshot *pre
 	daemon_warn(d, &w);
 }
 
+/* Adds and removes the commands of Kea's libraries that are part of this program. */
+static void switch_commands(struct server_daemon *d, unsigned old, unsigned now)
+{
+	for (size_t i = 0; d->plane && i < d->o.n_libraries; i++) {
+		const struct daemon_library *l = &d->o.libraries[i];
+		struct config_error w = {0};
+		int r = 0;
+
+		if (old & ~now & l->bit)
+			control_plane_remove(d->plane, l->rows->owner);
+		if (now & ~old & l->bit)
+			r = control_plane_add(d->plane, l->rows, l->n);
+		if (r == 0)
+			continue;
+		(void)config_error_set(&w, NULL, r, "the command %s and others are missing: %s",
+				       l->rows->name, usher_strerror(r));
+		daemon_warn(d, &w);
+	}
+}
+
+int daemon_apply_edit(struct server_daemon *d, struct config *cfg, struct config_error *err)
+{
+	struct snapshot *prev = server_snapshot(&d->srv);
+	struct snapshot *s = NULL;
+	int r = snapshot_build(&d->srv, cfg, prev, &s, NULL, err);
+
+	snapshot_unref(prev);
+	if (r < 0)
+		return r;
+	server_publish_snapshot(&d->srv, s);
+	return 0;
+}
+
 int daemon_apply(struct server_daemon *d, struct config *cfg, struct config_problems *problems,
 		 struct config_error *err)
 {
@@ -130,6 +163,7 @@ int daemon_apply(struct server_daemon *d, struct config *cfg, struct config_prob
 		daemon_apply_log(d, cfg);
 	daemon_channels_close(d, cfg);
 	replace_commands(d, prev, s);
+	switch_commands(d, prev ? prev->cfg->command_libraries : 0, cfg->command_libraries);
 	lease_db_set_hold(d->srv.db, cfg->offer_hold_s);
 	server_publish_snapshot(&d->srv, s);
 	snapshot_unref(prev);

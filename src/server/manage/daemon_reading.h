@@ -6,11 +6,13 @@
  */
 #pragma once
 
+#include "base/arena.h"
 #include "base/log.h"
 #include "config/problems.h"
 
 struct background;
 struct config;
+struct config_change;
 struct control_requester;
 struct server_daemon;
 
@@ -21,6 +23,14 @@ struct daemon_reading {
 	struct config_problems problems;
 	struct config_error first; /* the first problem */
 	struct config *cfg;	   /* NULL: it was refused */
+	/* changes that will follow a load: the classes that they name get numbers */
+	const struct config_change *changes;
+	size_t n_changes;
+	/* reservations of the file (daemon_hosts.c), in arena */
+	struct arena arena;
+	struct config_change *stored;
+	const struct json **stored_items;
+	size_t n_stored;
 };
 
 /* Prepares a reading. from: the author; NULL: the server itself. */
@@ -32,6 +42,9 @@ int daemon_reading_file(struct daemon_reading *r, uint32_t pipe_wait_ms) must_ch
 /* Loads a parsed configuration. If there are problems already, those of its text, it is refused,
  * but checked. */
 int daemon_reading_json(struct daemon_reading *r, const struct json *root) must_check;
+/* Edits a configuration: the results of config_edit(). */
+int daemon_reading_edit(struct daemon_reading *r, const struct config *from,
+			const struct config_change *changes, size_t n) must_check;
 void daemon_reading_fini(struct daemon_reading *r);
 /*
  * Checks the names outside of the configuration: files that its author may name, hook libraries,

@@ -13,6 +13,7 @@
 #include "runtime/iface.h"
 #include "server/manage/absent.h"
 #include "server/run/builtins.h"
+#include "server/edit/edit_libraries.h"
 #include "server/manage/command.h"
 #include "server/run/replay.h"
 #include "server/core/snapshot.h"
@@ -248,6 +249,8 @@ static int run_daemon(const struct args *a)
 				.client_port = a->client_port,
 				.builtins = server_builtins,
 				.commands = &server_commands,
+				.libraries = edit_libraries,
+				.n_libraries = edit_n_libraries,
 				.ignore_unknown_hooks = a->ignore_unknown_hooks,
 				.any_path = a->any_path};
 	struct server_daemon *d = calloc(1, sizeof(*d));

@@ -48,6 +48,8 @@ struct world {
 	bool unpacks;
 };
 
+enum { CONFIG_REFS = 1000 }; /* more than registries give back */
+
 static struct world w;
 static uint8_t arena_mem[ARENA_LEN];
 
@@ -375,6 +377,7 @@ static void test_registry(void **state)
 	struct usher_call c = call_at(HOOK_PKT4_RECEIVE);
 
 	(void)state;
+	w.cfg.refs = CONFIG_REFS;
 	assert_false(hook_any(NULL, HOOK_PKT4_RECEIVE));
 	assert_int_equal(hook_registry_new(&(struct hook_registry_opts){.cfg = &w.cfg}, &r, &err),
 			 0);
@@ -440,8 +443,9 @@ static const struct hook_builtin builtins[] = {{.name = "inside",
 static int load(const char *path, struct hook_registry **ret, struct config_error *err)
 {
 	struct config_hook_library h = {.library = path};
-	struct config cfg = {.hooks = &h, .n_hooks = 1};
+	static struct config cfg; /* the registry keeps it */
 
+	cfg = (struct config){.refs = CONFIG_REFS, .hooks = &h, .n_hooks = 1};
 	return hook_registry_new(&(struct hook_registry_opts){.cfg = &cfg, .builtins = builtins},
 				 ret, err);
 }
@@ -471,7 +475,7 @@ static void test_builtin(void **state)
 {
 	static const struct json params = {.type = JSON_MAP};
 	struct config_hook_library h = {.library = "inside", .parameters = &params};
-	struct config cfg = {.hooks = &h, .n_hooks = 1};
+	struct config cfg = {.refs = CONFIG_REFS, .hooks = &h, .n_hooks = 1};
 	struct usher_call c = call_at(HOOK_PKT4_RECEIVE);
 	struct config_error err = {0};
 	struct hook_registry *r = NULL;
@@ -532,7 +536,7 @@ static void note_memory(void *costs, const struct hook_memory *m)
 static void test_cost(void **state)
 {
 	struct config_hook_library h[] = {{.library = "inside"}, {.library = "inside"}};
-	struct config cfg = {.hooks = h, .n_hooks = 2};
+	struct config cfg = {.refs = CONFIG_REFS, .hooks = h, .n_hooks = 2};
 	int64_t now_ns = 0;
 	struct clock_src clock = {.mono_ns = step_clock, .ctx = &now_ns};
 	struct hook_registry_opts o = {.cfg = &cfg, .builtins = builtins, .clock = &clock};
@@ -633,7 +637,7 @@ static void test_expressions(void **state)
 						      .unload = inside_unload},
 						     {0}};
 	struct config_hook_library h[] = {{.library = "lib"}, {.library = "lib"}};
-	struct config cfg = {.hooks = h, .n_hooks = 2};
+	struct config cfg = {.refs = CONFIG_REFS, .hooks = h, .n_hooks = 2};
 	struct hook_registry_opts o = {.cfg = &cfg, .builtins = inside};
 	struct usher_call c = call_at(HOOK_PKT4_RECEIVE);
 	struct hook_registry *r = NULL, *next = NULL;
@@ -793,7 +797,7 @@ static void test_commands(void **state)
 	static const struct json params = {.type = JSON_MAP};
 	struct config_hook_library h[2] = {{.library = "inside"},
 					   {.library = "inside", .parameters = &params}};
-	struct config cfg = {.hooks = h, .n_hooks = 1};
+	struct config cfg = {.refs = CONFIG_REFS, .hooks = h, .n_hooks = 1};
 	struct hook_registry_opts o = {.cfg = &cfg,
 				       .builtins = inside,
 				       .is_command = is_version_get};

@@ -56,6 +56,7 @@ static void load(const char *text)
 				 .last = &w.script,
 				 .count = 1};
 	w.conf = (struct config_hook_library){.library = "lua", .parameters = &w.params};
+	w.cfg.refs = 1000; /* more than registries give back */
 	w.cfg.hooks = &w.conf;
 	w.cfg.n_hooks = 1;
 	if (hook_registry_new(&o, &w.r, &err) < 0)

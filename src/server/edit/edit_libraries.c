@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * The rows of edit_commands.def, by their libraries.
+ */
+#include "server/edit/edit_libraries.h"
+
+#include "config/kea_hooks.h"
+#include "server/edit/edit_commands.h"
+
+static const char class_cmds[] = "class_cmds";
+static const char host_cmds[] = "host_cmds";
+static const char subnet_cmds[] = "subnet_cmds";
+
+static const struct control_command class_rows[] = {
+#define CLASS_CMDS(...) CONTROL_ROW_OF(class_cmds, __VA_ARGS__)
+#include "server/edit/edit_commands.def"
+};
+static const struct control_command host_rows[] = {
+#define HOST_CMDS(...) CONTROL_ROW_OF(host_cmds, __VA_ARGS__)
+#include "server/edit/edit_commands.def"
+};
+static const struct control_command subnet_rows[] = {
+#define SUBNET_CMDS(...) CONTROL_ROW_OF(subnet_cmds, __VA_ARGS__)
+#include "server/edit/edit_commands.def"
+};
+
+const struct daemon_library edit_libraries[] = {
+	{KEA_CLASS_CMDS, class_rows, ARRAY_LEN(class_rows)},
+	{KEA_HOST_CMDS, host_rows, ARRAY_LEN(host_rows)},
+	{KEA_SUBNET_CMDS, subnet_rows, ARRAY_LEN(subnet_rows)},
+};
+const size_t edit_n_libraries = ARRAY_LEN(edit_libraries);
