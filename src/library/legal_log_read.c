@@ -180,21 +180,28 @@ static void read_syslog(struct reading *r)
 					      : "%-5p [%c] %m";
 }
 
+static void read_parameters(struct reading *r, const struct config *cfg)
+{
+	struct arena *arena = &r->log->arena;
+
+	if (!read_type(r)) /* the other parameters are that type's */
+		return;
+	(void)library_check_keys(r->p, r->parameters, keys, ARRAY_LEN(keys));
+	if (r->log->target.syslog)
+		read_syslog(r);
+	else
+		read_file(r);
+	r->log->request = library_expr(r->p, cfg, json_get(r->parameters, "request-parser-format"),
+				       false, arena);
+	r->log->response = library_expr(r->p, cfg,
+					json_get(r->parameters, "response-parser-format"), false,
+					arena);
+}
+
 void legal_log_parse(struct library_problems *p, const struct config *cfg,
 		     const struct json *parameters, void *record)
 {
 	struct reading r = {p, parameters, record};
-	bool known = read_type(&r);
 
-	if (!known) /* the other parameters are that type's */
-		return;
-	(void)library_check_keys(p, parameters, keys, ARRAY_LEN(keys));
-	if (r.log->target.syslog)
-		read_syslog(&r);
-	else
-		read_file(&r);
-	r.log->request = library_expr(p, cfg, json_get(parameters, "request-parser-format"), false,
-				      &r.log->arena);
-	r.log->response = library_expr(p, cfg, json_get(parameters, "response-parser-format"),
-				       false, &r.log->arena);
+	read_parameters(&r, cfg);
 }
