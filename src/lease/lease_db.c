@@ -146,9 +146,8 @@ static int store_renewal(struct lease_db *db, const struct lease *l, uint32_t *i
 }
 
 static int assign_locked(struct lease_db *db, const struct lease *l, const struct lease_client *who,
-			 const struct lease_bounds *bounds, struct lease_change *ch)
+			 const struct lease_bounds *bounds, int64_t now, struct lease_change *ch)
 {
-	int64_t now = clock_wall_s(db->o.clock);
 	struct rec_pair p = rec_lookup(db, l->addr);
 	bool renewal = false;
 	uint32_t idx = p.main;
@@ -185,6 +184,7 @@ int lease_db_assign_within(struct lease_db *db, const struct lease *l,
 			   const struct lease_client *who, const struct lease_bounds *b,
 			   struct lease_change *ret)
 {
+	int64_t now = clock_wall_s(db->o.clock);
 	int r;
 
 	if (!l->hw_len && !l->client_id_len)
@@ -192,7 +192,7 @@ int lease_db_assign_within(struct lease_db *db, const struct lease *l,
 	ret->seq = 0;
 	ret->old_expired = false;
 	db_lock(db);
-	r = assign_locked(db, l, who, b, ret);
+	r = assign_locked(db, l, who, b, now, ret);
 	db_unlock_quiet(db);
 	return r;
 }
