@@ -254,8 +254,8 @@ static void press_child(struct child_pool *p, struct child *c, int64_t now_ns)
 	report_event(p, first ? CHILD_LATE : CHILD_KILLED, program, c->pid);
 }
 
-/* Frees the place of a child that has ended. What is left of the group of a late one is killed
- * while its number cannot be another's yet. */
+/* Frees the place of a child that has ended. The remaining processes in the group of a late child
+ * are killed while the number of the group cannot belong to another one yet. */
 static void reap_child(struct child_pool *p, struct child *c)
 {
 	siginfo_t info = {0};

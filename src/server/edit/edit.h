@@ -18,7 +18,7 @@
 
 struct snapshot;
 
-enum { EDIT_CHANGES = 2 };
+enum { EDIT_CHANGES = 1 };
 
 struct edit {
 	struct control_call *c;

@@ -236,7 +236,7 @@ static void test_outage(void **state)
 	}
 	(void)fclose(f);
 
-	/* it fits what is equal */
+	/* a writer fits an equal target */
 	other = t;
 	assert_true(legal_writer_fits(w, &other));
 	other.period.count = 2;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * The file of reservations: what was acknowledged is there after a crash at any moment; a failing
+ * The file of reservations: acknowledged changes are there after a crash at any moment; a failing
  * disk changes nothing; damage is kept aside, or refused.
  */
 #include "unit.h"
