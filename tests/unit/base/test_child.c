@@ -106,7 +106,9 @@ static struct span env_of(const char *texts, size_t n)
 	return span_of((const uint8_t *)texts, n);
 }
 
-/* A child has its argument, exactly the given environment, /dev/null, and nothing else of ours. */
+/* A child has its argument, exactly the given environment, /dev/null, and nothing else of ours. The
+ * script reads its signals with builtins: a shell blocks signals for a moment before it waits for
+ * another program, and that program would see them blocked. */
 static void test_world(void **state)
 {
 	char *script = write_script("world",
@@ -117,7 +119,9 @@ static void test_world(void **state)
 				    "[ -e /proc/$$/fd/$n ] && echo \"descriptor $n\"\n"
 				    "done\n"
 				    "readlink /proc/$$/fd/0 /proc/$$/fd/2\n"
-				    "grep -E 'SigBlk|SigIgn' /proc/$$/status\n"
+				    "while read -r key value; do case $key in\n"
+				    "SigBlk:|SigIgn:) echo \"$key $value\";;\n"
+				    "esac done </proc/$$/status\n"
 				    "[ $(cut -d' ' -f5 /proc/$$/stat) = $$ ] && echo leader\n"
 				    "mv \"$OUT.new\" \"$OUT\"");
 	struct child_pool *p;
@@ -141,10 +145,10 @@ static void test_world(void **state)
 	assert_non_null(strstr(out, "arg lease4_renew\nEMPTY=\nOUT=/tmp/"));
 	assert_non_null(strstr(out, "\nSPACE=a b\n/dev/null\n/dev/null\n"));
 	assert_null(strstr(out, "PATH="));
-	ignored = strstr(out, "SigBlk:\t0000000000000000\nSigIgn:\t");
+	ignored = strstr(out, "SigBlk: 0000000000000000\nSigIgn: ");
 	assert_non_null(ignored);
 	/* the C library ignores its own signals, 32 and 33 */
-	assert_int_equal(strtoull(strrchr(ignored, '\t'), NULL, 16) & 0x7fffffff, 0);
+	assert_int_equal(strtoull(strrchr(ignored, ' '), NULL, 16) & 0x7fffffff, 0);
 	assert_non_null(strstr(out, "leader\n"));
 	assert_int_equal(child_pool_unref(p), 0);
 	(void)close(extra);
