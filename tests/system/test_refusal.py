@@ -183,12 +183,18 @@ def test_H11_refusals_leave_nothing(t):
     alive.close()
 
 
+def _legal_log(**parameters):
+    return {"hooks-libraries": [{"library": "libdhcp_legal_log.so", "parameters": parameters}]}
+
+
 @test(timeout=90, tags=("asan",))
 def test_H6_files_that_a_stranger_may_name(t):
     """Each kind of file: below its directory or in force already; root and the file may name any."""
     t.wire()
-    logs, run, hooks, data, scripts, other = _open_dirs(t, "logs", "run", "hooks", "data", "scripts", "other")
+    logs, run, hooks, data, scripts, other, legal, _ = _open_dirs(t, "logs", "run", "hooks", "data", "scripts", "other",
+                                                                  "legal", "legal/below")
     library, trace = _traced(t, other)
+    os.symlink(other, legal + "/link")
     os.symlink(other, hooks + "/link")
     inside = os.path.join(hooks, "inside.so")
     subprocess.run(["cp", library, inside], check=True)
@@ -200,7 +206,7 @@ def test_H6_files_that_a_stranger_may_name(t):
         os.chmod(f.name, 0o755)
     s = t.server(start=False)
     s.env.update(KEA_LOG_FILE_DIR=logs, KEA_CONTROL_SOCKET_DIR=run, KEA_HOOKS_PATH=hooks, KEA_DHCP_DATA_DIR=data,
-                 KEA_HOOK_SCRIPTS_PATH=scripts)
+                 KEA_HOOK_SCRIPTS_PATH=scripts, KEA_LEGAL_LOG_DIR=legal)
     s.start()
     socket_at = {"socket-type": "unix", "socket-name": s.socket_path}
     bad = [
@@ -212,6 +218,10 @@ def test_H6_files_that_a_stranger_may_name(t):
          other + "/script.lua", hooks),
         ({"hooks-libraries": [{"library": "libdhcp_run_script.so", "parameters": {"name": other + "/script.sh"}}]},
          other + "/script.sh", scripts),
+        (_legal_log(path=other), other, legal),
+        (_legal_log(path=legal + "/link"), legal + "/link", legal),
+        (_legal_log(path=legal, prerotate=other + "/script.sh"), other + "/script.sh", scripts),
+        (_legal_log(path=legal, postrotate="../other/script.sh"), "../other/script.sh", scripts),
         ({"hooks-libraries": [{"library": "libdhcp_run_script.so", "parameters": {"name": ".."}}]}, "..", scripts),
         ({"loggers": _log_to(other + "/x.log")}, other + "/x.log", logs),
         ({"loggers": _log_to(logs + "x.log")}, logs + "x.log", logs),
@@ -236,8 +246,10 @@ def test_H6_files_that_a_stranger_may_name(t):
                        "lease-database": {"type": "memfile", "name": "/etc/y"}})
     assert len(_as_nobody(s, "config-test", {"Dhcp4": conf})["arguments"]["errors"]) == 3
     # a test is no reason to run a library that may be loaded
-    good = _conf(s, **{"hooks-libraries": [{"library": inside}, {"library": "libdhcp_run_script.so", "parameters": {
-        "name": "script.sh"}}], "loggers": _log_to("in.log")})
+    good = _conf(s, **{"hooks-libraries": [
+        {"library": inside}, {"library": "libdhcp_run_script.so", "parameters": {"name": "script.sh"}},
+        *_legal_log(path=legal, prerotate="script.sh", postrotate="")["hooks-libraries"],
+        *_legal_log(path="below")["hooks-libraries"], *_legal_log(**{"base-name": "x"})["hooks-libraries"]], "loggers": _log_to("in.log")})
     assert _as_nobody(s, "config-test", {"Dhcp4": good})["result"] == 0
     assert not os.path.exists(trace), "a stranger's config-test ran a constructor"
     # names in force are no news; those of root's config-set are in force

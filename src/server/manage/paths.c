@@ -147,20 +147,22 @@ static bool hook_in_force(const struct paths_check *c, const char *library, cons
 
 /* --- the names of a configuration ------------------------------------------------------------- */
 
-/* Checks a file that a library of the program runs or writes. A name without a slash lies in its
- * directory. */
+/* Checks a file that a library of the program runs or writes, or a directory whose files it writes,
+ * which may be the one that is allowed. A name without a slash lies in its directory. */
 static void check_hook_file(struct place *p, const struct config_hook_library *h,
 			    const struct json *file, enum config_dir_kind dir)
 {
-	const char *what = dir == CONFIG_DIR_LEGAL_LOG ? "directory" : "script";
+	bool is_dir = dir == CONFIG_DIR_LEGAL_LOG;
+	bool whole = dir == CONFIG_DIR_HOOKS || strchr(file->s, '/');
 	char path[PATH_MAX];
+	int n;
 
-	if (file->type != JSON_STRING || hook_in_force(p->c, h->library, file->s))
+	if (file->type != JSON_STRING || !file->n || hook_in_force(p->c, h->library, file->s))
 		return;
-	(void)snprintf(path, sizeof(path), "%s/%s", config_dir(dir), file->s);
-	if (!paths_below(dir == CONFIG_DIR_HOOKS || strchr(file->s, '/') ? file->s : path,
-			 config_dir(dir)))
-		refuse_path(p, &file->pos, what, file->s, dir);
+	n = snprintf(path, sizeof(path), "%s%s%s%s", whole ? "" : config_dir(dir), whole ? "" : "/",
+		     file->s, is_dir ? "/file" : "");
+	if ((size_t)n >= sizeof(path) || !paths_below(path, config_dir(dir)))
+		refuse_path(p, &file->pos, is_dir ? "directory" : "script", file->s, dir);
 }
 
 static void check_hooks(struct place *p)
