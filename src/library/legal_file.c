@@ -191,7 +191,6 @@ int legal_file_add(struct legal_file *f, int64_t wall_ns, struct span text)
 {
 	char stamp[LEGAL_STAMP_LEN];
 	size_t lines = 1;
-	size_t n;
 
 	for (size_t i = 0; i < text.n; i++)
 		lines += text.p[i] == '\n';
@@ -199,11 +198,10 @@ int legal_file_add(struct legal_file *f, int64_t wall_ns, struct span text)
 		f->out.failed = false; /* the lines so far are whole */
 		return -ENOMEM;
 	}
-	n = legal_stamp(f->target->stamp, wall_ns, stamp);
 	if (f->target->syslog)
 		buf_add(&f->out, text.p, text.n);
 	else
-		add_lines(f, stamp, n, text);
+		add_lines(f, stamp, legal_stamp(f->target->stamp, wall_ns, stamp), text);
 	f->n_out++;
 	return 0;
 }

@@ -64,16 +64,32 @@ static int put_record(struct legal_log *l, const struct buf *text, enum log_id f
 
 /* --- Leases ----------------------------------------------------------------------------------- */
 
-/* Adds the value of an expression. Returns 0, or negative with a reason. */
+/* Adds the value of an expression. The packet's memory is as before: an expression that exhausts it
+ * costs no answer. Returns 0, or negative with a reason. */
 static int add_value(struct buf *out, usher_call *call, const struct expr *e, const usher_msg *msg,
 		     const char **ret_why)
 {
+	size_t mark = arena_mark(call->arena);
+	bool failed = call->arena->failed;
 	struct span value;
 	int r = library_text(call, e, msg, &value, ret_why);
 
 	if (r == 0)
 		buf_add(out, value.p, value.n);
+	arena_rewind(call->arena, mark);
+	call->arena->failed = failed;
 	return r;
+}
+
+/* Reports that an expression has no value. */
+static void log_no_value(const struct legal_log *l, const struct lease *lease, const char *why)
+{
+	char ip[IP_TEXT_LEN];
+
+	if (log_wants(hook_lib_log(l->lib), LOG_LEGAL_LOG_LEASE4_RENDER_ERROR))
+		log_msg(hook_lib_log(l->lib), LOG_LEGAL_LOG_LEASE4_RENDER_ERROR,
+			"lease %s: an expression has no value (%s), the default text is used",
+			ip_text(lease->addr, ip), why);
 }
 
 /* Writes the configured text. Returns false if there is none, or its expressions fail: the default
@@ -84,7 +100,6 @@ static bool write_custom(struct legal_log *l, struct buf *out, usher_call *call,
 	bool request = l->request && call->query;
 	bool response = l->response && call->response;
 	const char *why = "";
-	char ip[IP_TEXT_LEN];
 	int r = 0;
 
 	if (request)
@@ -93,11 +108,8 @@ static bool write_custom(struct legal_log *l, struct buf *out, usher_call *call,
 		r = add_value(out, call, l->response, call->response, &why);
 	if (r == 0)
 		return request || response;
+	log_no_value(l, lease, why);
 	buf_reset(out);
-	if (log_wants(hook_lib_log(l->lib), LOG_LEGAL_LOG_LEASE4_RENDER_ERROR))
-		log_msg(hook_lib_log(l->lib), LOG_LEGAL_LOG_LEASE4_RENDER_ERROR,
-			"lease %s: an expression has no value (%s), the default text is used",
-			ip_text(lease->addr, ip), why);
 	return false;
 }
 
