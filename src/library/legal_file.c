@@ -36,6 +36,27 @@ void legal_message(struct legal_messages *m, enum log_id id, const char *fmt, ..
 	(void)pthread_mutex_unlock(&m->mu);
 }
 
+void legal_count_lost(struct legal_messages *m, uint64_t n)
+{
+	(void)pthread_mutex_lock(&m->mu);
+	if (m->lib)
+		hook_count_lost(m->lib, n);
+	else
+		m->n_lost += n;
+	(void)pthread_mutex_unlock(&m->mu);
+}
+
+void legal_count_for(struct legal_messages *m, usher_lib *lib)
+{
+	(void)pthread_mutex_lock(&m->mu);
+	m->lib = lib;
+	if (lib) {
+		hook_count_lost(lib, m->n_lost);
+		m->n_lost = 0;
+	}
+	(void)pthread_mutex_unlock(&m->mu);
+}
+
 int legal_file_init(struct legal_file *f)
 {
 	f->fd = -1;
@@ -123,11 +144,11 @@ static void run_script(struct legal_file *f, const char *script)
 {
 	int r = script ? child_run(f->scripts, script, f->path, SPAN_NULL) : 0;
 
-	if (r < 0)
-		legal_message(f->messages, LOG_USHER_CHILD_DROPPED, "%s %s is not run: %s", script,
-			      f->path,
-			      r == -EAGAIN ? "too many runs wait for earlier ones to end"
-					   : strerror(-r));
+	if (r == 0)
+		return;
+	legal_count_lost(f->messages, 1);
+	legal_message(f->messages, LOG_USHER_CHILD_DROPPED, "%s %s is not run: %s", script, f->path,
+		      r == -EAGAIN ? "too many runs wait for earlier ones to end" : strerror(-r));
 }
 
 /* Closes the file of a period that is over, and names the next one. */

@@ -222,7 +222,7 @@ static int begin_records(usher_call *call, void *record)
 	else
 		log_msg(log, LOG_LEGAL_LOG_STORE_OPEN, "records of leases go to %s/%s.*.txt",
 			l->target.dir, l->target.base);
-	return legal_writer_start(l->writer, clock_wall_ns(l->clock));
+	return legal_writer_start(l->writer, l->lib, clock_wall_ns(l->clock));
 }
 
 /* Continues the writer of the library before, if it writes exactly so. */
@@ -247,6 +247,7 @@ static int start_legal_log(usher_lib *lib, void *record)
 			{"lease4_decline", log_given_up},
 			{"command_processed", log_command}};
 	struct legal_log *l = record;
+	unsigned scripts;
 	int r = 0;
 
 	l->lib = lib;
@@ -258,20 +259,27 @@ static int start_legal_log(usher_lib *lib, void *record)
 	for (size_t i = 0; r == 0 && i < ARRAY_LEN(callouts); i++)
 		r = usher_register(lib, callouts[i].point, callouts[i].fn, record);
 	if (r < 0)
-		(void)legal_writer_unref(l->writer);
+		(void)legal_writer_unref(l->writer, lib, &scripts);
 	return r;
 }
 
 static void stop_legal_log(void *record)
 {
 	struct legal_log *l = record;
-	size_t n = legal_writer_unref(l->writer);
+	unsigned scripts;
+	size_t n = legal_writer_unref(l->writer, l->lib, &scripts);
 
 	if (n)
 		log_msg(hook_lib_log(l->lib), LOG_LEGAL_LOG_STORE_CLOSE_ERROR,
 			"%zu records are not written yet; they are tried for a minute, while this "
 			"server runs",
 			n);
+	if (!scripts)
+		return;
+	hook_count_lost(l->lib, scripts);
+	log_msg(hook_lib_log(l->lib), LOG_USHER_CHILD_DROPPED,
+		"%s: %u runs of scripts that had not begun are dropped: the library ends",
+		library_legal_log.name, scripts);
 }
 
 static const struct library_file files[] = {{"path", CONFIG_DIR_LEGAL_LOG},

@@ -25,7 +25,7 @@ enum {
 	CLOSE_WAIT_MS = 300,
 	GIVE_UP_S = 60,
 	SCRIPTS_MAX = 4,
-	SCRIPT_QUEUE = 64,
+	SCRIPT_QUEUE = 16,
 	SCRIPT_DEADLINE_S = 300,
 	SCRIPT_GRACE_S = 5
 };
@@ -56,8 +56,11 @@ struct legal_writer {
 	int failure; /* of the last attempt; 0: none */
 };
 
-static void free_writer(struct legal_writer *w)
+/* Frees a writer without a thread. Returns the number of scripts' runs that are dropped. */
+static unsigned free_writer(struct legal_writer *w)
 {
+	unsigned dropped = child_pool_unref(w->file.scripts);
+
 	legal_file_fini(&w->file);
 	while (w->first) {
 		struct record *r = w->first;
@@ -66,12 +69,12 @@ static void free_writer(struct legal_writer *w)
 		free(r);
 	}
 	free(w->held);
-	(void)child_pool_unref(w->file.scripts);
 	(void)pthread_mutex_destroy(&w->messages.mu);
 	(void)pthread_mutex_destroy(&w->mu);
 	(void)pthread_cond_destroy(&w->changed);
 	arena_fini(&w->arena);
 	free(w);
+	return dropped;
 }
 
 /* Copies the texts of a target. Returns 0 or -ENOMEM. */
@@ -125,7 +128,7 @@ struct legal_writer *legal_writer_new(const struct legal_target *t, struct log *
 	w->file = (struct legal_file){.target = &w->target, .messages = &w->messages, .fd = -1};
 	if (copy_target(w, t) == 0 && make_scripts(w, log) == 0 && legal_file_init(&w->file) == 0)
 		return w;
-	free_writer(w);
+	(void)free_writer(w);
 	return NULL;
 }
 
@@ -278,17 +281,18 @@ static void *write_records(void *writer)
 	(void)pthread_cond_broadcast(&w->changed);
 	(void)pthread_mutex_unlock(&w->mu);
 	if (last)
-		free_writer(w);
+		(void)free_writer(w);
 	return NULL;
 }
 
 /* --- Users ------------------------------------------------------------------------------------ */
 
-int legal_writer_start(struct legal_writer *w, int64_t wall_ns)
+int legal_writer_start(struct legal_writer *w, usher_lib *lib, int64_t wall_ns)
 {
 	pthread_t thread;
 	int e = w->file.scripts ? -child_pool_start(w->file.scripts) : 0;
 
+	legal_count_for(&w->messages, lib);
 	(void)pthread_mutex_lock(&w->mu);
 	if (!e && !w->started) {
 		w->begin_ns = wall_ns;
@@ -341,12 +345,23 @@ static void wait_end(struct legal_writer *w)
 		(void)pthread_cond_timedwait(&w->changed, &w->mu, &ts);
 }
 
-size_t legal_writer_unref(struct legal_writer *w)
+/* Ends the counting by a library, unless another one counts already. */
+static void leave_count(struct legal_writer *w, const usher_lib *lib)
+{
+	if (w->messages.lib == lib)
+		legal_count_for(&w->messages, NULL);
+}
+
+size_t legal_writer_unref(struct legal_writer *w, const usher_lib *lib, unsigned *ret_scripts)
 {
 	size_t unwritten;
 	bool last;
 
-	if (!w || atomic_fetch_sub(&w->refs, 1) != 1)
+	*ret_scripts = 0;
+	if (!w)
+		return 0;
+	leave_count(w, lib);
+	if (atomic_fetch_sub(&w->refs, 1) != 1)
 		return 0;
 	(void)pthread_mutex_lock(&w->mu);
 	w->closed = true;
@@ -363,6 +378,6 @@ size_t legal_writer_unref(struct legal_writer *w)
 	last = !w->started;
 	(void)pthread_mutex_unlock(&w->mu);
 	if (last)
-		free_writer(w);
+		*ret_scripts = free_writer(w);
 	return unwritten;
 }

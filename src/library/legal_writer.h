@@ -9,6 +9,7 @@
 #pragma once
 
 #include "base/span.h"
+#include "hook/hook.h"
 #include "library/legal_period.h"
 
 struct log;
@@ -33,14 +34,16 @@ struct legal_writer *legal_writer_new(const struct legal_target *t, struct log *
 struct legal_writer *legal_writer_ref(struct legal_writer *w);
 /* Returns whether the writer writes exactly so. */
 bool legal_writer_fits(const struct legal_writer *w, const struct legal_target *t);
-/* Starts the thread, which opens the file; once. 0, or -errno. */
-int legal_writer_start(struct legal_writer *w, int64_t wall_ns) must_check;
+/* Starts the thread, which opens the file; once. lib counts the lost runs of scripts from now on.
+ * 0, or -errno. */
+int legal_writer_start(struct legal_writer *w, usher_lib *lib, int64_t wall_ns) must_check;
 /* Queues a record; its text is copied. 0; -EAGAIN: the queue is full; -E2BIG; -ESRCH: there is no
  * thread; -ENOMEM. Never waits. */
 int legal_writer_put(struct legal_writer *w, int64_t wall_ns, struct span text) must_check;
 /*
- * Releases a reference; accepts NULL. The last one waits at most 300 ms for the queue to be
- * written. Returns the number of records that are not; the thread tries to write them for a minute,
- * while this process lives.
+ * Releases the reference of a library; accepts NULL. The last one waits at most 300 ms for the
+ * queue to be written, and 300 ms for the scripts that wait. Returns the number of records that are
+ * not written; the thread tries to write them for a minute, while this process lives. ret_scripts:
+ * the number of runs that are dropped.
  */
-size_t legal_writer_unref(struct legal_writer *w);
+size_t legal_writer_unref(struct legal_writer *w, const usher_lib *lib, unsigned *ret_scripts);

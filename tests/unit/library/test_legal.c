@@ -202,6 +202,7 @@ static void test_outage(void **state)
 	struct legal_target t, other;
 	struct legal_writer *w;
 	char where[64], path[128], line[64];
+	unsigned scripts;
 	unsigned n = 0;
 	FILE *f;
 
@@ -212,8 +213,8 @@ static void test_outage(void **state)
 	w = legal_writer_new(&t, NULL);
 	assert_non_null(w);
 	assert_int_equal(legal_writer_put(w, now_ns, span_str("early")), -ESRCH);
-	assert_int_equal(legal_writer_start(w, now_ns), 0);
-	assert_int_equal(legal_writer_start(w, now_ns), 0);
+	assert_int_equal(legal_writer_start(w, NULL, now_ns), 0);
+	assert_int_equal(legal_writer_start(w, NULL, now_ns), 0);
 	for (;; n++) {
 		int len = snprintf(line, sizeof(line), "%031u", n);
 		int r = legal_writer_put(w, now_ns, span_of((const uint8_t *)line, (size_t)len));
@@ -245,9 +246,9 @@ static void test_outage(void **state)
 	other.prerotate = "/bin/true";
 	assert_false(legal_writer_fits(w, &other));
 	assert_ptr_equal(legal_writer_ref(w), w);
-	assert_int_equal(legal_writer_unref(w), 0);
+	assert_int_equal(legal_writer_unref(w, NULL, &scripts), 0);
 	assert_int_equal(legal_writer_put(w, now_ns, span_str("last\nwords\n")), 0);
-	assert_int_equal(legal_writer_unref(w), 0);
+	assert_int_equal(legal_writer_unref(w, NULL, &scripts), 0);
 	wait_size(path, n * 43 + strlen("1800000000-last\n1800000000 words\n"));
 }
 
@@ -258,22 +259,23 @@ static void test_end_in_outage(void **state)
 	struct legal_writer *w;
 	char where[64], path[128];
 	int64_t begin;
+	unsigned scripts;
 
 	(void)state;
 	(void)snprintf(where, sizeof(where), "%s/never", dir);
 	(void)snprintf(path, sizeof(path), "%s/x.20270115.txt", where);
 	t = target_in(where);
 	w = legal_writer_new(&t, NULL);
-	assert_int_equal(legal_writer_start(w, now_ns), 0);
+	assert_int_equal(legal_writer_start(w, NULL, now_ns), 0);
 	for (int i = 0; i < 7; i++)
 		assert_int_equal(legal_writer_put(w, now_ns, span_str("x")), 0);
 	begin = clock_mono_ns(&clock_system);
-	assert_int_equal(legal_writer_unref(w), 7);
+	assert_int_equal(legal_writer_unref(w, NULL, &scripts), 7);
 	assert_true(clock_mono_ns(&clock_system) - begin < 10 * NS_PER_S);
 	/* the thread goes on trying */
 	assert_int_equal(mkdir(where, 0755), 0);
 	wait_size(path, 7 * 13);
-	assert_int_equal(legal_writer_unref(NULL), 0);
+	assert_int_equal(legal_writer_unref(NULL, NULL, &scripts), 0);
 }
 
 /* The last line of a killed process has no end. */
@@ -282,6 +284,7 @@ static void test_torn_line(void **state)
 	struct legal_target t = target_in(dir);
 	struct legal_writer *w = legal_writer_new(&t, NULL);
 	char path[128], text[64] = "";
+	unsigned scripts;
 	FILE *f;
 
 	(void)state;
@@ -289,14 +292,50 @@ static void test_torn_line(void **state)
 	f = fopen(path, "w");
 	(void)fputs("1 whole\n2 to", f);
 	(void)fclose(f);
-	assert_int_equal(legal_writer_start(w, now_ns), 0);
+	assert_int_equal(legal_writer_start(w, NULL, now_ns), 0);
 	assert_int_equal(legal_writer_put(w, now_ns, span_str("new")), 0);
 	assert_int_equal(legal_writer_put(w, now_ns, SPAN_NULL), 0);
-	assert_int_equal(legal_writer_unref(w), 0);
+	assert_int_equal(legal_writer_unref(w, NULL, &scripts), 0);
 	f = fopen(path, "r");
 	assert_true(fread(text, 1, sizeof(text) - 1, f) > 0);
 	(void)fclose(f);
 	assert_string_equal(text, "1 whole\n2 to\n1800000000 new\n");
+}
+
+/* Scripts of rotations that do not end: few run, few wait, the others are dropped; records are
+ * written. */
+static void test_hanging_scripts(void **state)
+{
+	enum { ROTATIONS = 40, RUNNING = 4, WAITING = 16 };
+	struct legal_target t = target_in(dir);
+	char script[64], path[128];
+	struct legal_writer *w;
+	unsigned scripts;
+	FILE *f;
+
+	(void)state;
+	(void)snprintf(script, sizeof(script), "%s/hang.sh", dir);
+	f = fopen(script, "w");
+	(void)fputs("#!/bin/sh\necho > \"$1.begun\"\nexec sleep 5\n", f);
+	(void)fclose(f);
+	assert_int_equal(chmod(script, 0755), 0);
+	t.prerotate = script;
+	t.period = (struct legal_period){LEGAL_SECOND, 1};
+	w = legal_writer_new(&t, NULL);
+	assert_int_equal(legal_writer_start(w, NULL, now_ns), 0);
+	for (int i = 0; i <= ROTATIONS; i++) {
+		assert_int_equal(legal_writer_put(w, now_ns + i * NS_PER_S, span_str("x")), 0);
+		if (i == 0 || i > RUNNING)
+			continue;
+		(void)snprintf(path, sizeof(path), "%s/x.T%020d.txt.begun", dir,
+			       1800000000 + i - 1);
+		wait_size(path, 1);
+	}
+	(void)snprintf(path, sizeof(path), "%s/x.T%020d.txt", dir, 1800000000 + ROTATIONS);
+	wait_size(path, 13);
+	assert_int_equal(legal_writer_unref(w, NULL, &scripts), 0);
+	assert_int_equal(scripts, WAITING);
+	assert_true(ROTATIONS > RUNNING + WAITING);
 }
 
 int main(void)
@@ -305,7 +344,7 @@ int main(void)
 		cmocka_unit_test(test_periods),	  cmocka_unit_test(test_names),
 		cmocka_unit_test(test_stamps),	  cmocka_unit_test(test_texts),
 		cmocka_unit_test(test_outage),	  cmocka_unit_test(test_end_in_outage),
-		cmocka_unit_test(test_torn_line),
+		cmocka_unit_test(test_torn_line), cmocka_unit_test(test_hanging_scripts),
 	};
 	char command[128];
 	int r;
