@@ -81,6 +81,8 @@ static struct json *edit_parse(struct control_call *c, struct lease *l)
 			bad = command_fail(c, "No hostname specified and either forward or reverse "
 					      "fqdn was set to true.");
 		l->subnet_id = s->id; /* an argument of 0 names none */
+		if (!l->valid_lft && !json_get(c->args, "expire"))
+			l->cltt--; /* it has ended, so its last second is over, too */
 	}
 	snapshot_unref(snap);
 	return bad;

@@ -336,8 +336,8 @@ static int read_value(struct reader *r, const struct lease_field *f)
 		return read_hardware(r, f);
 	case LEASE_KIND_CLIENT_ID:
 		return read_client_id(r, f);
-	case LEASE_KIND_LIFETIME:
-		return read_number(r, f, 1, UINT32_MAX);
+	case LEASE_KIND_LIFETIME: /* 0: the lease has ended; in the file its row is a deletion */
+		return read_number(r, f, 0, UINT32_MAX);
 	case LEASE_KIND_TIME:
 		return read_end(r, f);
 	case LEASE_KIND_NUMBER:

@@ -268,8 +268,8 @@ static void test_refusals(void **state)
 		       "DHCPv4 leases do not support registered state");
 	assert_refused("{\"ip-address\": \"192.0.2.1\", \"hw-address\": \"02\", \"expire\": 0}",
 		       "expiration time must be positive for address 192.0.2.1");
-	assert_refused("{\"ip-address\": \"192.0.2.1\", \"hw-address\": \"02\", \"valid-lft\": 0}",
-		       "out of range value (0) specified for parameter 'valid-lft' (<wire>:1:62)");
+	assert_refused("{\"ip-address\": \"192.0.2.1\", \"hw-address\": \"02\", \"valid-lft\": -1}",
+		       "out of range value (-1) specified for parameter 'valid-lft' (<wire>:1:62)");
 	assert_refused(
 		"{\"ip-address\": \"192.0.2.1\", \"hw-address\": \"02\", \"user-context\": 1}",
 		"Invalid user context '1' is not a JSON map.");
