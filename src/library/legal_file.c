@@ -72,7 +72,7 @@ static void close_file(struct legal_file *f)
 		return;
 	(void)close(f->fd);
 	f->fd = -1;
-	legal_message(f->messages, LOG_LEGAL_LOG_STORE_CLOSED, "%s", f->path);
+	legal_message(f->messages, LOG_LEGAL_LOG_STORE_CLOSED, "Legal store closed: %s", f->path);
 }
 
 void legal_file_fini(struct legal_file *f)
@@ -135,7 +135,7 @@ static int open_file(struct legal_file *f)
 		return -errno;
 	end_torn_line(f->fd);
 	f->was_open = true;
-	legal_message(f->messages, LOG_LEGAL_LOG_STORE_OPENED, "%s", f->path);
+	legal_message(f->messages, LOG_LEGAL_LOG_STORE_OPENED, "Legal store opened: %s", f->path);
 	return 0;
 }
 
