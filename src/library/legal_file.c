@@ -11,8 +11,6 @@
 
 #include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -21,41 +19,6 @@
 #include <unistd.h>
 
 enum { FILE_MODE = 0640, SYSLOG_LINE = 8192 };
-
-void legal_message(struct legal_messages *m, enum log_id id, const char *fmt, ...)
-{
-	char text[512];
-	va_list ap;
-
-	va_start(ap, fmt);
-	(void)vsnprintf(text, sizeof(text), fmt, ap);
-	va_end(ap);
-	(void)pthread_mutex_lock(&m->mu);
-	if (m->log)
-		log_msg(m->log, id, "%s", text);
-	(void)pthread_mutex_unlock(&m->mu);
-}
-
-void legal_count_lost(struct legal_messages *m, uint64_t n)
-{
-	(void)pthread_mutex_lock(&m->mu);
-	if (m->lib)
-		hook_count_lost(m->lib, n);
-	else
-		m->n_lost += n;
-	(void)pthread_mutex_unlock(&m->mu);
-}
-
-void legal_count_for(struct legal_messages *m, usher_lib *lib)
-{
-	(void)pthread_mutex_lock(&m->mu);
-	m->lib = lib;
-	if (lib) {
-		hook_count_lost(lib, m->n_lost);
-		m->n_lost = 0;
-	}
-	(void)pthread_mutex_unlock(&m->mu);
-}
 
 int legal_file_init(struct legal_file *f)
 {
@@ -72,7 +35,7 @@ static void close_file(struct legal_file *f)
 		return;
 	(void)close(f->fd);
 	f->fd = -1;
-	legal_message(f->messages, LOG_LEGAL_LOG_STORE_CLOSED, "Legal store closed: %s", f->path);
+	library_message(f->messages, LOG_LEGAL_LOG_STORE_CLOSED, "Legal store closed: %s", f->path);
 }
 
 void legal_file_fini(struct legal_file *f)
@@ -118,24 +81,13 @@ static time_t find_begin(const struct legal_file *f, time_t now)
 	return found && !legal_period_over(&t->period, newest, now) ? newest : now;
 }
 
-/* Ends a line that a process which was killed has begun. */
-static void end_torn_line(int fd)
-{
-	off_t end = lseek(fd, 0, SEEK_END);
-	char last = '\n';
-
-	if (end > 0 && pread(fd, &last, 1, end - 1) == 1 && last != '\n')
-		(void)!write(fd, "\n", 1);
-}
-
 static int open_file(struct legal_file *f)
 {
-	f->fd = open(f->path, O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY, FILE_MODE);
+	f->fd = library_open_append(f->path, 0, FILE_MODE);
 	if (f->fd < 0)
-		return -errno;
-	end_torn_line(f->fd);
+		return f->fd;
 	f->was_open = true;
-	legal_message(f->messages, LOG_LEGAL_LOG_STORE_OPENED, "Legal store opened: %s", f->path);
+	library_message(f->messages, LOG_LEGAL_LOG_STORE_OPENED, "Legal store opened: %s", f->path);
 	return 0;
 }
 
@@ -146,9 +98,10 @@ static void run_script(struct legal_file *f, const char *script)
 
 	if (r == 0)
 		return;
-	legal_count_lost(f->messages, 1);
-	legal_message(f->messages, LOG_USHER_CHILD_DROPPED, "%s %s is not run: %s", script, f->path,
-		      r == -EAGAIN ? "too many runs wait for earlier ones to end" : strerror(-r));
+	library_count_lost(f->messages, 1);
+	library_message(f->messages, LOG_USHER_CHILD_DROPPED, "%s %s is not run: %s", script,
+			f->path,
+			r == -EAGAIN ? "too many runs wait for earlier ones to end" : strerror(-r));
 }
 
 /* Closes the file of a period that is over, and names the next one. */

@@ -7,35 +7,18 @@
 #pragma once
 
 #include "base/buf.h"
-#include "base/log.h"
-#include "hook/hook.h"
 #include "library/legal_writer.h"
+#include "library/library_thread.h"
 
 #include <limits.h>
-#include <pthread.h>
 #include <stdatomic.h>
 
 struct child_pool;
 struct log_pattern;
 
-/* Messages and losses of a thread that may live longer than the log and the library. */
-struct legal_messages {
-	pthread_mutex_t mu;
-	struct log *log; /* NULL: no more */
-	usher_lib *lib;	 /* counts the losses; NULL: none yet */
-	uint64_t n_lost; /* that no library has counted yet */
-};
-
-void legal_message(struct legal_messages *m, enum log_id id, const char *fmt, ...)
-	printf_like(3, 4);
-/* Counts lost runs of scripts. */
-void legal_count_lost(struct legal_messages *m, uint64_t n);
-/* Names the library that counts from now on, if it is not NULL also earlier losses. */
-void legal_count_for(struct legal_messages *m, usher_lib *lib);
-
 struct legal_file {
 	const struct legal_target *target; /* borrowed */
-	struct legal_messages *messages;   /* borrowed */
+	struct library_messages *messages; /* borrowed */
 	struct child_pool *scripts;	   /* borrowed; NULL: there are none */
 	struct log_pattern *pattern;	   /* of syslog */
 	int fd;

@@ -41,7 +41,7 @@ struct legal_writer {
 	_Atomic unsigned refs;
 	struct arena arena;
 	struct legal_target target;
-	struct legal_messages messages;
+	struct library_messages messages;
 	pthread_mutex_t mu; /* of the members below, up to the thread's */
 	pthread_cond_t changed;
 	struct record *first, **end;
@@ -69,7 +69,7 @@ static unsigned free_writer(struct legal_writer *w)
 		free(r);
 	}
 	free(w->held);
-	(void)pthread_mutex_destroy(&w->messages.mu);
+	library_messages_fini(&w->messages);
 	(void)pthread_mutex_destroy(&w->mu);
 	(void)pthread_cond_destroy(&w->changed);
 	arena_fini(&w->arena);
@@ -117,9 +117,8 @@ struct legal_writer *legal_writer_new(const struct legal_target *t, struct log *
 		return NULL;
 	w->refs = 1;
 	w->end = &w->first;
-	w->messages.log = log;
 	arena_init(&w->arena);
-	(void)pthread_mutex_init(&w->messages.mu, NULL);
+	library_messages_init(&w->messages, log);
 	(void)pthread_mutex_init(&w->mu, NULL);
 	(void)pthread_condattr_init(&attr);
 	(void)pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
@@ -214,14 +213,14 @@ static void note_result(struct legal_writer *w, int e)
 	const char *where = w->target.syslog ? "syslog" : w->file.path;
 
 	if (e < 0 && e != w->failure)
-		legal_message(
+		library_message(
 			&w->messages, LOG_LEGAL_LOG_LEASE4_WRITE_ERROR,
 			"%s cannot be written: %s; its records wait, and are tried again each "
 			"second",
 			where, strerror(-e));
 	else if (e == 0 && w->failure)
-		legal_message(&w->messages, LOG_USHER_LEGAL_LOG_BACK,
-			      "%s is written again, with the records that waited", where);
+		library_message(&w->messages, LOG_USHER_LEGAL_LOG_BACK,
+				"%s is written again, with the records that waited", where);
 	w->failure = e;
 }
 
@@ -292,7 +291,7 @@ int legal_writer_start(struct legal_writer *w, usher_lib *lib, int64_t wall_ns)
 	pthread_t thread;
 	int e = w->file.scripts ? -child_pool_start(w->file.scripts) : 0;
 
-	legal_count_for(&w->messages, lib);
+	library_count_for(&w->messages, lib);
 	(void)pthread_mutex_lock(&w->mu);
 	if (!e && !w->started) {
 		w->begin_ns = wall_ns;
@@ -349,7 +348,7 @@ static void wait_end(struct legal_writer *w)
 static void leave_count(struct legal_writer *w, const usher_lib *lib)
 {
 	if (w->messages.lib == lib)
-		legal_count_for(&w->messages, NULL);
+		library_count_for(&w->messages, NULL);
 }
 
 size_t legal_writer_unref(struct legal_writer *w, const usher_lib *lib, unsigned *ret_scripts)
@@ -368,9 +367,7 @@ size_t legal_writer_unref(struct legal_writer *w, const usher_lib *lib, unsigned
 	w->give_up_ns = clock_mono_ns(&clock_system) + GIVE_UP_S * NS_PER_S;
 	(void)pthread_cond_broadcast(&w->changed);
 	wait_end(w);
-	(void)pthread_mutex_lock(&w->messages.mu);
-	w->messages.log = NULL;
-	(void)pthread_mutex_unlock(&w->messages.mu);
+	library_messages_mute(&w->messages);
 	if (w->file.scripts)
 		child_pool_mute(w->file.scripts);
 	unwritten = w->n_put - (size_t)atomic_load(&w->file.n_written);
