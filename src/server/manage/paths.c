@@ -121,20 +121,22 @@ static const struct json *file_of(const struct paths_check *c, const struct conf
 	return b && b->file ? b->file(h, nth, ret_dir) : NULL;
 }
 
+/* Returns whether the library has this file as this parameter. */
 static bool names_file(const struct paths_check *c, const struct config_hook_library *h,
-		       const char *file)
+		       const struct json *file)
 {
 	const struct json *v;
 	int dir;
 
 	for (unsigned i = 0; (v = file_of(c, h, i, &dir)) != NULL; i++)
-		if (v->type == JSON_STRING && strcmp(v->s, file) == 0)
+		if (v->type == JSON_STRING && strcmp(v->s, file->s) == 0 &&
+		    strcmp(v->key, file->key) == 0)
 			return true;
 	return false;
 }
 
 /* Returns whether the library (or, where file is not NULL, that file of it) is in force. */
-static bool hook_in_force(const struct paths_check *c, const char *library, const char *file)
+static bool hook_in_force(const struct paths_check *c, const char *library, const struct json *file)
 {
 	for (size_t i = 0; c->in_force && i < c->in_force->n_hooks; i++) {
 		const struct config_hook_library *h = &c->in_force->hooks[i];
@@ -153,16 +155,21 @@ static void check_hook_file(struct place *p, const struct config_hook_library *h
 			    const struct json *file, enum config_dir_kind dir)
 {
 	bool is_dir = dir == CONFIG_DIR_LEGAL_LOG;
+	bool is_script = dir == CONFIG_DIR_HOOKS || dir == CONFIG_DIR_SCRIPTS;
 	bool whole = dir == CONFIG_DIR_HOOKS || strchr(file->s, '/');
 	char path[PATH_MAX];
 	int n;
 
-	if (file->type != JSON_STRING || !file->n || hook_in_force(p->c, h->library, file->s))
+	if (file->type != JSON_STRING || !file->n || hook_in_force(p->c, h->library, file))
 		return;
 	n = snprintf(path, sizeof(path), "%s%s%s%s", whole ? "" : config_dir(dir), whole ? "" : "/",
 		     file->s, is_dir ? "/file" : "");
 	if ((size_t)n >= sizeof(path) || !paths_below(path, config_dir(dir)))
-		refuse_path(p, &file->pos, is_dir ? "directory" : "script", file->s, dir);
+		refuse_path(p, &file->pos,
+			    is_dir	? "directory"
+			    : is_script ? "script"
+					: "file",
+			    file->s, dir);
 }
 
 static void check_hooks(struct place *p)
