@@ -203,6 +203,13 @@ USHER_API const uint8_t *usher_msg_option(const usher_msg *m, uint8_t code, size
 USHER_API int usher_msg_set_option(usher_msg *m, uint8_t code, const uint8_t *data, size_t len);
 USHER_API int usher_msg_del_option(usher_msg *m, uint8_t code);
 
+enum usher_text { USHER_SNAME, USHER_FILE }; /* 64 and 128 octets */
+
+/* Returns the text of a field, up to its first octet of value 0; empty: ret_len is 0. */
+USHER_API const uint8_t *usher_msg_text(const usher_msg *m, enum usher_text f, size_t *ret_len);
+/* Sets it (copied). 0; -ENOSPC: it fills the field, which needs an octet of value 0 behind it. */
+USHER_API int usher_msg_set_text(usher_msg *m, enum usher_text f, const uint8_t *text, size_t len);
+
 /* --- Leases ----------------------------------------------------------------------------------- */
 
 /* Returns the lease in question at lease4_select, lease4_renew, lease4_release, lease4_decline,

@@ -326,6 +326,27 @@ int usher_msg_del_option(usher_msg *m, uint8_t code)
 	return dhcp4_opt_del(m, code) ? 0 : -ENOENT;
 }
 
+const uint8_t *usher_msg_text(const usher_msg *m, enum usher_text f, size_t *ret_len)
+{
+	const uint8_t *p = f == USHER_SNAME ? m->sname : m->file;
+
+	*ret_len = strnlen((const char *)p, f == USHER_SNAME ? sizeof(m->sname) : sizeof(m->file));
+	return p;
+}
+
+int usher_msg_set_text(usher_msg *m, enum usher_text f, const uint8_t *text, size_t len)
+{
+	uint8_t *p = f == USHER_SNAME ? m->sname : m->file;
+	size_t cap = f == USHER_SNAME ? sizeof(m->sname) : sizeof(m->file);
+
+	if (len >= cap)
+		return -ENOSPC;
+	memset(p, 0, cap);
+	if (len)
+		memcpy(p, text, len);
+	return 0;
+}
+
 usher_lease *usher_lease4(usher_call *call)
 {
 	return call->lease;

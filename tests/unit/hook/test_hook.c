@@ -256,6 +256,22 @@ static void test_options(void **state)
 	assert_int_equal(usher_msg_set_option(&w.query, 12, arena_mem, sizeof(arena_mem)), -ENOMEM);
 }
 
+static void test_texts(void **state)
+{
+	size_t n;
+
+	(void)state;
+	memset(w.query.sname, 'x', sizeof(w.query.sname));
+	assert_int_equal(CALL(usher_msg_set_text)(&w.query, USHER_FILE, arena_mem, 128), -ENOSPC);
+	assert_int_equal(usher_msg_set_text(&w.query, USHER_FILE, w.query.sname, 4), 0);
+	assert_string_equal((const char *)w.query.file, "xxxx");
+	assert_ptr_equal(CALL(usher_msg_text)(&w.query, USHER_SNAME, &n), w.query.sname);
+	assert_int_equal(n, 64);
+	assert_int_equal(usher_msg_set_text(&w.query, USHER_FILE, NULL, 0), 0);
+	(void)usher_msg_text(&w.query, USHER_FILE, &n);
+	assert_int_equal(n + w.query.file[1], 0);
+}
+
 static void test_leases(void **state)
 {
 	char longest[LEASE_HOSTNAME_MAX + 2];
@@ -871,6 +887,7 @@ int main(void)
 		cmocka_unit_test_setup(test_command, setup),
 		cmocka_unit_test_setup(test_fields, setup),
 		cmocka_unit_test_setup(test_options, setup),
+		cmocka_unit_test_setup(test_texts, setup),
 		cmocka_unit_test_setup(test_leases, setup),
 		cmocka_unit_test_setup(test_park, setup),
 		cmocka_unit_test_setup(test_library, setup),
