@@ -392,11 +392,16 @@ void hook_registry_retire(struct hook_registry *r)
 			r->libs[i].builtin->retire(&r->libs[i]);
 }
 
-/* Counts a call of a library that began at start_ns. Returns the present time. */
-static int64_t count_call(const struct hook_registry *r, struct usher_lib *lib, int64_t start_ns)
+/* Counts and logs a call of a library that began at start_ns. Returns the present time. */
+static int64_t count_call(const struct hook_registry *r, enum hook_point p, struct usher_lib *lib,
+			  int64_t start_ns)
 {
 	int64_t now_ns = clock_mono_ns(r->clock);
 
+	if (unlikely(log_wants(r->log, LOG_HOOKS_CALLOUT_CALLED)))
+		log_msg(r->log, LOG_HOOKS_CALLOUT_CALLED,
+			"hook library %s was called at %s, for %lld microseconds", lib->path,
+			points[p].name, (long long)((now_ns - start_ns) / 1000));
 	atomic_fetch_add_explicit(&lib->counter->calls, 1, memory_order_relaxed);
 	atomic_fetch_add_explicit(&lib->counter->ns, (uint64_t)(now_ns - start_ns),
 				  memory_order_relaxed);
@@ -417,7 +422,7 @@ enum usher_next_step hook_call(struct hook_registry *r, struct usher_call *call)
 			continue;
 		call->lib = c->lib;
 		e = c->fn(call, c->ctx);
-		start_ns = count_call(r, c->lib, start_ns);
+		start_ns = count_call(r, p, c->lib, start_ns);
 		if (e < 0)
 			hook_count_failure(r, points[p].name, c->lib, e);
 	}
