@@ -200,6 +200,9 @@ def test_H6_files_that_a_stranger_may_name(t):
     subprocess.run(["cp", library, inside], check=True)
     with open(other + "/script.lua", "w", encoding="utf-8") as f:
         f.write("return 1\n")
+    for users in (data + "/u", other + "/users"):
+        with open(users, "w", encoding="utf-8"):
+            pass
     for directory in (scripts, other):
         with open(directory + "/script.sh", "w", encoding="utf-8") as f:
             f.write("#!/bin/sh\n")
@@ -218,6 +221,10 @@ def test_H6_files_that_a_stranger_may_name(t):
          other + "/script.lua", hooks),
         ({"hooks-libraries": [{"library": "libdhcp_run_script.so", "parameters": {"name": other + "/script.sh"}}]},
          other + "/script.sh", scripts),
+        ({"hooks-libraries": [{"library": "libdhcp_user_chk.so", "parameters": {"registry": other + "/users", "outcome": "o"}}]},
+         other + "/users", data),
+        ({"hooks-libraries": [{"library": "libdhcp_user_chk.so", "parameters": {"registry": "u", "outcome": other + "/o"}}]},
+         other + "/o", logs),
         (_legal_log(path=other), other, legal),
         (_legal_log(path=legal + "/link"), legal + "/link", legal),
         (_legal_log(path=legal, prerotate=other + "/script.sh"), other + "/script.sh", scripts),
