@@ -277,6 +277,13 @@ struct config_hook_library {
 };
 
 enum config_durability { DURABILITY_COMMIT, DURABILITY_INTERVAL, DURABILITY_NONE };
+/* as enum relay_check */
+enum config_context_checks {
+	CONTEXT_CHECKS_NONE,
+	CONTEXT_CHECKS_FIX,
+	CONTEXT_CHECKS_STRICT,
+	CONTEXT_CHECKS_PEDANTIC
+};
 enum config_lease_checks { CHECKS_NONE, CHECKS_WARN, CHECKS_FIX, CHECKS_FIX_DEL, CHECKS_DEL };
 
 struct config_memory;
@@ -329,6 +336,7 @@ struct config {
 	uint32_t reclaim_timer_wait_s, flush_reclaimed_timer_wait_s, hold_reclaimed_s;
 	uint32_t max_reclaim_leases, max_reclaim_ms, unwarned_reclaim_cycles;
 	enum config_lease_checks lease_checks;
+	enum config_context_checks context_checks;
 
 	/* global behaviour */
 	uint32_t decline_probation_s;

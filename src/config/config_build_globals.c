@@ -212,6 +212,8 @@ static void load_reclaim(struct load *l)
 	c->lease_checks = (enum config_lease_checks)schema_word("none|warn|fix|fix-del|del",
 								load_str(m, "lease-checks",
 									 "warn"));
+	c->context_checks = (enum config_context_checks)
+		schema_word("none|fix|strict|pedantic", load_str(m, "extended-info-checks", "fix"));
 }
 
 const struct json *load_usher_value(struct load *l, const char *key)

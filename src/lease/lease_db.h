@@ -78,6 +78,20 @@ int lease_db_stored(struct lease_db *db, uint32_t addr, struct lease *ret) must_
 size_t lease_db_find(struct lease_db *db, const struct lease_client *c, const uint32_t *subnet_ids,
 		     size_t n_subnets, struct arena *arena, struct lease *ret, size_t n);
 
+/* A running lease in short. */
+struct lease_brief {
+	uint32_t addr;
+	int64_t cltt;
+};
+/*
+ * Returns the running leases of a client in all subnets, newest first: at most n, and their number.
+ * c: either the client identifier or the hardware address; leases of a hardware address have any
+ * client identifier. ret_more: there may be others, because n or the 512 records that are examined
+ * were too few.
+ */
+size_t lease_db_running(struct lease_db *db, const struct lease_client *c, struct lease_brief *ret,
+			size_t n, bool *ret_more);
+
 enum { LEASE_EXPECT_MAX = 64 };
 /*
  * Prefetches for clients that will be looked up soon, up to LEASE_EXPECT_MAX: brings the index
@@ -208,6 +222,7 @@ struct lease_filter {
 	struct span hw;	    /* empty: any */
 	struct span client_id;
 	const char *hostname; /* NULL: any; compared without case */
+	const char *context;  /* NULL: any; a part of user_context, compared without case */
 	int state;	      /* -1: any that is in the file (not OFFERED) */
 };
 
@@ -217,6 +232,14 @@ struct lease_filter {
  * a time.
  */
 size_t lease_db_page(struct lease_db *db, uint32_t from, const struct lease_filter *f,
+		     struct arena *arena, struct lease *ret, size_t n);
+
+/*
+ * Continues a walk by address: examines the next 512 records at most, from *at on (0: all), under
+ * one hold of the lock, and moves *at; UINT64_MAX: that was the last one. Returns the number of
+ * leases that pass the filter, at most n. No index is used.
+ */
+size_t lease_db_step(struct lease_db *db, uint64_t *at, const struct lease_filter *f,
 		     struct arena *arena, struct lease *ret, size_t n);
 
 /* Counters of a subnet (pool_id 0xffffffff: of the whole subnet), or of all (subnet_id 0). */

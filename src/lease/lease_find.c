@@ -169,6 +169,67 @@ size_t lease_db_find(struct lease_db *db, const struct lease_client *c, const ui
 	return f.n;
 }
 
+/* A client's running leases, newest first. */
+struct running {
+	struct lease_db *db;
+	int64_t now;
+	struct lease_brief *best;
+	size_t n, cap;
+	unsigned n_seen;
+	bool more;
+};
+
+static void insert_brief(struct running *w, struct lease_brief b)
+{
+	size_t i;
+
+	if (w->n < w->cap) {
+		i = w->n++;
+	} else {
+		w->more = true;
+		if (!w->n || w->best[w->n - 1].cltt >= b.cltt)
+			return;
+		i = w->n - 1;
+	}
+	for (; i > 0 && w->best[i - 1].cltt < b.cltt; i--)
+		w->best[i] = w->best[i - 1];
+	w->best[i] = b;
+}
+
+static void gather_running(struct running *w, const struct client_index *ix, struct span key,
+			   bool kind)
+{
+	enum { EXAMINED_MAX = 512 };
+	uint32_t idx = client_index_first(w->db, ix, key, kind);
+
+	for (; idx && w->n_seen < EXAMINED_MAX; idx = client_index_next(w->db, ix, idx)) {
+		const struct rec *r = rec_at(w->db, idx);
+
+		w->n_seen++;
+		if (r->state == LEASE_ASSIGNED && !rec_over(r, w->now))
+			insert_brief(w, (struct lease_brief){r->addr, r->cltt});
+	}
+	w->more |= idx != 0;
+}
+
+size_t lease_db_running(struct lease_db *db, const struct lease_client *c, struct lease_brief *ret,
+			size_t n, bool *ret_more)
+{
+	struct running w = {.db = db, .best = ret, .cap = n};
+
+	db_lock(db);
+	w.now = clock_wall_s(db->o.clock);
+	if (c->client_id.n) {
+		gather_running(&w, &db->by_cid, c->client_id, false);
+	} else {
+		gather_running(&w, &db->by_hw, c->hw, false);
+		gather_running(&w, &db->by_hw, c->hw, true);
+	}
+	db_unlock(db);
+	*ret_more = w.more;
+	return w.n;
+}
+
 void lease_db_expect(struct lease_db *db, const struct lease_client *c, size_t n)
 {
 	struct {

@@ -20,12 +20,13 @@ static bool passes(const struct rec *r, const struct lease_filter *f)
 		return false;
 	if (f->client_id.n && !span_eq(rec_cid(r), f->client_id))
 		return false;
-	return !f->hostname || strcasecmp(rec_host(r), f->hostname) == 0;
+	if (f->hostname && strcasecmp(rec_host(r), f->hostname) != 0)
+		return false;
+	return !f->context || (rec_context(r) && strcasestr(rec_context(r), f->context));
 }
 
-/* Walks the next stretch by address: records go to ret, the position to *at. */
-static size_t page_stretch(struct lease_db *db, uint64_t *at, const struct lease_filter *f,
-			   struct arena *arena, struct lease *ret, size_t n)
+size_t lease_db_step(struct lease_db *db, uint64_t *at, const struct lease_filter *f,
+		     struct arena *arena, struct lease *ret, size_t n)
 {
 	unsigned budget = STRETCH;
 	size_t got = 0;
@@ -44,6 +45,8 @@ static size_t page_stretch(struct lease_db *db, uint64_t *at, const struct lease
 		++*at;
 	}
 	db_unlock(db);
+	if (*at > UINT32_MAX)
+		*at = UINT64_MAX;
 	return got;
 }
 
@@ -176,7 +179,7 @@ size_t lease_db_page(struct lease_db *db, uint32_t from, const struct lease_filt
 	if (f->hw.n || f->client_id.n)
 		return page_client(db, from, f, arena, ret, n);
 	while (got < n && at <= UINT32_MAX)
-		got += page_stretch(db, &at, f, arena, ret + got, n - got);
+		got += lease_db_step(db, &at, f, arena, ret + got, n - got);
 	return got;
 }
 

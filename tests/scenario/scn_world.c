@@ -15,6 +15,7 @@
 #include "lease/journal/journal.h"
 #include "lease/lease_db.h"
 #include "lease/lease_store_backend.h"
+#include "server/view/lease_check.h"
 #include "runtime/loop.h"
 #include "server/edit/edit_libraries.h"
 #include "server/run/builtins.h"
@@ -181,6 +182,8 @@ static int start(struct scn *s, struct config_error *err)
 		r = daemon_plane_open(&s->d);
 	if (r == 0)
 		r = open_journal(s);
+	if (r == 0)
+		(void)lease_check(&s->d.srv, cfg);
 	if (r == 0)
 		r = daemon_apply(&s->d, cfg, NULL, err);
 	quiet(s);

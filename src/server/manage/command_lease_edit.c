@@ -10,6 +10,7 @@
 #include "lease/lease_db.h"
 #include "server/manage/command.h"
 #include "server/manage/command_lease.h"
+#include "server/view/lease_check.h"
 #include "server/view/lease_json.h"
 #include "server/core/snapshot.h"
 
@@ -80,6 +81,8 @@ static struct json *edit_parse(struct control_call *c, struct lease *l)
 		else if (!l->hostname[0] && (l->fqdn_fwd || l->fqdn_rev))
 			bad = command_fail(c, "No hostname specified and either forward or reverse "
 					      "fqdn was set to true.");
+		else if (lease_check_context(&daemon_of(c)->srv, snap->cfg, c->arena, l) < 0)
+			bad = command_fail(c, "out of memory");
 		l->subnet_id = s->id; /* an argument of 0 names none */
 		if (!l->valid_lft && !json_get(c->args, "expire"))
 			l->cltt--; /* it has ended, so its last second is over, too */

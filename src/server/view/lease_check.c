@@ -2,13 +2,16 @@
 /*
  * Leases against subnets, when the lease file is loaded. A lease fits if its subnet exists and
  * contains its address. warn: log it. fix: move it to the subnet that contains it. fix-del: move
- * it, or delete it if there is none. del: delete it. Changes are rows like any other.
+ * it, or delete it if there is none. del: delete it. Changes are rows like any other. Contexts are
+ * checked as extended-info-checks says.
  */
 #include "server/view/lease_check.h"
 
+#include "base/error.h"
 #include "base/ip.h"
 #include "base/log.h"
 #include "config/config.h"
+#include "lease/context/relay_upgrade.h"
 #include "lease/lease_db.h"
 #include "server/core/server.h"
 
@@ -65,6 +68,27 @@ static uint64_t check_page(struct server *srv, const struct config *cfg, const s
 	return bad;
 }
 
+int lease_check_context(struct server *srv, const struct config *cfg, struct arena *a,
+			struct lease *l)
+{
+	struct relay_upgrade u = {.log = srv->log, .how = (enum relay_check)cfg->context_checks};
+
+	return relay_upgrade_lease(&u, a, l);
+}
+
+/* Checks and upgrades the contexts of all leases. */
+static void check_contexts(struct server *srv, const struct config *cfg)
+{
+	struct relay_upgrade u = {.db = srv->db,
+				  .log = srv->log,
+				  .how = (enum relay_check)cfg->context_checks};
+	int64_t n = u.how == RELAY_CHECK_NONE ? 0 : relay_upgrade_all(&u);
+
+	if (n < 0)
+		log_msg(srv->log, LOG_DHCPSRV_LEASE4_EXTENDED_INFO_SANITY_FAIL,
+			"the contexts of the leases cannot be checked: %s", usher_strerror((int)n));
+}
+
 uint64_t lease_check(struct server *srv, const struct config *cfg)
 {
 	struct lease_filter any = {.state = -1};
@@ -74,6 +98,7 @@ uint64_t lease_check(struct server *srv, const struct config *cfg)
 	uint64_t bad = 0;
 	size_t n;
 
+	check_contexts(srv, cfg);
 	if (!page || cfg->lease_checks == CHECKS_NONE) {
 		free(page);
 		return 0;
