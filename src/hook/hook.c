@@ -124,14 +124,6 @@ static void *lib_symbol(struct usher_lib *lib, const char *name)
 	return lib->handle ? dlsym(lib->handle, name) : NULL;
 }
 
-const struct hook_builtin *hook_builtin_find(const struct hook_builtin *builtins, const char *name)
-{
-	for (const struct hook_builtin *b = builtins; b && b->name; b++)
-		if (strcmp(b->name, name) == 0)
-			return b;
-	return NULL;
-}
-
 struct counting {
 	void (*problem)(void *ctx, const struct config_error *e);
 	void *ctx;

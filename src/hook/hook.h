@@ -10,6 +10,7 @@
 #include "base/span.h"
 #include "hook/hook_cost.h"
 #include "usher/hook.h"
+#include "wire/dhcp4.h"
 
 #include <stdatomic.h>
 
@@ -136,6 +137,19 @@ struct usher_call {
 	struct json *answer;	    /* in arena; a callout may replace it */
 	struct hook_parked *parked; /* NULL: parking is not possible */
 	bool took_handle;
+	/* for built-in libraries */
+	const struct hook_services *services; /* NULL: without a packet */
+	bool answered;			      /* hook_answer() began a response */
+};
+
+/* Functions of the server's core for a call with a packet; ctx is that of the call. */
+struct hook_services {
+	/* Begins a response of this type to the decoded query, see hook_answer(). */
+	struct dhcp4_msg *(*answer)(void *ctx, enum dhcp4_type type);
+	/* Returns whether an address is a server identifier of this server. */
+	bool (*is_server_id)(void *ctx, uint32_t id);
+	/* Returns the lease table; NULL while it is being loaded. */
+	struct lease_db *(*leases)(void *ctx);
 };
 
 struct hook_registry;
@@ -230,8 +244,17 @@ static inline bool hook_any_at_all(const struct hook_registry *r)
 /* Runs all callouts of call->point in library order; returns the final status (never PARK where the
  * point may not park or no handle was taken: then CONTINUE). Failures are logged and counted. */
 enum usher_next_step hook_call(struct hook_registry *r, struct usher_call *call);
+/*
+ * Begins a response of a built-in library's own, at buffer4_receive: with the query's op, xid and
+ * giaddr, and option 53. The query must be decoded. It is sent as it is: no stage before SEND_CHECK
+ * and no callout sees it. NULL: another hook point, or memory is out.
+ */
+struct dhcp4_msg *hook_answer(struct usher_call *call, enum dhcp4_type type);
 /* Drops the packet under a row of drop.def, which counts it. */
 void hook_drop(struct usher_call *call, unsigned drop);
+/* Adds a row of a built-in library to the commands, as usher_register_command(). Its function may
+ * have a part in the background thread. */
+int hook_register_row(struct usher_lib *lib, const struct control_command *row) must_check;
 /* Callouts that failed since the start. */
 uint64_t hook_failures(const struct hook_registry *r);
 /* Returns the losses of all libraries since the start (struct hook_cost). */

@@ -68,34 +68,48 @@ static struct json *run_command(struct control_call *c);
 int usher_register_command(usher_lib *lib, const struct usher_command *command)
 {
 	struct hook_commands *k = hook_commands_of(lib->registry);
-	const char *args = command->arguments ? command->arguments : "";
+	struct control_command row = {
+		.name = command->name,
+		.fn = run_command,
+		.args = command->arguments ? command->arguments : "",
+		.help = command->help ? command->help : "",
+		.access = command->access == USHER_READ ? CONTROL_READ : CONTROL_WRITE,
+		.ctx = &k->commands[k->n],
+	};
+	int r;
+
+	if (!command->name || !command->fn)
+		return lib->loading ? -EINVAL : -EBUSY;
+	r = hook_register_row(lib, &row);
+	if (r == 0)
+		k->commands[k->n - 1] = (struct hook_command){lib, command->fn, command->ctx};
+	return r;
+}
+
+int hook_register_row(struct usher_lib *lib, const struct control_command *row)
+{
+	struct hook_commands *k = hook_commands_of(lib->registry);
+	struct control_command *to = &k->rows[k->n];
 	char why[512];
 	int r;
 
 	if (!lib->loading)
 		return -EBUSY;
-	if (!command->name || !command->fn)
-		return -EINVAL;
-	r = hook_command_check(lib, command->name, args, why, sizeof(why));
+	r = hook_command_check(lib, row->name, row->args, why, sizeof(why));
 	if (r < 0 && !lib->refusal)
 		lib->refusal = strdup(why);
 	if (r < 0)
 		return r;
 	if (k->n == HOOK_MAX_COMMANDS)
 		return -ENOSPC;
-	k->commands[k->n] = (struct hook_command){lib, command->fn, command->ctx};
-	k->rows[k->n] = (struct control_command){
-		.name = arena_strdup(&lib->arena, command->name),
-		.fn = run_command,
-		.args = arena_strdup(&lib->arena, args),
-		.help = arena_strdup(&lib->arena, command->help ? command->help : ""),
-		.access = command->access == USHER_READ ? CONTROL_READ : CONTROL_WRITE,
-		.ctx = &k->commands[k->n],
-		.owner = lib->registry,
-	};
-	if (!k->rows[k->n].name || !k->rows[k->n].args || !k->rows[k->n].help)
+	*to = *row;
+	to->name = arena_strdup(&lib->arena, row->name);
+	to->args = arena_strdup(&lib->arena, row->args);
+	to->help = arena_strdup(&lib->arena, row->help);
+	to->owner = lib->registry;
+	if (!to->name || !to->args || !to->help)
 		return -ENOMEM;
-	k->n++;
+	k->commands[k->n++] = (struct hook_command){.lib = lib};
 	return 0;
 }
 

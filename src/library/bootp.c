@@ -30,6 +30,8 @@ static int mark_bootp(usher_call *call, void *ctx)
 	int r;
 
 	(void)ctx;
+	if (usher_status(call) == USHER_DROP)
+		return 0;
 	if (usher_status(call) == USHER_CONTINUE && usher_unpack(call) < 0)
 		return 0;
 	usher_set_status(call, USHER_SKIP);

@@ -102,13 +102,15 @@ static int check_header(struct scn *s, const struct scn_reply *r, const struct s
 {
 	bool nak = r->has[53] && r->opt[53][0] == DHCP4_NAK;
 	bool inform = r->has[53] && r->opt[53][0] == DHCP4_ACK && !r->has[51];
+	/* RFC 4388 6.4.2: the hardware address is that of the lease */
+	bool active = r->has[53] && r->opt[53][0] == DHCP4_LEASEACTIVE;
 	uint8_t flags = q->head[10];
 
 	if (r->msg[0] != DHCP4_BOOTREPLY)
 		return scn_fail(s, "the reply's op is not 2");
-	if (memcmp(r->msg + 1, q->head + 1, 2) != 0)
+	if (memcmp(r->msg + 1, q->head + 1, 2) != 0 && !active)
 		return scn_fail(s, "htype or hlen is not the query's");
-	if (memcmp(r->msg + 28, q->head + 28, 16) != 0)
+	if (memcmp(r->msg + 28, q->head + 28, 16) != 0 && !active)
 		return scn_fail(s, "chaddr is not the query's");
 	if (memcmp(r->msg + 24, q->head + 24, 4) != 0 && !inform)
 		return scn_fail(s, "giaddr is not the query's");
@@ -128,7 +130,8 @@ static int check_header(struct scn *s, const struct scn_reply *r, const struct s
 static int check_options(struct scn *s, const struct scn_reply *r)
 {
 	static const uint8_t never[] = {50, 55, 57};
-	bool leased = r->opt[53][0] != DHCP4_NAK && be32(r->msg + 16);
+	uint8_t type = r->opt[53][0];
+	bool leased = type == DHCP4_LEASEACTIVE || (type != DHCP4_NAK && be32(r->msg + 16));
 
 	if (!r->has[53] || r->opt_len[53] != 1 || !r->has[54] || r->opt_len[54] != 4)
 		return scn_fail(s, "53 and 54 must be in every reply");

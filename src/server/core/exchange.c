@@ -34,6 +34,16 @@ const char *exchange_iface_name(const struct exchange *x)
 	return x->iface ? x->iface->name : "";
 }
 
+bool exchange_is_server_id(const struct exchange *x, uint32_t id)
+{
+	if (id == x->local_addr || x->cfg->ignore_server_id || iface_owns(x->ifaces, id))
+		return true;
+	for (size_t i = 0; i < x->snap->n_server_ids; i++)
+		if (x->snap->server_ids[i] == id)
+			return true;
+	return false;
+}
+
 int exchange_unpack(struct exchange *x)
 {
 	int r = dhcp4_decode(x->raw, x->cfg->lenient_option_parsing, &x->pkt.arena, &x->query);

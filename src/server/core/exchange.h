@@ -116,6 +116,7 @@ struct exchange {
 	bool offer_stored;	/* the offer is a lease (offer-lifetime) */
 	const struct lease_bounds *bounds; /* in the arena: limits of its assignment; NULL: none */
 	uint32_t lifetime;		   /* passed on to the client */
+	bool answered;			   /* the response is a library's own (hook_answer) */
 	bool fake_allocation;		   /* an OFFER: nothing was stored */
 	bool lease_reused;		   /* lease caching: no row was written */
 	bool committed_hook;		   /* leases4_committed or lease4_offer is due */
@@ -167,6 +168,9 @@ static inline struct server *exchange_server(const struct exchange *x)
 	return x->srv;
 }
 struct log *exchange_log(const struct exchange *x);
+/* Returns whether an address is this server's identifier: an address of this machine, or one that
+ * the configuration gives out as option 54. */
+bool exchange_is_server_id(const struct exchange *x, uint32_t id);
 /* Returns the name of the receiving interface; "" if unknown. */
 const char *exchange_iface_name(const struct exchange *x);
 /* Decodes exchange.raw into the query. 0, or negative when it cannot be read. */

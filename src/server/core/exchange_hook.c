@@ -7,11 +7,14 @@
 #include "server/core/exchange_hook.h"
 
 #include "base/ip.h"
+#include "base/cursor.h"
 #include "config/config.h"
+#include "lease/lease_store.h"
 #include "runtime/iface.h"
 #include "server/core/server.h"
 #include "server/core/snapshot.h"
 #include "server/core/trace.h"
+#include "wire/option_codes.h"
 
 #include <net/if_arp.h>
 
@@ -73,6 +76,53 @@ static int unpack_call(void *ctx)
 	return exchange_unpack(ctx);
 }
 
+/* Returns the server identifier of an answer that no subnet decides: that of the query, the global
+ * option 54, or our address. */
+static uint32_t own_server_id(const struct exchange *x)
+{
+	const struct config_option *o = config_option_top(&x->cfg->options, DHCP4_OPT_SERVER_ID);
+	uint32_t id;
+
+	if (dhcp4_opt_u32(&x->query, DHCP4_OPT_SERVER_ID, &id))
+		return id;
+	return o && rd_span_be32(o->data, &id) ? id : x->local_addr;
+}
+
+/* Begins a response as those of the stages begin, without the client's fields. */
+static struct dhcp4_msg *begin_answer(void *ctx, enum dhcp4_type type)
+{
+	struct exchange *x = ctx;
+	struct dhcp4_msg *r = &x->response;
+
+	if (!x->unpacked)
+		return NULL;
+	dhcp4_init(r, &x->pkt.arena);
+	r->op = DHCP4_BOOTREPLY;
+	r->xid = x->query.xid;
+	r->giaddr = x->query.giaddr;
+	if (dhcp4_opt_set_u8(r, DHCP4_OPT_MESSAGE_TYPE, (uint8_t)type) < 0 ||
+	    dhcp4_opt_set_u32(r, DHCP4_OPT_SERVER_ID, own_server_id(x)) < 0)
+		return NULL;
+	return r;
+}
+
+static bool is_server_id(void *ctx, uint32_t id)
+{
+	return exchange_is_server_id(ctx, id);
+}
+
+static struct lease_db *loaded_leases(void *ctx)
+{
+	const struct exchange *x = ctx;
+	const struct lease_store *s = x->srv->store;
+
+	return s && lease_store_opening(s) ? NULL : x->srv->db;
+}
+
+static const struct hook_services services = {.answer = begin_answer,
+					      .is_server_id = is_server_id,
+					      .leases = loaded_leases};
+
 static void fill_call(struct exchange *x, struct usher_call *c, enum hook_point p)
 {
 	bool sending = p == HOOK_BUFFER4_SEND;
@@ -100,6 +150,7 @@ static void fill_call(struct exchange *x, struct usher_call *c, enum hook_point 
 		.class_at = show_class,
 		.link = show_link,
 		.ctx = x,
+		.services = &services,
 	};
 	if (p == HOOK_BUFFER4_RECEIVE) {
 		c->raw_cap = PACKET_DATA_LEN;
@@ -121,6 +172,10 @@ static void apply_call(struct exchange *x, const struct usher_call *c)
 	if (c->raw_replaced && (c->point == HOOK_BUFFER4_SEND || c->point == HOOK_PKT4_SEND)) {
 		memcpy(x->out, c->raw.p, c->raw.n);
 		x->out_len = c->raw.n;
+	}
+	if (c->answered) {
+		x->answered = true;
+		x->has_response = true;
 	}
 	if (c->subnet_set)
 		x->subnet = config_subnet_by_id(x->cfg, c->subnet_id);

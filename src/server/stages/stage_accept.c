@@ -24,14 +24,6 @@ static bool unknown_type(const struct exchange *x)
 	return dhcp4_opt_u8(&x->query, DHCP4_OPT_MESSAGE_TYPE, &t) && t != 0;
 }
 
-static bool configured_server_id(const struct snapshot *s, uint32_t id)
-{
-	for (size_t i = 0; i < s->n_server_ids; i++)
-		if (s->server_ids[i] == id)
-			return true;
-	return false;
-}
-
 /* Returns whether the relay overrides the server identifier by the value that the client sent
  * (RFC 5107 4). */
 static bool relay_overrides(const struct exchange *x, uint32_t id)
@@ -52,10 +44,7 @@ static enum drop check_server_id(struct exchange *x)
 	x->server_id_seen = true;
 	if (!dhcp4_opt_u32(&x->query, DHCP4_OPT_SERVER_ID, &id))
 		return DROP_BAD_SERVER_ID;
-	if (id == x->local_addr || x->cfg->ignore_server_id || iface_owns(x->ifaces, id) ||
-	    configured_server_id(x->snap, id) || relay_overrides(x, id))
-		return DROP_NONE;
-	return DROP_NOT_FOR_US;
+	return exchange_is_server_id(x, id) || relay_overrides(x, id) ? DROP_NONE : DROP_NOT_FOR_US;
 }
 
 static enum drop check_message(struct exchange *x)

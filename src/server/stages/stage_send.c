@@ -146,7 +146,8 @@ enum verdict stage_send_check(struct exchange *x)
  * IP and UDP headers; never below 576 with them. */
 static size_t max_message(const struct exchange *x)
 {
-	uint16_t max = MIN_DATAGRAM;
+	/* a relay that asks for leases accepts any answer, as Kea sends them */
+	uint16_t max = x->answered ? EXCHANGE_OUT_LEN : MIN_DATAGRAM;
 
 	if (!dhcp4_opt_u16(&x->query, DHCP4_OPT_MAX_MESSAGE_SIZE, &max) || max < MIN_DATAGRAM)
 		max = MIN_DATAGRAM;
@@ -185,6 +186,12 @@ static enum metric sent_metric(const struct exchange *x)
 		return METRIC_OFFER_SENT;
 	case DHCP4_NAK:
 		return METRIC_NAK_SENT;
+	case DHCP4_LEASEUNASSIGNED:
+		return METRIC_LEASE_QUERY_UNASSIGNED_SENT;
+	case DHCP4_LEASEUNKNOWN:
+		return METRIC_LEASE_QUERY_UNKNOWN_SENT;
+	case DHCP4_LEASEACTIVE:
+		return METRIC_LEASE_QUERY_ACTIVE_SENT;
 	default:
 		return METRIC_ACK_SENT;
 	}

@@ -52,6 +52,20 @@ static void row_skipped(struct exchange *x, const struct row *row)
 		x->skip_next = true;
 }
 
+/* Handles an answer or a named drop by a library that decoded the query itself. Returns whether it
+ * was one. */
+static bool take_over(struct exchange *x, enum verdict v)
+{
+	bool named = v == VERDICT_DROP && x->unpacked && x->drop != DROP_HOOK_BUFFER4_RECEIVE;
+
+	if (!x->answered && !named)
+		return false;
+	unpack_derive(x);
+	if (v == VERDICT_CONTINUE)
+		x->stage = STAGE_SEND_CHECK;
+	return true;
+}
+
 /* Runs a row whose hook has a callout, or that a callout may have left out by SKIP. */
 static enum verdict row_run_hooked(struct exchange *x, const struct row *row)
 {
@@ -59,10 +73,14 @@ static enum verdict row_run_hooked(struct exchange *x, const struct row *row)
 	bool skip = false;
 	enum verdict v = VERDICT_CONTINUE;
 
+	if (x->answered)
+		return row->fn(x);
 	x->skip_next = false;
 	if (row->when == BEFORE && hook_any(x->snap->hooks, row->hook)) {
 		v = row_hook(x, row, &skip);
 		leave_out |= skip;
+		if (row->fn == stage_unpack && unlikely(take_over(x, v)))
+			return v;
 	}
 	if (v == VERDICT_CONTINUE && !leave_out)
 		v = row->fn(x);

@@ -156,7 +156,7 @@ void worker_tx_flush(struct worker *w)
 			finish_exchange(x, "cannot send");
 		} else {
 			send_done(x);
-			if (x->received_ns)
+			if (x->received_ns && !x->answered)
 				record_time(x, now_ns);
 			finish_exchange(x, "answered");
 		}
