@@ -29,7 +29,7 @@ FOLDERS = (
     ("control", "the management plane: rows of commands, their arguments, access; the command channel", "base runtime config/json config"),
     ("hook", "hooks.def, registry, loader, the ABI's functions", "base wire config lease control"),
     ("library", "Kea's hook libraries, a file each (libraries.def)",
-     "base wire packet runtime config/json config lease hook library/lease_query"),
+     "base wire packet runtime config/json config lease lease/context control hook library/lease_query"),
     ("library/lease_query", "queries of leases by relays: their answers over UDP, bulk queries over TCP",
      "base wire packet config lease lease/context hook"),
     ("http", "HTTP and HTTPS in the event loop: listeners, users, bounds, event streams, the page, commands with Kea's envelope",

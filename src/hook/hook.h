@@ -148,8 +148,6 @@ struct hook_services {
 	struct dhcp4_msg *(*answer)(void *ctx, enum dhcp4_type type);
 	/* Returns whether an address is a server identifier of this server. */
 	bool (*is_server_id)(void *ctx, uint32_t id);
-	/* Returns the lease table; NULL while it is being loaded. */
-	struct lease_db *(*leases)(void *ctx);
 };
 
 struct hook_registry;

@@ -254,3 +254,5 @@ enum { LEASE_ALL_POOLS = 0xffffffffU };
 void lease_db_counts(struct lease_db *db, uint32_t subnet_id, uint32_t pool_id,
 		     struct lease_counts *ret);
 uint64_t lease_db_size(struct lease_db *db); /* records that are in the file */
+/* Returns whether the table is being loaded, so that it is incomplete. */
+bool lease_db_is_loading(struct lease_db *db);

@@ -263,6 +263,16 @@ void lease_db_expire_holds(struct lease_db *db)
 	}
 }
 
+bool lease_db_is_loading(struct lease_db *db)
+{
+	bool loading;
+
+	db_lock(db);
+	loading = db->loading || (db->store && lease_store_opening(db->store));
+	db_unlock(db);
+	return loading;
+}
+
 uint64_t lease_db_size(struct lease_db *db)
 {
 	uint64_t n;

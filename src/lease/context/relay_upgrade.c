@@ -77,6 +77,10 @@ int64_t relay_upgrade_all(const struct relay_upgrade *u)
 
 	if (!page)
 		return -ENOMEM;
+	if (lease_db_is_loading(u->db)) {
+		free(page);
+		return -EBUSY;
+	}
 	arena_init(&a);
 	r = walk_leases(u, &a, page);
 	arena_fini(&a);

@@ -50,4 +50,4 @@ int lease_query_fill(struct dhcp4_msg *m, const struct lease *l, const struct co
  * -ENOMEM. RFC 4388 6
  */
 int lease_query_answer(struct usher_call *call, const struct lease_query_requesters *r,
-		       int64_t now_s) must_check;
+		       struct lease_db *db, int64_t now_s) must_check;

@@ -153,18 +153,16 @@ static int send_found(struct usher_call *call, const struct found *f, int64_t no
 }
 
 int lease_query_answer(struct usher_call *call, const struct lease_query_requesters *r,
-		       int64_t now_s)
+		       struct lease_db *db, int64_t now_s)
 {
 	struct found f = {.type = DHCP4_LEASEUNKNOWN};
 	enum drop drop = check_requester(call, r);
-	struct lease_db *db;
 	struct arena a;
 	int e;
 
 	if (drop == DROP_NONE && !names_one(call->query))
 		drop = DROP_LEASE_QUERY_MALFORMED;
-	db = call->services->leases(call->ctx);
-	if (drop == DROP_NONE && !db)
+	if (drop == DROP_NONE && lease_db_is_loading(db))
 		drop = DROP_LEASES_LOADING;
 	if (drop != DROP_NONE) {
 		hook_drop(call, drop);

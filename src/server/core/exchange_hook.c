@@ -9,7 +9,6 @@
 #include "base/ip.h"
 #include "base/cursor.h"
 #include "config/config.h"
-#include "lease/lease_store.h"
 #include "runtime/iface.h"
 #include "server/core/server.h"
 #include "server/core/snapshot.h"
@@ -111,17 +110,7 @@ static bool is_server_id(void *ctx, uint32_t id)
 	return exchange_is_server_id(ctx, id);
 }
 
-static struct lease_db *loaded_leases(void *ctx)
-{
-	const struct exchange *x = ctx;
-	const struct lease_store *s = x->srv->store;
-
-	return s && lease_store_opening(s) ? NULL : x->srv->db;
-}
-
-static const struct hook_services services = {.answer = begin_answer,
-					      .is_server_id = is_server_id,
-					      .leases = loaded_leases};
+static const struct hook_services services = {.answer = begin_answer, .is_server_id = is_server_id};
 
 static void fill_call(struct exchange *x, struct usher_call *c, enum hook_point p)
 {
